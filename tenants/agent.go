@@ -1,0 +1,31 @@
+package tenants
+
+import "time"
+
+// AgentKind is how an agent's end of a line is reached.
+type AgentKind string
+
+const (
+	Builtin AgentKind = "builtin" // bells, then an echo: speaks with nothing installed
+	Stream  AgentKind = "stream"  // WebSocket media
+	WebRTC  AgentKind = "webrtc"  // WebRTC media
+)
+
+// Agent is who speaks for the tenant.
+type Agent struct {
+	ID        AgentID
+	Tenant    TenantID
+	Name      string
+	Kind      AgentKind
+	Caller    string // label shown to the person when a ring gives none
+	CreatedAt time.Time
+}
+
+// Check refuses an agent whose fields break a rule, naming every wrong one.
+func (a Agent) Check() error {
+	var f faults
+	f.add(Text(a.Name, 1, 80), "name", "1 to 80 characters, no control characters")
+	f.add(a.Kind == Builtin, "kind", "builtin")
+	f.add(Text(a.Caller, 0, 64), "caller", "at most 64 characters, no control characters")
+	return f.err("The agent has wrong fields.")
+}

@@ -1,0 +1,61 @@
+package tenants
+
+import "time"
+
+// CredentialKind is the form of an APNs credential.
+type CredentialKind string
+
+const (
+	P8  CredentialKind = "p8"  // a signing key: provider tokens
+	P12 CredentialKind = "p12" // a certificate with its key: yearly, one app
+)
+
+// CredentialState is whether a credential is pushed with.
+type CredentialState string
+
+const (
+	CredentialActive   CredentialState = "active"
+	CredentialDisabled CredentialState = "disabled" // Apple refused it for good; LastError says why
+)
+
+// Credential is what lets a tenant push to its app. The secret itself is sealed in the store and never leaves the server.
+type Credential struct {
+	ID          CredentialID
+	Tenant      TenantID
+	Kind        CredentialKind
+	Bundle      string
+	Environment Environment // which hosts it may be used with; auto = both
+	Team        string      // .p8: ten characters
+	KeyID       string      // .p8: ten characters
+	Topics      []string    // .p12: read out of the certificate
+	Fingerprint string      // SHA-256 of the public key's SPKI, hex
+	NotAfter    time.Time   // .p12: expiry; zero for a .p8
+	State       CredentialState
+	LastError   string // Apple's reason when it last refused this credential
+	LastErrorAt time.Time
+	LastUsedAt  time.Time
+	CreatedAt   time.Time
+}
+
+// Check refuses a credential whose fields break a rule, naming every wrong one.
+func (c Credential) Check() error {
+	var f faults
+	f.add(Bundle(c.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
+	f.add(c.Environment == Auto || c.Environment == Sandbox || c.Environment == Production, "environment", "auto, sandbox or production")
+	f.add(c.Kind != P8 || appleID(c.Team), "team_id", "the ten characters of your Apple team id, from the membership page")
+	f.add(c.Kind != P8 || appleID(c.KeyID), "key_id", "the ten characters of the key id; the file is named AuthKey_<key id>.p8")
+	return f.err("The credential has wrong fields.")
+}
+
+// appleID: ten capital letters and digits, as Apple prints team and key ids.
+func appleID(s string) bool {
+	if len(s) != 10 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return true
+}

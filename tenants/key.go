@@ -1,0 +1,51 @@
+package tenants
+
+import (
+	"slices"
+	"time"
+)
+
+// Permission is one thing an API key may do.
+type Permission string
+
+// The closed list of permissions; the API calls them scopes.
+const (
+	RingsWrite       Permission = "rings:write"
+	RingsRead        Permission = "rings:read"
+	DevicesWrite     Permission = "devices:write"
+	DevicesRead      Permission = "devices:read"
+	AgentsWrite      Permission = "agents:write"
+	AnalyticsRead    Permission = "analytics:read"
+	CredentialsWrite Permission = "credentials:write"
+)
+
+// Permissions lists every permission.
+var Permissions = []Permission{RingsWrite, RingsRead, DevicesWrite, DevicesRead, AgentsWrite, AnalyticsRead, CredentialsWrite}
+
+// Key is an API key without its secret.
+type Key struct {
+	ID          KeyID
+	Tenant      TenantID
+	Name        string
+	Test        bool   // rings sandbox devices only, unmetered
+	Last4       string // the end of the secret, to tell keys apart
+	Permissions []Permission
+	CreatedAt   time.Time
+	LastUsedAt  time.Time // to the minute
+	RevokedAt   time.Time // zero while it works
+}
+
+// May reports whether the key has the permission.
+func (k Key) May(p Permission) bool { return slices.Contains(k.Permissions, p) }
+
+// Check refuses a key whose fields break a rule.
+func (k Key) Check() error {
+	var f faults
+	f.add(Text(k.Name, 1, 80), "name", "1 to 80 characters, no control characters")
+	ok := len(k.Permissions) > 0
+	for _, p := range k.Permissions {
+		ok = ok && slices.Contains(Permissions, p)
+	}
+	f.add(ok, "scopes", "at least one of rings:write, rings:read, devices:write, devices:read, agents:write, analytics:read, credentials:write")
+	return f.err("The key has wrong fields.")
+}

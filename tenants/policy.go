@@ -1,0 +1,39 @@
+package tenants
+
+import "time"
+
+// Question is what Policy decides on: everything that says whether this ring may be placed on this device. Facts only; no I/O.
+type Question struct {
+	Tenant     Tenant
+	TestKey    bool
+	Device     Device
+	Credential *Credential // the active credential of the device's app; nil = none
+	Now        time.Time
+}
+
+// Decide says nil for yes, or a refusal with a reason that a person can read and act on.
+func Decide(q Question) error {
+	switch {
+	case q.Tenant.State != TenantActive:
+		return Refuse(Forbidden, "tenant_suspended", "This account is suspended. Its owner can ask the operator of this server why.")
+	case q.Device.State != DeviceActive:
+		return Refuse(Forbidden, "device_disabled", "Apple says this device's token is dead (%s). Open the app on the phone once, so that it registers again.", q.Device.DisabledReason)
+	case q.TestKey && q.Device.Host() != Sandbox:
+		return Refuse(Forbidden, "test_key", "A test key rings sandbox devices only. Use a live key for this device.")
+	case q.Credential == nil:
+		return Refuse(Forbidden, "credential_missing", "There is no Apple credential for the app %s. Upload its .p8 key or .p12 certificate under Credentials.", q.Device.Bundle)
+	case q.Credential.State != CredentialActive:
+		return Refuse(Forbidden, "credential_disabled", "Apple refuses the credential of the app %s (%s). Replace it under Credentials.", q.Device.Bundle, q.Credential.LastError)
+	case !q.Credential.NotAfter.IsZero() && q.Now.After(q.Credential.NotAfter):
+		return Refuse(Forbidden, "credential_expired", "The certificate of the app %s expired on %s. Upload a new one, or better a .p8 key, under Credentials.", q.Device.Bundle, q.Credential.NotAfter.Format(time.DateOnly))
+	}
+	return nil
+}
+
+// Label is what a push may say of the caller: nothing where the industry demands opaque ids.
+func Label(i Industry, caller string) string {
+	if i.Opaque() {
+		return ""
+	}
+	return caller
+}

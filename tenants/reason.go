@@ -1,0 +1,120 @@
+package tenants
+
+// EndReason says why a ring ended, for programs; Sentence says it to a person, and Cure what to do about it.
+type EndReason string
+
+// The closed list of reasons.
+const (
+	ReasonHungUp       EndReason = "hung_up"
+	ReasonDeclined     EndReason = "declined"
+	ReasonCancelled    EndReason = "cancelled"
+	ReasonBusy         EndReason = "busy"
+	ReasonSilenced     EndReason = "silenced"
+	ReasonNoAnswer     EndReason = "no_answer"
+	ReasonNeverShown   EndReason = "never_shown"
+	ReasonNeverWoke    EndReason = "never_woke"
+	ReasonNotPushed    EndReason = "not_pushed"
+	ReasonRefused      EndReason = "refused"
+	ReasonFailedToShow EndReason = "failed_to_show"
+	ReasonBroken       EndReason = "broken"
+)
+
+var reasons = map[EndReason]struct{ sentence, cure string }{
+	ReasonHungUp:    {"They talked, and the call was hung up.", ""},
+	ReasonDeclined:  {"The person declined the call.", ""},
+	ReasonCancelled: {"The ring was cancelled before anyone answered.", ""},
+	ReasonBusy:      {"The phone was in another call.", "Ring again later."},
+	ReasonSilenced: {"The phone kept quiet: a Focus such as Do Not Disturb is on, or the caller is on the block list.",
+		"Ask the person to allow calls from your app in the phone's Focus settings."},
+	ReasonNoAnswer: {"The phone rang and nobody answered in time.", "Ring again later, or give the ring more time."},
+	ReasonNeverShown: {"The app woke, but the phone did not show the call before the ring expired.",
+		"The app must report every push to CallKit at once; iOS stops waking an app that does not. See the developer page."},
+	ReasonNeverWoke: {"Apple accepted the push, but the app did not wake before the ring expired.",
+		"The phone may be off or offline, the app deleted, or iOS has stopped waking it because earlier pushes were not shown. Open the app once and ring again."},
+	ReasonNotPushed: {"Apple did not take the push before the ring expired.", "Ring again. If it goes on, look at the health of your Apple credential."},
+	ReasonRefused:   {"Apple refused the push.", "The ring's page shows Apple's reason and how to mend it."},
+	ReasonFailedToShow: {"The app woke, but the phone refused to show the call.",
+		"The ring's page shows the code that CallKit gave."},
+	ReasonBroken: {"The call could not carry sound.", "Check the phone's network. If it goes on, check that the server's voice port is reachable."},
+}
+
+// Sentence is the reason as a person reads it; empty for no reason.
+func (e EndReason) Sentence() string { return reasons[e].sentence }
+
+// Cure is what to do about it; empty when nothing is wrong.
+func (e EndReason) Cure() string { return reasons[e].cure }
+
+// reason of a ring that has just ended: that of the attempt which decided it, and among equals of the one that came furthest.
+func (r *Ring) reason() EndReason {
+	best, far := EndReason(""), -1
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		if a.State != r.State {
+			continue
+		}
+		if n := a.reached(); n > far {
+			best, far = a.reason(), n
+		}
+	}
+	return best
+}
+
+// reached counts how far down the road to a person's ear the attempt came.
+func (a *Attempt) reached() int {
+	for i, k := range []FactKind{FactConnected, FactAnswered, FactShown, FactWoke, FactAccepted} {
+		if a.Has(k) {
+			return 5 - i
+		}
+	}
+	return 0
+}
+
+// reason of an attempt that has ended: named by the fact that ended it.
+func (a *Attempt) reason() EndReason {
+	switch a.State {
+	case Ended:
+		return ReasonHungUp
+	case Declined:
+		return ReasonDeclined
+	case Cancelled:
+		return ReasonCancelled
+	}
+	s := Placed
+	for _, f := range a.Facts {
+		if s = Next(s, f.Kind); s.Terminal() {
+			return a.because(f.Kind)
+		}
+	}
+	return ""
+}
+
+func (a *Attempt) because(k FactKind) EndReason {
+	switch k {
+	case FactBusy:
+		return ReasonBusy
+	case FactSilenced:
+		return ReasonSilenced
+	case FactRefused:
+		return ReasonRefused
+	case FactFailedToShow:
+		return ReasonFailedToShow
+	case FactBroken:
+		return ReasonBroken
+	case FactExpired:
+		return a.expiry()
+	}
+	return ""
+}
+
+// expiry tells the ways apart in which time runs out: the first hop that is missing is the one that failed.
+func (a *Attempt) expiry() EndReason {
+	switch {
+	case a.Has(FactShown):
+		return ReasonNoAnswer
+	case a.Has(FactWoke):
+		return ReasonNeverShown
+	case a.Has(FactAccepted):
+		return ReasonNeverWoke
+	}
+	return ReasonNotPushed
+}

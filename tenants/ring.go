@@ -1,0 +1,141 @@
+package tenants
+
+import (
+	"time"
+)
+
+// State is where a ring or one of its attempts stands.
+type State string
+
+// The states of a ring, and of an attempt; Elsewhere is an attempt's only.
+const (
+	Placed    State = "placed"   // committed; Apple has not answered
+	Pushed    State = "pushed"   // Apple accepted, or the phone woke
+	Ringing   State = "ringing"  // CallKit shows the call
+	Answered  State = "answered" // it is a call now
+	Ended     State = "ended"
+	Declined  State = "declined"
+	Missed    State = "missed"
+	Cancelled State = "cancelled"
+	Failed    State = "failed"
+	Elsewhere State = "elsewhere" // another device of the person answered
+)
+
+// RingStates lists a ring's states in the order of its life.
+var RingStates = []State{Placed, Pushed, Ringing, Answered, Ended, Declined, Missed, Cancelled, Failed}
+
+// Terminal reports whether nothing can move the state any more.
+func (s State) Terminal() bool {
+	switch s {
+	case Placed, Pushed, Ringing, Answered:
+		return false
+	}
+	return true
+}
+
+// To is who a ring is for: one device, or a person (the tenant's own user reference) with all of their devices.
+type To struct {
+	Device DeviceID
+	Person string
+}
+
+// Ring is one request to reach someone.
+type Ring struct {
+	ID        RingID
+	Tenant    TenantID
+	Version   int // grows with every change; lets a writer tell that nobody else wrote in between
+	State     State
+	To        To
+	Agent     AgentID // empty = the built-in agent
+	Caller    string  // label the person sees
+	Reference string  // the tenant's own opaque id
+	Test      bool    // placed with a test key, or by the test button: unmetered
+	By        Actor   // who placed it
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	EndedAt   time.Time // zero while it lives
+	EndReason EndReason // empty while it lives
+	Attempts  []Attempt
+	Call      *Call // set once answered
+}
+
+// Attempt is one device rung for a ring.
+type Attempt struct {
+	ID         AttemptID
+	Ring       RingID
+	Device     DeviceID
+	Credential CredentialID
+	State      State
+	Push       Push
+	Facts      []Fact
+}
+
+// Push is the APNs request of an attempt. APNsID is fixed when the ring is placed and stays the same over every resend.
+type Push struct {
+	APNsID      string
+	Topic       string
+	Token       string
+	Environment Environment
+	Tries       int
+	Status      int       // HTTP status of Apple's last answer; 0 = none yet
+	Reason      string    // Apple's reason, empty on 200
+	SentAt      time.Time // first byte written
+	AnsweredAt  time.Time
+}
+
+// Call is an answered ring's sound, as the gateway saw it.
+type Call struct {
+	Device      DeviceID
+	AnsweredAt  time.Time
+	ConnectedAt time.Time
+	EndedAt     time.Time
+	EndedBy     string // one of the gateway's end reasons
+	Jitter      time.Duration
+	Loss        float64 // share of packets lost, 0 to 1
+	RoundTrip   time.Duration
+}
+
+// Live reports whether the ring can still be answered at now.
+func (r *Ring) Live(now time.Time) bool {
+	return !r.State.Terminal() && r.State != Answered && now.Before(r.ExpiresAt)
+}
+
+// AttemptOf finds the attempt on a device.
+func (r *Ring) AttemptOf(d DeviceID) (*Attempt, bool) {
+	for i := range r.Attempts {
+		if r.Attempts[i].Device == d {
+			return &r.Attempts[i], true
+		}
+	}
+	return nil, false
+}
+
+// Has reports whether the fact is recorded.
+func (a *Attempt) Has(k FactKind) bool {
+	for i := range a.Facts {
+		if a.Facts[i].Kind == k {
+			return true
+		}
+	}
+	return false
+}
+
+// Request is what an agent asks for.
+type Request struct {
+	To        To
+	Agent     AgentID
+	Caller    string
+	Reference string
+	TTL       time.Duration // 0 = the tenant's default
+}
+
+// Check refuses a request whose fields break a rule, naming every wrong one.
+func (q Request) Check() error {
+	var f faults
+	f.add((q.To.Device == "") != (q.To.Person == ""), "to", "give either a device or a person")
+	f.add(q.To.Person == "" || Reference(q.To.Person), "to.person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+	f.add(Text(q.Caller, 0, 64), "caller", "at most 64 characters, no control characters")
+	f.add(q.Reference == "" || Reference(q.Reference), "reference", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+	f.add(q.TTL == 0 || q.TTL >= MinTTL && q.TTL <= MaxTTL, "ttl_s", "5 to 60 seconds")
+	return f.err("The ring has wrong fields.")
+}

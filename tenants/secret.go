@@ -1,0 +1,100 @@
+package tenants
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"hash/crc32"
+	"math/big"
+	"strings"
+)
+
+// Secret is a bearer secret in the clear: an API key, a device credential or a pairing code. It prints as *** and exists only
+// between its making and the one answer that shows it, or between a request and its hash.
+type Secret string
+
+func (Secret) String() string   { return "***" }
+func (Secret) GoString() string { return "***" }
+
+// Hash is what is stored of a secret. The secrets have 192 random bits (pairing codes: 50, ten minutes, single use), so a plain
+// SHA-256 cannot be searched.
+type Hash [sha256.Size]byte
+
+// Hash gives the stored form.
+func (s Secret) Hash() Hash { return sha256.Sum256([]byte(s)) }
+
+// The prefixes of our secrets, so that scanners and people can tell what leaked.
+const (
+	LivePrefix   = "crl_live_"
+	TestPrefix   = "crl_test_"
+	DevicePrefix = "crl_device_"
+)
+
+// NewSecret makes prefix + 24 random bytes in base 62 + a CRC-32 in base 62.
+func NewSecret(prefix string) Secret {
+	var b [24]byte
+	rand.Read(b[:])
+	body := prefix + base62(new(big.Int).SetBytes(b[:]), 33)
+	return Secret(body + checksum(body))
+}
+
+// WellFormed reports whether s has one of our prefixes, the right length and a right checksum: a typo is found without a look-up.
+func WellFormed(s string) bool {
+	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix} {
+		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
+			cut := len(s) - 6
+			return checksum(s[:cut]) == s[cut:]
+		}
+	}
+	return false
+}
+
+func checksum(s string) string { return base62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(s)))), 6) }
+
+const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+func base62(n *big.Int, width int) string {
+	out := []byte(strings.Repeat("0", width))
+	base, rest := big.NewInt(62), new(big.Int)
+	for i := width - 1; i >= 0 && n.Sign() > 0; i-- {
+		n, rest = new(big.Int).DivMod(n, base, rest)
+		out[i] = digits[rest.Int64()]
+	}
+	return string(out)
+}
+
+// code letters leave out what people mistake for something else: 0 O 1 I L.
+const letters = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
+// NewCode makes a pairing code of ten letters, shown as XXXXX-XXXXX.
+func NewCode() Secret {
+	out := make([]byte, 0, 11)
+	for len(out) < 11 {
+		if len(out) == 5 {
+			out = append(out, '-')
+		}
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
+		if err != nil {
+			panic(err) // crypto/rand does not fail since Go 1.24
+		}
+		out = append(out, letters[n.Int64()])
+	}
+	return Secret(out)
+}
+
+// ParseCode reads a pairing code as people type it: either case, with or without the dash and spaces.
+func ParseCode(s string) (Secret, bool) {
+	out := make([]byte, 0, 11)
+	for _, c := range []byte(strings.ToUpper(s)) {
+		if c == '-' || c == ' ' {
+			continue
+		}
+		if !strings.ContainsRune(letters, rune(c)) || len(out) > 10 {
+			return "", false
+		}
+		if len(out) == 5 {
+			out = append(out, '-')
+		}
+		out = append(out, c)
+	}
+	return Secret(out), len(out) == 11
+}

@@ -1,0 +1,76 @@
+package tenants
+
+import (
+	"math"
+	"time"
+)
+
+// Hop is one step of a ring on its way to a person's ear; the funnel counts attempts that took it, and times it from the hop before.
+type Hop struct {
+	Fact FactKind
+	From FactKind // the hop before; empty for the first
+	Name string
+}
+
+// Hops is the funnel, in order.
+var Hops = []Hop{
+	{FactPlaced, "", "placed"},
+	{FactSent, FactPlaced, "sent"},
+	{FactAccepted, FactSent, "accepted"},
+	{FactWoke, FactAccepted, "woke"},
+	{FactShown, FactWoke, "shown"},
+	{FactAnswered, FactShown, "answered"},
+	{FactConnected, FactAnswered, "voice"},
+}
+
+// Buckets of latency: eight to each doubling, from 1/16 ms, so that a percentile read from them is off by at most 9 %.
+const (
+	bucketsPerDoubling = 8
+	firstBucket        = 62500 * time.Nanosecond
+	lastBucket         = 200
+)
+
+// Bucket is the index of the bucket that holds d. A negative d counts as zero: clocks lie a little even after correction.
+func Bucket(d time.Duration) int {
+	if d <= firstBucket {
+		return 0
+	}
+	n := int(math.Ceil(math.Log2(float64(d)/float64(firstBucket)) * bucketsPerDoubling))
+	return min(n, lastBucket)
+}
+
+// BucketTop is the upper bound of a bucket.
+func BucketTop(n int) time.Duration {
+	return time.Duration(float64(firstBucket) * math.Exp2(float64(n)/bucketsPerDoubling))
+}
+
+// Percentile reads the p-th percentile (0 < p < 1) out of counts by bucket; zero when there are none.
+func Percentile(counts map[int]int64, p float64) time.Duration {
+	var total int64
+	for _, n := range counts {
+		total += n
+	}
+	if total == 0 {
+		return 0
+	}
+	need, seen := int64(math.Ceil(p*float64(total))), int64(0)
+	for b := 0; b <= lastBucket; b++ {
+		if seen += counts[b]; seen >= need {
+			return BucketTop(b)
+		}
+	}
+	return BucketTop(lastBucket)
+}
+
+// Tally is one counted cell: how many attempts of these dimensions recorded the fact in the hour, by bucket of the time since the
+// hop before (Bucket −1: counted, not timed).
+type Tally struct {
+	Hour        time.Time
+	Fact        FactKind
+	Environment Environment
+	AppVersion  string
+	OSVersion   string
+	Agent       AgentID
+	Bucket      int
+	N           int64
+}

@@ -1,0 +1,103 @@
+package tenants
+
+import (
+	"slices"
+	"time"
+)
+
+// Industry is what a tenant does for a living. It sets the wording, the payload policy and the defaults of a new tenant.
+type Industry string
+
+// The six industries.
+const (
+	RealEstate       Industry = "real-estate"
+	Healthcare       Industry = "healthcare"
+	BehavioralHealth Industry = "behavioral-health"
+	Legal            Industry = "legal"
+	Salon            Industry = "salon"
+	Insurance        Industry = "insurance"
+)
+
+// Industries in the order they are shown.
+var Industries = []Industry{RealEstate, Healthcare, BehavioralHealth, Legal, Salon, Insurance}
+
+// Name is the industry as a person says it.
+func (i Industry) Name() string {
+	switch i {
+	case RealEstate:
+		return "Real estate"
+	case Healthcare:
+		return "Healthcare"
+	case BehavioralHealth:
+		return "Behavioral health"
+	case Legal:
+		return "Legal"
+	case Salon:
+		return "Salon"
+	case Insurance:
+		return "Insurance"
+	}
+	return string(i)
+}
+
+// Opaque reports whether a push of this industry carries ids only: a caller's name tells that someone is a patient or a client.
+func (i Industry) Opaque() bool { return i == Healthcare || i == BehavioralHealth || i == Legal }
+
+// TenantState is whether a tenant may act.
+type TenantState string
+
+const (
+	TenantActive    TenantState = "active"
+	TenantSuspended TenantState = "suspended" // keys and people are refused; nothing is deleted
+)
+
+// Tenant is one customer of this installation. Everything else belongs to exactly one tenant.
+type Tenant struct {
+	ID           TenantID
+	Slug         string // [a-z0-9-]{2,40}, unique
+	Name         string
+	Industry     Industry
+	State        TenantState
+	TimeZone     string        // IANA name
+	RingTTL      time.Duration // default time to live of a ring
+	DefaultAgent AgentID       // empty = the built-in agent
+	CreatedAt    time.Time
+}
+
+// The bounds of a ring's time to live.
+const (
+	MinTTL     = 5 * time.Second
+	MaxTTL     = 60 * time.Second
+	DefaultTTL = 30 * time.Second
+)
+
+// Check refuses a tenant whose fields break a rule, naming every wrong one.
+func (t Tenant) Check() error {
+	var f faults
+	f.add(slug(t.Slug), "slug", "2 to 40 of a-z, 0-9 and '-', starting with a letter")
+	f.add(Text(t.Name, 1, 80), "name", "1 to 80 characters, no control characters")
+	f.add(slices.Contains(Industries, t.Industry), "industry", "one of real-estate, healthcare, behavioral-health, legal, salon, insurance")
+	f.add(zone(t.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
+	f.add(t.RingTTL >= MinTTL && t.RingTTL <= MaxTTL, "ring_ttl_s", "5 to 60 seconds")
+	return f.err("The tenant has wrong fields.")
+}
+
+func slug(s string) bool {
+	if len(s) < 2 || len(s) > 40 || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
+
+func zone(s string) bool {
+	if s == "" || s == "Local" {
+		return false
+	}
+	_, err := time.LoadLocation(s)
+	return err == nil
+}
