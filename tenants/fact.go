@@ -41,6 +41,15 @@ func (k FactKind) Reportable() bool {
 	return false
 }
 
+// ends reports whether the kind is an ending that Carillon itself records.
+func (k FactKind) ends() bool {
+	switch k {
+	case FactHungUp, FactElsewhere, FactCancelled, FactExpired, FactBroken:
+		return true
+	}
+	return false
+}
+
 // Fact is one thing that happened to an attempt.
 type Fact struct {
 	Seq      int64 // order of record, within the database; set by the store

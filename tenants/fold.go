@@ -31,9 +31,10 @@ func Next(s State, k FactKind) State {
 // decision outweighs an attempt that still lives, and that one the ways to end without a decision.
 var rank = map[State]int{Declined: 7, Ringing: 6, Pushed: 5, Placed: 4, Cancelled: 3, Missed: 2, Failed: 1}
 
-// StateOf is a ring's state: a pure fold over its attempts. The attempt that became the call decides; Elsewhere counts for nothing.
+// StateOf is a ring's state: a pure fold over its attempts. The attempt that became the call decides; Elsewhere counts for nothing
+// beside any other, and alone (no writer of ours does that) reads as cancelled.
 func StateOf(attempts []Attempt) State {
-	best := Failed
+	best := Elsewhere
 	for i := range attempts {
 		if attempts[i].called() {
 			return attempts[i].State
@@ -42,14 +43,18 @@ func StateOf(attempts []Attempt) State {
 			best = attempts[i].State
 		}
 	}
+	if best == Elsewhere {
+		return Cancelled
+	}
 	return best
 }
 
 // Fold records a fact on the ring: it moves the attempt, the ring, and the sibling attempts that must follow. It returns what to
-// write: the fact itself and the siblings' facts that come of it, or nothing when the fact is a repeat. Callers hold the ring.
+// write: the fact itself and the siblings' facts that come of it, or nothing when the fact is a repeat. An ending of our own making
+// that moves nothing is nothing: recorded too early it could not be recorded when it is due, and the ring would never end.
 func (r *Ring) Fold(f Fact) []Fact {
 	a := r.attempt(f.Attempt)
-	if a == nil || a.Has(f.Kind) {
+	if a == nil || a.Has(f.Kind) || f.Kind.ends() && Next(a.State, f.Kind) == a.State {
 		return nil
 	}
 	was := a.State

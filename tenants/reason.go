@@ -46,7 +46,7 @@ func (e EndReason) Cure() string { return reasons[e].cure }
 
 // reason of a ring that has just ended: that of the attempt which decided it, and among equals of the one that came furthest.
 func (r *Ring) reason() EndReason {
-	best, far := EndReason(""), -1
+	best, far := ReasonCancelled, -1
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		if a.State != r.State {

@@ -1,0 +1,143 @@
+package tenants
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_700_000_000_123)
+	a, b := NewID[RingID](now), NewID[RingID](now.Add(time.Millisecond))
+	if a >= b {
+		t.Errorf("%s does not sort before %s", a, b)
+	}
+	if a[14] != '7' || !strings.ContainsRune("89ab", rune(a[19])) {
+		t.Errorf("%s is no UUIDv7", a)
+	}
+	upper, ok := ParseID[RingID](strings.ToUpper(string(a)))
+	if !ok || upper != a {
+		t.Errorf("upper case read as %q, %v", upper, ok)
+	}
+	for _, bad := range []string{"", "x", string(a) + "0", strings.Replace(string(a), "-", "0", 1), strings.Replace(string(a), "7", "g", 1), string(a[:35])} {
+		if _, ok := ParseID[RingID](bad); ok {
+			t.Errorf("%q taken for an id", bad)
+		}
+	}
+}
+
+func TestPhoneTime(t *testing.T) {
+	t.Parallel()
+	received := time.Unix(1_700_000_000, 0)
+	lie := time.Unix(946_684_800, 0) // a phone that thinks it is the year 2000
+	for name, c := range map[string]struct {
+		at, sent time.Time
+		want     time.Time
+	}{
+		"wrong clock":    {lie, lie.Add(3 * time.Second), received.Add(-3 * time.Second)},
+		"no times":       {time.Time{}, time.Time{}, received},
+		"sent before at": {lie.Add(time.Second), lie, received},
+		"absurd age":     {lie, lie.Add(25 * time.Hour), received},
+	} {
+		if got := PhoneTime(received, c.at, c.sent); !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	s := NewSecret(LivePrefix)
+	if !WellFormed(string(s)) {
+		t.Fatalf("a fresh secret is not well-formed: %d characters", len(s))
+	}
+	typo := []byte(s)
+	typo[12] ^= 1
+	if WellFormed(string(typo)) || WellFormed(string(s)+"a") || WellFormed("") {
+		t.Error("a typo passes")
+	}
+	if got := s.String(); got != "***" {
+		t.Errorf("prints as %q", got)
+	}
+	code := NewCode()
+	read, ok := ParseCode(" " + strings.ToLower(strings.ReplaceAll(string(code), "-", " ")))
+	if !ok || read != code {
+		t.Errorf("code read back as %v", ok)
+	}
+	for _, bad := range []string{"", "ABCDE", "ABCDE-FGHJ0", "ABCDE-FGHJKM"} {
+		if _, ok := ParseCode(bad); ok {
+			t.Errorf("%q taken for a code", bad)
+		}
+	}
+}
+
+func TestChecksNameEveryWrongField(t *testing.T) {
+	t.Parallel()
+	err := Device{Token: "zz", Bundle: "x.voip", Environment: "moon", Person: "a b", Name: "a\x00", TimeZone: "Nowhere/At_All", Platform: "fax"}.Check()
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != Invalid || len(e.Fields) != 7 {
+		t.Errorf("device: %v", err)
+	}
+	err = Request{Caller: strings.Repeat("a", 65), Reference: "a b", TTL: 4 * time.Second}.Check()
+	if !errors.As(err, &e) || len(e.Fields) != 4 {
+		t.Errorf("request: %v", err)
+	}
+	if err := (Request{To: To{Person: "u-1"}, Caller: "Åsa Öberg", TTL: MinTTL}).Check(); err != nil {
+		t.Errorf("good request refused: %v", err)
+	}
+	if Text("a\u202eb", 0, 9) || Text("a\u2028b", 0, 9) || Text("\xff", 0, 9) {
+		t.Error("text that reads as something else passes")
+	}
+}
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	good := func() Question {
+		return Question{Tenant: Tenant{State: TenantActive}, Now: now,
+			Device:     Device{State: DeviceActive, Bundle: "com.example.app", Environment: Production},
+			Credential: &Credential{State: CredentialActive}}
+	}
+	if err := Decide(good()); err != nil {
+		t.Fatalf("good question refused: %v", err)
+	}
+	for code, change := range map[string]func(*Question){
+		"tenant_suspended":    func(q *Question) { q.Tenant.State = TenantSuspended },
+		"device_disabled":     func(q *Question) { q.Device.State = DeviceDisabled },
+		"test_key":            func(q *Question) { q.TestKey = true },
+		"credential_missing":  func(q *Question) { q.Credential = nil },
+		"credential_disabled": func(q *Question) { q.Credential.State = CredentialDisabled },
+		"credential_expired":  func(q *Question) { q.Credential.NotAfter = now.Add(-time.Hour) },
+	} {
+		q := good()
+		change(&q)
+		var e *Error
+		if err := Decide(q); !errors.As(err, &e) || e.Code != code || e.Kind != Forbidden {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	t.Parallel()
+	counts := map[int]int64{}
+	for i := range 1000 {
+		counts[Bucket(time.Duration(i+1)*time.Millisecond)]++
+	}
+	for p, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.95: 950 * time.Millisecond, 0.99: 990 * time.Millisecond} {
+		got := Percentile(counts, p)
+		if off := float64(got-want) / float64(want); off < -0.01 || off > 0.1 {
+			t.Errorf("p%v = %v, want about %v", p*100, got, want)
+		}
+	}
+	if Bucket(-time.Second) != 0 || Bucket(1000*time.Hour) != lastBucket || Percentile(nil, 0.5) != 0 {
+		t.Error("edges")
+	}
+	for n := 1; n <= lastBucket; n++ {
+		if Bucket(BucketTop(n)) > n || BucketTop(n) <= BucketTop(n-1) {
+			t.Fatalf("bucket %d does not hold its own top", n)
+		}
+	}
+}
