@@ -1,0 +1,208 @@
+// Package apnstest is an Apple inside this process: two TLS HTTP/2 hosts, production and sandbox, that are as strict as
+// APNs about tokens, topics, headers and payloads, that fail on command, and that remember every push and every breach of
+// Apple's rules. Development mode, tests and benchmarks push to it.
+//
+// It knows nothing of rings, tenants or the sender. Start at New; what it believes in is given by Register and AddToken,
+// how it fails by the methods of faults.go, what it saw is read by Delivered and Violations. Phones makes devices out of
+// the pushes it delivers. Bare is the plain apns2 client that our own sender is measured against.
+package apnstest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The two environments of Apple, as Carillon writes them.
+const (
+	Production = "production"
+	Sandbox    = "sandbox"
+)
+
+// Config says how strict and how talkative an Apple is. The zero Config is Apple as documented, on free ports.
+type Config struct {
+	ProductionAddr  string           // host:port to listen on; empty = a free port of 127.0.0.1
+	SandboxAddr     string           // likewise
+	Now             func() time.Time // nil = time.Now
+	KnownTokensOnly bool             // refuse device tokens that AddToken never named
+	AnyPayload      bool             // do not record payloads that are not Carillon's
+	DropToOne       bool             // after a 4xx allow one stream until the next success, as Apple was seen to
+	MaxStreams      uint32           // streams allowed once a token was accepted; 0 = 1000
+	TokenFloor      time.Duration    // shortest time between two new provider tokens of a team; 0 = 20 minutes, negative = none
+	Keep            int              // pushes and violations remembered, newest kept; 0 = 100,000, negative = none
+	OnPush          func(Delivered)  // called in order for each accepted push; it must not block
+}
+
+// Apple is a running pair of hosts. Its methods are safe for concurrent use.
+type Apple struct {
+	cfg   Config
+	ca    *authority
+	hosts map[string]*host
+	group sync.WaitGroup // every goroutine of this Apple
+
+	book   book    // keys, certificates and device tokens it believes in
+	faults faults  // how it misbehaves
+	log    journal // what it saw
+
+	serial atomic.Int64 // connections so far
+}
+
+// host is one listening environment.
+type host struct {
+	env string
+	ln  net.Listener
+
+	mu     sync.Mutex // guards conns and closed
+	conns  map[*conn]struct{}
+	closed bool
+}
+
+// New starts both hosts and returns once they listen.
+func New(cfg Config) (*Apple, error) {
+	fill(&cfg)
+	ca, err := newAuthority()
+	if err != nil {
+		return nil, err
+	}
+	a := &Apple{cfg: cfg, ca: ca, hosts: map[string]*host{}}
+	a.book.init()
+	a.faults.init()
+	a.log.init(cfg.Keep, cfg.OnPush)
+	for env, addr := range map[string]string{Production: cfg.ProductionAddr, Sandbox: cfg.SandboxAddr} {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("apnstest: listen for %s: %w", env, err), a.Close())
+		}
+		h := &host{env: env, ln: ln, conns: map[*conn]struct{}{}}
+		a.hosts[env] = h
+		a.group.Add(1)
+		go a.accept(h)
+	}
+	return a, nil
+}
+
+func fill(cfg *Config) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.ProductionAddr == "" {
+		cfg.ProductionAddr = "127.0.0.1:0"
+	}
+	if cfg.SandboxAddr == "" {
+		cfg.SandboxAddr = "127.0.0.1:0"
+	}
+	if cfg.MaxStreams == 0 {
+		cfg.MaxStreams = 1000
+	}
+	if cfg.TokenFloor == 0 {
+		cfg.TokenFloor = 20 * time.Minute
+	}
+	if cfg.Keep == 0 {
+		cfg.Keep = 100_000
+	}
+}
+
+// URL is the base address of an environment, without a path.
+func (a *Apple) URL(env string) string {
+	h := a.hosts[env]
+	if h == nil {
+		return ""
+	}
+	return "https://" + h.ln.Addr().String()
+}
+
+// CAPEM is the certificate that signed both hosts' certificates, for CARILLON_APNS_CA_FILE.
+func (a *Apple) CAPEM() []byte { return a.ca.pem }
+
+// CAPool is CAPEM as a pool.
+func (a *Apple) CAPool() *x509.CertPool { return a.ca.pool() }
+
+// Close cuts every connection and waits until nothing of this Apple runs.
+func (a *Apple) Close() error {
+	var errs []error
+	for _, h := range a.hosts {
+		errs = append(errs, h.shut())
+	}
+	a.group.Wait()
+	return errors.Join(errs...)
+}
+
+func (h *host) shut() error {
+	h.mu.Lock()
+	was := h.closed
+	h.closed = true
+	conns := h.list()
+	h.mu.Unlock()
+	if was {
+		return nil
+	}
+	err := h.ln.Close()
+	for _, c := range conns {
+		c.cut()
+	}
+	return err
+}
+
+// list copies the open connections; called with mu held.
+func (h *host) list() []*conn {
+	conns := make([]*conn, 0, len(h.conns))
+	for c := range h.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+func (a *Apple) accept(h *host) {
+	defer a.group.Done()
+	config := a.ca.serverConfig()
+	for {
+		nc, err := h.ln.Accept()
+		if err != nil {
+			return
+		}
+		c := newConn(a, h, tls.Server(nc, config))
+		h.mu.Lock()
+		if h.closed {
+			h.mu.Unlock()
+			nc.Close()
+			return
+		}
+		h.conns[c] = struct{}{}
+		h.mu.Unlock()
+		a.group.Add(1)
+		go c.serve()
+	}
+}
+
+func (h *host) forget(c *conn) {
+	h.mu.Lock()
+	delete(h.conns, c)
+	h.mu.Unlock()
+}
+
+// OpenConnections counts the connections open to an environment now.
+func (a *Apple) OpenConnections(env string) int {
+	h := a.hosts[env]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.conns)
+}
+
+// TotalConnections counts the connections ever accepted, by both hosts.
+func (a *Apple) TotalConnections() int64 { return a.serial.Load() }
+
+func (a *Apple) each(do func(*conn)) {
+	for _, h := range a.hosts {
+		h.mu.Lock()
+		conns := h.list()
+		h.mu.Unlock()
+		for _, c := range conns {
+			do(c)
+		}
+	}
+}

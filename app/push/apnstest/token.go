@@ -1,0 +1,157 @@
+package apnstest
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+)
+
+// providerToken is a JWT whose signature was verified against a registered key.
+type providerToken struct {
+	text      string
+	team, kid string
+	issued    time.Time
+	key       Key
+}
+
+// verify reads a bearer token; nil is InvalidProviderToken. Verified tokens are remembered by their text.
+func (b *book) verify(text string) *providerToken {
+	b.mu.RLock()
+	t := b.tokens[text]
+	b.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	if t = b.parse(text); t == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.keys[keyName{t.team, t.kid}]; !ok { // revoked meanwhile
+		return nil
+	}
+	if len(b.tokens) > 10_000 {
+		clear(b.tokens)
+	}
+	b.tokens[text] = t
+	return t
+}
+
+func (b *book) parse(text string) *providerToken {
+	head, rest, ok := strings.Cut(text, ".")
+	if !ok {
+		return nil
+	}
+	body, signature, ok := strings.Cut(rest, ".")
+	if !ok {
+		return nil
+	}
+	var header struct{ Alg, Kid string }
+	var claims struct {
+		Iss string
+		Iat int64
+	}
+	if !decode(head, &header) || !decode(body, &claims) || header.Alg != "ES256" || header.Kid == "" || claims.Iat == 0 {
+		return nil
+	}
+	b.mu.RLock()
+	key, known := b.keys[keyName{claims.Iss, header.Kid}]
+	b.mu.RUnlock()
+	if !known || !signed(key.Public, text[:len(head)+1+len(body)], signature) {
+		return nil
+	}
+	return &providerToken{text: text, team: claims.Iss, kid: header.Kid, issued: time.Unix(claims.Iat, 0), key: key}
+}
+
+func decode(part string, into any) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(part)
+	return err == nil && json.Unmarshal(raw, into) == nil
+}
+
+// signed checks an ES256 signature: r and s of 32 bytes each (RFC 7518, 3.4).
+func signed(key *ecdsa.PublicKey, text, signature string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(signature)
+	if err != nil || len(raw) != 64 {
+		return false
+	}
+	sum := sha256.Sum256([]byte(text))
+	return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
+}
+
+// authorize judges who is pushing; an empty reason is yes. Only the connection's reader calls it.
+func (c *conn) authorize(bearer string, now time.Time) string {
+	if bearer == "" {
+		return c.authorizeCertificate(now)
+	}
+	text, ok := strings.CutPrefix(bearer, "bearer ")
+	if !ok {
+		text, ok = strings.CutPrefix(bearer, "Bearer ")
+	}
+	if !ok {
+		return "InvalidProviderToken"
+	}
+	t := c.verify(text)
+	switch {
+	case t == nil:
+		return "InvalidProviderToken"
+	case now.Sub(t.issued) > time.Hour, t.issued.Sub(now) > time.Minute:
+		return "ExpiredProviderToken"
+	case len(t.key.Environments) > 0 && !slices.Contains(t.key.Environments, c.host.env):
+		return "BadEnvironmentKeyIdInToken"
+	case c.team != "" && c.team != t.team:
+		c.apple.violate(c, "second team on a connection", c.team+" then "+t.team)
+		return "InvalidProviderToken"
+	case c.kid != "" && c.kid != t.kid:
+		c.apple.violate(c, "second key on a connection", c.kid+" then "+t.kid)
+		return "UnrelatedKeyIdInToken"
+	}
+	if c.admitted == text {
+		return ""
+	}
+	return c.admit(t, now)
+}
+
+// verify is book.verify with the connection's last token at hand.
+func (c *conn) verify(text string) *providerToken {
+	age := c.apple.book.age.Load()
+	if c.token != nil && c.tokenAge == age && c.token.text == text {
+		return c.token
+	}
+	c.token, c.tokenAge, c.admitted = c.apple.book.verify(text), age, ""
+	return c.token
+}
+
+func (c *conn) admit(t *providerToken, now time.Time) string {
+	least := c.apple.cfg.TokenFloor
+	// After this refusal the connection stays unusable for a while (Apple developer forum, thread 675879).
+	if now.Before(c.wedged) || !c.apple.book.admit(t, c.host.env, now, least) {
+		if !now.Before(c.wedged) {
+			c.wedged = now.Add(min(least, time.Minute))
+			c.apple.violate(c, "provider token minted too often", t.team)
+		}
+		return "TooManyProviderTokenUpdates"
+	}
+	c.admitted, c.team, c.kid = t.text, t.team, t.kid
+	return ""
+}
+
+func (c *conn) authorizeCertificate(now time.Time) string {
+	if c.client == nil {
+		return "MissingProviderToken"
+	}
+	c.apple.book.mu.RLock()
+	good, known := c.apple.book.certs[c.client.print]
+	c.apple.book.mu.RUnlock()
+	switch {
+	case known && !good, !known && !c.client.signed, now.After(c.clientEnds):
+		return "BadCertificate"
+	case !c.client.envs[c.host.env]:
+		return "BadCertificateEnvironment"
+	}
+	return ""
+}
