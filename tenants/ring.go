@@ -1,6 +1,8 @@
 package tenants
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -66,6 +68,8 @@ type Attempt struct {
 	Device     DeviceID
 	Credential CredentialID
 	State      State
+	AppVersion string // of the device when it was rung; the funnel groups by it
+	OSVersion  string
 	Push       Push
 	Facts      []Fact
 }
@@ -138,4 +142,14 @@ func (q Request) Check() error {
 	f.add(q.Reference == "" || Reference(q.Reference), "reference", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
 	f.add(q.TTL == 0 || q.TTL >= MinTTL && q.TTL <= MaxTTL, "ttl_s", "5 to 60 seconds")
 	return f.err("The ring has wrong fields.")
+}
+
+// Facts lists the facts of every attempt in the order of record.
+func (r *Ring) Facts() []Fact {
+	var all []Fact
+	for i := range r.Attempts {
+		all = append(all, r.Attempts[i].Facts...)
+	}
+	slices.SortStableFunc(all, func(a, b Fact) int { return cmp.Compare(a.Seq, b.Seq) })
+	return all
 }
