@@ -1,0 +1,185 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
+)
+
+// verdict is how a refusal reads in HTTP.
+type verdict struct {
+	status int
+	code   string // used when the error has none of its own
+	title  string
+}
+
+// verdicts is the one map from our kinds to HTTP.
+var verdicts = map[tenants.Kind]verdict{
+	tenants.Internal:      {500, "internal", "Internal error"},
+	tenants.Invalid:       {400, "invalid", "Invalid request"},
+	tenants.Unauthorized:  {401, "unauthorized", "Not signed in"},
+	tenants.Unpaid:        {402, "unpaid", "Not in the plan"},
+	tenants.Forbidden:     {403, "forbidden", "Not allowed"},
+	tenants.Unknown:       {404, "not_found", "Not found"},
+	tenants.Conflict:      {409, "conflict", "Conflict"},
+	tenants.Gone:          {410, "gone", "Gone"},
+	tenants.Stale:         {412, "stale", "Changed meanwhile"},
+	tenants.TooLarge:      {413, "too_large", "Too large"},
+	tenants.Unsupported:   {415, "unsupported", "Unsupported media type"},
+	tenants.Unprocessable: {422, "unprocessable", "Cannot be done"},
+	tenants.Unmatched:     {428, "if_match_required", "If-Match required"},
+	tenants.TooMany:       {429, "too_many", "Too many requests"},
+	tenants.Unavailable:   {503, "unavailable", "Not available right now"},
+}
+
+// refusals are what Fiber and its server say by themselves, in our words: their own may quote the request or a cause.
+var refusals = map[int]struct {
+	verdict
+	detail string
+}{
+	400: {verdicts[tenants.Invalid], "The request could not be read."},
+	404: {verdicts[tenants.Unknown], "There is nothing at this address."},
+	405: {verdict{405, "method_not_allowed", "Method not allowed"}, "This address does not take that method; Allow lists the ones it takes."},
+	408: {verdict{408, "timeout", "Too slow"}, "The request took too long to arrive."},
+	413: {verdicts[tenants.TooLarge], "The body is larger than this address takes."},
+	431: {verdict{431, "headers_too_large", "Headers too large"}, "The address and headers are larger than 16 KiB."},
+}
+
+const (
+	internalDetail = "Something failed on our side. It is logged under the request id; please quote it when you ask."
+	timeoutDetail  = "This took too long on our side. Please try again."
+)
+
+// problem is an error document (RFC 9457, 3.1).
+type problem struct {
+	Type      string  `json:"type"`
+	Title     string  `json:"title"`
+	Status    int     `json:"status"`
+	Detail    string  `json:"detail"`
+	RequestID string  `json:"request_id"`
+	Errors    []field `json:"errors,omitempty"`
+}
+
+type field struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Problem answers err as a problem document, whatever err is. It logs nothing; errors that handlers return are logged at the edge.
+func Problem(c *fiber.Ctx, err error) error {
+	p, after := describe(err)
+	p.RequestID = RequestID(c)
+	return send(c, p, after)
+}
+
+// fail answers what a handler returned or a panic left, and logs once what is our own fault.
+func (e *edge) fail(c *fiber.Ctx, err error) error {
+	v, ok := visitOf(c)
+	if !ok { // refused before the first handler, by the server itself: a body too large, a request cut off
+		v = &visit{edge: e, id: tenants.NewRandomID()}
+		c.Response().Header.Set("X-Request-Id", v.id)
+		c.Response().Header.Set(fiber.HeaderCacheControl, "no-store")
+		c.Response().Header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	}
+	p, after := describe(err)
+	p.RequestID = v.id
+	if p.Status >= 500 {
+		e.Log.LogAttrs(context.Background(), slog.LevelError, "request failed", slog.String("method", c.Method()),
+			slog.String("route", pattern(c)), slog.Int("status", p.Status), slog.String("request_id", v.id), slog.String("err", err.Error()))
+	}
+	if e.ErrorPage != nil && !isAPI(c) {
+		if err := e.page(c, p); err == nil {
+			retryAfter(c, after)
+			return nil
+		}
+	}
+	return send(c, p, after)
+}
+
+// page draws the error page; if that fails too, the problem document is sent.
+func (e *edge) page(c *fiber.Ctx, p problem) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+		if err != nil {
+			e.Log.LogAttrs(context.Background(), slog.LevelError, "error page failed", slog.String("request_id", p.RequestID), slog.String("err", err.Error()))
+		}
+	}()
+	c.Status(p.Status)
+	return e.ErrorPage(c, p.Status, p.Title, p.Detail, p.RequestID)
+}
+
+func send(c *fiber.Ctx, p problem, after time.Duration) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err // strings and an int always marshal
+	}
+	c.Response().ResetBody() // whatever the handler had begun
+	c.Status(p.Status)
+	c.Response().Header.SetContentType("application/problem+json")
+	retryAfter(c, after)
+	if p.Status == fiber.StatusUnauthorized {
+		c.Response().Header.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="carillon"`)
+	}
+	c.Response().SetBodyRaw(body)
+	return nil
+}
+
+func retryAfter(c *fiber.Ctx, d time.Duration) {
+	if d > 0 {
+		c.Response().Header.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
+	}
+}
+
+// describe turns any error into what a stranger may read of it, and how long to wait before trying again.
+func describe(err error) (problem, time.Duration) {
+	var ours *tenants.Error
+	var theirs *fiber.Error
+	switch {
+	case errors.As(err, &ours) && ours.Kind != tenants.Internal:
+		return refusal(ours)
+	case ours == nil && errors.As(err, &theirs):
+		if r, ok := refusals[theirs.Code]; ok {
+			return r.problem(r.detail), 0
+		}
+		if theirs.Code >= 400 && theirs.Code < 500 || theirs.Code == fiber.StatusBadGateway { // 502: the client's connection broke
+			return verdicts[tenants.Invalid].problem(refusals[400].detail), 0
+		}
+	case errors.Is(err, context.DeadlineExceeded):
+		return verdicts[tenants.Unavailable].problem(timeoutDetail), time.Second
+	}
+	return verdicts[tenants.Internal].problem(internalDetail), 0
+}
+
+func refusal(e *tenants.Error) (problem, time.Duration) {
+	v, ok := verdicts[e.Kind]
+	if !ok {
+		return verdicts[tenants.Internal].problem(internalDetail), 0
+	}
+	if e.Code != "" {
+		v.code = e.Code
+	}
+	p := v.problem(e.Msg)
+	for _, f := range e.Fields {
+		p.Errors = append(p.Errors, field{f.Name, f.Message})
+	}
+	after := e.RetryAfter
+	if after == 0 && (e.Kind == tenants.TooMany || e.Kind == tenants.Unavailable) {
+		after = time.Second
+	}
+	return p, after
+}
+
+func (v verdict) problem(detail string) problem {
+	return problem{Type: "urn:carillon:problem:" + v.code, Title: v.title, Status: v.status, Detail: detail}
+}

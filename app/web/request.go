@@ -1,0 +1,86 @@
+package web
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
+)
+
+// Param is a copy of a path parameter.
+func Param(c *fiber.Ctx, name string) string { return strings.Clone(c.Params(name)) }
+
+// Query is a copy of a query parameter, empty when absent.
+func Query(c *fiber.Ctx, name string) string {
+	return string(c.Request().URI().QueryArgs().Peek(name))
+}
+
+// Header is a copy of a request header, empty when absent.
+func Header(c *fiber.Ctx, name string) string { return string(c.Request().Header.Peek(name)) }
+
+// OneHeader is a copy of a header that may come once: given is false when it is absent, and one that comes twice is refused,
+// because two readers could each believe another one.
+func OneHeader(c *fiber.Ctx, name string) (value string, given bool, err error) {
+	all := c.Request().Header.PeekAll(name)
+	switch len(all) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return string(all[0]), true, nil
+	}
+	return "", true, tenants.Refuse(tenants.Invalid, "header_repeated", "The header %s may be sent once.", name)
+}
+
+// RequestID is the id of this request, which its answer and its log lines carry.
+func RequestID(c *fiber.Ctx) string {
+	if v, ok := visitOf(c); ok {
+		return v.id
+	}
+	return ""
+}
+
+// IP is the address of who asks. X-Forwarded-For is read from its end, and only as far as trusted proxies wrote it: whatever
+// stands before was typed by the client.
+func IP(c *fiber.Ctx) string {
+	at, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	if !ok {
+		return ""
+	}
+	at = at.Unmap()
+	v, ok := visitOf(c)
+	if !ok || !v.edge.trusts(at) {
+		return at.String()
+	}
+	var hops []string
+	for _, h := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		hops = append(hops, strings.Split(string(h), ",")...)
+	}
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		if at = hop.Unmap(); !v.edge.trusts(at) {
+			break
+		}
+	}
+	return at.String()
+}
+
+func (e *edge) trusts(a netip.Addr) bool {
+	for _, p := range e.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Deadline is the time a handler has: ten seconds. Fiber cancels nothing when a client hangs up, so that without it a query
+// could run for ever. The caller calls cancel.
+func Deadline(c *fiber.Ctx) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.UserContext(), handlerTime)
+}
