@@ -1,0 +1,101 @@
+// Package migrations holds the schema: numbered SQL files, one set per dialect, and the way to apply them. It knows no row and no
+// rule. Each set ends with the same tables and columns; a test in tenants/store compares them.
+//
+// Start reading at sqlite/00001_ground.sql.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed sqlite/*.sql postgres/*.sql
+var files embed.FS
+
+// The dialects.
+const (
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// Step is one numbered file and whether the database has it.
+type Step struct {
+	Version int64
+	Name    string
+	Applied bool
+}
+
+// Apply brings the schema up to date and says how many steps that took. On PostgreSQL an advisory lock keeps two processes from
+// doing it at once; on SQLite the transaction of each step does.
+func Apply(ctx context.Context, db *sql.DB, dialect string) (applied int, err error) {
+	p, err := provider(db, dialect)
+	if err != nil {
+		return 0, err
+	}
+	done, err := p.Up(ctx)
+	if err != nil {
+		return len(done), fmt.Errorf("migrations: %w", err)
+	}
+	return len(done), nil
+}
+
+// Status lists every step in order.
+func Status(ctx context.Context, db *sql.DB, dialect string) ([]Step, error) {
+	p, err := provider(db, dialect)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	steps := make([]Step, 0, len(found))
+	for _, s := range found {
+		steps = append(steps, Step{Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied})
+	}
+	return steps, nil
+}
+
+// Current is the version the database has and the one this binary wants.
+func Current(ctx context.Context, db *sql.DB, dialect string) (have, want int64, err error) {
+	p, err := provider(db, dialect)
+	if err != nil {
+		return 0, 0, err
+	}
+	have, want, err = p.GetVersions(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("migrations: %w", err)
+	}
+	return have, want, nil
+}
+
+func provider(db *sql.DB, dialect string) (*goose.Provider, error) {
+	names := map[string]goose.Dialect{SQLite: goose.DialectSQLite3, Postgres: goose.DialectPostgres}
+	named, ok := names[dialect]
+	if !ok {
+		return nil, fmt.Errorf("migrations: no dialect %q", dialect)
+	}
+	set, err := fs.Sub(files, dialect)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if dialect == Postgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("migrations: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	p, err := goose.NewProvider(named, db, set, options...)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,250 @@
+// Package seal keeps secrets at rest: envelope encryption with AES-256-GCM. Every secret gets its own random data key, which is
+// itself sealed under a master key; associated data ties the blob to the row it belongs to, so that a blob copied to another
+// tenant, table or row does not open. It reads no file and knows no database: bytes in, bytes out.
+//
+// A master key file holds one key a line, `id:base64 of 32 bytes`; the first is the current one, the others only open what was
+// sealed before. To rotate, put a new line on top, Rewrap every blob, then drop the old line.
+//
+// Start reading at Keyring.Seal.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The shape of a blob: version, length of the key id, key id, nonce of the wrap, wrapped data key with its tag, nonce, sealed
+// secret with its tag. A GCM key seals one message only, but random nonces cost nothing.
+const (
+	version   = 1
+	keySize   = 32
+	nonceSize = 12
+	tagSize   = 16
+	maxID     = 32
+	wrapSize  = nonceSize + keySize + tagSize
+)
+
+// Errors of Open and Rewrap.
+var (
+	ErrBlob   = errors.New("seal: not a sealed blob of a version we know")
+	ErrKey    = errors.New("seal: sealed under a master key that is not in the key file")
+	ErrTamper = errors.New("seal: the blob was changed, or belongs to another row")
+)
+
+// Keyring is the master keys of one installation. It is safe for concurrent use.
+type Keyring struct {
+	current string
+	keys    map[string]cipher.AEAD
+}
+
+// Generate makes the text of a new key file with one fresh key.
+func Generate() string {
+	var id [4]byte
+	var key [keySize]byte
+	rand.Read(id[:]) // never fails since Go 1.24
+	rand.Read(key[:])
+	return "k" + hex.EncodeToString(id[:]) + ":" + base64.StdEncoding.EncodeToString(key[:]) + "\n"
+}
+
+// Parse reads a key file and names every fault at once. Empty lines and lines that start with # are skipped. No error text holds
+// any part of a key.
+func Parse(file []byte) (*Keyring, error) {
+	k := &Keyring{keys: map[string]cipher.AEAD{}}
+	var faults []error
+	for i, line := range strings.Split(string(file), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		id, aead, err := parseLine(line)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("master key file, line %d: %w", i+1, err))
+			continue
+		}
+		if _, twice := k.keys[id]; twice {
+			faults = append(faults, fmt.Errorf("master key file, line %d: the key id %q is there twice", i+1, id))
+			continue
+		}
+		if k.current == "" {
+			k.current = id
+		}
+		k.keys[id] = aead
+	}
+	if len(faults) == 0 && k.current == "" {
+		faults = append(faults, errors.New("master key file: no key in it"))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return k, nil
+}
+
+func parseLine(line string) (string, cipher.AEAD, error) {
+	id, text, ok := strings.Cut(line, ":")
+	if !ok {
+		return "", nil, errors.New("want id:base64")
+	}
+	if !validID(id) {
+		return "", nil, fmt.Errorf("the key id must be 1 to %d of a-z, 0-9 and '-'", maxID)
+	}
+	key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(text))
+	if err != nil {
+		return "", nil, errors.New("the key is not standard base64")
+	}
+	if len(key) != keySize {
+		return "", nil, fmt.Errorf("the key has %d bytes, want %d", len(key), keySize)
+	}
+	aead, err := gcm(key)
+	return id, aead, err
+}
+
+func validID(id string) bool {
+	for _, c := range []byte(id) {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return len(id) >= 1 && len(id) <= maxID
+}
+
+func gcm(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// Current is the id of the master key that new secrets are sealed under.
+func (k *Keyring) Current() string { return k.current }
+
+// KeyOf is the id of the master key that a blob is sealed under; empty when it is no blob.
+func (k *Keyring) KeyOf(blob []byte) string {
+	b, err := split(blob)
+	if err != nil {
+		return ""
+	}
+	return b.id
+}
+
+// Seal encrypts plain for the row that aad names (tenant, table, row id, in that order by convention).
+func (k *Keyring) Seal(plain []byte, aad ...string) ([]byte, error) {
+	var dataKey [keySize]byte
+	rand.Read(dataKey[:])
+	aead, err := gcm(dataKey[:])
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	head := header(k.current)
+	blob := k.wrap(head, dataKey[:], aad)
+	nonce := make([]byte, nonceSize)
+	rand.Read(nonce)
+	blob = append(blob, nonce...)
+	return aead.Seal(blob, nonce, plain, bind("secret", nil, aad)), nil
+}
+
+// Open decrypts a blob. It fails for a blob of another row, for one that was changed, and for one whose master key is gone.
+func (k *Keyring) Open(blob []byte, aad ...string) ([]byte, error) {
+	b, err := split(blob)
+	if err != nil {
+		return nil, err
+	}
+	dataKey, err := k.unwrap(b, aad)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := gcm(dataKey)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	plain, err := aead.Open(nil, b.sealed[:nonceSize], b.sealed[nonceSize:], bind("secret", nil, aad))
+	if err != nil {
+		return nil, ErrTamper
+	}
+	return plain, nil
+}
+
+// Rewrap seals the blob's data key under the current master key without touching the secret. changed is false when it already is.
+// The secret is opened once, so that a rotation finds a broken blob while the old key is still there.
+func (k *Keyring) Rewrap(blob []byte, aad ...string) (fresh []byte, changed bool, err error) {
+	if _, err := k.Open(blob, aad...); err != nil {
+		return nil, false, err
+	}
+	b, err := split(blob)
+	if err != nil {
+		return nil, false, err
+	}
+	if b.id == k.current {
+		return blob, false, nil
+	}
+	dataKey, err := k.unwrap(b, aad)
+	if err != nil {
+		return nil, false, err
+	}
+	return append(k.wrap(header(k.current), dataKey, aad), b.sealed...), true, nil
+}
+
+// wrap gives head, nonce and the data key sealed under the current master key.
+func (k *Keyring) wrap(head, dataKey []byte, aad []string) []byte {
+	nonce := make([]byte, nonceSize)
+	rand.Read(nonce)
+	out := append(append([]byte{}, head...), nonce...)
+	return k.keys[k.current].Seal(out, nonce, dataKey, bind("key", head, aad))
+}
+
+func (k *Keyring) unwrap(b parts, aad []string) ([]byte, error) {
+	master, ok := k.keys[b.id]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrKey, b.id)
+	}
+	dataKey, err := master.Open(nil, b.wrapped[:nonceSize], b.wrapped[nonceSize:], bind("key", b.head, aad))
+	if err != nil {
+		return nil, ErrTamper
+	}
+	return dataKey, nil
+}
+
+// parts are slices of one blob.
+type parts struct {
+	id                    string
+	head, wrapped, sealed []byte
+}
+
+func header(id string) []byte { return append([]byte{version, byte(len(id))}, id...) }
+
+func split(blob []byte) (parts, error) {
+	if len(blob) < 2 || blob[0] != version {
+		return parts{}, ErrBlob
+	}
+	n := 2 + int(blob[1])
+	if len(blob) < n+wrapSize+nonceSize+tagSize || !validID(string(blob[2:n])) {
+		return parts{}, ErrBlob
+	}
+	return parts{
+		id:      string(blob[2:n]),
+		head:    blob[:n:n],
+		wrapped: blob[n : n+wrapSize : n+wrapSize],
+		sealed:  blob[n+wrapSize:],
+	}, nil
+}
+
+// bind encodes the associated data so that no two lists of strings give the same bytes: each part is preceded by its length.
+func bind(purpose string, head []byte, aad []string) []byte {
+	out := appendPart(nil, purpose)
+	out = appendPart(out, string(head))
+	for _, s := range aad {
+		out = appendPart(out, s)
+	}
+	return out
+}
+
+func appendPart(out []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(out, uint64(len(s))), s...)
+}

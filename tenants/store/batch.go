@@ -1,0 +1,174 @@
+package store
+
+import (
+	"strings"
+
+	"carillon/migrations"
+	"carillon/tenants"
+)
+
+// batch collects rows of one table and inserts them many at a time: binding a row costs a fifth of a statement of its own on SQLite
+// and next to nothing against a round trip to PostgreSQL.
+type batch struct {
+	head    string // INSERT INTO … VALUES
+	columns int
+	args    []any
+	texts   map[int]string // by number of rows
+}
+
+// sizes of the statements that a batch is cut into, so that few are ever prepared.
+var sizes = []int{64, 16, 4, 1}
+
+func newBatch(table string, columns ...string) batch {
+	return batch{
+		head:    "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ",
+		columns: len(columns),
+		texts:   map[int]string{},
+	}
+}
+
+func (b *batch) add(args ...any) { b.args = append(b.args, args...) }
+
+func (b *batch) text(rows int) string {
+	if s, ok := b.texts[rows]; ok {
+		return s
+	}
+	row := "(?" + strings.Repeat(", ?", b.columns-1) + ")"
+	s := b.head + row + strings.Repeat(", "+row, rows-1)
+	b.texts[rows] = s
+	return s
+}
+
+// flush writes the rows in order. each, if set, is called for every statement with its arguments and number of rows, and runs it.
+func (b *batch) flush(each func(text string, args []any, rows int) error) error {
+	for from := 0; from < len(b.args); {
+		rest := (len(b.args) - from) / b.columns
+		for _, n := range sizes {
+			if n > rest {
+				continue
+			}
+			to := from + n*b.columns
+			if err := each(b.text(n), b.args[from:to], n); err != nil {
+				return err
+			}
+			from = to
+			break
+		}
+	}
+	b.forget()
+	return nil
+}
+
+func (b *batch) forget() {
+	clear(b.args)
+	b.args = b.args[:0]
+}
+
+// batches are the tables of the hot path.
+type batches struct {
+	rings, attempts, facts, audits batch
+	seqs                           []*int64 // where the seq of each collected fact goes; two places for each
+}
+
+func newBatches() batches {
+	return batches{
+		rings: newBatch("rings", "tenant_id", "id", "version", "state", "to_device", "to_person", "agent_id", "caller", "reference",
+			"test", "by_kind", "by_id", "by_name", "created_at", "expires_at", "ended_at", "end_reason", "due_at"),
+		attempts: newBatch("attempts", "tenant_id", "ring_id", "id", "device_id", "credential_id", "state", "app_version", "os_version",
+			"apns_id", "topic", "token", "environment", "tries", "status", "reason", "sent_at", "answered_at"),
+		facts: newBatch("facts", "tenant_id", "ring_id", "attempt_id", "kind", "at", "received_at", "raw_at", "raw_sent_at", "detail"),
+		audits: newBatch("audits", "tenant_id", "seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail",
+			"ip", "request_id"),
+	}
+}
+
+func (b *batches) forget() {
+	b.rings.forget()
+	b.attempts.forget()
+	b.facts.forget()
+	b.audits.forget()
+	clear(b.seqs)
+	b.seqs = b.seqs[:0]
+}
+
+// flush writes what is collected, parents before children, and the audit counters.
+func (t *tx) flush() error {
+	plain := func(text string, args []any, _ int) error { _, err := t.run(text, args); return err }
+	if err := t.rows.rings.flush(plain); err != nil {
+		return err
+	}
+	if err := t.rows.attempts.flush(plain); err != nil {
+		return err
+	}
+	if err := t.flushFacts(); err != nil {
+		return err
+	}
+	if len(t.rows.audits.args) == 0 {
+		return nil
+	}
+	if err := t.rows.audits.flush(plain); err != nil {
+		return err
+	}
+	for id, seq := range t.audits {
+		if _, err := t.run("UPDATE tenants SET audit_seq = ? WHERE id = ?", []any{seq, string(id)}); err != nil {
+			return err
+		}
+	}
+	clear(t.audits)
+	return nil
+}
+
+// flushFacts also hands out the seqs. SQLite gives the rows of one statement consecutive ones and tells the last.
+func (t *tx) flushFacts() error {
+	seqs := t.rows.seqs
+	err := t.rows.facts.flush(func(text string, args []any, rows int) error {
+		mine := seqs[:2*rows]
+		seqs = seqs[2*rows:]
+		if t.d.dialect == migrations.Postgres {
+			return t.returned(text+" RETURNING seq", args, mine)
+		}
+		r, err := t.run(text, args)
+		if err != nil {
+			return err
+		}
+		last, err := r.LastInsertId()
+		for i := range rows {
+			*mine[2*i] = last - int64(rows-1-i)
+			*mine[2*i+1] = *mine[2*i]
+		}
+		return err
+	})
+	if err == nil {
+		clear(t.rows.seqs)
+		t.rows.seqs = t.rows.seqs[:0]
+	}
+	return err
+}
+
+func (t *tx) returned(text string, args []any, seqs []*int64) error {
+	t.d.observe(text)
+	s, err := t.stmt(text)
+	if err != nil {
+		return t.fail(err)
+	}
+	rows, err := s.Query(args...)
+	if err != nil {
+		return t.fail(err)
+	}
+	defer rows.Close()
+	for i := 0; rows.Next(); i += 2 {
+		if err := rows.Scan(seqs[i]); err != nil {
+			return t.fail(err)
+		}
+		*seqs[i+1] = *seqs[i]
+	}
+	return t.fail(rows.Err())
+}
+
+// addFact collects a fact; its seq goes to both places once it is written.
+func (t *tx) addFact(tenant tenants.TenantID, ring tenants.RingID, f *tenants.Fact, seq, also *int64) {
+	t.wrote = true
+	t.rows.seqs = append(t.rows.seqs, seq, also)
+	t.rows.facts.add(string(tenant), string(ring), string(f.Attempt), string(f.Kind), micros(f.At), micros(f.Received),
+		micros(f.RawAt), micros(f.RawSent), f.Detail)
+}

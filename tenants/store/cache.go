@@ -1,0 +1,69 @@
+package store
+
+import (
+	"sync"
+	"time"
+
+	"carillon/tenants"
+)
+
+// cache keeps who a bearer secret belongs to, for at most a second: a phone reports several facts in a row and an agent rings many
+// people with one key. Every write of this process that could change the answer empties it; a second is how long another process's
+// revocation may take to reach us.
+type cache struct {
+	now func() time.Time
+	mu  sync.Mutex // guards the rest
+	// turn grows with every emptying, so that a look-up that began before a write cannot leave its old answer behind after it.
+	turn    int
+	keys    map[tenants.Hash]entry[tenants.Key]
+	devices map[tenants.Hash]entry[tenants.Device]
+}
+
+type entry[T any] struct {
+	tenant tenants.Tenant
+	thing  T
+	until  time.Time
+}
+
+const (
+	cacheFor  = time.Second
+	cacheSize = 10_000
+)
+
+func newCache(now func() time.Time) *cache {
+	return &cache{now: now, keys: map[tenants.Hash]entry[tenants.Key]{}, devices: map[tenants.Hash]entry[tenants.Device]{}}
+}
+
+func (c *cache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn++
+	clear(c.keys)
+	clear(c.devices)
+}
+
+func (c *cache) begin() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turn
+}
+
+func recall[T any](c *cache, m map[tenants.Hash]entry[T], h tenants.Hash) (entry[T], bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := m[h]
+	return e, ok && c.now().Before(e.until)
+}
+
+func keep[T any](c *cache, m map[tenants.Hash]entry[T], h tenants.Hash, e entry[T], turn int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turn != turn {
+		return
+	}
+	if len(m) >= cacheSize {
+		clear(m)
+	}
+	e.until = c.now().Add(cacheFor)
+	m[h] = e
+}

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	_ "modernc.org/sqlite" // registers sqlite, in pure Go
+
+	"carillon/migrations"
+)
+
+// database is the two doors to one database: a pool that only reads, and what the writer's one connection is taken from.
+type database struct {
+	dialect string
+	observe func(string)
+	reads   *sql.DB
+	writes  *sql.DB
+	pool    *pool    // reads, with statements kept prepared
+	gorm    *gorm.DB // over pool
+}
+
+const (
+	readers = 4   // SQLite's readers; more only wait for the processor
+	kept    = 512 // statements kept prepared; what is built anew for every length of a list must not fill memory
+)
+
+func open(ctx context.Context, c Config) (*database, error) {
+	d := &database{dialect: migrations.Postgres, observe: c.Observe}
+	if d.observe == nil {
+		d.observe = func(string) {}
+	}
+	var err error
+	if c.URL == "" {
+		d.dialect = migrations.SQLite
+		err = d.openSQLite(c.Dir)
+	} else {
+		err = d.openPostgres(c.URL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := d.writes.PingContext(ctx); err != nil { // first, because it is what turns SQLite's journal to WAL
+		return nil, errors.Join(fmt.Errorf("store: the database does not open: %w", err), d.close())
+	}
+	d.pool = &pool{database: d, kept: map[string]*sql.Stmt{}}
+	if d.gorm, err = d.session(d.pool); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// openSQLite: WAL, so that readers never wait for the writer; FULL, so that an answered request survives a power cut.
+func (d *database) openSQLite(dir string) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("store: data folder: %w", err)
+	}
+	path, err := filepath.Abs(filepath.Join(dir, "carillon.db"))
+	if err != nil {
+		return fmt.Errorf("store: data folder: %w", err)
+	}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16000)",
+	}}
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
+	if d.writes, err = sql.Open("sqlite", dsn.String()); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	d.writes.SetMaxOpenConns(1)
+	q.Add("_pragma", "query_only(1)")
+	dsn.RawQuery = q.Encode()
+	if d.reads, err = sql.Open("sqlite", dsn.String()); err != nil {
+		return errors.Join(fmt.Errorf("store: %w", err), d.writes.Close())
+	}
+	d.reads.SetMaxOpenConns(readers)
+	d.reads.SetMaxIdleConns(readers)
+	return nil
+}
+
+func (d *database) openPostgres(address string) (err error) {
+	if d.writes, err = sql.Open("pgx", address); err != nil {
+		return fmt.Errorf("store: database URL: %w", redact(err, address))
+	}
+	d.writes.SetMaxOpenConns(2)
+	if d.reads, err = sql.Open("pgx", address); err != nil {
+		return errors.Join(fmt.Errorf("store: database URL: %w", redact(err, address)), d.writes.Close())
+	}
+	d.reads.SetMaxOpenConns(2 * readers)
+	d.reads.SetMaxIdleConns(readers)
+	return nil
+}
+
+// redact keeps a password out of an error that repeats the address.
+func redact(err error, address string) error {
+	if strings.Contains(err.Error(), address) {
+		return errors.New("it cannot be read; want postgres://user:password@host:port/name")
+	}
+	return err
+}
+
+// session is gorm over conn: no transactions of its own, no log of its own, no ping.
+func (d *database) session(conn gorm.ConnPool) (*gorm.DB, error) {
+	var dialector gorm.Dialector = &sqlite.Dialector{DriverName: "sqlite", Conn: conn}
+	if d.dialect == migrations.Postgres {
+		dialector = postgres.New(postgres.Config{Conn: conn})
+	}
+	db, err := gorm.Open(dialector, &gorm.Config{
+		SkipDefaultTransaction: true, DisableAutomaticPing: true, Logger: logger.Discard,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return db, nil
+}
+
+// current refuses a schema that is not the one this binary wants.
+func (d *database) current(ctx context.Context) error {
+	have, want, err := migrations.Current(ctx, d.writes, d.dialect)
+	switch {
+	case err != nil:
+		return err
+	case have < want:
+		return fmt.Errorf("store: the schema is at step %d and this binary wants %d; run `carillon migrate up`", have, want)
+	case have > want:
+		return fmt.Errorf("store: the schema is at step %d, newer than the %d this binary knows; run the newer binary", have, want)
+	}
+	return nil
+}
+
+func (d *database) close() error {
+	var errs []error
+	if d.pool != nil {
+		errs = append(errs, d.pool.close())
+	}
+	return errors.Join(append(errs, d.reads.Close(), d.writes.Close())...)
+}
+
+// bind brings a statement written with ? to the dialect. Our statements hold no ? in a literal.
+func (d *database) bind(query string) string {
+	if d.dialect == migrations.SQLite || !strings.Contains(query, "?") {
+		return query
+	}
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		query = after
+	}
+}
+
+// pool is a gorm.ConnPool that reads. On SQLite it keeps statements prepared, which saves more than half of a small read; pgx does
+// so by itself.
+type pool struct {
+	*database
+	mu   sync.Mutex // guards kept
+	kept map[string]*sql.Stmt
+}
+
+func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	if p.dialect != migrations.SQLite {
+		return nil, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.kept[query]; s != nil {
+		return s, nil
+	}
+	if len(p.kept) >= kept {
+		return nil, nil
+	}
+	s, err := p.reads.PrepareContext(context.WithoutCancel(ctx), query)
+	if err != nil {
+		return nil, err
+	}
+	p.kept[query] = s
+	return s, nil
+}
+
+// query runs a statement written by hand.
+func (p *pool) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.QueryContext(ctx, p.bind(query), args...)
+}
+
+// PrepareContext is for gorm's prepared mode, which is off.
+func (p *pool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	p.observe(query)
+	return p.reads.PrepareContext(ctx, query)
+}
+
+// ExecContext refuses: the pool only reads.
+func (p *pool) ExecContext(context.Context, string, ...any) (sql.Result, error) {
+	return nil, errors.New("store: a write outside of the writer")
+}
+
+// QueryContext reads rows.
+func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	p.observe(query)
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return p.reads.QueryContext(ctx, query, args...)
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+// QueryRowContext reads one row.
+func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	p.observe(query)
+	if s, err := p.stmt(ctx, query); err == nil && s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return p.reads.QueryRowContext(ctx, query, args...)
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, s := range p.kept {
+		errs = append(errs, s.Close())
+	}
+	clear(p.kept)
+	return errors.Join(errs...)
+}

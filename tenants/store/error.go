@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+	"modernc.org/sqlite"
+
+	"carillon/tenants"
+)
+
+// The result codes of SQLite that mean something to us (sqlite.org/rescode.html).
+const (
+	sqliteBusy       = 5
+	sqliteFull       = 13
+	sqlitePrimaryKey = 1555
+	sqliteUnique     = 2067
+)
+
+// The SQLSTATEs of PostgreSQL that mean something to us (appendix A of its manual).
+const (
+	pgUnique        = "23505"
+	pgSerialization = "40001"
+	pgDeadlock      = "40P01"
+	pgDiskFull      = "53100"
+	pgShutdown      = "57P01"
+)
+
+// translate turns what a driver said into an error of ours, once. Refusals pass.
+func translate(err error) error {
+	var ours *tenants.Error
+	switch {
+	case err == nil, errors.As(err, &ours):
+		return err
+	case absent(err):
+		return tenants.NoSuch("row")
+	case unique(err):
+		return &tenants.Error{Kind: tenants.Conflict, Code: "conflict", Msg: "That exists already.", Err: err}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The request was given up before it was done. Try again.", Err: err}
+	case passing(err):
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.", Err: err}
+	}
+	return fmt.Errorf("store: %w", err)
+}
+
+// missing translates, and names what is not there.
+func missing(err error, what string) error {
+	if absent(err) {
+		return tenants.NoSuch(what)
+	}
+	return translate(err)
+}
+
+// taken translates, and says in our words what is there already.
+func taken(err error, msg string) error {
+	if unique(err) {
+		return &tenants.Error{Kind: tenants.Conflict, Code: "conflict", Msg: msg, Err: err}
+	}
+	return translate(err)
+}
+
+func absent(err error) bool {
+	return errors.Is(err, sql.ErrNoRows) || errors.Is(err, gorm.ErrRecordNotFound)
+}
+
+func unique(err error) bool {
+	code, state := codes(err)
+	return code == sqliteUnique || code == sqlitePrimaryKey || state == pgUnique
+}
+
+// passing: likely to work later.
+func passing(err error) bool {
+	code, state := codes(err)
+	return code&0xff == sqliteBusy || code&0xff == sqliteFull || state == pgDiskFull || state == pgShutdown || clash(err)
+}
+
+// clash: PostgreSQL gave up on the transaction because of another one; the same again may work.
+func clash(err error) bool {
+	_, state := codes(err)
+	return state == pgSerialization || state == pgDeadlock
+}
+
+func codes(err error) (code int, state string) {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		code = lite.Code()
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		state = pg.Code
+	}
+	return code, state
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"carillon/migrations"
+	"carillon/tenants"
+	"carillon/tenants/seal"
+)
+
+// Config is what a Store needs.
+type Config struct {
+	URL     string           // postgres://…; empty = SQLite in Dir/carillon.db
+	Dir     string           // data folder, for SQLite
+	Seal    *seal.Keyring    // seals tenants' secrets
+	Now     func() time.Time // the clock
+	Log     *slog.Logger
+	Observe func(sql string) // tests only: sees the text of every statement, before it runs; nil = nobody looks
+}
+
+func (c Config) check() error {
+	var faults []error
+	if c.URL == "" && c.Dir == "" {
+		faults = append(faults, errors.New("store: neither a database URL nor a data folder"))
+	}
+	if c.URL != "" && !strings.HasPrefix(c.URL, "postgres://") && !strings.HasPrefix(c.URL, "postgresql://") {
+		faults = append(faults, errors.New("store: the database URL must start with postgres://"))
+	}
+	return errors.Join(faults...)
+}
+
+// Store is the database. It is safe for concurrent use; Close waits for what is queued.
+type Store struct {
+	now  func() time.Time
+	log  *slog.Logger
+	seal *seal.Keyring
+	db   *database
+	w    *writer
+	seen *cache
+}
+
+// Open opens the database and checks that its schema is the one this binary wants; it does not migrate.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	faults := []error{c.check()}
+	if c.Seal == nil || c.Now == nil || c.Log == nil {
+		faults = append(faults, errors.New("store: Seal, Now and Log are needed"))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	db, err := open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.current(ctx); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	w, err := newWriter(ctx, db, c.Log)
+	if err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	return &Store{now: c.Now, log: c.Log, seal: c.Seal, db: db, w: w, seen: newCache(c.Now)}, nil
+}
+
+// Migrate brings the schema up to date and says how many steps that took.
+func Migrate(ctx context.Context, c Config) (applied int, err error) {
+	if err := c.check(); err != nil {
+		return 0, err
+	}
+	db, err := open(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	applied, err = migrations.Apply(ctx, db.writes, db.dialect)
+	return applied, errors.Join(err, db.close())
+}
+
+// Status lists the schema's steps.
+func Status(ctx context.Context, c Config) ([]migrations.Step, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	db, err := open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := migrations.Status(ctx, db.writes, db.dialect)
+	return steps, errors.Join(err, db.close())
+}
+
+// Close writes what is queued, refuses what comes after and closes the database.
+func (s *Store) Close() error { return errors.Join(s.w.close(), s.db.close()) }
+
+// Ready says whether the database answers a read and a write transaction can be had.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.db.reads.PingContext(ctx); err != nil {
+		return &tenants.Error{Kind: tenants.Unavailable, Msg: "The database does not answer.", Err: err}
+	}
+	return s.w.do(ctx, func(*tx) error { return nil })
+}
+
+// Who acts: written into the audit row of each change.
+type Who struct {
+	tenants.Actor
+	IP        string
+	RequestID string
+}
+
+// Scope is one tenant's data; there is no other way to reach a row.
+type Scope struct {
+	s   *Store
+	id  tenants.TenantID
+	who Who
+}
+
+// For is the tenant's scope. Changes made through it are Carillon's own until By says who acts.
+func (s *Store) For(t tenants.TenantID) *Scope {
+	return &Scope{s: s, id: t, who: Who{Actor: tenants.System}}
+}
+
+// By is the same scope with w as the one who acts.
+func (s *Scope) By(w Who) *Scope {
+	if w.Kind == "" {
+		w.Actor = tenants.System
+	}
+	return &Scope{s: s.s, id: s.id, who: w}
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"carillon/migrations"
+	"carillon/tenants"
+)
+
+// tx is the writer's connection and the transaction on it. Statements written by hand go through exec and query and stay prepared;
+// db is gorm over the same transaction. Rows of the hot path are collected and inserted many at a time (batch.go); whatever reads
+// flushes them first, so that a transaction always sees its own rows. It belongs to the writer's goroutine.
+type tx struct {
+	d     *database
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	gorm  *gorm.DB
+
+	wrote  bool  // the job at hand has written, or collected rows
+	failed error // a statement of the job at hand failed; PostgreSQL then takes no other one in this transaction
+
+	rows   batches
+	audits map[tenants.TenantID]int64 // the last seq given out in this transaction; written back by flush
+}
+
+func newTx(ctx context.Context, d *database) (*tx, error) {
+	t := &tx{d: d, stmts: map[string]*sql.Stmt{}, audits: map[tenants.TenantID]int64{}, rows: newBatches()}
+	if err := t.connect(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if t.gorm, err = d.session(t); err != nil {
+		return nil, errors.Join(err, t.close())
+	}
+	return t, nil
+}
+
+func (t *tx) connect(ctx context.Context) (err error) {
+	if t.conn, err = t.d.writes.Conn(ctx); err != nil {
+		return fmt.Errorf("store: the writer's connection: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) close() error {
+	var errs []error
+	for _, s := range t.stmts {
+		errs = append(errs, s.Close())
+	}
+	clear(t.stmts)
+	if t.conn != nil {
+		errs = append(errs, t.conn.Close())
+		t.conn = nil
+	}
+	return errors.Join(errs...)
+}
+
+// begin opens a transaction. SQLite's takes the write lock at once, so that no statement in it can find the database busy. A
+// connection that does not take it is dropped, and the next begin has a new one.
+func (t *tx) begin() error {
+	if t.conn == nil {
+		if err := t.connect(context.Background()); err != nil {
+			return err
+		}
+	}
+	t.forget()
+	statement := "BEGIN IMMEDIATE"
+	if t.d.dialect == migrations.Postgres {
+		statement = "BEGIN"
+	}
+	err := t.control(statement)
+	if err != nil && t.d.dialect == migrations.Postgres {
+		_ = t.close() // it is broken; its own error says nothing new
+	}
+	return err
+}
+
+func (t *tx) commit() error { return t.control("COMMIT") }
+
+func (t *tx) rollback() {
+	t.forget()
+	if err := t.control("ROLLBACK"); err != nil && t.d.dialect == migrations.Postgres {
+		_ = t.close() // the transaction goes with the connection
+	}
+}
+
+// forget drops what was collected and not written.
+func (t *tx) forget() {
+	t.rows.forget()
+	clear(t.audits)
+}
+
+func (t *tx) control(statement string) error {
+	t.d.observe(statement)
+	s, err := t.stmt(statement)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(context.Background())
+	return err
+}
+
+// db is gorm over the transaction.
+func (t *tx) db() *gorm.DB { return t.gorm.WithContext(context.Background()) }
+
+// stmt is the statement prepared on the connection. Statements are few: they are written by hand or made by gorm out of a handful
+// of shapes; lists of many lengths go by run.
+func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	if s := t.stmts[query]; s != nil {
+		return s, nil
+	}
+	if len(t.stmts) >= kept {
+		for _, s := range t.stmts {
+			_ = s.Close()
+		}
+		clear(t.stmts)
+	}
+	s, err := t.conn.PrepareContext(context.Background(), t.d.bind(query))
+	if err != nil {
+		return nil, err
+	}
+	t.stmts[query] = s
+	return s, nil
+}
+
+// exec runs a writing statement.
+func (t *tx) exec(query string, args ...any) (sql.Result, error) {
+	t.wrote = true
+	if err := t.flush(); err != nil {
+		return nil, err
+	}
+	return t.run(query, args)
+}
+
+// run runs a statement without flushing.
+func (t *tx) run(query string, args []any) (sql.Result, error) {
+	t.d.observe(query)
+	s, err := t.stmt(query)
+	if err != nil {
+		return nil, t.fail(err)
+	}
+	r, err := s.ExecContext(context.Background(), args...)
+	return r, t.fail(err)
+}
+
+// change runs a writing statement and says how many rows it touched.
+func (t *tx) change(query string, args ...any) (int64, error) {
+	r, err := t.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// query reads rows, or writes with RETURNING.
+func (t *tx) query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.QueryContext(context.Background(), query, args...)
+}
+
+func (t *tx) fail(err error) error {
+	if err != nil {
+		t.failed = err
+	}
+	return err
+}
+
+// PrepareContext is for gorm's prepared mode, which is off.
+func (t *tx) PrepareContext(context.Context, string) (*sql.Stmt, error) {
+	return nil, errors.New("store: gorm prepares nothing here")
+}
+
+// ExecContext is gorm's way in.
+func (t *tx) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
+	return t.exec(query, args...)
+}
+
+// QueryContext is gorm's way in.
+func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	t.wrote = t.wrote || !strings.HasPrefix(query, "SELECT")
+	if err := t.flush(); err != nil {
+		return nil, err
+	}
+	t.d.observe(query)
+	s, err := t.stmt(query)
+	if err != nil {
+		return nil, t.fail(err)
+	}
+	rows, err := s.QueryContext(context.Background(), args...)
+	return rows, t.fail(err)
+}
+
+// QueryRowContext is gorm's way in; it asks for the version of SQLite.
+func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
+	t.d.observe(query)
+	return t.conn.QueryRowContext(context.Background(), t.d.bind(query), args...)
+}

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"carillon/tenants"
+)
+
+// writer is the one goroutine that writes. What waits when it comes round forms a group: one transaction, one durable commit
+// (an fsync costs more than a hundred rings), and each caller still gets its own answer.
+//
+// A group first runs without savepoints. Most refusals are decided before anything was written and cost nothing. When a job fails
+// after it wrote, the group is rolled back and runs again with a savepoint around each job, so that only the guilty one fails.
+// Jobs therefore may run more than once, and must not leave anything behind outside of the transaction when they do.
+type writer struct {
+	db    *database
+	log   *slog.Logger
+	queue chan *job
+	ended chan struct{}
+
+	mu     sync.RWMutex // guards closed, and the queue against a send after its close
+	closed bool
+
+	tx *tx // the goroutine's own
+}
+
+const (
+	groupLimit = 256 // jobs in one commit
+	queueLimit = 1024
+	tries      = 3 // of a group that PostgreSQL gave up on
+)
+
+// The states of a job. Whoever moves it out of queued owns it.
+const (
+	queued int32 = iota
+	running
+	left
+)
+
+type job struct {
+	state atomic.Int32
+	run   func(*tx) error
+	err   error
+	done  chan struct{} // closed once err is final; nil when nobody waits
+}
+
+func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, error) {
+	t, err := newTx(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{db: db, log: log, queue: make(chan *job, queueLimit), ended: make(chan struct{}), tx: t}
+	go w.loop()
+	return w, nil
+}
+
+// do runs the job in a group and returns once it is committed or refused. A ctx that ends while the job still waits takes it out.
+func (w *writer) do(ctx context.Context, run func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return translate(err)
+	}
+	j := &job{run: run, done: make(chan struct{})}
+	if err := w.send(ctx, j); err != nil {
+		return err
+	}
+	select {
+	case <-j.done:
+	case <-ctx.Done():
+		if j.state.CompareAndSwap(queued, left) {
+			return translate(ctx.Err())
+		}
+		<-j.done
+	}
+	return translate(j.err)
+}
+
+// post queues a job that nobody waits for, unless the queue is full: for what may be lost, such as when a key was last used.
+func (w *writer) post(run func(*tx) error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return
+	}
+	select {
+	case w.queue <- &job{run: run}:
+	default:
+	}
+}
+
+func (w *writer) send(ctx context.Context, j *job) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return tenants.Refuse(tenants.Unavailable, "unavailable", "The server is stopping. Try again in a moment.")
+	}
+	select {
+	case w.queue <- j:
+		return nil
+	case <-ctx.Done():
+		return translate(ctx.Err())
+	}
+}
+
+func (w *writer) close() error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.ended
+	return w.tx.close()
+}
+
+func (w *writer) loop() {
+	defer close(w.ended)
+	group := make([]*job, 0, groupLimit)
+	for j := range w.queue {
+		group = w.gather(append(group[:0], j))
+		w.write(group)
+		clear(group)
+	}
+}
+
+// gather takes what waits, and does not wait for more.
+func (w *writer) gather(group []*job) []*job {
+	for len(group) < groupLimit {
+		select {
+		case j, open := <-w.queue:
+			if !open {
+				return group
+			}
+			group = append(group, j)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// write commits a group and answers everybody in it.
+func (w *writer) write(group []*job) {
+	mine := group[:0]
+	for _, j := range group {
+		if j.state.CompareAndSwap(queued, running) {
+			mine = append(mine, j)
+		}
+	}
+	if len(mine) > 0 {
+		w.settle(mine)
+	}
+	for _, j := range mine {
+		if j.done != nil {
+			close(j.done)
+		} else if j.err != nil {
+			w.log.Warn("a write that nobody waits for failed", "error", j.err)
+		}
+	}
+}
+
+// settle tries until each job has its final err.
+func (w *writer) settle(group []*job) {
+	careful := false
+	var err error
+	for range tries {
+		if err = w.tx.begin(); err != nil {
+			continue // with a new connection, if there is one to be had
+		}
+		err = w.run(group, careful)
+		if err == nil {
+			return
+		}
+		w.tx.rollback()
+		if errors.Is(err, errCommit) {
+			break // whether it was written is not known: running it again could write it twice
+		}
+		careful = careful || !clash(err)
+	}
+	for _, j := range group {
+		j.err = err
+	}
+}
+
+// errCommit marks a commit that failed.
+var errCommit = errors.New("commit")
+
+// run runs the jobs and commits. It returns an error when the group as a whole must run again.
+func (w *writer) run(group []*job, careful bool) error {
+	for _, j := range group {
+		if careful {
+			if err := w.carefully(j); err != nil {
+				return err
+			}
+			continue
+		}
+		w.tx.wrote, w.tx.failed = false, nil
+		j.err = w.call(j)
+		switch {
+		case j.err == nil && w.tx.failed == nil:
+		case w.tx.failed != nil:
+			return w.tx.failed
+		case w.tx.wrote:
+			return j.err
+		}
+	}
+	if err := w.tx.flush(); err != nil {
+		return err
+	}
+	if err := w.tx.commit(); err != nil {
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
+	return nil
+}
+
+// carefully runs one job behind a savepoint, so that its failure is its own.
+func (w *writer) carefully(j *job) error {
+	w.tx.wrote, w.tx.failed = false, nil
+	if err := w.tx.control("SAVEPOINT job"); err != nil {
+		return err
+	}
+	if j.err = w.call(j); j.err == nil {
+		j.err = w.tx.flush()
+	}
+	if j.err == nil {
+		return w.tx.control("RELEASE SAVEPOINT job")
+	}
+	if clash(j.err) {
+		return j.err
+	}
+	w.tx.forget()
+	if err := w.tx.control("ROLLBACK TO SAVEPOINT job"); err != nil {
+		return err
+	}
+	return w.tx.control("RELEASE SAVEPOINT job")
+}
+
+// call keeps a panic of one job away from the others and from the process.
+func (w *writer) call(j *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: panic in a write: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return j.run(w.tx)
+}
