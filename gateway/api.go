@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+)
+
+// opus is the only codec we answer with (RFC 7587).
+func opus() webrtc.RTPCodecCapability {
+	return webrtc.RTPCodecCapability{
+		MimeType: webrtc.MimeTypeOpus, ClockRate: Clock, Channels: 2,
+		SDPFmtpLine: "minptime=10;useinbandfec=1",
+	}
+}
+
+// newAPI builds the one factory of connections. It is never changed afterwards.
+func newAPI(cfg Config, p *port, logs logging.LoggerFactory) (*webrtc.API, error) {
+	var media webrtc.MediaEngine
+	codec := webrtc.RTPCodecParameters{RTPCodecCapability: opus(), PayloadType: 111}
+	if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, fmt.Errorf("opus: %w", err)
+	}
+	// Reports only: resending and congestion feedback are for video, and cost
+	// each packet.
+	var interceptors interceptor.Registry
+	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
+		return nil, fmt.Errorf("rtcp reports: %w", err)
+	}
+	engine, err := settings(cfg, p, logs)
+	if err != nil {
+		return nil, err
+	}
+	return webrtc.NewAPI(
+		webrtc.WithMediaEngine(&media), webrtc.WithInterceptorRegistry(&interceptors), webrtc.WithSettingEngine(engine),
+	), nil
+}
+
+func settings(cfg Config, p *port, logs logging.LoggerFactory) (webrtc.SettingEngine, error) {
+	var e webrtc.SettingEngine
+	e.LoggerFactory = logs
+	e.SetICEUDPMux(p.udp)
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	if p.tcp != nil {
+		e.SetICETCPMux(p.tcp)
+		e.SetNetworkTypes([]webrtc.NetworkType{
+			webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
+		})
+	}
+	e.DisableActiveTCP(true) // we never dial where an offer points
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.SetIncludeLoopbackCandidate(cfg.AllowLoopback)
+	r := reach{loopback: cfg.AllowLoopback, private: cfg.AllowPrivate}
+	// Only what no phone can have is barred here: a phone on our own private network
+	// that knocks first may be answered though we would not knock first.
+	e.SetRemoteIPFilter(func(ip net.IP) bool {
+		a, ok := netip.AddrFromSlice(ip)
+		return ok && !r.impossible(a)
+	})
+	e.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	if len(cfg.PublicIPs) > 0 {
+		err := e.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
+			External: cfg.PublicIPs, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
+		})
+		if err != nil {
+			return e, fmt.Errorf("public addresses: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// certificates holds the DTLS certificate that all calls share, made anew before
+// it expires. Phones trust its fingerprint in the answer, not an authority.
+type certificates struct {
+	now func() time.Time
+
+	mu   sync.Mutex // guards cert
+	cert *webrtc.Certificate
+}
+
+func (c *certificates) get() (webrtc.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	const ahead = 10 * 24 * time.Hour
+	if c.cert == nil || c.cert.Expires().Before(c.now().Add(ahead)) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return webrtc.Certificate{}, fmt.Errorf("DTLS key: %w", err)
+		}
+		c.cert, err = webrtc.GenerateCertificate(key)
+		if err != nil {
+			return webrtc.Certificate{}, fmt.Errorf("DTLS certificate: %w", err)
+		}
+	}
+	return *c.cert, nil
+}
+
+// pionLogs brings Pion's log lines into ours. What Pion calls a warning is a
+// stranger's doing more often than a fault, so it is told at debug level only.
+type pionLogs struct{ log *slog.Logger }
+
+func (p pionLogs) NewLogger(scope string) logging.LeveledLogger {
+	return pionLog{p.log.With("pion", scope)}
+}
+
+type pionLog struct{ log *slog.Logger }
+
+func (p pionLog) say(level slog.Level, format string, args []any) {
+	if !p.log.Enabled(context.Background(), level) {
+		return
+	}
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	p.log.Log(context.Background(), level, format)
+}
+
+func (p pionLog) Trace(string)              {}
+func (p pionLog) Tracef(string, ...any)     {}
+func (p pionLog) Debug(string)              {}
+func (p pionLog) Debugf(string, ...any)     {}
+func (p pionLog) Info(string)               {}
+func (p pionLog) Infof(string, ...any)      {}
+func (p pionLog) Warn(msg string)           { p.say(slog.LevelDebug, msg, nil) }
+func (p pionLog) Warnf(f string, a ...any)  { p.say(slog.LevelDebug, f, a) }
+func (p pionLog) Error(msg string)          { p.say(slog.LevelDebug, msg, nil) }
+func (p pionLog) Errorf(f string, a ...any) { p.say(slog.LevelDebug, f, a) }

@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"bytes"
+	_ "embed" // the bells
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pion/webrtc/v4/pkg/media/oggreader"
+)
+
+//go:generate sh -c "cd bells && go run synth.go > bells.wav && opusenc --quiet --bitrate 64 --framesize 20 --max-delay 20 --padding 0 --discard-comments bells.wav ../bells.ogg && rm bells.wav"
+
+// bellsOgg is the carillon of bells/synth.go: one 20 ms Opus packet to a page.
+//
+//go:embed bells.ogg
+var bellsOgg []byte
+
+// Bells returns the carillon that greets a person, as 20 ms Opus packets. It reads
+// the recording anew on each call; keep the result, and do not change it.
+func Bells() ([][]byte, error) {
+	r, _, err := oggreader.NewWith(bytes.NewReader(bellsOgg))
+	if err != nil {
+		return nil, fmt.Errorf("bells: %w", err)
+	}
+	var frames [][]byte
+	for {
+		page, _, err := r.ParseNextPage()
+		switch {
+		case errors.Is(err, io.EOF):
+			return frames, nil
+		case err != nil:
+			return nil, fmt.Errorf("bells: %w", err)
+		case strings.HasPrefix(string(page), "OpusTags"):
+		default:
+			frames = append(frames, page)
+		}
+	}
+}

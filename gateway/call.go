@@ -1,0 +1,273 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lastWords is how long a leg stays open after its agent hung up: the phone's
+// player still holds the end of the last sentence.
+const lastWords = 300 * time.Millisecond
+
+// call is one call. Its run goroutine owns every timer and tells every event;
+// everyone else leaves a note (wake) or ends it.
+type call struct {
+	g       *Gateway
+	id, leg string
+	agent   Agent
+	on      func(Event)
+	since   time.Time
+	line    *line
+	running bool // g.mu guards it
+
+	signalling sync.Mutex // one offer or fragment at a time
+
+	wake   chan struct{} // holds one token: look again
+	ending chan struct{} // closed by end
+	once   sync.Once
+	reason EndReason // set before ending is closed
+	open   atomic.Bool
+
+	agentDone chan struct{} // closed when the agent has left
+	agentErr  error         // set before
+
+	mu      sync.Mutex // guards the rest
+	current *leg
+	legs    int
+	closing sync.WaitGroup // replaced legs on their way out
+}
+
+func newCall(g *Gateway, o Offer) *call {
+	return &call{
+		g: g, id: o.Call, leg: o.Leg, agent: o.Agent, on: o.On, since: g.cfg.Now(), line: newLine(g.cfg.Now),
+		wake: make(chan struct{}, 1), ending: make(chan struct{}), agentDone: make(chan struct{}),
+	}
+}
+
+// end ends the call; who comes first gives the reason.
+func (c *call) end(reason EndReason) {
+	c.once.Do(func() {
+		c.reason = reason
+		close(c.ending)
+	})
+}
+
+func (c *call) over() bool {
+	select {
+	case <-c.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// poke makes run look again. It never blocks, so Pion's callbacks may call it.
+func (c *call) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// join makes l the phone's leg and closes the one before it.
+func (c *call) join(l *leg) {
+	c.mu.Lock()
+	old := c.current
+	c.current = l
+	c.legs++
+	c.mu.Unlock()
+	c.line.connect(l.voice)
+	if old != nil {
+		c.closing.Add(1)
+		go func() {
+			defer c.closing.Done()
+			old.close()
+		}()
+	}
+	c.poke()
+}
+
+func (c *call) legNow() *leg {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
+func (c *call) quality() Quality {
+	q := c.line.quality()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q.Legs = c.legs
+	return q
+}
+
+// run is the call's life, from its first leg to its Ended event.
+func (c *call) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	left := c.agentDone
+	w := watch{cfg: &c.g.cfg, since: c.since}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for !c.over() {
+		now := c.g.cfg.Now()
+		v := w.look(c.legNow(), c.line.lastHeard(), now)
+		if v.end != "" {
+			c.end(v.end)
+			break
+		}
+		if v.greet && !c.open.Swap(true) {
+			c.tell(Event{Kind: Connected, At: now})
+			go c.converse(ctx)
+		}
+		timer.Reset(v.next.Sub(now))
+		select {
+		case <-c.ending:
+		case <-c.wake:
+		case <-timer.C:
+		case <-left:
+			left = nil
+			w.agentLeft(c.g.cfg.Now(), c.agentErr)
+			if c.agentErr != nil {
+				c.g.cfg.Log.Error("agent failed", "ring", c.id, "error", c.agentErr)
+			}
+		}
+	}
+	c.finish(cancel)
+}
+
+// finish closes the line and the leg, tells the end, and waits for the agent.
+func (c *call) finish(cancel context.CancelFunc) {
+	at := c.g.cfg.Now()
+	close(c.line.over)
+	cancel()
+	// A leg that is being made for this call is finished by whoever makes it.
+	c.legNow().close()
+	c.closing.Wait()
+	c.tell(Event{Kind: Ended, Reason: c.reason, At: at})
+	if c.open.Load() {
+		<-c.agentDone
+	}
+}
+
+func (c *call) tell(e Event) {
+	e.Quality = c.quality()
+	c.on(e)
+}
+
+// converse runs the agent. A panic of one agent must not end everyone's calls.
+func (c *call) converse(ctx context.Context) {
+	defer close(c.agentDone)
+	defer func() {
+		if p := recover(); p != nil {
+			c.agentErr = fmt.Errorf("agent panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	c.agentErr = c.agent.Converse(ctx, c.line)
+}
+
+// watch decides what a call's clock means. It has no clock of its own.
+type watch struct {
+	cfg   *Config
+	since time.Time
+
+	leg       *leg      // whose times the next three are
+	connected time.Time // first time encryption stood
+	lost      time.Time // since when the phone is away; zero when it is there
+	left      time.Time // when the phone closed its leg
+
+	everConnected time.Time
+	hangUpAt      time.Time // the agent has left; its words are on the way
+	agentReason   EndReason
+}
+
+// verdict is what watch found: an end, or when to look again.
+type verdict struct {
+	end   EndReason
+	next  time.Time
+	greet bool // the person can hear: the agent may start
+}
+
+func (w *watch) agentLeft(now time.Time, err error) {
+	w.agentReason, w.hangUpAt = AgentHungUp, now.Add(lastWords)
+	if err != nil {
+		w.agentReason, w.hangUpAt = AgentFailed, now
+	}
+}
+
+// look weighs the state of leg and the time heard anything last.
+func (w *watch) look(l *leg, heard, now time.Time) verdict {
+	w.note(l, now)
+	v := verdict{next: w.since.Add(w.cfg.MaxDuration)}
+	due := func(at time.Time, reason EndReason) {
+		switch {
+		case !now.Before(at) && v.end == "":
+			v.end = reason
+		case at.Before(v.next):
+			v.next = at
+		}
+	}
+	if w.agentReason != "" {
+		due(w.hangUpAt, w.agentReason)
+	}
+	due(w.since.Add(w.cfg.MaxDuration), MaxDuration)
+	switch {
+	case !w.left.IsZero():
+		due(w.left.Add(w.cfg.LeaveGrace), PhoneHungUp)
+	case w.connected.IsZero():
+		due(l.since.Add(w.cfg.ConnectWithin), ConnectTimeout)
+		if !w.lost.IsZero() {
+			due(w.lost.Add(w.cfg.RejoinWithin), MediaFailed)
+		}
+	case !w.lost.IsZero():
+		due(w.lost.Add(w.cfg.RejoinWithin), MediaFailed)
+	default:
+		w.sound(&v, l, heard, now, due)
+	}
+	return v
+}
+
+// sound weighs a connection that stands: may the agent speak, does the phone?
+func (w *watch) sound(v *verdict, l *leg, heard, now time.Time, due func(time.Time, EndReason)) {
+	from, reason := w.connected, Silence
+	if heard.IsZero() {
+		reason = NoMedia
+	} else if heard.After(from) {
+		from = heard
+	}
+	due(from.Add(w.cfg.SilenceAfter), reason)
+	grace := w.everConnected.Add(w.cfg.GreetWithin)
+	v.greet = l.speaking.Load() || !now.Before(grace)
+	if !v.greet && grace.Before(v.next) {
+		v.next = grace
+	}
+}
+
+// note takes down what the leg's connection has come to.
+func (w *watch) note(l *leg, now time.Time) {
+	if l != w.leg {
+		w.leg, w.connected, w.lost, w.left = l, time.Time{}, time.Time{}, time.Time{}
+	}
+	switch l.state() {
+	case legConnected:
+		if w.connected.IsZero() {
+			w.connected = now
+		}
+		if w.everConnected.IsZero() {
+			w.everConnected = now
+		}
+		w.lost = time.Time{}
+	case legLost:
+		if w.lost.IsZero() {
+			w.lost = now
+		}
+	case legLeft:
+		if w.left.IsZero() {
+			w.left = now
+		}
+	}
+}

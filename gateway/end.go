@@ -1,0 +1,78 @@
+package gateway
+
+import "time"
+
+// EndReason is why a call ended: the one closed list. Every call ends with one.
+type EndReason string
+
+const (
+	PhoneHungUp    EndReason = "phone_hung_up"
+	AgentHungUp    EndReason = "agent_hung_up"
+	AgentFailed    EndReason = "agent_failed"
+	Cancelled      EndReason = "cancelled"
+	ConnectTimeout EndReason = "connect_timeout"
+	NoMedia        EndReason = "no_media"
+	Silence        EndReason = "silence"
+	MaxDuration    EndReason = "max_duration"
+	MediaFailed    EndReason = "media_failed"
+	Draining       EndReason = "draining"
+	ShutDown       EndReason = "shut_down"
+)
+
+var endSentences = map[EndReason]string{
+	PhoneHungUp:    "The person hung up.",
+	AgentHungUp:    "The agent said what it had to say and hung up.",
+	AgentFailed:    "The agent broke off with a fault of its own.",
+	Cancelled:      "The call was cancelled by whoever placed it.",
+	ConnectTimeout: "The phone answered but never reached the gateway; a firewall or a lost network is the usual cause.",
+	NoMedia:        "The phone connected but never sent any sound; its audio session was not started, or its microphone is barred.",
+	Silence:        "The phone stopped sending sound for too long.",
+	MaxDuration:    "The call reached its longest allowed duration.",
+	MediaFailed:    "The connection to the phone was lost and did not come back.",
+	Draining:       "The gateway is being restarted and the call outlasted its grace.",
+	ShutDown:       "The gateway was shut down.",
+}
+
+// Sentence says the reason in words for a person.
+func (r EndReason) Sentence() string { return endSentences[r] }
+
+// EndReasons returns the whole list, in no order.
+func EndReasons() []EndReason {
+	all := make([]EndReason, 0, len(endSentences))
+	for r := range endSentences {
+		all = append(all, r)
+	}
+	return all
+}
+
+// EventKind is what happened to a call.
+type EventKind string
+
+const (
+	// Connected: encryption stands and the phone's first sound arrived (or the
+	// grace for it passed). The agent starts to speak now. At most once a call.
+	Connected EventKind = "connected"
+	// Ended: the call is over and its leg is closed. Exactly once a call.
+	Ended EventKind = "ended"
+)
+
+// Event is told to Offer.On.
+type Event struct {
+	Kind    EventKind
+	Reason  EndReason // of Ended
+	At      time.Time
+	Quality Quality
+}
+
+// Quality is what a call sounded like. In is phone to gateway, Out is gateway to
+// phone; what concerns Out is what the phone itself reported over RTCP.
+type Quality struct {
+	FirstIn, FirstOut   time.Time     // first sound each way; zero when there was none
+	PacketsIn           uint64        // RTP packets
+	PacketsOut          uint64        //
+	BytesIn, BytesOut   uint64        // Opus payload
+	LostIn, LostOut     uint64        // packets that never came (RFC 3550 A.3)
+	JitterIn, JitterOut time.Duration // interarrival jitter (RFC 3550 A.8)
+	RoundTrip           time.Duration // last measured by RTCP; 0 when never
+	Legs                int           // how often the phone (re)joined
+}

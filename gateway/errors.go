@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Refusal is why the gateway would not do what was asked. The list is closed,
+// so that a caller can map each value to its own words or status.
+type Refusal string
+
+const (
+	BadOffer          Refusal = "bad_offer"          // not a session description we can read
+	TooLarge          Refusal = "too_large"          // over MaxSDP bytes, or over MaxCandidates candidates
+	NoAudio           Refusal = "no_audio"           // no active audio, or more than one
+	UnsupportedMedia  Refusal = "unsupported_media"  // audio without Opus, or transport other than DTLS-SRTP
+	Unreachable       Refusal = "unreachable"        // only addresses that no phone can have
+	AnsweredElsewhere Refusal = "answered_elsewhere" // another leg has this call
+	CallEnded         Refusal = "call_ended"         // the call is ending or has ended
+	NoCall            Refusal = "no_call"            // the gateway does not carry this call
+	IfMatchMissing    Refusal = "if_match_missing"   // RFC 9725 4.3.2: answer 428
+	IfMatchStale      Refusal = "if_match_stale"     // RFC 9725 4.3.2: answer 412
+	BadFragment       Refusal = "bad_fragment"       // not a trickle fragment we can read
+	UnsupportedChange Refusal = "unsupported_change" // RFC 9725 4.3.2: answer 422
+	Full              Refusal = "full"               // MaxCalls are up
+	ShuttingDown      Refusal = "shutting_down"      // draining or closed: no new calls
+)
+
+// Refused says that the request was at fault or cannot be met, and what the
+// person who asked can do about it. Nothing was left running.
+type Refused struct {
+	Reason Refusal
+	Msg    string // for the person who asked: cause and cure
+	Err    error  // for us
+}
+
+func (r *Refused) Error() string {
+	if r.Err != nil {
+		return fmt.Sprintf("%s: %s: %v", r.Reason, r.Msg, r.Err)
+	}
+	return fmt.Sprintf("%s: %s", r.Reason, r.Msg)
+}
+
+func (r *Refused) Unwrap() error { return r.Err }
+
+// Reason returns why err refused, or "" when err is no refusal of the gateway.
+func Reason(err error) Refusal {
+	var r *Refused
+	if errors.As(err, &r) {
+		return r.Reason
+	}
+	return ""
+}
+
+func refuse(reason Refusal, msg string) error { return &Refused{Reason: reason, Msg: msg} }
+
+var (
+	// ErrLineEnded is what a line answers once its call is over.
+	ErrLineEnded = errors.New("the line has ended")
+	// ErrQuiet is what HearBy answers when nothing was said in time.
+	ErrQuiet = errors.New("nothing was heard in time")
+
+	errClosed = errors.New("the gateway is closed")
+)

@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// fragment is a body of type application/trickle-ice-sdpfrag (RFC 8840 9).
+type fragment struct {
+	ufrag, pwd string
+	candidates []string // those we may send to
+	known      int      // candidates named, allowed or not
+	last       bool     // a=end-of-candidates
+}
+
+// readFragment reads text from a phone. Candidates we may not send to, and those of
+// transports we do not know, are passed over silently (RFC 9725 4.3.2).
+func readFragment(text string, r reach) (fragment, error) {
+	var f fragment
+	if len(text) > MaxSDP {
+		return f, refuse(TooLarge, fmt.Sprintf("The fragment is longer than %d bytes.", MaxSDP))
+	}
+	for raw := range strings.Lines(text) {
+		line := strings.TrimRight(raw, "\r\n")
+		key, value, _ := strings.Cut(line, ":")
+		switch {
+		case line == "":
+		case len(line) < 2 || line[1] != '=':
+			return f, refuse(BadFragment, "The body is not a trickle ICE fragment (RFC 8840).")
+		case key == "a=ice-ufrag":
+			if f.ufrag != "" && f.ufrag != value {
+				return f, refuse(UnsupportedChange, "The fragment has more than one ICE session; bundle all media.")
+			}
+			f.ufrag = value
+		case key == "a=ice-pwd":
+			f.pwd = value
+		case key == "a=candidate":
+			f.known++
+			if ip, ok := candidateIP(value); ok && r.allows(ip) {
+				f.candidates = append(f.candidates, value)
+			}
+		case line == "a=end-of-candidates":
+			f.last = true
+		}
+	}
+	if f.known > MaxCandidates {
+		return f, refuse(TooLarge, fmt.Sprintf("The fragment names more than %d candidates; a phone has a handful.", MaxCandidates))
+	}
+	return f, f.check()
+}
+
+// check sees that the credentials are well-formed (RFC 8839 5.4).
+func (f fragment) check() error {
+	switch {
+	case f.ufrag == "":
+		return refuse(BadFragment, "The fragment has no a=ice-ufrag, so it cannot be told which ICE session it is about.")
+	case len(f.ufrag) < 4 || len(f.ufrag) > 256 || !iceChars(f.ufrag):
+		return refuse(BadFragment, "The fragment's a=ice-ufrag is malformed.")
+	case f.pwd != "" && (len(f.pwd) < 22 || len(f.pwd) > 256 || !iceChars(f.pwd)):
+		return refuse(BadFragment, "The fragment's a=ice-pwd is malformed.")
+	}
+	return nil
+}
+
+func iceChars(s string) bool {
+	for _, c := range []byte(s) {
+		if c != '+' && c != '/' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// writeFragment is the answer to an ICE restart: our new ICE session, with the
+// same options as our answer (RFC 9725 4.3.3), out of our local description.
+func writeFragment(local string) (string, error) {
+	var desc sdp.SessionDescription
+	if err := desc.UnmarshalString(local); err != nil {
+		return "", fmt.Errorf("our own answer: %w", err)
+	}
+	if len(desc.MediaDescriptions) != 1 {
+		return "", fmt.Errorf("our own answer has %d media sections", len(desc.MediaDescriptions))
+	}
+	m := desc.MediaDescriptions[0]
+	var b strings.Builder
+	for _, a := range desc.Attributes {
+		switch a.Key {
+		case "group", "ice-options", "ice-lite":
+			fmt.Fprintf(&b, "a=%s\r\n", a)
+		}
+	}
+	fmt.Fprintf(&b, "m=%s\r\n", m.MediaName)
+	for _, a := range m.Attributes {
+		switch a.Key {
+		case "mid", "ice-options", "ice-ufrag", "ice-pwd", "candidate", "end-of-candidates":
+			fmt.Fprintf(&b, "a=%s\r\n", a)
+		}
+	}
+	return b.String(), nil
+}
+
+// localICE returns the ICE user fragment of our local description and whether it
+// names at least one candidate.
+func localICE(local string) (ufrag string, candidates bool) {
+	for raw := range strings.Lines(local) {
+		key, value, _ := strings.Cut(strings.TrimRight(raw, "\r\n"), ":")
+		switch key {
+		case "a=ice-ufrag":
+			ufrag = value
+		case "a=candidate":
+			candidates = true
+		}
+	}
+	return ufrag, candidates
+}

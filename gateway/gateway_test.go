@@ -1,0 +1,436 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/gateway"
+	"carillon/gateway/phonetest"
+)
+
+// echoer is an agent that says back at once what it hears.
+type echoer struct {
+	began chan struct{} // closed at the first Converse
+	once  *sync.Once
+	times *int
+}
+
+func newEchoer() echoer {
+	return echoer{began: make(chan struct{}), once: new(sync.Once), times: new(int)}
+}
+
+func (e echoer) Converse(ctx context.Context, l gateway.Line) error {
+	e.once.Do(func() { close(e.began) })
+	*e.times++
+	for {
+		p, err := l.Hear(ctx)
+		if err != nil {
+			return err
+		}
+		if err := l.Say(p); err != nil {
+			return err
+		}
+	}
+}
+
+// agentFunc is an agent of one function.
+type agentFunc func(context.Context, gateway.Line) error
+
+func (f agentFunc) Converse(ctx context.Context, l gateway.Line) error { return f(ctx, l) }
+
+// open returns a gateway on loopback; change may alter its Config.
+func open(t *testing.T, change func(*gateway.Config)) *gateway.Gateway {
+	t.Helper()
+	cfg := gateway.Config{
+		UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true,
+		Now: time.Now, Log: slog.New(slog.DiscardHandler), GreetWithin: 200 * time.Millisecond,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	g, err := gateway.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Close() })
+	return g
+}
+
+// ear collects a call's events.
+type ear chan gateway.Event
+
+func listen() ear { return make(ear, 8) }
+
+func (e ear) on(ev gateway.Event) { e <- ev }
+
+// next waits for the next event and sees that it is of kind.
+func (e ear) next(t *testing.T, kind gateway.EventKind) gateway.Event {
+	t.Helper()
+	select {
+	case ev := <-e:
+		if ev.Kind != kind {
+			t.Fatalf("event %s (%s), want %s", ev.Kind, ev.Reason, kind)
+		}
+		return ev
+	case <-time.After(15 * time.Second):
+		t.Fatalf("no event %s came", kind)
+	}
+	return gateway.Event{}
+}
+
+// ended waits for the end and sees its reason.
+func (e ear) ended(t *testing.T, reason gateway.EndReason) gateway.Event {
+	t.Helper()
+	ev := e.next(t, gateway.Ended)
+	if ev.Reason != reason {
+		t.Fatalf("ended by %s, want %s", ev.Reason, reason)
+	}
+	return ev
+}
+
+// answerer answers a phone by g.
+func answerer(g *gateway.Gateway, call string, a gateway.Agent, e ear) phonetest.Answerer {
+	return func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, gateway.Offer{Call: call, Leg: "phone", SDP: offer, Agent: a, On: e.on})
+		return got.SDP, err
+	}
+}
+
+func phone(t *testing.T, cfg phonetest.Config) *phonetest.Phone {
+	t.Helper()
+	p, err := phonetest.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// call has p call and hangs up when the test is over.
+func call(t *testing.T, p *phonetest.Phone, a phonetest.Answerer) *phonetest.Call {
+	t.Helper()
+	c, err := p.Call(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.HangUp)
+	return c
+}
+
+// until waits until the phone has measured enough.
+func until(t *testing.T, c *phonetest.Call, enough func(phonetest.Stats) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	if err := c.Until(ctx, enough); err != nil {
+		t.Fatalf("%v; measured %+v", err, c.Stats())
+	}
+}
+
+func back(n uint64) func(phonetest.Stats) bool {
+	return func(s phonetest.Stats) bool { return s.Back >= n }
+}
+
+func TestEchoIsHeardAndPhoneHangsUp(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, func(c *gateway.Config) { c.LeaveGrace = 50 * time.Millisecond }), listen()
+	c := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", newEchoer(), e))
+	until(t, c, back(50))
+	if q := e.next(t, gateway.Connected).Quality; q.PacketsIn == 0 || q.FirstIn.IsZero() {
+		t.Errorf("connected before the phone was heard: %+v", q)
+	}
+	if calls := g.Calls(); len(calls) != 1 || calls[0].Call != "ring" || calls[0].Leg != "phone" || !calls[0].Connected {
+		t.Errorf("calls: %+v", calls)
+	}
+	s := c.Stats()
+	if s.Gaps != 0 {
+		t.Errorf("%d gaps in the sound", s.Gaps)
+	}
+	c.HangUp()
+	q := e.ended(t, gateway.PhoneHungUp).Quality
+	if q.PacketsIn < 50 || q.PacketsOut < 50 || q.FirstOut.IsZero() || q.BytesIn == 0 || q.BytesOut == 0 || q.LostIn > 2 || q.Legs != 1 {
+		t.Errorf("quality: %+v", q)
+	}
+}
+
+func TestAgentHangsUpAfterItsLastWords(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	a := agentFunc(func(_ context.Context, l gateway.Line) error {
+		for i := range uint16(10) {
+			if err := l.Say(gateway.Packet{Source: 7, Sequence: i, Timestamp: uint32(i) * 960, Payload: make([]byte, 40)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	c := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", a, e))
+	e.next(t, gateway.Connected)
+	e.ended(t, gateway.AgentHungUp)
+	<-c.Closed()
+	if s := c.Stats(); s.PacketsIn != 10 {
+		t.Errorf("%d of 10 packets arrived", s.PacketsIn)
+	}
+}
+
+func TestAgentThatFailsOrPanicsEndsItsCallOnly(t *testing.T) {
+	t.Parallel()
+	g := open(t, nil)
+	for name, a := range map[string]agentFunc{
+		"fails":  func(context.Context, gateway.Line) error { return errors.New("no voice") },
+		"panics": func(context.Context, gateway.Line) error { panic("no voice") },
+	} {
+		e := listen()
+		call(t, phone(t, phonetest.Config{}), answerer(g, name, a, e))
+		e.next(t, gateway.Connected)
+		e.ended(t, gateway.AgentFailed)
+	}
+}
+
+func TestHangUpGivesItsReason(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	a := newEchoer()
+	c := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", a, e))
+	<-a.began
+	e.next(t, gateway.Connected)
+	g.HangUp("ring", gateway.Cancelled)
+	g.HangUp("ring", gateway.AgentHungUp)
+	e.ended(t, gateway.Cancelled)
+	<-c.Closed()
+	g.HangUp("no such call", gateway.Cancelled)
+}
+
+func TestSameLegAnswersAgainAndTheConversationGoesOn(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	p, a := phone(t, phonetest.Config{}), newEchoer()
+	first := call(t, p, answerer(g, "ring", a, e))
+	until(t, first, back(10))
+	second := call(t, p, answerer(g, "ring", newEchoer(), listen()))
+	until(t, second, back(10))
+	<-first.Closed()
+	e.next(t, gateway.Connected)
+	g.HangUp("ring", gateway.Cancelled)
+	if q := e.ended(t, gateway.Cancelled).Quality; q.Legs != 2 || q.LostIn > 5 {
+		t.Errorf("quality over two legs: %+v", q)
+	}
+	if *a.times != 1 {
+		t.Errorf("the agent was started %d times", *a.times)
+	}
+}
+
+func TestAnotherLegIsRefused(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	p := phone(t, phonetest.Config{})
+	c := call(t, p, answerer(g, "ring", newEchoer(), e))
+	_, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "other", SDP: offer, Agent: newEchoer(), On: e.on})
+		return got.SDP, err
+	})
+	if gateway.Reason(err) != gateway.AnsweredElsewhere {
+		t.Errorf("another leg: %v", err)
+	}
+	until(t, c, back(5))
+}
+
+func TestRestartOfICEKeepsTheSound(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	var etag string
+	c := call(t, phone(t, phonetest.Config{}), func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: newEchoer(), On: e.on})
+		etag = got.ETag
+		return got.SDP, err
+	})
+	until(t, c, back(10))
+	for range 2 {
+		err := c.Restart(t.Context(), func(ctx context.Context, fragment string) (string, error) {
+			got, err := g.Trickle(ctx, "ring", "phone", "*", fragment)
+			if err == nil && (got.ETag == etag || got.Fragment == "") {
+				t.Errorf("restart answered ETag %s (was %s), fragment %q", got.ETag, etag, got.Fragment)
+			}
+			etag = got.ETag
+			return got.Fragment, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, c, back(c.Stats().Back+25))
+	}
+	if q := g.Calls()[0].Quality; q.Legs != 1 {
+		t.Errorf("a restart made a new leg: %+v", q)
+	}
+}
+
+func TestTrickle(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	var etag string
+	c := call(t, phone(t, phonetest.Config{}), func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: newEchoer(), On: e.on})
+		etag = got.ETag
+		return got.SDP, err
+	})
+	until(t, c, back(1))
+	own := c.Fragment()
+	head := strings.Join(strings.SplitAfter(own, "\r\n")[:5], "")
+	for _, row := range []struct {
+		name, call, leg, match, body string
+		want                         gateway.Refusal
+	}{
+		{"own candidates again", "ring", "phone", etag, own, ""},
+		{"own session under *", "ring", "phone", "*", own, ""},
+		{"unknown transport", "ring", "phone", etag, own + "a=candidate:1 1 SCTP 1 127.0.0.1 9 typ host\r\n", ""},
+		{"a name is not resolved", "ring", "phone", etag, own + "a=candidate:1 1 UDP 1 secret.local 9 typ host\r\n", ""},
+		{"no call", "gone", "phone", etag, own, gateway.NoCall},
+		{"other leg", "ring", "other", etag, own, gateway.AnsweredElsewhere},
+		{"no If-Match", "ring", "phone", "", own, gateway.IfMatchMissing},
+		{"stale", "ring", "phone", `"old"`, own, gateway.IfMatchStale},
+		{"no session", "ring", "phone", etag, "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", gateway.BadFragment},
+		{"garbage", "ring", "phone", etag, "{}", gateway.BadFragment},
+		{"restart without password", "ring", "phone", "*", "a=ice-ufrag:abcdef\r\n", gateway.BadFragment},
+		{"two sessions", "ring", "phone", "*", "a=ice-ufrag:abcdef\r\na=ice-ufrag:ghijkl\r\n", gateway.UnsupportedChange},
+		{"too long", "ring", "phone", etag, own + strings.Repeat("a", gateway.MaxSDP), gateway.TooLarge},
+		{"too many", "ring", "phone", etag, head + strings.Repeat("a=candidate:1 1 UDP 1 127.0.0.1 9 typ host\r\n", 100), gateway.TooLarge},
+	} {
+		got, err := g.Trickle(t.Context(), row.call, row.leg, row.match, row.body)
+		if gateway.Reason(err) != row.want || row.want == "" && err != nil {
+			t.Errorf("%s: %v, want %q", row.name, err, row.want)
+		}
+		if got.Fragment != "" {
+			t.Errorf("%s: a trickle was answered with a fragment", row.name)
+		}
+	}
+	until(t, c, back(c.Stats().Back+5))
+}
+
+func TestTimers(t *testing.T) {
+	t.Parallel()
+	const short = 300 * time.Millisecond
+	for _, row := range []struct {
+		name   string
+		phone  phonetest.Config
+		change func(*gateway.Config)
+		reason gateway.EndReason
+		stays  bool // Connected comes first
+	}{
+		{"nobody connects", phonetest.Config{Edit: deaf}, func(c *gateway.Config) { c.ConnectWithin = short }, gateway.ConnectTimeout, false},
+		{"no sound ever", phonetest.Config{Mute: true}, func(c *gateway.Config) { c.SilenceAfter = 2 * short }, gateway.NoMedia, true},
+		{"silence", phonetest.Config{Packets: 10}, func(c *gateway.Config) { c.SilenceAfter = short }, gateway.Silence, true},
+		{"longest call", phonetest.Config{}, func(c *gateway.Config) { c.MaxDuration = 3 * short }, gateway.MaxDuration, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			g, e := open(t, row.change), listen()
+			call(t, phone(t, row.phone), answerer(g, "ring", newEchoer(), e))
+			if row.stays {
+				e.next(t, gateway.Connected)
+			}
+			e.ended(t, row.reason)
+		})
+	}
+}
+
+// deaf makes an offer whose sender can never be reached nor reach us: its ICE
+// password is another's.
+func deaf(sdp string) string {
+	lines := strings.SplitAfter(sdp, "\r\n")
+	for i, l := range lines {
+		if strings.HasPrefix(l, "a=ice-pwd:") {
+			lines[i] = "a=ice-pwd:" + strings.Repeat("x", 32) + "\r\n"
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func TestLostPhoneEndsTheCallUnlessItComesBack(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, func(c *gateway.Config) { c.LeaveGrace = 2 * time.Second }), listen()
+	p := phone(t, phonetest.Config{})
+	first := call(t, p, answerer(g, "ring", newEchoer(), e))
+	until(t, first, back(5))
+	first.HangUp() // closes the leg, as an app does that answers anew
+	second := call(t, p, answerer(g, "ring", newEchoer(), e))
+	until(t, second, back(5))
+	e.next(t, gateway.Connected)
+	second.HangUp()
+	e.ended(t, gateway.PhoneHungUp)
+}
+
+func TestLimitsOfCalls(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, func(c *gateway.Config) { c.MaxCalls = 1 }), listen()
+	p := phone(t, phonetest.Config{})
+	first := call(t, p, answerer(g, "one", newEchoer(), e))
+	if _, err := p.Call(t.Context(), answerer(g, "two", newEchoer(), e)); gateway.Reason(err) != gateway.Full {
+		t.Errorf("second call: %v", err)
+	}
+	until(t, first, back(1))
+	e.next(t, gateway.Connected)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := g.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("drain: %v", err)
+	}
+	e.ended(t, gateway.Draining)
+	if err := g.Drain(t.Context()); err != nil {
+		t.Errorf("drain of nothing: %v", err)
+	}
+	if _, err := p.Call(t.Context(), answerer(g, "two", newEchoer(), e)); gateway.Reason(err) != gateway.ShuttingDown {
+		t.Errorf("call while draining: %v", err)
+	}
+	if err := g.Healthy(); err != nil {
+		t.Errorf("healthy: %v", err)
+	}
+}
+
+func TestCloseEndsEveryCall(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	p := phone(t, phonetest.Config{})
+	for _, name := range []string{"a", "b", "c"} {
+		until(t, call(t, p, answerer(g, name, newEchoer(), e)), back(1))
+		e.next(t, gateway.Connected)
+	}
+	if err := g.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	for range 3 {
+		e.ended(t, gateway.ShutDown)
+	}
+	if g.Healthy() == nil {
+		t.Error("a closed gateway is healthy")
+	}
+	if err := g.Close(); err != nil {
+		t.Errorf("second close: %v", err)
+	}
+}
+
+func TestPhoneOverTCP(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, func(c *gateway.Config) { c.TCPAddr = "127.0.0.1:0" }), listen()
+	c := call(t, phone(t, phonetest.Config{TCP: true}), answerer(g, "ring", newEchoer(), e))
+	until(t, c, back(10))
+}
+
+func TestOfferWithoutDeclaredSource(t *testing.T) {
+	t.Parallel()
+	g, e := open(t, nil), listen()
+	c := call(t, phone(t, phonetest.Config{Edit: func(sdp string) string {
+		var kept []string
+		for _, l := range strings.SplitAfter(sdp, "\r\n") {
+			if !strings.HasPrefix(l, "a=ssrc") {
+				kept = append(kept, l)
+			}
+		}
+		return strings.Join(kept, "")
+	}}), answerer(g, "ring", newEchoer(), e))
+	until(t, c, back(10))
+}

@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// meter counts one call's incoming sound, over all its legs. line.mu guards it.
+type meter struct {
+	firstIn, last time.Time
+	packets       uint64
+	bytes         uint64
+
+	source    uint32 // the SSRC that the rest is about
+	lost      uint64 // of earlier sources
+	base      uint32 // first extended sequence of this source
+	highest   uint32 // highest extended sequence
+	received  uint32 // packets of this source
+	transit   uint32 // RFC 3550 A.8
+	jitter    uint32 // RFC 3550 A.8, in ticks × 16
+	lostOut   uint64
+	jitterOut time.Duration
+	roundTrip time.Duration
+}
+
+// packet counts p and returns true when it is the first of its source.
+func (m *meter) packet(p Packet) (first bool) {
+	if m.packets == 0 {
+		m.firstIn = p.At
+	}
+	m.packets++
+	m.bytes += uint64(len(p.Payload))
+	m.last = p.At
+	transit := uint32(p.At.UnixMicro()*(Clock/1000)/1000) - p.Timestamp
+	if first = m.received == 0 || p.Source != m.source; first {
+		m.lost += m.missing()
+		// Counting starts one cycle up so that a late packet cannot go below zero.
+		m.source, m.base, m.received, m.jitter = p.Source, 1<<16+uint32(p.Sequence), 1, 0
+		m.highest, m.transit = m.base, transit
+		return true
+	}
+	m.received++
+	if step := int16(p.Sequence - uint16(m.highest)); step > 0 {
+		m.highest += uint32(step)
+	}
+	d := int32(transit - m.transit)
+	m.transit = transit
+	if d < 0 {
+		d = -d
+	}
+	// RFC 3550 A.8, in the integer form with rounding.
+	m.jitter += uint32(d) - (m.jitter+8)>>4
+	return false
+}
+
+// missing is how many packets of the present source never came.
+func (m *meter) missing() uint64 {
+	expected := m.highest - m.base + 1
+	if m.received == 0 || expected < m.received {
+		return 0
+	}
+	return uint64(expected - m.received)
+}
+
+// report notes what the phone says about the sound it gets from us as ssrc.
+func (m *meter) report(r rtcp.ReceptionReport, now time.Time) {
+	m.lostOut = uint64(r.TotalLost)
+	m.jitterOut = time.Duration(r.Jitter) * time.Second / Clock
+	if r.LastSenderReport == 0 {
+		return
+	}
+	// RFC 3550 6.4.1: all three in 1/65536 s.
+	if trip := int32(ntpMiddle(now) - r.LastSenderReport - r.Delay); trip >= 0 {
+		m.roundTrip = time.Duration(trip) * time.Second / 65536
+	}
+}
+
+func (m *meter) quality() Quality {
+	return Quality{
+		FirstIn: m.firstIn, PacketsIn: m.packets, BytesIn: m.bytes,
+		LostIn: m.lost + m.missing(), LostOut: m.lostOut,
+		JitterIn: time.Duration(m.jitter>>4) * time.Second / Clock, JitterOut: m.jitterOut,
+		RoundTrip: m.roundTrip,
+	}
+}
+
+// ntpMiddle is the middle 32 bits of t as an NTP timestamp (RFC 3550 4).
+func ntpMiddle(t time.Time) uint32 {
+	const from1900 = 2208988800
+	seconds := uint32(t.Unix() + from1900)
+	fraction := uint32(uint64(t.Nanosecond()) << 32 / uint64(time.Second))
+	return seconds<<16 | fraction>>16
+}
+
+// readRTP reads the RTP header (RFC 3550 5.1) of b. It allocates nothing; payload
+// is a part of b without padding.
+func readRTP(b []byte) (p Packet, payloadType uint8, ok bool) {
+	if len(b) < 12 || b[0]>>6 != 2 {
+		return Packet{}, 0, false
+	}
+	at := 12 + 4*int(b[0]&0x0f)
+	if b[0]&0x10 != 0 { // header extension, RFC 3550 5.3.1
+		if len(b) < at+4 {
+			return Packet{}, 0, false
+		}
+		at += 4 + 4*int(binary.BigEndian.Uint16(b[at+2:]))
+	}
+	end := len(b)
+	if b[0]&0x20 != 0 { // padding
+		end -= int(b[end-1])
+	}
+	if at > end {
+		return Packet{}, 0, false
+	}
+	return Packet{
+		Source:   binary.BigEndian.Uint32(b[8:]),
+		Sequence: binary.BigEndian.Uint16(b[2:]), Timestamp: binary.BigEndian.Uint32(b[4:]),
+		Payload: b[at:end],
+	}, b[1] & 0x7f, true
+}

@@ -1,0 +1,337 @@
+package gateway
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+const (
+	// MaxSDP is the longest offer or trickle fragment read, in bytes.
+	MaxSDP = 64 << 10
+	// MaxCandidates is how many addresses one ICE session of a phone may name.
+	MaxCandidates = 32
+	// maxSections bounds the m-lines of an offer.
+	maxSections = 16
+)
+
+// offer is a phone's offer cut down to its one audio section, which is all that
+// Pion gets to see; the sections beside it are answered here, as rejected.
+type offer struct {
+	desc     *sdp.SessionDescription // with the audio section only
+	audio    int                     // where it stood
+	sections []*sdp.MediaDescription // all, as offered
+	mid      string
+	known    int // candidates named, allowed or not
+}
+
+// readOffer checks text and cuts it down. It allocates nothing that outlives it,
+// and every fault is a *Refused.
+func readOffer(text string, r reach) (*offer, error) {
+	if len(text) > MaxSDP {
+		return nil, refuse(TooLarge, fmt.Sprintf("The offer is longer than %d bytes; offer audio only.", MaxSDP))
+	}
+	var desc sdp.SessionDescription
+	if err := desc.UnmarshalString(text); err != nil || text == "" {
+		return nil, &Refused{Reason: BadOffer, Msg: "The offer is not a session description (RFC 8866).", Err: err}
+	}
+	o := &offer{desc: &desc, sections: desc.MediaDescriptions}
+	if len(o.sections) > maxSections {
+		return nil, refuse(TooLarge, fmt.Sprintf("The offer has more than %d media sections; offer audio only.", maxSections))
+	}
+	if err := o.findAudio(); err != nil {
+		return nil, err
+	}
+	if err := o.checkAudio(); err != nil {
+		return nil, err
+	}
+	if err := o.cut(r); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// findAudio settles which section is the call's sound.
+func (o *offer) findAudio() error {
+	found := 0
+	for i, m := range o.sections {
+		if m.MediaName.Media == "audio" && active(m) {
+			o.audio = i
+			found++
+		}
+	}
+	switch found {
+	case 1:
+		return nil
+	case 0:
+		return refuse(NoAudio, "The offer has no active audio section; add the microphone's track before making it.")
+	}
+	return refuse(NoAudio, "The offer has more than one active audio section; a call has one.")
+}
+
+// active reports whether the offerer wants m to carry anything (RFC 3264 5.1,
+// RFC 9143 6: port 0 means rejected unless it is bundle-only).
+func active(m *sdp.MediaDescription) bool {
+	_, bundled := m.Attribute("bundle-only")
+	_, off := m.Attribute("inactive")
+	return (m.MediaName.Port.Value != 0 || bundled) && !off
+}
+
+// checkAudio sees that the audio section is one we can answer.
+func (o *offer) checkAudio() error {
+	m := o.sections[o.audio]
+	if p := strings.Join(m.MediaName.Protos, "/"); p != "UDP/TLS/RTP/SAVPF" && p != "UDP/TLS/RTP/SAVP" {
+		return refuse(UnsupportedMedia, "The audio must be encrypted by DTLS-SRTP (UDP/TLS/RTP/SAVPF), as WebRTC does.")
+	}
+	if !hasOpus(m) {
+		return refuse(UnsupportedMedia, "The offer's audio has no Opus (opus/48000/2); do not remove it from the codecs.")
+	}
+	mid, ok := m.Attribute("mid")
+	if !ok || mid == "" || len(mid) > 64 {
+		return refuse(BadOffer, "The offer's audio section has no a=mid; use the unified plan.")
+	}
+	o.mid = mid
+	return nil
+}
+
+// hasOpus looks for a=rtpmap:<offered format> opus/48000/2 (RFC 7587 7).
+func hasOpus(m *sdp.MediaDescription) bool {
+	for _, a := range m.Attributes {
+		format, codec, ok := strings.Cut(a.Value, " ")
+		if a.Key != "rtpmap" || !ok || !strings.EqualFold(codec, "opus/48000/2") {
+			continue
+		}
+		for _, f := range m.MediaName.Formats {
+			if f == format {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cut leaves only the audio section in desc, with its transport and the
+// candidates we may send to.
+func (o *offer) cut(r reach) error {
+	m := *o.sections[o.audio]
+	candidates, err := o.candidates(r)
+	if err != nil {
+		return err
+	}
+	m.Attributes = append(o.transport(&m), candidates...)
+	m.MediaName.Port.Value = 9
+	kept := o.desc.Attributes[:0:0]
+	for _, a := range o.desc.Attributes {
+		switch a.Key {
+		case "group", "candidate":
+		default:
+			kept = append(kept, a)
+		}
+	}
+	o.desc.Attributes = append(kept, sdp.NewAttribute("group", "BUNDLE "+o.mid))
+	o.desc.MediaDescriptions = []*sdp.MediaDescription{&m}
+	return nil
+}
+
+// transport returns m's attributes, borrowing from the bundle's tagged section
+// what a bundled one may leave out (RFC 9143 7.1.3), and one SSRC at most.
+func (o *offer) transport(m *sdp.MediaDescription) []sdp.Attribute {
+	kept := m.Attributes[:0:0]
+	ssrc := ""
+	for _, a := range m.Attributes {
+		switch a.Key {
+		case "candidate", "end-of-candidates", "bundle-only", "rid", "simulcast", "ssrc-group":
+			continue
+		case "ssrc":
+			id, _, _ := strings.Cut(a.Value, " ")
+			if ssrc == "" {
+				ssrc = id
+			}
+			if id != ssrc {
+				continue
+			}
+		}
+		kept = append(kept, a)
+	}
+	tagged := o.tagged()
+	if tagged == nil {
+		return kept
+	}
+	for _, key := range []string{"ice-ufrag", "ice-pwd", "fingerprint", "setup", "ice-options"} {
+		_, own := m.Attribute(key)
+		_, session := o.desc.Attribute(key)
+		if v, ok := tagged.Attribute(key); ok && !own && !session {
+			kept = append(kept, sdp.NewAttribute(key, v))
+		}
+	}
+	return kept
+}
+
+// tagged is the bundle's first section, when audio is bundled with it.
+func (o *offer) tagged() *sdp.MediaDescription {
+	group, _ := o.desc.Attribute("group")
+	mids := strings.Fields(group)
+	if len(mids) < 2 || mids[0] != "BUNDLE" {
+		return nil
+	}
+	first, with := (*sdp.MediaDescription)(nil), false
+	for _, m := range o.sections {
+		mid, _ := m.Attribute("mid")
+		if mid == mids[1] {
+			first = m
+		}
+	}
+	for _, mid := range mids[1:] {
+		with = with || mid == o.mid
+	}
+	if !with {
+		return nil
+	}
+	return first
+}
+
+// candidates returns the addresses of the audio section, and of the section it
+// is bundled behind, that we may send to.
+func (o *offer) candidates(r reach) ([]sdp.Attribute, error) {
+	for _, m := range o.sections {
+		for _, a := range m.Attributes {
+			if a.Key == "candidate" {
+				o.known++
+			}
+		}
+	}
+	if o.known > MaxCandidates {
+		return nil, refuse(TooLarge, fmt.Sprintf("The offer names more than %d candidates; a phone has a handful.", MaxCandidates))
+	}
+	from := []*sdp.MediaDescription{o.sections[o.audio]}
+	if t := o.tagged(); t != nil && t != from[0] {
+		from = append(from, t)
+	}
+	kept, possible, seen := []sdp.Attribute(nil), false, map[string]bool{}
+	for _, m := range from {
+		for _, a := range m.Attributes {
+			if a.Key != "candidate" || seen[a.Value] {
+				continue
+			}
+			seen[a.Value] = true
+			ip, isIP := candidateIP(a.Value)
+			possible = possible || !isIP || !r.impossible(ip)
+			if isIP && r.allows(ip) {
+				kept = append(kept, a)
+			}
+		}
+	}
+	if len(seen) > 0 && !possible {
+		return nil, refuse(Unreachable, "The offer names only addresses that no phone can be reached at, such as loopback.")
+	}
+	return kept, nil
+}
+
+// candidateIP returns the address of a candidate line (RFC 8839 5.1). Names, which
+// browsers use to hide addresses (mDNS), are never resolved: such a phone is
+// found when it knocks.
+func candidateIP(value string) (netip.Addr, bool) {
+	fields := strings.Fields(value)
+	if len(fields) < 8 || len(value) > 512 || fields[6] != "typ" {
+		return netip.Addr{}, false
+	}
+	if port, err := strconv.ParseUint(fields[5], 10, 16); err != nil || port == 0 {
+		return netip.Addr{}, false
+	}
+	ip, err := netip.ParseAddr(fields[4])
+	return ip, err == nil && ip.Zone() == ""
+}
+
+// answer puts Pion's answer to the cut offer back among the sections the phone
+// offered, rejecting those beside the audio (RFC 3264 6, RFC 9143 7.3.3).
+func (o *offer) answer(text string) (string, error) {
+	var desc sdp.SessionDescription
+	if err := desc.UnmarshalString(text); err != nil {
+		return "", fmt.Errorf("our own answer: %w", err)
+	}
+	if len(desc.MediaDescriptions) != 1 {
+		return "", fmt.Errorf("our own answer has %d media sections", len(desc.MediaDescriptions))
+	}
+	sound := desc.MediaDescriptions[0]
+	if sound.MediaName.Port.Value == 0 {
+		return "", refuse(UnsupportedMedia, "The offer's audio cannot be answered with Opus.")
+	}
+	desc.MediaDescriptions = make([]*sdp.MediaDescription, len(o.sections))
+	for i, m := range o.sections {
+		desc.MediaDescriptions[i] = rejected(m)
+	}
+	desc.MediaDescriptions[o.audio] = sound
+	b, err := desc.Marshal()
+	return string(b), err
+}
+
+func rejected(m *sdp.MediaDescription) *sdp.MediaDescription {
+	no := &sdp.MediaDescription{MediaName: m.MediaName, ConnectionInformation: &sdp.ConnectionInformation{
+		NetworkType: "IN", AddressType: "IP4", Address: &sdp.Address{Address: "0.0.0.0"},
+	}}
+	no.MediaName.Port = sdp.RangedPort{}
+	if mid, ok := m.Attribute("mid"); ok {
+		no.Attributes = append(no.Attributes, sdp.NewAttribute("mid", mid))
+	}
+	no.Attributes = append(no.Attributes, sdp.NewPropertyAttribute("inactive"))
+	return no
+}
+
+// restarted returns the offer with another ICE session in place of its own, as
+// Pion wants to see an ICE restart.
+func (o *offer) restarted(f fragment) (string, error) {
+	m := *o.desc.MediaDescriptions[0]
+	m.Attributes = swapICE(m.Attributes, f)
+	desc := *o.desc
+	desc.Attributes = withoutICE(desc.Attributes)
+	desc.Origin.SessionVersion++
+	desc.MediaDescriptions = []*sdp.MediaDescription{&m}
+	b, err := desc.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("restarted offer: %w", err)
+	}
+	o.desc.Origin.SessionVersion++
+	return string(b), nil
+}
+
+func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {
+	kept := attributes[:0:0]
+	for _, a := range attributes {
+		switch a.Key {
+		case "ice-ufrag", "ice-pwd", "candidate", "end-of-candidates":
+		default:
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+func swapICE(attributes []sdp.Attribute, f fragment) []sdp.Attribute {
+	kept := append(withoutICE(attributes), sdp.NewAttribute("ice-ufrag", f.ufrag), sdp.NewAttribute("ice-pwd", f.pwd))
+	for _, c := range f.candidates {
+		kept = append(kept, sdp.NewAttribute("candidate", c))
+	}
+	return kept
+}
+
+// text is the cut offer for Pion.
+func (o *offer) text() (string, error) {
+	b, err := o.desc.Marshal()
+	return string(b), err
+}
+
+// credentials returns the ICE user fragment and password the phone offered.
+func (o *offer) credentials() (ufrag, pwd string) {
+	m := o.desc.MediaDescriptions[0]
+	pick := func(key string) string {
+		if v, ok := m.Attribute(key); ok {
+			return v
+		}
+		v, _ := o.desc.Attribute(key)
+		return v
+	}
+	return pick("ice-ufrag"), pick("ice-pwd")
+}

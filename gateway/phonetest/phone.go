@@ -1,0 +1,130 @@
+// Package phonetest is a phone inside this process, for tests and for load: it
+// offers, sends Opus packets that it can recognise when they come back, and
+// measures what it hears. It knows nothing of rings and CallKit; whoever uses it
+// says how an offer becomes an answer (Answerer). Start at New and Phone.Call.
+//
+// It checks connectivity every 20 ms, where Pion alone would every 200 ms:
+// browsers and iPhones check about as often as this, and a phone slower than its
+// gateway would measure its own waiting.
+package phonetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+)
+
+// Answerer brings an offer to whoever answers it and returns the answer.
+type Answerer func(ctx context.Context, offer string) (answer string, err error)
+
+// Restarter brings a trickle fragment with a new ICE session and returns the
+// fragment that answers it.
+type Restarter func(ctx context.Context, fragment string) (answer string, err error)
+
+// Config is what a phone may be told. The zero value is a phone on this machine.
+type Config struct {
+	Network func(net.IP) bool       // which of this machine's addresses it has; nil = loopback only
+	TCP     bool                    // has no UDP: it must dial the gateway's TCP port
+	Mute    bool                    // connects but sends no sound
+	Packets uint64                  // falls silent after so many; 0 = never
+	Edit    func(sdp string) string // changes the offer on its way, for tests of bad input
+}
+
+// Phone makes calls.
+type Phone struct {
+	cfg Config
+	api *webrtc.API
+}
+
+// New returns a phone.
+func New(cfg Config) (*Phone, error) {
+	if cfg.Network == nil {
+		cfg.Network = net.IP.IsLoopback
+	}
+	api, err := newAPI(func(e *webrtc.SettingEngine) {
+		e.SetIPFilter(cfg.Network)
+		e.SetIncludeLoopbackCandidate(true)
+		// Pion's checks have no interval of their own to set; they run at the shortest of
+		// its timeouts. The time until a connection counts as failed is the sum of the
+		// two, 10.02 s.
+		if cfg.TCP {
+			e.DisableActiveTCP(false)
+			e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+		}
+		e.SetICETimeouts(10*time.Second, 20*time.Millisecond, 2*time.Second)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Phone{cfg: cfg, api: api}, nil
+}
+
+// newAPI is a Pion with Opus and RTCP reports, and nothing else.
+func newAPI(set func(*webrtc.SettingEngine)) (*webrtc.API, error) {
+	var media webrtc.MediaEngine
+	if err := media.RegisterCodec(opusCodec(), webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, fmt.Errorf("phonetest: %w", err)
+	}
+	var interceptors interceptor.Registry
+	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
+		return nil, fmt.Errorf("phonetest: %w", err)
+	}
+	var e webrtc.SettingEngine
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	e.LoggerFactory = quiet
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.DisableActiveTCP(true)
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	set(&e)
+	return webrtc.NewAPI(
+		webrtc.WithMediaEngine(&media), webrtc.WithInterceptorRegistry(&interceptors), webrtc.WithSettingEngine(e),
+	), nil
+}
+
+func opusCodec() webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
+		},
+		PayloadType: 111,
+	}
+}
+
+// Call offers, has the offer answered, and connects. It returns once the answer is
+// in; Connected and Heard tell the rest. HangUp ends it and frees everything.
+func (p *Phone) Call(ctx context.Context, answer Answerer) (*Call, error) {
+	began := time.Now()
+	pc, err := p.api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return nil, fmt.Errorf("phonetest: %w", err)
+	}
+	c := newCall(p.cfg, pc, began)
+	if err := c.dial(ctx, answer); err != nil {
+		c.HangUp()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Offer returns an offer that nobody will follow up, for tests of bad input.
+func (p *Phone) Offer(ctx context.Context) (string, error) {
+	var offer string
+	_, err := p.Call(ctx, func(_ context.Context, sdp string) (string, error) {
+		offer = sdp
+		return "", errOffered
+	})
+	if errors.Is(err, errOffered) {
+		err = nil
+	}
+	return offer, err
+}
+
+var errOffered = errors.New("phonetest: only the offer was wanted")

@@ -1,0 +1,64 @@
+package gateway
+
+import "net/netip"
+
+// reach says which addresses of a phone the gateway may send packets to. Without
+// it an offer could make us knock on any door of our own network.
+type reach struct{ loopback, private bool }
+
+// never holds ranges no phone answers from (IANA special-purpose registries).
+// Link-local is among them because cloud metadata services live there.
+var never = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("169.254.0.0/16"),
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("224.0.0.0/3"), // multicast, reserved, broadcast
+	netip.MustParsePrefix("fe80::/10"),
+	netip.MustParsePrefix("fec0::/10"),
+	netip.MustParsePrefix("ff00::/8"),
+	netip.MustParsePrefix("100::/64"),
+	netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"), // 6to4 wraps any IPv4 address
+}
+
+var (
+	sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // carrier NAT, RFC 6598
+	nat64       = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052: wraps an IPv4 address
+)
+
+// allows reports whether packets may go to ip.
+func (r reach) allows(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	if nat64.Contains(ip) {
+		b := ip.As16()
+		ip = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	if r.impossible(ip) {
+		return false
+	}
+	if ip.IsPrivate() || sharedSpace.Contains(ip) {
+		return r.private
+	}
+	return true
+}
+
+// impossible reports whether no phone on any network can have ip.
+func (r reach) impossible(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	if !ip.IsValid() || ip.IsUnspecified() {
+		return true
+	}
+	if ip.IsLoopback() {
+		return !r.loopback
+	}
+	for _, p := range never {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
