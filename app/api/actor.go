@@ -1,0 +1,100 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// caller is a tenant's program, let in by its API key.
+type caller struct {
+	switchboard.Caller
+	scope *store.Scope // acts as the key
+}
+
+// phone is a device, let in by its credential.
+type phone struct {
+	tenants.Device
+	scope *store.Scope // acts as the device
+}
+
+// bearer is the secret behind Authorization: Bearer (RFC 6750, 2.1); want says in the refusal what belongs there.
+func bearer(c *fiber.Ctx, want string) (string, error) {
+	v, given, err := web.OneHeader(c, fiber.HeaderAuthorization)
+	if err != nil {
+		return "", err
+	}
+	scheme, secret, ok := strings.Cut(v, " ")
+	if !given || !ok || !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return "", tenants.Refuse(tenants.Unauthorized, "unauthorized", "Send %s as Authorization: Bearer.", want)
+	}
+	return secret, nil
+}
+
+// caller finds whose key came with the request and whether it may do this. A key with a typo is refused before the database hears of it.
+func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission) (caller, error) {
+	secret, err := bearer(c, "an API key")
+	if err != nil {
+		return caller{}, err
+	}
+	if !tenants.WellFormed(secret) || strings.HasPrefix(secret, tenants.DevicePrefix) {
+		return caller{}, tenants.Refuse(tenants.Unauthorized, "key_malformed", "This is not an API key. It starts with crl_live_ or crl_test_ and is copied whole.")
+	}
+	t, key, err := a.Store.TenantOfKey(ctx, tenants.Secret(secret).Hash())
+	if err != nil {
+		return caller{}, err
+	}
+	if err := active(t); err != nil {
+		return caller{}, err
+	}
+	if !key.May(needs) {
+		return caller{}, tenants.Refuse(tenants.Forbidden, "missing_scope", "This key lacks the scope %s. Make one that has it, under API keys.", needs)
+	}
+	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: string(key.ID), Name: key.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	return caller{
+		Caller: switchboard.Caller{Tenant: t, Test: key.Test, Who: who},
+		scope:  a.Store.For(t.ID).By(who),
+	}, nil
+}
+
+// caught finds which phone calls.
+func (a *API) caught(ctx context.Context, c *fiber.Ctx) (phone, error) {
+	secret, err := bearer(c, "the device's credential")
+	if err != nil {
+		return phone{}, err
+	}
+	if !tenants.WellFormed(secret) || !strings.HasPrefix(secret, tenants.DevicePrefix) {
+		return phone{}, tenants.Refuse(tenants.Unauthorized, "credential_malformed", "This is not a device credential. It starts with crl_device_; pair the phone again to get one.")
+	}
+	t, d, err := a.Store.TenantOfDevice(ctx, tenants.Secret(secret).Hash())
+	if err != nil {
+		return phone{}, err
+	}
+	if err := active(t); err != nil {
+		return phone{}, err
+	}
+	who := store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	return phone{Device: d, scope: a.Store.For(t.ID).By(who)}, nil
+}
+
+func active(t tenants.Tenant) error {
+	if t.State != tenants.TenantActive {
+		return tenants.Refuse(tenants.Forbidden, "tenant_suspended", "This account is suspended. Its owner can ask the operator of this server why.")
+	}
+	return nil
+}
+
+// idOf reads the id in the path. What is no id names nothing, so that it is answered like an id that is unknown.
+func idOf[T ~string](c *fiber.Ctx, what string) (T, error) {
+	id, ok := tenants.ParseID[T](web.Param(c, "id"))
+	if !ok {
+		return "", tenants.NoSuch(what)
+	}
+	return id, nil
+}

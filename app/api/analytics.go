@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// funnel is how far rings came: attempts counted per hop, and how long each hop took from the one before.
+type funnel struct {
+	From   string        `json:"from"`
+	To     string        `json:"to"`
+	By     string        `json:"by"`
+	Groups []funnelGroup `json:"groups"`
+}
+
+type funnelGroup struct {
+	Group string      `json:"group"`
+	Hops  []funnelHop `json:"hops"`
+}
+
+type funnelHop struct {
+	Hop   string   `json:"hop"`
+	Count int64    `json:"count"`
+	P50   *float64 `json:"p50_ms"` // null where nothing was timed
+	P95   *float64 `json:"p95_ms"`
+	P99   *float64 `json:"p99_ms"`
+}
+
+// The longest spans, so that an answer stays a page: a year, by the hour a month.
+const (
+	maxSpan       = 366 * 24 * time.Hour
+	maxSpanByHour = 31 * 24 * time.Hour
+)
+
+// span reads from and to; facts are counted by the hour, so whole hours are answered, and said.
+func (a *API) span(f *filter, by string) (from, to time.Time) {
+	from, to = f.time("from"), f.time("to")
+	if to.IsZero() {
+		to = a.Now().UTC()
+	}
+	if from.IsZero() {
+		from = to.Add(-24 * time.Hour)
+	}
+	if end := to.Truncate(time.Hour); !end.Equal(to) {
+		to = end.Add(time.Hour)
+	}
+	from = from.Truncate(time.Hour)
+	switch {
+	case !from.Before(to):
+		f.fault("from", "before to")
+	case to.Sub(from) > maxSpan+time.Hour:
+		f.fault("from", "at most 366 days before to")
+	case by == "hour" && to.Sub(from) > maxSpanByHour+time.Hour:
+		f.fault("from", "at most 31 days before to, when by=hour")
+	}
+	return from, to
+}
+
+// funnel: GET /v1/analytics/funnel.
+func (a *API) funnel(ctx context.Context, c *fiber.Ctx, k caller) error {
+	f := filter{c: c}
+	by := f.oneOf("by", "hour", "day", "environment", "app_version", "os_version", "agent")
+	from, to := a.span(&f, by)
+	if err := f.err(); err != nil {
+		return err
+	}
+	rows, err := k.scope.Funnel(ctx, from, to, by)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, funnel{From: stamp(from), To: stamp(to), By: by, Groups: groups(rows, by)})
+}
+
+// groups orders the counts: groups by name, hops in the order of a ring, the ones that nobody reached with zero.
+func groups(rows []store.FunnelRow, by string) []funnelGroup {
+	cells := map[string]map[tenants.FactKind]store.FunnelRow{}
+	if by == "" {
+		cells[""] = nil // the one group is there even when nothing happened
+	}
+	for _, r := range rows {
+		if cells[r.Group] == nil {
+			cells[r.Group] = map[tenants.FactKind]store.FunnelRow{}
+		}
+		cells[r.Group][r.Fact] = r
+	}
+	out := make([]funnelGroup, 0, len(cells))
+	for _, name := range slices.Sorted(maps.Keys(cells)) {
+		g := funnelGroup{Group: name, Hops: make([]funnelHop, 0, len(tenants.Hops))}
+		for _, h := range tenants.Hops {
+			g.Hops = append(g.Hops, hop(h.Name, cells[name][h.Fact]))
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+func hop(name string, r store.FunnelRow) funnelHop {
+	return funnelHop{Hop: name, Count: r.N, P50: percentile(r.Buckets, 0.50), P95: percentile(r.Buckets, 0.95), P99: percentile(r.Buckets, 0.99)}
+}
+
+// percentile is in milliseconds to three places; nil where nothing was timed (bucket −1 counts without timing).
+func percentile(buckets map[int]int64, p float64) *float64 {
+	var timed int64
+	for b, n := range buckets {
+		if b >= 0 {
+			timed += n
+		}
+	}
+	if timed == 0 {
+		return nil
+	}
+	if _, untimed := buckets[-1]; untimed {
+		buckets = maps.Clone(buckets)
+		delete(buckets, -1)
+	}
+	ms := math.Round(millis(tenants.Percentile(buckets, p))*1000) / 1000
+	return &ms
+}

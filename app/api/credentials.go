@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"io"
+	"mime"
+	"mime/multipart"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// credential is an Apple credential as programs see it: what was read out of the file, never the secret.
+type credential struct {
+	ID          string   `json:"id"`
+	Kind        string   `json:"kind"`
+	Bundle      string   `json:"bundle_id"`
+	Environment string   `json:"environment"`
+	Team        *string  `json:"team_id"`
+	KeyID       *string  `json:"key_id"`
+	Topics      []string `json:"topics"`
+	Fingerprint string   `json:"fingerprint"`
+	NotAfter    *string  `json:"not_after"`
+	State       string   `json:"state"`
+	LastError   *string  `json:"last_error"`
+	LastErrorAt *string  `json:"last_error_at"`
+	LastUsedAt  *string  `json:"last_used_at"`
+	CreatedAt   string   `json:"created_at"`
+}
+
+func showCredential(c tenants.Credential) credential {
+	topics := c.Topics
+	if topics == nil {
+		topics = []string{}
+	}
+	return credential{
+		ID: string(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: opt(c.Team),
+		KeyID: opt(c.KeyID), Topics: topics, Fingerprint: c.Fingerprint, NotAfter: optStamp(c.NotAfter), State: string(c.State),
+		LastError: opt(c.LastError), LastErrorAt: optStamp(c.LastErrorAt), LastUsedAt: optStamp(c.LastUsedAt), CreatedAt: stamp(c.CreatedAt),
+	}
+}
+
+// upload reads the form of POST /v1/credentials: one file and a few words, each at most once. Nothing of it touches a disk.
+func upload(c *fiber.Ctx) (switchboard.Upload, error) {
+	kind, _, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
+	if err != nil || kind != fiber.MIMEMultipartForm {
+		return switchboard.Upload{}, tenants.Refuse(tenants.Unsupported, "unsupported", "Send the file as multipart/form-data.")
+	}
+	form, err := c.MultipartForm()
+	if err != nil {
+		return switchboard.Upload{}, &tenants.Error{Kind: tenants.Invalid, Code: "malformed_form", Msg: "The form cannot be read.", Err: err}
+	}
+	u := switchboard.Upload{Environment: tenants.Auto}
+	environment := ""
+	words := map[string]*string{"bundle_id": &u.Bundle, "team_id": &u.Team, "key_id": &u.KeyID, "password": &u.Password, "environment": &environment}
+	faults := readWords(form.Value, words)
+	if environment != "" {
+		u.Environment = tenants.Environment(environment)
+	}
+	for name := range form.File {
+		if name != "file" {
+			faults = append(faults, tenants.Field{Name: name, Message: "unknown field"})
+		}
+	}
+	files := form.File["file"]
+	if len(files) != 1 {
+		faults = append(faults, tenants.Field{Name: "file", Message: "one file: the .p8 key or .p12 certificate"})
+	}
+	if err := invalid(faults, "The form has wrong fields."); err != nil {
+		return switchboard.Upload{}, err
+	}
+	u.Filename = baseName(files[0].Filename)
+	u.File, err = content(files[0])
+	return u, err
+}
+
+// readWords puts the form's values where they belong, and names those that belong nowhere or come twice.
+func readWords(values map[string][]string, words map[string]*string) []tenants.Field {
+	var faults []tenants.Field
+	for name, v := range values {
+		to, known := words[name]
+		switch {
+		case !known:
+			faults = append(faults, tenants.Field{Name: name, Message: "unknown field"})
+		case len(v) != 1:
+			faults = append(faults, tenants.Field{Name: name, Message: "given twice"})
+		case len(v[0]) > 255 || !utf8.ValidString(v[0]) || strings.ContainsRune(v[0], 0):
+			faults = append(faults, tenants.Field{Name: name, Message: "at most 255 bytes of UTF-8, no zero bytes"})
+		default:
+			*to = v[0]
+		}
+	}
+	return faults
+}
+
+// baseName is the file's own name, out of whatever path a client sent; nothing longer than a file name can be.
+func baseName(name string) string {
+	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
+	if len(name) > 255 || !tenants.Text(name, 0, 255) {
+		return ""
+	}
+	return name
+}
+
+func content(h *multipart.FileHeader) ([]byte, error) {
+	if h.Size > web.MaxBody {
+		return nil, tenants.Refuse(tenants.TooLarge, "too_large", "The file is larger than 64 KiB; a key or certificate has a few.")
+	}
+	f, err := h.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// addCredential: POST /v1/credentials.
+func (a *API) addCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+	u, err := upload(c)
+	if err != nil {
+		return err
+	}
+	stored, err := a.Board.AddCredential(ctx, k.Caller, u)
+	if err != nil {
+		return err
+	}
+	c.Response().Header.Set(fiber.HeaderLocation, "/v1/credentials/"+string(stored.ID))
+	return reply(c, fiber.StatusCreated, showCredential(stored))
+}
+
+// page reads what the simple lists take.
+func page(c *fiber.Ctx) (store.Page, error) {
+	f := filter{c: c}
+	q := store.Page{Search: f.text("q"), After: f.cursor(), Limit: f.limit()}
+	return q, f.err()
+}
+
+// listCredentials: GET /v1/credentials.
+func (a *API) listCredentials(ctx context.Context, c *fiber.Ctx, k caller) error {
+	q, err := page(c)
+	if err != nil {
+		return err
+	}
+	rows, next, err := k.scope.Credentials(ctx, q)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, listOf(rows, next, showCredential))
+}
+
+// showCredential: GET /v1/credentials/{id}.
+func (a *API) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return err
+	}
+	found, err := k.scope.Credential(ctx, id)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, showCredential(found))
+}
+
+// removeCredential: DELETE /v1/credentials/{id}.
+func (a *API) removeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return err
+	}
+	if err := k.scope.RemoveCredential(ctx, id); err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}

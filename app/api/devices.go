@@ -1,0 +1,199 @@
+package api
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// deviceRequest is the body of POST /v1/devices and POST /v1/phone/devices.
+type deviceRequest struct {
+	Token       string `json:"token"`
+	Bundle      string `json:"bundle_id"`
+	Environment string `json:"environment"`
+	Person      string `json:"person"`
+	Name        string `json:"name"`
+	Model       string `json:"model"`
+	OSVersion   string `json:"os_version"`
+	AppVersion  string `json:"app_version"`
+	TimeZone    string `json:"time_zone"`
+	Platform    string `json:"platform"`
+}
+
+func (q deviceRequest) device() (tenants.Device, error) {
+	d := tenants.Device{
+		Token: q.Token, Bundle: q.Bundle, Environment: tenants.Environment(q.Environment), Person: q.Person, Name: q.Name,
+		Model: q.Model, OSVersion: q.OSVersion, AppVersion: q.AppVersion, TimeZone: q.TimeZone, Platform: tenants.Platform(q.Platform),
+	}.Clean()
+	return d, d.Check()
+}
+
+// deviceChange is the body of PATCH /v1/devices/{id}: what is left out stays.
+type deviceChange struct {
+	Environment *string `json:"environment"`
+	Person      *string `json:"person"`
+	Name        *string `json:"name"`
+	Model       *string `json:"model"`
+	OSVersion   *string `json:"os_version"`
+	AppVersion  *string `json:"app_version"`
+	TimeZone    *string `json:"time_zone"`
+}
+
+func (q deviceChange) apply(d *tenants.Device) {
+	if q.Environment != nil && tenants.Environment(*q.Environment) != d.Environment {
+		d.Environment, d.Learnt = tenants.Environment(*q.Environment), ""
+	}
+	set(&d.Person, q.Person)
+	set(&d.Name, q.Name)
+	set(&d.Model, q.Model)
+	set(&d.OSVersion, q.OSVersion)
+	set(&d.AppVersion, q.AppVersion)
+	set(&d.TimeZone, q.TimeZone)
+}
+
+func set(to *string, from *string) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// device is a device as programs see it. Its token is a secret between the app and Apple: the end is enough to tell devices apart.
+type device struct {
+	ID             string  `json:"id"`
+	Bundle         string  `json:"bundle_id"`
+	Environment    string  `json:"environment"`
+	Learnt         *string `json:"learnt_environment"`
+	TokenEnd       string  `json:"token_end"`
+	Person         *string `json:"person"`
+	Name           *string `json:"name"`
+	Model          *string `json:"model"`
+	OSVersion      *string `json:"os_version"`
+	AppVersion     *string `json:"app_version"`
+	TimeZone       *string `json:"time_zone"`
+	Platform       string  `json:"platform"`
+	State          string  `json:"state"`
+	DisabledReason *string `json:"disabled_reason"`
+	RegisteredAt   *string `json:"registered_at"`
+	SeenAt         *string `json:"seen_at"`
+	CreatedAt      string  `json:"created_at"`
+	Credential     string  `json:"credential,omitempty"` // once, in the answer to its registration
+}
+
+func showDevice(d tenants.Device) device {
+	return device{
+		ID: string(d.ID), Bundle: d.Bundle, Environment: string(d.Environment), Learnt: opt(string(d.Learnt)),
+		TokenEnd: d.Token[max(0, len(d.Token)-8):], Person: opt(d.Person), Name: opt(d.Name), Model: opt(d.Model),
+		OSVersion: opt(d.OSVersion), AppVersion: opt(d.AppVersion), TimeZone: opt(d.TimeZone), Platform: string(d.Platform),
+		State: string(d.State), DisabledReason: opt(d.DisabledReason), RegisteredAt: optStamp(d.RegisteredAt),
+		SeenAt: optStamp(d.SeenAt), CreatedAt: stamp(d.CreatedAt),
+	}
+}
+
+// registered is a device with the credential that is shown this once.
+func registered(d tenants.Device, credential tenants.Secret) device {
+	out := showDevice(d)
+	out.Credential = string(credential)
+	return out
+}
+
+// fresh gives a new device its id and times.
+func (a *API) fresh(d tenants.Device, t tenants.TenantID) tenants.Device {
+	now := a.Now()
+	d.ID, d.Tenant = tenants.NewID[tenants.DeviceID](now), t
+	d.CreatedAt, d.RegisteredAt, d.SeenAt = now, now, now
+	return d
+}
+
+// addDevice: POST /v1/devices.
+func (a *API) addDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
+	var body deviceRequest
+	if err := web.JSON(c, &body); err != nil {
+		return err
+	}
+	d, err := body.device()
+	if err != nil {
+		return err
+	}
+	credential := tenants.NewSecret(tenants.DevicePrefix)
+	stored, known, err := k.scope.AddDevice(ctx, a.fresh(d, k.Tenant.ID), credential.Hash())
+	if err != nil {
+		return err
+	}
+	status := fiber.StatusCreated
+	if known {
+		status = fiber.StatusOK
+	}
+	c.Response().Header.Set(fiber.HeaderLocation, "/v1/devices/"+string(stored.ID))
+	return reply(c, status, registered(stored, credential))
+}
+
+// listDevices: GET /v1/devices.
+func (a *API) listDevices(ctx context.Context, c *fiber.Ctx, k caller) error {
+	f := filter{c: c}
+	q := store.DeviceQuery{
+		Person: f.text("person"), Bundle: f.text("bundle_id"), Search: f.text("q"),
+		State: tenants.DeviceState(f.oneOf("state", string(tenants.DeviceActive), string(tenants.DeviceDisabled))),
+		After: f.cursor(), Limit: f.limit(),
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	rows, next, err := k.scope.Devices(ctx, q)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, listOf(rows, next, showDevice))
+}
+
+// showDevice: GET /v1/devices/{id}.
+func (a *API) showDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.DeviceID](c, "device")
+	if err != nil {
+		return err
+	}
+	d, err := k.scope.Device(ctx, id)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, showDevice(d))
+}
+
+// changeDevice: PATCH /v1/devices/{id}. A token is not among what may change: that is a registration, or the phone's own.
+func (a *API) changeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.DeviceID](c, "device")
+	if err != nil {
+		return err
+	}
+	var body deviceChange
+	if err := web.JSON(c, &body); err != nil {
+		return err
+	}
+	d, err := k.scope.Device(ctx, id)
+	if err != nil {
+		return err
+	}
+	body.apply(&d)
+	if err := d.Check(); err != nil {
+		return err
+	}
+	if err := k.scope.SetDevice(ctx, d); err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, showDevice(d))
+}
+
+// removeDevice: DELETE /v1/devices/{id}.
+func (a *API) removeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.DeviceID](c, "device")
+	if err != nil {
+		return err
+	}
+	if err := k.scope.RemoveDevice(ctx, id); err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}

@@ -1,0 +1,55 @@
+package api
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+)
+
+type pairingRequest struct {
+	Person *string `json:"person"`
+}
+
+// pairing is a code to show to a person once, as text and as a picture.
+type pairing struct {
+	ID        string  `json:"id"`
+	Code      string  `json:"code"`
+	Person    *string `json:"person"`
+	ExpiresAt string  `json:"expires_at"`
+	URL       string  `json:"url"`
+	QR        string  `json:"qr_svg"`
+}
+
+// addPairing: POST /v1/pairings.
+func (a *API) addPairing(ctx context.Context, c *fiber.Ctx, k caller) error {
+	var body pairingRequest
+	if err := web.JSON(c, &body); err != nil {
+		return err
+	}
+	person := ""
+	if body.Person != nil {
+		if person = *body.Person; !tenants.Reference(person) {
+			return invalid([]tenants.Field{{Name: "person", Message: "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}}, "The pairing has wrong fields.")
+		}
+	}
+	now, code := a.Now(), tenants.NewCode()
+	p := tenants.Pairing{
+		ID: tenants.NewID[tenants.PairingID](now), Tenant: k.Tenant.ID, Person: person, By: k.Actor,
+		CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL),
+	}
+	// The code stands behind #, which no browser sends and no log keeps.
+	url := a.PublicURL + "/pair#" + string(code)
+	qr, err := web.QR(url)
+	if err != nil {
+		return err
+	}
+	if err := k.scope.AddPairing(ctx, p, code.Hash()); err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusCreated, pairing{
+		ID: string(p.ID), Code: string(code), Person: opt(person), ExpiresAt: stamp(p.ExpiresAt), URL: url, QR: qr,
+	})
+}

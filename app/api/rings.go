@@ -1,0 +1,256 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// ringRequest is the body of POST /v1/rings. Pointers tell what was left out from what was given empty.
+type ringRequest struct {
+	To struct {
+		Device *string `json:"device"`
+		Person *string `json:"person"`
+	} `json:"to"`
+	Agent     *string `json:"agent"`
+	Caller    string  `json:"caller"`
+	TTL       *int64  `json:"ttl_s"`
+	Reference *string `json:"reference"`
+}
+
+// request brings the body to what the switchboard takes. Only the form is looked at here; tenants.Request.Check has the rules.
+func (q ringRequest) request() (tenants.Request, error) {
+	out := tenants.Request{Caller: q.Caller}
+	var faults []tenants.Field
+	fault := func(name, message string) { faults = append(faults, tenants.Field{Name: name, Message: message}) }
+	if q.To.Device != nil {
+		id, ok := tenants.ParseID[tenants.DeviceID](*q.To.Device)
+		if out.To.Device = id; !ok {
+			fault("to.device", "a device id: a UUID")
+		}
+	}
+	if q.To.Person != nil {
+		if out.To.Person = *q.To.Person; out.To.Person == "" {
+			fault("to.person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+		}
+	}
+	if q.Agent != nil {
+		id, ok := tenants.ParseID[tenants.AgentID](*q.Agent)
+		if out.Agent = id; !ok {
+			fault("agent", "an agent id: a UUID")
+		}
+	}
+	if q.Reference != nil {
+		if out.Reference = *q.Reference; out.Reference == "" {
+			fault("reference", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+		}
+	}
+	if q.TTL != nil {
+		if out.TTL = -1; *q.TTL > 0 && *q.TTL <= 3600 { // bounded before it is multiplied
+			out.TTL = time.Duration(*q.TTL) * time.Second
+		}
+	}
+	if len(faults) == 0 {
+		return out, out.Check()
+	}
+	return out, invalid(faults, "The ring has wrong fields.")
+}
+
+// idempotency reads the Idempotency-Key and binds it to what is asked: the parsed request, so that spaces and the order of fields
+// do not make it another one.
+func idempotency(c *fiber.Ctx, q tenants.Request) (store.Idempotency, error) {
+	key, given, err := web.OneHeader(c, "Idempotency-Key")
+	if err != nil || !given {
+		return store.Idempotency{}, err
+	}
+	if err := checkIdempotencyKey(key); err != nil {
+		return store.Idempotency{}, err
+	}
+	return store.Idempotency{Key: key, Body: fingerprint(q)}, nil
+}
+
+func checkIdempotencyKey(key string) error {
+	ok := len(key) >= 1 && len(key) <= 255
+	for _, b := range []byte(key) {
+		ok = ok && b >= ' ' && b <= '~'
+	}
+	if !ok {
+		return tenants.Refuse(tenants.Invalid, "idempotency_key", "Idempotency-Key must have 1 to 255 printable ASCII characters.")
+	}
+	return nil
+}
+
+// fingerprint is the same for requests that ask the same, and for no others: every part is quoted.
+func fingerprint(q tenants.Request) [32]byte {
+	b := make([]byte, 0, 256)
+	for _, s := range []string{string(q.To.Device), q.To.Person, string(q.Agent), q.Caller, q.Reference} {
+		b = append(strconv.AppendQuote(b, s), ',')
+	}
+	return sha256.Sum256(strconv.AppendInt(b, int64(q.TTL), 10))
+}
+
+// placeRing: POST /v1/rings.
+func (a *API) placeRing(ctx context.Context, c *fiber.Ctx, k caller) error {
+	var body ringRequest
+	if err := web.JSON(c, &body); err != nil {
+		return err
+	}
+	q, err := body.request()
+	if err != nil {
+		return err
+	}
+	i, err := idempotency(c, q)
+	if err != nil {
+		return err
+	}
+	r, repeated, err := a.Board.Place(ctx, k.Caller, q, i)
+	if err != nil {
+		return err
+	}
+	status := fiber.StatusCreated
+	if repeated {
+		status = fiber.StatusOK
+	}
+	c.Response().Header.Set(fiber.HeaderLocation, "/v1/rings/"+string(r.ID))
+	return replyRing(c, status, r)
+}
+
+func replyRing(c *fiber.Ctx, status int, r *tenants.Ring) error {
+	return replyRaw(c, status, appendRing(make([]byte, 0, 1024), r))
+}
+
+// showRing: GET /v1/rings/{id}.
+func (a *API) showRing(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.RingID](c, "ring")
+	if err != nil {
+		return err
+	}
+	r, err := k.scope.Ring(ctx, id)
+	if err != nil {
+		return err
+	}
+	return replyRing(c, fiber.StatusOK, r)
+}
+
+// listRings: GET /v1/rings.
+func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
+	f := filter{c: c}
+	states := make([]string, len(tenants.RingStates))
+	for i, s := range tenants.RingStates {
+		states[i] = string(s)
+	}
+	q := store.RingQuery{
+		State: tenants.State(f.oneOf("state", states...)), Device: queryID[tenants.DeviceID](&f, "device"), Person: f.text("person"),
+		Agent: queryID[tenants.AgentID](&f, "agent"), Search: f.text("q"), From: f.time("from"), To: f.time("to"),
+		After: f.cursor(), Limit: f.limit(),
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	rings, next, err := k.scope.Rings(ctx, q)
+	if err != nil {
+		return err
+	}
+	b := append(make([]byte, 0, 1024*(1+len(rings))), `{"data":[`...)
+	for i, r := range rings {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendRing(b, r)
+	}
+	b = appendOpt(append(b, `],"next":`...), next)
+	return replyRaw(c, fiber.StatusOK, append(b, '}'))
+}
+
+// cancelRing: POST /v1/rings/{id}/cancel. The ring is answered as it stands after; one that had ended stays as it ended.
+func (a *API) cancelRing(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.RingID](c, "ring")
+	if err != nil {
+		return err
+	}
+	r, err := a.Board.Cancel(ctx, k.Caller, id)
+	if err != nil {
+		return err
+	}
+	return replyRing(c, fiber.StatusAccepted, r)
+}
+
+// ringEvent is the data of one event of GET /v1/rings/{id}/events.
+type ringEvent struct {
+	Attempt string  `json:"attempt"`
+	Device  string  `json:"device"`
+	Kind    string  `json:"kind"`
+	At      string  `json:"at"`
+	Detail  *string `json:"detail"`
+	State   string  `json:"state"`
+}
+
+// followRing: GET /v1/rings/{id}/events.
+func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.RingID](c, "ring")
+	if err != nil {
+		return err
+	}
+	after, err := lastEvent(web.Header(c, "Last-Event-ID"))
+	if err != nil {
+		return err
+	}
+	if _, err := k.scope.Ring(ctx, id); err != nil {
+		return err // while there still is a status to say it with
+	}
+	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
+		return a.ended(a.Board.Watch(ctx, k.Tenant.ID, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
+			states := statesAfter(r)
+			for _, f := range facts {
+				if err := sendFact(s, r, f, states[f.Seq]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	})
+}
+
+func sendFact(s *web.Stream, r *tenants.Ring, f tenants.Fact, state tenants.State) error {
+	e := ringEvent{Attempt: string(f.Attempt), Kind: string(f.Kind), At: stamp(f.At), Detail: opt(f.Detail), State: string(state)}
+	for i := range r.Attempts {
+		if r.Attempts[i].ID == f.Attempt {
+			e.Device = string(r.Attempts[i].Device)
+		}
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return s.Send(strconv.FormatInt(f.Seq, 10), string(f.Kind), string(data))
+}
+
+// lastEvent reads a Last-Event-ID: the sequence number of the last fact that the client has seen. Empty = none.
+func lastEvent(id string) (int64, error) {
+	if id == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n < 0 {
+		return 0, tenants.Refuse(tenants.Invalid, "last_event_id", "Last-Event-ID must be the id of an event that this stream sent.")
+	}
+	return n, nil
+}
+
+// ended is why a stream ended, logged when it is our fault: its status went out long ago.
+func (a *API) ended(err error) error {
+	var refused *tenants.Error
+	if errors.As(err, &refused) && (refused.Kind == tenants.Internal || refused.Kind == tenants.Unavailable) {
+		a.Log.Error("stream broke off", "err", err)
+	}
+	return err
+}

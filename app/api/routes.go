@@ -1,0 +1,67 @@
+package api
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
+)
+
+// Route is one address of /v1: who may call it, and what it does.
+type Route struct {
+	Method, Path string
+	Needs        tenants.Permission // scope that the API key must have; empty where no API key is asked for
+
+	// One of these is set, and says who is let in.
+	key   func(context.Context, *fiber.Ctx, caller) error
+	phone func(context.Context, *fiber.Ctx, phone) error
+	open  func(context.Context, *fiber.Ctx) error // no key: public, or it reads another secret itself
+}
+
+// routes is every address of /v1.
+func (a *API) routes() []Route {
+	list := []Route{
+		{Method: "GET", Path: "/v1/openapi.yaml", open: a.description},
+
+		{Method: "POST", Path: "/v1/rings", Needs: tenants.RingsWrite, key: a.placeRing},
+		{Method: "GET", Path: "/v1/rings", Needs: tenants.RingsRead, key: a.listRings},
+		{Method: "GET", Path: "/v1/rings/:id", Needs: tenants.RingsRead, key: a.showRing},
+		{Method: "POST", Path: "/v1/rings/:id/cancel", Needs: tenants.RingsWrite, key: a.cancelRing},
+		{Method: "GET", Path: "/v1/rings/:id/events", Needs: tenants.RingsRead, key: a.followRing},
+
+		{Method: "POST", Path: "/v1/devices", Needs: tenants.DevicesWrite, key: a.addDevice},
+		{Method: "GET", Path: "/v1/devices", Needs: tenants.DevicesRead, key: a.listDevices},
+		{Method: "GET", Path: "/v1/devices/:id", Needs: tenants.DevicesRead, key: a.showDevice},
+		{Method: "PATCH", Path: "/v1/devices/:id", Needs: tenants.DevicesWrite, key: a.changeDevice},
+		{Method: "DELETE", Path: "/v1/devices/:id", Needs: tenants.DevicesWrite, key: a.removeDevice},
+		{Method: "POST", Path: "/v1/pairings", Needs: tenants.DevicesWrite, key: a.addPairing},
+
+		{Method: "POST", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.addCredential},
+		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.listCredentials},
+		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.showCredential},
+		{Method: "DELETE", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.removeCredential},
+
+		{Method: "POST", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.addAgent},
+		{Method: "GET", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.listAgents},
+		{Method: "GET", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.showAgent},
+		{Method: "PATCH", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.changeAgent},
+		{Method: "DELETE", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.removeAgent},
+
+		{Method: "GET", Path: "/v1/analytics/funnel", Needs: tenants.AnalyticsRead, key: a.funnel},
+
+		{Method: "POST", Path: "/v1/phone/devices", open: a.pairPhone},
+		{Method: "PUT", Path: "/v1/phone/token", phone: a.renewToken},
+		{Method: "GET", Path: "/v1/phone/rings/:id", phone: a.showPhoneRing},
+		{Method: "POST", Path: "/v1/phone/rings/:id/facts", phone: a.reportFact},
+		{Method: "GET", Path: "/v1/phone/rings/:id/events", phone: a.followPhoneRing},
+	}
+	if a.Media != nil {
+		list = append(list,
+			Route{Method: "POST", Path: "/v1/phone/rings/:id/answer", phone: a.answerRing},
+			Route{Method: "PATCH", Path: "/v1/phone/rings/:id/leg", phone: a.trickle},
+			Route{Method: "DELETE", Path: "/v1/phone/rings/:id/leg", phone: a.hangUp},
+		)
+	}
+	return list
+}
