@@ -1,0 +1,93 @@
+package push_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"carillon/app/push"
+)
+
+const ringID = "0198C0DE-0000-7000-8000-000000000001"
+
+func TestPayload(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1_800_000_000, 5)
+	for from, want := range map[string]string{
+		"":                      `{"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030}`,
+		`Müller "Dental"`:       `{"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030,"from":"Müller \"Dental\""}`,
+		strings.Repeat("é", 64): `{"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030,"from":"` + strings.Repeat("é", 64) + `"}`,
+	} {
+		got, err := push.Payload(ringID, at, at.Add(30*time.Second), from)
+		if err != nil || string(got) != want {
+			t.Errorf("%q: %s, %v", from, got, err)
+		}
+	}
+	for name, from := range map[string]string{
+		"long": strings.Repeat("x", 65), "line break": "a\nb", "null": "a\x00", "delete": "a\x7f", "C1": "a\u0085", "right to left": "a\u202e", "not UTF-8": "a\xff",
+	} {
+		if got, err := push.Payload(ringID, at, at.Add(time.Second), from); err == nil {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if _, err := push.Payload("call-7", at, at.Add(time.Second), ""); err == nil {
+		t.Error("an id that is no UUID")
+	}
+	if _, err := push.Payload(ringID, at, at, ""); err == nil {
+		t.Error("a ring that is over when it begins")
+	}
+}
+
+func FuzzPayload(f *testing.F) {
+	f.Add(ringID, int64(1), int64(30), "Front desk")
+	f.Add("", int64(-1), int64(0), "\u2028")
+	f.Fuzz(func(t *testing.T, id string, issued, ttl int64, from string) {
+		at := time.Unix(issued%(1<<40), 0)
+		body, err := push.Payload(id, at, at.Add(time.Duration(ttl)), from)
+		if err != nil {
+			return
+		}
+		var said map[string]any
+		if json.Unmarshal(body, &said) != nil || len(body) > 5120 || utf8.RuneCountInString(from) > 64 {
+			t.Fatalf("%q", body)
+		}
+		want := 4
+		if from != "" {
+			want = 5
+		}
+		if len(said) != want || said["call_id"] != strings.ToLower(id) || from != "" && said["from"] != from {
+			t.Fatalf("%q from %q", body, from)
+		}
+	})
+}
+
+func TestDeviceToken(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		strings.Repeat("aB", 32):            strings.Repeat("ab", 32),
+		strings.Repeat("0", 200):            strings.Repeat("0", 200),
+		strings.Repeat("0", 202):            "",
+		strings.Repeat("a", 63):             "",
+		strings.Repeat("a", 65):             "",
+		strings.Repeat("g", 64):             "",
+		"<" + strings.Repeat("a", 62) + ">": "",
+		"":                                  "",
+	} {
+		if got, ok := push.DeviceToken(in); got != want || ok != (want != "") {
+			t.Errorf("%q: %q %v", in, got, ok)
+		}
+	}
+}
+
+func FuzzDeviceToken(f *testing.F) {
+	f.Add(strings.Repeat("aB", 32))
+	f.Add("../../" + strings.Repeat("a", 64))
+	f.Fuzz(func(t *testing.T, in string) {
+		got, ok := push.DeviceToken(in)
+		if ok && (strings.Trim(got, "0123456789abcdef") != "" || !strings.EqualFold(got, in)) || !ok && got != "" {
+			t.Fatalf("%q: %q", in, got)
+		}
+	})
+}

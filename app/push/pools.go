@@ -1,0 +1,172 @@
+package push
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/url"
+	"time"
+)
+
+// poolName names a pool: one credential at one host.
+type poolName struct {
+	id  identity
+	env Environment
+}
+
+// acquire gives the credential's pool, makes it if need be, and keeps it until release. At the bound it closes the one
+// unused longest; when all are in use it lets the one unused longest finish and waits for that.
+func (s *Sender) acquire(ctx context.Context, k *Key, env Environment, until time.Time) (*pool, error) {
+	name := poolName{k.id, env}
+	for {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, errClosed
+		}
+		if p := s.pools[name]; p != nil {
+			p.refs++
+			p.lastUsed = s.cfg.Now()
+			s.mu.Unlock()
+			return p, nil
+		}
+		if s.living < s.cfg.MaxPools || s.evict() {
+			p, err := s.open(k, name)
+			s.mu.Unlock()
+			return p, err
+		}
+		freed := s.freed
+		s.waiters++
+		s.mu.Unlock()
+		err := s.await(ctx, freed, until)
+		s.mu.Lock()
+		s.waiters--
+		s.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+var errFull = errors.New("push: every connection pool was busy until the ring's time was up")
+
+func (s *Sender) await(ctx context.Context, freed chan struct{}, until time.Time) error {
+	timer := time.NewTimer(until.Sub(s.cfg.Now()))
+	defer timer.Stop()
+	select {
+	case <-freed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.life.Done():
+		return errClosed
+	case <-timer.C:
+		return errFull
+	}
+}
+
+// open makes a pool with one reference. Called with mu held.
+func (s *Sender) open(k *Key, name poolName) (*pool, error) {
+	h := s.hosts[name.env]
+	config := s.tls.Clone()
+	config.ServerName = h.tls
+	p := &pool{
+		host: h, certificate: k.cert != nil, authority: h.authority, config: config, limits: s.limits, now: s.cfg.Now,
+		group: &s.group, life: s.life, count: &s.count, breaker: newBreaker(s.cfg.Now),
+		refs: 1, lastUsed: s.cfg.Now(),
+	}
+	if k.cert != nil {
+		config.Certificates = []tls.Certificate{*k.cert}
+	} else {
+		p.mint = &mint{team: k.id.team, keyID: k.id.keyID, private: k.private, now: s.cfg.Now}
+	}
+	p.client = newClient(p)
+	s.pools[name] = p
+	s.living++
+	return p, nil
+}
+
+// evict closes the pool unused longest and says whether there is room now. Called with mu held.
+func (s *Sender) evict() bool {
+	var name poolName
+	var oldest *pool
+	for n, p := range s.pools {
+		if oldest == nil || less(p, oldest) {
+			name, oldest = n, p
+		}
+	}
+	finishing := s.living - len(s.pools)
+	if oldest == nil || oldest.refs > 0 && finishing > s.waiters { // enough will be free soon
+		return false
+	}
+	s.count.evicted.Add(1)
+	delete(s.pools, name)
+	oldest.retired = true
+	if oldest.refs > 0 {
+		return false
+	}
+	s.bury(oldest)
+	return true
+}
+
+// less orders pools for eviction: idle ones first, then by last use.
+func less(a, b *pool) bool {
+	if idle := a.refs == 0; idle != (b.refs == 0) {
+		return idle
+	}
+	return a.lastUsed.Before(b.lastUsed)
+}
+
+func (s *Sender) release(p *pool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.refs--
+	if p.retired && p.refs == 0 {
+		s.bury(p)
+	}
+}
+
+// bury closes a pool that nobody can find any more. Called with mu held.
+func (s *Sender) bury(p *pool) {
+	p.shut(errClosed)
+	s.living--
+	close(s.freed)
+	s.freed = make(chan struct{})
+}
+
+// closeIdle closes pools that were not pushed with for long.
+func (s *Sender) closeIdle(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, p := range s.pools {
+		if p.refs == 0 && now.Sub(p.lastUsed) >= s.limits.idle {
+			delete(s.pools, name)
+			s.bury(p)
+		}
+	}
+}
+
+// list copies the open pools.
+func (s *Sender) list() []*pool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*pool, 0, len(s.pools))
+	for _, p := range s.pools {
+		all = append(all, p)
+	}
+	return all
+}
+
+// newHost reads a host's address: https, no path.
+func newHost(env Environment, address string) (*host, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" || u.User != nil || u.RawQuery != "" {
+		return nil, errors.New("push: the address of Apple's " + env + " host must look like https://api.push.apple.com, not " + address)
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	return &host{env: env, url: "https://" + u.Host, authority: u.Host, tcp: net.JoinHostPort(u.Hostname(), port), tls: u.Hostname()}, nil
+}

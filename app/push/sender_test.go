@@ -1,0 +1,359 @@
+package push_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"carillon/app/push"
+	"carillon/app/push/apnstest"
+)
+
+const (
+	team  = "TEAM123456"
+	kid   = "KEY1234567"
+	topic = "com.example.clinic.voip"
+)
+
+var device = strings.Repeat("ab", 32)
+
+func apple(t testing.TB, cfg apnstest.Config) *apnstest.Apple {
+	t.Helper()
+	a, err := apnstest.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a
+}
+
+func key(t testing.TB, a *apnstest.Apple, team, kid string, edit func(*apnstest.Key)) *push.Key {
+	t.Helper()
+	known, p8, err := apnstest.NewKey(team, kid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if edit != nil {
+		edit(&known)
+	}
+	if a != nil {
+		if err := a.Register(known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, err := push.OpenP8(team, kid, p8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func sender(t testing.TB, a *apnstest.Apple, edit func(*push.Config)) *push.Sender {
+	t.Helper()
+	cfg := push.Config{
+		ProductionURL: a.URL(apnstest.Production), SandboxURL: a.URL(apnstest.Sandbox), RootCAs: a.CAPool(),
+		Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+	if edit != nil {
+		edit(&cfg)
+	}
+	s, err := push.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+var serial atomic.Int64
+
+func uuid() string { return fmt.Sprintf("0198c0de-0000-7000-8000-%012x", serial.Add(1)) }
+
+func ring(t testing.TB, ttl time.Duration) push.Push {
+	t.Helper()
+	now := time.Now()
+	body, err := push.Payload(uuid(), now, now.Add(max(ttl, time.Second)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return push.Push{APNsID: uuid(), Token: device, Topic: topic, Environment: push.Production, Payload: body, Expires: now.Add(ttl)}
+}
+
+// clean fails when the pushes broke a rule of Apple's.
+func clean(t testing.TB, a *apnstest.Apple) {
+	t.Helper()
+	for _, v := range a.Violations() {
+		t.Errorf("violation: %s (%s) on connection %d", v.Rule, v.Detail, v.Connection)
+	}
+}
+
+// onceEach fails unless every apns-id was delivered, and no ring under two of them.
+func onceEach(t testing.TB, a *apnstest.Apple, want int) {
+	t.Helper()
+	ids := map[string]string{}
+	for _, d := range a.Delivered() {
+		body := string(d.Payload)
+		if id, ok := ids[body]; ok && id != d.APNsID {
+			t.Errorf("a ring was delivered as %s and %s", id, d.APNsID)
+		}
+		ids[body] = d.APNsID
+	}
+	if len(ids) != want {
+		t.Errorf("%d rings delivered, want %d", len(ids), want)
+	}
+}
+
+func TestPush(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	p := ring(t, 30*time.Second)
+	p.Token = strings.ToUpper(p.Token)
+	p.APNsID = strings.ToUpper(p.APNsID)
+	w := s.Push(t.Context(), k, p)
+	if !w.OK() || w.Tries != 1 || w.Environment != push.Production || w.Reaction.Ring != push.Deliver || w.SentAt.IsZero() || w.AnsweredAt.Before(w.SentAt) {
+		t.Fatalf("%+v", w)
+	}
+	got := a.Delivered()
+	if len(got) != 1 {
+		t.Fatalf("%d delivered", len(got))
+	}
+	d := got[0]
+	if d.Token != device || d.Topic != topic || d.APNsID != strings.ToLower(p.APNsID) || d.APNsID != w.APNsID ||
+		d.PushType != "voip" || d.Priority != "10" || d.Expiration != "0" || string(d.Payload) != string(p.Payload) {
+		t.Errorf("%+v", d)
+	}
+	clean(t, a)
+}
+
+func TestPushRefusesBadInput(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	rows := map[string]func(*push.Push){
+		"token":       func(p *push.Push) { p.Token = "xyz" },
+		"odd token":   func(p *push.Push) { p.Token = device + "a" },
+		"path":        func(p *push.Push) { p.Token = strings.Repeat("a/", 32) },
+		"apns-id":     func(p *push.Push) { p.APNsID = "1" },
+		"topic":       func(p *push.Push) { p.Topic = "com.example.clinic" },
+		"topic space": func(p *push.Push) { p.Topic = "com.exa mple.voip" },
+		"topic break": func(p *push.Push) { p.Topic = "com.exa\r\nx.voip" },
+		"no payload":  func(p *push.Push) { p.Payload = nil },
+		"not JSON":    func(p *push.Push) { p.Payload = []byte("{") },
+		"big payload": func(p *push.Push) { p.Payload = []byte(`"` + strings.Repeat("x", 5120) + `"`) },
+		"environment": func(p *push.Push) { p.Environment = "staging" },
+		"late":        func(p *push.Push) { p.Expires = time.Now().Add(-time.Second) },
+	}
+	for name, edit := range rows {
+		p := ring(t, time.Minute)
+		edit(&p)
+		if w := s.Push(t.Context(), k, p); w.Err == nil || w.Status != 0 {
+			t.Errorf("%s: %+v", name, w)
+		}
+	}
+	if w := s.Push(t.Context(), nil, ring(t, time.Minute)); w.Err == nil {
+		t.Error("no key, no error")
+	}
+	if a.TotalConnections() > 1 || a.Total() > 0 {
+		t.Errorf("%d connections, %d pushes", a.TotalConnections(), a.Total())
+	}
+}
+
+// TestRefusalsReachTheCaller scripts every reason Apple has: status, reason and reaction arrive, and only what may be
+// tried again is.
+func TestRefusalsReachTheCaller(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{TokenFloor: -1})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	for _, reason := range apnstest.Reasons() {
+		refusal := apnstest.Refusal(reason)
+		a.Script(device, refusal)
+		w := s.Push(t.Context(), k, ring(t, 20*time.Second))
+		switch push.ReactionTo(refusal.Status, reason).Ring {
+		case push.TryAgain, push.Reconnect, push.NewToken, push.PreviousToken, push.Elsewhere:
+			if !w.OK() || w.Tries != 2 {
+				t.Errorf("%s: not tried again: %+v", reason, w)
+			}
+		default:
+			if w.Err != nil || w.Status != refusal.Status || w.Reason != reason || w.Tries != 1 {
+				t.Errorf("%s: %+v", reason, w)
+			}
+		}
+	}
+	clean(t, a)
+}
+
+func TestGone(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	at := time.UnixMilli(1_700_000_000_123)
+	a.Retire(device, at)
+	w := s.Push(t.Context(), k, ring(t, time.Minute))
+	if w.Status != 410 || !w.Timestamp.Equal(at) || w.Reaction.Device != push.RetireIfOlder {
+		t.Errorf("%+v", w)
+	}
+}
+
+// TestStatusOfStrangers: a proxy's page keeps its status and its text, and is tried again.
+func TestStatusOfStrangers(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	a.SetStorm(apnstest.Storm{Answer: apnstest.Answer{Status: 502, HTML: true}, Count: 1000})
+	w := s.Push(t.Context(), k, ring(t, 700*time.Millisecond))
+	if w.Err != nil || w.Status != 502 || !strings.HasPrefix(w.Raw, "<html>") || w.Tries < 2 || w.Reaction.Ring != push.TryAgain {
+		t.Errorf("%+v", w)
+	}
+	a.SetStorm(apnstest.Storm{Answer: apnstest.Answer{Status: 502, HTML: true}, Count: 1})
+	if w := s.Push(t.Context(), k, ring(t, 20*time.Second)); !w.OK() || w.Tries != 2 || w.Raw != "" {
+		t.Errorf("%+v", w)
+	}
+}
+
+func TestAutoLearnsTheEnvironment(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	other := strings.Repeat("cd", 32)
+	a.AddToken(device, topic, apnstest.Sandbox)
+	a.AddToken(other, "com.other.voip", apnstest.Sandbox)
+	p := ring(t, 30*time.Second)
+	p.Environment = push.Auto
+	w := s.Push(t.Context(), k, p)
+	if !w.OK() || w.Environment != push.Sandbox || w.Tries != 2 {
+		t.Errorf("sandbox token: %+v", w)
+	}
+	if d := a.Delivered(); len(d) != 1 || d[0].APNsID != p.APNsID || d[0].Environment != apnstest.Sandbox {
+		t.Errorf("%+v", d)
+	}
+	p = ring(t, 30*time.Second)
+	p.Environment, p.Token = push.Auto, strings.Repeat("ef", 32)
+	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Production || w.Tries != 1 {
+		t.Errorf("production token: %+v", w)
+	}
+	p = ring(t, 30*time.Second)
+	p.Environment, p.Token = push.Auto, other
+	if w := s.Push(t.Context(), k, p); w.Reason != "BadDeviceToken" || w.Tries != 2 {
+		t.Errorf("a sandbox token of another app: the first refusal counts: %+v", w)
+	}
+	clean(t, a)
+}
+
+func TestAutoWithAKeyOfOneEnvironment(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s := sender(t, a, nil)
+	k := key(t, a, team, kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} })
+	p := ring(t, 30*time.Second)
+	p.Environment = push.Auto
+	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Sandbox {
+		t.Errorf("%+v", w)
+	}
+}
+
+// TestStrangersKey is somebody who types another tenant's ids with a key of his own: he is refused, the other is not.
+func TestStrangersKey(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, victim, stranger := sender(t, a, nil), key(t, a, team, kid, nil), key(t, nil, team, kid, nil)
+	var group sync.WaitGroup
+	for i := range 60 {
+		group.Go(func() {
+			k, want := victim, ""
+			if i%3 == 0 {
+				k, want = stranger, "InvalidProviderToken"
+			}
+			if w := s.Push(t.Context(), k, ring(t, 20*time.Second)); w.Err != nil || w.Reason != want {
+				t.Errorf("want %q: %+v", want, w)
+			}
+		})
+	}
+	group.Wait()
+	clean(t, a)
+}
+
+func TestCertificatePush(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s := sender(t, a, nil)
+	k, about := certificate(t, a, "com.example.clinic")
+	if about.Bundle != "com.example.clinic" {
+		t.Fatalf("%+v", about)
+	}
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			if w := s.Push(t.Context(), k, ring(t, 20*time.Second)); !w.OK() {
+				t.Errorf("%+v", w)
+			}
+		})
+	}
+	group.Wait()
+	p := ring(t, 20*time.Second)
+	p.Topic = "com.other.voip"
+	if w := s.Push(t.Context(), k, p); w.Reason != "TopicDisallowed" {
+		t.Errorf("%+v", w)
+	}
+	clean(t, a)
+}
+
+func TestCloseEndsPushes(t *testing.T) {
+	before := runtime.NumGoroutine()
+	a, err := apnstest.New(apnstest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := key(t, a, team, kid, nil)
+	s := sender(t, a, nil)
+	a.Script(device, apnstest.Answer{Silent: true})
+	done := make(chan push.Answer, 1)
+	go func() { done <- s.Push(context.Background(), k, ring(t, time.Minute)) }()
+	wait(t, "a push on its way", func() bool { return a.OpenConnections(apnstest.Production) > 0 && s.Stats().Connections > 0 })
+	s.Close()
+	select {
+	case w := <-done:
+		if w.Err == nil {
+			t.Errorf("%+v", w)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Close left a push waiting")
+	}
+	if w := s.Push(t.Context(), k, ring(t, time.Minute)); w.Err == nil {
+		t.Error("a closed sender pushes")
+	}
+	s.Close()
+	a.Close()
+	wait(t, "the end of all goroutines", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+func TestContextEndsAPush(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	a.Script(device, apnstest.Answer{Silent: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if w := s.Push(ctx, k, ring(t, time.Minute)); !errors.Is(w.Err, context.DeadlineExceeded) {
+		t.Errorf("%+v", w)
+	}
+}
+
+// wait polls a condition; it is for what no channel tells.
+func wait(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 10 s for %s", what)
+		}
+		runtime.Gosched()
+	}
+}
