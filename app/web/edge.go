@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"carillon/tenants"
 )
@@ -83,7 +85,23 @@ func New(c Config) *fiber.App {
 		ErrorHandler:                 func(c *fiber.Ctx, err error) error { return e.fail(c, err) },
 	})
 	app.Use(e.enter)
+	app.Server().Handler = e.methods(app, app.Server().Handler)
 	return app
+}
+
+// methods refuses methods that HTTP does not know, which Fiber would answer by itself and in plain text.
+func (e *edge) methods(app *fiber.App, known fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(r *fasthttp.RequestCtx) {
+		if slices.Contains(fiber.DefaultMethods, string(r.Method())) {
+			known(r)
+			return
+		}
+		c := app.AcquireCtx(r)
+		defer app.ReleaseCtx(c)
+		if e.fail(c, fiber.ErrBadRequest) != nil {
+			r.SetStatusCode(fiber.StatusBadRequest)
+		}
+	}
 }
 
 // enter is the first handler of every request: id, safe defaults, guards, then the rest; at the end the one place where an error

@@ -214,7 +214,7 @@ func fieldOf(t reflect.Type, name string) (reflect.Type, bool) {
 			}
 			continue
 		}
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name && tag != "-" {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name && tag != "" && tag != "-" {
 			return f.Type, true
 		}
 	}

@@ -1,0 +1,136 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
+)
+
+type sample struct {
+	To struct {
+		Device *string `json:"device"`
+		Person *string `json:"person"`
+	} `json:"to"`
+	Caller string   `json:"caller"`
+	TTL    *int     `json:"ttl_s"`
+	Loud   bool     `json:"loud"`
+	Names  []string `json:"names"`
+	Parts  []struct {
+		Name string `json:"name"`
+	} `json:"parts"`
+	hidden string
+}
+
+func TestJSONTakes(t *testing.T) {
+	t.Parallel()
+	var got sample
+	body := " {\"to\":{\"device\":\"a\\\"}{b\"},\n\"caller\":\"\\u0041nna\",\"ttl_s\":30,\"loud\":true,\"names\":[\"x\",\"y\"],\"parts\":[{\"name\":\"p\"},{}]}\t\r\n"
+	if err := decode([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if *got.To.Device != `a"}{b` || got.Caller != "Anna" || *got.TTL != 30 || !got.Loud || len(got.Names) != 2 || got.Parts[0].Name != "p" {
+		t.Errorf("%+v", got)
+	}
+	if err := decode([]byte(`{"\u0063aller":"x","ttl_s":null}`), &got); err != nil || got.Caller != "x" {
+		t.Errorf("an escaped name: %v %+v", err, got)
+	}
+}
+
+func TestJSONRefuses(t *testing.T) {
+	t.Parallel()
+	for body, field := range map[string]string{
+		``:                                     "",
+		`null`:                                 "",
+		`[]`:                                   "",
+		`"x"`:                                  "",
+		`{`:                                    "",
+		`{"caller":"a"} x`:                     "",
+		`{"caller":"a"}{}`:                     "",
+		`{"caller":'a'}`:                       "",
+		"{\"caller\":\"\xff\"}":                "",
+		`{"names":[[[[[[[[[[[[]]]]]]]]]]]]}`:   "",
+		strings.Repeat(" ", MaxBody) + `{}`:    "",
+		`{"colour":1}`:                         "colour",
+		`{"hidden":"x"}`:                       "hidden",
+		`{"Caller":"a"}`:                       "Caller",
+		`{"caller":"a","caller":"b"}`:          "caller",
+		`{"caller":"a","\u0063aller":"b"}`:     "caller",
+		`{"to":{"device":"a","token":"b"}}`:    "to.token",
+		`{"to":{"device":"a","device":"b"}}`:   "to.device",
+		`{"to":"a"}`:                           "to",
+		`{"to":{"device":1}}`:                  "to.device",
+		`{"caller":1}`:                         "caller",
+		`{"ttl_s":"30"}`:                       "ttl_s",
+		`{"ttl_s":30.5}`:                       "ttl_s",
+		`{"ttl_s":1e99}`:                       "ttl_s",
+		`{"ttl_s":99999999999999999999999}`:    "ttl_s",
+		`{"loud":"yes"}`:                       "loud",
+		`{"names":"x"}`:                        "names",
+		`{"parts":[{"name":"p"},{"nom":"q"}]}`: "parts.nom",
+		`{"parts":{"name":"p"}}`:               "parts",
+	} {
+		var got sample
+		err := decode([]byte(body), &got)
+		var e *tenants.Error
+		if !errors.As(err, &e) || e.Kind != tenants.Invalid && e.Kind != tenants.TooLarge {
+			t.Errorf("%.80q: %v", body, err)
+			continue
+		}
+		switch {
+		case field == "" && len(e.Fields) != 0, field != "" && (len(e.Fields) != 1 || e.Fields[0].Name != field):
+			t.Errorf("%.80q: %+v, want field %q", body, e.Fields, field)
+		}
+	}
+}
+
+func TestJSONWantsItsMediaType(t *testing.T) {
+	t.Parallel()
+	app := New(Config{})
+	app.Post("/v1/x", func(c *fiber.Ctx) error {
+		var s sample
+		return JSON(c, &s)
+	})
+	for kind, want := range map[string]int{
+		"application/json": 200, "Application/JSON; charset=utf-8": 200,
+		"": 415, "text/plain": 415, "application/x-www-form-urlencoded": 415, "application/json,text/plain": 415, "application/merge-patch+json": 415,
+	} {
+		resp, err := app.Test(request(t, "POST", "http://x/v1/x", "{}", "Content-Type", kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != want {
+			t.Errorf("%q: %d, want %d", kind, resp.StatusCode, want)
+		}
+	}
+}
+
+// FuzzJSON: whatever comes, decode returns; what it takes, encoding/json takes too, with no field unaccounted for.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"to":{"device":"a"},"ttl_s":30}`, `{"caller":"\ud800"}`, `{"a":[{"b":{}}]}`, `{"caller":"a","caller":"b"}`, "{\"\\u0000\":1}", `{"names":[1,"\\",{}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var got sample
+		if decode(body, &got) != nil {
+			return
+		}
+		var names map[string]any
+		if err := json.Unmarshal(body, &names); err != nil {
+			t.Fatalf("taken, but no JSON object: %v", err)
+		}
+		for name := range names {
+			switch name {
+			case "to", "caller", "ttl_s", "loud", "names", "parts":
+			default:
+				t.Fatalf("field %q was taken", name)
+			}
+		}
+	})
+}
