@@ -124,7 +124,15 @@ func (c *connection) limit() uint32 {
 	return min(c.allowed, 1)
 }
 
-func (c *connection) usable() bool { return !c.closed && !c.leaving && !c.suspect }
+// usable: new pushes may go here.
+func (c *connection) usable() bool {
+	return !c.closed && !c.leaving && !c.suspect && (c.pingAt.IsZero() || !c.doubtful())
+}
+
+// doubtful: half of the time that a PING is given is over. Pushes on their way still wait for it; new ones go elsewhere.
+func (c *connection) doubtful() bool {
+	return c.pool.now().Sub(c.pingAt) >= (c.pool.limits.hedge-c.pool.limits.ping)/2
+}
 
 func (c *connection) room(size int) bool {
 	n := uint32(len(c.legs))

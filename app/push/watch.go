@@ -85,10 +85,20 @@ func (p *pool) lookAt(c *connection, now time.Time) {
 			c.drop(id)
 			c.legs[id] = l // failed takes it off again, and finds another connection
 			p.failed(c, id, errLate)
-		case age >= p.limits.hedge && l.pinged && !c.pingAt.IsZero() && c.lastRead.Before(l.written):
+		case age >= p.limits.hedge && quiet >= p.limits.hedge && !c.pingAt.IsZero():
 			p.hedge(c, l)
 		case age >= p.limits.ping && quiet >= p.limits.ping && !l.pinged:
 			l.pinged = true
+			p.ask(now)
+		}
+	}
+}
+
+// ask sends a PING on each connection that was not heard for a while, not only on the one in doubt: where a push is to
+// go next must be known by the time it goes. Called with mu held.
+func (p *pool) ask(now time.Time) {
+	for _, c := range p.conns {
+		if now.Sub(c.lastRead) >= p.limits.ping {
 			c.ping(now)
 		}
 	}
@@ -99,8 +109,13 @@ func (p *pool) lookAt(c *connection, now time.Time) {
 func (p *pool) hedge(c *connection, l *leg) {
 	c.suspect = true
 	r := l.r
-	if !r.hedge || r.settled || r.waiting || r.legs > 1 || r.legs == len(r.on) {
+	if !r.hedge || r.settled || r.waiting || r.legs == len(r.on) {
 		return
+	}
+	for i := range r.legs {
+		if !r.on[i].c.suspect {
+			return // sent again already
+		}
 	}
 	p.count.hedged.Add(1)
 	p.place(r, c)

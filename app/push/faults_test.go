@@ -1,0 +1,339 @@
+package push_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"carillon/app/push"
+	"carillon/app/push/apnstest"
+)
+
+// burst pushes n rings at once and gives the slowest.
+func burst(t *testing.T, s *push.Sender, k *push.Key, n int, ttl time.Duration) time.Duration {
+	t.Helper()
+	var slowest atomic.Int64
+	var group sync.WaitGroup
+	rings := make([]push.Push, n)
+	for i := range rings {
+		rings[i] = ring(t, ttl)
+	}
+	for _, p := range rings {
+		group.Go(func() {
+			began := time.Now()
+			if w := s.Push(t.Context(), k, p); !w.OK() {
+				t.Errorf("%+v", w)
+			}
+			for d := int64(time.Since(began)); ; {
+				old := slowest.Load()
+				if d <= old || slowest.CompareAndSwap(old, d) {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return time.Duration(slowest.Load())
+}
+
+// TestColdBurst: 200 rings at once on no connection at all, 30 ms away, with one stream until a token was accepted.
+func TestColdBurst(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	a.SetLatency(apnstest.Fixed(30 * time.Millisecond))
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	slowest := burst(t, s, k, 200, 30*time.Second)
+	t.Logf("slowest %v on %d connections", slowest, a.TotalConnections())
+	if limit := 150 * time.Millisecond * slack; slowest > limit {
+		t.Errorf("the slowest took %v", slowest)
+	}
+	if n := s.Stats().Refused; n > 0 || a.TotalConnections() > 2 {
+		t.Errorf("%d refused streams, %d connections", n, a.TotalConnections())
+	}
+	onceEach(t, a, 200)
+	clean(t, a)
+}
+
+// steady pushes at a rate until stop, and gives the slowest when all are answered.
+type steady struct {
+	slowest atomic.Int64
+	sent    atomic.Int64
+	group   sync.WaitGroup
+	stop    chan struct{}
+}
+
+func flow(t *testing.T, s *push.Sender, k *push.Key, every time.Duration) *steady {
+	f := &steady{stop: make(chan struct{})}
+	f.group.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-f.stop:
+				return
+			case <-tick.C:
+			}
+			p := ring(t, 30*time.Second)
+			f.sent.Add(1)
+			f.group.Go(func() {
+				began := time.Now()
+				if w := s.Push(t.Context(), k, p); !w.OK() {
+					t.Errorf("%+v", w)
+				}
+				for d := int64(time.Since(began)); ; {
+					old := f.slowest.Load()
+					if d <= old || f.slowest.CompareAndSwap(old, d) {
+						return
+					}
+				}
+			})
+		}
+	})
+	return f
+}
+
+func (f *steady) end() time.Duration {
+	close(f.stop)
+	f.group.Wait()
+	return time.Duration(f.slowest.Load())
+}
+
+// TestSilentConnection: the connections in use fall silent under 100 rings a second; TCP stays up.
+func TestSilentConnection(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	a.SetLatency(apnstest.Fixed(5 * time.Millisecond))
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	f := flow(t, s, k, 10*time.Millisecond)
+	wait(t, "fifty rings", func() bool { return a.Total() >= 50 })
+	a.Silence(false)
+	silenced := a.Total()
+	wait(t, "a hundred more", func() bool { return a.Total() >= silenced+100 })
+	slowest := f.end()
+	t.Logf("slowest %v, %+v", slowest, s.Stats())
+	if slowest > time.Second {
+		t.Errorf("the slowest took %v", slowest)
+	}
+	if s.Stats().Hedged == 0 {
+		t.Error("nothing was hedged")
+	}
+	onceEach(t, a, int(f.sent.Load()))
+	clean(t, a)
+}
+
+// TestSlowIsNotSilent: a server that answers late, but answers PINGs, gets each push once.
+func TestSlowIsNotSilent(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	a.SetLatency(apnstest.Fixed(900 * time.Millisecond))
+	if w := s.Push(t.Context(), k, ring(t, 30*time.Second)); !w.OK() || w.Tries != 1 {
+		t.Errorf("%+v", w)
+	}
+	if a.Total() != 1 || s.Stats().Hedged != 0 {
+		t.Errorf("%d pushes, %d hedged", a.Total(), s.Stats().Hedged)
+	}
+}
+
+func TestNoHedge(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, func(c *push.Config) { c.SilenceTimeout = 20 * time.Second }), key(t, a, team, kid, nil)
+	if w := s.Push(t.Context(), k, ring(t, 30*time.Second)); !w.OK() {
+		t.Fatalf("%+v", w)
+	}
+	a.Silence(true)
+	p := ring(t, 900*time.Millisecond)
+	p.NoHedge = true
+	if w := s.Push(t.Context(), k, p); w.Err == nil || w.Tries != 1 || s.Stats().Hedged != 0 {
+		t.Errorf("%+v", w)
+	}
+}
+
+func TestGoAway(t *testing.T) {
+	t.Parallel()
+	for name, abrupt := range map[string]bool{"polite": false, "abrupt": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const n = 2000
+			a := apple(t, apnstest.Config{})
+			a.GoAwayEvery(300, abrupt)
+			a.SetLatency(apnstest.Fixed(2 * time.Millisecond))
+			s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+			var left atomic.Int64
+			left.Store(n)
+			var group sync.WaitGroup
+			for range 50 {
+				group.Go(func() {
+					for left.Add(-1) >= 0 {
+						p := ring(t, 30*time.Second)
+						if w := s.Push(t.Context(), k, p); !w.OK() || w.APNsID != p.APNsID {
+							t.Errorf("%+v", w)
+						}
+					}
+				})
+			}
+			group.Wait()
+			t.Logf("%+v", s.Stats())
+			if s.Stats().GoAways == 0 {
+				t.Error("nobody said GOAWAY")
+			}
+			onceEach(t, a, n)
+			clean(t, a)
+		})
+	}
+}
+
+// TestCutEverything cuts all connections again and again under load.
+func TestCutEverything(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	a.SetLatency(apnstest.Fixed(10 * time.Millisecond))
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	f := flow(t, s, k, 2*time.Millisecond)
+	for i := range 5 {
+		wait(t, "a hundred rings", func() bool { return a.Total() >= int64(100*(i+1)) })
+		a.Cut()
+	}
+	t.Logf("slowest %v, %+v", f.end(), s.Stats())
+	onceEach(t, a, int(f.sent.Load()))
+	clean(t, a)
+}
+
+// TestStorm: a storm of 503 that ends; nothing is lost and all are pushed soon after.
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	ends := time.Now().Add(1500 * time.Millisecond)
+	a.SetStorm(apnstest.Storm{Answer: apnstest.Refusal("ServiceUnavailable"), Until: ends})
+	burst(t, s, k, 200, 30*time.Second)
+	late := time.Since(ends)
+	t.Logf("all pushed %v after the storm", late)
+	if late > 5*time.Second {
+		t.Errorf("the last was pushed %v after the storm", late)
+	}
+	onceEach(t, a, 200)
+	clean(t, a)
+}
+
+// TestBreakerHoldsBack: a host in trouble is not hammered by many rings.
+func TestBreakerHoldsBack(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	a.SetStorm(apnstest.Storm{Answer: apnstest.Refusal("InternalServerError"), Until: time.Now().Add(time.Hour)})
+	var tries atomic.Int64
+	var group sync.WaitGroup
+	for range 100 {
+		p := ring(t, 2*time.Second)
+		group.Go(func() {
+			w := s.Push(t.Context(), k, p)
+			if w.OK() || w.AnsweredAt.After(p.Expires.Add(50*time.Millisecond)) {
+				t.Errorf("%+v", w)
+			}
+			tries.Add(int64(w.Tries))
+		})
+	}
+	group.Wait()
+	if n := tries.Load(); n > 150 {
+		t.Errorf("%d tries in two seconds", n)
+	}
+}
+
+// TestNobodyListens: a host that is not there is tried until the ring is over, and never after.
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	a.Close()
+	began := time.Now()
+	w := s.Push(t.Context(), k, ring(t, 800*time.Millisecond))
+	if w.Err == nil || w.Status != 0 || w.Tries != 0 || w.Reaction.Ring != push.TryAgain {
+		t.Errorf("%+v", w)
+	}
+	if d := time.Since(began); d > 1200*time.Millisecond*slack {
+		t.Errorf("gave up after %v", d)
+	}
+}
+
+// TestManyTeams: more teams than pools. No push on another team's connection, connections bounded, none leaked.
+func TestManyTeams(t *testing.T) {
+	t.Parallel()
+	const teams, pools = 50, 20
+	a := apple(t, apnstest.Config{})
+	s := sender(t, a, func(c *push.Config) { c.MaxPools = pools })
+	keys := make([]*push.Key, teams)
+	for i := range keys {
+		keys[i] = key(t, a, fmt.Sprintf("TEAM%06d", i), kid, nil)
+	}
+	var most atomic.Int64
+	var group sync.WaitGroup
+	for i := range keys {
+		group.Go(func() {
+			for range 10 {
+				if w := s.Push(t.Context(), keys[i], ring(t, 30*time.Second)); !w.OK() {
+					t.Errorf("%+v", w)
+				}
+				most.Store(max(most.Load(), s.Stats().Connections))
+			}
+		})
+	}
+	group.Wait()
+	if st := s.Stats(); st.Pools > pools || most.Load() > pools*4 {
+		t.Errorf("%d connections, %+v", most.Load(), st)
+	}
+	wait(t, "closed connections", func() bool { return a.OpenConnections(apnstest.Production) <= pools*4 })
+	s.Close()
+	wait(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
+	onceEach(t, a, teams*10)
+	clean(t, a)
+}
+
+// TestFlood: another tenant's flood does not delay a ring.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	a.SetLatency(apnstest.Fixed(5 * time.Millisecond))
+	s, loud, quiet := sender(t, a, nil), key(t, a, "LOUDLOUD12", kid, nil), key(t, a, team, kid, nil)
+	f := flow(t, s, loud, time.Millisecond)
+	g := flow(t, s, quiet, 50*time.Millisecond)
+	wait(t, "the flood", func() bool { return f.sent.Load() > 1000 })
+	slowest := g.end()
+	f.end()
+	t.Logf("slowest %v", slowest)
+	if slowest > 250*time.Millisecond*slack {
+		t.Errorf("a ring took %v", slowest)
+	}
+	clean(t, a)
+}
+
+// TestStreamLimitFalls: Apple allows one stream after each refusal; the rings in between still go out.
+func TestStreamLimitFalls(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{DropToOne: true})
+	a.SetLatency(apnstest.Fixed(5 * time.Millisecond))
+	bad := strings.Repeat("cd", 32)
+	a.AddToken(bad, topic, apnstest.Sandbox)
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	var group sync.WaitGroup
+	for i := range 300 {
+		p := ring(t, 30*time.Second)
+		if i%10 == 0 {
+			p.Token = bad
+		}
+		group.Go(func() {
+			if w := s.Push(t.Context(), k, p); w.Err != nil || w.OK() != (p.Token != bad) {
+				t.Errorf("%+v", w)
+			}
+		})
+	}
+	group.Wait()
+	onceEach(t, a, 270)
+	if n := a.TotalConnections(); n > 4 {
+		t.Errorf("%d connections", n)
+	}
+}
