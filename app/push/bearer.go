@@ -70,7 +70,7 @@ func (m *mint) renewed(now time.Time) (string, error) {
 	if usable && now.Before(b.renew) {
 		return b.header, nil
 	}
-	next, err := m.sign(issueTime(now, !usable))
+	next, err := m.sign(issueTime(now))
 	if err != nil {
 		return "", err
 	}
@@ -81,20 +81,20 @@ func (m *mint) renewed(now time.Time) (string, error) {
 	return next.header, nil
 }
 
-// issueTime is when the token to use now was issued. A process that pushes without a break takes terms in turn; one that
-// begins at an age from which the floor would reach past the token's life takes the half-term one.
-func issueTime(now time.Time, fresh bool) time.Time {
+// issueTime is when the token to begin using now was issued: at the start of the term, or half a term later where the
+// term's token would have to be renewed within Apple's floor.
+func issueTime(now time.Time) time.Time {
 	term := int64(bearerTerm / time.Second)
 	start := now.Add(-bearerLag).Unix()
 	begin := time.Unix(start-start%term, 0)
-	if half := begin.Add(bearerTerm / 2); fresh && now.Sub(begin) > bearerLife-bearerFloor-4*time.Minute && now.Sub(half) >= bearerLag {
-		return half
+	if now.Sub(begin) > bearerTerm-bearerFloor {
+		return begin.Add(bearerTerm / 2)
 	}
 	return begin
 }
 
 // newer gives a token other than the refused one after ExpiredProviderToken; ok is false when there is none. It is issued
-// in the past, so that it serves a clock that is up to 20 minutes ahead of Apple's or 39 behind.
+// in the past, so that it serves a clock that is up to 20 minutes wrong, either way, and lasts longer than the floor.
 func (m *mint) newer(refused string) (header string, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

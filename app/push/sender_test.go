@@ -76,9 +76,10 @@ var serial atomic.Int64
 
 func uuid() string { return fmt.Sprintf("0198c0de-0000-7000-8000-%012x", serial.Add(1)) }
 
-func ring(t testing.TB, ttl time.Duration) push.Push {
+func ring(t testing.TB, ttl time.Duration) push.Push { return ringAt(t, time.Now(), ttl) }
+
+func ringAt(t testing.TB, now time.Time, ttl time.Duration) push.Push {
 	t.Helper()
-	now := time.Now()
 	body, err := push.Payload(uuid(), now, now.Add(max(ttl, time.Second)), "")
 	if err != nil {
 		t.Fatal(err)
@@ -349,11 +350,13 @@ func TestContextEndsAPush(t *testing.T) {
 // wait polls a condition; it is for what no channel tells.
 func wait(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	tick, late := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-late:
 			t.Fatalf("waited 10 s for %s", what)
 		}
-		runtime.Gosched()
 	}
 }
