@@ -1,0 +1,275 @@
+package switchboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"carillon/gateway"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// Media carries the sound of calls. *gateway.Gateway is one.
+type Media interface {
+	Check(sdp string) error
+	Answer(context.Context, gateway.Offer) (gateway.Answer, error)
+	Trickle(ctx context.Context, call, leg, ifMatch, fragment string) (gateway.Trickled, error)
+	HangUp(call string, reason gateway.EndReason)
+}
+
+// callLease is how long an answered ring may go unrenewed before another process takes its gateway for dead.
+const callLease = 30 * time.Second
+
+// Answer makes the ring a call: the first device wins, the same device may answer again and gets a new leg. Another device is
+// refused with Conflict, an ended ring with Gone, an offer that cannot be carried before anything is written.
+func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID, sdp string) (gateway.Answer, error) {
+	if b.Media == nil {
+		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server carries no calls at the moment.")
+	}
+	if err := b.Media.Check(sdp); err != nil {
+		return gateway.Answer{}, refusal(err)
+	}
+	r, first, err := b.win(ctx, d, id)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	a, _ := r.AttemptOf(d.ID)
+	who := b.speaker(ctx, r)
+	b.calls.add(id, d.Tenant)
+	answer, err := b.Media.Answer(ctx, gateway.Offer{
+		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: who,
+		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
+	})
+	if err == nil {
+		return answer, nil
+	}
+	if first { // nobody will ever be on this line
+		b.calls.drop(id)
+		b.end(d.Tenant, id, a.ID, tenants.FactBroken, "sdp")
+	}
+	return gateway.Answer{}, refusal(err)
+}
+
+// win is the compare-and-set: within one write it looks whether the ring can still be answered by the device, and answers it.
+func (b *Board) win(ctx context.Context, d tenants.Device, id tenants.RingID) (r *tenants.Ring, first bool, err error) {
+	now := b.Now()
+	r, facts, err := b.Store.For(d.Tenant).By(phone(d)).ChangeRing(ctx, id, nil, now.Add(callLease), func(r *tenants.Ring) ([]tenants.Fact, error) {
+		a, ok := r.AttemptOf(d.ID)
+		if !ok {
+			return nil, tenants.NoSuch("ring")
+		}
+		switch {
+		case a.State == tenants.Answered:
+			return nil, nil
+		case a.State == tenants.Elsewhere, r.State == tenants.Answered:
+			return nil, tenants.Refuse(tenants.Conflict, "answered_elsewhere", "Another device has answered this call.")
+		case a.State.Terminal(), !now.Before(r.ExpiresAt):
+			return nil, tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
+		}
+		r.Call = &tenants.Call{Device: d.ID, AnsweredAt: now}
+		return r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactAnswered, At: now, Received: now}), nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if len(facts) > 0 {
+		b.tell(r)
+	}
+	return r, len(facts) > 0, nil
+}
+
+// heard records what the gateway says of a call. It runs on the call's own goroutine. A hang-up that cannot be recorded is found
+// by the sweep: nobody renews the ring any more.
+func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, e gateway.Event) {
+	switch e.Kind {
+	case gateway.Connected:
+		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+			if r.Call != nil {
+				r.Call.ConnectedAt = e.At
+			}
+			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactConnected, At: e.At, Received: b.Now()})
+		})
+	case gateway.Ended:
+		b.calls.drop(id)
+		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+			if r.Call != nil {
+				measure(r.Call, e)
+			}
+			return r.Fold(tenants.Fact{Attempt: a, Kind: endKind(e.Reason), At: e.At, Received: b.Now(), Detail: string(e.Reason)})
+		})
+	}
+}
+
+// endKind tells a call that was talked from one that never carried sound or lost it.
+func endKind(e gateway.EndReason) tenants.FactKind {
+	switch e {
+	case gateway.ConnectTimeout, gateway.NoMedia, gateway.MediaFailed, gateway.AgentFailed:
+		return tenants.FactBroken
+	}
+	return tenants.FactHungUp
+}
+
+// measure keeps the figures of the way in: what the agent heard.
+func measure(c *tenants.Call, e gateway.Event) {
+	q := e.Quality
+	c.EndedAt, c.EndedBy = e.At, string(e.Reason)
+	c.Jitter, c.RoundTrip = q.JitterIn, q.RoundTrip
+	if all := q.PacketsIn + q.LostIn; all > 0 {
+		c.Loss = float64(q.LostIn) / float64(all)
+	}
+}
+
+// end records one ending of ours.
+func (b *Board) end(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, k tenants.FactKind, detail string) {
+	b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+		now := b.Now()
+		if r.Call != nil && r.Call.EndedAt.IsZero() {
+			r.Call.EndedAt, r.Call.EndedBy = now, detail
+		}
+		return r.Fold(tenants.Fact{Attempt: a, Kind: k, At: now, Received: now, Detail: detail})
+	})
+}
+
+// write changes a ring for Carillon itself, outside any request.
+func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
+	defer done()
+	r, facts, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).ChangeRing(ctx, id, nil, time.Time{},
+		func(r *tenants.Ring) ([]tenants.Fact, error) { return change(r), nil })
+	if err != nil {
+		b.Log.Error("record a call", "ring", id, "err", err)
+		return
+	}
+	if len(facts) > 0 {
+		b.tell(r)
+	}
+}
+
+// Trickle passes a phone's candidates or ICE restart to its call.
+func (b *Board) Trickle(ctx context.Context, d tenants.Device, id tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error) {
+	if _, err := b.Phone(ctx, d, id); err != nil {
+		return gateway.Trickled{}, err
+	}
+	if b.Media == nil {
+		return gateway.Trickled{}, tenants.NoSuch("call")
+	}
+	t, err := b.Media.Trickle(ctx, string(id), string(d.ID), ifMatch, fragment)
+	if err != nil {
+		return gateway.Trickled{}, refusal(err)
+	}
+	return t, nil
+}
+
+// HangUp ends the call that the device answered. Hanging up twice, or a call that is over, is fine.
+func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID) error {
+	r, err := b.Phone(ctx, d, id)
+	if err != nil {
+		return err
+	}
+	a, _ := r.AttemptOf(d.ID)
+	if a.State != tenants.Answered {
+		return nil
+	}
+	if b.Media != nil && b.calls.has(id) {
+		b.Media.HangUp(string(id), gateway.PhoneHungUp)
+		return nil
+	}
+	b.end(d.Tenant, id, a.ID, tenants.FactHungUp, string(gateway.PhoneHungUp))
+	return nil
+}
+
+// Renew keeps the calls of this process from being taken for dead. Run it well within callLease.
+func (b *Board) Renew(ctx context.Context) error {
+	for id, t := range b.calls.all() {
+		if err := b.Store.For(t).SetDue(ctx, id, b.Now().Add(callLease)); err != nil {
+			return fmt.Errorf("renew call %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// sweepCall ends a call whose gateway is gone; one of ours is renewed.
+func (b *Board) sweepCall(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
+	if b.calls.has(r.ID) {
+		return scope.SetDue(ctx, r.ID, b.Now().Add(callLease))
+	}
+	for i := range r.Attempts {
+		if r.Attempts[i].State == tenants.Answered {
+			b.end(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, "server_restarted")
+		}
+	}
+	return nil
+}
+
+// speaker is who speaks on the line. An agent that was removed since leaves the built-in one.
+func (b *Board) speaker(ctx context.Context, r *tenants.Ring) gateway.Agent {
+	kind := tenants.Builtin
+	if r.Agent != "" {
+		if a, err := b.Store.For(r.Tenant).Agent(ctx, r.Agent); err == nil {
+			kind = a.Kind
+		}
+	}
+	return b.Agents(kind)
+}
+
+// refusal brings the gateway's refusals into our kinds.
+func refusal(err error) error {
+	kind, ok := map[gateway.Refusal]tenants.Kind{
+		gateway.BadOffer: tenants.Invalid, gateway.TooLarge: tenants.TooLarge, gateway.NoAudio: tenants.Unprocessable,
+		gateway.UnsupportedMedia: tenants.Unprocessable, gateway.Unreachable: tenants.Unprocessable,
+		gateway.AnsweredElsewhere: tenants.Conflict, gateway.CallEnded: tenants.Gone, gateway.NoCall: tenants.Gone,
+		gateway.IfMatchMissing: tenants.Unmatched, gateway.IfMatchStale: tenants.Stale, gateway.BadFragment: tenants.Invalid,
+		gateway.UnsupportedChange: tenants.Unprocessable, gateway.Full: tenants.Unavailable, gateway.ShuttingDown: tenants.Unavailable,
+	}[gateway.Reason(err)]
+	if !ok {
+		return err
+	}
+	var r *gateway.Refused
+	msg := "The call cannot be carried."
+	if errors.As(err, &r) {
+		msg = r.Msg
+	}
+	e := &tenants.Error{Kind: kind, Code: string(gateway.Reason(err)), Msg: msg, Err: err}
+	if kind == tenants.Unavailable {
+		e.RetryAfter = time.Second
+	}
+	return e
+}
+
+// calls are the answered rings whose gateway is in this process.
+type calls struct {
+	mu sync.Mutex // guards of
+	of map[tenants.RingID]tenants.TenantID
+}
+
+func (c *calls) add(r tenants.RingID, t tenants.TenantID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of = map[tenants.RingID]tenants.TenantID{}
+	}
+	c.of[r] = t
+}
+
+func (c *calls) drop(r tenants.RingID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.of, r)
+}
+
+func (c *calls) has(r tenants.RingID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.of[r]
+	return ok
+}
+
+func (c *calls) all() map[tenants.RingID]tenants.TenantID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.of)
+}

@@ -1,0 +1,111 @@
+// Package switchboard takes a ring from request to record, in order. It owns the use cases: place, push, report, answer, cancel,
+// expire. It knows no HTTP and no SQL: the store's Scope, the push sender and the gateway do what it decides, and what it decides
+// by is in package tenants.
+//
+// Start reading at place.go; push.go follows the ring to Apple, report.go back from the phone, sweep.go finishes what time or a
+// crash cut off.
+package switchboard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"carillon/app/bus"
+	"carillon/app/push"
+	"carillon/gateway"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// Pusher sends one push to Apple and says what Apple said. *push.Sender is one.
+type Pusher interface {
+	Push(context.Context, *push.Key, push.Push) push.Answer
+}
+
+// Config is what a Board is made of. All but Media, Agents and Opened are required; Media and Agents come together.
+type Config struct {
+	Store  *store.Store
+	Push   Pusher
+	Bus    bus.Bus
+	Media  Media                                 // the voice of calls; nil = calls are refused
+	Agents func(tenants.AgentKind) gateway.Agent // who speaks on a line
+	Opened func(tenants.Credential, *push.Key)   // told of each new credential: dev mode's Apple learns its public key
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Board is the switchboard of this process.
+type Board struct {
+	Config
+
+	life   context.Context // ends when the Board closes
+	stop   context.CancelFunc
+	wg     sync.WaitGroup // one for each attempt on its way to Apple
+	keys   keyring
+	placed placing
+	flying flight
+	calls  calls
+}
+
+// New checks the parts and gives a Board. Close it to wait for the pushes that are on their way.
+func New(c Config) (*Board, error) {
+	if c.Store == nil || c.Push == nil || c.Bus == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("switchboard: Store, Push, Bus, Now and Log are required")
+	}
+	if (c.Media == nil) != (c.Agents == nil) {
+		return nil, errors.New("switchboard: Media and Agents come together")
+	}
+	b := &Board{Config: c}
+	b.life, b.stop = context.WithCancel(context.Background())
+	return b, nil
+}
+
+// Close lets pushes that are on their way finish until ctx is done, then cuts them off. What was cut off is found by the sweep of
+// the next process: the ring's row says what is missing.
+func (b *Board) Close(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { b.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		b.stop()
+		<-done
+	}
+	b.stop()
+	return nil
+}
+
+// Caller is who asks: an API key or a person, already known to belong to the tenant.
+type Caller struct {
+	Tenant tenants.Tenant
+	Test   bool // a test key: sandbox devices only, unmetered
+	store.Who
+}
+
+func (b *Board) scope(c Caller) *store.Scope { return b.Store.For(c.Tenant.ID).By(c.Who) }
+
+// flight counts the attempts of each ring that this process is pushing right now, so that the sweep leaves them alone.
+type flight struct {
+	mu sync.Mutex // guards n
+	n  map[tenants.RingID]int
+}
+
+func (f *flight) take(r tenants.RingID, by int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.n == nil {
+		f.n = map[tenants.RingID]int{}
+	}
+	if f.n[r] += by; f.n[r] <= 0 {
+		delete(f.n, r)
+	}
+}
+
+func (f *flight) has(r tenants.RingID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.n[r] > 0
+}

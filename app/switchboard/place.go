@@ -1,0 +1,161 @@
+package switchboard
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// lease is how long a ring may wait for Apple's answer before the sweep looks whether its process still lives.
+const lease = 3 * time.Second
+
+// Place rings someone: policy, then committed rows, then a push for each device on its way. It returns after commit and before
+// Apple answers. A repeat of an idempotency key returns the ring it made and repeated = true. Refusals are *tenants.Error and
+// nothing is written or pushed.
+func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.Idempotency) (r *tenants.Ring, repeated bool, err error) {
+	if err := q.Check(); err != nil {
+		return nil, false, err
+	}
+	if !b.placed.enter(c.Tenant.ID, i.Key) {
+		return nil, false, tenants.Refuse(tenants.Conflict, "idempotency_in_flight", "A request with this Idempotency-Key is still being answered. Ask again in a moment.")
+	}
+	defer b.placed.leave(c.Tenant.ID, i.Key)
+
+	scope := b.scope(c)
+	r, err = b.draft(ctx, scope, c, q)
+	if err != nil {
+		return b.earlier(ctx, scope, i, err)
+	}
+	earlier, err := scope.AddRing(ctx, r, i, b.Now().Add(lease))
+	if err != nil {
+		return nil, false, err
+	}
+	if earlier != nil {
+		return earlier, true, nil
+	}
+	b.Bus.Tell(c.Tenant.ID, r.ID)
+	b.send(c.Tenant, r)
+	return r, false, nil
+}
+
+// earlier answers a refused repeat: what was placed once is returned even if policy would say no today.
+func (b *Board) earlier(ctx context.Context, scope *store.Scope, i store.Idempotency, refusal error) (*tenants.Ring, bool, error) {
+	if i.Key == "" {
+		return nil, false, refusal
+	}
+	r, err := scope.EarlierRing(ctx, i)
+	if err != nil {
+		return nil, false, err
+	}
+	if r == nil {
+		return nil, false, refusal
+	}
+	return r, true, nil
+}
+
+// draft decides: whom to ring, on which devices, with which credential, until when. It writes nothing.
+func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenants.Request) (*tenants.Ring, error) {
+	agent, err := b.agent(ctx, scope, c.Tenant, q.Agent)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := scope.Targets(ctx, q.To)
+	if err != nil {
+		return nil, err
+	}
+	if len(targets) == 0 {
+		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices", "This person has no registered device. Pair their phone first, under Devices.")
+	}
+	now := b.Now()
+	r := &tenants.Ring{
+		ID: tenants.NewID[tenants.RingID](now), Tenant: c.Tenant.ID, State: tenants.Placed, To: q.To, Agent: agent.ID,
+		Caller: q.Caller, Reference: q.Reference, Test: c.Test, By: c.Actor, CreatedAt: now, ExpiresAt: now.Add(ttl(q, c.Tenant)),
+	}
+	if r.Caller == "" {
+		r.Caller = agent.Caller
+	}
+	r.Attempts, err = attempts(r, c, targets, now)
+	return r, err
+}
+
+// attempts makes one for each device that policy lets ring; when it lets none, its first refusal is the answer.
+func attempts(r *tenants.Ring, c Caller, targets []store.Target, now time.Time) ([]tenants.Attempt, error) {
+	var refusal error
+	var list []tenants.Attempt
+	for _, t := range targets {
+		err := tenants.Decide(tenants.Question{Tenant: c.Tenant, TestKey: c.Test, Device: t.Device, Credential: t.Credential, Now: now})
+		if err != nil {
+			if refusal == nil {
+				refusal = err
+			}
+			continue
+		}
+		id := tenants.NewID[tenants.AttemptID](now)
+		list = append(list, tenants.Attempt{
+			ID: id, Ring: r.ID, Device: t.Device.ID, Credential: t.Credential.ID, State: tenants.Placed,
+			AppVersion: t.Device.AppVersion, OSVersion: t.Device.OSVersion,
+			Push:  tenants.Push{APNsID: tenants.NewRandomID(), Topic: t.Device.Topic(), Token: t.Device.Token, Environment: t.Device.Host()},
+			Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: now, Received: now}},
+		})
+	}
+	if len(list) == 0 {
+		return nil, refusal
+	}
+	return list, nil
+}
+
+func (b *Board) agent(ctx context.Context, scope *store.Scope, t tenants.Tenant, asked tenants.AgentID) (tenants.Agent, error) {
+	if asked == "" {
+		asked = t.DefaultAgent
+	}
+	if asked == "" {
+		return tenants.Agent{Kind: tenants.Builtin}, nil
+	}
+	return scope.Agent(ctx, asked)
+}
+
+func ttl(q tenants.Request, t tenants.Tenant) time.Duration {
+	switch {
+	case q.TTL != 0:
+		return q.TTL
+	case t.RingTTL != 0:
+		return t.RingTTL
+	}
+	return tenants.DefaultTTL
+}
+
+// placing holds the idempotency keys whose first request is still being answered. The database's unique key is the truth between
+// processes; this one gives the 409 that tells a client to wait.
+type placing struct {
+	mu   sync.Mutex // guards keys
+	keys map[string]struct{}
+}
+
+func (p *placing) enter(t tenants.TenantID, key string) bool {
+	if key == "" {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.keys == nil {
+		p.keys = map[string]struct{}{}
+	}
+	k := string(t) + " " + key
+	if _, busy := p.keys[k]; busy {
+		return false
+	}
+	p.keys[k] = struct{}{}
+	return true
+}
+
+func (p *placing) leave(t tenants.TenantID, key string) {
+	if key == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.keys, string(t)+" "+key)
+}

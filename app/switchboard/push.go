@@ -1,0 +1,153 @@
+package switchboard
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"carillon/app/push"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// send puts one push for each attempt of a committed ring on its way and returns at once.
+func (b *Board) send(t tenants.Tenant, r *tenants.Ring) {
+	for i := range r.Attempts {
+		a := r.Attempts[i] // a copy: the caller keeps reading its ring
+		b.flying.take(r.ID, 1)
+		b.wg.Go(func() {
+			defer b.flying.take(r.ID, -1)
+			if err := b.pushOne(t, r, a); err != nil {
+				b.Log.Error("push", "ring", r.ID, "attempt", a.ID, "err", err)
+			}
+		})
+	}
+}
+
+// pushOne pushes and records what Apple said. An error is ours (the credential cannot be opened, the database is away): the sweep
+// comes back to the attempt while the ring lives.
+func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt) error {
+	ctx, cancel := context.WithDeadline(b.life, r.ExpiresAt)
+	defer cancel()
+	scope := b.Store.For(t.ID).By(store.Who{Actor: tenants.System})
+	key, err := b.keys.open(ctx, scope, a.Credential)
+	if err != nil {
+		return fmt.Errorf("open credential %s: %w", a.Credential, err)
+	}
+	body, err := push.Payload(string(r.ID), r.CreatedAt, r.ExpiresAt, tenants.Label(t.Industry, r.Caller))
+	if err != nil {
+		return err
+	}
+	answer := b.Push.Push(ctx, key, push.Push{
+		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
+		Payload: body, Expires: r.ExpiresAt,
+	})
+	if answer.Status == 0 && b.life.Err() != nil {
+		return nil // we are closing; the next process's sweep sends it again with the same apns-id
+	}
+	// The answer is recorded even when the ring's time is up: b.life, not ctx.
+	write, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
+	defer done()
+	if err := b.record(write, scope, r, a, answer); err != nil {
+		return err
+	}
+	return b.react(write, scope, a, answer)
+}
+
+// record writes Apple's answer as facts. No answer at all is no fact: expiry ends the attempt and says that Apple never took it.
+func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring, a tenants.Attempt, answer push.Answer) error {
+	now := b.Now()
+	changed, facts, err := scope.ChangeRing(ctx, r.ID, r, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		p, ok := r.AttemptOf(a.Device)
+		if !ok {
+			return nil, nil
+		}
+		p.Push.Tries += answer.Tries
+		p.Push.Status, p.Push.Reason = answer.Status, answer.Reason
+		p.Push.SentAt, p.Push.AnsweredAt = answer.SentAt, answer.AnsweredAt
+		if answer.Environment != "" {
+			p.Push.Environment = tenants.Environment(answer.Environment)
+		}
+		return b.told(r, a.ID, answer, now), nil
+	})
+	if err != nil {
+		return fmt.Errorf("record Apple's answer: %w", err)
+	}
+	if len(facts) > 0 {
+		b.tell(changed)
+	}
+	return nil
+}
+
+// told folds Apple's answer into the ring.
+func (b *Board) told(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, now time.Time) []tenants.Fact {
+	var facts []tenants.Fact
+	if !answer.SentAt.IsZero() {
+		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactSent, At: answer.SentAt, Received: now})...)
+	}
+	switch {
+	case answer.Status == 200:
+		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactAccepted, At: answer.AnsweredAt, Received: now})...)
+	case answer.Status != 0:
+		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactRefused, At: answer.AnsweredAt, Received: now, Detail: answer.Reason})...)
+	}
+	return facts
+}
+
+// react does to device and credential what Apple's reason asks for.
+func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
+	if answer.Status == 0 {
+		return nil
+	}
+	if answer.Status == 200 {
+		if a.Push.Environment == tenants.Auto {
+			return scope.LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment))
+		}
+		return nil
+	}
+	return b.trouble(ctx, scope, a, answer)
+}
+
+// tell says that facts of the ring were committed.
+func (b *Board) tell(r *tenants.Ring) {
+	b.Bus.Tell(r.Tenant, r.ID)
+}
+
+// keyring holds opened credentials. An upload never changes under its id, so an entry is right for ever; a full ring drops one at
+// random.
+type keyring struct {
+	mu   sync.Mutex // guards keys
+	keys map[tenants.CredentialID]*push.Key
+}
+
+const mostKeys = 4096
+
+func (k *keyring) open(ctx context.Context, scope *store.Scope, id tenants.CredentialID) (*push.Key, error) {
+	k.mu.Lock()
+	key, ok := k.keys[id]
+	k.mu.Unlock()
+	if ok {
+		return key, nil
+	}
+	c, secret, err := scope.OpenCredential(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if key, err = openKey(c, secret); err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys == nil {
+		k.keys = map[tenants.CredentialID]*push.Key{}
+	}
+	for old := range k.keys {
+		if len(k.keys) < mostKeys {
+			break
+		}
+		delete(k.keys, old)
+	}
+	k.keys[id] = key
+	return key, nil
+}

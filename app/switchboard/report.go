@@ -1,0 +1,66 @@
+package switchboard
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// Report is what a phone says happened, by its own clock.
+type Report struct {
+	Kind       tenants.FactKind
+	At, SentAt time.Time // zero when the phone gave none
+	Code       *int      // CallKit's error code, with failed_to_show and silenced
+}
+
+// Report records a phone's fact. A late or repeated fact is no error: recorded says whether it was news. A kind that phones may
+// not report is Invalid, a ring that does not ring this device Unknown.
+func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID, rep Report) (recorded bool, err error) {
+	if !rep.Kind.Reportable() {
+		return false, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A phone cannot report this.",
+			Fields: []tenants.Field{{Name: "kind", Message: "woke, shown, failed_to_show, silenced, declined or busy"}}}
+	}
+	now := b.Now()
+	detail := ""
+	if rep.Code != nil {
+		name, ok := tenants.CallKitCode(*rep.Code)
+		if !ok {
+			name = "code_" + strconv.Itoa(*rep.Code)
+		}
+		detail = name
+	}
+	changed, facts, err := b.Store.For(d.Tenant).By(phone(d)).ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		a, ok := r.AttemptOf(d.ID)
+		if !ok {
+			return nil, tenants.NoSuch("ring")
+		}
+		return r.Fold(tenants.Fact{
+			Attempt: a.ID, Kind: rep.Kind, At: tenants.PhoneTime(now, rep.At, rep.SentAt), Received: now,
+			RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,
+		}), nil
+	})
+	if err != nil || len(facts) == 0 {
+		return false, err
+	}
+	b.tell(changed)
+	return true, nil
+}
+
+// Phone is the ring as one of its devices sees it; Unknown for any other device.
+func (b *Board) Phone(ctx context.Context, d tenants.Device, id tenants.RingID) (*tenants.Ring, error) {
+	r, err := b.Store.For(d.Tenant).Ring(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := r.AttemptOf(d.ID); !ok {
+		return nil, tenants.NoSuch("ring")
+	}
+	return r, nil
+}
+
+func phone(d tenants.Device) store.Who {
+	return store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}}
+}

@@ -1,0 +1,102 @@
+package switchboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// sweepMost bounds one claim, so that a long backlog is shared between processes.
+const sweepMost = 256
+
+// Sweep finishes what time or a crash left: rings whose time is up expire, rings whose process died before Apple answered are
+// pushed again with the same apns-id, calls whose gateway died are ended. It looks only at rings that are due and claims each
+// for a lease, so that two processes never do the same.
+func (b *Board) Sweep(ctx context.Context) error {
+	for {
+		due, err := b.Store.Due(ctx, b.Now(), lease, sweepMost)
+		if err != nil {
+			return fmt.Errorf("find due rings: %w", err)
+		}
+		var errs []error
+		for _, d := range due {
+			if err := b.sweepOne(ctx, d); err != nil {
+				errs = append(errs, fmt.Errorf("ring %s: %w", d.Ring, err))
+			}
+		}
+		if len(due) < sweepMost || len(errs) > 0 {
+			return errors.Join(errs...)
+		}
+	}
+}
+
+func (b *Board) sweepOne(ctx context.Context, d store.Due) error {
+	scope := b.Store.For(d.Tenant).By(store.Who{Actor: tenants.System})
+	r, err := scope.Ring(ctx, d.Ring)
+	if err != nil {
+		return err
+	}
+	now := b.Now()
+	switch {
+	case r.State.Terminal():
+		return nil
+	case r.State == tenants.Answered:
+		return b.sweepCall(ctx, scope, r)
+	case !now.Before(r.ExpiresAt):
+		return b.expire(ctx, scope, r)
+	case b.flying.has(r.ID):
+		return scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, now.Add(lease)))
+	}
+	return b.resume(ctx, scope, r)
+}
+
+// expire ends a ring that nobody answered in time.
+func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
+	now := b.Now()
+	changed, facts, err := scope.ChangeRing(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		var facts []tenants.Fact
+		for i := range r.Attempts {
+			facts = append(facts, r.Fold(tenants.Fact{Attempt: r.Attempts[i].ID, Kind: tenants.FactExpired, At: r.ExpiresAt, Received: now})...)
+		}
+		return facts, nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(facts) > 0 {
+		b.tell(changed)
+	}
+	return nil
+}
+
+// resume pushes the attempts that no answer of Apple and no fact of a phone is known of: their process died.
+func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
+	t, err := scope.Tenant(ctx)
+	if err != nil {
+		return err
+	}
+	again := *r
+	again.Attempts = nil
+	for _, a := range r.Attempts {
+		if a.State == tenants.Placed && a.Push.Status == 0 {
+			again.Attempts = append(again.Attempts, a)
+		}
+	}
+	if len(again.Attempts) == 0 {
+		return scope.SetDue(ctx, r.ID, r.ExpiresAt)
+	}
+	again.Version = -1 // a part of the ring is no hint of the whole
+	b.send(t, &again)
+	return scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease)))
+}
+
+func soonest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,45 @@
+package switchboard
+
+import (
+	"context"
+
+	"carillon/tenants"
+)
+
+// Watch calls tell with the ring and its facts recorded after the sequence number, first for those already there, then for each new one,
+// in order and without a gap, until the ring has ended, tell fails or ctx is done. The bus only wakes it; what it tells it reads.
+func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error {
+	ear := b.Bus.Hear(t, id) // before the first read, or a fact in between would be missed
+	defer ear.Close()
+	scope := b.Store.For(t)
+	for {
+		r, err := scope.Ring(ctx, id)
+		if err != nil {
+			return err
+		}
+		fresh := since(r, after)
+		if err := tell(fresh, r); err != nil {
+			return err
+		}
+		for _, f := range fresh {
+			after = max(after, f.Seq)
+		}
+		if r.State.Terminal() {
+			return nil
+		}
+		if _, err := ear.Next(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// since gives the ring's facts after seq, in the order of record.
+func since(r *tenants.Ring, seq int64) []tenants.Fact {
+	var list []tenants.Fact
+	for _, f := range r.Facts() {
+		if f.Seq > seq {
+			list = append(list, f)
+		}
+	}
+	return list
+}
