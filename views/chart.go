@@ -1,0 +1,202 @@
+package views
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Funnel counts rings at each hop, in order.
+type Funnel struct {
+	Period string // "the last 7 days"
+	Steps  []FunnelStep
+}
+
+// FunnelStep is one hop of the funnel.
+type FunnelStep struct {
+	Name  string // "Woke"
+	Means string // "the phone started the app"
+	Count int
+	Href  string // to the rings that were lost right before it
+}
+
+// shapes are the outlines of the funnel's columns in a box of 100 by 100 per step: each stands as high as its
+// share and slopes to the next. A step without rings keeps a hair's breadth so that the eye finds it.
+func (f Funnel) shapes() []string {
+	var out []string
+	for i := range f.Steps {
+		here, there := f.height(i), f.height(min(i+1, len(f.Steps)-1))
+		x := float64(i * 100)
+		out = append(out, fmt.Sprintf("M%.0f %.1fH%.0fL%.0f %.1fV%.1fL%.0f %.1fH%.0fZ",
+			x, 50-here/2, x+64, x+100, 50-there/2, 50+there/2, x+64, 50+here/2, x))
+	}
+	return out
+}
+
+func (f Funnel) height(i int) float64 {
+	if f.whole() == 0 {
+		return 2
+	}
+	return math.Max(2, 100*float64(f.Steps[i].Count)/float64(f.whole()))
+}
+
+func (f Funnel) box() string { return fmt.Sprintf("0 0 %d 100", 100*len(f.Steps)) }
+
+// whole is the count of the first step.
+func (f Funnel) whole() int {
+	if len(f.Steps) == 0 {
+		return 0
+	}
+	return f.Steps[0].Count
+}
+
+// lost is how many rings of the step before did not come to step i.
+func (f Funnel) lost(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return max(0, f.Steps[i-1].Count-f.Steps[i].Count)
+}
+
+func (f Funnel) last() int {
+	if len(f.Steps) == 0 {
+		return 0
+	}
+	return f.Steps[len(f.Steps)-1].Count
+}
+
+// Latency is how long each hop took.
+type Latency struct {
+	Period string
+	Hops   []HopLatency
+}
+
+// HopLatency is one hop's percentiles in milliseconds. Count 0 means nothing was measured.
+type HopLatency struct {
+	Name          string // "Placed → accepted"
+	P50, P95, P99 int
+	Count         int
+}
+
+// The axis is logarithmic, from 10 ms to a minute.
+const (
+	axisFrom = 10.0
+	axisTo   = 60_000.0
+)
+
+// references are the push latencies that the field quotes: what a push takes on a good day, and what people
+// notice as late.
+var references = []struct {
+	ms   int
+	text string
+}{{200, "200 ms"}, {1500, "1.5 s"}}
+
+var axisTicks = []struct {
+	ms   int
+	text string
+}{{10, "10 ms"}, {100, "100 ms"}, {1000, "1 s"}, {10_000, "10 s"}}
+
+// across is where a span of milliseconds lies on the axis, as a percentage of the width.
+func across(ms int) float64 {
+	v := math.Min(math.Max(float64(ms), axisFrom), axisTo)
+	return 1 + 97*math.Log(v/axisFrom)/math.Log(axisTo/axisFrom)
+}
+
+func at(ms int) string { return pct(across(ms)) }
+
+func pct(p float64) string { return strings.TrimSuffix(fmt.Sprintf("%.2f", p), ".00") + "%" }
+
+// wide is the width of a bar between two spans, never thinner than can be seen.
+func wide(from, to int) string { return pct(math.Max(0.8, across(to)-across(from))) }
+
+// Heights of the latency chart in pixels.
+const (
+	latencyTop = 26
+	latencyRow = 46
+)
+
+func rowY(i, plus int) string { return Plain(latencyTop + i*latencyRow + plus) }
+
+func (l Latency) height() string { return Plain(latencyTop + len(l.Hops)*latencyRow + 24) }
+
+func (l Latency) floor() string { return Plain(latencyTop + len(l.Hops)*latencyRow) }
+
+func (l Latency) axisY() string { return Plain(latencyTop + len(l.Hops)*latencyRow + 16) }
+
+// Daily is rings by day, oldest first.
+type Daily struct {
+	Period string
+	Zone   string // the days' time zone
+	Days   []Day
+}
+
+// Day is one bar.
+type Day struct {
+	Label                    string // "Mon 24"
+	ISO                      string // "2026-11-24"
+	Answered, Missed, Failed int
+}
+
+func (d Day) total() int { return d.Answered + d.Missed + d.Failed }
+
+func (d Daily) most() int {
+	n := 1
+	for _, day := range d.Days {
+		n = max(n, day.total())
+	}
+	return n
+}
+
+// bar is one coloured piece of a day's column, in per cent of the chart.
+type bar struct{ class, x, y, width, height, title string }
+
+// bars stacks each day: answered below, missed above it, failed on top.
+func (d Daily) bars() []bar {
+	var out []bar
+	step := 100 / float64(max(1, len(d.Days)))
+	for i, day := range d.Days {
+		y := 100.0
+		for _, part := range []struct {
+			class, word string
+			n           int
+		}{{"bar-good", "answered", day.Answered}, {"bar-warn", "missed", day.Missed}, {"bar-bad", "failed", day.Failed}} {
+			if part.n == 0 {
+				continue
+			}
+			h := 100 * float64(part.n) / float64(d.most())
+			y -= h
+			out = append(out, bar{part.class, pct(float64(i)*step + step*0.14), pct(y), pct(step * 0.72), pct(math.Max(h-0.8, 0.6)),
+				day.Label + ": " + Count(part.n) + " " + part.word})
+		}
+	}
+	return out
+}
+
+// sparkPath is a line through the days in a box of 100 by 30.
+func sparkPath(days []int, closed bool) string {
+	most := 1
+	for _, n := range days {
+		most = max(most, n)
+	}
+	var d strings.Builder
+	for i, n := range days {
+		op := "L"
+		if i == 0 {
+			op = "M"
+		}
+		x := 100 * float64(i) / float64(max(1, len(days)-1))
+		fmt.Fprintf(&d, "%s%.1f %.1f", op, x, 28-25*float64(n)/float64(most))
+	}
+	if closed {
+		d.WriteString("L100 30L0 30Z")
+	}
+	return d.String()
+}
+
+// anchor keeps the first label of the axis inside the chart.
+func anchor(ms int) string {
+	if ms <= axisFrom {
+		return "start"
+	}
+	return "middle"
+}

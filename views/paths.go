@@ -1,0 +1,70 @@
+package views
+
+// Addresses of the console. Handlers mount these very names, so a link cannot miss its page.
+const (
+	PathSignIn      = "/signin"       // GET form, POST email, password, next
+	PathSignOut     = "/signout"      // POST
+	PathTheme       = "/theme"        // POST theme=light|dark|auto, back
+	PathTenant      = "/tenant"       // POST tenant: switch to another tenant
+	PathOverview    = "/overview"     // GET
+	PathRings       = "/rings"        // GET q, state, device, agent, period, after
+	PathRingsCSV    = "/rings.csv"    // GET, the same filters
+	PathTestRing    = "/rings/test"   // GET ?device=, POST device, agent
+	PathDevices     = "/devices"      // GET q, environment, health, after
+	PathDevicesCSV  = "/devices.csv"  // GET, the same filters
+	PathPair        = "/devices/pair" // GET form, POST person
+	PathCredentials = "/credentials"  // GET
+	PathCredAdd     = "/credentials/add"
+	PathAgents      = "/agents" // GET
+	PathAgentAdd    = "/agents/add"
+	PathKeys        = "/keys" // GET q
+	PathKeyAdd      = "/keys/add"
+	PathPeople      = "/people" // GET
+	PathPersonAdd   = "/people/add"
+	PathAudit       = "/audit"      // GET q, actor, action, period, after
+	PathAuditCSV    = "/audit.csv"  // GET, the same filters
+	PathSettings    = "/settings"   // GET, POST
+	PathChecklist   = "/checklist"  // POST dismiss=1
+	PathDevelopers  = "/developers" // GET
+	PathStorybook   = "/storybook"  // GET, dev mode
+	PathPhone       = "/phone"      // GET, dev mode
+)
+
+// RingPath is the page of a ring.
+func RingPath(id string) string { return PathRings + "/" + id }
+
+// RingTestPath is the live page of a test ring.
+func RingTestPath(id string) string { return PathRings + "/" + id + "/test" }
+
+// RingLivePath is the ring's event stream: events "hops" (TestHops or RingFacts, by ?view=test|ring) and "over".
+func RingLivePath(id, view string) string { return PathRings + "/" + id + "/live?view=" + view }
+
+// RingCancelPath asks before cancelling (GET) and cancels (POST).
+func RingCancelPath(id string) string { return PathRings + "/" + id + "/cancel" }
+
+// DevicePath shows a device (GET) and changes its name, person and environment (POST).
+func DevicePath(id string) string { return PathDevices + "/" + id }
+
+// DeviceRemovePath asks before removing (GET) and removes (POST confirm).
+func DeviceRemovePath(id string) string { return PathDevices + "/" + id + "/remove" }
+
+// CredentialPath shows a credential.
+func CredentialPath(id string) string { return PathCredentials + "/" + id }
+
+// CredentialRemovePath asks before removing (GET) and removes (POST confirm).
+func CredentialRemovePath(id string) string { return PathCredentials + "/" + id + "/remove" }
+
+// AgentPath shows an agent's form (GET) and changes it (POST).
+func AgentPath(id string) string { return PathAgents + "/" + id }
+
+// AgentRemovePath asks before removing (GET) and removes (POST confirm).
+func AgentRemovePath(id string) string { return PathAgents + "/" + id + "/remove" }
+
+// KeyRevokePath asks before revoking (GET) and revokes (POST confirm).
+func KeyRevokePath(id string) string { return PathKeys + "/" + id + "/revoke" }
+
+// PersonRolePath changes a person's role (POST role).
+func PersonRolePath(id string) string { return PathPeople + "/" + id + "/role" }
+
+// PersonRemovePath asks before removing (GET) and removes (POST).
+func PersonRemovePath(id string) string { return PathPeople + "/" + id + "/remove" }

@@ -1,0 +1,135 @@
+package views
+
+import (
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// Sample is one page with made-up data, for the storybook, for tests and for looking at.
+type Sample struct {
+	Name string // "ring-answered"; a name that ends in "-empty" has nothing in its lists
+	Page templ.Component
+}
+
+// Samples is every page, at least once full and once empty. now is the moment the made-up times lie before.
+func Samples(now time.Time) []Sample {
+	s := sampler{now: now}
+	var all []Sample
+	for _, some := range [][]Sample{
+		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.credentialPages(),
+		s.agentPages(), s.keyPages(), s.peoplePages(), s.auditPages(), s.otherPages(),
+	} {
+		all = append(all, some...)
+	}
+	return all
+}
+
+// sampler makes up data around one moment.
+type sampler struct{ now time.Time }
+
+func (s sampler) ago(d time.Duration) Time { return At(s.now.Add(-d), time.UTC) }
+
+func (s sampler) hop(d time.Duration) Time { return AtSecond(s.now.Add(-12*time.Minute+d), time.UTC) }
+
+// Ids of the made-up rows.
+const (
+	sampleRing   = "019ab2f4-6c1e-7d3a-9f24-1b7f0c9de210"
+	sampleDevice = "019a8c11-02aa-7c55-8d1e-77a2f0f1b0c4"
+)
+
+func (s sampler) shell(title string, room Room, crumbs ...Link) Shell {
+	return Shell{
+		Title: title, Current: room, Crumbs: crumbs,
+		Tenant: "Lindenhof Dental", Industry: "Dental clinic",
+		Tenants: []Choice{{"t1", "Lindenhof Dental", true}, {"t2", "Hart & Okafor Law", false}, {"t3", "Salon Mirabelle", false}},
+		User:    "Ana Ruiz", Email: "ana@lindenhof.example", Role: "Owner",
+		Environment: EnvBoth, Theme: ThemeAuto, Dev: true, TimeZone: "Europe/Berlin",
+		Palette: []Link{{Text: "Ana’s iPhone", Href: DevicePath(sampleDevice), Hint: "Device", Icon: IconDevice}},
+	}
+}
+
+func (s sampler) doors() []Sample {
+	return []Sample{
+		{"signin", SignIn(SignInPage{Dev: "Dev mode: ana@lindenhof.example, password “bells in the morning”."})},
+		{"signin-refused", SignIn(SignInPage{Email: "ana@lindenhof.example", Next: "/rings", Error: "Mail address and password do not match. Try again, or ask an administrator for a new link."})},
+		{"welcome", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2", Action: "/welcome"})},
+		{"welcome-gone", Welcome(WelcomePage{Gone: true})},
+		{"error-404", Error(ErrorPage{Status: 404, Title: "There is nothing here", Cause: "The address is mistyped, or what was here has been removed.", Cure: "Go to the overview and look for it from there.", RequestID: "req_8f2c01d4"})},
+		{"error-500", Error(ErrorPage{Status: 500, Title: "Something broke on our side", Cause: "The page could not be put together. Nothing you did was lost.", Cure: "Try again in a minute. If it stays, tell the person who runs Carillon this request id.", RequestID: "req_1b7f0c9d"})},
+	}
+}
+
+func (s sampler) overviews() []Sample {
+	return []Sample{
+		{"overview", Overview(s.overview())},
+		{"overview-empty", Overview(OverviewPage{
+			Shell: s.with(s.shell("Overview", RoomOverview), EnvNone), Checklist: s.checklist(1),
+			Stats: []Stat{{Label: "Rings today", Value: "0", Note: "none yet"}, {Label: "Answered", Value: "–", Note: "nothing to measure yet"}, {Label: "Time until it rings", Value: "–", Note: "nothing to measure yet"}, {Label: "Devices", Value: "0", Note: "pair the first one"}},
+		})},
+	}
+}
+
+func (s sampler) with(shell Shell, e Environment) Shell {
+	shell.Environment, shell.Tenants, shell.Dev = e, nil, false
+	return shell
+}
+
+func (s sampler) checklist(done int) *Checklist {
+	c := &Checklist{Title: "Before the first phone rings", Steps: []Step{
+		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: PathSettings, Action: "Look"},
+		{Text: "Add your Apple key", Why: "Apple only rings phones for someone it knows. It is one file from your developer account.", Href: PathCredAdd, Action: "Add key"},
+		{Text: "Pair a phone", Why: "Scan a code with your app. It takes a minute.", Href: PathPair, Action: "Pair"},
+		{Text: "Ring it", Why: "Press one button, pick up, and hear the bells.", Href: PathTestRing, Action: "Ring a test"},
+		{Text: "Add a colleague", Why: "So that someone can help when you are away.", Href: PathPersonAdd, Action: "Add"},
+	}}
+	for i := range c.Steps {
+		c.Steps[i].Done = i < done
+	}
+	return c
+}
+
+func (s sampler) overview() OverviewPage {
+	p := OverviewPage{
+		Shell: s.shell("Overview", RoomOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true,
+		Stats: []Stat{
+			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings, Days: []int{61, 74, 70, 92, 88, 41, 37, 95, 104, 99, 116, 121, 60, 128}},
+			{Label: "Answered", Value: "84 %", Note: "107 of 128 picked up", Days: []int{78, 80, 79, 82, 81, 70, 74, 82, 83, 85, 82, 84, 80, 84}},
+			{Label: "Time until it rings", Value: "0.41 s", Note: "half of the phones were faster", Days: []int{52, 48, 47, 49, 44, 43, 45, 42, 44, 41, 43, 40, 42, 41}},
+			{Label: "Devices ready", Value: "23 of 24", Note: "1 has not been heard of for 9 days", Tone: ToneWarn, Href: PathDevices},
+		},
+		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true}, {"30 days", PathOverview + "?period=month", false}},
+		Funnel: Funnel{Period: "the last 7 days", Steps: []FunnelStep{
+			{"Accepted", "Apple took the push", 812, ""},
+			{"Woke", "the phone started the app", 797, PathRings + "?state=missed&lost=woke"},
+			{"Shown", "the call was on the screen", 774, PathRings + "?state=missed&lost=shown"},
+			{"Answered", "a person picked up", 689, PathRings + "?state=missed&lost=answered"},
+			{"Voice", "both could hear each other", 685, PathRings + "?state=failed"},
+		}},
+		Latency: Latency{Period: "the last 7 days", Hops: []HopLatency{
+			{"Request to Apple’s yes", 48, 112, 236, 812},
+			{"Apple’s yes to phone awake", 204, 870, 2350, 797},
+			{"Awake to call on screen", 61, 140, 410, 774},
+			{"On screen to picked up", 4200, 14_800, 24_100, 689},
+			{"Picked up to first sound", 310, 680, 1240, 685},
+		}},
+		Daily:  s.daily(),
+		Recent: s.ringRows()[:6],
+		Health: []Health{
+			{"Patient app key", CredentialPath("c1"), ToneGood, "Working", "Apple last accepted it", s.ago(3 * time.Minute)},
+			{"Old test certificate", CredentialPath("c2"), ToneWarn, "Ends in 12 days", "Upload a key before 6 Dec, or sandbox phones stop ringing.", Time{}},
+			{"Apple’s push service", "", ToneGood, "Reachable", "answers in 46 ms, checked", s.ago(20 * time.Second)},
+		},
+	}
+	return p
+}
+
+func (s sampler) daily() Daily {
+	d := Daily{Period: "the last 14 days", Zone: "Europe/Berlin"}
+	counts := [][3]int{{51, 9, 1}, {63, 10, 1}, {60, 10, 0}, {77, 14, 1}, {74, 12, 2}, {33, 7, 1}, {30, 7, 0}, {80, 14, 1}, {88, 15, 1}, {84, 13, 2}, {98, 17, 1}, {102, 18, 1}, {50, 9, 1}, {107, 20, 1}}
+	for i, n := range counts {
+		day := s.now.AddDate(0, 0, i-len(counts)+1)
+		d.Days = append(d.Days, Day{Label: day.Format("Mon 2 Jan"), ISO: day.Format("2006-01-02"), Answered: n[0], Missed: n[1], Failed: n[2]})
+	}
+	return d
+}

@@ -1,0 +1,139 @@
+package views
+
+import "time"
+
+func (s sampler) deviceRows() []DeviceRow {
+	return []DeviceRow{
+		{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready", s.ago(4 * time.Minute)},
+		{"d2", "Front desk iPhone", "Front desk", "iPhone 12", "iOS 25.4", "4.1.3", EnvSandbox, ToneWarn, "Silent for 9 days", s.ago(9 * 24 * time.Hour)},
+		{"d3", "Miriam’s iPhone", "Dr. Miriam Kaya", "iPhone 16", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready", s.ago(50 * time.Minute)},
+		{"d4", "Jonas’ iPad", "Jonas Weber", "iPad Air", "iPadOS 26.0", "4.2.0", EnvProduction, ToneGood, "Ready", s.ago(3 * time.Hour)},
+		{"d5", "Old work phone", "Piotr Nowak", "iPhone XR", "iOS 18.7", "3.9.8", EnvProduction, ToneBad, "App was removed", s.ago(31 * 24 * time.Hour)},
+	}
+}
+
+func (s sampler) deviceTable(rows int) Table {
+	return Table{
+		Name: "Devices", Action: PathDevices, Search: "Name, person or model", Rows: rows,
+		Filters: []Filter{
+			{"health", "Health", []Choice{{"", "Any health", true}, {"ready", "Ready", false}, {"silent", "Silent for 7 days", false}, {"gone", "App was removed", false}}},
+			{"environment", "Environment", []Choice{{"", "Any environment", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}},
+		},
+		CSV: PathDevicesCSV, Total: "24 devices",
+		Empty: Empty{Icon: IconDevice, Text: "No phone is paired yet.", Action: Button{Text: "Pair a device", Href: PathPair, Icon: IconQR, Kind: Primary}},
+	}
+}
+
+func (s sampler) devicePages() []Sample {
+	up := Link{Text: "Devices", Href: PathDevices}
+	remove := Confirm{ID: "remove-device", Title: "Remove Ana’s iPhone?", TypeName: "Ana’s iPhone", Button: "Remove device", Action: DeviceRemovePath(sampleDevice), Back: DevicePath(sampleDevice),
+		Consequence: []string{"It stops ringing at once.", "Ana Ruiz has 1 other phone that keeps ringing.", "Its 212 rings stay in the list."}}
+	wrong := remove
+	wrong.Error = "That is not the name. Type it as it is written above."
+	return []Sample{
+		{"devices", Devices(DevicesPage{s.shell("Devices", RoomDevices), s.deviceTable(5), s.deviceRows()})},
+		{"devices-empty", Devices(DevicesPage{s.shell("Devices", RoomDevices), s.deviceTable(0), nil})},
+		{"device", Device(DevicePage{
+			Shell: s.shell("Ana’s iPhone", RoomDevices, up), ID: sampleDevice, Name: "Ana’s iPhone", Tone: ToneGood, Health: "Ready",
+			Facts: []Row{{Name: "Belongs to", Text: "Ana Ruiz"}, {Name: "Model", Text: "iPhone 15 Pro, iOS 26.1"}, {Name: "App", Text: "4.2.0 (com.lindenhof.patients)"},
+				{Name: "Environment", Text: "Production, found out by itself"}, {Name: "Last heard of", When: s.ago(4 * time.Minute)}, {Name: "Push token renewed", When: s.ago(6 * 24 * time.Hour)},
+				{Name: "Paired", When: s.ago(212 * 24 * time.Hour)}, {Name: "Device id", Text: sampleDevice, Copy: true}},
+			Form: DeviceForm{Name: Field{Name: "name", Label: "Name", Value: "Ana’s iPhone", Max: 80}, Person: Field{Name: "person", Label: "Belongs to", Value: "Ana Ruiz", Optional: true, Help: "Ringing a person rings all their phones."},
+				Environment: []Choice{{"auto", "Found out by itself", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}},
+			Rings: s.ringRows()[:5], AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
+		})},
+		{"device-silent-empty", Device(DevicePage{
+			Shell: s.shell("Front desk iPhone", RoomDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn, Health: "Silent for 9 days", Facts: []Row{{Name: "Model", Text: "iPhone 12"}},
+			Problem: &Callout{Tone: ToneWarn, Title: "This phone has not been heard of for 9 days", Cause: "Its app was not opened and answered no ring.", Cure: "Open the app on the phone once. If it was replaced, remove it here."},
+		})},
+		{"device-remove", ConfirmPage(s.shell("Remove a device", RoomDevices, up), wrong)},
+		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", RoomDevices, up), Person: Field{Name: "person", Label: "Name of the person", Optional: true, Help: "Ringing a person rings all their phones. Leave it empty for a shared phone.", Max: 80}})},
+		{"pair", Pair(PairPage{Shell: s.shell("Pair a device", RoomDevices, up), Code: "BELL-7K2M-QX4T", QR: sampleDots(), For: "Jonas Weber", Expires: At(s.now.Add(9*time.Minute+41*time.Second), time.UTC)})},
+	}
+}
+
+// sampleDots looks like a QR code and says nothing.
+func sampleDots() [][]bool {
+	const n = 29
+	dots := make([][]bool, n)
+	seed := uint32(7)
+	for y := range dots {
+		dots[y] = make([]bool, n)
+		for x := range dots[y] {
+			seed = seed*1664525 + 1013904223
+			dots[y][x] = seed>>28&1 == 1
+			for _, corner := range [][2]int{{0, 0}, {n - 7, 0}, {0, n - 7}} {
+				cx, cy := x-corner[0], y-corner[1]
+				if cx >= -1 && cx <= 7 && cy >= -1 && cy <= 7 {
+					ring := max(max(cx, 6-cx), max(cy, 6-cy))
+					dots[y][x] = ring == 6 || ring <= 4
+				}
+			}
+		}
+	}
+	return dots
+}
+
+func (s sampler) credentialTable(rows int) Table {
+	return Table{Name: "Apple credentials", Action: PathCredentials, Rows: rows,
+		Empty: Empty{Icon: IconCredential, Text: "Apple needs a key from you before it rings phones.", Action: Button{Text: "Add a credential", Href: PathCredAdd, Icon: IconUpload, Kind: Primary}}}
+}
+
+func (s sampler) credentialPages() []Sample {
+	up := Link{Text: "Apple credentials", Href: PathCredentials}
+	envs := []Choice{{"both", "Both", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}
+	add := CredentialAddPage{
+		Shell: s.shell("Add a credential", RoomCredentials, up), Environment: envs,
+		Team:     Field{Name: "team_id", Label: "Team id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}", Placeholder: "9ABCDE1234", Help: "Ten letters and digits."},
+		Key:      Field{Name: "key_id", Label: "Key id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}", Help: "Read from a file named AuthKey_….p8."},
+		Bundle:   Field{Name: "bundle_id", Label: "Bundle id of your app", Mono: true, Placeholder: "com.example.app", Help: "As in Xcode, without “.voip” at the end."},
+		Password: Field{Name: "password", Label: "Password of the .p12", Type: "password", Optional: true, Autocomplete: "off"},
+	}
+	sent := add
+	sent.Error, sent.File = "The credential was not added.", "This is not an Apple key: it holds an RSA key, and Apple makes elliptic ones. Download the .p8 again from your developer account."
+	sent.Team.Value, sent.Team.Error = "9ABC", "A team id has ten letters and digits; this one has four."
+	return []Sample{
+		{"credentials", Credentials(CredentialsPage{s.shell("Apple credentials", RoomCredentials), s.credentialTable(3), []CredentialRow{
+			{"c1", "Key 7QX2M4K9TZ", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneGood, "Working", "", s.ago(3 * time.Minute)},
+			{"c2", "Old test certificate", "Certificate (.p12)", "com.lindenhof.patients", "9ABCDE1234", EnvSandbox, ToneWarn, "Ends in 12 days", "", s.ago(26 * time.Hour)},
+			{"c3", "Key of the pilot app", "Key (.p8)", "com.lindenhof.pilot", "9ABCDE1234", EnvProduction, ToneBad, "Refused by Apple", "InvalidProviderToken", s.ago(40 * 24 * time.Hour)},
+		}, true})},
+		{"credentials-empty", Credentials(CredentialsPage{s.shell("Apple credentials", RoomCredentials), s.credentialTable(0), nil, true})},
+		{"credential-add", CredentialAdd(add)},
+		{"credential-add-refused", CredentialAdd(sent)},
+		{"credential", Credential(CredentialPage{
+			Shell: s.shell("Key of the pilot app", RoomCredentials, up), ID: "c3", Tone: ToneBad, State: "Refused by Apple", CanEdit: true,
+			Problem: &Callout{Tone: ToneBad, Title: "Apple refuses this key", Cause: "Apple’s word for it is InvalidProviderToken: the key was revoked, or team id and key id do not belong together.", Cure: "Look the key up in your developer account. If it is gone, create a new one and add it here.", Action: Button{Text: "Add a new key", Href: PathCredAdd}},
+			Facts: []Row{{Name: "Kind", Text: "Key (.p8), elliptic curve P-256"}, {Name: "Team id", Text: "9ABCDE1234", Copy: true}, {Name: "Key id", Text: "4TZK9QX2M7", Copy: true}, {Name: "Bundle id", Text: "com.lindenhof.pilot", Copy: true},
+				{Name: "Environment", Text: "Production"}, {Name: "Added", When: s.ago(80 * 24 * time.Hour)}, {Name: "Added by", Text: "Ana Ruiz"}, {Name: "Apple last accepted it", When: s.ago(40 * 24 * time.Hour)}},
+			Devices: []Row{{Name: "Production", Text: "12 phones"}},
+			Remove: Confirm{ID: "remove-credential", Title: "Remove the key of the pilot app?", TypeName: "4TZK9QX2M7", Button: "Remove credential", Action: CredentialRemovePath("c3"), Back: CredentialPath("c3"),
+				Consequence: []string{"12 phones stop ringing, because no other credential reaches their app.", "The file is wiped and cannot be brought back."}},
+		})},
+		{"credential-bare-empty", Credential(CredentialPage{Shell: s.shell("Key", RoomCredentials, up)})},
+	}
+}
+
+func (s sampler) agentPages() []Sample {
+	up := Link{Text: "Agents", Href: PathAgents}
+	table := Table{Name: "Agents", Action: PathAgents, Rows: 2, Empty: Empty{Icon: IconAgent, Text: "Only the built-in bells speak so far.", Action: Button{Text: "Add an agent", Href: PathAgentAdd, Icon: IconPlus, Kind: Primary}}}
+	none := table
+	none.Rows = 0
+	form := AgentFormPage{Shell: s.shell("Add an agent", RoomAgents, up), CanEdit: true,
+		Name:    Field{Name: "name", Label: "Name", Placeholder: "Reception", Max: 64, Help: "People in this console see it; callers do not."},
+		Kinds:   []Choice{{"builtin", "Bells and echo (built in)", true}},
+		Default: Tick{Name: "default", Value: "1", Label: "Speaks when a ring names no agent"}}
+	edit := form
+	edit.Shell, edit.ID, edit.Kinds, edit.Kind = s.shell("Reception", RoomAgents, up), "a1", nil, "Bells and echo (built in)"
+	edit.Name.Value, edit.Default.Checked = "Reception", true
+	edit.Remove = &Confirm{ID: "remove-agent", Title: "Remove Reception?", TypeName: "Reception", Button: "Remove agent", Action: AgentRemovePath("a1"), Back: AgentPath("a1"), Consequence: []string{"Rings that name it are refused.", "It is the default: rings without an agent go to the built-in bells."}}
+	return []Sample{
+		{"agents", Agents(AgentsPage{s.shell("Agents", RoomAgents), table, []AgentRow{
+			{"a1", "Reception", "Built in", "plays bells and repeats what you say", true, ToneGood, "Ready", "412 in 7 days", s.ago(30 * 24 * time.Hour)},
+			{"a2", "Reminder", "Built in", "plays bells and repeats what you say", false, ToneGood, "Ready", "400 in 7 days", s.ago(9 * 24 * time.Hour)},
+		}, true})},
+		{"agents-empty", Agents(AgentsPage{s.shell("Agents", RoomAgents), none, nil, true})},
+		{"agent-add-empty", AgentForm(form)},
+		{"agent", AgentForm(edit)},
+	}
+}

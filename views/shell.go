@@ -1,0 +1,200 @@
+package views
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Shell is what surrounds every page of the console.
+type Shell struct {
+	Title       string      // of the page, for the window and the heading
+	Current     Room        // the room marked in the navigation
+	Tenant      string      // name of the tenant
+	Industry    string      // "Dental clinic", shown small under the tenant
+	Tenants     []Choice    // the tenants this person may switch to, the current one selected
+	User        string      // name of the person
+	Email       string      // of the person
+	Role        string      // "Owner", "Administrator", …
+	Environment Environment // what the tenant's credentials reach
+	Theme       Theme       // from the cookie
+	Flash       *Flash      // said once, after a change
+	Crumbs      []Link      // the way back, outermost first; the page itself is not in it
+	Palette     []Link      // extra entries of the Ctrl-K palette: devices, agents, recent rings
+	Dev         bool        // dev mode: links to the storybook and the virtual phone
+	TimeZone    string      // in which times are shown, such as "Europe/Berlin"
+}
+
+// Room is an entry of the console's navigation.
+type Room string
+
+// The rooms.
+const (
+	RoomOverview    Room = "overview"
+	RoomTest        Room = "test"
+	RoomRings       Room = "rings"
+	RoomDevices     Room = "devices"
+	RoomCredentials Room = "credentials"
+	RoomAgents      Room = "agents"
+	RoomKeys        Room = "keys"
+	RoomPeople      Room = "people"
+	RoomAudit       Room = "audit"
+	RoomSettings    Room = "settings"
+	RoomDevelopers  Room = "developers"
+)
+
+// Theme is the colour scheme a person chose. Auto follows the device.
+type Theme string
+
+// The themes.
+const (
+	ThemeAuto  Theme = "auto"
+	ThemeLight Theme = "light"
+	ThemeDark  Theme = "dark"
+)
+
+// orAuto reads the zero Theme, and anything unknown, as auto.
+func (t Theme) orAuto() string {
+	if t == ThemeLight || t == ThemeDark {
+		return string(t)
+	}
+	return string(ThemeAuto)
+}
+
+// Environment is Apple's push environment.
+type Environment string
+
+// The environments. Both is a tenant with credentials for each; none has none yet.
+const (
+	EnvProduction Environment = "production"
+	EnvSandbox    Environment = "sandbox"
+	EnvBoth       Environment = "both"
+	EnvAuto       Environment = "auto"
+	EnvNone       Environment = ""
+)
+
+// Link is a name and where it leads.
+type Link struct {
+	Text string
+	Href string
+	Hint string // small text beside it
+	Icon Icon
+}
+
+// Choice is one option of a list.
+type Choice struct {
+	Value    string
+	Text     string
+	Selected bool
+}
+
+// Tone is the colour of a message or figure. Colour is never alone: each has its icon or word.
+type Tone string
+
+// The tones.
+const (
+	ToneNeutral Tone = "neutral"
+	ToneInfo    Tone = "info"
+	ToneGood    Tone = "good"
+	ToneWarn    Tone = "warn"
+	ToneBad     Tone = "bad"
+	ToneBrand   Tone = "brand"
+)
+
+// icon is the sign that goes with the tone.
+func (t Tone) icon() Icon {
+	switch t {
+	case ToneGood:
+		return IconDone
+	case ToneWarn:
+		return IconWarn
+	case ToneBad:
+		return IconFailed
+	case ToneNeutral, ToneInfo, ToneBrand:
+	}
+	return IconInfo
+}
+
+// Flash is one sentence said after a change.
+type Flash struct {
+	Tone Tone
+	Text string
+}
+
+// Time is a moment as text for people and for machines. The zero Time is drawn as a dash.
+type Time struct {
+	ISO  string // RFC 3339 with offset
+	Text string // in the reader's zone, such as "24 Nov 2026, 09:14"
+}
+
+// At is the moment t in the reader's zone, to the minute. The zero time gives the zero Time.
+func At(t time.Time, zone *time.Location) Time { return format(t, zone, "2 Jan 2006, 15:04") }
+
+// AtSecond is At to the millisecond, without the date: for hops of one ring.
+func AtSecond(t time.Time, zone *time.Location) Time { return format(t, zone, "15:04:05.000") }
+
+func format(t time.Time, zone *time.Location, layout string) Time {
+	if t.IsZero() {
+		return Time{}
+	}
+	if zone == nil {
+		zone = time.UTC
+	}
+	t = t.In(zone)
+	return Time{ISO: t.Format("2006-01-02T15:04:05.000Z07:00"), Text: t.Format(layout)}
+}
+
+// Millis writes a span of milliseconds for people: "182 ms", "1.43 s", "2 min 5 s".
+func Millis(ms int) string {
+	switch {
+	case ms < 0:
+		return "−" + Millis(-ms)
+	case ms < 1000:
+		return strconv.Itoa(ms) + " ms"
+	case ms < 10_000:
+		return strconv.FormatFloat(float64(ms)/1000, 'f', 2, 64) + " s"
+	case ms < 60_000:
+		return strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64) + " s"
+	}
+	return strconv.Itoa(ms/60_000) + " min " + strconv.Itoa(ms%60_000/1000) + " s"
+}
+
+// Count writes a number with thin spaces between thousands: "12 804".
+func Count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
+	}
+	return s
+}
+
+// Plural is "1 device", "12 devices".
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(n) + " " + many
+}
+
+// percent of a whole, rounded, "–" when there is nothing to share.
+func percent(part, whole int) string {
+	if whole <= 0 {
+		return "–"
+	}
+	p := float64(part) * 100 / float64(whole)
+	if p > 99 && p < 100 || p > 0 && p < 1 {
+		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+	}
+	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+}
+
+// initials of a name, at most two, for avatars.
+func initials(name string) string {
+	var out []rune
+	for _, word := range strings.Fields(name) {
+		if len(out) < 2 {
+			out = append(out, []rune(word)[0])
+		}
+	}
+	return strings.ToUpper(string(out))
+}
