@@ -57,8 +57,6 @@ func refuse(reason Refusal, msg string) error { return &Refused{Reason: reason, 
 var (
 	// ErrLineEnded is what a line answers once its call is over.
 	ErrLineEnded = errors.New("the line has ended")
-	// ErrQuiet is what HearBy answers when nothing was said in time.
-	ErrQuiet = errors.New("nothing was heard in time")
 
 	errClosed = errors.New("the gateway is closed")
 )

@@ -34,8 +34,11 @@ type Line interface {
 	// Hear returns what the phone said next, or ErrLineEnded, or ctx's error.
 	// Sound that nobody hears for about a second is dropped, oldest first.
 	Hear(ctx context.Context) (Packet, error)
-	// HearBy is Hear that gives up with ErrQuiet at the wall-clock time by.
-	HearBy(ctx context.Context, by time.Time) (Packet, error)
+	// Attend has f called with each packet the moment it arrives, on the goroutine
+	// that received it, in place of Hear: the shortest way to pass sound on. f must
+	// not wait, and the packet's payload is valid until f returns. What had been
+	// waiting is dropped. After leave returns f is not called any more.
+	Attend(f func(Packet)) (leave func())
 	// Say sends p to the phone at once. Gaps in p's sequence and timestamps
 	// are kept, since they are how the phone's player learns of loss and silence; a
 	// change of source is joined so that the phone hears one unbroken stream.
@@ -62,14 +65,16 @@ type line struct {
 	arrived chan struct{} // holds one token when the queue may have something
 	over    chan struct{} // closed when the call is over
 
+	attending sync.Mutex // guards ear, and is held while it is called
+	ear       func(Packet)
+
 	mu    sync.Mutex // guards the queue and the meter
 	queue [backlog]Packet
 	first int // index of the oldest packet
 	count int
 	meter meter
 
-	hearing sync.Mutex // one Hear at a time; guards timer and heard
-	timer   *time.Timer
+	hearing sync.Mutex // one Hear at a time; guards heard
 	heard   []byte
 
 	saying sync.Mutex // one Say at a time; guards the rest
@@ -83,19 +88,31 @@ type line struct {
 }
 
 func newLine(now func() time.Time) *line {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
 	return &line{
-		now: now, arrived: make(chan struct{}, 1), over: make(chan struct{}), timer: timer,
+		now: now, arrived: make(chan struct{}, 1), over: make(chan struct{}),
 		joined: splice{sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
 	}
 }
 
-// take queues a packet that came from the phone; its payload is copied.
+// take brings a packet from the phone to whoever listens.
 // It returns true for the first packet of a leg's source.
 func (l *line) take(p Packet) (first bool) {
 	l.mu.Lock()
 	first = l.meter.packet(p)
+	l.mu.Unlock()
+	l.attending.Lock()
+	defer l.attending.Unlock()
+	if l.ear != nil {
+		l.ear(p)
+		return first
+	}
+	l.enqueue(p)
+	return first
+}
+
+// enqueue copies p for Hear. Called with attending held.
+func (l *line) enqueue(p Packet) {
+	l.mu.Lock()
 	if l.count == backlog {
 		l.first = (l.first + 1) % backlog
 		l.count--
@@ -110,7 +127,20 @@ func (l *line) take(p Packet) (first bool) {
 	case l.arrived <- struct{}{}:
 	default:
 	}
-	return first
+}
+
+func (l *line) Attend(f func(Packet)) (leave func()) {
+	l.attending.Lock()
+	defer l.attending.Unlock()
+	l.ear = f
+	l.mu.Lock()
+	l.count = 0
+	l.mu.Unlock()
+	return func() {
+		l.attending.Lock()
+		defer l.attending.Unlock()
+		l.ear = nil
+	}
 }
 
 // next takes the oldest packet from the queue. Called with hearing held.
@@ -128,39 +158,15 @@ func (l *line) next() (Packet, bool) {
 	return p, true
 }
 
-func (l *line) Hear(ctx context.Context) (Packet, error) { return l.hear(ctx, nil) }
-
-func (l *line) HearBy(ctx context.Context, by time.Time) (Packet, error) {
+func (l *line) Hear(ctx context.Context) (Packet, error) {
 	l.hearing.Lock()
 	defer l.hearing.Unlock()
-	if p, ok := l.next(); ok {
-		return p, nil
-	}
-	wait := by.Sub(l.now())
-	if wait <= 0 {
-		return Packet{}, ErrQuiet
-	}
-	l.timer.Reset(wait)
-	defer l.timer.Stop()
-	return l.wait(ctx, l.timer.C)
-}
-
-func (l *line) hear(ctx context.Context, quiet <-chan time.Time) (Packet, error) {
-	l.hearing.Lock()
-	defer l.hearing.Unlock()
-	return l.wait(ctx, quiet)
-}
-
-// wait returns the next packet. Called with hearing held.
-func (l *line) wait(ctx context.Context, quiet <-chan time.Time) (Packet, error) {
 	for {
 		if p, ok := l.next(); ok {
 			return p, nil
 		}
 		select {
 		case <-l.arrived:
-		case <-quiet:
-			return Packet{}, ErrQuiet
 		case <-l.over:
 			return Packet{}, ErrLineEnded
 		case <-ctx.Done():

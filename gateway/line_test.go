@@ -31,8 +31,18 @@ func TestLineDropsTheOldestOfWhatNobodyHears(t *testing.T) {
 			t.Fatalf("packet %d: %+v, %v", i, p, err)
 		}
 	}
-	if _, err := l.HearBy(t.Context(), time.Now()); !errors.Is(err, ErrQuiet) {
-		t.Errorf("an empty line: %v", err)
+}
+
+func TestAttendTakesThePlaceOfHear(t *testing.T) {
+	t.Parallel()
+	l, heard := newLine(time.Now), 0
+	l.take(Packet{Source: 1, Sequence: 1})
+	leave := l.Attend(func(p Packet) { heard += int(p.Sequence) })
+	l.take(Packet{Source: 1, Sequence: 2})
+	leave()
+	l.take(Packet{Source: 1, Sequence: 4})
+	if p, err := l.Hear(t.Context()); err != nil || p.Sequence != 4 || heard != 2 {
+		t.Errorf("attended to %d, then heard %d: %v", heard, p.Sequence, err)
 	}
 }
 
@@ -40,10 +50,6 @@ func TestHearEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(time.Now)
-		began := time.Now()
-		if _, err := l.HearBy(t.Context(), began.Add(time.Second)); !errors.Is(err, ErrQuiet) || time.Since(began) != time.Second {
-			t.Errorf("HearBy: %v after %v", err, time.Since(began))
-		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := l.Hear(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -144,7 +150,8 @@ func TestReadRTP(t *testing.T) {
 	}
 }
 
-// forward is one packet's way through us: from the phone, to the agent, and back.
+// forward is one packet's way through us: from the phone, to the agent, and back;
+// by Hear, or by Attend once someone attends.
 func forward(b testing.TB, l *line, wire []byte, now time.Time) {
 	p, _, ok := readRTP(wire)
 	if !ok {
@@ -152,6 +159,9 @@ func forward(b testing.TB, l *line, wire []byte, now time.Time) {
 	}
 	p.At = now
 	l.take(p)
+	if l.ear != nil {
+		return
+	}
 	p, err := l.Hear(b.Context())
 	if err != nil {
 		b.Fatal(err)
@@ -182,16 +192,27 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 		forward(t, l, wire, now)
 	}
 	if n := testing.AllocsPerRun(1000, func() { forward(t, l, wire, now) }); n != 0 {
-		t.Errorf("%v allocations a packet", n)
+		t.Errorf("%v allocations a packet by Hear", n)
+	}
+	defer l.Attend(func(p Packet) { _ = l.Say(p) })()
+	if n := testing.AllocsPerRun(1000, func() { forward(t, l, wire, now) }); n != 0 {
+		t.Errorf("%v allocations a packet by Attend", n)
 	}
 }
 
 func BenchmarkForward(b *testing.B) {
-	l := newLine(time.Now)
-	l.connect(deadEnd{})
-	wire, now := wirePacket(b), time.Now()
-	b.ReportAllocs()
-	for b.Loop() {
-		forward(b, l, wire, now)
+	for name, attend := range map[string]bool{"Hear": false, "Attend": true} {
+		b.Run(name, func(b *testing.B) {
+			l := newLine(time.Now)
+			l.connect(deadEnd{})
+			if attend {
+				defer l.Attend(func(p Packet) { _ = l.Say(p) })()
+			}
+			wire, now := wirePacket(b), time.Now()
+			b.ReportAllocs()
+			for b.Loop() {
+				forward(b, l, wire, now)
+			}
+		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"carillon/gateway"
@@ -47,9 +48,6 @@ func (b *Builtin) Converse(ctx context.Context, l gateway.Line) error {
 	if err := b.greet(ctx, l); err != nil {
 		return err
 	}
-	if err := b.forget(ctx, l); err != nil {
-		return err
-	}
 	return b.repeat(ctx, l)
 }
 
@@ -75,49 +73,64 @@ func (b *Builtin) greet(ctx context.Context, l gateway.Line) error {
 	return nil
 }
 
-// repeat says each packet again when it is delay old. In the steady state the arrival of
-// one packet is what sends the packet delay before it, so no timer runs; the timer
-// is for the rest, when the phone falls silent.
+// repeat says each packet again when it is delay old.
 func (b *Builtin) repeat(ctx context.Context, l gateway.Line) error {
-	const slack = gateway.Frame / 2
-	kept := newShelf(b.delay)
+	e := &echo{line: l, delay: b.delay, now: b.now, kept: newShelf(b.delay), timer: time.NewTimer(time.Hour)}
+	defer e.timer.Stop()
+	defer l.Attend(e.heard)()
 	for {
-		var p gateway.Packet
-		var err error
-		if due, waits := kept.oldest(); waits {
-			p, err = l.HearBy(ctx, due.Add(b.delay+slack))
-		} else {
-			p, err = l.Hear(ctx)
-		}
-		switch {
-		case err == nil:
-			kept.put(p)
-		case !errors.Is(err, gateway.ErrQuiet):
-			return err
-		}
-		until := b.now().Add(slack - b.delay)
-		for {
-			at, waits := kept.oldest()
-			if !waits || at.After(until) {
-				break
-			}
-			if err := l.Say(kept.take()); err != nil {
-				return err
-			}
+		select {
+		case <-e.timer.C:
+			e.tail()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
-// forget drops what was said during the greeting.
-func (b *Builtin) forget(ctx context.Context, l gateway.Line) error {
+// slack is how early a packet may be said again. In the steady state the arrival of
+// one packet is what sends the packet that came delay before it, on the same
+// goroutine; the timer, put off by each, is for the tail when the phone falls silent.
+const slack = gateway.Frame / 2
+
+// echo is one line's sound on its way back.
+type echo struct {
+	line  gateway.Line
+	delay time.Duration
+	now   func() time.Time
+	timer *time.Timer
+
+	mu   sync.Mutex // guards kept
+	kept *shelf
+}
+
+func (e *echo) heard(p gateway.Packet) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.kept.put(p)
+	e.say(p.At)
+}
+
+// tail says what is due though nothing arrives.
+func (e *echo) tail() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.say(e.now())
+}
+
+// say sends what is due and sets the timer for the next. Called with mu held. A
+// line that has ended is noticed by the context.
+func (e *echo) say(now time.Time) {
 	for {
-		_, err := l.HearBy(ctx, b.now())
-		if errors.Is(err, gateway.ErrQuiet) {
-			return nil
+		at, waits := e.kept.oldest()
+		if !waits {
+			return
 		}
-		if err != nil {
-			return err
+		if wait := at.Add(e.delay).Sub(now); wait > slack {
+			e.timer.Reset(wait + slack)
+			return
 		}
+		_ = e.line.Say(e.kept.take())
 	}
 }
 

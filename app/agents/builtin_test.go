@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,31 +17,45 @@ import (
 
 // script is a line whose phone says packets at fixed times.
 type script struct {
-	heard []gateway.Packet // with At = when it arrives
-	said  []gateway.Packet // with At = when it was said
-	ends  time.Time
+	phone []gateway.Packet // with At = when it arrives
+
+	mu   sync.Mutex
+	ear  func(gateway.Packet)
+	said []gateway.Packet // with At = when it was said
 }
 
-func (s *script) Hear(ctx context.Context) (gateway.Packet, error) { return s.HearBy(ctx, s.ends) }
+func (s *script) Hear(ctx context.Context) (gateway.Packet, error) {
+	<-ctx.Done()
+	return gateway.Packet{}, ctx.Err()
+}
 
-func (s *script) HearBy(ctx context.Context, by time.Time) (gateway.Packet, error) {
-	if len(s.heard) > 0 && !s.heard[0].At.After(time.Now()) || len(s.heard) > 0 && s.heard[0].At.Before(by) {
-		p := s.heard[0]
-		s.heard = s.heard[1:]
-		<-time.After(time.Until(p.At))
-		return p, nil
+func (s *script) Attend(f func(gateway.Packet)) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ear = f
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ear = nil
 	}
-	<-time.After(time.Until(by))
-	if !by.Before(s.ends) {
-		return gateway.Packet{}, gateway.ErrLineEnded
-	}
-	return gateway.Packet{}, gateway.ErrQuiet
 }
 
 func (s *script) Say(p gateway.Packet) error {
 	p.At, p.Payload = time.Now(), slices.Clone(p.Payload)
 	s.said = append(s.said, p)
 	return nil
+}
+
+// speak plays the phone's part.
+func (s *script) speak() {
+	for _, p := range s.phone {
+		<-time.After(time.Until(p.At))
+		s.mu.Lock()
+		if s.ear != nil {
+			s.ear(p)
+		}
+		s.mu.Unlock()
+	}
 }
 
 func builtin(t testing.TB, delay time.Duration) *agents.Builtin {
@@ -61,12 +76,15 @@ func TestBellsAreInTimeAndThenTheEchoIsASecondLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		ring := time.Duration(len(bells)) * gateway.Frame
-		line := &script{ends: began.Add(time.Minute)}
+		line := &script{}
 		for at, n := time.Duration(0), uint16(0); at < ring+5*time.Second; at, n = at+gateway.Frame, n+1 {
-			line.heard = append(line.heard, gateway.Packet{Source: 77, Sequence: n, Timestamp: uint32(n) * 960, Payload: []byte{byte(n), byte(n >> 8)}, At: began.Add(at)})
+			line.phone = append(line.phone, gateway.Packet{Source: 77, Sequence: n, Timestamp: uint32(n) * 960, Payload: []byte{byte(n), byte(n >> 8)}, At: began.Add(at)})
 		}
-		all := slices.Clone(line.heard)
-		if err := builtin(t, agents.EchoDelay).Converse(t.Context(), line); !errors.Is(err, gateway.ErrLineEnded) {
+		all := line.phone
+		go line.speak()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := builtin(t, agents.EchoDelay).Converse(ctx, line); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
 		for i, p := range line.said[:len(bells)] {
@@ -93,9 +111,11 @@ func TestBellsAreInTimeAndThenTheEchoIsASecondLate(t *testing.T) {
 func TestGreetingCatchesUpAfterADelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		line := &stuck{script: script{ends: time.Now().Add(10 * time.Second)}}
+		line := &stuck{}
 		began := time.Now()
-		_ = builtin(t, 0).Converse(t.Context(), line)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_ = builtin(t, 0).Converse(ctx, line)
 		// The tenth frame was held up for 300 ms; the fiftieth is in time all the same.
 		if at := line.said[50].At.Sub(began); at != 50*gateway.Frame {
 			t.Errorf("frame 50 at %v", at)
@@ -164,40 +184,41 @@ func TestPhoneHearsBellsAndItself(t *testing.T) {
 	}
 }
 
-// loop is a line whose phone never stops: for measuring the echo.
-type loop struct {
-	now  time.Time
-	left int
-	p    gateway.Packet
-}
-
-func (l *loop) Hear(ctx context.Context) (gateway.Packet, error) { return l.HearBy(ctx, l.now) }
-
-func (l *loop) HearBy(context.Context, time.Time) (gateway.Packet, error) {
-	if l.left--; l.left < 0 {
-		return gateway.Packet{}, gateway.ErrLineEnded
-	}
-	l.now = l.now.Add(gateway.Frame)
-	l.p.At = l.now
-	l.p.Sequence++
-	return l.p, nil
-}
-
-func (l *loop) Say(gateway.Packet) error { return nil }
-
 func TestEchoAllocatesNothingPerPacket(t *testing.T) {
-	line := &loop{now: time.Now(), p: gateway.Packet{Payload: make([]byte, 160)}}
-	b, err := agents.NewBuiltin(time.Second, func() time.Time { return line.now })
-	if err != nil {
-		t.Fatal(err)
+	line := &silent{attended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- builtin(t, time.Second).Echo(ctx, line) }()
+	<-line.attended
+	p := gateway.Packet{Payload: make([]byte, 160), At: time.Now()}
+	next := func() {
+		p.At = p.At.Add(gateway.Frame)
+		p.Sequence++
+		line.ear(p)
 	}
-	run := func(packets int) float64 {
-		return testing.AllocsPerRun(5, func() {
-			line.left = packets
-			_ = b.Echo(t.Context(), line)
-		})
+	for range 1000 { // every slot has its buffer now
+		next()
 	}
-	if few, many := run(1000), run(5000); many > few {
-		t.Errorf("1000 packets take %v allocations, 5000 take %v", few, many)
+	if n := testing.AllocsPerRun(1000, next); n != 0 {
+		t.Errorf("%v allocations a packet", n)
+	}
+	cancel()
+	<-done
+	if line.said < 1900 {
+		t.Errorf("%d of 2000 packets came back", line.said)
 	}
 }
+
+// silent is a line that swallows what is said.
+type silent struct {
+	script
+	attended chan struct{}
+	said     int
+}
+
+func (s *silent) Attend(f func(gateway.Packet)) func() {
+	defer close(s.attended)
+	return s.script.Attend(f)
+}
+
+func (s *silent) Say(gateway.Packet) error { s.said++; return nil }

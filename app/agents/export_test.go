@@ -6,5 +6,5 @@ import (
 	"carillon/gateway"
 )
 
-// Echo is the echo without the greeting and without forgetting.
+// Echo is the echo without the greeting.
 func (b *Builtin) Echo(ctx context.Context, l gateway.Line) error { return b.repeat(ctx, l) }

@@ -53,12 +53,13 @@ func New(cfg Config) (*Phone, error) {
 		e.SetIncludeLoopbackCandidate(true)
 		// Pion's checks have no interval of their own to set; they run at the shortest of
 		// its timeouts. The time until a connection counts as failed is the sum of the
-		// two, 10.02 s.
+		// two, 10.02 s. Keep-alives, which would run as often, are off: sound and the
+		// gateway's own keep a connection alive.
 		if cfg.TCP {
 			e.DisableActiveTCP(false)
 			e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 		}
-		e.SetICETimeouts(10*time.Second, 20*time.Millisecond, 2*time.Second)
+		e.SetICETimeouts(10*time.Second, 20*time.Millisecond, 0)
 	})
 	if err != nil {
 		return nil, err
