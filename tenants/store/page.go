@@ -1,9 +1,12 @@
 package store
 
 import (
+	"context"
 	"encoding/base64"
 	"strconv"
 	"strings"
+
+	"gorm.io/gorm"
 
 	"carillon/tenants"
 )
@@ -57,4 +60,49 @@ func parseCursor(s string) (cursor, error) {
 // like makes a LIKE pattern out of what a person typed: the pattern's own signs mean themselves.
 func like(before, s, after string) string {
 	return before + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(s)) + after
+}
+
+// in narrows a table to the tenant.
+func (s *Scope) in(db *gorm.DB, table string) *gorm.DB {
+	return db.Table(table).Where(table+".tenant_id = ?", string(s.id))
+}
+
+// read is the tenant's part of a table, outside of any transaction.
+func (s *Scope) read(ctx context.Context, table string) *gorm.DB {
+	return s.in(s.s.db.gorm.WithContext(ctx), table)
+}
+
+// page reads one page of rows, newest first by (created_at, id).
+func page[T any](db *gorm.DB, after string, n int, key func(T) cursor) ([]T, string, error) {
+	if after != "" {
+		c, err := parseCursor(after)
+		if err != nil {
+			return nil, "", err
+		}
+		db = db.Where("(created_at, id) < (?, ?)", c.at, c.id)
+	}
+	var rows []T
+	n = limit(n)
+	if err := db.Order("created_at DESC, id DESC").Limit(n + 1).Find(&rows).Error; err != nil {
+		return nil, "", translate(err)
+	}
+	rows, next := cut(rows, n, key)
+	return rows, next, nil
+}
+
+// cut takes off the row that was read only to know whether there is a next page.
+func cut[T any](rows []T, n int, key func(T) cursor) ([]T, string) {
+	if len(rows) <= n {
+		return rows, ""
+	}
+	return rows[:n], key(rows[n-1]).String()
+}
+
+// nouns turns rows into what callers know.
+func nouns[R, N any](rows []R, noun func(R) N) []N {
+	out := make([]N, len(rows))
+	for i := range rows {
+		out[i] = noun(rows[i])
+	}
+	return out
 }

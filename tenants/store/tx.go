@@ -158,6 +158,20 @@ func (t *tx) change(query string, args ...any) (int64, error) {
 	return r.RowsAffected()
 }
 
+// row reads one row by hand. It does not flush: it is for what collected rows cannot change.
+func (t *tx) row(query string, args []any, dest ...any) error {
+	t.d.observe(query)
+	s, err := t.stmt(query)
+	if err != nil {
+		return t.fail(err)
+	}
+	err = s.QueryRowContext(context.Background(), args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return t.fail(err)
+}
+
 // query reads rows, or writes with RETURNING.
 func (t *tx) query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
 	return t.QueryContext(context.Background(), query, args...)

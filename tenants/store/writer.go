@@ -228,6 +228,9 @@ func (w *writer) carefully(j *job) error {
 		j.err = w.tx.flush()
 	}
 	if j.err == nil {
+		j.err = w.tx.failed // a job that goes on after a failed statement has not done what it was asked
+	}
+	if j.err == nil {
 		return w.tx.control("RELEASE SAVEPOINT job")
 	}
 	if clash(j.err) {

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+
+	"carillon/tenants"
+)
+
+type agentRow struct {
+	TenantID string
+	ID       string
+	Name     string
+	Kind     string
+	Caller   string
+	Created  int64 `gorm:"column:created_at"`
+}
+
+func (agentRow) TableName() string { return "agents" }
+
+func (r agentRow) noun() tenants.Agent {
+	return tenants.Agent{
+		ID: tenants.AgentID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Kind: tenants.AgentKind(r.Kind), Caller: r.Caller,
+		CreatedAt: moment(r.Created),
+	}
+}
+
+func (r agentRow) cursor() cursor { return cursor{r.Created, r.ID} }
+
+// AddAgent adds an agent.
+func (s *Scope) AddAgent(ctx context.Context, a tenants.Agent) error {
+	row := agentRow{TenantID: string(s.id), ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller, Created: micros(a.CreatedAt)}
+	return s.write(ctx, func(t *tx) error {
+		if err := t.db().Create(&row).Error; err != nil {
+			return taken(err, "This agent exists already.")
+		}
+		return t.audit(s, "agent.add", row.ID, "")
+	})
+}
+
+// SetAgent changes an agent's name, kind and caller.
+func (s *Scope) SetAgent(ctx context.Context, a tenants.Agent) error {
+	return s.write(ctx, func(t *tx) error {
+		var old agentRow
+		if err := s.in(t.db(), "agents").Where("id = ?", string(a.ID)).Take(&old).Error; err != nil {
+			return missing(err, "agent")
+		}
+		c := changes{}
+		c.add("name", old.Name != a.Name)
+		c.add("kind", old.Kind != string(a.Kind))
+		c.add("caller", old.Caller != a.Caller)
+		if len(c) == 0 {
+			return nil
+		}
+		_, err := t.exec("UPDATE agents SET name = ?, kind = ?, caller = ? WHERE tenant_id = ? AND id = ?",
+			a.Name, string(a.Kind), a.Caller, string(s.id), string(a.ID))
+		if err != nil {
+			return err
+		}
+		return t.audit(s, "agent.set", string(a.ID), c.String())
+	})
+}
+
+// RemoveAgent removes an agent. If it was the tenant's default, the built-in one is again.
+func (s *Scope) RemoveAgent(ctx context.Context, id tenants.AgentID) error {
+	err := s.write(ctx, func(t *tx) error {
+		n, err := t.change("DELETE FROM agents WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.NoSuch("agent")
+		}
+		if _, err := t.exec("UPDATE tenants SET default_agent = '' WHERE id = ? AND default_agent = ?", string(s.id), string(id)); err != nil {
+			return err
+		}
+		return t.audit(s, "agent.remove", string(id), "")
+	})
+	s.s.seen.forget()
+	return err
+}
+
+// Agent is one agent.
+func (s *Scope) Agent(ctx context.Context, id tenants.AgentID) (tenants.Agent, error) {
+	var row agentRow
+	if err := s.read(ctx, "agents").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		return tenants.Agent{}, missing(err, "agent")
+	}
+	return row.noun(), nil
+}
+
+// Agents lists agents, newest first.
+func (s *Scope) Agents(ctx context.Context, q Page) ([]tenants.Agent, string, error) {
+	db := s.read(ctx, "agents")
+	if q.Search != "" {
+		db = db.Where(`LOWER(name) LIKE ? ESCAPE '\'`, like("%", q.Search, "%"))
+	}
+	rows, next, err := page(db, q.After, q.Limit, agentRow.cursor)
+	return nouns(rows, agentRow.noun), next, err
+}

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"carillon/migrations"
+	"carillon/tenants"
+)
+
+// write runs a change of the tenant's data in the writer. A tenant that does not exist is refused before anything else.
+func (s *Scope) write(ctx context.Context, run func(*tx) error) error {
+	return s.s.w.do(ctx, func(t *tx) error {
+		if err := t.counter(s.id); err != nil {
+			return err
+		}
+		return run(t)
+	})
+}
+
+// counter reads the tenant's last audit seq into the transaction. On PostgreSQL it holds the tenant's row until the commit, which
+// is what keeps the seqs of several nodes without a gap.
+func (t *tx) counter(id tenants.TenantID) error {
+	if _, ok := t.audits[id]; ok {
+		return nil
+	}
+	query := "SELECT audit_seq FROM tenants WHERE id = ?"
+	if t.d.dialect == migrations.Postgres {
+		query += " FOR UPDATE"
+	}
+	var seq int64
+	if err := t.row(query, []any{string(id)}, &seq); err != nil {
+		return missing(err, "tenant")
+	}
+	t.audits[id] = seq
+	return nil
+}
+
+// audit collects the row of a change in the same transaction. detail names the changed fields, never their secrets.
+func (t *tx) audit(s *Scope, action, target, detail string) error {
+	if err := t.counter(s.id); err != nil {
+		return err
+	}
+	t.wrote = true
+	t.audits[s.id]++
+	t.rows.audits.add(string(s.id), t.audits[s.id], micros(s.s.now()), s.who.Kind, s.who.ID, s.who.Name, action, target, detail,
+		s.who.IP, s.who.RequestID)
+	return nil
+}
+
+// Note records an action that changes no row of its own, such as a sign-in.
+func (s *Scope) Note(ctx context.Context, action, target, detail string) error {
+	return s.write(ctx, func(t *tx) error { return t.audit(s, action, target, detail) })
+}
+
+// AuditQuery asks for a page of the record of changes.
+type AuditQuery struct {
+	Search   string // actor's name or id, target, detail
+	Action   string // exact, or a noun with its dot: "device."
+	From, To time.Time
+	After    string
+	Limit    int
+}
+
+type auditRow struct {
+	TenantID  string
+	Seq       int64
+	At        int64
+	ActorKind string
+	ActorID   string
+	ActorName string
+	Action    string
+	Target    string
+	Detail    string
+	IP        string
+	RequestID string
+}
+
+func (r auditRow) noun() tenants.Audit {
+	return tenants.Audit{
+		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: r.ActorKind, ID: r.ActorID, Name: r.ActorName},
+		Action: r.Action, Target: r.Target, Detail: r.Detail, IP: r.IP, RequestID: r.RequestID,
+	}
+}
+
+// Audits lists changes, newest first.
+func (s *Scope) Audits(ctx context.Context, q AuditQuery) ([]tenants.Audit, string, error) {
+	db := s.read(ctx, "audits")
+	if q.Search != "" {
+		p := like("%", q.Search, "%")
+		db = db.Where(`(LOWER(actor_name) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\' OR actor_id = ?)`,
+			p, p, p, q.Search)
+	}
+	if strings.HasSuffix(q.Action, ".") {
+		db = db.Where(`action LIKE ? ESCAPE '\'`, like("", q.Action, "%"))
+	} else if q.Action != "" {
+		db = db.Where("action = ?", q.Action)
+	}
+	db = between(db, "at", q.From, q.To)
+	if q.After != "" {
+		c, err := parseCursor(q.After)
+		if err != nil {
+			return nil, "", err
+		}
+		db = db.Where("seq < ?", c.at)
+	}
+	var rows []auditRow
+	n := limit(q.Limit)
+	if err := db.Order("seq DESC").Limit(n + 1).Find(&rows).Error; err != nil {
+		return nil, "", translate(err)
+	}
+	rows, next := cut(rows, n, func(r auditRow) cursor { return cursor{at: r.Seq} })
+	return nouns(rows, auditRow.noun), next, nil
+}
+
+// between narrows to [from, to); a zero end is open.
+func between(db *gorm.DB, column string, from, to time.Time) *gorm.DB {
+	if !from.IsZero() {
+		db = db.Where(column+" >= ?", micros(from))
+	}
+	if !to.IsZero() {
+		db = db.Where(column+" < ?", micros(to))
+	}
+	return db
+}
+
+// changes collects the names of changed fields, for the detail of an audit row.
+type changes []string
+
+func (c *changes) add(name string, changed bool) {
+	if changed {
+		*c = append(*c, name)
+	}
+}
+
+func (c changes) String() string { return strings.Join(c, ", ") }

@@ -1,0 +1,246 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"carillon/tenants"
+)
+
+type credentialRow struct {
+	TenantID    string
+	ID          string
+	Kind        string
+	Bundle      string
+	Environment string
+	Team        string
+	KeyID       string
+	Topics      string
+	Fingerprint string
+	NotAfter    int64
+	State       string
+	LastError   string
+	LastErrorAt int64
+	LastUsedAt  int64
+	Created     int64 `gorm:"column:created_at"`
+}
+
+func (credentialRow) TableName() string { return "credentials" }
+
+// sealedRow is the row with its secret; it is read by OpenCredential only.
+type sealedRow struct {
+	Row    credentialRow `gorm:"embedded"`
+	Secret []byte
+}
+
+func (sealedRow) TableName() string { return "credentials" }
+
+// credentialColumns in the order of fields; never the secret.
+const credentialColumns = "tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, " +
+	"last_error_at, last_used_at, created_at"
+
+func (r *credentialRow) fields() []any {
+	return []any{&r.TenantID, &r.ID, &r.Kind, &r.Bundle, &r.Environment, &r.Team, &r.KeyID, &r.Topics, &r.Fingerprint, &r.NotAfter,
+		&r.State, &r.LastError, &r.LastErrorAt, &r.LastUsedAt, &r.Created}
+}
+
+func (r credentialRow) noun() tenants.Credential {
+	return tenants.Credential{
+		ID: tenants.CredentialID(r.ID), Tenant: tenants.TenantID(r.TenantID), Kind: tenants.CredentialKind(r.Kind), Bundle: r.Bundle,
+		Environment: tenants.Environment(r.Environment), Team: r.Team, KeyID: r.KeyID, Topics: strings.Fields(r.Topics),
+		Fingerprint: r.Fingerprint, NotAfter: moment(r.NotAfter), State: tenants.CredentialState(r.State), LastError: r.LastError,
+		LastErrorAt: moment(r.LastErrorAt), LastUsedAt: moment(r.LastUsedAt), CreatedAt: moment(r.Created),
+	}
+}
+
+func (r credentialRow) cursor() cursor { return cursor{r.Created, r.ID} }
+
+// sealedAs is the associated data of a credential's secret: a blob that is copied to another row does not open.
+func (s *Scope) sealedAs(id tenants.CredentialID) []string {
+	return []string{string(s.id), "credentials", string(id)}
+}
+
+// AddCredential adds a credential and seals its secret. The same key for the same app and environment again is a Conflict.
+func (s *Scope) AddCredential(ctx context.Context, c tenants.Credential, secret []byte) error {
+	blob, err := s.s.seal.Seal(secret, s.sealedAs(c.ID)...)
+	if err != nil {
+		return fmt.Errorf("store: credential %s: %w", c.ID, err)
+	}
+	if c.State == "" {
+		c.State = tenants.CredentialActive
+	}
+	row := sealedRow{Secret: blob, Row: credentialRow{
+		TenantID: string(s.id), ID: string(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: c.Team,
+		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter), State: string(c.State),
+		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt),
+	}}
+	return s.write(ctx, func(t *tx) error {
+		if err := t.db().Create(&row).Error; err != nil {
+			return taken(err, "This credential is here already, for the same app and environment.")
+		}
+		return t.audit(s, "credential.add", row.Row.ID, row.Row.Bundle)
+	})
+}
+
+// Credentials lists credentials, newest first.
+func (s *Scope) Credentials(ctx context.Context, q Page) ([]tenants.Credential, string, error) {
+	db := s.read(ctx, "credentials").Select(credentialColumns)
+	if q.Search != "" {
+		p := like("%", q.Search, "%")
+		db = db.Where(`(LOWER(bundle) LIKE ? ESCAPE '\' OR LOWER(team) LIKE ? ESCAPE '\' OR LOWER(key_id) LIKE ? ESCAPE '\')`, p, p, p)
+	}
+	rows, next, err := page(db, q.After, q.Limit, credentialRow.cursor)
+	return nouns(rows, credentialRow.noun), next, err
+}
+
+// Credentials lists every tenant's credentials without their secrets: the simulator of dev mode must know their public keys.
+func (s *Store) Credentials(ctx context.Context) ([]tenants.Credential, error) {
+	var rows []credentialRow
+	if err := s.db.gorm.WithContext(ctx).Select(credentialColumns).Order("created_at, id").Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	return nouns(rows, credentialRow.noun), nil
+}
+
+// Credential is one credential.
+func (s *Scope) Credential(ctx context.Context, id tenants.CredentialID) (tenants.Credential, error) {
+	var row credentialRow
+	if err := s.read(ctx, "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		return tenants.Credential{}, missing(err, "credential")
+	}
+	return row.noun(), nil
+}
+
+// OpenCredential is one credential with its secret in the clear.
+func (s *Scope) OpenCredential(ctx context.Context, id tenants.CredentialID) (tenants.Credential, []byte, error) {
+	var row sealedRow
+	if err := s.read(ctx, "credentials").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		return tenants.Credential{}, nil, missing(err, "credential")
+	}
+	secret, err := s.s.seal.Open(row.Secret, s.sealedAs(id)...)
+	if err != nil {
+		return tenants.Credential{}, nil, fmt.Errorf("store: credential %s: %w", id, err)
+	}
+	return row.Row.noun(), secret, nil
+}
+
+// RemoveCredential removes a credential and its secret.
+func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.change("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.NoSuch("credential")
+		}
+		return t.audit(s, "credential.remove", string(id), "")
+	})
+}
+
+// CredentialTrouble records that Apple refused the credential, and disables it when that is for good.
+func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, reason string, disable bool, at time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		var row credentialRow
+		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+			return missing(err, "credential")
+		}
+		state, action := row.State, "credential.trouble"
+		if disable {
+			state, action = string(tenants.CredentialDisabled), "credential.disable"
+		}
+		_, err := t.exec("UPDATE credentials SET state = ?, last_error = ?, last_error_at = ? WHERE tenant_id = ? AND id = ?",
+			state, reason, micros(at), string(s.id), string(id))
+		if err != nil {
+			return err
+		}
+		if row.State == state && row.LastError == reason {
+			return nil // the same trouble again is no news
+		}
+		return t.audit(s, action, string(id), reason)
+	})
+}
+
+// CredentialUsed records that the credential was pushed with, to the minute. It is cheap to call when that is known already.
+func (s *Scope) CredentialUsed(ctx context.Context, id tenants.CredentialID, at time.Time) error {
+	c, err := s.Credential(ctx, id)
+	if err != nil || at.Sub(c.LastUsedAt) < grain {
+		return err
+	}
+	return s.s.w.do(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE credentials SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
+			micros(at), string(s.id), string(id), micros(at))
+		return err
+	})
+}
+
+// Target is a device that a ring is for, with what it is pushed with.
+type Target struct {
+	Device     tenants.Device
+	Credential *tenants.Credential // nil = none for its app
+}
+
+// Targets finds the devices of a ring. An unknown device is refused; a person without devices has none. A person's dead devices
+// are left out unless there is no other, in which case policy must say why. A device's credential is the newest one for its app
+// that covers its environment and works; where none works, the newest that does not, so that policy can say why.
+func (s *Scope) Targets(ctx context.Context, to tenants.To) ([]Target, error) {
+	devices, err := s.targeted(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if len(devices) == 0 {
+		return []Target{}, nil
+	}
+	rows, err := s.s.db.pool.query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id DESC", string(s.id))
+	found, err := collect(rows, err, (*credentialRow).fields)
+	if err != nil {
+		return nil, translate(err)
+	}
+	credentials := nouns(found, credentialRow.noun)
+	targets := make([]Target, len(devices))
+	for i, d := range devices {
+		targets[i] = Target{Device: d, Credential: choose(credentials, d, s.s.now())}
+	}
+	return targets, nil
+}
+
+func (s *Scope) targeted(ctx context.Context, to tenants.To) ([]tenants.Device, error) {
+	query, arg := "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id = ?", string(to.Device)
+	if to.Device == "" {
+		query, arg = "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND person = ? AND person <> '' ORDER BY created_at, id", to.Person
+	}
+	rows, err := s.s.db.pool.query(ctx, query, string(s.id), arg)
+	found, err := collect(rows, err, (*deviceRow).fields)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if len(found) == 0 && to.Device != "" {
+		return nil, tenants.NoSuch("device")
+	}
+	live := func(r deviceRow) bool { return r.State == string(tenants.DeviceActive) }
+	if slices.ContainsFunc(found, live) {
+		found = slices.DeleteFunc(found, func(r deviceRow) bool { return !live(r) })
+	}
+	return nouns(found, deviceRow.noun), nil
+}
+
+// choose picks out of the tenant's credentials, newest first.
+func choose(all []tenants.Credential, d tenants.Device, now time.Time) (best *tenants.Credential) {
+	host := d.Host()
+	for i := range all {
+		c := &all[i]
+		if c.Bundle != d.Bundle || c.Environment != tenants.Auto && host != tenants.Auto && c.Environment != host {
+			continue
+		}
+		if c.State == tenants.CredentialActive && (c.NotAfter.IsZero() || now.Before(c.NotAfter)) {
+			return c
+		}
+		if best == nil {
+			best = c
+		}
+	}
+	return best
+}

@@ -1,0 +1,375 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"carillon/tenants"
+)
+
+type deviceRow struct {
+	TenantID       string
+	ID             string
+	Token          string
+	Bundle         string
+	Environment    string
+	Learnt         string
+	Person         string
+	Name           string
+	Model          string
+	OSVersion      string
+	AppVersion     string
+	TimeZone       string
+	Platform       string
+	State          string
+	DisabledReason string
+	RegisteredAt   int64
+	SeenAt         int64
+	Created        int64 `gorm:"column:created_at"`
+}
+
+func (deviceRow) TableName() string { return "devices" }
+
+// deviceColumns in the order of fields.
+const deviceColumns = "tenant_id, id, token, bundle, environment, learnt, person, name, model, os_version, app_version, time_zone, " +
+	"platform, state, disabled_reason, registered_at, seen_at, created_at"
+
+func (r *deviceRow) fields() []any {
+	return []any{&r.TenantID, &r.ID, &r.Token, &r.Bundle, &r.Environment, &r.Learnt, &r.Person, &r.Name, &r.Model, &r.OSVersion,
+		&r.AppVersion, &r.TimeZone, &r.Platform, &r.State, &r.DisabledReason, &r.RegisteredAt, &r.SeenAt, &r.Created}
+}
+
+func rowOfDevice(t tenants.TenantID, d tenants.Device) deviceRow {
+	return deviceRow{
+		TenantID: string(t), ID: string(d.ID), Token: d.Token, Bundle: d.Bundle, Environment: string(d.Environment), Learnt: string(d.Learnt),
+		Person: d.Person, Name: d.Name, Model: d.Model, OSVersion: d.OSVersion, AppVersion: d.AppVersion, TimeZone: d.TimeZone,
+		Platform: string(d.Platform), State: string(d.State), DisabledReason: d.DisabledReason, RegisteredAt: micros(d.RegisteredAt),
+		SeenAt: micros(d.SeenAt), Created: micros(d.CreatedAt),
+	}
+}
+
+func (r deviceRow) noun() tenants.Device {
+	return tenants.Device{
+		ID: tenants.DeviceID(r.ID), Tenant: tenants.TenantID(r.TenantID), Token: r.Token, Bundle: r.Bundle,
+		Environment: tenants.Environment(r.Environment), Learnt: tenants.Environment(r.Learnt), Person: r.Person, Name: r.Name,
+		Model: r.Model, OSVersion: r.OSVersion, AppVersion: r.AppVersion, TimeZone: r.TimeZone, Platform: tenants.Platform(r.Platform),
+		State: tenants.DeviceState(r.State), DisabledReason: r.DisabledReason, RegisteredAt: moment(r.RegisteredAt),
+		SeenAt: moment(r.SeenAt), CreatedAt: moment(r.Created),
+	}
+}
+
+func (r deviceRow) cursor() cursor { return cursor{r.Created, r.ID} }
+
+// DeviceQuery asks for a page of devices.
+type DeviceQuery struct {
+	Person string
+	Bundle string
+	State  tenants.DeviceState
+	Search string // name, person, model, or the beginning of the id or the token
+	After  string
+	Limit  int
+}
+
+// Devices lists devices, newest first.
+func (s *Scope) Devices(ctx context.Context, q DeviceQuery) ([]tenants.Device, string, error) {
+	db := s.read(ctx, "devices")
+	for column, want := range map[string]string{"person": q.Person, "bundle": q.Bundle, "state": string(q.State)} {
+		if want != "" {
+			db = db.Where(column+" = ?", want)
+		}
+	}
+	if q.Search != "" {
+		p, start := like("%", q.Search, "%"), like("", q.Search, "%")
+		db = db.Where(`(LOWER(name) LIKE ? ESCAPE '\' OR LOWER(person) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\'`+
+			` OR id LIKE ? ESCAPE '\' OR token LIKE ? ESCAPE '\')`, p, p, p, start, start)
+	}
+	rows, next, err := page(db, q.After, q.Limit, deviceRow.cursor)
+	return nouns(rows, deviceRow.noun), next, err
+}
+
+// Device is one device.
+func (s *Scope) Device(ctx context.Context, id tenants.DeviceID) (tenants.Device, error) {
+	row, err := s.device(s.s.db.gorm.WithContext(ctx), id)
+	return row.noun(), err
+}
+
+func (s *Scope) device(db *gorm.DB, id tenants.DeviceID) (row deviceRow, err error) {
+	return row, missing(s.in(db, "devices").Where("id = ?", string(id)).Take(&row).Error, "device")
+}
+
+// CountDevices counts the devices that are rung.
+func (s *Scope) CountDevices(ctx context.Context) (int, error) {
+	var n int64
+	err := s.read(ctx, "devices").Where("state = ?", string(tenants.DeviceActive)).Count(&n).Error
+	return int(n), translate(err)
+}
+
+// AddDevice registers a device and gives it a credential by its hash. One that is known by (bundle, environment, token) is brought
+// up to date and revived instead, and its older credentials last until the new one is first used.
+func (s *Scope) AddDevice(ctx context.Context, d tenants.Device, credential tenants.Hash) (device tenants.Device, known bool, err error) {
+	err = s.write(ctx, func(t *tx) (err error) {
+		device, known, err = t.register(s, d, credential)
+		return err
+	})
+	s.s.seen.forget()
+	if err != nil {
+		return tenants.Device{}, false, err
+	}
+	return device, known, nil
+}
+
+func (t *tx) register(s *Scope, d tenants.Device, credential tenants.Hash) (tenants.Device, bool, error) {
+	now := s.s.now()
+	d = d.Clean()
+	d.State, d.DisabledReason, d.RegisteredAt, d.SeenAt = tenants.DeviceActive, "", now, now
+	if d.CreatedAt.IsZero() {
+		d.CreatedAt = now
+	}
+	row := rowOfDevice(s.id, d)
+	var old deviceRow
+	err := s.in(t.db(), "devices").Where("bundle = ? AND environment = ? AND token = ?", row.Bundle, row.Environment, row.Token).
+		Order("CASE WHEN state = 'active' THEN 0 ELSE 1 END, registered_at DESC, id").Take(&old).Error
+	known := err == nil
+	switch {
+	case known:
+		row = renewed(old, row)
+		if err := t.setDevice(row); err != nil {
+			return tenants.Device{}, false, err
+		}
+		err = t.audit(s, "device.register", row.ID, differ(old, row).String())
+	case absent(err):
+		if err := t.db().Create(&row).Error; err != nil {
+			return tenants.Device{}, false, taken(err, "This device exists already.")
+		}
+		err = t.audit(s, "device.add", row.ID, "")
+	}
+	if err != nil {
+		return tenants.Device{}, false, err
+	}
+	_, err = t.exec("INSERT INTO device_credentials (tenant_id, device_id, hash, created_at, used_at) VALUES (?, ?, ?, ?, 0)",
+		row.TenantID, row.ID, credential[:], micros(now))
+	return row.noun(), known, taken(err, "This credential exists already.")
+}
+
+// renewed is a known device after it registered again: what the registration leaves out stays as it was.
+func renewed(old, fresh deviceRow) deviceRow {
+	row := old
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{
+		{&row.Person, fresh.Person}, {&row.Name, fresh.Name}, {&row.Model, fresh.Model}, {&row.OSVersion, fresh.OSVersion},
+		{&row.AppVersion, fresh.AppVersion}, {&row.TimeZone, fresh.TimeZone}, {&row.Platform, fresh.Platform},
+	} {
+		if f.from != "" {
+			*f.to = f.from
+		}
+	}
+	row.State, row.DisabledReason, row.RegisteredAt, row.SeenAt = fresh.State, "", fresh.RegisteredAt, fresh.SeenAt
+	return row
+}
+
+// differ names the fields that a person would call changed.
+func differ(a, b deviceRow) changes {
+	c := changes{}
+	c.add("token", a.Token != b.Token)
+	c.add("bundle_id", a.Bundle != b.Bundle)
+	c.add("environment", a.Environment != b.Environment || a.Learnt != b.Learnt)
+	c.add("person", a.Person != b.Person)
+	c.add("name", a.Name != b.Name)
+	c.add("model", a.Model != b.Model)
+	c.add("os_version", a.OSVersion != b.OSVersion)
+	c.add("app_version", a.AppVersion != b.AppVersion)
+	c.add("time_zone", a.TimeZone != b.TimeZone)
+	c.add("platform", a.Platform != b.Platform)
+	c.add("state", a.State != b.State || a.DisabledReason != b.DisabledReason)
+	return c
+}
+
+func (t *tx) setDevice(r deviceRow) error {
+	_, err := t.exec("UPDATE devices SET token = ?, bundle = ?, environment = ?, learnt = ?, person = ?, name = ?, model = ?, "+
+		"os_version = ?, app_version = ?, time_zone = ?, platform = ?, state = ?, disabled_reason = ?, registered_at = ?, seen_at = ? "+
+		"WHERE tenant_id = ? AND id = ?",
+		r.Token, r.Bundle, r.Environment, r.Learnt, r.Person, r.Name, r.Model, r.OSVersion, r.AppVersion, r.TimeZone, r.Platform,
+		r.State, r.DisabledReason, r.RegisteredAt, r.SeenAt, r.TenantID, r.ID)
+	return taken(err, "Another device has this token already.")
+}
+
+// SetDevice changes whatever may be changed of a device. A new token counts as a new registration.
+func (s *Scope) SetDevice(ctx context.Context, d tenants.Device) error {
+	return s.editDevice(ctx, d.ID, "device.set", func(_ *tx, row *deviceRow) error {
+		n := rowOfDevice(s.id, d.Clean())
+		n.RegisteredAt, n.SeenAt, n.Created = row.RegisteredAt, row.SeenAt, row.Created
+		if n.Token != row.Token || n.Bundle != row.Bundle || n.Environment != row.Environment {
+			n.RegisteredAt, n.Learnt = micros(s.s.now()), ""
+		}
+		*row = n
+		return nil
+	})
+}
+
+// editDevice loads, edits and writes back a device with its audit row; where nothing that a person would see has changed there is
+// no audit row.
+func (s *Scope) editDevice(ctx context.Context, id tenants.DeviceID, action string, edit func(*tx, *deviceRow) error) error {
+	err := s.write(ctx, func(t *tx) error {
+		old, err := s.device(t.db(), id)
+		if err != nil {
+			return err
+		}
+		row := old
+		if err := edit(t, &row); err != nil || row == old {
+			return err
+		}
+		if err := t.setDevice(row); err != nil {
+			return err
+		}
+		if c := differ(old, row); len(c) > 0 {
+			return t.audit(s, action, row.ID, c.String())
+		}
+		return nil
+	})
+	s.s.seen.forget()
+	return err
+}
+
+// RemoveDevice removes a device and its credentials. Its rings stay.
+func (s *Scope) RemoveDevice(ctx context.Context, id tenants.DeviceID) error {
+	err := s.write(ctx, func(t *tx) error {
+		n, err := t.change("DELETE FROM devices WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.NoSuch("device")
+		}
+		return t.audit(s, "device.remove", string(id), "")
+	})
+	s.s.seen.forget()
+	return err
+}
+
+// SetToken is the phone telling its token, as it does on every launch. A token is of one installation of one app, so another device
+// with the same one is this phone's past and is disabled. Empty versions stay as they were, and so does an empty environment.
+func (s *Scope) SetToken(ctx context.Context, id tenants.DeviceID, token string, env tenants.Environment, appVersion, osVersion string) error {
+	return s.editDevice(ctx, id, "device.token", func(t *tx, row *deviceRow) error {
+		now := micros(s.s.now())
+		token = strings.ToLower(token)
+		if env == "" {
+			env = tenants.Environment(row.Environment)
+		}
+		if row.Token != token || row.Environment != string(env) {
+			row.Learnt = ""
+		}
+		row.Token, row.Environment = token, string(env)
+		row.RegisteredAt, row.SeenAt, row.State, row.DisabledReason = now, now, string(tenants.DeviceActive), ""
+		if appVersion != "" {
+			row.AppVersion = appVersion
+		}
+		if osVersion != "" {
+			row.OSVersion = osVersion
+		}
+		return t.outdate(s, *row)
+	})
+}
+
+// outdate disables the other live device with the row's token.
+func (t *tx) outdate(s *Scope, row deviceRow) error {
+	var past deviceRow
+	err := s.in(t.db(), "devices").Where("bundle = ? AND environment = ? AND token = ? AND state = 'active' AND id <> ?",
+		row.Bundle, row.Environment, row.Token, row.ID).Take(&past).Error
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	past.State, past.DisabledReason = string(tenants.DeviceDisabled), "replaced"
+	if err := t.setDevice(past); err != nil {
+		return err
+	}
+	return t.audit(s, "device.disable", past.ID, "replaced by "+row.ID)
+}
+
+// LearnEnvironment records which of Apple's hosts took the token of a device that did not say.
+func (s *Scope) LearnEnvironment(ctx context.Context, id tenants.DeviceID, env tenants.Environment) error {
+	return s.editDevice(ctx, id, "device.learn", func(_ *tx, row *deviceRow) error {
+		row.Learnt = string(env)
+		return nil
+	})
+}
+
+// DisableDevice takes a device whose token Apple calls dead out of use, and says whether it did: not when the token was registered
+// at or after asOf, the moment Apple speaks of.
+func (s *Scope) DisableDevice(ctx context.Context, id tenants.DeviceID, reason string, asOf time.Time) (done bool, err error) {
+	err = s.editDevice(ctx, id, "device.disable", func(_ *tx, row *deviceRow) error {
+		done = row.RegisteredAt < micros(asOf)
+		if done {
+			row.State, row.DisabledReason = string(tenants.DeviceDisabled), reason
+		}
+		return nil
+	})
+	return done && err == nil, err
+}
+
+// TenantOfDevice finds whose device credential has the hash. Unknown is Unauthorized. The first use of a new credential retires
+// the device's older ones.
+func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Device, error) {
+	if e, ok := recall(s.seen, s.seen.devices, h); ok {
+		return e.tenant, e.thing, nil
+	}
+	turn := s.seen.begin()
+	var c struct {
+		TenantID string
+		DeviceID string
+		UsedAt   int64
+	}
+	err := s.db.gorm.WithContext(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
+	if absent(err) {
+		return tenants.Tenant{}, tenants.Device{}, tenants.Refuse(tenants.Unauthorized, "unauthorized",
+			"This device credential is unknown or was replaced. Pair the app again.")
+	}
+	if err != nil {
+		return tenants.Tenant{}, tenants.Device{}, translate(err)
+	}
+	scope := s.For(tenants.TenantID(c.TenantID))
+	if c.UsedAt == 0 {
+		if err := s.w.do(ctx, func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
+			return tenants.Tenant{}, tenants.Device{}, err
+		}
+		s.seen.forget()
+		turn = s.seen.begin()
+	}
+	tenant, err := scope.Tenant(ctx)
+	if err != nil {
+		return tenants.Tenant{}, tenants.Device{}, err
+	}
+	device, err := scope.Device(ctx, tenants.DeviceID(c.DeviceID))
+	if err != nil {
+		return tenants.Tenant{}, tenants.Device{}, err
+	}
+	keep(s.seen, s.seen.devices, h, entry[tenants.Device]{tenant: tenant, thing: device}, turn)
+	if now := s.now(); now.Sub(device.SeenAt) >= grain {
+		s.w.post(func(t *tx) error {
+			_, err := t.exec("UPDATE devices SET seen_at = ? WHERE tenant_id = ? AND id = ? AND seen_at < ?",
+				micros(now), c.TenantID, c.DeviceID, micros(now))
+			return err
+		})
+	}
+	return tenant, device, nil
+}
+
+// firstUse marks the credential as used and removes those made before it. Newer ones, not used yet, stay.
+func (t *tx) firstUse(s *Scope, device string, h tenants.Hash) error {
+	n, err := t.change("UPDATE device_credentials SET used_at = ? WHERE tenant_id = ? AND hash = ? AND used_at = 0",
+		micros(s.s.now()), string(s.id), h[:])
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = t.exec("DELETE FROM device_credentials WHERE tenant_id = ? AND device_id = ? AND hash <> ? AND created_at <= "+
+		"(SELECT created_at FROM device_credentials WHERE tenant_id = ? AND device_id = ? AND hash = ?)",
+		string(s.id), device, h[:], string(s.id), device, h[:])
+	return err
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+type pairingRow struct {
+	TenantID  string
+	ID        string
+	Hash      []byte
+	Person    string
+	ByKind    string
+	ByID      string
+	ByName    string
+	Created   int64 `gorm:"column:created_at"`
+	ExpiresAt int64
+	UsedAt    int64
+	DeviceID  string
+}
+
+func (pairingRow) TableName() string { return "pairings" }
+
+func (r pairingRow) noun() tenants.Pairing {
+	return tenants.Pairing{
+		ID: tenants.PairingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Person: r.Person,
+		By: tenants.Actor{Kind: r.ByKind, ID: r.ByID, Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+		UsedAt: moment(r.UsedAt), Device: tenants.DeviceID(r.DeviceID),
+	}
+}
+
+// AddPairing records a pairing code by its hash.
+func (s *Scope) AddPairing(ctx context.Context, p tenants.Pairing, h tenants.Hash) error {
+	row := pairingRow{
+		TenantID: string(s.id), ID: string(p.ID), Hash: h[:], Person: p.Person, ByKind: p.By.Kind, ByID: p.By.ID, ByName: p.By.Name,
+		Created: micros(p.CreatedAt), ExpiresAt: micros(p.ExpiresAt),
+	}
+	return s.write(ctx, func(t *tx) error {
+		if err := t.db().Create(&row).Error; err != nil {
+			return taken(err, "This pairing code exists already.")
+		}
+		return t.audit(s, "pairing.add", row.ID, row.Person)
+	})
+}
+
+// Pairing is one pairing, used or not; Forget removes it once it has expired.
+func (s *Scope) Pairing(ctx context.Context, id tenants.PairingID) (tenants.Pairing, error) {
+	var row pairingRow
+	if err := s.read(ctx, "pairings").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		return tenants.Pairing{}, missing(err, "pairing")
+	}
+	return row.noun(), nil
+}
+
+var errPairing = tenants.Refuse(tenants.Unauthorized, "pairing_gone", "This pairing code is unknown, used or expired. Ask for a new one.")
+
+// TenantOfPairing finds whose pairing code has the hash. Unknown, used and expired are all Unauthorized.
+func (s *Store) TenantOfPairing(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Tenant, tenants.Pairing, error) {
+	var row pairingRow
+	err := s.db.gorm.WithContext(ctx).Where("hash = ?", h[:]).Take(&row).Error
+	if err != nil && !absent(err) {
+		return tenants.Tenant{}, tenants.Pairing{}, translate(err)
+	}
+	if err != nil || row.UsedAt != 0 || micros(now) >= row.ExpiresAt {
+		return tenants.Tenant{}, tenants.Pairing{}, errPairing
+	}
+	tenant, err := s.For(tenants.TenantID(row.TenantID)).Tenant(ctx)
+	return tenant, row.noun(), err
+}
+
+// TakePairing uses the code up and adds the device in one transaction. The pairing's person wins over the device's.
+func (s *Scope) TakePairing(ctx context.Context, id tenants.PairingID, d tenants.Device, credential tenants.Hash, now time.Time) (device tenants.Device, err error) {
+	err = s.write(ctx, func(t *tx) (err error) {
+		var row pairingRow
+		if err := s.in(t.db(), "pairings").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+			return missing(err, "pairing")
+		}
+		if row.UsedAt != 0 || micros(now) >= row.ExpiresAt {
+			return errPairing
+		}
+		d := d
+		if row.Person != "" {
+			d.Person = row.Person
+		}
+		if device, _, err = t.register(s, d, credential); err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE pairings SET used_at = ?, device_id = ? WHERE tenant_id = ? AND id = ? AND used_at = 0",
+			micros(now), string(device.ID), string(s.id), string(id))
+		if err != nil {
+			return err
+		}
+		return t.audit(s, "pairing.take", string(id), string(device.ID))
+	})
+	s.s.seen.forget()
+	if err != nil {
+		return tenants.Device{}, err
+	}
+	return device, nil
+}

@@ -1,0 +1,360 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"carillon/migrations"
+	"carillon/tenants"
+)
+
+// Idempotency is a request's Idempotency-Key and the hash of its body; the zero value is a request without one.
+type Idempotency struct {
+	Key  string
+	Body [32]byte
+}
+
+// idempotencyFor is how long a key is remembered.
+const idempotencyFor = 24 * time.Hour
+
+// AddRing writes a ring with its attempts, their facts (`placed` at the ring's creation, where it is missing), the idempotency row
+// and the audit row in one commit. due is when the sweep must look at it; a ring that has ended is never due.
+//
+// The same idempotency key with the same body gives the earlier ring and writes nothing; with another body it is Unprocessable,
+// code idempotency_mismatch. The ring is brought to what will be read back: times to the microsecond, facts with their Seq.
+func (s *Scope) AddRing(ctx context.Context, r *tenants.Ring, i Idempotency, due time.Time) (earlier *tenants.Ring, err error) {
+	s.prepare(r)
+	err = s.write(ctx, func(t *tx) (err error) {
+		if i.Key != "" {
+			if earlier, err = t.remember(s, r.ID, i); err != nil || earlier != nil {
+				return err
+			}
+		}
+		if err := t.audit(s, "ring.place", string(r.ID), ""); err != nil {
+			return err
+		}
+		t.addRing(s.id, r, due)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return earlier, nil
+}
+
+// prepare brings a new ring to its stored form.
+func (s *Scope) prepare(r *tenants.Ring) {
+	r.Tenant, r.Version = s.id, 1
+	if r.State == "" {
+		r.State = tenants.Placed
+	}
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		a.Ring = r.ID
+		if a.State == "" {
+			a.State = tenants.Placed
+		}
+		if !a.Has(tenants.FactPlaced) {
+			a.Facts = append([]tenants.Fact{{Attempt: a.ID, Kind: tenants.FactPlaced, At: r.CreatedAt, Received: r.CreatedAt}}, a.Facts...)
+		}
+	}
+	rounded(r)
+}
+
+// rounded brings a ring's times to what will be read back.
+func rounded(r *tenants.Ring) {
+	r.CreatedAt, r.ExpiresAt, r.EndedAt = stored(r.CreatedAt), stored(r.ExpiresAt), stored(r.EndedAt)
+	for i := range r.Attempts {
+		p := &r.Attempts[i].Push
+		p.SentAt, p.AnsweredAt = stored(p.SentAt), stored(p.AnsweredAt)
+		for j := range r.Attempts[i].Facts {
+			roundFact(&r.Attempts[i].Facts[j])
+		}
+	}
+	if c := r.Call; c != nil {
+		c.AnsweredAt, c.ConnectedAt, c.EndedAt = stored(c.AnsweredAt), stored(c.ConnectedAt), stored(c.EndedAt)
+		c.Jitter, c.RoundTrip = length(span(c.Jitter)), length(span(c.RoundTrip))
+	}
+}
+
+func roundFact(f *tenants.Fact) {
+	f.At, f.Received, f.RawAt, f.RawSent = stored(f.At), stored(f.Received), stored(f.RawAt), stored(f.RawSent)
+}
+
+// remember gives the ring that the key placed before, or writes down that it now places id.
+func (t *tx) remember(s *Scope, id tenants.RingID, i Idempotency) (earlier *tenants.Ring, err error) {
+	var body []byte
+	var ring string
+	var at int64
+	now := s.s.now()
+	err = t.row("SELECT body, ring_id, created_at FROM idempotency WHERE tenant_id = ? AND key = ?", []any{string(s.id), i.Key}, &body, &ring, &at)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return nil, err
+	case now.Sub(moment(at)) >= idempotencyFor:
+		t.wrote = true
+		if _, err := t.run("DELETE FROM idempotency WHERE tenant_id = ? AND key = ?", []any{string(s.id), i.Key}); err != nil {
+			return nil, err
+		}
+	case string(body) != string(i.Body[:]):
+		return nil, tenants.Refuse(tenants.Unprocessable, "idempotency_mismatch",
+			"This Idempotency-Key was used for another request in the last 24 hours. Use a new key for a new ring.")
+	default:
+		return s.ring(context.Background(), t, tenants.RingID(ring), "")
+	}
+	t.wrote = true
+	_, err = t.run("INSERT INTO idempotency (tenant_id, key, body, ring_id, created_at) VALUES (?, ?, ?, ?, ?)",
+		[]any{string(s.id), i.Key, i.Body[:], string(id), micros(now)})
+	return nil, err
+}
+
+func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
+	t.wrote = true
+	var dueAt any
+	if !due.IsZero() && !r.State.Terminal() {
+		dueAt = micros(due)
+	}
+	t.rows.rings.add(string(tenant), string(r.ID), r.Version, string(r.State), string(r.To.Device), r.To.Person, string(r.Agent), r.Caller,
+		r.Reference, r.Test, r.By.Kind, r.By.ID, r.By.Name, micros(r.CreatedAt), micros(r.ExpiresAt), micros(r.EndedAt), string(r.EndReason), dueAt)
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		p := a.Push
+		t.rows.attempts.add(string(tenant), string(r.ID), string(a.ID), string(a.Device), string(a.Credential), string(a.State), a.AppVersion,
+			a.OSVersion, p.APNsID, p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason, micros(p.SentAt), micros(p.AnsweredAt))
+		for j := range a.Facts {
+			f := &a.Facts[j]
+			t.addFact(tenant, r.ID, f, &f.Seq, &f.Seq)
+		}
+	}
+}
+
+// ChangeRing changes a ring by what change makes of it, in one grouped write. It starts from hint while the hint's version still
+// stands, which costs no read, and else from what is recorded. change gets a copy of its own, folds facts into it and may edit the
+// attempts' Push and the ring's Call; it returns the facts to record, in order. It may run more than once and must depend on
+// nothing but its ring. An error of change, or neither facts nor edits, writes nothing.
+//
+// due moves the moment at which the sweep looks at the ring; zero leaves it; a ring that has ended is never due. What comes back is
+// the ring as recorded and the facts with their Seq.
+func (s *Scope) ChangeRing(ctx context.Context, id tenants.RingID, hint *tenants.Ring, due time.Time, change func(*tenants.Ring) ([]tenants.Fact, error)) (ring *tenants.Ring, facts []tenants.Fact, err error) {
+	if hint != nil && (hint.ID != id || hint.Tenant != s.id) {
+		hint = nil
+	}
+	err = s.s.w.do(ctx, func(t *tx) (err error) {
+		ring, facts = nil, nil
+		if hint != nil {
+			done := false
+			ring, facts, done, err = t.changeRing(s, hint, due, change)
+			if done && ring.Version != hint.Version || err != nil && (t.wrote || t.failed != nil) {
+				return err
+			}
+			// Nothing was written. What change said may be of a hint that no longer stands: only what is recorded counts.
+		}
+		start, err := s.ring(context.Background(), t, id, t.hold())
+		if err != nil {
+			return err
+		}
+		done := false
+		if ring, facts, done, err = t.changeRing(s, start, due, change); done || err != nil {
+			return err
+		}
+		return tenants.Refuse(tenants.Unavailable, "unavailable", "The ring changed while it was held. Try again.")
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return ring, facts, nil
+}
+
+// hold is how a ring that will be changed is read.
+func (t *tx) hold() string {
+	if t.d.dialect == migrations.Postgres {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// changeRing writes what change makes of start; done is false when start is no longer what is recorded.
+func (t *tx) changeRing(s *Scope, start *tenants.Ring, due time.Time, change func(*tenants.Ring) ([]tenants.Fact, error)) (*tenants.Ring, []tenants.Fact, bool, error) {
+	r := copied(start)
+	facts, err := change(r)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	rounded(r)
+	moved := altered(start, r)
+	if len(facts) == 0 && !moved.any() {
+		return r, nil, true, nil
+	}
+	r.Version = start.Version + 1
+	done, err := t.setRing(s.id, r, start.Version, due)
+	if !done || err != nil {
+		return nil, nil, false, err
+	}
+	for _, i := range moved.attempts {
+		if err := t.setAttempt(s.id, r, &r.Attempts[i]); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	if moved.call {
+		if err := t.setCall(s.id, r); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	for i := range facts {
+		f := &facts[i]
+		roundFact(f)
+		t.addFact(s.id, r.ID, f, &f.Seq, seqOf(r, f))
+	}
+	if s.who.Kind == "user" || s.who.Kind == "key" {
+		err = t.audit(s, changed(facts), string(r.ID), kinds(facts))
+	}
+	return r, facts, true, err
+}
+
+// movement is what a change edited.
+type movement struct {
+	ring, call bool
+	attempts   []int
+}
+
+func (m movement) any() bool { return m.ring || m.call || len(m.attempts) > 0 }
+
+func altered(a, b *tenants.Ring) (m movement) {
+	m.ring = a.State != b.State || !a.EndedAt.Equal(b.EndedAt) || a.EndReason != b.EndReason
+	m.call = b.Call != nil && (a.Call == nil || *a.Call != *b.Call)
+	for i := range b.Attempts {
+		if i >= len(a.Attempts) || a.Attempts[i].State != b.Attempts[i].State || a.Attempts[i].Push != b.Attempts[i].Push {
+			m.attempts = append(m.attempts, i)
+		}
+	}
+	return m
+}
+
+// seqOf is the place of the fact's Seq on the ring itself.
+func seqOf(r *tenants.Ring, f *tenants.Fact) *int64 {
+	for i := range r.Attempts {
+		if r.Attempts[i].ID != f.Attempt {
+			continue
+		}
+		for j := range r.Attempts[i].Facts {
+			if g := &r.Attempts[i].Facts[j]; g.Kind == f.Kind {
+				return &g.Seq
+			}
+		}
+	}
+	return &f.Seq
+}
+
+// setRing compares and sets: nothing happens when the ring's version is no longer was.
+func (t *tx) setRing(tenant tenants.TenantID, r *tenants.Ring, was int, due time.Time) (bool, error) {
+	query := "UPDATE rings SET version = ?, state = ?, ended_at = ?, end_reason = ?"
+	args := []any{r.Version, string(r.State), micros(r.EndedAt), string(r.EndReason)}
+	switch {
+	case r.State.Terminal():
+		query += ", due_at = NULL"
+	case !due.IsZero():
+		query += ", due_at = ?"
+		args = append(args, micros(due))
+	}
+	done, err := t.run(query+" WHERE tenant_id = ? AND id = ? AND version = ?", append(args, string(tenant), string(r.ID), was))
+	if err != nil {
+		return false, err
+	}
+	n, err := done.RowsAffected()
+	t.wrote = t.wrote || n > 0
+	return n > 0, err
+}
+
+func (t *tx) setAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Attempt) error {
+	p := a.Push
+	_, err := t.run("UPDATE attempts SET state = ?, apns_id = ?, topic = ?, token = ?, environment = ?, tries = ?, status = ?, reason = ?, "+
+		"sent_at = ?, answered_at = ? WHERE tenant_id = ? AND ring_id = ? AND id = ?",
+		[]any{string(a.State), p.APNsID, p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason,
+			micros(p.SentAt), micros(p.AnsweredAt), string(tenant), string(r.ID), string(a.ID)})
+	return err
+}
+
+func (t *tx) setCall(tenant tenants.TenantID, r *tenants.Ring) error {
+	c := r.Call
+	_, err := t.run("INSERT INTO calls (tenant_id, ring_id, device_id, answered_at, connected_at, ended_at, ended_by, jitter, loss, round_trip) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO UPDATE SET device_id = excluded.device_id, "+
+		"answered_at = excluded.answered_at, connected_at = excluded.connected_at, ended_at = excluded.ended_at, "+
+		"ended_by = excluded.ended_by, jitter = excluded.jitter, loss = excluded.loss, round_trip = excluded.round_trip",
+		[]any{string(tenant), string(r.ID), string(c.Device), micros(c.AnsweredAt), micros(c.ConnectedAt), micros(c.EndedAt), c.EndedBy,
+			span(c.Jitter), c.Loss, span(c.RoundTrip)})
+	return err
+}
+
+// changed names what somebody did to a ring, for the audit row.
+func changed(facts []tenants.Fact) string {
+	for i := range facts {
+		switch facts[i].Kind {
+		case tenants.FactCancelled:
+			return "ring.cancel"
+		case tenants.FactHungUp:
+			return "ring.hang_up"
+		}
+	}
+	return "ring.set"
+}
+
+func kinds(facts []tenants.Fact) string {
+	names := make([]string, len(facts))
+	for i := range facts {
+		names[i] = string(facts[i].Kind)
+	}
+	return strings.Join(names, ", ")
+}
+
+// SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is left alone.
+func (s *Scope) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
+	return s.s.w.do(ctx, func(t *tx) error {
+		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0", micros(due), string(s.id), string(id))
+		if err != nil || n > 0 {
+			return err
+		}
+		_, err = s.ring(context.Background(), t, id, "")
+		return err
+	})
+}
+
+// Due is a ring that the sweep must look at.
+type Due struct {
+	Tenant tenants.TenantID
+	Ring   tenants.RingID
+}
+
+// Due claims rings of every tenant that are due at now, oldest first, by moving their moment to now + lease: no other sweep gets
+// them before that, and if this process dies they come back then.
+func (s *Store) Due(ctx context.Context, now time.Time, lease time.Duration, limit int) (due []Due, err error) {
+	some, err := s.due(ctx, now)
+	if err != nil || !some {
+		return nil, err
+	}
+	skip := ""
+	if s.db.dialect == migrations.Postgres {
+		skip = " FOR UPDATE SKIP LOCKED"
+	}
+	err = s.w.do(ctx, func(t *tx) error {
+		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN "+
+			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+skip+") RETURNING tenant_id, id",
+			micros(now.Add(lease)), micros(now), limit)
+		due, err = collect(rows, err, func(d *Due) []any { return []any{&d.Tenant, &d.Ring} })
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return due, nil
+}
+
+// due looks first, so that a sweep with nothing to do does not trouble the writer.
+func (s *Store) due(ctx context.Context, now time.Time) (bool, error) {
+	rows, err := s.db.pool.query(ctx, "SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1", micros(now))
+	found, err := collect(rows, err, func(n *int) []any { return []any{n} })
+	return len(found) > 0, translate(err)
+}

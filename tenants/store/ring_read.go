@@ -1,0 +1,262 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"carillon/tenants"
+)
+
+type ringRow struct {
+	TenantID  string
+	ID        string
+	Version   int
+	State     string
+	ToDevice  string
+	ToPerson  string
+	AgentID   string
+	Caller    string
+	Reference string
+	Test      bool
+	ByKind    string
+	ByID      string
+	ByName    string
+	Created   int64 `gorm:"column:created_at"`
+	ExpiresAt int64
+	EndedAt   int64
+	EndReason string
+}
+
+const ringColumns = "tenant_id, id, version, state, to_device, to_person, agent_id, caller, reference, test, by_kind, by_id, by_name, " +
+	"created_at, expires_at, ended_at, end_reason"
+
+func (r *ringRow) fields() []any {
+	return []any{&r.TenantID, &r.ID, &r.Version, &r.State, &r.ToDevice, &r.ToPerson, &r.AgentID, &r.Caller, &r.Reference, &r.Test,
+		&r.ByKind, &r.ByID, &r.ByName, &r.Created, &r.ExpiresAt, &r.EndedAt, &r.EndReason}
+}
+
+func (r ringRow) noun() *tenants.Ring {
+	return &tenants.Ring{
+		ID: tenants.RingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Version: r.Version, State: tenants.State(r.State),
+		To: tenants.To{Device: tenants.DeviceID(r.ToDevice), Person: r.ToPerson}, Agent: tenants.AgentID(r.AgentID), Caller: r.Caller,
+		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: r.ByKind, ID: r.ByID, Name: r.ByName}, CreatedAt: moment(r.Created),
+		ExpiresAt: moment(r.ExpiresAt), EndedAt: moment(r.EndedAt), EndReason: tenants.EndReason(r.EndReason),
+	}
+}
+
+type attemptRow struct {
+	Ring, ID, Device, Credential, State, AppVersion, OSVersion string
+	APNsID, Topic, Token, Environment                          string
+	Tries, Status                                              int
+	Reason                                                     string
+	SentAt, AnsweredAt                                         int64
+}
+
+const attemptColumns = "ring_id, id, device_id, credential_id, state, app_version, os_version, apns_id, topic, token, environment, " +
+	"tries, status, reason, sent_at, answered_at"
+
+func (r *attemptRow) fields() []any {
+	return []any{&r.Ring, &r.ID, &r.Device, &r.Credential, &r.State, &r.AppVersion, &r.OSVersion, &r.APNsID, &r.Topic, &r.Token,
+		&r.Environment, &r.Tries, &r.Status, &r.Reason, &r.SentAt, &r.AnsweredAt}
+}
+
+func (r attemptRow) noun() tenants.Attempt {
+	return tenants.Attempt{
+		ID: tenants.AttemptID(r.ID), Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device),
+		Credential: tenants.CredentialID(r.Credential), State: tenants.State(r.State), AppVersion: r.AppVersion, OSVersion: r.OSVersion,
+		Push: tenants.Push{
+			APNsID: r.APNsID, Topic: r.Topic, Token: r.Token, Environment: tenants.Environment(r.Environment), Tries: r.Tries,
+			Status: r.Status, Reason: r.Reason, SentAt: moment(r.SentAt), AnsweredAt: moment(r.AnsweredAt),
+		},
+	}
+}
+
+type factRow struct {
+	Seq                              int64
+	Ring, Attempt, Kind, Detail      string
+	At, ReceivedAt, RawAt, RawSentAt int64
+}
+
+const factColumns = "seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail"
+
+func (r *factRow) fields() []any {
+	return []any{&r.Seq, &r.Ring, &r.Attempt, &r.Kind, &r.At, &r.ReceivedAt, &r.RawAt, &r.RawSentAt, &r.Detail}
+}
+
+func (r factRow) noun() tenants.Fact {
+	return tenants.Fact{
+		Seq: r.Seq, Attempt: tenants.AttemptID(r.Attempt), Kind: tenants.FactKind(r.Kind), At: moment(r.At), Received: moment(r.ReceivedAt),
+		RawAt: moment(r.RawAt), RawSent: moment(r.RawSentAt), Detail: r.Detail,
+	}
+}
+
+type callRow struct {
+	Ring, Device, EndedBy                               string
+	AnsweredAt, ConnectedAt, EndedAt, Jitter, RoundTrip int64
+	Loss                                                float64
+}
+
+const callColumns = "ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss"
+
+func (r *callRow) fields() []any {
+	return []any{&r.Ring, &r.Device, &r.EndedBy, &r.AnsweredAt, &r.ConnectedAt, &r.EndedAt, &r.Jitter, &r.RoundTrip, &r.Loss}
+}
+
+func (r callRow) noun() *tenants.Call {
+	return &tenants.Call{
+		Device: tenants.DeviceID(r.Device), AnsweredAt: moment(r.AnsweredAt), ConnectedAt: moment(r.ConnectedAt), EndedAt: moment(r.EndedAt),
+		EndedBy: r.EndedBy, Jitter: length(r.Jitter), Loss: r.Loss, RoundTrip: length(r.RoundTrip),
+	}
+}
+
+// Ring is one ring with its attempts, their facts in the order of record, and its call.
+func (s *Scope) Ring(ctx context.Context, id tenants.RingID) (*tenants.Ring, error) {
+	r, err := s.ring(ctx, s.s.db.pool, id, "")
+	return r, translate(err)
+}
+
+// ring reads a ring; lock is what PostgreSQL adds to hold it.
+func (s *Scope) ring(ctx context.Context, q querier, id tenants.RingID, lock string) (*tenants.Ring, error) {
+	rows, err := q.query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?"+lock, string(s.id), string(id))
+	found, err := collect(rows, err, (*ringRow).fields)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, tenants.NoSuch("ring")
+	}
+	r := found[0].noun()
+	return r, s.fill(ctx, q, []*tenants.Ring{r})
+}
+
+// fill reads what belongs to the rings: three statements, however many they are.
+func (s *Scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) error {
+	if len(rings) == 0 {
+		return nil
+	}
+	args, at := []any{string(s.id)}, map[string]*tenants.Ring{}
+	for _, r := range rings {
+		args = append(args, string(r.ID))
+		at[string(r.ID)] = r
+	}
+	where := " WHERE tenant_id = ? AND ring_id IN (?" + strings.Repeat(", ?", len(rings)-1) + ")"
+	rows, err := q.query(ctx, "SELECT "+attemptColumns+" FROM attempts"+where+" ORDER BY ring_id, id", args...)
+	attempts, err := collect(rows, err, (*attemptRow).fields)
+	if err != nil {
+		return err
+	}
+	for _, a := range attempts {
+		r := at[a.Ring]
+		r.Attempts = append(r.Attempts, a.noun())
+	}
+	rows, err = q.query(ctx, "SELECT "+factColumns+" FROM facts"+where+" ORDER BY seq", args...)
+	facts, err := collect(rows, err, (*factRow).fields)
+	if err != nil {
+		return err
+	}
+	for _, f := range facts {
+		for i, r := 0, at[f.Ring]; i < len(r.Attempts); i++ {
+			if a := &r.Attempts[i]; string(a.ID) == f.Attempt {
+				a.Facts = append(a.Facts, f.noun())
+			}
+		}
+	}
+	for _, r := range rings {
+		slices.SortStableFunc(r.Attempts, func(a, b tenants.Attempt) int { return cmp.Compare(first(a), first(b)) })
+	}
+	rows, err = q.query(ctx, "SELECT "+callColumns+" FROM calls"+where, args...)
+	calls, err := collect(rows, err, (*callRow).fields)
+	for _, c := range calls {
+		at[c.Ring].Call = c.noun()
+	}
+	return err
+}
+
+// first is the Seq of an attempt's first fact: `placed`, written in the order in which the ring named its attempts.
+func first(a tenants.Attempt) int64 {
+	if len(a.Facts) == 0 {
+		return 0
+	}
+	return a.Facts[0].Seq
+}
+
+// RingQuery asks for a page of rings.
+type RingQuery struct {
+	State    tenants.State
+	Device   tenants.DeviceID // rung for it, whether asked for or as one of a person's
+	Person   string
+	Agent    tenants.AgentID
+	Search   string    // beginning of the ring's id, reference, caller, person, or name of a device
+	From, To time.Time // placed in [From, To)
+	After    string
+	Limit    int
+}
+
+// Rings lists rings with attempts, facts and calls, newest first.
+func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
+	db := s.read(ctx, "rings").Select(ringColumns)
+	for _, c := range []struct{ column, want string }{{"state", string(q.State)}, {"to_person", q.Person}, {"agent_id", string(q.Agent)}} {
+		if c.want != "" {
+			db = db.Where(c.column+" = ?", c.want)
+		}
+	}
+	if q.Device != "" {
+		db = db.Where("id IN (SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id = ?)", string(s.id), string(q.Device))
+	}
+	db = between(db, "created_at", q.From, q.To)
+	if q.Search != "" {
+		p := like("%", q.Search, "%")
+		db = db.Where(`(id LIKE ? ESCAPE '\' OR LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(caller) LIKE ? ESCAPE '\'`+
+			` OR LOWER(to_person) LIKE ? ESCAPE '\' OR id IN (SELECT attempts.ring_id FROM attempts JOIN devices`+
+			` ON devices.tenant_id = attempts.tenant_id AND devices.id = attempts.device_id`+
+			` WHERE attempts.tenant_id = ? AND LOWER(devices.name) LIKE ? ESCAPE '\'))`,
+			like("", q.Search, "%"), p, p, p, string(s.id), p)
+	}
+	rows, next, err := page(db, q.After, q.Limit, func(r ringRow) cursor { return cursor{r.Created, r.ID} })
+	if err != nil {
+		return nil, "", err
+	}
+	rings = nouns(rows, ringRow.noun)
+	if err := s.fill(ctx, s.s.db.pool, rings); err != nil {
+		return nil, "", translate(err)
+	}
+	return rings, next, nil
+}
+
+// Facts lists a ring's facts with a Seq past after, in the order of record.
+func (s *Scope) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
+	rows, err := s.s.db.pool.query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
+		string(s.id), string(id), after)
+	found, err := collect(rows, err, (*factRow).fields)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if len(found) == 0 {
+		rows, err := s.s.db.pool.query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		there, err := collect(rows, err, (*ringRow).fields)
+		if err == nil && len(there) == 0 {
+			return nil, tenants.NoSuch("ring")
+		}
+		return []tenants.Fact{}, translate(err)
+	}
+	return nouns(found, factRow.noun), nil
+}
+
+// copied is a ring that shares nothing with r, so that a change may run again on the same start.
+func copied(r *tenants.Ring) *tenants.Ring {
+	c := *r
+	c.Attempts = slices.Clone(r.Attempts)
+	for i := range c.Attempts {
+		facts := make([]tenants.Fact, len(c.Attempts[i].Facts), len(c.Attempts[i].Facts)+4)
+		copy(facts, c.Attempts[i].Facts)
+		c.Attempts[i].Facts = facts
+	}
+	if r.Call != nil {
+		call := *r.Call
+		c.Call = &call
+	}
+	return &c
+}

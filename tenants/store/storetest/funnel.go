@@ -1,0 +1,48 @@
+package storetest
+
+import (
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+var noKey = store.Idempotency{}
+
+// checkFunnel looks at the six facts of testTallies from every side.
+func (b *bench) checkFunnel(s *store.Scope, at time.Time) {
+	b.Helper()
+	ctx := b.Context()
+	for by, want := range map[string][]string{
+		"": {""}, "environment": {"production"}, "app_version": {"3.2"}, "os_version": {"26.1"}, "agent": {"agent-1"},
+		"hour": {"2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z"}, "day": {"2026-03-01"},
+	} {
+		rows, err := s.Funnel(ctx, at, at.Add(2*time.Hour), by)
+		b.must(err)
+		equal(b, len(rows), 6, "rows by "+by)
+		found := map[string]bool{}
+		for _, row := range rows {
+			found[row.Group] = true
+			equal(b, row.N, 1, "counted")
+			var timed int64
+			for _, n := range row.Buckets {
+				timed += n
+			}
+			if row.Fact == tenants.FactPlaced {
+				timed++
+			}
+			equal(b, timed, 1, "timed "+string(row.Fact))
+		}
+		for _, g := range want {
+			if !found[g] {
+				b.Errorf("by %q: no group %q in %v", by, g, found)
+			}
+		}
+		equal(b, len(found), len(want), "groups by "+by)
+	}
+	rows, err := s.Funnel(ctx, at.Add(time.Hour), at.Add(2*time.Hour), "")
+	b.must(err)
+	equal(b, len(rows), 1, "rows of the second hour")
+	_, err = s.Funnel(ctx, at, at, "tenant_id")
+	b.refused(err, tenants.Invalid, "a group that is none")
+}

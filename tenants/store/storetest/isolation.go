@@ -1,0 +1,158 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// property is one of everything, of one tenant.
+type property struct {
+	device     tenants.Device
+	ring       *tenants.Ring
+	credential tenants.Credential
+	agent      tenants.Agent
+	key        tenants.Key
+	once       store.Idempotency
+	pairing    tenants.Pairing
+	member     tenants.User
+}
+
+func (b *bench) property(s *store.Scope) property {
+	b.Helper()
+	ctx := b.Context()
+	p := property{device: b.device(s, "canary"), credential: b.credential(s), agent: b.newAgent(), key: b.newKey(), member: b.member(s, tenants.Owner)}
+	p.ring, p.once = b.newRing(p.device), store.Idempotency{Key: "canary", Body: hashOf("canary")}
+	_, err := s.AddRing(ctx, p.ring, p.once, p.ring.ExpiresAt)
+	b.must(err)
+	b.must(s.AddAgent(ctx, p.agent))
+	b.must(s.AddKey(ctx, p.key, hashOf(p.key.ID)))
+	now := b.clock.Now()
+	p.pairing = tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Person: "canary", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	b.must(s.AddPairing(ctx, p.pairing, hashOf(p.pairing.ID)))
+	b.must(s.AddInvitation(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID), Email: "canary@example.com", Role: tenants.Admin, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	return p
+}
+
+// single are the methods that name one row of the tenant. Called with another tenant's row each must say NoSuch.
+func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map[string]error {
+	pick := func(_ any, err error) error { return err }
+	m := map[string]error{
+		"Device": pick(s.Device(ctx, p.device.ID)), "SetDevice": s.SetDevice(ctx, p.device), "RemoveDevice": s.RemoveDevice(ctx, p.device.ID),
+		"SetToken":         s.SetToken(ctx, p.device.ID, p.device.Token, tenants.Sandbox, "x", "x"),
+		"LearnEnvironment": s.LearnEnvironment(ctx, p.device.ID, tenants.Sandbox),
+		"DisableDevice":    pick(s.DisableDevice(ctx, p.device.ID, "x", now.Add(time.Hour))),
+		"Targets":          pick(s.Targets(ctx, tenants.To{Device: p.device.ID})),
+		"Ring":             pick(s.Ring(ctx, p.ring.ID)), "Facts": pick(s.Facts(ctx, p.ring.ID, 0)), "SetDue": s.SetDue(ctx, p.ring.ID, now),
+		"Credential": pick(s.Credential(ctx, p.credential.ID)), "RemoveCredential": s.RemoveCredential(ctx, p.credential.ID),
+		"CredentialTrouble": s.CredentialTrouble(ctx, p.credential.ID, "x", true, now), "CredentialUsed": s.CredentialUsed(ctx, p.credential.ID, now),
+		"Agent": pick(s.Agent(ctx, p.agent.ID)), "SetAgent": s.SetAgent(ctx, p.agent), "RemoveAgent": s.RemoveAgent(ctx, p.agent.ID),
+		"Key": pick(s.Key(ctx, p.key.ID)), "RevokeKey": s.RevokeKey(ctx, p.key.ID),
+		"Pairing": pick(s.Pairing(ctx, p.pairing.ID)), "TakePairing": pick(s.TakePairing(ctx, p.pairing.ID, tenants.Device{}, tenants.Hash{}, now)),
+		"Member": pick(s.Member(ctx, p.member.ID)), "SetRole": s.SetRole(ctx, p.member.ID, tenants.Viewer), "RemoveMember": s.RemoveMember(ctx, p.member.ID),
+		"RevokeInvitation": s.RevokeInvitation(ctx, "canary@example.com"),
+	}
+	_, _, m["OpenCredential"] = s.OpenCredential(ctx, p.credential.ID)
+	_, _, m["ChangeRing"] = s.ChangeRing(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactDeclined, now))
+	return m
+}
+
+// lists are the methods that list: what they give is searched for the other tenant's things.
+func lists(ctx context.Context, s *store.Scope, now time.Time) (map[string]any, error) {
+	m, failed := map[string]any{}, error(nil)
+	put := func(name string, v any, err error) {
+		if m[name] = v; err != nil {
+			failed = err
+		}
+	}
+	devices, _, err := s.Devices(ctx, store.DeviceQuery{Person: "canary"})
+	put("Devices", devices, err)
+	rings, _, err := s.Rings(ctx, store.RingQuery{})
+	put("Rings", rings, err)
+	credentials, _, err := s.Credentials(ctx, store.Page{})
+	put("Credentials", credentials, err)
+	agents, _, err := s.Agents(ctx, store.Page{})
+	put("Agents", agents, err)
+	keys, _, err := s.Keys(ctx, store.Page{})
+	put("Keys", keys, err)
+	members, _, err := s.Members(ctx, store.Page{})
+	put("Members", members, err)
+	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "device."})
+	put("Audits", audits, err)
+	invitations, err := s.Invitations(ctx)
+	put("Invitations", invitations, err)
+	tallies, err := s.Tallies(ctx, now.Add(-time.Hour), time.Time{})
+	put("Tallies", tallies, err)
+	funnel, err := s.Funnel(ctx, now.Add(-time.Hour), time.Time{}, "")
+	put("Funnel", funnel, err)
+	return m, failed
+}
+
+// apart are the methods with nothing of another tenant to ask for; each says why.
+var apart = map[string]string{
+	"By": "changes who acts", "Tenant": "the scope itself", "SetTenant": "the scope itself", "AddRing": "adds", "AddDevice": "adds", "AddPairing": "adds",
+	"AddCredential": "adds", "AddAgent": "adds", "AddKey": "adds", "AddMember": "adds", "AddInvitation": "adds", "Note": "adds",
+	"CountDevices": "checked below",
+}
+
+func testIsolation(b *bench) {
+	ctx := b.Context()
+	owner, stranger := b.tenant(), b.tenant()
+	p := b.property(owner)
+	b.roll(1)
+	now := b.clock.Now()
+	before, err := lists(ctx, owner, now)
+	b.must(err)
+
+	checked := map[string]bool{}
+	for name, err := range p.single(ctx, stranger, now) {
+		checked[name] = true
+		b.refused(err, tenants.Unknown, name+" of another tenant's row")
+	}
+	foreign, err := lists(ctx, stranger, now)
+	b.must(err)
+	for name, got := range foreign {
+		checked[name] = true
+		if reflect.ValueOf(got).Len() != 0 {
+			b.Errorf("%s gives a stranger %+v", name, got)
+		}
+		if reflect.ValueOf(before[name]).Len() == 0 {
+			b.Errorf("%s gives its owner nothing: the test proves nothing", name)
+		}
+	}
+	n, err := stranger.CountDevices(ctx)
+	b.must(err)
+	equal(b, n, 0, "a stranger's devices")
+	none, err := stranger.Targets(ctx, tenants.To{Person: "canary"})
+	b.must(err)
+	equal(b, len(none), 0, "a stranger's targets")
+
+	earlier, err := owner.EarlierRing(ctx, p.once)
+	if err != nil || earlier == nil {
+		b.Errorf("the owner's earlier ring: %v %v", earlier, err)
+	}
+	earlier, err = stranger.EarlierRing(ctx, p.once)
+	if checked["EarlierRing"] = true; err != nil || earlier != nil {
+		b.Errorf("a stranger's earlier ring: %v %v", earlier, err)
+	}
+
+	scope := reflect.TypeFor[*store.Scope]()
+	for i := range scope.NumMethod() {
+		if name := scope.Method(i).Name; !checked[name] && apart[name] == "" {
+			b.Errorf("Scope.%s is not tested against another tenant", name)
+		}
+	}
+	after, err := lists(ctx, owner, now)
+	b.must(err)
+	was, _ := json.Marshal(before)
+	is, _ := json.Marshal(after)
+	equal(b, string(is), string(was), "the owner's things after a stranger tried everything")
+	if !strings.Contains(string(was), string(p.device.ID)) {
+		b.Error("the owner's things are not in the comparison")
+	}
+}

@@ -1,0 +1,189 @@
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
+)
+
+// server is the PostgreSQL of this test process: the system's own binaries in a temporary folder, reached by a Unix socket. It
+// starts for the first test that wants it and stops with the last one that holds it.
+type server struct {
+	mu      sync.Mutex // guards the rest
+	holders int
+	serial  int
+	dir     string
+	cmd     *exec.Cmd
+	ended   chan struct{} // closed once the process is gone
+}
+
+var shared server
+
+// Postgres gives the URL of a new, empty database, dropped when the test ends. It skips the test, saying why, where PostgreSQL is
+// not installed.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	bin, ok := binaries()
+	if !ok {
+		t.Skip("PostgreSQL is not installed here (no initdb in PATH or /usr/lib/postgresql/*/bin); apt-get install postgresql runs this test")
+	}
+	t.Cleanup(shared.release)
+	address, err := shared.database(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func binaries() (string, bool) {
+	if p, err := exec.LookPath("initdb"); err == nil {
+		if _, err := exec.LookPath(filepath.Join(filepath.Dir(p), "postgres")); err == nil {
+			return filepath.Dir(p), true
+		}
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	slices.Sort(found)
+	if len(found) == 0 {
+		return "", false
+	}
+	return filepath.Dir(found[len(found)-1]), true
+}
+
+func (s *server) database(bin string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holders++
+	if s.cmd == nil {
+		if err := s.start(bin); err != nil {
+			return "", errors.Join(err, s.stop())
+		}
+	}
+	s.serial++
+	name := "test" + strconv.Itoa(s.serial)
+	db, err := sql.Open("pgx", s.url("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	_, err = db.Exec("CREATE DATABASE " + name)
+	return s.url(name), err
+}
+
+// url names the folder of the socket in the query, because a folder cannot be a URL's host.
+func (s *server) url(name string) string {
+	return "postgres://carillon@/" + name + "?" + url.Values{"host": {s.dir}, "port": {"5432"}}.Encode()
+}
+
+func (s *server) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.holders--; s.holders == 0 {
+		_ = s.stop()
+	}
+}
+
+func (s *server) start(bin string) (err error) {
+	if s.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
+		return err
+	}
+	who, err := s.unprivileged()
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(s.dir, "data")
+	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "carillon", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+	create.Dir, create.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
+	if out, err := create.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	// fsync off: this is a test of SQL, not of disks. The socket's folder makes the port ours alone.
+	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-p", "5432", "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=300")
+	s.cmd.Dir, s.cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGINT}
+	s.ended = make(chan struct{})
+	started := make(chan error)
+	go s.run(s.cmd, started)
+	if err := <-started; err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	return s.wait()
+}
+
+// run starts the server and waits for its end on one locked thread: the kernel sends Pdeathsig when the thread that started a
+// process ends, not the process.
+func (s *server) run(cmd *exec.Cmd, started chan<- error) {
+	runtime.LockOSThread()
+	defer close(s.ended)
+	err := cmd.Start()
+	started <- err
+	if err == nil {
+		_ = cmd.Wait()
+	}
+}
+
+// unprivileged is whom to run as: PostgreSQL refuses root. The folder becomes theirs.
+func (s *server) unprivileged() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, _ := strconv.Atoi(u.Uid)
+		gid, _ := strconv.Atoi(u.Gid)
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(s.dir, uid, gid)
+	}
+	return nil, errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
+}
+
+func (s *server) wait() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	db, err := sql.Open("pgx", s.url("postgres"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-s.ended:
+			return errors.New("postgres ended before it answered")
+		case <-ctx.Done():
+			return fmt.Errorf("postgres does not answer: %w", err)
+		}
+	}
+}
+
+// stop ends the server and removes its folder. Called with mu held.
+func (s *server) stop() error {
+	if s.cmd != nil && s.cmd.Process != nil {
+		_ = s.cmd.Process.Signal(syscall.SIGQUIT) // at once: nothing in it is wanted
+		<-s.ended
+	}
+	s.cmd = nil
+	return os.RemoveAll(s.dir)
+}

@@ -1,0 +1,396 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+func same(b *bench, got, want *tenants.Ring, what string) {
+	b.Helper()
+	if !reflect.DeepEqual(got, want) {
+		is, _ := json.Marshal(got)
+		was, _ := json.Marshal(want)
+		b.Errorf("%s:\n got %s\nwant %s", what, is, was)
+	}
+}
+
+func testAddRing(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d, second := b.device(s, "anna"), b.device(s, "anna")
+	b.clock.add(123456789 * time.Nanosecond) // the database keeps microseconds
+	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "k1", Name: "bot"}, IP: "192.0.2.1", RequestID: "req"}), d, second)
+	got, err := s.Ring(ctx, r.ID)
+	b.must(err)
+	same(b, got, r, "what the caller holds and what is recorded")
+	if len(r.Attempts) != 2 || !r.Attempts[1].Has(tenants.FactPlaced) || r.Attempts[1].Facts[0].Seq <= r.Attempts[0].Facts[0].Seq {
+		b.Errorf("attempts: %+v", r.Attempts)
+	}
+	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "ring.place"})
+	b.must(err)
+	if len(audits) != 1 || audits[0].Actor.ID != "k1" || audits[0].Target != string(r.ID) || audits[0].RequestID != "req" {
+		b.Errorf("audit: %+v", audits)
+	}
+	facts, err := s.Facts(ctx, r.ID, r.Attempts[0].Facts[0].Seq)
+	b.must(err)
+	equal(b, len(facts), 1, "facts past the first")
+	facts, err = s.Facts(ctx, r.ID, facts[0].Seq)
+	b.must(err)
+	equal(b, len(facts), 0, "facts past the last")
+	_, err = s.Facts(ctx, "nothing", 0)
+	b.refused(err, tenants.Unknown, "facts of an unknown ring")
+	_, err = s.AddRing(ctx, r, store.Idempotency{}, time.Time{})
+	b.refused(err, tenants.Conflict, "a ring twice")
+}
+
+func testIdempotency(b *bench) {
+	ctx := b.Context()
+	s, other := b.tenant(), b.tenant()
+	d := b.device(s, "")
+	key := store.Idempotency{Key: "order-1", Body: hashOf("body")}
+	r := b.newRing(d)
+	start := b.clock.Now()
+	earlier, err := s.AddRing(ctx, r, key, r.ExpiresAt)
+	b.must(err)
+	if earlier != nil {
+		b.Fatal("the first has an earlier one")
+	}
+	audits, _, err := s.Audits(ctx, store.AuditQuery{})
+	b.must(err)
+
+	again := b.newRing(d)
+	earlier, err = s.AddRing(ctx, again, key, r.ExpiresAt)
+	b.must(err)
+	same(b, earlier, r, "the earlier ring")
+	_, err = s.Ring(ctx, again.ID)
+	b.refused(err, tenants.Unknown, "the repeat")
+	mismatch := key
+	mismatch.Body = hashOf("another")
+	found, err := s.EarlierRing(ctx, key)
+	b.must(err)
+	same(b, found, r, "the earlier ring, asked for")
+	found, err = s.EarlierRing(ctx, mismatch)
+	if err != nil || found != nil {
+		b.Errorf("the earlier ring of another body: %v %v", found, err)
+	}
+	_, err = s.AddRing(ctx, again, mismatch, r.ExpiresAt)
+	b.refused(err, tenants.Unprocessable, "another body")
+	var refusal *tenants.Error
+	if !errors.As(err, &refusal) || refusal.Code != "idempotency_mismatch" {
+		b.Errorf("code of another body: %v", err)
+	}
+	after, _, err := s.Audits(ctx, store.AuditQuery{})
+	b.must(err)
+	equal(b, len(after), len(audits), "audit rows after repeats")
+
+	foreign := b.newRing(b.device(other, ""))
+	earlier, err = other.AddRing(ctx, foreign, key, r.ExpiresAt)
+	b.must(err)
+	if earlier != nil {
+		b.Error("another tenant's key")
+	}
+	b.clock.set(start.Add(24*time.Hour - time.Microsecond))
+	earlier, err = s.AddRing(ctx, b.newRing(d), key, time.Time{})
+	b.must(err)
+	if earlier == nil {
+		b.Error("forgotten before 24 hours")
+	}
+	b.clock.set(start.Add(24 * time.Hour))
+	if found, err = s.EarlierRing(ctx, key); err != nil || found != nil {
+		b.Errorf("the earlier ring after 24 hours: %v %v", found, err)
+	}
+	earlier, err = s.AddRing(ctx, again, mismatch, again.ExpiresAt)
+	b.must(err)
+	if earlier != nil {
+		b.Error("remembered after 24 hours")
+	}
+
+	// Many at once with one key: one ring.
+	race := store.Idempotency{Key: "race", Body: hashOf("race")}
+	var wait sync.WaitGroup
+	placed := make(chan tenants.RingID, 20)
+	for range cap(placed) {
+		wait.Go(func() {
+			r := b.newRing(d)
+			earlier, err := s.AddRing(ctx, r, race, r.ExpiresAt)
+			if err != nil {
+				b.Error(err)
+			} else if earlier != nil {
+				r = earlier
+			}
+			placed <- r.ID
+		})
+	}
+	wait.Wait()
+	first := <-placed
+	for range cap(placed) - 1 {
+		equal(b, <-placed, first, "ring of one key")
+	}
+}
+
+func testChangeRing(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d, second := b.device(s, "anna"), b.device(s, "anna")
+	r := b.ring(s, d, second)
+	now := b.clock.add(time.Second + 789*time.Nanosecond)
+
+	// With a hint that stands: two facts, the push, and the ring, in one write.
+	after, facts, err := s.ChangeRing(ctx, r.ID, r, now.Add(time.Minute), func(r *tenants.Ring) ([]tenants.Fact, error) {
+		a := &r.Attempts[0]
+		a.Push.Tries, a.Push.Status, a.Push.SentAt, a.Push.AnsweredAt = 1, 200, now, now.Add(time.Millisecond)
+		facts := r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactSent, At: now, Received: now})
+		return append(facts, r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactAccepted, At: now, Received: now, Detail: "ok"})...), nil
+	})
+	b.must(err)
+	if after.Version != 2 || after.State != tenants.Pushed || len(facts) != 2 || facts[0].Seq == 0 || facts[1].Seq <= facts[0].Seq {
+		b.Errorf("after the push: %+v %+v", after, facts)
+	}
+	equal(b, r.Version, 1, "the hint's own version")
+	equal(b, len(r.Attempts[0].Facts), 1, "the hint's own facts")
+	got, err := s.Ring(ctx, r.ID)
+	b.must(err)
+	same(b, got, after, "what came back and what is recorded")
+
+	// With one that does not: what is recorded is loaded.
+	after = b.record(s, r, 0, tenants.FactWoke, now)
+	equal(b, after.Version, 3, "version after a stale hint")
+	equal(b, after.Attempts[0].Has(tenants.FactAccepted), true, "facts of a stale hint")
+	// A refusal decided on a stale hint does not count.
+	seen := []int{}
+	_, _, err = s.ChangeRing(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		if seen = append(seen, r.Version); r.Version < 3 {
+			return nil, tenants.Refuse(tenants.Conflict, "stale", "stale")
+		}
+		return nil, nil
+	})
+	b.must(err)
+	equal(b, seen[len(seen)-1], 3, "the version that decides")
+
+	// Nothing to say writes nothing; an error writes nothing.
+	_, facts, err = s.ChangeRing(ctx, r.ID, nil, time.Time{}, fold(r.Attempts[0].ID, tenants.FactWoke, now))
+	b.must(err)
+	equal(b, len(facts), 0, "facts of a repeat")
+	_, _, err = s.ChangeRing(ctx, r.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactShown, At: now, Received: now}), tenants.Refuse(tenants.Gone, "", "no")
+	})
+	b.refused(err, tenants.Gone, "an error of the change")
+	got, err = s.Ring(ctx, r.ID)
+	b.must(err)
+	same(b, got, after, "after a repeat and an error")
+
+	// Answered: the call, and the other phone is told.
+	after, facts, err = s.ChangeRing(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		r.Call = &tenants.Call{Device: d.ID, AnsweredAt: now}
+		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactAnswered, At: now, Received: now}), nil
+	})
+	b.must(err)
+	equal(b, len(facts), 2, "facts of the answer")
+	equal(b, after.Attempts[1].State, tenants.Elsewhere, "the other phone")
+	// An edit alone is a change too.
+	after, _, err = s.ChangeRing(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		r.Call.Loss, r.Call.Jitter, r.Call.EndedBy, r.Call.RoundTrip = 0.25, 3*time.Millisecond, "phone", time.Second
+		return nil, nil
+	})
+	b.must(err)
+	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "u1"}}).ChangeRing(ctx, r.ID, after, now, fold(r.Attempts[0].ID, tenants.FactHungUp, now))
+	b.must(err)
+	got, err = s.Ring(ctx, r.ID)
+	b.must(err)
+	same(b, got, after, "after the call")
+	equal(b, got.State, tenants.Ended, "state")
+	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "ring.hang_up"})
+	b.must(err)
+	equal(b, len(audits), 1, "audit row of a person's change")
+
+	_, _, err = s.ChangeRing(ctx, "nothing", nil, time.Time{}, fold("", tenants.FactWoke, now))
+	b.refused(err, tenants.Unknown, "an unknown ring")
+	_, _, err = b.tenant().ChangeRing(ctx, r.ID, after, time.Time{}, fold(r.Attempts[0].ID, tenants.FactBroken, now))
+	b.refused(err, tenants.Unknown, "another tenant's ring, with a hint")
+}
+
+// testChangeAtOnce: every fact of every writer is recorded once, whichever order they come in.
+func testChangeAtOnce(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	devices := []tenants.Device{}
+	for range 4 {
+		devices = append(devices, b.device(s, "anna"))
+	}
+	r := b.ring(s, devices...)
+	reports := []tenants.FactKind{tenants.FactSent, tenants.FactAccepted, tenants.FactWoke, tenants.FactShown}
+	var wait sync.WaitGroup
+	for _, a := range r.Attempts {
+		for _, k := range reports {
+			for range 2 { // phones repeat themselves
+				wait.Go(func() {
+					if _, _, err := s.ChangeRing(ctx, r.ID, r, time.Time{}, fold(a.ID, k, b.clock.Now())); err != nil {
+						b.Error(err)
+					}
+				})
+			}
+		}
+	}
+	wait.Wait()
+	got, err := s.Ring(ctx, r.ID)
+	b.must(err)
+	equal(b, got.Version, 1+len(reports)*len(devices), "version: one for each new fact")
+	for _, a := range got.Attempts {
+		equal(b, len(a.Facts), 1+len(reports), "facts of an attempt")
+	}
+	equal(b, got.State, tenants.Ringing, "state")
+}
+
+func testRings(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d, other := b.device(s, "anna"), b.device(s, "bob")
+	first := b.ring(s, d)
+	start := b.clock.Now()
+	b.clock.add(time.Minute)
+	person := b.newRing(d, other)
+	person.To, person.Agent, person.Caller, person.Reference = tenants.To{Person: "team"}, "agent-1", "Dr. O'Hara", "lead_1"
+	_, err := s.AddRing(ctx, person, store.Idempotency{}, time.Time{})
+	b.must(err)
+	b.clock.add(time.Minute)
+	last := b.ring(s, other)
+	last = b.record(s, last, 0, tenants.FactDeclined, b.clock.Now())
+
+	for name, c := range map[string]struct {
+		q    store.RingQuery
+		want []*tenants.Ring
+	}{
+		"all":            {store.RingQuery{}, []*tenants.Ring{last, person, first}},
+		"state":          {store.RingQuery{State: tenants.Declined}, []*tenants.Ring{last}},
+		"device":         {store.RingQuery{Device: d.ID}, []*tenants.Ring{person, first}},
+		"person":         {store.RingQuery{Person: "team"}, []*tenants.Ring{person}},
+		"agent":          {store.RingQuery{Agent: "agent-1"}, []*tenants.Ring{person}},
+		"from":           {store.RingQuery{From: start.Add(time.Second)}, []*tenants.Ring{last, person}},
+		"to":             {store.RingQuery{To: start.Add(time.Second)}, []*tenants.Ring{first}},
+		"id":             {store.RingQuery{Search: string(last.ID[:30])}, []*tenants.Ring{last}},
+		"caller":         {store.RingQuery{Search: "o'hara"}, []*tenants.Ring{person}},
+		"reference":      {store.RingQuery{Search: "LEAD_"}, []*tenants.Ring{person}},
+		"device's name":  {store.RingQuery{Search: d.Name}, []*tenants.Ring{person, first}},
+		"a sign of LIKE": {store.RingQuery{Search: "lead%"}, nil},
+		"two at once":    {store.RingQuery{Search: d.Name, State: tenants.Declined}, nil},
+	} {
+		got, next, err := s.Rings(ctx, c.q)
+		b.must(err)
+		equal(b, next, "", name+": next")
+		if len(got) != len(c.want) {
+			b.Errorf("%s: %d rings, want %d", name, len(got), len(c.want))
+			continue
+		}
+		for i := range got {
+			same(b, got[i], c.want[i], name)
+		}
+	}
+}
+
+func testDue(b *bench) {
+	ctx := b.Context()
+	s, other := b.tenant(), b.tenant()
+	r, foreign := b.ring(s, b.device(s, "")), b.ring(other, b.device(other, ""))
+	at := foreign.ExpiresAt // the later one
+	due := func(now time.Time, limit int) []store.Due {
+		b.Helper()
+		list, err := b.s.Due(ctx, now, 10*time.Second, limit)
+		b.must(err)
+		return list
+	}
+	equal(b, len(due(r.ExpiresAt.Add(-time.Microsecond), 10)), 0, "due before the time")
+	equal(b, len(due(at, 1)), 1, "due, one at a time")
+	equal(b, len(due(at, 10)), 1, "due, the other")
+	equal(b, len(due(at.Add(9*time.Second), 10)), 0, "claimed")
+	equal(b, len(due(at.Add(10*time.Second), 10)), 2, "after the lease")
+	b.must(s.SetDue(ctx, r.ID, at.Add(time.Hour)))
+	list := due(at.Add(30*time.Second), 10)
+	if len(list) != 1 || list[0].Ring != foreign.ID || list[0].Tenant != foreign.Tenant {
+		b.Errorf("due: %+v", list)
+	}
+	b.record(other, foreign, 0, tenants.FactDeclined, at)
+	b.must(other.SetDue(ctx, foreign.ID, at))
+	equal(b, len(due(at.Add(time.Minute), 10)), 0, "an ended ring")
+	b.refused(other.SetDue(ctx, r.ID, at), tenants.Unknown, "another tenant's ring")
+	after, _, err := s.ChangeRing(ctx, r.ID, r, at.Add(2*time.Hour), fold(r.Attempts[0].ID, tenants.FactWoke, at))
+	b.must(err)
+	equal(b, len(due(at.Add(time.Hour), 10)), 0, "moved by a change")
+	b.record(s, after, 0, tenants.FactShown, at)
+	equal(b, len(due(at.Add(2*time.Hour), 10)), 1, "left by a change without a moment")
+
+	// Many sweeps at once: each ring goes to one.
+	for range 40 {
+		b.ring(s, b.device(s, ""))
+	}
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	claimed := map[tenants.RingID]int{}
+	now := b.clock.Now().Add(time.Minute)
+	for range 8 {
+		wait.Go(func() {
+			list, err := b.s.Due(ctx, now, time.Hour, 10)
+			if err != nil {
+				b.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, d := range list {
+				claimed[d.Ring]++
+			}
+		})
+	}
+	wait.Wait()
+	equal(b, len(claimed), 40, "claimed by somebody")
+	for id, n := range claimed {
+		equal(b, n, 1, fmt.Sprintf("claims of %s", id))
+	}
+}
+
+func testForget(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d := b.device(s, "")
+	u := b.member(s, tenants.Owner)
+	in := b.signIn(u, s)
+	now := b.clock.Now()
+	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
+	b.must(s.AddPairing(ctx, p, hashOf("p")))
+	b.must(s.AddInvitation(ctx, store.Invitation{Hash: hashOf("i"), Email: "x@example.com", Role: tenants.Viewer, CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}))
+	r := b.newRing(d)
+	key := store.Idempotency{Key: "k", Body: hashOf(1)}
+	_, err := s.AddRing(ctx, r, key, r.ExpiresAt)
+	b.must(err)
+
+	b.must(b.s.Forget(ctx, now.Add(tenants.PairingTTL-time.Microsecond)))
+	_, err = s.Pairing(ctx, p.ID)
+	b.must(err)
+	b.must(b.s.Forget(ctx, now.Add(tenants.PairingTTL)))
+	_, err = s.Pairing(ctx, p.ID)
+	b.refused(err, tenants.Unknown, "an expired pairing")
+	list, err := s.Invitations(ctx)
+	b.must(err)
+	equal(b, len(list), 0, "expired invitations")
+	_, _, err = b.s.SignInOf(ctx, in.Hash, now)
+	b.must(err)
+	earlier, err := s.AddRing(ctx, b.newRing(d), key, time.Time{})
+	b.must(err)
+	if earlier == nil {
+		b.Error("the key was forgotten too early")
+	}
+	b.must(b.s.Forget(ctx, now.Add(24*time.Hour)))
+	ins, err := b.s.SignIns(ctx, u.ID)
+	b.must(err)
+	equal(b, len(ins), 0, "expired sign-ins")
+	earlier, err = s.AddRing(ctx, b.newRing(d), key, time.Time{})
+	b.must(err)
+	if earlier != nil {
+		b.Error("the key was not forgotten")
+	}
+}

@@ -1,0 +1,134 @@
+package storetest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// statements is every text that the suite's stores ran.
+type statements struct {
+	mu    sync.Mutex // guards texts
+	texts map[string]bool
+}
+
+func (s *statements) add(q string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.texts[q] = true
+}
+
+// owned are the tables whose rows belong to a tenant.
+var owned = regexp.MustCompile(`\b(agents|attempts|audits|calls|credentials|device_credentials|devices|facts|idempotency|invitations|` +
+	`keys|members|pairings|rings|sign_ins|tallies)\b`)
+
+// narrowed: the statement compares a table's tenant_id with what the scope gives it, or inserts it.
+var narrowed = regexp.MustCompile(`\btenant_id["` + "`" + `]? = (\?|\$\d+)|INSERT INTO \S+ \([^)]*\btenant_id\b`)
+
+// across are the statements that look across tenants, with the reason. Each belongs to a method of Store whose name says so.
+var across = map[string]string{
+	"SELECT * FROM keys WHERE hash = ? LIMIT ?":                               "TenantOfKey: the hash is what tells the tenant",
+	"SELECT * FROM device_credentials WHERE hash = ? LIMIT ?":                 "TenantOfDevice: the hash is what tells the tenant",
+	"SELECT * FROM pairings WHERE hash = ? LIMIT ?":                           "TenantOfPairing: the hash is what tells the tenant",
+	"SELECT * FROM invitations WHERE hash = ? LIMIT ?":                        "InvitationOf: the hash is what tells the tenant",
+	"SELECT * FROM sign_ins WHERE hash = ? LIMIT ?":                           "SignInOf: a sign-in is a person's",
+	"SELECT * FROM sign_ins WHERE user_id = ? ORDER BY created_at DESC, hash": "SignIns: a sign-in is a person's",
+	"DELETE FROM sign_ins WHERE hash = ?":                                     "EndSignIn: a sign-in is a person's",
+	"DELETE FROM sign_ins WHERE user_id = ?":                                  "SetUser: a disabled person's sign-ins end everywhere",
+	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?":                    "SetPassword, EndSignIns: a person's sign-ins end everywhere",
+	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?":                          "TouchSignIn: a sign-in is a person's",
+	"SELECT tenants.*, members.role FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE members.user_id = ? ORDER BY tenants.name, tenants.id": "Memberships: a person's own tenants",
+	"DELETE FROM idempotency WHERE created_at <= ?":                                 "Forget: age, of every tenant",
+	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Forget: age, of every tenant",
+	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Forget: age, of every tenant",
+	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)": "Forget: age, of every person",
+	"SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1":          "Due: the sweep is for every tenant",
+}
+
+// acrossBy are the beginnings of longer ones.
+var acrossBy = map[string]string{
+	"UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM rings WHERE due_at": "Due: the sweep is for every tenant",
+	"SELECT f.xact, f.seq, f.tenant_id, f.kind":                                                          "Roll: the roller reads every tenant's new facts, and joins by tenant_id",
+	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at FROM credentials ORDER BY": "Credentials of dev mode's simulator, without secrets",
+}
+
+var (
+	quotes       = strings.NewReplacer("`", "", `"`, "")
+	placeholders = regexp.MustCompile(`\$\d+`)
+	literals     = regexp.MustCompile(`'[^']*'`)
+	numbers      = regexp.MustCompile(`LIMIT \d+$`)
+)
+
+// plain brings a statement of either dialect to the form of the lists.
+func plain(q string) string {
+	q = placeholders.ReplaceAllString(quotes.Replace(q), "?")
+	if strings.HasPrefix(q, "SELECT *") {
+		q = numbers.ReplaceAllString(q, "LIMIT ?")
+	}
+	return q
+}
+
+func allowed(q string) bool {
+	if !owned.MatchString(literals.ReplaceAllString(q, "''")) || narrowed.MatchString(q) || across[q] != "" {
+		return true
+	}
+	for start := range acrossBy {
+		if strings.HasPrefix(q, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// check fails for each statement that reaches a tenant's rows without saying whose, and for entries of the lists that nothing used.
+func (s *statements) check(t *testing.T) {
+	used := map[string]bool{}
+	for q := range s.texts {
+		q = plain(q)
+		used[q] = true
+		if !allowed(q) {
+			t.Errorf("a statement on a tenant's table does not say which tenant:\n%s", q)
+		}
+		if strings.Contains(q, " OR ") && !grouped(q) {
+			t.Errorf("an OR that is not in parentheses can leave the tenant:\n%s", q)
+		}
+	}
+	for q := range across {
+		if !used[q] {
+			t.Errorf("nothing runs this exception any more: %s", q)
+		}
+	}
+	for start := range acrossBy {
+		if !slices.ContainsFunc(keysOf(used), func(q string) bool { return strings.HasPrefix(q, start) }) {
+			t.Errorf("nothing runs this exception any more: %s…", start)
+		}
+	}
+}
+
+func keysOf(m map[string]bool) (out []string) {
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+// grouped reports whether every OR stands in parentheses, or the statement looks across tenants anyway.
+func grouped(q string) bool {
+	if across[q] != "" {
+		return true
+	}
+	depth := 0
+	for i := range q {
+		switch {
+		case q[i] == '(':
+			depth++
+		case q[i] == ')':
+			depth--
+		case depth == 0 && strings.HasPrefix(q[i:], " OR "):
+			return false
+		}
+	}
+	return true
+}

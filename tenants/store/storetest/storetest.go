@@ -1,0 +1,300 @@
+// Package storetest is the one suite that every database under store must pass, and what other packages' tests need to have a real
+// store: Open for SQLite in a temporary folder, Postgres for an empty database of the system's own PostgreSQL.
+//
+// Start reading at Run.
+package storetest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/seal"
+	"carillon/tenants/store"
+)
+
+// Open is a migrated SQLite store in the test's own folder, on the real clock; it is closed when the test ends.
+func Open(t testing.TB) *store.Store {
+	t.Helper()
+	return OpenConfig(t, store.Config{})
+}
+
+// OpenConfig migrates and opens what c names; what it leaves out is filled: a temporary folder, fresh keys, the real clock, no log.
+func OpenConfig(t testing.TB, c store.Config) *store.Store {
+	t.Helper()
+	if c.URL == "" && c.Dir == "" {
+		c.Dir = t.TempDir()
+	}
+	if c.Seal == nil {
+		c.Seal = Keys(t)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if _, err := store.Migrate(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Keys is a fresh keyring.
+func Keys(t testing.TB) *seal.Keyring {
+	t.Helper()
+	k, err := seal.Parse([]byte(seal.Generate()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// Run runs the suite. open migrates and opens an empty database with the given clock and observer, and closes it when t ends.
+func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
+	seen := &statements{texts: map[string]bool{}}
+	parts := []struct {
+		name string
+		run  func(*bench)
+	}{
+		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers}, {"invitations", testInvitations},
+		{"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices}, {"tokens", testTokens}, {"device credentials", testDeviceCredentials},
+		{"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets}, {"add ring", testAddRing},
+		{"idempotency", testIdempotency}, {"change ring", testChangeRing}, {"change rings at once", testChangeAtOnce}, {"rings", testRings},
+		{"due", testDue}, {"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies}, {"roll at once", testRollAtOnce},
+		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose}, {"pages", testPages}, {"isolation", testIsolation},
+	}
+	t.Run("suite", func(t *testing.T) {
+		for _, p := range parts {
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				b := &bench{T: t, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+				b.s = open(t, store.Config{Now: b.clock.Now, Observe: func(q string) { seen.add(q); b.observe(q) }})
+				p.run(b)
+			})
+		}
+	})
+	seen.check(t)
+}
+
+// bench is what one test of the suite works on.
+type bench struct {
+	*testing.T
+	s     *store.Store
+	clock *clock
+
+	mu      sync.Mutex // guards commits and serial
+	commits int
+	serial  int
+}
+
+func (b *bench) observe(q string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q == "COMMIT" {
+		b.commits++
+	}
+}
+
+func (b *bench) committed() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.commits
+}
+
+// next is a number that no other thing of this test has.
+func (b *bench) next() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.serial++
+	return b.serial
+}
+
+type clock struct {
+	mu  sync.Mutex // guards now
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return c.now
+}
+
+func (c *clock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = t
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// refused wants an error of a kind.
+func (b *bench) refused(err error, kind tenants.Kind, what string) {
+	b.Helper()
+	if err == nil || tenants.KindOf(err) != kind {
+		b.Errorf("%s: got %v, want kind %d", what, err, kind)
+	}
+}
+
+func equal[T comparable](b *bench, got, want T, what string) {
+	b.Helper()
+	if got != want {
+		b.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// The makers of whole things. Each is different from the others of its test.
+
+func (b *bench) tenant() *store.Scope {
+	b.Helper()
+	n := b.next()
+	t := tenants.Tenant{
+		ID: tenants.NewID[tenants.TenantID](b.clock.Now()), Slug: fmt.Sprintf("tenant-%d", n), Name: fmt.Sprintf("Tenant %d", n),
+		Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "Europe/Berlin", RingTTL: tenants.DefaultTTL, CreatedAt: b.clock.Now(),
+	}
+	b.must(b.s.AddTenant(b.Context(), store.Who{}, t))
+	return b.s.For(t.ID)
+}
+
+func hashOf(parts ...any) tenants.Hash { return sha256.Sum256([]byte(fmt.Sprint(parts...))) }
+
+func (b *bench) user() tenants.User {
+	b.Helper()
+	n := b.next()
+	u := tenants.User{
+		ID: tenants.NewID[tenants.UserID](b.clock.Now()), Email: fmt.Sprintf("person%d@example.com", n), Name: fmt.Sprintf("Person %d", n),
+		Password: "phc", Theme: "auto", CreatedAt: b.clock.Now(),
+	}
+	b.must(b.s.AddUser(b.Context(), u))
+	return u
+}
+
+func (b *bench) member(s *store.Scope, r tenants.Role) tenants.User {
+	b.Helper()
+	u := b.user()
+	b.must(s.AddMember(b.Context(), tenants.Member{User: u.ID, Role: r, CreatedAt: b.clock.add(time.Second)}))
+	return u
+}
+
+func (b *bench) newDevice(person string) tenants.Device {
+	n := b.next()
+	return tenants.Device{
+		ID: tenants.NewID[tenants.DeviceID](b.clock.Now()), Token: strings.Repeat("ab", 30) + fmt.Sprintf("%08x", n), Bundle: "com.example.app",
+		Environment: tenants.Production, Person: person, Name: fmt.Sprintf("Phone %d", n), Model: "iPhone17,1", OSVersion: "26.1", AppVersion: "3.2",
+		TimeZone: "Europe/Berlin", Platform: tenants.IOS, CreatedAt: b.clock.add(time.Millisecond),
+	}
+}
+
+func (b *bench) device(s *store.Scope, person string) tenants.Device {
+	b.Helper()
+	d := b.newDevice(person)
+	d, known, err := s.AddDevice(b.Context(), d, hashOf("device", d.ID))
+	b.must(err)
+	equal(b, known, false, "a new device is known")
+	return d
+}
+
+func (b *bench) newCredential() tenants.Credential {
+	n := b.next()
+	return tenants.Credential{
+		ID: tenants.NewID[tenants.CredentialID](b.clock.Now()), Kind: tenants.P8, Bundle: "com.example.app", Environment: tenants.Auto,
+		Team: "ABCDE12345", KeyID: "KEY1234567", Topics: []string{"com.example.app.voip", "com.example.app"}, Fingerprint: fmt.Sprintf("%064x", n),
+		State: tenants.CredentialActive, CreatedAt: b.clock.add(time.Millisecond),
+	}
+}
+
+func (b *bench) credential(s *store.Scope) tenants.Credential {
+	b.Helper()
+	c := b.newCredential()
+	b.must(s.AddCredential(b.Context(), c, []byte("secret of "+c.ID)))
+	return c
+}
+
+func (b *bench) newAgent() tenants.Agent {
+	n := b.next()
+	return tenants.Agent{
+		ID: tenants.NewID[tenants.AgentID](b.clock.Now()), Name: fmt.Sprintf("Agent %d", n), Kind: tenants.Builtin, Caller: "Salon",
+		CreatedAt: b.clock.add(time.Millisecond),
+	}
+}
+
+func (b *bench) newKey() tenants.Key {
+	n := b.next()
+	return tenants.Key{
+		ID: tenants.NewID[tenants.KeyID](b.clock.Now()), Name: fmt.Sprintf("Key %d", n), Last4: fmt.Sprintf("%04d", n),
+		Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}, CreatedAt: b.clock.add(time.Millisecond),
+	}
+}
+
+// newRing is a ring with an attempt on each device.
+func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
+	now := b.clock.Now()
+	r := &tenants.Ring{
+		ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, Caller: "Salon Anna", Reference: fmt.Sprintf("ref-%d", b.next()),
+		By: tenants.Actor{Kind: "key", ID: "k", Name: "bot"}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
+	}
+	for _, d := range devices {
+		r.To.Device = d.ID
+		r.Attempts = append(r.Attempts, tenants.Attempt{
+			ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: "credential", State: tenants.Placed, AppVersion: d.AppVersion,
+			OSVersion: d.OSVersion,
+			Push:      tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: d.Host()},
+		})
+	}
+	if len(devices) > 1 {
+		r.To = tenants.To{Person: devices[0].Person}
+	}
+	return r
+}
+
+func (b *bench) ring(s *store.Scope, devices ...tenants.Device) *tenants.Ring {
+	b.Helper()
+	r := b.newRing(devices...)
+	earlier, err := s.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt)
+	b.must(err)
+	if earlier != nil {
+		b.Fatal("a ring without a key has an earlier one")
+	}
+	return r
+}
+
+// record folds one fact into a ring, by ChangeRing.
+func (b *bench) record(s *store.Scope, r *tenants.Ring, attempt int, k tenants.FactKind, at time.Time) *tenants.Ring {
+	b.Helper()
+	after, _, err := s.ChangeRing(b.Context(), r.ID, r, time.Time{}, fold(r.Attempts[attempt].ID, k, at))
+	b.must(err)
+	return after
+}
+
+func fold(a tenants.AttemptID, k tenants.FactKind, at time.Time) func(*tenants.Ring) ([]tenants.Fact, error) {
+	return func(r *tenants.Ring) ([]tenants.Fact, error) {
+		return r.Fold(tenants.Fact{Attempt: a, Kind: k, At: at, Received: at}), nil
+	}
+}

@@ -1,0 +1,126 @@
+package storetest
+
+import (
+	"sync"
+	"time"
+
+	"carillon/tenants"
+)
+
+func (b *bench) roll(want int) {
+	b.Helper()
+	n, err := b.s.Roll(b.Context(), 1000)
+	b.must(err)
+	equal(b, n, want, "rolled")
+}
+
+func testTallies(b *bench) {
+	ctx := b.Context()
+	s, other := b.tenant(), b.tenant()
+	d := b.device(s, "")
+	r := b.newRing(d)
+	r.Agent = "agent-1"
+	at := r.CreatedAt
+	_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+	b.must(err)
+	b.ring(other, b.device(other, ""))
+	b.roll(2)
+	b.roll(0)
+	// The phone's word overtakes Apple's: woke is recorded before accepted, and the hop between them is timed once.
+	step := func(k tenants.FactKind, after time.Duration) { b.Helper(); r = b.record(s, r, 0, k, at.Add(after)) }
+	step(tenants.FactSent, 10*time.Millisecond)
+	step(tenants.FactWoke, 50*time.Millisecond)
+	b.roll(2)
+	step(tenants.FactAccepted, 30*time.Millisecond)
+	step(tenants.FactShown, 90*time.Millisecond)
+	b.roll(2)
+	step(tenants.FactAnswered, time.Hour) // in the next hour
+	b.roll(1)
+
+	type timed struct {
+		k    tenants.FactKind
+		took time.Duration
+	}
+	want := map[tenants.Tally]bool{}
+	tally := func(k tenants.FactKind, at time.Time, bucket int) {
+		want[tenants.Tally{Hour: at.Truncate(time.Hour), Fact: k, Environment: tenants.Production, AppVersion: d.AppVersion, OSVersion: d.OSVersion,
+			Agent: "agent-1", Bucket: bucket, N: 1}] = true
+	}
+	for _, f := range r.Attempts[0].Facts {
+		tally(f.Kind, f.At, -1)
+	}
+	for _, x := range []timed{{tenants.FactSent, 10 * time.Millisecond}, {tenants.FactAccepted, 20 * time.Millisecond},
+		{tenants.FactWoke, 20 * time.Millisecond}, {tenants.FactShown, 40 * time.Millisecond}} {
+		tally(x.k, at, tenants.Bucket(x.took))
+	}
+	tally(tenants.FactAnswered, at.Add(time.Hour), tenants.Bucket(time.Hour-90*time.Millisecond))
+	got, err := s.Tallies(ctx, at.Add(-time.Hour), time.Time{})
+	b.must(err)
+	equal(b, len(got), len(want), "cells")
+	for _, x := range got {
+		if !want[x] {
+			b.Errorf("unexpected cell %+v", x)
+		}
+	}
+	b.checkFunnel(s, at)
+}
+
+func testRollAtOnce(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d := b.device(s, "")
+	const rings = 60
+	var writers, rollers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 3 {
+		rollers.Go(func() {
+			for {
+				if _, err := b.s.Roll(ctx, 7); err != nil {
+					b.Error(err)
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for range rings {
+		writers.Go(func() {
+			r := b.newRing(d)
+			if _, err := s.AddRing(ctx, r, noKey, r.ExpiresAt); err != nil {
+				b.Error(err)
+				return
+			}
+			for _, k := range []tenants.FactKind{tenants.FactSent, tenants.FactAccepted} {
+				if _, _, err := s.ChangeRing(ctx, r.ID, nil, time.Time{}, fold(r.Attempts[0].ID, k, b.clock.Now())); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	rollers.Wait()
+	for {
+		n, err := b.s.Roll(ctx, 1000)
+		b.must(err)
+		if n == 0 {
+			break
+		}
+	}
+	rows, err := s.Funnel(ctx, b.clock.Now().Add(-time.Hour), b.clock.Now().Add(time.Hour), "")
+	b.must(err)
+	equal(b, len(rows), 3, "facts")
+	for _, row := range rows {
+		equal(b, row.N, rings, "counted "+string(row.Fact))
+		var timed int64
+		for _, n := range row.Buckets {
+			timed += n
+		}
+		if want := int64(rings); row.Fact != tenants.FactPlaced && timed != want {
+			b.Errorf("timed %s: %d, want %d", row.Fact, timed, want)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+func testAudits(b *bench) {
+	ctx := b.Context()
+	s, other := b.tenant(), b.tenant()
+	start := b.clock.Now()
+	who := s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "u1", Name: "Ada"}, IP: "192.0.2.7", RequestID: "r-9"})
+	var wait sync.WaitGroup
+	for i := range 50 {
+		wait.Go(func() {
+			scope := who
+			if i%2 == 1 {
+				scope = other
+			}
+			if i%10 == 0 {
+				// A refusal in between must not leave a gap.
+				if err := scope.RemoveAgent(ctx, "nobody"); tenants.KindOf(err) != tenants.Unknown {
+					b.Error(err)
+				}
+			}
+			if err := scope.Note(ctx, "console.sign_in", fmt.Sprint(i), "note"); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	for _, scope := range []*store.Scope{s, other} {
+		list, next, err := scope.Audits(ctx, store.AuditQuery{})
+		b.must(err)
+		equal(b, next, "", "next")
+		equal(b, len(list), 26, "rows") // the tenant's own, and 25 notes
+		for i, a := range list {
+			equal(b, a.Seq, int64(26-i), "seq without a gap, newest first")
+		}
+	}
+	b.clock.add(time.Hour)
+	b.must(who.Note(ctx, "key.use", "k9", "later"))
+	for name, c := range map[string]struct {
+		q    store.AuditQuery
+		want int
+	}{
+		"actor":        {store.AuditQuery{Search: "ada"}, 26},
+		"actor's id":   {store.AuditQuery{Search: "u1"}, 26},
+		"target":       {store.AuditQuery{Search: "K9"}, 1},
+		"action":       {store.AuditQuery{Action: "key.use"}, 1},
+		"noun":         {store.AuditQuery{Action: "console."}, 25},
+		"half a noun":  {store.AuditQuery{Action: "con"}, 0},
+		"from":         {store.AuditQuery{From: start.Add(time.Minute)}, 1},
+		"to":           {store.AuditQuery{To: start.Add(time.Minute)}, 26},
+		"a page":       {store.AuditQuery{Limit: 10}, 10},
+		"sign of LIKE": {store.AuditQuery{Search: "%"}, 0},
+	} {
+		list, _, err := s.Audits(ctx, c.q)
+		b.must(err)
+		equal(b, len(list), c.want, "audits by "+name)
+	}
+	list, _, err := s.Audits(ctx, store.AuditQuery{Limit: 1})
+	b.must(err)
+	want := tenants.Audit{Seq: 27, At: b.clock.Now(), Actor: tenants.Actor{Kind: "user", ID: "u1", Name: "Ada"}, Action: "key.use", Target: "k9",
+		Detail: "later", IP: "192.0.2.7", RequestID: "r-9"}
+	equal(b, list[0], want, "audit row")
+}
+
+// testGroups: many callers share commits.
+func testGroups(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d := b.device(s, "")
+	before := b.committed()
+	const callers, each = 200, 2
+	var wait sync.WaitGroup
+	for range callers {
+		wait.Go(func() {
+			for range each {
+				r := b.newRing(d)
+				if _, err := s.AddRing(ctx, r, noKey, r.ExpiresAt); err != nil {
+					b.Error(err)
+				} else if _, err := s.Ring(ctx, r.ID); err != nil {
+					b.Error("an answered ring is not there:", err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if n := b.committed() - before; n > callers*each/2 {
+		b.Errorf("%d commits for %d rings", n, callers*each)
+	}
+	list, _, err := s.Audits(ctx, store.AuditQuery{Action: "ring.place", Limit: 1})
+	b.must(err)
+	equal(b, list[0].Seq, 2+callers*each, "audit seq")
+}
+
+// testGuilty: what fails after it wrote fails alone, and the others' work is done once.
+func testGuilty(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d := b.device(s, "")
+	first := b.ring(s, d)
+	target := b.ring(s, d)
+	const callers = 60
+	var wait sync.WaitGroup
+	for i := range callers {
+		wait.Go(func() {
+			switch i % 4 {
+			case 0: // fails when its rows are written
+				r := b.newRing(d)
+				r.ID = first.ID
+				_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+				b.refused(err, tenants.Conflict, "a ring twice")
+			case 1: // refused before it wrote
+				b.refused(s.RemoveAgent(ctx, "nobody"), tenants.Unknown, "an unknown agent")
+			case 2:
+				r := b.newRing(d)
+				_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+				if err != nil {
+					b.Error(err)
+				} else if got, err := s.Ring(ctx, r.ID); err != nil || len(got.Attempts) != 1 || len(got.Attempts[0].Facts) != 1 {
+					b.Errorf("a ring beside a guilty one: %+v %v", got, err)
+				}
+			case 3: // panics
+				_, _, err := s.ChangeRing(ctx, target.ID, target, time.Time{}, func(*tenants.Ring) ([]tenants.Fact, error) { panic("no") })
+				b.refused(err, tenants.Internal, "a panic")
+			}
+		})
+	}
+	wait.Wait()
+	list, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	b.must(err)
+	equal(b, len(list), 4+callers/4, "audit rows: of what was done")
+	for i, a := range list {
+		equal(b, a.Seq, int64(len(list)-i), "seq without a gap")
+	}
+	facts, err := s.Facts(ctx, first.ID, 0)
+	b.must(err)
+	equal(b, len(facts), 1, "facts of the ring that others tried to place again")
+}
+
+// testGivenUp: who leaves while waiting leaves nothing behind.
+func testGivenUp(b *bench) {
+	s := b.tenant()
+	d := b.device(s, "")
+	gone, cancel := context.WithCancel(b.Context())
+	cancel()
+	r := b.newRing(d)
+	_, err := s.AddRing(gone, r, noKey, r.ExpiresAt)
+	b.refused(err, tenants.Unavailable, "a caller who is gone")
+
+	// One write holds the writer; who leaves behind it is taken out of the queue.
+	held, release := make(chan struct{}), make(chan struct{})
+	target := b.ring(s, d)
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		var once sync.Once
+		_, _, err := s.ChangeRing(b.Context(), target.ID, target, time.Time{}, func(*tenants.Ring) ([]tenants.Fact, error) {
+			once.Do(func() { close(held); <-release })
+			return nil, nil
+		})
+		if err != nil {
+			b.Error(err)
+		}
+	})
+	<-held
+	waiting, leave := context.WithTimeout(b.Context(), 20*time.Millisecond)
+	defer leave()
+	_, err = s.AddRing(waiting, r, noKey, r.ExpiresAt)
+	b.refused(err, tenants.Unavailable, "a caller who leaves")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		b.Errorf("cause: %v", err)
+	}
+	close(release)
+	wait.Wait()
+	b.must(b.s.Ready(b.Context()))
+	_, err = s.Ring(b.Context(), r.ID)
+	b.refused(err, tenants.Unknown, "the ring of a caller who left")
+}
+
+// testClose: what was accepted is written, what comes after is refused, and nobody hangs.
+func testClose(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d := b.device(s, "")
+	var wait sync.WaitGroup
+	for range 50 {
+		wait.Go(func() {
+			r := b.newRing(d)
+			if _, err := s.AddRing(ctx, r, noKey, r.ExpiresAt); err != nil && tenants.KindOf(err) != tenants.Unavailable {
+				b.Error(err)
+			}
+		})
+	}
+	b.must(b.s.Close())
+	wait.Wait()
+	_, err := s.AddRing(ctx, b.newRing(d), noKey, time.Time{})
+	b.refused(err, tenants.Unavailable, "a write after Close")
+	b.must(b.s.Close())
+}

@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"time"
+
+	"carillon/migrations"
+	"carillon/tenants"
+)
+
+// newFact is a fact past the watermark, with one other fact of its attempt that was recorded before it, if there is one.
+type newFact struct {
+	xact, seq                                        int64
+	tenant, kind, environment, app, os, agent, other string
+	at, otherAt                                      int64
+}
+
+func (f *newFact) fields() []any {
+	return []any{&f.xact, &f.seq, &f.tenant, &f.kind, &f.at, &f.environment, &f.app, &f.os, &f.agent, &f.other, &f.otherAt}
+}
+
+// cell is a key of tallies.
+type cell struct {
+	tenant, fact, environment, app, os, agent string
+	hour                                      int64
+	bucket                                    int
+}
+
+// mark is how far the roller has read.
+type mark struct{ xact, seq int64 }
+
+const hour = int64(time.Hour / time.Microsecond)
+
+// Roll folds up to limit new facts of every tenant into the tallies and says how many. It reads outside of the writer, so that
+// rings do not wait for it, and writes only if the watermark is still where it began: two rollers never count a fact twice.
+//
+// Facts are counted in an order that nobody can insert into any more. On SQLite that is seq, because one writer commits in that
+// order. On PostgreSQL a transaction may commit after one that took a later seq; there the order is (transaction, seq), and only
+// facts of transactions older than every open one are read.
+func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
+	from, err := s.mark(ctx)
+	if err != nil {
+		return 0, err
+	}
+	facts, err := s.fresh(ctx, from, limit)
+	if err != nil || len(facts) == 0 {
+		return 0, err
+	}
+	cells, to := map[cell]int64{}, from
+	for i := range facts {
+		f := &facts[i]
+		if next := (mark{f.xact, f.seq}); next != to {
+			to = next
+			rolled++
+			cells[f.cell(f.kind, f.at, -1)]++
+		}
+		f.time(cells)
+	}
+	moved := false
+	err = s.w.do(ctx, func(t *tx) error {
+		n, err := t.change("UPDATE watermarks SET xact = ?, seq = ? WHERE name = 'tallies' AND xact = ? AND seq = ?",
+			to.xact, to.seq, from.xact, from.seq)
+		if moved = n > 0; err != nil || !moved {
+			return err
+		}
+		return t.count(cells)
+	})
+	if err != nil || !moved {
+		return 0, err
+	}
+	return rolled, nil
+}
+
+func (s *Store) mark(ctx context.Context) (mark, error) {
+	rows, err := s.db.pool.query(ctx, "SELECT xact, seq FROM watermarks WHERE name = 'tallies'")
+	found, err := collect(rows, err, func(m *mark) []any { return []any{&m.xact, &m.seq} })
+	if err != nil || len(found) == 0 {
+		return mark{}, translate(err)
+	}
+	return found[0], nil
+}
+
+// fresh reads the next facts in order, each once for every fact of its attempt that was recorded before it, or once with none.
+func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, error) {
+	order, before, past := "seq", "o.seq < f.seq", "seq > ?"
+	args := []any{from.seq, limit}
+	if s.db.dialect == migrations.Postgres {
+		order, before = "xact, seq", "(o.xact, o.seq) < (f.xact, f.seq)"
+		past = "(xact, seq) > (?, ?) AND xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+		args = []any{from.xact, from.seq, limit}
+	}
+	rows, err := s.db.pool.query(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, a.environment, a.app_version, a.os_version, "+
+		"r.agent_id, COALESCE(o.kind, ''), COALESCE(o.at, 0) FROM "+
+		"(SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
+		"JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.ring_id AND a.id = f.attempt_id "+
+		"JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.ring_id "+
+		"LEFT JOIN facts o ON o.tenant_id = f.tenant_id AND o.ring_id = f.ring_id AND o.attempt_id = f.attempt_id AND "+before+
+		" ORDER BY f.xact, f.seq", args...)
+	found, err := collect(rows, err, (*newFact).fields)
+	return found, translate(err)
+}
+
+// until is the end of a span; a zero end is open.
+func until(to time.Time) int64 {
+	if to.IsZero() {
+		return math.MaxInt64
+	}
+	return micros(to)
+}
+
+func (f *newFact) cell(kind string, at int64, bucket int) cell {
+	return cell{
+		tenant: f.tenant, fact: kind, environment: f.environment, app: f.app, os: f.os, agent: f.agent, hour: floor(at, hour), bucket: bucket,
+	}
+}
+
+// floor is at rounded down to a multiple of step.
+func floor(at, step int64) int64 {
+	if rest := at % step; rest < 0 {
+		return at - rest - step
+	} else {
+		return at - rest
+	}
+}
+
+// time counts the latency of a hop whose second fact to be recorded is f: the hop may be f's own, or, when facts came out of order,
+// the one after it.
+func (f *newFact) time(cells map[cell]int64) {
+	if f.other == "" {
+		return
+	}
+	for _, h := range tenants.Hops {
+		switch {
+		case string(h.Fact) == f.kind && string(h.From) == f.other:
+			cells[f.cell(f.kind, f.at, tenants.Bucket(length(f.at-f.otherAt)))]++
+		case string(h.Fact) == f.other && string(h.From) == f.kind:
+			cells[f.cell(f.other, f.otherAt, tenants.Bucket(length(f.otherAt-f.at)))]++
+		}
+	}
+}
+
+func (t *tx) count(cells map[cell]int64) error {
+	b := newBatch("tallies", "tenant_id", "hour", "fact", "environment", "app_version", "os_version", "agent_id", "bucket", "n")
+	for c, n := range cells {
+		b.add(c.tenant, c.hour, c.fact, c.environment, c.app, c.os, c.agent, c.bucket, n)
+	}
+	t.wrote = true
+	return b.flush(func(text string, args []any, _ int) error {
+		_, err := t.run(text+" ON CONFLICT (tenant_id, hour, fact, environment, app_version, os_version, agent_id, bucket) "+
+			"DO UPDATE SET n = tallies.n + excluded.n", args)
+		return err
+	})
+}
+
+type tallyRow struct {
+	Hour                                              int64
+	Fact, Environment, AppVersion, OSVersion, AgentID string
+	Bucket                                            int
+	N                                                 int64
+}
+
+func (r *tallyRow) fields() []any {
+	return []any{&r.Hour, &r.Fact, &r.Environment, &r.AppVersion, &r.OSVersion, &r.AgentID, &r.Bucket, &r.N}
+}
+
+func (r tallyRow) noun() tenants.Tally {
+	return tenants.Tally{
+		Hour: moment(r.Hour), Fact: tenants.FactKind(r.Fact), Environment: tenants.Environment(r.Environment), AppVersion: r.AppVersion,
+		OSVersion: r.OSVersion, Agent: tenants.AgentID(r.AgentID), Bucket: r.Bucket, N: r.N,
+	}
+}
+
+// Tallies lists the counted cells of the hours in [from, to).
+func (s *Scope) Tallies(ctx context.Context, from, to time.Time) ([]tenants.Tally, error) {
+	rows, err := s.s.db.pool.query(ctx, "SELECT hour, fact, environment, app_version, os_version, agent_id, bucket, n FROM tallies "+
+		"WHERE tenant_id = ? AND hour >= ? AND hour < ? ORDER BY hour, fact, environment, app_version, os_version, agent_id, bucket",
+		string(s.id), floor(micros(from), hour), until(to))
+	found, err := collect(rows, err, (*tallyRow).fields)
+	return nouns(found, tallyRow.noun), translate(err)
+}
+
+// FunnelRow is one group's count of one fact, with the latencies since the hop before it by bucket; see tenants.Percentile.
+type FunnelRow struct {
+	Group   string // the value grouped by; an hour as RFC 3339, a day as its date, both UTC; empty for the whole
+	Fact    tenants.FactKind
+	N       int64
+	Buckets map[int]int64
+}
+
+// groups are what a funnel can be grouped by, as SQL. Whole numbers divide to whole numbers in both dialects.
+var groups = map[string]string{
+	"": "''", "environment": "environment", "app_version": "app_version", "os_version": "os_version", "agent": "agent_id",
+	"hour": "hour", "day": "hour / 86400000000 * 86400000000",
+}
+
+// Funnel sums the hours in [from, to) by fact and, if by is not empty, by one of hour, day, environment, app_version, os_version,
+// agent. Rows come ordered by group and fact. It reads tallies only, so it costs the same whatever the number of facts behind them.
+func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]FunnelRow, error) {
+	group, ok := groups[by]
+	if !ok {
+		return nil, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The funnel cannot be grouped that way.", Fields: []tenants.Field{
+			{Name: "by", Message: "hour, day, environment, app_version, os_version or agent"}}}
+	}
+	type sum struct {
+		group, fact string
+		bucket      int
+		n           int64
+	}
+	rows, err := s.s.db.pool.query(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM tallies "+
+		"WHERE tenant_id = ? AND hour >= ? AND hour < ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", string(s.id), floor(micros(from), hour), until(to))
+	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.group, &x.fact, &x.bucket, &x.n} })
+	if err != nil {
+		return nil, translate(err)
+	}
+	out := []FunnelRow{}
+	for _, x := range sums {
+		x.group = label(by, x.group)
+		last := len(out) - 1
+		if last < 0 || out[last].Group != x.group || string(out[last].Fact) != x.fact {
+			out = append(out, FunnelRow{Group: x.group, Fact: tenants.FactKind(x.fact), Buckets: map[int]int64{}})
+			last++
+		}
+		if x.bucket < 0 {
+			out[last].N = x.n
+		} else {
+			out[last].Buckets[x.bucket] = x.n
+		}
+	}
+	return out, nil
+}
+
+// label is a group as people and programs read it.
+func label(by, group string) string {
+	if by != "hour" && by != "day" {
+		return group
+	}
+	us, err := strconv.ParseInt(group, 10, 64)
+	if err != nil {
+		return group
+	}
+	if by == "day" {
+		return moment(us).Format(time.DateOnly)
+	}
+	return moment(us).Format(time.RFC3339)
+}
