@@ -1,0 +1,116 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+const atOnce = 100 // callers
+
+func BenchmarkAddRing(b *testing.B) {
+	each(b, func(b *testing.B, s *store.Scope) { load(b, s, false) })
+}
+
+// BenchmarkChangeRing changes rings that were placed before the clock starts.
+func BenchmarkChangeRing(b *testing.B) {
+	each(b, func(b *testing.B, s *store.Scope) { load(b, s, true) })
+}
+
+func each(b *testing.B, run func(*testing.B, *store.Scope)) {
+	b.Run("sqlite", func(b *testing.B) { run(b, tenant(b, storetest.Open(b))) })
+	b.Run("postgres", func(b *testing.B) {
+		run(b, tenant(b, storetest.OpenConfig(b, store.Config{URL: storetest.Postgres(b)})))
+	})
+}
+
+func tenant(b *testing.B, s *store.Store) *store.Scope {
+	b.Helper()
+	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](time.Now()), Slug: "bench", Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
+		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: time.Now()}
+	if err := s.AddTenant(b.Context(), store.Who{}, t); err != nil {
+		b.Fatal(err)
+	}
+	return s.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "key", Name: "bench"}, IP: "192.0.2.1", RequestID: "request"})
+}
+
+func load(b *testing.B, s *store.Scope, change bool) {
+	now := time.Now()
+	rings := make([]*tenants.Ring, b.N)
+	for i := range rings {
+		rings[i] = ring(now, i)
+	}
+	pushed := s.By(store.Who{})
+	add := func(r *tenants.Ring) error {
+		_, err := s.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt)
+		return err
+	}
+	set := func(r *tenants.Ring) error {
+		_, _, err := pushed.ChangeRing(b.Context(), r.ID, r, r.ExpiresAt, push)
+		return err
+	}
+	if change {
+		spread(b, rings, add)
+	}
+	start := cpu()
+	b.ResetTimer()
+	if change {
+		spread(b, rings, set)
+	} else {
+		spread(b, rings, add)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+}
+
+func ring(now time.Time, i int) *tenants.Ring {
+	return &tenants.Ring{
+		ID: tenants.NewID[tenants.RingID](now.Add(time.Duration(i) * 100 * time.Microsecond)), State: tenants.Placed, To: tenants.To{Device: "0190aaaa-0000-7000-8000-000000000000"},
+		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: "key", ID: "key", Name: "bench"}, CreatedAt: now.Add(time.Duration(i) * 100 * time.Microsecond),
+		ExpiresAt: now.Add(30 * time.Second), Attempts: []tenants.Attempt{{
+			ID: tenants.NewID[tenants.AttemptID](now.Add(time.Duration(i) * 100 * time.Microsecond)), Device: "0190aaaa-0000-7000-8000-000000000000", Credential: "0190aaaa-0000-7000-8000-000000000001",
+			State: tenants.Placed, AppVersion: "3.2", OSVersion: "26.1", Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: "com.example.app.voip",
+				Token: strings.Repeat("ab", 32), Environment: tenants.Production},
+		}},
+	}
+}
+
+func push(r *tenants.Ring) ([]tenants.Fact, error) {
+	now := r.CreatedAt.Add(5 * time.Millisecond)
+	a := &r.Attempts[0]
+	a.Push.Tries, a.Push.Status, a.Push.SentAt, a.Push.AnsweredAt = 1, 200, now, now
+	facts := r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactSent, At: now, Received: now})
+	return append(facts, r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactAccepted, At: now, Received: now})...), nil
+}
+
+// spread gives the rings to atOnce callers.
+func spread(b *testing.B, rings []*tenants.Ring, do func(*tenants.Ring) error) {
+	var wait sync.WaitGroup
+	for i := range atOnce {
+		wait.Go(func() {
+			for j := i; j < len(rings); j += atOnce {
+				if err := do(rings[j]); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// cpu is the time this process has computed, in user mode and in the kernel.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
