@@ -19,54 +19,98 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// TestHiddenKey hides a second key, with two thousand million rounds, in the encrypted part: it is never derived.
-func TestHiddenKey(t *testing.T) {
-	t.Parallel()
+// takeApart makes a .p12 with the password "secret" and takes it apart.
+func takeApart(t *testing.T) []content {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	der := must(t)(x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private))
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := pkcs12.Modern.Encode(private, leaf, nil, "secret")
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := must(t)(pkcs12.Modern.Encode(private, leaf, nil, "secret"))
 	var whole pfx
 	var inside []byte
 	var parts []content
 	if !only(file, &whole) || !only(whole.AuthSafe.Body.Bytes, &inside) || !only(inside, &parts) {
 		t.Fatal("cannot take the file apart")
 	}
-	for i, part := range parts {
-		if part.Type.Equal(oidEncrypted) {
-			parts[i].Body = explicit(hiding(t, part))
+	return parts
+}
+
+// TestHostileFiles: files that ask for hours of work are refused in no time, wherever they ask for it.
+func TestHostileFiles(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*testing.T, content) content{
+		"certificates": func(t *testing.T, part content) content {
+			var e encrypted
+			if only(part.Body.Bytes, &e) {
+				e.Info.Algorithm = absurd(t, e.Info.Algorithm)
+				part.Body = explicit(must(t)(asn1.Marshal(e)))
+			}
+			return part
+		},
+		"a second key, hidden": func(t *testing.T, part content) content {
+			if part.Type.Equal(oidEncrypted) {
+				part.Body = explicit(hiding(t, part))
+			}
+			return part
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parts := takeApart(t)
+			for i, part := range parts {
+				parts[i] = spoil(t, part)
+			}
+			file := must(t)(rewrite(parts, "secret"))
+			done := make(chan error, 1)
+			go func() {
+				_, _, err := OpenP12(file, "secret")
+				done <- err
+			}()
+			select {
+			case err := <-done:
+				if err == nil {
+					t.Error("opened")
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("the work is being done")
+			}
+		})
+	}
+}
+
+func TestRoundsAreBounded(t *testing.T) {
+	t.Parallel()
+	legacy := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}
+	for n, want := range map[int]bool{-1: false, 0: false, 1: true, 2048: true, maxRounds: true, maxRounds + 1: false, 1 << 40: false} {
+		der := must(t)(asn1.Marshal(rounds{Salt: []byte("12345678"), Rounds: n}))
+		if got := cheap(pkix.AlgorithmIdentifier{Algorithm: legacy, Parameters: asn1.RawValue{FullBytes: der}}); got != want {
+			t.Errorf("%d rounds: %v", n, got)
 		}
 	}
-	evil, err := rewrite(parts, "secret")
-	if err != nil {
-		t.Fatal(err)
+	if cheap(pkix.AlgorithmIdentifier{Algorithm: legacy}) {
+		t.Error("no parameters at all are cheap")
 	}
-	done := make(chan error, 1)
-	go func() {
-		_, _, err := OpenP12(evil, "secret")
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if err == nil {
-			t.Error("a file with a hidden key was opened")
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the hidden key is being derived")
+}
+
+// absurd asks for two thousand million rounds.
+func absurd(t *testing.T, a pkix.AlgorithmIdentifier) pkix.AlgorithmIdentifier {
+	t.Helper()
+	var p keyed
+	var k kdf
+	if !only(a.Parameters.FullBytes, &p) || !only(p.KDF.Parameters.FullBytes, &k) {
+		t.Fatal("cannot take the algorithm apart")
 	}
+	k.Rounds = 1 << 31
+	p.KDF.Parameters = asn1.RawValue{FullBytes: must(t)(asn1.Marshal(k))}
+	a.Parameters = asn1.RawValue{FullBytes: must(t)(asn1.Marshal(p))}
+	return a
 }
 
 // hiding replaces what an encrypted part holds by a shrouded key with absurd rounds.
@@ -78,11 +122,7 @@ func hiding(t *testing.T, part content) []byte {
 	if !only(part.Body.Bytes, &e) || !only(e.Info.Algorithm.Parameters.FullBytes, &p) || !only(p.KDF.Parameters.FullBytes, &k) {
 		t.Fatal("cannot take the part apart")
 	}
-	absurd := k
-	absurd.Rounds = 1 << 31
-	inner := must(t)(asn1.Marshal(absurd))
-	outer := must(t)(asn1.Marshal(keyed{KDF: pkix.AlgorithmIdentifier{Algorithm: oidPBKDF2, Parameters: asn1.RawValue{FullBytes: inner}}, Scheme: p.Scheme}))
-	key := must(t)(asn1.Marshal(shrouded{Algorithm: pkix.AlgorithmIdentifier{Algorithm: oidPBES2, Parameters: asn1.RawValue{FullBytes: outer}}, Data: make([]byte, 64)}))
+	key := must(t)(asn1.Marshal(shrouded{Algorithm: absurd(t, e.Info.Algorithm), Data: make([]byte, 64)}))
 	type plainBag struct {
 		ID    asn1.ObjectIdentifier
 		Value asn1.RawValue `asn1:"tag:0,explicit"`

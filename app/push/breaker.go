@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ type breaker struct {
 	limit  int32         // failures in a row that open it
 	pause  time.Duration // between two trials
 	now    func() time.Time
+	log    *slog.Logger
 	failed atomic.Int32 // in a row
 	shut   atomic.Bool  // true = open circuit: pushes wait
 
@@ -22,8 +24,8 @@ type breaker struct {
 	closed chan struct{}
 }
 
-func newBreaker(now func() time.Time) *breaker {
-	return &breaker{limit: 8, pause: 300 * time.Millisecond, now: now, closed: make(chan struct{})}
+func newBreaker(now func() time.Time, log *slog.Logger) *breaker {
+	return &breaker{limit: 8, pause: 300 * time.Millisecond, now: now, log: log, closed: make(chan struct{})}
 }
 
 // pass waits until a push may try; false means that the ring's time or ctx ended first. A push that passed must report
@@ -72,11 +74,15 @@ func (b *breaker) success() {
 		return
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.shut.Swap(false) {
+	ended := b.shut.Swap(false)
+	if ended {
 		b.trial = false
 		close(b.closed)
 		b.closed = make(chan struct{})
+	}
+	b.mu.Unlock()
+	if ended {
+		b.log.Info("Apple answers again")
 	}
 }
 
@@ -85,9 +91,12 @@ func (b *breaker) failure() {
 		return
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.shut.Store(true)
+	began := !b.shut.Swap(true)
 	b.trial, b.next = false, b.now().Add(b.pause)
+	b.mu.Unlock()
+	if began {
+		b.log.Warn("Apple fails; one push at a time tries whether it is back")
+	}
 }
 
 // none reports that a push that passed learnt nothing of the host: it was given up.

@@ -87,17 +87,3 @@ func TestOpenP12Refuses(t *testing.T) {
 		t.Errorf("65 KiB: %v", err)
 	}
 }
-
-// TestOpenP12IsBounded gives a file that asks for more work than any tool writes: it is refused before the work.
-func TestOpenP12IsBounded(t *testing.T) {
-	t.Parallel()
-	a := apple(t, apnstest.Config{})
-	file := p12(t, a, "com.example.clinic", pkcs12.Modern.WithIterations(600_001), "secret")
-	began := time.Now()
-	if _, _, err := push.OpenP12(file, "secret"); err == nil || tenants.KindOf(err) != tenants.Invalid {
-		t.Errorf("opened: %v", err)
-	}
-	if d := time.Since(began); d > 100*time.Millisecond {
-		t.Errorf("refused after %v", d)
-	}
-}

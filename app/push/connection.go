@@ -54,6 +54,7 @@ type connection struct {
 	frames *http2.Framer
 	dec    *hpack.Decoder
 	cur    *leg // whose header block is being read; nil = nobody's
+	last   bool // nothing follows that block
 
 	wake chan struct{}
 	gone chan struct{}
@@ -93,6 +94,7 @@ func newConnection(p *pool, nc *tls.Conn) *connection {
 			c.cur.take(f)
 		}
 	})
+	c.dec.SetMaxStringLength(maxAnswer)
 	io.WriteString(c.out, http2.ClientPreface)
 	c.write.WriteSettings(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
 	c.flush()
@@ -269,10 +271,10 @@ func (c *connection) readLoop() {
 func (c *connection) frame(f http2.Frame) error {
 	switch f := f.(type) {
 	case *http2.HeadersFrame:
-		c.cur = c.legs[f.StreamID]
-		return c.fragment(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded(), f.StreamEnded())
+		c.cur, c.last = c.legs[f.StreamID], f.StreamEnded()
+		return c.fragment(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
 	case *http2.ContinuationFrame:
-		return c.fragment(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded(), false)
+		return c.fragment(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
 	case *http2.DataFrame:
 		c.data(f)
 	case *http2.RSTStreamFrame:
@@ -296,7 +298,8 @@ func (c *connection) frame(f http2.Frame) error {
 	return nil
 }
 
-func (c *connection) fragment(id uint32, block []byte, ended, over bool) error {
+// fragment decodes a part of a header block; the table is the connection's, so those of given-up streams too.
+func (c *connection) fragment(id uint32, block []byte, ended bool) error {
 	if _, err := c.dec.Write(block); err != nil {
 		return err
 	}
@@ -308,7 +311,7 @@ func (c *connection) fragment(id uint32, block []byte, ended, over bool) error {
 	}
 	if l := c.cur; l != nil && l.status >= 200 {
 		c.full = false
-		if over {
+		if c.last {
 			c.pool.answered(c, id, l)
 		}
 	}

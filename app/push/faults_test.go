@@ -170,8 +170,13 @@ func TestGoAway(t *testing.T) {
 				group.Go(func() {
 					for left.Add(-1) >= 0 {
 						p := ring(t, 30*time.Second)
-						if w := s.Push(t.Context(), k, p); !w.OK() || w.APNsID != p.APNsID {
+						began := time.Now()
+						w := s.Push(t.Context(), k, p)
+						if !w.OK() || w.APNsID != p.APNsID {
 							t.Errorf("%+v", w)
+						}
+						if d := time.Since(began); d > 500*time.Millisecond {
+							t.Logf("SLOW %v tries %d sent %v answered %v", d, w.Tries, w.SentAt.Sub(began), w.AnsweredAt.Sub(began))
 						}
 					}
 				})

@@ -16,6 +16,8 @@ import (
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
 	"carillon/tenants"
+
+	"software.sslmate.com/src/go-pkcs12"
 )
 
 func pkcs8(t testing.TB, private any) []byte {
@@ -134,7 +136,10 @@ func FuzzOpenP8(f *testing.F) {
 }
 
 func FuzzOpenP12(f *testing.F) {
+	a := apple(f, apnstest.Config{})
 	f.Add([]byte{0x30, 0x80}, "")
+	f.Add(p12(f, a, "com.example.clinic", pkcs12.Modern, "secret"), "secret")
+	f.Add(p12(f, a, "com.example.clinic", pkcs12.LegacyRC2, ""), "")
 	f.Fuzz(func(t *testing.T, file []byte, password string) {
 		k, _, err := push.OpenP12(file, password)
 		var e *tenants.Error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,9 @@ const (
 	maxRefused = 10
 )
 
+// redialAfter is the pause after a dial that failed.
+const redialAfter = 100 * time.Millisecond
+
 // pool is the connections of one credential to one host.
 type pool struct {
 	host        *host
@@ -24,6 +28,7 @@ type pool struct {
 	config      *tls.Config
 	limits      limits
 	now         func() time.Time
+	log         *slog.Logger
 	group       *sync.WaitGroup // the sender's goroutines
 	life        context.Context // ends when the sender closes
 	count       *counters
@@ -36,6 +41,7 @@ type pool struct {
 	queue   []*request // waiting for room, oldest first
 	busy    int        // requests not settled
 	dialing int
+	redial  time.Time // after a failed dial: not before
 	closed  bool
 
 	refs     int // the sender's mu guards it, lastUsed and retired
@@ -155,14 +161,17 @@ func (p *pool) pump() {
 
 // grow dials when pushes wait and no connection will have room soon. Called with mu held.
 func (p *pool) grow() {
+	if p.dialing > 0 || p.now().Before(p.redial) {
+		return
+	}
 	usable, priming := 0, false
 	for _, c := range p.conns {
 		if c.usable() {
 			usable++
-			priming = priming || !c.primed && !p.certificate || !c.greeted
+			priming = priming || c.limit() == 1 && !c.primed && p.now().Sub(c.lastPush) < p.limits.hedge
 		}
 	}
-	if p.dialing == 0 && (usable == 0 || !priming && usable < p.limits.conns) {
+	if usable == 0 || !priming && usable < p.limits.conns {
 		p.dialLater()
 	}
 }
@@ -194,6 +203,10 @@ func (p *pool) dial() {
 	defer p.group.Done()
 	p.count.dials.Add(1)
 	nc, err := p.connect()
+	if err != nil && p.life.Err() == nil {
+		p.count.failedDials.Add(1)
+		p.log.Warn("no connection to Apple", "environment", p.host.env, "err", err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dialing--
@@ -202,7 +215,7 @@ func (p *pool) dial() {
 		return
 	}
 	if err != nil {
-		p.count.failedDials.Add(1)
+		p.redial = p.now().Add(redialAfter)
 		p.undialled(err)
 		return
 	}

@@ -73,7 +73,7 @@ func (s *Sender) open(k *Key, name poolName) (*pool, error) {
 	config.ServerName = h.tls
 	p := &pool{
 		host: h, certificate: k.cert != nil, authority: h.authority, config: config, limits: s.limits, now: s.cfg.Now,
-		group: &s.group, life: s.life, count: &s.count, breaker: newBreaker(s.cfg.Now),
+		log: s.cfg.Log, group: &s.group, life: s.life, count: &s.count, breaker: newBreaker(s.cfg.Now, s.cfg.Log.With("environment", name.env)),
 		refs: 1, lastUsed: s.cfg.Now(),
 	}
 	if k.cert != nil {
