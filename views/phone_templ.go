@@ -169,7 +169,7 @@ func PhoneOf(p PhonePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</h1><div class=\"handset\"><div class=\"glass\"><div class=\"statusbar\" aria-hidden=\"true\"><span data-clock-small>9:41</span> <span class=\"island\"></span> <span class=\"statusbar-end\"><svg viewBox=\"0 0 18 12\" width=\"18\" height=\"12\"><rect x=\"0\" y=\"8\" width=\"3\" height=\"4\" rx=\"1\"></rect><rect x=\"5\" y=\"5.500\" width=\"3\" height=\"6.500\" rx=\"1\"></rect><rect x=\"10\" y=\"3\" width=\"3\" height=\"9\" rx=\"1\"></rect><rect x=\"15\" y=\"0\" width=\"3\" height=\"12\" rx=\"1\"></rect></svg> <svg class=\"battery\" viewBox=\"0 0 27 12\" width=\"27\" height=\"12\"><rect x=\"0.500\" y=\"0.500\" width=\"22\" height=\"11\" rx=\"3.500\" fill=\"none\" stroke=\"currentColor\" opacity=\"0.5\"></rect><rect x=\"2\" y=\"2\" width=\"16\" height=\"8\" rx=\"2\"></rect><path d=\"M24 4v4c1-.3 1.600-1.100 1.600-2S25 4.300 24 4z\" opacity=\"0.5\"></path></svg></span></div><section class=\"screen screen-lock\" aria-label=\"Lock screen\"><p class=\"lock-date\" data-clock-date>Today</p><p class=\"lock-clock\" data-clock>9:41</p><div class=\"lock-note\" data-note hidden>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</h1><div class=\"handset\"><div class=\"glass\"><div class=\"statusbar\" aria-hidden=\"true\"><span data-clock-small>9:41</span> <span class=\"island\"></span> <span class=\"statusbar-end\"><svg viewBox=\"0 0 18 12\" width=\"18\" height=\"12\"><rect x=\"0\" y=\"8\" width=\"3\" height=\"4\" rx=\"1\"></rect><rect x=\"5\" y=\"5.500\" width=\"3\" height=\"6.500\" rx=\"1\"></rect><rect x=\"10\" y=\"3\" width=\"3\" height=\"9\" rx=\"1\"></rect><rect x=\"15\" y=\"0\" width=\"3\" height=\"12\" rx=\"1\"></rect></svg> <svg viewBox=\"0 0 27 12\" width=\"27\" height=\"12\"><rect x=\"0.500\" y=\"0.500\" width=\"22\" height=\"11\" rx=\"3.500\" fill=\"none\" stroke=\"currentColor\" opacity=\"0.5\"></rect><rect x=\"2\" y=\"2\" width=\"16\" height=\"8\" rx=\"2\"></rect><path d=\"M24 4v4c1-.3 1.600-1.100 1.600-2S25 4.300 24 4z\" opacity=\"0.5\"></path></svg></span></div><section class=\"screen screen-lock\" aria-label=\"Lock screen\"><p class=\"lock-date\" data-clock-date>Today</p><p class=\"lock-clock\" data-clock>9:41</p><div class=\"lock-note\" data-note hidden>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -256,9 +256,9 @@ func PhoneOf(p PhonePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var12 templ.SafeURL
-			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(p.Console))
+			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(p.Console))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `phone.templ`, Line: 121, Col: 72}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `phone.templ`, Line: 121, Col: 68}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
@@ -269,7 +269,7 @@ func PhoneOf(p PhonePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</div><p class=\"drawer-state\"><span class=\"live\" data-push-state=\"off\"><span class=\"live-dot\"></span><span data-push-text role=\"status\">Not connected</span></span></p><section class=\"card\" aria-labelledby=\"phone-settings\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"phone-settings\">How this phone behaves</h2></div><div class=\"card-body switches\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</div><p class=\"drawer-state\"><span class=\"live\" data-push-state=\"off\"><span class=\"live-dot\"></span><span data-push-text role=\"status\">Not connected</span></span></p><section class=\"card\" aria-labelledby=\"phone-settings\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"phone-settings\">How this phone behaves</h2></div><div class=\"card-body\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

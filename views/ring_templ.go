@@ -230,7 +230,7 @@ func RingFacts(p RingPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(p.Lanes) > 0 {
-			var templ_7745c5c3_Var9 = []any{"lanes", templ.KV("lanes-many", len(p.Lanes) > 1)}
+			var templ_7745c5c3_Var9 = []any{templ.KV("lanes-many", len(p.Lanes) > 1)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var9...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -1,0 +1,404 @@
+package views
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/static"
+
+	"github.com/a-h/templ"
+	"golang.org/x/net/html"
+)
+
+var moment = time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC)
+
+// draw renders a page and reads it back as a tree.
+func draw(t *testing.T, c templ.Component) (*html.Node, []byte) {
+	t.Helper()
+	var page bytes.Buffer
+	if err := c.Render(t.Context(), &page); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := html.Parse(bytes.NewReader(page.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree, page.Bytes()
+}
+
+// each calls fn for every element, in document order.
+func each(n *html.Node, fn func(*html.Node)) {
+	if n.Type == html.ElementNode {
+		fn(n)
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		each(c, fn)
+	}
+}
+
+func attr(n *html.Node, name string) (string, bool) {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val, true
+		}
+	}
+	return "", false
+}
+
+func text(n *html.Node) string {
+	if n.Type == html.TextNode {
+		return n.Data
+	}
+	var b strings.Builder
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		b.WriteString(text(c))
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// inside tells whether n lies in an element of that name.
+func inside(n *html.Node, name string) bool {
+	for p := n.Parent; p != nil; p = p.Parent {
+		if p.Data == name {
+			return true
+		}
+	}
+	return false
+}
+
+func TestEveryPage(t *testing.T) {
+	t.Parallel()
+	for _, s := range Samples(moment) {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			tree, page := draw(t, s.Page)
+			for _, fault := range faults(tree) {
+				t.Error(fault)
+			}
+			if len(page) == 0 || !bytes.Contains(page, []byte("<title>")) {
+				t.Error("not a whole page")
+			}
+		})
+	}
+}
+
+// TestZeroPages draws each page from its zero struct: a handler that forgets a field must not bring a page down.
+func TestZeroPages(t *testing.T) {
+	t.Parallel()
+	for name, page := range map[string]templ.Component{
+		"signin": SignIn(SignInPage{}), "welcome": Welcome(WelcomePage{}), "overview": Overview(OverviewPage{}), "rings": Rings(RingsPage{}),
+		"ring": Ring(RingPage{}), "test": TestRing(TestRingPage{}), "live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),
+		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "credentials": Credentials(CredentialsPage{}), "credential": Credential(CredentialPage{}),
+		"agents": Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "people": People(PeoplePage{}), "audit": Audit(AuditPage{}),
+		"settings": Settings(SettingsPage{}), "developers": Developers(DevelopersPage{}), "error": Error(ErrorPage{}), "phone": PhoneOf(PhonePage{}),
+		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),
+		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "daily": DailyOf(Daily{}), "qr": QR(nil, ""), "spark": Spark(nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			draw(t, page)
+		})
+	}
+}
+
+// faults lists what a page does wrong: inline style or script, a field without a label, an id twice, a reference
+// to nothing, a heading level left out, a time without its machine form, a button without a name.
+func faults(tree *html.Node) []string {
+	var out []string
+	say := func(what string, n *html.Node) {
+		var b bytes.Buffer
+		_ = html.Render(&b, n)
+		out = append(out, what+": "+b.String()[:min(160, b.Len())])
+	}
+	ids, labels := map[string]int{}, map[string]bool{}
+	each(tree, func(n *html.Node) {
+		if id, ok := attr(n, "id"); ok {
+			ids[id]++
+			if ids[id] > 1 {
+				say("id twice", n)
+			}
+		}
+		if target, ok := attr(n, "for"); ok && n.Data == "label" {
+			labels[target] = true
+		}
+	})
+	level := 0
+	each(tree, func(n *html.Node) {
+		policy(n, say)
+		names(n, ids, labels, say)
+		if len(n.Data) == 2 && n.Data[0] == 'h' && n.Data[1] >= '1' && n.Data[1] <= '6' && !inside(n, "dialog") {
+			now := int(n.Data[1] - '0')
+			if now > level+1 {
+				say("heading level left out", n)
+			}
+			level = now
+		}
+	})
+	return out
+}
+
+// policy holds a page to the content security policy: nothing inline, nothing from elsewhere.
+func policy(n *html.Node, say func(string, *html.Node)) {
+	for _, a := range n.Attr {
+		if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
+			say("inline "+a.Key, n)
+		}
+		if (a.Key == "src" || n.Data == "link" && a.Key == "href") && !strings.HasPrefix(a.Val, "/static/") {
+			say("not from this server", n)
+		}
+	}
+	if n.Data == "style" || n.Data == "script" && n.FirstChild != nil {
+		say("inline "+n.Data, n)
+	}
+}
+
+// names checks that whatever a person works with has a name, and that references lead somewhere.
+func names(n *html.Node, ids map[string]int, labels map[string]bool, say func(string, *html.Node)) {
+	id, _ := attr(n, "id")
+	label, labelled := attr(n, "aria-label")
+	kind, _ := attr(n, "type")
+	switch n.Data {
+	case "input", "select", "textarea":
+		if kind != "hidden" && !labels[id] && !labelled && !inside(n, "label") {
+			say("field without a label", n)
+		}
+	case "button", "a":
+		if text(n) == "" && label == "" && !named(n) {
+			say("no name", n)
+		}
+	case "time":
+		_, hasTime := attr(n, "datetime")
+		if _, filled := attr(n, "data-timer"); !hasTime && !filled {
+			say("time without datetime", n)
+		}
+	}
+	for _, ref := range []string{"aria-describedby", "aria-labelledby", "data-open", "for"} {
+		value, _ := attr(n, ref)
+		for _, target := range strings.Fields(value) {
+			if ids[target] == 0 {
+				say(ref+" leads nowhere", n)
+			}
+		}
+	}
+}
+
+// named finds an image with a text inside.
+func named(n *html.Node) bool {
+	found := false
+	each(n, func(c *html.Node) {
+		if alt, ok := attr(c, "alt"); ok && alt != "" {
+			found = true
+		}
+	})
+	return found
+}
+
+// TestFaultsAreFound keeps the checker honest.
+func TestFaultsAreFound(t *testing.T) {
+	t.Parallel()
+	for name, page := range map[string]string{
+		"style":   `<p style="color:red">x</p>`,
+		"script":  `<script>alert(1)</script>`,
+		"handler": `<p onclick="x()">x</p>`,
+		"foreign": `<img src="https://example.com/x.png" alt="">`,
+		"label":   `<input name="q">`,
+		"id":      `<p id="a">x</p><p id="a">y</p>`,
+		"heading": `<h1>a</h1><h3>b</h3>`,
+		"button":  `<button><svg></svg></button>`,
+		"ref":     `<p aria-describedby="gone">x</p>`,
+		"time":    `<time>now</time>`,
+	} {
+		tree, err := html.Parse(strings.NewReader(page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(faults(tree)) == 0 {
+			t.Errorf("%s was not found", name)
+		}
+	}
+}
+
+// TestEscapes writes a hostile text into a page and wants no element of it.
+func TestEscapes(t *testing.T) {
+	t.Parallel()
+	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+	row := RingRow{ID: evil, State: RingMissed, To: evil, Devices: evil, Agent: evil, Reference: evil, Reason: evil}
+	table := Table{Name: evil, Action: PathRings, Query: evil, Search: evil, Rows: 1, CSV: "javascript:alert(1)", Total: evil}
+	shell := Shell{Title: evil, Tenant: evil, User: evil, Email: evil, Crumbs: []Link{{Text: evil, Href: "javascript:alert(1)"}}}
+	tree, _ := draw(t, Rings(RingsPage{shell, table, []RingRow{row}}))
+	for _, fault := range faults(tree) {
+		t.Error(fault)
+	}
+	each(tree, func(n *html.Node) {
+		href, _ := attr(n, "href")
+		if strings.HasPrefix(strings.ToLower(href), "javascript:") {
+			t.Errorf("a script as an address: %s", href)
+		}
+	})
+}
+
+// TestWeight holds pages to their budget: 200 KB compressed for the first one with all its files, 20 KB for later ones.
+func TestWeight(t *testing.T) {
+	t.Parallel()
+	files := 0
+	for _, name := range []string{"tabler.css", "app.css", "htmx.js", "sse.js", "app.js", "icons.svg", "mark.svg", "instrument-sans.woff2"} {
+		a, ok := static.Open(strings.TrimPrefix(static.Path(name), static.Prefix), "gzip")
+		if !ok {
+			t.Fatalf("no %s", name)
+		}
+		files += len(a.Content)
+	}
+	for _, s := range Samples(moment) {
+		_, page := draw(t, s.Page)
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, _ = w.Write(page)
+		_ = w.Close()
+		if packed.Len() > 20<<10 {
+			t.Errorf("%s weighs %d bytes compressed", s.Name, packed.Len())
+		}
+		if files+packed.Len() > 200<<10 {
+			t.Errorf("%s weighs %d bytes at first", s.Name, files+packed.Len())
+		}
+	}
+	t.Logf("files of a first load: %d bytes", files)
+}
+
+// TestIcons wants every icon that pages use in the sprite, and every file that pages ask for.
+func TestIcons(t *testing.T) {
+	t.Parallel()
+	sprite, ok := static.Open(strings.TrimPrefix(static.Path("icons.svg"), static.Prefix), "")
+	if !ok {
+		t.Fatal("no sprite")
+	}
+	files := regexp.MustCompile(`/static/[^"#]+`)
+	for _, s := range Samples(moment) {
+		tree, page := draw(t, s.Page)
+		each(tree, func(n *html.Node) {
+			if n.Data != "use" {
+				return
+			}
+			href, _ := attr(n, "href")
+			_, name, _ := strings.Cut(href, "#")
+			if !bytes.Contains(sprite.Content, []byte(`id="`+name+`"`)) {
+				t.Errorf("%s: no icon %q", s.Name, name)
+			}
+		})
+		for _, address := range files.FindAllString(string(page), -1) {
+			if _, ok := static.Open(strings.TrimPrefix(address, static.Prefix), ""); !ok {
+				t.Errorf("%s: no file %s", s.Name, address)
+			}
+		}
+	}
+}
+
+// TestClasses wants every class of a page styled: vendor.mjs must be run again after a new Tabler class.
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	var css strings.Builder
+	for _, name := range []string{"tabler.css", "app.css", "phone.css"} {
+		a, _ := static.Open(strings.TrimPrefix(static.Path(name), static.Prefix), "")
+		css.Write(a.Content)
+	}
+	styled := map[string]bool{}
+	for _, m := range regexp.MustCompile(`\.(-?[A-Za-z_][\w-]*)`).FindAllStringSubmatch(css.String(), -1) {
+		styled[m[1]] = true
+	}
+	bare := map[string]bool{}
+	for _, name := range strings.Fields(unstyled) {
+		bare[name] = true
+	}
+	missing := map[string]string{}
+	for _, s := range Samples(moment) {
+		tree, _ := draw(t, s.Page)
+		each(tree, func(n *html.Node) {
+			class, _ := attr(n, "class")
+			for _, c := range strings.Fields(class) {
+				if !styled[c] && !bare[c] {
+					missing[c] = s.Name
+				}
+			}
+		})
+	}
+	for class, page := range missing {
+		t.Errorf("%s: class %q has no style", page, class)
+	}
+}
+
+// unstyled are class names that only name a part, and look like what is around them.
+const unstyled = `funnel-step-0 test-placed test-pushed test-ringing`
+
+func TestTheme(t *testing.T) {
+	t.Parallel()
+	for theme, want := range map[Theme]string{"": "auto", ThemeAuto: "auto", ThemeDark: "dark", ThemeLight: "light", "evil": "auto"} {
+		tree, _ := draw(t, SignIn(SignInPage{Theme: theme}))
+		each(tree, func(n *html.Node) {
+			if got, _ := attr(n, "data-bs-theme"); n.Data == "html" && got != want {
+				t.Errorf("theme %q is drawn as %q", theme, got)
+			}
+		})
+	}
+}
+
+// TestLiveFragments wants the parts that the event stream sends to be whole by themselves.
+func TestLiveFragments(t *testing.T) {
+	t.Parallel()
+	s := sampler{now: moment}
+	var b bytes.Buffer
+	if err := TestHops(TestLivePage{ID: sampleRing, State: RingAnswered, Device: "Ana’s iPhone", Hops: s.liveHops(), CanCancel: true}).Render(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); !strings.HasPrefix(got, "<section") || !strings.Contains(got, `data-ring-state="answered"`) || !strings.Contains(got, "Hang up") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for ms, want := range map[int]string{0: "0 ms", 999: "999 ms", 1430: "1.43 s", 12_340: "12.3 s", 125_000: "2 min 5 s", -4: "−4 ms"} {
+		if got := Millis(ms); got != want {
+			t.Errorf("Millis(%d) = %q, want %q", ms, got, want)
+		}
+	}
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u202f000", 1234567: "1\u202f234\u202f567", -1000: "-1\u202f000"} {
+		if got := Count(n); got != want {
+			t.Errorf("Count(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for _, c := range []struct {
+		part, whole int
+		want        string
+	}{{0, 0, "–"}, {1, 2, "50 %"}, {999, 1000, "99.9 %"}, {1, 1000, "0.1 %"}, {3, 3, "100 %"}} {
+		if got := percent(c.part, c.whole); got != c.want {
+			t.Errorf("percent(%d, %d) = %q, want %q", c.part, c.whole, got, c.want)
+		}
+	}
+	zone := time.FixedZone("", 3600)
+	if got := At(moment, zone); got.ISO != "2026-11-24T09:30:00.000+01:00" || got.Text != "24 Nov 2026, 09:30" {
+		t.Errorf("At = %+v", got)
+	}
+	if got := At(time.Time{}, nil); got != (Time{}) {
+		t.Errorf("the zero time is drawn as %+v", got)
+	}
+}
+
+// TestCharts checks the arithmetic of the drawings.
+func TestCharts(t *testing.T) {
+	t.Parallel()
+	f := Funnel{Steps: []FunnelStep{{Count: 100}, {Count: 80}, {Count: 0}}}
+	if f.lost(1) != 20 || f.lost(2) != 80 || f.height(1) != 80 || f.height(2) != 2 || len(f.shapes()) != 3 {
+		t.Errorf("funnel: lost %d, %d, heights %v, %v", f.lost(1), f.lost(2), f.height(1), f.height(2))
+	}
+	if across(5) != across(10) || across(200) >= across(1500) || across(99_999_999) > 98.01 {
+		t.Errorf("axis: %v %v %v", across(5), across(200), across(99_999_999))
+	}
+	d := Daily{Days: []Day{{Answered: 3, Missed: 1}, {}}}
+	if bars := d.bars(); len(bars) != 2 || bars[0].height != "74.20%" {
+		t.Errorf("bars: %+v", bars)
+	}
+}
