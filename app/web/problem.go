@@ -89,6 +89,9 @@ func (e *edge) fail(c *fiber.Ctx, err error) error {
 		c.Response().Header.Set("X-Request-Id", v.id)
 		c.Response().Header.Set(fiber.HeaderCacheControl, "no-store")
 		c.Response().Header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+		if k, ok := c.Context().Conn().(*conn); ok {
+			k.unread.Store(true)
+		}
 	}
 	p, after := describe(err)
 	p.RequestID = v.id

@@ -3,8 +3,10 @@ package web
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -81,14 +83,31 @@ func (d *door) cut() {
 	}
 	d.mu.Unlock()
 	for _, c := range left {
-		_ = c.Close() // whoever reads or writes it gets the error
+		_ = c.Conn.Close() // whoever reads or writes it gets the error
 	}
 }
 
 // conn is a connection whose every write has a deadline.
 type conn struct {
 	net.Conn
-	door *door
+	door   *door
+	unread atomic.Bool // the client was refused while it was still sending
+}
+
+// Bounds of what a refused client may go on sending before it is cut off.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 8 << 20
+)
+
+// linger lets a client that was refused in the middle of its request finish sending: to close at once would reset the connection, and
+// the reset would overtake the refusal (RFC 9112, 9.6).
+func (c *conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes) // however it ends, the connection is closed next
 }
 
 // Write implements net.Conn.
@@ -101,6 +120,9 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
+	if c.unread.CompareAndSwap(true, false) {
+		c.linger()
+	}
 	c.door.mu.Lock()
 	delete(c.door.open, c)
 	c.door.mu.Unlock()

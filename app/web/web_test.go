@@ -695,3 +695,21 @@ func TestServeEndsWhenToldBefore(t *testing.T) {
 	}
 	ln2.Close()
 }
+
+// TestRefusalReachesWhoIsStillSending: a connection that is closed with bytes unread is reset, and a reset overtakes the answer.
+func TestRefusalReachesWhoIsStillSending(t *testing.T) {
+	t.Parallel()
+	app := New(Config{})
+	app.Post("/v1/things", func(c *fiber.Ctx) error { return c.SendString("ok") })
+	at := serving(t, app)
+	body := strings.Repeat("x", 3<<20)
+	for i := range 10 {
+		r := request(t, "POST", at+"/v1/things", body)
+		if i%2 == 1 { // of unknown length: in chunks
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), -1
+		}
+		if resp, text := do(t, r); resp.StatusCode != 413 || !strings.Contains(text, "too_large") {
+			t.Errorf("%d %s", resp.StatusCode, text)
+		}
+	}
+}
