@@ -128,7 +128,7 @@
       const ringing = await answer.json();
       mine.ice = ringing.ice_servers || [];
       if (ringing.caller) name(mine.who = ringing.caller);
-      const over = ringing.ringing === false || ["ended", "declined", "missed", "cancelled", "failed"].includes(ringing.state);
+      const over = ringing.rings === false || ["ended", "declined", "missed", "cancelled", "failed"].includes(ringing.state);
       return over ? "over" : "rings";
     } catch {
       return "unknown";
@@ -168,12 +168,12 @@
   }
 
   // ---- answering
-  async function microphone() {
+  async function microphone(mine) {
     try {
       return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
     } catch { // denied or missing: a silent track keeps the line open
       note("mic", "not allowed or not there: sending silence", "dim");
-      const context = new AudioContext();
+      const context = mine.hush = new AudioContext();
       const hum = context.createOscillator();
       const quiet = context.createGain();
       quiet.gain.value = 0.0001;
@@ -191,7 +191,7 @@
     set("[data-timer]", "connecting…");
     show("call");
     try {
-      const stream = await microphone();
+      const stream = await microphone(mine);
       if (ring !== mine) { stream.getTracks().forEach((t) => t.stop()); return; }
       await dial(mine, stream);
     } catch (err) {
@@ -286,6 +286,7 @@
     mine.abort.abort();
     mine.peer?.close();
     mine.stream?.getTracks().forEach((track) => track.stop());
+    mine.hush?.close();
     $("[data-remote]").srcObject = null;
     set("[data-why]", why);
     show("ended");
@@ -337,6 +338,7 @@
     }
     return {
       start() {
+        if (!navigator.userActivation?.hasBeenActive) return;
         try {
           context ||= new AudioContext();
           context.resume().catch(() => {});
