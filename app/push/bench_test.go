@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,12 +14,16 @@ import (
 	"github.com/sideshow/apns2"
 )
 
-const concurrency = 100
-
-// spread runs do b.N times on a hundred goroutines.
+// spread runs do b.N times on 1, 100 and 500 goroutines.
 func spread(b *testing.B, do func()) {
 	b.Helper()
 	do() // the connection is warm
+	for _, concurrency := range []int{1, 100, 500} {
+		b.Run(strconv.Itoa(concurrency), func(b *testing.B) { spreadOver(b, concurrency, do) })
+	}
+}
+
+func spreadOver(b *testing.B, concurrency int, do func()) {
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	before := cpu()

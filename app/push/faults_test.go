@@ -292,6 +292,7 @@ func TestManyTeams(t *testing.T) {
 		t.Errorf("%d connections, %+v", most.Load(), st)
 	}
 	wait(t, "closed connections", func() bool { return a.OpenConnections(apnstest.Production) <= pools*4 })
+	t.Logf("%d connections at most, %+v", most.Load(), s.Stats())
 	s.Close()
 	wait(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
 	onceEach(t, a, teams*10)
@@ -340,5 +341,73 @@ func TestStreamLimitFalls(t *testing.T) {
 	onceEach(t, a, 270)
 	if n := a.TotalConnections(); n > 4 {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// TestRefusedStreams: a server that refuses streams below its limit has not seen them; they go out all the same.
+func TestRefusedStreams(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	burst(t, s, k, 10, 30*time.Second)
+	a.RefuseStreams(50)
+	burst(t, s, k, 100, 30*time.Second)
+	if s.Stats().Refused != 50 {
+		t.Errorf("%+v", s.Stats())
+	}
+	onceEach(t, a, 110)
+	clean(t, a)
+}
+
+// TestSmallWindow: large pushes wait for the server's flow control window and do not overrun it.
+func TestSmallWindow(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{Window: 1, AnyPayload: true})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	var group sync.WaitGroup
+	for range 100 {
+		p := ring(t, 30*time.Second)
+		p.Payload = []byte(`"` + uuid() + strings.Repeat("x", 5000) + `"`)
+		group.Go(func() {
+			if w := s.Push(t.Context(), k, p); !w.OK() {
+				t.Errorf("%+v", w)
+			}
+		})
+	}
+	group.Wait()
+	onceEach(t, a, 100)
+	clean(t, a)
+}
+
+// TestHeard: once the phone has spoken, a silent connection is no reason to push again.
+func TestHeard(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, func(c *push.Config) { c.SilenceTimeout = 20 * time.Second }), key(t, a, team, kid, nil)
+	if w := s.Push(t.Context(), k, ring(t, 30*time.Second)); !w.OK() {
+		t.Fatalf("%+v", w)
+	}
+	a.Silence(false)
+	p := ring(t, 900*time.Millisecond)
+	asked := false
+	p.Heard = func() bool { asked = true; return true }
+	if w := s.Push(t.Context(), k, p); w.Err == nil || !asked || s.Stats().Hedged != 0 {
+		t.Errorf("asked %v: %+v", asked, w)
+	}
+}
+
+// TestSpareIsReady: a second connection stands by after the first push, and a ring finds it when the first is cut.
+func TestSpareIsReady(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	if w := s.Push(t.Context(), k, ring(t, 30*time.Second)); !w.OK() {
+		t.Fatalf("%+v", w)
+	}
+	wait(t, "a spare connection", func() bool { return a.OpenConnections(apnstest.Production) == 2 })
+	a.GoAway(false)
+	wait(t, "new connections", func() bool { return a.TotalConnections() >= 4 && s.Stats().Connections == 2 })
+	if w := s.Push(t.Context(), k, ring(t, 30*time.Second)); !w.OK() || w.Tries != 1 {
+		t.Errorf("%+v", w)
 	}
 }

@@ -42,6 +42,7 @@ type pool struct {
 	busy    int        // requests not settled
 	dialing int
 	redial  time.Time // after a failed dial: not before
+	pushed  time.Time // the last push
 	closed  bool
 
 	refs     int // the sender's mu guards it, lastUsed and retired
@@ -85,6 +86,7 @@ func (p *pool) do(ctx context.Context, r *request) {
 		return
 	}
 	p.busy++
+	p.pushed = p.now()
 	p.place(r, nil)
 	p.mu.Unlock()
 	select {
@@ -184,7 +186,7 @@ func (p *pool) spare() {
 			usable++
 		}
 	}
-	if usable+p.dialing < min(2, p.limits.conns) && !p.closed {
+	if usable+p.dialing < min(2, p.limits.conns) && !p.now().Before(p.redial) {
 		p.dialLater()
 	}
 }

@@ -32,9 +32,9 @@ func (s *Sender) acquire(ctx context.Context, k *Key, env Environment, until tim
 			return p, nil
 		}
 		if s.living < s.cfg.MaxPools || s.evict() {
-			p, err := s.open(k, name)
+			p := s.open(k, name)
 			s.mu.Unlock()
-			return p, err
+			return p, nil
 		}
 		freed := s.freed
 		s.waiters++
@@ -67,14 +67,45 @@ func (s *Sender) await(ctx context.Context, freed chan struct{}, until time.Time
 }
 
 // open makes a pool with one reference. Called with mu held.
-func (s *Sender) open(k *Key, name poolName) (*pool, error) {
-	h := s.hosts[name.env]
+func (s *Sender) open(k *Key, name poolName) *pool {
+	p := s.newPool(k, name.env, s.limits)
+	p.refs, p.lastUsed = 1, s.cfg.Now()
+	s.pools[name] = p
+	s.alive[p] = struct{}{}
+	s.living++
+	return p
+}
+
+// openProbe makes a pool that no push finds; closeProbe must follow. False means that the sender is closed.
+func (s *Sender) openProbe(k *Key, env Environment) (*pool, bool) {
+	l := s.limits
+	l.conns = 1
+	p := s.newPool(k, env, l)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, false
+	}
+	s.alive[p] = struct{}{}
+	return p, true
+}
+
+func (s *Sender) closeProbe(p *pool) {
+	p.shut(errClosed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.alive, p)
+}
+
+// newPool makes a pool that nobody else can find.
+func (s *Sender) newPool(k *Key, env Environment, l limits) *pool {
+	h := s.hosts[env]
 	config := s.tls.Clone()
 	config.ServerName = h.tls
 	p := &pool{
-		host: h, certificate: k.cert != nil, authority: h.authority, config: config, limits: s.limits, now: s.cfg.Now,
-		log: s.cfg.Log, group: &s.group, life: s.life, count: &s.count, breaker: newBreaker(s.cfg.Now, s.cfg.Log.With("environment", name.env)),
-		refs: 1, lastUsed: s.cfg.Now(),
+		host: h, certificate: k.cert != nil, authority: h.authority, config: config, limits: l, now: s.cfg.Now,
+		log: s.cfg.Log, group: &s.group, life: s.life, count: &s.count,
+		breaker: newBreaker(s.cfg.Now, s.cfg.Log.With("environment", env)),
 	}
 	if k.cert != nil {
 		config.Certificates = []tls.Certificate{*k.cert}
@@ -82,9 +113,7 @@ func (s *Sender) open(k *Key, name poolName) (*pool, error) {
 		p.mint = &mint{team: k.id.team, keyID: k.id.keyID, private: k.private, now: s.cfg.Now}
 	}
 	p.client = newClient(p)
-	s.pools[name] = p
-	s.living++
-	return p, nil
+	return p
 }
 
 // evict closes the pool unused longest and says whether there is room now. Called with mu held.
@@ -130,6 +159,7 @@ func (s *Sender) release(p *pool) {
 // bury closes a pool that nobody can find any more. Called with mu held.
 func (s *Sender) bury(p *pool) {
 	p.shut(errClosed)
+	delete(s.alive, p)
 	s.living--
 	close(s.freed)
 	s.freed = make(chan struct{})
@@ -147,12 +177,12 @@ func (s *Sender) closeIdle(now time.Time) {
 	}
 }
 
-// list copies the open pools.
+// list copies the pools that are not closed.
 func (s *Sender) list() []*pool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]*pool, 0, len(s.pools))
-	for _, p := range s.pools {
+	all := make([]*pool, 0, len(s.alive))
+	for p := range s.alive {
 		all = append(all, p)
 	}
 	return all

@@ -19,6 +19,7 @@ type Push struct {
 	Payload     []byte      // of Payload
 	Expires     time.Time   // the ring's end: no try starts after it
 	NoHedge     bool        // never send again merely because a connection is silent
+	Heard       func() bool // nil, or whether the phone has spoken: then a silent connection is no reason to send again. Must not block
 }
 
 // Answer is what Apple said, or that it said nothing.
@@ -49,15 +50,20 @@ func (s *Sender) Push(ctx context.Context, k *Key, p Push) Answer {
 		d.answer.Reaction = Reaction{Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure}
 		return d.answer
 	}
+	s.begin()
+	defer s.busy.Add(-1)
+	d.route(ctx)
+	return d.answer
+}
+
+// begin counts a push under way, and wakes watch for the first.
+func (s *Sender) begin() {
 	if s.busy.Add(1) == 1 {
 		select {
 		case s.stir <- struct{}{}:
 		default:
 		}
 	}
-	defer s.busy.Add(-1)
-	d.route(ctx)
-	return d.answer
 }
 
 // delivery is one Push on its way.
@@ -131,7 +137,7 @@ func (d *delivery) deliver(ctx context.Context, env Environment) {
 	}
 }
 
-// try makes one attempt, with the steps that repeat it at once, and says what the answer asks for.
+// try makes one attempt in the credential's pool, and says what the answer asks for.
 func (d *delivery) try(ctx context.Context, env Environment) RingStep {
 	pool, err := d.s.acquire(ctx, d.k, env, d.p.Expires)
 	if err != nil {
@@ -141,36 +147,36 @@ func (d *delivery) try(ctx context.Context, env Environment) RingStep {
 	if !pool.breaker.pass(ctx, d.p.Expires) {
 		return d.unsent(late(ctx))
 	}
-	bearer := ""
+	return d.exchange(ctx, pool)
+}
+
+// exchange makes one attempt, with the steps that repeat it at once.
+func (d *delivery) exchange(ctx context.Context, pool *pool) (step RingStep) {
+	bearer, err := "", error(nil)
 	if pool.mint != nil {
 		if bearer, err = pool.mint.header(); err != nil {
 			pool.breaker.none()
 			return d.unsent(err)
 		}
 	}
-	for {
+	for again := true; again; {
 		r, err := d.send(ctx, pool, bearer)
 		if err != nil {
 			return d.silence(ctx, pool, err)
 		}
-		step := d.answer.Reaction.Ring
-		if step == TryAgain {
+		if step = d.answer.Reaction.Ring; step == TryAgain {
 			pool.breaker.failure()
 			return step
 		}
 		pool.breaker.success()
-		next, again, err := d.repeat(pool, r, step)
-		if err != nil {
+		if bearer, again, err = d.repeat(pool, r, step); err != nil {
 			return d.unsent(err)
 		}
-		if !again && step == Elsewhere {
-			return TryAgain // every server is leaving: not so fast
-		}
-		if !again {
-			return step
-		}
-		bearer = next
 	}
+	if step == Elsewhere { // every server is leaving: not so fast
+		return TryAgain
+	}
+	return step
 }
 
 // send writes the push once, and what the pool resends of it, and takes the answer down.
@@ -179,7 +185,7 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 	if !now.Before(d.p.Expires) {
 		return nil, errLate
 	}
-	r := &request{bearer: bearer, until: d.p.Expires, hedge: !d.p.NoHedge, done: make(chan struct{}, 1)}
+	r := &request{bearer: bearer, until: d.p.Expires, hedge: !d.p.NoHedge, heard: d.p.Heard, done: make(chan struct{}, 1)}
 	w, err := pool.client.send(ctx, &d.note, r)
 	d.answer.Tries += r.sent
 	if d.answer.SentAt.IsZero() {

@@ -17,6 +17,7 @@ type request struct {
 	body       []byte
 	until      time.Time // the ring's end
 	hedge      bool
+	heard      func() bool // nil = never
 
 	done     chan struct{} // one signal when settled
 	settled  bool

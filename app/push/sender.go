@@ -67,9 +67,10 @@ type Sender struct {
 	count  counters
 
 	mu      sync.Mutex // guards all below
-	pools   map[poolName]*pool
-	living  int // pools not closed yet, also those that are finishing
-	waiters int // pushes that wait for a pool
+	pools   map[poolName]*pool // those that pushes find
+	alive   map[*pool]struct{} // those that are not closed: also the ones that are finishing, and probes
+	living  int                // of alive, without probes
+	waiters int                // pushes that wait for a pool
 	freed   chan struct{}
 	closed  bool
 }
@@ -81,7 +82,7 @@ func New(cfg Config) (*Sender, error) {
 	}
 	fill(&cfg)
 	s := &Sender{
-		cfg: cfg, hosts: map[Environment]*host{}, pools: map[poolName]*pool{},
+		cfg: cfg, hosts: map[Environment]*host{}, pools: map[poolName]*pool{}, alive: map[*pool]struct{}{},
 		stir: make(chan struct{}, 1), freed: make(chan struct{}),
 		tls: &tls.Config{RootCAs: cfg.RootCAs, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12},
 		limits: limits{
@@ -132,14 +133,10 @@ func number[T int | time.Duration](n *T, standard T) {
 func (s *Sender) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	pools := make([]*pool, 0, len(s.pools))
-	for _, p := range s.pools {
-		pools = append(pools, p)
-	}
 	clear(s.pools)
 	s.mu.Unlock()
 	s.end()
-	for _, p := range pools {
+	for _, p := range s.list() {
 		p.shut(errClosed)
 	}
 	s.group.Wait()

@@ -360,3 +360,34 @@ func wait(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
+
+// TestCloseEndsWhatFinishes: Close also ends pushes on pools that were already given up for others, and probes.
+func TestCloseEndsWhatFinishes(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s := sender(t, a, func(c *push.Config) { c.MaxPools = 1 })
+	first, second := key(t, a, team, kid, nil), key(t, a, "SECOND1234", kid, nil)
+	a.Script(device, apnstest.Answer{Silent: true})
+	a.Script(strings.Repeat("0", 64), apnstest.Answer{Silent: true}, apnstest.Answer{Silent: true})
+	done := make(chan error, 3)
+	go func() { done <- s.Push(t.Context(), first, ring(t, time.Minute)).Err }()
+	wait(t, "a stuck push", func() bool { return s.Stats().Connections == 1 })
+	go func() { done <- s.Push(t.Context(), second, ring(t, time.Minute)).Err }()
+	wait(t, "a push without a pool", func() bool { return s.Stats().Evicted == 1 })
+	go func() { done <- s.Probe(t.Context(), second, topic)[0].Err }()
+	wait(t, "a probe", func() bool { return s.Stats().Connections == 2 })
+	s.Close()
+	for range 3 {
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Error("no error after Close")
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("Close left something waiting")
+		}
+	}
+	if st := s.Stats(); st.Connections != 0 || st.PushesUnderWay != 0 {
+		t.Errorf("%+v", st)
+	}
+}

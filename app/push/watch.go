@@ -7,6 +7,9 @@ import (
 // tick is how often outstanding pushes are looked at. One look serves all, so that a push needs no timer of its own.
 const tick = 20 * time.Millisecond
 
+// warmFor is how long after a push its credential's connections are replaced when they are lost.
+const warmFor = 10 * time.Minute
+
 // watch finds silent connections, ends pushes whose time is over, and keeps idle connections alive, until the sender
 // closes. While nothing is outstanding it sleeps.
 func (s *Sender) watch() {
@@ -59,6 +62,9 @@ func (p *pool) look(now time.Time, care bool) {
 	if len(p.queue) > 0 {
 		p.pump()
 	}
+	if care && now.Sub(p.pushed) < warmFor {
+		p.spare()
+	}
 }
 
 // lookAt decides about the outstanding pushes of a connection by two clocks: how long each waits, and how long nothing
@@ -109,7 +115,7 @@ func (p *pool) ask(now time.Time) {
 func (p *pool) hedge(c *connection, l *leg) {
 	c.suspect = true
 	r := l.r
-	if !r.hedge || r.settled || r.waiting || r.legs == len(r.on) {
+	if !r.hedge || r.settled || r.waiting || r.legs == len(r.on) || r.heard != nil && r.heard() {
 		return
 	}
 	for i := range r.legs {

@@ -33,6 +33,7 @@ type Config struct {
 	AnyPayload      bool             // do not record payloads that are not Carillon's
 	DropToOne       bool             // after a 4xx allow one stream until the next success, as Apple was seen to
 	MaxStreams      uint32           // streams allowed once a token was accepted; 0 = 1000
+	Window          uint32           // bytes of requests a client may have under way; 0 = 1 MiB, at least 65535
 	TokenFloor      time.Duration    // shortest time between two new provider tokens of a team; 0 = 20 minutes, negative = none
 	Keep            int              // pushes and violations remembered, newest kept; 0 = 100,000, negative = none
 	OnPush          func(Delivered)  // called in order for each accepted push; it must not block
@@ -99,6 +100,10 @@ func fill(cfg *Config) {
 	if cfg.MaxStreams == 0 {
 		cfg.MaxStreams = 1000
 	}
+	if cfg.Window == 0 {
+		cfg.Window = 1 << 20
+	}
+	cfg.Window = max(cfg.Window, 65535)
 	if cfg.TokenFloor == 0 {
 		cfg.TokenFloor = 20 * time.Minute
 	}

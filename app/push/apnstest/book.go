@@ -138,7 +138,7 @@ func (a *Apple) device(token, topic, env string) Answer {
 	d, known := a.book.devices[token]
 	a.book.mu.RUnlock()
 	switch {
-	case !wellFormed(token), !known && a.cfg.KnownTokensOnly:
+	case !wellFormed(token), !known && (a.cfg.KnownTokensOnly || strings.Trim(token, "0") == ""):
 		return Refusal("BadDeviceToken")
 	case !known:
 		return Answer{}

@@ -15,9 +15,6 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// window is how many bytes a client may send before we give it more.
-const window = 1 << 20
-
 // conn is one client's connection. A reader goroutine owns what stands above mu; a writer goroutine sends what others
 // put in out, so that many answers leave in one write.
 type conn struct {
@@ -122,7 +119,9 @@ func (c *conn) greet() {
 	}
 	c.sent = append(c.sent, c.told)
 	c.write.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: c.told})
-	c.write.WriteWindowUpdate(0, window-65535)
+	if more := c.apple.cfg.Window - 65535; more > 0 {
+		c.write.WriteWindowUpdate(0, more)
+	}
 	c.mu.Unlock()
 	c.flush()
 }
@@ -286,7 +285,7 @@ func (c *conn) admitStream(id uint32) bool {
 	if c.leaving && id > c.leftAt {
 		return false // after GOAWAY: ignored, the client sends it elsewhere (RFC 9113, 6.8)
 	}
-	if uint32(len(c.open)) >= c.limit {
+	if uint32(len(c.open)) >= c.limit || c.apple.faults.refuses() {
 		c.write.WriteRSTStream(id, http2.ErrCodeRefusedStream)
 		c.flush()
 		return false
@@ -296,8 +295,11 @@ func (c *conn) admitStream(id uint32) bool {
 }
 
 func (c *conn) data(f *http2.DataFrame) error {
-	c.taken += f.Length
-	if c.taken > window/2 {
+	if c.taken += f.Length; c.taken > c.apple.cfg.Window {
+		c.apple.violate(c, "more bytes than the flow control window", "")
+		return http2.ConnectionError(http2.ErrCodeFlowControl)
+	}
+	if c.taken > c.apple.cfg.Window/2 {
 		c.mu.Lock()
 		c.write.WriteWindowUpdate(0, c.taken)
 		c.mu.Unlock()

@@ -23,6 +23,7 @@ type faults struct {
 	hole    atomic.Bool // new connections are black holes too
 	scripts atomic.Int64
 	stormy  atomic.Bool
+	refuse  atomic.Int64 // streams still to be refused
 
 	mu     sync.Mutex // guards storm and script
 	storm  Storm
@@ -98,6 +99,11 @@ func (a *Apple) Unsilence() {
 	a.faults.hole.Store(false)
 	a.each(func(c *conn) { c.hush(false) })
 }
+
+// RefuseStreams answers the next n requests with REFUSED_STREAM, whatever limit was announced.
+func (a *Apple) RefuseStreams(n int) { a.faults.refuse.Store(int64(n)) }
+
+func (f *faults) refuses() bool { return f.refuse.Load() > 0 && f.refuse.Add(-1) >= 0 }
 
 func (f *faults) swallows() bool { return f.hole.Load() }
 

@@ -1,0 +1,49 @@
+package push_test
+
+import (
+	"testing"
+
+	"carillon/app/push"
+	"carillon/app/push/apnstest"
+)
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s := sender(t, a, nil)
+	cert, _ := certificate(t, a, "com.example.clinic")
+	good := key(t, a, team, kid, nil)
+	for name, row := range map[string]struct {
+		key                 *push.Key
+		topic               string
+		production, sandbox string // reason; empty = all is well
+	}{
+		"good key":         {good, topic, "", ""},
+		"good certificate": {cert, topic, "", ""},
+		"another app":      {cert, "com.other.voip", "TopicDisallowed", "TopicDisallowed"},
+		"sandbox key":      {key(t, a, "SANDBOXKEY", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} }), topic, "BadEnvironmentKeyIdInToken", ""},
+		"limited key":      {key(t, a, "LIMITEDKEY", kid, func(k *apnstest.Key) { k.Topics = []string{"com.other"} }), topic, "TopicDisallowed", "TopicDisallowed"},
+		"unknown key":      {key(t, nil, team, kid, nil), topic, "InvalidProviderToken", "InvalidProviderToken"},
+	} {
+		for _, v := range s.Probe(t.Context(), row.key, row.topic) {
+			want := map[string]string{push.Production: row.production, push.Sandbox: row.sandbox}[v.Environment]
+			if v.OK != (want == "") || !v.OK && v.Reason != want || v.Err != nil || v.Cause == "" || (v.Cure == "") != v.OK {
+				t.Errorf("%s: %+v", name, v)
+			}
+		}
+	}
+	wait(t, "closed connections", func() bool {
+		return a.OpenConnections(apnstest.Production)+a.OpenConnections(apnstest.Sandbox) == 0
+	})
+	if a.Total() != 0 {
+		t.Error("a probe reached a phone")
+	}
+	clean(t, a)
+	if v := s.Probe(t.Context(), good, "com.example.clinic"); v[0].OK || v[0].Err == nil || v[0].Cause == "" {
+		t.Errorf("a bad topic: %+v", v)
+	}
+	a.Close()
+	if v := s.Probe(t.Context(), good, topic); v[0].OK || v[0].Err == nil || v[0].Cause == "" || v[0].Cure == "" {
+		t.Errorf("nobody there: %+v", v)
+	}
+}
