@@ -94,6 +94,7 @@ func (d *database) openPostgres(address string) (err error) {
 		return fmt.Errorf("store: database URL: %w", redact(err, address))
 	}
 	d.writes.SetMaxOpenConns(2)
+	d.writes.SetMaxIdleConns(0) // the writer keeps its own; a new one must not be one that broke while idle
 	if d.reads, err = sql.Open("pgx", address); err != nil {
 		return errors.Join(fmt.Errorf("store: database URL: %w", redact(err, address)), d.writes.Close())
 	}

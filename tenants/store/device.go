@@ -314,6 +314,12 @@ func (s *Scope) DisableDevice(ctx context.Context, id tenants.DeviceID, reason s
 	return done && err == nil, err
 }
 
+type deviceCredentialRow struct {
+	TenantID string
+	DeviceID string
+	UsedAt   int64
+}
+
 // TenantOfDevice finds whose device credential has the hash. Unknown is Unauthorized. The first use of a new credential retires
 // the device's older ones.
 func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Device, error) {
@@ -321,11 +327,7 @@ func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Ten
 		return e.tenant, e.thing, nil
 	}
 	turn := s.seen.begin()
-	var c struct {
-		TenantID string
-		DeviceID string
-		UsedAt   int64
-	}
+	var c deviceCredentialRow
 	err := s.db.gorm.WithContext(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
 	if absent(err) {
 		return tenants.Tenant{}, tenants.Device{}, tenants.Refuse(tenants.Unauthorized, "unauthorized",
@@ -350,15 +352,22 @@ func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Ten
 	if err != nil {
 		return tenants.Tenant{}, tenants.Device{}, err
 	}
+	scope.see(device)
 	keep(s.seen, s.seen.devices, h, entry[tenants.Device]{tenant: tenant, thing: device}, turn)
-	if now := s.now(); now.Sub(device.SeenAt) >= grain {
-		s.w.post(func(t *tx) error {
-			_, err := t.exec("UPDATE devices SET seen_at = ? WHERE tenant_id = ? AND id = ? AND seen_at < ?",
-				micros(now), c.TenantID, c.DeviceID, micros(now))
-			return err
-		})
-	}
 	return tenant, device, nil
+}
+
+// see records that the app gave a sign of life, to the minute, without waiting for it.
+func (s *Scope) see(d tenants.Device) {
+	now := s.s.now()
+	if now.Sub(d.SeenAt) < grain {
+		return
+	}
+	s.s.w.post(func(t *tx) error {
+		_, err := t.exec("UPDATE devices SET seen_at = ? WHERE tenant_id = ? AND id = ? AND seen_at < ?",
+			micros(now), string(s.id), string(d.ID), micros(now))
+		return err
+	})
 }
 
 // firstUse marks the credential as used and removes those made before it. Newer ones, not used yet, stay.

@@ -14,9 +14,9 @@ func TestSQLite(t *testing.T) {
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	storetest.Postgres(t) // holds the server for the whole suite
+	server := storetest.StartPostgres(t)
 	storetest.Run(t, func(t *testing.T, c store.Config) *store.Store {
-		c.URL = storetest.Postgres(t)
+		c.URL = server.Database(t)
 		return storetest.OpenConfig(t, c)
 	})
 }

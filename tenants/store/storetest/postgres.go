@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,33 +21,53 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
 )
 
-// server is the PostgreSQL of this test process: the system's own binaries in a temporary folder, reached by a Unix socket. It
-// starts for the first test that wants it and stops with the last one that holds it.
-type server struct {
-	mu      sync.Mutex // guards the rest
-	holders int
-	serial  int
-	dir     string
-	cmd     *exec.Cmd
-	ended   chan struct{} // closed once the process is gone
+// Server is a PostgreSQL of this test's own: the system's binaries in a temporary folder, reached by a Unix socket.
+type Server struct {
+	dir    string
+	serial atomic.Int64
+	cmd    *exec.Cmd
+	ended  chan struct{} // closed once the process is gone
 }
 
-var shared server
-
-// Postgres gives the URL of a new, empty database, dropped when the test ends. It skips the test, saying why, where PostgreSQL is
-// not installed.
+// Postgres gives the URL of an empty database on a server of the test's own. It skips the test, saying why, where PostgreSQL is not
+// installed.
 func Postgres(t testing.TB) string {
+	t.Helper()
+	return StartPostgres(t).Database(t)
+}
+
+// StartPostgres starts a server, for a test that wants many databases; it ends with the test.
+func StartPostgres(t testing.TB) *Server {
 	t.Helper()
 	bin, ok := binaries()
 	if !ok {
 		t.Skip("PostgreSQL is not installed here (no initdb in PATH or /usr/lib/postgresql/*/bin); apt-get install postgresql runs this test")
 	}
-	t.Cleanup(shared.release)
-	address, err := shared.database(bin)
+	s := &Server{}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.start(bin); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Database makes a new, empty database and gives its URL.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	name := "test" + strconv.FormatInt(s.serial.Add(1), 10)
+	db, err := sql.Open("pgx", s.url("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return address
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return s.url(name)
 }
 
 func binaries() (string, bool) {
@@ -64,40 +84,12 @@ func binaries() (string, bool) {
 	return filepath.Dir(found[len(found)-1]), true
 }
 
-func (s *server) database(bin string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.holders++
-	if s.cmd == nil {
-		if err := s.start(bin); err != nil {
-			return "", errors.Join(err, s.stop())
-		}
-	}
-	s.serial++
-	name := "test" + strconv.Itoa(s.serial)
-	db, err := sql.Open("pgx", s.url("postgres"))
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	_, err = db.Exec("CREATE DATABASE " + name)
-	return s.url(name), err
-}
-
 // url names the folder of the socket in the query, because a folder cannot be a URL's host.
-func (s *server) url(name string) string {
+func (s *Server) url(name string) string {
 	return "postgres://carillon@/" + name + "?" + url.Values{"host": {s.dir}, "port": {"5432"}}.Encode()
 }
 
-func (s *server) release() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.holders--; s.holders == 0 {
-		_ = s.stop()
-	}
-}
-
-func (s *server) start(bin string) (err error) {
+func (s *Server) start(bin string) (err error) {
 	if s.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
 		return err
 	}
@@ -126,7 +118,7 @@ func (s *server) start(bin string) (err error) {
 
 // run starts the server and waits for its end on one locked thread: the kernel sends Pdeathsig when the thread that started a
 // process ends, not the process.
-func (s *server) run(cmd *exec.Cmd, started chan<- error) {
+func (s *Server) run(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer close(s.ended)
 	err := cmd.Start()
@@ -137,7 +129,7 @@ func (s *server) run(cmd *exec.Cmd, started chan<- error) {
 }
 
 // unprivileged is whom to run as: PostgreSQL refuses root. The folder becomes theirs.
-func (s *server) unprivileged() (*syscall.Credential, error) {
+func (s *Server) unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -153,7 +145,7 @@ func (s *server) unprivileged() (*syscall.Credential, error) {
 	return nil, errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
 }
 
-func (s *server) wait() error {
+func (s *Server) wait() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	db, err := sql.Open("pgx", s.url("postgres"))
@@ -178,12 +170,11 @@ func (s *server) wait() error {
 	}
 }
 
-// stop ends the server and removes its folder. Called with mu held.
-func (s *server) stop() error {
+// stop ends the server and removes its folder.
+func (s *Server) stop() error {
 	if s.cmd != nil && s.cmd.Process != nil {
 		_ = s.cmd.Process.Signal(syscall.SIGQUIT) // at once: nothing in it is wanted
 		<-s.ended
 	}
-	s.cmd = nil
 	return os.RemoveAll(s.dir)
 }

@@ -1,0 +1,288 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+func config(t *testing.T) store.Config {
+	return store.Config{Dir: t.TempDir(), Seal: storetest.Keys(t), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+}
+
+func TestOpenRefusesASchemaThatIsNotCurrent(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	_, err := store.Open(t.Context(), c)
+	if err == nil || !strings.Contains(err.Error(), "carillon migrate up") {
+		t.Fatalf("an empty database: %v", err)
+	}
+	steps, err := store.Status(t.Context(), c)
+	if err != nil || len(steps) == 0 || steps[0].Applied {
+		t.Fatalf("status of an empty database: %+v %v", steps, err)
+	}
+	n, err := store.Migrate(t.Context(), c)
+	if err != nil || n != len(steps) {
+		t.Fatalf("applied %d of %d: %v", n, len(steps), err)
+	}
+	if n, err = store.Migrate(t.Context(), c); err != nil || n != 0 {
+		t.Fatalf("applied again: %d, %v", n, err)
+	}
+	steps, err = store.Status(t.Context(), c)
+	if err != nil || !steps[len(steps)-1].Applied {
+		t.Fatalf("status after: %+v %v", steps, err)
+	}
+	s, err := store.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = store.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("a schema of a newer binary: %v", err)
+	}
+}
+
+func TestOpenRefusesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*store.Config){
+		"folder": func(c *store.Config) { c.Dir = "" }, "keys": func(c *store.Config) { c.Seal = nil }, "clock": func(c *store.Config) { c.Now = nil },
+		"log": func(c *store.Config) { c.Log = nil }, "address": func(c *store.Config) { c.URL = "mysql://user:hunter2@host/db" },
+		"broken address": func(c *store.Config) { c.URL = "postgres://user:hunter2@host:port/db" },
+	} {
+		c := config(t)
+		change(&c)
+		s, err := store.Open(t.Context(), c)
+		if err == nil {
+			_ = s.Close()
+			t.Errorf("%s: accepted", name)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error tells a password: %v", name, err)
+		}
+	}
+}
+
+// Data folders have every sign that a URL gives a meaning to.
+func TestFolderWithSigns(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	c.Dir = filepath.Join(c.Dir, "a b?c#d%41&e=f'ü")
+	storetest.OpenConfig(t, c)
+	if _, err := os.Stat(filepath.Join(c.Dir, "carillon.db")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A secret is in the database as a sealed blob and nowhere in the clear, and a blob that was moved does not open.
+func TestSecretsAreSealed(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	s := storetest.OpenConfig(t, c)
+	now := time.Now()
+	scopes := []*store.Scope{}
+	credential := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: "com.example.app", Environment: tenants.Auto, CreatedAt: now}
+	for i := range 2 {
+		id := tenants.NewID[tenants.TenantID](now)
+		err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		scopes = append(scopes, s.For(id))
+		if err := scopes[i].AddCredential(t.Context(), credential, []byte(fmt.Sprint("canary-", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(c.Dir, "carillon.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, exchange := range []string{"CREATE TEMP TABLE was AS SELECT tenant_id, secret FROM credentials",
+		"UPDATE credentials SET secret = (SELECT secret FROM was WHERE was.tenant_id <> credentials.tenant_id)"} {
+		if _, err := db.Exec(exchange); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, scope := range scopes {
+		if _, secret, err := scope.OpenCredential(t.Context(), credential.ID); err == nil {
+			t.Errorf("tenant %d opens another's secret: %q", i, secret)
+		}
+	}
+	for _, name := range []string{"carillon.db", "carillon.db-wal"} {
+		file, err := os.ReadFile(filepath.Join(c.Dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(file, []byte("canary-")) {
+			t.Errorf("%s holds a secret in the clear", name)
+		}
+	}
+}
+
+// Both sets of migrations end with the same tables and columns.
+func TestDialectsAgree(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	if _, err := store.Migrate(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	lite := columns(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"),
+		"SELECT m.name || '.' || p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'")
+	keys := columns(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"), "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "+
+		"WHERE m.type = 'table' AND p.name = 'tenant_id' AND p.pk <> 1 AND m.name NOT IN ('facts', 'sign_ins')")
+	if len(keys) > 0 {
+		t.Errorf("tenant_id is not first in the key of %v", keys)
+	}
+	c.URL = storetest.Postgres(t)
+	if _, err := store.Migrate(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	pg := columns(t, "pgx", c.URL, "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = 'public'")
+	if !slices.Equal(lite, pg) || len(lite) < 100 {
+		for _, x := range append(lite, pg...) {
+			if !slices.Contains(lite, x) || !slices.Contains(pg, x) {
+				t.Errorf("%s: sqlite %v, postgres %v", x, slices.Contains(lite, x), slices.Contains(pg, x))
+			}
+		}
+		t.Errorf("sqlite has %d columns, postgres %d", len(lite), len(pg))
+	}
+}
+
+func columns(t *testing.T, driver, address, query string) (out []string) {
+	t.Helper()
+	db, err := sql.Open(driver, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	if rows.Err() != nil {
+		t.Fatal(rows.Err())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// A server that restarts, or a proxy that drops connections, costs nobody a write.
+func TestPostgresConnectionsLost(t *testing.T) {
+	t.Parallel()
+	address := storetest.Postgres(t)
+	s := storetest.OpenConfig(t, store.Config{URL: address})
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	id := tenants.NewID[tenants.TenantID](time.Now())
+	err = s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		_, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.For(id).Note(t.Context(), "test.note", fmt.Sprint(i), ""); err != nil {
+			t.Fatalf("a write after the connections were lost: %v", err)
+		}
+	}
+	list, _, err := s.For(id).Audits(t.Context(), store.AuditQuery{Action: "test."})
+	if err != nil || len(list) != 3 || list[0].Seq != 4 {
+		t.Errorf("after the losses: %+v %v", list, err)
+	}
+}
+
+// A commit that takes a later seq may be there before one that took an earlier one; the roller must count both.
+func TestPostgresRollsInTheOrderOfCommits(t *testing.T) {
+	t.Parallel()
+	address := storetest.Postgres(t)
+	s := storetest.OpenConfig(t, store.Config{URL: address})
+	now := time.Now()
+	id := tenants.NewID[tenants.TenantID](now)
+	err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, late := ring(now, 1), ring(now, 2)
+	add := func(r *tenants.Ring) {
+		t.Helper()
+		if _, err := s.For(id).AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(early)
+	roll := func() int {
+		t.Helper()
+		n, err := s.Roll(t.Context(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := roll(); n != 1 {
+		t.Fatalf("rolled %d, want 1", n)
+	}
+	// Another node's transaction takes a seq and stays open.
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	slow, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Rollback()
+	_, err = slow.ExecContext(context.WithoutCancel(t.Context()), "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail) "+
+		"VALUES ($1, $2, $3, 'sent', $4, $4, 0, 0, '')", string(id), string(early.ID), string(early.Attempts[0].ID), now.UnixMicro())
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(late)
+	if n := roll(); n != 0 {
+		t.Fatalf("rolled %d facts past an open transaction", n)
+	}
+	if err := slow.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if n := roll(); n != 2 {
+		t.Errorf("rolled %d, want the late and the early one", n)
+	}
+}
