@@ -138,6 +138,26 @@ func TestSlowIsNotSilent(t *testing.T) {
 	}
 }
 
+// TestOutage: everything falls silent, new connections too, and comes back: no ring is lost.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	f := flow(t, s, k, 10*time.Millisecond)
+	wait(t, "fifty rings", func() bool { return a.Total() >= 50 })
+	a.Silence(true)
+	silenced := f.sent.Load()
+	wait(t, "a second and a half", func() bool { return f.sent.Load() >= silenced+150 })
+	a.Unsilence()
+	back := time.Now()
+	again := f.sent.Load()
+	wait(t, "fifty more", func() bool { return f.sent.Load() >= again+50 })
+	slowest := f.end()
+	t.Logf("slowest %v, done %v after it came back, %+v", slowest, time.Since(back), s.Stats())
+	onceEach(t, a, int(f.sent.Load()))
+	clean(t, a)
+}
+
 func TestNoHedge(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})

@@ -82,7 +82,7 @@ func ReactionTo(status int, reason string) Reaction {
 		return troubled
 	case status == 429:
 		return reactions["TooManyRequests"]
-	case reason == "" && status >= 400:
+	case reason == "":
 		return strange
 	}
 	return unheard

@@ -58,6 +58,7 @@ func TestReactions(t *testing.T) {
 		{503, "SomethingNew", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 		{429, "SomethingNew", push.Fail, push.KeepDevice, push.CoolDown, push.AlertRepeat},
 		{502, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
+		{307, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 		{403, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 		{0, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 	}

@@ -2,7 +2,8 @@
 // APNs about tokens, topics, headers and payloads, that fail on command, and that remember every push and every breach of
 // Apple's rules. Development mode, tests and benchmarks push to it.
 //
-// It knows nothing of rings, tenants or the sender. Start at New; what it believes in is given by Register and AddToken,
+// It knows nothing of rings or tenants, and shares no code with the sender, so that neither inherits the other's
+// mistakes. Start at New; what it believes in is given by Register and AddToken,
 // how it fails by the methods of faults.go, what it saw is read by Delivered and Violations. Phones makes devices out of
 // the pushes it delivers. Bare is the plain apns2 client that our own sender is measured against.
 package apnstest
