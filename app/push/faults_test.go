@@ -62,11 +62,13 @@ type steady struct {
 	slowest atomic.Int64
 	sent    atomic.Int64
 	group   sync.WaitGroup
+	once    sync.Once
 	stop    chan struct{}
 }
 
 func flow(t *testing.T, s *push.Sender, k *push.Key, every time.Duration) *steady {
 	f := &steady{stop: make(chan struct{})}
+	t.Cleanup(func() { f.end() })
 	f.group.Go(func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
@@ -96,7 +98,7 @@ func flow(t *testing.T, s *push.Sender, k *push.Key, every time.Duration) *stead
 }
 
 func (f *steady) end() time.Duration {
-	close(f.stop)
+	f.once.Do(func() { close(f.stop) })
 	f.group.Wait()
 	return time.Duration(f.slowest.Load())
 }
@@ -114,7 +116,7 @@ func TestSilentConnection(t *testing.T) {
 	wait(t, "a hundred more", func() bool { return a.Total() >= silenced+100 })
 	slowest := f.end()
 	t.Logf("slowest %v, %+v", slowest, s.Stats())
-	if slowest > time.Second {
+	if slowest > time.Second*slack {
 		t.Errorf("the slowest took %v", slowest)
 	}
 	if s.Stats().Hedged == 0 {
@@ -238,7 +240,7 @@ func TestStorm(t *testing.T) {
 	burst(t, s, k, 200, 30*time.Second)
 	late := time.Since(ends)
 	t.Logf("all pushed %v after the storm", late)
-	if late > 5*time.Second {
+	if late > 5*time.Second*slack {
 		t.Errorf("the last was pushed %v after the storm", late)
 	}
 	onceEach(t, a, 200)
@@ -257,7 +259,7 @@ func TestBreakerHoldsBack(t *testing.T) {
 		p := ring(t, 2*time.Second)
 		group.Go(func() {
 			w := s.Push(t.Context(), k, p)
-			if w.OK() || w.AnsweredAt.After(p.Expires.Add(50*time.Millisecond)) {
+			if w.OK() || w.AnsweredAt.After(p.Expires.Add(50*time.Millisecond*slack)) {
 				t.Errorf("%+v", w)
 			}
 			tries.Add(int64(w.Tries))
@@ -325,9 +327,9 @@ func TestFlood(t *testing.T) {
 	a := apple(t, apnstest.Config{})
 	a.SetLatency(apnstest.Fixed(5 * time.Millisecond))
 	s, loud, quiet := sender(t, a, nil), key(t, a, "LOUDLOUD12", kid, nil), key(t, a, team, kid, nil)
-	f := flow(t, s, loud, time.Millisecond)
+	f := flow(t, s, loud, time.Millisecond*slack)
 	g := flow(t, s, quiet, 50*time.Millisecond)
-	wait(t, "the flood", func() bool { return f.sent.Load() > 1000 })
+	wait(t, "the flood", func() bool { return f.sent.Load() > 500 })
 	slowest := g.end()
 	f.end()
 	t.Logf("slowest %v", slowest)

@@ -2,5 +2,5 @@
 
 package push_test
 
-// slack leaves the limits of time as they are.
-const slack = 1
+// slack stretches limits of time a little, because test machines are shared; the figures themselves are the bench's.
+const slack = 2

@@ -302,18 +302,18 @@ func (p *pool) failed(c *connection, id uint32, err error) {
 	delete(c.legs, id)
 	r := l.r
 	r.leave(c, id)
-	if r.settled || r.legs > 0 || r.waiting { // another leg may still answer
-		return
-	}
 	over := false
 	switch err {
 	case errRefused, errAway: // not processed (RFC 9113, 8.7 and 6.8)
+		p.count.refused.Add(1)
 		r.refused++
 		over = r.refused > maxRefused
-		p.count.refused.Add(1)
 	default:
 		r.lost++
 		over = r.lost > maxLost
+	}
+	if r.settled || r.legs > 0 || r.waiting { // another leg may still answer
+		return
 	}
 	if over || !r.until.After(p.now()) {
 		r.err = err

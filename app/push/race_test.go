@@ -3,4 +3,4 @@
 package push_test
 
 // slack stretches limits of time where the race detector slows everything down.
-const slack = 4
+const slack = 8

@@ -66,7 +66,7 @@ type Sender struct {
 	busy   atomic.Int64   // pushes under way
 	count  counters
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex         // guards all below
 	pools   map[poolName]*pool // those that pushes find
 	alive   map[*pool]struct{} // those that are not closed: also the ones that are finishing, and probes
 	living  int                // of alive, without probes

@@ -350,13 +350,13 @@ func TestContextEndsAPush(t *testing.T) {
 // wait polls a condition; it is for what no channel tells.
 func wait(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	tick, late := time.NewTicker(time.Millisecond), time.After(30*time.Second)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("waited 10 s for %s", what)
+			t.Fatalf("waited 30 s for %s", what)
 		}
 	}
 }

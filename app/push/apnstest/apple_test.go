@@ -415,12 +415,7 @@ func TestDelivered(t *testing.T) {
 			t.Fatal(w, err)
 		}
 	}
-	loop, err := apnstest.NewLoop(a.URL(apnstest.Sandbox), a.CAPool(), team, kid, s.p8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer loop.Close()
-	if err := loop.Push(t.Context(), "nothex", topic, []byte("{}")); err == nil {
+	if err := apnstest.Loop(bare)(t.Context(), "nothex", topic, []byte("{}")); err == nil {
 		t.Error("a refusal is no error")
 	}
 	got := a.Delivered()
@@ -430,7 +425,7 @@ func TestDelivered(t *testing.T) {
 	if !rules(a)["apns-expiration is missing"] {
 		t.Error("apns2 cannot send expiration 0, and nobody noticed")
 	}
-	if a.OpenConnections(apnstest.Sandbox) != 2 || a.TotalConnections() != 2 {
+	if a.OpenConnections(apnstest.Sandbox) != 1 || a.TotalConnections() != 1 {
 		t.Errorf("%d open of %d", a.OpenConnections(apnstest.Sandbox), a.TotalConnections())
 	}
 }

@@ -1,10 +1,8 @@
 package apnstest
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net/http"
 
 	"github.com/sideshow/apns2"
@@ -31,29 +29,3 @@ func Bare(url string, roots *x509.CertPool, team, keyID string, p8 []byte) (*apn
 	}
 	return client, nil
 }
-
-// Loop is Bare for packages that do not know apns2.
-type Loop struct{ client *apns2.Client }
-
-// NewLoop makes a Loop; Close it.
-func NewLoop(url string, roots *x509.CertPool, team, keyID string, p8 []byte) (*Loop, error) {
-	client, err := Bare(url, roots, team, keyID, p8)
-	if err != nil {
-		return nil, err
-	}
-	return &Loop{client}, nil
-}
-
-// Push sends one VoIP push as plain apns2 does: without apns-expiration. Apple's refusal is an error.
-func (l *Loop) Push(ctx context.Context, token, topic string, payload []byte) error {
-	w, err := l.client.PushWithContext(ctx, &apns2.Notification{
-		DeviceToken: token, Topic: topic, PushType: apns2.PushTypeVOIP, Priority: apns2.PriorityHigh, Payload: payload,
-	})
-	if err == nil && !w.Sent() {
-		err = fmt.Errorf("apnstest: Apple says %d %s", w.StatusCode, w.Reason)
-	}
-	return err
-}
-
-// Close closes its connections once they are idle.
-func (l *Loop) Close() { l.client.CloseIdleConnections() }

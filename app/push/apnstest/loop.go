@@ -1,0 +1,22 @@
+package apnstest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sideshow/apns2"
+)
+
+// Loop is one turn of the bare loop, for packages that do not know apns2: it pushes a call with the plain client and keeps nothing.
+// An error is Apple's reason, or that of the transport.
+func Loop(c *apns2.Client) func(ctx context.Context, token, topic string, payload []byte) error {
+	return func(ctx context.Context, token, topic string, payload []byte) error {
+		a, err := c.PushWithContext(ctx, &apns2.Notification{
+			DeviceToken: token, Topic: topic, PushType: apns2.PushTypeVOIP, Priority: apns2.PriorityHigh, Payload: payload,
+		})
+		if err == nil && a.StatusCode != apns2.StatusSent {
+			err = errors.New(a.Reason)
+		}
+		return err
+	}
+}
