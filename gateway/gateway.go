@@ -142,6 +142,12 @@ func (c *Config) setDefaults() {
 // Addr is the UDP address the gateway listens on (the first, of several).
 func (g *Gateway) Addr() net.Addr { return g.port.addr() }
 
+// Check refuses an offer that Answer would refuse for what it says, and starts nothing.
+func (g *Gateway) Check(sdp string) error {
+	_, err := readOffer(sdp, g.reach())
+	return err
+}
+
 // Answer joins the phone that made o to its call, and the call to o.Agent. The same
 // leg may answer again: its old connection is replaced and the agent's
 // conversation goes on; o.Agent and o.On are then ignored. Another leg is
@@ -218,13 +224,12 @@ func (g *Gateway) unseat(c *call) {
 func (g *Gateway) start(c *call, l *leg) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if c.over() || g.closed {
+	if c.over() || g.closed || !c.join(l) {
 		if !c.running {
 			g.forget(c)
 		}
 		return refuse(CallEnded, "The call has ended.")
 	}
-	c.join(l)
 	if !c.running {
 		c.running = true
 		g.running.Add(1)
@@ -287,7 +292,11 @@ func (g *Gateway) Trickle(ctx context.Context, id, leg, ifMatch, text string) (T
 	if f.ufrag == l.remoteUfrag {
 		return Trickled{}, l.trickle(f)
 	}
-	return l.restart(ctx, f)
+	got, err := l.restart(ctx, f)
+	if err != nil && c.over() {
+		return Trickled{}, refuse(CallEnded, "The call has ended.")
+	}
+	return got, err
 }
 
 // HangUp ends a call. It does not wait; Ended is told to the call's Offer.On.

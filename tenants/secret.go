@@ -24,9 +24,10 @@ func (s Secret) Hash() Hash { return sha256.Sum256([]byte(s)) }
 
 // The prefixes of our secrets, so that scanners and people can tell what leaked.
 const (
-	LivePrefix   = "crl_live_"
-	TestPrefix   = "crl_test_"
-	DevicePrefix = "crl_device_"
+	LivePrefix       = "crl_live_"
+	TestPrefix       = "crl_test_"
+	DevicePrefix     = "crl_device_"
+	InvitationPrefix = "crl_invite_" // in the link that makes someone a member
 )
 
 // NewSecret makes prefix + 24 random bytes in base 62 + a CRC-32 in base 62.
@@ -39,7 +40,7 @@ func NewSecret(prefix string) Secret {
 
 // WellFormed reports whether s has one of our prefixes, the right length and a right checksum: a typo is found without a look-up.
 func WellFormed(s string) bool {
-	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix} {
+	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

@@ -138,15 +138,13 @@ func (b *Board) end(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, 
 func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
 	defer done()
-	r, facts, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).ChangeRing(ctx, id, nil, time.Time{},
+	r, _, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).ChangeRing(ctx, id, nil, time.Time{},
 		func(r *tenants.Ring) ([]tenants.Fact, error) { return change(r), nil })
 	if err != nil {
 		b.Log.Error("record a call", "ring", id, "err", err)
 		return
 	}
-	if len(facts) > 0 {
-		b.tell(r)
-	}
+	b.tell(r) // also when there is no fact: the call's figures are news
 }
 
 // Trickle passes a phone's candidates or ICE restart to its call.

@@ -1,0 +1,97 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// child is a server in a process of its own.
+type child struct {
+	cmd  *exec.Cmd
+	addr string
+	log  string
+	done chan error
+}
+
+// spawn starts this binary's `serve` with the environment and waits until it says where it listens.
+func spawn(ctx context.Context, dir string, env []string) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{log: filepath.Join(dir, "serve.log"), done: make(chan error, 1)}
+	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	c.cmd = exec.CommandContext(ctx, self, "serve")
+	c.cmd.Env, c.cmd.Stderr = append(os.Environ(), env...), log
+	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
+	c.cmd.WaitDelay = 30 * time.Second
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, addr, ok := strings.Cut(lines.Text(), " on "); ok {
+			c.addr = addr
+			break
+		}
+	}
+	if c.addr == "" {
+		text, _ := os.ReadFile(c.log)
+		return nil, errors.Join(fmt.Errorf("the server did not start: %s", text), c.cmd.Wait())
+	}
+	go func() { c.done <- c.cmd.Wait() }()
+	return c, nil
+}
+
+// kill ends the server as a power cut would, and waits for it.
+func (c *child) kill() error {
+	if err := c.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	<-c.done // that it was killed is no news
+	return nil
+}
+
+// stop ends the server in order and waits for it.
+func (c *child) stop() error {
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); errors.Is(err, os.ErrProcessDone) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return <-c.done
+}
+
+// cpu is the processor time the server has used, user and system; zero where the system does not say (proc(5)).
+func (c *child) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
+	return time.Duration(user+system) * tick
+}

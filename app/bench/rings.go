@@ -1,0 +1,333 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"carillon/app/push"
+	"carillon/app/push/apnstest"
+)
+
+// RingsReport is what `bench rings` found.
+type RingsReport struct {
+	Machine string    `json:"machine"`
+	Rows    []RingRow `json:"rows"`
+	Paced   RingRow   `json:"paced"`           // 200 rings a second, open loop
+	Bare    float64   `json:"bare_per_second"` // at concurrency 100
+	Ratio   float64   `json:"ratio"`           // rings to bare pushes at concurrency 100
+}
+
+// RingRow is one concurrency. Times to 201 are from the request's first byte; times to Apple until Apple has answered.
+type RingRow struct {
+	Concurrency int     `json:"concurrency"`
+	Count       int     `json:"count"`
+	PerSecond   float64 `json:"per_second"`
+	P50         float64 `json:"p50_ms"`
+	P95         float64 `json:"p95_ms"`
+	P99         float64 `json:"p99_ms"`
+	Lost        int     `json:"lost"`
+	AppleP50    float64 `json:"apple_p50_ms"`
+	AppleP95    float64 `json:"apple_p95_ms"`
+	AppleP99    float64 `json:"apple_p99_ms"`
+	CPU         float64 `json:"cpu_us_per_ring"` // of the server; 0 where the system does not say
+	Bare        float64 `json:"bare_per_second"`
+}
+
+// RingsConfig says how long to measure. The zero value measures three turns of two seconds at 1, 10, 100 and 500.
+type RingsConfig struct {
+	Concurrency []int
+	Turns       int
+	Turn        time.Duration
+}
+
+// Rings measures durable accepted rings beside a bare apns2 loop against the same Apple, in turns.
+func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
+	if len(c.Concurrency) == 0 {
+		c.Concurrency = []int{1, 10, 100, 500}
+	}
+	if c.Turns == 0 {
+		c.Turns = 3
+	}
+	if c.Turn == 0 {
+		c.Turn = 2 * time.Second
+	}
+	b := &rings{answered: map[string]time.Time{}}
+	b.stage, err = setUp(ctx, 1000, b.hear)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, b.stage.close()) }()
+	r.Machine = Machine()
+	if _, err := b.turn(ctx, 10, time.Second); err != nil { // connections, caches and prepared statements
+		return r, err
+	}
+	// First, while no earlier ring is there to expire in the background.
+	if r.Paced, err = b.paced(ctx, 200, c.Turn*time.Duration(c.Turns)); err != nil {
+		return r, err
+	}
+	for _, n := range c.Concurrency {
+		row, err := b.row(ctx, n, c)
+		if err != nil {
+			return r, err
+		}
+		if r.Rows = append(r.Rows, row); n == 100 {
+			r.Bare, r.Ratio = row.Bare, row.PerSecond/row.Bare
+		}
+	}
+	return r, nil
+}
+
+// rings is a run of the benchmark.
+type rings struct {
+	stage *stage
+
+	mu       sync.Mutex // guards answered
+	answered map[string]time.Time
+}
+
+// hear notes when Apple answered a ring's push: {"v":1,"call_id":"<36 characters>" …
+func (b *rings) hear(d apnstest.Delivered) {
+	id := field(d.Payload, `"call_id":"`)
+	if id == "" {
+		return
+	}
+	b.mu.Lock()
+	b.answered[id] = d.At
+	b.mu.Unlock()
+}
+
+// field is the 36 characters behind a name in JSON of ours.
+func field(text []byte, name string) string {
+	i := bytes.Index(text, []byte(name))
+	if i < 0 || len(text) < i+len(name)+36 {
+		return ""
+	}
+	return string(text[i+len(name) : i+len(name)+36])
+}
+
+// placed is one ring that was answered 201.
+type placed struct {
+	id    string
+	start time.Time
+	took  time.Duration
+}
+
+func (b *rings) row(ctx context.Context, n int, c RingsConfig) (RingRow, error) {
+	row := RingRow{Concurrency: n}
+	var all []placed
+	var bare int64
+	cpu := time.Duration(0)
+	for range c.Turns {
+		pushed, err := b.bareTurn(ctx, n, c.Turn)
+		if err != nil {
+			return row, err
+		}
+		bare += pushed
+		before := b.stage.server.cpu()
+		got, err := b.turn(ctx, n, c.Turn)
+		if err != nil {
+			return row, err
+		}
+		b.settle(ctx, got)
+		cpu += b.stage.server.cpu() - before
+		all = append(all, got...)
+	}
+	spent := (c.Turn * time.Duration(c.Turns)).Seconds()
+	row.PerSecond, row.Bare = float64(len(all))/spent, float64(bare)/spent
+	row.CPU = float64(cpu.Microseconds()) / float64(max(len(all), 1))
+	b.measure(&row, all)
+	return row, nil
+}
+
+// measure fills in the times, and counts the rings that Apple never saw.
+func (b *rings) measure(row *RingRow, all []placed) {
+	var to201, toApple sample
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range all {
+		to201 = append(to201, p.took)
+		if at, ok := b.answered[p.id]; ok {
+			toApple = append(toApple, at.Sub(p.start))
+		} else {
+			row.Lost++
+		}
+	}
+	clear(b.answered)
+	row.Count = len(all)
+	row.P50, row.P95, row.P99 = to201.at(0.50), to201.at(0.95), to201.at(0.99)
+	row.AppleP50, row.AppleP95, row.AppleP99 = toApple.at(0.50), toApple.at(0.95), toApple.at(0.99)
+}
+
+// settle waits until Apple has seen every ring, ten seconds at most.
+func (b *rings) settle(ctx context.Context, all []placed) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	give := time.After(10 * time.Second)
+	for !b.seen(all) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-give:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (b *rings) seen(all []placed) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := len(all) - 1; i >= 0; i-- {
+		if _, ok := b.answered[all[i].id]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// turn places rings over n connections for a while.
+func (b *rings) turn(ctx context.Context, n int, d time.Duration) ([]placed, error) {
+	var wg sync.WaitGroup
+	lists, errs := make([][]placed, n), make([]error, n)
+	end := time.Now().Add(d)
+	for i := range n {
+		wg.Go(func() { lists[i], errs[i] = b.worker(ctx, i, end) })
+	}
+	wg.Wait()
+	var all []placed
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all, errors.Join(errs...)
+}
+
+func (b *rings) worker(ctx context.Context, i int, end time.Time) ([]placed, error) {
+	c, err := dial(b.stage.server.addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	var list []placed
+	for n := i; time.Now().Before(end) && ctx.Err() == nil; n += 7 {
+		p, err := b.place(c, n)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+func (b *rings) place(c *client, n int) (placed, error) {
+	body := fmt.Appendf(nil, `{"to":{"device":"%s"},"caller":"Bench","ttl_s":60}`, b.stage.devices[n%len(b.stage.devices)])
+	p := placed{start: time.Now()}
+	status, answer, err := c.ask(request("POST", "/v1/rings", string([]byte(b.stage.key)), body))
+	p.took = time.Since(p.start)
+	if err != nil {
+		return p, err
+	}
+	if p.id = field(answer, `"id":"`); status != 201 || p.id == "" {
+		return p, fmt.Errorf("%d: %s", status, answer)
+	}
+	return p, nil
+}
+
+// bareTurn is the comparison: apns2's own client in a loop that keeps nothing.
+func (b *rings) bareTurn(ctx context.Context, n int, d time.Duration) (int64, error) {
+	var wg sync.WaitGroup
+	var count atomic.Int64
+	errs := make([]error, n)
+	end := time.Now().Add(d)
+	for i := range n {
+		wg.Go(func() {
+			for k := i; time.Now().Before(end) && ctx.Err() == nil && errs[i] == nil; k += 7 {
+				if errs[i] = b.barePush(ctx, k); errs[i] == nil {
+					count.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return count.Load(), errors.Join(errs...)
+}
+
+func (b *rings) barePush(ctx context.Context, k int) error {
+	now := time.Now()
+	payload, err := push.Payload("00000000-0000-4000-8000-000000000000", now, now.Add(30*time.Second), "Bench")
+	if err != nil {
+		return err
+	}
+	return b.stage.bare(ctx, b.stage.tokens[k%len(b.stage.tokens)], bundle+".voip", payload)
+}
+
+// paced places rings at a fixed rate, whether or not earlier ones were answered, over twenty connections.
+func (b *rings) paced(ctx context.Context, perSecond int, d time.Duration) (RingRow, error) {
+	const lines = 20
+	row := RingRow{Concurrency: lines}
+	before, start := b.stage.server.cpu(), time.Now()
+	var wg sync.WaitGroup
+	lists, errs := make([][]placed, lines), make([]error, lines)
+	step := time.Second * lines / time.Duration(perSecond)
+	for i := range lines {
+		wg.Go(func() {
+			lists[i], errs[i] = b.pacedWorker(ctx, i, start.Add(time.Duration(i)*step/lines), step, start.Add(d))
+		})
+	}
+	wg.Wait()
+	var all []placed
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	b.settle(ctx, all)
+	row.PerSecond = float64(len(all)) / time.Since(start).Seconds()
+	row.CPU = float64((b.stage.server.cpu() - before).Microseconds()) / float64(max(len(all), 1))
+	b.measure(&row, all)
+	return row, errors.Join(errs...)
+}
+
+func (b *rings) pacedWorker(ctx context.Context, i int, next time.Time, step time.Duration, end time.Time) ([]placed, error) {
+	c, err := dial(b.stage.server.addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	var list []placed
+	for n := i; next.Before(end) && ctx.Err() == nil; n, next = n+7, next.Add(step) {
+		time.Sleep(time.Until(next))
+		p, err := b.place(c, n)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// Print writes the report as a table.
+func (r RingsReport) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%s\n\n", r.Machine)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "concurrency\trings\trings/s\tto 201: p50\tp95\tp99 ms\tto Apple: p50\tp95\tp99 ms\tCPU µs/ring\tlost\tbare apns2/s\tratio\t")
+	for _, x := range append([]RingRow{r.Paced}, r.Rows...) {
+		name, ratio := fmt.Sprint(x.Concurrency), "-"
+		if x.Bare > 0 {
+			ratio = fmt.Sprintf("%.2f", x.PerSecond/x.Bare)
+		} else {
+			name = "paced"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t%.0f\t%s\t\n", name, x.Count, x.PerSecond,
+			x.P50, x.P95, x.P99, x.AppleP50, x.AppleP95, x.AppleP99, x.CPU, x.Lost, x.Bare, ratio)
+	}
+	return t.Flush()
+}
+
+// PrintJSON writes the report as one JSON line.
+func (r RingsReport) PrintJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }

@@ -1,0 +1,170 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"carillon/app/push/apnstest"
+	"carillon/tenants"
+	"carillon/tenants/seal"
+	"carillon/tenants/store"
+)
+
+// stage is a server with one tenant and its devices, and the Apple it pushes to, which is in this process.
+type stage struct {
+	dir     string
+	apple   *apnstest.Apple
+	env     []string
+	server  *child
+	key     tenants.Secret
+	p8      []byte // the server's key
+	bare    func(ctx context.Context, token, topic string, payload []byte) error
+	devices []tenants.DeviceID
+	tokens  []string
+}
+
+const (
+	team   = "BENCHTEAM1"
+	keyID  = "BENCHKEY01"
+	bundle = "com.example.bench"
+	// The bare loop is a team of its own: Apple lets a team have a new provider token only every twenty minutes.
+	bareTeam  = "BENCHTEAM2"
+	bareKeyID = "BENCHKEY02"
+)
+
+// setUp fills a fresh database and starts the server on it.
+func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered)) (s *stage, err error) {
+	s = &stage{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "carillon-bench-"); err != nil {
+		return s, err
+	}
+	if s.apple, err = apnstest.New(apnstest.Config{Keep: -1, OnPush: onPush}); err != nil {
+		return s, err
+	}
+	if err = s.accounts(); err != nil {
+		return s, err
+	}
+	keys := []byte(seal.Generate())
+	master, ca := filepath.Join(s.dir, "master.key"), filepath.Join(s.dir, "apple.pem")
+	if err = errors.Join(os.WriteFile(master, keys, 0o600), os.WriteFile(ca, s.apple.CAPEM(), 0o600)); err != nil {
+		return s, err
+	}
+	ring, err := seal.Parse(keys)
+	if err != nil {
+		return s, err
+	}
+	if err = s.furnish(ctx, store.Config{Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, devices); err != nil {
+		return s, err
+	}
+	s.env = []string{
+		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=",
+		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0",
+		"CARILLON_APNS_PRODUCTION_URL=" + s.apple.URL(apnstest.Production), "CARILLON_APNS_SANDBOX_URL=" + s.apple.URL(apnstest.Sandbox),
+	}
+	return s, s.start(ctx)
+}
+
+// start starts the server, again after it was killed.
+func (s *stage) start(ctx context.Context) (err error) {
+	s.server, err = spawn(ctx, s.dir, s.env)
+	return err
+}
+
+// accounts opens one for the server and one for the bare loop.
+func (s *stage) accounts() error {
+	account, file, err := apnstest.NewKey(team, keyID)
+	if err != nil {
+		return err
+	}
+	s.p8 = file
+	bare, bareFile, err := apnstest.NewKey(bareTeam, bareKeyID)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.apple.Register(account), s.apple.Register(bare)); err != nil {
+		return err
+	}
+	client, err := apnstest.Bare(s.apple.URL(apnstest.Production), s.apple.CAPool(), bareTeam, bareKeyID, bareFile)
+	if err != nil {
+		return err
+	}
+	s.bare = apnstest.Loop(client)
+	return nil
+}
+
+func (s *stage) furnish(ctx context.Context, c store.Config, devices int) (err error) {
+	if _, err := store.Migrate(ctx, c); err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	now := time.Now()
+	t := tenants.Tenant{
+		ID: tenants.NewID[tenants.TenantID](now), Slug: "bench", Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
+		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now,
+	}
+	who := store.Who{Actor: tenants.System}
+	if err := db.AddTenant(ctx, who, t); err != nil {
+		return err
+	}
+	scope := db.For(t.ID).By(who)
+	s.key = tenants.NewSecret(tenants.LivePrefix)
+	err = scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench", Permissions: tenants.Permissions, CreatedAt: now}, s.key.Hash())
+	if err != nil {
+		return err
+	}
+	err = scope.AddCredential(ctx, tenants.Credential{
+		ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: bundle, Environment: tenants.Auto, Team: team, KeyID: keyID,
+		State: tenants.CredentialActive, CreatedAt: now,
+	}, s.p8)
+	if err != nil {
+		return err
+	}
+	for range devices {
+		if err := s.addDevice(ctx, scope, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stage) addDevice(ctx context.Context, scope *store.Scope, now time.Time) error {
+	var token [32]byte
+	rand.Read(token[:])
+	d := tenants.Device{
+		ID: tenants.NewID[tenants.DeviceID](now), Token: hex.EncodeToString(token[:]), Bundle: bundle, Environment: tenants.Production,
+		Name: fmt.Sprintf("Phone %d", len(s.devices)+1), Model: "iPhone", OSVersion: "26.4", AppVersion: "1.0.0",
+		RegisteredAt: now, SeenAt: now, CreatedAt: now,
+	}.Clean()
+	if _, _, err := scope.AddDevice(ctx, d, tenants.NewSecret(tenants.DevicePrefix).Hash()); err != nil {
+		return err
+	}
+	s.devices, s.tokens = append(s.devices, d.ID), append(s.tokens, d.Token)
+	return nil
+}
+
+func (s *stage) close() error {
+	var errs []error
+	if s.server != nil {
+		errs = append(errs, s.server.stop())
+	}
+	if s.apple != nil {
+		errs = append(errs, s.apple.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}

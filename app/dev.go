@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"carillon/app/dev"
+	"carillon/app/push"
+	"carillon/app/push/apnstest"
+	"carillon/tenants"
+	"carillon/tenants/seal"
+	"carillon/tenants/store"
+)
+
+// devCmd runs everything on one machine with nothing installed.
+type devCmd struct {
+	Addr string `help:"Address to listen on." default:"127.0.0.1:8080"`
+	Data string `help:"Folder to keep the data in; empty = a fresh one that is removed at the end." type:"path"`
+	JSON bool   `help:"Print one JSON line once it is ready."`
+	Log  bool   `help:"Write the log to standard error."`
+}
+
+// ready is what dev prints with --json.
+type ready struct {
+	URL   string `json:"url"`
+	Login struct {
+		Email    string `json:"email"`
+		Password string `json:"password"`
+	} `json:"login"`
+	APIKey           string           `json:"api_key"`
+	TenantID         tenants.TenantID `json:"tenant_id"`
+	DeviceID         tenants.DeviceID `json:"device_id"`
+	DeviceCredential string           `json:"device_credential"`
+	PhoneURL         string           `json:"phone_url"`
+	APNsURL          string           `json:"apns_url"`
+}
+
+// Run serves until ctx is done.
+func (d *devCmd) Run(ctx context.Context, c console) (err error) {
+	dir := d.Data
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "carillon-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	apple, err := apnstest.New(apnstest.Config{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, apple.Close()) }()
+	good, err := d.config(dir, apple)
+	if err != nil {
+		return err
+	}
+	if d.Log {
+		good.logTo = c.err
+	}
+	world := dev.NewWorld(apple)
+	n, err := d.open(ctx, good, world)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	notes, err := dev.Seed(ctx, n.store, n.board, dir, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := world.Start(ctx, n.store, n.board, notes, "http://"+n.addr.String()); err != nil {
+		return err
+	}
+	defer world.Close()
+	if err := d.greet(c, n, notes, apple); err != nil {
+		return err
+	}
+	return n.Run(ctx)
+}
+
+func (d *devCmd) open(ctx context.Context, good checked, world *dev.World) (*node, error) {
+	if _, err := store.Migrate(ctx, good.store(nil)); err != nil {
+		return nil, err
+	}
+	return open(ctx, good, extras{
+		local: true, opened: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
+	})
+}
+
+// config is that of a server whose Apple is in this process and whose phones are on this machine.
+func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return checked{}, err
+	}
+	keyFile := filepath.Join(dir, "master.key")
+	if _, err := os.Stat(keyFile); errors.Is(err, os.ErrNotExist) {
+		if err := os.WriteFile(keyFile, []byte(seal.Generate()), 0o600); err != nil {
+			return checked{}, err
+		}
+	}
+	good := checked{Config: Config{
+		Addr: d.Addr, MasterKeyFile: keyFile, RTCUDPAddr: "127.0.0.1:0", LogFormat: "text",
+		APNsProductionURL: apple.URL(apnstest.Production), APNsSandboxURL: apple.URL(apnstest.Sandbox),
+		Database: Database{Data: dir},
+	}, roots: apple.CAPool(), logTo: io.Discard}
+	var err error
+	good.seal, err = masterKey(keyFile)
+	return good, err
+}
+
+func (d *devCmd) greet(c console, n *node, notes dev.Notes, apple *apnstest.Apple) error {
+	if len(notes.Houses) == 0 {
+		return errors.New("dev.json names no tenant; remove the data folder and start again")
+	}
+	h := notes.Houses[0]
+	base := "http://" + n.addr.String()
+	if _, port, err := net.SplitHostPort(n.addr.String()); err == nil && strings.HasPrefix(d.Addr, "localhost:") {
+		base = "http://localhost:" + port
+	}
+	r := ready{
+		URL: base, APIKey: h.APIKey, TenantID: h.Tenant, DeviceID: h.Device, DeviceCredential: h.Credential,
+		PhoneURL: base + "/dev/phones/" + h.Slug, APNsURL: apple.URL(apnstest.Production),
+	}
+	r.Login.Email, r.Login.Password = notes.Email, notes.Password
+	if d.JSON {
+		return json.NewEncoder(c.out).Encode(r)
+	}
+	fmt.Fprintf(c.out, `Carillon is ready.
+
+  Console   %s
+  Sign in   %s   password: %s
+  Phone     %s
+  API key   %s
+
+Ring the phone:
+  curl %s/v1/rings -H "Authorization: Bearer %s" -H "Content-Type: application/json" -d '{"to":{"device":"%s"}}'
+
+Ctrl-C stops it.
+`, r.URL, r.Login.Email, r.Login.Password, r.PhoneURL, r.APIKey, r.URL, r.APIKey, r.DeviceID)
+	return nil
+}

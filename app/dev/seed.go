@@ -1,0 +1,187 @@
+package dev
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"carillon/app/push/apnstest"
+	"carillon/app/switchboard"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// Notes are the secrets that the store keeps only as hashes. They exist in dev mode alone.
+type Notes struct {
+	Email    string  `json:"email"`
+	Password string  `json:"password"`
+	Houses   []House `json:"tenants"`
+}
+
+// House is one seeded tenant.
+type House struct {
+	Tenant     tenants.TenantID `json:"tenant_id"`
+	Slug       string           `json:"slug"`
+	APIKey     string           `json:"api_key"`
+	Device     tenants.DeviceID `json:"device_id"` // the page that plays a phone
+	Token      string           `json:"token"`     // its push token
+	Credential string           `json:"device_credential"`
+	Phones     []Phone          `json:"phones"`
+}
+
+// Phone is a device that answers for itself, by facts.
+type Phone struct {
+	Token      string `json:"token"`
+	Credential string `json:"device_credential"`
+	Habit      string `json:"habit"`
+}
+
+// The file that Notes are kept in, readable by its owner only.
+const notesFile = "dev.json"
+
+// The one sign-in of dev mode. Its password is no secret: the server listens on this machine only and holds made-up data.
+const (
+	email    = "you@carillon.test"
+	password = "ring the bells"
+)
+
+// Seed fills an empty store, or finds what an earlier run left in dir.
+func Seed(ctx context.Context, s *store.Store, b *switchboard.Board, dir string, now func() time.Time) (Notes, error) {
+	file := filepath.Join(dir, notesFile)
+	switch text, err := os.ReadFile(file); {
+	case err == nil:
+		var n Notes
+		if err := json.Unmarshal(text, &n); err != nil {
+			return n, fmt.Errorf("%s: %w", file, err)
+		}
+		return n, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return Notes{}, err
+	}
+	n, err := seed(ctx, s, b, now)
+	if err != nil {
+		return n, fmt.Errorf("seed: %w", err)
+	}
+	text, err := json.MarshalIndent(n, "", "  ")
+	if err != nil {
+		return n, err
+	}
+	return n, os.WriteFile(file, text, 0o600)
+}
+
+func seed(ctx context.Context, s *store.Store, b *switchboard.Board, now func() time.Time) (Notes, error) {
+	n := Notes{Email: email, Password: password}
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	if err != nil {
+		return n, err
+	}
+	user := tenants.User{ID: tenants.NewID[tenants.UserID](now()), Email: email, Name: "Robin Bell", Password: hash, Theme: "auto", CreatedAt: now()}
+	if err := s.AddUser(ctx, user); err != nil {
+		return n, err
+	}
+	for i, p := range plans {
+		h, err := build(ctx, s, b, p, i, user, now)
+		if err != nil {
+			return n, fmt.Errorf("%s: %w", p.slug, err)
+		}
+		n.Houses = append(n.Houses, h)
+	}
+	return n, nil
+}
+
+// build makes one tenant with all that a ring needs.
+func build(ctx context.Context, s *store.Store, b *switchboard.Board, p plan, i int, user tenants.User, now func() time.Time) (House, error) {
+	t := tenants.Tenant{
+		ID: tenants.NewID[tenants.TenantID](now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
+		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now(),
+	}
+	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "dev mode"}}
+	if err := s.AddTenant(ctx, who, t); err != nil {
+		return House{}, err
+	}
+	scope := s.For(t.ID).By(who)
+	err := scope.AddMember(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email, Name: user.Name, CreatedAt: now()})
+	if err != nil {
+		return House{}, err
+	}
+	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](now()), Tenant: t.ID, Name: p.agent, Kind: tenants.Builtin, Caller: p.caller, CreatedAt: now()}
+	if err := scope.AddAgent(ctx, agent); err != nil {
+		return House{}, err
+	}
+	t.DefaultAgent = agent.ID
+	if err := scope.SetTenant(ctx, t); err != nil {
+		return House{}, err
+	}
+	if err := addCredential(ctx, b, switchboard.Caller{Tenant: t, Who: who}, p, i); err != nil {
+		return House{}, err
+	}
+	return furnish(ctx, scope, t, p, now)
+}
+
+func addCredential(ctx context.Context, b *switchboard.Board, c switchboard.Caller, p plan, i int) error {
+	team, keyID := fmt.Sprintf("DEVTEAM%03d", i+1), fmt.Sprintf("DEVKEY%04d", i+1)
+	_, file, err := apnstest.NewKey(team, keyID)
+	if err != nil {
+		return err
+	}
+	_, err = b.AddCredential(ctx, c, switchboard.Upload{
+		Filename: "AuthKey_" + keyID + ".p8", File: file, Bundle: p.bundle, Team: team, KeyID: keyID, Environment: tenants.Auto,
+	})
+	return err
+}
+
+// furnish gives the tenant its API key and its devices.
+func furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan, now func() time.Time) (House, error) {
+	secret := tenants.NewSecret(tenants.LivePrefix)
+	h := House{Tenant: t.ID, Slug: t.Slug, APIKey: string(secret), Token: token()}
+	key := tenants.Key{
+		ID: tenants.NewID[tenants.KeyID](now()), Tenant: t.ID, Name: "Agent", Last4: string(secret)[len(secret)-4:],
+		Permissions: tenants.Permissions, CreatedAt: now(),
+	}
+	if err := scope.AddKey(ctx, key, secret.Hash()); err != nil {
+		return h, err
+	}
+	page := tenants.Device{
+		Token: h.Token, Bundle: p.bundle, Environment: tenants.Production, Person: p.person, Name: p.desk + " (this browser)",
+		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,
+	}
+	var err error
+	if h.Device, h.Credential, err = addDevice(ctx, scope, t, page, now); err != nil {
+		return h, err
+	}
+	for _, q := range p.phones {
+		d := tenants.Device{
+			Token: token(), Bundle: p.bundle, Environment: tenants.Auto, Person: q.person, Name: q.name, Model: q.model,
+			OSVersion: q.os, AppVersion: q.app, TimeZone: "UTC",
+		}
+		_, credential, err := addDevice(ctx, scope, t, d, now)
+		if err != nil {
+			return h, err
+		}
+		h.Phones = append(h.Phones, Phone{Token: d.Token, Credential: credential, Habit: q.habit})
+	}
+	return h, nil
+}
+
+func addDevice(ctx context.Context, scope *store.Scope, t tenants.Tenant, d tenants.Device, now func() time.Time) (tenants.DeviceID, string, error) {
+	d = d.Clean()
+	d.ID, d.Tenant, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now()), t.ID, now(), now(), now()
+	secret := tenants.NewSecret(tenants.DevicePrefix)
+	stored, _, err := scope.AddDevice(ctx, d, secret.Hash())
+	return stored.ID, string(secret), err
+}
+
+func token() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,138 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"carillon/app/push"
+	"carillon/app/push/apnstest"
+	"carillon/app/switchboard"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// The habits of the seeded phones.
+const (
+	Rings    = "rings"    // wakes and shows the call; nobody picks up
+	Declines = "declines" // shows the call, and declines after three seconds
+	Busy     = "busy"     // is in another call
+	Silent   = "silent"   // Apple accepts, the phone never wakes
+	Dozes    = "dozes"    // wakes, and never shows the call
+	Unshown  = "unshown"  // CallKit refuses the call
+	Quiet    = "quiet"    // Do Not Disturb is on
+	Liar     = "liar"     // its clock is two hours ahead
+)
+
+// scripts says what each habit does, in facts.
+func scripts() map[string]apnstest.Script {
+	const wake = 350 * time.Millisecond // what a sleeping phone needs on a good network
+	return map[string]apnstest.Script{
+		Rings: apnstest.Wakes().After(wake), Declines: apnstest.Declines(3 * time.Second).After(wake), Busy: apnstest.Busy().After(wake),
+		Silent: apnstest.Silent(), Dozes: apnstest.WakesOnly().After(wake), Unshown: apnstest.FailsToShow(1).After(wake),
+		Quiet: apnstest.Silenced().After(wake), Liar: apnstest.Wakes().After(wake).LiesAboutTime(2 * time.Hour),
+	}
+}
+
+// World is Apple and the phones around a server in dev mode.
+type World struct {
+	apple  *apnstest.Apple
+	phones *apnstest.Phones
+	notes  Notes
+	stop   func()
+
+	mu   sync.Mutex // guards ears
+	ears map[string]map[chan []byte]struct{}
+}
+
+// NewWorld wakes whoever listens to a token's pushes from now on.
+func NewWorld(apple *apnstest.Apple) *World {
+	w := &World{apple: apple, ears: map[string]map[chan []byte]struct{}{}}
+	w.stop = apple.OnPush(w.wake)
+	return w
+}
+
+// Learn teaches Apple the public key of a credential, so that a user's own .p8 works too. A second key under the same ids is
+// refused by Apple, as in life.
+func (w *World) Learn(c tenants.Credential, k *push.Key) {
+	public, cert := k.Public()
+	if cert != nil {
+		w.apple.RegisterCertificate(cert)
+		return
+	}
+	_ = w.apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public}) // the first owner of the ids keeps them
+}
+
+// Start teaches Apple every stored credential and sets the seeded phones going against the server at url.
+func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board, n Notes, url string) error {
+	w.notes = n
+	all, err := s.Credentials(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		key, err := b.Open(ctx, c.Tenant, c.ID)
+		if err != nil {
+			return fmt.Errorf("credential %s: %w", c.ID, err)
+		}
+		w.Learn(c, key)
+	}
+	w.phones, err = apnstest.NewPhones(w.apple, apnstest.PhonesConfig{APIURL: url, Client: &http.Client{Timeout: 10 * time.Second}, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	known := scripts()
+	for _, h := range n.Houses {
+		for _, p := range h.Phones {
+			script, ok := known[p.Habit]
+			if !ok {
+				return errors.New("no such habit: " + p.Habit)
+			}
+			w.phones.Add(apnstest.Phone{Token: p.Token, Credential: p.Credential, Script: script})
+		}
+	}
+	return nil
+}
+
+// Close lets the phones finish what they are at.
+func (w *World) Close() error {
+	w.stop()
+	if w.phones == nil {
+		return nil
+	}
+	return w.phones.Close()
+}
+
+// wake hands an accepted push to the pages that play the token's phone. A page that is slow to take it misses it, as a phone would.
+func (w *World) wake(d apnstest.Delivered) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for ear := range w.ears[d.Token] {
+		select {
+		case ear <- d.Payload:
+		default:
+		}
+	}
+}
+
+// Listen gives the payloads pushed to a token until stop is called.
+func (w *World) Listen(token string) (payloads <-chan []byte, stop func()) {
+	ear := make(chan []byte, 16)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ears[token] == nil {
+		w.ears[token] = map[chan []byte]struct{}{}
+	}
+	w.ears[token][ear] = struct{}{}
+	return ear, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.ears[token], ear)
+		if len(w.ears[token]) == 0 {
+			delete(w.ears, token)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// healthCmd asks a running server whether it is ready; a container without a shell checks itself by it.
+type healthCmd struct {
+	Addr string `help:"Address that the server listens on." default:"127.0.0.1:8080" env:"CARILLON_ADDR"`
+}
+
+// Run fails unless the server answers that it is ready, within two seconds.
+func (h *healthCmd) Run(ctx context.Context, c console) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	host, port, err := net.SplitHostPort(h.Addr)
+	if err != nil {
+		return err
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	if a.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", a.Status)
+	}
+	fmt.Fprintln(c.out, "ready")
+	return nil
+}

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"carillon/tenants/store"
+)
+
+// migrateCmd brings the schema up to date.
+type migrateCmd struct {
+	Up     migrateUpCmd     `cmd:"" help:"Apply every step that is missing."`
+	Status migrateStatusCmd `cmd:"" help:"List the steps."`
+}
+
+type migrateUpCmd struct{ Database }
+
+// Run applies the missing steps. Running it again does nothing.
+func (m *migrateUpCmd) Run(ctx context.Context, c console) error {
+	if err := m.check(); err != nil {
+		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
+	}
+	n, err := store.Migrate(ctx, store.Config{URL: m.URL, Dir: m.Data})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%d steps applied; the schema is up to date.\n", n)
+	return nil
+}
+
+type migrateStatusCmd struct{ Database }
+
+// Run lists the steps and whether each is applied.
+func (m *migrateStatusCmd) Run(ctx context.Context, c console) error {
+	if err := m.check(); err != nil {
+		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
+	}
+	steps, err := store.Status(ctx, store.Config{URL: m.URL, Dir: m.Data})
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, s := range steps {
+		state := "missing"
+		if s.Applied {
+			state = "applied"
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\n", s.Version, s.Name, state)
+	}
+	return w.Flush()
+}

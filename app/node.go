@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"carillon/app/agents"
+	"carillon/app/api"
+	"carillon/app/bus"
+	"carillon/app/push"
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/gateway"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// node is one running server: every part, wired by hand. Parts are closed in the opposite order of their making.
+type node struct {
+	log   *slog.Logger
+	store *store.Store
+	voice *gateway.Gateway
+	board *switchboard.Board
+	sends *push.Sender
+	bus   *bus.Local
+	addr  net.Addr
+
+	serve func(context.Context) error
+	close []func() error
+}
+
+// extras are the parts that only dev mode has.
+type extras struct {
+	opened func(tenants.Credential, *push.Key) // told of each new credential
+	mount  func(*node, *web.App) error         // routes of dev mode
+	local  bool                                // phones are on this machine
+}
+
+// echoAfter is how long the built-in agent waits before it says what it heard.
+const echoAfter = time.Second
+
+// open makes a node that is ready to run, or closes what it made and says what is wrong.
+func open(ctx context.Context, c checked, x extras) (n *node, err error) {
+	n = &node{log: c.logger(c.logTo)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.store, err = store.Open(ctx, c.store(n.log)); err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.store.Close)
+
+	n.bus = bus.New()
+	n.close = append(n.close, n.bus.Close)
+
+	n.sends, err = push.New(push.Config{
+		ProductionURL: c.APNsProductionURL, SandboxURL: c.APNsSandboxURL, RootCAs: c.roots, Now: time.Now, Log: n.log,
+	})
+	if err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.sends.Close)
+
+	n.voice, err = gateway.New(gateway.Config{
+		UDPAddr: c.RTCUDPAddr, TCPAddr: c.RTCTCPAddr, PublicIPs: c.RTCPublicIPs,
+		AllowLoopback: x.local, AllowPrivate: x.local, Now: time.Now, Log: n.log,
+	})
+	if err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.voice.Close)
+
+	builtin, err := agents.NewBuiltin(echoAfter, time.Now)
+	if err != nil {
+		return n, err
+	}
+	n.board, err = switchboard.New(switchboard.Config{
+		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return builtin },
+		Opened: x.opened, Now: time.Now, Log: n.log,
+	})
+	if err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.drain)
+	return n, n.mount(c)
+}
+
+// mount opens the door: the listener first, so that a taken address is found before anything is promised.
+func (n *node) mount(c checked) error {
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return err
+	}
+	n.close = append(n.close, func() error { return closed(listener.Close()) })
+	n.addr = listener.Addr()
+	if c.PublicURL == "" {
+		c.PublicURL = "http://" + n.addr.String()
+	}
+	edge := web.New(web.Config{Log: n.log, Now: time.Now, TrustedProxies: prefixes(c.TrustedProxies)})
+	web.Health(edge, n.ready)
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, PublicURL: c.PublicURL, Now: time.Now, Log: n.log})
+	if err != nil {
+		return err
+	}
+	v1.Mount(edge)
+	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }
+	return nil
+}
+
+// Run serves until ctx is done, then lets go in order: no new requests, requests under way, pushes under way.
+func (n *node) Run(ctx context.Context) error {
+	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
+	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
+	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
+	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, time.Now()) })
+	err := n.serve(ctx)
+	stop()
+	wg.Wait()
+	return err
+}
+
+// every runs do again and again, with a pause between, until ctx is done. An error is logged and the next turn tries again.
+func (n *node) every(ctx context.Context, wg *sync.WaitGroup, pause time.Duration, name string, do func(context.Context) error) {
+	wg.Go(func() {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for {
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error(name, "err", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// rollMost bounds one turn of the roller, so that catching up after a pause holds no long lock.
+const rollMost = 5000
+
+func (n *node) roll(ctx context.Context) error {
+	for ctx.Err() == nil {
+		rolled, err := n.store.Roll(ctx, rollMost)
+		if err != nil || rolled < rollMost {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain gives calls and pushes under way a moment to end.
+func (n *node) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return n.board.Close(ctx)
+}
+
+// Close lets go of every part, the last made first.
+func (n *node) Close() error {
+	var errs []error
+	for i := len(n.close) - 1; i >= 0; i-- {
+		errs = append(errs, n.close[i]())
+	}
+	n.close = nil
+	return errors.Join(errs...)
+}
+
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (c checked) store(log *slog.Logger) store.Config {
+	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Now: time.Now, Log: log}
+}
+
+func prefixes(list []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p)
+		} else if a, err := netip.ParseAddr(s); err == nil {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return out
+}
+
+// ready says whether database, bus and gateway answer.
+func (n *node) ready(ctx context.Context) error {
+	if err := n.store.Ready(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return n.voice.Healthy()
+}

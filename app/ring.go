@@ -1,0 +1,134 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ringCmd places a ring through the API and follows it in the terminal.
+type ringCmd struct {
+	To     string `required:"" help:"Id of the device, or with --person the person to ring."`
+	Person bool   `help:"--to is a person: ring all of their devices."`
+	Caller string `help:"Label that the phone shows."`
+	TTL    int    `name:"ttl" help:"Seconds to ring, 5 to 60."`
+	URL    string `help:"Address of the server." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
+	Key    string `help:"API key." required:"" env:"CARILLON_API_KEY"`
+}
+
+// Run places the ring and prints each fact as it is recorded, until the ring has ended.
+func (r *ringCmd) Run(ctx context.Context, c console) error {
+	to := map[string]string{"device": r.To}
+	if r.Person {
+		to = map[string]string{"person": r.To}
+	}
+	body := map[string]any{"to": to}
+	if r.Caller != "" {
+		body["caller"] = r.Caller
+	}
+	if r.TTL != 0 {
+		body["ttl_s"] = r.TTL
+	}
+	var ring struct {
+		ID        string `json:"id"`
+		State     string `json:"state"`
+		EndDetail string `json:"end_detail"`
+	}
+	if err := r.call(ctx, "POST", "/v1/rings", body, &ring); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "ring %s\n", ring.ID)
+	if err := r.follow(ctx, c.out, ring.ID); err != nil {
+		return err
+	}
+	if err := r.call(ctx, "GET", "/v1/rings/"+ring.ID, nil, &ring); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s: %s\n", ring.State, ring.EndDetail)
+	return nil
+}
+
+func (r *ringCmd) request(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		reader = bytes.NewReader(b)
+	}
+	q, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.URL, "/")+path, reader)
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("Authorization", "Bearer "+r.Key)
+	if body != nil {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	if a.StatusCode < 300 {
+		return a, nil
+	}
+	defer a.Body.Close()
+	return nil, refusal(a)
+}
+
+// refusal reads a problem document.
+func refusal(a *http.Response) error {
+	var p struct {
+		Title, Detail string
+		Errors        []struct{ Field, Message string }
+	}
+	if err := json.NewDecoder(io.LimitReader(a.Body, 64<<10)).Decode(&p); err != nil {
+		return errors.New(a.Status)
+	}
+	text := p.Detail
+	for _, e := range p.Errors {
+		text += fmt.Sprintf("\n  %s: %s", e.Field, e.Message)
+	}
+	return fmt.Errorf("%s: %s", a.Status, text)
+}
+
+func (r *ringCmd) call(ctx context.Context, method, path string, body, into any) error {
+	a, err := r.request(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	return json.NewDecoder(a.Body).Decode(into)
+}
+
+// follow prints the ring's facts from its event stream (text/event-stream, one data line an event).
+func (r *ringCmd) follow(ctx context.Context, out io.Writer, id string) error {
+	a, err := r.request(ctx, "GET", "/v1/rings/"+id+"/events", nil)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	lines := bufio.NewScanner(a.Body)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var f struct {
+			Kind, Device, Detail string
+			At                   time.Time
+		}
+		if err := json.Unmarshal([]byte(data), &f); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s  %-14s %s %s\n", f.At.Local().Format("15:04:05.000"), f.Kind, f.Device, f.Detail)
+	}
+	return lines.Err()
+}

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+
+	"carillon/tenants"
+)
+
+// cli is the whole command line; each verb is a file of this package.
+type cli struct {
+	Dev     devCmd     `cmd:"" help:"Run everything on this machine with nothing installed: SQLite, an Apple inside this process, seeded tenants."`
+	Serve   serveCmd   `cmd:"" help:"Run in production."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
+	Tenant  tenantCmd  `cmd:"" help:"Manage tenants."`
+	Ring    ringCmd    `cmd:"" help:"Place a ring through the API and follow it."`
+	Health  healthCmd  `cmd:"" help:"Ask a running server whether it is ready."`
+	Bench   benchCmd   `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
+}
+
+// console is where a verb writes: what was asked for on out, everything else on err.
+type console struct {
+	out, err io.Writer
+}
+
+// left is what kong panics with when a flag such as --help has done all there is to do.
+type left int
+
+// Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood. It returns when ctx is done and
+// everything it started has ended.
+func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			l, ok := p.(left)
+			if !ok {
+				panic(p)
+			}
+			code = int(l)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("carillon"), kong.Description("Rings iPhones for AI voice agents, and follows each ring to the person's ear."),
+		kong.Writers(out, errs), kong.Exit(func(code int) { panic(left(code)) }), kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(console{out, errs}),
+	)
+	if err != nil {
+		fmt.Fprintln(errs, "carillon:", err)
+		return 2
+	}
+	verb, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(errs, "carillon:", err)
+		return 2
+	}
+	if err := verb.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(errs, "carillon:", words(err))
+		return 1
+	}
+	return 0
+}
+
+// words prefers what an error says to a person; the cause follows, since who runs the command line runs the server.
+func words(err error) string {
+	var e *tenants.Error
+	if errors.As(err, &e) {
+		return e.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,190 @@
+package switchboard_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/app/agents"
+	"carillon/app/bus"
+	"carillon/app/push"
+	"carillon/app/push/apnstest"
+	"carillon/app/switchboard"
+	"carillon/gateway"
+	"carillon/tenants"
+	"carillon/tenants/seal"
+	"carillon/tenants/store"
+)
+
+// clock is real time plus what the test adds.
+type clock struct {
+	mu sync.Mutex
+	by time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.by)
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.by += d
+}
+
+// world is one board with a real store, a real sender and an Apple.
+type world struct {
+	t      *testing.T
+	clock  *clock
+	store  *store.Store
+	apple  *apnstest.Apple
+	board  *switchboard.Board
+	config switchboard.Config
+	caller switchboard.Caller
+	scope  *store.Scope
+	bundle string
+}
+
+func newWorld(t *testing.T, industry tenants.Industry) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{}, bundle: "com.example.app"}
+	keys, err := seal.Parse([]byte(seal.Generate()))
+	must(t, err)
+	cfg := store.Config{Dir: t.TempDir(), Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler)}
+	_, err = store.Migrate(t.Context(), cfg)
+	must(t, err)
+	w.store, err = store.Open(t.Context(), cfg)
+	must(t, err)
+	t.Cleanup(func() { must(t, w.store.Close()) })
+	w.apple, err = apnstest.New(apnstest.Config{})
+	must(t, err)
+	t.Cleanup(func() { must(t, w.apple.Close()) })
+	sender, err := push.New(push.Config{
+		ProductionURL: w.apple.URL(apnstest.Production), SandboxURL: w.apple.URL(apnstest.Sandbox),
+		RootCAs: w.apple.CAPool(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, sender.Close()) })
+	w.config = switchboard.Config{
+		Store: w.store, Push: sender, Bus: bus.New(), Now: w.clock.now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Opened: func(c tenants.Credential, k *push.Key) {
+			public, _ := k.Public()
+			must(t, w.apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public}))
+		},
+	}
+	w.open()
+	w.furnish(industry)
+	return w
+}
+
+// open starts a board; a second one stands for a second process.
+func (w *world) open() {
+	b, err := switchboard.New(w.config)
+	must(w.t, err)
+	w.board = b
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		must(w.t, b.Close(ctx))
+	})
+}
+
+// voice gives the board a gateway.
+func (w *world) voice() {
+	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true, LeaveGrace: 50 * time.Millisecond, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	must(w.t, err)
+	w.t.Cleanup(func() { must(w.t, g.Close()) })
+	builtin, err := agents.NewBuiltin(100*time.Millisecond, time.Now)
+	must(w.t, err)
+	w.config.Media, w.config.Agents = g, func(tenants.AgentKind) gateway.Agent { return builtin }
+	w.open()
+}
+
+func (w *world) furnish(industry tenants.Industry) {
+	w.t.Helper()
+	tenant := tenants.Tenant{
+		ID: tenants.NewID[tenants.TenantID](w.clock.now()), Slug: "example", Name: "Example", Industry: industry,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.now(),
+	}
+	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: "k", Name: "test"}}
+	must(w.t, w.store.AddTenant(w.t.Context(), who, tenant))
+	w.caller = switchboard.Caller{Tenant: tenant, Who: who}
+	w.scope = w.store.For(tenant.ID).By(who)
+	_, file, err := apnstest.NewKey("TEAM000001", "KEY0000001")
+	must(w.t, err)
+	_, err = w.board.AddCredential(w.t.Context(), w.caller, switchboard.Upload{
+		Filename: "AuthKey_KEY0000001.p8", File: file, Bundle: w.bundle, Team: "TEAM000001",
+	})
+	must(w.t, err)
+}
+
+func (w *world) device(person string) tenants.Device {
+	w.t.Helper()
+	now := w.clock.now()
+	d := tenants.Device{
+		ID: tenants.NewID[tenants.DeviceID](now), Tenant: w.caller.Tenant.ID, Token: token(), Bundle: w.bundle, Environment: tenants.Production,
+		Person: person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
+	}.Clean()
+	d, _, err := w.scope.AddDevice(w.t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
+	must(w.t, err)
+	return d
+}
+
+func token() string {
+	a, b := tenants.NewRandomID(), tenants.NewRandomID()
+	hex := ""
+	for _, c := range a + b {
+		if c != '-' {
+			hex += string(c)
+		}
+	}
+	return hex
+}
+
+func (w *world) place(q tenants.Request) *tenants.Ring {
+	w.t.Helper()
+	r, _, err := w.board.Place(w.t.Context(), w.caller, q, store.Idempotency{})
+	must(w.t, err)
+	return r
+}
+
+func (w *world) report(d tenants.Device, r *tenants.Ring, k tenants.FactKind) {
+	w.t.Helper()
+	_, err := w.board.Report(w.t.Context(), d, r.ID, switchboard.Report{Kind: k})
+	must(w.t, err)
+}
+
+// until waits until the ring is as ok wants it.
+func (w *world) until(id tenants.RingID, what string, ok func(*tenants.Ring) bool) *tenants.Ring {
+	w.t.Helper()
+	ear := w.config.Bus.Hear(w.caller.Tenant.ID, id)
+	defer ear.Close()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 15*time.Second)
+	defer cancel()
+	for {
+		r, err := w.scope.Ring(w.t.Context(), id)
+		must(w.t, err)
+		if ok(r) {
+			return r
+		}
+		if _, err := ear.Next(ctx); err != nil {
+			w.t.Fatalf("the ring never was %s: %s (%s) %+v", what, r.State, r.EndReason, r.Facts())
+		}
+	}
+}
+
+func (w *world) state(id tenants.RingID, s tenants.State) *tenants.Ring {
+	w.t.Helper()
+	return w.until(id, string(s), func(r *tenants.Ring) bool { return r.State == s })
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
