@@ -1,0 +1,101 @@
+package api
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
+)
+
+// mounted lists the addresses that the API adds to an app, such as "POST /v1/rings/{id}/cancel".
+func mounted(t testing.TB, app *fiber.App) []string {
+	t.Helper()
+	param := regexp.MustCompile(`:([a-z]+)`)
+	var all []string
+	for _, r := range app.GetRoutes(true) {
+		if r.Method != fiber.MethodHead {
+			all = append(all, r.Method+" "+param.ReplaceAllString(r.Path, "{$1}"))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestDescriptionAndRoutesAgree: every route is described, and everything described is there.
+func TestDescriptionAndRoutesAgree(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	var described []string
+	for path, item := range h.spec.doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			described = append(described, method+" "+path)
+			if op.Summary == "" || op.OperationID == "" || len(op.Tags) != 1 {
+				t.Errorf("%s %s has no summary, id or tag", method, path)
+			}
+		}
+	}
+	slices.Sort(described)
+	if got := mounted(t, h.app); !slices.Equal(got, described) {
+		t.Errorf("mounted:\n%s\ndescribed:\n%s", strings.Join(got, "\n"), strings.Join(described, "\n"))
+	}
+}
+
+// TestDescriptionNamesScopes: what an address needs is what its description says it needs.
+func TestDescriptionNamesScopes(t *testing.T) {
+	t.Parallel()
+	spec := readContract(t)
+	a := &API{Config: Config{Media: voice{}}}
+	for _, r := range a.routes() {
+		op := spec.doc.Paths.Find(strings.ReplaceAll(r.Path, ":id", "{id}")).GetOperation(r.Method)
+		if op == nil {
+			t.Errorf("%s %s is not described", r.Method, r.Path)
+			continue
+		}
+		if r.Needs != "" && !strings.Contains(op.Description, "Needs `"+string(r.Needs)+"`") {
+			t.Errorf("%s %s needs %s; described is %q", r.Method, r.Path, r.Needs, op.Description)
+		}
+		if doors := doorsOf(r); doors != 1 || (r.key != nil) != (r.Needs != "") {
+			t.Errorf("%s %s has %d doors and needs %q", r.Method, r.Path, doors, r.Needs)
+		}
+		if r.Needs != "" && !slices.Contains(tenants.Permissions, r.Needs) {
+			t.Errorf("%s %s needs the unknown scope %q", r.Method, r.Path, r.Needs)
+		}
+	}
+}
+
+func doorsOf(r Route) (n int) {
+	for _, there := range []bool{r.key != nil, r.phone != nil, r.open != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWithoutMediaNoMediaRoutes(t *testing.T) {
+	t.Parallel()
+	for _, r := range (&API{}).routes() {
+		if strings.HasSuffix(r.Path, "/answer") || strings.HasSuffix(r.Path, "/leg") {
+			t.Errorf("%s is mounted without media", r.Path)
+		}
+	}
+}
+
+func TestNewRefusesMissingParts(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Config{PublicURL: "https://x"}); err == nil {
+		t.Error("an API without a store was made")
+	}
+	h := open(t)
+	c := h.api.Config
+	for _, url := range []string{"", "carillon.example", "ftp://x"} {
+		c.PublicURL = url
+		if _, err := New(c); err == nil {
+			t.Errorf("public address %q was taken", url)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package api
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// form makes a multipart body: words, and files by name.
+func form(t testing.TB, words map[string]string, files ...[3]string) (body, kind string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for name, value := range words {
+		must(t, w.WriteField(name, value))
+	}
+	for _, f := range files {
+		part, err := w.CreateFormFile(f[0], f[1])
+		must(t, err)
+		_, err = io.WriteString(part, f[2])
+		must(t, err)
+	}
+	must(t, w.Close())
+	return b.String(), w.FormDataContentType()
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	file := string(newP8(t))
+	body, kind := form(t, map[string]string{"bundle_id": "com.example.two", "environment": "sandbox", "team_id": "TEAM123456"},
+		[3]string{"file", `C:\Users\anna\AuthKey_ABCDE12345.p8`, file})
+	var c credential
+	made := h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201)
+	made.into(&c)
+	if c.Kind != "p8" || *c.KeyID != "ABCDE12345" || *c.Team != "TEAM123456" || c.Environment != "sandbox" || len(c.Fingerprint) != 64 || c.NotAfter != nil {
+		t.Errorf("%s", made.body)
+	}
+	if strings.Contains(made.body, "PRIVATE") || strings.Contains(made.body, strings.Split(file, "\n")[1]) {
+		t.Error("the secret was shown")
+	}
+	var p list[credential]
+	h.do(ask{method: "GET", path: "/v1/credentials", key: a.key}).want(200).into(&p)
+	if len(p.Data) != 2 {
+		t.Errorf("%+v", p)
+	}
+	h.do(ask{method: "GET", path: "/v1/credentials/" + c.ID, key: a.key}).want(200)
+	h.do(ask{method: "DELETE", path: "/v1/credentials/" + c.ID, key: a.key}).want(204)
+	h.do(ask{method: "GET", path: "/v1/credentials/" + c.ID, key: a.key}).want(404)
+}
+
+func TestUploadsRefused(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	words := map[string]string{"bundle_id": "com.example.two", "team_id": "TEAM123456", "key_id": "KEY1234567"}
+	key := string(newP8(t))
+	before := a.dump()
+	for name, tc := range map[string]struct {
+		words  map[string]string
+		files  [][3]string
+		status int
+		fields []string
+	}{
+		"no file":        {words, nil, 400, []string{"file"}},
+		"two files":      {words, [][3]string{{"file", "a.p8", key}, {"file", "b.p8", key}}, 400, []string{"file"}},
+		"unknown file":   {words, [][3]string{{"file", "a.p8", key}, {"logo", "b.png", "x"}}, 400, []string{"logo"}},
+		"unknown word":   {map[string]string{"tenant_id": "x"}, [][3]string{{"file", "a.p8", key}}, 400, []string{"tenant_id"}},
+		"a long word":    {map[string]string{"bundle_id": strings.Repeat("x", 300)}, [][3]string{{"file", "a.p8", key}}, 400, []string{"bundle_id"}},
+		"a zero byte":    {map[string]string{"password": "a\x00b"}, [][3]string{{"file", "a.p12", key}}, 400, []string{"password"}},
+		"rubbish":        {words, [][3]string{{"file", "a.p8", "rubbish"}}, 400, nil},
+		"rubbish .p12":   {words, [][3]string{{"file", "a.p12", "rubbish"}}, 400, nil},
+		"empty file":     {words, [][3]string{{"file", "a.p8", ""}}, 400, nil},
+		"no team":        {map[string]string{"bundle_id": "com.example.two"}, [][3]string{{"file", "AuthKey_KEY1234567.p8", key}}, 400, []string{"team_id"}},
+		"a large file":   {words, [][3]string{{"file", "a.p8", strings.Repeat("x", 65<<10)}}, 413, nil},
+		"a larger file":  {words, [][3]string{{"file", "a.p8", strings.Repeat("x", 1<<20)}}, 413, nil},
+		"an environment": {map[string]string{"bundle_id": "com.example.two", "team_id": "TEAM123456", "key_id": "KEY1234567", "environment": "both"}, [][3]string{{"file", "a.p8", key}}, 400, []string{"environment"}},
+	} {
+		body, kind := form(t, tc.words, tc.files...)
+		got := h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind})
+		_, fields := got.code()
+		if got.status != tc.status || tc.fields != nil && !slices.Equal(fields, tc.fields) {
+			t.Errorf("%s: %d %s, want %d %v", name, got.status, got.body, tc.status, tc.fields)
+		}
+	}
+	for name, a := range map[string]ask{
+		"no form":       {method: "POST", path: "/v1/credentials", key: a.key, body: "{}"},
+		"url-encoded":   {method: "POST", path: "/v1/credentials", key: a.key, body: url.Values{"file": {key}}.Encode(), kind: "application/x-www-form-urlencoded"},
+		"no boundary":   {method: "POST", path: "/v1/credentials", key: a.key, body: "x", kind: "multipart/form-data"},
+		"broken":        {method: "POST", path: "/v1/credentials", key: a.key, body: "--x\r\nContent-Disp", kind: "multipart/form-data; boundary=x"},
+		"a word twice":  {method: "POST", path: "/v1/credentials", key: a.key, kind: "multipart/form-data; boundary=x", body: strings.Repeat("--x\r\nContent-Disposition: form-data; name=\"bundle_id\"\r\n\r\na.b\r\n", 2) + "--x--\r\n"},
+		"file as words": {method: "POST", path: "/v1/credentials", key: a.key, kind: "multipart/form-data; boundary=x", body: "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\na.b\r\n--x--\r\n"},
+	} {
+		if got := h.do(a); got.status != 400 && got.status != 415 {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	if after := a.dump(); after != before {
+		t.Errorf("something was written:\n%s\nwas\n%s", after, before)
+	}
+}

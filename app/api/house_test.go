@@ -1,0 +1,318 @@
+package api
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/bus"
+	"carillon/app/push"
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	// The contract's own media types are plain text to the validator.
+	for _, kind := range []string{"application/sdp", "application/trickle-ice-sdpfrag", "text/event-stream"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.PlainBodyDecoder)
+	}
+	os.Exit(m.Run())
+}
+
+// canary stands in every text of the tenant whom strangers try to read.
+const canary = "CANARY"
+
+// house is the API on a real store and switchboard, with an Apple that always accepts.
+type house struct {
+	testing.TB
+	store *store.Store
+	board *switchboard.Board
+	apple *apple
+	media *voice
+	api   *API
+	app   *fiber.App
+	url   string
+	spec  *contract
+}
+
+// apple accepts every push and remembers it.
+type apple struct {
+	pushed chan struct{} // one for each push, as long as there is room
+
+	mu     sync.Mutex // guards pushes
+	pushes []push.Push
+}
+
+func (a *apple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pushes = append(a.pushes, p)
+	select {
+	case a.pushed <- struct{}{}:
+	default:
+	}
+	now := time.Now()
+	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: 200, SentAt: now, AnsweredAt: now, Tries: 1}
+}
+
+func (a *apple) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.pushes)
+}
+
+// voice answers every offer, without a sound.
+type voice struct{}
+
+func (voice) Answer(_ context.Context, _ tenants.Device, _ tenants.RingID, sdp string) (string, string, []string, error) {
+	if sdp == "v=elsewhere" {
+		return "", "", nil, tenants.Refuse(tenants.Conflict, "answered_elsewhere", "Another device has answered this call.")
+	}
+	return "v=0\r\n", `"1"`, []string{`<stun:one.example>; rel="ice-server"`, `<stun:two.example>; rel="ice-server"`}, nil
+}
+
+func (voice) Trickle(_ context.Context, _ tenants.Device, _ tenants.RingID, ifMatch, _ string) (int, string, string, error) {
+	if ifMatch == "*" {
+		return 200, `"2"`, "a=ice-ufrag:x\r\n", nil
+	}
+	return 204, "", "", nil
+}
+
+func (voice) HangUp(context.Context, tenants.Device, tenants.RingID) error { return nil }
+
+// open builds the house and serves it; everything is closed with the test.
+func open(t testing.TB) *house {
+	t.Helper()
+	h := &house{TB: t, store: storetest.Open(t), apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
+	ears := bus.New()
+	board, err := switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Bus: ears, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.board = board
+	h.api, err = New(Config{
+		Store: h.store, Board: board, Media: h.media, PublicURL: "https://carillon.example/", Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		ICEServers: []ICEServer{{URLs: []string{"stun:stun.example:3478"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.app = web.New(web.Config{})
+	h.api.Mount(h.app)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.url = "http://" + ln.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(ctx, h.app, ln) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := board.Close(limit); err != nil {
+			t.Error(err)
+		}
+		if err := ears.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// tenant is one customer with something of everything.
+type tenant struct {
+	h          *house
+	id         tenants.TenantID
+	key        tenants.Secret // with every scope
+	device     tenants.DeviceID
+	phone      tenants.Secret // the device's credential
+	agent      tenants.AgentID
+	credential tenants.CredentialID
+	word       string // in every text of its own
+}
+
+// tenant makes a customer; word stands in every text that belongs to it.
+func (h *house) tenant(slug, word string) *tenant {
+	h.Helper()
+	now := time.Now()
+	t := &tenant{h: h, id: tenants.NewID[tenants.TenantID](now), word: word, agent: tenants.NewID[tenants.AgentID](now)}
+	must(h, h.store.AddTenant(h.Context(), store.Who{Actor: tenants.System}, tenants.Tenant{
+		ID: t.id, Slug: slug, Name: word + " Homes", Industry: tenants.RealEstate, State: tenants.TenantActive, TimeZone: "UTC",
+		RingTTL: tenants.DefaultTTL, CreatedAt: now,
+	}))
+	s := h.store.For(t.id)
+	must(h, s.AddAgent(h.Context(), tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin, Caller: word, CreatedAt: now}))
+	t.key = t.newKey(false, tenants.Permissions...)
+	t.credential = tenants.NewID[tenants.CredentialID](now)
+	must(h, s.AddCredential(h.Context(), tenants.Credential{
+		ID: t.credential, Tenant: t.id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",
+		KeyID: "KEY1234567", Fingerprint: slug, State: tenants.CredentialActive, CreatedAt: now,
+	}, newP8(h)))
+	must(h, s.CredentialTrouble(h.Context(), t.credential, word, false, now))
+	t.device, t.phone = t.newDevice("person-" + word)
+	return t
+}
+
+func (t *tenant) scope() *store.Scope { return t.h.store.For(t.id) }
+
+func (t *tenant) newKey(test bool, may ...tenants.Permission) tenants.Secret {
+	t.h.Helper()
+	prefix := tenants.LivePrefix
+	if test {
+		prefix = tenants.TestPrefix
+	}
+	secret := tenants.NewSecret(prefix)
+	must(t.h, t.scope().AddKey(t.h.Context(), tenants.Key{
+		ID: tenants.NewID[tenants.KeyID](time.Now()), Tenant: t.id, Name: t.word + " program", Test: test, Permissions: may, CreatedAt: time.Now(),
+	}, secret.Hash()))
+	return secret
+}
+
+func (t *tenant) newDevice(person string) (tenants.DeviceID, tenants.Secret) {
+	t.h.Helper()
+	now, secret := time.Now(), tenants.NewSecret(tenants.DevicePrefix)
+	var token [32]byte
+	rand.Read(token[:])
+	tn, err := t.scope().Tenant(t.h.Context())
+	must(t.h, err)
+	d, _, err := t.scope().AddDevice(t.h.Context(), tenants.Device{
+		ID: tenants.NewID[tenants.DeviceID](now), Tenant: t.id, Token: fmt.Sprintf("%x", token), Bundle: "com.example." + tn.Slug,
+		Environment: tenants.Sandbox, Person: person, Name: t.word + " phone", Model: t.word, OSVersion: "26.1", AppVersion: "4.1",
+		Platform: tenants.IOS, State: tenants.DeviceActive, RegisteredAt: now, SeenAt: now, CreatedAt: now,
+	}, secret.Hash())
+	must(t.h, err)
+	return d.ID, secret
+}
+
+// ring places a ring through the API.
+func (t *tenant) ring(body string) ringView {
+	t.h.Helper()
+	if body == "" {
+		body = fmt.Sprintf(`{"to":{"device":%q},"caller":%q,"reference":%q}`, t.device, t.word, t.word)
+	}
+	var r ringView
+	a := t.h.do(ask{method: "POST", path: "/v1/rings", key: t.key, body: body})
+	a.want(201)
+	a.into(&r)
+	return r
+}
+
+// dump is everything that the tenant has, as text: nothing was written when it is the same before and after.
+func (t *tenant) dump() string {
+	t.h.Helper()
+	ctx, s := t.h.Context(), t.scope()
+	var b strings.Builder
+	add := func(v any, err error) {
+		t.h.Helper()
+		must(t.h, err)
+		text, err := json.Marshal(v)
+		must(t.h, err)
+		b.Write(text)
+		b.WriteByte('\n')
+	}
+	tn, err := s.Tenant(ctx)
+	add(tn, err)
+	rings, _, err := s.Rings(ctx, store.RingQuery{Limit: 200})
+	add(rings, err)
+	devices, _, err := s.Devices(ctx, store.DeviceQuery{Limit: 200})
+	add(devices, err)
+	credentials, _, err := s.Credentials(ctx, store.Page{Limit: 200})
+	for i := range credentials {
+		credentials[i].LastUsedAt = time.Time{}
+	}
+	add(credentials, err)
+	agents, _, err := s.Agents(ctx, store.Page{Limit: 200})
+	add(agents, err)
+	audits, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	add(audits, err)
+	return b.String()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newP8(t testing.TB) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// ringView is a ring as a program reads it.
+type ringView struct {
+	ID        string  `json:"id"`
+	State     string  `json:"state"`
+	To        toView  `json:"to"`
+	Agent     *string `json:"agent"`
+	Caller    *string `json:"caller"`
+	Reference *string `json:"reference"`
+	Test      bool    `json:"test"`
+	Created   string  `json:"created_at"`
+	Expires   string  `json:"expires_at"`
+	Ended     *string `json:"ended_at"`
+	Reason    *string `json:"end_reason"`
+	Detail    *string `json:"end_detail"`
+	Attempts  []struct {
+		Device string `json:"device"`
+		State  string `json:"state"`
+		Pushes []struct {
+			ID         string  `json:"apns_id"`
+			Status     *int    `json:"status"`
+			Reason     *string `json:"reason"`
+			SentAt     *string `json:"sent_at"`
+			AnsweredAt *string `json:"answered_at"`
+		} `json:"pushes"`
+		Facts []struct {
+			Kind   string  `json:"kind"`
+			At     string  `json:"at"`
+			Detail *string `json:"detail"`
+		} `json:"facts"`
+	} `json:"attempts"`
+	Call *struct {
+		Device string `json:"device"`
+	} `json:"call"`
+}
+
+type toView struct {
+	Device string `json:"device,omitempty"`
+	Person string `json:"person,omitempty"`
+}
+
+func (r ringView) kinds() string {
+	var all []string
+	for _, a := range r.Attempts {
+		for _, f := range a.Facts {
+			all = append(all, f.Kind)
+		}
+	}
+	return strings.Join(all, " ")
+}

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// events reads an event stream, an event a line.
+func events(t *testing.T, body io.Reader) <-chan string {
+	t.Helper()
+	out := make(chan string, 100)
+	go func() {
+		defer close(out)
+		s := bufio.NewScanner(body)
+		var lines []string
+		for s.Scan() {
+			if s.Text() != "" {
+				lines = append(lines, s.Text())
+				continue
+			}
+			out <- strings.Join(lines, "|")
+			lines = nil
+		}
+	}()
+	return out
+}
+
+func next(t *testing.T, from <-chan string) string {
+	t.Helper()
+	select {
+	case e, ok := <-from:
+		if !ok {
+			t.Fatal("the stream ended")
+		}
+		return e
+	case <-time.After(5 * time.Second):
+		t.Fatal("no event in time")
+	}
+	return ""
+}
+
+func TestStream(t *testing.T) {
+	t.Parallel()
+	more, left := make(chan string), make(chan error, 1)
+	app := New(Config{})
+	app.Get("/v1/events", func(c *fiber.Ctx) error {
+		return stream(c, 20*time.Millisecond, func(ctx context.Context, s *Stream) error {
+			if err := s.Send("7", "first", "last was "+s.Last); err != nil {
+				return err
+			}
+			for {
+				select {
+				case text := <-more:
+					if err := s.Send("", "more", text); err != nil {
+						left <- err
+						return err
+					}
+				case <-ctx.Done():
+					left <- ctx.Err()
+					return ctx.Err()
+				}
+			}
+		})
+	})
+	at := serving(t, app)
+	ctx, hangUp := context.WithCancel(t.Context())
+	r := request(t, "GET", at+"/v1/events", "", "Last-Event-ID", "6").WithContext(ctx)
+	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", resp.Header)
+	}
+	from := events(t, resp.Body)
+	if got := next(t, from); got != ":" {
+		t.Errorf("the stream begins with %q", got)
+	}
+	for got := next(t, from); got != "id: 7|event: first|data: last was 6"; got = next(t, from) {
+		if got != ":" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	more <- "two\nlines\r\nthree"
+	for got := next(t, from); got != "event: more|data: two|data: lines|data: three"; got = next(t, from) {
+		if got != ":" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	if got := next(t, from); got != ":" {
+		t.Errorf("a heartbeat reads %q", got)
+	}
+	hangUp()
+	select {
+	case <-left:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the stream outlived its client")
+	}
+}
+
+func TestStreamRefusesBrokenLines(t *testing.T) {
+	t.Parallel()
+	s := &Stream{w: bufio.NewWriter(io.Discard), stop: func() {}}
+	if s.Send("1\ndata: x", "", "") == nil || s.Send("1", "a\rb", "") == nil || s.Send("1\x00", "", "") == nil {
+		t.Error("an event broke out of its line")
+	}
+}
+
+// TestShutdownEndsStreams: a stream must not keep the server from ending.
+func TestShutdownEndsStreams(t *testing.T) {
+	t.Parallel()
+	app := New(Config{})
+	ended := make(chan struct{})
+	app.Get("/v1/events", func(c *fiber.Ctx) error {
+		return SSE(c, func(ctx context.Context, s *Stream) error {
+			defer close(ended)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, app, ln) }()
+	resp, err := http.Get("http://" + ln.Addr().String() + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got := next(t, events(t, resp.Body)); got != ":" {
+		t.Fatalf("got %q", got)
+	}
+	start := time.Now()
+	cancel()
+	select {
+	case err := <-served:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(8 * time.Second):
+		t.Fatal("the stream kept the server")
+	}
+	<-ended
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("shutdown took %v", took)
+	}
+}
