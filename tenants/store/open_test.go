@@ -144,9 +144,8 @@ func TestSecretsAreSealed(t *testing.T) {
 	}
 }
 
-// Both sets of migrations end with the same tables and columns.
-func TestDialectsAgree(t *testing.T) {
-	t.Parallel()
+// agree: both sets of migrations end with the same tables and columns.
+func agree(t *testing.T, postgres string) {
 	c := config(t)
 	if _, err := store.Migrate(t.Context(), c); err != nil {
 		t.Fatal(err)
@@ -158,7 +157,7 @@ func TestDialectsAgree(t *testing.T) {
 	if len(keys) > 0 {
 		t.Errorf("tenant_id is not first in the key of %v", keys)
 	}
-	c.URL = storetest.Postgres(t)
+	c.URL = postgres
 	if _, err := store.Migrate(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
@@ -199,10 +198,8 @@ func columns(t *testing.T, driver, address, query string) (out []string) {
 	return out
 }
 
-// A server that restarts, or a proxy that drops connections, costs nobody a write.
-func TestPostgresConnectionsLost(t *testing.T) {
-	t.Parallel()
-	address := storetest.Postgres(t)
+// lose: a server that restarts, or a proxy that drops connections, costs nobody a write.
+func lose(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address})
 	db, err := sql.Open("pgx", address)
 	if err != nil {
@@ -229,10 +226,8 @@ func TestPostgresConnectionsLost(t *testing.T) {
 	}
 }
 
-// A commit that takes a later seq may be there before one that took an earlier one; the roller must count both.
-func TestPostgresRollsInTheOrderOfCommits(t *testing.T) {
-	t.Parallel()
-	address := storetest.Postgres(t)
+// rollInOrder: a commit that took a later seq may be there before one that took an earlier one; the roller must count both.
+func rollInOrder(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address})
 	now := time.Now()
 	id := tenants.NewID[tenants.TenantID](now)

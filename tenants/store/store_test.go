@@ -15,8 +15,11 @@ func TestSQLite(t *testing.T) {
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartPostgres(t)
+	t.Run("agrees with SQLite", func(t *testing.T) { agree(t, server.Database(t)) })
+	t.Run("loses connections", func(t *testing.T) { lose(t, server.Migrated(t)) })
+	t.Run("rolls in the order of commits", func(t *testing.T) { rollInOrder(t, server.Migrated(t)) })
 	storetest.Run(t, func(t *testing.T, c store.Config) *store.Store {
-		c.URL = server.Database(t)
+		c.URL = server.Migrated(t)
 		return storetest.OpenConfig(t, c)
 	})
 }

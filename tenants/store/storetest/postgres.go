@@ -13,12 +13,15 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
+
+	"carillon/tenants/store"
 )
 
 // Server is a PostgreSQL of this test's own: the system's binaries in a temporary folder, reached by a Unix socket.
@@ -27,6 +30,9 @@ type Server struct {
 	serial atomic.Int64
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed once the process is gone
+
+	mu    sync.Mutex // guards model
+	model string     // name of the database that Migrated copies
 }
 
 // Postgres gives the URL of an empty database on a server of the test's own. It skips the test, saying why, where PostgreSQL is not
@@ -58,16 +64,36 @@ func StartPostgres(t testing.TB) *Server {
 // Database makes a new, empty database and gives its URL.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
+	return s.url(s.create(t, "template1"))
+}
+
+// Migrated makes a new database with the schema in it, as a copy: the schema is made once.
+func (s *Server) Migrated(t testing.TB) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.model == "" {
+		model := s.create(t, "template1")
+		if _, err := store.Migrate(t.Context(), store.Config{URL: s.url(model)}); err != nil {
+			t.Fatal(err)
+		}
+		s.model = model
+	}
+	return s.url(s.create(t, s.model))
+}
+
+func (s *Server) create(t testing.TB, template string) string {
+	t.Helper()
 	name := "test" + strconv.FormatInt(s.serial.Add(1), 10)
 	db, err := sql.Open("pgx", s.url("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)
 	}
-	return s.url(name)
+	return name
 }
 
 func binaries() (string, bool) {
@@ -98,7 +124,7 @@ func (s *Server) start(bin string) (err error) {
 		return err
 	}
 	data := filepath.Join(s.dir, "data")
-	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "carillon", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "carillon", "--auth=trust", "--no-sync", "--no-instructions", "--wal-segsize=4", "--encoding=UTF8", "--locale=C")
 	create.Dir, create.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
 	if out, err := create.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
