@@ -13,6 +13,10 @@ import (
 // player still holds the end of the last sentence.
 const lastWords = 300 * time.Millisecond
 
+// agentLeaves is how long an agent may take to return once its line has ended. One
+// that takes longer is in breach of its contract; it must not hold up a shutdown.
+const agentLeaves = 5 * time.Second
+
 // call is one call. Its run goroutine owns every timer and tells every event;
 // everyone else leaves a note (wake) or ends it.
 type call struct {
@@ -38,6 +42,7 @@ type call struct {
 	mu      sync.Mutex // guards the rest
 	current *leg
 	legs    int
+	gone    bool           // no leg may join any more
 	closing sync.WaitGroup // replaced legs on their way out
 }
 
@@ -73,13 +78,17 @@ func (c *call) poke() {
 	}
 }
 
-// join makes l the phone's leg and closes the one before it.
-func (c *call) join(l *leg) {
+// join makes l the phone's leg and closes the one before it. It refuses when the
+// call has let go of its legs already.
+func (c *call) join(l *leg) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return false
+	}
 	old := c.current
 	c.current = l
 	c.legs++
-	c.mu.Unlock()
 	c.line.connect(l.voice)
 	if old != nil {
 		c.closing.Add(1)
@@ -89,6 +98,17 @@ func (c *call) join(l *leg) {
 		}()
 	}
 	c.poke()
+	return true
+}
+
+// letGo closes the last leg and waits for those before it.
+func (c *call) letGo() {
+	c.mu.Lock()
+	c.gone = true
+	last := c.current
+	c.mu.Unlock()
+	last.close()
+	c.closing.Wait()
 }
 
 func (c *call) legNow() *leg {
@@ -145,12 +165,15 @@ func (c *call) finish(cancel context.CancelFunc) {
 	at := c.g.cfg.Now()
 	close(c.line.over)
 	cancel()
-	// A leg that is being made for this call is finished by whoever makes it.
-	c.legNow().close()
-	c.closing.Wait()
+	c.letGo()
 	c.tell(Event{Kind: Ended, Reason: c.reason, At: at})
-	if c.open.Load() {
-		<-c.agentDone
+	if !c.open.Load() {
+		return
+	}
+	select {
+	case <-c.agentDone:
+	case <-time.After(agentLeaves):
+		c.g.cfg.Log.Error("agent does not leave its line", "ring", c.id)
 	}
 }
 

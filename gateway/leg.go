@@ -240,7 +240,8 @@ func (l *leg) pump(t *webrtc.TrackRemote) {
 			continue // comfort noise, padding, or a payload type never agreed on
 		}
 		p.At = l.call.g.cfg.Now()
-		if first := l.call.line.take(p); first {
+		l.call.line.take(p)
+		if !l.speaking.Load() {
 			l.speaking.Store(true)
 			l.call.poke()
 		}

@@ -95,19 +95,17 @@ func newLine(now func() time.Time) *line {
 }
 
 // take brings a packet from the phone to whoever listens.
-// It returns true for the first packet of a leg's source.
-func (l *line) take(p Packet) (first bool) {
+func (l *line) take(p Packet) {
 	l.mu.Lock()
-	first = l.meter.packet(p)
+	l.meter.packet(p)
 	l.mu.Unlock()
 	l.attending.Lock()
 	defer l.attending.Unlock()
 	if l.ear != nil {
 		l.ear(p)
-		return first
+		return
 	}
 	l.enqueue(p)
-	return first
 }
 
 // enqueue copies p for Hear. Called with attending held.
@@ -206,6 +204,9 @@ func (l *line) connect(v voice) {
 	l.saying.Lock()
 	defer l.saying.Unlock()
 	l.out = v
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.meter.newLeg()
 }
 
 // quality returns what the line has counted so far.

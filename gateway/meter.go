@@ -13,20 +13,22 @@ type meter struct {
 	packets       uint64
 	bytes         uint64
 
-	source    uint32 // the SSRC that the rest is about
-	lost      uint64 // of earlier sources
-	base      uint32 // first extended sequence of this source
-	highest   uint32 // highest extended sequence
-	received  uint32 // packets of this source
-	transit   uint32 // RFC 3550 A.8
-	jitter    uint32 // RFC 3550 A.8, in ticks × 16
-	lostOut   uint64
-	jitterOut time.Duration
-	roundTrip time.Duration
+	source   uint32 // the SSRC that the rest is about
+	lost     uint64 // of earlier sources
+	base     uint32 // first extended sequence of this source
+	highest  uint32 // highest extended sequence
+	received uint32 // packets of this source
+	transit  uint32 // RFC 3550 A.8
+	jitter   uint32 // RFC 3550 A.8, in ticks × 16
+
+	lostBefore uint64 // reported of earlier legs
+	lostOut    uint64
+	jitterOut  time.Duration
+	roundTrip  time.Duration
 }
 
-// packet counts p and returns true when it is the first of its source.
-func (m *meter) packet(p Packet) (first bool) {
+// packet counts p.
+func (m *meter) packet(p Packet) {
 	if m.packets == 0 {
 		m.firstIn = p.At
 	}
@@ -34,12 +36,11 @@ func (m *meter) packet(p Packet) (first bool) {
 	m.bytes += uint64(len(p.Payload))
 	m.last = p.At
 	transit := uint32(p.At.UnixMicro()*(Clock/1000)/1000) - p.Timestamp
-	if first = m.received == 0 || p.Source != m.source; first {
+	if m.received == 0 || p.Source != m.source {
 		m.lost += m.missing()
-		// Counting starts one cycle up so that a late packet cannot go below zero.
-		m.source, m.base, m.received, m.jitter = p.Source, 1<<16+uint32(p.Sequence), 1, 0
+		m.source, m.base, m.received, m.jitter = p.Source, uint32(p.Sequence), 1, 0
 		m.highest, m.transit = m.base, transit
-		return true
+		return
 	}
 	m.received++
 	if step := int16(p.Sequence - uint16(m.highest)); step > 0 {
@@ -52,8 +53,10 @@ func (m *meter) packet(p Packet) (first bool) {
 	}
 	// RFC 3550 A.8, in the integer form with rounding.
 	m.jitter += uint32(d) - (m.jitter+8)>>4
-	return false
 }
+
+// newLeg keeps what an earlier leg reported.
+func (m *meter) newLeg() { m.lostBefore, m.lostOut = m.lostBefore+m.lostOut, 0 }
 
 // missing is how many packets of the present source never came.
 func (m *meter) missing() uint64 {
@@ -66,7 +69,11 @@ func (m *meter) missing() uint64 {
 
 // report notes what the phone says about the sound it gets from us as ssrc.
 func (m *meter) report(r rtcp.ReceptionReport, now time.Time) {
-	m.lostOut = uint64(r.TotalLost)
+	// Of 24 bits, signed: repeated packets can make it negative (RFC 3550 6.4.1).
+	m.lostOut = 0
+	if r.TotalLost < 1<<23 {
+		m.lostOut = uint64(r.TotalLost)
+	}
 	m.jitterOut = time.Duration(r.Jitter) * time.Second / Clock
 	if r.LastSenderReport == 0 {
 		return
@@ -80,7 +87,7 @@ func (m *meter) report(r rtcp.ReceptionReport, now time.Time) {
 func (m *meter) quality() Quality {
 	return Quality{
 		FirstIn: m.firstIn, PacketsIn: m.packets, BytesIn: m.bytes,
-		LostIn: m.lost + m.missing(), LostOut: m.lostOut,
+		LostIn: m.lost + m.missing(), LostOut: m.lostBefore + m.lostOut,
 		JitterIn: time.Duration(m.jitter>>4) * time.Second / Clock, JitterOut: m.jitterOut,
 		RoundTrip: m.roundTrip,
 	}

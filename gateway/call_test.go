@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"carillon/gateway/phonetest"
+)
+
+// TestWatch walks calls through time: what the phone's connection comes to, and
+// when the call ends of it.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	cfg := Config{}
+	cfg.setDefaults()
+	const s = time.Second
+	type step struct {
+		at    time.Duration
+		state legState
+		heard time.Duration // last sound; 0 = never
+		fresh bool          // on a new leg
+		agent error         // the agent left
+		left  bool
+		greet bool
+		end   EndReason
+		next  time.Duration // when to look again, if not ended
+	}
+	for _, row := range []struct {
+		name  string
+		steps []step
+	}{
+		{"never connects", []step{
+			{at: 0, next: 20 * s}, {at: 19 * s, next: 20 * s}, {at: 20 * s, end: ConnectTimeout},
+		}},
+		{"another leg gets its own time to connect", []step{
+			{at: 0, next: 20 * s}, {at: 15 * s, fresh: true, next: 35 * s}, {at: 35 * s, end: ConnectTimeout},
+		}},
+		{"greets at the first sound", []step{
+			{at: 1 * s, state: legConnected, next: 4 * s}, {at: 2 * s, state: legConnected, heard: 2 * s, greet: true, next: 62 * s},
+		}},
+		{"greets after its grace", []step{
+			{at: 1 * s, state: legConnected, next: 4 * s}, {at: 4 * s, state: legConnected, greet: true, next: 61 * s},
+			{at: 61 * s, state: legConnected, greet: true, end: NoMedia},
+		}},
+		{"silence", []step{
+			{at: 1 * s, state: legConnected, heard: 1 * s, greet: true, next: 61 * s},
+			{at: 61 * s, state: legConnected, heard: 31 * s, greet: true, next: 91 * s},
+			{at: 91 * s, state: legConnected, heard: 31 * s, greet: true, end: Silence},
+		}},
+		{"lost and found", []step{
+			{at: 1 * s, state: legConnected, heard: 1 * s, greet: true, next: 61 * s},
+			{at: 30 * s, state: legLost, heard: 25 * s, next: 50 * s},
+			{at: 40 * s, state: legConnected, heard: 25 * s, greet: true, next: 85 * s},
+			{at: 60 * s, state: legLost, heard: 55 * s, next: 80 * s},
+			{at: 80 * s, state: legLost, heard: 55 * s, end: MediaFailed},
+		}},
+		{"lost and replaced", []step{
+			{at: 1 * s, state: legConnected, heard: 1 * s, greet: true, next: 61 * s},
+			{at: 30 * s, state: legLost, heard: 25 * s, next: 50 * s},
+			{at: 49 * s, fresh: true, heard: 25 * s, next: 69 * s},
+			{at: 50 * s, state: legConnected, heard: 25 * s, greet: true, next: 110 * s},
+		}},
+		{"the phone leaves", []step{
+			{at: 1 * s, state: legConnected, heard: 1 * s, greet: true, next: 61 * s},
+			{at: 30 * s, state: legLeft, heard: 30 * s, next: 31 * s}, {at: 31 * s, state: legLeft, heard: 30 * s, end: PhoneHungUp},
+		}},
+		{"the agent leaves", []step{
+			{at: 1 * s, state: legConnected, heard: 1 * s, greet: true, next: 61 * s},
+			{at: 2 * s, state: legConnected, heard: 2 * s, left: true, greet: true, next: 2*s + lastWords},
+			{at: 3 * s, state: legConnected, heard: 2 * s, greet: true, end: AgentHungUp},
+		}},
+		{"the agent fails", []step{
+			{at: 2 * s, state: legConnected, heard: 2 * s, left: true, agent: io.ErrUnexpectedEOF, greet: true, end: AgentFailed},
+		}},
+		{"the longest call", []step{
+			{at: 3599 * s, state: legConnected, heard: 3599 * s, greet: true, next: 3600 * s},
+			{at: 3600 * s, state: legConnected, heard: 3600 * s, greet: true, end: MaxDuration},
+		}},
+	} {
+		zero := time.Unix(1_700_000_000, 0)
+		w, l := watch{cfg: &cfg, since: zero}, &leg{since: zero}
+		for i, st := range row.steps {
+			now := zero.Add(st.at)
+			if st.fresh {
+				l = &leg{since: now}
+			}
+			l.now.Store(int32(st.state))
+			var heard time.Time
+			if st.heard != 0 {
+				heard = zero.Add(st.heard)
+				l.speaking.Store(true)
+			}
+			if st.left {
+				w.agentLeft(now, st.agent)
+			}
+			v := w.look(l, heard, now)
+			if v.end != st.end || v.end == "" && v.greet != st.greet {
+				t.Errorf("%s, step %d: %+v", row.name, i, v)
+			}
+			if v.end == "" && !v.next.Equal(zero.Add(st.next)) {
+				t.Errorf("%s, step %d: looks again at %v, want %v", row.name, i, v.next.Sub(zero), st.next)
+			}
+		}
+	}
+}
+
+func TestEveryEndHasItsSentence(t *testing.T) {
+	t.Parallel()
+	for _, r := range EndReasons() {
+		if r.Sentence() == "" {
+			t.Errorf("%s has no sentence", r)
+		}
+	}
+	if n := len(EndReasons()); n != 11 {
+		t.Errorf("%d reasons", n)
+	}
+}
+
+// TestLegThatComesTooLateIsRefused: an answer can be ready just as its call lets go.
+func TestLegThatComesTooLateIsRefused(t *testing.T) {
+	t.Parallel()
+	g := testGateway(t)
+	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: mute{}, On: func(Event) {}})
+	o, err := readOffer(browser, reach{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, err := g.newLeg(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.join(first) {
+		t.Fatal("the first leg was refused")
+	}
+	c.letGo()
+	if first.pc.ConnectionState() != webrtc.PeerConnectionStateClosed {
+		t.Error("the last leg is open")
+	}
+	second, _, err := g.newLeg(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	if c.join(second) {
+		t.Error("a leg joined a call that had let go")
+	}
+}
+
+func TestAnswerThatIsGivenUpLeavesNothing(t *testing.T) {
+	t.Parallel()
+	g := testGateway(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := g.Answer(ctx, Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) { t.Error("an event was told") }})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if err != nil && len(g.Calls()) != 0 {
+		t.Errorf("calls: %+v", g.Calls())
+	}
+	g.HangUp("ring", Cancelled)
+}
+
+// stubborn is an agent that ignores its context until it is let go.
+type stubborn chan struct{}
+
+func (s stubborn) Converse(context.Context, Line) error { <-s; return nil }
+
+func TestAgentThatDoesNotLeaveHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	g, agent, events := testGateway(t), make(stubborn), make(chan Event, 2)
+	defer close(agent)
+	p, err := phonetest.New(phonetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: agent, On: func(e Event) { events <- e }})
+		return got.SDP, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.HangUp()
+	if e := <-events; e.Kind != Connected {
+		t.Fatalf("%+v", e)
+	}
+	g.HangUp("ring", Cancelled)
+	if e := <-events; e.Reason != Cancelled {
+		t.Errorf("%+v", e)
+	}
+	if err := g.Close(); err != nil { // waits agentLeaves, no longer
+		t.Errorf("close: %v", err)
+	}
+}
+
+func TestListensOnEveryAddress(t *testing.T) {
+	t.Parallel()
+	g, err := New(Config{UDPAddr: "0.0.0.0:0", AllowLoopback: true, AllowPrivate: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	ports := map[string]bool{}
+	for _, s := range g.port.sockets {
+		if s.LocalAddr().String()[:2] == "0." {
+			t.Errorf("a socket on %s", s.LocalAddr())
+		}
+		ports[s.LocalAddr().String()] = true
+	}
+	if len(ports) != len(g.port.sockets) || len(ports) == 0 {
+		t.Errorf("sockets: %v", ports)
+	}
+	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) {}})
+	if err != nil || got.SDP == "" {
+		t.Errorf("answer: %v", err)
+	}
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	for name, cfg := range map[string]Config{
+		"nothing":     {},
+		"no clock":    {UDPAddr: "127.0.0.1:0", Log: log},
+		"bad address": {UDPAddr: "nowhere", Now: time.Now, Log: log},
+		"bad TCP":     {UDPAddr: "127.0.0.1:0", TCPAddr: "nowhere", Now: time.Now, Log: log},
+		"bad public":  {UDPAddr: "127.0.0.1:0", PublicIPs: []string{"me"}, Now: time.Now, Log: log},
+		"not ours":    {UDPAddr: "192.0.2.1:0", Now: time.Now, Log: log},
+	} {
+		if g, err := New(cfg); err == nil {
+			t.Errorf("%s was accepted", name)
+			_ = g.Close()
+		}
+	}
+}
