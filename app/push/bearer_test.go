@@ -90,8 +90,9 @@ func TestRestarts(t *testing.T) {
 			}
 			first.Close()
 			second := sender(t, a, func(cfg *push.Config) { cfg.Now = c.now })
-			for range 75 {
+			for range 40 {
 				minute(t, second, k, c, push.Production)
+				c.add(time.Minute)
 			}
 			second.Close()
 		}
@@ -126,12 +127,12 @@ func TestWrongClock(t *testing.T) {
 			c.toTerm(age)
 			a := apple(t, apnstest.Config{Now: c.now})
 			s, k := sender(t, a, func(cfg *push.Config) { cfg.Now = c.ahead(off) }), key(t, a, team, kid, nil)
-			for range 120 {
+			for range 60 {
 				p := ringAt(t, c.now().Add(off), 30*time.Second)
 				if w := s.Push(t.Context(), k, p); !w.OK() || w.Tries > 3 {
 					t.Fatalf("clock %v ahead, start %v into a term, at %v: %+v", off, age, c.now(), w)
 				}
-				c.add(time.Minute)
+				c.add(2 * time.Minute)
 			}
 		}
 	}

@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strings"
 	"time"
 )
 
 // dummy is a device token that no phone has.
-var dummy = strings.Repeat("0", 64)
+const dummy = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // probeTime bounds a probe of one host.
 const probeTime = 10 * time.Second

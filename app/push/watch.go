@@ -22,6 +22,8 @@ func (s *Sender) watch() {
 		case <-s.life.Done():
 			return
 		case <-s.stir:
+			timer.Reset(tick)
+			continue
 		case <-timer.C:
 		}
 		now := s.cfg.Now()
