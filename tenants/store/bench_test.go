@@ -114,3 +114,42 @@ func cpu() time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkTargets is what each ring reads before it is placed.
+func BenchmarkTargets(b *testing.B) {
+	each(b, func(b *testing.B, s *store.Scope) {
+		now := time.Now()
+		d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](now), Token: strings.Repeat("ab", 32), Bundle: "com.example.app", CreatedAt: now}
+		if _, _, err := s.AddDevice(b.Context(), d, tenants.Hash{}); err != nil {
+			b.Fatal(err)
+		}
+		c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: d.Bundle, Environment: tenants.Auto, CreatedAt: now}
+		if err := s.AddCredential(b.Context(), c, []byte("secret")); err != nil {
+			b.Fatal(err)
+		}
+		start := cpu()
+		for b.Loop() {
+			if list, err := s.Targets(b.Context(), tenants.To{Device: d.ID}); err != nil || len(list) != 1 {
+				b.Fatal(list, err)
+			}
+		}
+		b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+	})
+}
+
+// BenchmarkRing reads one ring with its attempts, facts and call.
+func BenchmarkRing(b *testing.B) {
+	each(b, func(b *testing.B, s *store.Scope) {
+		r := ring(time.Now(), 0)
+		if _, err := s.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+			b.Fatal(err)
+		}
+		start := cpu()
+		for b.Loop() {
+			if _, err := s.Ring(b.Context(), r.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+	})
+}

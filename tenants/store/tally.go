@@ -91,7 +91,7 @@ func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, err
 		past = "(xact, seq) > (?, ?) AND xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 		args = []any{from.xact, from.seq, limit}
 	}
-	rows, err := s.db.pool.query(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, a.environment, a.app_version, a.os_version, "+
+	rows, err := s.db.pool.scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, a.environment, a.app_version, a.os_version, "+
 		"r.agent_id, COALESCE(o.kind, ''), COALESCE(o.at, 0) FROM "+
 		"(SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
 		"JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.ring_id AND a.id = f.attempt_id "+
@@ -174,7 +174,7 @@ func (r tallyRow) noun() tenants.Tally {
 
 // Tallies lists the counted cells of the hours in [from, to).
 func (s *Scope) Tallies(ctx context.Context, from, to time.Time) ([]tenants.Tally, error) {
-	rows, err := s.s.db.pool.query(ctx, "SELECT hour, fact, environment, app_version, os_version, agent_id, bucket, n FROM tallies "+
+	rows, err := s.s.db.pool.scan(ctx, "SELECT hour, fact, environment, app_version, os_version, agent_id, bucket, n FROM tallies "+
 		"WHERE tenant_id = ? AND hour >= ? AND hour < ? ORDER BY hour, fact, environment, app_version, os_version, agent_id, bucket",
 		string(s.id), floor(micros(from), hour), until(to))
 	found, err := collect(rows, err, (*tallyRow).fields)
@@ -208,7 +208,7 @@ func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]Fu
 		bucket      int
 		n           int64
 	}
-	rows, err := s.s.db.pool.query(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM tallies "+
+	rows, err := s.s.db.pool.scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM tallies "+
 		"WHERE tenant_id = ? AND hour >= ? AND hour < ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", string(s.id), floor(micros(from), hour), until(to))
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.group, &x.fact, &x.bucket, &x.n} })
 	if err != nil {
