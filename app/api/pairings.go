@@ -13,6 +13,17 @@ type pairingRequest struct {
 	Person *string `json:"person"`
 }
 
+// person is whose phone will be paired; empty = nobody's.
+func (q pairingRequest) person() (string, error) {
+	if q.Person == nil {
+		return "", nil
+	}
+	if !tenants.Reference(*q.Person) {
+		return "", invalid([]tenants.Field{{Name: "person", Message: "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}}, "The pairing has wrong fields.")
+	}
+	return *q.Person, nil
+}
+
 // pairing is a code to show to a person once, as text and as a picture.
 type pairing struct {
 	ID        string  `json:"id"`
@@ -29,11 +40,9 @@ func (a *API) addPairing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := web.JSON(c, &body); err != nil {
 		return err
 	}
-	person := ""
-	if body.Person != nil {
-		if person = *body.Person; !tenants.Reference(person) {
-			return invalid([]tenants.Field{{Name: "person", Message: "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}}, "The pairing has wrong fields.")
-		}
+	person, err := body.person()
+	if err != nil {
+		return err
 	}
 	now, code := a.Now(), tenants.NewCode()
 	p := tenants.Pairing{

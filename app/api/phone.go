@@ -24,15 +24,9 @@ func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 	if err := web.JSON(c, &body); err != nil {
 		return err
 	}
-	d, err := body.device()
+	d, err := body.pairedTo(p)
 	if err != nil {
 		return err
-	}
-	if p.Person != "" && d.Person != "" && d.Person != p.Person {
-		return invalid([]tenants.Field{{Name: "person", Message: "this pairing code is for another person; leave the field out"}}, "The device has wrong fields.")
-	}
-	if p.Person != "" {
-		d.Person = p.Person
 	}
 	d = a.fresh(d, t.ID)
 	who := store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
@@ -42,6 +36,19 @@ func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	return reply(c, fiber.StatusCreated, registered(stored, credential))
+}
+
+// pairedTo is the device of whom the code was made for; a code made for nobody lets the app say who it is.
+func (q deviceRequest) pairedTo(p tenants.Pairing) (tenants.Device, error) {
+	d, err := q.device()
+	if err != nil || p.Person == "" {
+		return d, err
+	}
+	if d.Person != "" && d.Person != p.Person {
+		return d, invalid([]tenants.Field{{Name: "person", Message: "this pairing code is for another person; leave the field out"}}, "The device has wrong fields.")
+	}
+	d.Person = p.Person
+	return d, nil
 }
 
 // paired finds the pairing whose code came with the request. Codes are short, so that guessing is slowed down.
@@ -200,7 +207,7 @@ func (a *API) followPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error 
 		return err
 	}
 	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
-		return a.ended(a.Board.Watch(ctx, p.Tenant, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
+		return a.ended(ctx, a.Board.Watch(ctx, p.Tenant, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
 			return tellPhone(s, r, p.ID, facts)
 		}))
 	})

@@ -141,8 +141,8 @@ func (a *API) showRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	return replyRing(c, fiber.StatusOK, r)
 }
 
-// listRings: GET /v1/rings.
-func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
+// ringQuery reads which rings are asked for.
+func ringQuery(c *fiber.Ctx) (store.RingQuery, error) {
 	f := filter{c: c}
 	states := make([]string, len(tenants.RingStates))
 	for i, s := range tenants.RingStates {
@@ -153,7 +153,13 @@ func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
 		Agent: queryID[tenants.AgentID](&f, "agent"), Search: f.text("q"), From: f.time("from"), To: f.time("to"),
 		After: f.cursor(), Limit: f.limit(),
 	}
-	if err := f.err(); err != nil {
+	return q, f.err()
+}
+
+// listRings: GET /v1/rings.
+func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
+	q, err := ringQuery(c)
+	if err != nil {
 		return err
 	}
 	rings, next, err := k.scope.Rings(ctx, q)
@@ -208,7 +214,7 @@ func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 		return err // while there still is a status to say it with
 	}
 	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
-		return a.ended(a.Board.Watch(ctx, k.Tenant.ID, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
+		return a.ended(ctx, a.Board.Watch(ctx, k.Tenant.ID, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
 			states := statesAfter(r)
 			for _, f := range facts {
 				if err := sendFact(s, r, f, states[f.Seq]); err != nil {
@@ -246,10 +252,10 @@ func lastEvent(id string) (int64, error) {
 	return n, nil
 }
 
-// ended is why a stream ended, logged when it is our fault: its status went out long ago.
-func (a *API) ended(err error) error {
-	var refused *tenants.Error
-	if errors.As(err, &refused) && (refused.Kind == tenants.Internal || refused.Kind == tenants.Unavailable) {
+// ended is why a stream ended, logged when it is our fault: its status went out long ago. A client that left, a server that shuts
+// down and a story that is told are nobody's.
+func (a *API) ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errOver) {
 		a.Log.Error("stream broke off", "err", err)
 	}
 	return err

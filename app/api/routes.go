@@ -56,12 +56,17 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: "/v1/phone/rings/:id/facts", phone: a.reportFact},
 		{Method: "GET", Path: "/v1/phone/rings/:id/events", phone: a.followPhoneRing},
 	}
-	if a.Media != nil {
-		list = append(list,
-			Route{Method: "POST", Path: "/v1/phone/rings/:id/answer", phone: a.answerRing},
-			Route{Method: "PATCH", Path: "/v1/phone/rings/:id/leg", phone: a.trickle},
-			Route{Method: "DELETE", Path: "/v1/phone/rings/:id/leg", phone: a.hangUp},
-		)
+	return append(list, a.mediaRoutes()...)
+}
+
+// mediaRoutes carry SDP; a server without a voice has none.
+func (a *API) mediaRoutes() []Route {
+	if a.Media == nil {
+		return nil
 	}
-	return list
+	return []Route{
+		{Method: "POST", Path: "/v1/phone/rings/:id/answer", phone: a.answerRing},
+		{Method: "PATCH", Path: "/v1/phone/rings/:id/leg", phone: a.trickle},
+		{Method: "DELETE", Path: "/v1/phone/rings/:id/leg", phone: a.hangUp},
+	}
 }

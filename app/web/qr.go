@@ -10,11 +10,10 @@ import (
 // QR draws text as a QR code in SVG: one white square and one path of black runs, with the quiet zone that readers need. It has no
 // scripts and no styles, so that a page under a strict policy can hold it.
 func QR(text string) (string, error) {
-	code, err := qrcode.New(text, qrcode.Medium)
+	rows, err := QRDots(text, true)
 	if err != nil {
 		return "", err
 	}
-	rows := code.Bitmap()
 	var path strings.Builder
 	for y, row := range rows {
 		for x := 0; x < len(row); x++ {
@@ -30,4 +29,14 @@ func QR(text string) (string, error) {
 	n := len(rows)
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="QR code">`+
 		`<path fill="#fff" d="M0 0h%dv%dH0z"/><path fill="#000" d="%s"/></svg>`, n, n, n, n, path.String()), nil
+}
+
+// QRDots is the code as rows of dots, true where dark, with or without the quiet zone: for pages that draw it themselves.
+func QRDots(text string, quiet bool) ([][]bool, error) {
+	code, err := qrcode.New(text, qrcode.Medium)
+	if err != nil {
+		return nil, err
+	}
+	code.DisableBorder = !quiet
+	return code.Bitmap(), nil
 }

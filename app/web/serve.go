@@ -20,7 +20,8 @@ const (
 )
 
 // Serve serves the app on ln until ctx ends, then stops accepting, ends the event streams, waits for requests under way, and
-// after ten seconds cuts off what is left. It returns when everything has ended; nil unless serving failed.
+// after ten seconds cuts off what is left. It returns nil unless serving failed. A handler that was cut off may run on until its
+// own deadline; its client is gone.
 func Serve(ctx context.Context, app *fiber.App, ln net.Listener) error {
 	return serve(ctx, app, ln, grace)
 }
