@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
@@ -33,8 +32,9 @@ const (
 // translate turns what a driver said into an error of ours, once. Refusals pass.
 func translate(err error) error {
 	var ours *tenants.Error
+	var known *failure
 	switch {
-	case err == nil, errors.As(err, &ours):
+	case err == nil, errors.As(err, &ours), errors.As(err, &known):
 		return err
 	case absent(err):
 		return tenants.NoSuch("row")
@@ -45,8 +45,14 @@ func translate(err error) error {
 	case passing(err):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.", Err: err}
 	}
-	return fmt.Errorf("store: %w", err)
+	return &failure{err}
 }
+
+// failure is what a driver said and nobody can do anything about: Internal, by not being a refusal.
+type failure struct{ err error }
+
+func (f *failure) Error() string { return "store: " + f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
 
 // missing translates, and names what is not there.
 func missing(err error, what string) error {

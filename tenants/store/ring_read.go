@@ -210,10 +210,9 @@ func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, 
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
 		db = db.Where(`(id LIKE ? ESCAPE '\' OR LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(caller) LIKE ? ESCAPE '\'`+
-			` OR LOWER(to_person) LIKE ? ESCAPE '\' OR id IN (SELECT attempts.ring_id FROM attempts JOIN devices`+
-			` ON devices.tenant_id = attempts.tenant_id AND devices.id = attempts.device_id`+
-			` WHERE attempts.tenant_id = ? AND LOWER(devices.name) LIKE ? ESCAPE '\'))`,
-			like("", q.Search, "%"), p, p, p, string(s.id), p)
+			` OR LOWER(to_person) LIKE ? ESCAPE '\' OR id IN (SELECT ring_id FROM attempts WHERE tenant_id = ?`+
+			` AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) LIKE ? ESCAPE '\')))`,
+			like("", q.Search, "%"), p, p, p, string(s.id), string(s.id), p)
 	}
 	rows, next, err := page(db, q.After, q.Limit, func(r ringRow) cursor { return cursor{r.Created, r.ID} })
 	if err != nil {
