@@ -82,30 +82,56 @@ func (b *Board) Close(ctx context.Context) error {
 type Caller struct {
 	Tenant tenants.Tenant
 	Test   bool // a test key: sandbox devices only, unmetered
+	Trial  bool // the test button: any device, the ring is marked as a test
 	store.Who
 }
 
 func (b *Board) scope(c Caller) *store.Scope { return b.Store.For(c.Tenant.ID).By(c.Who) }
 
-// flight counts the attempts of each ring that this process is pushing right now, so that the sweep leaves them alone.
+// flight holds the attempts that this process is pushing right now: the sweep leaves their rings alone, and one whose phone has
+// spoken is pushed no second time.
 type flight struct {
-	mu sync.Mutex // guards n
-	n  map[tenants.RingID]int
+	mu       sync.Mutex // guards both
+	rings    map[tenants.RingID]int
+	attempts map[tenants.AttemptID]bool // true = the phone has spoken
 }
 
-func (f *flight) take(r tenants.RingID, by int) {
+func (f *flight) start(r tenants.RingID, a tenants.AttemptID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.n == nil {
-		f.n = map[tenants.RingID]int{}
+	if f.rings == nil {
+		f.rings, f.attempts = map[tenants.RingID]int{}, map[tenants.AttemptID]bool{}
 	}
-	if f.n[r] += by; f.n[r] <= 0 {
-		delete(f.n, r)
+	f.rings[r]++
+	f.attempts[a] = false
+}
+
+func (f *flight) land(r tenants.RingID, a tenants.AttemptID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rings[r]--; f.rings[r] <= 0 {
+		delete(f.rings, r)
 	}
+	delete(f.attempts, a)
 }
 
 func (f *flight) has(r tenants.RingID) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.n[r] > 0
+	return f.rings[r] > 0
+}
+
+// speak notes that the attempt's phone has spoken.
+func (f *flight) speak(a tenants.AttemptID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, flying := f.attempts[a]; flying {
+		f.attempts[a] = true
+	}
+}
+
+func (f *flight) spoke(a tenants.AttemptID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attempts[a]
 }

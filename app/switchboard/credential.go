@@ -89,7 +89,9 @@ func readP12(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
 }
 
 // packP12 is the stored form of a certificate: the password, a zero byte, the file.
-func packP12(password string, file []byte) []byte { return append(append([]byte(password), 0), file...) }
+func packP12(password string, file []byte) []byte {
+	return append(append([]byte(password), 0), file...)
+}
 
 // openKey opens a stored credential.
 func openKey(c tenants.Credential, secret []byte) (*push.Key, error) {

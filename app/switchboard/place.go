@@ -72,7 +72,7 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	now := b.Now()
 	r := &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now), Tenant: c.Tenant.ID, State: tenants.Placed, To: q.To, Agent: agent.ID,
-		Caller: q.Caller, Reference: q.Reference, Test: c.Test, By: c.Actor, CreatedAt: now, ExpiresAt: now.Add(ttl(q, c.Tenant)),
+		Caller: q.Caller, Reference: q.Reference, Test: c.Test || c.Trial, By: c.Actor, CreatedAt: now, ExpiresAt: now.Add(ttl(q, c.Tenant)),
 	}
 	if r.Caller == "" {
 		r.Caller = agent.Caller

@@ -2,6 +2,7 @@ package switchboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,9 +16,9 @@ import (
 func (b *Board) send(t tenants.Tenant, r *tenants.Ring) {
 	for i := range r.Attempts {
 		a := r.Attempts[i] // a copy: the caller keeps reading its ring
-		b.flying.take(r.ID, 1)
+		b.flying.start(r.ID, a.ID)
 		b.wg.Go(func() {
-			defer b.flying.take(r.ID, -1)
+			defer b.flying.land(r.ID, a.ID)
 			if err := b.pushOne(t, r, a); err != nil {
 				b.Log.Error("push", "ring", r.ID, "attempt", a.ID, "err", err)
 			}
@@ -41,7 +42,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt) er
 	}
 	answer := b.Push.Push(ctx, key, push.Push{
 		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
-		Payload: body, Expires: r.ExpiresAt,
+		Payload: body, Expires: r.ExpiresAt, Heard: func() bool { return b.flying.spoke(a.ID) },
 	})
 	if answer.Status == 0 && b.life.Err() != nil {
 		return nil // we are closing; the next process's sweep sends it again with the same apns-id
@@ -101,10 +102,14 @@ func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt
 		return nil
 	}
 	if answer.Status == 200 {
+		var errs []error
 		if a.Push.Environment == tenants.Auto {
-			return scope.LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment))
+			errs = append(errs, scope.LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment)))
 		}
-		return nil
+		if b.keys.stale(a.Credential, answer.AnsweredAt) {
+			errs = append(errs, scope.CredentialUsed(ctx, a.Credential, answer.AnsweredAt))
+		}
+		return errors.Join(errs...)
 	}
 	return b.trouble(ctx, scope, a, answer)
 }
@@ -117,8 +122,23 @@ func (b *Board) tell(r *tenants.Ring) {
 // keyring holds opened credentials. An upload never changes under its id, so an entry is right for ever; a full ring drops one at
 // random.
 type keyring struct {
-	mu   sync.Mutex // guards keys
+	mu   sync.Mutex // guards both
 	keys map[tenants.CredentialID]*push.Key
+	used map[tenants.CredentialID]time.Time // when its last use was written down
+}
+
+// stale reports, once a minute, that the credential's last use should be written down again.
+func (k *keyring) stale(id tenants.CredentialID, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now.Sub(k.used[id]) < time.Minute {
+		return false
+	}
+	if k.used == nil || len(k.used) >= mostKeys {
+		k.used = map[tenants.CredentialID]time.Time{}
+	}
+	k.used[id] = now
+	return true
 }
 
 const mostKeys = 4096

@@ -37,6 +37,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 		if !ok {
 			return nil, tenants.NoSuch("ring")
 		}
+		b.flying.speak(a.ID)
 		return r.Fold(tenants.Fact{
 			Attempt: a.ID, Kind: rep.Kind, At: tenants.PhoneTime(now, rep.At, rep.SentAt), Received: now,
 			RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,
