@@ -21,14 +21,35 @@ const (
 	PathKeyAdd      = "/keys/add"
 	PathPeople      = "/people" // GET
 	PathPersonAdd   = "/people/add"
-	PathAudit       = "/audit"      // GET q, actor, action, period, after
-	PathAuditCSV    = "/audit.csv"  // GET, the same filters
-	PathSettings    = "/settings"   // GET, POST
-	PathChecklist   = "/checklist"  // POST dismiss=1
-	PathDevelopers  = "/developers" // GET
-	PathStorybook   = "/storybook"  // GET, dev mode
-	PathPhone       = "/phone"      // GET, dev mode
+	PathAudit       = "/audit"                 // GET q, actor, action, period, after
+	PathAuditCSV    = "/audit.csv"             // GET, the same filters
+	PathSettings    = "/settings"              // GET, POST
+	PathPassword    = "/settings/password"     // POST current, password
+	PathSignInEnd   = "/settings/sign-ins/end" // POST id=hash, or id=others
+	PathCredCSV     = "/credentials.csv"       // GET q
+	PathAgentsCSV   = "/agents.csv"            // GET q
+	PathKeysCSV     = "/keys.csv"              // GET q
+	PathPeopleCSV   = "/people.csv"            // GET q
+	PathChecklist   = "/checklist"             // POST dismiss=1
+	PathDevelopers  = "/developers"            // GET
+	PathStorybook   = "/storybook"             // GET, dev mode
+	PathPhone       = "/phone"                 // GET, dev mode
 )
+
+// InvitationPath is where the link of an invitation leads (GET) and where it is taken up (POST name, password).
+func InvitationPath(token string) string { return "/invitations/" + token }
+
+// SamplePath is one page of the storybook.
+func SamplePath(name string) string { return PathStorybook + "/" + name }
+
+// PhonePath is the virtual phone of a tenant, by its slug.
+func PhonePath(slug string) string { return PathPhone + "/" + slug }
+
+// PhoneEventsPath is where that phone hears of its pushes: event "push".
+func PhoneEventsPath(slug string) string { return PathPhone + "/" + slug + "/events" }
+
+// PairWaitPath tells whether a pairing code was used: 204 not yet, 286 never, HX-Redirect to the device when it was.
+func PairWaitPath(id string) string { return PathPair + "/" + id }
 
 // RingPath is the page of a ring.
 func RingPath(id string) string { return PathRings + "/" + id }

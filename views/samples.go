@@ -55,7 +55,9 @@ func (s sampler) doors() []Sample {
 		{"signin-refused", SignIn(SignInPage{Email: "ana@lindenhof.example", Next: "/rings", Error: "Mail address and password do not match. Try again, or ask an administrator for a new link."})},
 		{"welcome", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2", Action: "/welcome"})},
 		{"welcome-gone", Welcome(WelcomePage{Gone: true})},
+		{"welcome-known", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2", Action: "/welcome", Known: true})},
 		{"error-404", Error(ErrorPage{Status: 404, Title: "There is nothing here", Cause: "The address is mistyped, or what was here has been removed.", Cure: "Go to the overview and look for it from there.", RequestID: "req_8f2c01d4"})},
+		{"error-403", ErrorIn(s.shell("Not allowed", ""), ErrorPage{Status: 403, Cause: "Your role here is viewer: you may look and change nothing.", Cure: "Ask an owner of your organisation.", Missing: "devices:write", RequestID: "req_2c01d48f"})},
 		{"error-500", Error(ErrorPage{Status: 500, Title: "Something broke on our side", Cause: "The page could not be put together. Nothing you did was lost.", Cure: "Try again in a minute. If it stays, tell the person who runs Carillon this request id.", RequestID: "req_1b7f0c9d"})},
 	}
 }

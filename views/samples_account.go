@@ -48,9 +48,9 @@ func (s sampler) peoplePages() []Sample {
 	return []Sample{
 		{"people", People(PeoplePage{Shell: s.shell("People", RoomPeople), CanEdit: true, Table: Table{Name: "People", Action: PathPeople, Rows: 3},
 			People: []PersonRow{
-				{"u1", "Ana Ruiz", "ana@lindenhof.example", "Owner", roles("owner"), true, false, s.ago(time.Minute), Confirm{}},
-				{"u2", "Jonas Weber", "jonas@lindenhof.example", "Operator", roles("operator"), false, false, s.ago(5 * time.Hour), remove("u2", "Jonas Weber")},
-				{"u3", "Miriam Kaya", "miriam@lindenhof.example", "Viewer", roles("viewer"), false, true, Time{}, remove("u3", "Miriam Kaya")},
+				{"u1", "Ana Ruiz", "ana@lindenhof.example", "Owner", roles("owner"), true, false, false, false, s.ago(time.Minute), Confirm{}},
+				{"u2", "Jonas Weber", "jonas@lindenhof.example", "Operator", roles("operator"), false, false, false, false, s.ago(5 * time.Hour), remove("u2", "Jonas Weber")},
+				{"u3", "Miriam Kaya", "miriam@lindenhof.example", "Viewer", roles("viewer"), false, true, false, true, Time{}, remove("u3", "Miriam Kaya")},
 			},
 			Roles: []Row{{Name: "Owner", Text: "everything, and removing the organisation"}, {Name: "Administrator", Text: "everything else"}, {Name: "Operator", Text: "rings and devices"}, {Name: "Viewer", Text: "looks, and changes nothing"}}})},
 		{"people-empty", People(PeoplePage{Shell: s.shell("People", RoomPeople), Table: Table{Name: "People", Action: PathPeople, Empty: Empty{Icon: IconPeople, Text: "Nobody else may sign in yet.", Action: Button{Text: "Add a person", Href: PathPersonAdd, Kind: Primary}}}})},
@@ -85,6 +85,7 @@ func (s sampler) otherPages() []Sample {
 	flashed.Flash = &Flash{ToneGood, "Saved."}
 	return []Sample{
 		{"settings", Settings(SettingsPage{Shell: flashed, CanEdit: true,
+			SignIns: []SignInRow{{"1", "203.0.113.7", "Firefox on Linux", s.ago(2 * time.Hour), true}, {"2", "203.0.113.9", "Safari on iPhone", s.ago(50 * time.Hour), false}},
 			Name:    Field{Name: "name", Label: "Name", Value: "Lindenhof Dental", Max: 80},
 			Zone:    Pick{Name: "time_zone", Label: "Time zone", Choices: []Choice{{"Europe/Berlin", "Europe/Berlin", true}, {"Europe/London", "Europe/London", false}, {"America/New_York", "America/New York", false}}},
 			TTL:     Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: "30", Help: "In seconds, from 5 to 60. A ring may ask for another time."},
