@@ -1133,7 +1133,7 @@ func topbar(s Shell) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 95, "<span>Go to…</span> <kbd>Ctrl K</kbd></button> <a class=\"topbar-env\" href=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 95, "<span>Go to…</span> <kbd aria-hidden=\"true\">Ctrl K</kbd></button> <a class=\"topbar-env\" href=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
