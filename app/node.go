@@ -106,7 +106,7 @@ func (n *node) mount(c checked) error {
 	}
 	edge := web.New(web.Config{Log: n.log, Now: time.Now, TrustedProxies: prefixes(c.TrustedProxies)})
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, PublicURL: c.PublicURL, Now: time.Now, Log: n.log})
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, Now: time.Now, Log: n.log})
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
+	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/tenants/store/storetest"
@@ -82,18 +83,18 @@ func (a *apple) count() int {
 // voice answers every offer, without a sound.
 type voice struct{}
 
-func (voice) Answer(_ context.Context, _ tenants.Device, _ tenants.RingID, sdp string) (string, string, []string, error) {
+func (voice) Answer(_ context.Context, _ tenants.Device, _ tenants.RingID, sdp string) (gateway.Answer, error) {
 	if sdp == "v=elsewhere" {
-		return "", "", nil, tenants.Refuse(tenants.Conflict, "answered_elsewhere", "Another device has answered this call.")
+		return gateway.Answer{}, tenants.Refuse(tenants.Conflict, "answered_elsewhere", "Another device has answered this call.")
 	}
-	return "v=0\r\n", `"1"`, []string{`<stun:one.example>; rel="ice-server"`, `<stun:two.example>; rel="ice-server"`}, nil
+	return gateway.Answer{SDP: "v=0\r\n", ETag: `"1"`, ICEServers: []gateway.ICEServer{{URLs: []string{"stun:one.example", "stun:two.example"}}}}, nil
 }
 
-func (voice) Trickle(_ context.Context, _ tenants.Device, _ tenants.RingID, ifMatch, _ string) (int, string, string, error) {
+func (voice) Trickle(_ context.Context, _ tenants.Device, _ tenants.RingID, ifMatch, _ string) (gateway.Trickled, error) {
 	if ifMatch == "*" {
-		return 200, `"2"`, "a=ice-ufrag:x\r\n", nil
+		return gateway.Trickled{ETag: `"2"`, Fragment: "a=ice-ufrag:x\r\n"}, nil
 	}
-	return 204, "", "", nil
+	return gateway.Trickled{}, nil
 }
 
 func (voice) HangUp(context.Context, tenants.Device, tenants.RingID) error { return nil }

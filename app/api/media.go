@@ -3,21 +3,36 @@ package api
 import (
 	"context"
 	"mime"
+	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/web"
+	"carillon/gateway"
 	"carillon/tenants"
 )
 
-// Media is the voice of a call, as a phone asks for it. Refusals are *tenants.Error: Conflict when another device has answered,
-// Gone when the ring has ended, Invalid or Unprocessable for an offer that cannot be answered.
+// Media is the voice of a call, as a phone asks for it; *switchboard.Board has it. Refusals are *tenants.Error: Conflict when another
+// device has answered, Gone when the ring has ended, Invalid or Unprocessable for an offer that cannot be answered.
 type Media interface {
-	// Answer turns the ring into a call. links are whole Link header values (RFC 9725, 4.6); etag is quoted.
-	Answer(ctx context.Context, d tenants.Device, ring tenants.RingID, sdp string) (answer, etag string, links []string, err error)
-	// Trickle adds candidates (204) or restarts ICE (200, with a fragment and an etag) (RFC 9725, 4.3).
-	Trickle(ctx context.Context, d tenants.Device, ring tenants.RingID, ifMatch, fragment string) (status int, etag, answer string, err error)
+	Answer(ctx context.Context, d tenants.Device, ring tenants.RingID, sdp string) (gateway.Answer, error)
+	Trickle(ctx context.Context, d tenants.Device, ring tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error)
 	HangUp(ctx context.Context, d tenants.Device, ring tenants.RingID) error
+}
+
+// links says where to find relays, one Link header value for each address (RFC 9725, 4.6).
+func links(servers []gateway.ICEServer) []string {
+	var list []string
+	for _, s := range servers {
+		for _, url := range s.URLs {
+			link := "<" + url + `>; rel="ice-server"`
+			if s.Username != "" {
+				link += `; username=` + strconv.Quote(s.Username) + `; credential=` + strconv.Quote(s.Credential) + `; credential-type="password"`
+			}
+			list = append(list, link)
+		}
+	}
+	return list
 }
 
 const (
@@ -51,17 +66,17 @@ func (a *API) answerRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err != nil {
 		return err
 	}
-	answer, etag, links, err := a.Media.Answer(ctx, p.Device, id, offer)
+	answer, err := a.Media.Answer(ctx, p.Device, id, offer)
 	if err != nil {
 		return err
 	}
 	h := &c.Response().Header
 	h.Set(fiber.HeaderLocation, "/v1/phone/rings/"+string(id)+"/leg")
 	h.Set("Accept-Patch", typeFragment)
-	for _, l := range links {
+	for _, l := range links(answer.ICEServers) {
 		h.Add(fiber.HeaderLink, l)
 	}
-	return fragment(c, fiber.StatusCreated, typeSDP, etag, answer)
+	return fragment(c, fiber.StatusCreated, typeSDP, answer.ETag, answer.SDP)
 }
 
 // trickle: PATCH /v1/phone/rings/{id}/leg.
@@ -81,11 +96,14 @@ func (a *API) trickle(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if !given || match == "" {
 		return tenants.Refuse(tenants.Unmatched, "if_match_required", "Send If-Match with the ETag of the answer, or * to restart ICE.")
 	}
-	status, etag, answer, err := a.Media.Trickle(ctx, p.Device, id, match, part)
+	t, err := a.Media.Trickle(ctx, p.Device, id, match, part)
 	if err != nil {
 		return err
 	}
-	return fragment(c, status, typeFragment, etag, answer)
+	if t.Fragment == "" { // candidates taken (RFC 9725, 4.3.2): no body, and no ETag, since the ICE session is the same
+		return fragment(c, fiber.StatusNoContent, typeFragment, "", "")
+	}
+	return fragment(c, fiber.StatusOK, typeFragment, t.ETag, t.Fragment)
 }
 
 // fragment answers with SDP or a part of it.
