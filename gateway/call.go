@@ -135,10 +135,14 @@ func (c *call) run() {
 	defer timer.Stop()
 	for !c.over() {
 		now := c.g.cfg.Now()
-		v := w.look(c.legNow(), c.line.lastHeard(), now)
+		l := c.legNow()
+		v := w.look(l, c.line.lastHeard(), now)
 		if v.end != "" {
 			c.end(v.end)
 			break
+		}
+		if v.settled {
+			l.open()
 		}
 		if v.greet && !c.open.Swap(true) {
 			c.tell(Event{Kind: Connected, At: now})
@@ -210,9 +214,10 @@ type watch struct {
 
 // verdict is what watch found: an end, or when to look again.
 type verdict struct {
-	end   EndReason
-	next  time.Time
-	greet bool // the person can hear: the agent may start
+	end     EndReason
+	next    time.Time
+	settled bool // the leg may be opened though it is silent
+	greet   bool // the person can hear: the agent may start
 }
 
 func (w *watch) agentLeft(now time.Time, err error) {
@@ -263,11 +268,14 @@ func (w *watch) sound(v *verdict, l *leg, heard, now time.Time, due func(time.Ti
 		from = heard
 	}
 	due(from.Add(w.cfg.SilenceAfter), reason)
-	grace := w.everConnected.Add(w.cfg.GreetWithin)
-	v.greet = l.speaking.Load() || !now.Before(grace)
-	if !v.greet && grace.Before(v.next) {
-		v.next = grace
+	await := func(already bool, at time.Time) bool {
+		if !already && now.Before(at) && at.Before(v.next) {
+			v.next = at
+		}
+		return already || !now.Before(at)
 	}
+	v.settled = await(l.voice.open.Load(), w.connected.Add(settles))
+	v.greet = await(l.speaking.Load(), w.everConnected.Add(w.cfg.GreetWithin))
 }
 
 // note takes down what the leg's connection has come to.

@@ -21,15 +21,16 @@ func TestWatch(t *testing.T) {
 	cfg.setDefaults()
 	const s = time.Second
 	type step struct {
-		at    time.Duration
-		state legState
-		heard time.Duration // last sound; 0 = never
-		fresh bool          // on a new leg
-		agent error         // the agent left
-		left  bool
-		greet bool
-		end   EndReason
-		next  time.Duration // when to look again, if not ended
+		at      time.Duration
+		state   legState
+		heard   time.Duration // last sound; 0 = never
+		fresh   bool          // on a new leg
+		agent   error         // the agent left
+		left    bool
+		settled bool // the leg may be opened by time alone
+		greet   bool
+		end     EndReason
+		next    time.Duration // when to look again, if not ended
 	}
 	for _, row := range []struct {
 		name  string
@@ -42,10 +43,10 @@ func TestWatch(t *testing.T) {
 			{at: 0, next: 20 * s}, {at: 15 * s, fresh: true, next: 35 * s}, {at: 35 * s, end: ConnectTimeout},
 		}},
 		{"greets at the first sound", []step{
-			{at: 1 * s, state: legConnected, next: 4 * s}, {at: 2 * s, state: legConnected, heard: 2 * s, greet: true, next: 62 * s},
+			{at: 1 * s, state: legConnected, next: 2 * s}, {at: 1500 * time.Millisecond, state: legConnected, heard: 1500 * time.Millisecond, greet: true, next: 61500 * time.Millisecond},
 		}},
 		{"greets after its grace", []step{
-			{at: 1 * s, state: legConnected, next: 4 * s}, {at: 4 * s, state: legConnected, greet: true, next: 61 * s},
+			{at: 1 * s, state: legConnected, next: 2 * s}, {at: 2 * s, state: legConnected, settled: true, next: 4 * s}, {at: 4 * s, state: legConnected, greet: true, next: 61 * s},
 			{at: 61 * s, state: legConnected, greet: true, end: NoMedia},
 		}},
 		{"silence", []step{
@@ -84,17 +85,18 @@ func TestWatch(t *testing.T) {
 		}},
 	} {
 		zero := time.Unix(1_700_000_000, 0)
-		w, l := watch{cfg: &cfg, since: zero}, &leg{since: zero}
+		w, l := watch{cfg: &cfg, since: zero}, &leg{since: zero, voice: &mouth{}}
 		for i, st := range row.steps {
 			now := zero.Add(st.at)
 			if st.fresh {
-				l = &leg{since: now}
+				l = &leg{since: now, voice: &mouth{}}
 			}
 			l.now.Store(int32(st.state))
 			var heard time.Time
 			if st.heard != 0 {
 				heard = zero.Add(st.heard)
 				l.speaking.Store(true)
+				l.voice.open.Store(true)
 			}
 			if st.left {
 				w.agentLeft(now, st.agent)
@@ -102,6 +104,9 @@ func TestWatch(t *testing.T) {
 			v := w.look(l, heard, now)
 			if v.end != st.end || v.end == "" && v.greet != st.greet {
 				t.Errorf("%s, step %d: %+v", row.name, i, v)
+			}
+			if v.end == "" && st.settled && !v.settled {
+				t.Errorf("%s, step %d: the leg has not settled", row.name, i)
 			}
 			if v.end == "" && !v.next.Equal(zero.Add(st.next)) {
 				t.Errorf("%s, step %d: looks again at %v, want %v", row.name, i, v.next.Sub(zero), st.next)

@@ -17,6 +17,16 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+const (
+	// settles is how long after connecting a silent phone's leg is opened.
+	settles = time.Second
+	// closesWithin is how long a connection may take to close.
+	closesWithin = 10 * time.Second
+)
+
+// errAway is what a leg's voice answers until it is open.
+var errAway = errors.New("the phone is away")
+
 // legState is what a call needs to know of a connection.
 type legState int32
 
@@ -33,6 +43,7 @@ type leg struct {
 	call  *call
 	pc    *webrtc.PeerConnection
 	voice *mouth
+	ears  *webrtc.RTPSender // hears the phone's reports
 	since time.Time
 
 	// c.signalling guards these four.
@@ -78,8 +89,8 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 
 // answer negotiates the leg's offer.
 func (l *leg) answer(ctx context.Context) (string, error) {
-	sender, err := l.pc.AddTrack(l.voice)
-	if err != nil {
+	var err error
+	if l.ears, err = l.pc.AddTrack(l.voice); err != nil {
 		return "", fmt.Errorf("track: %w", err)
 	}
 	l.listen()
@@ -91,7 +102,6 @@ func (l *leg) answer(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l.own(func() { l.readReports(sender.Read) })
 	for _, r := range l.pc.GetReceivers() {
 		l.own(func() { l.drain(r.Read) })
 	}
@@ -122,8 +132,20 @@ func (l *leg) listen() {
 		l.call.poke()
 	})
 	l.pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		l.open()
 		l.own(func() { l.pump(t) })
 	})
+}
+
+// open lets sound out and reports in. It must not come before Pion has its own
+// readers up: writing or reading early starts the encryption early, a packet that
+// arrives meanwhile blocks it, and closing then waits for ever (seen in v4.2.26; in
+// kind, pion/webrtc#1430). The phone's first packet shows that they are up; for a
+// phone that sends none, settles after the connection will do.
+func (l *leg) open() {
+	if !l.voice.open.Swap(true) {
+		l.own(func() { l.readReports(l.ears.Read) })
+	}
 }
 
 // negotiate gives Pion a cut offer and returns our description once it holds all
@@ -217,13 +239,25 @@ func (l *leg) own(f func()) {
 	}()
 }
 
-// close closes the connection and waits for all that it ran.
+// close closes the connection and waits for all that it ran, but not for ever: a
+// call ends though its connection should hang in Pion (see open).
 func (l *leg) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	_ = l.pc.GracefulClose() // nothing is left to do about a close that fails
-	l.running.Wait()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = l.pc.GracefulClose() // nothing is left to do about a close that fails
+		l.running.Wait()
+	}()
+	stuck := time.NewTimer(closesWithin)
+	defer stuck.Stop()
+	select {
+	case <-done:
+	case <-stuck.C:
+		l.call.g.cfg.Log.Error("connection does not close", "ring", l.call.id)
+	}
 }
 
 // pump brings one source's sound to the line, from the phone's first packet on.
@@ -297,6 +331,8 @@ func (l *leg) drain(read rtcpReader) {
 // mouth is our side of a leg's sound: a webrtc.TrackLocal that writes with nothing
 // copied or pooled on the way.
 type mouth struct {
+	open atomic.Bool // sound may go out
+
 	mu  sync.Mutex // guards the rest
 	out webrtc.TrackLocalWriter
 	id  webrtc.SSRC
@@ -323,12 +359,15 @@ func (m *mouth) Unbind(webrtc.TrackLocalContext) error {
 }
 
 func (m *mouth) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	if !m.open.Load() {
+		return 0, errAway
+	}
 	m.mu.Lock()
 	out := m.out
 	h.SSRC, h.PayloadType = uint32(m.id), uint8(m.pt)
 	m.mu.Unlock()
 	if out == nil {
-		return 0, nil
+		return 0, errAway
 	}
 	return out.WriteRTP(h, payload)
 }

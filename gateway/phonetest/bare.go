@@ -61,8 +61,8 @@ func (b *BareEcho) Answer(ctx context.Context, offer string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("phonetest: %w", err)
 	}
-	b.own(func() { drain(sender) })
 	pc.OnTrack(func(in *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		b.own(func() { drain(sender) })
 		b.own(func() { drain(r) })
 		b.own(func() { echo(in, track) })
 	})

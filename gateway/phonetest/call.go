@@ -41,6 +41,7 @@ type Call struct {
 	heard     chan struct{}
 	closed    chan struct{} // the far end closed, or the connection failed
 	stop      chan struct{}
+	gone      chan struct{} // HangUp is done
 	hangUp    sync.Once
 	running   sync.WaitGroup
 
@@ -55,7 +56,7 @@ type Call struct {
 func newCall(cfg Config, pc *webrtc.PeerConnection, began time.Time) *Call {
 	return &Call{
 		cfg: cfg, pc: pc, began: began,
-		connected: make(chan struct{}), heard: make(chan struct{}), closed: make(chan struct{}), stop: make(chan struct{}),
+		connected: make(chan struct{}), heard: make(chan struct{}), closed: make(chan struct{}), stop: make(chan struct{}), gone: make(chan struct{}),
 		sent: map[uint64]time.Time{}, arrived: make(chan struct{}),
 	}
 }
@@ -70,7 +71,7 @@ func (c *Call) dial(ctx context.Context, answer Answerer) error {
 	if err != nil {
 		return fmt.Errorf("phonetest: %w", err)
 	}
-	c.listen()
+	c.listen(sender)
 	offer, err := c.offer(ctx, nil)
 	if err != nil {
 		return err
@@ -88,7 +89,6 @@ func (c *Call) dial(ctx context.Context, answer Answerer) error {
 	if err := c.follow(text); err != nil {
 		return err
 	}
-	c.own(func() { drain(sender) })
 	c.own(c.speak)
 	return nil
 }
@@ -102,8 +102,8 @@ func (c *Call) follow(answer string) error {
 	return nil
 }
 
-func (c *Call) listen() {
-	var once, gone sync.Once
+func (c *Call) listen(sender *webrtc.RTPSender) {
+	var once, gone, reports sync.Once
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
@@ -120,6 +120,8 @@ func (c *Call) listen() {
 	c.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		c.own(func() { c.hear(t) })
 		c.own(func() { drain(r) })
+		// Not before: a sender that is read from too early can make closing hang.
+		reports.Do(func() { c.own(func() { drain(sender) }) })
 	})
 }
 
@@ -179,16 +181,23 @@ func (c *Call) Connected() <-chan struct{} { return c.connected }
 func (c *Call) Heard() <-chan struct{}     { return c.heard }
 func (c *Call) Closed() <-chan struct{}    { return c.closed }
 
-// HangUp closes the connection and waits for all that it ran.
+// HangUp closes the connection and waits for all that it ran, ten seconds at most.
 func (c *Call) HangUp() {
 	c.hangUp.Do(func() {
 		close(c.stop)
 		c.mu.Lock()
 		c.stopped = true
 		c.mu.Unlock()
-		_ = c.pc.GracefulClose() // nothing is left to do about a close that fails
+		go func() {
+			defer close(c.gone)
+			_ = c.pc.GracefulClose() // nothing is left to do about a close that fails
+			c.running.Wait()
+		}()
 	})
-	c.running.Wait()
+	select {
+	case <-c.gone:
+	case <-time.After(10 * time.Second):
+	}
 }
 
 // Stats returns what was measured so far.
