@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,12 +15,32 @@ import (
 
 // write runs a change of the tenant's data in the writer. A tenant that does not exist is refused before anything else.
 func (s *Scope) write(ctx context.Context, run func(*tx) error) error {
-	return s.s.w.do(ctx, func(t *tx) error {
+	return s.s.w.wait(ctx, &job{tenant: s.id, done: make(chan struct{}), run: func(t *tx) error {
 		if err := t.counter(s.id); err != nil {
 			return err
 		}
 		return run(t)
-	})
+	}})
+}
+
+// counters holds the tenants' rows of a whole group, in the order of their ids: two nodes that held them in the order of their jobs
+// would wait for each other. On SQLite there is nobody to wait for.
+func (t *tx) counters(group []*job) error {
+	if t.d.dialect == migrations.SQLite {
+		return nil
+	}
+	ids := map[tenants.TenantID]bool{}
+	for _, j := range group {
+		if j.tenant != "" {
+			ids[j.tenant] = true
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if err := t.counter(id); err != nil && tenants.KindOf(err) != tenants.Unknown {
+			return err
+		}
+	}
+	return nil
 }
 
 // counter reads the tenant's last audit seq into the transaction. On PostgreSQL it holds the tenant's row until the commit, which

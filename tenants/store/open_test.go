@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"fmt"
 	"log/slog"
@@ -196,88 +195,4 @@ func columns(t *testing.T, driver, address, query string) (out []string) {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// lose: a server that restarts, or a proxy that drops connections, costs nobody a write.
-func lose(t *testing.T, address string) {
-	s := storetest.OpenConfig(t, store.Config{URL: address})
-	db, err := sql.Open("pgx", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	id := tenants.NewID[tenants.TenantID](time.Now())
-	err = s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 3 {
-		_, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.For(id).Note(t.Context(), "test.note", fmt.Sprint(i), ""); err != nil {
-			t.Fatalf("a write after the connections were lost: %v", err)
-		}
-	}
-	list, _, err := s.For(id).Audits(t.Context(), store.AuditQuery{Action: "test."})
-	if err != nil || len(list) != 3 || list[0].Seq != 4 {
-		t.Errorf("after the losses: %+v %v", list, err)
-	}
-}
-
-// rollInOrder: a commit that took a later seq may be there before one that took an earlier one; the roller must count both.
-func rollInOrder(t *testing.T, address string) {
-	s := storetest.OpenConfig(t, store.Config{URL: address})
-	now := time.Now()
-	id := tenants.NewID[tenants.TenantID](now)
-	err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	early, late := ring(now, 1), ring(now, 2)
-	add := func(r *tenants.Ring) {
-		t.Helper()
-		if _, err := s.For(id).AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
-			t.Fatal(err)
-		}
-	}
-	add(early)
-	roll := func() int {
-		t.Helper()
-		n, err := s.Roll(t.Context(), 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	if n := roll(); n != 1 {
-		t.Fatalf("rolled %d, want 1", n)
-	}
-	// Another node's transaction takes a seq and stays open.
-	db, err := sql.Open("pgx", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	slow, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer slow.Rollback()
-	_, err = slow.ExecContext(context.WithoutCancel(t.Context()), "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail) "+
-		"VALUES ($1, $2, $3, 'sent', $4, $4, 0, 0, '')", string(id), string(early.ID), string(early.Attempts[0].ID), now.UnixMicro())
-	if err != nil {
-		t.Fatal(err)
-	}
-	add(late)
-	if n := roll(); n != 0 {
-		t.Fatalf("rolled %d facts past an open transaction", n)
-	}
-	if err := slow.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	if n := roll(); n != 2 {
-		t.Errorf("rolled %d, want the late and the early one", n)
-	}
 }

@@ -44,10 +44,11 @@ const (
 )
 
 type job struct {
-	state atomic.Int32
-	run   func(*tx) error
-	err   error
-	done  chan struct{} // closed once err is final; nil when nobody waits
+	state  atomic.Int32
+	tenant tenants.TenantID // whose audit counter the job will need; empty = none, or not known
+	run    func(*tx) error
+	err    error
+	done   chan struct{} // closed once err is final; nil when nobody waits
 }
 
 func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, error) {
@@ -62,10 +63,13 @@ func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, er
 
 // do runs the job in a group and returns once it is committed or refused. A ctx that ends while the job still waits takes it out.
 func (w *writer) do(ctx context.Context, run func(*tx) error) error {
+	return w.wait(ctx, &job{run: run, done: make(chan struct{})})
+}
+
+func (w *writer) wait(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return translate(err)
 	}
-	j := &job{run: run, done: make(chan struct{})}
 	if err := w.send(ctx, j); err != nil {
 		return err
 	}
@@ -192,6 +196,9 @@ var errCommit = errors.New("commit")
 
 // run runs the jobs and commits. It returns an error when the group as a whole must run again.
 func (w *writer) run(group []*job, careful bool) error {
+	if err := w.tx.counters(group); err != nil {
+		return err
+	}
 	for _, j := range group {
 		if careful {
 			if err := w.carefully(j); err != nil {

@@ -1,0 +1,163 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+// share: two nodes write for the same tenants, in every order. Nothing is lost, no audit seq has a gap, and each ring that is due
+// goes to one of them.
+func share(t *testing.T, address string) {
+	one, two := storetest.OpenConfig(t, store.Config{URL: address}), storetest.OpenConfig(t, store.Config{URL: address})
+	now := time.Now()
+	const count = 6
+	ids := []tenants.TenantID{}
+	for i := range count {
+		ids = append(ids, tenants.NewID[tenants.TenantID](now))
+		err := one.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: ids[i], Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const each = 20
+	var wait sync.WaitGroup
+	for n, s := range []*store.Store{one, two} {
+		for i := range count * each {
+			wait.Go(func() {
+				turn := i
+				if n == 1 {
+					turn = count*each - i
+				}
+				r := ring(now, i)
+				if _, err := s.For(ids[turn%count]).AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+					t.Error(err)
+				} else if _, _, err := one.For(ids[turn%count]).ChangeRing(t.Context(), r.ID, r, r.ExpiresAt, push); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wait.Wait()
+	for _, id := range ids {
+		list, _, err := two.For(id).Audits(t.Context(), store.AuditQuery{Limit: 200})
+		if err != nil || len(list) != 1+2*each || list[0].Seq != 1+2*each {
+			t.Errorf("audits: %d rows, %v", len(list), err)
+		}
+	}
+	var mu sync.Mutex
+	claimed := map[tenants.RingID]int{}
+	for _, s := range []*store.Store{one, two, one, two} {
+		wait.Go(func() {
+			due, err := s.Due(t.Context(), now.Add(time.Minute), time.Hour, 2*count*each)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, d := range due {
+				claimed[d.Ring]++
+			}
+		})
+	}
+	wait.Wait()
+	for id, n := range claimed {
+		if n != 1 {
+			t.Errorf("ring %s is claimed %d times", id, n)
+		}
+	}
+	if len(claimed) != 2*count*each {
+		t.Errorf("claimed %d rings of %d", len(claimed), 2*count*each)
+	}
+}
+
+// lose: a server that restarts, or a proxy that drops connections, costs nobody a write.
+func lose(t *testing.T, address string) {
+	s := storetest.OpenConfig(t, store.Config{URL: address})
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	id := tenants.NewID[tenants.TenantID](time.Now())
+	err = s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		_, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.For(id).Note(t.Context(), "test.note", fmt.Sprint(i), ""); err != nil {
+			t.Fatalf("a write after the connections were lost: %v", err)
+		}
+	}
+	list, _, err := s.For(id).Audits(t.Context(), store.AuditQuery{Action: "test."})
+	if err != nil || len(list) != 3 || list[0].Seq != 4 {
+		t.Errorf("after the losses: %+v %v", list, err)
+	}
+}
+
+// rollInOrder: a commit that took a later seq may be there before one that took an earlier one; the roller must count both.
+func rollInOrder(t *testing.T, address string) {
+	s := storetest.OpenConfig(t, store.Config{URL: address})
+	now := time.Now()
+	id := tenants.NewID[tenants.TenantID](now)
+	err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, late := ring(now, 1), ring(now, 2)
+	add := func(r *tenants.Ring) {
+		t.Helper()
+		if _, err := s.For(id).AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(early)
+	roll := func() int {
+		t.Helper()
+		n, err := s.Roll(t.Context(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := roll(); n != 1 {
+		t.Fatalf("rolled %d, want 1", n)
+	}
+	// Another node's transaction takes a seq and stays open.
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	slow, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Rollback()
+	_, err = slow.ExecContext(context.WithoutCancel(t.Context()), "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail) "+
+		"VALUES ($1, $2, $3, 'sent', $4, $4, 0, 0, '')", string(id), string(early.ID), string(early.Attempts[0].ID), now.UnixMicro())
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(late)
+	if n := roll(); n != 0 {
+		t.Fatalf("rolled %d facts past an open transaction", n)
+	}
+	if err := slow.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if n := roll(); n != 2 {
+		t.Errorf("rolled %d, want the late and the early one", n)
+	}
+}
