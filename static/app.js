@@ -114,7 +114,8 @@
     const input = $("input[name=confirm]", form);
     const button = $("[data-confirm-button]", form);
     if (!input || !button) return;
-    const gate = () => { button.disabled = input.value.trim() !== form.dataset.confirm; };
+    const plain = (name) => name.trim().replace(/[‘’]/g, "'").replace(/[“”]/g, '"'); // phones write curly quotes
+    const gate = () => { button.disabled = plain(input.value) !== plain(form.dataset.confirm); };
     input.addEventListener("input", gate);
     gate();
   }
@@ -123,6 +124,10 @@
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-auto-submit]");
     if (form && event.target.matches("select")) form.requestSubmit();
+  });
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { verb, parameters } = event.detail;
+    if (verb === "get") for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
   });
   document.addEventListener("submit", (event) => { // empty filters stay out of the address
     const form = event.target;

@@ -1,5 +1,7 @@
 package views
 
+import "strings"
+
 // Field is one input with its label, its help and what is wrong with it.
 type Field struct {
 	Name         string
@@ -78,6 +80,13 @@ type Confirm struct {
 	Button      string   // "Remove device"
 	Back        string   // where "Keep it" leads
 	Error       string   // the typed name did not match
+}
+
+// SameName tells whether a typed name is the one asked for. Spaces around it and the shape of quotes do not count:
+// phones are called “Ana’s iPhone” and keyboards write Ana's.
+func SameName(typed, name string) bool {
+	plain := strings.NewReplacer("‘", "'", "’", "'", "“", `"`, "”", `"`)
+	return plain.Replace(strings.TrimSpace(typed)) == plain.Replace(strings.TrimSpace(name))
 }
 
 // Secret is shown once, right after it was made.

@@ -101,20 +101,7 @@ func (s sampler) overview() OverviewPage {
 			{Label: "Devices ready", Value: "23 of 24", Note: "1 has not been heard of for 9 days", Tone: ToneWarn, Href: PathDevices},
 		},
 		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true}, {"30 days", PathOverview + "?period=month", false}},
-		Funnel: Funnel{Period: "the last 7 days", Steps: []FunnelStep{
-			{"Accepted", "Apple took the push", 812, ""},
-			{"Woke", "the phone started the app", 797, PathRings + "?state=missed&lost=woke"},
-			{"Shown", "the call was on the screen", 774, PathRings + "?state=missed&lost=shown"},
-			{"Answered", "a person picked up", 689, PathRings + "?state=missed&lost=answered"},
-			{"Voice", "both could hear each other", 685, PathRings + "?state=failed"},
-		}},
-		Latency: Latency{Period: "the last 7 days", Hops: []HopLatency{
-			{"Request to Apple’s yes", 48, 112, 236, 812},
-			{"Apple’s yes to phone awake", 204, 870, 2350, 797},
-			{"Awake to call on screen", 61, 140, 410, 774},
-			{"On screen to picked up", 4200, 14_800, 24_100, 689},
-			{"Picked up to first sound", 310, 680, 1240, 685},
-		}},
+		Funnel:  s.funnel(), Latency: s.latency(),
 		Daily:  s.daily(),
 		Recent: s.ringRows()[:6],
 		Health: []Health{
@@ -124,6 +111,26 @@ func (s sampler) overview() OverviewPage {
 		},
 	}
 	return p
+}
+
+func (s sampler) funnel() Funnel {
+	return Funnel{Period: "the last 7 days", Steps: []FunnelStep{
+		{"Accepted", "Apple took the push", 812, ""},
+		{"Woke", "the phone started the app", 797, PathRings + "?state=missed&lost=woke"},
+		{"Shown", "the call was on the screen", 774, PathRings + "?state=missed&lost=shown"},
+		{"Answered", "a person picked up", 689, PathRings + "?state=missed&lost=answered"},
+		{"Voice", "both could hear each other", 685, PathRings + "?state=failed"},
+	}}
+}
+
+func (s sampler) latency() Latency {
+	return Latency{Period: "the last 7 days", Hops: []HopLatency{
+		{"Request to Apple’s yes", 48, 112, 236, 812},
+		{"Apple’s yes to phone awake", 204, 870, 2350, 797},
+		{"Awake to call on screen", 61, 140, 410, 774},
+		{"On screen to picked up", 4200, 14_800, 24_100, 689},
+		{"Picked up to first sound", 310, 680, 1240, 685},
+	}}
 }
 
 func (s sampler) daily() Daily {

@@ -387,6 +387,15 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestSameName(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]bool{"Ana’s iPhone": true, " Ana's iPhone ": true, "ana's iphone": false, "": false, "Ana’s iPad": false} {
+		if got := SameName(typed, "Ana’s iPhone"); got != want {
+			t.Errorf("SameName(%q) = %v", typed, got)
+		}
+	}
+}
+
 // TestCharts checks the arithmetic of the drawings.
 func TestCharts(t *testing.T) {
 	t.Parallel()
