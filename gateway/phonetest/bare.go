@@ -50,9 +50,21 @@ func (b *BareEcho) Answer(ctx context.Context, offer string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("phonetest: %w", err)
 	}
+	answer, err := b.answer(ctx, pc, offer)
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil && b.closed {
+		err = net.ErrClosed
+	}
+	if err != nil {
+		_ = pc.Close()
+		return "", err
+	}
 	b.legs = append(b.legs, pc)
-	b.mu.Unlock()
+	return answer, nil
+}
+
+func (b *BareEcho) answer(ctx context.Context, pc *webrtc.PeerConnection, offer string) (string, error) {
 	track, err := webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "echo", "bare")
 	if err != nil {
 		return "", fmt.Errorf("phonetest: %w", err)

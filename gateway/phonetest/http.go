@@ -34,7 +34,7 @@ func (e *StatusError) Error() string {
 
 // Answer is an Answerer.
 func (l *Leg) Answer(ctx context.Context, offer string) (string, error) {
-	answer, etag, err := l.send(ctx, http.MethodPost, "answer", "application/sdp", "", offer, http.StatusCreated)
+	answer, etag, err := l.send(ctx, request{method: http.MethodPost, path: "answer", kind: "application/sdp", body: offer}, http.StatusCreated)
 	if err == nil {
 		l.mu.Lock()
 		l.etag = etag
@@ -45,7 +45,7 @@ func (l *Leg) Answer(ctx context.Context, offer string) (string, error) {
 
 // Restart is a Restarter.
 func (l *Leg) Restart(ctx context.Context, fragment string) (string, error) {
-	answer, etag, err := l.send(ctx, http.MethodPatch, "leg", "application/trickle-ice-sdpfrag", "*", fragment, http.StatusOK)
+	answer, etag, err := l.send(ctx, request{method: http.MethodPatch, path: "leg", kind: fragmentType, match: "*", body: fragment}, http.StatusOK)
 	if err == nil {
 		l.mu.Lock()
 		l.etag = etag
@@ -59,28 +59,34 @@ func (l *Leg) Trickle(ctx context.Context, fragment string) error {
 	l.mu.Lock()
 	etag := l.etag
 	l.mu.Unlock()
-	_, _, err := l.send(ctx, http.MethodPatch, "leg", "application/trickle-ice-sdpfrag", etag, fragment, http.StatusNoContent)
+	_, _, err := l.send(ctx, request{method: http.MethodPatch, path: "leg", kind: fragmentType, match: etag, body: fragment}, http.StatusNoContent)
 	return err
 }
 
 // HangUp deletes the leg.
 func (l *Leg) HangUp(ctx context.Context) error {
-	_, _, err := l.send(ctx, http.MethodDelete, "leg", "", "", "", http.StatusOK, http.StatusNoContent)
+	_, _, err := l.send(ctx, request{method: http.MethodDelete, path: "leg"}, http.StatusOK, http.StatusNoContent)
 	return err
 }
 
-func (l *Leg) send(ctx context.Context, method, path, kind, match, body string, want ...int) (text, etag string, err error) {
-	url := l.URL + "/v1/phone/rings/" + l.Ring + "/" + path
-	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+// fragmentType is the media type of trickle and ICE restart (RFC 8840).
+const fragmentType = "application/trickle-ice-sdpfrag"
+
+// request is one of the phone's: kind is the body's type, match its If-Match.
+type request struct{ method, path, kind, match, body string }
+
+func (l *Leg) send(ctx context.Context, q request, want ...int) (text, etag string, err error) {
+	url := l.URL + "/v1/phone/rings/" + l.Ring + "/" + q.path
+	r, err := http.NewRequestWithContext(ctx, q.method, url, strings.NewReader(q.body))
 	if err != nil {
 		return "", "", fmt.Errorf("phonetest: %w", err)
 	}
 	r.Header.Set("Authorization", "Bearer "+l.Credential)
-	if kind != "" {
-		r.Header.Set("Content-Type", kind)
+	if q.kind != "" {
+		r.Header.Set("Content-Type", q.kind)
 	}
-	if match != "" {
-		r.Header.Set("If-Match", match)
+	if q.match != "" {
+		r.Header.Set("If-Match", q.match)
 	}
 	client := l.Client
 	if client == nil {
