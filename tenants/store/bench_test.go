@@ -153,3 +153,30 @@ func BenchmarkRing(b *testing.B) {
 		b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 	})
 }
+
+// BenchmarkRoll folds the three facts of a pushed ring.
+func BenchmarkRoll(b *testing.B) {
+	s := storetest.Open(b)
+	scope, now := tenant(b, s), time.Now()
+	rings := make([]*tenants.Ring, b.N)
+	for i := range rings {
+		rings[i] = ring(now, i)
+	}
+	spread(b, rings, func(r *tenants.Ring) error {
+		if _, err := scope.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+			return err
+		}
+		_, _, err := scope.ChangeRing(b.Context(), r.ID, r, r.ExpiresAt, push)
+		return err
+	})
+	start := cpu()
+	b.ResetTimer()
+	for left := 3 * b.N; left > 0; {
+		n, err := s.Roll(b.Context(), 2000)
+		if err != nil || n == 0 {
+			b.Fatal(n, err)
+		}
+		left -= n
+	}
+	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+}

@@ -69,7 +69,7 @@ func TestOpenRefusesASchemaThatIsNotCurrent(t *testing.T) {
 func TestOpenRefusesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*store.Config){
-		"folder": func(c *store.Config) { c.Dir = "" }, "keys": func(c *store.Config) { c.Seal = nil }, "clock": func(c *store.Config) { c.Now = nil },
+		"folder": func(c *store.Config) { c.Dir = "" }, "clock": func(c *store.Config) { c.Now = nil },
 		"log": func(c *store.Config) { c.Log = nil }, "address": func(c *store.Config) { c.URL = "mysql://user:hunter2@host/db" },
 		"broken address": func(c *store.Config) { c.URL = "postgres://user:hunter2@host:port/db" },
 	} {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -10,15 +12,17 @@ import (
 	"carillon/tenants"
 )
 
-// newFact is a fact past the watermark, with one other fact of its attempt that was recorded before it, if there is one.
+// newFact is a fact past the watermark. before and after are when the hops before and after it happened, if they were recorded before
+// it was: the latency of a hop is counted once, at whichever of its two facts is recorded later.
 type newFact struct {
-	xact, seq                                        int64
-	tenant, kind, environment, app, os, agent, other string
-	at, otherAt                                      int64
+	xact, seq                                 int64
+	tenant, kind, environment, app, os, agent string
+	at                                        int64
+	before, after                             sql.NullInt64
 }
 
 func (f *newFact) fields() []any {
-	return []any{&f.xact, &f.seq, &f.tenant, &f.kind, &f.at, &f.environment, &f.app, &f.os, &f.agent, &f.other, &f.otherAt}
+	return []any{&f.xact, &f.seq, &f.tenant, &f.kind, &f.at, &f.environment, &f.app, &f.os, &f.agent, &f.before, &f.after}
 }
 
 // cell is a key of tallies.
@@ -48,20 +52,15 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	if err != nil || len(facts) == 0 {
 		return 0, err
 	}
-	cells, to := map[cell]int64{}, from
+	cells := map[cell]int64{}
 	for i := range facts {
-		f := &facts[i]
-		if next := (mark{f.xact, f.seq}); next != to {
-			to = next
-			rolled++
-			cells[f.cell(f.kind, f.at, -1)]++
-		}
-		f.time(cells)
+		facts[i].count(cells)
 	}
+	last := facts[len(facts)-1]
 	moved := false
 	err = s.w.do(ctx, func(t *tx) error {
 		n, err := t.change("UPDATE watermarks SET xact = ?, seq = ? WHERE name = 'tallies' AND xact = ? AND seq = ?",
-			to.xact, to.seq, from.xact, from.seq)
+			last.xact, last.seq, from.xact, from.seq)
 		if moved = n > 0; err != nil || !moved {
 			return err
 		}
@@ -70,7 +69,7 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	if err != nil || !moved {
 		return 0, err
 	}
-	return rolled, nil
+	return len(facts), nil
 }
 
 func (s *Store) mark(ctx context.Context) (mark, error) {
@@ -82,24 +81,41 @@ func (s *Store) mark(ctx context.Context) (mark, error) {
 	return found[0], nil
 }
 
-// fresh reads the next facts in order, each once for every fact of its attempt that was recorded before it, or once with none.
+// fresh reads the next facts in order, each with the hop before and after it. A fact whose ring is gone still counts, so that it does
+// not stop the roller.
 func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, error) {
-	order, before, past := "seq", "o.seq < f.seq", "seq > ?"
+	order, earlier, past := "seq", "%s.seq < f.seq", "seq > ?"
 	args := []any{from.seq, limit}
 	if s.db.dialect == migrations.Postgres {
-		order, before = "xact, seq", "(o.xact, o.seq) < (f.xact, f.seq)"
+		order, earlier = "xact, seq", "(%[1]s.xact, %[1]s.seq) < (f.xact, f.seq)"
 		past = "(xact, seq) > (?, ?) AND xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 		args = []any{from.xact, from.seq, limit}
 	}
-	rows, err := s.db.pool.scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, a.environment, a.app_version, a.os_version, "+
-		"r.agent_id, COALESCE(o.kind, ''), COALESCE(o.at, 0) FROM "+
+	before, after := neighbours()
+	join := func(as, kind string) string {
+		return "LEFT JOIN facts " + as + " ON " + as + ".tenant_id = f.tenant_id AND " + as + ".ring_id = f.ring_id AND " + as +
+			".attempt_id = f.attempt_id AND " + as + ".kind = " + kind + " AND " + fmt.Sprintf(earlier, as) + " "
+	}
+	rows, err := s.db.pool.scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, COALESCE(a.environment, ''), "+
+		"COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), COALESCE(r.agent_id, ''), b.at, n.at FROM "+
 		"(SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
-		"JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.ring_id AND a.id = f.attempt_id "+
-		"JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.ring_id "+
-		"LEFT JOIN facts o ON o.tenant_id = f.tenant_id AND o.ring_id = f.ring_id AND o.attempt_id = f.attempt_id AND "+before+
-		" ORDER BY f.xact, f.seq", args...)
+		"LEFT JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.ring_id AND a.id = f.attempt_id "+
+		"LEFT JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.ring_id "+
+		join("b", before)+join("n", after)+"ORDER BY f.xact, f.seq", args...)
 	found, err := collect(rows, err, (*newFact).fields)
 	return found, translate(err)
+}
+
+// neighbours are the kinds of the hops before and after f's, as SQL. The funnel is a chain, so there is at most one of each.
+func neighbours() (before, after string) {
+	before, after = "CASE f.kind", "CASE f.kind"
+	for _, h := range tenants.Hops {
+		if h.From != "" {
+			before += " WHEN '" + string(h.Fact) + "' THEN '" + string(h.From) + "'"
+			after += " WHEN '" + string(h.From) + "' THEN '" + string(h.Fact) + "'"
+		}
+	}
+	return before + " END", after + " END"
 }
 
 // until is the end of a span; a zero end is open.
@@ -125,18 +141,18 @@ func floor(at, step int64) int64 {
 	}
 }
 
-// time counts the latency of a hop whose second fact to be recorded is f: the hop may be f's own, or, when facts came out of order,
-// the one after it.
-func (f *newFact) time(cells map[cell]int64) {
-	if f.other == "" {
+// count adds the fact, and the latencies of the hops that are complete with it.
+func (f *newFact) count(cells map[cell]int64) {
+	cells[f.cell(f.kind, f.at, -1)]++
+	if f.before.Valid {
+		cells[f.cell(f.kind, f.at, tenants.Bucket(length(f.at-f.before.Int64)))]++
+	}
+	if !f.after.Valid {
 		return
 	}
 	for _, h := range tenants.Hops {
-		switch {
-		case string(h.Fact) == f.kind && string(h.From) == f.other:
-			cells[f.cell(f.kind, f.at, tenants.Bucket(length(f.at-f.otherAt)))]++
-		case string(h.Fact) == f.other && string(h.From) == f.kind:
-			cells[f.cell(f.other, f.otherAt, tenants.Bucket(length(f.otherAt-f.at)))]++
+		if string(h.From) == f.kind {
+			cells[f.cell(string(h.Fact), f.after.Int64, tenants.Bucket(length(f.after.Int64-f.at)))]++
 		}
 	}
 }
