@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func (t *tenantCreateCmd) Run(ctx context.Context, c console) error {
 	if !ok {
 		return errors.New("--email is no mail address")
 	}
-	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: time.Now})
+	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: time.Now, Log: slog.New(slog.NewTextHandler(c.err, nil))})
 	if err != nil {
 		return err
 	}

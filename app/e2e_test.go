@@ -1,0 +1,383 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/gateway/phonetest"
+)
+
+// server is a whole Carillon in dev mode, inside this test.
+type server struct {
+	t     *testing.T
+	ready ready
+	stop  func() (code int)
+}
+
+// start runs `carillon dev` on free ports and waits for its one JSON line.
+func start(t *testing.T, args ...string) *server {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	var errs bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		code := Run(ctx, append([]string{"dev", "--addr", "127.0.0.1:0", "--json"}, args...), in, &errs)
+		in.Close()
+		ended <- code
+	}()
+	s := &server{t: t}
+	s.stop = func() int {
+		cancel()
+		select {
+		case code := <-ended:
+			ended <- code
+			return code
+		case <-time.After(30 * time.Second):
+			t.Fatal("the server does not stop")
+			return -1
+		}
+	}
+	t.Cleanup(func() {
+		if code := s.stop(); code != 0 {
+			t.Errorf("exit code %d: %s", code, errs.String())
+		}
+	})
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("the server did not start: %v %s", err, errs.String())
+	}
+	go io.Copy(io.Discard, out)
+	if err := json.Unmarshal(line, &s.ready); err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return s
+}
+
+// call sends JSON and reads JSON; bearer is an API key or a device credential.
+func (s *server) call(method, path, bearer, body string, into any) int {
+	s.t.Helper()
+	q, err := http.NewRequestWithContext(s.t.Context(), method, s.ready.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+bearer)
+	if body != "" {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if into != nil {
+		if err := json.Unmarshal(text, into); err != nil {
+			s.t.Fatalf("%s %s: %d %s", method, path, a.StatusCode, text)
+		}
+	}
+	return a.StatusCode
+}
+
+// toldRing is a ring as the API tells it.
+type toldRing struct {
+	ID        string
+	State     string
+	EndReason string `json:"end_reason"`
+	EndDetail string `json:"end_detail"`
+	Attempts  []struct {
+		Device string
+		State  string
+		Facts  []struct{ Kind string }
+	}
+	Call *struct {
+		EndedBy     string  `json:"ended_by"`
+		ConnectedAt *string `json:"connected_at"`
+	}
+}
+
+func (r toldRing) facts() string {
+	var kinds []string
+	for _, a := range r.Attempts {
+		for _, f := range a.Facts {
+			kinds = append(kinds, f.Kind)
+		}
+	}
+	return strings.Join(kinds, " ")
+}
+
+func (s *server) place(body string) toldRing {
+	s.t.Helper()
+	var r toldRing
+	if status := s.call("POST", "/v1/rings", s.ready.APIKey, body, &r); status != 201 {
+		s.t.Fatalf("placing gave %d", status)
+	}
+	return r
+}
+
+// until follows the ring's events until it is as ok wants it.
+func (s *server) until(id string, ok func(toldRing) bool) toldRing {
+	s.t.Helper()
+	deadline := time.Now().Add(40 * time.Second)
+	for {
+		var r toldRing
+		s.call("GET", "/v1/rings/"+id, s.ready.APIKey, "", &r)
+		if ok(r) {
+			return r
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the ring stays %s (%s): %s", r.State, r.EndReason, r.facts())
+		}
+		s.await(id)
+	}
+}
+
+// await waits for the next event of a ring.
+func (s *server) await(id string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, "GET", s.ready.URL+"/v1/rings/"+id+"/events", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+s.ready.APIKey)
+	q.Header.Set("Last-Event-ID", fmt.Sprint(int64(1)<<52)) // only what is new
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return
+	}
+	defer a.Body.Close()
+	lines := bufio.NewScanner(a.Body)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "data:") {
+			return
+		}
+	}
+}
+
+// TestTheStory is the product, in order: an agent rings, the phone wakes, shows and answers, hears the bells and hangs up, and the
+// tally knows.
+func TestTheStory(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	key, phone := s.ready.APIKey, s.ready.DeviceCredential
+
+	r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"caller":"Harbor & Pine","reference":"lead-17"}`, s.ready.DeviceID))
+	s.until(r.ID, func(r toldRing) bool { return r.State == "pushed" })
+	for _, kind := range []string{"woke", "shown", "shown"} {
+		body := fmt.Sprintf(`{"kind":"%s","at":"2001-01-01T00:00:00Z","sent_at":"2001-01-01T00:00:00.05Z"}`, kind)
+		if status := s.call("POST", "/v1/phone/rings/"+strings.ToUpper(r.ID)+"/facts", phone, body, nil); status != 200 {
+			t.Fatalf("%s gave %d", kind, status)
+		}
+	}
+	var seen struct {
+		Rings     bool
+		Caller    string
+		Reference string
+	}
+	s.call("GET", "/v1/phone/rings/"+r.ID, phone, "", &seen)
+	if !seen.Rings || seen.Caller != "Harbor & Pine" || seen.Reference != "lead-17" {
+		t.Errorf("the phone sees %+v", seen)
+	}
+
+	iphone, err := phonetest.New(phonetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leg := &phonetest.Leg{URL: s.ready.URL, Ring: r.ID, Credential: phone, Client: http.DefaultClient}
+	call, err := iphone.Call(t.Context(), leg.Answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding > 50 }); err != nil {
+		t.Fatalf("the bells are not heard: %v %+v", err, call.Stats())
+	}
+	if err := leg.HangUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	call.HangUp()
+	ended := s.until(r.ID, func(r toldRing) bool { return r.State == "ended" && r.Call != nil && r.Call.EndedBy != "" })
+	if got := ended.facts(); got != "placed sent accepted woke shown answered connected hung_up" {
+		t.Errorf("facts: %s", got)
+	}
+	if ended.EndReason != "hung_up" || ended.EndDetail == "" || ended.Call.ConnectedAt == nil {
+		t.Errorf("ended as %+v", ended)
+	}
+	s.tallied(key)
+}
+
+// tallied waits for the roller, which runs each second.
+func (s *server) tallied(key string) {
+	s.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		var f struct {
+			Groups []struct {
+				Hops []struct {
+					Hop   string
+					Count int64
+					P50   *float64 `json:"p50_ms"`
+				}
+			}
+		}
+		s.call("GET", "/v1/analytics/funnel", key, "", &f)
+		counted := map[string]int64{}
+		for _, g := range f.Groups {
+			for _, h := range g.Hops {
+				counted[h.Hop] = h.Count
+			}
+		}
+		if counted["placed"] == 1 && counted["shown"] == 1 && counted["voice"] == 1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the funnel says %+v", f)
+		}
+		tick := time.NewTimer(100 * time.Millisecond)
+		<-tick.C
+	}
+}
+
+// TestEveryHabitEndsAsItShould rings the phones that answer for themselves.
+func TestEveryHabitEndsAsItShould(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var list struct {
+		Data []struct{ ID, Name string }
+	}
+	s.call("GET", "/v1/devices", s.ready.APIKey, "", &list)
+	want := map[string]string{"Jonas's iPhone": "declined declined", "Ines's iPhone": "missed never_woke", "Open-house phone": "missed silenced"}
+	rung := 0
+	for _, d := range list.Data {
+		end, known := want[d.Name]
+		if !known {
+			continue
+		}
+		rung++
+		r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":5}`, d.ID))
+		r = s.until(r.ID, func(r toldRing) bool { return r.EndReason != "" })
+		if got := r.State + " " + r.EndReason; got != end {
+			t.Errorf("%s: %s, want %s", d.Name, got, end)
+		}
+	}
+	if rung != len(want) {
+		t.Errorf("rang %d phones of %+v", rung, list.Data)
+	}
+}
+
+// TestDevKeepsItsDataWhenToldWhere starts twice on the same folder.
+func TestDevKeepsItsDataWhenToldWhere(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := start(t, "--data", dir)
+	r := first.place(fmt.Sprintf(`{"to":{"device":"%s"}}`, first.ready.DeviceID))
+	first.until(r.ID, func(r toldRing) bool { return r.State == "pushed" })
+	first.stop()
+	second := start(t, "--data", dir)
+	if second.ready.APIKey != first.ready.APIKey || second.ready.DeviceID != first.ready.DeviceID {
+		t.Error("the second start made other secrets")
+	}
+	var kept toldRing
+	if status := second.call("GET", "/v1/rings/"+r.ID, second.ready.APIKey, "", &kept); status != 200 {
+		t.Errorf("the ring is gone: %d", status)
+	}
+	again := second.place(fmt.Sprintf(`{"to":{"device":"%s"}}`, second.ready.DeviceID))
+	second.until(again.ID, func(r toldRing) bool { return r.State == "pushed" }) // the new Apple knows the stored credential
+}
+
+func TestServeNamesEveryFaultAtOnce(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	code := Run(t.Context(), []string{"serve", "--addr", "nowhere", "--public-url", "http://ring.example.com", "--database-url", "mysql://x",
+		"--apns-ca-file", t.TempDir() + "/none.pem", "--trusted-proxies", "x"}, &out, &errs)
+	for _, name := range []string{"CARILLON_ADDR", "CARILLON_PUBLIC_URL", "CARILLON_DATABASE_URL", "CARILLON_MASTER_KEY_FILE", "CARILLON_APNS_CA_FILE", "CARILLON_TRUSTED_PROXIES"} {
+		if !strings.Contains(errs.String(), name) {
+			t.Errorf("%s is not named in:\n%s", name, errs.String())
+		}
+	}
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestTheCommandLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		code int
+	}{
+		"help":         {[]string{"--help"}, 0},
+		"verb's help":  {[]string{"serve", "--help"}, 0},
+		"no such verb": {[]string{"invite"}, 2},
+		"no such flag": {[]string{"dev", "--nope"}, 2},
+	} {
+		var out, errs bytes.Buffer
+		if code := Run(t.Context(), c.args, &out, &errs); code != c.code || out.Len()+errs.Len() == 0 {
+			t.Errorf("%s: exit code %d, want %d\n%s%s", name, code, c.code, out.String(), errs.String())
+		}
+	}
+}
+
+// TestTenantCreate makes a tenant on a fresh database, as an operator would.
+func TestTenantCreate(t *testing.T) {
+	t.Parallel()
+	for name, db := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := func(args ...string) (string, int) {
+				var out, errs bytes.Buffer
+				code := Run(t.Context(), append(args, db...), &out, &errs)
+				return out.String() + errs.String(), code
+			}
+			create := []string{"tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare", "--email", "Ada@Example.com", "--json"}
+			if text, code := run(create...); code == 0 || !strings.Contains(text, "carillon migrate up") {
+				t.Errorf("without a schema: %d %s", code, text)
+			}
+			if text, code := run("migrate", "up"); code != 0 {
+				t.Fatal(text)
+			}
+			if text, code := run("migrate", "status"); code != 0 || !strings.Contains(text, "applied") || strings.Contains(text, "missing") {
+				t.Errorf("status: %s", text)
+			}
+			text, code := run(create...)
+			var m made
+			if err := json.Unmarshal([]byte(text), &m); code != 0 || err != nil || m.APIKey == "" || !strings.Contains(m.Invitation, "/invitations/crl_invite_") {
+				t.Errorf("%d %s %v", code, text, err)
+			}
+			if text, code := run(create...); code == 0 {
+				t.Errorf("the slug is taken twice: %s", text)
+			}
+			if text, code := run("tenant", "create", "--name", "x", "--slug", "-", "--industry", "fishing", "--email", "a@b.c"); code == 0 || !strings.Contains(text, "industry") {
+				t.Errorf("wrong fields: %s", text)
+			}
+		})
+	}
+}
+
+// TestHealth asks a running server, and one that is not there.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var out, errs bytes.Buffer
+	if code := Run(t.Context(), []string{"health", "--addr", strings.TrimPrefix(s.ready.URL, "http://")}, &out, &errs); code != 0 {
+		t.Errorf("%d %s", code, errs.String())
+	}
+	s.stop()
+	if code := Run(t.Context(), []string{"health", "--addr", strings.TrimPrefix(s.ready.URL, "http://")}, &out, &errs); code == 0 {
+		t.Error("a stopped server is ready")
+	}
+}
