@@ -136,6 +136,25 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// A command that handles no secrets has no keys; it must fail rather than write in the clear.
+func TestWithoutKeysNothingIsSealed(t *testing.T) {
+	t.Parallel()
+	var none *seal.Keyring
+	if blob, err := none.Seal([]byte("secret"), "t"); err == nil {
+		t.Errorf("sealed as %x", blob)
+	}
+	blob, err := keyring(t, seal.Generate()).Seal([]byte("secret"), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := none.Open(blob, "t"); err == nil {
+		t.Error("opened")
+	}
+	if _, _, err := none.Rewrap(blob, "t"); err == nil {
+		t.Error("rewrapped")
+	}
+}
+
 func TestParseNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	key := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"carillon/tenants"
@@ -137,12 +136,12 @@ func (s *Scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 	if len(rings) == 0 {
 		return nil
 	}
-	args, at := []any{string(s.id)}, map[string]*tenants.Ring{}
-	for _, r := range rings {
-		args = append(args, string(r.ID))
+	ids, at := make([]tenants.RingID, len(rings)), map[string]*tenants.Ring{}
+	for i, r := range rings {
+		ids[i] = r.ID
 		at[string(r.ID)] = r
 	}
-	where := " WHERE tenant_id = ? AND ring_id IN (?" + strings.Repeat(", ?", len(rings)-1) + ")"
+	args, where := some(s.id, ids), " WHERE tenant_id = ? AND ring_id IN ("+marks(len(ids))+")"
 	rows, err := q.query(ctx, "SELECT "+attemptColumns+" FROM attempts"+where+" ORDER BY ring_id, id", args...)
 	attempts, err := collect(rows, err, (*attemptRow).fields)
 	if err != nil {

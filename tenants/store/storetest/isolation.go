@@ -30,6 +30,7 @@ func (b *bench) property(s *store.Scope) property {
 	p.ring, p.once = b.newRing(p.device), store.Idempotency{Key: "canary", Body: hashOf("canary")}
 	_, err := s.AddRing(ctx, p.ring, p.once, p.ring.ExpiresAt)
 	b.must(err)
+	b.signIn(p.member, s)
 	b.must(s.AddAgent(ctx, p.agent))
 	b.must(s.AddKey(ctx, p.key, hashOf(p.key.ID)))
 	now := b.clock.Now()
@@ -63,7 +64,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 }
 
 // lists are the methods that list: what they give is searched for the other tenant's things.
-func lists(ctx context.Context, s *store.Scope, now time.Time) (map[string]any, error) {
+func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map[string]any, error) {
 	m, failed := map[string]any{}, error(nil)
 	put := func(name string, v any, err error) {
 		if m[name] = v; err != nil {
@@ -90,6 +91,14 @@ func lists(ctx context.Context, s *store.Scope, now time.Time) (map[string]any, 
 	put("Tallies", tallies, err)
 	funnel, err := s.Funnel(ctx, now.Add(-time.Hour), time.Time{}, "")
 	put("Funnel", funnel, err)
+	devicesOf, err := s.DevicesOf(ctx, []tenants.DeviceID{p.device.ID, "nobody", "nobody"})
+	put("DevicesOf", devicesOf, err)
+	agentsOf, err := s.AgentsOf(ctx, []tenants.AgentID{p.agent.ID})
+	put("AgentsOf", agentsOf, err)
+	seen, err := s.LastSeen(ctx, time.Hour)
+	put("LastSeen", seen, err)
+	reach, err := s.Reach(ctx, p.device.Bundle)
+	put("Reach", reach, err)
 	return m, failed
 }
 
@@ -106,7 +115,7 @@ func testIsolation(b *bench) {
 	p := b.property(owner)
 	b.roll(1)
 	now := b.clock.Now()
-	before, err := lists(ctx, owner, now)
+	before, err := p.lists(ctx, owner, now)
 	b.must(err)
 
 	checked := map[string]bool{}
@@ -114,7 +123,7 @@ func testIsolation(b *bench) {
 		checked[name] = true
 		b.refused(err, tenants.Unknown, name+" of another tenant's row")
 	}
-	foreign, err := lists(ctx, stranger, now)
+	foreign, err := p.lists(ctx, stranger, now)
 	b.must(err)
 	for name, got := range foreign {
 		checked[name] = true
@@ -147,7 +156,7 @@ func testIsolation(b *bench) {
 			b.Errorf("Scope.%s is not tested against another tenant", name)
 		}
 	}
-	after, err := lists(ctx, owner, now)
+	after, err := p.lists(ctx, owner, now)
 	b.must(err)
 	was, _ := json.Marshal(before)
 	is, _ := json.Marshal(after)
