@@ -163,11 +163,8 @@ func TestAnswerThatIsGivenUpLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := g.Answer(ctx, Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) { t.Error("an event was told") }})
-	if err != nil && !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
-	}
-	if err != nil && len(g.Calls()) != 0 {
-		t.Errorf("calls: %+v", g.Calls())
+	if !errors.Is(err, context.Canceled) || len(g.Calls()) != 0 {
+		t.Errorf("%v; calls: %+v", err, g.Calls())
 	}
 	g.HangUp("ring", Cancelled)
 }

@@ -28,7 +28,7 @@ type Config struct {
 	UDPAddr       string   // host:port for all media; port 0 picks one
 	TCPAddr       string   // ICE over TCP for networks that bar UDP; "" = none
 	PublicIPs     []string // our addresses as phones see them, when behind a NAT
-	AllowLoopback bool     // phones on this machine: tests and dev mode
+	AllowLoopback bool     // phones on this machine: tests and dev mode; a loopback UDPAddr implies it
 	AllowPrivate  bool     // phones on private networks may be knocked at
 	ICEServers    []ICEServer
 
@@ -107,6 +107,9 @@ func New(cfg Config) (*Gateway, error) {
 		}
 	}
 	cfg.setDefaults()
+	if a, err := netip.ParseAddrPort(cfg.UDPAddr); err == nil && a.Addr().IsLoopback() {
+		cfg.AllowLoopback = true // or no address would be left to answer with
+	}
 	logs := pionLogs{cfg.Log}
 	p, err := openPort(cfg, logs)
 	if err != nil {
@@ -151,7 +154,8 @@ func (g *Gateway) Check(sdp string) error {
 // Answer joins the phone that made o to its call, and the call to o.Agent. The same
 // leg may answer again: its old connection is replaced and the agent's
 // conversation goes on; o.Agent and o.On are then ignored. Another leg is
-// refused. Errors are *Refused, ctx's, or ours.
+// refused. Errors are *Refused, ctx's, or ours; after one, o.On is never called for a
+// call that was not up before.
 func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	if o.Call == "" || o.Leg == "" || o.Agent == nil || o.On == nil {
 		return Answer{}, errors.New("gateway: an offer needs Call, Leg, Agent and On")

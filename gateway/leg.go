@@ -170,7 +170,7 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	if err := l.pc.SetLocalDescription(answer); err != nil {
 		return "", &Refused{Reason: UnsupportedMedia, Msg: "The offer's audio cannot be answered.", Err: err}
 	}
-	for {
+	for ctx.Err() == nil {
 		complete := l.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete // before the text: it only grows
 		local := l.pc.LocalDescription().SDP
 		ufrag, named := localICE(local)
@@ -184,9 +184,9 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 				return "", errors.New("no address to answer with")
 			}
 		case <-ctx.Done():
-			return "", ctx.Err()
 		}
 	}
+	return "", ctx.Err()
 }
 
 // trickle adds candidates of the present ICE session. Called with c.signalling held.

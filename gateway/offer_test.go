@@ -183,7 +183,7 @@ func TestAnswerRejectsWhatIsNotAudio(t *testing.T) {
 func TestPublicAddressStandsInTheAnswer(t *testing.T) {
 	t.Parallel()
 	g, err := New(Config{
-		UDPAddr: "127.0.0.1:0", AllowLoopback: true, PublicIPs: []string{"93.184.216.34"}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		UDPAddr: "127.0.0.1:0", PublicIPs: []string{"93.184.216.34"}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
