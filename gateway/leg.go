@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	// gathersWithin is how long our own addresses may take to list.
+	gathersWithin = 5 * time.Second
 	// settles is how long after connecting a silent phone's leg is opened.
 	settles = time.Second
 	// closesWithin is how long a connection may take to close.
@@ -170,6 +172,8 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	if err := l.pc.SetLocalDescription(answer); err != nil {
 		return "", &Refused{Reason: UnsupportedMedia, Msg: "The offer's audio cannot be answered.", Err: err}
 	}
+	late := time.NewTimer(gathersWithin)
+	defer late.Stop()
 	for ctx.Err() == nil {
 		complete := l.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete // before the text: it only grows
 		local := l.pc.LocalDescription().SDP
@@ -180,9 +184,8 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 		}
 		select {
 		case <-l.gathered:
-			if !named && complete {
-				return "", errors.New("no address to answer with")
-			}
+		case <-late.C:
+			return "", errors.New("no address to answer with")
 		case <-ctx.Done():
 		}
 	}
