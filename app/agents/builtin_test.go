@@ -93,8 +93,8 @@ func TestBellsAreInTimeAndThenTheEchoIsASecondLate(t *testing.T) {
 			}
 		}
 		echo := line.said[len(bells):]
-		if len(echo) < 248 || len(echo) > 250 {
-			t.Errorf("%d packets were echoed of the 250 said after the bells", len(echo))
+		if len(echo) < 248 || len(echo) > 251 {
+			t.Errorf("%d packets were echoed of the 250 or so said after the bells", len(echo))
 		}
 		for _, p := range echo {
 			said := all[p.Sequence]
