@@ -2,8 +2,8 @@
 // itself sealed under a master key; associated data ties the blob to the row it belongs to, so that a blob copied to another
 // tenant, table or row does not open. It reads no file and knows no database: bytes in, bytes out.
 //
-// A master key file holds one key a line, `id:base64 of 32 bytes`; the first is the current one, the others only open what was
-// sealed before. To rotate, put a new line on top, Rewrap every blob, then drop the old line.
+// A master key file holds one key a line, base64 of 32 bytes, with `id:` before it or without (then its hash names it); the first is
+// the current one, the others only open what was sealed before. To rotate, put a new line on top, Rewrap every blob, then drop the old line.
 //
 // Start reading at Keyring.Seal.
 package seal
@@ -12,6 +12,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -87,11 +88,10 @@ func Parse(file []byte) (*Keyring, error) {
 }
 
 func parseLine(line string) (string, cipher.AEAD, error) {
-	id, text, ok := strings.Cut(line, ":")
-	if !ok {
-		return "", nil, errors.New("want id:base64")
-	}
-	if !validID(id) {
+	id, text, named := strings.Cut(line, ":")
+	if !named {
+		text = line
+	} else if !validID(id) {
 		return "", nil, fmt.Errorf("the key id must be 1 to %d of a-z, 0-9 and '-'", maxID)
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(text))
@@ -100,6 +100,11 @@ func parseLine(line string) (string, cipher.AEAD, error) {
 	}
 	if len(key) != keySize {
 		return "", nil, fmt.Errorf("the key has %d bytes, want %d", len(key), keySize)
+	}
+	if !named {
+		// Eight hex digits of a hash tell keys apart and say nothing of the key.
+		sum := sha256.Sum256(key)
+		id = "h" + hex.EncodeToString(sum[:4])
 	}
 	aead, err := gcm(key)
 	return id, aead, err

@@ -165,7 +165,7 @@ func TestParseNamesEveryFault(t *testing.T) {
 	}{
 		"empty":   {"", []string{"no key"}},
 		"remarks": {"# mine\n\n", []string{"no key"}},
-		"no id":   {key, []string{"line 1: want id:base64"}},
+		"no key":  {"just words", []string{"line 1: the key is not standard base64"}},
 		"bad id":  {"A B:" + key, []string{"line 1: the key id"}},
 		"many": {"a:" + key + "\nb:" + short + "\na:" + key + "\nc:!!\n:" + key, []string{
 			"line 2: the key has 31 bytes", "line 3: the key id \"a\" is there twice", "line 4: the key is not standard base64", "line 5: the key id"}},
@@ -187,6 +187,15 @@ func TestParseNamesEveryFault(t *testing.T) {
 	k, err := seal.Parse([]byte("# current\r\nnew:" + key + "\r\n\r\n old:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{8}, 32)) + "\r\n"))
 	if err != nil || k.Current() != "new" {
 		t.Errorf("a file as Windows writes it: %v", err)
+	}
+	// What `openssl rand -base64 32` prints is a key file; its key is named the same each time, and opens what it sealed.
+	one, two := keyring(t, key+"\n"), keyring(t, "new:"+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{8}, 32))+"\n"+key)
+	blob, err := one.Seal([]byte("x"), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Open(blob, "t"); err != nil || !strings.HasPrefix(one.Current(), "h") {
+		t.Errorf("a key without a name (%s): %v", one.Current(), err)
 	}
 }
 
