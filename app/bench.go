@@ -20,7 +20,7 @@ type benchRingsCmd struct {
 }
 
 // Run prints what it found.
-func (b *benchRingsCmd) Run(ctx context.Context, c console) error {
+func (b *benchRingsCmd) Run(ctx context.Context, c terminal) error {
 	r, err := bench.Rings(ctx, bench.RingsConfig{Concurrency: b.Concurrency, Turns: b.Turns, Turn: b.Turn})
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ type ready struct {
 }
 
 // Run serves until ctx is done.
-func (d *devCmd) Run(ctx context.Context, c console) (err error) {
+func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	dir := d.Data
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "carillon-"); err != nil {
@@ -114,7 +114,7 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 	return good, err
 }
 
-func (d *devCmd) greet(c console, n *node, notes dev.Notes, apple *apnstest.Apple) error {
+func (d *devCmd) greet(c terminal, n *node, notes dev.Notes, apple *apnstest.Apple) error {
 	if len(notes.Houses) == 0 {
 		return errors.New("dev.json names no tenant; remove the data folder and start again")
 	}
@@ -125,7 +125,7 @@ func (d *devCmd) greet(c console, n *node, notes dev.Notes, apple *apnstest.Appl
 	}
 	r := ready{
 		URL: base, APIKey: h.APIKey, TenantID: h.Tenant, DeviceID: h.Device, DeviceCredential: h.Credential,
-		PhoneURL: base + "/dev/phones/" + h.Slug, APNsURL: apple.URL(apnstest.Production),
+		PhoneURL: base + "/phone/" + h.Slug, APNsURL: apple.URL(apnstest.Production),
 	}
 	r.Login.Email, r.Login.Password = notes.Email, notes.Password
 	if d.JSON {

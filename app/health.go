@@ -14,7 +14,7 @@ type healthCmd struct {
 }
 
 // Run fails unless the server answers that it is ready, within two seconds.
-func (h *healthCmd) Run(ctx context.Context, c console) error {
+func (h *healthCmd) Run(ctx context.Context, c terminal) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	host, port, err := net.SplitHostPort(h.Addr)

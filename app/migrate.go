@@ -17,7 +17,7 @@ type migrateCmd struct {
 type migrateUpCmd struct{ Database }
 
 // Run applies the missing steps. Running it again does nothing.
-func (m *migrateUpCmd) Run(ctx context.Context, c console) error {
+func (m *migrateUpCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.check(); err != nil {
 		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
 	}
@@ -32,7 +32,7 @@ func (m *migrateUpCmd) Run(ctx context.Context, c console) error {
 type migrateStatusCmd struct{ Database }
 
 // Run lists the steps and whether each is applied.
-func (m *migrateStatusCmd) Run(ctx context.Context, c console) error {
+func (m *migrateStatusCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.check(); err != nil {
 		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
 	}

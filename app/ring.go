@@ -24,7 +24,7 @@ type ringCmd struct {
 }
 
 // Run places the ring and prints each fact as it is recorded, until the ring has ended.
-func (r *ringCmd) Run(ctx context.Context, c console) error {
+func (r *ringCmd) Run(ctx context.Context, c terminal) error {
 	to := map[string]string{"device": r.To}
 	if r.Person {
 		to = map[string]string{"person": r.To}

@@ -22,8 +22,8 @@ type cli struct {
 	Bench   benchCmd   `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
 }
 
-// console is where a verb writes: what was asked for on out, everything else on err.
-type console struct {
+// terminal is where a verb writes: what was asked for on out, everything else on err.
+type terminal struct {
 	out, err io.Writer
 }
 
@@ -46,7 +46,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 	parser, err := kong.New(&c,
 		kong.Name("carillon"), kong.Description("Rings iPhones for AI voice agents, and follows each ring to the person's ear."),
 		kong.Writers(out, errs), kong.Exit(func(code int) { panic(left(code)) }), kong.UsageOnError(),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(console{out, errs}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(terminal{out, errs}),
 	)
 	if err != nil {
 		fmt.Fprintln(errs, "carillon:", err)

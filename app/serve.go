@@ -12,7 +12,7 @@ type serveCmd struct {
 }
 
 // Run refuses to start with every configuration fault listed at once; then it serves until ctx is done.
-func (s *serveCmd) Run(ctx context.Context, c console) error {
+func (s *serveCmd) Run(ctx context.Context, c terminal) error {
 	good, err := s.check()
 	if err != nil {
 		return fmt.Errorf("the configuration has faults:\n%w", err)

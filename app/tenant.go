@@ -40,7 +40,7 @@ type made struct {
 const invitationTTL = 7 * 24 * time.Hour
 
 // Run makes the tenant. Nothing is made when any part is refused.
-func (t *tenantCreateCmd) Run(ctx context.Context, c console) error {
+func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) error {
 	email, ok := tenants.Email(t.Email)
 	if !ok {
 		return errors.New("--email is no mail address")
