@@ -1,0 +1,246 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+var agentList = list{
+	name: "Agents", path: views.PathAgents, csv: views.PathAgentsCSV, search: "Name", one: "agent", many: "agents",
+	empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells speak so far.",
+		Action: views.Button{Text: "Add an agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary}},
+}
+
+// agentKinds are how an agent speaks, in words.
+var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent, tenants.Stream: "WebSocket stream", tenants.WebRTC: "WebRTC"}
+
+func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := pageQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	all, next, err := v.scope.Agents(ctx, ask)
+	if err != nil {
+		return err
+	}
+	counts, err := k.ringsByAgent(ctx, v)
+	if err != nil {
+		return err
+	}
+	s, err := k.shell(ctx, c, v, "Agents", views.RoomAgents)
+	if err != nil {
+		return err
+	}
+	p := views.AgentsPage{Shell: s, Table: q.table(agentList, len(all), next), CanEdit: v.role.May()}
+	for _, a := range all {
+		p.Agents = append(p.Agents, views.AgentRow{
+			ID: string(a.ID), Name: a.Name, Kind: agentKinds[a.Kind], Note: before("shown to people as ", a.Caller), Default: a.ID == v.tenant.DefaultAgent,
+			Tone: views.ToneGood, State: "Ready", Rings: views.Count(int(counts[a.ID])) + " in 7 days", Changed: v.at(a.CreatedAt),
+		})
+	}
+	return web.Page(c, views.Agents(p), fiber.StatusOK)
+}
+
+// ringsByAgent counts the attempts of the last seven days.
+func (k *Console) ringsByAgent(ctx context.Context, v *visitor) (map[tenants.AgentID]int64, error) {
+	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, name: "agents", back: 7 * 24 * time.Hour, by: "agent", keep: time.Minute})
+	if err != nil {
+		return nil, err
+	}
+	out := map[tenants.AgentID]int64{}
+	for _, r := range rows {
+		if r.Fact == tenants.FactPlaced {
+			out[tenants.AgentID(r.Group)] = r.N
+		}
+	}
+	return out, nil
+}
+
+func (k *Console) agentsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := pageQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	ask.Limit = sheetPage
+	return k.sendSheet(ctx, c, sheet{
+		name: "agents", head: []string{"id", "name", "kind", "caller", "default", "created_at"},
+		more: func(ctx context.Context, after string) ([][]string, string, error) {
+			ask.After = after
+			all, next, err := v.scope.Agents(ctx, ask)
+			rows := make([][]string, len(all))
+			for i, a := range all {
+				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.tenant.DefaultAgent), v.stamp(a.CreatedAt)}
+			}
+			return rows, next, err
+		},
+	})
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// agentChoices are the agents to choose from, the built-in one first.
+func agentChoices(ctx context.Context, v *visitor, chosen string) ([]views.Choice, error) {
+	all, _, err := v.scope.Agents(ctx, store.Page{Limit: 200})
+	if err != nil {
+		return nil, err
+	}
+	out := []views.Choice{choice("", builtinAgent)}
+	for _, a := range all {
+		out = append(out, choice(string(a.ID), a.Name))
+	}
+	return choose(chosen, out...), nil
+}
+
+func (k *Console) agentForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.agentPage(ctx, c, v, tenants.Agent{Kind: tenants.Builtin}, wrong{status: fiber.StatusOK})
+}
+
+// agentPage is the form of an agent; one without an id is new.
+func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *visitor, a tenants.Agent, w wrong) error {
+	title := "Add an agent"
+	p := views.AgentFormPage{
+		ID: string(a.ID), Error: w.unseen("name", "caller"), CanEdit: v.role.May(),
+		Name: views.Field{Name: "name", Label: "Name", Value: shown(a.Name, 80), Max: 80, Error: w.fields["name"], Placeholder: "Reception", Help: "People in this console see it; callers do not."},
+		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: shown(a.Caller, 64), Max: 64, Optional: true, Error: w.fields["caller"],
+			Help: "When a ring names no caller. Organisations that send opaque ids only never put it into a push."}},
+		Default: views.Tick{Name: "default", Value: "1", Label: "Speaks when a ring names no agent", Checked: a.ID != "" && a.ID == v.tenant.DefaultAgent},
+	}
+	if a.ID == "" {
+		p.Kinds = choose(string(tenants.Builtin), choice(string(tenants.Builtin), builtinAgent))
+	} else {
+		old, err := v.scope.Agent(ctx, a.ID) // as it is, whatever was typed
+		if err != nil {
+			return err
+		}
+		title, p.Kind = old.Name, agentKinds[old.Kind]
+		ask := removalOfAgent(old, old.ID == v.tenant.DefaultAgent)
+		p.Remove = &ask
+	}
+	var err error
+	if p.Shell, err = k.shell(ctx, c, v, title, views.RoomAgents, up("Agents", views.PathAgents)); err != nil {
+		return err
+	}
+	return web.Page(c, views.AgentForm(p), w.status)
+}
+
+func oneAgent(ctx context.Context, c *fiber.Ctx, v *visitor) (tenants.Agent, error) {
+	id, err := idOf[tenants.AgentID](c, "agent")
+	if err != nil {
+		return tenants.Agent{}, err
+	}
+	return v.scope.Agent(ctx, id)
+}
+
+func (k *Console) agent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	a, err := oneAgent(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	return k.agentPage(ctx, c, v, a, wrong{status: fiber.StatusOK})
+}
+
+func (k *Console) addAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f := formOf(c)
+	a := tenants.Agent{
+		ID: tenants.NewID[tenants.AgentID](k.Now()), Tenant: v.tenant.ID, Name: f.text("name"), Kind: tenants.AgentKind(f.text("kind")),
+		Caller: f.text("caller"), CreatedAt: k.Now(),
+	}
+	err := a.Check()
+	if err == nil {
+		err = v.scope.AddAgent(ctx, a)
+	}
+	if w, ok := wrongOf(err); ok {
+		a.ID = ""
+		return k.agentPage(ctx, c, v, a, w)
+	}
+	if err != nil {
+		return err
+	}
+	return k.keepAgent(ctx, c, v, a.ID, f.text("default") != "", flashAdded)
+}
+
+func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	a, err := oneAgent(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	f := formOf(c)
+	a.Name, a.Caller = f.text("name"), f.text("caller")
+	if err = a.Check(); err == nil {
+		err = v.scope.SetAgent(ctx, a)
+	}
+	if w, ok := wrongOf(err); ok {
+		return k.agentPage(ctx, c, v, a, w)
+	}
+	if err != nil {
+		return err
+	}
+	return k.keepAgent(ctx, c, v, a.ID, f.text("default") != "", flashSaved)
+}
+
+// keepAgent makes an agent the default, or no longer, and leads back to the list.
+func (k *Console) keepAgent(ctx context.Context, c *fiber.Ctx, v *visitor, id tenants.AgentID, byDefault bool, said flash) error {
+	t := v.tenant
+	switch {
+	case byDefault:
+		t.DefaultAgent = id
+	case t.DefaultAgent == id:
+		t.DefaultAgent = ""
+	}
+	if err := v.scope.SetTenant(ctx, t); err != nil {
+		return err
+	}
+	return k.done(c, said, views.PathAgents)
+}
+
+func removalOfAgent(a tenants.Agent, byDefault bool) views.Confirm {
+	says := []string{"Rings that name it are refused.", "Rings that are under way go to the built-in bells when they are answered."}
+	if byDefault {
+		says = append(says, "It is the default: rings without an agent go to the built-in bells.")
+	}
+	return views.Confirm{
+		ID: "remove-agent", Title: "Remove " + a.Name + "?", TypeName: a.Name, Button: "Remove agent", Consequence: says,
+		Action: views.AgentRemovePath(string(a.ID)), Back: views.AgentPath(string(a.ID)),
+	}
+}
+
+func (k *Console) askRemoveAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.removeAgentIf(ctx, c, v, false)
+}
+
+func (k *Console) removeAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.removeAgentIf(ctx, c, v, true)
+}
+
+// removeAgentIf asks, or removes once the name was typed.
+func (k *Console) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *visitor, posted bool) error {
+	a, err := oneAgent(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	q := confirmation{removalOfAgent(a, a.ID == v.tenant.DefaultAgent), "Remove an agent", views.RoomAgents, up("Agents", views.PathAgents)}
+	if !posted {
+		return k.confirm(ctx, c, v, q, fiber.StatusOK)
+	}
+	if !typed(c, &q.ask) {
+		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
+	}
+	if err := v.scope.RemoveAgent(ctx, a.ID); err != nil {
+		return err
+	}
+	return k.done(c, flashRemoved, views.PathAgents)
+}

@@ -1,0 +1,36 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/views"
+)
+
+// confirmation is a question as a page.
+type confirmation struct {
+	ask   views.Confirm
+	title string
+	room  views.Room
+	up    views.Link
+}
+
+func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *visitor, q confirmation, status int) error {
+	s, err := k.shell(ctx, c, v, q.title, q.room, q.up)
+	if err != nil {
+		return err
+	}
+	return web.Page(c, views.ConfirmPage(s, q.ask), status)
+}
+
+// typed reports whether the name was typed as asked for; if not, the question says so when it is asked again.
+func typed(c *fiber.Ctx, ask *views.Confirm) bool {
+	if formOf(c).text("confirm") == strings.TrimSpace(ask.TypeName) {
+		return true
+	}
+	ask.Error = "That is not the name. Type it as it is written above."
+	return false
+}

@@ -1,0 +1,111 @@
+// Package console serves the pages on which people of a tenant see and change what is theirs: sign in, overview, rings, the test
+// ring, devices, credentials, agents, API keys, people, the audit log and settings; and in dev mode a virtual phone and a storybook.
+//
+// It turns requests into calls of the store and the switchboard, and what they give into the structs that package views draws. It has
+// no rules of its own about rings, knows no SQL and draws nothing. A GET writes nothing but how long a sign-in has been idle.
+//
+// Start reading at routes.go (every address, and who may come), then visitor.go (who is there), then any page.
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// Rings places, ends and follows rings. *switchboard.Board does.
+type Rings interface {
+	Place(ctx context.Context, c switchboard.Caller, q tenants.Request, i store.Idempotency) (r *tenants.Ring, repeated bool, err error)
+	Cancel(ctx context.Context, c switchboard.Caller, id tenants.RingID) (*tenants.Ring, error)
+	Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error
+}
+
+// Uploads reads an Apple credential out of a file and keeps it.
+type Uploads interface {
+	AddCredential(ctx context.Context, c switchboard.Caller, u switchboard.Upload) (tenants.Credential, error)
+}
+
+// Board is what the console needs of the switchboard.
+type Board interface {
+	Rings
+	Uploads
+}
+
+// DevPhone is a device that a page in dev mode plays. Its secrets are made up and of this machine only.
+type DevPhone struct {
+	Slug       string // of its tenant
+	Name       string
+	App        string // the name over the call
+	Token      string
+	Credential string
+}
+
+// Waker knows the virtual phones of dev mode, and wakes them.
+type Waker interface {
+	Phones() []DevPhone
+	// Listen gives the payloads pushed to a token until stop is called.
+	Listen(token string) (payloads <-chan []byte, stop func())
+}
+
+// Config is what the console is made of. All but Dev and Login are required.
+type Config struct {
+	Store     *store.Store
+	Board     Board
+	PublicURL string // scheme and host, no slash at the end; over https cookies are Secure
+	Dev       Waker  // virtual phones; nil = no dev mode, and its routes are absent
+	Login     string // said on the page of signing in, in dev mode only
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Console is the pages of this process.
+type Console struct {
+	Config
+	secure    bool
+	guard     fiber.Handler // against posts from other sites
+	passwords *passwords
+	tries     tries
+	figures   *figures
+}
+
+// New checks the parts and gives a Console to mount.
+func New(c Config) (*Console, error) {
+	if c.Store == nil || c.Board == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("console: Store, Board, Now and Log are required")
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("console: PublicURL must start with http:// or https://")
+	}
+	k := &Console{Config: c, secure: u.Scheme == "https", figures: newFigures(c.Now)}
+	if k.guard, err = web.CrossSite(c.PublicURL); err != nil {
+		return nil, err
+	}
+	if k.tries, err = newTries(c.Now); err != nil {
+		return nil, err
+	}
+	k.passwords, err = newPasswords()
+	return k, err
+}
+
+// Mount adds every route of the console to r, which stands at the root of an app made by web.New with Console.ErrorPage.
+func (k *Console) Mount(r fiber.Router) {
+	for _, route := range k.routes() {
+		if route.method == fiber.MethodGet {
+			r.Get(route.path, k.handler(route)) // and HEAD
+			continue
+		}
+		r.Add(route.method, route.path, k.guard, k.handler(route))
+	}
+}

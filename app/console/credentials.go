@@ -1,0 +1,350 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime/multipart"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/push"
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// expirySoon is from when on a certificate's end is warned of.
+const expirySoon = 30 * 24 * time.Hour
+
+// credentialName is how people tell credentials apart.
+func credentialName(c tenants.Credential) string {
+	if c.Kind == tenants.P12 {
+		return "Certificate of " + c.Bundle
+	}
+	return "Key " + c.KeyID
+}
+
+func credentialKind(c tenants.Credential) string {
+	if c.Kind == tenants.P12 {
+		return "Certificate (.p12)"
+	}
+	return "Key (.p8)"
+}
+
+// stateOf is how a credential fares with Apple.
+func (k *Console) stateOf(c tenants.Credential) health {
+	left := c.NotAfter.Sub(k.Now())
+	switch {
+	case c.State != tenants.CredentialActive:
+		return health{views.ToneBad, "Refused by Apple"}
+	case !c.NotAfter.IsZero() && left <= 0:
+		return health{views.ToneBad, "Expired"}
+	case c.LastError != "" && c.LastErrorAt.After(c.LastUsedAt):
+		return health{views.ToneWarn, "Last refused: " + c.LastError}
+	case !c.NotAfter.IsZero() && left < expirySoon:
+		return health{views.ToneWarn, "Ends in " + views.Plural(int(left/(24*time.Hour))+1, "day", "days")}
+	case c.LastUsedAt.IsZero():
+		return health{views.ToneNeutral, "Not used yet"}
+	}
+	return health{views.ToneGood, "Working"}
+}
+
+var credentialList = list{
+	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV, search: "App, key id or team", one: "credential", many: "credentials",
+	empty: views.Empty{Icon: views.IconCredential, Text: "Apple needs a key from you before it rings phones.",
+		Action: views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary}},
+}
+
+func pageQuery(q *query) store.Page {
+	return store.Page{Search: q.text("q"), After: q.after, Limit: perPage}
+}
+
+func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := pageQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	all, next, err := v.scope.Credentials(ctx, ask)
+	if err != nil {
+		return err
+	}
+	s, err := k.shell(ctx, c, v, "Apple credentials", views.RoomCredentials)
+	if err != nil {
+		return err
+	}
+	p := views.CredentialsPage{Shell: s, Table: q.table(credentialList, len(all), next), CanEdit: v.role.May()}
+	for _, cr := range all {
+		h := k.stateOf(cr)
+		p.Credentials = append(p.Credentials, views.CredentialRow{
+			ID: string(cr.ID), Name: credentialName(cr), Kind: credentialKind(cr), Bundle: cr.Bundle, Team: orDash(cr.Team),
+			Environment: credentialEnv(cr), Tone: h.tone, State: h.text, Error: cr.LastError, Used: v.at(cr.LastUsedAt),
+		})
+	}
+	return web.Page(c, views.Credentials(p), fiber.StatusOK)
+}
+
+func credentialEnv(c tenants.Credential) views.Environment {
+	if c.Environment == tenants.Auto {
+		return views.EnvBoth
+	}
+	return envOf(c.Environment)
+}
+
+func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := pageQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	ask.Limit = sheetPage
+	return k.sendSheet(ctx, c, sheet{
+		name: "credentials", head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error", "last_error_at", "last_used_at", "expires_at", "created_at"},
+		more: func(ctx context.Context, after string) ([][]string, string, error) {
+			ask.After = after
+			all, next, err := v.scope.Credentials(ctx, ask)
+			rows := make([][]string, len(all))
+			for i, x := range all {
+				rows[i] = []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State), x.LastError,
+					v.stamp(x.LastErrorAt), v.stamp(x.LastUsedAt), v.stamp(x.NotAfter), v.stamp(x.CreatedAt)}
+			}
+			return rows, next, err
+		},
+	})
+}
+
+func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.uploadPage(ctx, c, v, switchboard.Upload{Environment: tenants.Auto}, wrong{}, fiber.StatusOK)
+}
+
+func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u switchboard.Upload, w wrong, status int) error {
+	s, err := k.shell(ctx, c, v, "Add a credential", views.RoomCredentials, up("Apple credentials", views.PathCredentials))
+	if err != nil {
+		return err
+	}
+	p := views.CredentialAddPage{
+		Shell: s, Error: w.unseen("file", "team_id", "key_id", "bundle_id", "password"), File: w.fields["file"],
+		Team:     views.Field{Name: "team_id", Label: "Team id", Value: shown(u.Team, 10), Optional: true, Mono: true, Max: 10, Error: w.fields["team_id"], Help: "Ten letters and digits, for a .p8."},
+		Key:      views.Field{Name: "key_id", Label: "Key id", Value: shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10, Error: w.fields["key_id"], Help: "Read from the file’s name if it is AuthKey_….p8."},
+		Bundle:   views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: shown(u.Bundle, 155), Optional: true, Mono: true, Max: 155, Error: w.fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. A certificate names it itself."},
+		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off", Error: w.fields["password"], Help: "Only for a .p12 that has one."},
+		Environment: choose(string(u.Environment), choice("auto", "Both"), choice("production", "Production"),
+			choice("sandbox", "Sandbox")),
+	}
+	return web.Page(c, views.CredentialAdd(p), status)
+}
+
+// addCredential reads the file and keeps it. A fault comes back with the form, at the field that is at fault.
+func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	u, err := readUpload(c)
+	var cred tenants.Credential
+	if err == nil {
+		cred, err = k.Board.AddCredential(ctx, v.caller(), u)
+	}
+	if w, ok := wrongOf(err); ok {
+		return k.uploadPage(ctx, c, v, u, w, w.status)
+	}
+	if err != nil {
+		return err
+	}
+	return k.done(c, flashAdded, views.CredentialPath(string(cred.ID)))
+}
+
+// readUpload reads the multipart form: in memory, at most one file, no file name ever reaches a disk.
+func readUpload(c *fiber.Ctx) (switchboard.Upload, error) {
+	u := switchboard.Upload{Environment: tenants.Auto}
+	form, err := c.MultipartForm()
+	if err != nil {
+		return u, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form could not be read. Choose the file and send it again.", Err: err}
+	}
+	defer func() { _ = form.RemoveAll() }()
+	value := func(name string) string {
+		if all := form.Value[name]; len(all) > 0 {
+			return strings.Clone(all[0])
+		}
+		return ""
+	}
+	u.Team, u.KeyID = strings.ToUpper(strings.TrimSpace(value("team_id"))), strings.ToUpper(strings.TrimSpace(value("key_id")))
+	u.Bundle, u.Password = strings.TrimSpace(value("bundle_id")), value("password")
+	if e := tenants.Environment(value("environment")); e != "" {
+		u.Environment = e
+	}
+	files := form.File["file"]
+	if len(files) != 1 || files[0].Size == 0 {
+		return u, fileFault("Choose the .p8 or .p12 file.")
+	}
+	if files[0].Size > switchboard.MaxCredential {
+		return u, &tenants.Error{Kind: tenants.TooLarge, Msg: "The file is too large.", Fields: []tenants.Field{{Name: "file", Message: "at most 64 KB; Apple's are much smaller"}}}
+	}
+	u.Filename = strings.Clone(files[0].Filename)
+	u.File, err = contents(files[0])
+	if err != nil {
+		return u, fileFault("The file could not be read. Choose it again.")
+	}
+	return u, nil
+}
+
+func fileFault(msg string) error {
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The file is missing.", Fields: []tenants.Field{{Name: "file", Message: msg}}}
+}
+
+func contents(h *multipart.FileHeader) (b []byte, err error) {
+	f, err := h.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(io.LimitReader(f, switchboard.MaxCredential+1))
+}
+
+func oneCredential(ctx context.Context, c *fiber.Ctx, v *visitor) (tenants.Credential, error) {
+	id, err := idOf[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return tenants.Credential{}, err
+	}
+	return v.scope.Credential(ctx, id)
+}
+
+func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	cr, err := oneCredential(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	through, alone, err := k.reach(ctx, v, cr)
+	if err != nil {
+		return err
+	}
+	h := k.stateOf(cr)
+	p := views.CredentialPage{
+		ID: string(cr.ID), Tone: h.tone, State: h.text, Problem: credentialProblem(cr, h), Facts: credentialFacts(cr, v), Devices: reachRows(through),
+		CanEdit: v.role.May(), Remove: removalOfCredential(cr, alone),
+	}
+	if p.Shell, err = k.shell(ctx, c, v, credentialName(cr), views.RoomCredentials, up("Apple credentials", views.PathCredentials)); err != nil {
+		return err
+	}
+	return web.Page(c, views.Credential(p), fiber.StatusOK)
+}
+
+func credentialFacts(c tenants.Credential, v *visitor) []views.Row {
+	rows := []views.Row{{Name: "Kind", Text: credentialKind(c)}, {Name: "Bundle id", Text: c.Bundle, Copy: true}}
+	if c.Kind == tenants.P8 {
+		rows = append(rows, views.Row{Name: "Team id", Text: c.Team, Copy: true}, views.Row{Name: "Key id", Text: c.KeyID, Copy: true})
+	} else {
+		rows = append(rows, views.Row{Name: "Topics", Text: strings.Join(c.Topics, ", ")}, views.Row{Name: "Ends", When: v.at(c.NotAfter)})
+	}
+	rows = append(rows, views.Row{Name: "Environment", Text: map[tenants.Environment]string{tenants.Auto: "Production and sandbox", tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[c.Environment]},
+		views.Row{Name: "Public key (SHA-256)", Text: clip(c.Fingerprint, 16), Mono: true},
+		views.Row{Name: "Added", When: v.at(c.CreatedAt)}, views.Row{Name: "Apple last accepted it", When: v.at(c.LastUsedAt)})
+	if c.LastError != "" {
+		rows = append(rows, views.Row{Name: "Apple last refused it", When: v.at(c.LastErrorAt)}, views.Row{Name: "Apple’s reason", Text: c.LastError, Mono: true})
+	}
+	return rows
+}
+
+func credentialProblem(c tenants.Credential, h health) *views.Callout {
+	anew := views.Button{Text: "Add a new one", Href: views.PathCredAdd, Kind: views.Quiet, Icon: views.IconUpload}
+	switch {
+	case h.tone == views.ToneGood || h.tone == views.ToneNeutral:
+		return nil
+	case c.LastError != "" && h.text != "Expired":
+		r := push.ReactionTo(403, c.LastError)
+		return &views.Callout{Tone: h.tone, Title: "Apple’s word for it: " + c.LastError, Cause: r.Cause, Cure: r.Cure, Action: anew}
+	}
+	return &views.Callout{Tone: h.tone, Title: h.text, Cause: "A certificate serves for thirteen months at most.", Cure: "Add a new one before it ends, or better a .p8 key, which does not end.", Action: anew}
+}
+
+// reach counts the phones that may be rung with a credential, by environment, and how many of them no other one covers.
+func (k *Console) reach(ctx context.Context, v *visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int, err error) {
+	devices, err := v.scope.Reach(ctx, c.Bundle)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
+	if err != nil {
+		return nil, 0, err
+	}
+	through = map[tenants.Environment]int{}
+	for env, n := range devices {
+		if !covers(c, env) {
+			continue
+		}
+		through[env] = n
+		other := false
+		for _, o := range all {
+			other = other || o.ID != c.ID && o.Bundle == c.Bundle && k.stateOf(o).tone != views.ToneBad && covers(o, env)
+		}
+		if !other && k.stateOf(c).tone != views.ToneBad {
+			alone += n
+		}
+	}
+	return through, alone, nil
+}
+
+func covers(c tenants.Credential, env tenants.Environment) bool {
+	return c.Environment == tenants.Auto || env == tenants.Auto || c.Environment == env
+}
+
+func reachRows(through map[tenants.Environment]int) []views.Row {
+	var rows []views.Row
+	for _, e := range []struct {
+		env  tenants.Environment
+		name string
+	}{{tenants.Production, "Production"}, {tenants.Sandbox, "Sandbox"}, {tenants.Auto, "Not known yet"}} {
+		if n := through[e.env]; n > 0 {
+			rows = append(rows, views.Row{Name: e.name, Text: views.Plural(n, "phone", "phones")})
+		}
+	}
+	return rows
+}
+
+func removalOfCredential(c tenants.Credential, alone int) views.Confirm {
+	name := c.KeyID
+	if c.Kind == tenants.P12 {
+		name = c.Bundle
+	}
+	says := "No phone stops ringing: other credentials reach them, or none rings through this one."
+	if alone > 0 {
+		says = views.Plural(alone, "phone stops", "phones stop") + " ringing, because no other credential reaches the app " + c.Bundle + "."
+	}
+	return views.Confirm{
+		ID: "remove-credential", Title: "Remove " + credentialName(c) + "?", TypeName: name, Button: "Remove credential",
+		Consequence: []string{says, "The file is wiped and cannot be brought back."},
+		Action:      views.CredentialRemovePath(string(c.ID)), Back: views.CredentialPath(string(c.ID)),
+	}
+}
+
+func (k *Console) askRemoveCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.removeCredentialIf(ctx, c, v, false)
+}
+
+func (k *Console) removeCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.removeCredentialIf(ctx, c, v, true)
+}
+
+// removeCredentialIf asks, or removes once the name was typed.
+func (k *Console) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *visitor, posted bool) error {
+	cr, err := oneCredential(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	_, alone, err := k.reach(ctx, v, cr)
+	if err != nil {
+		return err
+	}
+	q := confirmation{removalOfCredential(cr, alone), "Remove a credential", views.RoomCredentials, up("Apple credentials", views.PathCredentials)}
+	if !posted {
+		return k.confirm(ctx, c, v, q, fiber.StatusOK)
+	}
+	if !typed(c, &q.ask) {
+		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
+	}
+	if err := v.scope.RemoveCredential(ctx, cr.ID); err != nil {
+		return err
+	}
+	return k.done(c, flashRemoved, views.PathCredentials)
+}

@@ -1,0 +1,44 @@
+package console
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// developers is the documentation with the tenant's own values in it.
+func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	p := views.DevelopersPage{
+		BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: tenants.TestPrefix + "…", Opaque: v.tenant.Industry.Opaque(),
+	}
+	credentials, _, err := v.scope.Credentials(ctx, store.Page{Limit: 1})
+	if err != nil {
+		return err
+	}
+	devices, _, err := v.scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: 1})
+	if err != nil {
+		return err
+	}
+	keys, _, err := v.scope.Keys(ctx, store.Page{Limit: 1})
+	if err != nil {
+		return err
+	}
+	for _, x := range credentials {
+		p.Bundle = x.Bundle
+	}
+	for _, d := range devices {
+		p.Device = string(d.ID)
+	}
+	for _, key := range keys {
+		p.KeyShown = keyShown(key)
+	}
+	if p.Shell, err = k.shell(ctx, c, v, "For developers", views.RoomDevelopers); err != nil {
+		return err
+	}
+	return web.Page(c, views.Developers(p), fiber.StatusOK)
+}

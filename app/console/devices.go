@@ -1,0 +1,291 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/push"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// silentFrom is from when on a phone that was not heard of may not ring.
+const silentFrom = 7 * 24 * time.Hour
+
+// health is whether a phone can be expected to ring.
+type health struct {
+	tone views.Tone
+	text string
+}
+
+func (k *Console) healthOf(d tenants.Device) health {
+	silent := k.Now().Sub(d.SeenAt)
+	switch {
+	case d.State != tenants.DeviceActive:
+		return health{views.ToneBad, "App was removed"}
+	case silent >= silentFrom:
+		return health{views.ToneWarn, "Silent for " + views.Plural(int(silent/(24*time.Hour)), "day", "days")}
+	}
+	return health{views.ToneGood, "Ready"}
+}
+
+// deviceQuery reads the search and filters of the list of devices.
+func deviceQuery(q *query) store.DeviceQuery {
+	d := store.DeviceQuery{Search: q.text("q"), Person: q.text("person"), Bundle: q.text("app"), After: q.after, Limit: perPage}
+	switch q.oneOf("health", "ready", "gone") {
+	case "ready":
+		d.State = tenants.DeviceActive
+	case "gone":
+		d.State = tenants.DeviceDisabled
+	}
+	return d
+}
+
+var deviceList = list{
+	name: "Devices", path: views.PathDevices, csv: views.PathDevicesCSV, search: "Name, person, model or id", one: "device", many: "devices",
+	empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet.",
+		Action: views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary}},
+}
+
+func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := deviceQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	devices, next, err := v.scope.Devices(ctx, ask)
+	if err != nil {
+		return err
+	}
+	apps, err := appChoices(ctx, v, ask.Bundle)
+	if err != nil {
+		return err
+	}
+	s, err := k.shell(ctx, c, v, "Devices", views.RoomDevices)
+	if err != nil {
+		return err
+	}
+	p := views.DevicesPage{Shell: s, Table: q.table(deviceList, len(devices), next,
+		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", choice("", "Any health"), choice("ready", "Rung"), choice("gone", "App was removed"))},
+		views.Filter{Name: "app", Label: "App", Choices: q.chosen("app", apps...)})}
+	for _, d := range devices {
+		p.Devices = append(p.Devices, k.deviceRow(d, v))
+	}
+	return web.Page(c, views.Devices(p), fiber.StatusOK)
+}
+
+// appChoices are the apps that the credentials are for, and the one that is asked for.
+func appChoices(ctx context.Context, v *visitor, asked string) ([]views.Choice, error) {
+	all, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
+	if err != nil {
+		return nil, err
+	}
+	apps, seen := []views.Choice{choice("", "Any app")}, map[string]bool{"": true}
+	for _, c := range all {
+		if !seen[c.Bundle] {
+			seen[c.Bundle] = true
+			apps = append(apps, choice(c.Bundle, c.Bundle))
+		}
+	}
+	if !seen[asked] {
+		apps = append(apps, choice(asked, asked))
+	}
+	return apps, nil
+}
+
+func (k *Console) deviceRow(d tenants.Device, v *visitor) views.DeviceRow {
+	h := k.healthOf(d)
+	return views.DeviceRow{
+		ID: string(d.ID), Name: deviceName(d), Person: d.Person, Model: orDash(d.Model), OS: orDash(before("iOS ", d.OSVersion)), App: orDash(d.AppVersion),
+		Environment: envOf(d.Host()), Tone: h.tone, Health: h.text, Seen: v.at(d.SeenAt),
+	}
+}
+
+func (k *Console) devicesCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := deviceQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	ask.Limit = sheetPage
+	return k.sendSheet(ctx, c, sheet{
+		name: "devices", head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state", "health", "seen_at", "registered_at", "created_at"},
+		more: func(ctx context.Context, after string) ([][]string, string, error) {
+			ask.After = after
+			devices, next, err := v.scope.Devices(ctx, ask)
+			rows := make([][]string, len(devices))
+			for i, d := range devices {
+				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()), string(d.State),
+					k.healthOf(d).text, v.stamp(d.SeenAt), v.stamp(d.RegisteredAt), v.stamp(d.CreatedAt)}
+			}
+			return rows, next, err
+		},
+	})
+}
+
+// oneDevice finds the device in the path.
+func oneDevice(ctx context.Context, c *fiber.Ctx, v *visitor) (tenants.Device, error) {
+	id, err := idOf[tenants.DeviceID](c, "device")
+	if err != nil {
+		return tenants.Device{}, err
+	}
+	return v.scope.Device(ctx, id)
+}
+
+func (k *Console) device(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	d, err := oneDevice(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	return k.devicePage(ctx, c, v, d, deviceForm(d, wrong{}), fiber.StatusOK)
+}
+
+func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d tenants.Device, f views.DeviceForm, status int) error {
+	rings, _, err := v.scope.Rings(ctx, store.RingQuery{Device: d.ID, Limit: 6})
+	if err != nil {
+		return err
+	}
+	n, err := namesOf(ctx, v.scope, rings...)
+	if err != nil {
+		return err
+	}
+	h := k.healthOf(d)
+	p := views.DevicePage{
+		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v), Form: f,
+		Rings: ringRows(rings, n, v.zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.role.May(),
+	}
+	if p.CanEdit {
+		if p.Remove, err = removalOfDevice(ctx, v, d); err != nil {
+			return err
+		}
+	}
+	if p.Shell, err = k.shell(ctx, c, v, p.Name, views.RoomDevices, up("Devices", views.PathDevices)); err != nil {
+		return err
+	}
+	return web.Page(c, views.Device(p), status)
+}
+
+func deviceFacts(d tenants.Device, v *visitor) []views.Row {
+	env := map[tenants.Environment]string{tenants.Auto: "Not known yet", tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[d.Host()]
+	if d.Environment == tenants.Auto && d.Learnt != "" {
+		env += ", found out by itself"
+	}
+	person := views.Row{Name: "Belongs to", Text: orDash(d.Person)}
+	if d.Person != "" {
+		person.Href = views.PathDevices + "?person=" + d.Person
+	}
+	return []views.Row{
+		person, {Name: "Model", Text: orDash(joined(", ", d.Model, before("iOS ", d.OSVersion)))},
+		{Name: "App", Text: joined(" ", d.AppVersion, "("+d.Bundle+")")}, {Name: "Environment", Text: env},
+		{Name: "Time zone", Text: orDash(d.TimeZone)}, {Name: "Last heard of", When: v.at(d.SeenAt)},
+		{Name: "Push token renewed", When: v.at(d.RegisteredAt)}, {Name: "Paired", When: v.at(d.CreatedAt)},
+		{Name: "Device id", Text: string(d.ID), Copy: true},
+	}
+}
+
+func deviceProblem(d tenants.Device, h health) *views.Callout {
+	switch {
+	case d.State != tenants.DeviceActive:
+		r := push.ReactionTo(410, d.DisabledReason)
+		return &views.Callout{Tone: views.ToneBad, Title: "This phone is not rung: " + orDash(d.DisabledReason), Cause: r.Cause, Cure: r.Cure}
+	case h.tone == views.ToneWarn:
+		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been heard of for a while",
+			Cause: "Its app was not opened and answered no ring.", Cure: "Open the app on the phone once. If it was replaced, remove it here."}
+	}
+	return nil
+}
+
+func deviceForm(d tenants.Device, w wrong) views.DeviceForm {
+	return views.DeviceForm{
+		Name: views.Field{Name: "name", Label: "Name", Value: shown(d.Name, 80), Max: 80, Optional: true, Error: w.fields["name"]},
+		Person: views.Field{Name: "person", Label: "Belongs to", Value: shown(d.Person, 64), Max: 64, Optional: true, Error: w.fields["person"],
+			Help: "Your own id of the person. Ringing a person rings all their phones."},
+		Environment: choose(string(d.Environment), choice("auto", "Found out by itself"), choice("production", "Production"), choice("sandbox", "Sandbox")),
+		Error:       w.unseen("name", "person"),
+	}
+}
+
+// setDevice changes what people may change about a device.
+func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	d, err := oneDevice(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	f, was := formOf(c), d
+	d.Name, d.Person = f.text("name"), f.text("person")
+	if e := tenants.Environment(f.text("environment")); e != d.Environment {
+		d.Environment, d.Learnt = e, ""
+	}
+	if err = d.Check(); err == nil {
+		err = v.scope.SetDevice(ctx, d)
+	}
+	if w, ok := wrongOf(err); ok {
+		form := deviceForm(d, w)
+		d = was
+		return k.devicePage(ctx, c, v, d, form, w.status)
+	}
+	if err != nil {
+		return err
+	}
+	return k.done(c, flashSaved, views.DevicePath(string(d.ID)))
+}
+
+// removalOfDevice says what happens when the device goes.
+func removalOfDevice(ctx context.Context, v *visitor, d tenants.Device) (views.Confirm, error) {
+	says := []string{"It stops ringing at once, and its app must be paired again.", "Its rings of the past stay in the list."}
+	if d.Person != "" {
+		all, _, err := v.scope.Devices(ctx, store.DeviceQuery{Person: d.Person, State: tenants.DeviceActive, Limit: 200})
+		if err != nil {
+			return views.Confirm{}, err
+		}
+		others := 0
+		for _, o := range all {
+			if o.ID != d.ID {
+				others++
+			}
+		}
+		if others == 0 {
+			says = append(says, d.Person+" has no other phone that rings.")
+		} else {
+			says = append(says, d.Person+" has "+views.Plural(others, "other phone that keeps", "other phones that keep")+" ringing.")
+		}
+	}
+	return views.Confirm{
+		ID: "remove-device", Title: "Remove " + deviceName(d) + "?", Consequence: says, TypeName: deviceName(d), Button: "Remove device",
+		Action: views.DeviceRemovePath(string(d.ID)), Back: views.DevicePath(string(d.ID)),
+	}, nil
+}
+
+func (k *Console) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	d, err := oneDevice(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	ask, err := removalOfDevice(ctx, v, d)
+	if err != nil {
+		return err
+	}
+	return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.RoomDevices, up("Devices", views.PathDevices)}, fiber.StatusOK)
+}
+
+func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	d, err := oneDevice(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	ask, err := removalOfDevice(ctx, v, d)
+	if err != nil {
+		return err
+	}
+	if !typed(c, &ask) {
+		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.RoomDevices, up("Devices", views.PathDevices)}, fiber.StatusUnprocessableEntity)
+	}
+	if err := v.scope.RemoveDevice(ctx, d.ID); err != nil {
+		return err
+	}
+	return k.done(c, flashRemoved, views.PathDevices)
+}

@@ -1,0 +1,135 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// invited is an open invitation, found by the token of its link.
+type invited struct {
+	store.Invitation
+	hash   tenants.Hash
+	tenant tenants.Tenant
+	user   tenants.User // with the invited address; zero when there is none
+}
+
+// known reports whether the person has an account with a password: then the link alone must not open it.
+func (i invited) known() bool { return i.user.Password != "" }
+
+// invitation finds what a link stands for; one that is mistyped, used or too old is Gone.
+func (k *Console) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
+	token := web.Param(c, "token")
+	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.InvitationPrefix) {
+		return i, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, taken back or has expired. Ask for a new one.")
+	}
+	i.hash = tenants.Secret(token).Hash()
+	if i.Invitation, err = k.Store.InvitationOf(ctx, i.hash, k.Now()); err != nil {
+		return i, err
+	}
+	if i.tenant, err = k.Store.For(i.Tenant).Tenant(ctx); err != nil {
+		return i, err
+	}
+	i.user, err = k.Store.UserByEmail(ctx, i.Email)
+	if tenants.KindOf(err) == tenants.Unknown && err != nil {
+		err = nil
+	}
+	return i, err
+}
+
+func (k *Console) welcomePage(c *fiber.Ctx, i invited) views.WelcomePage {
+	token := web.Param(c, "token")
+	return views.WelcomePage{
+		Theme: themeOf(c), Tenant: i.tenant.Name, Email: i.Email, Token: token, Action: views.InvitationPath(token), Known: i.known(),
+	}
+}
+
+// welcome shows an invitation; a link that is over is told so.
+func (k *Console) welcome(ctx context.Context, c *fiber.Ctx) error {
+	i, err := k.invitation(ctx, c)
+	switch {
+	case tenants.KindOf(err) == tenants.Gone:
+		return web.Page(c, views.Welcome(views.WelcomePage{Theme: themeOf(c), Gone: true}), fiber.StatusGone)
+	case err != nil:
+		return err
+	}
+	return web.Page(c, views.Welcome(k.welcomePage(c, i)), fiber.StatusOK)
+}
+
+// join takes an invitation up: somebody new chooses name and password, somebody known gives theirs.
+func (k *Console) join(ctx context.Context, c *fiber.Ctx) error {
+	i, err := k.invitation(ctx, c)
+	switch {
+	case tenants.KindOf(err) == tenants.Gone:
+		return web.Page(c, views.Welcome(views.WelcomePage{Theme: themeOf(c), Gone: true}), fiber.StatusGone)
+	case err != nil:
+		return err
+	}
+	p := k.welcomePage(c, i)
+	if err := k.tries.take(i.Email, web.IP(c)); err != nil {
+		return slowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return web.Page(c, views.Welcome(p), fiber.StatusTooManyRequests)
+		})
+	}
+	user, err := k.guest(ctx, formOf(c), i, &p)
+	if err != nil {
+		return err
+	}
+	if user == nil {
+		return web.Page(c, views.Welcome(p), fiber.StatusUnprocessableEntity)
+	}
+	m, err := k.Store.TakeInvitation(ctx, i.hash, *user, k.Now())
+	if err != nil {
+		return err
+	}
+	if user.ID != m.User { // two links were taken up at once, and the other one made the account
+		return c.Redirect(views.PathSignIn, fiber.StatusSeeOther)
+	}
+	if i.user.ID != "" && !i.known() { // an account without a password: it gets the one that was chosen
+		if err := k.Store.SetPassword(ctx, user.ID, user.Password); err != nil {
+			return err
+		}
+	}
+	if err := k.admit(ctx, c, *user, m.Tenant); err != nil {
+		return err
+	}
+	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
+}
+
+// guest is who takes the invitation up; nil when p says what is wrong with what they typed.
+func (k *Console) guest(ctx context.Context, f form, i invited, p *views.WelcomePage) (*tenants.User, error) {
+	password := f.raw("password")
+	if i.known() {
+		user, err := k.who(ctx, i.Email, password)
+		if user == nil {
+			p.Error = "That is not the password of this account."
+		}
+		return user, err
+	}
+	name := f.text("name")
+	p.Name.Value = name
+	if !tenants.Text(name, 1, 80) {
+		p.Name.Error = "1 to 80 characters, no control characters"
+		return nil, nil
+	}
+	if p.Error = newPassword(password, i.Email, name); p.Error != "" {
+		return nil, nil
+	}
+	phc, err := k.passwords.hash(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	user := i.user
+	if user.ID == "" {
+		user = tenants.User{ID: tenants.NewID[tenants.UserID](k.Now()), Email: i.Email, Name: name, Theme: "auto", CreatedAt: k.Now()}
+	}
+	user.Password = phc
+	return &user, nil
+}

@@ -1,0 +1,192 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+var keyList = list{
+	name: "API keys", path: views.PathKeys, csv: views.PathKeysCSV, search: "Name or last four characters", one: "key", many: "keys",
+	empty: views.Empty{Icon: views.IconKey, Text: "No program of yours has a key yet.",
+		Action: views.Button{Text: "Create a key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary}},
+}
+
+// keyShown is what stays visible of a key.
+func keyShown(k tenants.Key) string {
+	if k.Test {
+		return tenants.TestPrefix + "…" + k.Last4
+	}
+	return tenants.LivePrefix + "…" + k.Last4
+}
+
+func scopesOf(k tenants.Key) []string {
+	out := make([]string, len(k.Permissions))
+	for i, p := range k.Permissions {
+		out[i] = string(p)
+	}
+	return out
+}
+
+func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := pageQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	all, next, err := v.scope.Keys(ctx, ask)
+	if err != nil {
+		return err
+	}
+	s, err := k.shell(ctx, c, v, "API keys", views.RoomKeys)
+	if err != nil {
+		return err
+	}
+	p := views.KeysPage{Shell: s, Table: q.table(keyList, len(all), next), CanEdit: v.role.May()}
+	for _, key := range all {
+		p.Keys = append(p.Keys, views.KeyRow{
+			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Scopes: scopesOf(key), Used: v.at(key.LastUsedAt),
+			Created: v.at(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocation(key, v),
+		})
+	}
+	return web.Page(c, views.Keys(p), fiber.StatusOK)
+}
+
+func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := pageQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	ask.Limit = sheetPage
+	return k.sendSheet(ctx, c, sheet{
+		name: "api-keys", head: []string{"id", "name", "shown", "scopes", "created_at", "last_used_at", "revoked_at"},
+		more: func(ctx context.Context, after string) ([][]string, string, error) {
+			ask.After = after
+			all, next, err := v.scope.Keys(ctx, ask)
+			rows := make([][]string, len(all))
+			for i, x := range all {
+				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), v.stamp(x.CreatedAt), v.stamp(x.LastUsedAt), v.stamp(x.RevokedAt)}
+			}
+			return rows, next, err
+		},
+	})
+}
+
+// scopeWords are the permissions of a key in words.
+var scopeWords = map[tenants.Permission]string{
+	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings", tenants.DevicesWrite: "Add and remove devices", tenants.DevicesRead: "Read devices",
+	tenants.AgentsWrite: "Change agents", tenants.AnalyticsRead: "Read figures", tenants.CredentialsWrite: "Add Apple credentials",
+}
+
+func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.keyPage(ctx, c, v, tenants.Key{Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}}, wrong{status: fiber.StatusOK})
+}
+
+func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key tenants.Key, w wrong) error {
+	s, err := k.shell(ctx, c, v, "Create an API key", views.RoomKeys, up("API keys", views.PathKeys))
+	if err != nil {
+		return err
+	}
+	kind := "live"
+	if key.Test {
+		kind = "test"
+	}
+	p := views.KeyAddPage{
+		Shell: s, Error: joined(" ", w.unseen("name", "scopes"), w.fields["scopes"]),
+		Name:  views.Field{Name: "name", Label: "Name", Value: shown(key.Name, 80), Max: 80, Error: w.fields["name"], Placeholder: "Booking", Help: "Which program will use it?"},
+		Kinds: choose(kind, choice("live", "Live"), choice("test", "Test")),
+	}
+	for _, may := range tenants.Permissions {
+		p.Scopes = append(p.Scopes, views.Tick{Name: "scope", Value: string(may), Label: scopeWords[may], Checked: key.May(may)})
+	}
+	return web.Page(c, views.KeyAdd(p), w.status)
+}
+
+// addKey makes a key and shows its secret. It is kept as a hash, so that this page is the only one that ever holds it.
+func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f := formOf(c)
+	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.tenant.ID, Name: f.text("name"), Test: f.text("kind") == "test", CreatedAt: k.Now()}
+	for _, s := range f.all("scope") {
+		if !key.May(tenants.Permission(s)) {
+			key.Permissions = append(key.Permissions, tenants.Permission(s))
+		}
+	}
+	prefix := tenants.LivePrefix
+	if key.Test {
+		prefix = tenants.TestPrefix
+	}
+	secret := tenants.NewSecret(prefix)
+	key.Last4 = string(secret[len(secret)-4:])
+	err := key.Check()
+	if err == nil {
+		err = v.scope.AddKey(ctx, key, secret.Hash())
+	}
+	if w, ok := wrongOf(err); ok {
+		return k.keyPage(ctx, c, v, key, w)
+	}
+	if err != nil {
+		return err
+	}
+	return k.showOnce(ctx, c, v, views.RoomKeys, views.Secret{
+		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
+		Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
+		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: strings.Join(scopesOf(key), ", ")}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
+	})
+}
+
+// showOnce shows a secret that is kept nowhere. web.Page sends every page with no-store.
+func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *visitor, room views.Room, s views.Secret) error {
+	shell, err := k.shell(ctx, c, v, s.Title, room, up("Back", s.Next))
+	if err != nil {
+		return err
+	}
+	return web.Page(c, views.SecretOnce(views.SecretPage{Shell: shell, Secret: s}), fiber.StatusOK)
+}
+
+func revocation(key tenants.Key, v *visitor) views.Confirm {
+	says := "It was never used."
+	if !key.LastUsedAt.IsZero() {
+		says = "It was last used on " + v.at(key.LastUsedAt).Text + ". The program that uses it is refused from then on."
+	}
+	return views.Confirm{
+		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be brought back."},
+		Action: views.KeyRevokePath(string(key.ID)), Back: views.PathKeys,
+	}
+}
+
+func (k *Console) askRevokeKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.revokeKeyIf(ctx, c, v, false)
+}
+
+func (k *Console) revokeKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.revokeKeyIf(ctx, c, v, true)
+}
+
+// revokeKeyIf asks, or revokes once the name was typed.
+func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *visitor, posted bool) error {
+	id, err := idOf[tenants.KeyID](c, "key")
+	if err != nil {
+		return err
+	}
+	key, err := v.scope.Key(ctx, id)
+	if err != nil {
+		return err
+	}
+	q := confirmation{revocation(key, v), "Revoke an API key", views.RoomKeys, up("API keys", views.PathKeys)}
+	if !posted {
+		return k.confirm(ctx, c, v, q, fiber.StatusOK)
+	}
+	if !typed(c, &q.ask) {
+		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
+	}
+	if err := v.scope.RevokeKey(ctx, key.ID); err != nil {
+		return err
+	}
+	return k.done(c, flashRevoked, views.PathKeys)
+}

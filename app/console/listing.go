@@ -1,0 +1,149 @@
+package console
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// perPage is how many rows a list shows.
+const perPage = 50
+
+// query is a list's search, filters and place, as they stand in its address.
+type query struct {
+	c      *fiber.Ctx
+	set    url.Values // what the address held and was understood, without after
+	after  string
+	faults []tenants.Field
+}
+
+func queryOf(c *fiber.Ctx) *query {
+	q := &query{c: c, set: url.Values{}, after: web.Query(c, "after")}
+	if len(q.after) > 200 {
+		q.faults = append(q.faults, tenants.Field{Name: "after", Message: "the next of the page before"})
+	}
+	return q
+}
+
+// text is what was typed into the search.
+func (q *query) text(name string) string {
+	s := strings.TrimSpace(web.Query(q.c, name))
+	if !tenants.Text(s, 0, 100) {
+		q.faults = append(q.faults, tenants.Field{Name: name, Message: "at most 100 characters, no control characters"})
+		return ""
+	}
+	return q.keep(name, s)
+}
+
+// oneOf is a chosen word; one that is not on the list counts as none.
+func (q *query) oneOf(name string, words ...string) string {
+	s := web.Query(q.c, name)
+	if !slices.Contains(words, s) {
+		return ""
+	}
+	return q.keep(name, s)
+}
+
+// id is a chosen thing; what is no id counts as none.
+func (q *query) id(name string) string {
+	id, _ := tenants.ParseID[string](web.Query(q.c, name))
+	return q.keep(name, id)
+}
+
+func (q *query) keep(name, s string) string {
+	if s != "" {
+		q.set.Set(name, s)
+	}
+	return s
+}
+
+// since is the beginning of a period; zero for all time.
+func (q *query) since(now time.Time) time.Time {
+	switch q.oneOf("period", "day", "week", "month") {
+	case "day":
+		return now.Add(-24 * time.Hour)
+	case "week":
+		return now.AddDate(0, 0, -7)
+	case "month":
+		return now.AddDate(0, 0, -30)
+	}
+	return time.Time{}
+}
+
+func (q *query) err() error {
+	if len(q.faults) == 0 {
+		return nil
+	}
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The address of this list holds something that cannot be searched for. Clear the search and try again.", Fields: q.faults}
+}
+
+// at is an address with the same search and filters; after leads to a later page.
+func (q *query) at(path, after string) string {
+	v := url.Values{}
+	for name, words := range q.set {
+		v[name] = words
+	}
+	if after != "" {
+		v.Set("after", after)
+	}
+	if len(v) == 0 {
+		return path
+	}
+	return path + "?" + v.Encode()
+}
+
+// chosen marks what the filter is set to.
+func (q *query) chosen(name string, all ...views.Choice) []views.Choice {
+	return choose(q.set.Get(name), all...)
+}
+
+func (q *query) periods() views.Filter {
+	return views.Filter{Name: "period", Label: "Period", Choices: q.chosen("period",
+		choice("", "Any time"), choice("day", "Last 24 hours"), choice("week", "Last 7 days"), choice("month", "Last 30 days"))}
+}
+
+// list is what differs between lists.
+type list struct {
+	name   string // "Rings"
+	path   string
+	csv    string // address of the file
+	search string // what can be searched for
+	one    string // "ring"
+	many   string // "rings"
+	empty  views.Empty
+}
+
+// table surrounds n rows; next is the cursor of the page behind.
+func (q *query) table(l list, n int, next string, filters ...views.Filter) views.Table {
+	t := views.Table{
+		Name: l.name, Action: l.path, Query: q.set.Get("q"), Search: l.search, Filters: filters, Rows: n,
+		Empty: l.empty, Filtered: len(q.set) > 0 || q.after != "",
+	}
+	if n > 0 {
+		t.Total = views.Plural(n, l.one, l.many) + " on this page"
+		t.CSV = q.at(l.csv, "")
+	}
+	if q.after != "" {
+		t.Newer = q.at(l.path, "") // keyset pages lead forward; back is the beginning
+	}
+	if next != "" {
+		t.Older = q.at(l.path, next)
+	}
+	return t
+}
+
+// idOf reads the id in the path. What is no id names nothing, and is answered like an id that is unknown.
+func idOf[T ~string](c *fiber.Ctx, what string) (T, error) {
+	id, ok := tenants.ParseID[T](web.Param(c, "id"))
+	if !ok {
+		return "", tenants.NoSuch(what)
+	}
+	return id, nil
+}

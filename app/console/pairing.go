@@ -1,0 +1,75 @@
+package console
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+func personField(value string, w wrong) views.Field {
+	return views.Field{Name: "person", Label: "Whose phone", Value: shown(value, 64), Optional: true, Max: 64, Error: w.fields["person"],
+		Help: "Your own id of the person, 1 to 64 of A-Z, a-z, 0-9, “.”, “_” and “-”. Ringing a person rings all their phones. Leave it empty for a shared phone."}
+}
+
+func (k *Console) pairForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.pairPage(ctx, c, v, views.PairPage{Person: personField("", wrong{})}, fiber.StatusOK)
+}
+
+func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *visitor, p views.PairPage, status int) error {
+	s, err := k.shell(ctx, c, v, "Pair a device", views.RoomDevices, up("Devices", views.PathDevices))
+	if err != nil {
+		return err
+	}
+	p.Shell = s
+	return web.Page(c, views.Pair(p), status)
+}
+
+// pair makes a code and shows it, once. The QR code holds where to go and the code, for the app to read.
+func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	person := formOf(c).text("person")
+	if person != "" && !tenants.Reference(person) {
+		w := wrong{fields: map[string]string{"person": "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."}}
+		return k.pairPage(ctx, c, v, views.PairPage{Person: personField(person, w)}, fiber.StatusBadRequest)
+	}
+	now, code := k.Now(), tenants.NewCode()
+	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Tenant: v.tenant.ID, Person: person, By: v.who.Actor, CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
+	if err := v.scope.AddPairing(ctx, p, code.Hash()); err != nil {
+		return err
+	}
+	dots, err := web.QRDots(k.PublicURL+"/pair#"+string(code), false) // behind #: no browser sends it, no log keeps it
+	if err != nil {
+		return err
+	}
+	return k.pairPage(ctx, c, v, views.PairPage{
+		Code: string(code), QR: dots, Expires: v.at(p.ExpiresAt), For: person, Wait: views.PairWaitPath(string(p.ID)),
+	}, fiber.StatusOK)
+}
+
+// statusStop tells htmx to stop asking (htmx.org/docs/#polling).
+const statusStop = 286
+
+// pairWait is asked every two seconds by the page that shows a code.
+func (k *Console) pairWait(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	id, err := idOf[tenants.PairingID](c, "pairing")
+	if err != nil {
+		return err
+	}
+	p, err := v.scope.Pairing(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.Device != "":
+		k.setCookie(c, flashCookie, string(flashPaired), touchEvery, false)
+		c.Set("HX-Redirect", views.DevicePath(string(p.Device)))
+		return c.SendStatus(fiber.StatusOK)
+	case !k.Now().Before(p.ExpiresAt):
+		c.Set("HX-Redirect", views.PathPair)
+		return c.SendStatus(statusStop)
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}

@@ -1,0 +1,128 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+
+	"carillon/app/web"
+	"carillon/tenants"
+)
+
+// passwords hashes with argon2id. Each hash takes 19 MiB (OWASP's smallest recommended memory), so that only a few run at once.
+type passwords struct {
+	params argon2id.Params
+	slots  chan struct{}
+	nobody string // hash of a password that nobody knows: an unknown person costs as much as a known one
+}
+
+const hashesAtOnce = 4
+
+func newPasswords() (*passwords, error) {
+	p := &passwords{
+		params: argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+		slots:  make(chan struct{}, hashesAtOnce),
+	}
+	var err error
+	p.nobody, err = argon2id.CreateHash(newToken(), &p.params)
+	return p, err
+}
+
+func (p *passwords) enter(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *passwords) hash(ctx context.Context, password string) (string, error) {
+	if err := p.enter(ctx); err != nil {
+		return "", err
+	}
+	defer func() { <-p.slots }()
+	return argon2id.CreateHash(password, &p.params)
+}
+
+// match reports whether the password belongs to the hash. An empty hash, of somebody unknown or who has no password yet, costs the
+// same and matches nothing.
+func (p *passwords) match(ctx context.Context, password, phc string) (bool, error) {
+	if err := p.enter(ctx); err != nil {
+		return false, err
+	}
+	defer func() { <-p.slots }()
+	against := phc
+	if phc == "" {
+		against = p.nobody
+	}
+	ok, err := argon2id.ComparePasswordAndHash(password, against)
+	return ok && phc != "", err
+}
+
+// The length of a password in characters (NIST SP 800-63B, 3.1.1.2: length is what counts; no rules about kinds of characters).
+const (
+	leastPassword = 12
+	mostPassword  = 200
+)
+
+// newPassword says what is wrong with a password that somebody chose; empty when nothing is.
+func newPassword(password, email, name string) string {
+	n := utf8.RuneCountInString(password)
+	low := strings.ToLower(password)
+	switch {
+	case n < leastPassword:
+		return "Use at least 12 characters; a short sentence is easy to remember."
+	case n > mostPassword:
+		return "Use at most 200 characters."
+	case low == strings.ToLower(email) || name != "" && low == strings.ToLower(name) || strings.Contains(low, "carillon"):
+		return "Choose one that does not hold your address, your name or the name of this program."
+	case strings.Trim(low, low[:1]) == "" || strings.Contains("01234567890123456789", low) || strings.Contains("qwertyuiopasdfghjklzxcvbnm", low):
+		return "That is among the first that are guessed. Choose another one."
+	}
+	return ""
+}
+
+// tries slows guessing down: for one account from one network, for an account from anywhere, and for a network. None locks anybody
+// out for good, and who guesses from elsewhere hardly slows down the account's owner.
+type tries struct{ pair, account, network *web.Limiter }
+
+func newTries(now func() time.Time) (t tries, err error) {
+	var errs [3]error
+	t.pair, errs[0] = web.NewLimiter(30*time.Second, 8, now)
+	t.account, errs[1] = web.NewLimiter(3*time.Second, 60, now)
+	t.network, errs[2] = web.NewLimiter(3*time.Second, 60, now)
+	return t, errors.Join(errs[:]...)
+}
+
+// take refuses with how long to wait.
+func (t tries) take(email, ip string) error {
+	from := network(ip)
+	for _, l := range []struct {
+		limiter *web.Limiter
+		key     string
+	}{{t.pair, email + " " + from}, {t.network, from}, {t.account, email}} {
+		if wait, ok := l.limiter.Take(l.key); !ok {
+			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: "That was tried too often. Wait a moment and try again.", RetryAfter: wait}
+		}
+	}
+	return nil
+}
+
+// network is the address, or of IPv6 the /64 that one household has.
+func network(ip string) string {
+	a, err := netip.ParseAddr(ip)
+	if err != nil || a.Is4() {
+		return ip
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return p.String()
+}

@@ -1,0 +1,184 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// ring shows one ring with everything that is known of it.
+func (k *Console) ring(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	r, n, err := k.oneRing(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	p := ringPage(r, n, v)
+	if p.Shell, err = k.shell(ctx, c, v, "Ring to "+p.To, views.RoomRings, up("Rings", views.PathRings)); err != nil {
+		return err
+	}
+	return web.Page(c, views.Ring(p), fiber.StatusOK)
+}
+
+// oneRing finds the ring in the path, and the names that it speaks of.
+func (k *Console) oneRing(ctx context.Context, c *fiber.Ctx, v *visitor) (*tenants.Ring, names, error) {
+	id, err := idOf[tenants.RingID](c, "ring")
+	if err != nil {
+		return nil, names{}, err
+	}
+	r, err := v.scope.Ring(ctx, id)
+	if err != nil {
+		return nil, names{}, err
+	}
+	n, err := namesOf(ctx, v.scope, r)
+	return r, n, err
+}
+
+// ringPage is a ring for its page, without the shell.
+func ringPage(r *tenants.Ring, n names, v *visitor) views.RingPage {
+	p := views.RingPage{
+		ID: string(r.ID), State: views.RingState(r.State), To: n.to(r), Agent: n.agent(r.Agent), Caller: r.Caller, Reference: r.Reference,
+		PlacedBy: placedBy(r), Placed: v.at(r.CreatedAt), Expires: v.at(r.ExpiresAt), Ended: v.at(r.EndedAt), Reason: reasonOf(r),
+		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.role.May(),
+	}
+	if r.To.Person != "" {
+		p.ToHref = views.PathDevices + "?person=" + r.To.Person
+	} else if _, ok := n.devices[r.To.Device]; ok {
+		p.ToHref = views.DevicePath(string(r.To.Device))
+	}
+	if _, ok := n.agents[r.Agent]; ok {
+		p.AgentHref = views.AgentPath(string(r.Agent))
+	}
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		p.Lanes = append(p.Lanes, laneOf(r, a, n, v.zone))
+		if _, ok := n.devices[a.Device]; ok && p.Again == "" && r.State.Terminal() && v.role.May() {
+			p.Again = views.PathTestRing + "?device=" + string(a.Device)
+		}
+	}
+	if r.Call != nil && !r.Call.EndedAt.IsZero() {
+		p.Quality = qualityOf(r.Call)
+	}
+	return p
+}
+
+// placedBy is who asked for a ring.
+func placedBy(r *tenants.Ring) string {
+	switch r.By.Kind {
+	case "key":
+		return "API key " + r.By.Name
+	case "user":
+		return r.By.Name + " from the console"
+	}
+	return r.By.Name
+}
+
+// The bounds of a call's verdict: what ears begin to notice (ITU-T G.114 for delay, G.113 for loss of Opus with concealment).
+const (
+	clearLoss, choppyLoss = 0.01, 0.05
+	clearJitter           = 30 * time.Millisecond
+	clearTrip             = 300 * time.Millisecond
+)
+
+// qualityOf is how a call sounded.
+func qualityOf(c *tenants.Call) *views.Quality {
+	q := &views.Quality{Duration: talked(c), Ended: endedBy(c.EndedBy), Setup: "–", Jitter: "–", Loss: "–", Trip: "–", Verdict: "Clear", Tone: views.ToneGood}
+	if c.ConnectedAt.IsZero() {
+		q.Verdict, q.Tone = "No sound", views.ToneBad
+		return q
+	}
+	q.Setup = views.Millis(int(c.ConnectedAt.Sub(c.AnsweredAt).Milliseconds()))
+	q.Jitter = views.Millis(int(c.Jitter.Milliseconds()))
+	q.Loss = strconv.FormatFloat(c.Loss*100, 'f', 1, 64) + " %"
+	if c.RoundTrip > 0 {
+		q.Trip = views.Millis(int(c.RoundTrip.Milliseconds()))
+	}
+	switch {
+	case c.Loss >= choppyLoss:
+		q.Verdict, q.Tone = "Hard to follow", views.ToneBad
+	case c.Loss >= clearLoss || c.Jitter >= clearJitter || c.RoundTrip >= clearTrip:
+		q.Verdict, q.Tone = "Choppy at times", views.ToneWarn
+	}
+	return q
+}
+
+// errOver ends a stream whose reader may not read any more.
+var errOver = errors.New("console: the sign-in is over")
+
+// ringLive streams the part of a ring's page that changes, whole, at each new fact: event "hops"; and "over" at the end.
+func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	r, _, err := k.oneRing(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	test := web.Query(c, "view") == "test"
+	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
+		err := k.Board.Watch(ctx, v.tenant.ID, r.ID, 0, func(_ []tenants.Fact, r *tenants.Ring) error {
+			html, err := k.fragment(ctx, v, r, test)
+			if err != nil {
+				return err
+			}
+			return s.Send("", "hops", html)
+		})
+		if err != nil {
+			return err
+		}
+		return s.Send("", "over", "")
+	})
+}
+
+// fragment draws the changing part of a ring. Before each one it asks again whether the reader is still signed in: a stream may last
+// an hour.
+func (k *Console) fragment(ctx context.Context, v *visitor, r *tenants.Ring, test bool) (string, error) {
+	if _, _, err := k.Store.SignInOf(ctx, v.in.Hash, k.Now()); err != nil {
+		return "", errOver
+	}
+	n, err := namesOf(ctx, v.scope, r)
+	if err != nil {
+		return "", err
+	}
+	var html strings.Builder
+	if test {
+		err = views.TestHops(testLivePage(r, n, v)).Render(ctx, &html)
+	} else {
+		err = views.RingFacts(ringPage(r, n, v)).Render(ctx, &html)
+	}
+	return html.String(), err
+}
+
+// askCancel asks before a ring is ended.
+func (k *Console) askCancel(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	r, n, err := k.oneRing(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	p := ringPage(r, n, v)
+	s, err := k.shell(ctx, c, v, "Stop ringing", views.RoomRings, up("Rings", views.PathRings), up(p.To, views.RingPath(p.ID)))
+	if err != nil {
+		return err
+	}
+	return web.Page(c, views.ConfirmPage(s, views.RingCancel(p)), fiber.StatusOK)
+}
+
+// cancel ends a ring or hangs its call up. One that has ended stays as it ended.
+func (k *Console) cancel(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	id, err := idOf[tenants.RingID](c, "ring")
+	if err != nil {
+		return err
+	}
+	r, err := k.Board.Cancel(ctx, v.caller(), id)
+	if err != nil {
+		return err
+	}
+	if r.Test && strings.HasSuffix(back(c), "/test") {
+		return k.done(c, flashCancelled, views.RingTestPath(string(r.ID)))
+	}
+	return k.done(c, flashCancelled, views.RingPath(string(r.ID)))
+}

@@ -1,0 +1,256 @@
+package console
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// names are the devices and agents that rings speak of.
+type names struct {
+	devices map[tenants.DeviceID]tenants.Device
+	agents  map[tenants.AgentID]tenants.Agent
+}
+
+// namesOf finds them for many rings by two statements.
+func namesOf(ctx context.Context, s *store.Scope, rings ...*tenants.Ring) (n names, err error) {
+	devices, agents := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}
+	for _, r := range rings {
+		if r.Agent != "" {
+			agents[r.Agent] = true
+		}
+		if r.To.Device != "" {
+			devices[r.To.Device] = true
+		}
+		for _, a := range r.Attempts {
+			devices[a.Device] = true
+		}
+	}
+	if n.devices, err = s.DevicesOf(ctx, keysOf(devices)); err != nil {
+		return n, err
+	}
+	n.agents, err = s.AgentsOf(ctx, keysOf(agents))
+	return n, err
+}
+
+func keysOf[K comparable](m map[K]bool) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+func (n names) device(id tenants.DeviceID) string {
+	if d, ok := n.devices[id]; ok {
+		return deviceName(d)
+	}
+	return "A device that was removed"
+}
+
+// builtinAgent is who speaks when nobody else was named.
+const builtinAgent = "Bells and echo (built in)"
+
+func (n names) agent(id tenants.AgentID) string {
+	if id == "" {
+		return builtinAgent
+	}
+	if a, ok := n.agents[id]; ok {
+		return a.Name
+	}
+	return "An agent that was removed"
+}
+
+// to is who a ring is for.
+func (n names) to(r *tenants.Ring) string {
+	if r.To.Person != "" {
+		return r.To.Person
+	}
+	return n.device(r.To.Device)
+}
+
+// rungOn says on which devices.
+func (n names) rungOn(r *tenants.Ring) string {
+	switch {
+	case len(r.Attempts) != 1:
+		return views.Plural(len(r.Attempts), "device", "devices")
+	case r.To.Person == "":
+		return joined(", ", n.devices[r.To.Device].Model, n.devices[r.To.Device].Person)
+	}
+	return n.device(r.Attempts[0].Device)
+}
+
+func ringRow(r *tenants.Ring, n names, zone *time.Location) views.RingRow {
+	row := views.RingRow{
+		ID: string(r.ID), State: views.RingState(r.State), To: n.to(r), Devices: n.rungOn(r), Agent: n.agent(r.Agent), Caller: r.Caller,
+		Reference: r.Reference, Placed: views.At(r.CreatedAt, zone), Reason: reasonOf(r), Test: r.Test,
+	}
+	if r.To.Device != "" {
+		row.ToHref = views.DevicePath(string(r.To.Device))
+	}
+	if r.Call != nil {
+		row.Duration = talked(r.Call)
+	}
+	for _, a := range r.Attempts {
+		row.Sandbox = row.Sandbox || a.Push.Environment == tenants.Sandbox
+	}
+	return row
+}
+
+func ringRows(rings []*tenants.Ring, n names, zone *time.Location) []views.RingRow {
+	out := make([]views.RingRow, len(rings))
+	for i, r := range rings {
+		out[i] = ringRow(r, n, zone)
+	}
+	return out
+}
+
+// reasonOf is why a ring stands as it stands, in a sentence.
+func reasonOf(r *tenants.Ring) string {
+	if s := r.EndReason.Sentence(); s != "" {
+		return s
+	}
+	switch r.State {
+	case tenants.Placed:
+		return "The push is on its way to Apple."
+	case tenants.Pushed:
+		return "Apple has the push; waiting for the phone."
+	case tenants.Ringing:
+		return "The phone shows the call. Nobody has picked up yet."
+	case tenants.Answered:
+		return "They are talking."
+	}
+	return ""
+}
+
+// talked is how long a call lasted; empty while it lasts.
+func talked(c *tenants.Call) string {
+	from := c.ConnectedAt
+	if from.IsZero() {
+		from = c.AnsweredAt
+	}
+	if c.EndedAt.IsZero() || from.IsZero() {
+		return ""
+	}
+	return views.Millis(int(c.EndedAt.Sub(from).Milliseconds()))
+}
+
+// ringQuery reads the search and filters of the list of rings.
+func (k *Console) ringQuery(q *query) store.RingQuery {
+	states := make([]string, len(tenants.RingStates))
+	for i, s := range tenants.RingStates {
+		states[i] = string(s)
+	}
+	return store.RingQuery{
+		Search: q.text("q"), Person: q.text("person"), State: tenants.State(q.oneOf("state", states...)), Device: tenants.DeviceID(q.id("device")),
+		Agent: tenants.AgentID(q.id("agent")), From: q.since(k.Now()), After: q.after, Limit: perPage,
+	}
+}
+
+var ringList = list{
+	name: "Rings", path: views.PathRings, csv: views.PathRingsCSV, search: "Ring id, device, person or reference", one: "ring", many: "rings",
+	empty: views.Empty{Icon: views.IconRing, Text: "No phone has been rung yet.",
+		Action: views.Button{Text: "Ring a test", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
+}
+
+func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := k.ringQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	rings, next, err := v.scope.Rings(ctx, ask)
+	if err != nil {
+		return err
+	}
+	n, err := namesOf(ctx, v.scope, rings...)
+	if err != nil {
+		return err
+	}
+	filters, err := ringFilters(ctx, v, q, ask)
+	if err != nil {
+		return err
+	}
+	s, err := k.shell(ctx, c, v, "Rings", views.RoomRings)
+	if err != nil {
+		return err
+	}
+	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.zone)}
+	return web.Page(c, views.Rings(p), fiber.StatusOK)
+}
+
+// ringFilters are the lists beside the search. Devices and agents are the newest ones, and whichever is chosen.
+func ringFilters(ctx context.Context, v *visitor, q *query, ask store.RingQuery) ([]views.Filter, error) {
+	devices, _, err := v.scope.Devices(ctx, store.DeviceQuery{Limit: perPage})
+	if err != nil {
+		return nil, err
+	}
+	agents, _, err := v.scope.Agents(ctx, store.Page{Limit: perPage})
+	if err != nil {
+		return nil, err
+	}
+	onDevice, byAgent := []views.Choice{choice("", "Any device")}, []views.Choice{choice("", "Any agent")}
+	seen := false
+	for _, d := range devices {
+		onDevice = append(onDevice, choice(string(d.ID), deviceName(d)))
+		seen = seen || d.ID == ask.Device
+	}
+	if ask.Device != "" && !seen {
+		onDevice = append(onDevice, choice(string(ask.Device), "The chosen device"))
+	}
+	for _, a := range agents {
+		byAgent = append(byAgent, choice(string(a.ID), a.Name))
+	}
+	states := q.chosen("state", choice("", "Any state"), choice("ended", "Answered"), choice("missed", "Missed"), choice("declined", "Declined"),
+		choice("failed", "Failed"), choice("cancelled", "Cancelled"), choice("ringing", "Ringing"), choice("answered", "In call"))
+	return []views.Filter{
+		{Name: "state", Label: "State", Choices: states},
+		{Name: "device", Label: "Device", Choices: q.chosen("device", onDevice...)},
+		{Name: "agent", Label: "Agent", Choices: q.chosen("agent", byAgent...)},
+		q.periods(),
+	}, nil
+}
+
+func (k *Console) ringsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	ask := k.ringQuery(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	ask.Limit = sheetPage
+	return k.sendSheet(ctx, c, sheet{
+		name: "rings", head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at", "end_reason", "apple_status", "apple_reason", "call_seconds"},
+		more: func(ctx context.Context, after string) ([][]string, string, error) {
+			ask.After = after
+			rings, next, err := v.scope.Rings(ctx, ask)
+			if err != nil {
+				return nil, "", err
+			}
+			n, err := namesOf(ctx, v.scope, rings...)
+			rows := make([][]string, len(rings))
+			for i, r := range rings {
+				rows[i] = v.ringCells(r, n)
+			}
+			return rows, next, err
+		},
+	})
+}
+
+func (v *visitor) ringCells(r *tenants.Ring, n names) []string {
+	status, reason, seconds := "", "", ""
+	if len(r.Attempts) > 0 && r.Attempts[0].Push.Status != 0 {
+		status, reason = strconv.Itoa(r.Attempts[0].Push.Status), r.Attempts[0].Push.Reason
+	}
+	if r.Call != nil && !r.Call.EndedAt.IsZero() {
+		seconds = strconv.FormatFloat(r.Call.EndedAt.Sub(r.Call.AnsweredAt).Seconds(), 'f', 1, 64)
+	}
+	return []string{string(r.ID), string(r.State), n.to(r), n.rungOn(r), n.agent(r.Agent), r.Caller, r.Reference, strconv.FormatBool(r.Test),
+		v.stamp(r.CreatedAt), v.stamp(r.EndedAt), string(r.EndReason), status, reason, seconds}
+}

@@ -1,0 +1,181 @@
+package console
+
+import (
+	"context"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// zones are the time zones to choose from: one for each offset and rule that many people live by. The tenant's own is always among them.
+var zones = []string{
+	"UTC", "Africa/Cairo", "Africa/Casablanca", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Anchorage", "America/Argentina/Buenos_Aires",
+	"America/Bogota", "America/Caracas", "America/Chicago", "America/Denver", "America/Halifax", "America/Lima", "America/Los_Angeles", "America/Mexico_City",
+	"America/New_York", "America/Phoenix", "America/Santiago", "America/Sao_Paulo", "America/St_Johns", "America/Toronto", "America/Vancouver", "Asia/Bangkok",
+	"Asia/Dhaka", "Asia/Dubai", "Asia/Hong_Kong", "Asia/Istanbul", "Asia/Jakarta", "Asia/Jerusalem", "Asia/Karachi", "Asia/Kathmandu", "Asia/Kolkata",
+	"Asia/Manila", "Asia/Riyadh", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore", "Asia/Taipei", "Asia/Tashkent", "Asia/Tehran", "Asia/Tokyo", "Atlantic/Azores",
+	"Atlantic/Reykjavik", "Australia/Adelaide", "Australia/Brisbane", "Australia/Darwin", "Australia/Perth", "Australia/Sydney", "Europe/Amsterdam",
+	"Europe/Athens", "Europe/Berlin", "Europe/Brussels", "Europe/Bucharest", "Europe/Budapest", "Europe/Copenhagen", "Europe/Dublin", "Europe/Helsinki",
+	"Europe/Kyiv", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris", "Europe/Prague", "Europe/Rome", "Europe/Stockholm",
+	"Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Honolulu",
+}
+
+func zoneChoices(own string) []views.Choice {
+	all := zones
+	if !slices.Contains(all, own) {
+		all = append([]string{own}, all...)
+	}
+	out := make([]views.Choice, len(all))
+	for i, z := range all {
+		out[i] = views.Choice{Value: z, Text: z, Selected: z == own}
+	}
+	return out
+}
+
+func (k *Console) settings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.settingsPage(ctx, c, v, v.tenant, wrong{status: fiber.StatusOK}, views.PasswordForm{})
+}
+
+// settingsPage shows the tenant t as it is or as it was typed, and what is the person's own.
+func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *visitor, t tenants.Tenant, w wrong, password views.PasswordForm) error {
+	p := views.SettingsPage{
+		Error: w.unseen("name", "time_zone", "ring_ttl_s"), CanEdit: v.role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.tenant.Industry), Password: password,
+		Name: views.Field{Name: "name", Label: "Name", Value: shown(t.Name, 80), Max: 80, Error: w.fields["name"]},
+		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.tenant.TimeZone), Error: w.fields["time_zone"]},
+		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)), Error: w.fields["ring_ttl_s"],
+			Help: "In seconds, from 5 to 60. A ring may ask for another time."},
+		Facts: []views.Row{{Name: "Tenant id", Text: string(t.ID), Copy: true}, {Name: "Short name", Text: t.Slug, Mono: true},
+			{Name: "Industry", Text: t.Industry.Name()}, {Name: "Since", When: v.at(t.CreatedAt)}},
+	}
+	agents, err := agentChoices(ctx, v, string(t.DefaultAgent))
+	if err != nil {
+		return err
+	}
+	p.Agent = views.Pick{Name: "agent", Label: "Who speaks when a ring names no agent", Choices: agents}
+	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
+		return err
+	}
+	if p.Shell, err = k.shell(ctx, c, v, "Settings", views.RoomSettings); err != nil {
+		return err
+	}
+	return web.Page(c, views.Settings(p), w.status)
+}
+
+// payloadOf says what a push of this industry carries.
+func payloadOf(i tenants.Industry) views.Callout {
+	if i.Opaque() {
+		return views.Callout{Tone: views.ToneGood, Title: "Opaque ids only",
+			Cause: "Your pushes never carry a name or label: a caller’s name tells that someone is a patient or a client. A lock screen shows your app’s name until the app has read who is calling."}
+	}
+	return views.Callout{Tone: views.ToneInfo, Title: "Ids and a caller label",
+		Cause: "Your pushes may carry the caller label of a ring or of its agent, at most 64 characters, so that the phone can show it at once. Never put a reason or a case into it: it lies on a lock screen."}
+}
+
+func (k *Console) signInRows(ctx context.Context, v *visitor) ([]views.SignInRow, error) {
+	all, err := k.Store.SignIns(ctx, v.user.ID)
+	if err != nil {
+		return nil, err
+	}
+	var rows []views.SignInRow
+	for _, s := range all {
+		if now := k.Now(); !now.Before(s.ExpiresAt) || !now.Before(s.IdleAt) {
+			continue
+		}
+		rows = append(rows, views.SignInRow{
+			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: browserOf(s.UserAgent), Since: v.at(s.CreatedAt), Here: s.Hash == v.in.Hash,
+		})
+	}
+	return rows, nil
+}
+
+// setSettings changes name, time zone, time to live and default agent. Slug and industry are the operator's to change.
+func (k *Console) setSettings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f, t := formOf(c), v.tenant
+	seconds, err := strconv.Atoi(f.text("ttl_s"))
+	if err != nil || seconds < 0 || seconds > 3600 {
+		seconds = 0
+	}
+	t.Name, t.TimeZone, t.RingTTL = f.text("name"), f.text("time_zone"), time.Duration(seconds)*time.Second
+	agent, ok := tenants.ParseID[tenants.AgentID](f.text("agent"))
+	if !ok && f.text("agent") != "" {
+		return tenants.NoSuch("agent")
+	}
+	t.DefaultAgent = agent
+	if err = t.Check(); err == nil {
+		err = v.scope.SetTenant(ctx, t)
+	}
+	if w, ok := wrongOf(err); ok {
+		return k.settingsPage(ctx, c, v, t, w, views.PasswordForm{})
+	}
+	if err != nil {
+		return err
+	}
+	return k.done(c, flashSaved, views.PathSettings)
+}
+
+// setPassword changes the person's own password, under a new token, and ends their other sign-ins.
+func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f := formOf(c)
+	if err := k.tries.take(v.user.Email, web.IP(c)); err != nil {
+		return err
+	}
+	ok, err := k.passwords.match(ctx, f.raw("current"), v.user.Password)
+	if err != nil {
+		return err
+	}
+	back := func(p views.PasswordForm) error {
+		return k.settingsPage(ctx, c, v, v.tenant, wrong{status: fiber.StatusUnprocessableEntity}, p)
+	}
+	if !ok {
+		return back(views.PasswordForm{Current: "That is not your current password."})
+	}
+	fresh := f.raw("password")
+	if fault := newPassword(fresh, v.user.Email, v.user.Name); fault != "" {
+		return back(views.PasswordForm{New: fault})
+	}
+	phc, err := k.passwords.hash(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	if err := k.Store.SetPassword(ctx, v.user.ID, phc); err != nil { // every sign-in ends, this one too
+		return err
+	}
+	if err := k.enter(ctx, c, v.user, v.tenant.ID, v.in.ExpiresAt); err != nil {
+		return err
+	}
+	if err := v.scope.Note(ctx, "user.password", string(v.user.ID), ""); err != nil {
+		return err
+	}
+	return k.done(c, flashPassword, views.PathSettings)
+}
+
+// endSignIn ends one of the person's own sign-ins, or all but this one.
+func (k *Console) endSignIn(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	id := formOf(c).text("id")
+	if id == "others" {
+		if err := k.Store.EndSignIns(ctx, v.user.ID, v.in.Hash); err != nil {
+			return err
+		}
+		return k.done(c, flashSignInsEnded, views.PathSettings)
+	}
+	all, err := k.Store.SignIns(ctx, v.user.ID)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(all, func(s store.SignIn) bool { return hex.EncodeToString(s.Hash[:]) == id })
+	if at < 0 {
+		return tenants.NoSuch("sign-in")
+	}
+	if err := k.Store.EndSignIn(ctx, all[at].Hash); err != nil {
+		return err
+	}
+	return k.done(c, flashSignInsEnded, views.PathSettings)
+}

@@ -1,0 +1,133 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// paletteMost bounds the devices and agents that a page's palette carries.
+const paletteMost = 20
+
+// shell is what surrounds a page.
+func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, title string, room views.Room, crumbs ...views.Link) (views.Shell, error) {
+	s := k.bareShell(c, v, title)
+	s.Current, s.Crumbs, s.Flash = room, crumbs, k.flash(c)
+	credentials, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
+	if err != nil {
+		return s, err
+	}
+	s.Environment = reachOf(credentials)
+	devices, _, err := v.scope.Devices(ctx, store.DeviceQuery{Limit: paletteMost})
+	if err != nil {
+		return s, err
+	}
+	agents, _, err := v.scope.Agents(ctx, store.Page{Limit: paletteMost})
+	if err != nil {
+		return s, err
+	}
+	for _, d := range devices {
+		s.Palette = append(s.Palette, views.Link{Text: deviceName(d), Href: views.DevicePath(string(d.ID)), Hint: "Device", Icon: views.IconDevice})
+	}
+	for _, a := range agents {
+		s.Palette = append(s.Palette, views.Link{Text: a.Name, Href: views.AgentPath(string(a.ID)), Hint: "Agent", Icon: views.IconAgent})
+	}
+	return s, nil
+}
+
+// bareShell asks the store nothing: it surrounds refusals too.
+func (k *Console) bareShell(c *fiber.Ctx, v *visitor, title string) views.Shell {
+	s := views.Shell{
+		Title: title, Tenant: v.tenant.Name, Industry: v.tenant.Industry.Name(), User: v.user.Name, Email: v.user.Email, Role: roleName(v.role),
+		Theme: themeOf(c), Dev: k.Dev != nil, TimeZone: v.tenant.TimeZone,
+	}
+	for _, m := range v.houses {
+		s.Tenants = append(s.Tenants, views.Choice{Value: string(m.Tenant.ID), Text: m.Tenant.Name, Selected: m.Tenant.ID == v.tenant.ID})
+	}
+	return s
+}
+
+func up(text, href string) views.Link { return views.Link{Text: text, Href: href} }
+
+func roleName(r tenants.Role) string {
+	switch r {
+	case tenants.Owner:
+		return "Owner"
+	case tenants.Admin:
+		return "Administrator"
+	case tenants.Viewer:
+		return "Viewer"
+	}
+	return string(r)
+}
+
+// reachOf is which of Apple's environments the working credentials open.
+func reachOf(all []tenants.Credential) views.Environment {
+	var production, sandbox bool
+	for _, c := range all {
+		if c.State != tenants.CredentialActive {
+			continue
+		}
+		production = production || c.Environment != tenants.Sandbox
+		sandbox = sandbox || c.Environment != tenants.Production
+	}
+	switch {
+	case production && sandbox:
+		return views.EnvBoth
+	case production:
+		return views.EnvProduction
+	case sandbox:
+		return views.EnvSandbox
+	}
+	return views.EnvNone
+}
+
+func envOf(e tenants.Environment) views.Environment { return views.Environment(e) }
+
+// deviceName is how a device is called: by its own name, its person, its model.
+func deviceName(d tenants.Device) string {
+	for _, s := range []string{d.Name, d.Person, d.Model} {
+		if strings.TrimSpace(s) != "" {
+			return s
+		}
+	}
+	return "Device without a name"
+}
+
+// errorCures say what to do about a refusal, by status.
+var errorCures = map[int]string{
+	400: "Go back, check what you entered, and try again.",
+	401: "Sign in again.",
+	403: "Ask an owner of your organisation.",
+	404: "Go to the overview and look for it from there.",
+	405: "Go to the overview and look for it from there.",
+	409: "Reload the page and look at how it is now.",
+	410: "Ask for a new one.",
+	413: "Choose a smaller file.",
+	429: "Wait a moment and try again.",
+	503: "Try again in a minute.",
+}
+
+// ErrorPage draws a refusal: within the console for whom a route let in, else alone. It is web.Config's hook.
+func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID string) error {
+	p := views.ErrorPage{Theme: themeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status], RequestID: requestID}
+	if p.Cure == "" {
+		p.Cure = "Try again in a minute. If it stays, tell the person who runs Carillon this request id."
+	}
+	c.Response().ResetBody()
+	v, ok := visitorOf(c)
+	if !ok {
+		return web.Page(c, views.Error(p), status)
+	}
+	p.Missing = v.missing
+	if v.tenant.State != tenants.TenantActive {
+		p.Cure = "Switch to another organisation of yours, or sign out."
+	}
+	return web.Page(c, views.ErrorIn(k.bareShell(c, v, title), p), status)
+}

@@ -1,0 +1,164 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// wrongSignIn is said of an unknown address and of a wrong password alike.
+const wrongSignIn = "Mail address and password do not match. Try again, or ask an owner of your organisation for a new invitation."
+
+// home leads to the console, or to signing in.
+func (k *Console) home(ctx context.Context, c *fiber.Ctx) error {
+	if _, err := k.visitor(ctx, c); err != nil {
+		return c.Redirect(views.PathSignIn, fiber.StatusSeeOther)
+	}
+	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
+}
+
+func (k *Console) signInPage(ctx context.Context, c *fiber.Ctx) error {
+	next := ownPath(web.Query(c, "next"))
+	if _, err := k.visitor(ctx, c); err == nil {
+		return c.Redirect(orOverview(next), fiber.StatusSeeOther)
+	}
+	p := k.signInForm(c, next)
+	if f := k.flash(c); f != nil {
+		p.Note = f.Text
+	}
+	return web.Page(c, views.SignIn(p), fiber.StatusOK)
+}
+
+func (k *Console) signInForm(c *fiber.Ctx, next string) views.SignInPage {
+	p := views.SignInPage{Theme: themeOf(c), Next: next}
+	if k.Dev != nil {
+		p.Dev = k.Login
+	}
+	return p
+}
+
+func orOverview(next string) string {
+	if next == "" {
+		return views.PathOverview
+	}
+	return next
+}
+
+// signIn checks address and password. What it answers to an unknown address and to a wrong password is the same and takes as long.
+func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
+	f := formOf(c)
+	p := k.signInForm(c, ownPath(f.text("next")))
+	p.Email = clip(f.text("email"), 254)
+	if !tenants.Text(p.Email, 0, 254) {
+		p.Email = ""
+	}
+	email, _ := tenants.Email(p.Email)
+	if err := k.tries.take(email, web.IP(c)); err != nil {
+		return slowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return web.Page(c, views.SignIn(p), fiber.StatusTooManyRequests)
+		})
+	}
+	user, err := k.who(ctx, email, f.raw("password"))
+	if err != nil {
+		return err
+	}
+	if user == nil {
+		p.Error = wrongSignIn
+		return web.Page(c, views.SignIn(p), fiber.StatusUnauthorized)
+	}
+	house, ok, err := k.firstHouse(ctx, user.ID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		p.Error = "You belong to no organisation at the moment. Ask an owner of yours for a new invitation."
+		return web.Page(c, views.SignIn(p), fiber.StatusForbidden)
+	}
+	if err := k.admit(ctx, c, *user, house); err != nil {
+		return err
+	}
+	return c.Redirect(orOverview(p.Next), fiber.StatusSeeOther)
+}
+
+// admit starts a sign-in in a tenant and writes it into the tenant's record.
+func (k *Console) admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID) error {
+	if err := k.enter(ctx, c, u, t, k.Now().Add(signInTime)); err != nil {
+		return err
+	}
+	who := store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	return k.Store.For(t).By(who).Note(ctx, "user.sign_in", string(u.ID), "")
+}
+
+// who is the person with this address and password; nil when there is none.
+func (k *Console) who(ctx context.Context, email, password string) (*tenants.User, error) {
+	u, err := k.Store.UserByEmail(ctx, email)
+	known := err == nil && u.DisabledAt.IsZero()
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		return nil, err
+	}
+	phc := ""
+	if known {
+		phc = u.Password
+	}
+	ok, err := k.passwords.match(ctx, password, phc)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &u, nil
+}
+
+// firstHouse is the tenant to begin with: the first by name, one that is suspended only if there is no other.
+func (k *Console) firstHouse(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
+	all, err := k.Store.Memberships(ctx, u)
+	if err != nil || len(all) == 0 {
+		return "", false, err
+	}
+	for _, m := range all {
+		if m.Tenant.State == tenants.TenantActive {
+			return m.Tenant.ID, true, nil
+		}
+	}
+	return all[0].Tenant.ID, true, nil
+}
+
+// slowDown answers a try that came too soon by a form that says so.
+func slowDown(c *fiber.Ctx, err error, form func(msg string) error) error {
+	var e *tenants.Error
+	if !errors.As(err, &e) || e.Kind != tenants.TooMany {
+		return err
+	}
+	c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(e.RetryAfter.Seconds())))))
+	return form(e.Msg)
+}
+
+func (k *Console) signOut(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	if err := k.Store.EndSignIn(ctx, v.in.Hash); err != nil {
+		return err
+	}
+	k.setCookie(c, k.cookieName(), "", 0, false)
+	c.Set("Clear-Site-Data", `"cache"`)
+	return k.done(c, flashSignedOut, views.PathSignIn)
+}
+
+// switchTenant turns the sign-in to another tenant of the person, under a new token.
+func (k *Console) switchTenant(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	want, _ := tenants.ParseID[tenants.TenantID](formOf(c).text("tenant"))
+	for _, m := range v.houses {
+		if m.Tenant.ID == want {
+			if err := k.enter(ctx, c, v.user, want, v.in.ExpiresAt); err != nil {
+				return err
+			}
+			return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
+		}
+	}
+	return tenants.NoSuch("organisation")
+}

@@ -1,0 +1,29 @@
+package console
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// storybook shows every component with made-up data. Dev mode only.
+func (k *Console) storybook(_ context.Context, c *fiber.Ctx) error {
+	p := views.StorybookOf(k.Now(), views.SamplePath(""))
+	p.Shell.Theme = themeOf(c)
+	return web.Page(c, views.Storybook(p), fiber.StatusOK)
+}
+
+// sample is one made-up page.
+func (k *Console) sample(_ context.Context, c *fiber.Ctx) error {
+	name := web.Param(c, "name")
+	for _, s := range views.Samples(k.Now()) {
+		if s.Name == name {
+			return web.Page(c, s.Page, fiber.StatusOK)
+		}
+	}
+	return tenants.NoSuch("sample")
+}

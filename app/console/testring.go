@@ -1,0 +1,182 @@
+package console
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// testDevices bounds the phones to choose from.
+const testDevices = 50
+
+// testRing asks which phone to ring.
+func (k *Console) testRing(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	id, _ := tenants.ParseID[tenants.DeviceID](web.Query(c, "device"))
+	return k.testForm(ctx, c, v, id, "", fiber.StatusOK)
+}
+
+func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *visitor, chosen tenants.DeviceID, fault string, status int) error {
+	p := views.TestRingPage{Error: fault}
+	var err error
+	if p.Devices, err = k.phonesToTest(ctx, v, chosen); err != nil {
+		return err
+	}
+	if p.Agents, err = agentChoices(ctx, v, string(v.tenant.DefaultAgent)); err != nil {
+		return err
+	}
+	if p.Recent, err = k.earlierTests(ctx, v); err != nil {
+		return err
+	}
+	if p.Shell, err = k.shell(ctx, c, v, "Test ring", views.RoomTest); err != nil {
+		return err
+	}
+	return web.Page(c, views.TestRing(p), status)
+}
+
+// phonesToTest are the newest living phones, and the chosen one in any case.
+func (k *Console) phonesToTest(ctx context.Context, v *visitor, chosen tenants.DeviceID) ([]views.TestDevice, error) {
+	all, _, err := v.scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
+	if err != nil {
+		return nil, err
+	}
+	found := false
+	for _, d := range all {
+		found = found || d.ID == chosen
+	}
+	if chosen != "" && !found {
+		more, err := v.scope.DevicesOf(ctx, []tenants.DeviceID{chosen})
+		if err != nil {
+			return nil, err
+		}
+		if d, ok := more[chosen]; ok {
+			all, found = append([]tenants.Device{d}, all...), true
+		}
+	}
+	out := make([]views.TestDevice, len(all))
+	for i, d := range all {
+		out[i] = views.TestDevice{
+			ID: string(d.ID), Name: deviceName(d), Person: orDash(d.Person), Model: orDash(joined(", ", d.Model, before("iOS ", d.OSVersion))),
+			Environment: envOf(d.Host()), Selected: d.ID == chosen || !found && i == 0, Warning: k.warning(d),
+		}
+	}
+	return out, nil
+}
+
+// warning is why a phone may not ring; empty when nothing speaks against it.
+func (k *Console) warning(d tenants.Device) string {
+	switch h := k.healthOf(d); {
+	case h.tone == views.ToneGood:
+		return ""
+	default:
+		return h.text
+	}
+}
+
+// earlierTests are the latest rings that came from the test button.
+func (k *Console) earlierTests(ctx context.Context, v *visitor) ([]views.RingRow, error) {
+	rings, _, err := v.scope.Rings(ctx, store.RingQuery{Limit: perPage, From: k.Now().AddDate(0, 0, -7)})
+	if err != nil {
+		return nil, err
+	}
+	var tests []*tenants.Ring
+	for _, r := range rings {
+		if r.Test && r.By.Kind == "user" && len(tests) < 5 {
+			tests = append(tests, r)
+		}
+	}
+	n, err := namesOf(ctx, v.scope, tests...)
+	return ringRows(tests, n, v.zone), err
+}
+
+// placeTest rings the chosen phone and leads to the page that follows the ring. A refusal comes back with the form.
+func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f := formOf(c)
+	device, ok := tenants.ParseID[tenants.DeviceID](f.text("device"))
+	if !ok {
+		return k.testForm(ctx, c, v, "", "Choose the phone to ring.", fiber.StatusBadRequest)
+	}
+	agent, ok := tenants.ParseID[tenants.AgentID](f.text("agent"))
+	if !ok && f.text("agent") != "" {
+		return tenants.NoSuch("agent")
+	}
+	r, _, err := k.Board.Place(ctx, v.caller(), tenants.Request{To: tenants.To{Device: device}, Agent: agent}, store.Idempotency{})
+	if w, ok := wrongOf(err); ok {
+		return k.testForm(ctx, c, v, device, w.unseen(), w.status)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect(views.RingTestPath(string(r.ID)), fiber.StatusSeeOther)
+}
+
+// testLive follows a test ring. Any ring may be followed so.
+func (k *Console) testLive(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	r, n, err := k.oneRing(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	p := testLivePage(r, n, v)
+	if p.Shell, err = k.shell(ctx, c, v, "Test ring to "+p.Device, views.RoomTest, up("Test ring", views.PathTestRing)); err != nil {
+		return err
+	}
+	return web.Page(c, views.TestLive(p), fiber.StatusOK)
+}
+
+// testLivePage is a ring for the page that follows it, without the shell.
+func testLivePage(r *tenants.Ring, n names, v *visitor) views.TestLivePage {
+	p := views.TestLivePage{
+		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r), CanCancel: !r.State.Terminal() && v.role.May(),
+		Problem: problemOf(r),
+	}
+	a := decisive(r)
+	if a == nil && len(r.Attempts) > 0 {
+		a = &r.Attempts[0]
+	}
+	if a != nil {
+		p.Device, p.DeviceID, p.Hops = n.device(a.Device), string(a.Device), hopsOf(a, r.CreatedAt, v.zone)
+		if d := n.devices[a.Device]; d.Model != "" {
+			p.Model = d.Model
+		}
+		if f := factOf(a, tenants.FactShown); r.State.Terminal() && !f.At.IsZero() {
+			p.Elapsed = "rang after " + views.Millis(int(f.At.Sub(r.CreatedAt).Round(time.Millisecond).Milliseconds()))
+		}
+	}
+	p.Model = orDash(p.Model)
+	p.Headline = headline(r, p.Device)
+	return p
+}
+
+func headline(r *tenants.Ring, device string) string {
+	switch r.State {
+	case tenants.Placed, tenants.Pushed:
+		return "Calling " + device + "…"
+	case tenants.Ringing:
+		return "Ringing " + device + "…"
+	case tenants.Answered:
+		return "Somebody picked up."
+	case tenants.Ended:
+		return "It works. The call was answered."
+	case tenants.Declined:
+		return "It works. The person declined."
+	case tenants.Cancelled:
+		return "Stopped before anyone answered."
+	}
+	if t := titles[r.EndReason]; t != "" {
+		return strings.TrimSuffix(t, ".")
+	}
+	return "It did not ring."
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
