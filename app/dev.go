@@ -89,7 +89,7 @@ func (d *devCmd) open(ctx context.Context, good checked, world *dev.World) (*nod
 		return nil, err
 	}
 	return open(ctx, good, extras{
-		local: true, opened: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
+		local: true, dev: world, login: dev.Login, opened: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
 	})
 }
 

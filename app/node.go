@@ -13,6 +13,7 @@ import (
 	"carillon/app/agents"
 	"carillon/app/api"
 	"carillon/app/bus"
+	"carillon/app/console"
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
@@ -40,6 +41,8 @@ type extras struct {
 	opened func(tenants.Credential, *push.Key) // told of each new credential
 	mount  func(*node, *web.App) error         // routes of dev mode
 	local  bool                                // phones are on this machine
+	dev    console.Waker                       // the pages that play a phone
+	login  string                              // said on the page of signing in
 }
 
 // echoAfter is how long the built-in agent waits before it says what it heard.
@@ -90,11 +93,11 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 		return n, err
 	}
 	n.close = append(n.close, n.drain)
-	return n, n.mount(c)
+	return n, n.mount(c, x)
 }
 
 // mount opens the door: the listener first, so that a taken address is found before anything is promised.
-func (n *node) mount(c checked) error {
+func (n *node) mount(c checked, x extras) error {
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		return err
@@ -104,13 +107,20 @@ func (n *node) mount(c checked) error {
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + n.addr.String()
 	}
-	edge := web.New(web.Config{Log: n.log, Now: time.Now, TrustedProxies: prefixes(c.TrustedProxies)})
+	rooms, err := console.New(console.Config{
+		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Dev: x.dev, Login: x.login, Now: time.Now, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	edge := web.New(web.Config{Log: n.log, Now: time.Now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: rooms.ErrorPage})
 	web.Health(edge, n.ready)
 	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, Now: time.Now, Log: n.log})
 	if err != nil {
 		return err
 	}
 	v1.Mount(edge)
+	rooms.Mount(edge)
 	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }
 	return nil
 }

@@ -31,6 +31,8 @@ type Notes struct {
 type House struct {
 	Tenant     tenants.TenantID `json:"tenant_id"`
 	Slug       string           `json:"slug"`
+	Name       string           `json:"name"`
+	Desk       string           `json:"desk"` // whose phone the page plays
 	APIKey     string           `json:"api_key"`
 	Device     tenants.DeviceID `json:"device_id"` // the page that plays a phone
 	Token      string           `json:"token"`     // its push token
@@ -52,6 +54,7 @@ const notesFile = "dev.json"
 const (
 	email    = "you@carillon.test"
 	password = "ring the bells"
+	Login    = email + ", password: " + password
 )
 
 // Seed fills an empty store, or finds what an earlier run left in dir.
@@ -142,7 +145,7 @@ func addCredential(ctx context.Context, b *switchboard.Board, c switchboard.Call
 // furnish gives the tenant its API key and its devices.
 func furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan, now func() time.Time) (House, error) {
 	secret := tenants.NewSecret(tenants.LivePrefix)
-	h := House{Tenant: t.ID, Slug: t.Slug, APIKey: string(secret), Token: token()}
+	h := House{Tenant: t.ID, Slug: t.Slug, Name: t.Name, Desk: p.desk, APIKey: string(secret), Token: token()}
 	key := tenants.Key{
 		ID: tenants.NewID[tenants.KeyID](now()), Tenant: t.ID, Name: "Agent", Last4: string(secret)[len(secret)-4:],
 		Permissions: tenants.Permissions, CreatedAt: now(),

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
+	"carillon/app/console"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
 	"carillon/app/switchboard"
@@ -41,11 +43,11 @@ func scripts() map[string]apnstest.Script {
 type World struct {
 	apple  *apnstest.Apple
 	phones *apnstest.Phones
-	notes  Notes
 	stop   func()
 
-	mu   sync.Mutex // guards ears
-	ears map[string]map[chan []byte]struct{}
+	mu    sync.Mutex // guards the rest
+	pages []console.DevPhone
+	ears  map[string]map[chan []byte]struct{}
 }
 
 // NewWorld wakes whoever listens to a token's pushes from now on.
@@ -68,7 +70,7 @@ func (w *World) Learn(c tenants.Credential, k *push.Key) {
 
 // Start teaches Apple every stored credential and sets the seeded phones going against the server at url.
 func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board, n Notes, url string) error {
-	w.notes = n
+	w.furnish(n)
 	all, err := s.Credentials(ctx)
 	if err != nil {
 		return err
@@ -95,6 +97,22 @@ func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board,
 		}
 	}
 	return nil
+}
+
+// furnish gives each tenant the page that plays its phone.
+func (w *World) furnish(n Notes) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range n.Houses {
+		w.pages = append(w.pages, console.DevPhone{Slug: h.Slug, Name: h.Desk, App: h.Name, Token: h.Token, Credential: h.Credential})
+	}
+}
+
+// Phones lists the pages that play a phone.
+func (w *World) Phones() []console.DevPhone {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.pages)
 }
 
 // Close lets the phones finish what they are at.
