@@ -1,0 +1,456 @@
+package console
+
+import (
+	"bytes"
+	"encoding/csv"
+	"mime/multipart"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/app/switchboard"
+	"carillon/static"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// multipartOf is an upload.
+func multipartOf(fields map[string]string, name, file string) (kind, body string) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for k, v := range fields {
+		_ = w.WriteField(k, v)
+	}
+	if name != "" {
+		f, _ := w.CreateFormFile("file", name)
+		_, _ = f.Write([]byte(file))
+	}
+	_ = w.Close()
+	return w.FormDataContentType(), b.String()
+}
+
+var everyPage = []string{"/overview", "/overview?period=week", "/overview?period=month", "/rings", "/rings/test", "/devices", "/devices/pair", "/credentials", "/credentials/add",
+	"/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/settings", "/developers"}
+
+func TestEveryPageWhenThereIsNothing(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.bare("alpha", "Alpha")
+	w := a.quick(a.owner)
+	for _, p := range everyPage {
+		w.get(p).want(200).has("Alpha Homes", "<h1>")
+	}
+	w.get("/overview").has("Before the first phone rings", "Add your Apple key", "No phone has been rung yet")
+	w.get("/rings").has("No phone has been rung yet")
+	w.get("/devices").has("No phone is paired yet")
+	w.get("/rings/test").has("Pair a phone first")
+	w.get("/rings?q=x").has("Nothing matches this search")
+	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv"} {
+		if n := strings.Count(w.get(p).want(200).body, "\r\n"); n != 1 {
+			t.Errorf("%s of nothing has %d lines", p, n)
+		}
+	}
+	w.post("/checklist", url.Values{"dismiss": {"1"}}).leads("/overview")
+	w.get("/overview").lacks("Before the first phone rings")
+}
+
+func TestEveryPageEscapesEveryText(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", canary)
+	b.viewer()
+	w := b.quick(b.owner)
+	pages := append([]string{}, everyPage...)
+	for _, id := range []string{string(b.ring), string(b.refused)} {
+		pages = append(pages, "/rings/"+id, "/rings/"+id+"/test", "/rings/"+id+"/cancel")
+	}
+	pages = append(pages, "/devices/"+string(b.device), "/devices/"+string(b.dead), "/devices/"+string(b.device)+"/remove", "/credentials/"+string(b.credential),
+		"/credentials/"+string(b.credential)+"/remove", "/agents/"+string(b.agent), "/agents/"+string(b.agent)+"/remove", "/keys/"+string(b.key)+"/revoke",
+		"/people/"+string(b.viewer().ID)+"/remove", "/rings?q="+url.QueryEscape(canary), "/invitations/"+string(b.invitation), "/nowhere"+url.PathEscape(canary))
+	found := 0
+	for _, p := range pages {
+		res := w.get(p)
+		if res.StatusCode >= 500 {
+			t.Errorf("%s: %d", p, res.StatusCode)
+		}
+		res.lacks("<img src=x", `"'><img`)
+		if strings.Contains(res.body, "CANARY") {
+			found++
+		}
+		csp := res.Header.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "default-src 'self'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: policy %q", p, csp)
+		}
+		if res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be kept: %q", p, res.Header.Get("Cache-Control"))
+		}
+	}
+	if found < 20 {
+		t.Errorf("the canary was drawn on %d pages only", found)
+	}
+}
+
+func TestTheOverviewCounts(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	page := w.get("/overview").want(200)
+	page.has("From request to voice", "Apple’s yes → phone awake", "Beta phone", "Key KEY1234567", "Working")
+	w.get("/overview?period=month").has("the last 30 days")
+	// A refused ring and an answered one: both were placed, one was accepted and carried voice.
+	page.has("1 of 2 picked up")
+}
+
+func TestARingsPageTellsItsStory(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	w.get("/rings/"+string(b.ring)).want(200).has("The phone woke the app", "A person picked up", "Both could hear each other", "The person hung up.", "200 accepted", "beta-ref", "Clear", "Ring again")
+	w.get("/rings/"+string(b.refused)).want(200).has("BadDeviceToken", "Apple refused the push", "What to do:", "environment to auto", "Refused by Apple")
+	w.get("/rings/" + strings.ToUpper(string(b.ring))).want(200)
+	list := w.get("/rings").want(200)
+	list.has(string(b.ring), string(b.refused))
+	w.get("/rings?state=failed").has(string(b.refused)).lacks(string(b.ring))
+	w.get("/rings?q=beta-ref").has(string(b.ring))
+	w.get("/rings?q=nothing-like-it").has("Nothing matches")
+	w.get("/rings?after=garbage").want(400)
+	w.get("/rings?q=" + strings.Repeat("x", 101)).want(400)
+	w.get("/rings?q=%00").want(400)
+}
+
+func TestRingsPage(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	for range perPage {
+		h.clock.pass(time.Second)
+		b.placed()
+	}
+	w := b.quick(b.owner)
+	first := w.get("/rings").want(200)
+	next := between(first.body, `href="/rings?after=`, `"`)
+	if len(next) != 1 {
+		t.Fatalf("%d links to older rings", len(next))
+	}
+	first.lacks(string(b.ring))
+	w.get("/rings?after="+next[0]).want(200).has(string(b.ring), `href="/rings"`)
+	rows, err := csv.NewReader(strings.NewReader(w.get("/rings.csv").want(200).body)).ReadAll()
+	if err != nil || len(rows) != perPage+3 {
+		t.Fatalf("the file has %d rows: %v", len(rows), err)
+	}
+	if !strings.HasSuffix(rows[1][8], "+01:00") && !strings.HasSuffix(rows[1][8], "+02:00") {
+		t.Errorf("time %q has no offset of Berlin", rows[1][8])
+	}
+}
+
+func TestCSVHoldsNoFormula(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "x=1": "x=1", "": "", "ä": "ä"} {
+		if got := cell(in); got != want {
+			t.Errorf("cell(%q) = %q", in, got)
+		}
+	}
+	h := open(t)
+	b := h.full("beta", `=HYPERLINK("http://evil.example")`)
+	b.viewer()
+	w := b.quick(b.owner)
+	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/people.csv", "/audit.csv"} {
+		res := w.get(p).want(200)
+		rows, err := csv.NewReader(strings.NewReader(res.body)).ReadAll()
+		must(t, err)
+		if len(rows) < 2 || !strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s: %d rows, %q", p, len(rows), res.Header.Get("Content-Disposition"))
+		}
+		found := false
+		for _, r := range rows {
+			for _, c := range r {
+				if c != "" && strings.ContainsRune("=+-@", rune(c[0])) {
+					t.Errorf("%s: cell %q", p, c)
+				}
+				found = found || strings.Contains(c, "HYPERLINK")
+			}
+		}
+		if !found {
+			t.Errorf("%s does not hold the text", p)
+		}
+	}
+}
+
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	at := "/devices/" + string(b.device)
+	w.get(at).want(200).has("What we know of it", "com.example.beta", "beta-person")
+	w.get("/devices/" + string(b.dead)).want(200).has("This phone is not rung")
+	w.post(at, url.Values{"name": {"Front\x00desk"}, "person": {"no blanks please"}, "environment": {"moon"}}).want(400).
+		has("At most 80 characters", "1 to 64 of A-Z", "environment: Auto, sandbox or production")
+	w.post(at, url.Values{"name": {"Front desk"}, "person": {"front.desk"}, "environment": {"production"}}).leads(at)
+	w.get(at).has("Saved.", "Front desk", "front.desk")
+	d, err := b.scope().Device(t.Context(), b.device)
+	if err != nil || d.Name != "Front desk" || d.Person != "front.desk" || d.Environment != tenants.Production {
+		t.Fatalf("%+v %v", d, err)
+	}
+	w.get(at+"/remove").want(200).has("Remove Front desk?", "has no other phone that rings")
+	w.post(at+"/remove", url.Values{"confirm": {"wrong"}}).want(422).has("not the name")
+	w.post(at+"/remove", url.Values{"confirm": {"Front desk"}}).leads("/devices")
+	w.get(at).want(404)
+	w.get("/rings/" + string(b.ring)).want(200).has("A device that was removed")
+}
+
+func TestPairing(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	w.post("/devices/pair", url.Values{"person": {"no blanks"}}).want(400).has("1 to 64 of")
+	page := w.post("/devices/pair", url.Values{"person": {"mara"}}).want(200).has(`class="qr"`, "mara", "data-countdown")
+	code := between(page.body, `data-copy="`, `"`)[0]
+	wait := between(page.body, `hx-get="`, `"`)[0]
+	w.get(wait).want(204)
+	secret, ok := tenants.ParseCode(code)
+	if !ok {
+		t.Fatalf("code %q", code)
+	}
+	_, p, err := h.store.TenantOfPairing(t.Context(), secret.Hash(), h.clock.now())
+	must(t, err)
+	d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](h.clock.now()), Tenant: b.id, Token: strings.Repeat("ab", 32), Bundle: "com.example.beta", Name: "Mara", CreatedAt: h.clock.now()}.Clean()
+	stored, err := b.scope().TakePairing(t.Context(), p.ID, d, tenants.NewSecret(tenants.DevicePrefix).Hash(), h.clock.now())
+	must(t, err)
+	if to := w.get(wait).want(200).Header.Get("HX-Redirect"); to != "/devices/"+string(stored.ID) {
+		t.Errorf("the page is led to %q", to)
+	}
+	w.get("/devices/" + string(stored.ID)).has("The phone is paired")
+	late := between(w.post("/devices/pair", url.Values{}).want(200).body, `hx-get="`, `"`)[0]
+	h.clock.pass(tenants.PairingTTL)
+	w.get(late).want(286)
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	send := func(fields map[string]string, name, file string) answer {
+		kind, body := multipartOf(fields, name, file)
+		return w.send("POST", "/credentials/add", kind, body)
+	}
+	send(map[string]string{"bundle_id": "com.example.app"}, "", "").want(400).has("Choose the .p8 or .p12 file", `value="com.example.app"`)
+	send(map[string]string{"bundle_id": "nodots", "team_id": "x"}, "AuthKey_ABCDE12345.p8", "junk").want(400).has("bundle id such as", "ten characters of your Apple team id")
+	send(map[string]string{"bundle_id": "com.example.app", "team_id": "ABCDE12345", "key_id": "ABCDE12345"}, "k.p8", "junk").want(400)
+	send(map[string]string{}, "k.p8", strings.Repeat("x", switchboard.MaxCredential+1)).want(413)
+	w.send("POST", "/credentials/add", "application/x-www-form-urlencoded", "file=x").want(400)
+	if res := send(map[string]string{}, "k.p8", strings.Repeat("x", 200<<10)); res.StatusCode != 413 {
+		t.Errorf("a body over the limit: %d", res.StatusCode)
+	}
+	p8 := string(newP8(t))
+	res := send(map[string]string{"bundle_id": "com.example.app", "team_id": "abcde12345", "environment": "auto"}, "AuthKey_ZZZZE12345.p8", p8).want(303)
+	at := res.Header.Get("Location")
+	w.get(at).want(200).has("ZZZZE12345", "ABCDE12345", "com.example.app", "Not used yet").lacks("PRIVATE KEY")
+
+	own := "/credentials/" + string(b.credential)
+	w.get(own).has("1 phone") // of two, one is dead
+	w.get(own + "/remove").want(200).has("1 phone stops ringing")
+	w.post(own+"/remove", url.Values{"confirm": {"no"}}).want(422)
+	w.post(own+"/remove", url.Values{"confirm": {"KEY1234567"}}).leads("/credentials")
+	w.get(own).want(404)
+	w.get(at + "/remove").has("No phone stops ringing")
+}
+
+func TestKeysAreShownOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.quick(b.owner)
+	w.post("/keys/add", url.Values{"name": {""}, "scope": {"everything"}}).want(400).has("1 to 80 characters", "At least one of")
+	made := w.post("/keys/add", url.Values{"name": {"Booking"}, "kind": {"test"}, "scope": {"rings:write", "rings:write", "rings:read"}}).want(200)
+	if made.Header.Get("Cache-Control") != "no-store" {
+		t.Error("the page with the key may be kept")
+	}
+	key := ""
+	for _, word := range between(made.body, `data-copy="`, `"`) {
+		if tenants.WellFormed(word) {
+			key = word
+		}
+	}
+	if !strings.HasPrefix(key, tenants.TestPrefix) {
+		t.Fatalf("no key on the page: %q", key)
+	}
+	w.get("/keys").want(200).has("Booking", key[len(key)-4:]).lacks(key)
+	_, k, err := h.store.TenantOfKey(t.Context(), tenants.Secret(key).Hash())
+	if err != nil || !k.Test || len(k.Permissions) != 2 {
+		t.Fatalf("%+v %v", k, err)
+	}
+	if strings.Contains(h.dump(""), key) {
+		t.Error("the database holds the key")
+	}
+	at := "/keys/" + string(k.ID) + "/revoke"
+	w.get(at).want(200).has("Revoke Booking?")
+	w.post(at, url.Values{"confirm": {"x"}}).want(422)
+	w.post(at, url.Values{"confirm": {"Booking"}}).leads("/keys")
+	if _, _, err := h.store.TenantOfKey(t.Context(), tenants.Secret(key).Hash()); tenants.KindOf(err) != tenants.Unauthorized {
+		t.Errorf("a revoked key: %v", err)
+	}
+	w.get("/keys").has("Revoked")
+}
+
+func TestAgents(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.quick(b.owner)
+	w.post("/agents/add", url.Values{"name": {""}, "kind": {"stream"}}).want(400).has("1 to 80 characters", "kind: Builtin")
+	w.post("/agents/add", url.Values{"name": {"Reception"}, "kind": {"builtin"}, "caller": {"Beta"}, "default": {"1"}}).leads("/agents")
+	w.get("/agents").want(200).has("Reception", "default", "shown to people as Beta")
+	tn, err := b.scope().Tenant(t.Context())
+	must(t, err)
+	at := "/agents/" + string(tn.DefaultAgent)
+	w.post(at, url.Values{"name": {"Desk"}}).leads("/agents")
+	if tn, _ = b.scope().Tenant(t.Context()); tn.DefaultAgent != "" {
+		t.Error("the agent stayed the default")
+	}
+	w.post(at+"/remove", url.Values{"confirm": {"Desk"}}).leads("/agents")
+	w.get(at).want(404)
+}
+
+func TestOnlyOwnersChangeOwners(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	admin, viewer := b.person(tenants.Admin), b.person(tenants.Viewer)
+	o, a := b.quick(b.owner), b.quick(admin)
+	at := func(u tenants.User) string { return "/people/" + string(u.ID) }
+	a.post(at(viewer)+"/role", url.Values{"role": {"owner"}}).want(403).has("owners:write")
+	a.post(at(b.owner)+"/role", url.Values{"role": {"viewer"}}).want(403)
+	a.post(at(b.owner)+"/remove", url.Values{}).want(403)
+	a.post("/people/add", url.Values{"email": {"x@y.example"}, "role": {"owner"}}).want(403)
+	a.post(at(viewer)+"/role", url.Values{"role": {"admin"}}).leads("/people")
+	a.get("/people").want(200).lacks(`value="owner"`)
+	o.post(at(b.owner)+"/role", url.Values{"role": {"viewer"}}).want(409).has("only owner")
+	o.post(at(b.owner)+"/remove", url.Values{}).want(409)
+	o.post(at(admin)+"/role", url.Values{"role": {"king"}}).want(400)
+	o.post(at(admin)+"/role", url.Values{"role": {"owner"}}).leads("/people")
+	o.post(at(viewer)+"/remove", url.Values{}).leads("/people")
+	b.quick(viewer).get("/overview").want(303)
+}
+
+func TestInvitingSomebody(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.quick(b.owner)
+	w.post("/people/add", url.Values{"email": {"nonsense"}, "role": {"viewer"}}).want(400).has("An address such as")
+	w.post("/people/add", url.Values{"email": {b.owner.Email}, "role": {"viewer"}}).want(409).has("member already")
+	page := w.post("/people/add", url.Values{"email": {"New@Beta.Example"}, "role": {"viewer"}}).want(200)
+	link := strings.TrimPrefix(between(page.body, `data-copy="`, `"`)[0], "http://127.0.0.1")
+	h.browser().get(link).want(200).has("new@beta.example")
+	list := w.get("/people").want(200).has("new@beta.example", "Link not used yet").lacks(strings.TrimPrefix(link, "/invitations/"))
+	for _, to := range between(list.body, `action="/people/`, `"`) {
+		if strings.HasSuffix(to, "/remove") {
+			w.get("/people/" + to).want(200).has("Take back the invitation")
+			w.post("/people/"+to, url.Values{}).leads("/people")
+		}
+	}
+	h.browser().get(link).want(410)
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	w.post("/settings", url.Values{"name": {""}, "time_zone": {"Moon/Base"}, "ttl_s": {"4"}}).want(400).has("1 to 80 characters", "5 to 60 seconds", "IANA time zone")
+	w.post("/settings", url.Values{"name": {"Beta & Sons"}, "time_zone": {"Asia/Kathmandu"}, "ttl_s": {"45"}, "agent": {string(b.agent)}}).leads("/settings")
+	tn, err := b.scope().Tenant(t.Context())
+	if err != nil || tn.Name != "Beta & Sons" || tn.TimeZone != "Asia/Kathmandu" || tn.RingTTL != 45*time.Second || tn.DefaultAgent != b.agent || tn.Slug != "beta" {
+		t.Fatalf("%+v %v", tn, err)
+	}
+	w.get("/settings").has("Saved.", "Beta &amp; Sons")
+	w.get("/settings").lacks("Saved.")
+	w.post("/theme", url.Values{"theme": {"dark"}}).want(303)
+	w.get("/settings").has(`data-bs-theme="dark"`)
+	b.quick(b.viewer()).get("/settings").want(200).has("Only owners and administrators")
+}
+
+func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := h.as(b.owner)
+	w.post("/devices/"+string(b.device), url.Values{"name": {"Renamed"}, "person": {"x"}, "environment": {"auto"}}).want(303)
+	w.get("/audit").want(200).has("changed the device", "Renamed", "Beta owner", "signed in")
+	w.get("/audit?action=device").want(200).has("changed the device").lacks("signed in")
+	w.get("/audit?action=key").want(200).lacks("changed the device")
+	all, _, err := b.scope().Audits(t.Context(), store.AuditQuery{Action: "device.set"})
+	if err != nil || len(all) != 1 || all[0].Actor.ID != string(b.owner.ID) || all[0].IP == "" || all[0].RequestID == "" {
+		t.Fatalf("%+v %v", all, err)
+	}
+}
+
+func TestStaticFiles(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.browser()
+	b.headers["Accept-Encoding"] = "gzip"
+	path := static.Path("app.css")
+	res := b.get(path).want(200)
+	if !strings.Contains(res.Header.Get("Cache-Control"), "immutable") || res.Header.Get("Content-Encoding") != "gzip" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/css") {
+		t.Errorf("%v", res.Header)
+	}
+	b.headers["If-None-Match"] = res.Header.Get("ETag")
+	b.get(path).want(304)
+	b.get("/static/app.css").want(404)
+	b.get("/static/../console.go").want(404)
+}
+
+func TestRefusalsArePages(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	h.browser().get("/nowhere").want(404).has("<h1>", "Request id")
+	w := b.quick(b.viewer())
+	w.get("/rings/nowhere").want(404).has("Beta Homes", "There is no such ring")
+	w.post("/devices/pair", url.Values{}).want(403).has("devices:write", "Your role here is viewer", "Beta Homes")
+	h.browser().get("/").leads("/signin")
+	w.get("/").leads("/overview")
+	w.get("/signin").leads("/overview")
+}
+
+func TestDevModeOnly(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("alpha", "Alpha")
+	h.browser().get("/storybook").want(200)
+	h.browser().get("/storybook/overview").want(200)
+	h.browser().get("/storybook/none").want(404)
+	h.browser().get("/phone").leads("/phone/alpha")
+	h.browser().get("/phone/alpha").want(200).has("crl_device_x", "/phone/alpha/events")
+	h.browser().get("/phone/none").want(404)
+	b.quick(b.owner).get("/overview").has("Storybook")
+	h.waker.ear <- []byte(`{"v":1}`)
+	h.browser().stream("/phone/alpha/events", func(event, data string) bool { return event == "push" && data == "{\"v\":1}\n" })
+	production := *h.k
+	production.Dev = nil
+	for _, r := range production.routes() {
+		if strings.HasPrefix(r.path, "/phone") || strings.HasPrefix(r.path, "/storybook") {
+			t.Errorf("%s is there in production", r.path)
+		}
+	}
+}
+
+func TestNewRefusesMissingParts(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Config{}); err == nil {
+		t.Error("a console without a store")
+	}
+	h := open(t)
+	c := h.k.Config
+	c.PublicURL = "ring.example"
+	if _, err := New(c); err == nil {
+		t.Error("a public URL without a scheme")
+	}
+}

@@ -1,0 +1,352 @@
+package console
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// who may come to an address.
+type door int
+
+const (
+	public  door = iota // anybody
+	members             // whoever is signed in
+	editors             // owners and administrators
+	wayOut              // whoever is signed in, also of a suspended tenant
+)
+
+// visit is how a test goes to an address: with the ids of a tenant, and with a form that would change something.
+type visit struct {
+	door  door
+	path  func(t *tenant) string           // nil = the pattern is the address
+	form  func(t *tenant) url.Values       // of a POST
+	owned bool                             // the address or form names something of the tenant: another tenant gets 404
+	file  func(t *tenant) (kind, b string) // a multipart body instead of a form
+}
+
+func fields(pairs ...string) func(*tenant) url.Values {
+	return func(*tenant) url.Values {
+		v := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			v.Add(pairs[i], pairs[i+1])
+		}
+		return v
+	}
+}
+
+func confirming(name func(*tenant) string) func(*tenant) url.Values {
+	return func(t *tenant) url.Values { return url.Values{"confirm": {name(t)}} }
+}
+
+var (
+	ofRing       = func(t *tenant) string { return "/rings/" + string(t.ring) }
+	ofDevice     = func(t *tenant) string { return "/devices/" + string(t.device) }
+	ofCredential = func(t *tenant) string { return "/credentials/" + string(t.credential) }
+	ofAgent      = func(t *tenant) string { return "/agents/" + string(t.agent) }
+	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
+	ofPerson     = func(t *tenant) string { return "/people/" + string(t.viewer().ID) }
+)
+
+// viewer is a second person of the tenant, made once.
+func (t *tenant) viewer() tenants.User {
+	members, _, err := t.scope().Members(t.h.Context(), store.Page{})
+	must(t.h, err)
+	for _, m := range members {
+		if m.Role == tenants.Viewer {
+			return tenants.User{ID: m.User, Email: m.Email, Name: m.Name}
+		}
+	}
+	return t.person(tenants.Viewer)
+}
+
+func plus(f func(*tenant) string, s string) func(*tenant) string {
+	return func(t *tenant) string { return f(t) + s }
+}
+
+// visits knows every address of the console. One that it does not know fails the test.
+var visits = map[string]visit{
+	"GET /":                    {},
+	"GET /static/*":            {path: func(*tenant) string { return "/static/none.css" }},
+	"GET /signin":              {},
+	"POST /signin":             {form: fields("email", "x@y.example", "password", "wrong")},
+	"GET /invitations/:token":  {path: func(*tenant) string { return "/invitations/x" }},
+	"POST /invitations/:token": {path: func(*tenant) string { return "/invitations/x" }, form: fields("name", "x")},
+	"POST /theme":              {form: fields("theme", "dark")},
+	"GET /storybook":           {},
+	"GET /storybook/:name":     {path: func(*tenant) string { return "/storybook/signin" }},
+	"GET /phone":               {},
+	"GET /phone/:slug":         {path: func(*tenant) string { return "/phone/alpha" }},
+	"GET /phone/:slug/events":  {path: func(*tenant) string { return "/phone/none/events" }},
+
+	"POST /signout":   {door: wayOut},
+	"POST /tenant":    {door: wayOut, owned: true, form: func(t *tenant) url.Values { return url.Values{"tenant": {string(t.id)}} }},
+	"GET /overview":   {door: members},
+	"POST /checklist": {door: members, form: fields("dismiss", "1")},
+	"GET /developers": {door: members},
+
+	"GET /rings":      {door: members},
+	"GET /rings.csv":  {door: members},
+	"GET /rings/test": {door: members, path: func(t *tenant) string { return "/rings/test?device=" + string(t.device) }},
+	"POST /rings/test": {door: editors, owned: true, form: func(t *tenant) url.Values {
+		return url.Values{"device": {string(t.device)}, "agent": {string(t.agent)}}
+	}},
+	"GET /rings/:id":         {door: members, owned: true, path: ofRing},
+	"GET /rings/:id/test":    {door: members, owned: true, path: plus(ofRing, "/test")},
+	"GET /rings/:id/live":    {door: members, owned: true, path: plus(ofRing, "/live?view=ring")},
+	"GET /rings/:id/cancel":  {door: editors, owned: true, path: plus(ofRing, "/cancel")},
+	"POST /rings/:id/cancel": {door: editors, owned: true, path: plus(ofRing, "/cancel"), form: fields()},
+
+	"GET /devices":             {door: members},
+	"GET /devices.csv":         {door: members},
+	"GET /devices/pair":        {door: editors},
+	"POST /devices/pair":       {door: editors, form: fields("person", "p")},
+	"GET /devices/pair/:id":    {door: editors, owned: true, path: func(t *tenant) string { return "/devices/pair/" + string(t.pairing) }},
+	"GET /devices/:id":         {door: members, owned: true, path: ofDevice},
+	"POST /devices/:id":        {door: editors, owned: true, path: ofDevice, form: fields("name", "taken", "person", "", "environment", "auto")},
+	"GET /devices/:id/remove":  {door: editors, owned: true, path: plus(ofDevice, "/remove")},
+	"POST /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove"), form: confirming(func(t *tenant) string { return t.word + " phone" })},
+	"GET /credentials":         {door: members},
+	"GET /credentials.csv":     {door: members},
+	"GET /credentials/add":     {door: editors},
+	"POST /credentials/add": {door: editors, file: func(*tenant) (string, string) {
+		return multipartOf(map[string]string{"bundle_id": "com.x.y"}, "AuthKey_X.p8", "no key")
+	}},
+	"GET /credentials/:id":         {door: members, owned: true, path: ofCredential},
+	"GET /credentials/:id/remove":  {door: editors, owned: true, path: plus(ofCredential, "/remove")},
+	"POST /credentials/:id/remove": {door: editors, owned: true, path: plus(ofCredential, "/remove"), form: confirming(func(*tenant) string { return "KEY1234567" })},
+	"GET /agents":                  {door: members},
+	"GET /agents.csv":              {door: members},
+	"GET /agents/add":              {door: editors},
+	"POST /agents/add":             {door: editors, form: fields("name", "Taken", "kind", "builtin")},
+	"GET /agents/:id":              {door: members, owned: true, path: ofAgent},
+	"POST /agents/:id":             {door: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
+	"GET /agents/:id/remove":       {door: editors, owned: true, path: plus(ofAgent, "/remove")},
+	"POST /agents/:id/remove":      {door: editors, owned: true, path: plus(ofAgent, "/remove"), form: confirming(func(t *tenant) string { return t.word + " desk" })},
+
+	"GET /keys":               {door: members},
+	"GET /keys.csv":           {door: members},
+	"GET /keys/add":           {door: editors},
+	"POST /keys/add":          {door: editors, form: fields("name", "Taken", "kind", "live", "scope", "rings:write")},
+	"GET /keys/:id/revoke":    {door: editors, owned: true, path: plus(ofKey, "/revoke")},
+	"POST /keys/:id/revoke":   {door: editors, owned: true, path: plus(ofKey, "/revoke"), form: confirming(func(t *tenant) string { return t.word + " key" })},
+	"GET /people":             {door: members},
+	"GET /people.csv":         {door: members},
+	"GET /people/add":         {door: editors},
+	"POST /people/add":        {door: editors, form: fields("email", "eve@evil.example", "role", "viewer")},
+	"POST /people/:id/role":   {door: editors, owned: true, path: plus(ofPerson, "/role"), form: fields("role", "admin")},
+	"GET /people/:id/remove":  {door: editors, owned: true, path: plus(ofPerson, "/remove")},
+	"POST /people/:id/remove": {door: editors, owned: true, path: plus(ofPerson, "/remove"), form: fields()},
+	"GET /audit":              {door: members},
+	"GET /audit.csv":          {door: members},
+	"GET /settings":           {door: members},
+	"POST /settings": {door: editors, owned: true, form: func(t *tenant) url.Values {
+		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.id)}, "role": {"owner"}}
+	}},
+	"POST /settings/password":     {door: members, form: fields("current", "wrong", "password", "another long phrase")},
+	"POST /settings/sign-ins/end": {door: members, owned: true, form: fields("id", strings.Repeat("ab", 32))},
+}
+
+// goes visits an address as b, with the ids of t.
+func (v visit) goes(b *browser, method, pattern string, t *tenant) answer {
+	path := pattern
+	if v.path != nil {
+		path = v.path(t)
+	}
+	switch {
+	case v.file != nil:
+		kind, body := v.file(t)
+		return b.send(method, path, kind, body)
+	case v.form != nil:
+		return b.post(path, v.form(t))
+	}
+	return b.send(method, path, "", "")
+}
+
+// addresses are the routes that were mounted, as "GET /path".
+func (h *house) addresses() (out []string) {
+	for _, r := range h.app.GetRoutes(true) {
+		if r.Method != "HEAD" && !strings.Contains(strings.Join(out, "\n")+"\n", r.Method+" "+r.Path+"\n") {
+			out = append(out, r.Method+" "+r.Path)
+		}
+	}
+	return out
+}
+
+func TestTheWallKnowsEveryAddress(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	seen := map[string]bool{}
+	for _, a := range h.addresses() {
+		seen[a] = true
+		if _, ok := visits[a]; !ok {
+			t.Errorf("%s is not in visits: say who may come, and with which ids a stranger would try", a)
+		}
+	}
+	for a := range visits {
+		if !seen[a] {
+			t.Errorf("%s is in visits and is not mounted", a)
+		}
+	}
+}
+
+func TestTheWall(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", canary)
+	viewer := b.viewer()
+	closed := h.full("closed", "Closed")
+	suspended, err := closed.scope().Tenant(t.Context())
+	must(t, err)
+	suspended.State = tenants.TenantSuspended
+	must(t, closed.scope().SetTenant(t.Context(), suspended))
+	before := h.dump(b.id)
+	actors := []struct {
+		name string
+		as   func() *browser
+		want func(v visit, method string, status int) bool
+	}{
+		{"anonymous", h.browser, func(v visit, _ string, status int) bool {
+			return v.door == public || status == 303 || status == 401
+		}},
+		{"the owner of another tenant", func() *browser { return a.quick(a.owner) }, func(v visit, _ string, status int) bool { return !v.owned || status == 404 }},
+		{"a viewer", func() *browser { return b.quick(viewer) }, func(v visit, _ string, status int) bool { return v.door != editors || status == 403 }},
+		{"the owner of a suspended tenant", func() *browser { return closed.quick(closed.owner) }, func(v visit, _ string, status int) bool {
+			return v.door == public || v.door == wayOut || status == 403
+		}},
+	}
+	for _, who := range actors {
+		for address, v := range visits {
+			method, pattern, _ := strings.Cut(address, " ")
+			res := v.goes(who.as(), method, pattern, b)
+			if !who.want(v, method, res.StatusCode) || res.StatusCode >= 500 {
+				t.Errorf("%s, %s: %d", who.name, address, res.StatusCode)
+			}
+			if v.door == public && res.StatusCode == 303 && strings.Contains(res.Header.Get("Location"), "next=") {
+				t.Errorf("%s, %s is sent to sign in", who.name, address)
+			}
+			if who.name != "a viewer" {
+				res.lacks("CANARY", string(b.id))
+			}
+			if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/csv") {
+				res.lacks("<img src=x")
+			}
+		}
+	}
+	if after := h.dump(b.id); after != before {
+		t.Errorf("a stranger or a viewer changed something:\n%s", diff(before, after))
+	}
+}
+
+// diff lists the lines that only one of the two has.
+func diff(a, b string) string {
+	var out []string
+	for _, pair := range [][2]string{{a, b}, {b, a}} {
+		for line := range strings.SplitSeq(pair[0], "\n") {
+			if !strings.Contains("\n"+pair[1]+"\n", "\n"+line+"\n") {
+				out = append(out, clip(line, 300))
+			}
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// TestEditorsCome tells that the forms of the wall would have done something: otherwise the wall would prove nothing.
+func TestEditorsCome(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for address, v := range visits {
+		method, pattern, _ := strings.Cut(address, " ")
+		if v.door != editors || method != "POST" || v.file != nil {
+			continue
+		}
+		h.serial++
+		b := h.full("t"+strconv.Itoa(h.serial), "Beta")
+		b.viewer()
+		w := b.quick(b.person(tenants.Admin))
+		before := h.dump(b.id)
+		if res := v.goes(w, method, pattern, b); res.StatusCode != 303 && res.StatusCode != 200 {
+			t.Errorf("%s: %d\n%s", address, res.StatusCode, clip(res.body, 800))
+		}
+		if h.dump(b.id) == before && address != "POST /rings/:id/cancel" {
+			t.Errorf("%s changed nothing for an administrator", address)
+		}
+	}
+}
+
+func TestGETWritesNothing(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	b.viewer()
+	w := b.quick(b.owner)
+	before := h.dump("")
+	for address, v := range visits {
+		if method, pattern, _ := strings.Cut(address, " "); method == "GET" && v.door != public {
+			if res := v.goes(w, method, pattern, b); res.StatusCode != 200 && res.StatusCode != 204 {
+				t.Errorf("%s: %d", address, res.StatusCode)
+			}
+		}
+	}
+	if after := h.dump(""); after != before {
+		t.Errorf("a GET wrote:\n%s", diff(before, after))
+	}
+}
+
+func TestCrossSitePostsAreRefused(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	b.viewer()
+	w := b.quick(b.owner)
+	before := h.dump("")
+	for address, v := range visits {
+		method, pattern, _ := strings.Cut(address, " ")
+		if method != "POST" {
+			continue
+		}
+		for _, headers := range []map[string]string{
+			{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"},
+		} {
+			w.headers = headers
+			if res := v.goes(w, method, pattern, b); res.StatusCode != 403 || len(res.Cookies()) > 0 {
+				t.Errorf("%s with %v: %d", address, headers, res.StatusCode)
+			}
+		}
+	}
+	if after := h.dump(""); after != before {
+		t.Errorf("a post from another site wrote:\n%s", diff(before, after))
+	}
+}
+
+// TestUnknownAndForeignIDsAreAnsweredAlike: neither tells that something is there.
+func TestUnknownAndForeignIDsAreAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", canary)
+	w := a.quick(a.owner)
+	for _, p := range []struct{ path, id string }{
+		{"/rings/", string(b.ring)}, {"/devices/", string(b.device)}, {"/credentials/", string(b.credential)}, {"/agents/", string(b.agent)},
+	} {
+		foreign := w.get(p.path + p.id).want(404)
+		unknown := w.get(p.path + tenants.NewRandomID()).want(404)
+		garbage := w.get(p.path + "nothing").want(404)
+		strip := func(x answer) string {
+			for _, id := range between(x.body, `data-copy="`, `"`) {
+				x.body = strings.ReplaceAll(x.body, id, "")
+			}
+			return x.body
+		}
+		if strip(foreign) != strip(unknown) || strip(foreign) != strip(garbage) {
+			t.Errorf("%s: a foreign id is told from an unknown one", p.path)
+		}
+	}
+	// Filters by foreign ids find nothing.
+	w.get("/rings?device=" + string(b.device)).want(200).has("Nothing matches").lacks("CANARY")
+	w.get("/devices?q=CANARY").want(200).has("Nothing matches")
+	w.get("/rings?agent=" + string(b.agent)).want(200).lacks("CANARY")
+}
