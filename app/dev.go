@@ -105,7 +105,7 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 		}
 	}
 	good := checked{Config: Config{
-		Addr: d.Addr, MasterKeyFile: keyFile, RTCUDPAddr: "127.0.0.1:0", LogFormat: "text",
+		Addr: d.Addr, MasterKeyFile: keyFile, RTCUDPAddr: ":0", LogFormat: "text",
 		APNsProductionURL: apple.URL(apnstest.Production), APNsSandboxURL: apple.URL(apnstest.Sandbox),
 		Database: Database{Data: dir},
 	}, roots: apple.CAPool(), logTo: io.Discard}

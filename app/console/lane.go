@@ -62,7 +62,7 @@ func (w *clockwork) hop(f tenants.Fact, label string, state views.HopState) view
 		h.Since = views.Millis(int(f.At.Sub(w.start).Milliseconds()))
 	}
 	if !w.last.IsZero() {
-		h.Delta = views.Millis(int(f.At.Sub(w.last).Milliseconds()))
+		h.Delta = views.Millis(max(0, int(f.At.Sub(w.last).Milliseconds()))) // two clocks may differ by a moment
 	}
 	if !f.RawSent.IsZero() && f.Received.Sub(f.At) >= lateFrom {
 		h.Note = "The phone said so " + views.Millis(int(f.Received.Sub(f.At).Milliseconds())) + " later."

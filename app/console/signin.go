@@ -1,9 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -116,18 +118,26 @@ func (k *Console) who(ctx context.Context, email, password string) (*tenants.Use
 	return &u, nil
 }
 
-// firstHouse is the tenant to begin with: the first by name, one that is suspended only if there is no other.
+// firstHouse is the tenant to begin with: the one the person joined first, a suspended one only if there is no other.
 func (k *Console) firstHouse(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
 	all, err := k.Store.Memberships(ctx, u)
 	if err != nil || len(all) == 0 {
 		return "", false, err
 	}
-	for _, m := range all {
-		if m.Tenant.State == tenants.TenantActive {
-			return m.Tenant.ID, true, nil
-		}
+	first := slices.MinFunc(all, func(a, b store.Membership) int {
+		return cmp.Or(
+			cmp.Compare(suspended(a), suspended(b)),
+			a.Since.Compare(b.Since),
+			cmp.Compare(a.Tenant.ID, b.Tenant.ID))
+	})
+	return first.Tenant.ID, true, nil
+}
+
+func suspended(m store.Membership) int {
+	if m.Tenant.State == tenants.TenantActive {
+		return 0
 	}
-	return all[0].Tenant.ID, true, nil
+	return 1
 }
 
 // slowDown answers a try that came too soon by a form that says so.

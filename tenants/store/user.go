@@ -101,15 +101,17 @@ func (s *Store) SetPassword(ctx context.Context, id tenants.UserID, phc string, 
 type Membership struct {
 	Tenant tenants.Tenant
 	Role   tenants.Role
+	Since  time.Time
 }
 
 // Memberships lists the tenants of a person, by name.
 func (s *Store) Memberships(ctx context.Context, user tenants.UserID) ([]Membership, error) {
 	var rows []struct {
-		Row  tenantRow `gorm:"embedded"`
-		Role string
+		Row   tenantRow `gorm:"embedded"`
+		Role  string
+		Since int64
 	}
-	err := s.db.gorm.WithContext(ctx).Table("members").Select("tenants.*, members.role").
+	err := s.db.gorm.WithContext(ctx).Table("members").Select("tenants.*, members.role, members.created_at AS since").
 		Joins("JOIN tenants ON tenants.id = members.tenant_id").Where("members.user_id = ?", string(user)).
 		Order("tenants.name, tenants.id").Find(&rows).Error
 	if err != nil {
@@ -117,7 +119,7 @@ func (s *Store) Memberships(ctx context.Context, user tenants.UserID) ([]Members
 	}
 	out := make([]Membership, len(rows))
 	for i, r := range rows {
-		out[i] = Membership{Tenant: r.Row.noun(), Role: tenants.Role(r.Role)}
+		out[i] = Membership{Tenant: r.Row.noun(), Role: tenants.Role(r.Role), Since: moment(r.Since)}
 	}
 	return out, nil
 }

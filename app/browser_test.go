@@ -1,0 +1,263 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// browser starts a headless Chromium; the test is skipped where none is installed. .ci/run installs one.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	name := ""
+	for _, try := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(try); err == nil {
+			name = found
+			break
+		}
+	}
+	if name == "" {
+		t.Skip("no Chromium is installed; .ci/run installs it")
+	}
+	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(name), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("use-fake-ui-for-media-stream", true), chromedp.Flag("use-fake-device-for-media-stream", true),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.Flag("allow-loopback-in-peer-connection", true),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("mute-audio", true), chromedp.Flag("force-color-profile", "srgb"),
+	)
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// tab opens another page of the same browser.
+func tab(t *testing.T, ctx context.Context) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// step is one thing to do in a page.
+type step = chromedp.Action[chromedp.Void]
+
+// do runs steps within half a minute, and takes a picture of where it stuck.
+func do(t *testing.T, ctx context.Context, what string, steps ...step) {
+	t.Helper()
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Do(limited, steps...); err != nil {
+		late, stop := context.WithTimeout(ctx, 5*time.Second)
+		defer stop()
+		where, _ := chromedp.Run(late, chromedp.Location())
+		text, _ := chromedp.Run(late, chromedp.Evaluate[string](`document.body.innerText`))
+		if picture, err := chromedp.Run(late, chromedp.CaptureScreenshot()); err == nil {
+			save(t, "stuck.png", picture)
+		}
+		t.Fatalf("%s: %v at %s\n%s", what, err, where, text)
+	}
+}
+
+// read runs one step that gives something.
+func read[T any](t *testing.T, ctx context.Context, what string, a chromedp.Action[T]) T {
+	t.Helper()
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	v, err := chromedp.Run(limited, a)
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	return v
+}
+
+// holds waits until a JavaScript expression is true, also across pages: while one goes and the next comes, it asks again.
+func holds(expression string) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			if ok, err := chromedp.Evaluate[bool](`!!(`+expression+`)`)(ctx, target); err == nil && ok {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("never held: %s: %w", expression, ctx.Err())
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+func click(css string) step       { return chromedp.Click(chromedp.CSS(css)) }
+func submit(css string) step      { return chromedp.Submit(chromedp.CSS(css)) }
+func write(css, text string) step { return chromedp.SendKeys(chromedp.CSS(css), text) }
+
+// save writes a picture to the folder that git ignores.
+func save(t *testing.T, name string, picture []byte) {
+	t.Helper()
+	dir := filepath.Join("..", "screenshots")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func signIn(t *testing.T, ctx context.Context, s *server) {
+	t.Helper()
+	do(t, ctx, "sign in",
+		chromedp.Navigate(s.ready.URL+"/signin"),
+		write(`input[name=email]`, s.ready.Login.Email),
+		write(`input[name=password]`, s.ready.Login.Password),
+		submit(`input[name=password]`),
+		holds(`location.pathname === "/overview"`),
+	)
+}
+
+// TestTheStoryInABrowser: an admin signs in and presses Ring; the phone page rings and answers, hears the bells and hangs up; the
+// console shows every hop. Then every page is looked at: in both themes, wide and narrow, with axe-core.
+func TestTheStoryInABrowser(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	phone := browser(t)
+	do(t, phone, "the phone waits", chromedp.Navigate(s.ready.PhoneURL), holds(`document.body.innerText.includes("Waiting for pushes")`))
+	admin := tab(t, phone)
+	signIn(t, admin, s)
+
+	do(t, admin, "press Ring",
+		chromedp.Navigate(s.ready.URL+"/rings/test?device="+string(s.ready.DeviceID)),
+		click(`input[name=device][value="`+string(s.ready.DeviceID)+`"]`),
+		submit(`input[name=device]`),
+		holds(`/^\/rings\/[0-9a-f-]{36}\/test$/.test(location.pathname)`),
+	)
+	do(t, phone, "the phone rings", holds(`document.body.dataset.screen === "incoming"`))
+	picture(t, phone, s, "phone-incoming")
+	do(t, phone, "answer", click(`#phone-accept`), holds(`document.body.dataset.screen === "call"`))
+	do(t, phone, "hear the bells", holds(`parseFloat(document.body.dataset.audioEnergy) > 0.001`))
+	picture(t, phone, s, "phone-call")
+	do(t, admin, "the console sees the call live", holds(`document.body.innerText.includes("Both could hear each other")`))
+	picture(t, admin, s, "test-ring-live")
+	do(t, phone, "hang up", click(`#phone-hangup`), holds(`document.body.dataset.screen !== "call"`))
+	do(t, admin, "the call is over", holds(`/hung up/i.test(document.body.innerText)`))
+	path := strings.TrimSuffix(strings.TrimPrefix(read(t, admin, "where", chromedp.Location()), s.ready.URL), "/test")
+	do(t, admin, "the ring's page", chromedp.Navigate(s.ready.URL+path))
+	text := read(t, admin, "read the ring's page", chromedp.Evaluate[string](`document.querySelector("main").innerText`))
+	for _, hop := range []string{"Accepted", "Woke", "Shown", "Answered", "hung up"} {
+		if !strings.Contains(strings.ToLower(text), strings.ToLower(hop)) {
+			t.Errorf("the ring's page does not tell of %q:\n%s", hop, text)
+		}
+	}
+	s.missed(t)
+	tour(t, admin, s, path)
+}
+
+// missed rings the seeded phones that do not answer, so that the pages have failures to show.
+func (s *server) missed(t *testing.T) {
+	t.Helper()
+	var list struct {
+		Data []struct{ ID, Platform string }
+	}
+	s.call("GET", "/v1/devices", s.ready.APIKey, "", &list)
+	for _, d := range list.Data {
+		if d.Platform == "ios" {
+			r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":5,"reference":"lead-2041"}`, d.ID))
+			s.until(r.ID, func(r toldRing) bool { return r.EndReason != "" })
+		}
+	}
+	s.call("POST", "/v1/rings", s.ready.APIKey, fmt.Sprintf(`{"to":{"device":"%s"}}`, s.ready.DeviceID), nil)
+}
+
+// tour visits every page in light and dark, wide and narrow, keeps a picture and lets axe-core look for faults.
+func tour(t *testing.T, ctx context.Context, s *server, ring string) {
+	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := func(what string) string {
+		var list struct{ Data []struct{ ID string } }
+		s.call("GET", "/v1/"+what, s.ready.APIKey, "", &list)
+		if len(list.Data) == 0 {
+			t.Fatalf("no %s", what)
+		}
+		return list.Data[0].ID
+	}
+	pages := map[string]string{
+		"overview": "/overview", "rings": "/rings", "rings-empty": "/rings?q=nothing-like-this", "ring": ring, "test-ring": "/rings/test", "devices": "/devices",
+		"device": "/devices/" + first("devices"), "pair": "/devices/pair", "credentials": "/credentials", "credential-add": "/credentials/add",
+		"credential": "/credentials/" + first("credentials"), "agents": "/agents", "agent": "/agents/" + first("agents"), "keys": "/keys", "key-add": "/keys/add",
+		"people": "/people", "person-add": "/people/add", "audit": "/audit", "settings": "/settings", "developers": "/developers",
+		"storybook": "/storybook", "missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
+	}
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		for _, theme := range []string{"light", "dark"} {
+			for _, width := range []int64{1440, 390} {
+				shot := fmt.Sprintf("%s-%s-%d", name, theme, width)
+				do(t, ctx, shot, look(theme, width), chromedp.Navigate(s.ready.URL+pages[name]), holds(`document.readyState === "complete"`))
+				read(t, ctx, shot, chromedp.Evaluate[int](string(axe)+`;0`))
+				for _, fault := range read(t, ctx, shot, chromedp.Evaluate[[]string](faults, chromedp.EvalAwaitPromise)) {
+					t.Errorf("%s: %s", shot, fault)
+				}
+				if read(t, ctx, shot, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
+					t.Errorf("%s scrolls sideways", shot)
+				}
+				picture(t, ctx, s, shot)
+			}
+		}
+	}
+}
+
+// faults asks axe-core what is wrong with the page, a line for each rule.
+const faults = `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ")).join(", ")))`
+
+// look sets width and colour scheme, and stops what moves.
+func look(theme string, width int64) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: width, Height: 900, DeviceScaleFactor: 1, Mobile: width < 500,
+		})
+		if err != nil {
+			return err
+		}
+		_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}})
+		return err
+	})
+}
+
+// picture keeps what the page shows.
+func picture(t *testing.T, ctx context.Context, _ *server, name string) {
+	t.Helper()
+	whole := strings.HasSuffix(name, "-390") || strings.HasSuffix(name, "-1440")
+	png := read(t, ctx, "picture of "+name, func(ctx context.Context, target *chromedp.Target) ([]byte, error) {
+		r, err := cdp.Call(ctx, target, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &whole})
+		if err != nil {
+			return nil, err
+		}
+		return r.Data, nil
+	})
+	save(t, name+".png", png)
+}
