@@ -39,7 +39,7 @@ var across = map[string]string{
 	"DELETE FROM sign_ins WHERE user_id = ?":                                  "SetUser: a disabled person's sign-ins end everywhere",
 	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?":                    "SetPassword, EndSignIns: a person's sign-ins end everywhere",
 	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?":                          "TouchSignIn: a sign-in is a person's",
-	"SELECT tenants.*, members.role FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE members.user_id = ? ORDER BY tenants.name, tenants.id": "Memberships: a person's own tenants",
+	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE members.user_id = ? ORDER BY tenants.name, tenants.id": "Memberships: a person's own tenants",
 	"DELETE FROM idempotency WHERE created_at <= ?":                                 "Forget: age, of every tenant",
 	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Forget: age, of every tenant",
 	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Forget: age, of every tenant",

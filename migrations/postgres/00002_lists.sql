@@ -1,0 +1,11 @@
+-- Lists that look for a few among many.
+
+-- +goose Up
+-- Missed, failed, declined rings: how a ring ended is written once, when it ends.
+CREATE INDEX rings_ended ON rings (tenant_id, state, created_at) WHERE ended_at > 0;
+-- What people changed, among the many rings that programs place.
+CREATE INDEX audits_rare ON audits (tenant_id, action, seq) WHERE action <> 'ring.place';
+
+-- +goose Down
+DROP INDEX audits_rare;
+DROP INDEX rings_ended;
