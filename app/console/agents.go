@@ -51,7 +51,7 @@ func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 
 // ringsByAgent counts the attempts of the last seven days.
 func (k *Console) ringsByAgent(ctx context.Context, v *visitor) (map[tenants.AgentID]int64, error) {
-	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, name: "agents", back: 7 * 24 * time.Hour, by: "agent", keep: time.Minute})
+	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, back: 7 * 24 * time.Hour, by: "agent"})
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,53 +12,102 @@ import (
 	"carillon/tenants/store"
 )
 
-// figures keeps what was counted for a few seconds, so that a page that many look at is counted once. Each entry belongs to one
-// tenant; a full table is emptied.
+// figures keeps what was counted, so that a page that many look at is counted once. The hours that are over hardly change any more
+// and are kept for an hour; what is fresh is counted again every few seconds. Each entry belongs to one tenant; a full table is emptied.
 type figures struct {
 	now func() time.Time
 
 	mu   sync.Mutex // guards kept
-	kept map[figure]counted
+	kept map[figure]*counted
 }
 
-// figure names a count. back is how far it reaches, by how it is grouped, keep how long it is good.
+// figure names a count: how far it reaches and how it is grouped.
 type figure struct {
 	tenant tenants.TenantID
-	name   string // tells apart what reaches as far
 	back   time.Duration
 	by     string
-	keep   time.Duration
 }
 
+// counted is one count. Whoever counts holds mu, so that others wait for the answer and do not count too.
 type counted struct {
-	rows  []store.FunnelRow // read only
-	until time.Time
+	mu    sync.Mutex        // guards below
+	old   []store.FunnelRow // of the hours before cut; read only
+	cut   time.Time
+	rows  []store.FunnelRow // of all; read only
+	until time.Time         // when rows is stale
 }
 
-const mostFigures = 4096
+const (
+	mostFigures = 4096
+	freshHours  = 2 * time.Hour   // facts come late; older hours than these are called over
+	freshFor    = 3 * time.Second // how old a figure may be
+)
 
 func newFigures(now func() time.Time) *figures {
-	return &figures{now: now, kept: map[figure]counted{}}
+	return &figures{now: now, kept: map[figure]*counted{}}
 }
 
 // of counts, or gives what was counted a moment ago.
 func (f *figures) of(ctx context.Context, s *store.Scope, want figure) ([]store.FunnelRow, error) {
+	c := f.entry(want)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := f.now()
-	f.mu.Lock()
-	have, ok := f.kept[want]
-	f.mu.Unlock()
-	if ok && now.Before(have.until) {
-		return have.rows, nil
+	if now.Before(c.until) {
+		return c.rows, nil
 	}
-	rows, err := s.Funnel(ctx, now.Add(-want.back), time.Time{}, want.by)
+	cut := now.Add(-freshHours).Truncate(time.Hour)
+	if !c.cut.Equal(cut) {
+		old, err := s.Funnel(ctx, now.Add(-want.back), cut, want.by)
+		if err != nil {
+			return nil, err
+		}
+		c.old, c.cut = old, cut
+	}
+	fresh, err := s.Funnel(ctx, cut, time.Time{}, want.by)
 	if err != nil {
 		return nil, err
 	}
+	c.rows, c.until = sum(c.old, fresh), now.Add(freshFor)
+	return c.rows, nil
+}
+
+func (f *figures) entry(want figure) *counted {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.kept) >= mostFigures {
-		clear(f.kept)
+	c, ok := f.kept[want]
+	if !ok {
+		if len(f.kept) >= mostFigures {
+			clear(f.kept)
+		}
+		c = &counted{}
+		f.kept[want] = c
 	}
-	f.kept[want] = counted{rows: rows, until: now.Add(want.keep)}
-	return rows, nil
+	return c
+}
+
+// sum adds counts of different hours up.
+func sum(all ...[]store.FunnelRow) []store.FunnelRow {
+	type place struct {
+		group string
+		fact  tenants.FactKind
+	}
+	at := map[place]store.FunnelRow{}
+	for _, rows := range all {
+		for _, r := range rows {
+			p := place{r.Group, r.Fact}
+			have, ok := at[p]
+			if !ok {
+				have = store.FunnelRow{Group: r.Group, Fact: r.Fact, Buckets: map[int]int64{}}
+			}
+			have.N += r.N
+			for b, n := range r.Buckets {
+				have.Buckets[b] += n
+			}
+			at[p] = have
+		}
+	}
+	return slices.SortedFunc(maps.Values(at), func(a, b store.FunnelRow) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Fact, b.Fact))
+	})
 }

@@ -13,14 +13,14 @@ import (
 	"carillon/views"
 )
 
-// periods are what the overview can look back on. Longer ones are counted less often.
+// periods are what the overview can look back on.
 var periods = []struct {
 	name, text, words string
-	back, keep        time.Duration
+	back              time.Duration
 }{
-	{"day", "24 hours", "the last 24 hours", 24 * time.Hour, 3 * time.Second},
-	{"week", "7 days", "the last 7 days", 7 * 24 * time.Hour, 15 * time.Second},
-	{"month", "30 days", "the last 30 days", 30 * 24 * time.Hour, time.Minute},
+	{"day", "24 hours", "the last 24 hours", 24 * time.Hour},
+	{"week", "7 days", "the last 7 days", 7 * 24 * time.Hour},
+	{"month", "30 days", "the last 30 days", 30 * 24 * time.Hour},
 }
 
 // dailyDays is how many days stand in the bars.
@@ -53,7 +53,7 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		}
 	}
 	chosen := periods[at]
-	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, name: chosen.name, back: chosen.back, keep: chosen.keep})
+	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, back: chosen.back})
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (k *Console) overviewReach(ctx context.Context, c *fiber.Ctx, v *visitor, p
 
 // daysOf are the last days' counts, oldest first. A day is a day of UTC: the tallies are kept by its hours.
 func (k *Console) daysOf(ctx context.Context, v *visitor) ([]day, error) {
-	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, name: "days", back: dailyDays * 24 * time.Hour, by: "day", keep: 20 * time.Second})
+	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, back: dailyDays * 24 * time.Hour, by: "day"})
 	if err != nil {
 		return nil, err
 	}

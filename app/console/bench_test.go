@@ -1,0 +1,76 @@
+package console
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// BenchmarkPages draws pages of a tenant with 20,000 rings in thirty days.
+func BenchmarkPages(b *testing.B) {
+	h := open(b)
+	t := h.full("beta", "Beta")
+	seed(h, t, 20_000)
+	w := t.quick(t.owner)
+	for _, p := range []string{
+		"/overview", "/overview?period=month", "/rings", "/rings?state=failed", "/rings?q=phone", "/rings?device=" + string(t.device), "/rings/" + string(t.ring),
+		"/devices/" + string(t.device), "/agents", "/audit", "/audit?action=device", "/audit?q=phone",
+	} {
+		name, _, _ := strings.Cut(p, string(t.device)[:8])
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				w.get(p).want(200)
+				h.clock.pass(10 * time.Millisecond) // figures grow stale as they do when ten people look
+			}
+		})
+	}
+}
+
+// seed places rings over the last thirty days, most of them answered.
+func seed(h *house, b *tenant, n int) {
+	jobs, done := make(chan int), make(chan struct{})
+	for range 64 {
+		go func() {
+			for i := range jobs {
+				seedRing(h, b, h.clock.now().Add(-time.Duration(i)*(30*24*time.Hour/time.Duration(n))))
+			}
+			done <- struct{}{}
+		}()
+	}
+	for i := range n {
+		jobs <- i
+	}
+	close(jobs)
+	for range 64 {
+		<-done
+	}
+	for {
+		rolled, err := h.store.Roll(h.Context(), 5000)
+		must(h, err)
+		if rolled == 0 {
+			return
+		}
+	}
+}
+
+func seedRing(h *house, b *tenant, at time.Time) {
+	id := tenants.NewID[tenants.AttemptID](at)
+	jitter := time.Duration(at.UnixNano()/1000%977) * time.Millisecond
+	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](at), Tenant: b.id, State: tenants.Placed, To: tenants.To{Device: b.device}, Reference: "ref-" + strconv.Itoa(int(jitter)),
+		By: tenants.Actor{Kind: "key", Name: "k"}, CreatedAt: at, ExpiresAt: at.Add(30 * time.Second)}
+	r.Attempts = []tenants.Attempt{{ID: id, Ring: r.ID, Device: b.device, Credential: b.credential, State: tenants.Placed, AppVersion: "1." + strconv.Itoa(int(jitter/time.Millisecond)%4), OSVersion: "26",
+		Push:  tenants.Push{APNsID: tenants.NewRandomID(), Topic: "t.voip", Token: "aa", Environment: tenants.Production, Status: 200},
+		Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: at, Received: at}}}}
+	for i, k := range []tenants.FactKind{tenants.FactSent, tenants.FactAccepted, tenants.FactWoke, tenants.FactShown, tenants.FactAnswered, tenants.FactConnected, tenants.FactHungUp} {
+		when := at.Add(time.Duration(i) * (50*time.Millisecond + jitter))
+		r.Fold(tenants.Fact{Attempt: id, Kind: k, At: when, Received: when})
+	}
+	_, err := b.scope().AddRing(h.Context(), r, store.Idempotency{}, at)
+	if err != nil {
+		h.Error(err)
+	}
+}
