@@ -143,8 +143,9 @@ func TestTheStoryInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	phone := browser(t)
-	do(t, phone, "the phone waits", chromedp.Navigate(s.ready.PhoneURL), holds(`document.body.innerText.includes("Waiting for pushes")`))
+	do(t, phone, "the phone waits", look("light", 1100), chromedp.Navigate(s.ready.PhoneURL), holds(`document.body.innerText.includes("Waiting for pushes")`))
 	admin := tab(t, phone)
+	do(t, admin, "a wide window", look("light", 1440))
 	signIn(t, admin, s)
 
 	do(t, admin, "press Ring",

@@ -7,8 +7,8 @@ import (
 	"carillon/tenants"
 )
 
-// cache keeps who a bearer secret belongs to, for at most a second: a phone reports several facts in a row and an agent rings many
-// people with one key. Every write of this process that could change the answer empties it; a second is how long another process's
+// cache keeps who a bearer secret belongs to, and what a device is pushed with, for at most a second: a phone reports several facts in
+// a row and an agent rings many people with one key. Every write of this process that could change the answer empties it; a second is how long another process's
 // revocation may take to reach us.
 type cache struct {
 	now func() time.Time
@@ -17,6 +17,13 @@ type cache struct {
 	turn    int
 	keys    map[tenants.Hash]entry[tenants.Key]
 	devices map[tenants.Hash]entry[tenants.Device]
+	targets map[aim]entry[Target]
+}
+
+// aim is a device of a tenant that is rung.
+type aim struct {
+	tenant tenants.TenantID
+	device tenants.DeviceID
 }
 
 type entry[T any] struct {
@@ -31,7 +38,8 @@ const (
 )
 
 func newCache(now func() time.Time) *cache {
-	return &cache{now: now, keys: map[tenants.Hash]entry[tenants.Key]{}, devices: map[tenants.Hash]entry[tenants.Device]{}}
+	return &cache{now: now, keys: map[tenants.Hash]entry[tenants.Key]{}, devices: map[tenants.Hash]entry[tenants.Device]{},
+		targets: map[aim]entry[Target]{}}
 }
 
 func (c *cache) forget() {
@@ -40,6 +48,7 @@ func (c *cache) forget() {
 	c.turn++
 	clear(c.keys)
 	clear(c.devices)
+	clear(c.targets)
 }
 
 func (c *cache) begin() int {
@@ -48,14 +57,14 @@ func (c *cache) begin() int {
 	return c.turn
 }
 
-func recall[T any](c *cache, m map[tenants.Hash]entry[T], h tenants.Hash) (entry[T], bool) {
+func recall[K comparable, T any](c *cache, m map[K]entry[T], h K) (entry[T], bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := m[h]
 	return e, ok && c.now().Before(e.until)
 }
 
-func keep[T any](c *cache, m map[tenants.Hash]entry[T], h tenants.Hash, e entry[T], turn int) {
+func keep[K comparable, T any](c *cache, m map[K]entry[T], h K, e entry[T], turn int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.turn != turn {

@@ -77,12 +77,14 @@ func (s *Scope) AddCredential(ctx context.Context, c tenants.Credential, secret 
 		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter), State: string(c.State),
 		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt),
 	}}
-	return s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This credential is here already, for the same app and environment.")
 		}
 		return t.audit(s, "credential.add", row.Row.ID, row.Row.Bundle)
 	})
+	s.s.seen.forget()
+	return err
 }
 
 // Credentials lists credentials, newest first.
@@ -129,7 +131,7 @@ func (s *Scope) OpenCredential(ctx context.Context, id tenants.CredentialID) (te
 
 // RemoveCredential removes a credential and its secret.
 func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) error {
-	return s.write(ctx, func(t *tx) error {
+	err := s.write(ctx, func(t *tx) error {
 		n, err := t.change("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
 		if err != nil {
 			return err
@@ -139,11 +141,13 @@ func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) e
 		}
 		return t.audit(s, "credential.remove", string(id), "")
 	})
+	s.s.seen.forget()
+	return err
 }
 
 // CredentialTrouble records that Apple refused the credential, and disables it when that is for good.
 func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, reason string, disable bool, at time.Time) error {
-	return s.write(ctx, func(t *tx) error {
+	err := s.write(ctx, func(t *tx) error {
 		var row credentialRow
 		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
 			return missing(err, "credential")
@@ -162,6 +166,8 @@ func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, 
 		}
 		return t.audit(s, action, string(id), reason)
 	})
+	s.s.seen.forget()
+	return err
 }
 
 // CredentialUsed records that the credential was pushed with, to the minute. It is cheap to call when that is known already.
@@ -187,6 +193,23 @@ type Target struct {
 // are left out unless there is no other, in which case policy must say why. A device's credential is the newest one for its app
 // that covers its environment and works; where none works, the newest that does not, so that policy can say why.
 func (s *Scope) Targets(ctx context.Context, to tenants.To) ([]Target, error) {
+	if to.Device == "" {
+		return s.targets(ctx, to)
+	}
+	at := aim{s.id, to.Device}
+	if e, ok := recall(s.s.seen, s.s.seen.targets, at); ok {
+		return []Target{e.thing}, nil
+	}
+	turn := s.s.seen.begin()
+	found, err := s.targets(ctx, to)
+	if err == nil && len(found) == 1 {
+		keep(s.s.seen, s.s.seen.targets, at, entry[Target]{thing: found[0]}, turn)
+	}
+	return found, err
+}
+
+// targets is Targets without its memory.
+func (s *Scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
 	devices, err := s.targeted(ctx, to)
 	if err != nil {
 		return nil, err
