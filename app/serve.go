@@ -19,6 +19,7 @@ func (s *serveCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return fmt.Errorf("the configuration has faults:\n%w", err)
 	}
+	good.logTo = c.err
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // what lives is small, what a ring leaves behind is not: collect less often
 	}

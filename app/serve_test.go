@@ -1,0 +1,181 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/app/push/apnstest"
+	"carillon/tenants/seal"
+)
+
+// TestProductionFromNothing follows the README: a key, a schema, a tenant, a server; then a credential, a device and a ring that
+// reaches Apple. On SQLite and on PostgreSQL.
+func TestProductionFromNothing(t *testing.T) {
+	t.Parallel()
+	for name, db := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			apple, err := apnstest.New(apnstest.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer apple.Close()
+			s, m := produce(t, db, apple)
+
+			account, p8, err := apnstest.NewKey("ABCDE12345", "KEYKEY1234")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := apple.Register(account); err != nil {
+				t.Fatal(err)
+			}
+			if status, body := s.upload(m.APIKey, "AuthKey_KEYKEY1234.p8", p8); status != 201 {
+				t.Fatalf("the credential is refused: %d %s", status, body)
+			}
+			var device struct{ ID, Credential string }
+			token := strings.Repeat("a1", 32)
+			if status := s.call("POST", "/v1/devices", m.APIKey, `{"token":"`+token+`","bundle_id":"com.example.elm","person":"front-desk"}`, &device); status != 201 {
+				t.Fatalf("the device is refused: %d", status)
+			}
+			s.ready.APIKey = m.APIKey
+			r := s.place(`{"to":{"person":"front-desk"},"caller":"Elm Dental"}`)
+			s.until(r.ID, func(r toldRing) bool { return r.State == "pushed" })
+			pushes := apple.Delivered()
+			if len(pushes) != 1 || pushes[0].Token != token || pushes[0].Expiration != "0" || bytes.Contains(pushes[0].Payload, []byte("Elm")) {
+				t.Errorf("Apple got %+v", pushes)
+			}
+			if v := apple.Violations(); len(v) > 0 {
+				t.Errorf("%+v", v)
+			}
+			if status := s.call("POST", "/v1/phone/rings/"+r.ID+"/facts", device.Credential, `{"kind":"declined","at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z"}`, nil); status != 200 {
+				t.Errorf("the phone's word is refused: %d", status)
+			}
+			if r = s.until(r.ID, func(r toldRing) bool { return r.EndReason != "" }); r.State != "declined" {
+				t.Errorf("ended %s", r.State)
+			}
+		})
+	}
+}
+
+// produce sets up and starts `carillon serve`.
+func produce(t *testing.T, db []string, apple *apnstest.Apple) (*server, made) {
+	t.Helper()
+	run := func(args ...string) string {
+		var out, errs bytes.Buffer
+		if code := Run(t.Context(), append(args, db...), &out, &errs); code != 0 {
+			t.Fatalf("%v: %s", args, errs.String())
+		}
+		return out.String()
+	}
+	run("migrate", "up")
+	var m made
+	if err := json.Unmarshal([]byte(run("tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare", "--email", "ada@example.com", "--json")), &m); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	key, ca := filepath.Join(dir, "master.key"), filepath.Join(dir, "apple.pem")
+	for file, text := range map[string][]byte{key: []byte(seal.Generate()), ca: apple.CAPEM()} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file", key, "--apns-ca-file", ca,
+		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox), "--rtc-udp-addr", "127.0.0.1:0"}, db...)
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	var errs lines
+	ended := make(chan int, 1)
+	go func() {
+		code := Run(ctx, args, in, &errs)
+		in.Close()
+		ended <- code
+	}()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case code := <-ended:
+			if code != 0 {
+				t.Errorf("exit code %d: %s", code, errs.String())
+			}
+		case <-time.After(30 * time.Second):
+			t.Error("the server does not stop")
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the server did not start: %v %s", err, errs.String())
+	}
+	go io.Copy(io.Discard, out)
+	_, addr, _ := strings.Cut(strings.TrimSpace(line), " on ")
+	s := &server{t: t}
+	s.ready.URL = "http://" + addr
+	return s, m
+}
+
+// upload posts a credential as a form with a file.
+func (s *server) upload(key, name string, file []byte) (int, string) {
+	s.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := part.Write(file); err != nil {
+		s.t.Fatal(err)
+	}
+	for field, value := range map[string]string{"bundle_id": "com.example.elm", "environment": "auto", "team_id": "ABCDE12345"} {
+		if err := form.WriteField(field, value); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	q, err := http.NewRequestWithContext(s.t.Context(), "POST", s.ready.URL+"/v1/credentials", &body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+key)
+	q.Header.Set("Content-Type", form.FormDataContentType())
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a.StatusCode, fmt.Sprintf("%s", text)
+}
+
+// lines is a buffer that a server logs to while the test may read it.
+type lines struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
