@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"carillon/app/bench"
@@ -10,6 +11,8 @@ import (
 // benchCmd measures this machine.
 type benchCmd struct {
 	Rings benchRingsCmd `cmd:"" help:"Rings placed, committed and pushed, beside a bare apns2 loop."`
+	Calls benchCallsCmd `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
+	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
 }
 
 type benchRingsCmd struct {
@@ -25,8 +28,48 @@ func (b *benchRingsCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return err
 	}
-	if b.JSON {
-		return r.PrintJSON(c.out)
-	}
-	return r.Print(c.out)
+	return show(r, b.JSON, c.out)
 }
+
+type benchCallsCmd struct {
+	Calls  []int         `help:"Calls at once." default:"1,10,50,100"`
+	Turns  int           `help:"Turns of each kind, one after the other." default:"2"`
+	Window time.Duration `help:"How long the calls of a turn echo." default:"8s"`
+	Churn  int           `help:"Instead: calls that come and go, so many a second."`
+	For    time.Duration `help:"How long calls come and go." default:"5m"`
+	JSON   bool          `help:"Print one JSON line."`
+}
+
+// report is what a benchmark found.
+type report interface {
+	Print(io.Writer) error
+	PrintJSON(io.Writer) error
+}
+
+func show(r report, asJSON bool, w io.Writer) error {
+	if asJSON {
+		return r.PrintJSON(w)
+	}
+	return r.Print(w)
+}
+
+// Run prints what it found.
+func (b *benchCallsCmd) Run(ctx context.Context, c terminal) error {
+	if b.Churn > 0 {
+		r, err := bench.Churn(ctx, b.Churn, b.For)
+		if err != nil {
+			return err
+		}
+		return show(r, b.JSON, c.out)
+	}
+	r, err := bench.Calls(ctx, bench.CallsConfig{Calls: b.Calls, Turns: b.Turns, Window: b.Window})
+	if err != nil {
+		return err
+	}
+	return show(r, b.JSON, c.out)
+}
+
+type benchBareCmd struct{}
+
+// Run serves until ctx is done.
+func (b *benchBareCmd) Run(ctx context.Context, c terminal) error { return bench.Bare(ctx, c.out) }

@@ -32,6 +32,8 @@ type node struct {
 	bus   *bus.Local
 	addr  net.Addr
 
+	metricsAddr net.Addr // nil = no metrics listener
+
 	serve func(context.Context) error
 	close []func() error
 }
@@ -93,6 +95,11 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 		return n, err
 	}
 	n.close = append(n.close, n.drain)
+	if c.MetricsAddr != "" {
+		if err = n.metrics(c.MetricsAddr); err != nil {
+			return n, err
+		}
+	}
 	return n, n.mount(c, x)
 }
 

@@ -27,6 +27,9 @@ func (s *serveCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return err
 	}
+	if n.metricsAddr != nil {
+		fmt.Fprintf(c.out, "metrics at http://%s/metrics\n", n.metricsAddr)
+	}
 	fmt.Fprintf(c.out, "carillon serves %s on %s\n", good.PublicURL, n.addr)
 	return errors.Join(n.Run(ctx), n.Close())
 }

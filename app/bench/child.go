@@ -16,25 +16,26 @@ import (
 
 // child is a server in a process of its own.
 type child struct {
-	cmd  *exec.Cmd
-	addr string
-	log  string
-	done chan error
+	cmd     *exec.Cmd
+	addr    string
+	metrics string // its metrics' address, if it has any
+	log     string
+	done    chan error
 }
 
-// spawn starts this binary's `serve` with the environment and waits until it says where it listens.
-func spawn(ctx context.Context, dir string, env []string) (*child, error) {
+// spawn starts this binary with the verb and the environment, and waits until it says where it listens: "… on ADDRESS".
+func spawn(ctx context.Context, dir string, env []string, verb ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &child{log: filepath.Join(dir, "serve.log"), done: make(chan error, 1)}
+	c := &child{log: filepath.Join(dir, verb[0]+".log"), done: make(chan error, 1)}
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	c.cmd = exec.CommandContext(ctx, self, "serve")
+	c.cmd = exec.CommandContext(ctx, self, verb...)
 	c.cmd.Env, c.cmd.Stderr = append(os.Environ(), env...), log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = 30 * time.Second
@@ -47,6 +48,9 @@ func spawn(ctx context.Context, dir string, env []string) (*child, error) {
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		if at, ok := strings.CutPrefix(lines.Text(), "metrics at "); ok {
+			c.metrics = at
+		}
 		if _, addr, ok := strings.Cut(lines.Text(), " on "); ok {
 			c.addr = addr
 			break

@@ -17,9 +17,9 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// TestMain lets the test binary be the server that a test spawns.
+// TestMain lets the test binary be the processes that a test spawns.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
+	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "bench") {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		os.Exit(app.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))

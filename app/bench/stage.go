@@ -27,6 +27,7 @@ type stage struct {
 	p8      []byte // the server's key
 	bare    func(ctx context.Context, token, topic string, payload []byte) error
 	devices []tenants.DeviceID
+	phones  []tenants.Secret // the devices' credentials
 	tokens  []string
 }
 
@@ -70,7 +71,7 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered)) (s
 	}
 	s.env = []string{
 		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=",
-		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0",
+		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0", "CARILLON_METRICS_ADDR=127.0.0.1:0",
 		"CARILLON_APNS_PRODUCTION_URL=" + s.apple.URL(apnstest.Production), "CARILLON_APNS_SANDBOX_URL=" + s.apple.URL(apnstest.Sandbox),
 	}
 	return s, s.start(ctx)
@@ -78,7 +79,7 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered)) (s
 
 // start starts the server, again after it was killed.
 func (s *stage) start(ctx context.Context) (err error) {
-	s.server, err = spawn(ctx, s.dir, s.env)
+	s.server, err = spawn(ctx, s.dir, s.env, "serve")
 	return err
 }
 
@@ -151,10 +152,11 @@ func (s *stage) addDevice(ctx context.Context, scope *store.Scope, now time.Time
 		Name: fmt.Sprintf("Phone %d", len(s.devices)+1), Model: "iPhone", OSVersion: "26.4", AppVersion: "1.0.0",
 		RegisteredAt: now, SeenAt: now, CreatedAt: now,
 	}.Clean()
-	if _, _, err := scope.AddDevice(ctx, d, tenants.NewSecret(tenants.DevicePrefix).Hash()); err != nil {
+	phone := tenants.NewSecret(tenants.DevicePrefix)
+	if _, _, err := scope.AddDevice(ctx, d, phone.Hash()); err != nil {
 		return err
 	}
-	s.devices, s.tokens = append(s.devices, d.ID), append(s.tokens, d.Token)
+	s.devices, s.phones, s.tokens = append(s.devices, d.ID), append(s.phones, phone), append(s.tokens, d.Token)
 	return nil
 }
 

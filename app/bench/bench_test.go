@@ -1,0 +1,60 @@
+package bench_test
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/app/bench"
+)
+
+// TestRings measures for a moment: nothing is lost, and both tables say so.
+func TestRings(t *testing.T) {
+	t.Parallel()
+	r, err := bench.Rings(t.Context(), bench.RingsConfig{Concurrency: []int{4}, Turns: 1, Turn: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := r.Rows[0]
+	if row.Count == 0 || row.Lost != 0 || row.Bare == 0 || row.P99 < row.P50 || row.AppleP50 < row.P50/2 || r.Paced.Count == 0 {
+		t.Errorf("%+v", r)
+	}
+	printed(t, r.Print, "bare apns2/s")
+	printed(t, r.PrintJSON, `"bare_per_second"`)
+}
+
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Turns: 1, Window: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := r.Rows[0]; row.SetUpP50 == 0 || row.AddedP50 == 0 || row.BareSetUpP95 == 0 || row.BareAddedP50 == 0 {
+		t.Errorf("%+v", row)
+	}
+	printed(t, r.Print, "set-up p50")
+	printed(t, r.PrintJSON, `"cpu_percent_per_call"`)
+}
+
+func TestChurn(t *testing.T) {
+	t.Parallel()
+	r, err := bench.Churn(t.Context(), 2, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Calls == 0 || r.Failed != 0 || r.Ended["ended, phone_hung_up"] != r.Calls || r.Rows[0].Goroutines == 0 {
+		t.Errorf("%+v", r)
+	}
+	printed(t, r.Print, "goroutines")
+	printed(t, r.PrintJSON, `"goroutines"`)
+}
+
+func printed(t *testing.T, print func(io.Writer) error, want string) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := print(&b); err != nil || !strings.Contains(b.String(), want) {
+		t.Errorf("printed %q, %v", b.String(), err)
+	}
+}

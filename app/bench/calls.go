@@ -1,0 +1,304 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"carillon/app/agents"
+	"carillon/gateway/phonetest"
+)
+
+// CallsReport is what `bench calls` found.
+type CallsReport struct {
+	Machine string    `json:"machine"`
+	Rows    []CallRow `json:"rows"`
+}
+
+// CallRow is a number of calls at once. Set-up is from the phone's offer to the first sound it hears; added is how much later than
+// the built-in agent's own delay an echo comes back.
+type CallRow struct {
+	Calls    int     `json:"calls"`
+	CPU      float64 `json:"cpu_percent_per_call"` // of one core; 0 where the system does not say
+	SetUpP50 float64 `json:"setup_p50_ms"`
+	SetUpP95 float64 `json:"setup_p95_ms"`
+	AddedP50 float64 `json:"added_p50_ms"`
+	AddedP99 float64 `json:"added_p99_ms"`
+	Lost     int     `json:"lost"` // packets missing in what the phones heard
+
+	BareCPU      float64 `json:"bare_cpu_percent_per_call"`
+	BareSetUpP95 float64 `json:"bare_setup_p95_ms"`
+	BareAddedP50 float64 `json:"bare_added_p50_ms"`
+	BareAddedP99 float64 `json:"bare_added_p99_ms"`
+	CPURatio     float64 `json:"cpu_ratio"`
+	SetUpRatio   float64 `json:"setup_ratio"`
+}
+
+// CallsConfig says how much to measure. The zero value measures 1, 10, 50 and 100 calls in two turns of eight seconds.
+type CallsConfig struct {
+	Calls  []int
+	Turns  int
+	Window time.Duration
+}
+
+// Calls measures answered calls beside Pion's bare echo, both in processes of their own, in turns.
+func Calls(ctx context.Context, c CallsConfig) (r CallsReport, err error) {
+	if len(c.Calls) == 0 {
+		c.Calls = []int{1, 10, 50, 100}
+	}
+	if c.Turns == 0 {
+		c.Turns = 2
+	}
+	if c.Window == 0 {
+		c.Window = 8 * time.Second
+	}
+	most := 0
+	for _, n := range c.Calls {
+		most = max(most, n)
+	}
+	b, err := newCalls(ctx, most)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	r.Machine = Machine()
+	for _, n := range c.Calls {
+		row, err := b.row(ctx, n, c)
+		if err != nil {
+			return r, err
+		}
+		r.Rows = append(r.Rows, row)
+	}
+	return r, nil
+}
+
+// calls is a run of the benchmark.
+type calls struct {
+	stage *stage
+	bare  *child
+	phone *phonetest.Phone
+	dir   string
+}
+
+func newCalls(ctx context.Context, devices int) (b *calls, err error) {
+	b = &calls{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	if b.dir, err = os.MkdirTemp("", "carillon-bench-"); err != nil {
+		return b, err
+	}
+	if b.stage, err = setUp(ctx, devices, nil); err != nil {
+		return b, err
+	}
+	if b.bare, err = spawn(ctx, b.dir, nil, "bench", "bare"); err != nil {
+		return b, err
+	}
+	b.phone, err = phonetest.New(phonetest.Config{})
+	return b, err
+}
+
+func (b *calls) close() error {
+	var errs []error
+	if b.bare != nil {
+		errs = append(errs, b.bare.stop())
+	}
+	if b.stage != nil {
+		errs = append(errs, b.stage.close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
+}
+
+// side is one of the two that are compared, with what was measured of it.
+type side struct {
+	process *child
+	delay   time.Duration // the agent's own: echoes are expected so much later
+	settle  time.Duration // from the first sound until every call echoes
+	dial    func(ctx context.Context, i int) (*phonetest.Call, error)
+
+	setUps, added sample
+	cpu           time.Duration
+	window        time.Duration
+	lost          uint64
+}
+
+func (b *calls) row(ctx context.Context, n int, c CallsConfig) (CallRow, error) {
+	const bells = 4500 * time.Millisecond // the greeting, and a little
+	bare := &side{process: b.bare, dial: b.dialBare, settle: time.Second}
+	ours := &side{process: b.stage.server, dial: b.dialOurs, delay: agents.EchoDelay, settle: bells + agents.EchoDelay}
+	for range c.Turns {
+		for _, s := range []*side{bare, ours} {
+			if err := s.turn(ctx, n, c.Window); err != nil {
+				return CallRow{}, err
+			}
+		}
+	}
+	row := CallRow{
+		Calls: n, CPU: ours.percent(n), SetUpP50: ours.setUps.at(0.50), SetUpP95: ours.setUps.at(0.95),
+		AddedP50: ours.added.at(0.50), AddedP99: ours.added.at(0.99), Lost: int(ours.lost),
+		BareCPU: bare.percent(n), BareSetUpP95: bare.setUps.at(0.95), BareAddedP50: bare.added.at(0.50), BareAddedP99: bare.added.at(0.99),
+	}
+	if row.BareCPU > 0 {
+		row.CPURatio = row.CPU / row.BareCPU
+	}
+	if row.BareSetUpP95 > 0 {
+		row.SetUpRatio = row.SetUpP95 / row.BareSetUpP95
+	}
+	return row, nil
+}
+
+// percent is the share of one core that a call took.
+func (s *side) percent(n int) float64 {
+	if s.window == 0 {
+		return 0
+	}
+	return 100 * s.cpu.Seconds() / s.window.Seconds() / float64(n)
+}
+
+// turn sets n calls up at once, lets them echo for a window and hangs up. Few calls are set up several times, so that the percentiles
+// are of something.
+func (s *side) turn(ctx context.Context, n int, window time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute+window)
+	defer cancel()
+	for range max(0, 20/n-1) {
+		up, err := s.setUp(ctx, n)
+		hangUp(up)
+		if err != nil {
+			return err
+		}
+	}
+	up, err := s.setUp(ctx, n)
+	defer func() { hangUp(up) }()
+	if err != nil {
+		return err
+	}
+	rest(ctx, s.settle)
+	first := make([]int, n)
+	for i, c := range up {
+		first[i] = len(c.Stats().Echoes)
+	}
+	before := s.process.cpu()
+	rest(ctx, window)
+	s.cpu += s.process.cpu() - before
+	s.window += window
+	for i, c := range up {
+		st := c.Stats()
+		s.lost += st.Gaps
+		for _, e := range st.Echoes[min(first[i], len(st.Echoes)):] {
+			s.added = append(s.added, max(0, e-s.delay))
+		}
+	}
+	return ctx.Err()
+}
+
+// setUp sets n calls up at once and waits until each has heard something.
+func (s *side) setUp(ctx context.Context, n int) ([]*phonetest.Call, error) {
+	up, errs := make([]*phonetest.Call, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if up[i], errs[i] = s.dial(ctx, i); errs[i] == nil {
+				errs[i] = up[i].Until(ctx, func(s phonetest.Stats) bool { return s.Heard > 0 })
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return up, err
+	}
+	for _, c := range up {
+		s.setUps = append(s.setUps, c.Stats().Heard)
+	}
+	return up, nil
+}
+
+func hangUp(up []*phonetest.Call) {
+	var wg sync.WaitGroup
+	for _, c := range up {
+		if c != nil {
+			wg.Go(c.HangUp)
+		}
+	}
+	wg.Wait()
+}
+
+// rest lets time pass.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (b *calls) dialBare(ctx context.Context, _ int) (*phonetest.Call, error) {
+	return b.phone.Call(ctx, func(ctx context.Context, offer string) (string, error) {
+		q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.bare.addr, strings.NewReader(offer))
+		if err != nil {
+			return "", err
+		}
+		a, err := http.DefaultClient.Do(q)
+		if err != nil {
+			return "", err
+		}
+		defer a.Body.Close()
+		answer, err := io.ReadAll(a.Body)
+		if err == nil && a.StatusCode != http.StatusCreated {
+			err = errors.New(string(answer))
+		}
+		return string(answer), err
+	})
+}
+
+// dialOurs places a ring to the i-th device, and answers it as its phone.
+func (b *calls) dialOurs(ctx context.Context, i int) (*phonetest.Call, error) {
+	id, err := b.ring(i)
+	if err != nil {
+		return nil, err
+	}
+	return b.phone.Call(ctx, b.leg(id, i).Answer)
+}
+
+func (b *calls) leg(id string, i int) *phonetest.Leg {
+	return &phonetest.Leg{URL: "http://" + b.stage.server.addr, Ring: id, Credential: string([]byte(b.stage.phones[i])), Client: http.DefaultClient}
+}
+
+func (b *calls) ring(i int) (string, error) {
+	c, err := dial(b.stage.server.addr)
+	if err != nil {
+		return "", err
+	}
+	defer c.close()
+	body := fmt.Appendf(nil, `{"to":{"device":"%s"},"ttl_s":60}`, b.stage.devices[i])
+	status, answer, err := c.ask(request("POST", "/v1/rings", string([]byte(b.stage.key)), body))
+	if err == nil && status != http.StatusCreated {
+		err = fmt.Errorf("%d: %s", status, answer)
+	}
+	return field(answer, `"id":"`), err
+}
+
+// Print writes the report as a table.
+func (r CallsReport) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%s\n\n", r.Machine)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "calls\tCPU %/call\tbare\tratio\tset-up p50\tp95 ms\tbare p95\tratio\tadded p50\tp99 ms\tbare p50\tp99 ms\tlost\t")
+	for _, x := range r.Rows {
+		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t\n", x.Calls, x.CPU, x.BareCPU, x.CPURatio,
+			x.SetUpP50, x.SetUpP95, x.BareSetUpP95, x.SetUpRatio, x.AddedP50, x.AddedP99, x.BareAddedP50, x.BareAddedP99, x.Lost)
+	}
+	return t.Flush()
+}
+
+// PrintJSON writes the report as one JSON line.
+func (r CallsReport) PrintJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
