@@ -12,6 +12,7 @@ import (
 type benchCmd struct {
 	Rings benchRingsCmd `cmd:"" help:"Rings placed, committed and pushed, beside a bare apns2 loop."`
 	Calls benchCallsCmd `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
+	Pages benchPagesCmd `cmd:"" help:"Every page of the console on a database with many rings."`
 	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
 }
 
@@ -73,3 +74,18 @@ type benchBareCmd struct{}
 
 // Run serves until ctx is done.
 func (b *benchBareCmd) Run(ctx context.Context, c terminal) error { return bench.Bare(ctx, c.out) }
+
+type benchPagesCmd struct {
+	Rings int  `help:"Rings in the database." default:"10000"`
+	Times int  `help:"How often each page is asked for." default:"100"`
+	JSON  bool `help:"Print one JSON line."`
+}
+
+// Run prints what it found.
+func (b *benchPagesCmd) Run(ctx context.Context, c terminal) error {
+	r, err := bench.Pages(ctx, bench.PagesConfig{Rings: b.Rings, Times: b.Times})
+	if err != nil {
+		return err
+	}
+	return show(r, b.JSON, c.out)
+}

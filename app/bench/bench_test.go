@@ -51,6 +51,24 @@ func TestChurn(t *testing.T) {
 	printed(t, r.PrintJSON, `"goroutines"`)
 }
 
+func TestPages(t *testing.T) {
+	t.Parallel()
+	r, err := bench.Pages(t.Context(), bench.PagesConfig{Rings: 300, Times: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Rows) < 15 || r.FirstLoad == 0 || r.FirstLoad > 200_000 || r.Placed == 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, x := range r.Rows {
+		if x.Bytes == 0 || x.Bytes > 20_000 {
+			t.Errorf("%s weighs %d bytes", x.Page, x.Bytes)
+		}
+	}
+	printed(t, r.Print, "first load")
+	printed(t, r.PrintJSON, `"first_load_bytes"`)
+}
+
 func printed(t *testing.T, print func(io.Writer) error, want string) {
 	t.Helper()
 	var b bytes.Buffer

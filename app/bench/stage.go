@@ -23,6 +23,7 @@ type stage struct {
 	apple   *apnstest.Apple
 	env     []string
 	server  *child
+	tenant  tenants.TenantID
 	key     tenants.Secret
 	p8      []byte // the server's key
 	bare    func(ctx context.Context, token, topic string, payload []byte) error
@@ -40,8 +41,8 @@ const (
 	bareKeyID = "BENCHKEY02"
 )
 
-// setUp fills a fresh database and starts the server on it.
-func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered)) (s *stage, err error) {
+// setUp fills a fresh database, lets prepare add to it, and starts the server on it.
+func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered), prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
 	s = &stage{}
 	defer func() {
 		if err != nil {
@@ -66,7 +67,7 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered)) (s
 	if err != nil {
 		return s, err
 	}
-	if err = s.furnish(ctx, store.Config{Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, devices); err != nil {
+	if err = s.furnish(ctx, store.Config{Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, devices, prepare); err != nil {
 		return s, err
 	}
 	s.env = []string{
@@ -105,7 +106,7 @@ func (s *stage) accounts() error {
 	return nil
 }
 
-func (s *stage) furnish(ctx context.Context, c store.Config, devices int) (err error) {
+func (s *stage) furnish(ctx context.Context, c store.Config, devices int, prepare []func(context.Context, *stage, *store.Store) error) (err error) {
 	if _, err := store.Migrate(ctx, c); err != nil {
 		return err
 	}
@@ -114,6 +115,19 @@ func (s *stage) furnish(ctx context.Context, c store.Config, devices int) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := s.tenantOf(ctx, db, devices); err != nil {
+		return err
+	}
+	for _, more := range prepare {
+		if err := more(ctx, s, db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tenantOf makes the tenant with its key, credential and devices.
+func (s *stage) tenantOf(ctx context.Context, db *store.Store, devices int) error {
 	now := time.Now()
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](now), Slug: "bench", Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
@@ -123,9 +137,10 @@ func (s *stage) furnish(ctx context.Context, c store.Config, devices int) (err e
 	if err := db.AddTenant(ctx, who, t); err != nil {
 		return err
 	}
+	s.tenant = t.ID
 	scope := db.For(t.ID).By(who)
 	s.key = tenants.NewSecret(tenants.LivePrefix)
-	err = scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench", Permissions: tenants.Permissions, CreatedAt: now}, s.key.Hash())
+	err := scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench", Permissions: tenants.Permissions, CreatedAt: now}, s.key.Hash())
 	if err != nil {
 		return err
 	}

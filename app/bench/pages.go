@@ -1,0 +1,290 @@
+package bench
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// PagesReport is what `bench pages` found.
+type PagesReport struct {
+	Machine   string    `json:"machine"`
+	Seeded    int       `json:"rings"`
+	SeedS     float64   `json:"seed_s"`
+	Rows      []PageRow `json:"rows"`
+	FirstLoad int       `json:"first_load_bytes"` // the overview with everything it refers to, compressed
+	Placed    int       `json:"placed"`           // rings that were placed meanwhile
+}
+
+// PageRow is one page: how long the server takes, and what goes over the wire.
+type PageRow struct {
+	Page  string  `json:"page"`
+	Count int     `json:"count"`
+	P50   float64 `json:"p50_ms"`
+	P95   float64 `json:"p95_ms"`
+	P99   float64 `json:"p99_ms"`
+	Bytes int     `json:"bytes"` // compressed
+}
+
+// PagesConfig says how much to measure. The zero value seeds 10,000 rings and asks for each page a hundred times.
+type PagesConfig struct {
+	Rings int
+	Times int
+}
+
+// Pages measures every page of the console on a database with many rings, while fifty rings a second are placed.
+func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
+	if c.Rings == 0 {
+		c.Rings = 10_000
+	}
+	if c.Times == 0 {
+		c.Times = 100
+	}
+	r = PagesReport{Machine: Machine(), Seeded: c.Rings}
+	link := tenants.NewSecret(tenants.InvitationPrefix)
+	b := &rings{answered: map[string]time.Time{}}
+	b.stage, err = setUp(ctx, 200, b.hear, func(ctx context.Context, s *stage, db *store.Store) error {
+		start := time.Now()
+		err := history(ctx, s, db, c.Rings, link)
+		r.SeedS = time.Since(start).Seconds()
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, b.stage.close()) }()
+	v, err := enter(ctx, "http://"+b.stage.server.addr, link)
+	if err != nil {
+		return r, err
+	}
+	if r.FirstLoad, err = v.weigh(ctx, "/overview"); err != nil {
+		return r, err
+	}
+	busy, stop := context.WithCancel(ctx)
+	defer stop()
+	var meanwhile RingRow
+	var wg sync.WaitGroup
+	wg.Go(func() { meanwhile, err = b.paced(busy, 50, time.Hour) })
+	pages, failed := v.places(ctx, b.stage)
+	for _, page := range pages {
+		row, e := v.measure(ctx, page, c.Times)
+		failed = errors.Join(failed, e)
+		r.Rows = append(r.Rows, row)
+	}
+	stop()
+	wg.Wait()
+	r.Placed = meanwhile.Count
+	return r, errors.Join(failed, err)
+}
+
+// history writes rings of the last thirty days as they may have gone, and tallies them.
+func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants.Secret) error {
+	scope := db.For(s.tenant).By(store.Who{Actor: tenants.System})
+	now := time.Now()
+	err := scope.AddInvitation(ctx, store.Invitation{
+		Hash: link.Hash(), Tenant: s.tenant, Email: "bench@example.com", Role: tenants.Owner, By: tenants.System, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+	})
+	if err != nil {
+		return err
+	}
+	const writers = 64
+	var wg sync.WaitGroup
+	errs := make([]error, writers)
+	for w := range writers {
+		wg.Go(func() {
+			for i := w; i < n && errs[w] == nil && ctx.Err() == nil; i += writers {
+				at := now.Add(-time.Duration(n-i) * 30 * 24 * time.Hour / time.Duration(n+1))
+				_, errs[w] = scope.AddRing(ctx, past(s, i, at), store.Idempotency{}, time.Time{})
+			}
+		})
+	}
+	wg.Wait()
+	for rolled := 1; rolled > 0 && errors.Join(errs...) == nil; {
+		if rolled, err = db.Roll(ctx, 5000); err != nil {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// roads are ways a ring may go after Apple's yes, and how often: of ten, six are answered.
+var roads = [][]tenants.FactKind{
+	{tenants.FactWoke, tenants.FactShown, tenants.FactAnswered, tenants.FactConnected, tenants.FactHungUp},
+	{tenants.FactWoke, tenants.FactShown, tenants.FactAnswered, tenants.FactConnected, tenants.FactHungUp},
+	{tenants.FactWoke, tenants.FactShown, tenants.FactAnswered, tenants.FactConnected, tenants.FactHungUp},
+	{tenants.FactWoke, tenants.FactShown, tenants.FactDeclined},
+	{tenants.FactWoke, tenants.FactShown, tenants.FactExpired},
+	{tenants.FactExpired},
+	{tenants.FactWoke, tenants.FactSilenced},
+}
+
+// past is a ring that has ended.
+func past(s *stage, i int, at time.Time) *tenants.Ring {
+	d := i % len(s.devices)
+	r := &tenants.Ring{
+		ID: tenants.NewID[tenants.RingID](at), Tenant: s.tenant, State: tenants.Placed, To: tenants.To{Device: s.devices[d]},
+		Caller: "Bench", Reference: fmt.Sprintf("lead-%d", i), By: tenants.System, CreatedAt: at, ExpiresAt: at.Add(tenants.DefaultTTL),
+	}
+	id := tenants.NewID[tenants.AttemptID](at)
+	a := tenants.Attempt{
+		ID: id, Ring: r.ID, Device: s.devices[d], State: tenants.Placed, AppVersion: fmt.Sprintf("1.%d.0", i%3), OSVersion: "26.4",
+		Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: bundle + ".voip", Token: s.tokens[d], Environment: tenants.Production,
+			Tries: 1, Status: 200, SentAt: at.Add(time.Millisecond), AnsweredAt: at.Add(40 * time.Millisecond)},
+		Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: at, Received: at}},
+	}
+	r.Attempts = []tenants.Attempt{a}
+	when := at
+	for k, kind := range append([]tenants.FactKind{tenants.FactSent, tenants.FactAccepted}, roads[i%len(roads)]...) {
+		when = when.Add(time.Duration(1+(i*7+k*131)%900) * time.Millisecond)
+		r.Fold(tenants.Fact{Attempt: id, Kind: kind, At: when, Received: when})
+	}
+	return r
+}
+
+// visitor is a person with a browser's cookies.
+type visitor struct {
+	base string
+	http *http.Client
+}
+
+// enter takes the invitation, which signs in.
+func enter(ctx context.Context, base string, link tenants.Secret) (*visitor, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	v := &visitor{base: base, http: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	form := url.Values{"name": {"Bench"}, "password": {"a long enough password"}, "repeat": {"a long enough password"}}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/invitations/"+string([]byte(link)), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	q.Header.Set("Sec-Fetch-Site", "same-origin")
+	a, err := v.http.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Body.Close()
+	if a.Request.URL.Path != "/overview" {
+		text, _ := io.ReadAll(io.LimitReader(a.Body, 2000))
+		return nil, fmt.Errorf("the invitation led to %s: %s", a.Request.URL.Path, text)
+	}
+	return v, nil
+}
+
+// get gives a page as it goes over the wire, compressed, and how long it took.
+func (v *visitor) get(ctx context.Context, path string) (body []byte, took time.Duration, packed bool, err error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base+path, nil)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	q.Header.Set("Accept-Encoding", "gzip") // set by hand, so that it is not unpacked behind our back
+	start := time.Now()
+	a, err := v.http.Do(q)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	defer a.Body.Close()
+	body, err = io.ReadAll(a.Body)
+	took = time.Since(start)
+	if err == nil && a.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", path, a.Status)
+	}
+	return body, took, a.Header.Get("Content-Encoding") == "gzip", err
+}
+
+func (v *visitor) measure(ctx context.Context, path string, times int) (PageRow, error) {
+	row := PageRow{Page: path, Count: times}
+	var all sample
+	for range times {
+		body, took, _, err := v.get(ctx, path)
+		if err != nil {
+			return row, err
+		}
+		row.Bytes = len(body)
+		all = append(all, took)
+	}
+	row.P50, row.P95, row.P99 = all.at(0.50), all.at(0.95), all.at(0.99)
+	return row, nil
+}
+
+// asset finds what a page refers to.
+var asset = regexp.MustCompile(`(?:href|src)="(/static/[^"#]+)`)
+
+// weigh adds up a page and everything it refers to.
+func (v *visitor) weigh(ctx context.Context, path string) (int, error) {
+	body, _, packed, err := v.get(ctx, path)
+	if err != nil {
+		return 0, err
+	}
+	total, text := len(body), body
+	if packed {
+		r, err := gzip.NewReader(strings.NewReader(string(body)))
+		if err != nil {
+			return 0, err
+		}
+		if text, err = io.ReadAll(r); err != nil {
+			return 0, err
+		}
+	}
+	seen := map[string]bool{}
+	for _, m := range asset.FindAllStringSubmatch(string(text), -1) {
+		if seen[m[1]] {
+			continue
+		}
+		seen[m[1]] = true
+		body, _, _, err := v.get(ctx, m[1])
+		if err != nil {
+			return 0, err
+		}
+		total += len(body)
+	}
+	return total, nil
+}
+
+// places lists the pages, with the ids they need.
+func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
+	c, err := dial(s.server.addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	status, answer, err := c.ask(request("GET", "/v1/rings?limit=1&state=ended", string([]byte(s.key)), nil))
+	if err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("%d %s: %w", status, answer, err)
+	}
+	ring := field(answer, `"id":"`)
+	return []string{
+		"/overview", "/overview?period=month", "/rings", "/rings?state=missed", "/rings?q=lead-77", "/rings?device=" + string(s.devices[3]), "/rings/" + ring,
+		"/rings/test", "/devices", "/devices/" + string(s.devices[3]), "/devices/pair", "/credentials", "/agents", "/keys", "/people", "/audit", "/settings", "/developers",
+	}, nil
+}
+
+// Print writes the report as a table.
+func (r PagesReport) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%s\n%d rings seeded in %.0f s, %d more placed meanwhile at 50 a second; first load %d KB compressed\n\n", r.Machine, r.Seeded, r.SeedS, r.Placed, r.FirstLoad/1000)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "p50\tp95\tp99 ms\tKB\tpage\t")
+	for _, x := range r.Rows {
+		fmt.Fprintf(t, "%.1f\t%.1f\t%.1f\t%.1f\t%s\t\n", x.P50, x.P95, x.P99, float64(x.Bytes)/1000, x.Page)
+	}
+	return t.Flush()
+}
+
+// PrintJSON writes the report as one JSON line.
+func (r PagesReport) PrintJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
