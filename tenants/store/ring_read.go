@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"carillon/tenants"
@@ -188,7 +189,7 @@ type RingQuery struct {
 	Device   tenants.DeviceID // rung for it, whether asked for or as one of a person's
 	Person   string
 	Agent    tenants.AgentID
-	Search   string    // beginning of the ring's id, reference, caller, person, or name of a device
+	Search   string    // beginning of the ring's id, reference or person, or part of the name of a device
 	From, To time.Time // placed in [From, To)
 	After    string
 	Limit    int
@@ -218,11 +219,9 @@ func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, 
 	}
 	db = between(db, "created_at", q.From, q.To)
 	if q.Search != "" {
-		p := like("%", q.Search, "%")
-		db = db.Where(`(id LIKE ? ESCAPE '\' OR LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(caller) LIKE ? ESCAPE '\'`+
-			` OR LOWER(to_person) LIKE ? ESCAPE '\' OR id IN (SELECT ring_id FROM attempts WHERE tenant_id = ?`+
-			` AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) LIKE ? ESCAPE '\')))`,
-			like("", q.Search, "%"), p, p, p, string(s.id), string(s.id), p)
+		if db, err = s.search(ctx, db, strings.ToLower(q.Search)); err != nil {
+			return nil, "", err
+		}
 	}
 	rows, next, err := page(db, q.After, q.Limit, func(r ringRow) cursor { return cursor{r.Created, r.ID} })
 	if err != nil {

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"carillon/migrations"
+)
+
+// searchMost is how many hits are collected by index and sorted. With more of them, looking through the rings from the newest finds a
+// page of hits sooner.
+const searchMost = 5000
+
+// search narrows rings to those whose id, reference or person begins with text, or that rang a device with text in its name. text is in
+// lower case.
+func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB, error) {
+	tenant := string(s.id)
+	name := like("%", text, "%")
+	// The four ways to a ring, each by an index.
+	ways := []struct {
+		query string
+		args  []any
+	}{
+		{"SELECT id FROM rings WHERE tenant_id = ? AND id >= ? AND id < ?", []any{tenant, text, beyond(text)}},
+		{"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND " + s.begins("reference"), []any{tenant, text, beyond(text)}},
+		{"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND " + s.begins("to_person"), []any{tenant, text, beyond(text)}},
+		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) LIKE ? ESCAPE '\\')",
+			[]any{tenant, tenant, name}},
+	}
+	var parts []string
+	var args []any
+	for _, w := range ways {
+		parts, args = append(parts, w.query), append(args, w.args...)
+	}
+	all := strings.Join(parts, " UNION ALL ")
+	rows, err := s.s.db.pool.query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM ("+all+") hits LIMIT ?) few", append(args[:len(args):len(args)], searchMost)...)
+	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
+	if err != nil {
+		return nil, translate(err)
+	}
+	if n[0] < searchMost {
+		return db.Where("id IN ("+all+")", args...), nil
+	}
+	begin := like("", text, "%")
+	return db.Where(`(id LIKE ? ESCAPE '\' OR LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(to_person) LIKE ? ESCAPE '\'`+
+		` OR EXISTS (SELECT 1 FROM attempts a JOIN devices d ON d.tenant_id = a.tenant_id AND d.id = a.device_id`+
+		` WHERE a.tenant_id = ? AND a.ring_id = rings.id AND LOWER(d.name) LIKE ? ESCAPE '\'))`, begin, begin, begin, tenant, name), nil
+}
+
+// begins is a range of a column in lower case, as its index has it: byte by byte on both databases.
+func (s *Scope) begins(column string) string {
+	lower := "LOWER(" + column + ")"
+	if s.s.db.dialect == migrations.Postgres {
+		lower = "(" + lower + ` COLLATE "C")`
+	}
+	return lower + " >= ? AND " + lower + " < ?"
+}
+
+// beyond is the end of the range of what begins with text: no reference, person or id has a byte as high.
+func beyond(text string) string { return text + "~" }
