@@ -215,7 +215,9 @@ func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, 
 		if often {
 			rung = "EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)"
 		}
-		db = db.Where(rung, string(s.id), string(q.Device))
+		if db = db.Where(rung, string(s.id), string(q.Device)); !often {
+			db = db.Order(sorted)
+		}
 	}
 	db = between(db, "created_at", q.From, q.To)
 	if q.Search != "" {
