@@ -145,8 +145,8 @@ func (c *call) run() {
 			l.open()
 		}
 		if v.greet && !c.open.Swap(true) {
+			go c.converse(ctx) // first: who is told may write to a disk, and the person is listening
 			c.tell(Event{Kind: Connected, At: now})
-			go c.converse(ctx)
 		}
 		timer.Reset(v.next.Sub(now))
 		select {
