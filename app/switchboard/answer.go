@@ -30,10 +30,18 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	if b.Media == nil {
 		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server carries no calls at the moment.")
 	}
+	// The ring first, then the offer: a phone that comes too late must hear that, whatever it offers.
+	r, err := b.Store.For(d.Tenant).Ring(ctx, id)
+	if err == nil {
+		_, err = answerable(r, d, b.Now())
+	}
+	if err != nil {
+		return gateway.Answer{}, err
+	}
 	if err := b.Media.Check(sdp); err != nil {
 		return gateway.Answer{}, refusal(err)
 	}
-	r, first, err := b.win(ctx, d, id)
+	r, first, err := b.win(ctx, d, r)
 	if err != nil {
 		return gateway.Answer{}, err
 	}
@@ -55,20 +63,12 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 }
 
 // win is the compare-and-set: within one write it looks whether the ring can still be answered by the device, and answers it.
-func (b *Board) win(ctx context.Context, d tenants.Device, id tenants.RingID) (r *tenants.Ring, first bool, err error) {
+func (b *Board) win(ctx context.Context, d tenants.Device, seen *tenants.Ring) (r *tenants.Ring, first bool, err error) {
 	now := b.Now()
-	r, facts, err := b.Store.For(d.Tenant).By(phone(d)).ChangeRing(ctx, id, nil, now.Add(callLease), func(r *tenants.Ring) ([]tenants.Fact, error) {
-		a, ok := r.AttemptOf(d.ID)
-		if !ok {
-			return nil, tenants.NoSuch("ring")
-		}
-		switch {
-		case a.State == tenants.Answered:
-			return nil, nil
-		case a.State == tenants.Elsewhere, r.State == tenants.Answered:
-			return nil, tenants.Refuse(tenants.Conflict, "answered_elsewhere", "Another device has answered this call.")
-		case a.State.Terminal(), !now.Before(r.ExpiresAt):
-			return nil, tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
+	r, facts, err := b.Store.For(d.Tenant).By(phone(d)).ChangeRing(ctx, seen.ID, seen, now.Add(callLease), func(r *tenants.Ring) ([]tenants.Fact, error) {
+		a, err := answerable(r, d, now)
+		if err != nil || a.State == tenants.Answered {
+			return nil, err
 		}
 		r.Call = &tenants.Call{Device: d.ID, AnsweredAt: now}
 		return r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactAnswered, At: now, Received: now}), nil
@@ -80,6 +80,23 @@ func (b *Board) win(ctx context.Context, d tenants.Device, id tenants.RingID) (r
 		b.tell(r)
 	}
 	return r, len(facts) > 0, nil
+}
+
+// answerable gives the device's attempt if the device may answer the ring, or has answered it and may again.
+func answerable(r *tenants.Ring, d tenants.Device, now time.Time) (*tenants.Attempt, error) {
+	a, ok := r.AttemptOf(d.ID)
+	if !ok {
+		return nil, tenants.NoSuch("ring")
+	}
+	switch {
+	case a.State == tenants.Answered:
+		return a, nil
+	case a.State == tenants.Elsewhere, r.State == tenants.Answered:
+		return nil, tenants.Refuse(tenants.Conflict, "answered_elsewhere", "Another device has answered this call.")
+	case a.State.Terminal(), !now.Before(r.ExpiresAt):
+		return nil, tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
+	}
+	return a, nil
 }
 
 // heard records what the gateway says of a call. It runs on the call's own goroutine. A hang-up that cannot be recorded is found
