@@ -1,0 +1,235 @@
+package tenants
+
+import (
+	"strconv"
+	"time"
+)
+
+// Standing is what a subscription gives a tenant at a moment.
+type Standing string
+
+// The closed list of standings.
+const (
+	StandingOpen   Standing = "open"   // no subscription: nobody sells here, everything is allowed
+	StandingTrial  Standing = "trial"  // until Until
+	StandingPaid   Standing = "paid"   // or given by the operator
+	StandingGrace  Standing = "grace"  // a payment failed; rings go on until Until, nothing grows
+	StandingEnding Standing = "ending" // cancelled, and paid until Until
+	StandingOver   Standing = "over"   // nothing rings; nothing is lost
+)
+
+// lateness is how long after a period's end we go on while nobody tells us that it was renewed: an hour for Stripe to make the
+// invoice, and days in which its messages may be lost and the reconcile job not reach it.
+const lateness = 3 * 24 * time.Hour
+
+// Warning is one sentence for the people of a tenant, and what to do.
+type Warning struct {
+	Code string // such as "rings_80"
+	Text string
+	Cure string
+	Hard bool // something is refused already
+}
+
+// Entitlement is what a tenant may do right now. Its methods say nil for yes, or a refusal with its cure.
+type Entitlement struct {
+	Standing Standing
+	Plan     Plan
+	Usage    Usage
+	Until    time.Time // when the standing ends; zero = not yet known, or never
+	From, To time.Time // the month of usage
+	Overage  bool      // rings past the limit go on
+
+	refusal *Error // why nothing rings
+	now     time.Time
+}
+
+// Entitle says what a subscription to a plan and the usage so far allow at a moment. It is pure: the same question has the same
+// answer. s nil is a tenant without a subscription: everything is allowed.
+func Entitle(s *Subscription, p Plan, u Usage, now time.Time) Entitlement {
+	if s == nil {
+		return Entitlement{Standing: StandingOpen, now: now}
+	}
+	e := Entitlement{Plan: p, Usage: u, Overage: s.Overage && p.Overage > 0 && s.Live(), now: now}
+	e.From, e.To = s.Month(now)
+	e.Standing, e.Until, e.refusal = standing(*s, p.Grace, now)
+	if e.Standing == StandingTrial {
+		e.Overage = false // there is nobody to pay for it
+	}
+	return e
+}
+
+// standing reads the subscription alone.
+func standing(s Subscription, grace time.Duration, now time.Time) (Standing, time.Time, *Error) {
+	trial := now.Before(s.TrialEnd)
+	over := func(code, format string, args ...any) (Standing, time.Time, *Error) {
+		return StandingOver, s.PeriodEnd, Refuse(Unpaid, code, format, args...)
+	}
+	switch s.State {
+	case SubTrialing:
+		switch {
+		case trial && s.CancelAtEnd:
+			return StandingEnding, s.TrialEnd, nil
+		case trial:
+			return StandingTrial, s.TrialEnd, nil
+		case s.Stripe != "" && now.Before(s.TrialEnd.Add(lateness)): // Stripe is charging the card and has not told us yet
+			return StandingPaid, time.Time{}, nil
+		}
+		return over("trial_ended", "The trial ended on %s, so nothing rings. Choose a plan under Billing; everything you set up is still there.", day(s.TrialEnd))
+	case SubActive:
+		return active(s, now)
+	case SubPastDue:
+		until := s.PastDueSince.Add(grace)
+		if now.Before(until) {
+			return StandingGrace, until, nil
+		}
+		return over("payment_failed", "A payment failed on %s and was not made good, so nothing rings. Update the payment method under Billing; rings go on at once.", day(s.PastDueSince))
+	case SubCancelled:
+		if now.Before(s.PeriodEnd) {
+			return StandingEnding, s.PeriodEnd, nil
+		}
+		return over("subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", day(s.PeriodEnd))
+	case SubPaused:
+		return over("trial_ended", "The trial ended without a payment method, so the subscription is paused and nothing rings. Add a payment method under Billing; everything you set up is still there.")
+	case SubIncomplete:
+		if trial {
+			return StandingTrial, s.TrialEnd, nil
+		}
+		return over("payment_incomplete", "The first payment has not come, so nothing rings. Finish it under Billing.")
+	}
+	return over("subscription_unknown", "The state of the subscription is not known, so nothing rings. Ask the operator of this server.")
+}
+
+// active is one that is paid, or given.
+func active(s Subscription, now time.Time) (Standing, time.Time, *Error) {
+	switch {
+	case s.PeriodEnd.IsZero():
+		return StandingPaid, time.Time{}, nil
+	case s.CancelAtEnd && now.Before(s.PeriodEnd):
+		return StandingEnding, s.PeriodEnd, nil
+	case !s.CancelAtEnd && now.Before(s.PeriodEnd.Add(lateness)):
+		return StandingPaid, s.PeriodEnd, nil
+	case s.CancelAtEnd:
+		return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", day(s.PeriodEnd))
+	}
+	return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_unconfirmed", "The subscription ran until %s and its renewal is not confirmed. Open Billing; the operator of this server may have to look at Stripe.", day(s.PeriodEnd))
+}
+
+func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
+
+// Ring says whether a phone may be rung. A test ring counts nothing, so that no quota stops it.
+func (e Entitlement) Ring(test bool) error {
+	switch {
+	case e.refusal != nil:
+		return e.refusal
+	case test || e.Standing == StandingOpen:
+		return nil
+	case full(e.Usage.Calls, e.Plan.Calls):
+		r := Refuse(TooMany, "calls_at_once", "The plan %s carries %s calls at once, and all are taken. Try again when one has ended, or choose a larger plan under Billing.", e.Plan.Name, number(e.Plan.Calls))
+		r.RetryAfter = 5 * time.Second
+		return r
+	case full(e.Usage.Rings, e.Plan.Rings) && !e.Overage:
+		return Refuse(Unpaid, "ring_quota", "The %s rings of the plan %s are used up until %s. %s", number(e.Plan.Rings), e.Plan.Name, day(e.To), e.more())
+	}
+	return nil
+}
+
+// more is how to get more rings.
+func (e Entitlement) more() string {
+	if e.Plan.Overage > 0 && e.Standing != StandingTrial {
+		return "Turn on overage or choose a larger plan under Billing."
+	}
+	return "Choose a larger plan under Billing."
+}
+
+// Device says whether one more device may be added. Devices that are there already may always register again.
+func (e Entitlement) Device() error {
+	return e.grow("device_quota", "devices", e.Usage.Devices, e.Plan.Devices)
+}
+
+// Person says whether one more person may be added.
+func (e Entitlement) Person() error {
+	return e.grow("people_quota", "people", e.Usage.People, e.Plan.People)
+}
+
+// grow: nothing grows while a payment is owed, so that rings are the last thing to go.
+func (e Entitlement) grow(code, what string, used, most int64) error {
+	switch {
+	case e.Standing == StandingOpen:
+		return nil
+	case e.refusal != nil:
+		return e.refusal
+	case e.Standing == StandingGrace:
+		return Refuse(Unpaid, "payment_failed", "A payment failed. Phones ring until %s; nothing can be added until the payment method is updated under Billing.", day(e.Until))
+	case full(used, most):
+		return Refuse(Unpaid, code, "The plan %s holds %s %s, and all are taken. Remove one, or choose a larger plan under Billing.", e.Plan.Name, number(most), what)
+	}
+	return nil
+}
+
+// Warnings are what people of the tenant should know, the worst first.
+func (e Entitlement) Warnings() []Warning {
+	var out []Warning
+	switch {
+	case e.Standing == StandingOpen:
+		return nil
+	case e.refusal != nil:
+		return []Warning{{Code: e.refusal.Code, Text: e.refusal.Msg, Hard: true}}
+	case e.Standing == StandingGrace:
+		out = append(out, Warning{Code: "payment_failed", Text: "A payment failed. Phones ring until " + day(e.Until) + ".", Cure: "Update the payment method."})
+	}
+	used, most := e.Usage.Rings, e.Plan.Rings
+	switch {
+	case full(used, most) && e.Overage:
+		out = append(out, Warning{Code: "rings_100", Text: "All " + number(most) + " rings of this month are used. Further ones cost extra.", Cure: "A larger plan may be cheaper."})
+	case full(used, most):
+		out = append(out, Warning{Code: "rings_100", Text: "All " + number(most) + " rings of this month are used, and no phone is rung until " + day(e.To) + ".", Cure: e.more(), Hard: true})
+	case near(used, most):
+		out = append(out, Warning{Code: "rings_80", Text: number(used) + " of " + number(most) + " rings of this month are used.", Cure: e.more()})
+	}
+	for _, g := range []struct {
+		code, what string
+		used, most int64
+	}{{"devices", "devices", e.Usage.Devices, e.Plan.Devices}, {"people", "people", e.Usage.People, e.Plan.People}} {
+		switch {
+		case full(g.used, g.most):
+			out = append(out, Warning{Code: g.code + "_100", Text: "All " + number(g.most) + " " + g.what + " of the plan are taken.", Cure: "Remove one, or choose a larger plan.", Hard: true})
+		case near(g.used, g.most):
+			out = append(out, Warning{Code: g.code + "_80", Text: number(g.used) + " of " + number(g.most) + " " + g.what + " of the plan are taken.", Cure: "Choose a larger plan in time."})
+		}
+	}
+	return out
+}
+
+// TrialDays is how many days of the trial are left, the last one counted; 0 when there is none.
+func (e Entitlement) TrialDays() int {
+	if e.Standing != StandingTrial {
+		return 0
+	}
+	const d = 24 * time.Hour
+	return int((e.Until.Sub(e.now) + d - 1) / d)
+}
+
+// Over reports whether nothing rings.
+func (e Entitlement) Over() bool { return e.refusal != nil }
+
+// Why is the refusal for everything; nil while things ring.
+func (e Entitlement) Why() error {
+	if e.refusal == nil {
+		return nil
+	}
+	return e.refusal
+}
+
+func full(used, most int64) bool { return most > 0 && used >= most }
+
+// near is 80 per cent.
+func near(used, most int64) bool { return most > 0 && used*5 >= most*4 }
+
+// number has a comma between thousands.
+func number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
