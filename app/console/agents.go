@@ -35,7 +35,7 @@ func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, "Agents", views.RoomAgents)
+	s, err := k.shell(ctx, c, v, at("Agents", views.RoomAgents))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *visitor, a ten
 		p.Remove = &ask
 	}
 	var err error
-	if p.Shell, err = k.shell(ctx, c, v, title, views.RoomAgents, up("Agents", views.PathAgents)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(title, views.RoomAgents, up("Agents", views.PathAgents))); err != nil {
 		return err
 	}
 	return web.Page(c, views.AgentForm(p), w.status)
@@ -170,7 +170,7 @@ func (k *Console) addAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	if err != nil {
 		return err
 	}
-	return k.keepAgent(ctx, c, v, a.ID, f.text("default") != "", flashAdded)
+	return k.keepAgent(ctx, c, v, a.ID, flashAdded)
 }
 
 func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
@@ -189,14 +189,14 @@ func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	if err != nil {
 		return err
 	}
-	return k.keepAgent(ctx, c, v, a.ID, f.text("default") != "", flashSaved)
+	return k.keepAgent(ctx, c, v, a.ID, flashSaved)
 }
 
-// keepAgent makes an agent the default, or no longer, and leads back to the list.
-func (k *Console) keepAgent(ctx context.Context, c *fiber.Ctx, v *visitor, id tenants.AgentID, byDefault bool, said flash) error {
+// keepAgent makes an agent the default, or no longer, as the form says, and leads back to the list.
+func (k *Console) keepAgent(ctx context.Context, c *fiber.Ctx, v *visitor, id tenants.AgentID, said flash) error {
 	t := v.tenant
 	switch {
-	case byDefault:
+	case formOf(c).text("default") != "":
 		t.DefaultAgent = id
 	case t.DefaultAgent == id:
 		t.DefaultAgent = ""

@@ -19,7 +19,7 @@ type confirmation struct {
 }
 
 func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *visitor, q confirmation, status int) error {
-	s, err := k.shell(ctx, c, v, q.title, q.room, q.up)
+	s, err := k.shell(ctx, c, v, at(q.title, q.room, q.up))
 	if err != nil {
 		return err
 	}

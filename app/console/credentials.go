@@ -74,7 +74,7 @@ func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, "Apple credentials", views.RoomCredentials)
+	s, err := k.shell(ctx, c, v, at("Apple credentials", views.RoomCredentials))
 	if err != nil {
 		return err
 	}
@@ -119,11 +119,11 @@ func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) 
 }
 
 func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.uploadPage(ctx, c, v, switchboard.Upload{Environment: tenants.Auto}, wrong{}, fiber.StatusOK)
+	return k.uploadPage(ctx, c, v, switchboard.Upload{Environment: tenants.Auto}, wrong{status: fiber.StatusOK})
 }
 
-func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u switchboard.Upload, w wrong, status int) error {
-	s, err := k.shell(ctx, c, v, "Add a credential", views.RoomCredentials, up("Apple credentials", views.PathCredentials))
+func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u switchboard.Upload, w wrong) error {
+	s, err := k.shell(ctx, c, v, at("Add a credential", views.RoomCredentials, up("Apple credentials", views.PathCredentials)))
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u sw
 		Environment: choose(string(u.Environment), choice("auto", "Both"), choice("production", "Production"),
 			choice("sandbox", "Sandbox")),
 	}
-	return web.Page(c, views.CredentialAdd(p), status)
+	return web.Page(c, views.CredentialAdd(p), w.status)
 }
 
 // addCredential reads the file and keeps it. A fault comes back with the form, at the field that is at fault.
@@ -147,7 +147,7 @@ func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *visitor) e
 		cred, err = k.Board.AddCredential(ctx, v.caller(), u)
 	}
 	if w, ok := wrongOf(err); ok {
-		return k.uploadPage(ctx, c, v, u, w, w.status)
+		return k.uploadPage(ctx, c, v, u, w)
 	}
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 		ID: string(cr.ID), Tone: h.tone, State: h.text, Problem: credentialProblem(cr, h), Facts: credentialFacts(cr, v), Devices: reachRows(through),
 		CanEdit: v.role.May(), Remove: removalOfCredential(cr, alone),
 	}
-	if p.Shell, err = k.shell(ctx, c, v, credentialName(cr), views.RoomCredentials, up("Apple credentials", views.PathCredentials)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.RoomCredentials, up("Apple credentials", views.PathCredentials))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Credential(p), fiber.StatusOK)

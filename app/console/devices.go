@@ -65,7 +65,7 @@ func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, "Devices", views.RoomDevices)
+	s, err := k.shell(ctx, c, v, at("Devices", views.RoomDevices))
 	if err != nil {
 		return err
 	}
@@ -141,10 +141,16 @@ func (k *Console) device(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	return k.devicePage(ctx, c, v, d, deviceForm(d, wrong{}), fiber.StatusOK)
+	return k.devicePage(ctx, c, v, d, deviceEdit{deviceForm(d, wrong{}), fiber.StatusOK})
 }
 
-func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d tenants.Device, f views.DeviceForm, status int) error {
+// deviceEdit is the form on a device's page, and the status that it is answered with.
+type deviceEdit struct {
+	form   views.DeviceForm
+	status int
+}
+
+func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d tenants.Device, e deviceEdit) error {
 	rings, _, err := v.scope.Rings(ctx, store.RingQuery{Device: d.ID, Limit: 6})
 	if err != nil {
 		return err
@@ -155,7 +161,7 @@ func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d te
 	}
 	h := k.healthOf(d)
 	p := views.DevicePage{
-		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v), Form: f,
+		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v), Form: e.form,
 		Rings: ringRows(rings, n, v.zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.role.May(),
 	}
 	if p.CanEdit {
@@ -163,10 +169,10 @@ func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d te
 			return err
 		}
 	}
-	if p.Shell, err = k.shell(ctx, c, v, p.Name, views.RoomDevices, up("Devices", views.PathDevices)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(p.Name, views.RoomDevices, up("Devices", views.PathDevices))); err != nil {
 		return err
 	}
-	return web.Page(c, views.Device(p), status)
+	return web.Page(c, views.Device(p), e.status)
 }
 
 func deviceFacts(d tenants.Device, v *visitor) []views.Row {
@@ -224,9 +230,7 @@ func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error
 		err = v.scope.SetDevice(ctx, d)
 	}
 	if w, ok := wrongOf(err); ok {
-		form := deviceForm(d, w)
-		d = was
-		return k.devicePage(ctx, c, v, d, form, w.status)
+		return k.devicePage(ctx, c, v, was, deviceEdit{deviceForm(d, w), w.status})
 	}
 	if err != nil {
 		return err

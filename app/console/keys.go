@@ -43,7 +43,7 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, "API keys", views.RoomKeys)
+	s, err := k.shell(ctx, c, v, at("API keys", views.RoomKeys))
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 }
 
 func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key tenants.Key, w wrong) error {
-	s, err := k.shell(ctx, c, v, "Create an API key", views.RoomKeys, up("API keys", views.PathKeys))
+	s, err := k.shell(ctx, c, v, at("Create an API key", views.RoomKeys, up("API keys", views.PathKeys)))
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 
 // showOnce shows a secret that is kept nowhere. web.Page sends every page with no-store.
 func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *visitor, room views.Room, s views.Secret) error {
-	shell, err := k.shell(ctx, c, v, s.Title, room, up("Back", s.Next))
+	shell, err := k.shell(ctx, c, v, at(s.Title, room, up("Back", s.Next)))
 	if err != nil {
 		return err
 	}

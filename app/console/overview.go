@@ -46,13 +46,13 @@ type day struct {
 }
 
 func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	at := 0
+	chosenAt := 0
 	for i, p := range periods {
 		if web.Query(c, "period") == p.name {
-			at = i
+			chosenAt = i
 		}
 	}
-	chosen := periods[at]
+	chosen := periods[chosenAt]
 	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, back: chosen.back})
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	}
 	p := views.OverviewPage{Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words), Daily: dailyOf(days)}
 	for i, t := range periods {
-		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == at})
+		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
 	}
 	recent, _, err := v.scope.Rings(ctx, store.RingQuery{Limit: 6})
 	if err != nil {
@@ -77,7 +77,7 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, "Overview", views.RoomOverview); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.RoomOverview)); err != nil {
 		return err
 	}
 	return web.Page(c, views.Overview(p), fiber.StatusOK)

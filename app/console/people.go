@@ -81,7 +81,7 @@ func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		p.People = append(p.People, memberRow(m, v, seen[m.User]))
 	}
 	p.Table = q.table(peopleList, len(p.People), next)
-	if p.Shell, err = k.shell(ctx, c, v, "People", views.RoomPeople); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("People", views.RoomPeople)); err != nil {
 		return err
 	}
 	return web.Page(c, views.People(p), fiber.StatusOK)
@@ -144,17 +144,17 @@ func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error
 }
 
 func (k *Console) personForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.personPage(ctx, c, v, "", tenants.Viewer, wrong{status: fiber.StatusOK})
+	return k.personPage(ctx, c, v, store.Invitation{Role: tenants.Viewer}, wrong{status: fiber.StatusOK})
 }
 
-func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *visitor, email string, role tenants.Role, w wrong) error {
-	s, err := k.shell(ctx, c, v, "Add a person", views.RoomPeople, up("People", views.PathPeople))
+func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *visitor, i store.Invitation, w wrong) error {
+	s, err := k.shell(ctx, c, v, at("Add a person", views.RoomPeople, up("People", views.PathPeople)))
 	if err != nil {
 		return err
 	}
 	return web.Page(c, views.PersonAdd(views.PersonAddPage{
-		Shell: s, Error: w.msg, Roles: v.rolesFor(role),
-		Email: views.Field{Name: "email", Label: "Mail address", Type: "email", Value: shown(email, 254), Max: 254, Autocomplete: "off", Focus: true, Error: w.fields["email"]},
+		Shell: s, Error: w.msg, Roles: v.rolesFor(i.Role),
+		Email: views.Field{Name: "email", Label: "Mail address", Type: "email", Value: shown(i.Email, 254), Max: 254, Autocomplete: "off", Focus: true, Error: w.fields["email"]},
 	}), w.status)
 }
 
@@ -165,10 +165,10 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	email, ok := tenants.Email(f.text("email"))
 	if !ok || !tenants.Text(email, 3, 254) {
 		w := wrong{status: fiber.StatusBadRequest, fields: map[string]string{"email": "An address such as ana@example.com."}}
-		return k.personPage(ctx, c, v, f.text("email"), role, w)
+		return k.personPage(ctx, c, v, store.Invitation{Email: f.text("email"), Role: role}, w)
 	}
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
-		return k.personPage(ctx, c, v, email, tenants.Viewer, wrong{status: fiber.StatusBadRequest, msg: "Choose a role."})
+		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: tenants.Viewer}, wrong{status: fiber.StatusBadRequest, msg: "Choose a role."})
 	}
 	if err := v.mayRank(role); err != nil {
 		return err
@@ -178,7 +178,7 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *visitor) error
 		Hash: secret.Hash(), Tenant: v.tenant.ID, Email: email, Role: role, By: v.who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTime),
 	})
 	if w, ok := wrongOf(err); ok {
-		return k.personPage(ctx, c, v, email, role, w)
+		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: role}, w)
 	}
 	if err != nil {
 		return err

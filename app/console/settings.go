@@ -41,13 +41,21 @@ func zoneChoices(own string) []views.Choice {
 }
 
 func (k *Console) settings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.settingsPage(ctx, c, v, v.tenant, wrong{status: fiber.StatusOK}, views.PasswordForm{})
+	return k.settingsPage(ctx, c, v, settingsEdit{tenant: v.tenant, wrong: wrong{status: fiber.StatusOK}})
 }
 
-// settingsPage shows the tenant t as it is or as it was typed, and what is the person's own.
-func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *visitor, t tenants.Tenant, w wrong, password views.PasswordForm) error {
+// settingsEdit is the tenant as it is or as it was typed, and what is wrong with either form.
+type settingsEdit struct {
+	tenant   tenants.Tenant
+	wrong    wrong
+	password views.PasswordForm
+}
+
+// settingsPage shows the tenant, and what is the person's own.
+func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *visitor, e settingsEdit) error {
+	t, w := e.tenant, e.wrong
 	p := views.SettingsPage{
-		Error: w.unseen("name", "time_zone", "ring_ttl_s"), CanEdit: v.role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.tenant.Industry), Password: password,
+		Error: w.unseen("name", "time_zone", "ring_ttl_s"), CanEdit: v.role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.tenant.Industry), Password: e.password,
 		Name: views.Field{Name: "name", Label: "Name", Value: shown(t.Name, 80), Max: 80, Error: w.fields["name"]},
 		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.tenant.TimeZone), Error: w.fields["time_zone"]},
 		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)), Error: w.fields["ring_ttl_s"],
@@ -63,7 +71,7 @@ func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *visitor, t 
 	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, "Settings", views.RoomSettings); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Settings", views.RoomSettings)); err != nil {
 		return err
 	}
 	return web.Page(c, views.Settings(p), w.status)
@@ -113,7 +121,7 @@ func (k *Console) setSettings(ctx context.Context, c *fiber.Ctx, v *visitor) err
 		err = v.scope.SetTenant(ctx, t)
 	}
 	if w, ok := wrongOf(err); ok {
-		return k.settingsPage(ctx, c, v, t, w, views.PasswordForm{})
+		return k.settingsPage(ctx, c, v, settingsEdit{tenant: t, wrong: w})
 	}
 	if err != nil {
 		return err
@@ -132,7 +140,7 @@ func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *visitor) err
 		return err
 	}
 	back := func(p views.PasswordForm) error {
-		return k.settingsPage(ctx, c, v, v.tenant, wrong{status: fiber.StatusUnprocessableEntity}, p)
+		return k.settingsPage(ctx, c, v, settingsEdit{v.tenant, wrong{status: fiber.StatusUnprocessableEntity}, p})
 	}
 	if !ok {
 		return back(views.PasswordForm{Current: "That is not your current password."})

@@ -15,10 +15,19 @@ import (
 // paletteMost bounds the devices and agents that a page's palette carries.
 const paletteMost = 20
 
+// place is where in the console a page stands.
+type place struct {
+	title  string
+	room   views.Room
+	crumbs []views.Link
+}
+
+func at(title string, room views.Room, crumbs ...views.Link) place { return place{title, room, crumbs} }
+
 // shell is what surrounds a page.
-func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, title string, room views.Room, crumbs ...views.Link) (views.Shell, error) {
-	s := k.bareShell(c, v, title)
-	s.Current, s.Crumbs, s.Flash = room, crumbs, k.flash(c)
+func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place) (views.Shell, error) {
+	s := k.bareShell(c, v, at.title)
+	s.Current, s.Crumbs, s.Flash = at.room, at.crumbs, k.flash(c)
 	credentials, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return s, err

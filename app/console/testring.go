@@ -19,11 +19,11 @@ const testDevices = 50
 // testRing asks which phone to ring.
 func (k *Console) testRing(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	id, _ := tenants.ParseID[tenants.DeviceID](web.Query(c, "device"))
-	return k.testForm(ctx, c, v, id, "", fiber.StatusOK)
+	return k.testForm(ctx, c, v, id, wrong{status: fiber.StatusOK})
 }
 
-func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *visitor, chosen tenants.DeviceID, fault string, status int) error {
-	p := views.TestRingPage{Error: fault}
+func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *visitor, chosen tenants.DeviceID, w wrong) error {
+	p := views.TestRingPage{Error: w.unseen()}
 	var err error
 	if p.Devices, err = k.phonesToTest(ctx, v, chosen); err != nil {
 		return err
@@ -34,10 +34,10 @@ func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *visitor, chosen
 	if p.Recent, err = k.earlierTests(ctx, v); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, "Test ring", views.RoomTest); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Test ring", views.RoomTest)); err != nil {
 		return err
 	}
-	return web.Page(c, views.TestRing(p), status)
+	return web.Page(c, views.TestRing(p), w.status)
 }
 
 // phonesToTest are the newest living phones, and the chosen one in any case.
@@ -100,7 +100,7 @@ func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	f := formOf(c)
 	device, ok := tenants.ParseID[tenants.DeviceID](f.text("device"))
 	if !ok {
-		return k.testForm(ctx, c, v, "", "Choose the phone to ring.", fiber.StatusBadRequest)
+		return k.testForm(ctx, c, v, "", wrong{msg: "Choose the phone to ring.", status: fiber.StatusBadRequest})
 	}
 	agent, ok := tenants.ParseID[tenants.AgentID](f.text("agent"))
 	if !ok && f.text("agent") != "" {
@@ -108,7 +108,7 @@ func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	}
 	r, _, err := k.Board.Place(ctx, v.caller(), tenants.Request{To: tenants.To{Device: device}, Agent: agent}, store.Idempotency{})
 	if w, ok := wrongOf(err); ok {
-		return k.testForm(ctx, c, v, device, w.unseen(), w.status)
+		return k.testForm(ctx, c, v, device, w)
 	}
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (k *Console) testLive(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		return err
 	}
 	p := testLivePage(r, n, v)
-	if p.Shell, err = k.shell(ctx, c, v, "Test ring to "+p.Device, views.RoomTest, up("Test ring", views.PathTestRing)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Test ring to "+p.Device, views.RoomTest, up("Test ring", views.PathTestRing))); err != nil {
 		return err
 	}
 	return web.Page(c, views.TestLive(p), fiber.StatusOK)
