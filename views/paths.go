@@ -12,6 +12,7 @@ const (
 	PathTestRing    = "/rings/test"   // GET ?device=, POST device, agent
 	PathDevices     = "/devices"      // GET q, environment, health, after
 	PathDevicesCSV  = "/devices.csv"  // GET, the same filters
+	PathPairHere    = "/pair"         // GET, public: what a pairing code leads to in a browser
 	PathPair        = "/devices/pair" // GET form, POST person
 	PathCredentials = "/credentials"  // GET
 	PathCredAdd     = "/credentials/add"

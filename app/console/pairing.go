@@ -40,13 +40,18 @@ func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err := v.scope.AddPairing(ctx, p, code.Hash()); err != nil {
 		return err
 	}
-	dots, err := web.QRDots(k.PublicURL+"/pair#"+string(code), false) // behind #: no browser sends it, no log keeps it
+	dots, err := web.QRDots(k.PublicURL+views.PathPairHere+"#"+string(code), false) // behind #: no browser sends it, no log keeps it
 	if err != nil {
 		return err
 	}
 	return k.pairPage(ctx, c, v, views.PairPage{
 		Code: string(code), QR: dots, Expires: v.at(p.ExpiresAt), For: person, Wait: views.PairWaitPath(string(p.ID)),
 	}, fiber.StatusOK)
+}
+
+// pairHere is for whoever scans a code with the camera instead of the app.
+func (k *Console) pairHere(_ context.Context, c *fiber.Ctx) error {
+	return web.Page(c, views.PairHere(themeOf(c)), fiber.StatusOK)
 }
 
 // statusStop tells htmx to stop asking (htmx.org/docs/#polling).

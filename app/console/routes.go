@@ -45,6 +45,7 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathSignIn, open: k.signIn},
 		{method: get, path: views.InvitationPath(":token"), open: k.welcome},
 		{method: post, path: views.InvitationPath(":token"), open: k.join},
+		{method: get, path: views.PathPairHere, open: k.pairHere},
 		{method: post, path: views.PathTheme, open: k.theme},
 		{method: post, path: views.PathSignOut, out: true, room: k.signOut},
 		{method: post, path: views.PathTenant, out: true, room: k.switchTenant},

@@ -76,6 +76,7 @@ var visits = map[string]visit{
 	"POST /signin":             {form: fields("email", "x@y.example", "password", "wrong")},
 	"GET /invitations/:token":  {path: func(*tenant) string { return "/invitations/x" }},
 	"POST /invitations/:token": {path: func(*tenant) string { return "/invitations/x" }, form: fields("name", "x")},
+	"GET /pair":                {},
 	"POST /theme":              {form: fields("theme", "dark")},
 	"GET /storybook":           {},
 	"GET /storybook/:name":     {path: func(*tenant) string { return "/storybook/signin" }},
