@@ -71,6 +71,7 @@ const (
 	EnvBoth       Environment = "both"
 	EnvAuto       Environment = "auto"
 	EnvNone       Environment = ""
+	EnvUnasked    Environment = "unasked" // around a refusal: nothing was looked up, and no badge is drawn
 )
 
 // Link is a name and where it leads.

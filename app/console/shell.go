@@ -54,7 +54,7 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place)
 func (k *Console) bareShell(c *fiber.Ctx, v *visitor, title string) views.Shell {
 	s := views.Shell{
 		Title: title, Tenant: v.tenant.Name, Industry: v.tenant.Industry.Name(), User: v.user.Name, Email: v.user.Email, Role: roleName(v.role),
-		Theme: themeOf(c), Dev: k.Dev != nil, TimeZone: v.tenant.TimeZone,
+		Theme: themeOf(c), Dev: k.Dev != nil, TimeZone: v.tenant.TimeZone, Environment: views.EnvUnasked,
 	}
 	for _, m := range v.houses {
 		s.Tenants = append(s.Tenants, views.Choice{Value: string(m.Tenant.ID), Text: m.Tenant.Name, Selected: m.Tenant.ID == v.tenant.ID})
