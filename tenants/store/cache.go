@@ -18,6 +18,7 @@ type cache struct {
 	keys    map[tenants.Hash]entry[tenants.Key]
 	devices map[tenants.Hash]entry[tenants.Device]
 	targets map[aim]entry[Target]
+	bought  map[tenants.TenantID]entry[bought]
 }
 
 // aim is a device of a tenant that is rung.
@@ -39,7 +40,7 @@ const (
 
 func newCache(now func() time.Time) *cache {
 	return &cache{now: now, keys: map[tenants.Hash]entry[tenants.Key]{}, devices: map[tenants.Hash]entry[tenants.Device]{},
-		targets: map[aim]entry[Target]{}}
+		targets: map[aim]entry[Target]{}, bought: map[tenants.TenantID]entry[bought]{}}
 }
 
 func (c *cache) forget() {
@@ -49,6 +50,7 @@ func (c *cache) forget() {
 	clear(c.keys)
 	clear(c.devices)
 	clear(c.targets)
+	clear(c.bought)
 }
 
 func (c *cache) begin() int {

@@ -141,6 +141,9 @@ func (t *tx) register(s *Scope, d tenants.Device, credential tenants.Hash) (tena
 		}
 		err = t.audit(s, "device.register", row.ID, differ(old, row).String())
 	case absent(err):
+		if err := t.mayAddDevice(s); err != nil {
+			return tenants.Device{}, false, err
+		}
 		if err := t.db().Create(&row).Error; err != nil {
 			return tenants.Device{}, false, taken(err, "This device exists already.")
 		}

@@ -191,6 +191,9 @@ func (s *Scope) AddInvitation(ctx context.Context, i Invitation) error {
 		if there > 0 {
 			return tenants.Refuse(tenants.Conflict, "conflict", "This person is a member already.")
 		}
+		if err := t.mayAddPerson(s, i.Email); err != nil {
+			return err
+		}
 		if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", string(s.id), i.Email); err != nil {
 			return err
 		}

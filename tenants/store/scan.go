@@ -11,6 +11,15 @@ type querier interface {
 	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
+// one reads the one number of a statement written by hand.
+func one(rows *sql.Rows, err error) (int64, error) {
+	found, err := collect(rows, err, func(n *int64) []any { return []any{n} })
+	if err != nil || len(found) == 0 {
+		return 0, translate(err)
+	}
+	return found[0], nil
+}
+
 // collect reads all rows of a statement written by hand; fields gives the places of a row's columns in order.
 func collect[R any](rows *sql.Rows, err error, fields func(*R) []any) (out []R, _ error) {
 	if err != nil {

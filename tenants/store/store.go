@@ -17,6 +17,7 @@ type Config struct {
 	URL     string           // postgres://…; empty = SQLite in Dir/carillon.db
 	Dir     string           // data folder, for SQLite
 	Seal    *seal.Keyring    // seals tenants' secrets; nil = none can be stored or read
+	Plans   tenants.Plans    // what tenants may buy; the zero value = the built-in ones
 	Now     func() time.Time // the clock
 	Log     *slog.Logger
 	Observe func(sql string) // tests only: sees the text of every statement, before it runs; nil = nobody looks
@@ -41,6 +42,8 @@ type Store struct {
 	db   *database
 	w    *writer
 	seen *cache
+
+	plans tenants.Plans
 }
 
 // Open opens the database and checks that its schema is the one this binary wants; it does not migrate.
@@ -63,7 +66,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	return &Store{now: c.Now, log: c.Log, seal: c.Seal, db: db, w: w, seen: newCache(c.Now)}, nil
+	if len(c.Plans.Plans) == 0 {
+		c.Plans = tenants.BuiltinPlans()
+	}
+	return &Store{now: c.Now, log: c.Log, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans}, nil
 }
 
 // Migrate brings the schema up to date and says how many steps that took.

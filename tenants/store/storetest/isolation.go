@@ -36,6 +36,11 @@ func (b *bench) property(s *store.Scope) property {
 	now := b.clock.Now()
 	p.pairing = tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Person: "canary", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	b.must(s.AddPairing(ctx, p.pairing, hashOf(p.pairing.ID)))
+	sub := tenants.BuiltinPlans().Assigned("", "scale", now.Add(-time.Hour), time.Time{})
+	sub.Customer = "cus_" + string(p.key.ID)
+	b.must(s.SetSubscription(ctx, sub))
+	_, _, err = s.ChangeRing(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactAccepted, now))
+	b.must(err)
 	b.must(s.AddInvitation(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID), Email: "canary@example.com", Role: tenants.Admin, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
 	return p
 }
@@ -57,6 +62,8 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"Pairing": pick(s.Pairing(ctx, p.pairing.ID)), "TakePairing": pick(s.TakePairing(ctx, p.pairing.ID, tenants.Device{}, tenants.Hash{}, now)),
 		"Member": pick(s.Member(ctx, p.member.ID)), "SetRole": s.SetRole(ctx, p.member.ID, tenants.Viewer), "RemoveMember": s.RemoveMember(ctx, p.member.ID),
 		"RevokeInvitation": s.RevokeInvitation(ctx, "canary@example.com"),
+		"Subscription":     pick(s.Subscription(ctx)), "RemoveSubscription": s.RemoveSubscription(ctx),
+		"ChangeSubscription": s.ChangeSubscription(ctx, func(*tenants.Subscription) error { return nil }),
 	}
 	_, _, m["OpenCredential"] = s.OpenCredential(ctx, p.credential.ID)
 	_, _, m["ChangeRing"] = s.ChangeRing(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactDeclined, now))
@@ -97,6 +104,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("AgentsOf", agentsOf, err)
 	seen, err := s.LastSeen(ctx, time.Hour)
 	put("LastSeen", seen, err)
+	days, err := s.UsageDays(ctx, now.Add(-24*time.Hour), time.Time{})
+	put("UsageDays", days, err)
 	reach, err := s.Reach(ctx, p.device.Bundle)
 	put("Reach", reach, err)
 	return m, failed
@@ -106,14 +115,14 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 var apart = map[string]string{
 	"By": "changes who acts", "Tenant": "the scope itself", "SetTenant": "the scope itself", "AddRing": "adds", "AddDevice": "adds", "AddPairing": "adds",
 	"AddCredential": "adds", "AddAgent": "adds", "AddKey": "adds", "AddMember": "adds", "AddInvitation": "adds", "Note": "adds",
-	"CountDevices": "checked below",
+	"CountDevices": "checked below", "CountPeople": "checked below", "Entitlement": "checked below", "SetSubscription": "adds",
 }
 
 func testIsolation(b *bench) {
 	ctx := b.Context()
 	owner, stranger := b.tenant(), b.tenant()
 	p := b.property(owner)
-	b.roll(1)
+	b.roll(2)
 	now := b.clock.Now()
 	before, err := p.lists(ctx, owner, now)
 	b.must(err)
@@ -137,6 +146,14 @@ func testIsolation(b *bench) {
 	n, err := stranger.CountDevices(ctx)
 	b.must(err)
 	equal(b, n, 0, "a stranger's devices")
+	n, err = stranger.CountPeople(ctx)
+	b.must(err)
+	equal(b, n, 0, "a stranger's people")
+	for scope, want := range map[*store.Scope]int64{owner: 1, stranger: 0} {
+		e, err := scope.Entitlement(ctx)
+		b.must(err)
+		equal(b, e.Usage.Rings, want, "rings that count")
+	}
 	none, err := stranger.Targets(ctx, tenants.To{Person: "canary"})
 	b.must(err)
 	equal(b, len(none), 0, "a stranger's targets")

@@ -22,7 +22,7 @@ func (s *statements) add(q string) {
 
 // owned are the tables whose rows belong to a tenant.
 var owned = regexp.MustCompile(`\b(agents|attempts|audits|calls|credentials|device_credentials|devices|facts|idempotency|invitations|` +
-	`keys|members|pairings|rings|sign_ins|tallies)\b`)
+	`keys|members|metered|pairings|rings|sign_ins|subscriptions|tallies|usage)\b`)
 
 // narrowed: the statement compares a table's tenant_id with what the scope gives it, or inserts it.
 var narrowed = regexp.MustCompile(`\btenant_id["` + "`" + `]? = (\?|\$\d+)|INSERT INTO \S+ \([^)]*\btenant_id\b`)
@@ -44,13 +44,17 @@ var across = map[string]string{
 	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Forget: age, of every tenant",
 	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Forget: age, of every tenant",
 	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)": "Forget: age, of every person",
+	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                        "Forget: age, of every tenant",
+	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''":     "TenantOfCustomer: Stripe's id is what tells the tenant",
 	"SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1":          "Due: the sweep is for every tenant",
 }
 
 // acrossBy are the beginnings of longer ones.
 var acrossBy = map[string]string{
-	"UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM rings WHERE due_at": "Due: the sweep is for every tenant",
-	"SELECT f.xact, f.seq, f.tenant_id, f.kind":                                                          "Roll: the roller reads every tenant's new facts, and joins by tenant_id",
+	"UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM rings WHERE due_at":                                                                                     "Due: the sweep is for every tenant",
+	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, cancel_at_end, past_due_since, overage, customer, stripe, synced_at, created_at FROM subscriptions ORDER BY": "Subscriptions: of every tenant, to reconcile them with Stripe",
+	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s":                                                                                                    "Unreported: Stripe's meter hears of every tenant's rings",
+	"SELECT f.xact, f.seq, f.tenant_id, f.kind": "Roll: the roller reads every tenant's new facts, and joins by tenant_id",
 	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at FROM credentials ORDER BY": "Credentials of dev mode's simulator, without secrets",
 }
 

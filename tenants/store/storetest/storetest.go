@@ -77,7 +77,8 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 		{"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets}, {"add ring", testAddRing},
 		{"idempotency", testIdempotency}, {"change ring", testChangeRing}, {"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach},
 		{"due", testDue}, {"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies}, {"roll at once", testRollAtOnce},
-		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose}, {"pages", testPages}, {"isolation", testIsolation},
+		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose}, {"pages", testPages},
+		{"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits}, {"metered rings", testMetered}, {"Stripe's events", testStripeEvents}, {"isolation", testIsolation},
 	}
 	var ran atomic.Int64 // fewer than all when somebody asked for some by name
 	t.Run("suite", func(t *testing.T) {

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+type subscriptionRow struct {
+	TenantID, Plan, State, Every                                string
+	PeriodStart, PeriodEnd, TrialEnd, PastDue, Synced, CreatedA int64
+	CancelAtEnd, Overage                                        bool
+	Customer, Stripe                                            string
+}
+
+const subscriptionColumns = "tenant_id, plan, state, every, period_start, period_end, trial_end, cancel_at_end, past_due_since, overage, " +
+	"customer, stripe, synced_at, created_at"
+
+func (r *subscriptionRow) fields() []any {
+	return []any{&r.TenantID, &r.Plan, &r.State, &r.Every, &r.PeriodStart, &r.PeriodEnd, &r.TrialEnd, &r.CancelAtEnd, &r.PastDue, &r.Overage,
+		&r.Customer, &r.Stripe, &r.Synced, &r.CreatedA}
+}
+
+func (r subscriptionRow) noun() tenants.Subscription {
+	return tenants.Subscription{
+		Tenant: tenants.TenantID(r.TenantID), Plan: r.Plan, State: tenants.SubscriptionState(r.State), Interval: tenants.Interval(r.Every),
+		PeriodStart: moment(r.PeriodStart), PeriodEnd: moment(r.PeriodEnd), TrialEnd: moment(r.TrialEnd), CancelAtEnd: r.CancelAtEnd,
+		PastDueSince: moment(r.PastDue), Overage: r.Overage, Customer: r.Customer, Stripe: r.Stripe, SyncedAt: moment(r.Synced), CreatedAt: moment(r.CreatedA),
+	}
+}
+
+// settled is the subscription as it will be read back.
+func settled(t tenants.TenantID, n tenants.Subscription) tenants.Subscription {
+	n.Tenant = t
+	n.PeriodStart, n.PeriodEnd, n.TrialEnd = stored(n.PeriodStart), stored(n.PeriodEnd), stored(n.TrialEnd)
+	n.PastDueSince, n.SyncedAt, n.CreatedAt = stored(n.PastDueSince), stored(n.SyncedAt), stored(n.CreatedAt)
+	return n
+}
+
+// subscription reads the tenant's own; ok is false when there is none.
+func (s *Scope) subscription(ctx context.Context, q querier, hold string) (sub tenants.Subscription, ok bool, err error) {
+	rows, err := q.query(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions WHERE tenant_id = ?"+hold, string(s.id))
+	found, err := collect(rows, err, (*subscriptionRow).fields)
+	if err != nil || len(found) == 0 {
+		return tenants.Subscription{}, false, translate(err)
+	}
+	return found[0].noun(), true, nil
+}
+
+// Subscription is what the tenant has bought, is trying or was given; NoSuch when there is none, which allows everything.
+func (s *Scope) Subscription(ctx context.Context) (tenants.Subscription, error) {
+	sub, ok, err := s.subscription(ctx, s.s.db.pool, "")
+	if err == nil && !ok {
+		err = tenants.NoSuch("subscription")
+	}
+	return sub, err
+}
+
+// SetSubscription gives the tenant a subscription in place of the one it has.
+func (s *Scope) SetSubscription(ctx context.Context, n tenants.Subscription) error {
+	return s.changeSubscription(ctx, true, func(old *tenants.Subscription) error {
+		since := old.CreatedAt
+		if *old = n; !since.IsZero() {
+			old.CreatedAt = since
+		}
+		return nil
+	})
+}
+
+// ChangeSubscription changes the tenant's subscription by what change makes of it, in one write. An error of change writes nothing;
+// it may run more than once. A tenant without a subscription is NoSuch.
+func (s *Scope) ChangeSubscription(ctx context.Context, change func(*tenants.Subscription) error) error {
+	return s.changeSubscription(ctx, false, change)
+}
+
+func (s *Scope) changeSubscription(ctx context.Context, add bool, change func(*tenants.Subscription) error) error {
+	err := s.write(ctx, func(t *tx) error {
+		old, ok, err := s.subscription(context.Background(), t, t.hold())
+		switch {
+		case err != nil:
+			return err
+		case !ok && !add:
+			return tenants.NoSuch("subscription")
+		}
+		n := old
+		if err := change(&n); err != nil {
+			return err
+		}
+		n = settled(s.id, n)
+		if n.CreatedAt.IsZero() {
+			n.CreatedAt = stored(s.s.now())
+		}
+		if ok && n == old {
+			return nil
+		}
+		if err := t.setSubscription(n); err != nil {
+			return taken(err, "Another organisation has this Stripe customer already.")
+		}
+		what := subscriptionChanges(old, n)
+		if len(what) == 0 {
+			return nil
+		}
+		return t.audit(s, "subscription.set", n.Plan, what.String())
+	})
+	s.s.seen.forget()
+	return err
+}
+
+// subscriptionChanges names what changed, but for when Stripe was last asked.
+func subscriptionChanges(old, n tenants.Subscription) changes {
+	c := changes{}
+	c.add("plan", old.Plan != n.Plan)
+	c.add("state", old.State != n.State)
+	c.add("interval", old.Interval != n.Interval)
+	c.add("period", !old.PeriodStart.Equal(n.PeriodStart) || !old.PeriodEnd.Equal(n.PeriodEnd))
+	c.add("trial_end", !old.TrialEnd.Equal(n.TrialEnd))
+	c.add("cancel_at_end", old.CancelAtEnd != n.CancelAtEnd)
+	c.add("past_due_since", !old.PastDueSince.Equal(n.PastDueSince))
+	c.add("overage", old.Overage != n.Overage)
+	c.add("customer", old.Customer != n.Customer)
+	c.add("stripe", old.Stripe != n.Stripe)
+	return c
+}
+
+func (t *tx) setSubscription(n tenants.Subscription) error {
+	_, err := t.exec("INSERT INTO subscriptions ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+
+		"ON CONFLICT (tenant_id) DO UPDATE SET plan = excluded.plan, state = excluded.state, every = excluded.every, "+
+		"period_start = excluded.period_start, period_end = excluded.period_end, trial_end = excluded.trial_end, "+
+		"cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = excluded.overage, "+
+		"customer = excluded.customer, stripe = excluded.stripe, synced_at = excluded.synced_at",
+		string(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd), n.CancelAtEnd,
+		micros(n.PastDueSince), n.Overage, n.Customer, n.Stripe, micros(n.SyncedAt), micros(n.CreatedAt))
+	return err
+}
+
+// RemoveSubscription takes the subscription away: from then on everything is allowed. What was used is forgotten with it.
+func (s *Scope) RemoveSubscription(ctx context.Context) error {
+	err := s.write(ctx, func(t *tx) error {
+		n, err := t.change("DELETE FROM subscriptions WHERE tenant_id = ?", string(s.id))
+		if err == nil && n == 0 {
+			err = tenants.NoSuch("subscription")
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM usage WHERE tenant_id = ?", string(s.id)); err != nil {
+			return err
+		}
+		return t.audit(s, "subscription.remove", string(s.id), "")
+	})
+	s.s.seen.forget()
+	return err
+}
+
+// bought is what the hot path asks: the subscription, if there is one, and the rings of its month of usage.
+type bought struct {
+	sub   *tenants.Subscription
+	rings int64
+	from  time.Time
+}
+
+// Entitlement is what the tenant may do right now, by its subscription and the rings of this month. It is remembered for a second;
+// rings are counted a second after Apple accepted them, so that a burst may go a little past a limit. Devices, people and calls are
+// not counted: who needs them sets them.
+func (s *Scope) Entitlement(ctx context.Context) (tenants.Entitlement, error) {
+	now := s.s.now()
+	b, err := s.bought(ctx, now)
+	if err != nil || b.sub == nil {
+		return tenants.Entitle(nil, tenants.Plan{}, tenants.Usage{}, now), err
+	}
+	return tenants.Entitle(b.sub, s.s.plan(b.sub.Plan), tenants.Usage{Rings: b.rings}, now), nil
+}
+
+// plan is the plan of a code. One that the file does not have any more has no limits: nobody knows them.
+func (s *Store) plan(code string) tenants.Plan {
+	p, ok := s.plans.Plan(code)
+	if !ok {
+		return tenants.Plan{Code: code, Name: code, Grace: time.Duration(s.plans.GraceDays) * 24 * time.Hour}
+	}
+	return p
+}
+
+// Plans are those of the plans file.
+func (s *Store) Plans() tenants.Plans { return s.plans }
+
+func (s *Scope) bought(ctx context.Context, now time.Time) (bought, error) {
+	seen := s.s.seen
+	if e, ok := recall(seen, seen.bought, s.id); ok && (e.thing.sub == nil || sameMonth(*e.thing.sub, e.thing.from, now)) {
+		return e.thing, nil
+	}
+	turn := seen.begin()
+	sub, ok, err := s.subscription(ctx, s.s.db.pool, "")
+	if err != nil {
+		return bought{}, err
+	}
+	var b bought
+	if ok {
+		from, _ := sub.Month(now)
+		b.sub, b.from = &sub, from
+		if b.rings, err = s.used(ctx, s.s.db.pool, from); err != nil {
+			return bought{}, err
+		}
+	}
+	keep(seen, seen.bought, s.id, entry[bought]{thing: b}, turn)
+	return b, nil
+}
+
+func sameMonth(sub tenants.Subscription, from, now time.Time) bool {
+	is, _ := sub.Month(now)
+	return is.Equal(from)
+}
+
+// used is the rings of a month of usage.
+func (s *Scope) used(ctx context.Context, q querier, from time.Time) (int64, error) {
+	return one(q.query(ctx, "SELECT CAST(COALESCE(SUM(rings), 0) AS BIGINT) FROM usage WHERE tenant_id = ? AND period = ?", string(s.id), micros(from)))
+}
+
+// Subscriptions lists every tenant's, by tenant.
+func (s *Store) Subscriptions(ctx context.Context) ([]tenants.Subscription, error) {
+	rows, err := s.db.pool.scan(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions ORDER BY tenant_id")
+	found, err := collect(rows, err, (*subscriptionRow).fields)
+	return nouns(found, subscriptionRow.noun), translate(err)
+}
+
+// TenantOfCustomer finds whose Stripe customer it is; nobody's is NoSuch.
+func (s *Store) TenantOfCustomer(ctx context.Context, customer string) (tenants.TenantID, error) {
+	rows, err := s.db.pool.query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
+	found, err := collect(rows, err, func(id *string) []any { return []any{id} })
+	if err == nil && len(found) == 0 {
+		return "", tenants.NoSuch("customer")
+	}
+	if err != nil {
+		return "", translate(err)
+	}
+	return tenants.TenantID(found[0]), nil
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+// dayLength is a day of usage, UTC.
+const dayLength = 24 * int64(time.Hour/time.Microsecond)
+
+// meter counts the rings among new facts that Apple accepted: each ring once, test rings and tenants without a subscription never.
+// It runs in the roller's transaction, so that a ring is counted exactly once, and no ring waits for it.
+func (t *tx) meter(s *Store, facts []newFact) error {
+	subs := map[string]*tenants.Subscription{}
+	type cell struct {
+		tenant      string
+		period, day int64
+	}
+	counts := map[cell]int64{}
+	for i := range facts {
+		f := &facts[i]
+		if f.kind != string(tenants.FactAccepted) || f.test || f.ring == "" {
+			continue
+		}
+		sub, seen := subs[f.tenant]
+		if !seen {
+			found, ok, err := s.For(tenants.TenantID(f.tenant)).subscription(context.Background(), t, "")
+			if err != nil {
+				return err
+			}
+			if ok {
+				sub = &found
+			}
+			subs[f.tenant] = sub
+		}
+		if sub == nil {
+			continue
+		}
+		reported := int64(-1)
+		if sub.Customer != "" && sub.Live() {
+			reported = 0
+		}
+		n, err := t.change("INSERT INTO metered (tenant_id, ring_id, at, reported_at) VALUES (?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO NOTHING",
+			f.tenant, f.ring, f.at, reported)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			from, _ := sub.Month(moment(f.at))
+			counts[cell{f.tenant, micros(from), floor(f.at, dayLength)}]++
+		}
+	}
+	for c, n := range counts {
+		_, err := t.exec("INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, ?, ?, ?) "+
+			"ON CONFLICT (tenant_id, period, day) DO UPDATE SET rings = usage.rings + excluded.rings", c.tenant, c.period, c.day, n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UsageDay is the rings that counted on a day, UTC.
+type UsageDay struct {
+	Day   time.Time
+	Rings int64
+}
+
+// UsageDays lists the days in [from, to) on which rings counted, in order.
+func (s *Scope) UsageDays(ctx context.Context, from, to time.Time) ([]UsageDay, error) {
+	type row struct{ day, rings int64 }
+	rows, err := s.s.db.pool.scan(ctx, "SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP BY day ORDER BY day",
+		string(s.id), floor(micros(from), dayLength), until(to))
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.rings} })
+	return nouns(found, func(r row) UsageDay { return UsageDay{Day: moment(r.day), Rings: r.rings} }), translate(err)
+}
+
+// Metered is a ring that Stripe's meter is still to hear of.
+type Metered struct {
+	Tenant   tenants.TenantID
+	Ring     tenants.RingID
+	Customer string
+	At       time.Time
+}
+
+// Unreported lists, of every tenant, the oldest rings that Stripe's meter has not heard of.
+func (s *Store) Unreported(ctx context.Context, limit int) ([]Metered, error) {
+	type row struct {
+		tenant, ring, customer string
+		at                     int64
+	}
+	rows, err := s.db.pool.query(ctx, "SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s ON s.tenant_id = m.tenant_id "+
+		"WHERE m.reported_at = 0 AND s.customer <> '' ORDER BY m.at LIMIT ?", limit)
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.customer, &r.at} })
+	return nouns(found, func(r row) Metered {
+		return Metered{tenants.TenantID(r.tenant), tenants.RingID(r.ring), r.customer, moment(r.at)}
+	}), translate(err)
+}
+
+// Reported notes that Stripe's meter has heard of the rings.
+func (s *Store) Reported(ctx context.Context, rings []Metered) error {
+	at := micros(s.now())
+	return s.w.do(ctx, func(t *tx) error {
+		for _, m := range rings {
+			if _, err := t.exec("UPDATE metered SET reported_at = ? WHERE tenant_id = ? AND ring_id = ?", at, string(m.Tenant), string(m.Ring)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
