@@ -270,6 +270,18 @@ func (c *calls) add(r tenants.RingID, t tenants.TenantID) {
 	c.of[r] = t
 }
 
+// count is how many calls a tenant has.
+func (c *calls) count(t tenants.TenantID) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, of := range c.of {
+		if of == t {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *calls) drop(r tenants.RingID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

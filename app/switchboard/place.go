@@ -58,6 +58,9 @@ func (b *Board) earlier(ctx context.Context, scope *store.Scope, i store.Idempot
 
 // draft decides: whom to ring, on which devices, with which credential, until when. It writes nothing.
 func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenants.Request) (*tenants.Ring, error) {
+	if err := b.entitled(ctx, scope, c); err != nil {
+		return nil, err
+	}
 	agent, err := b.agent(ctx, scope, c.Tenant, q.Agent)
 	if err != nil {
 		return nil, err
@@ -79,6 +82,18 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	}
 	r.Attempts, err = attempts(r, c, targets, now)
 	return r, err
+}
+
+// entitled refuses what the tenant's plan does not cover. Calls at once are those of this process.
+func (b *Board) entitled(ctx context.Context, scope *store.Scope, c Caller) error {
+	e, err := scope.Entitlement(ctx)
+	if err != nil {
+		return err
+	}
+	if e.Plan.Calls > 0 {
+		e.Usage.Calls = int64(b.calls.count(c.Tenant.ID))
+	}
+	return e.Ring(c.Test || c.Trial)
 }
 
 // attempts makes one for each device that policy lets ring; when it lets none, its first refusal is the answer.
