@@ -13,6 +13,7 @@ type benchCmd struct {
 	Rings benchRingsCmd `cmd:"" help:"Rings placed, committed and pushed, beside a bare apns2 loop."`
 	Calls benchCallsCmd `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
 	Pages benchPagesCmd `cmd:"" help:"Every page of the console on a database with many rings."`
+	Stock benchStockCmd `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
 	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
 }
 
@@ -88,4 +89,15 @@ func (b *benchPagesCmd) Run(ctx context.Context, c terminal) error {
 		return err
 	}
 	return show(r, b.JSON, c.out)
+}
+
+type benchStockCmd struct {
+	Apple string `arg:""`
+	CA    string `arg:""`
+	Key   string `arg:""`
+}
+
+// Run serves until ctx is done.
+func (b *benchStockCmd) Run(ctx context.Context, c terminal) error {
+	return bench.Stock(ctx, c.out, b.Apple, b.CA, b.Key)
 }

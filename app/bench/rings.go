@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"text/tabwriter"
@@ -39,6 +40,8 @@ type RingRow struct {
 	AppleP99    float64 `json:"apple_p99_ms"`
 	CPU         float64 `json:"cpu_us_per_ring"` // of the server; 0 where the system does not say
 	Bare        float64 `json:"bare_per_second"`
+	Stock       float64 `json:"stock_per_second"` // of a push server that stores nothing
+	StockCPU    float64 `json:"stock_cpu_us"`
 }
 
 // RingsConfig says how long to measure. The zero value measures three turns of two seconds at 1, 10, 100 and 500.
@@ -48,7 +51,8 @@ type RingsConfig struct {
 	Turn        time.Duration
 }
 
-// Rings measures durable accepted rings beside a bare apns2 loop against the same Apple, in turns.
+// Rings measures durable accepted rings beside a bare apns2 loop, and beside a stock push server that stores nothing, against the same
+// Apple, in turns.
 func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 	if len(c.Concurrency) == 0 {
 		c.Concurrency = []int{1, 10, 100, 500}
@@ -65,9 +69,16 @@ func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.stage.close()) }()
-	r.Machine = Machine()
-	if _, err := b.turn(ctx, 10, time.Second); err != nil { // connections, caches and prepared statements
+	if b.stock, err = spawn(ctx, b.stage.dir, nil, "bench", "stock", b.stage.apple.URL(apnstest.Production),
+		filepath.Join(b.stage.dir, "apple.pem"), filepath.Join(b.stage.dir, "stock.p8")); err != nil {
 		return r, err
+	}
+	defer func() { err = errors.Join(err, b.stock.stop()) }()
+	r.Machine = Machine()
+	for _, a := range []asked{b.ours(), b.theirs()} {
+		if _, err := b.turn(ctx, 10, time.Second, a); err != nil { // connections, caches and prepared statements
+			return r, err
+		}
 	}
 	// First, while no earlier ring is there to expire in the background.
 	if r.Paced, err = b.paced(ctx, 200, c.Turn*time.Duration(c.Turns)); err != nil {
@@ -88,6 +99,7 @@ func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 // rings is a run of the benchmark.
 type rings struct {
 	stage *stage
+	stock *child
 
 	mu       sync.Mutex // guards answered
 	answered map[string]time.Time
@@ -123,16 +135,23 @@ type placed struct {
 func (b *rings) row(ctx context.Context, n int, c RingsConfig) (RingRow, error) {
 	row := RingRow{Concurrency: n}
 	var all []placed
-	var bare int64
-	cpu := time.Duration(0)
+	var bare, stock int64
+	cpu, stockCPU := time.Duration(0), time.Duration(0)
 	for range c.Turns {
 		pushed, err := b.bareTurn(ctx, n, c.Turn)
 		if err != nil {
 			return row, err
 		}
 		bare += pushed
+		stockBefore := b.stock.cpu()
+		through, err := b.turn(ctx, n, c.Turn, b.theirs())
+		if err != nil {
+			return row, err
+		}
+		stock += int64(len(through))
+		stockCPU += b.stock.cpu() - stockBefore
 		before := b.stage.server.cpu()
-		got, err := b.turn(ctx, n, c.Turn)
+		got, err := b.turn(ctx, n, c.Turn, b.ours())
 		if err != nil {
 			return row, err
 		}
@@ -141,7 +160,8 @@ func (b *rings) row(ctx context.Context, n int, c RingsConfig) (RingRow, error) 
 		all = append(all, got...)
 	}
 	spent := (c.Turn * time.Duration(c.Turns)).Seconds()
-	row.PerSecond, row.Bare = float64(len(all))/spent, float64(bare)/spent
+	row.PerSecond, row.Bare, row.Stock = float64(len(all))/spent, float64(bare)/spent, float64(stock)/spent
+	row.StockCPU = float64(stockCPU.Microseconds()) / float64(max(stock, 1))
 	row.CPU = float64(cpu.Microseconds()) / float64(max(len(all), 1))
 	b.measure(&row, all)
 	return row, nil
@@ -193,13 +213,22 @@ func (b *rings) seen(all []placed) bool {
 	return true
 }
 
-// turn places rings over n connections for a while.
-func (b *rings) turn(ctx context.Context, n int, d time.Duration) ([]placed, error) {
+// asked is a server and how one request is made of it.
+type asked struct {
+	addr string
+	ask  func(c *client, n int) (placed, error)
+}
+
+func (b *rings) ours() asked   { return asked{b.stage.server.addr, b.place} }
+func (b *rings) theirs() asked { return asked{b.stock.addr, b.stockPush} }
+
+// turn asks over n connections for a while.
+func (b *rings) turn(ctx context.Context, n int, d time.Duration, a asked) ([]placed, error) {
 	var wg sync.WaitGroup
 	lists, errs := make([][]placed, n), make([]error, n)
 	end := time.Now().Add(d)
 	for i := range n {
-		wg.Go(func() { lists[i], errs[i] = b.worker(ctx, i, end) })
+		wg.Go(func() { lists[i], errs[i] = b.worker(ctx, i, end, a) })
 	}
 	wg.Wait()
 	var all []placed
@@ -209,21 +238,32 @@ func (b *rings) turn(ctx context.Context, n int, d time.Duration) ([]placed, err
 	return all, errors.Join(errs...)
 }
 
-func (b *rings) worker(ctx context.Context, i int, end time.Time) ([]placed, error) {
-	c, err := dial(b.stage.server.addr)
+func (b *rings) worker(ctx context.Context, i int, end time.Time, a asked) ([]placed, error) {
+	c, err := dial(a.addr)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
 	var list []placed
 	for n := i; time.Now().Before(end) && ctx.Err() == nil; n += 7 {
-		p, err := b.place(c, n)
+		p, err := a.ask(c, n)
 		if err != nil {
 			return list, err
 		}
 		list = append(list, p)
 	}
 	return list, nil
+}
+
+// stockPush asks the stock server for a push to the n-th device.
+func (b *rings) stockPush(c *client, n int) (placed, error) {
+	body := fmt.Appendf(nil, `{"token":"%s"}`, b.stage.tokens[n%len(b.stage.tokens)])
+	p := placed{start: time.Now()}
+	status, answer, err := c.ask(request("POST", "/", "-", body))
+	if err == nil && status != 201 {
+		err = fmt.Errorf("%d: %s", status, answer)
+	}
+	return p, err
 }
 
 func (b *rings) place(c *client, n int) (placed, error) {
@@ -315,7 +355,7 @@ func (b *rings) pacedWorker(ctx context.Context, i int, next time.Time, step tim
 func (r RingsReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "concurrency\trings\trings/s\tto 201: p50\tp95\tp99 ms\tto Apple: p50\tp95\tp99 ms\tCPU µs/ring\tlost\tbare apns2/s\tratio\t")
+	fmt.Fprintln(t, "concurrency\trings\trings/s\tto 201: p50\tp95\tp99 ms\tto Apple: p50\tp95\tp99 ms\tCPU µs/ring\tlost\tbare apns2/s\tratio\tstock server/s\tits CPU µs\t")
 	for _, x := range append([]RingRow{r.Paced}, r.Rows...) {
 		name, ratio := fmt.Sprint(x.Concurrency), "-"
 		if x.Bare > 0 {
@@ -323,8 +363,8 @@ func (r RingsReport) Print(w io.Writer) error {
 		} else {
 			name = "paced"
 		}
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t%.0f\t%s\t\n", name, x.Count, x.PerSecond,
-			x.P50, x.P95, x.P99, x.AppleP50, x.AppleP95, x.AppleP99, x.CPU, x.Lost, x.Bare, ratio)
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t%.0f\t%s\t%.0f\t%.0f\t\n", name, x.Count, x.PerSecond,
+			x.P50, x.P95, x.P99, x.AppleP50, x.AppleP95, x.AppleP99, x.CPU, x.Lost, x.Bare, ratio, x.Stock, x.StockCPU)
 	}
 	return t.Flush()
 }

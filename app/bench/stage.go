@@ -39,6 +39,9 @@ const (
 	// The bare loop is a team of its own: Apple lets a team have a new provider token only every twenty minutes.
 	bareTeam  = "BENCHTEAM2"
 	bareKeyID = "BENCHKEY02"
+	// And so is the stock server.
+	stockTeam  = "BENCHTEAM3"
+	stockKeyID = "BENCHKEY03"
 )
 
 // setUp fills a fresh database, lets prepare add to it, and starts the server on it.
@@ -95,7 +98,12 @@ func (s *stage) accounts() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.apple.Register(account), s.apple.Register(bare)); err != nil {
+	stock, stockFile, err := apnstest.NewKey(stockTeam, stockKeyID)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(s.apple.Register(account), s.apple.Register(bare), s.apple.Register(stock), os.WriteFile(filepath.Join(s.dir, "stock.p8"), stockFile, 0o600))
+	if err != nil {
 		return err
 	}
 	client, err := apnstest.Bare(s.apple.URL(apnstest.Production), s.apple.CAPool(), bareTeam, bareKeyID, bareFile)
