@@ -16,6 +16,7 @@ type CredentialState string
 const (
 	CredentialActive   CredentialState = "active"
 	CredentialDisabled CredentialState = "disabled" // Apple refused it for good; LastError says why
+	CredentialPrevious CredentialState = "previous" // replaced by a newer one, and kept for the way back
 )
 
 // Credential is what lets a tenant push to its app. The secret itself is sealed in the store and never leaves the server.

@@ -22,6 +22,8 @@ func Decide(q Question) error {
 		return Refuse(Forbidden, "test_key", "A test key rings sandbox devices only. Use a live key for this device.")
 	case q.Credential == nil:
 		return Refuse(Forbidden, "credential_missing", "There is no Apple credential for the app %s. Upload its .p8 key or .p12 certificate under Credentials.", q.Device.Bundle)
+	case q.Credential.State == CredentialPrevious:
+		return Refuse(Forbidden, "credential_missing", "The credential of the app %s was replaced, and its replacement is gone. Bring it back or upload a new one under Credentials.", q.Device.Bundle)
 	case q.Credential.State != CredentialActive:
 		return Refuse(Forbidden, "credential_disabled", "Apple refuses the credential of the app %s (%s). Replace it under Credentials.", q.Device.Bundle, q.Credential.LastError)
 	case !q.Credential.NotAfter.IsZero() && q.Now.After(q.Credential.NotAfter):

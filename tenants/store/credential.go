@@ -65,6 +65,11 @@ func (s *Scope) sealedAs(id tenants.CredentialID) []string {
 
 // AddCredential adds a credential and seals its secret. The same key for the same app and environment again is a Conflict.
 func (s *Scope) AddCredential(ctx context.Context, c tenants.Credential, secret []byte) error {
+	return s.addCredential(ctx, c, secret, func(*tx) error { return nil })
+}
+
+// addCredential adds, and does more in the same transaction.
+func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret []byte, more func(*tx) error) error {
 	blob, err := s.s.seal.Seal(secret, s.sealedAs(c.ID)...)
 	if err != nil {
 		return fmt.Errorf("store: credential %s: %w", c.ID, err)
@@ -80,6 +85,9 @@ func (s *Scope) AddCredential(ctx context.Context, c tenants.Credential, secret 
 	err = s.write(ctx, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This credential is here already, for the same app and environment.")
+		}
+		if err := more(t); err != nil {
+			return err
 		}
 		return t.audit(s, "credential.add", row.Row.ID, row.Row.Bundle)
 	})
@@ -138,6 +146,9 @@ func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) e
 		}
 		if n == 0 {
 			return tenants.NoSuch("credential")
+		}
+		if err := t.settle(s, string(id)); err != nil {
+			return err
 		}
 		return t.audit(s, "credential.remove", string(id), "")
 	})

@@ -317,6 +317,21 @@ func (s *Scope) DisableDevice(ctx context.Context, id tenants.DeviceID, reason s
 	return done && err == nil, err
 }
 
+// ReviveDevice takes a device back into use that was disabled for the reason, and says whether it did: not when it was disabled for
+// another since, or when another device has its token by now.
+func (s *Scope) ReviveDevice(ctx context.Context, id tenants.DeviceID, reason string) (done bool, err error) {
+	err = s.editDevice(ctx, id, "device.revive", func(_ *tx, row *deviceRow) error {
+		if done = row.State == string(tenants.DeviceDisabled) && row.DisabledReason == reason; done {
+			row.State, row.DisabledReason = string(tenants.DeviceActive), ""
+		}
+		return nil
+	})
+	if tenants.KindOf(err) == tenants.Conflict {
+		return false, nil
+	}
+	return done && err == nil, err
+}
+
 type deviceCredentialRow struct {
 	TenantID string
 	DeviceID string

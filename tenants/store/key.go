@@ -16,6 +16,7 @@ type keyRow struct {
 	Test        bool
 	Last4       string
 	Permissions string
+	PerSecond   int64
 	Created     int64 `gorm:"column:created_at"`
 	LastUsedAt  int64
 	RevokedAt   int64
@@ -26,7 +27,7 @@ func (keyRow) TableName() string { return "keys" }
 func (r keyRow) noun() tenants.Key {
 	k := tenants.Key{
 		ID: tenants.KeyID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Test: r.Test, Last4: r.Last4,
-		CreatedAt: moment(r.Created), LastUsedAt: moment(r.LastUsedAt), RevokedAt: moment(r.RevokedAt),
+		PerSecond: int(r.PerSecond), CreatedAt: moment(r.Created), LastUsedAt: moment(r.LastUsedAt), RevokedAt: moment(r.RevokedAt),
 	}
 	for _, p := range strings.Fields(r.Permissions) {
 		k.Permissions = append(k.Permissions, tenants.Permission(p))
@@ -44,7 +45,7 @@ func (s *Scope) AddKey(ctx context.Context, k tenants.Key, h tenants.Hash) error
 	}
 	row := keyRow{
 		TenantID: string(s.id), ID: string(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
-		Permissions: strings.Join(permissions, " "), Created: micros(k.CreatedAt),
+		Permissions: strings.Join(permissions, " "), PerSecond: int64(k.PerSecond), Created: micros(k.CreatedAt),
 	}
 	return s.write(ctx, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {

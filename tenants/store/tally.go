@@ -19,12 +19,14 @@ type newFact struct {
 	tenant, kind, environment, app, os, agent string
 	at                                        int64
 	before, after                             sql.NullInt64
-	ring                                      string
+	ring, detail                              string
+	expires                                   int64 // when the ring's time was up
 	test                                      bool
 }
 
 func (f *newFact) fields() []any {
-	return []any{&f.xact, &f.seq, &f.tenant, &f.kind, &f.at, &f.environment, &f.app, &f.os, &f.agent, &f.before, &f.after, &f.ring, &f.test}
+	return []any{&f.xact, &f.seq, &f.tenant, &f.kind, &f.at, &f.environment, &f.app, &f.os, &f.agent, &f.before, &f.after, &f.ring, &f.test,
+		&f.detail, &f.expires}
 }
 
 // cell is a key of tallies.
@@ -69,6 +71,9 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 		if err := t.count(cells); err != nil {
 			return err
 		}
+		if err := t.countOutcomes(facts); err != nil {
+			return err
+		}
 		return t.meter(s, facts)
 	})
 	if err != nil || !moved {
@@ -102,8 +107,8 @@ func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, err
 			".attempt_id = f.attempt_id AND " + as + ".kind = " + kind + " AND " + fmt.Sprintf(earlier, as) + " "
 	}
 	rows, err := s.db.pool.scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, COALESCE(a.environment, ''), "+
-		"COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), COALESCE(r.agent_id, ''), b.at, n.at, COALESCE(r.id, ''), COALESCE(r.test, FALSE) FROM "+
-		"(SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
+		"COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), COALESCE(r.agent_id, ''), b.at, n.at, COALESCE(r.id, ''), COALESCE(r.test, FALSE), "+
+		"f.detail, COALESCE(r.expires_at, 0) FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
 		"LEFT JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.ring_id AND a.id = f.attempt_id "+
 		"LEFT JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.ring_id "+
 		join("b", before)+join("n", after)+"ORDER BY f.xact, f.seq", args...)

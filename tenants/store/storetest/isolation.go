@@ -42,6 +42,14 @@ func (b *bench) property(s *store.Scope) property {
 	_, _, err = s.ChangeRing(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactAccepted, now))
 	b.must(err)
 	b.must(s.AddInvitation(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID), Email: "canary@example.com", Role: tenants.Admin, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	_, err = s.Alert(ctx, tenants.AlertMass, string(p.credential.ID), "canary")
+	b.must(err)
+	silenced := func(r *tenants.Ring) ([]tenants.Fact, error) {
+		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactSilenced, At: now, Received: now, Detail: "canary"}), nil
+	}
+	quiet := b.ring(s, p.device)
+	_, _, err = s.ChangeRing(ctx, quiet.ID, quiet, time.Time{}, silenced)
+	b.must(err)
 	return p
 }
 
@@ -52,6 +60,8 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"Device": pick(s.Device(ctx, p.device.ID)), "SetDevice": s.SetDevice(ctx, p.device), "RemoveDevice": s.RemoveDevice(ctx, p.device.ID),
 		"SetToken":         s.SetToken(ctx, p.device.ID, p.device.Token, tenants.Sandbox, "x", "x"),
 		"LearnEnvironment": s.LearnEnvironment(ctx, p.device.ID, tenants.Sandbox),
+		"ReviveDevice":     pick(s.ReviveDevice(ctx, p.device.ID, "x")),
+		"ResolveAlert":     s.ResolveAlert(ctx, tenants.AlertMass, string(p.credential.ID)),
 		"DisableDevice":    pick(s.DisableDevice(ctx, p.device.ID, "x", now.Add(time.Hour))),
 		"Targets":          pick(s.Targets(ctx, tenants.To{Device: p.device.ID})),
 		"Ring":             pick(s.Ring(ctx, p.ring.ID)), "Facts": pick(s.Facts(ctx, p.ring.ID, 0)), "SetDue": s.SetDue(ctx, p.ring.ID, now),
@@ -65,6 +75,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"Subscription":     pick(s.Subscription(ctx)), "RemoveSubscription": s.RemoveSubscription(ctx),
 		"ChangeSubscription": s.ChangeSubscription(ctx, func(*tenants.Subscription) error { return nil }),
 	}
+	_, m["RollbackCredential"] = s.RollbackCredential(ctx, p.credential.ID)
 	_, _, m["OpenCredential"] = s.OpenCredential(ctx, p.credential.ID)
 	_, _, m["ChangeRing"] = s.ChangeRing(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactDeclined, now))
 	return m
@@ -106,6 +117,16 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("LastSeen", seen, err)
 	days, err := s.UsageDays(ctx, now.Add(-24*time.Hour), time.Time{})
 	put("UsageDays", days, err)
+	alerts, err := s.Alerts(ctx, true)
+	put("Alerts", alerts, err)
+	outcomes, err := s.Outcomes(ctx, p.device.ID, 10)
+	put("Outcomes", outcomes, err)
+	watched, err := s.Watched(ctx, time.Time{}, 10)
+	put("Watched", watched, err)
+	versions, err := s.Versions(ctx)
+	put("Versions", versions, err)
+	reasons, _, err := s.Reasons(ctx, now.Add(-time.Hour), time.Time{})
+	put("Reasons", reasons, err)
 	reach, err := s.Reach(ctx, p.device.Bundle)
 	put("Reach", reach, err)
 	return m, failed
@@ -114,7 +135,7 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 // apart are the methods with nothing of another tenant to ask for; each says why.
 var apart = map[string]string{
 	"By": "changes who acts", "Tenant": "the scope itself", "SetTenant": "the scope itself", "AddRing": "adds", "AddDevice": "adds", "AddPairing": "adds",
-	"AddCredential": "adds", "AddAgent": "adds", "AddKey": "adds", "AddMember": "adds", "AddInvitation": "adds", "Note": "adds",
+	"AddCredential": "adds", "ReplaceCredential": "adds", "Alert": "adds", "AddAgent": "adds", "AddKey": "adds", "AddMember": "adds", "AddInvitation": "adds", "Note": "adds",
 	"CountDevices": "checked below", "CountPeople": "checked below", "Entitlement": "checked below", "SetSubscription": "adds",
 }
 
@@ -122,7 +143,7 @@ func testIsolation(b *bench) {
 	ctx := b.Context()
 	owner, stranger := b.tenant(), b.tenant()
 	p := b.property(owner)
-	b.roll(2)
+	b.roll(4)
 	now := b.clock.Now()
 	before, err := p.lists(ctx, owner, now)
 	b.must(err)

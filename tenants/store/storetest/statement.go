@@ -21,8 +21,8 @@ func (s *statements) add(q string) {
 }
 
 // owned are the tables whose rows belong to a tenant.
-var owned = regexp.MustCompile(`\b(agents|attempts|audits|calls|credentials|device_credentials|devices|facts|idempotency|invitations|` +
-	`keys|members|metered|pairings|rings|sign_ins|subscriptions|tallies|usage)\b`)
+var owned = regexp.MustCompile(`\b(agents|alerts|attempts|audits|calls|credentials|device_credentials|devices|facts|idempotency|invitations|` +
+	`keys|members|metered|outcomes|pairings|rings|sign_ins|subscriptions|tallies|usage)\b`)
 
 // narrowed: the statement compares a table's tenant_id with what the scope gives it, or inserts it.
 var narrowed = regexp.MustCompile(`\btenant_id["` + "`" + `]? = (\?|\$\d+)|INSERT INTO \S+ \([^)]*\btenant_id\b`)

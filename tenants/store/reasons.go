@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+// late is what a push that woke the app after its ring had expired is counted as: a ghost ring, were it not for the app's own look.
+const late = "late"
+
+// reasoned are the facts whose reasons are counted.
+var reasoned = map[string]bool{
+	string(tenants.FactRefused): true, string(tenants.FactFailedToShow): true, string(tenants.FactSilenced): true,
+}
+
+// countOutcomes counts the reasons of facts, and how late pushes arrived. It runs in the roller's transaction.
+func (t *tx) countOutcomes(facts []newFact) error {
+	type cell struct {
+		tenant, fact, detail, app string
+		hour                      int64
+		bucket                    int
+	}
+	cells := map[cell]int64{}
+	for i := range facts {
+		f := &facts[i]
+		c := cell{tenant: f.tenant, fact: f.kind, detail: f.detail, app: f.app, hour: floor(f.at, hour), bucket: -1}
+		if reasoned[f.kind] {
+			cells[c]++
+		}
+		if f.kind == string(tenants.FactWoke) && f.expires != 0 && f.at > f.expires {
+			c.fact, c.detail = late, ""
+			cells[c]++
+			c.bucket = tenants.Bucket(length(f.at - f.expires))
+			cells[c]++
+		}
+	}
+	if len(cells) == 0 {
+		return nil
+	}
+	b := newBatch("outcomes", "tenant_id", "hour", "fact", "detail", "app_version", "bucket", "n")
+	for c, n := range cells {
+		b.add(c.tenant, c.hour, c.fact, c.detail, c.app, c.bucket, n)
+	}
+	t.wrote = true
+	return b.flush(func(text string, args []any, _ int) error {
+		_, err := t.run(text+" ON CONFLICT (tenant_id, hour, fact, detail, app_version, bucket) DO UPDATE SET n = outcomes.n + excluded.n", args)
+		return err
+	})
+}
+
+// Reason is how often a fact happened for a reason: Apple's word, CallKit's code.
+type Reason struct {
+	Fact   tenants.FactKind // refused, failed_to_show or silenced
+	Detail string           // empty = the phone gave none
+	N      int64
+}
+
+// Late is how many pushes woke the app after their ring had expired, and how late by bucket; see tenants.Percentile.
+type Late struct {
+	N       int64
+	Buckets map[int]int64
+}
+
+// Reasons sums the hours in [from, to): why facts happened, the most frequent first, and how late pushes came. It reads counts
+// only, so it costs the same whatever the number of facts behind them.
+func (s *Scope) Reasons(ctx context.Context, from, to time.Time) ([]Reason, Late, error) {
+	type sum struct {
+		fact, detail string
+		bucket       int
+		n            int64
+	}
+	rows, err := s.s.db.pool.scan(ctx, "SELECT fact, detail, bucket, CAST(SUM(n) AS BIGINT) FROM outcomes WHERE tenant_id = ? AND hour >= ? AND hour < ? "+
+		"GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3", string(s.id), floor(micros(from), hour), until(to))
+	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.fact, &x.detail, &x.bucket, &x.n} })
+	reasons, lateness := []Reason{}, Late{Buckets: map[int]int64{}}
+	for _, x := range sums {
+		switch {
+		case x.fact != late:
+			reasons = append(reasons, Reason{tenants.FactKind(x.fact), x.detail, x.n})
+		case x.bucket < 0:
+			lateness.N = x.n
+		default:
+			lateness.Buckets[x.bucket] = x.n
+		}
+	}
+	return reasons, lateness, translate(err)
+}
