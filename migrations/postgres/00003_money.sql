@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX subscriptions_customer ON subscriptions (customer) WHERE cus
 
 -- Rings pushed, by month of usage (its first moment) and day.
 CREATE TABLE usage (
-	tenant_id TEXT   NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+	tenant_id TEXT   NOT NULL,
 	period    BIGINT NOT NULL,
 	day       BIGINT NOT NULL, -- midnight, UTC
 	rings     BIGINT NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE usage (
 
 -- Each ring that counted: once, however many of its phones Apple accepted, and once more towards Stripe's meter.
 CREATE TABLE metered (
-	tenant_id   TEXT   NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+	tenant_id   TEXT   NOT NULL,
 	ring_id     TEXT   NOT NULL,
 	at          BIGINT NOT NULL,
 	reported_at BIGINT NOT NULL, -- 0 = Stripe is still to hear of it; -1 = need not

@@ -18,7 +18,7 @@ func (t *tx) meter(s *Store, facts []newFact) error {
 		tenant      string
 		period, day int64
 	}
-	counts := map[cell]int64{}
+	counts, totals := map[cell]int64{}, map[total]int64{}
 	for i := range facts {
 		f := &facts[i]
 		if f.kind != string(tenants.FactAccepted) || f.test || f.ring == "" {
@@ -38,9 +38,16 @@ func (t *tx) meter(s *Store, facts []newFact) error {
 		if sub == nil {
 			continue
 		}
+		from, _ := sub.Month(moment(f.at))
 		reported := int64(-1)
 		if sub.Customer != "" && sub.Live() {
-			reported = 0
+			covered, err := t.covered(s, *sub, from, totals)
+			if err != nil {
+				return err
+			}
+			if covered {
+				reported = 0
+			}
 		}
 		n, err := t.change("INSERT INTO metered (tenant_id, ring_id, at, reported_at) VALUES (?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO NOTHING",
 			f.tenant, f.ring, f.at, reported)
@@ -48,7 +55,7 @@ func (t *tx) meter(s *Store, facts []newFact) error {
 			return err
 		}
 		if n > 0 {
-			from, _ := sub.Month(moment(f.at))
+			totals[total{f.tenant, micros(from)}]++
 			counts[cell{f.tenant, micros(from), floor(f.at, dayLength)}]++
 		}
 	}
@@ -60,6 +67,28 @@ func (t *tx) meter(s *Store, facts []newFact) error {
 		}
 	}
 	return nil
+}
+
+// total names a month of usage of a tenant.
+type total struct {
+	tenant string
+	period int64
+}
+
+// covered reports whether a ring more is one that Stripe's meter is to hear of: within the plan, or past it with overage on. The few
+// rings that slip past a limit before it is noticed cost nobody anything. totals remembers what was read.
+func (t *tx) covered(s *Store, sub tenants.Subscription, from time.Time, totals map[total]int64) (bool, error) {
+	k := total{string(sub.Tenant), micros(from)}
+	used, ok := totals[k]
+	if !ok {
+		var err error
+		if used, err = s.For(sub.Tenant).used(context.Background(), t, from); err != nil {
+			return false, err
+		}
+		totals[k] = used
+	}
+	most := s.plan(sub.Plan).Rings
+	return sub.Overage || most == 0 || used < most, nil
 }
 
 // UsageDay is the rings that counted on a day, UTC.

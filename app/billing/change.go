@@ -1,0 +1,186 @@
+package billing
+
+import (
+	"context"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"carillon/tenants"
+)
+
+// Preview is what a change of plan costs, before it happens.
+type Preview struct {
+	At       time.Time // the change counts from here; Change takes the same moment, so that it costs the same
+	Due      int64     // cents, now; below zero is credit for the next invoices
+	Currency string
+	Lines    []Line
+}
+
+// Line is one line of an invoice.
+type Line struct {
+	Text  string
+	Cents int64
+}
+
+// previewFor is how long a shown price holds.
+const previewFor = time.Hour
+
+// Preview asks Stripe what the change would cost now.
+func (b *Billing) Preview(ctx context.Context, who Buyer, plan string, every tenants.Interval) (Preview, error) {
+	sub, err := b.living(ctx, who, plan, every)
+	if err != nil {
+		return Preview{}, err
+	}
+	items, err := b.swap(ctx, sub.Stripe, plan, every)
+	if err != nil {
+		return Preview{}, err
+	}
+	at := b.Now().Truncate(time.Second)
+	p := &stripe.InvoiceUpcomingParams{
+		Customer: stripe.String(sub.Customer), Subscription: stripe.String(sub.Stripe), SubscriptionItems: items,
+		SubscriptionProrationDate: stripe.Int64(at.Unix()), SubscriptionProrationBehavior: stripe.String("always_invoice"),
+	}
+	p.Context = ctx
+	i, err := b.api.Invoices.Upcoming(p)
+	if err != nil {
+		return Preview{}, refusal(err)
+	}
+	out := Preview{At: at, Due: i.Total, Currency: string(i.Currency)}
+	if i.Lines != nil {
+		for _, l := range i.Lines.Data {
+			if l.Amount != 0 {
+				out.Lines = append(out.Lines, Line{l.Description, l.Amount})
+			}
+		}
+	}
+	return out, nil
+}
+
+// Change changes the plan as it was shown at that moment. A payment that does not go through changes nothing.
+func (b *Billing) Change(ctx context.Context, who Buyer, plan string, every tenants.Interval, at time.Time) error {
+	sub, err := b.living(ctx, who, plan, every)
+	if err != nil {
+		return err
+	}
+	if age := b.Now().Sub(at); age < -time.Minute || age > previewFor {
+		return tenants.Refuse(tenants.Conflict, "preview_old", "The price that was shown is too old. Look at it again.")
+	}
+	items, err := b.swap(ctx, sub.Stripe, plan, every)
+	if err != nil {
+		return err
+	}
+	p := &stripe.SubscriptionParams{
+		Items: items, ProrationDate: stripe.Int64(at.Unix()), ProrationBehavior: stripe.String("always_invoice"),
+		PaymentBehavior: stripe.String("error_if_incomplete"), CancelAtPeriodEnd: stripe.Bool(false),
+	}
+	p.Context = ctx
+	if _, err := b.api.Subscriptions.Update(sub.Stripe, p); err != nil {
+		return refusal(err)
+	}
+	return b.Sync(ctx, sub.Customer)
+}
+
+// living is the tenant's subscription, if its plan can be changed to another one.
+func (b *Billing) living(ctx context.Context, who Buyer, plan string, every tenants.Interval) (tenants.Subscription, error) {
+	sub, err := b.own(ctx, who)
+	switch {
+	case err != nil:
+		return sub, err
+	case !sub.Live():
+		return sub, tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription to change. Subscribe first.")
+	case sub.State == tenants.SubPastDue || sub.State == tenants.SubPaused:
+		return sub, tenants.Refuse(tenants.Conflict, "payment_failed", "A payment is owed. Update the payment method first, then change the plan.")
+	case sub.Plan == plan && sub.Interval == every:
+		return sub, tenants.Refuse(tenants.Conflict, "same_plan", "That is the plan you have.")
+	}
+	return sub, nil
+}
+
+// swap puts the prices of a plan in the place of those that a subscription has.
+func (b *Billing) swap(ctx context.Context, id, plan string, every tenants.Interval) ([]*stripe.SubscriptionItemsParams, error) {
+	prices, err := b.items(ctx, plan, every)
+	if err != nil {
+		return nil, err
+	}
+	g := &stripe.SubscriptionParams{}
+	g.Context = ctx
+	have, err := b.api.Subscriptions.Get(id, g)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	var out []*stripe.SubscriptionItemsParams
+	if _, item := planOf(have); item != nil {
+		out = append(out, &stripe.SubscriptionItemsParams{ID: stripe.String(item.ID), Price: stripe.String(prices[0]), Quantity: stripe.Int64(1)})
+	} else {
+		out = append(out, &stripe.SubscriptionItemsParams{Price: stripe.String(prices[0]), Quantity: stripe.Int64(1)})
+	}
+	for _, item := range have.Items.Data {
+		if item.Price != nil && item.Price.Metadata[metaOverage] != "" {
+			out = append(out, &stripe.SubscriptionItemsParams{ID: stripe.String(item.ID), Deleted: stripe.Bool(true)})
+		}
+	}
+	for _, price := range prices[1:] {
+		out = append(out, &stripe.SubscriptionItemsParams{Price: stripe.String(price)})
+	}
+	return out, nil
+}
+
+// Cancel ends the subscription with its period; until then everything stays as it is.
+func (b *Billing) Cancel(ctx context.Context, who Buyer) error { return b.ending(ctx, who, true) }
+
+// Resume takes a cancellation back while the period lasts.
+func (b *Billing) Resume(ctx context.Context, who Buyer) error { return b.ending(ctx, who, false) }
+
+func (b *Billing) ending(ctx context.Context, who Buyer, end bool) error {
+	sub, err := b.own(ctx, who)
+	if err != nil {
+		return err
+	}
+	if !sub.Live() {
+		return tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription that could be changed.")
+	}
+	p := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(end)}
+	p.Context = ctx
+	if _, err := b.api.Subscriptions.Update(sub.Stripe, p); err != nil {
+		return refusal(err)
+	}
+	return b.Sync(ctx, sub.Customer)
+}
+
+// Invoice is one bill.
+type Invoice struct {
+	Number   string
+	At       time.Time
+	Cents    int64 // its total
+	Currency string
+	Paid     bool
+	Open     bool   // waits for payment
+	URL      string // of its page at Stripe
+	PDF      string
+}
+
+// mostInvoices are shown; the portal has the rest.
+const mostInvoices = 12
+
+// Invoices are the latest, newest first.
+func (b *Billing) Invoices(ctx context.Context, who Buyer) (out []Invoice, err error) {
+	sub, err := b.own(ctx, who)
+	if err != nil || sub.Customer == "" {
+		return nil, err
+	}
+	p := &stripe.InvoiceListParams{Customer: stripe.String(sub.Customer)}
+	p.Context, p.Limit, p.Single = ctx, stripe.Int64(mostInvoices), true
+	list := b.api.Invoices.List(p)
+	for list.Next() {
+		i := list.Invoice()
+		if i.Status == stripe.InvoiceStatusDraft || i.Status == stripe.InvoiceStatusVoid {
+			continue
+		}
+		out = append(out, Invoice{
+			Number: i.Number, At: unix(i.Created), Cents: i.Total, Currency: string(i.Currency),
+			Paid: i.Status == stripe.InvoiceStatusPaid, Open: i.Status == stripe.InvoiceStatusOpen, URL: i.HostedInvoiceURL, PDF: i.InvoicePDF,
+		})
+	}
+	return out, refusal(list.Err())
+}

@@ -1,0 +1,99 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/stripe/stripe-go/v76"
+)
+
+// Finding is one thing that was looked at.
+type Finding struct {
+	OK   bool
+	Text string // cause and cure, where it is not well
+}
+
+// hookEvents are the types that the webhook must hear.
+var hookEvents = []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
+	"customer.subscription.deleted", "invoice.paid", "invoice.payment_failed"}
+
+// Doctor looks whether money can be taken: the key, the prices, the webhook. It changes nothing.
+func (b *Billing) Doctor(ctx context.Context) []Finding {
+	mode := "test"
+	if b.live {
+		mode = "live"
+	}
+	have, err := b.stripePrices(ctx)
+	if err != nil {
+		return []Finding{{false, fmt.Sprintf("Stripe does not answer, or refuses the key of CARILLON_STRIPE_KEY: %v", cause(err))}}
+	}
+	out := []Finding{{true, "Stripe takes the key; it is a " + mode + " key"}}
+	for _, w := range b.wanted() {
+		switch p := have[w.key]; {
+		case p == nil:
+			out = append(out, Finding{false, "the price " + w.key + " is not at Stripe; run `carillon plans sync`"})
+		case !w.stands(p, b.plans.Currency):
+			out = append(out, Finding{false, "the price " + w.key + " at Stripe is not that of the plans file; run `carillon plans sync`"})
+		}
+	}
+	if len(out) == 1 {
+		out = append(out, Finding{true, fmt.Sprintf("all %d prices of the plans file are at Stripe", len(b.wanted()))})
+	}
+	return append(out, b.hookFindings(ctx)...)
+}
+
+func (b *Billing) hookFindings(ctx context.Context) []Finding {
+	address := b.PublicURL + "/webhooks/stripe"
+	if !b.Hooked() {
+		return []Finding{{false, "CARILLON_STRIPE_WEBHOOK_SECRET is empty, so that no message of Stripe is taken and payments are noticed late; make an endpoint for " + address + " and give its secret"}}
+	}
+	p := &stripe.WebhookEndpointListParams{}
+	p.Context, p.Limit = ctx, stripe.Int64(100)
+	list := b.api.WebhookEndpoints.List(p)
+	for list.Next() {
+		e := list.WebhookEndpoint()
+		if strings.TrimRight(e.URL, "/") != address {
+			continue
+		}
+		if e.Status != "enabled" {
+			return []Finding{{false, "the webhook endpoint " + e.ID + " is " + e.Status + " at Stripe; enable it"}}
+		}
+		if missing := unheard(e.EnabledEvents); len(missing) > 0 {
+			return []Finding{{false, "the webhook endpoint " + e.ID + " does not hear " + strings.Join(missing, ", ") + "; add them at Stripe"}}
+		}
+		return []Finding{{true, "the webhook endpoint " + e.ID + " points here"}}
+	}
+	if err := list.Err(); err != nil {
+		return []Finding{{false, fmt.Sprintf("webhook endpoints cannot be listed: %v", cause(refusal(err)))}}
+	}
+	return []Finding{{false, "no webhook endpoint at Stripe points to " + address + "; make one there, with API version " + stripe.APIVersion}}
+}
+
+func unheard(enabled []string) (missing []string) {
+	have := map[string]bool{}
+	for _, e := range enabled {
+		have[e] = true
+	}
+	for _, e := range hookEvents {
+		if !have[e] && !have["*"] {
+			missing = append(missing, e)
+		}
+	}
+	return missing
+}
+
+// cause is what Stripe itself said, for whoever runs the server.
+func cause(err error) string {
+	for {
+		u, ok := err.(interface{ Unwrap() error })
+		if !ok || u.Unwrap() == nil {
+			break
+		}
+		err = u.Unwrap()
+	}
+	if s, ok := err.(*stripe.Error); ok {
+		return s.Msg
+	}
+	return err.Error()
+}

@@ -1,0 +1,247 @@
+package billing_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/app/billing"
+	"carillon/app/billing/stripetest"
+	"carillon/tenants"
+)
+
+func TestForgedMessagesLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Monthly)
+	e := w.stripe.Events("customer.subscription.created")[0]
+	now := time.Now()
+	before := state(w.sub())
+	for name, c := range map[string]struct {
+		body []byte
+		sign string
+	}{
+		"no signature":      {e.Body, ""},
+		"rubbish":           {e.Body, "t=1,v1=zz"},
+		"wrong secret":      {e.Body, stripetest.Sign(e.Body, "whsec_somebody_else", now)},
+		"empty secret":      {e.Body, stripetest.Sign(e.Body, "", now)},
+		"old":               {e.Body, stripetest.Sign(e.Body, stripetest.Secret, now.Add(-301*time.Second))},
+		"another body":      {bytes.Replace(e.Body, []byte("active"), []byte("unpaid"), 1), stripetest.Sign(e.Body, stripetest.Secret, now)},
+		"printed otherwise": {append(bytes.Clone(e.Body), ' '), stripetest.Sign(e.Body, stripetest.Secret, now)},
+		"no event":          {[]byte("{}"), stripetest.Sign([]byte("{}"), stripetest.Secret, now)},
+		"no JSON":           {[]byte("x"), stripetest.Sign([]byte("x"), stripetest.Secret, now)},
+		"1 MiB":             {make([]byte, 1<<20), stripetest.Sign(make([]byte, 1<<20), stripetest.Secret, now)},
+	} {
+		if err := w.b.Hook(t.Context(), c.body, c.sign); tenants.KindOf(err) != tenants.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := state(w.sub()); got != before {
+		t.Errorf("a forged message changed %s to %s", before, got)
+	}
+	if at, err := w.store.StripeHeard(t.Context()); err != nil || !at.IsZero() {
+		t.Errorf("a forged message was kept at %v, %v", at, err)
+	}
+	for _, bad := range [][]string{{""}, {"secret"}, {stripetest.Secret, ""}} {
+		if _, err := billing.New(billing.Config{Store: w.store, Key: stripetest.Key, Secrets: bad, PublicURL: "https://x", Now: time.Now, Log: w.b.Log}); err == nil {
+			t.Errorf("secrets %q pass", bad)
+		}
+	}
+	if none := w.billing(billing.Config{Secrets: []string{}}); none.Hooked() || tenants.KindOf(none.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, "", now))) != tenants.Invalid {
+		t.Error("without a secret a message is taken")
+	}
+}
+
+func TestTwoSecretsWhileOneReplacesTheOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Monthly)
+	b := w.billing(billing.Config{Secrets: []string{"whsec_the_new_one", stripetest.Secret}})
+	for i, secret := range []string{stripetest.Secret, "whsec_the_new_one"} {
+		body := w.stripe.Events("")[len(w.stripe.Events(""))-1-i].Body
+		if err := b.Hook(t.Context(), body, stripetest.Sign(body, secret, time.Now())); err != nil {
+			t.Errorf("%s: %v", secret, err)
+		}
+	}
+	if w.standing() != tenants.StandingTrial || w.sub().Stripe == "" {
+		t.Errorf("%+v", w.sub())
+	}
+}
+
+func TestTheOtherModesMessagesAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Monthly)
+	e := w.stripe.Events("customer.subscription.created")[0]
+	live := bytes.Replace(e.Body, []byte(`"livemode": false,`+"\n"+`  "object"`), []byte(`"livemode": true,`+"\n"+`  "object"`), 1)
+	if bytes.Equal(live, e.Body) {
+		t.Fatal("the event says nothing of its mode")
+	}
+	if err := w.b.Hook(t.Context(), live, stripetest.Sign(live, stripetest.Secret, time.Now())); tenants.KindOf(err) != tenants.Invalid {
+		t.Errorf("a live event in test mode: %v", err)
+	}
+	if w.sub().Stripe != "" {
+		t.Error("it took effect")
+	}
+}
+
+func TestUnknownTypesAreKeptAndNothingFollows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, body := range []string{
+		`{"id":"evt_1","object":"event","type":"radar.early_fraud_warning.created","livemode":false,"data":{"object":{"id":"x","object":"y"}}}`,
+		`{"id":"evt_2","object":"event","type":"invoice.paid","livemode":false,"data":{"object":{"id":"in_x","object":"invoice","customer":null}}}`,
+		`{"id":"evt_3","object":"event","type":"customer.subscription.updated","livemode":false,"data":{"object":{"id":"s","object":"subscription","customer":7}}}`,
+	} {
+		if err := w.b.Hook(t.Context(), []byte(body), stripetest.Sign([]byte(body), stripetest.Secret, time.Now())); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	if at, err := w.store.StripeHeard(t.Context()); err != nil || at.IsZero() {
+		t.Errorf("not kept: %v, %v", at, err)
+	}
+}
+
+func TestOneMessageManyTimesHasOneEffect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Monthly)
+	before := w.audits()
+	e := w.stripe.Events("checkout.session.completed")[0]
+	var wait sync.WaitGroup
+	for range 20 {
+		wait.Go(func() {
+			if err := w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := w.audits() - before; n != 1 {
+		t.Errorf("%d changes, want 1", n)
+	}
+	if w.sub().State != tenants.SubTrialing || w.sub().Stripe == "" {
+		t.Errorf("%+v", w.sub())
+	}
+}
+
+// permutations of n.
+func permutations(n int) (out [][]int) {
+	var grow func(have []int)
+	grow = func(have []int) {
+		if len(have) == n {
+			out = append(out, append([]int{}, have...))
+			return
+		}
+	next:
+		for i := range n {
+			for _, x := range have {
+				if x == i {
+					continue next
+				}
+			}
+			grow(append(have, i))
+		}
+	}
+	grow(nil)
+	return out
+}
+
+func TestEveryOrderOfMessagesEndsInTheSameState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, order := range permutations(4) {
+		w.buyer = w.tenant("t" + fmt.Sprint(order[0], order[1], order[2], order[3]))
+		from := len(w.stripe.Events(""))
+		w.subscribe("growth", tenants.Monthly)
+		var four []stripetest.Event
+		for _, e := range w.stripe.Events("")[from:] {
+			switch e.Type {
+			case "checkout.session.completed", "customer.subscription.created", "customer.subscription.updated", "invoice.paid":
+				four = append(four, e)
+			}
+		}
+		if len(four) != 4 {
+			t.Fatalf("%d events", len(four))
+		}
+		for n, i := range order {
+			w.tell(four[i])
+			if s := w.sub(); s.Stripe == "" || s.Plan != "growth" || !s.TrialEnd.Equal(start.AddDate(0, 0, 14)) || s.State != tenants.SubTrialing {
+				t.Errorf("%v: after %d messages %+v", order, n+1, s)
+			}
+		}
+	}
+}
+
+func TestDeletedBeforeUpdatedStaysDeleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	customer := w.subscribe("growth", tenants.Monthly)
+	w.stripe.Advance(20 * 24 * time.Hour) // the trial is over and the first month is paid
+	w.stripe.Cancel(w.stripe.Subscriptions(customer)[0], "cancellation_requested")
+	w.tell(w.stripe.Events("customer.subscription.deleted")...)
+	after := state(w.sub())
+	w.tell(w.stripe.Events("customer.subscription.updated")...)
+	w.tell(w.stripe.Events("customer.subscription.created")...)
+	if got := state(w.sub()); got != after || w.sub().State != tenants.SubCancelled {
+		t.Errorf("after old news %s, before %s", got, after)
+	}
+	if w.standing() != tenants.StandingEnding {
+		t.Errorf("what was paid for is gone: %s", w.standing())
+	}
+	w.stripe.Advance(31 * 24 * time.Hour)
+	if w.standing() != tenants.StandingOver {
+		t.Errorf("after the period: %s", w.standing())
+	}
+}
+
+// TestNewerShapes: an endpoint made in Stripe's dashboard may speak a later version, in which a subscription has no period.
+func TestNewerShapes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Yearly)
+	for _, e := range w.stripe.Events("") {
+		var body map[string]any
+		w.must(json.Unmarshal(e.Body, &body))
+		body["api_version"] = "2025-03-31.basil"
+		o := body["data"].(map[string]any)["object"].(map[string]any)
+		delete(o, "current_period_end")
+		delete(o, "current_period_start")
+		delete(o, "subscription")
+		if o["object"] == "invoice" {
+			o["parent"] = map[string]any{"type": "subscription_details", "subscription_details": map[string]any{"subscription": "sub_x"}}
+		}
+		if c, ok := o["customer"].(string); ok && o["object"] == "subscription" {
+			o["customer"] = map[string]any{"id": c, "object": "customer"} // expanded
+		}
+		text, err := json.Marshal(body)
+		w.must(err)
+		w.tell(stripetest.Event{ID: e.ID, Type: e.Type, Body: text})
+	}
+	s := w.sub()
+	if s.Plan != "growth" || s.Interval != tenants.Yearly || s.PeriodEnd.IsZero() || s.Stripe == "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAMessageThatCouldNotBeActedOnIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Monthly)
+	e := w.stripe.Events("customer.subscription.created")[0]
+	w.stripe.Down(true)
+	if err := w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())); tenants.KindOf(err) != tenants.Unavailable {
+		t.Errorf("while Stripe is away: %v", err)
+	}
+	if w.sub().Stripe != "" {
+		t.Error("something was granted on the message's word")
+	}
+	w.stripe.Down(false)
+	w.tell(e)
+	if w.sub().Stripe == "" {
+		t.Error("sent again, it had no effect")
+	}
+}

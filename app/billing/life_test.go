@@ -1,0 +1,400 @@
+package billing_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/app/billing"
+	"carillon/app/billing/stripetest"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+const day = 24 * time.Hour
+
+// TestTheLifeOfASubscription: try, pay, renew, grow, fail a card, recover, cancel, come back.
+func TestTheLifeOfASubscription(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stripe.Advance(4 * day)
+	customer := w.subscribe("starter", tenants.Monthly)
+	if w.standing() != tenants.StandingTrial || w.sub().Stripe != "" {
+		t.Errorf("to come back from paying grants something: %+v", w.sub())
+	}
+	news := w.news()
+	news()
+	s := w.sub()
+	if s.State != tenants.SubTrialing || !s.TrialEnd.Equal(start.Add(14*day)) {
+		t.Errorf("what was left of the trial did not go with it: %+v", s)
+	}
+	w.stripe.Advance(10 * day)
+	news()
+	if s = w.sub(); s.State != tenants.SubActive || w.standing() != tenants.StandingPaid || !s.PeriodStart.Equal(start.Add(14*day)) {
+		t.Errorf("after the trial: %+v", s)
+	}
+	w.stripe.Advance(15 * day)
+	w.grow(news)
+
+	w.stripe.Card(customer, false)
+	w.stripe.Advance(16 * day) // a day after the month was to be renewed
+	news()
+	if w.standing() != tenants.StandingGrace {
+		t.Errorf("a card failed: %s %+v", w.standing(), w.sub())
+	}
+	since := w.sub().PastDueSince
+	w.stripe.Advance(5*day + 12*time.Hour)
+	w.must(w.b.Reconcile(t.Context()))
+	if !w.sub().PastDueSince.Equal(since) {
+		t.Error("the grace began anew")
+	}
+	w.stripe.Advance(3 * day)
+	if w.standing() != tenants.StandingOver {
+		t.Errorf("after the grace: %s", w.standing())
+	}
+	w.stripe.Card(customer, true)
+	news()
+	if w.standing() != tenants.StandingPaid || !w.sub().PastDueSince.IsZero() {
+		t.Errorf("recovered: %s %+v", w.standing(), w.sub())
+	}
+	w.leave(news)
+}
+
+// news carries what happened since it was last called.
+func (w *world) news() func() {
+	told := 0
+	return func() {
+		w.Helper()
+		all := w.stripe.Events("")
+		w.tell(all[told:]...)
+		told = len(all)
+	}
+}
+
+// grow changes the plan after its price was shown.
+func (w *world) grow(news func()) {
+	w.Helper()
+	ctx := w.Context()
+	p, err := w.b.Preview(ctx, w.buyer, "growth", tenants.Monthly)
+	w.must(err)
+	if p.Due <= 0 || p.Due >= 49900-14900 || len(p.Lines) != 2 || p.Lines[0].Cents >= 0 || p.Currency != "usd" {
+		w.Errorf("the change is shown as %+v", p)
+	}
+	if w.sub().Plan != "starter" {
+		w.Error("to look changed the plan")
+	}
+	w.stripe.Advance(10 * time.Minute) // they think about it; the price holds
+	w.must(w.b.Change(ctx, w.buyer, "growth", tenants.Monthly, p.At))
+	bills, err := w.b.Invoices(ctx, w.buyer)
+	w.must(err)
+	if bills[0].Cents != p.Due || !bills[0].Paid || bills[0].Number == "" || bills[0].URL == "" {
+		w.Errorf("shown %d, billed %+v", p.Due, bills[0])
+	}
+	if w.sub().Plan != "growth" {
+		w.Error("the plan is not changed")
+	}
+	before := state(w.sub())
+	news()
+	if got := state(w.sub()); got != before {
+		w.Errorf("the messages about it changed %s to %s", before, got)
+	}
+	if err := w.b.Change(ctx, w.buyer, "scale", tenants.Monthly, p.At.Add(-2*time.Hour)); tenants.KindOf(err) != tenants.Conflict {
+		w.Errorf("an old price: %v", err)
+	}
+	if _, err := w.b.Preview(ctx, w.buyer, "growth", tenants.Monthly); tenants.KindOf(err) != tenants.Conflict {
+		w.Errorf("the same plan: %v", err)
+	}
+	if _, err := w.b.Checkout(ctx, w.buyer, "scale", tenants.Monthly); tenants.KindOf(err) != tenants.Conflict {
+		w.Errorf("a second subscription: %v", err)
+	}
+}
+
+// leave cancels, changes its mind, cancels in the portal, and comes back.
+func (w *world) leave(news func()) {
+	w.Helper()
+	ctx := w.Context()
+	w.must(w.b.Cancel(ctx, w.buyer))
+	if w.standing() != tenants.StandingEnding {
+		w.Errorf("cancelled: %s", w.standing())
+	}
+	w.must(w.b.Resume(ctx, w.buyer))
+	if w.standing() != tenants.StandingPaid {
+		w.Errorf("taken back: %s", w.standing())
+	}
+	address, err := w.b.Portal(ctx, w.buyer)
+	w.must(err)
+	a, err := http.PostForm(address, url.Values{"do": {"cancel"}})
+	w.must(err)
+	a.Body.Close()
+	news()
+	if w.standing() != tenants.StandingEnding {
+		w.Errorf("cancelled in the portal: %s", w.standing())
+	}
+	w.stripe.Advance(31 * day)
+	news()
+	if w.standing() != tenants.StandingOver || w.sub().State != tenants.SubCancelled {
+		w.Errorf("after the period: %s", w.standing())
+	}
+	w.subscribe("scale", tenants.Yearly)
+	news()
+	if s := w.sub(); s.State != tenants.SubActive || s.Plan != "scale" || s.Interval != tenants.Yearly {
+		w.Errorf("back again: %+v", s)
+	}
+	if n := len(w.stripe.Customers()); n != 1 {
+		w.Errorf("%d customers at Stripe", n)
+	}
+}
+
+func TestReconcileRepairsWhatWasMissed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	customer := w.subscribe("growth", tenants.Monthly)
+	w.must(w.b.Reconcile(t.Context())) // no message ever came
+	if w.sub().Stripe == "" {
+		t.Fatal("a missed checkout is not found")
+	}
+	audits := w.audits()
+	w.must(w.b.Reconcile(t.Context()))
+	w.tell(w.stripe.Events("")...) // and then they come after all
+	if n := w.audits(); n != audits {
+		t.Errorf("%d further changes", n-audits)
+	}
+	w.stripe.Advance(40 * day) // for weeks nothing came; the events are older than a day
+	w.stripe.Card(customer, false)
+	w.stripe.Advance(6 * day) // two days ago it failed
+	w.must(w.b.Reconcile(t.Context()))
+	if w.sub().State != tenants.SubPastDue {
+		t.Errorf("a stale subscription was not asked about: %+v", w.sub())
+	}
+	w.stripe.Advance(30 * day)
+	w.must(w.b.Reconcile(t.Context()))
+	if s := w.sub(); s.State != tenants.SubCancelled || w.standing() != tenants.StandingOver {
+		t.Errorf("Stripe gave up on the card: %s %+v", w.standing(), s)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.stripe.Advance(day)
+	if err := w.b.Reconcile(ctx); err == nil {
+		t.Error("a turn that was given up says nothing")
+	}
+}
+
+func TestNobodyTakesAnothersCheckout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("scale", tenants.Monthly)
+	mine := w.buyer
+	e := w.stripe.Events("checkout.session.completed")[0]
+	w.buyer = w.tenant("beta")
+	// A message that was signed by Stripe about a checkout of alpha's, whatever its body says of the tenant, counts for alpha only.
+	body := []byte(strings.Replace(string(e.Body), string(mine.Tenant.ID), string(w.buyer.Tenant.ID), -1))
+	w.tell(stripetest.Event{Body: body})
+	if w.sub().Stripe != "" || w.standing() != tenants.StandingTrial || w.sub().Plan != "starter" {
+		t.Errorf("beta has %+v", w.sub())
+	}
+	w.buyer = mine
+	if w.sub().Plan != "scale" {
+		t.Errorf("alpha has %+v", w.sub())
+	}
+	if err := w.b.Sync(t.Context(), "cus_unknown"); err != nil {
+		t.Errorf("a customer of somebody else: %v", err)
+	}
+	if r := w.stripe.Refused(); len(r) != 1 {
+		t.Errorf("refused: %q", r)
+	}
+	w.stripe.Forgive()
+}
+
+func TestATenantWithoutASubscriptionLosesNothingByLooking(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(w.buyer.Scope.RemoveSubscription(t.Context()))
+	if _, err := w.b.Checkout(t.Context(), w.buyer, "growth", tenants.Monthly); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.buyer.Scope.Subscription(t.Context()); tenants.KindOf(err) != tenants.Unknown {
+		t.Errorf("a checkout that was only opened made a subscription: %v", err)
+	}
+	w.subscribe("growth", tenants.Monthly) // closes the one that was left open
+	w.tell(w.stripe.Events("")...)
+	if s := w.sub(); s.State != tenants.SubActive || s.Plan != "growth" || s.Customer == "" {
+		t.Errorf("%+v", s)
+	}
+	ids := w.stripe.Sessions()
+	if len(ids) != 2 || w.stripe.Pay(ids[0]) == nil {
+		t.Errorf("the first checkout of %d can still be paid", len(ids))
+	}
+}
+
+func TestATrialThatIsNearlyOverIsPaidAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stripe.Advance(13 * day)
+	w.subscribe("starter", tenants.Monthly)
+	w.tell(w.stripe.Events("")...)
+	if s := w.sub(); s.State != tenants.SubActive || !s.PeriodStart.Equal(start.Add(13*day)) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestADeclinedCardChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stripe.Advance(14 * day)
+	customer := w.subscribe("starter", tenants.Monthly)
+	w.tell(w.stripe.Events("")...)
+	w.stripe.Card(customer, false)
+	p, err := w.b.Preview(t.Context(), w.buyer, "scale", tenants.Monthly)
+	w.must(err)
+	err = w.b.Change(t.Context(), w.buyer, "scale", tenants.Monthly, p.At)
+	var e *tenants.Error
+	if !errors.As(err, &e) || e.Kind != tenants.Unpaid || e.Code != "card_refused" {
+		t.Errorf("declined: %v", err)
+	}
+	w.must(w.b.Sync(t.Context(), customer))
+	if w.sub().Plan != "starter" || w.standing() != tenants.StandingPaid {
+		t.Errorf("%+v", w.sub())
+	}
+	w.stripe.Forgive()
+}
+
+func TestPlansAreMadeOnceAndMadeAnewWhenTheyChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	done, err := w.b.SyncPlans(t.Context())
+	w.must(err)
+	if len(done) != 0 {
+		t.Errorf("a second time it did %q", done)
+	}
+	customer := w.subscribe("starter", tenants.Monthly)
+	w.tell(w.stripe.Events("")...)
+	other, err := tenants.ParsePlans([]byte(plansFile))
+	w.must(err)
+	dear := storetest.OpenConfig(t, store.Config{Now: w.stripe.Now, Plans: other})
+	b, err := billing.New(billing.Config{Store: dear, Key: stripetest.Key, URL: w.stripe.URL(), PublicURL: "https://ring.example", Now: w.stripe.Now, Log: w.b.Log})
+	w.must(err)
+	if done, err = b.SyncPlans(t.Context()); err != nil || len(done) != 4 || done[0] != "made anew the price carillon_starter_month" {
+		t.Errorf("a changed file: %q, %v", done, err)
+	}
+	if done, err = b.SyncPlans(t.Context()); err != nil || len(done) != 0 {
+		t.Errorf("and again: %q, %v", done, err)
+	}
+	w.must(w.b.Sync(t.Context(), customer)) // who pays the old price still has the plan
+	if w.sub().Plan != "starter" || w.sub().Stripe == "" {
+		t.Errorf("%+v", w.sub())
+	}
+	stale := 0
+	for _, f := range w.b.Doctor(t.Context()) {
+		if strings.Contains(f.Text, "is not that of the plans file") {
+			stale++
+		}
+	}
+	if stale != 4 {
+		t.Errorf("the doctor finds %d stale prices, want 4", stale)
+	}
+	if done, err = w.b.SyncPlans(t.Context()); err != nil || len(done) != 4 {
+		t.Errorf("back to the first file: %q, %v", done, err)
+	}
+	for _, f := range w.b.Doctor(t.Context()) {
+		if !f.OK && !strings.Contains(f.Text, "webhook endpoint") {
+			t.Errorf("the doctor finds: %s", f.Text)
+		}
+	}
+}
+
+const plansFile = `{"currency": "usd", "trial_days": 14, "grace_days": 7, "plans": [{"code": "starter", "name": "Starter", "month_cents": 9900, "year_cents": 99000,
+	"devices": 1, "rings": 100, "calls": 1, "people": 1, "retention_days": 1, "overage_cents": 1000}], "affiliate": {}, "public_mail_domains": []}`
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	find := func(b *billing.Billing, ok bool, text string) {
+		t.Helper()
+		for _, f := range b.Doctor(t.Context()) {
+			if f.OK == ok && strings.Contains(f.Text, text) {
+				return
+			}
+		}
+		t.Errorf("the doctor does not find %q: %+v", text, b.Doctor(t.Context()))
+	}
+	find(w.b, true, "it is a test key")
+	find(w.b, true, "all 12 prices")
+	find(w.b, false, "no webhook endpoint")
+	w.stripe.Endpoint("https://ring.example/webhooks/stripe", "enabled", "invoice.paid")
+	find(w.b, false, "does not hear checkout.session.completed")
+	w.stripe.Endpoint("https://other.example/webhooks/stripe", "enabled", "*")
+	find(w.billing(billing.Config{Secrets: []string{}}), false, "CARILLON_STRIPE_WEBHOOK_SECRET")
+	find(w.billing(billing.Config{Key: "sk_test_wrong"}), false, "Invalid API Key")
+	w.stripe.Forgive()
+	for key, live := range map[string]bool{"sk_live_x": true, "rk_test_x": false} {
+		if got, err := billing.Mode(key); err != nil || got != live {
+			t.Errorf("%s: %v, %v", key, got, err)
+		}
+	}
+	for _, bad := range []string{"", "pk_live_x", "sk_live_", "x"} {
+		if _, err := billing.Mode(bad); err == nil {
+			t.Errorf("the key %q passes", bad)
+		}
+	}
+}
+
+// TestOverage: each ring is told to the meter once; those past the plan cost what the file says, if the tenant turned it on.
+func TestOverage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stripe.Advance(14 * day)
+	customer := w.subscribe("starter", tenants.Monthly)
+	w.tell(w.stripe.Events("")...)
+	ring := func(n int) {
+		t.Helper()
+		for range n {
+			w.ring()
+		}
+		for got := 0; got < 2*n; {
+			more, err := w.store.Roll(t.Context(), 1000)
+			w.must(err)
+			got += more
+		}
+	}
+	ring(7)
+	w.must(w.b.Report(t.Context()))
+	w.must(w.b.Report(t.Context()))
+	if n := w.stripe.Metered(customer); n != 7 {
+		t.Errorf("the meter stands at %d, want 7", n)
+	}
+	w.stripe.Down(true)
+	ring(1)
+	if err := w.b.Report(t.Context()); err == nil {
+		t.Error("Stripe is away and nobody says so")
+	}
+	w.stripe.Down(false)
+	w.must(w.b.Report(t.Context()))
+	if n := w.stripe.Metered(customer); n != 8 {
+		t.Errorf("the meter stands at %d, want 8", n)
+	}
+	w.stripe.Use(customer, 5000+1000-8) // as if a thousand past the plan had rung
+	w.stripe.Advance(31 * day)
+	bills := w.stripe.Invoices(customer)
+	if got := w.stripe.Total(bills[len(bills)-1]); got != 14900+3000 {
+		t.Errorf("the next invoice is %d cents, want 14900 + 3000", got)
+	}
+}
+
+// ring records a ring that Apple accepted.
+func (w *world) ring() {
+	w.Helper()
+	ctx, s, now := w.Context(), w.buyer.Scope, w.stripe.Now()
+	id, a := tenants.NewID[tenants.RingID](now), tenants.NewID[tenants.AttemptID](now)
+	r := &tenants.Ring{ID: id, State: tenants.Placed, CreatedAt: now, ExpiresAt: now.Add(time.Minute), Attempts: []tenants.Attempt{{ID: a, Ring: id, Device: "d", State: tenants.Placed}}}
+	_, err := s.AddRing(ctx, r, store.Idempotency{}, r.ExpiresAt)
+	w.must(err)
+	_, _, err = s.ChangeRing(ctx, id, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactAccepted, At: now, Received: now}), nil
+	})
+	w.must(err)
+}

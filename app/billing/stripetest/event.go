@@ -1,0 +1,89 @@
+package stripetest
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// happened records an event about an object as it is now. Called with mu held.
+func (s *Stripe) happened(kind string, object map[string]any) {
+	e := map[string]any{
+		"id": s.id("evt"), "object": "event", "api_version": Version, "created": s.now.Unix(), "livemode": s.c.Live, "type": kind,
+		"data": map[string]any{"object": object}, "pending_webhooks": 1, "request": map[string]any{"id": nil, "idempotency_key": nil},
+	}
+	body, err := json.MarshalIndent(e, "", "  ") // as Stripe prints it
+	if err != nil {
+		panic(err) // maps of strings and numbers always marshal
+	}
+	s.events = append(s.events, Event{e["id"].(string), kind, body})
+}
+
+// Events are all that happened, the oldest first; of one kind, or "" for all.
+func (s *Stripe) Events(kind string) []Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.events), func(e Event) bool { return kind != "" && e.Type != kind })
+}
+
+func (s *Stripe) listEvents(_ string, f url.Values) (any, error) {
+	var types []string
+	for k, v := range f {
+		if strings.HasPrefix(k, "types[") {
+			types = append(types, v[0])
+		}
+	}
+	since, _ := strconv.ParseInt(f.Get("created[gte]"), 10, 64) // none = from the beginning
+	out := []json.RawMessage{}
+	for _, e := range newestFirst(s.events) {
+		var at struct{ Created int64 }
+		if err := json.Unmarshal(e.Body, &at); err != nil {
+			return nil, err
+		}
+		if at.Created >= since && (len(types) == 0 || slices.Contains(types, e.Type)) {
+			out = append(out, e.Body)
+		}
+	}
+	return list(out, "/v1/events"), nil
+}
+
+// Sign is the Stripe-Signature header of a body (docs.stripe.com/webhooks#verify-manually).
+func Sign(body []byte, secret string, at time.Time) string {
+	t := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(t + "."))
+	mac.Write(body)
+	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// tell posts what happened and was not posted yet. It runs outside of the lock: whoever hears of it asks back.
+func (s *Stripe) tell() {
+	for {
+		s.mu.Lock()
+		address, secret := s.c.Webhook, s.c.Secret
+		if address == "" || s.untold >= len(s.events) {
+			s.mu.Unlock()
+			return
+		}
+		e := s.events[s.untold]
+		s.untold++
+		s.mu.Unlock()
+		q, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(e.Body))
+		if err != nil {
+			return
+		}
+		q.Header.Set("Content-Type", "application/json")
+		q.Header.Set("Stripe-Signature", Sign(e.Body, secret, time.Now()))
+		if a, err := s.hook.Do(q); err == nil { // one that is lost is what reconciling is for
+			_ = a.Body.Close()
+		}
+	}
+}

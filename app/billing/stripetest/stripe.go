@@ -1,0 +1,303 @@
+// Package stripetest is a Stripe inside this process: a strict stand-in for api.stripe.com that speaks API version 2023-10-16 over
+// HTTP and keeps state. It has customers, products, prices, meters, checkout with a page to pay on, subscriptions, invoices, refunds,
+// disputes, a portal page, events signed as Stripe signs them, and a clock that tests move. It refuses what Stripe would refuse: a
+// wrong key or version, parameters that the route does not know, ids that do not exist.
+//
+// Start reading at New; catalog.go, checkout.go, subscription.go and invoice.go hold what it knows, pages.go what people see.
+package stripetest
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Version is the one API version that it speaks.
+const Version = "2023-10-16"
+
+// Config is what a Stripe is made of. The zero value is a test-mode account that tells nobody anything.
+type Config struct {
+	Key     string    // "" = Key
+	Now     time.Time // where its clock begins; zero = now
+	Live    bool      // events say livemode
+	Webhook string    // address that each event is posted to as it happens; empty = tests carry them
+	Secret  string    // what those are signed with
+}
+
+// Key and Secret are good enough for tests.
+const (
+	Key    = "sk_test_carillon"
+	Secret = "whsec_carillon_test"
+)
+
+// Stripe is one account.
+type Stripe struct {
+	c      Config
+	server *httptest.Server
+
+	mu        sync.Mutex // guards the rest
+	now       time.Time
+	serial    int
+	refused   []string                  // requests that the real one would refuse
+	down      bool                      // every request is answered 500
+	answers   map[string]string         // by idempotency key
+	objects   map[string]map[string]any // what has no life of its own: customers, products, prices, meters, refunds, disputes
+	order     []string                  // ids of objects, in the order of their making
+	sessions  []*session
+	subs      []*subscription
+	invoices  []*invoice
+	usage     []usage
+	events    []Event
+	untold    int // events from here on were not posted yet
+	broken    map[string]bool
+	endpoints []map[string]any
+	hook      http.Client
+}
+
+// Event is a message as it would be posted.
+type Event struct {
+	ID, Type string
+	Body     []byte
+}
+
+type usage struct {
+	id, customer string
+	at           time.Time
+	value        int64
+}
+
+// New opens the account. Close it at the end.
+func New(c Config) (*Stripe, error) {
+	if c.Key == "" {
+		c.Key = Key
+	}
+	if c.Secret == "" {
+		c.Secret = Secret
+	}
+	if c.Now.IsZero() {
+		c.Now = time.Now()
+	}
+	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), answers: map[string]string{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
+		hook: http.Client{Timeout: 10 * time.Second}}
+	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
+	return s, nil
+}
+
+// Close stops serving.
+func (s *Stripe) Close() error { s.server.Close(); return nil }
+
+// URL stands for https://api.stripe.com.
+func (s *Stripe) URL() string { return s.server.URL }
+
+// Now is the account's clock.
+func (s *Stripe) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// Hook makes it post its events to an address from now on.
+func (s *Stripe) Hook(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.c.Webhook, s.untold = address, len(s.events)
+}
+
+// Down makes it answer nothing but 500, or answer again.
+func (s *Stripe) Down(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
+}
+
+// Refused lists the requests that broke a rule of Stripe's.
+func (s *Stripe) Refused() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.refused)
+}
+
+// fault is a refusal as Stripe words it.
+type fault struct {
+	status     int
+	kind, code string
+	msg        string
+}
+
+func (f fault) Error() string { return f.msg }
+
+func bad(format string, args ...any) error {
+	return fault{http.StatusBadRequest, "invalid_request_error", "parameter_invalid", fmt.Sprintf(format, args...)}
+}
+
+func noSuch(what, id string) error {
+	return fault{http.StatusNotFound, "invalid_request_error", "resource_missing", "No such " + what + ": '" + id + "'"}
+}
+
+// serve answers one request, then posts what happened.
+func (s *Stripe) serve(w http.ResponseWriter, r *http.Request) {
+	defer s.tell()
+	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+		s.page(w, r)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		answer(w, http.StatusInternalServerError, map[string]any{"error": map[string]any{"type": "api_error", "message": "down"}})
+		return
+	}
+	body, err := s.answer(r)
+	if err == nil {
+		answer(w, http.StatusOK, body)
+		return
+	}
+	f, ok := err.(fault)
+	if !ok {
+		f = fault{http.StatusInternalServerError, "api_error", "", err.Error()}
+	}
+	s.refused = append(s.refused, r.Method+" "+r.URL.Path+": "+f.msg)
+	answer(w, f.status, map[string]any{"error": map[string]any{"type": f.kind, "code": f.code, "message": f.msg}})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Request-Id", "req_"+hexes(8))
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a client that has gone has no use for it
+}
+
+// route is an address of the API: which parameters it knows, and what it does.
+type route struct {
+	method, path string // {} stands for an id
+	knows        []string
+	do           func(id string, f url.Values) (any, error)
+}
+
+func (s *Stripe) routes() []route {
+	return slices.Concat(s.catalogRoutes(), s.checkoutRoutes(), s.subscriptionRoutes(), s.invoiceRoutes(), []route{
+		{"GET", "/v1/events", []string{"limit", "starting_after", "types[]", "created[gte]", "type"}, s.listEvents},
+		{"GET", "/v1/webhook_endpoints", []string{"limit", "starting_after"}, func(string, url.Values) (any, error) {
+			return list(s.endpoints, "/v1/webhook_endpoints"), nil
+		}},
+	})
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// answer checks the request as Stripe does and does what it asks. Called with mu held.
+func (s *Stripe) answer(r *http.Request) (any, error) {
+	if r.Header.Get("Authorization") != "Bearer "+s.c.Key {
+		return nil, fault{http.StatusUnauthorized, "invalid_request_error", "", "Invalid API Key provided"}
+	}
+	if v := r.Header.Get("Stripe-Version"); v != Version {
+		return nil, bad("version %q", v)
+	}
+	if err := r.ParseForm(); err != nil {
+		return nil, bad("form: %v", err)
+	}
+	for _, x := range s.routes() {
+		before, after, one := strings.Cut(x.path, "{}")
+		id := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, before), after)
+		if r.Method != x.method || one && (!strings.HasPrefix(r.URL.Path, before) || !strings.HasSuffix(r.URL.Path, after) || id == "" || strings.Contains(id, "/")) ||
+			!one && r.URL.Path != x.path {
+			continue
+		}
+		for k := range r.Form {
+			if plain := index.ReplaceAllString(k, "[]"); !knows(x.knows, plain) {
+				return nil, bad("Received unknown parameter: %s", k)
+			}
+		}
+		return s.once(r, func() (any, error) { return x.do(id, r.Form) })
+	}
+	return nil, fault{http.StatusNotFound, "invalid_request_error", "", "Unrecognized request URL (" + r.Method + ": " + r.URL.Path + ")"}
+}
+
+func knows(all []string, k string) bool {
+	for _, x := range all {
+		if x == k || strings.HasSuffix(x, "[*]") && strings.HasPrefix(k, strings.TrimSuffix(x, "*]")) {
+			return true
+		}
+	}
+	return k == "expand[]"
+}
+
+// once answers a repeat of an idempotency key with what the first one was answered.
+func (s *Stripe) once(r *http.Request, do func() (any, error)) (any, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if r.Method != http.MethodPost || key == "" {
+		return do()
+	}
+	if old, ok := s.answers[key]; ok {
+		return json.RawMessage(old), nil
+	}
+	out, err := do()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(out)
+	s.answers[key] = string(text)
+	return out, err
+}
+
+// id makes one that sorts in the order of making.
+func (s *Stripe) id(prefix string) string {
+	s.serial++
+	return fmt.Sprintf("%s_%08d%s", prefix, s.serial, hexes(6))
+}
+
+func hexes(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+func list[T any](all []T, path string) map[string]any {
+	if all == nil {
+		all = []T{}
+	}
+	return map[string]any{"object": "list", "data": all, "has_more": false, "url": path}
+}
+
+// newestFirst is how Stripe lists.
+func newestFirst[T any](all []T) []T {
+	out := slices.Clone(all)
+	slices.Reverse(out)
+	return out
+}
+
+func number(f url.Values, k string) (int64, error) {
+	n, err := strconv.ParseInt(f.Get(k), 10, 64)
+	if err != nil {
+		return 0, bad("Invalid integer: %s", k)
+	}
+	return n, nil
+}
+
+// meta reads metadata.
+func meta(f url.Values, name string) map[string]string {
+	out := map[string]string{}
+	for k, v := range f {
+		if rest, ok := strings.CutPrefix(k, name+"["); ok && strings.HasSuffix(rest, "]") {
+			out[strings.TrimSuffix(rest, "]")] = v[0]
+		}
+	}
+	return out
+}
+
+// Forgive forgets the refusals so far, after a test that wanted them.
+func (s *Stripe) Forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = nil
+}

@@ -1,0 +1,242 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// stripeItself acts when Stripe is what moved us.
+func stripeItself() store.Who {
+	return store.Who{Actor: tenants.Actor{Kind: "system", Name: "Stripe"}}
+}
+
+// errOlder: somebody who asked Stripe later than we did has written already.
+var errOlder = errors.New("billing: an older answer")
+
+// Sync asks Stripe for the customer's subscriptions and writes what they come to. However often and in whatever order it is called,
+// the last call ends in the same state: each begins by asking anew, and an answer that was asked for earlier than the one that is
+// written is dropped. A customer that is no tenant of ours is left alone.
+func (b *Billing) Sync(ctx context.Context, customer string) error {
+	defer b.enter(customer)()
+	asked := b.Now()
+	id, known, err := b.tenantOf(ctx, customer)
+	if err != nil || id == "" {
+		return err
+	}
+	best, err := b.best(ctx, customer, id)
+	if err != nil {
+		return err
+	}
+	scope := b.Store.For(id).By(stripeItself())
+	if !known {
+		if best == nil || best.Status == stripe.SubscriptionStatusIncomplete || best.Status == stripe.SubscriptionStatusIncompleteExpired {
+			return nil // whoever may do everything is not to lose it by looking at a checkout
+		}
+		n := tenants.Subscription{Tenant: id, Customer: customer}
+		b.apply(&n, best, asked)
+		return scope.SetSubscription(ctx, n)
+	}
+	err = scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
+		if asked.Before(s.SyncedAt) {
+			return errOlder
+		}
+		b.apply(s, best, asked)
+		return nil
+	})
+	if errors.Is(err, errOlder) {
+		return nil
+	}
+	return err
+}
+
+// enter waits for the customer's turn in this process.
+func (b *Billing) enter(customer string) (leave func()) {
+	b.mu.Lock()
+	t, ok := b.syncing[customer]
+	if !ok {
+		t = &turn{}
+		b.syncing[customer] = t
+	}
+	t.waiting++
+	b.mu.Unlock()
+	t.Lock()
+	return func() {
+		t.Unlock()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if t.waiting--; t.waiting == 0 {
+			delete(b.syncing, customer)
+		}
+	}
+}
+
+// tenantOf finds whose customer it is: by our own row, or by what we wrote at Stripe when we made the customer. known means a row.
+func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.TenantID, known bool, err error) {
+	id, err = b.Store.TenantOfCustomer(ctx, customer)
+	if err == nil || tenants.KindOf(err) != tenants.Unknown {
+		return id, err == nil, err
+	}
+	p := &stripe.CustomerParams{}
+	p.Context = ctx
+	c, err := b.api.Customers.Get(customer, p)
+	if gone(err) || err == nil && c.Deleted {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, refusal(err)
+	}
+	id, ok := tenants.ParseID[tenants.TenantID](c.Metadata[metaTenant])
+	if !ok {
+		return "", false, nil // of something else that the account sells
+	}
+	if _, err := b.Store.For(id).Tenant(ctx); err != nil {
+		return "", false, unless(err, tenants.Unknown)
+	}
+	sub, err := b.Store.For(id).Subscription(ctx)
+	switch {
+	case tenants.KindOf(err) == tenants.Unknown:
+		return id, false, nil
+	case err != nil:
+		return "", false, err
+	case sub.Customer != "" && sub.Customer != customer:
+		b.Log.Warn("a second Stripe customer of one tenant is left alone", "customer", customer, "tenant", id)
+		return "", false, nil
+	}
+	return id, true, b.Store.For(id).By(stripeItself()).ChangeSubscription(ctx, func(s *tenants.Subscription) error { s.Customer = customer; return nil })
+}
+
+func unless(err error, kind tenants.Kind) error {
+	if tenants.KindOf(err) == kind {
+		return nil
+	}
+	return err
+}
+
+func gone(err error) bool {
+	var theirs *stripe.Error
+	return errors.As(err, &theirs) && theirs.Code == stripe.ErrorCodeResourceMissing
+}
+
+// ranks of Stripe's states: of several subscriptions, the one that stands best is the tenant's.
+var ranks = map[stripe.SubscriptionStatus]int{
+	stripe.SubscriptionStatusActive: 6, stripe.SubscriptionStatusTrialing: 6, stripe.SubscriptionStatusPastDue: 5, stripe.SubscriptionStatusUnpaid: 4,
+	stripe.SubscriptionStatusPaused: 3, stripe.SubscriptionStatusCanceled: 2, stripe.SubscriptionStatusIncomplete: 1, stripe.SubscriptionStatusIncompleteExpired: 0,
+}
+
+// best is the customer's subscription to one of our plans that counts; nil when there is none.
+func (b *Billing) best(ctx context.Context, customer string, id tenants.TenantID) (best *stripe.Subscription, err error) {
+	p := &stripe.SubscriptionListParams{Customer: stripe.String(customer), Status: stripe.String("all")}
+	p.Context, p.Limit = ctx, stripe.Int64(100)
+	p.AddExpand("data.latest_invoice")
+	for list := b.api.Subscriptions.List(p); ; {
+		if !list.Next() {
+			return best, refusal(list.Err())
+		}
+		s := list.Subscription()
+		if plan, _ := planOf(s); plan == "" {
+			continue
+		}
+		if t := s.Metadata[metaTenant]; t != "" && t != string(id) {
+			b.Log.Warn("a Stripe subscription names another tenant than its customer and is left alone", "subscription", s.ID, "tenant", id)
+			continue
+		}
+		if s.CurrentPeriodEnd == 0 || s.CurrentPeriodStart == 0 {
+			return nil, fmt.Errorf("billing: subscription %s has no period: the answer is not of API version %s", s.ID, stripe.APIVersion)
+		}
+		if best == nil || ranks[s.Status] > ranks[best.Status] || ranks[s.Status] == ranks[best.Status] && s.Created > best.Created {
+			best = s
+		}
+	}
+}
+
+// planOf is the plan that a subscription is to, by what we wrote on its price.
+func planOf(s *stripe.Subscription) (plan string, item *stripe.SubscriptionItem) {
+	if s.Items == nil {
+		return "", nil
+	}
+	for _, i := range s.Items.Data {
+		if i.Price != nil && i.Price.Metadata[metaPlan] != "" {
+			return i.Price.Metadata[metaPlan], i
+		}
+	}
+	return "", nil
+}
+
+// apply writes what Stripe says into the row. asked is when it was asked.
+func (b *Billing) apply(s *tenants.Subscription, from *stripe.Subscription, asked time.Time) {
+	s.SyncedAt = asked
+	if from == nil {
+		if s.Stripe != "" { // it was there and Stripe lists it no more: as if it were cancelled
+			s.State, s.CancelAtEnd = tenants.SubCancelled, false
+		}
+		return
+	}
+	if from.Status == stripe.SubscriptionStatusIncomplete || from.Status == stripe.SubscriptionStatusIncompleteExpired {
+		if s.Stripe == "" && s.State != tenants.SubIncomplete {
+			return // a first payment that has not come takes nothing away from a trial or from what was given
+		}
+	}
+	plan, item := planOf(from)
+	was := s.State
+	s.Plan, s.Stripe, s.State, s.CancelAtEnd = plan, from.ID, state(from.Status), from.CancelAtPeriodEnd
+	s.Interval = tenants.Monthly
+	if item.Price.Recurring != nil && item.Price.Recurring.Interval == stripe.PriceRecurringIntervalYear {
+		s.Interval = tenants.Yearly
+	}
+	s.PeriodStart, s.PeriodEnd = unix(from.CurrentPeriodStart), unix(from.CurrentPeriodEnd)
+	if from.TrialEnd != 0 {
+		s.TrialEnd = unix(from.TrialEnd)
+	}
+	if s.State == tenants.SubCancelled && unpaid(from) {
+		s.PeriodEnd = unix(from.EndedAt) // the period it ended in was never paid
+	}
+	since := owed(from)
+	switch {
+	case s.State != tenants.SubPastDue:
+		s.PastDueSince = time.Time{}
+	case was != tenants.SubPastDue || s.PastDueSince.IsZero() || since.Before(s.PastDueSince):
+		s.PastDueSince = since // and while it is owed, a later invoice does not begin the grace anew
+	}
+}
+
+// owed is since when money is owed.
+func owed(from *stripe.Subscription) time.Time {
+	if i := from.LatestInvoice; i != nil && i.Created != 0 {
+		return unix(i.Created)
+	}
+	return unix(from.CurrentPeriodStart)
+}
+
+func unpaid(from *stripe.Subscription) bool {
+	return from.CancellationDetails != nil && from.CancellationDetails.Reason == stripe.SubscriptionCancellationDetailsReasonPaymentFailed
+}
+
+func state(s stripe.SubscriptionStatus) tenants.SubscriptionState {
+	switch s {
+	case stripe.SubscriptionStatusTrialing:
+		return tenants.SubTrialing
+	case stripe.SubscriptionStatusActive:
+		return tenants.SubActive
+	case stripe.SubscriptionStatusPastDue, stripe.SubscriptionStatusUnpaid:
+		return tenants.SubPastDue
+	case stripe.SubscriptionStatusPaused:
+		return tenants.SubPaused
+	case stripe.SubscriptionStatusCanceled:
+		return tenants.SubCancelled
+	}
+	return tenants.SubIncomplete
+}
+
+func unix(s int64) time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.Unix(s, 0).UTC()
+}
