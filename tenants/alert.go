@@ -105,7 +105,7 @@ func Silent(c Credential, all []Credential, reach map[Environment]int) (devices 
 
 // ExpiryWarning is the warning of a step, for a person.
 func ExpiryWarning(c Credential, days, devices int) string {
-	when := fmt.Sprintf("expires in %d days, on %s", days, c.NotAfter.Format(time.DateOnly))
+	when := fmt.Sprintf("expires within %d days, on %s", days, c.NotAfter.Format(time.DateOnly))
 	switch days {
 	case 0:
 		when = "expired on " + c.NotAfter.Format(time.DateOnly)

@@ -214,3 +214,16 @@ func part(version []string, i int) int {
 	}
 	return n
 }
+
+// Warning is an app version's trouble in a sentence, with its cure.
+func (a AppWatch) Warning() string {
+	n, what := a.Blocked, "stay silent when Apple takes a push"
+	if a.Verdict == Unshown {
+		n, what = a.Unshown, "wake and do not report the call to CallKit"
+	}
+	name := "version " + a.AppVersion + " of the app"
+	if a.AppVersion == "" {
+		name = "an app that does not tell its version"
+	}
+	return strconv.Itoa(n) + " of " + strconv.Itoa(a.Devices) + " phones with " + name + " " + what + ". " + a.Verdict.Cure()
+}

@@ -76,9 +76,7 @@ func (b *Board) win(ctx context.Context, d tenants.Device, seen *tenants.Ring) (
 	if err != nil {
 		return nil, false, err
 	}
-	if len(facts) > 0 {
-		b.tell(r)
-	}
+	b.tell(r, facts)
 	return r, len(facts) > 0, nil
 }
 
@@ -155,13 +153,16 @@ func (b *Board) end(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, 
 func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
 	defer done()
-	r, _, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).ChangeRing(ctx, id, nil, time.Time{},
+	r, facts, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).ChangeRing(ctx, id, nil, time.Time{},
 		func(r *tenants.Ring) ([]tenants.Fact, error) { return change(r), nil })
 	if err != nil {
 		b.Log.Error("record a call", "ring", id, "err", err)
 		return
 	}
-	b.tell(r) // also when there is no fact: the call's figures are news
+	if len(facts) == 0 {
+		b.Bus.Tell(t, id) // the call's figures are news too
+	}
+	b.tell(r, facts)
 }
 
 // Trickle passes a phone's candidates or ICE restart to its call.

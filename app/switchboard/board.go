@@ -25,7 +25,7 @@ type Pusher interface {
 	Push(context.Context, *push.Key, push.Push) push.Answer
 }
 
-// Config is what a Board is made of. All but Media, Agents and Opened are required; Media and Agents come together.
+// Config is what a Board is made of. All but Media, Agents, Opened, Probe and Meter are required; Media and Agents come together.
 type Config struct {
 	Store  *store.Store
 	Push   Pusher
@@ -33,8 +33,20 @@ type Config struct {
 	Media  Media                                 // the voice of calls; nil = calls are refused
 	Agents func(tenants.AgentKind) gateway.Agent // who speaks on a line
 	Opened func(tenants.Credential, *push.Key)   // told of each new credential: dev mode's Apple learns its public key
+	Probe  Prober                                // asks Apple what it thinks of a credential; nil = nobody does
+	Meter  Meter                                 // nil = nobody counts
 	Now    func() time.Time
 	Log    *slog.Logger
+
+	RingsPerSecond float64       // of one tenant, and twice as many at once; 0 = no limit
+	Spacing        time.Duration // between two pushes to one device; 0 = none
+}
+
+// Meter counts. Its methods must not block.
+type Meter interface {
+	Pushed(push.Answer)                     // Apple answered, or did not
+	Recorded(*tenants.Ring, []tenants.Fact) // facts were committed; the ring is as it stands with them
+	Limited()                               // a ring was refused because its tenant or key rings too fast
 }
 
 // Board is the switchboard of this process.
@@ -48,6 +60,10 @@ type Board struct {
 	placed placing
 	flying flight
 	calls  calls
+	limits limits
+	paced  spacing
+	health health
+	watch  watch
 }
 
 // New checks the parts and gives a Board. Close it to wait for the pushes that are on their way.
@@ -83,6 +99,8 @@ type Caller struct {
 	Tenant tenants.Tenant
 	Test   bool // a test key: sandbox devices only, unmetered
 	Trial  bool // the test button: any device, the ring is marked as a test
+
+	PerSecond int // rings a second that the caller's key may place; 0 = as many as the tenant
 	store.Who
 }
 

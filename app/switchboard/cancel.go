@@ -25,9 +25,7 @@ func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenan
 	if err != nil {
 		return nil, err
 	}
-	if len(facts) > 0 {
-		b.tell(changed)
-	}
+	b.tell(changed, facts)
 	if b.Media != nil && b.calls.has(id) {
 		b.Media.HangUp(string(id), gateway.Cancelled)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"carillon/app/push"
 	"carillon/tenants"
-	"carillon/tenants/store"
 )
 
 // MaxCredential is the most bytes of an uploaded credential file; Apple's are under one kilobyte (.p8) and four (.p12).
@@ -24,11 +23,15 @@ type Upload struct {
 	Environment tenants.Environment
 }
 
-// AddCredential reads the file, refuses what Apple would refuse, seals it and stores it. The answer holds what was read out of the
+// AddCredential reads the file, refuses what Apple would refuse, seals it and stores it in the place of the one that its app had for
+// the same environment, which Rollback brings back. The answer holds what was read out of the
 // file, never the secret.
 func (b *Board) AddCredential(ctx context.Context, c Caller, u Upload) (tenants.Credential, error) {
 	if len(u.File) > MaxCredential {
 		return tenants.Credential{}, tenants.Refuse(tenants.TooLarge, "file_too_large", "The file is larger than any Apple credential. Choose the .p8 or .p12 file.")
+	}
+	if err := b.patience(c.Tenant.ID, "uploads", uploadEvery, uploadBurst); err != nil {
+		return tenants.Credential{}, err
 	}
 	now := b.Now()
 	cred := tenants.Credential{
@@ -43,7 +46,11 @@ func (b *Board) AddCredential(ctx context.Context, c Caller, u Upload) (tenants.
 		return tenants.Credential{}, err
 	}
 	cred.Fingerprint = key.Fingerprint()
-	if err := b.scope(c).AddCredential(ctx, cred, secret); err != nil {
+	add := b.scope(c).ReplaceCredential
+	if !cred.NotAfter.IsZero() && !now.Before(cred.NotAfter) {
+		add = b.scope(c).AddCredential // it is over already, and takes nobody's place
+	}
+	if err := add(ctx, cred, secret); err != nil {
 		return tenants.Credential{}, err
 	}
 	if b.Opened != nil {
@@ -106,30 +113,4 @@ func openKey(c tenants.Credential, secret []byte) (*push.Key, error) {
 // Open opens a stored credential; dev mode teaches its Apple the public key.
 func (b *Board) Open(ctx context.Context, t tenants.TenantID, id tenants.CredentialID) (*push.Key, error) {
 	return b.keys.open(ctx, b.Store.For(t), id)
-}
-
-// trouble does to device and credential what Apple's refusal asks for; app/push holds the table.
-func (b *Board) trouble(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
-	do := push.ReactionTo(answer.Status, answer.Reason)
-	switch do.Device {
-	case push.RetireDevice:
-		if _, err := scope.DisableDevice(ctx, a.Device, answer.Reason, answer.AnsweredAt); err != nil {
-			return err
-		}
-	case push.RetireIfOlder:
-		asOf := answer.Timestamp
-		if asOf.IsZero() {
-			asOf = answer.AnsweredAt
-		}
-		if _, err := scope.DisableDevice(ctx, a.Device, answer.Reason, asOf); err != nil {
-			return err
-		}
-	}
-	switch do.Credential {
-	case push.DisableCredential:
-		return scope.CredentialTrouble(ctx, a.Credential, answer.Reason, true, answer.AnsweredAt)
-	case push.SuspectCredential, push.DisableForHost, push.OneEnvironment, push.RejectTopic:
-		return scope.CredentialTrouble(ctx, a.Credential, answer.Reason, false, answer.AnsweredAt)
-	}
-	return nil
 }

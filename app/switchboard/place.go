@@ -25,6 +25,14 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	defer b.placed.leave(c.Tenant.ID, i.Key)
 
 	scope := b.scope(c)
+	if err := b.admit(c); err != nil {
+		return b.earlier(ctx, scope, i, err)
+	}
+	defer func() {
+		if repeated {
+			b.readmit(c)
+		}
+	}()
 	r, err = b.draft(ctx, scope, c, q)
 	if err != nil {
 		return b.earlier(ctx, scope, i, err)
@@ -36,7 +44,7 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	if earlier != nil {
 		return earlier, true, nil
 	}
-	b.Bus.Tell(c.Tenant.ID, r.ID)
+	b.tell(r, r.Facts())
 	b.send(c.Tenant, r)
 	return r, false, nil
 }

@@ -40,12 +40,18 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt) er
 	if err != nil {
 		return err
 	}
+	if may, err := b.space(ctx, r, a); err != nil || !may {
+		return err
+	}
 	answer := b.Push.Push(ctx, key, push.Push{
 		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
 		Payload: body, Expires: r.ExpiresAt, Heard: func() bool { return b.flying.spoke(a.ID) },
 	})
 	if answer.Status == 0 && b.life.Err() != nil {
 		return nil // we are closing; the next process's sweep sends it again with the same apns-id
+	}
+	if b.Meter != nil {
+		b.Meter.Pushed(answer)
 	}
 	// The answer is recorded even when the ring's time is up: b.life, not ctx.
 	write, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
@@ -75,9 +81,7 @@ func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring,
 	if err != nil {
 		return fmt.Errorf("record Apple's answer: %w", err)
 	}
-	if len(facts) > 0 {
-		b.tell(changed)
-	}
+	b.tell(changed, facts)
 	return nil
 }
 
@@ -102,7 +106,7 @@ func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt
 		return nil
 	}
 	if answer.Status == 200 {
-		var errs []error
+		errs := []error{b.well(ctx, scope, a)}
 		if a.Push.Environment == tenants.Auto {
 			errs = append(errs, scope.LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment)))
 		}
@@ -114,9 +118,15 @@ func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt
 	return b.trouble(ctx, scope, a, answer)
 }
 
-// tell says that facts of the ring were committed.
-func (b *Board) tell(r *tenants.Ring) {
+// tell says that facts of the ring were committed; without facts there is nothing to tell.
+func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
+	if len(facts) == 0 {
+		return
+	}
 	b.Bus.Tell(r.Tenant, r.ID)
+	if b.Meter != nil {
+		b.Meter.Recorded(r, facts)
+	}
 }
 
 // keyring holds opened credentials. An upload never changes under its id, so an entry is right for ever; a full ring drops one at

@@ -46,7 +46,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 	if err != nil || len(facts) == 0 {
 		return false, err
 	}
-	b.tell(changed)
+	b.tell(changed, facts)
 	return true, nil
 }
 

@@ -67,10 +67,8 @@ func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 	if err != nil {
 		return err
 	}
-	if len(facts) > 0 {
-		b.tell(changed)
-	}
-	return nil
+	b.tell(changed, facts)
+	return b.overlooked(ctx, scope, changed)
 }
 
 // resume pushes the attempts that no answer of Apple and no fact of a phone is known of: their process died.

@@ -1,0 +1,112 @@
+package switchboard
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"carillon/tenants"
+)
+
+// Apple answers 429 TooManyRequests to a device that is pushed to too often. From then on its pushes are spaced further apart, twice
+// as far at each repeat, until one is accepted.
+const (
+	slowest    = 5 * time.Second
+	slowestYet = 20 * time.Second // a ring lasts at most a minute
+)
+
+// spacing keeps pushes to one device apart, in this process: two that arrive together make iOS show one call and take the app for
+// one that does not report the other. It delays, and refuses nothing. The zero value is ready.
+type spacing struct {
+	mu    sync.Mutex // guards both
+	of    map[tenants.DeviceID]*pace
+	swept time.Time
+}
+
+// pace is one device's.
+type pace struct {
+	free  time.Time     // from when on the next push may go
+	apart time.Duration // 0 = the usual
+}
+
+// turn reserves the device's next place and says how long to wait for it.
+func (s *spacing) turn(d tenants.DeviceID, now time.Time, apart time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep(now)
+	p := s.of[d]
+	if p == nil {
+		p = &pace{}
+		s.of[d] = p
+	}
+	at := now
+	if p.free.After(now) {
+		at = p.free
+	}
+	p.free = at.Add(max(apart, p.apart))
+	return at.Sub(now)
+}
+
+// slow is told that Apple finds the device pushed to too often.
+func (s *spacing) slow(d tenants.DeviceID, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.of[d]
+	if p == nil {
+		return
+	}
+	p.apart = min(max(slowest, 2*p.apart), slowestYet)
+	if free := now.Add(p.apart); free.After(p.free) {
+		p.free = free
+	}
+}
+
+// well is told that Apple took a push.
+func (s *spacing) well(d tenants.DeviceID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.of[d]; p != nil {
+		p.apart = 0
+	}
+}
+
+// sweep forgets devices that were left alone for long. Called with mu held.
+func (s *spacing) sweep(now time.Time) {
+	if s.of == nil {
+		s.of = map[tenants.DeviceID]*pace{}
+	}
+	if d := now.Sub(s.swept); d >= 0 && d < time.Minute {
+		return
+	}
+	s.swept = now
+	for d, p := range s.of {
+		if now.Sub(p.free) > time.Minute {
+			delete(s.of, d)
+		}
+	}
+}
+
+// space waits for the attempt's turn at its device. It reports whether the push may go: not when the ring's time is up, or when it
+// ended during the wait.
+func (b *Board) space(ctx context.Context, r *tenants.Ring, a tenants.Attempt) (bool, error) {
+	if b.Spacing <= 0 {
+		return true, nil
+	}
+	wait := b.paced.turn(a.Device, b.Now(), b.Spacing)
+	if wait == 0 {
+		return true, nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return false, nil
+	}
+	now, err := b.Store.For(r.Tenant).Ring(ctx, r.ID)
+	if err != nil {
+		return false, err
+	}
+	mine, ok := now.AttemptOf(a.Device)
+	return ok && !mine.State.Terminal() && now.Live(b.Now()), nil
+}

@@ -1,0 +1,50 @@
+package switchboard
+
+import (
+	"testing"
+	"time"
+)
+
+// TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone: each 429 doubles the pause, a success ends it.
+func TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	const usual = 500 * time.Millisecond
+	var s spacing
+	turn := func(want time.Duration) {
+		t.Helper()
+		if got := s.turn("d", now, usual); got != want {
+			t.Errorf("waits %v, want %v", got, want)
+		}
+	}
+	s.slow("stranger", now) // of another process
+	turn(0)
+	turn(usual)
+	turn(2 * usual)
+	now = now.Add(time.Minute)
+	turn(0)
+	s.slow("d", now)
+	turn(5 * time.Second)
+	now = now.Add(5 * time.Second)
+	s.slow("d", now)
+	turn(10 * time.Second)
+	for range 5 {
+		now = now.Add(20 * time.Second)
+		s.slow("d", now)
+	}
+	turn(20 * time.Second)
+	now = now.Add(40 * time.Second)
+	turn(0)
+	s.well("d")
+	now = now.Add(20 * time.Second)
+	turn(0)
+	turn(usual)
+	if other := s.turn("e", now, usual); other != 0 {
+		t.Errorf("another device waits %v", other)
+	}
+	now = now.Add(3 * time.Minute)
+	s.turn("e", now, usual)
+	if len(s.of) != 1 {
+		t.Errorf("%d devices are remembered", len(s.of))
+	}
+}
