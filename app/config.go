@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"carillon/tenants"
 	"carillon/tenants/seal"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	TrustedProxies    []string `help:"Addresses or networks of the proxies in front; only they may say who the client is." env:"CARILLON_TRUSTED_PROXIES"`
 	LogFormat         string   `help:"text or json." default:"text" enum:"text,json" env:"CARILLON_LOG_FORMAT"`
 	MetricsAddr       string   `help:"Address of the metrics listener; empty = none." env:"CARILLON_METRICS_ADDR"`
+	PlansFile
+	Stripe `embed:""`
 	Database
 }
 
@@ -44,6 +47,7 @@ type checked struct {
 	logTo io.Writer // nil = standard error
 	seal  *seal.Keyring
 	roots *x509.CertPool // of an APNs stand-in; nil = the system's
+	plans tenants.Plans
 }
 
 // check reads the files and names every fault at once, each with its cure.
@@ -73,8 +77,11 @@ func (c Config) check() (checked, error) {
 		fault("CARILLON_TRUSTED_PROXIES", network(p))
 	}
 	fault("CARILLON_DATABASE_URL", c.Database.check())
+	c.Stripe.check(fault)
 	out := checked{Config: c}
 	var err error
+	out.plans, err = c.PlansFile.read()
+	fault("CARILLON_PLANS_FILE", err)
 	out.seal, err = masterKey(c.MasterKeyFile)
 	fault("CARILLON_MASTER_KEY_FILE", err)
 	out.roots, err = roots(c.APNsCAFile)

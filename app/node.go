@@ -12,6 +12,7 @@ import (
 
 	"carillon/app/agents"
 	"carillon/app/api"
+	"carillon/app/billing"
 	"carillon/app/bus"
 	"carillon/app/console"
 	"carillon/app/push"
@@ -30,7 +31,9 @@ type node struct {
 	board *switchboard.Board
 	sends *push.Sender
 	bus   *bus.Local
-	addr  net.Addr
+
+	billing *billing.Billing // nil = no money is taken
+	addr    net.Addr
 
 	metricsAddr net.Addr // nil = no metrics listener
 
@@ -114,6 +117,9 @@ func (n *node) mount(c checked, x extras) error {
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + n.addr.String()
 	}
+	if n.billing, err = n.till(c); err != nil {
+		return err
+	}
 	rooms, err := console.New(console.Config{
 		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Dev: x.dev, Login: x.login, Now: time.Now, Log: n.log,
 	})
@@ -140,6 +146,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, time.Now()) })
+	n.money(loops, &wg)
 	err := n.serve(ctx)
 	stop()
 	wg.Wait()
@@ -202,7 +209,7 @@ func closed(err error) error {
 }
 
 func (c checked) store(log *slog.Logger) store.Config {
-	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Now: time.Now, Log: log}
+	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Plans: c.plans, Now: time.Now, Log: log}
 }
 
 func prefixes(list []string) []netip.Prefix {

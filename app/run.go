@@ -17,6 +17,8 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run in production."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
 	Tenant  tenantCmd  `cmd:"" help:"Manage tenants."`
+	Plans   plansCmd   `cmd:"" help:"What tenants may buy."`
+	Doctor  doctorCmd  `cmd:"" help:"Look whether configuration, database and Stripe are well."`
 	Ring    ringCmd    `cmd:"" help:"Place a ring through the API and follow it."`
 	Health  healthCmd  `cmd:"" help:"Ask a running server whether it is ready."`
 	Bench   benchCmd   `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`

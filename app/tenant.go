@@ -16,6 +16,7 @@ import (
 // tenantCmd manages tenants.
 type tenantCmd struct {
 	Create tenantCreateCmd `cmd:"" help:"Make a tenant with its owner; prints an invitation link and an API key once."`
+	Plan   tenantPlanCmd   `cmd:"" help:"Give a tenant a plan by hand."`
 }
 
 type tenantCreateCmd struct {

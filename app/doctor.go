@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"carillon/app/billing"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// doctorCmd looks whether a server's surroundings are well. It changes nothing.
+type doctorCmd struct {
+	Config
+}
+
+// Run prints what it finds and fails if anything is not well.
+func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
+	sick := false
+	say := func(f billing.Finding) {
+		mark := "ok  "
+		if !f.OK {
+			mark, sick = "BAD ", true
+		}
+		fmt.Fprintln(c.out, mark, f.Text)
+	}
+	if _, err := d.check(); err != nil {
+		say(billing.Finding{Text: "the configuration has faults:\n" + err.Error()})
+	} else {
+		say(billing.Finding{OK: true, Text: "the configuration has no faults"})
+	}
+	for _, f := range d.database(ctx, c) {
+		say(f)
+	}
+	if sick {
+		return errors.New("not everything is well")
+	}
+	return nil
+}
+
+// database looks at the rows, and through them at Stripe.
+func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding {
+	plans, err := d.PlansFile.read()
+	if err != nil {
+		return []billing.Finding{{Text: "CARILLON_PLANS_FILE: " + err.Error()}}
+	}
+	s, err := store.Open(ctx, store.Config{URL: d.Database.URL, Dir: d.Data, Plans: plans, Now: time.Now, Log: quiet(c)})
+	if err != nil {
+		return []billing.Finding{{Text: "the database: " + err.Error()}}
+	}
+	out := []billing.Finding{{OK: true, Text: "the database answers and its schema is current"}}
+	out = append(out, retired(ctx, s, plans)...)
+	out = append(out, d.money(ctx, c, s)...)
+	if err := s.Close(); err != nil {
+		out = append(out, billing.Finding{Text: "the database: " + err.Error()})
+	}
+	return out
+}
+
+// retired finds tenants whose plan the file does not have any more: nobody knows their limits, so that they have none.
+func retired(ctx context.Context, s *store.Store, plans tenants.Plans) (out []billing.Finding) {
+	subs, err := s.Subscriptions(ctx)
+	if err != nil {
+		return []billing.Finding{{Text: "subscriptions: " + err.Error()}}
+	}
+	for _, x := range subs {
+		if _, ok := plans.Plan(x.Plan); !ok {
+			out = append(out, billing.Finding{Text: fmt.Sprintf("tenant %s has the plan %q, which the plans file does not; it has no limits until the file has it again", x.Tenant, x.Plan)})
+		}
+	}
+	return out
+}
+
+func (d *doctorCmd) money(ctx context.Context, c terminal, s *store.Store) []billing.Finding {
+	if d.Stripe.Key == "" {
+		return []billing.Finding{{OK: true, Text: "CARILLON_STRIPE_KEY is empty: no money is taken, and `carillon tenant plan` gives plans by hand"}}
+	}
+	b, err := billing.New(billing.Config{
+		Store: s, Key: d.Stripe.Key, Secrets: d.Stripe.Secrets, URL: d.Stripe.API, PublicURL: d.PublicURL, Tax: d.Stripe.Tax, Now: time.Now, Log: quiet(c),
+	})
+	if err != nil {
+		return []billing.Finding{{Text: err.Error()}}
+	}
+	out := b.Doctor(ctx)
+	if at, err := s.StripeHeard(ctx); err == nil && !at.IsZero() {
+		out = append(out, billing.Finding{OK: true, Text: "Stripe was last heard at " + at.Format(time.RFC3339)})
+	}
+	return out
+}

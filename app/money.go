@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"carillon/app/billing"
+	"carillon/tenants"
+)
+
+// Stripe is what a server is told about taking money. Without a key no money is taken, and everything else works.
+type Stripe struct {
+	Key     string   `name:"stripe-key" help:"Stripe's secret or restricted key; empty = no money is taken and the operator gives plans by hand." env:"CARILLON_STRIPE_KEY"`
+	Secrets []string `name:"stripe-webhook-secret" help:"Secret of Stripe's webhook endpoint; two while one replaces the other." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
+	API     string   `name:"stripe-api-url" help:"A stand-in for api.stripe.com." env:"CARILLON_STRIPE_API_URL"`
+	Tax     bool     `name:"stripe-tax" help:"Let Stripe reckon taxes; it must be set up there." env:"CARILLON_STRIPE_TAX"`
+}
+
+// PlansFile is where the plans are.
+type PlansFile struct {
+	PlansFile string `help:"Plans file in place of the built-in one; 'carillon plans show' prints that." env:"CARILLON_PLANS_FILE" type:"path"`
+}
+
+// read gives the plans of the file, or the built-in ones.
+func (p PlansFile) read() (tenants.Plans, error) {
+	if p.PlansFile == "" {
+		return tenants.BuiltinPlans(), nil
+	}
+	b, err := os.ReadFile(p.PlansFile)
+	if err != nil {
+		return tenants.Plans{}, err
+	}
+	return tenants.ParsePlans(b)
+}
+
+// check names every fault; fault is called with the variable's name.
+func (s Stripe) check(fault func(name string, err error)) {
+	if s.Key == "" {
+		if len(s.Secrets) > 0 {
+			fault("CARILLON_STRIPE_WEBHOOK_SECRET", errors.New("is given and CARILLON_STRIPE_KEY is not; Stripe's messages cannot be acted on without a key"))
+		}
+		return
+	}
+	_, err := billing.Mode(s.Key)
+	fault("CARILLON_STRIPE_KEY", err)
+	for _, x := range s.Secrets {
+		if !billing.Secret(x) {
+			fault("CARILLON_STRIPE_WEBHOOK_SECRET", errors.New("each starts with whsec_; Stripe shows it on the endpoint's page"))
+		}
+	}
+	if s.API != "" {
+		fault("CARILLON_STRIPE_API_URL", standIn(s.API))
+	}
+}
+
+// standIn is the address of a Stripe that is not Stripe: on this machine, or over TLS, since the key goes to it.
+func standIn(s string) error {
+	if publicURL(s) != nil {
+		return fmt.Errorf("%q is no https:// address, nor http:// on this machine", s)
+	}
+	return nil
+}
+
+// till opens the billing of a server that has a key; nil without one.
+func (n *node) till(c checked) (*billing.Billing, error) {
+	if c.Stripe.Key == "" {
+		return nil, nil
+	}
+	return billing.New(billing.Config{
+		Store: n.store, Key: c.Stripe.Key, Secrets: c.Stripe.Secrets, URL: c.Stripe.API, PublicURL: c.PublicURL, Tax: c.Stripe.Tax,
+		Now: time.Now, Log: n.log,
+	})
+}
+
+// money runs what billing does by itself.
+func (n *node) money(ctx context.Context, wg *sync.WaitGroup) {
+	if n.billing == nil {
+		return
+	}
+	n.every(ctx, wg, 20*time.Second, "report rings to Stripe", n.billing.Report)
+	n.every(ctx, wg, 30*time.Minute, "reconcile with Stripe", n.billing.Reconcile)
+}
+
+// quiet is a log for verbs of the command line: warnings and worse.
+func quiet(c terminal) *slog.Logger {
+	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}

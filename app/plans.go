@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"carillon/app/billing"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// plansCmd is about what tenants may buy.
+type plansCmd struct {
+	Show plansShowCmd `cmd:"" help:"Print the plans file that is in force; change a copy and name it in CARILLON_PLANS_FILE."`
+	Sync plansSyncCmd `cmd:"" help:"Make the plans' products and prices at Stripe; run again it changes nothing."`
+}
+
+type plansShowCmd struct {
+	JSON bool `help:"As a plans file."`
+	PlansFile
+}
+
+// Run prints the plans.
+func (p *plansShowCmd) Run(c terminal) error {
+	plans, err := p.read()
+	if err != nil {
+		return err
+	}
+	if p.JSON {
+		e := json.NewEncoder(c.out)
+		e.SetIndent("", "  ")
+		return e.Encode(plans)
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PLAN\tMONTH\tYEAR\tDEVICES\tRINGS\tCALLS\tPEOPLE\tKEPT\t1,000 MORE RINGS")
+	for _, x := range plans.Plans {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d days\t%s\n", x.Code, cents(x.MonthCents), cents(x.YearCents), most(x.Devices), most(x.Rings),
+			most(x.Calls), most(x.People), x.Retention, cents(x.Overage))
+	}
+	fmt.Fprintf(t, "\nA trial lasts %d days. In %s.\n", plans.TrialDays, strings.ToUpper(plans.Currency))
+	return t.Flush()
+}
+
+func cents(n int64) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
+
+func most(n int64) string {
+	if n == 0 {
+		return "unlimited"
+	}
+	return fmt.Sprint(n)
+}
+
+type plansSyncCmd struct {
+	PlansFile
+	Stripe
+	Database
+	PublicURL string `help:"The https:// address that people use." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
+}
+
+// Run makes what is missing at Stripe.
+func (p *plansSyncCmd) Run(ctx context.Context, c terminal) error {
+	return withTill(ctx, c, p.PlansFile, p.Stripe, p.Database, p.PublicURL, func(b *billing.Billing) error {
+		done, err := b.SyncPlans(ctx)
+		for _, d := range done {
+			fmt.Fprintln(c.out, d)
+		}
+		if err == nil && len(done) == 0 {
+			fmt.Fprintln(c.out, "everything is at Stripe already")
+		}
+		return err
+	})
+}
+
+// withTill opens the store and Stripe for a verb of the command line.
+func withTill(ctx context.Context, c terminal, file PlansFile, s Stripe, d Database, public string, do func(*billing.Billing) error) error {
+	if s.Key == "" {
+		return errors.New("CARILLON_STRIPE_KEY is empty: without Stripe's key there is nothing to ask")
+	}
+	plans, err := file.read()
+	if err != nil {
+		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
+	}
+	db, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: time.Now, Log: quiet(c)})
+	if err != nil {
+		return err
+	}
+	b, err := billing.New(billing.Config{Store: db, Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: public, Tax: s.Tax, Now: time.Now, Log: quiet(c)})
+	if err == nil {
+		err = do(b)
+	}
+	return errors.Join(err, db.Close())
+}
+
+// tenantPlanCmd gives a tenant a plan by hand.
+type tenantPlanCmd struct {
+	Slug  string    `required:"" help:"The tenant."`
+	Plan  string    `required:"" help:"Code of a plan; 'trial' begins a trial of the smallest; 'none' takes the subscription away, so that everything is allowed."`
+	Until time.Time `help:"Day on which it ends, such as 2027-01-31; empty = until further notice." format:"2006-01-02"`
+	PlansFile
+	Database
+}
+
+// Run gives the plan. A tenant who pays through Stripe cancels there first: nobody pays for what was given.
+func (t *tenantPlanCmd) Run(ctx context.Context, c terminal) error {
+	plans, err := t.read()
+	if err != nil {
+		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
+	}
+	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Plans: plans, Now: time.Now, Log: quiet(c)})
+	if err != nil {
+		return err
+	}
+	said, err := t.give(ctx, s, plans)
+	if err = errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, said)
+	return nil
+}
+
+func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.Plans) (said string, err error) {
+	who, err := bySlug(ctx, s, t.Slug)
+	if err != nil {
+		return "", err
+	}
+	scope := s.For(who.ID).By(store.Who{Actor: tenants.Actor{Kind: "system", Name: "command line"}})
+	old, err := scope.Subscription(ctx)
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		return "", err
+	}
+	if old.Live() {
+		return "", errors.New("this tenant pays through Stripe; cancel that subscription there first")
+	}
+	if t.Plan == "none" {
+		return "The tenant " + t.Slug + " has no subscription; everything is allowed.", scope.RemoveSubscription(ctx)
+	}
+	n := plans.Assigned(who.ID, t.Plan, time.Now(), t.Until)
+	if t.Plan == "trial" {
+		n = plans.Trial(who.ID, plans.Plans[0].Code, time.Now())
+	}
+	if _, ok := plans.Plan(n.Plan); !ok {
+		return "", fmt.Errorf("there is no plan %q; `carillon plans show` lists them", t.Plan)
+	}
+	n.Customer = old.Customer
+	return "The tenant " + t.Slug + " has the plan " + n.Plan + ".", scope.SetSubscription(ctx, n)
+}
+
+func bySlug(ctx context.Context, s *store.Store, slug string) (tenants.Tenant, error) {
+	all, err := s.Tenants(ctx)
+	if err != nil {
+		return tenants.Tenant{}, err
+	}
+	for _, t := range all {
+		if t.Slug == slug {
+			return t, nil
+		}
+	}
+	return tenants.Tenant{}, fmt.Errorf("there is no tenant %q", slug)
+}
