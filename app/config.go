@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"carillon/tenants"
 	"carillon/tenants/seal"
@@ -35,7 +36,10 @@ type Config struct {
 	RTCPublicIPs      []string `name:"rtc-public-ips" help:"Addresses that phones reach this server by; empty = those of its interfaces." env:"CARILLON_RTC_PUBLIC_IPS"`
 	TrustedProxies    []string `help:"Addresses or networks of the proxies in front; only they may say who the client is." env:"CARILLON_TRUSTED_PROXIES"`
 	LogFormat         string   `help:"text or json." default:"text" enum:"text,json" env:"CARILLON_LOG_FORMAT"`
-	MetricsAddr       string   `help:"Address of the metrics listener; empty = none." env:"CARILLON_METRICS_ADDR"`
+	MetricsAddr       string   `help:"Address of the metrics listener, a private one: it asks for no key; empty = none." env:"CARILLON_METRICS_ADDR"`
+
+	RingsPerSecond float64       `help:"Rings a second that one tenant may place, and twice as many at once; more are refused with 429. 0 = no limit." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
+	DeviceSpacing  time.Duration `help:"Time between two pushes to one device; the later one waits. 0 = none." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
 	PlansFile
 	Stripe `embed:""`
 	Database
@@ -68,6 +72,12 @@ func (c Config) check() (checked, error) {
 	}
 	if c.MetricsAddr != "" {
 		fault("CARILLON_METRICS_ADDR", addr(c.MetricsAddr))
+	}
+	if c.RingsPerSecond < 0 || c.RingsPerSecond > 1e6 {
+		fault("CARILLON_RINGS_PER_SECOND", errors.New("must be from 0 (no limit) to 1000000"))
+	}
+	if c.DeviceSpacing < 0 || c.DeviceSpacing > 5*time.Second {
+		fault("CARILLON_DEVICE_SPACING", errors.New("must be from 0 (none) to 5s: a ring lasts 30 seconds"))
 	}
 	for _, ip := range c.RTCPublicIPs {
 		_, err := netip.ParseAddr(ip)

@@ -106,6 +106,7 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 	}
 	good := checked{Config: Config{
 		Addr: d.Addr, MasterKeyFile: keyFile, RTCUDPAddr: ":0", LogFormat: "text",
+		RingsPerSecond: 20, DeviceSpacing: 500 * time.Millisecond,
 		APNsProductionURL: apple.URL(apnstest.Production), APNsSandboxURL: apple.URL(apnstest.Sandbox),
 		Database: Database{Data: dir},
 	}, roots: apple.CAPool(), logTo: io.Discard}

@@ -20,6 +20,8 @@ type server struct {
 	t     *testing.T
 	ready ready
 	stop  func() (code int)
+
+	metrics string // address of the metrics, of a production server
 }
 
 // start runs `carillon dev` on free ports and waits for its one JSON line.

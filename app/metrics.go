@@ -10,16 +10,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"carillon/app/push"
+	"carillon/tenants/store"
 )
 
 // metrics serves GET /metrics on a listener of its own, which belongs on a private address: figures of this process, no tenant's.
 func (n *node) metrics(addr string) error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "carillon_calls", Help: "Calls that are up in this process."},
-			func() float64 { return float64(len(n.voice.Calls())) }),
-	)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(n.meter.all()...)
+	registry.MustRegister(n.gauges()...)
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -40,4 +41,34 @@ func (n *node) metrics(addr string) error {
 	})
 	n.metricsAddr = listener.Addr()
 	return nil
+}
+
+// gauges read what the parts count by themselves.
+func (n *node) gauges() []prometheus.Collector {
+	var all []prometheus.Collector
+	gauge := func(name, help string, read func() float64) {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	}
+	total := func(name, help string, read func(push.Stats) int64) {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(n.sends.Stats())) }))
+	}
+	written := func(name, help string, read func(store.Stats) int64) {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(n.store.Stats())) }))
+	}
+	gauge("carillon_calls", "Calls that are up in this process.", func() float64 { return float64(len(n.voice.Calls())) })
+	gauge("carillon_apns_connections", "Connections to Apple that are open.", func() float64 { return float64(n.sends.Stats().Connections) })
+	gauge("carillon_apns_pools", "Credentials with connections to Apple.", func() float64 { return float64(n.sends.Stats().Pools) })
+	gauge("carillon_pushes_under_way", "Pushes that wait for Apple.", func() float64 { return float64(n.sends.Stats().PushesUnderWay) })
+	gauge("carillon_store_queue", "Changes that wait for the writer.", func() float64 { return float64(n.store.Stats().Queue) })
+	written("carillon_store_commits_total", "Durable commits.", func(s store.Stats) int64 { return s.Commits })
+	written("carillon_store_writes_total", "Changes; by the commits, how many share one.", func(s store.Stats) int64 { return s.Writes })
+	total("carillon_apns_dials_total", "Connections to Apple that were tried.", func(s push.Stats) int64 { return s.Dials })
+	total("carillon_apns_failed_dials_total", "Connections to Apple that failed.", func(s push.Stats) int64 { return s.FailedDials })
+	total("carillon_apns_resent_total", "Pushes sent again at once on another connection.", func(s push.Stats) int64 { return s.Resent })
+	total("carillon_apns_hedged_total", "Pushes sent again because a connection went silent.", func(s push.Stats) int64 { return s.Hedged })
+	total("carillon_apns_refused_streams_total", "Streams that Apple refused or said GOAWAY to.", func(s push.Stats) int64 { return s.Refused })
+	total("carillon_apns_goaways_total", "Connections that Apple said GOAWAY on.", func(s push.Stats) int64 { return s.GoAways })
+	total("carillon_apns_lost_total", "Connections lost with pushes on them.", func(s push.Stats) int64 { return s.Lost })
+	total("carillon_apns_evicted_total", "Credentials whose connections were closed to make room.", func(s push.Stats) int64 { return s.Evicted })
+	return all
 }

@@ -36,6 +36,7 @@ type node struct {
 	addr    net.Addr
 
 	metricsAddr net.Addr // nil = no metrics listener
+	meter       *meter   // nil likewise
 
 	serve func(context.Context) error
 	close []func() error
@@ -90,10 +91,15 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	if err != nil {
 		return n, err
 	}
-	n.board, err = switchboard.New(switchboard.Config{
+	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return builtin },
-		Opened: x.opened, Now: time.Now, Log: n.log,
-	})
+		Opened: x.opened, Probe: n.sends, RingsPerSecond: c.RingsPerSecond, Spacing: c.DeviceSpacing, Now: time.Now, Log: n.log,
+	}
+	if c.MetricsAddr != "" {
+		n.meter = newMeter()
+		board.Meter = n.meter
+	}
+	n.board, err = switchboard.New(board)
 	if err != nil {
 		return n, err
 	}
@@ -145,6 +151,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
+	n.every(loops, &wg, 6*time.Hour, "warn of expiries", n.board.Expiries)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, time.Now()) })
 	n.money(loops, &wg)
 	err := n.serve(ctx)
@@ -159,9 +166,12 @@ func (n *node) every(ctx context.Context, wg *sync.WaitGroup, pause time.Duratio
 		tick := time.NewTicker(pause)
 		defer tick.Stop()
 		for {
-			if err := do(ctx); err != nil && ctx.Err() == nil {
+			start := time.Now()
+			err := do(ctx)
+			if err != nil && ctx.Err() == nil {
 				n.log.Error(name, "err", err)
 			}
+			n.meter.loop(name, time.Since(start), err)
 			select {
 			case <-ctx.Done():
 				return

@@ -65,6 +65,7 @@ func TestProductionFromNothing(t *testing.T) {
 			if r = s.until(r.ID, func(r toldRing) bool { return r.EndReason != "" }); r.State != "declined" {
 				t.Errorf("ended %s", r.State)
 			}
+			s.measured(m, r.ID)
 		})
 	}
 }
@@ -92,7 +93,7 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple) (*server, made) {
 		}
 	}
 	args := append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file", key, "--apns-ca-file", ca,
-		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox), "--rtc-udp-addr", "127.0.0.1:0"}, db...)
+		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox), "--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"}, db...)
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	var errs lines
@@ -113,15 +114,62 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple) (*server, made) {
 			t.Error("the server does not stop")
 		}
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the server did not start: %v %s", err, errs.String())
+	said := bufio.NewReader(out)
+	var told [2]string
+	for i := range told {
+		line, err := said.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the server did not start: %v %s", err, errs.String())
+		}
+		told[i] = strings.TrimSpace(line)
 	}
 	go io.Copy(io.Discard, out)
-	_, addr, _ := strings.Cut(strings.TrimSpace(line), " on ")
-	s := &server{t: t}
+	_, addr, _ := strings.Cut(told[1], " on ")
+	s := &server{t: t, metrics: strings.TrimPrefix(told[0], "metrics at ")}
 	s.ready.URL = "http://" + addr
 	return s, m
+}
+
+// measured looks at the metrics after that one ring: the figures are there, and name nobody.
+func (s *server) measured(m made, ring string) {
+	s.t.Helper()
+	_, text := s.get(s.metrics)
+	for _, want := range []string{
+		`carillon_pushes_total{environment="production",reason="",status="200"} 1`, `carillon_push_seconds_count{environment="production"} 1`,
+		"carillon_rings_placed_total 1", `carillon_rings_ended_total{reason="declined",state="declined"} 1`, `carillon_facts_total{fact="accepted"} 1`,
+		`carillon_hop_seconds_count{hop="accepted"} 1`, "carillon_rings_limited_total 0", "carillon_apns_pools 1", "carillon_calls 0",
+		"carillon_store_commits_total", `carillon_loop_seconds_count{loop="sweep"}`,
+	} {
+		if !strings.Contains(text, want) {
+			s.t.Errorf("the metrics do not say %s", want)
+		}
+	}
+	for _, secret := range []string{string(m.TenantID), ring, "elm", "Elm", m.APIKey} {
+		if strings.Contains(text, secret) {
+			s.t.Errorf("the metrics name %q", secret)
+		}
+	}
+	if status, text := s.get(s.ready.URL + "/metrics"); status != 404 || strings.Contains(text, "carillon_") {
+		s.t.Errorf("the public address answers /metrics with %d", status)
+	}
+}
+
+func (s *server) get(url string) (int, string) {
+	s.t.Helper()
+	q, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a.StatusCode, string(text)
 }
 
 // upload posts a credential as a form with a file.

@@ -58,7 +58,7 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: string(key.ID), Name: key.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return caller{
-		Caller: switchboard.Caller{Tenant: t, Test: key.Test, Who: who},
+		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
 		scope:  a.Store.For(t.ID).By(who),
 	}, nil
 }

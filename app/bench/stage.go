@@ -76,6 +76,7 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered), pr
 	s.env = []string{
 		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=",
 		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0", "CARILLON_METRICS_ADDR=127.0.0.1:0",
+		"CARILLON_RINGS_PER_SECOND=0", "CARILLON_DEVICE_SPACING=0", // one tenant with few devices is all there is
 		"CARILLON_APNS_PRODUCTION_URL=" + s.apple.URL(apnstest.Production), "CARILLON_APNS_SANDBOX_URL=" + s.apple.URL(apnstest.Sandbox),
 	}
 	return s, s.start(ctx)

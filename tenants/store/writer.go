@@ -27,6 +27,8 @@ type writer struct {
 	mu     sync.RWMutex // guards closed, and the queue against a send after its close
 	closed bool
 
+	commits, writes atomic.Int64 // groups, and the jobs in them
+
 	tx *tx // the goroutine's own
 }
 
@@ -157,6 +159,8 @@ func (w *writer) write(group []*job) {
 		}
 	}
 	if len(mine) > 0 {
+		w.commits.Add(1)
+		w.writes.Add(int64(len(mine)))
 		w.settle(mine)
 	}
 	for _, j := range mine {

@@ -1,0 +1,138 @@
+package app
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"carillon/app/push"
+	"carillon/app/switchboard"
+	"carillon/tenants"
+)
+
+var _ switchboard.Meter = (*meter)(nil)
+
+// meter counts what the board tells. No label names a tenant, a device or a ring: figures are for who runs the server, and there
+// must be few of them.
+type meter struct {
+	pushes  *prometheus.CounterVec // environment, status, reason
+	tries   prometheus.Counter
+	answers *prometheus.HistogramVec // environment
+	facts   *prometheus.CounterVec   // fact
+	hops    *prometheus.HistogramVec // hop
+	placed  prometheus.Counter
+	ended   *prometheus.CounterVec // state, reason
+	limited prometheus.Counter
+	loops   *prometheus.HistogramVec // loop
+	failed  *prometheus.CounterVec   // loop
+
+	mu      sync.Mutex // guards reasons
+	reasons map[string]bool
+}
+
+// seconds are buckets from two milliseconds, well within a push, to a minute, the longest ring.
+var seconds = []float64{.002, .005, .01, .02, .035, .05, .075, .1, .15, .25, .5, 1, 2, 5, 10, 20, 30, 60}
+
+func newMeter() *meter {
+	count := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	counts := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	times := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: seconds}, labels)
+	}
+	return &meter{
+		pushes:  counts("carillon_pushes_total", "Pushes by Apple's host, its last status (0 = no answer) and its reason.", "environment", "status", "reason"),
+		tries:   count("carillon_push_tries_total", "Times that pushes were written to Apple, repeats among them."),
+		answers: times("carillon_push_seconds", "From a push's first write to Apple's last answer.", "environment"),
+		facts:   counts("carillon_facts_total", "Facts of attempts.", "fact"),
+		hops:    times("carillon_hop_seconds", "From the hop before, of a ring on its way to a person's ear.", "hop"),
+		placed:  count("carillon_rings_placed_total", "Rings placed."),
+		ended:   counts("carillon_rings_ended_total", "Rings that ended, by how and why.", "state", "reason"),
+		limited: count("carillon_rings_limited_total", "Rings refused because their tenant or key rings too fast."),
+		loops:   times("carillon_loop_seconds", "Turns of the background loops.", "loop"),
+		failed:  counts("carillon_loop_errors_total", "Turns of the background loops that failed.", "loop"),
+		reasons: map[string]bool{},
+	}
+}
+
+func (m *meter) all() []prometheus.Collector {
+	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.placed, m.ended, m.limited, m.loops, m.failed}
+}
+
+// Pushed counts Apple's answer.
+func (m *meter) Pushed(a push.Answer) {
+	m.pushes.WithLabelValues(a.Environment, strconv.Itoa(a.Status), m.reason(a.Reason)).Inc()
+	m.tries.Add(float64(a.Tries))
+	if took := a.AnsweredAt.Sub(a.SentAt); a.Status != 0 && !a.SentAt.IsZero() && took >= 0 {
+		m.answers.WithLabelValues(a.Environment).Observe(took.Seconds())
+	}
+}
+
+// reasonsMost bounds the reasons that get a line of their own: Apple has some forty, and what is no Apple's may say anything.
+const reasonsMost = 64
+
+func (m *meter) reason(s string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.reasons[s] && len(m.reasons) >= reasonsMost {
+		return "other"
+	}
+	m.reasons[s] = true
+	return s
+}
+
+// Recorded counts facts, the hops that they complete, and the ring if it ended with them.
+func (m *meter) Recorded(r *tenants.Ring, facts []tenants.Fact) {
+	placed, ended := false, false
+	for i := range facts {
+		f := &facts[i]
+		m.facts.WithLabelValues(string(f.Kind)).Inc()
+		m.hop(r, f)
+		placed = placed || f.Kind == tenants.FactPlaced
+		ended = ended || f.Received.Equal(r.EndedAt)
+	}
+	if placed {
+		m.placed.Inc()
+	}
+	if ended && r.State.Terminal() {
+		m.ended.WithLabelValues(string(r.State), string(r.EndReason)).Inc()
+	}
+}
+
+// hop times a fact from the hop before, if that is known already.
+func (m *meter) hop(r *tenants.Ring, f *tenants.Fact) {
+	for _, h := range tenants.Hops {
+		if h.Fact != f.Kind || h.From == "" {
+			continue
+		}
+		for i := range r.Attempts {
+			if r.Attempts[i].ID != f.Attempt {
+				continue
+			}
+			for _, before := range r.Attempts[i].Facts {
+				if before.Kind == h.From {
+					m.hops.WithLabelValues(h.Name).Observe(max(0, f.At.Sub(before.At)).Seconds())
+				}
+			}
+		}
+	}
+}
+
+// Limited counts a ring refused for its pace.
+func (m *meter) Limited() { m.limited.Inc() }
+
+// loop counts a turn of a background loop; a node without metrics has no meter.
+func (m *meter) loop(name string, took time.Duration, err error) {
+	if m == nil {
+		return
+	}
+	m.loops.WithLabelValues(name).Observe(took.Seconds())
+	if err != nil {
+		m.failed.WithLabelValues(name).Inc()
+	}
+}

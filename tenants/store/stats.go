@@ -1,0 +1,13 @@
+package store
+
+// Stats is what the writer did since Open.
+type Stats struct {
+	Commits int64 // groups written
+	Writes  int64 // changes in them; by Commits, how many share one durable commit
+	Queue   int   // changes that wait now
+}
+
+// Stats reads the counters, for metrics.
+func (s *Store) Stats() Stats {
+	return Stats{Commits: s.w.commits.Load(), Writes: s.w.writes.Load(), Queue: len(s.w.queue)}
+}
