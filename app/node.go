@@ -127,7 +127,7 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	rooms, err := console.New(console.Config{
-		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Dev: x.dev, Login: x.login, Now: time.Now, Log: n.log,
+		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Now: time.Now, Log: n.log,
 	})
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ const (
 	IconInfo       Icon = "info-circle"
 	IconDone       Icon = "circle-check"
 	IconFailed     Icon = "circle-x"
+	IconCard       Icon = "credit-card"
 	IconClock      Icon = "clock"
 	IconClockOff   Icon = "clock-off"
 	IconPhone      Icon = "phone"

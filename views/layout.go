@@ -29,6 +29,7 @@ var roomGroups = []roomGroup{
 		{RoomPeople, "People", PathPeople, IconPeople, "p"},
 		{RoomKeys, "API keys", PathKeys, IconKey, "k"},
 		{RoomAudit, "Audit log", PathAudit, IconAudit, "l"},
+		{RoomBilling, "Billing", PathBilling, IconCard, "b"},
 		{RoomSettings, "Settings", PathSettings, IconSettings, "s"},
 		{RoomDevelopers, "For developers", PathDevelopers, IconDocs, "h"},
 	}},

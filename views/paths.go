@@ -24,6 +24,7 @@ const (
 	PathPersonAdd   = "/people/add"
 	PathAudit       = "/audit"                 // GET q, actor, action, period, after
 	PathAuditCSV    = "/audit.csv"             // GET, the same filters
+	PathBilling     = "/billing"               // GET
 	PathSettings    = "/settings"              // GET, POST
 	PathPassword    = "/settings/password"     // POST current, password
 	PathSignInEnd   = "/settings/sign-ins/end" // POST id=hash, or id=others
@@ -36,6 +37,22 @@ const (
 	PathStorybook   = "/storybook"             // GET, dev mode
 	PathPhone       = "/phone"                 // GET, dev mode
 )
+
+// Addresses of the billing room.
+const (
+	PathBillingCheckout = "/billing/checkout" // POST plan, interval: leads to Stripe
+	PathBillingPortal   = "/billing/portal"   // POST: leads to Stripe
+	PathBillingChange   = "/billing/change"   // GET ?plan=&interval= shows the price, POST plan, interval, at
+	PathBillingCancel   = "/billing/cancel"   // GET asks, POST
+	PathBillingResume   = "/billing/resume"   // POST
+	PathBillingOverage  = "/billing/overage"  // POST overage=on|off
+	PathStripe          = "/webhooks/stripe"  // POST, by Stripe
+)
+
+// BillingChangePath shows what a change of plan costs.
+func BillingChangePath(plan, interval string) string {
+	return PathBillingChange + "?plan=" + plan + "&interval=" + interval
+}
 
 // InvitationPath is where the link of an invitation leads (GET) and where it is taken up (POST name, password).
 func InvitationPath(token string) string { return "/invitations/" + token }

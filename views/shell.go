@@ -23,6 +23,8 @@ type Shell struct {
 	Palette     []Link      // extra entries of the Ctrl-K palette: devices, agents, recent rings
 	Dev         bool        // dev mode: links to the storybook and the virtual phone
 	TimeZone    string      // in which times are shown, such as "Europe/Berlin"
+	Trial       string      // "9 days of trial left", while there is one
+	Alarm       *Callout    // what every page says first: a payment that failed, a limit that is reached
 }
 
 // Room is an entry of the console's navigation.
@@ -39,6 +41,7 @@ const (
 	RoomKeys        Room = "keys"
 	RoomPeople      Room = "people"
 	RoomAudit       Room = "audit"
+	RoomBilling     Room = "billing"
 	RoomSettings    Room = "settings"
 	RoomDevelopers  Room = "developers"
 )

@@ -94,7 +94,7 @@ func TestZeroPages(t *testing.T) {
 		"signin": SignIn(SignInPage{}), "welcome": Welcome(WelcomePage{}), "overview": Overview(OverviewPage{}), "rings": Rings(RingsPage{}),
 		"ring": Ring(RingPage{}), "test": TestRing(TestRingPage{}), "live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),
 		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "credentials": Credentials(CredentialsPage{}), "credential": Credential(CredentialPage{}),
-		"agents": Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "people": People(PeoplePage{}), "audit": Audit(AuditPage{}),
+		"agents": Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "people": People(PeoplePage{}), "billing": Billing(BillingPage{}), "billing-change": BillingChange(ChangePage{}), "audit": Audit(AuditPage{}),
 		"settings": Settings(SettingsPage{}), "developers": Developers(DevelopersPage{}), "error": Error(ErrorPage{}), "phone": PhoneOf(PhonePage{}),
 		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),
 		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "daily": DailyOf(Daily{}), "qr": QR(nil, ""), "spark": Spark(nil),

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/billing"
 	"carillon/app/switchboard"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -57,13 +58,14 @@ type Waker interface {
 	Listen(token string) (payloads <-chan []byte, stop func())
 }
 
-// Config is what the console is made of. All but Dev and Login are required.
+// Config is what the console is made of. All but Billing, Dev and Login are required.
 type Config struct {
 	Store     *store.Store
 	Board     Board
-	PublicURL string // scheme and host, no slash at the end; over https cookies are Secure
-	Dev       Waker  // virtual phones; nil = no dev mode, and its routes are absent
-	Login     string // said on the page of signing in, in dev mode only
+	PublicURL string           // scheme and host, no slash at the end; over https cookies are Secure
+	Billing   *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
+	Dev       Waker            // virtual phones; nil = no dev mode, and its routes are absent
+	Login     string           // said on the page of signing in, in dev mode only
 	Now       func() time.Time
 	Log       *slog.Logger
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/billing"
 	"carillon/app/bus"
 	"carillon/app/push"
 	"carillon/app/switchboard"
@@ -115,6 +116,12 @@ func open(t testing.TB) *house { return openAt(t, "http://127.0.0.1") }
 
 func openAt(t testing.TB, public string) *house {
 	t.Helper()
+	return openWith(t, public, func(*house) *billing.Billing { return nil })
+}
+
+// openWith opens the house with what takes its money.
+func openWith(t testing.TB, public string, till func(*house) *billing.Billing) *house {
+	t.Helper()
 	h := &house{TB: t, dir: t.TempDir(), clock: &clock{at: time.Now().Truncate(time.Second)}, waker: &waker{ear: make(chan []byte, 4)}}
 	h.apple = &apple{status: 200, now: h.clock.now}
 	h.store = storetest.OpenConfig(t, store.Config{Dir: h.dir, Now: h.clock.now})
@@ -122,7 +129,7 @@ func openAt(t testing.TB, public string) *house {
 	var err error
 	h.board, err = switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Bus: ears, Now: h.clock.now, Log: quiet})
 	must(t, err)
-	h.k, err = New(Config{Store: h.store, Board: h.board, PublicURL: public, Dev: h.waker, Now: h.clock.now, Log: quiet})
+	h.k, err = New(Config{Store: h.store, Board: h.board, PublicURL: public, Billing: till(h), Dev: h.waker, Now: h.clock.now, Log: quiet})
 	must(t, err)
 	h.app = web.New(web.Config{ErrorPage: h.k.ErrorPage, Now: h.clock.now})
 	h.k.Mount(h.app)

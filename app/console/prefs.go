@@ -49,12 +49,16 @@ const (
 	flashPassword     flash = "password"
 	flashSignInsEnded flash = "sign-ins"
 	flashPaired       flash = "paired"
+	flashPlan         flash = "plan"
+	flashPlanEnds     flash = "plan-ends"
+	flashPlanGoesOn   flash = "plan-goes-on"
 )
 
 var flashes = map[flash]string{
 	flashSaved: "Saved.", flashSignedOut: "You are signed out.", flashRemoved: "Removed.", flashAdded: "Added.", flashRevoked: "The key is revoked.",
 	flashCancelled: "Stopped.", flashRole: "The role is changed.", flashPassword: "Your password is changed. Everywhere else you are signed out.",
 	flashSignInsEnded: "Signed out there.", flashPaired: "The phone is paired. Ring it once to be sure.",
+	flashPlan: "The plan is changed.", flashPlanEnds: "The subscription is cancelled. Everything goes on until it ends.", flashPlanGoesOn: "The subscription goes on.",
 }
 
 // done leads on after a change and says so there.

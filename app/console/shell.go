@@ -41,6 +41,9 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place)
 	if err != nil {
 		return s, err
 	}
+	if err := k.owes(ctx, v, &s); err != nil {
+		return s, err
+	}
 	for _, d := range devices {
 		s.Palette = append(s.Palette, views.Link{Text: deviceName(d), Href: views.DevicePath(string(d.ID)), Hint: "Device", Icon: views.IconDevice})
 	}
@@ -113,6 +116,7 @@ func deviceName(d tenants.Device) string {
 var errorCures = map[int]string{
 	400: "Go back, check what you entered, and try again.",
 	401: "Sign in again.",
+	402: "Look under Billing.",
 	403: "Ask an owner of your organisation.",
 	404: "Go to the overview and look for it from there.",
 	405: "Go to the overview and look for it from there.",

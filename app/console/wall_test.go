@@ -144,6 +144,7 @@ var visits = map[string]visit{
 	"POST /people/:id/remove": {door: editors, owned: true, path: plus(ofPerson, "/remove"), form: fields()},
 	"GET /audit":              {door: members},
 	"GET /audit.csv":          {door: members},
+	"GET /billing":            {door: members},
 	"GET /settings":           {door: members},
 	"POST /settings": {door: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.id)}, "role": {"owner"}}

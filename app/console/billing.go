@@ -1,0 +1,220 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/billing"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+const mayBilling = "billing:write"
+
+// billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and Stripe's own door without a secret.
+func (k *Console) billingRoutes() []route {
+	all := []route{{method: get, path: views.PathBilling, room: k.bills}}
+	if k.Billing == nil {
+		return all
+	}
+	all = append(all,
+		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, room: k.checkout},
+		route{method: post, path: views.PathBillingPortal, needs: mayBilling, room: k.portal},
+		route{method: get, path: views.PathBillingChange, needs: mayBilling, room: k.previewPlan},
+		route{method: post, path: views.PathBillingChange, needs: mayBilling, room: k.changePlan},
+		route{method: get, path: views.PathBillingCancel, needs: mayBilling, room: k.askCancelPlan},
+		route{method: post, path: views.PathBillingCancel, needs: mayBilling, room: k.cancelPlan},
+		route{method: post, path: views.PathBillingResume, needs: mayBilling, room: k.resumePlan},
+		route{method: post, path: views.PathBillingOverage, needs: mayBilling, room: k.setOverage},
+	)
+	if k.Billing.Hooked() {
+		all = append(all, route{method: post, path: views.PathStripe, open: k.hook})
+	}
+	return all
+}
+
+// hook takes a message of Stripe. The signature is over the body's own bytes, so that they are copied before anything reads them.
+func (k *Console) hook(ctx context.Context, c *fiber.Ctx) error {
+	err := k.Billing.Hook(ctx, bytes.Clone(c.Request().Body()), web.Header(c, "Stripe-Signature"))
+	switch {
+	case tenants.KindOf(err) == tenants.Invalid:
+		return web.Problem(c, err)
+	case err != nil:
+		return err // Stripe sends it again
+	}
+	return c.SendStatus(fiber.StatusOK)
+}
+
+func (v *visitor) buyer() billing.Buyer {
+	return billing.Buyer{Tenant: v.tenant, Email: v.user.Email, Scope: v.scope}
+}
+
+// leads sends the browser to Stripe. Chromium holds a form's redirects to the page's form-action too; see payable.
+func leads(c *fiber.Ctx, address string, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.Redirect(address, fiber.StatusSeeOther)
+}
+
+// payable lets the forms of a page lead to Stripe, which the policy of other pages does not.
+func (k *Console) payable(c *fiber.Ctx) {
+	if k.Billing == nil {
+		return
+	}
+	h := &c.Response().Header
+	policy := string(h.Peek(fiber.HeaderContentSecurityPolicy))
+	h.Set(fiber.HeaderContentSecurityPolicy, strings.Replace(policy, "form-action 'self'", "form-action 'self' "+strings.Join(k.Billing.Origins(), " "), 1))
+}
+
+func (k *Console) checkout(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f := formOf(c)
+	address, err := k.Billing.Checkout(ctx, v.buyer(), f.text("plan"), tenants.Interval(f.text("interval")))
+	return leads(c, address, err)
+}
+
+func (k *Console) portal(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	address, err := k.Billing.Portal(ctx, v.buyer())
+	return leads(c, address, err)
+}
+
+// previewPlan shows what a change of plan costs.
+func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	code, every := web.Query(c, "plan"), tenants.Interval(web.Query(c, "interval"))
+	plan, ok := k.Store.Plans().Plan(code)
+	if !ok || every != tenants.Monthly && every != tenants.Yearly {
+		return tenants.NoSuch("plan")
+	}
+	sub, err := v.scope.Subscription(ctx)
+	if err != nil {
+		return err
+	}
+	shown, err := k.Billing.Preview(ctx, v.buyer(), code, every)
+	if err != nil {
+		return err
+	}
+	e, err := k.entitlement(ctx, v)
+	if err != nil {
+		return err
+	}
+	old := e.Plan
+	p := views.ChangePage{
+		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
+		Note: "It changes at once, and the price holds for an hour.", Due: "Due now: " + money(shown.Due, shown.Currency), Warnings: tight(e, plan),
+	}
+	if shown.Due < 0 {
+		p.Due = "Credit for your next invoices: " + money(-shown.Due, shown.Currency)
+	}
+	for _, l := range shown.Lines {
+		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: money(l.Cents, shown.Currency)})
+	}
+	if p.Shell, err = k.shell(ctx, c, v, at("Change the plan", views.RoomBilling, up("Billing", views.PathBilling))); err != nil {
+		return err
+	}
+	return web.Page(c, views.BillingChange(p), fiber.StatusOK)
+}
+
+// tight warns of a plan that is smaller than what is used.
+func tight(e tenants.Entitlement, plan tenants.Plan) (out []views.Callout) {
+	for _, x := range []struct {
+		used, most int64
+		what       string
+	}{{e.Usage.Devices, plan.Devices, "devices"}, {e.Usage.People, plan.People, "people"}, {e.Usage.Rings, plan.Rings, "rings this month"}} {
+		if x.most > 0 && x.used > x.most {
+			out = append(out, views.Callout{Tone: views.ToneWarn, Title: "You have more " + x.what + " than " + plan.Name + " holds.",
+				Cause: views.Count(int(x.used)) + " now, " + views.Count(int(x.most)) + " then. Nothing is removed; nothing more can be added."})
+		}
+	}
+	return out
+}
+
+func (k *Console) changePlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f := formOf(c)
+	at, err := strconv.ParseInt(f.text("at"), 10, 64)
+	if err != nil {
+		return tenants.Refuse(tenants.Invalid, "invalid", "The form does not say which price it showed. Look at it again.")
+	}
+	if err := k.Billing.Change(ctx, v.buyer(), f.text("plan"), tenants.Interval(f.text("interval")), time.Unix(at, 0)); err != nil {
+		return err
+	}
+	return k.done(c, flashPlan, views.PathBilling)
+}
+
+func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	sub, err := v.scope.Subscription(ctx)
+	if err != nil {
+		return err
+	}
+	end := v.at(sub.PeriodEnd).Text
+	return k.confirm(ctx, c, v, confirmation{
+		title: "Cancel the subscription", room: views.RoomBilling, up: up("Billing", views.PathBilling),
+		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel the subscription?", Action: views.PathBillingCancel, Button: "Cancel the subscription", Back: views.PathBilling,
+			Consequence: []string{"Everything goes on until " + end + ".", "After that no phone is rung. Nothing is deleted, and you can subscribe again at any time."}},
+	}, fiber.StatusOK)
+}
+
+func (k *Console) cancelPlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	if err := k.Billing.Cancel(ctx, v.buyer()); err != nil {
+		return err
+	}
+	return k.done(c, flashPlanEnds, views.PathBilling)
+}
+
+func (k *Console) resumePlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	if err := k.Billing.Resume(ctx, v.buyer()); err != nil {
+		return err
+	}
+	return k.done(c, flashPlanGoesOn, views.PathBilling)
+}
+
+// setOverage switches rings past the limit. The price is on the subscription all the time; the switch is ours alone.
+func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	on := formOf(c).text("overage") == "on"
+	err := v.scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
+		if on && !s.Live() {
+			return tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription on which rings past the plan could be billed.")
+		}
+		s.Overage = on
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return k.done(c, flashSaved, views.PathBilling)
+}
+
+func by(every tenants.Interval) string {
+	if every == tenants.Yearly {
+		return "by the year"
+	}
+	return "by the month"
+}
+
+// signs of currencies that stand before the number.
+var signs = map[string]string{"usd": "$", "eur": "€", "gbp": "£"}
+
+// money is cents as people read them: "$1,499", "$0.04", "CHF 12.50".
+func money(cents int64, currency string) string {
+	minus := ""
+	if cents < 0 {
+		minus, cents = "−", -cents
+	}
+	sign, ok := signs[strings.ToLower(currency)]
+	if !ok {
+		sign = strings.ToUpper(currency) + " "
+	}
+	whole := strconv.FormatInt(cents/100, 10)
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if rest := cents % 100; rest != 0 {
+		whole += "." + strconv.FormatInt(100+rest, 10)[1:]
+	}
+	return minus + sign + whole
+}

@@ -1,0 +1,265 @@
+package console
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// usageDays is how many days the room draws.
+const usageDays = 30
+
+// billsTime is how long the room waits for Stripe's list of invoices.
+const billsTime = 3 * time.Second
+
+// entitlement is what the tenant may do, with everything counted.
+func (k *Console) entitlement(ctx context.Context, v *visitor) (tenants.Entitlement, error) {
+	e, err := v.scope.Entitlement(ctx)
+	if err != nil {
+		return e, err
+	}
+	devices, err := v.scope.CountDevices(ctx)
+	if err != nil {
+		return e, err
+	}
+	people, err := v.scope.CountPeople(ctx)
+	e.Usage.Devices, e.Usage.People = int64(devices), int64(people)
+	return e, err
+}
+
+// bills is the room of plan, usage and invoices. Coming back from a checkout shows it like any other time: what a browser says about
+// a payment counts nothing.
+func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	sub, err := v.scope.Subscription(ctx)
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		return err
+	}
+	e, err := k.entitlement(ctx, v)
+	if err != nil {
+		return err
+	}
+	p := views.BillingPage{
+		Plan: "No plan", CanEdit: v.role.May(), Selling: k.Billing != nil, Zone: "UTC", Meters: meters(e), Offers: k.offers(sub),
+		Facts: k.facts(v, sub, e), Forecast: forecast(e, k.Now()), Notices: k.notices(c, sub, e),
+		Portal: sub.Customer != "", Cancel: k.Billing != nil && sub.Live() && !sub.CancelAtEnd, Resume: k.Billing != nil && sub.Live() && sub.CancelAtEnd,
+	}
+	if sub.State != "" {
+		p.Plan = e.Plan.Name
+	}
+	if sub.Stripe != "" {
+		p.Price = money(e.Plan.Cents(sub.Interval), k.Store.Plans().Currency) + " " + by(sub.Interval)
+	}
+	if k.Billing != nil && sub.Live() && e.Plan.Overage > 0 {
+		p.Overage = &views.OverageForm{On: sub.Overage, Price: money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
+	}
+	if err := k.history(ctx, v, sub, e, &p); err != nil {
+		return err
+	}
+	k.invoices(ctx, v, &p)
+	if p.Shell, err = k.shell(ctx, c, v, at("Billing", views.RoomBilling)); err != nil {
+		return err
+	}
+	p.Shell.Alarm = nil // the notices say it here
+	if err := web.Page(c, views.Billing(p), fiber.StatusOK); err != nil {
+		return err
+	}
+	k.payable(c)
+	return nil
+}
+
+// history is the rings of the last days, and what an answered one costs.
+func (k *Console) history(ctx context.Context, v *visitor, sub tenants.Subscription, e tenants.Entitlement, p *views.BillingPage) error {
+	if sub.State == "" {
+		return nil
+	}
+	today := k.Now().UTC().Truncate(24 * time.Hour)
+	from := today.AddDate(0, 0, 1-usageDays)
+	days, err := v.scope.UsageDays(ctx, from, time.Time{})
+	if err != nil {
+		return err
+	}
+	rings := map[string]int{}
+	for _, d := range days {
+		rings[d.Day.Format(time.DateOnly)] = int(d.Rings)
+	}
+	for i := range usageDays {
+		d := from.AddDate(0, 0, i)
+		p.Days = append(p.Days, views.UsageDay{Label: d.Format("Mon 2 Jan"), ISO: d.Format(time.DateOnly), Rings: rings[d.Format(time.DateOnly)]})
+	}
+	rows, err := v.scope.Funnel(ctx, e.From, k.Now(), "")
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.Fact == tenants.FactAnswered && r.N > 0 {
+			p.Cost = append(p.Cost, views.Row{Name: "Picked up this month", Text: views.Count(int(r.N))})
+			if cents := e.Plan.Cents(tenants.Monthly); sub.Stripe != "" && e.Standing != tenants.StandingTrial {
+				p.Cost = append(p.Cost, views.Row{Name: "Each", Text: money((cents+r.N/2)/r.N, k.Store.Plans().Currency)})
+			}
+		}
+	}
+	return nil
+}
+
+// invoices asks Stripe. The room opens without them when Stripe does not answer.
+func (k *Console) invoices(ctx context.Context, v *visitor, p *views.BillingPage) {
+	if k.Billing == nil {
+		p.NoBills = "This server takes no payments."
+		return
+	}
+	p.NoBills = "Nothing has been billed yet."
+	soon, cancel := context.WithTimeout(ctx, billsTime)
+	defer cancel()
+	bills, err := k.Billing.Invoices(soon, v.buyer())
+	if err != nil {
+		k.Log.Warn("list invoices", "tenant", v.tenant.ID, "err", err)
+		p.NoBills = "Stripe does not answer at the moment. Reload the page in a minute to see your invoices."
+		return
+	}
+	for _, b := range bills {
+		row := views.InvoiceRow{Number: b.Number, When: v.at(b.At), Amount: money(b.Cents, b.Currency), Tone: views.ToneWarn, Word: "Not paid", Href: b.URL}
+		switch {
+		case b.Paid:
+			row.Tone, row.Word = views.ToneGood, "Paid"
+		case b.Open:
+			row.Tone, row.Word = views.ToneBad, "To be paid"
+		}
+		p.Invoices = append(p.Invoices, row)
+	}
+}
+
+// meters are the limits and what is used of them.
+func meters(e tenants.Entitlement) []views.Meter {
+	var out []views.Meter
+	if e.Standing != tenants.StandingOpen {
+		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings), Note: "until " + e.To.Format("2 January") + "; test rings do not count"})
+	}
+	return append(out, views.Meter{Label: "Devices", Used: int(e.Usage.Devices), Most: int(e.Plan.Devices)},
+		views.Meter{Label: "People and invitations", Used: int(e.Usage.People), Most: int(e.Plan.People)})
+}
+
+// forecast is where the rings lead by the end of the month, once a day of it has passed.
+func forecast(e tenants.Entitlement, now time.Time) string {
+	gone, whole := now.Sub(e.From), e.To.Sub(e.From)
+	if e.Standing == tenants.StandingOpen || gone < 24*time.Hour || whole <= 0 || e.Usage.Rings == 0 {
+		return ""
+	}
+	n := int(float64(e.Usage.Rings) * float64(whole) / float64(gone))
+	s := "At this pace about " + views.Plural(n, "ring", "rings") + " by " + e.To.Format("2 January")
+	if e.Plan.Rings > 0 && int64(n) > e.Plan.Rings {
+		return s + ", more than the plan holds."
+	}
+	return s + "."
+}
+
+// facts are the subscription in words.
+func (k *Console) facts(v *visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
+	rows := []views.Row{{Name: "State", Text: standings[e.Standing]}}
+	switch {
+	case e.Standing == tenants.StandingOpen:
+		return append(rows, views.Row{Name: "Limits", Text: "none"})
+	case e.Standing == tenants.StandingTrial:
+		rows = append(rows, views.Row{Name: "Ends", When: v.at(e.Until)})
+	case e.Standing == tenants.StandingEnding, e.Standing == tenants.StandingOver && !e.Until.IsZero():
+		rows = append(rows, views.Row{Name: "Ends", When: v.at(e.Until)})
+	case sub.Stripe != "":
+		rows = append(rows, views.Row{Name: "Renews", When: v.at(sub.PeriodEnd)})
+	}
+	if sub.ByHand() {
+		rows = append(rows, views.Row{Name: "Given by", Text: "the operator of this server"})
+	}
+	return append(rows, views.Row{Name: "Recordings kept", Text: views.Plural(int(e.Plan.Retention), "day", "days")},
+		views.Row{Name: "Calls at once", Text: atMost(e.Plan.Calls)})
+}
+
+func atMost(n int64) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return views.Count(int(n))
+}
+
+var standings = map[tenants.Standing]string{
+	tenants.StandingOpen: "No subscription; everything is allowed", tenants.StandingTrial: "Trial", tenants.StandingPaid: "Active",
+	tenants.StandingGrace: "A payment failed", tenants.StandingEnding: "Cancelled, and works until it ends", tenants.StandingOver: "Ended; no phone is rung",
+}
+
+// notices are what to know first in the room.
+func (k *Console) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
+	if web.Query(c, "checkout") == "done" && !sub.Live() && k.Billing != nil {
+		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.", Cause: "That takes a few seconds. Nothing changes until Stripe has told us.",
+			Action: views.Button{Text: "Look again", Href: views.PathBilling + "?checkout=done", Icon: views.IconRefresh, Kind: views.Quiet}})
+	}
+	for _, w := range e.Warnings() {
+		out = append(out, calloutOf(w))
+	}
+	if e.Standing == tenants.StandingTrial && sub.Stripe == "" {
+		n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + ".", Cure: "Choose a plan before then. What is left of the trial stays free, and nothing is lost if it ends."}
+		if k.Billing == nil {
+			n.Cure = "Ask the operator of this server for a plan before then. Nothing is lost if it ends."
+		}
+		if left := e.Until.Sub(k.Now()); k.Billing != nil && left <= 48*time.Hour {
+			n.Cause = "Less than two days are left, so that a subscription is paid at once."
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func calloutOf(w tenants.Warning) views.Callout {
+	c := views.Callout{Tone: views.ToneWarn, Title: w.Text, Cure: w.Cure}
+	if w.Hard || w.Code == "payment_failed" {
+		c.Tone = views.ToneBad
+	}
+	return c
+}
+
+// offers are the plans to choose from.
+func (k *Console) offers(sub tenants.Subscription) (out []views.Offer) {
+	plans := k.Store.Plans()
+	for _, p := range plans.Plans {
+		o := views.Offer{Code: p.Code, Name: p.Name, Month: money(p.MonthCents, plans.Currency), Year: money(p.YearCents, plans.Currency), Change: sub.Live(),
+			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month", holds(p.Calls, "call", "calls") + " at once",
+				holds(p.People, "person", "people"), "recordings kept " + views.Plural(int(p.Retention), "day", "days")}}
+		if p.Overage > 0 {
+			o.More = "Further rings, if you turn them on: " + money(p.Overage, plans.Currency) + " for 1,000"
+		}
+		has := sub.Plan == p.Code && (sub.Live() || sub.ByHand())
+		o.NowMonth, o.NowYear = has && sub.Interval != tenants.Yearly, has && sub.Interval == tenants.Yearly
+		out = append(out, o)
+	}
+	return out
+}
+
+func holds(n int64, one, many string) string {
+	if n == 0 {
+		return "any number of " + many
+	}
+	return views.Plural(int(n), one, many)
+}
+
+// owes warns on every page: days left of a trial, and what must not be overlooked.
+func (k *Console) owes(ctx context.Context, v *visitor, s *views.Shell) error {
+	e, err := v.scope.Entitlement(ctx)
+	if err != nil {
+		return err
+	}
+	if n := e.TrialDays(); n > 0 {
+		s.Trial = strconv.Itoa(n) + " days of trial left"
+		if n == 1 {
+			s.Trial = "Last day of the trial"
+		}
+	}
+	if w := e.Warnings(); len(w) > 0 {
+		c := calloutOf(w[0])
+		c.Action = views.Button{Text: "Go to Billing", Href: views.PathBilling, Kind: views.Quiet}
+		s.Alarm = &c
+	}
+	return nil
+}

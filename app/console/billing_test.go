@@ -1,0 +1,200 @@
+package console
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/app/billing"
+	"carillon/app/billing/stripetest"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// openMoney is a house with a Stripe in this process, whose messages the test carries.
+func openMoney(t testing.TB, secrets ...string) (*house, *stripetest.Stripe) {
+	t.Helper()
+	var s *stripetest.Stripe
+	h := openWith(t, "http://127.0.0.1", func(h *house) *billing.Billing {
+		var err error
+		s, err = stripetest.New(stripetest.Config{Now: h.clock.now()})
+		must(t, err)
+		t.Cleanup(func() { must(t, s.Close()) })
+		b, err := billing.New(billing.Config{Store: h.store, Key: stripetest.Key, Secrets: secrets, URL: s.URL(), PublicURL: "http://127.0.0.1", Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
+		must(t, err)
+		_, err = b.SyncPlans(t.Context())
+		must(t, err)
+		return b
+	})
+	return h, s
+}
+
+// tell carries all of Stripe's messages.
+func (h *house) tell(s *stripetest.Stripe) {
+	h.Helper()
+	b := h.browser()
+	for _, e := range s.Events("") {
+		b.headers = map[string]string{"Stripe-Signature": stripetest.Sign(e.Body, stripetest.Secret, time.Now())}
+		b.send("POST", "/webhooks/stripe", "application/json", string(e.Body)).want(200)
+	}
+}
+
+func (t *tenant) trial() {
+	must(t.h, t.scope().SetSubscription(t.h.Context(), t.h.store.Plans().Trial(t.id, "starter", t.h.clock.now())))
+}
+
+func fieldsOf(pairs ...string) url.Values { return fields(pairs...)(nil) }
+
+func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
+	t.Parallel()
+	h, s := openMoney(t, stripetest.Secret)
+	a := h.full("alpha", "Alpha")
+	a.trial()
+	w := a.quick(a.owner)
+	w.get("/overview").want(200).has("14 days of trial left")
+	room := w.get("/billing").want(200).has("Starter", "The trial ends on", "$1,499", "$12 for 1,000", "Nothing has been billed yet", "Subscribe")
+	if p := room.Header.Get("Content-Security-Policy"); !strings.Contains(p, "form-action 'self' "+s.URL()) {
+		t.Errorf("the forms of the room cannot lead to Stripe: %s", p)
+	}
+	if p := w.get("/settings").Header.Get("Content-Security-Policy"); strings.Contains(p, s.URL()) {
+		t.Errorf("the forms of other pages can: %s", p)
+	}
+	to := w.post("/billing/checkout", fieldsOf("plan", "starter", "interval", "month")).want(303).Header.Get("Location")
+	if !strings.HasPrefix(to, s.URL()+"/pay/") {
+		t.Fatalf("a checkout leads to %q", to)
+	}
+	w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment", "The trial ends on")
+	w.post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", "1")).want(409)
+	must(t, s.Pay(s.Sessions()[0]))
+	w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment") // it is paid, and Stripe has not told us
+	h.tell(s)
+	w.get("/billing?checkout=done").want(200).has("$149 by the month", "Yours", "Payment method", "Cancel the subscription").lacks("is confirming", "Subscribe to")
+
+	w.get("/billing/change?plan=growth&interval=month").want(200).has("From Starter by the month to Growth by the month", "Due now: $0")
+	w.get("/billing/change?plan=gold&interval=month").want(404)
+	w.post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", "x")).want(400)
+	now := h.clock.now().Unix()
+	w.post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", strconv.FormatInt(now, 10))).leads("/billing")
+	w.get("/billing").want(200).has("The plan is changed", "$499 by the month")
+
+	w.post("/billing/overage", fieldsOf("overage", "on")).leads("/billing")
+	w.get("/billing").want(200).has("Phones go on ringing, for $12 for 1,000 rings")
+	w.post("/billing/overage", fieldsOf("overage", "off")).leads("/billing")
+
+	w.get("/billing/cancel").want(200).has("Everything goes on until")
+	w.post("/billing/cancel", fieldsOf()).leads("/billing")
+	w.get("/billing").want(200).has("Cancelled, and works until it ends", "Keep the subscription")
+	w.post("/billing/resume", fieldsOf()).leads("/billing")
+	if to := w.post("/billing/portal", fieldsOf()).want(303).Header.Get("Location"); !strings.HasPrefix(to, s.URL()+"/portal/") {
+		t.Errorf("the portal is at %q", to)
+	}
+	s.Down(true)
+	w.get("/billing").want(200).has("Stripe does not answer at the moment")
+	w.post("/billing/cancel", fieldsOf()).want(503)
+}
+
+func TestTheBillingDoors(t *testing.T) {
+	t.Parallel()
+	h, s := openMoney(t, stripetest.Secret)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", "Beta")
+	a.trial()
+	b.trial()
+	viewer, w := a.quick(a.person(tenants.Viewer)), a.quick(a.owner)
+	w.headers = map[string]string{"Sec-Fetch-Site": "cross-site"}
+	before := h.dump("")
+	doors := map[string]url.Values{"checkout": fieldsOf("plan", "growth", "interval", "month", "tenant", string(b.id)), "portal": nil, "change": fieldsOf("plan", "growth", "interval", "month", "at", "1"),
+		"cancel": nil, "resume": nil, "overage": fieldsOf("overage", "on")}
+	for door, form := range doors {
+		h.browser().post("/billing/"+door, form).leads("/signin")
+		viewer.post("/billing/"+door, form).want(403)
+		w.post("/billing/"+door, form).want(403)
+	}
+	viewer.get("/billing").want(200).lacks("<form method=\"post\" action=\"/billing")
+	viewer.get("/billing/change?plan=growth&interval=month").want(403)
+	viewer.get("/billing/cancel").want(403)
+	if after := h.dump(""); after != before {
+		t.Errorf("somebody changed something:\n%s", diff(before, after))
+	}
+	if n := len(s.Customers()); n != 0 {
+		t.Errorf("%d customers were made at Stripe", n)
+	}
+}
+
+func TestStripesDoor(t *testing.T) {
+	t.Parallel()
+	h, s := openMoney(t, stripetest.Secret)
+	a := h.full("alpha", "Alpha")
+	a.trial()
+	w := a.quick(a.owner)
+	w.post("/billing/checkout", fieldsOf("plan", "growth", "interval", "year")).want(303)
+	must(t, s.Pay(s.Sessions()[0]))
+	e := s.Events("checkout.session.completed")[0]
+	b := h.browser()
+	send := func(body, sign string) answer {
+		b.headers = map[string]string{"Stripe-Signature": sign}
+		return b.send("POST", "/webhooks/stripe", "application/json; charset=utf-8", body)
+	}
+	send(string(e.Body), "").want(400)
+	send(string(e.Body), stripetest.Sign(e.Body, "", time.Now())).want(400)
+	send(string(e.Body), stripetest.Sign(e.Body, "whsec_wrong_one", time.Now())).want(400).has("bad_signature")
+	big := strings.Repeat("x", 1<<20)
+	send(big, stripetest.Sign([]byte(big), stripetest.Secret, time.Now())).want(413)
+	b.send("GET", "/webhooks/stripe", "", "").want(405)
+	s.Down(true)
+	send(string(e.Body), stripetest.Sign(e.Body, stripetest.Secret, time.Now())).want(503)
+	s.Down(false)
+	send(string(e.Body), stripetest.Sign(e.Body, stripetest.Secret, time.Now())).want(200)
+	sub, err := a.scope().Subscription(t.Context())
+	must(t, err)
+	if sub.Plan != "growth" || sub.Interval != tenants.Yearly || !sub.Live() {
+		t.Errorf("%+v", sub)
+	}
+
+	shut, _ := openMoney(t) // without a secret a forged message would pass, so that there is no door
+	shut.browser().send("POST", "/webhooks/stripe", "application/json", string(e.Body)).want(404)
+	open(t).browser().send("POST", "/webhooks/stripe", "application/json", string(e.Body)).want(404)
+}
+
+// TestWithoutStripe: the room says how it is, and everything else works.
+func TestWithoutStripe(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.full("alpha", "Alpha")
+	w := a.quick(a.owner)
+	room := w.get("/billing").want(200).has("No plan", "everything is allowed", "This server takes no payments", "assigns plans by hand").lacks("Subscribe to", "<form method=\"post\" action=\"/billing")
+	if p := room.Header.Get("Content-Security-Policy"); !strings.HasSuffix(p, "form-action 'self'") {
+		t.Errorf("the policy is wider than it needs to be: %s", p)
+	}
+	w.post("/billing/checkout", fieldsOf("plan", "growth", "interval", "month")).want(http.StatusNotFound)
+
+	must(t, a.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(a.id, "starter", h.clock.now(), time.Time{})))
+	must(t, a.scope().AddInvitation(t.Context(), invitation(h, "x@example.com")))
+	w.get("/billing").want(200).has("Starter", "the operator of this server", "5\u202f000", "Yours", "All 3 people of the plan are taken")
+	w.post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).want(402).has("holds 3 people")
+	a.trial()
+	h.clock.pass(14 * 24 * time.Hour)
+	w = a.quick(a.owner)
+	w.get("/overview").want(200).has("The trial ended on", "Go to Billing")
+	w.post("/rings/test", fieldsOf("device", string(a.device))).want(402).has("The trial ended on")
+	w.get("/billing").want(200).has("Ended; no phone is rung")
+}
+
+func invitation(h *house, email string) store.Invitation {
+	now := h.clock.now()
+	return store.Invitation{Hash: tenants.NewSecret(tenants.InvitationPrefix).Hash(), Email: email, Role: tenants.Viewer, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+}
+
+func TestMoney(t *testing.T) {
+	t.Parallel()
+	for want, got := range map[string]string{
+		"$1,499": money(149900, "usd"), "$0.04": money(4, "usd"), "−$74.50": money(-7450, "USD"), "CHF 12.05": money(1205, "chf"), "€1,234,567": money(123456700, "eur"), "$0": money(0, "usd"),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
