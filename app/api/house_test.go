@@ -74,6 +74,14 @@ func (a *apple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: 200, SentAt: now, AnsweredAt: now, Tries: 1}
 }
 
+// Probe takes every credential in production and none in the sandbox.
+func (a *apple) Probe(context.Context, *push.Key, string) []push.Verdict {
+	return []push.Verdict{
+		{Environment: push.Production, OK: true, Status: 400, Reason: "BadDeviceToken", Cause: "Apple takes it."},
+		{Environment: push.Sandbox, Cause: "Apple did not answer.", Cure: "Nothing to do."},
+	}
+}
+
 func (a *apple) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,7 +112,7 @@ func open(t testing.TB) *house {
 	t.Helper()
 	h := &house{TB: t, store: storetest.Open(t), apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
 	ears := bus.New()
-	board, err := switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Bus: ears, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	board, err := switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

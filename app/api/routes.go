@@ -41,6 +41,8 @@ func (a *API) routes() []Route {
 		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.listCredentials},
 		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.showCredential},
 		{Method: "DELETE", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.removeCredential},
+		{Method: "POST", Path: "/v1/credentials/:id/probe", Needs: tenants.CredentialsWrite, key: a.probeCredential},
+		{Method: "POST", Path: "/v1/credentials/:id/rollback", Needs: tenants.CredentialsWrite, key: a.rollBackCredential},
 
 		{Method: "POST", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.addAgent},
 		{Method: "GET", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.listAgents},
@@ -49,6 +51,8 @@ func (a *API) routes() []Route {
 		{Method: "DELETE", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.removeAgent},
 
 		{Method: "GET", Path: "/v1/analytics/funnel", Needs: tenants.AnalyticsRead, key: a.funnel},
+		{Method: "GET", Path: "/v1/analytics/outcomes", Needs: tenants.AnalyticsRead, key: a.outcomes},
+		{Method: "GET", Path: "/v1/analytics/callkit", Needs: tenants.AnalyticsRead, key: a.callKit},
 
 		{Method: "POST", Path: "/v1/phone/devices", open: a.pairPhone},
 		{Method: "PUT", Path: "/v1/phone/token", phone: a.renewToken},

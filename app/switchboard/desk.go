@@ -23,6 +23,9 @@ const (
 	probeEvery, probeBurst   = 10 * time.Second, 3
 )
 
+// probePatience is how long both hosts together may take to answer a probe; a request ends soon after.
+const probePatience = 7 * time.Second
+
 // patience refuses what a tenant does too often at the desk.
 func (b *Board) patience(t tenants.TenantID, what string, every time.Duration, burst int) error {
 	if _, wait := b.limits.take(b.Now(), limit{what + " " + string(t), every, burst}); wait > 0 {
@@ -42,13 +45,13 @@ type Probed struct {
 // Probe asks both of Apple's hosts about a stored credential, on connections of its own. A key that both call invalid is disabled,
 // as it would be by the next ring.
 func (b *Board) Probe(ctx context.Context, c Caller, id tenants.CredentialID) (Probed, error) {
-	if b.Config.Probe == nil {
-		return Probed{}, tenants.Refuse(tenants.Unavailable, "no_probe", "This server cannot ask Apple about credentials at the moment.")
-	}
 	scope := b.scope(c)
 	cred, err := scope.Credential(ctx, id)
 	if err != nil {
 		return Probed{}, err
+	}
+	if b.Config.Probe == nil {
+		return Probed{}, tenants.Refuse(tenants.Unavailable, "no_probe", "This server cannot ask Apple about credentials at the moment.")
 	}
 	if err := b.patience(c.Tenant.ID, "probes", probeEvery, probeBurst); err != nil {
 		return Probed{}, err
@@ -57,7 +60,9 @@ func (b *Board) Probe(ctx context.Context, c Caller, id tenants.CredentialID) (P
 	if err != nil {
 		return Probed{}, err
 	}
-	p := Probed{Verdicts: b.Config.Probe.Probe(ctx, key, cred.Bundle+".voip")}
+	limited, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	p := Probed{Verdicts: b.Config.Probe.Probe(limited, key, cred.Bundle+".voip")}
 	p.OK, p.Summary = summary(cred, p.Verdicts)
 	detail := "refused"
 	if p.OK {
