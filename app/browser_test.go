@@ -209,7 +209,7 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		"overview": "/overview", "rings": "/rings", "rings-empty": "/rings?q=nothing-like-this", "ring": ring, "test-ring": "/rings/test", "devices": "/devices",
 		"device": "/devices/" + first("devices"), "pair": "/devices/pair", "credentials": "/credentials", "credential-add": "/credentials/add",
 		"credential": "/credentials/" + first("credentials"), "agents": "/agents", "agent": "/agents/" + first("agents"), "keys": "/keys", "key-add": "/keys/add",
-		"people": "/people", "person-add": "/people/add", "audit": "/audit", "settings": "/settings", "developers": "/developers",
+		"people": "/people", "person-add": "/people/add", "audit": "/audit", "settings": "/settings", "billing": "/billing", "developers": "/developers",
 		"storybook": "/storybook", "missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
 	}
 	for _, name := range slices.Sorted(maps.Keys(pages)) {

@@ -12,12 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"carillon/app/billing/stripetest"
 	"carillon/app/dev"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
 	"carillon/tenants"
 	"carillon/tenants/seal"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // devCmd runs everything on one machine with nothing installed.
@@ -57,10 +59,16 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, apple.Close()) }()
+	till, err := stripetest.New(stripetest.Config{Tick: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, till.Close()) }()
 	good, err := d.config(dir, apple)
 	if err != nil {
 		return err
 	}
+	good.Stripe = Stripe{Key: stripetest.Key, Secrets: []string{stripetest.Secret}, API: till.URL()}
 	if d.Log {
 		good.logTo = c.err
 	}
@@ -70,6 +78,10 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
+	till.Hook("http://" + n.addr.String() + views.PathStripe)
+	if _, err := n.billing.SyncPlans(ctx); err != nil {
+		return err
+	}
 	notes, err := dev.Seed(ctx, n.store, n.board, dir, time.Now)
 	if err != nil {
 		return err

@@ -10,7 +10,18 @@ func (s *Stripe) Advance(d time.Duration) {
 	defer s.tell()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	to := s.now.Add(d)
+	s.move(s.now.Add(d))
+}
+
+// tick lets the clock go on by what has passed outside. Called with mu held.
+func (s *Stripe) tick() {
+	if d := time.Since(s.ticked).Truncate(time.Second); s.c.Tick && d > 0 {
+		s.ticked = s.ticked.Add(d)
+		s.move(s.now.Add(d))
+	}
+}
+
+func (s *Stripe) move(to time.Time) {
 	for {
 		x, at := s.due(to)
 		if x == nil {

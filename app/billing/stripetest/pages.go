@@ -27,6 +27,7 @@ func (s *Stripe) page(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tick()
 	if id, ok := strings.CutPrefix(r.URL.Path, "/pay/"); ok {
 		s.payPage(w, r, id)
 		return

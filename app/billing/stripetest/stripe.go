@@ -29,6 +29,7 @@ const Version = "2023-10-16"
 type Config struct {
 	Key     string    // "" = Key
 	Now     time.Time // where its clock begins; zero = now
+	Tick    bool      // the clock goes on by itself; else only Advance moves it
 	Live    bool      // events say livemode
 	Webhook string    // address that each event is posted to as it happens; empty = tests carry them
 	Secret  string    // what those are signed with
@@ -47,6 +48,7 @@ type Stripe struct {
 
 	mu        sync.Mutex // guards the rest
 	now       time.Time
+	ticked    time.Time // when the clock last went on by itself
 	serial    int
 	refused   []string                  // requests that the real one would refuse
 	down      bool                      // every request is answered 500
@@ -87,7 +89,7 @@ func New(c Config) (*Stripe, error) {
 	if c.Now.IsZero() {
 		c.Now = time.Now()
 	}
-	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), answers: map[string]string{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
+	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
 		hook: http.Client{Timeout: 10 * time.Second}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s, nil
@@ -153,6 +155,7 @@ func (s *Stripe) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tick()
 	if s.down {
 		answer(w, http.StatusInternalServerError, map[string]any{"error": map[string]any{"type": "api_error", "message": "down"}})
 		return

@@ -1,0 +1,28 @@
+package app
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestPayingInABrowser: a form of the billing room leads to Stripe, which Chromium lets happen only if the page's policy says so;
+// what is paid there is told by Stripe, shown in the room, and cancelled with two clicks.
+func TestPayingInABrowser(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	admin := browser(t)
+	signIn(t, admin, s)
+	do(t, admin, "choose a plan", chromedp.Navigate(s.ready.URL+"/billing"),
+		click(`button[aria-label="Subscribe to Growth by the month"]`), holds(`location.pathname.startsWith("/pay/")`))
+	do(t, admin, "a card that is declined", click(`button[value=bad]`), holds(`document.body.innerText.includes("was declined")`))
+	do(t, admin, "a card that works", click(`button[value=good]`), holds(`location.pathname === "/billing" && location.search === "?checkout=done"`))
+	do(t, admin, "the room knows", chromedp.Navigate(s.ready.URL+"/billing"), holds(`document.body.innerText.includes("$499 by the month")`))
+	do(t, admin, "look at a larger plan", click(`a[aria-label="Change to Scale by the month"]`),
+		holds(`location.pathname === "/billing/change" && document.body.innerText.includes("Due now: $")`))
+	do(t, admin, "change to it", submit(`input[name=at]`), holds(`document.body.innerText.includes("$1,499 by the month")`))
+	do(t, admin, "the portal", click(`form[action="/billing/portal"] button`), holds(`document.title === "Billing portal"`))
+	do(t, admin, "and back", click(`#back`), holds(`location.pathname === "/billing"`))
+	do(t, admin, "cancel", click(`a[href="/billing/cancel"]`), holds(`location.pathname === "/billing/cancel"`))
+	do(t, admin, "yes", click(`main form button[type=submit]`), holds(`document.body.innerText.includes("Cancelled, and works until it ends")`))
+}
