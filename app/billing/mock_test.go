@@ -1,0 +1,116 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+// mock starts Stripe's own stripe-mock, which knows every parameter of the API and keeps nothing; without it the test is skipped:
+// go install github.com/stripe/stripe-mock@v0.203.0
+func mock(t *testing.T) (address string) {
+	t.Helper()
+	program, err := exec.LookPath("stripe-mock")
+	if err != nil {
+		t.Skip("stripe-mock is not installed")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	l.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	c := exec.CommandContext(ctx, program, "-http-addr", at)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); _ = c.Wait() })
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
+		if a, err := http.Get("http://" + at + "/"); err == nil {
+			a.Body.Close()
+			return "http://" + at
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("stripe-mock does not listen")
+		}
+	}
+}
+
+// TestStripesOwnMockKnowsOurParameters: what we ask for is asked in parameters that Stripe knows. The mock's answers are those of a
+// later version of the API and mean nothing here; what is looked at is whether it refuses the question.
+func TestStripesOwnMockKnowsOurParameters(t *testing.T) {
+	t.Parallel()
+	address := mock(t)
+	db := storetest.Open(t)
+	now := time.Now()
+	b, err := New(Config{Store: db, Key: "sk_test_carillon", URL: address, PublicURL: "https://ring.example", Tax: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "aa", Name: "A", Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
+	if err := db.AddTenant(t.Context(), store.Who{}, tenant); err != nil {
+		t.Fatal(err)
+	}
+	who := Buyer{Tenant: tenant, Email: "a@b.example", Scope: db.For(tenant.ID)}
+	be := func(s tenants.Subscription) {
+		if err := who.Scope.SetSubscription(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	be(db.Plans().Trial(tenant.ID, "starter", now))
+	ctx := t.Context()
+	for name, ask := range map[string]func() error{
+		"plans":  func() error { _, err := b.SyncPlans(ctx); return err },
+		"doctor": func() error { b.Doctor(ctx); _, err := b.stripePrices(ctx); return err },
+		"events": func() error { return b.missed(ctx) },
+		"report": func() error {
+			return b.report(ctx, store.Metered{Tenant: tenant.ID, Ring: tenants.NewID[tenants.RingID](now), Customer: "cus_x", At: now})
+		},
+	} {
+		asked(t, name, ask())
+	}
+	b.mu.Lock()
+	b.prices, b.read = map[string]string{}, now
+	for _, w := range b.wanted() {
+		b.prices[w.key] = "price_x"
+	}
+	b.mu.Unlock()
+	_, err = b.Checkout(ctx, who, "growth", tenants.Monthly)
+	asked(t, "checkout", err)
+	live := db.Plans().Assigned(tenant.ID, "starter", now, time.Time{})
+	live.Stripe, live.Customer, live.PeriodEnd = "sub_x", "cus_x", now.AddDate(0, 1, 0)
+	be(live)
+	_, err = b.Portal(ctx, who)
+	asked(t, "portal", err)
+	_, err = b.Invoices(ctx, who)
+	asked(t, "invoices", err)
+	asked(t, "change", b.Change(ctx, who, "growth", tenants.Monthly, now))
+	be(live) // the mock lists somebody else's subscriptions, by which ours was over
+	asked(t, "cancel", b.Cancel(ctx, who))
+}
+
+// asked fails for a refusal of the question; that the fixtures of a later version cannot be used is no fault of ours.
+func asked(t *testing.T, name string, err error) {
+	t.Helper()
+	var theirs *stripe.Error
+	if errors.As(err, &theirs) {
+		t.Errorf("%s: stripe-mock refuses: %s", name, theirs.Msg)
+	} else if err != nil && !strings.Contains(err.Error(), "has no period") && !strings.Contains(err.Error(), "Stripe does not answer") {
+		t.Logf("%s: %v", name, err)
+	}
+}
