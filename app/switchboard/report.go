@@ -39,7 +39,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 		}
 		b.flying.speak(a.ID)
 		return r.Fold(tenants.Fact{
-			Attempt: a.ID, Kind: rep.Kind, At: tenants.PhoneTime(now, rep.At, rep.SentAt), Received: now,
+			Attempt: a.ID, Kind: rep.Kind, At: later(tenants.PhoneTime(now, rep.At, rep.SentAt), r.CreatedAt), Received: now,
 			RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,
 		}), nil
 	})
@@ -64,4 +64,12 @@ func (b *Board) Phone(ctx context.Context, d tenants.Device, id tenants.RingID) 
 
 func phone(d tenants.Device) store.Who {
 	return store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}}
+}
+
+// later keeps a fact from being dated before its own ring: a phone's difference of times may be a lie too.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
