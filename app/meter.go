@@ -28,6 +28,9 @@ type meter struct {
 	loops   *prometheus.HistogramVec // loop
 	failed  *prometheus.CounterVec   // loop
 
+	byFact map[tenants.FactKind]prometheus.Counter  // of facts
+	byHop  map[tenants.FactKind]prometheus.Observer // of hops, by the fact that completes one
+
 	mu      sync.Mutex // guards reasons
 	reasons map[string]bool
 }
@@ -45,7 +48,7 @@ func newMeter() *meter {
 	times := func(name, help string, labels ...string) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: seconds}, labels)
 	}
-	return &meter{
+	m := &meter{
 		pushes:  counts("carillon_pushes_total", "Pushes by Apple's host, its last status (0 = no answer) and its reason.", "environment", "status", "reason"),
 		tries:   count("carillon_push_tries_total", "Times that pushes were written to Apple, repeats among them."),
 		answers: times("carillon_push_seconds", "From a push's first write to Apple's last answer.", "environment"),
@@ -56,8 +59,17 @@ func newMeter() *meter {
 		limited: count("carillon_rings_limited_total", "Rings refused because their tenant or key rings too fast."),
 		loops:   times("carillon_loop_seconds", "Turns of the background loops.", "loop"),
 		failed:  counts("carillon_loop_errors_total", "Turns of the background loops that failed.", "loop"),
-		reasons: map[string]bool{},
+		reasons: map[string]bool{}, byFact: map[tenants.FactKind]prometheus.Counter{}, byHop: map[tenants.FactKind]prometheus.Observer{},
 	}
+	for _, k := range tenants.FactKinds {
+		m.byFact[k] = m.facts.WithLabelValues(string(k))
+	}
+	for _, h := range tenants.Hops {
+		if h.From != "" {
+			m.byHop[h.Fact] = m.hops.WithLabelValues(h.Name)
+		}
+	}
+	return m
 }
 
 func (m *meter) all() []prometheus.Collector {
@@ -91,7 +103,9 @@ func (m *meter) Recorded(r *tenants.Ring, facts []tenants.Fact) {
 	placed, ended := false, false
 	for i := range facts {
 		f := &facts[i]
-		m.facts.WithLabelValues(string(f.Kind)).Inc()
+		if c := m.byFact[f.Kind]; c != nil {
+			c.Inc()
+		}
 		m.hop(r, f)
 		placed = placed || f.Kind == tenants.FactPlaced
 		ended = ended || f.Received.Equal(r.EndedAt)
@@ -106,21 +120,30 @@ func (m *meter) Recorded(r *tenants.Ring, facts []tenants.Fact) {
 
 // hop times a fact from the hop before, if that is known already.
 func (m *meter) hop(r *tenants.Ring, f *tenants.Fact) {
-	for _, h := range tenants.Hops {
-		if h.Fact != f.Kind || h.From == "" {
+	hop := m.byHop[f.Kind]
+	if hop == nil {
+		return
+	}
+	for i := range r.Attempts {
+		if r.Attempts[i].ID != f.Attempt {
 			continue
 		}
-		for i := range r.Attempts {
-			if r.Attempts[i].ID != f.Attempt {
-				continue
-			}
-			for _, before := range r.Attempts[i].Facts {
-				if before.Kind == h.From {
-					m.hops.WithLabelValues(h.Name).Observe(max(0, f.At.Sub(before.At)).Seconds())
-				}
+		for j := range r.Attempts[i].Facts {
+			if before := &r.Attempts[i].Facts[j]; before.Kind == from(f.Kind) {
+				hop.Observe(max(0, f.At.Sub(before.At)).Seconds())
 			}
 		}
 	}
+}
+
+// from is the hop before a fact's.
+func from(k tenants.FactKind) tenants.FactKind {
+	for _, h := range tenants.Hops {
+		if h.Fact == k {
+			return h.From
+		}
+	}
+	return ""
 }
 
 // Limited counts a ring refused for its pace.

@@ -2,7 +2,6 @@ package switchboard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -112,68 +111,4 @@ func summary(c tenants.Credential, all []push.Verdict) (ok bool, words string) {
 // Rollback brings the previous credential of an app back; see store.RollbackCredential.
 func (b *Board) Rollback(ctx context.Context, c Caller, id tenants.CredentialID) (tenants.Credential, error) {
 	return b.scope(c).RollbackCredential(ctx, id)
-}
-
-// Expiries warns of certificates that end within 60, 30, 14, 7 and 1 days, each time with the number of devices that go silent, and
-// closes the warnings of those that were replaced. Run it once a day or more often; while nothing changes it writes nothing.
-func (b *Board) Expiries(ctx context.Context) error {
-	all, err := b.Store.Credentials(ctx)
-	if err != nil {
-		return err
-	}
-	of := map[tenants.TenantID][]tenants.Credential{}
-	for _, c := range all {
-		of[c.Tenant] = append(of[c.Tenant], c)
-	}
-	var errs []error
-	for t, mine := range of {
-		if err := b.expiries(ctx, b.Store.For(t).By(store.Who{Actor: tenants.System}), mine); err != nil {
-			errs = append(errs, fmt.Errorf("tenant %s: %w", t, err))
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (b *Board) expiries(ctx context.Context, scope *store.Scope, mine []tenants.Credential) error {
-	open, err := scope.Alerts(ctx, false)
-	if err != nil {
-		return err
-	}
-	said := map[string]string{}
-	for _, a := range open {
-		if a.Kind == tenants.AlertExpiry {
-			said[a.Target] = a.Detail
-		}
-	}
-	for _, c := range mine {
-		days, due := tenants.ExpiryStep(c.NotAfter, b.Now())
-		if !due || c.State != tenants.CredentialActive {
-			continue
-		}
-		reach, err := scope.Reach(ctx, c.Bundle)
-		if err != nil {
-			return err
-		}
-		detail := tenants.ExpiryWarning(c, days, tenants.Silent(c, mine, reach))
-		if before, warned := said[string(c.ID)]; !warned || before != detail {
-			if _, err := scope.Alert(ctx, tenants.AlertExpiry, string(c.ID), detail); err != nil {
-				return err
-			}
-		}
-		delete(said, string(c.ID))
-	}
-	for id := range said { // replaced, refused or removed since
-		if err := resolved(scope.ResolveAlert(ctx, tenants.AlertExpiry, id)); err != nil {
-			return err
-		}
-	}
-	for _, a := range open {
-		if a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown {
-			return b.judge(ctx, scope)
-		}
-	}
-	return nil
 }

@@ -135,7 +135,7 @@ func TestExpiryIsToldInSteps(t *testing.T) {
 		t.Helper()
 		w.clock.pass(ends.Sub(w.clock.now()) - left)
 		for range 2 { // the second time it is no news
-			must(t, w.board.Expiries(t.Context()))
+			must(t, w.board.Review(t.Context()))
 		}
 		list := w.alerts(tenants.AlertExpiry)
 		if want == "" && len(list) == 0 {
@@ -155,8 +155,35 @@ func TestExpiryIsToldInSteps(t *testing.T) {
 	look(time.Hour, "within a day", 5)
 	look(-time.Hour, "expired on", 6)
 	w.upload("KEY0000002", true)
-	must(t, w.board.Expiries(t.Context()))
+	must(t, w.board.Review(t.Context()))
 	if list := w.alerts(tenants.AlertExpiry); len(list) != 0 {
 		t.Errorf("replaced, and still told: %+v", list)
 	}
+}
+
+// TestAnOldRefusalIsForgiven: the process that raised the alert is gone; the credential has worked since.
+func TestAnOldRefusalIsForgiven(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	creds, _, err := w.scope.Credentials(t.Context(), store.Page{})
+	must(t, err)
+	target := string(creds[0].ID)
+	_, err = w.scope.Alert(t.Context(), tenants.AlertMass, target, "x")
+	must(t, err)
+	open := func(want int) {
+		t.Helper()
+		must(t, w.board.Review(t.Context()))
+		if n := len(w.alerts(tenants.AlertMass)); n != want {
+			t.Fatalf("%d alerts, want %d", n, want)
+		}
+	}
+	w.clock.pass(2 * time.Hour)
+	open(1) // not used since
+	must(t, w.scope.CredentialUsed(t.Context(), creds[0].ID, w.clock.now()))
+	open(0)
+	_, err = w.scope.Alert(t.Context(), tenants.AlertMass, target, "x")
+	must(t, err)
+	w.clock.pass(2 * time.Minute)
+	must(t, w.scope.CredentialUsed(t.Context(), creds[0].ID, w.clock.now()))
+	open(1) // too soon
 }

@@ -294,7 +294,7 @@ func TestSilentPhonesRaiseAnAlertBeforeItSpreads(t *testing.T) {
 				t.Errorf("%+v %+v", phonesSeen, apps)
 			}
 			round(tenants.FactShown)
-			must(t, w.board.Expiries(t.Context()))
+			must(t, w.board.Review(t.Context()))
 			if list := w.alerts(kind); len(list) != 0 {
 				t.Errorf("it is over, and still told: %+v", list)
 			}

@@ -44,7 +44,11 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	if earlier != nil {
 		return earlier, true, nil
 	}
-	b.tell(r, r.Facts())
+	facts := r.Attempts[0].Facts
+	if len(r.Attempts) > 1 {
+		facts = r.Facts()
+	}
+	b.tell(r, facts)
 	b.send(c.Tenant, r)
 	return r, false, nil
 }

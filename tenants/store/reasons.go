@@ -25,6 +25,9 @@ func (t *tx) countOutcomes(facts []newFact) error {
 	cells := map[cell]int64{}
 	for i := range facts {
 		f := &facts[i]
+		if !reasoned[f.kind] && f.kind != string(tenants.FactWoke) {
+			continue
+		}
 		c := cell{tenant: f.tenant, fact: f.kind, detail: f.detail, app: f.app, hour: floor(f.at, hour), bucket: -1}
 		if reasoned[f.kind] {
 			cells[c]++
