@@ -28,6 +28,7 @@ const (
 	TestPrefix       = "crl_test_"
 	DevicePrefix     = "crl_device_"
 	InvitationPrefix = "crl_invite_" // in the link that makes someone a member
+	TrialPrefix      = "crl_trial_"  // in the link that proves the address of a sign-up
 )
 
 // NewSecret makes prefix + 24 random bytes in base 62 + a CRC-32 in base 62.
@@ -40,7 +41,7 @@ func NewSecret(prefix string) Secret {
 
 // WellFormed reports whether s has one of our prefixes, the right length and a right checksum: a typo is found without a look-up.
 func WellFormed(s string) bool {
-	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix} {
+	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

@@ -12,7 +12,7 @@ const (
 )
 
 // Forget removes what has had its time, of every tenant: idempotency keys after 24 hours, and pairings, invitations and sign-ins
-// that have expired; counted rings and Stripe's messages when nobody can bring them again.
+// that have expired, and sign-ups that nobody confirmed; counted rings and Stripe's messages when nobody can bring them again.
 func (s *Store) Forget(ctx context.Context, now time.Time) error {
 	at := micros(now)
 	return s.w.do(ctx, func(t *tx) error {
@@ -23,6 +23,7 @@ func (s *Store) Forget(ctx context.Context, now time.Time) error {
 			{"DELETE FROM idempotency WHERE created_at <= ?", []any{micros(now.Add(-idempotencyFor))}},
 			{"DELETE FROM pairings WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM invitations WHERE expires_at <= ?", []any{at}},
+			{"DELETE FROM signups WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM metered WHERE at <= ? AND reported_at <> 0", []any{micros(now.Add(-meteredFor))}},
 			{"DELETE FROM stripe_events WHERE received_at <= ? AND done_at <> 0", []any{micros(now.Add(-eventsFor))}},
 			{"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)", []any{at, at}},

@@ -28,12 +28,16 @@ func (r tenantRow) noun() tenants.Tenant {
 	}
 }
 
-// AddTenant makes a tenant. A slug that is taken is a Conflict.
-func (s *Store) AddTenant(ctx context.Context, who Who, t tenants.Tenant) error {
-	row := tenantRow{
+func rowOfTenant(t tenants.Tenant) tenantRow {
+	return tenantRow{
 		ID: string(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
 		RingTTL: span(t.RingTTL), DefaultAgent: string(t.DefaultAgent), Created: micros(t.CreatedAt),
 	}
+}
+
+// AddTenant makes a tenant. A slug that is taken is a Conflict.
+func (s *Store) AddTenant(ctx context.Context, who Who, t tenants.Tenant) error {
+	row := rowOfTenant(t)
 	return s.w.do(ctx, func(x *tx) error {
 		if err := x.db().Create(&row).Error; err != nil {
 			return taken(err, "There is a tenant with this slug already. Choose another one.")

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+type signupRow struct {
+	Hash, Browser                                      []byte
+	Email, Name, Password, Company, Industry, TimeZone string
+	Created                                            int64 `gorm:"column:created_at"`
+	ExpiresAt                                          int64
+}
+
+func (signupRow) TableName() string { return "signups" }
+
+func (r signupRow) noun() tenants.Signup {
+	return tenants.Signup{
+		Hash: hash(r.Hash), Browser: hash(r.Browser), Email: r.Email, Name: r.Name, Password: r.Password, Company: r.Company,
+		Industry: tenants.Industry(r.Industry), TimeZone: r.TimeZone, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+	}
+}
+
+// AddSignup keeps a sign-up until its link is used or it expires.
+func (s *Store) AddSignup(ctx context.Context, n tenants.Signup) error {
+	row := signupRow{
+		Hash: n.Hash[:], Browser: n.Browser[:], Email: n.Email, Name: n.Name, Password: n.Password, Company: n.Company, Industry: string(n.Industry),
+		TimeZone: n.TimeZone, Created: micros(n.CreatedAt), ExpiresAt: micros(n.ExpiresAt),
+	}
+	return s.w.do(ctx, func(t *tx) error { return translate(t.db().Create(&row).Error) })
+}
+
+const signupGone = "This link was used already, or it is older than 24 hours. Sign up again."
+
+// SignupOf finds the sign-up of a link; one that is unknown, used or expired is Gone.
+func (s *Store) SignupOf(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Signup, error) {
+	var row signupRow
+	err := s.db.gorm.WithContext(ctx).Where("hash = ?", h[:]).Take(&row).Error
+	if err != nil && !absent(err) {
+		return tenants.Signup{}, translate(err)
+	}
+	if err != nil || micros(now) >= row.ExpiresAt {
+		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", signupGone)
+	}
+	return row.noun(), nil
+}
+
+// Tried reports whether a trial was had under this key; see tenants.Plans.TrialKey.
+func (s *Store) Tried(ctx context.Context, key string) (bool, error) {
+	rows, err := s.db.pool.query(ctx, "SELECT key FROM trials WHERE key = ?", key)
+	found, err := collect(rows, err, func(k *string) []any { return []any{k} })
+	return len(found) > 0, translate(err)
+}
+
+// Opening is what a sign-up becomes.
+type Opening struct {
+	Signup       tenants.Hash // of the link, which is used up
+	Key          string       // has one trial
+	Tenant       tenants.Tenant
+	Owner        tenants.User
+	Agent        tenants.Agent // the tenant's default agent
+	Subscription tenants.Subscription
+	Who          Who
+}
+
+// OpenTrial uses a sign-up up and opens its tenant, with owner, agent and trial, in one write: all of it or nothing. A link that is
+// gone is Gone; an address that has an account by now, a key that had its trial and a slug that is taken are Conflict.
+func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
+	tenant := o.Tenant
+	tenant.DefaultAgent = o.Agent.ID
+	row := rowOfTenant(tenant)
+	user := rowOfUser(o.Owner)
+	agent := agentRow{TenantID: row.ID, ID: string(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller, Created: micros(o.Agent.CreatedAt)}
+	err := s.w.do(ctx, func(t *tx) error {
+		scope := s.For(o.Tenant.ID).By(o.Who)
+		n, err := t.change("DELETE FROM signups WHERE hash = ? AND expires_at > ?", o.Signup[:], micros(s.now()))
+		if err == nil && n == 0 {
+			err = tenants.Refuse(tenants.Gone, "signup_gone", signupGone)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec("INSERT INTO trials (key, tenant, began_at) VALUES (?, ?, ?)", o.Key, row.ID, micros(s.now())); err != nil {
+			return taken(err, "This company has had its trial. Ask a colleague to add you under People.")
+		}
+		if err := t.db().Create(&row).Error; err != nil {
+			return taken(err, "There is a tenant with this slug already. Choose another one.")
+		}
+		if err := t.audit(scope, "tenant.add", row.ID, "trial"); err != nil {
+			return err
+		}
+		if err := t.db().Create(&user).Error; err != nil {
+			return taken(err, "There is an account with this address already.")
+		}
+		if err := t.join(scope, tenants.Member{User: o.Owner.ID, Role: tenants.Owner, CreatedAt: o.Owner.CreatedAt}); err != nil {
+			return err
+		}
+		if err := t.db().Create(&agent).Error; err != nil {
+			return taken(err, "This agent exists already.")
+		}
+		if err := t.audit(scope, "agent.add", agent.ID, ""); err != nil {
+			return err
+		}
+		if err := t.setSubscription(settled(o.Tenant.ID, o.Subscription)); err != nil {
+			return err
+		}
+		if err := t.audit(scope, "subscription.set", o.Subscription.Plan, "trial"); err != nil {
+			return err
+		}
+		_, err = t.exec("DELETE FROM signups WHERE email = ?", user.Email)
+		return err
+	})
+	s.seen.forget()
+	return err
+}

@@ -1,0 +1,102 @@
+package storetest
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// signup keeps a sign-up for an address; its hashes are of the address and a number.
+func (b *bench) signup(email string) tenants.Signup {
+	b.Helper()
+	now := b.clock.Now()
+	n := tenants.Signup{
+		Hash: hashOf("link", email, b.next()), Browser: hashOf("browser", email), Email: email, Name: "Ana", Password: "phc", Company: "Lindenhof",
+		Industry: tenants.Healthcare, TimeZone: "Europe/Berlin", CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL),
+	}
+	b.must(b.s.AddSignup(b.Context(), n))
+	return n
+}
+
+// opening is what the sign-up would become, under a slug and a key.
+func (b *bench) opening(n tenants.Signup, slug, key string) store.Opening {
+	now := b.clock.Now()
+	t := tenants.Tenant{
+		ID: tenants.NewID[tenants.TenantID](now), Slug: slug, Name: n.Company, Industry: n.Industry, State: tenants.TenantActive, TimeZone: n.TimeZone,
+		RingTTL: tenants.DefaultTTL, CreatedAt: now,
+	}
+	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: n.Email, Name: n.Name, Password: n.Password, Theme: "auto", CreatedAt: now}
+	return store.Opening{
+		Signup: n.Hash, Key: key, Tenant: t, Owner: u, Subscription: b.s.Plans().Trial(t.ID, "starter", now),
+		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin, CreatedAt: now},
+		Who:   store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}},
+	}
+}
+
+func testSignups(b *bench) {
+	ctx := b.Context()
+	n, second := b.signup("ana@lindenhof.example"), b.signup("ana@lindenhof.example")
+	got, err := b.s.SignupOf(ctx, n.Hash, b.clock.Now())
+	b.must(err)
+	equal(b, got, n, "read back")
+	_, err = b.s.SignupOf(ctx, hashOf("nobody"), b.clock.Now())
+	b.refused(err, tenants.Gone, "an unknown link")
+	_, err = b.s.SignupOf(ctx, n.Hash, n.ExpiresAt)
+	b.refused(err, tenants.Gone, "an expired link")
+
+	o := b.opening(n, "lindenhof", "lindenhof.example")
+	b.must(b.s.OpenTrial(ctx, o))
+	b.refused(b.s.OpenTrial(ctx, o), tenants.Gone, "a link used twice")
+	_, err = b.s.SignupOf(ctx, second.Hash, b.clock.Now())
+	b.refused(err, tenants.Gone, "the other link of the same address")
+	s := b.s.For(o.Tenant.ID)
+	t, err := s.Tenant(ctx)
+	b.must(err)
+	equal(b, t.DefaultAgent, o.Agent.ID, "default agent")
+	e, err := s.Entitlement(ctx)
+	b.must(err)
+	equal(b, e.Standing, tenants.StandingTrial, "standing")
+	m, err := s.Member(ctx, o.Owner.ID)
+	b.must(err)
+	equal(b, m.Role, tenants.Owner, "role")
+	audits, _, err := s.Audits(ctx, store.AuditQuery{})
+	b.must(err)
+	equal(b, len(audits), 4, "audit rows: tenant, member, agent, subscription")
+	tried, err := b.s.Tried(ctx, "lindenhof.example")
+	b.must(err)
+	equal(b, tried, true, "tried")
+
+	ben := b.signup("ben@lindenhof.example")
+	b.refused(b.s.OpenTrial(ctx, b.opening(ben, "other", "lindenhof.example")), tenants.Conflict, "a second trial of the domain")
+	b.refused(b.s.OpenTrial(ctx, b.opening(ben, "lindenhof", "else.example")), tenants.Conflict, "a taken slug")
+	again := b.signup("ana@lindenhof.example")
+	b.refused(b.s.OpenTrial(ctx, b.opening(again, "other", "else.example")), tenants.Conflict, "a known address")
+	_, err = b.s.SignupOf(ctx, ben.Hash, b.clock.Now())
+	b.must(err) // a refusal used nothing up
+	all, err := b.s.Tenants(ctx)
+	b.must(err)
+	equal(b, len(all), 1, "tenants")
+
+	b.clock.add(tenants.SignupTTL)
+	b.refused(b.s.OpenTrial(ctx, b.opening(ben, "late", "late.example")), tenants.Gone, "a link that expired meanwhile")
+	b.must(b.s.Forget(ctx, b.clock.Now()))
+	_, err = b.s.SignupOf(ctx, ben.Hash, b.clock.Now().Add(-time.Hour))
+	b.refused(err, tenants.Gone, "a forgotten sign-up")
+
+	racer := b.signup("cleo@race.example")
+	var won atomic.Int64
+	var wait sync.WaitGroup
+	for range 8 {
+		mine := b.opening(racer, "race", "race.example")
+		wait.Go(func() {
+			if b.s.OpenTrial(ctx, mine) == nil {
+				won.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	equal(b, won.Load(), 1, "winners of one link")
+}
