@@ -193,10 +193,6 @@ func (s *server) missed(t *testing.T) {
 
 // tour visits every page in light and dark, wide and narrow, keeps a picture and lets axe-core look for faults.
 func tour(t *testing.T, ctx context.Context, s *server, ring string) {
-	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	first := func(what string) string {
 		var list struct{ Data []struct{ ID string } }
 		s.call("GET", "/v1/"+what, s.ready.APIKey, "", &list)
@@ -211,6 +207,15 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		"credential": "/credentials/" + first("credentials"), "agents": "/agents", "agent": "/agents/" + first("agents"), "keys": "/keys", "key-add": "/keys/add",
 		"people": "/people", "person-add": "/people/add", "audit": "/audit", "settings": "/settings", "billing": "/billing", "developers": "/developers",
 		"storybook": "/storybook", "missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
+	}
+	visit(t, ctx, s, pages)
+}
+
+// visit looks at pages, by name, in light and dark, wide and narrow.
+func visit(t *testing.T, ctx context.Context, s *server, pages map[string]string) {
+	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
 		for _, theme := range []string{"light", "dark"} {

@@ -42,6 +42,7 @@ type Config struct {
 	DeviceSpacing  time.Duration `help:"Time between two pushes to one device; the later one waits. 0 = none." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
 	PlansFile
 	Stripe `embed:""`
+	Post
 	Database
 }
 
@@ -88,6 +89,7 @@ func (c Config) check() (checked, error) {
 	}
 	fault("CARILLON_DATABASE_URL", c.Database.check())
 	c.Stripe.check(fault)
+	fault("CARILLON_SMTP_URL", c.Post.check())
 	out := checked{Config: c}
 	var err error
 	out.plans, err = c.PlansFile.read()

@@ -44,6 +44,7 @@ var doors = map[string]struct {
 	"github.com/pressly/":        {[]string{"migrations"}, "the schema has one author"},
 	"github.com/sideshow/apns2":  {[]string{"app/push"}, "one place speaks to Apple"},
 	"github.com/pion/":           {[]string{"gateway"}, "one place carries voice"},
+	"github.com/wneessen/":       {[]string{"app/notify"}, "one place sends mail"},
 	"github.com/stripe/":         {[]string{"app/billing"}, "one place speaks to Stripe"},
 	"github.com/gofiber/":        {[]string{"app/web", "app/api", "app/console"}, "a fiber.Ctx reuses its strings; it stays at the edge"},
 	"github.com/valyala/":        {[]string{"app/web", "app/api", "app/console"}, "as Fiber"},

@@ -301,7 +301,7 @@ func TestIcons(t *testing.T) {
 func TestClasses(t *testing.T) {
 	t.Parallel()
 	var css strings.Builder
-	for _, name := range []string{"tabler.css", "app.css", "phone.css"} {
+	for _, name := range []string{"tabler.css", "app.css", "front.css", "phone.css"} {
 		a, _ := static.Open(strings.TrimPrefix(static.Path(name), static.Prefix), "")
 		css.Write(a.Content)
 	}

@@ -18,8 +18,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/billing"
+	"carillon/app/notify"
 	"carillon/app/switchboard"
 	"carillon/app/web"
+	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -58,7 +60,7 @@ type Waker interface {
 	Listen(token string) (payloads <-chan []byte, stop func())
 }
 
-// Config is what the console is made of. All but Billing, Dev and Login are required.
+// Config is what the console is made of. Store, Board, PublicURL, Now and Log are required.
 type Config struct {
 	Store     *store.Store
 	Board     Board
@@ -66,8 +68,18 @@ type Config struct {
 	Billing   *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
 	Dev       Waker            // virtual phones; nil = no dev mode, and its routes are absent
 	Login     string           // said on the page of signing in, in dev mode only
+	Voice     Voice            // carries the demo's calls; nil = the demo is closed
+	Agent     gateway.Agent    // speaks on them; needed with Voice
+	DemoTime  time.Duration    // how long one may last; 0 = DemoTime
+	Mail      Mailer           // brings the links of sign-ups; nil = nobody can sign up
+	Parts     []Part           // what the status page asks
 	Now       func() time.Time
 	Log       *slog.Logger
+}
+
+// Mailer sends mail: soon, and not while the caller waits. *notify.Mailer does.
+type Mailer interface {
+	Send(notify.Mail) error
 }
 
 // Console is the pages of this process.
@@ -78,12 +90,20 @@ type Console struct {
 	passwords *passwords
 	tries     tries
 	figures   *figures
+	demos     *demos
+	signups   signups
 }
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
 	if c.Store == nil || c.Board == nil || c.Now == nil || c.Log == nil {
 		return nil, errors.New("console: Store, Board, Now and Log are required")
+	}
+	if c.Voice != nil && c.Agent == nil {
+		return nil, errors.New("console: Voice needs an Agent to speak")
+	}
+	if c.DemoTime <= 0 {
+		c.DemoTime = DemoTime
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	u, err := url.Parse(c.PublicURL)
@@ -95,6 +115,12 @@ func New(c Config) (*Console, error) {
 		return nil, err
 	}
 	if k.tries, err = newTries(c.Now); err != nil {
+		return nil, err
+	}
+	if k.signups, err = newSignups(c.Now); err != nil {
+		return nil, err
+	}
+	if k.demos, err = newDemos(c.Now); err != nil {
 		return nil, err
 	}
 	k.passwords, err = newPasswords()

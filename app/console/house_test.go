@@ -22,9 +22,11 @@ import (
 
 	"carillon/app/billing"
 	"carillon/app/bus"
+	"carillon/app/notify"
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
+	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/tenants/store/storetest"
@@ -57,6 +59,7 @@ type house struct {
 	board  *switchboard.Board
 	apple  *apple
 	waker  *waker
+	post   *letters
 	k      *Console
 	app    *fiber.App
 	url    string
@@ -112,6 +115,47 @@ func (w *waker) Phones() []DevPhone {
 
 func (w *waker) Listen(string) (<-chan []byte, func()) { return w.ear, func() {} }
 
+// letters are the mails that went out.
+type letters struct {
+	mu  sync.Mutex
+	all []notify.Mail
+}
+
+func (l *letters) Send(m notify.Mail) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, m)
+	return nil
+}
+
+// to are the letters to an address.
+func (l *letters) to(address string) (out []notify.Mail) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.all {
+		if m.To == address {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// barred is a gateway that takes no offer.
+type barred struct{}
+
+func (barred) Check(string) error {
+	return &gateway.Refused{Reason: gateway.BadOffer, Msg: "The offer is no session description."}
+}
+func (barred) Answer(context.Context, gateway.Offer) (gateway.Answer, error) {
+	return gateway.Answer{}, barred{}.Check("")
+}
+func (barred) HangUp(string, gateway.EndReason) {}
+
+// silent is an agent who says nothing.
+type silent struct{}
+
+func (silent) Converse(ctx context.Context, _ gateway.Line) error { <-ctx.Done(); return ctx.Err() }
+
 func open(t testing.TB) *house { return openAt(t, "http://127.0.0.1") }
 
 func openAt(t testing.TB, public string) *house {
@@ -122,6 +166,12 @@ func openAt(t testing.TB, public string) *house {
 // openWith opens the house with what takes its money.
 func openWith(t testing.TB, public string, till func(*house) *billing.Billing) *house {
 	t.Helper()
+	return openAs(t, public, func(h *house, c *Config) { c.Billing = till(h) })
+}
+
+// openAs opens the house with a Config that the test has changed.
+func openAs(t testing.TB, public string, edit func(*house, *Config)) *house {
+	t.Helper()
 	h := &house{TB: t, dir: t.TempDir(), clock: &clock{at: time.Now().Truncate(time.Second)}, waker: &waker{ear: make(chan []byte, 4)}}
 	h.apple = &apple{status: 200, now: h.clock.now}
 	h.store = storetest.OpenConfig(t, store.Config{Dir: h.dir, Now: h.clock.now})
@@ -129,7 +179,13 @@ func openWith(t testing.TB, public string, till func(*house) *billing.Billing) *
 	var err error
 	h.board, err = switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Bus: ears, Now: h.clock.now, Log: quiet})
 	must(t, err)
-	h.k, err = New(Config{Store: h.store, Board: h.board, PublicURL: public, Billing: till(h), Dev: h.waker, Now: h.clock.now, Log: quiet})
+	h.post = &letters{}
+	c := Config{
+		Store: h.store, Board: h.board, PublicURL: public, Dev: h.waker, Voice: barred{}, Agent: silent{}, Mail: h.post, Now: h.clock.now, Log: quiet,
+		Parts: []Part{{"Database", "Keeps rings.", h.store.Ready}},
+	}
+	edit(h, &c)
+	h.k, err = New(c)
 	must(t, err)
 	h.app = web.New(web.Config{ErrorPage: h.k.ErrorPage, Now: h.clock.now})
 	h.k.Mount(h.app)

@@ -284,8 +284,8 @@ func TestRefusalsArePages(t *testing.T) {
 	w := b.quick(b.viewer())
 	w.get("/rings/nowhere").want(404).has("Beta Homes", "There is no such ring")
 	w.post("/devices/pair", url.Values{}).want(403).has("devices:write", "Your role here is viewer", "Beta Homes")
-	h.browser().get("/").leads("/signin")
-	w.get("/").leads("/overview")
+	h.browser().get("/").want(200).has("Sign in").lacks("Open the console")
+	w.get("/").want(200).has("Open the console")
 	w.get("/signin").leads("/overview")
 }
 

@@ -39,7 +39,6 @@ const (
 // routes lists every address. Where two patterns match, the first one wins.
 func (k *Console) routes() []route {
 	all := []route{
-		{method: get, path: "/", open: k.home},
 		{method: get, path: "/static/*", open: k.asset},
 		{method: get, path: views.PathSignIn, open: k.signInPage},
 		{method: post, path: views.PathSignIn, open: k.signIn},
@@ -53,7 +52,7 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathChecklist, room: k.hideChecklist},
 		{method: get, path: views.PathDevelopers, room: k.developers},
 	}
-	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
+	for _, some := range [][]route{k.publicRoutes(), k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
 		all = append(all, some...)
 	}
 	return all

@@ -136,6 +136,10 @@ func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID s
 	c.Response().ResetBody()
 	v, ok := visitorOf(c)
 	if !ok {
+		if status == 404 || status == 405 {
+			p.Cure = "Start from the front page and look for it from there."
+		}
+		p.Back = views.Link{Text: "Go to the front page", Href: views.PathHome}
 		return web.Page(c, views.Error(p), status)
 	}
 	p.Missing = v.missing

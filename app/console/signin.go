@@ -19,14 +19,6 @@ import (
 // wrongSignIn is said of an unknown address and of a wrong password alike.
 const wrongSignIn = "Mail address and password do not match. Try again, or ask an owner of your organisation for a new invitation."
 
-// home leads to the console, or to signing in.
-func (k *Console) home(ctx context.Context, c *fiber.Ctx) error {
-	if _, err := k.visitor(ctx, c); err != nil {
-		return c.Redirect(views.PathSignIn, fiber.StatusSeeOther)
-	}
-	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
-}
-
 func (k *Console) signInPage(ctx context.Context, c *fiber.Ctx) error {
 	next := ownPath(web.Query(c, "next"))
 	if _, err := k.visitor(ctx, c); err == nil {

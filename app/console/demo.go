@@ -1,0 +1,178 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/gateway"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// Voice carries the demo's calls. *gateway.Gateway does.
+type Voice interface {
+	Check(sdp string) error
+	Answer(context.Context, gateway.Offer) (gateway.Answer, error)
+	HangUp(call string, reason gateway.EndReason)
+}
+
+// DemoTime is how long a call of the demo may last.
+const DemoTime = time.Minute
+
+// How often the demo runs. A stranger's call costs as much as a customer's, so that it must never crowd one out.
+const (
+	demosAtOnce   = 10
+	demosEvery    = 20 * time.Second // one more for a network
+	demosBurst    = 4
+	demosAllEvery = time.Second // one more for everybody
+	demosAllBurst = 30
+)
+
+// demos are the calls of the demo that are up, and who may start one.
+type demos struct {
+	network, all *web.Limiter
+
+	mu sync.Mutex // guards up
+	up map[string]bool
+}
+
+func newDemos(now func() time.Time) (*demos, error) {
+	d := &demos{up: map[string]bool{}}
+	var errs [2]error
+	d.network, errs[0] = web.NewLimiter(demosEvery, demosBurst, now)
+	d.all, errs[1] = web.NewLimiter(demosAllEvery, demosAllBurst, now)
+	return d, errors.Join(errs[:]...)
+}
+
+// take lets a call in, or says how long to wait.
+func (d *demos) take(ip string) error {
+	wait, ok := d.network.Take(network(ip))
+	if ok {
+		wait, ok = d.all.Take("")
+	}
+	if !ok {
+		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "The demo was called too often just now.", RetryAfter: wait}
+	}
+	return nil
+}
+
+// add seats a call; all seats may be taken.
+func (d *demos) add(id string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.up) >= demosAtOnce {
+		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "All lines of the demo are taken.", RetryAfter: 15 * time.Second}
+	}
+	d.up[id] = true
+	return nil
+}
+
+func (d *demos) drop(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.up, id)
+}
+
+func (d *demos) has(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.up[id]
+}
+
+// guest is an agent that leaves when its time is over, by the clock of the server.
+type guest struct {
+	agent gateway.Agent
+	stays time.Duration
+}
+
+// Converse ends well at the limit: that is no fault of the agent.
+func (g guest) Converse(ctx context.Context, l gateway.Line) error {
+	limit, cancel := context.WithTimeout(ctx, g.stays)
+	defer cancel()
+	err := g.agent.Converse(limit, l)
+	if limit.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+func (k *Console) demo(ctx context.Context, c *fiber.Ctx) error {
+	return web.Page(c, views.Demo(views.DemoPage{Front: k.front(ctx, c, "Hear it",
+		"Call the built-in agent from your browser: bells, then yourself a second later. One press, no sign-up, no push."),
+		Seconds: int(k.DemoTime.Round(time.Second).Seconds()), Off: k.Voice == nil}), fiber.StatusOK)
+}
+
+// answerDemo answers an offer by a call to the built-in agent. What it refuses is read by a script, so that it is a problem document.
+func (k *Console) answerDemo(ctx context.Context, c *fiber.Ctx) error {
+	answer, id, err := k.callDemo(ctx, c)
+	if err != nil {
+		return web.Problem(c, refusedOffer(err))
+	}
+	c.Set(fiber.HeaderLocation, views.DemoCallPath(id))
+	c.Response().Header.SetContentType("application/sdp")
+	return c.Status(fiber.StatusCreated).SendString(answer.SDP)
+}
+
+func (k *Console) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id string, err error) {
+	if k.Voice == nil {
+		return a, "", tenants.Refuse(tenants.Unavailable, "no_voice", "This server carries no calls at the moment.")
+	}
+	kind, _, _ := strings.Cut(web.Header(c, fiber.HeaderContentType), ";")
+	if !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") {
+		return a, "", tenants.Refuse(tenants.Unsupported, "unsupported", "Send the offer as application/sdp.")
+	}
+	if err := k.demos.take(web.IP(c)); err != nil {
+		return a, "", err
+	}
+	sdp := string(c.Body())
+	if err := k.Voice.Check(sdp); err != nil {
+		return a, "", err
+	}
+	id = "demo-" + newToken()
+	if err := k.demos.add(id); err != nil {
+		return a, "", err
+	}
+	a, err = k.Voice.Answer(ctx, gateway.Offer{Call: id, Leg: id, SDP: sdp, Agent: guest{k.Agent, k.DemoTime}, On: func(e gateway.Event) {
+		if e.Kind == gateway.Ended {
+			k.demos.drop(id)
+		}
+	}})
+	if err != nil {
+		k.demos.drop(id)
+	}
+	return a, id, err
+}
+
+// refusedOffer says a refusal of the gateway in the words of a page.
+func refusedOffer(err error) error {
+	var r *gateway.Refused
+	if !errors.As(err, &r) {
+		return err
+	}
+	kind := tenants.Unprocessable
+	switch r.Reason {
+	case gateway.TooLarge:
+		kind = tenants.TooLarge
+	case gateway.BadOffer:
+		kind = tenants.Invalid
+	case gateway.Full, gateway.ShuttingDown:
+		kind = tenants.Unavailable
+	}
+	return &tenants.Error{Kind: kind, Code: string(r.Reason), Msg: r.Msg, Err: err}
+}
+
+// hangUpDemo ends a call of the demo, and no other one. Whoever knows its name made it.
+func (k *Console) hangUpDemo(_ context.Context, c *fiber.Ctx) error {
+	id := web.Param(c, "id")
+	if k.Voice == nil || !k.demos.has(id) {
+		return web.Problem(c, tenants.NoSuch("call"))
+	}
+	k.Voice.HangUp(id, gateway.PhoneHungUp)
+	return c.SendStatus(fiber.StatusNoContent)
+}

@@ -1,0 +1,162 @@
+package console
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/app/agents"
+	"carillon/gateway"
+	"carillon/gateway/phonetest"
+)
+
+// hall is a house whose demo goes through a real gateway to the built-in agent.
+func hall(t *testing.T, stays time.Duration) (*house, *gateway.Gateway) {
+	t.Helper()
+	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	t.Cleanup(func() { must(t, g.Close()) })
+	builtin, err := agents.NewBuiltin(100*time.Millisecond, time.Now)
+	must(t, err)
+	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Voice, c.Agent, c.DemoTime = g, builtin, stays })
+	return h, g
+}
+
+// guestCall calls the demo as the page does.
+func (h *house) guestCall(ctx context.Context) (call *phonetest.Call, at string) {
+	h.Helper()
+	phone, err := phonetest.New(phonetest.Config{})
+	must(h, err)
+	call, err = phone.Call(ctx, func(ctx context.Context, offer string) (string, error) {
+		res := h.browser().send("POST", "/demo/answer", "application/sdp", offer)
+		if res.StatusCode != 201 {
+			return "", &phonetest.StatusError{Status: res.StatusCode, Body: res.body}
+		}
+		if res.Header.Get("Content-Type") != "application/sdp" {
+			h.Errorf("the answer is %s", res.Header.Get("Content-Type"))
+		}
+		at = res.Header.Get("Location")
+		return res.body, nil
+	})
+	must(h, err)
+	return call, at
+}
+
+func soon(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(15 * time.Second):
+		t.Fatalf("%s: never", what)
+	}
+}
+
+// TestTheDemo: a stranger calls, hears bells, and the server hangs up when the time is over.
+func TestTheDemo(t *testing.T) {
+	t.Parallel()
+	h, _ := hall(t, 1500*time.Millisecond)
+	h.browser().get("/demo").want(200).has("data-demo", "/demo/answer", "0:02", "It is not a push")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	call, at := h.guestCall(ctx)
+	defer call.HangUp()
+	soon(t, "connected", call.Connected())
+	must(t, call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding > 20 }))
+	began := time.Now()
+	soon(t, "the server hangs up", call.Closed())
+	if over := time.Since(began); over > 8*time.Second {
+		t.Errorf("it took %s to hang up", over)
+	}
+	h.browser().send("DELETE", at, "", "").want(404)
+}
+
+func TestTheDemoIsHungUp(t *testing.T) {
+	t.Parallel()
+	h, g := hall(t, time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	call, at := h.guestCall(ctx)
+	defer call.HangUp()
+	soon(t, "connected", call.Connected())
+	h.browser().send("DELETE", "/demo/calls/"+"demo-other", "", "").want(404)
+	if len(g.Calls()) != 1 {
+		t.Fatalf("%d calls", len(g.Calls()))
+	}
+	h.browser().send("DELETE", at, "", "").want(204)
+	soon(t, "closed", call.Closed())
+}
+
+// TestTheDemoHangsUpNothingElse: a ring's call has a name that others know, and stays.
+func TestTheDemoHangsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	h, g := hall(t, time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	phone, err := phonetest.New(phonetest.Config{})
+	must(t, err)
+	call, err := phone.Call(ctx, func(ctx context.Context, offer string) (string, error) {
+		a, err := g.Answer(ctx, gateway.Offer{Call: "customers-ring", Leg: "x", SDP: offer, Agent: silent{}, On: func(gateway.Event) {}})
+		return a.SDP, err
+	})
+	must(t, err)
+	defer call.HangUp()
+	h.browser().send("DELETE", "/demo/calls/customers-ring", "", "").want(404)
+	if len(g.Calls()) != 1 {
+		t.Error("the demo's door hung up a customer's call")
+	}
+}
+
+func TestTheDemoRefuses(t *testing.T) {
+	t.Parallel()
+	h, _ := hall(t, time.Minute)
+	b := h.browser()
+	for _, bad := range []struct {
+		kind, body string
+		status     int
+	}{{"application/json", "{}", 415}, {"", "v=0", 415}, {"application/sdp", "", 400}, {"application/sdp", "v=0\r\n", 422}, {"application/sdp", strings.Repeat("a=x\r\n", 20000), 413}} {
+		res := b.send("POST", "/demo/answer", bad.kind, bad.body)
+		if res.StatusCode != bad.status || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") && bad.status != 413 {
+			t.Errorf("%s, %d bytes: %d %s", bad.kind, len(bad.body), res.StatusCode, res.Header.Get("Content-Type"))
+		}
+	}
+	slowed := 0
+	for range 10 {
+		if res := b.send("POST", "/demo/answer", "application/sdp", "v=0\r\n"); res.StatusCode == 429 && res.Header.Get("Retry-After") != "" {
+			slowed++
+		}
+	}
+	if slowed < 6 {
+		t.Errorf("%d of 10 more were slowed down", slowed)
+	}
+	h.clock.pass(time.Minute)
+	b.send("POST", "/demo/answer", "application/sdp", "v=0\r\n").want(422)
+	shut := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Voice = nil })
+	shut.browser().send("POST", "/demo/answer", "application/sdp", "v=0").want(503)
+	shut.browser().get("/demo").want(200).has("carries no calls").lacks("data-demo-start")
+}
+
+func TestDemoSeatsAreFew(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	d, err := newDemos(func() time.Time { return now })
+	must(t, err)
+	for i := range demosAtOnce {
+		must(t, d.add(string(rune('a'+i))))
+	}
+	if d.add("late") == nil {
+		t.Error("one seat too many")
+	}
+	d.drop("a")
+	must(t, d.add("late"))
+	all := 0
+	for i := range 2 * demosAllBurst { // each from another network
+		if d.take("192.0.2."+string(rune('0'+i%10))+string(rune('0'+i/10))) == nil {
+			all++
+		}
+	}
+	if all != demosAllBurst {
+		t.Errorf("%d strangers came in at once", all)
+	}
+}

@@ -1,0 +1,79 @@
+package console
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// suits says whom a plan is for, by its size in calls at once.
+func suits(p tenants.Plan) string {
+	switch {
+	case p.Calls == 0 || p.Calls > 50:
+		return "For many teams, or many customers of yours."
+	case p.Calls > 10:
+		return "For an organisation that rings all day."
+	}
+	return "For one team and its phones."
+}
+
+func (k *Console) pricing(ctx context.Context, c *fiber.Ctx) error {
+	plans := k.Store.Plans()
+	p := views.PricingPage{
+		Front: k.front(ctx, c, "Pricing", "What Carillon costs, what each plan holds, and what happens at its limits."), TrialDays: k.trialDays(),
+		Grace: views.Plural(plans.GraceDays, "day", "days"), NoStripe: k.Billing == nil, NoTrial: k.Mail == nil,
+	}
+	for i, one := range plans.Plans {
+		p.Plans = append(p.Plans, views.PlanCard{
+			Code: one.Code, Name: one.Name, Month: money(one.MonthCents, plans.Currency), Year: money(one.YearCents, plans.Currency),
+			Saving: saving(one), For: suits(one), Limits: limitRows(one, plans.Currency), Marked: i == 1 && len(plans.Plans) > 2,
+		})
+	}
+	return web.Page(c, views.Pricing(p), fiber.StatusOK)
+}
+
+// saving says what a year costs less, in months.
+func saving(p tenants.Plan) string {
+	if p.MonthCents <= 0 || p.YearCents >= 12*p.MonthCents {
+		return ""
+	}
+	if free := 12*p.MonthCents - p.YearCents; free%p.MonthCents == 0 {
+		return views.Plural(int(free/p.MonthCents), "month", "months") + " free"
+	}
+	return ""
+}
+
+func limitRows(p tenants.Plan, currency string) []views.Row {
+	rows := []views.Row{
+		{Name: "Rings a month", Text: most(p.Rings)}, {Name: "Devices", Text: most(p.Devices)}, {Name: "Calls at once", Text: most(p.Calls)},
+		{Name: "People in the console", Text: most(p.People)}, {Name: "Recordings kept, once there are any", Text: views.Plural(int(p.Retention), "day", "days")},
+	}
+	if p.Overage > 0 {
+		rows = append(rows, views.Row{Name: "1,000 more rings, if you want", Text: money(p.Overage, currency)})
+	}
+	return rows
+}
+
+func most(n int64) string {
+	if n == 0 {
+		return "Any number"
+	}
+	return grouped(n)
+}
+
+// grouped writes a number with commas: "50,000".
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// trialDays is how long a trial lasts, in words.
+func (k *Console) trialDays() string { return views.Plural(k.Store.Plans().TrialDays, "day", "days") }

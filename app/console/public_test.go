@@ -1,0 +1,187 @@
+package console
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/xml"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"carillon/static"
+	"carillon/tenants"
+)
+
+// nodes calls fn for every element, in document order.
+func nodes(n *html.Node, fn func(n *html.Node, attr map[string]string)) {
+	if n.Type == html.ElementNode {
+		attr := map[string]string{}
+		for _, a := range n.Attr {
+			attr[a.Key] = a.Val
+		}
+		fn(n, attr)
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		nodes(c, fn)
+	}
+}
+
+func packed(t *testing.T, text string) int {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(text))
+	must(t, err)
+	must(t, w.Close())
+	return b.Len()
+}
+
+// TestTheFrontDoorIsWhole crawls every link from the front page, signed out: each resolves, each page has its own title and
+// description, nothing inline, and weighs less than 150 KB with all that it loads.
+func TestTheFrontDoorIsWhole(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	w := h.browser()
+	seen, queue, titles := map[string]bool{"/": true}, []string{"/"}, map[string]string{}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		res := w.get(at)
+		if at == "/v1/openapi.yaml" { // mounted by another package
+			continue
+		}
+		if res.StatusCode != 200 {
+			t.Errorf("%s: %d", at, res.StatusCode)
+			continue
+		}
+		if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+			continue
+		}
+		tree, err := html.Parse(strings.NewReader(res.body))
+		must(t, err)
+		for _, to := range h.page(t, at, tree, packed(t, res.body), titles) {
+			if !seen[to] {
+				seen[to] = true
+				queue = append(queue, to)
+			}
+		}
+	}
+	for _, want := range []string{"/pricing", "/industries/behavioral-health", "/security", "/docs", "/status", "/terms", "/privacy", "/demo", "/trial", "/signin"} {
+		if !seen[want] {
+			t.Errorf("nothing on the front leads to %s", want)
+		}
+	}
+}
+
+// page looks at one page and gives what it links to.
+func (h *house) page(t *testing.T, at string, tree *html.Node, weight int, titles map[string]string) (links []string) {
+	title, description := "", ""
+	nodes(tree, func(n *html.Node, attr map[string]string) {
+		switch {
+		case n.Data == "title":
+			title = n.FirstChild.Data
+		case n.Data == "meta" && attr["name"] == "description":
+			description = attr["content"]
+		case n.Data == "style", n.Data == "script" && n.FirstChild != nil, attr["style"] != "", attr["onclick"] != "":
+			t.Errorf("%s: inline %s", at, n.Data)
+		case n.Data == "script" && attr["defer"] == "" && !has(n, "defer"):
+			t.Errorf("%s: a script that holds up the page", at)
+		}
+		file := attr["src"]
+		if n.Data == "link" {
+			file = attr["href"]
+		}
+		if file != "" {
+			a, ok := static.Open(strings.TrimPrefix(file, static.Prefix), "gzip")
+			if !ok {
+				t.Errorf("%s: no file %s", at, file)
+			}
+			weight += len(a.Content)
+		}
+		if to := attr["href"]; n.Data == "a" && strings.HasPrefix(to, "/") {
+			u, err := url.Parse(to)
+			must(t, err)
+			links = append(links, u.Path)
+		}
+	})
+	if other := titles[title]; title == "" || other != "" {
+		t.Errorf("%s has the title %q of %s", at, title, other)
+	}
+	titles[title] = at
+	if n := len(description); at != "/signin" && at != "/pair" && (n < 40 || n > 170) {
+		t.Errorf("%s: a description of %d characters", at, n)
+	}
+	if weight > 150<<10 {
+		t.Errorf("%s weighs %d bytes", at, weight)
+	}
+	return links
+}
+
+func has(n *html.Node, name string) bool {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return true
+		}
+	}
+	return false
+}
+
+func TestIndustriesSayTheirPolicy(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, i := range tenants.Industries {
+		res := h.browser().get("/industries/"+string(i)).want(200).has(i.Name(), "&#34;call_id&#34;")
+		if named := strings.Contains(res.body, "&#34;from&#34;"); named == i.Opaque() {
+			t.Errorf("%s: its page says %v of the caller in the push", i, named)
+		}
+	}
+	h.browser().get("/industries/mining").want(404)
+}
+
+func TestPricesAreThoseOfThePlansFile(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	res := h.browser().get("/pricing").want(200).has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days", "takes no payments", "500,000", "Any number")
+	for _, p := range h.store.Plans().Plans {
+		res.has(p.Name)
+	}
+}
+
+func TestStatusTellsWhatFails(t *testing.T) {
+	t.Parallel()
+	h := openAs(t, "http://127.0.0.1", func(h *house, c *Config) {
+		c.Parts = append(c.Parts, Part{"Voice", "Carries calls.", func(context.Context) error { return errStop }})
+	})
+	h.browser().get("/status").want(200).has("1 part does not answer.", "Answers", "Does not answer").lacks("stop")
+}
+
+func TestSitemapAndRobots(t *testing.T) {
+	t.Parallel()
+	h := openAt(t, "https://ring.example")
+	var list struct {
+		URLs []struct {
+			Loc string `xml:"loc"`
+		} `xml:"url"`
+	}
+	must(t, xml.Unmarshal([]byte(h.browser().get("/sitemap.xml").want(200).body), &list))
+	if len(list.URLs) < 16 {
+		t.Errorf("%d addresses", len(list.URLs))
+	}
+	for _, u := range list.URLs {
+		path, ok := strings.CutPrefix(u.Loc, "https://ring.example")
+		if !ok {
+			t.Errorf("%s is not ours", u.Loc)
+		}
+		h.browser().get(path).want(200).has(`content="` + u.Loc + `"`)
+	}
+	h.browser().get("/robots.txt").want(200).has("Disallow: /v1/", "Sitemap: https://ring.example/sitemap.xml")
+}
+
+func TestUnknownAddressLeadsHome(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.browser().get("/nothing-here").want(404).has(`href="/"`)
+}

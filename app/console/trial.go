@@ -1,0 +1,186 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"golang.org/x/net/publicsuffix"
+
+	"carillon/app/notify"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// signupCookie marks the browser that signed up: whoever opens the link there need not type the password again.
+const signupCookie = "signup"
+
+// signups slow sign-ups down: each makes a mail, and costs a hash.
+type signups struct{ network, address, all *web.Limiter }
+
+func newSignups(now func() time.Time) (s signups, err error) {
+	var errs [3]error
+	s.network, errs[0] = web.NewLimiter(10*time.Minute, 6, now)
+	s.address, errs[1] = web.NewLimiter(20*time.Minute, 3, now)
+	s.all, errs[2] = web.NewLimiter(2*time.Second, 60, now)
+	return s, errors.Join(errs[:]...)
+}
+
+// take refuses with how long to wait. It knows nothing of who has an account.
+func (s signups) take(email, ip string) error {
+	for _, l := range []struct {
+		limiter *web.Limiter
+		key     string
+	}{{s.network, network(ip)}, {s.address, email}, {s.all, ""}} {
+		if wait, ok := l.limiter.Take(l.key); !ok {
+			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: "That was sent too often. Wait some minutes and try again.", RetryAfter: wait}
+		}
+	}
+	return nil
+}
+
+// applicant is who fills the form in.
+type applicant struct {
+	company, name, email, password, zone string
+	industry                             tenants.Industry
+}
+
+func (k *Console) trialForm(ctx context.Context, c *fiber.Ctx) error {
+	return web.Page(c, views.Trial(k.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate})), fiber.StatusOK)
+}
+
+func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) views.TrialPage {
+	p := views.TrialPage{
+		Front:    k.front(ctx, c, "Start a trial", "Try Carillon with everything it does: your own tenant, the built-in agent and your phones. No card."),
+		Days:     k.trialDays(),
+		Off:      k.Mail == nil,
+		Company:  views.Field{Name: "company", Label: "Company", Value: shown(a.company, 80), Autocomplete: "organization", Max: 80},
+		Name:     views.Field{Name: "name", Label: "Your name", Value: shown(a.name, 80), Autocomplete: "name", Max: 80},
+		Email:    views.Field{Name: "email", Label: "Work mail", Type: "email", Value: shown(a.email, 254), Autocomplete: "username", Max: 254},
+		Password: views.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."},
+		Zone:     views.Field{Name: "time_zone", Label: "Time zone", Value: shown(a.zone, 64), Max: 64, Help: "As in Europe/Berlin."},
+	}
+	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "It decides what a push may say."}
+	for _, i := range tenants.Industries {
+		p.Industries.Choices = append(p.Industries.Choices, choice(string(i), i.Name()))
+	}
+	choose(string(a.industry), p.Industries.Choices...)
+	return p
+}
+
+// check marks what is wrong in the form; ok is false when something is.
+func (a applicant) check(p *views.TrialPage) (ok bool) {
+	_, mail := tenants.Email(a.email)
+	_, domain := registrable(a.email)
+	if !tenants.Text(a.company, 1, 80) {
+		p.Company.Error = "1 to 80 characters, no control characters."
+	}
+	if !tenants.Text(a.name, 1, 80) {
+		p.Name.Error = "1 to 80 characters, no control characters."
+	}
+	if !mail || !domain {
+		p.Email.Error = "A mail address, such as you@example.com."
+	}
+	p.Password.Error = newPassword(a.password, a.email, a.name)
+	t := tenants.Tenant{Slug: "xx", Name: "x", Industry: a.industry, TimeZone: a.zone, RingTTL: tenants.DefaultTTL}
+	if w, wrong := wrongOf(t.Check()); wrong {
+		p.Zone.Error, p.Industries.Error = w.fields["time_zone"], w.fields["industry"]
+	}
+	for _, e := range []string{p.Company.Error, p.Name.Error, p.Email.Error, p.Password.Error, p.Zone.Error, p.Industries.Error} {
+		if e != "" {
+			p.Error = "Something is not right yet; look at what is marked."
+			return false
+		}
+	}
+	return true
+}
+
+// registrable is the domain of a mail address that somebody registered: of ana@mail.example.co.uk it is example.co.uk.
+func registrable(email string) (string, bool) {
+	_, host, _ := strings.Cut(email, "@")
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	return domain, err == nil
+}
+
+// signUp answers everybody in the same words and the same time. Who may try gets a link; who may not is told by mail why.
+func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
+	f := formOf(c)
+	a := applicant{f.text("company"), f.text("name"), "", f.raw("password"), f.text("time_zone"), tenants.Industry(f.text("industry"))}
+	if typed := f.text("email"); tenants.Text(typed, 0, 254) {
+		a.email = strings.ToLower(typed)
+	}
+	p := k.trialPage(ctx, c, a)
+	if p.Off {
+		return web.Page(c, views.Trial(p), fiber.StatusServiceUnavailable)
+	}
+	if !a.check(&p) {
+		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
+	}
+	if err := k.signups.take(a.email, web.IP(c)); err != nil {
+		return slowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return web.Page(c, views.Trial(p), fiber.StatusTooManyRequests)
+		})
+	}
+	phc, err := k.passwords.hash(ctx, a.password) // also for a known address, which must cost the same
+	if err != nil {
+		return err
+	}
+	browser := newToken()
+	letter, link, err := k.letter(ctx, a, phc, tenants.Secret(browser).Hash())
+	if err != nil {
+		return err
+	}
+	if err := k.Mail.Send(letter); err != nil {
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "No mail can be sent right now. Try again in a few minutes.", Err: err}
+	}
+	k.setCookie(c, signupCookie, browser, tenants.SignupTTL, false)
+	sent := views.TrialSentPage{Front: p.Front, Email: a.email}
+	if k.Dev != nil {
+		sent.Link = link
+	}
+	return web.Page(c, views.TrialSent(sent), fiber.StatusOK)
+}
+
+// letter keeps the sign-up of whoever may try, and writes what they, or whoever may not, get to read.
+func (k *Console) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
+	domain, _ := registrable(a.email)
+	_, err = k.Store.UserByEmail(ctx, a.email)
+	known := err == nil
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		return m, "", err
+	}
+	tried, err := k.Store.Tried(ctx, k.Store.Plans().TrialKey(a.email, domain))
+	switch {
+	case err != nil:
+		return m, "", err
+	case known:
+		return mailKnown(a.email, k.PublicURL), views.PathSignIn, nil
+	case tried:
+		return mailTried(a.email, k.PublicURL), views.PathSignIn, nil
+	}
+	token, now := tenants.NewSecret(tenants.TrialPrefix), k.Now()
+	path = views.TrialPath(string(token))
+	return mailLink(a.email, k.PublicURL+path), path, k.Store.AddSignup(ctx, tenants.Signup{
+		Hash: token.Hash(), Browser: browser, Email: a.email, Name: a.name, Password: phc, Company: a.company, Industry: a.industry, TimeZone: a.zone,
+		CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL),
+	})
+}
+
+func mailLink(to, link string) notify.Mail {
+	return notify.Mail{To: to, Subject: "Start your trial of Carillon", Text: "Hello,\n\nopen this link to confirm your address and to start the trial:\n\n" + link +
+		"\n\nIt works for 24 hours, once. If you did not sign up, do nothing: without the link nothing happens.\n"}
+}
+
+func mailKnown(to, base string) notify.Mail {
+	return notify.Mail{To: to, Subject: "Your account at Carillon", Text: "Hello,\n\nsomebody, probably you, asked for a trial with this address. It has an account already: sign in at\n\n" +
+		base + views.PathSignIn + "\n\nIf it was not you, do nothing: nothing was changed.\n"}
+}
+
+func mailTried(to, base string) notify.Mail {
+	return notify.Mail{To: to, Subject: "Your company tries Carillon already", Text: "Hello,\n\nyou asked for a trial. Your company has had one, and there is one for each. Ask a colleague to add you under People, then sign in at\n\n" +
+		base + views.PathSignIn + "\n\nIf it was not you, do nothing: nothing was changed.\n"}
+}

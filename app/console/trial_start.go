@@ -1,0 +1,128 @@
+package console
+
+import (
+	"context"
+	"crypto/subtle"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// signup finds what a link stands for. Programs that check mails open links too, so that a GET uses nothing up.
+func (k *Console) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
+	token := web.Param(c, "token")
+	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.TrialPrefix) {
+		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", "This link is mistyped.")
+	}
+	return k.Store.SignupOf(ctx, tenants.Secret(token).Hash(), k.Now())
+}
+
+func (k *Console) confirmPage(ctx context.Context, c *fiber.Ctx) views.TrialConfirmPage {
+	p := views.TrialConfirmPage{Front: k.front(ctx, c, "Confirm the trial", "The last step of signing up for a trial."), Days: k.trialDays()}
+	p.Front.Hidden, p.Front.Path = true, views.PathTrial
+	return p
+}
+
+func (k *Console) askTrial(ctx context.Context, c *fiber.Ctx) error {
+	n, err := k.signup(ctx, c)
+	p := k.confirmPage(ctx, c)
+	switch {
+	case tenants.KindOf(err) == tenants.Gone:
+		p.Gone = true
+		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
+	case err != nil:
+		return err
+	}
+	return web.Page(c, views.TrialConfirm(k.confirming(c, p, n)), fiber.StatusOK)
+}
+
+// confirming fills in what is to be confirmed, and whether the password must be typed.
+func (k *Console) confirming(c *fiber.Ctx, p views.TrialConfirmPage, n tenants.Signup) views.TrialConfirmPage {
+	p.Company, p.Email, p.Action, p.Ask = n.Company, n.Email, views.TrialPath(web.Param(c, "token")), !sameBrowser(c, n)
+	return p
+}
+
+// sameBrowser reports whether this is the browser that signed up. Elsewhere the password is asked for: a link that somebody opens who
+// did not sign up must not make an account with a stranger's password.
+func sameBrowser(c *fiber.Ctx, n tenants.Signup) bool {
+	is := tenants.Secret(c.Cookies(signupCookie)).Hash()
+	return subtle.ConstantTimeCompare(is[:], n.Browser[:]) == 1
+}
+
+// startTrial opens the tenant and signs its owner in.
+func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
+	n, err := k.signup(ctx, c)
+	p := k.confirmPage(ctx, c)
+	if err == nil && !sameBrowser(c, n) {
+		p = k.confirming(c, p, n)
+		if err := k.tries.take(n.Email, web.IP(c)); err != nil {
+			return slowDown(c, err, func(msg string) error {
+				p.Error = msg
+				return web.Page(c, views.TrialConfirm(p), fiber.StatusTooManyRequests)
+			})
+		}
+		ok, err := k.passwords.match(ctx, formOf(c).raw("password"), n.Password)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			p.Error = "That is not the password you chose when signing up."
+			return web.Page(c, views.TrialConfirm(p), fiber.StatusUnprocessableEntity)
+		}
+	}
+	var o store.Opening
+	if err == nil {
+		o = k.opening(c, n)
+		err = k.openTrial(ctx, o)
+	}
+	switch {
+	case tenants.KindOf(err) == tenants.Gone:
+		p.Gone = true
+		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
+	case tenants.KindOf(err) == tenants.Conflict: // it can be told: whoever is here has read the address's mail
+		p = k.confirming(c, p, n)
+		p.Error = "Your company has had its trial meanwhile, or this address has an account. Sign in, or ask a colleague to add you under People."
+		return web.Page(c, views.TrialConfirm(p), fiber.StatusConflict)
+	case err != nil:
+		return err
+	}
+	k.setCookie(c, signupCookie, "", 0, false)
+	if err := k.admit(ctx, c, o.Owner, o.Tenant.ID); err != nil {
+		return err
+	}
+	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
+}
+
+// openTrial opens it under a plain slug, or under one with a few letters more when that is taken.
+func (k *Console) openTrial(ctx context.Context, o store.Opening) error {
+	err := k.Store.OpenTrial(ctx, o)
+	if tenants.KindOf(err) != tenants.Conflict {
+		return err
+	}
+	o.Tenant.Slug += "-" + strings.ToLower(strings.NewReplacer("-", "x", "_", "y").Replace(newToken()[:6]))
+	return k.Store.OpenTrial(ctx, o)
+}
+
+// opening is the tenant that a sign-up becomes.
+func (k *Console) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
+	now := k.Now()
+	domain, _ := registrable(n.Email)
+	plans := k.Store.Plans()
+	t := tenants.Tenant{
+		ID: tenants.NewID[tenants.TenantID](now), Slug: tenants.Slug(n.Company), Name: n.Company, Industry: n.Industry, State: tenants.TenantActive,
+		TimeZone: n.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
+	}
+	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: n.Email, Name: n.Name, Password: n.Password, Theme: string(views.ThemeAuto), CreatedAt: now}
+	return store.Opening{
+		Signup: tenants.Secret(web.Param(c, "token")).Hash(), Key: plans.TrialKey(n.Email, domain), Tenant: t, Owner: u,
+		Agent:        tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin, CreatedAt: now},
+		Subscription: plans.Trial(t.ID, plans.Plans[0].Code, now.Truncate(time.Microsecond)),
+		Who:          store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)},
+	}
+}

@@ -1,0 +1,203 @@
+// Package notify brings mail to people: it queues what it is given, speaks SMTP, and tries again for a while. It knows nothing of
+// tenants or of why somebody is written to.
+//
+// Mail is a courtesy: what matters is a row in the store, and a mail that a crash loses is asked for again by whoever waits for it.
+// Start reading at New.
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/mail"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	smtp "github.com/wneessen/go-mail"
+)
+
+// Mail is one letter, in plain text.
+type Mail struct {
+	To, Subject, Text string
+}
+
+// Config is what a Mailer is told.
+type Config struct {
+	// URL is smtp://user:password@host:587 (STARTTLS is demanded, but of this machine itself) or smtps://… (TLS from the start,
+	// port 465). ?from= gives the sender; without it the user is.
+	URL string
+	Now func() time.Time
+	Log *slog.Logger
+
+	deliver func(context.Context, Mail) error // tests; nil = by SMTP
+	pause   time.Duration                     // before the second try; 0 = 5 s
+}
+
+// What a Mailer holds and how long it tries.
+const (
+	queueLength = 256
+	tries       = 4
+	sendTime    = 30 * time.Second
+	firstPause  = 5 * time.Second // then four times as long, each time
+)
+
+// ErrFull is what Send says when the letters before were not sent yet.
+var ErrFull = errors.New("notify: the queue is full")
+
+// Mailer sends letters one after the other. New makes one; Close waits for what is under way.
+type Mailer struct {
+	Config
+	queue chan Mail
+	done  chan struct{}
+
+	mu     sync.Mutex // guards closed
+	closed bool
+	stop   context.CancelFunc
+}
+
+// New checks the address and starts to send.
+func New(c Config) (*Mailer, error) {
+	if c.Now == nil || c.Log == nil {
+		return nil, errors.New("notify: Now and Log are required")
+	}
+	if c.deliver == nil {
+		s, err := parse(c.URL)
+		if err != nil {
+			return nil, err
+		}
+		c.deliver = s.send
+	}
+	if c.pause <= 0 {
+		c.pause = firstPause
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m := &Mailer{Config: c, queue: make(chan Mail, queueLength), done: make(chan struct{}), stop: stop}
+	go m.run(ctx)
+	return m, nil
+}
+
+// Send queues a letter and does not wait for it. What cannot be a letter is refused.
+func (m *Mailer) Send(l Mail) error {
+	if a, err := mail.ParseAddress(l.To); err != nil || a.Address != l.To || strings.ContainsAny(l.Subject, "\r\n") {
+		return errors.New("notify: a letter needs one plain address, and a subject of one line")
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return errors.New("notify: closed")
+	}
+	select {
+	case m.queue <- l:
+		return nil
+	default:
+		return ErrFull
+	}
+}
+
+// Close sends what can be sent within a few seconds and gives up on the rest. Closing again is fine.
+func (m *Mailer) Close() error {
+	m.mu.Lock()
+	if !m.closed {
+		m.closed = true
+		close(m.queue)
+	}
+	m.mu.Unlock()
+	limit := time.AfterFunc(3*time.Second, m.stop)
+	<-m.done
+	limit.Stop()
+	m.stop()
+	return nil
+}
+
+func (m *Mailer) run(ctx context.Context) {
+	defer close(m.done)
+	for l := range m.queue {
+		if err := m.try(ctx, l); err != nil {
+			m.Log.Error("a mail was not sent", "subject", l.Subject, "err", err)
+		}
+	}
+}
+
+// try sends, and again after a while.
+func (m *Mailer) try(ctx context.Context, l Mail) error {
+	pause := m.pause
+	for i := 1; ; i++ {
+		limit, cancel := context.WithTimeout(ctx, sendTime)
+		err := m.deliver(limit, l)
+		cancel()
+		if err == nil || i == tries || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			pause *= 4
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// server is where letters are handed in.
+type server struct {
+	host, from string
+	options    []smtp.Option
+}
+
+// Check says what is wrong with an address for Config.URL.
+func Check(address string) error {
+	_, err := parse(address)
+	return err
+}
+
+func parse(address string) (server, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
+		return server{}, errors.New("must be smtp://user:password@host:587 or smtps://user:password@host:465")
+	}
+	s := server{host: u.Hostname(), from: u.Query().Get("from")}
+	if s.from == "" && u.User != nil {
+		s.from = u.User.Username()
+	}
+	if a, err := mail.ParseAddress(s.from); err != nil || a.Address == "" {
+		return server{}, errors.New("names no sender; add ?from=carillon@example.com")
+	}
+	port, tls := 587, smtp.TLSMandatory
+	s.options = append(s.options, smtp.WithTimeout(sendTime))
+	if u.Scheme == "smtps" {
+		port = 465
+		s.options = append(s.options, smtp.WithSSL())
+	} else if s.host == "localhost" || s.host == "127.0.0.1" || s.host == "::1" {
+		tls = smtp.TLSOpportunistic // nothing leaves the machine
+	}
+	if u.Port() != "" {
+		if port, err = strconv.Atoi(u.Port()); err != nil {
+			return server{}, fmt.Errorf("the port %q is no number", u.Port())
+		}
+	}
+	s.options = append(s.options, smtp.WithPort(port), smtp.WithTLSPolicy(tls))
+	if password, ok := u.User.Password(); ok {
+		s.options = append(s.options, smtp.WithSMTPAuth(smtp.SMTPAuthAutoDiscover), smtp.WithUsername(u.User.Username()), smtp.WithPassword(password))
+	}
+	return s, nil
+}
+
+func (s server) send(ctx context.Context, l Mail) error {
+	m := smtp.NewMsg()
+	if err := errors.Join(m.From(s.from), m.To(l.To)); err != nil {
+		return err
+	}
+	m.Subject(l.Subject)
+	m.SetMessageID()
+	m.SetDate()
+	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, 5: no holiday replies
+	m.SetBodyString(smtp.TypeTextPlain, l.Text)
+	client, err := smtp.NewClient(s.host, s.options...)
+	if err != nil {
+		return err
+	}
+	return client.DialAndSendWithContext(ctx, m)
+}

@@ -1,0 +1,40 @@
+package notify
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Outbox is where letters go in dev mode: into a folder and the log, and nowhere else. Start at NewOutbox.
+type Outbox struct {
+	dir string
+	now func() time.Time
+	log *slog.Logger
+
+	mu sync.Mutex // guards n
+	n  int
+}
+
+// NewOutbox makes the folder if it is not there.
+func NewOutbox(dir string, now func() time.Time, log *slog.Logger) (*Outbox, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &Outbox{dir: dir, now: now, log: log}, nil
+}
+
+// Send writes the letter down.
+func (o *Outbox) Send(l Mail) error {
+	o.mu.Lock()
+	o.n++
+	name := fmt.Sprintf("%s-%03d.txt", o.now().UTC().Format("20060102-150405"), o.n)
+	o.mu.Unlock()
+	o.log.Info("mail", "to", l.To, "subject", l.Subject, "file", name)
+	text := strings.Join([]string{"To: " + l.To, "Subject: " + l.Subject, "", l.Text}, "\n")
+	return os.WriteFile(filepath.Join(o.dir, name), []byte(text), 0o600)
+}

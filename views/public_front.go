@@ -1,0 +1,88 @@
+package views
+
+// Front is what surrounds a public page.
+type Front struct {
+	Title       string // of the page
+	Description string // one sentence, for search engines and for whoever is sent the link
+	Path        string // of the page
+	BaseURL     string // scheme and host
+	Theme       Theme
+	SignedIn    bool // links to the console instead of signing in
+	Hidden      bool // search engines should leave it out
+}
+
+// url is the page's full address.
+func (f Front) url() string { return f.BaseURL + f.Path }
+
+// whole is the title of the window.
+func (f Front) whole() string {
+	if f.Path == PathHome {
+		return "Carillon: ring iPhones from your voice agent"
+	}
+	return f.Title + " · Carillon"
+}
+
+var frontNav = []Link{
+	{Text: "Hear it", Href: PathDemo},
+	{Text: "Industries", Href: PathIndustries},
+	{Text: "Pricing", Href: PathPricing},
+	{Text: "Security", Href: PathSecurity},
+	{Text: "Docs", Href: PathDocs},
+}
+
+// frontFoot are the columns at the foot of each public page.
+var frontFoot = []struct {
+	title string
+	links []Link
+}{
+	{"Product", []Link{{Text: "Hear it", Href: PathDemo}, {Text: "Pricing", Href: PathPricing}, {Text: "Start a trial", Href: PathTrial}, {Text: "Sign in", Href: PathSignIn}}},
+	{"For", industryLinks()},
+	{"Build", []Link{{Text: "Docs", Href: PathDocs}, {Text: "OpenAPI file", Href: PathOpenAPI}, {Text: "Status", Href: PathStatus}}},
+	{"Trust", []Link{{Text: "Security", Href: PathSecurity}, {Text: "Privacy", Href: PathPrivacy}, {Text: "Terms", Href: PathTerms}}},
+}
+
+// toll is one bell of the ring on the front page: a fact of the API, in the order in which they come.
+type toll struct{ fact, who, at string }
+
+// peal is a ring that was answered. The words are those of the API; the times are an example.
+var peal = []toll{
+	{"placed", "Your agent asks once", "0.00 s"},
+	{"accepted", "Apple takes the push", "0.09 s"},
+	{"woke", "The closed app starts", "0.61 s"},
+	{"shown", "CallKit shows the call", "0.74 s"},
+	{"answered", "A person slides", "4.20 s"},
+	{"connected", "Both can hear", "4.43 s"},
+	{"hung_up", "And it is written down", "96.1 s"},
+}
+
+// stop is a ring that did not get through, as the console tells it.
+type stop struct {
+	tone               Tone
+	icon               Icon
+	title, cause, cure string
+}
+
+var stops = []stop{
+	{ToneBad, IconSend, "It stopped at Apple: BadDeviceToken", "The token belongs to Apple’s other environment, or to no app at all.", "Carillon tries the other environment once and remembers what worked."},
+	{ToneBad, IconPhone, "It stopped in the app: the call was never shown", "The app woke, and did not report the push to CallKit.", "Fix this one first: iOS stops waking apps that do it."},
+	{ToneWarn, IconFocus, "The phone kept it silent", "A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app."},
+	{ToneWarn, IconBellOff, "It rang, and nobody picked up", "The call was on the screen until its time was over.", "Ring the person’s other phones, or try again later."},
+}
+
+const frontCurl = `curl https://ring.example/v1/rings \
+  -H "Authorization: Bearer $CARILLON_KEY" \
+  -H "Idempotency-Key: lead-2041" \
+  -H "Content-Type: application/json" \
+  -d '{
+    "to":     {"person": "maya"},
+    "caller": "Northgate, new lead",
+    "reference": "lead-2041",
+    "ttl_s":  30
+  }'`
+
+var homeMarks = []Row{
+	{Name: "One program", Text: "A single binary with SQLite inside, or on PostgreSQL. No queue, no cache, no sidecar to look after."},
+	{Name: "Nothing decoded", Text: "The gateway moves Opus packets between phone and agent as they are. It cannot listen, because it never decodes."},
+	{Name: "A dry run that is real", Text: "“carillon dev” starts an Apple stand-in, seeded tenants and a phone in your browser: the whole way, with nothing installed."},
+	{Name: "Measured, not claimed", Text: "“carillon bench” measures rings, calls, pages and faults on your own machine, through real sockets, next to a bare loop."},
+}

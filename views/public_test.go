@@ -1,0 +1,22 @@
+package views
+
+import (
+	"testing"
+
+	"github.com/a-h/templ"
+)
+
+// TestZeroFront draws each public page from its zero struct.
+func TestZeroFront(t *testing.T) {
+	t.Parallel()
+	for name, page := range map[string]templ.Component{
+		"home": Home(HomePage{}), "pricing": Pricing(PricingPage{}), "industries": Industries(IndustriesPage{}), "industry": Industry(IndustryPage{}),
+		"security": Security(SecurityPage{}), "docs": Docs(DocsPage{}), "status": Status(StatusPage{}), "legal": Legal(LegalPage{}), "demo": Demo(DemoPage{}),
+		"trial": Trial(TrialPage{}), "sent": TrialSent(TrialSentPage{}), "confirm": TrialConfirm(TrialConfirmPage{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			draw(t, page)
+		})
+	}
+}

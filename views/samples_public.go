@@ -1,0 +1,59 @@
+package views
+
+import "time"
+
+func (s sampler) front(title, path string) Front {
+	return Front{Title: title, Description: "What this page says, in one sentence.", Path: path, BaseURL: "https://ring.example"}
+}
+
+func (s sampler) publicPages() []Sample {
+	rows := func(rings, devices, calls, people, days string) []Row {
+		return []Row{{Name: "Rings a month", Text: rings}, {Name: "Devices", Text: devices}, {Name: "Calls at once", Text: calls}, {Name: "People in the console", Text: people}, {Name: "Recordings kept", Text: days}}
+	}
+	plans := []PlanCard{
+		{"starter", "Starter", "$149", "$1,490", "2 months free", "For one team and its phones.", rows("5,000", "100", "5", "3", "7 days"), false},
+		{"growth", "Growth", "$499", "$4,990", "2 months free", "For an organisation that rings all day.", rows("50,000", "1,000", "25", "15", "30 days"), true},
+		{"scale", "Scale", "$1,499", "$14,990", "2 months free", "For many teams.", rows("500,000", "10,000", "150", "Any number", "365 days"), false},
+	}
+	known := s.front("Security", PathSecurity)
+	known.SignedIn = true
+	all := []Sample{
+		{"home", Home(HomePage{Front: s.front("Carillon", PathHome), Trial: "14 days", Prices: []Link{{Text: "Starter", Hint: "$149 a month"}, {Text: "Growth", Hint: "$499 a month"}}})},
+		{"pricing", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans, TrialDays: "14 days", Grace: "7 days"})},
+		{"pricing-no-money", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans[:1], TrialDays: "14 days", Grace: "7 days", NoStripe: true, NoTrial: true})},
+		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries)})},
+		{"security", Security(SecurityPage{known})},
+		{"docs", Docs(DocsPage{s.front("Docs", PathDocs), "https://ring.example"})},
+		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Keeps every ring.", true}, {"Voice", "Carries calls.", false}}, AtSecond(s.now, time.UTC)})},
+		{"terms", Legal(TermsPage(s.front("Terms", PathTerms)))},
+		{"privacy", Legal(PrivacyPage(s.front("Privacy", PathPrivacy)))},
+		{"demo", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60})},
+		{"demo-off", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60, Off: true})},
+	}
+	for _, i := range industries {
+		all = append(all, Sample{"industry-" + i.Slug, Industry(IndustryPage{s.front(i.Name, IndustryPath(i.Slug)), i.Slug})})
+	}
+	return append(all, s.trialPages()...)
+}
+
+func (s sampler) trialPages() []Sample {
+	form := TrialPage{
+		Front: s.front("Start a trial", PathTrial), Days: "14 days",
+		Company:    Field{Name: "company", Label: "Company", Autocomplete: "organization", Max: 80},
+		Name:       Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
+		Email:      Field{Name: "email", Label: "Work mail", Type: "email", Autocomplete: "username", Max: 254},
+		Password:   Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters."},
+		Industries: Pick{Name: "industry", Label: "Industry", Choices: []Choice{{"legal", "Legal", true}, {"salon", "Salon", false}}},
+		Zone:       Field{Name: "time_zone", Label: "Time zone", Value: "Europe/Berlin", Max: 64},
+	}
+	wrong := form
+	wrong.Email.Error, wrong.Error = "A mail address, such as you@example.com.", "Please look at the marked fields."
+	return []Sample{
+		{"trial", Trial(form)}, {"trial-wrong", Trial(wrong)}, {"trial-off", Trial(TrialPage{Front: form.Front, Days: "14 days", Off: true})},
+		{"trial-sent", TrialSent(TrialSentPage{form.Front, "ana@lindenhof.example", ""})},
+		{"trial-sent-dev", TrialSent(TrialSentPage{form.Front, "ana@lindenhof.example", TrialPath("crl_trial_x")})},
+		{"trial-confirm", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days"})},
+		{"trial-confirm-elsewhere", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days", Ask: true, Error: "That is not the password you chose."})},
+		{"trial-gone", TrialConfirm(TrialConfirmPage{Front: form.Front, Gone: true})},
+	}
+}
