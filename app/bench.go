@@ -10,11 +10,12 @@ import (
 
 // benchCmd measures this machine.
 type benchCmd struct {
-	Rings benchRingsCmd `cmd:"" help:"Rings placed, committed and pushed, beside a bare apns2 loop."`
-	Calls benchCallsCmd `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
-	Pages benchPagesCmd `cmd:"" help:"Every page of the console on a database with many rings."`
-	Stock benchStockCmd `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
-	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
+	Rings  benchRingsCmd  `cmd:"" help:"Rings placed, committed and pushed, beside a bare apns2 loop."`
+	Calls  benchCallsCmd  `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
+	Pages  benchPagesCmd  `cmd:"" help:"Every page of the console on a database with many rings."`
+	Faults benchFaultsCmd `cmd:"" help:"What goes wrong between us and Apple, and what becomes of the rings."`
+	Stock  benchStockCmd  `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
+	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
 }
 
 type benchRingsCmd struct {
@@ -85,6 +86,20 @@ type benchPagesCmd struct {
 // Run prints what it found.
 func (b *benchPagesCmd) Run(ctx context.Context, c terminal) error {
 	r, err := bench.Pages(ctx, bench.PagesConfig{Rings: b.Rings, Times: b.Times})
+	if err != nil {
+		return err
+	}
+	return show(r, b.JSON, c.out)
+}
+
+type benchFaultsCmd struct {
+	Only string `help:"Only faults with this in their name."`
+	JSON bool   `help:"Print one JSON line."`
+}
+
+// Run prints what it found.
+func (b *benchFaultsCmd) Run(ctx context.Context, c terminal) error {
+	r, err := bench.Faults(ctx, bench.FaultsConfig{Only: b.Only})
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,38 @@ func TestPages(t *testing.T) {
 	printed(t, r.PrintJSON, `"first_load_bytes"`)
 }
 
+// TestFaults runs faults with few rings: what became of each ring is right however slow the machine is.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, only := range []string{
+		"cold burst of 200, 30 ms away (Sender", "falls silent under 100/s (Sender", "abrupt (server", "503 for 3 s under 100/s (server", "50 teams",
+		"wrong key (Sender", "wrong key (server", "20/s a tenant", "wrong environment", "sustained at concurrency 100 (Sender",
+	} {
+		t.Run(only, func(t *testing.T) {
+			t.Parallel()
+			r, err := bench.Faults(t.Context(), bench.FaultsConfig{Only: only, Shrink: 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Rows) != 1 {
+				t.Fatalf("%d rows", len(r.Rows))
+			}
+			row := r.Rows[0]
+			if row.Count == 0 || row.Lost != 0 || row.Repeated != 0 {
+				t.Errorf("%+v", row)
+			}
+			if (strings.HasPrefix(only, "wrong") || only == "50 teams") && !row.OK { // no timer decides these
+				t.Errorf("%+v", row)
+			}
+			printed(t, r.Print, row.Fault)
+			printed(t, r.PrintJSON, `"slowest_ms"`)
+		})
+	}
+	if _, err := bench.Faults(t.Context(), bench.FaultsConfig{Only: "no such fault"}); err == nil {
+		t.Error("an unknown fault was no error")
+	}
+}
+
 func printed(t *testing.T, print func(io.Writer) error, want string) {
 	t.Helper()
 	var b bytes.Buffer

@@ -19,14 +19,23 @@ import (
 
 // stage is a server with one tenant and its devices, and the Apple it pushes to, which is in this process.
 type stage struct {
-	dir     string
-	apple   *apnstest.Apple
-	env     []string
-	server  *child
+	dir    string
+	apple  *apnstest.Apple
+	env    []string
+	files  store.Config
+	server *child
+	house
+	bare func(ctx context.Context, token, topic string, payload []byte) error
+}
+
+// house is a tenant with all that a ring needs.
+type house struct {
+	slug        string
+	team, keyID string // as typed: they may be another's
+	p8          []byte
+
 	tenant  tenants.TenantID
 	key     tenants.Secret
-	p8      []byte // the server's key
-	bare    func(ctx context.Context, token, topic string, payload []byte) error
 	devices []tenants.DeviceID
 	phones  []tenants.Secret // the devices' credentials
 	tokens  []string
@@ -44,7 +53,7 @@ const (
 	stockKeyID = "BENCHKEY03"
 )
 
-// setUp fills a fresh database, lets prepare add to it, and starts the server on it.
+// setUp fills a fresh database, lets prepare add to it and to the server's environment, and starts the server on it.
 func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered), prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
 	s = &stage{}
 	defer func() {
@@ -70,15 +79,16 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered), pr
 	if err != nil {
 		return s, err
 	}
-	if err = s.furnish(ctx, store.Config{Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, devices, prepare); err != nil {
+	s.files = store.Config{Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	if err = s.furnish(ctx, devices, prepare); err != nil {
 		return s, err
 	}
-	s.env = []string{
+	s.env = append([]string{
 		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=",
 		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0", "CARILLON_METRICS_ADDR=127.0.0.1:0",
 		"CARILLON_RINGS_PER_SECOND=0", "CARILLON_DEVICE_SPACING=0", // one tenant with few devices is all there is
 		"CARILLON_APNS_PRODUCTION_URL=" + s.apple.URL(apnstest.Production), "CARILLON_APNS_SANDBOX_URL=" + s.apple.URL(apnstest.Sandbox),
-	}
+	}, s.env...)
 	return s, s.start(ctx)
 }
 
@@ -94,7 +104,7 @@ func (s *stage) accounts() error {
 	if err != nil {
 		return err
 	}
-	s.p8 = file
+	s.slug, s.team, s.keyID, s.p8 = "bench", team, keyID, file
 	bare, bareFile, err := apnstest.NewKey(bareTeam, bareKeyID)
 	if err != nil {
 		return err
@@ -115,16 +125,16 @@ func (s *stage) accounts() error {
 	return nil
 }
 
-func (s *stage) furnish(ctx context.Context, c store.Config, devices int, prepare []func(context.Context, *stage, *store.Store) error) (err error) {
-	if _, err := store.Migrate(ctx, c); err != nil {
+func (s *stage) furnish(ctx context.Context, devices int, prepare []func(context.Context, *stage, *store.Store) error) (err error) {
+	if _, err := store.Migrate(ctx, s.files); err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, c)
+	db, err := store.Open(ctx, s.files)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := s.tenantOf(ctx, db, devices); err != nil {
+	if err := s.build(ctx, db, devices); err != nil {
 		return err
 	}
 	for _, more := range prepare {
@@ -135,52 +145,52 @@ func (s *stage) furnish(ctx context.Context, c store.Config, devices int, prepar
 	return nil
 }
 
-// tenantOf makes the tenant with its key, credential and devices.
-func (s *stage) tenantOf(ctx context.Context, db *store.Store, devices int) error {
+// build makes the tenant with its key, credential and devices.
+func (h *house) build(ctx context.Context, db *store.Store, devices int) error {
 	now := time.Now()
 	t := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](now), Slug: "bench", Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
+		ID: tenants.NewID[tenants.TenantID](now), Slug: h.slug, Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}
 	who := store.Who{Actor: tenants.System}
 	if err := db.AddTenant(ctx, who, t); err != nil {
 		return err
 	}
-	s.tenant = t.ID
+	h.tenant = t.ID
 	scope := db.For(t.ID).By(who)
-	s.key = tenants.NewSecret(tenants.LivePrefix)
-	err := scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench", Permissions: tenants.Permissions, CreatedAt: now}, s.key.Hash())
+	h.key = tenants.NewSecret(tenants.LivePrefix)
+	err := scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench", Permissions: tenants.Permissions, CreatedAt: now}, h.key.Hash())
 	if err != nil {
 		return err
 	}
 	err = scope.AddCredential(ctx, tenants.Credential{
-		ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: bundle, Environment: tenants.Auto, Team: team, KeyID: keyID,
+		ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: bundle, Environment: tenants.Auto, Team: h.team, KeyID: h.keyID,
 		State: tenants.CredentialActive, CreatedAt: now,
-	}, s.p8)
+	}, h.p8)
 	if err != nil {
 		return err
 	}
 	for range devices {
-		if err := s.addDevice(ctx, scope, now); err != nil {
+		if err := h.addDevice(ctx, scope, now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *stage) addDevice(ctx context.Context, scope *store.Scope, now time.Time) error {
+func (h *house) addDevice(ctx context.Context, scope *store.Scope, now time.Time) error {
 	var token [32]byte
 	rand.Read(token[:])
 	d := tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](now), Token: hex.EncodeToString(token[:]), Bundle: bundle, Environment: tenants.Production,
-		Name: fmt.Sprintf("Phone %d", len(s.devices)+1), Model: "iPhone", OSVersion: "26.4", AppVersion: "1.0.0",
+		Name: fmt.Sprintf("Phone %d", len(h.devices)+1), Model: "iPhone", OSVersion: "26.4", AppVersion: "1.0.0",
 		RegisteredAt: now, SeenAt: now, CreatedAt: now,
 	}.Clean()
 	phone := tenants.NewSecret(tenants.DevicePrefix)
 	if _, _, err := scope.AddDevice(ctx, d, phone.Hash()); err != nil {
 		return err
 	}
-	s.devices, s.phones, s.tokens = append(s.devices, d.ID), append(s.phones, phone), append(s.tokens, d.Token)
+	h.devices, h.phones, h.tokens = append(h.devices, d.ID), append(h.phones, phone), append(h.tokens, d.Token)
 	return nil
 }
 
