@@ -31,6 +31,7 @@ type node struct {
 	board *switchboard.Board
 	sends *push.Sender
 	bus   *bus.Local
+	agent gateway.Agent // the built-in one
 
 	billing *billing.Billing // nil = no money is taken
 	addr    net.Addr
@@ -87,12 +88,11 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}
 	n.close = append(n.close, n.voice.Close)
 
-	builtin, err := agents.NewBuiltin(echoAfter, time.Now)
-	if err != nil {
+	if n.agent, err = agents.NewBuiltin(echoAfter, time.Now); err != nil {
 		return n, err
 	}
 	board := switchboard.Config{
-		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return builtin },
+		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
 		Opened: x.opened, Probe: n.sends, RingsPerSecond: c.RingsPerSecond, Spacing: c.DeviceSpacing, Now: time.Now, Log: n.log,
 	}
 	if c.MetricsAddr != "" {
@@ -126,9 +126,7 @@ func (n *node) mount(c checked, x extras) error {
 	if n.billing, err = n.till(c); err != nil {
 		return err
 	}
-	rooms, err := console.New(console.Config{
-		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Now: time.Now, Log: n.log,
-	})
+	rooms, err := n.rooms(c, x)
 	if err != nil {
 		return err
 	}
@@ -142,6 +140,23 @@ func (n *node) mount(c checked, x extras) error {
 	rooms.Mount(edge)
 	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }
 	return nil
+}
+
+// rooms are the pages for people.
+func (n *node) rooms(c checked, x extras) (*console.Console, error) {
+	post, err := n.mailer(c, x)
+	if err != nil {
+		return nil, err
+	}
+	return console.New(console.Config{
+		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, Mail: post,
+		Parts: []console.Part{
+			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
+			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},
+			{Name: "Voice", Text: "Carries the sound of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
+		},
+		Now: time.Now, Log: n.log,
+	})
 }
 
 // Run serves until ctx is done, then lets go in order: no new requests, requests under way, pushes under way.
