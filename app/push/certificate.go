@@ -66,12 +66,19 @@ func OpenP12(data []byte, password string) (*Key, Certificate, error) {
 func unreadable(err error) error {
 	var missing pkcs12.NotImplementedError
 	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
+	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption), garbled(err):
 		return invalid("password", "The password does not open this file.", err)
 	case errors.As(err, &missing):
 		return badFile("This .p12 file is of a kind that Carillon cannot read; export it again from Keychain Access, or with openssl pkcs12 -export.", err)
 	}
-	return badFile("This .p12 file is damaged, or the password does not open it; export it again.", err)
+	return badFile("This .p12 file cannot be read; export the certificate with its key again.", err)
+}
+
+// garbled says whether what was decrypted is noise. The padding alone does not tell: one wrong password in 256 leaves
+// bytes that end as padding would (RFC 8018, 6.1.1). What the file shows without a password was checked before.
+func garbled(err error) bool {
+	return errors.As(err, new(asn1.StructuralError)) || errors.As(err, new(asn1.SyntaxError)) ||
+		strings.Contains(err.Error(), "private key: ") || strings.Contains(err.Error(), "trailing data")
 }
 
 // pair says whether the key is the certificate's.

@@ -3,6 +3,7 @@ package push_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,6 +82,15 @@ func TestOpenP12Refuses(t *testing.T) {
 		var e *tenants.Error
 		if !errors.As(err, &e) || e.Kind != tenants.Invalid || e.Msg == "" || len(e.Fields) != 1 || e.Fields[0].Name != row.field {
 			t.Errorf("%s: %#v", name, err)
+		}
+	}
+	// About one wrong password in 256 decrypts to something that looks padded.
+	quick := p12(t, a, "com.example.clinic", pkcs12.Modern.WithIterations(1), "secret")
+	for i := range 3000 {
+		_, _, err := push.OpenP12(quick, strconv.Itoa(i))
+		var e *tenants.Error
+		if !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Name != "password" {
+			t.Fatalf("password %d: %#v", i, err)
 		}
 	}
 	if _, _, err := push.OpenP12(make([]byte, 65<<10), ""); tenants.KindOf(err) != tenants.TooLarge {
