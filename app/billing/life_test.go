@@ -385,6 +385,44 @@ func TestOverage(t *testing.T) {
 	}
 }
 
+// TestRingsPastThePlanCostNothingUnlessOverageIsOn: the few that slip past a limit before it is noticed are not told to the meter.
+func TestRingsPastThePlanCostNothingUnlessOverageIsOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	small, err := tenants.ParsePlans([]byte(strings.Replace(plansFile, `"rings": 100`, `"rings": 2`, 1)))
+	w.must(err)
+	w.store = storetest.OpenConfig(t, store.Config{Now: w.stripe.Now, Plans: small})
+	w.buyer = w.tenant("gamma")
+	w.must(w.buyer.Scope.ChangeSubscription(t.Context(), func(s *tenants.Subscription) error {
+		s.State, s.Stripe, s.Customer = tenants.SubActive, "sub_x", "cus_x"
+		return nil
+	}))
+	for n, want := range []int{1, 2, 2, 2} { // the first two are covered by the plan
+		w.ring()
+		_, err := w.store.Roll(t.Context(), 1000)
+		w.must(err)
+		open, err := w.store.Unreported(t.Context(), 10)
+		w.must(err)
+		if len(open) != want {
+			t.Errorf("after %d rings the meter is to hear of %d, want %d", n+1, len(open), want)
+		}
+	}
+	w.must(w.buyer.Scope.ChangeSubscription(t.Context(), func(s *tenants.Subscription) error { s.Overage = true; return nil }))
+	w.ring()
+	_, err = w.store.Roll(t.Context(), 1000)
+	w.must(err)
+	open, err := w.store.Unreported(t.Context(), 10)
+	w.must(err)
+	if len(open) != 3 {
+		t.Errorf("with overage on the meter is to hear of %d, want 3", len(open))
+	}
+	e, err := w.buyer.Scope.Entitlement(t.Context())
+	w.must(err)
+	if e.Usage.Rings != 5 || e.Ring(false) != nil {
+		t.Errorf("%d rings are counted, want 5; one more: %v", e.Usage.Rings, e.Ring(false))
+	}
+}
+
 // ring records a ring that Apple accepted.
 func (w *world) ring() {
 	w.Helper()

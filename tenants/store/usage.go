@@ -14,40 +14,27 @@ const dayLength = 24 * int64(time.Hour/time.Microsecond)
 // It runs in the roller's transaction, so that a ring is counted exactly once, and no ring waits for it.
 func (t *tx) meter(s *Store, facts []newFact) error {
 	subs := map[string]*tenants.Subscription{}
-	type cell struct {
-		tenant      string
-		period, day int64
-	}
-	counts, totals := map[cell]int64{}, map[total]int64{}
+	counts, totals := map[usageCell]int64{}, map[total]int64{}
 	for i := range facts {
 		f := &facts[i]
 		if f.kind != string(tenants.FactAccepted) || f.test || f.ring == "" {
 			continue
 		}
-		sub, seen := subs[f.tenant]
-		if !seen {
-			found, ok, err := s.For(tenants.TenantID(f.tenant)).subscription(context.Background(), t, "")
-			if err != nil {
-				return err
-			}
-			if ok {
-				sub = &found
-			}
-			subs[f.tenant] = sub
+		sub, err := t.buyer(s, f.tenant, subs)
+		if err != nil {
+			return err
 		}
 		if sub == nil {
 			continue
 		}
 		from, _ := sub.Month(moment(f.at))
+		covered, err := t.covered(s, *sub, from, totals)
+		if err != nil {
+			return err
+		}
 		reported := int64(-1)
-		if sub.Customer != "" && sub.Live() {
-			covered, err := t.covered(s, *sub, from, totals)
-			if err != nil {
-				return err
-			}
-			if covered {
-				reported = 0
-			}
+		if covered && sub.Customer != "" && sub.Live() {
+			reported = 0
 		}
 		n, err := t.change("INSERT INTO metered (tenant_id, ring_id, at, reported_at) VALUES (?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO NOTHING",
 			f.tenant, f.ring, f.at, reported)
@@ -56,9 +43,32 @@ func (t *tx) meter(s *Store, facts []newFact) error {
 		}
 		if n > 0 {
 			totals[total{f.tenant, micros(from)}]++
-			counts[cell{f.tenant, micros(from), floor(f.at, dayLength)}]++
+			counts[usageCell{f.tenant, micros(from), floor(f.at, dayLength)}]++
 		}
 	}
+	return t.addUsage(counts)
+}
+
+// buyer is the tenant's subscription, nil without one, read once for a turn of the roller.
+func (t *tx) buyer(s *Store, tenant string, seen map[string]*tenants.Subscription) (*tenants.Subscription, error) {
+	if sub, ok := seen[tenant]; ok {
+		return sub, nil
+	}
+	seen[tenant] = nil
+	found, ok, err := s.For(tenants.TenantID(tenant)).subscription(context.Background(), t, "")
+	if ok {
+		seen[tenant] = &found
+	}
+	return seen[tenant], err
+}
+
+// usageCell is a key of usage.
+type usageCell struct {
+	tenant      string
+	period, day int64
+}
+
+func (t *tx) addUsage(counts map[usageCell]int64) error {
 	for c, n := range counts {
 		_, err := t.exec("INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, ?, ?, ?) "+
 			"ON CONFLICT (tenant_id, period, day) DO UPDATE SET rings = usage.rings + excluded.rings", c.tenant, c.period, c.day, n)
