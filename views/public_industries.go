@@ -10,6 +10,7 @@ type industry struct {
 	Steps      []Row // the story of one ring
 	Policy     string
 	Caller     string // on the lock screen
+	Asked      string // caller of the request, where it stays here
 	App        string
 	Reference  string
 	Asks       []Row // questions people of this trade ask
@@ -35,13 +36,13 @@ var industries = []industry{
 	},
 	{
 		Slug: "healthcare", Name: "Healthcare", Opaque: true, Short: "Reach a patient or the doctor on call without a word on the lock screen.",
-		Title: "Say nothing until they pick up.", Lead: "A practice’s name next to a person’s phone can be a diagnosis. Your app rings under its own name; who calls and why is read after the person unlocked.",
+		Title: "Say nothing until they pick up.", Lead: "A practice’s name next to a person’s phone can be a diagnosis. Your app rings under its own name; who calls is read after it woke, with its own credential.",
 		Steps: []Row{
 			{Name: "A slot opens", Text: "Your agent rings the next patient on the list. The request may name a caller; the push does not."},
 			{Name: "The phone shows your app", Text: "Apple carries an id and two times. The app asks this server for the caller with its device credential."},
 			{Name: "The record stays yours", Text: "Every step of the ring lies in your database, on your server, under your tenant."},
 		},
-		Policy: opaquePolicy, Caller: "Your clinic’s app", App: "Clinic", Reference: "appt-20418",
+		Policy: opaquePolicy, Caller: "Your clinic’s app", Asked: "Dr. Ruiz, Lindenhof", App: "Clinic", Reference: "appt-20418",
 		Asks: []Row{{Name: "Are you certified?", Text: "No. Carillon holds no certificate. What the code does is on the security page, so that your own review can check it."}, {Name: "Is the conversation recorded?", Text: "No. Sound passes through the gateway as encrypted packets on either side and is written nowhere."}},
 	},
 	{
@@ -52,18 +53,18 @@ var industries = []industry{
 			{Name: "An ordinary call", Text: "The lock screen shows your app’s name. No program, no clinician, no reason."},
 			{Name: "Declined is an answer too", Text: "A decline, a Focus and a missed call are told apart, so that your protocol can react to each."},
 		},
-		Policy: opaquePolicy, Caller: "Your program’s app", App: "Harbor", Reference: "checkin-771",
+		Policy: opaquePolicy, Caller: "Your program’s app", Asked: "Evening check-in", App: "Harbor", Reference: "checkin-771",
 		Asks: []Row{{Name: "Is this an emergency service?", Text: "No. A push is best effort: a phone may be off, without network or silenced. Do not build crisis response on it alone."}, {Name: "Who at our organisation sees the rings?", Text: "People you add under People. Every change they make is written into the audit log in the same transaction."}},
 	},
 	{
 		Slug: "legal", Name: "Legal", Opaque: true, Short: "Intake reaches the attorney on duty, and the push tells nobody that there is a case.",
-		Title: "Privileged means the push as well.", Lead: "A client’s name on a lock screen tells that there is a matter. Your firm’s rings carry ids only; conflict checks happen before the name is read.",
+		Title: "Privileged means the push as well.", Lead: "A client’s name on a lock screen tells that there is a matter. Your firm’s rings carry ids only; the app reads the name after it woke, with its own credential.",
 		Steps: []Row{
 			{Name: "Night intake", Text: "Your agent takes the facts and decides that counsel should hear this one now."},
 			{Name: "The duty attorney’s phone rings", Text: "Your matter number travels as reference, readable only after waking, by that device."},
 			{Name: "A record that holds up", Text: "Who rang whom, when, and what became of it, with a time for each step."},
 		},
-		Policy: opaquePolicy, Caller: "Your firm’s app", App: "Hart & Okafor", Reference: "intake-3307",
+		Policy: opaquePolicy, Caller: "Your firm’s app", Asked: "Night intake", App: "Hart & Okafor", Reference: "intake-3307",
 		Asks: []Row{{Name: "Can another tenant see our rings?", Text: "No row is reached without its tenant, and another tenant’s id is answered as if it did not exist. A test tries it on every address."}, {Name: "Can we run it ourselves?", Text: "Yes: one program and one database, on your own machine."}},
 	},
 	{
@@ -144,7 +145,7 @@ func (i industry) request() string {
 // asked is the caller of the request: with opaque ids it stays here.
 func (i industry) asked() string {
 	if i.Opaque {
-		return "Dr. Ruiz, Lindenhof"
+		return i.Asked
 	}
 	return i.Caller
 }

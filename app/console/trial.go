@@ -154,20 +154,26 @@ func (k *Console) letter(ctx context.Context, a applicant, phc string, browser t
 		return m, "", err
 	}
 	tried, err := k.Store.Tried(ctx, k.Store.Plans().TrialKey(a.email, domain))
-	switch {
-	case err != nil:
+	if err != nil {
 		return m, "", err
-	case known:
-		return mailKnown(a.email, k.PublicURL), views.PathSignIn, nil
-	case tried:
-		return mailTried(a.email, k.PublicURL), views.PathSignIn, nil
 	}
 	token, now := tenants.NewSecret(tenants.TrialPrefix), k.Now()
-	path = views.TrialPath(string(token))
-	return mailLink(a.email, k.PublicURL+path), path, k.Store.AddSignup(ctx, tenants.Signup{
+	n := tenants.Signup{
 		Hash: token.Hash(), Browser: browser, Email: a.email, Name: a.name, Password: phc, Company: a.company, Industry: a.industry, TimeZone: a.zone,
 		CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL),
-	})
+	}
+	path = views.TrialPath(string(token))
+	m = mailLink(a.email, k.PublicURL+path)
+	switch {
+	case known:
+		m, path = mailKnown(a.email, k.PublicURL), views.PathSignIn
+	case tried:
+		m, path = mailTried(a.email, k.PublicURL), views.PathSignIn
+	}
+	if known || tried { // a row all the same, or the time it takes would tell; nobody gets its link, and it is over already
+		n.Password, n.ExpiresAt = "", now
+	}
+	return m, path, k.Store.AddSignup(ctx, n)
 }
 
 func mailLink(to, link string) notify.Mail {

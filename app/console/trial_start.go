@@ -61,19 +61,8 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 	p := k.confirmPage(ctx, c)
 	if err == nil && !sameBrowser(c, n) {
 		p = k.confirming(c, p, n)
-		if err := k.tries.take(n.Email, web.IP(c)); err != nil {
-			return slowDown(c, err, func(msg string) error {
-				p.Error = msg
-				return web.Page(c, views.TrialConfirm(p), fiber.StatusTooManyRequests)
-			})
-		}
-		ok, err := k.passwords.match(ctx, formOf(c).raw("password"), n.Password)
-		if err != nil {
+		if ok, err := k.prove(ctx, c, n, &p); !ok || err != nil {
 			return err
-		}
-		if !ok {
-			p.Error = "That is not the password you chose when signing up."
-			return web.Page(c, views.TrialConfirm(p), fiber.StatusUnprocessableEntity)
 		}
 	}
 	var o store.Opening
@@ -97,6 +86,21 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
+}
+
+// prove asks for the password in a browser that did not sign up; when it is not the one, the page that says so is sent.
+func (k *Console) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
+	if err := k.tries.take(n.Email, web.IP(c)); err != nil {
+		return false, slowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return web.Page(c, views.TrialConfirm(*p), fiber.StatusTooManyRequests)
+		})
+	}
+	if ok, err = k.passwords.match(ctx, formOf(c).raw("password"), n.Password); err != nil || ok {
+		return ok, err
+	}
+	p.Error = "That is not the password you chose when signing up."
+	return false, web.Page(c, views.TrialConfirm(*p), fiber.StatusUnprocessableEntity)
 }
 
 // openTrial opens it under a plain slug, or under one with a few letters more when that is taken.

@@ -68,13 +68,7 @@ type Opening struct {
 // OpenTrial uses a sign-up up and opens its tenant, with owner, agent and trial, in one write: all of it or nothing. A link that is
 // gone is Gone; an address that has an account by now, a key that had its trial and a slug that is taken are Conflict.
 func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
-	tenant := o.Tenant
-	tenant.DefaultAgent = o.Agent.ID
-	row := rowOfTenant(tenant)
-	user := rowOfUser(o.Owner)
-	agent := agentRow{TenantID: row.ID, ID: string(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller, Created: micros(o.Agent.CreatedAt)}
 	err := s.w.do(ctx, func(t *tx) error {
-		scope := s.For(o.Tenant.ID).By(o.Who)
 		n, err := t.change("DELETE FROM signups WHERE hash = ? AND expires_at > ?", o.Signup[:], micros(s.now()))
 		if err == nil && n == 0 {
 			err = tenants.Refuse(tenants.Gone, "signup_gone", signupGone)
@@ -82,36 +76,44 @@ func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec("INSERT INTO trials (key, tenant, began_at) VALUES (?, ?, ?)", o.Key, row.ID, micros(s.now())); err != nil {
+		if _, err := t.exec("INSERT INTO trials (key, tenant, began_at) VALUES (?, ?, ?)", o.Key, string(o.Tenant.ID), micros(s.now())); err != nil {
 			return taken(err, "This company has had its trial. Ask a colleague to add you under People.")
 		}
-		if err := t.db().Create(&row).Error; err != nil {
-			return taken(err, "There is a tenant with this slug already. Choose another one.")
-		}
-		if err := t.audit(scope, "tenant.add", row.ID, "trial"); err != nil {
+		if err := t.found(s.For(o.Tenant.ID).By(o.Who), o); err != nil {
 			return err
 		}
-		if err := t.db().Create(&user).Error; err != nil {
-			return taken(err, "There is an account with this address already.")
-		}
-		if err := t.join(scope, tenants.Member{User: o.Owner.ID, Role: tenants.Owner, CreatedAt: o.Owner.CreatedAt}); err != nil {
-			return err
-		}
-		if err := t.db().Create(&agent).Error; err != nil {
-			return taken(err, "This agent exists already.")
-		}
-		if err := t.audit(scope, "agent.add", agent.ID, ""); err != nil {
-			return err
-		}
-		if err := t.setSubscription(settled(o.Tenant.ID, o.Subscription)); err != nil {
-			return err
-		}
-		if err := t.audit(scope, "subscription.set", o.Subscription.Plan, "trial"); err != nil {
-			return err
-		}
-		_, err = t.exec("DELETE FROM signups WHERE email = ?", user.Email)
+		_, err = t.exec("DELETE FROM signups WHERE email = ?", o.Owner.Email)
 		return err
 	})
 	s.seen.forget()
 	return err
+}
+
+// found makes the tenant with all that it begins with.
+func (t *tx) found(s *Scope, o Opening) error {
+	o.Tenant.DefaultAgent = o.Agent.ID
+	row, user := rowOfTenant(o.Tenant), rowOfUser(o.Owner)
+	agent := agentRow{TenantID: row.ID, ID: string(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller, Created: micros(o.Agent.CreatedAt)}
+	if err := t.db().Create(&row).Error; err != nil {
+		return taken(err, "There is a tenant with this slug already. Choose another one.")
+	}
+	if err := t.audit(s, "tenant.add", row.ID, "trial"); err != nil {
+		return err
+	}
+	if err := t.db().Create(&user).Error; err != nil {
+		return taken(err, "There is an account with this address already.")
+	}
+	if err := t.join(s, tenants.Member{User: o.Owner.ID, Role: tenants.Owner, CreatedAt: o.Owner.CreatedAt}); err != nil {
+		return err
+	}
+	if err := t.db().Create(&agent).Error; err != nil {
+		return taken(err, "This agent exists already.")
+	}
+	if err := t.audit(s, "agent.add", agent.ID, ""); err != nil {
+		return err
+	}
+	if err := t.setSubscription(settled(o.Tenant.ID, o.Subscription)); err != nil {
+		return err
+	}
+	return t.audit(s, "subscription.set", o.Subscription.Plan, "trial")
 }

@@ -1,0 +1,192 @@
+package notify
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// postOffice is an SMTP server that takes what it is given; letters are their DATA.
+func postOffice(t *testing.T) (address string, letters <-chan string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	out := make(chan string, 4)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			serve(c, out)
+		}
+	}()
+	return ln.Addr().String(), out
+}
+
+// serve holds one conversation (RFC 5321, 4.1.1).
+func serve(c net.Conn, out chan<- string) {
+	defer c.Close()
+	say := func(s string) { fmt.Fprint(c, s+"\r\n") }
+	say("220 office")
+	lines := bufio.NewScanner(c)
+	for lines.Scan() {
+		switch word, _, _ := strings.Cut(strings.ToUpper(lines.Text()), " "); word {
+		case "EHLO":
+			say("250-office")
+			say("250 8BITMIME")
+		case "DATA":
+			say("354 go on")
+			var letter strings.Builder
+			for lines.Scan() && lines.Text() != "." {
+				letter.WriteString(lines.Text() + "\n")
+			}
+			out <- letter.String()
+			say("250 taken")
+		case "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 fine")
+		}
+	}
+}
+
+func TestALetterArrives(t *testing.T) {
+	t.Parallel()
+	address, letters := postOffice(t)
+	m, err := New(Config{URL: "smtp://" + address + "?from=carillon@ring.example", Now: time.Now, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Send(Mail{To: "ana@lindenhof.example", Subject: "Ihr Zugang für Ana", Text: "Hello,\n\nhttp://ring.example/trial/x\n"}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case l := <-letters:
+		for _, want := range []string{"To: <ana@lindenhof.example>", "From: <carillon@ring.example>", "Auto-Submitted: auto-generated", "http://ring.example/trial/x", "text/plain"} {
+			if !strings.Contains(l, want) {
+				t.Errorf("the letter lacks %q:\n%s", want, l)
+			}
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("no letter")
+	}
+	for range 2 {
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m.Send(Mail{To: "a@b.example", Subject: "x"}) == nil {
+		t.Error("a closed mailer takes letters")
+	}
+}
+
+func TestALetterIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	sent := make(chan struct{})
+	m, err := New(Config{Now: time.Now, Log: quiet, pause: time.Millisecond, deliver: func(context.Context, Mail) error {
+		if asked.Add(1) < 3 {
+			return errors.New("busy")
+		}
+		close(sent)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Send(Mail{To: "a@b.example", Subject: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-sent:
+	case <-time.After(10 * time.Second):
+		t.Fatal("given up")
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	m, err := New(Config{Now: time.Now, Log: quiet, deliver: func(ctx context.Context, _ Mail) error { <-ctx.Done(); return ctx.Err() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := false
+	for range queueLength + 2 {
+		full = full || errors.Is(m.Send(Mail{To: "a@b.example", Subject: "x"}), ErrFull)
+	}
+	if !full {
+		t.Error("the queue has no end")
+	}
+	began := time.Now()
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("closing took %s", d)
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "http://x.example", "smtp://", "smtp://mail.example", "smtp://user:p@mail.example", "smtp://mail.example:x?from=a@b.example", "smtp://mail.example?from=nobody"} {
+		if Check(bad) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	for _, good := range []string{"smtp://a%40b.example:p@mail.example:587", "smtps://u:p@mail.example?from=a@b.example", "smtp://127.0.0.1:25?from=a@b.example"} {
+		if err := Check(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	m, err := New(Config{Now: time.Now, Log: quiet, deliver: func(context.Context, Mail) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, l := range []Mail{{To: "", Subject: "x"}, {To: "a@b.example\r\nBcc: c@d.example", Subject: "x"}, {To: "A <a@b.example>", Subject: "x"}, {To: "a@b.example", Subject: "x\r\nBcc: c@d.example"}} {
+		if m.Send(l) == nil {
+			t.Errorf("%+v is taken", l)
+		}
+	}
+}
+
+func TestOutbox(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "outbox")
+	o, err := NewOutbox(dir, time.Now, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := o.Send(Mail{To: "a@b.example", Subject: "Hello", Text: "a link"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, files[0].Name()))
+	if err != nil || !strings.Contains(string(b), "Subject: Hello\n\na link") {
+		t.Errorf("%q %v", b, err)
+	}
+}
