@@ -288,6 +288,34 @@ func (b *calls) ring(i int) (string, error) {
 	return field(answer, `"id":"`), err
 }
 
+// The targets, as ratios to the bare echo: the processor's share of a call at 50, and set-up at 1 and 10.
+const (
+	callCPU   = 1.15
+	callSetUp = 1.2
+)
+
+// verdict is how a target's being met is printed.
+func verdict(ok bool) string {
+	if ok {
+		return "yes"
+	}
+	return "NO"
+}
+
+// targets says of each row that has a target whether it meets it.
+func (r CallsReport) targets() string {
+	text := ""
+	for _, x := range r.Rows {
+		switch x.Calls {
+		case 50:
+			text += fmt.Sprintf("; CPU of a call at 50 ≤ %.2f × bare: %s", callCPU, verdict(x.CPURatio <= callCPU))
+		case 1, 10:
+			text += fmt.Sprintf("; set-up p95 at %d ≤ %.1f × bare: %s", x.Calls, callSetUp, verdict(x.SetUpRatio <= callSetUp))
+		}
+	}
+	return strings.TrimPrefix(text, "; ")
+}
+
 // Print writes the report as a table.
 func (r CallsReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
@@ -297,7 +325,11 @@ func (r CallsReport) Print(w io.Writer) error {
 		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t\n", x.Calls, x.CPU, x.BareCPU, x.CPURatio,
 			x.SetUpP50, x.SetUpP95, x.BareSetUpP95, x.SetUpRatio, x.AddedP50, x.AddedP99, x.BareAddedP50, x.BareAddedP99, x.Lost)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\ntargets: %s\n", r.targets())
+	return err
 }
 
 // PrintJSON writes the report as one JSON line.

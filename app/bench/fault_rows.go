@@ -189,7 +189,7 @@ func floodedServer(env ...string) func(context.Context, FaultsConfig) (FaultRow,
 // flooded: tenant 0 is B, first alone, then beside tenant 1, which is A.
 func flooded(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err error) {
 	const quiet, loud = 200 * time.Millisecond, time.Millisecond
-	lasts := c.span(20 * time.Second)
+	lasts := c.span(30 * time.Second) // of B, so that one ring alone is not its p99
 	n := max(3, int(lasts/quiet))
 	r.apple.SetLatency(apnstest.Fixed(5 * time.Millisecond))
 	if err := errors.Join(r.warm(20), crowd(ctx, 5, 1, r.toFirst(ctx)), paced(ctx, n, quiet, r.toFirst(ctx))); err != nil {

@@ -121,11 +121,7 @@ func (r FaultsReport) Print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "fault\trings\tlost\trepeated\tslowest ms\ttarget\tfigure\tok")
 	for _, x := range r.Rows {
-		ok := "yes"
-		if !x.OK {
-			ok = "NO"
-		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f\t%s\t%s\t%s\n", x.Fault, x.Count, x.Lost, x.Repeated, x.Slowest, x.Target, x.Figure, ok)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f\t%s\t%s\t%s\n", x.Fault, x.Count, x.Lost, x.Repeated, x.Slowest, x.Target, x.Figure, verdict(x.OK))
 	}
 	return t.Flush()
 }

@@ -271,19 +271,39 @@ func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
 	ring := field(answer, `"id":"`)
 	return []string{
 		"/overview", "/overview?period=month", "/rings", "/rings?state=missed", "/rings?q=lead-77", "/rings?device=" + string(s.devices[3]), "/rings/" + ring,
-		"/rings/test", "/devices", "/devices/" + string(s.devices[3]), "/devices/pair", "/credentials", "/agents", "/keys", "/people", "/audit", "/settings", "/developers",
+		"/rings/test", "/devices", "/devices?q=Phone+7", "/devices/" + string(s.devices[3]), "/devices/" + string(s.devices[3]) + "/remove", "/devices/pair",
+		"/credentials", "/credentials/add", "/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/billing", "/settings", "/developers",
 	}, nil
 }
+
+// The targets: a page's 95th percentile, the overview with everything it refers to, and each page by itself.
+const (
+	pageP95   = 50 // ms
+	firstLoad = 200_000
+	laterLoad = 20_000
+)
 
 // Print writes the report as a table.
 func (r PagesReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n%d rings seeded in %.0f s, %d more placed meanwhile at 50 a second; first load %d KB compressed\n\n", r.Machine, r.Seeded, r.SeedS, r.Placed, r.FirstLoad/1000)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "p50\tp95\tp99 ms\tKB\tpage\t")
+	slow, heavy := 0, 0
 	for _, x := range r.Rows {
+		if x.P95 > pageP95 {
+			slow++
+		}
+		if x.Bytes > laterLoad {
+			heavy++
+		}
 		fmt.Fprintf(t, "%.1f\t%.1f\t%.1f\t%.1f\t%s\t\n", x.P50, x.P95, x.P99, float64(x.Bytes)/1000, x.Page)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\ntargets: p95 ≤ %d ms (%d pages over), first load ≤ %d KB (%s), later pages ≤ %d KB (%d over)\n",
+		pageP95, slow, firstLoad/1000, verdict(r.FirstLoad <= firstLoad), laterLoad/1000, heavy)
+	return err
 }
 
 // PrintJSON writes the report as one JSON line.
