@@ -18,6 +18,10 @@ type (
 	KeyID        string
 	PairingID    string
 	UserID       string
+	PartnerID    string
+	ReferralID   string
+	EntryID      string
+	PayoutID     string
 )
 
 // id is any of the typed ids.

@@ -27,8 +27,9 @@ const (
 	LivePrefix       = "crl_live_"
 	TestPrefix       = "crl_test_"
 	DevicePrefix     = "crl_device_"
-	InvitationPrefix = "crl_invite_" // in the link that makes someone a member
-	TrialPrefix      = "crl_trial_"  // in the link that proves the address of a sign-up
+	InvitationPrefix = "crl_invite_"  // in the link that makes someone a member
+	TrialPrefix      = "crl_trial_"   // in the link that proves the address of a sign-up
+	PartnerPrefix    = "crl_partner_" // in the link that lets a partner in
 )
 
 // NewSecret makes prefix + 24 random bytes in base 62 + a CRC-32 in base 62.
@@ -41,7 +42,7 @@ func NewSecret(prefix string) Secret {
 
 // WellFormed reports whether s has one of our prefixes, the right length and a right checksum: a typo is found without a look-up.
 func WellFormed(s string) bool {
-	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix} {
+	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, PartnerPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

@@ -1,0 +1,198 @@
+package tenants
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// Refusal is why a referral earns nothing; empty = it earns.
+type Refusal string
+
+// The reasons: each is a way of bringing oneself.
+const (
+	RefusedPerson  Refusal = "person"  // the partner's own account signed up
+	RefusedAddress Refusal = "address" // the partner's own mail address did
+	RefusedCompany Refusal = "company" // somebody of the partner's company did
+	RefusedCard    Refusal = "card"    // a card of the partner's own account pays
+)
+
+// Referral is a tenant that a partner brought. The terms are those of the day on which the trial began: a plans file that changes later
+// changes nothing for it.
+type Referral struct {
+	ID        ReferralID // random: all that the partner sees of the tenant
+	Partner   PartnerID
+	Tenant    TenantID
+	Terms     Affiliate
+	Refused   Refusal
+	CreatedAt time.Time
+}
+
+// Payment is what a referred tenant paid once, as Stripe has it now.
+type Payment struct {
+	ID       string    // of the invoice
+	At       time.Time // when it was paid
+	Cents    int64     // paid after discounts and credit, with tax
+	Untaxed  int64     // of Cents, what is no tax
+	Returned int64     // of Cents, refunded or taken back by a dispute
+}
+
+// Net is what is left of a payment after tax and what was returned, of which tax goes back in proportion; rounded down to the cent.
+func (p Payment) Net() int64 {
+	kept := p.Cents - min(max(p.Returned, 0), p.Cents)
+	if kept <= 0 || p.Untaxed <= 0 {
+		return 0
+	}
+	return share(min(p.Untaxed, p.Cents), kept, p.Cents)
+}
+
+// Commission is the percentage of a payment's net, rounded down to the cent.
+func (a Affiliate) Commission(p Payment) int64 { return share(p.Net(), a.Percent, 100) }
+
+// share is n × part ÷ whole, rounded down, without overflow on the way; part is at most whole.
+func share(n, part, whole int64) int64 {
+	high, low := bits.Mul64(uint64(n), uint64(part))
+	q, _ := bits.Div64(high, low, uint64(whole))
+	return int64(q)
+}
+
+// Until is the moment from which payments earn nothing any more: so many months after the first payment, whatever became of that one.
+// It is zero while nothing was paid.
+func (r Referral) Until(all []Payment) time.Time {
+	var first time.Time
+	for _, p := range all {
+		if p.Cents > 0 && (first.IsZero() || p.At.Before(first)) {
+			first = p.At
+		}
+	}
+	if first.IsZero() {
+		return first
+	}
+	return first.AddDate(0, r.Terms.Months, 0)
+}
+
+// Due is what a payment earns the partner, given all payments of the referral.
+func (r Referral) Due(p Payment, all []Payment) int64 {
+	if r.Refused != "" || !p.At.Before(r.Until(all)) {
+		return 0
+	}
+	return r.Terms.Commission(p)
+}
+
+// EntryKind is why a line stands in the ledger.
+type EntryKind string
+
+// The kinds of lines.
+const (
+	EntryCommission EntryKind = "commission" // of a payment; above 0
+	EntryClawback   EntryKind = "clawback"   // the payment was returned, in part or whole; below 0
+	EntryRestored   EntryKind = "restored"   // a dispute was won, or a refund did not arrive; above 0
+)
+
+// Entry is one line of the ledger. Lines are added and never changed; that one was paid stands beside it.
+type Entry struct {
+	ID        EntryID
+	Partner   PartnerID
+	Referral  ReferralID
+	Payment   string // id of the invoice
+	Kind      EntryKind
+	Cents     int64
+	PayableAt time.Time
+	CreatedAt time.Time
+	Payout    PayoutID // that it was part of; empty = none yet
+}
+
+// EntryState is where a line stands.
+type EntryState string
+
+// The states of a line, in their order.
+const (
+	EntryHeld    EntryState = "held"
+	EntryPayable EntryState = "payable"
+	EntryPaid    EntryState = "paid"
+)
+
+// State is where the line stands at a moment.
+func (e Entry) State(now time.Time) EntryState {
+	switch {
+	case e.Payout != "":
+		return EntryPaid
+	case now.Before(e.PayableAt):
+		return EntryHeld
+	}
+	return EntryPayable
+}
+
+// Settle gives the lines that bring the ledger from what is booked to what the payments earn, the earliest payment first. booked is the
+// sum of a payment's lines so far, and has no entry for one without lines. Whatever order payments, refunds and disputes become known
+// in, and however often, the lines of each payment add up to Due. A line of a payment is payable when its commission is: what is
+// returned during the hold meets a commission that is still held.
+func (r Referral) Settle(all []Payment, booked map[string]int64) (lines []Entry) {
+	sorted := slices.SortedFunc(slices.Values(all), func(a, b Payment) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	for _, p := range sorted {
+		have, known := booked[p.ID]
+		more := r.Due(p, all) - have
+		e := Entry{Partner: r.Partner, Referral: r.ID, Payment: p.ID, Cents: more, PayableAt: p.At.AddDate(0, 0, r.Terms.HoldDays)}
+		switch {
+		case more == 0:
+			continue
+		case more < 0:
+			e.Kind = EntryClawback
+		case known:
+			e.Kind = EntryRestored
+		default:
+			e.Kind = EntryCommission
+		}
+		lines = append(lines, e)
+	}
+	return lines
+}
+
+// Balance is a partner's ledger in four sums of cents, none below 0.
+type Balance struct {
+	Held    int64
+	Payable int64
+	Paid    int64
+	Owed    int64 // by the partner: returned after it was paid out; later commissions go against it first
+}
+
+// BalanceOf adds a partner's lines up.
+func BalanceOf(lines []Entry, now time.Time) (b Balance) {
+	var open int64
+	for _, e := range lines {
+		switch e.State(now) {
+		case EntryHeld:
+			b.Held += e.Cents
+		case EntryPayable:
+			open += e.Cents
+		case EntryPaid:
+			b.Paid += e.Cents
+		}
+	}
+	b.Payable, b.Owed = max(0, open), max(0, -open)
+	return b
+}
+
+// Payout is what the operator paid a partner, outside of Carillon: all lines that were payable then, none of which is ever paid again.
+type Payout struct {
+	ID        PayoutID
+	Partner   PartnerID
+	Cents     int64  // above 0
+	Reference string // the operator's own, such as the bank's; one payout each
+	CreatedAt time.Time
+}
+
+// Payable are the lines that a payout at a moment is made of, and their sum; none when the sum is not above 0: what is owed waits for
+// later commissions.
+func Payable(lines []Entry, now time.Time) (in []Entry, cents int64) {
+	for _, e := range lines {
+		if e.State(now) == EntryPayable {
+			in, cents = append(in, e), cents+e.Cents
+		}
+	}
+	if cents <= 0 {
+		return nil, 0
+	}
+	return in, cents
+}
