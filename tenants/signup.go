@@ -19,6 +19,7 @@ type Signup struct {
 	Company   string
 	Industry  Industry
 	TimeZone  string
+	Code      string // of the partner who brought it; empty = nobody
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }

@@ -8,10 +8,10 @@ import (
 )
 
 type signupRow struct {
-	Hash, Browser                                      []byte
-	Email, Name, Password, Company, Industry, TimeZone string
-	Created                                            int64 `gorm:"column:created_at"`
-	ExpiresAt                                          int64
+	Hash, Browser                                            []byte
+	Email, Name, Password, Company, Industry, TimeZone, Code string
+	Created                                                  int64 `gorm:"column:created_at"`
+	ExpiresAt                                                int64
 }
 
 func (signupRow) TableName() string { return "signups" }
@@ -19,7 +19,7 @@ func (signupRow) TableName() string { return "signups" }
 func (r signupRow) noun() tenants.Signup {
 	return tenants.Signup{
 		Hash: hash(r.Hash), Browser: hash(r.Browser), Email: r.Email, Name: r.Name, Password: r.Password, Company: r.Company,
-		Industry: tenants.Industry(r.Industry), TimeZone: r.TimeZone, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+		Industry: tenants.Industry(r.Industry), TimeZone: r.TimeZone, Code: r.Code, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
 	}
 }
 
@@ -27,7 +27,7 @@ func (r signupRow) noun() tenants.Signup {
 func (s *Store) AddSignup(ctx context.Context, n tenants.Signup) error {
 	row := signupRow{
 		Hash: n.Hash[:], Browser: n.Browser[:], Email: n.Email, Name: n.Name, Password: n.Password, Company: n.Company, Industry: string(n.Industry),
-		TimeZone: n.TimeZone, Created: micros(n.CreatedAt), ExpiresAt: micros(n.ExpiresAt),
+		TimeZone: n.TimeZone, Code: n.Code, Created: micros(n.CreatedAt), ExpiresAt: micros(n.ExpiresAt),
 	}
 	return s.w.do(ctx, func(t *tx) error { return translate(t.db().Create(&row).Error) })
 }
@@ -62,6 +62,7 @@ type Opening struct {
 	Owner        tenants.User
 	Agent        tenants.Agent // the tenant's default agent
 	Subscription tenants.Subscription
+	Referral     *tenants.Referral // who brought it; nil = nobody
 	Who          Who
 }
 
@@ -81,6 +82,11 @@ func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
 		}
 		if err := t.found(s.For(o.Tenant.ID).By(o.Who), o); err != nil {
 			return err
+		}
+		if o.Referral != nil {
+			if err := t.refer(*o.Referral); err != nil {
+				return err
+			}
 		}
 		_, err = t.exec("DELETE FROM signups WHERE email = ?", o.Owner.Email)
 		return err

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+type referralRow struct {
+	ID, Partner, Tenant, Refused string
+	Percent, Months, Hold        int64
+	Asked, Created               int64
+}
+
+const referralColumns = "id, partner_id, tenant, percent, months, hold_days, refused, asked_at, created_at"
+
+func (r *referralRow) fields() []any {
+	return []any{&r.ID, &r.Partner, &r.Tenant, &r.Percent, &r.Months, &r.Hold, &r.Refused, &r.Asked, &r.Created}
+}
+
+func (r referralRow) noun() tenants.Referral {
+	return tenants.Referral{
+		ID: tenants.ReferralID(r.ID), Partner: tenants.PartnerID(r.Partner), Tenant: tenants.TenantID(r.Tenant), Refused: tenants.Refusal(r.Refused),
+		Terms: tenants.Affiliate{Percent: r.Percent, Months: int(r.Months), HoldDays: int(r.Hold)}, CreatedAt: moment(r.Created),
+	}
+}
+
+// refer writes down who brought a tenant.
+func (t *tx) refer(r tenants.Referral) error {
+	_, err := t.exec("INSERT INTO referrals ("+referralColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)", string(r.ID), string(r.Partner), string(r.Tenant),
+		r.Terms.Percent, int64(r.Terms.Months), int64(r.Terms.HoldDays), string(r.Refused), micros(r.CreatedAt))
+	return err
+}
+
+func referrals(ctx context.Context, q querier, rest string, args ...any) ([]referralRow, error) {
+	rows, err := q.query(ctx, "SELECT "+referralColumns+" FROM referrals "+rest, args...)
+	return collect(rows, err, (*referralRow).fields)
+}
+
+// ReferralOf finds who brought a tenant; nobody is NoSuch.
+func (s *Store) ReferralOf(ctx context.Context, tenant tenants.TenantID) (tenants.Referral, error) {
+	found, err := referrals(ctx, s.db.pool, "WHERE tenant = ?", string(tenant))
+	if err == nil && len(found) == 0 {
+		return tenants.Referral{}, tenants.NoSuch("referral")
+	}
+	if err != nil {
+		return tenants.Referral{}, translate(err)
+	}
+	return found[0].noun(), nil
+}
+
+// Referrals lists whom a partner brought, the newest first.
+func (s *Store) Referrals(ctx context.Context, partner tenants.PartnerID) ([]tenants.Referral, error) {
+	found, err := referrals(ctx, s.db.pool, "WHERE partner_id = ? ORDER BY created_at DESC, id DESC", string(partner))
+	return nouns(found, referralRow.noun), translate(err)
+}
+
+type paymentRow struct {
+	ID, Referral                   string
+	At, Cents, Untaxed, ReturnedIn int64
+}
+
+func (r *paymentRow) fields() []any {
+	return []any{&r.ID, &r.Referral, &r.At, &r.Cents, &r.Untaxed, &r.ReturnedIn}
+}
+
+func (r paymentRow) noun() tenants.Payment {
+	return tenants.Payment{ID: r.ID, At: moment(r.At), Cents: r.Cents, Untaxed: r.Untaxed, Returned: r.ReturnedIn}
+}
+
+func payments(ctx context.Context, q querier, where string, arg any) ([]paymentRow, error) {
+	rows, err := q.query(ctx, "SELECT payment, referral_id, paid_at, cents, untaxed, returned FROM referral_payments WHERE "+where+" ORDER BY paid_at, payment", arg)
+	return collect(rows, err, (*paymentRow).fields)
+}
+
+// PaymentsOf are what the tenants that a partner brought have paid, by referral, the earliest first.
+func (s *Store) PaymentsOf(ctx context.Context, partner tenants.PartnerID) (map[tenants.ReferralID][]tenants.Payment, error) {
+	found, err := payments(ctx, s.db.pool, "referral_id IN (SELECT id FROM referrals WHERE partner_id = ?)", string(partner))
+	out := map[tenants.ReferralID][]tenants.Payment{}
+	for _, r := range found {
+		id := tenants.ReferralID(r.Referral)
+		out[id] = append(out[id], r.noun())
+	}
+	return out, translate(err)
+}
+
+// Settlement is what Stripe says about a tenant that a partner brought.
+type Settlement struct {
+	Tenant   tenants.TenantID
+	Asked    time.Time         // when Stripe was asked
+	Payments []tenants.Payment // what was paid so far, as it is now
+	Refused  tenants.Refusal   // newly found; empty leaves it as it is
+}
+
+// Settle writes down what Stripe says and adds the lines to the ledger that follow from it, in one write; see tenants.Referral.Settle.
+// An answer that was asked for earlier than the one that is written changes nothing. A tenant that nobody brought is NoSuch.
+func (s *Store) Settle(ctx context.Context, n Settlement) error {
+	return s.w.do(ctx, func(t *tx) error {
+		found, err := referrals(ctx, t, "WHERE tenant = ?"+t.hold(), string(n.Tenant))
+		switch {
+		case err != nil:
+			return err
+		case len(found) == 0:
+			return tenants.NoSuch("referral")
+		case micros(n.Asked) < found[0].Asked:
+			return nil
+		}
+		r := found[0].noun()
+		if n.Refused != "" && r.Refused == "" {
+			r.Refused = n.Refused
+		}
+		if _, err := t.exec("UPDATE referrals SET asked_at = ?, refused = ? WHERE id = ?", micros(n.Asked), string(r.Refused), string(r.ID)); err != nil {
+			return err
+		}
+		for _, p := range n.Payments {
+			if err := t.setPayment(r.ID, p); err != nil {
+				return err
+			}
+		}
+		return t.book(ctx, r, s.now())
+	})
+}
+
+func (t *tx) setPayment(r tenants.ReferralID, p tenants.Payment) error {
+	_, err := t.exec("INSERT INTO referral_payments (payment, referral_id, paid_at, cents, untaxed, returned) VALUES (?, ?, ?, ?, ?, ?) "+
+		"ON CONFLICT (payment) DO UPDATE SET cents = excluded.cents, untaxed = excluded.untaxed, returned = excluded.returned "+
+		"WHERE referral_payments.referral_id = excluded.referral_id",
+		p.ID, string(r), micros(p.At), p.Cents, p.Untaxed, p.Returned)
+	return err
+}
+
+// book adds the lines that the ledger of a referral lacks.
+func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error {
+	paid, err := payments(ctx, t, "referral_id = ?", string(r.ID))
+	if err != nil {
+		return err
+	}
+	type sum struct {
+		payment string
+		cents   int64
+	}
+	rows, err := t.query(ctx, "SELECT payment, CAST(SUM(cents) AS BIGINT) FROM commissions WHERE referral_id = ? GROUP BY payment", string(r.ID))
+	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.payment, &x.cents} })
+	if err != nil {
+		return err
+	}
+	booked := map[string]int64{}
+	for _, x := range sums {
+		booked[x.payment] = x.cents
+	}
+	for _, e := range r.Settle(nouns(paid, paymentRow.noun), booked) {
+		_, err := t.exec("INSERT INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			string(tenants.NewID[tenants.EntryID](now)), string(e.Partner), string(e.Referral), e.Payment, string(e.Kind), e.Cents, micros(e.PayableAt), micros(now))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
