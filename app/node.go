@@ -63,13 +63,15 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if n.store, err = store.Open(ctx, c.store(n.log)); err != nil {
+	n.bus = bus.New()
+	n.close = append(n.close, n.bus.Close)
+
+	rows := c.store(n.log)
+	rows.Revoked = func(t tenants.TenantID) { n.bus.Tell(t, "") }
+	if n.store, err = store.Open(ctx, rows); err != nil {
 		return n, err
 	}
 	n.close = append(n.close, n.store.Close)
-
-	n.bus = bus.New()
-	n.close = append(n.close, n.bus.Close)
 
 	n.sends, err = push.New(push.Config{
 		ProductionURL: c.APNsProductionURL, SandboxURL: c.APNsSandboxURL, RootCAs: c.roots, Now: time.Now, Log: n.log,

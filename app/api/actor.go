@@ -15,13 +15,15 @@ import (
 // caller is a tenant's program, let in by its API key.
 type caller struct {
 	switchboard.Caller
-	scope *store.Scope // acts as the key
+	scope *store.Scope                // acts as the key
+	still func(context.Context) error // whether the key still may do what it was let in for
 }
 
 // phone is a device, let in by its credential.
 type phone struct {
 	tenants.Device
-	scope *store.Scope // acts as the device
+	scope *store.Scope                // acts as the device
+	still func(context.Context) error // whether the credential still lets it in
 }
 
 // bearer is the secret behind Authorization: Bearer (RFC 6750, 2.1); want says in the refusal what belongs there.
@@ -46,21 +48,29 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 	if !tenants.WellFormed(secret) || strings.HasPrefix(secret, tenants.DevicePrefix) {
 		return caller{}, tenants.Refuse(tenants.Unauthorized, "key_malformed", "This is not an API key. It starts with crl_live_ or crl_test_ and is copied whole.")
 	}
-	t, key, err := a.Store.TenantOfKey(ctx, tenants.Secret(secret).Hash())
+	hash := tenants.Secret(secret).Hash()
+	t, key, err := a.keyOf(ctx, hash, needs)
 	if err != nil {
 		return caller{}, err
-	}
-	if err := active(t); err != nil {
-		return caller{}, err
-	}
-	if !key.May(needs) {
-		return caller{}, tenants.Refuse(tenants.Forbidden, "missing_scope", "This key lacks the scope %s. Make one that has it, under API keys.", needs)
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: string(key.ID), Name: key.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return caller{
 		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
 		scope:  a.Store.For(t.ID).By(who),
+		still:  func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },
 	}, nil
+}
+
+// keyOf finds the key by its hash and whether it may do this now.
+func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permission) (tenants.Tenant, tenants.Key, error) {
+	t, key, err := a.Store.TenantOfKey(ctx, h)
+	if err == nil {
+		err = active(t)
+	}
+	if err == nil && !key.May(needs) {
+		err = tenants.Refuse(tenants.Forbidden, "missing_scope", "This key lacks the scope %s. Make one that has it, under API keys.", needs)
+	}
+	return t, key, err
 }
 
 // caught finds which phone calls.
@@ -72,15 +82,25 @@ func (a *API) caught(ctx context.Context, c *fiber.Ctx) (phone, error) {
 	if !tenants.WellFormed(secret) || !strings.HasPrefix(secret, tenants.DevicePrefix) {
 		return phone{}, tenants.Refuse(tenants.Unauthorized, "credential_malformed", "This is not a device credential. It starts with crl_device_; pair the phone again to get one.")
 	}
-	t, d, err := a.Store.TenantOfDevice(ctx, tenants.Secret(secret).Hash())
+	hash := tenants.Secret(secret).Hash()
+	t, d, err := a.deviceOf(ctx, hash)
 	if err != nil {
 		return phone{}, err
 	}
-	if err := active(t); err != nil {
-		return phone{}, err
-	}
 	who := store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
-	return phone{Device: d, scope: a.Store.For(t.ID).By(who)}, nil
+	return phone{
+		Device: d, scope: a.Store.For(t.ID).By(who),
+		still: func(ctx context.Context) error { _, _, err := a.deviceOf(ctx, hash); return err },
+	}, nil
+}
+
+// deviceOf finds the device by its credential's hash and whether it is let in now.
+func (a *API) deviceOf(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Device, error) {
+	t, d, err := a.Store.TenantOfDevice(ctx, h)
+	if err == nil {
+		err = active(t)
+	}
+	return t, d, err
 }
 
 func active(t tenants.Tenant) error {

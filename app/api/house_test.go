@@ -110,8 +110,9 @@ func (voice) HangUp(context.Context, tenants.Device, tenants.RingID) error { ret
 // open builds the house and serves it; everything is closed with the test.
 func open(t testing.TB) *house {
 	t.Helper()
-	h := &house{TB: t, store: storetest.Open(t), apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
 	ears := bus.New()
+	rows := storetest.OpenConfig(t, store.Config{Revoked: func(t tenants.TenantID) { ears.Tell(t, "") }})
+	h := &house{TB: t, store: rows, apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
 	board, err := switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -189,11 +189,12 @@ type phoneEvent struct {
 	At     string  `json:"at"`
 }
 
-// errOver ends a phone's stream: it was told all that it can use.
-var errOver = errors.New("api: the phone knows")
+// errOver ends a stream in good order: the phone was told all that it can use, or the reader may read no more.
+var errOver = errors.New("api: the stream is over")
 
 // followPhoneRing: GET /v1/phone/rings/{id}/events. This is how a phone learns to stop ringing; a push must not say so, because iOS
-// demands that every VoIP push be shown as a call.
+// demands that every VoIP push be shown as a call. The stream of a device that was removed, of a credential that was replaced and of a
+// tenant that was suspended ends as a program's does; see followRing.
 func (a *API) followPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
@@ -206,8 +207,11 @@ func (a *API) followPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error 
 	if _, err := a.Board.Phone(ctx, p.Device, id); err != nil {
 		return err
 	}
-	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, p.still, func(ctx context.Context, s *web.Stream) error {
 		return a.ended(ctx, a.Board.Watch(ctx, p.Tenant, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
+			if err := allowed(ctx, p.still); err != nil {
+				return err
+			}
 			return tellPhone(s, r, p.ID, facts)
 		}))
 	})

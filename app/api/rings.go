@@ -200,7 +200,9 @@ type ringEvent struct {
 	State   string  `json:"state"`
 }
 
-// followRing: GET /v1/rings/{id}/events.
+// followRing: GET /v1/rings/{id}/events. The stream ends when its key is revoked or its tenant suspended, without another event: at
+// once where this process did it, which tells the bus, and within eleven seconds where another one did (a heartbeat, and the second
+// that the store remembers a key).
 func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
@@ -213,8 +215,11 @@ func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if _, err := k.scope.Ring(ctx, id); err != nil {
 		return err // while there still is a status to say it with
 	}
-	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, k.still, func(ctx context.Context, s *web.Stream) error {
 		return a.ended(ctx, a.Board.Watch(ctx, k.Tenant.ID, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
+			if err := allowed(ctx, k.still); err != nil {
+				return err
+			}
 			states := statesAfter(r)
 			for _, f := range facts {
 				if err := sendFact(s, r, f, states[f.Seq]); err != nil {
@@ -250,6 +255,16 @@ func lastEvent(id string) (int64, error) {
 		return 0, tenants.Refuse(tenants.Invalid, "last_event_id", "Last-Event-ID must be the id of an event that this stream sent.")
 	}
 	return n, nil
+}
+
+// allowed asks whether the reader of a stream may read on. One who may not hears nothing more, not even why.
+func allowed(ctx context.Context, still func(context.Context) error) error {
+	err := still(ctx)
+	switch tenants.KindOf(err) {
+	case tenants.Unauthorized, tenants.Forbidden, tenants.Unknown:
+		return errOver
+	}
+	return err
 }
 
 // ended is why a stream ended, logged when it is our fault: its status went out long ago. A client that left, a server that shuts

@@ -13,7 +13,8 @@ import (
 
 // Bus is told of rings whose facts were committed, and tells those who listen.
 type Bus interface {
-	// Tell says that a ring has new facts. It never blocks. Tell after commit, never before.
+	// Tell says that a ring has new facts; with an empty ring id, that a key, a device or the tenant itself may no longer act, which
+	// every listener of the tenant must hear. It never blocks. Tell after commit, never before.
 	Tell(tenants.TenantID, tenants.RingID)
 	// Hear listens to one ring, or with an empty ring id to every ring of the tenant.
 	Hear(tenants.TenantID, tenants.RingID) *Ear
@@ -36,15 +37,31 @@ type place struct {
 // New gives a Bus for this process.
 func New() *Local { return &Local{ears: map[place]map[*Ear]struct{}{}} }
 
-// Tell wakes the listeners of the ring and of its tenant.
+// Tell wakes the listeners of the ring and of its tenant; with an empty ring id all of the tenant's.
 func (b *Local) Tell(t tenants.TenantID, r tenants.RingID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if r == "" {
+		b.all(t)
+		return
+	}
 	for e := range b.ears[place{t, r}] {
 		e.add(r)
 	}
 	for e := range b.ears[place{t, ""}] {
 		e.add(r)
+	}
+}
+
+// all wakes every listener of a tenant; called with mu held. It looks at all of the listeners there are: revocations are rare.
+func (b *Local) all(t tenants.TenantID) {
+	for p, ears := range b.ears {
+		if p.tenant != t {
+			continue
+		}
+		for e := range ears {
+			e.add("")
+		}
 	}
 }
 
@@ -99,7 +116,7 @@ func (e *Ear) add(r tenants.RingID) {
 	}
 }
 
-// Next waits for hints and takes them all. It fails when ctx is done or the bus is closed (context.Canceled).
+// Next waits for hints and takes them all; an empty id among them says that somebody may no longer act for the tenant. It fails when ctx is done or the bus is closed (context.Canceled).
 func (e *Ear) Next(ctx context.Context) ([]tenants.RingID, error) {
 	select {
 	case <-ctx.Done():

@@ -43,6 +43,24 @@ func TestHintsReachTheRightEars(t *testing.T) {
 	}
 }
 
+func TestARevocationReachesTheWholeTenant(t *testing.T) {
+	t.Parallel()
+	b := bus.New()
+	defer b.Close()
+	one, all, foreign := b.Hear("t", "r1"), b.Hear("t", ""), b.Hear("u", "r1")
+	b.Tell("t", "")
+	for _, e := range []*bus.Ear{one, all} {
+		if got := next(t, e); len(got) != 1 || got[0] != "" {
+			t.Errorf("heard %v", got)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := foreign.Next(ctx); err == nil {
+		t.Errorf("another tenant heard %v", got)
+	}
+}
+
 func TestCloseEndsWaiting(t *testing.T) {
 	t.Parallel()
 	b := bus.New()

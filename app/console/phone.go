@@ -55,7 +55,7 @@ func (k *Console) phoneEvents(_ context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, nil, func(ctx context.Context, s *web.Stream) error {
 		payloads, stop := k.Dev.Listen(p.Token)
 		defer stop()
 		for {

@@ -119,7 +119,7 @@ func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		return err
 	}
 	test := web.Query(c, "view") == "test"
-	return web.SSE(c, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, func(ctx context.Context) error { return k.still(ctx, v) }, func(ctx context.Context, s *web.Stream) error {
 		err := k.Board.Watch(ctx, v.tenant.ID, r.ID, 0, func(_ []tenants.Fact, r *tenants.Ring) error {
 			html, err := k.fragment(ctx, v, r, test)
 			if err != nil {
@@ -134,10 +134,16 @@ func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	})
 }
 
+// still refuses a reader who is signed in no more.
+func (k *Console) still(ctx context.Context, v *visitor) error {
+	_, _, err := k.Store.SignInOf(ctx, v.in.Hash, k.Now())
+	return err
+}
+
 // fragment draws the changing part of a ring. Before each one it asks again whether the reader is still signed in: a stream may last
 // an hour.
 func (k *Console) fragment(ctx context.Context, v *visitor, r *tenants.Ring, test bool) (string, error) {
-	if _, _, err := k.Store.SignInOf(ctx, v.in.Hash, k.Now()); err != nil {
+	if err := k.still(ctx, v); err != nil {
 		return "", errOver
 	}
 	n, err := namesOf(ctx, v.scope, r)

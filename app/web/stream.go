@@ -25,14 +25,20 @@ type Stream struct {
 	stop context.CancelFunc
 }
 
-// SSE answers with an event stream and runs tell until it returns or ctx ends, which it does when the client is gone or the
-// server shuts down. tell runs after the handler has returned: it must not touch c. What tell returns ends the stream; there is no
+// SSE answers with an event stream and runs tell until it returns or ctx ends, which it does when the client is gone, the server
+// shuts down, or still says no: it is asked at every heartbeat, ten seconds apart, whether the reader may read on. Nil = yes. tell runs after the handler has returned: it must not touch c. What tell returns ends the stream; there is no
 // status left to say it with, so callers refuse before they stream.
-func SSE(c *fiber.Ctx, tell func(context.Context, *Stream) error) error {
-	return stream(c, heartbeat, tell)
+func SSE(c *fiber.Ctx, still func(context.Context) error, tell func(context.Context, *Stream) error) error {
+	return stream(c, pulse{heartbeat, still}, tell)
 }
 
-func stream(c *fiber.Ctx, beat time.Duration, tell func(context.Context, *Stream) error) error {
+// pulse is what happens again and again on a stream.
+type pulse struct {
+	every time.Duration
+	still func(context.Context) error // whether the reader may read on; nil = yes
+}
+
+func stream(c *fiber.Ctx, p pulse, tell func(context.Context, *Stream) error) error {
 	h := &c.Response().Header
 	h.SetContentType("text/event-stream")
 	h.Set(fiber.HeaderCacheControl, "no-store")
@@ -47,7 +53,7 @@ func stream(c *fiber.Ctx, beat time.Duration, tell func(context.Context, *Stream
 		defer cancel()
 		s := &Stream{Last: last, w: w, stop: cancel}
 		var beats sync.WaitGroup
-		beats.Go(func() { s.beat(ctx, down, beat) })
+		beats.Go(func() { s.beat(ctx, down, p) })
 		if s.comment() == nil { // headers leave now, not with the first event
 			_ = tell(ctx, s) // it ends the stream, and there is nobody left to tell
 		}
@@ -57,9 +63,9 @@ func stream(c *fiber.Ctx, beat time.Duration, tell func(context.Context, *Stream
 	return nil
 }
 
-// beat ends the stream with the server, and otherwise keeps it alive.
-func (s *Stream) beat(ctx context.Context, down <-chan struct{}, every time.Duration) {
-	tick := time.NewTicker(every)
+// beat ends the stream with the server or with the reader's right to read, and otherwise keeps it alive.
+func (s *Stream) beat(ctx context.Context, down <-chan struct{}, p pulse) {
+	tick := time.NewTicker(p.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -69,6 +75,10 @@ func (s *Stream) beat(ctx context.Context, down <-chan struct{}, every time.Dura
 			s.stop()
 			return
 		case <-tick.C:
+			if p.still != nil && p.still(ctx) != nil {
+				s.stop()
+				return
+			}
 			if s.comment() != nil {
 				return
 			}

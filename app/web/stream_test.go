@@ -3,10 +3,12 @@ package web
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,7 +54,7 @@ func TestStream(t *testing.T) {
 	more, left := make(chan string), make(chan error, 1)
 	app := New(Config{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return stream(c, 20*time.Millisecond, func(ctx context.Context, s *Stream) error {
+		return stream(c, pulse{every: 20 * time.Millisecond}, func(ctx context.Context, s *Stream) error {
 			if err := s.Send("7", "first", "last was "+s.Last); err != nil {
 				return err
 			}
@@ -107,6 +109,37 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// TestStreamEndsWithItsReadersRight: a heartbeat asks, and the one that hears no is the last.
+func TestStreamEndsWithItsReadersRight(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	still := func(context.Context) error {
+		if asked.Add(1) < 3 {
+			return nil
+		}
+		return errors.New("no more")
+	}
+	app := New(Config{})
+	app.Get("/v1/events", func(c *fiber.Ctx) error {
+		return stream(c, pulse{5 * time.Millisecond, still}, func(ctx context.Context, _ *Stream) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	})
+	resp, err := http.Get(serving(t, app) + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	beats := 0
+	for range events(t, resp.Body) {
+		beats++
+	}
+	if beats != 3 || asked.Load() != 3 { // the first comment, and two heartbeats
+		t.Errorf("%d comments, asked %d times", beats, asked.Load())
+	}
+}
+
 func TestStreamRefusesBrokenLines(t *testing.T) {
 	t.Parallel()
 	s := &Stream{w: bufio.NewWriter(io.Discard), stop: func() {}}
@@ -121,7 +154,7 @@ func TestShutdownEndsStreams(t *testing.T) {
 	app := New(Config{})
 	ended := make(chan struct{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return SSE(c, func(ctx context.Context, s *Stream) error {
+		return SSE(c, nil, func(ctx context.Context, s *Stream) error {
 			defer close(ended)
 			<-ctx.Done()
 			return ctx.Err()

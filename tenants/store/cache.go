@@ -53,6 +53,14 @@ func (c *cache) forget() {
 	clear(c.bought)
 }
 
+// revoke follows a write that may have taken somebody's right to act: what was remembered is forgotten first, then it is told.
+func (s *Scope) revoke(err error) {
+	s.s.seen.forget()
+	if err == nil {
+		s.s.revoked(s.id)
+	}
+}
+
 func (c *cache) begin() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -250,7 +250,7 @@ func (s *Scope) RemoveDevice(ctx context.Context, id tenants.DeviceID) error {
 		}
 		return t.audit(s, "device.remove", string(id), "")
 	})
-	s.s.seen.forget()
+	s.revoke(err)
 	return err
 }
 
@@ -359,7 +359,7 @@ func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Ten
 		if err := s.w.do(ctx, func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
 			return tenants.Tenant{}, tenants.Device{}, err
 		}
-		s.seen.forget()
+		scope.revoke(nil)
 		turn = s.seen.begin()
 	}
 	tenant, err := scope.Tenant(ctx)

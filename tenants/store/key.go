@@ -70,7 +70,7 @@ func (s *Scope) RevokeKey(ctx context.Context, id tenants.KeyID) error {
 		}
 		return t.audit(s, "key.revoke", string(id), "")
 	})
-	s.s.seen.forget()
+	s.revoke(err)
 	return err
 }
 

@@ -14,12 +14,15 @@ import (
 
 // Config is what a Store needs.
 type Config struct {
-	URL     string           // postgres://…; empty = SQLite in Dir/carillon.db
-	Dir     string           // data folder, for SQLite
-	Seal    *seal.Keyring    // seals tenants' secrets; nil = none can be stored or read
-	Plans   tenants.Plans    // what tenants may buy; the zero value = the built-in ones
-	Now     func() time.Time // the clock
-	Log     *slog.Logger
+	URL   string           // postgres://…; empty = SQLite in Dir/carillon.db
+	Dir   string           // data folder, for SQLite
+	Seal  *seal.Keyring    // seals tenants' secrets; nil = none can be stored or read
+	Plans tenants.Plans    // what tenants may buy; the zero value = the built-in ones
+	Now   func() time.Time // the clock
+	Log   *slog.Logger
+	// Revoked is told, after commit, of a tenant whose key was revoked, whose device or device credential is gone or whose state has
+	// changed: whoever acts for it must be looked up again. It must not block; nil = nobody listens.
+	Revoked func(tenants.TenantID)
 	Observe func(sql string) // tests only: sees the text of every statement, before it runs; nil = nobody looks
 }
 
@@ -43,7 +46,8 @@ type Store struct {
 	w    *writer
 	seen *cache
 
-	plans tenants.Plans
+	plans   tenants.Plans
+	revoked func(tenants.TenantID)
 }
 
 // Open opens the database and checks that its schema is the one this binary wants; it does not migrate.
@@ -69,7 +73,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if len(c.Plans.Plans) == 0 {
 		c.Plans = tenants.BuiltinPlans()
 	}
-	return &Store{now: c.Now, log: c.Log, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans}, nil
+	if c.Revoked == nil {
+		c.Revoked = func(tenants.TenantID) {}
+	}
+	return &Store{now: c.Now, log: c.Log, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}, nil
 }
 
 // Migrate brings the schema up to date and says how many steps that took.

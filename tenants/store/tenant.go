@@ -94,6 +94,6 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 		}
 		return t.audit(s, "tenant.set", string(s.id), c.String())
 	})
-	s.s.seen.forget()
+	s.revoke(err)
 	return err
 }

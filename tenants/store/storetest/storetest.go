@@ -73,7 +73,7 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 		run  func(*bench)
 	}{
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers}, {"invitations", testInvitations},
-		{"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices}, {"tokens", testTokens}, {"device credentials", testDeviceCredentials},
+		{"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices}, {"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets}, {"add ring", testAddRing},
 		{"idempotency", testIdempotency}, {"change ring", testChangeRing}, {"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach},
 		{"due", testDue}, {"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies}, {"roll at once", testRollAtOnce},
@@ -88,7 +88,7 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 				ran.Add(1)
 				t.Parallel()
 				b := &bench{T: t, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
-				b.s = open(t, store.Config{Now: b.clock.Now, Observe: func(q string) { seen.add(q); b.observe(q) }})
+				b.s = open(t, store.Config{Now: b.clock.Now, Observe: func(q string) { seen.add(q); b.observe(q) }, Revoked: b.lost})
 				p.run(b)
 			})
 		}
@@ -102,8 +102,9 @@ type bench struct {
 	s     *store.Store
 	clock *clock
 
-	mu      sync.Mutex // guards commits and serial
+	mu      sync.Mutex // guards commits, revoked and serial
 	commits int
+	revoked []tenants.TenantID
 	serial  int
 }
 
@@ -113,6 +114,20 @@ func (b *bench) observe(q string) {
 	if q == "COMMIT" {
 		b.commits++
 	}
+}
+
+func (b *bench) lost(t tenants.TenantID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.revoked = append(b.revoked, t)
+}
+
+// losers are the tenants told of as Revoked since the last look.
+func (b *bench) losers() (list []tenants.TenantID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list, b.revoked = b.revoked, nil
+	return list
 }
 
 func (b *bench) committed() int {

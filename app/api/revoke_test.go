@@ -1,0 +1,74 @@
+package api
+
+import (
+	"testing"
+	"time"
+
+	"carillon/tenants"
+)
+
+// TestStreamsEndWithTheirReaders: whoever may read no more is told nothing more, at once, however long the ring goes on.
+func TestStreamsEndWithTheirReaders(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		phone bool
+		take  func(*testing.T, *house, *tenant, tenants.Secret)
+	}{
+		"a revoked key":            {false, func(_ *testing.T, h *house, a *tenant, reader tenants.Secret) { revoke(h, a, reader) }},
+		"a suspended tenant's key": {false, suspend},
+		"a removed device": {true, func(_ *testing.T, h *house, a *tenant, _ tenants.Secret) {
+			h.do(ask{method: "DELETE", path: "/v1/devices/" + string(a.device), key: a.key}).want(204)
+		}},
+		"a suspended tenant's phone": {true, suspend},
+		"a replaced credential": {true, func(t *testing.T, h *house, a *tenant, _ tenants.Secret) {
+			d, err := a.scope().Device(t.Context(), a.device)
+			must(t, err)
+			second := tenants.NewSecret(tenants.DevicePrefix)
+			_, _, err = a.scope().AddDevice(t.Context(), d, second.Hash())
+			must(t, err)
+			_, _, err = h.store.TenantOfDevice(t.Context(), second.Hash())
+			must(t, err)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t)
+			a := h.tenant("lakeside", "Lakeside")
+			_, other := a.newDevice("person-Lakeside") // keeps the ring alive
+			r := a.ring(`{"to":{"person":"person-Lakeside"}}`)
+			reader, path := a.newKey(false, tenants.RingsRead), "/v1/rings/"+r.ID+"/events"
+			if c.phone {
+				reader, path = a.phone, "/v1/phone/rings/"+r.ID+"/events"
+			}
+			stays := h.stream(ask{method: "GET", path: "/v1/rings/" + r.ID + "/events", key: a.key})
+			stream := h.stream(ask{method: "GET", path: path, key: reader})
+			reads := []<-chan map[string]string{stays}
+			if !c.phone { // a phone hears only of the end
+				reads = append(reads, stream)
+			}
+			for _, from := range reads { // until nothing is on its way any more
+				for accepted := 0; accepted < 2; {
+					if next(t, from)["event"] == "accepted" {
+						accepted++
+					}
+				}
+			}
+			c.take(t, h, a, reader)
+			began := time.Now()
+			h.do(ask{method: "POST", path: "/v1/phone/rings/" + r.ID + "/facts", key: other, body: fact("shown", time.Now())})
+			for e := range stream {
+				t.Errorf("told after the end: %v", e)
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("the stream went on for %v", took)
+			}
+		})
+	}
+}
+
+func suspend(t *testing.T, _ *house, a *tenant, _ tenants.Secret) {
+	tn, err := a.scope().Tenant(t.Context())
+	must(t, err)
+	tn.State = tenants.TenantSuspended
+	must(t, a.scope().SetTenant(t.Context(), tn))
+}
