@@ -12,6 +12,12 @@ func FuzzOffer(f *testing.F) {
 	for _, s := range []string{"", "v=0", browser, without(browser, "a=group"), without(browser, "a=mid"), strings.ReplaceAll(browser, "\r\n", "\n")} {
 		f.Add(s)
 	}
+	for _, s := range []string{chromium, iphone, bundledOnly()} {
+		f.Add(s)
+	}
+	for _, row := range hopeless() {
+		f.Add(row.sdp)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		o, err := readOffer(s, reach{})
 		if err != nil {
@@ -31,6 +37,9 @@ func FuzzOffer(f *testing.F) {
 				return // a value that does not survive writing; Pion refuses it too
 			}
 			t.Fatalf("the cut offer is refused: %v\n%s", err, text)
+		}
+		if tr := again.transport(); tr.check() != nil || len(tr.fingerprints) != 1 {
+			t.Fatalf("the cut offer cannot connect: %+v", tr)
 		}
 		if len(again.sections) != 1 {
 			t.Fatalf("%d sections", len(again.sections))

@@ -113,6 +113,20 @@ func hasOpus(m *sdp.MediaDescription) bool {
 	return false
 }
 
+// mapped are the formats that the section explains; Pion would refuse the whole offer for another one.
+func mapped(m *sdp.MediaDescription) []string {
+	var list []string
+	for _, f := range m.MediaName.Formats {
+		for _, a := range m.Attributes {
+			if a.Key == "rtpmap" && strings.HasPrefix(a.Value, f+" ") {
+				list = append(list, f)
+				break
+			}
+		}
+	}
+	return list
+}
+
 // cut leaves only the audio section in desc, with its transport and the
 // candidates we may send to.
 func (o *offer) cut(r reach) error {
@@ -121,12 +135,17 @@ func (o *offer) cut(r reach) error {
 	if err != nil {
 		return err
 	}
-	m.Attributes = append(o.transport(&m), candidates...)
+	t := o.transport()
+	if err := t.check(); err != nil {
+		return err
+	}
+	m.Attributes = append(append(stripped(&m), t.attributes()...), candidates...)
 	m.MediaName.Port.Value = 9
+	m.MediaName.Formats = mapped(&m)
 	kept := o.desc.Attributes[:0:0]
 	for _, a := range o.desc.Attributes {
 		switch a.Key {
-		case "group", "candidate":
+		case "group", "candidate", "ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux": // the last ones stand with the audio now
 		default:
 			kept = append(kept, a)
 		}
@@ -136,14 +155,14 @@ func (o *offer) cut(r reach) error {
 	return nil
 }
 
-// transport returns m's attributes, borrowing from the bundle's tagged section
-// what a bundled one may leave out (RFC 9143 7.1.3), and one SSRC at most.
-func (o *offer) transport(m *sdp.MediaDescription) []sdp.Attribute {
+// stripped returns m's attributes without its transport and its addresses, which are added anew, and with one SSRC at most.
+func stripped(m *sdp.MediaDescription) []sdp.Attribute {
 	kept := m.Attributes[:0:0]
 	ssrc := ""
 	for _, a := range m.Attributes {
 		switch a.Key {
-		case "candidate", "end-of-candidates", "bundle-only", "rid", "simulcast", "ssrc-group":
+		case "candidate", "end-of-candidates", "bundle-only", "rid", "simulcast", "ssrc-group",
+			"ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup", "rtcp-mux":
 			continue
 		case "ssrc":
 			id, _, _ := strings.Cut(a.Value, " ")
@@ -155,17 +174,6 @@ func (o *offer) transport(m *sdp.MediaDescription) []sdp.Attribute {
 			}
 		}
 		kept = append(kept, a)
-	}
-	tagged := o.tagged()
-	if tagged == nil {
-		return kept
-	}
-	for _, key := range []string{"ice-ufrag", "ice-pwd", "fingerprint", "setup", "ice-options"} {
-		_, own := m.Attribute(key)
-		_, session := o.desc.Attribute(key)
-		if v, ok := tagged.Attribute(key); ok && !own && !session {
-			kept = append(kept, sdp.NewAttribute(key, v))
-		}
 	}
 	return kept
 }
