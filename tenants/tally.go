@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Hop is one step of a ring on its way to a person's ear; the funnel counts attempts that took it, and times it from the hop before.
+// Hop is one step of a ring on its way to a person's ear; the funnel counts the attempts that took it, and the rings of
+// which at least one attempt did, and times it from the hop before.
 type Hop struct {
 	Fact FactKind
 	From FactKind // the hop before; empty for the first
@@ -63,7 +64,7 @@ func Percentile(counts map[int]int64, p float64) time.Duration {
 }
 
 // Tally is one counted cell: how many attempts of these dimensions recorded the fact in the hour, by bucket of the time since the
-// hop before (Bucket −1: counted, not timed).
+// hop before (Bucket −1: counted, not timed; −2: counted by ring, where the ring's first phone took the hop).
 type Tally struct {
 	Hour        time.Time
 	Fact        FactKind

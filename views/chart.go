@@ -14,10 +14,21 @@ type Funnel struct {
 
 // FunnelStep is one hop of the funnel.
 type FunnelStep struct {
-	Name  string // "Woke"
-	Means string // "the phone started the app"
-	Count int
-	Href  string // to the rings that were lost right before it
+	Name   string // "Woke"
+	Means  string // "the phone started the app"
+	Count  int    // rings
+	Phones int    // a person with three phones is one ring
+	Href   string // to the rings that were lost right before it
+}
+
+// rang tells whether some ring went to more than one phone, so that phones and rings must be told apart.
+func (f Funnel) rang() bool {
+	for _, s := range f.Steps {
+		if s.Phones > s.Count {
+			return true
+		}
+	}
+	return false
 }
 
 // shapes are the outlines of the funnel's columns in a box of 100 by 100 per step: each stands as high as its
@@ -199,4 +210,48 @@ func anchor(ms int) string {
 		return "start"
 	}
 	return "middle"
+}
+
+// Outcomes is why phones showed no call, the ways apart.
+type Outcomes struct {
+	Period string
+	Groups []OutcomeGroup
+}
+
+// OutcomeGroup is one way to come to nothing.
+type OutcomeGroup struct {
+	Title string
+	Tone  Tone
+	Rows  []Outcome
+}
+
+// Outcome is one reason, and on how many phones it came up.
+type Outcome struct {
+	Name  string
+	Cure  string
+	Code  string // Apple's word for it; empty when there is none
+	Count int
+}
+
+func (g OutcomeGroup) total() int {
+	n := 0
+	for _, r := range g.Rows {
+		n += r.Count
+	}
+	return n
+}
+
+// most is the largest count of all, so that bars of every group compare.
+func (o Outcomes) most() int {
+	n := 1
+	for _, g := range o.Groups {
+		for _, r := range g.Rows {
+			n = max(n, r.Count)
+		}
+	}
+	return n
+}
+
+func (o Outcomes) long(r Outcome) string {
+	return pct(math.Max(0.8, 100*float64(r.Count)/float64(o.most())))
 }

@@ -101,7 +101,7 @@ func (s sampler) overview() OverviewPage {
 			{Label: "Devices ready", Value: "23 of 24", Note: "1 has not been heard of for 9 days", Tone: ToneWarn, Href: PathDevices},
 		},
 		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true}, {"30 days", PathOverview + "?period=month", false}},
-		Funnel:  s.funnel(), Latency: s.latency(),
+		Funnel:  s.funnel(), Outcomes: s.outcomes(), Latency: s.latency(),
 		Daily:  s.daily(),
 		Recent: s.ringRows()[:6],
 		Health: []Health{
@@ -115,11 +115,23 @@ func (s sampler) overview() OverviewPage {
 
 func (s sampler) funnel() Funnel {
 	return Funnel{Period: "the last 7 days", Steps: []FunnelStep{
-		{"Accepted", "Apple took the push", 812, ""},
-		{"Woke", "the phone started the app", 797, PathRings + "?state=missed&lost=woke"},
-		{"Shown", "the call was on the screen", 774, PathRings + "?state=missed&lost=shown"},
-		{"Answered", "a person picked up", 689, PathRings + "?state=missed&lost=answered"},
-		{"Voice", "both could hear each other", 685, PathRings + "?state=failed"},
+		{"Placed", "a program or person asked for it", 818, 971, ""},
+		{"Accepted", "Apple took the push", 812, 960, PathRings + "?state=failed"},
+		{"Woke", "the phone started the app", 797, 921, PathRings + "?state=missed"},
+		{"Shown", "the call was on the screen", 774, 889, PathRings + "?state=missed"},
+		{"Answered", "a person picked up", 689, 689, PathRings + "?state=missed"},
+		{"Voice", "both could hear each other", 685, 685, PathRings + "?state=failed"},
+	}}
+}
+
+func (s sampler) outcomes() Outcomes {
+	return Outcomes{Period: "the last 7 days", Groups: []OutcomeGroup{
+		{"The phone kept quiet", ToneWarn, []Outcome{
+			{"A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app in the phone’s Focus settings.", "do_not_disturb", 21},
+			{"The caller is on the phone’s block list.", "Ask the person to take the caller off the block list.", "block_list", 2},
+		}},
+		{"The phone refused the call", ToneBad, []Outcome{{"The phone’s data is locked: it was not unlocked since it was switched on.", "Ask the person to unlock the phone once.", "protected", 4}}},
+		{"Apple refused the push", ToneBad, []Outcome{{"The phone no longer has the app.", "Remove the device, or let its person install the app again.", "Unregistered", 6}}},
 	}}
 }
 

@@ -13,7 +13,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// funnel is how far rings came: attempts counted per hop, and how long each hop took from the one before.
+// funnel is how far rings came: rings and attempts counted per hop, and how long each hop took from the one before.
 type funnel struct {
 	From   string        `json:"from"`
 	To     string        `json:"to"`
@@ -28,7 +28,8 @@ type funnelGroup struct {
 
 type funnelHop struct {
 	Hop   string   `json:"hop"`
-	Count int64    `json:"count"`
+	Rings int64    `json:"rings"`
+	Count int64    `json:"count"`  // attempts
 	P50   *float64 `json:"p50_ms"` // null where nothing was timed
 	P95   *float64 `json:"p95_ms"`
 	P99   *float64 `json:"p99_ms"`
@@ -103,7 +104,7 @@ func groups(rows []store.FunnelRow, by string) []funnelGroup {
 }
 
 func hop(name string, r store.FunnelRow) funnelHop {
-	return funnelHop{Hop: name, Count: r.N, P50: percentile(r.Buckets, 0.50), P95: percentile(r.Buckets, 0.95), P99: percentile(r.Buckets, 0.99)}
+	return funnelHop{Hop: name, Rings: r.Rings, Count: r.N, P50: percentile(r.Buckets, 0.50), P95: percentile(r.Buckets, 0.95), P99: percentile(r.Buckets, 0.99)}
 }
 
 // percentile is in milliseconds to three places; nil where nothing was timed (bucket −1 counts without timing).

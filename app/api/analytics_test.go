@@ -28,7 +28,7 @@ func TestFunnel(t *testing.T) {
 	}
 	for _, by := range []string{"", "hour", "day", "environment", "app_version", "os_version", "agent"} {
 		h.do(ask{method: "GET", path: "/v1/analytics/funnel?by=" + by, key: a.key}).want(200).into(&f)
-		if len(f.Groups) != 1 || f.By != by || f.Groups[0].Hops[0].Count != 1 || f.Groups[0].Hops[2].Count != 1 || f.Groups[0].Hops[3].Count != 0 ||
+		if len(f.Groups) != 1 || f.By != by || f.Groups[0].Hops[0].Count != 1 || f.Groups[0].Hops[0].Rings != 1 || f.Groups[0].Hops[2].Count != 1 || f.Groups[0].Hops[3].Count != 0 ||
 			f.Groups[0].Hops[0].P50 != nil || f.Groups[0].Hops[2].P95 == nil {
 			t.Errorf("by %q: %+v", by, f)
 		}

@@ -97,10 +97,10 @@ func (k *Console) history(ctx context.Context, v *visitor, sub tenants.Subscript
 		return err
 	}
 	for _, r := range rows {
-		if r.Fact == tenants.FactAnswered && r.N > 0 {
-			p.Cost = append(p.Cost, views.Row{Name: "Picked up this month", Text: views.Count(int(r.N))})
+		if r.Fact == tenants.FactAnswered && r.Rings > 0 {
+			p.Cost = append(p.Cost, views.Row{Name: "Picked up this month", Text: views.Count(int(r.Rings))})
 			if cents := e.Plan.Cents(tenants.Monthly); sub.Stripe != "" && e.Standing != tenants.StandingTrial {
-				p.Cost = append(p.Cost, views.Row{Name: "Each", Text: money((cents+r.N/2)/r.N, k.Store.Plans().Currency)})
+				p.Cost = append(p.Cost, views.Row{Name: "Each", Text: money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
 			}
 		}
 	}

@@ -100,7 +100,7 @@ func sum(all ...[]store.FunnelRow) []store.FunnelRow {
 			if !ok {
 				have = store.FunnelRow{Group: r.Group, Fact: r.Fact, Buckets: map[int]int64{}}
 			}
-			have.N += r.N
+			have.N, have.Rings = have.N+r.N, have.Rings+r.Rings
 			for b, n := range r.Buckets {
 				have.Buckets[b] += n
 			}

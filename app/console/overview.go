@@ -26,23 +26,11 @@ var periods = []struct {
 // dailyDays is how many days stand in the bars.
 const dailyDays = 14
 
-// counts are a funnel's rows by fact.
-type counts map[tenants.FactKind]store.FunnelRow
-
-func countsOf(rows []store.FunnelRow) counts {
-	out := counts{}
-	for _, r := range rows {
-		out[r.Fact] = r
-	}
-	return out
-}
-
-func (c counts) n(k tenants.FactKind) int { return int(c[k].N) }
-
 // day is one day's rings.
 type day struct {
 	date   time.Time
 	counts counts
+	ends   map[tenants.State]int // how the rings that were placed on it ended
 }
 
 func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error {
@@ -61,7 +49,12 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	if err != nil {
 		return err
 	}
-	p := views.OverviewPage{Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words), Daily: dailyOf(days)}
+	reasons, _, err := v.scope.Reasons(ctx, k.Now().Add(-chosen.back), time.Time{})
+	if err != nil {
+		return err
+	}
+	p := views.OverviewPage{Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words), Daily: dailyOf(days),
+		Outcomes: outcomesOf(reasons, chosen.words)}
 	for i, t := range periods {
 		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
 	}
@@ -111,7 +104,7 @@ func (k *Console) daysOf(ctx context.Context, v *visitor) ([]day, error) {
 	days := make([]day, dailyDays)
 	at := map[string]int{}
 	for i := range days {
-		days[i] = day{date: today.AddDate(0, 0, i-dailyDays+1), counts: counts{}}
+		days[i] = day{date: today.AddDate(0, 0, i-dailyDays+1), counts: counts{}, ends: map[tenants.State]int{}}
 		at[days[i].date.Format(time.DateOnly)] = i
 	}
 	for _, r := range rows {
@@ -119,80 +112,34 @@ func (k *Console) daysOf(ctx context.Context, v *visitor) ([]day, error) {
 			days[i].counts[r.Fact] = r
 		}
 	}
-	return days, nil
+	ends, err := v.scope.RingEnds(ctx, days[0].date, time.Time{})
+	for _, e := range ends {
+		if i, ok := at[e.Day.Format(time.DateOnly)]; ok {
+			days[i].ends[e.State] += int(e.N)
+		}
+	}
+	return days, err
 }
 
-func (d day) answered() int { return d.counts.n(tenants.FactAnswered) }
+func (d day) answered() int { return d.counts.rings(tenants.FactAnswered) }
 
-func (d day) failed() int {
-	return d.counts.n(tenants.FactRefused) + d.counts.n(tenants.FactFailedToShow)
-}
-
-func (d day) missed() int {
-	return max(0, d.counts.n(tenants.FactPlaced)-d.answered()-d.failed())
+// quiet are the rings that reached a phone and came to nothing without anything being broken.
+func (d day) quiet() int {
+	return d.ends[tenants.Missed] + d.ends[tenants.Declined] + d.ends[tenants.Cancelled]
 }
 
 func dailyOf(days []day) views.Daily {
 	out := views.Daily{Period: "the last 14 days", Zone: "UTC"}
 	for _, d := range days {
-		out.Days = append(out.Days, views.Day{Label: d.date.Format("Mon 2 Jan"), ISO: d.date.Format(time.DateOnly), Answered: d.answered(), Missed: d.missed(), Failed: d.failed()})
+		out.Days = append(out.Days, views.Day{Label: d.date.Format("Mon 2 Jan"), ISO: d.date.Format(time.DateOnly), Answered: d.ends[tenants.Ended], Missed: d.quiet(), Failed: d.ends[tenants.Failed]})
 	}
 	return out
-}
-
-// funnelSteps are the steps that a person reads, each with where to look at what was lost before it.
-var funnelSteps = []struct {
-	fact               tenants.FactKind
-	name, means, state string
-}{
-	{tenants.FactAccepted, "Accepted", "Apple took the push", "failed"},
-	{tenants.FactWoke, "Woke", "the phone started the app", "missed"},
-	{tenants.FactShown, "Shown", "the call was on the screen", "missed"},
-	{tenants.FactAnswered, "Answered", "a person picked up", "missed"},
-	{tenants.FactConnected, "Voice", "both could hear each other", "failed"},
-}
-
-func funnelOf(c counts, words string) views.Funnel {
-	f := views.Funnel{Period: words}
-	for _, s := range funnelSteps {
-		f.Steps = append(f.Steps, views.FunnelStep{Name: s.name, Means: s.means, Count: c.n(s.fact), Href: views.PathRings + "?state=" + s.state})
-	}
-	f.Steps[0].Href = ""
-	return f
-}
-
-// hopNames are the waits before each hop.
-var hopNames = map[tenants.FactKind]string{
-	tenants.FactSent: "Placed → sent to Apple", tenants.FactAccepted: "Sent → Apple’s yes", tenants.FactWoke: "Apple’s yes → phone awake",
-	tenants.FactShown: "Awake → call on screen", tenants.FactAnswered: "On screen → picked up", tenants.FactConnected: "Picked up → first sound",
-}
-
-func latencyOf(c counts, words string) views.Latency {
-	l := views.Latency{Period: words}
-	for _, h := range tenants.Hops[1:] {
-		row := views.HopLatency{Name: hopNames[h.Fact]}
-		for _, n := range c[h.Fact].Buckets {
-			row.Count += int(n)
-		}
-		row.P50, row.P95, row.P99 = percentile(c[h.Fact], 0.5), percentile(c[h.Fact], 0.95), percentile(c[h.Fact], 0.99)
-		l.Hops = append(l.Hops, row)
-	}
-	return l
-}
-
-// percentile is in milliseconds, at least one where anything was measured.
-func percentile(r store.FunnelRow, p float64) int {
-	d := tenants.Percentile(r.Buckets, p)
-	if d > 0 && d < time.Millisecond {
-		return 1
-	}
-	return int(d.Round(time.Millisecond).Milliseconds())
 }
 
 // statsOf are the four figures of today.
 func statsOf(days []day, devices int) []views.Stat {
 	today, before := days[len(days)-1], days[len(days)-2]
-	placed := func(d day) int { return d.counts.n(tenants.FactPlaced) }
+	placed := func(d day) int { return d.counts.rings(tenants.FactPlaced) }
 	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday", Href: views.PathRings + "?period=day"}
 	answered := views.Stat{Label: "Answered", Value: "–", Note: "nothing to measure yet"}
 	wait := views.Stat{Label: "Apple’s yes to phone awake", Value: "–", Note: "nothing to measure yet"}

@@ -10,12 +10,15 @@ import (
 // late is what a push that woke the app after its ring had expired is counted as: a ghost ring, were it not for the app's own look.
 const late = "late"
 
+// ended is what a ring that is over is counted as, in the hour in which it was placed; the detail is its state.
+const ended = "ended"
+
 // reasoned are the facts whose reasons are counted.
 var reasoned = map[string]bool{
 	string(tenants.FactRefused): true, string(tenants.FactFailedToShow): true, string(tenants.FactSilenced): true,
 }
 
-// countOutcomes counts the reasons of facts, and how late pushes arrived. It runs in the roller's transaction.
+// countOutcomes counts the reasons of facts, how late pushes arrived, and how rings ended. It runs in the roller's transaction.
 func (t *tx) countOutcomes(facts []newFact) error {
 	type cell struct {
 		tenant, fact, detail, app string
@@ -25,10 +28,13 @@ func (t *tx) countOutcomes(facts []newFact) error {
 	cells := map[cell]int64{}
 	for i := range facts {
 		f := &facts[i]
+		if f.outcome != "" {
+			cells[cell{tenant: f.tenant, fact: ended, detail: f.outcome, app: f.app, hour: floor(f.placed, hour), bucket: counted}]++
+		}
 		if !reasoned[f.kind] && f.kind != string(tenants.FactWoke) {
 			continue
 		}
-		c := cell{tenant: f.tenant, fact: f.kind, detail: f.detail, app: f.app, hour: floor(f.at, hour), bucket: -1}
+		c := cell{tenant: f.tenant, fact: f.kind, detail: f.detail, app: f.app, hour: floor(f.at, hour), bucket: counted}
 		if reasoned[f.kind] {
 			cells[c]++
 		}
@@ -74,8 +80,8 @@ func (s *Scope) Reasons(ctx context.Context, from, to time.Time) ([]Reason, Late
 		bucket       int
 		n            int64
 	}
-	rows, err := s.s.db.pool.scan(ctx, "SELECT fact, detail, bucket, CAST(SUM(n) AS BIGINT) FROM outcomes WHERE tenant_id = ? AND hour >= ? AND hour < ? "+
-		"GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3", string(s.id), floor(micros(from), hour), until(to))
+	rows, err := s.s.db.pool.scan(ctx, "SELECT fact, detail, bucket, CAST(SUM(n) AS BIGINT) FROM outcomes WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact <> ? "+
+		"GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3", string(s.id), floor(micros(from), hour), until(to), ended)
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.fact, &x.detail, &x.bucket, &x.n} })
 	reasons, lateness := []Reason{}, Late{Buckets: map[int]int64{}}
 	for _, x := range sums {
@@ -89,4 +95,24 @@ func (s *Scope) Reasons(ctx context.Context, from, to time.Time) ([]Reason, Late
 		}
 	}
 	return reasons, lateness, translate(err)
+}
+
+// RingEnd is how many of the rings that were placed on a day ended in a state.
+type RingEnd struct {
+	Day   time.Time // UTC
+	State tenants.State
+	N     int64
+}
+
+// RingEnds counts the rings that were placed in the hours of [from, to) by day and by how they ended, in the order of the days. What
+// still rings, or is a call, is not among them. It reads counts only.
+func (s *Scope) RingEnds(ctx context.Context, from, to time.Time) ([]RingEnd, error) {
+	type row struct {
+		day, n int64
+		state  string
+	}
+	rows, err := s.s.db.pool.scan(ctx, "SELECT hour / 86400000000 * 86400000000, detail, CAST(SUM(n) AS BIGINT) FROM outcomes "+
+		"WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact = ? GROUP BY 1, 2 ORDER BY 1, 2", string(s.id), floor(micros(from), hour), until(to), ended)
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.state, &r.n} })
+	return nouns(found, func(r row) RingEnd { return RingEnd{moment(r.day), tenants.State(r.state), r.n} }), translate(err)
 }

@@ -22,12 +22,24 @@ type newFact struct {
 	ring, detail                              string
 	expires                                   int64 // when the ring's time was up
 	test                                      bool
+	first                                     bool   // no other phone of the ring took this hop before
+	outcome                                   string // how the ring ended, if this is the fact that ended it
+	placed                                    int64  // when the ring was
 }
 
 func (f *newFact) fields() []any {
 	return []any{&f.xact, &f.seq, &f.tenant, &f.kind, &f.at, &f.environment, &f.app, &f.os, &f.agent, &f.before, &f.after, &f.ring, &f.test,
-		&f.detail, &f.expires}
+		&f.detail, &f.expires, &f.first, &f.outcome, &f.placed}
 }
+
+// Buckets of what is counted and not timed: each attempt that took the hop, and each ring once, where the first of its phones took it.
+const (
+	counted     = -1
+	ringCounted = -2
+)
+
+// endings are the facts that can end a ring, as SQL.
+const endings = "'refused', 'failed_to_show', 'silenced', 'busy', 'declined', 'cancelled', 'expired', 'hung_up', 'broken'"
 
 // cell is a key of tallies.
 type cell struct {
@@ -94,7 +106,7 @@ func (s *Store) mark(ctx context.Context) (mark, error) {
 // fresh reads the next facts in order, each with the hop before and after it. A fact whose ring is gone still counts, so that it does
 // not stop the roller.
 func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, error) {
-	order, earlier, past := "seq", "%s.seq < f.seq", "seq > ?"
+	order, earlier, past := "seq", "(%s.seq < f.seq)", "seq > ?"
 	args := []any{from.seq, limit}
 	if s.db.dialect == migrations.Postgres {
 		order, earlier = "xact, seq", "(%[1]s.xact, %[1]s.seq) < (f.xact, f.seq)"
@@ -102,13 +114,20 @@ func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, err
 		args = []any{from.xact, from.seq, limit}
 	}
 	before, after := neighbours()
+	same := func(as string) string { return as + ".tenant_id = f.tenant_id AND " + as + ".ring_id = f.ring_id" }
 	join := func(as, kind string) string {
-		return "LEFT JOIN facts " + as + " ON " + as + ".tenant_id = f.tenant_id AND " + as + ".ring_id = f.ring_id AND " + as +
-			".attempt_id = f.attempt_id AND " + as + ".kind = " + kind + " AND " + fmt.Sprintf(earlier, as) + " "
+		return "LEFT JOIN facts " + as + " ON " + same(as) + " AND " + as + ".attempt_id = f.attempt_id AND " + as + ".kind = " + kind + " AND " + fmt.Sprintf(earlier, as) + " "
 	}
+	// A ring to one device has one attempt, and nothing to look for.
+	first := "CASE WHEN COALESCE(r.to_person, '') = '' THEN TRUE ELSE NOT EXISTS (SELECT 1 FROM facts e WHERE " + same("e") + " AND e.kind = f.kind AND " +
+		fmt.Sprintf(earlier, "e") + ") END"
+	// What ended a ring was learnt when it ended; of several such, the last one counts.
+	ended := "CASE WHEN r.ended_at <> 0 AND r.ended_at = f.received_at AND f.kind IN (" + endings + ") AND NOT EXISTS (SELECT 1 FROM facts l WHERE " + same("l") +
+		" AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") AND NOT (l.attempt_id = f.attempt_id AND l.kind = f.kind) AND NOT " + fmt.Sprintf(earlier, "l") + ") THEN r.state ELSE '' END"
 	rows, err := s.db.pool.scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, COALESCE(a.environment, ''), "+
 		"COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), COALESCE(r.agent_id, ''), b.at, n.at, COALESCE(r.id, ''), COALESCE(r.test, FALSE), "+
-		"f.detail, COALESCE(r.expires_at, 0) FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
+		"f.detail, COALESCE(r.expires_at, 0), "+first+", "+ended+", COALESCE(r.created_at, 0) "+
+		"FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, received_at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
 		"LEFT JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.ring_id AND a.id = f.attempt_id "+
 		"LEFT JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.ring_id "+
 		join("b", before)+join("n", after)+"ORDER BY f.xact, f.seq", args...)
@@ -153,7 +172,10 @@ func floor(at, step int64) int64 {
 
 // count adds the fact, and the latencies of the hops that are complete with it.
 func (f *newFact) count(cells map[cell]int64) {
-	cells[f.cell(f.kind, f.at, -1)]++
+	cells[f.cell(f.kind, f.at, counted)]++
+	if f.first {
+		cells[f.cell(f.kind, f.at, ringCounted)]++
+	}
 	if f.before.Valid {
 		cells[f.cell(f.kind, f.at, tenants.Bucket(length(f.at-f.before.Int64)))]++
 	}
@@ -207,11 +229,12 @@ func (s *Scope) Tallies(ctx context.Context, from, to time.Time) ([]tenants.Tall
 	return nouns(found, tallyRow.noun), translate(err)
 }
 
-// FunnelRow is one group's count of one fact, with the latencies since the hop before it by bucket; see tenants.Percentile.
+// FunnelRow is one group's count of one fact, by phone and by ring, with the latencies since the hop before it by bucket; see tenants.Percentile.
 type FunnelRow struct {
 	Group   string // the value grouped by; an hour as RFC 3339, a day as its date, both UTC; empty for the whole
 	Fact    tenants.FactKind
-	N       int64
+	N       int64 // attempts: phones
+	Rings   int64 // rings of which at least one phone did; each in the group of the phone that was first
 	Buckets map[int]int64
 }
 
@@ -248,9 +271,12 @@ func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]Fu
 			out = append(out, FunnelRow{Group: x.group, Fact: tenants.FactKind(x.fact), Buckets: map[int]int64{}})
 			last++
 		}
-		if x.bucket < 0 {
+		switch x.bucket {
+		case counted:
 			out[last].N = x.n
-		} else {
+		case ringCounted:
+			out[last].Rings = x.n
+		default:
 			out[last].Buckets[x.bucket] = x.n
 		}
 	}

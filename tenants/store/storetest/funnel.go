@@ -24,6 +24,7 @@ func (b *bench) checkFunnel(s *store.Scope, at time.Time) {
 		for _, row := range rows {
 			found[row.Group] = true
 			equal(b, row.N, 1, "counted")
+			equal(b, row.Rings, 1, "rings")
 			var timed int64
 			for _, n := range row.Buckets {
 				timed += n

@@ -109,6 +109,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Tallies", tallies, err)
 	funnel, err := s.Funnel(ctx, now.Add(-time.Hour), time.Time{}, "")
 	put("Funnel", funnel, err)
+	ends, err := s.RingEnds(ctx, now.Add(-time.Hour), time.Time{})
+	put("RingEnds", ends, err)
 	devicesOf, err := s.DevicesOf(ctx, []tenants.DeviceID{p.device.ID, "nobody", "nobody"})
 	put("DevicesOf", devicesOf, err)
 	agentsOf, err := s.AgentsOf(ctx, []tenants.AgentID{p.agent.ID})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // roll rolls until want facts are counted, and not one more. On PostgreSQL a transaction that is open anywhere on the server, such as
@@ -61,6 +62,7 @@ func testTallies(b *bench) {
 	}
 	for _, f := range r.Attempts[0].Facts {
 		tally(f.Kind, f.At, -1)
+		tally(f.Kind, f.At, -2)
 	}
 	for _, x := range []timed{{tenants.FactSent, 10 * time.Millisecond}, {tenants.FactAccepted, 20 * time.Millisecond},
 		{tenants.FactWoke, 20 * time.Millisecond}, {tenants.FactShown, 40 * time.Millisecond}} {
@@ -125,6 +127,7 @@ func testRollAtOnce(b *bench) {
 	equal(b, len(rows), 3, "facts")
 	for _, row := range rows {
 		equal(b, row.N, rings, "counted "+string(row.Fact))
+		equal(b, row.Rings, rings, "rings counted "+string(row.Fact))
 		var timed int64
 		for _, n := range row.Buckets {
 			timed += n
@@ -133,4 +136,70 @@ func testRollAtOnce(b *bench) {
 			b.Errorf("timed %s: %d, want %d", row.Fact, timed, want)
 		}
 	}
+}
+
+// testTalliesByRing: a person with three phones is rung once, whatever the phones do.
+func testTalliesByRing(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	r := b.newRing(b.device(s, "ana"), b.device(s, "ana"), b.device(s, "ana"))
+	r.To = tenants.To{Person: "ana"}
+	at := r.CreatedAt
+	_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+	b.must(err)
+	step := func(attempt int, k tenants.FactKind, after time.Duration) {
+		b.Helper()
+		b.clock.add(time.Millisecond)
+		r = b.record(s, r, attempt, k, at.Add(after))
+	}
+	b.roll(3)
+	for i := range 3 {
+		step(i, tenants.FactAccepted, time.Duration(20+i)*time.Millisecond)
+	}
+	b.roll(3)
+	step(2, tenants.FactWoke, 50*time.Millisecond)
+	step(0, tenants.FactWoke, 60*time.Millisecond)
+	step(0, tenants.FactShown, 70*time.Millisecond)
+	step(1, tenants.FactSilenced, 80*time.Millisecond)
+	step(0, tenants.FactAnswered, time.Second) // and elsewhere for the third
+	b.roll(6)
+	ends, err := s.RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	b.must(err)
+	equal(b, len(ends), 0, "ends while they talk")
+	step(0, tenants.FactHungUp, 2*time.Hour)
+	b.roll(1)
+
+	rows, err := s.Funnel(ctx, at.Add(-time.Hour), time.Time{}, "")
+	b.must(err)
+	phones := map[tenants.FactKind]int64{tenants.FactPlaced: 3, tenants.FactAccepted: 3, tenants.FactWoke: 2, tenants.FactShown: 1,
+		tenants.FactAnswered: 1, tenants.FactSilenced: 1, tenants.FactElsewhere: 1, tenants.FactHungUp: 1}
+	equal(b, len(rows), len(phones), "facts")
+	for _, row := range rows {
+		equal(b, row.N, phones[row.Fact], "phones "+string(row.Fact))
+		equal(b, row.Rings, 1, "rings "+string(row.Fact))
+	}
+	ends, err = s.RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	b.must(err)
+	equal(b, len(ends), 1, "ends")
+	equal(b, ends[0], store.RingEnd{Day: at.UTC().Truncate(24 * time.Hour), State: tenants.Ended, N: 1}, "the end")
+
+	// Nobody answers: the ring ends once, when its last phone does, on the day on which it was placed.
+	missed := b.newRing(b.device(s, "ben"), b.device(s, "ben"))
+	missed.To = tenants.To{Person: "ben"}
+	_, err = s.AddRing(ctx, missed, noKey, missed.ExpiresAt)
+	b.must(err)
+	b.clock.add(time.Millisecond)
+	missed = b.record(s, missed, 0, tenants.FactRefused, missed.CreatedAt)
+	b.roll(3)
+	b.clock.add(time.Millisecond)
+	b.record(s, missed, 1, tenants.FactExpired, missed.CreatedAt.Add(30*time.Second))
+	b.roll(1)
+	ends, err = s.RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	b.must(err)
+	equal(b, len(ends), 2, "ends of both")
+	equal(b, ends[1].N, 1, "missed once")
+	equal(b, ends[1].State, tenants.Missed, "missed")
+	reasons, _, err := s.Reasons(ctx, at.Add(-time.Hour), time.Time{})
+	b.must(err)
+	equal(b, len(reasons), 2, "reasons: refused and silenced, and no ends")
 }

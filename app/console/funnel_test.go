@@ -1,0 +1,88 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"carillon/app/switchboard"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// TestAPersonIsOneRing: a person with three phones is rung once, whatever the page counts.
+func TestAPersonIsOneRing(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	b.signs(tenants.CredentialActive)
+	phones := []tenants.DeviceID{b.phone(), b.phone(), b.phone()}
+	b.device = phones[0]
+	tn, err := b.scope().Tenant(t.Context())
+	must(t, err)
+	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Who: store.Who{Actor: tenants.System}},
+		tenants.Request{To: tenants.To{Person: "beta-person"}}, store.Idempotency{})
+	must(t, err)
+	b.until(r.ID, func(r *tenants.Ring) bool {
+		taken := 0
+		for _, a := range r.Attempts {
+			if a.Has(tenants.FactAccepted) {
+				taken++
+			}
+		}
+		return taken == len(phones)
+	})
+	for i, a := range r.Attempts {
+		d, err := b.scope().Device(t.Context(), a.Device)
+		must(t, err)
+		kinds := []tenants.FactKind{tenants.FactWoke, tenants.FactShown}
+		if i == 2 {
+			kinds = []tenants.FactKind{tenants.FactWoke, tenants.FactSilenced}
+		}
+		code := 3
+		for _, kind := range kinds {
+			said := switchboard.Report{Kind: kind}
+			if kind == tenants.FactSilenced {
+				said.Code = &code
+			}
+			_, err := h.board.Report(t.Context(), d, r.ID, said)
+			must(t, err)
+		}
+	}
+	b.converse(r.ID)
+	_, err = h.store.Roll(t.Context(), 1000)
+	must(t, err)
+
+	page := b.quick(b.owner).get("/overview").want(200)
+	page.has("1 of 1 picked up", "A person with several phones is one ring", "A Focus such as Do Not Disturb is on.", "The phone kept quiet")
+	if today := between(page.body, `>Rings today</a></div><div class="stat-value">`, "<"); len(today) != 1 || today[0] != "1" {
+		t.Errorf("rings today: %q", today)
+	}
+	rows := map[string][]string{}
+	for _, row := range between(between(page.body, "<caption>Rings in the last 24 hours</caption>", "</table>")[0], "<tr>", "</tr>") {
+		if name := between(row, `<th scope="row">`, " <small>"); len(name) == 1 {
+			rows[name[0]] = append(between(row, `<td class="num">`, "</td>")[:1], between(row, `<td class="num text-faint">`, "</td>")...)
+		}
+	}
+	for name, want := range map[string]string{"Placed": "1 3", "Accepted": "1 3", "Woke": "1 3", "Shown": "1 2", "Answered": "1 1", "Voice": "1 1"} {
+		if got := strings.Join(rows[name], " "); got != want {
+			t.Errorf("%s: rings and phones %q, want %q", name, got, want)
+		}
+	}
+	// The bars of the day say the same.
+	page.has(": 1 answered</title>")
+	page.lacks("missed</title>", "failed</title>")
+}
+
+// signs gives the tenant a key of its app in a state.
+func (t *tenant) signs(state tenants.CredentialState) tenants.CredentialID {
+	t.h.Helper()
+	t.h.serial++
+	now := t.h.clock.now()
+	id := tenants.NewID[tenants.CredentialID](now)
+	must(t.h, t.scope().AddCredential(t.h.Context(), tenants.Credential{
+		ID: id, Tenant: t.id, Kind: tenants.P8, Bundle: "com.example." + t.slug, Environment: tenants.Auto, Team: "ABCDE12345",
+		KeyID: fmt.Sprintf("KEYX%06d", t.h.serial), Fingerprint: fmt.Sprintf("%s-%d", t.slug, t.h.serial), State: state, CreatedAt: now,
+	}, newP8(t.h)))
+	return id
+}
