@@ -26,6 +26,7 @@ type Referral struct {
 	Tenant    TenantID
 	Terms     Affiliate
 	Refused   Refusal
+	AskedAt   time.Time // when Stripe was last asked what was paid; zero = never
 	CreatedAt time.Time
 }
 
@@ -44,14 +45,20 @@ func (p Payment) Net() int64 {
 	if kept <= 0 || p.Untaxed <= 0 {
 		return 0
 	}
-	return share(min(p.Untaxed, p.Cents), kept, p.Cents)
+	return Share(min(p.Untaxed, p.Cents), kept, p.Cents)
 }
 
 // Commission is the percentage of a payment's net, rounded down to the cent.
-func (a Affiliate) Commission(p Payment) int64 { return share(p.Net(), a.Percent, 100) }
+func (a Affiliate) Commission(p Payment) int64 { return Share(p.Net(), a.Percent, 100) }
 
-// share is n × part ÷ whole, rounded down, without overflow on the way; part is at most whole.
-func share(n, part, whole int64) int64 {
+// Share is n × part ÷ whole, rounded down, without overflow on the way. Nothing is below 0, and part is at most whole; else it is 0 or n.
+func Share(n, part, whole int64) int64 {
+	if n <= 0 || part <= 0 {
+		return 0
+	}
+	if part >= whole {
+		return n
+	}
 	high, low := bits.Mul64(uint64(n), uint64(part))
 	q, _ := bits.Div64(high, low, uint64(whole))
 	return int64(q)

@@ -16,7 +16,8 @@ type Finding struct {
 
 // hookEvents are the types that the webhook must hear.
 var hookEvents = []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
-	"customer.subscription.deleted", "invoice.paid", "invoice.payment_failed"}
+	"customer.subscription.deleted", "invoice.paid", "invoice.payment_failed", "charge.refunded", "charge.refund.updated", "charge.dispute.created",
+	"charge.dispute.closed"}
 
 // Doctor looks whether money can be taken: the key, the prices, the webhook. It changes nothing.
 func (b *Billing) Doctor(ctx context.Context) []Finding {

@@ -53,21 +53,14 @@ type hint struct {
 	ID       string          `json:"id"`
 	Object   string          `json:"object"`
 	Customer json.RawMessage `json:"customer"` // an id, or the customer itself
+	Charge   json.RawMessage `json:"charge"`   // the same, in refunds and disputes
 }
 
 func (h hint) customer() string {
 	if h.Object == "customer" {
 		return h.ID
 	}
-	var id string
-	if json.Unmarshal(h.Customer, &id) == nil {
-		return id
-	}
-	var whole struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(h.Customer, &whole) // neither: there is no customer, and nothing to ask
-	return whole.ID
+	return idOf(h.Customer)
 }
 
 // take keeps the message once and acts on it once.
@@ -93,6 +86,9 @@ func (b *Billing) take(ctx context.Context, e stripe.Event) error {
 var kinds = []string{"checkout.session.", "customer.subscription.", "invoice."}
 
 func (b *Billing) act(ctx context.Context, kind string, h hint) error {
+	if strings.HasPrefix(kind, "charge.") {
+		return b.returned(ctx, h)
+	}
 	for _, k := range kinds {
 		if !strings.HasPrefix(kind, k) {
 			continue
@@ -100,9 +96,15 @@ func (b *Billing) act(ctx context.Context, kind string, h hint) error {
 		if k == "checkout.session." {
 			return b.checkedOut(ctx, h.ID)
 		}
-		if c := h.customer(); c != "" {
-			return b.Sync(ctx, c)
+		c := h.customer()
+		if c == "" {
+			return nil
 		}
+		err := b.Sync(ctx, c)
+		if kind == "invoice.paid" {
+			err = errors.Join(err, b.settle(ctx, c))
+		}
+		return err
 	}
 	return nil
 }

@@ -34,6 +34,9 @@ func (b *Billing) Reconcile(ctx context.Context) error {
 		if s.Customer != "" && b.Now().Sub(s.SyncedAt) > staleAfter {
 			errs = append(errs, b.Sync(ctx, s.Customer))
 		}
+		if s.Customer != "" {
+			errs = append(errs, b.settleStale(ctx, s))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -43,6 +46,9 @@ func (b *Billing) missed(ctx context.Context) error {
 	p := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: b.Now().Add(-lookBack).Unix()}}
 	for _, k := range []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
 		"customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed", "invoice.paid", "invoice.payment_failed"} {
+		p.Types = append(p.Types, stripe.String(k))
+	}
+	for _, k := range affiliateEvents {
 		p.Types = append(p.Types, stripe.String(k))
 	}
 	p.Context, p.Limit = ctx, stripe.Int64(100)

@@ -22,7 +22,7 @@ func (r *referralRow) fields() []any {
 func (r referralRow) noun() tenants.Referral {
 	return tenants.Referral{
 		ID: tenants.ReferralID(r.ID), Partner: tenants.PartnerID(r.Partner), Tenant: tenants.TenantID(r.Tenant), Refused: tenants.Refusal(r.Refused),
-		Terms: tenants.Affiliate{Percent: r.Percent, Months: int(r.Months), HoldDays: int(r.Hold)}, CreatedAt: moment(r.Created),
+		Terms: tenants.Affiliate{Percent: r.Percent, Months: int(r.Months), HoldDays: int(r.Hold)}, AskedAt: moment(r.Asked), CreatedAt: moment(r.Created),
 	}
 }
 
@@ -157,4 +157,32 @@ func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error 
 		}
 	}
 	return nil
+}
+
+// HousesOfPartner lists the tenants that a partner owns: by the account that opens their room, and by the one with their address.
+func (s *Store) HousesOfPartner(ctx context.Context, id tenants.PartnerID) (out []tenants.TenantID, err error) {
+	p, err := s.Partner(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	people := []tenants.UserID{p.User}
+	u, err := s.UserByEmail(ctx, p.Email)
+	switch {
+	case err == nil:
+		people = append(people, u.ID)
+	case tenants.KindOf(err) != tenants.Unknown:
+		return nil, err
+	}
+	for _, person := range people {
+		all, err := s.Memberships(ctx, person)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range all {
+			if m.Role == tenants.Owner {
+				out = append(out, m.Tenant.ID)
+			}
+		}
+	}
+	return out, nil
 }

@@ -10,9 +10,17 @@ import (
 type invoice struct {
 	id, number, customer, sub, status string
 	lines                             []line
-	created                           time.Time
+	tax                               int64 // on top of the lines
+	created, paidAt                   time.Time
 	refunded                          int64
+	disputes                          []*dispute
 }
+
+// due is what an invoice comes to, with tax.
+func (i *invoice) due() int64 { return total(i.lines) + i.tax }
+
+// charged reports whether money moved for it: an invoice of nothing, or of credit, has no charge.
+func (i *invoice) charged() bool { return i.status == "paid" && i.due() > 0 }
 
 type line struct {
 	text  string
@@ -28,15 +36,7 @@ func total(lines []line) (n int64) {
 
 func (s *Stripe) invoiceRoutes() []route {
 	return []route{
-		{"GET", "/v1/invoices", []string{"customer", "limit", "starting_after"}, func(_ string, f url.Values) (any, error) {
-			var out []map[string]any
-			for _, i := range newestFirst(s.invoices) {
-				if i.customer == f.Get("customer") {
-					out = append(out, s.showInvoice(i))
-				}
-			}
-			return list(out, "/v1/invoices"), nil
-		}},
+		{"GET", "/v1/invoices", []string{"customer", "status", "limit", "starting_after"}, s.listInvoices},
 		{"GET", "/v1/invoices/upcoming", []string{"customer", "subscription", "subscription_items[][id]", "subscription_items[][price]", "subscription_items[][quantity]",
 			"subscription_items[][deleted]", "subscription_proration_date", "subscription_proration_behavior"}, s.upcoming},
 		{"GET", "/v1/invoices/{}", nil, func(id string, _ url.Values) (any, error) {
@@ -50,17 +50,35 @@ func (s *Stripe) invoiceRoutes() []route {
 	}
 }
 
+func (s *Stripe) listInvoices(_ string, f url.Values) (any, error) {
+	var out []map[string]any
+	for _, i := range newestFirst(s.invoices) {
+		if i.customer != f.Get("customer") || f.Has("status") && i.status != f.Get("status") {
+			continue
+		}
+		o := s.showInvoice(i)
+		if f.Get("expand[0]") == "data.charge" && i.charged() {
+			o["charge"] = s.showCharge(i)
+		}
+		out = append(out, o)
+	}
+	return list(out, "/v1/invoices"), nil
+}
+
 func (s *Stripe) showInvoice(i *invoice) map[string]any {
 	lines := []map[string]any{}
 	for _, l := range i.lines {
 		lines = append(lines, map[string]any{"object": "line_item", "id": "il_" + hexes(6), "description": l.text, "amount": l.cents, "currency": "usd"})
 	}
-	sum := total(i.lines)
+	sum := i.due()
 	o := map[string]any{
 		"id": i.id, "object": "invoice", "number": i.number, "customer": i.customer, "subscription": i.sub, "status": i.status, "total": sum, "currency": "usd",
-		"created": i.created.Unix(), "lines": list(lines, "/v1/invoices/"+i.id+"/lines"), "livemode": s.c.Live, "amount_due": max(0, sum), "amount_paid": 0, "tax": 0,
-		"total_excluding_tax": sum, "hosted_invoice_url": s.server.URL + "/invoice/" + i.id, "invoice_pdf": s.server.URL + "/invoice/" + i.id + ".pdf",
-		"charge": "ch_" + i.id, "paid": i.status == "paid",
+		"created": i.created.Unix(), "lines": list(lines, "/v1/invoices/"+i.id+"/lines"), "livemode": s.c.Live, "amount_due": max(0, sum), "amount_paid": 0, "tax": i.tax,
+		"total_excluding_tax": sum - i.tax, "hosted_invoice_url": s.server.URL + "/invoice/" + i.id, "invoice_pdf": s.server.URL + "/invoice/" + i.id + ".pdf",
+		"charge": nil, "paid": i.status == "paid", "status_transitions": map[string]any{"paid_at": unixOrNil(i.paidAt)},
+	}
+	if i.charged() {
+		o["charge"] = "ch_" + i.id
 	}
 	if i.status == "paid" {
 		o["amount_paid"] = max(0, sum)
@@ -72,8 +90,11 @@ func (s *Stripe) showInvoice(i *invoice) map[string]any {
 func (s *Stripe) bill(x *subscription, lines []line, paid bool) *invoice {
 	i := &invoice{id: s.id("in"), customer: x.customer, sub: x.id, status: "open", lines: lines, created: s.now}
 	i.number = fmt.Sprintf("CAR-%04d", len(s.invoices)+1)
+	if sum := total(lines); sum > 0 {
+		i.tax = sum * s.taxes[x.customer] / 100
+	}
 	if paid {
-		i.status = "paid"
+		i.status, i.paidAt = "paid", s.now
 	}
 	s.invoices = append(s.invoices, i)
 	return i
@@ -107,32 +128,6 @@ func (s *Stripe) upcoming(_ string, f url.Values) (any, error) {
 	return o, nil
 }
 
-// Refund gives money of a paid invoice back.
-func (s *Stripe) Refund(invoiceID string, cents int64) {
-	defer s.tell()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, i := range s.invoices {
-		if i.id == invoiceID {
-			i.refunded += cents
-			s.happened("charge.refunded", map[string]any{"id": "ch_" + i.id, "object": "charge", "customer": i.customer, "invoice": i.id, "amount": total(i.lines),
-				"amount_refunded": i.refunded, "currency": "usd", "refunded": i.refunded >= total(i.lines)})
-		}
-	}
-}
-
-// Dispute makes the customer's bank take the money of an invoice back.
-func (s *Stripe) Dispute(invoiceID string) {
-	defer s.tell()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, i := range s.invoices {
-		if i.id == invoiceID {
-			s.happened("charge.dispute.created", map[string]any{"id": s.id("dp"), "object": "dispute", "charge": "ch_" + i.id, "amount": total(i.lines), "currency": "usd", "status": "needs_response"})
-		}
-	}
-}
-
 // Invoices are the ids of a customer's, the oldest first.
 func (s *Stripe) Invoices(customer string) (ids []string) {
 	s.mu.Lock()
@@ -145,13 +140,13 @@ func (s *Stripe) Invoices(customer string) (ids []string) {
 	return ids
 }
 
-// Total is what an invoice comes to, in cents.
+// Total is what an invoice comes to, in cents and with tax.
 func (s *Stripe) Total(invoiceID string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, i := range s.invoices {
 		if i.id == invoiceID {
-			return total(i.lines)
+			return i.due()
 		}
 	}
 	return 0

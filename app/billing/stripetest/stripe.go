@@ -3,7 +3,7 @@
 // disputes, a portal page, events signed as Stripe signs them, and a clock that tests move. It refuses what Stripe would refuse: a
 // wrong key or version, parameters that the route does not know, ids that do not exist.
 //
-// Start reading at New; catalog.go, checkout.go, subscription.go and invoice.go hold what it knows, pages.go what people see.
+// Start reading at New; catalog.go, checkout.go, subscription.go, invoice.go and charge.go hold what it knows, pages.go what people see.
 package stripetest
 
 import (
@@ -62,6 +62,8 @@ type Stripe struct {
 	events    []Event
 	untold    int // events from here on were not posted yet
 	broken    map[string]bool
+	taxes     map[string]int64  // percent, by customer
+	borrowed  map[string]string // whose card a customer pays with
 	endpoints []map[string]any
 	hook      http.Client
 }
@@ -90,7 +92,7 @@ func New(c Config) (*Stripe, error) {
 		c.Now = time.Now()
 	}
 	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
-		hook: http.Client{Timeout: 10 * time.Second}}
+		taxes: map[string]int64{}, borrowed: map[string]string{}, hook: http.Client{Timeout: 10 * time.Second}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s, nil
 }
@@ -188,7 +190,7 @@ type route struct {
 }
 
 func (s *Stripe) routes() []route {
-	return slices.Concat(s.catalogRoutes(), s.checkoutRoutes(), s.subscriptionRoutes(), s.invoiceRoutes(), []route{
+	return slices.Concat(s.catalogRoutes(), s.checkoutRoutes(), s.subscriptionRoutes(), s.invoiceRoutes(), s.chargeRoutes(), []route{
 		{"GET", "/v1/events", []string{"limit", "starting_after", "types[]", "created[gte]", "type"}, s.listEvents},
 		{"GET", "/v1/webhook_endpoints", []string{"limit", "starting_after"}, func(string, url.Values) (any, error) {
 			return list(s.endpoints, "/v1/webhook_endpoints"), nil

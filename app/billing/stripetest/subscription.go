@@ -253,7 +253,7 @@ func (s *Stripe) card(customer string, works bool) {
 	for _, x := range s.subs {
 		if works && x.customer == customer && (x.status == "past_due" || x.status == "paused") {
 			i := s.latest(x)
-			i.status, x.status, x.owed = "paid", "active", time.Time{}
+			i.status, i.paidAt, x.status, x.owed = "paid", s.now, "active", time.Time{}
 			s.happened("invoice.paid", s.showInvoice(i))
 			s.happened("customer.subscription.updated", s.showSub(x))
 		}
