@@ -43,6 +43,7 @@ type Config struct {
 	PlansFile
 	Stripe `embed:""`
 	Post
+	Tracing
 	Database
 }
 
@@ -90,6 +91,7 @@ func (c Config) check() (checked, error) {
 	fault("CARILLON_DATABASE_URL", c.Database.check())
 	c.Stripe.check(fault)
 	fault("CARILLON_SMTP_URL", c.Post.check())
+	c.Tracing.check(fault)
 	out := checked{Config: c}
 	var err error
 	out.plans, err = c.PlansFile.read()

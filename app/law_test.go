@@ -25,7 +25,7 @@ var level = map[string]int{
 	"app/switchboard": 3,
 	"app/agents":      2, "app/billing": 2,
 	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1,
-	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0,
+	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0,
 }
 
 // beside lists the imports allowed within one level, and why.
@@ -55,6 +55,7 @@ var doors = map[string]struct {
 	"software.sslmate.com/":      {[]string{"app/push"}, "credentials are opened in one place"},
 	"github.com/golang-jwt/":     {[]string{"app/push"}, "provider tokens are made in one place"},
 	"github.com/alexedwards/":    {[]string{"app/console", "app/dev"}, "passwords are hashed where people sign in and where dev mode seeds them"},
+	"go.opentelemetry.io/":       {[]string{"app/trace"}, "one place says what may leave in a trace"},
 	"github.com/prometheus/":     {[]string{"app"}, "metrics are gathered in one place"},
 	"github.com/skip2/go-qrcode": {[]string{"app/web"}, "one way to draw a code"},
 	"github.com/andybalholm/":    {[]string{"static"}, "assets are compressed once"},

@@ -17,6 +17,7 @@ import (
 	"carillon/app/console"
 	"carillon/app/push"
 	"carillon/app/switchboard"
+	"carillon/app/trace"
 	"carillon/app/web"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -31,6 +32,7 @@ type node struct {
 	board *switchboard.Board
 	sends *push.Sender
 	bus   *bus.Local
+	trace *trace.Tracer // nil = nobody asked for traces
 	agent gateway.Agent // the built-in one
 
 	billing *billing.Billing // nil = no money is taken
@@ -73,6 +75,11 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}
 	n.close = append(n.close, n.store.Close)
 
+	if n.trace, err = c.Tracing.open(ctx, n.log); err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.trace.Close) // after everything that makes spans
+
 	n.sends, err = push.New(push.Config{
 		ProductionURL: c.APNsProductionURL, SandboxURL: c.APNsSandboxURL, RootCAs: c.roots, Now: time.Now, Log: n.log,
 	})
@@ -95,7 +102,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}
 	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
-		Opened: x.opened, Probe: n.sends, RingsPerSecond: c.RingsPerSecond, Spacing: c.DeviceSpacing, Now: time.Now, Log: n.log,
+		Opened: x.opened, Probe: n.sends, Trace: n.trace, RingsPerSecond: c.RingsPerSecond, Spacing: c.DeviceSpacing, Now: time.Now, Log: n.log,
 	}
 	if c.MetricsAddr != "" {
 		n.meter = newMeter()
@@ -134,7 +141,7 @@ func (n *node) mount(c checked, x extras) error {
 	}
 	edge := web.New(web.Config{Log: n.log, Now: time.Now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: rooms.ErrorPage})
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, Now: time.Now, Log: n.log})
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, Trace: n.trace, Now: time.Now, Log: n.log})
 	if err != nil {
 		return err
 	}

@@ -33,27 +33,11 @@ func TestProductionFromNothing(t *testing.T) {
 			}
 			defer apple.Close()
 			s, m := produce(t, db, apple)
-
-			account, p8, err := apnstest.NewKey("ABCDE12345", "KEYKEY1234")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := apple.Register(account); err != nil {
-				t.Fatal(err)
-			}
-			if status, body := s.upload(m.APIKey, "AuthKey_KEYKEY1234.p8", p8); status != 201 {
-				t.Fatalf("the credential is refused: %d %s", status, body)
-			}
-			var device struct{ ID, Credential string }
-			token := strings.Repeat("a1", 32)
-			if status := s.call("POST", "/v1/devices", m.APIKey, `{"token":"`+token+`","bundle_id":"com.example.elm","person":"front-desk"}`, &device); status != 201 {
-				t.Fatalf("the device is refused: %d", status)
-			}
-			s.ready.APIKey = m.APIKey
+			device := s.furnish(apple, m)
 			r := s.place(`{"to":{"person":"front-desk"},"caller":"Elm Dental"}`)
 			s.until(r.ID, func(r toldRing) bool { return r.State == "pushed" })
 			pushes := apple.Delivered()
-			if len(pushes) != 1 || pushes[0].Token != token || pushes[0].Expiration != "0" || bytes.Contains(pushes[0].Payload, []byte("Elm")) {
+			if len(pushes) != 1 || pushes[0].Token != device.token || pushes[0].Expiration != "0" || bytes.Contains(pushes[0].Payload, []byte("Elm")) {
 				t.Errorf("Apple got %+v", pushes)
 			}
 			if v := apple.Violations(); len(v) > 0 {
@@ -70,8 +54,32 @@ func TestProductionFromNothing(t *testing.T) {
 	}
 }
 
+// furnished is the one phone of a production server.
+type furnished struct{ ID, Credential, token string }
+
+// furnish gives the server a credential that Apple takes, and a phone.
+func (s *server) furnish(apple *apnstest.Apple, m made) (device furnished) {
+	s.t.Helper()
+	account, p8, err := apnstest.NewKey("ABCDE12345", "KEYKEY1234")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := apple.Register(account); err != nil {
+		s.t.Fatal(err)
+	}
+	if status, body := s.upload(m.APIKey, "AuthKey_KEYKEY1234.p8", p8); status != 201 {
+		s.t.Fatalf("the credential is refused: %d %s", status, body)
+	}
+	device.token = strings.Repeat("a1", 32)
+	if status := s.call("POST", "/v1/devices", m.APIKey, `{"token":"`+device.token+`","bundle_id":"com.example.elm","person":"front-desk"}`, &device); status != 201 {
+		s.t.Fatalf("the device is refused: %d", status)
+	}
+	s.ready.APIKey = m.APIKey
+	return device
+}
+
 // produce sets up and starts `carillon serve`.
-func produce(t *testing.T, db []string, apple *apnstest.Apple) (*server, made) {
+func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (*server, made) {
 	t.Helper()
 	run := func(args ...string) string {
 		var out, errs bytes.Buffer
@@ -93,7 +101,7 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple) (*server, made) {
 		}
 	}
 	args := append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file", key, "--apns-ca-file", ca,
-		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox), "--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"}, db...)
+		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox), "--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"}, append(more, db...)...)
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	var errs lines
@@ -103,17 +111,20 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple) (*server, made) {
 		in.Close()
 		ended <- code
 	}()
-	t.Cleanup(func() {
+	stop := sync.OnceValue(func() int {
 		cancel()
 		select {
 		case code := <-ended:
 			if code != 0 {
 				t.Errorf("exit code %d: %s", code, errs.String())
 			}
+			return code
 		case <-time.After(30 * time.Second):
 			t.Error("the server does not stop")
+			return -1
 		}
 	})
+	t.Cleanup(func() { stop() })
 	said := bufio.NewReader(out)
 	var told [2]string
 	for i := range told {
@@ -125,7 +136,7 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple) (*server, made) {
 	}
 	go io.Copy(io.Discard, out)
 	_, addr, _ := strings.Cut(told[1], " on ")
-	s := &server{t: t, metrics: strings.TrimPrefix(told[0], "metrics at ")}
+	s := &server{t: t, stop: stop, metrics: strings.TrimPrefix(told[0], "metrics at ")}
 	s.ready.URL = "http://" + addr
 	return s, m
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/switchboard"
+	"carillon/app/trace"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -55,13 +56,14 @@ type ICEServer struct {
 	Credential string   `json:"credential,omitempty"`
 }
 
-// Config is what the API is made of. All but Media and ICEServers are required.
+// Config is what the API is made of. All but Media, ICEServers and Trace are required.
 type Config struct {
 	Store      *store.Store
 	Board      Board
 	Media      Media  // the voice of a call; nil = its routes are absent
 	PublicURL  string // where phones reach this server: scheme and host, no slash at the end
 	ICEServers []ICEServer
+	Trace      *trace.Tracer // nil = no traces
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -113,20 +115,32 @@ func (a *API) handler(r Route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := web.Deadline(c)
 		defer cancel()
-		switch {
-		case r.key != nil:
-			k, err := a.caller(ctx, c, r.Needs)
-			if err != nil {
-				return err
-			}
-			return r.key(ctx, c, k)
-		case r.phone != nil:
-			p, err := a.caught(ctx, c)
-			if err != nil {
-				return err
-			}
-			return r.phone(ctx, c, p)
+		if a.Trace == nil || !r.traced {
+			return a.serve(ctx, c, r)
 		}
-		return r.open(ctx, c)
+		span := a.Trace.Request(web.Header(c, "traceparent"), r.Method+" "+r.Path)
+		defer span.End()
+		err := a.serve(trace.With(ctx, span), c, r)
+		span.Answered(web.Status(c, err))
+		return err
 	}
+}
+
+// serve finds out who asks and hands the request to its handler.
+func (a *API) serve(ctx context.Context, c *fiber.Ctx, r Route) error {
+	switch {
+	case r.key != nil:
+		k, err := a.caller(ctx, c, r.Needs)
+		if err != nil {
+			return err
+		}
+		return r.key(ctx, c, k)
+	case r.phone != nil:
+		p, err := a.caught(ctx, c)
+		if err != nil {
+			return err
+		}
+		return r.phone(ctx, c, p)
+	}
+	return r.open(ctx, c)
 }

@@ -17,6 +17,8 @@ type Route struct {
 	key   func(context.Context, *fiber.Ctx, caller) error
 	phone func(context.Context, *fiber.Ctx, phone) error
 	open  func(context.Context, *fiber.Ctx) error // no key: public, or it reads another secret itself
+
+	traced bool // begins a ring's trace
 }
 
 // routes is every address of /v1.
@@ -24,7 +26,7 @@ func (a *API) routes() []Route {
 	list := []Route{
 		{Method: "GET", Path: "/v1/openapi.yaml", open: a.description},
 
-		{Method: "POST", Path: "/v1/rings", Needs: tenants.RingsWrite, key: a.placeRing},
+		{Method: "POST", Path: "/v1/rings", Needs: tenants.RingsWrite, key: a.placeRing, traced: true},
 		{Method: "GET", Path: "/v1/rings", Needs: tenants.RingsRead, key: a.listRings},
 		{Method: "GET", Path: "/v1/rings/:id", Needs: tenants.RingsRead, key: a.showRing},
 		{Method: "POST", Path: "/v1/rings/:id/cancel", Needs: tenants.RingsWrite, key: a.cancelRing},

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sideshow/apns2"
+
+	"carillon/app/trace"
 )
 
 // Push is one VoIP push of an attempt.
@@ -185,15 +187,23 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 	if !now.Before(d.p.Expires) {
 		return nil, errLate
 	}
+	step := trace.From(ctx).Ask("apns")
+	defer step.End()
+	step.Environment(pool.host.env)
 	r := &request{bearer: bearer, until: d.p.Expires, hedge: !d.p.NoHedge, heard: d.p.Heard, done: make(chan struct{}, 1)}
 	w, err := pool.client.send(ctx, &d.note, r)
 	d.answer.Tries += r.sent
 	if d.answer.SentAt.IsZero() {
 		d.answer.SentAt = r.first
 	}
+	if r.sent > 1 {
+		step.Event("sent again on another connection")
+	}
 	if err != nil {
+		step.Answered(0, "no_answer")
 		return r, err
 	}
+	step.Answered(w.StatusCode, w.Reason)
 	d.answer.Err = nil
 	d.answer.Status, d.answer.Reason, d.answer.AnsweredAt = w.StatusCode, w.Reason, r.answered
 	d.answer.Timestamp, d.answer.Raw = time.Time{}, ""

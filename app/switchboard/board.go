@@ -15,6 +15,7 @@ import (
 
 	"carillon/app/bus"
 	"carillon/app/push"
+	"carillon/app/trace"
 	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -25,7 +26,7 @@ type Pusher interface {
 	Push(context.Context, *push.Key, push.Push) push.Answer
 }
 
-// Config is what a Board is made of. All but Media, Agents, Opened, Probe and Meter are required; Media and Agents come together.
+// Config is what a Board is made of. All but Media, Agents, Opened, Probe, Meter and Trace are required; Media and Agents come together.
 type Config struct {
 	Store  *store.Store
 	Push   Pusher
@@ -35,6 +36,7 @@ type Config struct {
 	Opened func(tenants.Credential, *push.Key)   // told of each new credential: dev mode's Apple learns its public key
 	Probe  Prober                                // asks Apple what it thinks of a credential; nil = nobody does
 	Meter  Meter                                 // nil = nobody counts
+	Trace  *trace.Tracer                         // nil = nobody follows
 	Now    func() time.Time
 	Log    *slog.Logger
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"carillon/app/trace"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -37,11 +38,17 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	if err != nil {
 		return b.earlier(ctx, scope, i, err)
 	}
-	earlier, err := scope.AddRing(ctx, r, i, b.Now().Add(lease))
+	span := trace.From(ctx)
+	if !span.Decided() { // placed by a person, in the console
+		span = b.Trace.Start("place ring")
+		defer span.End()
+	}
+	earlier, err := b.commit(ctx, span, scope, r, i)
 	if err != nil {
 		return nil, false, err
 	}
 	if earlier != nil {
+		span.Ring(string(earlier.ID))
 		return earlier, true, nil
 	}
 	facts := r.Attempts[0].Facts
@@ -49,8 +56,20 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 		facts = r.Facts()
 	}
 	b.tell(r, facts)
-	b.send(c.Tenant, r)
+	b.send(c.Tenant, r, span)
 	return r, false, nil
+}
+
+// commit writes the ring, or finds the one that the idempotency key made before.
+func (b *Board) commit(ctx context.Context, span trace.Span, scope *store.Scope, r *tenants.Ring, i store.Idempotency) (earlier *tenants.Ring, err error) {
+	span.Ring(string(r.ID))
+	step := span.Step("commit")
+	defer step.End()
+	step.Ring(string(r.ID))
+	if earlier, err = scope.AddRing(ctx, r, i, b.Now().Add(lease)); err != nil {
+		step.Failed()
+	}
+	return earlier, err
 }
 
 // earlier answers a refused repeat: what was placed once is returned even if policy would say no today.

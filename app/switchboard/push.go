@@ -8,18 +8,24 @@ import (
 	"time"
 
 	"carillon/app/push"
+	"carillon/app/trace"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
 
 // send puts one push for each attempt of a committed ring on its way and returns at once.
-func (b *Board) send(t tenants.Tenant, r *tenants.Ring) {
+func (b *Board) send(t tenants.Tenant, r *tenants.Ring, span trace.Span) {
 	for i := range r.Attempts {
 		a := r.Attempts[i] // a copy: the caller keeps reading its ring
 		b.flying.start(r.ID, a.ID)
+		step := span.Step("push")
+		step.Ring(string(r.ID))
+		b.Trace.Follow(string(a.ID), span, step)
 		b.wg.Go(func() {
 			defer b.flying.land(r.ID, a.ID)
-			if err := b.pushOne(t, r, a); err != nil {
+			defer step.End() // at Apple's answer, if it comes so far
+			if err := b.pushOne(t, r, a, step); err != nil {
+				step.Failed()
 				b.Log.Error("push", "ring", r.ID, "attempt", a.ID, "err", err)
 			}
 		})
@@ -28,8 +34,8 @@ func (b *Board) send(t tenants.Tenant, r *tenants.Ring) {
 
 // pushOne pushes and records what Apple said. An error is ours (the credential cannot be opened, the database is away): the sweep
 // comes back to the attempt while the ring lives.
-func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt) error {
-	ctx, cancel := context.WithDeadline(b.life, r.ExpiresAt)
+func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, span trace.Span) error {
+	ctx, cancel := context.WithDeadline(trace.With(b.life, span), r.ExpiresAt)
 	defer cancel()
 	scope := b.Store.For(t.ID).By(store.Who{Actor: tenants.System})
 	key, err := b.keys.open(ctx, scope, a.Credential)
@@ -53,12 +59,19 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt) er
 	if b.Meter != nil {
 		b.Meter.Pushed(answer)
 	}
+	span.Environment(answer.Environment)
+	span.Answered(answer.Status, answer.Reason)
+	span.End()
 	// The answer is recorded even when the ring's time is up: b.life, not ctx.
 	write, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
 	defer done()
+	commit := span.Step("commit")
+	defer commit.End()
 	if err := b.record(write, scope, r, a, answer); err != nil {
+		commit.Failed()
 		return err
 	}
+	commit.End()
 	return b.react(write, scope, a, answer)
 }
 
@@ -126,6 +139,9 @@ func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 	b.Bus.Tell(r.Tenant, r.ID)
 	if b.Meter != nil {
 		b.Meter.Recorded(r, facts)
+	}
+	if b.Trace != nil {
+		b.trail(r, facts)
 	}
 }
 

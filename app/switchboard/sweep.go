@@ -88,7 +88,10 @@ func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 		return scope.SetDue(ctx, r.ID, r.ExpiresAt)
 	}
 	again.Version = -1 // a part of the ring is no hint of the whole
-	b.send(t, &again)
+	span := b.Trace.Start("resume ring")
+	defer span.End()
+	span.Ring(string(r.ID))
+	b.send(t, &again, span)
 	return scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease)))
 }
 

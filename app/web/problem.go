@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -144,6 +145,18 @@ func retryAfter(c *fiber.Ctx, d time.Duration) {
 	}
 }
 
+// Status is how a request that ended with err is answered, and the word for why: the end of a problem's type, empty for an answer.
+func Status(c *fiber.Ctx, err error) (status int, code string) {
+	if err == nil {
+		return c.Response().StatusCode(), ""
+	}
+	p, _ := describe(err)
+	return p.Status, strings.TrimPrefix(p.Type, problemType)
+}
+
+// problemType begins the type of every problem.
+const problemType = "urn:carillon:problem:"
+
 // describe turns any error into what a stranger may read of it, and how long to wait before trying again.
 func describe(err error) (problem, time.Duration) {
 	var ours *tenants.Error
@@ -184,5 +197,5 @@ func refusal(e *tenants.Error) (problem, time.Duration) {
 }
 
 func (v verdict) problem(detail string) problem {
-	return problem{Type: "urn:carillon:problem:" + v.code, Title: v.title, Status: v.status, Detail: detail}
+	return problem{Type: problemType + v.code, Title: v.title, Status: v.status, Detail: detail}
 }
