@@ -52,6 +52,35 @@ type mint struct {
 	previous *bearer
 }
 
+// mostMints bounds the keys whose tokens are remembered.
+const mostMints = 4096
+
+// mints outlive pools: a key whose connections made room for others comes back with the token that Apple has seen, and not with one
+// that began meanwhile. A full table drops one at random. The zero value is ready.
+type mints struct {
+	mu   sync.Mutex // guards keys
+	keys map[poolName]*mint
+}
+
+func (m *mints) of(name poolName, fresh func() *mint) *mint {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known := m.keys[name]; known != nil {
+		return known
+	}
+	if m.keys == nil {
+		m.keys = map[poolName]*mint{}
+	}
+	for old := range m.keys {
+		if len(m.keys) < mostMints {
+			break
+		}
+		delete(m.keys, old)
+	}
+	m.keys[name] = fresh()
+	return m.keys[name]
+}
+
 // header gives the authorization header to push with.
 func (m *mint) header() (string, error) {
 	now := m.now()

@@ -152,3 +152,24 @@ func TestRevokedKey(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 }
+
+// TestTokenOutlivesConnections: a key whose connections made room for another's comes back with the token that Apple has seen, even
+// when a process that started now would begin with the next one.
+func TestTokenOutlivesConnections(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	c.toTerm(35*time.Minute - 30*time.Second)
+	a := apple(t, apnstest.Config{Now: c.now})
+	s := sender(t, a, func(cfg *push.Config) { cfg.Now, cfg.MaxPools = c.now, 1 })
+	mine, other := key(t, a, team, kid, nil), key(t, a, "TEAM000002", kid, nil)
+	minute(t, s, mine, c, push.Production)
+	minute(t, s, other, c, push.Production)
+	minute(t, s, mine, c, push.Production)
+	if st := s.Stats(); st.Evicted < 2 {
+		t.Fatalf("nobody made room: %+v", st)
+	}
+	if order, _ := providers(a); len(order) != 2 {
+		t.Errorf("two keys showed %d tokens", len(order))
+	}
+	clean(t, a)
+}

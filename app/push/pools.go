@@ -110,7 +110,9 @@ func (s *Sender) newPool(k *Key, env Environment, l limits) *pool {
 	if k.cert != nil {
 		config.Certificates = []tls.Certificate{*k.cert}
 	} else {
-		p.mint = &mint{team: k.id.team, keyID: k.id.keyID, private: k.private, now: s.cfg.Now}
+		p.mint = s.mints.of(poolName{k.id, env}, func() *mint {
+			return &mint{team: k.id.team, keyID: k.id.keyID, private: k.private, now: s.cfg.Now}
+		})
 	}
 	p.client = newClient(p)
 	return p

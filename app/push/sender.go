@@ -65,6 +65,7 @@ type Sender struct {
 	stir   chan struct{}  // wakes watch
 	busy   atomic.Int64   // pushes under way
 	count  counters
+	mints  mints
 
 	mu      sync.Mutex         // guards all below
 	pools   map[poolName]*pool // those that pushes find
