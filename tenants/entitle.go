@@ -40,6 +40,7 @@ type Entitlement struct {
 	Overage  bool      // rings past the limit go on
 
 	refusal *Error // why nothing rings
+	cut     bool   // the trial ends early; see Subscription.CutTrial
 	now     time.Time
 }
 
@@ -52,6 +53,7 @@ func Entitle(s *Subscription, p Plan, u Usage, now time.Time) Entitlement {
 	e := Entitlement{Plan: p, Usage: u, Overage: s.Overage && p.Overage > 0 && s.Live(), now: now}
 	e.From, e.To = s.Month(now)
 	e.Standing, e.Until, e.refusal = standing(*s, p.Grace, now)
+	e.cut = s.WasCut()
 	if e.Standing == StandingTrial {
 		e.Overage = false // there is nobody to pay for it
 	}
@@ -87,6 +89,9 @@ func standing(s Subscription, grace time.Duration, now time.Time) (Standing, tim
 		if now.Before(s.PeriodEnd) {
 			return StandingEnding, s.PeriodEnd, nil
 		}
+		if s.WasCut() {
+			return over("trial_card", "The card had its trial with another organisation, so this trial ended on %s and nothing rings. Nothing was charged. Subscribe under Billing; everything you set up is still there.", day(s.PeriodEnd))
+		}
 		return over("subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", day(s.PeriodEnd))
 	case SubPaused:
 		return over("trial_ended", "The trial ended without a payment method, so the subscription is paused and nothing rings. Add a payment method under Billing; everything you set up is still there.")
@@ -113,6 +118,8 @@ func active(s Subscription, now time.Time) (Standing, time.Time, *Error) {
 	}
 	return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_unconfirmed", "The subscription ran until %s and its renewal is not confirmed. Open Billing; the operator of this server may have to look at Stripe.", day(s.PeriodEnd))
 }
+
+func moment(t time.Time) string { return t.UTC().Format("2 January 2006 at 15:04 UTC") }
 
 func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
@@ -176,6 +183,9 @@ func (e Entitlement) Warnings() []Warning {
 		return []Warning{{Code: e.refusal.Code, Text: e.refusal.Msg, Hard: true}}
 	case e.Standing == StandingGrace:
 		out = append(out, Warning{Code: "payment_failed", Text: "A payment failed. Phones ring until " + day(e.Until) + ".", Cure: "Update the payment method."})
+	case e.cut:
+		out = append(out, Warning{Code: "trial_card", Text: "This card had its trial with another organisation, so this trial ends on " + moment(e.Until) + ". Nothing was charged.",
+			Cure: "Subscribe before then and phones go on ringing; the first payment is due at once."})
 	}
 	used, most := e.Usage.Rings, e.Plan.Rings
 	switch {

@@ -24,6 +24,7 @@ type Subscription struct {
 	PeriodStart  time.Time // rings are counted by months from here
 	PeriodEnd    time.Time // paid until; zero = no end
 	TrialEnd     time.Time // zero = no trial
+	TrialCut     time.Time // when the trial ends of a card that had one before, with another tenant; zero = it was not cut
 	CancelAtEnd  bool      // ends with the period
 	PastDueSince time.Time
 	Overage      bool      // rings past the limit go on, and cost
@@ -39,6 +40,28 @@ func (s Subscription) ByHand() bool { return s.Stripe == "" && s.State == SubAct
 // Live reports whether Stripe keeps a subscription that is not over.
 func (s Subscription) Live() bool {
 	return s.Stripe != "" && s.State != SubCancelled && s.State != SubIncomplete
+}
+
+// TrialNotice is how long a trial goes on whose card had its trial before, with another tenant: phones ring while people read why.
+const TrialNotice = 24 * time.Hour
+
+// CutTrial ends a trial early, because its card had one before. It ends a day from now, and for good. One with no more than that left
+// runs to its own end.
+func (s *Subscription) CutTrial(now time.Time) {
+	if s.State == SubTrialing && s.TrialCut.IsZero() && s.TrialEnd.Sub(now) > TrialNotice {
+		s.TrialCut = now.Add(TrialNotice)
+		s.EndCut()
+	}
+}
+
+// EndCut writes what a trial that was cut comes to: it works until then, and nothing follows.
+func (s *Subscription) EndCut() {
+	s.State, s.TrialEnd, s.PeriodEnd, s.CancelAtEnd = SubCancelled, s.TrialCut, s.TrialCut, false
+}
+
+// WasCut reports whether the subscription is a trial that was cut, and nothing that was bought since.
+func (s Subscription) WasCut() bool {
+	return s.State == SubCancelled && !s.TrialCut.IsZero() && s.PeriodEnd.Equal(s.TrialCut)
 }
 
 // Month is the month of usage that holds the moment: [from, to). The subscription's own period is one where it is no longer than a

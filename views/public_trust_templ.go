@@ -482,7 +482,7 @@ func Trial(p TrialPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, " with everything, and no card.</h1><ol class=\"beats beats-tall\"><li><h2>A mail with a link</h2><p>It proves that the address is yours. The link works for 24 hours, once.</p></li><li><h2>Your own tenant</h2><p>With the built-in agent, so that there is something to hear, and a list of what is left to do.</p></li><li><h2>The first ring</h2><p>Upload Apple’s key for your app, pair a phone by its camera, press Ring.</p></li></ol><p class=\"fine\">One trial per company. When it ends your rings pause, and nothing is lost.</p></div><div class=\"card signup-card\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, " with everything, and no card.</h1><ol class=\"beats beats-tall\"><li><h2>A mail with a link</h2><p>It proves that the address is yours. The link works for 24 hours, once.</p></li><li><h2>Your own tenant</h2><p>With the built-in agent, so that there is something to hear, and a list of what is left to do.</p></li><li><h2>The first ring</h2><p>Upload Apple’s key for your app, pair a phone by its camera, press Ring.</p></li></ol><p class=\"fine\">One trial per company and per card; a card is not needed. When it ends your rings pause, and nothing is lost.</p></div><div class=\"card signup-card\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

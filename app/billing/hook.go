@@ -83,7 +83,7 @@ func (b *Billing) take(ctx context.Context, e stripe.Event) error {
 }
 
 // kinds are the beginnings of types that can change what a tenant may do. Others are kept, and nothing follows.
-var kinds = []string{"checkout.session.", "customer.subscription.", "invoice."}
+var kinds = []string{"checkout.session.", "customer.subscription.", "invoice.", "payment_method."}
 
 func (b *Billing) act(ctx context.Context, kind string, h hint) error {
 	if strings.HasPrefix(kind, "charge.") {

@@ -45,7 +45,7 @@ func (b *Billing) Reconcile(ctx context.Context) error {
 func (b *Billing) missed(ctx context.Context) error {
 	p := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: b.Now().Add(-lookBack).Unix()}}
 	for _, k := range []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
-		"customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed", "invoice.paid", "invoice.payment_failed"} {
+		"customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed", "invoice.paid", "invoice.payment_failed", "payment_method.attached"} {
 		p.Types = append(p.Types, stripe.String(k))
 	}
 	for _, k := range affiliateEvents {

@@ -24,34 +24,70 @@ var errOlder = errors.New("billing: an older answer")
 // the last call ends in the same state: each begins by asking anew, and an answer that was asked for earlier than the one that is
 // written is dropped. A customer that is no tenant of ours is left alone.
 func (b *Billing) Sync(ctx context.Context, customer string) error {
+	late, err := b.sync(ctx, customer)
+	for _, id := range late { // a card of theirs turns out to have been another's first
+		sub, wrong := b.Store.For(id).Subscription(ctx)
+		if wrong == nil && sub.Customer != "" {
+			_, wrong = b.sync(ctx, sub.Customer)
+		}
+		err = errors.Join(err, unless(wrong, tenants.Unknown))
+	}
+	return err
+}
+
+// sync does it for one customer. late are tenants whose trial must be looked at again.
+func (b *Billing) sync(ctx context.Context, customer string) (late []tenants.TenantID, err error) {
 	defer b.enter(customer)()
 	asked := b.Now()
 	id, known, err := b.tenantOf(ctx, customer)
 	if err != nil || id == "" {
-		return err
+		return nil, err
 	}
 	best, err := b.best(ctx, customer, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	scope := b.Store.For(id).By(stripeItself())
 	if !known {
 		if best == nil || best.Status == stripe.SubscriptionStatusIncomplete || best.Status == stripe.SubscriptionStatusIncompleteExpired {
-			return nil // whoever may do everything is not to lose it by looking at a checkout
+			return nil, nil // whoever may do everything is not to lose it by looking at a checkout
 		}
 		n := tenants.Subscription{Tenant: id, Customer: customer}
 		b.apply(&n, best, asked)
-		return scope.SetSubscription(ctx, n)
+		return nil, scope.SetSubscription(ctx, n)
 	}
-	err = scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
-		if asked.Before(s.SyncedAt) {
+	tried, late, err := b.tried(ctx, customer, scope)
+	if err != nil {
+		return late, err
+	}
+	return late, b.write(ctx, scope, best, answer{asked, tried})
+}
+
+// answer is when Stripe was asked, and whether a card of the tenant had its trial elsewhere.
+type answer struct {
+	asked time.Time
+	tried bool
+}
+
+// write puts what Stripe says into the row.
+func (b *Billing) write(ctx context.Context, scope *store.Scope, best *stripe.Subscription, a answer) error {
+	over := false
+	err := scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
+		if a.asked.Before(s.SyncedAt) {
 			return errOlder
 		}
-		b.apply(s, best, asked)
+		b.apply(s, best, a.asked)
+		if a.tried {
+			s.CutTrial(a.asked)
+		}
+		over = s.WasCut()
 		return nil
 	})
 	if errors.Is(err, errOlder) {
 		return nil
+	}
+	if err == nil && over {
+		return b.stop(ctx, best)
 	}
 	return err
 }
@@ -204,6 +240,7 @@ func (b *Billing) apply(s *tenants.Subscription, from *stripe.Subscription, aske
 	case was != tenants.SubPastDue || s.PastDueSince.IsZero() || since.Before(s.PastDueSince):
 		s.PastDueSince = since // and while it is owed, a later invoice does not begin the grace anew
 	}
+	wasCut(s, from)
 }
 
 // owed is since when money is owed.

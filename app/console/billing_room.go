@@ -161,6 +161,9 @@ func forecast(e tenants.Entitlement, now time.Time) string {
 // facts are the subscription in words.
 func (k *Console) facts(v *visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
 	rows := []views.Row{{Name: "State", Text: standings[e.Standing]}}
+	if e.Standing == tenants.StandingEnding && sub.WasCut() {
+		rows[0].Text = "Trial, ending early"
+	}
 	switch {
 	case e.Standing == tenants.StandingOpen:
 		return append(rows, views.Row{Name: "Limits", Text: "none"})
@@ -200,7 +203,7 @@ func (k *Console) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Enti
 		out = append(out, calloutOf(w))
 	}
 	if e.Standing == tenants.StandingTrial && sub.Stripe == "" {
-		n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + ".", Cure: "Choose a plan before then. What is left of the trial stays free, and nothing is lost if it ends."}
+		n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + ".", Cure: "Choose a plan before then. What is left of the trial stays free, unless the card had a trial with another organisation: then this one ends a day later, and nothing is charged before you subscribe anew. Nothing is lost if it ends."}
 		if k.Billing == nil {
 			n.Cure = "Ask the operator of this server for a plan before then. Nothing is lost if it ends."
 		}

@@ -198,3 +198,27 @@ func TestMoney(t *testing.T) {
 		}
 	}
 }
+
+// TestACardThatHadItsTrial: the room says what happened and what to do; phones ring on for a day, and subscribing ends the notice.
+func TestACardThatHadItsTrial(t *testing.T) {
+	t.Parallel()
+	h, s := openMoney(t, stripetest.Secret)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", "Beta")
+	for _, one := range []*tenant{a, b} {
+		one.trial()
+		one.quick(one.owner).post("/billing/checkout", fieldsOf("plan", "starter", "interval", "month")).want(303)
+		customers := s.Customers()
+		s.Attach(customers[len(customers)-1], "4242")
+		must(t, s.Pay(s.Sessions()[len(s.Sessions())-1]))
+		h.tell(s)
+		s.Advance(time.Minute)
+	}
+	w := b.quick(b.owner)
+	w.get("/billing").want(200).has("had its trial with another organisation", "Nothing was charged", "Subscribe before then", "Trial, ending early", `aria-label="Subscribe to Starter by the month"`).lacks("Cancelled, and works")
+	w.get("/overview").want(200).has("had its trial with another organisation", "Go to Billing")
+	a.quick(a.owner).get("/billing").want(200).lacks("another organisation: then", "had its trial with another")
+	w.post("/billing/checkout", fieldsOf("plan", "starter", "interval", "month")).want(303)
+	must(t, s.Pay(s.Sessions()[len(s.Sessions())-1]))
+	h.tell(s)
+	w.get("/billing").want(200).has("Active", "$149 by the month").lacks("had its trial with another")
+}

@@ -11,6 +11,7 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -43,6 +44,7 @@ var (
 type Keyring struct {
 	current string
 	keys    map[string]cipher.AEAD
+	marks   [][]byte // of each master key one that Marks goes by, the current one's first
 }
 
 // Generate makes the text of a new key file with one fresh key.
@@ -64,7 +66,7 @@ func Parse(file []byte) (*Keyring, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		id, aead, err := parseLine(line)
+		id, key, err := parseLine(line)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("master key file, line %d: %w", i+1, err))
 			continue
@@ -76,7 +78,12 @@ func Parse(file []byte) (*Keyring, error) {
 		if k.current == "" {
 			k.current = id
 		}
+		aead, err := gcm(key)
+		if err != nil {
+			return nil, err
+		}
 		k.keys[id] = aead
+		k.marks = append(k.marks, mac(key, "carillon marks 1"))
 	}
 	if len(faults) == 0 && k.current == "" {
 		faults = append(faults, errors.New("master key file: no key in it"))
@@ -87,14 +94,14 @@ func Parse(file []byte) (*Keyring, error) {
 	return k, nil
 }
 
-func parseLine(line string) (string, cipher.AEAD, error) {
+func parseLine(line string) (id string, key []byte, err error) {
 	id, text, named := strings.Cut(line, ":")
 	if !named {
 		text = line
 	} else if !validID(id) {
 		return "", nil, fmt.Errorf("the key id must be 1 to %d of a-z, 0-9 and '-'", maxID)
 	}
-	key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(text))
+	key, err = base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(text))
 	if err != nil {
 		return "", nil, errors.New("the key is not standard base64")
 	}
@@ -106,8 +113,7 @@ func parseLine(line string) (string, cipher.AEAD, error) {
 		sum := sha256.Sum256(key)
 		id = "h" + hex.EncodeToString(sum[:4])
 	}
-	aead, err := gcm(key)
-	return id, aead, err
+	return id, key, nil
 }
 
 func validID(id string) bool {
@@ -141,6 +147,25 @@ func (k *Keyring) KeyOf(blob []byte) string {
 
 // errNone is what a nil Keyring says: a command that handles no secrets needs no master key, and must not meet one by accident.
 var errNone = errors.New("seal: there is no master key")
+
+// Marks are keyed hashes of a text, one under each master key and the current one's first, by which it is found again without being
+// kept: nobody makes them without the key file. What was marked under a key that was dropped since is not found any more.
+func (k *Keyring) Marks(purpose, text string) ([][]byte, error) {
+	if k == nil {
+		return nil, errNone
+	}
+	out := make([][]byte, len(k.marks))
+	for i, key := range k.marks {
+		out[i] = mac(key, string(bind(purpose, nil, []string{text})))
+	}
+	return out, nil
+}
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text)) // never fails
+	return h.Sum(nil)
+}
 
 // Seal encrypts plain for the row that aad names (tenant, table, row id, in that order by convention).
 func (k *Keyring) Seal(plain []byte, aad ...string) ([]byte, error) {

@@ -136,6 +136,36 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// TestMarks: a mark is found again under the keys that are there, says nothing without them, and is one for each purpose.
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	first, second := seal.Generate(), seal.Generate()
+	marks := func(file, purpose, text string) [][]byte {
+		t.Helper()
+		m, err := keyring(t, file).Marks(purpose, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	old, both := marks(first, "card", "x"), marks(second+first, "card", "x")
+	if len(old) != 1 || len(both) != 2 || !bytes.Equal(both[1], old[0]) || bytes.Equal(both[0], old[0]) {
+		t.Errorf("old %x, both %x", old, both)
+	}
+	for _, other := range [][][]byte{marks(first, "card", "y"), marks(first, "mail", "x"), marks(second, "card", "x"), marks(first, "car", "dx")} {
+		if bytes.Equal(other[0], old[0]) {
+			t.Error("two marks are one")
+		}
+	}
+	if m := marks(first, "card", "x"); !bytes.Equal(m[0], old[0]) {
+		t.Error("the same mark is not found again")
+	}
+	var none *seal.Keyring
+	if _, err := none.Marks("card", "x"); err == nil {
+		t.Error("without keys there is a mark")
+	}
+}
+
 // A command that handles no secrets has no keys; it must fail rather than write in the clear.
 func TestWithoutKeysNothingIsSealed(t *testing.T) {
 	t.Parallel()

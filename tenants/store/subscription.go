@@ -8,24 +8,24 @@ import (
 )
 
 type subscriptionRow struct {
-	TenantID, Plan, State, Every                                string
-	PeriodStart, PeriodEnd, TrialEnd, PastDue, Synced, CreatedA int64
-	CancelAtEnd, Overage                                        bool
-	Customer, Stripe                                            string
+	TenantID, Plan, State, Every                                     string
+	PeriodStart, PeriodEnd, TrialEnd, Cut, PastDue, Synced, CreatedA int64
+	CancelAtEnd, Overage                                             bool
+	Customer, Stripe                                                 string
 }
 
-const subscriptionColumns = "tenant_id, plan, state, every, period_start, period_end, trial_end, cancel_at_end, past_due_since, overage, " +
+const subscriptionColumns = "tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, " +
 	"customer, stripe, synced_at, created_at"
 
 func (r *subscriptionRow) fields() []any {
-	return []any{&r.TenantID, &r.Plan, &r.State, &r.Every, &r.PeriodStart, &r.PeriodEnd, &r.TrialEnd, &r.CancelAtEnd, &r.PastDue, &r.Overage,
+	return []any{&r.TenantID, &r.Plan, &r.State, &r.Every, &r.PeriodStart, &r.PeriodEnd, &r.TrialEnd, &r.Cut, &r.CancelAtEnd, &r.PastDue, &r.Overage,
 		&r.Customer, &r.Stripe, &r.Synced, &r.CreatedA}
 }
 
 func (r subscriptionRow) noun() tenants.Subscription {
 	return tenants.Subscription{
 		Tenant: tenants.TenantID(r.TenantID), Plan: r.Plan, State: tenants.SubscriptionState(r.State), Interval: tenants.Interval(r.Every),
-		PeriodStart: moment(r.PeriodStart), PeriodEnd: moment(r.PeriodEnd), TrialEnd: moment(r.TrialEnd), CancelAtEnd: r.CancelAtEnd,
+		PeriodStart: moment(r.PeriodStart), PeriodEnd: moment(r.PeriodEnd), TrialEnd: moment(r.TrialEnd), TrialCut: moment(r.Cut), CancelAtEnd: r.CancelAtEnd,
 		PastDueSince: moment(r.PastDue), Overage: r.Overage, Customer: r.Customer, Stripe: r.Stripe, SyncedAt: moment(r.Synced), CreatedAt: moment(r.CreatedA),
 	}
 }
@@ -34,6 +34,7 @@ func (r subscriptionRow) noun() tenants.Subscription {
 func settled(t tenants.TenantID, n tenants.Subscription) tenants.Subscription {
 	n.Tenant = t
 	n.PeriodStart, n.PeriodEnd, n.TrialEnd = stored(n.PeriodStart), stored(n.PeriodEnd), stored(n.TrialEnd)
+	n.TrialCut = stored(n.TrialCut)
 	n.PastDueSince, n.SyncedAt, n.CreatedAt = stored(n.PastDueSince), stored(n.SyncedAt), stored(n.CreatedAt)
 	return n
 }
@@ -115,6 +116,7 @@ func subscriptionChanges(old, n tenants.Subscription) changes {
 	c.add("interval", old.Interval != n.Interval)
 	c.add("period", !old.PeriodStart.Equal(n.PeriodStart) || !old.PeriodEnd.Equal(n.PeriodEnd))
 	c.add("trial_end", !old.TrialEnd.Equal(n.TrialEnd))
+	c.add("trial_cut", !old.TrialCut.Equal(n.TrialCut))
 	c.add("cancel_at_end", old.CancelAtEnd != n.CancelAtEnd)
 	c.add("past_due_since", !old.PastDueSince.Equal(n.PastDueSince))
 	c.add("overage", old.Overage != n.Overage)
@@ -124,12 +126,12 @@ func subscriptionChanges(old, n tenants.Subscription) changes {
 }
 
 func (t *tx) setSubscription(n tenants.Subscription) error {
-	_, err := t.exec("INSERT INTO subscriptions ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+
+	_, err := t.exec("INSERT INTO subscriptions ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+
 		"ON CONFLICT (tenant_id) DO UPDATE SET plan = excluded.plan, state = excluded.state, every = excluded.every, "+
 		"period_start = excluded.period_start, period_end = excluded.period_end, trial_end = excluded.trial_end, "+
-		"cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = excluded.overage, "+
+		"trial_cut = excluded.trial_cut, cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = excluded.overage, "+
 		"customer = excluded.customer, stripe = excluded.stripe, synced_at = excluded.synced_at",
-		string(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd), n.CancelAtEnd,
+		string(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd), micros(n.TrialCut), n.CancelAtEnd,
 		micros(n.PastDueSince), n.Overage, n.Customer, n.Stripe, micros(n.SyncedAt), micros(n.CreatedAt))
 	return err
 }

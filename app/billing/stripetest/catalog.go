@@ -13,6 +13,7 @@ func (s *Stripe) catalogRoutes() []route {
 	return []route{
 		{"POST", "/v1/customers", []string{"name", "email", "metadata[*]"}, s.addCustomer},
 		{"GET", "/v1/customers/{}", nil, s.get("cus_", "customer")},
+		{"GET", "/v1/customers/{}/payment_methods", []string{"type", "limit", "starting_after"}, s.listCards},
 		{"POST", "/v1/products", []string{"id", "name"}, s.addProduct},
 		{"POST", "/v1/products/{}", []string{"name"}, s.setProduct},
 		{"POST", "/v1/prices", []string{"product", "currency", "lookup_key", "transfer_lookup_key", "recurring[interval]", "recurring[usage_type]", "recurring[meter]",

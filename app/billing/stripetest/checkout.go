@@ -134,7 +134,7 @@ func (s *Stripe) Pay(id string) error {
 	defer s.tell()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pay(id)
+	return s.pay(id, "")
 }
 
 // Sessions are the ids of the checkouts, the oldest first.
@@ -147,11 +147,13 @@ func (s *Stripe) Sessions() (ids []string) {
 	return ids
 }
 
-func (s *Stripe) pay(id string) error {
+// pay finishes a checkout with a card of a number; empty = one that nobody else has.
+func (s *Stripe) pay(id, number string) error {
 	x := s.session(id)
 	if x == nil || x.status != "open" {
 		return bad("the session is not open")
 	}
+	s.attach(x.customer, number)
 	sub := s.subscribe(x.customer, x.prices, x.trialEnd, x.subMeta)
 	x.status, x.sub = "complete", sub.id
 	s.happened("checkout.session.completed", s.showSession(x))

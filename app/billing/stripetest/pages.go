@@ -10,6 +10,7 @@ import (
 var (
 	payPage = template.Must(template.New("pay").Parse(`<!doctype html><html lang="en"><title>Checkout</title><h1>Pay with Stripe's stand-in</h1>
 {{if .Said}}<p role="alert">{{.Said}}</p>{{end}}<form method="post">
+<p><label>Card number <input name="number" autocomplete="off"></label> Leave it empty for a card that nobody else has.</p>
 <button name="card" value="good">Pay with a card that works</button> <button name="card" value="bad">Pay with a card that is declined</button></form>
 <p><a href="{{.Back}}">Back</a></p></html>`))
 	portalPage = template.Must(template.New("portal").Parse(`<!doctype html><html lang="en"><title>Billing portal</title><h1>Billing portal</h1>
@@ -48,7 +49,7 @@ func (s *Stripe) payPage(w http.ResponseWriter, r *http.Request, id string) {
 	p := shown{Back: x.cancel}
 	if r.Method == http.MethodPost {
 		if r.PostForm.Get("card") == "good" {
-			if err := s.pay(id); err != nil {
+			if err := s.pay(id, r.PostForm.Get("number")); err != nil {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
 			}
@@ -64,6 +65,7 @@ func (s *Stripe) portalPage(w http.ResponseWriter, r *http.Request, customer str
 	if r.Method == http.MethodPost {
 		switch r.PostForm.Get("do") {
 		case "good":
+			s.attach(customer, "")
 			s.card(customer, true)
 		case "bad":
 			s.card(customer, false)

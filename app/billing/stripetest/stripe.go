@@ -52,6 +52,7 @@ type Stripe struct {
 	serial    int
 	refused   []string                  // requests that the real one would refuse
 	down      bool                      // every request is answered 500
+	deaf      map[string]bool           // and so are those of these methods
 	answers   map[string]string         // by idempotency key
 	objects   map[string]map[string]any // what has no life of its own: customers, products, prices, meters, refunds, disputes
 	order     []string                  // ids of objects, in the order of their making
@@ -91,7 +92,7 @@ func New(c Config) (*Stripe, error) {
 	if c.Now.IsZero() {
 		c.Now = time.Now()
 	}
-	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
+	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{}, deaf: map[string]bool{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
 		taxes: map[string]int64{}, borrowed: map[string]string{}, hook: http.Client{Timeout: 10 * time.Second}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s, nil
@@ -122,6 +123,13 @@ func (s *Stripe) Down(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = down
+}
+
+// Deaf makes it answer nothing but 500 to requests of one method, or answer again.
+func (s *Stripe) Deaf(method string, deaf bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaf[method] = deaf
 }
 
 // Refused lists the requests that broke a rule of Stripe's.
@@ -158,7 +166,7 @@ func (s *Stripe) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tick()
-	if s.down {
+	if s.down || s.deaf[r.Method] {
 		answer(w, http.StatusInternalServerError, map[string]any{"error": map[string]any{"type": "api_error", "message": "down"}})
 		return
 	}
@@ -208,7 +216,7 @@ func (s *Stripe) answer(r *http.Request) (any, error) {
 	if v := r.Header.Get("Stripe-Version"); v != Version {
 		return nil, bad("version %q", v)
 	}
-	if err := r.ParseForm(); err != nil {
+	if err := form(r); err != nil {
 		return nil, bad("form: %v", err)
 	}
 	for _, x := range s.routes() {
@@ -226,6 +234,15 @@ func (s *Stripe) answer(r *http.Request) (any, error) {
 		return s.once(r, func() (any, error) { return x.do(id, r.Form) })
 	}
 	return nil, fault{http.StatusNotFound, "invalid_request_error", "", "Unrecognized request URL (" + r.Method + ": " + r.URL.Path + ")"}
+}
+
+// form reads the parameters. stripe-go sends those of a DELETE in its body, which Stripe reads and net/http does not.
+func form(r *http.Request) error {
+	if r.Method == http.MethodDelete {
+		r.Method = http.MethodPut
+		defer func() { r.Method = http.MethodDelete }()
+	}
+	return r.ParseForm()
 }
 
 func knows(all []string, k string) bool {

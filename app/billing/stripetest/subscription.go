@@ -34,6 +34,7 @@ func (s *Stripe) subscriptionRoutes() []route {
 		}},
 		{"POST", "/v1/subscriptions/{}", []string{"items[][id]", "items[][price]", "items[][quantity]", "items[][deleted]", "proration_date", "proration_behavior",
 			"payment_behavior", "cancel_at_period_end"}, s.setSub},
+		{"DELETE", "/v1/subscriptions/{}", []string{"invoice_now", "prorate", "cancellation_details[comment]"}, s.endSub},
 	}
 }
 
@@ -258,6 +259,18 @@ func (s *Stripe) card(customer string, works bool) {
 			s.happened("customer.subscription.updated", s.showSub(x))
 		}
 	}
+}
+
+func (s *Stripe) endSub(id string, f url.Values) (any, error) {
+	x := s.sub(id)
+	if x == nil || x.status == "canceled" {
+		return nil, noSuch("subscription", id)
+	}
+	if f.Get("invoice_now") != "false" || f.Get("prorate") != "false" {
+		return nil, bad("invoice_now=false and prorate=false are expected here")
+	}
+	s.end(x, "cancellation_requested")
+	return s.showSub(x), nil
 }
 
 // Cancel ends a subscription at once, as the dashboard can.

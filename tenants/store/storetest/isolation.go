@@ -138,7 +138,7 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 var apart = map[string]string{
 	"By": "changes who acts", "Tenant": "the scope itself", "SetTenant": "the scope itself", "AddRing": "adds", "AddDevice": "adds", "AddPairing": "adds",
 	"AddCredential": "adds", "ReplaceCredential": "adds", "Alert": "adds", "AddAgent": "adds", "AddKey": "adds", "AddMember": "adds", "AddInvitation": "adds", "Note": "adds",
-	"CountDevices": "checked below", "CountPeople": "checked below", "Entitlement": "checked below", "SetSubscription": "adds",
+	"CountDevices": "checked below", "CountPeople": "checked below", "Entitlement": "checked below", "SetSubscription": "adds", "ClaimCard": "adds; testCards looks at two tenants of one card",
 }
 
 func testIsolation(b *bench) {

@@ -100,3 +100,35 @@ func testSignups(b *bench) {
 	wait.Wait()
 	equal(b, won.Load(), 1, "winners of one link")
 }
+
+// testCards: a card is the tenant's who added it first, in whatever order the claims come, and what is kept is no fingerprint.
+func testCards(b *bench) {
+	ctx, now := b.Context(), b.clock.Now()
+	one, two := b.tenant(), b.tenant()
+	claim := func(s *store.Scope, card string, at time.Time, want store.Claim) {
+		b.Helper()
+		got, err := s.ClaimCard(ctx, card, at)
+		b.must(err)
+		equal(b, got, want, "claim of "+card)
+	}
+	t, err := one.Tenant(ctx)
+	b.must(err)
+	claim(one, "a", now, store.Claim{Mine: true})
+	claim(one, "a", now, store.Claim{Mine: true})
+	claim(two, "a", now.Add(time.Second), store.Claim{})
+	claim(two, "a", now, store.Claim{}) // at the same moment: who is there stays
+	claim(two, "b", now, store.Claim{Mine: true})
+	claim(two, "a", now.Add(-time.Second), store.Claim{Mine: true, From: t.ID})
+	claim(one, "a", now, store.Claim{})
+	var mine atomic.Int64
+	var wait sync.WaitGroup
+	for _, s := range []*store.Scope{one, two, one, two} {
+		wait.Go(func() {
+			if c, err := s.ClaimCard(ctx, "race", now); err == nil && c.Mine {
+				mine.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	equal(b, mine.Load(), 2, "claims of whoever won")
+}
