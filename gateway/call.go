@@ -35,6 +35,7 @@ type call struct {
 	once   sync.Once
 	reason EndReason // set before ending is closed
 	open   atomic.Bool
+	heard  bool // the phone's first sound was told; of run alone
 
 	agentDone chan struct{} // closed when the agent has left
 	agentErr  error         // set before
@@ -146,8 +147,8 @@ func (c *call) run() {
 		}
 		if v.greet && !c.open.Swap(true) {
 			go c.converse(ctx) // first: who is told may write to a disk, and the person is listening
-			c.tell(Event{Kind: Connected, At: now})
 		}
+		c.hear()
 		timer.Reset(v.next.Sub(now))
 		select {
 		case <-c.ending:
@@ -164,12 +165,24 @@ func (c *call) run() {
 	c.finish(cancel)
 }
 
+// hear tells the phone's first sound, once.
+func (c *call) hear() {
+	if c.heard {
+		return
+	}
+	if q := c.quality(); !q.FirstIn.IsZero() {
+		c.heard = true
+		c.tell(Event{Kind: Connected, At: q.FirstIn})
+	}
+}
+
 // finish closes the line and the leg, tells the end, and waits for the agent.
 func (c *call) finish(cancel context.CancelFunc) {
 	at := c.g.cfg.Now()
 	close(c.line.over)
 	cancel()
 	c.letGo()
+	c.hear() // it may have come with the end
 	c.tell(Event{Kind: Ended, Reason: c.reason, At: at})
 	if !c.open.Load() {
 		return

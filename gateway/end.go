@@ -49,8 +49,9 @@ func EndReasons() []EndReason {
 type EventKind string
 
 const (
-	// Connected: encryption stands and the phone's first sound arrived (or the
-	// grace for it passed). The agent starts to speak now. At most once a call.
+	// Connected: encryption stands and the phone's first sound arrived. The agent
+	// speaks by then, and may have begun before, once the grace for that sound had
+	// passed. At most once a call, and never in one whose phone stays silent.
 	Connected EventKind = "connected"
 	// Ended: the call is over and its leg is closed. Exactly once a call.
 	Ended EventKind = "ended"

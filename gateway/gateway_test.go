@@ -250,7 +250,7 @@ func TestTimers(t *testing.T) {
 		stays  bool // Connected comes first
 	}{
 		{"nobody connects", phonetest.Config{Edit: deaf}, func(c *gateway.Config) { c.ConnectWithin = short }, gateway.ConnectTimeout, false},
-		{"no sound ever", phonetest.Config{Mute: true}, func(c *gateway.Config) { c.SilenceAfter = 2 * short }, gateway.NoMedia, true},
+		{"no sound ever", phonetest.Config{Mute: true}, func(c *gateway.Config) { c.SilenceAfter = 2 * short }, gateway.NoMedia, false},
 		{"silence", phonetest.Config{Packets: 10}, func(c *gateway.Config) { c.SilenceAfter = short }, gateway.Silence, true},
 		{"longest call", phonetest.Config{}, func(c *gateway.Config) { c.MaxDuration = 3 * short }, gateway.MaxDuration, true},
 	} {

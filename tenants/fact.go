@@ -24,12 +24,13 @@ const (
 	FactCancelled    FactKind = "cancelled"      // the agent gave up, or another device declined
 	FactExpired      FactKind = "expired"        // nobody answered in time
 	FactBroken       FactKind = "broken"         // SDP or media failed
+	FactRemoved      FactKind = "removed"        // the device was removed while it rang
 )
 
 // FactKinds lists every kind, in the order of a ring that goes well and then of the ways it may not.
 var FactKinds = []FactKind{
 	FactPlaced, FactSent, FactAccepted, FactWoke, FactShown, FactAnswered, FactConnected, FactHungUp,
-	FactRefused, FactFailedToShow, FactSilenced, FactDeclined, FactElsewhere, FactBusy, FactCancelled, FactExpired, FactBroken,
+	FactRefused, FactFailedToShow, FactSilenced, FactDeclined, FactElsewhere, FactBusy, FactCancelled, FactExpired, FactBroken, FactRemoved,
 }
 
 // Reportable reports whether a phone may report the kind itself; the others are ours to know.
@@ -44,7 +45,7 @@ func (k FactKind) Reportable() bool {
 // ends reports whether the kind is an ending that Carillon itself records.
 func (k FactKind) ends() bool {
 	switch k {
-	case FactHungUp, FactElsewhere, FactCancelled, FactExpired, FactBroken:
+	case FactHungUp, FactElsewhere, FactCancelled, FactExpired, FactBroken, FactRemoved:
 		return true
 	}
 	return false

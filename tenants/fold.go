@@ -6,15 +6,15 @@ var next = map[State]map[FactKind]State{
 	Placed: {
 		FactAccepted: Pushed, FactRefused: Failed, FactWoke: Pushed, FactShown: Ringing, FactFailedToShow: Failed,
 		FactSilenced: Missed, FactBusy: Missed, FactDeclined: Declined, FactAnswered: Answered, FactElsewhere: Elsewhere,
-		FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed,
+		FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed, FactRemoved: Failed,
 	},
 	Pushed: {
 		FactShown: Ringing, FactFailedToShow: Failed, FactSilenced: Missed, FactBusy: Missed, FactDeclined: Declined,
-		FactAnswered: Answered, FactElsewhere: Elsewhere, FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed,
+		FactAnswered: Answered, FactElsewhere: Elsewhere, FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed, FactRemoved: Failed,
 	},
 	Ringing: {
 		FactSilenced: Missed, FactBusy: Missed, FactDeclined: Declined, FactAnswered: Answered, FactElsewhere: Elsewhere,
-		FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed,
+		FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed, FactRemoved: Failed,
 	},
 	Answered: {FactHungUp: Ended, FactBroken: Failed},
 }

@@ -17,6 +17,8 @@ const (
 	ReasonRefused      EndReason = "refused"
 	ReasonFailedToShow EndReason = "failed_to_show"
 	ReasonBroken       EndReason = "broken"
+	ReasonUnheard      EndReason = "unheard"
+	ReasonRemoved      EndReason = "device_removed"
 )
 
 var reasons = map[EndReason]struct{ sentence, cure string }{
@@ -36,6 +38,9 @@ var reasons = map[EndReason]struct{ sentence, cure string }{
 	ReasonFailedToShow: {"The app woke, but the phone refused to show the call.",
 		"The ring's page shows the code that CallKit gave."},
 	ReasonBroken: {"The call could not carry sound.", "Check the phone's network. If it goes on, check that the server's voice port is reachable."},
+	ReasonUnheard: {"The call was answered, and hung up before any sound was heard.",
+		"If it happens often: the app must start its audio when CallKit activates it, and the server's voice port must be reachable. See the developer page."},
+	ReasonRemoved: {"The phone was removed from the account while it rang.", "Pair the phone again, under Devices, and ring again."},
 }
 
 // Sentence is the reason as a person reads it; empty for no reason.
@@ -73,6 +78,9 @@ func (a *Attempt) reached() int {
 func (a *Attempt) reason() EndReason {
 	switch a.State {
 	case Ended:
+		if !a.Has(FactConnected) {
+			return ReasonUnheard
+		}
 		return ReasonHungUp
 	case Declined:
 		return ReasonDeclined
@@ -100,6 +108,8 @@ func (a *Attempt) because(k FactKind) EndReason {
 		return ReasonFailedToShow
 	case FactBroken:
 		return ReasonBroken
+	case FactRemoved:
+		return ReasonRemoved
 	case FactExpired:
 		return a.expiry()
 	}

@@ -36,6 +36,11 @@ type Phones interface {
 	Phone(ctx context.Context, d tenants.Device, id tenants.RingID) (*tenants.Ring, error)
 }
 
+// Devices takes phones out of use. *switchboard.Board does.
+type Devices interface {
+	RemoveDevice(ctx context.Context, c switchboard.Caller, id tenants.DeviceID) error
+}
+
 // Uploads reads an Apple credential out of a file and keeps it.
 type Uploads interface {
 	AddCredential(ctx context.Context, c switchboard.Caller, u switchboard.Upload) (tenants.Credential, error)
@@ -45,6 +50,7 @@ type Uploads interface {
 type Board interface {
 	Rings
 	Phones
+	Devices
 	Uploads
 	Desk
 }

@@ -192,7 +192,7 @@ func (a *API) removeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	if err := k.scope.RemoveDevice(ctx, id); err != nil {
+	if err := a.Board.RemoveDevice(ctx, k.Caller, id); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +72,23 @@ func suspend(t *testing.T, _ *house, a *tenant, _ tenants.Secret) {
 	must(t, err)
 	tn.State = tenants.TenantSuspended
 	must(t, a.scope().SetTenant(t.Context(), tn))
+}
+
+// TestRemovalEndsTheRing: a program that removes a phone does not leave its ring to its time.
+func TestRemovalEndsTheRing(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	r := a.ring("")
+	story := h.stream(ask{method: "GET", path: "/v1/rings/" + r.ID + "/events", key: a.key})
+	h.do(ask{method: "DELETE", path: "/v1/devices/" + string(a.device), key: a.key}).want(204)
+	for e := range story {
+		if e["event"] == "removed" && stateIn(t, e["data"]) != "failed" {
+			t.Errorf("told %v", e)
+		}
+	}
+	h.do(ask{method: "GET", path: "/v1/rings/" + r.ID, key: a.key}).want(200).into(&r)
+	if r.State != "failed" || r.Reason == nil || *r.Reason != "device_removed" || r.Detail == nil || !strings.Contains(*r.Detail, "removed") {
+		t.Errorf("%s %v %v", r.State, r.Reason, r.Detail)
+	}
 }

@@ -33,6 +33,11 @@ type Rings interface {
 	Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error
 }
 
+// Devices takes phones out of use. *switchboard.Board does.
+type Devices interface {
+	RemoveDevice(ctx context.Context, c switchboard.Caller, id tenants.DeviceID) error
+}
+
 // Uploads reads an Apple credential out of a file and keeps it.
 type Uploads interface {
 	AddCredential(ctx context.Context, c switchboard.Caller, u switchboard.Upload) (tenants.Credential, error)
@@ -41,6 +46,7 @@ type Uploads interface {
 // Board is what the console needs of the switchboard.
 type Board interface {
 	Rings
+	Devices
 	Uploads
 }
 

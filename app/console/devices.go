@@ -288,7 +288,7 @@ func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *visitor) er
 	if !typed(c, &ask) {
 		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.RoomDevices, up("Devices", views.PathDevices)}, fiber.StatusUnprocessableEntity)
 	}
-	if err := v.scope.RemoveDevice(ctx, d.ID); err != nil {
+	if err := k.Board.RemoveDevice(ctx, v.caller(), d.ID); err != nil {
 		return err
 	}
 	return k.done(c, flashRemoved, views.PathDevices)

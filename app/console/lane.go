@@ -33,6 +33,7 @@ var turns = map[tenants.FactKind]struct {
 	tenants.FactFailedToShow: {"The phone refused to show the call", true},
 	tenants.FactSilenced:     {"The phone kept silent", true},
 	tenants.FactBroken:       {"The sound broke off", true},
+	tenants.FactRemoved:      {"Stopped: the phone was removed", false},
 	tenants.FactDeclined:     {"The person declined", false},
 	tenants.FactBusy:         {"The phone was in another call", false},
 	tenants.FactElsewhere:    {"Stopped: answered on another device", false},
@@ -181,6 +182,7 @@ func outcome(a *tenants.Attempt) (views.Tone, string) {
 	}
 	for kind, said := range map[tenants.FactKind]string{
 		tenants.FactRefused: "Refused by Apple", tenants.FactFailedToShow: "Refused by the phone", tenants.FactBroken: "No sound",
+		tenants.FactRemoved: "Removed",
 	} {
 		if a.Has(kind) {
 			return views.ToneBad, said

@@ -12,6 +12,7 @@ import (
 	"carillon/app/switchboard"
 	"carillon/static"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // multipartOf is an upload.
@@ -196,8 +197,13 @@ func TestDevices(t *testing.T) {
 	}
 	w.get(at+"/remove").want(200).has("Remove Front desk?", "has no other phone that rings")
 	w.post(at+"/remove", url.Values{"confirm": {"wrong"}}).want(422).has("not the name")
+	tn, err := b.scope().Tenant(t.Context())
+	must(t, err)
+	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Trial: true}, tenants.Request{To: tenants.To{Device: b.device}}, store.Idempotency{})
+	must(t, err)
 	w.post(at+"/remove", url.Values{"confirm": {"Front desk"}}).leads("/devices")
 	w.get(at).want(404)
+	w.get("/rings/"+string(r.ID)).want(200).has("The phone was removed while it rang", "Stopped: the phone was removed")
 	w.get("/rings/" + string(b.ring)).want(200).has("A device that was removed")
 }
 

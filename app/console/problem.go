@@ -18,6 +18,8 @@ var titles = map[tenants.EndReason]string{
 	tenants.ReasonNoAnswer:     "It rang, and nobody picked up",
 	tenants.ReasonBusy:         "The phone was in another call",
 	tenants.ReasonBroken:       "It stopped at the sound",
+	tenants.ReasonUnheard:      "It was hung up before any sound was heard",
+	tenants.ReasonRemoved:      "The phone was removed while it rang",
 }
 
 // problemOf is what went wrong with a ring, why, and what to do; nil when nothing did.
@@ -28,7 +30,7 @@ func problemOf(r *tenants.Ring) *views.Callout {
 	}
 	p := &views.Callout{Tone: views.ToneBad, Title: title, Cause: r.EndReason.Sentence(), Cure: r.EndReason.Cure()}
 	switch r.EndReason {
-	case tenants.ReasonNoAnswer, tenants.ReasonBusy, tenants.ReasonSilenced:
+	case tenants.ReasonNoAnswer, tenants.ReasonBusy, tenants.ReasonSilenced, tenants.ReasonUnheard, tenants.ReasonRemoved:
 		p.Tone = views.ToneWarn
 	}
 	a := decisive(r)
@@ -46,6 +48,8 @@ func problemOf(r *tenants.Ring) *views.Callout {
 		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet, Icon: views.IconDocs}
 	case tenants.ReasonNotPushed:
 		p.Action = views.Button{Text: "Look at the credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet, Icon: views.IconCredential}
+	case tenants.ReasonRemoved:
+		p.Action = views.Button{Text: "Pair a phone", Href: views.PathDevices, Kind: views.Quiet, Icon: views.IconDevice}
 	case tenants.ReasonBroken:
 		if s := gateway.EndReason(factOf(a, tenants.FactBroken).Detail).Sentence(); s != "" {
 			p.Cause = s

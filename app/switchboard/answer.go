@@ -131,7 +131,9 @@ func endKind(e gateway.EndReason) tenants.FactKind {
 // measure keeps the figures of the way in: what the agent heard.
 func measure(c *tenants.Call, e gateway.Event) {
 	q := e.Quality
-	c.EndedAt, c.EndedBy = e.At, string(e.Reason)
+	if c.EndedAt.IsZero() { // a cancel has said when and why
+		c.EndedAt, c.EndedBy = e.At, string(e.Reason)
+	}
 	c.Jitter, c.RoundTrip = q.JitterIn, q.RoundTrip
 	if all := q.PacketsIn + q.LostIn; all > 0 {
 		c.Loss = float64(q.LostIn) / float64(all)

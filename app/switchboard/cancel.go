@@ -2,10 +2,12 @@ package switchboard
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"carillon/gateway"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // Cancel gives a ring up: live attempts are cancelled, an answered ring is hung up, an ended ring stays as it ended.
@@ -14,11 +16,7 @@ func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenan
 	changed, facts, err := b.scope(c).ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		var facts []tenants.Fact
 		for i := range r.Attempts {
-			kind, detail := tenants.FactCancelled, ""
-			if r.Attempts[i].State == tenants.Answered {
-				kind, detail = tenants.FactHungUp, "cancelled"
-			}
-			facts = append(facts, r.Fold(tenants.Fact{Attempt: r.Attempts[i].ID, Kind: kind, At: now, Received: now, Detail: detail})...)
+			facts = append(facts, stop(r, &r.Attempts[i], tenants.FactCancelled, now)...)
 		}
 		return facts, nil
 	})
@@ -26,8 +24,65 @@ func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenan
 		return nil, err
 	}
 	b.tell(changed, facts)
+	b.silence(id)
+	return changed, nil
+}
+
+// stop ends one attempt by a decision of the tenant's: kind says which when it rings; a call is hung up. The call's end is set with
+// the same write, so that nobody reads an ended ring with a call that goes on; the gateway adds its figures.
+func stop(r *tenants.Ring, a *tenants.Attempt, kind tenants.FactKind, now time.Time) []tenants.Fact {
+	f := tenants.Fact{Attempt: a.ID, Kind: kind, At: now, Received: now}
+	if a.State == tenants.Answered {
+		f.Kind, f.Detail = tenants.FactHungUp, string(gateway.Cancelled)
+		if r.Call != nil && r.Call.EndedAt.IsZero() {
+			r.Call.EndedAt, r.Call.EndedBy = now, f.Detail
+		}
+	}
+	return r.Fold(f)
+}
+
+// silence hangs up the ring's call, if this process carries it.
+func (b *Board) silence(id tenants.RingID) {
 	if b.Media != nil && b.calls.has(id) {
 		b.Media.HangUp(string(id), gateway.Cancelled)
 	}
-	return changed, nil
+}
+
+// RemoveDevice removes a device and ends its part in what rings: its attempts at once, with the ring when no other phone of the person
+// still rings, and its call. An ending that fails is left to the sweep: the device is gone by then, and says so.
+func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID) error {
+	scope := b.scope(c)
+	if err := scope.RemoveDevice(ctx, id); err != nil {
+		return err
+	}
+	rings, err := scope.LiveRings(ctx, id)
+	for _, r := range rings {
+		err = errors.Join(err, b.leave(ctx, scope, r, id))
+	}
+	if err != nil {
+		b.Log.Error("end the rings of a removed device", "device", id, "err", err)
+	}
+	return nil
+}
+
+// leave ends a device's part in one ring.
+func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID, d tenants.DeviceID) error {
+	now, called := b.Now(), false
+	changed, facts, err := scope.ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		a, ok := r.AttemptOf(d)
+		if !ok {
+			return nil, nil
+		}
+		b.flying.speak(a.ID) // nothing is sent to it again
+		called = a.State == tenants.Answered
+		return stop(r, a, tenants.FactRemoved, now), nil
+	})
+	if err != nil {
+		return err
+	}
+	b.tell(changed, facts)
+	if called {
+		b.silence(id)
+	}
+	return nil
 }

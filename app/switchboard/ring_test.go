@@ -334,13 +334,84 @@ func TestCancelHangsUp(t *testing.T) {
 	}
 	call := w.dial(d, r)
 	<-call.Heard()
-	_, err := w.board.Cancel(t.Context(), w.caller, r.ID)
+	w.until(r.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
+	got, err := w.board.Cancel(t.Context(), w.caller, r.ID)
 	must(t, err)
-	got := w.until(r.ID, "ended", func(r *tenants.Ring) bool { return r.State == tenants.Ended && !r.Call.EndedAt.IsZero() })
-	if got.Call.EndedBy != "cancelled" {
-		t.Errorf("ended by %s", got.Call.EndedBy)
+	if got.State != tenants.Ended || got.EndReason != tenants.ReasonHungUp || got.Call.EndedAt.IsZero() || got.Call.EndedBy != "cancelled" {
+		t.Errorf("the answer to the cancel: %s %s %+v", got.State, got.EndReason, got.Call)
 	}
 	<-call.Closed()
+	measured := w.until(r.ID, "measured", func(r *tenants.Ring) bool { return r.Call.Jitter != 0 })
+	if !measured.Call.EndedAt.Equal(got.Call.EndedAt) || measured.Call.EndedBy != got.Call.EndedBy {
+		t.Errorf("the end moved: %+v, then %+v", got.Call, measured.Call)
+	}
+}
+
+// TestACallWithoutASound: nobody talked, and nobody is told that they did.
+func TestACallWithoutASound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.voice()
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	phone, err := phonetest.New(phonetest.Config{Mute: true})
+	must(t, err)
+	call, err := phone.Call(t.Context(), func(ctx context.Context, sdp string) (string, error) {
+		a, err := w.board.Answer(ctx, d, r.ID, sdp)
+		return a.SDP, err
+	})
+	must(t, err)
+	<-call.Connected()
+	<-call.Heard() // the bells, after the grace for the phone's own sound
+	must(t, w.board.HangUp(t.Context(), d, r.ID))
+	got := w.until(r.ID, "ended", func(r *tenants.Ring) bool { return r.State == tenants.Ended && !r.Call.EndedAt.IsZero() })
+	if got.EndReason != tenants.ReasonUnheard || !got.Call.ConnectedAt.IsZero() || got.Attempts[0].Has(tenants.FactConnected) {
+		t.Errorf("%s %q %+v", got.EndReason, got.EndReason.Sentence(), got.Call)
+	}
+	call.HangUp()
+}
+
+// TestARemovedDeviceLeavesItsRings: its part ends at once, the person's other phones ring on, and the ring ends with the last of them.
+func TestARemovedDeviceLeavesItsRings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.voice()
+	a, b, c := w.device("ada"), w.device("ada"), w.device("bob")
+	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
+	talk := w.place(tenants.Request{To: tenants.To{Device: c.ID}})
+	ended := w.place(tenants.Request{To: tenants.To{Device: a.ID}})
+	_, err := w.board.Cancel(t.Context(), w.caller, ended.ID)
+	must(t, err)
+	w.until(r.ID, "pushed twice", func(r *tenants.Ring) bool {
+		return r.Attempts[0].Has(tenants.FactAccepted) && r.Attempts[1].Has(tenants.FactAccepted)
+	})
+	w.report(a, r, tenants.FactShown)
+
+	must(t, w.board.RemoveDevice(t.Context(), w.caller, a.ID))
+	got, err := w.scope.Ring(t.Context(), r.ID)
+	must(t, err)
+	if x, _ := got.AttemptOf(a.ID); x.State != tenants.Failed || got.State != tenants.Pushed {
+		t.Errorf("after the first phone: attempt %s, ring %s", x.State, got.State)
+	}
+	must(t, w.board.RemoveDevice(t.Context(), w.caller, b.ID))
+	if got, err = w.scope.Ring(t.Context(), r.ID); err != nil || got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
+		t.Errorf("after the last phone: %s %s %v", got.State, got.EndReason, err)
+	}
+	if got, err = w.scope.Ring(t.Context(), ended.ID); err != nil || got.EndReason != tenants.ReasonCancelled {
+		t.Errorf("a ring that had ended: %s %v", got.EndReason, err)
+	}
+
+	call := w.dial(c, talk)
+	<-call.Heard()
+	w.until(talk.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
+	must(t, w.board.RemoveDevice(t.Context(), w.caller, c.ID))
+	if got, err = w.scope.Ring(t.Context(), talk.ID); err != nil || got.State != tenants.Ended || got.Call.EndedAt.IsZero() {
+		t.Errorf("its call: %s %+v %v", got.State, got.Call, err)
+	}
+	<-call.Closed()
+	if err := w.board.RemoveDevice(t.Context(), w.caller, a.ID); tenants.KindOf(err) != tenants.Unknown {
+		t.Errorf("removing twice: %v", err)
+	}
 }
 
 func TestACallWhoseServerDied(t *testing.T) {

@@ -247,6 +247,14 @@ func (s *Scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 	return err == nil && n[0] == oftenRung, translate(err)
 }
 
+// LiveRings are the tenant's rings that have not ended and ring, or have as their call, the device.
+func (s *Scope) LiveRings(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
+	rows, err := s.s.db.pool.query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
+		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", string(s.id), string(d))
+	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{id} })
+	return found, translate(err)
+}
+
 // Facts lists a ring's facts with a Seq past after, in the order of record.
 func (s *Scope) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
 	rows, err := s.s.db.pool.query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",

@@ -129,6 +129,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Versions", versions, err)
 	reasons, _, err := s.Reasons(ctx, now.Add(-time.Hour), time.Time{})
 	put("Reasons", reasons, err)
+	ringing, err := s.LiveRings(ctx, p.device.ID)
+	put("LiveRings", ringing, err)
 	reach, err := s.Reach(ctx, p.device.Bundle)
 	put("Reach", reach, err)
 	return m, failed

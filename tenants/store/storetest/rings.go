@@ -263,6 +263,12 @@ func testRings(b *bench) {
 	last := b.ring(s, other)
 	last = b.record(s, last, 0, tenants.FactDeclined, b.clock.Now())
 
+	live, err := s.LiveRings(ctx, other.ID)
+	b.must(err)
+	if len(live) != 1 || live[0] != person.ID {
+		b.Errorf("live rings of a device: %v", live)
+	}
+
 	for name, c := range map[string]struct {
 		q    store.RingQuery
 		want []*tenants.Ring
