@@ -74,6 +74,9 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 		return n, err
 	}
 	n.close = append(n.close, n.store.Close)
+	if err := n.store.Wall(ctx); err != nil {
+		n.log.Warn("the wall between tenants does not stand", "why", err)
+	}
 
 	if n.trace, err = c.Tracing.open(ctx, n.log); err != nil {
 		return n, err

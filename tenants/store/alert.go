@@ -54,7 +54,7 @@ func (s *Scope) Alerts(ctx context.Context, all bool) ([]tenants.Alert, error) {
 	if all {
 		open = ""
 	}
-	rows, err := s.s.db.pool.query(ctx, "SELECT "+alertColumns+" FROM alerts WHERE tenant_id = ?"+open+" ORDER BY last_at DESC, kind, target LIMIT ?",
+	rows, err := s.reads().query(ctx, "SELECT "+alertColumns+" FROM alerts WHERE tenant_id = ?"+open+" ORDER BY last_at DESC, kind, target LIMIT ?",
 		string(s.id), alertsMost)
 	found, err := collect(rows, err, (*alertRow).fields)
 	return nouns(found, alertRow.noun), translate(err)

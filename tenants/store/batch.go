@@ -82,6 +82,10 @@ func newBatches() batches {
 	}
 }
 
+func (b *batches) empty() bool {
+	return len(b.rings.args)+len(b.attempts.args)+len(b.facts.args)+len(b.audits.args) == 0
+}
+
 func (b *batches) forget() {
 	b.rings.forget()
 	b.attempts.forget()
@@ -91,8 +95,14 @@ func (b *batches) forget() {
 	b.seqs = b.seqs[:0]
 }
 
-// flush writes what is collected, parents before children, and the audit counters.
+// flush writes what is collected, parents before children, and the audit counters. Rows of many tenants go in one statement.
 func (t *tx) flush() error {
+	if t.rows.empty() {
+		return nil
+	}
+	was := t.door
+	t.door = wholeHouse
+	defer func() { t.door = was }()
 	plain := func(text string, args []any, _ int) error { _, err := t.run(text, args); return err }
 	if err := t.rows.rings.flush(plain); err != nil {
 		return err
@@ -147,11 +157,7 @@ func (t *tx) flushFacts() error {
 
 func (t *tx) returned(text string, args []any, seqs []*int64) error {
 	t.d.observe(text)
-	s, err := t.stmt(text)
-	if err != nil {
-		return t.fail(err)
-	}
-	rows, err := s.Query(args...)
+	rows, err := t.open(text, args)
 	if err != nil {
 		return t.fail(err)
 	}

@@ -27,7 +27,7 @@ func (s *Scope) ClaimCard(ctx context.Context, fingerprint string, added time.Ti
 		return Claim{}, err
 	}
 	var c Claim
-	err = s.s.w.do(ctx, func(t *tx) error {
+	err = s.s.w.do(ctx, s.door(), func(t *tx) error {
 		was, err := t.holding(marks)
 		if err != nil {
 			return err

@@ -109,7 +109,7 @@ func (s *Scope) Credentials(ctx context.Context, q Page) ([]tenants.Credential, 
 // Credentials lists every tenant's credentials without their secrets: the simulator of dev mode must know their public keys.
 func (s *Store) Credentials(ctx context.Context) ([]tenants.Credential, error) {
 	var rows []credentialRow
-	if err := s.db.gorm.WithContext(ctx).Select(credentialColumns).Order("created_at, id").Find(&rows).Error; err != nil {
+	if err := s.db.through(wholeHouse).gorm(ctx).Select(credentialColumns).Order("created_at, id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	return nouns(rows, credentialRow.noun), nil
@@ -187,7 +187,7 @@ func (s *Scope) CredentialUsed(ctx context.Context, id tenants.CredentialID, at 
 	if err != nil || at.Sub(c.LastUsedAt) < grain {
 		return err
 	}
-	return s.s.w.do(ctx, func(t *tx) error {
+	return s.s.w.do(ctx, s.door(), func(t *tx) error {
 		_, err := t.exec("UPDATE credentials SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
 			micros(at), string(s.id), string(id), micros(at))
 		return err
@@ -228,7 +228,7 @@ func (s *Scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
 	if len(devices) == 0 {
 		return []Target{}, nil
 	}
-	rows, err := s.s.db.pool.query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id DESC", string(s.id))
+	rows, err := s.reads().query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id DESC", string(s.id))
 	found, err := collect(rows, err, (*credentialRow).fields)
 	if err != nil {
 		return nil, translate(err)
@@ -246,7 +246,7 @@ func (s *Scope) targeted(ctx context.Context, to tenants.To) ([]tenants.Device, 
 	if to.Device == "" {
 		query, arg = "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND person = ? AND person <> '' ORDER BY created_at, id", to.Person
 	}
-	rows, err := s.s.db.pool.query(ctx, query, string(s.id), arg)
+	rows, err := s.reads().query(ctx, query, string(s.id), arg)
 	found, err := collect(rows, err, (*deviceRow).fields)
 	if err != nil {
 		return nil, translate(err)

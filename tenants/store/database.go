@@ -12,7 +12,8 @@ import (
 	"strings"
 	"sync"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -29,7 +30,7 @@ type database struct {
 	reads   *sql.DB
 	writes  *sql.DB
 	pool    *pool    // reads, with statements kept prepared
-	gorm    *gorm.DB // over pool
+	orm     *gorm.DB // over pool
 }
 
 const (
@@ -56,7 +57,7 @@ func open(ctx context.Context, c Config) (*database, error) {
 		return nil, errors.Join(fmt.Errorf("store: the database does not open: %w", err), d.close())
 	}
 	d.pool = &pool{database: d, kept: map[string]*sql.Stmt{}}
-	if d.gorm, err = d.session(d.pool); err != nil {
+	if d.orm, err = d.session(d.pool); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
@@ -89,15 +90,16 @@ func (d *database) openSQLite(dir string) (err error) {
 	return nil
 }
 
-func (d *database) openPostgres(address string) (err error) {
-	if d.writes, err = sql.Open("pgx", address); err != nil {
+// openPostgres: each connection is a guard, which opens a statement's door (wall.go).
+func (d *database) openPostgres(address string) error {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
 		return fmt.Errorf("store: database URL: %w", redact(err, address))
 	}
+	d.writes = sql.OpenDB(guarded{stdlib.GetConnector(*config)})
 	d.writes.SetMaxOpenConns(2)
 	d.writes.SetMaxIdleConns(0) // the writer keeps its own; a new one must not be one that broke while idle
-	if d.reads, err = sql.Open("pgx", address); err != nil {
-		return errors.Join(fmt.Errorf("store: database URL: %w", redact(err, address)), d.writes.Close())
-	}
+	d.reads = sql.OpenDB(guarded{stdlib.GetConnector(*config)})
 	d.reads.SetMaxOpenConns(2 * readers)
 	d.reads.SetMaxIdleConns(readers)
 	return nil
@@ -195,16 +197,16 @@ func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 
 // query runs a statement written by hand that reads a few rows by their keys. It runs to its end even when ctx ends meanwhile:
 // watching ctx starts two goroutines, which cost a third of such a read.
-func (p *pool) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (r reader) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return p.QueryContext(context.WithoutCancel(ctx), p.bind(query), args...)
+	return r.d.pool.QueryContext(context.WithoutCancel(r.on(ctx)), r.d.bind(query), args...)
 }
 
 // scan runs a statement written by hand that may read many rows; it stops when ctx ends.
-func (p *pool) scan(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return p.QueryContext(ctx, p.bind(query), args...)
+func (r reader) scan(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return r.d.pool.QueryContext(r.on(ctx), r.d.bind(query), args...)
 }
 
 // PrepareContext is for gorm's prepared mode, which is off.

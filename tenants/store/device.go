@@ -92,7 +92,7 @@ func (s *Scope) Devices(ctx context.Context, q DeviceQuery) ([]tenants.Device, s
 
 // Device is one device.
 func (s *Scope) Device(ctx context.Context, id tenants.DeviceID) (tenants.Device, error) {
-	row, err := s.device(s.s.db.gorm.WithContext(ctx), id)
+	row, err := s.device(s.reads().gorm(ctx), id)
 	return row.noun(), err
 }
 
@@ -346,7 +346,7 @@ func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Ten
 	}
 	turn := s.seen.begin()
 	var c deviceCredentialRow
-	err := s.db.gorm.WithContext(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
+	err := s.db.through(wholeHouse).gorm(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
 	if absent(err) {
 		return tenants.Tenant{}, tenants.Device{}, tenants.Refuse(tenants.Unauthorized, "unauthorized",
 			"This device credential is unknown or was replaced. Pair the app again.")
@@ -356,7 +356,7 @@ func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Ten
 	}
 	scope := s.For(tenants.TenantID(c.TenantID))
 	if c.UsedAt == 0 {
-		if err := s.w.do(ctx, func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
+		if err := s.w.do(ctx, scope.door(), func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
 			return tenants.Tenant{}, tenants.Device{}, err
 		}
 		scope.revoke(nil)
@@ -381,7 +381,7 @@ func (s *Scope) see(d tenants.Device) {
 	if now.Sub(d.SeenAt) < grain {
 		return
 	}
-	s.s.w.post(func(t *tx) error {
+	s.s.w.post(s.door(), func(t *tx) error {
 		_, err := t.exec("UPDATE devices SET seen_at = ? WHERE tenant_id = ? AND id = ? AND seen_at < ?",
 			micros(now), string(s.id), string(d.ID), micros(now))
 		return err

@@ -52,10 +52,10 @@ func (t *tx) tally(query string, args ...any) (int64, error) {
 
 // CountPeople counts members and open invitations: who takes a place in the plan.
 func (s *Scope) CountPeople(ctx context.Context) (int, error) {
-	members, err := one(s.s.db.pool.query(ctx, "SELECT COUNT(*) FROM members WHERE tenant_id = ?", string(s.id)))
+	members, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM members WHERE tenant_id = ?", string(s.id)))
 	if err != nil {
 		return 0, err
 	}
-	invited, err := one(s.s.db.pool.query(ctx, "SELECT COUNT(*) FROM invitations WHERE tenant_id = ?", string(s.id)))
+	invited, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM invitations WHERE tenant_id = ?", string(s.id)))
 	return int(members + invited), err
 }

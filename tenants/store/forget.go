@@ -16,7 +16,7 @@ const (
 // bring them again.
 func (s *Store) Forget(ctx context.Context, now time.Time) error {
 	at := micros(now)
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		for _, c := range []struct {
 			query string
 			args  []any

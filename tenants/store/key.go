@@ -104,7 +104,7 @@ func (s *Store) TenantOfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant
 	}
 	turn := s.seen.begin()
 	var row keyRow
-	if err := s.db.gorm.WithContext(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil && !absent(err) {
+	if err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil && !absent(err) {
 		return tenants.Tenant{}, tenants.Key{}, translate(err)
 	}
 	if row.ID == "" || row.RevokedAt != 0 {
@@ -118,7 +118,7 @@ func (s *Store) TenantOfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant
 	key := row.noun()
 	keep(s.seen, s.seen.keys, h, entry[tenants.Key]{tenant: tenant, thing: key}, turn)
 	if now := s.now(); now.Sub(key.LastUsedAt) >= grain {
-		s.w.post(func(t *tx) error {
+		s.w.post(s.For(tenant.ID).door(), func(t *tx) error {
 			_, err := t.exec("UPDATE keys SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
 				micros(now), row.TenantID, row.ID, micros(now))
 			return err

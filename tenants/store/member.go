@@ -38,7 +38,7 @@ func (s *Scope) people(db *gorm.DB) *gorm.DB {
 
 // Members lists the tenant's people, newest first.
 func (s *Scope) Members(ctx context.Context, q Page) ([]tenants.Member, string, error) {
-	db := s.people(s.s.db.gorm.WithContext(ctx))
+	db := s.people(s.reads().gorm(ctx))
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
 		db = db.Where(`(LOWER(users.email) LIKE ? ESCAPE '\' OR LOWER(users.name) LIKE ? ESCAPE '\')`, p, p)
@@ -62,7 +62,7 @@ func (s *Scope) Members(ctx context.Context, q Page) ([]tenants.Member, string, 
 // Member is one of the tenant's people.
 func (s *Scope) Member(ctx context.Context, user tenants.UserID) (tenants.Member, error) {
 	var row personRow
-	if err := s.people(s.s.db.gorm.WithContext(ctx)).Where("members.user_id = ?", string(user)).Take(&row).Error; err != nil {
+	if err := s.people(s.reads().gorm(ctx)).Where("members.user_id = ?", string(user)).Take(&row).Error; err != nil {
 		return tenants.Member{}, missing(err, "member")
 	}
 	return row.noun(), nil
@@ -229,7 +229,7 @@ func (s *Scope) RevokeInvitation(ctx context.Context, email string) error {
 
 // InvitationOf finds the invitation of a link; one that is unknown, taken back or expired is Gone.
 func (s *Store) InvitationOf(ctx context.Context, h tenants.Hash, now time.Time) (Invitation, error) {
-	return invitation(s.db.gorm.WithContext(ctx), h, now)
+	return invitation(s.db.through(wholeHouse).gorm(ctx), h, now)
 }
 
 func invitation(db *gorm.DB, h tenants.Hash, now time.Time) (Invitation, error) {
@@ -247,7 +247,7 @@ func invitation(db *gorm.DB, h tenants.Hash, now time.Time) (Invitation, error) 
 // TakeInvitation uses the link up and joins its person to the tenant: the user with the invited address if there is one, else user
 // as given, with that address.
 func (s *Store) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.User, now time.Time) (member tenants.Member, err error) {
-	err = s.w.do(ctx, func(t *tx) error {
+	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
 		i, err := invitation(t.db(), h, now)
 		if err != nil {
 			return err

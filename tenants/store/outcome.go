@@ -56,7 +56,7 @@ func (s *Scope) Watched(ctx context.Context, since time.Time, limit int) ([]tena
 }
 
 func (s *Scope) outcomes(ctx context.Context, query string, args ...any) ([]tenants.Outcome, error) {
-	rows, err := s.s.db.pool.scan(ctx, query, args...)
+	rows, err := s.reads().scan(ctx, query, args...)
 	found, err := collect(rows, err, (*outcomeRow).fields)
 	now := micros(s.s.now())
 	return nouns(found, func(r outcomeRow) tenants.Outcome { return r.noun(now) }), translate(err)
@@ -64,7 +64,7 @@ func (s *Scope) outcomes(ctx context.Context, query string, args ...any) ([]tena
 
 // Versions counts the living devices by the versions of app and iOS.
 func (s *Scope) Versions(ctx context.Context) ([]tenants.Version, error) {
-	rows, err := s.s.db.pool.scan(ctx, "SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform = ? "+
+	rows, err := s.reads().scan(ctx, "SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform = ? "+
 		"GROUP BY app_version, os_version ORDER BY app_version, os_version", string(s.id), string(tenants.DeviceActive), string(tenants.IOS))
 	found, err := collect(rows, err, func(v *tenants.Version) []any { return []any{&v.App, &v.OS, &v.Devices} })
 	return found, translate(err)

@@ -69,7 +69,7 @@ func (s *Scope) in(db *gorm.DB, table string) *gorm.DB {
 
 // read is the tenant's part of a table, outside of any transaction.
 func (s *Scope) read(ctx context.Context, table string) *gorm.DB {
-	return s.in(s.s.db.gorm.WithContext(ctx), table)
+	return s.in(s.reads().gorm(ctx), table)
 }
 
 // page reads one page of rows, newest first by (created_at, id).

@@ -36,7 +36,7 @@ type PartnerLink struct {
 
 // AddPartnerLink keeps a link until it is used or expires.
 func (s *Store) AddPartnerLink(ctx context.Context, l PartnerLink) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, noDoor, func(t *tx) error {
 		_, err := t.exec("INSERT INTO partner_links (hash, email, name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
 			l.Hash[:], l.Email, l.Name, micros(l.CreatedAt), micros(l.ExpiresAt))
 		return err
@@ -66,7 +66,7 @@ func partnerLink(ctx context.Context, q querier, h tenants.Hash, now time.Time) 
 
 // PartnerLinkOf finds a link; one that is unknown, used or expired is Gone.
 func (s *Store) PartnerLinkOf(ctx context.Context, h tenants.Hash, now time.Time) (PartnerLink, error) {
-	return partnerLink(ctx, s.db.pool, h, now)
+	return partnerLink(ctx, s.db.through(noDoor), h, now)
 }
 
 // PartnerSignIn is a partner's sign-in, known by the hash of its cookie.
@@ -79,7 +79,7 @@ type PartnerSignIn struct {
 // EnterPartner uses a link up and signs its address in, in one write: as the partner it has been, or as fresh, which becomes one. The
 // account of fresh, if it names one, opens the room from then on.
 func (s *Store) EnterPartner(ctx context.Context, link tenants.Hash, fresh tenants.Partner, in PartnerSignIn) (p tenants.Partner, err error) {
-	err = s.w.do(ctx, func(t *tx) error {
+	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		n, err := t.change("DELETE FROM partner_links WHERE hash = ? AND expires_at > ?", link[:], micros(s.now()))
 		if err == nil && n == 0 {
 			err = tenants.Refuse(tenants.Gone, "link_gone", partnerLinkGone)
@@ -128,22 +128,22 @@ func onePartner(ctx context.Context, q querier, where string, arg any) (tenants.
 
 // Partner is one partner.
 func (s *Store) Partner(ctx context.Context, id tenants.PartnerID) (tenants.Partner, error) {
-	return onePartner(ctx, s.db.pool, "id = ?", string(id))
+	return onePartner(ctx, s.db.through(noDoor), "id = ?", string(id))
 }
 
 // PartnerOfCode finds the partner of a code, also one that was stopped.
 func (s *Store) PartnerOfCode(ctx context.Context, code string) (tenants.Partner, error) {
-	return onePartner(ctx, s.db.pool, "code = ?", code)
+	return onePartner(ctx, s.db.through(noDoor), "code = ?", code)
 }
 
 // PartnerOfUser finds the partner whose room an account of the console opens.
 func (s *Store) PartnerOfUser(ctx context.Context, u tenants.UserID) (tenants.Partner, error) {
-	return onePartner(ctx, s.db.pool, "user_id = ? AND user_id <> ''", string(u))
+	return onePartner(ctx, s.db.through(noDoor), "user_id = ? AND user_id <> ''", string(u))
 }
 
 // PartnerOfSignIn finds whose sign-in it is; one that is over is Unauthorized.
 func (s *Store) PartnerOfSignIn(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Partner, error) {
-	rows, err := s.db.pool.query(ctx, "SELECT partner_id FROM partner_sign_ins WHERE hash = ? AND expires_at > ?", h[:], micros(now))
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT partner_id FROM partner_sign_ins WHERE hash = ? AND expires_at > ?", h[:], micros(now))
 	found, err := collect(rows, err, func(id *string) []any { return []any{id} })
 	if err == nil && len(found) == 0 {
 		return tenants.Partner{}, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
@@ -156,7 +156,7 @@ func (s *Store) PartnerOfSignIn(ctx context.Context, h tenants.Hash, now time.Ti
 
 // EndPartnerSignIn ends one sign-in.
 func (s *Store) EndPartnerSignIn(ctx context.Context, h tenants.Hash) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, noDoor, func(t *tx) error {
 		_, err := t.exec("DELETE FROM partner_sign_ins WHERE hash = ?", h[:])
 		return err
 	})
@@ -164,7 +164,7 @@ func (s *Store) EndPartnerSignIn(ctx context.Context, h tenants.Hash) error {
 
 // Partners lists every partner, the oldest first.
 func (s *Store) Partners(ctx context.Context) ([]tenants.Partner, error) {
-	rows, err := s.db.pool.query(ctx, "SELECT "+partnerColumns+" FROM partners ORDER BY created_at, id")
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT "+partnerColumns+" FROM partners ORDER BY created_at, id")
 	found, err := collect(rows, err, (*partnerRow).fields)
 	return nouns(found, partnerRow.noun), translate(err)
 }
@@ -181,7 +181,7 @@ func (s *Store) StopPartner(ctx context.Context, id tenants.PartnerID, at time.T
 }
 
 func (s *Store) setPartner(ctx context.Context, query string, args ...any) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, noDoor, func(t *tx) error {
 		n, err := t.change(query, args...)
 		if err == nil && n == 0 {
 			err = tenants.NoSuch("partner")
@@ -193,7 +193,7 @@ func (s *Store) setPartner(ctx context.Context, query string, args ...any) error
 // CountClick counts that a partner's link was followed, soon and unless the queue is full: nobody waits for it.
 func (s *Store) CountClick(id tenants.PartnerID) {
 	day := micros(s.now().UTC().Truncate(24 * time.Hour))
-	s.w.post(func(t *tx) error {
+	s.w.post(noDoor, func(t *tx) error {
 		_, err := t.exec("INSERT INTO partner_clicks (partner_id, day, clicks) VALUES (?, ?, 1) "+
 			"ON CONFLICT (partner_id, day) DO UPDATE SET clicks = partner_clicks.clicks + 1", string(id), day)
 		return err
@@ -209,7 +209,7 @@ type DayClicks struct {
 // Clicks are a partner's by day, the oldest first; days without any are left out.
 func (s *Store) Clicks(ctx context.Context, id tenants.PartnerID) ([]DayClicks, error) {
 	type row struct{ day, clicks int64 }
-	rows, err := s.db.pool.query(ctx, "SELECT day, clicks FROM partner_clicks WHERE partner_id = ? ORDER BY day", string(id))
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT day, clicks FROM partner_clicks WHERE partner_id = ? ORDER BY day", string(id))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.clicks} })
 	return nouns(found, func(r row) DayClicks { return DayClicks{moment(r.day), r.clicks} }), translate(err)
 }

@@ -31,7 +31,7 @@ func entries(ctx context.Context, q querier, partner tenants.PartnerID) ([]tenan
 
 // Entries are a partner's whole ledger, the oldest line first.
 func (s *Store) Entries(ctx context.Context, partner tenants.PartnerID) ([]tenants.Entry, error) {
-	return entries(ctx, s.db.pool, partner)
+	return entries(ctx, s.db.through(noDoor), partner)
 }
 
 type payoutRow struct {
@@ -55,13 +55,13 @@ func payouts(ctx context.Context, q querier, where string, args ...any) ([]tenan
 
 // Payouts are what a partner was paid, the newest first.
 func (s *Store) Payouts(ctx context.Context, partner tenants.PartnerID) ([]tenants.Payout, error) {
-	return payouts(ctx, s.db.pool, "partner_id = ?", string(partner))
+	return payouts(ctx, s.db.through(noDoor), "partner_id = ?", string(partner))
 }
 
 // PayOut records that a partner was paid all that is payable, which must be cents: a list that was read before something changed pays
 // nothing. The same reference again, with the same sum, is the payout that is recorded already, and records nothing.
 func (s *Store) PayOut(ctx context.Context, partner tenants.PartnerID, cents int64, reference string) (p tenants.Payout, repeated bool, err error) {
-	err = s.w.do(ctx, func(t *tx) error {
+	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		p, repeated = tenants.Payout{}, false
 		if _, err := onePartner(ctx, t, "id = ?"+t.hold(), string(partner)); err != nil {
 			return err

@@ -145,6 +145,9 @@ func rollInOrder(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	defer slow.Rollback()
+	if _, err = slow.ExecContext(t.Context(), "SELECT set_config('app.tenant', $1, true)", string(id)); err != nil {
+		t.Fatal(err)
+	}
 	_, err = slow.ExecContext(context.WithoutCancel(t.Context()), "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail) "+
 		"VALUES ($1, $2, $3, 'sent', $4, $4, 0, 0, '')", string(id), string(early.ID), string(early.Attempts[0].ID), now.UnixMicro())
 	if err != nil {

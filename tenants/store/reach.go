@@ -14,7 +14,7 @@ func (s *Scope) DevicesOf(ctx context.Context, ids []tenants.DeviceID) (map[tena
 	if len(ids) == 0 {
 		return out, nil
 	}
-	rows, err := s.s.db.pool.query(ctx, "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id IN ("+marks(len(ids))+")", some(s.id, ids)...)
+	rows, err := s.reads().query(ctx, "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id IN ("+marks(len(ids))+")", some(s.id, ids)...)
 	found, err := collect(rows, err, (*deviceRow).fields)
 	for _, r := range found {
 		out[tenants.DeviceID(r.ID)] = r.noun()
@@ -69,7 +69,7 @@ func (s *Scope) LastSeen(ctx context.Context, idle time.Duration) (map[tenants.U
 		user string
 		at   int64
 	}
-	rows, err := s.s.db.pool.query(ctx, "SELECT user_id, MAX(idle_at) FROM sign_ins WHERE tenant_id = ? GROUP BY user_id", string(s.id))
+	rows, err := s.reads().query(ctx, "SELECT user_id, MAX(idle_at) FROM sign_ins WHERE tenant_id = ? GROUP BY user_id", string(s.id))
 	found, err := collect(rows, err, func(x *seen) []any { return []any{&x.user, &x.at} })
 	out := map[tenants.UserID]time.Time{}
 	for _, x := range found {
@@ -84,7 +84,7 @@ func (s *Scope) Reach(ctx context.Context, bundle string) (map[tenants.Environme
 		environment, learnt string
 		n                   int
 	}
-	rows, err := s.s.db.pool.query(ctx, "SELECT environment, learnt, COUNT(*) FROM devices WHERE tenant_id = ? AND bundle = ? AND state = ? "+
+	rows, err := s.reads().query(ctx, "SELECT environment, learnt, COUNT(*) FROM devices WHERE tenant_id = ? AND bundle = ? AND state = ? "+
 		"GROUP BY environment, learnt", string(s.id), bundle, string(tenants.DeviceActive))
 	found, err := collect(rows, err, func(x *group) []any { return []any{&x.environment, &x.learnt, &x.n} })
 	out := map[tenants.Environment]int{}

@@ -80,7 +80,7 @@ func (s *Scope) Reasons(ctx context.Context, from, to time.Time) ([]Reason, Late
 		bucket       int
 		n            int64
 	}
-	rows, err := s.s.db.pool.scan(ctx, "SELECT fact, detail, bucket, CAST(SUM(n) AS BIGINT) FROM outcomes WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact <> ? "+
+	rows, err := s.reads().scan(ctx, "SELECT fact, detail, bucket, CAST(SUM(n) AS BIGINT) FROM outcomes WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact <> ? "+
 		"GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3", string(s.id), floor(micros(from), hour), until(to), ended)
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.fact, &x.detail, &x.bucket, &x.n} })
 	reasons, lateness := []Reason{}, Late{Buckets: map[int]int64{}}
@@ -111,7 +111,7 @@ func (s *Scope) RingEnds(ctx context.Context, from, to time.Time) ([]RingEnd, er
 		day, n int64
 		state  string
 	}
-	rows, err := s.s.db.pool.scan(ctx, "SELECT hour / 86400000000 * 86400000000, detail, CAST(SUM(n) AS BIGINT) FROM outcomes "+
+	rows, err := s.reads().scan(ctx, "SELECT hour / 86400000000 * 86400000000, detail, CAST(SUM(n) AS BIGINT) FROM outcomes "+
 		"WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact = ? GROUP BY 1, 2 ORDER BY 1, 2", string(s.id), floor(micros(from), hour), until(to), ended)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.state, &r.n} })
 	return nouns(found, func(r row) RingEnd { return RingEnd{moment(r.day), tenants.State(r.state), r.n} }), translate(err)

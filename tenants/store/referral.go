@@ -40,7 +40,7 @@ func referrals(ctx context.Context, q querier, rest string, args ...any) ([]refe
 
 // ReferralOf finds who brought a tenant; nobody is NoSuch.
 func (s *Store) ReferralOf(ctx context.Context, tenant tenants.TenantID) (tenants.Referral, error) {
-	found, err := referrals(ctx, s.db.pool, "WHERE tenant = ?", string(tenant))
+	found, err := referrals(ctx, s.db.through(noDoor), "WHERE tenant = ?", string(tenant))
 	if err == nil && len(found) == 0 {
 		return tenants.Referral{}, tenants.NoSuch("referral")
 	}
@@ -52,7 +52,7 @@ func (s *Store) ReferralOf(ctx context.Context, tenant tenants.TenantID) (tenant
 
 // Referrals lists whom a partner brought, the newest first.
 func (s *Store) Referrals(ctx context.Context, partner tenants.PartnerID) ([]tenants.Referral, error) {
-	found, err := referrals(ctx, s.db.pool, "WHERE partner_id = ? ORDER BY created_at DESC, id DESC", string(partner))
+	found, err := referrals(ctx, s.db.through(noDoor), "WHERE partner_id = ? ORDER BY created_at DESC, id DESC", string(partner))
 	return nouns(found, referralRow.noun), translate(err)
 }
 
@@ -76,7 +76,7 @@ func payments(ctx context.Context, q querier, where string, arg any) ([]paymentR
 
 // PaymentsOf are what the tenants that a partner brought have paid, by referral, the earliest first.
 func (s *Store) PaymentsOf(ctx context.Context, partner tenants.PartnerID) (map[tenants.ReferralID][]tenants.Payment, error) {
-	found, err := payments(ctx, s.db.pool, "referral_id IN (SELECT id FROM referrals WHERE partner_id = ?)", string(partner))
+	found, err := payments(ctx, s.db.through(noDoor), "referral_id IN (SELECT id FROM referrals WHERE partner_id = ?)", string(partner))
 	out := map[tenants.ReferralID][]tenants.Payment{}
 	for _, r := range found {
 		id := tenants.ReferralID(r.Referral)
@@ -96,7 +96,7 @@ type Settlement struct {
 // Settle writes down what Stripe says and adds the lines to the ledger that follow from it, in one write; see tenants.Referral.Settle.
 // An answer that was asked for earlier than the one that is written changes nothing. A tenant that nobody brought is NoSuch.
 func (s *Store) Settle(ctx context.Context, n Settlement) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, noDoor, func(t *tx) error {
 		found, err := referrals(ctx, t, "WHERE tenant = ?"+t.hold(), string(n.Tenant))
 		switch {
 		case err != nil:

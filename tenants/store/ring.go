@@ -143,7 +143,7 @@ func (s *Scope) ChangeRing(ctx context.Context, id tenants.RingID, hint *tenants
 	if hint != nil && (hint.ID != id || hint.Tenant != s.id) {
 		hint = nil
 	}
-	err = s.s.w.do(ctx, func(t *tx) (err error) {
+	err = s.s.w.do(ctx, s.door(), func(t *tx) (err error) {
 		ring, facts = nil, nil
 		if hint != nil {
 			done := false
@@ -312,7 +312,7 @@ func kinds(facts []tenants.Fact) string {
 
 // SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is left alone.
 func (s *Scope) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
-	return s.s.w.do(ctx, func(t *tx) error {
+	return s.s.w.do(ctx, s.door(), func(t *tx) error {
 		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0", micros(due), string(s.id), string(id))
 		if err != nil || n > 0 {
 			return err
@@ -339,7 +339,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, lease time.Duration, lim
 	if s.db.dialect == migrations.Postgres {
 		skip = " FOR UPDATE SKIP LOCKED"
 	}
-	err = s.w.do(ctx, func(t *tx) error {
+	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
 		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN "+
 			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+skip+") RETURNING tenant_id, id",
 			micros(now.Add(lease)), micros(now), limit)
@@ -354,7 +354,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, lease time.Duration, lim
 
 // due looks first, so that a sweep with nothing to do does not trouble the writer.
 func (s *Store) due(ctx context.Context, now time.Time) (bool, error) {
-	rows, err := s.db.pool.query(ctx, "SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1", micros(now))
+	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1", micros(now))
 	found, err := collect(rows, err, func(n *int) []any { return []any{n} })
 	return len(found) > 0, translate(err)
 }

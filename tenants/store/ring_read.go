@@ -114,7 +114,7 @@ func (r callRow) noun() *tenants.Call {
 
 // Ring is one ring with its attempts, their facts in the order of record, and its call.
 func (s *Scope) Ring(ctx context.Context, id tenants.RingID) (*tenants.Ring, error) {
-	r, err := s.ring(ctx, s.s.db.pool, id, "")
+	r, err := s.ring(ctx, s.reads(), id, "")
 	return r, translate(err)
 }
 
@@ -230,7 +230,7 @@ func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, 
 		return nil, "", err
 	}
 	rings = nouns(rows, ringRow.noun)
-	if err := s.fill(ctx, s.s.db.pool, rings); err != nil {
+	if err := s.fill(ctx, s.reads(), rings); err != nil {
 		return nil, "", translate(err)
 	}
 	return rings, next, nil
@@ -241,7 +241,7 @@ const oftenRung = 5000
 
 // often reports whether a device was rung so often.
 func (s *Scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
-	rows, err := s.s.db.pool.query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? LIMIT ?) few",
+	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? LIMIT ?) few",
 		string(s.id), string(d), oftenRung)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 	return err == nil && n[0] == oftenRung, translate(err)
@@ -249,7 +249,7 @@ func (s *Scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 
 // LiveRings are the tenant's rings that have not ended and ring, or have as their call, the device.
 func (s *Scope) LiveRings(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
-	rows, err := s.s.db.pool.query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
+	rows, err := s.reads().query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
 		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", string(s.id), string(d))
 	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{id} })
 	return found, translate(err)
@@ -257,14 +257,14 @@ func (s *Scope) LiveRings(ctx context.Context, d tenants.DeviceID) ([]tenants.Ri
 
 // Facts lists a ring's facts with a Seq past after, in the order of record.
 func (s *Scope) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
-	rows, err := s.s.db.pool.query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
+	rows, err := s.reads().query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
 		string(s.id), string(id), after)
 	found, err := collect(rows, err, (*factRow).fields)
 	if err != nil {
 		return nil, translate(err)
 	}
 	if len(found) == 0 {
-		rows, err := s.s.db.pool.query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		rows, err := s.reads().query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
 		there, err := collect(rows, err, (*ringRow).fields)
 		if err == nil && len(there) == 0 {
 			return nil, tenants.NoSuch("ring")

@@ -39,7 +39,7 @@ func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 		parts, args = append(parts, w.query), append(args, w.args...)
 	}
 	all := strings.Join(parts, " UNION ALL ")
-	rows, err := s.s.db.pool.query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM ("+all+") hits LIMIT ?) few", append(args[:len(args):len(args)], searchMost)...)
+	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM ("+all+") hits LIMIT ?) few", append(args[:len(args):len(args)], searchMost)...)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 	if err != nil {
 		return nil, translate(err)

@@ -29,7 +29,7 @@ func (s *Store) AddSignup(ctx context.Context, n tenants.Signup) error {
 		Hash: n.Hash[:], Browser: n.Browser[:], Email: n.Email, Name: n.Name, Password: n.Password, Company: n.Company, Industry: string(n.Industry),
 		TimeZone: n.TimeZone, Code: n.Code, Created: micros(n.CreatedAt), ExpiresAt: micros(n.ExpiresAt),
 	}
-	return s.w.do(ctx, func(t *tx) error { return translate(t.db().Create(&row).Error) })
+	return s.w.do(ctx, noDoor, func(t *tx) error { return translate(t.db().Create(&row).Error) })
 }
 
 const signupGone = "This link was used already, or it is older than 24 hours. Sign up again."
@@ -37,7 +37,7 @@ const signupGone = "This link was used already, or it is older than 24 hours. Si
 // SignupOf finds the sign-up of a link; one that is unknown, used or expired is Gone.
 func (s *Store) SignupOf(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Signup, error) {
 	var row signupRow
-	err := s.db.gorm.WithContext(ctx).Where("hash = ?", h[:]).Take(&row).Error
+	err := s.db.through(noDoor).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
 	if err != nil && !absent(err) {
 		return tenants.Signup{}, translate(err)
 	}
@@ -49,7 +49,7 @@ func (s *Store) SignupOf(ctx context.Context, h tenants.Hash, now time.Time) (te
 
 // Tried reports whether a trial was had under this key; see tenants.Plans.TrialKey.
 func (s *Store) Tried(ctx context.Context, key string) (bool, error) {
-	rows, err := s.db.pool.query(ctx, "SELECT key FROM trials WHERE key = ?", key)
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT key FROM trials WHERE key = ?", key)
 	found, err := collect(rows, err, func(k *string) []any { return []any{k} })
 	return len(found) > 0, translate(err)
 }
@@ -69,7 +69,7 @@ type Opening struct {
 // OpenTrial uses a sign-up up and opens its tenant, with owner, agent and trial, in one write: all of it or nothing. A link that is
 // gone is Gone; an address that has an account by now, a key that had its trial and a slug that is taken are Conflict.
 func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
-	err := s.w.do(ctx, func(t *tx) error {
+	err := s.w.do(ctx, wholeHouse, func(t *tx) error {
 		n, err := t.change("DELETE FROM signups WHERE hash = ? AND expires_at > ?", o.Signup[:], micros(s.now()))
 		if err == nil && n == 0 {
 			err = tenants.Refuse(tenants.Gone, "signup_gone", signupGone)

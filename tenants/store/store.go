@@ -113,7 +113,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.db.reads.PingContext(ctx); err != nil {
 		return &tenants.Error{Kind: tenants.Unavailable, Msg: "The database does not answer.", Err: err}
 	}
-	return s.w.do(ctx, func(*tx) error { return nil })
+	return s.w.do(ctx, noDoor, func(*tx) error { return nil })
 }
 
 // Who acts: written into the audit row of each change.

@@ -20,7 +20,7 @@ const eventLease = time.Minute
 // began more than a minute ago and never said that it was done.
 func (s *Store) ClaimStripeEvent(ctx context.Context, e StripeEvent) (mine bool, err error) {
 	now := s.now()
-	err = s.w.do(ctx, func(t *tx) error {
+	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		n, err := t.change("INSERT INTO stripe_events (id, type, api_version, live, object, received_at, claimed_at, done_at, tries, error) "+
 			"VALUES (?, ?, ?, ?, ?, ?, ?, 0, 1, '') ON CONFLICT (id) DO NOTHING",
 			e.ID, e.Type, e.APIVersion, e.Live, e.Object, micros(now), micros(now))
@@ -37,7 +37,7 @@ func (s *Store) ClaimStripeEvent(ctx context.Context, e StripeEvent) (mine bool,
 
 // EndStripeEvent notes that the event was acted on, or why it could not be; then the next one to claim it has it at once.
 func (s *Store) EndStripeEvent(ctx context.Context, id string, failed error) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, noDoor, func(t *tx) error {
 		if failed == nil {
 			_, err := t.exec("UPDATE stripe_events SET done_at = ?, error = '' WHERE id = ?", micros(s.now()), id)
 			return err
@@ -49,7 +49,7 @@ func (s *Store) EndStripeEvent(ctx context.Context, id string, failed error) err
 
 // StripeHeard is when the last event came; zero = never.
 func (s *Store) StripeHeard(ctx context.Context) (time.Time, error) {
-	rows, err := s.db.pool.query(ctx, "SELECT MAX(received_at) FROM stripe_events")
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT MAX(received_at) FROM stripe_events")
 	found, err := collect(rows, err, func(n *sql.NullInt64) []any { return []any{n} })
 	if err != nil || len(found) == 0 {
 		return time.Time{}, translate(err)

@@ -51,7 +51,7 @@ func (s *Scope) subscription(ctx context.Context, q querier, hold string) (sub t
 
 // Subscription is what the tenant has bought, is trying or was given; NoSuch when there is none, which allows everything.
 func (s *Scope) Subscription(ctx context.Context) (tenants.Subscription, error) {
-	sub, ok, err := s.subscription(ctx, s.s.db.pool, "")
+	sub, ok, err := s.subscription(ctx, s.reads(), "")
 	if err == nil && !ok {
 		err = tenants.NoSuch("subscription")
 	}
@@ -192,7 +192,7 @@ func (s *Scope) bought(ctx context.Context, now time.Time) (bought, error) {
 		return e.thing, nil
 	}
 	turn := seen.begin()
-	sub, ok, err := s.subscription(ctx, s.s.db.pool, "")
+	sub, ok, err := s.subscription(ctx, s.reads(), "")
 	if err != nil {
 		return bought{}, err
 	}
@@ -200,7 +200,7 @@ func (s *Scope) bought(ctx context.Context, now time.Time) (bought, error) {
 	if ok {
 		from, _ := sub.Month(now)
 		b.sub, b.from = &sub, from
-		if b.rings, err = s.used(ctx, s.s.db.pool, from); err != nil {
+		if b.rings, err = s.used(ctx, s.reads(), from); err != nil {
 			return bought{}, err
 		}
 	}
@@ -220,14 +220,14 @@ func (s *Scope) used(ctx context.Context, q querier, from time.Time) (int64, err
 
 // Subscriptions lists every tenant's, by tenant.
 func (s *Store) Subscriptions(ctx context.Context) ([]tenants.Subscription, error) {
-	rows, err := s.db.pool.scan(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions ORDER BY tenant_id")
+	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions ORDER BY tenant_id")
 	found, err := collect(rows, err, (*subscriptionRow).fields)
 	return nouns(found, subscriptionRow.noun), translate(err)
 }
 
 // TenantOfCustomer finds whose Stripe customer it is; nobody's is NoSuch.
 func (s *Store) TenantOfCustomer(ctx context.Context, customer string) (tenants.TenantID, error) {
-	rows, err := s.db.pool.query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
+	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
 	found, err := collect(rows, err, func(id *string) []any { return []any{id} })
 	if err == nil && len(found) == 0 {
 		return "", tenants.NoSuch("customer")

@@ -74,7 +74,7 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	}
 	last := facts[len(facts)-1]
 	moved := false
-	err = s.w.do(ctx, func(t *tx) error {
+	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
 		n, err := t.change("UPDATE watermarks SET xact = ?, seq = ? WHERE name = 'tallies' AND xact = ? AND seq = ?",
 			last.xact, last.seq, from.xact, from.seq)
 		if moved = n > 0; err != nil || !moved {
@@ -95,7 +95,7 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 }
 
 func (s *Store) mark(ctx context.Context) (mark, error) {
-	rows, err := s.db.pool.query(ctx, "SELECT xact, seq FROM watermarks WHERE name = 'tallies'")
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT xact, seq FROM watermarks WHERE name = 'tallies'")
 	found, err := collect(rows, err, func(m *mark) []any { return []any{&m.xact, &m.seq} })
 	if err != nil || len(found) == 0 {
 		return mark{}, translate(err)
@@ -124,7 +124,7 @@ func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, err
 	// What ended a ring was learnt when it ended; of several such, the last one counts.
 	ended := "CASE WHEN r.ended_at <> 0 AND r.ended_at = f.received_at AND f.kind IN (" + endings + ") AND NOT EXISTS (SELECT 1 FROM facts l WHERE " + same("l") +
 		" AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") AND NOT (l.attempt_id = f.attempt_id AND l.kind = f.kind) AND NOT " + fmt.Sprintf(earlier, "l") + ") THEN r.state ELSE '' END"
-	rows, err := s.db.pool.scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, COALESCE(a.environment, ''), "+
+	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, COALESCE(a.environment, ''), "+
 		"COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), COALESCE(r.agent_id, ''), b.at, n.at, COALESCE(r.id, ''), COALESCE(r.test, FALSE), "+
 		"f.detail, COALESCE(r.expires_at, 0), "+first+", "+ended+", COALESCE(r.created_at, 0) "+
 		"FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, received_at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
@@ -222,7 +222,7 @@ func (r tallyRow) noun() tenants.Tally {
 
 // Tallies lists the counted cells of the hours in [from, to).
 func (s *Scope) Tallies(ctx context.Context, from, to time.Time) ([]tenants.Tally, error) {
-	rows, err := s.s.db.pool.scan(ctx, "SELECT hour, fact, environment, app_version, os_version, agent_id, bucket, n FROM tallies "+
+	rows, err := s.reads().scan(ctx, "SELECT hour, fact, environment, app_version, os_version, agent_id, bucket, n FROM tallies "+
 		"WHERE tenant_id = ? AND hour >= ? AND hour < ? ORDER BY hour, fact, environment, app_version, os_version, agent_id, bucket",
 		string(s.id), floor(micros(from), hour), until(to))
 	found, err := collect(rows, err, (*tallyRow).fields)
@@ -257,7 +257,7 @@ func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]Fu
 		bucket      int
 		n           int64
 	}
-	rows, err := s.s.db.pool.scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM tallies "+
+	rows, err := s.reads().scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM tallies "+
 		"WHERE tenant_id = ? AND hour >= ? AND hour < ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", string(s.id), floor(micros(from), hour), until(to))
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.group, &x.fact, &x.bucket, &x.n} })
 	if err != nil {

@@ -38,7 +38,7 @@ func rowOfTenant(t tenants.Tenant) tenantRow {
 // AddTenant makes a tenant. A slug that is taken is a Conflict.
 func (s *Store) AddTenant(ctx context.Context, who Who, t tenants.Tenant) error {
 	row := rowOfTenant(t)
-	return s.w.do(ctx, func(x *tx) error {
+	return s.w.do(ctx, wholeHouse, func(x *tx) error {
 		if err := x.db().Create(&row).Error; err != nil {
 			return taken(err, "There is a tenant with this slug already. Choose another one.")
 		}
@@ -49,7 +49,7 @@ func (s *Store) AddTenant(ctx context.Context, who Who, t tenants.Tenant) error 
 // Tenants lists all tenants, by name.
 func (s *Store) Tenants(ctx context.Context) ([]tenants.Tenant, error) {
 	var rows []tenantRow
-	if err := s.db.gorm.WithContext(ctx).Order("name, id").Find(&rows).Error; err != nil {
+	if err := s.db.through(wholeHouse).gorm(ctx).Order("name, id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	return nouns(rows, tenantRow.noun), nil
@@ -58,7 +58,7 @@ func (s *Store) Tenants(ctx context.Context) ([]tenants.Tenant, error) {
 // Tenant is the scope's own tenant.
 func (s *Scope) Tenant(ctx context.Context) (tenants.Tenant, error) {
 	var row tenantRow
-	if err := s.s.db.gorm.WithContext(ctx).Where("id = ?", string(s.id)).Take(&row).Error; err != nil {
+	if err := s.reads().gorm(ctx).Where("id = ?", string(s.id)).Take(&row).Error; err != nil {
 		return tenants.Tenant{}, missing(err, "tenant")
 	}
 	return row.noun(), nil

@@ -19,8 +19,10 @@ import (
 type tx struct {
 	d     *database
 	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts map[string]*sql.Stmt // SQLite's; pgx keeps its own
+	bound map[string]string    // PostgreSQL's texts, by ours
 	gorm  *gorm.DB
+	door  door // of the job at hand
 
 	wrote  bool  // the job at hand has written, or collected rows
 	failed error // a statement of the job at hand failed; PostgreSQL then takes no other one in this transaction
@@ -30,7 +32,7 @@ type tx struct {
 }
 
 func newTx(ctx context.Context, d *database) (*tx, error) {
-	t := &tx{d: d, stmts: map[string]*sql.Stmt{}, audits: map[tenants.TenantID]int64{}, rows: newBatches()}
+	t := &tx{d: d, stmts: map[string]*sql.Stmt{}, bound: map[string]string{}, audits: map[tenants.TenantID]int64{}, rows: newBatches()}
 	if err := t.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -98,6 +100,10 @@ func (t *tx) forget() {
 
 func (t *tx) control(statement string) error {
 	t.d.observe(statement)
+	if t.d.dialect == migrations.Postgres {
+		_, err := t.conn.ExecContext(context.Background(), statement) // through no door: see guard
+		return err
+	}
 	s, err := t.stmt(statement)
 	if err != nil {
 		return err
@@ -108,6 +114,44 @@ func (t *tx) control(statement string) error {
 
 // db is gorm over the transaction.
 func (t *tx) db() *gorm.DB { return t.gorm.WithContext(context.Background()) }
+
+// postgres is a statement's ctx and text where PostgreSQL runs it: through the job's door.
+func (t *tx) postgres(query string) (context.Context, string) {
+	text, ok := t.bound[query]
+	if !ok {
+		if len(t.bound) >= kept {
+			clear(t.bound)
+		}
+		text = t.d.bind(query)
+		t.bound[query] = text
+	}
+	return t.door.on(context.Background()), text
+}
+
+// open runs a statement that gives rows.
+func (t *tx) open(query string, args []any) (*sql.Rows, error) {
+	if t.d.dialect == migrations.Postgres {
+		ctx, text := t.postgres(query)
+		return t.conn.QueryContext(ctx, text, args...)
+	}
+	s, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(context.Background(), args...)
+}
+
+func (t *tx) first(query string, args, dest []any) error {
+	if t.d.dialect == migrations.Postgres {
+		ctx, text := t.postgres(query)
+		return t.conn.QueryRowContext(ctx, text, args...).Scan(dest...)
+	}
+	s, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	return s.QueryRowContext(context.Background(), args...).Scan(dest...)
+}
 
 // stmt is the statement prepared on the connection. Statements are few: they are written by hand or made by gorm out of a handful
 // of shapes; lists of many lengths go by run.
@@ -121,7 +165,7 @@ func (t *tx) stmt(query string) (*sql.Stmt, error) {
 		}
 		clear(t.stmts)
 	}
-	s, err := t.conn.PrepareContext(context.Background(), t.d.bind(query))
+	s, err := t.conn.PrepareContext(context.Background(), query)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +185,11 @@ func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 // run runs a statement without flushing.
 func (t *tx) run(query string, args []any) (sql.Result, error) {
 	t.d.observe(query)
+	if t.d.dialect == migrations.Postgres {
+		ctx, text := t.postgres(query)
+		r, err := t.conn.ExecContext(ctx, text, args...)
+		return r, t.fail(err)
+	}
 	s, err := t.stmt(query)
 	if err != nil {
 		return nil, t.fail(err)
@@ -161,11 +210,7 @@ func (t *tx) change(query string, args ...any) (int64, error) {
 // row reads one row by hand. It does not flush: it is for what collected rows cannot change.
 func (t *tx) row(query string, args []any, dest ...any) error {
 	t.d.observe(query)
-	s, err := t.stmt(query)
-	if err != nil {
-		return t.fail(err)
-	}
-	err = s.QueryRowContext(context.Background(), args...).Scan(dest...)
+	err := t.first(query, args, dest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -201,16 +246,16 @@ func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Ro
 		return nil, err
 	}
 	t.d.observe(query)
-	s, err := t.stmt(query)
-	if err != nil {
-		return nil, t.fail(err)
-	}
-	rows, err := s.QueryContext(context.Background(), args...)
+	rows, err := t.open(query, args)
 	return rows, t.fail(err)
 }
 
 // QueryRowContext is gorm's way in; it asks for the version of SQLite.
 func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
 	t.d.observe(query)
-	return t.conn.QueryRowContext(context.Background(), t.d.bind(query), args...)
+	if t.d.dialect == migrations.Postgres {
+		ctx, text := t.postgres(query)
+		return t.conn.QueryRowContext(ctx, text, args...)
+	}
+	return t.conn.QueryRowContext(context.Background(), query, args...)
 }

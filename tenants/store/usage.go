@@ -110,7 +110,7 @@ type UsageDay struct {
 // UsageDays lists the days in [from, to) on which rings counted, in order.
 func (s *Scope) UsageDays(ctx context.Context, from, to time.Time) ([]UsageDay, error) {
 	type row struct{ day, rings int64 }
-	rows, err := s.s.db.pool.scan(ctx, "SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP BY day ORDER BY day",
+	rows, err := s.reads().scan(ctx, "SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP BY day ORDER BY day",
 		string(s.id), floor(micros(from), dayLength), until(to))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.rings} })
 	return nouns(found, func(r row) UsageDay { return UsageDay{Day: moment(r.day), Rings: r.rings} }), translate(err)
@@ -130,7 +130,7 @@ func (s *Store) Unreported(ctx context.Context, limit int) ([]Metered, error) {
 		tenant, ring, customer string
 		at                     int64
 	}
-	rows, err := s.db.pool.query(ctx, "SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s ON s.tenant_id = m.tenant_id "+
+	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s ON s.tenant_id = m.tenant_id "+
 		"WHERE m.reported_at = 0 AND s.customer <> '' ORDER BY m.at LIMIT ?", limit)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.customer, &r.at} })
 	return nouns(found, func(r row) Metered {
@@ -141,7 +141,7 @@ func (s *Store) Unreported(ctx context.Context, limit int) ([]Metered, error) {
 // Reported notes that Stripe's meter has heard of the rings.
 func (s *Store) Reported(ctx context.Context, rings []Metered) error {
 	at := micros(s.now())
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		for _, m := range rings {
 			if _, err := t.exec("UPDATE metered SET reported_at = ? WHERE tenant_id = ? AND ring_id = ?", at, string(m.Tenant), string(m.Ring)); err != nil {
 				return err

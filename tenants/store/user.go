@@ -36,7 +36,7 @@ func (r userRow) noun() tenants.User {
 // AddUser adds a person. An address that is taken is a Conflict.
 func (s *Store) AddUser(ctx context.Context, u tenants.User) error {
 	row := rowOfUser(u)
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, noDoor, func(t *tx) error {
 		return taken(t.db().Create(&row).Error, "There is an account with this address already.")
 	})
 }
@@ -44,7 +44,7 @@ func (s *Store) AddUser(ctx context.Context, u tenants.User) error {
 // User is one person.
 func (s *Store) User(ctx context.Context, id tenants.UserID) (tenants.User, error) {
 	var row userRow
-	if err := s.db.gorm.WithContext(ctx).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := s.db.through(noDoor).gorm(ctx).Where("id = ?", string(id)).Take(&row).Error; err != nil {
 		return tenants.User{}, missing(err, "user")
 	}
 	return row.noun(), nil
@@ -53,7 +53,7 @@ func (s *Store) User(ctx context.Context, id tenants.UserID) (tenants.User, erro
 // UserByEmail finds a person by the stored form of their address.
 func (s *Store) UserByEmail(ctx context.Context, email string) (tenants.User, error) {
 	var row userRow
-	if err := s.db.gorm.WithContext(ctx).Where("email = ?", email).Take(&row).Error; err != nil {
+	if err := s.db.through(noDoor).gorm(ctx).Where("email = ?", email).Take(&row).Error; err != nil {
 		return tenants.User{}, missing(err, "user")
 	}
 	return row.noun(), nil
@@ -62,7 +62,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (tenants.User, er
 // SetUser changes name, address, theme and whether the person may sign in. Disabling somebody ends their sign-ins. The password
 // has SetPassword.
 func (s *Store) SetUser(ctx context.Context, u tenants.User) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		n, err := t.change("UPDATE users SET email = ?, name = ?, theme = ?, disabled_at = ? WHERE id = ?",
 			u.Email, u.Name, u.Theme, micros(u.DisabledAt), string(u.ID))
 		switch {
@@ -80,7 +80,7 @@ func (s *Store) SetUser(ctx context.Context, u tenants.User) error {
 
 // SetPassword changes the password, given in PHC form, and ends every sign-in of the person but the one that did it, if named.
 func (s *Store) SetPassword(ctx context.Context, id tenants.UserID, phc string, except ...tenants.Hash) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		n, err := t.change("UPDATE users SET password = ? WHERE id = ?", phc, string(id))
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (s *Store) Memberships(ctx context.Context, user tenants.UserID) ([]Members
 		Role  string
 		Since int64
 	}
-	err := s.db.gorm.WithContext(ctx).Table("members").Select("tenants.*, members.role, members.created_at AS since").
+	err := s.db.through(wholeHouse).gorm(ctx).Table("members").Select("tenants.*, members.role, members.created_at AS since").
 		Joins("JOIN tenants ON tenants.id = members.tenant_id").Where("members.user_id = ?", string(user)).
 		Order("tenants.name, tenants.id").Find(&rows).Error
 	if err != nil {
@@ -164,14 +164,14 @@ func (s *Store) AddSignIn(ctx context.Context, in SignIn) error {
 		Hash: in.Hash[:], UserID: string(in.User), TenantID: string(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
 		ExpiresAt: micros(in.ExpiresAt), IP: in.IP, UserAgent: in.UserAgent,
 	}
-	return s.w.do(ctx, func(t *tx) error { return t.db().Create(&row).Error })
+	return s.w.do(ctx, wholeHouse, func(t *tx) error { return t.db().Create(&row).Error })
 }
 
 // SignInOf finds a sign-in that is not over, and whose it is. Anything else is Unauthorized, a disabled person too.
 func (s *Store) SignInOf(ctx context.Context, h tenants.Hash, now time.Time) (SignIn, tenants.User, error) {
 	over := tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
 	var row signInRow
-	if err := s.db.gorm.WithContext(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil {
+	if err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil {
 		if absent(err) {
 			return SignIn{}, tenants.User{}, over
 		}
@@ -206,7 +206,7 @@ func (s *Store) SwitchSignIn(ctx context.Context, h tenants.Hash, t tenants.Tena
 }
 
 func (s *Store) signIn(ctx context.Context, query string, args ...any) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		n, err := t.change(query, args...)
 		if err == nil && n == 0 {
 			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
@@ -217,7 +217,7 @@ func (s *Store) signIn(ctx context.Context, query string, args ...any) error {
 
 // EndSignIn ends a sign-in; one that is over already is no error.
 func (s *Store) EndSignIn(ctx context.Context, h tenants.Hash) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		_, err := t.exec("DELETE FROM sign_ins WHERE hash = ?", h[:])
 		return err
 	})
@@ -225,7 +225,7 @@ func (s *Store) EndSignIn(ctx context.Context, h tenants.Hash) error {
 
 // EndSignIns ends every sign-in of the person but one; a zero except ends them all.
 func (s *Store) EndSignIns(ctx context.Context, user tenants.UserID, except tenants.Hash) error {
-	return s.w.do(ctx, func(t *tx) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		_, err := t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", string(user), except[:])
 		return err
 	})
@@ -234,7 +234,7 @@ func (s *Store) EndSignIns(ctx context.Context, user tenants.UserID, except tena
 // SignIns lists a person's sign-ins, newest first.
 func (s *Store) SignIns(ctx context.Context, user tenants.UserID) ([]SignIn, error) {
 	var rows []signInRow
-	err := s.db.gorm.WithContext(ctx).Where("user_id = ?", string(user)).Order("created_at DESC, hash").Find(&rows).Error
+	err := s.db.through(wholeHouse).gorm(ctx).Where("user_id = ?", string(user)).Order("created_at DESC, hash").Find(&rows).Error
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -47,6 +47,7 @@ const (
 
 type job struct {
 	state  atomic.Int32
+	door   door             // of its statements, on PostgreSQL
 	tenant tenants.TenantID // whose audit counter the job will need; empty = none, or not known
 	run    func(*tx) error
 	err    error
@@ -64,8 +65,9 @@ func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, er
 }
 
 // do runs the job in a group and returns once it is committed or refused. A ctx that ends while the job still waits takes it out.
-func (w *writer) do(ctx context.Context, run func(*tx) error) error {
-	return w.wait(ctx, &job{run: run, done: make(chan struct{})})
+// Its statements go through the door.
+func (w *writer) do(ctx context.Context, at door, run func(*tx) error) error {
+	return w.wait(ctx, &job{door: at, run: run, done: make(chan struct{})})
 }
 
 func (w *writer) wait(ctx context.Context, j *job) error {
@@ -87,14 +89,14 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 }
 
 // post queues a job that nobody waits for, unless the queue is full: for what may be lost, such as when a key was last used.
-func (w *writer) post(run func(*tx) error) {
+func (w *writer) post(at door, run func(*tx) error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
 		return
 	}
 	select {
-	case w.queue <- &job{run: run}:
+	case w.queue <- &job{door: at, run: run}:
 	default:
 	}
 }
@@ -261,5 +263,6 @@ func (w *writer) call(j *job) (err error) {
 			err = fmt.Errorf("store: panic in a write: %v\n%s", p, debug.Stack())
 		}
 	}()
+	w.tx.door = j.door
 	return j.run(w.tx)
 }

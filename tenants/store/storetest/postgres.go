@@ -35,6 +35,13 @@ type Server struct {
 	model string     // name of the database that Migrated copies
 }
 
+// The roles. Tests log in as one that owns its database and is bound by its policies, as an operator should; only the server's own
+// superuser makes databases.
+const (
+	super = "super"
+	login = "carillon"
+)
+
 // Postgres gives the URL of an empty database on a server of the test's own. It skips the test, saying why, where PostgreSQL is not
 // installed.
 func Postgres(t testing.TB) string {
@@ -85,15 +92,23 @@ func (s *Server) Migrated(t testing.TB) string {
 func (s *Server) create(t testing.TB, template string) string {
 	t.Helper()
 	name := "test" + strconv.FormatInt(s.serial.Add(1), 10)
-	db, err := sql.Open("pgx", s.url("postgres"))
+	s.Super(t, "postgres", "CREATE DATABASE "+name+" TEMPLATE "+template+" OWNER "+login)
+	return name
+}
+
+// Super runs statements as the server's superuser, in a database of the server.
+func (s *Server) Super(t testing.TB, database string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("pgx", s.URL(super, database))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
-		t.Fatal(err)
+	for _, q := range statements {
+		if _, err := db.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return name
 }
 
 func binaries() (string, bool) {
@@ -110,9 +125,12 @@ func binaries() (string, bool) {
 	return filepath.Dir(found[len(found)-1]), true
 }
 
-// url names the folder of the socket in the query, because a folder cannot be a URL's host.
-func (s *Server) url(name string) string {
-	return "postgres://carillon@/" + name + "?" + url.Values{"host": {s.dir}, "port": {"5432"}}.Encode()
+func (s *Server) url(name string) string { return s.URL(login, name) }
+
+// URL is the address of a database of the server for a role. It names the folder of the socket in the query, because a folder cannot
+// be a URL's host.
+func (s *Server) URL(role, database string) string {
+	return "postgres://" + role + "@/" + database + "?" + url.Values{"host": {s.dir}, "port": {"5432"}}.Encode()
 }
 
 func (s *Server) start(bin string) (err error) {
@@ -124,7 +142,7 @@ func (s *Server) start(bin string) (err error) {
 		return err
 	}
 	data := filepath.Join(s.dir, "data")
-	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "carillon", "--auth=trust", "--no-sync", "--no-instructions", "--wal-segsize=4", "--encoding=UTF8", "--locale=C")
+	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", super, "--auth=trust", "--no-sync", "--no-instructions", "--wal-segsize=4", "--encoding=UTF8", "--locale=C")
 	create.Dir, create.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
 	if out, err := create.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
@@ -140,6 +158,12 @@ func (s *Server) start(bin string) (err error) {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	return s.wait()
+}
+
+// prepare makes the role that tests log in as.
+func (s *Server) prepare(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, "CREATE ROLE "+login+" LOGIN NOSUPERUSER NOBYPASSRLS")
+	return err
 }
 
 // run starts the server and waits for its end on one locked thread: the kernel sends Pdeathsig when the thread that started a
@@ -174,7 +198,7 @@ func (s *Server) unprivileged() (*syscall.Credential, error) {
 func (s *Server) wait() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	db, err := sql.Open("pgx", s.url("postgres"))
+	db, err := sql.Open("pgx", s.URL(super, "postgres"))
 	if err != nil {
 		return err
 	}
@@ -184,7 +208,7 @@ func (s *Server) wait() error {
 	for {
 		err := db.PingContext(ctx)
 		if err == nil {
-			return nil
+			return s.prepare(ctx, db)
 		}
 		select {
 		case <-tick.C:

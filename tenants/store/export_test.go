@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// The ways to PostgreSQL of the store's own code, for tests that leave out what that code never should.
+
+// ReadAs runs a statement as a method of Scope reads.
+func ReadAs(ctx context.Context, s *Scope, query string, args ...any) (*sql.Rows, error) {
+	return s.reads().query(ctx, query, args...)
+}
+
+// WriteAs runs a statement as a method of Scope writes, and says how many rows it touched.
+func WriteAs(ctx context.Context, s *Scope, query string, args ...any) (n int64, err error) {
+	err = s.s.w.do(ctx, s.door(), func(t *tx) (err error) {
+		n, err = t.change(query, args...)
+		return err
+	})
+	return n, err
+}
+
+// Read runs a statement as a method of Store reads, through the door of nobody or of the whole house.
+func (s *Store) Read(ctx context.Context, all bool, query string, args ...any) (*sql.Rows, error) {
+	if all {
+		return s.db.through(wholeHouse).query(ctx, query, args...)
+	}
+	return s.db.through(noDoor).query(ctx, query, args...)
+}
+
+// Together runs statements of several tenants, and of nobody, in one transaction of the writer, and gives what each counts.
+func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (counts []int64, err error) {
+	err = s.w.do(ctx, noDoor, func(t *tx) error {
+		counts = nil
+		for _, scope := range scopes {
+			t.door = noDoor
+			if scope != nil {
+				t.door = scope.door()
+			}
+			n, err := one(t.query(ctx, query))
+			if err != nil {
+				return err
+			}
+			counts = append(counts, n)
+		}
+		return nil
+	})
+	return counts, err
+}
+
+// Direct runs a statement on the readers' pool without any door, as code would that knows nothing of doors.
+func (s *Store) Direct(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.db.reads.QueryRowContext(ctx, query, args...)
+}
+
+// Narrow leaves the readers one connection, so that every statement meets the one before it.
+func (s *Store) Narrow() { s.db.reads.SetMaxOpenConns(1) }
