@@ -84,6 +84,14 @@ func (c Credential) Covers(host Environment) bool {
 	return c.Environment == Auto || host == Auto || c.Environment == host
 }
 
+// Host is where a push with c to d goes first: a device that has not told where it lives is looked for only where c may.
+func (c Credential) Host(d Device) Environment {
+	if host := d.Host(); host != Auto {
+		return host
+	}
+	return c.Environment
+}
+
 // Silent counts the devices that nothing would ring any more without c: reach is the number of living devices of its app by
 // environment, all are the tenant's credentials. One that ends no later than c is no replacement.
 func Silent(c Credential, all []Credential, reach map[Environment]int) (devices int) {

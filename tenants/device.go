@@ -14,6 +14,17 @@ const (
 	Production Environment = "production" // TestFlight and App Store builds
 )
 
+// Other is the other host; auto has none.
+func (e Environment) Other() Environment {
+	switch e {
+	case Production:
+		return Sandbox
+	case Sandbox:
+		return Production
+	}
+	return e
+}
+
 // Platform is what kind of phone a device is.
 type Platform string
 

@@ -21,7 +21,11 @@ func Decide(q Question) error {
 	case q.TestKey && q.Device.Host() != Sandbox:
 		return Refuse(Forbidden, "test_key", "A test key rings sandbox devices only. Use a live key for this device.")
 	case q.Credential == nil:
-		return Refuse(Forbidden, "credential_missing", "There is no Apple credential for the app %s. Upload its .p8 key or .p12 certificate under Credentials.", q.Device.Bundle)
+		where := ""
+		if h := q.Device.Host(); h != Auto {
+			where = " in the " + string(h) + " environment"
+		}
+		return Refuse(Forbidden, "credential_missing", "There is no Apple credential for the app %s%s. Upload its .p8 key or .p12 certificate under Credentials.", q.Device.Bundle, where)
 	case q.Credential.State == CredentialPrevious:
 		return Refuse(Forbidden, "credential_missing", "The credential of the app %s was replaced, and its replacement is gone. Bring it back or upload a new one under Credentials.", q.Device.Bundle)
 	case q.Credential.State != CredentialActive:

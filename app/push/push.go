@@ -37,6 +37,14 @@ type Answer struct {
 	Raw         string      // the last answer's body if it was not Apple's JSON, at most 512 bytes
 	Err         error       // set only when no answer came before Expires, or the push itself is bad; never for Apple's refusals
 	Reaction    Reaction
+	Other       Refusal // with Auto, what the other host said where both were asked; zero otherwise
+}
+
+// Refusal is Apple's no, of one host.
+type Refusal struct {
+	Environment Environment
+	Status      int
+	Reason      string
 }
 
 // OK says that Apple accepted the push.
@@ -117,11 +125,31 @@ func (d *delivery) route(ctx context.Context) {
 	d.spent, d.pauses = nil, 0
 	d.deliver(ctx, Sandbox)
 	second := d.answer
-	// The sandbox knows better only if it knows the token at all: otherwise the first refusal is the one to mend.
-	if second.Status != 200 && (second.Err != nil || second.Status != 410 && second.Reason != "BadDeviceToken") {
-		first.Tries = second.Tries
-		d.answer = first
+	if second.better(first) {
+		d.answer.Other = first.refusal()
+		return
 	}
+	first.Tries, first.Other = second.Tries, second.refusal()
+	d.answer = first
+}
+
+// better says whether the sandbox's answer is the one to live with: when it took the push, knows the token, or calls it bad as
+// production did. A host that does not take the key has not looked at the token, and then the other's refusal is the one to mend.
+func (a Answer) better(production Answer) bool {
+	switch {
+	case a.Err != nil:
+		return false
+	case a.Status == 200, a.Status == 410:
+		return true
+	}
+	return a.Reason == "BadDeviceToken" && production.Reason == "BadDeviceToken"
+}
+
+func (a Answer) refusal() Refusal {
+	if a.Err != nil || a.Status == 0 || a.Status == 200 {
+		return Refusal{}
+	}
+	return Refusal{a.Environment, a.Status, a.Reason}
 }
 
 // deliver pushes to one host until there is an answer to live with.

@@ -57,6 +57,8 @@ func TestReactions(t *testing.T) {
 		{410, "SomethingNew", push.Fail, push.KeepDevice, push.KeepCredential, bug},
 		{503, "SomethingNew", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 		{429, "SomethingNew", push.Fail, push.KeepDevice, push.CoolDown, push.AlertRepeat},
+		{401, "MissingProviderToken", push.Fail, push.KeepDevice, push.KeepCredential, bug}, // some answer so
+		{522, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 		{502, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 		{307, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 		{403, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},

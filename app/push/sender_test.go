@@ -255,8 +255,23 @@ func TestAutoWithAKeyOfOneEnvironment(t *testing.T) {
 	k := key(t, a, team, kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} })
 	p := ring(t, 30*time.Second)
 	p.Environment = push.Auto
-	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Sandbox {
+	no := push.Refusal{Environment: push.Production, Status: 403, Reason: "BadEnvironmentKeyIdInToken"}
+	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Sandbox || w.Other != no {
 		t.Errorf("%+v", w)
+	}
+	p = ring(t, 30*time.Second)
+	p.Environment, p.Token = push.Auto, strings.Repeat("ef", 32)
+	a.AddToken(p.Token, topic, apnstest.Production)
+	if w := s.Push(t.Context(), k, p); w.Reason != no.Reason || w.Environment != push.Production || w.Other.Reason != "BadDeviceToken" || w.Tries != 2 {
+		t.Errorf("a token of the world that the key may not enter is not to blame: %+v", w)
+	}
+	k = key(t, a, "TEAM000002", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Production} })
+	p = ring(t, 30*time.Second)
+	p.Environment, p.Token = push.Auto, strings.Repeat("ab", 32)
+	a.AddToken(p.Token, topic, apnstest.Sandbox)
+	no.Environment = push.Sandbox
+	if w := s.Push(t.Context(), k, p); w.Reason != "BadDeviceToken" || w.Environment != push.Production || w.Other != no {
+		t.Errorf("a sandbox token and a key for production: %+v", w)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"carillon/app/push"
 	"carillon/tenants"
@@ -122,7 +120,13 @@ func (b *Board) troubleCredential(ctx context.Context, scope *store.Scope, a ten
 			return err
 		}
 		disable = c.LastError == answer.Reason && c.LastErrorAt.After(c.LastUsedAt)
-	case push.DisableForHost, push.OneEnvironment, push.RejectTopic, push.CheckClock:
+	case push.DisableForHost, push.OneEnvironment:
+		return b.confine(ctx, scope, a, push.Refusal{Environment: answer.Environment, Status: answer.Status, Reason: answer.Reason}, answer.AnsweredAt)
+	case push.RejectTopic, push.CheckClock:
+	case push.CheckBundle:
+		if do.Alert == push.AlertMass { // one token of another app says nothing of the credential; mass tells of many
+			return nil
+		}
 	default:
 		return nil
 	}
@@ -162,136 +166,4 @@ func (b *Board) well(ctx context.Context, scope *store.Scope, a tenants.Attempt)
 		return nil
 	}
 	return resolved(scope.ResolveAlert(ctx, tenants.AlertMass, string(a.Credential)))
-}
-
-// health is the breaker against disabling many devices for one mistake: what Apple said of each credential's tokens lately, in this
-// process. The zero value is ready.
-type health struct {
-	mu   sync.Mutex // guards the rest
-	of   map[tenants.CredentialID]*sight
-	last map[string]time.Time // of answers that matter when they repeat
-}
-
-// sight is one credential's.
-type sight struct {
-	tokens  map[tenants.DeviceID]mark
-	refused int
-	open    bool // nothing is disabled while it is
-	retired map[tenants.DeviceID]string
-	swept   time.Time
-	told    time.Time
-}
-
-// mark is Apple's last word on a token.
-type mark struct {
-	at      time.Time
-	refused bool
-}
-
-// massed is what the breaker says about one more refusal.
-type massed struct {
-	open            bool
-	tell            bool // it opened just now, or a minute passed
-	refused, pushed int
-	revive          map[tenants.DeviceID]string // what the burst disabled, with the reason, to bring back
-}
-
-// see gives the credential's sight, without what is too old to count. Called with mu held.
-func (h *health) see(c tenants.CredentialID, now time.Time) *sight {
-	s := h.of[c]
-	if s == nil {
-		if h.of == nil || len(h.of) >= mostKeys {
-			h.of = map[tenants.CredentialID]*sight{}
-		}
-		s = &sight{tokens: map[tenants.DeviceID]mark{}, retired: map[tenants.DeviceID]string{}, swept: now}
-		h.of[c] = s
-	}
-	if d := now.Sub(s.swept); d < 0 || d > tenants.MassWindow/20 {
-		s.sweep(now)
-	}
-	return s
-}
-
-func (s *sight) sweep(now time.Time) {
-	s.swept, s.refused = now, 0
-	for d, m := range s.tokens {
-		if now.Sub(m.at) > tenants.MassWindow {
-			delete(s.tokens, d)
-			delete(s.retired, d)
-		} else if m.refused {
-			s.refused++
-		}
-	}
-}
-
-func (s *sight) set(d tenants.DeviceID, m mark) {
-	if s.tokens[d].refused {
-		s.refused--
-	}
-	if m.refused {
-		s.refused++
-	}
-	s.tokens[d] = m
-}
-
-func (h *health) refused(c tenants.CredentialID, d tenants.DeviceID, now time.Time) massed {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := h.see(c, now)
-	s.set(d, mark{now, true})
-	s.open = tenants.Mass(s.refused, len(s.tokens))
-	m := massed{open: s.open, refused: s.refused, pushed: len(s.tokens)}
-	if !s.open {
-		return m
-	}
-	m.revive, s.retired = s.retired, map[tenants.DeviceID]string{}
-	if m.tell = now.Sub(s.told) >= time.Minute || s.told.IsZero(); m.tell {
-		s.told = now
-	}
-	return m
-}
-
-// accepted says whether the breaker closed with this.
-func (h *health) accepted(c tenants.CredentialID, d tenants.DeviceID, now time.Time) (closed bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := h.see(c, now)
-	s.set(d, mark{now, false})
-	delete(s.retired, d)
-	if s.open && !tenants.Mass(s.refused, len(s.tokens)) {
-		s.open, s.told = false, time.Time{}
-		return true
-	}
-	return false
-}
-
-// retire notes that the device is about to be disabled; false when the breaker opened meanwhile.
-func (h *health) retire(c tenants.CredentialID, d tenants.DeviceID, reason string, now time.Time) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := h.see(c, now)
-	if s.open {
-		return false
-	}
-	s.retired[d] = reason
-	return true
-}
-
-func (h *health) isOpen(c tenants.CredentialID) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := h.of[c]
-	return s != nil && s.open
-}
-
-// again says whether the same was said within the last ten minutes.
-func (h *health) again(what string, now time.Time) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	before, known := h.last[what]
-	if h.last == nil || len(h.last) >= mostKeys {
-		h.last = map[string]time.Time{}
-	}
-	h.last[what] = now
-	return known && now.Sub(before) <= tenants.MassWindow
 }

@@ -116,10 +116,12 @@ func (b *Board) told(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, n
 // react does to device and credential what Apple's reason asks for.
 func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
 	if answer.Status == 0 {
+		b.rate(answer.Environment, push.ReactionTo(0, "").Alert)
 		return nil
 	}
+	b.rate(answer.Environment, push.ReactionTo(answer.Status, answer.Reason).Alert)
 	if answer.Status == 200 {
-		errs := []error{b.well(ctx, scope, a)}
+		errs := []error{b.well(ctx, scope, a), b.otherHost(ctx, scope, a, answer)}
 		if a.Push.Environment == tenants.Auto {
 			errs = append(errs, scope.LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment)))
 		}
@@ -128,7 +130,7 @@ func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt
 		}
 		return errors.Join(errs...)
 	}
-	return b.trouble(ctx, scope, a, answer)
+	return errors.Join(b.trouble(ctx, scope, a, answer), b.otherHost(ctx, scope, a, answer))
 }
 
 // tell says that facts of the ring were committed; without facts there is nothing to tell.

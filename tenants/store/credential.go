@@ -181,6 +181,51 @@ func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, 
 	return err
 }
 
+// ConfineCredential records that Apple's host of an environment does not take the credential. One that was for both is from then on
+// for the other; one that was for that host alone is disabled; one that was for the other all the time stays as it is.
+func (s *Scope) ConfineCredential(ctx context.Context, id tenants.CredentialID, refused tenants.Environment, reason string, at time.Time) error {
+	err := s.write(ctx, func(t *tx) error {
+		var row credentialRow
+		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+			return missing(err, "credential")
+		}
+		action, detail := "credential.confine", reason
+		switch tenants.Environment(row.Environment) {
+		case tenants.Auto:
+			twin, err := s.twin(t, row, refused.Other())
+			if err != nil {
+				return err
+			}
+			if twin { // the same key serves that host already, and this one has no other left
+				action, row.State = "credential.disable", string(tenants.CredentialDisabled)
+				break
+			}
+			row.Environment = string(refused.Other())
+			detail = reason + ", " + row.Environment + " only"
+		case refused:
+			action, row.State = "credential.disable", string(tenants.CredentialDisabled)
+		default:
+			return nil
+		}
+		_, err := t.exec("UPDATE credentials SET environment = ?, state = ?, last_error = ?, last_error_at = ? WHERE tenant_id = ? AND id = ?",
+			row.Environment, row.State, reason, micros(at), string(s.id), string(id))
+		if err != nil {
+			return err
+		}
+		return t.audit(s, action, string(id), detail)
+	})
+	s.s.seen.forget()
+	return err
+}
+
+// twin says whether another credential in use has the same key for the same app in an environment.
+func (s *Scope) twin(t *tx, row credentialRow, env tenants.Environment) (bool, error) {
+	var n int64
+	err := s.in(t.db(), "credentials").Where("bundle = ? AND environment = ? AND fingerprint = ? AND state = ? AND id <> ?",
+		row.Bundle, string(env), row.Fingerprint, string(tenants.CredentialActive), row.ID).Count(&n).Error
+	return n > 0, err
+}
+
 // CredentialUsed records that the credential was pushed with, to the minute. It is cheap to call when that is known already.
 func (s *Scope) CredentialUsed(ctx context.Context, id tenants.CredentialID, at time.Time) error {
 	c, err := s.Credential(ctx, id)

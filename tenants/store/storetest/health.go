@@ -47,6 +47,43 @@ func testAlerts(b *bench) {
 	equal(b, len(audits), 4, "audit rows: three raised, one resolved")
 }
 
+// testConfine: what one host refuses is for the other, and what has no other is out of use.
+func testConfine(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	at := b.clock.Now()
+	check := func(c tenants.Credential, env tenants.Environment, state tenants.CredentialState, reason string) {
+		b.Helper()
+		got, err := s.Credential(ctx, c.ID)
+		b.must(err)
+		if got.Environment != env || got.State != state || got.LastError != reason {
+			b.Errorf("%s for %s, %q; want %s for %s, %q", got.State, got.Environment, got.LastError, state, env, reason)
+		}
+	}
+	c := b.newCredential()
+	c.Environment = tenants.Auto
+	b.must(s.AddCredential(ctx, c, []byte("x")))
+	b.must(s.ConfineCredential(ctx, c.ID, tenants.Production, "one", at))
+	check(c, tenants.Sandbox, tenants.CredentialActive, "one")
+	b.must(s.ConfineCredential(ctx, c.ID, tenants.Production, "late", at))
+	check(c, tenants.Sandbox, tenants.CredentialActive, "one")
+	b.must(s.ConfineCredential(ctx, c.ID, tenants.Sandbox, "two", at))
+	check(c, tenants.Sandbox, tenants.CredentialDisabled, "two")
+
+	twin := b.newCredential()
+	twin.Environment = tenants.Production
+	b.must(s.AddCredential(ctx, twin, []byte("x")))
+	both := twin
+	both.ID, both.Environment = tenants.NewID[tenants.CredentialID](at), tenants.Auto
+	b.must(s.AddCredential(ctx, both, []byte("x")))
+	b.must(s.ConfineCredential(ctx, both.ID, tenants.Sandbox, "three", at))
+	check(both, tenants.Auto, tenants.CredentialDisabled, "three")
+	check(twin, tenants.Production, tenants.CredentialActive, "")
+	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "credential."})
+	b.must(err)
+	equal(b, len(audits), 6, "audit rows: three added, one confined, two disabled")
+}
+
 func testReplace(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
