@@ -74,6 +74,17 @@
   }
   setInterval(relate, 1000);
 
+  // The clock of a ring under way, in tenths of a second.
+  function tick() {
+    const clocks = $$("time[data-elapsed]");
+    for (const el of clocks) {
+      const seconds = Math.max(0, (Date.now() - Date.parse(el.dateTime)) / 1000);
+      el.textContent = seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+    }
+    return clocks.length;
+  }
+  if (tick()) setInterval(tick, 100);
+
   // Dialogs: opened by a link or button with data-open, closed by data-close, by Escape, and by a click
   // outside when they ask nothing. The browser gives the focus back.
   document.addEventListener("click", (event) => {
@@ -251,7 +262,7 @@
     kept = { target: event.target, data: event.detail.data };
     event.preventDefault();
   });
-  document.addEventListener("htmx:sseMessage", () => relate());
+  document.addEventListener("htmx:sseMessage", () => { relate(); tick(); });
   document.addEventListener("htmx:afterSettle", () => relate());
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-live-pause]");

@@ -31,17 +31,28 @@ func (f Funnel) rang() bool {
 	return false
 }
 
-// shapes are the outlines of the funnel's columns in a box of 100 by 100 per step: each stands as high as its
-// share and slopes to the next. A step without rings keeps a hair's breadth so that the eye finds it.
-func (f Funnel) shapes() []string {
-	var out []string
-	for i := range f.Steps {
-		here, there := f.height(i), f.height(min(i+1, len(f.Steps)-1))
-		x := float64(i * 100)
-		out = append(out, fmt.Sprintf("M%.0f %.1fH%.0fL%.0f %.1fV%.1fL%.0f %.1fH%.0fZ",
-			x, 50-here/2, x+64, x+100, 50-there/2, 50+there/2, x+64, 50+here/2, x))
+// ribbon is one outline over all columns, 100 wide each: it stands as high as the step's share and slopes to the next.
+func (f Funnel) ribbon() string {
+	if len(f.Steps) == 0 {
+		return ""
 	}
-	return out
+	var d strings.Builder
+	fmt.Fprintf(&d, "M0 100V%.1fH58", 100-f.height(0))
+	for i := 1; i < len(f.Steps); i++ {
+		x, here, there := float64(i*100), 100-f.height(i-1), 100-f.height(i)
+		fmt.Fprintf(&d, "C%.0f %.1f %.0f %.1f %.0f %.1fH%.0f", x-18, here, x-24, there, x, there, x+58)
+	}
+	fmt.Fprintf(&d, "H%dV100Z", 100*len(f.Steps))
+	return d.String()
+}
+
+// lines part the columns.
+func (f Funnel) lines() string {
+	var d strings.Builder
+	for i := 1; i < len(f.Steps); i++ {
+		fmt.Fprintf(&d, "M%d 0V100", i*100)
+	}
+	return d.String()
 }
 
 func (f Funnel) height(i int) float64 {
@@ -59,6 +70,17 @@ func (f Funnel) whole() int {
 		return 0
 	}
 	return f.Steps[0].Count
+}
+
+// worst is the step before which most rings were lost; 0 when none were.
+func (f Funnel) worst() int {
+	worst := 0
+	for i := range f.Steps {
+		if f.lost(i) > f.lost(worst) {
+			worst = i
+		}
+	}
+	return worst
 }
 
 // lost is how many rings of the step before did not come to step i.
@@ -98,9 +120,9 @@ const (
 // references are the push latencies that the field quotes: what a push takes on a good day, and what people
 // notice as late.
 var references = []struct {
-	ms   int
-	text string
-}{{200, "200 ms"}, {1500, "1.5 s"}}
+	ms          int
+	text, class string
+}{{200, "200 ms", "ref-good"}, {1500, "1.5 s", "ref-noticed"}}
 
 var axisTicks = []struct {
 	ms   int
@@ -119,20 +141,6 @@ func pct(p float64) string { return strings.TrimSuffix(fmt.Sprintf("%.2f", p), "
 
 // wide is the width of a bar between two spans, never thinner than can be seen.
 func wide(from, to int) string { return pct(math.Max(0.8, across(to)-across(from))) }
-
-// Heights of the latency chart in pixels.
-const (
-	latencyTop = 26
-	latencyRow = 46
-)
-
-func rowY(i, plus int) string { return Plain(latencyTop + i*latencyRow + plus) }
-
-func (l Latency) height() string { return Plain(latencyTop + len(l.Hops)*latencyRow + 24) }
-
-func (l Latency) floor() string { return Plain(latencyTop + len(l.Hops)*latencyRow) }
-
-func (l Latency) axisY() string { return Plain(latencyTop + len(l.Hops)*latencyRow + 16) }
 
 // Daily is rings by day, oldest first.
 type Daily struct {

@@ -79,8 +79,15 @@ func (s sampler) doneHops() []Hop {
 }
 
 func (s sampler) liveHops() []Hop {
-	hops := s.doneHops()[:5]
+	s.now = s.now.Add(12*time.Minute - 4*time.Second)
+	hops := s.doneHops()[:5:5]
 	return append(hops, Hop{Label: "Picked up", State: HopNow}, Hop{Label: "Both can hear each other", State: HopWaiting})
+}
+
+func (s sampler) callingHops() []Hop {
+	s.now = s.now.Add(12*time.Minute - time.Second)
+	return append(s.doneHops()[:3:3], Hop{Label: "The phone wakes the app", State: HopNow}, Hop{Label: "The call is on the screen", State: HopWaiting},
+		Hop{Label: "A person picks up", State: HopWaiting}, Hop{Label: "Both can hear each other", State: HopWaiting})
 }
 
 func (s sampler) pushes() []Push {
@@ -128,8 +135,8 @@ func (s sampler) ringLanes() RingPage {
 }
 
 func (s sampler) testPages() []Sample {
-	live := func(name, title string, p TestLivePage) Sample {
-		p.Shell = s.shell(title, RoomTest, Link{Text: "Test ring", Href: PathTestRing})
+	live := func(name string, p TestLivePage) Sample {
+		p.Shell = s.shell("Test ring to Ana’s iPhone", RoomTest, Link{Text: "Test ring", Href: PathTestRing})
 		p.ID, p.Device, p.DeviceID, p.Model = sampleRing, "Ana’s iPhone", sampleDevice, "iPhone 15 Pro"
 		return Sample{name, TestLive(p)}
 	}
@@ -142,8 +149,11 @@ func (s sampler) testPages() []Sample {
 				{"d3", "Virtual phone", "Dev mode", "This browser", EnvSandbox, false, ""},
 			}})},
 		{"test-ring-empty", TestRing(TestRingPage{Shell: s.shell("Test ring", RoomTest)})},
-		live("test-live-ringing", "Test ring", TestLivePage{State: RingRinging, Headline: "Ringing Ana’s iPhone…", Hops: s.liveHops(), CanCancel: true}),
-		live("test-live-works", "Test ring", TestLivePage{State: RingEnded, Headline: "It works. You heard the bells.", Hops: s.doneHops(), Elapsed: "rang after 331 ms"}),
-		live("test-live-failed", "Test ring", TestLivePage{State: RingFailed, Headline: "It stopped at Apple", Hops: s.failedHops(), Problem: s.problem()}),
+		live("test-live-calling", TestLivePage{State: RingPushed, Headline: "Calling Ana’s iPhone…", Hops: s.callingHops(), CanCancel: true}),
+		live("test-live-ringing", TestLivePage{State: RingRinging, Headline: "Ringing Ana’s iPhone…", Hops: s.liveHops(), CanCancel: true}),
+		live("test-live-answered", TestLivePage{State: RingAnswered, Headline: "Somebody picked up.", Hops: append(s.doneHops(), Hop{Label: "The call is over", State: HopWaiting}), CanCancel: true}),
+		live("test-live-missed", TestLivePage{State: RingMissed, Headline: "The phone rang and nobody picked up", Hops: append(s.doneHops()[:5:5], Hop{Label: "A person picks up", State: HopFailed, Note: "This did not happen in time."}), Elapsed: "331 ms"}),
+		live("test-live-works", TestLivePage{State: RingEnded, Headline: "It works. You heard the bells.", Hops: s.doneHops(), Elapsed: "331 ms"}),
+		live("test-live-failed", TestLivePage{State: RingFailed, Headline: "It stopped at Apple", Hops: s.failedHops(), Problem: s.problem()}),
 	}
 }

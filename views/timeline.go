@@ -53,6 +53,26 @@ func (h Hop) word() string {
 	return "not yet"
 }
 
+// culprit is the last hop that failed, or -1.
+func culprit(hops []Hop) int {
+	for i := len(hops) - 1; i >= 0; i-- {
+		if hops[i].State == HopFailed {
+			return i
+		}
+	}
+	return -1
+}
+
+// newest is the last hop that came to pass while another is awaited, or -1: the one that has just moved.
+func newest(hops []Hop) int {
+	for i, h := range hops {
+		if h.State == HopNow {
+			return i - 1
+		}
+	}
+	return -1
+}
+
 // Lane is one device's part of a ring.
 type Lane struct {
 	Device string

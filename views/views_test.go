@@ -400,8 +400,11 @@ func TestSameName(t *testing.T) {
 func TestCharts(t *testing.T) {
 	t.Parallel()
 	f := Funnel{Steps: []FunnelStep{{Count: 100}, {Count: 80}, {Count: 0}}}
-	if f.lost(1) != 20 || f.lost(2) != 80 || f.height(1) != 80 || f.height(2) != 2 || len(f.shapes()) != 3 {
-		t.Errorf("funnel: lost %d, %d, heights %v, %v", f.lost(1), f.lost(2), f.height(1), f.height(2))
+	if f.lost(1) != 20 || f.lost(2) != 80 || f.height(1) != 80 || f.height(2) != 2 || f.worst() != 2 || (Funnel{}).worst() != 0 {
+		t.Errorf("funnel: lost %d, %d, heights %v, %v, worst %d", f.lost(1), f.lost(2), f.height(1), f.height(2), f.worst())
+	}
+	if got, want := f.ribbon(), "M0 100V0.0H58C82 0.0 76 20.0 100 20.0H158C182 20.0 176 98.0 200 98.0H258H300V100Z"; got != want {
+		t.Errorf("the funnel's outline is %s, want %s", got, want)
 	}
 	if across(5) != across(10) || across(200) >= across(1500) || across(99_999_999) > 98.01 {
 		t.Errorf("axis: %v %v %v", across(5), across(200), across(99_999_999))

@@ -50,7 +50,7 @@ func TestATestRingIsFollowedHopByHop(t *testing.T) {
 	if told < 4 {
 		t.Errorf("the page was told %d times", told)
 	}
-	w.get(live).want(200).lacks("sse-connect=").has("Ring again", "rang after")
+	w.get(live).want(200).lacks("sse-connect=").has("Ring again", "until it rang")
 	w.get("/rings/test").has("Earlier tests")
 }
 

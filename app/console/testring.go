@@ -145,7 +145,7 @@ func testLivePage(r *tenants.Ring, n names, v *visitor) views.TestLivePage {
 			p.Model = d.Model
 		}
 		if f := factOf(a, tenants.FactShown); r.State.Terminal() && !f.At.IsZero() {
-			p.Elapsed = "rang after " + views.Millis(int(f.At.Sub(r.CreatedAt).Round(time.Millisecond).Milliseconds()))
+			p.Elapsed = views.Millis(int(f.At.Sub(r.CreatedAt).Round(time.Millisecond).Milliseconds()))
 		}
 	}
 	p.Model = orDash(p.Model)
