@@ -78,7 +78,7 @@ func (k *Console) agentsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error
 			all, next, err := v.scope.Agents(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.tenant.DefaultAgent), v.stamp(a.CreatedAt)}
+				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.tenant.DefaultAgent), stamp(a.CreatedAt)}
 			}
 			return rows, next, err
 		},

@@ -142,7 +142,7 @@ func (k *Console) auditCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 			all, next, err := v.scope.Audits(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{strconv.FormatInt(a.Seq, 10), v.stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action, a.Target, a.Detail, a.IP, a.RequestID}
+				rows[i] = []string{strconv.FormatInt(a.Seq, 10), stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action, a.Target, a.Detail, a.IP, a.RequestID}
 			}
 			return rows, next, err
 		},

@@ -111,7 +111,7 @@ func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) 
 			rows := make([][]string, len(all))
 			for i, x := range all {
 				rows[i] = []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State), x.LastError,
-					v.stamp(x.LastErrorAt), v.stamp(x.LastUsedAt), v.stamp(x.NotAfter), v.stamp(x.CreatedAt)}
+					stamp(x.LastErrorAt), stamp(x.LastUsedAt), stamp(x.NotAfter), stamp(x.CreatedAt)}
 			}
 			return rows, next, err
 		},

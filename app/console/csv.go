@@ -79,10 +79,11 @@ func cell(s string) string {
 	return s
 }
 
-// stamp is a moment in the tenant's zone with its offset (ISO 8601); empty for never.
-func (v *visitor) stamp(t time.Time) string {
+// stamp is a moment in UTC (RFC 3339), as the API gives it, whatever the tenant's zone: files of two tenants can be laid side by side.
+// It is empty for never.
+func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(v.zone).Format("2006-01-02T15:04:05.000Z07:00")
+	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }

@@ -120,7 +120,7 @@ func (k *Console) devicesCSV(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 			rows := make([][]string, len(devices))
 			for i, d := range devices {
 				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()), string(d.State),
-					k.healthOf(d).text, v.stamp(d.SeenAt), v.stamp(d.RegisteredAt), v.stamp(d.CreatedAt)}
+					k.healthOf(d).text, stamp(d.SeenAt), stamp(d.RegisteredAt), stamp(d.CreatedAt)}
 			}
 			return rows, next, err
 		},

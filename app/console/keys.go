@@ -71,7 +71,7 @@ func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 			all, next, err := v.scope.Keys(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, x := range all {
-				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), v.stamp(x.CreatedAt), v.stamp(x.LastUsedAt), v.stamp(x.RevokedAt)}
+				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), stamp(x.CreatedAt), stamp(x.LastUsedAt), stamp(x.RevokedAt)}
 			}
 			return rows, next, err
 		},

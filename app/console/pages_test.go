@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"mime/multipart"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -141,8 +142,35 @@ func TestRingsPage(t *testing.T) {
 	if err != nil || len(rows) != perPage+3 {
 		t.Fatalf("the file has %d rows: %v", len(rows), err)
 	}
-	if !strings.HasSuffix(rows[1][8], "+01:00") && !strings.HasSuffix(rows[1][8], "+02:00") {
-		t.Errorf("time %q has no offset of Berlin", rows[1][8])
+}
+
+// TestFilesGiveTimesInUTC: the tenant is in Berlin, its pages show that time, and its files give RFC 3339 in UTC as the API does.
+func TestFilesGiveTimesInUTC(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	local := regexp.MustCompile(`^\d{4}-\d\d-\d\d.*[+-]\d\d:?\d\d$`)
+	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/people.csv", "/audit.csv"} {
+		rows, err := csv.NewReader(strings.NewReader(w.get(p).want(200).body)).ReadAll()
+		must(t, err)
+		times := 0
+		for _, r := range rows {
+			for _, c := range r {
+				if local.MatchString(c) {
+					t.Errorf("%s: %q is no UTC", p, c)
+				}
+				if at, err := time.Parse(time.RFC3339, c); err == nil && strings.HasSuffix(c, "Z") {
+					times++
+					if at.After(h.clock.now()) {
+						t.Errorf("%s: %q is yet to come", p, c)
+					}
+				}
+			}
+		}
+		if times == 0 {
+			t.Errorf("%s gives no time:\n%v", p, rows)
+		}
 	}
 }
 

@@ -136,7 +136,7 @@ func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error
 			all, next, err := v.scope.Members(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, m := range all {
-				rows[i] = []string{string(m.User), m.Name, m.Email, string(m.Role), v.stamp(m.CreatedAt), v.stamp(seen[m.User])}
+				rows[i] = []string{string(m.User), m.Name, m.Email, string(m.Role), stamp(m.CreatedAt), stamp(seen[m.User])}
 			}
 			return rows, next, err
 		},

@@ -252,5 +252,5 @@ func (v *visitor) ringCells(r *tenants.Ring, n names) []string {
 		seconds = strconv.FormatFloat(r.Call.EndedAt.Sub(r.Call.AnsweredAt).Seconds(), 'f', 1, 64)
 	}
 	return []string{string(r.ID), string(r.State), n.to(r), n.rungOn(r), n.agent(r.Agent), r.Caller, r.Reference, strconv.FormatBool(r.Test),
-		v.stamp(r.CreatedAt), v.stamp(r.EndedAt), string(r.EndReason), status, reason, seconds}
+		stamp(r.CreatedAt), stamp(r.EndedAt), string(r.EndReason), status, reason, seconds}
 }
