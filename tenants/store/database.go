@@ -90,6 +90,17 @@ func (d *database) openSQLite(dir string) (err error) {
 	return nil
 }
 
+// CheckURL says what is wrong with a database's address, without opening it and without repeating its password.
+func CheckURL(address string) error {
+	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
+		return errors.New("must be a postgres:// address, or empty for SQLite in the data folder")
+	}
+	if _, err := pgx.ParseConfig(address); err != nil {
+		return errors.New("cannot be read; give postgres://user:password@host:5432/name, with special characters of the password percent-encoded")
+	}
+	return nil
+}
+
 // openPostgres: each connection is a guard, which opens a statement's door (wall.go).
 func (d *database) openPostgres(address string) error {
 	config, err := pgx.ParseConfig(address)

@@ -39,6 +39,10 @@ func (r keyRow) cursor() cursor { return cursor{r.Created, r.ID} }
 
 // AddKey adds an API key by the hash of its secret.
 func (s *Scope) AddKey(ctx context.Context, k tenants.Key, h tenants.Hash) error {
+	return s.write(ctx, func(t *tx) error { return t.addKey(s, k, h) })
+}
+
+func (t *tx) addKey(s *Scope, k tenants.Key, h tenants.Hash) error {
 	permissions := make([]string, len(k.Permissions))
 	for i, p := range k.Permissions {
 		permissions[i] = string(p)
@@ -47,12 +51,10 @@ func (s *Scope) AddKey(ctx context.Context, k tenants.Key, h tenants.Hash) error
 		TenantID: string(s.id), ID: string(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
 		Permissions: strings.Join(permissions, " "), PerSecond: int64(k.PerSecond), Created: micros(k.CreatedAt),
 	}
-	return s.write(ctx, func(t *tx) error {
-		if err := t.db().Create(&row).Error; err != nil {
-			return taken(err, "This key exists already.")
-		}
-		return t.audit(s, "key.add", row.ID, row.Permissions)
-	})
+	if err := t.db().Create(&row).Error; err != nil {
+		return taken(err, "This key exists already.")
+	}
+	return t.audit(s, "key.add", row.ID, row.Permissions)
 }
 
 // RevokeKey ends a key for good. A key that is revoked already stays as it is.

@@ -179,29 +179,31 @@ func (r invitationRow) noun() Invitation {
 
 // AddInvitation opens an invitation; an older one for the same address is replaced. Who is a member already is a Conflict.
 func (s *Scope) AddInvitation(ctx context.Context, i Invitation) error {
+	return s.write(ctx, func(t *tx) error { return t.invite(s, i) })
+}
+
+func (t *tx) invite(s *Scope, i Invitation) error {
 	row := invitationRow{
 		TenantID: string(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), ByKind: i.By.Kind, ByID: i.By.ID, ByName: i.By.Name,
 		Created: micros(i.CreatedAt), ExpiresAt: micros(i.ExpiresAt),
 	}
-	return s.write(ctx, func(t *tx) error {
-		var there int64
-		if err := s.people(t.db()).Where("users.email = ?", i.Email).Count(&there).Error; err != nil {
-			return err
-		}
-		if there > 0 {
-			return tenants.Refuse(tenants.Conflict, "conflict", "This person is a member already.")
-		}
-		if err := t.mayAddPerson(s, i.Email); err != nil {
-			return err
-		}
-		if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", string(s.id), i.Email); err != nil {
-			return err
-		}
-		if err := t.db().Create(&row).Error; err != nil {
-			return err
-		}
-		return t.audit(s, "invitation.add", i.Email, string(i.Role))
-	})
+	var there int64
+	if err := s.people(t.db()).Where("users.email = ?", i.Email).Count(&there).Error; err != nil {
+		return err
+	}
+	if there > 0 {
+		return tenants.Refuse(tenants.Conflict, "conflict", "This person is a member already.")
+	}
+	if err := t.mayAddPerson(s, i.Email); err != nil {
+		return err
+	}
+	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", string(s.id), i.Email); err != nil {
+		return err
+	}
+	if err := t.db().Create(&row).Error; err != nil {
+		return err
+	}
+	return t.audit(s, "invitation.add", i.Email, string(i.Role))
 }
 
 // Invitations lists the open invitations, newest first.

@@ -37,12 +37,37 @@ func rowOfTenant(t tenants.Tenant) tenantRow {
 
 // AddTenant makes a tenant. A slug that is taken is a Conflict.
 func (s *Store) AddTenant(ctx context.Context, who Who, t tenants.Tenant) error {
-	row := rowOfTenant(t)
-	return s.w.do(ctx, wholeHouse, func(x *tx) error {
-		if err := x.db().Create(&row).Error; err != nil {
-			return taken(err, "There is a tenant with this slug already. Choose another one.")
+	return s.w.do(ctx, wholeHouse, func(x *tx) error { return x.addTenant(s.For(t.ID).By(who), t) })
+}
+
+func (t *tx) addTenant(s *Scope, n tenants.Tenant) error {
+	row := rowOfTenant(n)
+	if err := t.db().Create(&row).Error; err != nil {
+		return taken(err, "There is a tenant with this slug already. Choose another one.")
+	}
+	return t.audit(s, "tenant.add", row.ID, "")
+}
+
+// Founding is a tenant with what its owner needs to begin: an invitation and a first key.
+type Founding struct {
+	Tenant     tenants.Tenant
+	Invitation Invitation
+	Key        tenants.Key
+	KeyHash    tenants.Hash
+	Who        Who
+}
+
+// OpenTenant makes a tenant with invitation and key in one write: all of it or nothing. A slug that is taken is a Conflict.
+func (s *Store) OpenTenant(ctx context.Context, f Founding) error {
+	scope := s.For(f.Tenant.ID).By(f.Who)
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+		if err := t.addTenant(scope, f.Tenant); err != nil {
+			return err
 		}
-		return x.audit(s.For(t.ID).By(who), "tenant.add", string(t.ID), "")
+		if err := t.invite(scope, f.Invitation); err != nil {
+			return err
+		}
+		return t.addKey(scope, f.Key, f.KeyHash)
 	})
 }
 

@@ -132,3 +132,35 @@ func testCards(b *bench) {
 	wait.Wait()
 	equal(b, mine.Load(), 2, "claims of whoever won")
 }
+
+// testFounding: a tenant made by hand comes with its invitation and its key, or not at all.
+func testFounding(b *bench) {
+	ctx, now := b.Context(), b.clock.Now()
+	found := func(slug string) store.Founding {
+		id := tenants.NewID[tenants.TenantID](now)
+		return store.Founding{
+			Tenant: tenants.Tenant{ID: id, Slug: slug, Name: "Elm", Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC",
+				RingTTL: tenants.DefaultTTL, CreatedAt: now},
+			Invitation: store.Invitation{Hash: hashOf("invitation", slug), Tenant: id, Email: "a@b.example", Role: tenants.Owner, By: tenants.System, CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
+			Key:        tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key", Permissions: tenants.Permissions, CreatedAt: now},
+			KeyHash:    hashOf("key", slug),
+		}
+	}
+	elm := found("elm-by-hand")
+	b.must(b.s.OpenTenant(ctx, elm))
+	scope := b.s.For(elm.Tenant.ID)
+	open, err := scope.Invitations(ctx)
+	b.must(err)
+	keys, _, err := scope.Keys(ctx, store.Page{})
+	b.must(err)
+	audits, _, err := scope.Audits(ctx, store.AuditQuery{})
+	b.must(err)
+	equal(b, [3]int{len(open), len(keys), len(audits)}, [3]int{1, 1, 3}, "invitations, keys and audit rows")
+
+	b.refused(b.s.OpenTenant(ctx, found("elm-by-hand")), tenants.Conflict, "a taken slug")
+	oak := found("oak-by-hand")
+	oak.KeyHash = elm.KeyHash // the last part fails
+	b.refused(b.s.OpenTenant(ctx, oak), tenants.Conflict, "a key that is there already")
+	_, err = b.s.For(oak.Tenant.ID).Tenant(ctx)
+	b.refused(err, tenants.Unknown, "a tenant whose key was refused")
+}
