@@ -2,7 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"carillon/app/bench"
@@ -18,11 +22,54 @@ type benchCmd struct {
 	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
 }
 
+// bound is what a number of a benchmark may be; fewer measure nothing, more hang the machine.
+type bound[T int | time.Duration] struct {
+	flag      string
+	is        T
+	low, high T
+}
+
+// check names every flag that is out of its bounds.
+func check[T int | time.Duration](bounds ...bound[T]) error {
+	var f []error
+	for _, b := range bounds {
+		if b.is < b.low || b.is > b.high {
+			f = append(f, fmt.Errorf("%s must be from %v to %v, not %v", b.flag, b.low, b.high, b.is))
+		}
+	}
+	return errors.Join(f...)
+}
+
+// each bounds every number of a list, of which there must be one.
+func each(flag string, list []int, high int) error {
+	if len(list) == 0 {
+		return fmt.Errorf("%s needs a number, or several separated by commas", flag)
+	}
+	var bounds []bound[int]
+	for _, n := range list {
+		bounds = append(bounds, bound[int]{flag, n, 1, high})
+	}
+	return check(bounds...)
+}
+
+// What a benchmark of this machine can make sense of.
+const (
+	mostConnections = 10_000
+	mostCalls       = 1000
+	mostTurns       = 1000
+)
+
 type benchRingsCmd struct {
-	Concurrency []int         `help:"Connections at once." default:"1,10,100,500"`
+	Concurrency []int         `help:"Connections at once, 1 to 10000." default:"1,10,100,500"`
 	Turns       int           `help:"Turns of each kind, one after the other." default:"3"`
 	Turn        time.Duration `help:"Length of a turn." default:"2s"`
 	JSON        bool          `help:"Print one JSON line."`
+}
+
+// Validate refuses numbers that measure nothing.
+func (b *benchRingsCmd) Validate() error {
+	return errors.Join(each("--concurrency", b.Concurrency, mostConnections), check(bound[int]{"--turns", b.Turns, 1, mostTurns}),
+		check(bound[time.Duration]{"--turn", b.Turn, 100 * time.Millisecond, time.Hour}))
 }
 
 // Run prints what it found.
@@ -35,12 +82,22 @@ func (b *benchRingsCmd) Run(ctx context.Context, c terminal) error {
 }
 
 type benchCallsCmd struct {
-	Calls  []int         `help:"Calls at once." default:"1,10,50,100"`
+	Calls  []int         `help:"Calls at once, 1 to 1000." default:"1,10,50,100"`
 	Turns  int           `help:"Turns of each kind, one after the other." default:"2"`
 	Window time.Duration `help:"How long the calls of a turn echo." default:"8s"`
-	Churn  int           `help:"Instead: calls that come and go, so many a second."`
+	Churn  *int          `help:"Instead: calls that come and go, so many a second, 1 to 100."`
 	For    time.Duration `help:"How long calls come and go." default:"5m"`
 	JSON   bool          `help:"Print one JSON line."`
+}
+
+// Validate refuses numbers that measure nothing.
+func (b *benchCallsCmd) Validate() error {
+	churn := 1
+	if b.Churn != nil {
+		churn = *b.Churn
+	}
+	return errors.Join(each("--calls", b.Calls, mostCalls), check(bound[int]{"--turns", b.Turns, 1, mostTurns}, bound[int]{"--churn", churn, 1, 100}),
+		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour}, bound[time.Duration]{"--for", b.For, time.Second, 24 * time.Hour}))
 }
 
 // report is what a benchmark found.
@@ -58,8 +115,8 @@ func show(r report, asJSON bool, w io.Writer) error {
 
 // Run prints what it found.
 func (b *benchCallsCmd) Run(ctx context.Context, c terminal) error {
-	if b.Churn > 0 {
-		r, err := bench.Churn(ctx, b.Churn, b.For)
+	if b.Churn != nil {
+		r, err := bench.Churn(ctx, *b.Churn, b.For)
 		if err != nil {
 			return err
 		}
@@ -78,9 +135,14 @@ type benchBareCmd struct{}
 func (b *benchBareCmd) Run(ctx context.Context, c terminal) error { return bench.Bare(ctx, c.out) }
 
 type benchPagesCmd struct {
-	Rings int  `help:"Rings in the database." default:"10000"`
-	Times int  `help:"How often each page is asked for." default:"100"`
+	Rings int  `help:"Rings in the database, 1 to 10000000." default:"10000"`
+	Times int  `help:"How often each page is asked for, 1 to 100000." default:"100"`
 	JSON  bool `help:"Print one JSON line."`
+}
+
+// Validate refuses numbers that measure nothing.
+func (b *benchPagesCmd) Validate() error {
+	return check(bound[int]{"--rings", b.Rings, 1, 10_000_000}, bound[int]{"--times", b.Times, 1, 100_000})
 }
 
 // Run prints what it found.
@@ -95,6 +157,15 @@ func (b *benchPagesCmd) Run(ctx context.Context, c terminal) error {
 type benchFaultsCmd struct {
 	Only string `help:"Only faults with this in their name."`
 	JSON bool   `help:"Print one JSON line."`
+}
+
+// Validate refuses a name that no fault has.
+func (b *benchFaultsCmd) Validate() error {
+	all := bench.FaultNames()
+	if slices.ContainsFunc(all, func(name string) bool { return strings.Contains(name, b.Only) }) {
+		return nil
+	}
+	return fmt.Errorf("--only: no fault has %q in its name; they are:\n  %s", b.Only, strings.Join(all, "\n  "))
 }
 
 // Run prints what it found.

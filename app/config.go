@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
-	"net"
-	"net/netip"
-	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"carillon/tenants"
 	"carillon/tenants/seal"
+	"carillon/tenants/store"
 )
 
 // Database says where the rows are.
@@ -35,11 +34,11 @@ type Config struct {
 	RTCTCPAddr        string   `name:"rtc-tcp-addr" help:"One TCP port for voice where UDP is blocked; empty = none." env:"CARILLON_RTC_TCP_ADDR"`
 	RTCPublicIPs      []string `name:"rtc-public-ips" help:"Addresses that phones reach this server by; empty = those of its interfaces." env:"CARILLON_RTC_PUBLIC_IPS"`
 	TrustedProxies    []string `help:"Addresses or networks of the proxies in front; only they may say who the client is." env:"CARILLON_TRUSTED_PROXIES"`
-	LogFormat         string   `help:"text or json." default:"text" enum:"text,json" env:"CARILLON_LOG_FORMAT"`
+	LogFormat         string   `help:"text or json." default:"text" env:"CARILLON_LOG_FORMAT"`
 	MetricsAddr       string   `help:"Address of the metrics listener, a private one: it asks for no key; empty = none." env:"CARILLON_METRICS_ADDR"`
 
-	RingsPerSecond float64       `help:"Rings a second that one tenant may place, and twice as many at once; more are refused with 429. 0 = no limit." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
-	DeviceSpacing  time.Duration `help:"Time between two pushes to one device; the later one waits. 0 = none." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
+	RingsPerSecond setting[float64]       `help:"Rings a second that one tenant may place, and twice as many at once; more are refused with 429. 0 = no limit." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
+	DeviceSpacing  setting[time.Duration] `help:"Time between two pushes to one device; the later one waits. 0 = none." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
 	PlansFile
 	Stripe `embed:""`
 	Post
@@ -56,113 +55,92 @@ type checked struct {
 	plans tenants.Plans
 }
 
-// check reads the files and names every fault at once, each with its cure.
+// wrongs collects what is wrong, each with the variable it is about.
+type wrongs []error
+
+func (f *wrongs) add(name string, err error) {
+	if err != nil {
+		*f = append(*f, fmt.Errorf("%s: %w", name, err))
+	}
+}
+
+// check reads the files and names every fault at once, each with its cure. It changes nothing.
 func (c Config) check() (checked, error) {
-	var faults []error
-	fault := func(name string, err error) {
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", name, err))
-		}
+	var f wrongs
+	c.addresses(&f)
+	c.manners(&f)
+	f.add("CARILLON_DATABASE_URL", c.Database.check())
+	if c.Database.URL == "" {
+		f.add("CARILLON_DATA", folder(c.Data))
 	}
-	fault("CARILLON_ADDR", addr(c.Addr))
-	fault("CARILLON_PUBLIC_URL", publicURL(c.PublicURL))
-	fault("CARILLON_APNS_PRODUCTION_URL", secureURL(c.APNsProductionURL))
-	fault("CARILLON_APNS_SANDBOX_URL", secureURL(c.APNsSandboxURL))
-	fault("CARILLON_RTC_UDP_ADDR", addr(c.RTCUDPAddr))
-	if c.RTCTCPAddr != "" {
-		fault("CARILLON_RTC_TCP_ADDR", addr(c.RTCTCPAddr))
-	}
-	if c.MetricsAddr != "" {
-		fault("CARILLON_METRICS_ADDR", addr(c.MetricsAddr))
-	}
-	if c.RingsPerSecond < 0 || c.RingsPerSecond > 1e6 {
-		fault("CARILLON_RINGS_PER_SECOND", errors.New("must be from 0 (no limit) to 1000000"))
-	}
-	if c.DeviceSpacing < 0 || c.DeviceSpacing > 5*time.Second {
-		fault("CARILLON_DEVICE_SPACING", errors.New("must be from 0 (none) to 5s: a ring lasts 30 seconds"))
-	}
-	for _, ip := range c.RTCPublicIPs {
-		_, err := netip.ParseAddr(ip)
-		fault("CARILLON_RTC_PUBLIC_IPS", err)
-	}
-	for _, p := range c.TrustedProxies {
-		fault("CARILLON_TRUSTED_PROXIES", network(p))
-	}
-	fault("CARILLON_DATABASE_URL", c.Database.check())
-	c.Stripe.check(fault)
-	fault("CARILLON_SMTP_URL", c.Post.check())
-	c.Tracing.check(fault)
+	c.Stripe.check(f.add)
+	f.add("CARILLON_SMTP_URL", c.Post.check())
+	c.Tracing.check(f.add)
 	out := checked{Config: c}
 	var err error
 	out.plans, err = c.PlansFile.read()
-	fault("CARILLON_PLANS_FILE", err)
+	f.add("CARILLON_PLANS_FILE", err)
 	out.seal, err = masterKey(c.MasterKeyFile)
-	fault("CARILLON_MASTER_KEY_FILE", err)
+	f.add("CARILLON_MASTER_KEY_FILE", err)
 	out.roots, err = roots(c.APNsCAFile)
-	fault("CARILLON_APNS_CA_FILE", err)
-	return out, errors.Join(faults...)
+	f.add("CARILLON_APNS_CA_FILE", err)
+	return out, errors.Join(f...)
+}
+
+// addresses looks at where the server listens and whom it speaks to.
+func (c Config) addresses(f *wrongs) {
+	f.add("CARILLON_ADDR", addr(c.Addr))
+	f.add("CARILLON_PUBLIC_URL", publicURL(c.PublicURL))
+	f.add("CARILLON_APNS_PRODUCTION_URL", secureURL(c.APNsProductionURL))
+	f.add("CARILLON_APNS_SANDBOX_URL", secureURL(c.APNsSandboxURL))
+	f.add("CARILLON_RTC_UDP_ADDR", addr(c.RTCUDPAddr))
+	taken := map[string]string{c.Addr: "CARILLON_ADDR"}
+	for _, x := range []struct{ name, at string }{{"CARILLON_RTC_TCP_ADDR", c.RTCTCPAddr}, {"CARILLON_METRICS_ADDR", c.MetricsAddr}} {
+		if x.at == "" {
+			continue
+		}
+		f.add(x.name, addr(x.at))
+		if first, is := taken[x.at]; is && addr(x.at) == nil && !strings.HasSuffix(x.at, ":0") {
+			f.add(x.name, fmt.Errorf("%q is that of %s too; give another port", x.at, first))
+		}
+		taken[x.at] = x.name
+	}
+	for _, ip := range c.RTCPublicIPs {
+		f.add("CARILLON_RTC_PUBLIC_IPS", publicIP(ip))
+	}
+	for _, p := range c.TrustedProxies {
+		f.add("CARILLON_TRUSTED_PROXIES", network(p))
+	}
+}
+
+// manners looks at how the server behaves.
+func (c Config) manners(f *wrongs) {
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		f.add("CARILLON_LOG_FORMAT", fmt.Errorf("%q is no form of a log; give text or json", c.LogFormat))
+	}
+	f.add("CARILLON_RINGS_PER_SECOND", within(c.RingsPerSecond, 0, 1e6, "from 0 (no limit) to 1000000"))
+	f.add("CARILLON_DEVICE_SPACING", within(c.DeviceSpacing, 0, 5*time.Second, "from 0s (none) to 5s: a ring lasts 30 seconds"))
 }
 
 func (d Database) check() error {
 	if d.URL == "" {
 		return nil
 	}
-	u, err := url.Parse(d.URL)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return errors.New("must be a postgres:// address, or empty for SQLite in the data folder")
-	}
-	return nil
+	return store.CheckURL(d.URL)
 }
 
-func addr(s string) error {
-	if _, _, err := net.SplitHostPort(s); err != nil {
-		return fmt.Errorf("%q is no host:port", s)
-	}
-	return nil
-}
-
-// publicURL must be https: a device credential goes over it. Only a machine's own loopback may do without.
-func publicURL(s string) error {
-	if s == "" {
-		return errors.New("is missing; give the https:// address that people and phones use")
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-		return fmt.Errorf("%q is no plain address such as https://ring.example.com", s)
-	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
-		return nil
-	}
-	if u.Scheme != "https" {
-		return fmt.Errorf("%q must start with https://", s)
-	}
-	return nil
-}
-
-func secureURL(s string) error {
-	if u, err := url.Parse(s); err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("%q is no https:// address", s)
-	}
-	return nil
-}
-
-func network(s string) error {
-	if _, err := netip.ParsePrefix(s); err == nil {
-		return nil
-	}
-	if _, err := netip.ParseAddr(s); err != nil {
-		return fmt.Errorf("%q is no address or network", s)
-	}
-	return nil
-}
+const makeMasterKey = "make one with `openssl rand -base64 32 > master.key` and keep a copy off this machine: without it no stored credential can be opened"
 
 func masterKey(file string) (*seal.Keyring, error) {
 	if file == "" {
-		return nil, errors.New("is missing; make one with `openssl rand -base64 32 > master.key` and keep a copy off this machine: without it no stored credential can be opened")
+		return nil, errors.New("is missing; " + makeMasterKey)
 	}
 	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w, or %s", unread(file, err), makeMasterKey)
+	}
 	if err != nil {
-		return nil, err
+		return nil, unread(file, err)
 	}
 	return seal.Parse(b)
 }
@@ -171,13 +149,13 @@ func roots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(file)
+	b, err := contents(file)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+		return nil, fmt.Errorf("%s holds no PEM certificate; it must hold that of the stand-in's authority", file)
 	}
 	return pool, nil
 }

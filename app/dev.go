@@ -54,6 +54,11 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	apple, err := apnstest.New(apnstest.Config{})
 	if err != nil {
 		return err
@@ -118,7 +123,7 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 	}
 	good := checked{Config: Config{
 		Addr: d.Addr, MasterKeyFile: keyFile, RTCUDPAddr: ":0", LogFormat: "text",
-		RingsPerSecond: 20, DeviceSpacing: 500 * time.Millisecond,
+		RingsPerSecond: setting[float64]{is: 20}, DeviceSpacing: setting[time.Duration]{is: 500 * time.Millisecond},
 		APNsProductionURL: apple.URL(apnstest.Production), APNsSandboxURL: apple.URL(apnstest.Sandbox),
 		Database: Database{Data: dir},
 	}, roots: apple.CAPool(), logTo: io.Discard}

@@ -301,39 +301,6 @@ func TestDevKeepsItsDataWhenToldWhere(t *testing.T) {
 	second.until(again.ID, func(r toldRing) bool { return r.State == "pushed" }) // the new Apple knows the stored credential
 }
 
-func TestServeNamesEveryFaultAtOnce(t *testing.T) {
-	t.Parallel()
-	var out, errs bytes.Buffer
-	code := Run(t.Context(), []string{"serve", "--addr", "nowhere", "--public-url", "http://ring.example.com", "--database-url", "mysql://x",
-		"--apns-ca-file", t.TempDir() + "/none.pem", "--trusted-proxies", "x"}, &out, &errs)
-	for _, name := range []string{"CARILLON_ADDR", "CARILLON_PUBLIC_URL", "CARILLON_DATABASE_URL", "CARILLON_MASTER_KEY_FILE", "CARILLON_APNS_CA_FILE", "CARILLON_TRUSTED_PROXIES"} {
-		if !strings.Contains(errs.String(), name) {
-			t.Errorf("%s is not named in:\n%s", name, errs.String())
-		}
-	}
-	if code != 1 {
-		t.Errorf("exit code %d", code)
-	}
-}
-
-func TestTheCommandLine(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		args []string
-		code int
-	}{
-		"help":         {[]string{"--help"}, 0},
-		"verb's help":  {[]string{"serve", "--help"}, 0},
-		"no such verb": {[]string{"invite"}, 2},
-		"no such flag": {[]string{"dev", "--nope"}, 2},
-	} {
-		var out, errs bytes.Buffer
-		if code := Run(t.Context(), c.args, &out, &errs); code != c.code || out.Len()+errs.Len() == 0 {
-			t.Errorf("%s: exit code %d, want %d\n%s%s", name, code, c.code, out.String(), errs.String())
-		}
-	}
-}
-
 // TestTenantCreate makes a tenant on a fresh database, as an operator would.
 func TestTenantCreate(t *testing.T) {
 	t.Parallel()
@@ -360,11 +327,24 @@ func TestTenantCreate(t *testing.T) {
 			if err := json.Unmarshal([]byte(text), &m); code != 0 || err != nil || m.APIKey == "" || !strings.Contains(m.Invitation, "/invitations/crl_invite_") {
 				t.Errorf("%d %s %v", code, text, err)
 			}
-			if text, code := run(create...); code == 0 {
-				t.Errorf("the slug is taken twice: %s", text)
+			const repeated = "carillon: --slug: another tenant has \"elm\" already; choose another one\n"
+			if text, code := run(create...); code != 1 || text != repeated {
+				t.Errorf("the slug again: %d %q", code, text)
 			}
-			if text, code := run("tenant", "create", "--name", "x", "--slug", "-", "--industry", "fishing", "--email", "a@b.c"); code == 0 || !strings.Contains(text, "industry") {
-				t.Errorf("wrong fields: %s", text)
+			text, code = run("tenant", "create", "--name", "x", "--slug", "elm", "--industry", "fishing", "--email", "nobody", "--time-zone", "Mars/Base", "--public-url", "ring")
+			for _, fault := range []string{
+				`--industry: "fishing" will not do; give one of real-estate, healthcare`, `--email: "nobody" will not do; give`, `--slug: another tenant has "elm" already`,
+				`--time-zone: "Mars/Base" will not do; give an IANA`, `CARILLON_PUBLIC_URL: "ring" is no plain address`, "carillon tenant create --help",
+			} {
+				if code != 2 || !strings.Contains(text, fault) {
+					t.Errorf("%d, without %q:\n%s", code, fault, text)
+				}
+			}
+			if text, code := run("tenant", "create"); code != 2 || strings.Count(text, "is missing; give") != 4 {
+				t.Errorf("without a flag: %d %s", code, text)
+			}
+			if text, code := run("tenant", "plan", "--slug", "elm", "--plan", "nothing"); code != 1 || !strings.Contains(text, "carillon plans show") {
+				t.Errorf("%d %s", code, text)
 			}
 		})
 	}

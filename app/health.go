@@ -18,8 +18,8 @@ func (h *healthCmd) Run(ctx context.Context, c terminal) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	host, port, err := net.SplitHostPort(h.Addr)
-	if err != nil {
-		return err
+	if err != nil || addr(h.Addr) != nil {
+		return misused{fmt.Errorf("CARILLON_ADDR: %w", addr(h.Addr))}
 	}
 	if host == "" || host == "0.0.0.0" || host == "::" {
 		host = "127.0.0.1"
@@ -30,7 +30,7 @@ func (h *healthCmd) Run(ctx context.Context, c terminal) error {
 	}
 	a, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return err
+		return fmt.Errorf("no server answers on %s; start one, or give its --addr: %w", h.Addr, err)
 	}
 	defer a.Body.Close()
 	if a.StatusCode != http.StatusOK {

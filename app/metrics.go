@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"time"
 
@@ -21,7 +20,7 @@ func (n *node) metrics(addr string) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(n.meter.all()...)
 	registry.MustRegister(n.gauges()...)
-	listener, err := net.Listen("tcp", addr)
+	listener, err := listen("--metrics-addr", addr)
 	if err != nil {
 		return err
 	}

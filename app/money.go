@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -18,7 +17,7 @@ type Stripe struct {
 	Key     string   `name:"stripe-key" help:"Stripe's secret or restricted key; empty = no money is taken and the operator gives plans by hand." env:"CARILLON_STRIPE_KEY"`
 	Secrets []string `name:"stripe-webhook-secret" help:"Secret of Stripe's webhook endpoint; two while one replaces the other." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
 	API     string   `name:"stripe-api-url" help:"A stand-in for api.stripe.com." env:"CARILLON_STRIPE_API_URL"`
-	Tax     bool     `name:"stripe-tax" help:"Let Stripe reckon taxes; it must be set up there." env:"CARILLON_STRIPE_TAX"`
+	Tax     optional `name:"stripe-tax" help:"Let Stripe reckon taxes; it must be set up there." env:"CARILLON_STRIPE_TAX"`
 }
 
 // PlansFile is where the plans are.
@@ -31,7 +30,7 @@ func (p PlansFile) read() (tenants.Plans, error) {
 	if p.PlansFile == "" {
 		return tenants.BuiltinPlans(), nil
 	}
-	b, err := os.ReadFile(p.PlansFile)
+	b, err := contents(p.PlansFile)
 	if err != nil {
 		return tenants.Plans{}, err
 	}
@@ -40,6 +39,7 @@ func (p PlansFile) read() (tenants.Plans, error) {
 
 // check names every fault; fault is called with the variable's name.
 func (s Stripe) check(fault func(name string, err error)) {
+	fault("CARILLON_STRIPE_TAX", s.Tax.wrong)
 	if s.Key == "" {
 		if len(s.Secrets) > 0 {
 			fault("CARILLON_STRIPE_WEBHOOK_SECRET", errors.New("is given and CARILLON_STRIPE_KEY is not; Stripe's messages cannot be acted on without a key"))
@@ -61,7 +61,7 @@ func (s Stripe) check(fault func(name string, err error)) {
 // standIn is the address of a Stripe that is not Stripe: on this machine, or over TLS, since the key goes to it.
 func standIn(s string) error {
 	if publicURL(s) != nil {
-		return fmt.Errorf("%q is no https:// address, nor http:// on this machine", s)
+		return fmt.Errorf("%q is no https:// address, nor http:// on this machine; leave it out for Stripe's own", s)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (n *node) till(c checked) (*billing.Billing, error) {
 		return nil, nil
 	}
 	return billing.New(billing.Config{
-		Store: n.store, Key: c.Stripe.Key, Secrets: c.Stripe.Secrets, URL: c.Stripe.API, PublicURL: c.PublicURL, Tax: c.Stripe.Tax,
+		Store: n.store, Key: c.Stripe.Key, Secrets: c.Stripe.Secrets, URL: c.Stripe.API, PublicURL: c.PublicURL, Tax: c.Stripe.Tax.is,
 		Now: time.Now, Log: n.log,
 	})
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"carillon/app/agents"
@@ -95,6 +97,9 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 		UDPAddr: c.RTCUDPAddr, TCPAddr: c.RTCTCPAddr, PublicIPs: c.RTCPublicIPs,
 		AllowLoopback: x.local, AllowPrivate: x.local, Now: time.Now, Log: n.log,
 	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return n, fmt.Errorf("another program listens there; stop it, or give another --rtc-udp-addr or --rtc-tcp-addr: %w", err)
+	}
 	if err != nil {
 		return n, err
 	}
@@ -105,7 +110,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}
 	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
-		Opened: x.opened, Probe: n.sends, Trace: n.trace, RingsPerSecond: c.RingsPerSecond, Spacing: c.DeviceSpacing, Now: time.Now, Log: n.log,
+		Opened: x.opened, Probe: n.sends, Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: time.Now, Log: n.log,
 	}
 	if c.MetricsAddr != "" {
 		n.meter = newMeter()
@@ -126,7 +131,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 
 // mount opens the door: the listener first, so that a taken address is found before anything is promised.
 func (n *node) mount(c checked, x extras) error {
-	listener, err := net.Listen("tcp", c.Addr)
+	listener, err := listen("--addr", c.Addr)
 	if err != nil {
 		return err
 	}
@@ -152,6 +157,20 @@ func (n *node) mount(c checked, x extras) error {
 	rooms.Mount(edge)
 	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }
 	return nil
+}
+
+// listen says of an address that cannot be had which setting it is and what to do.
+func listen(name, at string) (net.Listener, error) {
+	l, err := net.Listen("tcp", at)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: another program listens on %s; stop it, or give another address", name, at)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s: this user may not listen on %s; give a port above 1023", name, at)
+	case err != nil:
+		return nil, fmt.Errorf("%s: cannot listen on %s; give an address of this machine: %w", name, at, err)
+	}
+	return l, nil
 }
 
 // rooms are the pages for people.

@@ -89,7 +89,7 @@ func withTill(ctx context.Context, c terminal, file PlansFile, s Stripe, d Datab
 	if err != nil {
 		return err
 	}
-	b, err := billing.New(billing.Config{Store: db, Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: public, Tax: s.Tax, Now: time.Now, Log: quiet(c)})
+	b, err := billing.New(billing.Config{Store: db, Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: public, Tax: s.Tax.is, Now: time.Now, Log: quiet(c)})
 	if err == nil {
 		err = do(b)
 	}

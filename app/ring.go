@@ -5,22 +5,30 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
 // ringCmd places a ring through the API and follows it in the terminal.
 type ringCmd struct {
-	To     string `required:"" help:"Id of the device, or with --person the person to ring."`
+	To     string `required:"" help:"Id of the device, or with --person your name of a person."`
 	Person bool   `help:"--to is a person: ring all of their devices."`
 	Caller string `help:"Label that the phone shows."`
 	TTL    int    `name:"ttl" help:"Seconds to ring, 5 to 60."`
 	URL    string `help:"Address of the server." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
-	Key    string `help:"API key." required:"" env:"CARILLON_API_KEY"`
+	Key    string `help:"API key of the tenant." required:"" env:"CARILLON_API_KEY"`
+}
+
+// Validate refuses what no server needs to be asked about.
+func (r *ringCmd) Validate() error {
+	if u, err := url.Parse(r.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--url: %q is no address of a server; give one such as https://ring.example.com", r.URL)
+	}
+	return nil
 }
 
 // Run places the ring and prints each fact as it is recorded, until the ring has ended.
@@ -73,6 +81,9 @@ func (r *ringCmd) request(ctx context.Context, method, path string, body any) (*
 		q.Header.Set("Content-Type", "application/json")
 	}
 	a, err := http.DefaultClient.Do(q)
+	if err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("no server answers at %s; start one, or give its --url: %w", r.URL, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,18 +94,24 @@ func (r *ringCmd) request(ctx context.Context, method, path string, body any) (*
 	return nil, refusal(a)
 }
 
-// refusal reads a problem document.
+// refusal reads a problem document (RFC 9457), and adds where on the command line the cure is.
 func refusal(a *http.Response) error {
 	var p struct {
 		Title, Detail string
 		Errors        []struct{ Field, Message string }
 	}
 	if err := json.NewDecoder(io.LimitReader(a.Body, 64<<10)).Decode(&p); err != nil {
-		return errors.New(a.Status)
+		return fmt.Errorf("%s, and not in Carillon's words; is --url that of a Carillon?", a.Status)
 	}
 	text := p.Detail
 	for _, e := range p.Errors {
 		text += fmt.Sprintf("\n  %s: %s", e.Field, e.Message)
+	}
+	switch a.StatusCode {
+	case http.StatusUnauthorized:
+		text += " Give it with --key or CARILLON_API_KEY."
+	case http.StatusNotFound:
+		text += " Look up its id under Devices in the console, or ring all devices of a person with --person."
 	}
 	return fmt.Errorf("%s: %s", a.Status, text)
 }

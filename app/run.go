@@ -56,21 +56,44 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 	}
 	verb, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(errs, "carillon:", err)
+		fmt.Fprintf(errs, "carillon: %v\n%s\n", err, hint(err))
 		return 2
 	}
-	if err := verb.Run(); err != nil && !errors.Is(err, context.Canceled) {
+	switch err := verb.Run(); {
+	case err == nil, errors.Is(err, context.Canceled):
+		return 0
+	case errors.As(err, new(misused)):
+		fmt.Fprintf(errs, "carillon: %v\nRun `%s --help` to see what it takes.\n", err, verb.Selected().FullPath())
+		return 2
+	default:
 		fmt.Fprintln(errs, "carillon:", words(err))
 		return 1
 	}
-	return 0
 }
 
-// words prefers what an error says to a person; the cause follows, since who runs the command line runs the server.
+// misused is a failure that the flags alone explain: the exit code is 2.
+type misused struct{ error }
+
+// hint says where to read more, for the verb that was not understood.
+func hint(err error) string {
+	verb := "carillon"
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil {
+		if node := p.Context.Selected(); node != nil {
+			verb = node.FullPath()
+		}
+	}
+	return "Run `" + verb + " --help` to see what it takes."
+}
+
+// words are what an error says to a person. What a part of the machine said follows only where it may help to mend that part: the text
+// of a driver explains no refusal.
 func words(err error) string {
 	var e *tenants.Error
-	if errors.As(err, &e) {
-		return e.Error()
+	if !errors.As(err, &e) || e.Kind == tenants.Internal || e.Kind == tenants.Unavailable {
+		return err.Error()
 	}
-	return err.Error()
+	told := *e
+	told.Err = nil
+	return told.Error()
 }

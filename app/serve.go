@@ -14,10 +14,17 @@ type serveCmd struct {
 }
 
 // Run refuses to start with every configuration fault listed at once; then it serves until ctx is done.
-func (s *serveCmd) Run(ctx context.Context, c terminal) error {
+func (s *serveCmd) Run(ctx context.Context, c terminal) (err error) {
 	good, err := s.check()
 	if err != nil {
 		return fmt.Errorf("the configuration has faults:\n%w", err)
+	}
+	if good.Database.URL == "" {
+		unlock, e := lock(good.Data)
+		if e != nil {
+			return e
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
 	}
 	good.logTo = c.err
 	if os.Getenv("GOGC") == "" {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -20,14 +19,19 @@ type tenantCmd struct {
 }
 
 type tenantCreateCmd struct {
-	Name      string `required:"" help:"Name as people read it."`
-	Slug      string `required:"" help:"Short name for addresses: a-z, 0-9 and '-'."`
-	Industry  string `required:"" help:"real-estate, healthcare, behavioral-health, legal, salon or insurance."`
-	Email     string `required:"" help:"Mail address of the owner."`
+	Name      string `help:"Name as people read it (required)."`
+	Slug      string `help:"Short name for addresses, 2 to 40 of a-z, 0-9 and '-' (required)."`
+	Industry  string `help:"real-estate, healthcare, behavioral-health, legal, salon or insurance (required)."`
+	Email     string `help:"Mail address of the owner (required)."`
 	TimeZone  string `help:"IANA time zone." default:"UTC"`
 	PublicURL string `help:"The https:// address that people use." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
 	JSON      bool   `help:"Print one JSON line."`
 	Database
+}
+
+// Help shows one that works.
+func (t *tenantCreateCmd) Help() string {
+	return `carillon tenant create --name "Elm Dental" --slug elm --industry healthcare --email ada@example.com`
 }
 
 // made is what tenant create prints, once.
@@ -40,57 +44,94 @@ type made struct {
 // invitationTTL is how long an invitation link works.
 const invitationTTL = 7 * 24 * time.Hour
 
-// Run makes the tenant. Nothing is made when any part is refused.
-func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) error {
-	email, ok := tenants.Email(t.Email)
-	if !ok {
-		return errors.New("--email is no mail address")
+// Run makes the tenant. Everything that is wrong is named at once, and nothing is made then.
+func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
+	o := t.opening(time.Now())
+	wrong := t.check(o)
+	if t.Database.check() != nil {
+		return misused{errors.Join(wrong...)}
 	}
-	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: time.Now, Log: slog.New(slog.NewTextHandler(c.err, nil))})
+	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: time.Now, Log: quiet(c)})
+	if err != nil && len(wrong) == 0 {
+		return err
+	}
 	if err != nil {
+		return misused{errors.Join(append(wrong, err)...)}
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if len(wrong) > 0 {
+		if _, err := bySlug(ctx, s, t.Slug); err == nil {
+			wrong = append(wrong, t.taken())
+		}
+		return misused{errors.Join(wrong...)}
+	}
+	link, secret := tenants.NewSecret(tenants.InvitationPrefix), tenants.NewSecret(tenants.LivePrefix)
+	o.Invitation.Hash, o.KeyHash, o.Key.Last4 = link.Hash(), secret.Hash(), string(secret)[len(secret)-4:]
+	if err := s.OpenTenant(ctx, o); tenants.KindOf(err) == tenants.Conflict {
+		return t.taken()
+	} else if err != nil {
 		return err
 	}
-	out, err := t.create(ctx, s, email)
-	if err = errors.Join(err, s.Close()); err != nil {
-		return err
-	}
-	if t.JSON {
-		return json.NewEncoder(c.out).Encode(out)
-	}
-	fmt.Fprintf(c.out, "Tenant      %s\nInvitation  %s\n            send it to %s; it works once, for seven days\nAPI key     %s\n            shown once; keep it safe\n",
-		out.TenantID, out.Invitation, email, out.APIKey)
-	return nil
+	return t.tell(c, made{
+		TenantID: o.Tenant.ID, Invitation: strings.TrimSuffix(t.PublicURL, "/") + "/invitations/" + string(link), APIKey: string(secret),
+	})
 }
 
-func (t *tenantCreateCmd) create(ctx context.Context, s *store.Store, email string) (made, error) {
-	now := time.Now()
-	tenant := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](now), Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
-		State: tenants.TenantActive, TimeZone: t.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
+func (t *tenantCreateCmd) taken() error {
+	return fmt.Errorf("--slug: another tenant has %q already; choose another one", t.Slug)
+}
+
+// check names every flag that is wrong.
+func (t *tenantCreateCmd) check(o store.Founding) (wrong []error) {
+	given := map[string]string{"name": t.Name, "slug": t.Slug, "industry": t.Industry, "email": t.Email, "time_zone": t.TimeZone}
+	say := func(field, must string) {
+		flag := "--" + strings.ReplaceAll(field, "_", "-")
+		if given[field] == "" {
+			wrong = append(wrong, fmt.Errorf("%s is missing; give %s", flag, must))
+		} else {
+			wrong = append(wrong, fmt.Errorf("%s: %q will not do; give %s", flag, given[field], must))
+		}
 	}
-	if err := tenant.Check(); err != nil {
-		return made{}, err
+	var e *tenants.Error
+	if errors.As(o.Tenant.Check(), &e) {
+		for _, f := range e.Fields {
+			say(f.Name, f.Message)
+		}
 	}
+	if o.Invitation.Email == "" {
+		say("email", "the owner's mail address, such as ada@example.com")
+	}
+	var f wrongs
+	f.add("CARILLON_PUBLIC_URL", publicURL(t.PublicURL))
+	f.add("CARILLON_DATABASE_URL", t.Database.check())
+	if t.URL == "" {
+		f.add("CARILLON_DATA", folder(t.Data))
+	}
+	return append(wrong, f...)
+}
+
+// opening is what the flags ask for; its secrets come later.
+func (t *tenantCreateCmd) opening(now time.Time) store.Founding {
 	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "command line"}}
-	if err := s.AddTenant(ctx, who, tenant); err != nil {
-		return made{}, err
+	id := tenants.NewID[tenants.TenantID](now)
+	email, _ := tenants.Email(t.Email)
+	return store.Founding{
+		Tenant: tenants.Tenant{
+			ID: id, Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
+			State: tenants.TenantActive, TimeZone: t.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
+		},
+		Invitation: store.Invitation{Tenant: id, Email: email, Role: tenants.Owner, By: who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTTL)},
+		Key:        tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key", Permissions: tenants.Permissions, CreatedAt: now},
+		Who:        who,
 	}
-	scope := s.For(tenant.ID).By(who)
-	link, secret := tenants.NewSecret(tenants.InvitationPrefix), tenants.NewSecret(tenants.LivePrefix)
-	err := scope.AddInvitation(ctx, store.Invitation{
-		Hash: link.Hash(), Tenant: tenant.ID, Email: email, Role: tenants.Owner, By: who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTTL),
-	})
-	if err != nil {
-		return made{}, err
+}
+
+func (t *tenantCreateCmd) tell(c terminal, m made) error {
+	if t.JSON {
+		return json.NewEncoder(c.out).Encode(m)
 	}
-	key := tenants.Key{
-		ID: tenants.NewID[tenants.KeyID](now), Tenant: tenant.ID, Name: "First key", Last4: string(secret)[len(secret)-4:],
-		Permissions: tenants.Permissions, CreatedAt: now,
-	}
-	if err := scope.AddKey(ctx, key, secret.Hash()); err != nil {
-		return made{}, err
-	}
-	return made{
-		TenantID: tenant.ID, Invitation: strings.TrimSuffix(t.PublicURL, "/") + "/invitations/" + string(link), APIKey: string(secret),
-	}, nil
+	email, _ := tenants.Email(t.Email)
+	fmt.Fprintf(c.out, "Tenant      %s\nInvitation  %s\n            send it to %s; it works once, for seven days\nAPI key     %s\n            shown once; keep it safe\n",
+		m.TenantID, m.Invitation, email, m.APIKey)
+	return nil
 }

@@ -81,6 +81,15 @@ func faults() []fault {
 	)
 }
 
+// FaultNames lists what can go wrong, in the order of the report.
+func FaultNames() []string {
+	var names []string
+	for _, f := range faults() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 // on runs a fault on a road, and closes it.
 func on(ctx context.Context, c FaultsConfig, r *road, err error, run func(context.Context, FaultsConfig, *road) (FaultRow, error)) (FaultRow, error) {
 	if err != nil {

@@ -174,8 +174,8 @@ func parse(address string) (server, error) {
 		tls = smtp.TLSOpportunistic // nothing leaves the machine
 	}
 	if u.Port() != "" {
-		if port, err = strconv.Atoi(u.Port()); err != nil {
-			return server{}, fmt.Errorf("the port %q is no number", u.Port())
+		if port, err = strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+			return server{}, fmt.Errorf("the port %s is none from 1 to 65535; mail servers listen on 587 or 465", u.Port())
 		}
 	}
 	s.options = append(s.options, smtp.WithPort(port), smtp.WithTLSPolicy(tls))

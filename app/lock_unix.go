@@ -1,0 +1,44 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// lockFile is held by the one server that runs on a data folder. It stays behind, and means nothing by itself.
+const lockFile = "carillon.lock"
+
+// lock takes a data folder for one server, until unlock is called or the process ends, however it ends: the system lets go of a flock(2)
+// with the last descriptor of its file. Two servers on one folder would each believe that the calls and pushes under way are its own.
+// Verbs that come and go beside a server take none; SQLite's own locks serve them.
+func lock(dir string) (unlock func() error, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the data folder %s cannot be made: %w", dir, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the data folder %s cannot be locked; give it to the user who runs carillon: %w", dir, err)
+	}
+	for {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = fmt.Errorf("another carillon is running on the data folder %s; stop it, or name another folder with --data or CARILLON_DATA", dir)
+	case err != nil:
+		err = fmt.Errorf("the data folder %s cannot be locked; put it on a disk of this machine: %w", dir, err)
+	default:
+		return f.Close, nil
+	}
+	return nil, errors.Join(err, f.Close())
+}
+
+// writable says whether this process may make files in a folder (access(2), W_OK and X_OK).
+func writable(dir string) bool { return syscall.Access(dir, 3) == nil }
