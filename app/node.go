@@ -211,10 +211,13 @@ func (n *node) every(ctx context.Context, wg *sync.WaitGroup, pause time.Duratio
 	wg.Go(func() {
 		tick := time.NewTicker(pause)
 		defer tick.Stop()
+		var said string // and when: what fails four times a second is told twice a minute
+		var at time.Time
 		for {
 			start := time.Now()
 			err := do(ctx)
-			if err != nil && ctx.Err() == nil {
+			if err != nil && ctx.Err() == nil && (err.Error() != said || start.Sub(at) > 30*time.Second) {
+				said, at = err.Error(), start
 				n.log.Error(name, "err", err)
 			}
 			n.meter.loop(name, time.Since(start), err)

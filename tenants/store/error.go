@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
@@ -15,7 +17,10 @@ import (
 // The result codes of SQLite that mean something to us (sqlite.org/rescode.html).
 const (
 	sqliteBusy       = 5
+	sqliteReadOnly   = 8
+	sqliteIOErr      = 10
 	sqliteFull       = 13
+	sqliteCantOpen   = 14
 	sqlitePrimaryKey = 1555
 	sqliteUnique     = 2067
 )
@@ -25,7 +30,9 @@ const (
 	pgUnique        = "23505"
 	pgSerialization = "40001"
 	pgDeadlock      = "40P01"
-	pgDiskFull      = "53100"
+	pgNoRoom        = "53" // the class: disk full, out of memory, too many connections
+	pgReadOnly      = "25006"
+	pgIOErr         = "58030"
 	pgShutdown      = "57P01"
 )
 
@@ -42,6 +49,9 @@ func translate(err error) error {
 		return &tenants.Error{Kind: tenants.Conflict, Code: "conflict", Msg: "That exists already.", Err: err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The request was given up before it was done. Try again.", Err: err}
+	case full(err):
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "storage_full", RetryAfter: fullPause, Err: err,
+			Msg: "This server cannot store anything at the moment; its disk may be full. Nothing was done. Try again in a few seconds, and tell its operator if it goes on."}
 	case passing(err):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.", Err: err}
 	}
@@ -82,7 +92,21 @@ func unique(err error) bool {
 // passing: likely to work later.
 func passing(err error) bool {
 	code, state := codes(err)
-	return code&0xff == sqliteBusy || code&0xff == sqliteFull || state == pgDiskFull || state == pgShutdown || clash(err)
+	return code&0xff == sqliteBusy || state == pgShutdown || clash(err)
+}
+
+// fullPause is how long to stay away from a disk without room.
+const fullPause = 5 * time.Second
+
+// full: there is no room to write, or nothing can be written; it works again when somebody has made room. A disk that is full makes
+// SQLite fail in several ways: it cannot extend its file (13), its index in memory, or sync (10), or open its log (14).
+func full(err error) bool {
+	code, state := codes(err)
+	switch code & 0xff {
+	case sqliteFull, sqliteIOErr, sqliteCantOpen, sqliteReadOnly:
+		return true
+	}
+	return strings.HasPrefix(state, pgNoRoom) || state == pgReadOnly || state == pgIOErr
 }
 
 // clash: PostgreSQL gave up on the transaction because of another one; the same again may work.

@@ -190,6 +190,9 @@ func (w *writer) settle(group []*job) {
 		if errors.Is(err, errCommit) {
 			break // whether it was written is not known: running it again could write it twice
 		}
+		if full(err) {
+			break // there is no room for anybody's, and a transaction without room may be over by itself
+		}
 		careful = careful || !clash(err)
 	}
 	for _, j := range group {

@@ -1,0 +1,72 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+// TestFullDisk: while there is no room every change is refused as something that passes, nothing of it is there, reads go on, and
+// once there is room it is as if nothing had been.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	s := storetest.OpenConfig(t, config(t))
+	now := time.Now()
+	id := tenants.NewID[tenants.TenantID](now)
+	if err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"}); err != nil {
+		t.Fatal(err)
+	}
+	scope := s.For(id)
+	add := func(i int) error {
+		return scope.AddAgent(t.Context(), tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Name: fmt.Sprint(i, strings.Repeat("n", 60)), Kind: tenants.Builtin, CreatedAt: now})
+	}
+	for round := range 3 {
+		if err := s.Bound(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		added, refused := 0, 0
+		for refused == 0 || refused < 40 {
+			var wg sync.WaitGroup
+			for i := range 40 { // many in one group, so that one refusal is everybody's and nobody else's
+				wg.Go(func() {
+					err := add(i)
+					mu.Lock()
+					defer mu.Unlock()
+					var ours *tenants.Error
+					switch {
+					case err == nil:
+						added++
+					case errors.As(err, &ours) && ours.Kind == tenants.Unavailable && ours.Code == "storage_full" && ours.RetryAfter > 0:
+						refused++
+					default:
+						t.Errorf("round %d: %v", round, err)
+					}
+				})
+			}
+			wg.Wait()
+			if t.Failed() || added > 20000 {
+				t.Fatalf("%d added, %d refused", added, refused)
+			}
+		}
+		if err := s.Ready(t.Context()); err != nil {
+			t.Errorf("a full disk still answers: %v", err)
+		}
+		if _, err := scope.Tenant(t.Context()); err != nil {
+			t.Errorf("reading: %v", err)
+		}
+		if err := s.Bound(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if err := add(0); err != nil {
+			t.Errorf("there is room again: %v", err)
+		}
+	}
+}
