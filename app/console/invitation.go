@@ -119,7 +119,7 @@ func (k *Console) guest(ctx context.Context, f form, i invited, p *views.Welcome
 		p.Name.Error = "1 to 80 characters, no control characters"
 		return nil, nil
 	}
-	if p.Error = newPassword(password, i.Email, name); p.Error != "" {
+	if p.Error = newPassword(password, about{i.Email, name, i.tenant.Name}); p.Error != "" {
 		return nil, nil
 	}
 	phc, err := k.passwords.hash(ctx, password)

@@ -71,21 +71,51 @@ const (
 	mostPassword  = 200
 )
 
+// about is what somebody who guesses knows of a person.
+type about struct{ email, name, company string }
+
 // newPassword says what is wrong with a password that somebody chose; empty when nothing is.
-func newPassword(password, email, name string) string {
+func newPassword(password string, who about) string {
 	n := utf8.RuneCountInString(password)
-	low := strings.ToLower(password)
 	switch {
 	case n < leastPassword:
 		return "Use at least 12 characters; a short sentence is easy to remember."
 	case n > mostPassword:
 		return "Use at most 200 characters."
-	case low == strings.ToLower(email) || name != "" && low == strings.ToLower(name) || strings.Contains(low, "carillon"):
-		return "Choose one that does not hold your address, your name or the name of this program."
-	case strings.Trim(low, low[:1]) == "" || strings.Contains("01234567890123456789", low) || strings.Contains("qwertyuiopasdfghjklzxcvbnm", low):
-		return "That is among the first that are guessed. Choose another one."
+	case who.told(password):
+		return "Choose one that does not hold your address, your name, your company or the name of this program."
+	case guessable(password):
+		return "That is among the first that are guessed. Choose another one, such as a short sentence."
 	}
 	return ""
+}
+
+// The lengths from which a part of an address, or the name of a company, gives a password away: "ana" stands in many a word.
+const leastPart, leastCompany = 5, 4
+
+// told reports whether the password is, or holds, what everybody knows: the address, its parts, the company, this program.
+func (w about) told(password string) bool {
+	low, bare := strings.ToLower(password), lettersOf(password)
+	local, domain, _ := strings.Cut(strings.ToLower(w.email), "@")
+	if w.email != "" && strings.Contains(low, strings.ToLower(w.email)) || w.name != "" && bare == lettersOf(w.name) {
+		return true
+	}
+	for _, hint := range []string{lettersOf(local), lettersOf(firstLabel(domain)), "carillon"} {
+		if utf8.RuneCountInString(hint) >= leastPart && strings.Contains(bare, hint) {
+			return true
+		}
+	}
+	company := lettersOf(w.company)
+	return utf8.RuneCountInString(company) >= leastCompany && strings.Contains(bare, company)
+}
+
+// firstLabel is the part of a domain that its owner chose: of mail.lindenhof.example, lindenhof.
+func firstLabel(domain string) string {
+	if own, ok := registrable("x@" + domain); ok {
+		domain = own
+	}
+	label, _, _ := strings.Cut(domain, ".")
+	return label
 }
 
 // tries slows guessing down: for one account from one network, for an account from anywhere, and for a network. None locks anybody

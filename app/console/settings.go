@@ -146,7 +146,7 @@ func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *visitor) err
 		return back(views.PasswordForm{Current: "That is not your current password."})
 	}
 	fresh := f.raw("password")
-	if fault := newPassword(fresh, v.user.Email, v.user.Name); fault != "" {
+	if fault := newPassword(fresh, about{v.user.Email, v.user.Name, v.tenant.Name}); fault != "" {
 		return back(views.PasswordForm{New: fault})
 	}
 	phc, err := k.passwords.hash(ctx, fresh)

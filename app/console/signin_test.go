@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -266,14 +267,35 @@ func TestInvitations(t *testing.T) {
 
 func TestPasswordsThatAreGuessedFirst(t *testing.T) {
 	t.Parallel()
+	who := about{"ana.ruiz@mail.lindenhof.example", "Ana Ruiz", "Hart & Okafor"}
 	for password, ok := range map[string]bool{
-		"a long enough passphrase": true, "short": false, "aaaaaaaaaaaaaaaa": false, "123456789012": false, "qwertyuiopas": false,
-		"ana@alpha.example": false, "carillon carillon": false, strings.Repeat("ab", 101): false, "zwölf Buchstaben": true,
+		"a long enough passphrase": true, "zwölf Buchstaben": true, "bells in the morning": true, "correct horse battery": true, "monkey dragon sunshine summer": true,
+		"tr0ubador&three": true, "Heart and oak for tea": true, "vX9!kq2$mzTp": true, "mein Hund heißt Nudel": true,
+		"short": false, "aaaaaaaaaaaaaaaa": false, "123456789012": false, "qwertyuiopas": false, strings.Repeat("ab", 101): false,
+		"password1234": false, "P@ssw0rd2024!": false, "Passwort123456": false, "qwerty123456": false, "iloveyou2024": false, "welcome-welcome": false,
+		"adminadmin123": false, "Summer2026!!!": false, "1qaz2wsx3edc": false, "letmeinplease1": false, "changeme12345": false, "abcdefghijkl": false, "000000000000": false,
+		"ana.ruiz@mail.lindenhof.example": false, "my ana.ruiz@mail.lindenhof.example": false, "anaruiz-2026-xk": false, "Ana Ruiz 12345": false, "lindenhof likes bells": false,
+		"Hart+Okafor 99": false, "we are hart okafor": false, "carillon carillon": false, "Carillon2026!": false,
 	} {
-		if got := newPassword(password, "ana@alpha.example", "Ana") == ""; got != ok {
-			t.Errorf("newPassword(%q) = %q", password, newPassword(password, "ana@alpha.example", "Ana"))
+		if got := newPassword(password, who); (got == "") != ok {
+			t.Errorf("newPassword(%q) = %q", password, got)
 		}
 	}
+	if got := newPassword("beta at the beach", about{"b@beta.example", "B", "B"}); got != "" {
+		t.Errorf("a short hint refuses a sentence: %q", got)
+	}
+}
+
+// FuzzPassword: whatever is typed is judged, and soon.
+func FuzzPassword(f *testing.F) {
+	f.Add("password1234", "a@b.example", "A")
+	f.Add(strings.Repeat("a", 200), "@", "\xff")
+	f.Add("ÄÖÜ€—password", "", "")
+	f.Fuzz(func(t *testing.T, password, email, company string) {
+		if got := newPassword(password, about{email, "", company}); utf8.RuneCountInString(password) < leastPassword && got == "" {
+			t.Errorf("%q passes", password)
+		}
+	})
 }
 
 func TestNetworks(t *testing.T) {

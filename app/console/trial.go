@@ -84,7 +84,7 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 	if !mail || !domain {
 		p.Email.Error = "A mail address, such as you@example.com."
 	}
-	p.Password.Error = newPassword(a.password, a.email, a.name)
+	p.Password.Error = newPassword(a.password, about{a.email, a.name, a.company})
 	t := tenants.Tenant{Slug: "xx", Name: "x", Industry: a.industry, TimeZone: a.zone, RingTTL: tenants.DefaultTTL}
 	if w, wrong := wrongOf(t.Check()); wrong {
 		p.Zone.Error, p.Industries.Error = w.fields["time_zone"], w.fields["industry"]
