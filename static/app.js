@@ -68,7 +68,7 @@
     }
     for (const el of $$("[data-countdown]", root)) {
       const left = Math.max(0, Math.round((Date.parse(el.dateTime) - Date.now()) / 1000));
-      el.textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "run out";
+      el.textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "none";
       el.classList.toggle("run-out", !left);
     }
   }

@@ -82,7 +82,7 @@ const frontCurl = `curl https://ring.example/v1/rings \
 
 var homeMarks = []Row{
 	{Name: "One program", Text: "A single binary with SQLite inside, or on PostgreSQL. No queue, no cache, no sidecar to look after."},
-	{Name: "Nothing decoded", Text: "The gateway moves Opus packets between phone and agent as they are. It cannot listen, because it never decodes."},
+	{Name: "Nothing decoded", Text: "Carillon moves the sound’s packets between phone and agent as they are. It cannot listen, because it never decodes."},
 	{Name: "A dry run that is real", Text: "“carillon dev” starts an Apple stand-in, seeded tenants and a phone in your browser: the whole way, with nothing installed."},
 	{Name: "Measured, not claimed", Text: "“carillon bench” measures rings, calls, pages and faults on your own machine, through real sockets, next to a bare loop."},
 }

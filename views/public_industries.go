@@ -43,7 +43,7 @@ var industries = []industry{
 			{Name: "The record stays yours", Text: "Every step of the ring lies in your database, on your server, under your tenant."},
 		},
 		Policy: opaquePolicy, Caller: "Your clinic’s app", Asked: "Dr. Ruiz, Lindenhof", App: "Clinic", Reference: "appt-20418",
-		Asks: []Row{{Name: "Are you certified?", Text: "No. Carillon holds no certificate. What the code does is on the security page, so that your own review can check it."}, {Name: "Is the conversation recorded?", Text: "No. Sound passes through the gateway as encrypted packets on either side and is written nowhere."}},
+		Asks: []Row{{Name: "Are you certified?", Text: "No. Carillon holds no certificate. What the code does is on the security page, so that your own review can check it."}, {Name: "Is the conversation recorded?", Text: "No. Sound passes through this server as encrypted packets on either side and is written nowhere."}},
 	},
 	{
 		Slug: "behavioral-health", Name: "Behavioral health", Opaque: true, Short: "A check-in that looks like any other call to whoever sits next to the phone.",

@@ -26,8 +26,8 @@ var claims = []struct {
 		{Name: "Other sites", Text: "Whatever changes something is refused when the browser says that another site sent it. A page that reads writes nothing."},
 	}},
 	{"On the line", []Row{
-		{Name: "Encrypted to the gateway", Text: "Sound travels as DTLS-SRTP, as in every WebRTC call, between the phone and this server."},
-		{Name: "Not decoded, not recorded", Text: "The gateway hands Opus packets on and holds no codec to decode them with. It writes none down."},
+		{Name: "Encrypted to this server", Text: "Sound travels as DTLS-SRTP, as in every WebRTC call, between the phone and this server."},
+		{Name: "Not decoded, not recorded", Text: "The part that carries calls hands Opus packets on and holds no codec to decode them with. It writes none down."},
 	}},
 	{"On the record", []Row{
 		{Name: "Audit", Text: "A change by a person or a key writes its audit row in the same transaction: either both are there or neither."},

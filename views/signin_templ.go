@@ -212,7 +212,7 @@ func Welcome(p WelcomePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Gone {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<h1>This link no longer works</h1><p class=\"bare-lead\">It was used already, or it is older than seven days. Ask the person who added you to send a new one.</p><a class=\"btn btn-quiet btn-wide\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<h1>This link no longer works</h1><p class=\"bare-lead\">It was used already, it is older than seven days, or a newer link took its place. If you got a newer one, use that; else ask the person who added you for a new one.</p><a class=\"btn btn-quiet btn-wide\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

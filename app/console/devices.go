@@ -100,7 +100,7 @@ func appChoices(ctx context.Context, v *visitor, asked string) ([]views.Choice, 
 func (k *Console) deviceRow(d tenants.Device, v *visitor) views.DeviceRow {
 	h := k.healthOf(d)
 	return views.DeviceRow{
-		ID: string(d.ID), Name: deviceName(d), Person: d.Person, Model: orDash(d.Model), OS: orDash(before("iOS ", d.OSVersion)), App: orDash(d.AppVersion),
+		ID: string(d.ID), Name: deviceName(d), Person: d.Person, Model: orDash(d.Model), OS: before("iOS ", d.OSVersion), App: d.AppVersion,
 		Environment: envOf(d.Host()), Tone: h.tone, Health: h.text, Seen: v.at(d.SeenAt),
 	}
 }

@@ -185,7 +185,7 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	}
 	return k.showOnce(ctx, c, v, views.RoomPeople, views.Secret{
 		Title: "The link for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
-		Note: "Pass it on. Whoever opens it first joins your organisation; it works once, for seven days, and is not shown again.",
+		Note: "Pass it on. Whoever opens it first joins your organisation; it works once, for seven days, and is not shown again. An earlier link for the same address works no longer.",
 		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.at(now.Add(invitationTime))}},
 	})
 }

@@ -52,7 +52,7 @@ var refusals = map[int]struct {
 	405: {verdict{405, "method_not_allowed", "Method not allowed"}, "This address does not take that method; Allow lists the ones it takes."},
 	408: {verdict{408, "timeout", "Too slow"}, "The request took too long to arrive."},
 	413: {verdicts[tenants.TooLarge], "The body is larger than this address takes."},
-	431: {verdict{431, "headers_too_large", "Headers too large"}, "The address and headers are larger than 16 KiB."},
+	431: {verdict{431, "headers_too_large", "Headers too large"}, "Your browser or program sent more along with its request than this server reads (16 KiB). In a browser, delete the cookies of this site and try again; a program sends fewer or shorter headers."},
 }
 
 const (
