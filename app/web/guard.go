@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -14,22 +15,86 @@ var queryNames = []string{"api_key", "apikey", "api-key", "key", "token", "acces
 
 // noKeyInQuery refuses a request whose query holds one of our secrets, anywhere, or that names one, under /v1.
 func noKeyInQuery(c *fiber.Ctx) error {
-	args := c.Request().URI().QueryArgs()
-	if args.Len() == 0 {
+	if query := c.Request().URI().QueryString(); len(query) == 0 || !keyIn(string(query), isAPI(c)) {
 		return nil
 	}
-	api, found := isAPI(c), false
-	args.VisitAll(func(k, v []byte) {
-		found = found || tenants.WellFormed(string(v)) || tenants.WellFormed(string(k))
-		for _, name := range queryNames {
-			found = found || api && strings.EqualFold(name, string(k))
+	return tenants.Refuse(tenants.Invalid, "key_in_query",
+		"A key must not stand in an address, where logs keep it. Send it as Authorization: Bearer, and revoke this one if it was real.")
+}
+
+// wraps is how many layers of percent-encoding are looked under: programs that encode twice are seen.
+const wraps = 3
+
+// keyIn looks for a key in a query, as it is and as it reads decoded.
+func keyIn(query string, api bool) bool {
+	for range wraps {
+		if secretIn(query, api) || api && keyNamed(query) {
+			return true
 		}
-	})
-	if found {
-		return tenants.Refuse(tenants.Invalid, "key_in_query",
-			"A key must not stand in an address, where logs keep it. Send it as Authorization: Bearer, and revoke this one if it was real.")
+		plain := unescaped(query)
+		if plain == query {
+			return false
+		}
+		query = plain
 	}
-	return nil
+	return secretIn(query, api) || api && keyNamed(query)
+}
+
+// secretIn finds one of our secrets in the middle of anything. Under /v1, where nothing of the kind has a place, its beginning is
+// enough: a key with a typo is still most of a key.
+func secretIn(text string, api bool) bool {
+	for {
+		at := strings.Index(text, "crl_")
+		if at < 0 {
+			return false
+		}
+		text = text[at:]
+		word := text
+		if end := strings.IndexFunc(text, func(r rune) bool {
+			return r != '_' && !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z')
+		}); end >= 0 {
+			word = text[:end]
+		}
+		if tenants.WellFormed(word) {
+			return true
+		}
+		for _, p := range []string{tenants.LivePrefix, tenants.TestPrefix, tenants.DevicePrefix} {
+			if api && strings.HasPrefix(word, p) {
+				return true
+			}
+		}
+		text = text[len("crl_"):]
+	}
+}
+
+// keyNamed finds a parameter with one of the queryNames, whatever stands around it.
+func keyNamed(query string) bool {
+	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		name = strings.TrimFunc(name, func(r rune) bool { return r <= ' ' || r == '+' || r == 0x7f })
+		for _, n := range queryNames {
+			if strings.EqualFold(n, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unescaped takes one layer of percent-encoding off; what is no encoding stays.
+func unescaped(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // CrossSite refuses what another site makes a browser send: every request that changes something and that the browser says, by

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
 )
 
 func TestCrossSite(t *testing.T) {
@@ -86,4 +89,55 @@ func TestLimiter(t *testing.T) {
 	if _, err := NewLimiter(0, 1, time.Now); err == nil {
 		t.Error("a limiter without an interval was made")
 	}
+}
+
+func TestKeyInQuery(t *testing.T) {
+	t.Parallel()
+	key := string(tenants.NewSecret(tenants.LivePrefix))
+	hidden := strings.NewReplacer("c", "%63", "_", "%5F").Replace(key)
+	for query, want := range map[string][2]bool{ // under /v1, and on a page
+		"api_key=x":        {true, false},
+		"%61pi_key=x":      {true, false},
+		"%2561pi_key=x":    {true, false},
+		"a=1;API%5fKEY=x":  {true, false},
+		"+api_key=x":       {true, false},
+		"api_key%00=x":     {true, false},
+		"token":            {true, false},
+		"x=crl%5Flive_abc": {true, false},
+		"x=crl_device_":    {true, false},
+		"x=" + key:         {true, true},
+		"x=" + hidden:      {true, true},
+		"x=" + strings.ReplaceAll(hidden, "%", "%25"): {true, true},
+		"x=Bearer%20" + key + "%22":                   {true, true},
+		key + "=1":                                    {true, true},
+		"q=crl_live":                                  {false, false},
+		"q=crl_live_front+desk":                       {true, false}, // on a page a person looks for a key by its name
+		"limit=5&after=api_key&keys=3":                {false, false},
+		"q=100%":                                      {false, false},
+		"q=%zz%4":                                     {false, false},
+	} {
+		if got := [2]bool{keyIn(query, true), keyIn(query, false)}; got != want {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+}
+
+func FuzzKeyInQuery(f *testing.F) {
+	f.Add("%61pi_key=x", byte(1))
+	f.Add("a=%2563rl_", byte(2))
+	f.Fuzz(func(t *testing.T, around string, layers byte) {
+		key := string(tenants.NewSecret(tenants.TestPrefix))
+		for range layers % wraps {
+			key = strings.ReplaceAll(strings.ReplaceAll(key, "%", "%25"), "_", "%5f")
+		}
+		around = strings.Map(func(r rune) rune { // what would make one word with it, or an encoding
+			if r == '_' || r == '%' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+				return '-'
+			}
+			return r
+		}, around)
+		if !keyIn(around+key+around, false) {
+			t.Fatalf("%q hides a key", around+key+around)
+		}
+	})
 }
