@@ -161,6 +161,10 @@ func visitOf(c *fiber.Ctx) (*visit, bool) {
 
 // isAPI reports whether the request came to the API for programs, which is answered in JSON and never in HTML.
 func isAPI(c *fiber.Ctx) bool {
-	p := c.Path()
-	return p == "/v1" || strings.HasPrefix(p, "/v1/")
+	return underV1(c.Path()) || underV1(string(c.Request().Header.RequestURI())) // an address that cannot be read has the path "/"
+}
+
+func underV1(path string) bool {
+	rest, ok := strings.CutPrefix(path, "/v1")
+	return ok && (rest == "" || rest[0] == '/' || rest[0] == '?')
 }

@@ -84,6 +84,7 @@ func Problem(c *fiber.Ctx, err error) error {
 
 // fail answers what a handler returned or a panic left, and logs once what is our own fault.
 func (e *edge) fail(c *fiber.Ctx, err error) error {
+	program := isAPI(c)
 	v, ok := visitOf(c)
 	if !ok { // refused before the first handler, by the server itself: a body too large, a request cut off
 		v = &visit{edge: e, id: tenants.NewRandomID()}
@@ -93,6 +94,7 @@ func (e *edge) fail(c *fiber.Ctx, err error) error {
 		if k, ok := c.Context().Conn().(*conn); ok {
 			k.unread.Store(true)
 		}
+		program = program || addressless(c)
 	}
 	p, after := describe(err)
 	p.RequestID = v.id
@@ -100,13 +102,20 @@ func (e *edge) fail(c *fiber.Ctx, err error) error {
 		e.Log.LogAttrs(context.Background(), slog.LevelError, "request failed", slog.String("method", c.Method()),
 			slog.String("route", pattern(c)), slog.Int("status", p.Status), slog.String("request_id", v.id), slog.String("err", err.Error()))
 	}
-	if e.ErrorPage != nil && !isAPI(c) {
+	if e.ErrorPage != nil && !program {
 		if err := e.page(c, p); err == nil {
 			retryAfter(c, after)
 			return nil
 		}
 	}
 	return send(c, p, after)
+}
+
+// addressless reports whether the server gave up before it knew what was asked for, or forgot it with a body that it gave up on. A
+// browser sends nothing of the kind, so that a program is answered.
+func addressless(c *fiber.Ctx) bool {
+	h := &c.Request().Header
+	return string(h.RequestURI()) == "/" && len(h.Host()) == 0
 }
 
 // page draws the error page; if that fails too, the problem document is sent.
