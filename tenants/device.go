@@ -74,9 +74,12 @@ func (d Device) Host() Environment {
 // Topic is the push topic of the device's app: PushKit demands the bundle id with .voip behind it.
 func (d Device) Topic() string { return d.Bundle + ".voip" }
 
-// Clean brings a registration to its stored form: lower-case token, defaults for what was left out.
+// Clean brings a registration to its stored form: lower-case token, trimmed labels, defaults for what was left out.
 func (d Device) Clean() Device {
 	d.Token = strings.ToLower(d.Token)
+	for _, label := range []*string{&d.Name, &d.Model, &d.OSVersion, &d.AppVersion} {
+		*label = Trim(*label)
+	}
 	if d.Environment == "" {
 		d.Environment = Auto
 	}
@@ -96,10 +99,10 @@ func (d Device) Check() error {
 	f.add(Bundle(d.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
 	f.add(d.Environment == Auto || d.Environment == Sandbox || d.Environment == Production, "environment", "auto, sandbox or production")
 	f.add(d.Person == "" || Reference(d.Person), "person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
-	f.add(Text(d.Name, 0, 80), "name", "at most 80 characters, no control characters")
-	f.add(Text(d.Model, 0, 80), "model", "at most 80 characters, no control characters")
-	f.add(Text(d.OSVersion, 0, 40), "os_version", "at most 40 characters, no control characters")
-	f.add(Text(d.AppVersion, 0, 40), "app_version", "at most 40 characters, no control characters")
+	f.add(Text(d.Name, 0, 80), "name", "at most 80 characters, not blank, no control characters")
+	f.add(Text(d.Model, 0, 80), "model", "at most 80 characters, not blank, no control characters")
+	f.add(Text(d.OSVersion, 0, 40), "os_version", "at most 40 characters, not blank, no control characters")
+	f.add(Text(d.AppVersion, 0, 40), "app_version", "at most 40 characters, not blank, no control characters")
 	f.add(d.TimeZone == "" || zone(d.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(d.Platform == IOS || d.Platform == Browser, "platform", "ios or browser")
 	return f.err("The device has wrong fields.")

@@ -1,6 +1,9 @@
 package tenants
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // FactKind is something that can happen to an attempt.
 type FactKind string
@@ -86,5 +89,16 @@ var callKit = map[int]string{
 	5: "restricted_sharing", 6: "protected", 7: "sensitive_participants",
 }
 
-// CallKitCode names a CallKit error code; ok is false for a number Apple does not document.
-func CallKitCode(code int) (name string, ok bool) { name, ok = callKit[code]; return }
+// Coded reports whether the kind may carry CallKit's error code: the call was refused, or kept quiet.
+func (k FactKind) Coded() bool { return k == FactFailedToShow || k == FactSilenced }
+
+// MaxCallKitCode bounds the codes that are taken. Apple has eight today, counted from 0, and has added some with new versions of iOS.
+const MaxCallKitCode = 63
+
+// CallKitCode names a CallKit error code; one that Apple did not document when this was written is called code_ and its number.
+func CallKitCode(code int) string {
+	if name, ok := callKit[code]; ok {
+		return name
+	}
+	return "code_" + strconv.Itoa(code)
+}

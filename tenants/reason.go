@@ -1,5 +1,10 @@
 package tenants
 
+import (
+	"maps"
+	"slices"
+)
+
 // EndReason says why a ring ended, for programs; Sentence says it to a person, and Cure what to do about it.
 type EndReason string
 
@@ -42,6 +47,9 @@ var reasons = map[EndReason]struct{ sentence, cure string }{
 		"If it happens often: the app must start its audio when CallKit activates it, and the server's voice port must be reachable. See the developer page."},
 	ReasonRemoved: {"The phone was removed from the account while it rang.", "Pair the phone again, under Devices, and ring again."},
 }
+
+// EndReasons is the whole list, in no order.
+func EndReasons() []EndReason { return slices.Collect(maps.Keys(reasons)) }
 
 // Sentence is the reason as a person reads it; empty for no reason.
 func (e EndReason) Sentence() string { return reasons[e].sentence }

@@ -75,7 +75,7 @@ const (
 func (t Tenant) Check() error {
 	var f faults
 	f.add(slug(t.Slug), "slug", "2 to 40 of a-z, 0-9 and '-', starting with a letter")
-	f.add(Text(t.Name, 1, 80), "name", "1 to 80 characters, no control characters")
+	f.add(Text(t.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
 	f.add(slices.Contains(Industries, t.Industry), "industry", "one of real-estate, healthcare, behavioral-health, legal, salon, insurance")
 	f.add(zone(t.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(t.RingTTL >= MinTTL && t.RingTTL <= MaxTTL, "ring_ttl_s", "5 to 60 seconds")

@@ -1,24 +1,49 @@
 package tenants
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Text reports whether s is valid UTF-8 of least to most characters without control or formatting characters (bidirectional
-// overrides among them, which make a label read as something else).
+// Text reports whether s is a label of least to most characters that reads as what it is: valid UTF-8 without control characters and
+// without formatting characters, bidirectional overrides among them, which make it read as something else. Joiners pass: Persian, Indic
+// names and emoji are written with them, and so does the soft hyphen. What is there must be seen: a label of spaces alone is none.
+// U+FFFD stands where text was broken on its way, and nobody is called that.
 func Text(s string, least, most int) bool {
 	if !utf8.ValidString(s) {
 		return false
 	}
-	n := 0
+	n, seen := 0, false
 	for _, r := range s {
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+		if r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) || unicode.Is(unicode.Cf, r) && !joins(r) {
 			return false
 		}
+		seen = seen || !invisible(r)
 		n++
 	}
-	return n >= least && n <= most
+	return n >= least && n <= most && (seen || n == 0)
+}
+
+// joins reports whether a formatting character belongs to the spelling of names: zero width non-joiner, zero width joiner, soft hyphen.
+func joins(r rune) bool { return r == '\u200c' || r == '\u200d' || r == '\u00ad' }
+
+// invisible reports whether a character shows nothing by itself.
+func invisible(r rune) bool {
+	switch r {
+	case '\u034f', '\u115f', '\u1160', '\u17b4', '\u17b5', '\u2800', '\u3164', '\uffa0': // joiner, fillers, inherent vowels, blank Braille
+		return true
+	}
+	return unicode.IsSpace(r) || joins(r) || unicode.Is(unicode.Variation_Selector, r)
+}
+
+// Trim takes the white space off both ends of a label. One that is nothing else stays as it is, so that Text refuses it and it does not
+// pass for a label that was left out.
+func Trim(s string) string {
+	if t := strings.TrimSpace(s); t != "" {
+		return t
+	}
+	return s
 }
 
 // Reference reports whether s is a tenant's own opaque id: [A-Za-z0-9._-]{1,64}.

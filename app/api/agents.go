@@ -48,8 +48,8 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	}
 	now := a.Now()
 	made := tenants.Agent{
-		ID: tenants.NewID[tenants.AgentID](now), Tenant: k.Tenant.ID, Name: body.Name, Kind: tenants.AgentKind(body.Kind),
-		Caller: body.Caller, CreatedAt: now,
+		ID: tenants.NewID[tenants.AgentID](now), Tenant: k.Tenant.ID, Name: tenants.Trim(body.Name), Kind: tenants.AgentKind(body.Kind),
+		Caller: tenants.Trim(body.Caller), CreatedAt: now,
 	}
 	if err := made.Check(); err != nil {
 		return err
@@ -101,8 +101,8 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	set(&found.Name, body.Name)
-	set(&found.Caller, body.Caller)
+	label(&found.Name, body.Name)
+	label(&found.Caller, body.Caller)
 	if body.Kind != nil {
 		found.Kind = tenants.AgentKind(*body.Kind)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"testing"
 
 	"carillon/tenants"
@@ -11,7 +12,7 @@ func TestAgents(t *testing.T) {
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
 	var made, got agent
-	h.do(ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"Night desk","kind":"builtin"}`}).want(201).into(&made)
+	h.do(ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":" Night desk\n","kind":"builtin"}`}).want(201).into(&made)
 	h.do(ask{method: "PATCH", path: "/v1/agents/" + made.ID, key: a.key, body: `{"caller":"Night"}`}).want(200).into(&got)
 	if got.Name != "Night desk" || *got.Caller != "Night" || got.Default {
 		t.Errorf("%+v", got)
@@ -29,6 +30,21 @@ func TestAgents(t *testing.T) {
 	if len(p.Data) != 2 || p.Next != nil {
 		t.Errorf("%+v", p)
 	}
+	// What the description says of a removed agent: rings placed with it go on, with the built-in one; a new one is refused.
+	named := fmt.Sprintf(`{"to":{"device":%q},"agent":%q,"caller":"\u0645\u200c\u0646 "}`, a.device, a.agent)
+	r := a.ring(named)
+	if *r.Caller != "م\u200cن" {
+		t.Errorf("the caller is %q", *r.Caller)
+	}
 	h.do(ask{method: "DELETE", path: "/v1/agents/" + string(a.agent), key: a.key}).want(204)
+	h.do(ask{method: "GET", path: "/v1/rings/" + r.ID, key: a.key}).want(200).into(&r)
+	if r.State == "failed" || *r.Agent != string(a.agent) {
+		t.Errorf("a ring whose agent was removed: %s %v", r.State, *r.Agent)
+	}
+	h.do(ask{method: "POST", path: "/v1/rings", key: a.key, body: named}).want(404)
+	h.do(ask{method: "DELETE", path: "/v1/agents/" + made.ID, key: a.key}).want(204) // the default
+	if r = a.ring(""); r.Agent != nil {
+		t.Errorf("after the default agent speaks %s", *r.Agent)
+	}
 	h.do(ask{method: "GET", path: "/v1/agents/" + string(a.agent), key: a.key}).want(404)
 }

@@ -72,6 +72,40 @@ func TestDescriptionNamesScopes(t *testing.T) {
 	}
 }
 
+// TestDescriptionListsWhatHappens: facts, states and reasons are described as they are.
+func TestDescriptionListsWhatHappens(t *testing.T) {
+	t.Parallel()
+	schemas := readContract(t).doc.Components.Schemas
+	for name, c := range map[string]struct {
+		described []any
+		want      []string
+	}{
+		"facts":   {schemas["FactKind"].Value.Enum, texts(tenants.FactKinds)},
+		"states":  {schemas["RingState"].Value.Enum, texts(tenants.RingStates)},
+		"reasons": {schemas["Ring"].Value.Properties["end_reason"].Value.Enum, texts(tenants.EndReasons())},
+	} {
+		var got []string
+		for _, e := range c.described {
+			if s, ok := e.(string); ok { // null stands among the reasons
+				got = append(got, s)
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: described %v, there are %v", name, got, c.want)
+		}
+	}
+}
+
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}
+
 func doorsOf(r Route) (n int) {
 	for _, there := range []bool{r.key != nil, r.phone != nil, r.open != nil} {
 		if there {

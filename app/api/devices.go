@@ -48,11 +48,18 @@ func (q deviceChange) apply(d *tenants.Device) {
 		d.Environment, d.Learnt = tenants.Environment(*q.Environment), ""
 	}
 	set(&d.Person, q.Person)
-	set(&d.Name, q.Name)
-	set(&d.Model, q.Model)
-	set(&d.OSVersion, q.OSVersion)
-	set(&d.AppVersion, q.AppVersion)
+	label(&d.Name, q.Name)
+	label(&d.Model, q.Model)
+	label(&d.OSVersion, q.OSVersion)
+	label(&d.AppVersion, q.AppVersion)
 	set(&d.TimeZone, q.TimeZone)
+}
+
+// label is set for what people read.
+func label(to *string, from *string) {
+	if from != nil {
+		*to = tenants.Trim(*from)
+	}
 }
 
 func set(to *string, from *string) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -56,7 +57,7 @@ func (f *filter) limit() int {
 
 // text is a free word, at most 100 characters.
 func (f *filter) text(name string) string {
-	s := web.Query(f.c, name)
+	s := strings.TrimSpace(web.Query(f.c, name))
 	if !tenants.Text(s, 0, 100) {
 		f.fault(name, "at most 100 characters, no control characters")
 	}

@@ -143,10 +143,7 @@ type factRequest struct {
 
 func (q factRequest) report() (switchboard.Report, error) {
 	out := switchboard.Report{Kind: tenants.FactKind(q.Kind), Code: q.Code}
-	var faults []tenants.Field
-	if !out.Kind.Reportable() {
-		faults = append(faults, tenants.Field{Name: "kind", Message: "woke, shown, failed_to_show, silenced, declined or busy"})
-	}
+	faults := out.Faults()
 	var ok bool
 	if out.At, ok = moment(q.At); !ok {
 		faults = append(faults, tenants.Field{Name: "at", Message: "when it happened by the phone's clock, such as 2026-11-24T08:00:00.250Z"})

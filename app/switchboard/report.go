@@ -16,21 +16,31 @@ type Report struct {
 	Code       *int      // CallKit's error code, with failed_to_show and silenced
 }
 
+// Faults names what a phone cannot report.
+func (r Report) Faults() (list []tenants.Field) {
+	if !r.Kind.Reportable() {
+		list = append(list, tenants.Field{Name: "kind", Message: "woke, shown, failed_to_show, silenced, declined or busy"})
+	}
+	switch {
+	case r.Code == nil:
+	case !r.Kind.Coded():
+		list = append(list, tenants.Field{Name: "code", Message: "only with failed_to_show and silenced"})
+	case *r.Code < 0 || *r.Code > tenants.MaxCallKitCode:
+		list = append(list, tenants.Field{Name: "code", Message: "a CXErrorCodeIncomingCallError code, 0 to " + strconv.Itoa(tenants.MaxCallKitCode)})
+	}
+	return list
+}
+
 // Report records a phone's fact. A late or repeated fact is no error: recorded says whether it was news. A kind that phones may
 // not report is Invalid, a ring that does not ring this device Unknown.
 func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID, rep Report) (recorded bool, err error) {
-	if !rep.Kind.Reportable() {
-		return false, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A phone cannot report this.",
-			Fields: []tenants.Field{{Name: "kind", Message: "woke, shown, failed_to_show, silenced, declined or busy"}}}
+	if faults := rep.Faults(); len(faults) > 0 {
+		return false, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A phone cannot report this.", Fields: faults}
 	}
 	now := b.Now()
 	detail := ""
 	if rep.Code != nil {
-		name, ok := tenants.CallKitCode(*rep.Code)
-		if !ok {
-			name = "code_" + strconv.Itoa(*rep.Code)
-		}
-		detail = name
+		detail = tenants.CallKitCode(*rep.Code)
 	}
 	changed, facts, err := b.Store.For(d.Tenant).By(phone(d)).ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		a, ok := r.AttemptOf(d.ID)

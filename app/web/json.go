@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"mime"
 	"reflect"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
@@ -37,6 +39,8 @@ func decode(body []byte, dst any) error {
 		return malformed("The body is empty; send a JSON object.")
 	case !utf8.Valid(body):
 		return malformed("The body is not UTF-8.")
+	case halfPair(body):
+		return malformed("The body has half of a surrogate pair, a \\ud800 to \\udfff alone, which is no character.")
 	case !json.Valid(body):
 		return malformed("The body is not JSON, or something follows the JSON object.")
 	}
@@ -56,6 +60,39 @@ func decode(body []byte, dst any) error {
 		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A field holds a value that cannot be read.", Err: err}
 	}
 	return nil
+}
+
+// halfPair finds an escape that is half of a surrogate pair (RFC 8259, 8.2), which the decoder would silently read as U+FFFD.
+func halfPair(body []byte) bool {
+	for i := 0; i < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		first := escape(body[i:])
+		switch {
+		case first < 0:
+			i++ // another escape, of one character
+		case !utf16.IsSurrogate(first):
+			i += 5
+		case utf16.DecodeRune(first, escape(body[i+6:])) == utf8.RuneError:
+			return true
+		default:
+			i += 11
+		}
+	}
+	return false
+}
+
+// escape is the number of a \uXXXX at the beginning of text, -1 when there is none.
+func escape(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 func malformed(msg string) error { return tenants.Refuse(tenants.Invalid, "malformed_json", "%s", msg) }

@@ -41,6 +41,19 @@ func TestJSONTakes(t *testing.T) {
 	}
 }
 
+func TestJSONTakesWholePairs(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"caller":"\ud83d\uDE00"}`: "😀", `{"caller":"\\ud800"}`: `\ud800`, `{"caller":"\\\\\ud83d\ude00\n"}`: "\\\\😀\n",
+		`{"caller":"\ud7ff\ue000"}`: "\ud7ff\ue000", `{"caller":"مهسا نیک\u200cنام"}`: "مهسا نیک\u200cنام",
+	} {
+		var got sample
+		if err := decode([]byte(body), &got); err != nil || got.Caller != want {
+			t.Errorf("%s: %q, want %q (%v)", body, got.Caller, want, err)
+		}
+	}
+}
+
 func TestJSONRefuses(t *testing.T) {
 	t.Parallel()
 	for body, field := range map[string]string{
@@ -55,6 +68,13 @@ func TestJSONRefuses(t *testing.T) {
 		"{\"caller\":\"\xff\"}":                "",
 		`{"names":[[[[[[[[[[[[]]]]]]]]]]]]}`:   "",
 		strings.Repeat(" ", MaxBody) + `{}`:    "",
+		`{"caller":"\ud800"}`:                  "",
+		`{"caller":"\uDC00"}`:                  "",
+		`{"caller":"\ud83d x"}`:                "",
+		`{"caller":"\ud83d\ud83d\ude00"}`:      "",
+		`{"caller":"\ud83d\u0041"}`:            "",
+		`{"names":["\\\ud800"]}`:               "",
+		`{"\ud800":1}`:                         "",
 		`{"colour":1}`:                         "colour",
 		`{"hidden":"x"}`:                       "hidden",
 		`{"Caller":"a"}`:                       "Caller",

@@ -1,0 +1,79 @@
+package tenants
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		"Anna":                   true,
+		"Dr. O’Hara-Müller":      true,
+		"مهسا نیک\u200cنام":      true, // a Persian name
+		"श्री\u200dमती":          true,
+		"👩\u200d⚕️ Clinic":       true,
+		"Donau\u00addampfschiff": true,
+		"日本":                     true,
+		" spaced out ":           true, // Trim is another's work
+		"":                       true,
+		" ":                      false,
+		"\u00a0\u3000":           false,
+		"\u200d\u200c":           false,
+		"\u3164":                 false,
+		"\u2800 \ufe0f":          false,
+		"a\u202eb":               false,
+		"a\u2066b":               false,
+		"a\u200fb":               false,
+		"a\ufeffb":               false,
+		"a\u2028b":               false,
+		"a\x00b":                 false,
+		"a\tb":                   false,
+		"a\u0085b":               false,
+		"a\ufffdb":               false,
+		"\xff":                   false,
+		"\xed\xa0\x80":           false, // half of a surrogate pair
+		strings.Repeat("ä", 20):  true,
+		strings.Repeat("ä", 21):  false,
+	} {
+		if got := Text(s, 0, 20); got != want {
+			t.Errorf("Text(%q) is %v", s, got)
+		}
+	}
+	if Text("", 1, 9) {
+		t.Error("no name is a name")
+	}
+	for s, want := range map[string]string{" \u00a0Anna  B\n": "Anna  B", "": "", " ": " ", "a\u200d": "a\u200d"} {
+		if got := Trim(s); got != want {
+			t.Errorf("Trim(%q) is %q", s, got)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"Anna", " ", "a\u202eb", "\u200d", "نیک\u200cنام", "\ud7ff\ue000", "\xed\xa0\x80", "\ufffd"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		trimmed := Trim(s)
+		if Trim(trimmed) != trimmed {
+			t.Fatalf("Trim(%q) is not done: %q", s, trimmed)
+		}
+		if Text(s, 0, 64) && !Text(trimmed, 0, 64) {
+			t.Fatalf("trimming spoilt %q", s)
+		}
+		if !Text(s, 0, 64) {
+			return
+		}
+		if s != "" && strings.TrimSpace(s) == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > 64 {
+			t.Fatalf("%q passes", s)
+		}
+		for _, r := range s {
+			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError {
+				t.Fatalf("%U passes in %q", r, s)
+			}
+		}
+	})
+}
