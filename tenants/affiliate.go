@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"cmp"
+	"fmt"
 	"math/bits"
 	"slices"
 	"time"
@@ -202,4 +203,13 @@ func Payable(lines []Entry, now time.Time) (in []Entry, cents int64) {
 		return nil, 0
 	}
 	return in, cents
+}
+
+// Decimal is a sum of cents as programs read it: "-10.98".
+func Decimal(cents int64) string {
+	sign := ""
+	if cents < 0 {
+		sign, cents = "-", -cents
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
 }

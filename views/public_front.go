@@ -35,7 +35,7 @@ var frontFoot = []struct {
 	title string
 	links []Link
 }{
-	{"Product", []Link{{Text: "Hear it", Href: PathDemo}, {Text: "Pricing", Href: PathPricing}, {Text: "Start a trial", Href: PathTrial}, {Text: "Sign in", Href: PathSignIn}}},
+	{"Product", []Link{{Text: "Hear it", Href: PathDemo}, {Text: "Pricing", Href: PathPricing}, {Text: "Start a trial", Href: PathTrial}, {Text: "Partners", Href: PathAffiliate}, {Text: "Sign in", Href: PathSignIn}}},
 	{"For", industryLinks()},
 	{"Build", []Link{{Text: "Docs", Href: PathDocs}, {Text: "OpenAPI file", Href: PathOpenAPI}, {Text: "Status", Href: PathStatus}}},
 	{"Trust", []Link{{Text: "Security", Href: PathSecurity}, {Text: "Privacy", Href: PathPrivacy}, {Text: "Terms", Href: PathTerms}}},

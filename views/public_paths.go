@@ -16,6 +16,13 @@ const (
 	PathDemo       = "/demo"
 	PathDemoAnswer = "/demo/answer" // POST application/sdp: an offer, answered 201 with Location of the call
 	PathTrial      = "/trial"       // GET form, POST company, name, email, password, industry, time_zone
+
+	PathAffiliate        = "/affiliate"          // GET what partners earn; POST name, email: a link by mail
+	PathPartner          = "/affiliate/room"     // GET the partner's own room
+	PathPartnerCSV       = "/affiliate/room.csv" // GET the ledger as a file
+	PathPartnerPayee     = "/affiliate/payee"    // POST payee, by, account
+	PathPartnerSignOut   = "/affiliate/signout"  // POST
+	PathPartnerLinkQuery = "via"                 // ?via=CODE on any public page is a partner's link too
 )
 
 // IndustryPath is the page of an industry.
@@ -26,3 +33,9 @@ func DemoCallPath(id string) string { return PathDemo + "/calls/" + id }
 
 // TrialPath is where the link of a sign-up leads: GET asks once more, POST starts the trial.
 func TrialPath(token string) string { return PathTrial + "/" + token }
+
+// PartnerLinkPath is a partner's link: GET counts that it was followed and leads to the front page.
+func PartnerLinkPath(code string) string { return "/r/" + code }
+
+// PartnerEnterPath is where the link in a partner's mail leads: GET asks once more, POST signs in.
+func PartnerEnterPath(token string) string { return PathAffiliate + "/links/" + token }

@@ -85,6 +85,7 @@ type TrialPage struct {
 	Password   Field
 	Industries Pick
 	Zone       Field
+	Code       Field // of the partner who brought them
 }
 
 // TrialSentPage says the same to everybody who signed up.

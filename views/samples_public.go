@@ -45,6 +45,7 @@ func (s sampler) trialPages() []Sample {
 		Password:   Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters."},
 		Industries: Pick{Name: "industry", Label: "Industry", Choices: []Choice{{"legal", "Legal", true}, {"salon", "Salon", false}}},
 		Zone:       Field{Name: "time_zone", Label: "Time zone", Value: "Europe/Berlin", Max: 64},
+		Code:       Field{Name: "code", Label: "Partner code", Value: "KMPR72XW", Max: 20, Optional: true, Mono: true, Help: "Of whoever told you about Carillon."},
 	}
 	wrong := form
 	wrong.Email.Error, wrong.Error = "A mail address, such as you@example.com.", "Please look at the marked fields."

@@ -2,7 +2,8 @@
 // ring, devices, credentials, agents, API keys, people, the audit log and settings; and in dev mode a virtual phone and a storybook.
 //
 // It turns requests into calls of the store and the switchboard, and what they give into the structs that package views draws. It has
-// no rules of its own about rings, knows no SQL and draws nothing. A GET writes nothing but how long a sign-in has been idle.
+// no rules of its own about rings, knows no SQL and draws nothing. A GET writes nothing but how long a sign-in has been idle, and
+// that a partner's link was followed.
 //
 // Start reading at routes.go (every address, and who may come), then visitor.go (who is there), then any page.
 package console
@@ -98,6 +99,7 @@ type Console struct {
 	figures   *figures
 	demos     *demos
 	signups   signups
+	clicks    clicks
 }
 
 // New checks the parts and gives a Console to mount.
@@ -124,6 +126,9 @@ func New(c Config) (*Console, error) {
 		return nil, err
 	}
 	if k.signups, err = newSignups(c.Now); err != nil {
+		return nil, err
+	}
+	if k.clicks, err = newClicks(c.Now); err != nil {
 		return nil, err
 	}
 	if k.demos, err = newDemos(c.Now); err != nil {

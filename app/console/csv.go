@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type sheet struct {
 	name string // of the file, without date and ending
 	head []string
+	sums []int // columns of numbers that we reckon and nobody types: a minus sign begins no formula there
 	more func(ctx context.Context, after string) (rows [][]string, next string, err error)
 }
 
@@ -53,7 +55,9 @@ func (s sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next
 	for {
 		for _, r := range rows {
 			for i := range r {
-				r[i] = cell(r[i])
+				if !slices.Contains(s.sums, i) {
+					r[i] = cell(r[i])
+				}
 			}
 			if err := out.Write(r); err != nil {
 				return err

@@ -39,6 +39,7 @@ func (k *Console) publicRoutes() []route {
 // front is what surrounds a public page. Whoever is signed in is led to the console; a page does not fail because that cannot be told.
 func (k *Console) front(ctx context.Context, c *fiber.Ctx, title, description string) views.Front {
 	_, err := k.visitor(ctx, c)
+	k.follow(ctx, c, web.Query(c, views.PathPartnerLinkQuery))
 	return views.Front{
 		Title: title, Description: description, Path: strings.Clone(c.Path()), BaseURL: k.PublicURL, Theme: themeOf(c), SignedIn: err == nil,
 	}
@@ -128,7 +129,7 @@ func (k *Console) sitemap(_ context.Context, c *fiber.Ctx) error {
 		NS      string    `xml:"xmlns,attr"`
 		URLs    []address `xml:"url"`
 	}{NS: "http://www.sitemaps.org/schemas/sitemap/0.9"}
-	paths := []string{views.PathHome, views.PathDemo, views.PathPricing, views.PathIndustries, views.PathSecurity, views.PathDocs, views.PathTrial,
+	paths := []string{views.PathHome, views.PathDemo, views.PathPricing, views.PathIndustries, views.PathSecurity, views.PathDocs, views.PathTrial, views.PathAffiliate,
 		views.PathStatus, views.PathTerms, views.PathPrivacy}
 	for _, i := range tenants.Industries {
 		paths = append(paths, views.IndustryPath(string(i)))
@@ -147,6 +148,6 @@ func (k *Console) sitemap(_ context.Context, c *fiber.Ctx) error {
 // robots lets search engines read the public pages and leave the console alone.
 func (k *Console) robots(_ context.Context, c *fiber.Ctx) error {
 	c.Response().Header.SetContentType("text/plain; charset=utf-8")
-	return c.SendString("User-agent: *\nDisallow: /v1/\nDisallow: /invitations/\nDisallow: " + views.PathTrial + "/\nDisallow: " + views.PathSignIn +
+	return c.SendString("User-agent: *\nDisallow: /v1/\nDisallow: /invitations/\nDisallow: " + views.PathTrial + "/\nDisallow: " + views.PathAffiliate + "/\nDisallow: " + views.PartnerLinkPath("") + "\nDisallow: " + views.PathSignIn +
 		"\n\nSitemap: " + k.PublicURL + views.PathSitemap + "\n")
 }

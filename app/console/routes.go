@@ -52,7 +52,7 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathChecklist, room: k.hideChecklist},
 		{method: get, path: views.PathDevelopers, room: k.developers},
 	}
-	for _, some := range [][]route{k.publicRoutes(), k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
+	for _, some := range [][]route{k.publicRoutes(), k.affiliateRoutes(), k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
 		all = append(all, some...)
 	}
 	return all

@@ -46,10 +46,11 @@ func (s signups) take(email, ip string) error {
 type applicant struct {
 	company, name, email, password, zone string
 	industry                             tenants.Industry
+	code                                 string // of the partner who brought them
 }
 
 func (k *Console) trialForm(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Trial(k.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate})), fiber.StatusOK)
+	return web.Page(c, views.Trial(k.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate, code: k.via(ctx, c)})), fiber.StatusOK)
 }
 
 func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) views.TrialPage {
@@ -62,6 +63,7 @@ func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) view
 		Email:    views.Field{Name: "email", Label: "Work mail", Type: "email", Value: shown(a.email, 254), Autocomplete: "username", Max: 254},
 		Password: views.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."},
 		Zone:     views.Field{Name: "time_zone", Label: "Time zone", Value: shown(a.zone, 64), Max: 64, Help: "As in Europe/Berlin."},
+		Code:     codeField(a.code),
 	}
 	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "It decides what a push may say."}
 	for _, i := range tenants.Industries {
@@ -108,7 +110,7 @@ func registrable(email string) (string, bool) {
 // signUp answers everybody in the same words and the same time. Who may try gets a link; who may not is told by mail why.
 func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 	f := formOf(c)
-	a := applicant{f.text("company"), f.text("name"), "", f.raw("password"), f.text("time_zone"), tenants.Industry(f.text("industry"))}
+	a := applicant{f.text("company"), f.text("name"), "", f.raw("password"), f.text("time_zone"), tenants.Industry(f.text("industry")), strings.ToUpper(f.text("code"))}
 	if typed := f.text("email"); tenants.Text(typed, 0, 254) {
 		a.email = strings.ToLower(typed)
 	}
@@ -116,7 +118,7 @@ func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 	if p.Off {
 		return web.Page(c, views.Trial(p), fiber.StatusServiceUnavailable)
 	}
-	if !a.check(&p) {
+	if ok := k.knownCode(ctx, a.code, &p); !a.check(&p) || !ok {
 		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := k.signups.take(a.email, web.IP(c)); err != nil {
@@ -159,7 +161,7 @@ func (k *Console) letter(ctx context.Context, a applicant, phc string, browser t
 	}
 	token, now := tenants.NewSecret(tenants.TrialPrefix), k.Now()
 	n := tenants.Signup{
-		Hash: token.Hash(), Browser: browser, Email: a.email, Name: a.name, Password: phc, Company: a.company, Industry: a.industry, TimeZone: a.zone,
+		Hash: token.Hash(), Browser: browser, Email: a.email, Name: a.name, Password: phc, Company: a.company, Industry: a.industry, TimeZone: a.zone, Code: a.code,
 		CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL),
 	}
 	path = views.TrialPath(string(token))

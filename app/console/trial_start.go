@@ -68,7 +68,9 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 	var o store.Opening
 	if err == nil {
 		o = k.opening(c, n)
-		err = k.openTrial(ctx, o)
+		if o.Referral, err = k.referral(ctx, c, n, o.Tenant.ID); err == nil {
+			err = k.openTrial(ctx, o)
+		}
 	}
 	switch {
 	case tenants.KindOf(err) == tenants.Gone:

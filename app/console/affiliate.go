@@ -1,0 +1,215 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/notify"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// affiliateRoutes are the pages of partners, who are people of the house and of no tenant. The rooms among them let nobody else in.
+func (k *Console) affiliateRoutes() []route {
+	return []route{
+		{method: get, path: views.PathAffiliate, open: k.affiliate},
+		{method: post, path: views.PathAffiliate, open: k.askPartnerLink},
+		{method: get, path: views.PartnerEnterPath(":token"), open: k.askEnterPartner},
+		{method: post, path: views.PartnerEnterPath(":token"), open: k.enterPartner},
+		{method: get, path: views.PathPartner, open: k.partnerRoom},
+		{method: get, path: views.PathPartnerCSV, open: k.partnerCSV},
+		{method: post, path: views.PathPartnerPayee, open: k.setPayee},
+		{method: post, path: views.PathPartnerSignOut, open: k.signOutPartner},
+		{method: get, path: views.PartnerLinkPath(":code"), open: k.followLink},
+	}
+}
+
+func (k *Console) affiliate(ctx context.Context, c *fiber.Ctx) error {
+	p := k.affiliatePage(ctx, c)
+	if v, err := k.visitor(ctx, c); err == nil { // whoever is signed in need not type
+		p.Name.Value, p.Email.Value = v.user.Name, v.user.Email
+	}
+	return web.Page(c, views.Affiliate(p), fiber.StatusOK)
+}
+
+// affiliatePage says what the plans file says.
+func (k *Console) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliatePage {
+	plans := k.Store.Plans()
+	terms := plans.Affiliate
+	_, err := k.partner(ctx, c)
+	p := views.AffiliatePage{
+		Front: k.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for how long, and how it is reckoned."),
+		None:  terms.Percent == 0 || terms.Months == 0, Off: k.Mail == nil, NoStripe: k.Billing == nil, Room: err == nil,
+		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month", "months"), Hold: views.Plural(terms.HoldDays, "day", "days"),
+		Name:  views.Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
+		Email: views.Field{Name: "email", Label: "Mail", Type: "email", Autocomplete: "email", Max: 254},
+	}
+	if terms.CookieDays > 0 {
+		p.Cookie = views.Plural(terms.CookieDays, "day", "days")
+	}
+	if !p.None && len(plans.Plans) > 0 {
+		k.reckon(&p, plans)
+	}
+	return p
+}
+
+// reckon fills in what plans bring, and one month of the middle plan line by line: by the rules that the ledger goes by.
+func (k *Console) reckon(p *views.AffiliatePage, plans tenants.Plans) {
+	terms, cash := plans.Affiliate, func(cents int64) string { return cents2(cents, plans.Currency) }
+	for _, one := range plans.Plans {
+		month := terms.Commission(tenants.Payment{Cents: one.MonthCents, Untaxed: one.MonthCents})
+		year := terms.Commission(tenants.Payment{Cents: one.YearCents, Untaxed: one.YearCents})
+		p.Earns = append(p.Earns, views.EarnRow{Plan: one.Name, Price: money(one.MonthCents, plans.Currency), Month: cash(month), Whole: cash(month * int64(terms.Months)), Year: cash(year)})
+	}
+	one := plans.Plans[len(plans.Plans)/2]
+	tax := one.MonthCents * 19 / 100
+	back := (one.MonthCents + tax) / 5
+	whole := tenants.Payment{Cents: one.MonthCents + tax, Untaxed: one.MonthCents}
+	less := whole
+	less.Returned = back
+	first, last := terms.Commission(whole), terms.Commission(less)
+	p.SlipName = "One month of " + one.Name + ", with 19 % tax, and a fifth refunded later"
+	p.Slip = []views.SlipLine{
+		{Text: "They pay", Sum: cash(whole.Cents)}, {Text: "Tax", Sum: cash(-tax), Less: true}, {Text: "Net", Sum: cash(whole.Net())},
+		{Text: "Commission, " + p.Percent, Sum: cash(first), Bold: true},
+		{Text: "Refunded, of which tax goes back too", Sum: cash(-back), Less: true}, {Text: "Clawback", Sum: cash(last - first), Less: true},
+		{Text: "You keep", Sum: cash(last), Bold: true},
+	}
+}
+
+// cents2 is money with its cents, also when there are none: sums that stand under one another.
+func cents2(cents int64, currency string) string {
+	s := money(cents, currency)
+	if cents%100 == 0 {
+		s += ".00"
+	}
+	return s
+}
+
+// askPartnerLink answers everybody in the same words: nobody learns who is a partner.
+func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
+	f := formOf(c)
+	p := k.affiliatePage(ctx, c)
+	name, email := f.text("name"), ""
+	if typed := f.text("email"); tenants.Text(typed, 0, 254) {
+		email = strings.ToLower(typed)
+	}
+	p.Name.Value, p.Email.Value = shown(name, 80), shown(email, 254)
+	if p.None || p.Off {
+		return web.Page(c, views.Affiliate(p), fiber.StatusServiceUnavailable)
+	}
+	if !tenants.Text(name, 1, 80) {
+		p.Name.Error = "1 to 80 characters, no control characters."
+	}
+	if _, ok := tenants.Email(email); !ok || !hasDomain(email) {
+		p.Email.Error = "A mail address, such as you@example.com."
+	}
+	if p.Name.Error+p.Email.Error != "" {
+		p.Error = "Something is not right yet; look at what is marked."
+		return web.Page(c, views.Affiliate(p), fiber.StatusUnprocessableEntity)
+	}
+	if err := k.signups.take(email, web.IP(c)); err != nil {
+		return slowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return web.Page(c, views.Affiliate(p), fiber.StatusTooManyRequests)
+		})
+	}
+	link, err := k.sendPartnerLink(ctx, name, email)
+	if err != nil {
+		return err
+	}
+	sent := views.PartnerSentPage{Front: p.Front, Email: email}
+	if k.Dev != nil {
+		sent.Link = link
+	}
+	return web.Page(c, views.PartnerSent(sent), fiber.StatusOK)
+}
+
+func hasDomain(email string) bool { _, ok := registrable(email); return ok }
+
+func (k *Console) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
+	token, now := tenants.NewSecret(tenants.PartnerPrefix), k.Now()
+	path = views.PartnerEnterPath(string(token))
+	l := store.PartnerLink{Hash: token.Hash(), Email: email, Name: name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
+	if err := k.Store.AddPartnerLink(ctx, l); err != nil {
+		return "", err
+	}
+	return path, k.mail(notify.Mail{To: email, Subject: "Your partner room at Carillon", Text: "Hello,\n\nopen this link to come into your partner room:\n\n" + k.PublicURL + path +
+		"\n\nIt works for 24 hours, once. If you did not ask for it, do nothing: without the link nothing happens.\n"})
+}
+
+func (k *Console) mail(m notify.Mail) error {
+	if err := k.Mail.Send(m); err != nil {
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "No mail can be sent right now. Try again in a few minutes.", Err: err}
+	}
+	return nil
+}
+
+// partnerLink finds what a link stands for. Programs that check mails open links too, so that a GET uses nothing up.
+func (k *Console) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
+	token := web.Param(c, "token")
+	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.PartnerPrefix) {
+		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", "This link is mistyped.")
+	}
+	return k.Store.PartnerLinkOf(ctx, tenants.Secret(token).Hash(), k.Now())
+}
+
+func (k *Console) enterPage(ctx context.Context, c *fiber.Ctx) views.PartnerEnterPage {
+	p := views.PartnerEnterPage{Front: k.front(ctx, c, "Your partner room", "The last step of coming in as a partner.")}
+	p.Front.Hidden, p.Front.Path = true, views.PathAffiliate
+	return p
+}
+
+func (k *Console) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
+	l, err := k.partnerLink(ctx, c)
+	p := k.enterPage(ctx, c)
+	switch {
+	case tenants.KindOf(err) == tenants.Gone:
+		p.Gone = true
+		return web.Page(c, views.PartnerEnter(p), fiber.StatusGone)
+	case err != nil:
+		return err
+	}
+	p.Email, p.Action = l.Email, views.PartnerEnterPath(web.Param(c, "token"))
+	if v, err := k.visitor(ctx, c); err == nil && v.user.Email == l.Email {
+		p.Room = v.user.Name
+	}
+	return web.Page(c, views.PartnerEnter(p), fiber.StatusOK)
+}
+
+// enterPartner signs the address of the link in. An account of the console with that address opens the room from then on, since the
+// link has proven that the address is theirs; an account alone proves no address.
+func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
+	l, err := k.partnerLink(ctx, c)
+	p := k.enterPage(ctx, c)
+	if err == nil {
+		fresh := k.freshPartner(l)
+		if v, err := k.visitor(ctx, c); err == nil && v.user.Email == l.Email {
+			fresh.User = v.user.ID
+		}
+		token, now := newToken(), k.Now()
+		in := store.PartnerSignIn{Hash: tenants.Secret(token).Hash(), CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerSignInTTL)}
+		if _, err = k.Store.EnterPartner(ctx, l.Hash, fresh, in); err == nil {
+			k.setCookie(c, k.partnerCookie(), token, tenants.PartnerSignInTTL, false)
+			return c.Redirect(views.PathPartner, fiber.StatusSeeOther)
+		}
+	}
+	if tenants.KindOf(err) != tenants.Gone {
+		return err
+	}
+	p.Gone = true
+	return web.Page(c, views.PartnerEnter(p), fiber.StatusGone)
+}
+
+// freshPartner is whom a link makes of an address that is no partner's yet.
+func (k *Console) freshPartner(l store.PartnerLink) tenants.Partner {
+	now := k.Now()
+	domain, _ := registrable(l.Email)
+	return tenants.Partner{
+		ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: l.Email, Name: l.Name, Key: k.Store.Plans().TrialKey(l.Email, domain), CreatedAt: now,
+	}
+}

@@ -1,0 +1,271 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/notify"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// partnerCookie is the name of a partner's own cookie, which has nothing to do with that of the console.
+func (k *Console) partnerCookie() string { return k.cookieName() + "-partner" }
+
+// partner finds which partner is there: by their own cookie, or by the account of the console that opens their room. Whoever is none is
+// Unauthorized.
+func (k *Console) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
+	if token := c.Cookies(k.partnerCookie()); token != "" {
+		p, err := k.Store.PartnerOfSignIn(ctx, tenants.Secret(token).Hash(), k.Now())
+		if err == nil || tenants.KindOf(err) != tenants.Unauthorized {
+			return p, err
+		}
+	}
+	v, err := k.visitor(ctx, c)
+	if err != nil {
+		return tenants.Partner{}, err
+	}
+	p, err := k.Store.PartnerOfUser(ctx, v.user.ID)
+	if tenants.KindOf(err) == tenants.Unknown {
+		return p, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
+	}
+	return p, err
+}
+
+// inRoom lets a partner in and sends everybody else to the page on which one becomes one.
+func (k *Console) inRoom(ctx context.Context, c *fiber.Ctx, do func(tenants.Partner) error) error {
+	p, err := k.partner(ctx, c)
+	switch {
+	case tenants.KindOf(err) == tenants.Unauthorized:
+		return c.Redirect(views.PathAffiliate+"#join", fiber.StatusSeeOther)
+	case err != nil:
+		return err
+	}
+	return do(p)
+}
+
+func (k *Console) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
+	return k.inRoom(ctx, c, func(who tenants.Partner) error {
+		p, err := k.room(ctx, c, who)
+		if err != nil {
+			return err
+		}
+		if f := k.flash(c); f != nil {
+			p.Note = f.Text
+		}
+		return web.Page(c, views.Partner(p), fiber.StatusOK)
+	})
+}
+
+// linesShown are the newest lines of the ledger on the page; the file has all.
+const linesShown = 40
+
+// room gathers what a partner sees: sums and lines, and of whom they brought only that there is somebody.
+func (k *Console) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
+	p := k.bareRoom(ctx, c, who)
+	lines, err := k.Store.Entries(ctx, who.ID)
+	if err != nil {
+		return p, err
+	}
+	brought, err := k.Store.Referrals(ctx, who.ID)
+	if err != nil {
+		return p, err
+	}
+	paid, err := k.Store.PaymentsOf(ctx, who.ID)
+	if err != nil {
+		return p, err
+	}
+	payouts, err := k.Store.Payouts(ctx, who.ID)
+	if err != nil {
+		return p, err
+	}
+	clicks, err := k.Store.Clicks(ctx, who.ID)
+	if err != nil {
+		return p, err
+	}
+	k.fillSums(&p, lines)
+	k.fillCustomers(&p, brought, paid, lines)
+	k.fillLines(&p, lines)
+	for _, o := range payouts {
+		p.Payouts = append(p.Payouts, views.PartnerPayout{At: dated(o.CreatedAt), Sum: k.cash(o.Cents), Reference: o.Reference})
+	}
+	days, sum := make([]int, 30), 0
+	today := k.Now().UTC().Truncate(24 * time.Hour)
+	for _, d := range clicks {
+		sum += int(d.Clicks)
+		if ago := int(today.Sub(d.Day).Hours() / 24); ago >= 0 && ago < len(days) {
+			days[len(days)-1-ago] = int(d.Clicks)
+		}
+	}
+	p.Counts = append([]views.Stat{{Label: "Clicks", Value: views.Count(sum), Note: "the bars are the last 30 days", Days: days}}, p.Counts...)
+	return p, nil
+}
+
+func (k *Console) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partner) views.PartnerPage {
+	p := views.PartnerPage{
+		Front: k.front(ctx, c, "Your partner room", "Your link, what came of it, and what it earned you."),
+		Name:  who.Name, Email: who.Email, Code: who.Code, Link: k.PublicURL + views.PartnerLinkPath(who.Code), Stopped: !who.StoppedAt.IsZero(), NoStripe: k.Billing == nil,
+		Hold: views.Plural(k.Store.Plans().Affiliate.HoldDays, "day", "days"), Unsaid: who.Payee.By == "",
+	}
+	p.Front.Hidden, p.Front.Path = true, views.PathPartner
+	fillPayee(&p, who.Payee)
+	return p
+}
+
+func fillPayee(p *views.PartnerPage, y tenants.Payee) {
+	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: shown(y.Name, 100), Autocomplete: "name", Max: 100, Help: "As your bank or PayPal has it."}
+	p.By = views.Pick{Name: "by", Label: "By", Choices: []views.Choice{
+		choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), choice(string(tenants.PayByPayPal), "PayPal"), choice(string(tenants.PayByMail), "As we agree by mail"),
+	}}
+	choose(string(y.By), p.By.Choices...)
+	p.Account = views.Field{Name: "account", Label: "IBAN, or PayPal’s mail address", Value: shown(y.Account, 254), Max: 254, Optional: true, Mono: true, Autocomplete: "off",
+		Help: "Empty if we agree by mail."}
+}
+
+// cash is a sum with its cents, in the currency of the plans.
+func (k *Console) cash(cents int64) string { return cents2(cents, k.Store.Plans().Currency) }
+
+// dated is a moment to the day, in UTC: partners have no time zone of their own.
+func dated(t time.Time) views.Time {
+	at := views.At(t, time.UTC)
+	if !t.IsZero() {
+		at.Text = t.UTC().Format("2 Jan 2006")
+	}
+	return at
+}
+
+func (k *Console) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
+	b := tenants.BalanceOf(lines, k.Now())
+	p.Sums = []views.Stat{
+		{Label: "Held", Value: k.cash(b.Held), Note: "for " + p.Hold + " after each payment"},
+		{Label: "Payable", Value: k.cash(b.Payable), Note: "goes into the next payout"},
+		{Label: "Paid", Value: k.cash(b.Paid), Note: "sent to you so far"},
+	}
+	if b.Owed > 0 {
+		p.Owed = k.cash(b.Owed)
+	}
+}
+
+// nameless is what a partner calls somebody whom they brought.
+func nameless(r tenants.ReferralID) string { return "Customer " + string(r)[:6] }
+
+// fillCustomers lists whom the partner brought and does not count whom they may not bring.
+func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment, lines []tenants.Entry) {
+	earned := map[tenants.ReferralID]int64{}
+	for _, e := range lines {
+		earned[e.Referral] += e.Cents
+	}
+	trials, paying := 0, 0
+	for _, r := range brought {
+		c := views.PartnerCustomer{Name: nameless(r.ID), Began: dated(r.CreatedAt), Earned: k.cash(earned[r.ID])}
+		switch until := r.Until(paid[r.ID]); {
+		case r.Refused != "":
+			c.State, c.Tone, c.Icon = "Your own: earns nothing", views.ToneWarn, views.IconBan
+		case until.IsZero():
+			c.State, c.Tone, c.Icon, trials = "Has not paid yet", views.ToneNeutral, views.IconHourglass, trials+1
+		case k.Now().Before(until):
+			c.State, c.Tone, c.Icon, c.Until, trials, paying = "Earns", views.ToneGood, views.IconCheck, dated(until), trials+1, paying+1
+		default:
+			c.State, c.Tone, c.Icon, trials, paying = "The time is over", views.ToneNeutral, views.IconDone, trials+1, paying+1
+		}
+		p.Customers = append(p.Customers, c)
+	}
+	p.Counts = []views.Stat{
+		{Label: "Trials", Value: views.Count(trials), Note: "began by your link or code"}, {Label: "Paying customers", Value: views.Count(paying), Note: "paid at least once"},
+	}
+}
+
+// The words of the ledger.
+var (
+	entryWords  = map[tenants.EntryKind]string{tenants.EntryCommission: "Commission", tenants.EntryClawback: "Clawback", tenants.EntryRestored: "Given back"}
+	entryStates = map[tenants.EntryState]views.PartnerLine{
+		tenants.EntryHeld:    {State: "Held", Tone: views.ToneNeutral, Icon: views.IconHourglass},
+		tenants.EntryPayable: {State: "Payable", Tone: views.ToneInfo, Icon: views.IconClock},
+		tenants.EntryPaid:    {State: "Paid", Tone: views.ToneGood, Icon: views.IconDone},
+	}
+)
+
+func (k *Console) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
+	now := k.Now()
+	if more := len(lines) - linesShown; more > 0 {
+		lines, p.Left = lines[more:], views.Count(more)
+	}
+	for _, e := range slices.Backward(lines) {
+		l := entryStates[e.State(now)]
+		l.At, l.Text, l.Customer, l.Sum, l.Less = dated(e.CreatedAt), entryWords[e.Kind], nameless(e.Referral), k.cash(e.Cents), e.Cents < 0
+		if e.State(now) == tenants.EntryHeld {
+			l.Payable = dated(e.PayableAt)
+		}
+		p.Lines = append(p.Lines, l)
+	}
+}
+
+// partnerCSV is the whole ledger.
+func (k *Console) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
+	return k.inRoom(ctx, c, func(who tenants.Partner) error {
+		payouts, err := k.Store.Payouts(ctx, who.ID)
+		if err != nil {
+			return err
+		}
+		reference := map[tenants.PayoutID]string{}
+		for _, o := range payouts {
+			reference[o.ID] = o.Reference
+		}
+		currency, now := k.Store.Plans().Currency, k.Now()
+		more := func(ctx context.Context, _ string) (rows [][]string, next string, err error) {
+			lines, err := k.Store.Entries(ctx, who.ID)
+			for _, e := range lines {
+				rows = append(rows, []string{stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.Decimal(e.Cents), currency,
+					string(e.State(now)), stamp(e.PayableAt), reference[e.Payout]})
+			}
+			return rows, "", err
+		}
+		return k.sendSheet(ctx, c, sheet{name: "commissions", head: []string{"at", "line", "customer", "sum", "currency", "state", "payable_at", "payout"}, sums: []int{3}, more: more})
+	})
+}
+
+// setPayee says how the partner is paid, and tells them by mail: nobody else is to do it unseen.
+func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
+	return k.inRoom(ctx, c, func(who tenants.Partner) error {
+		f := formOf(c)
+		y := tenants.Payee{Name: f.text("payee"), By: tenants.PayBy(f.text("by")), Account: f.text("account")}.Clean()
+		if w, wrong := wrongOf(y.Check()); wrong {
+			p, err := k.room(ctx, c, who)
+			if err != nil {
+				return err
+			}
+			fillPayee(&p, y)
+			p.Error, p.Payee.Error, p.By.Error, p.Account.Error = w.msg, w.fields["payee"], w.fields["by"], w.fields["account"]
+			return web.Page(c, views.Partner(p), fiber.StatusUnprocessableEntity)
+		}
+		if y == who.Payee {
+			return k.done(c, flashSaved, views.PathPartner)
+		}
+		if k.Mail != nil {
+			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed", Text: "Hello,\n\nyour payout details were changed in your partner room. If it was you, all is well. If not, look at\n\n" +
+				k.PublicURL + views.PathPartner + "\n\nand write to whoever runs this server before the next payout.\n"}
+			if err := k.mail(m); err != nil {
+				return err
+			}
+		}
+		if err := k.Store.SetPayee(ctx, who.ID, y); err != nil {
+			return err
+		}
+		return k.done(c, flashSaved, views.PathPartner)
+	})
+}
+
+// signOutPartner ends the partner's own sign-in; one to the console stays.
+func (k *Console) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
+	if token := c.Cookies(k.partnerCookie()); token != "" {
+		if err := k.Store.EndPartnerSignIn(ctx, tenants.Secret(token).Hash()); err != nil {
+			return err
+		}
+	}
+	k.setCookie(c, k.partnerCookie(), "", 0, false)
+	return c.Redirect(views.PathAffiliate, fiber.StatusSeeOther)
+}

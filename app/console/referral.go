@@ -1,0 +1,150 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// viaCookie holds the code of the partner whose link this browser followed first. It is all that is kept of a click but its number.
+const viaCookie = "via"
+
+// clicks slow the counting of clicks down: a network that reloads a link makes a few clicks, not a thousand.
+type clicks struct{ network, all *web.Limiter }
+
+func newClicks(now func() time.Time) (c clicks, err error) {
+	var errs [2]error
+	c.network, errs[0] = web.NewLimiter(10*time.Minute, 3, now)
+	c.all, errs[1] = web.NewLimiter(50*time.Millisecond, 200, now)
+	return c, errors.Join(errs[:]...)
+}
+
+// follow takes note that a partner's link led here: the first one stays for as long as the plans file says, and later ones do not
+// replace it. A page does not fail because that cannot be done.
+func (k *Console) follow(ctx context.Context, c *fiber.Ctx, typed string) {
+	code, ok := tenants.ParsePartnerCode(typed)
+	if !ok || c.Method() != get || !byPerson(c) {
+		return
+	}
+	p, ok := k.running(ctx, code)
+	if !ok {
+		return
+	}
+	if _, ok := k.running(ctx, c.Cookies(viaCookie)); !ok {
+		if age := time.Duration(k.Store.Plans().Affiliate.CookieDays) * 24 * time.Hour; age > 0 {
+			k.setCookie(c, viaCookie, p.Code, age, false)
+		}
+	}
+	if _, ok := k.clicks.network.Take(p.Code + " " + network(web.IP(c))); !ok {
+		return
+	}
+	if _, ok := k.clicks.all.Take(""); ok {
+		k.Store.CountClick(p.ID)
+	}
+}
+
+// running is the partner of a code, unless there is none or the operator ended it.
+func (k *Console) running(ctx context.Context, typed string) (tenants.Partner, bool) {
+	code, ok := tenants.ParsePartnerCode(typed)
+	if !ok {
+		return tenants.Partner{}, false
+	}
+	p, err := k.Store.PartnerOfCode(ctx, code)
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		k.Log.Error("a partner's code cannot be looked up", "err", err)
+	}
+	return p, err == nil && p.StoppedAt.IsZero()
+}
+
+// programs are words of User-Agent headers that no browser of a person has. Those that say an address are programs that introduce
+// themselves.
+var programs = []string{"bot", "crawl", "spider", "slurp", "preview", "scan", "monitor", "headless", "lighthouse", "curl", "wget", "python", "http",
+	"java/", "okhttp", "facebookexternalhit", "whatsapp", "embed"}
+
+// byPerson reports whether a request looks like somebody who opens a page: no program that says it is one, nothing that a browser loads
+// ahead of a click (Sec-Purpose of the Fetch standard, and its older names), nothing but a document.
+func byPerson(c *fiber.Ctx) bool {
+	agent := strings.ToLower(web.Header(c, fiber.HeaderUserAgent))
+	if agent == "" {
+		return false
+	}
+	for _, word := range programs {
+		if strings.Contains(agent, word) {
+			return false
+		}
+	}
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"} {
+		if s := strings.ToLower(web.Header(c, name)); strings.Contains(s, "prefetch") || strings.Contains(s, "preview") || strings.Contains(s, "prerender") {
+			return false
+		}
+	}
+	dest := web.Header(c, "Sec-Fetch-Dest")
+	return dest == "" || dest == "document"
+}
+
+// followLink is a partner's link. Whether the code is one or not, it leads to the front page.
+func (k *Console) followLink(ctx context.Context, c *fiber.Ctx) error {
+	k.follow(ctx, c, web.Param(c, "code"))
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set("X-Robots-Tag", "noindex")
+	return c.Redirect(views.PathHome, fiber.StatusSeeOther)
+}
+
+// via is the code that brought this browser: of the link it followed first, or of this page's own address.
+func (k *Console) via(ctx context.Context, c *fiber.Ctx) string {
+	for _, typed := range []string{c.Cookies(viaCookie), web.Query(c, views.PathPartnerLinkQuery)} {
+		if p, ok := k.running(ctx, typed); ok {
+			return p.Code
+		}
+	}
+	return ""
+}
+
+// codeField asks who brought an applicant.
+func codeField(code string) views.Field {
+	return views.Field{Name: "code", Label: "Partner code", Value: shown(code, 20), Max: 20, Optional: true, Mono: true, Autocomplete: "off", Help: "Of whoever told you about Carillon."}
+}
+
+// knownCode marks a typed code that is nobody's.
+func (k *Console) knownCode(ctx context.Context, code string, p *views.TrialPage) (ok bool) {
+	if code == "" {
+		return true
+	}
+	if _, ok := k.running(ctx, code); !ok {
+		p.Code.Error, p.Error = "No partner has this code. Correct it, or leave it empty.", "Something is not right yet; look at what is marked."
+		return false
+	}
+	return true
+}
+
+// referral is what is written down when a trial opens that a partner brought; nil when nobody did. One that is the partner's own is
+// written down too, and earns nothing.
+func (k *Console) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, tenant tenants.TenantID) (*tenants.Referral, error) {
+	if n.Code == "" {
+		return nil, nil
+	}
+	p, err := k.Store.PartnerOfCode(ctx, n.Code)
+	if tenants.KindOf(err) == tenants.Unknown || err == nil && !p.StoppedAt.IsZero() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	plans := k.Store.Plans()
+	domain, _ := registrable(n.Email)
+	var user tenants.UserID
+	if v, err := k.visitor(ctx, c); err == nil {
+		user = v.user.ID
+	}
+	return &tenants.Referral{
+		ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant, Terms: plans.Affiliate,
+		Refused: p.Self(plans.TrialKey(n.Email, domain), user), CreatedAt: k.Now(),
+	}, nil
+}
