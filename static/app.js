@@ -99,11 +99,11 @@
     if (event.target.matches("dialog[data-light]")) event.target.close();
     for (const pop of $$("details.pop[open], details.side-menu[open]")) if (!pop.contains(event.target)) pop.open = false;
   });
-  function open(dialog) {
+  function open(dialog, first) {
     if (dialog.open) return;
     const back = document.activeElement;
     dialog.showModal();
-    $("input:not([type=hidden])", dialog)?.focus();
+    (first || $("input:not([type=hidden])", dialog))?.focus();
     dialog.addEventListener("close", () => back?.focus?.(), { once: true });
   }
 
@@ -236,6 +236,89 @@
     filter();
   }
 
+  // A row opens at the side: the drawer draws the page that its link leads to, and the address becomes that page's, so that it can be
+  // shared and reloaded. Going back, Escape and a click outside close it.
+  let behind = ""; // the address of the list while a drawer is open
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-drawer]");
+    const drawer = link && document.getElementById(link.dataset.drawer);
+    if (!drawer || !window.htmx || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const body = $(".drawer-body", drawer);
+    $("h2", drawer).textContent = link.dataset.drawerTitle;
+    $("[data-drawer-page]", drawer).href = link.href;
+    body.replaceChildren();
+    drawer.setAttribute("aria-busy", "true");
+    open(drawer, $("h2", drawer));
+    if (!behind) {
+      behind = location.href;
+      history.pushState({ drawer: true }, "", link.href);
+      drawer.addEventListener("close", shut, { once: true });
+    }
+    window.htmx.ajax("GET", link.href, { target: body, select: "#ring", swap: "innerHTML" })
+      .then(() => { drawer.removeAttribute("aria-busy"); relate(body); if (!body.firstElementChild) location.href = link.href; }, () => { location.href = link.href; });
+  });
+  function shut(event) {
+    window.htmx.swap(event.target.querySelector(".drawer-body"), "", { swapStyle: "innerHTML" }); // ends its stream too
+    if (behind && location.href !== behind) history.back();
+    else behind = "";
+  }
+  addEventListener("popstate", (event) => {
+    if (!behind) return;
+    event.stopImmediatePropagation();
+    behind = "";
+    $("dialog.drawer[open]")?.close();
+  });
+
+  // A list that hears of rings draws itself again, as long as nobody points into it, types, or has something open. Otherwise it says how
+  // many are new.
+  function listen(list) {
+    const seen = new Set();
+    const fresh = new Set();
+    let waiting = false, held = false, drawing = false;
+    const note = () => { for (const row of $$("[data-ring]", list)) seen.add(row.dataset.ring); };
+    const busy = () => held || paused() || drawing || document.hidden || $("dialog:modal") || list.contains(document.activeElement);
+    const tell = () => {
+      const button = $("[data-live-new]");
+      button.hidden = !waiting || drawing;
+      button.textContent = fresh.size ? `${fresh.size} new` : "Changes";
+    };
+    const draw = async () => {
+      drawing = true;
+      waiting = false;
+      const before = new Set(seen);
+      fresh.clear();
+      tell();
+      try { await window.htmx.ajax("GET", location.pathname + location.search, { target: "#list-body", select: "#list-body", swap: "outerHTML" }); } catch { waiting = true; }
+      for (const row of $$("[data-ring]", list)) row.classList.toggle("row-new", !before.has(row.dataset.ring));
+      note();
+      drawing = false;
+      next();
+    };
+    const next = () => { if (waiting && !busy()) draw(); else tell(); };
+    note();
+    list.addEventListener("pointerover", (event) => { held = event.pointerType === "mouse" && Boolean(event.target.closest("#list-body")); });
+    list.addEventListener("pointerleave", () => { held = false; next(); });
+    for (const name of ["focusout", "close"]) document.addEventListener(name, () => setTimeout(next), true);
+    document.addEventListener("visibilitychange", next);
+    document.addEventListener("click", (event) => {
+      if (event.target.closest("[data-live-new]")) draw();
+      else if (event.target.closest("[data-live-pause]")) setTimeout(next);
+    });
+    document.addEventListener("htmx:afterSettle", note);
+    const source = new EventSource(list.dataset.liveList);
+    source.addEventListener("open", () => { if (!paused()) state("live", "Live"); });
+    source.addEventListener("error", () => { if (!paused()) state("reconnecting", "Reconnecting…"); });
+    let ready = false;
+    source.addEventListener("ready", () => { waiting ||= ready; ready = true; next(); }); // it may have missed some while it was away
+    source.addEventListener("rings", (event) => {
+      for (const id of event.data.split(" ")) if (!seen.has(id)) fresh.add(id);
+      waiting = true;
+      next();
+    });
+    addEventListener("pagehide", () => source.close());
+  }
+
   // The live chip: live, paused, reconnecting. Paused keeps the newest fragment and draws it on resuming.
   const chip = () => $("[data-live]");
   let kept = null;
@@ -248,9 +331,11 @@
     $("[data-live-text]", el).textContent = text;
   }
   const paused = () => chip()?.dataset.live === "paused";
-  document.addEventListener("htmx:sseOpen", () => { if (!paused()) state("live", "Live"); });
-  document.addEventListener("htmx:sseError", () => { if (!paused() && !over) state("reconnecting", "Reconnecting…"); });
-  document.addEventListener("htmx:sseClose", () => {
+  const drawn = (event) => event.target.closest?.("dialog"); // a stream in a drawer is not the page's
+  document.addEventListener("htmx:sseOpen", (event) => { if (!drawn(event) && !paused()) state("live", "Live"); });
+  document.addEventListener("htmx:sseError", (event) => { if (!drawn(event) && !paused() && !over) state("reconnecting", "Reconnecting…"); });
+  document.addEventListener("htmx:sseClose", (event) => {
+    if (drawn(event)) return;
     over = true;
     const el = chip();
     if (!el) return;
@@ -258,7 +343,7 @@
     $("[data-live-pause]", el).hidden = true;
   });
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
-    if (!paused() || over) return;
+    if (!paused() || over || drawn(event)) return;
     kept = { target: event.target, data: event.detail.data };
     event.preventDefault();
   });
@@ -287,5 +372,6 @@
   $$("form[data-confirm]").forEach((form) => { if (form.dataset.confirm) guard(form); });
   $$("[data-drop]").forEach(drop);
   $$("#palette").forEach(palette);
+  $$("[data-live-list]").forEach(listen);
   relate();
 })();

@@ -9,6 +9,7 @@ const (
 	PathOverview    = "/overview"     // GET
 	PathRings       = "/rings"        // GET q, state, device, agent, period, after
 	PathRingsCSV    = "/rings.csv"    // GET, the same filters
+	PathRingsLive   = "/rings/live"   // GET, events: the ids of rings with something new
 	PathTestRing    = "/rings/test"   // GET ?device=, POST device, agent
 	PathDevices     = "/devices"      // GET q, environment, health, after
 	PathDevicesCSV  = "/devices.csv"  // GET, the same filters

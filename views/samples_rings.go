@@ -38,9 +38,9 @@ func (s sampler) ringPages() []Sample {
 	going.Reason = "The phone shows the call. Nobody has picked up yet."
 	going.Lanes = []Lane{{Device: "Ana’s iPhone", Href: DevicePath(sampleDevice), Model: "iPhone 15 Pro, iOS 26.1", Tone: ToneBrand, Result: "Ringing", Hops: s.liveHops(), Pushes: s.pushes()[:1]}}
 	return []Sample{
-		{"rings", Rings(RingsPage{s.shell("Rings", RoomRings), s.ringTable(8), s.ringRows()})},
-		{"rings-none-found-empty", Rings(RingsPage{s.shell("Rings", RoomRings), filtered, nil})},
-		{"rings-empty", Rings(RingsPage{s.shell("Rings", RoomRings), empty, nil})},
+		{"rings", Rings(RingsPage{s.shell("Rings", RoomRings), s.ringTable(8), s.ringRows(), PathRingsLive})},
+		{"rings-none-found-empty", Rings(RingsPage{s.shell("Rings", RoomRings), filtered, nil, ""})},
+		{"rings-empty", Rings(RingsPage{s.shell("Rings", RoomRings), empty, nil, ""})},
 		{"ring-answered", Ring(s.ring())},
 		{"ring-ringing", Ring(going)},
 		{"ring-failed", Ring(s.ringFailed())},

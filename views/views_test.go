@@ -230,7 +230,7 @@ func TestEscapes(t *testing.T) {
 	row := RingRow{ID: evil, State: RingMissed, To: evil, Devices: evil, Agent: evil, Reference: evil, Reason: evil}
 	table := Table{Name: evil, Action: PathRings, Query: evil, Search: evil, Rows: 1, CSV: "javascript:alert(1)", Total: evil}
 	shell := Shell{Title: evil, Tenant: evil, User: evil, Email: evil, Crumbs: []Link{{Text: evil, Href: "javascript:alert(1)"}}}
-	tree, _ := draw(t, Rings(RingsPage{shell, table, []RingRow{row}}))
+	tree, _ := draw(t, Rings(RingsPage{shell, table, []RingRow{row}, evil}))
 	for _, fault := range faults(tree) {
 		t.Error(fault)
 	}

@@ -155,6 +155,39 @@ func (b *browser) stream(path string, enough func(event, data string) bool) {
 	b.h.Fatalf("%s ended too early", path)
 }
 
+// peek reads the first line of a stream, or all of a refusal.
+func (b *browser) peek(path string) answer {
+	b.h.Helper()
+	res, err := http.DefaultTransport.RoundTrip(b.request("GET", path, "", ""))
+	must(b.h, err)
+	defer res.Body.Close()
+	if res.StatusCode == 200 {
+		line, err := bufio.NewReader(res.Body).ReadString('\n')
+		must(b.h, err)
+		return answer{b.h, res, "GET " + path, line}
+	}
+	text, err := io.ReadAll(res.Body)
+	must(b.h, err)
+	return answer{b.h, res, "GET " + path, string(text)}
+}
+
+// peekOn reads a stream line by line until enough says so.
+func (b *browser) peekOn(path string, enough func(line string) bool) {
+	ctx, cancel := context.WithTimeout(b.h.Context(), 10*time.Second)
+	defer cancel()
+	res, err := http.DefaultTransport.RoundTrip(b.request("GET", path, "", "").WithContext(ctx))
+	if err != nil {
+		b.h.Error(err)
+		return
+	}
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if enough(lines.Text()) {
+			return
+		}
+	}
+}
+
 // read reads a stream to its end, line by line.
 func (b *browser) read(path string, tell func(line string)) {
 	res, err := http.DefaultTransport.RoundTrip(b.request("GET", path, "", ""))

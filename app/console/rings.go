@@ -182,7 +182,7 @@ func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.zone)}
+	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.zone), Live: liveList(q)}
 	return web.Page(c, views.Rings(p), fiber.StatusOK)
 }
 

@@ -62,6 +62,7 @@ func (k *Console) ringRoutes() []route {
 	return []route{
 		{method: get, path: views.PathRings, room: k.rings},
 		{method: get, path: views.PathRingsCSV, room: k.ringsCSV},
+		{method: get, path: views.PathRingsLive, part: true, room: k.ringsLive},
 		{method: get, path: views.PathTestRing, room: k.testRing},
 		{method: post, path: views.PathTestRing, needs: mayRing, room: k.placeTest},
 		{method: get, path: views.RingPath(":id"), room: k.ring},

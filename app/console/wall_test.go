@@ -27,6 +27,8 @@ type visit struct {
 	form  func(t *tenant) url.Values       // of a POST
 	owned bool                             // the address or form names something of the tenant: another tenant gets 404
 	file  func(t *tenant) (kind, b string) // a multipart body instead of a form
+
+	endless bool // a stream that ends with its reader: only its first line is read
 }
 
 func fields(pairs ...string) func(*tenant) url.Values {
@@ -118,6 +120,7 @@ var visits = map[string]visit{
 
 	"GET /rings":      {door: members},
 	"GET /rings.csv":  {door: members},
+	"GET /rings/live": {door: members, endless: true},
 	"GET /rings/test": {door: members, path: func(t *tenant) string { return "/rings/test?device=" + string(t.device) }},
 	"POST /rings/test": {door: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"device": {string(t.device)}, "agent": {string(t.agent)}}
@@ -186,6 +189,8 @@ func (v visit) goes(b *browser, method, pattern string, t *tenant) answer {
 		path = v.path(t)
 	}
 	switch {
+	case v.endless:
+		return b.peek(path)
 	case v.file != nil:
 		kind, body := v.file(t)
 		return b.send(method, path, kind, body)

@@ -33,6 +33,25 @@ func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID
 	}
 }
 
+// WatchAll tells which rings of a tenant have new facts, until ctx ends; first none, once it listens. Hints that come close together are told together; an empty id among
+// them says that somebody may no longer act for the tenant.
+func (b *Board) WatchAll(ctx context.Context, t tenants.TenantID, tell func([]tenants.RingID) error) error {
+	ear := b.Bus.Hear(t, "")
+	defer ear.Close()
+	if err := tell(nil); err != nil {
+		return err
+	}
+	for {
+		rings, err := ear.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := tell(rings); err != nil {
+			return err
+		}
+	}
+}
+
 // since gives the ring's facts after seq, in the order of record.
 func since(r *tenants.Ring, seq int64) []tenants.Fact {
 	var list []tenants.Fact

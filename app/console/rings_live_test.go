@@ -1,0 +1,53 @@
+package console
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"carillon/app/switchboard"
+	"carillon/tenants"
+)
+
+func TestTheListOfRingsHearsOfItsOwnRingsOnly(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	theirs, ours := a.placed(), b.placed()
+	da, err := a.scope().Device(t.Context(), a.device)
+	must(t, err)
+	begun, heard := make(chan struct{}), make(chan string, 1)
+	go func() {
+		defer close(heard)
+		w.peekOn("/rings/live", func(line string) bool {
+			if line == "event: ready" {
+				close(begun)
+			}
+			if ids, ok := strings.CutPrefix(line, "data: "); ok && ids != "" {
+				heard <- ids
+				return true
+			}
+			return false
+		})
+	}()
+	<-begun
+	_, err = h.board.Report(t.Context(), da, theirs.ID, switchboard.Report{Kind: tenants.FactWoke})
+	must(t, err)
+	w.post("/rings/"+string(ours.ID)+"/cancel", url.Values{}).leads("/rings/" + string(ours.ID))
+	if got := <-heard; got != string(ours.ID) {
+		t.Errorf("the list heard of %q, want %s", got, ours.ID)
+	}
+}
+
+func TestOlderPagesOfTheListStandStill(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	r := b.placed()
+	w := b.quick(b.owner)
+	w.get("/rings").want(200).has(`data-live-list="/rings/live"`, `data-ring="`+string(r.ID)+`"`, `data-drawer="drawer"`, `<dialog id="drawer"`)
+	if list := (&query{after: "x"}); liveList(list) != "" {
+		t.Error("an older page listens")
+	}
+}
