@@ -103,9 +103,9 @@ func TestTheCommandLine(t *testing.T) {
 	}
 }
 
-// TestMain lets the test binary be a server that a test kills.
+// TestMain lets the test binary be what a test kills, or runs from a shell.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "dev") {
+	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "ring") {
 		os.Exit(Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())

@@ -44,12 +44,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 			code = int(l)
 		}
 	}()
-	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("carillon"), kong.Description("Rings iPhones for AI voice agents, and follows each ring to the person's ear."),
-		kong.Writers(out, errs), kong.Exit(func(code int) { panic(left(code)) }), kong.UsageOnError(),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(terminal{out, errs}),
-	)
+	parser, err := grammar(ctx, terminal{out, errs})
 	if err != nil {
 		fmt.Fprintln(errs, "carillon:", err)
 		return 2
@@ -69,6 +64,15 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 		fmt.Fprintln(errs, "carillon:", words(err))
 		return 1
 	}
+}
+
+// grammar is the command line as it is understood; a flag such as --help panics with left.
+func grammar(ctx context.Context, c terminal) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("carillon"), kong.Description("Rings iPhones for AI voice agents, and follows each ring to the person's ear."),
+		kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(left(code)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c),
+	)
 }
 
 // misused is a failure that the flags alone explain: the exit code is 2.

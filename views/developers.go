@@ -6,6 +6,7 @@ import "strings"
 var docSections = []struct{ id, title string }{
 	{"values", "Your values"},
 	{"ring", "Ring a phone"},
+	{"pair", "Pair a phone"},
 	{"register", "Register for pushes"},
 	{"report", "Report every push to CallKit"},
 	{"facts", "Say what happened"},
@@ -38,7 +39,7 @@ func (p DevelopersPage) fill(snippet string) string {
 
 func (p DevelopersPage) curlRing() string {
 	return p.fill(`curl {base}/v1/rings \
-  -H "Authorization: Bearer $CARILLON_KEY" \
+  -H "Authorization: Bearer $CARILLON_API_KEY" \
   -H "Idempotency-Key: appt-20418" \
   -H "Content-Type: application/json" \
   -d '{"to": {"device": "{device}"}, "reference": "appt-20418", "ttl_s": 30}'`)
@@ -46,7 +47,18 @@ func (p DevelopersPage) curlRing() string {
 
 func (p DevelopersPage) curlFollow() string {
 	return p.fill(`curl -N {base}/v1/rings/RING_ID/events \
-  -H "Authorization: Bearer $CARILLON_KEY"`)
+  -H "Authorization: Bearer $CARILLON_API_KEY"`)
+}
+
+func (p DevelopersPage) swiftPair() string {
+	return p.fill(`struct Paired: Decodable { let id: UUID; let credential: String }
+
+func pair(code: String, token: Data) async throws {
+    let paired: Paired = try await Carillon.shared.post("/v1/phone/devices", bearer: code, json:
+        ["token": token.map { String(format: "%02x", $0) }.joined(), "bundle_id": "{bundle}",
+         "environment": "auto", "name": UIDevice.current.name, "time_zone": TimeZone.current.identifier])
+    try Keychain.keep(paired.credential)   // shown this once; the bearer of every later call
+}`)
 }
 
 func (p DevelopersPage) swiftRegister() string {
@@ -97,6 +109,8 @@ func (p DevelopersPage) swiftReport() string {
 
 func (p DevelopersPage) swiftFacts() string {
 	return p.fill(`enum Facts {
+    enum Kind: String { case woke, shown, silenced, declined, busy, failedToShow = "failed_to_show" }
+
     static func send(_ kind: Kind, of ring: UUID, at: Date = .now, code: Int? = nil) {
         var fact: [String: Any] = ["kind": kind.rawValue, "at": at.rfc3339, "sent_at": Date.now.rfc3339]
         if let code { fact["code"] = code }
@@ -110,7 +124,7 @@ func (p DevelopersPage) swiftAnswer() string {
     Task {
         let offer = try await peer.offerWithOneAudioTrack()
         let answer = try await Carillon.shared.post(
-            "{base}/v1/phone/rings/\(action.callUUID.uuidString.lowercased())/answer",
+            "/v1/phone/rings/\(action.callUUID.uuidString.lowercased())/answer",
             body: offer.sdp, type: "application/sdp")          // 201: the SDP answer
         switch answer.status {
         case 201: try await peer.setAnswer(answer.text); leg = answer.location; action.fulfill()

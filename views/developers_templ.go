@@ -160,7 +160,28 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "</section><section id=\"register\" aria-labelledby=\"register-title\"><h2 id=\"register-title\">Register for pushes</h2><p>Create the registry at every launch, also when iOS launched the app in the background, and send the token each time. Tokens change without notice.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p>Put an API key into <code>CARILLON_API_KEY</code>, and the <code>id</code> of the answer in the place of <code>RING_ID</code>.</p></section><section id=\"pair\" aria-labelledby=\"pair-title\"><h2 id=\"pair-title\">Pair a phone</h2><p>A person types a pairing code into your app, or reads it with the camera. The app trades it, once, for a credential of its own. Its calls go to <code>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var6 string
+		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.BaseURL)
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 54, Col: 168}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</code>.</p>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = Code("Pair.swift", p.swiftPair()).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</section><section id=\"register\" aria-labelledby=\"register-title\"><h2 id=\"register-title\">Register for pushes</h2><p>Create the registry at every launch, also when iOS launched the app in the background, and send the token each time. Tokens change without notice.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -168,7 +189,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</section><section id=\"report\" aria-labelledby=\"report-title\"><h2 id=\"report-title\">Report every push to CallKit</h2><p>iOS stops delivering pushes to an app that woke for one and showed no call. So report first and ask questions after: the push holds all that is needed to show a call.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</section><section id=\"report\" aria-labelledby=\"report-title\"><h2 id=\"report-title\">Report every push to CallKit</h2><p>iOS stops delivering pushes to an app that woke for one and showed no call. So report first and ask questions after: the push holds all that is needed to show a call.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -180,7 +201,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</section><section id=\"facts\" aria-labelledby=\"facts-title\"><h2 id=\"facts-title\">Say what happened</h2><p>Apple does not tell anyone what a phone did. Your app does, and the console shows it. Send each fact once; a late or repeated one does no harm.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</section><section id=\"facts\" aria-labelledby=\"facts-title\"><h2 id=\"facts-title\">Say what happened</h2><p>Apple does not tell anyone what a phone did. Your app does, and the console shows it. Send each fact once; a late or repeated one does no harm.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -188,43 +209,43 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<div class=\"card list\"><table class=\"table\"><caption class=\"visually-hidden\">Facts a phone sends</caption> <thead><tr><th scope=\"col\">Fact</th><th scope=\"col\">When</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<div class=\"card list\"><table class=\"table\"><caption class=\"visually-hidden\">Facts a phone sends</caption> <thead><tr><th scope=\"col\">Fact</th><th scope=\"col\">When</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		for _, f := range docFacts {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<tr><th scope=\"row\"><code>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			var templ_7745c5c3_Var6 string
-			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(f.Name)
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 72, Col: 42}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</code></th><td>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<tr><th scope=\"row\"><code>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var7 string
-			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(f.Text)
+			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(f.Name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 72, Col: 68}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 78, Col: 42}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</td></tr>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</code></th><td>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var8 string
+			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(f.Text)
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 78, Col: 68}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</td></tr>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</tbody></table></div></section><section id=\"answer\" aria-labelledby=\"answer-title\"><h2 id=\"answer-title\">Answer with sound</h2><p>When the person picks up: make a WebRTC offer with one audio track, post it, and set the answer that comes back. Start the microphone only after CallKit activated the audio session, or the call stays silent.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</tbody></table></div></section><section id=\"answer\" aria-labelledby=\"answer-title\"><h2 id=\"answer-title\">Answer with sound</h2><p>When the person picks up: make a WebRTC offer with one audio track, post it, and set the answer that comes back. Start the microphone only after CallKit activated the audio session, or the call stays silent.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -232,22 +253,22 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</section><section id=\"privacy\" aria-labelledby=\"privacy-title\"><h2 id=\"privacy-title\">Keep it private</h2><ul>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</section><section id=\"privacy\" aria-labelledby=\"privacy-title\"><h2 id=\"privacy-title\">Keep it private</h2><ul>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if p.Opaque {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<li>Your organisation’s pushes carry no caller name. Show your own app’s name first, and update the call when the ring has been read.</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<li>Your organisation’s pushes carry no caller name. Show your own app’s name first, and update the call when the ring has been read.</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<li>A push may carry a caller label of at most 64 characters. Never put a reason, a diagnosis or a case into it: it lies on a lock screen.</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li>A push may carry a caller label of at most 64 characters. Never put a reason, a diagnosis or a case into it: it lies on a lock screen.</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<li>Keep the device credential in the keychain with <code>kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly</code>, or the app cannot read it when it wakes on a locked phone.</li><li>Never log the push token or the credential.</li></ul></section><section id=\"mistakes\" aria-labelledby=\"mistakes-title\"><h2 id=\"mistakes-title\">Usual mistakes</h2><div class=\"card card-body\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<li>Keep the device credential in the keychain with <code>kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly</code>, or the app cannot read it when it wakes on a locked phone.</li><li>Never log the push token or the credential.</li></ul></section><section id=\"mistakes\" aria-labelledby=\"mistakes-title\"><h2 id=\"mistakes-title\">Usual mistakes</h2><div class=\"card card-body\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -255,7 +276,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</div></section></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</div></section></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

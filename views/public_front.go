@@ -70,7 +70,7 @@ var stops = []stop{
 }
 
 const frontCurl = `curl https://ring.example/v1/rings \
-  -H "Authorization: Bearer $CARILLON_KEY" \
+  -H "Authorization: Bearer $CARILLON_API_KEY" \
   -H "Idempotency-Key: lead-2041" \
   -H "Content-Type: application/json" \
   -d '{

@@ -246,7 +246,7 @@ func Docs(p DocsPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Docs", "Sixty lines between your app and a ring.", "What a program sends to ring somebody, and what an iPhone app does to be rung. The whole API is described in one OpenAPI file."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Docs", "A hundred lines between your app and a ring.", "What a program sends to ring somebody, and what an iPhone app does to be rung. The whole API is described in one OpenAPI file."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -742,7 +742,7 @@ func Storybook(p StorybookPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Code("Ring a device", "curl https://ring.example/v1/rings \\\n  -H \"Authorization: Bearer $CARILLON_KEY\"").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Code("Ring a device", "curl https://ring.example/v1/rings \\\n  -H \"Authorization: Bearer $CARILLON_API_KEY\"").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

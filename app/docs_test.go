@@ -1,0 +1,194 @@
+package app
+
+import (
+	"encoding/json"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestTheReadmeWorks runs what the README says to paste while `carillon dev` is running, as it stands there: the address is this
+// server's instead of the usual one, and the key is the one that it printed.
+func TestTheReadmeWorks(t *testing.T) {
+	t.Parallel()
+	text := textOf(t, "..", "README.md")
+	_, section, _ := strings.Cut(text, "\n## Ring a phone\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)```\n(.*?)```").FindAllStringSubmatch(section, -1)
+	if len(blocks) != 3 || !strings.HasPrefix(blocks[0][1], "export CARILLON_API_KEY=") {
+		t.Fatalf("the section has other blocks: %q", blocks)
+	}
+	s := start(t)
+	var placed struct{ ID, Caller string }
+	for range 2 { // pasted twice, it rings once
+		said := s.shell(blocks[1][1])
+		first := placed.ID
+		if err := json.Unmarshal([]byte(said), &placed); err != nil || placed.ID == "" || placed.Caller != "Viewing assistant" || first != "" && first != placed.ID {
+			t.Fatalf("curl says %s", said)
+		}
+	}
+	if said := s.shell(blocks[2][1]); !strings.Contains(said, "\ndeclined: ") || !strings.Contains(said, "shown") {
+		t.Errorf("the ring that is followed says:\n%s", said)
+	}
+}
+
+// TestTheReadmesCommandsAreUnderstood parses every command line of ours that the README names.
+func TestTheReadmesCommandsAreUnderstood(t *testing.T) {
+	t.Parallel()
+	text := textOf(t, "..", "README.md")
+	named := regexp.MustCompile("`carillon ([a-z][^`]*)`|\ngo run \\. ([^\n]*)").FindAllStringSubmatch(text, -1)
+	if len(named) < 12 {
+		t.Fatalf("only %d commands", len(named))
+	}
+	word := regexp.MustCompile(`"[^"]*"|\S+`)
+	for _, n := range named {
+		args := word.FindAllString(n[1]+n[2], -1)
+		for i := range args {
+			args[i] = strings.Trim(args[i], `"`)
+		}
+		if len(args) > 1 && args[len(args)-1] == "--help" {
+			wants(t, 0, "Usage", args...)
+			continue
+		}
+		if args[0] == "ring" {
+			args = append(args, "--key", "k") // from the environment there
+		}
+		parser, err := grammar(t.Context(), terminal{io.Discard, io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse(args); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	for _, v := range regexp.MustCompile("`(CARILLON_[A-Z_]+)").FindAllStringSubmatch(text, -1) {
+		if _, said := say(t, "serve", "--help"); !strings.Contains(said, "$"+v[1]) {
+			t.Errorf("the README names %s, which serve does not know", v[1])
+		}
+	}
+}
+
+// TestTheDocsWork runs the curl lines of the console's page for developers and of the public one, and holds each address and fact in
+// the Swift code against the contract.
+func TestTheDocsWork(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	contract := textOf(t, "api", "openapi.yaml")
+	visitor := s.signedIn()
+	for _, path := range []string{"/developers", "/docs"} {
+		codes := regexp.MustCompile(`(?s)<pre[^>]*><code>(.*?)</code></pre>`).FindAllStringSubmatch(s.page(visitor, path), -1)
+		if len(codes) < 6 {
+			t.Fatalf("%s has %d snippets", path, len(codes))
+		}
+		ring, curls := "", 0
+		for _, c := range codes {
+			code := html.UnescapeString(c[1])
+			if strings.HasPrefix(code, "curl ") {
+				curls++
+				code = strings.NewReplacer("DEVICE_ID", string(s.ready.DeviceID), "RING_ID", ring).Replace(code)
+				if strings.Contains(code, "/events") {
+					s.call("POST", "/v1/rings/"+ring+"/cancel", s.ready.APIKey, "", nil) // an ended ring ends its stream
+					if said := s.shell(code); !strings.Contains(said, "event: cancelled") {
+						t.Errorf("%s: the events say %s", path, said)
+					}
+					continue
+				}
+				var r toldRing
+				said := s.shell(strings.Replace(code, "Idempotency-Key: ", "Idempotency-Key: "+path[1:]+"-", 1)) // nobody pastes from both
+				if err := json.Unmarshal([]byte(said), &r); err != nil || r.ID == "" || len(r.Attempts) != 1 {
+					t.Fatalf("%s: %v %s", path, err, said)
+				}
+				ring = r.ID
+				continue
+			}
+			for _, at := range regexp.MustCompile(`"([^"]*/v1/(?:[^"\\]|\\\([^"]*\))*)"`).FindAllStringSubmatch(code, -1) {
+				known := regexp.MustCompile(`\\\(.*?\)+`).ReplaceAllString(at[1], "{id}")
+				if !strings.Contains(contract, "\n  "+known+":\n") {
+					t.Errorf("%s: the contract has no %s", path, known)
+				}
+			}
+		}
+		if curls != 2 {
+			t.Errorf("%s has %d curl lines", path, curls)
+		}
+	}
+}
+
+// shell runs a line as a person would paste it.
+func (s *server) shell(line string) string {
+	s.t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		s.t.Skip("no curl is installed; .ci/run installs it")
+	}
+	line = strings.ReplaceAll(line, "http://127.0.0.1:8080", s.ready.URL)
+	line = strings.ReplaceAll(line, "go run . ", os.Args[0]+" ")
+	line = strings.Replace(line, "curl ", "curl -sS --max-time 60 ", 1)
+	c := exec.CommandContext(s.t.Context(), "sh", "-c", line)
+	c.Env = append(os.Environ(), "CARILLON_API_KEY="+s.ready.APIKey, "CARILLON_PUBLIC_URL="+s.ready.URL, "NO_PROXY=127.0.0.1")
+	said, err := c.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%s\n%v\n%s", line, err, said)
+	}
+	return string(said)
+}
+
+// signedIn is a browser's cookies after the sign-in that dev mode prints.
+func (s *server) signedIn() *http.Client {
+	s.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	v := &http.Client{Jar: jar}
+	form := url.Values{"email": {s.ready.Login.Email}, "password": {s.ready.Login.Password}}
+	q, err := http.NewRequestWithContext(s.t.Context(), "POST", s.ready.URL+"/signin", strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	q.Header.Set("Sec-Fetch-Site", "same-origin")
+	a, err := v.Do(q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	if a.Request.URL.Path != "/overview" {
+		s.t.Fatalf("the sign-in leads to %s", a.Request.URL.Path)
+	}
+	return v
+}
+
+func (s *server) page(v *http.Client, path string) string {
+	s.t.Helper()
+	q, err := http.NewRequestWithContext(s.t.Context(), "GET", s.ready.URL+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a, err := v.Do(q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil || a.StatusCode != 200 {
+		s.t.Fatalf("%s: %s %v", path, a.Status, err)
+	}
+	return string(text)
+}
+
+func textOf(t *testing.T, path ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
