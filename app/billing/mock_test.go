@@ -1,11 +1,11 @@
 package billing
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
@@ -18,37 +18,33 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// mock starts Stripe's own stripe-mock, which knows every parameter of the API and keeps nothing; without it the test is skipped:
-// go install github.com/stripe/stripe-mock@v0.203.0
+// mock starts Stripe's own stripe-mock, which knows every parameter of the API and keeps nothing, on a port that the system chooses;
+// without it the test is skipped. .ci/run installs it.
 func mock(t *testing.T) (address string) {
 	t.Helper()
 	program, err := exec.LookPath("stripe-mock")
 	if err != nil {
-		t.Skip("stripe-mock is not installed")
+		t.Skip("no stripe-mock is installed; .ci/run installs it")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ctx, cancel := context.WithCancel(context.Background())
+	c := exec.CommandContext(ctx, program, "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0")
+	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := l.Addr().String()
-	l.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	c := exec.CommandContext(ctx, program, "-http-addr", at)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cancel(); _ = c.Wait() })
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
-		if a, err := http.Get("http://" + at + "/"); err == nil {
-			a.Body.Close()
+	said := bufio.NewScanner(out)
+	for said.Scan() {
+		if _, at, ok := strings.Cut(said.Text(), "Listening for HTTP at address: "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }() // it logs each request; ends with the process
 			return "http://" + at
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("stripe-mock does not listen")
-		}
 	}
+	t.Fatalf("stripe-mock does not listen: %v", said.Err())
+	return ""
 }
 
 // TestStripesOwnMockKnowsOurParameters: what we ask for is asked in parameters that Stripe knows. The mock's answers are those of a
