@@ -24,14 +24,14 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 	}
 	code, said := say(t, "serve", "--addr", "nowhere", "--public-url", "http://ring.example.com", "--master-key-file", file, "--apns-production-url", "http://x",
 		"--apns-sandbox-url", "x", "--apns-ca-file", file+".pem", "--rtc-udp-addr", ":99999", "--rtc-tcp-addr", "x:y", "--rtc-public-ips", "1.2.3.4,me,0.0.0.0",
-		"--trusted-proxies", "x,10.0.0.0/99", "--log-format", "xml", "--metrics-addr", ":-1", "--rings-per-second", "many", "--device-spacing", "5", "--plans-file", file,
+		"--trusted-proxies", "x,10.0.0.0/99", "--log-format", "xml", "--metrics-addr", ":-1", "--rtc-ice-servers", "stun:,turn:turn.example.com", "--rings-per-second", "many", "--device-spacing", "5", "--plans-file", file,
 		"--stripe-key", "pk_live_x", "--stripe-webhook-secret", "x", "--stripe-api-url", "http://stripe.example", "--stripe-tax=perhaps", "--smtp-url", "mail", "--data", file)
 	for _, want := range []string{
 		`CARILLON_ADDR: "nowhere" is no host:port; give`, `CARILLON_PUBLIC_URL: "http://ring.example.com" must start with https://`, "CARILLON_MASTER_KEY_FILE: master key file, line 1",
 		"CARILLON_APNS_PRODUCTION_URL: ", "CARILLON_APNS_SANDBOX_URL: ", "CARILLON_APNS_CA_FILE: there is no file " + file + ".pem; check", `CARILLON_RTC_UDP_ADDR: ":99999" is no`,
 		"CARILLON_RTC_TCP_ADDR: ", `CARILLON_RTC_PUBLIC_IPS: "me" is no IP address that a phone can reach; give`, `CARILLON_RTC_PUBLIC_IPS: "0.0.0.0"`,
 		`CARILLON_TRUSTED_PROXIES: "x" is no address or network; give`, `CARILLON_TRUSTED_PROXIES: "10.0.0.0/99"`, `CARILLON_LOG_FORMAT: "xml" is no form of a log; give text or json`,
-		"CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`, `CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
+		`CARILLON_RTC_ICE_SERVERS: "stun:" is no server; give`, "CARILLON_RTC_TURN_SECRET: is missing; give", "CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`, `CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
 		"CARILLON_PLANS_FILE: ", "CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ", "CARILLON_STRIPE_API_URL: ", `CARILLON_STRIPE_TAX: "perhaps" cannot be read; give true or false`,
 		"CARILLON_SMTP_URL: ", "CARILLON_DATA: " + file + " is a file; give a folder",
 	} {

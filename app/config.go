@@ -43,6 +43,7 @@ type Config struct {
 	Stripe `embed:""`
 	Post
 	Tracing
+	Relays
 	Database
 }
 
@@ -76,6 +77,7 @@ func (c Config) check() (checked, error) {
 	c.Stripe.check(f.add)
 	f.add("CARILLON_SMTP_URL", c.Post.check())
 	c.Tracing.check(f.add)
+	c.Relays.check(f.add)
 	out := checked{Config: c}
 	var err error
 	out.plans, err = c.PlansFile.read()

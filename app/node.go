@@ -95,7 +95,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 
 	n.voice, err = gateway.New(gateway.Config{
 		UDPAddr: c.RTCUDPAddr, TCPAddr: c.RTCTCPAddr, PublicIPs: c.RTCPublicIPs,
-		AllowLoopback: x.local, AllowPrivate: x.local, Now: time.Now, Log: n.log,
+		AllowLoopback: x.local, AllowPrivate: x.local, ICEServers: c.iceServers, Now: time.Now, Log: n.log,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return n, fmt.Errorf("another program listens there; stop it, or give another --rtc-udp-addr or --rtc-tcp-addr: %w", err)
@@ -149,7 +149,7 @@ func (n *node) mount(c checked, x extras) error {
 	}
 	edge := web.New(web.Config{Log: n.log, Now: time.Now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: rooms.ErrorPage})
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, Trace: n.trace, Now: time.Now, Log: n.log})
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: time.Now, Log: n.log})
 	if err != nil {
 		return err
 	}

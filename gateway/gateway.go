@@ -25,12 +25,12 @@ import (
 
 // Config is all that a gateway needs to be told. Durations of 0 take the default.
 type Config struct {
-	UDPAddr       string   // host:port for all media; port 0 picks one
-	TCPAddr       string   // ICE over TCP for networks that bar UDP; "" = none
-	PublicIPs     []string // our addresses as phones see them, when behind a NAT
-	AllowLoopback bool     // phones on this machine: tests and dev mode; a loopback UDPAddr implies it
-	AllowPrivate  bool     // phones on private networks may be knocked at
-	ICEServers    []ICEServer
+	UDPAddr       string             // host:port for all media; port 0 picks one
+	TCPAddr       string             // ICE over TCP for networks that bar UDP; "" = none
+	PublicIPs     []string           // our addresses as phones see them, when behind a NAT
+	AllowLoopback bool               // phones on this machine: tests and dev mode; a loopback UDPAddr implies it
+	AllowPrivate  bool               // phones on private networks may be knocked at
+	ICEServers    func() []ICEServer // what phones are told of, asked for each answer; nil = none
 
 	MaxCalls      int           // at once; default 1000
 	ConnectWithin time.Duration // from answer to encrypted sound; default 20 s
@@ -126,6 +126,9 @@ func New(cfg Config) (*Gateway, error) {
 }
 
 func (c *Config) setDefaults() {
+	if c.ICEServers == nil {
+		c.ICEServers = func() []ICEServer { return nil }
+	}
 	if c.MaxCalls <= 0 {
 		c.MaxCalls = 1000
 	}
@@ -180,7 +183,7 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 		l.close()
 		return Answer{}, err
 	}
-	return Answer{SDP: sdp, ETag: l.etag, ICEServers: g.cfg.ICEServers}, nil
+	return Answer{SDP: sdp, ETag: l.etag, ICEServers: g.cfg.ICEServers()}, nil
 }
 
 func (g *Gateway) reach() reach {

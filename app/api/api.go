@@ -19,6 +19,7 @@ import (
 	"carillon/app/switchboard"
 	"carillon/app/trace"
 	"carillon/app/web"
+	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -62,14 +63,23 @@ type ICEServer struct {
 	Credential string   `json:"credential,omitempty"`
 }
 
+// iceServers are those that phones are told of now; an empty list in JSON, not null.
+func (a *API) iceServers() []ICEServer {
+	list := []ICEServer{}
+	for _, s := range a.ICEServers() {
+		list = append(list, ICEServer(s))
+	}
+	return list
+}
+
 // Config is what the API is made of. All but Media, ICEServers and Trace are required.
 type Config struct {
 	Store      *store.Store
 	Board      Board
-	Media      Media  // the voice of a call; nil = its routes are absent
-	PublicURL  string // where phones reach this server: scheme and host, no slash at the end
-	ICEServers []ICEServer
-	Trace      *trace.Tracer // nil = no traces
+	Media      Media                      // the voice of a call; nil = its routes are absent
+	PublicURL  string                     // where phones reach this server: scheme and host, no slash at the end
+	ICEServers func() []gateway.ICEServer // what phones are told of, asked each time; nil = none
+	Trace      *trace.Tracer              // nil = no traces
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -96,7 +106,7 @@ func New(c Config) (*API, error) {
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	if c.ICEServers == nil {
-		c.ICEServers = []ICEServer{} // an empty list in JSON, not null
+		c.ICEServers = func() []gateway.ICEServer { return nil }
 	}
 	guesses, err := web.NewLimiter(guessEvery, guessBurst, c.Now)
 	if err != nil {

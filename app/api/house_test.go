@@ -120,7 +120,7 @@ func open(t testing.TB) *house {
 	h.board = board
 	h.api, err = New(Config{
 		Store: h.store, Board: board, Media: h.media, PublicURL: "https://carillon.example/", Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		ICEServers: []ICEServer{{URLs: []string{"stun:stun.example:3478"}}},
+		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -130,7 +130,7 @@ func (a *API) showPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 	}
 	return reply(c, fiber.StatusOK, phoneRing{
 		ID: string(r.ID), Rings: r.Live(a.Now()) && !mine.State.Terminal(), State: string(r.State), Caller: opt(r.Caller),
-		Reference: opt(r.Reference), ExpiresAt: stamp(r.ExpiresAt), ICEServers: a.ICEServers,
+		Reference: opt(r.Reference), ExpiresAt: stamp(r.ExpiresAt), ICEServers: a.iceServers(),
 	})
 }
 

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"carillon/gateway"
+)
+
+// Relays are the STUN and TURN servers that phones are told of, for networks that the voice port cannot be reached from directly.
+type Relays struct {
+	ICEServers []string `name:"rtc-ice-servers" help:"STUN and TURN servers for phones, such as stun:stun.example.com,turn:turn.example.com:3478?transport=tcp; empty = none." env:"CARILLON_RTC_ICE_SERVERS"`
+	TURNSecret string   `name:"rtc-turn-secret" help:"The secret that the TURN servers share with us (coturn: static-auth-secret); phones get credentials made with it that last two hours." env:"CARILLON_RTC_TURN_SECRET"`
+}
+
+// relayTime is how long a phone may begin to use a TURN server, and goes on: a ring lasts a minute and a call an hour at most, and the
+// server asks for the credentials again while it relays.
+const relayTime = 2 * time.Hour
+
+// relaysMost bounds the servers: each costs every phone a round of requests.
+const relaysMost = 8
+
+func (r Relays) check(fault func(string, error)) {
+	relays := false
+	for _, s := range r.ICEServers {
+		fault("CARILLON_RTC_ICE_SERVERS", iceServer(s))
+		relays = relays || turn(s)
+	}
+	if len(r.ICEServers) > relaysMost {
+		fault("CARILLON_RTC_ICE_SERVERS", fmt.Errorf("names %d servers; a phone asks each, so give at most %d", len(r.ICEServers), relaysMost))
+	}
+	switch {
+	case relays && r.TURNSecret == "":
+		fault("CARILLON_RTC_TURN_SECRET", errors.New("is missing; give the secret that the turn: servers of CARILLON_RTC_ICE_SERVERS share with us (coturn: static-auth-secret)"))
+	case !relays && r.TURNSecret != "":
+		fault("CARILLON_RTC_TURN_SECRET", errors.New("is given and CARILLON_RTC_ICE_SERVERS names no turn: server to use it with"))
+	}
+}
+
+// turn reports whether the server relays, and so wants credentials.
+func turn(s string) bool { return strings.HasPrefix(s, "turn:") || strings.HasPrefix(s, "turns:") }
+
+// iceServer checks one address: RFC 7064 (stun, stuns) and RFC 7065 (turn, turns).
+func iceServer(s string) error {
+	wrong := fmt.Errorf("%q is no server; give stun:host:port or turn:host:port, the latter with ?transport=tcp behind it where UDP is blocked", s)
+	scheme, rest, ok := strings.Cut(s, ":")
+	if !ok || scheme != "stun" && scheme != "stuns" && !turn(s) {
+		return wrong
+	}
+	host, query, asked := strings.Cut(rest, "?")
+	if asked && (!turn(s) || query != "transport=udp" && query != "transport=tcp") {
+		return wrong
+	}
+	u, err := url.Parse("//" + host) // the same host and port as any other address has
+	if err != nil || u.Host != host || u.Hostname() == "" || strings.HasSuffix(host, ":") {
+		return wrong
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+			return wrong
+		}
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostname(u.Hostname()) {
+		return wrong
+	}
+	return nil
+}
+
+// hostname reports whether s can be a DNS name (RFC 1123, 2.1).
+func hostname(s string) bool {
+	if len(s) > 253 || net.ParseIP(s) != nil {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "-") != label {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// iceServers are those of now.
+func (r Relays) iceServers() []gateway.ICEServer { return r.servers(time.Now()) }
+
+// servers are what a phone is told at a moment. TURN credentials are made in the manner of coturn's REST API (draft-uberti-behave-turn-rest-00,
+// 2.2): the name says until when they hold, the password proves that it is ours. They cannot be taken back, so that they are short-lived.
+func (r Relays) servers(now time.Time) []gateway.ICEServer {
+	var stun, relays gateway.ICEServer
+	for _, s := range r.ICEServers {
+		if turn(s) {
+			relays.URLs = append(relays.URLs, s)
+		} else {
+			stun.URLs = append(stun.URLs, s)
+		}
+	}
+	var list []gateway.ICEServer
+	if stun.URLs != nil {
+		list = append(list, stun)
+	}
+	if relays.URLs != nil {
+		relays.Username = strconv.FormatInt(now.Add(relayTime).Unix(), 10) + ":carillon"
+		mac := hmac.New(sha1.New, []byte(r.TURNSecret)) // the convention's hash
+		mac.Write([]byte(relays.Username))
+		relays.Credential = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		list = append(list, relays)
+	}
+	return list
+}
