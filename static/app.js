@@ -244,7 +244,7 @@
     const drawer = link && document.getElementById(link.dataset.drawer);
     if (!drawer || !window.htmx || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    const body = $(".drawer-body", drawer);
+    const body = $(".drawer-page", drawer);
     $("h2", drawer).textContent = link.dataset.drawerTitle;
     $("[data-drawer-page]", drawer).href = link.href;
     body.replaceChildren();
@@ -259,7 +259,7 @@
       .then(() => { drawer.removeAttribute("aria-busy"); relate(body); if (!body.firstElementChild) location.href = link.href; }, () => { location.href = link.href; });
   });
   function shut(event) {
-    window.htmx.swap(event.target.querySelector(".drawer-body"), "", { swapStyle: "innerHTML" }); // ends its stream too
+    window.htmx.swap(event.target.querySelector(".drawer-page"), "", { swapStyle: "innerHTML" }); // ends its stream too
     if (behind && location.href !== behind) history.back();
     else behind = "";
   }

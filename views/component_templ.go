@@ -1757,7 +1757,7 @@ func LiveChip() templ.Component {
 			templ_7745c5c3_Var93 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 120, "<span class=\"live\" data-live hidden><span class=\"live-dot\"></span> <span data-live-text role=\"status\">Live</span> <button type=\"button\" class=\"live-new\" data-live-new hidden></button> <button type=\"button\" class=\"live-button\" data-live-pause aria-pressed=\"false\" aria-label=\"Pause live updates\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 120, "<span class=\"live\" data-live hidden><span class=\"live-dot\"></span> <span data-live-text role=\"status\">Live</span> <button type=\"button\" class=\"live-new\" data-live-new hidden>0 new</button> <button type=\"button\" class=\"live-button\" data-live-pause aria-pressed=\"false\" aria-label=\"Pause live updates\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
