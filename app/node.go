@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,14 +29,15 @@ import (
 
 // node is one running server: every part, wired by hand. Parts are closed in the opposite order of their making.
 type node struct {
-	log   *slog.Logger
-	store *store.Store
-	voice *gateway.Gateway
-	board *switchboard.Board
-	sends *push.Sender
-	bus   *bus.Local
-	trace *trace.Tracer // nil = nobody asked for traces
-	agent gateway.Agent // the built-in one
+	log    *slog.Logger
+	store  *store.Store
+	voice  *gateway.Gateway
+	board  *switchboard.Board
+	sends  *push.Sender
+	bus    *bus.Local
+	herald *switchboard.Herald // nil = nobody is written to
+	trace  *trace.Tracer       // nil = nobody asked for traces
+	agent  gateway.Agent       // the built-in one
 
 	billing *billing.Billing // nil = no money is taken
 	addr    net.Addr
@@ -175,12 +177,15 @@ func listen(name, at string) (net.Listener, error) {
 
 // rooms are the pages for people.
 func (n *node) rooms(c checked, x extras) (*console.Console, error) {
-	post, err := n.mailer(c, x)
+	letters, err := n.mailer(c, x)
 	if err != nil {
 		return nil, err
 	}
+	if err := n.announce(letters, strings.TrimRight(c.PublicURL, "/")); err != nil {
+		return nil, err
+	}
 	return console.New(console.Config{
-		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, Mail: post,
+		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, Mail: letters,
 		Parts: []console.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},
@@ -198,6 +203,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
 	n.every(loops, &wg, time.Hour, "review credentials", n.board.Review)
+	n.every(loops, &wg, 10*time.Second, "write of alerts", n.tell)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, time.Now()) })
 	n.money(loops, &wg)
 	err := n.serve(ctx)

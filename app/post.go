@@ -1,17 +1,21 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"time"
 
 	"carillon/app/console"
 	"carillon/app/notify"
+	"carillon/app/switchboard"
+	"carillon/tenants"
+	"carillon/views"
 )
 
 // Post says who brings mail to people.
 type Post struct {
-	SMTPURL string `name:"smtp-url" help:"smtp://user:password@host:587?from=carillon@example.com, or smtps://…; empty = no mail, and nobody can sign up." env:"CARILLON_SMTP_URL"`
+	SMTPURL string `name:"smtp-url" help:"smtp://user:password@host:587?from=carillon@example.com, or smtps://…; empty = no mail: nobody can sign up, and nobody is written to when something is wrong." env:"CARILLON_SMTP_URL"`
 }
 
 func (p Post) check() error {
@@ -24,8 +28,14 @@ func (p Post) check() error {
 // outbox is the folder of dev mode's mail, in the data folder.
 const outbox = "outbox"
 
+// letterbox is who brings letters, soon or at once.
+type letterbox interface {
+	console.Mailer
+	switchboard.Post
+}
+
 // mailer sends by SMTP, writes into a folder in dev mode, or is nil.
-func (n *node) mailer(c checked, x extras) (console.Mailer, error) {
+func (n *node) mailer(c checked, x extras) (letterbox, error) {
 	switch {
 	case c.SMTPURL != "":
 		m, err := notify.New(notify.Config{URL: c.SMTPURL, Now: time.Now, Log: n.log})
@@ -38,6 +48,29 @@ func (n *node) mailer(c checked, x extras) (console.Mailer, error) {
 		return notify.NewOutbox(filepath.Join(c.Database.Data, outbox), time.Now, n.log)
 	}
 	return nil, nil
+}
+
+// announce gives the herald that writes to people of their alerts; without mail there is none.
+func (n *node) announce(p letterbox, publicURL string) (err error) {
+	if p == nil {
+		return nil
+	}
+	n.herald, err = switchboard.NewHerald(switchboard.HeraldConfig{Store: n.store, Post: p, Now: time.Now, Log: n.log, Link: func(a tenants.Alert) string {
+		switch a.Kind {
+		case tenants.AlertBlocked, tenants.AlertUnshown:
+			return publicURL + views.PathOverview
+		}
+		return publicURL + views.CredentialPath(a.Target)
+	}})
+	return err
+}
+
+// tell writes the letters that are due.
+func (n *node) tell(ctx context.Context) error {
+	if n.herald == nil {
+		return nil
+	}
+	return n.herald.Tell(ctx)
 }
 
 // errNoApple is what the status page is told when pushes wait for a connection.

@@ -43,6 +43,7 @@ type Alert struct {
 	LastAt     time.Time
 	Count      int64
 	ResolvedAt time.Time // zero while it is open
+	ToldAt     time.Time // when the tenant's people were last written to of it; zero = never
 }
 
 // The rule of the breaker against disabling many devices for one mistake: a wrong environment or bundle id makes Apple refuse all

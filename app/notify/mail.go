@@ -80,10 +80,27 @@ func New(c Config) (*Mailer, error) {
 	return m, nil
 }
 
-// Send queues a letter and does not wait for it. What cannot be a letter is refused.
-func (m *Mailer) Send(l Mail) error {
+func (l Mail) check() error {
 	if a, err := mail.ParseAddress(l.To); err != nil || a.Address != l.To || strings.ContainsAny(l.Subject, "\r\n") {
 		return errors.New("notify: a letter needs one plain address, and a subject of one line")
+	}
+	return nil
+}
+
+// Deliver hands a letter in and says whether it was taken; it tries once, and waits for that.
+func (m *Mailer) Deliver(ctx context.Context, l Mail) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	return m.deliver(ctx, l)
+}
+
+// Send queues a letter and does not wait for it. What cannot be a letter is refused.
+func (m *Mailer) Send(l Mail) error {
+	if err := l.check(); err != nil {
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

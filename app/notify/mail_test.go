@@ -1,75 +1,29 @@
 package notify
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"carillon/app/notify/notifytest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// postOffice is an SMTP server that takes what it is given; letters are their DATA.
-func postOffice(t *testing.T) (address string, letters <-chan string) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func TestALetterArrives(t *testing.T) {
+	t.Parallel()
+	office, err := notifytest.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = ln.Close() })
-	out := make(chan string, 4)
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			serve(c, out)
-		}
-	}()
-	return ln.Addr().String(), out
-}
-
-// serve holds one conversation (RFC 5321, 4.1.1).
-func serve(c net.Conn, out chan<- string) {
-	defer c.Close()
-	say := func(s string) { fmt.Fprint(c, s+"\r\n") }
-	say("220 office")
-	lines := bufio.NewScanner(c)
-	for lines.Scan() {
-		switch word, _, _ := strings.Cut(strings.ToUpper(lines.Text()), " "); word {
-		case "EHLO":
-			say("250-office")
-			say("250 8BITMIME")
-		case "DATA":
-			say("354 go on")
-			var letter strings.Builder
-			for lines.Scan() && lines.Text() != "." {
-				letter.WriteString(lines.Text() + "\n")
-			}
-			out <- letter.String()
-			say("250 taken")
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 fine")
-		}
-	}
-}
-
-func TestALetterArrives(t *testing.T) {
-	t.Parallel()
-	address, letters := postOffice(t)
-	m, err := New(Config{URL: "smtp://" + address + "?from=carillon@ring.example", Now: time.Now, Log: quiet})
+	defer office.Close()
+	m, err := New(Config{URL: office.URL(), Now: time.Now, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,14 +31,24 @@ func TestALetterArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case l := <-letters:
+	case l := <-office.Letters():
 		for _, want := range []string{"To: <ana@lindenhof.example>", "From: <carillon@ring.example>", "Auto-Submitted: auto-generated", "http://ring.example/trial/x", "text/plain"} {
-			if !strings.Contains(l, want) {
-				t.Errorf("the letter lacks %q:\n%s", want, l)
+			if !strings.Contains(l.Head+l.Text, want) {
+				t.Errorf("the letter lacks %q:\n%s\n%s", want, l.Head, l.Text)
 			}
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("no letter")
+	}
+	if err := m.Deliver(t.Context(), Mail{To: "ana@lindenhof.example", Subject: "At once", Text: "Hello"}); err != nil || (<-office.Letters()).Text != "Hello\n" {
+		t.Errorf("delivering: %v", err)
+	}
+	office.Refuse(func(string) bool { return true })
+	if m.Deliver(t.Context(), Mail{To: "ana@lindenhof.example", Subject: "x"}) == nil || m.Deliver(t.Context(), Mail{To: "ana", Subject: "x"}) == nil {
+		t.Error("a letter that nobody took is delivered")
+	}
+	if f := office.Faults(); len(f) > 0 {
+		t.Error(f)
 	}
 	for range 2 {
 		if err := m.Close(); err != nil {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -27,6 +28,9 @@ func NewOutbox(dir string, now func() time.Time, log *slog.Logger) (*Outbox, err
 	}
 	return &Outbox{dir: dir, now: now, log: log}, nil
 }
+
+// Deliver writes the letter down.
+func (o *Outbox) Deliver(_ context.Context, l Mail) error { return o.Send(l) }
 
 // Send writes the letter down.
 func (o *Outbox) Send(l Mail) error {

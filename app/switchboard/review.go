@@ -42,12 +42,12 @@ func (b *Board) review(ctx context.Context, scope *store.Scope, mine []tenants.C
 	if err != nil {
 		return err
 	}
-	warned := map[string]string{} // by credential: what is said of its end
+	warned := map[string]tenants.Alert{} // by credential: what is said of its end
 	phones := false
 	for _, a := range open {
 		switch a.Kind {
 		case tenants.AlertExpiry:
-			warned[a.Target] = a.Detail
+			warned[a.Target] = a
 		case tenants.AlertBlocked, tenants.AlertUnshown:
 			phones = true
 		default:
@@ -75,7 +75,7 @@ func (b *Board) reviewRefusal(ctx context.Context, scope *store.Scope, a tenants
 }
 
 // expiries warns of the ends that are near, where that is not said already, and closes the warnings of what is out of use.
-func (b *Board) expiries(ctx context.Context, scope *store.Scope, mine []tenants.Credential, warned map[string]string) error {
+func (b *Board) expiries(ctx context.Context, scope *store.Scope, mine []tenants.Credential, warned map[string]tenants.Alert) error {
 	for _, c := range mine {
 		days, due := tenants.ExpiryStep(c.NotAfter, b.Now())
 		if !due || c.State != tenants.CredentialActive {
@@ -86,8 +86,14 @@ func (b *Board) expiries(ctx context.Context, scope *store.Scope, mine []tenants
 			return err
 		}
 		detail := tenants.ExpiryWarning(c, days, tenants.Silent(c, mine, reach))
-		if warned[string(c.ID)] != detail {
+		said, open := warned[string(c.ID)]
+		if said.Detail != detail {
 			if _, err := scope.Alert(ctx, tenants.AlertExpiry, string(c.ID), detail); err != nil {
+				return err
+			}
+		}
+		if open && nearer(c, said, days) { // each step is a letter of its own
+			if err := scope.TellAlerts(ctx, []tenants.Alert{said}, b.Now()); err != nil {
 				return err
 			}
 		}
@@ -99,4 +105,13 @@ func (b *Board) expiries(ctx context.Context, scope *store.Scope, mine []tenants
 		}
 	}
 	return nil
+}
+
+// nearer says whether the end has come a step nearer since people were written to.
+func nearer(c tenants.Credential, said tenants.Alert, days int) bool {
+	if said.ToldAt.IsZero() {
+		return false // they still will be
+	}
+	then, due := tenants.ExpiryStep(c.NotAfter, said.ToldAt)
+	return !due || then != days
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"carillon/tenants"
 )
@@ -9,20 +10,24 @@ import (
 type alertRow struct {
 	TenantID, Kind, Target, Detail     string
 	FirstAt, LastAt, Count, ResolvedAt int64
+	ToldAt                             int64
 }
 
-const alertColumns = "tenant_id, kind, target, detail, first_at, last_at, count, resolved_at"
+const alertColumns = "tenant_id, kind, target, detail, first_at, last_at, count, resolved_at, told_at"
 
 func (r *alertRow) fields() []any {
-	return []any{&r.TenantID, &r.Kind, &r.Target, &r.Detail, &r.FirstAt, &r.LastAt, &r.Count, &r.ResolvedAt}
+	return []any{&r.TenantID, &r.Kind, &r.Target, &r.Detail, &r.FirstAt, &r.LastAt, &r.Count, &r.ResolvedAt, &r.ToldAt}
 }
 
 func (r alertRow) noun() tenants.Alert {
 	return tenants.Alert{
 		Tenant: tenants.TenantID(r.TenantID), Kind: tenants.AlertKind(r.Kind), Target: r.Target, Detail: r.Detail, FirstAt: moment(r.FirstAt),
-		LastAt: moment(r.LastAt), Count: r.Count, ResolvedAt: moment(r.ResolvedAt),
+		LastAt: moment(r.LastAt), Count: r.Count, ResolvedAt: moment(r.ResolvedAt), ToldAt: moment(r.ToldAt),
 	}
 }
+
+// told is how long nobody is written to again of an alert that comes and goes.
+const told = int64(time.Hour / time.Microsecond)
 
 // Alert raises an alert, and says whether that is news: one that is open already only grows and takes the new detail; one that was
 // resolved starts anew.
@@ -34,9 +39,10 @@ func (s *Scope) Alert(ctx context.Context, kind tenants.AlertKind, target, detai
 		if news = n == 0; err != nil || !news {
 			return err
 		}
-		_, err = t.exec("INSERT INTO alerts ("+alertColumns+") VALUES (?, ?, ?, ?, ?, ?, 1, 0) ON CONFLICT (tenant_id, kind, target) DO UPDATE SET "+
-			"detail = excluded.detail, first_at = excluded.first_at, last_at = excluded.last_at, count = 1, resolved_at = 0",
-			string(s.id), string(kind), target, detail, now, now)
+		_, err = t.exec("INSERT INTO alerts ("+alertColumns+", tell_at) VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?) ON CONFLICT (tenant_id, kind, target) DO UPDATE SET "+
+			"detail = excluded.detail, first_at = excluded.first_at, last_at = excluded.last_at, count = 1, resolved_at = 0, "+
+			"tell_at = CASE WHEN alerts.told_at + ? > excluded.tell_at THEN alerts.told_at + ? ELSE excluded.tell_at END",
+			string(s.id), string(kind), target, detail, now, now, now, told, told)
 		if err != nil {
 			return err
 		}
@@ -63,7 +69,7 @@ func (s *Scope) Alerts(ctx context.Context, all bool) ([]tenants.Alert, error) {
 // ResolveAlert closes an open alert.
 func (s *Scope) ResolveAlert(ctx context.Context, kind tenants.AlertKind, target string) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.change("UPDATE alerts SET resolved_at = ? WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
+		n, err := t.change("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
 			micros(s.s.now()), string(s.id), string(kind), target)
 		if err != nil {
 			return err
@@ -77,6 +83,6 @@ func (s *Scope) ResolveAlert(ctx context.Context, kind tenants.AlertKind, target
 
 // settle closes whatever is open about a target that is gone.
 func (t *tx) settle(s *Scope, target string) error {
-	_, err := t.exec("UPDATE alerts SET resolved_at = ? WHERE tenant_id = ? AND target = ? AND resolved_at = 0", micros(s.s.now()), string(s.id), target)
+	_, err := t.exec("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND resolved_at = 0", micros(s.s.now()), string(s.id), target)
 	return err
 }

@@ -122,6 +122,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("UsageDays", days, err)
 	alerts, err := s.Alerts(ctx, true)
 	put("Alerts", alerts, err)
+	managers, err := s.Managers(ctx)
+	put("Managers", managers, err)
 	outcomes, err := s.Outcomes(ctx, p.device.ID, 10)
 	put("Outcomes", outcomes, err)
 	watched, err := s.Watched(ctx, time.Time{}, 10)
@@ -141,6 +143,7 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 var apart = map[string]string{
 	"By": "changes who acts", "Tenant": "the scope itself", "SetTenant": "the scope itself", "AddRing": "adds", "AddDevice": "adds", "AddPairing": "adds",
 	"AddCredential": "adds", "ReplaceCredential": "adds", "Alert": "adds", "AddAgent": "adds", "AddKey": "adds", "AddMember": "adds", "AddInvitation": "adds", "Note": "adds",
+	"TellAlerts": "testLetters", "AlertsTold": "testLetters", "AlertsDropped": "testLetters", "LettersSince": "testLetters",
 	"CountDevices": "checked below", "CountPeople": "checked below", "Entitlement": "checked below", "SetSubscription": "adds", "ClaimCard": "adds; testCards looks at two tenants of one card",
 }
 
