@@ -333,7 +333,7 @@ func TestCancelHangsUp(t *testing.T) {
 		}
 	}
 	call := w.dial(d, r)
-	<-call.Heard()
+	must(t, call.Until(t.Context(), func(s phonetest.Stats) bool { return s.PacketsOut >= 10 })) // there is a jitter only between packets
 	w.until(r.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
 	got, err := w.board.Cancel(t.Context(), w.caller, r.ID)
 	must(t, err)
