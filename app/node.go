@@ -191,7 +191,7 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},
 			{Name: "Voice", Text: "Carries the sound of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
 		},
-		Now: time.Now, Log: n.log,
+		PerSecond: c.RingsPerSecond.is, Now: time.Now, Log: n.log,
 	})
 }
 

@@ -19,9 +19,11 @@ var roomGroups = []roomGroup{
 		{RoomOverview, "Overview", PathOverview, IconOverview, "o"},
 		{RoomTest, "Test ring", PathTestRing, IconRing, "t"},
 		{RoomRings, "Rings", PathRings, IconIncoming, "r"},
+		{RoomAlerts, "Alerts", PathAlerts, IconBell, "n"},
 	}},
 	{"Reach", []room{
 		{RoomDevices, "Devices", PathDevices, IconDevice, "d"},
+		{RoomWatch, "Do phones wake?", PathWatch, IconActivity, "w"},
 		{RoomAgents, "Agents", PathAgents, IconAgent, "a"},
 		{RoomCredentials, "Apple credentials", PathCredentials, IconCredential, "c"},
 	}},

@@ -91,6 +91,24 @@ func DeviceRemovePath(id string) string { return PathDevices + "/" + id + "/remo
 // CredentialPath shows a credential.
 func CredentialPath(id string) string { return PathCredentials + "/" + id }
 
+// Addresses of what is wrong, and of how phones do.
+const (
+	PathAlerts       = "/alerts"       // GET q, state, after
+	PathAlertsCSV    = "/alerts.csv"   // GET, the same filters
+	PathAlertResolve = "/alerts/close" // POST kind, target
+	PathWatch        = "/watch"        // GET q, verdict, after
+	PathWatchCSV     = "/watch.csv"    // GET, the same filters
+)
+
+// CredentialReplacePath is the form for the credential that takes the place of another.
+func CredentialReplacePath(id string) string { return PathCredAdd + "?replaces=" + id }
+
+// CredentialCheckPath asks Apple about a credential (POST).
+func CredentialCheckPath(id string) string { return PathCredentials + "/" + id + "/check" }
+
+// CredentialRollbackPath asks before going back to the previous credential (GET) and goes back (POST).
+func CredentialRollbackPath(id string) string { return PathCredentials + "/" + id + "/rollback" }
+
 // CredentialRemovePath asks before removing (GET) and removes (POST confirm).
 func CredentialRemovePath(id string) string { return PathCredentials + "/" + id + "/remove" }
 

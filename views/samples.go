@@ -17,7 +17,7 @@ func Samples(now time.Time) []Sample {
 	s := sampler{now: now}
 	var all []Sample
 	for _, some := range [][]Sample{
-		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.credentialPages(),
+		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.watchPages(), s.credentialPages(),
 		s.agentPages(), s.keyPages(), s.peoplePages(), s.billingPages(), s.auditPages(), s.otherPages(), s.publicPages(), s.partnerPages(),
 	} {
 		all = append(all, some...)
@@ -44,7 +44,7 @@ func (s sampler) shell(title string, room Room, crumbs ...Link) Shell {
 		Tenant: "Lindenhof Dental", Industry: "Dental clinic",
 		Tenants: []Choice{{"t1", "Lindenhof Dental", true}, {"t2", "Hart & Okafor Law", false}, {"t3", "Salon Mirabelle", false}},
 		User:    "Ana Ruiz", Email: "ana@lindenhof.example", Role: "Owner",
-		Environment: EnvBoth, Theme: ThemeAuto, Dev: true, TimeZone: "Europe/Berlin",
+		Environment: EnvBoth, Theme: ThemeAuto, Dev: true, TimeZone: "Europe/Berlin", Alerts: 3,
 		Palette: []Link{{Text: "Ana’s iPhone", Href: DevicePath(sampleDevice), Hint: "Device", Icon: IconDevice}},
 	}
 }
@@ -73,7 +73,7 @@ func (s sampler) overviews() []Sample {
 }
 
 func (s sampler) with(shell Shell, e Environment) Shell {
-	shell.Environment, shell.Tenants, shell.Dev = e, nil, false
+	shell.Environment, shell.Tenants, shell.Dev, shell.Alerts = e, nil, false, 0
 	return shell
 }
 
@@ -93,7 +93,7 @@ func (s sampler) checklist(done int) *Checklist {
 
 func (s sampler) overview() OverviewPage {
 	p := OverviewPage{
-		Shell: s.shell("Overview", RoomOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true,
+		Shell: s.shell("Overview", RoomOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2], MoreAlerts: 1,
 		Stats: []Stat{
 			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings, Days: []int{61, 74, 70, 92, 88, 41, 37, 95, 104, 99, 116, 121, 60, 128}},
 			{Label: "Answered", Value: "84 %", Note: "107 of 128 picked up", Days: []int{78, 80, 79, 82, 81, 70, 74, 82, 83, 85, 82, 84, 80, 84}},

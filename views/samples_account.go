@@ -13,14 +13,15 @@ func (s sampler) keyPages() []Sample {
 	none.Rows, none.Search = 0, ""
 	return []Sample{
 		{"keys", Keys(KeysPage{s.shell("API keys", RoomKeys), table, []KeyRow{
-			{"k1", "Booking", "crl_live_…x7Qp", true, []string{"rings:write", "rings:read"}, s.ago(9 * time.Second), s.ago(120 * 24 * time.Hour), "Ana Ruiz", false, s.revoke("k1", "Booking", "It rang 812 times in the last 7 days. The program that uses it is refused from then on.")},
-			{"k2", "Developer laptop", "crl_test_…0Lm2", false, []string{"rings:write", "rings:read", "devices:write", "devices:read"}, s.ago(26 * time.Hour), s.ago(14 * 24 * time.Hour), "Jonas Weber", false, s.revoke("k2", "Developer laptop", "It was last used yesterday.")},
-			{"k3", "Pilot", "crl_live_…Zz91", true, []string{"rings:write"}, s.ago(60 * 24 * time.Hour), s.ago(200 * 24 * time.Hour), "Ana Ruiz", true, Confirm{}},
+			{"k1", "Booking", "crl_live_…x7Qp", true, "20 rings a second", []string{"rings:write", "rings:read"}, s.ago(9 * time.Second), s.ago(120 * 24 * time.Hour), "Ana Ruiz", false, s.revoke("k1", "Booking", "It rang 812 times in the last 7 days. The program that uses it is refused from then on.")},
+			{"k2", "Developer laptop", "crl_test_…0Lm2", false, "", []string{"rings:write", "rings:read", "devices:write", "devices:read"}, s.ago(26 * time.Hour), s.ago(14 * 24 * time.Hour), "Jonas Weber", false, s.revoke("k2", "Developer laptop", "It was last used yesterday.")},
+			{"k3", "Pilot", "crl_live_…Zz91", true, "", []string{"rings:write"}, s.ago(60 * 24 * time.Hour), s.ago(200 * 24 * time.Hour), "Ana Ruiz", true, Confirm{}},
 		}, true})},
 		{"keys-empty", Keys(KeysPage{s.shell("API keys", RoomKeys), none, nil, true})},
 		{"key-add", KeyAdd(KeyAddPage{Shell: s.shell("Create an API key", RoomKeys, up),
 			Name:  Field{Name: "name", Label: "Name", Placeholder: "Booking", Help: "Which program will use it?", Max: 64},
 			Kinds: []Choice{{"live", "Live", true}, {"test", "Test", false}},
+			Rate:  Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true, Help: "Leave it empty for as many as your organisation may place: 20 a second."},
 			Scopes: []Tick{
 				{Name: "scope", Value: "rings:write", Label: "Ring phones", Checked: true}, {Name: "scope", Value: "rings:read", Label: "Read rings", Checked: true},
 				{Name: "scope", Value: "devices:write", Label: "Add and remove devices"}, {Name: "scope", Value: "devices:read", Label: "Read devices"},

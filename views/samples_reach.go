@@ -40,7 +40,7 @@ func (s sampler) devicePages() []Sample {
 				{Name: "Paired", When: s.ago(212 * 24 * time.Hour)}, {Name: "Device id", Text: sampleDevice, Copy: true}},
 			Form: DeviceForm{Name: Field{Name: "name", Label: "Name", Value: "Ana’s iPhone", Max: 80}, Person: Field{Name: "person", Label: "Belongs to", Value: "Ana Ruiz", Optional: true, Help: "Ringing a person rings all their phones."},
 				Environment: []Choice{{"auto", "Found out by itself", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}},
-			Rings: s.ringRows()[:5], AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
+			Wakes: s.wakes(), Rings: s.ringRows()[:5], AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
 		})},
 		{"device-silent-empty", Device(DevicePage{
 			Shell: s.shell("Front desk iPhone", RoomDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn, Health: "Silent for 9 days", Facts: []Row{{Name: "Model", Text: "iPhone 12"}},
@@ -89,17 +89,23 @@ func (s sampler) credentialPages() []Sample {
 		Bundle:   Field{Name: "bundle_id", Label: "Bundle id of your app", Mono: true, Placeholder: "com.example.app", Help: "As in Xcode, without “.voip” at the end."},
 		Password: Field{Name: "password", Label: "Password of the .p12", Type: "password", Optional: true, Autocomplete: "off"},
 	}
+	replace := add
+	replace.Bundle.Value, replace.Team.Value = "com.lindenhof.patients", "9ABCDE1234"
+	replace.Replaces = &Callout{Tone: ToneInfo, Title: "This takes the place of Key 7QX2M4K9TZ", Cause: "23 phones ring through it in production and sandbox. They go on ringing: the new file takes over the moment it is added.", Cure: "If they stop, press “Roll back” on its page. The old one is kept for that."}
+	replace.Present = []CredentialRow{{ID: "c1", Name: "Key 7QX2M4K9TZ", Bundle: "com.lindenhof.patients", Environment: EnvBoth}}
 	sent := add
 	sent.Error, sent.File = "The credential was not added.", "This is not an Apple key: it holds an RSA key, and Apple makes elliptic ones. Download the .p8 again from your developer account."
 	sent.Team.Value, sent.Team.Error = "9ABC", "A team id has ten letters and digits; this one has four."
 	return []Sample{
-		{"credentials", Credentials(CredentialsPage{s.shell("Apple credentials", RoomCredentials), s.credentialTable(3), []CredentialRow{
-			{"c1", "Key 7QX2M4K9TZ", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneGood, "Working", "", s.ago(3 * time.Minute)},
-			{"c2", "Old test certificate", "Certificate (.p12)", "com.lindenhof.patients", "9ABCDE1234", EnvSandbox, ToneWarn, "Ends in 12 days", "", s.ago(26 * time.Hour)},
-			{"c3", "Key of the pilot app", "Key (.p8)", "com.lindenhof.pilot", "9ABCDE1234", EnvProduction, ToneBad, "Refused by Apple", "InvalidProviderToken", s.ago(40 * 24 * time.Hour)},
+		{"credentials", Credentials(CredentialsPage{s.shell("Apple credentials", RoomCredentials), s.credentialTable(4), []CredentialRow{
+			{"c1", "Key 7QX2M4K9TZ", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneGood, "Working", "", s.ago(3 * time.Minute), false},
+			{"c2", "Old test certificate", "Certificate (.p12)", "com.lindenhof.patients", "9ABCDE1234", EnvSandbox, ToneWarn, "Ends in 12 days", "and 3 phones go silent", s.ago(26 * time.Hour), false},
+			{"c3", "Key of the pilot app", "Key (.p8)", "com.lindenhof.pilot", "9ABCDE1234", EnvProduction, ToneBad, "Refused by Apple", "InvalidProviderToken", s.ago(40 * 24 * time.Hour), false},
+			{"c4", "Key 2MM4K9TZ7Q", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneNeutral, "Kept for rollback", "until you remove it", s.ago(70 * 24 * time.Hour), true},
 		}, true})},
 		{"credentials-empty", Credentials(CredentialsPage{s.shell("Apple credentials", RoomCredentials), s.credentialTable(0), nil, true})},
 		{"credential-add", CredentialAdd(add)},
+		{"credential-replace", CredentialAdd(replace)},
 		{"credential-add-refused", CredentialAdd(sent)},
 		{"credential", Credential(CredentialPage{
 			Shell: s.shell("Key of the pilot app", RoomCredentials, up), ID: "c3", Tone: ToneBad, State: "Refused by Apple", CanEdit: true,
@@ -110,6 +116,8 @@ func (s sampler) credentialPages() []Sample {
 			Remove: Confirm{ID: "remove-credential", Title: "Remove the key of the pilot app?", TypeName: "4TZK9QX2M7", Button: "Remove credential", Action: CredentialRemovePath("c3"), Back: CredentialPath("c3"),
 				Consequence: []string{"12 phones stop ringing, because no other credential reaches their app.", "The file is wiped and cannot be brought back."}},
 		})},
+		{"credential-probed", Credential(s.probed(up))},
+		{"credential-rollback", ConfirmPage(s.shell("Roll back", RoomCredentials, up), s.rollback())},
 		{"credential-bare-empty", Credential(CredentialPage{Shell: s.shell("Key", RoomCredentials, up)})},
 	}
 }
@@ -135,5 +143,24 @@ func (s sampler) agentPages() []Sample {
 		{"agents-empty", Agents(AgentsPage{s.shell("Agents", RoomAgents), none, nil, true})},
 		{"agent-add-empty", AgentForm(form)},
 		{"agent", AgentForm(edit)},
+	}
+}
+
+func (s sampler) rollback() Confirm {
+	return Confirm{ID: "roll-back", Title: "Go back to Key 2MM4K9TZ7Q?", Button: "Roll back", Action: CredentialRollbackPath("c1"), Back: CredentialPath("c1"),
+		Consequence: []string{"23 phones of com.lindenhof.patients are rung with it from now on.", "Key 7QX2M4K9TZ is kept: the same again undoes this."}}
+}
+
+func (s sampler) probed(up Link) CredentialPage {
+	back := s.rollback()
+	return CredentialPage{
+		Shell: s.shell("Key 7QX2M4K9TZ", RoomCredentials, up), ID: "c1", Tone: ToneGood, State: "Working", CanEdit: true, Back: &back,
+		Facts: []Row{{Name: "Kind", Text: "Key (.p8)"}, {Name: "Bundle id", Text: "com.lindenhof.patients", Copy: true}, {Name: "Key id", Text: "7QX2M4K9TZ", Copy: true}},
+		Probe: &Probe{ToneWarn, "Apple takes this credential in production, and not in sandbox. The key is for the other environment.", s.ago(4 * time.Second), []ProbeHost{
+			{EnvProduction, ToneGood, "Takes it", "", "Apple takes this credential for com.lindenhof.patients.voip in production.", ""},
+			{EnvSandbox, ToneBad, "Refuses it", "BadEnvironmentKeyIdInToken", "The key is for the other environment.", "Create a key for both environments in your developer account, or add one for the sandbox."},
+		}},
+		Devices: []Row{{Name: "Production", Text: "23 phones"}},
+		Remove:  Confirm{ID: "remove-credential", Title: "Remove Key 7QX2M4K9TZ?", TypeName: "7QX2M4K9TZ", Button: "Remove credential", Action: CredentialRemovePath("c1"), Back: CredentialPath("c1"), Consequence: []string{"23 phones stop ringing."}},
 	}
 }

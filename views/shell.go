@@ -24,6 +24,7 @@ type Shell struct {
 	Dev         bool        // dev mode: links to the storybook and the virtual phone
 	TimeZone    string      // in which times are shown, such as "Europe/Berlin"
 	Trial       string      // "9 days of trial left", while there is one
+	Alerts      int         // how many are open
 	Alarm       *Callout    // what every page says first: a payment that failed, a limit that is reached
 }
 
@@ -35,7 +36,9 @@ const (
 	RoomOverview    Room = "overview"
 	RoomTest        Room = "test"
 	RoomRings       Room = "rings"
+	RoomAlerts      Room = "alerts"
 	RoomDevices     Room = "devices"
+	RoomWatch       Room = "watch"
 	RoomCredentials Room = "credentials"
 	RoomAgents      Room = "agents"
 	RoomKeys        Room = "keys"

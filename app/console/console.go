@@ -45,11 +45,18 @@ type Uploads interface {
 	AddCredential(ctx context.Context, c switchboard.Caller, u switchboard.Upload) (tenants.Credential, error)
 }
 
+// Desk asks Apple about a credential, and brings the one before it back.
+type Desk interface {
+	Probe(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (switchboard.Probed, error)
+	Rollback(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (tenants.Credential, error)
+}
+
 // Board is what the console needs of the switchboard.
 type Board interface {
 	Rings
 	Devices
 	Uploads
+	Desk
 }
 
 // DevPhone is a device that a page in dev mode plays. Its secrets are made up and of this machine only.
@@ -81,6 +88,7 @@ type Config struct {
 	DemoTime  time.Duration    // how long one may last; 0 = DemoTime
 	Mail      Mailer           // brings the links of sign-ups; nil = nobody can sign up
 	Parts     []Part           // what the status page asks
+	PerSecond float64          // rings a second that a tenant may place, said where keys are made; 0 = no limit
 	Now       func() time.Time
 	Log       *slog.Logger
 }

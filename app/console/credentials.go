@@ -10,16 +10,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
 )
-
-// expirySoon is from when on a certificate's end is warned of.
-const expirySoon = 30 * 24 * time.Hour
 
 // credentialName is how people tell credentials apart.
 func credentialName(c tenants.Credential) string {
@@ -38,16 +34,18 @@ func credentialKind(c tenants.Credential) string {
 
 // stateOf is how a credential fares with Apple.
 func (k *Console) stateOf(c tenants.Credential) health {
-	left := c.NotAfter.Sub(k.Now())
+	days, ends := tenants.ExpiryStep(c.NotAfter, k.Now())
 	switch {
+	case c.State == tenants.CredentialPrevious:
+		return health{views.ToneNeutral, "Kept for rollback"}
 	case c.State != tenants.CredentialActive:
 		return health{views.ToneBad, "Refused by Apple"}
-	case !c.NotAfter.IsZero() && left <= 0:
+	case ends && days == 0:
 		return health{views.ToneBad, "Expired"}
 	case c.LastError != "" && c.LastErrorAt.After(c.LastUsedAt):
 		return health{views.ToneWarn, "Last refused: " + c.LastError}
-	case !c.NotAfter.IsZero() && left < expirySoon:
-		return health{views.ToneWarn, "Ends in " + views.Plural(int(left/(24*time.Hour))+1, "day", "days")}
+	case ends:
+		return health{views.ToneWarn, "Ends in " + views.Plural(int(c.NotAfter.Sub(k.Now())/(24*time.Hour))+1, "day", "days")}
 	case c.LastUsedAt.IsZero():
 		return health{views.ToneNeutral, "Not used yet"}
 	}
@@ -79,12 +77,16 @@ func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *visitor) err
 		return err
 	}
 	p := views.CredentialsPage{Shell: s, Table: q.table(credentialList, len(all), next), CanEdit: v.role.May()}
+	every, err := everyCredential(ctx, v)
+	if err != nil {
+		return err
+	}
 	for _, cr := range all {
-		h := k.stateOf(cr)
-		p.Credentials = append(p.Credentials, views.CredentialRow{
-			ID: string(cr.ID), Name: credentialName(cr), Kind: credentialKind(cr), Bundle: cr.Bundle, Team: orDash(cr.Team),
-			Environment: credentialEnv(cr), Tone: h.tone, State: h.text, Error: cr.LastError, Used: v.at(cr.LastUsedAt),
-		})
+		row, err := k.credentialRow(ctx, v, cr, every)
+		if err != nil {
+			return err
+		}
+		p.Credentials = append(p.Credentials, row)
 	}
 	return web.Page(c, views.Credentials(p), fiber.StatusOK)
 }
@@ -119,7 +121,11 @@ func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) 
 }
 
 func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.uploadPage(ctx, c, v, switchboard.Upload{Environment: tenants.Auto}, wrong{status: fiber.StatusOK})
+	u, err := asSuccessor(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	return k.uploadPage(ctx, c, v, u, wrong{status: fiber.StatusOK})
 }
 
 func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u switchboard.Upload, w wrong) error {
@@ -135,6 +141,9 @@ func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u sw
 		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off", Error: w.fields["password"], Help: "Only for a .p12 that has one."},
 		Environment: choose(string(u.Environment), choice("auto", "Both"), choice("production", "Production"),
 			choice("sandbox", "Sandbox")),
+	}
+	if err := k.replacing(ctx, v, u, &p); err != nil {
+		return err
 	}
 	return web.Page(c, views.CredentialAdd(p), w.status)
 }
@@ -152,7 +161,11 @@ func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *visitor) e
 	if err != nil {
 		return err
 	}
-	return k.done(c, flashAdded, views.CredentialPath(string(cred.ID)))
+	said, err := addedAs(ctx, v, cred)
+	if err != nil {
+		return err
+	}
+	return k.done(c, said, views.CredentialPath(string(cred.ID)))
 }
 
 // readUpload reads the multipart form: in memory, at most one file, no file name ever reaches a disk.
@@ -215,14 +228,25 @@ func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 	if err != nil {
 		return err
 	}
+	return k.credentialPage(ctx, c, v, cr, nil)
+}
+
+// credentialPage shows a credential, and what Apple said if it was just asked.
+func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *visitor, cr tenants.Credential, said *views.Probe) error {
 	through, alone, err := k.reach(ctx, v, cr)
 	if err != nil {
 		return err
 	}
 	h := k.stateOf(cr)
 	p := views.CredentialPage{
-		ID: string(cr.ID), Tone: h.tone, State: h.text, Problem: credentialProblem(cr, h), Facts: credentialFacts(cr, v), Devices: reachRows(through),
-		CanEdit: v.role.May(), Remove: removalOfCredential(cr, alone),
+		ID: string(cr.ID), Tone: h.tone, State: h.text, Facts: credentialFacts(cr, v), Devices: reachRows(through), Probe: said,
+		CanEdit: v.role.May(), Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
+	}
+	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); err != nil {
+		return err
+	}
+	if p.Back, err = k.wayBack(ctx, v, cr); err != nil {
+		return err
 	}
 	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.RoomCredentials, up("Apple credentials", views.PathCredentials))); err != nil {
 		return err
@@ -246,16 +270,26 @@ func credentialFacts(c tenants.Credential, v *visitor) []views.Row {
 	return rows
 }
 
-func credentialProblem(c tenants.Credential, h health) *views.Callout {
-	anew := views.Button{Text: "Add a new one", Href: views.PathCredAdd, Kind: views.Quiet, Icon: views.IconUpload}
+// credentialProblem is what is wrong with a credential, or soon will be; nil when nothing is.
+func (k *Console) credentialProblem(ctx context.Context, v *visitor, c tenants.Credential, h health) (*views.Callout, error) {
 	switch {
+	case c.State == tenants.CredentialPrevious:
+		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v), Cause: "Another credential took its place. No phone is rung with this one, and it can be brought back at once."}, nil
 	case h.tone == views.ToneGood || h.tone == views.ToneNeutral:
-		return nil
-	case c.LastError != "" && h.text != "Expired":
-		r := push.ReactionTo(403, c.LastError)
-		return &views.Callout{Tone: h.tone, Title: "Apple’s word for it: " + c.LastError, Cause: r.Cause, Cure: r.Cure, Action: anew}
+		return nil, nil
+	case c.LastError != "" && c.LastErrorAt.After(c.LastUsedAt) && k.working(c):
+		return refusalOf(c, h.tone), nil
 	}
-	return &views.Callout{Tone: h.tone, Title: h.text, Cause: "A certificate serves for thirteen months at most.", Cure: "Add a new one before it ends, or better a .p8 key, which does not end.", Action: anew}
+	all, err := everyCredential(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	warning, _, err := k.ending(ctx, v, c, all)
+	if warning == "" || err != nil {
+		return refusalOf(c, h.tone), err
+	}
+	return &views.Callout{Tone: h.tone, Title: h.text, Cause: warning,
+		Action: views.Button{Text: "Upload its successor", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Primary, Icon: views.IconUpload}}, nil
 }
 
 // reach counts the phones that may be rung with a credential, by environment, and how many of them no other one covers.
@@ -264,29 +298,28 @@ func (k *Console) reach(ctx context.Context, v *visitor, c tenants.Credential) (
 	if err != nil {
 		return nil, 0, err
 	}
-	all, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
+	all, err := everyCredential(ctx, v)
 	if err != nil {
 		return nil, 0, err
 	}
 	through = map[tenants.Environment]int{}
+	if c.State == tenants.CredentialPrevious {
+		return through, 0, nil // nobody rings through it
+	}
 	for env, n := range devices {
-		if !covers(c, env) {
+		if !c.Covers(env) {
 			continue
 		}
 		through[env] = n
 		other := false
 		for _, o := range all {
-			other = other || o.ID != c.ID && o.Bundle == c.Bundle && k.stateOf(o).tone != views.ToneBad && covers(o, env)
+			other = other || o.ID != c.ID && o.Bundle == c.Bundle && k.working(o) && o.Covers(env)
 		}
-		if !other && k.stateOf(c).tone != views.ToneBad {
+		if !other && k.working(c) {
 			alone += n
 		}
 	}
 	return through, alone, nil
-}
-
-func covers(c tenants.Credential, env tenants.Environment) bool {
-	return c.Environment == tenants.Auto || env == tenants.Auto || c.Environment == env
 }
 
 func reachRows(through map[tenants.Environment]int) []views.Row {

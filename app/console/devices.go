@@ -164,6 +164,9 @@ func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d te
 		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v), Form: e.form,
 		Rings: ringRows(rings, n, v.zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.role.May(),
 	}
+	if p.Wakes, err = wakesOf(ctx, v, d.ID); err != nil {
+		return err
+	}
 	if p.CanEdit {
 		if p.Remove, err = removalOfDevice(ctx, v, d); err != nil {
 			return err

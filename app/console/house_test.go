@@ -177,7 +177,7 @@ func openAs(t testing.TB, public string, edit func(*house, *Config)) *house {
 	h.store = storetest.OpenConfig(t, store.Config{Dir: h.dir, Now: h.clock.now})
 	ears, quiet := bus.New(), slog.New(slog.DiscardHandler)
 	var err error
-	h.board, err = switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Bus: ears, Now: h.clock.now, Log: quiet})
+	h.board, err = switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears, Now: h.clock.now, Log: quiet})
 	must(t, err)
 	h.post = &letters{}
 	c := Config{
@@ -224,6 +224,7 @@ type tenant struct {
 	dead       tenants.DeviceID
 	agent      tenants.AgentID
 	credential tenants.CredentialID
+	previous   tenants.CredentialID
 	key        tenants.KeyID
 	pairing    tenants.PairingID
 	invitation tenants.Secret
@@ -282,11 +283,16 @@ func (h *house) full(slug, word string) *tenant {
 		KeyID: "KEY1234567", Fingerprint: slug, State: tenants.CredentialActive, CreatedAt: now,
 	}, newP8(h)))
 	must(h, t.scope().CredentialTrouble(ctx, t.credential, word, false, now))
+	t.previous = t.signs(tenants.CredentialPrevious)
+	_, err := t.scope().Alert(ctx, tenants.AlertCredential, string(t.credential), word)
+	must(h, err)
+	_, err = t.scope().Alert(ctx, tenants.AlertBlocked, word, word)
+	must(h, err)
 	t.key = tenants.NewID[tenants.KeyID](now)
 	must(h, t.scope().AddKey(ctx, tenants.Key{ID: t.key, Tenant: t.id, Name: word + " key", Last4: "zzzz", Permissions: tenants.Permissions, CreatedAt: now},
 		tenants.NewSecret(tenants.LivePrefix).Hash()))
 	t.device, t.dead = t.phone(), t.phone()
-	_, err := t.scope().DisableDevice(ctx, t.dead, word, now.Add(time.Second))
+	_, err = t.scope().DisableDevice(ctx, t.dead, word, now.Add(time.Second))
 	must(h, err)
 	t.pairing = tenants.NewID[tenants.PairingID](now)
 	must(h, t.scope().AddPairing(ctx, tenants.Pairing{ID: t.pairing, Tenant: t.id, Person: "p", CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}, tenants.NewCode().Hash()))

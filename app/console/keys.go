@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -50,7 +51,7 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	p := views.KeysPage{Shell: s, Table: q.table(keyList, len(all), next), CanEdit: v.role.May()}
 	for _, key := range all {
 		p.Keys = append(p.Keys, views.KeyRow{
-			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Scopes: scopesOf(key), Used: v.at(key.LastUsedAt),
+			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: scopesOf(key), Used: v.at(key.LastUsedAt),
 			Created: v.at(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocation(key, v),
 		})
 	}
@@ -65,13 +66,13 @@ func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	}
 	ask.Limit = sheetPage
 	return k.sendSheet(ctx, c, sheet{
-		name: "api-keys", head: []string{"id", "name", "shown", "scopes", "created_at", "last_used_at", "revoked_at"},
+		name: "api-keys", head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
 		more: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
 			all, next, err := v.scope.Keys(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, x := range all {
-				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), stamp(x.CreatedAt), stamp(x.LastUsedAt), stamp(x.RevokedAt)}
+				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond), stamp(x.CreatedAt), stamp(x.LastUsedAt), stamp(x.RevokedAt)}
 			}
 			return rows, next, err
 		},
@@ -94,13 +95,21 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key ten
 		return err
 	}
 	kind := "live"
-	if key.Test {
+	switch {
+	case key.Test:
 		kind = "test"
+	case w.fields["kind"] != "":
+		kind = ""
+	}
+	rate := ""
+	if key.PerSecond != 0 {
+		rate = strconv.Itoa(key.PerSecond)
 	}
 	p := views.KeyAddPage{
-		Shell: s, Error: joined(" ", w.unseen("name", "scopes"), w.fields["scopes"]),
+		Shell: s, Error: joined(" ", w.unseen("name", "scopes", "kind", "per_second"), w.fields["scopes"]), Kind: w.fields["kind"],
 		Name:  views.Field{Name: "name", Label: "Name", Value: shown(key.Name, 80), Max: 80, Error: w.fields["name"], Placeholder: "Booking", Help: "Which program will use it?"},
 		Kinds: choose(kind, choice("live", "Live"), choice("test", "Test")),
+		Rate:  views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true, Error: w.fields["per_second"], Help: k.rateHelp()},
 	}
 	for _, may := range tenants.Permissions {
 		p.Scopes = append(p.Scopes, views.Tick{Name: "scope", Value: string(may), Label: scopeWords[may], Checked: key.May(may)})
@@ -110,12 +119,9 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key ten
 
 // addKey makes a key and shows its secret. It is kept as a hash, so that this page is the only one that ever holds it.
 func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
-	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.tenant.ID, Name: f.text("name"), Test: f.text("kind") == "test", CreatedAt: k.Now()}
-	for _, s := range f.all("scope") {
-		if !key.May(tenants.Permission(s)) {
-			key.Permissions = append(key.Permissions, tenants.Permission(s))
-		}
+	key, err := k.keyOf(formOf(c), v)
+	if w, ok := wrongOf(err); ok {
+		return k.keyPage(ctx, c, v, key, w)
 	}
 	prefix := tenants.LivePrefix
 	if key.Test {
@@ -123,8 +129,7 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	}
 	secret := tenants.NewSecret(prefix)
 	key.Last4 = string(secret[len(secret)-4:])
-	err := key.Check()
-	if err == nil {
+	if err = key.Check(); err == nil {
 		err = v.scope.AddKey(ctx, key, secret.Hash())
 	}
 	if w, ok := wrongOf(err); ok {
@@ -133,10 +138,58 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
+	return k.showKey(ctx, c, v, key, secret)
+}
+
+// keyOf reads the form. A kind that is none is refused: a key that rings real phones must be asked for by name.
+func (k *Console) keyOf(f form, v *visitor) (tenants.Key, error) {
+	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.tenant.ID, Name: f.text("name"), Test: f.text("kind") == "test", CreatedAt: k.Now()}
+	for _, s := range f.all("scope") {
+		if !key.May(tenants.Permission(s)) {
+			key.Permissions = append(key.Permissions, tenants.Permission(s))
+		}
+	}
+	refused := &tenants.Error{Kind: tenants.Unprocessable, Code: "invalid", Msg: "The key was not made."}
+	if kind := f.text("kind"); kind != "live" && kind != "test" {
+		refused.Fields = append(refused.Fields, tenants.Field{Name: "kind", Message: "choose live or test"})
+	}
+	if rate := f.text("per_second"); rate != "" {
+		n, err := strconv.Atoi(rate)
+		if err != nil || n < 0 || n > 1000 {
+			refused.Fields = append(refused.Fields, tenants.Field{Name: "per_second", Message: "a whole number up to 1000, or nothing for as many as the account"})
+		} else {
+			key.PerSecond = n
+		}
+	}
+	if len(refused.Fields) > 0 {
+		return key, refused
+	}
+	return key, nil
+}
+
+// rateOf is the key's own limit in words; empty when it has none.
+func rateOf(key tenants.Key) string {
+	if key.PerSecond == 0 {
+		return ""
+	}
+	return views.Plural(key.PerSecond, "ring a second", "rings a second")
+}
+
+// rateHelp says what the key's limit means beside the tenant's.
+func (k *Console) rateHelp() string {
+	if k.PerSecond <= 0 {
+		return "Leave it empty for no limit of its own. Past it the program is told to wait (429)."
+	}
+	return "Leave it empty for as many as your organisation may place: " + strconv.FormatFloat(k.PerSecond, 'g', -1, 64) +
+		" a second, twice that at once. A limit of its own keeps one program from using all of it."
+}
+
+// showKey shows the secret, this once.
+func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *visitor, key tenants.Key, secret tenants.Secret) error {
 	return k.showOnce(ctx, c, v, views.RoomKeys, views.Secret{
 		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
 		Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
-		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: strings.Join(scopesOf(key), ", ")}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
+		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", ", append(scopesOf(key), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
 	})
 }
 

@@ -67,6 +67,9 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		return err
 	}
 	p.Recent, p.HasRings = ringRows(recent, n, v.zone), len(recent) > 0
+	if err := overviewAlerts(ctx, v, &p); err != nil {
+		return err
+	}
 	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
 		return err
 	}
@@ -178,6 +181,9 @@ func (k *Console) healthRows(all []tenants.Credential, v *visitor) []views.Healt
 	for _, c := range all {
 		if len(out) == healthMost {
 			break
+		}
+		if c.State == tenants.CredentialPrevious {
+			continue // out of use, and nothing to worry about
 		}
 		h := k.stateOf(c)
 		row := views.Health{Name: credentialName(c), Href: views.CredentialPath(string(c.ID)), Tone: h.tone, Word: h.text, Note: c.Bundle + ", not used yet"}

@@ -31,7 +31,7 @@ func multipartOf(fields map[string]string, name, file string) (kind, body string
 	return w.FormDataContentType(), b.String()
 }
 
-var everyPage = []string{"/overview", "/overview?period=week", "/overview?period=month", "/rings", "/rings/test", "/devices", "/devices/pair", "/credentials", "/credentials/add",
+var everyPage = []string{"/overview", "/overview?period=week", "/overview?period=month", "/rings", "/rings/test", "/devices", "/devices/pair", "/credentials", "/credentials/add", "/alerts", "/alerts?state=all", "/watch",
 	"/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/settings", "/developers"}
 
 func TestEveryPageWhenThereIsNothing(t *testing.T) {
@@ -47,7 +47,7 @@ func TestEveryPageWhenThereIsNothing(t *testing.T) {
 	w.get("/devices").has("No phone is paired yet")
 	w.get("/rings/test").has("Pair a phone first")
 	w.get("/rings?q=x").has("Nothing matches this search")
-	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv"} {
+	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/alerts.csv", "/watch.csv"} {
 		if n := strings.Count(w.get(p).want(200).body, "\r\n"); n != 1 {
 			t.Errorf("%s of nothing has %d lines", p, n)
 		}
@@ -67,7 +67,8 @@ func TestEveryPageEscapesEveryText(t *testing.T) {
 		pages = append(pages, "/rings/"+id, "/rings/"+id+"/test", "/rings/"+id+"/cancel")
 	}
 	pages = append(pages, "/devices/"+string(b.device), "/devices/"+string(b.dead), "/devices/"+string(b.device)+"/remove", "/credentials/"+string(b.credential),
-		"/credentials/"+string(b.credential)+"/remove", "/agents/"+string(b.agent), "/agents/"+string(b.agent)+"/remove", "/keys/"+string(b.key)+"/revoke",
+		"/credentials/"+string(b.credential)+"/remove", "/credentials/"+string(b.credential)+"/rollback", "/credentials/"+string(b.previous),
+		"/credentials/add?replaces="+string(b.credential), "/agents/"+string(b.agent), "/agents/"+string(b.agent)+"/remove", "/keys/"+string(b.key)+"/revoke",
 		"/people/"+string(b.viewer().ID)+"/remove", "/rings?q="+url.QueryEscape(canary), "/invitations/"+string(b.invitation), "/nowhere"+url.PathEscape(canary))
 	found := 0
 	for _, p := range pages {

@@ -49,6 +49,9 @@ const (
 	flashPassword     flash = "password"
 	flashSignInsEnded flash = "sign-ins"
 	flashPaired       flash = "paired"
+	flashReplaced     flash = "replaced"
+	flashRolledBack   flash = "rolled-back"
+	flashClosed       flash = "closed"
 	flashPlan         flash = "plan"
 	flashPlanEnds     flash = "plan-ends"
 	flashPlanGoesOn   flash = "plan-goes-on"
@@ -58,7 +61,10 @@ var flashes = map[flash]string{
 	flashSaved: "Saved.", flashSignedOut: "You are signed out.", flashRemoved: "Removed.", flashAdded: "Added.", flashRevoked: "The key is revoked.",
 	flashCancelled: "Stopped.", flashRole: "The role is changed.", flashPassword: "Your password is changed. Everywhere else you are signed out.",
 	flashSignInsEnded: "Signed out there.", flashPaired: "The phone is paired. Ring it once to be sure.",
-	flashPlan: "The plan is changed.", flashPlanEnds: "The subscription is cancelled. Everything goes on until it ends.", flashPlanGoesOn: "The subscription goes on.",
+	flashReplaced:   "Added, and in use from now on. The one before it is kept: “Roll back” on this page brings it back.",
+	flashRolledBack: "This credential is in use again. The one that replaced it is kept.",
+	flashClosed:     "The alert is closed. If its cause comes back, so does the alert.",
+	flashPlan:       "The plan is changed.", flashPlanEnds: "The subscription is cancelled. Everything goes on until it ends.", flashPlanGoesOn: "The subscription goes on.",
 }
 
 // done leads on after a change and says so there.

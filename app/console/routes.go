@@ -29,6 +29,7 @@ const (
 	mayKeys        = "keys:write"
 	mayPeople      = "people:write"
 	maySettings    = "settings:write"
+	mayAlerts      = "alerts:write"
 )
 
 const (
@@ -73,9 +74,14 @@ func (k *Console) ringRoutes() []route {
 	}
 }
 
-// reachRoutes: devices, credentials and agents.
+// reachRoutes: alerts, devices, credentials and agents.
 func (k *Console) reachRoutes() []route {
 	return []route{
+		{method: get, path: views.PathAlerts, room: k.alerts},
+		{method: get, path: views.PathAlertsCSV, room: k.alertsCSV},
+		{method: post, path: views.PathAlertResolve, needs: mayAlerts, room: k.closeAlert},
+		{method: get, path: views.PathWatch, room: k.watch},
+		{method: get, path: views.PathWatchCSV, room: k.watchCSV},
 		{method: get, path: views.PathDevices, room: k.devices},
 		{method: get, path: views.PathDevicesCSV, room: k.devicesCSV},
 		{method: get, path: views.PathPair, needs: mayDevices, room: k.pairForm},
@@ -90,6 +96,9 @@ func (k *Console) reachRoutes() []route {
 		{method: get, path: views.PathCredAdd, needs: mayCredentials, room: k.credentialForm},
 		{method: post, path: views.PathCredAdd, needs: mayCredentials, room: k.addCredential},
 		{method: get, path: views.CredentialPath(":id"), room: k.credential},
+		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, room: k.checkCredential},
+		{method: get, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, room: k.askRollBack},
+		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, room: k.rollBack},
 		{method: get, path: views.CredentialRemovePath(":id"), needs: mayCredentials, room: k.askRemoveCredential},
 		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, room: k.removeCredential},
 		{method: get, path: views.PathAgents, room: k.agents},

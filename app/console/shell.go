@@ -41,6 +41,11 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place)
 	if err != nil {
 		return s, err
 	}
+	open, err := v.scope.Alerts(ctx, false)
+	if err != nil {
+		return s, err
+	}
+	s.Alerts = len(open)
 	if err := k.owes(ctx, v, &s); err != nil {
 		return s, err
 	}

@@ -1,0 +1,258 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/push"
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// mostCredentials bounds the credentials of a tenant that are looked at together.
+const mostCredentials = 200
+
+func everyCredential(ctx context.Context, v *visitor) ([]tenants.Credential, error) {
+	all, _, err := v.scope.Credentials(ctx, store.Page{Limit: mostCredentials})
+	return all, err
+}
+
+// working reports whether phones are rung with the credential.
+func (k *Console) working(c tenants.Credential) bool {
+	return c.State == tenants.CredentialActive && (c.NotAfter.IsZero() || k.Now().Before(c.NotAfter))
+}
+
+// alike are the credentials of the same app and environment as c in a state, newest first, without c.
+func alike(c tenants.Credential, all []tenants.Credential, state tenants.CredentialState) (out []tenants.Credential) {
+	for _, o := range all {
+		if o.ID != c.ID && o.Bundle == c.Bundle && o.Environment == c.Environment && o.State == state {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// keptUntil is how long a previous credential is kept.
+func keptUntil(c tenants.Credential, v *visitor) string {
+	if c.NotAfter.IsZero() {
+		return "until you remove it"
+	}
+	return "until it ends on " + c.NotAfter.In(v.zone).Format("2 Jan 2006")
+}
+
+// ending is the warning about a credential's end: how many phones go silent with it; empty while it has time.
+func (k *Console) ending(ctx context.Context, v *visitor, c tenants.Credential, all []tenants.Credential) (warning string, silent int, err error) {
+	days, due := tenants.ExpiryStep(c.NotAfter, k.Now())
+	if !due || c.State != tenants.CredentialActive {
+		return "", 0, nil
+	}
+	reach, err := v.scope.Reach(ctx, c.Bundle)
+	if err != nil {
+		return "", 0, err
+	}
+	silent = tenants.Silent(c, all, reach)
+	return tenants.ExpiryWarning(c, days, silent), silent, nil
+}
+
+// credentialRow is a credential in the list: its state, and what goes silent at its end.
+func (k *Console) credentialRow(ctx context.Context, v *visitor, c tenants.Credential, all []tenants.Credential) (views.CredentialRow, error) {
+	h := k.stateOf(c)
+	row := views.CredentialRow{
+		ID: string(c.ID), Name: credentialName(c), Kind: credentialKind(c), Bundle: c.Bundle, Team: orDash(c.Team),
+		Environment: credentialEnv(c), Tone: h.tone, State: h.text, Error: c.LastError, Used: v.at(c.LastUsedAt), Kept: c.State == tenants.CredentialPrevious,
+	}
+	if row.Kept {
+		row.Error = keptUntil(c, v)
+		return row, nil
+	}
+	warning, silent, err := k.ending(ctx, v, c, all)
+	if warning != "" && silent > 0 {
+		row.Error = "and " + views.Plural(silent, "phone goes silent", "phones go silent")
+	}
+	return row, err
+}
+
+// checkCredential asks Apple now, and shows what it said. Nothing of that is kept but that it was asked.
+func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	id, err := idOf[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return err
+	}
+	p, err := k.Board.Probe(ctx, v.caller(), id)
+	if err != nil {
+		return err
+	}
+	cr, err := v.scope.Credential(ctx, id)
+	if err != nil {
+		return err
+	}
+	return k.credentialPage(ctx, c, v, cr, k.probeOf(p, v))
+}
+
+func (k *Console) probeOf(p switchboard.Probed, v *visitor) *views.Probe {
+	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.at(k.Now())}
+	failed := 0
+	for _, x := range p.Verdicts {
+		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Takes it", Reason: x.Reason, Cause: x.Cause, Cure: x.Cure}
+		switch {
+		case x.OK: // its BadDeviceToken is the answer that was hoped for, and would only puzzle
+			h.Reason = ""
+		case x.Status == 0:
+			h.Tone, h.Word = views.ToneWarn, "Did not answer"
+			failed++
+		default:
+			h.Tone, h.Word = views.ToneBad, "Refuses it"
+			failed++
+		}
+		out.Hosts = append(out.Hosts, h)
+	}
+	switch {
+	case !p.OK:
+		out.Tone = views.ToneBad
+	case failed > 0 && !strings.HasPrefix(p.Summary, "Apple takes this credential: "):
+		out.Tone = views.ToneWarn
+	}
+	return out
+}
+
+// wayBack is the question before going back to the previous credential; nil when there is none. From the page of a previous one the
+// way leads to that one, from the page of the one in use to the newest previous.
+func (k *Console) wayBack(ctx context.Context, v *visitor, c tenants.Credential) (*views.Confirm, error) {
+	all, err := everyCredential(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	chosen := c
+	if c.State != tenants.CredentialPrevious {
+		previous := alike(c, all, tenants.CredentialPrevious)
+		if len(previous) == 0 {
+			return nil, nil
+		}
+		chosen = previous[0]
+	}
+	reach, err := v.scope.Reach(ctx, chosen.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	phones := 0
+	for env, n := range reach {
+		if chosen.Covers(env) {
+			phones += n
+		}
+	}
+	says := []string{views.Plural(phones, "phone", "phones") + " of " + chosen.Bundle + " " + verb(phones, "is", "are") + " rung with " + credentialName(chosen) + " from now on."}
+	for _, a := range alike(chosen, all, tenants.CredentialActive) {
+		says = append(says, credentialName(a)+", which is in use now, is kept: the same again undoes this.")
+	}
+	switch {
+	case !k.Now().Before(chosen.NotAfter) && !chosen.NotAfter.IsZero():
+		says = append(says, "It has expired: Apple will refuse every push.")
+	case chosen.LastError != "" && chosen.LastErrorAt.After(chosen.LastUsedAt):
+		says = append(says, "When it was last used, Apple refused it: "+chosen.LastError+".")
+	case !chosen.NotAfter.IsZero():
+		says = append(says, "It ends on "+chosen.NotAfter.In(v.zone).Format("2 Jan 2006")+".")
+	}
+	return &views.Confirm{
+		ID: "roll-back", Title: "Go back to " + credentialName(chosen) + "?", Button: "Roll back", Consequence: says,
+		Action: views.CredentialRollbackPath(string(c.ID)), Back: views.CredentialPath(string(c.ID)),
+	}, nil
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	cr, err := oneCredential(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	ask, err := k.wayBack(ctx, v, cr)
+	if err != nil {
+		return err
+	}
+	if ask == nil {
+		return tenants.Refuse(tenants.Conflict, "no_previous", "There is no previous credential of this app and environment to go back to.")
+	}
+	return k.confirm(ctx, c, v, confirmation{*ask, "Roll back", views.RoomCredentials, up("Apple credentials", views.PathCredentials)}, fiber.StatusOK)
+}
+
+func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	id, err := idOf[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return err
+	}
+	back, err := k.Board.Rollback(ctx, v.caller(), id)
+	if err != nil {
+		return err
+	}
+	return k.done(c, flashRolledBack, views.CredentialPath(string(back.ID)))
+}
+
+// replacing fills in what the form for a new credential says of those that are here: all that work, and whose place it takes.
+func (k *Console) replacing(ctx context.Context, v *visitor, u switchboard.Upload, p *views.CredentialAddPage) error {
+	all, err := everyCredential(ctx, v)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if !k.working(c) {
+			continue
+		}
+		p.Present = append(p.Present, views.CredentialRow{ID: string(c.ID), Name: credentialName(c), Bundle: c.Bundle, Environment: credentialEnv(c)})
+		if p.Replaces != nil || c.Bundle != u.Bundle || c.Environment != u.Environment {
+			continue
+		}
+		through, _, err := k.reach(ctx, v, c)
+		if err != nil {
+			return err
+		}
+		phones := 0
+		for _, n := range through {
+			phones += n
+		}
+		p.Replaces = &views.Callout{Tone: views.ToneInfo, Title: "This takes the place of " + credentialName(c),
+			Cause: views.Plural(phones, "phone rings", "phones ring") + " through it. " + verb(phones, "It goes", "They go") + " on ringing: the new file takes over the moment it is added.",
+			Cure:  "If phones stop, press “Roll back” on the new one’s page. " + credentialName(c) + " is kept for that."}
+	}
+	return nil
+}
+
+// asSuccessor is what the form begins with when a credential is to be replaced.
+func asSuccessor(ctx context.Context, c *fiber.Ctx, v *visitor) (switchboard.Upload, error) {
+	u := switchboard.Upload{Environment: tenants.Auto}
+	id, ok := tenants.ParseID[tenants.CredentialID](web.Query(c, "replaces"))
+	if !ok {
+		return u, nil
+	}
+	old, err := v.scope.Credential(ctx, id)
+	if err != nil {
+		return u, err
+	}
+	u.Bundle, u.Environment, u.Team = old.Bundle, old.Environment, old.Team
+	return u, nil
+}
+
+// addedAs is what is said after an upload: whether it took somebody's place.
+func addedAs(ctx context.Context, v *visitor, c tenants.Credential) (flash, error) {
+	all, err := everyCredential(ctx, v)
+	if err != nil || len(alike(c, all, tenants.CredentialPrevious)) == 0 {
+		return flashAdded, err
+	}
+	return flashReplaced, nil
+}
+
+// refusalOf is Apple's last complaint, with its cure.
+func refusalOf(c tenants.Credential, tone views.Tone) *views.Callout {
+	r := push.ReactionTo(403, c.LastError)
+	return &views.Callout{Tone: tone, Title: "Apple’s word for it: " + c.LastError, Cause: r.Cause, Cure: r.Cure,
+		Action: views.Button{Text: "Upload its successor", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Quiet, Icon: views.IconUpload}}
+}

@@ -1,0 +1,244 @@
+package console
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// verdictLooks are the verdicts in a word or two.
+var verdictLooks = map[tenants.Verdict]health{
+	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad, "Shows no call"},
+	tenants.Untested: {views.ToneNeutral, "Not judged yet"},
+}
+
+// watchWords is how far back the page looks: switchboard.WatchSpan.
+const watchWords = "the last 7 days"
+
+var watchList = list{
+	name: "Phones", path: views.PathWatch, csv: views.PathWatchCSV, search: "Device, version of app or iOS", one: "phone", many: "phones",
+	empty: views.Empty{Icon: views.IconActivity, Text: "No phone has been rung in the last 7 days.",
+		Action: views.Button{Text: "Ring a test", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
+}
+
+func versionName(app string) string {
+	if app == "" {
+		return "Apps that do not tell their version"
+	}
+	return "Version " + app
+}
+
+// watched is how phones and versions do, with the phones' names.
+type watched struct {
+	phones []tenants.Streak
+	apps   []tenants.AppWatch
+	names  names
+}
+
+func (k *Console) watchedBy(ctx context.Context, v *visitor) (w watched, err error) {
+	if w.phones, w.apps, err = switchboard.CallKit(ctx, v.scope, k.Now()); err != nil {
+		return w, err
+	}
+	ids := make([]tenants.DeviceID, len(w.phones))
+	for i, s := range w.phones {
+		ids[i] = s.Device
+	}
+	w.names.devices, err = v.scope.DevicesOf(ctx, ids)
+	return w, err
+}
+
+// rows are the phones that were asked for, the worst first. Phones that were removed are left out.
+func (w watched) rows(search, verdict string, v *visitor) []views.WatchPhone {
+	search = strings.ToLower(search)
+	var out []views.WatchPhone
+	for _, s := range w.phones {
+		d, ok := w.names.devices[s.Device]
+		fine := s.Verdict == tenants.Fine
+		if !ok || verdict == "trouble" && fine || verdict == "fine" && !fine {
+			continue
+		}
+		if search != "" && !strings.Contains(strings.ToLower(strings.Join([]string{deviceName(d), d.Person, s.AppVersion, s.OSVersion, string(d.ID)}, "\n")), search) {
+			continue
+		}
+		look := verdictLooks[s.Verdict]
+		if fine && s.Silent+s.Unshown > 0 {
+			look = health{views.ToneWarn, "Watch it"}
+		}
+		out = append(out, views.WatchPhone{
+			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)), Tone: look.tone, Verdict: look.text,
+			Silent: s.Silent, Unshown: s.Unshown, Last: v.at(s.LastAt),
+		})
+	}
+	return out
+}
+
+func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	search, verdict, ask := q.text("q"), q.oneOf("verdict", "trouble", "fine"), alertQueryOf(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	w, err := k.watchedBy(ctx, v)
+	if err != nil {
+		return err
+	}
+	_, late, err := v.scope.Reasons(ctx, k.Now().AddDate(0, 0, -30), time.Time{})
+	if err != nil {
+		return err
+	}
+	phones, next := paged(w.rows(search, verdict, v), ask.from)
+	p := views.WatchPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: versionRows(w.apps), Phones: phones, Late: lateOf(late),
+		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Verdict",
+			Choices: q.chosen("verdict", choice("", "Any verdict"), choice("trouble", "In trouble"), choice("fine", "Wakes"))})}
+	p.Tone, p.Word, p.Why = w.whole()
+	if p.Shell, err = k.shell(ctx, c, v, at("Do phones wake?", views.RoomWatch)); err != nil {
+		return err
+	}
+	return web.Page(c, views.Watch(p), fiber.StatusOK)
+}
+
+// whole is how it stands with all of them, in a sentence.
+func (w watched) whole() (tone views.Tone, word, why string) {
+	var bad []string
+	for _, a := range w.apps {
+		if a.Verdict == tenants.Blocked || a.Verdict == tenants.Unshown {
+			bad = append(bad, a.AppVersion)
+		}
+	}
+	phones := 0
+	for _, s := range w.phones {
+		if s.Verdict != tenants.Fine {
+			phones++
+		}
+	}
+	switch {
+	case len(bad) > 0:
+		return views.ToneBad, views.Plural(len(bad), "version of the app is in trouble", "versions of the app are in trouble"),
+			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") + " no longer show calls. Mend it before it spreads."
+	case phones > 0:
+		return views.ToneWarn, views.Plural(phones, "phone does not show calls", "phones do not show calls"),
+			"Too few for a version of the app to be at fault. Open the app once on each, and ring it again."
+	case len(w.phones) > 0:
+		return views.ToneGood, "Every phone wakes", "All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke and showed their calls."
+	}
+	return views.ToneNeutral, "Nothing to judge yet", "No ring has come to an end in " + watchWords + ". Ring a phone once, and this page knows."
+}
+
+func mapped(in []string, f func(string) string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = f(s)
+	}
+	return out
+}
+
+func versionRows(apps []tenants.AppWatch) []views.WatchVersion {
+	var out []views.WatchVersion
+	for _, a := range apps {
+		look := verdictLooks[a.Verdict]
+		row := views.WatchVersion{
+			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: a.Blocked, Unshown: a.Unshown, Delegate: a.Delegate,
+			Tone: look.tone, Verdict: look.text, Cause: a.Verdict.Cause(), Cure: a.Verdict.Cure(),
+		}
+		switch {
+		case a.Verdict == tenants.Untested:
+			row.Verdict, row.Cause = "Not rung yet", "No phone with this version has been rung in "+watchWords+"."
+		case a.Verdict == tenants.Fine && a.Blocked+a.Unshown > 0:
+			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes", "Some phones do not show calls; too few for the version to be at fault."
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// lateSteps are the columns of the histogram of late pushes; the last one takes the rest.
+var lateSteps = []struct {
+	most time.Duration
+	text string
+}{{time.Second, "≤ 1 s"}, {5 * time.Second, "≤ 5 s"}, {15 * time.Second, "≤ 15 s"}, {time.Minute, "≤ 1 min"}, {5 * time.Minute, "≤ 5 min"}, {15 * time.Minute, "≤ 15 min"}, {0, "later"}}
+
+func lateOf(l store.Late) views.Late {
+	out := views.Late{Period: "the last 30 days", Total: int(l.N), Half: views.Millis(int(tenants.Percentile(l.Buckets, 0.5).Milliseconds()))}
+	for _, s := range lateSteps {
+		out.Steps = append(out.Steps, views.LateStep{Label: s.text})
+	}
+	for b, n := range l.Buckets {
+		for i, s := range lateSteps {
+			if s.most == 0 || b <= tenants.Bucket(s.most) {
+				out.Steps[i].Count += int(n)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := queryOf(c)
+	search, verdict := q.text("q"), q.oneOf("verdict", "trouble", "fine")
+	if err := q.err(); err != nil {
+		return err
+	}
+	w, err := k.watchedBy(ctx, v)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{}
+	for _, p := range w.rows(search, verdict, v) {
+		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown), p.Last.ISO})
+	}
+	return k.sendSheet(ctx, c, sheet{
+		name: "phones-wake", head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row", "last_ring_at"},
+		more: func(context.Context, string) ([][]string, string, error) { return rows, "", nil },
+	})
+}
+
+// stripMost is how many of a phone's rings its page shows.
+const stripMost = 20
+
+// wakesOf is how the phone's latest rings came out; nil when it was never rung.
+func wakesOf(ctx context.Context, v *visitor, id tenants.DeviceID) (*views.Wakes, error) {
+	outcomes, err := v.scope.Outcomes(ctx, id, stripMost)
+	if err != nil || len(outcomes) == 0 {
+		return nil, err
+	}
+	s := tenants.StreakOf(outcomes)
+	look := verdictLooks[s.Verdict]
+	w := &views.Wakes{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
+	if s.Verdict == tenants.Fine && s.Silent+s.Unshown > 0 {
+		w.Tone, w.Verdict = views.ToneWarn, "Watch it"
+		w.Cause = "It has shown calls, and its latest " + views.Plural(s.Silent+s.Unshown, "ring came to nothing.", "rings came to nothing.") + " That happens when a phone is off; a few in a row mean that iOS has stopped waking the app."
+		w.Cure = "Open the app once on the phone, and ring it again."
+	}
+	for i := len(outcomes) - 1; i >= 0; i-- {
+		m := markOf(outcomes[i])
+		m.When, m.Href = v.at(outcomes[i].At), views.RingPath(string(outcomes[i].Ring))
+		w.Marks = append(w.Marks, m)
+	}
+	return w, nil
+}
+
+func markOf(o tenants.Outcome) views.WakeMark {
+	switch {
+	case o.Reported:
+		return views.WakeMark{Tone: views.ToneGood, Icon: views.IconCheck, Word: "The app reported the call"}
+	case o.Unshown():
+		return views.WakeMark{Tone: views.ToneWarn, Icon: views.IconBellOff, Word: "The app woke and showed no call"}
+	case o.Silent():
+		return views.WakeMark{Tone: views.ToneBad, Icon: views.IconPower, Word: "Apple took the push and the phone stayed silent"}
+	case o.Status != 0 && o.Status != 200:
+		return views.WakeMark{Tone: views.ToneNeutral, Icon: views.IconX, Word: "Apple refused the push" + before(": ", o.Reason)}
+	case o.Over:
+		return views.WakeMark{Tone: views.ToneNeutral, Icon: views.IconX, Word: "The push never reached Apple"}
+	}
+	return views.WakeMark{Tone: views.ToneNeutral, Icon: views.IconPending, Word: "Still under way, or over too soon to tell"}
+}

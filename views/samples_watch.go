@@ -1,0 +1,71 @@
+package views
+
+import "time"
+
+func (s sampler) alertRows() []AlertRow {
+	return []AlertRow{
+		{"app_blocked", "4.1.3", "iOS has probably stopped waking the app", ToneBad, "4 of 9 phones with version 4.1.3 of the app stay silent when Apple takes a push.",
+			"iOS stops waking an app that failed to show calls. It does so phone by phone, and tells nobody.", "Let people open the app once, which lifts the block, and give your developer this page.",
+			Link{Text: "Version 4.1.3", Href: PathWatch + "?q=4.1.3"}, s.ago(3 * time.Hour), s.ago(9 * time.Minute), 6, Time{}},
+		{"credential_expiry", "c2", "A certificate is about to expire", ToneWarn, "The certificate of com.lindenhof.patients expires within 14 days, on 2026-12-06, and 3 devices go silent. Upload a new one, or better a .p8 key, which does not expire.",
+			"From its last day on Apple refuses every push that is signed with it.", "Press “Upload its successor” on its page.",
+			Link{Text: "Certificate of com.lindenhof.patients", Href: CredentialPath("c2")}, s.ago(26 * time.Hour), s.ago(26 * time.Hour), 1, Time{}},
+		{"credential_refused", "c3", "Apple refuses a credential", ToneBad, "InvalidProviderToken: the key was revoked, or team id and key id do not belong together.",
+			"Phones of its app do not ring until this is mended.", "Open it and press “Check with Apple now”: it says which of key, team, app and environment is wrong.",
+			Link{Text: "Key 4TZK9QX2M7", Href: CredentialPath("c3")}, s.ago(40 * 24 * time.Hour), s.ago(2 * time.Hour), 12, Time{}},
+		{"pushed_too_often", "c9", "Apple asks for fewer pushes", ToneWarn, "TooManyProviderTokenUpdates: the key was signed with too often.", "", "",
+			Link{Text: "A credential that was removed"}, s.ago(60 * 24 * time.Hour), s.ago(60 * 24 * time.Hour), 2, s.ago(59 * 24 * time.Hour)},
+	}
+}
+
+func (s sampler) watchPages() []Sample {
+	table := Table{Name: "Alerts", Action: PathAlerts, Search: "What, where or detail", Rows: 4, CSV: PathAlertsCSV, Total: "3 open alerts",
+		Filters: []Filter{{"state", "State", []Choice{{"", "Open", true}, {"closed", "Closed", false}, {"all", "Open and closed", false}}}},
+		Empty:   Empty{Icon: IconDone, Text: "All is well. Nothing needs a look.", Action: Button{Text: "See how phones do", Href: PathWatch, Kind: Quiet}}}
+	calm := table
+	calm.Rows, calm.CSV, calm.Total = 0, "", ""
+	return []Sample{
+		{"alerts", Alerts(AlertsPage{s.shell("Alerts", RoomAlerts), table, s.alertRows(), true})},
+		{"alerts-empty", Alerts(AlertsPage{s.with(s.shell("Alerts", RoomAlerts), EnvBoth), calm, nil, true})},
+		{"watch", Watch(s.watch())},
+		{"watch-empty", Watch(WatchPage{Shell: s.with(s.shell("Do phones wake?", RoomWatch), EnvBoth), Tone: ToneNeutral, Word: "Nothing to judge yet",
+			Why: "No ring has come to an end in the last 7 days. Ring a phone once, and this page knows.", Late: Late{Period: "the last 7 days"},
+			Table: Table{Name: "Phones", Action: PathWatch, Empty: Empty{Icon: IconActivity, Text: "No phone has been rung in the last 7 days.", Action: Button{Text: "Ring a test", Href: PathTestRing, Icon: IconRing, Kind: Primary}}}})},
+	}
+}
+
+func (s sampler) watch() WatchPage {
+	return WatchPage{
+		Shell: s.shell("Do phones wake?", RoomWatch), Tone: ToneBad, Word: "1 version of the app is in trouble", Why: "Version 4.1.3 has stopped waking on 4 phones. Mend it before it spreads.",
+		Span: "the last 7 days", Delegate: "26.4",
+		Versions: []WatchVersion{
+			{"Version 4.1.3", 9, 9, 4, 0, 2, ToneBad, "Probably blocked", "iOS has probably blocked this app from waking: Apple took the pushes and the phone stayed silent. It may also be off, offline, or without the app.", "Open the app on the phone, or delete and install it again, which lifts the block; then ring once."},
+			{"Version 4.2.0", 24, 21, 0, 0, 18, ToneGood, "Wakes", "The app wakes and shows its calls.", ""},
+			{"Version 4.3.0", 2, 0, 0, 0, 2, ToneNeutral, "Not rung yet", "No push has come to an end on this phone yet.", ""},
+		},
+		Table: Table{Name: "Phones", Action: PathWatch, Search: "Device, version of app or iOS", Rows: 4, CSV: PathWatchCSV, Total: "30 phones",
+			Filters: []Filter{{"verdict", "Verdict", []Choice{{"", "Any verdict", true}, {"trouble", "In trouble", false}, {"fine", "Fine", false}}}}},
+		Phones: []WatchPhone{
+			{"d2", "Front desk iPhone", "4.1.3", "iOS 25.4", ToneBad, "Probably blocked", 5, 0, s.ago(9 * time.Minute)},
+			{"d7", "Leonie’s iPhone", "4.1.3", "iOS 26.0", ToneBad, "Probably blocked", 3, 2, s.ago(50 * time.Minute)},
+			{"d8", "Lab iPad", "4.1.3", "iPadOS 26.0", ToneWarn, "Shows no call", 0, 2, s.ago(3 * time.Hour)},
+			{sampleDevice, "Ana’s iPhone", "4.2.0", "iOS 26.4", ToneGood, "Wakes", 0, 0, s.ago(12 * time.Minute)},
+		},
+		Late: Late{"the last 30 days", 41, "3.10 s", []LateStep{{"1 s", 9}, {"5 s", 17}, {"15 s", 8}, {"1 min", 4}, {"5 min", 2}, {"15 min", 1}, {"later", 0}}},
+	}
+}
+
+func (s sampler) wakes() *Wakes {
+	w := &Wakes{Tone: ToneGood, Verdict: "Wakes", Cause: "The app wakes and shows its calls."}
+	for i := range 14 {
+		m := WakeMark{ToneGood, IconCheck, "The call was shown", s.ago(time.Duration(14-i) * 5 * time.Hour), RingPath(sampleRing)}
+		switch i {
+		case 3:
+			m.Tone, m.Icon, m.Word = ToneBad, IconPower, "Apple took the push, the phone stayed silent"
+		case 8:
+			m.Tone, m.Icon, m.Word = ToneWarn, IconBellOff, "The app woke and showed no call"
+		}
+		w.Marks = append(w.Marks, m)
+	}
+	return w
+}
