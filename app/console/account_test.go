@@ -15,7 +15,8 @@ func TestKeysAreShownOnce(t *testing.T) {
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.quick(b.owner)
-	w.post("/keys/add", url.Values{"name": {""}, "scope": {"everything"}}).want(400).has("1 to 80 characters", "At least one of")
+	w.post("/keys/add", url.Values{"name": {""}, "scope": {"everything"}}).want(422).has("Choose live or test", "1 to 80 characters", "At least one of")
+	w.post("/keys/add", url.Values{"name": {""}, "kind": {"live"}, "scope": {"everything"}}).want(400).has("1 to 80 characters", "At least one of")
 	made := w.post("/keys/add", url.Values{"name": {"Booking"}, "kind": {"test"}, "scope": {"rings:write", "rings:write", "rings:read"}}).want(200)
 	if made.Header.Get("Cache-Control") != "no-store" {
 		t.Error("the page with the key may be kept")

@@ -20,6 +20,7 @@ var auditWords = map[string]string{
 	"device.remove": "removed the device", "device.token": "renewed the token of", "device.disable": "disabled the device", "device.learn": "learnt the environment of",
 	"pairing.add": "made a pairing code", "pairing.take": "used the pairing code", "credential.add": "added the credential",
 	"credential.remove": "removed the credential", "credential.trouble": "was refused with the credential", "credential.disable": "disabled the credential",
+	"credential.probe": "checked with Apple", "credential.rollback": "went back to the credential", "alert.raise": "raised an alert about", "alert.resolve": "closed the alert about",
 	"agent.add": "added the agent", "agent.set": "changed the agent", "agent.remove": "removed the agent", "key.add": "created the API key",
 	"key.revoke": "revoked the API key", "member.add": "joined as", "member.role": "changed the role of", "member.remove": "removed the person",
 	"invitation.add": "invited", "invitation.revoke": "took back the invitation of", "tenant.add": "made the organisation", "tenant.set": "changed the organisation",
@@ -33,7 +34,7 @@ var auditList = list{
 
 // auditNouns are what the list can be filtered by.
 var auditNouns = []views.Choice{
-	{Value: "", Text: "Anything"}, {Value: "ring", Text: "Rings"}, {Value: "device", Text: "Devices"}, {Value: "pairing", Text: "Pairings"}, {Value: "credential", Text: "Credentials"},
+	{Value: "", Text: "Anything"}, {Value: "ring", Text: "Rings"}, {Value: "device", Text: "Devices"}, {Value: "pairing", Text: "Pairings"}, {Value: "credential", Text: "Credentials"}, {Value: "alert", Text: "Alerts"},
 	{Value: "agent", Text: "Agents"}, {Value: "key", Text: "API keys"}, {Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"},
 	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"},
 }
@@ -87,23 +88,34 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor) views.Au
 	if a.Actor.Kind == "device" {
 		row.Actor = joined(" ", a.Actor.Name, "(phone)")
 	}
+	if title := tenants.AlertKind(a.Detail).Title(); strings.HasPrefix(a.Action, "alert.") && title != "" {
+		row.Changed = title
+	}
 	if t, ok := known[a.Target]; ok {
 		row.Target, row.Href = t.Text, t.Href
-	} else if noun, _, _ := strings.Cut(a.Action, "."); noun == "ring" {
+		return row
+	}
+	switch noun, _, _ := strings.Cut(a.Action, "."); noun {
+	case "ring":
 		row.Href = views.RingPath(a.Target)
+	case "alert":
+		place := alertPlace(tenants.Alert{Kind: tenants.AlertKind(a.Detail), Target: a.Target}, nil)
+		row.Target, row.Href = place.Text, place.Href
 	}
 	return row
 }
 
-// targetsOf names the devices, agents and people that entries speak of, and where they are: three statements for a page.
+// targetsOf names the devices, agents, credentials and people that entries speak of, and where they are: four statements for a page.
 func targetsOf(ctx context.Context, v *visitor, all []tenants.Audit) (map[string]views.Link, error) {
-	devices, agents := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}
+	devices, agents, credentials := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}, false
 	for _, a := range all {
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
 		case "device":
 			devices[tenants.DeviceID(a.Target)] = true
 		case "agent":
 			agents[tenants.AgentID(a.Target)] = true
+		case "credential", "alert":
+			credentials = true
 		}
 	}
 	out := map[string]views.Link{string(v.tenant.ID): {Text: v.tenant.Name, Href: views.PathSettings}}
@@ -120,6 +132,15 @@ func targetsOf(ctx context.Context, v *visitor, all []tenants.Audit) (map[string
 	}
 	for id, a := range speakers {
 		out[string(id)] = views.Link{Text: a.Name, Href: views.AgentPath(string(id))}
+	}
+	if credentials {
+		found, err := everyCredential(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range found {
+			out[string(c.ID)] = views.Link{Text: credentialName(c), Href: views.CredentialPath(string(c.ID))}
+		}
 	}
 	members, _, err := v.scope.Members(ctx, store.Page{Limit: 200})
 	for _, m := range members {

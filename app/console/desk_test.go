@@ -175,6 +175,7 @@ func TestAlerts(t *testing.T) {
 	w.get("/alerts?state=closed").want(200).has("InvalidProviderToken", "Closed").lacks("Version 3.x")
 	w.post("/alerts/close", url.Values{"kind": {"credential_refused"}, "target": {string(id)}}).want(404)
 	w.post("/alerts/close", url.Values{"kind": {"nothing"}, "target": {"x"}}).want(404)
+	w.get("/audit?action=alert").want(200).has("raised an alert about", "closed the alert about", "Apple refuses a credential", "Version 4.1 &amp; 3")
 	viewer := b.quick(b.viewer())
 	viewer.get("/alerts").want(200).has("Open").lacks("/alerts/close")
 	must(t, b.scope().RemoveCredential(t.Context(), id))

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -161,10 +162,14 @@ func (k *Console) keyOf(f form, v *visitor) (tenants.Key, error) {
 			key.PerSecond = n
 		}
 	}
-	if len(refused.Fields) > 0 {
-		return key, refused
+	if len(refused.Fields) == 0 {
+		return key, nil
 	}
-	return key, nil
+	var more *tenants.Error
+	if errors.As(key.Check(), &more) { // every fault at once
+		refused.Fields = append(refused.Fields, more.Fields...)
+	}
+	return key, refused
 }
 
 // rateOf is the key's own limit in words; empty when it has none.
