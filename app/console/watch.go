@@ -193,8 +193,12 @@ func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		return err
 	}
 	rows := [][]string{}
+	last := map[string]time.Time{}
+	for _, s := range w.phones {
+		last[string(s.Device)] = s.LastAt
+	}
 	for _, p := range w.rows(search, verdict, v) {
-		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown), p.Last.ISO})
+		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown), stamp(last[p.ID])})
 	}
 	return k.sendSheet(ctx, c, sheet{
 		name: "phones-wake", head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row", "last_ring_at"},
