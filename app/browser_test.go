@@ -63,10 +63,10 @@ func tab(t *testing.T, ctx context.Context) context.Context {
 // step is one thing to do in a page.
 type step = chromedp.Action[chromedp.Void]
 
-// do runs steps within half a minute, and takes a picture of where it stuck.
+// do runs steps within a minute, and takes a picture of where it stuck.
 func do(t *testing.T, ctx context.Context, what string, steps ...step) {
 	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(limited, steps...); err != nil {
 		late, stop := context.WithTimeout(ctx, 5*time.Second)
@@ -83,7 +83,7 @@ func do(t *testing.T, ctx context.Context, what string, steps ...step) {
 // read runs one step that gives something.
 func read[T any](t *testing.T, ctx context.Context, what string, a chromedp.Action[T]) T {
 	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	v, err := chromedp.Run(limited, a)
 	if err != nil {

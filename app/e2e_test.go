@@ -43,7 +43,7 @@ func start(t *testing.T, args ...string) *server {
 		case code := <-ended:
 			ended <- code
 			return code
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("the server does not stop")
 			return -1
 		}
@@ -131,7 +131,7 @@ func (s *server) place(body string) toldRing {
 // until follows the ring's events until it is as ok wants it.
 func (s *server) until(id string, ok func(toldRing) bool) toldRing {
 	s.t.Helper()
-	deadline := time.Now().Add(40 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		var r toldRing
 		s.call("GET", "/v1/rings/"+id, s.ready.APIKey, "", &r)
@@ -176,7 +176,7 @@ func TestTheStory(t *testing.T) {
 	s := start(t)
 	key, phone := s.ready.APIKey, s.ready.DeviceCredential
 
-	r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"caller":"Harbor & Pine","reference":"lead-17"}`, s.ready.DeviceID))
+	r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"caller":"Harbor & Pine","reference":"lead-17","ttl_s":60}`, s.ready.DeviceID))
 	s.until(r.ID, func(r toldRing) bool { return r.State == "pushed" })
 	for _, kind := range []string{"woke", "shown", "shown"} {
 		body := fmt.Sprintf(`{"kind":"%s","at":"2001-01-01T00:00:00Z","sent_at":"2001-01-01T00:00:00.05Z"}`, kind)
@@ -203,7 +203,7 @@ func TestTheStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding > 50 }); err != nil {
 		t.Fatalf("the bells are not heard: %v %+v", err, call.Stats())
@@ -225,7 +225,7 @@ func TestTheStory(t *testing.T) {
 // tallied waits for the roller, which runs each second.
 func (s *server) tallied(key string) {
 	s.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		var f struct {
 			Groups []struct {
@@ -270,7 +270,11 @@ func TestEveryHabitEndsAsItShould(t *testing.T) {
 			continue
 		}
 		rung++
-		r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":5}`, d.ID))
+		ttl := 60 // a busy machine is slow; only the phone that says nothing is waited out
+		if strings.HasPrefix(end, "missed never") {
+			ttl = 5
+		}
+		r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":%d}`, d.ID, ttl))
 		r = s.until(r.ID, func(r toldRing) bool { return r.EndReason != "" })
 		if got := r.State + " " + r.EndReason; got != end {
 			t.Errorf("%s: %s, want %s", d.Name, got, end)

@@ -119,7 +119,7 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (
 				t.Errorf("exit code %d: %s", code, errs.String())
 			}
 			return code
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Error("the server does not stop")
 			return -1
 		}

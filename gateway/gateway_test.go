@@ -77,7 +77,7 @@ func (e ear) next(t *testing.T, kind gateway.EventKind) gateway.Event {
 			t.Fatalf("event %s (%s), want %s", ev.Kind, ev.Reason, kind)
 		}
 		return ev
-	case <-time.After(15 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("no event %s came", kind)
 	}
 	return gateway.Event{}
@@ -124,7 +124,7 @@ func call(t *testing.T, p *phonetest.Phone, a phonetest.Answerer) *phonetest.Cal
 // until waits until the phone has measured enough.
 func until(t *testing.T, c *phonetest.Call, enough func(phonetest.Stats) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.Until(ctx, enough); err != nil {
 		t.Fatalf("%v; measured %+v", err, c.Stats())

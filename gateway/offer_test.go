@@ -326,7 +326,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 // numbers, or have stopped falling.
 func settled(t *testing.T, goroutines, descriptors int) (int, int) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	n, fds, same := runtime.NumGoroutine(), openFiles(t), 0

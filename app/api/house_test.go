@@ -140,7 +140,7 @@ func open(t testing.TB) *house {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
-		limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := board.Close(limit); err != nil {
 			t.Error(err)

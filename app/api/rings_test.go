@@ -51,7 +51,7 @@ func next(t testing.TB, from <-chan map[string]string) map[string]string {
 			t.Fatal("the stream ended")
 		}
 		return e
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no event in time")
 	}
 	return nil
@@ -64,7 +64,7 @@ func atEnd(t testing.TB, from <-chan map[string]string) {
 		if ok {
 			t.Fatalf("one event too many: %v", e)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the stream did not end")
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func next(t *testing.T, e *bus.Ear) []tenants.RingID {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	rings, err := e.Next(ctx)
 	if err != nil {

@@ -130,7 +130,7 @@ func (a answer) lacks(texts ...string) answer {
 // stream reads the events of an event stream until enough says so.
 func (b *browser) stream(path string, enough func(event, data string) bool) {
 	b.h.Helper()
-	ctx, cancel := context.WithTimeout(b.h.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.h.Context(), time.Minute)
 	defer cancel()
 	res, err := http.DefaultTransport.RoundTrip(b.request("GET", path, "", "").WithContext(ctx))
 	must(b.h, err)
@@ -173,7 +173,7 @@ func (b *browser) peek(path string) answer {
 
 // peekOn reads a stream line by line until enough says so.
 func (b *browser) peekOn(path string, enough func(line string) bool) {
-	ctx, cancel := context.WithTimeout(b.h.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.h.Context(), time.Minute)
 	defer cancel()
 	res, err := http.DefaultTransport.RoundTrip(b.request("GET", path, "", "").WithContext(ctx))
 	if err != nil {

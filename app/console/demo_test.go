@@ -48,7 +48,7 @@ func soon(t *testing.T, what string, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(15 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s: never", what)
 	}
 }
@@ -58,7 +58,7 @@ func TestTheDemo(t *testing.T) {
 	t.Parallel()
 	h, _ := hall(t, 1500*time.Millisecond)
 	h.browser().get("/demo").want(200).has("data-demo", "/demo/answer", "0:02", "It is not a push")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	call, at := h.guestCall(ctx)
 	defer call.HangUp()
@@ -66,7 +66,7 @@ func TestTheDemo(t *testing.T) {
 	must(t, call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding > 20 }))
 	began := time.Now()
 	soon(t, "the server hangs up", call.Closed())
-	if over := time.Since(began); over > 8*time.Second {
+	if over := time.Since(began); over > 30*time.Second {
 		t.Errorf("it took %s to hang up", over)
 	}
 	h.browser().send("DELETE", at, "", "").want(404)
@@ -75,7 +75,7 @@ func TestTheDemo(t *testing.T) {
 func TestTheDemoIsHungUp(t *testing.T) {
 	t.Parallel()
 	h, g := hall(t, time.Minute)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	call, at := h.guestCall(ctx)
 	defer call.HangUp()
@@ -92,7 +92,7 @@ func TestTheDemoIsHungUp(t *testing.T) {
 func TestTheDemoHangsUpNothingElse(t *testing.T) {
 	t.Parallel()
 	h, g := hall(t, time.Minute)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	phone, err := phonetest.New(phonetest.Config{})
 	must(t, err)

@@ -199,7 +199,7 @@ func openAs(t testing.TB, public string, edit func(*house, *Config)) *house {
 	t.Cleanup(func() {
 		stop()
 		must(t, <-served)
-		limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		must(t, h.board.Close(limit))
 		must(t, ears.Close())
@@ -354,7 +354,7 @@ func (t *tenant) placed() *tenants.Ring {
 // until waits for a ring to be so.
 func (t *tenant) until(id tenants.RingID, so func(*tenants.Ring) bool) *tenants.Ring {
 	t.h.Helper()
-	ctx, cancel := context.WithTimeout(t.h.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.h.Context(), time.Minute)
 	defer cancel()
 	var last *tenants.Ring
 	err := t.h.board.Watch(ctx, t.id, id, 0, func(_ []tenants.Fact, r *tenants.Ring) error {

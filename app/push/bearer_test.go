@@ -143,11 +143,11 @@ func TestRevokedKey(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-	if w := s.Push(t.Context(), k, ring(t, 30*time.Second)); !w.OK() {
+	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
 		t.Fatalf("%+v", w)
 	}
 	a.Unregister(team, kid)
-	w := s.Push(t.Context(), k, ring(t, 30*time.Second))
+	w := s.Push(t.Context(), k, ring(t, lasts))
 	if w.Status != 403 || w.Reason != "InvalidProviderToken" || w.Tries != 1 || w.Reaction.Credential != push.DisableCredential {
 		t.Errorf("%+v", w)
 	}

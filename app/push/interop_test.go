@@ -50,7 +50,7 @@ func TestAgainstNetHTTP(t *testing.T) {
 	for range 200 {
 		group.Go(func() {
 			for range 10 {
-				if w := s.Push(t.Context(), k, ring(t, 30*time.Second)); !w.OK() {
+				if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
 					t.Errorf("%+v", w)
 				}
 			}

@@ -115,7 +115,7 @@ func TestPush(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-	p := ring(t, 30*time.Second)
+	p := ring(t, lasts)
 	p.Token = strings.ToUpper(p.Token)
 	p.APNsID = strings.ToUpper(p.APNsID)
 	w := s.Push(t.Context(), k, p)
@@ -226,7 +226,7 @@ func TestAutoLearnsTheEnvironment(t *testing.T) {
 	other := strings.Repeat("cd", 32)
 	a.AddToken(device, topic, apnstest.Sandbox)
 	a.AddToken(other, "com.other.voip", apnstest.Sandbox)
-	p := ring(t, 30*time.Second)
+	p := ring(t, lasts)
 	p.Environment = push.Auto
 	w := s.Push(t.Context(), k, p)
 	if !w.OK() || w.Environment != push.Sandbox || w.Tries != 2 {
@@ -235,12 +235,12 @@ func TestAutoLearnsTheEnvironment(t *testing.T) {
 	if d := a.Delivered(); len(d) != 1 || d[0].APNsID != p.APNsID || d[0].Environment != apnstest.Sandbox {
 		t.Errorf("%+v", d)
 	}
-	p = ring(t, 30*time.Second)
+	p = ring(t, lasts)
 	p.Environment, p.Token = push.Auto, strings.Repeat("ef", 32)
 	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Production || w.Tries != 1 {
 		t.Errorf("production token: %+v", w)
 	}
-	p = ring(t, 30*time.Second)
+	p = ring(t, lasts)
 	p.Environment, p.Token = push.Auto, other
 	if w := s.Push(t.Context(), k, p); w.Reason != "BadDeviceToken" || w.Tries != 2 {
 		t.Errorf("a sandbox token of another app: the first refusal counts: %+v", w)
@@ -253,20 +253,20 @@ func TestAutoWithAKeyOfOneEnvironment(t *testing.T) {
 	a := apple(t, apnstest.Config{})
 	s := sender(t, a, nil)
 	k := key(t, a, team, kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} })
-	p := ring(t, 30*time.Second)
+	p := ring(t, lasts)
 	p.Environment = push.Auto
 	no := push.Refusal{Environment: push.Production, Status: 403, Reason: "BadEnvironmentKeyIdInToken"}
 	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Sandbox || w.Other != no {
 		t.Errorf("%+v", w)
 	}
-	p = ring(t, 30*time.Second)
+	p = ring(t, lasts)
 	p.Environment, p.Token = push.Auto, strings.Repeat("ef", 32)
 	a.AddToken(p.Token, topic, apnstest.Production)
 	if w := s.Push(t.Context(), k, p); w.Reason != no.Reason || w.Environment != push.Production || w.Other.Reason != "BadDeviceToken" || w.Tries != 2 {
 		t.Errorf("a token of the world that the key may not enter is not to blame: %+v", w)
 	}
 	k = key(t, a, "TEAM000002", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Production} })
-	p = ring(t, 30*time.Second)
+	p = ring(t, lasts)
 	p.Environment, p.Token = push.Auto, strings.Repeat("ab", 32)
 	a.AddToken(p.Token, topic, apnstest.Sandbox)
 	no.Environment = push.Sandbox
@@ -339,7 +339,7 @@ func TestCloseEndsPushes(t *testing.T) {
 		if w.Err == nil {
 			t.Errorf("%+v", w)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Close left a push waiting")
 	}
 	if w := s.Push(t.Context(), k, ring(t, time.Minute)); w.Err == nil {
@@ -365,13 +365,13 @@ func TestContextEndsAPush(t *testing.T) {
 // wait polls a condition; it is for what no channel tells.
 func wait(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(30*time.Second)
+	tick, late := time.NewTicker(time.Millisecond), time.After(2*time.Minute)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("waited 30 s for %s", what)
+			t.Fatalf("waited two minutes for %s", what)
 		}
 	}
 }
@@ -398,7 +398,7 @@ func TestCloseEndsWhatFinishes(t *testing.T) {
 			if err == nil {
 				t.Error("no error after Close")
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("Close left something waiting")
 		}
 	}

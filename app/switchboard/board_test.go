@@ -87,7 +87,7 @@ func (w *world) open() {
 	must(w.t, err)
 	w.board = b
 	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		must(w.t, b.Close(ctx))
 	})
@@ -163,7 +163,7 @@ func (w *world) until(id tenants.RingID, what string, ok func(*tenants.Ring) boo
 	w.t.Helper()
 	ear := w.config.Bus.Hear(w.caller.Tenant.ID, id)
 	defer ear.Close()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		r, err := w.scope.Ring(w.t.Context(), id)

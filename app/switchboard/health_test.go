@@ -61,7 +61,7 @@ func scripted(t *testing.T, change func(*switchboard.Config)) (*world, *script) 
 // settle closes the board: every push is over, and what follows from it too.
 func (w *world) settle() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	must(w.t, w.board.Close(ctx))
 }
@@ -181,7 +181,7 @@ func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(15 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
 			w.t.Fatal("never: " + what)
 		}

@@ -231,7 +231,7 @@ func TestAppleInTrouble(t *testing.T) {
 	if n := strings.Count(log.text.String(), "has trouble"); n != 1 {
 		t.Errorf("it says so %d times", n)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	must(t, w.board.Close(ctx))
 }

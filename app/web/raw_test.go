@@ -22,7 +22,7 @@ func raw(t *testing.T, at, text string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	go io.WriteString(c, text) // the answer may come, and the connection end, before all of it is sent

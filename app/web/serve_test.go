@@ -29,7 +29,7 @@ func TestShutdownWaitsAndThenCuts(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- serve(ctx, app, ln, 500*time.Millisecond) }()
+	go func() { served <- serve(ctx, app, ln, 3*time.Second) }()
 	answers := map[string]chan error{}
 	for name := range out {
 		got := make(chan error, 1)
@@ -53,7 +53,7 @@ func TestShutdownWaitsAndThenCuts(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Serve waits for ever")
 	}
 	if err := <-answers["long"]; err == nil {

@@ -53,7 +53,7 @@ func serving(t *testing.T, app *fiber.App) string {
 			if err != nil {
 				t.Errorf("Serve: %v", err)
 			}
-		case <-time.After(15 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Serve did not end")
 		}
 	})

@@ -43,7 +43,7 @@ func TestPhoneMeasuresABareEcho(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.HangUp()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.Until(ctx, func(s phonetest.Stats) bool { return s.Back >= 50 }); err != nil {
 		t.Fatalf("%v: %+v", err, c.Stats())

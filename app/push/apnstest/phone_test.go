@@ -199,7 +199,7 @@ func TestCloseWaits(t *testing.T) {
 		t.Error("a closed Apple answered")
 	}
 	bare.CloseIdleConnections()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(time.Minute)
 	for runtime.NumGoroutine() > before {
 		select {
 		case <-deadline:

@@ -53,7 +53,7 @@ func (w *wire) request(t *testing.T, id uint32, token string) {
 // read gives the next n events that matter, acknowledging settings.
 func (w *wire) read(t *testing.T, n int) []string {
 	t.Helper()
-	w.nc.SetReadDeadline(time.Now().Add(5 * time.Second))
+	w.nc.SetReadDeadline(time.Now().Add(time.Minute))
 	var events []string
 	for len(events) < n {
 		f, err := w.fr.ReadFrame()
