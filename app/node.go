@@ -204,6 +204,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
 	n.every(loops, &wg, time.Hour, "review credentials", n.board.Review)
 	n.every(loops, &wg, 10*time.Second, "write of alerts", n.tell)
+	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, time.Now()) })
 	n.money(loops, &wg)
 	err := n.serve(ctx)
@@ -244,6 +245,26 @@ func (n *node) roll(ctx context.Context) error {
 		rolled, err := n.store.Roll(ctx, rollMost)
 		if err != nil || rolled < rollMost {
 			return err
+		}
+	}
+	return nil
+}
+
+// breath is what rings get between two removals of old rows.
+const breath = 20 * time.Millisecond
+
+// retire removes what was kept long enough.
+func (n *node) retire(ctx context.Context) error {
+	tick := time.NewTicker(breath)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		removed, err := n.store.Retire(ctx, time.Now())
+		if err != nil || removed == 0 {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 		}
 	}
 	return nil

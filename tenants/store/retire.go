@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+// How long what happened is kept. Audit rows, usage and the ledger are kept for ever.
+const (
+	ringsFor   = 400 * 24 * time.Hour // rings with attempts, facts and calls: a year, and time to compare with the one before
+	talliesFor = 760 * 24 * time.Hour // what is only counted: two years
+	alertsFor  = 400 * 24 * time.Hour // after they were resolved
+)
+
+// retireMost bounds the rings of one removal, which holds the writer up for some milliseconds.
+const retireMost = 100
+
+// Retire removes a little of what has been kept long enough, of each tenant, and says how many rings, hours of counts and alerts that
+// was: call it until that is nothing, with a breath between, so that rings never wait for it. Each tenant's part is a commit of its
+// own.
+func (s *Store) Retire(ctx context.Context, now time.Time) (removed int, err error) {
+	all, err := s.Tenants(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range all {
+		n, err := s.For(t.ID).retire(ctx, now)
+		if removed += n; err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// past is what one removal takes.
+type past struct {
+	rings             []tenants.RingID
+	tallies, outcomes int64 // the hour to remove; 0 = none
+	alerts            int64
+}
+
+func (p past) count() int {
+	n := len(p.rings) + int(p.alerts)
+	if p.tallies != 0 {
+		n++
+	}
+	if p.outcomes != 0 {
+		n++
+	}
+	return n
+}
+
+func (s *Scope) retire(ctx context.Context, now time.Time) (removed int, err error) {
+	p, err := s.past(ctx, now)
+	if err != nil || p.count() == 0 {
+		return 0, err
+	}
+	return p.count(), s.s.w.do(ctx, s.door(), func(t *tx) error {
+		if len(p.rings) > 0 {
+			args := some(s.id, p.rings)
+			if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.rings))+")", args...); err != nil {
+				return err
+			}
+			// Attempts and calls go with their ring.
+			if _, err := t.exec("DELETE FROM rings WHERE tenant_id = ? AND id IN ("+marks(len(p.rings))+")", args...); err != nil {
+				return err
+			}
+		}
+		for _, c := range []struct {
+			query string
+			value int64
+			do    bool
+		}{
+			{"DELETE FROM tallies WHERE tenant_id = ? AND hour = ?", p.tallies, p.tallies != 0},
+			{"DELETE FROM outcomes WHERE tenant_id = ? AND hour = ?", p.outcomes, p.outcomes != 0},
+			{"DELETE FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)), p.alerts != 0},
+		} {
+			if !c.do {
+				continue
+			}
+			if _, err := t.exec(c.query, string(s.id), c.value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// past looks for the tenant's oldest rows, outside of the writer and by indexes.
+func (s *Scope) past(ctx context.Context, now time.Time) (p past, err error) {
+	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND created_at <= ? AND due_at IS NULL ORDER BY created_at LIMIT ?",
+		string(s.id), micros(now.Add(-ringsFor)), retireMost)
+	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{id} }); err != nil {
+		return p, translate(err)
+	}
+	for _, c := range []struct {
+		query string
+		limit int64
+		to    *int64
+	}{
+		{"SELECT COALESCE(MIN(hour), 0) FROM tallies WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-talliesFor)), &p.tallies},
+		{"SELECT COALESCE(MIN(hour), 0) FROM outcomes WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-talliesFor)), &p.outcomes},
+		{"SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)), &p.alerts},
+	} {
+		rows, err := s.reads().query(ctx, c.query, string(s.id), c.limit)
+		found, err := collect(rows, err, func(n *int64) []any { return []any{n} })
+		if err != nil {
+			return p, translate(err)
+		}
+		*c.to = found[0]
+	}
+	return p, nil
+}

@@ -1,0 +1,95 @@
+package storetest
+
+import (
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// testRetire: what was kept long enough goes, a little at a time, with everything that hangs on it; what is younger, or still rings,
+// stays, and so do the audits.
+func testRetire(b *bench) {
+	ctx := b.Context()
+	const day, old = 24 * time.Hour, 120
+	s, other := b.tenant(), b.tenant()
+	d, theirs := b.device(s, ""), b.device(other, "")
+	var rings []*tenants.Ring
+	for range old {
+		r := b.ring(s, d)
+		rings = append(rings, b.record(s, r, 0, tenants.FactSilenced, r.CreatedAt.Add(time.Second)))
+	}
+	left := b.ring(other, theirs) // never ended: its sweep still comes
+	gone := b.ring(other, theirs)
+	b.record(other, gone, 0, tenants.FactDeclined, gone.CreatedAt.Add(time.Second))
+	b.roll(2*old + 3)
+	_, err := s.Alert(ctx, tenants.AlertMass, "old", "x")
+	b.must(err)
+	b.must(s.ResolveAlert(ctx, tenants.AlertMass, "old"))
+	_, err = s.Alert(ctx, tenants.AlertMass, "open", "x")
+	b.must(err)
+	start := b.clock.Now()
+	audits, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	b.must(err)
+
+	retire := func(want int) {
+		b.Helper()
+		n, err := b.s.Retire(ctx, b.clock.Now())
+		b.must(err)
+		equal(b, n, want, "removed")
+	}
+	retire(0)
+	b.clock.set(start.Add(400*day - time.Hour))
+	young := b.ring(s, d)
+	young = b.record(s, young, 0, tenants.FactSilenced, young.CreatedAt.Add(time.Second))
+	b.roll(2)
+	retire(0)
+	b.clock.set(start.Add(401 * day))
+	retire(100 + 1 + 1) // rings of the one, the alert, a ring of the other
+	retire(20)
+	retire(0)
+	for _, r := range rings {
+		_, err := s.Ring(ctx, r.ID)
+		b.refused(err, tenants.Unknown, "an old ring")
+		facts, err := s.Facts(ctx, r.ID, 0)
+		if len(facts) > 0 || err != nil && tenants.KindOf(err) != tenants.Unknown {
+			b.Errorf("facts of an old ring: %v %v", facts, err)
+		}
+	}
+	outcomes, err := s.Outcomes(ctx, d.ID, 200)
+	b.must(err)
+	equal(b, len(outcomes), 1, "attempts left")
+	_, err = other.Ring(ctx, left.ID)
+	b.must(err)
+	got, err := s.Ring(ctx, young.ID)
+	b.must(err)
+	equal(b, len(got.Facts()), 2, "facts of a young ring")
+	alerts, err := s.Alerts(ctx, true)
+	b.must(err)
+	equal(b, len(alerts), 1, "alerts left")
+
+	tallies := func() int {
+		b.Helper()
+		list, err := s.Tallies(ctx, time.Time{}, time.Time{})
+		b.must(err)
+		reasons, _, err := s.Reasons(ctx, start.Add(-day), start.Add(day))
+		b.must(err)
+		return len(list) + len(reasons)
+	}
+	before := tallies()
+	b.clock.set(start.Add(761 * day))
+	n := 1
+	for total := 0; n > 0; total += n {
+		if n, err = b.s.Retire(ctx, b.clock.Now()); err != nil || total > 50 {
+			b.Fatalf("%d, %v", total, err)
+		}
+	}
+	if after := tallies(); after >= before || after == 0 {
+		b.Errorf("counts: %d before, %d after", before, after)
+	}
+	now, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	b.must(err)
+	if len(now) < len(audits) {
+		b.Errorf("%d audit rows before, %d after", len(audits), len(now))
+	}
+}
