@@ -13,15 +13,16 @@ import (
 
 // cli is the whole command line; each verb is a file of this package.
 type cli struct {
-	Dev     devCmd     `cmd:"" help:"Run everything on this machine with nothing installed: SQLite, an Apple inside this process, seeded tenants."`
-	Serve   serveCmd   `cmd:"" help:"Run in production."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
-	Tenant  tenantCmd  `cmd:"" help:"Manage tenants."`
-	Plans   plansCmd   `cmd:"" help:"What tenants may buy."`
-	Doctor  doctorCmd  `cmd:"" help:"Look whether configuration, database and Stripe are well."`
-	Ring    ringCmd    `cmd:"" help:"Place a ring through the API and follow it."`
-	Health  healthCmd  `cmd:"" help:"Ask a running server whether it is ready."`
-	Bench   benchCmd   `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
+	Dev       devCmd       `cmd:"" help:"Run everything on this machine with nothing installed: SQLite, an Apple inside this process, seeded tenants."`
+	Serve     serveCmd     `cmd:"" help:"Run in production."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
+	Tenant    tenantCmd    `cmd:"" help:"Manage tenants."`
+	Plans     plansCmd     `cmd:"" help:"What tenants may buy."`
+	Affiliate affiliateCmd `cmd:"" help:"Pay partners, and end them."`
+	Doctor    doctorCmd    `cmd:"" help:"Look whether configuration, database and Stripe are well."`
+	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
+	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`
+	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
 }
 
 // terminal is where a verb writes: what was asked for on out, everything else on err.

@@ -58,3 +58,11 @@ func Reference(s string) bool {
 	}
 	return true
 }
+
+// Cell keeps spreadsheets from running a text as a formula (OWASP, CSV injection): one that begins like a formula gets a quote before it.
+func Cell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}

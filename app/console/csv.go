@@ -6,10 +6,11 @@ import (
 	"encoding/csv"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
 )
 
 // sheet is a list as a file. more gives the rows of a page and the cursor of the next one; it runs after the handler has returned
@@ -75,13 +76,8 @@ func (s sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next
 	}
 }
 
-// cell keeps spreadsheets from running a text as a formula (OWASP, CSV injection): one that begins like a formula gets a quote before it.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
+// cell is a text that begins no formula.
+func cell(s string) string { return tenants.Cell(s) }
 
 // stamp is a moment in UTC (RFC 3339), as the API gives it, whatever the tenant's zone: files of two tenants can be laid side by side.
 // It is empty for never.

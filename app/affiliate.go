@@ -1,0 +1,203 @@
+package app
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// affiliateCmd is about partners, whom the operator pays outside of Carillon.
+type affiliateCmd struct {
+	Payouts affiliatePayoutsCmd `cmd:"" help:"List what is payable to partners now, or record that one was paid."`
+	Stop    affiliateStopCmd    `cmd:"" help:"End a partner: links count nothing from then on, what was earned stays."`
+}
+
+type affiliatePayoutsCmd struct {
+	CSV       bool   `name:"csv" help:"As a file for a spreadsheet or a bank."`
+	MarkPaid  string `help:"Code of a partner who was paid all that is payable; needs --amount and --reference." placeholder:"CODE"`
+	Amount    string `help:"What was paid, as the list has it, such as 109.78; refused when something else is payable by now." placeholder:"SUM"`
+	Reference string `help:"Your own name of the payment, such as the bank's; the same one again records nothing." placeholder:"TEXT"`
+	PlansFile
+	Database
+}
+
+// payable is what one partner has to get.
+type payable struct {
+	tenants.Partner
+	cents int64
+	lines int
+}
+
+// Run lists, or records.
+func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
+	if a.MarkPaid == "" && (a.Amount != "" || a.Reference != "") {
+		return errors.New("--amount and --reference belong to --mark-paid CODE")
+	}
+	if a.MarkPaid != "" && a.CSV {
+		return errors.New("--csv lists and --mark-paid records; run them one after the other")
+	}
+	plans, err := a.read()
+	if err != nil {
+		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
+	}
+	return withStore(ctx, c, a.Database, plans, func(s *store.Store) error {
+		if a.MarkPaid != "" {
+			return a.record(ctx, c, s)
+		}
+		all, err := payables(ctx, s)
+		if err != nil {
+			return err
+		}
+		if a.CSV {
+			return payoutsCSV(c, all, plans.Currency)
+		}
+		return payoutsTable(c, all, plans.Currency)
+	})
+}
+
+// withStore opens the store for a verb of the command line.
+func withStore(ctx context.Context, c terminal, d Database, plans tenants.Plans, do func(*store.Store) error) error {
+	s, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: time.Now, Log: quiet(c)})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}
+
+// payables are the partners with something to get, also those who were ended: what they earned is theirs.
+func payables(ctx context.Context, s *store.Store) (out []payable, err error) {
+	all, err := s.Partners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		lines, err := s.Entries(ctx, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		if in, cents := tenants.Payable(lines, time.Now()); cents > 0 {
+			out = append(out, payable{p, cents, len(in)})
+		}
+	}
+	return out, nil
+}
+
+func payoutsTable(c terminal, all []payable, currency string) error {
+	if len(all) == 0 {
+		fmt.Fprintln(c.out, "Nothing is payable now.")
+		return nil
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "CODE\tPARTNER\tMAIL\tPAYEE\tBY\tACCOUNT\tPAYABLE\tLINES")
+	var sum int64
+	for _, p := range all {
+		sum += p.cents
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", p.Code, p.Name, p.Email, said(p.Payee.Name), said(string(p.Payee.By)), p.Payee.Account, tenants.Decimal(p.cents), p.lines)
+	}
+	fmt.Fprintf(t, "\nTogether %s %s. After paying: carillon affiliate payouts --mark-paid CODE --amount SUM --reference TEXT\n", tenants.Decimal(sum), strings.ToUpper(currency))
+	return t.Flush()
+}
+
+func said(s string) string {
+	if s == "" {
+		return "not said yet"
+	}
+	return s
+}
+
+// payoutsCSV writes RFC 4180, in which no text of a partner begins a formula.
+func payoutsCSV(c terminal, all []payable, currency string) error {
+	w := csv.NewWriter(c.out)
+	w.UseCRLF = true
+	rows := [][]string{{"code", "partner", "mail", "payee", "by", "account", "amount", "currency", "lines"}}
+	for _, p := range all {
+		row := []string{p.Code, p.Name, p.Email, p.Payee.Name, string(p.Payee.By), p.Payee.Account, tenants.Decimal(p.cents), currency, strconv.Itoa(p.lines)}
+		for i := range row {
+			row[i] = tenants.Cell(row[i])
+		}
+		rows = append(rows, row)
+	}
+	return w.WriteAll(rows)
+}
+
+// record writes a payout down, once.
+func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.Store) error {
+	cents, err := parseCents(a.Amount)
+	if err != nil {
+		return fmt.Errorf("--amount: %w", err)
+	}
+	a.Reference = strings.TrimSpace(a.Reference)
+	if !tenants.Text(a.Reference, 1, 100) {
+		return errors.New("--reference: 1 to 100 characters, such as the bank's number of the payment")
+	}
+	p, err := partnerOf(ctx, s, a.MarkPaid)
+	if err != nil {
+		return err
+	}
+	out, repeated, err := s.PayOut(ctx, p.ID, cents, a.Reference)
+	switch {
+	case err != nil:
+		return err
+	case repeated:
+		fmt.Fprintf(c.out, "This payout was recorded on %s already; nothing was changed.\n", out.CreatedAt.Format(time.DateOnly))
+	default:
+		fmt.Fprintf(c.out, "Recorded: %s to %s (%s), reference %s.\n", tenants.Decimal(cents), p.Name, p.Code, a.Reference)
+	}
+	return nil
+}
+
+// parseCents reads a sum as the list has it: "109.78".
+func parseCents(s string) (int64, error) {
+	whole, rest, ok := strings.Cut(s, ".")
+	if ok && whole != "" && len(rest) == 2 && len(whole) <= 15 {
+		if n, err := strconv.ParseUint(whole+rest, 10, 63); err == nil && n > 0 {
+			return int64(n), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no sum as the list has it, such as 109.78", s)
+}
+
+func partnerOf(ctx context.Context, s *store.Store, typed string) (tenants.Partner, error) {
+	code, ok := tenants.ParsePartnerCode(typed)
+	if !ok {
+		return tenants.Partner{}, fmt.Errorf("%q is no partner's code: eight letters, as in their link", typed)
+	}
+	p, err := s.PartnerOfCode(ctx, code)
+	if tenants.KindOf(err) == tenants.Unknown {
+		return p, fmt.Errorf("no partner has the code %s", code)
+	}
+	return p, err
+}
+
+type affiliateStopCmd struct {
+	Code string `required:"" help:"The partner's code."`
+	Undo bool   `help:"Let the partner run again."`
+	Database
+}
+
+// Run ends a partner, or lets them run again.
+func (a *affiliateStopCmd) Run(ctx context.Context, c terminal) error {
+	return withStore(ctx, c, a.Database, tenants.Plans{}, func(s *store.Store) error {
+		p, err := partnerOf(ctx, s, a.Code)
+		if err != nil {
+			return err
+		}
+		at, word := time.Now(), "ended"
+		if a.Undo {
+			at, word = time.Time{}, "running again"
+		}
+		if err := s.StopPartner(ctx, p.ID, at); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.out, "The partner %s (%s) is %s.\n", p.Name, p.Code, word)
+		return nil
+	})
+}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"encoding/csv"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// earns makes a partner in a data folder, with a commission that is payable and one that is held.
+func earns(t *testing.T, data string) tenants.Partner {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := store.Open(t.Context(), store.Config{Dir: data, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	must(err)
+	defer func() { must(s.Close()) }()
+	ctx, now := t.Context(), time.Now()
+	link := tenants.NewSecret(tenants.PartnerPrefix).Hash()
+	must(s.AddPartnerLink(ctx, store.PartnerLink{Hash: link, Email: "ana@partner.example", Name: "=Ana", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	p, err := s.EnterPartner(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: "ana@partner.example", Name: "=Ana", CreatedAt: now},
+		store.PartnerSignIn{Hash: link, CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
+	must(err)
+	must(s.SetPayee(ctx, p.ID, tenants.Payee{Name: "Ana Ruiz", By: tenants.PayByIBAN, Account: "DE89370400440532013000"}))
+	up := tenants.NewSecret(tenants.TrialPrefix).Hash()
+	must(s.AddSignup(ctx, tenants.Signup{Hash: up, Email: "o@x.example", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "brought", Name: "Brought", Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
+	must(s.OpenTrial(ctx, store.Opening{
+		Signup: up, Key: "x.example", Tenant: tenant, Owner: tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: "o@x.example", Name: "O", Theme: "auto", CreatedAt: now},
+		Agent:        tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: tenant.ID, Name: "Bells", Kind: tenants.Builtin, CreatedAt: now},
+		Subscription: s.Plans().Trial(tenant.ID, "starter", now),
+		Referral:     &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant.ID, Terms: s.Plans().Affiliate, CreatedAt: now},
+	}))
+	must(s.Settle(ctx, store.Settlement{Tenant: tenant.ID, Asked: now, Payments: []tenants.Payment{
+		{ID: "in_1", At: now.AddDate(0, 0, -31), Cents: 49900, Untaxed: 49900}, {ID: "in_2", At: now, Cents: 49900, Untaxed: 49900},
+	}}))
+	return p
+}
+
+func TestPartnersArePaidOnce(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	payouts := func(more ...string) []string {
+		return append([]string{"affiliate", "payouts", "--data", data}, more...)
+	}
+	wants(t, 0, "", "migrate", "up", "--data", data)
+	wants(t, 0, "Nothing is payable now.", payouts()...)
+	p := earns(t, data)
+	wants(t, 0, "109.78", payouts()...)
+	wants(t, 0, "Together 109.78 USD", payouts()...)
+	code, file := say(t, payouts("--csv")...)
+	rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
+	if code != 0 || err != nil || len(rows) != 2 || strings.Join(rows[1], "|") != p.Code+"|'=Ana|ana@partner.example|Ana Ruiz|iban|DE89370400440532013000|109.78|usd|1" {
+		t.Errorf("%d %v %q", code, err, rows)
+	}
+	for _, bad := range [][]string{
+		{"--amount: \"219.5\" is no sum", "--mark-paid", p.Code, "--amount", "219.5", "--reference", "x"}, {"is another sum now", "--mark-paid", p.Code, "--amount", "219.56", "--reference", "x"},
+		{"--reference: 1 to 100", "--mark-paid", p.Code, "--amount", "109.78"}, {"no partner has the code", "--mark-paid", "ZZZZZZZZ", "--amount", "109.78", "--reference", "x"},
+		{"is no partner's code", "--mark-paid", "ana", "--amount", "109.78", "--reference", "x"}, {"belong to --mark-paid", "--amount", "109.78"}, {"one after the other", "--csv", "--mark-paid", p.Code},
+	} {
+		wants(t, 1, bad[0], payouts(bad[1:]...)...)
+	}
+	wants(t, 0, "Recorded: 109.78", payouts("--mark-paid", strings.ToLower(p.Code), "--amount", "109.78", "--reference", "SEPA 7")...)
+	wants(t, 0, "already; nothing was changed", payouts("--mark-paid", p.Code, "--amount", "109.78", "--reference", "SEPA 7")...)
+	wants(t, 1, "is another sum now", payouts("--mark-paid", p.Code, "--amount", "109.78", "--reference", "SEPA 8")...)
+	wants(t, 0, "Nothing is payable now.", payouts()...)
+	wants(t, 0, "is ended", "affiliate", "stop", "--data", data, "--code", p.Code)
+	wants(t, 0, "is running again", "affiliate", "stop", "--data", data, "--code", p.Code, "--undo")
+}
