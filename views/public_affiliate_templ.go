@@ -93,7 +93,7 @@ func Affiliate(p AffiliatePage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</ol></div></section><section class=\"band band-deep\" aria-labelledby=\"earn\"><div class=\"band-in\"><h2 id=\"earn\">What a customer brings you</h2><div class=\"list-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Commission by plan\"><table class=\"table earn\"><caption class=\"visually-hidden\">Commission by plan</caption> <thead><tr><th scope=\"col\">Plan</th><th scope=\"col\" class=\"num\">They pay</th><th scope=\"col\" class=\"num\">You earn each month</th><th scope=\"col\" class=\"num\">In ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</ol></div></section><section class=\"band band-deep\" aria-labelledby=\"earn\"><div class=\"band-in\"><h2 id=\"earn\">What a customer brings you</h2><div class=\"earn-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Commission by plan\"><table class=\"table earn\"><caption class=\"visually-hidden\">Commission by plan</caption> <thead><tr><th scope=\"col\">Plan</th><th scope=\"col\" class=\"num\">They pay</th><th scope=\"col\" class=\"num\">You earn each month</th><th scope=\"col\" class=\"num\">In ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

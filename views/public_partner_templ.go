@@ -82,7 +82,7 @@ func Partner(p PartnerPage) templ.Component {
 				}
 			}
 			if p.Owed != "" {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: p.Owed + " go against your next commissions", Cause: "Money was refunded, or taken back by a bank, after its commission had been paid out to you."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: p.Owed + " goes against your next commissions", Cause: "Money was refunded, or taken back by a bank, after its commission had been paid out to you."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -40,14 +40,14 @@ func (s sampler) partnerRooms() []Sample {
 	full := empty
 	full.Unsaid, full.NoStripe, full.Note, full.Owed, full.Left = false, false, "Saved.", "$32.78", "128"
 	full.Sums = []Stat{{Label: "Held", Value: "$109.78", Note: "for 30 days after each payment"}, {Label: "Payable", Value: "$0.00", Note: "goes into the next payout"}, {Label: "Paid", Value: "$1,284.58", Note: "sent to you so far"}}
-	full.Counts = []Stat{{Label: "Clicks", Value: "1,204", Note: "the bars are the last 30 days", Days: []int{3, 5, 2, 8, 13, 4, 0, 6, 9, 12, 20, 7}}, {Label: "Trials", Value: "9", Note: "began by your link or code"}, {Label: "Paying customers", Value: "4", Note: "paid at least once"}}
+	full.Counts = []Stat{{Label: "Clicks", Value: "1,204", Note: "the line is the last 30 days", Days: []int{3, 5, 2, 8, 13, 4, 0, 6, 9, 12, 20, 7}}, {Label: "Trials", Value: "9", Note: "began by your link or code"}, {Label: "Paying customers", Value: "4", Note: "paid at least once"}}
 	full.Payee.Value, full.Account.Value = "Ana Ruiz", "DE89370400440532013000"
 	full.Customers = []PartnerCustomer{
 		{"Customer 3f2a91", at(3), "Has not paid yet", Time{}, ToneNeutral, IconHourglass, "$0.00"}, {"Customer 77c0d2", at(40), "Earns", at(-325), ToneGood, IconCheck, "$109.78"},
 		{"Customer 0b51ee", at(420), "The time is over", Time{}, ToneNeutral, IconDone, "$1,317.36"}, {"Customer 9911ac", at(9), "Your own: earns nothing", Time{}, ToneWarn, IconBan, "$0.00"},
 	}
 	full.Lines = []PartnerLine{
-		{at(2), "Commission", "Customer 77c0d2", "$109.78", false, "Held", ToneNeutral, IconHourglass, at(-28)}, {at(8), "Clawback", "Customer 0b51ee", "−$32.78", true, "Payable", ToneInfo, IconClock, Time{}},
+		{at(2), "Commission", "Customer 77c0d2", "$109.78", false, "Held", ToneNeutral, IconHourglass, at(-28)}, {at(8), "Clawback", "Customer 0b51ee", "−$32.78", true, "Open", ToneInfo, IconClock, Time{}},
 		{at(12), "Given back", "Customer 0b51ee", "$109.78", false, "Paid", ToneGood, IconDone, Time{}}, {at(60), "Commission", "Customer 0b51ee", "$109.78", false, "Paid", ToneGood, IconDone, Time{}},
 	}
 	full.Payouts = []PartnerPayout{{at(11), "$219.56", "SEPA 2026-11-12"}, {at(44), "$1,065.02", "SEPA 2026-10-10"}}

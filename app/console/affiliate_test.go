@@ -118,7 +118,7 @@ func TestAPartner(t *testing.T) {
 	must(t, err)
 	pay.Returned = 49900
 	settle()
-	ana.get("/affiliate/room").want(200).has("Paid", "Clawback", "−$109.78", "$109.78 go against your next commissions", "=SEPA 7")
+	ana.get("/affiliate/room").want(200).has("Paid", "Clawback", "−$109.78", "$109.78 goes against your next commissions", "=SEPA 7")
 	sheet, err := csv.NewReader(strings.NewReader(ana.get("/affiliate/room.csv").want(200).body)).ReadAll()
 	must(t, err)
 	if len(sheet) != 3 || sheet[1][3] != "109.78" || sheet[1][5] != "paid" || sheet[1][7] != "'=SEPA 7" || sheet[2][1] != "Clawback" || sheet[2][3] != "-109.78" {

@@ -101,7 +101,7 @@ func (k *Console) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (
 			days[len(days)-1-ago] = int(d.Clicks)
 		}
 	}
-	p.Counts = append([]views.Stat{{Label: "Clicks", Value: views.Count(sum), Note: "the bars are the last 30 days", Days: days}}, p.Counts...)
+	p.Counts = append([]views.Stat{{Label: "Clicks", Value: views.Count(sum), Note: "the line is the last 30 days", Days: days}}, p.Counts...)
 	return p, nil
 }
 
@@ -197,8 +197,13 @@ func (k *Console) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
 	for _, e := range slices.Backward(lines) {
 		l := entryStates[e.State(now)]
 		l.At, l.Text, l.Customer, l.Sum, l.Less = dated(e.CreatedAt), entryWords[e.Kind], nameless(e.Referral), k.cash(e.Cents), e.Cents < 0
-		if e.State(now) == tenants.EntryHeld {
+		switch e.State(now) {
+		case tenants.EntryHeld:
 			l.Payable = dated(e.PayableAt)
+		case tenants.EntryPayable:
+			if e.Cents < 0 {
+				l.State = "Open" // it goes against what is payable
+			}
 		}
 		p.Lines = append(p.Lines, l)
 	}
