@@ -20,11 +20,17 @@ func TestProbeAndRollback(t *testing.T) {
 		!strings.Contains(p.Summary, "production, and not in sandbox") {
 		t.Errorf("%+v", p)
 	}
-	for range 2 {
-		h.do(ask{method: "POST", path: address + "/probe", key: a.key}).want(200)
-	}
-	if got := h.do(ask{method: "POST", path: address + "/probe", key: a.key}).want(429); got.header.Get("Retry-After") == "" {
-		t.Errorf("no Retry-After: %s", got.body)
+	for n := 1; ; n++ { // three at once, and one more each ten seconds, which a busy machine may take for a few
+		got := h.do(ask{method: "POST", path: address + "/probe", key: a.key})
+		if got.status == 429 {
+			if n < 3 || got.header.Get("Retry-After") == "" {
+				t.Errorf("refused after %d, Retry-After %q: %s", n, got.header.Get("Retry-After"), got.body)
+			}
+			break
+		}
+		if got.want(200); n > 12 {
+			t.Fatal("probing has no limit")
+		}
 	}
 	other := h.tenant("hillside", "Hillside")
 	h.do(ask{method: "POST", path: "/v1/credentials/" + string(other.credential) + "/probe", key: other.key}).want(200) // pays for nobody else
@@ -94,10 +100,14 @@ func TestAKeyHasItsOwnPace(t *testing.T) {
 		ID: tenants.NewID[tenants.KeyID](time.Now()), Name: "slow", Permissions: tenants.Permissions, PerSecond: 1, CreatedAt: time.Now(),
 	}, slow.Hash()))
 	body := `{"to":{"device":"` + string(a.device) + `"}}`
+	const asks = 12
 	refused := 0
-	for range 6 {
-		got := h.do(ask{method: "POST", path: "/v1/rings", key: slow, body: body})
-		if got.status == 429 {
+	got := make(chan answer, asks)
+	for range asks { // at once: a busy machine takes a second for a few, one after the other
+		go func() { got <- h.do(ask{method: "POST", path: "/v1/rings", key: slow, body: body}) }()
+	}
+	for range asks {
+		if got := <-got; got.status == 429 {
 			refused++
 			if code, _ := got.code(); code != "too_many_rings" || got.header.Get("Retry-After") != "1" {
 				t.Errorf("%s %v", got.body, got.header)
@@ -105,11 +115,11 @@ func TestAKeyHasItsOwnPace(t *testing.T) {
 		}
 	}
 	if refused < 2 {
-		t.Errorf("%d of six rings at once were refused", refused)
+		t.Errorf("%d of %d rings at once were refused", refused, asks)
 	}
 	rings, _, err := a.scope().Rings(t.Context(), store.RingQuery{})
 	must(t, err)
-	if len(rings) != 6-refused {
+	if len(rings) != asks-refused {
 		t.Errorf("%d rings were written", len(rings))
 	}
 	h.do(ask{method: "POST", path: "/v1/rings", key: a.key, body: body}).want(201)
