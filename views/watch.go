@@ -48,6 +48,10 @@ func (p WatchPhone) streak() string {
 	switch {
 	case p.Silent > 0 && p.Unshown > 0:
 		return Plural(p.Unshown, "ring", "rings") + " not shown, then " + Count(p.Silent) + " silent"
+	case p.Silent == 1:
+		return "Its latest ring came without a sign of the phone"
+	case p.Unshown == 1:
+		return "Its latest ring woke the app and showed no call"
 	case p.Silent > 0:
 		return Plural(p.Silent, "ring", "rings") + " in a row without a sign of the phone"
 	case p.Unshown > 0:

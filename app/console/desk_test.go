@@ -225,6 +225,16 @@ func TestAVersionInTroubleIsNamed(t *testing.T) {
 	if tone, word, why := w.whole(); tone != "bad" || word != "2 versions of the app are in trouble" || !strings.Contains(why, "Version 4.1, Apps that do not tell their version") {
 		t.Errorf("%s %q %q", tone, word, why)
 	}
+	calm := watched{
+		phones: []tenants.Streak{{AppVersion: "4.2", Verdict: tenants.Fine, Silent: 1}, {AppVersion: "4.3", Verdict: tenants.Fine}},
+		apps:   []tenants.AppWatch{{AppVersion: "4.2", Devices: 1, Verdict: tenants.Fine}, {AppVersion: "4.3", Devices: 1, Verdict: tenants.Fine}},
+	}
+	if tone, word, why := calm.whole(); tone != "info" || word != "No phone is in trouble" || !strings.Contains(why, "1 of the 2 phones") {
+		t.Errorf("%s %q %q", tone, word, why)
+	}
+	if rows := calm.versions(); rows[0].Verdict != "Not sure yet" || rows[1].Verdict != "Wakes" {
+		t.Errorf("versions: %+v", rows)
+	}
 	late := lateOf(store.Late{N: 6, Buckets: map[int]int64{tenants.Bucket(time.Second): 3, tenants.Bucket(6 * time.Second): 2, tenants.Bucket(20 * time.Minute): 1}})
 	var counts []int
 	for _, s := range late.Steps {

@@ -70,7 +70,7 @@ func (w watched) rows(search, verdict string, v *visitor) []views.WatchPhone {
 			continue
 		}
 		look := verdictLooks[s.Verdict]
-		if fine && s.Silent+s.Unshown > 0 {
+		if fine && !sure(s) {
 			look = health{views.ToneWarn, "Watch it"}
 		}
 		out = append(out, views.WatchPhone{
@@ -96,7 +96,7 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	phones, next := paged(w.rows(search, verdict, v), ask.from)
-	p := views.WatchPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: versionRows(w.apps), Phones: phones, Late: lateOf(late),
+	p := views.WatchPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
 		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Verdict",
 			Choices: q.chosen("verdict", choice("", "Any verdict"), choice("trouble", "In trouble"), choice("fine", "Wakes"))})}
 	p.Tone, p.Word, p.Why = w.whole()
@@ -106,6 +106,9 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	return web.Page(c, views.Watch(p), fiber.StatusOK)
 }
 
+// sure tells that the phone's latest ring was shown: one that came to nothing may be chance.
+func sure(s tenants.Streak) bool { return s.Silent+s.Unshown == 0 }
+
 // whole is how it stands with all of them, in a sentence.
 func (w watched) whole() (tone views.Tone, word, why string) {
 	var bad []string
@@ -114,10 +117,13 @@ func (w watched) whole() (tone views.Tone, word, why string) {
 			bad = append(bad, a.AppVersion)
 		}
 	}
-	phones := 0
+	phones, unsure := 0, 0
 	for _, s := range w.phones {
-		if s.Verdict != tenants.Fine {
+		switch {
+		case s.Verdict != tenants.Fine:
 			phones++
+		case !sure(s):
+			unsure++
 		}
 	}
 	switch {
@@ -127,6 +133,9 @@ func (w watched) whole() (tone views.Tone, word, why string) {
 	case phones > 0:
 		return views.ToneWarn, views.Plural(phones, "phone does not show calls", "phones do not show calls"),
 			"Too few for a version of the app to be at fault. Open the app once on each, and ring it again."
+	case unsure > 0:
+		return views.ToneInfo, "No phone is in trouble", views.Count(unsure) + " of the " + views.Plural(len(w.phones), "phone", "phones") + " rung in " + watchWords +
+			" gave no sign on the latest ring. That happens when a phone is off; a few in a row would mean trouble."
 	case len(w.phones) > 0:
 		return views.ToneGood, "Every phone wakes", "All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke and showed their calls."
 	}
@@ -141,9 +150,13 @@ func mapped(in []string, f func(string) string) []string {
 	return out
 }
 
-func versionRows(apps []tenants.AppWatch) []views.WatchVersion {
+func (w watched) versions() []views.WatchVersion {
+	shown := map[string]bool{} // by a phone's latest ring
+	for _, s := range w.phones {
+		shown[s.AppVersion] = shown[s.AppVersion] || s.Verdict == tenants.Fine && sure(s)
+	}
 	var out []views.WatchVersion
-	for _, a := range apps {
+	for _, a := range w.apps {
 		look := verdictLooks[a.Verdict]
 		row := views.WatchVersion{
 			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: a.Blocked, Unshown: a.Unshown, Delegate: a.Delegate,
@@ -152,6 +165,8 @@ func versionRows(apps []tenants.AppWatch) []views.WatchVersion {
 		switch {
 		case a.Verdict == tenants.Untested:
 			row.Verdict, row.Cause = "Not rung yet", "No phone with this version has been rung in "+watchWords+"."
+		case a.Verdict == tenants.Fine && !shown[a.AppVersion]:
+			row.Tone, row.Verdict, row.Cause = views.ToneNeutral, "Not sure yet", "The latest ring of each of its phones came to nothing. Ring one of them once more."
 		case a.Verdict == tenants.Fine && a.Blocked+a.Unshown > 0:
 			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes", "Some phones do not show calls; too few for the version to be at fault."
 		}
@@ -218,9 +233,9 @@ func wakesOf(ctx context.Context, v *visitor, id tenants.DeviceID) (*views.Wakes
 	s := tenants.StreakOf(outcomes)
 	look := verdictLooks[s.Verdict]
 	w := &views.Wakes{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
-	if s.Verdict == tenants.Fine && s.Silent+s.Unshown > 0 {
+	if s.Verdict == tenants.Fine && !sure(s) {
 		w.Tone, w.Verdict = views.ToneWarn, "Watch it"
-		w.Cause = "It has shown calls, and its latest " + views.Plural(s.Silent+s.Unshown, "ring came to nothing.", "rings came to nothing.") + " That happens when a phone is off; a few in a row mean that iOS has stopped waking the app."
+		w.Cause = "Its latest " + verb(s.Silent+s.Unshown, "ring", strconv.Itoa(s.Silent+s.Unshown)+" rings") + " came to nothing. That happens when a phone is off; a few in a row mean that iOS has stopped waking the app."
 		w.Cure = "Open the app once on the phone, and ring it again."
 	}
 	for i := len(outcomes) - 1; i >= 0; i-- {
