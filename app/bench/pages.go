@@ -102,12 +102,13 @@ func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants
 		return err
 	}
 	const writers = 64
+	apart := 30 * 24 * time.Hour / time.Duration(n+1)
 	var wg sync.WaitGroup
 	errs := make([]error, writers)
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < n && errs[w] == nil && ctx.Err() == nil; i += writers {
-				at := now.Add(-time.Duration(n-i) * 30 * 24 * time.Hour / time.Duration(n+1))
+				at := now.Add(-time.Duration(n-i) * apart)
 				_, errs[w] = scope.AddRing(ctx, past(s, i, at), store.Idempotency{}, time.Time{})
 			}
 		})
@@ -273,6 +274,7 @@ func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
 		"/overview", "/overview?period=month", "/rings", "/rings?state=missed", "/rings?q=lead-77", "/rings?device=" + string(s.devices[3]), "/rings/" + ring,
 		"/rings/test", "/devices", "/devices?q=Phone+7", "/devices/" + string(s.devices[3]), "/devices/" + string(s.devices[3]) + "/remove", "/devices/pair",
 		"/alerts", "/watch", "/credentials", "/credentials/add", "/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/billing", "/settings", "/developers",
+		"/audit?q=lead-77", "/audit?period=day",
 	}, nil
 }
 

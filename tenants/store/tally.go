@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"carillon/migrations"
@@ -81,6 +80,9 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 			return err
 		}
 		if err := t.count(cells); err != nil {
+			return err
+		}
+		if err := t.countDays(cells); err != nil {
 			return err
 		}
 		if err := t.countOutcomes(facts); err != nil {
@@ -227,73 +229,4 @@ func (s *Scope) Tallies(ctx context.Context, from, to time.Time) ([]tenants.Tall
 		string(s.id), floor(micros(from), hour), until(to))
 	found, err := collect(rows, err, (*tallyRow).fields)
 	return nouns(found, tallyRow.noun), translate(err)
-}
-
-// FunnelRow is one group's count of one fact, by phone and by ring, with the latencies since the hop before it by bucket; see tenants.Percentile.
-type FunnelRow struct {
-	Group   string // the value grouped by; an hour as RFC 3339, a day as its date, both UTC; empty for the whole
-	Fact    tenants.FactKind
-	N       int64 // attempts: phones
-	Rings   int64 // rings of which at least one phone did; each in the group of the phone that was first
-	Buckets map[int]int64
-}
-
-// groups are what a funnel can be grouped by, as SQL. Whole numbers divide to whole numbers in both dialects.
-var groups = map[string]string{
-	"": "''", "environment": "environment", "app_version": "app_version", "os_version": "os_version", "agent": "agent_id",
-	"hour": "hour", "day": "hour / 86400000000 * 86400000000",
-}
-
-// Funnel sums the hours in [from, to) by fact and, if by is not empty, by one of hour, day, environment, app_version, os_version,
-// agent. Rows come ordered by group and fact. It reads tallies only, so it costs the same whatever the number of facts behind them.
-func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]FunnelRow, error) {
-	group, ok := groups[by]
-	if !ok {
-		return nil, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The funnel cannot be grouped that way.", Fields: []tenants.Field{
-			{Name: "by", Message: "hour, day, environment, app_version, os_version or agent"}}}
-	}
-	type sum struct {
-		group, fact string
-		bucket      int
-		n           int64
-	}
-	rows, err := s.reads().scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM tallies "+
-		"WHERE tenant_id = ? AND hour >= ? AND hour < ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", string(s.id), floor(micros(from), hour), until(to))
-	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.group, &x.fact, &x.bucket, &x.n} })
-	if err != nil {
-		return nil, translate(err)
-	}
-	out := []FunnelRow{}
-	for _, x := range sums {
-		x.group = label(by, x.group)
-		last := len(out) - 1
-		if last < 0 || out[last].Group != x.group || string(out[last].Fact) != x.fact {
-			out = append(out, FunnelRow{Group: x.group, Fact: tenants.FactKind(x.fact), Buckets: map[int]int64{}})
-			last++
-		}
-		switch x.bucket {
-		case counted:
-			out[last].N = x.n
-		case ringCounted:
-			out[last].Rings = x.n
-		default:
-			out[last].Buckets[x.bucket] = x.n
-		}
-	}
-	return out, nil
-}
-
-// label is a group as people and programs read it.
-func label(by, group string) string {
-	if by != "hour" && by != "day" {
-		return group
-	}
-	us, err := strconv.ParseInt(group, 10, 64)
-	if err != nil {
-		return group
-	}
-	if by == "day" {
-		return moment(us).Format(time.DateOnly)
-	}
-	return moment(us).Format(time.RFC3339)
 }

@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 	}{
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers}, {"invitations", testInvitations},
 		{"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices}, {"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
+		{"days", testDays},
 		{"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets}, {"add ring", testAddRing},
 		{"idempotency", testIdempotency}, {"change ring", testChangeRing}, {"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach},
 		{"due", testDue}, {"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies}, {"tallies by ring", testTalliesByRing}, {"roll at once", testRollAtOnce},
