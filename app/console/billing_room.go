@@ -69,8 +69,23 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err := web.Page(c, views.Billing(p), fiber.StatusOK); err != nil {
 		return err
 	}
+	k.lookAgain(c, sub)
 	k.payable(c)
 	return nil
+}
+
+// looks is how often the page of a payment that Stripe has not told us about loads itself anew.
+const looks = 8
+
+// lookAgain lets a browser that comes back from a checkout ask again in three seconds, with or without scripts.
+func (k *Console) lookAgain(c *fiber.Ctx, sub tenants.Subscription) {
+	if web.Query(c, "checkout") != "done" || sub.Live() || k.Billing == nil {
+		return
+	}
+	n, err := strconv.Atoi("0" + web.Query(c, "look"))
+	if err == nil && n < looks {
+		c.Set("Refresh", "3; url="+views.PathBilling+"?checkout=done&look="+strconv.Itoa(n+1))
+	}
 }
 
 // history is the rings of the last days, and what an answered one costs.
@@ -203,16 +218,25 @@ func (k *Console) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Enti
 		out = append(out, calloutOf(w))
 	}
 	if e.Standing == tenants.StandingTrial && sub.Stripe == "" {
-		n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + ".", Cure: "Choose a plan before then. What is left of the trial stays free, unless the card had a trial with another organisation: then this one ends a day later, and nothing is charged before you subscribe anew. Nothing is lost if it ends."}
-		if k.Billing == nil {
-			n.Cure = "Ask the operator of this server for a plan before then. Nothing is lost if it ends."
-		}
-		if left := e.Until.Sub(k.Now()); k.Billing != nil && left <= 48*time.Hour {
-			n.Cause = "Less than two days are left, so that a subscription is paid at once."
-		}
-		out = append(out, n)
+		out = append(out, k.trialNotice(e))
 	}
 	return out
+}
+
+// trialNotice says when the trial ends, and what becomes of it when somebody subscribes before.
+func (k *Console) trialNotice(e tenants.Entitlement) views.Callout {
+	n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + "."}
+	switch {
+	case k.Billing == nil:
+		n.Cure = "Ask the operator of this server for a plan before then. Nothing is lost if it ends."
+	case e.Until.Sub(k.Now()) <= 48*time.Hour:
+		n.Cause = "Less than two days are left, so that a subscription is paid at once."
+		n.Cure = "Choose a plan before then. Nothing is lost if the trial ends first."
+	default:
+		n.Cause = "There is one trial for each card. With a card that had its trial elsewhere this one ends a day later, and nothing is charged until you subscribe anew."
+		n.Cure = "Choose a plan before then: what is left of the trial stays free. Nothing is lost if it ends first."
+	}
+	return n
 }
 
 func calloutOf(w tenants.Warning) views.Callout {

@@ -67,7 +67,14 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	if !strings.HasPrefix(to, s.URL()+"/pay/") {
 		t.Fatalf("a checkout leads to %q", to)
 	}
-	w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment", "The trial ends on")
+	if again := w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment", "The trial ends on").Header.Get("Refresh"); again != "3; url=/billing?checkout=done&look=1" {
+		t.Errorf("the page looks again by %q", again)
+	}
+	for _, over := range []string{"8", "99999999999999999999", "x"} {
+		if again := w.get("/billing?checkout=done&look=" + over).want(200).Header.Get("Refresh"); again != "" {
+			t.Errorf("look=%s goes on by %q", over, again)
+		}
+	}
 	w.post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", "1")).want(409)
 	must(t, s.Pay(s.Sessions()[0]))
 	w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment") // it is paid, and Stripe has not told us
