@@ -21,6 +21,7 @@ type BillingPage struct {
 	NoBills  string // said in place of invoices
 	Offers   []Offer
 	Overage  *OverageForm // nil = cannot be switched
+	Owes     bool         // a payment failed: that comes before anything else
 	Portal   bool         // Stripe knows the tenant
 	Cancel   bool         // there is something to cancel
 	Resume   bool         // a cancellation can be taken back

@@ -52,6 +52,7 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if sub.State != "" {
 		p.Plan = e.Plan.Name
 	}
+	p.Owes = sub.Stripe != "" && (sub.State == tenants.SubPastDue || sub.State == tenants.SubPaused)
 	if sub.Stripe != "" {
 		p.Price = money(e.Plan.Cents(sub.Interval), k.Store.Plans().Currency) + " " + by(sub.Interval)
 	}
@@ -107,6 +108,9 @@ func (k *Console) history(ctx context.Context, v *visitor, sub tenants.Subscript
 		d := from.AddDate(0, 0, i)
 		p.Days = append(p.Days, views.UsageDay{Label: d.Format("Mon 2 Jan"), ISO: d.Format(time.DateOnly), Rings: rings[d.Format(time.DateOnly)]})
 	}
+	if e.Usage.Rings == 0 {
+		return nil // what was picked up was rung to try it, and cost nothing
+	}
 	rows, err := v.scope.Funnel(ctx, e.From, k.Now(), "")
 	if err != nil {
 		return err
@@ -115,7 +119,7 @@ func (k *Console) history(ctx context.Context, v *visitor, sub tenants.Subscript
 		if r.Fact == tenants.FactAnswered && r.Rings > 0 {
 			p.Cost = append(p.Cost, views.Row{Name: "Picked up this month", Text: views.Count(int(r.Rings))})
 			if cents := e.Plan.Cents(tenants.Monthly); sub.Stripe != "" && e.Standing != tenants.StandingTrial {
-				p.Cost = append(p.Cost, views.Row{Name: "Each", Text: money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
+				p.Cost = append(p.Cost, views.Row{Name: "Each, test rings among them", Text: money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
 			}
 		}
 	}
@@ -186,6 +190,8 @@ func (k *Console) facts(v *visitor, sub tenants.Subscription, e tenants.Entitlem
 		rows = append(rows, views.Row{Name: "Ends", When: v.at(e.Until)})
 	case e.Standing == tenants.StandingEnding, e.Standing == tenants.StandingOver && !e.Until.IsZero():
 		rows = append(rows, views.Row{Name: "Ends", When: v.at(e.Until)})
+	case e.Standing == tenants.StandingGrace:
+		rows = append(rows, views.Row{Name: "Phones ring until", When: v.at(e.Until)})
 	case sub.Stripe != "":
 		rows = append(rows, views.Row{Name: "Renews", When: v.at(sub.PeriodEnd)})
 	}
