@@ -39,6 +39,7 @@ type Config struct {
 
 	RingsPerSecond setting[float64]       `help:"Rings a second that one tenant may place, and twice as many at once; more are refused with 429. 0 = no limit." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
 	DeviceSpacing  setting[time.Duration] `help:"Time between two pushes to one device; the later one waits. 0 = none." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
+	DemoAgent
 	PlansFile
 	Stripe `embed:""`
 	Post
@@ -74,6 +75,7 @@ func (c Config) check() (checked, error) {
 	if c.Database.URL == "" {
 		f.add("CARILLON_DATA", folder(c.Data))
 	}
+	f.add("CARILLON_DEMO_AGENT", c.DemoAgent.check())
 	c.Stripe.check(f.add)
 	f.add("CARILLON_SMTP_URL", c.Post.check())
 	c.Tracing.check(f.add)

@@ -38,6 +38,7 @@ type node struct {
 	herald *switchboard.Herald // nil = nobody is written to
 	trace  *trace.Tracer       // nil = nobody asked for traces
 	agent  gateway.Agent       // the built-in one
+	demo   speaker
 
 	billing *billing.Billing // nil = no money is taken
 	addr    net.Addr
@@ -108,6 +109,9 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	n.close = append(n.close, n.voice.Close)
 
 	if n.agent, err = agents.NewBuiltin(echoAfter, time.Now); err != nil {
+		return n, err
+	}
+	if n.demo, err = c.DemoAgent.find(ctx, n); err != nil {
 		return n, err
 	}
 	board := switchboard.Config{
@@ -185,7 +189,7 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 		return nil, err
 	}
 	return console.New(console.Config{
-		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, Mail: letters,
+		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, Mail: letters,
 		Parts: []console.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},

@@ -93,6 +93,12 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (
 	if err := json.Unmarshal([]byte(run("tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare", "--email", "ada@example.com", "--json")), &m); err != nil {
 		t.Fatal(err)
 	}
+	return serves(t, db, apple, more...), m
+}
+
+// serves starts `carillon serve` on a database that is there.
+func serves(t *testing.T, db []string, apple *apnstest.Apple, more ...string) *server {
+	t.Helper()
 	dir := t.TempDir()
 	key, ca := filepath.Join(dir, "master.key"), filepath.Join(dir, "apple.pem")
 	for file, text := range map[string][]byte{key: []byte(seal.Generate()), ca: apple.CAPEM()} {
@@ -138,7 +144,7 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (
 	_, addr, _ := strings.Cut(told[1], " on ")
 	s := &server{t: t, stop: stop, metrics: strings.TrimPrefix(told[0], "metrics at ")}
 	s.ready.URL = "http://" + addr
-	return s, m
+	return s
 }
 
 // measured looks at the metrics after that one ring: the figures are there, and name nobody.

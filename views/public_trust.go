@@ -70,7 +70,17 @@ func (p DocsPage) public() DevelopersPage {
 type DemoPage struct {
 	Front   Front
 	Seconds int
-	Off     bool // this server carries no calls
+	Off     bool   // this server carries no calls
+	Closed  bool   // because whoever runs it wants no demo
+	Agent   string // name of the agent that the operator chose; empty = the built-in one
+}
+
+// who speaks, in the middle of a sentence.
+func (p DemoPage) who() string {
+	if p.Agent == "" {
+		return "the built-in agent"
+	}
+	return "the agent “" + p.Agent + "”, which the operator of this server chose and which speaks with the built-in agent’s voice,"
 }
 
 // TrialPage asks who would like to try.

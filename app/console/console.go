@@ -77,20 +77,22 @@ type Waker interface {
 
 // Config is what the console is made of. Store, Board, PublicURL, Now and Log are required.
 type Config struct {
-	Store     *store.Store
-	Board     Board
-	PublicURL string           // scheme and host, no slash at the end; over https cookies are Secure
-	Billing   *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
-	Dev       Waker            // virtual phones; nil = no dev mode, and its routes are absent
-	Login     string           // said on the page of signing in, in dev mode only
-	Voice     Voice            // carries the demo's calls; nil = the demo is closed
-	Agent     gateway.Agent    // speaks on them; needed with Voice
-	DemoTime  time.Duration    // how long one may last; 0 = DemoTime
-	Mail      Mailer           // brings the links of sign-ups; nil = nobody can sign up
-	Parts     []Part           // what the status page asks
-	PerSecond float64          // rings a second that a tenant may place, said where keys are made; 0 = no limit
-	Now       func() time.Time
-	Log       *slog.Logger
+	Store      *store.Store
+	Board      Board
+	PublicURL  string           // scheme and host, no slash at the end; over https cookies are Secure
+	Billing    *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
+	Dev        Waker            // virtual phones; nil = no dev mode, and its routes are absent
+	Login      string           // said on the page of signing in, in dev mode only
+	Voice      Voice            // carries the demo's calls; nil = the demo is closed
+	Agent      gateway.Agent    // speaks on them; needed with Voice
+	DemoName   string           // the agent's, if it is a tenant's
+	DemoClosed bool             // the operator wants no demo
+	DemoTime   time.Duration    // how long one may last; 0 = DemoTime
+	Mail       Mailer           // brings the links of sign-ups; nil = nobody can sign up
+	Parts      []Part           // what the status page asks
+	PerSecond  float64          // rings a second that a tenant may place, said where keys are made; 0 = no limit
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Mailer sends mail: soon, and not while the caller waits. *notify.Mailer does.
@@ -118,6 +120,9 @@ func New(c Config) (*Console, error) {
 	}
 	if c.Voice != nil && c.Agent == nil {
 		return nil, errors.New("console: Voice needs an Agent to speak")
+	}
+	if c.DemoClosed {
+		c.Voice = nil
 	}
 	if c.DemoTime <= 0 {
 		c.DemoTime = DemoTime

@@ -105,7 +105,7 @@ func (g guest) Converse(ctx context.Context, l gateway.Line) error {
 func (k *Console) demo(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.Demo(views.DemoPage{Front: k.front(ctx, c, "Hear it",
 		"Call the built-in agent from your browser: bells, then yourself a second later. One press, no sign-up, no push."),
-		Seconds: int(k.DemoTime.Round(time.Second).Seconds()), Off: k.Voice == nil}), fiber.StatusOK)
+		Seconds: int(k.DemoTime.Round(time.Second).Seconds()), Off: k.Voice == nil, Closed: k.DemoClosed, Agent: k.DemoName}), fiber.StatusOK)
 }
 
 // answerDemo answers an offer by a call to the built-in agent. What it refuses is read by a script, so that it is a problem document.
@@ -120,6 +120,9 @@ func (k *Console) answerDemo(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (k *Console) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id string, err error) {
+	if k.DemoClosed {
+		return a, "", tenants.Refuse(tenants.Unavailable, "no_demo", "Whoever runs this server has closed the demo.")
+	}
 	if k.Voice == nil {
 		return a, "", tenants.Refuse(tenants.Unavailable, "no_voice", "This server carries no calls at the moment.")
 	}

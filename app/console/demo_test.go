@@ -160,3 +160,13 @@ func TestDemoSeatsAreFew(t *testing.T) {
 		t.Errorf("%d strangers came in at once", all)
 	}
 }
+
+// TestTheOperatorChoosesTheDemo: its agent is named, escaped, and a closed demo answers nobody.
+func TestTheOperatorChoosesTheDemo(t *testing.T) {
+	t.Parallel()
+	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.DemoName = "Front desk <b>" })
+	h.browser().get("/demo").want(200).has("the agent “Front desk &lt;b&gt;”, which the operator", "data-demo-start").lacks("<b>")
+	h = openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.DemoClosed = true })
+	h.browser().get("/demo").want(200).has("has closed the demo").lacks("data-demo-start")
+	h.browser().send("POST", "/demo/answer", "application/sdp", "v=0").want(503).has("no_demo")
+}

@@ -1,0 +1,59 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"carillon/tenants"
+)
+
+// DemoAgent says who speaks on the page where a stranger hears a call.
+type DemoAgent struct {
+	Demo string `name:"demo-agent" help:"Who speaks on /demo: builtin (bells, then an echo), the id of one of your tenants' agents, or none, which closes it." default:"builtin" env:"CARILLON_DEMO_AGENT"`
+}
+
+// The words that stand where an agent's id could.
+const (
+	demoBuiltin = "builtin"
+	demoNone    = "none"
+)
+
+func (d DemoAgent) check() error {
+	if d.Demo == "" || d.Demo == demoBuiltin || d.Demo == demoNone {
+		return nil
+	}
+	if _, ok := tenants.ParseID[tenants.AgentID](d.Demo); !ok {
+		return fmt.Errorf("%q is not builtin, none or the id of an agent; the id stands on the agent's page and in GET /v1/agents", d.Demo)
+	}
+	return nil
+}
+
+// speaker is who speaks in the demo.
+type speaker struct {
+	name   string // of a tenant's agent; empty = the built-in one
+	closed bool
+}
+
+// find looks the agent up: its name is said on the page. Every agent there is speaks with the voice of the built-in one so far; when a
+// kind with a voice of its own comes, it is found here.
+func (d DemoAgent) find(ctx context.Context, n *node) (speaker, error) {
+	id, named := tenants.ParseID[tenants.AgentID](d.Demo)
+	if !named {
+		return speaker{closed: d.Demo == demoNone}, nil
+	}
+	all, err := n.store.Tenants(ctx)
+	if err != nil {
+		return speaker{}, err
+	}
+	for _, t := range all {
+		a, err := n.store.For(t.ID).Agent(ctx, id)
+		if err == nil {
+			return speaker{name: a.Name}, nil
+		}
+		if tenants.KindOf(err) != tenants.Unknown {
+			return speaker{}, err
+		}
+	}
+	return speaker{}, errors.New("CARILLON_DEMO_AGENT: no tenant has an agent of this id")
+}
