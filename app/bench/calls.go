@@ -184,6 +184,11 @@ func (s *side) turn(ctx context.Context, n int, window time.Duration) error {
 	}
 	rest(ctx, s.settle)
 	first := make([]int, n)
+	for _, c := range up { // a slow machine settles later
+		if err := c.Until(ctx, func(s phonetest.Stats) bool { return len(s.Echoes) > 0 }); err != nil {
+			return fmt.Errorf("a call does not echo: %w", err)
+		}
+	}
 	for i, c := range up {
 		first[i] = len(c.Stats().Echoes)
 	}
