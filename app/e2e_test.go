@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -343,6 +345,11 @@ func TestTenantCreate(t *testing.T) {
 				if code != 2 || !strings.Contains(text, fault) {
 					t.Errorf("%d, without %q:\n%s", code, fault, text)
 				}
+			}
+			none := filepath.Join(t.TempDir(), "none")
+			wants(t, 2, "--email: ", append(create[:len(create)-3:len(create)-3], "--email", "nobody", "--data", none)...)
+			if _, err := os.Stat(none); err == nil {
+				t.Error("a refusal made a data folder")
 			}
 			if text, code := run("tenant", "create"); code != 2 || strings.Count(text, "is missing; give") != 4 {
 				t.Errorf("without a flag: %d %s", code, text)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -48,7 +50,7 @@ const invitationTTL = 7 * 24 * time.Hour
 func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
 	o := t.opening(time.Now())
 	wrong := t.check(o)
-	if t.Database.check() != nil {
+	if len(wrong) > 0 && !t.there() {
 		return misused{errors.Join(wrong...)}
 	}
 	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: time.Now, Log: quiet(c)})
@@ -75,6 +77,15 @@ func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
 	return t.tell(c, made{
 		TenantID: o.Tenant.ID, Invitation: strings.TrimSuffix(t.PublicURL, "/") + "/invitations/" + string(link), APIKey: string(secret),
 	})
+}
+
+// there says whether there may be a database to ask for more; asking makes none.
+func (t *tenantCreateCmd) there() bool {
+	if t.URL != "" {
+		return t.Database.check() == nil
+	}
+	_, err := os.Stat(filepath.Join(t.Data, "carillon.db"))
+	return err == nil
 }
 
 func (t *tenantCreateCmd) taken() error {
