@@ -73,7 +73,9 @@ func (n *narrow) statement(s []node) {
 // insert: the row says whose it is, what it comes from is narrowed, and what it may change instead is its own tenant's.
 func (n *narrow) insert(s []node) {
 	table := s[2].word
-	has := func(list []node) bool { return slices.ContainsFunc(list, func(x node) bool { return x.word == "tenant_id" }) }
+	has := func(list []node) bool {
+		return slices.ContainsFunc(list, func(x node) bool { return x.word == "tenant_id" })
+	}
 	if n.owned[table] && !(len(s) > 3 && has(s[3].in)) {
 		n.faults = append(n.faults, "INSERT INTO "+table+" without tenant_id")
 	}
