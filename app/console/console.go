@@ -108,6 +108,7 @@ type Console struct {
 	passwords *passwords
 	tries     tries
 	figures   *figures
+	judged    *judgements
 	demos     *demos
 	signups   signups
 	clicks    clicks
@@ -132,7 +133,7 @@ func New(c Config) (*Console, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("console: PublicURL must start with http:// or https://")
 	}
-	k := &Console{Config: c, secure: u.Scheme == "https", figures: newFigures(c.Now)}
+	k := &Console{Config: c, secure: u.Scheme == "https", figures: newFigures(c.Now), judged: newJudgements(c.Now)}
 	if k.guard, err = web.CrossSite(c.PublicURL); err != nil {
 		return nil, err
 	}

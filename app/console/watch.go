@@ -8,7 +8,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/switchboard"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -45,7 +44,7 @@ type watched struct {
 }
 
 func (k *Console) watchedBy(ctx context.Context, v *visitor) (w watched, err error) {
-	if w.phones, w.apps, err = switchboard.CallKit(ctx, v.scope, k.Now()); err != nil {
+	if w.phones, w.apps, err = k.judged.of(ctx, v.tenant.ID, v.scope); err != nil {
 		return w, err
 	}
 	ids := make([]tenants.DeviceID, len(w.phones))
