@@ -22,6 +22,7 @@ type meter struct {
 	answers *prometheus.HistogramVec // environment
 	facts   *prometheus.CounterVec   // fact
 	hops    *prometheus.HistogramVec // hop
+	late    prometheus.Histogram
 	placed  prometheus.Counter
 	ended   *prometheus.CounterVec // state, reason
 	limited prometheus.Counter
@@ -37,6 +38,9 @@ type meter struct {
 
 // seconds are buckets from two milliseconds, well within a push, to a minute, the longest ring.
 var seconds = []float64{.002, .005, .01, .02, .035, .05, .075, .1, .15, .25, .5, 1, 2, 5, 10, 20, 30, 60}
+
+// lateness are buckets up to a day: Apple may hold a push back although it was told not to.
+var lateness = []float64{.1, .5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600}
 
 func newMeter() *meter {
 	count := func(name, help string) prometheus.Counter {
@@ -54,6 +58,8 @@ func newMeter() *meter {
 		answers: times("carillon_push_seconds", "From a push's first write to Apple's last answer.", "environment"),
 		facts:   counts("carillon_facts_total", "Facts of attempts.", "fact"),
 		hops:    times("carillon_hop_seconds", "From the hop before, of a ring on its way to a person's ear.", "hop"),
+		late: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_late_arrival_seconds", Buckets: lateness,
+			Help: "How long after its ring had expired a push woke the app: ghost rings, were it not for the app's own look."}),
 		placed:  count("carillon_rings_placed_total", "Rings placed."),
 		ended:   counts("carillon_rings_ended_total", "Rings that ended, by how and why.", "state", "reason"),
 		limited: count("carillon_rings_limited_total", "Rings refused because their tenant or key rings too fast."),
@@ -73,7 +79,7 @@ func newMeter() *meter {
 }
 
 func (m *meter) all() []prometheus.Collector {
-	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.placed, m.ended, m.limited, m.loops, m.failed}
+	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.placed, m.ended, m.limited, m.loops, m.failed}
 }
 
 // Pushed counts Apple's answer.
@@ -107,6 +113,9 @@ func (m *meter) Recorded(r *tenants.Ring, facts []tenants.Fact) {
 			c.Inc()
 		}
 		m.hop(r, f)
+		if f.Kind == tenants.FactWoke && f.At.After(r.ExpiresAt) {
+			m.late.Observe(f.At.Sub(r.ExpiresAt).Seconds())
+		}
 		placed = placed || f.Kind == tenants.FactPlaced
 		ended = ended || f.Received.Equal(r.EndedAt)
 	}

@@ -147,6 +147,52 @@ func serves(t *testing.T, db []string, apple *apnstest.Apple, more ...string) *s
 	return s
 }
 
+// TestMetricsMove: what rings do is seen in the metrics of a running server, and they name nobody.
+func TestMetricsMove(t *testing.T) {
+	t.Parallel()
+	apple, err := apnstest.New(apnstest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer apple.Close()
+	s, m := produce(t, []string{"--data", t.TempDir()}, apple)
+	device := s.furnish(apple, m)
+	ring := func(body string, over func(toldRing) bool) string {
+		t.Helper()
+		r := s.place(body)
+		s.until(r.ID, over)
+		return r.ID
+	}
+	ended := func(r toldRing) bool { return r.EndReason != "" }
+	apple.SetStorm(apnstest.Storm{Answer: apnstest.Refusal("TopicDisallowed"), Count: 1})
+	ids := []string{ring(`{"to":{"person":"front-desk"}}`, ended), ring(`{"to":{"person":"front-desk"},"ttl_s":5}`, ended)}
+	ids = append(ids, ring(`{"to":{"person":"front-desk"}}`, func(r toldRing) bool { return r.State == "pushed" }))
+	for i, kinds := range map[int][]string{1: {"woke"}, 2: {"woke", "shown"}} {
+		for _, kind := range kinds {
+			body := `{"kind":"` + kind + `","at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z"}`
+			if status := s.call("POST", "/v1/phone/rings/"+ids[i]+"/facts", device.Credential, body, nil); status != 200 {
+				t.Fatalf("%s gave %d", kind, status)
+			}
+		}
+	}
+	_, text := s.get(s.metrics)
+	for _, want := range []string{
+		`carillon_pushes_total{environment="production",reason="TopicDisallowed",status="400"} 1`, `carillon_pushes_total{environment="production",reason="",status="200"} 2`,
+		`carillon_rings_ended_total{reason="refused",state="failed"} 1`, `carillon_rings_ended_total{reason="never_woke",state="missed"} 1`,
+		`carillon_hop_seconds_count{hop="woke"} 2`, `carillon_hop_seconds_count{hop="shown"} 1`, `carillon_hop_seconds_bucket{hop="accepted",le="60"} 2`,
+		"carillon_late_arrival_seconds_count 1", `carillon_late_arrival_seconds_bucket{le="300"} 1`, `carillon_facts_total{fact="expired"} 1`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("the metrics do not say %s", want)
+		}
+	}
+	for _, secret := range append(ids, string(m.TenantID), device.ID, device.token, "elm", "front-desk", "tenant") {
+		if strings.Contains(strings.ReplaceAll(text, "no tenant", ""), secret+`"`) || strings.Contains(text, `="`+secret) {
+			t.Errorf("a label names %q", secret)
+		}
+	}
+}
+
 // measured looks at the metrics after that one ring: the figures are there, and name nobody.
 func (s *server) measured(m made, ring string) {
 	s.t.Helper()

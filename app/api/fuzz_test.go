@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -148,6 +149,36 @@ func FuzzLastEventID(f *testing.F) {
 			if m, err := strconv.ParseInt(s, 10, 64); err != nil || m != n {
 				t.Fatalf("%q: %d", s, n)
 			}
+		}
+	})
+}
+
+// FuzzUpload: whatever the file, its name and its fields, an upload is taken or refused in words, and its secret is never shown.
+func FuzzUpload(f *testing.F) {
+	h := open(f)
+	a := h.tenant("lakeside", "Lakeside")
+	good := string(newP8(f))
+	f.Add("AuthKey_ABCDE12345.p8", "com.example.two", "auto", "TEAM123456", "", good)
+	f.Add("certificate.p12", "", "production", "", "secret", "\x30\x82\x01\x00")
+	f.Add("../../etc/passwd", "\x00", "mars", "é", strings.Repeat("p", 2000), "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----")
+	f.Fuzz(func(t *testing.T, name, bundle, environment, team, password, file string) {
+		body, kind := form(t, map[string]string{"bundle_id": bundle, "environment": environment, "team_id": team, "password": password}, [3]string{"file", name, file})
+		resp, err := h.app.Test(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}.request(t, "http://x"), 10000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Split(good, "\n"); strings.Contains(string(text), lines[1]) {
+			t.Fatalf("the secret is shown: %s", text)
+		}
+		switch resp.StatusCode {
+		case 201, 400, 409, 413, 415, 422, 429:
+		default:
+			t.Fatalf("%d: %s", resp.StatusCode, text)
 		}
 	})
 }

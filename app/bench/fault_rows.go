@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -172,49 +171,6 @@ func (r *road) leaked(ctx context.Context) int {
 		rest(ctx, 10*time.Millisecond)
 	}
 	return r.apple.OpenConnections(apnstest.Production)
-}
-
-func floodedSender(ctx context.Context, c FaultsConfig) (FaultRow, error) {
-	r, err := senderRoad(2, 0, nil)
-	return on(ctx, c, r, err, flooded)
-}
-
-func floodedServer(env ...string) func(context.Context, FaultsConfig) (FaultRow, error) {
-	return func(ctx context.Context, c FaultsConfig) (FaultRow, error) {
-		r, err := serverRoad(ctx, town{houses: 2, devices: c.count(200), env: env})
-		return on(ctx, c, r, err, flooded)
-	}
-}
-
-// flooded: tenant 0 is B, first alone, then beside tenant 1, which is A.
-func flooded(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err error) {
-	const quiet, loud = 200 * time.Millisecond, time.Millisecond
-	lasts := c.span(30 * time.Second) // of B, so that one ring alone is not its p99
-	n := max(3, int(lasts/quiet))
-	r.apple.SetLatency(apnstest.Fixed(5 * time.Millisecond))
-	if err := errors.Join(r.warm(20), crowd(ctx, 5, 1, r.toFirst(ctx)), paced(ctx, n, quiet, r.toFirst(ctx))); err != nil {
-		return row, err
-	}
-	r.settle(ctx, 0, 10*time.Second)
-	idle := r.book.tally(0, time.Time{})
-	from := time.Now()
-	errs := make([]error, 2)
-	var wg sync.WaitGroup
-	wg.Go(func() { errs[0] = paced(ctx, n, quiet, r.toFirst(ctx)) })
-	wg.Go(func() {
-		errs[1] = paced(ctx, n*int(quiet/loud), loud, func(i int, due time.Time) error { return r.ring(ctx, 1, i, due) })
-	})
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return row, err
-	}
-	r.settle(ctx, 0, 10*time.Second)
-	t, a := r.book.tally(0, from), r.book.tally(1, from)
-	t.fill(&row)
-	before, beside := idle.took.at(0.99), t.took.at(0.99)
-	row.OK = t.count == n && t.lost == 0 && r.book.refusals(0) == 0 && beside <= before+25
-	row.Figure = fmt.Sprintf("B p99 %.0f ms, idle %.0f ms, refused %d; A %d pushed, %d refused", beside, before, r.book.refusals(0), a.count-a.lost, r.book.refusals(1))
-	return row, nil
 }
 
 // wrongEnvironment: the tokens of all devices are the sandbox's, and each device is rung twice as one of production.
