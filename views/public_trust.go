@@ -31,6 +31,7 @@ var claims = []struct {
 	}},
 	{"On the record", []Row{
 		{Name: "Audit", Text: "A change by a person or a key writes its audit row in the same transaction: either both are there or neither."},
+		{Name: "Partners’ ledger", Text: "Lines are added and never changed: the database itself refuses an update or a deletion. A partner sees sums and an opaque id, never a customer."},
 		{Name: "Logs", Text: "Routes, statuses and ids. No tokens, no keys, no session descriptions, no payloads."},
 	}},
 }

@@ -71,9 +71,16 @@ func TestStripesOwnMockKnowsOurParameters(t *testing.T) {
 	be(db.Plans().Trial(tenant.ID, "starter", now))
 	ctx := t.Context()
 	for name, ask := range map[string]func() error{
-		"plans":  func() error { _, err := b.SyncPlans(ctx); return err },
-		"doctor": func() error { b.Doctor(ctx); _, err := b.stripePrices(ctx); return err },
-		"events": func() error { return b.missed(ctx) },
+		"plans":    func() error { _, err := b.SyncPlans(ctx); return err },
+		"doctor":   func() error { b.Doctor(ctx); _, err := b.stripePrices(ctx); return err },
+		"events":   func() error { return b.missed(ctx) },
+		"paid":     func() error { _, _, err := b.paid(ctx, "cus_x"); return err },
+		"cards":    func() error { _, err := b.payWith(ctx, "cus_x", map[string]bool{"x": true}); return err },
+		"returned": func() error { return b.returned(ctx, hint{Charge: []byte(`"ch_x"`)}) },
+		"disputed": func() error {
+			_, err := b.payment(ctx, &stripe.Invoice{ID: "in_x", Total: 100, TotalExcludingTax: 100, Charge: &stripe.Charge{ID: "ch_x", Disputed: true, AmountCaptured: 100}})
+			return err
+		},
 		"report": func() error {
 			return b.report(ctx, store.Metered{Tenant: tenant.ID, Ring: tenants.NewID[tenants.RingID](now), Customer: "cus_x", At: now})
 		},
