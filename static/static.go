@@ -16,7 +16,7 @@ import (
 // Prefix is where the files are mounted.
 const Prefix = "/static/"
 
-//go:embed *.css *.js *.svg *.woff2
+//go:embed *.css *.js *.svg *.png *.woff2
 var folder embed.FS
 
 // Asset is one file as it goes over the wire.
@@ -121,7 +121,7 @@ func shelve(name string, body []byte) *file {
 		media:  media[ext],
 		plain:  body,
 	}
-	if ext != ".woff2" { // already brotli inside
+	if ext != ".woff2" && ext != ".png" { // packed already
 		f.gzip = sync.OnceValue(func() []byte { return gzipped(body) })
 		f.brotli = sync.OnceValue(func() []byte { return brotlied(body) })
 	}
@@ -131,6 +131,7 @@ func shelve(name string, body []byte) *file {
 var media = map[string]string{
 	".css":   "text/css; charset=utf-8",
 	".js":    "text/javascript; charset=utf-8",
+	".png":   "image/png",
 	".svg":   "image/svg+xml",
 	".woff2": "font/woff2",
 }

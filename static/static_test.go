@@ -16,7 +16,7 @@ func TestPathsAreHashedAndOpen(t *testing.T) {
 	if len(Names()) < 8 {
 		t.Fatalf("only %d files", len(Names()))
 	}
-	hashed := regexp.MustCompile(`^/static/[a-z-]+\.[0-9a-f]{10}\.(css|js|svg|woff2)$`)
+	hashed := regexp.MustCompile(`^/static/[a-z-]+\.[0-9a-f]{10}\.(css|js|svg|png|woff2)$`)
 	for _, name := range Names() {
 		address := Path(name)
 		if !hashed.MatchString(address) {

@@ -1,5 +1,7 @@
 package views
 
+import "carillon/static"
+
 // Front is what surrounds a public page.
 type Front struct {
 	Title       string // of the page
@@ -13,6 +15,14 @@ type Front struct {
 
 // url is the page's full address.
 func (f Front) url() string { return f.BaseURL + f.Path }
+
+// about is the site for programs that read pages (schema.org/SoftwareApplication).
+func (f Front) about() map[string]any {
+	return map[string]any{
+		"@context": "https://schema.org", "@type": "SoftwareApplication", "name": "Carillon", "url": f.url(), "image": f.BaseURL + static.Path("card.png"),
+		"description": f.Description, "applicationCategory": "BusinessApplication", "operatingSystem": "iOS, Web",
+	}
+}
 
 // whole is the title of the window.
 func (f Front) whole() string {

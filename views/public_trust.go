@@ -7,6 +7,7 @@ var claims = []struct {
 }{
 	{"Between tenants", []Row{
 		{Name: "One way to a row", Text: "Rows of a tenant are reached through a scope that carries the tenant, and in no other way. A test reads every statement that the suite runs and fails on one that names a tenant’s table without its tenant."},
+		{Name: "A second wall on PostgreSQL", Text: "Row-level security in the database shows and takes only rows of the tenant that a transaction was opened for, and binds the tables’ owner too."},
 		{Name: "Foreign means absent", Text: "Another tenant’s id is answered 404, exactly as an id that does not exist. A test goes to every address, with every role, with another tenant’s real ids."},
 		{Name: "Credentials apart", Text: "Connections to Apple, their tokens and their health are kept apart by team, key, environment and the key’s own fingerprint: who types another’s ids does not reach another’s connection."},
 	}},
@@ -17,7 +18,7 @@ var claims = []struct {
 	{"At rest", []Row{
 		{Name: "Apple credentials", Text: "Sealed with AES-256-GCM, each under its own data key, which is sealed under a master key from a file. A sealed blob copied to another row or tenant does not open."},
 		{Name: "API keys, device credentials, links", Text: "Shown once and stored as SHA-256 hashes of 192 random bits. Our keys carry a prefix and a checksum, so that scanners find a leaked one."},
-		{Name: "Passwords", Text: "argon2id with 19 MiB. An unknown address costs the same time as a wrong password and gets the same answer."},
+		{Name: "Passwords", Text: "argon2id with 19 MiB. An unknown address costs the same time as a wrong password and gets the same answer. A password that holds the address or the company’s name, or that is made of what is guessed first, is refused."},
 		{Name: "Your database", Text: "Rings, people and push tokens lie in your database as they are. Encrypt the disk under it."},
 	}},
 	{"In a browser", []Row{
@@ -41,7 +42,7 @@ var gaps = []Row{
 	{Name: "No certificates", Text: "No SOC 2, no ISO 27001, no HITRUST. Nobody outside has audited this."},
 	{Name: "No second factor yet", Text: "People sign in with a password alone."},
 	{Name: "No chain of hashes yet", Text: "Whoever can write to the database can change the audit log."},
-	{Name: "No row-level security yet", Text: "On PostgreSQL the wall between tenants stands in the program, not also in the database."},
+	{Name: "One wall on SQLite", Text: "The second wall, row-level security, is PostgreSQL’s. On SQLite the wall between tenants stands in the program alone; and no wall holds against a superuser of the database."},
 	{Name: "TLS is the proxy’s", Text: "Carillon speaks plain HTTP to the proxy before it. Production refuses a public address that is not https."},
 }
 

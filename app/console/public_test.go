@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"encoding/xml"
 	"net/url"
 	"strings"
@@ -85,14 +86,23 @@ func (h *house) page(t *testing.T, at string, tree *html.Node, weight int, title
 			title = n.FirstChild.Data
 		case n.Data == "meta" && attr["name"] == "description":
 			description = attr["content"]
-		case n.Data == "style", n.Data == "script" && n.FirstChild != nil, attr["style"] != "", attr["onclick"] != "":
+		case n.Data == "style", n.Data == "script" && n.FirstChild != nil && attr["type"] != "application/ld+json", attr["style"] != "", attr["onclick"] != "":
 			t.Errorf("%s: inline %s", at, n.Data)
-		case n.Data == "script" && attr["defer"] == "" && !has(n, "defer"):
+		case n.Data == "script" && attr["src"] != "" && attr["defer"] == "" && !has(n, "defer"):
 			t.Errorf("%s: a script that holds up the page", at)
 		}
 		file := attr["src"]
-		if n.Data == "link" {
+		switch {
+		case n.Data == "link" && attr["rel"] == "canonical":
+			if attr["href"] != "http://127.0.0.1"+at {
+				t.Errorf("%s: calls itself %s", at, attr["href"])
+			}
+		case n.Data == "link":
 			file = attr["href"]
+		case n.Data == "meta" && attr["property"] == "og:image":
+			if _, ok := static.Open(strings.TrimPrefix(attr["content"], "http://127.0.0.1"+static.Prefix), ""); !ok {
+				t.Errorf("%s: no picture at %s", at, attr["content"])
+			}
 		}
 		if file != "" {
 			a, ok := static.Open(strings.TrimPrefix(file, static.Prefix), "gzip")
@@ -184,4 +194,15 @@ func TestUnknownAddressLeadsHome(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.browser().get("/nothing-here").want(404).has(`href="/"`)
+}
+
+// TestTheFrontPageForPrograms: its description for programs can be read, and holds nothing that would leave the script.
+func TestTheFrontPageForPrograms(t *testing.T) {
+	t.Parallel()
+	_, after, found := strings.Cut(open(t).browser().get("/").want(200).body, `type="application/ld+json">`)
+	text, _, closed := strings.Cut(after, "</script>")
+	var about map[string]string
+	if err := json.Unmarshal([]byte(text), &about); !found || !closed || err != nil || about["name"] != "Carillon" || about["url"] != "http://127.0.0.1/" {
+		t.Errorf("%v %v %v: %s", found, closed, err, text)
+	}
 }
