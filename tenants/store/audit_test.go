@@ -28,8 +28,8 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 70000) INSERT INTO audits "+
-		"SELECT ?, i, ? + i * 1000000, 'key', 'k', 'bot', CASE WHEN i % 30000 = 5 THEN 'ring.cancel' ELSE 'ring.place' END, CASE WHEN i % 20000 = 7 THEN 'needle' ELSE 'hay' END, '', '', '' FROM n",
+	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 35000) INSERT INTO audits "+
+		"SELECT ?, i, ? + i * 1000000, 'key', 'k', 'bot', CASE WHEN i % 15000 = 5 THEN 'ring.cancel' ELSE 'ring.place' END, CASE WHEN i % 10000 = 7 THEN 'needle' ELSE 'hay' END, '', '', '' FROM n",
 		string(id), start.UnixMicro())
 	if err != nil {
 		t.Fatal(err)
@@ -43,10 +43,10 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 		"search of rings":      {store.AuditQuery{Search: "needle", Action: "ring."}, 4, 3},
 		"a rare one of rings":  {store.AuditQuery{Action: "ring.cancel"}, 3, 3},
 		"search by an index":   {store.AuditQuery{Search: "needle", Action: "device."}, 0, 1},
-		"search in a span":     {store.AuditQuery{Search: "needle", From: start.Add(35_000 * time.Second)}, 2, 2},
-		"a short span":         {store.AuditQuery{From: start.Add(69_990 * time.Second)}, 11, 1},
+		"search in a span":     {store.AuditQuery{Search: "needle", From: start.Add(17_500 * time.Second)}, 2, 2},
+		"a short span":         {store.AuditQuery{From: start.Add(34_990 * time.Second)}, 11, 1},
 		"an old span":          {store.AuditQuery{From: start.Add(10 * time.Second), To: start.Add(20 * time.Second)}, 10, 3},
-		"a span with no entry": {store.AuditQuery{From: start.Add(90_000 * time.Second)}, 0, 1},
+		"a span with no entry": {store.AuditQuery{From: start.Add(45_000 * time.Second)}, 0, 1},
 	} {
 		seen, pages := map[int64]bool{}, 0
 		for ask, more := x.ask, true; more; {

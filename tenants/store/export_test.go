@@ -56,3 +56,16 @@ func (s *Store) Direct(ctx context.Context, query string, args ...any) *sql.Row 
 
 // Narrow leaves the readers one connection, so that every statement meets the one before it.
 func (s *Store) Narrow() { s.db.reads.SetMaxOpenConns(1) }
+
+// Explain is the plan of a statement where whole tables are read only if no index can be.
+func Explain(ctx context.Context, s *Scope, query string, args ...any) (plan []string, err error) {
+	err = s.s.w.do(ctx, s.door(), func(t *tx) error {
+		if _, err := t.exec("SET LOCAL enable_seqscan = off"); err != nil {
+			return err
+		}
+		rows, err := t.query(ctx, "EXPLAIN "+query, args...)
+		plan, err = collect(rows, err, func(s *string) []any { return []any{s} })
+		return err
+	})
+	return plan, err
+}

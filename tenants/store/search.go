@@ -57,7 +57,7 @@ func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 func (s *Scope) begins(column string) string {
 	lower := "LOWER(" + column + ")"
 	if s.s.db.dialect == migrations.Postgres {
-		lower = "(" + lower + ` COLLATE "C")`
+		lower = column + "_low" // stored, because its policy lets no index be looked into by LOWER
 	}
 	return lower + " >= ? AND " + lower + " < ?"
 }

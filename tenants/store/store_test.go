@@ -23,6 +23,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("walled", func(t *testing.T) { walled(t, server) })
 	t.Run("warned", func(t *testing.T) { warned(t, server) })
 	t.Run("wall", func(t *testing.T) { wall(t, server.Migrated(t)) })
+	t.Run("wall and indexes", func(t *testing.T) { indexed(t, server.Migrated(t)) })
 	t.Run("carry", func(t *testing.T) { carry(t, server.Migrated(t)) })
 	storetest.Run(t, func(t *testing.T, c store.Config) *store.Store {
 		c.URL = server.Migrated(t)

@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -301,5 +302,25 @@ func warned(t *testing.T, server *storetest.Server) {
 	err = open(address).Wall(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "off for keys, rings:") || !strings.Contains(err.Error(), `app.tenant is "*"`) {
 		t.Errorf("a hole in the wall: %v", err)
+	}
+}
+
+// indexed: the wall lets a search look into its indexes, and a page of a list too.
+func indexed(t *testing.T, address string) {
+	_, owner, _ := two(t, address)
+	id := tenantOf(t, owner)
+	for query, index := range map[string]string{
+		"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND reference_low >= 'a' AND reference_low < 'a~'": "rings_reference.*reference_low",
+		"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND to_person_low >= 'a' AND to_person_low < 'a~'": "rings_person.*to_person_low",
+		"SELECT id FROM rings WHERE tenant_id = ? AND id >= 'a' AND id < 'a~'":                                           "Index Cond.*id >=",
+		"SELECT id FROM rings WHERE tenant_id = ? AND (created_at, id) < (1, 'a') ORDER BY created_at DESC, id DESC":     "rings_created.*ROW",
+	} {
+		rows, err := store.Explain(t.Context(), owner, query, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan := strings.Join(rows, " "); !regexp.MustCompile(index).MatchString(plan) {
+			t.Errorf("%s\nwant %s in\n%s", query, index, plan)
+		}
 	}
 }
