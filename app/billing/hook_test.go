@@ -245,3 +245,62 @@ func TestAMessageThatCouldNotBeActedOnIsTakenAgain(t *testing.T) {
 		t.Error("sent again, it had no effect")
 	}
 }
+
+// TestAFailureAndItsRecoveryInEveryOrder: news of a card that failed and of the payment that made it good end in the same state, in
+// every order and each of them twice.
+func TestAFailureAndItsRecoveryInEveryOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	customer := w.subscribe("growth", tenants.Monthly)
+	w.tell(w.stripe.Events("")...)
+	from := len(w.stripe.Events(""))
+	w.stripe.Card(customer, false)
+	w.stripe.Advance(15 * day)
+	w.stripe.Card(customer, true)
+	var four []stripetest.Event
+	for _, e := range w.stripe.Events("")[from:] {
+		switch e.Type {
+		case "invoice.payment_failed", "customer.subscription.updated", "invoice.paid":
+			four = append(four, e)
+		}
+	}
+	if len(four) != 4 {
+		t.Fatalf("%d events", len(four))
+	}
+	want := ""
+	for n, order := range permutations(4) {
+		for _, i := range order {
+			body := bytes.ReplaceAll(four[i].Body, []byte(four[i].ID), fmt.Appendf(nil, "evt_%d_%d", n, i)) // else only the first order would count
+			w.tell(stripetest.Event{Body: body}, stripetest.Event{Body: body})
+		}
+		got := state(w.sub())
+		if want == "" {
+			want = got
+		}
+		if got != want || w.sub().State != tenants.SubActive || !w.sub().PastDueSince.IsZero() {
+			t.Errorf("%v: %s, want %s", order, got, want)
+		}
+	}
+}
+
+// TestALiveServerTakesNoTestMessages: the other way round, too, nothing is kept and nothing happens.
+func TestALiveServerTakesNoTestMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Monthly)
+	live := w.billing(billing.Config{Key: "sk_live_carillon"})
+	for _, e := range w.stripe.Events("") {
+		if err := live.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())); tenants.KindOf(err) != tenants.Invalid {
+			t.Errorf("%s: %v", e.Type, err)
+		}
+	}
+	if at, err := w.store.StripeHeard(t.Context()); err != nil || !at.IsZero() || w.sub().Stripe != "" {
+		t.Errorf("kept at %v, %v; %+v", at, err, w.sub())
+	}
+	for _, e := range w.stripe.Events("customer.subscription.created") { // and as its own server's it counts still
+		w.tell(e)
+	}
+	if w.sub().Stripe == "" {
+		t.Error("a refused message is taken for one that came")
+	}
+}
