@@ -13,7 +13,8 @@ import (
 // trouble does to device, credential and alerts what Apple's refusal asks for; app/push holds the table.
 func (b *Board) trouble(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
 	do := push.ReactionTo(answer.Status, answer.Reason)
-	return errors.Join(b.troubleDevice(ctx, scope, a, answer, do), b.troubleCredential(ctx, scope, a, answer, do), b.alert(ctx, scope, a, answer, do))
+	// The alert before the credential: who replaces a credential once it is disabled settles its alerts, and none may come after.
+	return errors.Join(b.troubleDevice(ctx, scope, a, answer, do), b.alert(ctx, scope, a, answer, do), b.troubleCredential(ctx, scope, a, answer, do))
 }
 
 func (b *Board) troubleDevice(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer, do push.Reaction) error {
