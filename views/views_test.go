@@ -143,13 +143,19 @@ func faults(tree *html.Node) []string {
 	return out
 }
 
+// addresses tells of a link that says an address and loads nothing.
+func addresses(n *html.Node) bool {
+	rel, _ := attr(n, "rel")
+	return n.Data == "link" && rel == "canonical"
+}
+
 // policy holds a page to the content security policy: nothing inline, nothing from elsewhere.
 func policy(n *html.Node, say func(string, *html.Node)) {
 	for _, a := range n.Attr {
 		if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
 			say("inline "+a.Key, n)
 		}
-		if (a.Key == "src" || n.Data == "link" && a.Key == "href") && !strings.HasPrefix(a.Val, "/static/") {
+		if (a.Key == "src" || n.Data == "link" && a.Key == "href") && !addresses(n) && !strings.HasPrefix(a.Val, "/static/") {
 			say("not from this server", n)
 		}
 	}
