@@ -143,6 +143,12 @@ func faults(tree *html.Node) []string {
 	return out
 }
 
+// described tells of a block of data that is never run: what search engines read.
+func described(n *html.Node) bool {
+	kind, _ := attr(n, "type")
+	return kind == "application/ld+json"
+}
+
 // addresses tells of a link that says an address and loads nothing.
 func addresses(n *html.Node) bool {
 	rel, _ := attr(n, "rel")
@@ -159,7 +165,7 @@ func policy(n *html.Node, say func(string, *html.Node)) {
 			say("not from this server", n)
 		}
 	}
-	if n.Data == "style" || n.Data == "script" && n.FirstChild != nil {
+	if n.Data == "style" || n.Data == "script" && n.FirstChild != nil && !described(n) {
 		say("inline "+n.Data, n)
 	}
 }
