@@ -31,7 +31,7 @@ func FuzzForms(f *testing.F) {
 	f.Add(uint8(1), "application/x-www-form-urlencoded", "email=a%0d%0ab@c.example&role=owner&kind=builtin&default=1&id=others&device=%20&confirm=")
 	f.Fuzz(func(t *testing.T, which uint8, kind, body string) {
 		if strings.ContainsAny(kind, "\r\n\x00") || len(body) > 60<<10 {
-			t.Skip()
+			return // a line break would end the header; a long body is refused before any form is read
 		}
 		_, pattern, _ := strings.Cut(posts[int(which)%len(posts)], " ")
 		path := pattern

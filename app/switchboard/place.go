@@ -115,14 +115,15 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	return r, err
 }
 
-// entitled refuses what the tenant's plan does not cover. Calls at once are those of this process.
+// entitled refuses what the tenant's plan does not cover. Calls at once are those of this server, to the call, and those of every
+// server of the database, as they were within the last second.
 func (b *Board) entitled(ctx context.Context, scope *store.Scope, c Caller) error {
 	e, err := scope.Entitlement(ctx)
 	if err != nil {
 		return err
 	}
 	if e.Plan.Calls > 0 {
-		e.Usage.Calls = int64(b.calls.count(c.Tenant.ID))
+		e.Usage.Calls = max(e.Usage.Calls, int64(b.calls.count(c.Tenant.ID)))
 	}
 	return e.Ring(c.Test || c.Trial)
 }

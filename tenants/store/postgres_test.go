@@ -78,6 +78,46 @@ func share(t *testing.T, address string) {
 	}
 }
 
+// talk: a call that is up on one node counts against the plan on the other, until it ends there.
+func talk(t *testing.T, address string) {
+	one, other := storetest.OpenConfig(t, store.Config{URL: address}), storetest.OpenConfig(t, store.Config{URL: address})
+	id := tenants.NewID[tenants.TenantID](time.Now())
+	err := one.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, there := one.For(id), other.For(id)
+	up := func(want int64) {
+		t.Helper()
+		if err := there.SetSubscription(t.Context(), one.Plans().Assigned("", "starter", time.Now(), time.Time{})); err != nil { // empties the cache
+			t.Fatal(err)
+		}
+		if e, err := there.Entitlement(t.Context()); err != nil || e.Usage.Calls != want {
+			t.Errorf("%d calls, %v, want %d", e.Usage.Calls, err, want)
+		}
+	}
+	r := ring(time.Now(), 0)
+	if _, err := here.AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+		t.Fatal(err)
+	}
+	up(0)
+	step := func(k tenants.FactKind) {
+		_, _, err := here.ChangeRing(t.Context(), r.ID, nil, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
+			if r.Call == nil {
+				r.Call = &tenants.Call{Device: r.Attempts[0].Device, AnsweredAt: time.Now()}
+			}
+			return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: k, At: time.Now(), Received: time.Now()}), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	step(tenants.FactAnswered)
+	up(1)
+	step(tenants.FactHungUp)
+	up(0)
+}
+
 // lose: a server that restarts, or a proxy that drops connections, costs nobody a write.
 func lose(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address})

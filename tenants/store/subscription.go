@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -155,23 +156,23 @@ func (s *Scope) RemoveSubscription(ctx context.Context) error {
 	return err
 }
 
-// bought is what the hot path asks: the subscription, if there is one, and the rings of its month of usage.
+// bought is what the hot path asks: the subscription, if there is one, the rings of its month of usage, and its calls.
 type bought struct {
-	sub   *tenants.Subscription
-	rings int64
-	from  time.Time
+	sub          *tenants.Subscription
+	rings, calls int64
+	from         time.Time
 }
 
 // Entitlement is what the tenant may do right now, by its subscription and the rings of this month. It is remembered for a second;
-// rings are counted a second after Apple accepted them, so that a burst may go a little past a limit. Devices, people and calls are
-// not counted: who needs them sets them.
+// rings are counted a second after Apple accepted them, so that a burst may go a little past a limit. Calls are those of every server
+// on PostgreSQL; on SQLite there is one, which knows its own better. Devices and people are not counted: who needs them sets them.
 func (s *Scope) Entitlement(ctx context.Context) (tenants.Entitlement, error) {
 	now := s.s.now()
 	b, err := s.bought(ctx, now)
 	if err != nil || b.sub == nil {
 		return tenants.Entitle(nil, tenants.Plan{}, tenants.Usage{}, now), err
 	}
-	return tenants.Entitle(b.sub, s.s.plan(b.sub.Plan), tenants.Usage{Rings: b.rings}, now), nil
+	return tenants.Entitle(b.sub, s.s.plan(b.sub.Plan), tenants.Usage{Rings: b.rings, Calls: b.calls}, now), nil
 }
 
 // plan is the plan of a code. One that the file does not have any more has no limits: nobody knows them.
@@ -203,6 +204,9 @@ func (s *Scope) bought(ctx context.Context, now time.Time) (bought, error) {
 		if b.rings, err = s.used(ctx, s.reads(), from); err != nil {
 			return bought{}, err
 		}
+		if b.calls, err = s.talking(ctx); err != nil {
+			return bought{}, err
+		}
 	}
 	keep(seen, seen.bought, s.id, entry[bought]{thing: b}, turn)
 	return b, nil
@@ -216,6 +220,15 @@ func sameMonth(sub tenants.Subscription, from, now time.Time) bool {
 // used is the rings of a month of usage.
 func (s *Scope) used(ctx context.Context, q querier, from time.Time) (int64, error) {
 	return one(q.query(ctx, "SELECT CAST(COALESCE(SUM(rings), 0) AS BIGINT) FROM usage WHERE tenant_id = ? AND period = ?", string(s.id), micros(from)))
+}
+
+// talking counts the calls that are up, on every server of the database.
+func (s *Scope) talking(ctx context.Context) (int64, error) {
+	if s.s.db.dialect == migrations.SQLite {
+		return 0, nil
+	}
+	return one(s.reads().query(ctx, `SELECT COUNT(*) FROM calls JOIN rings ON rings.tenant_id = calls.tenant_id AND rings.id = calls.ring_id
+		WHERE calls.tenant_id = ? AND calls.ended_at = 0 AND rings.state = 'answered'`, string(s.id)))
 }
 
 // Subscriptions lists every tenant's, by tenant.
