@@ -172,7 +172,39 @@ func TestTheStoryInABrowser(t *testing.T) {
 		}
 	}
 	s.missed(t)
+	aside(t, admin, s)
 	tour(t, admin, s, path)
+}
+
+// aside opens a ring beside the list by keyboard, meanwhile another is placed, and closes it again: the list waits with what is new, and
+// draws it when asked.
+func aside(t *testing.T, ctx context.Context, s *server) {
+	t.Helper()
+	do(t, ctx, "the list is live", chromedp.Navigate(s.ready.URL+"/rings"), holds(`document.querySelector("[data-live]").dataset.live === "live"`))
+	const link = `a[data-drawer]`
+	rows := read(t, ctx, "count the rows", chromedp.Evaluate[int](`document.querySelectorAll("[data-ring]").length`))
+	do(t, ctx, "open the first at the side",
+		chromedp.Focus(chromedp.CSS(link)), write(link, "\r"),
+		holds(`document.querySelector("dialog.drawer[open] .drawer-page")?.innerText.includes("What happened")`),
+		holds(`location.href === document.querySelector("`+link+`").href`),
+	)
+	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, ctx, "axe", chromedp.Evaluate[int](string(axe)+`;0`))
+	for _, fault := range read(t, ctx, "axe", chromedp.Evaluate[[]string](faults, chromedp.EvalAwaitPromise)) {
+		t.Errorf("the drawer: %s", fault)
+	}
+	picture(t, ctx, s, "drawer")
+	s.place(fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":5}`, s.ready.DeviceID))
+	do(t, ctx, "the list waits behind it", holds(`document.querySelector("[data-live-new]").textContent === "1 new"`))
+	do(t, ctx, "Escape",
+		write(`dialog.drawer`, "\u001b"),
+		holds(`!document.querySelector("dialog[open]") && location.pathname === "/rings" && document.activeElement.matches("`+link+`")`),
+	)
+	do(t, ctx, "draw what is new", click(`[data-live-new]`),
+		holds(fmt.Sprintf(`document.querySelectorAll("[data-ring]").length === %d && document.querySelector("[data-live-new]").hidden`, rows+1)))
 }
 
 // missed rings the seeded phones that do not answer, so that the pages have failures to show.
