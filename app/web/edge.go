@@ -132,6 +132,9 @@ func (e *edge) next(c *fiber.Ctx) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if err := oneLength(c); err != nil {
+		return err
+	}
 	if err := noKeyInQuery(c); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,26 @@ import (
 
 // queryNames are the names under which programs put a key into an address. Addresses end up in logs, histories and referrers.
 var queryNames = []string{"api_key", "apikey", "api-key", "key", "token", "access_token", "auth", "authorization", "credential", "secret"}
+
+// oneLength refuses a request whose body ends in two places, which a proxy in front may read another way (RFC 9112, 6.3); nothing more
+// is read from its connection.
+func oneLength(c *fiber.Ctx) error {
+	lengths, packed := 0, false
+	for line := range bytes.SplitSeq(c.Request().Header.RawHeaders(), []byte("\n")) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, []byte(fiber.HeaderContentLength)):
+			lengths++
+		case bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)):
+			packed = true
+		}
+	}
+	if lengths > 1 || lengths > 0 && packed {
+		c.Context().SetConnectionClose()
+		return tenants.Refuse(tenants.Invalid, "two_lengths", "The request says twice how long it is. Send one Content-Length, or chunks without one.")
+	}
+	return nil
+}
 
 // noKeyInQuery refuses a request whose query holds one of our secrets, anywhere, or that names one, under /v1.
 func noKeyInQuery(c *fiber.Ctx) error {

@@ -59,6 +59,8 @@ func TestBrokenRequestsToTheAPI(t *testing.T) {
 		"a long query":            {"GET /v1/things?q=" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
 		"a long header":           {post + "X-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n", 431},
 		"a negative length":       {post + "Content-Length: -5\r\n\r\n", 400},
+		"two lengths":             {post + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", 400},
+		"a length and chunks":     {post + "content-length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400},
 		"no number":               {post + "Content-Length: five\r\n\r\n", 400},
 		"broken chunks":           {post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400},
 		"another protocol":        {"GET /v1/things SPDY/9\r\nHost: x\r\n\r\n", 405},
