@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
@@ -110,9 +112,42 @@ func holds(expression string) step {
 	})
 }
 
-func click(css string) step       { return chromedp.Click(chromedp.CSS(css)) }
-func submit(css string) step      { return chromedp.Submit(chromedp.CSS(css)) }
-func write(css, text string) step { return chromedp.SendKeys(chromedp.CSS(css), text) }
+func click(css string) step       { return settled(chromedp.Click(chromedp.CSS(css))) }
+func submit(css string) step      { return settled(chromedp.Submit(chromedp.CSS(css))) }
+func write(css, text string) step { return settled(chromedp.SendKeys(chromedp.CSS(css), text)) }
+
+// settled takes a step in a page that is whole. Where another page came between finding an element and touching it, which Chromium says
+// of the element's id, nothing was touched, and the step is taken anew.
+func settled(act step) step {
+	whole := holds(`document.readyState === "complete"`)
+	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		for {
+			if _, err := whole(ctx, target); err != nil {
+				return chromedp.Void{}, err
+			}
+			done, err := act(ctx, target)
+			if fault := (*cdproto.Error)(nil); !errors.As(err, &fault) || !strings.Contains(strings.ToLower(fault.Message), "node with given id") {
+				return done, err
+			}
+		}
+	}
+}
+
+// turns presses what leads to another page, maybe of the same address and name, and waits until that one is whole.
+func turns(css string) step {
+	mark, press := chromedp.Evaluate[bool](`window.before = true`), click(css)
+	turned := holds(`!window.before && document.readyState === "complete"`)
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		if _, err := mark(ctx, target); err != nil {
+			return err
+		}
+		if _, err := press(ctx, target); err != nil {
+			return err
+		}
+		_, err := turned(ctx, target)
+		return err
+	})
+}
 
 // save writes a picture to the folder that git ignores.
 func save(t *testing.T, name string, picture []byte) {
