@@ -127,5 +127,5 @@ func ExpiryWarning(c Credential, days, devices int) string {
 	case 1:
 		return fmt.Sprintf("The certificate of %s %s, and 1 device goes silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when)
 	}
-	return fmt.Sprintf("The certificate of %s %s, and %d devices go silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when, devices)
+	return fmt.Sprintf("The certificate of %s %s, and %s devices go silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when, Count(devices))
 }

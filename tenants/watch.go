@@ -225,5 +225,5 @@ func (a AppWatch) Warning() string {
 	if a.AppVersion == "" {
 		name = "an app that does not tell its version"
 	}
-	return strconv.Itoa(n) + " of " + strconv.Itoa(a.Devices) + " phones with " + name + " " + what + ". " + a.Verdict.Cure()
+	return Count(n) + " of " + Count(a.Devices) + " phones with " + name + " " + what + ". " + a.Verdict.Cure()
 }

@@ -209,10 +209,7 @@ func money(cents int64, currency string) string {
 	if !ok {
 		sign = strings.ToUpper(currency) + " "
 	}
-	whole := strconv.FormatInt(cents/100, 10)
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
+	whole := tenants.Count(cents / 100)
 	if rest := cents % 100; rest != 0 {
 		whole += "." + strconv.FormatInt(100+rest, 10)[1:]
 	}

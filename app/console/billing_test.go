@@ -180,7 +180,7 @@ func TestWithoutStripe(t *testing.T) {
 
 	must(t, a.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(a.id, "starter", h.clock.now(), time.Time{})))
 	must(t, a.scope().AddInvitation(t.Context(), invitation(h, "x@example.com")))
-	w.get("/billing").want(200).has("Starter", "the operator of this server", "5\u202f000", "Yours", "All 3 people of the plan are taken")
+	w.get("/billing").want(200).has("Starter", "the operator of this server", "5,000", "Yours", "All 3 people of the plan are taken")
 	w.post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).want(402).has("holds 3 people")
 	a.trial()
 	h.clock.pass(14 * 24 * time.Hour)

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -63,16 +62,7 @@ func most(n int64) string {
 	if n == 0 {
 		return "Any number"
 	}
-	return grouped(n)
-}
-
-// grouped writes a number with commas: "50,000".
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return tenants.Count(n)
 }
 
 // trialDays is how long a trial lasts, in words.

@@ -99,8 +99,8 @@ func (b *Board) mass(ctx context.Context, scope *store.Scope, a tenants.Attempt,
 		if answer.Reason == "DeviceTokenNotForTopic" {
 			what = "the bundle id"
 		}
-		detail := fmt.Sprintf("%s: Apple refused %d of %d device tokens within ten minutes, so %s is probably wrong. No device is disabled for it. %s",
-			answer.Reason, m.refused, m.pushed, what, do.Cure)
+		detail := fmt.Sprintf("%s: Apple refused %s of %s device tokens within ten minutes, so %s is probably wrong. No device is disabled for it. %s",
+			answer.Reason, tenants.Count(m.refused), tenants.Count(m.pushed), what, do.Cure)
 		_, err := scope.Alert(ctx, tenants.AlertMass, string(a.Credential), detail)
 		errs = append(errs, err, scope.CredentialTrouble(ctx, a.Credential, answer.Reason, false, answer.AnsweredAt))
 	}
