@@ -47,7 +47,7 @@ func alertRows(ctx context.Context, v *visitor, all []tenants.Alert) ([]views.Al
 	if len(all) == 0 {
 		return nil, nil
 	}
-	credentials, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
+	credentials, err := everyCredential(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -81,55 +81,41 @@ func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 	return views.Link{Text: "A credential that was removed"}
 }
 
-// alertQuery is what the list is asked for.
-type alertQuery struct {
-	search, state string
-	from          int // rows before this page
-}
-
-func alertQueryOf(q *query) alertQuery {
-	ask := alertQuery{search: strings.ToLower(q.text("q")), state: q.oneOf("state", "closed", "all")}
-	if q.after != "" {
-		n, err := strconv.Atoi(q.after)
-		if err != nil || n < 1 {
-			q.faults = append(q.faults, tenants.Field{Name: "after", Message: "the next of the page before"})
-		}
-		ask.from = n
+// alertQuery is what the list is asked for. What is searched for stands in the alert, or on the page beside it: a kind's title, the
+// name of a credential, a version.
+func (k *Console) alertQuery(ctx context.Context, q *query, v *visitor) (store.AlertQuery, error) {
+	text := strings.ToLower(q.text("q"))
+	ask := store.AlertQuery{Search: strings.TrimPrefix(text, "version "), After: q.after, Limit: perPage}
+	state := q.oneOf("state", "closed", "all")
+	ask.Open, ask.Closed = state == "", state == "closed"
+	if err := q.err(); err != nil || text == "" {
+		return ask, err
 	}
-	return ask
-}
-
-func (a alertQuery) wants(r views.AlertRow) bool {
-	closed := r.Resolved.ISO != ""
-	if a.state == "" && closed || a.state == "closed" && !closed {
-		return false
-	}
-	return a.search == "" || strings.Contains(strings.ToLower(strings.Join([]string{r.Title, r.Detail, r.About.Text, r.Target, r.Kind}, "\n")), a.search)
-}
-
-// alertsOf are the alerts that were asked for, the latest first. A tenant has few: one for each kind and target.
-func alertsOf(ctx context.Context, v *visitor, ask alertQuery) ([]views.AlertRow, error) {
-	all, err := v.scope.Alerts(ctx, ask.state != "")
-	if err != nil {
-		return nil, err
-	}
-	rows, err := alertRows(ctx, v, all)
-	var out []views.AlertRow
-	for _, r := range rows {
-		if ask.wants(r) {
-			out = append(out, r)
+	for kind := range alertWords {
+		if strings.Contains(strings.ToLower(kind.Title()), text) {
+			ask.Kinds = append(ask.Kinds, kind)
 		}
 	}
-	return out, err
+	credentials, err := everyCredential(ctx, v)
+	for _, c := range credentials {
+		if strings.Contains(strings.ToLower(credentialName(c)), text) {
+			ask.Targets = append(ask.Targets, string(c.ID))
+		}
+	}
+	return ask, err
 }
 
 func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	q := queryOf(c)
-	ask := alertQueryOf(q)
-	if err := q.err(); err != nil {
+	ask, err := k.alertQuery(ctx, q, v)
+	if err != nil {
 		return err
 	}
-	rows, err := alertsOf(ctx, v, ask)
+	all, next, err := v.scope.FindAlerts(ctx, ask)
+	if err != nil {
+		return err
+	}
+	rows, err := alertRows(ctx, v, all)
 	if err != nil {
 		return err
 	}
@@ -137,44 +123,32 @@ func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	rows, next := paged(rows, ask.from)
 	states := views.Filter{Name: "state", Label: "State", Choices: q.chosen("state", choice("", "Open"), choice("closed", "Closed"), choice("all", "Open and closed"))}
 	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: q.table(alertList, len(rows), next, states), Alerts: rows, CanEdit: v.role.May()}), fiber.StatusOK)
 }
 
-// paged is a page out of a list that is all here, and where the next one begins.
-func paged[T any](all []T, from int) (page []T, next string) {
-	all = all[min(from, len(all)):]
-	if len(all) > perPage {
-		return all[:perPage], strconv.Itoa(from + perPage)
-	}
-	return all, ""
-}
-
 func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	q := queryOf(c)
-	ask := alertQueryOf(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	all, err := v.scope.Alerts(ctx, ask.state != "")
+	ask, err := k.alertQuery(ctx, queryOf(c), v)
 	if err != nil {
 		return err
 	}
-	words, err := alertRows(ctx, v, all)
-	if err != nil {
-		return err
-	}
-	rows := [][]string{}
-	for i, a := range all {
-		if ask.wants(words[i]) {
-			rows = append(rows, []string{string(a.Kind), words[i].Title, a.Target, words[i].About.Text, a.Detail, strconv.FormatInt(a.Count, 10),
-				stamp(a.FirstAt), stamp(a.LastAt), stamp(a.ResolvedAt)})
-		}
-	}
+	ask.Limit = sheetPage
 	return k.sendSheet(ctx, c, sheet{
 		name: "alerts", head: []string{"kind", "title", "target", "where", "detail", "count", "first_at", "last_at", "closed_at"},
-		more: func(context.Context, string) ([][]string, string, error) { return rows, "", nil },
+		more: func(ctx context.Context, after string) ([][]string, string, error) {
+			ask.After = after
+			all, next, err := v.scope.FindAlerts(ctx, ask)
+			if err != nil {
+				return nil, "", err
+			}
+			words, err := alertRows(ctx, v, all)
+			rows := make([][]string, len(words))
+			for i, w := range words {
+				rows[i] = []string{w.Kind, w.Title, w.Target, w.About.Text, w.Detail, strconv.FormatInt(all[i].Count, 10),
+					stamp(all[i].FirstAt), stamp(all[i].LastAt), stamp(all[i].ResolvedAt)}
+			}
+			return rows, next, err
+		},
 	})
 }
 
@@ -189,11 +163,11 @@ func (k *Console) closeAlert(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 
 // overviewAlerts fills in what needs a look.
 func overviewAlerts(ctx context.Context, v *visitor, p *views.OverviewPage) error {
-	open, err := v.scope.Alerts(ctx, false)
+	open, _, err := v.scope.FindAlerts(ctx, store.AlertQuery{Open: true, Limit: alertsShown})
 	if err != nil {
 		return err
 	}
-	p.MoreAlerts = max(0, len(open)-alertsShown)
-	p.Alerts, err = alertRows(ctx, v, open[:min(len(open), alertsShown)])
+	p.MoreAlerts = max(0, p.Shell.Alerts-alertsShown)
+	p.Alerts, err = alertRows(ctx, v, open)
 	return err
 }

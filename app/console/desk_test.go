@@ -159,10 +159,18 @@ func TestAlerts(t *testing.T) {
 	raise(tenants.AlertCredential, string(id), "InvalidProviderToken: the key was revoked.")
 	page := w.get("/alerts").want(200)
 	page.has("52 open alerts", "Apple refuses a credential", "InvalidProviderToken: the key was revoked.", "Phones of its app do not ring", "What to do:",
-		`href="/credentials/`+string(id)+`"`, "Version 4.1 &amp; 3", `href="/watch?q=4.1+%26+3"`, "/alerts?after=50")
-	w.get("/alerts?after=50").want(200).has("2 alerts on this page", "Version 3.x").lacks("InvalidProviderToken")
+		`href="/credentials/`+string(id)+`"`, "Version 4.1 &amp; 3", `href="/watch?q=4.1+%26+3"`)
+	next := between(page.body, `href="/alerts?after=`, `"`)
+	if len(next) != 1 {
+		t.Fatalf("links to older alerts: %q", next)
+	}
+	w.get("/alerts?after="+next[0]).want(200).has("2 alerts on this page", "Version 3.x").lacks("InvalidProviderToken")
 	w.get("/alerts?after=-1").want(400)
-	w.get("/alerts?after=5000").want(200).has("Nothing matches")
+	w.get("/alerts?q=refuses+a+credential").want(200).has("1 alert on this page", "InvalidProviderToken")
+	w.get("/alerts?q=version+4.1").want(200).has("1 alert on this page", "4 of 9 phones")
+	signer, err := b.scope().Credential(t.Context(), id)
+	must(t, err)
+	w.get("/alerts?q=key+"+signer.KeyID).want(200).has("1 alert on this page", "InvalidProviderToken")
 	w.get("/alerts?q=REVOKED").want(200).has("1 alert on this page").lacks("Version 3.x")
 	w.get("/overview").has("Needs a look", "49 more alerts", "InvalidProviderToken", "Look at it")
 	if n := strings.Count(w.get("/alerts.csv").want(200).body, "\r\n"); n != 53 {

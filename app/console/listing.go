@@ -3,6 +3,7 @@ package console
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ type query struct {
 
 func queryOf(c *fiber.Ctx) *query {
 	q := &query{c: c, set: url.Values{}, after: web.Query(c, "after")}
-	if len(q.after) > 200 {
+	if len(q.after) > 400 {
 		q.faults = append(q.faults, tenants.Field{Name: "after", Message: "the next of the page before"})
 	}
 	return q
@@ -75,6 +76,28 @@ func (q *query) since(now time.Time) time.Time {
 		return now.AddDate(0, 0, -30)
 	}
 	return time.Time{}
+}
+
+// offset is how many rows are before this page, in a list that is all in memory.
+func (q *query) offset() int {
+	if q.after == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(q.after)
+	if err != nil || n < 1 {
+		q.faults = append(q.faults, tenants.Field{Name: "after", Message: "the next of the page before"})
+		return 0
+	}
+	return n
+}
+
+// paged is a page out of a list that is all here, and where the next one begins.
+func paged[T any](all []T, from int) (page []T, next string) {
+	all = all[min(from, len(all)):]
+	if len(all) > perPage {
+		return all[:perPage], strconv.Itoa(from + perPage)
+	}
+	return all, ""
 }
 
 func (q *query) err() error {

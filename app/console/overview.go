@@ -67,13 +67,13 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		return err
 	}
 	p.Recent, p.HasRings = ringRows(recent, n, v.zone), len(recent) > 0
-	if err := overviewAlerts(ctx, v, &p); err != nil {
-		return err
-	}
 	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
 		return err
 	}
 	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.RoomOverview)); err != nil {
+		return err
+	}
+	if err := overviewAlerts(ctx, v, &p); err != nil {
 		return err
 	}
 	return web.Page(c, views.Overview(p), fiber.StatusOK)

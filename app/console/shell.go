@@ -41,11 +41,11 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place)
 	if err != nil {
 		return s, err
 	}
-	open, err := v.scope.Alerts(ctx, false)
+	open, err := v.scope.OpenAlerts(ctx)
 	if err != nil {
 		return s, err
 	}
-	s.Alerts = len(open)
+	s.Alerts = int(open)
 	if err := k.owes(ctx, v, &s); err != nil {
 		return s, err
 	}

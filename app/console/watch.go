@@ -82,7 +82,7 @@ func (w watched) rows(search, verdict string, v *visitor) []views.WatchPhone {
 
 func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	q := queryOf(c)
-	search, verdict, ask := q.text("q"), q.oneOf("verdict", "trouble", "fine"), alertQueryOf(q)
+	search, verdict, from := q.text("q"), q.oneOf("verdict", "trouble", "fine"), q.offset()
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	phones, next := paged(w.rows(search, verdict, v), ask.from)
+	phones, next := paged(w.rows(search, verdict, v), from)
 	p := views.WatchPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
 		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Verdict",
 			Choices: q.chosen("verdict", choice("", "Any verdict"), choice("trouble", "In trouble"), choice("fine", "Wakes"))})}

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
 	"time"
 
 	"carillon/tenants"
@@ -51,10 +54,10 @@ func (s *Scope) Alert(ctx context.Context, kind tenants.AlertKind, target, detai
 	return news && err == nil, err
 }
 
-// alertsMost bounds a list of alerts; there are few kinds, and few targets that can be in trouble.
+// alertsMost bounds the alerts that are looked at together; FindAlerts reaches all of them.
 const alertsMost = 200
 
-// Alerts lists alerts, the latest first: those that are open, or also those that were resolved.
+// Alerts are the latest alerts, the latest first, at most alertsMost: those that are open, or also those that were resolved.
 func (s *Scope) Alerts(ctx context.Context, all bool) ([]tenants.Alert, error) {
 	open := " AND resolved_at = 0"
 	if all {
@@ -64,6 +67,88 @@ func (s *Scope) Alerts(ctx context.Context, all bool) ([]tenants.Alert, error) {
 		string(s.id), alertsMost)
 	found, err := collect(rows, err, (*alertRow).fields)
 	return nouns(found, alertRow.noun), translate(err)
+}
+
+// OpenAlerts is how many alerts are open.
+func (s *Scope) OpenAlerts(ctx context.Context) (int64, error) {
+	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at = 0", string(s.id)))
+	return n, translate(err)
+}
+
+// AlertQuery asks for a page of alerts.
+type AlertQuery struct {
+	Search       string              // part of the detail, the target or the kind
+	Kinds        []tenants.AlertKind // what Search means beside: these kinds
+	Targets      []string            // and these targets
+	Open, Closed bool                // neither = both
+	After        string
+	Limit        int
+}
+
+// FindAlerts lists alerts, the latest first, and where the next page begins.
+func (s *Scope) FindAlerts(ctx context.Context, q AlertQuery) ([]tenants.Alert, string, error) {
+	db := s.read(ctx, "alerts").Select(alertColumns)
+	if q.Search != "" {
+		p := like("%", q.Search, "%")
+		db = db.Where(`(LOWER(detail) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\' OR kind LIKE ? ESCAPE '\' OR kind IN ? OR target IN ?)`,
+			p, p, p, words(q.Kinds), q.Targets)
+	}
+	switch {
+	case q.Open:
+		db = db.Where("resolved_at = 0")
+	case q.Closed:
+		db = db.Where("resolved_at <> 0")
+	}
+	if q.After != "" {
+		c, err := parseAlertCursor(q.After)
+		if err != nil {
+			return nil, "", err
+		}
+		db = db.Where("(last_at, kind, target) < (?, ?, ?)", c.at, c.kind, c.target)
+	}
+	var rows []alertRow
+	n := limit(q.Limit)
+	if err := db.Order("last_at DESC, kind DESC, target DESC").Limit(n + 1).Find(&rows).Error; err != nil {
+		return nil, "", translate(err)
+	}
+	next := ""
+	if len(rows) > n {
+		rows = rows[:n]
+		last := rows[n-1]
+		next = alertCursor{last.LastAt, last.Kind, last.Target}.String()
+	}
+	return nouns(rows, alertRow.noun), next, nil
+}
+
+func words(kinds []tenants.AlertKind) []string {
+	out := make([]string, len(kinds))
+	for i, k := range kinds {
+		out[i] = string(k)
+	}
+	return out
+}
+
+// alertCursor is the key of a page's last alert. It travels as opaque base64url.
+type alertCursor struct {
+	at           int64
+	kind, target string
+}
+
+func (c alertCursor) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.at, 10) + " " + c.kind + " " + c.target))
+}
+
+func parseAlertCursor(s string) (alertCursor, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	parts := strings.SplitN(string(raw), " ", 3)
+	if err != nil || len(parts) != 3 || !tenants.Text(string(raw), 0, 300) {
+		return alertCursor{}, badCursor()
+	}
+	at, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return alertCursor{}, badCursor()
+	}
+	return alertCursor{at, parts[1], parts[2]}, nil
 }
 
 // ResolveAlert closes an open alert.

@@ -40,19 +40,23 @@ func (c cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.at, 10) + " " + c.id))
 }
 
+// badCursor refuses what no list gave.
+func badCursor() error {
+	return tenants.Refuse(tenants.Invalid, "invalid_cursor", "The cursor in after is not one that a list gave. Leave it out to start from the beginning.")
+}
+
 func parseCursor(s string) (cursor, error) {
-	bad := tenants.Refuse(tenants.Invalid, "invalid_cursor", "The cursor in after is not one that a list gave. Leave it out to start from the beginning.")
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(raw) > 100 {
-		return cursor{}, bad
+		return cursor{}, badCursor()
 	}
 	at, id, ok := strings.Cut(string(raw), " ")
 	n, err := strconv.ParseInt(at, 10, 64)
 	if !ok || err != nil {
-		return cursor{}, bad
+		return cursor{}, badCursor()
 	}
 	if _, ok := tenants.ParseID[tenants.RingID](id); !ok && id != "" {
-		return cursor{}, bad
+		return cursor{}, badCursor()
 	}
 	return cursor{at: n, id: id}, nil
 }

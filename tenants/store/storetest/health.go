@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -45,6 +46,54 @@ func testAlerts(b *bench) {
 	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "alert."})
 	b.must(err)
 	equal(b, len(audits), 4, "audit rows: three raised, one resolved")
+}
+
+// testManyAlerts: search and pages reach every alert, also behind those that are looked at together, and each once.
+func testManyAlerts(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	const many = 230
+	for i := range many {
+		if i%3 > 0 { // three of one moment stand on both sides of a page's end
+			b.clock.add(time.Second)
+		}
+		_, err := s.Alert(ctx, tenants.AlertUnshown, fmt.Sprintf("4.%d beta", i), fmt.Sprintf("100%% of phones, number %d", i))
+		b.must(err)
+	}
+	_, err := s.Alert(ctx, tenants.AlertMass, "c1", "Apple refused")
+	b.must(err)
+	b.must(s.ResolveAlert(ctx, tenants.AlertUnshown, "4.0 beta"))
+	open, err := s.OpenAlerts(ctx)
+	b.must(err)
+	equal(b, open, many, "open alerts")
+	for name, x := range map[string]struct {
+		ask  store.AlertQuery
+		want int
+	}{
+		"all": {store.AlertQuery{}, many + 1}, "open": {store.AlertQuery{Open: true}, many}, "closed": {store.AlertQuery{Closed: true}, 1},
+		"the oldest": {store.AlertQuery{Search: "Number 1"}, 111}, "a target": {store.AlertQuery{Search: "4.229 BETA"}, 1}, "a sign": {store.AlertQuery{Search: "100%"}, many},
+		"a word": {store.AlertQuery{Search: "_"}, many + 1}, "a kind of another name": {store.AlertQuery{Search: "trouble", Kinds: []tenants.AlertKind{tenants.AlertMass}}, 1},
+		"a target of another name": {store.AlertQuery{Search: "key", Targets: []string{"c1", "4.1 beta"}}, 2},
+	} {
+		seen, after := map[string]bool{}, tenants.Alert{}
+		for ask, more := x.ask, true; more; {
+			ask.Limit = 7
+			list, next, err := s.FindAlerts(ctx, ask)
+			b.must(err)
+			for _, a := range list {
+				if seen[a.Target] || !after.LastAt.IsZero() && a.LastAt.After(after.LastAt) {
+					b.Errorf("%s: %s twice or too late", name, a.Target)
+				}
+				seen[a.Target], after = true, a
+			}
+			ask.After, more = next, next != ""
+		}
+		equal(b, len(seen), x.want, name)
+	}
+	for _, after := range []string{"!", "bm90aGluZw", "MSAgAA"} {
+		_, _, err := s.FindAlerts(ctx, store.AlertQuery{After: after})
+		b.refused(err, tenants.Invalid, after)
+	}
 }
 
 // testConfine: what one host refuses is for the other, and what has no other is out of use.

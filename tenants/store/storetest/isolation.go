@@ -122,6 +122,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("UsageDays", days, err)
 	alerts, err := s.Alerts(ctx, true)
 	put("Alerts", alerts, err)
+	found, _, err := s.FindAlerts(ctx, store.AlertQuery{})
+	put("FindAlerts", found, err)
 	managers, err := s.Managers(ctx)
 	put("Managers", managers, err)
 	outcomes, err := s.Outcomes(ctx, p.device.ID, 10)
@@ -144,7 +146,7 @@ var apart = map[string]string{
 	"By": "changes who acts", "Tenant": "the scope itself", "SetTenant": "the scope itself", "AddRing": "adds", "AddDevice": "adds", "AddPairing": "adds",
 	"AddCredential": "adds", "ReplaceCredential": "adds", "Alert": "adds", "AddAgent": "adds", "AddKey": "adds", "AddMember": "adds", "AddInvitation": "adds", "Note": "adds",
 	"TellAlerts": "testLetters", "AlertsTold": "testLetters", "AlertsDropped": "testLetters", "LettersSince": "testLetters",
-	"CountDevices": "checked below", "CountPeople": "checked below", "Entitlement": "checked below", "SetSubscription": "adds", "ClaimCard": "adds; testCards looks at two tenants of one card",
+	"CountDevices": "checked below", "OpenAlerts": "checked below", "CountPeople": "checked below", "Entitlement": "checked below", "SetSubscription": "adds", "ClaimCard": "adds; testCards looks at two tenants of one card",
 }
 
 func testIsolation(b *bench) {
@@ -178,6 +180,9 @@ func testIsolation(b *bench) {
 	n, err = stranger.CountPeople(ctx)
 	b.must(err)
 	equal(b, n, 0, "a stranger's people")
+	open, err := stranger.OpenAlerts(ctx)
+	b.must(err)
+	equal(b, open, 0, "a stranger's alerts")
 	for scope, want := range map[*store.Scope]int64{owner: 1, stranger: 0} {
 		e, err := scope.Entitlement(ctx)
 		b.must(err)
