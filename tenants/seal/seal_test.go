@@ -94,7 +94,10 @@ func TestBlobsDoNotMix(t *testing.T) {
 	two, _ := k.Seal([]byte("secret two"), "t")
 	for cut := range one {
 		mixed := append(bytes.Clone(one[:cut]), two[cut:]...)
-		if plain, err := k.Open(mixed, "t"); err == nil && cut > 2+len(k.Current()) {
+		if bytes.Equal(mixed, one) || bytes.Equal(mixed, two) { // at either end one byte differs, and in 1 of 256 pairs none
+			continue
+		}
+		if plain, err := k.Open(mixed, "t"); err == nil {
 			t.Fatalf("cut at %d: opened as %q", cut, plain)
 		}
 	}
