@@ -43,7 +43,7 @@ func TestCrossSite(t *testing.T) {
 		if tc.origin != "" {
 			r.Header.Set("Origin", tc.origin)
 		}
-		resp, err := app.Test(r)
+		resp, err := app.Test(r, slow)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -142,7 +142,7 @@ func TestErrorPageOutsideTheAPI(t *testing.T) {
 	}})
 	app.Get("/page", func(*fiber.Ctx) error { return tenants.NoSuch("page") })
 	get := func(path string) (int, string) {
-		resp, err := app.Test(request(t, "GET", "http://x"+path, ""))
+		resp, err := app.Test(request(t, "GET", "http://x"+path, ""), slow)
 		if err != nil {
 			t.Fatal(err)
 		}
