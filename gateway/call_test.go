@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -222,6 +225,40 @@ func TestListensOnEveryAddress(t *testing.T) {
 	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) {}})
 	if err != nil || got.SDP == "" {
 		t.Errorf("answer: %v", err)
+	}
+}
+
+// TestAPortIsFreeOnEveryAddress: one that another program has on the second address is no port to listen on, unless it was asked for.
+func TestAPortIsFreeOnEveryAddress(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	taken := func(network string, a *net.UDPAddr) (*net.UDPConn, error) {
+		if asked++; asked == 2 {
+			return nil, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
+		}
+		return net.ListenUDP(network, a)
+	}
+	here, there := net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 2)
+	conns, err := listenAll([]*net.UDPAddr{{IP: here}, {IP: there}}, taken)
+	if err != nil || len(conns) != 2 || asked < 4 {
+		t.Fatalf("%d sockets after asking %d times: %v", len(conns), asked, err)
+	}
+	ports := map[int]bool{}
+	for _, c := range conns {
+		ports[c.LocalAddr().(*net.UDPAddr).Port] = true
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(ports) != 1 || ports[0] {
+		t.Errorf("ports %v", ports)
+	}
+	asked = 0
+	given := func(network string, a *net.UDPAddr) (*net.UDPConn, error) {
+		return taken(network, &net.UDPAddr{IP: a.IP})
+	}
+	if _, err := listenAll([]*net.UDPAddr{{IP: here, Port: 3478}, {IP: there, Port: 3478}}, given); !errors.Is(err, syscall.EADDRINUSE) || asked != 2 {
+		t.Errorf("a port that was asked for: %v after %d", err, asked)
 	}
 }
 

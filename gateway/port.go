@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
@@ -76,18 +78,12 @@ func (p *port) openUDP(addr *net.UDPAddr, cfg Config, logs logging.LoggerFactory
 			}
 		}
 	}
-	muxes := make([]ice.UDPMux, 0, len(addrs))
-	for _, a := range addrs {
-		if len(p.sockets) > 0 && a.Port == 0 {
-			a.Port = p.sockets[0].LocalAddr().(*net.UDPAddr).Port
-		}
-		conn, err := net.ListenUDP("udp", a)
-		if err != nil {
-			for _, m := range muxes {
-				_ = m.Close()
-			}
-			return fmt.Errorf("RTC UDP address %s: %w", a, err)
-		}
+	conns, err := listenAll(addrs, net.ListenUDP)
+	if err != nil {
+		return err
+	}
+	muxes := make([]ice.UDPMux, 0, len(conns))
+	for _, conn := range conns {
 		_ = conn.SetReadBuffer(socketBuffer) // the kernel may give less; that is no fault
 		_ = conn.SetWriteBuffer(socketBuffer)
 		s := &socket{UDPConn: conn}
@@ -99,6 +95,37 @@ func (p *port) openUDP(addr *net.UDPAddr, cfg Config, logs logging.LoggerFactory
 		p.udp = ice.NewMultiUDPMuxDefault(muxes...)
 	}
 	return nil
+}
+
+// portTries is how often port 0 is taken anew when what is free on the first address is taken on another one.
+const portTries = 20
+
+// listenAll listens on one port of every address; port 0 picks one that is free on all of them.
+func listenAll(addrs []*net.UDPAddr, listen func(string, *net.UDPAddr) (*net.UDPConn, error)) (conns []*net.UDPConn, err error) {
+	for range portTries {
+		if conns, err = listenEach(addrs, listen); err == nil || addrs[0].Port != 0 || !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return conns, err
+}
+
+func listenEach(addrs []*net.UDPAddr, listen func(string, *net.UDPAddr) (*net.UDPConn, error)) (conns []*net.UDPConn, err error) {
+	for _, a := range addrs {
+		at := *a
+		if len(conns) > 0 && at.Port == 0 {
+			at.Port = conns[0].LocalAddr().(*net.UDPAddr).Port
+		}
+		conn, err := listen("udp", &at)
+		if err != nil {
+			for _, c := range conns {
+				_ = c.Close()
+			}
+			return nil, fmt.Errorf("RTC UDP address %s: %w", &at, err)
+		}
+		conns = append(conns, conn)
+	}
+	return conns, nil
 }
 
 // ownAddrs lists this machine's addresses of addr's family, with addr's port.
