@@ -150,6 +150,9 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	if first.pc.ConnectionState() != webrtc.PeerConnectionStateClosed {
 		t.Error("the last leg is open")
 	}
+	if first.changed(webrtc.PeerConnectionStateConnected); first.state() != legLeft { // news that was overtaken
+		t.Error("a leg that is closed is taken for one that stands")
+	}
 	second, _, err := g.newLeg(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)

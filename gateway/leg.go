@@ -55,6 +55,7 @@ type leg struct {
 	named       int // candidates of the present ICE session
 
 	gathered chan struct{} // holds one token when gathering completed
+	noting   sync.Mutex    // one change at a time
 	now      atomic.Int32  // legState
 	speaking atomic.Bool   // RTP has come
 
@@ -120,23 +121,30 @@ func (l *leg) listen() {
 			}
 		}
 	})
-	l.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		switch s {
-		case webrtc.PeerConnectionStateConnected:
-			l.now.Store(int32(legConnected))
-		case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
-			l.now.Store(int32(legLost))
-		case webrtc.PeerConnectionStateClosed:
-			l.now.Store(int32(legLeft))
-		default:
-			return
-		}
-		l.call.poke()
-	})
+	l.pc.OnConnectionStateChange(l.changed)
 	l.pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		l.open()
 		l.own(func() { l.pump(t) })
 	})
+}
+
+// changed notes what the connection is now, not what it was told of: Pion tells
+// each change on a goroutine of its own, and the last to run may be of an earlier
+// one. A phone that left must not be taken for one that is there.
+func (l *leg) changed(webrtc.PeerConnectionState) {
+	l.noting.Lock()
+	defer l.noting.Unlock()
+	switch l.pc.ConnectionState() {
+	case webrtc.PeerConnectionStateConnected:
+		l.now.Store(int32(legConnected))
+	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
+		l.now.Store(int32(legLost))
+	case webrtc.PeerConnectionStateClosed:
+		l.now.Store(int32(legLeft))
+	default:
+		return
+	}
+	l.call.poke()
 }
 
 // open lets sound out and reports in. It must not come before Pion has its own
