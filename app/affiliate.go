@@ -52,7 +52,7 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 		if a.MarkPaid != "" {
 			return a.record(ctx, c, s)
 		}
-		all, err := payables(ctx, s)
+		all, err := payables(ctx, s, c.now())
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 
 // withStore opens the store for a verb of the command line.
 func withStore(ctx context.Context, c terminal, d Database, plans tenants.Plans, do func(*store.Store) error) error {
-	s, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: time.Now, Log: quiet(c)})
+	s, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: c.now, Log: quiet(c)})
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func withStore(ctx context.Context, c terminal, d Database, plans tenants.Plans,
 }
 
 // payables are the partners with something to get, also those who were ended: what they earned is theirs.
-func payables(ctx context.Context, s *store.Store) (out []payable, err error) {
+func payables(ctx context.Context, s *store.Store, now time.Time) (out []payable, err error) {
 	all, err := s.Partners(ctx)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func payables(ctx context.Context, s *store.Store) (out []payable, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if in, cents := tenants.Payable(lines, time.Now()); cents > 0 {
+		if in, cents := tenants.Payable(lines, now); cents > 0 {
 			out = append(out, payable{p, cents, len(in)})
 		}
 	}
@@ -190,7 +190,7 @@ func (a *affiliateStopCmd) Run(ctx context.Context, c terminal) error {
 		if err != nil {
 			return err
 		}
-		at, word := time.Now(), "ended"
+		at, word := c.now(), "ended"
 		if a.Undo {
 			at, word = time.Time{}, "running again"
 		}

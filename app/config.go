@@ -52,6 +52,7 @@ type Config struct {
 type checked struct {
 	Config
 	logTo io.Writer // nil = standard error
+	now   func() time.Time
 	seal  *seal.Keyring
 	roots *x509.CertPool // of an APNs stand-in; nil = the system's
 	plans tenants.Plans

@@ -73,6 +73,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	good.now = c.now
 	good.Stripe = Stripe{Key: stripetest.Key, Secrets: []string{stripetest.Secret}, API: till.URL()}
 	if d.Log {
 		good.logTo = c.err
@@ -87,7 +88,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if _, err := n.billing.SyncPlans(ctx); err != nil {
 		return err
 	}
-	notes, err := dev.Seed(ctx, n.store, n.board, dir, time.Now)
+	notes, err := dev.Seed(ctx, n.store, n.board, dir, c.now)
 	if err != nil {
 		return err
 	}

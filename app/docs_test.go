@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTheReadmeWorks runs what the README says to paste while `carillon dev` is running, as it stands there: the address is this
@@ -61,7 +62,7 @@ func TestTheReadmesCommandsAreUnderstood(t *testing.T) {
 		if args[0] == "ring" {
 			args = append(args, "--key", "k") // from the environment there
 		}
-		parser, err := grammar(t.Context(), terminal{io.Discard, io.Discard})
+		parser, err := grammar(t.Context(), terminal{io.Discard, io.Discard, time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,7 @@ func (n *node) till(c checked) (*billing.Billing, error) {
 	}
 	return billing.New(billing.Config{
 		Store: n.store, Key: c.Stripe.Key, Secrets: c.Stripe.Secrets, URL: c.Stripe.API, PublicURL: c.PublicURL, Tax: c.Stripe.Tax.is,
-		Now: time.Now, Log: n.log,
+		Now: c.now, Log: n.log,
 	})
 }
 

@@ -30,6 +30,7 @@ import (
 // node is one running server: every part, wired by hand. Parts are closed in the opposite order of their making.
 type node struct {
 	log    *slog.Logger
+	now    func() time.Time
 	store  *store.Store
 	voice  *gateway.Gateway
 	board  *switchboard.Board
@@ -64,7 +65,7 @@ const echoAfter = time.Second
 
 // open makes a node that is ready to run, or closes what it made and says what is wrong.
 func open(ctx context.Context, c checked, x extras) (n *node, err error) {
-	n = &node{log: c.logger(c.logTo)}
+	n = &node{log: c.logger(c.logTo), now: c.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -89,7 +90,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	n.close = append(n.close, n.trace.Close) // after everything that makes spans
 
 	n.sends, err = push.New(push.Config{
-		ProductionURL: c.APNsProductionURL, SandboxURL: c.APNsSandboxURL, RootCAs: c.roots, Now: time.Now, Log: n.log,
+		ProductionURL: c.APNsProductionURL, SandboxURL: c.APNsSandboxURL, RootCAs: c.roots, Now: c.now, Log: n.log,
 	})
 	if err != nil {
 		return n, err
@@ -98,7 +99,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 
 	n.voice, err = gateway.New(gateway.Config{
 		UDPAddr: c.RTCUDPAddr, TCPAddr: c.RTCTCPAddr, PublicIPs: c.RTCPublicIPs,
-		AllowLoopback: x.local, AllowPrivate: x.local, ICEServers: c.iceServers, Now: time.Now, Log: n.log,
+		AllowLoopback: x.local, AllowPrivate: x.local, ICEServers: c.iceServers, Now: c.now, Log: n.log,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return n, fmt.Errorf("another program listens there; stop it, or give another --rtc-udp-addr or --rtc-tcp-addr: %w", err)
@@ -108,7 +109,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}
 	n.close = append(n.close, n.voice.Close)
 
-	if n.agent, err = agents.NewBuiltin(echoAfter, time.Now); err != nil {
+	if n.agent, err = agents.NewBuiltin(echoAfter, c.now); err != nil {
 		return n, err
 	}
 	if n.demo, err = c.DemoAgent.find(ctx, n); err != nil {
@@ -116,7 +117,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}
 	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
-		Opened: x.opened, Probe: n.sends, Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: time.Now, Log: n.log,
+		Opened: x.opened, Probe: n.sends, Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
 	}
 	if c.MetricsAddr != "" {
 		n.meter = newMeter()
@@ -153,9 +154,9 @@ func (n *node) mount(c checked, x extras) error {
 	if err != nil {
 		return err
 	}
-	edge := web.New(web.Config{Log: n.log, Now: time.Now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: rooms.ErrorPage})
+	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: rooms.ErrorPage})
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: time.Now, Log: n.log})
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -195,7 +196,7 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},
 			{Name: "Voice", Text: "Carries the sound of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
 		},
-		PerSecond: c.RingsPerSecond.is, Now: time.Now, Log: n.log,
+		PerSecond: c.RingsPerSecond.is, Now: c.now, Log: n.log,
 	})
 }
 
@@ -209,7 +210,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Hour, "review credentials", n.board.Review)
 	n.every(loops, &wg, 10*time.Second, "write of alerts", n.tell)
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
-	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, time.Now()) })
+	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, n.now()) })
 	n.money(loops, &wg)
 	err := n.serve(ctx)
 	stop()
@@ -262,7 +263,7 @@ func (n *node) retire(ctx context.Context) error {
 	tick := time.NewTicker(breath)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		removed, err := n.store.Retire(ctx, time.Now())
+		removed, err := n.store.Retire(ctx, n.now())
 		if err != nil || removed == 0 {
 			return err
 		}
@@ -299,7 +300,7 @@ func closed(err error) error {
 }
 
 func (c checked) store(log *slog.Logger) store.Config {
-	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Plans: c.plans, Now: time.Now, Log: log}
+	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Plans: c.plans, Now: c.now, Log: log}
 }
 
 func prefixes(list []string) []netip.Prefix {

@@ -85,11 +85,11 @@ func withTill(ctx context.Context, c terminal, file PlansFile, s Stripe, d Datab
 	if err != nil {
 		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
 	}
-	db, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: time.Now, Log: quiet(c)})
+	db, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: c.now, Log: quiet(c)})
 	if err != nil {
 		return err
 	}
-	b, err := billing.New(billing.Config{Store: db, Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: public, Tax: s.Tax.is, Now: time.Now, Log: quiet(c)})
+	b, err := billing.New(billing.Config{Store: db, Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: public, Tax: s.Tax.is, Now: c.now, Log: quiet(c)})
 	if err == nil {
 		err = do(b)
 	}
@@ -111,11 +111,11 @@ func (t *tenantPlanCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
 	}
-	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Plans: plans, Now: time.Now, Log: quiet(c)})
+	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Plans: plans, Now: c.now, Log: quiet(c)})
 	if err != nil {
 		return err
 	}
-	said, err := t.give(ctx, s, plans)
+	said, err := t.give(ctx, s, plans, c.now())
 	if err = errors.Join(err, s.Close()); err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (t *tenantPlanCmd) Run(ctx context.Context, c terminal) error {
 	return nil
 }
 
-func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.Plans) (said string, err error) {
+func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.Plans, now time.Time) (said string, err error) {
 	who, err := bySlug(ctx, s, t.Slug)
 	if err != nil {
 		return "", err
@@ -139,9 +139,9 @@ func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.
 	if t.Plan == "none" {
 		return "The tenant " + t.Slug + " has no subscription; everything is allowed.", scope.RemoveSubscription(ctx)
 	}
-	n := plans.Assigned(who.ID, t.Plan, time.Now(), t.Until)
+	n := plans.Assigned(who.ID, t.Plan, now, t.Until)
 	if t.Plan == "trial" {
-		n = plans.Trial(who.ID, plans.Plans[0].Code, time.Now())
+		n = plans.Trial(who.ID, plans.Plans[0].Code, now)
 	}
 	if _, ok := plans.Plan(n.Plan); !ok {
 		return "", fmt.Errorf("there is no plan %q; `carillon plans show` lists them", t.Plan)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"time"
 
 	"carillon/app/console"
 	"carillon/app/notify"
@@ -38,14 +37,14 @@ type letterbox interface {
 func (n *node) mailer(c checked, x extras) (letterbox, error) {
 	switch {
 	case c.SMTPURL != "":
-		m, err := notify.New(notify.Config{URL: c.SMTPURL, Now: time.Now, Log: n.log})
+		m, err := notify.New(notify.Config{URL: c.SMTPURL, Now: c.now, Log: n.log})
 		if err != nil {
 			return nil, err
 		}
 		n.close = append(n.close, m.Close)
 		return m, nil
 	case x.dev != nil:
-		return notify.NewOutbox(filepath.Join(c.Database.Data, outbox), time.Now, n.log)
+		return notify.NewOutbox(filepath.Join(c.Database.Data, outbox), c.now, n.log)
 	}
 	return nil, nil
 }
@@ -55,7 +54,7 @@ func (n *node) announce(p letterbox, publicURL string) (err error) {
 	if p == nil {
 		return nil
 	}
-	n.herald, err = switchboard.NewHerald(switchboard.HeraldConfig{Store: n.store, Post: p, Now: time.Now, Log: n.log, Link: func(a tenants.Alert) string {
+	n.herald, err = switchboard.NewHerald(switchboard.HeraldConfig{Store: n.store, Post: p, Now: n.now, Log: n.log, Link: func(a tenants.Alert) string {
 		switch a.Kind {
 		case tenants.AlertBlocked, tenants.AlertUnshown:
 			return publicURL + views.PathOverview

@@ -94,7 +94,7 @@ func hostname(s string) bool {
 }
 
 // iceServers are those of now.
-func (r Relays) iceServers() []gateway.ICEServer { return r.servers(time.Now()) }
+func (c checked) iceServers() []gateway.ICEServer { return c.servers(c.now()) }
 
 // servers are what a phone is told at a moment. TURN credentials are made in the manner of coturn's REST API (draft-uberti-behave-turn-rest-00,
 // 2.2): the name says until when they hold, the password proves that it is ours. They cannot be taken back, so that they are short-lived.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -25,9 +26,10 @@ type cli struct {
 	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
 }
 
-// terminal is where a verb writes: what was asked for on out, everything else on err.
+// terminal is where a verb writes: what was asked for on out, everything else on err. now is the verb's clock.
 type terminal struct {
 	out, err io.Writer
+	now      func() time.Time
 }
 
 // left is what kong panics with when a flag such as --help has done all there is to do.
@@ -36,6 +38,10 @@ type left int
 // Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood. It returns when ctx is done and
 // everything it started has ended.
 func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
+	return run(ctx, args, terminal{out, errs, time.Now})
+}
+
+func run(ctx context.Context, args []string, c terminal) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
 			l, ok := p.(left)
@@ -45,24 +51,24 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 			code = int(l)
 		}
 	}()
-	parser, err := grammar(ctx, terminal{out, errs})
+	parser, err := grammar(ctx, c)
 	if err != nil {
-		fmt.Fprintln(errs, "carillon:", err)
+		fmt.Fprintln(c.err, "carillon:", err)
 		return 2
 	}
 	verb, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(errs, "carillon: %v\n%s\n", err, hint(err))
+		fmt.Fprintf(c.err, "carillon: %v\n%s\n", err, hint(err))
 		return 2
 	}
 	switch err := verb.Run(); {
 	case err == nil, errors.Is(err, context.Canceled):
 		return 0
 	case errors.As(err, new(misused)):
-		fmt.Fprintf(errs, "carillon: %v\nRun `%s --help` to see what it takes.\n", err, verb.Selected().FullPath())
+		fmt.Fprintf(c.err, "carillon: %v\nRun `%s --help` to see what it takes.\n", err, verb.Selected().FullPath())
 		return 2
 	default:
-		fmt.Fprintln(errs, "carillon:", words(err))
+		fmt.Fprintln(c.err, "carillon:", words(err))
 		return 1
 	}
 }

@@ -26,7 +26,7 @@ func (s *serveCmd) Run(ctx context.Context, c terminal) (err error) {
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	good.logTo = c.err
+	good.logTo, good.now = c.err, c.now
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // what lives is small, what a ring leaves behind is not: collect less often
 	}

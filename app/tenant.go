@@ -48,12 +48,12 @@ const invitationTTL = 7 * 24 * time.Hour
 
 // Run makes the tenant. Everything that is wrong is named at once, and nothing is made then.
 func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
-	o := t.opening(time.Now())
+	o := t.opening(c.now())
 	wrong := t.check(o)
 	if len(wrong) > 0 && !t.there() {
 		return misused{errors.Join(wrong...)}
 	}
-	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: time.Now, Log: quiet(c)})
+	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: c.now, Log: quiet(c)})
 	if err != nil && len(wrong) == 0 {
 		return err
 	}
