@@ -16,6 +16,7 @@ import (
 
 // affiliateCmd is about partners, whom the operator pays outside of Carillon.
 type affiliateCmd struct {
+	Add     affiliateAddCmd     `cmd:"" help:"Make somebody a partner; prints their link to pass on, and once the one into their room."`
 	Payouts affiliatePayoutsCmd `cmd:"" help:"List what is payable to partners now, or record that one was paid."`
 	Stop    affiliateStopCmd    `cmd:"" help:"End a partner: links count nothing from then on, what was earned stays."`
 }

@@ -2,7 +2,10 @@ package app
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +46,39 @@ func earns(t *testing.T, data string) tenants.Partner {
 		{ID: "in_1", At: now.AddDate(0, 0, -31), Cents: 49900, Untaxed: 49900}, {ID: "in_2", At: now, Cents: 49900, Untaxed: 49900},
 	}}))
 	return p
+}
+
+// TestAddAPartner: once by hand; again it is only a new link into the room.
+func TestAddAPartner(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	wants(t, 0, "", "migrate", "up", "--data", data)
+	add := []string{"affiliate", "add", "--data", data, "--name", " Ana Ruiz ", "--email", "Ana@Partner.example"}
+	wants(t, 0, "Partner  Ana Ruiz, ana@partner.example\n", add...)
+	wants(t, 0, "ana@partner.example is a partner already", add...)
+	var made [2]madePartner
+	for i := range made {
+		code, line := say(t, append(add, "--json", "--public-url", "https://ring.example/")...)
+		if err := json.Unmarshal([]byte(line), &made[i]); code != 0 || err != nil {
+			t.Fatalf("%d %v %s", code, err, line)
+		}
+	}
+	if m := made[0]; m.Link != "https://ring.example/r/"+m.Code || !strings.HasPrefix(m.Room, "https://ring.example/affiliate/links/"+tenants.PartnerPrefix) {
+		t.Errorf("%+v", m)
+	}
+	if made[0].Code != made[1].Code || made[0].Room == made[1].Room {
+		t.Errorf("the second time it is %+v after %+v", made[1], made[0])
+	}
+	bad := []string{"affiliate", "add", "--data", data, "--name", " ", "--email", "ana@localhost", "--public-url", "ring"}
+	for _, fault := range []string{"--name: 1 to 80", `--email: "ana@localhost" is no mail address`, `CARILLON_PUBLIC_URL: "ring"`} {
+		wants(t, 2, fault, bad...)
+	}
+	plans := filepath.Join(t.TempDir(), "plans.json")
+	_, built := say(t, "plans", "show", "--json")
+	if err := os.WriteFile(plans, []byte(strings.Replace(built, `"percent": 22`, `"percent": 0`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, 2, "this server pays partners nothing", append(add, "--plans-file", plans)...)
 }
 
 func TestPartnersArePaidOnce(t *testing.T) {

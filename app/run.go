@@ -19,7 +19,7 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
 	Tenant    tenantCmd    `cmd:"" help:"Manage tenants."`
 	Plans     plansCmd     `cmd:"" help:"What tenants may buy."`
-	Affiliate affiliateCmd `cmd:"" help:"Pay partners, and end them."`
+	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
 	Doctor    doctorCmd    `cmd:"" help:"Look whether configuration, database and Stripe are well."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`

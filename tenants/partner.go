@@ -17,7 +17,7 @@ const PartnerSignInTTL = 30 * 24 * time.Hour
 type Partner struct {
 	ID        PartnerID
 	Code      string // in links and on the form of a trial; eight letters
-	Email     string // lower case, proven by a link
+	Email     string // lower case, proven by a link or vouched for by the operator
 	Name      string
 	Key       string // what may have one trial under this address; see Plans.TrialKey
 	User      UserID // whose account in the console opens the partner's room too; empty = none

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -105,7 +106,7 @@ func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	if !tenants.Text(name, 1, 80) {
 		p.Name.Error = "1 to 80 characters, no control characters."
 	}
-	if _, ok := tenants.Email(email); !ok || !hasDomain(email) {
+	if _, ok := tenants.Email(email); !ok || !Registered(email) {
 		p.Email.Error = "A mail address, such as you@example.com."
 	}
 	if p.Name.Error+p.Email.Error != "" {
@@ -129,7 +130,8 @@ func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PartnerSent(sent), fiber.StatusOK)
 }
 
-func hasDomain(email string) bool { _, ok := registrable(email); return ok }
+// Registered reports whether a mail address has a domain that somebody can have registered: no host of a local network, no suffix alone.
+func Registered(email string) bool { _, ok := registrable(email); return ok }
 
 func (k *Console) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), k.Now()
@@ -187,7 +189,7 @@ func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 	l, err := k.partnerLink(ctx, c)
 	p := k.enterPage(ctx, c)
 	if err == nil {
-		fresh := k.freshPartner(l)
+		fresh := NewPartner(k.Store.Plans(), l.Name, l.Email, k.Now())
 		if v, err := k.visitor(ctx, c); err == nil && v.user.Email == l.Email {
 			fresh.User = v.user.ID
 		}
@@ -205,11 +207,8 @@ func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PartnerEnter(p), fiber.StatusGone)
 }
 
-// freshPartner is whom a link makes of an address that is no partner's yet.
-func (k *Console) freshPartner(l store.PartnerLink) tenants.Partner {
-	now := k.Now()
-	domain, _ := registrable(l.Email)
-	return tenants.Partner{
-		ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: l.Email, Name: l.Name, Key: k.Store.Plans().TrialKey(l.Email, domain), CreatedAt: now,
-	}
+// NewPartner is what becomes of an address that is no partner's yet.
+func NewPartner(plans tenants.Plans, name, email string, now time.Time) tenants.Partner {
+	domain, _ := registrable(email)
+	return tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: email, Name: name, Key: plans.TrialKey(email, domain), CreatedAt: now}
 }

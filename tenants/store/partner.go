@@ -36,11 +36,29 @@ type PartnerLink struct {
 
 // AddPartnerLink keeps a link until it is used or expires.
 func (s *Store) AddPartnerLink(ctx context.Context, l PartnerLink) error {
-	return s.w.do(ctx, noDoor, func(t *tx) error {
-		_, err := t.exec("INSERT INTO partner_links (hash, email, name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
-			l.Hash[:], l.Email, l.Name, micros(l.CreatedAt), micros(l.ExpiresAt))
-		return err
+	return s.w.do(ctx, noDoor, func(t *tx) error { return t.addPartnerLink(l) })
+}
+
+func (t *tx) addPartnerLink(l PartnerLink) error {
+	_, err := t.exec("INSERT INTO partner_links (hash, email, name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+		l.Hash[:], l.Email, l.Name, micros(l.CreatedAt), micros(l.ExpiresAt))
+	return err
+}
+
+// AddPartner makes somebody a partner for whose address the operator vouches, and keeps a link that lets them in, in one write. Whoever
+// has the address and is one already stays as they are: added is false, and the link is theirs.
+func (s *Store) AddPartner(ctx context.Context, fresh tenants.Partner, l PartnerLink) (p tenants.Partner, added bool, err error) {
+	err = s.w.do(ctx, noDoor, func(t *tx) error {
+		p, err = onePartner(ctx, t, "email = ?", fresh.Email)
+		if added = tenants.KindOf(err) == tenants.Unknown; added {
+			p, err = fresh, t.addPartner(fresh)
+		}
+		if err != nil {
+			return err
+		}
+		return t.addPartnerLink(l)
 	})
+	return p, added && err == nil, err
 }
 
 const partnerLinkGone = "This link was used already, or it is older than 24 hours. Ask for a new one."

@@ -38,6 +38,28 @@ func (b *bench) partnerSignIn() store.PartnerSignIn {
 	return store.PartnerSignIn{Hash: hashOf("partner", b.next()), CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerSignInTTL)}
 }
 
+// byHand makes partners as the operator does.
+func (b *bench) byHand() {
+	b.Helper()
+	link := func() store.PartnerLink {
+		return store.PartnerLink{Hash: hashOf("by hand", b.next()), Email: "cleo@hand.example", Name: "Cleo", CreatedAt: b.clock.Now(), ExpiresAt: b.clock.Now().Add(time.Hour)}
+	}
+	first := link()
+	p, added, err := b.s.AddPartner(b.Context(), b.fresh(first.Email), first)
+	b.must(err)
+	again, twice, err := b.s.AddPartner(b.Context(), b.fresh(first.Email), link())
+	b.must(err)
+	if !added || twice {
+		b.Errorf("added: %t, then %t", added, twice)
+	}
+	equal(b, again, p, "added twice")
+	in, err := b.s.EnterPartner(b.Context(), first.Hash, b.fresh(first.Email), b.partnerSignIn())
+	b.must(err)
+	equal(b, in, p, "who came in by the operator's link")
+	_, _, err = b.s.AddPartner(b.Context(), b.fresh("dora@hand.example"), link())
+	b.must(err)
+}
+
 func testPartners(b *bench) {
 	ctx := b.Context()
 	l := b.partnerLink("ana@lindenhof.example")
@@ -85,6 +107,7 @@ func testPartners(b *bench) {
 	_, err = b.s.PartnerOfSignIn(ctx, second.Hash, b.clock.Now())
 	b.must(err)
 	b.partnerRest(p, second)
+	b.byHand()
 }
 
 // partnerRest: code, payee, stopping, clicks, forgetting.

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"carillon/app/console"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+type affiliateAddCmd struct {
+	Name      string `required:"" help:"Name of the partner."`
+	Email     string `required:"" help:"Their mail address; with it they come into their room."`
+	PublicURL string `help:"The https:// address that people use." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
+	JSON      bool   `help:"Print one JSON line."`
+	PlansFile
+	Database
+}
+
+// Help says when it is needed.
+func (a *affiliateAddCmd) Help() string {
+	return "Partners join by themselves at /affiliate where the server sends mail. This makes one by hand, or gives one who is there a new link into their room.\n\n" +
+		`carillon affiliate add --name "Ana Ruiz" --email ana@partner.example`
+}
+
+// madePartner is what affiliate add prints. Room is shown once.
+type madePartner struct {
+	Code string `json:"code"`
+	Link string `json:"link"` // to pass on
+	Room string `json:"room"` // lets the partner in, once
+}
+
+// Run makes the partner and the link that lets them in.
+func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
+	plans, err := a.read()
+	if err != nil {
+		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
+	}
+	email, err := a.check(plans)
+	if err != nil {
+		return misused{err}
+	}
+	token, now := tenants.NewSecret(tenants.PartnerPrefix), c.now()
+	fresh := console.NewPartner(plans, strings.TrimSpace(a.Name), email, now)
+	door := store.PartnerLink{Hash: token.Hash(), Email: email, Name: fresh.Name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
+	return withStore(ctx, c, a.Database, plans, func(s *store.Store) error {
+		p, added, err := s.AddPartner(ctx, fresh, door)
+		if err != nil {
+			return err
+		}
+		base := strings.TrimSuffix(a.PublicURL, "/")
+		return a.tell(c, p, added, madePartner{Code: p.Code, Link: base + views.PartnerLinkPath(p.Code), Room: base + views.PartnerEnterPath(string(token))})
+	})
+}
+
+// check names every flag that is wrong.
+func (a *affiliateAddCmd) check(plans tenants.Plans) (email string, err error) {
+	var f wrongs
+	if !tenants.Text(strings.TrimSpace(a.Name), 1, 80) {
+		f.add("--name", errors.New("1 to 80 characters, no control characters"))
+	}
+	email, ok := tenants.Email(a.Email)
+	if !ok || !console.Registered(email) {
+		f.add("--email", fmt.Errorf("%q is no mail address of a registered domain, such as ana@partner.example", a.Email))
+	}
+	if plans.Affiliate.Percent == 0 || plans.Affiliate.Months == 0 {
+		f.add("CARILLON_PLANS_FILE", errors.New("this server pays partners nothing; give affiliate a percent and months first"))
+	}
+	f.add("CARILLON_PUBLIC_URL", publicURL(a.PublicURL))
+	return email, errors.Join(f...)
+}
+
+func (a *affiliateAddCmd) tell(c terminal, p tenants.Partner, added bool, m madePartner) error {
+	if a.JSON {
+		return json.NewEncoder(c.out).Encode(m)
+	}
+	if !added {
+		fmt.Fprintf(c.out, "%s is a partner already: nothing was changed, and the room has a new link.\n\n", p.Email)
+	}
+	fmt.Fprintf(c.out, "Partner  %s, %s\nCode     %s\nLink     %s\n         theirs to pass on\nRoom     %s\n         send it to %s; it works once, for 24 hours\n", p.Name, p.Email, m.Code, m.Link, m.Room, p.Email)
+	return nil
+}
