@@ -19,10 +19,16 @@ const plastic = "4000 0000 0000 0077"
 // subscribeWith goes through checkout with a card of a number.
 func (w *world) subscribeWith(number, plan string) (customer string) {
 	w.Helper()
+	return w.subscribeBy(plan, url.Values{"card": {"good"}, "number": {number}})
+}
+
+// subscribeBy goes through checkout with what is typed there.
+func (w *world) subscribeBy(plan string, typed url.Values) (customer string) {
+	w.Helper()
 	address, err := w.b.Checkout(w.Context(), w.buyer, plan, tenants.Monthly)
 	w.must(err)
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	a, err := client.PostForm(address, url.Values{"card": {"good"}, "number": {number}})
+	a, err := client.PostForm(address, typed)
 	w.must(err)
 	a.Body.Close()
 	all := w.stripe.Customers()

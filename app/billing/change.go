@@ -49,12 +49,21 @@ func (b *Billing) Preview(ctx context.Context, who Buyer, plan string, every ten
 	out := Preview{At: at, Due: i.Total, Currency: string(i.Currency)}
 	if i.Lines != nil {
 		for _, l := range i.Lines.Data {
-			if l.Amount != 0 {
-				out.Lines = append(out.Lines, Line{l.Description, l.Amount})
-			}
+			out.add(l.Description, l.Amount)
 		}
 	}
+	for _, d := range i.TotalDiscountAmounts {
+		out.add("Discount", -d.Amount)
+	}
+	out.add("Tax", i.Tax)
 	return out, nil
+}
+
+// add gives the preview a line, so that its lines come to what is due.
+func (p *Preview) add(text string, cents int64) {
+	if cents != 0 {
+		p.Lines = append(p.Lines, Line{text, cents})
+	}
 }
 
 // Change changes the plan as it was shown at that moment. A payment that does not go through changes nothing.

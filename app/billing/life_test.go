@@ -263,6 +263,35 @@ func TestADeclinedCardChangesNothing(t *testing.T) {
 	w.stripe.Forgive()
 }
 
+// TestAChangeIsShownWithDiscountAndTax: the lines that are shown come to what is due, and that is what is billed.
+func TestAChangeIsShownWithDiscountAndTax(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stripe.Promote("BELLS20", 20)
+	w.stripe.Advance(14 * day)
+	customer := w.subscribeBy("starter", url.Values{"card": {"good"}, "code": {"BELLS20"}})
+	w.tell(w.stripe.Events("")...)
+	if n := w.charged(customer); n != 14900*80/100 {
+		t.Errorf("with the code the month is %d", n)
+	}
+	w.stripe.Tax(customer, 19)
+	w.stripe.Advance(10 * day)
+	p, err := w.b.Preview(t.Context(), w.buyer, "growth", tenants.Monthly)
+	w.must(err)
+	var sum int64
+	shown := map[string]bool{}
+	for _, l := range p.Lines {
+		sum, shown[l.Text] = sum+l.Cents, l.Cents < 0
+	}
+	if tax, ok := shown["Tax"]; sum != p.Due || !shown["Discount"] || tax || !ok {
+		t.Errorf("%+v, whose lines come to %d", p, sum)
+	}
+	w.must(w.b.Change(t.Context(), w.buyer, "growth", tenants.Monthly, p.At))
+	if bills := w.stripe.Invoices(customer); w.stripe.Total(bills[len(bills)-1]) != p.Due {
+		t.Errorf("shown %d, billed %d", p.Due, w.stripe.Total(bills[len(bills)-1]))
+	}
+}
+
 func TestPlansAreMadeOnceAndMadeAnewWhenTheyChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

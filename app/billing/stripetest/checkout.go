@@ -134,7 +134,14 @@ func (s *Stripe) Pay(id string) error {
 	defer s.tell()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pay(id, "")
+	return s.pay(id, "", "")
+}
+
+// Promote makes a promotion code that takes so many percent off each invoice, for good.
+func (s *Stripe) Promote(code string, percent int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.codes[code] = percent
 }
 
 // Sessions are the ids of the checkouts, the oldest first.
@@ -147,14 +154,18 @@ func (s *Stripe) Sessions() (ids []string) {
 	return ids
 }
 
-// pay finishes a checkout with a card of a number; empty = one that nobody else has.
-func (s *Stripe) pay(id, number string) error {
+// pay finishes a checkout with a card of a number; empty = one that nobody else has. code is a promotion code; empty = none.
+func (s *Stripe) pay(id, number, code string) error {
 	x := s.session(id)
 	if x == nil || x.status != "open" {
 		return bad("the session is not open")
 	}
+	off := s.codes[code]
+	if code != "" && (off == 0 || !x.codes) {
+		return bad("This code is invalid.")
+	}
 	s.attach(x.customer, number)
-	sub := s.subscribe(x.customer, x.prices, x.trialEnd, x.subMeta)
+	sub := s.subscribe(x, off)
 	x.status, x.sub = "complete", sub.id
 	s.happened("checkout.session.completed", s.showSession(x))
 	s.happened("customer.subscription.created", s.showSub(sub))

@@ -10,14 +10,15 @@ import (
 type invoice struct {
 	id, number, customer, sub, status string
 	lines                             []line
-	tax                               int64 // on top of the lines
+	off                               int64 // of the lines, what a promotion code takes
+	tax                               int64 // on top of what is left
 	created, paidAt                   time.Time
 	refunded                          int64
 	disputes                          []*dispute
 }
 
-// due is what an invoice comes to, with tax.
-func (i *invoice) due() int64 { return total(i.lines) + i.tax }
+// due is what an invoice comes to, with discount and tax.
+func (i *invoice) due() int64 { return total(i.lines) - i.off + i.tax }
 
 // charged reports whether money moved for it: an invoice of nothing, or of credit, has no charge.
 func (i *invoice) charged() bool { return i.status == "paid" && i.due() > 0 }
@@ -74,11 +75,14 @@ func (s *Stripe) showInvoice(i *invoice) map[string]any {
 	o := map[string]any{
 		"id": i.id, "object": "invoice", "number": i.number, "customer": i.customer, "subscription": i.sub, "status": i.status, "total": sum, "currency": "usd",
 		"created": i.created.Unix(), "lines": list(lines, "/v1/invoices/"+i.id+"/lines"), "livemode": s.c.Live, "amount_due": max(0, sum), "amount_paid": 0, "tax": i.tax,
-		"total_excluding_tax": sum - i.tax, "hosted_invoice_url": s.server.URL + "/invoice/" + i.id, "invoice_pdf": s.server.URL + "/invoice/" + i.id + ".pdf",
+		"subtotal": total(i.lines), "total_discount_amounts": []map[string]any{}, "total_excluding_tax": sum - i.tax, "hosted_invoice_url": s.server.URL + "/invoice/" + i.id, "invoice_pdf": s.server.URL + "/invoice/" + i.id + ".pdf",
 		"charge": nil, "paid": i.status == "paid", "status_transitions": map[string]any{"paid_at": unixOrNil(i.paidAt)},
 	}
 	if i.charged() {
 		o["charge"] = "ch_" + i.id
+	}
+	if i.off > 0 {
+		o["total_discount_amounts"] = []map[string]any{{"amount": i.off, "discount": "di_" + i.id}}
 	}
 	if i.status == "paid" {
 		o["amount_paid"] = max(0, sum)
@@ -90,14 +94,20 @@ func (s *Stripe) showInvoice(i *invoice) map[string]any {
 func (s *Stripe) bill(x *subscription, lines []line, paid bool) *invoice {
 	i := &invoice{id: s.id("in"), customer: x.customer, sub: x.id, status: "open", lines: lines, created: s.now}
 	i.number = fmt.Sprintf("CAR-%04d", len(s.invoices)+1)
-	if sum := total(lines); sum > 0 {
-		i.tax = sum * s.taxes[x.customer] / 100
-	}
+	s.price(i, x)
 	if paid {
 		i.status, i.paidAt = "paid", s.now
 	}
 	s.invoices = append(s.invoices, i)
 	return i
+}
+
+// price reckons what is taken off an invoice and the tax on the rest; one of credit has neither.
+func (s *Stripe) price(i *invoice, x *subscription) {
+	if sum := total(i.lines); sum > 0 {
+		i.off = sum * x.off / 100
+		i.tax = (sum - i.off) * s.taxes[x.customer] / 100
+	}
 }
 
 func (s *Stripe) latest(x *subscription) *invoice {
@@ -123,6 +133,7 @@ func (s *Stripe) upcoming(_ string, f url.Values) (any, error) {
 		return nil, err
 	}
 	i := &invoice{id: "", customer: x.customer, sub: x.id, status: "draft", lines: s.prorated(x, items, time.Unix(at, 0)), created: s.now}
+	s.price(i, x)
 	o := s.showInvoice(i)
 	delete(o, "id") // an upcoming invoice has none
 	return o, nil

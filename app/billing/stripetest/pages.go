@@ -11,6 +11,7 @@ var (
 	payPage = template.Must(template.New("pay").Parse(`<!doctype html><html lang="en"><title>Checkout</title><h1>Pay with Stripe's stand-in</h1>
 {{if .Said}}<p role="alert">{{.Said}}</p>{{end}}<form method="post">
 <p><label>Card number <input name="number" autocomplete="off"></label> Leave it empty for a card that nobody else has.</p>
+<p><label>Promotion code <input name="code" autocomplete="off"></label></p>
 <button name="card" value="good">Pay with a card that works</button> <button name="card" value="bad">Pay with a card that is declined</button></form>
 <p><a href="{{.Back}}">Back</a></p></html>`))
 	portalPage = template.Must(template.New("portal").Parse(`<!doctype html><html lang="en"><title>Billing portal</title><h1>Billing portal</h1>
@@ -49,14 +50,15 @@ func (s *Stripe) payPage(w http.ResponseWriter, r *http.Request, id string) {
 	p := shown{Back: x.cancel}
 	if r.Method == http.MethodPost {
 		if r.PostForm.Get("card") == "good" {
-			if err := s.pay(id, r.PostForm.Get("number")); err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
+			err := s.pay(id, r.PostForm.Get("number"), r.PostForm.Get("code"))
+			if err == nil {
+				http.Redirect(w, r, x.success, http.StatusSeeOther)
 				return
 			}
-			http.Redirect(w, r, x.success, http.StatusSeeOther)
-			return
+			p.Said = err.Error()
+		} else {
+			p.Said = "Your card was declined."
 		}
-		p.Said = "Your card was declined."
 	}
 	draw(w, payPage, p)
 }

@@ -65,6 +65,7 @@ type Stripe struct {
 	broken    map[string]bool
 	taxes     map[string]int64  // percent, by customer
 	borrowed  map[string]string // whose card a customer pays with
+	codes     map[string]int64  // promotion codes, and how many percent each takes off for good
 	endpoints []map[string]any
 	hook      http.Client
 }
@@ -93,7 +94,7 @@ func New(c Config) (*Stripe, error) {
 		c.Now = time.Now()
 	}
 	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{}, deaf: map[string]bool{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
-		taxes: map[string]int64{}, borrowed: map[string]string{}, hook: http.Client{Timeout: 10 * time.Second}}
+		taxes: map[string]int64{}, borrowed: map[string]string{}, codes: map[string]int64{}, hook: http.Client{Timeout: 10 * time.Second}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s, nil
 }

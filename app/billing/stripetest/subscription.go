@@ -18,6 +18,7 @@ type subscription struct {
 	created, ended, owed time.Time
 	cancelAtEnd          bool
 	reason               string // why it was cancelled
+	off                  int64  // percent that a promotion code takes off
 }
 
 type item struct{ id, price string }
@@ -101,15 +102,15 @@ func (s *Stripe) next(x *subscription, from time.Time) time.Time {
 	return from.AddDate(0, 1, 0)
 }
 
-// subscribe begins one: in a trial, or paid at once.
-func (s *Stripe) subscribe(customer string, prices []string, trialEnd time.Time, meta map[string]string) *subscription {
-	x := &subscription{id: s.id("sub"), customer: customer, status: "active", meta: meta, start: s.now, created: s.now, trialEnd: trialEnd}
-	for _, p := range prices {
+// subscribe begins what a checkout is for: in a trial, or paid at once.
+func (s *Stripe) subscribe(from *session, off int64) *subscription {
+	x := &subscription{id: s.id("sub"), customer: from.customer, status: "active", meta: from.subMeta, start: s.now, created: s.now, trialEnd: from.trialEnd, off: off}
+	for _, p := range from.prices {
 		x.items = append(x.items, item{s.id("si"), p})
 	}
 	x.end = s.next(x, s.now)
-	if !trialEnd.IsZero() {
-		x.status, x.end = "trialing", trialEnd
+	if !x.trialEnd.IsZero() {
+		x.status, x.end = "trialing", x.trialEnd
 	}
 	s.subs = append(s.subs, x)
 	s.bill(x, s.charge(x, 0), true)
