@@ -190,7 +190,7 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 		return nil, err
 	}
 	return console.New(console.Config{
-		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, Mail: letters,
+		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: letters,
 		Parts: []console.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},

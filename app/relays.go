@@ -22,9 +22,12 @@ type Relays struct {
 	TURNSecret string   `name:"rtc-turn-secret" help:"The secret that the TURN servers share with us (coturn: static-auth-secret); phones get credentials made with it that last two hours." env:"CARILLON_RTC_TURN_SECRET"`
 }
 
-// relayTime is how long a phone may begin to use a TURN server, and goes on: a ring lasts a minute and a call an hour at most, and the
-// server asks for the credentials again while it relays.
-const relayTime = 2 * time.Hour
+// How long the credentials of a TURN server hold. The server asks for them again while it relays: a phone's ring lasts a minute and its
+// call an hour at most, and a stranger's call in the demo a minute.
+const (
+	relayTime     = 2 * time.Hour
+	demoRelayTime = 5 * time.Minute
+)
 
 // relaysMost bounds the servers: each costs every phone a round of requests.
 const relaysMost = 8
@@ -93,12 +96,20 @@ func hostname(s string) bool {
 	return true
 }
 
-// iceServers are those of now.
-func (c checked) iceServers() []gateway.ICEServer { return c.servers(c.now()) }
+// iceServers are a phone's of now.
+func (c checked) iceServers() []gateway.ICEServer { return c.servers(c.now().Add(relayTime)) }
 
-// servers are what a phone is told at a moment. TURN credentials are made in the manner of coturn's REST API (draft-uberti-behave-turn-rest-00,
-// 2.2): the name says until when they hold, the password proves that it is ours. They cannot be taken back, so that they are short-lived.
-func (r Relays) servers(now time.Time) []gateway.ICEServer {
+// demoICE gives those of a call of the demo; nil when there are none.
+func (c checked) demoICE() func() []gateway.ICEServer {
+	if len(c.ICEServers) == 0 {
+		return nil
+	}
+	return func() []gateway.ICEServer { return c.servers(c.now().Add(demoRelayTime)) }
+}
+
+// servers are what a phone is told, with credentials that hold until a moment. TURN credentials are made in the manner of coturn's REST
+// API (draft-uberti-behave-turn-rest-00, 2.2): the name says until when they hold, the password proves that it is ours. They cannot be taken back, so that they are short-lived.
+func (r Relays) servers(until time.Time) []gateway.ICEServer {
 	var stun, relays gateway.ICEServer
 	for _, s := range r.ICEServers {
 		if turn(s) {
@@ -112,7 +123,7 @@ func (r Relays) servers(now time.Time) []gateway.ICEServer {
 		list = append(list, stun)
 	}
 	if relays.URLs != nil {
-		relays.Username = strconv.FormatInt(now.Add(relayTime).Unix(), 10) + ":carillon"
+		relays.Username = strconv.FormatInt(until.Unix(), 10) + ":carillon"
 		mac := hmac.New(sha1.New, []byte(r.TURNSecret)) // the convention's hash
 		mac.Write([]byte(relays.Username))
 		relays.Credential = base64.StdEncoding.EncodeToString(mac.Sum(nil))

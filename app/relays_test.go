@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"carillon/app/push/apnstest"
 	"carillon/gateway/phonetest"
 )
@@ -60,7 +62,7 @@ func TestRelaysNameEveryFault(t *testing.T) {
 func TestTURNCredentials(t *testing.T) {
 	t.Parallel()
 	r := Relays{ICEServers: []string{"turn:a", "stun:b", "turns:c?transport=tcp"}, TURNSecret: "north"}
-	got := r.servers(time.Unix(1_700_000_000, 0))
+	got := r.servers(time.Unix(1_700_007_200, 0))
 	if len(got) != 2 || !slices.Equal(got[0].URLs, []string{"stun:b"}) || got[0].Username != "" || !slices.Equal(got[1].URLs, []string{"turn:a", "turns:c?transport=tcp"}) {
 		t.Fatalf("%+v", got)
 	}
@@ -94,6 +96,13 @@ func TestPhonesLearnOfRelays(t *testing.T) {
 	s.call("GET", "/v1/phone/rings/"+r.ID, device.Credential, "", &seen)
 	if l := seen.ICEServers; len(l) != 2 || l[0].URLs[0] != "stun:stun.example.com" || l[1].URLs[0] != "turn:turn.example.com:3478?transport=tcp" || l[1].Username == "" || l[1].Credential == "" {
 		t.Fatalf("%+v", l)
+	}
+	stranger := browser(t)
+	do(t, stranger, "the demo calls with them", chromedp.Navigate(s.ready.URL+"/demo"), holds(`!document.querySelector("[data-needs-script]").hidden`),
+		holds(`window.RTCPeerConnection = function (config) { window.seen = JSON.stringify(config); throw new Error("seen") }`),
+		click(`[data-demo-start]`), holds(`!!window.seen`))
+	if got := read(t, stranger, "the servers", chromedp.Evaluate[string](`window.seen`)); !strings.HasPrefix(got, `{"iceServers":[{"urls":["stun:stun.example.com"]},{"urls":["turn:turn.example.com:3478?transport=tcp"],"username":"`) {
+		t.Errorf("the demo calls with %s", got)
 	}
 	iphone, err := phonetest.New(phonetest.Config{})
 	if err != nil {

@@ -35,6 +35,15 @@
     return `${problem.detail || "The call could not be made."}${wait > 1 ? ` Try again in ${wait} seconds.` : ""}`;
   }
 
+  // servers are the STUN and TURN servers of this moment, for networks that the server is not reached from directly. Without them a
+  // call may still work, so that it is tried.
+  async function servers() {
+    if (!demo.dataset.ice) return [];
+    const answer = await fetch(demo.dataset.ice, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (!answer || !answer.ok) return [];
+    return (await answer.json().catch(() => ({}))).ice_servers || [];
+  }
+
   // end lets go of everything, whoever ended it.
   function end(text) {
     if (!call) return;
@@ -83,7 +92,9 @@
       return;
     }
     say("Calling…");
-    const peer = mine.peer = new RTCPeerConnection();
+    const iceServers = await servers();
+    if (call !== mine) { mine.track.stop(); return; }
+    const peer = mine.peer = new RTCPeerConnection({ iceServers });
     peer.addTrack(mine.track);
     peer.addEventListener("track", (event) => {
       audio.srcObject = new MediaStream([event.track]);

@@ -14,6 +14,7 @@ const (
 	PathRobots     = "/robots.txt"
 	PathOpenAPI    = "/v1/openapi.yaml"
 	PathDemo       = "/demo"
+	PathDemoICE    = "/demo/ice"    // GET the STUN and TURN servers for a call that is about to be made
 	PathDemoAnswer = "/demo/answer" // POST application/sdp: an offer, answered 201 with Location of the call
 	PathTrial      = "/trial"       // GET form, POST company, name, email, password, industry, time_zone
 

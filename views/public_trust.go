@@ -73,6 +73,7 @@ type DemoPage struct {
 	Front   Front
 	Seconds int
 	Off     bool   // this server carries no calls
+	ICE     string // address of the STUN and TURN servers for a call; empty = there are none
 	Closed  bool   // because whoever runs it wants no demo
 	Agent   string // name of the agent that the operator chose; empty = the built-in one
 }

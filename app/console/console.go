@@ -88,6 +88,8 @@ type Config struct {
 	DemoName   string           // the agent's, if it is a tenant's
 	DemoClosed bool             // the operator wants no demo
 	DemoTime   time.Duration    // how long one may last; 0 = DemoTime
+	// DemoICE gives the STUN and TURN servers that the demo's calls may use, with credentials of the moment; nil = none.
+	DemoICE func() []gateway.ICEServer
 	Mail       Mailer           // brings the links of sign-ups; nil = nobody can sign up
 	Parts      []Part           // what the status page asks
 	PerSecond  float64          // rings a second that a tenant may place, said where keys are made; 0 = no limit

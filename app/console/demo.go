@@ -37,6 +37,7 @@ const (
 // demos are the calls of the demo that are up, and who may start one.
 type demos struct {
 	network, all *web.Limiter
+	ice          *web.Limiter // of a network: who may ask for servers, and so for credentials of a relay
 
 	mu sync.Mutex // guards up
 	up map[string]bool
@@ -44,9 +45,10 @@ type demos struct {
 
 func newDemos(now func() time.Time) (*demos, error) {
 	d := &demos{up: map[string]bool{}}
-	var errs [2]error
+	var errs [3]error
 	d.network, errs[0] = web.NewLimiter(demosEvery, demosBurst, now)
 	d.all, errs[1] = web.NewLimiter(demosAllEvery, demosAllBurst, now)
+	d.ice, errs[2] = web.NewLimiter(demosEvery, demosBurst, now)
 	return d, errors.Join(errs[:]...)
 }
 
@@ -57,9 +59,13 @@ func (d *demos) take(ip string) error {
 		wait, ok = d.all.Take("")
 	}
 	if !ok {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "The demo was called too often just now.", RetryAfter: wait}
+		return tooOften(wait)
 	}
 	return nil
+}
+
+func tooOften(wait time.Duration) error {
+	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "The demo was called too often just now.", RetryAfter: wait}
 }
 
 // add seats a call; all seats may be taken.
@@ -103,9 +109,39 @@ func (g guest) Converse(ctx context.Context, l gateway.Line) error {
 }
 
 func (k *Console) demo(ctx context.Context, c *fiber.Ctx) error {
+	ice := ""
+	if k.DemoICE != nil {
+		ice = views.PathDemoICE
+	}
 	return web.Page(c, views.Demo(views.DemoPage{Front: k.front(ctx, c, "Hear it",
 		"Call the built-in agent from your browser: bells, then yourself a second later. One press, no sign-up, no push."),
-		Seconds: int(k.DemoTime.Round(time.Second).Seconds()), Off: k.Voice == nil, Closed: k.DemoClosed, Agent: k.DemoName}), fiber.StatusOK)
+		Seconds: int(k.DemoTime.Round(time.Second).Seconds()), ICE: ice, Off: k.Voice == nil, Closed: k.DemoClosed, Agent: k.DemoName}), fiber.StatusOK)
+}
+
+// iceServer is one entry of an RTCConfiguration's iceServers.
+type iceServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+}
+
+// demoICE gives the servers for one call that is about to be made. They are not in the page: whoever reads it, such as a search engine,
+// would hold credentials of the operator's relay.
+func (k *Console) demoICE(_ context.Context, c *fiber.Ctx) error {
+	if k.Voice == nil || k.DemoICE == nil {
+		return web.Problem(c, tenants.NoSuch("page"))
+	}
+	if wait, ok := k.demos.ice.Take(network(web.IP(c))); !ok {
+		return web.Problem(c, tooOften(wait))
+	}
+	list := []iceServer{}
+	for _, s := range k.DemoICE() {
+		list = append(list, iceServer{s.URLs, s.Username, s.Credential})
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(struct {
+		ICEServers []iceServer `json:"ice_servers"`
+	}{list})
 }
 
 // answerDemo answers an offer by a call to the built-in agent. What it refuses is read by a script, so that it is a problem document.

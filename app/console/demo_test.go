@@ -161,6 +161,35 @@ func TestDemoSeatsAreFew(t *testing.T) {
 	}
 }
 
+// TestTheDemoTellsOfRelays: to whoever is about to call, a few times, and not in the page that anybody reads.
+func TestTheDemoTellsOfRelays(t *testing.T) {
+	t.Parallel()
+	h, _ := hall(t, time.Minute)
+	h.browser().get("/demo").want(200).has(`data-ice=""`)
+	h.browser().get("/demo/ice").want(404)
+	h = openAs(t, "http://127.0.0.1", func(_ *house, c *Config) {
+		c.DemoICE = func() []gateway.ICEServer {
+			return []gateway.ICEServer{{URLs: []string{"stun:s"}}, {URLs: []string{"turn:a", "turn:b"}, Username: "who", Credential: "north"}}
+		}
+	})
+	h.browser().get("/demo").want(200).has(`data-ice="/demo/ice"`).lacks("north")
+	for range demosBurst {
+		res := h.browser().get("/demo/ice").want(200)
+		if want := `{"ice_servers":[{"urls":["stun:s"]},{"urls":["turn:a","turn:b"],"username":"who","credential":"north"}]}`; res.body != want || res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%q says %s, want %s", res.Header.Get("Cache-Control"), res.body, want)
+		}
+	}
+	if res := h.browser().get("/demo/ice").want(429).lacks("north"); res.Header.Get("Retry-After") == "" {
+		t.Error("it does not say how long to wait")
+	}
+	h.clock.pass(demosEvery)
+	h.browser().get("/demo/ice").want(200)
+	h = openAs(t, "http://127.0.0.1", func(_ *house, c *Config) {
+		c.DemoClosed, c.DemoICE = true, func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:s"}}} }
+	})
+	h.browser().get("/demo/ice").want(404)
+}
+
 // TestTheOperatorChoosesTheDemo: its agent is named, escaped, and a closed demo answers nobody.
 func TestTheOperatorChoosesTheDemo(t *testing.T) {
 	t.Parallel()

@@ -27,6 +27,7 @@ func (k *Console) publicRoutes() []route {
 		{method: get, path: views.PathSitemap, open: k.sitemap},
 		{method: get, path: views.PathRobots, open: k.robots},
 		{method: get, path: views.PathDemo, open: k.demo},
+		{method: get, path: views.PathDemoICE, open: k.demoICE},
 		{method: post, path: views.PathDemoAnswer, open: k.answerDemo},
 		{method: fiber.MethodDelete, path: views.DemoCallPath(":id"), open: k.hangUpDemo},
 		{method: get, path: views.PathTrial, open: k.trialForm},

@@ -84,6 +84,7 @@ var visits = map[string]visit{
 	"GET /sitemap.xml":             {},
 	"GET /robots.txt":              {},
 	"GET /demo":                    {},
+	"GET /demo/ice":                {},
 	"POST /demo/answer":            {file: func(*tenant) (string, string) { return "application/sdp", "v=0" }},
 	"DELETE /demo/calls/:id":       {path: func(*tenant) string { return "/demo/calls/demo-x" }},
 	"GET /trial":                   {},
