@@ -146,11 +146,13 @@ func TestRevokedKey(t *testing.T) {
 	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
 		t.Fatalf("%+v", w)
 	}
+	wait(t, "a spare connection", func() bool { return s.Stats().Connections == 2 })
 	a.Unregister(team, kid)
 	w := s.Push(t.Context(), k, ring(t, lasts))
 	if w.Status != 403 || w.Reason != "InvalidProviderToken" || w.Tries != 1 || w.Reaction.Credential != push.DisableCredential {
 		t.Errorf("%+v", w)
 	}
+	wait(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
 }
 
 // TestTokenOutlivesConnections: a key whose connections made room for another's comes back with the token that Apple has seen, even

@@ -147,6 +147,11 @@ func (p *pool) pump() {
 		if r.settled {
 			continue
 		}
+		if r.legs == 0 && r.moot() {
+			r.err = ErrEnough
+			p.settle(r)
+			continue
+		}
 		c := p.pick(len(r.body), nil, r)
 		if c == nil {
 			kept += copy(p.queue[kept:], p.queue[i:])
@@ -315,8 +320,13 @@ func (p *pool) failed(c *connection, id uint32, err error) {
 	if r.settled || r.legs > 0 || r.waiting { // another leg may still answer
 		return
 	}
-	if over || !r.until.After(p.now()) {
+	switch {
+	case over, !r.until.After(p.now()):
 		r.err = err
+		p.settle(r)
+		return
+	case r.moot():
+		r.err = ErrEnough
 		p.settle(r)
 		return
 	}
@@ -344,6 +354,19 @@ func (p *pool) retire(c *connection) {
 	p.mu.Unlock()
 	if empty {
 		p.lose(c, errCut)
+	}
+}
+
+// retireAll retires every connection, and keeps none at hand until the next push.
+func (p *pool) retireAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pushed = time.Time{}
+	for _, c := range append([]*connection{}, p.conns...) {
+		c.leaving = true
+		if len(c.legs) == 0 {
+			p.loseLocked(c, errCut)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ type Push struct {
 	Payload     []byte      // of Payload
 	Expires     time.Time   // the ring's end: no try starts after it
 	NoHedge     bool        // never send again merely because a connection is silent
-	Heard       func() bool // nil, or whether the phone has spoken: then a silent connection is no reason to send again. Must not block
+	Enough      func() bool // nil, or whether nothing more is to be sent: the phone has spoken, or its ring is over. Must not block
 }
 
 // Answer is what Apple said, or that it said nothing.
@@ -35,7 +36,7 @@ type Answer struct {
 	AnsweredAt  time.Time   // the last answer was read
 	Tries       int         // how often the push was written
 	Raw         string      // the last answer's body if it was not Apple's JSON, at most 512 bytes
-	Err         error       // set only when no answer came before Expires, or the push itself is bad; never for Apple's refusals
+	Err         error       // set only when no answer came before Expires or ErrEnough, or the push cannot be made; never for Apple's refusals
 	Reaction    Reaction
 	Other       Refusal // with Auto, what the other host said where both were asked; zero otherwise
 }
@@ -50,14 +51,16 @@ type Refusal struct {
 // OK says that Apple accepted the push.
 func (a Answer) OK() bool { return a.Err == nil && a.Status == 200 }
 
+// ErrEnough is the Err of an Answer that did not come because Push.Enough said that nothing more is to be sent.
+var ErrEnough = errors.New("push: it is needed no more")
+
 // Push sends p with k and waits for Apple's answer. Lost connections, leaving servers, expired provider tokens and
 // Apple's own trouble are dealt with inside, always with the same apns-id and only before p.Expires; ctx may end it
 // earlier. Callers read Answer.Reaction.
 func (s *Sender) Push(ctx context.Context, k *Key, p Push) Answer {
 	d := delivery{s: s, k: k, p: p, answer: Answer{APNsID: strings.ToLower(p.APNsID), Environment: p.Environment}}
 	if err := d.check(); err != nil {
-		d.answer.Err = err
-		d.answer.Reaction = Reaction{Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure}
+		d.unmade(err)
 		return d.answer
 	}
 	s.begin()
@@ -186,7 +189,7 @@ func (d *delivery) exchange(ctx context.Context, pool *pool) (step RingStep) {
 	if pool.mint != nil {
 		if bearer, err = pool.mint.header(); err != nil {
 			pool.breaker.none()
-			return d.unsent(err)
+			return d.unmade(err)
 		}
 	}
 	for again := true; again; {
@@ -200,7 +203,7 @@ func (d *delivery) exchange(ctx context.Context, pool *pool) (step RingStep) {
 		}
 		pool.breaker.success()
 		if bearer, again, err = d.repeat(pool, r, step); err != nil {
-			return d.unsent(err)
+			return d.unmade(err)
 		}
 	}
 	if step == Elsewhere { // every server is leaving: not so fast
@@ -215,10 +218,13 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 	if !now.Before(d.p.Expires) {
 		return nil, errLate
 	}
+	if d.p.Enough != nil && d.p.Enough() {
+		return nil, ErrEnough
+	}
 	step := trace.From(ctx).Ask("apns")
 	defer step.End()
 	step.Environment(pool.host.env)
-	r := &request{bearer: bearer, until: d.p.Expires, hedge: !d.p.NoHedge, heard: d.p.Heard, done: make(chan struct{}, 1)}
+	r := &request{bearer: bearer, until: d.p.Expires, hedge: !d.p.NoHedge, enough: d.p.Enough, done: make(chan struct{}, 1)}
 	w, err := pool.client.send(ctx, &d.note, r)
 	d.answer.Tries += r.sent
 	if d.answer.SentAt.IsZero() {
@@ -259,8 +265,8 @@ func (d *delivery) repeat(pool *pool, r *request, step RingStep) (bearer string,
 	switch step {
 	case NewToken, PreviousToken, Reconnect, Elsewhere:
 	default:
-		if d.answer.Reaction.Credential == DisableCredential && r.via != nil {
-			pool.retire(r.via) // Apple wants connections of a revoked key closed
+		if d.answer.Reaction.Credential == DisableCredential {
+			pool.retireAll() // "close all open connections" of a revoked key (Apple, "Establishing a token-based connection to APNs")
 		}
 		return "", false, nil
 	}
@@ -284,9 +290,9 @@ func (d *delivery) repeat(pool *pool, r *request, step RingStep) (bearer string,
 	return bearer, again, err
 }
 
-// silence is no answer: of the host, or because the push was given up.
+// silence is no answer: of the host, or because the push was given up or is needed no more.
 func (d *delivery) silence(ctx context.Context, pool *pool, err error) RingStep {
-	if ctx.Err() != nil || d.s.life.Err() != nil || !d.s.cfg.Now().Before(d.p.Expires) {
+	if errors.Is(err, ErrEnough) || ctx.Err() != nil || d.s.life.Err() != nil || !d.s.cfg.Now().Before(d.p.Expires) {
 		pool.breaker.none()
 		return d.unsent(err)
 	}
@@ -300,6 +306,14 @@ func (d *delivery) unsent(err error) RingStep {
 	if d.answer.Status == 0 {
 		d.answer.Err = err
 		d.answer.Reaction = ReactionTo(0, "")
+	}
+	return Fail
+}
+
+// unmade notes why the push cannot be made at all: a fault of ours, which no other try mends.
+func (d *delivery) unmade(err error) RingStep {
+	if d.unsent(err); d.answer.Err != nil {
+		d.answer.Reaction = Reaction{Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure}
 	}
 	return Fail
 }

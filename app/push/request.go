@@ -17,7 +17,7 @@ type request struct {
 	body       []byte
 	until      time.Time // the ring's end
 	hedge      bool
-	heard      func() bool // nil = never
+	enough     func() bool // nil = never
 
 	done     chan struct{} // one signal when settled
 	settled  bool
@@ -62,6 +62,9 @@ func (r *request) leave(c *connection, id uint32) {
 		}
 	}
 }
+
+// moot says that nothing more is to be sent. Called with mu held.
+func (r *request) moot() bool { return r.enough != nil && r.enough() }
 
 // isOn says whether the request is outstanding on c.
 func (r *request) isOn(c *connection) bool {

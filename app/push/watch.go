@@ -50,8 +50,14 @@ func (p *pool) look(now time.Time, care bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range p.queue {
-		if !r.settled && !now.Before(r.until) && r.legs == 0 {
+		if r.settled || r.legs > 0 {
+			continue
+		}
+		if !now.Before(r.until) {
 			r.err = errLate
+			p.settle(r)
+		} else if r.moot() {
+			r.err = ErrEnough
 			p.settle(r)
 		}
 	}
@@ -117,7 +123,7 @@ func (p *pool) ask(now time.Time) {
 func (p *pool) hedge(c *connection, l *leg) {
 	c.suspect = true
 	r := l.r
-	if !r.hedge || r.settled || r.waiting || r.legs == len(r.on) || r.heard != nil && r.heard() {
+	if !r.hedge || r.settled || r.waiting || r.legs == len(r.on) || r.moot() {
 		return
 	}
 	for i := range r.legs {

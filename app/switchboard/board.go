@@ -64,6 +64,7 @@ type Board struct {
 	calls  calls
 	limits limits
 	paced  spacing
+	gone   departed
 	health health
 	watch  watch
 }
@@ -108,22 +109,32 @@ type Caller struct {
 
 func (b *Board) scope(c Caller) *store.Scope { return b.Store.For(c.Tenant.ID).By(c.Who) }
 
-// flight holds the attempts that this process is pushing right now: the sweep leaves their rings alone, and one whose phone has
-// spoken is pushed no second time.
+// flight holds the attempts that this process is pushing right now, or is about to: the sweep leaves their rings alone, and of one whose
+// phone has spoken, or which is over, nothing more is sent.
 type flight struct {
 	mu       sync.Mutex // guards both
 	rings    map[tenants.RingID]int
-	attempts map[tenants.AttemptID]bool // true = the phone has spoken
+	attempts map[tenants.AttemptID]bool // true = enough was sent
 }
 
-func (f *flight) start(r tenants.RingID, a tenants.AttemptID) {
+// start takes in every attempt of a ring; it comes before the ring can be told to end, or that would be missed.
+func (f *flight) start(r *tenants.Ring) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.rings == nil {
 		f.rings, f.attempts = map[tenants.RingID]int{}, map[tenants.AttemptID]bool{}
 	}
-	f.rings[r]++
-	f.attempts[a] = false
+	for i := range r.Attempts {
+		f.rings[r.ID]++
+		f.attempts[r.Attempts[i].ID] = false
+	}
+}
+
+// cancel is start undone.
+func (f *flight) cancel(r *tenants.Ring) {
+	for i := range r.Attempts {
+		f.land(r.ID, r.Attempts[i].ID)
+	}
 }
 
 func (f *flight) land(r tenants.RingID, a tenants.AttemptID) {
@@ -141,8 +152,8 @@ func (f *flight) has(r tenants.RingID) bool {
 	return f.rings[r] > 0
 }
 
-// speak notes that the attempt's phone has spoken.
-func (f *flight) speak(a tenants.AttemptID) {
+// enough notes that nothing more is to be sent of the attempt.
+func (f *flight) enough(a tenants.AttemptID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, flying := f.attempts[a]; flying {
@@ -150,7 +161,7 @@ func (f *flight) speak(a tenants.AttemptID) {
 	}
 }
 
-func (f *flight) spoke(a tenants.AttemptID) bool {
+func (f *flight) sated(a tenants.AttemptID) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.attempts[a]

@@ -3,6 +3,9 @@ package switchboard
 import (
 	"context"
 	"errors"
+	"maps"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"carillon/gateway"
@@ -55,9 +58,11 @@ func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID)
 	if err := scope.RemoveDevice(ctx, id); err != nil {
 		return err
 	}
+	b.gone.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
 	rings, err := scope.LiveRings(ctx, id)
 	for _, r := range rings {
-		err = errors.Join(err, b.leave(ctx, scope, r, id))
+		_, e := b.leave(ctx, scope, r, id)
+		err = errors.Join(err, e)
 	}
 	if err != nil {
 		b.Log.Error("end the rings of a removed device", "device", id, "err", err)
@@ -65,24 +70,55 @@ func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID)
 	return nil
 }
 
-// leave ends a device's part in one ring.
-func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID, d tenants.DeviceID) error {
+// leave ends a device's part in one ring, and gives the ring as it is then.
+func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID, d tenants.DeviceID) (*tenants.Ring, error) {
 	now, called := b.Now(), false
 	changed, facts, err := scope.ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		a, ok := r.AttemptOf(d)
 		if !ok {
 			return nil, nil
 		}
-		b.flying.speak(a.ID) // nothing is sent to it again
+		b.flying.enough(a.ID) // nothing is sent to it again
 		called = a.State == tenants.Answered
 		return stop(r, a, tenants.FactRemoved, now), nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b.tell(changed, facts)
 	if called {
 		b.silence(id)
 	}
-	return nil
+	return changed, nil
+}
+
+// departed remembers the devices that this process removed of late. The zero value is ready.
+type departed struct {
+	mu    sync.Mutex // guards both
+	at    map[tenants.DeviceID]time.Time
+	count atomic.Int64 // of at: rings look here, and there is hardly ever anything
+}
+
+// departedFor is how long a removed device is remembered: longer than a request that saw it may take.
+const departedFor = time.Minute
+
+func (d *departed) note(id tenants.DeviceID, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.at == nil {
+		d.at = map[tenants.DeviceID]time.Time{}
+	}
+	maps.DeleteFunc(d.at, func(_ tenants.DeviceID, at time.Time) bool { return now.Sub(at) > departedFor })
+	d.at[id] = now
+	d.count.Store(int64(len(d.at)))
+}
+
+func (d *departed) has(id tenants.DeviceID) bool {
+	if d.count.Load() == 0 {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, gone := d.at[id]
+	return gone
 }

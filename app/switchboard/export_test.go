@@ -1,8 +1,26 @@
 package switchboard
 
+import (
+	"context"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
 // Idle says whether no push is on its way and nothing is left to follow from one.
 func (b *Board) Idle() bool {
 	b.flying.mu.Lock()
 	defer b.flying.mu.Unlock()
 	return len(b.flying.attempts) == 0
+}
+
+// PlaceAround is Place with something that happens between its decision and its commit.
+func (b *Board) PlaceAround(ctx context.Context, c Caller, q tenants.Request, between func()) (*tenants.Ring, error) {
+	r, err := b.draft(ctx, b.scope(c), c, q)
+	if err != nil {
+		return nil, err
+	}
+	between()
+	r, _, err = b.launch(ctx, c, r, store.Idempotency{})
+	return r, err
 }

@@ -38,12 +38,21 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	if err != nil {
 		return b.earlier(ctx, scope, i, err)
 	}
+	return b.launch(ctx, c, r, i)
+}
+
+// launch commits a drafted ring and sends its pushes on their way, or finds the one that the idempotency key made before.
+func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.Idempotency) (placed *tenants.Ring, repeated bool, err error) {
 	span := trace.From(ctx)
 	if !span.Decided() { // placed by a person, in the console
 		span = b.Trace.Start("place ring")
 		defer span.End()
 	}
-	earlier, err := b.commit(ctx, span, scope, r, i)
+	b.flying.start(r)
+	earlier, err := b.commit(ctx, span, b.scope(c), r, i)
+	if err != nil || earlier != nil {
+		b.flying.cancel(r)
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -56,8 +65,26 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 		facts = r.Facts()
 	}
 	b.tell(r, facts)
+	now := b.without(ctx, r)
 	b.send(c.Tenant, r, span)
-	return r, false, nil
+	return now, false, nil
+}
+
+// without ends the part of devices that were removed between the draft and the commit, and gives the ring as it is then. An ending
+// that fails is left to the ring's time.
+func (b *Board) without(ctx context.Context, r *tenants.Ring) *tenants.Ring {
+	for _, a := range r.Attempts {
+		if !b.gone.has(a.Device) {
+			continue
+		}
+		now, err := b.leave(ctx, b.Store.For(r.Tenant).By(store.Who{Actor: tenants.System}), r.ID, a.Device)
+		if err != nil {
+			b.Log.Error("end the ring of a removed device", "ring", r.ID, "device", a.Device, "err", err)
+			continue
+		}
+		r = now
+	}
+	return r
 }
 
 // commit writes the ring, or finds the one that the idempotency key made before.

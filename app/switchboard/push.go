@@ -13,11 +13,10 @@ import (
 	"carillon/tenants/store"
 )
 
-// send puts one push for each attempt of a committed ring on its way and returns at once.
+// send puts one push for each attempt of a committed ring, which flying has taken in, on its way and returns at once.
 func (b *Board) send(t tenants.Tenant, r *tenants.Ring, span trace.Span) {
 	for i := range r.Attempts {
 		a := r.Attempts[i] // a copy: the caller keeps reading its ring
-		b.flying.start(r.ID, a.ID)
 		step := span.Step("push")
 		step.Ring(string(r.ID))
 		b.Trace.Follow(string(a.ID), span, step)
@@ -51,10 +50,16 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	}
 	answer := b.Push.Push(ctx, key, push.Push{
 		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
-		Payload: body, Expires: r.ExpiresAt, Heard: func() bool { return b.flying.spoke(a.ID) },
+		Payload: body, Expires: r.ExpiresAt, Enough: func() bool { return b.flying.sated(a.ID) },
 	})
 	if answer.Status == 0 && b.life.Err() != nil {
 		return nil // we are closing; the next process's sweep sends it again with the same apns-id
+	}
+	if errors.Is(answer.Err, push.ErrEnough) && answer.Tries == 0 {
+		return nil // it ended before anything was sent
+	}
+	if answer.Err != nil && answer.Reaction.Alert == push.AlertBug {
+		b.Log.Error("a push cannot be made", "ring", r.ID, "attempt", a.ID, "err", answer.Err)
 	}
 	if b.Meter != nil {
 		b.Meter.Pushed(answer)
@@ -116,7 +121,9 @@ func (b *Board) told(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, n
 // react does to device and credential what Apple's reason asks for.
 func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
 	if answer.Status == 0 {
-		b.rate(answer.Environment, push.ReactionTo(0, "").Alert)
+		if !errors.Is(answer.Err, push.ErrEnough) {
+			b.rate(answer.Environment, push.ReactionTo(0, "").Alert)
+		}
 		return nil
 	}
 	b.rate(answer.Environment, push.ReactionTo(answer.Status, answer.Reason).Alert)
@@ -137,6 +144,11 @@ func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt
 func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 	if len(facts) == 0 {
 		return
+	}
+	for i := range r.Attempts {
+		if a := &r.Attempts[i]; a.State != tenants.Placed && a.State != tenants.Pushed {
+			b.flying.enough(a.ID)
+		}
 	}
 	b.Bus.Tell(r.Tenant, r.ID)
 	if b.Meter != nil {

@@ -47,7 +47,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 		if !ok {
 			return nil, tenants.NoSuch("ring")
 		}
-		b.flying.speak(a.ID)
+		b.flying.enough(a.ID)
 		return r.Fold(tenants.Fact{
 			Attempt: a.ID, Kind: rep.Kind, At: later(tenants.PhoneTime(now, rep.At, rep.SentAt), r.CreatedAt), Received: now,
 			RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,

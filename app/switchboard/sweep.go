@@ -71,28 +71,39 @@ func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 	return b.overlooked(ctx, scope, changed)
 }
 
-// resume pushes the attempts that no answer of Apple and no fact of a phone is known of: their process died.
+// resume pushes what is unpushed because its process died.
 func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
 	t, err := scope.Tenant(ctx)
 	if err != nil {
 		return err
 	}
-	again := *r
-	again.Attempts = nil
-	for _, a := range r.Attempts {
-		if a.State == tenants.Placed && a.Push.Status == 0 {
-			again.Attempts = append(again.Attempts, a)
-		}
-	}
+	again := unpushed(r)
 	if len(again.Attempts) == 0 {
 		return scope.SetDue(ctx, r.ID, r.ExpiresAt)
 	}
-	again.Version = -1 // a part of the ring is no hint of the whole
+	b.flying.start(&again)
+	if now, err := scope.Ring(ctx, r.ID); err != nil || len(unpushed(now).Attempts) != len(again.Attempts) {
+		b.flying.cancel(&again) // it moved just now
+		return errors.Join(err, scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease))))
+	}
 	span := b.Trace.Start("resume ring")
 	defer span.End()
 	span.Ring(string(r.ID))
 	b.send(t, &again, span)
 	return scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease)))
+}
+
+// unpushed is the ring with those of its attempts that no answer of Apple and no fact of a phone is known of.
+func unpushed(r *tenants.Ring) tenants.Ring {
+	part := *r
+	part.Attempts = nil
+	for _, a := range r.Attempts {
+		if a.State == tenants.Placed && a.Push.Status == 0 {
+			part.Attempts = append(part.Attempts, a)
+		}
+	}
+	part.Version = -1 // a part of the ring is no hint of the whole
+	return part
 }
 
 func soonest(a, b time.Time) time.Time {
