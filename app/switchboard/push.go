@@ -34,7 +34,7 @@ func (b *Board) send(t tenants.Tenant, r *tenants.Ring, span trace.Span) {
 // pushOne pushes and records what Apple said. An error is ours (the credential cannot be opened, the database is away): the sweep
 // comes back to the attempt while the ring lives.
 func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, span trace.Span) error {
-	ctx, cancel := context.WithDeadline(trace.With(b.life, span), r.ExpiresAt)
+	ctx, cancel := context.WithTimeout(trace.With(b.life, span), r.ExpiresAt.Sub(b.Now())) // by our clock, as the ring is
 	defer cancel()
 	scope := b.Store.For(t.ID).By(store.Who{Actor: tenants.System})
 	key, err := b.keys.open(ctx, scope, a.Credential)
