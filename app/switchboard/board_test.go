@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,16 +19,26 @@ import (
 	"carillon/tenants/store"
 )
 
-// clock is real time plus what the test adds.
+// clock is real time plus what the test adds; once it is stopped, only what the test adds passes, and a slow machine is no slower.
 type clock struct {
-	mu sync.Mutex
+	mu sync.Mutex // guards both
 	by time.Duration
+	at time.Time // zero = it runs
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.at.IsZero() {
+		return c.at.Add(c.by)
+	}
 	return time.Now().Add(c.by)
+}
+
+func (c *clock) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = time.Now()
 }
 
 func (c *clock) pass(d time.Duration) {
@@ -47,6 +58,8 @@ type world struct {
 	caller switchboard.Caller
 	scope  *store.Scope
 	bundle string
+
+	statements atomic.Int64 // that the store ran
 }
 
 func newWorld(t *testing.T, industry tenants.Industry) *world {
@@ -54,7 +67,7 @@ func newWorld(t *testing.T, industry tenants.Industry) *world {
 	w := &world{t: t, clock: &clock{}, bundle: "com.example.app"}
 	keys, err := seal.Parse([]byte(seal.Generate()))
 	must(t, err)
-	cfg := store.Config{Dir: t.TempDir(), Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler)}
+	cfg := store.Config{Dir: t.TempDir(), Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Observe: func(string) { w.statements.Add(1) }}
 	_, err = store.Migrate(t.Context(), cfg)
 	must(t, err)
 	w.store, err = store.Open(t.Context(), cfg)
@@ -66,6 +79,8 @@ func newWorld(t *testing.T, industry tenants.Industry) *world {
 	sender, err := push.New(push.Config{
 		ProductionURL: w.apple.URL(apnstest.Production), SandboxURL: w.apple.URL(apnstest.Sandbox),
 		RootCAs: w.apple.CAPool(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		// A machine that is busy is no Apple that has fallen silent: each push goes out once.
+		PingAfter: time.Minute, HedgeAfter: 2 * time.Minute, SilenceTimeout: 2 * time.Minute, AnswerTimeout: 2 * time.Minute,
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, sender.Close()) })

@@ -33,6 +33,7 @@ func (w *world) upload(keyID string, known bool) tenants.Credential {
 func TestProbeSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
+	w.clock.stop() // probes come back with time
 	w.config.Probe = w.config.Push.(*push.Sender)
 	w.open()
 	good, _, err := w.scope.Credentials(t.Context(), store.Page{})
@@ -100,6 +101,7 @@ func TestUploadsAreFew(t *testing.T) {
 		_, err := w.board.AddCredential(t.Context(), c, switchboard.Upload{Filename: "x.p8", File: []byte("rubbish"), Bundle: w.bundle, Team: "TEAM000001", KeyID: "KEY0000001"})
 		return err
 	}
+	w.clock.stop()
 	w.open() // with nothing used up
 	for range 20 {
 		if err := try(w.caller); tenants.KindOf(err) != tenants.Invalid {

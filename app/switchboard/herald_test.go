@@ -61,7 +61,7 @@ func (w *tower) restart() {
 // tell lets the herald write, and gives the letters by who got them.
 func (w *tower) tell() map[string]notifytest.Letter {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	must(w.t, w.herald.Tell(ctx))
 	got := map[string]notifytest.Letter{}

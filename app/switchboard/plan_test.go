@@ -26,7 +26,7 @@ func TestAPlanSaysWhetherAPhoneRings(t *testing.T) {
 			t.Error("a refused ring reached Apple")
 		}
 	}
-	w.place(ask) // without a subscription everything rings
+	w.state(w.place(ask).ID, tenants.Pushed) // without a subscription everything rings
 	now := w.clock.now()
 	must(t, w.scope.SetSubscription(t.Context(), w.store.Plans().Trial("", "starter", now)))
 	first := w.place(ask)
