@@ -56,20 +56,29 @@ func soon(t *testing.T, what string, c <-chan struct{}) {
 // TestTheDemo: a stranger calls, hears bells, and the server hangs up when the time is over.
 func TestTheDemo(t *testing.T) {
 	t.Parallel()
-	h, _ := hall(t, 1500*time.Millisecond)
-	h.browser().get("/demo").want(200).has("data-demo", "/demo/answer", "0:02", "It is not a push")
+	const stays = 12 * time.Second // a busy machine is slow to ring the first bells
+	h, _ := hall(t, stays)
+	h.browser().get("/demo").want(200).has("data-demo", "/demo/answer", "0:12", "It is not a push")
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	call, at := h.guestCall(ctx)
 	defer call.HangUp()
 	soon(t, "connected", call.Connected())
 	must(t, call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding > 20 }))
-	began := time.Now()
 	soon(t, "the server hangs up", call.Closed())
-	if over := time.Since(began); over > 30*time.Second {
-		t.Errorf("it took %s to hang up", over)
+	if took := time.Since(began); took < stays {
+		t.Errorf("it hung up after %s", took)
 	}
-	h.browser().send("DELETE", at, "", "").want(404)
+	tick := time.NewTicker(10 * time.Millisecond) // the phone hears of the end before the server has let go
+	defer tick.Stop()
+	for h.browser().send("DELETE", at, "", "").StatusCode != 404 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("the call can still be hung up")
+		}
+	}
 }
 
 func TestTheDemoIsHungUp(t *testing.T) {

@@ -42,7 +42,7 @@ func FuzzForms(f *testing.F) {
 		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Sec-Fetch-Site", "same-origin")
 		req.Header.Set("Cookie", h.k.cookieName()+"="+w.cookies[h.k.cookieName()])
-		res, err := h.app.Test(req, int((20 * time.Second).Milliseconds()))
+		res, err := h.app.Test(req, int(time.Minute.Milliseconds()))
 		must(t, err)
 		defer res.Body.Close()
 		if res.StatusCode >= 500 {

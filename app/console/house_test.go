@@ -309,6 +309,7 @@ func (h *house) full(slug, word string) *tenant {
 func (t *tenant) rings() {
 	h := t.h
 	r := t.placed()
+	t.used()
 	d, err := t.scope().Device(h.Context(), t.device)
 	must(h, err)
 	for _, kind := range []tenants.FactKind{tenants.FactWoke, tenants.FactShown} {
@@ -324,6 +325,24 @@ func (t *tenant) rings() {
 	h.apple.say(200, "")
 	_, err = h.store.Roll(h.Context(), 1000)
 	must(h, err)
+}
+
+// used waits until it is written down that the tenant's credential was used, which follows Apple's yes by a moment: a test that compares
+// all that there is must not meet it.
+func (t *tenant) used() {
+	t.h.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+		c, err := t.scope().Credential(t.h.Context(), t.credential)
+		must(t.h, err)
+		if !c.LastUsedAt.IsZero() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.h.Fatal("the use of the credential is never written down")
+		}
+	}
 }
 
 // converse makes a ring a call that is over, as a gateway would.
