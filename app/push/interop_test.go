@@ -24,7 +24,9 @@ func elsewhere(t *testing.T, handler http.HandlerFunc) *push.Sender {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	s, err := push.New(push.Config{ProductionURL: server.URL, SandboxURL: server.URL, RootCAs: roots, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	cfg := push.Config{ProductionURL: server.URL, SandboxURL: server.URL, RootCAs: roots, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	calm(&cfg)
+	s, err := push.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func TestStrangeAnswers(t *testing.T) {
 			t.Parallel()
 			var once sync.Once
 			s := elsewhere(t, func(w http.ResponseWriter, r *http.Request) { once.Do(func() { row.answer(w) }) })
-			w := s.Push(t.Context(), key(t, nil, team, kid, nil), ring(t, 20*time.Second))
+			w := s.Push(t.Context(), key(t, nil, team, kid, nil), ring(t, lasts))
 			if w.Err != nil || w.Status != row.status || w.Reason != row.reason || w.Tries != row.tries {
 				t.Errorf("%+v", w)
 			}

@@ -61,6 +61,7 @@ func sender(t testing.TB, a *apnstest.Apple, edit func(*push.Config)) *push.Send
 		ProductionURL: a.URL(apnstest.Production), SandboxURL: a.URL(apnstest.Sandbox), RootCAs: a.CAPool(),
 		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
+	calm(&cfg)
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -70,6 +71,23 @@ func sender(t testing.TB, a *apnstest.Apple, edit func(*push.Config)) *push.Send
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// calm is patient: a machine that stands still for half a second, busy with other things, is no Apple that has fallen silent, and each
+// push is sent as often as its answers ask for.
+func calm(c *push.Config) {
+	c.DialTimeout, c.PingAfter, c.HedgeAfter, c.SilenceTimeout, c.AnswerTimeout = time.Minute, time.Minute, 2*time.Minute, 2*time.Minute, 2*time.Minute
+}
+
+// usual is as patient as a server is, for tests of what happens when Apple does fall silent.
+func usual(c *push.Config) {
+	c.DialTimeout, c.PingAfter, c.HedgeAfter, c.SilenceTimeout, c.AnswerTimeout = 0, 0, 0, 0, 0
+}
+
+// deaf is usual, but a connection that is silent is kept for long.
+func deaf(c *push.Config) {
+	usual(c)
+	c.SilenceTimeout = 20 * time.Second
 }
 
 var serial atomic.Int64
@@ -176,7 +194,7 @@ func TestRefusalsReachTheCaller(t *testing.T) {
 	for _, reason := range apnstest.Reasons() {
 		refusal := apnstest.Refusal(reason)
 		a.Script(device, refusal)
-		w := s.Push(t.Context(), k, ring(t, 20*time.Second))
+		w := s.Push(t.Context(), k, ring(t, lasts))
 		switch push.ReactionTo(refusal.Status, reason).Ring {
 		case push.TryAgain, push.Reconnect, push.NewToken, push.PreviousToken, push.Elsewhere:
 			if !w.OK() || w.Tries != 2 {
@@ -209,12 +227,12 @@ func TestStatusOfStrangers(t *testing.T) {
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
 	a.SetStorm(apnstest.Storm{Answer: apnstest.Answer{Status: 502, HTML: true}, Count: 1000})
-	w := s.Push(t.Context(), k, ring(t, 700*time.Millisecond))
+	w := s.Push(t.Context(), k, ring(t, 8*time.Second))
 	if w.Err != nil || w.Status != 502 || !strings.HasPrefix(w.Raw, "<html>") || w.Tries < 2 || w.Reaction.Ring != push.TryAgain {
 		t.Errorf("%+v", w)
 	}
 	a.SetStorm(apnstest.Storm{Answer: apnstest.Answer{Status: 502, HTML: true}, Count: 1})
-	if w := s.Push(t.Context(), k, ring(t, 20*time.Second)); !w.OK() || w.Tries != 2 || w.Raw != "" {
+	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() || w.Tries != 2 || w.Raw != "" {
 		t.Errorf("%+v", w)
 	}
 }
@@ -287,7 +305,7 @@ func TestStrangersKey(t *testing.T) {
 			if i%3 == 0 {
 				k, want = stranger, "InvalidProviderToken"
 			}
-			if w := s.Push(t.Context(), k, ring(t, 20*time.Second)); w.Err != nil || w.Reason != want {
+			if w := s.Push(t.Context(), k, ring(t, lasts)); w.Err != nil || w.Reason != want {
 				t.Errorf("want %q: %+v", want, w)
 			}
 		})
@@ -307,13 +325,13 @@ func TestCertificatePush(t *testing.T) {
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
-			if w := s.Push(t.Context(), k, ring(t, 20*time.Second)); !w.OK() {
+			if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
 				t.Errorf("%+v", w)
 			}
 		})
 	}
 	group.Wait()
-	p := ring(t, 20*time.Second)
+	p := ring(t, lasts)
 	p.Topic = "com.other.voip"
 	if w := s.Push(t.Context(), k, p); w.Reason != "TopicDisallowed" {
 		t.Errorf("%+v", w)

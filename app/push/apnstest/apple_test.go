@@ -86,7 +86,7 @@ func (s signer) token(team, kid string, at time.Time) string {
 func client(t testing.TB, a *apnstest.Apple, cert ...tls.Certificate) *http.Client {
 	transport := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: a.CAPool(), Certificates: cert}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
 }
 
 type answer struct {
