@@ -35,10 +35,14 @@ func lock(dir string) (unlock func() error, err error) {
 	case err != nil:
 		err = fmt.Errorf("the data folder %s cannot be locked; put it on a disk of this machine: %w", dir, err)
 	default:
-		return f.Close, nil
+		return func() error { return errors.Join(free(f), f.Close()) }, nil
 	}
 	return nil, errors.Join(err, f.Close())
 }
+
+// free lets go of a lock whoever else has the descriptor: a program that this process starts at the very moment has it too, from its
+// birth until it is that program.
+func free(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
 
 // writable says whether this process may make files in a folder (access(2), W_OK and X_OK).
 func writable(dir string) bool { return syscall.Access(dir, 3) == nil }
