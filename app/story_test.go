@@ -58,7 +58,10 @@ func deliver(c net.Conn, out chan<- string) {
 			}
 			if text, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(letter.String()))); err == nil {
 				_, link, _ := strings.Cut(string(text), "http://")
-				out <- "http://" + strings.Fields(link + " -")[0]
+				select {
+				case out <- "http://" + strings.Fields(link + " -")[0]:
+				default: // nobody reads the later ones
+				}
 			}
 			say("250 taken")
 		case word == "EHLO" || word == "MAIL" || word == "RCPT" || word == "RSET" || word == "NOOP":
@@ -68,17 +71,6 @@ func deliver(c net.Conn, out chan<- string) {
 			return
 		}
 	}
-}
-
-// freeAddr is one that nobody listens on, for a server that must know its address before it starts.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // storyPlans are the built-in ones with a trial of one day, which is so short that a checkout is paid at once.
@@ -187,7 +179,7 @@ func (s *shop) signsUp() {
 	var link string
 	select {
 	case link = <-s.mail:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("no mail came")
 	}
 	s.does("the link of the mail", chromedp.Navigate(link), says("Start the trial of Lindenhof Dental"))
