@@ -19,7 +19,7 @@ import (
 func TestOneStreamAtFirst(t *testing.T) {
 	t.Parallel()
 	a := start(t, apnstest.Config{DropToOne: true})
-	a.SetLatency(apnstest.Fixed(20 * time.Millisecond))
+	a.SetLatency(apnstest.Fixed(2 * time.Second)) // the second request must come before the first one's answer
 	s := register(t, a, nil)
 	nc, err := tls.Dial("tcp", strings.TrimPrefix(a.URL(apnstest.Production), "https://"), &tls.Config{RootCAs: a.CAPool(), NextProtos: []string{"h2"}})
 	if err != nil {
