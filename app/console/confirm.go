@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -28,7 +27,7 @@ func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *visitor, q confi
 
 // typed reports whether the name was typed as asked for; if not, the question says so when it is asked again.
 func typed(c *fiber.Ctx, ask *views.Confirm) bool {
-	if formOf(c).text("confirm") == strings.TrimSpace(ask.TypeName) {
+	if views.SameName(formOf(c).text("confirm"), ask.TypeName) {
 		return true
 	}
 	ask.Error = "That is not the name. Type it as it is written above."

@@ -218,19 +218,19 @@ func TestDevices(t *testing.T) {
 	w.get("/devices/" + string(b.dead)).want(200).has("This phone is not rung")
 	w.post(at, url.Values{"name": {"Front\x00desk"}, "person": {"no blanks please"}, "environment": {"moon"}}).want(400).
 		has("At most 80 characters", "1 to 64 of A-Z", "environment: Auto, sandbox or production")
-	w.post(at, url.Values{"name": {"Front desk"}, "person": {"front.desk"}, "environment": {"production"}}).leads(at)
-	w.get(at).has("Saved.", "Front desk", "front.desk")
+	w.post(at, url.Values{"name": {"Ana’s iPhone"}, "person": {"front.desk"}, "environment": {"production"}}).leads(at)
+	w.get(at).has("Saved.", "Ana’s iPhone", "front.desk")
 	d, err := b.scope().Device(t.Context(), b.device)
-	if err != nil || d.Name != "Front desk" || d.Person != "front.desk" || d.Environment != tenants.Production {
+	if err != nil || d.Name != "Ana’s iPhone" || d.Person != "front.desk" || d.Environment != tenants.Production {
 		t.Fatalf("%+v %v", d, err)
 	}
-	w.get(at+"/remove").want(200).has("Remove Front desk?", "has no other phone that rings")
+	w.get(at+"/remove").want(200).has("Remove Ana’s iPhone?", "has no other phone that rings")
 	w.post(at+"/remove", url.Values{"confirm": {"wrong"}}).want(422).has("not the name")
 	tn, err := b.scope().Tenant(t.Context())
 	must(t, err)
 	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Trial: true}, tenants.Request{To: tenants.To{Device: b.device}}, store.Idempotency{})
 	must(t, err)
-	w.post(at+"/remove", url.Values{"confirm": {"Front desk"}}).leads("/devices")
+	w.post(at+"/remove", url.Values{"confirm": {" Ana's iPhone"}}).leads("/devices")
 	w.get(at).want(404)
 	w.get("/rings/"+string(r.ID)).want(200).has("The phone was removed while it rang", "Stopped: the phone was removed")
 	w.get("/rings/" + string(b.ring)).want(200).has("A device that was removed")
