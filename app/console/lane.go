@@ -52,16 +52,12 @@ const lateFrom = 5 * time.Second
 
 // clockwork makes hops of one attempt, in one time zone.
 type clockwork struct {
-	zone  *time.Location
-	start time.Time
-	last  time.Time // of the hop before
+	zone *time.Location
+	last time.Time // of the hop before
 }
 
 func (w *clockwork) hop(f tenants.Fact, label string, state views.HopState) views.Hop {
 	h := views.Hop{Label: label, State: state, At: views.AtSecond(f.At, w.zone), Note: factNotes[f.Kind]}
-	if !w.start.IsZero() {
-		h.Since = views.Millis(int(f.At.Sub(w.start).Milliseconds()))
-	}
 	if !w.last.IsZero() {
 		h.Delta = views.Millis(max(0, int(f.At.Sub(w.last).Milliseconds()))) // two clocks may differ by a moment
 	}
@@ -92,8 +88,8 @@ func detail(f tenants.Fact) string {
 }
 
 // hopsOf tells an attempt step by step: what was, what it waits for, and what did not come to pass.
-func hopsOf(a *tenants.Attempt, start time.Time, zone *time.Location) []views.Hop {
-	w := &clockwork{zone: zone, start: start}
+func hopsOf(a *tenants.Attempt, zone *time.Location) []views.Hop {
+	w := &clockwork{zone: zone}
 	by := map[tenants.FactKind]tenants.Fact{}
 	for _, f := range a.Facts {
 		by[f.Kind] = f
@@ -180,30 +176,33 @@ func outcome(a *tenants.Attempt) (views.Tone, string) {
 	case tenants.Elsewhere:
 		return views.ToneNeutral, "Answered elsewhere"
 	}
-	for kind, said := range map[tenants.FactKind]string{
-		tenants.FactRefused: "Refused by Apple", tenants.FactFailedToShow: "Refused by the phone", tenants.FactBroken: "No sound",
-		tenants.FactRemoved: "Removed",
-	} {
-		if a.Has(kind) {
-			return views.ToneBad, said
+	for _, w := range worst {
+		if a.Has(w.fact) {
+			return w.tone, w.said
 		}
-	}
-	switch {
-	case a.Has(tenants.FactSilenced):
-		return views.ToneWarn, "Silenced"
-	case a.Has(tenants.FactBusy):
-		return views.ToneWarn, "In another call"
-	case a.Has(tenants.FactShown):
-		return views.ToneWarn, "Nobody picked up"
-	case a.Has(tenants.FactAccepted):
-		return views.ToneBad, "The phone stayed silent"
 	}
 	return views.ToneBad, "Never reached Apple"
 }
 
+// worst is what an attempt came to that missed or failed: the first of these facts that it has.
+var worst = []struct {
+	fact tenants.FactKind
+	tone views.Tone
+	said string
+}{
+	{tenants.FactRefused, views.ToneBad, "Refused by Apple"},
+	{tenants.FactFailedToShow, views.ToneBad, "Refused by the phone"},
+	{tenants.FactBroken, views.ToneBad, "No sound"},
+	{tenants.FactRemoved, views.ToneBad, "Removed"},
+	{tenants.FactSilenced, views.ToneWarn, "Silenced"},
+	{tenants.FactBusy, views.ToneWarn, "In another call"},
+	{tenants.FactShown, views.ToneWarn, "Nobody picked up"},
+	{tenants.FactAccepted, views.ToneBad, "The phone stayed silent"},
+}
+
 // laneOf is one device's part of a ring.
 func laneOf(r *tenants.Ring, a *tenants.Attempt, n names, zone *time.Location) views.Lane {
-	l := views.Lane{Device: n.device(a.Device), Model: modelOf(a), Hops: hopsOf(a, r.CreatedAt, zone)}
+	l := views.Lane{Device: n.device(a.Device), Model: modelOf(a), Hops: hopsOf(a, zone)}
 	if d, ok := n.devices[a.Device]; ok {
 		l.Href = views.DevicePath(string(a.Device))
 		l.Model = joined(", ", d.Model, modelOf(a))

@@ -140,7 +140,7 @@ func TestHopsInAnyOrder(t *testing.T) {
 		a.Facts = append(a.Facts, tenants.Fact{Kind: k, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Received: at, Seq: int64(i)})
 	}
 	var got []string
-	for _, h := range hopsOf(a, at, time.UTC) {
+	for _, h := range hopsOf(a, time.UTC) {
 		got = append(got, string(h.State)+" "+h.Delta)
 	}
 	want := "done ,done 100 ms,skipped ,done 100 ms,now ,waiting ,waiting "

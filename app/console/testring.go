@@ -140,7 +140,7 @@ func testLivePage(r *tenants.Ring, n names, v *visitor) views.TestLivePage {
 		a = &r.Attempts[0]
 	}
 	if a != nil {
-		p.Device, p.DeviceID, p.Hops = n.device(a.Device), string(a.Device), hopsOf(a, r.CreatedAt, v.zone)
+		p.Device, p.DeviceID, p.Hops = n.device(a.Device), string(a.Device), hopsOf(a, v.zone)
 		if d := n.devices[a.Device]; d.Model != "" {
 			p.Model = d.Model
 		}
