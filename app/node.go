@@ -54,7 +54,6 @@ type node struct {
 // extras are the parts that only dev mode has.
 type extras struct {
 	opened func(tenants.Credential, *push.Key) // told of each new credential
-	mount  func(*node, *web.App) error         // routes of dev mode
 	local  bool                                // phones are on this machine
 	dev    console.Waker                       // the pages that play a phone
 	login  string                              // said on the page of signing in

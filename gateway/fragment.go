@@ -12,7 +12,6 @@ type fragment struct {
 	ufrag, pwd string
 	candidates []string // those we may send to
 	known      int      // candidates named, allowed or not
-	last       bool     // a=end-of-candidates
 }
 
 // readFragment reads text from a phone. Candidates we may not send to, and those of
@@ -41,8 +40,6 @@ func readFragment(text string, r reach) (fragment, error) {
 			if ip, ok := candidateIP(value); ok && r.allows(ip) {
 				f.candidates = append(f.candidates, value)
 			}
-		case line == "a=end-of-candidates":
-			f.last = true
 		}
 	}
 	if f.known > MaxCandidates {

@@ -75,7 +75,6 @@ type Trickled struct {
 // CallInfo is one call that is up.
 type CallInfo struct {
 	Call, Leg string
-	Since     time.Time
 	Connected bool // the agent is on the line
 	Quality   Quality
 }
@@ -324,7 +323,7 @@ func (g *Gateway) Calls() []CallInfo {
 	g.mu.Unlock()
 	infos := make([]CallInfo, len(calls))
 	for i, c := range calls {
-		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Since: c.since, Connected: c.open.Load(), Quality: c.quality()}
+		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Connected: c.open.Load(), Quality: c.quality()}
 	}
 	return infos
 }

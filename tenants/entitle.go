@@ -219,9 +219,6 @@ func (e Entitlement) TrialDays() int {
 	return int((e.Until.Sub(e.now) + d - 1) / d)
 }
 
-// Over reports whether nothing rings.
-func (e Entitlement) Over() bool { return e.refusal != nil }
-
 // Why is the refusal for everything; nil while things ring.
 func (e Entitlement) Why() error {
 	if e.refusal == nil {

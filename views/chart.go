@@ -91,13 +91,6 @@ func (f Funnel) lost(i int) int {
 	return max(0, f.Steps[i-1].Count-f.Steps[i].Count)
 }
 
-func (f Funnel) last() int {
-	if len(f.Steps) == 0 {
-		return 0
-	}
-	return f.Steps[len(f.Steps)-1].Count
-}
-
 // Latency is how long each hop took.
 type Latency struct {
 	Period string

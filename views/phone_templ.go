@@ -201,20 +201,20 @@ func PhoneOf(p PhonePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "Do Not Disturb</p><noscript><p class=\"lock-none\">The virtual phone needs scripts.</p></noscript></section><section class=\"screen screen-incoming\" aria-label=\"Incoming call\"><p class=\"call-app\"><span data-app-name>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "Do Not Disturb</p><noscript><p class=\"lock-none\">The virtual phone needs scripts.</p></noscript></section><section class=\"screen screen-incoming\" aria-label=\"Incoming call\"><p class=\"call-app\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var11 string
 		templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(p.Tenant)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `phone.templ`, Line: 63, Col: 57}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `phone.templ`, Line: 63, Col: 37}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</span> Audio…</p><h2 class=\"call-who\" data-who></h2><div class=\"call-actions\"><div><button type=\"button\" class=\"round round-red\" id=\"phone-decline\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, " Audio…</p><h2 class=\"call-who\" data-who></h2><div class=\"call-actions\"><div><button type=\"button\" class=\"round round-red\" id=\"phone-decline\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

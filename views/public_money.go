@@ -4,7 +4,6 @@ import "strconv"
 
 // PlanCard is one plan as it is sold.
 type PlanCard struct {
-	Code   string
 	Name   string
 	Month  string // "$149"
 	Year   string // "$1,490"

@@ -11,9 +11,9 @@ func (s sampler) publicPages() []Sample {
 		return []Row{{Name: "Rings a month", Text: rings}, {Name: "Devices", Text: devices}, {Name: "Calls at once", Text: calls}, {Name: "People in the console", Text: people}, {Name: "Recordings kept", Text: days}}
 	}
 	plans := []PlanCard{
-		{"starter", "Starter", "$149", "$1,490", "2 months free", "For one team and its phones.", rows("5,000", "100", "5", "3", "7 days"), false},
-		{"growth", "Growth", "$499", "$4,990", "2 months free", "For an organisation that rings all day.", rows("50,000", "1,000", "25", "15", "30 days"), true},
-		{"scale", "Scale", "$1,499", "$14,990", "2 months free", "For many teams.", rows("500,000", "10,000", "150", "Any number", "365 days"), false},
+		{"Starter", "$149", "$1,490", "2 months free", "For one team and its phones.", rows("5,000", "100", "5", "3", "7 days"), false},
+		{"Growth", "$499", "$4,990", "2 months free", "For an organisation that rings all day.", rows("50,000", "1,000", "25", "15", "30 days"), true},
+		{"Scale", "$1,499", "$14,990", "2 months free", "For many teams.", rows("500,000", "10,000", "150", "Any number", "365 days"), false},
 	}
 	known := s.front("Security", PathSecurity)
 	known.SignedIn = true

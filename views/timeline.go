@@ -19,7 +19,6 @@ type Hop struct {
 	State HopState
 	At    Time
 	Delta string // since the hop before, such as "182 ms"; empty when unknown
-	Since string // since the ring was placed
 	Note  string // a sentence: what it means, or that the phone said so late
 }
 

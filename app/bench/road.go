@@ -17,7 +17,6 @@ import (
 
 // road is a way for rings of several tenants to Apple: the Sender by itself, or a server in a process of its own.
 type road struct {
-	name  string
 	apple *apnstest.Apple
 	book  *ledger
 	ring  func(ctx context.Context, who, i int, due time.Time) error // an error ends the run: refusals are in the book
@@ -54,7 +53,7 @@ func senderRoad(teams, thief int, edit func(*push.Config)) (*road, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	r := &road{name: "Sender alone", apple: a, book: book, sender: s, warm: func(int) error { return nil }}
+	r := &road{apple: a, book: book, sender: s, warm: func(int) error { return nil }}
 	r.close = func() error { return errors.Join(s.Close(), a.Close()) }
 	keys := make([]*push.Key, teams)
 	for i := range keys {
@@ -135,7 +134,7 @@ func serverRoad(ctx context.Context, t town) (*road, error) {
 		return nil, err
 	}
 	l := &lines{addr: s.server.addr}
-	r := &road{name: "server", apple: s.apple, book: book, stage: s, warm: l.warm}
+	r := &road{apple: s.apple, book: book, stage: s, warm: l.warm}
 	r.close = func() error { return errors.Join(l.close(), s.close()) }
 	r.ring = func(_ context.Context, who, i int, due time.Time) error {
 		h := all[who]

@@ -103,9 +103,6 @@ func Mode(key string) (live bool, err error) {
 // Secret tells whether s can be a webhook's secret.
 func Secret(s string) bool { return strings.HasPrefix(s, "whsec_") && len(s) > len("whsec_")+8 }
 
-// Live reports whether real money is taken.
-func (b *Billing) Live() bool { return b.live }
-
 // Hooked reports whether Stripe's messages can be told from forged ones, so that they may be taken.
 func (b *Billing) Hooked() bool { return len(b.Secrets) > 0 }
 

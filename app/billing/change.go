@@ -166,7 +166,6 @@ type Invoice struct {
 	Paid     bool
 	Open     bool   // waits for payment
 	URL      string // of its page at Stripe
-	PDF      string
 }
 
 // mostInvoices are shown; the portal has the rest.
@@ -188,7 +187,7 @@ func (b *Billing) Invoices(ctx context.Context, who Buyer) (out []Invoice, err e
 		}
 		out = append(out, Invoice{
 			Number: i.Number, At: unix(i.Created), Cents: i.Total, Currency: string(i.Currency),
-			Paid: i.Status == stripe.InvoiceStatusPaid, Open: i.Status == stripe.InvoiceStatusOpen, URL: i.HostedInvoiceURL, PDF: i.InvoicePDF,
+			Paid: i.Status == stripe.InvoiceStatusPaid, Open: i.Status == stripe.InvoiceStatusOpen, URL: i.HostedInvoiceURL,
 		})
 	}
 	return out, refusal(list.Err())

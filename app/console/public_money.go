@@ -29,7 +29,7 @@ func (k *Console) pricing(ctx context.Context, c *fiber.Ctx) error {
 	}
 	for i, one := range plans.Plans {
 		p.Plans = append(p.Plans, views.PlanCard{
-			Code: one.Code, Name: one.Name, Month: money(one.MonthCents, plans.Currency), Year: money(one.YearCents, plans.Currency),
+			Name: one.Name, Month: money(one.MonthCents, plans.Currency), Year: money(one.YearCents, plans.Currency),
 			Saving: saving(one), For: suits(one), Limits: limitRows(one, plans.Currency), Marked: i == 1 && len(plans.Plans) > 2,
 		})
 	}

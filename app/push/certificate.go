@@ -17,12 +17,10 @@ import (
 
 // Certificate is what was read out of a .p12: which app it may ring, where, and until when.
 type Certificate struct {
-	Name         string        // the subject's common name, for people
 	Bundle       string        // the app's bundle id
 	Topics       []string      // what it may push to; those for calls end in .voip
 	Kinds        []string      // Apple's names of what it serves: app, voip, complication …
 	Environments []Environment // the hosts that take it
-	NotBefore    time.Time
 	NotAfter     time.Time
 }
 
@@ -93,7 +91,7 @@ func pair(private any, leaf *x509.Certificate) bool {
 }
 
 func describe(leaf *x509.Certificate) Certificate {
-	about := Certificate{Name: leaf.Subject.CommonName, NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter}
+	about := Certificate{NotAfter: leaf.NotAfter}
 	uid, voip := "", false
 	for _, name := range leaf.Subject.Names {
 		if name.Type.Equal(oidUID) {

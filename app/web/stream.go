@@ -17,9 +17,6 @@ const heartbeat = 10 * time.Second
 
 // Stream is one client's event stream (WHATWG HTML, "server-sent events").
 type Stream struct {
-	// Last is the Last-Event-ID that the client sent; empty on its first visit.
-	Last string
-
 	mu   sync.Mutex // guards w
 	w    *bufio.Writer
 	stop context.CancelFunc
@@ -46,12 +43,11 @@ func stream(c *fiber.Ctx, p pulse, tell func(context.Context, *Stream) error) er
 	if c.Method() == fiber.MethodHead {
 		return nil
 	}
-	last := Header(c, "Last-Event-ID")
 	down := c.Context().Done() // closed when the server begins to shut down, before it waits for its connections
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		s := &Stream{Last: last, w: w, stop: cancel}
+		s := &Stream{w: w, stop: cancel}
 		var beats sync.WaitGroup
 		beats.Go(func() { s.beat(ctx, down, p) })
 		if s.comment() == nil { // headers leave now, not with the first event

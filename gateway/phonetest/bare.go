@@ -15,7 +15,6 @@ import (
 // reading and writing.
 type BareEcho struct {
 	api  *webrtc.API
-	conn net.PacketConn
 	stop func() error
 
 	mu     sync.Mutex // guards the rest
@@ -30,7 +29,7 @@ func NewBareEcho(addr string) (*BareEcho, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phonetest: %w", err)
 	}
-	b := &BareEcho{conn: conn}
+	b := &BareEcho{}
 	b.api, err = newAPI(func(e *webrtc.SettingEngine) {
 		mux := webrtc.NewICEUDPMux(nil, conn)
 		b.stop = mux.Close

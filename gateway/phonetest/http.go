@@ -43,17 +43,6 @@ func (l *Leg) Answer(ctx context.Context, offer string) (string, error) {
 	return answer, err
 }
 
-// Restart is a Restarter.
-func (l *Leg) Restart(ctx context.Context, fragment string) (string, error) {
-	answer, etag, err := l.send(ctx, request{method: http.MethodPatch, path: "leg", kind: fragmentType, match: "*", body: fragment}, http.StatusOK)
-	if err == nil {
-		l.mu.Lock()
-		l.etag = etag
-		l.mu.Unlock()
-	}
-	return answer, err
-}
-
 // Trickle sends more candidates of the present ICE session.
 func (l *Leg) Trickle(ctx context.Context, fragment string) error {
 	l.mu.Lock()

@@ -40,7 +40,6 @@ func (c Config) check() error {
 // Store is the database. It is safe for concurrent use; Close waits for what is queued.
 type Store struct {
 	now  func() time.Time
-	log  *slog.Logger
 	seal *seal.Keyring
 	db   *database
 	w    *writer
@@ -76,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Revoked == nil {
 		c.Revoked = func(tenants.TenantID) {}
 	}
-	return &Store{now: c.Now, log: c.Log, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}, nil
+	return &Store{now: c.Now, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}, nil
 }
 
 // Migrate brings the schema up to date and says how many steps that took.

@@ -19,7 +19,6 @@ import (
 // after it wrote, the group is rolled back and runs again with a savepoint around each job, so that only the guilty one fails.
 // Jobs therefore may run more than once, and must not leave anything behind outside of the transaction when they do.
 type writer struct {
-	db    *database
 	log   *slog.Logger
 	queue chan *job
 	ended chan struct{}
@@ -59,7 +58,7 @@ func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, er
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, log: log, queue: make(chan *job, queueLimit), ended: make(chan struct{}), tx: t}
+	w := &writer{log: log, queue: make(chan *job, queueLimit), ended: make(chan struct{}), tx: t}
 	go w.loop()
 	return w, nil
 }

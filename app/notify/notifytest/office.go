@@ -4,7 +4,6 @@ package notifytest
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,16 +50,6 @@ func (o *Office) URL() string {
 
 // Letters gives what came, in order.
 func (o *Office) Letters() <-chan Letter { return o.letters }
-
-// Next waits for a letter.
-func (o *Office) Next(ctx context.Context) (Letter, error) {
-	select {
-	case l := <-o.letters:
-		return l, nil
-	case <-ctx.Done():
-		return Letter{}, ctx.Err()
-	}
-}
 
 // Refuse turns recipients away from now on; nil takes everybody.
 func (o *Office) Refuse(whom func(to string) bool) {

@@ -35,9 +35,8 @@ type Violation struct {
 
 // journal is what this Apple saw.
 type journal struct {
-	keep   int
-	total  atomic.Int64
-	onPush func(Delivered)
+	keep  int
+	total atomic.Int64
 
 	mu         sync.Mutex // guards all below, and the order of subscribers' calls
 	pushes     []Delivered
@@ -102,13 +101,6 @@ func (a *Apple) Violations() []Violation {
 	a.log.mu.Lock()
 	defer a.log.mu.Unlock()
 	return append([]Violation{}, a.log.violations...)
-}
-
-// Forget empties both lists.
-func (a *Apple) Forget() {
-	a.log.mu.Lock()
-	defer a.log.mu.Unlock()
-	a.log.pushes, a.log.from, a.log.violations = nil, 0, nil
 }
 
 func (a *Apple) violate(c *conn, rule, detail string) {

@@ -175,13 +175,6 @@ func (p *Phones) Add(phone Phone) {
 	p.phones[phone.Token] = phone
 }
 
-// Remove takes a phone out of the world.
-func (p *Phones) Remove(token string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.phones, strings.ToLower(token))
-}
-
 // Close ends what the phones do, and waits.
 func (p *Phones) Close() error {
 	p.stop()

@@ -4,7 +4,6 @@ package tracetest
 
 import (
 	"compress/gzip"
-	"context"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -36,7 +35,6 @@ type Span struct {
 // Collector keeps spans until Close.
 type Collector struct {
 	server *httptest.Server
-	fresh  chan struct{} // one signal for what came since it was last read
 
 	mu     sync.Mutex // guards the rest
 	refuse int        // status to refuse with; 0 = take
@@ -46,7 +44,7 @@ type Collector struct {
 
 // New starts a collector on a free port of this machine.
 func New() *Collector {
-	c := &Collector{fresh: make(chan struct{}, 1)}
+	c := &Collector{}
 	c.server = httptest.NewServer(http.HandlerFunc(c.serve))
 	return c
 }
@@ -78,20 +76,6 @@ func (c *Collector) Faults() []string {
 	return append([]string(nil), c.faults...)
 }
 
-// Await waits until what came is as ok wants it.
-func (c *Collector) Await(ctx context.Context, ok func([]Span) bool) error {
-	for {
-		if ok(c.Spans()) {
-			return nil
-		}
-		select {
-		case <-c.fresh:
-		case <-ctx.Done():
-			return fmt.Errorf("the spans never were as wanted: %w", ctx.Err())
-		}
-	}
-}
-
 func (c *Collector) serve(w http.ResponseWriter, q *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,10 +95,6 @@ func (c *Collector) serve(w http.ResponseWriter, q *http.Request) {
 	}
 	if err != nil {
 		c.faults = append(c.faults, err.Error())
-	}
-	select {
-	case c.fresh <- struct{}{}:
-	default:
 	}
 }
 
