@@ -133,7 +133,11 @@ func (m *mint) newer(refused string) (header string, ok bool, err error) {
 		return b.header, true, nil
 	}
 	m.previous = b // should Apple not take a new one yet
-	next, err := m.sign(now.Add(-bearerFloor).Truncate(time.Second))
+	at := now.Add(-bearerFloor).Truncate(time.Second)
+	next, err := m.sign(at)
+	if err == nil && next.header == refused { // the refused one was issued in that very second
+		next, err = m.sign(at.Add(-time.Second))
+	}
 	if err != nil {
 		return "", false, err
 	}

@@ -32,6 +32,14 @@ func (c *clock) toTerm(d time.Duration) {
 	c.at.Store(at - at%term + term + int64(d))
 }
 
+// inTerm is a clock that runs, from d after a time at which tokens are issued: what happens must not depend on when the test does.
+func inTerm(d time.Duration) func() time.Time {
+	c := newClock()
+	c.toTerm(d)
+	began, from := time.Now(), c.now()
+	return func() time.Time { return from.Add(time.Since(began)) }
+}
+
 func minute(t *testing.T, s *push.Sender, k *push.Key, c *clock, env push.Environment) {
 	t.Helper()
 	p := ringAt(t, c.now(), 30*time.Second)
@@ -134,6 +142,21 @@ func TestWrongClock(t *testing.T) {
 				}
 				c.add(2 * time.Minute)
 			}
+		}
+	}
+}
+
+// TestANewTokenIsAnother: also in the one second of a term in which the token that Apple calls too old was issued when a new one would be.
+func TestANewTokenIsAnother(t *testing.T) {
+	t.Parallel()
+	for _, into := range []time.Duration{20*time.Minute - time.Second, 20 * time.Minute, 20*time.Minute + time.Second} {
+		c := newClock()
+		c.toTerm(into)
+		a := apple(t, apnstest.Config{Now: c.now, TokenFloor: -1})
+		s, k := sender(t, a, func(cfg *push.Config) { cfg.Now = c.now }), key(t, a, team, kid, nil)
+		a.Script(device, apnstest.Refusal("ExpiredProviderToken"))
+		if w := s.Push(t.Context(), k, ringAt(t, c.now(), 30*time.Second)); !w.OK() || w.Tries != 2 {
+			t.Errorf("%v into a term: %+v", into, w)
 		}
 	}
 }
