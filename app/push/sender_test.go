@@ -185,28 +185,40 @@ func TestPushRefusesBadInput(t *testing.T) {
 	}
 }
 
-// TestRefusalsReachTheCaller scripts every reason Apple has: status, reason and reaction arrive, and only what may be
-// tried again is.
+// TestRefusalsReachTheCaller scripts every reason Apple has, each to a process that has just begun: status, reason and reaction arrive,
+// and only what may be tried again is. Half an hour into a term the token of the half-term before is too old to go back to.
 func TestRefusalsReachTheCaller(t *testing.T) {
 	t.Parallel()
-	a := apple(t, apnstest.Config{TokenFloor: -1})
-	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-	for _, reason := range apnstest.Reasons() {
-		refusal := apnstest.Refusal(reason)
-		a.Script(device, refusal)
-		w := s.Push(t.Context(), k, ring(t, lasts))
-		switch push.ReactionTo(refusal.Status, reason).Ring {
-		case push.TryAgain, push.Reconnect, push.NewToken, push.PreviousToken, push.Elsewhere:
-			if !w.OK() || w.Tries != 2 {
-				t.Errorf("%s: not tried again: %+v", reason, w)
+	for _, term := range []struct {
+		at   time.Duration
+		back bool
+	}{{time.Minute, true}, {33 * time.Minute, false}, {45 * time.Minute, true}} {
+		now := inTerm(term.at)
+		a := apple(t, apnstest.Config{TokenFloor: -1, Now: now})
+		k := key(t, a, team, kid, nil)
+		for _, reason := range apnstest.Reasons() {
+			refusal := apnstest.Refusal(reason)
+			a.Script(device, refusal)
+			s := sender(t, a, func(c *push.Config) { c.Now = now })
+			w := s.Push(t.Context(), k, ringAt(t, now(), lasts))
+			s.Close()
+			step := push.ReactionTo(refusal.Status, reason).Ring
+			if step == push.PreviousToken && !term.back {
+				step = push.Fail
 			}
-		default:
-			if w.Err != nil || w.Status != refusal.Status || w.Reason != reason || w.Tries != 1 {
-				t.Errorf("%s: %+v", reason, w)
+			switch step {
+			case push.TryAgain, push.Reconnect, push.NewToken, push.PreviousToken, push.Elsewhere:
+				if !w.OK() || w.Tries != 2 {
+					t.Errorf("%v into a term, %s: not tried again: %+v", term.at, reason, w)
+				}
+			default:
+				if w.Err != nil || w.Status != refusal.Status || w.Reason != reason || w.Tries != 1 {
+					t.Errorf("%v into a term, %s: %+v", term.at, reason, w)
+				}
 			}
 		}
+		clean(t, a)
 	}
-	clean(t, a)
 }
 
 func TestGone(t *testing.T) {

@@ -1,6 +1,10 @@
 package apnstest
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Answer is what Apple says to one push.
 type Answer struct {
@@ -54,11 +58,7 @@ func Refusal(reason string) Answer { return Answer{Status: statusOf[reason], Rea
 
 // Reasons lists every reason this Apple knows, in no order.
 func Reasons() []string {
-	all := make([]string, 0, len(statusOf))
-	for reason := range statusOf {
-		all = append(all, reason)
-	}
-	return all
+	return slices.Sorted(maps.Keys(statusOf))
 }
 
 func (w Answer) ok() bool { return w.Status == 0 || w.Status == 200 }
