@@ -79,20 +79,19 @@ type Waker interface {
 type Config struct {
 	Store      *store.Store
 	Board      Board
-	PublicURL  string           // scheme and host, no slash at the end; over https cookies are Secure
-	Billing    *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
-	Dev        Waker            // virtual phones; nil = no dev mode, and its routes are absent
-	Login      string           // said on the page of signing in, in dev mode only
-	Voice      Voice            // carries the demo's calls; nil = the demo is closed
-	Agent      gateway.Agent    // speaks on them; needed with Voice
-	DemoName   string           // the agent's, if it is a tenant's
-	DemoClosed bool             // the operator wants no demo
-	DemoTime   time.Duration    // how long one may last; 0 = DemoTime
-	// DemoICE gives the STUN and TURN servers that the demo's calls may use, with credentials of the moment; nil = none.
-	DemoICE func() []gateway.ICEServer
-	Mail       Mailer           // brings the links of sign-ups; nil = nobody can sign up
-	Parts      []Part           // what the status page asks
-	PerSecond  float64          // rings a second that a tenant may place, said where keys are made; 0 = no limit
+	PublicURL  string                     // scheme and host, no slash at the end; over https cookies are Secure
+	Billing    *billing.Billing           // takes money; nil = nobody does, and what leads to it is absent
+	Dev        Waker                      // virtual phones; nil = no dev mode, and its routes are absent
+	Login      string                     // said on the page of signing in, in dev mode only
+	Voice      Voice                      // carries the demo's calls; nil = the demo is closed
+	Agent      gateway.Agent              // speaks on them; needed with Voice
+	DemoName   string                     // the agent's, if it is a tenant's
+	DemoClosed bool                       // the operator wants no demo
+	DemoTime   time.Duration              // how long one may last; 0 = DemoTime
+	DemoICE    func() []gateway.ICEServer // STUN and TURN servers of the moment for the demo's calls; nil = none
+	Mail       Mailer                     // brings the links of sign-ups; nil = nobody can sign up
+	Parts      []Part                     // what the status page asks
+	PerSecond  float64                    // rings a second that a tenant may place, said where keys are made; 0 = no limit
 	Now        func() time.Time
 	Log        *slog.Logger
 }
