@@ -7,27 +7,29 @@ import (
 
 // BillingPage is what the tenant has bought, uses and pays.
 type BillingPage struct {
-	Shell    Shell
-	Notices  []Callout // what to know first: a trial that ends, a payment that failed
-	Plan     string    // "Growth"
-	Price    string    // "$499 a month"; empty when nothing is paid
-	Facts    []Row     // state, renewal, payment
-	Meters   []Meter
-	Forecast string // one sentence
-	Days     []UsageDay
-	Zone     string // in which the days are
-	Cost     []Row  // what an answered ring costs
-	Invoices []InvoiceRow
-	NoBills  string // said in place of invoices
-	Offers   []Offer
-	Overage  *OverageForm // nil = cannot be switched
-	Owes     bool         // a payment failed: that comes before anything else
-	Portal   bool         // Stripe knows the tenant
-	Cancel   bool         // there is something to cancel
-	Resume   bool         // a cancellation can be taken back
-	CanEdit  bool
-	Selling  bool // money is taken here
-	Note     string
+	Shell                            Shell
+	Notices                          []Callout // what to know first: a trial that ends, a payment that failed
+	Plan                             string    // "Growth"
+	Price                            string    // "$499 a month"; empty when nothing is paid
+	Facts                            []Row     // state, renewal, payment
+	Meters                           []Meter
+	Forecast                         string // one sentence
+	Days                             []UsageDay
+	DaysOlder, DaysNewer             string
+	Zone                             string // in which the days are
+	Cost                             []Row  // what an answered ring costs
+	Invoices                         []InvoiceRow
+	NoBills                          string // said in place of invoices
+	BillsCSV, BillsOlder, BillsNewer string
+	Offers                           []Offer
+	Overage                          *OverageForm // nil = cannot be switched
+	Owes                             bool         // a payment failed: that comes before anything else
+	Portal                           bool         // Stripe knows the tenant
+	Cancel                           bool         // there is something to cancel
+	Resume                           bool         // a cancellation can be taken back
+	CanEdit                          bool
+	Selling                          bool // money is taken here
+	Note                             string
 }
 
 // Meter is how much of a limit is used.

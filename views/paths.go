@@ -25,7 +25,9 @@ const (
 	PathPersonAdd   = "/people/add"
 	PathAudit       = "/audit"                 // GET q, actor, action, period, after
 	PathAuditCSV    = "/audit.csv"             // GET, the same filters
-	PathBilling     = "/billing"               // GET
+	PathBilling     = "/billing"               // GET ?until=2026-11-24 the last day drawn, ?invoices= the next of the page before
+	PathUsageCSV    = "/billing/usage.csv"     // GET rings by day
+	PathInvoicesCSV = "/billing/invoices.csv"  // GET
 	PathSettings    = "/settings"              // GET, POST
 	PathPassword    = "/settings/password"     // POST current, password
 	PathSignInEnd   = "/settings/sign-ins/end" // POST id=hash, or id=others

@@ -168,20 +168,23 @@ type Invoice struct {
 	URL      string // of its page at Stripe
 }
 
-// mostInvoices are shown; the portal has the rest.
-const mostInvoices = 12
-
-// Invoices are the latest, newest first.
-func (b *Billing) Invoices(ctx context.Context, who Buyer) (out []Invoice, err error) {
+// Invoices lists at most most of them, newest first, behind the one that after names, and what names the last of them when there are
+// more. Drafts and void ones are left out, so that a page may have fewer.
+func (b *Billing) Invoices(ctx context.Context, who Buyer, after string, most int) (out []Invoice, next string, err error) {
 	sub, err := b.own(ctx, who)
 	if err != nil || sub.Customer == "" {
-		return nil, err
+		return nil, "", err
 	}
 	p := &stripe.InvoiceListParams{Customer: stripe.String(sub.Customer)}
-	p.Context, p.Limit, p.Single = ctx, stripe.Int64(mostInvoices), true
+	p.Context, p.Limit, p.Single = ctx, stripe.Int64(int64(most)), true
+	if after != "" {
+		p.StartingAfter = stripe.String(after)
+	}
 	list := b.api.Invoices.List(p)
+	last := ""
 	for list.Next() {
 		i := list.Invoice()
+		last = i.ID
 		if i.Status == stripe.InvoiceStatusDraft || i.Status == stripe.InvoiceStatusVoid {
 			continue
 		}
@@ -190,5 +193,8 @@ func (b *Billing) Invoices(ctx context.Context, who Buyer) (out []Invoice, err e
 			Paid: i.Status == stripe.InvoiceStatusPaid, Open: i.Status == stripe.InvoiceStatusOpen, URL: i.HostedInvoiceURL,
 		})
 	}
-	return out, refusal(list.Err())
+	if list.Err() == nil && list.Meta().HasMore {
+		next = last
+	}
+	return out, next, refusal(list.Err())
 }

@@ -90,9 +90,9 @@ func (w *world) grow(news func()) {
 	}
 	w.stripe.Advance(10 * time.Minute) // they think about it; the price holds
 	w.must(w.b.Change(ctx, w.buyer, "growth", tenants.Monthly, p.At))
-	bills, err := w.b.Invoices(ctx, w.buyer)
+	bills, next, err := w.b.Invoices(ctx, w.buyer, "", 12)
 	w.must(err)
-	if bills[0].Cents != p.Due || !bills[0].Paid || bills[0].Number == "" || bills[0].URL == "" {
+	if bills[0].Cents != p.Due || !bills[0].Paid || bills[0].Number == "" || bills[0].URL == "" || next != "" {
 		w.Errorf("shown %d, billed %+v", p.Due, bills[0])
 	}
 	if w.sub().Plan != "growth" {

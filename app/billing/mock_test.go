@@ -100,7 +100,7 @@ func TestStripesOwnMockKnowsOurParameters(t *testing.T) {
 	be(live)
 	_, err = b.Portal(ctx, who)
 	asked(t, "portal", err)
-	_, err = b.Invoices(ctx, who)
+	_, _, err = b.Invoices(ctx, who, "in_x", 12)
 	asked(t, "invoices", err)
 	asked(t, "change", b.Change(ctx, who, "growth", tenants.Monthly, now))
 	be(live) // the mock lists somebody else's subscriptions, by which ours was over

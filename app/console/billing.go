@@ -19,11 +19,12 @@ const mayBilling = "billing:write"
 
 // billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and Stripe's own door without a secret.
 func (k *Console) billingRoutes() []route {
-	all := []route{{method: get, path: views.PathBilling, room: k.bills}}
+	all := []route{{method: get, path: views.PathBilling, room: k.bills}, {method: get, path: views.PathUsageCSV, room: k.usageCSV}}
 	if k.Billing == nil {
 		return all
 	}
 	all = append(all,
+		route{method: get, path: views.PathInvoicesCSV, room: k.invoicesCSV},
 		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, room: k.checkout},
 		route{method: post, path: views.PathBillingPortal, needs: mayBilling, room: k.portal},
 		route{method: get, path: views.PathBillingChange, needs: mayBilling, room: k.previewPlan},

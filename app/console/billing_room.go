@@ -12,12 +12,6 @@ import (
 	"carillon/views"
 )
 
-// usageDays is how many days the room draws.
-const usageDays = 30
-
-// billsTime is how long the room waits for Stripe's list of invoices.
-const billsTime = 3 * time.Second
-
 // entitlement is what the tenant may do, with everything counted.
 func (k *Console) entitlement(ctx context.Context, v *visitor) (tenants.Entitlement, error) {
 	e, err := v.scope.Entitlement(ctx)
@@ -59,10 +53,20 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if k.Billing != nil && sub.Live() && e.Plan.Overage > 0 {
 		p.Overage = &views.OverageForm{On: sub.Overage, Price: money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
 	}
-	if err := k.history(ctx, v, sub, e, &p); err != nil {
+	q := queryOf(c)
+	until, after := k.usageUntil(q), q.invoice()
+	if err := q.err(); err != nil {
 		return err
 	}
-	k.invoices(ctx, v, &p)
+	if sub.State != "" {
+		if err := k.history(ctx, v, q, until, &p); err != nil {
+			return err
+		}
+	}
+	if err := k.cost(ctx, v, sub, e, &p); err != nil {
+		return err
+	}
+	k.invoices(ctx, v, q, after, &p)
 	if p.Shell, err = k.shell(ctx, c, v, at("Billing", views.RoomBilling)); err != nil {
 		return err
 	}
@@ -89,24 +93,10 @@ func (k *Console) lookAgain(c *fiber.Ctx, sub tenants.Subscription) {
 	}
 }
 
-// history is the rings of the last days, and what an answered one costs.
-func (k *Console) history(ctx context.Context, v *visitor, sub tenants.Subscription, e tenants.Entitlement, p *views.BillingPage) error {
+// cost is what an answered ring costs.
+func (k *Console) cost(ctx context.Context, v *visitor, sub tenants.Subscription, e tenants.Entitlement, p *views.BillingPage) error {
 	if sub.State == "" {
 		return nil
-	}
-	today := k.Now().UTC().Truncate(24 * time.Hour)
-	from := today.AddDate(0, 0, 1-usageDays)
-	days, err := v.scope.UsageDays(ctx, from, time.Time{})
-	if err != nil {
-		return err
-	}
-	rings := map[string]int{}
-	for _, d := range days {
-		rings[d.Day.Format(time.DateOnly)] = int(d.Rings)
-	}
-	for i := range usageDays {
-		d := from.AddDate(0, 0, i)
-		p.Days = append(p.Days, views.UsageDay{Label: d.Format("Mon 2 Jan"), ISO: d.Format(time.DateOnly), Rings: rings[d.Format(time.DateOnly)]})
 	}
 	if e.Usage.Rings == 0 {
 		return nil // what was picked up was rung to try it, and cost nothing
@@ -124,33 +114,6 @@ func (k *Console) history(ctx context.Context, v *visitor, sub tenants.Subscript
 		}
 	}
 	return nil
-}
-
-// invoices asks Stripe. The room opens without them when Stripe does not answer.
-func (k *Console) invoices(ctx context.Context, v *visitor, p *views.BillingPage) {
-	if k.Billing == nil {
-		p.NoBills = "This server takes no payments."
-		return
-	}
-	p.NoBills = "Nothing has been billed yet."
-	soon, cancel := context.WithTimeout(ctx, billsTime)
-	defer cancel()
-	bills, err := k.Billing.Invoices(soon, v.buyer())
-	if err != nil {
-		k.Log.Warn("list invoices", "tenant", v.tenant.ID, "err", err)
-		p.NoBills = "Stripe does not answer at the moment. Reload the page in a minute to see your invoices."
-		return
-	}
-	for _, b := range bills {
-		row := views.InvoiceRow{Number: b.Number, When: v.at(b.At), Amount: money(b.Cents, b.Currency), Tone: views.ToneWarn, Word: "Not paid", Href: b.URL}
-		switch {
-		case b.Paid:
-			row.Tone, row.Word = views.ToneGood, "Paid"
-		case b.Open:
-			row.Tone, row.Word = views.ToneBad, "To be paid"
-		}
-		p.Invoices = append(p.Invoices, row)
-	}
 }
 
 // meters are the limits and what is used of them.

@@ -101,7 +101,65 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	}
 	s.Down(true)
 	w.get("/billing").want(200).has("Stripe does not answer at the moment")
+	w.get("/billing/invoices.csv").want(503)
 	w.post("/billing/cancel", fieldsOf()).want(503)
+}
+
+// TestInvoicesAndDaysArePaged: the room shows a part, leads to the rest and back, keeps its other place, and gives both as files.
+func TestInvoicesAndDaysArePaged(t *testing.T) {
+	t.Parallel()
+	h, s := openMoney(t, stripetest.Secret)
+	a := h.full("alpha", "Alpha")
+	a.trial()
+	w := a.quick(a.owner)
+	w.post("/billing/checkout", fieldsOf("plan", "starter", "interval", "month")).want(303)
+	must(t, s.Pay(s.Sessions()[0]))
+	for range 15 {
+		s.Advance(31 * 24 * time.Hour)
+	}
+	customer := s.Customers()[0]
+	all := len(s.Invoices(customer))
+	if all < billsPerPage+2 {
+		t.Fatalf("%d invoices", all)
+	}
+	h.tell(s)
+	h.clock.pass(15 * 31 * 24 * time.Hour)
+	w = a.quick(a.owner)
+	link := func(body, word string) string {
+		t.Helper()
+		for _, l := range between(body, `href="/billing?`, `"`) {
+			if strings.Contains(l, word) {
+				return "/billing?" + strings.ReplaceAll(l, "&amp;", "&")
+			}
+		}
+		t.Fatalf("no link with %s", word)
+		return ""
+	}
+	first := w.get("/billing").want(200)
+	if n := strings.Count(first.body, ">CAR-"); n != billsPerPage {
+		t.Errorf("%d invoices at once", n)
+	}
+	earlier := w.get(link(first.body, "until=")).want(200).has("in these 30 days")
+	both := w.get(link(earlier.body, "invoices=in_")).want(200).has("#usage", "until=").lacks("CAR-00" + strconv.Itoa(all))
+	if n := strings.Count(both.body, ">CAR-"); n != all-billsPerPage {
+		t.Errorf("%d invoices on the second page, of %d", n, all)
+	}
+	back := link(strings.Split(both.body, `id="invoices"`)[1], "until=")
+	if strings.Contains(back, "invoices=") || !strings.HasSuffix(back, "#invoices") {
+		t.Errorf("back to the latest invoices is %s", back)
+	}
+	if n := strings.Count(w.get("/billing/invoices.csv").want(200).has("CAR-0001,", ",149.00,usd,http").body, "\r\n"); n != all+1 {
+		t.Errorf("the file has %d lines, of %d invoices", n, all)
+	}
+	w.get("/billing/usage.csv").want(200).has("day_utc,rings\r\n")
+	w.get("/billing?until=2020-13-45").want(400)
+	w.get("/billing?until=" + h.clock.now().AddDate(0, 0, 2).Format(time.DateOnly)).want(400)
+	w.get("/billing?invoices=in/x").want(400)
+	h.browser().get("/billing/invoices.csv").leads("/signin?next=%2Fbilling%2Finvoices.csv")
+	other := h.full("beta", "Beta")
+	if n := strings.Count(other.quick(other.owner).get("/billing/invoices.csv").want(200).lacks("CAR-").body, "\r\n"); n != 1 {
+		t.Errorf("another tenant's file has %d lines", n)
+	}
 }
 
 func TestTheBillingDoors(t *testing.T) {

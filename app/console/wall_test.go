@@ -186,6 +186,7 @@ var visits = map[string]visit{
 	"GET /audit":              {door: members},
 	"GET /audit.csv":          {door: members},
 	"GET /billing":            {door: members},
+	"GET /billing/usage.csv":  {door: members},
 	"GET /settings":           {door: members},
 	"POST /settings": {door: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.id)}, "role": {"owner"}}

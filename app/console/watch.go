@@ -141,8 +141,8 @@ func (w watched) whole() (tone views.Tone, word, why string) {
 	return views.ToneNeutral, "Nothing to judge yet", "No ring has come to an end in " + watchWords + ". Ring a phone once, and this page knows."
 }
 
-func mapped(in []string, f func(string) string) []string {
-	out := make([]string, len(in))
+func mapped[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
 	for i, s := range in {
 		out[i] = f(s)
 	}

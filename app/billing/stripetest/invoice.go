@@ -63,7 +63,7 @@ func (s *Stripe) listInvoices(_ string, f url.Values) (any, error) {
 		}
 		out = append(out, o)
 	}
-	return list(out, "/v1/invoices"), nil
+	return pageOf(out, "/v1/invoices", f)
 }
 
 func (s *Stripe) showInvoice(i *invoice) map[string]any {

@@ -292,6 +292,31 @@ func list[T any](all []T, path string) map[string]any {
 	return map[string]any{"object": "list", "data": all, "has_more": false, "url": path}
 }
 
+// pageOf is a list as it is asked for: at most limit (10) objects, behind the one that starting_after names.
+func pageOf(all []map[string]any, path string, f url.Values) (any, error) {
+	if id := f.Get("starting_after"); id != "" {
+		at := slices.IndexFunc(all, func(o map[string]any) bool { return o["id"] == id })
+		if at < 0 {
+			return nil, bad("No such object: '%s'", id)
+		}
+		all = all[at+1:]
+	}
+	most := int64(10)
+	if f.Has("limit") {
+		var err error
+		if most, err = number(f, "limit"); err != nil || most < 1 || most > 100 {
+			return nil, bad("Invalid limit: 1 to 100")
+		}
+	}
+	more := int64(len(all)) > most
+	if more {
+		all = all[:most]
+	}
+	page := list(all, path)
+	page["has_more"] = more
+	return page, nil
+}
+
 // newestFirst is how Stripe lists.
 func newestFirst[T any](all []T) []T {
 	out := slices.Clone(all)

@@ -1,0 +1,158 @@
+package console
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/billing"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+const (
+	usageDays    = 30              // days that the room draws at once
+	billsTime    = 3 * time.Second // how long the room waits for Stripe's list of invoices
+	billsPerPage = 12
+	billsPerRead = 100 // for the file
+)
+
+// usageUntil is the last day that the room draws: today, or an earlier one that its address names.
+func (k *Console) usageUntil(q *query) time.Time {
+	today := k.Now().UTC().Truncate(24 * time.Hour)
+	s := web.Query(q.c, "until")
+	if s == "" {
+		return today
+	}
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil || day.After(today) {
+		q.faults = append(q.faults, tenants.Field{Name: "until", Message: "a day of the past, as in 2026-11-24"})
+		return today
+	}
+	if day.Before(today) {
+		q.keep("until", s)
+	}
+	return day
+}
+
+// invoice is the invoice behind which the page begins; empty = with the latest.
+func (q *query) invoice() string {
+	s := web.Query(q.c, "invoices")
+	if s == "" {
+		return ""
+	}
+	if strings.Trim(s, "_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" || len(s) > 100 {
+		q.faults = append(q.faults, tenants.Field{Name: "invoices", Message: "the next of the page before"})
+		return ""
+	}
+	return q.keep("invoices", s)
+}
+
+// with is the address of the room with one word changed; empty takes it out.
+func (q *query) with(path, name, value, part string) string {
+	set := q.set.Get(name)
+	defer func() { q.set.Del(name); q.keep(name, set) }()
+	q.set.Del(name)
+	q.keep(name, value)
+	return q.at(path, "") + part
+}
+
+// history is the rings of thirty days, and where the days before and after are.
+func (k *Console) history(ctx context.Context, v *visitor, q *query, until time.Time, p *views.BillingPage) error {
+	from, today := until.AddDate(0, 0, 1-usageDays), k.Now().UTC().Truncate(24*time.Hour)
+	days, err := v.scope.UsageDays(ctx, from, until.AddDate(0, 0, 1))
+	if err != nil {
+		return err
+	}
+	rings := map[string]int{}
+	for _, d := range days {
+		rings[d.Day.Format(time.DateOnly)] = int(d.Rings)
+	}
+	for i := range usageDays {
+		d := from.AddDate(0, 0, i)
+		p.Days = append(p.Days, views.UsageDay{Label: d.Format("Mon 2 Jan"), ISO: d.Format(time.DateOnly), Rings: rings[d.Format(time.DateOnly)]})
+	}
+	if from.After(v.tenant.CreatedAt) {
+		p.DaysOlder = q.with(views.PathBilling, "until", from.AddDate(0, 0, -1).Format(time.DateOnly), "#usage")
+	}
+	switch later := until.AddDate(0, 0, usageDays); {
+	case until.Equal(today):
+	case later.Before(today):
+		p.DaysNewer = q.with(views.PathBilling, "until", later.Format(time.DateOnly), "#usage")
+	default:
+		p.DaysNewer = q.with(views.PathBilling, "until", "", "#usage")
+	}
+	return nil
+}
+
+// usageCSV is every day on which rings counted.
+func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.sendSheet(ctx, c, sheet{
+		name: "usage", head: []string{"day_utc", "rings"}, sums: []int{1},
+		more: func(ctx context.Context, _ string) ([][]string, string, error) {
+			days, err := v.scope.UsageDays(ctx, time.Time{}, time.Time{})
+			return mapped(days, func(d store.UsageDay) []string {
+				return []string{d.Day.Format(time.DateOnly), strconv.FormatInt(d.Rings, 10)}
+			}), "", err
+		},
+	})
+}
+
+// invoices asks Stripe. The room opens without them when Stripe does not answer.
+func (k *Console) invoices(ctx context.Context, v *visitor, q *query, after string, p *views.BillingPage) {
+	if k.Billing == nil {
+		p.NoBills = "This server takes no payments."
+		return
+	}
+	p.NoBills = "Nothing has been billed yet."
+	soon, cancel := context.WithTimeout(ctx, billsTime)
+	defer cancel()
+	bills, next, err := k.Billing.Invoices(soon, v.buyer(), after, billsPerPage)
+	if err != nil {
+		k.Log.Warn("list invoices", "tenant", v.tenant.ID, "err", err)
+		p.NoBills = "Stripe does not answer at the moment. Reload the page in a minute to see your invoices."
+		return
+	}
+	for _, b := range bills {
+		tone, word := billState(b)
+		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: v.at(b.At), Amount: money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
+	}
+	if len(bills) > 0 {
+		p.BillsCSV = views.PathInvoicesCSV
+	}
+	if after != "" {
+		p.NoBills, p.BillsNewer = "There are no earlier invoices.", q.with(views.PathBilling, "invoices", "", "#invoices")
+	}
+	if next != "" {
+		p.BillsOlder = q.with(views.PathBilling, "invoices", next, "#invoices")
+	}
+}
+
+func billState(b billing.Invoice) (tone views.Tone, word string) {
+	switch {
+	case b.Paid:
+		return views.ToneGood, "Paid"
+	case b.Open:
+		return views.ToneBad, "To be paid"
+	}
+	return views.ToneWarn, "Not paid"
+}
+
+// invoicesCSV is every invoice, newest first.
+func (k *Console) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.sendSheet(ctx, c, sheet{
+		name: "invoices", head: []string{"number", "date", "state", "total", "currency", "page"}, sums: []int{3},
+		more: func(ctx context.Context, after string) ([][]string, string, error) {
+			bills, next, err := k.Billing.Invoices(ctx, v.buyer(), after, billsPerRead)
+			return mapped(bills, func(b billing.Invoice) []string {
+				_, word := billState(b)
+				return []string{b.Number, stamp(b.At), word, tenants.Decimal(b.Cents), b.Currency, b.URL}
+			}), next, err
+		},
+	})
+}
