@@ -1,5 +1,7 @@
 package views
 
+import "slices"
+
 // Kind is the weight of a button.
 type Kind string
 
@@ -120,6 +122,11 @@ type Stat struct {
 	Tone  Tone   // colours the note
 	Href  string
 	Days  []int // small bars behind it, oldest first
+}
+
+// moves tells whether there is anything to draw: a flat line says nothing.
+func (s Stat) moves() bool {
+	return len(s.Days) > 0 && slices.Max(s.Days) > slices.Min(s.Days)
 }
 
 // Tab is one entry of a row of tabs that are pages of their own.

@@ -784,7 +784,7 @@ func StatOf(s Stat) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(s.Days) > 0 {
+		if s.moves() {
 			templ_7745c5c3_Err = Spark(s.Days).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

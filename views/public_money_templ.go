@@ -257,7 +257,7 @@ func Pricing(p PricingPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices in the currency shown, without tax. Every plan has everything: all industries, the console, the API, and the wall between tenants.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">About the money</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices in the currency shown, without tax. Every plan has everything: all industries, the console, the API, and the wall between tenants. Calls are not recorded yet: the days are for when they can be.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">About the money</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -530,6 +530,15 @@ func statusHero(p StatusPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = Exact(p.At).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var29 string
+		templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(" UTC")
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_money.templ`, Line: 102, Col: 11}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

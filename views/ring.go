@@ -22,3 +22,13 @@ func (p RingPage) rows() []Row {
 func (s RingState) going() bool {
 	return s == RingPlaced || s == RingPushed || s == RingRinging || s == RingAnswered
 }
+
+// why is the problem of a test ring, without a title that stands above it as the headline already.
+func (p TestLivePage) why() *Callout {
+	if p.Problem == nil || p.Problem.Title != p.Headline {
+		return p.Problem
+	}
+	c := *p.Problem
+	c.Title = ""
+	return &c
+}

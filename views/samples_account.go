@@ -53,7 +53,7 @@ func (s sampler) peoplePages() []Sample {
 				{"u2", "Jonas Weber", "jonas@lindenhof.example", "Operator", roles("operator"), false, false, false, false, s.ago(5 * time.Hour), remove("u2", "Jonas Weber")},
 				{"u3", "Miriam Kaya", "miriam@lindenhof.example", "Viewer", roles("viewer"), false, true, false, true, Time{}, remove("u3", "Miriam Kaya")},
 			},
-			Roles: []Row{{Name: "Owner", Text: "everything, and removing the organisation"}, {Name: "Administrator", Text: "everything else"}, {Name: "Operator", Text: "rings and devices"}, {Name: "Viewer", Text: "looks, and changes nothing"}}})},
+			Roles: []Row{{Name: "Owner", Text: "Everything, and removing the organisation"}, {Name: "Administrator", Text: "Everything else"}, {Name: "Operator", Text: "Rings and devices"}, {Name: "Viewer", Text: "Looks, and changes nothing"}}})},
 		{"people-empty", People(PeoplePage{Shell: s.shell("People", RoomPeople), Table: Table{Name: "People", Action: PathPeople, Empty: Empty{Icon: IconPeople, Text: "Nobody else may sign in yet.", Action: Button{Text: "Add a person", Href: PathPersonAdd, Kind: Primary}}}})},
 		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Add a person", RoomPeople, up), Email: Field{Name: "email", Label: "Mail address", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator")})},
 		{"person-remove", ConfirmPage(s.shell("Remove a person", RoomPeople, up), remove("u2", "Jonas Weber"))},

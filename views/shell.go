@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Shell is what surrounds every page of the console.
@@ -195,12 +196,12 @@ func percent(part, whole int) string {
 	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
 }
 
-// initials of a name, at most two, for avatars.
+// initials of a name, at most two, for avatars: of words, not of an ampersand between them.
 func initials(name string) string {
 	var out []rune
 	for _, word := range strings.Fields(name) {
-		if len(out) < 2 {
-			out = append(out, []rune(word)[0])
+		if first := []rune(word)[0]; len(out) < 2 && (unicode.IsLetter(first) || unicode.IsDigit(first)) {
+			out = append(out, first)
 		}
 	}
 	return strings.ToUpper(string(out))

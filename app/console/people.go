@@ -48,7 +48,7 @@ func (v *visitor) rolesFor(now tenants.Role) []views.Choice {
 }
 
 var roleRows = []views.Row{
-	{Name: "Owner", Text: "everything, and who else is an owner"}, {Name: "Administrator", Text: "everything but owners"}, {Name: "Viewer", Text: "looks, and changes nothing"},
+	{Name: "Owner", Text: "Everything, and says who else is an owner"}, {Name: "Administrator", Text: "Everything but owners"}, {Name: "Viewer", Text: "Looks, and changes nothing"},
 }
 
 func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *visitor) error {

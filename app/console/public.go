@@ -109,7 +109,7 @@ type Part struct {
 
 // status asks each part. A stranger learns yes or no; the cause goes to the log.
 func (k *Console) status(ctx context.Context, c *fiber.Ctx) error {
-	p := views.StatusPage{Front: k.front(ctx, c, "Status", "Whether database, push and voice of this server answer right now."), At: views.AtSecond(k.Now(), nil)}
+	p := views.StatusPage{Front: k.front(ctx, c, "Status", "Whether database, push and voice of this server answer right now."), At: views.At(k.Now(), nil)}
 	for _, part := range k.Parts {
 		err := part.Answers(ctx)
 		if err != nil {
