@@ -10,10 +10,10 @@ import (
 	"carillon/app/bench"
 )
 
-// TestRings measures for a moment: nothing is lost, and both tables say so.
+// TestRings measures for a moment, in which a busy machine too gets something done: nothing is lost, and both tables say so.
 func TestRings(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Rings(t.Context(), bench.RingsConfig{Concurrency: []int{4}, Turns: 1, Turn: 300 * time.Millisecond})
+	r, err := bench.Rings(t.Context(), bench.RingsConfig{Concurrency: []int{4}, Turns: 1, Turn: 1500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestRings(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Turns: 1, Window: 500 * time.Millisecond})
+	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Turns: 1, Window: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

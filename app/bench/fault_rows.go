@@ -28,7 +28,7 @@ func coldBurst(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err 
 	if err := crowd(ctx, n, n, r.toFirst(ctx)); err != nil {
 		return row, err
 	}
-	r.settle(ctx, 0, 10*time.Second)
+	r.settle(ctx, 0, settles)
 	t := r.book.tally(0, time.Time{})
 	t.fill(&row)
 	row.OK = t.count == n && t.lost == 0 && t.repeated == 0 && row.Slowest <= 150
@@ -49,7 +49,7 @@ func silence(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err er
 	if err != nil {
 		return row, err
 	}
-	r.settle(ctx, 0, 10*time.Second)
+	r.settle(ctx, 0, settles)
 	t := r.book.tally(0, time.Time{})
 	t.fill(&row)
 	row.OK = t.count == n && t.lost == 0 && t.repeated == 0 && row.Slowest <= 1000
@@ -72,7 +72,7 @@ func goAway(ctx context.Context, c FaultsConfig, r *road, abrupt bool) (row Faul
 	if err := crowd(ctx, n, 50, r.toFirst(ctx)); err != nil {
 		return row, err
 	}
-	r.settle(ctx, 0, 10*time.Second)
+	r.settle(ctx, 0, settles)
 	t := r.book.tally(0, time.Time{})
 	t.fill(&row)
 	row.OK = t.count == n && t.lost == 0 && t.repeated == 0
@@ -105,7 +105,7 @@ func wrongKey(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err e
 	if err != nil {
 		return row, err
 	}
-	r.settle(ctx, 0, 10*time.Second)
+	r.settle(ctx, 0, settles)
 	t, thief := r.book.tally(0, time.Time{}), r.book.tally(1, time.Time{})
 	t.fill(&row)
 	got := thief.count - thief.lost
@@ -163,9 +163,9 @@ func manyTeams(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 	return row, err
 }
 
-// leaked counts the connections that stay open after the Sender's end, for two seconds at most.
+// leaked counts the connections that stay open after the Sender's end.
 func (r *road) leaked(ctx context.Context) int {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, settles)
 	defer cancel()
 	for r.apple.OpenConnections(apnstest.Production) > 0 && ctx.Err() == nil {
 		rest(ctx, 10*time.Millisecond)
@@ -205,7 +205,7 @@ func wrongEnvironment(ctx context.Context, c FaultsConfig) (row FaultRow, err er
 
 // unanswered waits until Apple has answered all rings, and counts those it has not, up to a page's worth.
 func (s *stage) unanswered(ctx context.Context) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, settles)
 	defer cancel()
 	c, err := dial(s.server.addr)
 	if err != nil {

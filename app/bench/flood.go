@@ -72,7 +72,7 @@ func flooded(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err er
 // settleQuiet waits for the rings of the quiet ones.
 func (r *road) settleQuiet(ctx context.Context) {
 	for who := range quietOnes {
-		r.settle(ctx, who, 10*time.Second)
+		r.settle(ctx, who, settles)
 	}
 }
 

@@ -186,11 +186,11 @@ func (b *rings) measure(row *RingRow, all []placed) {
 	row.AppleP50, row.AppleP95, row.AppleP99 = toApple.at(0.50), toApple.at(0.95), toApple.at(0.99)
 }
 
-// settle waits until Apple has seen every ring, ten seconds at most.
+// settle waits until Apple has seen every ring, or settles is over.
 func (b *rings) settle(ctx context.Context, all []placed) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	give := time.After(10 * time.Second)
+	give := time.After(settles)
 	for !b.seen(all) {
 		select {
 		case <-ctx.Done():

@@ -30,6 +30,9 @@ type road struct {
 // The Sender alone lets each ring be answered this long; the server's rings get as much.
 const faultTTL = 30 * time.Second
 
+// settles is how long a run waits for what was promised and has not come: as long as it could, or a slow machine would be a loss.
+const settles = faultTTL + 10*time.Second
+
 // teamOf names the developer account of the who-th tenant.
 func teamOf(who int) string { return fmt.Sprintf("TEAM%06d", who) }
 
