@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // FuzzForms posts whatever it likes to every form of a tenant that has something of everything: nothing may be answered by a fault
@@ -42,7 +41,7 @@ func FuzzForms(f *testing.F) {
 		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Sec-Fetch-Site", "same-origin")
 		req.Header.Set("Cookie", h.k.cookieName()+"="+w.cookies[h.k.cookieName()])
-		res, err := h.app.Test(req, int(time.Minute.Milliseconds()))
+		res, err := h.app.Test(req, -1)
 		must(t, err)
 		defer res.Body.Close()
 		if res.StatusCode >= 500 {

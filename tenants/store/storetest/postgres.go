@@ -149,7 +149,8 @@ func (s *Server) start(bin string) (err error) {
 	}
 	// fsync off: this is a test of SQL, not of disks. The socket's folder makes the port ours alone.
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-p", "5432", "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=300")
+		"-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=300",
+		"-c", "autovacuum=off") // its transactions would hold the roller back, and its figures change plans, at times of its own
 	s.cmd.Dir, s.cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGINT}
 	s.ended = make(chan struct{})
 	started := make(chan error)
@@ -196,7 +197,7 @@ func (s *Server) unprivileged() (*syscall.Credential, error) {
 }
 
 func (s *Server) wait() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	db, err := sql.Open("pgx", s.URL(super, "postgres"))
 	if err != nil {
