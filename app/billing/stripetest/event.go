@@ -64,8 +64,32 @@ func Sign(body []byte, secret string, at time.Time) string {
 	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// tell posts what happened and was not posted yet. It runs outside of the lock: whoever hears of it asks back.
+// tell posts what happened and was not posted yet, and has posted it when it returns. It runs outside of mu: whoever hears of it asks
+// back.
 func (s *Stripe) tell() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.post()
+}
+
+// pass is tell for a request of the API, which may come from within what tell posts: while somebody posts, it leaves that to them, so that
+// no request waits for the messages that come after it.
+func (s *Stripe) pass() {
+	for s.news() && s.telling.TryLock() {
+		s.post()
+		s.telling.Unlock()
+	}
+}
+
+// news reports whether there is something to post.
+func (s *Stripe) news() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.c.Webhook != "" && s.untold < len(s.events)
+}
+
+// post does it. Called with telling held.
+func (s *Stripe) post() {
 	for {
 		s.mu.Lock()
 		address, secret := s.c.Webhook, s.c.Secret

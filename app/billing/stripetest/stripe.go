@@ -46,6 +46,8 @@ type Stripe struct {
 	c      Config
 	server *httptest.Server
 
+	telling sync.Mutex // held by whoever posts events; taken before mu
+
 	mu        sync.Mutex // guards the rest
 	now       time.Time
 	ticked    time.Time // when the clock last went on by itself
@@ -94,7 +96,7 @@ func New(c Config) (*Stripe, error) {
 		c.Now = time.Now()
 	}
 	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{}, deaf: map[string]bool{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
-		taxes: map[string]int64{}, borrowed: map[string]string{}, codes: map[string]int64{}, hook: http.Client{Timeout: 10 * time.Second}}
+		taxes: map[string]int64{}, borrowed: map[string]string{}, codes: map[string]int64{}, hook: http.Client{Timeout: time.Minute}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s, nil
 }
@@ -159,11 +161,12 @@ func noSuch(what, id string) error {
 
 // serve answers one request, then posts what happened.
 func (s *Stripe) serve(w http.ResponseWriter, r *http.Request) {
-	defer s.tell()
 	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+		defer s.tell()
 		s.page(w, r)
 		return
 	}
+	defer s.pass()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tick()
