@@ -105,6 +105,12 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (
 // serves starts `carillon serve` on a database that is there.
 func serves(t *testing.T, db []string, apple *apnstest.Apple, more ...string) *server {
 	t.Helper()
+	return servesAt(t, time.Now, db, apple, more...)
+}
+
+// servesAt starts it with a clock of its own.
+func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.Apple, more ...string) *server {
+	t.Helper()
 	dir := t.TempDir()
 	key, ca := filepath.Join(dir, "master.key"), filepath.Join(dir, "apple.pem")
 	for file, text := range map[string][]byte{key: []byte(seal.Generate()), ca: apple.CAPEM()} {
@@ -119,7 +125,7 @@ func serves(t *testing.T, db []string, apple *apnstest.Apple, more ...string) *s
 	var errs lines
 	ended := make(chan int, 1)
 	go func() {
-		code := Run(ctx, args, in, &errs)
+		code := run(ctx, args, terminal{in, &errs, now})
 		in.Close()
 		ended <- code
 	}()
