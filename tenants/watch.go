@@ -71,6 +71,15 @@ type Streak struct {
 	Verdict    Verdict
 }
 
+// Word is what is said of the device: a phone whose latest rings came to nothing, though too few to judge by, is not called fine.
+func (s Streak) Word() (v Verdict, cause, cure string) {
+	if n := s.Silent + s.Unshown; s.Verdict == Fine && n > 0 {
+		return Untested, "Its latest ring came to nothing. That happens when a phone is off; a few in a row mean that iOS has stopped waking the app.",
+			"Open the app once on the phone, and ring it again."
+	}
+	return s.Verdict, s.Verdict.Cause(), s.Verdict.Cure()
+}
+
 // StreakOf judges one device by its attempts, newest first. Attempts that are under way, or that Apple did not take, say nothing;
 // a new version of the app starts anew.
 func StreakOf(outcomes []Outcome) Streak {
@@ -130,7 +139,8 @@ func Streaks(outcomes []Outcome) []Streak {
 type AppWatch struct {
 	AppVersion string
 	Devices    int // rung lately
-	Blocked    int // of them
+	Shown      int // of them: the latest ring was shown
+	Blocked    int
 	Unshown    int
 	Registered int // living devices with this version
 	Delegate   int // of those, with an iOS that has the delegate of 26.4
@@ -164,6 +174,10 @@ func Apps(streaks []Streak, versions []Version) []AppWatch {
 		a := app(s.AppVersion)
 		a.Devices++
 		switch s.Verdict {
+		case Fine:
+			if s.Silent+s.Unshown == 0 {
+				a.Shown++
+			}
 		case Blocked:
 			a.Blocked++
 		case Unshown:
@@ -191,6 +205,21 @@ func (a *AppWatch) judge() {
 	case a.Devices > 0:
 		a.Verdict = Fine
 	}
+}
+
+// Word is what is said of the version: where none of its phones shows calls, and there are too few to blame it, it is not called fine.
+func (a AppWatch) Word() (v Verdict, cause, cure string) {
+	switch {
+	case a.Verdict == Untested:
+		return Untested, "No push has come to an end on a phone with this version yet.", ""
+	case a.Verdict != Fine:
+	case a.Shown == 0:
+		return Untested, "The latest ring of each of its phones came to nothing: too few to tell whether the version is at fault.",
+			"Open the app once on one of them, and ring it again."
+	case a.Blocked+a.Unshown > 0:
+		return Fine, "It wakes and shows its calls on most phones; those that do not are too few for the version to be at fault.", ""
+	}
+	return a.Verdict, a.Verdict.Cause(), a.Verdict.Cure()
 }
 
 // AtLeast compares versions such as 26.4.1 number by number; what is no number counts as zero.

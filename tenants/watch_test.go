@@ -3,6 +3,7 @@ package tenants_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,9 @@ func TestStreaks(t *testing.T) {
 		if s.Silent != want.silent || s.Unshown != want.unshown || s.Verdict != want.verdict {
 			t.Errorf("%q: %d silent, %d unshown, %s; want %+v", letters, s.Silent, s.Unshown, s.Verdict, want)
 		}
+		if v, cause, _ := s.Word(); s.Verdict == tenants.Fine && (v == tenants.Fine) != (s.Silent+s.Unshown == 0) || cause == "" {
+			t.Errorf("%q: is said to be %s: %s", letters, v, cause)
+		}
 		if s.Verdict.Cause() == "" || (s.Verdict.Cure() == "") != (s.Verdict == tenants.Fine || s.Verdict == tenants.Untested) {
 			t.Errorf("%s says %q, cure %q", s.Verdict, s.Verdict.Cause(), s.Verdict.Cure())
 		}
@@ -94,6 +98,21 @@ func TestAppsAreJudgedBySeveralPhones(t *testing.T) {
 	for app, want := range map[string]tenants.Verdict{"3.0": tenants.Blocked, "2.0": tenants.Fine, "4.0": tenants.Unshown, "5.0": tenants.Fine, "9.0": tenants.Untested} {
 		if got[app].Verdict != want {
 			t.Errorf("app %s: %+v, want %s", app, got[app], want)
+		}
+	}
+	for app, want := range map[string]struct {
+		verdict tenants.Verdict
+		words   string
+	}{
+		"2.0": {tenants.Untested, "came to nothing"}, "3.0": {tenants.Blocked, "probably blocked"}, "5.0": {tenants.Fine, "most phones"},
+		"9.0": {tenants.Untested, "yet"}, "6.0": {tenants.Fine, "shows its calls."},
+	} {
+		a := got[app]
+		if app == "6.0" {
+			a = tenants.AppWatch{Devices: 1, Shown: 1, Verdict: tenants.Fine}
+		}
+		if v, cause, _ := a.Word(); v != want.verdict || !strings.Contains(cause, want.words) {
+			t.Errorf("of app %s is said: %s, %s", app, v, cause)
 		}
 	}
 	if a := got["3.0"]; a.Registered != 10 || a.Delegate != 7 || a.Devices != 12 || a.Blocked != 3 {

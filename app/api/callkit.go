@@ -53,15 +53,17 @@ func (a *API) callKit(ctx context.Context, c *fiber.Ctx, k caller) error {
 	}
 	out := callKit{Since: stamp(now.Add(-switchboard.WatchSpan)), Apps: make([]appWatch, len(apps)), Devices: []deviceWatch{}}
 	for i, x := range apps {
+		verdict, cause, cure := x.Word()
 		out.Apps[i] = appWatch{
 			AppVersion: x.AppVersion, Devices: x.Devices, Blocked: x.Blocked, NotReporting: x.Unshown, Registered: x.Registered,
-			Delegate: x.Delegate, Verdict: string(x.Verdict), Cause: x.Verdict.Cause(), Cure: opt(x.Verdict.Cure()),
+			Delegate: x.Delegate, Verdict: string(verdict), Cause: cause, Cure: opt(cure),
 		}
 	}
 	for _, s := range phones[:min(len(phones), watchedMost)] {
+		verdict, cause, cure := s.Word()
 		out.Devices = append(out.Devices, deviceWatch{
 			Device: string(s.Device), AppVersion: s.AppVersion, OSVersion: s.OSVersion, Silent: s.Silent, NotShown: s.Unshown,
-			LastAt: stamp(s.LastAt), Verdict: string(s.Verdict), Cause: s.Verdict.Cause(), Cure: opt(s.Verdict.Cure()),
+			LastAt: stamp(s.LastAt), Verdict: string(verdict), Cause: cause, Cure: opt(cure),
 		})
 	}
 	return reply(c, fiber.StatusOK, out)

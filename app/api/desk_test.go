@@ -45,8 +45,19 @@ func TestProbeAndRollback(t *testing.T) {
 	if fresh.State != "active" || old.State != "previous" {
 		t.Errorf("replaced: %s, %s", fresh.State, old.State)
 	}
+	h.do(ask{method: "POST", path: "/v1/credentials/" + fresh.ID + "/rollback", key: a.key}).want(200)
+
+	// The same file again is refused, unless it is to mend a mistyped id.
+	file := string(newP8(t))
+	upload := func(key string) answer {
+		body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456", "key_id": key}, [3]string{"file", "a.p8", file})
+		return h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind})
+	}
+	upload("MISTYPED01").want(201)
+	upload("MISTYPED01").want(409)
+	upload("KEY7654321").want(201).into(&fresh)
 	h.do(ask{method: "POST", path: "/v1/credentials/" + fresh.ID + "/rollback", key: a.key}).want(200).into(&old)
-	if old.ID != string(a.credential) || old.State != "active" {
+	if *old.KeyID != "MISTYPED01" || old.State != "active" {
 		t.Errorf("rolled back to %+v", old)
 	}
 }

@@ -63,13 +63,15 @@ func (s *Scope) sealedAs(id tenants.CredentialID) []string {
 	return []string{string(s.id), "credentials", string(id)}
 }
 
+const hereAlready = "This credential is here already, for the same app and environment."
+
 // AddCredential adds a credential and seals its secret. The same key for the same app and environment again is a Conflict.
 func (s *Scope) AddCredential(ctx context.Context, c tenants.Credential, secret []byte) error {
 	return s.addCredential(ctx, c, secret, func(*tx) error { return nil })
 }
 
-// addCredential adds, and does more in the same transaction.
-func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret []byte, more func(*tx) error) error {
+// addCredential adds, and makes room first in the same transaction.
+func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret []byte, room func(*tx) error) error {
 	blob, err := s.s.seal.Seal(secret, s.sealedAs(c.ID)...)
 	if err != nil {
 		return fmt.Errorf("store: credential %s: %w", c.ID, err)
@@ -83,11 +85,11 @@ func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt),
 	}}
 	err = s.write(ctx, func(t *tx) error {
-		if err := t.db().Create(&row).Error; err != nil {
-			return taken(err, "This credential is here already, for the same app and environment.")
-		}
-		if err := more(t); err != nil {
+		if err := room(t); err != nil {
 			return err
+		}
+		if err := t.db().Create(&row).Error; err != nil {
+			return taken(err, hereAlready)
 		}
 		return t.audit(s, "credential.add", row.Row.ID, row.Row.Bundle)
 	})

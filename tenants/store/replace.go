@@ -7,7 +7,7 @@ import (
 )
 
 // ReplaceCredential adds a credential in the place of the one that its app has for the same environment, which is kept as the
-// previous one: RollbackCredential brings it back.
+// previous one: RollbackCredential brings it back. The same key in its own place is a Conflict, unless its team or key id was mistyped.
 func (s *Scope) ReplaceCredential(ctx context.Context, c tenants.Credential, secret []byte) error {
 	return s.addCredential(ctx, c, secret, func(t *tx) error {
 		old, err := s.alike(t, c, tenants.CredentialActive, tenants.CredentialDisabled)
@@ -15,9 +15,11 @@ func (s *Scope) ReplaceCredential(ctx context.Context, c tenants.Credential, sec
 			return err
 		}
 		for _, o := range old {
-			if o.ID == string(c.ID) {
-				continue
+			if o.State == string(tenants.CredentialActive) && o.Fingerprint == c.Fingerprint && o.Team == c.Team && o.KeyID == c.KeyID {
+				return tenants.Refuse(tenants.Conflict, "conflict", hereAlready)
 			}
+		}
+		for _, o := range old {
 			if o.State == string(tenants.CredentialActive) {
 				if err := t.setState(s, o.ID, tenants.CredentialPrevious); err != nil {
 					return err

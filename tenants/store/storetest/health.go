@@ -174,6 +174,15 @@ func testReplace(b *bench) {
 	again.ID = tenants.NewID[tenants.CredentialID](b.clock.Now())
 	b.refused(s.ReplaceCredential(ctx, again, []byte("x")), tenants.Conflict, "the same key in its own place")
 	state(two, tenants.CredentialActive)
+	typo := again // its key id was mistyped
+	typo.KeyID = "MISTYPED01"
+	b.must(s.ReplaceCredential(ctx, typo, []byte("x")))
+	state(two, tenants.CredentialPrevious)
+	used(typo)
+	b.must(s.RemoveCredential(ctx, typo.ID))
+	_, err = s.RollbackCredential(ctx, two.ID)
+	b.must(err)
+	used(two)
 
 	back, err := s.RollbackCredential(ctx, two.ID)
 	b.must(err)
