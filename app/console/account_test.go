@@ -1,7 +1,11 @@
 package console
 
 import (
+	"database/sql"
 	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +130,51 @@ func TestSettings(t *testing.T) {
 	b.quick(b.viewer()).get("/settings").want(200).has("Only owners and administrators")
 }
 
+// TestEveryActionHasWords: what the store records is said by the list, and can be filtered by.
+func TestEveryActionHasWords(t *testing.T) {
+	t.Parallel()
+	nouns := map[string]bool{}
+	for _, n := range auditNouns {
+		nouns[n.Value] = true
+	}
+	found := 0
+	for _, folder := range []string{"../../tenants/store", "../switchboard", ".", "../api", "../billing"} {
+		files, err := filepath.Glob(folder + "/*.go")
+		must(t, err)
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(f)
+			must(t, err)
+			for _, m := range regexp.MustCompile(`"((?:ring|device|pairing|credential|agent|key|member|invitation|tenant|user|alert|subscription)\.[a-z_]+)"`).FindAllStringSubmatch(string(text), -1) {
+				found++
+				if noun, _, _ := strings.Cut(m[1], "."); auditWords[m[1]] == "" && m[1] != "ring.example" || !nouns[noun] {
+					t.Errorf("%s: %s has no words, or no filter", f, m[1])
+				}
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("only %d actions were found", found)
+	}
+}
+
+// TestTheAuditLogLooksFurtherBack: a page goes on through a long record until there is something.
+func TestTheAuditLogLooksFurtherBack(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	must(t, b.scope().Note(t.Context(), "ring.cancel", tenants.NewRandomID(), "needle"))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.dir, "carillon.db")+"?_pragma=busy_timeout(5000)")
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO audits (tenant_id, seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id) "+
+		"SELECT ?, i, ?, 'key', 'k', 'bot', 'ring.place', 'hay', '', '', '' FROM n", string(b.id), h.clock.now().UnixMicro())
+	must(t, err)
+	b.quick(b.owner).get("/audit?q=needle").want(200).has("cancelled the ring", "1 entry on this page").lacks("Look further back")
+}
+
 func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -134,7 +183,18 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	w.post("/devices/"+string(b.device), url.Values{"name": {"Renamed"}, "person": {"x"}, "environment": {"auto"}}).want(303)
 	w.get("/audit").want(200).has("changed the device", "Renamed", "Beta owner", "signed in")
 	w.get("/audit?action=device").want(200).has("changed the device").lacks("signed in")
+	w.get("/audit?action=device").want(200).has("whose it is, name").lacks("person, name")
 	w.get("/audit?action=key").want(200).lacks("changed the device")
+	// Names stand where the record has ids, and words where it has those of the API.
+	must(t, b.scope().AddKey(t.Context(), tenants.Key{ID: tenants.NewID[tenants.KeyID](h.clock.now()), Name: "Night bot", Last4: "wxyz", Permissions: []tenants.Permission{tenants.RingsWrite}, CreatedAt: h.clock.now()},
+		tenants.NewSecret(tenants.LivePrefix).Hash()))
+	w.get("/audit?action=key").want(200).has("created the API key", "Night bot (crl_live_…wxyz)", "<small>Ring phones</small>").lacks("rings:write")
+	w.post("/settings", url.Values{"name": {"Beta"}, "time_zone": {"Europe/Berlin"}, "ttl_s": {"47"}, "agent": {""}}).want(303)
+	w.get("/audit?action=tenant").want(200).has("changed the organisation", "how long a phone rings").lacks("ring_ttl")
+	w.post("/devices/pair", url.Values{"person": {"maya"}}).want(200)
+	w.get("/audit?action=pairing").want(200).has("made a pairing code", "for maya")
+	must(t, b.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(b.id, "growth", h.clock.now(), time.Time{})))
+	w.get("/audit?action=subscription").want(200).has("changed the subscription to", ">Growth</a>")
 	all, _, err := b.scope().Audits(t.Context(), store.AuditQuery{Action: "device.set"})
 	if err != nil || len(all) != 1 || all[0].Actor.ID != string(b.owner.ID) || all[0].IP == "" || all[0].RequestID == "" {
 		t.Fatalf("%+v %v", all, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -12,20 +13,6 @@ import (
 	"carillon/tenants/store"
 	"carillon/views"
 )
-
-// auditWords say an action as a person would. What is not here is shown as it is recorded.
-var auditWords = map[string]string{
-	"ring.place": "placed the ring", "ring.cancel": "cancelled the ring", "ring.hang_up": "hung up the call of", "ring.set": "changed the ring",
-	"device.add": "added the device", "device.register": "registered again", "device.set": "changed the device",
-	"device.remove": "removed the device", "device.token": "renewed the token of", "device.disable": "disabled the device", "device.learn": "learnt the environment of",
-	"pairing.add": "made a pairing code", "pairing.take": "used the pairing code", "credential.add": "added the credential",
-	"credential.remove": "removed the credential", "credential.trouble": "was refused with the credential", "credential.disable": "disabled the credential",
-	"credential.probe": "checked with Apple", "credential.rollback": "went back to the credential", "alert.raise": "raised an alert about", "alert.resolve": "closed the alert about",
-	"agent.add": "added the agent", "agent.set": "changed the agent", "agent.remove": "removed the agent", "key.add": "created the API key",
-	"key.revoke": "revoked the API key", "member.add": "joined as", "member.role": "changed the role of", "member.remove": "removed the person",
-	"invitation.add": "invited", "invitation.revoke": "took back the invitation of", "tenant.add": "made the organisation", "tenant.set": "changed the organisation",
-	"user.sign_in": "signed in", "user.password": "changed the password of",
-}
 
 var auditList = list{
 	name: "Audit log", path: views.PathAudit, csv: views.PathAuditCSV, search: "Person, key, target or detail", one: "entry", many: "entries",
@@ -36,7 +23,7 @@ var auditList = list{
 var auditNouns = []views.Choice{
 	{Value: "", Text: "Anything"}, {Value: "ring", Text: "Rings"}, {Value: "device", Text: "Devices"}, {Value: "pairing", Text: "Pairings"}, {Value: "credential", Text: "Credentials"}, {Value: "alert", Text: "Alerts"},
 	{Value: "agent", Text: "Agents"}, {Value: "key", Text: "API keys"}, {Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"},
-	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"},
+	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
 }
 
 func (k *Console) auditQuery(q *query) store.AuditQuery {
@@ -57,7 +44,7 @@ func (k *Console) audit(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, next, err := v.scope.Audits(ctx, ask)
+	all, next, err := k.lookBack(ctx, v, ask)
 	if err != nil {
 		return err
 	}
@@ -72,15 +59,35 @@ func (k *Console) audit(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	p := views.AuditPage{Shell: s, Table: q.table(auditList, len(all), next,
 		views.Filter{Name: "action", Label: "What", Choices: q.chosen("action", append([]views.Choice{}, auditNouns...)...)}, q.periods())}
 	for _, a := range all {
-		p.Rows = append(p.Rows, auditRow(a, known, v))
+		p.Rows = append(p.Rows, auditRow(a, known, v, k.Store.Plans()))
 	}
 	return web.Page(c, views.Audit(p), fiber.StatusOK)
 }
 
-func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor) views.AuditRow {
+// How far one page looks back for what was searched for, before it asks whether to go on: the store looks through a part of the record
+// at once.
+const (
+	lookParts = 20
+	lookTime  = 30 * time.Millisecond
+)
+
+// lookBack gives the first part of the record in which there is something.
+func (k *Console) lookBack(ctx context.Context, v *visitor, ask store.AuditQuery) (all []tenants.Audit, next string, err error) {
+	began := k.Now()
+	for range lookParts {
+		all, next, err = v.scope.Audits(ctx, ask)
+		if err != nil || len(all) > 0 || next == "" || k.Now().Sub(began) > lookTime {
+			break
+		}
+		ask.After = next
+	}
+	return all, next, err
+}
+
+func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor, plans tenants.Plans) views.AuditRow {
 	row := views.AuditRow{
 		ID: strconv.FormatInt(a.Seq, 10), At: v.at(a.At), Actor: a.Actor.Name, Program: a.Actor.Kind == "key", Action: auditWords[a.Action], Target: a.Target,
-		Changed: a.Detail, From: orDash(a.IP), Request: orDash(a.RequestID),
+		Changed: auditDetail(a), From: orDash(a.IP), Request: orDash(a.RequestID),
 	}
 	if row.Action == "" {
 		row.Action = a.Action
@@ -88,8 +95,9 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor) views.Au
 	if a.Actor.Kind == "device" {
 		row.Actor = joined(" ", a.Actor.Name, "(phone)")
 	}
-	if title := tenants.AlertKind(a.Detail).Title(); strings.HasPrefix(a.Action, "alert.") && title != "" {
-		row.Changed = title
+	if t, ok := known[a.Detail]; ok && a.Action == "pairing.take" {
+		row.Target, row.Href, row.Changed = t.Text, t.Href, ""
+		return row
 	}
 	if t, ok := known[a.Target]; ok {
 		row.Target, row.Href = t.Text, t.Href
@@ -98,6 +106,19 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor) views.Au
 	switch noun, _, _ := strings.Cut(a.Action, "."); noun {
 	case "ring":
 		row.Href = views.RingPath(a.Target)
+	case "pairing": // its id is nothing that a person ever saw
+		row.Target, row.Changed = "", ""
+		switch {
+		case a.Action == "pairing.add" && a.Detail == "":
+			row.Target = "for a shared phone"
+		case a.Action == "pairing.add":
+			row.Target = "for " + a.Detail
+		}
+	case "subscription":
+		row.Href = views.PathBilling
+		if p, ok := plans.Plan(a.Target); ok {
+			row.Target = p.Name
+		}
 	case "alert":
 		place := alertPlace(tenants.Alert{Kind: tenants.AlertKind(a.Detail), Target: a.Target}, nil)
 		row.Target, row.Href = place.Text, place.Href
@@ -105,13 +126,17 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor) views.Au
 	return row
 }
 
-// targetsOf names the devices, agents, credentials and people that entries speak of, and where they are: four statements for a page.
+// targetsOf names the devices, agents, credentials and people that entries speak of, and where they are: a statement for each kind for a page.
 func targetsOf(ctx context.Context, v *visitor, all []tenants.Audit) (map[string]views.Link, error) {
-	devices, agents, credentials := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}, false
+	devices, agents, credentials, keys := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}, false, false
 	for _, a := range all {
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
 		case "device":
 			devices[tenants.DeviceID(a.Target)] = true
+		case "pairing":
+			devices[tenants.DeviceID(a.Detail)] = true
+		case "key":
+			keys = true
 		case "agent":
 			agents[tenants.AgentID(a.Target)] = true
 		case "credential", "alert":
@@ -142,11 +167,25 @@ func targetsOf(ctx context.Context, v *visitor, all []tenants.Audit) (map[string
 			out[string(c.ID)] = views.Link{Text: credentialName(c), Href: views.CredentialPath(string(c.ID))}
 		}
 	}
+	return out, holdersOf(ctx, v, keys, out)
+}
+
+// holdersOf names the people, and the keys if they are spoken of.
+func holdersOf(ctx context.Context, v *visitor, keys bool, out map[string]views.Link) error {
+	if keys {
+		found, _, err := v.scope.Keys(ctx, store.Page{Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, key := range found {
+			out[string(key.ID)] = views.Link{Text: key.Name + " (" + keyShown(key) + ")", Href: views.PathKeys}
+		}
+	}
 	members, _, err := v.scope.Members(ctx, store.Page{Limit: 200})
 	for _, m := range members {
 		out[string(m.User)] = views.Link{Text: m.Name, Href: views.PathPeople}
 	}
-	return out, err
+	return err
 }
 
 func (k *Console) auditCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {

@@ -52,7 +52,7 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	p := views.KeysPage{Shell: s, Table: q.table(keyList, len(all), next), CanEdit: v.role.May()}
 	for _, key := range all {
 		p.Keys = append(p.Keys, views.KeyRow{
-			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: scopesOf(key), Used: v.at(key.LastUsedAt),
+			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions, scopeWord), Used: v.at(key.LastUsedAt),
 			Created: v.at(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocation(key, v),
 		})
 	}
@@ -84,6 +84,14 @@ func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 var scopeWords = map[tenants.Permission]string{
 	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings", tenants.DevicesWrite: "Add and remove devices", tenants.DevicesRead: "Read devices",
 	tenants.AgentsWrite: "Change agents", tenants.AnalyticsRead: "Read figures", tenants.CredentialsWrite: "Add Apple credentials",
+}
+
+// scopeWord is a permission in words, or as the API has it.
+func scopeWord(p tenants.Permission) string {
+	if word, ok := scopeWords[p]; ok {
+		return word
+	}
+	return string(p)
 }
 
 func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
@@ -194,7 +202,7 @@ func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *visitor, key ten
 	return k.showOnce(ctx, c, v, views.RoomKeys, views.Secret{
 		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
 		Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
-		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", ", append(scopesOf(key), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
+		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", ", append(mapped(key.Permissions, scopeWord), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
 	})
 }
 
@@ -208,9 +216,9 @@ func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *visitor, room v
 }
 
 func revocation(key tenants.Key, v *visitor) views.Confirm {
-	says := "It was never used."
+	says := "No program has used it yet. One that tries is refused from now on."
 	if !key.LastUsedAt.IsZero() {
-		says = "It was last used on " + v.at(key.LastUsedAt).Text + ". The program that uses it is refused from then on."
+		says = "It was last used on " + v.at(key.LastUsedAt).Text + ". The program that uses it is refused from now on, and rings no phone until it has another key."
 	}
 	return views.Confirm{
 		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be brought back."},
