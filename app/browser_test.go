@@ -33,8 +33,10 @@ func browser(t *testing.T) context.Context {
 	if name == "" {
 		t.Skip("no Chromium is installed; .ci/run installs it")
 	}
+	// Chromium's profile is chromedp's to make and to remove, which it tries more than once: t.TempDir fails the test where a child of
+	// Chromium still writes as its folder goes.
 	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(name), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(name), chromedp.NoSandbox, chromedp.WSURLReadTimeout(2*time.Minute),
 		chromedp.Flag("use-fake-ui-for-media-stream", true), chromedp.Flag("use-fake-device-for-media-stream", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.Flag("allow-loopback-in-peer-connection", true),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("mute-audio", true), chromedp.Flag("force-color-profile", "srgb"),
@@ -43,7 +45,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 20*time.Minute)
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
@@ -65,10 +67,10 @@ func tab(t *testing.T, ctx context.Context) context.Context {
 // step is one thing to do in a page.
 type step = chromedp.Action[chromedp.Void]
 
-// do runs steps within a minute, and takes a picture of where it stuck.
+// do runs steps within three minutes, and takes a picture of where it stuck.
 func do(t *testing.T, ctx context.Context, what string, steps ...step) {
 	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	limited, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(limited, steps...); err != nil {
 		late, stop := context.WithTimeout(ctx, 5*time.Second)
@@ -85,7 +87,7 @@ func do(t *testing.T, ctx context.Context, what string, steps ...step) {
 // read runs one step that gives something.
 func read[T any](t *testing.T, ctx context.Context, what string, a chromedp.Action[T]) T {
 	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	limited, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	v, err := chromedp.Run(limited, a)
 	if err != nil {
