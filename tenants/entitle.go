@@ -143,7 +143,7 @@ func (e Entitlement) Ring(test bool) error {
 // more is how to get more rings.
 func (e Entitlement) more() string {
 	if e.Plan.Overage > 0 && e.Standing != StandingTrial {
-		return "Turn on overage or choose a larger plan under Billing."
+		return "Under Billing, choose “Go on ringing past the plan” or a larger plan."
 	}
 	return "Choose a larger plan under Billing."
 }

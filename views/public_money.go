@@ -35,7 +35,7 @@ type PricingPage struct {
 func (p PricingPage) asks() []Row {
 	list := []Row{
 		{Name: "What counts as a ring?", Text: "One request that Apple accepted for at least one phone. Ringing a person with three phones is one ring. Test rings from the console, and rings with a test key, are free."},
-		{Name: "What happens at the limit?", Text: "The console warns at 80 % and at 100 %. Past it a ring is refused with 402 and a sentence that says so, unless you turned overage on. A request is never dropped in silence."},
+		{Name: "What happens at the limit?", Text: "The console warns at 80 % and at 100 %. Past it a ring is refused with 402 and a sentence that says so, unless you chose to go on ringing past the plan. A request is never dropped in silence."},
 		{Name: "What happens when the trial ends?", Text: "Without a card your rings pause, and nothing is lost: devices, credentials and history wait for you."},
 		{Name: "Who gets a trial?", Text: "Each company once: we go by its mail domain, and by the card when one is first added. If your card had its trial with another organisation, yours ends a day later instead of on its last day. Nothing is charged then; you see the price and decide."},
 		{Name: "What if a payment fails?", Text: "The console says so, and phones go on ringing for " + p.Grace + ". Rings are the last thing to stop."},

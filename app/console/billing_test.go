@@ -88,8 +88,9 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	w.post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", strconv.FormatInt(now, 10))).leads("/billing")
 	w.get("/billing").want(200).has("The plan is changed", "$499 by the month")
 
+	w.get("/billing").want(200).has("If you choose to go on, phones ring for $12 for 1,000 rings", "Go on ringing past the plan")
 	w.post("/billing/overage", fieldsOf("overage", "on")).leads("/billing")
-	w.get("/billing").want(200).has("Phones go on ringing, for $12 for 1,000 rings")
+	w.get("/billing").want(200).has("Phones go on ringing, for $12 for 1,000 rings", "Stop when the rings are used up")
 	w.post("/billing/overage", fieldsOf("overage", "off")).leads("/billing")
 
 	w.get("/billing/cancel").want(200).has("Everything goes on until")
