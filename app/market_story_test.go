@@ -185,9 +185,21 @@ func TestNobodyEarnsByThemselves(t *testing.T) {
 	cleo.tries("cleo@friend.example", his.Code)
 	second := url.Values{"card": {"good"}, "number": {plastic}}
 	cleo.buys("starter", second) // the card had its trial: this one is cut
+	text, link := m.letter("cleo@friend.example")
+	for _, want := range []string{"Subject: Carillon, friend: The trial ends early: its card had one before", "had its trial with another organisation", "Nothing was charged", "subscribe under Billing"} {
+		if !strings.Contains(strings.ReplaceAll(text, "\n", " "), want) {
+			t.Errorf("the letter lacks %q:\n%s", want, text)
+		}
+	}
+	if link != "/billing" {
+		t.Errorf("the letter leads to %q", link)
+	}
 	customer := cleo.buys("starter", second)
 	if n := m.stripe.Total(m.stripe.Invoices(customer)[1]); n != 14900 {
 		t.Fatalf("subscribed again, %d is paid at once", n)
+	}
+	if n := len(m.letters["cleo@friend.example"]); n != 0 {
+		t.Errorf("%d letters more about one cut", n)
 	}
 	if page := bob.room("a stranger, himself and his card", "Trials 1", "Paying customers 1", "Held $32.78", "Payable $0.00"); strings.Count(page, "Your own: earns nothing") != 2 {
 		t.Errorf("the room does not say of two that they are his own:\n%s", page)

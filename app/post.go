@@ -58,6 +58,8 @@ func (n *node) announce(p letterbox, publicURL string) (err error) {
 		switch a.Kind {
 		case tenants.AlertBlocked, tenants.AlertUnshown:
 			return publicURL + views.PathOverview
+		case tenants.AlertTrial:
+			return publicURL + views.PathBilling
 		}
 		return publicURL + views.CredentialPath(a.Target)
 	}})

@@ -16,10 +16,11 @@ const (
 	AlertTooOften   AlertKind = "pushed_too_often"    // credential: Apple finds that we push, or sign, too often
 	AlertBlocked    AlertKind = "app_blocked"         // app version: iOS has probably stopped waking it on several phones
 	AlertUnshown    AlertKind = "app_does_not_report" // app version: it wakes and shows no call on several phones
+	AlertTrial      AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
-var AlertKinds = []AlertKind{AlertMass, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown}
+var AlertKinds = []AlertKind{AlertMass, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertMass:       "Apple refuses many device tokens of one credential",
@@ -28,6 +29,7 @@ var alertTitles = map[AlertKind]string{
 	AlertTooOften:   "Apple asks for fewer pushes",
 	AlertBlocked:    "iOS has probably stopped waking the app",
 	AlertUnshown:    "The app wakes and shows no call",
+	AlertTrial:      "The trial ends early: its card had one before",
 }
 
 // Title is the kind as a person reads it.

@@ -64,6 +64,12 @@ func (s Subscription) WasCut() bool {
 	return s.State == SubCancelled && !s.TrialCut.IsZero() && s.PeriodEnd.Equal(s.TrialCut)
 }
 
+// CutNotice tells the tenant's people what a cut means and what to do.
+func (s Subscription) CutNotice() string {
+	return "The card that was added had its trial with another organisation, and there is one trial for each card. So this one ends on " + moment(s.TrialCut) +
+		"; until then phones ring. Nothing was charged, and everything you set up stays. To keep phones ringing, subscribe under Billing: the first payment is due at once."
+}
+
 // Month is the month of usage that holds the moment: [from, to). The subscription's own period is one where it is no longer than a
 // month; a year is cut into months that begin on the day of the month on which it began, or on the month's last.
 func (s Subscription) Month(at time.Time) (from, to time.Time) {

@@ -44,7 +44,7 @@ func (s sampler) shell(title string, room Room, crumbs ...Link) Shell {
 		Tenant: "Lindenhof Dental", Industry: "Dental clinic",
 		Tenants: []Choice{{"t1", "Lindenhof Dental", true}, {"t2", "Hart & Okafor Law", false}, {"t3", "Salon Mirabelle", false}},
 		User:    "Ana Ruiz", Email: "ana@lindenhof.example", Role: "Owner",
-		Environment: EnvBoth, Theme: ThemeAuto, Dev: true, TimeZone: "Europe/Berlin", Alerts: 3,
+		Environment: EnvBoth, Theme: ThemeAuto, Dev: true, TimeZone: "Europe/Berlin", Alerts: 4,
 		Palette: []Link{{Text: "Ana’s iPhone", Href: DevicePath(sampleDevice), Hint: "Device", Icon: IconDevice}},
 	}
 }
@@ -93,7 +93,7 @@ func (s sampler) checklist(done int) *Checklist {
 
 func (s sampler) overview() OverviewPage {
 	p := OverviewPage{
-		Shell: s.shell("Overview", RoomOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2], MoreAlerts: 1,
+		Shell: s.shell("Overview", RoomOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2], MoreAlerts: 2,
 		Stats: []Stat{
 			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings, Days: []int{61, 74, 70, 92, 88, 41, 37, 95, 104, 99, 116, 121, 60, 128}},
 			{Label: "Answered", Value: "84 %", Note: "107 of 128 picked up", Days: []int{78, 80, 79, 82, 81, 70, 74, 82, 83, 85, 82, 84, 80, 84}},

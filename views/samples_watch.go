@@ -13,13 +13,15 @@ func (s sampler) alertRows() []AlertRow {
 		{"credential_refused", "c3", "Apple refuses a credential", ToneBad, "InvalidProviderToken: the key was revoked, or team id and key id do not belong together.",
 			"Phones of its app do not ring until this is mended.", "Open it and press “Check with Apple now”: it says which of key, team, app and environment is wrong.",
 			Link{Text: "Key 4TZK9QX2M7", Href: CredentialPath("c3")}, s.ago(40 * 24 * time.Hour), s.ago(2 * time.Hour), 12, Time{}},
+		{"trial_cut", "", "The trial ends early: its card had one before", ToneBad, "The card that was added had its trial with another organisation, and there is one trial for each card. So this one ends on 19 November 2026 at 09:30 UTC; until then phones ring. Nothing was charged, and everything you set up stays. To keep phones ringing, subscribe under Billing: the first payment is due at once.",
+			"When the trial has ended nothing rings.", "Subscribe before then, and phones ring on without a pause.", Link{Text: "Billing", Href: PathBilling}, s.ago(2 * time.Hour), s.ago(2 * time.Hour), 1, Time{}},
 		{"pushed_too_often", "c9", "Apple asks for fewer pushes", ToneWarn, "TooManyProviderTokenUpdates: the key was signed with too often.", "", "",
 			Link{Text: "A credential that was removed"}, s.ago(60 * 24 * time.Hour), s.ago(60 * 24 * time.Hour), 2, s.ago(59 * 24 * time.Hour)},
 	}
 }
 
 func (s sampler) watchPages() []Sample {
-	table := Table{Name: "Alerts", Action: PathAlerts, Search: "What, where or detail", Rows: 4, CSV: PathAlertsCSV, Total: "3 open alerts",
+	table := Table{Name: "Alerts", Action: PathAlerts, Search: "What, where or detail", Rows: 5, CSV: PathAlertsCSV, Total: "4 open alerts",
 		Filters: []Filter{{"state", "State", []Choice{{"", "Open", true}, {"closed", "Closed", false}, {"all", "Open and closed", false}}}},
 		Empty:   Empty{Icon: IconDone, Text: "All is well. Nothing needs a look.", Action: Button{Text: "See how phones do", Href: PathWatch, Kind: Quiet}}}
 	calm := table

@@ -69,11 +69,18 @@ func TestOneTrialForACard(t *testing.T) {
 	if warns := e.Warnings(); len(warns) == 0 || warns[0].Code != "trial_card" || e.Ring(false) != nil {
 		t.Errorf("told %+v, rings: %v", e.Warnings(), e.Ring(false))
 	}
+	raised := w.cuts(true)
+	if len(raised) != 1 || !strings.Contains(raised[0].Detail, "this one ends on 24 March 2026 at 09:00 UTC") {
+		t.Errorf("the alert is %+v", raised)
+	}
 	after, audits := state(s), w.audits()
 	w.tell(w.stripe.Events("")...)
 	w.must(w.b.Reconcile(t.Context()))
 	if got := state(w.sub()); got != after || w.audits() != audits {
 		t.Errorf("said again, it became %s, was %s", got, after)
+	}
+	if again := w.cuts(true); fmt.Sprint(again) != fmt.Sprint(raised) {
+		t.Errorf("said again, the alert is %+v, was %+v", again, raised)
 	}
 	w.stripe.Advance(20 * day)
 	w.tell(w.stripe.Events("")...)
@@ -82,6 +89,9 @@ func TestOneTrialForACard(t *testing.T) {
 	}
 	if n := w.charged(second); n != 0 {
 		t.Errorf("%d cents were charged", n)
+	}
+	if n := len(w.as(alpha).cuts(false)); n != 0 {
+		t.Errorf("%d alerts to the first company", n)
 	}
 	if got := state(w.as(alpha).sub()); got == untouched || w.sub().State != tenants.SubActive || w.charged(first) != 49900 {
 		t.Errorf("the first company: %s", got)
@@ -92,12 +102,28 @@ func TestOneTrialForACard(t *testing.T) {
 	if s := w.sub(); s.State != tenants.SubActive || w.standing() != tenants.StandingPaid || s.WasCut() || w.charged(second) != 14900 {
 		t.Errorf("subscribed: %s %+v, %d cents", w.standing(), s, w.charged(second))
 	}
+	if open, all := w.cuts(true), w.cuts(false); len(open) != 0 || len(all) != 1 {
+		t.Errorf("subscribed, the alerts are %+v of %+v", open, all)
+	}
 	w.must(w.b.Cancel(t.Context(), beta))
 	w.stripe.Advance(32 * day)
 	w.tell(w.stripe.Events("")...)
 	if err := w.standingError(); err == nil || err.Code != "subscription_ended" {
 		t.Errorf("what was bought since ends as %v", err)
 	}
+}
+
+// cuts are the alerts of a trial that was cut: the open ones, or all.
+func (w *world) cuts(open bool) (out []tenants.Alert) {
+	w.Helper()
+	all, err := w.buyer.Scope.Alerts(w.Context(), !open)
+	w.must(err)
+	for _, a := range all {
+		if a.Kind == tenants.AlertTrial {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // standingError is why nothing rings.

@@ -31,6 +31,8 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Let people open the app once, which lifts the block, and give your developer the page about waking."},
 	tenants.AlertUnshown: {views.ToneBad, "iOS forgives an app few pushes without a call on the screen, and then stops waking it.",
 		"Give your developer the page about waking, before more phones fall silent."},
+	tenants.AlertTrial: {views.ToneBad, "When the trial has ended nothing rings.",
+		"Subscribe before then, and phones ring on without a pause."},
 }
 
 // alertsShown bounds the alerts on the overview.
@@ -66,7 +68,7 @@ func alertRows(ctx context.Context, v *visitor, all []tenants.Alert) ([]views.Al
 	return rows, nil
 }
 
-// alertPlace is where to look: a credential's page, or the phones with a version of the app.
+// alertPlace is where to look: a credential's page, the phones with a version of the app, or the billing room.
 func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 	if a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown {
 		link := views.Link{Text: versionName(a.Target), Href: views.PathWatch}
@@ -74,6 +76,9 @@ func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 			link.Href += "?q=" + url.QueryEscape(a.Target)
 		}
 		return link
+	}
+	if a.Kind == tenants.AlertTrial {
+		return views.Link{Text: "Billing", Href: views.PathBilling}
 	}
 	if name, ok := credentials[a.Target]; ok {
 		return views.Link{Text: name, Href: views.CredentialPath(a.Target)}

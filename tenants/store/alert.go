@@ -35,23 +35,28 @@ const told = int64(time.Hour / time.Microsecond)
 // Alert raises an alert, and says whether that is news: one that is open already only grows and takes the new detail; one that was
 // resolved starts anew.
 func (s *Scope) Alert(ctx context.Context, kind tenants.AlertKind, target, detail string) (news bool, err error) {
-	now := micros(s.s.now())
 	err = s.write(ctx, func(t *tx) error {
-		n, err := t.change("UPDATE alerts SET detail = ?, last_at = ?, count = count + 1 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
-			detail, now, string(s.id), string(kind), target)
-		if news = n == 0; err != nil || !news {
-			return err
-		}
-		_, err = t.exec("INSERT INTO alerts ("+alertColumns+", tell_at) VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?) ON CONFLICT (tenant_id, kind, target) DO UPDATE SET "+
-			"detail = excluded.detail, first_at = excluded.first_at, last_at = excluded.last_at, count = 1, resolved_at = 0, "+
-			"tell_at = CASE WHEN alerts.told_at + ? > excluded.tell_at THEN alerts.told_at + ? ELSE excluded.tell_at END",
-			string(s.id), string(kind), target, detail, now, now, now, told, told)
-		if err != nil {
-			return err
-		}
-		return t.audit(s, "alert.raise", target, string(kind))
+		news, err = t.alert(s, kind, target, detail)
+		return err
 	})
 	return news && err == nil, err
+}
+
+func (t *tx) alert(s *Scope, kind tenants.AlertKind, target, detail string) (news bool, err error) {
+	now := micros(s.s.now())
+	n, err := t.change("UPDATE alerts SET detail = ?, last_at = ?, count = count + 1 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
+		detail, now, string(s.id), string(kind), target)
+	if err != nil || n > 0 {
+		return false, err
+	}
+	_, err = t.exec("INSERT INTO alerts ("+alertColumns+", tell_at) VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?) ON CONFLICT (tenant_id, kind, target) DO UPDATE SET "+
+		"detail = excluded.detail, first_at = excluded.first_at, last_at = excluded.last_at, count = 1, resolved_at = 0, "+
+		"tell_at = CASE WHEN alerts.told_at + ? > excluded.tell_at THEN alerts.told_at + ? ELSE excluded.tell_at END",
+		string(s.id), string(kind), target, detail, now, now, now, told, told)
+	if err != nil {
+		return false, err
+	}
+	return true, t.audit(s, "alert.raise", target, string(kind))
 }
 
 // alertsMost bounds the alerts that are looked at together; FindAlerts reaches all of them.
@@ -153,17 +158,19 @@ func parseAlertCursor(s string) (alertCursor, error) {
 
 // ResolveAlert closes an open alert.
 func (s *Scope) ResolveAlert(ctx context.Context, kind tenants.AlertKind, target string) error {
-	return s.write(ctx, func(t *tx) error {
-		n, err := t.change("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
-			micros(s.s.now()), string(s.id), string(kind), target)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return tenants.NoSuch("alert")
-		}
-		return t.audit(s, "alert.resolve", target, string(kind))
-	})
+	return s.write(ctx, func(t *tx) error { return t.resolve(s, kind, target) })
+}
+
+func (t *tx) resolve(s *Scope, kind tenants.AlertKind, target string) error {
+	n, err := t.change("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
+		micros(s.s.now()), string(s.id), string(kind), target)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return tenants.NoSuch("alert")
+	}
+	return t.audit(s, "alert.resolve", target, string(kind))
 }
 
 // settle closes whatever is open about a target that is gone.

@@ -99,6 +99,9 @@ func (s *Scope) changeSubscription(ctx context.Context, add bool, change func(*t
 		if err := t.setSubscription(n); err != nil {
 			return taken(err, "Another organisation has this Stripe customer already.")
 		}
+		if err := t.cut(s, old.WasCut(), n); err != nil {
+			return err
+		}
 		what := subscriptionChanges(old, n)
 		if len(what) == 0 {
 			return nil
@@ -106,6 +109,20 @@ func (s *Scope) changeSubscription(ctx context.Context, add bool, change func(*t
 		return t.audit(s, "subscription.set", n.Plan, what.String())
 	})
 	s.s.seen.forget()
+	return err
+}
+
+// cut raises the alert of a trial that is cut now, which the tenant's people get one letter of, and closes it when something was bought or
+// given since.
+func (t *tx) cut(s *Scope, was bool, n tenants.Subscription) (err error) {
+	switch is := n.WasCut(); {
+	case is && !was:
+		_, err = t.alert(s, tenants.AlertTrial, "", n.CutNotice())
+	case was && !is:
+		if err = t.resolve(s, tenants.AlertTrial, ""); tenants.KindOf(err) == tenants.Unknown { // somebody closed it by hand
+			err = nil
+		}
+	}
 	return err
 }
 
@@ -148,6 +165,9 @@ func (s *Scope) RemoveSubscription(ctx context.Context) error {
 			return err
 		}
 		if _, err := t.exec("DELETE FROM usage WHERE tenant_id = ?", string(s.id)); err != nil {
+			return err
+		}
+		if err := t.cut(s, true, tenants.Subscription{}); err != nil {
 			return err
 		}
 		return t.audit(s, "subscription.remove", string(s.id), "")

@@ -67,6 +67,45 @@ func testSubscriptions(b *bench) {
 	e, err = s.Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Standing, tenants.StandingOpen, "after it was removed")
+	b.cut()
+}
+
+// cut ends a trial early: one alert, however often it is written, until something was bought, or the operator took it away.
+func (b *bench) cut() {
+	b.Helper()
+	ctx, s := b.Context(), b.tenant()
+	open := func() []tenants.Alert {
+		b.Helper()
+		all, err := s.Alerts(ctx, false)
+		b.must(err)
+		return all
+	}
+	change := func(what func(*tenants.Subscription)) {
+		b.Helper()
+		b.must(s.ChangeSubscription(ctx, func(x *tenants.Subscription) error { what(x); return nil }))
+	}
+	again := func() {
+		b.Helper()
+		b.must(s.SetSubscription(ctx, b.s.Plans().Trial("", "starter", b.clock.Now())))
+		change(func(x *tenants.Subscription) { x.CutTrial(b.clock.Now()) })
+	}
+	again()
+	change(func(x *tenants.Subscription) { x.SyncedAt = b.clock.Now(); x.EndCut() })
+	first := open()
+	if len(first) != 1 || first[0].Kind != tenants.AlertTrial || first[0].Count != 1 {
+		b.Fatalf("the alerts of a cut are %+v", first)
+	}
+	change(func(x *tenants.Subscription) {
+		x.State, x.PeriodEnd = tenants.SubActive, b.clock.Now().AddDate(0, 1, 0)
+	})
+	equal(b, len(open()), 0, "alerts after something was bought")
+	again()
+	equal(b, len(open()), 1, "alerts of another cut")
+	b.must(s.ResolveAlert(ctx, tenants.AlertTrial, ""))
+	b.must(s.RemoveSubscription(ctx)) // closed by hand before
+	again()
+	b.must(s.RemoveSubscription(ctx))
+	equal(b, len(open()), 0, "alerts without a subscription")
 }
 
 // testPlanLimits: devices and people past the plan are refused where they are added, also when many come at once.
