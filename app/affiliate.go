@@ -49,7 +49,7 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
 	}
-	return withStore(ctx, c, a.Database, plans, func(s *store.Store) error {
+	return a.Database.with(ctx, c, plans, func(s *store.Store) error {
 		if a.MarkPaid != "" {
 			return a.record(ctx, c, s)
 		}
@@ -62,15 +62,6 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 		}
 		return payoutsTable(c, all, plans.Currency)
 	})
-}
-
-// withStore opens the store for a verb of the command line.
-func withStore(ctx context.Context, c terminal, d Database, plans tenants.Plans, do func(*store.Store) error) error {
-	s, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: c.now, Log: quiet(c)})
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(s), s.Close())
 }
 
 // payables are the partners with something to get, also those who were ended: what they earned is theirs.
@@ -186,7 +177,7 @@ type affiliateStopCmd struct {
 
 // Run ends a partner, or lets them run again.
 func (a *affiliateStopCmd) Run(ctx context.Context, c terminal) error {
-	return withStore(ctx, c, a.Database, tenants.Plans{}, func(s *store.Store) error {
+	return a.Database.with(ctx, c, tenants.Plans{}, func(s *store.Store) error {
 		p, err := partnerOf(ctx, s, a.Code)
 		if err != nil {
 			return err

@@ -48,7 +48,7 @@ func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), c.now()
 	fresh := console.NewPartner(plans, strings.TrimSpace(a.Name), email, now)
 	door := store.PartnerLink{Hash: token.Hash(), Email: email, Name: fresh.Name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
-	return withStore(ctx, c, a.Database, plans, func(s *store.Store) error {
+	return a.Database.with(ctx, c, plans, func(s *store.Store) error {
 		p, added, err := s.AddPartner(ctx, fresh, door)
 		if err != nil {
 			return err

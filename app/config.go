@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -20,6 +21,25 @@ import (
 type Database struct {
 	Data string `help:"Folder of the SQLite database and of keys made by dev mode." default:"data" env:"CARILLON_DATA" type:"path"`
 	URL  string `name:"database-url" help:"postgres://… ; empty = SQLite in the data folder." env:"CARILLON_DATABASE_URL"`
+}
+
+// open opens the rows for a verb of the command line.
+func (d Database) open(ctx context.Context, c terminal, plans tenants.Plans) (*store.Store, error) {
+	return store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: c.now, Log: quiet(c)})
+}
+
+// with opens the rows for as long as do runs.
+func (d Database) with(ctx context.Context, c terminal, plans tenants.Plans, do func(*store.Store) error) error {
+	s, err := d.open(ctx, c, plans)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}
+
+// quiet is a log for verbs of the command line: warnings and worse.
+func quiet(c terminal) *slog.Logger {
+	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // Config is everything a server is told from outside. Check finds every fault at once.

@@ -46,7 +46,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding 
 	if err != nil {
 		return []billing.Finding{{Text: "CARILLON_PLANS_FILE: " + err.Error()}}
 	}
-	s, err := store.Open(ctx, store.Config{URL: d.Database.URL, Dir: d.Data, Plans: plans, Now: c.now, Log: quiet(c)})
+	s, err := d.Database.open(ctx, c, plans)
 	if err != nil {
 		return []billing.Finding{{Text: "the database: " + err.Error()}}
 	}
@@ -80,9 +80,7 @@ func (d *doctorCmd) money(ctx context.Context, c terminal, s *store.Store) []bil
 	if d.Stripe.Key == "" {
 		return []billing.Finding{{OK: true, Text: "CARILLON_STRIPE_KEY is empty: no money is taken, and `carillon tenant plan` gives plans by hand"}}
 	}
-	b, err := billing.New(billing.Config{
-		Store: s, Key: d.Stripe.Key, Secrets: d.Stripe.Secrets, URL: d.Stripe.API, PublicURL: d.PublicURL, Tax: d.Stripe.Tax.is, Now: c.now, Log: quiet(c),
-	})
+	b, err := d.Stripe.till(c, s, d.PublicURL)
 	if err != nil {
 		return []billing.Finding{{Text: err.Error()}}
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	"carillon/app/billing"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // Stripe is what a server is told about taking money. Without a key no money is taken, and everything else works.
@@ -66,15 +66,26 @@ func standIn(s string) error {
 	return nil
 }
 
+// config is what billing is told of Stripe; the caller adds what billing stands on.
+func (s Stripe) config(publicURL string) billing.Config {
+	return billing.Config{Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: publicURL, Tax: s.Tax.is}
+}
+
 // till opens the billing of a server that has a key; nil without one.
 func (n *node) till(c checked) (*billing.Billing, error) {
 	if c.Stripe.Key == "" {
 		return nil, nil
 	}
-	return billing.New(billing.Config{
-		Store: n.store, Key: c.Stripe.Key, Secrets: c.Stripe.Secrets, URL: c.Stripe.API, PublicURL: c.PublicURL, Tax: c.Stripe.Tax.is,
-		Now: c.now, Log: n.log,
-	})
+	b := c.Stripe.config(c.PublicURL)
+	b.Store, b.Now, b.Log = n.store, c.now, n.log
+	return billing.New(b)
+}
+
+// till opens the billing of a verb of the command line.
+func (s Stripe) till(c terminal, rows *store.Store, publicURL string) (*billing.Billing, error) {
+	b := s.config(publicURL)
+	b.Store, b.Now, b.Log = rows, c.now, quiet(c)
+	return billing.New(b)
 }
 
 // money runs what billing does by itself.
@@ -84,9 +95,4 @@ func (n *node) money(ctx context.Context, wg *sync.WaitGroup) {
 	}
 	n.every(ctx, wg, 20*time.Second, "report rings to Stripe", n.billing.Report)
 	n.every(ctx, wg, 30*time.Minute, "reconcile with Stripe", n.billing.Reconcile)
-}
-
-// quiet is a log for verbs of the command line: warnings and worse.
-func quiet(c terminal) *slog.Logger {
-	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }

@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"carillon/app/billing"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -39,14 +38,12 @@ func (p *plansShowCmd) Run(c terminal) error {
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PLAN\tMONTH\tYEAR\tDEVICES\tRINGS\tCALLS\tPEOPLE\tKEPT\t1,000 MORE RINGS")
 	for _, x := range plans.Plans {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d days\t%s\n", x.Code, cents(x.MonthCents), cents(x.YearCents), most(x.Devices), most(x.Rings),
-			most(x.Calls), most(x.People), x.Retention, cents(x.Overage))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d days\t%s\n", x.Code, tenants.Decimal(x.MonthCents), tenants.Decimal(x.YearCents), most(x.Devices), most(x.Rings),
+			most(x.Calls), most(x.People), x.Retention, tenants.Decimal(x.Overage))
 	}
 	fmt.Fprintf(t, "\nA trial lasts %d days. In %s.\n", plans.TrialDays, strings.ToUpper(plans.Currency))
 	return t.Flush()
 }
-
-func cents(n int64) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
 
 func most(n int64) string {
 	if n == 0 {
@@ -64,7 +61,18 @@ type plansSyncCmd struct {
 
 // Run makes what is missing at Stripe.
 func (p *plansSyncCmd) Run(ctx context.Context, c terminal) error {
-	return withTill(ctx, c, p.PlansFile, p.Stripe, p.Database, p.PublicURL, func(b *billing.Billing) error {
+	if p.Stripe.Key == "" {
+		return errors.New("CARILLON_STRIPE_KEY is empty: without Stripe's key there is nothing to ask")
+	}
+	plans, err := p.read()
+	if err != nil {
+		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
+	}
+	return p.Database.with(ctx, c, plans, func(s *store.Store) error {
+		b, err := p.Stripe.till(c, s, p.PublicURL)
+		if err != nil {
+			return err
+		}
 		done, err := b.SyncPlans(ctx)
 		for _, d := range done {
 			fmt.Fprintln(c.out, d)
@@ -74,26 +82,6 @@ func (p *plansSyncCmd) Run(ctx context.Context, c terminal) error {
 		}
 		return err
 	})
-}
-
-// withTill opens the store and Stripe for a verb of the command line.
-func withTill(ctx context.Context, c terminal, file PlansFile, s Stripe, d Database, public string, do func(*billing.Billing) error) error {
-	if s.Key == "" {
-		return errors.New("CARILLON_STRIPE_KEY is empty: without Stripe's key there is nothing to ask")
-	}
-	plans, err := file.read()
-	if err != nil {
-		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
-	}
-	db, err := store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: c.now, Log: quiet(c)})
-	if err != nil {
-		return err
-	}
-	b, err := billing.New(billing.Config{Store: db, Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: public, Tax: s.Tax.is, Now: c.now, Log: quiet(c)})
-	if err == nil {
-		err = do(b)
-	}
-	return errors.Join(err, db.Close())
 }
 
 // tenantPlanCmd gives a tenant a plan by hand.
@@ -111,16 +99,13 @@ func (t *tenantPlanCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
 	}
-	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Plans: plans, Now: c.now, Log: quiet(c)})
-	if err != nil {
+	return t.Database.with(ctx, c, plans, func(s *store.Store) error {
+		said, err := t.give(ctx, s, plans, c.now())
+		if err == nil {
+			fmt.Fprintln(c.out, said)
+		}
 		return err
-	}
-	said, err := t.give(ctx, s, plans, c.now())
-	if err = errors.Join(err, s.Close()); err != nil {
-		return err
-	}
-	fmt.Fprintln(c.out, said)
-	return nil
+	})
 }
 
 func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.Plans, now time.Time) (said string, err error) {

@@ -53,7 +53,7 @@ func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
 	if len(wrong) > 0 && !t.there() {
 		return misused{errors.Join(wrong...)}
 	}
-	s, err := store.Open(ctx, store.Config{URL: t.URL, Dir: t.Data, Now: c.now, Log: quiet(c)})
+	s, err := t.Database.open(ctx, c, tenants.Plans{})
 	if err != nil && len(wrong) == 0 {
 		return err
 	}
