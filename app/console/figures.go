@@ -13,12 +13,10 @@ import (
 )
 
 // figures keeps what was counted, so that a page that many look at is counted once. The hours that are over hardly change any more
-// and are kept for an hour; what is fresh is counted again every few seconds. Each entry belongs to one tenant; a full table is emptied.
+// and are kept for an hour; what is fresh is counted again every few seconds.
 type figures struct {
-	now func() time.Time
-
-	mu   sync.Mutex // guards kept
-	kept map[figure]*counted
+	now  func() time.Time
+	kept table[figure, counted]
 }
 
 // figure names a count: how far it reaches and how it is grouped.
@@ -28,7 +26,7 @@ type figure struct {
 	by     string
 }
 
-// counted is one count. Whoever counts holds mu, so that others wait for the answer and do not count too.
+// counted is one count.
 type counted struct {
 	mu    sync.Mutex        // guards below
 	old   []store.FunnelRow // of the hours before cut; read only
@@ -38,18 +36,17 @@ type counted struct {
 }
 
 const (
-	mostFigures = 4096
-	freshHours  = 2 * time.Hour   // facts come late; older hours than these are called over
-	freshFor    = 3 * time.Second // how old a figure may be
+	freshHours = 2 * time.Hour   // facts come late; older hours than these are called over
+	freshFor   = 3 * time.Second // how old a figure may be
 )
 
 func newFigures(now func() time.Time) *figures {
-	return &figures{now: now, kept: map[figure]*counted{}}
+	return &figures{now: now}
 }
 
 // of counts, or gives what was counted a moment ago.
 func (f *figures) of(ctx context.Context, s *store.Scope, want figure) ([]store.FunnelRow, error) {
-	c := f.entry(want)
+	c := f.kept.entry(want)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := f.now()
@@ -70,20 +67,6 @@ func (f *figures) of(ctx context.Context, s *store.Scope, want figure) ([]store.
 	}
 	c.rows, c.until = sum(c.old, fresh), now.Add(freshFor)
 	return c.rows, nil
-}
-
-func (f *figures) entry(want figure) *counted {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, ok := f.kept[want]
-	if !ok {
-		if len(f.kept) >= mostFigures {
-			clear(f.kept)
-		}
-		c = &counted{}
-		f.kept[want] = c
-	}
-	return c
 }
 
 // sum adds counts of different hours up.

@@ -11,15 +11,13 @@ import (
 )
 
 // judgements keeps how a tenant's phones do for a moment: judging reads the outcomes of the latest 2,000 rings, and a page that many
-// look at must not read them for each. A full table is emptied.
+// look at must not read them for each.
 type judgements struct {
-	now func() time.Time
-
-	mu   sync.Mutex // guards kept
-	kept map[tenants.TenantID]*judgement
+	now  func() time.Time
+	kept table[tenants.TenantID, judgement]
 }
 
-// judgement is one tenant's. Whoever judges holds mu, so that others wait for the answer and do not judge too.
+// judgement is one tenant's.
 type judgement struct {
 	mu     sync.Mutex       // guards below
 	phones []tenants.Streak // read only
@@ -31,12 +29,12 @@ type judgement struct {
 const judgedFor = 10 * time.Second
 
 func newJudgements(now func() time.Time) *judgements {
-	return &judgements{now: now, kept: map[tenants.TenantID]*judgement{}}
+	return &judgements{now: now}
 }
 
 // of judges, or gives what was judged a moment ago.
 func (j *judgements) of(ctx context.Context, t tenants.TenantID, s *store.Scope) ([]tenants.Streak, []tenants.AppWatch, error) {
-	e := j.entry(t)
+	e := j.kept.entry(t)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := j.now()
@@ -49,18 +47,4 @@ func (j *judgements) of(ctx context.Context, t tenants.TenantID, s *store.Scope)
 	}
 	e.phones, e.apps, e.until = phones, apps, now.Add(judgedFor)
 	return phones, apps, nil
-}
-
-func (j *judgements) entry(t tenants.TenantID) *judgement {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	e, ok := j.kept[t]
-	if !ok {
-		if len(j.kept) >= mostFigures {
-			clear(j.kept)
-		}
-		e = &judgement{}
-		j.kept[t] = e
-	}
-	return e
 }

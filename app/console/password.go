@@ -133,12 +133,20 @@ func newTries(now func() time.Time) (t tries, err error) {
 // take refuses with how long to wait.
 func (t tries) take(email, ip string) error {
 	from := network(ip)
-	for _, l := range []struct {
-		limiter *web.Limiter
-		key     string
-	}{{t.pair, email + " " + from}, {t.network, from}, {t.account, email}} {
+	return takeAll("That was tried too often. Wait a moment and try again.", limit{t.pair, email + " " + from}, limit{t.network, from}, limit{t.account, email})
+}
+
+// limit is one limiter and whose turns it counts.
+type limit struct {
+	limiter *web.Limiter
+	key     string
+}
+
+// takeAll takes a turn of each, or refuses with msg and how long to wait.
+func takeAll(msg string, limits ...limit) error {
+	for _, l := range limits {
 		if wait, ok := l.limiter.Take(l.key); !ok {
-			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: "That was tried too often. Wait a moment and try again.", RetryAfter: wait}
+			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: msg, RetryAfter: wait}
 		}
 	}
 	return nil

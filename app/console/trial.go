@@ -31,15 +31,7 @@ func newSignups(now func() time.Time) (s signups, err error) {
 
 // take refuses with how long to wait. It knows nothing of who has an account.
 func (s signups) take(email, ip string) error {
-	for _, l := range []struct {
-		limiter *web.Limiter
-		key     string
-	}{{s.network, network(ip)}, {s.address, email}, {s.all, ""}} {
-		if wait, ok := l.limiter.Take(l.key); !ok {
-			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: "That was sent too often. Wait some minutes and try again.", RetryAfter: wait}
-		}
-	}
-	return nil
+	return takeAll("That was sent too often. Wait some minutes and try again.", limit{s.network, network(ip)}, limit{s.address, email}, limit{s.all, ""})
 }
 
 // applicant is who fills the form in.

@@ -1,0 +1,27 @@
+package console
+
+import "sync"
+
+// mostKept is how many entries a table keeps; a full one is emptied.
+const mostKept = 4096
+
+// table keeps an entry for each key, made when it is first asked for. An entry has a lock of its own: whoever works an answer out holds
+// it, so that others wait for the answer and do not work it out too. The zero table is ready.
+type table[K comparable, E any] struct {
+	mu   sync.Mutex // guards kept
+	kept map[K]*E
+}
+
+func (t *table[K, E]) entry(k K) *E {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.kept[k]
+	if !ok {
+		if t.kept == nil || len(t.kept) >= mostKept {
+			t.kept = map[K]*E{}
+		}
+		e = new(E)
+		t.kept[k] = e
+	}
+	return e
+}
