@@ -70,7 +70,7 @@ func Seed(ctx context.Context, s *store.Store, b *switchboard.Board, dir string,
 	case !errors.Is(err, fs.ErrNotExist):
 		return Notes{}, err
 	}
-	n, err := seed(ctx, s, b, now)
+	n, err := seeder{s, b, now}.seed(ctx)
 	if err != nil {
 		return n, fmt.Errorf("seed: %w", err)
 	}
@@ -81,18 +81,25 @@ func Seed(ctx context.Context, s *store.Store, b *switchboard.Board, dir string,
 	return n, os.WriteFile(file, text, 0o600)
 }
 
-func seed(ctx context.Context, s *store.Store, b *switchboard.Board, now func() time.Time) (Notes, error) {
+// seeder fills an empty store.
+type seeder struct {
+	store *store.Store
+	board *switchboard.Board
+	now   func() time.Time
+}
+
+func (s seeder) seed(ctx context.Context) (Notes, error) {
 	n := Notes{Email: email, Password: password}
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
 		return n, err
 	}
-	user := tenants.User{ID: tenants.NewID[tenants.UserID](now()), Email: email, Name: "Robin Bell", Password: hash, Theme: "auto", CreatedAt: now()}
-	if err := s.AddUser(ctx, user); err != nil {
+	user := tenants.User{ID: tenants.NewID[tenants.UserID](s.now()), Email: email, Name: "Robin Bell", Password: hash, Theme: "auto", CreatedAt: s.now()}
+	if err := s.store.AddUser(ctx, user); err != nil {
 		return n, err
 	}
 	for i, p := range plans {
-		h, err := build(ctx, s, b, p, i, user, now)
+		h, err := s.build(ctx, user, p, i)
 		if err != nil {
 			return n, fmt.Errorf("%s: %w", p.slug, err)
 		}
@@ -102,21 +109,21 @@ func seed(ctx context.Context, s *store.Store, b *switchboard.Board, now func() 
 }
 
 // build makes one tenant with all that a ring needs.
-func build(ctx context.Context, s *store.Store, b *switchboard.Board, p plan, i int, user tenants.User, now func() time.Time) (House, error) {
+func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (House, error) {
 	t := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
-		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now(),
+		ID: tenants.NewID[tenants.TenantID](s.now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
+		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.now(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "dev mode"}}
-	if err := s.AddTenant(ctx, who, t); err != nil {
+	if err := s.store.AddTenant(ctx, who, t); err != nil {
 		return House{}, err
 	}
-	scope := s.For(t.ID).By(who)
-	err := scope.AddMember(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email, Name: user.Name, CreatedAt: now()})
+	scope := s.store.For(t.ID).By(who)
+	err := scope.AddMember(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email, Name: user.Name, CreatedAt: s.now()})
 	if err != nil {
 		return House{}, err
 	}
-	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](now()), Tenant: t.ID, Name: p.agent, Kind: tenants.Builtin, Caller: p.caller, CreatedAt: now()}
+	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](s.now()), Tenant: t.ID, Name: p.agent, Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.now()}
 	if err := scope.AddAgent(ctx, agent); err != nil {
 		return House{}, err
 	}
@@ -124,31 +131,31 @@ func build(ctx context.Context, s *store.Store, b *switchboard.Board, p plan, i 
 	if err := scope.SetTenant(ctx, t); err != nil {
 		return House{}, err
 	}
-	if err := addCredential(ctx, b, switchboard.Caller{Tenant: t, Who: who}, p, i); err != nil {
+	if err := s.addCredential(ctx, switchboard.Caller{Tenant: t, Who: who}, p, i); err != nil {
 		return House{}, err
 	}
-	return furnish(ctx, scope, t, p, now)
+	return s.furnish(ctx, scope, t, p)
 }
 
-func addCredential(ctx context.Context, b *switchboard.Board, c switchboard.Caller, p plan, i int) error {
+func (s seeder) addCredential(ctx context.Context, c switchboard.Caller, p plan, i int) error {
 	team, keyID := fmt.Sprintf("DEVTEAM%03d", i+1), fmt.Sprintf("DEVKEY%04d", i+1)
 	_, file, err := apnstest.NewKey(team, keyID)
 	if err != nil {
 		return err
 	}
-	_, err = b.AddCredential(ctx, c, switchboard.Upload{
+	_, err = s.board.AddCredential(ctx, c, switchboard.Upload{
 		Filename: "AuthKey_" + keyID + ".p8", File: file, Bundle: p.bundle, Team: team, KeyID: keyID, Environment: tenants.Auto,
 	})
 	return err
 }
 
 // furnish gives the tenant its API key and its devices.
-func furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan, now func() time.Time) (House, error) {
+func (s seeder) furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (House, error) {
 	secret := tenants.NewSecret(tenants.LivePrefix)
 	h := House{Tenant: t.ID, Slug: t.Slug, Name: t.Name, Desk: p.desk, APIKey: string(secret), Token: token()}
 	key := tenants.Key{
-		ID: tenants.NewID[tenants.KeyID](now()), Tenant: t.ID, Name: "Agent", Last4: string(secret)[len(secret)-4:],
-		Permissions: tenants.Permissions, CreatedAt: now(),
+		ID: tenants.NewID[tenants.KeyID](s.now()), Tenant: t.ID, Name: "Agent", Last4: string(secret)[len(secret)-4:],
+		Permissions: tenants.Permissions, CreatedAt: s.now(),
 	}
 	if err := scope.AddKey(ctx, key, secret.Hash()); err != nil {
 		return h, err
@@ -158,7 +165,7 @@ func furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan, 
 		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,
 	}
 	var err error
-	if h.Device, h.Credential, err = addDevice(ctx, scope, t, page, now); err != nil {
+	if h.Device, h.Credential, err = s.addDevice(ctx, scope, page); err != nil {
 		return h, err
 	}
 	for _, q := range p.phones {
@@ -166,7 +173,7 @@ func furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan, 
 			Token: token(), Bundle: p.bundle, Environment: tenants.Auto, Person: q.person, Name: q.name, Model: q.model,
 			OSVersion: q.os, AppVersion: q.app, TimeZone: "UTC",
 		}
-		_, credential, err := addDevice(ctx, scope, t, d, now)
+		_, credential, err := s.addDevice(ctx, scope, d)
 		if err != nil {
 			return h, err
 		}
@@ -175,9 +182,9 @@ func furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan, 
 	return h, nil
 }
 
-func addDevice(ctx context.Context, scope *store.Scope, t tenants.Tenant, d tenants.Device, now func() time.Time) (tenants.DeviceID, string, error) {
-	d = d.Clean()
-	d.ID, d.Tenant, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now()), t.ID, now(), now(), now()
+func (s seeder) addDevice(ctx context.Context, scope *store.Scope, d tenants.Device) (tenants.DeviceID, string, error) {
+	d, now := d.Clean(), s.now()
+	d.ID, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now), now, now, now
 	secret := tenants.NewSecret(tenants.DevicePrefix)
 	stored, _, err := scope.AddDevice(ctx, d, secret.Hash())
 	return stored.ID, string(secret), err
