@@ -93,7 +93,7 @@ func (a *API) renewToken(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	if err := p.scope.SetToken(ctx, d.ID, d.Token, d.Environment, d.AppVersion, d.OSVersion); err != nil {
+	if err := p.scope.SetToken(ctx, d); err != nil {
 		return err
 	}
 	stored, err := p.scope.Device(ctx, d.ID)

@@ -213,7 +213,7 @@ func TestABadTokenIsDisabledOnTheSecondProof(t *testing.T) {
 	ring(200, "")
 	ring(400, "BadDeviceToken") // a success came between
 	alive(true)
-	must(t, w.scope.SetToken(t.Context(), d.ID, d.Token, d.Environment, "", ""))
+	must(t, w.scope.SetToken(t.Context(), d))
 	ring(400, "BadDeviceToken") // a registration came between
 	alive(true)
 	ring(503, "ServiceUnavailable")
@@ -264,7 +264,8 @@ func TestSilentPhonesRaiseAnAlertBeforeItSpreads(t *testing.T) {
 			w, _ := scripted(t, nil)
 			phones := w.crowd(3)
 			for i := range phones {
-				must(t, w.scope.SetToken(t.Context(), phones[i].ID, phones[i].Token, phones[i].Environment, "7.0", "26.4"))
+				phones[i].AppVersion, phones[i].OSVersion = "7.0", "26.4"
+				must(t, w.scope.SetToken(t.Context(), phones[i]))
 			}
 			round := func(say tenants.FactKind) {
 				t.Helper()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -254,26 +255,18 @@ func (s *Scope) RemoveDevice(ctx context.Context, id tenants.DeviceID) error {
 	return err
 }
 
-// SetToken is the phone telling its token, as it does on every launch. A token is of one installation of one app, so another device
-// with the same one is this phone's past and is disabled. Empty versions stay as they were, and so does an empty environment.
-func (s *Scope) SetToken(ctx context.Context, id tenants.DeviceID, token string, env tenants.Environment, appVersion, osVersion string) error {
-	return s.editDevice(ctx, id, "device.token", func(t *tx, row *deviceRow) error {
+// SetToken is the phone telling its token, environment and versions, as it does on every launch; nothing else of d counts. A token is
+// of one installation of one app, so another device with the same one is this phone's past and is disabled. What is empty stays as it was.
+func (s *Scope) SetToken(ctx context.Context, d tenants.Device) error {
+	return s.editDevice(ctx, d.ID, "device.token", func(t *tx, row *deviceRow) error {
 		now := micros(s.s.now())
-		token = strings.ToLower(token)
-		if env == "" {
-			env = tenants.Environment(row.Environment)
-		}
-		if row.Token != token || row.Environment != string(env) {
+		token, env := strings.ToLower(d.Token), cmp.Or(string(d.Environment), row.Environment)
+		if row.Token != token || row.Environment != env {
 			row.Learnt = ""
 		}
-		row.Token, row.Environment = token, string(env)
+		row.Token, row.Environment = token, env
 		row.RegisteredAt, row.SeenAt, row.State, row.DisabledReason = now, now, string(tenants.DeviceActive), ""
-		if appVersion != "" {
-			row.AppVersion = appVersion
-		}
-		if osVersion != "" {
-			row.OSVersion = osVersion
-		}
+		row.AppVersion, row.OSVersion = cmp.Or(d.AppVersion, row.AppVersion), cmp.Or(d.OSVersion, row.OSVersion)
 		return t.outdate(s, *row)
 	})
 }

@@ -81,7 +81,7 @@ func testTokens(b *bench) {
 	s := b.tenant()
 	old, d := b.device(s, "anna"), b.device(s, "anna")
 	b.clock.add(time.Minute)
-	b.must(s.SetToken(ctx, d.ID, strings.ToUpper(old.Token), "", "9.9", ""))
+	b.must(s.SetToken(ctx, tenants.Device{ID: d.ID, Token: strings.ToUpper(old.Token), AppVersion: "9.9"}))
 	got, err := s.Device(ctx, d.ID)
 	b.must(err)
 	if got.Token != old.Token || got.AppVersion != "9.9" || got.OSVersion != d.OSVersion || got.RegisteredAt != b.clock.Now() || got.SeenAt != b.clock.Now() {
@@ -92,15 +92,15 @@ func testTokens(b *bench) {
 	equal(b, past.State, tenants.DeviceDisabled, "the phone's past")
 	before, _, err := s.Audits(ctx, store.AuditQuery{})
 	b.must(err)
-	b.must(s.SetToken(ctx, d.ID, old.Token, tenants.Production, "9.9", ""))
+	b.must(s.SetToken(ctx, tenants.Device{ID: d.ID, Token: old.Token, Environment: tenants.Production, AppVersion: "9.9"}))
 	after, _, err := s.Audits(ctx, store.AuditQuery{})
 	b.must(err)
 	equal(b, len(after), len(before), "audit rows after telling the same")
-	b.must(s.SetToken(ctx, d.ID, old.Token, tenants.Sandbox, "", "27.0"))
+	b.must(s.SetToken(ctx, tenants.Device{ID: d.ID, Token: old.Token, Environment: tenants.Sandbox, OSVersion: "27.0"}))
 	got, err = s.Device(ctx, d.ID)
 	b.must(err)
 	equal(b, got.Environment, tenants.Sandbox, "environment")
-	b.refused(s.SetToken(ctx, "nobody", old.Token, "", "", ""), tenants.Unknown, "an unknown device's token")
+	b.refused(s.SetToken(ctx, tenants.Device{ID: "nobody", Token: old.Token}), tenants.Unknown, "an unknown device's token")
 
 	third := b.device(s, "carl")
 	third.Token, third.Environment = got.Token, got.Environment

@@ -58,7 +58,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	pick := func(_ any, err error) error { return err }
 	m := map[string]error{
 		"Device": pick(s.Device(ctx, p.device.ID)), "SetDevice": s.SetDevice(ctx, p.device), "RemoveDevice": s.RemoveDevice(ctx, p.device.ID),
-		"SetToken":         s.SetToken(ctx, p.device.ID, p.device.Token, tenants.Sandbox, "x", "x"),
+		"SetToken":         s.SetToken(ctx, tenants.Device{ID: p.device.ID, Token: p.device.Token, Environment: tenants.Sandbox, AppVersion: "x", OSVersion: "x"}),
 		"LearnEnvironment": s.LearnEnvironment(ctx, p.device.ID, tenants.Sandbox),
 		"ReviveDevice":     pick(s.ReviveDevice(ctx, p.device.ID, "x")),
 		"ResolveAlert":     s.ResolveAlert(ctx, tenants.AlertMass, string(p.credential.ID)),
