@@ -107,8 +107,9 @@ func (c checked) demoICE() func() []gateway.ICEServer {
 	return func() []gateway.ICEServer { return c.servers(c.now().Add(demoRelayTime)) }
 }
 
-// servers are what a phone is told, with credentials that hold until a moment. TURN credentials are made in the manner of coturn's REST
-// API (draft-uberti-behave-turn-rest-00, 2.2): the name says until when they hold, the password proves that it is ours. They cannot be taken back, so that they are short-lived.
+// servers are what a phone is told, with credentials that hold until a moment. TURN credentials are made in the manner of coturn's
+// REST API (draft-uberti-behave-turn-rest-00, 2.2): the name says until when they hold, the password proves that it is ours. They
+// cannot be taken back, so that they are short-lived.
 func (r Relays) servers(until time.Time) []gateway.ICEServer {
 	var stun, relays gateway.ICEServer
 	for _, s := range r.ICEServers {

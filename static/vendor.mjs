@@ -1,9 +1,9 @@
 // vendor.mjs copies the front-end files that Carillon ships out of npm packages, trimmed to what the
 // pages use. It runs by hand, only when a dependency, a class name or an icon changes:
 //
-//   mkdir /tmp/fe && cd /tmp/fe && npm init -y && npm i @tabler/core@1.6.1 @tabler/icons@3.51.0 \
+//   npm i --prefix FOLDER @tabler/core@1.6.1 @tabler/icons@3.51.0 \
 //     htmx.org@2.0.11 htmx-ext-sse@2.2.4 @fontsource-variable/instrument-sans@5
-//   node static/vendor.mjs /tmp/fe/node_modules
+//   node static/vendor.mjs FOLDER/node_modules
 //
 // Tabler's style sheet is cut to the rules whose class names occur as a word somewhere in views/ or in
 // the scripts beside this file, and to the custom properties that the rest still reads.

@@ -19,7 +19,7 @@ const (
 )
 
 // lateness is how long after a period's end we go on while nobody tells us that it was renewed: an hour for Stripe to make the
-// invoice, and days in which its messages may be lost and the reconcile job not reach it.
+// invoice, and days in which its messages may be lost and we may not reach it.
 const lateness = 3 * 24 * time.Hour
 
 // Warning is one sentence for the people of a tenant, and what to do.

@@ -2,7 +2,8 @@
 // their phones see them. It turns requests into calls of the switchboard and the store, and what they give into JSON.
 //
 // It has no rules of its own: what may be rung is decided in tenants and switchboard, what exists is known by the store. It never
-// waits for a phone, nor for Apple but to probe a credential. The shapes of JSON are declared here and nowhere else, and openapi.yaml describes every one.
+// waits for a phone, nor for Apple but to probe a credential. The shapes of JSON are declared here and nowhere else, and
+// openapi.yaml describes every one.
 //
 // Start reading at routes.go (every address, and who may call it), then rings.go.
 package api

@@ -116,7 +116,8 @@ func (e *Ear) add(r tenants.RingID) {
 	}
 }
 
-// Next waits for hints and takes them all; an empty id among them says that somebody may no longer act for the tenant. It fails when ctx is done or the bus is closed (context.Canceled).
+// Next waits for hints and takes them all; an empty id among them says that somebody may no longer act for the tenant. It fails
+// when ctx is done or the bus is closed (context.Canceled).
 func (e *Ear) Next(ctx context.Context) ([]tenants.RingID, error) {
 	select {
 	case <-ctx.Done():

@@ -1,5 +1,6 @@
-// Package console serves the pages on which people of a tenant see and change what is theirs: sign in, overview, rings, the test
-// ring, devices, credentials, agents, API keys, people, the audit log and settings; and in dev mode a virtual phone and a storybook.
+// Package console serves HTML for people: the public pages with the demo and the trial; to those of a tenant the pages on which they see
+// and change what is theirs, from sign-in, rings and devices to billing and the audit log; to partners a room of their own; and in dev
+// mode a virtual phone and a storybook.
 //
 // It turns requests into calls of the store and the switchboard, and what they give into the structs that package views draws. It has
 // no rules of its own about rings, knows no SQL and draws nothing. A GET writes nothing but how long a sign-in has been idle, and

@@ -24,7 +24,8 @@ func countsOf(rows []store.FunnelRow) counts {
 func (c counts) rings(k tenants.FactKind) int  { return int(c[k].Rings) }
 func (c counts) phones(k tenants.FactKind) int { return int(c[k].N) }
 
-// funnelSteps are the steps that a person reads, as GET /v1/analytics/funnel counts them, each with where to look at what was lost before it.
+// funnelSteps are the steps that a person reads, as GET /v1/analytics/funnel counts them, each with where to look at what was lost
+// before it.
 var funnelSteps = []struct {
 	fact               tenants.FactKind
 	name, means, state string

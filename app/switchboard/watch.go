@@ -33,8 +33,8 @@ func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID
 	}
 }
 
-// WatchAll tells which rings of a tenant have new facts, until ctx ends; first none, once it listens. Hints that come close together are told together; an empty id among
-// them says that somebody may no longer act for the tenant.
+// WatchAll tells which rings of a tenant have new facts, until ctx ends; first none, once it listens. Hints that come close
+// together are told together; an empty id among them says that somebody may no longer act for the tenant.
 func (b *Board) WatchAll(ctx context.Context, t tenants.TenantID, tell func([]tenants.RingID) error) error {
 	ear := b.Bus.Hear(t, "")
 	defer ear.Close()

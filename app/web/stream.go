@@ -23,8 +23,9 @@ type Stream struct {
 }
 
 // SSE answers with an event stream and runs tell until it returns or ctx ends, which it does when the client is gone, the server
-// shuts down, or still says no: it is asked at every heartbeat, ten seconds apart, whether the reader may read on. Nil = yes. tell runs after the handler has returned: it must not touch c. What tell returns ends the stream; there is no
-// status left to say it with, so callers refuse before they stream.
+// shuts down, or still says no: it is asked at every heartbeat, ten seconds apart, whether the reader may read on. Nil = yes. tell
+// runs after the handler has returned: it must not touch c. What tell returns ends the stream; there is no status left to say it
+// with, so callers refuse before they stream.
 func SSE(c *fiber.Ctx, still func(context.Context) error, tell func(context.Context, *Stream) error) error {
 	return stream(c, pulse{heartbeat, still}, tell)
 }

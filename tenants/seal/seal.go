@@ -2,8 +2,9 @@
 // itself sealed under a master key; associated data ties the blob to the row it belongs to, so that a blob copied to another
 // tenant, table or row does not open. It reads no file and knows no database: bytes in, bytes out.
 //
-// A master key file holds one key a line, base64 of 32 bytes, with `id:` before it or without (then its hash names it); the first is
-// the current one, the others only open what was sealed before. To rotate, put a new line on top, Rewrap every blob, then drop the old line.
+// A master key file holds one key a line, base64 of 32 bytes, with `id:` before it or without (then its hash names it); the first
+// is the current one, the others only open what was sealed before. To rotate, put a new line on top, Rewrap every blob, then drop
+// the old line.
 //
 // Start reading at Keyring.Seal.
 package seal

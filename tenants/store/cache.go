@@ -7,9 +7,9 @@ import (
 	"carillon/tenants"
 )
 
-// cache keeps who a bearer secret belongs to, and what a device is pushed with, for at most a second: a phone reports several facts in
-// a row and an agent rings many people with one key. Every write of this process that could change the answer empties it; a second is how long another process's
-// revocation may take to reach us.
+// cache keeps who a bearer secret belongs to, and what a device is pushed with, for at most a second: a phone reports several facts
+// in a row and an agent rings many people with one key. Every write of this process that could change the answer empties it; a
+// second is how long another process's revocation may take to reach us.
 type cache struct {
 	now func() time.Time
 	mu  sync.Mutex // guards the rest

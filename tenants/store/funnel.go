@@ -8,7 +8,8 @@ import (
 	"carillon/tenants"
 )
 
-// FunnelRow is one group's count of one fact, by phone and by ring, with the latencies since the hop before it by bucket; see tenants.Percentile.
+// FunnelRow is one group's count of one fact, by phone and by ring, with the latencies since the hop before it by bucket; see
+// tenants.Percentile.
 type FunnelRow struct {
 	Group   string // the value grouped by; an hour as RFC 3339, a day as its date, both UTC; empty for the whole
 	Fact    tenants.FactKind
