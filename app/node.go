@@ -72,48 +72,71 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}()
 	n.bus = bus.New()
 	n.close = append(n.close, n.bus.Close)
+	if err = n.openStore(ctx, c); err != nil {
+		return n, err
+	}
+	if n.trace, err = c.Tracing.open(ctx, n.log); err != nil {
+		return n, err
+	}
+	n.close = append(n.close, n.trace.Close) // after everything that makes spans
+	if err = n.openPush(c); err != nil {
+		return n, err
+	}
+	if err = n.openVoice(ctx, c, x); err != nil {
+		return n, err
+	}
+	if err = n.openBoard(c, x); err != nil {
+		return n, err
+	}
+	return n, n.mount(c, x)
+}
 
+func (n *node) openStore(ctx context.Context, c checked) (err error) {
 	rows := c.store(n.log)
 	rows.Revoked = func(t tenants.TenantID) { n.bus.Tell(t, "") }
 	if n.store, err = store.Open(ctx, rows); err != nil {
-		return n, err
+		return err
 	}
 	n.close = append(n.close, n.store.Close)
 	if err := n.store.Wall(ctx); err != nil {
 		n.log.Warn("the wall between tenants does not stand", "why", err)
 	}
+	return nil
+}
 
-	if n.trace, err = c.Tracing.open(ctx, n.log); err != nil {
-		return n, err
-	}
-	n.close = append(n.close, n.trace.Close) // after everything that makes spans
-
+func (n *node) openPush(c checked) (err error) {
 	n.sends, err = push.New(push.Config{
 		ProductionURL: c.APNsProductionURL, SandboxURL: c.APNsSandboxURL, RootCAs: c.roots, Now: c.now, Log: n.log,
 	})
-	if err != nil {
-		return n, err
+	if err == nil {
+		n.close = append(n.close, n.sends.Close)
 	}
-	n.close = append(n.close, n.sends.Close)
+	return err
+}
 
+// openVoice opens the gateway, and finds who speaks.
+func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	n.voice, err = gateway.New(gateway.Config{
 		UDPAddr: c.RTCUDPAddr, TCPAddr: c.RTCTCPAddr, PublicIPs: c.RTCPublicIPs,
 		AllowLoopback: x.local, AllowPrivate: x.local, ICEServers: c.iceServers, Now: c.now, Log: n.log,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return n, fmt.Errorf("another program listens there; stop it, or give another --rtc-udp-addr or --rtc-tcp-addr: %w", err)
+		return fmt.Errorf("another program listens there; stop it, or give another --rtc-udp-addr or --rtc-tcp-addr: %w", err)
 	}
 	if err != nil {
-		return n, err
+		return err
 	}
 	n.close = append(n.close, n.voice.Close)
 
 	if n.agent, err = agents.NewBuiltin(echoAfter, c.now); err != nil {
-		return n, err
+		return err
 	}
-	if n.demo, err = c.DemoAgent.find(ctx, n); err != nil {
-		return n, err
-	}
+	n.demo, err = c.DemoAgent.find(ctx, n)
+	return err
+}
+
+// openBoard joins all of these to the switchboard, and counts what it does where somebody reads the metrics.
+func (n *node) openBoard(c checked, x extras) (err error) {
 	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
 		Opened: x.opened, Probe: n.sends, Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
@@ -124,15 +147,13 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}
 	n.board, err = switchboard.New(board)
 	if err != nil {
-		return n, err
+		return err
 	}
 	n.close = append(n.close, n.drain)
 	if c.MetricsAddr != "" {
-		if err = n.metrics(c.MetricsAddr); err != nil {
-			return n, err
-		}
+		return n.metrics(c.MetricsAddr)
 	}
-	return n, n.mount(c, x)
+	return nil
 }
 
 // mount opens the door: the listener first, so that a taken address is found before anything is promised.
