@@ -32,6 +32,7 @@ type Credential struct {
 	Fingerprint string      // SHA-256 of the public key's SPKI, hex
 	NotAfter    time.Time   // .p12: expiry; zero for a .p8
 	State       CredentialState
+	NoHedge     bool   // a push is not sent again merely because a connection to Apple is silent
 	LastError   string // Apple's reason when it last refused this credential
 	LastErrorAt time.Time
 	LastUsedAt  time.Time

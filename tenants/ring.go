@@ -80,6 +80,7 @@ type Push struct {
 	Topic       string
 	Token       string
 	Environment Environment
+	NoHedge     bool // as its credential says when the ring is placed; not recorded
 	Tries       int
 	Status      int       // HTTP status of Apple's last answer; 0 = none yet
 	Reason      string    // Apple's reason, empty on 200

@@ -108,6 +108,9 @@ func CredentialReplacePath(id string) string { return PathCredAdd + "?replaces="
 // CredentialCheckPath asks Apple about a credential (POST).
 func CredentialCheckPath(id string) string { return PathCredentials + "/" + id + "/check" }
 
+// CredentialHedgingPath says whether pushes are sent again while a connection to Apple is silent (POST).
+func CredentialHedgingPath(id string) string { return PathCredentials + "/" + id + "/hedging" }
+
 // CredentialRollbackPath asks before going back to the previous credential (GET) and goes back (POST).
 func CredentialRollbackPath(id string) string { return PathCredentials + "/" + id + "/rollback" }
 

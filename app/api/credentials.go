@@ -29,6 +29,7 @@ type credential struct {
 	Fingerprint string   `json:"fingerprint"`
 	NotAfter    *string  `json:"not_after"`
 	State       string   `json:"state"`
+	Hedging     bool     `json:"hedging"`
 	LastError   *string  `json:"last_error"`
 	LastErrorAt *string  `json:"last_error_at"`
 	LastUsedAt  *string  `json:"last_used_at"`
@@ -42,7 +43,7 @@ func showCredential(c tenants.Credential) credential {
 	}
 	return credential{
 		ID: string(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: opt(c.Team),
-		KeyID: opt(c.KeyID), Topics: topics, Fingerprint: c.Fingerprint, NotAfter: optStamp(c.NotAfter), State: string(c.State),
+		KeyID: opt(c.KeyID), Topics: topics, Fingerprint: c.Fingerprint, NotAfter: optStamp(c.NotAfter), State: string(c.State), Hedging: !c.NoHedge,
 		LastError: opt(c.LastError), LastErrorAt: optStamp(c.LastErrorAt), LastUsedAt: optStamp(c.LastUsedAt), CreatedAt: stamp(c.CreatedAt),
 	}
 }
@@ -160,6 +161,33 @@ func (a *API) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error 
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
+	}
+	found, err := k.scope.Credential(ctx, id)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, showCredential(found))
+}
+
+// credentialChange is what can be changed of a credential.
+type credentialChange struct {
+	Hedging *bool `json:"hedging"`
+}
+
+// changeCredential: PATCH /v1/credentials/{id}.
+func (a *API) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := idOf[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return err
+	}
+	var body credentialChange
+	if err := web.JSON(c, &body); err != nil {
+		return err
+	}
+	if body.Hedging != nil {
+		if err := k.scope.SetHedging(ctx, id, *body.Hedging); err != nil {
+			return err
+		}
 	}
 	found, err := k.scope.Credential(ctx, id)
 	if err != nil {

@@ -54,6 +54,43 @@ func TestCredentials(t *testing.T) {
 	h.do(ask{method: "GET", path: "/v1/credentials/" + c.ID, key: a.key}).want(404)
 }
 
+// TestHedgingIsSwitchedOff for one credential; its successor keeps to it.
+func TestHedgingIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	address := "/v1/credentials/" + string(a.credential)
+	change := func(body string) answer { return h.do(ask{method: "PATCH", path: address, key: a.key, body: body}) }
+	pushed := func(want bool) {
+		t.Helper()
+		n := h.apple.count()
+		a.ring("")
+		h.pushes(n + 1)
+		if got := h.apple.last(); got.NoHedge != want {
+			t.Errorf("no hedge %v, want %v", got.NoHedge, want)
+		}
+	}
+	var c credential
+	change(`{}`).want(200).into(&c)
+	if !c.Hedging {
+		t.Error("off from the start")
+	}
+	pushed(false)
+	change(`{"hedging":false}`).want(200).into(&c)
+	if c.Hedging {
+		t.Error("still on")
+	}
+	pushed(true)
+	change(`{"hedging":"no"}`).want(400)
+	change(`{"state":"active"}`).want(400)
+	body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456", "key_id": "KEY7654321"}, [3]string{"file", "a.p8", string(newP8(t))})
+	h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201)
+	pushed(true)
+	change(`{"hedging":true}`).want(200)
+	h.do(ask{method: "POST", path: address + "/rollback", key: a.key}).want(200)
+	pushed(false)
+}
+
 func TestUploadsRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -88,6 +88,12 @@ func (a *apple) count() int {
 	return len(a.pushes)
 }
 
+func (a *apple) last() push.Push {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pushes[len(a.pushes)-1]
+}
+
 // voice answers every offer, without a sound.
 type voice struct{}
 

@@ -42,6 +42,7 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.addCredential},
 		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.listCredentials},
 		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.showCredential},
+		{Method: "PATCH", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.changeCredential},
 		{Method: "DELETE", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.removeCredential},
 		{Method: "POST", Path: "/v1/credentials/:id/probe", Needs: tenants.CredentialsWrite, key: a.probeCredential},
 		{Method: "POST", Path: "/v1/credentials/:id/rollback", Needs: tenants.CredentialsWrite, key: a.rollBackCredential},

@@ -14,7 +14,7 @@ var auditWords = map[string]string{
 	"pairing.add": "made a pairing code", "pairing.take": "used the pairing code", "credential.add": "added the credential",
 	"credential.remove": "removed the credential", "credential.trouble": "was refused with the credential", "credential.disable": "disabled the credential",
 	"credential.confine": "found the environment of",
-	"credential.probe":   "checked with Apple", "credential.rollback": "went back to the credential", "alert.raise": "raised an alert about", "alert.resolve": "closed the alert about",
+	"credential.probe":   "checked with Apple", "credential.rollback": "went back to the credential", "credential.hedging": "changed the resending of", "alert.raise": "raised an alert about", "alert.resolve": "closed the alert about",
 	"agent.add": "added the agent", "agent.set": "changed the agent", "agent.remove": "removed the agent", "key.add": "created the API key",
 	"key.revoke": "revoked the API key", "member.add": "joined as", "member.role": "changed the role of", "member.remove": "removed the person",
 	"invitation.add": "invited", "invitation.revoke": "took back the invitation of", "tenant.add": "made the organisation", "tenant.set": "changed the organisation",

@@ -240,7 +240,7 @@ func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *visitor, 
 	h := k.stateOf(cr)
 	p := views.CredentialPage{
 		ID: string(cr.ID), Tone: h.tone, State: h.text, Facts: credentialFacts(cr, v), Devices: reachRows(through), Probe: said,
-		CanEdit: v.role.May(), Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
+		CanEdit: v.role.May(), NoHedge: cr.NoHedge, Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
 	}
 	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); err != nil {
 		return err

@@ -197,6 +197,22 @@ func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	return k.done(c, flashRolledBack, views.CredentialPath(string(back.ID)))
 }
 
+// setHedging says whether pushes with the credential are sent again while a connection to Apple is silent.
+func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	id, err := idOf[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return err
+	}
+	on := formOf(c).text("hedging")
+	if on != "on" && on != "off" {
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form is not whole. Open the page again and press the button there."}
+	}
+	if err := v.scope.SetHedging(ctx, id, on == "on"); err != nil {
+		return err
+	}
+	return k.done(c, flashHedging, views.CredentialPath(string(id)))
+}
+
 // replacing fills in what the form for a new credential says of those that are here: all that work, and whose place it takes.
 func (k *Console) replacing(ctx context.Context, v *visitor, u switchboard.Upload, p *views.CredentialAddPage) error {
 	all, err := everyCredential(ctx, v)

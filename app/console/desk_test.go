@@ -56,6 +56,22 @@ func TestCheckWithApple(t *testing.T) {
 	}
 }
 
+func TestHedgingIsAButton(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.quick(b.owner)
+	path := "/credentials/" + string(b.credential)
+	w.get(path).want(200).has("Wait instead")
+	w.post(path+"/hedging", url.Values{"hedging": {"perhaps"}}).want(400)
+	w.post(path+"/hedging", url.Values{"hedging": {"off"}}).leads(path)
+	w.get(path).want(200).has("Send again after 0.4 s", "holds from the next ring on").lacks("Wait instead")
+	w.get("/audit").want(200).has("changed the resending of")
+	w.post(path+"/hedging", url.Values{"hedging": {"on"}}).leads(path)
+	w.get(path).want(200).has("Wait instead")
+	w.get("/credentials/" + string(b.previous)).want(200).lacks("Wait instead")
+}
+
 func TestRollingBack(t *testing.T) {
 	t.Parallel()
 	h := open(t)

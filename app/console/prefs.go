@@ -51,6 +51,7 @@ const (
 	flashPaired       flash = "paired"
 	flashReplaced     flash = "replaced"
 	flashRolledBack   flash = "rolled-back"
+	flashHedging      flash = "hedging"
 	flashClosed       flash = "closed"
 	flashPlan         flash = "plan"
 	flashPlanEnds     flash = "plan-ends"
@@ -63,6 +64,7 @@ var flashes = map[flash]string{
 	flashSignInsEnded: "Signed out there.", flashPaired: "The phone is paired. Ring it once to be sure.",
 	flashReplaced:   "Added, and in use from now on. The one before it is kept: “Roll back” on this page brings it back.",
 	flashRolledBack: "This credential is in use again. The one that replaced it is kept.",
+	flashHedging:    "Changed. It holds from the next ring on.",
 	flashClosed:     "The alert is closed. If its cause comes back, so does the alert.",
 	flashPlan:       "The plan is changed.", flashPlanEnds: "The subscription is cancelled. Everything goes on until it ends.", flashPlanGoesOn: "The subscription goes on.",
 }

@@ -97,6 +97,7 @@ func (k *Console) reachRoutes() []route {
 		{method: post, path: views.PathCredAdd, needs: mayCredentials, room: k.addCredential},
 		{method: get, path: views.CredentialPath(":id"), room: k.credential},
 		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, room: k.checkCredential},
+		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, room: k.setHedging},
 		{method: get, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, room: k.askRollBack},
 		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, room: k.rollBack},
 		{method: get, path: views.CredentialRemovePath(":id"), needs: mayCredentials, room: k.askRemoveCredential},

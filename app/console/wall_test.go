@@ -157,6 +157,7 @@ var visits = map[string]visit{
 	}},
 	"GET /credentials/:id":           {door: members, owned: true, path: ofCredential},
 	"POST /credentials/:id/check":    {door: editors, owned: true, path: plus(ofCredential, "/check"), form: fields()},
+	"POST /credentials/:id/hedging":  {door: editors, owned: true, path: plus(ofCredential, "/hedging"), form: fields("hedging", "off")},
 	"GET /credentials/:id/rollback":  {door: editors, owned: true, path: plus(ofCredential, "/rollback")},
 	"POST /credentials/:id/rollback": {door: editors, owned: true, path: plus(ofCredential, "/rollback"), form: fields()},
 	"GET /credentials/:id/remove":    {door: editors, owned: true, path: plus(ofCredential, "/remove")},

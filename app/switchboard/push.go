@@ -50,7 +50,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	}
 	answer := b.Push.Push(ctx, key, push.Push{
 		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
-		Payload: body, Expires: r.ExpiresAt, Enough: func() bool { return b.flying.sated(a.ID) },
+		Payload: body, Expires: r.ExpiresAt, NoHedge: a.Push.NoHedge, Enough: func() bool { return b.flying.sated(a.ID) },
 	})
 	if answer.Status == 0 && b.life.Err() != nil {
 		return nil // we are closing; the next process's sweep sends it again with the same apns-id

@@ -86,6 +86,11 @@ func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 		b.flying.cancel(&again) // it moved just now
 		return errors.Join(err, scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease))))
 	}
+	for i := range again.Attempts {
+		if c, err := scope.Credential(ctx, again.Attempts[i].Credential); err == nil { // without it the push fails, and says so
+			again.Attempts[i].Push.NoHedge = c.NoHedge
+		}
+	}
 	span := b.Trace.Start("resume ring")
 	defer span.End()
 	span.Ring(string(r.ID))

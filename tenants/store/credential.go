@@ -26,6 +26,7 @@ type credentialRow struct {
 	LastErrorAt int64
 	LastUsedAt  int64
 	Created     int64 `gorm:"column:created_at"`
+	NoHedge     bool
 }
 
 func (credentialRow) TableName() string { return "credentials" }
@@ -40,11 +41,11 @@ func (sealedRow) TableName() string { return "credentials" }
 
 // credentialColumns in the order of fields; never the secret.
 const credentialColumns = "tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, " +
-	"last_error_at, last_used_at, created_at"
+	"last_error_at, last_used_at, created_at, no_hedge"
 
 func (r *credentialRow) fields() []any {
 	return []any{&r.TenantID, &r.ID, &r.Kind, &r.Bundle, &r.Environment, &r.Team, &r.KeyID, &r.Topics, &r.Fingerprint, &r.NotAfter,
-		&r.State, &r.LastError, &r.LastErrorAt, &r.LastUsedAt, &r.Created}
+		&r.State, &r.LastError, &r.LastErrorAt, &r.LastUsedAt, &r.Created, &r.NoHedge}
 }
 
 func (r credentialRow) noun() tenants.Credential {
@@ -52,7 +53,7 @@ func (r credentialRow) noun() tenants.Credential {
 		ID: tenants.CredentialID(r.ID), Tenant: tenants.TenantID(r.TenantID), Kind: tenants.CredentialKind(r.Kind), Bundle: r.Bundle,
 		Environment: tenants.Environment(r.Environment), Team: r.Team, KeyID: r.KeyID, Topics: strings.Fields(r.Topics),
 		Fingerprint: r.Fingerprint, NotAfter: moment(r.NotAfter), State: tenants.CredentialState(r.State), LastError: r.LastError,
-		LastErrorAt: moment(r.LastErrorAt), LastUsedAt: moment(r.LastUsedAt), CreatedAt: moment(r.Created),
+		LastErrorAt: moment(r.LastErrorAt), LastUsedAt: moment(r.LastUsedAt), CreatedAt: moment(r.Created), NoHedge: r.NoHedge,
 	}
 }
 
@@ -67,11 +68,11 @@ const hereAlready = "This credential is here already, for the same app and envir
 
 // AddCredential adds a credential and seals its secret. The same key for the same app and environment again is a Conflict.
 func (s *Scope) AddCredential(ctx context.Context, c tenants.Credential, secret []byte) error {
-	return s.addCredential(ctx, c, secret, func(*tx) error { return nil })
+	return s.addCredential(ctx, c, secret, func(*tx, *credentialRow) error { return nil })
 }
 
 // addCredential adds, and makes room first in the same transaction.
-func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret []byte, room func(*tx) error) error {
+func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret []byte, room func(*tx, *credentialRow) error) error {
 	blob, err := s.s.seal.Seal(secret, s.sealedAs(c.ID)...)
 	if err != nil {
 		return fmt.Errorf("store: credential %s: %w", c.ID, err)
@@ -82,10 +83,10 @@ func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 	row := sealedRow{Secret: blob, Row: credentialRow{
 		TenantID: string(s.id), ID: string(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: c.Team,
 		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter), State: string(c.State),
-		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt),
+		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt), NoHedge: c.NoHedge,
 	}}
 	err = s.write(ctx, func(t *tx) error {
-		if err := room(t); err != nil {
+		if err := room(t, &row.Row); err != nil {
 			return err
 		}
 		if err := t.db().Create(&row).Error; err != nil {
@@ -226,6 +227,26 @@ func (s *Scope) twin(t *tx, row credentialRow, env tenants.Environment) (bool, e
 	err := s.in(t.db(), "credentials").Where("bundle = ? AND environment = ? AND fingerprint = ? AND state = ? AND id <> ?",
 		row.Bundle, string(env), row.Fingerprint, string(tenants.CredentialActive), row.ID).Count(&n).Error
 	return n > 0, err
+}
+
+// SetHedging says whether a push may be sent again because a connection to Apple is silent.
+func (s *Scope) SetHedging(ctx context.Context, id tenants.CredentialID, on bool) error {
+	err := s.write(ctx, func(t *tx) error {
+		n, err := t.change("UPDATE credentials SET no_hedge = ? WHERE tenant_id = ? AND id = ?", !on, string(s.id), string(id))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.NoSuch("credential")
+		}
+		detail := "off"
+		if on {
+			detail = "on"
+		}
+		return t.audit(s, "credential.hedging", string(id), detail)
+	})
+	s.s.seen.forget()
+	return err
 }
 
 // CredentialUsed records that the credential was pushed with, to the minute. It is cheap to call when that is known already.

@@ -9,7 +9,7 @@ import (
 // ReplaceCredential adds a credential in the place of the one that its app has for the same environment, which is kept as the
 // previous one: RollbackCredential brings it back. The same key in its own place is a Conflict, unless its team or key id was mistyped.
 func (s *Scope) ReplaceCredential(ctx context.Context, c tenants.Credential, secret []byte) error {
-	return s.addCredential(ctx, c, secret, func(t *tx) error {
+	return s.addCredential(ctx, c, secret, func(t *tx, row *credentialRow) error {
 		old, err := s.alike(t, c, tenants.CredentialActive, tenants.CredentialDisabled)
 		if err != nil {
 			return err
@@ -18,6 +18,9 @@ func (s *Scope) ReplaceCredential(ctx context.Context, c tenants.Credential, sec
 			if o.State == string(tenants.CredentialActive) && o.Fingerprint == c.Fingerprint && o.Team == c.Team && o.KeyID == c.KeyID {
 				return tenants.Refuse(tenants.Conflict, "conflict", hereAlready)
 			}
+		}
+		if len(old) > 0 {
+			row.NoHedge = old[0].NoHedge // a wish of the app's people, not of the file
 		}
 		for _, o := range old {
 			if o.State == string(tenants.CredentialActive) {

@@ -232,6 +232,12 @@ func testCredentials(b *bench) {
 	all, err := b.s.Credentials(ctx)
 	b.must(err)
 	equal(b, len(all), 2, "every tenant's")
+	for _, on := range []bool{false, true} {
+		b.must(s.SetHedging(ctx, c.ID, on))
+		got, err = s.Credential(ctx, c.ID)
+		b.must(err)
+		equal(b, got.NoHedge, !on, "no hedge")
+	}
 	b.must(s.RemoveCredential(ctx, c.ID))
 	b.refused(s.RemoveCredential(ctx, c.ID), tenants.Unknown, "removing twice")
 }

@@ -163,8 +163,12 @@ func testReplace(b *bench) {
 	b.refused(err, tenants.Conflict, "nothing to go back to")
 	_, err = s.Alert(ctx, tenants.AlertCredential, string(one.ID), "x")
 	b.must(err)
+	b.must(s.SetHedging(ctx, one.ID, false))
 	two := add(tenants.Auto)
 	state(one, tenants.CredentialPrevious)
+	heir, err := s.Targets(ctx, tenants.To{Device: d.ID})
+	b.must(err)
+	equal(b, heir[0].Credential.NoHedge, true, "what was said of the one before")
 	state(sandbox, tenants.CredentialActive) // another environment is not replaced
 	used(two)
 	alerts, err := s.Alerts(ctx, false)

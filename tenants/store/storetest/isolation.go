@@ -66,6 +66,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"Targets":          pick(s.Targets(ctx, tenants.To{Device: p.device.ID})),
 		"Ring":             pick(s.Ring(ctx, p.ring.ID)), "Facts": pick(s.Facts(ctx, p.ring.ID, 0)), "SetDue": s.SetDue(ctx, p.ring.ID, now),
 		"Credential": pick(s.Credential(ctx, p.credential.ID)), "RemoveCredential": s.RemoveCredential(ctx, p.credential.ID),
+		"SetHedging":        s.SetHedging(ctx, p.credential.ID, false),
 		"ConfineCredential": s.ConfineCredential(ctx, p.credential.ID, tenants.Sandbox, "x", now),
 		"CredentialTrouble": s.CredentialTrouble(ctx, p.credential.ID, "x", true, now), "CredentialUsed": s.CredentialUsed(ctx, p.credential.ID, now),
 		"Agent": pick(s.Agent(ctx, p.agent.ID)), "SetAgent": s.SetAgent(ctx, p.agent), "RemoveAgent": s.RemoveAgent(ctx, p.agent.ID),

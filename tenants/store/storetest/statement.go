@@ -86,7 +86,7 @@ var acrossBy = map[string]string{
 	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, customer, stripe, synced_at, created_at FROM subscriptions ORDER BY": "Subscriptions: of every tenant, to reconcile them with Stripe",
 	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s":                                                                                                               "Unreported: Stripe's meter hears of every tenant's rings",
 	"SELECT f.xact, f.seq, f.tenant_id, f.kind":                                                                                                                                                         "Roll: the roller reads every tenant's new facts, and joins by tenant_id",
-	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at FROM credentials ORDER BY":               "Credentials of dev mode's simulator, without secrets",
+	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at, no_hedge FROM credentials ORDER BY":     "Credentials of dev mode's simulator, without secrets",
 }
 
 var (
