@@ -226,6 +226,7 @@ func (n *node) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
+	n.every(loops, &wg, 5*time.Second, "checkpoint", n.store.Checkpoint)
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
 	n.every(loops, &wg, time.Hour, "review credentials", n.board.Review)
 	n.every(loops, &wg, 10*time.Second, "write of alerts", n.tell)
