@@ -79,6 +79,8 @@ func (b *Billing) take(ctx context.Context, e stripe.Event) error {
 	if err != nil {
 		b.Log.Error("a message of Stripe could not be acted on", "event", e.ID, "type", e.Type, "err", err)
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stripeTime) // the claim goes back also when the time for acting is over
+	defer cancel()
 	return errors.Join(err, b.Store.EndStripeEvent(ctx, e.ID, err))
 }
 

@@ -2,6 +2,7 @@ package billing_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -123,6 +124,27 @@ func TestOneMessageManyTimesHasOneEffect(t *testing.T) {
 	if n := w.audits() - before; n != 1 {
 		t.Errorf("%d changes, want 1", n)
 	}
+	if w.sub().State != tenants.SubTrialing || w.sub().Stripe == "" {
+		t.Errorf("%+v", w.sub())
+	}
+}
+
+// TestAMessageThatRanOutOfTimeIsTakenAgain: whoever ran out of time while Stripe was asked gives the message back, so that the same one
+// is acted on when Stripe sends it again right away, and not answered as if somebody were at it.
+func TestAMessageThatRanOutOfTimeIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.subscribe("growth", tenants.Monthly)
+	e := w.stripe.Events("checkout.session.completed")[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	now := w.b.Now
+	w.b.Now = func() time.Time { cancel(); return now() } // it is asked for once the message is claimed
+	if err := w.b.Hook(ctx, e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())); err == nil {
+		t.Fatal("a message is acted on out of time")
+	}
+	w.b.Now = now
+	w.must(w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())))
 	if w.sub().State != tenants.SubTrialing || w.sub().Stripe == "" {
 		t.Errorf("%+v", w.sub())
 	}
