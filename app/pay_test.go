@@ -16,8 +16,9 @@ func TestPayingInABrowser(t *testing.T) {
 	do(t, admin, "choose a plan", chromedp.Navigate(s.ready.URL+"/billing"),
 		click(`button[aria-label="Subscribe to Growth by the month"]`), holds(`location.pathname.startsWith("/pay/")`))
 	do(t, admin, "a card that is declined", click(`button[value=bad]`), holds(`document.body.innerText.includes("was declined")`))
-	do(t, admin, "a card that works", click(`button[value=good]`), holds(`location.pathname === "/billing" && location.search === "?checkout=done"`))
-	do(t, admin, "the room knows", chromedp.Navigate(s.ready.URL+"/billing"), holds(`document.body.innerText.includes("$499 by the month")`))
+	// Where Stripe's message is behind the browser, the room that the checkout leads to looks again by itself.
+	do(t, admin, "a card that works", click(`button[value=good]`), holds(`location.pathname === "/billing" && location.search.startsWith("?checkout=done")`))
+	do(t, admin, "the room knows", holds(`document.body.innerText.includes("$499 by the month")`))
 	do(t, admin, "look at a larger plan", click(`a[aria-label="Change to Scale by the month"]`),
 		holds(`location.pathname === "/billing/change" && document.body.innerText.includes("Due now: $")`))
 	do(t, admin, "change to it", submit(`input[name=at]`), holds(`document.body.innerText.includes("$1,499 by the month")`))
