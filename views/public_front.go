@@ -79,6 +79,17 @@ var stops = []stop{
 	{ToneWarn, IconBellOff, "It rang, and nobody picked up", "The call was on the screen until its time was over.", "Ring the person’s other phones, or try again later."},
 }
 
+// homeLane is a ring that a Focus kept silent, as the console draws it.
+func homeLane() Lane {
+	return Lane{Device: "Maya’s iPhone", Model: "iPhone 17 Pro, iOS 26.4, app 2.3.0", Tone: ToneWarn, Result: "Silenced by Focus", Hops: []Hop{
+		{Label: "The ring was placed", State: HopDone},
+		{Label: "Sent to Apple", State: HopDone, Delta: "4 ms"},
+		{Label: "Apple accepted the push", State: HopDone, Delta: "48 ms", Note: "Apple says yes even when the phone is switched off."},
+		{Label: "The phone woke the app", State: HopDone, Delta: "216 ms"},
+		{Label: "Focus kept it silent", State: HopFailed, Delta: "142 ms", Note: "Her other phone rang on."},
+	}}
+}
+
 const frontCurl = `curl https://ring.example/v1/rings \
   -H "Authorization: Bearer $CARILLON_API_KEY" \
   -H "Idempotency-Key: lead-2041" \

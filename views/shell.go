@@ -138,6 +138,9 @@ type Time struct {
 // At is the moment t in the reader's zone, to the minute. The zero time gives the zero Time.
 func At(t time.Time, zone *time.Location) Time { return format(t, zone, "2 Jan 2006, 15:04") }
 
+// OnDay is At without the hour: for bills.
+func OnDay(t time.Time, zone *time.Location) Time { return format(t, zone, "2 Jan 2006") }
+
 // AtSecond is At to the millisecond, without the date: for hops of one ring.
 func AtSecond(t time.Time, zone *time.Location) Time { return format(t, zone, "15:04:05.000") }
 

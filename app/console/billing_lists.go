@@ -120,7 +120,7 @@ func (k *Console) invoices(ctx context.Context, v *visitor, q *query, after stri
 	}
 	for _, b := range bills {
 		tone, word := billState(b)
-		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: v.at(b.At), Amount: money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
+		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: views.OnDay(b.At, v.zone), Amount: money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
 	}
 	if len(bills) > 0 {
 		p.BillsCSV = views.PathInvoicesCSV
