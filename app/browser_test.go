@@ -278,6 +278,8 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		"alerts": "/alerts", "watch": "/watch", "story-overview": "/storybook/overview", "story-alerts": "/storybook/alerts", "story-watch": "/storybook/watch",
 		"story-device": "/storybook/device", "story-probed": "/storybook/credential-probed", "story-replace": "/storybook/credential-replace", "storybook": "/storybook", "missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
 	}
+	do(t, ctx, "the rooms stay at the side of a long page", look("light", 1440), chromedp.Navigate(s.ready.URL+"/overview"),
+		holds(`scrollY > 100 && Math.abs(document.querySelector(".side").getBoundingClientRect().top) < 1 || scrollTo(0, 1e6)`))
 	visit(t, ctx, s, pages)
 }
 
