@@ -22,7 +22,7 @@ type Plan struct {
 	Rings      int64  `json:"rings"` // a month; test rings do not count
 	Calls      int64  `json:"calls"` // at once
 	People     int64  `json:"people"`
-	Retention  int64  `json:"retention_days"` // of recordings and transcripts
+	Retention  int64  `json:"retention_days"` // of recordings and transcripts, for an agent that makes them; no page sells it while none does
 	Overage    int64  `json:"overage_cents"`  // for 1,000 rings past the limit; 0 = cannot be bought
 
 	Grace time.Duration `json:"-"` // that rings go on after a payment failed; the file's grace_days

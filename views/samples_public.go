@@ -7,13 +7,13 @@ func (s sampler) front(title, path string) Front {
 }
 
 func (s sampler) publicPages() []Sample {
-	rows := func(rings, devices, calls, people, days string) []Row {
-		return []Row{{Name: "Rings a month", Text: rings}, {Name: "Devices", Text: devices}, {Name: "Calls at once", Text: calls}, {Name: "People in the console", Text: people}, {Name: "Recordings kept", Text: days}}
+	rows := func(rings, devices, calls, people string) []Row {
+		return []Row{{Name: "Rings a month", Text: rings}, {Name: "Devices", Text: devices}, {Name: "Calls at once", Text: calls}, {Name: "People in the console", Text: people}}
 	}
 	plans := []PlanCard{
-		{"Starter", "$149", "$1,490", "2 months free", "For one team and its phones.", rows("5,000", "100", "5", "3", "7 days"), false},
-		{"Growth", "$499", "$4,990", "2 months free", "For an organisation that rings all day.", rows("50,000", "1,000", "25", "15", "30 days"), true},
-		{"Scale", "$1,499", "$14,990", "2 months free", "For many teams.", rows("500,000", "10,000", "150", "Any number", "365 days"), false},
+		{"Starter", "$149", "$1,490", "2 months free", "For one team and its phones.", rows("5,000", "100", "5", "3"), false},
+		{"Growth", "$499", "$4,990", "2 months free", "For an organisation that rings all day.", rows("50,000", "1,000", "25", "15"), true},
+		{"Scale", "$1,499", "$14,990", "2 months free", "For many teams.", rows("500,000", "10,000", "150", "Any number"), false},
 	}
 	known := s.front("Security", PathSecurity)
 	known.SignedIn = true

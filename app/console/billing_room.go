@@ -161,8 +161,7 @@ func (k *Console) facts(v *visitor, sub tenants.Subscription, e tenants.Entitlem
 	if sub.ByHand() {
 		rows = append(rows, views.Row{Name: "Given by", Text: "the operator of this server"})
 	}
-	return append(rows, views.Row{Name: "Recordings kept", Text: views.Plural(int(e.Plan.Retention), "day", "days")},
-		views.Row{Name: "Calls at once", Text: atMost(e.Plan.Calls)})
+	return append(rows, views.Row{Name: "Calls at once", Text: atMost(e.Plan.Calls)})
 }
 
 func atMost(n int64) string {
@@ -222,7 +221,7 @@ func (k *Console) offers(sub tenants.Subscription) (out []views.Offer) {
 	for _, p := range plans.Plans {
 		o := views.Offer{Code: p.Code, Name: p.Name, Month: money(p.MonthCents, plans.Currency), Year: money(p.YearCents, plans.Currency), Change: sub.Live(),
 			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month", holds(p.Calls, "call", "calls") + " at once",
-				holds(p.People, "person", "people"), "recordings kept " + views.Plural(int(p.Retention), "day", "days")}}
+				holds(p.People, "person", "people")}}
 		if p.Overage > 0 {
 			o.More = "Further rings, if you turn them on: " + money(p.Overage, plans.Currency) + " for 1,000"
 		}

@@ -50,7 +50,7 @@ func saving(p tenants.Plan) string {
 func limitRows(p tenants.Plan, currency string) []views.Row {
 	rows := []views.Row{
 		{Name: "Rings a month", Text: most(p.Rings)}, {Name: "Devices", Text: most(p.Devices)}, {Name: "Calls at once", Text: most(p.Calls)},
-		{Name: "People in the console", Text: most(p.People)}, {Name: "Recordings kept", Text: views.Plural(int(p.Retention), "day", "days")},
+		{Name: "People in the console", Text: most(p.People)},
 	}
 	if p.Overage > 0 {
 		rows = append(rows, views.Row{Name: "1,000 more rings, if you want", Text: money(p.Overage, currency)})
