@@ -105,7 +105,7 @@ func (s seeder) seed(ctx context.Context) (Notes, error) {
 		}
 		n.Houses = append(n.Houses, h)
 	}
-	return n, nil
+	return n, partner(ctx, s.store, user, s.now())
 }
 
 // build makes one tenant with all that a ring needs.
