@@ -257,7 +257,7 @@ func Pricing(p PricingPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices in the currency shown, without tax. Every plan has everything: all industries, the console, the API, and the wall between tenants. Calls are not recorded yet: the days are for when they can be.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">About the money</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices in the currency shown, without tax. Every plan has everything: all industries, the console, the API, and the wall between tenants. Calls are not recorded.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">About the money</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
