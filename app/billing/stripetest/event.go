@@ -100,14 +100,30 @@ func (s *Stripe) post() {
 		e := s.events[s.untold]
 		s.untold++
 		s.mu.Unlock()
-		q, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(e.Body))
-		if err != nil {
-			return
-		}
-		q.Header.Set("Content-Type", "application/json")
-		q.Header.Set("Stripe-Signature", Sign(e.Body, secret, time.Now()))
-		if a, err := s.hook.Do(q); err == nil { // one that is lost is what reconciling is for
-			_ = a.Body.Close()
+		for range sends {
+			if s.send(address, secret, e.Body) {
+				break
+			}
 		}
 	}
+}
+
+// sends is how often a message is posted that is not answered by a 2xx. Stripe goes on for days (docs.stripe.com/webhooks#automatic-retries);
+// one that is lost after these is what reconciling is for.
+const sends = 3
+
+// send posts a message, signed anew each time, and reports whether it was taken.
+func (s *Stripe) send(address, secret string, body []byte) bool {
+	q, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return false
+	}
+	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("Stripe-Signature", Sign(body, secret, time.Now()))
+	a, err := s.hook.Do(q)
+	if err != nil {
+		return false
+	}
+	_ = a.Body.Close()
+	return a.StatusCode/100 == 2
 }
