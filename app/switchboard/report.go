@@ -49,7 +49,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 		}
 		b.flying.enough(a.ID)
 		return r.Fold(tenants.Fact{
-			Attempt: a.ID, Kind: rep.Kind, At: later(tenants.PhoneTime(now, rep.At, rep.SentAt), r.CreatedAt), Received: now,
+			Attempt: a.ID, Kind: rep.Kind, At: rep.happened(r.CreatedAt, a.Facts, now), Received: now,
 			RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,
 		}), nil
 	})
@@ -76,7 +76,18 @@ func phone(d tenants.Device) store.Who {
 	return store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}}
 }
 
-// later keeps a fact from being dated before its own ring: a phone's difference of times may be a lie too.
+// happened is when the phone's fact happened by our clock: not before its ring, for a phone's difference of times may be a lie too, and
+// not before what the phone itself had seen by then, for an earlier message may have been the longer one on its way.
+func (r Report) happened(placed time.Time, known []tenants.Fact, now time.Time) time.Time {
+	at := later(tenants.PhoneTime(now, r.At, r.SentAt), placed)
+	for _, f := range known {
+		if !f.RawAt.IsZero() && !f.RawAt.After(r.At) {
+			at = later(at, f.At)
+		}
+	}
+	return at
+}
+
 func later(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b
