@@ -51,8 +51,8 @@ func TestChurn(t *testing.T) {
 	printed(t, r.PrintJSON, `"goroutines"`)
 }
 
+// TestPages runs by itself: beside the storms of TestFaults, a page would take longer than the ten seconds that a server gives it.
 func TestPages(t *testing.T) {
-	t.Parallel()
 	r, err := bench.Pages(t.Context(), bench.PagesConfig{Rings: 300, Times: 2})
 	if err != nil {
 		t.Fatal(err)
