@@ -65,6 +65,10 @@ func Refuse(k Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: k, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
+// ErrSuspended is the refusal of every key, device and person of a tenant that is suspended.
+var ErrSuspended error = Refuse(Forbidden, "tenant_suspended",
+	"This account is suspended. Its owner can ask the operator of this server why.")
+
 // NoSuch is the answer for whatever is unknown or foreign: the same words for both, so that neither can be told apart.
 func NoSuch(what string) *Error {
 	return &Error{Kind: Unknown, Code: "not_found", Msg: "There is no such " + what + "."}

@@ -15,7 +15,7 @@ type Question struct {
 func Decide(q Question) error {
 	switch {
 	case q.Tenant.State != TenantActive:
-		return Refuse(Forbidden, "tenant_suspended", "This account is suspended. Its owner can ask the operator of this server why.")
+		return ErrSuspended
 	case q.Device.State != DeviceActive:
 		return Refuse(Forbidden, "device_disabled", "Apple says this device's token is dead (%s). Open the app on the phone once, so that it registers again.", q.Device.DisabledReason)
 	case q.TestKey && q.Device.Host() != Sandbox:

@@ -105,7 +105,7 @@ func (a *API) deviceOf(ctx context.Context, h tenants.Hash) (tenants.Tenant, ten
 
 func active(t tenants.Tenant) error {
 	if t.State != tenants.TenantActive {
-		return tenants.Refuse(tenants.Forbidden, "tenant_suspended", "This account is suspended. Its owner can ask the operator of this server why.")
+		return tenants.ErrSuspended
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ type Board struct {
 	placed placing
 	flying flight
 	calls  calls
-	limits limits
+	limits tenants.RateLimiter
 	paced  spacing
 	gone   departed
 	health health

@@ -27,7 +27,7 @@ const probePatience = 7 * time.Second
 
 // patience refuses what a tenant does too often at the desk.
 func (b *Board) patience(t tenants.TenantID, what string, every time.Duration, burst int) error {
-	if _, wait := b.limits.take(b.Now(), limit{what + " " + string(t), every, burst}); wait > 0 {
+	if _, wait := b.limits.Take(b.Now(), tenants.Rate{Name: what + " " + string(t), Every: every, Burst: burst}); wait > 0 {
 		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_" + what, RetryAfter: wait,
 			Msg: fmt.Sprintf("That is too many %s in a short time; Apple slows down servers that try wrong keys. Wait %d seconds.", what, int(wait/time.Second)+1)}
 	}
