@@ -69,3 +69,20 @@ func Explain(ctx context.Context, s *Scope, query string, args ...any) (plan []s
 	})
 	return plan, err
 }
+
+// Groups says what the writer commits together when these tenants' writes wait, given by their tenants in the order they came.
+func Groups(waiting []string) (groups [][]string) {
+	q := newQueue()
+	for _, id := range waiting {
+		q.add(&job{door: door(id)})
+	}
+	q.close()
+	for group := q.take(nil); len(group) > 0; group = q.take(nil) {
+		var ids []string
+		for _, j := range group {
+			ids = append(ids, string(j.door))
+		}
+		groups = append(groups, ids)
+	}
+	return groups
+}

@@ -9,5 +9,5 @@ type Stats struct {
 
 // Stats reads the counters, for metrics.
 func (s *Store) Stats() Stats {
-	return Stats{Commits: s.w.commits.Load(), Writes: s.w.writes.Load(), Queue: len(s.w.queue)}
+	return Stats{Commits: s.w.commits.Load(), Writes: s.w.writes.Load(), Queue: s.w.queue.len()}
 }

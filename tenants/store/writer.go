@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 
 	"carillon/tenants"
@@ -20,22 +19,16 @@ import (
 // Jobs therefore may run more than once, and must not leave anything behind outside of the transaction when they do.
 type writer struct {
 	log   *slog.Logger
-	queue chan *job
+	queue *queue
 	ended chan struct{}
-
-	mu     sync.RWMutex // guards closed, and the queue against a send after its close
-	closed bool
 
 	commits, writes atomic.Int64 // groups, and the jobs in them
 
 	tx *tx // the goroutine's own
 }
 
-const (
-	groupLimit = 256 // jobs in one commit
-	queueLimit = 1024
-	tries      = 3 // of a group that PostgreSQL gave up on
-)
+// tries of a group that PostgreSQL gave up on.
+const tries = 3
 
 // The states of a job. Whoever moves it out of queued owns it.
 const (
@@ -51,6 +44,7 @@ type job struct {
 	run    func(*tx) error
 	err    error
 	done   chan struct{} // closed once err is final; nil when nobody waits
+	next   *job          // behind it in its line
 }
 
 func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, error) {
@@ -58,7 +52,7 @@ func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, er
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{log: log, queue: make(chan *job, queueLimit), ended: make(chan struct{}), tx: t}
+	w := &writer{log: log, queue: newQueue(), ended: make(chan struct{}), tx: t}
 	go w.loop()
 	return w, nil
 }
@@ -73,8 +67,8 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return translate(err)
 	}
-	if err := w.send(ctx, j); err != nil {
-		return err
+	if !w.queue.add(j) {
+		return tenants.Refuse(tenants.Unavailable, "unavailable", "The server is stopping. Try again in a moment.")
 	}
 	select {
 	case <-j.done:
@@ -87,68 +81,21 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 	return translate(j.err)
 }
 
-// post queues a job that nobody waits for, unless the queue is full: for what may be lost, such as when a key was last used.
-func (w *writer) post(at door, run func(*tx) error) {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
-		return
-	}
-	select {
-	case w.queue <- &job{door: at, run: run}:
-	default:
-	}
-}
-
-func (w *writer) send(ctx context.Context, j *job) error {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
-		return tenants.Refuse(tenants.Unavailable, "unavailable", "The server is stopping. Try again in a moment.")
-	}
-	select {
-	case w.queue <- j:
-		return nil
-	case <-ctx.Done():
-		return translate(ctx.Err())
-	}
-}
+// post queues a job that nobody waits for, unless many jobs wait: for what may be lost, such as when a key was last used.
+func (w *writer) post(at door, run func(*tx) error) { w.queue.offer(&job{door: at, run: run}) }
 
 func (w *writer) close() error {
-	w.mu.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.queue)
-	}
-	w.mu.Unlock()
+	w.queue.close()
 	<-w.ended
 	return w.tx.close()
 }
 
 func (w *writer) loop() {
 	defer close(w.ended)
-	group := make([]*job, 0, groupLimit)
-	for j := range w.queue {
-		group = w.gather(append(group[:0], j))
+	for group := w.queue.take(nil); len(group) > 0; group = w.queue.take(group[:0]) {
 		w.write(group)
 		clear(group)
 	}
-}
-
-// gather takes what waits, and does not wait for more.
-func (w *writer) gather(group []*job) []*job {
-	for len(group) < groupLimit {
-		select {
-		case j, open := <-w.queue:
-			if !open {
-				return group
-			}
-			group = append(group, j)
-		default:
-			return group
-		}
-	}
-	return group
 }
 
 // write commits a group and answers everybody in it.

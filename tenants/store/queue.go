@@ -1,0 +1,137 @@
+package store
+
+import "sync"
+
+// queue holds the jobs that wait for the writer: a line for each tenant, served in turn. A tenant with a thousand waiting writes
+// delays another tenant's write by one group at most. Jobs of one tenant keep their order.
+//
+// It has no limit for jobs that somebody waits for: each of them is a caller who would wait outside otherwise, and callers are
+// limited at the edge.
+type queue struct {
+	mu      sync.Mutex // guards all below
+	came    *sync.Cond // a job came, or the queue was closed
+	lines   map[door]*line
+	turns   []*line // lines with jobs; the first is next
+	spare   []*line // empty ones, to use again
+	waiting int
+	closed  bool
+}
+
+// line is the jobs of one tenant, linked by job.next.
+type line struct {
+	door        door
+	first, last *job
+	given       int // jobs in the group that is being put together
+}
+
+const (
+	groupLimit = 256 // jobs in one commit
+	// shareLimit is how many of them may be one tenant's. A larger group saves little, and everybody in it and behind it waits for all.
+	shareLimit = 128
+	postLimit  = 1024 // jobs that wait, at which a job that nobody waits for is dropped
+)
+
+func newQueue() *queue {
+	q := &queue{lines: map[door]*line{}}
+	q.came = sync.NewCond(&q.mu)
+	return q
+}
+
+// add puts a job at the end of its tenant's line; false means that the queue is closed.
+func (q *queue) add(j *job) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.append(j)
+	return true
+}
+
+// offer is add for a job that may be dropped.
+func (q *queue) offer(j *job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed && q.waiting < postLimit {
+		q.append(j)
+	}
+}
+
+// append is called with mu held.
+func (q *queue) append(j *job) {
+	l := q.lines[j.door]
+	if l == nil {
+		l = q.newLine(j.door)
+		q.turns = append(q.turns, l)
+	}
+	if l.last == nil {
+		l.first = j
+	} else {
+		l.last.next = j
+	}
+	l.last = j
+	if q.waiting++; q.waiting == 1 {
+		q.came.Signal()
+	}
+}
+
+// newLine is called with mu held.
+func (q *queue) newLine(d door) *line {
+	l := &line{}
+	if n := len(q.spare); n > 0 {
+		l, q.spare = q.spare[n-1], q.spare[:n-1]
+	}
+	l.door = d
+	q.lines[d] = l
+	return l
+}
+
+// take waits until there is a job and appends what the next commit holds: one job of each line, then another of each, up to the
+// limits. It does not wait for more. Nothing appended means that the queue is closed and empty.
+func (q *queue) take(group []*job) []*job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.waiting == 0 && !q.closed {
+		q.came.Wait()
+	}
+	for _, l := range q.turns {
+		l.given = 0
+	}
+	for len(group) < groupLimit && len(q.turns) > 0 && q.turns[0].given < shareLimit {
+		l := q.turns[0]
+		q.turns = q.turns[1:]
+		group = append(group, q.pop(l))
+		if l.first != nil {
+			q.turns = append(q.turns, l)
+			continue
+		}
+		delete(q.lines, l.door)
+		q.spare = append(q.spare, l)
+	}
+	return group
+}
+
+// pop is called with mu held.
+func (q *queue) pop(l *line) *job {
+	j := l.first
+	if l.first, j.next = j.next, nil; l.first == nil {
+		l.last = nil
+	}
+	l.given++
+	q.waiting--
+	return j
+}
+
+// close refuses later jobs; take still gives out those that wait.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.came.Broadcast()
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting
+}

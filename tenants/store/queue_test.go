@@ -1,0 +1,44 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"carillon/tenants/store"
+)
+
+// TestFloodDelaysNobody: behind a thousand writes of one tenant, each other tenant's first write is in the very next commit.
+func TestFloodDelaysNobody(t *testing.T) {
+	waiting := append(slices.Repeat([]string{"loud"}, 1000), "b", "b", "c")
+	groups := store.Groups(waiting)
+	first := groups[0]
+	if want := []string{"loud", "b", "c", "loud", "b", "loud"}; !slices.Equal(first[:len(want)], want) {
+		t.Errorf("the first commit begins with %v, want %v", first[:len(want)], want)
+	}
+	total := 0
+	for _, g := range groups {
+		total += len(g)
+		loud := slices.DeleteFunc(slices.Clone(g), func(id string) bool { return id != "loud" })
+		if len(loud) > 128 {
+			t.Errorf("%d writes of one tenant in a commit", len(loud))
+		}
+	}
+	if total != len(waiting) {
+		t.Errorf("%d of %d writes", total, len(waiting))
+	}
+}
+
+// TestManyTenantsTakeTurns: with more tenants than a commit holds, those who missed one are first in the next.
+func TestManyTenantsTakeTurns(t *testing.T) {
+	var waiting []string
+	for range 2 {
+		for i := range 300 {
+			waiting = append(waiting, fmt.Sprint(i))
+		}
+	}
+	groups := store.Groups(waiting)
+	if len(groups) != 3 || groups[0][0] != "0" || len(groups[0]) != 256 || groups[1][0] != "256" || groups[1][44] != "0" {
+		t.Errorf("%d commits; the second begins with %v", len(groups), groups[1][:50])
+	}
+}
