@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -293,7 +292,7 @@ func (s *server) upload(key, name string, file []byte) (int, string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return a.StatusCode, fmt.Sprintf("%s", text)
+	return a.StatusCode, string(text)
 }
 
 // lines is a buffer that a server logs to while the test may read it.

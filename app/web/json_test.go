@@ -23,7 +23,7 @@ type sample struct {
 	Parts  []struct {
 		Name string `json:"name"`
 	} `json:"parts"`
-	hidden string
+	hidden string //lint:ignore U1000 an unexported field must be passed over
 }
 
 func TestJSONTakes(t *testing.T) {

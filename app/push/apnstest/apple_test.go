@@ -20,7 +20,6 @@ import (
 	"carillon/app/push/apnstest"
 
 	"github.com/sideshow/apns2"
-	"golang.org/x/net/http2"
 )
 
 const (
@@ -84,7 +83,10 @@ func (s signer) token(team, kid string, at time.Time) string {
 }
 
 func client(t testing.TB, a *apnstest.Apple, cert ...tls.Certificate) *http.Client {
-	transport := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: a.CAPool(), Certificates: cert}}
+	transport := &http.Transport{
+		ForceAttemptHTTP2: true,
+		TLSClientConfig:   &tls.Config{RootCAs: a.CAPool(), Certificates: cert},
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: time.Minute}
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 this is apns2's client as it ships, and apns2 ships http2.Transport
+
 package apnstest
 
 import (

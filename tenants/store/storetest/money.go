@@ -240,7 +240,7 @@ func testStripeEvents(b *bench) {
 	b.clock.add(2 * time.Minute)
 	claim(true, "after whoever took it never came back")
 	claim(false, "right after")
-	b.must(b.s.EndStripeEvent(ctx, e.ID, errors.New("Stripe is away")))
+	b.must(b.s.EndStripeEvent(ctx, e.ID, errors.New("no answer from Stripe")))
 	claim(true, "after it failed")
 	b.must(b.s.EndStripeEvent(ctx, e.ID, nil))
 	b.clock.add(time.Hour)
