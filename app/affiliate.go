@@ -92,9 +92,9 @@ func payoutsTable(c terminal, all []payable, currency string) error {
 	var sum int64
 	for _, p := range all {
 		sum += p.cents
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", p.Code, p.Name, p.Email, said(p.Payee.Name), said(string(p.Payee.By)), p.Payee.Account, tenants.Decimal(p.cents), p.lines)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", p.Code, p.Name, p.Email, said(p.Payee.Name), said(string(p.Payee.By)), p.Payee.Account, tenants.FormatCents(p.cents), p.lines)
 	}
-	fmt.Fprintf(t, "\nTogether %s %s. After paying: carillon affiliate payouts --mark-paid CODE --amount SUM --reference TEXT\n", tenants.Decimal(sum), strings.ToUpper(currency))
+	fmt.Fprintf(t, "\nTogether %s %s. After paying: carillon affiliate payouts --mark-paid CODE --amount SUM --reference TEXT\n", tenants.FormatCents(sum), strings.ToUpper(currency))
 	return t.Flush()
 }
 
@@ -111,9 +111,9 @@ func payoutsCSV(c terminal, all []payable, currency string) error {
 	w.UseCRLF = true
 	rows := [][]string{{"code", "partner", "mail", "payee", "by", "account", "amount", "currency", "lines"}}
 	for _, p := range all {
-		row := []string{p.Code, p.Name, p.Email, p.Payee.Name, string(p.Payee.By), p.Payee.Account, tenants.Decimal(p.cents), currency, strconv.Itoa(p.lines)}
+		row := []string{p.Code, p.Name, p.Email, p.Payee.Name, string(p.Payee.By), p.Payee.Account, tenants.FormatCents(p.cents), currency, strconv.Itoa(p.lines)}
 		for i := range row {
-			row[i] = tenants.Cell(row[i])
+			row[i] = tenants.SpreadsheetCell(row[i])
 		}
 		rows = append(rows, row)
 	}
@@ -127,7 +127,7 @@ func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.S
 		return fmt.Errorf("--amount: %w", err)
 	}
 	a.Reference = strings.TrimSpace(a.Reference)
-	if !tenants.Text(a.Reference, 1, 100) {
+	if !tenants.ValidText(a.Reference, 1, 100) {
 		return errors.New("--reference: 1 to 100 characters, such as the bank's number of the payment")
 	}
 	p, err := partnerOf(ctx, s, a.MarkPaid)
@@ -141,7 +141,7 @@ func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.S
 	case repeated:
 		fmt.Fprintf(c.out, "This payout was recorded on %s already; nothing was changed.\n", out.CreatedAt.Format(time.DateOnly))
 	default:
-		fmt.Fprintf(c.out, "Recorded: %s to %s (%s), reference %s.\n", tenants.Decimal(cents), p.Name, p.Code, a.Reference)
+		fmt.Fprintf(c.out, "Recorded: %s to %s (%s), reference %s.\n", tenants.FormatCents(cents), p.Name, p.Code, a.Reference)
 	}
 	return nil
 }

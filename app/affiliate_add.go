@@ -61,10 +61,10 @@ func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
 // check names every flag that is wrong.
 func (a *affiliateAddCmd) check(plans tenants.Plans) (email string, err error) {
 	var f wrongs
-	if !tenants.Text(strings.TrimSpace(a.Name), 1, 80) {
+	if !tenants.ValidText(strings.TrimSpace(a.Name), 1, 80) {
 		f.add("--name", errors.New("1 to 80 characters, no control characters"))
 	}
-	email, ok := tenants.Email(a.Email)
+	email, ok := tenants.ParseEmail(a.Email)
 	if !ok || !console.Registered(email) {
 		f.add("--email", fmt.Errorf("%q is no mail address of a registered domain, such as ana@partner.example", a.Email))
 	}

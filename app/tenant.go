@@ -125,7 +125,7 @@ func (t *tenantCreateCmd) check(o store.Founding) (wrong []error) {
 func (t *tenantCreateCmd) opening(now time.Time) store.Founding {
 	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "command line"}}
 	id := tenants.NewID[tenants.TenantID](now)
-	email, _ := tenants.Email(t.Email)
+	email, _ := tenants.ParseEmail(t.Email)
 	return store.Founding{
 		Tenant: tenants.Tenant{
 			ID: id, Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
@@ -141,7 +141,7 @@ func (t *tenantCreateCmd) tell(c terminal, m made) error {
 	if t.JSON {
 		return json.NewEncoder(c.out).Encode(m)
 	}
-	email, _ := tenants.Email(t.Email)
+	email, _ := tenants.ParseEmail(t.Email)
 	fmt.Fprintf(c.out, "Tenant      %s\nInvitation  %s\n            send it to %s; it works once, for seven days\nAPI key     %s\n            shown once; keep it safe\n",
 		m.TenantID, m.Invitation, email, m.APIKey)
 	return nil

@@ -205,8 +205,8 @@ func Payable(lines []Entry, now time.Time) (in []Entry, cents int64) {
 	return in, cents
 }
 
-// Decimal is a sum of cents as programs read it: "-10.98".
-func Decimal(cents int64) string {
+// FormatCents is a sum of cents as programs read it: "-10.98".
+func FormatCents(cents int64) string {
 	sign := ""
 	if cents < 0 {
 		sign, cents = "-", -cents

@@ -24,8 +24,8 @@ type Agent struct {
 // Check refuses an agent whose fields break a rule, naming every wrong one.
 func (a Agent) Check() error {
 	var f faults
-	f.add(Text(a.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
+	f.add(ValidText(a.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
 	f.add(a.Kind == Builtin, "kind", "builtin")
-	f.add(Text(a.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
+	f.add(ValidText(a.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
 	return f.err("The agent has wrong fields.")
 }

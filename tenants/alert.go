@@ -10,26 +10,26 @@ type AlertKind string
 
 // The closed list of alerts, each with what its target names.
 const (
-	AlertMass       AlertKind = "tokens_refused"      // credential: Apple refuses many of its tokens at once
-	AlertCredential AlertKind = "credential_refused"  // credential: Apple refuses it
-	AlertExpiry     AlertKind = "credential_expiry"   // credential: its certificate ends soon
-	AlertTooOften   AlertKind = "pushed_too_often"    // credential: Apple finds that we push, or sign, too often
-	AlertBlocked    AlertKind = "app_blocked"         // app version: iOS has probably stopped waking it on several phones
-	AlertUnshown    AlertKind = "app_does_not_report" // app version: it wakes and shows no call on several phones
-	AlertTrial      AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
+	AlertTokensRefused AlertKind = "tokens_refused"      // credential: Apple refuses many of its tokens at once
+	AlertCredential    AlertKind = "credential_refused"  // credential: Apple refuses it
+	AlertExpiry        AlertKind = "credential_expiry"   // credential: its certificate ends soon
+	AlertTooOften      AlertKind = "pushed_too_often"    // credential: Apple finds that we push, or sign, too often
+	AlertBlocked       AlertKind = "app_blocked"         // app version: iOS has probably stopped waking it on several phones
+	AlertUnshown       AlertKind = "app_does_not_report" // app version: it wakes and shows no call on several phones
+	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
-var AlertKinds = []AlertKind{AlertMass, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertTrial}
+var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
-	AlertMass:       "Apple refuses many device tokens of one credential",
-	AlertCredential: "Apple refuses a credential",
-	AlertExpiry:     "A certificate is about to expire",
-	AlertTooOften:   "Apple asks for fewer pushes",
-	AlertBlocked:    "iOS has probably stopped waking the app",
-	AlertUnshown:    "The app wakes and shows no call",
-	AlertTrial:      "The trial ends early: its card had one before",
+	AlertTokensRefused: "Apple refuses many device tokens of one credential",
+	AlertCredential:    "Apple refuses a credential",
+	AlertExpiry:        "A certificate is about to expire",
+	AlertTooOften:      "Apple asks for fewer pushes",
+	AlertBlocked:       "iOS has probably stopped waking the app",
+	AlertUnshown:       "The app wakes and shows no call",
+	AlertTrial:         "The trial ends early: its card had one before",
 }
 
 // Title is the kind as a person reads it.
@@ -51,14 +51,16 @@ type Alert struct {
 // The rule of the breaker against disabling many devices for one mistake: a wrong environment or bundle id makes Apple refuse all
 // tokens of a credential, and none of them is to blame.
 const (
-	MassWindow = 10 * time.Minute
-	massLeast  = 10
-	massShare  = 5 // one in five
+	TokensRefusedWindow = 10 * time.Minute
+	tokensRefusedLeast  = 10
+	tokensRefusedShare  = 5 // one in five
 )
 
-// Mass reports whether so many of the tokens that were pushed to within MassWindow were refused that the fault is the
+// ManyTokensRefused reports whether so many of the tokens that were pushed to within TokensRefusedWindow were refused that the fault is the
 // credential's: at least ten, and more than a fifth.
-func Mass(refused, pushed int) bool { return refused >= massLeast && refused*massShare > pushed }
+func ManyTokensRefused(refused, pushed int) bool {
+	return refused >= tokensRefusedLeast && refused*tokensRefusedShare > pushed
+}
 
 // ExpirySteps are the days before a certificate's end at which its tenant is told, the last first.
 var ExpirySteps = []int{1, 7, 14, 30, 60}
@@ -95,9 +97,9 @@ func (c Credential) Host(d Device) Environment {
 	return c.Environment
 }
 
-// Silent counts the devices that nothing would ring any more without c: reach is the number of living devices of its app by
+// DevicesLeftSilent counts the devices that nothing would ring any more without c: reach is the number of living devices of its app by
 // environment, all are the tenant's credentials. One that ends no later than c is no replacement.
-func Silent(c Credential, all []Credential, reach map[Environment]int) (devices int) {
+func DevicesLeftSilent(c Credential, all []Credential, reach map[Environment]int) (devices int) {
 	for host, n := range reach {
 		if !c.Covers(host) {
 			continue
@@ -129,5 +131,5 @@ func ExpiryWarning(c Credential, days, devices int) string {
 	case 1:
 		return fmt.Sprintf("The certificate of %s %s, and 1 device goes silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when)
 	}
-	return fmt.Sprintf("The certificate of %s %s, and %s devices go silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when, Count(devices))
+	return fmt.Sprintf("The certificate of %s %s, and %s devices go silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when, FormatCount(devices))
 }

@@ -42,7 +42,7 @@ type Credential struct {
 // Check refuses a credential whose fields break a rule, naming every wrong one.
 func (c Credential) Check() error {
 	var f faults
-	f.add(Bundle(c.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
+	f.add(ValidBundle(c.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
 	f.add(c.Environment == Auto || c.Environment == Sandbox || c.Environment == Production, "environment", "auto, sandbox or production")
 	f.add(c.Kind != P8 || appleID(c.Team), "team_id", "the ten characters of your Apple team id, from the membership page")
 	f.add(c.Kind != P8 || appleID(c.KeyID), "key_id", "the ten characters of the key id; the file is named AuthKey_<key id>.p8")

@@ -78,7 +78,7 @@ func (d Device) Topic() string { return d.Bundle + ".voip" }
 func (d Device) Clean() Device {
 	d.Token = strings.ToLower(d.Token)
 	for _, label := range []*string{&d.Name, &d.Model, &d.OSVersion, &d.AppVersion} {
-		*label = Trim(*label)
+		*label = TrimLabel(*label)
 	}
 	if d.Environment == "" {
 		d.Environment = Auto
@@ -95,21 +95,21 @@ func (d Device) Clean() Device {
 // Check refuses a device whose fields break a rule, naming every wrong one.
 func (d Device) Check() error {
 	var f faults
-	f.add(Token(d.Token), "token", "hexadecimal, 64 to 200 digits, an even number")
-	f.add(Bundle(d.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
+	f.add(ValidToken(d.Token), "token", "hexadecimal, 64 to 200 digits, an even number")
+	f.add(ValidBundle(d.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
 	f.add(d.Environment == Auto || d.Environment == Sandbox || d.Environment == Production, "environment", "auto, sandbox or production")
-	f.add(d.Person == "" || Reference(d.Person), "person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
-	f.add(Text(d.Name, 0, 80), "name", "at most 80 characters, not blank, no control characters")
-	f.add(Text(d.Model, 0, 80), "model", "at most 80 characters, not blank, no control characters")
-	f.add(Text(d.OSVersion, 0, 40), "os_version", "at most 40 characters, not blank, no control characters")
-	f.add(Text(d.AppVersion, 0, 40), "app_version", "at most 40 characters, not blank, no control characters")
-	f.add(d.TimeZone == "" || zone(d.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
+	f.add(d.Person == "" || ValidReference(d.Person), "person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+	f.add(ValidText(d.Name, 0, 80), "name", "at most 80 characters, not blank, no control characters")
+	f.add(ValidText(d.Model, 0, 80), "model", "at most 80 characters, not blank, no control characters")
+	f.add(ValidText(d.OSVersion, 0, 40), "os_version", "at most 40 characters, not blank, no control characters")
+	f.add(ValidText(d.AppVersion, 0, 40), "app_version", "at most 40 characters, not blank, no control characters")
+	f.add(d.TimeZone == "" || validZone(d.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(d.Platform == IOS || d.Platform == Browser, "platform", "ios or browser")
 	return f.err("The device has wrong fields.")
 }
 
-// Token reports whether s can be a VoIP device token in stored form. Apple promises no length; tokens seen are 64 digits.
-func Token(s string) bool {
+// ValidToken reports whether s can be a VoIP device token in stored form. Apple promises no length; tokens seen are 64 digits.
+func ValidToken(s string) bool {
 	if len(s) < 64 || len(s) > 200 || len(s)%2 != 0 {
 		return false
 	}
@@ -121,8 +121,8 @@ func Token(s string) bool {
 	return true
 }
 
-// Bundle reports whether s can be an app's bundle id: [A-Za-z0-9.-], at least one dot, at most 155 characters.
-func Bundle(s string) bool {
+// ValidBundle reports whether s can be an app's bundle id: [A-Za-z0-9.-], at least one dot, at most 155 characters.
+func ValidBundle(s string) bool {
 	if len(s) < 3 || len(s) > 155 || strings.HasSuffix(s, ".voip") || !strings.Contains(s, ".") ||
 		strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.Contains(s, "..") {
 		return false

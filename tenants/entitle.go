@@ -76,7 +76,7 @@ func standing(s Subscription, grace time.Duration, now time.Time) (Standing, tim
 		case s.Stripe != "" && now.Before(s.TrialEnd.Add(lateness)): // Stripe is charging the card and has not told us yet
 			return StandingPaid, time.Time{}, nil
 		}
-		return over("trial_ended", "The trial ended on %s, so nothing rings. Choose a plan under Billing; everything you set up is still there.", day(s.TrialEnd))
+		return over("trial_ended", "The trial ended on %s, so nothing rings. Choose a plan under Billing; everything you set up is still there.", formatDay(s.TrialEnd))
 	case SubActive:
 		return active(s, now)
 	case SubPastDue:
@@ -84,15 +84,15 @@ func standing(s Subscription, grace time.Duration, now time.Time) (Standing, tim
 		if now.Before(until) {
 			return StandingGrace, until, nil
 		}
-		return over("payment_failed", "A payment failed on %s and was not made good, so nothing rings. Update the payment method under Billing; rings go on at once.", day(s.PastDueSince))
+		return over("payment_failed", "A payment failed on %s and was not made good, so nothing rings. Update the payment method under Billing; rings go on at once.", formatDay(s.PastDueSince))
 	case SubCancelled:
 		if now.Before(s.PeriodEnd) {
 			return StandingEnding, s.PeriodEnd, nil
 		}
 		if s.WasCut() {
-			return over("trial_card", "The card had its trial with another organisation, so this trial ended on %s and nothing rings. Nothing was charged. Subscribe under Billing; everything you set up is still there.", day(s.PeriodEnd))
+			return over("trial_card", "The card had its trial with another organisation, so this trial ended on %s and nothing rings. Nothing was charged. Subscribe under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
 		}
-		return over("subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", day(s.PeriodEnd))
+		return over("subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
 	case SubPaused:
 		return over("trial_ended", "The trial ended without a payment method, so the subscription is paused and nothing rings. Add a payment method under Billing; everything you set up is still there.")
 	case SubIncomplete:
@@ -114,14 +114,14 @@ func active(s Subscription, now time.Time) (Standing, time.Time, *Error) {
 	case !s.CancelAtEnd && now.Before(s.PeriodEnd.Add(lateness)):
 		return StandingPaid, s.PeriodEnd, nil
 	case s.CancelAtEnd:
-		return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", day(s.PeriodEnd))
+		return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
 	}
-	return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_unconfirmed", "The subscription ran until %s and its renewal is not confirmed. Open Billing; the operator of this server may have to look at Stripe.", day(s.PeriodEnd))
+	return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_unconfirmed", "The subscription ran until %s and its renewal is not confirmed. Open Billing; the operator of this server may have to look at Stripe.", formatDay(s.PeriodEnd))
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2 January 2006 at 15:04 UTC") }
+func formatMoment(t time.Time) string { return t.UTC().Format("2 January 2006 at 15:04 UTC") }
 
-func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
+func formatDay(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
 // Ring says whether a phone may be rung. A test ring counts nothing, so that no quota stops it.
 func (e Entitlement) Ring(test bool) error {
@@ -131,11 +131,11 @@ func (e Entitlement) Ring(test bool) error {
 	case test || e.Standing == StandingOpen:
 		return nil
 	case full(e.Usage.Calls, e.Plan.Calls):
-		r := Refuse(TooMany, "calls_at_once", "The plan %s carries %s calls at once, and all are taken. Try again when one has ended, or choose a larger plan under Billing.", e.Plan.Name, Count(e.Plan.Calls))
+		r := Refuse(TooMany, "calls_at_once", "The plan %s carries %s calls at once, and all are taken. Try again when one has ended, or choose a larger plan under Billing.", e.Plan.Name, FormatCount(e.Plan.Calls))
 		r.RetryAfter = 5 * time.Second
 		return r
 	case full(e.Usage.Rings, e.Plan.Rings) && !e.Overage:
-		return Refuse(Unpaid, "ring_quota", "The %s rings of the plan %s are used up until %s. %s", Count(e.Plan.Rings), e.Plan.Name, day(e.To), e.more())
+		return Refuse(Unpaid, "ring_quota", "The %s rings of the plan %s are used up until %s. %s", FormatCount(e.Plan.Rings), e.Plan.Name, formatDay(e.To), e.more())
 	}
 	return nil
 }
@@ -166,9 +166,9 @@ func (e Entitlement) grow(code, what string, used, most int64) error {
 	case e.refusal != nil:
 		return e.refusal
 	case e.Standing == StandingGrace:
-		return Refuse(Unpaid, "payment_failed", "A payment failed. Phones ring until %s; nothing can be added until the payment method is updated under Billing.", day(e.Until))
+		return Refuse(Unpaid, "payment_failed", "A payment failed. Phones ring until %s; nothing can be added until the payment method is updated under Billing.", formatDay(e.Until))
 	case full(used, most):
-		return Refuse(Unpaid, code, "The plan %s holds %s %s, and all are taken. Remove one, or choose a larger plan under Billing.", e.Plan.Name, Count(most), what)
+		return Refuse(Unpaid, code, "The plan %s holds %s %s, and all are taken. Remove one, or choose a larger plan under Billing.", e.Plan.Name, FormatCount(most), what)
 	}
 	return nil
 }
@@ -182,19 +182,19 @@ func (e Entitlement) Warnings() []Warning {
 	case e.refusal != nil:
 		return []Warning{{Code: e.refusal.Code, Text: e.refusal.Msg, Hard: true}}
 	case e.Standing == StandingGrace:
-		out = append(out, Warning{Code: "payment_failed", Text: "A payment failed. Phones ring until " + day(e.Until) + ".", Cure: "Update the payment method."})
+		out = append(out, Warning{Code: "payment_failed", Text: "A payment failed. Phones ring until " + formatDay(e.Until) + ".", Cure: "Update the payment method."})
 	case e.cut:
-		out = append(out, Warning{Code: "trial_card", Text: "This card had its trial with another organisation, so this trial ends on " + moment(e.Until) + ". Nothing was charged.",
+		out = append(out, Warning{Code: "trial_card", Text: "This card had its trial with another organisation, so this trial ends on " + formatMoment(e.Until) + ". Nothing was charged.",
 			Cure: "Subscribe before then and phones go on ringing; the first payment is due at once."})
 	}
 	used, most := e.Usage.Rings, e.Plan.Rings
 	switch {
 	case full(used, most) && e.Overage:
-		out = append(out, Warning{Code: "rings_100", Text: "All " + Count(most) + " rings of this month are used. Further ones cost extra.", Cure: "A larger plan may be cheaper."})
+		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used. Further ones cost extra.", Cure: "A larger plan may be cheaper."})
 	case full(used, most):
-		out = append(out, Warning{Code: "rings_100", Text: "All " + Count(most) + " rings of this month are used, and no phone is rung until " + day(e.To) + ".", Cure: e.more(), Hard: true})
+		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used, and no phone is rung until " + formatDay(e.To) + ".", Cure: e.more(), Hard: true})
 	case near(used, most):
-		out = append(out, Warning{Code: "rings_80", Text: Count(used) + " of " + Count(most) + " rings of this month are used.", Cure: e.more()})
+		out = append(out, Warning{Code: "rings_80", Text: FormatCount(used) + " of " + FormatCount(most) + " rings of this month are used.", Cure: e.more()})
 	}
 	for _, g := range []struct {
 		code, what string
@@ -202,9 +202,9 @@ func (e Entitlement) Warnings() []Warning {
 	}{{"devices", "devices", e.Usage.Devices, e.Plan.Devices}, {"people", "people", e.Usage.People, e.Plan.People}} {
 		switch {
 		case full(g.used, g.most):
-			out = append(out, Warning{Code: g.code + "_100", Text: "All " + Count(g.most) + " " + g.what + " of the plan are taken.", Cure: "Remove one, or choose a larger plan.", Hard: true})
+			out = append(out, Warning{Code: g.code + "_100", Text: "All " + FormatCount(g.most) + " " + g.what + " of the plan are taken.", Cure: "Remove one, or choose a larger plan.", Hard: true})
 		case near(g.used, g.most):
-			out = append(out, Warning{Code: g.code + "_80", Text: Count(g.used) + " of " + Count(g.most) + " " + g.what + " of the plan are taken.", Cure: "Choose a larger plan in time."})
+			out = append(out, Warning{Code: g.code + "_80", Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the plan are taken.", Cure: "Choose a larger plan in time."})
 		}
 	}
 	return out
@@ -219,8 +219,8 @@ func (e Entitlement) TrialDays() int {
 	return int((e.Until.Sub(e.now) + d - 1) / d)
 }
 
-// Why is the refusal for everything; nil while things ring.
-func (e Entitlement) Why() error {
+// Refusal is the refusal for everything; nil while things ring.
+func (e Entitlement) Refusal() error {
 	if e.refusal == nil {
 		return nil
 	}
@@ -232,8 +232,8 @@ func full(used, most int64) bool { return most > 0 && used >= most }
 // near is 80 per cent.
 func near(used, most int64) bool { return most > 0 && used*5 >= most*4 }
 
-// Count writes a number with commas between thousands, the way every page, refusal and mail does: "12,804".
-func Count[N int | int64](n N) string {
+// FormatCount writes a number with commas between thousands, the way every page, refusal and mail does: "12,804".
+func FormatCount[N int | int64](n N) string {
 	s := strconv.FormatInt(int64(n), 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]

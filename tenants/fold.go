@@ -36,7 +36,7 @@ var rank = map[State]int{Declined: 7, Ringing: 6, Pushed: 5, Placed: 4, Cancelle
 func StateOf(attempts []Attempt) State {
 	best := Elsewhere
 	for i := range attempts {
-		if attempts[i].called() {
+		if attempts[i].becameCall() {
 			return attempts[i].State
 		}
 		if rank[attempts[i].State] > rank[best] {
@@ -59,7 +59,7 @@ func (r *Ring) Fold(f Fact) []Fact {
 	}
 	was := a.State
 	facts := []Fact{f}
-	a.take(f)
+	a.record(f)
 	if a.State != was {
 		facts = r.follow(a, f, facts)
 	}
@@ -84,7 +84,7 @@ func (r *Ring) follow(a *Attempt, f Fact, facts []Fact) []Fact {
 			continue
 		}
 		g := Fact{Attempt: s.ID, Kind: kind, At: f.At, Received: f.Received, Detail: detail}
-		s.take(g)
+		s.record(g)
 		facts = append(facts, g)
 	}
 	return facts
@@ -100,7 +100,7 @@ func (r *Ring) settle(f Fact) {
 	}
 }
 
-func (a *Attempt) take(f Fact) {
+func (a *Attempt) record(f Fact) {
 	a.Facts = append(a.Facts, f)
 	a.State = Next(a.State, f.Kind)
 }
@@ -114,8 +114,8 @@ func (r *Ring) attempt(id AttemptID) *Attempt {
 	return nil
 }
 
-// called reports whether the attempt ever became the call.
-func (a *Attempt) called() bool {
+// becameCall reports whether the attempt ever became the call.
+func (a *Attempt) becameCall() bool {
 	s := Placed
 	for i := range a.Facts {
 		if s = Next(s, a.Facts[i].Kind); s == Answered {

@@ -175,7 +175,7 @@ func replay(t *testing.T, r *Ring) {
 			t.Fatalf("facts say %s, attempt says %s", s, a.State)
 		}
 		for _, b := range r.Attempts {
-			if b.called() {
+			if b.becameCall() {
 				calls++
 			}
 		}

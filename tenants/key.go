@@ -42,7 +42,7 @@ func (k Key) May(p Permission) bool { return slices.Contains(k.Permissions, p) }
 // Check refuses a key whose fields break a rule.
 func (k Key) Check() error {
 	var f faults
-	f.add(Text(k.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
+	f.add(ValidText(k.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
 	ok := len(k.Permissions) > 0
 	for _, p := range k.Permissions {
 		ok = ok && slices.Contains(Permissions, p)

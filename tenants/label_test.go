@@ -9,7 +9,7 @@ func FuzzLabel(f *testing.F) {
 	}
 	f.Add("no such industry", "\u202e")
 	f.Fuzz(func(t *testing.T, industry, caller string) {
-		got := Label(Industry(industry), caller)
+		got := CallerLabel(Industry(industry), caller)
 		opaque := industry == "healthcare" || industry == "behavioral-health" || industry == "legal"
 		if opaque && got != "" || got != "" && got != caller {
 			t.Fatalf("%q of %q: %q", caller, industry, got)

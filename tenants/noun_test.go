@@ -87,7 +87,7 @@ func TestChecksNameEveryWrongField(t *testing.T) {
 	if err := (Request{To: To{Person: "u-1"}, Caller: "Åsa Öberg", TTL: MinTTL}).Check(); err != nil {
 		t.Errorf("good request refused: %v", err)
 	}
-	if Text("a\u202eb", 0, 9) || Text("a\u2028b", 0, 9) || Text("\xff", 0, 9) {
+	if ValidText("a\u202eb", 0, 9) || ValidText("a\u2028b", 0, 9) || ValidText("\xff", 0, 9) {
 		t.Error("text that reads as something else passes")
 	}
 }

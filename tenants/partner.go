@@ -26,9 +26,9 @@ type Partner struct {
 	StoppedAt time.Time // the operator ended it: links count nothing, what was earned stays; zero = it runs
 }
 
-// Self is why a sign-up is the partner's own; empty when it is somebody else's. key is the sign-up's Plans.TrialKey, so that of a
+// SelfReferral is why a sign-up is the partner's own; empty when it is somebody else's. key is the sign-up's Plans.TrialKey, so that of a
 // domain that strangers share only the same address is the partner's. user is the account that signed up, if it is known.
-func (p Partner) Self(key string, user UserID) Refusal {
+func (p Partner) SelfReferral(key string, user UserID) Refusal {
 	switch {
 	case user != "" && user == p.User:
 		return RefusedPerson
@@ -96,12 +96,12 @@ func (p Payee) Clean() Payee {
 // Check refuses a payee to whom nothing can be paid.
 func (p Payee) Check() error {
 	var f faults
-	f.add(Text(p.Name, 2, 100), "payee", "2 to 100 characters, as your bank has it")
+	f.add(ValidText(p.Name, 2, 100), "payee", "2 to 100 characters, as your bank has it")
 	switch p.By {
 	case PayByIBAN:
-		f.add(iban(p.Account), "account", "this is no IBAN; look for a mistyped digit")
+		f.add(validIBAN(p.Account), "account", "this is no IBAN; look for a mistyped digit")
 	case PayByPayPal:
-		_, ok := Email(p.Account)
+		_, ok := ParseEmail(p.Account)
 		f.add(ok, "account", "the mail address of your PayPal account")
 	case PayByMail:
 	default:
@@ -110,8 +110,8 @@ func (p Payee) Check() error {
 	return f.err("The payout details have wrong fields.")
 }
 
-// iban checks length and check digits (ISO 13616: the rotated number, letters as 10 to 35, leaves 1 when divided by 97).
-func iban(s string) bool {
+// validIBAN checks length and check digits (ISO 13616: the rotated number, letters as 10 to 35, leaves 1 when divided by 97).
+func validIBAN(s string) bool {
 	if len(s) < 15 || len(s) > 34 {
 		return false
 	}

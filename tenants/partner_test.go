@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNobodyBringsThemselves(t *testing.T) {
+func TestSelfReferralsEarnNothing(t *testing.T) {
 	t.Parallel()
 	plans := BuiltinPlans()
 	firm := Partner{Email: "ana@lindenhof.example", Key: plans.TrialKey("ana@lindenhof.example", "lindenhof.example"), User: "u1"}
@@ -26,7 +26,7 @@ func TestNobodyBringsThemselves(t *testing.T) {
 		{alone, "ben@gmail.com", "gmail.com", "", ""},
 		{alone, "ben@gmail.com", "gmail.com", "u3", ""},
 	} {
-		if got := c.p.Self(plans.TrialKey(c.email, c.domain), c.user); got != c.want {
+		if got := c.p.SelfReferral(plans.TrialKey(c.email, c.domain), c.user); got != c.want {
 			t.Errorf("%s brings %s (%s): %q, want %q", c.p.Email, c.email, c.user, got, c.want)
 		}
 	}

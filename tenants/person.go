@@ -39,8 +39,8 @@ type Member struct {
 	CreatedAt time.Time
 }
 
-// Email brings an address to its stored form; ok is false when it is none.
-func Email(s string) (string, bool) {
+// ParseEmail brings an address to its stored form; ok is false when it is none.
+func ParseEmail(s string) (string, bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s || len(s) > 254 {

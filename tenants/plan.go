@@ -107,10 +107,10 @@ func (p Plans) check() error {
 	bad(p.Affiliate.Months < 0 || p.Affiliate.CookieDays < 0 || p.Affiliate.HoldDays < 0, "affiliate: nothing below 0")
 	seen := map[string]bool{}
 	for _, one := range p.Plans {
-		bad(!slug(one.Code), "plan %q: code: 2 to 40 of a-z, 0-9 and '-', starting with a letter", one.Code)
+		bad(!validSlug(one.Code), "plan %q: code: 2 to 40 of a-z, 0-9 and '-', starting with a letter", one.Code)
 		bad(seen[one.Code], "plan %q: stands there twice", one.Code)
 		seen[one.Code] = true
-		bad(!Text(one.Name, 1, 40), "plan %q: name: 1 to 40 characters", one.Code)
+		bad(!ValidText(one.Name, 1, 40), "plan %q: name: 1 to 40 characters", one.Code)
 		for _, n := range []int64{one.MonthCents, one.YearCents, one.Devices, one.Rings, one.Calls, one.People, one.Retention, one.Overage} {
 			bad(n < 0, "plan %q: %d is below 0", one.Code, n)
 		}

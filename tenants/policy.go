@@ -36,8 +36,8 @@ func Decide(q Question) error {
 	return nil
 }
 
-// Label is what a push may say of the caller: nothing where the industry demands opaque ids.
-func Label(i Industry, caller string) string {
+// CallerLabel is what a push may say of the caller: nothing where the industry demands opaque ids.
+func CallerLabel(i Industry, caller string) string {
 	if i.Opaque() {
 		return ""
 	}

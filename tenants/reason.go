@@ -65,15 +65,15 @@ func (r *Ring) reason() EndReason {
 		if a.State != r.State {
 			continue
 		}
-		if n := a.reached(); n > far {
+		if n := a.progress(); n > far {
 			best, far = a.reason(), n
 		}
 	}
 	return best
 }
 
-// reached counts how far down the road to a person's ear the attempt came.
-func (a *Attempt) reached() int {
+// progress counts how far down the road to a person's ear the attempt came.
+func (a *Attempt) progress() int {
 	for i, k := range []FactKind{FactConnected, FactAnswered, FactShown, FactWoke, FactAccepted} {
 		if a.Has(k) {
 			return 5 - i
@@ -98,13 +98,13 @@ func (a *Attempt) reason() EndReason {
 	s := Placed
 	for _, f := range a.Facts {
 		if s = Next(s, f.Kind); s.Terminal() {
-			return a.because(f.Kind)
+			return a.endingOf(f.Kind)
 		}
 	}
 	return ""
 }
 
-func (a *Attempt) because(k FactKind) EndReason {
+func (a *Attempt) endingOf(k FactKind) EndReason {
 	switch k {
 	case FactBusy:
 		return ReasonBusy

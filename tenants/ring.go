@@ -138,9 +138,9 @@ type Request struct {
 func (q Request) Check() error {
 	var f faults
 	f.add((q.To.Device == "") != (q.To.Person == ""), "to", "give either a device or a person")
-	f.add(q.To.Person == "" || Reference(q.To.Person), "to.person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
-	f.add(Text(q.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
-	f.add(q.Reference == "" || Reference(q.Reference), "reference", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+	f.add(q.To.Person == "" || ValidReference(q.To.Person), "to.person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+	f.add(ValidText(q.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
+	f.add(q.Reference == "" || ValidReference(q.Reference), "reference", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
 	f.add(q.TTL == 0 || q.TTL >= MinTTL && q.TTL <= MaxTTL, "ttl_s", "5 to 60 seconds")
 	return f.err("The ring has wrong fields.")
 }

@@ -66,7 +66,7 @@ func (s Subscription) WasCut() bool {
 
 // CutNotice tells the tenant's people what a cut means and what to do.
 func (s Subscription) CutNotice() string {
-	return "The card that was added had its trial with another organisation, and there is one trial for each card. So this one ends on " + moment(s.TrialCut) +
+	return "The card that was added had its trial with another organisation, and there is one trial for each card. So this one ends on " + formatMoment(s.TrialCut) +
 		"; until then phones ring. Nothing was charged, and everything you set up stays. To keep phones ringing, subscribe under Billing: the first payment is due at once."
 }
 

@@ -74,15 +74,15 @@ const (
 // Check refuses a tenant whose fields break a rule, naming every wrong one.
 func (t Tenant) Check() error {
 	var f faults
-	f.add(slug(t.Slug), "slug", "2 to 40 of a-z, 0-9 and '-', starting with a letter")
-	f.add(Text(t.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
+	f.add(validSlug(t.Slug), "slug", "2 to 40 of a-z, 0-9 and '-', starting with a letter")
+	f.add(ValidText(t.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
 	f.add(slices.Contains(Industries, t.Industry), "industry", "one of real-estate, healthcare, behavioral-health, legal, salon, insurance")
-	f.add(zone(t.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
+	f.add(validZone(t.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(t.RingTTL >= MinTTL && t.RingTTL <= MaxTTL, "ring_ttl_s", "5 to 60 seconds")
 	return f.err("The tenant has wrong fields.")
 }
 
-func slug(s string) bool {
+func validSlug(s string) bool {
 	if len(s) < 2 || len(s) > 40 || s[0] < 'a' || s[0] > 'z' {
 		return false
 	}
@@ -94,7 +94,7 @@ func slug(s string) bool {
 	return true
 }
 
-func zone(s string) bool {
+func validZone(s string) bool {
 	if s == "" || s == "Local" {
 		return false
 	}

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// Text reports whether s is a label of least to most characters that reads as what it is: valid UTF-8 without control characters and
+// ValidText reports whether s is a label of least to most characters that reads as what it is: valid UTF-8 without control characters and
 // without formatting characters, bidirectional overrides among them, which make it read as something else. Joiners pass: Persian, Indic
 // names and emoji are written with them, and so does the soft hyphen. What is there must be seen: a label of spaces alone is none.
 // U+FFFD stands where text was broken on its way, and nobody is called that.
-func Text(s string, least, most int) bool {
+func ValidText(s string, least, most int) bool {
 	if !utf8.ValidString(s) {
 		return false
 	}
@@ -37,17 +37,17 @@ func invisible(r rune) bool {
 	return unicode.IsSpace(r) || joins(r) || unicode.Is(unicode.Variation_Selector, r)
 }
 
-// Trim takes the white space off both ends of a label. One that is nothing else stays as it is, so that Text refuses it and it does not
+// TrimLabel takes the white space off both ends of a label. One that is nothing else stays as it is, so that ValidText refuses it and it does not
 // pass for a label that was left out.
-func Trim(s string) string {
+func TrimLabel(s string) string {
 	if t := strings.TrimSpace(s); t != "" {
 		return t
 	}
 	return s
 }
 
-// Reference reports whether s is a tenant's own opaque id: [A-Za-z0-9._-]{1,64}.
-func Reference(s string) bool {
+// ValidReference reports whether s is a tenant's own opaque id: [A-Za-z0-9._-]{1,64}.
+func ValidReference(s string) bool {
 	if len(s) < 1 || len(s) > 64 {
 		return false
 	}
@@ -59,8 +59,8 @@ func Reference(s string) bool {
 	return true
 }
 
-// Cell keeps spreadsheets from running a text as a formula (OWASP, CSV injection): one that begins like a formula gets a quote before it.
-func Cell(s string) string {
+// SpreadsheetCell keeps spreadsheets from running a text as a formula (OWASP, CSV injection): one that begins like a formula gets a quote before it.
+func SpreadsheetCell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(s[0])) {
 		return "'" + s
 	}

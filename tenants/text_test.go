@@ -38,15 +38,15 @@ func TestText(t *testing.T) {
 		strings.Repeat("ä", 20):  true,
 		strings.Repeat("ä", 21):  false,
 	} {
-		if got := Text(s, 0, 20); got != want {
+		if got := ValidText(s, 0, 20); got != want {
 			t.Errorf("Text(%q) is %v", s, got)
 		}
 	}
-	if Text("", 1, 9) {
+	if ValidText("", 1, 9) {
 		t.Error("no name is a name")
 	}
 	for s, want := range map[string]string{" \u00a0Anna  B\n": "Anna  B", "": "", " ": " ", "a\u200d": "a\u200d"} {
-		if got := Trim(s); got != want {
+		if got := TrimLabel(s); got != want {
 			t.Errorf("Trim(%q) is %q", s, got)
 		}
 	}
@@ -57,14 +57,14 @@ func FuzzText(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		trimmed := Trim(s)
-		if Trim(trimmed) != trimmed {
+		trimmed := TrimLabel(s)
+		if TrimLabel(trimmed) != trimmed {
 			t.Fatalf("Trim(%q) is not done: %q", s, trimmed)
 		}
-		if Text(s, 0, 64) && !Text(trimmed, 0, 64) {
+		if ValidText(s, 0, 64) && !ValidText(trimmed, 0, 64) {
 			t.Fatalf("trimming spoilt %q", s)
 		}
-		if !Text(s, 0, 64) {
+		if !ValidText(s, 0, 64) {
 			return
 		}
 		if s != "" && strings.TrimSpace(s) == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > 64 {

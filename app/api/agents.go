@@ -48,8 +48,8 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	}
 	now := a.Now()
 	made := tenants.Agent{
-		ID: tenants.NewID[tenants.AgentID](now), Tenant: k.Tenant.ID, Name: tenants.Trim(body.Name), Kind: tenants.AgentKind(body.Kind),
-		Caller: tenants.Trim(body.Caller), CreatedAt: now,
+		ID: tenants.NewID[tenants.AgentID](now), Tenant: k.Tenant.ID, Name: tenants.TrimLabel(body.Name), Kind: tenants.AgentKind(body.Kind),
+		Caller: tenants.TrimLabel(body.Caller), CreatedAt: now,
 	}
 	if err := made.Check(); err != nil {
 		return err

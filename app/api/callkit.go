@@ -53,14 +53,14 @@ func (a *API) callKit(ctx context.Context, c *fiber.Ctx, k caller) error {
 	}
 	out := callKit{Since: stamp(now.Add(-switchboard.WatchSpan)), Apps: make([]appWatch, len(apps)), Devices: []deviceWatch{}}
 	for i, x := range apps {
-		verdict, cause, cure := x.Word()
+		verdict, cause, cure := x.Describe()
 		out.Apps[i] = appWatch{
 			AppVersion: x.AppVersion, Devices: x.Devices, Blocked: x.Blocked, NotReporting: x.Unshown, Registered: x.Registered,
 			Delegate: x.Delegate, Verdict: string(verdict), Cause: cause, Cure: opt(cure),
 		}
 	}
 	for _, s := range phones[:min(len(phones), watchedMost)] {
-		verdict, cause, cure := s.Word()
+		verdict, cause, cure := s.Describe()
 		out.Devices = append(out.Devices, deviceWatch{
 			Device: string(s.Device), AppVersion: s.AppVersion, OSVersion: s.OSVersion, Silent: s.Silent, NotShown: s.Unshown,
 			LastAt: stamp(s.LastAt), Verdict: string(verdict), Cause: cause, Cure: opt(cure),

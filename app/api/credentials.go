@@ -104,7 +104,7 @@ func readWords(values map[string][]string, words map[string]*string) []tenants.F
 // baseName is the file's own name, out of whatever path a client sent; nothing longer than a file name can be.
 func baseName(name string) string {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
-	if len(name) > 255 || !tenants.Text(name, 0, 255) {
+	if len(name) > 255 || !tenants.ValidText(name, 0, 255) {
 		return ""
 	}
 	return name

@@ -58,7 +58,7 @@ func (q deviceChange) apply(d *tenants.Device) {
 // label is set for what people read.
 func label(to *string, from *string) {
 	if from != nil {
-		*to = tenants.Trim(*from)
+		*to = tenants.TrimLabel(*from)
 	}
 }
 

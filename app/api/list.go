@@ -58,7 +58,7 @@ func (f *filter) limit() int {
 // text is a free word, at most 100 characters.
 func (f *filter) text(name string) string {
 	s := strings.TrimSpace(web.Query(f.c, name))
-	if !tenants.Text(s, 0, 100) {
+	if !tenants.ValidText(s, 0, 100) {
 		f.fault(name, "at most 100 characters, no control characters")
 	}
 	return s

@@ -18,7 +18,7 @@ func (q pairingRequest) person() (string, error) {
 	if q.Person == nil {
 		return "", nil
 	}
-	if !tenants.Reference(*q.Person) {
+	if !tenants.ValidReference(*q.Person) {
 		return "", invalid([]tenants.Field{{Name: "person", Message: "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}}, "The pairing has wrong fields.")
 	}
 	return *q.Person, nil

@@ -29,7 +29,7 @@ type ringRequest struct {
 
 // request brings the body to what the switchboard takes. Only the form is looked at here; tenants.Request.Check has the rules.
 func (q ringRequest) request() (tenants.Request, error) {
-	out := tenants.Request{Caller: tenants.Trim(q.Caller)}
+	out := tenants.Request{Caller: tenants.TrimLabel(q.Caller)}
 	var faults []tenants.Field
 	fault := func(name, message string) { faults = append(faults, tenants.Field{Name: name, Message: message}) }
 	if q.To.Device != nil {

@@ -247,7 +247,7 @@ func (s *stage) aftermath(ctx context.Context) (disabled, alerts int, err error)
 	}
 	open, err := scope.Alerts(ctx, false)
 	for _, a := range open {
-		if a.Kind == tenants.AlertMass {
+		if a.Kind == tenants.AlertTokensRefused {
 			alerts++
 		}
 	}

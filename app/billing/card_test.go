@@ -130,7 +130,7 @@ func (w *world) cuts(open bool) (out []tenants.Alert) {
 func (w *world) standingError() *tenants.Error {
 	e, err := w.buyer.Scope.Entitlement(w.Context())
 	w.must(err)
-	why, _ := e.Why().(*tenants.Error)
+	why, _ := e.Refusal().(*tenants.Error)
 	return why
 }
 

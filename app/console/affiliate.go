@@ -96,17 +96,17 @@ func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	f := formOf(c)
 	p := k.affiliatePage(ctx, c)
 	name, email := f.text("name"), ""
-	if typed := f.text("email"); tenants.Text(typed, 0, 254) {
+	if typed := f.text("email"); tenants.ValidText(typed, 0, 254) {
 		email = strings.ToLower(typed)
 	}
 	p.Name.Value, p.Email.Value = shown(name, 80), shown(email, 254)
 	if p.None || p.Off {
 		return web.Page(c, views.Affiliate(p), fiber.StatusServiceUnavailable)
 	}
-	if !tenants.Text(name, 1, 80) {
+	if !tenants.ValidText(name, 1, 80) {
 		p.Name.Error = "1 to 80 characters, no control characters."
 	}
-	if _, ok := tenants.Email(email); !ok || !Registered(email) {
+	if _, ok := tenants.ParseEmail(email); !ok || !Registered(email) {
 		p.Email.Error = "A mail address, such as you@example.com."
 	}
 	if p.Name.Error+p.Email.Error != "" {

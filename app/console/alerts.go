@@ -19,7 +19,7 @@ var alertWords = map[tenants.AlertKind]struct {
 	tone      views.Tone
 	why, cure string
 }{
-	tenants.AlertMass: {views.ToneBad, "When Apple refuses many phones at once, the phones are not to blame: one setting is. No phone was switched off for it.",
+	tenants.AlertTokensRefused: {views.ToneBad, "When Apple refuses many phones at once, the phones are not to blame: one setting is. No phone was switched off for it.",
 		"Open the credential, press “Check with Apple now”, and set environment and bundle id right."},
 	tenants.AlertCredential: {views.ToneBad, "Phones of its app do not ring until this is mended.",
 		"Open it and press “Check with Apple now”: it says which of key, team, app and environment is wrong."},

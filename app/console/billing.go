@@ -210,7 +210,7 @@ func money(cents int64, currency string) string {
 	if !ok {
 		sign = strings.ToUpper(currency) + " "
 	}
-	whole := tenants.Count(cents / 100)
+	whole := tenants.FormatCount(cents / 100)
 	if rest := cents % 100; rest != 0 {
 		whole += "." + strconv.FormatInt(100+rest, 10)[1:]
 	}

@@ -151,7 +151,7 @@ func (k *Console) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *visitor) err
 			bills, next, err := k.Billing.Invoices(ctx, v.buyer(), after, billsPerRead)
 			return mapped(bills, func(b billing.Invoice) []string {
 				_, word := billState(b)
-				return []string{b.Number, stamp(b.At), word, tenants.Decimal(b.Cents), b.Currency, b.URL}
+				return []string{b.Number, stamp(b.At), word, tenants.FormatCents(b.Cents), b.Currency, b.URL}
 			}), next, err
 		},
 	})

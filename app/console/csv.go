@@ -77,7 +77,7 @@ func (s sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next
 }
 
 // cell is a text that begins no formula.
-func cell(s string) string { return tenants.Cell(s) }
+func cell(s string) string { return tenants.SpreadsheetCell(s) }
 
 // stamp is a moment in UTC (RFC 3339), as the API gives it, whatever the tenant's zone: files of two tenants can be laid side by side.
 // It is empty for never.

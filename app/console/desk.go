@@ -55,7 +55,7 @@ func (k *Console) ending(ctx context.Context, v *visitor, c tenants.Credential, 
 	if err != nil {
 		return "", 0, err
 	}
-	silent = tenants.Silent(c, all, reach)
+	silent = tenants.DevicesLeftSilent(c, all, reach)
 	return tenants.ExpiryWarning(c, days, silent), silent, nil
 }
 

@@ -245,13 +245,13 @@ func TestDoPhonesWake(t *testing.T) {
 
 func TestAVersionInTroubleIsNamed(t *testing.T) {
 	t.Parallel()
-	w := watched{apps: []tenants.AppWatch{{AppVersion: "4.1", Devices: 9, Blocked: 4, Verdict: tenants.Blocked}, {AppVersion: "", Verdict: tenants.Unshown}, {AppVersion: "4.2", Verdict: tenants.Fine}}}
+	w := watched{apps: []tenants.WakeHealth{{AppVersion: "4.1", Devices: 9, Blocked: 4, Verdict: tenants.Blocked}, {AppVersion: "", Verdict: tenants.Unshown}, {AppVersion: "4.2", Verdict: tenants.Fine}}}
 	if tone, word, why := w.whole(); tone != "bad" || word != "2 versions of the app are in trouble" || !strings.Contains(why, "Version 4.1, Apps that do not tell their version") {
 		t.Errorf("%s %q %q", tone, word, why)
 	}
 	calm := watched{
-		phones: []tenants.Streak{{AppVersion: "4.2", Verdict: tenants.Fine, Silent: 1}, {AppVersion: "4.3", Verdict: tenants.Fine}},
-		apps:   []tenants.AppWatch{{AppVersion: "4.2", Devices: 1, Verdict: tenants.Fine}, {AppVersion: "4.3", Devices: 1, Verdict: tenants.Fine}},
+		phones: []tenants.WakeHistory{{AppVersion: "4.2", Verdict: tenants.Fine, Silent: 1}, {AppVersion: "4.3", Verdict: tenants.Fine}},
+		apps:   []tenants.WakeHealth{{AppVersion: "4.2", Devices: 1, Verdict: tenants.Fine}, {AppVersion: "4.3", Devices: 1, Verdict: tenants.Fine}},
 	}
 	if tone, word, why := calm.whole(); tone != "info" || word != "No phone is in trouble" || !strings.Contains(why, "1 of the 2 phones") {
 		t.Errorf("%s %q %q", tone, word, why)

@@ -115,7 +115,7 @@ func (k *Console) guest(ctx context.Context, f form, i invited, p *views.Welcome
 	}
 	name := f.text("name")
 	p.Name.Value = name
-	if !tenants.Text(name, 1, 80) {
+	if !tenants.ValidText(name, 1, 80) {
 		p.Name.Error = "1 to 80 characters, no control characters"
 		return nil, nil
 	}

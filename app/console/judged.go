@@ -19,9 +19,9 @@ type judgements struct {
 
 // judgement is one tenant's.
 type judgement struct {
-	mu     sync.Mutex       // guards below
-	phones []tenants.Streak // read only
-	apps   []tenants.AppWatch
+	mu     sync.Mutex            // guards below
+	phones []tenants.WakeHistory // read only
+	apps   []tenants.WakeHealth
 	until  time.Time // when it is stale
 }
 
@@ -33,7 +33,7 @@ func newJudgements(now func() time.Time) *judgements {
 }
 
 // of judges, or gives what was judged a moment ago.
-func (j *judgements) of(ctx context.Context, t tenants.TenantID, s *store.Scope) ([]tenants.Streak, []tenants.AppWatch, error) {
+func (j *judgements) of(ctx context.Context, t tenants.TenantID, s *store.Scope) ([]tenants.WakeHistory, []tenants.WakeHealth, error) {
 	e := j.kept.entry(t)
 	e.mu.Lock()
 	defer e.mu.Unlock()

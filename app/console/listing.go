@@ -36,7 +36,7 @@ func queryOf(c *fiber.Ctx) *query {
 // text is what was typed into the search.
 func (q *query) text(name string) string {
 	s := strings.TrimSpace(web.Query(q.c, name))
-	if !tenants.Text(s, 0, 100) {
+	if !tenants.ValidText(s, 0, 100) {
 		q.faults = append(q.faults, tenants.Field{Name: name, Message: "at most 100 characters, no control characters"})
 		return ""
 	}

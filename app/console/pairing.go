@@ -31,7 +31,7 @@ func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *visitor, p view
 // pair makes a code and shows it, once. The QR code holds where to go and the code, for the app to read.
 func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	person := formOf(c).text("person")
-	if person != "" && !tenants.Reference(person) {
+	if person != "" && !tenants.ValidReference(person) {
 		w := wrong{fields: map[string]string{"person": "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."}}
 		return k.pairPage(ctx, c, v, views.PairPage{Person: personField(person, w)}, fiber.StatusBadRequest)
 	}

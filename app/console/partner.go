@@ -224,7 +224,7 @@ func (k *Console) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 		more := func(ctx context.Context, _ string) (rows [][]string, next string, err error) {
 			lines, err := k.Store.Entries(ctx, who.ID)
 			for _, e := range lines {
-				rows = append(rows, []string{stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.Decimal(e.Cents), currency,
+				rows = append(rows, []string{stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.FormatCents(e.Cents), currency,
 					string(e.State(now)), stamp(e.PayableAt), reference[e.Payout]})
 			}
 			return rows, "", err

@@ -162,8 +162,8 @@ func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *visitor, i st
 func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	f := formOf(c)
 	role := tenants.Role(f.text("role"))
-	email, ok := tenants.Email(f.text("email"))
-	if !ok || !tenants.Text(email, 3, 254) {
+	email, ok := tenants.ParseEmail(f.text("email"))
+	if !ok || !tenants.ValidText(email, 3, 254) {
 		w := wrong{status: fiber.StatusBadRequest, fields: map[string]string{"email": "An address such as ana@example.com."}}
 		return k.personPage(ctx, c, v, store.Invitation{Email: f.text("email"), Role: role}, w)
 	}

@@ -62,7 +62,7 @@ func most(n int64) string {
 	if n == 0 {
 		return "Any number"
 	}
-	return tenants.Count(n)
+	return tenants.FormatCount(n)
 }
 
 // trialDays is how long a trial lasts, in words.

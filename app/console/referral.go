@@ -145,6 +145,6 @@ func (k *Console) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, 
 	}
 	return &tenants.Referral{
 		ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant, Terms: plans.Affiliate,
-		Refused: p.Self(plans.TrialKey(n.Email, domain), user), CreatedAt: k.Now(),
+		Refused: p.SelfReferral(plans.TrialKey(n.Email, domain), user), CreatedAt: k.Now(),
 	}, nil
 }

@@ -51,10 +51,10 @@ func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
 	f := formOf(c)
 	p := k.signInForm(c, ownPath(f.text("next")))
 	p.Email = clip(f.text("email"), 254)
-	if !tenants.Text(p.Email, 0, 254) {
+	if !tenants.ValidText(p.Email, 0, 254) {
 		p.Email = ""
 	}
-	email, _ := tenants.Email(p.Email)
+	email, _ := tenants.ParseEmail(p.Email)
 	if err := k.tries.take(email, web.IP(c)); err != nil {
 		return slowDown(c, err, func(msg string) error {
 			p.Error = msg

@@ -67,12 +67,12 @@ func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) view
 
 // check marks what is wrong in the form; ok is false when something is.
 func (a applicant) check(p *views.TrialPage) (ok bool) {
-	_, mail := tenants.Email(a.email)
+	_, mail := tenants.ParseEmail(a.email)
 	_, domain := registrable(a.email)
-	if !tenants.Text(a.company, 1, 80) {
+	if !tenants.ValidText(a.company, 1, 80) {
 		p.Company.Error = "1 to 80 characters, no control characters."
 	}
-	if !tenants.Text(a.name, 1, 80) {
+	if !tenants.ValidText(a.name, 1, 80) {
 		p.Name.Error = "1 to 80 characters, no control characters."
 	}
 	if !mail || !domain {
@@ -103,7 +103,7 @@ func registrable(email string) (string, bool) {
 func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 	f := formOf(c)
 	a := applicant{f.text("company"), f.text("name"), "", f.raw("password"), f.text("time_zone"), tenants.Industry(f.text("industry")), strings.ToUpper(f.text("code"))}
-	if typed := f.text("email"); tenants.Text(typed, 0, 254) {
+	if typed := f.text("email"); tenants.ValidText(typed, 0, 254) {
 		a.email = strings.ToLower(typed)
 	}
 	p := k.trialPage(ctx, c, a)

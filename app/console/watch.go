@@ -38,8 +38,8 @@ func versionName(app string) string {
 
 // watched is how phones and versions do, with the phones' names.
 type watched struct {
-	phones []tenants.Streak
-	apps   []tenants.AppWatch
+	phones []tenants.WakeHistory
+	apps   []tenants.WakeHealth
 	names  names
 }
 
@@ -106,7 +106,7 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 }
 
 // sure tells that the phone's latest ring was shown: one that came to nothing may be chance.
-func sure(s tenants.Streak) bool { return s.Silent+s.Unshown == 0 }
+func sure(s tenants.WakeHistory) bool { return s.Silent+s.Unshown == 0 }
 
 // whole is how it stands with all of them, in a sentence.
 func (w watched) whole() (tone views.Tone, word, why string) {
@@ -229,7 +229,7 @@ func wakesOf(ctx context.Context, v *visitor, id tenants.DeviceID) (*views.Wakes
 	if err != nil || len(outcomes) == 0 {
 		return nil, err
 	}
-	s := tenants.StreakOf(outcomes)
+	s := tenants.WakeHistoryOf(outcomes)
 	look := verdictLooks[s.Verdict]
 	w := &views.Wakes{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
 	if s.Verdict == tenants.Fine && !sure(s) {

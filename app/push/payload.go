@@ -32,7 +32,7 @@ func Payload(ringID string, issued, expires time.Time, from string) ([]byte, err
 	b = append(b, `,"exp":`...)
 	b = strconv.AppendInt(b, expires.Unix(), 10)
 	if from != "" {
-		if !tenants.Text(from, 1, maxFrom) {
+		if !tenants.ValidText(from, 1, maxFrom) {
 			return nil, refuse("A caller's label has at most 64 characters and no control characters.")
 		}
 		label, err := json.Marshal(from)

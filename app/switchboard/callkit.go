@@ -62,7 +62,7 @@ func (b *Board) overlooked(ctx context.Context, scope *store.Scope, r *tenants.R
 }
 
 // CallKit is how the tenant's phones and the versions of its app do: by phone, the worst first, and by version.
-func CallKit(ctx context.Context, scope *store.Scope, now time.Time) (phones []tenants.Streak, apps []tenants.AppWatch, err error) {
+func CallKit(ctx context.Context, scope *store.Scope, now time.Time) (phones []tenants.WakeHistory, apps []tenants.WakeHealth, err error) {
 	outcomes, err := scope.Watched(ctx, now.Add(-WatchSpan), WatchRings)
 	if err != nil {
 		return nil, nil, err
@@ -71,8 +71,8 @@ func CallKit(ctx context.Context, scope *store.Scope, now time.Time) (phones []t
 	if err != nil {
 		return nil, nil, err
 	}
-	phones = tenants.Streaks(outcomes)
-	return phones, tenants.Apps(phones, versions), nil
+	phones = tenants.WakeHistories(outcomes)
+	return phones, tenants.WakeHealthByVersion(phones, versions), nil
 }
 
 // judge raises an alert for each version of the app that is in trouble, and closes those of versions that are well again.

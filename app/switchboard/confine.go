@@ -38,6 +38,6 @@ func (b *Board) otherHost(ctx context.Context, scope *store.Scope, a tenants.Att
 func (b *Board) rate(environment string, alert push.Alert) {
 	bad, all, tell := b.health.rate(environment, alert == push.AlertRate, b.Now())
 	if tell {
-		b.Log.Warn("Apple, or the way to it, has trouble", "environment", environment, "pushes", all, "troubled", bad, "within", tenants.MassWindow)
+		b.Log.Warn("Apple, or the way to it, has trouble", "environment", environment, "pushes", all, "troubled", bad, "within", tenants.TokensRefusedWindow)
 	}
 }

@@ -170,12 +170,12 @@ func TestAnOldRefusalIsForgiven(t *testing.T) {
 	creds, _, err := w.scope.Credentials(t.Context(), store.Page{})
 	must(t, err)
 	target := string(creds[0].ID)
-	_, err = w.scope.Alert(t.Context(), tenants.AlertMass, target, "x")
+	_, err = w.scope.Alert(t.Context(), tenants.AlertTokensRefused, target, "x")
 	must(t, err)
 	open := func(want int) {
 		t.Helper()
 		must(t, w.board.Review(t.Context()))
-		if n := len(w.alerts(tenants.AlertMass)); n != want {
+		if n := len(w.alerts(tenants.AlertTokensRefused)); n != want {
 			t.Fatalf("%d alerts, want %d", n, want)
 		}
 	}
@@ -183,7 +183,7 @@ func TestAnOldRefusalIsForgiven(t *testing.T) {
 	open(1) // not used since
 	must(t, w.scope.CredentialUsed(t.Context(), creds[0].ID, w.clock.now()))
 	open(0)
-	_, err = w.scope.Alert(t.Context(), tenants.AlertMass, target, "x")
+	_, err = w.scope.Alert(t.Context(), tenants.AlertTokensRefused, target, "x")
 	must(t, err)
 	w.clock.pass(2 * time.Minute)
 	must(t, w.scope.CredentialUsed(t.Context(), creds[0].ID, w.clock.now()))

@@ -100,8 +100,8 @@ func (b *Board) mass(ctx context.Context, scope *store.Scope, a tenants.Attempt,
 			what = "the bundle id"
 		}
 		detail := fmt.Sprintf("%s: Apple refused %s of %s device tokens within ten minutes, so %s is probably wrong. No device is disabled for it. %s",
-			answer.Reason, tenants.Count(m.refused), tenants.Count(m.pushed), what, do.Cure)
-		_, err := scope.Alert(ctx, tenants.AlertMass, string(a.Credential), detail)
+			answer.Reason, tenants.FormatCount(m.refused), tenants.FormatCount(m.pushed), what, do.Cure)
+		_, err := scope.Alert(ctx, tenants.AlertTokensRefused, string(a.Credential), detail)
 		errs = append(errs, err, scope.CredentialTrouble(ctx, a.Credential, answer.Reason, false, answer.AnsweredAt))
 	}
 	return errors.Join(errs...)
@@ -166,5 +166,5 @@ func (b *Board) well(ctx context.Context, scope *store.Scope, a tenants.Attempt)
 	if !b.health.accepted(a.Credential, a.Device, b.Now()) {
 		return nil
 	}
-	return resolved(scope.ResolveAlert(ctx, tenants.AlertMass, string(a.Credential)))
+	return resolved(scope.ResolveAlert(ctx, tenants.AlertTokensRefused, string(a.Credential)))
 }

@@ -142,7 +142,7 @@ func TestAWrongEnvironmentWipesNobody(t *testing.T) {
 			if n := len(apple.times()); n < devices*6/5-10 {
 				t.Errorf("%d pushes: the test proves nothing", n)
 			}
-			alerts := w.alerts(tenants.AlertMass)
+			alerts := w.alerts(tenants.AlertTokensRefused)
 			if len(alerts) != 1 || !strings.Contains(alerts[0].Detail, reason) {
 				t.Fatalf("alerts %+v", alerts)
 			}
@@ -168,12 +168,12 @@ func TestWhatTheBurstDisabledComesBack(t *testing.T) {
 			w.eventually("nine are disabled", func() bool { return w.dead() == 9 })
 		}
 	}
-	w.eventually("all came back", func() bool { return w.dead() == 0 && len(w.alerts(tenants.AlertMass)) == 1 })
+	w.eventually("all came back", func() bool { return w.dead() == 0 && len(w.alerts(tenants.AlertTokensRefused)) == 1 })
 	apple.set(always(200, ""))
 	for _, d := range all {
 		w.state(w.place(tenants.Request{To: tenants.To{Device: d.ID}}).ID, tenants.Pushed)
 	}
-	w.eventually("the alert is over", func() bool { return len(w.alerts(tenants.AlertMass)) == 0 })
+	w.eventually("the alert is over", func() bool { return len(w.alerts(tenants.AlertTokensRefused)) == 0 })
 }
 
 // eventually waits for what follows a ring's facts a moment later.

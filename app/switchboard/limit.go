@@ -28,7 +28,7 @@ func (b *Board) admit(c Caller) error {
 	}
 	msg := fmt.Sprintf("This account rings more than %g times a second. Wait a moment and try again.", b.RingsPerSecond)
 	if strings.HasPrefix(which, "key ") {
-		msg = fmt.Sprintf("This key rings more than %s times a second. Wait a moment and try again.", tenants.Count(c.PerSecond))
+		msg = fmt.Sprintf("This key rings more than %s times a second. Wait a moment and try again.", tenants.FormatCount(c.PerSecond))
 	}
 	if b.Meter != nil {
 		b.Meter.Limited()

@@ -85,7 +85,7 @@ func (b *Board) expiries(ctx context.Context, scope *store.Scope, mine []tenants
 		if err != nil {
 			return err
 		}
-		detail := tenants.ExpiryWarning(c, days, tenants.Silent(c, mine, reach))
+		detail := tenants.ExpiryWarning(c, days, tenants.DevicesLeftSilent(c, mine, reach))
 		said, open := warned[string(c.ID)]
 		if said.Detail != detail {
 			if _, err := scope.Alert(ctx, tenants.AlertExpiry, string(c.ID), detail); err != nil {

@@ -28,7 +28,7 @@ func (h *health) rate(environment string, bad bool, now time.Time) (troubled, al
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	w := h.host[environment]
-	if w == nil || now.Sub(w.since) > tenants.MassWindow {
+	if w == nil || now.Sub(w.since) > tenants.TokensRefusedWindow {
 		if h.host == nil {
 			h.host = map[string]*weather{}
 		}
@@ -39,7 +39,7 @@ func (h *health) rate(environment string, bad bool, now time.Time) (troubled, al
 	if bad {
 		w.bad++
 	}
-	tell = bad && !w.told && tenants.Mass(w.bad, w.all)
+	tell = bad && !w.told && tenants.ManyTokensRefused(w.bad, w.all)
 	w.told = w.told || tell
 	return w.bad, w.all, tell
 }
@@ -78,7 +78,7 @@ func (h *health) see(c tenants.CredentialID, now time.Time) *sight {
 		s = &sight{tokens: map[tenants.DeviceID]mark{}, retired: map[tenants.DeviceID]string{}, swept: now}
 		h.of[c] = s
 	}
-	if d := now.Sub(s.swept); d < 0 || d > tenants.MassWindow/20 {
+	if d := now.Sub(s.swept); d < 0 || d > tenants.TokensRefusedWindow/20 {
 		s.sweep(now)
 	}
 	return s
@@ -87,7 +87,7 @@ func (h *health) see(c tenants.CredentialID, now time.Time) *sight {
 func (s *sight) sweep(now time.Time) {
 	s.swept, s.refused = now, 0
 	for d, m := range s.tokens {
-		if now.Sub(m.at) > tenants.MassWindow {
+		if now.Sub(m.at) > tenants.TokensRefusedWindow {
 			delete(s.tokens, d)
 			delete(s.retired, d)
 		} else if m.refused {
@@ -111,7 +111,7 @@ func (h *health) refused(c tenants.CredentialID, d tenants.DeviceID, now time.Ti
 	defer h.mu.Unlock()
 	s := h.see(c, now)
 	s.set(d, mark{now, true})
-	s.open = tenants.Mass(s.refused, len(s.tokens))
+	s.open = tenants.ManyTokensRefused(s.refused, len(s.tokens))
 	m := massed{open: s.open, refused: s.refused, pushed: len(s.tokens)}
 	if !s.open {
 		return m
@@ -130,7 +130,7 @@ func (h *health) accepted(c tenants.CredentialID, d tenants.DeviceID, now time.T
 	s := h.see(c, now)
 	s.set(d, mark{now, false})
 	delete(s.retired, d)
-	if s.open && !tenants.Mass(s.refused, len(s.tokens)) {
+	if s.open && !tenants.ManyTokensRefused(s.refused, len(s.tokens)) {
 		s.open, s.told = false, time.Time{}
 		return true
 	}
@@ -165,5 +165,5 @@ func (h *health) again(what string, now time.Time) bool {
 		h.last = map[string]time.Time{}
 	}
 	h.last[what] = now
-	return known && now.Sub(before) <= tenants.MassWindow
+	return known && now.Sub(before) <= tenants.TokensRefusedWindow
 }

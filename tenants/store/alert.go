@@ -146,7 +146,7 @@ func (c alertCursor) String() string {
 func parseAlertCursor(s string) (alertCursor, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	parts := strings.SplitN(string(raw), " ", 3)
-	if err != nil || len(parts) != 3 || !tenants.Text(string(raw), 0, 300) {
+	if err != nil || len(parts) != 3 || !tenants.ValidText(string(raw), 0, 300) {
 		return alertCursor{}, badCursor()
 	}
 	at, err := strconv.ParseInt(parts[0], 10, 64)

@@ -15,7 +15,7 @@ func testAlerts(b *bench) {
 	raise := func(target, detail string, want bool) {
 		b.Helper()
 		b.clock.add(time.Second)
-		news, err := s.Alert(ctx, tenants.AlertMass, target, detail)
+		news, err := s.Alert(ctx, tenants.AlertTokensRefused, target, detail)
 		b.must(err)
 		equal(b, news, want, "news of "+target)
 	}
@@ -26,10 +26,10 @@ func testAlerts(b *bench) {
 	list, err := s.Alerts(ctx, false)
 	b.must(err)
 	equal(b, len(list), 2, "open alerts")
-	want := tenants.Alert{Kind: tenants.AlertMass, Target: "c1", Detail: "two", FirstAt: first, LastAt: first.Add(time.Second), Count: 2, Tenant: list[1].Tenant}
+	want := tenants.Alert{Kind: tenants.AlertTokensRefused, Target: "c1", Detail: "two", FirstAt: first, LastAt: first.Add(time.Second), Count: 2, Tenant: list[1].Tenant}
 	equal(b, list[1], want, "the older one")
-	b.must(s.ResolveAlert(ctx, tenants.AlertMass, "c1"))
-	b.refused(s.ResolveAlert(ctx, tenants.AlertMass, "c1"), tenants.Unknown, "resolving twice")
+	b.must(s.ResolveAlert(ctx, tenants.AlertTokensRefused, "c1"))
+	b.refused(s.ResolveAlert(ctx, tenants.AlertTokensRefused, "c1"), tenants.Unknown, "resolving twice")
 	list, err = s.Alerts(ctx, false)
 	b.must(err)
 	equal(b, len(list), 1, "still open")
@@ -60,7 +60,7 @@ func testManyAlerts(b *bench) {
 		_, err := s.Alert(ctx, tenants.AlertUnshown, fmt.Sprintf("4.%d beta", i), fmt.Sprintf("100%% of phones, number %d", i))
 		b.must(err)
 	}
-	_, err := s.Alert(ctx, tenants.AlertMass, "c1", "Apple refused")
+	_, err := s.Alert(ctx, tenants.AlertTokensRefused, "c1", "Apple refused")
 	b.must(err)
 	b.must(s.ResolveAlert(ctx, tenants.AlertUnshown, "4.0 beta"))
 	open, err := s.OpenAlerts(ctx)
@@ -72,7 +72,7 @@ func testManyAlerts(b *bench) {
 	}{
 		"all": {store.AlertQuery{}, many + 1}, "open": {store.AlertQuery{Open: true}, many}, "closed": {store.AlertQuery{Closed: true}, 1},
 		"the oldest": {store.AlertQuery{Search: "Number 1"}, 111}, "a target": {store.AlertQuery{Search: "4.229 BETA"}, 1}, "a sign": {store.AlertQuery{Search: "100%"}, many},
-		"a word": {store.AlertQuery{Search: "_"}, many + 1}, "a kind of another name": {store.AlertQuery{Search: "trouble", Kinds: []tenants.AlertKind{tenants.AlertMass}}, 1},
+		"a word": {store.AlertQuery{Search: "_"}, many + 1}, "a kind of another name": {store.AlertQuery{Search: "trouble", Kinds: []tenants.AlertKind{tenants.AlertTokensRefused}}, 1},
 		"a target of another name": {store.AlertQuery{Search: "key", Targets: []string{"c1", "4.1 beta"}}, 2},
 	} {
 		seen, after := map[string]bool{}, tenants.Alert{}

@@ -42,7 +42,7 @@ func (b *bench) property(s *store.Scope) property {
 	_, _, err = s.ChangeRing(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactAccepted, now))
 	b.must(err)
 	b.must(s.AddInvitation(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID), Email: "canary@example.com", Role: tenants.Admin, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
-	_, err = s.Alert(ctx, tenants.AlertMass, string(p.credential.ID), "canary")
+	_, err = s.Alert(ctx, tenants.AlertTokensRefused, string(p.credential.ID), "canary")
 	b.must(err)
 	silenced := func(r *tenants.Ring) ([]tenants.Fact, error) {
 		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactSilenced, At: now, Received: now, Detail: "canary"}), nil
@@ -61,7 +61,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"SetToken":         s.SetToken(ctx, tenants.Device{ID: p.device.ID, Token: p.device.Token, Environment: tenants.Sandbox, AppVersion: "x", OSVersion: "x"}),
 		"LearnEnvironment": s.LearnEnvironment(ctx, p.device.ID, tenants.Sandbox),
 		"ReviveDevice":     pick(s.ReviveDevice(ctx, p.device.ID, "x")),
-		"ResolveAlert":     s.ResolveAlert(ctx, tenants.AlertMass, string(p.credential.ID)),
+		"ResolveAlert":     s.ResolveAlert(ctx, tenants.AlertTokensRefused, string(p.credential.ID)),
 		"DisableDevice":    pick(s.DisableDevice(ctx, p.device.ID, "x", now.Add(time.Hour))),
 		"Targets":          pick(s.Targets(ctx, tenants.To{Device: p.device.ID})),
 		"Ring":             pick(s.Ring(ctx, p.ring.ID)), "Facts": pick(s.Facts(ctx, p.ring.ID, 0)), "SetDue": s.SetDue(ctx, p.ring.ID, now),

@@ -17,7 +17,7 @@ func testLetters(b *bench) {
 	const lease = 5 * time.Minute
 	raise := func(s *store.Scope, target string) {
 		b.Helper()
-		_, err := s.Alert(ctx, tenants.AlertMass, target, "detail")
+		_, err := s.Alert(ctx, tenants.AlertTokensRefused, target, "detail")
 		b.must(err)
 	}
 	claim := func(want string) []tenants.Alert {
@@ -58,12 +58,12 @@ func testLetters(b *bench) {
 	claim("")
 
 	// What comes and goes is told once an hour.
-	b.must(s.ResolveAlert(ctx, tenants.AlertMass, "a"))
+	b.must(s.ResolveAlert(ctx, tenants.AlertTokensRefused, "a"))
 	raise(s, "a")
 	claim("")
 	b.clock.add(time.Hour)
 	again := claim("a")
-	b.must(s.ResolveAlert(ctx, tenants.AlertMass, "a"))
+	b.must(s.ResolveAlert(ctx, tenants.AlertTokensRefused, "a"))
 	b.clock.add(time.Hour)
 	claim("") // over before anybody was told
 	raise(s, "a")

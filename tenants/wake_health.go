@@ -60,8 +60,8 @@ func (v Verdict) Cause() string { return verdicts[v].cause }
 // Cure is what to do about it; empty when nothing is.
 func (v Verdict) Cure() string { return verdicts[v].cure }
 
-// Streak is what a device's latest attempts say.
-type Streak struct {
+// WakeHistory is what a device's latest attempts say.
+type WakeHistory struct {
 	Device     DeviceID
 	AppVersion string
 	OSVersion  string
@@ -71,8 +71,8 @@ type Streak struct {
 	Verdict    Verdict
 }
 
-// Word is what is said of the device: a phone whose latest rings came to nothing, though too few to judge by, is not called fine.
-func (s Streak) Word() (v Verdict, cause, cure string) {
+// Describe is what is said of the device: a phone whose latest rings came to nothing, though too few to judge by, is not called fine.
+func (s WakeHistory) Describe() (v Verdict, cause, cure string) {
 	if n := s.Silent + s.Unshown; s.Verdict == Fine && n > 0 {
 		return Untested, "Its latest ring came to nothing. That happens when a phone is off; a few in a row mean that iOS has stopped waking the app.",
 			"Open the app once on the phone, and ring it again."
@@ -80,10 +80,10 @@ func (s Streak) Word() (v Verdict, cause, cure string) {
 	return s.Verdict, s.Verdict.Cause(), s.Verdict.Cure()
 }
 
-// StreakOf judges one device by its attempts, newest first. Attempts that are under way, or that Apple did not take, say nothing;
+// WakeHistoryOf judges one device by its attempts, newest first. Attempts that are under way, or that Apple did not take, say nothing;
 // a new version of the app starts anew.
-func StreakOf(outcomes []Outcome) Streak {
-	s := Streak{Verdict: Untested}
+func WakeHistoryOf(outcomes []Outcome) WakeHistory {
+	s := WakeHistory{Verdict: Untested}
 	silent, unshown := true, true
 	for _, o := range outcomes {
 		if o.Status != 200 && !o.Woke || !o.Over && !o.Reported {
@@ -114,8 +114,8 @@ func StreakOf(outcomes []Outcome) Streak {
 	return s
 }
 
-// Streaks judges every device by its attempts; outcomes are of all devices, newest first. The worst come first.
-func Streaks(outcomes []Outcome) []Streak {
+// WakeHistories judges every device by its attempts; outcomes are of all devices, newest first. The worst come first.
+func WakeHistories(outcomes []Outcome) []WakeHistory {
 	of, order := map[DeviceID][]Outcome{}, []DeviceID{}
 	for _, o := range outcomes {
 		if _, seen := of[o.Device]; !seen {
@@ -123,20 +123,20 @@ func Streaks(outcomes []Outcome) []Streak {
 		}
 		of[o.Device] = append(of[o.Device], o)
 	}
-	list := make([]Streak, 0, len(order))
+	list := make([]WakeHistory, 0, len(order))
 	for _, d := range order {
-		if s := StreakOf(of[d]); s.Verdict != Untested {
+		if s := WakeHistoryOf(of[d]); s.Verdict != Untested {
 			list = append(list, s)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Streak) int {
+	slices.SortStableFunc(list, func(a, b WakeHistory) int {
 		return cmp.Or(cmp.Compare(b.Silent+b.Unshown, a.Silent+a.Unshown), b.LastAt.Compare(a.LastAt))
 	})
 	return list
 }
 
-// AppWatch is what the phones with one version of the app say together.
-type AppWatch struct {
+// WakeHealth is what the phones with one version of the app say together.
+type WakeHealth struct {
 	AppVersion string
 	Devices    int // rung lately
 	Shown      int // of them: the latest ring was shown
@@ -153,20 +153,20 @@ type Version struct {
 	Devices int
 }
 
-// Apps judges every version of the app: it is at fault when three of its phones or more, and at least a fifth of those that were
+// WakeHealthByVersion judges every version of the app: it is at fault when three of its phones or more, and at least a fifth of those that were
 // rung, are in the same trouble. The worst come first, then the most used.
-func Apps(streaks []Streak, versions []Version) []AppWatch {
-	of := map[string]*AppWatch{}
-	app := func(name string) *AppWatch {
+func WakeHealthByVersion(streaks []WakeHistory, versions []Version) []WakeHealth {
+	of := map[string]*WakeHealth{}
+	app := func(name string) *WakeHealth {
 		if of[name] == nil {
-			of[name] = &AppWatch{AppVersion: name, Verdict: Untested}
+			of[name] = &WakeHealth{AppVersion: name, Verdict: Untested}
 		}
 		return of[name]
 	}
 	for _, v := range versions {
 		a := app(v.App)
 		a.Registered += v.Devices
-		if AtLeast(v.OS, DelegateOS) {
+		if VersionAtLeast(v.OS, DelegateOS) {
 			a.Delegate += v.Devices
 		}
 	}
@@ -184,18 +184,18 @@ func Apps(streaks []Streak, versions []Version) []AppWatch {
 			a.Unshown++
 		}
 	}
-	list := make([]AppWatch, 0, len(of))
+	list := make([]WakeHealth, 0, len(of))
 	for _, a := range of {
 		a.judge()
 		list = append(list, *a)
 	}
-	slices.SortFunc(list, func(a, b AppWatch) int {
+	slices.SortFunc(list, func(a, b WakeHealth) int {
 		return cmp.Or(cmp.Compare(b.Blocked+b.Unshown, a.Blocked+a.Unshown), cmp.Compare(b.Registered, a.Registered), cmp.Compare(b.AppVersion, a.AppVersion))
 	})
 	return list
 }
 
-func (a *AppWatch) judge() {
+func (a *WakeHealth) judge() {
 	several := func(n int) bool { return n >= severalOf && n*5 >= a.Devices }
 	switch {
 	case several(a.Unshown):
@@ -207,8 +207,8 @@ func (a *AppWatch) judge() {
 	}
 }
 
-// Word is what is said of the version: where none of its phones shows calls, and there are too few to blame it, it is not called fine.
-func (a AppWatch) Word() (v Verdict, cause, cure string) {
+// Describe is what is said of the version: where none of its phones shows calls, and there are too few to blame it, it is not called fine.
+func (a WakeHealth) Describe() (v Verdict, cause, cure string) {
 	switch {
 	case a.Verdict == Untested:
 		return Untested, "No push has come to an end on a phone with this version yet.", ""
@@ -222,8 +222,8 @@ func (a AppWatch) Word() (v Verdict, cause, cure string) {
 	return a.Verdict, a.Verdict.Cause(), a.Verdict.Cure()
 }
 
-// AtLeast compares versions such as 26.4.1 number by number; what is no number counts as zero.
-func AtLeast(version, least string) bool {
+// VersionAtLeast compares versions such as 26.4.1 number by number; what is no number counts as zero.
+func VersionAtLeast(version, least string) bool {
 	a, b := strings.Split(version, "."), strings.Split(least, ".")
 	for i := range max(len(a), len(b)) {
 		if x, y := part(a, i), part(b, i); x != y {
@@ -245,7 +245,7 @@ func part(version []string, i int) int {
 }
 
 // Warning is an app version's trouble in a sentence, with its cure.
-func (a AppWatch) Warning() string {
+func (a WakeHealth) Warning() string {
 	n, what := a.Blocked, "stay silent when Apple takes a push"
 	if a.Verdict == Unshown {
 		n, what = a.Unshown, "wake and do not report the call to CallKit"
@@ -254,5 +254,5 @@ func (a AppWatch) Warning() string {
 	if a.AppVersion == "" {
 		name = "an app that does not tell its version"
 	}
-	return Count(n) + " of " + Count(a.Devices) + " phones with " + name + " " + what + ". " + a.Verdict.Cure()
+	return FormatCount(n) + " of " + FormatCount(a.Devices) + " phones with " + name + " " + what + ". " + a.Verdict.Cure()
 }

@@ -34,7 +34,7 @@ func story(letters, device, app string) (list []tenants.Outcome) {
 	return list
 }
 
-func TestStreaks(t *testing.T) {
+func TestWakeHistories(t *testing.T) {
 	t.Parallel()
 	for letters, want := range map[string]struct {
 		silent, unshown int
@@ -56,24 +56,24 @@ func TestStreaks(t *testing.T) {
 		"ususu":   {0, 1, tenants.Fine},
 		"rrruuuu": {0, 0, tenants.Fine},
 	} {
-		s := tenants.StreakOf(story(letters, "d", "1"))
+		s := tenants.WakeHistoryOf(story(letters, "d", "1"))
 		if s.Silent != want.silent || s.Unshown != want.unshown || s.Verdict != want.verdict {
 			t.Errorf("%q: %d silent, %d unshown, %s; want %+v", letters, s.Silent, s.Unshown, s.Verdict, want)
 		}
-		if v, cause, _ := s.Word(); s.Verdict == tenants.Fine && (v == tenants.Fine) != (s.Silent+s.Unshown == 0) || cause == "" {
+		if v, cause, _ := s.Describe(); s.Verdict == tenants.Fine && (v == tenants.Fine) != (s.Silent+s.Unshown == 0) || cause == "" {
 			t.Errorf("%q: is said to be %s: %s", letters, v, cause)
 		}
 		if s.Verdict.Cause() == "" || (s.Verdict.Cure() == "") != (s.Verdict == tenants.Fine || s.Verdict == tenants.Untested) {
 			t.Errorf("%s says %q, cure %q", s.Verdict, s.Verdict.Cause(), s.Verdict.Cure())
 		}
 	}
-	s := tenants.StreakOf(append(story("ss", "d", "2"), story("sss", "d", "1")...))
+	s := tenants.WakeHistoryOf(append(story("ss", "d", "2"), story("sss", "d", "1")...))
 	if s.Silent != 2 || s.AppVersion != "2" {
 		t.Errorf("a new version starts with the old one's streak: %+v", s)
 	}
 }
 
-func TestAppsAreJudgedBySeveralPhones(t *testing.T) {
+func TestAnAppVersionIsJudgedBySeveralPhones(t *testing.T) {
 	t.Parallel()
 	var all []tenants.Outcome
 	phones := func(n int, letters, app string) {
@@ -87,12 +87,12 @@ func TestAppsAreJudgedBySeveralPhones(t *testing.T) {
 	phones(3, "uu", "4.0")
 	phones(3, "sss", "5.0")
 	phones(17, "r", "5.0") // three of twenty
-	streaks := tenants.Streaks(all)
+	streaks := tenants.WakeHistories(all)
 	if streaks[0].Verdict == tenants.Fine {
 		t.Error("the worst does not come first")
 	}
-	got := map[string]tenants.AppWatch{}
-	for _, a := range tenants.Apps(streaks, []tenants.Version{{"3.0", "26.4", 5}, {"3.0", "26.3.9", 3}, {"3.0", "27.0", 2}, {"9.0", "18.7", 1}}) {
+	got := map[string]tenants.WakeHealth{}
+	for _, a := range tenants.WakeHealthByVersion(streaks, []tenants.Version{{"3.0", "26.4", 5}, {"3.0", "26.3.9", 3}, {"3.0", "27.0", 2}, {"9.0", "18.7", 1}}) {
 		got[a.AppVersion] = a
 	}
 	for app, want := range map[string]tenants.Verdict{"3.0": tenants.Blocked, "2.0": tenants.Fine, "4.0": tenants.Unshown, "5.0": tenants.Fine, "9.0": tenants.Untested} {
@@ -109,9 +109,9 @@ func TestAppsAreJudgedBySeveralPhones(t *testing.T) {
 	} {
 		a := got[app]
 		if app == "6.0" {
-			a = tenants.AppWatch{Devices: 1, Shown: 1, Verdict: tenants.Fine}
+			a = tenants.WakeHealth{Devices: 1, Shown: 1, Verdict: tenants.Fine}
 		}
-		if v, cause, _ := a.Word(); v != want.verdict || !strings.Contains(cause, want.words) {
+		if v, cause, _ := a.Describe(); v != want.verdict || !strings.Contains(cause, want.words) {
 			t.Errorf("of app %s is said: %s, %s", app, v, cause)
 		}
 	}
@@ -120,22 +120,22 @@ func TestAppsAreJudgedBySeveralPhones(t *testing.T) {
 	}
 }
 
-func TestAtLeast(t *testing.T) {
+func TestVersionAtLeast(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]bool{"26.4": true, "26.4.1": true, "27": true, "26.10": true, "26": false, "26.3.9": false, "18.7": false, "": false, "beta": false} {
-		if tenants.AtLeast(version, "26.4") != want {
+		if tenants.VersionAtLeast(version, "26.4") != want {
 			t.Errorf("%q at least 26.4: %v", version, !want)
 		}
 	}
 }
 
-func TestMassNeedsTenAndAFifth(t *testing.T) {
+func TestManyTokensRefusedNeedsTenAndAFifth(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		refused, pushed int
 		want            bool
 	}{{9, 9, false}, {10, 10, true}, {10, 49, true}, {10, 50, false}, {201, 1000, true}, {200, 1000, false}} {
-		if tenants.Mass(c.refused, c.pushed) != c.want {
+		if tenants.ManyTokensRefused(c.refused, c.pushed) != c.want {
 			t.Errorf("%d of %d: %v", c.refused, c.pushed, !c.want)
 		}
 	}
@@ -173,7 +173,7 @@ func TestExpiry(t *testing.T) {
 		"one that ends earlier": {[]tenants.Credential{c, other(tenants.Auto, tenants.CredentialActive, "a.b", now.Add(day))}, 13},
 		"one that ends later":   {[]tenants.Credential{c, other(tenants.Auto, tenants.CredentialActive, "a.b", now.Add(99*day))}, 0},
 	} {
-		if got := tenants.Silent(c, x.all, reach); got != x.want {
+		if got := tenants.DevicesLeftSilent(c, x.all, reach); got != x.want {
 			t.Errorf("%s: %d devices go silent, want %d", name, got, x.want)
 		}
 	}
