@@ -275,7 +275,7 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		"device": "/devices/" + first("devices"), "pair": "/devices/pair", "credentials": "/credentials", "credential-add": "/credentials/add",
 		"credential": "/credentials/" + first("credentials"), "agents": "/agents", "agent": "/agents/" + first("agents"), "keys": "/keys", "key-add": "/keys/add",
 		"people": "/people", "person-add": "/people/add", "audit": "/audit", "settings": "/settings", "billing": "/billing", "developers": "/developers",
-		"alerts": "/alerts", "watch": "/watch", "story-overview": "/storybook/overview", "story-alerts": "/storybook/alerts", "story-watch": "/storybook/watch",
+		"alerts": "/alerts", "phone-health": "/phone-health", "story-overview": "/storybook/overview", "story-alerts": "/storybook/alerts", "story-phone-health": "/storybook/phone-health",
 		"story-device": "/storybook/device", "story-probed": "/storybook/credential-probed", "story-replace": "/storybook/credential-replace", "storybook": "/storybook", "missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
 	}
 	do(t, ctx, "the rooms stay at the side of a long page", look("light", 1440), chromedp.Navigate(s.ready.URL+"/overview"),

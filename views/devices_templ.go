@@ -244,7 +244,7 @@ type DevicePage struct {
 	Problem  *Callout
 	Facts    []Row // model, system, app, token age, last push, …
 	Form     DeviceForm
-	Wakes    *Wakes // how its latest rings came out; nil when it was never rung
+	Wakes    *WakeHistory // how its latest rings came out; nil when it was never rung
 	Rings    []RingRow
 	AllRings string // address of the list filtered to this device
 	CanEdit  bool
@@ -320,7 +320,7 @@ func Device(p DevicePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Wakes != nil {
-				templ_7745c5c3_Err = WakesOf(*p.Wakes).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = WakeHistoryOf(*p.Wakes).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

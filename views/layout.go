@@ -1,39 +1,39 @@
 package views
 
-// room is one entry of the navigation.
-type room struct {
-	room  Room
+// navEntry is one entry of the navigation.
+type navEntry struct {
+	nav   Nav
 	text  string
 	path  string
 	icon  Icon
 	chord string // the key after g
 }
 
-type roomGroup struct {
-	title string
-	rooms []room
+type navGroup struct {
+	title   string
+	entries []navEntry
 }
 
-var roomGroups = []roomGroup{
-	{"", []room{
-		{RoomOverview, "Overview", PathOverview, IconOverview, "o"},
-		{RoomTest, "Test ring", PathTestRing, IconRing, "t"},
-		{RoomRings, "Rings", PathRings, IconIncoming, "r"},
-		{RoomAlerts, "Alerts", PathAlerts, IconBell, "n"},
+var navGroups = []navGroup{
+	{"", []navEntry{
+		{NavOverview, "Overview", PathOverview, IconOverview, "o"},
+		{NavTest, "Test ring", PathTestRing, IconRing, "t"},
+		{NavRings, "Rings", PathRings, IconIncoming, "r"},
+		{NavAlerts, "Alerts", PathAlerts, IconBell, "n"},
 	}},
-	{"Reach", []room{
-		{RoomDevices, "Devices", PathDevices, IconDevice, "d"},
-		{RoomWatch, "Do phones wake?", PathWatch, IconActivity, "w"},
-		{RoomAgents, "Agents", PathAgents, IconAgent, "a"},
-		{RoomCredentials, "Apple credentials", PathCredentials, IconCredential, "c"},
+	{"Reach", []navEntry{
+		{NavDevices, "Devices", PathDevices, IconDevice, "d"},
+		{NavHealth, "Do phones wake?", PathPhoneHealth, IconActivity, "w"},
+		{NavAgents, "Agents", PathAgents, IconAgent, "a"},
+		{NavCredentials, "Apple credentials", PathCredentials, IconCredential, "c"},
 	}},
-	{"Account", []room{
-		{RoomPeople, "People", PathPeople, IconPeople, "p"},
-		{RoomKeys, "API keys", PathKeys, IconKey, "k"},
-		{RoomAudit, "Audit log", PathAudit, IconAudit, "l"},
-		{RoomBilling, "Billing", PathBilling, IconCard, "b"},
-		{RoomSettings, "Settings", PathSettings, IconSettings, "s"},
-		{RoomDevelopers, "For developers", PathDevelopers, IconDocs, "h"},
+	{"Account", []navEntry{
+		{NavPeople, "People", PathPeople, IconPeople, "p"},
+		{NavKeys, "API keys", PathKeys, IconKey, "k"},
+		{NavAudit, "Audit log", PathAudit, IconAudit, "l"},
+		{NavBilling, "Billing", PathBilling, IconCard, "b"},
+		{NavSettings, "Settings", PathSettings, IconSettings, "s"},
+		{NavDevelopers, "For developers", PathDevelopers, IconDocs, "h"},
 	}},
 }
 
@@ -61,11 +61,11 @@ func (s Shell) zone() string {
 	return s.TimeZone
 }
 
-// paletteLinks is every room, the usual actions, and what the caller adds.
+// paletteLinks is every page, the usual actions, and what the caller adds.
 func (s Shell) paletteLinks() []Link {
 	var links []Link
-	for _, g := range roomGroups {
-		for _, r := range g.rooms {
+	for _, g := range navGroups {
+		for _, r := range g.entries {
 			links = append(links, Link{Text: r.text, Href: r.path, Icon: r.icon, Hint: "g " + r.chord})
 		}
 	}

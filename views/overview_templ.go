@@ -8,7 +8,7 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// OverviewPage is the first room of the console.
+// OverviewPage is the first page of the console.
 type OverviewPage struct {
 	Shell      Shell
 	Checklist  *Checklist // until everything is done or hidden

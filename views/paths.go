@@ -41,7 +41,7 @@ const (
 	PathPhone       = "/phone"                 // GET, dev mode
 )
 
-// Addresses of the billing room.
+// Addresses of the billing page.
 const (
 	PathBillingCheckout = "/billing/checkout" // POST plan, interval: leads to Stripe
 	PathBillingPortal   = "/billing/portal"   // POST: leads to Stripe
@@ -95,11 +95,11 @@ func CredentialPath(id string) string { return PathCredentials + "/" + id }
 
 // Addresses of what is wrong, and of how phones do.
 const (
-	PathAlerts       = "/alerts"       // GET q, state, after
-	PathAlertsCSV    = "/alerts.csv"   // GET, the same filters
-	PathAlertResolve = "/alerts/close" // POST kind, target
-	PathWatch        = "/watch"        // GET q, verdict, after
-	PathWatchCSV     = "/watch.csv"    // GET, the same filters
+	PathAlerts         = "/alerts"           // GET q, state, after
+	PathAlertsCSV      = "/alerts.csv"       // GET, the same filters
+	PathAlertResolve   = "/alerts/close"     // POST kind, target
+	PathPhoneHealth    = "/phone-health"     // GET q, verdict, after
+	PathPhoneHealthCSV = "/phone-health.csv" // GET, the same filters
 )
 
 // CredentialReplacePath is the form for the credential that takes the place of another.

@@ -168,7 +168,7 @@ func RingFacts(p RingPage) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if p.Problem != nil {
-			var templ_7745c5c3_Var5 = []any{"verdict", "verdict-why", "tone-" + string(p.Problem.Tone)}
+			var templ_7745c5c3_Var5 = []any{"verdict", "verdict-explained", "tone-" + string(p.Problem.Tone)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var5...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -193,7 +193,7 @@ func RingFacts(p RingPage) templ.Component {
 			var templ_7745c5c3_Var7 string
 			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.ResolveAttributeValue(p.Problem.role())
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ring.templ`, Line: 73, Col: 99}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ring.templ`, Line: 73, Col: 105}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var7)
 			if templ_7745c5c3_Err != nil {

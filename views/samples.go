@@ -17,7 +17,7 @@ func Samples(now time.Time) []Sample {
 	s := sampler{now: now}
 	var all []Sample
 	for _, some := range [][]Sample{
-		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.watchPages(), s.credentialPages(),
+		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.healthPages(), s.credentialPages(),
 		s.agentPages(), s.keyPages(), s.peoplePages(), s.billingPages(), s.auditPages(), s.otherPages(), s.publicPages(), s.partnerPages(),
 	} {
 		all = append(all, some...)
@@ -38,9 +38,9 @@ const (
 	sampleDevice = "019a8c11-02aa-7c55-8d1e-77a2f0f1b0c4"
 )
 
-func (s sampler) shell(title string, room Room, crumbs ...Link) Shell {
+func (s sampler) shell(title string, current Nav, crumbs ...Link) Shell {
 	return Shell{
-		Title: title, Current: room, Crumbs: crumbs,
+		Title: title, Current: current, Crumbs: crumbs,
 		Tenant: "Lindenhof Dental", Industry: "Dental clinic",
 		Tenants: []Choice{{"t1", "Lindenhof Dental", true}, {"t2", "Hart & Okafor Law", false}, {"t3", "Salon Mirabelle", false}},
 		User:    "Ana Ruiz", Email: "ana@lindenhof.example", Role: "Owner",
@@ -66,7 +66,7 @@ func (s sampler) overviews() []Sample {
 	return []Sample{
 		{"overview", Overview(s.overview())},
 		{"overview-empty", Overview(OverviewPage{
-			Shell: s.with(s.shell("Overview", RoomOverview), EnvNone), Checklist: s.checklist(1),
+			Shell: s.with(s.shell("Overview", NavOverview), EnvNone), Checklist: s.checklist(1),
 			Stats: []Stat{{Label: "Rings today", Value: "0", Note: "none yet"}, {Label: "Answered", Value: "–", Note: "nothing to measure yet"}, {Label: "Time until it rings", Value: "–", Note: "nothing to measure yet"}, {Label: "Devices", Value: "0", Note: "pair the first one"}},
 		})},
 	}
@@ -93,7 +93,7 @@ func (s sampler) checklist(done int) *Checklist {
 
 func (s sampler) overview() OverviewPage {
 	p := OverviewPage{
-		Shell: s.shell("Overview", RoomOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2], MoreAlerts: 2,
+		Shell: s.shell("Overview", NavOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2], MoreAlerts: 2,
 		Stats: []Stat{
 			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings, Days: []int{61, 74, 70, 92, 88, 41, 37, 95, 104, 99, 116, 121, 60, 128}},
 			{Label: "Answered", Value: "84 %", Note: "107 of 128 picked up", Days: []int{78, 80, 79, 82, 81, 70, 74, 82, 83, 85, 82, 84, 80, 84}},

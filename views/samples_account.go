@@ -12,13 +12,13 @@ func (s sampler) keyPages() []Sample {
 	none := table
 	none.Rows, none.Search = 0, ""
 	return []Sample{
-		{"keys", Keys(KeysPage{s.shell("API keys", RoomKeys), table, []KeyRow{
+		{"keys", Keys(KeysPage{s.shell("API keys", NavKeys), table, []KeyRow{
 			{"k1", "Booking", "crl_live_…x7Qp", true, "20 rings a second", []string{"rings:write", "rings:read"}, s.ago(9 * time.Second), s.ago(120 * 24 * time.Hour), "Ana Ruiz", false, s.revoke("k1", "Booking", "It rang 812 times in the last 7 days. The program that uses it is refused from then on.")},
 			{"k2", "Developer laptop", "crl_test_…0Lm2", false, "", []string{"rings:write", "rings:read", "devices:write", "devices:read"}, s.ago(26 * time.Hour), s.ago(14 * 24 * time.Hour), "Jonas Weber", false, s.revoke("k2", "Developer laptop", "It was last used yesterday.")},
 			{"k3", "Pilot", "crl_live_…Zz91", true, "", []string{"rings:write"}, s.ago(60 * 24 * time.Hour), s.ago(200 * 24 * time.Hour), "Ana Ruiz", true, Confirm{}},
 		}, true})},
-		{"keys-empty", Keys(KeysPage{s.shell("API keys", RoomKeys), none, nil, true})},
-		{"key-add", KeyAdd(KeyAddPage{Shell: s.shell("Create an API key", RoomKeys, up),
+		{"keys-empty", Keys(KeysPage{s.shell("API keys", NavKeys), none, nil, true})},
+		{"key-add", KeyAdd(KeyAddPage{Shell: s.shell("Create an API key", NavKeys, up),
 			Name:  Field{Name: "name", Label: "Name", Placeholder: "Booking", Help: "Which program will use it?", Max: 64},
 			Kinds: []Choice{{"live", "Live", true}, {"test", "Test", false}},
 			Rate:  Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true, Help: "Leave it empty for as many as your organisation may place: 20 a second."},
@@ -28,7 +28,7 @@ func (s sampler) keyPages() []Sample {
 				{Name: "scope", Value: "agents:write", Label: "Change agents"}, {Name: "scope", Value: "analytics:read", Label: "Read figures"},
 				{Name: "scope", Value: "credentials:write", Label: "Add Apple credentials", Help: "Rarely needed by a program."},
 			}})},
-		{"key-created", SecretOnce(SecretPage{s.shell("API keys", RoomKeys), Secret{Title: "Your new API key", Text: "crl_live_4tYb7Qk2LmVx9RzN0pWc3HdS8fGjKa5e_x7Qp", Next: PathKeys,
+		{"key-created", SecretOnce(SecretPage{s.shell("API keys", NavKeys), Secret{Title: "Your new API key", Text: "crl_live_4tYb7Qk2LmVx9RzN0pWc3HdS8fGjKa5e_x7Qp", Next: PathKeys,
 			Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
 			Rows: []Row{{Name: "Name", Text: "Booking"}, {Name: "May", Text: "ring phones, read rings"}, {Name: "Later shown as", Text: "crl_live_…x7Qp", Mono: true}}}})},
 	}
@@ -47,16 +47,16 @@ func (s sampler) peoplePages() []Sample {
 		return Confirm{ID: "remove-" + id, Title: "Remove " + name + "?", Button: "Remove person", Action: PersonRemovePath(id), Back: PathPeople, Consequence: []string{"They are signed out at once and cannot come back.", "What they did stays in the audit log."}}
 	}
 	return []Sample{
-		{"people", People(PeoplePage{Shell: s.shell("People", RoomPeople), CanEdit: true, Table: Table{Name: "People", Action: PathPeople, Rows: 3},
+		{"people", People(PeoplePage{Shell: s.shell("People", NavPeople), CanEdit: true, Table: Table{Name: "People", Action: PathPeople, Rows: 3},
 			People: []PersonRow{
 				{"u1", "Ana Ruiz", "ana@lindenhof.example", "Owner", roles("owner"), true, false, false, false, s.ago(time.Minute), Confirm{}},
 				{"u2", "Jonas Weber", "jonas@lindenhof.example", "Operator", roles("operator"), false, false, false, false, s.ago(5 * time.Hour), remove("u2", "Jonas Weber")},
 				{"u3", "Miriam Kaya", "miriam@lindenhof.example", "Viewer", roles("viewer"), false, true, false, true, Time{}, remove("u3", "Miriam Kaya")},
 			},
 			Roles: []Row{{Name: "Owner", Text: "Everything, and removing the organisation"}, {Name: "Administrator", Text: "Everything else"}, {Name: "Operator", Text: "Rings and devices"}, {Name: "Viewer", Text: "Looks, and changes nothing"}}})},
-		{"people-empty", People(PeoplePage{Shell: s.shell("People", RoomPeople), Table: Table{Name: "People", Action: PathPeople, Empty: Empty{Icon: IconPeople, Text: "Nobody else may sign in yet.", Action: Button{Text: "Add a person", Href: PathPersonAdd, Kind: Primary}}}})},
-		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Add a person", RoomPeople, up), Email: Field{Name: "email", Label: "Mail address", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator")})},
-		{"person-remove", ConfirmPage(s.shell("Remove a person", RoomPeople, up), remove("u2", "Jonas Weber"))},
+		{"people-empty", People(PeoplePage{Shell: s.shell("People", NavPeople), Table: Table{Name: "People", Action: PathPeople, Empty: Empty{Icon: IconPeople, Text: "Nobody else may sign in yet.", Action: Button{Text: "Add a person", Href: PathPersonAdd, Kind: Primary}}}})},
+		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Add a person", NavPeople, up), Email: Field{Name: "email", Label: "Mail address", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator")})},
+		{"person-remove", ConfirmPage(s.shell("Remove a person", NavPeople, up), remove("u2", "Jonas Weber"))},
 	}
 }
 
@@ -70,19 +70,19 @@ func (s sampler) auditPages() []Sample {
 	none := table
 	none.Rows = 0
 	return []Sample{
-		{"audit", Audit(AuditPage{s.shell("Audit log", RoomAudit), table, []AuditRow{
+		{"audit", Audit(AuditPage{s.shell("Audit log", NavAudit), table, []AuditRow{
 			{"5", s.ago(4 * time.Minute), "Ana Ruiz", false, "created the API key", "Booking", PathKeys, "", "203.0.113.7", "req_8f2c01d4", false},
 			{"4", s.ago(2 * time.Hour), "Booking", true, "cancelled the ring to", "Ana Ruiz", RingPath(sampleRing), "", "198.51.100.20", "req_7ab1c0de", false},
 			{"3", s.ago(26 * time.Hour), "Jonas Weber", false, "changed the device", "Front desk iPhone", DevicePath("d2"), "name, environment", "203.0.113.7", "req_55aa0101", false},
 			{"2", s.ago(27 * time.Hour), "Jonas Weber", false, "tried to remove the credential", "Key 7QX2M4K9TZ", CredentialPath("c1"), "", "203.0.113.7", "req_55aa00f3", true},
 			{"1", s.ago(80 * 24 * time.Hour), "Ana Ruiz", false, "added the person", "Jonas Weber", "", "", "203.0.113.7", "req_01020304", false},
 		}})},
-		{"audit-empty", Audit(AuditPage{s.shell("Audit log", RoomAudit), none, nil})},
+		{"audit-empty", Audit(AuditPage{s.shell("Audit log", NavAudit), none, nil})},
 	}
 }
 
 func (s sampler) otherPages() []Sample {
-	flashed := s.shell("Settings", RoomSettings)
+	flashed := s.shell("Settings", NavSettings)
 	flashed.Flash = &Flash{ToneGood, "Saved."}
 	return []Sample{
 		{"settings", Settings(SettingsPage{Shell: flashed, CanEdit: true,
@@ -93,8 +93,8 @@ func (s sampler) otherPages() []Sample {
 			Agent:   Pick{Name: "agent", Label: "Who speaks when a ring names no agent", Choices: []Choice{{"", "Bells and echo (built in)", false}, {"a1", "Reception", true}}},
 			Payload: Callout{Tone: ToneGood, Title: "Opaque ids only", Cause: "As a healthcare organisation, your pushes never carry a name or label. A lock screen shows your app’s name until the app has read who is calling."},
 			Facts:   []Row{{Name: "Tenant id", Text: "019a7700-11aa-7c55-8d1e-77a2f0f1b0c4", Copy: true}, {Name: "Short name", Text: "lindenhof", Mono: true}, {Name: "Industry", Text: "Healthcare"}, {Name: "Since", When: s.ago(240 * 24 * time.Hour)}}})},
-		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", RoomSettings), Name: Field{Name: "name", Label: "Name"}, Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"}, Agent: Pick{Name: "agent", Label: "Default agent"}})},
-		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", RoomDevelopers), BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice, KeyShown: "crl_test_…0Lm2", Opaque: true})},
+		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", NavSettings), Name: Field{Name: "name", Label: "Name"}, Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"}, Agent: Pick{Name: "agent", Label: "Default agent"}})},
+		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", NavDevelopers), BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice, KeyShown: "crl_test_…0Lm2", Opaque: true})},
 		{"storybook", Storybook(s.storybook())},
 		{"phone", PhoneOf(PhonePage{Name: "Ana’s iPhone", Tenant: "Lindenhof Dental", API: "", Credential: "sample", Events: "/phone/events"})},
 	}

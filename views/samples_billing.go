@@ -4,9 +4,9 @@ import "time"
 
 func (s sampler) billingPages() []Sample {
 	up := Link{Text: "Billing", Href: PathBilling}
-	trial := s.shell("Billing", RoomBilling)
+	trial := s.shell("Billing", NavBilling)
 	trial.Trial = "9 days of trial left"
-	owed := s.shell("Billing", RoomBilling)
+	owed := s.shell("Billing", NavBilling)
 	owed.Alarm = &Callout{Tone: ToneBad, Title: "A payment failed. Phones ring until 30 November 2026.", Cure: "Update the payment method.", Action: Button{Text: "Go to Billing", Href: PathBilling, Kind: Quiet}}
 	offers := []Offer{
 		{Code: "starter", Name: "Starter", Month: "$149", Year: "$1,490", Limits: []string{"100 devices", "5,000 rings a month", "5 calls at once", "3 people"}, More: "$30 for 1,000 more rings", Change: true},
@@ -29,9 +29,9 @@ func (s sampler) billingPages() []Sample {
 		})},
 		{"billing-trial-empty", Billing(BillingPage{Shell: trial, Plan: "Starter", CanEdit: true, Selling: true, NoBills: "Nothing has been billed yet.", Offers: offers[:1],
 			Notices: []Callout{{Tone: ToneInfo, Title: "Your trial ends on 3 April 2026.", Cure: "Choose a plan. What is left of the trial stays free."}}, Meters: []Meter{{"Rings this month", 0, 5000, ""}}})},
-		{"billing-no-stripe", Billing(BillingPage{Shell: s.shell("Billing", RoomBilling), Plan: "No plan", NoBills: "This server takes no payments.", Offers: offers, Meters: []Meter{{"Devices", 3, 0, ""}}})},
-		{"billing-change", BillingChange(ChangePage{Shell: s.shell("Change the plan", RoomBilling, up), From: "Starter by the month", To: "Growth by the month", Due: "Due now: $175.00",
+		{"billing-no-stripe", Billing(BillingPage{Shell: s.shell("Billing", NavBilling), Plan: "No plan", NoBills: "This server takes no payments.", Offers: offers, Meters: []Meter{{"Devices", 3, 0, ""}}})},
+		{"billing-change", BillingChange(ChangePage{Shell: s.shell("Change the plan", NavBilling, up), From: "Starter by the month", To: "Growth by the month", Due: "Due now: $175.00",
 			Lines: []Row{{Name: "Unused time", Text: "−$74.50"}, {Name: "Remaining time", Text: "$249.50"}}, Note: "It changes at once.", Plan: "growth", Interval: "month", At: 1})},
-		{"billing-cancel", ConfirmPage(s.shell("Cancel the subscription", RoomBilling, up), Confirm{ID: "cancel", Title: "Cancel the subscription?", Button: "Cancel the subscription", Action: PathBillingCancel, Back: PathBilling, Consequence: []string{"Everything goes on until 30 November 2026."}})},
+		{"billing-cancel", ConfirmPage(s.shell("Cancel the subscription", NavBilling, up), Confirm{ID: "cancel", Title: "Cancel the subscription?", Button: "Cancel the subscription", Action: PathBillingCancel, Back: PathBilling, Consequence: []string{"Everything goes on until 30 November 2026."}})},
 	}
 }

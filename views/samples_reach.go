@@ -31,10 +31,10 @@ func (s sampler) devicePages() []Sample {
 	wrong := remove
 	wrong.Error = "That is not the name. Type it as it is written above."
 	return []Sample{
-		{"devices", Devices(DevicesPage{s.shell("Devices", RoomDevices), s.deviceTable(5), s.deviceRows()})},
-		{"devices-empty", Devices(DevicesPage{s.shell("Devices", RoomDevices), s.deviceTable(0), nil})},
+		{"devices", Devices(DevicesPage{s.shell("Devices", NavDevices), s.deviceTable(5), s.deviceRows()})},
+		{"devices-empty", Devices(DevicesPage{s.shell("Devices", NavDevices), s.deviceTable(0), nil})},
 		{"device", Device(DevicePage{
-			Shell: s.shell("Ana’s iPhone", RoomDevices, up), ID: sampleDevice, Name: "Ana’s iPhone", Tone: ToneGood, Health: "Ready",
+			Shell: s.shell("Ana’s iPhone", NavDevices, up), ID: sampleDevice, Name: "Ana’s iPhone", Tone: ToneGood, Health: "Ready",
 			Facts: []Row{{Name: "Belongs to", Text: "Ana Ruiz"}, {Name: "Model", Text: "iPhone 15 Pro, iOS 26.1"}, {Name: "App", Text: "4.2.0 (com.lindenhof.patients)"},
 				{Name: "Environment", Text: "Production, found out by itself"}, {Name: "Last heard of", When: s.ago(4 * time.Minute)}, {Name: "Push token renewed", When: s.ago(6 * 24 * time.Hour)},
 				{Name: "Paired", When: s.ago(212 * 24 * time.Hour)}, {Name: "Device id", Text: sampleDevice, Copy: true}},
@@ -43,12 +43,12 @@ func (s sampler) devicePages() []Sample {
 			Wakes: s.wakes(), Rings: s.ringRows()[:5], AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
 		})},
 		{"device-silent-empty", Device(DevicePage{
-			Shell: s.shell("Front desk iPhone", RoomDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn, Health: "Silent for 9 days", Facts: []Row{{Name: "Model", Text: "iPhone 12"}},
+			Shell: s.shell("Front desk iPhone", NavDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn, Health: "Silent for 9 days", Facts: []Row{{Name: "Model", Text: "iPhone 12"}},
 			Problem: &Callout{Tone: ToneWarn, Title: "This phone has not been heard of for 9 days", Cause: "Its app was not opened and answered no ring.", Cure: "Open the app on the phone once. If it was replaced, remove it here."},
 		})},
-		{"device-remove", ConfirmPage(s.shell("Remove a device", RoomDevices, up), wrong)},
-		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", RoomDevices, up), Person: Field{Name: "person", Label: "Name of the person", Optional: true, Help: "Ringing a person rings all their phones. Leave it empty for a shared phone.", Max: 80}})},
-		{"pair", Pair(PairPage{Shell: s.shell("Pair a device", RoomDevices, up), Code: "BELL-7K2M-QX4T", QR: sampleDots(), For: "Jonas Weber", Expires: At(s.now.Add(9*time.Minute+41*time.Second), time.UTC)})},
+		{"device-remove", ConfirmPage(s.shell("Remove a device", NavDevices, up), wrong)},
+		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up), Person: Field{Name: "person", Label: "Name of the person", Optional: true, Help: "Ringing a person rings all their phones. Leave it empty for a shared phone.", Max: 80}})},
+		{"pair", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up), Code: "BELL-7K2M-QX4T", QR: sampleDots(), For: "Jonas Weber", Expires: At(s.now.Add(9*time.Minute+41*time.Second), time.UTC)})},
 	}
 }
 
@@ -83,7 +83,7 @@ func (s sampler) credentialPages() []Sample {
 	up := Link{Text: "Apple credentials", Href: PathCredentials}
 	envs := []Choice{{"both", "Both", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}
 	add := CredentialAddPage{
-		Shell: s.shell("Add a credential", RoomCredentials, up), Environment: envs,
+		Shell: s.shell("Add a credential", NavCredentials, up), Environment: envs,
 		Team:     Field{Name: "team_id", Label: "Team id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}", Placeholder: "9ABCDE1234", Help: "Ten letters and digits."},
 		Key:      Field{Name: "key_id", Label: "Key id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}", Help: "Read from a file named AuthKey_….p8."},
 		Bundle:   Field{Name: "bundle_id", Label: "Bundle id of your app", Mono: true, Placeholder: "com.example.app", Help: "As in Xcode, without “.voip” at the end."},
@@ -97,18 +97,18 @@ func (s sampler) credentialPages() []Sample {
 	sent.Error, sent.File = "The credential was not added.", "This is not an Apple key: it holds an RSA key, and Apple makes elliptic ones. Download the .p8 again from your developer account."
 	sent.Team.Value, sent.Team.Error = "9ABC", "A team id has ten letters and digits; this one has four."
 	return []Sample{
-		{"credentials", Credentials(CredentialsPage{s.shell("Apple credentials", RoomCredentials), s.credentialTable(4), []CredentialRow{
+		{"credentials", Credentials(CredentialsPage{s.shell("Apple credentials", NavCredentials), s.credentialTable(4), []CredentialRow{
 			{"c1", "Key 7QX2M4K9TZ", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneGood, "Working", "", s.ago(3 * time.Minute), false},
 			{"c2", "Old test certificate", "Certificate (.p12)", "com.lindenhof.patients", "9ABCDE1234", EnvSandbox, ToneWarn, "Ends in 12 days", "and 3 phones go silent", s.ago(26 * time.Hour), false},
 			{"c3", "Key of the pilot app", "Key (.p8)", "com.lindenhof.pilot", "9ABCDE1234", EnvProduction, ToneBad, "Refused by Apple", "InvalidProviderToken", s.ago(40 * 24 * time.Hour), false},
 			{"c4", "Key 2MM4K9TZ7Q", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneNeutral, "Kept for rollback", "until you remove it", s.ago(70 * 24 * time.Hour), true},
 		}, true})},
-		{"credentials-empty", Credentials(CredentialsPage{s.shell("Apple credentials", RoomCredentials), s.credentialTable(0), nil, true})},
+		{"credentials-empty", Credentials(CredentialsPage{s.shell("Apple credentials", NavCredentials), s.credentialTable(0), nil, true})},
 		{"credential-add", CredentialAdd(add)},
 		{"credential-replace", CredentialAdd(replace)},
 		{"credential-add-refused", CredentialAdd(sent)},
 		{"credential", Credential(CredentialPage{
-			Shell: s.shell("Key of the pilot app", RoomCredentials, up), ID: "c3", Tone: ToneBad, State: "Refused by Apple", CanEdit: true,
+			Shell: s.shell("Key of the pilot app", NavCredentials, up), ID: "c3", Tone: ToneBad, State: "Refused by Apple", CanEdit: true,
 			Problem: &Callout{Tone: ToneBad, Title: "Apple refuses this key", Cause: "Apple’s word for it is InvalidProviderToken: the key was revoked, or team id and key id do not belong together.", Cure: "Look the key up in your developer account. If it is gone, create a new one and add it here.", Action: Button{Text: "Add a new key", Href: PathCredAdd}},
 			Facts: []Row{{Name: "Kind", Text: "Key (.p8), elliptic curve P-256"}, {Name: "Team id", Text: "9ABCDE1234", Copy: true}, {Name: "Key id", Text: "4TZK9QX2M7", Copy: true}, {Name: "Bundle id", Text: "com.lindenhof.pilot", Copy: true},
 				{Name: "Environment", Text: "Production"}, {Name: "Added", When: s.ago(80 * 24 * time.Hour)}, {Name: "Added by", Text: "Ana Ruiz"}, {Name: "Apple last accepted it", When: s.ago(40 * 24 * time.Hour)}},
@@ -117,8 +117,8 @@ func (s sampler) credentialPages() []Sample {
 				Consequence: []string{"12 phones stop ringing, because no other credential reaches their app.", "The file is wiped and cannot be brought back."}},
 		})},
 		{"credential-probed", Credential(s.probed(up))},
-		{"credential-rollback", ConfirmPage(s.shell("Roll back", RoomCredentials, up), s.rollback())},
-		{"credential-bare-empty", Credential(CredentialPage{Shell: s.shell("Key", RoomCredentials, up)})},
+		{"credential-rollback", ConfirmPage(s.shell("Roll back", NavCredentials, up), s.rollback())},
+		{"credential-bare-empty", Credential(CredentialPage{Shell: s.shell("Key", NavCredentials, up)})},
 	}
 }
 
@@ -127,20 +127,20 @@ func (s sampler) agentPages() []Sample {
 	table := Table{Name: "Agents", Action: PathAgents, Rows: 2, Empty: Empty{Icon: IconAgent, Text: "Only the built-in bells speak so far.", Action: Button{Text: "Add an agent", Href: PathAgentAdd, Icon: IconPlus, Kind: Primary}}}
 	none := table
 	none.Rows = 0
-	form := AgentFormPage{Shell: s.shell("Add an agent", RoomAgents, up), CanEdit: true,
+	form := AgentFormPage{Shell: s.shell("Add an agent", NavAgents, up), CanEdit: true,
 		Name:    Field{Name: "name", Label: "Name", Placeholder: "Reception", Max: 64, Help: "People in this console see it; callers do not."},
 		Kinds:   []Choice{{"builtin", "Bells and echo (built in)", true}},
 		Default: Tick{Name: "default", Value: "1", Label: "Speaks when a ring names no agent"}}
 	edit := form
-	edit.Shell, edit.ID, edit.Kinds, edit.Kind = s.shell("Reception", RoomAgents, up), "a1", nil, "Bells and echo (built in)"
+	edit.Shell, edit.ID, edit.Kinds, edit.Kind = s.shell("Reception", NavAgents, up), "a1", nil, "Bells and echo (built in)"
 	edit.Name.Value, edit.Default.Checked = "Reception", true
 	edit.Remove = &Confirm{ID: "remove-agent", Title: "Remove Reception?", TypeName: "Reception", Button: "Remove agent", Action: AgentRemovePath("a1"), Back: AgentPath("a1"), Consequence: []string{"Rings that name it are refused.", "It is the default: rings without an agent go to the built-in bells."}}
 	return []Sample{
-		{"agents", Agents(AgentsPage{s.shell("Agents", RoomAgents), table, []AgentRow{
+		{"agents", Agents(AgentsPage{s.shell("Agents", NavAgents), table, []AgentRow{
 			{"a1", "Reception", "Built in", "plays bells and repeats what you say", true, ToneGood, "Ready", "412 in 7 days", s.ago(30 * 24 * time.Hour)},
 			{"a2", "Reminder", "Built in", "plays bells and repeats what you say", false, ToneGood, "Ready", "400 in 7 days", s.ago(9 * 24 * time.Hour)},
 		}, true})},
-		{"agents-empty", Agents(AgentsPage{s.shell("Agents", RoomAgents), none, nil, true})},
+		{"agents-empty", Agents(AgentsPage{s.shell("Agents", NavAgents), none, nil, true})},
 		{"agent-add-empty", AgentForm(form)},
 		{"agent", AgentForm(edit)},
 	}
@@ -154,7 +154,7 @@ func (s sampler) rollback() Confirm {
 func (s sampler) probed(up Link) CredentialPage {
 	back := s.rollback()
 	return CredentialPage{
-		Shell: s.shell("Key 7QX2M4K9TZ", RoomCredentials, up), ID: "c1", Tone: ToneGood, State: "Working", CanEdit: true, Back: &back,
+		Shell: s.shell("Key 7QX2M4K9TZ", NavCredentials, up), ID: "c1", Tone: ToneGood, State: "Working", CanEdit: true, Back: &back,
 		Facts: []Row{{Name: "Kind", Text: "Key (.p8)"}, {Name: "Bundle id", Text: "com.lindenhof.patients", Copy: true}, {Name: "Key id", Text: "7QX2M4K9TZ", Copy: true}},
 		Probe: &Probe{ToneWarn, "Apple takes this credential in production, and not in sandbox. The key is for the other environment.", s.ago(4 * time.Second), []ProbeHost{
 			{EnvProduction, ToneGood, "Takes it", "", "Apple takes this credential for com.lindenhof.patients.voip in production.", ""},

@@ -38,19 +38,19 @@ func (s sampler) ringPages() []Sample {
 	going.Reason = "The phone shows the call. Nobody has picked up yet."
 	going.Lanes = []Lane{{Device: "Ana’s iPhone", Href: DevicePath(sampleDevice), Model: "iPhone 15 Pro, iOS 26.1", Tone: ToneBrand, Result: "Ringing", Hops: s.liveHops(), Pushes: s.pushes()[:1]}}
 	return []Sample{
-		{"rings", Rings(RingsPage{s.shell("Rings", RoomRings), s.ringTable(8), s.ringRows(), PathRingsLive})},
-		{"rings-none-found-empty", Rings(RingsPage{s.shell("Rings", RoomRings), filtered, nil, ""})},
-		{"rings-empty", Rings(RingsPage{s.shell("Rings", RoomRings), empty, nil, ""})},
+		{"rings", Rings(RingsPage{s.shell("Rings", NavRings), s.ringTable(8), s.ringRows(), PathRingsLive})},
+		{"rings-none-found-empty", Rings(RingsPage{s.shell("Rings", NavRings), filtered, nil, ""})},
+		{"rings-empty", Rings(RingsPage{s.shell("Rings", NavRings), empty, nil, ""})},
 		{"ring-answered", Ring(s.ring())},
 		{"ring-ringing", Ring(going)},
 		{"ring-failed", Ring(s.ringFailed())},
 		{"ring-lanes", Ring(s.ringLanes())},
-		{"ring-cancel", ConfirmPage(s.shell("Stop ringing", RoomRings), RingCancel(going))},
+		{"ring-cancel", ConfirmPage(s.shell("Stop ringing", NavRings), RingCancel(going))},
 	}
 }
 
 func (s sampler) ringShell(title string) Shell {
-	return s.shell(title, RoomRings, Link{Text: "Rings", Href: PathRings})
+	return s.shell(title, NavRings, Link{Text: "Rings", Href: PathRings})
 }
 
 func (s sampler) ring() RingPage {
@@ -136,19 +136,19 @@ func (s sampler) ringLanes() RingPage {
 
 func (s sampler) testPages() []Sample {
 	live := func(name string, p TestLivePage) Sample {
-		p.Shell = s.shell("Test ring to Ana’s iPhone", RoomTest, Link{Text: "Test ring", Href: PathTestRing})
+		p.Shell = s.shell("Test ring to Ana’s iPhone", NavTest, Link{Text: "Test ring", Href: PathTestRing})
 		p.ID, p.Device, p.DeviceID, p.Model = sampleRing, "Ana’s iPhone", sampleDevice, "iPhone 15 Pro"
 		return Sample{name, TestLive(p)}
 	}
 	return []Sample{
-		{"test-ring", TestRing(TestRingPage{Shell: s.shell("Test ring", RoomTest), Recent: s.ringRows()[2:5],
+		{"test-ring", TestRing(TestRingPage{Shell: s.shell("Test ring", NavTest), Recent: s.ringRows()[2:5],
 			Agents: []Choice{{"", "Bells and echo (built in)", true}, {"a1", "Reception", false}},
 			Devices: []TestDevice{
 				{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro, iOS 26.1", EnvProduction, true, ""},
 				{"d2", "Front desk iPhone", "Front desk", "iPhone 12, iOS 25.4", EnvSandbox, false, "not heard of for 9 days"},
 				{"d3", "Virtual phone", "Dev mode", "This browser", EnvSandbox, false, ""},
 			}})},
-		{"test-ring-empty", TestRing(TestRingPage{Shell: s.shell("Test ring", RoomTest)})},
+		{"test-ring-empty", TestRing(TestRingPage{Shell: s.shell("Test ring", NavTest)})},
 		live("test-live-calling", TestLivePage{State: RingPushed, Headline: "Calling Ana’s iPhone…", Hops: s.callingHops(), CanCancel: true}),
 		live("test-live-ringing", TestLivePage{State: RingRinging, Headline: "Ringing Ana’s iPhone…", Hops: s.liveHops(), CanCancel: true}),
 		live("test-live-answered", TestLivePage{State: RingAnswered, Headline: "Somebody picked up.", Hops: append(s.doneHops(), Hop{Label: "The call is over", State: HopWaiting}), CanCancel: true}),

@@ -10,7 +10,7 @@ import (
 // Shell is what surrounds every page of the console.
 type Shell struct {
 	Title       string      // of the page, for the window and the heading
-	Current     Room        // the room marked in the navigation
+	Current     Nav         // the entry marked in the navigation
 	Tenant      string      // name of the tenant
 	Industry    string      // "Dental clinic", shown small under the tenant
 	Tenants     []Choice    // the tenants this person may switch to, the current one selected
@@ -29,25 +29,25 @@ type Shell struct {
 	Alarm       *Callout    // what every page says first: a payment that failed, a limit that is reached
 }
 
-// Room is an entry of the console's navigation.
-type Room string
+// Nav is an entry of the console's navigation.
+type Nav string
 
-// The rooms.
+// The entries.
 const (
-	RoomOverview    Room = "overview"
-	RoomTest        Room = "test"
-	RoomRings       Room = "rings"
-	RoomAlerts      Room = "alerts"
-	RoomDevices     Room = "devices"
-	RoomWatch       Room = "watch"
-	RoomCredentials Room = "credentials"
-	RoomAgents      Room = "agents"
-	RoomKeys        Room = "keys"
-	RoomPeople      Room = "people"
-	RoomAudit       Room = "audit"
-	RoomBilling     Room = "billing"
-	RoomSettings    Room = "settings"
-	RoomDevelopers  Room = "developers"
+	NavOverview    Nav = "overview"
+	NavTest        Nav = "test"
+	NavRings       Nav = "rings"
+	NavAlerts      Nav = "alerts"
+	NavDevices     Nav = "devices"
+	NavHealth      Nav = "phone-health"
+	NavCredentials Nav = "credentials"
+	NavAgents      Nav = "agents"
+	NavKeys        Nav = "keys"
+	NavPeople      Nav = "people"
+	NavAudit       Nav = "audit"
+	NavBilling     Nav = "billing"
+	NavSettings    Nav = "settings"
+	NavDevelopers  Nav = "developers"
 )
 
 // Theme is the colour scheme a person chose. Auto follows the device.

@@ -96,7 +96,7 @@ func TestZeroPages(t *testing.T) {
 		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "credentials": Credentials(CredentialsPage{}), "credential": Credential(CredentialPage{}),
 		"agents": Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "people": People(PeoplePage{}), "billing": Billing(BillingPage{}), "billing-change": BillingChange(ChangePage{}), "audit": Audit(AuditPage{}),
 		"settings": Settings(SettingsPage{}), "developers": Developers(DevelopersPage{}), "error": Error(ErrorPage{}),
-		"alerts": Alerts(AlertsPage{}), "watch": Watch(WatchPage{}), "outcomes": OutcomesOf(Outcomes{}), "late": LateOf(Late{Total: 1}), "wakes": WakesOf(Wakes{}), "phone": PhoneOf(PhonePage{}),
+		"alerts": Alerts(AlertsPage{}), "phone-health": PhoneHealth(PhoneHealthPage{}), "outcomes": OutcomesOf(Outcomes{}), "late": LateOf(Late{Total: 1}), "wakes": WakeHistoryOf(WakeHistory{}), "phone": PhoneOf(PhonePage{}),
 		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),
 		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "daily": DailyOf(Daily{}), "qr": QR(nil, ""), "spark": Spark(nil),
 	} {

@@ -273,7 +273,7 @@ func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
 	return []string{
 		"/overview", "/overview?period=month", "/rings", "/rings?state=missed", "/rings?q=lead-77", "/rings?device=" + string(s.devices[3]), "/rings/" + ring,
 		"/rings/test", "/devices", "/devices?q=Phone+7", "/devices/" + string(s.devices[3]), "/devices/" + string(s.devices[3]) + "/remove", "/devices/pair",
-		"/alerts", "/watch", "/credentials", "/credentials/add", "/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/billing", "/settings", "/developers",
+		"/alerts", "/phone-health", "/credentials", "/credentials/add", "/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/billing", "/settings", "/developers",
 		"/audit?q=lead-77", "/audit?period=day",
 	}, nil
 }

@@ -35,7 +35,7 @@ func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, at("Agents", views.RoomAgents))
+	s, err := k.shell(ctx, c, v, at("Agents", views.NavAgents))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *visitor, a ten
 		p.Remove = &ask
 	}
 	var err error
-	if p.Shell, err = k.shell(ctx, c, v, at(title, views.RoomAgents, up("Agents", views.PathAgents))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(title, views.NavAgents, up("Agents", views.PathAgents))); err != nil {
 		return err
 	}
 	return web.Page(c, views.AgentForm(p), w.status)
@@ -232,7 +232,7 @@ func (k *Console) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *visitor, p
 	if err != nil {
 		return err
 	}
-	q := confirmation{removalOfAgent(a, a.ID == v.tenant.DefaultAgent), "Remove an agent", views.RoomAgents, up("Agents", views.PathAgents)}
+	q := confirmation{removalOfAgent(a, a.ID == v.tenant.DefaultAgent), "Remove an agent", views.NavAgents, up("Agents", views.PathAgents)}
 	if !posted {
 		return k.confirm(ctx, c, v, q, fiber.StatusOK)
 	}

@@ -41,7 +41,7 @@ const alertsShown = 3
 var alertList = list{
 	name: "Alerts", path: views.PathAlerts, csv: views.PathAlertsCSV, search: "What, where or detail", one: "alert", many: "alerts",
 	empty: views.Empty{Icon: views.IconDone, Text: "All is well. Nothing needs a look.",
-		Action: views.Button{Text: "See how phones do", Href: views.PathWatch, Kind: views.Quiet}},
+		Action: views.Button{Text: "See how phones do", Href: views.PathPhoneHealth, Kind: views.Quiet}},
 }
 
 // alertRows says each alert in words. Credentials are found once for all.
@@ -71,7 +71,7 @@ func alertRows(ctx context.Context, v *visitor, all []tenants.Alert) ([]views.Al
 // alertPlace is where to look: a credential's page, the phones with a version of the app, or the billing room.
 func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 	if a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown {
-		link := views.Link{Text: versionName(a.Target), Href: views.PathWatch}
+		link := views.Link{Text: versionName(a.Target), Href: views.PathPhoneHealth}
 		if a.Target != "" {
 			link.Href += "?q=" + url.QueryEscape(a.Target)
 		}
@@ -124,7 +124,7 @@ func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, at("Alerts", views.RoomAlerts))
+	s, err := k.shell(ctx, c, v, at("Alerts", views.NavAlerts))
 	if err != nil {
 		return err
 	}

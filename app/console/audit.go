@@ -52,7 +52,7 @@ func (k *Console) audit(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, at("Audit log", views.RoomAudit))
+	s, err := k.shell(ctx, c, v, at("Audit log", views.NavAudit))
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	for _, l := range shown.Lines {
 		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: money(l.Cents, shown.Currency)})
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Change the plan", views.RoomBilling, up("Billing", views.PathBilling))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Change the plan", views.NavBilling, up("Billing", views.PathBilling))); err != nil {
 		return err
 	}
 	return web.Page(c, views.BillingChange(p), fiber.StatusOK)
@@ -154,7 +154,7 @@ func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *visitor) e
 	}
 	end := v.at(sub.PeriodEnd).Text
 	return k.confirm(ctx, c, v, confirmation{
-		title: "Cancel the subscription", room: views.RoomBilling, up: up("Billing", views.PathBilling),
+		title: "Cancel the subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
 		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel the subscription?", Action: views.PathBillingCancel, Button: "Cancel the subscription", Back: views.PathBilling,
 			Consequence: []string{"Everything goes on until " + end + ".", "After that no phone is rung. Nothing is deleted, and you can subscribe again at any time."}},
 	}, fiber.StatusOK)

@@ -67,7 +67,7 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	k.invoices(ctx, v, q, after, &p)
-	if p.Shell, err = k.shell(ctx, c, v, at("Billing", views.RoomBilling)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Billing", views.NavBilling)); err != nil {
 		return err
 	}
 	p.Shell.Alarm = nil // the notices say it here

@@ -13,7 +13,7 @@ import (
 type confirmation struct {
 	ask   views.Confirm
 	title string
-	room  views.Room
+	room  views.Nav
 	up    views.Link
 }
 

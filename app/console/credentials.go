@@ -72,7 +72,7 @@ func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, at("Apple credentials", views.RoomCredentials))
+	s, err := k.shell(ctx, c, v, at("Apple credentials", views.NavCredentials))
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *visitor) 
 }
 
 func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u switchboard.Upload, w wrong) error {
-	s, err := k.shell(ctx, c, v, at("Add a credential", views.RoomCredentials, up("Apple credentials", views.PathCredentials)))
+	s, err := k.shell(ctx, c, v, at("Add a credential", views.NavCredentials, up("Apple credentials", views.PathCredentials)))
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *visitor, 
 	if p.Back, err = k.wayBack(ctx, v, cr); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.RoomCredentials, up("Apple credentials", views.PathCredentials))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.NavCredentials, up("Apple credentials", views.PathCredentials))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Credential(p), fiber.StatusOK)
@@ -369,7 +369,7 @@ func (k *Console) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *visit
 	if err != nil {
 		return err
 	}
-	q := confirmation{removalOfCredential(cr, alone), "Remove a credential", views.RoomCredentials, up("Apple credentials", views.PathCredentials)}
+	q := confirmation{removalOfCredential(cr, alone), "Remove a credential", views.NavCredentials, up("Apple credentials", views.PathCredentials)}
 	if !posted {
 		return k.confirm(ctx, c, v, q, fiber.StatusOK)
 	}

@@ -182,7 +182,7 @@ func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	if ask == nil {
 		return tenants.Refuse(tenants.Conflict, "no_previous", "There is no previous credential of this app and environment to go back to.")
 	}
-	return k.confirm(ctx, c, v, confirmation{*ask, "Roll back", views.RoomCredentials, up("Apple credentials", views.PathCredentials)}, fiber.StatusOK)
+	return k.confirm(ctx, c, v, confirmation{*ask, "Roll back", views.NavCredentials, up("Apple credentials", views.PathCredentials)}, fiber.StatusOK)
 }
 
 func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *visitor) error {

@@ -175,7 +175,7 @@ func TestAlerts(t *testing.T) {
 	raise(tenants.AlertCredential, string(id), "InvalidProviderToken: the key was revoked.")
 	page := w.get("/alerts").want(200)
 	page.has("52 open alerts", "Apple refuses a credential", "InvalidProviderToken: the key was revoked.", "Phones of its app do not ring", "What to do:",
-		`href="/credentials/`+string(id)+`"`, "Version 4.1 &amp; 3", `href="/watch?q=4.1+%26+3"`)
+		`href="/credentials/`+string(id)+`"`, "Version 4.1 &amp; 3", `href="/phone-health?q=4.1+%26+3"`)
 	next := between(page.body, `href="/alerts?after=`, `"`)
 	if len(next) != 1 {
 		t.Fatalf("links to older alerts: %q", next)
@@ -211,7 +211,7 @@ func TestDoPhonesWake(t *testing.T) {
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.quick(b.owner)
-	w.get("/watch").want(200).has("Nothing to judge yet", "No phone has been rung in the last 7 days.", "None in the last 30 days")
+	w.get("/phone-health").want(200).has("Nothing to judge yet", "No phone has been rung in the last 7 days.", "None in the last 30 days")
 	b.signs(tenants.CredentialActive)
 	fine, silent, unshown := b.phone(), b.phone(), b.phone()
 	w.get("/devices/" + string(fine)).want(200).lacks("Does it wake?")
@@ -229,13 +229,13 @@ func TestDoPhonesWake(t *testing.T) {
 		}
 	}
 	h.clock.pass(time.Hour)
-	page := w.get("/watch").want(200)
+	page := w.get("/phone-health").want(200)
 	page.has("2 phones do not show calls", "Mostly wakes", "3 rings in a row without a sign of the phone", "3 rings in a row that woke the app and showed no call", "Probably blocked", "Shows no call", "Wakes")
-	w.get("/watch?verdict=trouble").has("2 phones on this page")
-	w.get("/watch?verdict=fine").has("1 phone on this page")
-	w.get("/watch?q=beta+PHONE").has("3 phones on this page")
-	w.get("/watch?q=nobody").has("Nothing matches")
-	if n := strings.Count(w.get("/watch.csv?verdict=trouble").want(200).body, "\r\n"); n != 3 {
+	w.get("/phone-health?verdict=trouble").has("2 phones on this page")
+	w.get("/phone-health?verdict=fine").has("1 phone on this page")
+	w.get("/phone-health?q=beta+PHONE").has("3 phones on this page")
+	w.get("/phone-health?q=nobody").has("Nothing matches")
+	if n := strings.Count(w.get("/phone-health.csv?verdict=trouble").want(200).body, "\r\n"); n != 3 {
 		t.Errorf("the file has %d lines", n)
 	}
 	w.get("/devices/"+string(silent)).want(200).has("Does it wake?", "Probably blocked", "the phone stayed silent", "Open the app on the phone")

@@ -37,7 +37,7 @@ func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 	for _, key := range keys {
 		p.KeyShown = keyShown(key)
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("For developers", views.RoomDevelopers)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("For developers", views.NavDevelopers)); err != nil {
 		return err
 	}
 	return web.Page(c, views.Developers(p), fiber.StatusOK)

@@ -65,7 +65,7 @@ func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, at("Devices", views.RoomDevices))
+	s, err := k.shell(ctx, c, v, at("Devices", views.NavDevices))
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d te
 			return err
 		}
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at(p.Name, views.RoomDevices, up("Devices", views.PathDevices))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(p.Name, views.NavDevices, up("Devices", views.PathDevices))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Device(p), e.status)
@@ -276,7 +276,7 @@ func (k *Console) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *visitor)
 	if err != nil {
 		return err
 	}
-	return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.RoomDevices, up("Devices", views.PathDevices)}, fiber.StatusOK)
+	return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)}, fiber.StatusOK)
 }
 
 func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error {
@@ -289,7 +289,7 @@ func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *visitor) er
 		return err
 	}
 	if !typed(c, &ask) {
-		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.RoomDevices, up("Devices", views.PathDevices)}, fiber.StatusUnprocessableEntity)
+		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)}, fiber.StatusUnprocessableEntity)
 	}
 	if err := k.Board.RemoveDevice(ctx, v.caller(), d.ID); err != nil {
 		return err

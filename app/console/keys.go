@@ -45,7 +45,7 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, at("API keys", views.RoomKeys))
+	s, err := k.shell(ctx, c, v, at("API keys", views.NavKeys))
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 }
 
 func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key tenants.Key, w wrong) error {
-	s, err := k.shell(ctx, c, v, at("Create an API key", views.RoomKeys, up("API keys", views.PathKeys)))
+	s, err := k.shell(ctx, c, v, at("Create an API key", views.NavKeys, up("API keys", views.PathKeys)))
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (k *Console) rateHelp() string {
 
 // showKey shows the secret, this once.
 func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *visitor, key tenants.Key, secret tenants.Secret) error {
-	return k.showOnce(ctx, c, v, views.RoomKeys, views.Secret{
+	return k.showOnce(ctx, c, v, views.NavKeys, views.Secret{
 		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
 		Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
 		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", ", append(mapped(key.Permissions, scopeWord), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
@@ -207,7 +207,7 @@ func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *visitor, key ten
 }
 
 // showOnce shows a secret that is kept nowhere. web.Page sends every page with no-store.
-func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *visitor, room views.Room, s views.Secret) error {
+func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *visitor, room views.Nav, s views.Secret) error {
 	shell, err := k.shell(ctx, c, v, at(s.Title, room, up("Back", s.Next)))
 	if err != nil {
 		return err
@@ -244,7 +244,7 @@ func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *visitor, pos
 	if err != nil {
 		return err
 	}
-	q := confirmation{revocation(key, v), "Revoke an API key", views.RoomKeys, up("API keys", views.PathKeys)}
+	q := confirmation{revocation(key, v), "Revoke an API key", views.NavKeys, up("API keys", views.PathKeys)}
 	if !posted {
 		return k.confirm(ctx, c, v, q, fiber.StatusOK)
 	}

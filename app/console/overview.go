@@ -70,7 +70,7 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.RoomOverview)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.NavOverview)); err != nil {
 		return err
 	}
 	if err := overviewAlerts(ctx, v, &p); err != nil {

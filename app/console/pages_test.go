@@ -31,7 +31,7 @@ func multipartOf(fields map[string]string, name, file string) (kind, body string
 	return w.FormDataContentType(), b.String()
 }
 
-var everyPage = []string{"/overview", "/overview?period=week", "/overview?period=month", "/rings", "/rings/test", "/devices", "/devices/pair", "/credentials", "/credentials/add", "/alerts", "/alerts?state=all", "/watch",
+var everyPage = []string{"/overview", "/overview?period=week", "/overview?period=month", "/rings", "/rings/test", "/devices", "/devices/pair", "/credentials", "/credentials/add", "/alerts", "/alerts?state=all", "/phone-health",
 	"/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/settings", "/developers"}
 
 func TestEveryPageWhenThereIsNothing(t *testing.T) {
@@ -47,7 +47,7 @@ func TestEveryPageWhenThereIsNothing(t *testing.T) {
 	w.get("/devices").has("No phone is paired yet")
 	w.get("/rings/test").has("Pair a phone first")
 	w.get("/rings?q=x").has("Nothing matches this search")
-	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/alerts.csv", "/watch.csv"} {
+	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/alerts.csv", "/phone-health.csv"} {
 		if n := strings.Count(w.get(p).want(200).body, "\r\n"); n != 1 {
 			t.Errorf("%s of nothing has %d lines", p, n)
 		}
@@ -340,7 +340,7 @@ func TestDevModeOnly(t *testing.T) {
 	production := *h.k
 	production.Dev = nil
 	for _, r := range production.routes() {
-		if strings.HasPrefix(r.path, "/phone") || strings.HasPrefix(r.path, "/storybook") {
+		if r.path == "/phone" || strings.HasPrefix(r.path, "/phone/") || strings.HasPrefix(r.path, "/storybook") {
 			t.Errorf("%s is there in production", r.path)
 		}
 	}

@@ -20,7 +20,7 @@ func (k *Console) pairForm(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 }
 
 func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *visitor, p views.PairPage, status int) error {
-	s, err := k.shell(ctx, c, v, at("Pair a device", views.RoomDevices, up("Devices", views.PathDevices)))
+	s, err := k.shell(ctx, c, v, at("Pair a device", views.NavDevices, up("Devices", views.PathDevices)))
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		p.People = append(p.People, memberRow(m, v, seen[m.User]))
 	}
 	p.Table = q.table(peopleList, len(p.People), next)
-	if p.Shell, err = k.shell(ctx, c, v, at("People", views.RoomPeople)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("People", views.NavPeople)); err != nil {
 		return err
 	}
 	return web.Page(c, views.People(p), fiber.StatusOK)
@@ -148,7 +148,7 @@ func (k *Console) personForm(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 }
 
 func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *visitor, i store.Invitation, w wrong) error {
-	s, err := k.shell(ctx, c, v, at("Add a person", views.RoomPeople, up("People", views.PathPeople)))
+	s, err := k.shell(ctx, c, v, at("Add a person", views.NavPeople, up("People", views.PathPeople)))
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	if err != nil {
 		return err
 	}
-	return k.showOnce(ctx, c, v, views.RoomPeople, views.Secret{
+	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
 		Title: "The link for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
 		Note: "Pass it on. Whoever opens it first joins your organisation; it works once, for seven days, and is not shown again. An earlier link for the same address works no longer.",
 		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.at(now.Add(invitationTime))}},
@@ -239,7 +239,7 @@ func (k *Console) removePersonIf(ctx context.Context, c *fiber.Ctx, v *visitor, 
 		return err
 	}
 	if !posted {
-		return k.confirm(ctx, c, v, confirmation{ask, "Remove a person", views.RoomPeople, up("People", views.PathPeople)}, fiber.StatusOK)
+		return k.confirm(ctx, c, v, confirmation{ask, "Remove a person", views.NavPeople, up("People", views.PathPeople)}, fiber.StatusOK)
 	}
 	if err := remove(); err != nil {
 		return err

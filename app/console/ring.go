@@ -21,7 +21,7 @@ func (k *Console) ring(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	p := ringPage(r, n, v)
-	if p.Shell, err = k.shell(ctx, c, v, at("Ring to "+p.To, views.RoomRings, up("Rings", views.PathRings))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Ring to "+p.To, views.NavRings, up("Rings", views.PathRings))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Ring(p), fiber.StatusOK)
@@ -166,7 +166,7 @@ func (k *Console) askCancel(ctx context.Context, c *fiber.Ctx, v *visitor) error
 		return err
 	}
 	p := ringPage(r, n, v)
-	s, err := k.shell(ctx, c, v, at("Stop ringing", views.RoomRings, up("Rings", views.PathRings), up(p.To, views.RingPath(p.ID))))
+	s, err := k.shell(ctx, c, v, at("Stop ringing", views.NavRings, up("Rings", views.PathRings), up(p.To, views.RingPath(p.ID))))
 	if err != nil {
 		return err
 	}

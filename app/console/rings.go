@@ -178,7 +178,7 @@ func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.shell(ctx, c, v, at("Rings", views.RoomRings))
+	s, err := k.shell(ctx, c, v, at("Rings", views.NavRings))
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *visitor, e 
 	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Settings", views.RoomSettings)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Settings", views.NavSettings)); err != nil {
 		return err
 	}
 	return web.Page(c, views.Settings(p), w.status)

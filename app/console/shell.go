@@ -18,11 +18,11 @@ const paletteMost = 20
 // place is where in the console a page stands.
 type place struct {
 	title  string
-	room   views.Room
+	room   views.Nav
 	crumbs []views.Link
 }
 
-func at(title string, room views.Room, crumbs ...views.Link) place { return place{title, room, crumbs} }
+func at(title string, room views.Nav, crumbs ...views.Link) place { return place{title, room, crumbs} }
 
 // shell is what surrounds a page.
 func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place) (views.Shell, error) {

@@ -34,7 +34,7 @@ func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *visitor, chosen
 	if p.Recent, err = k.earlierTests(ctx, v); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Test ring", views.RoomTest)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Test ring", views.NavTest)); err != nil {
 		return err
 	}
 	return web.Page(c, views.TestRing(p), w.status)
@@ -123,7 +123,7 @@ func (k *Console) testLive(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		return err
 	}
 	p := testLivePage(r, n, v)
-	if p.Shell, err = k.shell(ctx, c, v, at("Test ring to "+p.Device, views.RoomTest, up("Test ring", views.PathTestRing))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Test ring to "+p.Device, views.NavTest, up("Test ring", views.PathTestRing))); err != nil {
 		return err
 	}
 	return web.Page(c, views.TestLive(p), fiber.StatusOK)

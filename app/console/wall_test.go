@@ -137,8 +137,8 @@ var visits = map[string]visit{
 	"POST /alerts/close": {door: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"kind": {string(tenants.AlertCredential)}, "target": {string(t.credential)}}
 	}},
-	"GET /watch":     {door: members},
-	"GET /watch.csv": {door: members},
+	"GET /phone-health":     {door: members},
+	"GET /phone-health.csv": {door: members},
 
 	"GET /devices":             {door: members},
 	"GET /devices.csv":         {door: members},

@@ -24,7 +24,7 @@ var verdictLooks = map[tenants.Verdict]health{
 const watchWords = "the last 7 days"
 
 var watchList = list{
-	name: "Phones", path: views.PathWatch, csv: views.PathWatchCSV, search: "Device, version of app or iOS", one: "phone", many: "phones",
+	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV, search: "Device, version of app or iOS", one: "phone", many: "phones",
 	empty: views.Empty{Icon: views.IconActivity, Text: "No phone has been rung in the last 7 days.",
 		Action: views.Button{Text: "Ring a test", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
@@ -56,9 +56,9 @@ func (k *Console) watchedBy(ctx context.Context, v *visitor) (w watched, err err
 }
 
 // rows are the phones that were asked for, the worst first. Phones that were removed are left out.
-func (w watched) rows(search, verdict string, v *visitor) []views.WatchPhone {
+func (w watched) rows(search, verdict string, v *visitor) []views.HealthPhone {
 	search = strings.ToLower(search)
-	var out []views.WatchPhone
+	var out []views.HealthPhone
 	for _, s := range w.phones {
 		d, ok := w.names.devices[s.Device]
 		fine := s.Verdict == tenants.Fine
@@ -72,7 +72,7 @@ func (w watched) rows(search, verdict string, v *visitor) []views.WatchPhone {
 		if fine && !sure(s) {
 			look = health{views.ToneWarn, "Watch it"}
 		}
-		out = append(out, views.WatchPhone{
+		out = append(out, views.HealthPhone{
 			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)), Tone: look.tone, Verdict: look.text,
 			Silent: s.Silent, Unshown: s.Unshown, Last: v.at(s.LastAt),
 		})
@@ -95,14 +95,14 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	phones, next := paged(w.rows(search, verdict, v), from)
-	p := views.WatchPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
+	p := views.PhoneHealthPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
 		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Verdict",
 			Choices: q.chosen("verdict", choice("", "Any verdict"), choice("trouble", "In trouble"), choice("fine", "Wakes"))})}
 	p.Tone, p.Word, p.Why = w.whole()
-	if p.Shell, err = k.shell(ctx, c, v, at("Do phones wake?", views.RoomWatch)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Do phones wake?", views.NavHealth)); err != nil {
 		return err
 	}
-	return web.Page(c, views.Watch(p), fiber.StatusOK)
+	return web.Page(c, views.PhoneHealth(p), fiber.StatusOK)
 }
 
 // sure tells that the phone's latest ring was shown: one that came to nothing may be chance.
@@ -149,15 +149,15 @@ func mapped[A, B any](in []A, f func(A) B) []B {
 	return out
 }
 
-func (w watched) versions() []views.WatchVersion {
+func (w watched) versions() []views.HealthVersion {
 	shown := map[string]bool{} // by a phone's latest ring
 	for _, s := range w.phones {
 		shown[s.AppVersion] = shown[s.AppVersion] || s.Verdict == tenants.Fine && sure(s)
 	}
-	var out []views.WatchVersion
+	var out []views.HealthVersion
 	for _, a := range w.apps {
 		look := verdictLooks[a.Verdict]
-		row := views.WatchVersion{
+		row := views.HealthVersion{
 			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: a.Blocked, Unshown: a.Unshown, Delegate: a.Delegate,
 			Tone: look.tone, Verdict: look.text, Cause: a.Verdict.Cause(), Cure: a.Verdict.Cure(),
 		}
@@ -224,14 +224,14 @@ func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 const stripMost = 20
 
 // wakesOf is how the phone's latest rings came out; nil when it was never rung.
-func wakesOf(ctx context.Context, v *visitor, id tenants.DeviceID) (*views.Wakes, error) {
+func wakesOf(ctx context.Context, v *visitor, id tenants.DeviceID) (*views.WakeHistory, error) {
 	outcomes, err := v.scope.Outcomes(ctx, id, stripMost)
 	if err != nil || len(outcomes) == 0 {
 		return nil, err
 	}
 	s := tenants.WakeHistoryOf(outcomes)
 	look := verdictLooks[s.Verdict]
-	w := &views.Wakes{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
+	w := &views.WakeHistory{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
 	if s.Verdict == tenants.Fine && !sure(s) {
 		w.Tone, w.Verdict = views.ToneWarn, "Watch it"
 		w.Cause = "Its latest " + verb(s.Silent+s.Unshown, "ring", strconv.Itoa(s.Silent+s.Unshown)+" rings") + " came to nothing. That happens when a phone is off; a few in a row mean that iOS has stopped waking the app."

@@ -2,22 +2,22 @@ package views
 
 import "math"
 
-// WatchPage is how the versions of the app and the phones do when a push wakes them.
-type WatchPage struct {
+// PhoneHealthPage is how the versions of the app and the phones do when a push wakes them.
+type PhoneHealthPage struct {
 	Shell    Shell
 	Tone     Tone
 	Word     string // the whole in a few words
 	Why      string
 	Span     string // "the last 7 days"
 	Delegate string // from which iOS on the app is told whether it must show a call
-	Versions []WatchVersion
+	Versions []HealthVersion
 	Table    Table
-	Phones   []WatchPhone
+	Phones   []HealthPhone
 	Late     Late
 }
 
-// WatchVersion is one version of the app.
-type WatchVersion struct {
+// HealthVersion is one version of the app.
+type HealthVersion struct {
 	Name       string // "4.2.0"
 	Registered int    // phones that have it
 	Rung       int    // of those that were rung
@@ -30,8 +30,8 @@ type WatchVersion struct {
 	Cure       string
 }
 
-// WatchPhone is one phone's latest rings.
-type WatchPhone struct {
+// HealthPhone is one phone's latest rings.
+type HealthPhone struct {
 	ID      string
 	Name    string
 	App     string
@@ -43,8 +43,8 @@ type WatchPhone struct {
 	Last    Time
 }
 
-// streak says how many rings in a row went wrong, and how.
-func (p WatchPhone) streak() string {
+// recent says how many rings in a row went wrong, and how.
+func (p HealthPhone) recent() string {
 	switch {
 	case p.Silent > 0 && p.Unshown > 0:
 		return Plural(p.Unshown, "ring", "rings") + " not shown, then " + Count(p.Silent) + " silent"
@@ -96,8 +96,8 @@ func (l Late) y(s LateStep) string { return pct(100 - l.tall(s)) }
 
 func (l Late) height(s LateStep) string { return pct(l.tall(s)) }
 
-// Wakes is how a phone's latest rings came out, oldest first, and what they mean.
-type Wakes struct {
+// WakeHistory is how a phone's latest rings came out, oldest first, and what they mean.
+type WakeHistory struct {
 	Tone    Tone
 	Verdict string
 	Cause   string

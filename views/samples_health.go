@@ -6,7 +6,7 @@ func (s sampler) alertRows() []AlertRow {
 	return []AlertRow{
 		{"app_blocked", "4.1.3", "iOS has probably stopped waking the app", ToneBad, "4 of 9 phones with version 4.1.3 of the app stay silent when Apple takes a push.",
 			"iOS stops waking an app that failed to show calls. It does so phone by phone, and tells nobody.", "Let people open the app once, which lifts the block, and give your developer this page.",
-			Link{Text: "Version 4.1.3", Href: PathWatch + "?q=4.1.3"}, s.ago(3 * time.Hour), s.ago(9 * time.Minute), 6, Time{}},
+			Link{Text: "Version 4.1.3", Href: PathPhoneHealth + "?q=4.1.3"}, s.ago(3 * time.Hour), s.ago(9 * time.Minute), 6, Time{}},
 		{"credential_expiry", "c2", "A certificate is about to expire", ToneWarn, "The certificate of com.lindenhof.patients expires within 14 days, on 2026-12-06, and 3 devices go silent. Upload a new one, or better a .p8 key, which does not expire.",
 			"From its last day on Apple refuses every push that is signed with it.", "Press “Upload its successor” on its page.",
 			Link{Text: "Certificate of com.lindenhof.patients", Href: CredentialPath("c2")}, s.ago(26 * time.Hour), s.ago(26 * time.Hour), 1, Time{}},
@@ -20,34 +20,34 @@ func (s sampler) alertRows() []AlertRow {
 	}
 }
 
-func (s sampler) watchPages() []Sample {
+func (s sampler) healthPages() []Sample {
 	table := Table{Name: "Alerts", Action: PathAlerts, Search: "What, where or detail", Rows: 5, CSV: PathAlertsCSV, Total: "4 open alerts",
 		Filters: []Filter{{"state", "State", []Choice{{"", "Open", true}, {"closed", "Closed", false}, {"all", "Open and closed", false}}}},
-		Empty:   Empty{Icon: IconDone, Text: "All is well. Nothing needs a look.", Action: Button{Text: "See how phones do", Href: PathWatch, Kind: Quiet}}}
+		Empty:   Empty{Icon: IconDone, Text: "All is well. Nothing needs a look.", Action: Button{Text: "See how phones do", Href: PathPhoneHealth, Kind: Quiet}}}
 	calm := table
 	calm.Rows, calm.CSV, calm.Total = 0, "", ""
 	return []Sample{
-		{"alerts", Alerts(AlertsPage{s.shell("Alerts", RoomAlerts), table, s.alertRows(), true})},
-		{"alerts-empty", Alerts(AlertsPage{s.with(s.shell("Alerts", RoomAlerts), EnvBoth), calm, nil, true})},
-		{"watch", Watch(s.watch())},
-		{"watch-empty", Watch(WatchPage{Shell: s.with(s.shell("Do phones wake?", RoomWatch), EnvBoth), Tone: ToneNeutral, Word: "Nothing to judge yet",
+		{"alerts", Alerts(AlertsPage{s.shell("Alerts", NavAlerts), table, s.alertRows(), true})},
+		{"alerts-empty", Alerts(AlertsPage{s.with(s.shell("Alerts", NavAlerts), EnvBoth), calm, nil, true})},
+		{"phone-health", PhoneHealth(s.phoneHealth())},
+		{"phone-health-empty", PhoneHealth(PhoneHealthPage{Shell: s.with(s.shell("Do phones wake?", NavHealth), EnvBoth), Tone: ToneNeutral, Word: "Nothing to judge yet",
 			Why: "No ring has come to an end in the last 7 days. Ring a phone once, and this page knows.", Late: Late{Period: "the last 7 days"},
-			Table: Table{Name: "Phones", Action: PathWatch, Empty: Empty{Icon: IconActivity, Text: "No phone has been rung in the last 7 days.", Action: Button{Text: "Ring a test", Href: PathTestRing, Icon: IconRing, Kind: Primary}}}})},
+			Table: Table{Name: "Phones", Action: PathPhoneHealth, Empty: Empty{Icon: IconActivity, Text: "No phone has been rung in the last 7 days.", Action: Button{Text: "Ring a test", Href: PathTestRing, Icon: IconRing, Kind: Primary}}}})},
 	}
 }
 
-func (s sampler) watch() WatchPage {
-	return WatchPage{
-		Shell: s.shell("Do phones wake?", RoomWatch), Tone: ToneBad, Word: "1 version of the app is in trouble", Why: "Version 4.1.3 has stopped waking on 4 phones. Mend it before it spreads.",
+func (s sampler) phoneHealth() PhoneHealthPage {
+	return PhoneHealthPage{
+		Shell: s.shell("Do phones wake?", NavHealth), Tone: ToneBad, Word: "1 version of the app is in trouble", Why: "Version 4.1.3 has stopped waking on 4 phones. Mend it before it spreads.",
 		Span: "the last 7 days", Delegate: "26.4",
-		Versions: []WatchVersion{
+		Versions: []HealthVersion{
 			{"Version 4.1.3", 9, 9, 4, 0, 2, ToneBad, "Probably blocked", "iOS has probably blocked this app from waking: Apple took the pushes and the phone stayed silent. It may also be off, offline, or without the app.", "Open the app on the phone, or delete and install it again, which lifts the block; then ring once."},
 			{"Version 4.2.0", 24, 21, 0, 0, 18, ToneGood, "Wakes", "The app wakes and shows its calls.", ""},
 			{"Version 4.3.0", 2, 0, 0, 0, 2, ToneNeutral, "Not rung yet", "No push has come to an end on this phone yet.", ""},
 		},
-		Table: Table{Name: "Phones", Action: PathWatch, Search: "Device, version of app or iOS", Rows: 4, CSV: PathWatchCSV, Total: "30 phones",
+		Table: Table{Name: "Phones", Action: PathPhoneHealth, Search: "Device, version of app or iOS", Rows: 4, CSV: PathPhoneHealthCSV, Total: "30 phones",
 			Filters: []Filter{{"verdict", "Verdict", []Choice{{"", "Any verdict", true}, {"trouble", "In trouble", false}, {"fine", "Fine", false}}}}},
-		Phones: []WatchPhone{
+		Phones: []HealthPhone{
 			{"d2", "Front desk iPhone", "4.1.3", "iOS 25.4", ToneBad, "Probably blocked", 5, 0, s.ago(9 * time.Minute)},
 			{"d7", "Leonie’s iPhone", "4.1.3", "iOS 26.0", ToneBad, "Probably blocked", 3, 2, s.ago(50 * time.Minute)},
 			{"d8", "Lab iPad", "4.1.3", "iPadOS 26.0", ToneWarn, "Shows no call", 0, 2, s.ago(3 * time.Hour)},
@@ -57,8 +57,8 @@ func (s sampler) watch() WatchPage {
 	}
 }
 
-func (s sampler) wakes() *Wakes {
-	w := &Wakes{Tone: ToneGood, Verdict: "Wakes", Cause: "The app wakes and shows its calls."}
+func (s sampler) wakes() *WakeHistory {
+	w := &WakeHistory{Tone: ToneGood, Verdict: "Wakes", Cause: "The app wakes and shows its calls."}
 	for i := range 14 {
 		m := WakeMark{ToneGood, IconCheck, "The call was shown", s.ago(time.Duration(14-i) * 5 * time.Hour), RingPath(sampleRing)}
 		switch i {
