@@ -16,37 +16,38 @@ import (
 	"carillon/tenants"
 )
 
-// Bounds of a request. A document (JSON, SDP, an uploaded key) may have MaxBody bytes; the server reads a little more, so that
-// a multipart envelope around a file of exactly MaxBody still fits.
+// Bounds of a request. A document (JSON, SDP, an uploaded key) may have MaxBody bytes; the server
+// reads a little more, so that a file of exactly MaxBody fits with the multipart envelope around
+// it.
 const (
 	MaxBody     = 64 << 10
 	envelope    = 8 << 10
-	readTimeout = 10 * time.Second // for a whole request, header and body: what a slow client may hold
-	idleTimeout = 75 * time.Second // between requests; longer than the usual minute of a proxy's own pool
+	readTimeout = 10 * time.Second // for a whole request, header and body
+	idleTimeout = 75 * time.Second // longer than the minute a proxy usually keeps a connection
 	headerLimit = 16 << 10         // request line and headers
 	connections = 16 << 10         // at once; a stream is one
 	handlerTime = 10 * time.Second // what Deadline gives
 )
 
-// Config is what the edge is made of. The zero value serves: without a log nothing is logged, without proxies none is believed.
+// Config configures the edge. The zero value works: it logs nothing and trusts no proxy.
 type Config struct {
 	Log            *slog.Logger
 	Now            func() time.Time
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; nobody else's is
-	BodyLimit      int            // bytes of a request's body; 0 = 64 KiB and room for a multipart envelope
+	TrustedProxies []netip.Prefix // only their X-Forwarded-For is trusted
+	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
 	Connections    int            // at once; 0 = 16,384
 
-	// ErrorPage draws a refusal for a browser; used outside /v1. Nil = a problem document there too.
+	// ErrorPage renders an error for a browser, outside /v1. Nil = a problem document there too.
 	ErrorPage func(c *fiber.Ctx, status int, title, detail, requestID string) error
 }
 
-// edge is one app's configuration, and what its requests share.
+// edge is one app's configuration and what its requests share.
 type edge struct {
 	Config
 	gzips sync.Pool // of *gzip.Writer
 }
 
-// visit is what a request carries from the first handler on.
+// visit is what we keep for one request, from the first handler on.
 type visit struct {
 	edge *edge
 	id   string
@@ -54,8 +55,9 @@ type visit struct {
 
 type visitKey struct{}
 
-// New makes the app that everything is mounted on: strings from it are copies, nothing waits for ever, a panic is a 500, every
-// answer has a request id, and every error becomes a problem document or the error page.
+// New makes the app that everything is mounted on: its strings are copies, every wait has a limit,
+// a panic becomes a 500, every answer has a request id, and every error becomes a problem document
+// or the error page.
 func New(c Config) *fiber.App {
 	e := &edge{Config: c}
 	if e.Log == nil {
@@ -71,25 +73,27 @@ func New(c Config) *fiber.App {
 		e.Connections = connections
 	}
 	app := fiber.New(fiber.Config{
-		Immutable:                    true, // strings from a request outlive its buffers
-		CaseSensitive:                true,
-		BodyLimit:                    e.BodyLimit,
-		ReadBufferSize:               headerLimit,
-		ReadTimeout:                  readTimeout,
-		IdleTimeout:                  idleTimeout,
-		WriteTimeout:                 0, // it would cut event streams; Serve bounds each write instead
+		Immutable:      true, // strings from a request outlive its buffers
+		CaseSensitive:  true,
+		BodyLimit:      e.BodyLimit,
+		ReadBufferSize: headerLimit,
+		ReadTimeout:    readTimeout,
+		IdleTimeout:    idleTimeout,
+		// it would cut event streams; Serve bounds each write instead
+		WriteTimeout:                 0,
 		Concurrency:                  e.Connections,
 		DisableStartupMessage:        true,
 		DisablePreParseMultipartForm: true, // a form counts against BodyLimit like any other body
-		EnableTrustedProxyCheck:      true, // with no proxies given to Fiber: c.IP and c.Hostname believe no header; see IP
-		ErrorHandler:                 func(c *fiber.Ctx, err error) error { return e.fail(c, err) },
+		// Fiber is given no proxies, so c.IP and c.Hostname trust no header; see IP
+		EnableTrustedProxyCheck: true,
+		ErrorHandler:            func(c *fiber.Ctx, err error) error { return e.fail(c, err) },
 	})
 	app.Use(e.enter)
 	app.Server().Handler = e.methods(app, app.Server().Handler)
 	return app
 }
 
-// methods refuses methods that HTTP does not know, which Fiber would answer by itself and in plain text.
+// methods refuses unknown HTTP methods, which Fiber would answer itself in plain text.
 func (e *edge) methods(app *fiber.App, known fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(r *fasthttp.RequestCtx) {
 		if slices.Contains(fiber.DefaultMethods, string(r.Method())) {
@@ -104,14 +108,14 @@ func (e *edge) methods(app *fiber.App, known fasthttp.RequestHandler) fasthttp.R
 	}
 }
 
-// enter is the first handler of every request: id, safe defaults, guards, then the rest; at the end the one place where an error
-// becomes an answer, and one line in the log.
+// enter is the first handler of every request. It sets the id and safe headers, runs the guards and
+// the other handlers, turns an error into an answer, and writes one line to the log.
 func (e *edge) enter(c *fiber.Ctx) error {
 	start := e.Now()
 	v := &visit{edge: e, id: tenants.NewRandomID()}
 	c.Locals(visitKey{}, v)
 	head := &c.Response().Header
-	head.Set("X-Request-Id", v.id) // our own: one that came with the request is not believed
+	head.Set("X-Request-Id", v.id) // ours; an id that the client sent is ignored
 	head.Set(fiber.HeaderCacheControl, "no-store")
 	head.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 
@@ -125,7 +129,7 @@ func (e *edge) enter(c *fiber.Ctx) error {
 	return err
 }
 
-// next runs the guards and the handlers behind, and turns a panic into an error.
+// next runs the guards and the handlers after them, and turns a panic into an error.
 func (e *edge) next(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -139,13 +143,15 @@ func (e *edge) next(c *fiber.Ctx) (err error) {
 		return err
 	}
 	if coding := c.Request().Header.ContentEncoding(); len(coding) > 0 && string(coding) != "identity" {
-		// A packed body would be unpacked without a limit further in.
-		return tenants.Refuse(tenants.Unsupported, "content_encoding", "The body must not be packed. Send it without Content-Encoding.")
+		// Fiber would decompress such a body without a size limit.
+		return tenants.Refuse(tenants.Unsupported, "content_encoding",
+			"The body must not be compressed. Send it without Content-Encoding.")
 	}
 	return c.Next()
 }
 
-// pattern is the route's pattern, never the path itself: paths hold ids, and people paste secrets into them.
+// pattern is the route's pattern. The path itself is never logged: it holds ids, and people paste
+// secrets into it.
 func pattern(c *fiber.Ctx) string {
 	if r := c.Route(); r != nil && r.Path != "" && r.Path != "/" {
 		return r.Path
@@ -156,15 +162,16 @@ func pattern(c *fiber.Ctx) string {
 	return "-"
 }
 
-// visitOf is the request's visit; one that was refused before the first handler ran has none.
+// visitOf returns the request's visit. A request refused before the first handler ran has none.
 func visitOf(c *fiber.Ctx) (*visit, bool) {
 	v, ok := c.Locals(visitKey{}).(*visit)
 	return v, ok
 }
 
-// isAPI reports whether the request came to the API for programs, which is answered in JSON and never in HTML.
+// isAPI reports whether the request is for /v1, which answers in JSON and never in HTML.
 func isAPI(c *fiber.Ctx) bool {
-	return underV1(c.Path()) || underV1(string(c.Request().Header.RequestURI())) // an address that cannot be read has the path "/"
+	// A URI that cannot be parsed has the path "/", so the raw URI is checked too.
+	return underV1(c.Path()) || underV1(string(c.Request().Header.RequestURI()))
 }
 
 func underV1(path string) bool {

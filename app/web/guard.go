@@ -11,44 +11,49 @@ import (
 	"carillon/tenants"
 )
 
-// queryNames are the names under which programs put a key into an address. Addresses end up in logs, histories and referrers.
-var queryNames = []string{"api_key", "apikey", "api-key", "key", "token", "access_token", "auth", "authorization", "credential", "secret"}
+// queryNames are parameter names that programs use for a key in a URL. URLs end up in logs,
+// histories and referrers.
+var queryNames = []string{
+	"api_key", "apikey", "api-key", "key", "token", "access_token", "auth", "authorization", "credential", "secret",
+}
 
-// oneLength refuses a request whose body ends in two places, which a proxy in front may read another way (RFC 9112, 6.3); nothing more
-// is read from its connection.
+// oneLength refuses a request that gives its body length twice and closes the connection. A proxy
+// in front may read such a request differently, which allows request smuggling (RFC 9112, 6.3).
 func oneLength(c *fiber.Ctx) error {
-	lengths, packed := 0, false
+	lengths, chunked := 0, false
 	for line := range bytes.SplitSeq(c.Request().Header.RawHeaders(), []byte("\n")) {
 		name, _, _ := bytes.Cut(line, []byte(":"))
 		switch {
 		case bytes.EqualFold(name, []byte(fiber.HeaderContentLength)):
 			lengths++
 		case bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)):
-			packed = true
+			chunked = true
 		}
 	}
-	if lengths > 1 || lengths > 0 && packed {
+	if lengths > 1 || lengths > 0 && chunked {
 		c.Context().SetConnectionClose()
-		return tenants.Refuse(tenants.Invalid, "two_lengths", "The request says twice how long it is. Send one Content-Length, or chunks without one.")
+		return tenants.Refuse(tenants.Invalid, "two_lengths",
+			"The request gives its length twice. Send one Content-Length, or chunks without one.")
 	}
 	return nil
 }
 
-// noKeyInQuery refuses a request whose query holds one of our secrets, anywhere, or that names one, under /v1.
+// noKeyInQuery refuses a request whose query contains one of our secrets. Under /v1 it also refuses
+// parameters that are named like a secret.
 func noKeyInQuery(c *fiber.Ctx) error {
 	if query := c.Request().URI().QueryString(); len(query) == 0 || !keyIn(string(query), isAPI(c)) {
 		return nil
 	}
 	return tenants.Refuse(tenants.Invalid, "key_in_query",
-		"A key must not stand in an address, where logs keep it. Send it as Authorization: Bearer, and revoke this one if it was real.")
+		"A key must not be part of a URL, because logs keep URLs. Send it as Authorization: Bearer, and revoke this key if it was real.")
 }
 
-// wraps is how many layers of percent-encoding are looked under: programs that encode twice are seen.
-const wraps = 3
+// encodingLayers is how many layers of percent-encoding are removed: some programs encode twice.
+const encodingLayers = 3
 
-// keyIn looks for a key in a query, as it is and as it reads decoded.
+// keyIn reports whether a query contains a key, as it is or after decoding.
 func keyIn(query string, api bool) bool {
-	for range wraps {
+	for range encodingLayers {
 		if secretIn(query, api) || api && keyNamed(query) {
 			return true
 		}
@@ -61,8 +66,8 @@ func keyIn(query string, api bool) bool {
 	return secretIn(query, api) || api && keyNamed(query)
 }
 
-// secretIn finds one of our secrets in the middle of anything. Under /v1, where nothing of the kind has a place, its beginning is
-// enough: a key with a typo is still most of a key.
+// secretIn reports whether text contains one of our secrets. Under /v1 the prefix is enough,
+// because a key with a typo is still most of a key.
 func secretIn(text string, api bool) bool {
 	for {
 		at := strings.Index(text, "crl_")
@@ -88,7 +93,8 @@ func secretIn(text string, api bool) bool {
 	}
 }
 
-// keyNamed finds a parameter with one of the queryNames, whatever stands around it.
+// keyNamed reports whether a parameter has one of the queryNames, ignoring spaces and control
+// characters around it.
 func keyNamed(query string) bool {
 	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, _, _ := strings.Cut(pair, "=")
@@ -102,7 +108,7 @@ func keyNamed(query string) bool {
 	return false
 }
 
-// unescaped takes one layer of percent-encoding off; what is no encoding stays.
+// unescaped removes one layer of percent-encoding and keeps everything else.
 func unescaped(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -118,9 +124,10 @@ func unescaped(s string) string {
 	return b.String()
 }
 
-// CrossSite refuses what another site makes a browser send: every request that changes something and that the browser says, by
-// Sec-Fetch-Site or Origin, does not come from one of our own pages. origins are ours too, such as the public address when a
-// proxy rewrites Host. Requests that no browser sent pass: they carry no cookie that somebody else could ride on.
+// CrossSite refuses every request that changes something and that, by Sec-Fetch-Site or Origin, was
+// sent from another site's page. origins are ours too, such as the public address when a proxy
+// rewrites Host. Requests without these headers pass: they do not come from a browser, so they
+// carry no cookie that another site could misuse.
 func CrossSite(origins ...string) (fiber.Handler, error) {
 	p := http.NewCrossOriginProtection()
 	for _, o := range origins {

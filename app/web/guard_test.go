@@ -43,7 +43,7 @@ func TestCrossSite(t *testing.T) {
 		if tc.origin != "" {
 			r.Header.Set("Origin", tc.origin)
 		}
-		resp, err := app.Test(r, slow)
+		resp, err := app.Test(r, noTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestCrossSite(t *testing.T) {
 		}
 	}
 	if _, err := CrossSite("not an origin"); err == nil {
-		t.Error("a wrong origin was taken")
+		t.Error("a wrong origin was accepted")
 	}
 }
 
@@ -106,10 +106,11 @@ func TestKeyInQuery(t *testing.T) {
 		"x=Bearer%20" + key + "%22":                   {true, true},
 		key + "=1":                                    {true, true},
 		"q=crl_live":                                  {false, false},
-		"q=crl_live_front+desk":                       {true, false}, // on a page a person looks for a key by its name
-		"limit=5&after=api_key&keys=3":                {false, false},
-		"q=100%":                                      {false, false},
-		"q=%zz%4":                                     {false, false},
+		// on a page a person may search for a key by its name
+		"q=crl_live_front+desk":        {true, false},
+		"limit=5&after=api_key&keys=3": {false, false},
+		"q=100%":                       {false, false},
+		"q=%zz%4":                      {false, false},
 	} {
 		if got := [2]bool{keyIn(query, true), keyIn(query, false)}; got != want {
 			t.Errorf("%s: %v, want %v", query, got, want)
@@ -122,10 +123,11 @@ func FuzzKeyInQuery(f *testing.F) {
 	f.Add("a=%2563rl_", byte(2))
 	f.Fuzz(func(t *testing.T, around string, layers byte) {
 		key := string(tenants.NewSecret(tenants.TestPrefix))
-		for range layers % wraps {
+		for range layers % encodingLayers {
 			key = strings.ReplaceAll(strings.ReplaceAll(key, "%", "%25"), "_", "%5f")
 		}
-		around = strings.Map(func(r rune) rune { // what would make one word with it, or an encoding
+		// characters that would join the key or form an encoding
+		around = strings.Map(func(r rune) rune {
 			if r == '_' || r == '%' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
 				return '-'
 			}

@@ -11,8 +11,8 @@ import (
 // App is what everything is mounted on; wiring passes it around without knowing Fiber.
 type App = fiber.App
 
-// Health mounts GET /healthz, which says that the process lives, and GET /readyz, which asks ready and is 503 while it says no.
-// A stranger learns yes or no; the cause is in the log.
+// Health mounts GET /healthz, which answers while the process runs, and GET /readyz, which is 503
+// while ready returns an error. The answer never contains the cause; the log does.
 func Health(app *App, ready func(context.Context) error) {
 	app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("alive\n") })
 	app.Get("/readyz", func(c *fiber.Ctx) error {

@@ -19,9 +19,10 @@ import (
 // maxDepth bounds how deep objects and arrays may nest; ours need three.
 const maxDepth = 8
 
-// JSON reads the request's body into dst, a pointer to a struct with json tags, and refuses whatever it cannot account for: another
-// media type, more than MaxBody bytes, text that is not UTF-8, anything behind the object, a field that dst does not have (in its
-// exact case), a field given twice, a value of a wrong type. The refusal names the field.
+// JSON reads the request's body into dst, a pointer to a struct with json tags. It refuses another
+// media type, more than MaxBody bytes, text that is not UTF-8, anything after the object, a field
+// that dst does not have in exactly this case, a repeated field and a value of a wrong type. The
+// refusal names the field.
 func JSON(c *fiber.Ctx, dst any) error {
 	kind, _, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	if err != nil || kind != fiber.MIMEApplicationJSON {
@@ -40,7 +41,7 @@ func decode(body []byte, dst any) error {
 	case !utf8.Valid(body):
 		return malformed("The body is not UTF-8.")
 	case halfPair(body):
-		return malformed("The body has half of a surrogate pair, a \\ud800 to \\udfff alone, which is no character.")
+		return malformed("The body has half of a surrogate pair, a \\ud800 to \\udfff alone, which is not a character.")
 	case !json.Valid(body):
 		return malformed("The body is not JSON, or something follows the JSON object.")
 	}
@@ -57,12 +58,13 @@ func decode(body []byte, dst any) error {
 		return wrongField(wrong.Field, "must be "+typeName(wrong.Type))
 	}
 	if err != nil { // a type's own UnmarshalJSON or UnmarshalText
-		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A field holds a value that cannot be read.", Err: err}
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A field has a value that cannot be read.", Err: err}
 	}
 	return nil
 }
 
-// halfPair finds an escape that is half of a surrogate pair (RFC 8259, 8.2), which the decoder would silently read as U+FFFD.
+// halfPair reports whether an escape is half of a surrogate pair (RFC 8259, 8.2), which the decoder
+// would silently read as U+FFFD.
 func halfPair(body []byte) bool {
 	for i := 0; i < len(body); i++ {
 		if body[i] != '\\' {
@@ -105,7 +107,7 @@ func wrongField(name, message string) error {
 		Fields: []tenants.Field{{Name: name, Message: message}}}
 }
 
-// typeName is a Go type in the words of JSON.
+// typeName describes a Go type in JSON's terms.
 func typeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -124,8 +126,8 @@ func typeName(t reflect.Type) string {
 	return "a whole number"
 }
 
-// scanner walks JSON that json.Valid has passed, so that it meets no surprises and only looks for what encoding/json lets through:
-// unknown and repeated fields, fields in another case, and depth.
+// scanner walks JSON that json.Valid has accepted and looks for what encoding/json allows and we do
+// not: unknown and repeated fields, fields in another case, and deep nesting.
 type scanner struct {
 	text []byte
 	at   int
@@ -141,7 +143,7 @@ func (s *scanner) peek() byte {
 	return s.text[s.at]
 }
 
-// value passes over one value; t is the type it will be decoded into, nil when nobody cares.
+// value skips one value. t is the type it will be decoded into, or nil if it is not checked.
 func (s *scanner) value(path string, t reflect.Type, depth int) error {
 	if depth > maxDepth {
 		return malformed(fmt.Sprintf("The body nests deeper than %d levels.", maxDepth))
@@ -217,7 +219,7 @@ func (s *scanner) list(path string, t reflect.Type, depth int) error {
 	return nil
 }
 
-// word passes over a string and gives it unescaped.
+// word skips a string and returns it unescaped.
 func (s *scanner) word() string {
 	from, escaped := s.at, false
 	for s.at++; s.text[s.at] != '"'; s.at++ {
@@ -237,8 +239,8 @@ func (s *scanner) word() string {
 	return out
 }
 
-// fieldOf finds the field of struct type t that JSON calls name. In anything but a struct every name is known: the decoder will
-// say what is wrong with it.
+// fieldOf returns the field of struct type t with this JSON name. For other types every name is
+// accepted; the decoder reports what is wrong.
 func fieldOf(t reflect.Type, name string) (reflect.Type, bool) {
 	if t == nil || t.Kind() != reflect.Struct {
 		return nil, true

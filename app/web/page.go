@@ -9,14 +9,16 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// contentPolicy lets a page load only what this server serves: no inline scripts or styles, no frames around it, no forms to elsewhere.
+// contentPolicy lets a page load only from this server, without inline scripts or styles, framing,
+// or forms to other sites.
 const contentPolicy = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// packFrom is the size from which packing pays.
-const packFrom = 1 << 10
+// gzipFrom is the size in bytes from which compression is worth its cost.
+const gzipFrom = 1 << 10
 
-// Page renders a component and then sends it: a component that fails leaves nothing half sent, and its error goes to the edge.
+// Page renders a component and then sends it. If the component fails, nothing has been sent, and
+// the edge answers the error.
 func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	var body bytes.Buffer
 	if err := page.Render(c.UserContext(), &body); err != nil {
@@ -32,21 +34,21 @@ func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	h.Set(fiber.HeaderPermissionsPolicy, "camera=(), geolocation=(), microphone=(self)")
 	h.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	c.Status(status)
-	if body.Len() <= packFrom || !takesGzip(Header(c, fiber.HeaderAcceptEncoding)) {
+	if body.Len() <= gzipFrom || !takesGzip(Header(c, fiber.HeaderAcceptEncoding)) {
 		c.Response().SetBodyRaw(body.Bytes())
 		return nil
 	}
-	packed, err := pack(c, body.Bytes())
+	compressed, err := compress(c, body.Bytes())
 	if err != nil {
 		return err
 	}
 	h.Set(fiber.HeaderContentEncoding, "gzip")
-	c.Response().SetBodyRaw(packed)
+	c.Response().SetBodyRaw(compressed)
 	return nil
 }
 
-// pack borrows a writer from the edge: making one costs more than packing a page.
-func pack(c *fiber.Ctx, body []byte) ([]byte, error) {
+// compress uses a pooled writer: making one costs more than compressing a page.
+func compress(c *fiber.Ctx, body []byte) ([]byte, error) {
 	var out bytes.Buffer
 	out.Grow(len(body) / 3)
 	v, ok := visitOf(c)
@@ -70,7 +72,8 @@ func pack(c *fiber.Ctx, body []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// takesGzip reads Accept-Encoding (RFC 9110, 12.5.3): gzip must be named and not be given the weight zero.
+// takesGzip reads Accept-Encoding (RFC 9110, 12.5.3): gzip must be named, and its weight must not
+// be zero.
 func takesGzip(accept string) bool {
 	for item := range strings.SplitSeq(accept, ",") {
 		name, weight, _ := strings.Cut(strings.ReplaceAll(item, " ", ""), ";")

@@ -47,7 +47,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the policy lacks %s: %s", want, csp)
 		}
 	}
-	for range 2 { // the second time with a writer that was used before
+	for range 2 { // the second time with a reused writer
 		resp, body = do(t, request(t, "GET", at+"/long", "", "Accept-Encoding", "br, gzip;q=0.5"))
 		r, err := gzip.NewReader(strings.NewReader(body))
 		if err != nil {
@@ -59,7 +59,7 @@ func TestPage(t *testing.T) {
 	}
 	for _, accept := range []string{"", "br", "gzip;q=0", "gzip; q=0.000"} {
 		if _, body := do(t, request(t, "GET", at+"/long", "", "Accept-Encoding", accept)); body != long {
-			t.Errorf("Accept-Encoding %q: packed", accept)
+			t.Errorf("Accept-Encoding %q: compressed", accept)
 		}
 	}
 	if resp, body = do(t, request(t, "GET", at+"/broken", "")); resp.StatusCode != 500 || strings.Contains(body, "HALF") {
@@ -70,7 +70,8 @@ func TestPage(t *testing.T) {
 func TestQR(t *testing.T) {
 	t.Parallel()
 	svg, err := QR("https://carillon.example/pair#ABCDE-23456")
-	if err != nil || !strings.HasPrefix(svg, "<svg") || strings.Count(svg, "<path") != 2 || len(svg) > 12<<10 || strings.Contains(svg, "style") {
+	if err != nil || !strings.HasPrefix(svg, "<svg") || strings.Count(svg, "<path") != 2 || len(svg) > 12<<10 ||
+		strings.Contains(svg, "style") {
 		t.Errorf("%v, %d bytes: %.200s", err, len(svg), svg)
 	}
 	if _, err := QR(strings.Repeat("x", 5000)); err == nil {

@@ -16,7 +16,7 @@ import (
 	"carillon/tenants"
 )
 
-// verdict is how a refusal reads in HTTP.
+// verdict is how a refusal is answered in HTTP.
 type verdict struct {
 	status int
 	code   string // used when the error has none of its own
@@ -42,21 +42,24 @@ var verdicts = map[tenants.Kind]verdict{
 	tenants.Unavailable:   {503, "unavailable", "Not available right now"},
 }
 
-// refusals are what Fiber and its server say by themselves, in our words: their own may quote the request or a cause.
+// refusals replace the texts of Fiber and its server, which may quote the request or a cause.
 var refusals = map[int]struct {
 	verdict
 	detail string
 }{
 	400: {verdicts[tenants.Invalid], "The request could not be read."},
 	404: {verdicts[tenants.Unknown], "There is nothing at this address."},
-	405: {verdict{405, "method_not_allowed", "Method not allowed"}, "This address does not take that method; Allow lists the ones it takes."},
+	405: {verdict{405, "method_not_allowed", "Method not allowed"},
+		"This address does not take that method; Allow lists the ones it takes."},
 	408: {verdict{408, "timeout", "Too slow"}, "The request took too long to arrive."},
 	413: {verdicts[tenants.TooLarge], "The body is larger than this address takes."},
-	431: {verdict{431, "headers_too_large", "Headers too large"}, "Your browser or program sent more along with its request than this server reads (16 KiB). In a browser, delete the cookies of this site and try again; a program sends fewer or shorter headers."},
+	431: {verdict{431, "headers_too_large", "Headers too large"},
+		"The request's headers are larger than this server reads (16 KiB). " +
+			"In a browser, delete the cookies of this site and try again. In a program, send fewer or shorter headers."},
 }
 
 const (
-	internalDetail = "Something failed on our side. It is logged under the request id; please quote it when you ask."
+	internalDetail = "Something failed on our side. It is logged under the request id. Please quote this id when you ask us about it."
 	timeoutDetail  = "This took too long on our side. Please try again."
 )
 
@@ -75,18 +78,19 @@ type field struct {
 	Message string `json:"message"`
 }
 
-// Problem answers err as a problem document, whatever err is. It logs nothing; errors that handlers return are logged at the edge.
+// Problem answers any error as a problem document. It logs nothing; the edge logs the errors that
+// handlers return.
 func Problem(c *fiber.Ctx, err error) error {
 	p, after := describe(err)
 	p.RequestID = RequestID(c)
 	return send(c, p, after)
 }
 
-// fail answers what a handler returned or a panic left, and logs once what is our own fault.
+// fail answers an error or a panic of a handler, and logs it once if it is our fault.
 func (e *edge) fail(c *fiber.Ctx, err error) error {
 	program := isAPI(c)
 	v, ok := visitOf(c)
-	if !ok { // refused before the first handler, by the server itself: a body too large, a request cut off
+	if !ok { // the server refused it before the first handler: body too large, request cut off
 		v = &visit{edge: e, id: tenants.NewRandomID()}
 		c.Response().Header.Set("X-Request-Id", v.id)
 		c.Response().Header.Set(fiber.HeaderCacheControl, "no-store")
@@ -99,8 +103,9 @@ func (e *edge) fail(c *fiber.Ctx, err error) error {
 	p, after := describe(err)
 	p.RequestID = v.id
 	if p.Status >= 500 {
-		e.Log.LogAttrs(context.Background(), slog.LevelError, "request failed", slog.String("method", c.Method()),
-			slog.String("route", pattern(c)), slog.Int("status", p.Status), slog.String("request_id", v.id), slog.String("err", err.Error()))
+		e.Log.LogAttrs(context.Background(), slog.LevelError, "request failed",
+			slog.String("method", c.Method()), slog.String("route", pattern(c)), slog.Int("status", p.Status),
+			slog.String("request_id", v.id), slog.String("err", err.Error()))
 	}
 	if e.ErrorPage != nil && !program {
 		if err := e.page(c, p); err == nil {
@@ -111,21 +116,22 @@ func (e *edge) fail(c *fiber.Ctx, err error) error {
 	return send(c, p, after)
 }
 
-// addressless reports whether the server gave up before it knew what was asked for, or forgot it with a body that it gave up on. A
-// browser sends nothing of the kind, so that a program is answered.
+// addressless reports whether the server rejected the request before its path was known. Browsers
+// send no such requests, so the answer is for a program.
 func addressless(c *fiber.Ctx) bool {
 	h := &c.Request().Header
 	return string(h.RequestURI()) == "/" && len(h.Host()) == 0
 }
 
-// page draws the error page; if that fails too, the problem document is sent.
+// page renders the error page. If that fails too, the problem document is sent.
 func (e *edge) page(c *fiber.Ctx, p problem) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
 		}
 		if err != nil {
-			e.Log.LogAttrs(context.Background(), slog.LevelError, "error page failed", slog.String("request_id", p.RequestID), slog.String("err", err.Error()))
+			e.Log.LogAttrs(context.Background(), slog.LevelError, "error page failed",
+				slog.String("request_id", p.RequestID), slog.String("err", err.Error()))
 		}
 	}()
 	c.Status(p.Status)
@@ -137,7 +143,7 @@ func send(c *fiber.Ctx, p problem, after time.Duration) error {
 	if err != nil {
 		return err // strings and an int always marshal
 	}
-	c.Response().ResetBody() // whatever the handler had begun
+	c.Response().ResetBody() // drop what the handler has written
 	c.Status(p.Status)
 	c.Response().Header.SetContentType("application/problem+json")
 	retryAfter(c, after)
@@ -154,7 +160,8 @@ func retryAfter(c *fiber.Ctx, d time.Duration) {
 	}
 }
 
-// Status is how a request that ended with err is answered, and the word for why: the end of a problem's type, empty for an answer.
+// Status returns the HTTP status for a request that ended with err, and the problem's code: the
+// last part of its type, empty when err is nil.
 func Status(c *fiber.Ctx, err error) (status int, code string) {
 	if err == nil {
 		return c.Response().StatusCode(), ""
@@ -163,10 +170,11 @@ func Status(c *fiber.Ctx, err error) (status int, code string) {
 	return p.Status, strings.TrimPrefix(p.Type, problemType)
 }
 
-// problemType begins the type of every problem.
+// problemType is the prefix of every problem's type.
 const problemType = "urn:carillon:problem:"
 
-// describe turns any error into what a stranger may read of it, and how long to wait before trying again.
+// describe turns any error into a problem that is safe to show, and how long to wait before trying
+// again.
 func describe(err error) (problem, time.Duration) {
 	var ours *tenants.Error
 	var theirs *fiber.Error
@@ -177,7 +185,8 @@ func describe(err error) (problem, time.Duration) {
 		if r, ok := refusals[theirs.Code]; ok {
 			return r.problem(r.detail), 0
 		}
-		if theirs.Code >= 400 && theirs.Code < 500 || theirs.Code == fiber.StatusBadGateway { // 502: the client's connection broke
+		// 502: the client's connection broke
+		if theirs.Code >= 400 && theirs.Code < 500 || theirs.Code == fiber.StatusBadGateway {
 			return verdicts[tenants.Invalid].problem(refusals[400].detail), 0
 		}
 	case errors.Is(err, context.DeadlineExceeded):

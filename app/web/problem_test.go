@@ -25,8 +25,9 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		code   string
 		header [2]string
 	}{
-		"invalid":       {tenants.Refuse(tenants.Invalid, "", "no"), 400, "invalid", [2]string{}},
-		"unauthorized":  {tenants.Refuse(tenants.Unauthorized, "key_malformed", "no"), 401, "key_malformed", [2]string{"WWW-Authenticate", `Bearer realm="carillon"`}},
+		"invalid": {tenants.Refuse(tenants.Invalid, "", "no"), 400, "invalid", [2]string{}},
+		"unauthorized": {tenants.Refuse(tenants.Unauthorized, "key_malformed", "no"), 401, "key_malformed",
+			[2]string{"WWW-Authenticate", `Bearer realm="carillon"`}},
 		"unpaid":        {tenants.Refuse(tenants.Unpaid, "quota", "no"), 402, "quota", [2]string{}},
 		"forbidden":     {tenants.Refuse(tenants.Forbidden, "", "no"), 403, "forbidden", [2]string{}},
 		"unknown":       {tenants.NoSuch("ring"), 404, "not_found", [2]string{}},
@@ -37,15 +38,17 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		"unsupported":   {tenants.Refuse(tenants.Unsupported, "", "no"), 415, "unsupported", [2]string{}},
 		"unprocessable": {tenants.Refuse(tenants.Unprocessable, "", "no"), 422, "unprocessable", [2]string{}},
 		"unmatched":     {tenants.Refuse(tenants.Unmatched, "", "no"), 428, "if_match_required", [2]string{}},
-		"too many":      {&tenants.Error{Kind: tenants.TooMany, Msg: "no", RetryAfter: 1500 * time.Millisecond}, 429, "too_many", [2]string{"Retry-After", "2"}},
-		"unavailable":   {&tenants.Error{Kind: tenants.Unavailable, Msg: "no", Err: secret}, 503, "unavailable", [2]string{"Retry-After", "1"}},
-		"internal":      {&tenants.Error{Msg: "hunter2", Err: secret}, 500, "internal", [2]string{}},
-		"wrapped":       {fmt.Errorf("ring 1: hunter2: %w", tenants.NoSuch("ring")), 404, "not_found", [2]string{}},
-		"foreign":       {secret, 500, "internal", [2]string{}},
-		"deadline":      {fmt.Errorf("hunter2: %w", context.DeadlineExceeded), 503, "unavailable", [2]string{"Retry-After", "1"}},
-		"unknown kind":  {&tenants.Error{Kind: 200, Msg: "hunter2"}, 500, "internal", [2]string{}},
-		"fiber":         {fiber.NewError(418, "hunter2"), 400, "invalid", [2]string{}},
-		"fiber 500":     {fiber.NewError(507, "hunter2"), 500, "internal", [2]string{}},
+		"too many": {&tenants.Error{Kind: tenants.TooMany, Msg: "no", RetryAfter: 1500 * time.Millisecond}, 429,
+			"too_many", [2]string{"Retry-After", "2"}},
+		"unavailable": {&tenants.Error{Kind: tenants.Unavailable, Msg: "no", Err: secret}, 503, "unavailable",
+			[2]string{"Retry-After", "1"}},
+		"internal":     {&tenants.Error{Msg: "hunter2", Err: secret}, 500, "internal", [2]string{}},
+		"wrapped":      {fmt.Errorf("ring 1: hunter2: %w", tenants.NoSuch("ring")), 404, "not_found", [2]string{}},
+		"foreign":      {secret, 500, "internal", [2]string{}},
+		"deadline":     {fmt.Errorf("hunter2: %w", context.DeadlineExceeded), 503, "unavailable", [2]string{"Retry-After", "1"}},
+		"unknown kind": {&tenants.Error{Kind: 200, Msg: "hunter2"}, 500, "internal", [2]string{}},
+		"fiber":        {fiber.NewError(418, "hunter2"), 400, "invalid", [2]string{}},
+		"fiber 500":    {fiber.NewError(507, "hunter2"), 500, "internal", [2]string{}},
 	}
 	var j journal
 	app := New(Config{Log: j.log()})
@@ -66,10 +69,12 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &p); err != nil {
 			t.Fatalf("%s: %v in %q", name, err, body)
 		}
-		if resp.StatusCode != tc.status || p.Status != tc.status || p.Type != "urn:carillon:problem:"+tc.code || p.Title == "" || p.Detail == "" {
+		if resp.StatusCode != tc.status || p.Status != tc.status || p.Type != "urn:carillon:problem:"+tc.code ||
+			p.Title == "" || p.Detail == "" {
 			t.Errorf("%s: %d %+v, want %d %s", name, resp.StatusCode, p, tc.status, tc.code)
 		}
-		if resp.Header.Get("Content-Type") != "application/problem+json" || p.RequestID == "" || p.RequestID != resp.Header.Get("X-Request-Id") {
+		if resp.Header.Get("Content-Type") != "application/problem+json" || p.RequestID == "" ||
+			p.RequestID != resp.Header.Get("X-Request-Id") {
 			t.Errorf("%s: headers %v, request id %q", name, resp.Header, p.RequestID)
 		}
 		if tc.header[0] != "" && resp.Header.Get(tc.header[0]) != tc.header[1] {
@@ -87,7 +92,7 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 	}
 }
 
-func TestServersOwnRefusals(t *testing.T) {
+func TestRefusalsOfFiberAreProblems(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
 	app.Post("/v1/things", func(c *fiber.Ctx) error { return c.SendString("ok") })
@@ -107,7 +112,8 @@ func TestServersOwnRefusals(t *testing.T) {
 		"Key in query":   {request(t, "POST", at+"/v1/things?Access_Token=x", ""), 400, "key_in_query"},
 		"secret in query": {request(t, "POST", at+"/v1/things?id="+string(tenants.NewSecret(tenants.LivePrefix)), ""), 400,
 			"key_in_query"},
-		"secret in the query of a page": {request(t, "GET", at+"/page?x="+string(tenants.NewSecret(tenants.DevicePrefix)), ""), 400, "key_in_query"},
+		"secret in the query of a page": {request(t, "GET", at+"/page?x="+string(tenants.NewSecret(tenants.DevicePrefix)),
+			""), 400, "key_in_query"},
 	}
 	for name, tc := range cases {
 		resp, body := do(t, tc.r)
@@ -142,7 +148,7 @@ func TestErrorPageOutsideTheAPI(t *testing.T) {
 	}})
 	app.Get("/page", func(*fiber.Ctx) error { return tenants.NoSuch("page") })
 	get := func(path string) (int, string) {
-		resp, err := app.Test(request(t, "GET", "http://x"+path, ""), slow)
+		resp, err := app.Test(request(t, "GET", "http://x"+path, ""), noTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}

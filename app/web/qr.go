@@ -7,8 +7,8 @@ import (
 	"github.com/skip2/go-qrcode"
 )
 
-// QR draws text as a QR code in SVG: one white square and one path of black runs, with the quiet zone that readers need. It has no
-// scripts and no styles, so that a page under a strict policy can hold it.
+// QR returns text as a QR code in SVG, with the quiet zone that readers need. It has no scripts and
+// no styles, so it is allowed under a strict content policy.
 func QR(text string) (string, error) {
 	rows, err := QRDots(text, true)
 	if err != nil {
@@ -27,11 +27,13 @@ func QR(text string) (string, error) {
 		}
 	}
 	n := len(rows)
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="QR code">`+
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" `+
+		`shape-rendering="crispEdges" role="img" aria-label="QR code">`+
 		`<path fill="#fff" d="M0 0h%dv%dH0z"/><path fill="#000" d="%s"/></svg>`, n, n, n, n, path.String()), nil
 }
 
-// QRDots is the code as rows of dots, true where dark, with or without the quiet zone: for pages that draw it themselves.
+// QRDots returns the code as rows of dots, true where dark, with or without the quiet zone, for
+// pages that draw it themselves.
 func QRDots(text string, quiet bool) ([][]bool, error) {
 	code, err := qrcode.New(text, qrcode.Medium)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// raw sends bytes as they are and reads one answer.
+// raw sends bytes unchanged and reads one answer.
 func raw(t *testing.T, at, text string) (*http.Response, string) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(at, "http://"))
@@ -25,7 +25,7 @@ func raw(t *testing.T, at, text string) (*http.Response, string) {
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	go io.WriteString(c, text) // the answer may come, and the connection end, before all of it is sent
+	go io.WriteString(c, text) // the server may answer and close before all of it is sent
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatalf("%.80q: %v", text, err)
@@ -38,8 +38,8 @@ func raw(t *testing.T, at, text string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// TestBrokenRequestsToTheAPI: what the server refuses before any handler runs, and often before it knows the address, is answered to a
-// program as everything else is.
+// TestBrokenRequestsToTheAPI checks that requests refused before any handler runs are answered as
+// problem documents too.
 func TestBrokenRequestsToTheAPI(t *testing.T) {
 	t.Parallel()
 	app := New(Config{ErrorPage: func(c *fiber.Ctx, status int, title, _, _ string) error {
@@ -61,22 +61,24 @@ func TestBrokenRequestsToTheAPI(t *testing.T) {
 		"a negative length":       {post + "Content-Length: -5\r\n\r\n", 400},
 		"two lengths":             {post + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", 400},
 		"a length and chunks":     {post + "content-length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400},
-		"no number":               {post + "Content-Length: five\r\n\r\n", 400},
+		"not a number":            {post + "Content-Length: five\r\n\r\n", 400},
 		"broken chunks":           {post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400},
 		"another protocol":        {"GET /v1/things SPDY/9\r\nHost: x\r\n\r\n", 405},
-		"a path that no one has":  {"GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 404},
+		"an unknown path":         {"GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 404},
 		"expects too much":        {post + "Expect: 101-wait\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000), 413},
 	} {
 		resp, body := raw(t, at, row.text)
 		var p problem
 		err := json.Unmarshal([]byte(body), &p)
-		if err != nil || resp.StatusCode != row.status || p.Status != row.status || resp.Header.Get("Content-Type") != "application/problem+json" ||
+		if err != nil || resp.StatusCode != row.status || p.Status != row.status ||
+			resp.Header.Get("Content-Type") != "application/problem+json" ||
 			p.RequestID == "" || p.RequestID != resp.Header.Get("X-Request-Id") {
 			t.Errorf("%s: %d %v %.200s (%v)", name, resp.StatusCode, resp.Header, body, err)
 		}
 	}
-	// A page keeps its own.
-	if resp, body := raw(t, at, "POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"+strings.Repeat("x", 200000)); resp.StatusCode != 413 || !strings.HasPrefix(body, "<html>") {
+	// Outside /v1 the error page is sent.
+	large := "POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000)
+	if resp, body := raw(t, at, large); resp.StatusCode != 413 || !strings.HasPrefix(body, "<html>") {
 		t.Errorf("a page: %d %.200s", resp.StatusCode, body)
 	}
 }

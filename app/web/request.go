@@ -21,8 +21,8 @@ func Query(c *fiber.Ctx, name string) string {
 // Header is a copy of a request header, empty when absent.
 func Header(c *fiber.Ctx, name string) string { return string(c.Request().Header.Peek(name)) }
 
-// OneHeader is a copy of a header that may come once: given is false when it is absent, and one that comes twice is refused,
-// because two readers could each believe another one.
+// OneHeader is a copy of a header that may be sent once. given is false when it is absent. A
+// repeated header is refused, because two readers could each use a different one.
 func OneHeader(c *fiber.Ctx, name string) (value string, given bool, err error) {
 	all := c.Request().Header.PeekAll(name)
 	switch len(all) {
@@ -34,7 +34,7 @@ func OneHeader(c *fiber.Ctx, name string) (value string, given bool, err error) 
 	return "", true, tenants.Refuse(tenants.Invalid, "header_repeated", "The header %s may be sent once.", name)
 }
 
-// RequestID is the id of this request, which its answer and its log lines carry.
+// RequestID is the id of this request, as in its answer and its log lines.
 func RequestID(c *fiber.Ctx) string {
 	if v, ok := visitOf(c); ok {
 		return v.id
@@ -42,8 +42,8 @@ func RequestID(c *fiber.Ctx) string {
 	return ""
 }
 
-// IP is the address of who asks. X-Forwarded-For is read from its end, and only as far as trusted proxies wrote it: whatever
-// stands before was typed by the client.
+// IP is the client's address. X-Forwarded-For is read from its end, and only as far as trusted
+// proxies wrote it; the client may have forged the rest.
 func IP(c *fiber.Ctx) string {
 	at, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	if !ok {
@@ -79,8 +79,8 @@ func (e *edge) trusts(a netip.Addr) bool {
 	return false
 }
 
-// Deadline is the time a handler has: ten seconds. Fiber cancels nothing when a client hangs up, so that without it a query
-// could run for ever. The caller calls cancel.
+// Deadline limits a handler to ten seconds. Fiber cancels nothing when a client hangs up, so
+// without it a query could run forever. The caller must call cancel.
 func Deadline(c *fiber.Ctx) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.UserContext(), handlerTime)
 }

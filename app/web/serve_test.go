@@ -13,8 +13,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// TestShutdownWaitsAndThenCuts: a request under way may finish, one that never does is cut off.
-func TestShutdownWaitsAndThenCuts(t *testing.T) {
+// TestShutdownWaitsThenDisconnects: a running request may finish; one that does not is
+// disconnected.
+func TestShutdownWaitsThenDisconnects(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
 	in, out := make(chan string, 2), map[string]chan struct{}{"short": make(chan struct{}), "long": make(chan struct{})}
@@ -47,7 +48,7 @@ func TestShutdownWaitsAndThenCuts(t *testing.T) {
 	cancel()
 	close(out["short"])
 	if err := <-answers["short"]; err != nil {
-		t.Errorf("a request under way was cut off: %v", err)
+		t.Errorf("a running request was disconnected: %v", err)
 	}
 	select {
 	case err := <-served:
@@ -55,7 +56,7 @@ func TestShutdownWaitsAndThenCuts(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(time.Minute):
-		t.Fatal("Serve waits for ever")
+		t.Fatal("Serve did not return")
 	}
 	if err := <-answers["long"]; err == nil {
 		t.Error("a request was answered that had not finished")
@@ -63,7 +64,7 @@ func TestShutdownWaitsAndThenCuts(t *testing.T) {
 	close(out["long"])
 }
 
-func TestServeEndsWhenToldBefore(t *testing.T) {
+func TestServeWithEndedContext(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,13 +75,15 @@ func TestServeEndsWhenToldBefore(t *testing.T) {
 	if err := Serve(ctx, New(Config{}), ln); err != nil {
 		t.Error(err)
 	}
-	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) { // to listen there again might find another program's
+	// listening on the port again could meet another program
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Fatalf("it still listens: %v", err)
 	}
 }
 
-// TestRefusalReachesWhoIsStillSending: a connection that is closed with bytes unread is reset, and a reset overtakes the answer.
-func TestRefusalReachesWhoIsStillSending(t *testing.T) {
+// TestRefusalReachesClientStillSending: closing a connection with unread bytes resets it, and the
+// client may lose the answer.
+func TestRefusalReachesClientStillSending(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
 	app.Post("/v1/things", func(c *fiber.Ctx) error { return c.SendString("ok") })
@@ -88,7 +91,7 @@ func TestRefusalReachesWhoIsStillSending(t *testing.T) {
 	body := strings.Repeat("x", 3<<20)
 	for i := range 10 {
 		r := request(t, "POST", at+"/v1/things", body)
-		if i%2 == 1 { // of unknown length: in chunks
+		if i%2 == 1 { // in chunks, without a length
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), -1
 		}
 		if resp, text := do(t, r); resp.StatusCode != 413 || !strings.Contains(text, "too_large") {

@@ -11,8 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// heartbeat is how often a silent stream says that it lives. It is also how a client that went away is noticed: by the write
-// that fails.
+// heartbeat is how often an idle stream sends a comment. The write that fails also shows that a
+// client has left.
 const heartbeat = 10 * time.Second
 
 // Stream is one client's event stream (WHATWG HTML, "server-sent events").
@@ -22,37 +22,39 @@ type Stream struct {
 	stop context.CancelFunc
 }
 
-// SSE answers with an event stream and runs tell until it returns or ctx ends, which it does when the client is gone, the server
-// shuts down, or still says no: it is asked at every heartbeat, ten seconds apart, whether the reader may read on. Nil = yes. tell
-// runs after the handler has returned: it must not touch c. What tell returns ends the stream; there is no status left to say it
-// with, so callers refuse before they stream.
-func SSE(c *fiber.Ctx, still func(context.Context) error, tell func(context.Context, *Stream) error) error {
-	return stream(c, pulse{heartbeat, still}, tell)
+// SSE answers with an event stream and runs write until it returns. Its ctx ends when the client is
+// gone, the server shuts down, or mayRead returns an error: mayRead is called at every heartbeat,
+// each ten seconds; nil means that it always may. write runs after the handler has returned, so it
+// must not touch c. An error from write only ends the stream, because the status has already been
+// sent: refuse before you stream.
+func SSE(c *fiber.Ctx, mayRead func(context.Context) error, write func(context.Context, *Stream) error) error {
+	return stream(c, pulse{heartbeat, mayRead}, write)
 }
 
-// pulse is what happens again and again on a stream.
+// pulse is what a stream does at every heartbeat.
 type pulse struct {
-	every time.Duration
-	still func(context.Context) error // whether the reader may read on; nil = yes
+	every   time.Duration
+	mayRead func(context.Context) error // nil = always
 }
 
-func stream(c *fiber.Ctx, p pulse, tell func(context.Context, *Stream) error) error {
+func stream(c *fiber.Ctx, p pulse, write func(context.Context, *Stream) error) error {
 	h := &c.Response().Header
 	h.SetContentType("text/event-stream")
 	h.Set(fiber.HeaderCacheControl, "no-store")
-	h.Set("X-Accel-Buffering", "no") // a proxy must not hold events back
+	h.Set("X-Accel-Buffering", "no") // a proxy must not buffer events
 	if c.Method() == fiber.MethodHead {
 		return nil
 	}
-	down := c.Context().Done() // closed when the server begins to shut down, before it waits for its connections
+	// closed when a shutdown begins, before the server waits for its connections
+	down := c.Context().Done()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		s := &Stream{w: w, stop: cancel}
 		var beats sync.WaitGroup
 		beats.Go(func() { s.beat(ctx, down, p) })
-		if s.comment() == nil { // headers leave now, not with the first event
-			_ = tell(ctx, s) // it ends the stream, and there is nobody left to tell
+		if s.comment() == nil { // sends the headers now, not with the first event
+			_ = write(ctx, s) // the status has been sent, so the error cannot be reported
 		}
 		cancel()
 		beats.Wait()
@@ -60,7 +62,8 @@ func stream(c *fiber.Ctx, p pulse, tell func(context.Context, *Stream) error) er
 	return nil
 }
 
-// beat ends the stream with the server or with the reader's right to read, and otherwise keeps it alive.
+// beat keeps the stream alive, and ends it when the server shuts down or the reader may read no
+// more.
 func (s *Stream) beat(ctx context.Context, down <-chan struct{}, p pulse) {
 	tick := time.NewTicker(p.every)
 	defer tick.Stop()
@@ -72,7 +75,7 @@ func (s *Stream) beat(ctx context.Context, down <-chan struct{}, p pulse) {
 			s.stop()
 			return
 		case <-tick.C:
-			if p.still != nil && p.still(ctx) != nil {
+			if p.mayRead != nil && p.mayRead(ctx) != nil {
 				s.stop()
 				return
 			}
@@ -83,11 +86,11 @@ func (s *Stream) beat(ctx context.Context, down <-chan struct{}, p pulse) {
 	}
 }
 
-// errField refuses an id or a name that would break out of its line.
-var errField = errors.New("web: an event's id and name are single lines")
+// errField refuses an id or a name with a line break, which would start another field.
+var errField = errors.New("web: an event's id and name must be single lines")
 
-// Send writes one event and flushes it. id and event may be empty; data may have several lines. An error means that the client is
-// gone: return it.
+// Send writes one event and flushes it. id and event may be empty; data may have several lines. An
+// error means that the client is gone: return it.
 func (s *Stream) Send(id, event, data string) error {
 	if strings.ContainsAny(id, "\r\n\x00") || strings.ContainsAny(event, "\r\n") {
 		return errField

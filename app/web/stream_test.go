@@ -15,7 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// events reads an event stream, an event a line.
+// events reads an event stream and returns each event as one line.
 func events(t *testing.T, body io.Reader) <-chan string {
 	t.Helper()
 	out := make(chan string, 100)
@@ -109,11 +109,11 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestStreamEndsWithItsReadersRight: a heartbeat asks, and the one that hears no is the last.
-func TestStreamEndsWithItsReadersRight(t *testing.T) {
+// TestStreamEndsWhenReadingIsRevoked: the heartbeat at which mayRead fails is the last.
+func TestStreamEndsWhenReadingIsRevoked(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
-	still := func(context.Context) error {
+	mayRead := func(context.Context) error {
 		if asked.Add(1) < 3 {
 			return nil
 		}
@@ -121,7 +121,7 @@ func TestStreamEndsWithItsReadersRight(t *testing.T) {
 	}
 	app := New(Config{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return stream(c, pulse{5 * time.Millisecond, still}, func(ctx context.Context, _ *Stream) error {
+		return stream(c, pulse{5 * time.Millisecond, mayRead}, func(ctx context.Context, _ *Stream) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})
@@ -140,15 +140,15 @@ func TestStreamEndsWithItsReadersRight(t *testing.T) {
 	}
 }
 
-func TestStreamRefusesBrokenLines(t *testing.T) {
+func TestStreamRefusesLineBreaks(t *testing.T) {
 	t.Parallel()
 	s := &Stream{w: bufio.NewWriter(io.Discard), stop: func() {}}
 	if s.Send("1\ndata: x", "", "") == nil || s.Send("1", "a\rb", "") == nil || s.Send("1\x00", "", "") == nil {
-		t.Error("an event broke out of its line")
+		t.Error("an id or a name with a line break was accepted")
 	}
 }
 
-// TestShutdownEndsStreams: a stream must not keep the server from ending.
+// TestShutdownEndsStreams: an open stream must not delay a shutdown.
 func TestShutdownEndsStreams(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
@@ -183,7 +183,7 @@ func TestShutdownEndsStreams(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(time.Minute):
-		t.Fatal("the stream kept the server")
+		t.Fatal("the stream delayed the shutdown")
 	}
 	<-ended
 	if took := time.Since(start); took >= grace {

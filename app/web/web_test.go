@@ -16,8 +16,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// slow lets a request through the app take as long as it takes, where Fiber would give it one second of a machine that may be busy.
-const slow = -1
+// noTimeout turns off the one-second limit of Fiber's app.Test, which a busy machine may exceed.
+const noTimeout = -1
 
 // journal is a log that tests read.
 type journal struct {
@@ -39,7 +39,8 @@ func (j *journal) String() string {
 
 func (j *journal) log() *slog.Logger { return slog.New(slog.NewJSONHandler(j, nil)) }
 
-// serving starts the app on a port of its own and gives its address; it is shut down, and that is checked, with the test.
+// serving starts the app on a free port and returns its address. The end of the test shuts it down
+// and checks that.
 func serving(t *testing.T, app *fiber.App) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -90,13 +91,13 @@ func request(t *testing.T, method, url, body string, headers ...string) *http.Re
 	return r
 }
 
-func TestLogTellsNoSecrets(t *testing.T) {
+func TestLogHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	var j journal
 	app := New(Config{Log: j.log()})
 	app.Post("/v1/things/:id", func(c *fiber.Ctx) error { return c.SendString("CANARY-answer") })
 	resp, err := app.Test(request(t, "POST", "http://x/v1/things/CANARY-path?q=CANARY-query", "CANARY-body",
-		"Authorization", "Bearer CANARY-key", "X-Request-Id", "CANARY-id"), slow)
+		"Authorization", "Bearer CANARY-key", "X-Request-Id", "CANARY-id"), noTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +109,9 @@ func TestLogTellsNoSecrets(t *testing.T) {
 	}
 }
 
-// TestCopies keeps strings over later requests on the same connection, which reuse the buffers they came from.
-func TestCopies(t *testing.T) {
+// TestRequestStringsAreCopies checks that strings stay the same when later requests on the
+// connection reuse the buffers.
+func TestRequestStringsAreCopies(t *testing.T) {
 	t.Parallel()
 	var kept []string
 	app := New(Config{})
@@ -140,8 +142,8 @@ func TestIP(t *testing.T) {
 		want      string
 	}{
 		"no proxy is trusted":       {"", []string{"9.9.9.9"}, "0.0.0.0"},
-		"the proxy's word":          {"0.0.0.0/32", []string{"203.0.113.7"}, "203.0.113.7"},
-		"the client's word before":  {"0.0.0.0/32", []string{"9.9.9.9, 203.0.113.7"}, "203.0.113.7"},
+		"from the proxy":            {"0.0.0.0/32", []string{"203.0.113.7"}, "203.0.113.7"},
+		"forged by the client":      {"0.0.0.0/32", []string{"9.9.9.9, 203.0.113.7"}, "203.0.113.7"},
 		"in two headers":            {"0.0.0.0/32", []string{"9.9.9.9", "203.0.113.7"}, "203.0.113.7"},
 		"two proxies":               {"0.0.0.0/8", []string{"9.9.9.9, 203.0.113.7, 0.0.0.9"}, "203.0.113.7"},
 		"rubbish":                   {"0.0.0.0/32", []string{"203.0.113.7, rubbish"}, "0.0.0.0"},
@@ -158,7 +160,7 @@ func TestIP(t *testing.T) {
 		for _, f := range tc.forwarded {
 			r.Header.Add("X-Forwarded-For", f)
 		}
-		resp, err := app.Test(r, slow)
+		resp, err := app.Test(r, noTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +182,7 @@ func TestDeadline(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := app.Test(request(t, "GET", "http://x/", ""), slow); err != nil {
+	if _, err := app.Test(request(t, "GET", "http://x/", ""), noTimeout); err != nil {
 		t.Fatal(err)
 	}
 }
