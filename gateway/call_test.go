@@ -231,7 +231,8 @@ func TestListensOnEveryAddress(t *testing.T) {
 	}
 }
 
-// TestAPortIsFreeOnEveryAddress: one that another program has on the second address is no port to listen on, unless it was asked for.
+// TestAPortIsFreeOnEveryAddress: one that another program has on the second address is no port to
+// listen on, unless it was asked for.
 func TestAPortIsFreeOnEveryAddress(t *testing.T) {
 	t.Parallel()
 	asked := 0

@@ -113,7 +113,8 @@ func hasOpus(m *sdp.MediaDescription) bool {
 	return false
 }
 
-// mapped are the formats that the section explains; Pion would refuse the whole offer for another one.
+// mapped are the formats that the section explains; Pion would refuse the whole offer for another
+// one.
 func mapped(m *sdp.MediaDescription) []string {
 	var list []string
 	for _, f := range m.MediaName.Formats {
@@ -155,7 +156,8 @@ func (o *offer) cut(r reach) error {
 	return nil
 }
 
-// stripped returns m's attributes without its transport and its addresses, which are added anew, and with one SSRC at most.
+// stripped returns m's attributes without its transport and its addresses, which are added anew,
+// and with one SSRC at most.
 func stripped(m *sdp.MediaDescription) []sdp.Attribute {
 	kept := m.Attributes[:0:0]
 	ssrc := ""

@@ -97,7 +97,8 @@ func (p *port) openUDP(addr *net.UDPAddr, cfg Config, logs logging.LoggerFactory
 	return nil
 }
 
-// portTries is how often port 0 is taken anew when what is free on the first address is taken on another one.
+// portTries is how often port 0 is taken anew when what is free on the first address is taken on
+// another one.
 const portTries = 20
 
 // listenAll listens on one port of every address; port 0 picks one that is free on all of them.

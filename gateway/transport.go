@@ -7,8 +7,8 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// transport is how a phone wants to be reached and whom it says it is: what stands in its audio section, else in the section that
-// is bundled before it (RFC 9143 7.1.3), else above all sections.
+// transport is how a phone wants to be reached and whom it says it is: what stands in its audio
+// section, else in the section that is bundled before it (RFC 9143 7.1.3), else above all sections.
 type transport struct {
 	ufrag, pwd   string
 	options      string
@@ -52,7 +52,8 @@ func (o *offer) values(key string) []string {
 // unchanged is the cure of what no browser and no WebRTC library writes.
 const unchanged = " Send what createOffer gave, unchanged."
 
-// check refuses a transport that can never connect, so that a phone hears of it at once and not after the time to connect is over.
+// check refuses a transport that can never connect, so that a phone hears of it at once and not
+// after the time to connect is over.
 func (t transport) check() error {
 	fault := func(msg string) error { return refuse(BadOffer, msg+unchanged) }
 	switch {
@@ -80,7 +81,8 @@ func (t transport) check() error {
 	return nil
 }
 
-// hashes are the functions a fingerprint may be made with, and their length in bytes. MD5 is not among them (RFC 8122 5).
+// hashes are the functions a fingerprint may be made with, and their length in bytes. MD5 is not
+// among them (RFC 8122 5).
 var hashes = map[string]int{"sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}
 
 // fingerprint is the first that the phone can be known by, or what is wrong with the first of all.
@@ -100,7 +102,8 @@ func (t transport) fingerprint() (good, msg string) {
 	return "", msg
 }
 
-// checkFingerprint says what is wrong with the value of an a=fingerprint: "sha-256 AB:CD:…" (RFC 8122 5).
+// checkFingerprint says what is wrong with the value of an a=fingerprint: "sha-256 AB:CD:…" (RFC
+// 8122 5).
 func checkFingerprint(f string) string {
 	name, digits, _ := strings.Cut(f, " ")
 	size, known := hashes[strings.ToLower(name)]

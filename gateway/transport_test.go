@@ -16,8 +16,8 @@ var chromium = lines(
 	"a=rtpmap:110 telephone-event/48000", "a=rtpmap:126 telephone-event/8000", "a=ssrc:1399241077 cname:C5p", "a=ssrc:1399241077 msid:s0 t0",
 )
 
-// iphone is what WebRTC for iOS offers with continual gathering: the same library, other options, and the fingerprint in small letters
-// above the sections as older builds have it.
+// iphone is what WebRTC for iOS offers with continual gathering: the same library, other options,
+// and the fingerprint in small letters above the sections as older builds have it.
 var iphone = lines(
 	"v=0", "o=- 745921837610042 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE audio", "a=msid-semantic: WMS ARDAMS",
 	strings.ToLower(fingerprint),
@@ -28,7 +28,8 @@ var iphone = lines(
 	"a=rtpmap:103 ISAC/16000", "a=rtpmap:9 G722/8000", "a=rtpmap:126 telephone-event/8000", "a=ssrc:2712 cname:x", "a=ssrc:2712 msid:ARDAMS a0",
 )
 
-// hopeless are offers that can never connect, made from one that can, with a word of what is said about each.
+// hopeless are offers that can never connect, made from one that can, with a word of what is said
+// about each.
 func hopeless() map[string]struct{ sdp, says string } {
 	swap := func(old, by string) string {
 		if !strings.Contains(chromium, old) {
@@ -61,7 +62,8 @@ func hopeless() map[string]struct{ sdp, says string } {
 	}
 }
 
-// TestHopelessOffers: each is refused when it is checked, before a ring is won, and says why and what to do.
+// TestHopelessOffers: each is refused when it is checked, before a ring is won, and says why and
+// what to do.
 func TestHopelessOffers(t *testing.T) {
 	t.Parallel()
 	g := testGateway(t)

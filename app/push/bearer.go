@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Apple's rules for provider tokens ("Establishing a token-based connection to APNs"): not older than an hour, and a
-// team may show a new one at most every 20 minutes.
+// Apple's rules for provider tokens ("Establishing a token-based connection to APNs"): not older
+// than an hour, and a team may show a new one at most every 20 minutes.
 const (
 	bearerLife  = 59 * time.Minute // a minute less than Apple's hour
 	bearerFloor = 20 * time.Minute
@@ -37,10 +37,11 @@ func (b *bearer) young(now time.Time) bool {
 
 // mint makes the provider tokens of one key.
 //
-// Tokens are issued at whole terms since 1970 and signed without randomness (RFC 6979), so each process that has the key
-// makes the same token at the same time: nodes, restarts and both environments show Apple one token, not many. A process
-// that starts late in a term would have to renew within Apple's floor; it takes a token issued half a term later
-// instead, which every other latecomer takes too.
+// Tokens are issued at whole terms since 1970 and signed without randomness (RFC 6979), so each
+// process that has the key makes the same token at the same time: nodes, restarts and both
+// environments show Apple one token, not many. A process that starts late in a term would have to
+// renew within Apple's floor; it takes a token issued half a term later instead, which every other
+// latecomer takes too.
 type mint struct {
 	team, keyID string
 	private     *ecdsa.PrivateKey
@@ -55,8 +56,9 @@ type mint struct {
 // mostMints bounds the keys whose tokens are remembered.
 const mostMints = 4096
 
-// mints outlive pools: a key whose connections made room for others comes back with the token that Apple has seen, and not with one
-// that began meanwhile. A full table drops one at random. The zero value is ready.
+// mints outlive pools: a key whose connections made room for others comes back with the token that
+// Apple has seen, and not with one that began meanwhile. A full table drops one at random. The zero
+// value is ready.
 type mints struct {
 	mu   sync.Mutex // guards keys
 	keys map[poolName]*mint
@@ -110,8 +112,8 @@ func (m *mint) renewed(now time.Time) (string, error) {
 	return next.header, nil
 }
 
-// issueTime is when the token to begin using now was issued: at the start of the term, or half a term later where the
-// term's token would have to be renewed within Apple's floor.
+// issueTime is when the token to begin using now was issued: at the start of the term, or half a
+// term later where the term's token would have to be renewed within Apple's floor.
 func issueTime(now time.Time) time.Time {
 	term := int64(bearerTerm / time.Second)
 	start := now.Add(-bearerLag).Unix()
@@ -122,8 +124,9 @@ func issueTime(now time.Time) time.Time {
 	return begin
 }
 
-// newer gives a token other than the refused one after ExpiredProviderToken; ok is false when there is none. It is issued
-// in the past, so that it serves a clock that is up to 20 minutes wrong, either way, and lasts longer than the floor.
+// newer gives a token other than the refused one after ExpiredProviderToken; ok is false when there
+// is none. It is issued in the past, so that it serves a clock that is up to 20 minutes wrong,
+// either way, and lasts longer than the floor.
 func (m *mint) newer(refused string) (header string, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -145,9 +148,10 @@ func (m *mint) newer(refused string) (header string, ok bool, err error) {
 	return next.header, next.header != refused, nil
 }
 
-// fallback gives the token before the refused one after TooManyProviderTokenUpdates, and makes no new one until Apple
-// will take it. Where this process knows no earlier token, another of the same key may have shown the one of the term or
-// half-term before: it is the same for all. ok is false when there is none young enough.
+// fallback gives the token before the refused one after TooManyProviderTokenUpdates, and makes no
+// new one until Apple will take it. Where this process knows no earlier token, another of the same
+// key may have shown the one of the term or half-term before: it is the same for all. ok is false
+// when there is none young enough.
 func (m *mint) fallback(refused string) (header string, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -205,7 +209,8 @@ func (m *mint) sign(issued time.Time) (*bearer, error) {
 	}
 	text := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	sum := sha256.Sum256([]byte(text))
-	// Without a source of randomness crypto/ecdsa signs as RFC 6979 says: the same text gives the same signature.
+	// Without a source of randomness crypto/ecdsa signs as RFC 6979 says: the same text gives the
+	// same signature.
 	der, err := m.private.Sign(nil, sum[:], crypto.SHA256)
 	if err != nil {
 		return nil, err

@@ -32,7 +32,8 @@ func (c *clock) toTerm(d time.Duration) {
 	c.at.Store(at - at%term + term + int64(d))
 }
 
-// inTerm is a clock that runs, from d after a time at which tokens are issued: what happens must not depend on when the test does.
+// inTerm is a clock that runs, from d after a time at which tokens are issued: what happens must
+// not depend on when the test does.
 func inTerm(d time.Duration) func() time.Time {
 	c := newClock()
 	c.toTerm(d)
@@ -82,8 +83,9 @@ func TestTokenLastsFiftyFiveMinutes(t *testing.T) {
 	clean(t, a)
 }
 
-// TestRestarts starts at many minutes of a term, runs for a while, starts anew and goes on: Apple's floor of 20 minutes
-// between two tokens never refuses a push for good, and what the floor refuses once is pushed with the token before.
+// TestRestarts starts at many minutes of a term, runs for a while, starts anew and goes on: Apple's
+// floor of 20 minutes between two tokens never refuses a push for good, and what the floor refuses
+// once is pushed with the token before.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -146,7 +148,8 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// TestANewTokenIsAnother: also in the one second of a term in which the token that Apple calls too old was issued when a new one would be.
+// TestANewTokenIsAnother: also in the one second of a term in which the token that Apple calls too
+// old was issued when a new one would be.
 func TestANewTokenIsAnother(t *testing.T) {
 	t.Parallel()
 	for _, into := range []time.Duration{20*time.Minute - time.Second, 20 * time.Minute, 20*time.Minute + time.Second} {
@@ -178,8 +181,8 @@ func TestRevokedKey(t *testing.T) {
 	wait(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
 }
 
-// TestTokenOutlivesConnections: a key whose connections made room for another's comes back with the token that Apple has seen, even
-// when a process that started now would begin with the next one.
+// TestTokenOutlivesConnections: a key whose connections made room for another's comes back with the
+// token that Apple has seen, even when a process that started now would begin with the next one.
 func TestTokenOutlivesConnections(t *testing.T) {
 	t.Parallel()
 	c := newClock()

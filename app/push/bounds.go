@@ -10,8 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// maxRounds bounds each key derivation that a .p12 asks for; there are at most four. OpenSSL writes 2,048, and even the
-// most careful advice for passwords asks for 600,000 (OWASP, 2023). A round takes under a microsecond.
+// maxRounds bounds each key derivation that a .p12 asks for; there are at most four. OpenSSL writes
+// 2,048, and even the most careful advice for passwords asks for 600,000 (OWASP, 2023). A round
+// takes under a microsecond.
 const maxRounds = 600_000
 
 // The parts of PKCS#12 (RFC 7292) that say how much work a file asks for.
@@ -78,11 +79,13 @@ var (
 	oidShrouded  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
 )
 
-// bounded checks how much work a .p12 asks for, and rewrites it so that decoding does no more than was checked.
+// bounded checks how much work a .p12 asks for, and rewrites it so that decoding does no more than
+// was checked.
 //
-// A file can hide a second key, with any number of rounds, inside its encrypted part, where nobody sees it before
-// decrypting. The decoder refuses a second key before it touches it; so the part with the visible key goes first. As the
-// order is under the file's MAC, that is computed anew; a wrong password is still found, by the decryption.
+// A file can hide a second key, with any number of rounds, inside its encrypted part, where nobody
+// sees it before decrypting. The decoder refuses a second key before it touches it; so the part
+// with the visible key goes first. As the order is under the file's MAC, that is computed anew; a
+// wrong password is still found, by the decryption.
 func bounded(data []byte, password string) ([]byte, error) {
 	var file pfx
 	if rest, err := asn1.Unmarshal(data, &file); err != nil || len(rest) > 0 || file.Version != 3 || !file.AuthSafe.Type.Equal(oidData) {
@@ -116,7 +119,8 @@ func only(der []byte, into any) bool {
 	return err == nil && len(rest) == 0
 }
 
-// measure counts the keys that a part shows, and says whether the work it asks for is within bounds.
+// measure counts the keys that a part shows, and says whether the work it asks for is within
+// bounds.
 func measure(part content) (keys int, ok bool) {
 	if part.Type.Equal(oidEncrypted) {
 		var e encrypted
@@ -162,7 +166,8 @@ func cheap(a pkix.AlgorithmIdentifier) bool {
 	return n > 0 && n <= maxRounds
 }
 
-// rewrite makes a file of the parts, with a cheap MAC (PBMAC1, RFC 9579) or, without a password, none.
+// rewrite makes a file of the parts, with a cheap MAC (PBMAC1, RFC 9579) or, without a password,
+// none.
 func rewrite(parts []content, password string) ([]byte, error) {
 	if !utf8.ValidString(password) || !bmp(password) {
 		return nil, invalid("password", "The password has characters that a .p12 file cannot have.", nil)

@@ -42,7 +42,8 @@ func takeApart(t *testing.T) []content {
 	return parts
 }
 
-// TestHostileFiles: files that ask for hours of work are refused in no time, wherever they ask for it.
+// TestHostileFiles: files that ask for hours of work are refused in no time, wherever they ask for
+// it.
 func TestHostileFiles(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*testing.T, content) content{

@@ -28,8 +28,8 @@ func newBreaker(now func() time.Time, log *slog.Logger) *breaker {
 	return &breaker{limit: 8, pause: 300 * time.Millisecond, now: now, log: log, closed: make(chan struct{})}
 }
 
-// pass waits until a push may try; false means that the ring's time or ctx ended first. A push that passed must report
-// success or failure.
+// pass waits until a push may try; false means that the ring's time or ctx ended first. A push that
+// passed must report success or failure.
 func (b *breaker) pass(ctx context.Context, until time.Time) bool {
 	if !b.shut.Load() {
 		return true

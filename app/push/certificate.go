@@ -24,7 +24,8 @@ type Certificate struct {
 	NotAfter     time.Time
 }
 
-// Apple's certificate extensions (Apple, "Sending notification requests to APNs"; the VoIP ones as clients find them).
+// Apple's certificate extensions (Apple, "Sending notification requests to APNs"; the VoIP ones as
+// clients find them).
 var (
 	oidVoIP        = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 3, 4}
 	oidTopics      = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 3, 6}
@@ -33,8 +34,9 @@ var (
 	oidUID         = asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}
 )
 
-// OpenP12 opens a certificate with its key and reads out what it is for. The work is bounded whatever the file says. It
-// does not judge whether the certificate is still valid: NotAfter says until when. Every error is a *tenants.Error.
+// OpenP12 opens a certificate with its key and reads out what it is for. The work is bounded
+// whatever the file says. It does not judge whether the certificate is still valid: NotAfter says
+// until when. Every error is a *tenants.Error.
 func OpenP12(data []byte, password string) (*Key, Certificate, error) {
 	if err := sized(data); err != nil {
 		return nil, Certificate{}, err
@@ -72,8 +74,9 @@ func unreadable(err error) error {
 	return badFile("This .p12 file cannot be read; export the certificate with its key again.", err)
 }
 
-// garbled says whether what was decrypted is noise. The padding alone does not tell: one wrong password in 256 leaves
-// bytes that end as padding would (RFC 8018, 6.1.1). What the file shows without a password was checked before.
+// garbled says whether what was decrypted is noise. The padding alone does not tell: one wrong
+// password in 256 leaves bytes that end as padding would (RFC 8018, 6.1.1). What the file shows
+// without a password was checked before.
 func garbled(err error) bool {
 	return errors.As(err, new(asn1.StructuralError)) || errors.As(err, new(asn1.SyntaxError)) ||
 		strings.Contains(err.Error(), "private key: ") || strings.Contains(err.Error(), "trailing data")

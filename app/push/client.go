@@ -11,7 +11,8 @@ import (
 	"github.com/sideshow/apns2"
 )
 
-// client is apns2's client over our pool: apns2 knows what a push looks like, the pool how it gets there.
+// client is apns2's client over our pool: apns2 knows what a push looks like, the pool how it gets
+// there.
 type client struct{ apns *apns2.Client }
 
 func newClient(p *pool) client {
@@ -24,8 +25,9 @@ func newClient(p *pool) client {
 	}}
 }
 
-// transport is the pool as an http.RoundTripper. It adds what apns2 v0.25 cannot say: apns-expiration 0 (its issue 169)
-// and our cached provider token, and it keeps the status of answers that are not Apple's JSON.
+// transport is the pool as an http.RoundTripper. It adds what apns2 v0.25 cannot say:
+// apns-expiration 0 (its issue 169) and our cached provider token, and it keeps the status of
+// answers that are not Apple's JSON.
 type transport struct{ pool *pool }
 
 // CloseIdleConnections is what apns2.Client.CloseIdleConnections calls; our pool closes by itself.
@@ -85,7 +87,8 @@ func header(req *http.Request, name string) string {
 	return ""
 }
 
-// response is the answer as apns2 reads it. A body that is not a JSON object is kept from it: apns2 would lose the status.
+// response is the answer as apns2 reads it. A body that is not a JSON object is kept from it: apns2
+// would lose the status.
 func response(req *http.Request, r *request) *http.Response {
 	w := &http.Response{
 		StatusCode: r.status, Proto: "HTTP/2.0", ProtoMajor: 2,

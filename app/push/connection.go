@@ -40,12 +40,13 @@ type leg struct {
 	body    []byte
 }
 
-// connection is one HTTP/2 connection to Apple. Its pool's mu guards every field but those of the reader. A reader and a
-// writer goroutine belong to it; what callers want to send collects in out, so that pushes that are made at the same
-// time leave in one write.
+// connection is one HTTP/2 connection to Apple. Its pool's mu guards every field but those of the
+// reader. A reader and a writer goroutine belong to it; what callers want to send collects in out,
+// so that pushes that are made at the same time leave in one write.
 //
-// It is written over the framer of x/net rather than on its client, because priming, hedging and Apple's moving stream
-// limit need to know what is on each connection, and because a goroutine and a timer for each push cost more than the push.
+// It is written over the framer of x/net rather than on its client, because priming, hedging and
+// Apple's moving stream limit need to know what is on each connection, and because a goroutine and
+// a timer for each push cost more than the push.
 type connection struct {
 	pool *pool
 	nc   *tls.Conn
@@ -117,8 +118,9 @@ func (l *leg) take(f hpack.HeaderField) {
 	}
 }
 
-// limit is how many pushes may be on the connection now. Apple takes one until a valid provider token was accepted, so a
-// new connection is primed by one real push while the others wait ("Establishing a token-based connection to APNs").
+// limit is how many pushes may be on the connection now. Apple takes one until a valid provider
+// token was accepted, so a new connection is primed by one real push while the others wait
+// ("Establishing a token-based connection to APNs").
 func (c *connection) limit() uint32 {
 	if c.pool.certificate && c.greeted || c.primed {
 		return min(c.allowed, maxStreams)
@@ -131,7 +133,8 @@ func (c *connection) usable() bool {
 	return !c.closed && !c.leaving && !c.suspect && (c.pingAt.IsZero() || !c.doubtful())
 }
 
-// doubtful: half of the time that a PING is given is over. Pushes on their way still wait for it; new ones go elsewhere.
+// doubtful: half of the time that a PING is given is over. Pushes on their way still wait for it;
+// new ones go elsewhere.
 func (c *connection) doubtful() bool {
 	return c.pool.now().Sub(c.pingAt) >= (c.pool.limits.hedge-c.pool.limits.ping)/2
 }
@@ -163,8 +166,8 @@ func (c *connection) start(r *request) {
 	c.flush()
 }
 
-// encode writes the request's header block. Path and apns-id differ each time and stay out of the table that saves the
-// provider token from being sent again.
+// encode writes the request's header block. Path and apns-id differ each time and stay out of the
+// table that saves the provider token from being sent again.
 func (c *connection) encode(r *request) {
 	c.block.Reset()
 	for _, f := range [...]hpack.HeaderField{
@@ -298,7 +301,8 @@ func (c *connection) frame(f http2.Frame) error {
 	return nil
 }
 
-// fragment decodes a part of a header block; the table is the connection's, so those of given-up streams too.
+// fragment decodes a part of a header block; the table is the connection's, so those of given-up
+// streams too.
 func (c *connection) fragment(id uint32, block []byte, ended bool) error {
 	if _, err := c.dec.Write(block); err != nil {
 		return err

@@ -13,11 +13,13 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// lasts is how long a ring may take where what is looked at is whether it arrives: a machine that is busy with other things is slow.
+// lasts is how long a ring may take where what is looked at is whether it arrives: a machine that
+// is busy with other things is slow.
 const lasts = 30 * time.Second * slack
 
-// inTime measures up to three times, since the figure is the machine's too: one try within the limit is proof that nothing of ours
-// waits. Whatever else a try looks at holds each time. A try that can says how much longer it took than the same without the trouble.
+// inTime measures up to three times, since the figure is the machine's too: one try within the
+// limit is proof that nothing of ours waits. Whatever else a try looks at holds each time. A try
+// that can says how much longer it took than the same without the trouble.
 func inTime(t *testing.T, limit time.Duration, try func(t *testing.T) time.Duration) {
 	t.Helper()
 	for range 3 {
@@ -57,8 +59,9 @@ func burst(t *testing.T, s *push.Sender, k *push.Key, n int, ttl time.Duration) 
 	return time.Duration(slowest.Load())
 }
 
-// TestColdBurst: 200 rings at once on no connection at all, 30 ms away, with one stream until a token was accepted. The same on a
-// connection that is warm tells what the machine makes of it at the moment.
+// TestColdBurst: 200 rings at once on no connection at all, 30 ms away, with one stream until a
+// token was accepted. The same on a connection that is warm tells what the machine makes of it at
+// the moment.
 func TestColdBurst(t *testing.T) {
 	t.Parallel()
 	inTime(t, 150*time.Millisecond*slack, func(t *testing.T) time.Duration {
@@ -149,7 +152,8 @@ func TestSilentConnection(t *testing.T) {
 	})
 }
 
-// TestSlowIsNotSilent: a server that answers later than a push is sent again, but answers PINGs, gets each push once.
+// TestSlowIsNotSilent: a server that answers later than a push is sent again, but answers PINGs,
+// gets each push once.
 func TestSlowIsNotSilent(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
@@ -308,7 +312,8 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// TestManyTeams: more teams than pools. No push on another team's connection, connections bounded, none leaked.
+// TestManyTeams: more teams than pools. No push on another team's connection, connections bounded,
+// none leaked.
 func TestManyTeams(t *testing.T) {
 	t.Parallel()
 	const teams, pools = 50, 20
@@ -342,7 +347,8 @@ func TestManyTeams(t *testing.T) {
 	clean(t, a)
 }
 
-// TestFlood: another tenant's flood does not delay a ring. What a sender of its own does meanwhile tells what the machine makes of it.
+// TestFlood: another tenant's flood does not delay a ring. What a sender of its own does meanwhile
+// tells what the machine makes of it.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	inTime(t, 250*time.Millisecond*slack, func(t *testing.T) time.Duration {
@@ -360,7 +366,8 @@ func TestFlood(t *testing.T) {
 	})
 }
 
-// TestStreamLimitFalls: Apple allows one stream after each refusal; the rings in between still go out.
+// TestStreamLimitFalls: Apple allows one stream after each refusal; the rings in between still go
+// out.
 func TestStreamLimitFalls(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{DropToOne: true})
@@ -387,7 +394,8 @@ func TestStreamLimitFalls(t *testing.T) {
 	}
 }
 
-// TestRefusedStreams: a server that refuses streams below its limit has not seen them; they go out all the same.
+// TestRefusedStreams: a server that refuses streams below its limit has not seen them; they go out
+// all the same.
 func TestRefusedStreams(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
@@ -422,7 +430,8 @@ func TestSmallWindow(t *testing.T) {
 	clean(t, a)
 }
 
-// TestEnough: once the phone has spoken or the ring is over, a silent connection is no reason to push again.
+// TestEnough: once the phone has spoken or the ring is over, a silent connection is no reason to
+// push again.
 func TestEnough(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
@@ -439,8 +448,9 @@ func TestEnough(t *testing.T) {
 	}
 }
 
-// TestEnoughEndsTries: whatever goes wrong with a push that is needed no more, nothing more is sent of it, and nothing at all of one that
-// never was sent. The breaker takes none of it for a failure of the host.
+// TestEnoughEndsTries: whatever goes wrong with a push that is needed no more, nothing more is sent
+// of it, and nothing at all of one that never was sent. The breaker takes none of it for a failure
+// of the host.
 func TestEnoughEndsTries(t *testing.T) {
 	t.Parallel()
 	storm := apnstest.Storm{Answer: apnstest.Refusal("ServiceUnavailable"), Until: time.Now().Add(time.Hour)}
@@ -483,7 +493,8 @@ func TestEnoughEndsTries(t *testing.T) {
 	}
 }
 
-// TestSpareIsReady: a second connection stands by after the first push, and a ring finds it when the first is cut.
+// TestSpareIsReady: a second connection stands by after the first push, and a ring finds it when
+// the first is cut.
 func TestSpareIsReady(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})

@@ -16,19 +16,21 @@ import (
 	"carillon/tenants"
 )
 
-// maxFile is the size in bytes of the largest credential file that is read at all; Apple's are under 10 KiB.
+// maxFile is the size in bytes of the largest credential file that is read at all; Apple's are
+// under 10 KiB.
 const maxFile = 64 << 10
 
-// Key is an opened APNs credential, ready to push with: a signing key with its ids, or a certificate with its key. It
-// prints as ***. Safe for concurrent use.
+// Key is an opened APNs credential, ready to push with: a signing key with its ids, or a
+// certificate with its key. It prints as ***. Safe for concurrent use.
 type Key struct {
 	id      identity
 	private *ecdsa.PrivateKey // of a .p8
 	cert    *tls.Certificate  // of a .p12
 }
 
-// identity tells credentials apart. The hash of the public key is part of it, so that a tenant who types another's team
-// and key id with a key of his own shares neither connection, provider token nor breaker with the other.
+// identity tells credentials apart. The hash of the public key is part of it, so that a tenant who
+// types another's team and key id with a key of his own shares neither connection, provider token
+// nor breaker with the other.
 type identity struct {
 	team, keyID string // empty for a certificate
 	print       string // SHA-256 of the SPKI, hex; for a certificate of the whole certificate
@@ -50,8 +52,9 @@ func spki(der []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// OpenP8 opens a signing key as downloaded from Apple: PEM, PKCS#8, P-256. team and keyID are not in the file; Apple
-// shows them beside it. Every error is a *tenants.Error that says what the file is instead, and what to do.
+// OpenP8 opens a signing key as downloaded from Apple: PEM, PKCS#8, P-256. team and keyID are not
+// in the file; Apple shows them beside it. Every error is a *tenants.Error that says what the file
+// is instead, and what to do.
 func OpenP8(team, keyID string, file []byte) (*Key, error) {
 	if !appleID(team) {
 		return nil, invalid("team_id", "A team id is ten capital letters and digits; copy it from your Apple membership page.", nil)
@@ -155,8 +158,8 @@ func appleID(s string) bool {
 	return len(s) == 10
 }
 
-// SuggestKeyID reads the key id out of the name Apple gives to a .p8 file, AuthKey_ABC123DEFG.p8; empty when the name is
-// another. Browsers' copies such as "AuthKey_ABC123DEFG (1).p8" count too.
+// SuggestKeyID reads the key id out of the name Apple gives to a .p8 file, AuthKey_ABC123DEFG.p8;
+// empty when the name is another. Browsers' copies such as "AuthKey_ABC123DEFG (1).p8" count too.
 func SuggestKeyID(filename string) string {
 	name := path.Base(strings.ReplaceAll(filename, `\`, "/"))
 	rest, ok := strings.CutPrefix(name, "AuthKey_")

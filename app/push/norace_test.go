@@ -2,5 +2,6 @@
 
 package push_test
 
-// slack stretches limits of time a little, because test machines are shared; the figures themselves are the bench's.
+// slack stretches limits of time a little, because test machines are shared; the figures themselves
+// are the bench's.
 const slack = 2

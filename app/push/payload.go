@@ -15,8 +15,8 @@ const (
 	maxFrom    = 64   // characters; contract: rings
 )
 
-// Payload is the body of a push: version, ring id, times, and the caller's label where the tenant may send one (empty =
-// none). There is no room for anything else, so nothing else can leak.
+// Payload is the body of a push: version, ring id, times, and the caller's label where the tenant
+// may send one (empty = none). There is no room for anything else, so nothing else can leak.
 func Payload(ringID string, issued, expires time.Time, from string) ([]byte, error) {
 	if !uuid(ringID) {
 		return nil, refuse("A ring id is a UUID.")
@@ -68,8 +68,8 @@ func hexDigit(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// DeviceToken puts a VoIP device token into the form it is pushed with, lower-case hex; ok is false for anything else.
-// Apple promises no length; tokens seen have 64 digits.
+// DeviceToken puts a VoIP device token into the form it is pushed with, lower-case hex; ok is false
+// for anything else. Apple promises no length; tokens seen have 64 digits.
 func DeviceToken(s string) (token string, ok bool) {
 	if len(s) < 64 || len(s) > 200 || len(s)%2 != 0 {
 		return "", false

@@ -77,7 +77,8 @@ type counters struct {
 	open                                                                atomic.Int64
 }
 
-// do sends a request and waits until it is answered, its time or ctx is over, or it failed too often.
+// do sends a request and waits until it is answered, its time or ctx is over, or it failed too
+// often.
 func (p *pool) do(ctx context.Context, r *request) {
 	p.mu.Lock()
 	if p.closed {
@@ -122,8 +123,8 @@ func (p *pool) place(r *request, not *connection) {
 	p.grow()
 }
 
-// pick finds a connection with room: first one that is still to be primed, by a push that others do not wait behind,
-// then the oldest. Called with mu held.
+// pick finds a connection with room: first one that is still to be primed, by a push that others do
+// not wait behind, then the oldest. Called with mu held.
 func (p *pool) pick(size int, not *connection, r *request) *connection {
 	var best *connection
 	for _, c := range p.conns {
@@ -292,13 +293,14 @@ func (p *pool) answered(c *connection, id uint32, l *leg) {
 	p.settle(r)
 }
 
-// primes: these answers are given only to an accepted provider token. Apple checks it before the rest of the request.
+// primes: these answers are given only to an accepted provider token. Apple checks it before the
+// rest of the request.
 func primes(status int) bool {
 	return status == 200 || status == 400 || status == 410 || status == 413
 }
 
-// failed takes one stream's failure: the push goes to another connection at once, and keeps its apns-id. Called with mu
-// held.
+// failed takes one stream's failure: the push goes to another connection at once, and keeps its
+// apns-id. Called with mu held.
 func (p *pool) failed(c *connection, id uint32, err error) {
 	l := c.legs[id]
 	if l == nil {
@@ -334,7 +336,8 @@ func (p *pool) failed(c *connection, id uint32, err error) {
 	p.place(r, c)
 }
 
-// goneAway: streams after last were not processed; those up to it are still answered. Called with mu held.
+// goneAway: streams after last were not processed; those up to it are still answered. Called with
+// mu held.
 func (p *pool) goneAway(c *connection, last uint32) {
 	p.count.goAways.Add(1)
 	c.leaving = true

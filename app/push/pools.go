@@ -15,8 +15,9 @@ type poolName struct {
 	env Environment
 }
 
-// acquire gives the credential's pool, makes it if need be, and keeps it until release. At the bound it closes the one
-// unused longest; when all are in use it lets the one unused longest finish and waits for that.
+// acquire gives the credential's pool, makes it if need be, and keeps it until release. At the
+// bound it closes the one unused longest; when all are in use it lets the one unused longest finish
+// and waits for that.
 func (s *Sender) acquire(ctx context.Context, k *Key, env Environment, until time.Time) (*pool, error) {
 	name := poolName{k.id, env}
 	for {
@@ -76,7 +77,8 @@ func (s *Sender) open(k *Key, name poolName) *pool {
 	return p
 }
 
-// openProbe makes a pool that no push finds; closeProbe must follow. False means that the sender is closed.
+// openProbe makes a pool that no push finds; closeProbe must follow. False means that the sender is
+// closed.
 func (s *Sender) openProbe(k *Key, env Environment) (*pool, bool) {
 	l := s.limits
 	l.conns = 1

@@ -24,9 +24,10 @@ type Verdict struct {
 	Cure        string // empty when all is well
 }
 
-// Probe asks both hosts what they think of a credential for a topic, with a push to a token that no phone has and on
-// connections of its own: whatever is wrong with the credential, other pushes do not feel it. Apple's BadDeviceToken
-// shows that key, team and topic are right, since it looks at the token last. Callers bound how often tenants probe.
+// Probe asks both hosts what they think of a credential for a topic, with a push to a token that no
+// phone has and on connections of its own: whatever is wrong with the credential, other pushes do
+// not feel it. Apple's BadDeviceToken shows that key, team and topic are right, since it looks at
+// the token last. Callers bound how often tenants probe.
 func (s *Sender) Probe(ctx context.Context, k *Key, topic string) []Verdict {
 	verdicts := make([]Verdict, 0, 2)
 	for _, env := range []Environment{Production, Sandbox} {

@@ -51,12 +51,13 @@ type Refusal struct {
 // OK says that Apple accepted the push.
 func (a Answer) OK() bool { return a.Err == nil && a.Status == 200 }
 
-// ErrEnough is the Err of an Answer that did not come because Push.Enough said that nothing more is to be sent.
+// ErrEnough is the Err of an Answer that did not come because Push.Enough said that nothing more is
+// to be sent.
 var ErrEnough = errors.New("push: it is needed no more")
 
-// Push sends p with k and waits for Apple's answer. Lost connections, leaving servers, expired provider tokens and
-// Apple's own trouble are dealt with inside, always with the same apns-id and only before p.Expires; ctx may end it
-// earlier. Callers read Answer.Reaction.
+// Push sends p with k and waits for Apple's answer. Lost connections, leaving servers, expired
+// provider tokens and Apple's own trouble are dealt with inside, always with the same apns-id and
+// only before p.Expires; ctx may end it earlier. Callers read Answer.Reaction.
 func (s *Sender) Push(ctx context.Context, k *Key, p Push) Answer {
 	d := delivery{s: s, k: k, p: p, answer: Answer{APNsID: strings.ToLower(p.APNsID), Environment: p.Environment}}
 	if err := d.check(); err != nil {
@@ -136,8 +137,9 @@ func (d *delivery) route(ctx context.Context) {
 	d.answer = first
 }
 
-// better says whether the sandbox's answer is the one to live with: when it took the push, knows the token, or calls it bad as
-// production did. A host that does not take the key has not looked at the token, and then the other's refusal is the one to mend.
+// better says whether the sandbox's answer is the one to live with: when it took the push, knows
+// the token, or calls it bad as production did. A host that does not take the key has not looked at
+// the token, and then the other's refusal is the one to mend.
 func (a Answer) better(production Answer) bool {
 	switch {
 	case a.Err != nil:
@@ -260,7 +262,8 @@ func since(body []byte) time.Time {
 	return time.UnixMilli(said.Timestamp).UTC()
 }
 
-// repeat takes the steps that send the push again at once, each at most once, on another connection.
+// repeat takes the steps that send the push again at once, each at most once, on another
+// connection.
 func (d *delivery) repeat(pool *pool, r *request, step RingStep) (bearer string, again bool, err error) {
 	switch step {
 	case NewToken, PreviousToken, Reconnect, Elsewhere:
@@ -325,7 +328,8 @@ func late(ctx context.Context) error {
 	return errLate
 }
 
-// pause waits before another try: full jitter under 0.25, 0.5, 1, then 2 seconds; false when the ring's time is up.
+// pause waits before another try: full jitter under 0.25, 0.5, 1, then 2 seconds; false when the
+// ring's time is up.
 func (d *delivery) pause(ctx context.Context) bool {
 	most := min(250*time.Millisecond<<min(d.pauses, 3), 2*time.Second)
 	d.pauses++

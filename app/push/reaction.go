@@ -66,8 +66,8 @@ type Reaction struct {
 	Cure       string // what to do, for them or their developer; empty when nothing
 }
 
-// ReactionTo looks an answer up. A reason it does not know is classed by its status and disables nothing. Status 0 is no
-// answer at all.
+// ReactionTo looks an answer up. A reason it does not know is classed by its status and disables
+// nothing. Status 0 is no answer at all.
 func ReactionTo(status int, reason string) Reaction {
 	if status == 200 {
 		return accepted
@@ -108,8 +108,8 @@ const (
 	patience  = "Nothing to do; Carillon tries again while the ring lasts."
 )
 
-// reactions is the table of reference page apns.md, 3.3; the reasons and their meaning are Apple's ("Handling
-// notification responses from APNs").
+// reactions is the table of reference page apns.md, 3.3; the reasons and their meaning are Apple's
+// ("Handling notification responses from APNs").
 var reactions = map[string]Reaction{
 	"BadDeviceToken": {TryOther, SuspectDevice, WatchMass, AlertMass,
 		"The device token is wrong, or it belongs to the other of Apple's two environments.",

@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// request is one push on its way through a pool. What the caller set is not changed any more; the rest is guarded by the
-// pool's mu until done was signalled.
+// request is one push on its way through a pool. What the caller set is not changed any more; the
+// rest is guarded by the pool's mu until done was signalled.
 type request struct {
 	path       string
 	bearer     string

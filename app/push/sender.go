@@ -1,10 +1,11 @@
-// Package push rings iPhones through Apple's push service: one VoIP push in, Apple's answer out, whatever happens to
-// connections, provider tokens and hosts on the way, and never later than the ring lasts.
+// Package push rings iPhones through Apple's push service: one VoIP push in, Apple's answer out,
+// whatever happens to connections, provider tokens and hosts on the way, and never later than the
+// ring lasts.
 //
-// It knows credentials, device tokens and bytes; rings, tenants' rows and what to do about a refused device are its
-// callers'. Start at Sender.Push. OpenP8 and OpenP12 make the Key to push with, Payload the body, and ReactionTo says
-// what an answer means for ring, device and credential. The rules obeyed are Apple's, "Sending notification requests to
-// APNs" and its neighbours.
+// It knows credentials, device tokens and bytes; rings, tenants' rows and what to do about a
+// refused device are its callers'. Start at Sender.Push. OpenP8 and OpenP12 make the Key to push
+// with, Payload the body, and ReactionTo says what an answer means for ring, device and credential.
+// The rules obeyed are Apple's, "Sending notification requests to APNs" and its neighbours.
 package push
 
 import (
@@ -34,7 +35,8 @@ const (
 	SandboxURL    = "https://api.sandbox.push.apple.com"
 )
 
-// Config says where Apple is and how patient a Sender is. Now and Log are required; a zero elsewhere means the default.
+// Config says where Apple is and how patient a Sender is. Now and Log are required; a zero
+// elsewhere means the default.
 type Config struct {
 	ProductionURL string           // ProductionURL
 	SandboxURL    string           // SandboxURL
@@ -130,7 +132,8 @@ func number[T int | time.Duration](n *T, standard T) {
 	}
 }
 
-// Close ends all pushes with an error, closes every connection and waits until nothing of the Sender runs.
+// Close ends all pushes with an error, closes every connection and waits until nothing of the
+// Sender runs.
 func (s *Sender) Close() error {
 	s.mu.Lock()
 	s.closed = true

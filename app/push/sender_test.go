@@ -73,8 +73,8 @@ func sender(t testing.TB, a *apnstest.Apple, edit func(*push.Config)) *push.Send
 	return s
 }
 
-// calm is patient: a machine that stands still for half a second, busy with other things, is no Apple that has fallen silent, and each
-// push is sent as often as its answers ask for.
+// calm is patient: a machine that stands still for half a second, busy with other things, is no
+// Apple that has fallen silent, and each push is sent as often as its answers ask for.
 func calm(c *push.Config) {
 	c.DialTimeout, c.PingAfter, c.HedgeAfter, c.SilenceTimeout, c.AnswerTimeout = time.Minute, time.Minute, 2*time.Minute, 2*time.Minute, 2*time.Minute
 }
@@ -185,8 +185,9 @@ func TestPushRefusesBadInput(t *testing.T) {
 	}
 }
 
-// TestRefusalsReachTheCaller scripts every reason Apple has, each to a process that has just begun: status, reason and reaction arrive,
-// and only what may be tried again is. Half an hour into a term the token of the half-term before is too old to go back to.
+// TestRefusalsReachTheCaller scripts every reason Apple has, each to a process that has just begun:
+// status, reason and reaction arrive, and only what may be tried again is. Half an hour into a term
+// the token of the half-term before is too old to go back to.
 func TestRefusalsReachTheCaller(t *testing.T) {
 	t.Parallel()
 	for _, term := range []struct {
@@ -305,7 +306,8 @@ func TestAutoWithAKeyOfOneEnvironment(t *testing.T) {
 	}
 }
 
-// TestStrangersKey is somebody who types another tenant's ids with a key of his own: he is refused, the other is not.
+// TestStrangersKey is somebody who types another tenant's ids with a key of his own: he is refused,
+// the other is not.
 func TestStrangersKey(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
@@ -406,7 +408,8 @@ func wait(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// TestCloseEndsWhatFinishes: Close also ends pushes on pools that were already given up for others, and probes.
+// TestCloseEndsWhatFinishes: Close also ends pushes on pools that were already given up for others,
+// and probes.
 func TestCloseEndsWhatFinishes(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})

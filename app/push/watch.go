@@ -4,14 +4,15 @@ import (
 	"time"
 )
 
-// tick is how often outstanding pushes are looked at. One look serves all, so that a push needs no timer of its own.
+// tick is how often outstanding pushes are looked at. One look serves all, so that a push needs no
+// timer of its own.
 const tick = 20 * time.Millisecond
 
 // warmFor is how long after a push its credential's connections are replaced when they are lost.
 const warmFor = 10 * time.Minute
 
-// watch finds silent connections, ends pushes whose time is over, and keeps idle connections alive, until the sender
-// closes. While nothing is outstanding it sleeps.
+// watch finds silent connections, ends pushes whose time is over, and keeps idle connections alive,
+// until the sender closes. While nothing is outstanding it sleeps.
 func (s *Sender) watch() {
 	defer s.group.Done()
 	timer := time.NewTimer(s.limits.keepAlive)
@@ -75,8 +76,8 @@ func (p *pool) look(now time.Time, care bool) {
 	}
 }
 
-// lookAt decides about the outstanding pushes of a connection by two clocks: how long each waits, and how long nothing
-// at all was read. Called with mu held.
+// lookAt decides about the outstanding pushes of a connection by two clocks: how long each waits,
+// and how long nothing at all was read. Called with mu held.
 func (p *pool) lookAt(c *connection, now time.Time) {
 	if c.closed {
 		return
@@ -108,8 +109,8 @@ func (p *pool) lookAt(c *connection, now time.Time) {
 	}
 }
 
-// ask sends a PING on each connection that was not heard for a while, not only on the one in doubt: where a push is to
-// go next must be known by the time it goes. Called with mu held.
+// ask sends a PING on each connection that was not heard for a while, not only on the one in doubt:
+// where a push is to go next must be known by the time it goes. Called with mu held.
 func (p *pool) ask(now time.Time) {
 	for _, c := range p.conns {
 		if now.Sub(c.lastRead) >= p.limits.ping {
@@ -118,8 +119,8 @@ func (p *pool) ask(now time.Time) {
 	}
 }
 
-// hedge sends a push again on another connection, with the same apns-id, because its own answers nothing any more, not
-// even a PING. The first answer counts. Called with mu held.
+// hedge sends a push again on another connection, with the same apns-id, because its own answers
+// nothing any more, not even a PING. The first answer counts. Called with mu held.
 func (p *pool) hedge(c *connection, l *leg) {
 	c.suspect = true
 	r := l.r

@@ -12,7 +12,8 @@ import (
 // quiet is how long failures to deliver are not repeated in the log.
 const quiet = time.Minute
 
-// exporter says once a minute, in our log, that traces are lost; the SDK itself would tell a logger of the whole process.
+// exporter says once a minute, in our log, that traces are lost; the SDK itself would tell a logger
+// of the whole process.
 type exporter struct {
 	sdk.SpanExporter
 	log *slog.Logger

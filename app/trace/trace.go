@@ -1,12 +1,14 @@
-// Package trace tells an OpenTelemetry collector what became of each ring: one trace from the request to Apple's answer, and on to
-// what the phone reports while this process remembers the ring.
+// Package trace tells an OpenTelemetry collector what became of each ring: one trace from the
+// request to Apple's answer, and on to what the phone reports while this process remembers the
+// ring.
 //
-// It knows spans and nothing of what they stand for. What leaves the process is times, our own names of steps, ring ids, hops,
-// environments, statuses and reasons: no tenant's words, names or tokens, so that a collector may belong to somebody else. The
-// tracestate of a caller is dropped for the same reason; its traceparent is honoured (W3C Trace Context, 3.2).
+// It knows spans and nothing of what they stand for. What leaves the process is times, our own
+// names of steps, ring ids, hops, environments, statuses and reasons: no tenant's words, names or
+// tokens, so that a collector may belong to somebody else. The tracestate of a caller is dropped
+// for the same reason; its traceparent is honoured (W3C Trace Context, 3.2).
 //
-// A nil *Tracer and the zero Span do nothing and cost nothing, so that callers need not ask whether anybody listens. Start reading
-// at New.
+// A nil *Tracer and the zero Span do nothing and cost nothing, so that callers need not ask whether
+// anybody listens. Start reading at New.
 package trace
 
 import (
@@ -26,8 +28,8 @@ import (
 	otel "go.opentelemetry.io/otel/trace"
 )
 
-// Config says where traces go. Everything else (headers, certificates, sampling, batches) the SDK reads from the OTEL_* variables
-// that its specification names.
+// Config says where traces go. Everything else (headers, certificates, sampling, batches) the SDK
+// reads from the OTEL_* variables that its specification names.
 type Config struct {
 	URL  string       // where the collector takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces
 	JSON bool         // as JSON; false = as protobuf
@@ -52,7 +54,8 @@ func CheckURL(s string) error {
 	return nil
 }
 
-// New starts to deliver. It asks nothing of the collector: one that is away costs traces, never a ring.
+// New starts to deliver. It asks nothing of the collector: one that is away costs traces, never a
+// ring.
 func New(ctx context.Context, c Config) (*Tracer, error) {
 	if c.Log == nil {
 		return nil, errors.New("trace: Log is required")
@@ -95,7 +98,8 @@ type Span struct {
 	s otel.Span // nil = nobody wants this trace
 }
 
-// Request begins the trace of a request that came with a traceparent, or with none: then the trace is its own.
+// Request begins the trace of a request that came with a traceparent, or with none: then the trace
+// is its own.
 func (t *Tracer) Request(traceparent, name string) Span {
 	if t == nil {
 		return Span{}
@@ -152,7 +156,8 @@ func (s Span) Ring(id string) {
 	}
 }
 
-// Answered says how an HTTP request was answered: 0 is not at all. A reason is a word of a fixed list.
+// Answered says how an HTTP request was answered: 0 is not at all. A reason is a word of a fixed
+// list.
 func (s Span) Answered(status int, reason string) {
 	if s.s == nil {
 		return

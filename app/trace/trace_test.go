@@ -96,7 +96,8 @@ func TestOneTrace(t *testing.T) {
 	}
 }
 
-// TestWhoDecides: a caller who samples nothing gets nothing, and one whose traceparent cannot be read gets a trace of its own.
+// TestWhoDecides: a caller who samples nothing gets nothing, and one whose traceparent cannot be
+// read gets a trace of its own.
 func TestWhoDecides(t *testing.T) {
 	t.Parallel()
 	c := tracetest.New()

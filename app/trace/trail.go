@@ -12,8 +12,9 @@ import (
 // trailsMost bounds the attempts that are remembered in one generation; there are two.
 const trailsMost = 1 << 15
 
-// trails remember to which trace an attempt belongs, so that what its phone says later finds it. When many attempts came since, the
-// eldest are forgotten: their facts are in the database, only no longer in a trace. The zero value is ready.
+// trails remember to which trace an attempt belongs, so that what its phone says later finds it.
+// When many attempts came since, the eldest are forgotten: their facts are in the database, only no
+// longer in a trace. The zero value is ready.
 type trails struct {
 	mu         sync.Mutex // guards both
 	young, old map[string]trail
@@ -41,7 +42,8 @@ func (t *trails) get(attempt string) (trail, bool) {
 	return x, ok
 }
 
-// Follow remembers that the facts of an attempt belong to the trace of ring, and are linked to push.
+// Follow remembers that the facts of an attempt belong to the trace of ring, and are linked to
+// push.
 func (t *Tracer) Follow(attempt string, ring, push Span) {
 	if t == nil || ring.s == nil || push.s == nil {
 		return
@@ -57,7 +59,8 @@ type Fact struct {
 	From, At      time.Time // since the hop before, which may be unknown, and when
 }
 
-// Fact adds a span that lasts from the hop before to the fact, if this process still knows the attempt's trace.
+// Fact adds a span that lasts from the hop before to the fact, if this process still knows the
+// attempt's trace.
 func (t *Tracer) Fact(f Fact) {
 	if t == nil {
 		return

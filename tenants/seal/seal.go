@@ -1,10 +1,11 @@
-// Package seal keeps secrets at rest: envelope encryption with AES-256-GCM. Every secret gets its own random data key, which is
-// itself sealed under a master key; associated data ties the blob to the row it belongs to, so that a blob copied to another
-// tenant, table or row does not open. It reads no file and knows no database: bytes in, bytes out.
+// Package seal keeps secrets at rest: envelope encryption with AES-256-GCM. Every secret gets its
+// own random data key, which is itself sealed under a master key; associated data ties the blob to
+// the row it belongs to, so that a blob copied to another tenant, table or row does not open. It
+// reads no file and knows no database: bytes in, bytes out.
 //
-// A master key file holds one key a line, base64 of 32 bytes, with `id:` before it or without (then its hash names it); the first
-// is the current one, the others only open what was sealed before. To rotate, put a new line on top, Rewrap every blob, then drop
-// the old line.
+// A master key file holds one key a line, base64 of 32 bytes, with `id:` before it or without (then
+// its hash names it); the first is the current one, the others only open what was sealed before. To
+// rotate, put a new line on top, Rewrap every blob, then drop the old line.
 //
 // Start reading at Keyring.Seal.
 package seal
@@ -23,8 +24,9 @@ import (
 	"strings"
 )
 
-// The shape of a blob: version, length of the key id, key id, nonce of the wrap, wrapped data key with its tag, nonce, sealed
-// secret with its tag. A GCM key seals one message only, but random nonces cost nothing.
+// The shape of a blob: version, length of the key id, key id, nonce of the wrap, wrapped data key
+// with its tag, nonce, sealed secret with its tag. A GCM key seals one message only, but random
+// nonces cost nothing.
 const (
 	version   = 1
 	keySize   = 32
@@ -57,8 +59,8 @@ func Generate() string {
 	return "k" + hex.EncodeToString(id[:]) + ":" + base64.StdEncoding.EncodeToString(key[:]) + "\n"
 }
 
-// Parse reads a key file and names every fault at once. Empty lines and lines that start with # are skipped. No error text holds
-// any part of a key.
+// Parse reads a key file and names every fault at once. Empty lines and lines that start with # are
+// skipped. No error text holds any part of a key.
 func Parse(file []byte) (*Keyring, error) {
 	k := &Keyring{keys: map[string]cipher.AEAD{}}
 	var faults []error
@@ -146,11 +148,13 @@ func (k *Keyring) KeyOf(blob []byte) string {
 	return b.id
 }
 
-// errNone is what a nil Keyring says: a command that handles no secrets needs no master key, and must not meet one by accident.
+// errNone is what a nil Keyring says: a command that handles no secrets needs no master key, and
+// must not meet one by accident.
 var errNone = errors.New("seal: there is no master key")
 
-// Marks are keyed hashes of a text, one under each master key and the current one's first, by which it is found again without being
-// kept: nobody makes them without the key file. What was marked under a key that was dropped since is not found any more.
+// Marks are keyed hashes of a text, one under each master key and the current one's first, by which
+// it is found again without being kept: nobody makes them without the key file. What was marked
+// under a key that was dropped since is not found any more.
 func (k *Keyring) Marks(purpose, text string) ([][]byte, error) {
 	if k == nil {
 		return nil, errNone
@@ -168,7 +172,8 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// Seal encrypts plain for the row that aad names (tenant, table, row id, in that order by convention).
+// Seal encrypts plain for the row that aad names (tenant, table, row id, in that order by
+// convention).
 func (k *Keyring) Seal(plain []byte, aad ...string) ([]byte, error) {
 	if k == nil {
 		return nil, errNone
@@ -187,7 +192,8 @@ func (k *Keyring) Seal(plain []byte, aad ...string) ([]byte, error) {
 	return aead.Seal(blob, nonce, plain, bind("secret", nil, aad)), nil
 }
 
-// Open decrypts a blob. It fails for a blob of another row, for one that was changed, and for one whose master key is gone.
+// Open decrypts a blob. It fails for a blob of another row, for one that was changed, and for one
+// whose master key is gone.
 func (k *Keyring) Open(blob []byte, aad ...string) ([]byte, error) {
 	if k == nil {
 		return nil, errNone
@@ -211,8 +217,9 @@ func (k *Keyring) Open(blob []byte, aad ...string) ([]byte, error) {
 	return plain, nil
 }
 
-// Rewrap seals the blob's data key under the current master key without touching the secret. changed is false when it already is.
-// The secret is opened once, so that a rotation finds a broken blob while the old key is still there.
+// Rewrap seals the blob's data key under the current master key without touching the secret.
+// changed is false when it already is. The secret is opened once, so that a rotation finds a broken
+// blob while the old key is still there.
 func (k *Keyring) Rewrap(blob []byte, aad ...string) (fresh []byte, changed bool, err error) {
 	if _, err := k.Open(blob, aad...); err != nil {
 		return nil, false, err
@@ -275,7 +282,8 @@ func split(blob []byte) (parts, error) {
 	}, nil
 }
 
-// bind encodes the associated data so that no two lists of strings give the same bytes: each part is preceded by its length.
+// bind encodes the associated data so that no two lists of strings give the same bytes: each part
+// is preceded by its length.
 func bind(purpose string, head []byte, aad []string) []byte {
 	out := appendPart(nil, purpose)
 	out = appendPart(out, string(head))

@@ -86,7 +86,8 @@ func TestEveryBitCounts(t *testing.T) {
 	}
 }
 
-// Parts of two blobs of one row must not make a third: the wrap of one with the secret of the other.
+// Parts of two blobs of one row must not make a third: the wrap of one with the secret of the
+// other.
 func TestBlobsDoNotMix(t *testing.T) {
 	t.Parallel()
 	k := keyring(t, seal.Generate())
@@ -139,7 +140,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestMarks: a mark is found again under the keys that are there, says nothing without them, and is one for each purpose.
+// TestMarks: a mark is found again under the keys that are there, says nothing without them, and is
+// one for each purpose.
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	first, second := seal.Generate(), seal.Generate()
@@ -221,7 +223,8 @@ func TestParseNamesEveryFault(t *testing.T) {
 	if err != nil || k.Current() != "new" {
 		t.Errorf("a file as Windows writes it: %v", err)
 	}
-	// What `openssl rand -base64 32` prints is a key file; its key is named the same each time, and opens what it sealed.
+	// What `openssl rand -base64 32` prints is a key file; its key is named the same each time, and
+	// opens what it sealed.
 	one, two := keyring(t, key+"\n"), keyring(t, "new:"+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{8}, 32))+"\n"+key)
 	blob, err := one.Seal([]byte("x"), "t")
 	if err != nil {

@@ -1,11 +1,13 @@
-// Package apnstest is an Apple inside this process: two TLS HTTP/2 hosts, production and sandbox, that are as strict as
-// APNs about tokens, topics, headers and payloads, that fail on command, and that remember every push and every breach of
-// Apple's rules. Development mode, tests and benchmarks push to it.
+// Package apnstest is an Apple inside this process: two TLS HTTP/2 hosts, production and sandbox,
+// that are as strict as APNs about tokens, topics, headers and payloads, that fail on command, and
+// that remember every push and every breach of Apple's rules. Development mode, tests and
+// benchmarks push to it.
 //
-// It knows nothing of rings or tenants, and shares no code with the sender, so that neither inherits the other's
-// mistakes. Start at New; what it believes in is given by Register and AddToken,
-// how it fails by the methods of faults.go, what it saw is read by Delivered and Violations. Phones makes devices out of
-// the pushes it delivers. Bare is the plain apns2 client that our own sender is measured against.
+// It knows nothing of rings or tenants, and shares no code with the sender, so that neither
+// inherits the other's mistakes. Start at New; what it believes in is given by Register and
+// AddToken, how it fails by the methods of faults.go, what it saw is read by Delivered and
+// Violations. Phones makes devices out of the pushes it delivers. Bare is the plain apns2 client
+// that our own sender is measured against.
 package apnstest
 
 import (
@@ -25,7 +27,8 @@ const (
 	Sandbox    = "sandbox"
 )
 
-// Config says how strict and how talkative an Apple is. The zero Config is Apple as documented, on free ports.
+// Config says how strict and how talkative an Apple is. The zero Config is Apple as documented, on
+// free ports.
 type Config struct {
 	ProductionAddr  string           // host:port to listen on; empty = a free port of 127.0.0.1
 	SandboxAddr     string           // likewise

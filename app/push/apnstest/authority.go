@@ -96,8 +96,8 @@ func (ca *authority) serverConfig() *tls.Config {
 	}
 }
 
-// IssueCertificate makes a push certificate that this Apple accepts: for bundle and its .voip topic, in the named
-// environments (none = both), valid until notAfter (zero = a year).
+// IssueCertificate makes a push certificate that this Apple accepts: for bundle and its .voip
+// topic, in the named environments (none = both), valid until notAfter (zero = a year).
 func (a *Apple) IssueCertificate(bundle string, notAfter time.Time, envs ...string) (tls.Certificate, error) {
 	topics, err := topicsExtension(bundle)
 	if err != nil {

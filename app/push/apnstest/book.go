@@ -22,7 +22,8 @@ type Key struct {
 	Topics       []string // bundle ids; empty = every topic of the team
 }
 
-// NewKey makes a signing key as Apple's website would: what to Register, and the .p8 file to download.
+// NewKey makes a signing key as Apple's website would: what to Register, and the .p8 file to
+// download.
 func NewKey(team, keyID string) (Key, []byte, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -65,8 +66,9 @@ func (b *book) init() {
 	b.floors = map[string]*floor{}
 }
 
-// Register makes a key known. Another key under the same team and key id is refused: Apple gives each id once, so the
-// second one is somebody typing a stranger's ids. Unregister the first to replace it.
+// Register makes a key known. Another key under the same team and key id is refused: Apple gives
+// each id once, so the second one is somebody typing a stranger's ids. Unregister the first to
+// replace it.
 func (a *Apple) Register(k Key) error {
 	if k.Team == "" || k.KeyID == "" || k.Public == nil {
 		return fmt.Errorf("apnstest: a key needs a team, a key id and a public key")
@@ -109,8 +111,8 @@ func (b *book) changed() {
 	b.age.Add(1)
 }
 
-// AddToken makes a device token known: topic is the app's bundle id plus .voip, and env the only environment the token
-// is good in. An empty topic is any topic.
+// AddToken makes a device token known: topic is the app's bundle id plus .voip, and env the only
+// environment the token is good in. An empty topic is any topic.
 func (a *Apple) AddToken(token, topic, env string) {
 	a.book.mu.Lock()
 	defer a.book.mu.Unlock()
@@ -174,7 +176,8 @@ type floor struct {
 	last time.Time // when the newest one was first seen
 }
 
-// admit says whether a verified token may be used now: a known one always, a new one when the floor has passed.
+// admit says whether a verified token may be used now: a known one always, a new one when the floor
+// has passed.
 func (b *book) admit(t *providerToken, env string, now time.Time, least time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

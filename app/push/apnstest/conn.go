@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// conn is one client's connection. A reader goroutine owns what stands above mu; a writer goroutine sends what others
-// put in out, so that many answers leave in one write.
+// conn is one client's connection. A reader goroutine owns what stands above mu; a writer goroutine
+// sends what others put in out, so that many answers leave in one write.
 type conn struct {
 	apple  *Apple
 	host   *host
@@ -110,7 +110,8 @@ func (c *conn) serve() {
 	c.readLoop()
 }
 
-// greet sends our settings: one stream until a valid provider token was accepted; a certificate was checked already.
+// greet sends our settings: one stream until a valid provider token was accepted; a certificate was
+// checked already.
 func (c *conn) greet() {
 	c.mu.Lock()
 	c.limit, c.told = 1, 1
@@ -161,8 +162,8 @@ func (c *conn) writeLoop() {
 	}
 }
 
-// linger ends our half and gives the client a second to read GOAWAY and the last answers and to close: closing at once
-// could reset what it has not read. An abrupt end has no such manners.
+// linger ends our half and gives the client a second to read GOAWAY and the last answers and to
+// close: closing at once could reset what it has not read. An abrupt end has no such manners.
 func (c *conn) linger() {
 	if c.abrupt.Load() || c.nc.CloseWrite() != nil {
 		c.cut()
@@ -255,7 +256,8 @@ func (c *conn) headers(f *http2.HeadersFrame) error {
 	return c.fragment(f.HeaderBlockFragment(), f.HeadersEnded())
 }
 
-// fragment decodes a part of a header block. Even a refused stream is decoded: the table is the connection's.
+// fragment decodes a part of a header block. Even a refused stream is decoded: the table is the
+// connection's.
 func (c *conn) fragment(block []byte, ended bool) error {
 	if _, err := c.dec.Write(block); err != nil {
 		return http2.ConnectionError(http2.ErrCodeCompression)
@@ -356,8 +358,8 @@ func (c *conn) drop(id uint32) {
 	delete(c.open, id)
 }
 
-// leave says GOAWAY: streams so far are answered, later ones ignored; then the connection closes. Abruptly, it closes
-// without the answers that are still owed.
+// leave says GOAWAY: streams so far are answered, later ones ignored; then the connection closes.
+// Abruptly, it closes without the answers that are still owed.
 func (c *conn) leave(abrupt bool) {
 	c.mu.Lock()
 	if !c.leaving {

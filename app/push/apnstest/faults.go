@@ -44,7 +44,8 @@ func (a *Apple) SetLatency(d func() time.Duration) {
 // Fixed is a constant latency.
 func Fixed(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
-// Curve is a latency that walks through the given ones again and again, such as a measured distribution.
+// Curve is a latency that walks through the given ones again and again, such as a measured
+// distribution.
 func Curve(all ...time.Duration) func() time.Duration {
 	var n atomic.Int64
 	return func() time.Duration {
@@ -62,8 +63,8 @@ func (f *faults) latency() time.Duration {
 	return 0
 }
 
-// GoAwayEvery says GOAWAY on the connection of every n-th request; 0 ends that. Politely, the streams so far are
-// answered; abruptly, the connection is cut with its answers unsent.
+// GoAwayEvery says GOAWAY on the connection of every n-th request; 0 ends that. Politely, the
+// streams so far are answered; abruptly, the connection is cut with its answers unsent.
 func (a *Apple) GoAwayEvery(n int, abrupt bool) {
 	if abrupt {
 		n = -n
@@ -87,8 +88,8 @@ func (f *faults) timeToLeave() (away, abrupt bool) {
 	return away, away && every < 0
 }
 
-// Silence turns every open connection into a black hole: nothing is read or answered, TCP stays up. New connections are
-// served, unless newToo.
+// Silence turns every open connection into a black hole: nothing is read or answered, TCP stays up.
+// New connections are served, unless newToo.
 func (a *Apple) Silence(newToo bool) {
 	a.faults.hole.Store(newToo)
 	a.each(func(c *conn) { c.hush(true) })
@@ -136,7 +137,8 @@ func (f *faults) storming(env string, now time.Time) (Answer, bool) {
 	return Answer{}, false
 }
 
-// Script gives the answers to the next pushes to a device token, in order; afterwards it is answered as usual.
+// Script gives the answers to the next pushes to a device token, in order; afterwards it is
+// answered as usual.
 func (a *Apple) Script(token string, answers ...Answer) {
 	a.faults.mu.Lock()
 	defer a.faults.mu.Unlock()

@@ -24,7 +24,8 @@ type Delivered struct {
 	At          time.Time
 }
 
-// Violation is a breach of Apple's rules, or of Carillon's contract for pushes, that Apple itself may let pass.
+// Violation is a breach of Apple's rules, or of Carillon's contract for pushes, that Apple itself
+// may let pass.
 type Violation struct {
 	Rule        string
 	Detail      string
@@ -70,8 +71,8 @@ func (j *journal) deliver(d Delivered) {
 	}
 }
 
-// OnPush calls do for each push accepted from now on, in order, until the returned function is called. It must not block
-// and must not call back into the Apple.
+// OnPush calls do for each push accepted from now on, in order, until the returned function is
+// called. It must not block and must not call back into the Apple.
 func (a *Apple) OnPush(do func(Delivered)) (stop func()) {
 	j := &a.log
 	j.mu.Lock()

@@ -36,7 +36,8 @@ func Declines(after time.Duration) Script { return Wakes().then(Step{Kind: "decl
 // Busy is a phone in another call.
 func Busy() Script { return WakesOnly().then(Step{Kind: "busy"}) }
 
-// Silent is a phone that is off, or whose app iOS does not wake any more: Apple answers 200, and nothing happens.
+// Silent is a phone that is off, or whose app iOS does not wake any more: Apple answers 200, and
+// nothing happens.
 func Silent() Script { return Script{} }
 
 // WakesOnly is an app that wakes and never reports the call to CallKit.
@@ -104,7 +105,8 @@ type Report struct {
 	Err    error
 }
 
-// Phones are devices by facts: when a push is delivered for one of them it acts out its script over the phone API.
+// Phones are devices by facts: when a push is delivered for one of them it acts out its script over
+// the phone API.
 type Phones struct {
 	cfg   PhonesConfig
 	own   *http.Transport // of our own client

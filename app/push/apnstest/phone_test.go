@@ -138,7 +138,8 @@ func TestPhonesIgnoreLatePushes(t *testing.T) {
 	}
 }
 
-// TestPhonesTryAgain: an API in trouble hears each fact all the same; one that refuses is not asked twice.
+// TestPhonesTryAgain: an API in trouble hears each fact all the same; one that refuses is not asked
+// twice.
 func TestPhonesTryAgain(t *testing.T) {
 	t.Parallel()
 	_, phones, o, push := world(t)

@@ -66,8 +66,8 @@ func (c *conn) answer(s *stream, w Answer, authorized bool) {
 	c.flush()
 }
 
-// moveLimit raises the stream limit once a pusher was accepted, and drops it after a refusal if so configured; called
-// with mu held.
+// moveLimit raises the stream limit once a pusher was accepted, and drops it after a refusal if so
+// configured; called with mu held.
 func (c *conn) moveLimit(w Answer, authorized bool) {
 	limit := c.told
 	switch {

@@ -17,7 +17,8 @@ const (
 	otherLimit = 4096
 )
 
-// stream is one request being read. A header that is absent differs from an empty one, hence the has fields.
+// stream is one request being read. A header that is absent differs from an empty one, hence the
+// has fields.
 type stream struct {
 	id           uint32
 	ended        bool
@@ -83,7 +84,8 @@ func (s *stream) token() (token string, ok bool) {
 	return token, ok && !strings.Contains(token, "/")
 }
 
-// judge decides about a request. authorized says that the pusher was accepted, whatever became of the push.
+// judge decides about a request. authorized says that the pusher was accepted, whatever became of
+// the push.
 func (c *conn) judge(s *stream, now time.Time) (w Answer, authorized bool) {
 	if s.apnsID == "" {
 		s.apnsID = newUUID()
@@ -266,8 +268,8 @@ type Payload struct {
 	From   string
 }
 
-// readPayload reads a flat object of exactly Carillon's keys. It is written out, because a reflecting decoder would
-// cost more than the rest of the push.
+// readPayload reads a flat object of exactly Carillon's keys. It is written out, because a
+// reflecting decoder would cost more than the rest of the push.
 func readPayload(body []byte) (Payload, error) {
 	var p Payload
 	rest := bytes.TrimSpace(body)

@@ -19,7 +19,8 @@ type providerToken struct {
 	key       Key
 }
 
-// verify reads a bearer token; nil is InvalidProviderToken. Verified tokens are remembered by their text.
+// verify reads a bearer token; nil is InvalidProviderToken. Verified tokens are remembered by their
+// text.
 func (b *book) verify(text string) *providerToken {
 	b.mu.RLock()
 	t := b.tokens[text]
@@ -128,7 +129,8 @@ func (c *conn) verify(text string) *providerToken {
 
 func (c *conn) admit(t *providerToken, now time.Time) string {
 	least := c.apple.cfg.TokenFloor
-	// After this refusal the connection stays unusable for a while (Apple developer forum, thread 675879).
+	// After this refusal the connection stays unusable for a while (Apple developer forum, thread
+	// 675879).
 	if now.Before(c.wedged) || !c.apple.book.admit(t, c.host.env, now, least) {
 		if !now.Before(c.wedged) {
 			c.wedged = now.Add(min(least, time.Minute))

@@ -1,5 +1,6 @@
-// Package tracetest is a collector of traces inside this process. It takes OTLP over HTTP as protobuf, keeps the spans, and notes
-// whatever the protocol does not allow (opentelemetry.io/docs/specs/otlp). Start at New.
+// Package tracetest is a collector of traces inside this process. It takes OTLP over HTTP as
+// protobuf, keeps the spans, and notes whatever the protocol does not allow
+// (opentelemetry.io/docs/specs/otlp). Start at New.
 package tracetest
 
 import (
