@@ -9,9 +9,10 @@ import (
 	"testing"
 )
 
-// freeAddr is one that nobody listens on until the test lets somebody, for a server that must know its address before it starts. The
-// port is held until the test ends by a socket that does not listen: whoever asks the system for a free one gets another, whoever calls
-// is refused, and who listens on this very one, as net.Listen does with SO_REUSEADDR, has it.
+// freeAddr is one that nobody listens on until the test lets somebody, for a server that must know
+// its address before it starts. The port is held until the test ends by a socket that does not
+// listen: whoever asks the system for a free one gets another, whoever calls is refused, and who
+// listens on this very one, as net.Listen does with SO_REUSEADDR, has it.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -33,7 +34,8 @@ func freeAddr(t *testing.T) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(at.(*syscall.SockaddrInet4).Port))
 }
 
-// TestAFreeAddressIsKept: callers are refused, nobody else is given it, and a server can listen on it, again and again.
+// TestAFreeAddressIsKept: callers are refused, nobody else is given it, and a server can listen on
+// it, again and again.
 func TestAFreeAddressIsKept(t *testing.T) {
 	t.Parallel()
 	at := freeAddr(t)

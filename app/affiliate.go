@@ -14,7 +14,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// affiliateCmd is about partners, whom the operator pays outside of Carillon.
+// affiliateCmd manages partners. The operator pays them outside of Carillon.
 type affiliateCmd struct {
 	Add     affiliateAddCmd     `cmd:"" help:"Make somebody a partner; prints their link to pass on, and once the one into their room."`
 	Payouts affiliatePayoutsCmd `cmd:"" help:"List what is payable to partners now, or record that one was paid."`
@@ -30,14 +30,14 @@ type affiliatePayoutsCmd struct {
 	Database
 }
 
-// payable is what one partner has to get.
+// payable is what one partner is owed.
 type payable struct {
 	tenants.Partner
 	cents int64
 	lines int
 }
 
-// Run lists, or records.
+// Run lists what is payable, or records a payout.
 func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 	if a.MarkPaid == "" && (a.Amount != "" || a.Reference != "") {
 		return errors.New("--amount and --reference belong to --mark-paid CODE")
@@ -64,7 +64,7 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 	})
 }
 
-// payables are the partners with something to get, also those who were ended: what they earned is theirs.
+// payables lists the partners who are owed money, stopped ones too: what they earned stays theirs.
 func payables(ctx context.Context, s *store.Store, now time.Time) (out []payable, err error) {
 	all, err := s.Partners(ctx)
 	if err != nil {
@@ -92,20 +92,20 @@ func payoutsTable(c terminal, all []payable, currency string) error {
 	var sum int64
 	for _, p := range all {
 		sum += p.cents
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", p.Code, p.Name, p.Email, said(p.Payee.Name), said(string(p.Payee.By)), p.Payee.Account, tenants.FormatCents(p.cents), p.lines)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", p.Code, p.Name, p.Email, orNotGiven(p.Payee.Name), orNotGiven(string(p.Payee.By)), p.Payee.Account, tenants.FormatCents(p.cents), p.lines)
 	}
-	fmt.Fprintf(t, "\nTogether %s %s. After paying: carillon affiliate payouts --mark-paid CODE --amount SUM --reference TEXT\n", tenants.FormatCents(sum), strings.ToUpper(currency))
+	fmt.Fprintf(t, "\nTotal %s %s. After paying: carillon affiliate payouts --mark-paid CODE --amount SUM --reference TEXT\n", tenants.FormatCents(sum), strings.ToUpper(currency))
 	return t.Flush()
 }
 
-func said(s string) string {
+func orNotGiven(s string) string {
 	if s == "" {
-		return "not said yet"
+		return "not given yet"
 	}
 	return s
 }
 
-// payoutsCSV writes RFC 4180, in which no text of a partner begins a formula.
+// payoutsCSV writes RFC 4180. No text of a partner can begin a spreadsheet formula.
 func payoutsCSV(c terminal, all []payable, currency string) error {
 	w := csv.NewWriter(c.out)
 	w.UseCRLF = true
@@ -120,7 +120,7 @@ func payoutsCSV(c terminal, all []payable, currency string) error {
 	return w.WriteAll(rows)
 }
 
-// record writes a payout down, once.
+// record stores a payout, once for each reference.
 func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.Store) error {
 	cents, err := parseCents(a.Amount)
 	if err != nil {
@@ -128,7 +128,7 @@ func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.S
 	}
 	a.Reference = strings.TrimSpace(a.Reference)
 	if !tenants.ValidText(a.Reference, 1, 100) {
-		return errors.New("--reference: 1 to 100 characters, such as the bank's number of the payment")
+		return errors.New("--reference: 1 to 100 characters, such as the bank's payment number")
 	}
 	p, err := partnerOf(ctx, s, a.MarkPaid)
 	if err != nil {
@@ -139,14 +139,14 @@ func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.S
 	case err != nil:
 		return err
 	case repeated:
-		fmt.Fprintf(c.out, "This payout was recorded on %s already; nothing was changed.\n", out.CreatedAt.Format(time.DateOnly))
+		fmt.Fprintf(c.out, "This payout was already recorded on %s. Nothing was changed.\n", out.CreatedAt.Format(time.DateOnly))
 	default:
 		fmt.Fprintf(c.out, "Recorded: %s to %s (%s), reference %s.\n", tenants.FormatCents(cents), p.Name, p.Code, a.Reference)
 	}
 	return nil
 }
 
-// parseCents reads a sum as the list has it: "109.78".
+// parseCents reads a sum in the form that the list prints: "109.78".
 func parseCents(s string) (int64, error) {
 	whole, rest, ok := strings.Cut(s, ".")
 	if ok && whole != "" && len(rest) == 2 && len(whole) <= 15 {
@@ -154,13 +154,13 @@ func parseCents(s string) (int64, error) {
 			return int64(n), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no sum as the list has it, such as 109.78", s)
+	return 0, fmt.Errorf("%q is not a sum; give it as the list prints it, such as 109.78", s)
 }
 
 func partnerOf(ctx context.Context, s *store.Store, typed string) (tenants.Partner, error) {
 	code, ok := tenants.ParsePartnerCode(typed)
 	if !ok {
-		return tenants.Partner{}, fmt.Errorf("%q is no partner's code: eight letters, as in their link", typed)
+		return tenants.Partner{}, fmt.Errorf("%q is not a partner's code; a code is the eight letters in their link", typed)
 	}
 	p, err := s.PartnerOfCode(ctx, code)
 	if tenants.KindOf(err) == tenants.Unknown {
@@ -175,7 +175,7 @@ type affiliateStopCmd struct {
 	Database
 }
 
-// Run ends a partner, or lets them run again.
+// Run stops a partner, or starts them again.
 func (a *affiliateStopCmd) Run(ctx context.Context, c terminal) error {
 	return a.Database.with(ctx, c, tenants.Plans{}, func(s *store.Store) error {
 		p, err := partnerOf(ctx, s, a.Code)

@@ -28,7 +28,7 @@ func (a *affiliateAddCmd) Help() string {
 		`carillon affiliate add --name "Ana Ruiz" --email ana@partner.example`
 }
 
-// madePartner is what affiliate add prints. Room is shown once.
+// madePartner is what affiliate add prints. The sign-in link is shown once.
 type madePartner struct {
 	Code string `json:"code"`
 	Link string `json:"link"` // to pass on
@@ -60,16 +60,16 @@ func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
 
 // check names every flag that is wrong.
 func (a *affiliateAddCmd) check(plans tenants.Plans) (email string, err error) {
-	var f wrongs
+	var f configFaults
 	if !tenants.ValidText(strings.TrimSpace(a.Name), 1, 80) {
 		f.add("--name", errors.New("1 to 80 characters, no control characters"))
 	}
 	email, ok := tenants.ParseEmail(a.Email)
 	if !ok || !console.Registered(email) {
-		f.add("--email", fmt.Errorf("%q is no mail address of a registered domain, such as ana@partner.example", a.Email))
+		f.add("--email", fmt.Errorf("%q is not an email address of a registered domain, such as ana@partner.example", a.Email))
 	}
 	if plans.Affiliate.Percent == 0 || plans.Affiliate.Months == 0 {
-		f.add("CARILLON_PLANS_FILE", errors.New("this server pays partners nothing; give affiliate a percent and months first"))
+		f.add("CARILLON_PLANS_FILE", errors.New("partners earn nothing on this server; set percent and months of affiliate in the plans file first"))
 	}
 	f.add("CARILLON_PUBLIC_URL", publicURL(a.PublicURL))
 	return email, errors.Join(f...)
@@ -80,7 +80,7 @@ func (a *affiliateAddCmd) tell(c terminal, p tenants.Partner, added bool, m made
 		return json.NewEncoder(c.out).Encode(m)
 	}
 	if !added {
-		fmt.Fprintf(c.out, "%s is a partner already: nothing was changed, and the room has a new link.\n\n", p.Email)
+		fmt.Fprintf(c.out, "%s is already a partner. Nothing was changed; here is a new sign-in link.\n\n", p.Email)
 	}
 	fmt.Fprintf(c.out, "Partner  %s, %s\nCode     %s\nLink     %s\n         theirs to pass on\nRoom     %s\n         send it to %s; it works once, for 24 hours\n", p.Name, p.Email, m.Code, m.Link, m.Room, p.Email)
 	return nil

@@ -55,7 +55,7 @@ func TestAddAPartner(t *testing.T) {
 	wants(t, 0, "", "migrate", "up", "--data", data)
 	add := []string{"affiliate", "add", "--data", data, "--name", " Ana Ruiz ", "--email", "Ana@Partner.example"}
 	wants(t, 0, "Partner  Ana Ruiz, ana@partner.example\n", add...)
-	wants(t, 0, "ana@partner.example is a partner already", add...)
+	wants(t, 0, "ana@partner.example is already a partner", add...)
 	var made [2]madePartner
 	for i := range made {
 		code, line := say(t, append(add, "--json", "--public-url", "https://ring.example/")...)
@@ -70,7 +70,7 @@ func TestAddAPartner(t *testing.T) {
 		t.Errorf("the second time it is %+v after %+v", made[1], made[0])
 	}
 	bad := []string{"affiliate", "add", "--data", data, "--name", " ", "--email", "ana@localhost", "--public-url", "ring"}
-	for _, fault := range []string{"--name: 1 to 80", `--email: "ana@localhost" is no mail address`, `CARILLON_PUBLIC_URL: "ring"`} {
+	for _, fault := range []string{"--name: 1 to 80", `--email: "ana@localhost" is not an email address`, `CARILLON_PUBLIC_URL: "ring"`} {
 		wants(t, 2, fault, bad...)
 	}
 	plans := filepath.Join(t.TempDir(), "plans.json")
@@ -78,7 +78,7 @@ func TestAddAPartner(t *testing.T) {
 	if err := os.WriteFile(plans, []byte(strings.Replace(built, `"percent": 22`, `"percent": 0`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, 2, "this server pays partners nothing", append(add, "--plans-file", plans)...)
+	wants(t, 2, "partners earn nothing on this server", append(add, "--plans-file", plans)...)
 }
 
 func TestPartnersArePaidOnce(t *testing.T) {
@@ -91,21 +91,21 @@ func TestPartnersArePaidOnce(t *testing.T) {
 	wants(t, 0, "Nothing is payable now.", payouts()...)
 	p := earns(t, data)
 	wants(t, 0, "109.78", payouts()...)
-	wants(t, 0, "Together 109.78 USD", payouts()...)
+	wants(t, 0, "Total 109.78 USD", payouts()...)
 	code, file := say(t, payouts("--csv")...)
 	rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
 	if code != 0 || err != nil || len(rows) != 2 || strings.Join(rows[1], "|") != p.Code+"|'=Ana|ana@partner.example|Ana Ruiz|iban|DE89370400440532013000|109.78|usd|1" {
 		t.Errorf("%d %v %q", code, err, rows)
 	}
 	for _, bad := range [][]string{
-		{"--amount: \"219.5\" is no sum", "--mark-paid", p.Code, "--amount", "219.5", "--reference", "x"}, {"is another sum now", "--mark-paid", p.Code, "--amount", "219.56", "--reference", "x"},
+		{"--amount: \"219.5\" is not a sum", "--mark-paid", p.Code, "--amount", "219.5", "--reference", "x"}, {"is another sum now", "--mark-paid", p.Code, "--amount", "219.56", "--reference", "x"},
 		{"--reference: 1 to 100", "--mark-paid", p.Code, "--amount", "109.78"}, {"no partner has the code", "--mark-paid", "ZZZZZZZZ", "--amount", "109.78", "--reference", "x"},
-		{"is no partner's code", "--mark-paid", "ana", "--amount", "109.78", "--reference", "x"}, {"belong to --mark-paid", "--amount", "109.78"}, {"one after the other", "--csv", "--mark-paid", p.Code},
+		{"is not a partner's code", "--mark-paid", "ana", "--amount", "109.78", "--reference", "x"}, {"belong to --mark-paid", "--amount", "109.78"}, {"one after the other", "--csv", "--mark-paid", p.Code},
 	} {
 		wants(t, 1, bad[0], payouts(bad[1:]...)...)
 	}
 	wants(t, 0, "Recorded: 109.78", payouts("--mark-paid", strings.ToLower(p.Code), "--amount", "109.78", "--reference", "SEPA 7")...)
-	wants(t, 0, "already; nothing was changed", payouts("--mark-paid", p.Code, "--amount", "109.78", "--reference", "SEPA 7")...)
+	wants(t, 0, "Nothing was changed", payouts("--mark-paid", p.Code, "--amount", "109.78", "--reference", "SEPA 7")...)
 	wants(t, 1, "is another sum now", payouts("--mark-paid", p.Code, "--amount", "109.78", "--reference", "SEPA 8")...)
 	wants(t, 0, "Nothing is payable now.", payouts()...)
 	wants(t, 0, "is ended", "affiliate", "stop", "--data", data, "--code", p.Code)

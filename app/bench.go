@@ -22,14 +22,14 @@ type benchCmd struct {
 	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
 }
 
-// bound is what a number of a benchmark may be; fewer measure nothing, more hang the machine.
+// bound is the range of a number: lower values measure nothing, higher ones overload the machine.
 type bound[T int | time.Duration] struct {
 	flag      string
 	is        T
 	low, high T
 }
 
-// check names every flag that is out of its bounds.
+// check reports every flag that is out of its range.
 func check[T int | time.Duration](bounds ...bound[T]) error {
 	var f []error
 	for _, b := range bounds {
@@ -40,7 +40,7 @@ func check[T int | time.Duration](bounds ...bound[T]) error {
 	return errors.Join(f...)
 }
 
-// each bounds every number of a list, of which there must be one.
+// each checks every number of a list, which must not be empty.
 func each(flag string, list []int, high int) error {
 	if len(list) == 0 {
 		return fmt.Errorf("%s needs a number, or several separated by commas", flag)
@@ -52,7 +52,7 @@ func each(flag string, list []int, high int) error {
 	return check(bounds...)
 }
 
-// What a benchmark of this machine can make sense of.
+// The ranges.
 const (
 	mostConnections = 10_000
 	mostCalls       = 1000
@@ -72,7 +72,7 @@ func (b *benchRingsCmd) Validate() error {
 		check(bound[time.Duration]{"--turn", b.Turn, 100 * time.Millisecond, time.Hour}))
 }
 
-// Run prints what it found.
+// Run prints the result.
 func (b *benchRingsCmd) Run(ctx context.Context, c terminal) error {
 	r, err := bench.Rings(ctx, bench.RingsConfig{Concurrency: b.Concurrency, Turns: b.Turns, Turn: b.Turn})
 	if err != nil {
@@ -100,7 +100,7 @@ func (b *benchCallsCmd) Validate() error {
 		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour}, bound[time.Duration]{"--for", b.For, time.Second, 24 * time.Hour}))
 }
 
-// report is what a benchmark found.
+// report is the result of a benchmark.
 type report interface {
 	Print(io.Writer) error
 	PrintJSON(io.Writer) error
@@ -113,7 +113,7 @@ func show(r report, asJSON bool, w io.Writer) error {
 	return r.Print(w)
 }
 
-// Run prints what it found.
+// Run prints the result.
 func (b *benchCallsCmd) Run(ctx context.Context, c terminal) error {
 	if b.Churn != nil {
 		r, err := bench.Churn(ctx, *b.Churn, b.For)
@@ -145,7 +145,7 @@ func (b *benchPagesCmd) Validate() error {
 	return check(bound[int]{"--rings", b.Rings, 1, 10_000_000}, bound[int]{"--times", b.Times, 1, 100_000})
 }
 
-// Run prints what it found.
+// Run prints the result.
 func (b *benchPagesCmd) Run(ctx context.Context, c terminal) error {
 	r, err := bench.Pages(ctx, bench.PagesConfig{Rings: b.Rings, Times: b.Times})
 	if err != nil {
@@ -168,7 +168,7 @@ func (b *benchFaultsCmd) Validate() error {
 	return fmt.Errorf("--only: no fault has %q in its name; they are:\n  %s", b.Only, strings.Join(all, "\n  "))
 }
 
-// Run prints what it found.
+// Run prints the result.
 func (b *benchFaultsCmd) Run(ctx context.Context, c terminal) error {
 	r, err := bench.Faults(ctx, bench.FaultsConfig{Only: b.Only})
 	if err != nil {

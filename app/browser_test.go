@@ -20,7 +20,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser starts a headless Chromium; the test is skipped where none is installed. .ci/run installs one.
+// browser starts a headless Chromium; the test is skipped where none is installed. .ci/run installs
+// one.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	name := ""
@@ -33,8 +34,8 @@ func browser(t *testing.T) context.Context {
 	if name == "" {
 		t.Skip("no Chromium is installed; .ci/run installs it")
 	}
-	// Chromium's profile is chromedp's to make and to remove, which it tries more than once: t.TempDir fails the test where a child of
-	// Chromium still writes as its folder goes.
+	// Chromium's profile is chromedp's to make and to remove, which it tries more than once:
+	// t.TempDir fails the test where a child of Chromium still writes as its folder goes.
 	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(name), chromedp.NoSandbox, chromedp.WSURLReadTimeout(2*time.Minute),
 		chromedp.Flag("use-fake-ui-for-media-stream", true), chromedp.Flag("use-fake-device-for-media-stream", true),
@@ -96,7 +97,8 @@ func read[T any](t *testing.T, ctx context.Context, what string, a chromedp.Acti
 	return v
 }
 
-// holds waits until a JavaScript expression is true, also across pages: while one goes and the next comes, it asks again.
+// holds waits until a JavaScript expression is true, also across pages: while one goes and the next
+// comes, it asks again.
 func holds(expression string) step {
 	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		tick := time.NewTicker(50 * time.Millisecond)
@@ -118,8 +120,9 @@ func click(css string) step       { return settled(chromedp.Click(chromedp.CSS(c
 func submit(css string) step      { return settled(chromedp.Submit(chromedp.CSS(css))) }
 func write(css, text string) step { return settled(chromedp.SendKeys(chromedp.CSS(css), text)) }
 
-// settled takes a step in a page that is whole. Where another page came between finding an element and touching it, which Chromium says
-// of the element's id, nothing was touched, and the step is taken anew.
+// settled takes a step in a page that is whole. Where another page came between finding an element
+// and touching it, which Chromium says of the element's id, nothing was touched, and the step is
+// taken anew.
 func settled(act step) step {
 	whole := holds(`document.readyState === "complete"`)
 	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
@@ -135,7 +138,8 @@ func settled(act step) step {
 	}
 }
 
-// turns presses what leads to another page, maybe of the same address and name, and waits until that one is whole.
+// turns presses what leads to another page, maybe of the same address and name, and waits until
+// that one is whole.
 func turns(css string) step {
 	mark, press := chromedp.Evaluate[bool](`window.before = true`), click(css)
 	turned := holds(`!window.before && document.readyState === "complete"`)
@@ -174,8 +178,9 @@ func signIn(t *testing.T, ctx context.Context, s *server) {
 	)
 }
 
-// TestTheStoryInABrowser: an admin signs in and presses Ring; the phone page rings and answers, hears the bells and hangs up; the
-// console shows every hop. Then every page is looked at: in both themes, wide and narrow, with axe-core.
+// TestTheStoryInABrowser: an admin signs in and presses Ring; the phone page rings and answers,
+// hears the bells and hangs up; the console shows every hop. Then every page is looked at: in both
+// themes, wide and narrow, with axe-core.
 func TestTheStoryInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -213,8 +218,8 @@ func TestTheStoryInABrowser(t *testing.T) {
 	tour(t, admin, s, path)
 }
 
-// aside opens a ring beside the list by keyboard, meanwhile another is placed, and closes it again: the list waits with what is new, and
-// draws it when asked.
+// aside opens a ring beside the list by keyboard, meanwhile another is placed, and closes it again:
+// the list waits with what is new, and draws it when asked.
 func aside(t *testing.T, ctx context.Context, s *server) {
 	t.Helper()
 	do(t, ctx, "the list is live", chromedp.Navigate(s.ready.URL+"/rings"), holds(`document.querySelector("[data-live]").dataset.live === "live"`))
@@ -260,7 +265,8 @@ func (s *server) missed(t *testing.T) {
 	s.call("POST", "/v1/rings", s.ready.APIKey, fmt.Sprintf(`{"to":{"device":"%s"}}`, s.ready.DeviceID), nil)
 }
 
-// tour visits every page in light and dark, wide and narrow, keeps a picture and lets axe-core look for faults.
+// tour visits every page in light and dark, wide and narrow, keeps a picture and lets axe-core look
+// for faults.
 func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 	first := func(what string) string {
 		var list struct{ Data []struct{ ID string } }

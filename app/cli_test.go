@@ -14,8 +14,8 @@ import (
 	"carillon/tenants/seal"
 )
 
-// TestServeNamesEveryFaultAtOnce gives nonsense for everything that can be given: each is named by its variable, with a cure, and
-// nobody is shown what a parser of ours said.
+// TestServeNamesEveryFaultAtOnce gives nonsense for everything that can be given: each is named by
+// its variable, with a cure, and nobody is shown what a parser of ours said.
 func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -27,11 +27,11 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		"--trusted-proxies", "x,10.0.0.0/99", "--log-format", "xml", "--metrics-addr", ":-1", "--rtc-ice-servers", "stun:,turn:turn.example.com", "--rings-per-second", "many", "--device-spacing", "5", "--plans-file", file,
 		"--stripe-key", "pk_live_x", "--stripe-webhook-secret", "x", "--stripe-api-url", "http://stripe.example", "--stripe-tax=perhaps", "--smtp-url", "mail", "--data", file)
 	for _, want := range []string{
-		`CARILLON_ADDR: "nowhere" is no host:port; give`, `CARILLON_PUBLIC_URL: "http://ring.example.com" must start with https://`, "CARILLON_MASTER_KEY_FILE: master key file, line 1",
+		`CARILLON_ADDR: "nowhere" is not host:port; give`, `CARILLON_PUBLIC_URL: "http://ring.example.com" must start with https://`, "CARILLON_MASTER_KEY_FILE: master key file, line 1",
 		"CARILLON_APNS_PRODUCTION_URL: ", "CARILLON_APNS_SANDBOX_URL: ", "CARILLON_APNS_CA_FILE: there is no file " + file + ".pem; check", `CARILLON_RTC_UDP_ADDR: ":99999" is no`,
-		"CARILLON_RTC_TCP_ADDR: ", `CARILLON_RTC_PUBLIC_IPS: "me" is no IP address that a phone can reach; give`, `CARILLON_RTC_PUBLIC_IPS: "0.0.0.0"`,
-		`CARILLON_TRUSTED_PROXIES: "x" is no address or network; give`, `CARILLON_TRUSTED_PROXIES: "10.0.0.0/99"`, `CARILLON_LOG_FORMAT: "xml" is no form of a log; give text or json`,
-		`CARILLON_RTC_ICE_SERVERS: "stun:" is no server; give`, "CARILLON_RTC_TURN_SECRET: is missing; give", "CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`, `CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
+		"CARILLON_RTC_TCP_ADDR: ", `CARILLON_RTC_PUBLIC_IPS: "me" is not an IP address that a phone can reach; give`, `CARILLON_RTC_PUBLIC_IPS: "0.0.0.0"`,
+		`CARILLON_TRUSTED_PROXIES: "x" is not an address or network; give`, `CARILLON_TRUSTED_PROXIES: "10.0.0.0/99"`, `CARILLON_LOG_FORMAT: "xml" is not a log format; use text or json`,
+		`CARILLON_RTC_ICE_SERVERS: "stun:" is not a server; give`, "CARILLON_RTC_TURN_SECRET: is missing; give", "CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`, `CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
 		"CARILLON_PLANS_FILE: ", "CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ", "CARILLON_STRIPE_API_URL: ", `CARILLON_STRIPE_TAX: "perhaps" cannot be read; give true or false`,
 		"CARILLON_SMTP_URL: ", "CARILLON_DATA: " + file + " is a file; give a folder",
 	} {
@@ -51,7 +51,7 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		{"CARILLON_DATABASE_URL: must be a postgres://", "--database-url", "mysql://x"}, {"CARILLON_DATABASE_URL: cannot be read; give", "--database-url", "postgres://u:se cret@[x"},
 		{"CARILLON_MASTER_KEY_FILE: is missing; make one with `openssl rand"}, {"CARILLON_PUBLIC_URL: is missing; give"}, {"or make one with `openssl rand", "--master-key-file", file + ".none"},
 		{"CARILLON_RINGS_PER_SECOND: must be from 0", "--rings-per-second", "-1"}, {"CARILLON_RINGS_PER_SECOND: must be", "--rings-per-second", "NaN"},
-		{"CARILLON_DEVICE_SPACING: must be from 0s", "--device-spacing", "6s"}, {"CARILLON_METRICS_ADDR: \":1\" is that of CARILLON_ADDR too", "--addr", ":1", "--metrics-addr", ":1"},
+		{"CARILLON_DEVICE_SPACING: must be from 0s", "--device-spacing", "6s"}, {"CARILLON_METRICS_ADDR: \":1\" is also the address of CARILLON_ADDR", "--addr", ":1", "--metrics-addr", ":1"},
 		{"CARILLON_STRIPE_WEBHOOK_SECRET: is given and CARILLON_STRIPE_KEY is not", "--stripe-webhook-secret", "whsec_0123456789"},
 	} {
 		code, said := say(t, append([]string{"serve", "--data", t.TempDir()}, flags[1:]...)...)
@@ -74,7 +74,7 @@ func TestTheCommandLine(t *testing.T) {
 		"no such verb":    {"Run `carillon --help`", 2, []string{"invite"}},
 		"no such flag":    {"Run `carillon dev --help`", 2, []string{"dev", "--nope"}},
 		"no verb":         {"expected one of", 2, nil},
-		"no port":         {"no host:port; give", 2, []string{"health", "--addr", "x"}},
+		"no port":         {"not host:port; give", 2, []string{"health", "--addr", "x"}},
 		"no device":       {"missing flags", 2, []string{"ring"}},
 		"no calls":        {"--calls must be from 1 to 1000, not 0", 2, []string{"bench", "calls", "--calls", "0"}},
 		"calls below":     {"--calls must be from 1 to 1000, not -4", 2, []string{"bench", "calls", "--calls=10,-4"}},
@@ -111,8 +111,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestOneServerForADataFolder: a second one is refused in words, whichever kind it is; verbs work beside it; and a server that was
-// killed leaves nothing that stops the next.
+// TestOneServerForADataFolder: a second one is refused in words, whichever kind it is; verbs work
+// beside it; and a server that was killed leaves nothing that stops the next.
 func TestOneServerForADataFolder(t *testing.T) {
 	t.Parallel()
 	data, key := t.TempDir(), filepath.Join(t.TempDir(), "master.key")
@@ -134,7 +134,7 @@ func TestOneServerForADataFolder(t *testing.T) {
 	if n, err := out.Read(make([]byte, 100)); n == 0 {
 		t.Fatalf("the server does not start: %v", err)
 	}
-	refusal := "another carillon is running on the data folder " + data + "; stop it, or name another folder"
+	refusal := "another carillon is running on the data folder " + data + "; stop it, or choose another folder"
 	wants(t, 1, refusal, serve...)
 	wants(t, 1, refusal, "dev", "--data", data, "--addr", "127.0.0.1:0")
 	wants(t, 0, "up to date", "migrate", "up", "--data", data)
@@ -167,7 +167,8 @@ func TestATakenAddressIsNamed(t *testing.T) {
 	wants(t, 1, "--addr: another program listens on "+at+"; stop it, or give another", "dev", "--addr", at)
 }
 
-// TestRingFollowsARing rings a phone of dev mode from the command line, and says what to mend when that cannot be.
+// TestRingFollowsARing rings a phone of dev mode from the command line, and says what to mend when
+// that cannot be.
 func TestRingFollowsARing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -177,7 +178,7 @@ func TestRingFollowsARing(t *testing.T) {
 	wants(t, 1, "There is no such device. Look up its id", append([]string{"ring", "--to", "01900000-0000-7000-8000-000000000000"}, at...)...)
 	wants(t, 1, "ttl_s: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "1"}, at...)...)
 	wants(t, 1, "CARILLON_API_KEY", "ring", "--to", "x", "--url", s.ready.URL, "--key", "crl_live_no")
-	wants(t, 2, "is no address of a server", "ring", "--to", "x", "--url", "ring", "--key", s.ready.APIKey)
+	wants(t, 2, "is not the address of a server", "ring", "--to", "x", "--url", "ring", "--key", s.ready.APIKey)
 	nobody := "http://" + freeAddr(t)
 	wants(t, 1, "no server answers at "+nobody, "ring", "--to", "x", "--url", nobody, "--key", s.ready.APIKey)
 }

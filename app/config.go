@@ -17,7 +17,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// Database says where the rows are.
+// Database is where the rows are.
 type Database struct {
 	Data string `help:"Folder of the SQLite database and of keys made by dev mode." default:"data" env:"CARILLON_DATA" type:"path"`
 	URL  string `name:"database-url" help:"postgres://… ; empty = SQLite in the data folder." env:"CARILLON_DATABASE_URL"`
@@ -42,7 +42,7 @@ func quiet(c terminal) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// Config is everything a server is told from outside. Check finds every fault at once.
+// Config is everything that is set from outside. check finds every fault at once.
 type Config struct {
 	Addr              string   `help:"Address to listen on; plain HTTP, TLS is the proxy's." default:"127.0.0.1:8080" env:"CARILLON_ADDR"`
 	PublicURL         string   `help:"The https:// address that people and phones use." env:"CARILLON_PUBLIC_URL"`
@@ -68,7 +68,7 @@ type Config struct {
 	Database
 }
 
-// checked is a Config found good, with its files read.
+// checked is a Config without faults, with its files read.
 type checked struct {
 	Config
 	logTo io.Writer // nil = standard error
@@ -78,10 +78,10 @@ type checked struct {
 	plans tenants.Plans
 }
 
-// wrongs collects what is wrong, each with the variable it is about.
-type wrongs []error
+// configFaults collects what is wrong, each with the name of its variable.
+type configFaults []error
 
-func (f *wrongs) add(name string, err error) {
+func (f *configFaults) add(name string, err error) {
 	if err != nil {
 		*f = append(*f, fmt.Errorf("%s: %w", name, err))
 	}
@@ -89,9 +89,9 @@ func (f *wrongs) add(name string, err error) {
 
 // check reads the files and names every fault at once, each with its cure. It changes nothing.
 func (c Config) check() (checked, error) {
-	var f wrongs
+	var f configFaults
 	c.addresses(&f)
-	c.manners(&f)
+	c.limits(&f)
 	f.add("CARILLON_DATABASE_URL", c.Database.check())
 	if c.Database.URL == "" {
 		f.add("CARILLON_DATA", folder(c.Data))
@@ -112,8 +112,8 @@ func (c Config) check() (checked, error) {
 	return out, errors.Join(f...)
 }
 
-// addresses looks at where the server listens and whom it speaks to.
-func (c Config) addresses(f *wrongs) {
+// addresses checks where the server listens and which servers it connects to.
+func (c Config) addresses(f *configFaults) {
 	f.add("CARILLON_ADDR", addr(c.Addr))
 	f.add("CARILLON_PUBLIC_URL", publicURL(c.PublicURL))
 	f.add("CARILLON_APNS_PRODUCTION_URL", secureURL(c.APNsProductionURL))
@@ -125,8 +125,8 @@ func (c Config) addresses(f *wrongs) {
 			continue
 		}
 		f.add(x.name, addr(x.at))
-		if first, is := taken[x.at]; is && addr(x.at) == nil && !strings.HasSuffix(x.at, ":0") {
-			f.add(x.name, fmt.Errorf("%q is that of %s too; give another port", x.at, first))
+		if first, used := taken[x.at]; used && addr(x.at) == nil && !strings.HasSuffix(x.at, ":0") {
+			f.add(x.name, fmt.Errorf("%q is also the address of %s; use another port", x.at, first))
 		}
 		taken[x.at] = x.name
 	}
@@ -138,10 +138,10 @@ func (c Config) addresses(f *wrongs) {
 	}
 }
 
-// manners looks at how the server behaves.
-func (c Config) manners(f *wrongs) {
+// limits checks rates and the form of the log.
+func (c Config) limits(f *configFaults) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
-		f.add("CARILLON_LOG_FORMAT", fmt.Errorf("%q is no form of a log; give text or json", c.LogFormat))
+		f.add("CARILLON_LOG_FORMAT", fmt.Errorf("%q is not a log format; use text or json", c.LogFormat))
 	}
 	f.add("CARILLON_RINGS_PER_SECOND", within(c.RingsPerSecond, 0, 1e6, "from 0 (no limit) to 1000000"))
 	f.add("CARILLON_DEVICE_SPACING", within(c.DeviceSpacing, 0, 5*time.Second, "from 0s (none) to 5s: a ring lasts 30 seconds"))
@@ -180,12 +180,12 @@ func roots(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s holds no PEM certificate; it must hold that of the stand-in's authority", file)
+		return nil, fmt.Errorf("%s holds no PEM certificate; it must hold the certificate of the authority that signed the stand-in's", file)
 	}
 	return pool, nil
 }
 
-// logger writes to w in the form asked for.
+// logger writes to w in the format of LogFormat.
 func (c Config) logger(w io.Writer) *slog.Logger {
 	if w == nil {
 		w = os.Stderr

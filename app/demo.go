@@ -35,8 +35,8 @@ type speaker struct {
 	closed bool
 }
 
-// find looks the agent up: its name is said on the page. Every agent there is speaks with the voice of the built-in one so far; when a
-// kind with a voice of its own comes, it is found here.
+// find looks the agent up: its name is said on the page. Every agent there is speaks with the voice
+// of the built-in one so far; when a kind with a voice of its own comes, it is found here.
 func (d DemoAgent) find(ctx context.Context, n *node) (speaker, error) {
 	id, named := tenants.ParseID[tenants.AgentID](d.Demo)
 	if !named {

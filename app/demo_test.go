@@ -8,7 +8,8 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// TestDemoAgent: a server says at its start what is wrong with the choice, and a good one is named on the page.
+// TestDemoAgent: a server says at its start what is wrong with the choice, and a good one is named
+// on the page.
 func TestDemoAgent(t *testing.T) {
 	t.Parallel()
 	wants(t, 1, `CARILLON_DEMO_AGENT: "bells" is not builtin, none or the id of an agent`, "serve", "--data", t.TempDir(), "--public-url", "https://x.example",

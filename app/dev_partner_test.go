@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestDevShowsAPartnersRoom: the one account of dev mode opens a partner's room that has something of everything.
+// TestDevShowsAPartnersRoom: the one account of dev mode opens a partner's room that has something
+// of everything.
 func TestDevShowsAPartnersRoom(t *testing.T) {
 	t.Parallel()
 	m := &market{server: start(t)}

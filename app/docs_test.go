@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// TestTheReadmeWorks runs what the README says to paste while `carillon dev` is running, as it stands there: the address is this
-// server's instead of the usual one, and the key is the one that it printed.
+// TestTheReadmeWorks runs what the README says to paste while `carillon dev` is running, as it
+// stands there: the address is this server's instead of the usual one, and the key is the one that
+// it printed.
 func TestTheReadmeWorks(t *testing.T) {
 	t.Parallel()
 	text := textOf(t, "..", "README.md")
@@ -77,8 +78,8 @@ func TestTheReadmesCommandsAreUnderstood(t *testing.T) {
 	}
 }
 
-// TestTheDocsWork runs the curl lines of the console's page for developers and of the public one, and holds each address and fact in
-// the Swift code against the contract.
+// TestTheDocsWork runs the curl lines of the console's page for developers and of the public one,
+// and holds each address and fact in the Swift code against the contract.
 func TestTheDocsWork(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -11,12 +11,12 @@ import (
 	"carillon/tenants/store"
 )
 
-// doctorCmd looks whether a server's surroundings are well. It changes nothing.
+// doctorCmd checks configuration, database and Stripe. It changes nothing.
 type doctorCmd struct {
 	Config
 }
 
-// Run prints what it finds and fails if anything is not well.
+// Run prints each finding and fails if one is bad.
 func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
 	sick := false
 	say := func(f billing.Finding) {
@@ -35,12 +35,12 @@ func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
 		say(f)
 	}
 	if sick {
-		return errors.New("not everything is well")
+		return errors.New("at least one check failed; see above")
 	}
 	return nil
 }
 
-// database looks at the rows, and through them at Stripe.
+// database checks the database, and Stripe with it.
 func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding {
 	plans, err := d.PlansFile.read()
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding 
 	return out
 }
 
-// retired finds tenants whose plan the file does not have any more: nobody knows their limits, so that they have none.
+// retired finds tenants whose plan is no longer in the plans file, so that no limits apply to them.
 func retired(ctx context.Context, s *store.Store, plans tenants.Plans) (out []billing.Finding) {
 	subs, err := s.Subscriptions(ctx)
 	if err != nil {

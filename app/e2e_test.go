@@ -171,8 +171,8 @@ func (s *server) await(id string) {
 	}
 }
 
-// TestTheStory is the product, in order: an agent rings, the phone wakes, shows and answers, hears the bells and hangs up, and the
-// tally knows.
+// TestTheStory is the product, in order: an agent rings, the phone wakes, shows and answers, hears
+// the bells and hangs up, and the tally knows.
 func TestTheStory(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -329,18 +329,18 @@ func TestTenantCreate(t *testing.T) {
 				t.Errorf("status: %s", text)
 			}
 			text, code := run(create...)
-			var m made
+			var m createdTenant
 			if err := json.Unmarshal([]byte(text), &m); code != 0 || err != nil || m.APIKey == "" || !strings.Contains(m.Invitation, "/invitations/crl_invite_") {
 				t.Errorf("%d %s %v", code, text, err)
 			}
-			const repeated = "carillon: --slug: another tenant has \"elm\" already; choose another one\n"
+			const repeated = "carillon: --slug: another tenant already has \"elm\"; choose another one\n"
 			if text, code := run(create...); code != 1 || text != repeated {
 				t.Errorf("the slug again: %d %q", code, text)
 			}
 			text, code = run("tenant", "create", "--name", "x", "--slug", "elm", "--industry", "fishing", "--email", "nobody", "--time-zone", "Mars/Base", "--public-url", "ring")
 			for _, fault := range []string{
-				`--industry: "fishing" will not do; give one of real-estate, healthcare`, `--email: "nobody" will not do; give`, `--slug: another tenant has "elm" already`,
-				`--time-zone: "Mars/Base" will not do; give an IANA`, `CARILLON_PUBLIC_URL: "ring" is no plain address`, "carillon tenant create --help",
+				`--industry: "fishing" cannot be used; give one of real-estate, healthcare`, `--email: "nobody" cannot be used; give`, `--slug: another tenant already has "elm"`,
+				`--time-zone: "Mars/Base" cannot be used; give an IANA`, `CARILLON_PUBLIC_URL: "ring" is not a plain address`, "carillon tenant create --help",
 			} {
 				if code != 2 || !strings.Contains(text, fault) {
 					t.Errorf("%d, without %q:\n%s", code, fault, text)

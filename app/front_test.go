@@ -6,8 +6,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestTheFrontDoorInABrowser: a stranger hears the bells by one press and hangs up, signs up, confirms and stands in a tenant of
-// their own; then every public page is looked at, signed out.
+// TestTheFrontDoorInABrowser: a stranger hears the bells by one press and hangs up, signs up,
+// confirms and stands in a tenant of their own; then every public page is looked at, signed out.
 func TestTheFrontDoorInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)

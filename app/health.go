@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// healthCmd asks a running server whether it is ready; a container without a shell checks itself by it.
+// healthCmd asks a running server whether it is ready. Containers without a shell use it as their
+// check.
 type healthCmd struct {
 	Addr string `help:"Address that the server listens on." default:"127.0.0.1:8080" env:"CARILLON_ADDR"`
 }

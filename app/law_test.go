@@ -17,8 +17,8 @@ import (
 
 const module = "carillon"
 
-// level holds every package: a package imports only from a lower level. A …test child belongs to its
-// parent's level. README and CONTRIBUTING show the same table (TestTheLayerTableIsShown).
+// level holds every package: a package imports only from a lower level. A …test child belongs to
+// its parent's level. README and CONTRIBUTING show the same table (TestTheLayerTableIsShown).
 var level = map[string]int{
 	"": 7, "app": 6,
 	"app/dev": 5, "app/bench": 5,
@@ -34,15 +34,17 @@ var beside = map[[2]string]string{
 	{"tenants/seal", "tenants"}: "refusals are tenants.Error everywhere",
 }
 
-// dependency is a module outside this one, the packages that own it, and why only they may import it.
+// dependency is a module outside this one, the packages that own it, and why only they may import
+// it.
 type dependency struct {
 	prefix string
 	owners []string
 	why    string
 }
 
-// dependencies is an allow list: an import that no row covers fails. A package's …test child and its
-// tests count as the package; rows with the owner "tests" are for test files only, of any package.
+// dependencies is an allow list: an import that no row covers fails. A package's …test child and
+// its tests count as the package; rows with the owner "tests" are for test files only, of any
+// package.
 var dependencies = []dependency{
 	{"gorm.io/", []string{"tenants/store"}, "no row is reached but through a Scope"},
 	{"modernc.org/sqlite", []string{"tenants/store", "migrations"}, "the database belongs to the store"},
@@ -72,8 +74,8 @@ var dependencies = []dependency{
 	{"golang.org/x/net/html", []string{"tests"}, "tests read pages as trees"},
 }
 
-// goroutineOwners lists the packages that may start goroutines (with their …test children). Elsewhere
-// a goroutine would have no owner whose Close waits for it.
+// goroutineOwners lists the packages that may start goroutines (with their …test children).
+// Elsewhere a goroutine would have no owner whose Close waits for it.
 var goroutineOwners = []string{"", "app", "app/agents", "app/health", "gateway", "tenants/store", "app/push", "app/bus",
 	"app/notify", "app/switchboard", "app/web", "app/dev", "app/bench"}
 
@@ -268,8 +270,8 @@ func TestOnlyOwnersStartGoroutines(t *testing.T) {
 	}
 }
 
-// startsGoroutine names what starts a goroutine at n: a go statement, WaitGroup.Go or errgroup's Go,
-// time.AfterFunc or context.AfterFunc.
+// startsGoroutine names what starts a goroutine at n: a go statement, WaitGroup.Go or errgroup's
+// Go, time.AfterFunc or context.AfterFunc.
 func startsGoroutine(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.GoStmt:

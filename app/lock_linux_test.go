@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestAFolderIsFreeAtOnce: also while a program that was just started still has the descriptor of the lock.
+// TestAFolderIsFreeAtOnce: also while a program that was just started still has the descriptor of
+// the lock.
 func TestAFolderIsFreeAtOnce(t *testing.T) {
 	t.Parallel()
 	dir, err := filepath.EvalSymlinks(t.TempDir())

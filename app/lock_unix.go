@@ -10,19 +10,20 @@ import (
 	"syscall"
 )
 
-// lockFile is held by the one server that runs on a data folder. It stays behind, and means nothing by itself.
+// lockFile is locked by the one server that runs on a data folder. The file alone means nothing.
 const lockFile = "carillon.lock"
 
-// lock takes a data folder for one server, until unlock is called or the process ends, however it ends: the system lets go of a flock(2)
-// with the last descriptor of its file. Two servers on one folder would each believe that the calls and pushes under way are its own.
-// Verbs that come and go beside a server take none; SQLite's own locks serve them.
+// lock reserves a data folder for one server until unlock is called or the process ends in any way:
+// the system frees a flock(2) with the last descriptor of its file. Two servers on one folder would
+// both act on the same calls and pushes. Short verbs beside a server take no lock; SQLite's own are
+// enough for them.
 func lock(dir string) (unlock func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be made: %w", dir, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("the data folder %s cannot be locked; give it to the user who runs carillon: %w", dir, err)
+		return nil, fmt.Errorf("the data folder %s cannot be locked; make the user who runs carillon its owner: %w", dir, err)
 	}
 	for {
 		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EINTR) {
@@ -31,7 +32,7 @@ func lock(dir string) (unlock func() error, err error) {
 	}
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		err = fmt.Errorf("another carillon is running on the data folder %s; stop it, or name another folder with --data or CARILLON_DATA", dir)
+		err = fmt.Errorf("another carillon is running on the data folder %s; stop it, or choose another folder with --data or CARILLON_DATA", dir)
 	case err != nil:
 		err = fmt.Errorf("the data folder %s cannot be locked; put it on a disk of this machine: %w", dir, err)
 	default:
@@ -40,9 +41,9 @@ func lock(dir string) (unlock func() error, err error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// free lets go of a lock whoever else has the descriptor: a program that this process starts at the very moment has it too, from its
-// birth until it is that program.
+// free unlocks even if another process holds the descriptor: a child that this process is starting
+// has it too, until exec.
 func free(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
 
-// writable says whether this process may make files in a folder (access(2), W_OK and X_OK).
+// writable reports whether this process may make files in a folder (access(2), W_OK and X_OK).
 func writable(dir string) bool { return syscall.Access(dir, 3) == nil }

@@ -8,14 +8,16 @@ import (
 	"time"
 )
 
-// The sums of the story: Growth by the month, a fifth off by a promotion code, and 19 % tax on the rest.
+// The sums of the story: Growth by the month, a fifth off by a promotion code, and 19 % tax on the
+// rest.
 const (
 	growthPaid   = 39920 + 7584 // cents
 	growthEarned = "87.82"      // 22 % of the 399.20 that are no tax
 )
 
-// TestFromAPartnersLinkToThePayout: the operator makes a partner, a stranger follows the partner's link, tries, and pays each month; the
-// partner sees it held, payable and paid, and what a refund takes back. The thirteenth month earns nothing.
+// TestFromAPartnersLinkToThePayout: the operator makes a partner, a stranger follows the partner's
+// link, tries, and pays each month; the partner sees it held, payable and paid, and what a refund
+// takes back. The thirteenth month earns nothing.
 func TestFromAPartnersLinkToThePayout(t *testing.T) {
 	t.Parallel()
 	m := opens(t)
@@ -87,12 +89,12 @@ func (m *market) lists(want string) {
 // isPaid is the operator's part: the list, the file for the bank, and the mark, once.
 func (m *market) isPaid(p madePartner) {
 	m.t.Helper()
-	m.lists("Together " + growthEarned + " USD")
+	m.lists("Total " + growthEarned + " USD")
 	sheet, err := csv.NewReader(strings.NewReader(m.verb("affiliate", "payouts", "--csv"))).ReadAll()
 	if err != nil || len(sheet) != 2 || strings.Join(sheet[1], "|") != p.Code+"|Ana Ruiz|ana@partner.example|Ana Ruiz|iban|DE89370400440532013000|"+growthEarned+"|usd|1" {
 		m.t.Errorf("the file is %q, %v", sheet, err)
 	}
-	for _, want := range []string{"Recorded: " + growthEarned, "nothing was changed"} {
+	for _, want := range []string{"Recorded: " + growthEarned, "Nothing was changed"} {
 		if said := m.verb("affiliate", "payouts", "--mark-paid", p.Code, "--amount", growthEarned, "--reference", "SEPA 7"); !strings.Contains(said, want) {
 			m.t.Errorf("marking says %q, want %q", said, want)
 		}
@@ -143,7 +145,7 @@ func (m *market) untilTheThirteenth(ana *guest, customer string) {
 	if page := ana.room("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "The time is over") { // eleven months are left of twelve, and one was paid out
 		m.t.Errorf("the room does not say that the year is over:\n%s", page)
 	}
-	m.lists("Together 878.20 USD")
+	m.lists("Total 878.20 USD")
 	sheet, err := csv.NewReader(strings.NewReader(ana.opens("/affiliate/room.csv"))).ReadAll()
 	if err != nil {
 		m.t.Fatal(err)
@@ -157,8 +159,8 @@ func (m *market) untilTheThirteenth(ana *guest, customer string) {
 	}
 }
 
-// TestNobodyEarnsByThemselves: the partner's own account, a colleague and the partner's own card are found out, each where it shows; a
-// code that somebody else types counts like the link.
+// TestNobodyEarnsByThemselves: the partner's own account, a colleague and the partner's own card
+// are found out, each where it shows; a code that somebody else types counts like the link.
 func TestNobodyEarnsByThemselves(t *testing.T) {
 	t.Parallel()
 	m := opens(t)

@@ -19,8 +19,8 @@ import (
 	"carillon/tenants"
 )
 
-// market is a server in production with a Stripe and a post office on this machine. All three, and the command line, are on one day,
-// which passes when the test says so.
+// market is a server in production with a Stripe and a post office on this machine. All three, and
+// the command line, are on one day, which passes when the test says so.
 type market struct {
 	*server
 	stripe  *stripetest.Stripe
@@ -31,7 +31,8 @@ type market struct {
 	letters map[string][]notifytest.Letter // that came and were not asked for yet, by who got them
 }
 
-// marketDay is the day on which it opens: the hold of the first month ends just before the second is paid.
+// marketDay is the day on which it opens: the hold of the first month ends just before the second
+// is paid.
 func marketDay() time.Time { return time.Date(2026, 3, 20, 9, 0, 0, 0, time.UTC) }
 
 func opens(t *testing.T) *market {
@@ -183,7 +184,8 @@ func (g *guest) prefilled() string {
 	return ""
 }
 
-// tries signs up by the form and the mail, with a partner's code; the owner stands in a tenant of their own then.
+// tries signs up by the form and the mail, with a partner's code; the owner stands in a tenant of
+// their own then.
 func (g *guest) tries(email, code string) {
 	g.t.Helper()
 	g.pass(time.Hour) // a few sign-ups of one network are taken in ten minutes
@@ -195,7 +197,8 @@ func (g *guest) tries(email, code string) {
 	g.leads(g.submits(link, nil), "/overview")
 }
 
-// buys subscribes by the month at Stripe's Checkout with what is typed there, and gives Stripe's name of the customer.
+// buys subscribes by the month at Stripe's Checkout with what is typed there, and gives Stripe's
+// name of the customer.
 func (g *guest) buys(plan string, typed url.Values) (customer string) {
 	g.t.Helper()
 	page := g.submits("/billing/checkout", url.Values{"plan": {plan}, "interval": {string(tenants.Monthly)}})
@@ -214,7 +217,8 @@ func (g *guest) enters(link string) {
 	g.leads(g.submits(link, nil), "/affiliate/room")
 }
 
-// room reads the partner's room and fails unless its figures are these, as "Held $1.00"; it gives the page.
+// room reads the partner's room and fails unless its figures are these, as "Held $1.00"; it gives
+// the page.
 func (g *guest) room(what string, want ...string) string {
 	g.t.Helper()
 	page := g.opens("/affiliate/room")

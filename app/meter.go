@@ -14,8 +14,8 @@ import (
 
 var _ switchboard.Meter = (*meter)(nil)
 
-// meter counts what the board tells. No label names a tenant, a device or a ring: figures are for who runs the server, and there
-// must be few of them.
+// meter counts pushes, facts and rings for Prometheus. No label names a tenant, a device or a ring:
+// the figures are for the operator, and there must be few of them.
 type meter struct {
 	pushes  *prometheus.CounterVec // environment, status, reason
 	tries   prometheus.Counter
@@ -36,10 +36,10 @@ type meter struct {
 	reasons map[string]bool
 }
 
-// seconds are buckets from two milliseconds, well within a push, to a minute, the longest ring.
+// seconds are buckets from two milliseconds (a fast push) to a minute (the longest ring).
 var seconds = []float64{.002, .005, .01, .02, .035, .05, .075, .1, .15, .25, .5, 1, 2, 5, 10, 20, 30, 60}
 
-// lateness are buckets up to a day: Apple may hold a push back although it was told not to.
+// lateness are buckets up to a day: Apple may hold a push back although it was asked not to.
 var lateness = []float64{.1, .5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600}
 
 func newMeter() *meter {
@@ -91,7 +91,8 @@ func (m *meter) Pushed(a push.Answer) {
 	}
 }
 
-// reasonsMost bounds the reasons that get a line of their own: Apple has some forty, and what is no Apple's may say anything.
+// reasonsMost bounds the reasons with a series of their own. Apple has about forty; a stand-in may
+// send any text.
 const reasonsMost = 64
 
 func (m *meter) reason(s string) string {
@@ -127,7 +128,7 @@ func (m *meter) Recorded(r *tenants.Ring, facts []tenants.Fact) {
 	}
 }
 
-// hop times a fact from the hop before, if that is known already.
+// hop measures the time since the previous hop, if that is known.
 func (m *meter) hop(r *tenants.Ring, f *tenants.Fact) {
 	hop := m.byHop[f.Kind]
 	if hop == nil {
@@ -145,7 +146,7 @@ func (m *meter) hop(r *tenants.Ring, f *tenants.Fact) {
 	}
 }
 
-// from is the hop before a fact's.
+// from is the hop before the fact k.
 func from(k tenants.FactKind) tenants.FactKind {
 	for _, h := range tenants.Hops {
 		if h.Fact == k {
@@ -155,10 +156,10 @@ func from(k tenants.FactKind) tenants.FactKind {
 	return ""
 }
 
-// Limited counts a ring refused for its pace.
+// Limited counts a ring that was refused by a rate limit.
 func (m *meter) Limited() { m.limited.Inc() }
 
-// loop counts a turn of a background loop; a node without metrics has no meter.
+// loop counts one run of a background loop. m may be nil: a node without metrics has no meter.
 func (m *meter) loop(name string, took time.Duration, err error) {
 	if m == nil {
 		return

@@ -12,7 +12,8 @@ import (
 	"carillon/tenants"
 )
 
-// count reads a counter, or the number of a histogram's observations, by its labels in the order of their names.
+// count reads a counter, or the number of a histogram's observations, by its labels in the order of
+// their names.
 func count(t *testing.T, m *meter, name, labels string) float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()

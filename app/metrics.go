@@ -14,7 +14,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// metrics serves GET /metrics on a listener of its own, which belongs on a private address: figures of this process, no tenant's.
+// metrics serves GET /metrics on its own listener, which belongs on a private address. The figures
+// are of the process; none is of one tenant.
 func (n *node) metrics(addr string) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -42,7 +43,7 @@ func (n *node) metrics(addr string) error {
 	return nil
 }
 
-// gauges read what the parts count by themselves.
+// gauges read figures that the parts count themselves.
 func (n *node) gauges() []prometheus.Collector {
 	var all []prometheus.Collector
 	gauge := func(name, help string, read func() float64) {
@@ -65,7 +66,7 @@ func (n *node) gauges() []prometheus.Collector {
 	total("carillon_apns_failed_dials_total", "Connections to Apple that failed.", func(s push.Stats) int64 { return s.FailedDials })
 	total("carillon_apns_resent_total", "Pushes sent again at once on another connection.", func(s push.Stats) int64 { return s.Resent })
 	total("carillon_apns_hedged_total", "Pushes sent again because a connection went silent.", func(s push.Stats) int64 { return s.Hedged })
-	total("carillon_apns_refused_streams_total", "Streams that Apple refused or said GOAWAY to.", func(s push.Stats) int64 { return s.Refused })
+	total("carillon_apns_refused_streams_total", "Streams that Apple refused or ended with GOAWAY.", func(s push.Stats) int64 { return s.Refused })
 	total("carillon_apns_goaways_total", "Connections that Apple said GOAWAY on.", func(s push.Stats) int64 { return s.GoAways })
 	total("carillon_apns_lost_total", "Connections lost with pushes on them.", func(s push.Stats) int64 { return s.Lost })
 	total("carillon_apns_evicted_total", "Credentials whose connections were closed to make room.", func(s push.Stats) int64 { return s.Evicted })

@@ -12,7 +12,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// Stripe is what a server is told about taking money. Without a key no money is taken, and everything else works.
+// Stripe is what a server is told about taking money. Without a key no money is taken, and
+// everything else works.
 type Stripe struct {
 	Key     string   `name:"stripe-key" help:"Stripe's secret or restricted key; empty = no money is taken and the operator gives plans by hand." env:"CARILLON_STRIPE_KEY"`
 	Secrets []string `name:"stripe-webhook-secret" help:"Secret of Stripe's webhook endpoint; two while one replaces the other." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
@@ -58,10 +59,11 @@ func (s Stripe) check(fault func(name string, err error)) {
 	}
 }
 
-// standIn is the address of a Stripe that is not Stripe: on this machine, or over TLS, since the key goes to it.
+// standIn is the address of a Stripe that is not Stripe: on this machine, or over TLS, since the
+// key goes to it.
 func standIn(s string) error {
 	if publicURL(s) != nil {
-		return fmt.Errorf("%q is no https:// address, nor http:// on this machine; leave it out for Stripe's own", s)
+		return fmt.Errorf("%q is neither an https:// address nor http:// on this machine; leave it out to use Stripe", s)
 	}
 	return nil
 }

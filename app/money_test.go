@@ -50,7 +50,7 @@ func TestPlansAndDoctor(t *testing.T) {
 	doctor := append([]string{"doctor", "--master-key-file", master, "--stripe-webhook-secret", stripetest.Secret}, money...)
 	wants(t, 1, "the price carillon_growth_month is not at Stripe; run `carillon plans sync`", doctor...)
 	wants(t, 0, "made the price carillon_growth_month", append([]string{"plans", "sync"}, money...)...)
-	wants(t, 0, "everything is at Stripe already", append([]string{"plans", "sync"}, money...)...)
+	wants(t, 0, "Stripe already has everything", append([]string{"plans", "sync"}, money...)...)
 	wants(t, 1, "no webhook endpoint at Stripe", doctor...)
 	s.Endpoint("https://ring.example/webhooks/stripe", "enabled", "*")
 	wants(t, 0, "points here", doctor...)

@@ -27,7 +27,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// node is one running server: every part, wired by hand. Parts are closed in the opposite order of their making.
+// node is one running server: every part, wired by hand. Parts are closed in the opposite order of
+// their making.
 type node struct {
 	log    *slog.Logger
 	now    func() time.Time
@@ -135,7 +136,8 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	return err
 }
 
-// openBoard joins all of these to the switchboard, and counts what it does where somebody reads the metrics.
+// openBoard joins all of these to the switchboard, and counts what it does where somebody reads the
+// metrics.
 func (n *node) openBoard(c checked, x extras) (err error) {
 	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
@@ -156,7 +158,8 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	return nil
 }
 
-// mount opens the door: the listener first, so that a taken address is found before anything is promised.
+// mount opens the door: the listener first, so that a taken address is found before anything is
+// promised.
 func (n *node) mount(c checked, x extras) error {
 	listener, err := listen("--addr", c.Addr)
 	if err != nil {
@@ -220,7 +223,8 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 	})
 }
 
-// Run serves until ctx is done, then lets go in order: no new requests, requests under way, pushes under way.
+// Run serves until ctx is done, then lets go in order: no new requests, requests under way, pushes
+// under way.
 func (n *node) Run(ctx context.Context) error {
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
@@ -239,7 +243,8 @@ func (n *node) Run(ctx context.Context) error {
 	return err
 }
 
-// every runs do again and again, with a pause between, until ctx is done. An error is logged and the next turn tries again.
+// every runs do again and again, with a pause between, until ctx is done. An error is logged and
+// the next turn tries again.
 func (n *node) every(ctx context.Context, wg *sync.WaitGroup, pause time.Duration, name string, do func(context.Context) error) {
 	wg.Go(func() {
 		tick := time.NewTicker(pause)

@@ -13,7 +13,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// plansCmd is about what tenants may buy.
+// plansCmd manages the plans that tenants can buy.
 type plansCmd struct {
 	Show plansShowCmd `cmd:"" help:"Print the plans file that is in force; change a copy and name it in CARILLON_PLANS_FILE."`
 	Sync plansSyncCmd `cmd:"" help:"Make the plans' products and prices at Stripe; run again it changes nothing."`
@@ -62,7 +62,7 @@ type plansSyncCmd struct {
 // Run makes what is missing at Stripe.
 func (p *plansSyncCmd) Run(ctx context.Context, c terminal) error {
 	if p.Stripe.Key == "" {
-		return errors.New("CARILLON_STRIPE_KEY is empty: without Stripe's key there is nothing to ask")
+		return errors.New("CARILLON_STRIPE_KEY is empty; give Stripe's secret key")
 	}
 	plans, err := p.read()
 	if err != nil {
@@ -78,13 +78,13 @@ func (p *plansSyncCmd) Run(ctx context.Context, c terminal) error {
 			fmt.Fprintln(c.out, d)
 		}
 		if err == nil && len(done) == 0 {
-			fmt.Fprintln(c.out, "everything is at Stripe already")
+			fmt.Fprintln(c.out, "Stripe already has everything; nothing was changed.")
 		}
 		return err
 	})
 }
 
-// tenantPlanCmd gives a tenant a plan by hand.
+// tenantPlanCmd gives a tenant a plan without Stripe.
 type tenantPlanCmd struct {
 	Slug  string    `required:"" help:"The tenant."`
 	Plan  string    `required:"" help:"Code of a plan; 'trial' begins a trial of the smallest; 'none' takes the subscription away, so that everything is allowed."`
@@ -93,7 +93,8 @@ type tenantPlanCmd struct {
 	Database
 }
 
-// Run gives the plan. A tenant who pays through Stripe cancels there first: nobody pays for what was given.
+// Run gives the plan. It refuses a tenant who pays through Stripe, so that nobody pays for a plan
+// that was given.
 func (t *tenantPlanCmd) Run(ctx context.Context, c terminal) error {
 	plans, err := t.read()
 	if err != nil {

@@ -16,20 +16,22 @@ import (
 	"carillon/gateway"
 )
 
-// Relays are the STUN and TURN servers that phones are told of, for networks that the voice port cannot be reached from directly.
+// Relays are the STUN and TURN servers that phones are told of, for networks that the voice port
+// cannot be reached from directly.
 type Relays struct {
 	ICEServers []string `name:"rtc-ice-servers" help:"STUN and TURN servers for phones, such as stun:stun.example.com,turn:turn.example.com:3478?transport=tcp; empty = none." env:"CARILLON_RTC_ICE_SERVERS"`
 	TURNSecret string   `name:"rtc-turn-secret" help:"The secret that the TURN servers share with us (coturn: static-auth-secret); phones get credentials made with it that last two hours." env:"CARILLON_RTC_TURN_SECRET"`
 }
 
-// How long the credentials of a TURN server hold. The server asks for them again while it relays: a phone's ring lasts a minute and its
-// call an hour at most, and a stranger's call in the demo a minute.
+// How long the credentials of a TURN server hold. The server asks for them again while it relays: a
+// phone's ring lasts a minute and its call an hour at most, and a stranger's call in the demo a
+// minute.
 const (
 	relayTime     = 2 * time.Hour
 	demoRelayTime = 5 * time.Minute
 )
 
-// relaysMost bounds the servers: each costs every phone a round of requests.
+// relaysMost bounds the servers: each costs every phone extra requests.
 const relaysMost = 8
 
 func (r Relays) check(fault func(string, error)) {
@@ -45,16 +47,16 @@ func (r Relays) check(fault func(string, error)) {
 	case relays && r.TURNSecret == "":
 		fault("CARILLON_RTC_TURN_SECRET", errors.New("is missing; give the secret that the turn: servers of CARILLON_RTC_ICE_SERVERS share with us (coturn: static-auth-secret)"))
 	case !relays && r.TURNSecret != "":
-		fault("CARILLON_RTC_TURN_SECRET", errors.New("is given and CARILLON_RTC_ICE_SERVERS names no turn: server to use it with"))
+		fault("CARILLON_RTC_TURN_SECRET", errors.New("is set, but CARILLON_RTC_ICE_SERVERS has no turn: server to use it with; add one, or leave the secret out"))
 	}
 }
 
-// turn reports whether the server relays, and so wants credentials.
+// turn reports whether the server is a relay, which needs credentials.
 func turn(s string) bool { return strings.HasPrefix(s, "turn:") || strings.HasPrefix(s, "turns:") }
 
 // iceServer checks one address: RFC 7064 (stun, stuns) and RFC 7065 (turn, turns).
 func iceServer(s string) error {
-	wrong := fmt.Errorf("%q is no server; give stun:host:port or turn:host:port, the latter with ?transport=tcp behind it where UDP is blocked", s)
+	wrong := fmt.Errorf("%q is not a server; give stun:host:port or turn:host:port, with ?transport=tcp after it where UDP is blocked", s)
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok || scheme != "stun" && scheme != "stuns" && !turn(s) {
 		return wrong
@@ -96,10 +98,10 @@ func hostname(s string) bool {
 	return true
 }
 
-// iceServers are a phone's of now.
+// iceServers are the servers for a phone, with credentials valid from now.
 func (c checked) iceServers() []gateway.ICEServer { return c.servers(c.now().Add(relayTime)) }
 
-// demoICE gives those of a call of the demo; nil when there are none.
+// demoICE returns the servers for calls of the demo; nil if there are none.
 func (c checked) demoICE() func() []gateway.ICEServer {
 	if len(c.ICEServers) == 0 {
 		return nil
@@ -107,9 +109,9 @@ func (c checked) demoICE() func() []gateway.ICEServer {
 	return func() []gateway.ICEServer { return c.servers(c.now().Add(demoRelayTime)) }
 }
 
-// servers are what a phone is told, with credentials that hold until a moment. TURN credentials are made in the manner of coturn's
-// REST API (draft-uberti-behave-turn-rest-00, 2.2): the name says until when they hold, the password proves that it is ours. They
-// cannot be taken back, so that they are short-lived.
+// servers lists the ICE servers with credentials that are valid until the given time. TURN
+// credentials follow coturn's REST API (draft-uberti-behave-turn-rest-00, 2.2): the name holds the
+// expiry, the password is an HMAC of the name. They cannot be revoked, so they are short-lived.
 func (r Relays) servers(until time.Time) []gateway.ICEServer {
 	var stun, relays gateway.ICEServer
 	for _, s := range r.ICEServers {

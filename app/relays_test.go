@@ -58,7 +58,8 @@ func TestRelaysNameEveryFault(t *testing.T) {
 	}
 }
 
-// TestTURNCredentials makes what a TURN server makes of the name, and sees that the name says when it is over.
+// TestTURNCredentials makes what a TURN server makes of the name, and sees that the name says when
+// it is over.
 func TestTURNCredentials(t *testing.T) {
 	t.Parallel()
 	r := Relays{ICEServers: []string{"turn:a", "stun:b", "turns:c?transport=tcp"}, TURNSecret: "north"}
@@ -76,7 +77,8 @@ func TestTURNCredentials(t *testing.T) {
 	}
 }
 
-// TestPhonesLearnOfRelays: the setting reaches a phone in both places, with credentials of the moment.
+// TestPhonesLearnOfRelays: the setting reaches a phone in both places, with credentials of the
+// moment.
 func TestPhonesLearnOfRelays(t *testing.T) {
 	t.Parallel()
 	apple, err := apnstest.New(apnstest.Config{})

@@ -23,10 +23,10 @@ type ringCmd struct {
 	Key    string `help:"API key of the tenant." required:"" env:"CARILLON_API_KEY"`
 }
 
-// Validate refuses what no server needs to be asked about.
+// Validate refuses flags that cannot work, before any request.
 func (r *ringCmd) Validate() error {
 	if u, err := url.Parse(r.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("--url: %q is no address of a server; give one such as https://ring.example.com", r.URL)
+		return fmt.Errorf("--url: %q is not the address of a server; give one such as https://ring.example.com", r.URL)
 	}
 	return nil
 }
@@ -94,14 +94,14 @@ func (r *ringCmd) request(ctx context.Context, method, path string, body any) (*
 	return nil, refusal(a)
 }
 
-// refusal reads a problem document (RFC 9457), and adds where on the command line the cure is.
+// refusal reads a problem document (RFC 9457) and names the flag to change.
 func refusal(a *http.Response) error {
 	var p struct {
 		Title, Detail string
 		Errors        []struct{ Field, Message string }
 	}
 	if err := json.NewDecoder(io.LimitReader(a.Body, 64<<10)).Decode(&p); err != nil {
-		return fmt.Errorf("%s, and not in Carillon's words; is --url that of a Carillon?", a.Status)
+		return fmt.Errorf("the server answered %s, but not as Carillon does; check --url", a.Status)
 	}
 	text := p.Detail
 	for _, e := range p.Errors {

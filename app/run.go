@@ -26,17 +26,17 @@ type cli struct {
 	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
 }
 
-// terminal is where a verb writes: what was asked for on out, everything else on err. now is the verb's clock.
+// terminal is where a verb writes: results on out, everything else on err. now is the verb's clock.
 type terminal struct {
 	out, err io.Writer
 	now      func() time.Time
 }
 
-// left is what kong panics with when a flag such as --help has done all there is to do.
-type left int
+// exited is what kong panics with after a flag such as --help, which needs no verb to run.
+type exited int
 
-// Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood. It returns when ctx is done and
-// everything it started has ended.
+// Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood. It returns
+// when ctx is done and everything it started has ended.
 func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 	return run(ctx, args, terminal{out, errs, time.Now})
 }
@@ -44,7 +44,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 func run(ctx context.Context, args []string, c terminal) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			l, ok := p.(left)
+			l, ok := p.(exited)
 			if !ok {
 				panic(p)
 			}
@@ -68,16 +68,16 @@ func run(ctx context.Context, args []string, c terminal) (code int) {
 		fmt.Fprintf(c.err, "carillon: %v\nRun `%s --help` to see what it takes.\n", err, verb.Selected().FullPath())
 		return 2
 	default:
-		fmt.Fprintln(c.err, "carillon:", words(err))
+		fmt.Fprintln(c.err, "carillon:", errorText(err))
 		return 1
 	}
 }
 
-// grammar is the command line as it is understood; a flag such as --help panics with left.
+// grammar makes the parser of the command line; a flag such as --help panics with exited.
 func grammar(ctx context.Context, c terminal) (*kong.Kong, error) {
 	return kong.New(&cli{},
 		kong.Name("carillon"), kong.Description("Rings iPhones for AI voice agents, and follows each ring to the person's ear."),
-		kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(left(code)) }),
+		kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c),
 	)
 }
@@ -85,7 +85,7 @@ func grammar(ctx context.Context, c terminal) (*kong.Kong, error) {
 // misused is a failure that the flags alone explain: the exit code is 2.
 type misused struct{ error }
 
-// hint says where to read more, for the verb that was not understood.
+// hint names the help page of the verb that was not understood.
 func hint(err error) string {
 	verb := "carillon"
 	var p *kong.ParseError
@@ -97,14 +97,14 @@ func hint(err error) string {
 	return "Run `" + verb + " --help` to see what it takes."
 }
 
-// words are what an error says to a person. What a part of the machine said follows only where it may help to mend that part: the text
-// of a driver explains no refusal.
-func words(err error) string {
+// errorText is what a person reads of an error. The cause is shown only for faults of the machine,
+// where it helps to repair them; the text of a driver does not explain a refusal.
+func errorText(err error) string {
 	var e *tenants.Error
 	if !errors.As(err, &e) || e.Kind == tenants.Internal || e.Kind == tenants.Unavailable {
 		return err.Error()
 	}
-	told := *e
-	told.Err = nil
-	return told.Error()
+	public := *e
+	public.Err = nil
+	return public.Error()
 }

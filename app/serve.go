@@ -13,7 +13,8 @@ type serveCmd struct {
 	Config
 }
 
-// Run refuses to start with every configuration fault listed at once; then it serves until ctx is done.
+// Run refuses to start with every configuration fault listed at once; then it serves until ctx is
+// done.
 func (s *serveCmd) Run(ctx context.Context, c terminal) (err error) {
 	good, err := s.check()
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"carillon/tenants/seal"
 )
 
-// TestProductionFromNothing follows the README: a key, a schema, a tenant, a server; then a credential, a device and a ring that
-// reaches Apple. On SQLite and on PostgreSQL.
+// TestProductionFromNothing follows the README: a key, a schema, a tenant, a server; then a
+// credential, a device and a ring that reaches Apple. On SQLite and on PostgreSQL.
 func TestProductionFromNothing(t *testing.T) {
 	t.Parallel()
 	for name, db := range databases(t) {
@@ -63,7 +63,7 @@ func TestProductionFromNothing(t *testing.T) {
 type furnished struct{ ID, Credential, token string }
 
 // furnish gives the server a credential that Apple takes, and a phone.
-func (s *server) furnish(apple *apnstest.Apple, m made) (device furnished) {
+func (s *server) furnish(apple *apnstest.Apple, m createdTenant) (device furnished) {
 	s.t.Helper()
 	account, p8, err := apnstest.NewKey("ABCDE12345", "KEYKEY1234")
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *server) furnish(apple *apnstest.Apple, m made) (device furnished) {
 }
 
 // produce sets up and starts `carillon serve`.
-func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (*server, made) {
+func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (*server, createdTenant) {
 	t.Helper()
 	run := func(args ...string) string {
 		var out, errs bytes.Buffer
@@ -94,7 +94,7 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (
 		return out.String()
 	}
 	run("migrate", "up")
-	var m made
+	var m createdTenant
 	if err := json.Unmarshal([]byte(run("tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare", "--email", "ada@example.com", "--json")), &m); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,8 @@ func TestMetricsMove(t *testing.T) {
 	}
 }
 
-// counts waits until the metrics have these lines, and gives all of them: what is committed is counted a moment later.
+// counts waits until the metrics have these lines, and gives all of them: what is committed is
+// counted a moment later.
 func (s *server) counts(lines ...string) (text string) {
 	s.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -217,7 +218,7 @@ func (s *server) counts(lines ...string) (text string) {
 }
 
 // measured looks at the metrics after that one ring: the figures are there, and name nobody.
-func (s *server) measured(m made, ring string) {
+func (s *server) measured(m createdTenant, ring string) {
 	s.t.Helper()
 	text := s.counts(
 		`carillon_pushes_total{environment="production",reason="",status="200"} 1`, `carillon_push_seconds_count{environment="production"} 1`,

@@ -16,8 +16,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// setting is a value read from text that may be no such value. What is wrong with it is kept for check, which names it with all other
-// faults; the parser would name it alone.
+// setting is a value read from text. A text that cannot be read is kept as a fault for check, which
+// reports all faults together; the parser would report only this one.
 type setting[T float64 | time.Duration | bool] struct {
 	is    T
 	wrong error
@@ -48,13 +48,13 @@ func (s *setting[T]) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// optional is a setting that may stand without a text: --stripe-tax.
+// optional is a flag that needs no value: --stripe-tax.
 type optional struct{ setting[bool] }
 
-// IsBool tells the parser so.
+// IsBool tells the parser that no value is needed.
 func (optional) IsBool() bool { return true }
 
-// within refuses a value out of its bounds; one that could not be read has said so already.
+// within refuses a value outside its bounds, or one that could not be read.
 func within[T float64 | time.Duration](s setting[T], low, high T, cure string) error {
 	if s.wrong != nil {
 		return s.wrong
@@ -68,32 +68,32 @@ func within[T float64 | time.Duration](s setting[T], low, high T, cure string) e
 func addr(s string) error {
 	host, port, err := net.SplitHostPort(s)
 	if n, e := strconv.Atoi(port); err != nil || e != nil || n < 0 || n > 65535 || strings.ContainsAny(host, " /@?#") {
-		return fmt.Errorf("%q is no host:port; give one such as 127.0.0.1:8080, or :8080 for every address of this machine", s)
+		return fmt.Errorf("%q is not host:port; give one such as 127.0.0.1:8080, or :8080 for every address of this machine", s)
 	}
 	return nil
 }
 
-// publicURL must be https: a device credential goes over it. Only a machine's own loopback may do without.
+// publicURL must be https, because device credentials are sent over it. Only loopback may use http.
 func publicURL(s string) error {
 	if s == "" {
 		return errors.New("is missing; give the https:// address that people and phones use")
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
-		return fmt.Errorf("%q is no plain address; give one such as https://ring.example.com", s)
+		return fmt.Errorf("%q is not a plain address; give one such as https://ring.example.com", s)
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
 		return nil
 	}
 	if u.Scheme != "https" {
-		return fmt.Errorf("%q must start with https://: API keys and device credentials go over it", s)
+		return fmt.Errorf("%q must start with https://: API keys and device credentials are sent over it", s)
 	}
 	return nil
 }
 
 func secureURL(s string) error {
 	if u, err := url.Parse(s); err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("%q is no https:// address; leave it out for Apple's own, or give that of a stand-in", s)
+		return fmt.Errorf("%q is not an https:// address; leave it out to use Apple's, or give the address of a stand-in", s)
 	}
 	return nil
 }
@@ -103,26 +103,27 @@ func network(s string) error {
 		return nil
 	}
 	if _, err := netip.ParseAddr(s); err != nil {
-		return fmt.Errorf("%q is no address or network; give those of the proxies, such as 127.0.0.1 or 10.0.0.0/8, separated by commas", s)
+		return fmt.Errorf("%q is not an address or network; give those of the proxies, such as 127.0.0.1 or 10.0.0.0/8, separated by commas", s)
 	}
 	return nil
 }
 
 func publicIP(s string) error {
 	if ip, err := netip.ParseAddr(s); err != nil || ip.IsUnspecified() || ip.Zone() != "" {
-		return fmt.Errorf("%q is no IP address that a phone can reach; give those of this server, such as 203.0.113.7, separated by commas", s)
+		return fmt.Errorf("%q is not an IP address that a phone can reach; give the addresses of this server, such as 203.0.113.7, separated by commas", s)
 	}
 	return nil
 }
 
-// folder refuses a data folder that cannot be one. It makes nothing: one that is not there yet is made later, if its parent allows it.
+// folder refuses a path that cannot be the data folder. It changes nothing: a missing folder is
+// made later, if its parent allows it.
 func folder(dir string) error {
 	if dir == "" {
-		return errors.New("is missing; give the folder that the SQLite database is to be in")
+		return errors.New("is missing; give the folder for the SQLite database")
 	}
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
-		switch is, err := os.Stat(at); {
-		case err == nil && !is.IsDir():
+		switch info, err := os.Stat(at); {
+		case err == nil && !info.IsDir():
 			return fmt.Errorf("%s is a file; give a folder", at)
 		case err == nil && !writable(at):
 			return fmt.Errorf("this user may not write into %s; give it to the user who runs carillon, or name another folder", at)
@@ -135,7 +136,7 @@ func folder(dir string) error {
 	}
 }
 
-// unread says in a person's words why a file cannot be read.
+// unread explains why a file cannot be read, with the cure.
 func unread(file string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -146,6 +147,7 @@ func unread(file string, err error) error {
 	return fmt.Errorf("%s cannot be read: %w", file, err)
 }
 
+// contents reads a file; an error explains itself.
 func contents(file string) ([]byte, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -73,7 +73,8 @@ func deliver(c net.Conn, out chan<- string) {
 	}
 }
 
-// storyPlans are the built-in ones with a trial of one day, which is so short that a checkout is paid at once.
+// storyPlans are the built-in ones with a trial of one day, which is so short that a checkout is
+// paid at once.
 func storyPlans(t *testing.T) string {
 	t.Helper()
 	p := tenants.BuiltinPlans()
@@ -100,7 +101,8 @@ type shop struct {
 	phone  furnished
 }
 
-// sells opens it. Stripe's clock stands ten days back, so that a third of the first month is gone when the plan is changed.
+// sells opens it. Stripe's clock stands ten days back, so that a third of the first month is gone
+// when the plan is changed.
 func sells(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{}
@@ -145,8 +147,9 @@ func says(text string) step {
 	return holds(`document.readyState === "complete" && document.body.innerText.includes(` + string(quoted) + `)`)
 }
 
-// TestTheStoryOfACustomer: a stranger hears the demo, signs up, confirms by mail, adds a key and a phone, rings it, pays, grows, has a
-// card that fails, recovers, and leaves; nobody helps. Each step leaves pictures in screenshots/.
+// TestTheStoryOfACustomer: a stranger hears the demo, signs up, confirms by mail, adds a key and a
+// phone, rings it, pays, grows, has a card that fails, recovers, and leaves; nobody helps. Each
+// step leaves pictures in screenshots/.
 func TestTheStoryOfACustomer(t *testing.T) {
 	t.Parallel()
 	s := sells(t)
@@ -211,7 +214,8 @@ func (s *shop) onboards() {
 	s.does("the phone is paired", holds(`location.pathname.startsWith("/devices/0")`), says("The phone is paired"))
 }
 
-// rings presses Ring; the phone wakes, shows, answers and hears the bells, and the page sees it live.
+// rings presses Ring; the phone wakes, shows, answers and hears the bells, and the page sees it
+// live.
 func (s *shop) rings(what string) {
 	do(s.t, s.page, what, s.to("/rings/test?device="+s.phone.ID), click(`input[name=device][value="`+s.phone.ID+`"]`), submit(`input[name=device]`),
 		holds(`/^\/rings\/[0-9a-f-]{36}\/test$/.test(location.pathname)`))

@@ -31,13 +31,13 @@ type tenantCreateCmd struct {
 	Database
 }
 
-// Help shows one that works.
+// Help gives an example.
 func (t *tenantCreateCmd) Help() string {
 	return `carillon tenant create --name "Elm Dental" --slug elm --industry healthcare --email ada@example.com`
 }
 
-// made is what tenant create prints, once.
-type made struct {
+// createdTenant is what tenant create prints, once.
+type createdTenant struct {
 	TenantID   tenants.TenantID `json:"tenant_id"`
 	Invitation string           `json:"invitation"`
 	APIKey     string           `json:"api_key"`
@@ -46,11 +46,11 @@ type made struct {
 // invitationTTL is how long an invitation link works.
 const invitationTTL = 7 * 24 * time.Hour
 
-// Run makes the tenant. Everything that is wrong is named at once, and nothing is made then.
+// Run makes the tenant, or reports every fault of the flags together and makes nothing.
 func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
-	o := t.opening(c.now())
+	o := t.newTenant(c.now())
 	wrong := t.check(o)
-	if len(wrong) > 0 && !t.there() {
+	if len(wrong) > 0 && !t.databaseExists() {
 		return misused{errors.Join(wrong...)}
 	}
 	s, err := t.Database.open(ctx, c, tenants.Plans{})
@@ -63,24 +63,24 @@ func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if len(wrong) > 0 {
 		if _, err := bySlug(ctx, s, t.Slug); err == nil {
-			wrong = append(wrong, t.taken())
+			wrong = append(wrong, t.slugTaken())
 		}
 		return misused{errors.Join(wrong...)}
 	}
 	link, secret := tenants.NewSecret(tenants.InvitationPrefix), tenants.NewSecret(tenants.LivePrefix)
 	o.Invitation.Hash, o.KeyHash, o.Key.Last4 = link.Hash(), secret.Hash(), string(secret)[len(secret)-4:]
 	if err := s.OpenTenant(ctx, o); tenants.KindOf(err) == tenants.Conflict {
-		return t.taken()
+		return t.slugTaken()
 	} else if err != nil {
 		return err
 	}
-	return t.tell(c, made{
+	return t.print(c, createdTenant{
 		TenantID: o.Tenant.ID, Invitation: strings.TrimSuffix(t.PublicURL, "/") + "/invitations/" + string(link), APIKey: string(secret),
 	})
 }
 
-// there says whether there may be a database to ask for more; asking makes none.
-func (t *tenantCreateCmd) there() bool {
+// databaseExists reports whether a database can be asked for further faults. It makes none.
+func (t *tenantCreateCmd) databaseExists() bool {
 	if t.URL != "" {
 		return t.Database.check() == nil
 	}
@@ -88,8 +88,8 @@ func (t *tenantCreateCmd) there() bool {
 	return err == nil
 }
 
-func (t *tenantCreateCmd) taken() error {
-	return fmt.Errorf("--slug: another tenant has %q already; choose another one", t.Slug)
+func (t *tenantCreateCmd) slugTaken() error {
+	return fmt.Errorf("--slug: another tenant already has %q; choose another one", t.Slug)
 }
 
 // check names every flag that is wrong.
@@ -100,7 +100,7 @@ func (t *tenantCreateCmd) check(o store.Founding) (wrong []error) {
 		if given[field] == "" {
 			wrong = append(wrong, fmt.Errorf("%s is missing; give %s", flag, must))
 		} else {
-			wrong = append(wrong, fmt.Errorf("%s: %q will not do; give %s", flag, given[field], must))
+			wrong = append(wrong, fmt.Errorf("%s: %q cannot be used; give %s", flag, given[field], must))
 		}
 	}
 	var e *tenants.Error
@@ -110,9 +110,9 @@ func (t *tenantCreateCmd) check(o store.Founding) (wrong []error) {
 		}
 	}
 	if o.Invitation.Email == "" {
-		say("email", "the owner's mail address, such as ada@example.com")
+		say("email", "the owner's email address, such as ada@example.com")
 	}
-	var f wrongs
+	var f configFaults
 	f.add("CARILLON_PUBLIC_URL", publicURL(t.PublicURL))
 	f.add("CARILLON_DATABASE_URL", t.Database.check())
 	if t.URL == "" {
@@ -121,8 +121,8 @@ func (t *tenantCreateCmd) check(o store.Founding) (wrong []error) {
 	return append(wrong, f...)
 }
 
-// opening is what the flags ask for; its secrets come later.
-func (t *tenantCreateCmd) opening(now time.Time) store.Founding {
+// newTenant is what the flags ask for, still without secrets.
+func (t *tenantCreateCmd) newTenant(now time.Time) store.Founding {
 	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "command line"}}
 	id := tenants.NewID[tenants.TenantID](now)
 	email, _ := tenants.ParseEmail(t.Email)
@@ -137,7 +137,7 @@ func (t *tenantCreateCmd) opening(now time.Time) store.Founding {
 	}
 }
 
-func (t *tenantCreateCmd) tell(c terminal, m made) error {
+func (t *tenantCreateCmd) print(c terminal, m createdTenant) error {
 	if t.JSON {
 		return json.NewEncoder(c.out).Encode(m)
 	}

@@ -10,8 +10,9 @@ import (
 	"carillon/app/trace"
 )
 
-// Tracing says where the traces of rings go, by the variables of OpenTelemetry's specification. Those that are not here (headers,
-// certificates, compression, sampler, batches, resource) its SDK reads by itself.
+// Tracing is where the traces of rings are sent, in the variables of OpenTelemetry's specification.
+// Its SDK reads the variables that are not here: headers, certificates, compression, sampler,
+// batches, resource.
 type Tracing struct {
 	OTLPEndpoint       string `name:"otlp-endpoint" help:"Collector of OpenTelemetry traces, OTLP over HTTP, such as http://127.0.0.1:4318; empty = no traces, at no cost. The other OTEL_* variables hold too." env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 	OTLPTracesEndpoint string `name:"otlp-traces-endpoint" help:"The same, whole: nothing is added to it." env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
@@ -20,7 +21,7 @@ type Tracing struct {
 	OTelDisabled       string `name:"otel-disabled" help:"true = no traces whatever else is set." env:"OTEL_SDK_DISABLED"`
 }
 
-// url is where traces go; empty = nowhere.
+// url is where traces are sent; empty = no traces.
 func (t Tracing) url() string {
 	if strings.EqualFold(t.OTelDisabled, "true") || t.TracesExporter == "none" {
 		return ""
@@ -56,7 +57,7 @@ func (t Tracing) check(fault func(string, error)) {
 	}
 }
 
-// open gives the tracer, or nil when nobody asked for traces.
+// open returns the tracer, or nil if traces are off.
 func (t Tracing) open(ctx context.Context, log *slog.Logger) (*trace.Tracer, error) {
 	if t.url() == "" {
 		return nil, nil

@@ -15,8 +15,8 @@ const (
 	agentParent = "00f067aa0ba902b7"
 )
 
-// TestOneTraceForEachRing: an agent's trace goes on through the request, the commit, the push and Apple's answer to what the phone
-// said; it is delivered when the server stops, and names nobody.
+// TestOneTraceForEachRing: an agent's trace goes on through the request, the commit, the push and
+// Apple's answer to what the phone said; it is delivered when the server stops, and names nobody.
 func TestOneTraceForEachRing(t *testing.T) {
 	t.Parallel()
 	apple, err := apnstest.New(apnstest.Config{})

@@ -28,8 +28,8 @@ var customers = []brought{
 // followed is how often the seeded partner's link was.
 const followed = 37
 
-// partner makes the one account of dev mode a partner too, with clicks, trials, commissions that are held, payable and paid, and a payout.
-// Whoever is signed in finds the room at /affiliate/room.
+// partner makes the one account of dev mode a partner too, with clicks, trials, commissions that
+// are held, payable and paid, and a payout. Whoever is signed in finds the room at /affiliate/room.
 func partner(ctx context.Context, s *store.Store, user tenants.User, now time.Time) error {
 	fresh := console.NewPartner(s.Plans(), user.Name, user.Email, now)
 	fresh.User = user.ID

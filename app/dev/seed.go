@@ -50,7 +50,8 @@ type Phone struct {
 // The file that Notes are kept in, readable by its owner only.
 const notesFile = "dev.json"
 
-// The one sign-in of dev mode. Its password is no secret: the server listens on this machine only and holds made-up data.
+// The one sign-in of dev mode. Its password is no secret: the server listens on this machine only
+// and holds made-up data.
 const (
 	email    = "you@carillon.test"
 	password = "ring the bells"

@@ -57,8 +57,8 @@ func NewWorld(apple *apnstest.Apple) *World {
 	return w
 }
 
-// Learn teaches Apple the public key of a credential, so that a user's own .p8 works too. A second key under the same ids is
-// refused by Apple, as in life.
+// Learn teaches Apple the public key of a credential, so that a user's own .p8 works too. A second
+// key under the same ids is refused by Apple, as in life.
 func (w *World) Learn(c tenants.Credential, k *push.Key) {
 	public, cert := k.Public()
 	if cert != nil {
@@ -68,7 +68,8 @@ func (w *World) Learn(c tenants.Credential, k *push.Key) {
 	_ = w.apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public}) // the first owner of the ids keeps them
 }
 
-// Start teaches Apple every stored credential and sets the seeded phones going against the server at url.
+// Start teaches Apple every stored credential and sets the seeded phones going against the server
+// at url.
 func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board, n Notes, url string) error {
 	w.furnish(n)
 	all, err := s.Credentials(ctx)
@@ -124,7 +125,8 @@ func (w *World) Close() error {
 	return w.phones.Close()
 }
 
-// wake hands an accepted push to the pages that play the token's phone. A page that is slow to take it misses it, as a phone would.
+// wake hands an accepted push to the pages that play the token's phone. A page that is slow to take
+// it misses it, as a phone would.
 func (w *World) wake(d apnstest.Delivered) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
