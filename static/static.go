@@ -39,8 +39,9 @@ type file struct {
 // shelf is the table of all files, by plain name and by hashed name.
 var shelf = load()
 
-// Path gives the address of a file, such as "/static/app.3f2a91c04b.css" for "app.css". An unknown name is
-// answered without a hash, and the browser will meet a 404: a test walks every name the pages use.
+// Path gives the address of a file, such as "/static/app.3f2a91c04b.css" for "app.css". An unknown
+// name is answered without a hash, and the browser will meet a 404: a test walks every name the
+// pages use.
 func Path(name string) string {
 	if f, ok := shelf[name]; ok {
 		return Prefix + f.hashed
@@ -48,8 +49,9 @@ func Path(name string) string {
 	return Prefix + name
 }
 
-// Open finds a file by the name that follows Prefix, hashed names only, so that nothing unhashed is ever cached
-// for ever. accept is the request's Accept-Encoding header; the smallest form it allows is chosen.
+// Open finds a file by the name that follows Prefix, hashed names only, so that nothing unhashed is
+// ever cached for ever. accept is the request's Accept-Encoding header; the smallest form it allows
+// is chosen.
 func Open(name, accept string) (Asset, bool) {
 	f, ok := shelf[name]
 	if !ok || f.hashed != name {
@@ -79,7 +81,8 @@ func Names() []string {
 	return names
 }
 
-// load reads the folder: leaves first, then the style sheets, whose "asset:NAME" addresses need the leaves' hashes.
+// load reads the folder: leaves first, then the style sheets, whose "asset:NAME" addresses need the
+// leaves' hashes.
 func load() map[string]*file {
 	files := map[string]*file{}
 	entries, err := folder.ReadDir(".")
@@ -141,7 +144,8 @@ func digest(body []byte) string {
 	return hex.EncodeToString(sum[:])[:10]
 }
 
-// allows reads an Accept-Encoding header (RFC 9110 section 12.5.3): the coding must be named and not given q=0.
+// allows reads an Accept-Encoding header (RFC 9110 section 12.5.3): the coding must be named and
+// not given q=0.
 func allows(accept, coding string) bool {
 	for item := range strings.SplitSeq(accept, ",") {
 		name, params, _ := strings.Cut(strings.TrimSpace(item), ";")

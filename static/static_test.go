@@ -80,7 +80,8 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-// TestStyleSheetsAskOnlyUs wants every address in a style sheet to be a file of ours or written out in place.
+// TestStyleSheetsAskOnlyUs wants every address in a style sheet to be a file of ours or written out
+// in place.
 func TestStyleSheetsAskOnlyUs(t *testing.T) {
 	t.Parallel()
 	address := regexp.MustCompile(`url\(["']?([^"')]*)`)

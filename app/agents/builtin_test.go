@@ -173,7 +173,8 @@ func answerer(g *gateway.Gateway, agent gateway.Agent, name string) func(context
 	}
 }
 
-// heard is a call that hears the bells and itself: how late its echo came back, and how often it broke off.
+// heard is a call that hears the bells and itself: how late its echo came back, and how often it
+// broke off.
 func heard(t *testing.T, answer func(context.Context, string) (string, error), p *phonetest.Phone) (middle time.Duration, gaps uint64) {
 	t.Helper()
 	call, err := p.Call(t.Context(), answer)

@@ -11,13 +11,13 @@ import (
 	"carillon/tenants/store"
 )
 
-// settle asks Stripe what a tenant that a partner brought has paid, and what of it was given back, and writes that down: the ledger
-// follows. Like Sync it begins by asking anew each time, so that order, repeats and gaps of messages do not matter. A customer that
-// nobody brought costs one look into the database.
+// settle asks Stripe what a referred tenant has paid and what was refunded, and records it; the
+// ledger follows. Like Sync it reads the current state each time, so the order, repeats and gaps of
+// messages do not matter. A customer without a referral costs one database read.
 func (b *Billing) settle(ctx context.Context, customer string) error {
 	defer b.enter("settle " + customer)()
 	asked := b.Now()
-	id, err := b.brought(ctx, customer)
+	id, err := b.referredTenant(ctx, customer)
 	if err != nil || id == "" {
 		return err
 	}
@@ -31,15 +31,16 @@ func (b *Billing) settle(ctx context.Context, customer string) error {
 	}
 	n := store.Settlement{Tenant: id, Asked: asked, Payments: paid}
 	if r.Refused == "" {
-		if n.Refused, err = b.selfish(ctx, r, cards); err != nil {
+		if n.Refused, err = b.selfReferral(ctx, r, cards); err != nil {
 			return err
 		}
 	}
 	return b.Store.Settle(ctx, n)
 }
 
-// brought is the tenant that a customer is, by our own row or by what we wrote at Stripe: a tenant that is gone may still be refunded.
-func (b *Billing) brought(ctx context.Context, customer string) (tenants.TenantID, error) {
+// referredTenant returns the tenant of a customer, from our row or from the metadata at Stripe: a
+// deleted tenant may still get a refund.
+func (b *Billing) referredTenant(ctx context.Context, customer string) (tenants.TenantID, error) {
 	id, err := b.Store.TenantOfCustomer(ctx, customer)
 	if err == nil || tenants.KindOf(err) != tenants.Unknown {
 		return id, err
@@ -57,8 +58,9 @@ func (b *Billing) brought(ctx context.Context, customer string) (tenants.TenantI
 	return id, nil
 }
 
-// paid are the customer's payments for its subscription through Stripe, and what the cards that paid are known by. A bill that was
-// settled by credit, or marked as paid by hand, moved no money here and earns nothing.
+// paid returns the customer's subscription payments made through Stripe, and the fingerprints of
+// the cards that paid. An invoice settled by credit or marked as paid by hand moved no money here
+// and earns nothing.
 func (b *Billing) paid(ctx context.Context, customer string) (out []tenants.Payment, cards map[string]bool, err error) {
 	p := &stripe.InvoiceListParams{Customer: stripe.String(customer), Status: stripe.String("paid")}
 	p.Context, p.Limit = ctx, stripe.Int64(100)
@@ -83,8 +85,8 @@ func (b *Billing) paid(ctx context.Context, customer string) (out []tenants.Paym
 	}
 }
 
-// payment is what is left of an invoice. What a bank holds while it looks into a dispute is not ours, and comes back when it is won; an
-// inquiry (warning_…) takes no money.
+// payment is what remains of an invoice. Money held for a dispute is subtracted and counts again
+// when we win. An inquiry (warning_…) takes no money.
 func (b *Billing) payment(ctx context.Context, i *stripe.Invoice) (tenants.Payment, error) {
 	n := tenants.Payment{ID: i.ID, At: unix(i.Charge.Created), Cents: i.Charge.AmountCaptured, Returned: i.Charge.AmountRefunded}
 	if i.StatusTransitions != nil && i.StatusTransitions.PaidAt != 0 {
@@ -94,7 +96,8 @@ func (b *Billing) payment(ctx context.Context, i *stripe.Invoice) (tenants.Payme
 	if untaxed == 0 {
 		untaxed = i.Total - i.Tax
 	}
-	n.Untaxed = tenants.Share(n.Cents, untaxed, i.Total) // credit may have paid a part of the bill, and of its tax
+	// credit may have paid part of the invoice and its tax
+	n.Untaxed = tenants.Share(n.Cents, untaxed, i.Total)
 	if !i.Charge.Disputed {
 		return n, nil
 	}
@@ -111,7 +114,8 @@ func (b *Billing) payment(ctx context.Context, i *stripe.Invoice) (tenants.Payme
 	}
 }
 
-// fingerprintOf names the card or account that a charge came from, the same for every customer of one Stripe account.
+// fingerprintOf identifies the card or account of a charge, the same for every customer of one
+// Stripe account.
 func fingerprintOf(c *stripe.Charge) string {
 	d := c.PaymentMethodDetails
 	switch {
@@ -126,14 +130,14 @@ func fingerprintOf(c *stripe.Charge) string {
 	return ""
 }
 
-// selfish is why a referral turns out to be the partner's own: an account of theirs owns the tenant, or a card that paid for a tenant of
-// theirs pays for this one.
-func (b *Billing) selfish(ctx context.Context, r tenants.Referral, cards map[string]bool) (tenants.Refusal, error) {
-	houses, err := b.Store.HousesOfPartner(ctx, r.Partner)
+// selfReferral returns why a referral is the partner's own: their account owns the tenant, or a
+// card that pays for another of their tenants pays for this one. Empty = it is not.
+func (b *Billing) selfReferral(ctx context.Context, r tenants.Referral, cards map[string]bool) (tenants.Refusal, error) {
+	owned, err := b.Store.HousesOfPartner(ctx, r.Partner)
 	if err != nil {
 		return "", err
 	}
-	for _, id := range houses {
+	for _, id := range owned {
 		if id == r.Tenant {
 			return tenants.RefusedPerson, nil
 		}
@@ -144,15 +148,15 @@ func (b *Billing) selfish(ctx context.Context, r tenants.Referral, cards map[str
 		if sub.Customer == "" || len(cards) == 0 {
 			continue
 		}
-		if same, err := b.payWith(ctx, sub.Customer, cards); same || err != nil {
+		if same, err := b.hasPaidWith(ctx, sub.Customer, cards); same || err != nil {
 			return tenants.RefusedCard, err
 		}
 	}
 	return "", nil
 }
 
-// payWith reports whether a customer has paid with one of the cards.
-func (b *Billing) payWith(ctx context.Context, customer string, cards map[string]bool) (bool, error) {
+// hasPaidWith reports whether a customer has paid with one of the cards.
+func (b *Billing) hasPaidWith(ctx context.Context, customer string, cards map[string]bool) (bool, error) {
 	p := &stripe.ChargeListParams{Customer: stripe.String(customer)}
 	p.Context, p.Limit = ctx, stripe.Int64(100)
 	for list := b.api.Charges.List(p); ; {
@@ -165,8 +169,9 @@ func (b *Billing) payWith(ctx context.Context, customer string, cards map[string
 	}
 }
 
-// returned acts on a message about money that goes back. A refund and a dispute name their charge, and that its customer.
-func (b *Billing) returned(ctx context.Context, h hint) error {
+// settleReturned handles a message about a refund or a dispute, which names its charge. The charge
+// names the customer.
+func (b *Billing) settleReturned(ctx context.Context, h hint) error {
 	customer := h.customer()
 	if id := idOf(h.Charge); customer == "" && strings.HasPrefix(id, "ch_") {
 		p := &stripe.ChargeParams{}
@@ -188,7 +193,7 @@ func (b *Billing) returned(ctx context.Context, h hint) error {
 	return b.settle(ctx, customer)
 }
 
-// idOf reads an id, or that of an object that stands in its place.
+// idOf reads an id, or the id of an object in its place (Stripe can expand an id to its object).
 func idOf(raw json.RawMessage) string {
 	var id string
 	if json.Unmarshal(raw, &id) == nil {
@@ -197,11 +202,11 @@ func idOf(raw json.RawMessage) string {
 	var whole struct {
 		ID string `json:"id"`
 	}
-	_ = json.Unmarshal(raw, &whole) // neither: there is nothing to ask about
+	_ = json.Unmarshal(raw, &whole) // neither: no id
 	return whole.ID
 }
 
-// settleStale asks about payments of a tenant that nobody has asked about for long.
+// settleStale asks about a tenant's payments if that was not done for staleAfter.
 func (b *Billing) settleStale(ctx context.Context, s tenants.Subscription) error {
 	r, err := b.Store.ReferralOf(ctx, s.Tenant)
 	if err != nil || b.Now().Sub(r.AskedAt) <= staleAfter {
@@ -210,5 +215,5 @@ func (b *Billing) settleStale(ctx context.Context, s tenants.Subscription) error
 	return b.settle(ctx, s.Customer)
 }
 
-// affiliateEvents are the types by which partners gain and lose.
+// affiliateEvents are the event types that change what partners earn.
 var affiliateEvents = []string{"charge.refunded", "charge.refund.updated", "charge.dispute.created", "charge.dispute.closed"}

@@ -12,7 +12,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// brought is a world whose buyer a partner brought.
+// brought returns a world whose buyer was referred by a partner.
 type brought struct {
 	*world
 	partner tenants.Partner
@@ -26,34 +26,40 @@ func newBrought(t *testing.T) *brought {
 	return w
 }
 
-// becomes makes a partner.
+// becomes adds a partner.
 func (w *world) becomes(email string, user tenants.UserID) tenants.Partner {
 	w.Helper()
 	ctx, now := w.Context(), w.stripe.Now()
 	link := tenants.NewSecret(tenants.PartnerPrefix).Hash()
 	w.must(w.store.AddPartnerLink(ctx, store.PartnerLink{Hash: link, Email: email, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
-	p, err := w.store.EnterPartner(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: email, Key: email, User: user, CreatedAt: now},
+	p, err := w.store.EnterPartner(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now),
+		Code: tenants.NewPartnerCode(), Email: email, Key: email, User: user, CreatedAt: now},
 		store.PartnerSignIn{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
 	w.must(err)
 	return p
 }
 
-// bring opens a trial that the partner brought, for the buyer of what follows, and gives who owns it.
+// bring opens a trial that the partner referred, makes it the current buyer, and returns its owner.
 func (w *brought) bring(slug string) tenants.UserID {
 	w.Helper()
 	ctx, now := w.Context(), w.stripe.Now()
 	link := tenants.NewSecret(tenants.TrialPrefix).Hash()
 	email := "owner@" + slug + ".example"
-	w.must(w.store.AddSignup(ctx, tenants.Signup{Hash: link, Email: email, Name: "Owner", Company: slug, Industry: tenants.Salon, TimeZone: "UTC", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
-	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: slug, Name: slug, Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
+	w.must(w.store.AddSignup(ctx, tenants.Signup{Hash: link, Email: email, Name: "Owner", Company: slug,
+		Industry: tenants.Salon, TimeZone: "UTC", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: slug, Name: slug, Industry: tenants.Salon,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
 	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: email, Name: "Owner", Theme: "auto", CreatedAt: now}
 	w.must(w.store.OpenTrial(ctx, store.Opening{
 		Signup: link, Key: slug + ".example", Tenant: t, Owner: u, Subscription: w.store.Plans().Trial(t.ID, "starter", now),
-		Agent:    tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Bells", Kind: tenants.Builtin, CreatedAt: now},
-		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: w.partner.ID, Tenant: t.ID, Terms: w.store.Plans().Affiliate, CreatedAt: now},
-		Who:      store.Who{Actor: tenants.System},
+		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Bells", Kind: tenants.Builtin,
+			CreatedAt: now},
+		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: w.partner.ID, Tenant: t.ID,
+			Terms: w.store.Plans().Affiliate, CreatedAt: now},
+		Who: store.Who{Actor: tenants.System},
 	}))
-	w.buyer = billing.Buyer{Tenant: t, Email: email, Scope: w.store.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: "Owner"}})}
+	owner := store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: "Owner"}}
+	w.buyer = billing.Buyer{Tenant: t, Email: email, Scope: w.store.For(t.ID).By(owner)}
 	return u.ID
 }
 
@@ -73,7 +79,7 @@ func (w *brought) wants(what string, want tenants.Balance) {
 	}
 }
 
-// paying begins a subscription that is paid from day 14 on.
+// paying starts a subscription that is paid from day 14 on.
 func (w *brought) paying(news func()) (customer string) {
 	w.Helper()
 	customer = w.subscribe("starter", tenants.Monthly)
@@ -83,8 +89,9 @@ func (w *brought) paying(news func()) (customer string) {
 	return customer
 }
 
-// TestAPartnerEarnsAYear: nothing for the trial, 22 % of each month without its tax for twelve months, held for 30 days each.
-func TestAPartnerEarnsAYear(t *testing.T) {
+// TestPartnerEarnsForTwelveMonths checks that a partner earns nothing for the trial, and 22% of
+// each month without tax for twelve months, each held for 30 days.
+func TestPartnerEarnsForTwelveMonths(t *testing.T) {
 	t.Parallel()
 	w := newBrought(t)
 	news := w.news()
@@ -109,11 +116,11 @@ func TestAPartnerEarnsAYear(t *testing.T) {
 	w.stripe.Advance(60 * day)
 	w.wants("twelve months of fourteen", tenants.Balance{Payable: 12 * 3278})
 	if n := len(w.stripe.Invoices(customer)); n < 14 {
-		t.Errorf("only %d bills", n)
+		t.Errorf("only %d invoices", n)
 	}
 }
 
-func TestRefundsAndDisputesAreTakenBack(t *testing.T) {
+func TestRefundsAndDisputesAreDeducted(t *testing.T) {
 	t.Parallel()
 	w := newBrought(t)
 	news := w.news()
@@ -159,8 +166,9 @@ func TestRefundsAndDisputesAreTakenBack(t *testing.T) {
 	}
 }
 
-// told are events of a life with a refund and a dispute, whose end is known.
-func (w *brought) told() (events []stripetest.Event, end string) {
+// settlementEvents are the events of a life with a refund and a dispute, with the ledger they must
+// lead to.
+func (w *brought) settlementEvents() (events []stripetest.Event, end string) {
 	w.Helper()
 	customer := w.subscribe("starter", tenants.Monthly)
 	w.stripe.Advance(14*day + time.Hour)
@@ -177,17 +185,18 @@ func (w *brought) told() (events []stripetest.Event, end string) {
 	return events[len(events)-4:], fmt.Sprint(tenants.Balance{Held: 2200})
 }
 
-// TestEveryOrderOfMoneysMessages: each permutation, each message twice and at once, ends in the same ledger.
-func TestEveryOrderOfMoneysMessages(t *testing.T) {
+// TestMoneyEventsInEveryOrder checks that each permutation, with each message twice and
+// concurrently, ends in the same ledger.
+func TestMoneyEventsInEveryOrder(t *testing.T) {
 	t.Parallel()
 	w := newBrought(t)
-	events, end := w.told()
+	events, end := w.settlementEvents()
 	for i, order := range permutations(4) {
 		if i > 0 {
 			w.bring(fmt.Sprint("brought", i))
 			w.partner = w.becomes(fmt.Sprintf("p%d@partner.example", i), "")
 			w.bring(fmt.Sprint("again", i))
-			events, end = w.told()
+			events, end = w.settlementEvents()
 		}
 		for _, n := range order {
 			var wait sync.WaitGroup
@@ -202,7 +211,7 @@ func TestEveryOrderOfMoneysMessages(t *testing.T) {
 	}
 }
 
-func TestReconcilingRepairsAPartnersLedger(t *testing.T) {
+func TestReconcileRepairsPartnerLedger(t *testing.T) {
 	t.Parallel()
 	w := newBrought(t)
 	customer := w.paying(func() {})
@@ -212,22 +221,24 @@ func TestReconcilingRepairsAPartnersLedger(t *testing.T) {
 	w.stripe.Advance(time.Hour)
 	w.must(w.b.Reconcile(t.Context()))
 	w.wants("nor that of the refund", tenants.Balance{})
-	w.stripe.Advance(31 * day) // the second month is paid, and its message is older than what is looked for
+	// the second month is paid; its message is too old for Reconcile
+	w.stripe.Advance(31 * day)
 	w.must(w.b.Reconcile(t.Context()))
 	w.wants("nor that of the second month", tenants.Balance{Held: 3278})
 	w.stripe.Down(true)
 	if err := w.b.Reconcile(t.Context()); err == nil {
-		t.Error("reconciling with a Stripe that is away")
+		t.Error("Reconcile succeeds while Stripe is down")
 	}
 	w.stripe.Down(false)
 }
 
-// TestNobodyIsPaidForThemselves: the same card, or the same person, found out when the money comes.
-func TestNobodyIsPaidForThemselves(t *testing.T) {
+// TestSelfReferralIsRefused checks that a referral with the partner's own card or account is
+// refused when the payment comes.
+func TestSelfReferralIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newBrought(t)
 	news := w.news()
-	mine := w.bring("mine") // the partner's own tenant, by their account
+	mine := w.bring("mine") // the partner's own tenant
 	w.partner = w.becomes("ana@partner.example", mine)
 	own := w.paying(news)
 	w.wants("a tenant that the partner's account owns", tenants.Balance{})
@@ -248,8 +259,9 @@ func TestNobodyIsPaidForThemselves(t *testing.T) {
 	}
 }
 
-// TestNobodysCustomer: money of tenants that nobody brought, and of things that are not ours, is nobody's commission.
-func TestNobodysCustomer(t *testing.T) {
+// TestUnreferredCustomersEarnNothing checks that payments of tenants without a referral, and of
+// other products, earn no commission.
+func TestUnreferredCustomersEarnNothing(t *testing.T) {
 	t.Parallel()
 	w := newBrought(t)
 	w.buyer = w.tenant("alone")
@@ -258,11 +270,14 @@ func TestNobodysCustomer(t *testing.T) {
 	w.stripe.Refund(w.stripe.Invoices(customer)[1], 100)
 	w.stripe.Dispute(w.stripe.Invoices(customer)[1])
 	news()
-	for _, object := range []string{`{"id":"dp_1","object":"dispute","charge":null}`, `{"id":"dp_2","object":"dispute","charge":"ch_nobody"}`, `{"id":"ch_2","object":"charge","customer":null}`,
-		`{"id":"re_2","object":"refund","charge":{"id":"ch_nobody"}}`, `{"id":"ch_3","object":"charge","customer":"cus_nobody"}`, `{"id":"dp_3","object":"dispute","charge":"../../customers"}`} {
+	for _, object := range []string{`{"id":"dp_1","object":"dispute","charge":null}`,
+		`{"id":"dp_2","object":"dispute","charge":"ch_nobody"}`, `{"id":"ch_2","object":"charge","customer":null}`,
+		`{"id":"re_2","object":"refund","charge":{"id":"ch_nobody"}}`,
+		`{"id":"ch_3","object":"charge","customer":"cus_nobody"}`, `{"id":"dp_3","object":"dispute","charge":"../../customers"}`} {
 		id := tenants.NewRandomID()
-		w.tell(stripetest.Event{Body: []byte(`{"id":"evt_` + id + `","object":"event","type":"charge.dispute.created","livemode":false,"data":{"object":` + object + `}}`)})
+		w.tell(stripetest.Event{Body: []byte(`{"id":"evt_` + id +
+			`","object":"event","type":"charge.dispute.created","livemode":false,"data":{"object":` + object + `}}`)})
 	}
-	w.stripe.Forgive() // ids that nobody has
+	w.stripe.Forgive() // it asked for unknown ids
 	w.wants("nobody's", tenants.Balance{})
 }

@@ -9,14 +9,16 @@ import (
 	"carillon/tenants/store"
 )
 
-// One trial for a card. A card is known when Stripe first shows it to us, which is after a checkout was finished on the promise of a
-// free trial. To end the trial at Stripe then would charge the card at once, which nobody agreed to. So what is cut bills nothing: the
-// subscription is cancelled at Stripe, phones go on ringing for a day, and the billing room says why and what to do.
+// One trial per card. We learn the card only from Stripe, after a checkout that promised a free
+// trial. Ending the trial at Stripe then would charge the card at once, without consent. So a
+// repeated trial is cancelled at Stripe without a bill, phones keep ringing for a day, and the
+// billing page says why and what to do.
 
-// tried reports whether one of the customer's cards had its trial with another tenant, by when the card was added there and here: the
-// order in which we hear of it does not count. late are those who were taken for the first until now. A tenant that never tried
-// anything is not asked about.
-func (b *Billing) tried(ctx context.Context, customer string, scope *store.Scope) (elsewhere bool, late []tenants.TenantID, err error) {
+// triedBefore reports whether one of the customer's cards had its trial with another tenant, by
+// when the card was added there and here; the order of messages does not matter. late lists tenants
+// previously counted as the card's first owner. A tenant that never had a trial is not checked.
+func (b *Billing) triedBefore(ctx context.Context, customer string, scope *store.Scope) (elsewhere bool,
+	late []tenants.TenantID, err error) {
 	sub, err := scope.Subscription(ctx)
 	if err != nil || sub.TrialEnd.IsZero() {
 		return false, nil, unless(err, tenants.Unknown)
@@ -42,7 +44,8 @@ func (b *Billing) tried(ctx context.Context, customer string, scope *store.Scope
 	}
 }
 
-// fingerprint names the card or the account behind a payment method, the same for every customer of one Stripe account.
+// fingerprint identifies the card or account of a payment method, the same for every customer of
+// one Stripe account.
 func fingerprint(m *stripe.PaymentMethod) string {
 	switch {
 	case m.Card != nil:
@@ -55,21 +58,25 @@ func fingerprint(m *stripe.PaymentMethod) string {
 	return ""
 }
 
-// wasCut holds a trial to its cut, whatever end Stripe still names. A subscription that was made since is another one.
-func wasCut(s *tenants.Subscription, from *stripe.Subscription) {
+// keepCut keeps a cut trial cut, even if Stripe names a later end. A newer subscription is not
+// affected.
+func keepCut(s *tenants.Subscription, from *stripe.Subscription) {
 	tried := from.Status == stripe.SubscriptionStatusTrialing || from.Status == stripe.SubscriptionStatusCanceled
 	if tried && !s.TrialCut.IsZero() && unix(from.TrialEnd).After(s.TrialCut) && unix(from.Created).Before(s.TrialCut) {
 		s.EndCut()
 	}
 }
 
-// stop ends a subscription at Stripe without a bill. One that is not in its trial any more was paid, and stays.
+// stop ends a trialing subscription at Stripe without a bill. One that is past its trial was paid
+// and stays.
 func (b *Billing) stop(ctx context.Context, sub *stripe.Subscription) error {
 	if sub == nil || sub.Status != stripe.SubscriptionStatusTrialing {
 		return nil
 	}
 	p := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false),
-		CancellationDetails: &stripe.SubscriptionCancelCancellationDetailsParams{Comment: stripe.String("The card had its trial with another organisation.")}}
+		CancellationDetails: &stripe.SubscriptionCancelCancellationDetailsParams{
+			Comment: stripe.String("This card already had a trial with another organisation."),
+		}}
 	p.Context = ctx
 	if _, err := b.api.Subscriptions.Cancel(sub.ID, p); err != nil && !gone(err) {
 		return refusal(err)

@@ -16,13 +16,13 @@ import (
 
 const plastic = "4000 0000 0000 0077"
 
-// subscribeWith goes through checkout with a card of a number.
+// subscribeWith pays a checkout with a card number.
 func (w *world) subscribeWith(number, plan string) (customer string) {
 	w.Helper()
 	return w.subscribeBy(plan, url.Values{"card": {"good"}, "number": {number}})
 }
 
-// subscribeBy goes through checkout with what is typed there.
+// subscribeBy pays a checkout with the given form values.
 func (w *world) subscribeBy(plan string, typed url.Values) (customer string) {
 	w.Helper()
 	address, err := w.b.Checkout(w.Context(), w.buyer, plan, tenants.Monthly)
@@ -35,7 +35,7 @@ func (w *world) subscribeBy(plan string, typed url.Values) (customer string) {
 	return all[len(all)-1]
 }
 
-// charged is what a customer's bills come to.
+// charged is the sum of a customer's invoices.
 func (w *world) charged(customer string) (cents int64) {
 	for _, id := range w.stripe.Invoices(customer) {
 		cents += w.stripe.Total(id)
@@ -43,12 +43,13 @@ func (w *world) charged(customer string) (cents int64) {
 	return cents
 }
 
-// as makes another buyer the one that the world looks at.
+// as switches the world to another buyer.
 func (w *world) as(b billing.Buyer) *world { w.buyer = b; return w }
 
-// TestOneTrialForACard: the second company with a card keeps its phones for a day and is told why; nothing is charged and the first
-// company notices nothing. Then it subscribes, and pays at once.
-func TestOneTrialForACard(t *testing.T) {
+// TestOneTrialPerCard checks that a second company with a card keeps its phones for a day and is
+// told why, that nothing is charged, and that the first company notices nothing. Then the second
+// subscribes and pays at once.
+func TestOneTrialPerCard(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	alpha := w.buyer
@@ -61,7 +62,8 @@ func TestOneTrialForACard(t *testing.T) {
 	w.tell(w.stripe.Events("")...)
 
 	s, cut := w.sub(), w.stripe.Now().Add(tenants.TrialNotice)
-	if s.State != tenants.SubCancelled || !s.WasCut() || s.PeriodEnd.Sub(cut).Abs() > time.Second || w.standing() != tenants.StandingEnding || s.Live() {
+	if s.State != tenants.SubCancelled || !s.WasCut() || s.PeriodEnd.Sub(cut).Abs() > time.Second ||
+		w.standing() != tenants.StandingEnding || s.Live() {
 		t.Errorf("the second trial: %s, %+v", w.standing(), s)
 	}
 	e, err := beta.Scope.Entitlement(t.Context())
@@ -77,10 +79,10 @@ func TestOneTrialForACard(t *testing.T) {
 	w.tell(w.stripe.Events("")...)
 	w.must(w.b.Reconcile(t.Context()))
 	if got := state(w.sub()); got != after || w.audits() != audits {
-		t.Errorf("said again, it became %s, was %s", got, after)
+		t.Errorf("after a repeat it became %s, was %s", got, after)
 	}
 	if again := w.cuts(true); fmt.Sprint(again) != fmt.Sprint(raised) {
-		t.Errorf("said again, the alert is %+v, was %+v", again, raised)
+		t.Errorf("after a repeat the alert is %+v, was %+v", again, raised)
 	}
 	w.stripe.Advance(20 * day)
 	w.tell(w.stripe.Events("")...)
@@ -109,11 +111,11 @@ func TestOneTrialForACard(t *testing.T) {
 	w.stripe.Advance(32 * day)
 	w.tell(w.stripe.Events("")...)
 	if err := w.standingError(); err == nil || err.Code != "subscription_ended" {
-		t.Errorf("what was bought since ends as %v", err)
+		t.Errorf("the new subscription:  %v", err)
 	}
 }
 
-// cuts are the alerts of a trial that was cut: the open ones, or all.
+// cuts returns the alerts of a cut trial: the open ones, or all.
 func (w *world) cuts(open bool) (out []tenants.Alert) {
 	w.Helper()
 	all, err := w.buyer.Scope.Alerts(w.Context(), !open)
@@ -126,7 +128,7 @@ func (w *world) cuts(open bool) (out []tenants.Alert) {
 	return out
 }
 
-// standingError is why nothing rings.
+// standingError is why rings are refused.
 func (w *world) standingError() *tenants.Error {
 	e, err := w.buyer.Scope.Entitlement(w.Context())
 	w.must(err)
@@ -134,8 +136,9 @@ func (w *world) standingError() *tenants.Error {
 	return why
 }
 
-// TestACardInEveryOrder: whoever added the card first keeps the trial, in whatever order and however often Stripe's messages come.
-func TestACardInEveryOrder(t *testing.T) {
+// TestCardMessagesInEveryOrder checks that the company that added the card first keeps the trial,
+// in any order and number of messages.
+func TestCardMessagesInEveryOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for n, order := range permutations(4) {
@@ -166,8 +169,9 @@ func TestACardInEveryOrder(t *testing.T) {
 	}
 }
 
-// TestACardAtOnce: two companies add one card at the same moment; one of them has the trial.
-func TestACardAtOnce(t *testing.T) {
+// TestCardAddedConcurrently checks that of two companies that add one card at the same moment, one
+// has the trial.
+func TestCardAddedConcurrently(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var both []billing.Buyer
@@ -195,11 +199,12 @@ func TestACardAtOnce(t *testing.T) {
 	if cut != 1 {
 		t.Errorf("%d of 2 trials were cut, want 1", cut)
 	}
-	w.stripe.Forgive() // who was late to cancel is told that it is cancelled
+	w.stripe.Forgive() // the slower one cancels what is already cancelled
 }
 
-// TestACardInThePortal: a card that is added without a checkout counts too, and one of the company's own counts nothing.
-func TestACardInThePortal(t *testing.T) {
+// TestCardAddedInPortal checks that a card added without a checkout counts too, and that a
+// company's own other card does not.
+func TestCardAddedInPortal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	alpha := w.buyer
@@ -209,24 +214,25 @@ func TestACardInThePortal(t *testing.T) {
 	w.stripe.Attach(customer, plastic)
 	w.tell(w.stripe.Events("")...)
 	if w.sub().WasCut() {
-		t.Error("a card of their own cut the trial")
+		t.Error("the company's own card cut its trial")
 	}
 	beta := w.tenant("beta")
-	_, err := w.b.Checkout(t.Context(), beta, "starter", tenants.Monthly) // opened, and left
+	_, err := w.b.Checkout(t.Context(), beta, "starter", tenants.Monthly) // opened, not finished
 	w.must(err)
 	all := w.stripe.Customers()
 	w.stripe.Attach(all[len(all)-1], "1111")
 	w.tell(w.stripe.Events("")...)
 	if s := w.as(beta).sub(); !s.WasCut() || s.Stripe != "" || w.standing() != tenants.StandingEnding {
-		t.Errorf("a trial of ours alone: %+v", s)
+		t.Errorf("a trial without a subscription: %+v", s)
 	}
 	if w.as(alpha).sub().WasCut() {
 		t.Error("the first company pays for it")
 	}
 }
 
-// TestACutThatStripeDidNotHear: the row says it at once; the subscription at Stripe is ended by whoever asks next.
-func TestACutThatStripeDidNotHear(t *testing.T) {
+// TestCutTrialIsEndedAtStripeLater checks that the row says at once that a trial was cut, and that
+// the next sync ends the subscription at Stripe when the first attempt failed.
+func TestCutTrialIsEndedAtStripeLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribeWith(plastic, "growth")
@@ -235,7 +241,8 @@ func TestACutThatStripeDidNotHear(t *testing.T) {
 	customer := w.as(beta).subscribeWith(plastic, "starter")
 	w.stripe.Deaf("DELETE", true)
 	for _, e := range w.stripe.Events("") {
-		_ = w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())) // Stripe sends it again
+		// Stripe sends it again
+		_ = w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now()))
 	}
 	if !w.sub().WasCut() {
 		t.Fatalf("%+v", w.sub())
@@ -249,8 +256,8 @@ func TestACutThatStripeDidNotHear(t *testing.T) {
 	}
 }
 
-// TestNobodyKeepsAFingerprint: what is kept of a card does not give it back.
-func TestNobodyKeepsAFingerprint(t *testing.T) {
+// TestFingerprintIsNotStored checks that what is stored of a card does not reveal its fingerprint.
+func TestFingerprintIsNotStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribeWith(plastic, "growth")

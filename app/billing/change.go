@@ -9,10 +9,10 @@ import (
 	"carillon/tenants"
 )
 
-// Preview is what a change of plan costs, before it happens.
+// Preview is what a plan change costs, before it is made.
 type Preview struct {
-	At       time.Time // the change counts from here; Change takes the same moment, so that it costs the same
-	Due      int64     // cents, now; below zero is credit for the next invoices
+	At       time.Time // when the change takes effect; pass it to Change for the same price
+	Due      int64     // cents, now; negative = credit for the next invoices
 	Currency string
 	Lines    []Line
 }
@@ -23,12 +23,12 @@ type Line struct {
 	Cents int64
 }
 
-// previewFor is how long a shown price holds.
+// previewFor is how long a shown price is valid.
 const previewFor = time.Hour
 
 // Preview asks Stripe what the change would cost now.
 func (b *Billing) Preview(ctx context.Context, who Buyer, plan string, every tenants.Interval) (Preview, error) {
-	sub, err := b.living(ctx, who, plan, every)
+	sub, err := b.changeable(ctx, who, plan, every)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -59,21 +59,22 @@ func (b *Billing) Preview(ctx context.Context, who Buyer, plan string, every ten
 	return out, nil
 }
 
-// add gives the preview a line, so that its lines come to what is due.
+// add appends a line to the preview, so that the lines add up to the amount due.
 func (p *Preview) add(text string, cents int64) {
 	if cents != 0 {
 		p.Lines = append(p.Lines, Line{text, cents})
 	}
 }
 
-// Change changes the plan as it was shown at that moment. A payment that does not go through changes nothing.
+// Change makes the plan change at the price of the preview from that moment. If the payment fails,
+// nothing changes. A preview that is too old is a Conflict.
 func (b *Billing) Change(ctx context.Context, who Buyer, plan string, every tenants.Interval, at time.Time) error {
-	sub, err := b.living(ctx, who, plan, every)
+	sub, err := b.changeable(ctx, who, plan, every)
 	if err != nil {
 		return err
 	}
 	if age := b.Now().Sub(at); age < -time.Minute || age > previewFor {
-		return tenants.Refuse(tenants.Conflict, "preview_old", "The price that was shown is too old. Look at it again.")
+		return tenants.Refuse(tenants.Conflict, "preview_old", "The price shown is too old. Look at it again.")
 	}
 	items, err := b.swap(ctx, sub.Stripe, plan, every)
 	if err != nil {
@@ -90,23 +91,24 @@ func (b *Billing) Change(ctx context.Context, who Buyer, plan string, every tena
 	return b.Sync(ctx, sub.Customer)
 }
 
-// living is the tenant's subscription, if its plan can be changed to another one.
-func (b *Billing) living(ctx context.Context, who Buyer, plan string, every tenants.Interval) (tenants.Subscription, error) {
-	sub, err := b.own(ctx, who)
+// changeable returns the tenant's subscription if its plan can be changed to the given one.
+func (b *Billing) changeable(ctx context.Context, who Buyer, plan string, every tenants.Interval) (tenants.Subscription, error) {
+	sub, err := b.currentOrZero(ctx, who)
 	switch {
 	case err != nil:
 		return sub, err
 	case !sub.Live():
 		return sub, tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription to change. Subscribe first.")
 	case sub.State == tenants.SubPastDue || sub.State == tenants.SubPaused:
-		return sub, tenants.Refuse(tenants.Conflict, "payment_failed", "A payment is owed. Update the payment method first, then change the plan.")
+		return sub, tenants.Refuse(tenants.Conflict, "payment_failed",
+			"A payment is overdue. Update the payment method first, then change the plan.")
 	case sub.Plan == plan && sub.Interval == every:
-		return sub, tenants.Refuse(tenants.Conflict, "same_plan", "That is the plan you have.")
+		return sub, tenants.Refuse(tenants.Conflict, "same_plan", "You already have this plan.")
 	}
 	return sub, nil
 }
 
-// swap puts the prices of a plan in the place of those that a subscription has.
+// swap replaces the prices of a subscription with those of a plan.
 func (b *Billing) swap(ctx context.Context, id, plan string, every tenants.Interval) ([]*stripe.SubscriptionItemsParams, error) {
 	prices, err := b.items(ctx, plan, every)
 	if err != nil {
@@ -120,7 +122,8 @@ func (b *Billing) swap(ctx context.Context, id, plan string, every tenants.Inter
 	}
 	var out []*stripe.SubscriptionItemsParams
 	if _, item := planOf(have); item != nil {
-		out = append(out, &stripe.SubscriptionItemsParams{ID: stripe.String(item.ID), Price: stripe.String(prices[0]), Quantity: stripe.Int64(1)})
+		out = append(out, &stripe.SubscriptionItemsParams{ID: stripe.String(item.ID), Price: stripe.String(prices[0]),
+			Quantity: stripe.Int64(1)})
 	} else {
 		out = append(out, &stripe.SubscriptionItemsParams{Price: stripe.String(prices[0]), Quantity: stripe.Int64(1)})
 	}
@@ -135,19 +138,19 @@ func (b *Billing) swap(ctx context.Context, id, plan string, every tenants.Inter
 	return out, nil
 }
 
-// Cancel ends the subscription with its period; until then everything stays as it is.
+// Cancel ends the subscription at the end of its period. Until then nothing changes.
 func (b *Billing) Cancel(ctx context.Context, who Buyer) error { return b.ending(ctx, who, true) }
 
-// Resume takes a cancellation back while the period lasts.
+// Resume undoes a cancellation before the period ends.
 func (b *Billing) Resume(ctx context.Context, who Buyer) error { return b.ending(ctx, who, false) }
 
 func (b *Billing) ending(ctx context.Context, who Buyer, end bool) error {
-	sub, err := b.own(ctx, who)
+	sub, err := b.currentOrZero(ctx, who)
 	if err != nil {
 		return err
 	}
 	if !sub.Live() {
-		return tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription that could be changed.")
+		return tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription to change.")
 	}
 	p := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(end)}
 	p.Context = ctx
@@ -157,21 +160,22 @@ func (b *Billing) ending(ctx context.Context, who Buyer, end bool) error {
 	return b.Sync(ctx, sub.Customer)
 }
 
-// Invoice is one bill.
+// Invoice is one invoice.
 type Invoice struct {
 	Number   string
 	At       time.Time
 	Cents    int64 // its total
 	Currency string
 	Paid     bool
-	Open     bool   // waits for payment
+	Open     bool   // unpaid
 	URL      string // of its page at Stripe
 }
 
-// Invoices lists at most most of them, newest first, behind the one that after names, and what names the last of them when there are
-// more. Drafts and void ones are left out, so that a page may have fewer.
+// Invoices lists at most most invoices, newest first, after the one that after names. next is the
+// id to continue from, empty at the end. Drafts and void invoices are left out, so a page may hold
+// fewer.
 func (b *Billing) Invoices(ctx context.Context, who Buyer, after string, most int) (out []Invoice, next string, err error) {
-	sub, err := b.own(ctx, who)
+	sub, err := b.currentOrZero(ctx, who)
 	if err != nil || sub.Customer == "" {
 		return nil, "", err
 	}

@@ -10,26 +10,27 @@ import (
 	"carillon/tenants/store"
 )
 
-// Buyer is who pays: a tenant, the person who acts for it, and its data.
+// Buyer is who pays: a tenant, the person acting for it, and the tenant's data.
 type Buyer struct {
 	Tenant tenants.Tenant
 	Email  string
 	Scope  *store.Scope
 }
 
-// leastTrial is how far ahead Stripe wants a trial's end to be when a checkout is made
+// leastTrial is how far in the future a trial's end must be when a checkout is made
 // (docs.stripe.com/api/checkout/sessions/create: subscription_data.trial_end).
 const leastTrial = 48 * time.Hour
 
-// Checkout makes a page at Stripe on which the tenant subscribes, and gives its address. What is left of a trial goes with it, unless
-// it is less than two days, which Stripe does not take. It grants nothing: Stripe's message about the payment does.
+// Checkout creates a Stripe page where the tenant subscribes, and returns its address. The rest of
+// a trial is carried over if it is at least two days, Stripe's minimum. Checkout grants nothing:
+// Stripe's message about the payment does.
 func (b *Billing) Checkout(ctx context.Context, who Buyer, plan string, every tenants.Interval) (address string, err error) {
-	sub, err := b.own(ctx, who)
+	sub, err := b.currentOrZero(ctx, who)
 	if err != nil {
 		return "", err
 	}
 	if sub.Live() {
-		return "", tenants.Refuse(tenants.Conflict, "subscribed", "You have a subscription already. Change its plan under Billing.")
+		return "", tenants.Refuse(tenants.Conflict, "subscribed", "You already have a subscription. Change its plan under Billing.")
 	}
 	items, err := b.items(ctx, plan, every)
 	if err != nil {
@@ -54,13 +55,13 @@ func (b *Billing) Checkout(ctx context.Context, who Buyer, plan string, every te
 	return s.URL, nil
 }
 
-// own is the tenant's subscription, or the zero one.
-func (b *Billing) own(ctx context.Context, who Buyer) (tenants.Subscription, error) {
+// currentOrZero returns the tenant's subscription, or the zero value if it has none.
+func (b *Billing) currentOrZero(ctx context.Context, who Buyer) (tenants.Subscription, error) {
 	sub, err := who.Scope.Subscription(ctx)
 	return sub, unless(err, tenants.Unknown)
 }
 
-// session is the form of a checkout.
+// session builds the parameters of a checkout.
 func (b *Billing) session(who Buyer, customer string, prices []string) *stripe.CheckoutSessionParams {
 	id := string(who.Tenant.ID)
 	p := &stripe.CheckoutSessionParams{
@@ -73,7 +74,9 @@ func (b *Billing) session(who Buyer, customer string, prices []string) *stripe.C
 		SubscriptionData: &stripe.CheckoutSessionSubscriptionDataParams{
 			Metadata: map[string]string{metaTenant: id},
 			TrialSettings: &stripe.CheckoutSessionSubscriptionDataTrialSettingsParams{
-				EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("pause")},
+				EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{
+					MissingPaymentMethod: stripe.String("pause"),
+				},
 			},
 		},
 	}
@@ -81,14 +84,15 @@ func (b *Billing) session(who Buyer, customer string, prices []string) *stripe.C
 	for i, price := range prices {
 		item := &stripe.CheckoutSessionLineItemParams{Price: stripe.String(price)}
 		if i == 0 {
-			item.Quantity = stripe.Int64(1) // a metered price takes none
+			item.Quantity = stripe.Int64(1) // a metered price has no quantity
 		}
 		p.LineItems = append(p.LineItems, item)
 	}
 	return p
 }
 
-// customer is the tenant's at Stripe, made at the first need. The idempotency key makes two requests at once one customer.
+// customer returns the tenant's customer id at Stripe, and creates the customer when it is first
+// needed. The idempotency key makes concurrent requests create only one.
 func (b *Billing) customer(ctx context.Context, who Buyer, sub tenants.Subscription) (string, error) {
 	if sub.Customer != "" {
 		return sub.Customer, nil
@@ -101,12 +105,12 @@ func (b *Billing) customer(ctx context.Context, who Buyer, sub tenants.Subscript
 		return "", refusal(err)
 	}
 	if sub.State == "" {
-		return c.ID, nil // no row, and none is made before something is paid: without one everything is allowed
+		return c.ID, nil // no row is added before a payment: a tenant without one has no limits
 	}
 	return c.ID, who.Scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error { s.Customer = c.ID; return nil })
 }
 
-// expire closes checkouts that were opened and not finished, so that nobody pays twice in two tabs.
+// expire closes open checkouts, so that nobody pays twice in two tabs.
 func (b *Billing) expire(ctx context.Context, customer string) error {
 	p := &stripe.CheckoutSessionListParams{Customer: stripe.String(customer), Status: stripe.String("open")}
 	p.Context, p.Limit = ctx, stripe.Int64(10)
@@ -122,14 +126,15 @@ func (b *Billing) expire(ctx context.Context, customer string) error {
 	}
 }
 
-// Portal makes a page at Stripe on which the tenant changes its payment method and reads its invoices, and gives its address.
+// Portal creates a Stripe page where the tenant changes its payment method and reads its invoices,
+// and returns its address.
 func (b *Billing) Portal(ctx context.Context, who Buyer) (address string, err error) {
-	sub, err := b.own(ctx, who)
+	sub, err := b.currentOrZero(ctx, who)
 	if err != nil {
 		return "", err
 	}
 	if sub.Customer == "" {
-		return "", tenants.Refuse(tenants.Conflict, "no_customer", "Stripe does not know you yet. Subscribe first.")
+		return "", tenants.Refuse(tenants.Conflict, "no_customer", "You have no account at Stripe yet. Subscribe first.")
 	}
 	p := &stripe.BillingPortalSessionParams{Customer: stripe.String(sub.Customer), ReturnURL: stripe.String(b.PublicURL + "/billing")}
 	p.Context = ctx

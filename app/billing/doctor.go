@@ -8,18 +8,18 @@ import (
 	"github.com/stripe/stripe-go/v76"
 )
 
-// Finding is one thing that was looked at.
+// Finding is the result of one check.
 type Finding struct {
 	OK   bool
-	Text string // cause and cure, where it is not well
+	Text string // what was found; if it is wrong, the cause and what to do
 }
 
-// hookEvents are the types that the webhook must hear.
+// hookEvents are the event types the webhook needs.
 var hookEvents = []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
-	"customer.subscription.deleted", "invoice.paid", "invoice.payment_failed", "charge.refunded", "charge.refund.updated", "charge.dispute.created",
-	"charge.dispute.closed"}
+	"customer.subscription.deleted", "invoice.paid", "invoice.payment_failed", "charge.refunded", "charge.refund.updated",
+	"charge.dispute.created", "charge.dispute.closed"}
 
-// Doctor looks whether money can be taken: the key, the prices, the webhook. It changes nothing.
+// Doctor checks whether payments can work: the key, the prices and the webhook. It changes nothing.
 func (b *Billing) Doctor(ctx context.Context) []Finding {
 	mode := "test"
 	if b.live {
@@ -27,15 +27,15 @@ func (b *Billing) Doctor(ctx context.Context) []Finding {
 	}
 	have, err := b.stripePrices(ctx)
 	if err != nil {
-		return []Finding{{false, fmt.Sprintf("Stripe does not answer, or refuses the key of CARILLON_STRIPE_KEY: %v", cause(err))}}
+		return []Finding{{false, fmt.Sprintf("Stripe does not answer, or refuses the key in CARILLON_STRIPE_KEY: %v", cause(err))}}
 	}
-	out := []Finding{{true, "Stripe takes the key; it is a " + mode + " key"}}
+	out := []Finding{{true, "Stripe accepts the key; it is a " + mode + " key"}}
 	for _, w := range b.wanted() {
 		switch p := have[w.key]; {
 		case p == nil:
 			out = append(out, Finding{false, "the price " + w.key + " is not at Stripe; run `carillon plans sync`"})
-		case !w.stands(p, b.plans.Currency):
-			out = append(out, Finding{false, "the price " + w.key + " at Stripe is not that of the plans file; run `carillon plans sync`"})
+		case !w.matches(p, b.plans.Currency):
+			out = append(out, Finding{false, "the price " + w.key + " at Stripe differs from the plans file; run `carillon plans sync`"})
 		}
 	}
 	if len(out) == 1 {
@@ -47,7 +47,8 @@ func (b *Billing) Doctor(ctx context.Context) []Finding {
 func (b *Billing) hookFindings(ctx context.Context) []Finding {
 	address := b.PublicURL + "/webhooks/stripe"
 	if !b.Hooked() {
-		return []Finding{{false, "CARILLON_STRIPE_WEBHOOK_SECRET is empty, so that no message of Stripe is taken and payments are noticed late; make an endpoint for " + address + " and give its secret"}}
+		return []Finding{{false, "CARILLON_STRIPE_WEBHOOK_SECRET is empty, so Stripe's messages are refused " +
+			"and payments are noticed late; make an endpoint for " + address + " and set its secret"}}
 	}
 	p := &stripe.WebhookEndpointListParams{}
 	p.Context, p.Limit = ctx, stripe.Int64(100)
@@ -61,14 +62,16 @@ func (b *Billing) hookFindings(ctx context.Context) []Finding {
 			return []Finding{{false, "the webhook endpoint " + e.ID + " is " + e.Status + " at Stripe; enable it"}}
 		}
 		if missing := unheard(e.EnabledEvents); len(missing) > 0 {
-			return []Finding{{false, "the webhook endpoint " + e.ID + " does not hear " + strings.Join(missing, ", ") + "; add them at Stripe"}}
+			return []Finding{{false, "the webhook endpoint " + e.ID + " does not receive " + strings.Join(missing, ", ") +
+				"; add them at Stripe"}}
 		}
 		return []Finding{{true, "the webhook endpoint " + e.ID + " points here"}}
 	}
 	if err := list.Err(); err != nil {
-		return []Finding{{false, fmt.Sprintf("webhook endpoints cannot be listed: %v", cause(refusal(err)))}}
+		return []Finding{{false, fmt.Sprintf("the webhook endpoints cannot be listed: %v", cause(refusal(err)))}}
 	}
-	return []Finding{{false, "no webhook endpoint at Stripe points to " + address + "; make one there, with API version " + stripe.APIVersion}}
+	return []Finding{{false, "no webhook endpoint at Stripe points to " + address + "; make one there, with API version " +
+		stripe.APIVersion}}
 }
 
 func unheard(enabled []string) (missing []string) {
@@ -84,7 +87,7 @@ func unheard(enabled []string) (missing []string) {
 	return missing
 }
 
-// cause is what Stripe itself said, for whoever runs the server.
+// cause is Stripe's own error text, for the operator.
 func cause(err error) string {
 	for {
 		u, ok := err.(interface{ Unwrap() error })

@@ -14,7 +14,7 @@ import (
 	"carillon/tenants"
 )
 
-func TestForgedMessagesLeaveNothingBehind(t *testing.T) {
+func TestForgedMessagesLeaveNoTrace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Monthly)
@@ -25,12 +25,13 @@ func TestForgedMessagesLeaveNothingBehind(t *testing.T) {
 		body []byte
 		sign string
 	}{
-		"no signature":      {e.Body, ""},
-		"rubbish":           {e.Body, "t=1,v1=zz"},
-		"wrong secret":      {e.Body, stripetest.Sign(e.Body, "whsec_somebody_else", now)},
-		"empty secret":      {e.Body, stripetest.Sign(e.Body, "", now)},
-		"old":               {e.Body, stripetest.Sign(e.Body, stripetest.Secret, now.Add(-301*time.Second))},
-		"another body":      {bytes.Replace(e.Body, []byte("active"), []byte("unpaid"), 1), stripetest.Sign(e.Body, stripetest.Secret, now)},
+		"no signature": {e.Body, ""},
+		"rubbish":      {e.Body, "t=1,v1=zz"},
+		"wrong secret": {e.Body, stripetest.Sign(e.Body, "whsec_somebody_else", now)},
+		"empty secret": {e.Body, stripetest.Sign(e.Body, "", now)},
+		"old":          {e.Body, stripetest.Sign(e.Body, stripetest.Secret, now.Add(-301*time.Second))},
+		"another body": {bytes.Replace(e.Body, []byte("active"), []byte("unpaid"), 1),
+			stripetest.Sign(e.Body, stripetest.Secret, now)},
 		"printed otherwise": {append(bytes.Clone(e.Body), ' '), stripetest.Sign(e.Body, stripetest.Secret, now)},
 		"no event":          {[]byte("{}"), stripetest.Sign([]byte("{}"), stripetest.Secret, now)},
 		"no JSON":           {[]byte("x"), stripetest.Sign([]byte("x"), stripetest.Secret, now)},
@@ -47,16 +48,18 @@ func TestForgedMessagesLeaveNothingBehind(t *testing.T) {
 		t.Errorf("a forged message was kept at %v, %v", at, err)
 	}
 	for _, bad := range [][]string{{""}, {"secret"}, {stripetest.Secret, ""}} {
-		if _, err := billing.New(billing.Config{Store: w.store, Key: stripetest.Key, Secrets: bad, PublicURL: "https://x", Now: time.Now, Log: w.b.Log}); err == nil {
-			t.Errorf("secrets %q pass", bad)
+		if _, err := billing.New(billing.Config{Store: w.store, Key: stripetest.Key, Secrets: bad, PublicURL: "https://x",
+			Now: time.Now, Log: w.b.Log}); err == nil {
+			t.Errorf("secrets %q are accepted", bad)
 		}
 	}
-	if none := w.billing(billing.Config{Secrets: []string{}}); none.Hooked() || tenants.KindOf(none.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, "", now))) != tenants.Invalid {
-		t.Error("without a secret a message is taken")
+	if none := w.billing(billing.Config{Secrets: []string{}}); none.Hooked() ||
+		tenants.KindOf(none.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, "", now))) != tenants.Invalid {
+		t.Error("a message is accepted without a secret")
 	}
 }
 
-func TestTwoSecretsWhileOneReplacesTheOther(t *testing.T) {
+func TestSecretRotation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Monthly)
@@ -72,14 +75,14 @@ func TestTwoSecretsWhileOneReplacesTheOther(t *testing.T) {
 	}
 }
 
-func TestTheOtherModesMessagesAreRefused(t *testing.T) {
+func TestMessagesOfOtherModeAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Monthly)
 	e := w.stripe.Events("customer.subscription.created")[0]
 	live := bytes.Replace(e.Body, []byte(`"livemode": false,`+"\n"+`  "object"`), []byte(`"livemode": true,`+"\n"+`  "object"`), 1)
 	if bytes.Equal(live, e.Body) {
-		t.Fatal("the event says nothing of its mode")
+		t.Fatal("the event has no livemode")
 	}
 	if err := w.b.Hook(t.Context(), live, stripetest.Sign(live, stripetest.Secret, time.Now())); tenants.KindOf(err) != tenants.Invalid {
 		t.Errorf("a live event in test mode: %v", err)
@@ -89,13 +92,16 @@ func TestTheOtherModesMessagesAreRefused(t *testing.T) {
 	}
 }
 
-func TestUnknownTypesAreKeptAndNothingFollows(t *testing.T) {
+func TestUnknownTypesAreStoredAndIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, body := range []string{
-		`{"id":"evt_1","object":"event","type":"radar.early_fraud_warning.created","livemode":false,"data":{"object":{"id":"x","object":"y"}}}`,
-		`{"id":"evt_2","object":"event","type":"invoice.paid","livemode":false,"data":{"object":{"id":"in_x","object":"invoice","customer":null}}}`,
-		`{"id":"evt_3","object":"event","type":"customer.subscription.updated","livemode":false,"data":{"object":{"id":"s","object":"subscription","customer":7}}}`,
+		`{"id":"evt_1","object":"event","type":"radar.early_fraud_warning.created","livemode":false,
+			"data":{"object":{"id":"x","object":"y"}}}`,
+		`{"id":"evt_2","object":"event","type":"invoice.paid","livemode":false,
+			"data":{"object":{"id":"in_x","object":"invoice","customer":null}}}`,
+		`{"id":"evt_3","object":"event","type":"customer.subscription.updated","livemode":false,
+			"data":{"object":{"id":"s","object":"subscription","customer":7}}}`,
 	} {
 		if err := w.b.Hook(t.Context(), []byte(body), stripetest.Sign([]byte(body), stripetest.Secret, time.Now())); err != nil {
 			t.Errorf("%s: %v", body, err)
@@ -106,7 +112,7 @@ func TestUnknownTypesAreKeptAndNothingFollows(t *testing.T) {
 	}
 }
 
-func TestOneMessageManyTimesHasOneEffect(t *testing.T) {
+func TestRepeatedMessageHasOneEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Monthly)
@@ -129,9 +135,9 @@ func TestOneMessageManyTimesHasOneEffect(t *testing.T) {
 	}
 }
 
-// TestAMessageThatRanOutOfTimeIsTakenAgain: whoever ran out of time while Stripe was asked gives the message back, so that the same one
-// is acted on when Stripe sends it again right away, and not answered as if somebody were at it.
-func TestAMessageThatRanOutOfTimeIsTakenAgain(t *testing.T) {
+// TestMessageIsReleasedOnTimeout checks that a handler that times out while it asks Stripe releases
+// the message, so that an immediate retry is processed and not refused as in progress.
+func TestMessageIsReleasedOnTimeout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Monthly)
@@ -139,9 +145,10 @@ func TestAMessageThatRanOutOfTimeIsTakenAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	now := w.b.Now
-	w.b.Now = func() time.Time { cancel(); return now() } // it is asked for once the message is claimed
+	// called once the message is claimed
+	w.b.Now = func() time.Time { cancel(); return now() }
 	if err := w.b.Hook(ctx, e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())); err == nil {
-		t.Fatal("a message is acted on out of time")
+		t.Fatal("a message was processed after its deadline")
 	}
 	w.b.Now = now
 	w.must(w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())))
@@ -150,7 +157,7 @@ func TestAMessageThatRanOutOfTimeIsTakenAgain(t *testing.T) {
 	}
 }
 
-// permutations of n.
+// permutations returns all orders of n things.
 func permutations(n int) (out [][]int) {
 	var grow func(have []int)
 	grow = func(have []int) {
@@ -172,7 +179,7 @@ func permutations(n int) (out [][]int) {
 	return out
 }
 
-func TestEveryOrderOfMessagesEndsInTheSameState(t *testing.T) {
+func TestMessagesInEveryOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, order := range permutations(4) {
@@ -191,7 +198,8 @@ func TestEveryOrderOfMessagesEndsInTheSameState(t *testing.T) {
 		}
 		for n, i := range order {
 			w.tell(four[i])
-			if s := w.sub(); s.Stripe == "" || s.Plan != "growth" || !s.TrialEnd.Equal(start.AddDate(0, 0, 14)) || s.State != tenants.SubTrialing {
+			if s := w.sub(); s.Stripe == "" || s.Plan != "growth" || !s.TrialEnd.Equal(start.AddDate(0, 0, 14)) ||
+				s.State != tenants.SubTrialing {
 				t.Errorf("%v: after %d messages %+v", order, n+1, s)
 			}
 		}
@@ -209,7 +217,7 @@ func TestDeletedBeforeUpdatedStaysDeleted(t *testing.T) {
 	w.tell(w.stripe.Events("customer.subscription.updated")...)
 	w.tell(w.stripe.Events("customer.subscription.created")...)
 	if got := state(w.sub()); got != after || w.sub().State != tenants.SubCancelled {
-		t.Errorf("after old news %s, before %s", got, after)
+		t.Errorf("after an old message %s, before %s", got, after)
 	}
 	if w.standing() != tenants.StandingEnding {
 		t.Errorf("what was paid for is gone: %s", w.standing())
@@ -220,8 +228,9 @@ func TestDeletedBeforeUpdatedStaysDeleted(t *testing.T) {
 	}
 }
 
-// TestNewerShapes: an endpoint made in Stripe's dashboard may speak a later version, in which a subscription has no period.
-func TestNewerShapes(t *testing.T) {
+// TestNewerAPIVersions checks that an endpoint made in Stripe's dashboard may use a later API
+// version, in which a subscription has no period.
+func TestNewerAPIVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Yearly)
@@ -249,17 +258,18 @@ func TestNewerShapes(t *testing.T) {
 	}
 }
 
-func TestAMessageThatCouldNotBeActedOnIsTakenAgain(t *testing.T) {
+func TestFailedMessageIsRetried(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Monthly)
 	e := w.stripe.Events("customer.subscription.created")[0]
 	w.stripe.Down(true)
-	if err := w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())); tenants.KindOf(err) != tenants.Unavailable {
+	if err := w.b.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret,
+		time.Now())); tenants.KindOf(err) != tenants.Unavailable {
 		t.Errorf("while Stripe is away: %v", err)
 	}
 	if w.sub().Stripe != "" {
-		t.Error("something was granted on the message's word")
+		t.Error("a message alone granted something")
 	}
 	w.stripe.Down(false)
 	w.tell(e)
@@ -268,9 +278,9 @@ func TestAMessageThatCouldNotBeActedOnIsTakenAgain(t *testing.T) {
 	}
 }
 
-// TestAFailureAndItsRecoveryInEveryOrder: news of a card that failed and of the payment that made it good end in the same state, in
-// every order and each of them twice.
-func TestAFailureAndItsRecoveryInEveryOrder(t *testing.T) {
+// TestPaymentFailureAndRecoveryInEveryOrder checks that the messages of a failed card and of the
+// later payment end in the same state, in any order and each of them twice.
+func TestPaymentFailureAndRecoveryInEveryOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	customer := w.subscribe("growth", tenants.Monthly)
@@ -292,7 +302,8 @@ func TestAFailureAndItsRecoveryInEveryOrder(t *testing.T) {
 	want := ""
 	for n, order := range permutations(4) {
 		for _, i := range order {
-			body := bytes.ReplaceAll(four[i].Body, []byte(four[i].ID), fmt.Appendf(nil, "evt_%d_%d", n, i)) // else only the first order would count
+			// a repeated id would be ignored
+			body := bytes.ReplaceAll(four[i].Body, []byte(four[i].ID), fmt.Appendf(nil, "evt_%d_%d", n, i))
 			w.tell(stripetest.Event{Body: body}, stripetest.Event{Body: body})
 		}
 		got := state(w.sub())
@@ -305,24 +316,26 @@ func TestAFailureAndItsRecoveryInEveryOrder(t *testing.T) {
 	}
 }
 
-// TestALiveServerTakesNoTestMessages: the other way round, too, nothing is kept and nothing happens.
-func TestALiveServerTakesNoTestMessages(t *testing.T) {
+// TestLiveServerRefusesTestMessages checks that a test message leaves no trace on a live server.
+func TestLiveServerRefusesTestMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("growth", tenants.Monthly)
 	live := w.billing(billing.Config{Key: "sk_live_carillon"})
 	for _, e := range w.stripe.Events("") {
-		if err := live.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret, time.Now())); tenants.KindOf(err) != tenants.Invalid {
+		if err := live.Hook(t.Context(), e.Body, stripetest.Sign(e.Body, stripetest.Secret,
+			time.Now())); tenants.KindOf(err) != tenants.Invalid {
 			t.Errorf("%s: %v", e.Type, err)
 		}
 	}
 	if at, err := w.store.StripeHeard(t.Context()); err != nil || !at.IsZero() || w.sub().Stripe != "" {
 		t.Errorf("kept at %v, %v; %+v", at, err, w.sub())
 	}
-	for _, e := range w.stripe.Events("customer.subscription.created") { // and as its own server's it counts still
+	// a test server still accepts it
+	for _, e := range w.stripe.Events("customer.subscription.created") {
 		w.tell(e)
 	}
 	if w.sub().Stripe == "" {
-		t.Error("a refused message is taken for one that came")
+		t.Error("a refused message counts as processed")
 	}
 }

@@ -18,20 +18,21 @@ import (
 
 const day = 24 * time.Hour
 
-// TestTheLifeOfASubscription: try, pay, renew, grow, fail a card, recover, cancel, come back.
-func TestTheLifeOfASubscription(t *testing.T) {
+// TestSubscriptionLifecycle goes through trial, payment, renewal, upgrade, a failed card, recovery,
+// cancellation and return.
+func TestSubscriptionLifecycle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stripe.Advance(4 * day)
 	customer := w.subscribe("starter", tenants.Monthly)
 	if w.standing() != tenants.StandingTrial || w.sub().Stripe != "" {
-		t.Errorf("to come back from paying grants something: %+v", w.sub())
+		t.Errorf("returning from the payment page granted something: %+v", w.sub())
 	}
 	news := w.news()
 	news()
 	s := w.sub()
 	if s.State != tenants.SubTrialing || !s.TrialEnd.Equal(start.Add(14*day)) {
-		t.Errorf("what was left of the trial did not go with it: %+v", s)
+		t.Errorf("the rest of the trial was not carried over: %+v", s)
 	}
 	w.stripe.Advance(10 * day)
 	news()
@@ -51,7 +52,7 @@ func TestTheLifeOfASubscription(t *testing.T) {
 	w.stripe.Advance(5*day + 12*time.Hour)
 	w.must(w.b.Reconcile(t.Context()))
 	if !w.sub().PastDueSince.Equal(since) {
-		t.Error("the grace began anew")
+		t.Error("the grace period restarted")
 	}
 	w.stripe.Advance(3 * day)
 	if w.standing() != tenants.StandingOver {
@@ -65,7 +66,7 @@ func TestTheLifeOfASubscription(t *testing.T) {
 	w.leave(news)
 }
 
-// news carries what happened since it was last called.
+// news delivers the events since its last call.
 func (w *world) news() func() {
 	told := 0
 	return func() {
@@ -76,7 +77,7 @@ func (w *world) news() func() {
 	}
 }
 
-// grow changes the plan after its price was shown.
+// grow changes the plan after a preview.
 func (w *world) grow(news func()) {
 	w.Helper()
 	ctx := w.Context()
@@ -88,7 +89,7 @@ func (w *world) grow(news func()) {
 	if w.sub().Plan != "starter" {
 		w.Error("to look changed the plan")
 	}
-	w.stripe.Advance(10 * time.Minute) // they think about it; the price holds
+	w.stripe.Advance(10 * time.Minute) // the preview is still valid
 	w.must(w.b.Change(ctx, w.buyer, "growth", tenants.Monthly, p.At))
 	bills, next, err := w.b.Invoices(ctx, w.buyer, "", 12)
 	w.must(err)
@@ -114,7 +115,7 @@ func (w *world) grow(news func()) {
 	}
 }
 
-// leave cancels, changes its mind, cancels in the portal, and comes back.
+// leave cancels, resumes, cancels in the portal, and subscribes again.
 func (w *world) leave(news func()) {
 	w.Helper()
 	ctx := w.Context()
@@ -150,26 +151,26 @@ func (w *world) leave(news func()) {
 	}
 }
 
-func TestReconcileRepairsWhatWasMissed(t *testing.T) {
+func TestReconcileFindsMissedMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	customer := w.subscribe("growth", tenants.Monthly)
-	w.must(w.b.Reconcile(t.Context())) // no message ever came
+	w.must(w.b.Reconcile(t.Context())) // no message has arrived
 	if w.sub().Stripe == "" {
-		t.Fatal("a missed checkout is not found")
+		t.Fatal("Reconcile did not find a missed checkout")
 	}
 	audits := w.audits()
 	w.must(w.b.Reconcile(t.Context()))
-	w.tell(w.stripe.Events("")...) // and then they come after all
+	w.tell(w.stripe.Events("")...) // and now they arrive
 	if n := w.audits(); n != audits {
 		t.Errorf("%d further changes", n-audits)
 	}
-	w.stripe.Advance(40 * day) // for weeks nothing came; the events are older than a day
+	w.stripe.Advance(40 * day) // no messages for weeks; the events are older than a day
 	w.stripe.Card(customer, false)
 	w.stripe.Advance(6 * day) // two days ago it failed
 	w.must(w.b.Reconcile(t.Context()))
 	if w.sub().State != tenants.SubPastDue {
-		t.Errorf("a stale subscription was not asked about: %+v", w.sub())
+		t.Errorf("a stale subscription was not synced: %+v", w.sub())
 	}
 	w.stripe.Advance(30 * day)
 	w.must(w.b.Reconcile(t.Context()))
@@ -180,18 +181,19 @@ func TestReconcileRepairsWhatWasMissed(t *testing.T) {
 	cancel()
 	w.stripe.Advance(day)
 	if err := w.b.Reconcile(ctx); err == nil {
-		t.Error("a turn that was given up says nothing")
+		t.Error("an interrupted Reconcile returned no error")
 	}
 }
 
-func TestNobodyTakesAnothersCheckout(t *testing.T) {
+func TestCheckoutOfAnotherTenantIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.subscribe("scale", tenants.Monthly)
 	mine := w.buyer
 	e := w.stripe.Events("checkout.session.completed")[0]
 	w.buyer = w.tenant("beta")
-	// A message that was signed by Stripe about a checkout of alpha's, whatever its body says of the tenant, counts for alpha only.
+	// A signed message about a checkout of alpha counts only for alpha, whatever tenant its body
+	// names.
 	body := []byte(strings.Replace(string(e.Body), string(mine.Tenant.ID), string(w.buyer.Tenant.ID), -1))
 	w.tell(stripetest.Event{Body: body})
 	if w.sub().Stripe != "" || w.standing() != tenants.StandingTrial || w.sub().Plan != "starter" {
@@ -210,7 +212,7 @@ func TestNobodyTakesAnothersCheckout(t *testing.T) {
 	w.stripe.Forgive()
 }
 
-func TestATenantWithoutASubscriptionLosesNothingByLooking(t *testing.T) {
+func TestOpenedCheckoutChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.must(w.buyer.Scope.RemoveSubscription(t.Context()))
@@ -220,7 +222,7 @@ func TestATenantWithoutASubscriptionLosesNothingByLooking(t *testing.T) {
 	if _, err := w.buyer.Scope.Subscription(t.Context()); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("a checkout that was only opened made a subscription: %v", err)
 	}
-	w.subscribe("growth", tenants.Monthly) // closes the one that was left open
+	w.subscribe("growth", tenants.Monthly) // closes the open checkout
 	w.tell(w.stripe.Events("")...)
 	if s := w.sub(); s.State != tenants.SubActive || s.Plan != "growth" || s.Customer == "" {
 		t.Errorf("%+v", s)
@@ -231,7 +233,7 @@ func TestATenantWithoutASubscriptionLosesNothingByLooking(t *testing.T) {
 	}
 }
 
-func TestATrialThatIsNearlyOverIsPaidAtOnce(t *testing.T) {
+func TestNearlyEndedTrialIsPaidAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stripe.Advance(13 * day)
@@ -242,7 +244,7 @@ func TestATrialThatIsNearlyOverIsPaidAtOnce(t *testing.T) {
 	}
 }
 
-func TestADeclinedCardChangesNothing(t *testing.T) {
+func TestDeclinedCardChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stripe.Advance(14 * day)
@@ -263,8 +265,9 @@ func TestADeclinedCardChangesNothing(t *testing.T) {
 	w.stripe.Forgive()
 }
 
-// TestAChangeIsShownWithDiscountAndTax: the lines that are shown come to what is due, and that is what is billed.
-func TestAChangeIsShownWithDiscountAndTax(t *testing.T) {
+// TestPreviewHasDiscountAndTax checks that the preview's lines add up to the amount due, and that
+// exactly this is billed.
+func TestPreviewHasDiscountAndTax(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stripe.Promote("BELLS20", 20)
@@ -292,7 +295,7 @@ func TestAChangeIsShownWithDiscountAndTax(t *testing.T) {
 	}
 }
 
-func TestPlansAreMadeOnceAndMadeAnewWhenTheyChange(t *testing.T) {
+func TestSyncPlansIsIdempotent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	done, err := w.b.SyncPlans(t.Context())
@@ -305,39 +308,42 @@ func TestPlansAreMadeOnceAndMadeAnewWhenTheyChange(t *testing.T) {
 	other, err := tenants.ParsePlans([]byte(plansFile))
 	w.must(err)
 	dear := storetest.OpenConfig(t, store.Config{Now: w.stripe.Now, Plans: other})
-	b, err := billing.New(billing.Config{Store: dear, Key: stripetest.Key, URL: w.stripe.URL(), PublicURL: "https://ring.example", Now: w.stripe.Now, Log: w.b.Log})
+	b, err := billing.New(billing.Config{Store: dear, Key: stripetest.Key, URL: w.stripe.URL(),
+		PublicURL: "https://ring.example", Now: w.stripe.Now, Log: w.b.Log})
 	w.must(err)
-	if done, err = b.SyncPlans(t.Context()); err != nil || len(done) != 4 || done[0] != "made anew the price carillon_starter_month" {
+	if done, err = b.SyncPlans(t.Context()); err != nil || len(done) != 4 || done[0] != "replaced the price carillon_starter_month" {
 		t.Errorf("a changed file: %q, %v", done, err)
 	}
 	if done, err = b.SyncPlans(t.Context()); err != nil || len(done) != 0 {
 		t.Errorf("and again: %q, %v", done, err)
 	}
-	w.must(w.b.Sync(t.Context(), customer)) // who pays the old price still has the plan
+	w.must(w.b.Sync(t.Context(), customer)) // a subscriber with the old price keeps the plan
 	if w.sub().Plan != "starter" || w.sub().Stripe == "" {
 		t.Errorf("%+v", w.sub())
 	}
 	stale := 0
 	for _, f := range w.b.Doctor(t.Context()) {
-		if strings.Contains(f.Text, "is not that of the plans file") {
+		if strings.Contains(f.Text, "differs from the plans file") {
 			stale++
 		}
 	}
 	if stale != 4 {
-		t.Errorf("the doctor finds %d stale prices, want 4", stale)
+		t.Errorf("Doctor finds %d stale prices, want 4", stale)
 	}
 	if done, err = w.b.SyncPlans(t.Context()); err != nil || len(done) != 4 {
 		t.Errorf("back to the first file: %q, %v", done, err)
 	}
 	for _, f := range w.b.Doctor(t.Context()) {
 		if !f.OK && !strings.Contains(f.Text, "webhook endpoint") {
-			t.Errorf("the doctor finds: %s", f.Text)
+			t.Errorf("Doctor finds: %s", f.Text)
 		}
 	}
 }
 
-const plansFile = `{"currency": "usd", "trial_days": 14, "grace_days": 7, "plans": [{"code": "starter", "name": "Starter", "month_cents": 9900, "year_cents": 99000,
-	"devices": 1, "rings": 100, "calls": 1, "people": 1, "retention_days": 1, "overage_cents": 1000}], "affiliate": {}, "public_mail_domains": []}`
+const plansFile = `{"currency": "usd", "trial_days": 14, "grace_days": 7, "plans": [
+	{"code": "starter", "name": "Starter", "month_cents": 9900, "year_cents": 99000,
+	"devices": 1, "rings": 100, "calls": 1, "people": 1, "retention_days": 1, "overage_cents": 1000}
+	], "affiliate": {}, "public_mail_domains": []}`
 
 func TestDoctor(t *testing.T) {
 	t.Parallel()
@@ -349,13 +355,13 @@ func TestDoctor(t *testing.T) {
 				return
 			}
 		}
-		t.Errorf("the doctor does not find %q: %+v", text, b.Doctor(t.Context()))
+		t.Errorf("Doctor does not find %q: %+v", text, b.Doctor(t.Context()))
 	}
 	find(w.b, true, "it is a test key")
 	find(w.b, true, "all 12 prices")
 	find(w.b, false, "no webhook endpoint")
 	w.stripe.Endpoint("https://ring.example/webhooks/stripe", "enabled", "invoice.paid")
-	find(w.b, false, "does not hear checkout.session.completed")
+	find(w.b, false, "does not receive checkout.session.completed")
 	w.stripe.Endpoint("https://other.example/webhooks/stripe", "enabled", "*")
 	find(w.billing(billing.Config{Secrets: []string{}}), false, "CARILLON_STRIPE_WEBHOOK_SECRET")
 	find(w.billing(billing.Config{Key: "sk_test_wrong"}), false, "Invalid API Key")
@@ -367,12 +373,13 @@ func TestDoctor(t *testing.T) {
 	}
 	for _, bad := range []string{"", "pk_live_x", "sk_live_", "x"} {
 		if _, err := billing.Mode(bad); err == nil {
-			t.Errorf("the key %q passes", bad)
+			t.Errorf("the key %q is accepted", bad)
 		}
 	}
 }
 
-// TestOverage: each ring is told to the meter once; those past the plan cost what the file says, if the tenant turned it on.
+// TestOverage checks that each ring is sent to the meter once, and that rings past the plan cost
+// what the plans file says if the tenant turned overage on.
 func TestOverage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -394,19 +401,19 @@ func TestOverage(t *testing.T) {
 	w.must(w.b.Report(t.Context()))
 	w.must(w.b.Report(t.Context()))
 	if n := w.stripe.Metered(customer); n != 7 {
-		t.Errorf("the meter stands at %d, want 7", n)
+		t.Errorf("the meter counts %d, want 7", n)
 	}
 	w.stripe.Down(true)
 	ring(1)
 	if err := w.b.Report(t.Context()); err == nil {
-		t.Error("Stripe is away and nobody says so")
+		t.Error("Report returned no error while Stripe was down")
 	}
 	w.stripe.Down(false)
 	w.must(w.b.Report(t.Context()))
 	if n := w.stripe.Metered(customer); n != 8 {
-		t.Errorf("the meter stands at %d, want 8", n)
+		t.Errorf("the meter counts %d, want 8", n)
 	}
-	w.stripe.Use(customer, 5000+1000-8) // as if a thousand past the plan had rung
+	w.stripe.Use(customer, 5000+1000-8) // a thousand rings past the plan
 	w.stripe.Advance(31 * day)
 	bills := w.stripe.Invoices(customer)
 	if got := w.stripe.Total(bills[len(bills)-1]); got != 14900+3000 {
@@ -414,8 +421,9 @@ func TestOverage(t *testing.T) {
 	}
 }
 
-// TestRingsPastThePlanCostNothingUnlessOverageIsOn: the few that slip past a limit before it is noticed are not told to the meter.
-func TestRingsPastThePlanCostNothingUnlessOverageIsOn(t *testing.T) {
+// TestNoOverageUnlessTurnedOn checks that the few rings that pass a limit before it is noticed are
+// not sent to the meter.
+func TestNoOverageUnlessTurnedOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	small, err := tenants.ParsePlans([]byte(strings.Replace(plansFile, `"rings": 100`, `"rings": 2`, 1)))
@@ -433,7 +441,7 @@ func TestRingsPastThePlanCostNothingUnlessOverageIsOn(t *testing.T) {
 		open, err := w.store.Unreported(t.Context(), 10)
 		w.must(err)
 		if len(open) != want {
-			t.Errorf("after %d rings the meter is to hear of %d, want %d", n+1, len(open), want)
+			t.Errorf("after %d rings unreported rings: %d, want %d", n+1, len(open), want)
 		}
 	}
 	w.must(w.buyer.Scope.ChangeSubscription(t.Context(), func(s *tenants.Subscription) error { s.Overage = true; return nil }))
@@ -443,7 +451,7 @@ func TestRingsPastThePlanCostNothingUnlessOverageIsOn(t *testing.T) {
 	open, err := w.store.Unreported(t.Context(), 10)
 	w.must(err)
 	if len(open) != 3 {
-		t.Errorf("with overage on the meter is to hear of %d, want 3", len(open))
+		t.Errorf("with overage on unreported rings: %d, want 3", len(open))
 	}
 	e, err := w.buyer.Scope.Entitlement(t.Context())
 	w.must(err)
@@ -457,7 +465,8 @@ func (w *world) ring() {
 	w.Helper()
 	ctx, s, now := w.Context(), w.buyer.Scope, w.stripe.Now()
 	id, a := tenants.NewID[tenants.RingID](now), tenants.NewID[tenants.AttemptID](now)
-	r := &tenants.Ring{ID: id, State: tenants.Placed, CreatedAt: now, ExpiresAt: now.Add(time.Minute), Attempts: []tenants.Attempt{{ID: a, Ring: id, Device: "d", State: tenants.Placed}}}
+	r := &tenants.Ring{ID: id, State: tenants.Placed, CreatedAt: now, ExpiresAt: now.Add(time.Minute),
+		Attempts: []tenants.Attempt{{ID: a, Ring: id, Device: "d", State: tenants.Placed}}}
 	_, err := s.AddRing(ctx, r, store.Idempotency{}, r.ExpiresAt)
 	w.must(err)
 	_, _, err = s.ChangeRing(ctx, id, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {

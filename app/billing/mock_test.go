@@ -18,8 +18,8 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// mock starts Stripe's own stripe-mock, which knows every parameter of the API and keeps nothing, on a port that the system chooses;
-// without it the test is skipped. .ci/run installs it.
+// mock starts Stripe's own stripe-mock on a free port. It knows every parameter of the API and
+// keeps no state. If it is not installed, the test is skipped; .ci/run installs it.
 func mock(t *testing.T) (address string) {
 	t.Helper()
 	program, err := exec.LookPath("stripe-mock")
@@ -39,7 +39,8 @@ func mock(t *testing.T) (address string) {
 	said := bufio.NewScanner(out)
 	for said.Scan() {
 		if _, at, ok := strings.Cut(said.Text(), "Listening for HTTP at address: "); ok {
-			go func() { _, _ = io.Copy(io.Discard, out) }() // it logs each request; ends with the process
+			// drains its request log; ends with the process
+			go func() { _, _ = io.Copy(io.Discard, out) }()
 			return "http://" + at
 		}
 	}
@@ -47,18 +48,20 @@ func mock(t *testing.T) (address string) {
 	return ""
 }
 
-// TestStripesOwnMockKnowsOurParameters: what we ask for is asked in parameters that Stripe knows. The mock's answers are those of a
-// later version of the API and mean nothing here; what is looked at is whether it refuses the question.
-func TestStripesOwnMockKnowsOurParameters(t *testing.T) {
+// TestParametersAreKnownToStripe checks that Stripe knows every parameter that we send. The mock's
+// answers are of a later API version and are ignored; only its refusals count.
+func TestParametersAreKnownToStripe(t *testing.T) {
 	t.Parallel()
 	address := mock(t)
 	db := storetest.Open(t)
 	now := time.Now()
-	b, err := New(Config{Store: db, Key: "sk_test_carillon", URL: address, PublicURL: "https://ring.example", Tax: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	b, err := New(Config{Store: db, Key: "sk_test_carillon", URL: address, PublicURL: "https://ring.example", Tax: true,
+		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "aa", Name: "A", Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
+	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "aa", Name: "A", Industry: tenants.Salon,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
 	if err := db.AddTenant(t.Context(), store.Who{}, tenant); err != nil {
 		t.Fatal(err)
 	}
@@ -75,10 +78,11 @@ func TestStripesOwnMockKnowsOurParameters(t *testing.T) {
 		"doctor":   func() error { b.Doctor(ctx); _, err := b.stripePrices(ctx); return err },
 		"events":   func() error { return b.missed(ctx) },
 		"paid":     func() error { _, _, err := b.paid(ctx, "cus_x"); return err },
-		"cards":    func() error { _, err := b.payWith(ctx, "cus_x", map[string]bool{"x": true}); return err },
-		"returned": func() error { return b.returned(ctx, hint{Charge: []byte(`"ch_x"`)}) },
+		"cards":    func() error { _, err := b.hasPaidWith(ctx, "cus_x", map[string]bool{"x": true}); return err },
+		"returned": func() error { return b.settleReturned(ctx, hint{Charge: []byte(`"ch_x"`)}) },
 		"disputed": func() error {
-			_, err := b.payment(ctx, &stripe.Invoice{ID: "in_x", Total: 100, TotalExcludingTax: 100, Charge: &stripe.Charge{ID: "ch_x", Disputed: true, AmountCaptured: 100}})
+			_, err := b.payment(ctx, &stripe.Invoice{ID: "in_x", Total: 100, TotalExcludingTax: 100,
+				Charge: &stripe.Charge{ID: "ch_x", Disputed: true, AmountCaptured: 100}})
 			return err
 		},
 		"report": func() error {
@@ -103,11 +107,12 @@ func TestStripesOwnMockKnowsOurParameters(t *testing.T) {
 	_, _, err = b.Invoices(ctx, who, "in_x", 12)
 	asked(t, "invoices", err)
 	asked(t, "change", b.Change(ctx, who, "growth", tenants.Monthly, now))
-	be(live) // the mock lists somebody else's subscriptions, by which ours was over
+	be(live) // the mock lists other subscriptions, so ours was ended
 	asked(t, "cancel", b.Cancel(ctx, who))
 }
 
-// asked fails for a refusal of the question; that the fixtures of a later version cannot be used is no fault of ours.
+// asked fails the test if the mock refused the request. An answer of a later version that cannot be
+// used is not our fault.
 func asked(t *testing.T, name string, err error) {
 	t.Helper()
 	var theirs *stripe.Error

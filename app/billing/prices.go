@@ -11,11 +11,12 @@ import (
 	"carillon/tenants"
 )
 
-// pricesFor is how long ids of prices are remembered.
+// pricesFor is how long price ids are cached.
 const pricesFor = 10 * time.Minute
 
-// items are the ids of the prices of a plan: the plan's own, and that of rings past its limit, if they can be bought. The second one
-// costs nothing until the limit is passed, which Carillon lets happen only where the tenant has turned overage on.
+// items returns the price ids of a plan: the plan's own, and that of overage rings if the plan
+// sells them. Overage costs nothing within the limit, and Carillon lets rings pass the limit only
+// if the tenant turned overage on.
 func (b *Billing) items(ctx context.Context, plan string, every tenants.Interval) ([]string, error) {
 	p, ok := b.plans.Plan(plan)
 	if !ok || every != tenants.Monthly && every != tenants.Yearly {
@@ -30,7 +31,7 @@ func (b *Billing) items(ctx context.Context, plan string, every tenants.Interval
 		return nil, err
 	}
 	ids, missing := pick(known, keys)
-	if missing != "" { // perhaps they were made a moment ago
+	if missing != "" { // they may have been made a moment ago
 		if known, err = b.known(ctx, true); err != nil {
 			return nil, err
 		}
@@ -38,7 +39,8 @@ func (b *Billing) items(ctx context.Context, plan string, every tenants.Interval
 	}
 	if missing != "" {
 		return nil, &tenants.Error{Kind: tenants.Unavailable, Code: "no_price", Err: fmt.Errorf("billing: no price %s", missing),
-			Msg: "This plan cannot be bought yet: its price is not at Stripe. The operator of this server runs `carillon plans sync` once."}
+			Msg: "This plan cannot be bought yet: Stripe has no price for it. " +
+				"The operator of this server must run `carillon plans sync` once."}
 	}
 	return ids, nil
 }
@@ -75,7 +77,7 @@ func (b *Billing) known(ctx context.Context, fresh bool) (map[string]string, err
 	return ids, nil
 }
 
-// stripePrices are the prices at Stripe that our lookup keys find. It takes ten keys at once.
+// stripePrices returns the prices at Stripe with our lookup keys. Stripe accepts ten keys at once.
 func (b *Billing) stripePrices(ctx context.Context) (map[string]*stripe.Price, error) {
 	var keys []*string
 	for _, w := range b.wanted() {
@@ -99,7 +101,7 @@ func (b *Billing) stripePrices(ctx context.Context) (map[string]*stripe.Price, e
 	return out, nil
 }
 
-// wanted is a price as the plans file has it.
+// wanted is a price from the plans file.
 type wanted struct {
 	key     string
 	plan    tenants.Plan
@@ -119,7 +121,7 @@ func (b *Billing) wanted() (out []wanted) {
 	return out
 }
 
-// free is how many rings of the period the plan itself covers.
+// free is how many rings of the period the plan includes.
 func (w wanted) free() int64 {
 	if w.every == tenants.Yearly {
 		return 12 * w.plan.Rings
@@ -127,11 +129,11 @@ func (w wanted) free() int64 {
 	return w.plan.Rings
 }
 
-// each is the price of one ring past them, in cents.
+// each is the price of one overage ring, in cents.
 func (w wanted) each() float64 { return float64(w.plan.Overage) / 1000 }
 
-// stands reports whether the price at Stripe is the wanted one.
-func (w wanted) stands(p *stripe.Price, currency string) bool {
+// matches reports whether the price at Stripe equals the wanted one.
+func (w wanted) matches(p *stripe.Price, currency string) bool {
 	if p == nil || string(p.Currency) != currency || p.Recurring == nil || string(p.Recurring.Interval) != string(w.every) {
 		return false
 	}
@@ -145,9 +147,9 @@ func (w wanted) stands(p *stripe.Price, currency string) bool {
 	return p.Tiers[0].UpTo == w.free() && p.Tiers[0].UnitAmount == 0 && cents == strconv.FormatFloat(w.each(), 'f', 6, 64)
 }
 
-// SyncPlans makes at Stripe what the plans file says: a meter, a product for each plan, and prices. A price that changed is made anew
-// and takes the old one's lookup key; who pays the old one goes on doing so until they change. It tells what it did, and run again it
-// does nothing.
+// SyncPlans creates at Stripe what the plans file says: a meter, a product per plan, and prices. A
+// changed price is created again and takes over the lookup key; existing subscribers keep the old
+// price until they change their plan. It returns what it did. Running it again does nothing.
 func (b *Billing) SyncPlans(ctx context.Context) (done []string, err error) {
 	have, err := b.stripePrices(ctx)
 	if err != nil {
@@ -163,7 +165,7 @@ func (b *Billing) SyncPlans(ctx context.Context) (done []string, err error) {
 	products := map[string]bool{}
 	for _, w := range b.wanted() {
 		old := have[w.key]
-		if w.stands(old, b.plans.Currency) {
+		if w.matches(old, b.plans.Currency) {
 			continue
 		}
 		if !products[w.plan.Code] {
@@ -179,7 +181,7 @@ func (b *Billing) SyncPlans(ctx context.Context) (done []string, err error) {
 		}
 		what := "made the price "
 		if old != nil {
-			what = "made anew the price "
+			what = "replaced the price "
 		}
 		done = append(done, what+w.key)
 	}
@@ -207,7 +209,7 @@ func (w wanted) params(currency, meter string) *stripe.PriceParams {
 	return p
 }
 
-// product makes the plan's product, under an id of ours, or brings its name up to date.
+// product creates the plan's product under our own id, or updates its name.
 func (b *Billing) product(ctx context.Context, plan tenants.Plan) error {
 	id := "carillon_" + plan.Code
 	u := &stripe.ProductParams{Name: stripe.String("Carillon " + plan.Name)}
@@ -222,7 +224,7 @@ func (b *Billing) product(ctx context.Context, plan tenants.Plan) error {
 	return refusal(err)
 }
 
-// meter is the id of the meter that counts rings, made if it is not there.
+// meter returns the id of the meter that counts rings, and creates the meter if it is missing.
 func (b *Billing) meter(ctx context.Context) (id string, made bool, err error) {
 	l := &stripe.BillingMeterListParams{Status: stripe.String("active")}
 	l.Context, l.Limit = ctx, stripe.Int64(100)
@@ -238,8 +240,9 @@ func (b *Billing) meter(ctx context.Context) (id string, made bool, err error) {
 	p := &stripe.BillingMeterParams{
 		DisplayName: stripe.String("Carillon rings"), EventName: stripe.String(meterName),
 		DefaultAggregation: &stripe.BillingMeterDefaultAggregationParams{Formula: stripe.String("sum")},
-		CustomerMapping:    &stripe.BillingMeterCustomerMappingParams{Type: stripe.String("by_id"), EventPayloadKey: stripe.String("stripe_customer_id")},
-		ValueSettings:      &stripe.BillingMeterValueSettingsParams{EventPayloadKey: stripe.String("value")},
+		CustomerMapping: &stripe.BillingMeterCustomerMappingParams{Type: stripe.String("by_id"),
+			EventPayloadKey: stripe.String("stripe_customer_id")},
+		ValueSettings: &stripe.BillingMeterValueSettingsParams{EventPayloadKey: stripe.String("value")},
 	}
 	p.Context = ctx
 	m, err := b.api.BillingMeters.New(p)

@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	lookBack   = 26 * time.Hour // events of which it is looked whether they came; run Reconcile much more often
-	staleAfter = 12 * time.Hour // a subscription that nobody asked Stripe about for so long is asked about
-	mostEvents = 1000           // of one turn
+	lookBack   = 26 * time.Hour // how far back events are checked; run Reconcile much more often
+	staleAfter = 12 * time.Hour // age from which a subscription is synced again
+	mostEvents = 1000           // per call
 )
 
-// Reconcile repairs what a lost message left wrong: it takes the events of the last day that never came, and asks anew about
-// subscriptions that nobody has asked about for long. One customer that fails does not stop the others.
+// Reconcile repairs what a lost message left wrong: it processes events of the last day that never
+// arrived, and asks Stripe again about subscriptions that were not synced for staleAfter. A failure
+// for one customer does not stop the others.
 func (b *Billing) Reconcile(ctx context.Context) error {
 	var errs []error
 	errs = append(errs, b.missed(ctx))
@@ -41,11 +42,12 @@ func (b *Billing) Reconcile(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// missed takes the events that Stripe lists and that never came.
+// missed processes the events that Stripe lists and that never arrived.
 func (b *Billing) missed(ctx context.Context) error {
 	p := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: b.Now().Add(-lookBack).Unix()}}
 	for _, k := range []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
-		"customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed", "invoice.paid", "invoice.payment_failed", "payment_method.attached"} {
+		"customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed", "invoice.paid",
+		"invoice.payment_failed", "payment_method.attached"} {
 		p.Types = append(p.Types, stripe.String(k))
 	}
 	for _, k := range affiliateEvents {
@@ -61,19 +63,20 @@ func (b *Billing) missed(ctx context.Context) error {
 	}
 	errs := []error{refusal(list.Err())}
 	for i := len(events) - 1; i >= 0; i-- { // the oldest first
-		errs = append(errs, b.take(ctx, events[i]))
+		errs = append(errs, b.processOnce(ctx, events[i]))
 	}
 	return errors.Join(errs...)
 }
 
-// reportMost is how many rings one turn of Report tells Stripe's meter about.
+// reportMost is how many rings one call of Report sends to Stripe's meter.
 const reportMost = 200
 
-// tooOld is the age past which Stripe's meter takes no ring (docs.stripe.com/api/billing/meter-event/create: timestamp).
+// tooOld is the age from which Stripe's meter refuses a ring
+// (docs.stripe.com/api/billing/meter-event/create: timestamp).
 const tooOld = 34 * 24 * time.Hour
 
-// Report tells Stripe's meter about rings that counted, one unit each. The ring's id is the event's identifier, so that a ring that
-// is told twice counts once.
+// Report sends counted rings to Stripe's meter, one unit each. The ring's id is the event
+// identifier, so a ring that is sent twice counts once.
 func (b *Billing) Report(ctx context.Context) error {
 	rings, err := b.Store.Unreported(ctx, reportMost)
 	if err != nil {
@@ -106,7 +109,7 @@ func (b *Billing) report(ctx context.Context, m store.Metered) error {
 	_, err := b.api.BillingMeterEvents.New(p)
 	var theirs *stripe.Error
 	if errors.As(err, &theirs) && theirs.HTTPStatusCode == http.StatusBadRequest && strings.Contains(theirs.Msg, "identifier") {
-		return nil // told before
+		return nil // sent before
 	}
 	return refusal(err)
 }

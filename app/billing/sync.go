@@ -12,20 +12,20 @@ import (
 	"carillon/tenants/store"
 )
 
-// stripeItself acts when Stripe is what moved us.
-func stripeItself() store.Who {
+// stripeActor is who acts when a change comes from Stripe.
+func stripeActor() store.Who {
 	return store.Who{Actor: tenants.Actor{Kind: "system", Name: "Stripe"}}
 }
 
-// errOlder: somebody who asked Stripe later than we did has written already.
+// errOlder means that a newer answer of Stripe has been written already.
 var errOlder = errors.New("billing: an older answer")
 
-// Sync asks Stripe for the customer's subscriptions and writes what they come to. However often and in whatever order it is called,
-// the last call ends in the same state: each begins by asking anew, and an answer that was asked for earlier than the one that is
-// written is dropped. A customer that is no tenant of ours is left alone.
+// Sync reads the customer's subscriptions from Stripe and writes the result. Calls in any number
+// and order end in the same state: each reads the current state, and an answer older than the
+// written one is dropped. A customer that is not one of our tenants is ignored.
 func (b *Billing) Sync(ctx context.Context, customer string) error {
 	late, err := b.sync(ctx, customer)
-	for _, id := range late { // a card of theirs turns out to have been another's first
+	for _, id := range late { // their card had its first trial with another tenant
 		sub, wrong := b.Store.For(id).Subscription(ctx)
 		if wrong == nil && sub.Customer != "" {
 			_, wrong = b.sync(ctx, sub.Customer)
@@ -35,7 +35,7 @@ func (b *Billing) Sync(ctx context.Context, customer string) error {
 	return err
 }
 
-// sync does it for one customer. late are tenants whose trial must be looked at again.
+// sync does it for one customer. late lists tenants whose trial must be checked again.
 func (b *Billing) sync(ctx context.Context, customer string) (late []tenants.TenantID, err error) {
 	defer b.enter(customer)()
 	asked := b.Now()
@@ -47,16 +47,16 @@ func (b *Billing) sync(ctx context.Context, customer string) (late []tenants.Ten
 	if err != nil {
 		return nil, err
 	}
-	scope := b.Store.For(id).By(stripeItself())
+	scope := b.Store.For(id).By(stripeActor())
 	if !known {
 		if best == nil || best.Status == stripe.SubscriptionStatusIncomplete || best.Status == stripe.SubscriptionStatusIncompleteExpired {
-			return nil, nil // whoever may do everything is not to lose it by looking at a checkout
+			return nil, nil // a tenant without limits must not lose them by opening a checkout
 		}
 		n := tenants.Subscription{Tenant: id, Customer: customer}
 		b.apply(&n, best, asked)
 		return nil, scope.SetSubscription(ctx, n)
 	}
-	tried, late, err := b.tried(ctx, customer, scope)
+	tried, late, err := b.triedBefore(ctx, customer, scope)
 	if err != nil {
 		return late, err
 	}
@@ -69,7 +69,7 @@ type answer struct {
 	tried bool
 }
 
-// write puts what Stripe says into the row.
+// write stores what Stripe says in the row.
 func (b *Billing) write(ctx context.Context, scope *store.Scope, best *stripe.Subscription, a answer) error {
 	over := false
 	err := scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
@@ -92,7 +92,7 @@ func (b *Billing) write(ctx context.Context, scope *store.Scope, best *stripe.Su
 	return err
 }
 
-// enter waits for the customer's turn in this process.
+// enter waits for the customer's turn in this process. The caller must call leave.
 func (b *Billing) enter(customer string) (leave func()) {
 	b.mu.Lock()
 	t, ok := b.syncing[customer]
@@ -113,7 +113,8 @@ func (b *Billing) enter(customer string) (leave func()) {
 	}
 }
 
-// tenantOf finds whose customer it is: by our own row, or by what we wrote at Stripe when we made the customer. known means a row.
+// tenantOf returns the tenant of a customer, from our row or from the metadata that we set when we
+// made the customer. known means that there is a row.
 func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.TenantID, known bool, err error) {
 	id, err = b.Store.TenantOfCustomer(ctx, customer)
 	if err == nil || tenants.KindOf(err) != tenants.Unknown {
@@ -130,7 +131,7 @@ func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.Ten
 	}
 	id, ok := tenants.ParseID[tenants.TenantID](c.Metadata[metaTenant])
 	if !ok {
-		return "", false, nil // of something else that the account sells
+		return "", false, nil // another product of this Stripe account
 	}
 	if _, err := b.Store.For(id).Tenant(ctx); err != nil {
 		return "", false, unless(err, tenants.Unknown)
@@ -142,10 +143,11 @@ func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.Ten
 	case err != nil:
 		return "", false, err
 	case sub.Customer != "" && sub.Customer != customer:
-		b.Log.Warn("a second Stripe customer of one tenant is left alone", "customer", customer, "tenant", id)
+		b.Log.Warn("ignored a second Stripe customer of a tenant", "customer", customer, "tenant", id)
 		return "", false, nil
 	}
-	return id, true, b.Store.For(id).By(stripeItself()).ChangeSubscription(ctx, func(s *tenants.Subscription) error { s.Customer = customer; return nil })
+	return id, true, b.Store.For(id).By(stripeActor()).ChangeSubscription(ctx,
+		func(s *tenants.Subscription) error { s.Customer = customer; return nil })
 }
 
 func unless(err error, kind tenants.Kind) error {
@@ -160,13 +162,16 @@ func gone(err error) bool {
 	return errors.As(err, &theirs) && theirs.Code == stripe.ErrorCodeResourceMissing
 }
 
-// ranks of Stripe's states: of several subscriptions, the one that stands best is the tenant's.
+// ranks of Stripe's states: of several subscriptions, the one with the highest rank is the
+// tenant's.
 var ranks = map[stripe.SubscriptionStatus]int{
-	stripe.SubscriptionStatusActive: 6, stripe.SubscriptionStatusTrialing: 6, stripe.SubscriptionStatusPastDue: 5, stripe.SubscriptionStatusUnpaid: 4,
-	stripe.SubscriptionStatusPaused: 3, stripe.SubscriptionStatusCanceled: 2, stripe.SubscriptionStatusIncomplete: 1, stripe.SubscriptionStatusIncompleteExpired: 0,
+	stripe.SubscriptionStatusActive: 6, stripe.SubscriptionStatusTrialing: 6, stripe.SubscriptionStatusPastDue: 5,
+	stripe.SubscriptionStatusUnpaid: 4,
+	stripe.SubscriptionStatusPaused: 3, stripe.SubscriptionStatusCanceled: 2, stripe.SubscriptionStatusIncomplete: 1,
+	stripe.SubscriptionStatusIncompleteExpired: 0,
 }
 
-// best is the customer's subscription to one of our plans that counts; nil when there is none.
+// best returns the customer's subscription to one of our plans that counts, or nil.
 func (b *Billing) best(ctx context.Context, customer string, id tenants.TenantID) (best *stripe.Subscription, err error) {
 	p := &stripe.SubscriptionListParams{Customer: stripe.String(customer), Status: stripe.String("all")}
 	p.Context, p.Limit = ctx, stripe.Int64(100)
@@ -180,11 +185,11 @@ func (b *Billing) best(ctx context.Context, customer string, id tenants.TenantID
 			continue
 		}
 		if t := s.Metadata[metaTenant]; t != "" && t != string(id) {
-			b.Log.Warn("a Stripe subscription names another tenant than its customer and is left alone", "subscription", s.ID, "tenant", id)
+			b.Log.Warn("ignored a Stripe subscription whose tenant differs from its customer's", "subscription", s.ID, "tenant", id)
 			continue
 		}
 		if s.CurrentPeriodEnd == 0 || s.CurrentPeriodStart == 0 {
-			return nil, fmt.Errorf("billing: subscription %s has no period: the answer is not of API version %s", s.ID, stripe.APIVersion)
+			return nil, fmt.Errorf("billing: subscription %s has no period; the answer is not of API version %s", s.ID, stripe.APIVersion)
 		}
 		if best == nil || ranks[s.Status] > ranks[best.Status] || ranks[s.Status] == ranks[best.Status] && s.Created > best.Created {
 			best = s
@@ -192,7 +197,7 @@ func (b *Billing) best(ctx context.Context, customer string, id tenants.TenantID
 	}
 }
 
-// planOf is the plan that a subscription is to, by what we wrote on its price.
+// planOf returns the plan of a subscription, from the metadata of its price.
 func planOf(s *stripe.Subscription) (plan string, item *stripe.SubscriptionItem) {
 	if s.Items == nil {
 		return "", nil
@@ -205,18 +210,18 @@ func planOf(s *stripe.Subscription) (plan string, item *stripe.SubscriptionItem)
 	return "", nil
 }
 
-// apply writes what Stripe says into the row. asked is when it was asked.
+// apply writes Stripe's answer into the row. asked is when Stripe was asked.
 func (b *Billing) apply(s *tenants.Subscription, from *stripe.Subscription, asked time.Time) {
 	s.SyncedAt = asked
 	if from == nil {
-		if s.Stripe != "" { // it was there and Stripe lists it no more: as if it were cancelled
+		if s.Stripe != "" { // Stripe no longer lists it: treat it as cancelled
 			s.State, s.CancelAtEnd = tenants.SubCancelled, false
 		}
 		return
 	}
 	if from.Status == stripe.SubscriptionStatusIncomplete || from.Status == stripe.SubscriptionStatusIncompleteExpired {
 		if s.Stripe == "" && s.State != tenants.SubIncomplete {
-			return // a first payment that has not come takes nothing away from a trial or from what was given
+			return // a pending first payment must not end a trial or a grant
 		}
 	}
 	plan, item := planOf(from)
@@ -231,19 +236,19 @@ func (b *Billing) apply(s *tenants.Subscription, from *stripe.Subscription, aske
 		s.TrialEnd = unix(from.TrialEnd)
 	}
 	if s.State == tenants.SubCancelled && unpaid(from) {
-		s.PeriodEnd = unix(from.EndedAt) // the period it ended in was never paid
+		s.PeriodEnd = unix(from.EndedAt) // its last period was never paid
 	}
 	since := owed(from)
 	switch {
 	case s.State != tenants.SubPastDue:
 		s.PastDueSince = time.Time{}
 	case was != tenants.SubPastDue || s.PastDueSince.IsZero() || since.Before(s.PastDueSince):
-		s.PastDueSince = since // and while it is owed, a later invoice does not begin the grace anew
+		s.PastDueSince = since // a later unpaid invoice does not restart the grace period
 	}
-	wasCut(s, from)
+	keepCut(s, from)
 }
 
-// owed is since when money is owed.
+// owed is since when a payment is overdue.
 func owed(from *stripe.Subscription) time.Time {
 	if i := from.LatestInvoice; i != nil && i.Created != 0 {
 		return unix(i.Created)

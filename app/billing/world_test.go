@@ -15,7 +15,7 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// world is one tenant who buys from a Stripe in this process, on that Stripe's clock.
+// world is a tenant that buys from a Stripe in this process, on that Stripe's clock.
 type world struct {
 	*testing.T
 	stripe *stripetest.Stripe
@@ -24,7 +24,8 @@ type world struct {
 	buyer  billing.Buyer
 }
 
-var start = time.Date(2026, 3, 20, 9, 0, 0, 0, time.UTC) // summer time begins within the trial
+// daylight saving time starts during the trial
+var start = time.Date(2026, 3, 20, 9, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -43,14 +44,15 @@ func newWorld(t *testing.T) *world {
 	w.buyer = w.tenant("alpha")
 	_, err = w.b.SyncPlans(t.Context())
 	w.must(err)
-	w.stripe.Forgive() // it asked for products that were not there
+	w.stripe.Forgive() // it asked for missing products
 	return w
 }
 
-// billing is a Billing with what c leaves out filled.
+// billing returns a Billing; missing fields of c are filled in.
 func (w *world) billing(c billing.Config) *billing.Billing {
 	w.Helper()
-	c.Store, c.Now, c.Log, c.PublicURL, c.URL = w.store, w.stripe.Now, slog.New(slog.NewTextHandler(w.Output(), nil)), "https://ring.example", w.stripe.URL()
+	c.Store, c.Now, c.Log, c.PublicURL, c.URL = w.store, w.stripe.Now, slog.New(slog.NewTextHandler(w.Output(), nil)),
+		"https://ring.example", w.stripe.URL()
 	if c.Key == "" {
 		c.Key = stripetest.Key
 	}
@@ -69,10 +71,11 @@ func (w *world) must(err error) {
 	}
 }
 
-// tenant makes one who tries Starter.
+// tenant adds a tenant that tries Starter.
 func (w *world) tenant(slug string) billing.Buyer {
 	w.Helper()
-	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](w.stripe.Now()), Slug: slug, Name: slug, Industry: tenants.Salon, State: tenants.TenantActive,
+	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](w.stripe.Now()), Slug: slug, Name: slug,
+		Industry: tenants.Salon, State: tenants.TenantActive,
 		TimeZone: "Europe/Berlin", RingTTL: tenants.DefaultTTL, CreatedAt: w.stripe.Now()}
 	w.must(w.store.AddTenant(w.Context(), store.Who{Actor: tenants.System}, t))
 	s := w.store.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "u", Name: "Ada"}})
@@ -94,12 +97,13 @@ func (w *world) standing() tenants.Standing {
 	return tenants.Entitle(&s, p, tenants.Usage{}, w.stripe.Now()).Standing
 }
 
-// subscribe goes through checkout and pays; nobody tells Carillon.
+// subscribe pays a checkout; no message is delivered.
 func (w *world) subscribe(plan string, every tenants.Interval) (customer string) {
 	w.Helper()
 	address, err := w.b.Checkout(w.Context(), w.buyer, plan, every)
 	w.must(err)
-	a, err := http.PostForm(address, url.Values{"card": {"bad"}}) // first with a card that is declined
+	// first with a card that is declined
+	a, err := http.PostForm(address, url.Values{"card": {"bad"}})
 	w.must(err)
 	a.Body.Close()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -113,7 +117,7 @@ func (w *world) subscribe(plan string, every tenants.Interval) (customer string)
 	return all[len(all)-1]
 }
 
-// tell carries events from Stripe to Carillon, signed now.
+// tell delivers events from Stripe to Carillon, signed now.
 func (w *world) tell(events ...stripetest.Event) {
 	w.Helper()
 	for _, e := range events {
@@ -129,8 +133,9 @@ func (w *world) audits() int {
 	return len(list)
 }
 
-// state is a subscription as text, without when it was asked for.
+// state is a subscription as text, without the time it was synced.
 func state(s tenants.Subscription) string {
-	return strings.Join([]string{string(s.State), s.Plan, string(s.Interval), s.Stripe, s.Customer, s.PeriodStart.String(), s.PeriodEnd.String(), s.TrialEnd.String(),
+	return strings.Join([]string{string(s.State), s.Plan, string(s.Interval), s.Stripe, s.Customer, s.PeriodStart.String(),
+		s.PeriodEnd.String(), s.TrialEnd.String(),
 		s.PastDueSince.String(), map[bool]string{true: "ends"}[s.CancelAtEnd]}, " | ")
 }

@@ -1,5 +1,6 @@
-// Package bus says who must hear that facts were committed. It carries hints, not facts: a listener that is told reads the store,
-// so that a lost or doubled hint costs time and never truth. It knows no HTTP, no SQL and no facts.
+// Package bus says who must hear that facts were committed. It carries hints, not facts: a listener
+// that is told reads the store, so that a lost or doubled hint costs time and never truth. It knows
+// no HTTP, no SQL and no facts.
 //
 // Local serves one process. Many nodes need the same three methods over a message system.
 package bus
@@ -13,8 +14,9 @@ import (
 
 // Bus is told of rings whose facts were committed, and tells those who listen.
 type Bus interface {
-	// Tell says that a ring has new facts; with an empty ring id, that a key, a device or the tenant itself may no longer act, which
-	// every listener of the tenant must hear. It never blocks. Tell after commit, never before.
+	// Tell says that a ring has new facts; with an empty ring id, that a key, a device or the
+	// tenant itself may no longer act, which every listener of the tenant must hear. It never
+	// blocks. Tell after commit, never before.
 	Tell(tenants.TenantID, tenants.RingID)
 	// Hear listens to one ring, or with an empty ring id to every ring of the tenant.
 	Hear(tenants.TenantID, tenants.RingID) *Ear
@@ -37,7 +39,8 @@ type place struct {
 // New gives a Bus for this process.
 func New() *Local { return &Local{ears: map[place]map[*Ear]struct{}{}} }
 
-// Tell wakes the listeners of the ring and of its tenant; with an empty ring id all of the tenant's.
+// Tell wakes the listeners of the ring and of its tenant; with an empty ring id all of the
+// tenant's.
 func (b *Local) Tell(t tenants.TenantID, r tenants.RingID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,7 +56,8 @@ func (b *Local) Tell(t tenants.TenantID, r tenants.RingID) {
 	}
 }
 
-// all wakes every listener of a tenant; called with mu held. It looks at all of the listeners there are: revocations are rare.
+// all wakes every listener of a tenant; called with mu held. It looks at all of the listeners there
+// are: revocations are rare.
 func (b *Local) all(t tenants.TenantID) {
 	for p, ears := range b.ears {
 		if p.tenant != t {
@@ -95,7 +99,8 @@ func (b *Local) Close() error {
 	return nil
 }
 
-// Ear is one listener. Hints about the same ring that are not yet taken are one hint: a slow listener costs no memory.
+// Ear is one listener. Hints about the same ring that are not yet taken are one hint: a slow
+// listener costs no memory.
 type Ear struct {
 	bus   *Local
 	place place
@@ -116,8 +121,8 @@ func (e *Ear) add(r tenants.RingID) {
 	}
 }
 
-// Next waits for hints and takes them all; an empty id among them says that somebody may no longer act for the tenant. It fails
-// when ctx is done or the bus is closed (context.Canceled).
+// Next waits for hints and takes them all; an empty id among them says that somebody may no longer
+// act for the tenant. It fails when ctx is done or the bus is closed (context.Canceled).
 func (e *Ear) Next(ctx context.Context) ([]tenants.RingID, error) {
 	select {
 	case <-ctx.Done():

@@ -1,8 +1,8 @@
-// Package notify brings mail to people: it queues what it is given, speaks SMTP, and tries again for a while. It knows nothing of
-// tenants or of why somebody is written to.
+// Package notify brings mail to people: it queues what it is given, speaks SMTP, and tries again
+// for a while. It knows nothing of tenants or of why somebody is written to.
 //
-// Mail is a courtesy: what matters is a row in the store, and a mail that a crash loses is asked for again by whoever waits for it.
-// Start reading at New.
+// Mail is a courtesy: what matters is a row in the store, and a mail that a crash loses is asked
+// for again by whoever waits for it. Start reading at New.
 package notify
 
 import (
@@ -27,8 +27,8 @@ type Mail struct {
 
 // Config is what a Mailer is told.
 type Config struct {
-	// URL is smtp://user:password@host:587 (STARTTLS is demanded, but of this machine itself) or smtps://… (TLS from the start,
-	// port 465). ?from= gives the sender; without it the user is.
+	// URL is smtp://user:password@host:587 (STARTTLS is demanded, but of this machine itself) or
+	// smtps://… (TLS from the start, port 465). ?from= gives the sender; without it the user is.
 	URL string
 	Now func() time.Time
 	Log *slog.Logger
@@ -115,7 +115,8 @@ func (m *Mailer) Send(l Mail) error {
 	}
 }
 
-// Close sends what can be sent within a few seconds and gives up on the rest. Closing again is fine.
+// Close sends what can be sent within a few seconds and gives up on the rest. Closing again is
+// fine.
 func (m *Mailer) Close() error {
 	m.mu.Lock()
 	if !m.closed {

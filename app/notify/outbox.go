@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Outbox is where letters go in dev mode: into a folder and the log, and nowhere else. Start at NewOutbox.
+// Outbox is where letters go in dev mode: into a folder and the log, and nowhere else. Start at
+// NewOutbox.
 type Outbox struct {
 	dir string
 	now func() time.Time

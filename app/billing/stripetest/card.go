@@ -7,23 +7,26 @@ import (
 	"strings"
 )
 
-// attach gives a customer a card. Cards of one number have one fingerprint, whoever holds them. Called with mu held.
+// attach gives a customer a card. Cards with one number have one fingerprint, whoever the customer
+// is. Called with mu held.
 func (s *Stripe) attach(customer, number string) {
 	number = strings.ReplaceAll(number, " ", "")
 	if number == "" {
 		number = customer
 	}
 	sum := sha256.Sum256([]byte("card " + number))
-	card := map[string]any{"brand": "visa", "last4": number[max(0, len(number)-4):], "exp_month": 12, "exp_year": s.now.Year() + 3, "fingerprint": hex.EncodeToString(sum[:8])}
+	card := map[string]any{"brand": "visa", "last4": number[max(0, len(number)-4):], "exp_month": 12,
+		"exp_year": s.now.Year() + 3, "fingerprint": hex.EncodeToString(sum[:8])}
 	for _, m := range s.all("pm_") {
 		if m["customer"] == customer && m["card"].(map[string]any)["fingerprint"] == card["fingerprint"] {
 			return
 		}
 	}
-	s.happened("payment_method.attached", s.keep(s.id("pm"), map[string]any{"object": "payment_method", "type": "card", "customer": customer, "card": card}))
+	s.happened("payment_method.attached", s.keep(s.id("pm"),
+		map[string]any{"object": "payment_method", "type": "card", "customer": customer, "card": card}))
 }
 
-// Attach gives a customer a card of a number, as the portal does.
+// Attach gives a customer a card by its number, as the portal does.
 func (s *Stripe) Attach(customer, number string) {
 	defer s.tell()
 	s.mu.Lock()

@@ -16,12 +16,15 @@ func (s *Stripe) catalogRoutes() []route {
 		{"GET", "/v1/customers/{}/payment_methods", []string{"type", "limit", "starting_after"}, s.listCards},
 		{"POST", "/v1/products", []string{"id", "name"}, s.addProduct},
 		{"POST", "/v1/products/{}", []string{"name"}, s.setProduct},
-		{"POST", "/v1/prices", []string{"product", "currency", "lookup_key", "transfer_lookup_key", "recurring[interval]", "recurring[usage_type]", "recurring[meter]",
-			"unit_amount", "metadata[*]", "nickname", "billing_scheme", "tiers_mode", "tiers[][up_to]", "tiers[][unit_amount]", "tiers[][unit_amount_decimal]"}, s.addPrice},
+		{"POST", "/v1/prices", []string{"product", "currency", "lookup_key", "transfer_lookup_key", "recurring[interval]",
+			"recurring[usage_type]", "recurring[meter]",
+			"unit_amount", "metadata[*]", "nickname", "billing_scheme", "tiers_mode", "tiers[][up_to]",
+			"tiers[][unit_amount]", "tiers[][unit_amount_decimal]"}, s.addPrice},
 		{"GET", "/v1/prices", []string{"lookup_keys[]", "active", "limit", "starting_after"}, s.listPrices},
 		{"POST", "/v1/billing/meters", []string{"display_name", "event_name", "default_aggregation[formula]", "customer_mapping[type]",
 			"customer_mapping[event_payload_key]", "value_settings[event_payload_key]"}, s.addMeter},
-		{"GET", "/v1/billing/meters", []string{"status", "limit", "starting_after"}, func(string, url.Values) (any, error) { return list(s.all("mtr_"), "/v1/billing/meters"), nil }},
+		{"GET", "/v1/billing/meters", []string{"status", "limit", "starting_after"},
+			func(string, url.Values) (any, error) { return list(s.all("mtr_"), "/v1/billing/meters"), nil }},
 		{"POST", "/v1/billing/meter_events", []string{"event_name", "identifier", "timestamp", "payload[*]"}, s.addUsage},
 	}
 }
@@ -34,7 +37,7 @@ func (s *Stripe) keep(id string, o map[string]any) map[string]any {
 	return o
 }
 
-// all are the objects whose id begins so, in the order of their making.
+// all returns the objects whose id has this prefix, in order of creation.
 func (s *Stripe) all(prefix string) (out []map[string]any) {
 	for _, id := range s.order {
 		if strings.HasPrefix(id, prefix) {
@@ -54,7 +57,8 @@ func (s *Stripe) get(prefix, what string) func(string, url.Values) (any, error) 
 }
 
 func (s *Stripe) addCustomer(_ string, f url.Values) (any, error) {
-	o := s.keep(s.id("cus"), map[string]any{"object": "customer", "name": f.Get("name"), "email": f.Get("email"), "metadata": meta(f, "metadata")})
+	o := s.keep(s.id("cus"), map[string]any{"object": "customer", "name": f.Get("name"), "email": f.Get("email"),
+		"metadata": meta(f, "metadata")})
 	s.happened("customer.created", o)
 	return o, nil
 }
@@ -81,7 +85,8 @@ func (s *Stripe) addPrice(_ string, f url.Values) (any, error) {
 		return nil, noSuch("product", f.Get("product"))
 	}
 	o := map[string]any{
-		"object": "price", "active": true, "currency": f.Get("currency"), "lookup_key": f.Get("lookup_key"), "product": f.Get("product"), "type": "recurring",
+		"object": "price", "active": true, "currency": f.Get("currency"), "lookup_key": f.Get("lookup_key"),
+		"product": f.Get("product"), "type": "recurring",
 		"metadata": meta(f, "metadata"), "billing_scheme": "per_unit", "nickname": f.Get("nickname"),
 		"recurring": map[string]any{"interval": f.Get("recurring[interval]"), "interval_count": 1, "usage_type": "licensed"},
 	}
@@ -146,7 +151,7 @@ func (s *Stripe) listPrices(_ string, f url.Values) (any, error) {
 		if key, _ := p["lookup_key"].(string); len(want) == 0 || want[key] {
 			shown := maps.Clone(p)
 			if f.Get("expand[0]") != "data.tiers" {
-				delete(shown, "tiers") // includable, and left out unless asked for
+				delete(shown, "tiers") // Stripe leaves tiers out unless they are expanded
 			}
 			out = append(out, shown)
 		}
@@ -160,7 +165,8 @@ func (s *Stripe) addMeter(_ string, f url.Values) (any, error) {
 			return nil, bad("A meter of this event_name exists already.")
 		}
 	}
-	return s.keep(s.id("mtr"), map[string]any{"object": "billing.meter", "event_name": f.Get("event_name"), "display_name": f.Get("display_name"), "status": "active"}), nil
+	return s.keep(s.id("mtr"), map[string]any{"object": "billing.meter", "event_name": f.Get("event_name"),
+		"display_name": f.Get("display_name"), "status": "active"}), nil
 }
 
 func (s *Stripe) addUsage(_ string, f url.Values) (any, error) {
@@ -187,10 +193,11 @@ func (s *Stripe) addUsage(_ string, f url.Values) (any, error) {
 		}
 	}
 	s.usage = append(s.usage, usage{f.Get("identifier"), customer, time.Unix(at, 0), value})
-	return map[string]any{"object": "billing.meter_event", "identifier": f.Get("identifier"), "event_name": f.Get("event_name"), "created": s.now.Unix()}, nil
+	return map[string]any{"object": "billing.meter_event", "identifier": f.Get("identifier"),
+		"event_name": f.Get("event_name"), "created": s.now.Unix()}, nil
 }
 
-// Metered is how many units the meter has of a customer.
+// Metered is how many units the meter counted for a customer.
 func (s *Stripe) Metered(customer string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,14 +213,15 @@ func (s *Stripe) used(customer string, from, to time.Time) (n int64) {
 	return n
 }
 
-// Endpoint adds a webhook endpoint to those that are listed.
+// Endpoint adds a webhook endpoint.
 func (s *Stripe) Endpoint(address, status string, events ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.endpoints = append(s.endpoints, map[string]any{"id": s.id("we"), "object": "webhook_endpoint", "url": address, "status": status, "enabled_events": events})
+	s.endpoints = append(s.endpoints, map[string]any{"id": s.id("we"), "object": "webhook_endpoint", "url": address,
+		"status": status, "enabled_events": events})
 }
 
-// Use adds units of a customer to the meter, as if they had been told.
+// Use adds units of a customer to the meter, as if they had been reported.
 func (s *Stripe) Use(customer string, units int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// dispute is a bank that wants a payment back.
+// dispute is a bank that claims a payment back.
 type dispute struct {
 	id, status string
 	cents      int64
@@ -42,7 +42,7 @@ func (s *Stripe) chargeRoutes() []route {
 	}
 }
 
-// charged is the invoice that a charge paid.
+// charged returns the invoice that a charge paid.
 func (s *Stripe) charged(charge string) *invoice {
 	for _, i := range s.invoices {
 		if "ch_"+i.id == charge && i.charged() {
@@ -54,14 +54,16 @@ func (s *Stripe) charged(charge string) *invoice {
 
 func (s *Stripe) showCharge(i *invoice) map[string]any {
 	return map[string]any{
-		"id": "ch_" + i.id, "object": "charge", "customer": i.customer, "invoice": i.id, "amount": i.due(), "amount_captured": i.due(), "amount_refunded": i.refunded,
-		"currency": "usd", "created": i.paidAt.Unix(), "captured": true, "paid": true, "status": "succeeded", "refunded": i.refunded >= i.due(),
+		"id": "ch_" + i.id, "object": "charge", "customer": i.customer, "invoice": i.id, "amount": i.due(),
+		"amount_captured": i.due(), "amount_refunded": i.refunded,
+		"currency": "usd", "created": i.paidAt.Unix(), "captured": true, "paid": true, "status": "succeeded",
+		"refunded": i.refunded >= i.due(),
 		"disputed": len(i.disputes) > 0, "livemode": s.c.Live,
 		"payment_method_details": map[string]any{"type": "card", "card": map[string]any{"fingerprint": s.fingerprint(i.customer)}},
 	}
 }
 
-// fingerprint is that of the card a customer pays with: the one added last, or one of their own.
+// fingerprint is that of the card a customer pays with: the one added last, or a unique one.
 func (s *Stripe) fingerprint(customer string) string {
 	if other := s.borrowed[customer]; other != "" {
 		customer = other
@@ -78,7 +80,7 @@ func showDispute(i *invoice, d *dispute) map[string]any {
 	return map[string]any{"id": d.id, "object": "dispute", "charge": "ch_" + i.id, "amount": d.cents, "currency": "usd", "status": d.status}
 }
 
-// Refund gives money of a paid invoice back, in part or whole.
+// Refund refunds a paid invoice, in part or whole.
 func (s *Stripe) Refund(invoiceID string, cents int64) {
 	s.withInvoice(invoiceID, func(i *invoice) {
 		i.refunded = min(i.due(), i.refunded+cents)
@@ -86,18 +88,19 @@ func (s *Stripe) Refund(invoiceID string, cents int64) {
 	})
 }
 
-// FailRefund tells that the bank did not take a refund: the money is here again.
+// FailRefund makes a refund fail, as when the bank rejects it: the money is back.
 func (s *Stripe) FailRefund(invoiceID string, cents int64) {
 	s.withInvoice(invoiceID, func(i *invoice) {
 		i.refunded = max(0, i.refunded-cents)
-		s.happened("charge.refund.updated", map[string]any{"id": s.id("re"), "object": "refund", "charge": "ch_" + i.id, "amount": cents, "currency": "usd", "status": "failed"})
+		s.happened("charge.refund.updated", map[string]any{"id": s.id("re"), "object": "refund", "charge": "ch_" + i.id,
+			"amount": cents, "currency": "usd", "status": "failed"})
 	})
 }
 
-// Dispute makes the customer's bank take the money of an invoice back, and says under which id.
+// Dispute opens a dispute that withdraws the money of an invoice, and returns its id.
 func (s *Stripe) Dispute(invoiceID string) (id string) { return s.dispute(invoiceID, "needs_response") }
 
-// Inquire makes the bank ask about an invoice without taking money.
+// Inquire opens an inquiry about an invoice, which withdraws no money.
 func (s *Stripe) Inquire(invoiceID string) (id string) {
 	return s.dispute(invoiceID, "warning_needs_response")
 }
@@ -111,7 +114,7 @@ func (s *Stripe) dispute(invoiceID, status string) (id string) {
 	return id
 }
 
-// CloseDispute ends a dispute: the money comes back when it is won.
+// CloseDispute ends a dispute. The money comes back if it is won.
 func (s *Stripe) CloseDispute(id string, won bool) {
 	defer s.tell()
 	s.mu.Lock()
@@ -140,7 +143,7 @@ func (s *Stripe) withInvoice(id string, do func(*invoice)) {
 	}
 }
 
-// Tax makes the customer's invoices cost so many percent more from now on.
+// Tax adds a percentage to the customer's invoices from now on.
 func (s *Stripe) Tax(customer string, percent int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,9 +20,11 @@ type session struct {
 
 func (s *Stripe) checkoutRoutes() []route {
 	return []route{
-		{"POST", "/v1/checkout/sessions", []string{"mode", "customer", "client_reference_id", "success_url", "cancel_url", "allow_promotion_codes",
+		{"POST", "/v1/checkout/sessions", []string{"mode", "customer", "client_reference_id", "success_url", "cancel_url",
+			"allow_promotion_codes",
 			"tax_id_collection[enabled]", "customer_update[name]", "customer_update[address]", "automatic_tax[enabled]", "metadata[*]",
-			"subscription_data[metadata][*]", "subscription_data[trial_end]", "subscription_data[trial_settings][end_behavior][missing_payment_method]",
+			"subscription_data[metadata][*]", "subscription_data[trial_end]",
+			"subscription_data[trial_settings][end_behavior][missing_payment_method]",
 			"line_items[][price]", "line_items[][quantity]"}, s.addSession},
 		{"GET", "/v1/checkout/sessions", []string{"customer", "status", "limit", "starting_after"}, s.listSessions},
 		{"GET", "/v1/checkout/sessions/{}", nil, func(id string, _ url.Values) (any, error) {
@@ -54,8 +56,9 @@ func (s *Stripe) session(id string) *session {
 
 func (s *Stripe) showSession(x *session) map[string]any {
 	o := map[string]any{
-		"id": x.id, "object": "checkout.session", "mode": "subscription", "status": x.status, "customer": x.customer, "client_reference_id": x.reference,
-		"metadata": x.meta, "success_url": x.success, "cancel_url": x.cancel, "created": x.created.Unix(), "livemode": s.c.Live,
+		"id": x.id, "object": "checkout.session", "mode": "subscription", "status": x.status, "customer": x.customer,
+		"client_reference_id": x.reference,
+		"metadata":            x.meta, "success_url": x.success, "cancel_url": x.cancel, "created": x.created.Unix(), "livemode": s.c.Live,
 		"payment_status": "unpaid", "subscription": nil, "url": nil, "allow_promotion_codes": x.codes,
 	}
 	if x.status == "open" {
@@ -69,8 +72,10 @@ func (s *Stripe) showSession(x *session) map[string]any {
 
 func (s *Stripe) addSession(_ string, f url.Values) (any, error) {
 	x := &session{
-		id: s.id("cs_test"), status: "open", customer: f.Get("customer"), reference: f.Get("client_reference_id"), success: f.Get("success_url"),
-		cancel: f.Get("cancel_url"), meta: meta(f, "metadata"), subMeta: meta(f, "subscription_data[metadata]"), created: s.now, codes: f.Get("allow_promotion_codes") == "true",
+		id: s.id("cs_test"), status: "open", customer: f.Get("customer"), reference: f.Get("client_reference_id"),
+		success: f.Get("success_url"),
+		cancel:  f.Get("cancel_url"), meta: meta(f, "metadata"), subMeta: meta(f, "subscription_data[metadata]"),
+		created: s.now, codes: f.Get("allow_promotion_codes") == "true",
 	}
 	if f.Get("mode") != "subscription" || s.objects[x.customer] == nil || x.success == "" {
 		return nil, bad("mode, customer and success_url are needed")
@@ -129,7 +134,7 @@ func (s *Stripe) expireSession(id string, _ url.Values) (any, error) {
 	return s.showSession(x), nil
 }
 
-// Pay finishes a checkout as a person with a good card would.
+// Pay finishes a checkout with a good card.
 func (s *Stripe) Pay(id string) error {
 	defer s.tell()
 	s.mu.Lock()
@@ -137,14 +142,14 @@ func (s *Stripe) Pay(id string) error {
 	return s.pay(id, "", "")
 }
 
-// Promote makes a promotion code that takes so many percent off each invoice, for good.
+// Promote adds a promotion code that takes a percentage off every invoice.
 func (s *Stripe) Promote(code string, percent int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.codes[code] = percent
 }
 
-// Sessions are the ids of the checkouts, the oldest first.
+// Sessions returns the ids of the checkouts, oldest first.
 func (s *Stripe) Sessions() (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +159,8 @@ func (s *Stripe) Sessions() (ids []string) {
 	return ids
 }
 
-// pay finishes a checkout with a card of a number; empty = one that nobody else has. code is a promotion code; empty = none.
+// pay finishes a checkout with a card number (empty = a unique card) and a promotion code (empty =
+// none).
 func (s *Stripe) pay(id, number, code string) error {
 	x := s.session(id)
 	if x == nil || x.status != "open" {

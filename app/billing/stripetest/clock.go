@@ -2,10 +2,11 @@ package stripetest
 
 import "time"
 
-// dunning is how long a failed payment is tried again before the subscription is cancelled.
+// dunning is how long a failed payment is retried before the subscription is cancelled.
 const dunning = 21 * 24 * time.Hour
 
-// Advance moves the clock, and everything that falls due on the way happens: trials end, periods are renewed or end, cards fail.
+// Advance moves the clock and does everything that falls due: trials end, periods renew or end,
+// cards fail.
 func (s *Stripe) Advance(d time.Duration) {
 	defer s.tell()
 	s.mu.Lock()
@@ -13,7 +14,7 @@ func (s *Stripe) Advance(d time.Duration) {
 	s.move(s.now.Add(d))
 }
 
-// tick lets the clock go on by what has passed outside. Called with mu held.
+// tick moves the clock by the time that has passed outside. Called with mu held.
 func (s *Stripe) tick() {
 	if d := time.Since(s.ticked).Truncate(time.Second); s.c.Tick && d > 0 {
 		s.ticked = s.ticked.Add(d)
@@ -33,7 +34,7 @@ func (s *Stripe) move(to time.Time) {
 	s.now = to
 }
 
-// due is the subscription that something happens to next, and when.
+// due returns the next subscription that something happens to, and when.
 func (s *Stripe) due(to time.Time) (first *subscription, at time.Time) {
 	for _, x := range s.subs {
 		when := x.end

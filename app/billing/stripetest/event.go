@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// happened records an event about an object as it is now. Called with mu held.
+// happened records an event about an object in its current state. Called with mu held.
 func (s *Stripe) happened(kind string, object map[string]any) {
 	e := map[string]any{
 		"id": s.id("evt"), "object": "event", "api_version": Version, "created": s.now.Unix(), "livemode": s.c.Live, "type": kind,
@@ -27,7 +27,7 @@ func (s *Stripe) happened(kind string, object map[string]any) {
 	s.events = append(s.events, Event{e["id"].(string), kind, body})
 }
 
-// Events are all that happened, the oldest first; of one kind, or "" for all.
+// Events returns the events of one type, or of all if it is empty, oldest first.
 func (s *Stripe) Events(kind string) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func Sign(body []byte, secret string, at time.Time) string {
 	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// tell posts what happened and was not posted yet, and has posted it when it returns. It runs outside of mu: whoever hears of it asks
+// tell posts all events that were not posted yet. It runs without mu, because the receiver asks
 // back.
 func (s *Stripe) tell() {
 	s.telling.Lock()
@@ -72,8 +72,9 @@ func (s *Stripe) tell() {
 	s.post()
 }
 
-// pass is tell for a request of the API, which may come from within what tell posts: while somebody posts, it leaves that to them, so that
-// no request waits for the messages that come after it.
+// pass is tell for an API request, which may itself come from a receiver. If another goroutine is
+// posting, it leaves the events to that one, so that no request waits for messages about later
+// events.
 func (s *Stripe) pass() {
 	for s.news() && s.telling.TryLock() {
 		s.post()
@@ -81,14 +82,14 @@ func (s *Stripe) pass() {
 	}
 }
 
-// news reports whether there is something to post.
+// news reports whether there are events to post.
 func (s *Stripe) news() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.c.Webhook != "" && s.untold < len(s.events)
 }
 
-// post does it. Called with telling held.
+// post sends them. Called with telling held.
 func (s *Stripe) post() {
 	for {
 		s.mu.Lock()
@@ -108,11 +109,12 @@ func (s *Stripe) post() {
 	}
 }
 
-// sends is how often a message is posted that is not answered by a 2xx. Stripe goes on for days (docs.stripe.com/webhooks#automatic-retries);
-// one that is lost after these is what reconciling is for.
+// sends is how often a message is posted until it is answered with a 2xx. Stripe retries for days
+// (docs.stripe.com/webhooks#automatic-retries); a message lost after these is for Reconcile to
+// find.
 const sends = 3
 
-// send posts a message, signed anew each time, and reports whether it was taken.
+// send posts a message, signed again each time, and reports whether it was accepted.
 func (s *Stripe) send(address, secret string, body []byte) bool {
 	q, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestAMessageIsSentAgain: one that is answered by a failure comes again as it was, and before the next; one that never is taken is lost.
-func TestAMessageIsSentAgain(t *testing.T) {
+// TestMessageIsRetried checks that a message answered with an error is sent again unchanged before
+// the next one, and that one that is never accepted is dropped.
+func TestMessageIsRetried(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var got []string

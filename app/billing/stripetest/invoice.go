@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// invoice is a bill.
+// invoice is one invoice.
 type invoice struct {
 	id, number, customer, sub, status string
 	lines                             []line
-	off                               int64 // of the lines, what a promotion code takes
-	tax                               int64 // on top of what is left
+	off                               int64 // discount of a promotion code
+	tax                               int64 // on the rest
 	created, paidAt                   time.Time
 	refunded                          int64
 	disputes                          []*dispute
 }
 
-// due is what an invoice comes to, with discount and tax.
+// due is the total of an invoice, with discount and tax.
 func (i *invoice) due() int64 { return total(i.lines) - i.off + i.tax }
 
-// charged reports whether money moved for it: an invoice of nothing, or of credit, has no charge.
+// charged reports whether money moved for it. An invoice of zero or of credit has no charge.
 func (i *invoice) charged() bool { return i.status == "paid" && i.due() > 0 }
 
 type line struct {
@@ -38,7 +38,8 @@ func total(lines []line) (n int64) {
 func (s *Stripe) invoiceRoutes() []route {
 	return []route{
 		{"GET", "/v1/invoices", []string{"customer", "status", "limit", "starting_after"}, s.listInvoices},
-		{"GET", "/v1/invoices/upcoming", []string{"customer", "subscription", "subscription_items[][id]", "subscription_items[][price]", "subscription_items[][quantity]",
+		{"GET", "/v1/invoices/upcoming", []string{"customer", "subscription", "subscription_items[][id]",
+			"subscription_items[][price]", "subscription_items[][quantity]",
 			"subscription_items[][deleted]", "subscription_proration_date", "subscription_proration_behavior"}, s.upcoming},
 		{"GET", "/v1/invoices/{}", nil, func(id string, _ url.Values) (any, error) {
 			for _, i := range s.invoices {
@@ -69,13 +70,17 @@ func (s *Stripe) listInvoices(_ string, f url.Values) (any, error) {
 func (s *Stripe) showInvoice(i *invoice) map[string]any {
 	lines := []map[string]any{}
 	for _, l := range i.lines {
-		lines = append(lines, map[string]any{"object": "line_item", "id": "il_" + hexes(6), "description": l.text, "amount": l.cents, "currency": "usd"})
+		lines = append(lines, map[string]any{"object": "line_item", "id": "il_" + hexes(6), "description": l.text,
+			"amount": l.cents, "currency": "usd"})
 	}
 	sum := i.due()
 	o := map[string]any{
-		"id": i.id, "object": "invoice", "number": i.number, "customer": i.customer, "subscription": i.sub, "status": i.status, "total": sum, "currency": "usd",
-		"created": i.created.Unix(), "lines": list(lines, "/v1/invoices/"+i.id+"/lines"), "livemode": s.c.Live, "amount_due": max(0, sum), "amount_paid": 0, "tax": i.tax,
-		"subtotal": total(i.lines), "total_discount_amounts": []map[string]any{}, "total_excluding_tax": sum - i.tax, "hosted_invoice_url": s.server.URL + "/invoice/" + i.id, "invoice_pdf": s.server.URL + "/invoice/" + i.id + ".pdf",
+		"id": i.id, "object": "invoice", "number": i.number, "customer": i.customer, "subscription": i.sub,
+		"status": i.status, "total": sum, "currency": "usd",
+		"created": i.created.Unix(), "lines": list(lines, "/v1/invoices/"+i.id+"/lines"), "livemode": s.c.Live,
+		"amount_due": max(0, sum), "amount_paid": 0, "tax": i.tax,
+		"subtotal": total(i.lines), "total_discount_amounts": []map[string]any{}, "total_excluding_tax": sum - i.tax,
+		"hosted_invoice_url": s.server.URL + "/invoice/" + i.id, "invoice_pdf": s.server.URL + "/invoice/" + i.id + ".pdf",
 		"charge": nil, "paid": i.status == "paid", "status_transitions": map[string]any{"paid_at": unixOrNil(i.paidAt)},
 	}
 	if i.charged() {
@@ -90,7 +95,7 @@ func (s *Stripe) showInvoice(i *invoice) map[string]any {
 	return o
 }
 
-// bill makes the subscription's next invoice, and pays it if the card works.
+// bill creates the subscription's next invoice, and pays it if the card works.
 func (s *Stripe) bill(x *subscription, lines []line, paid bool) *invoice {
 	i := &invoice{id: s.id("in"), customer: x.customer, sub: x.id, status: "open", lines: lines, created: s.now}
 	i.number = fmt.Sprintf("CAR-%04d", len(s.invoices)+1)
@@ -102,7 +107,7 @@ func (s *Stripe) bill(x *subscription, lines []line, paid bool) *invoice {
 	return i
 }
 
-// price reckons what is taken off an invoice and the tax on the rest; one of credit has neither.
+// price calculates the discount of an invoice and the tax on the rest. A credit has neither.
 func (s *Stripe) price(i *invoice, x *subscription) {
 	if sum := total(i.lines); sum > 0 {
 		i.off = sum * x.off / 100
@@ -139,7 +144,7 @@ func (s *Stripe) upcoming(_ string, f url.Values) (any, error) {
 	return o, nil
 }
 
-// Invoices are the ids of a customer's, the oldest first.
+// Invoices returns the ids of a customer's invoices, oldest first.
 func (s *Stripe) Invoices(customer string) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +156,7 @@ func (s *Stripe) Invoices(customer string) (ids []string) {
 	return ids
 }
 
-// Total is what an invoice comes to, in cents and with tax.
+// Total is the total of an invoice in cents, with tax.
 func (s *Stripe) Total(invoiceID string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

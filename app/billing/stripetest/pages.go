@@ -6,20 +6,25 @@ import (
 	"strings"
 )
 
-// The pages that people see at Stripe: plain, and with the same buttons.
+// The pages that people see at Stripe, with the same buttons.
 var (
-	payPage = template.Must(template.New("pay").Parse(`<!doctype html><html lang="en"><title>Checkout</title><h1>Pay with Stripe's stand-in</h1>
+	payPage = template.Must(template.New("pay").Parse(`<!doctype html><html lang="en"><title>Checkout</title>
+<h1>Pay with Stripe's stand-in</h1>
 {{if .Said}}<p role="alert">{{.Said}}</p>{{end}}<form method="post">
-<p><label>Card number <input name="number" autocomplete="off"></label> Leave it empty for a card that nobody else has.</p>
+<p><label>Card number <input name="number" autocomplete="off"></label>
+Leave it empty for a unique card.</p>
 <p><label>Promotion code <input name="code" autocomplete="off"></label></p>
-<button name="card" value="good">Pay with a card that works</button> <button name="card" value="bad">Pay with a card that is declined</button></form>
+<button name="card" value="good">Pay with a card that works</button>
+<button name="card" value="bad">Pay with a card that is declined</button></form>
 <p><a href="{{.Back}}">Back</a></p></html>`))
-	portalPage = template.Must(template.New("portal").Parse(`<!doctype html><html lang="en"><title>Billing portal</title><h1>Billing portal</h1>
-<form method="post"><button name="do" value="good">Use a card that works</button> <button name="do" value="bad">Use a card that fails later</button>
+	portalPage = template.Must(template.New("portal").Parse(`<!doctype html><html lang="en"><title>Billing portal</title>
+<h1>Billing portal</h1>
+<form method="post"><button name="do" value="good">Use a card that works</button>
+<button name="do" value="bad">Use a card that fails later</button>
 <button name="do" value="cancel">Cancel the subscription</button></form><p><a id="back" href="{{.Back}}">Return</a></p></html>`))
 )
 
-// shown is what a page draws.
+// shown is the data of a page.
 type shown struct{ Said, Back string }
 
 func (s *Stripe) page(w http.ResponseWriter, r *http.Request) {
@@ -85,5 +90,5 @@ func (s *Stripe) portalPage(w http.ResponseWriter, r *http.Request, customer str
 
 func draw(w http.ResponseWriter, t *template.Template, p shown) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = t.Execute(w, p) // a reader that has gone has no use for it
+	_ = t.Execute(w, p) // the client may have left
 }

@@ -1,9 +1,11 @@
-// Package stripetest is a Stripe inside this process: a strict stand-in for api.stripe.com that speaks API version 2023-10-16 over
-// HTTP and keeps state. It has customers, products, prices, meters, checkout with a page to pay on, subscriptions, invoices, refunds,
-// disputes, a portal page, events signed as Stripe signs them, and a clock that tests move. It refuses what Stripe would refuse: a
-// wrong key or version, parameters that the route does not know, ids that do not exist.
+// Package stripetest is a Stripe inside this process: a strict stand-in for api.stripe.com that
+// speaks API version 2023-10-16 over HTTP and keeps state. It has customers, products, prices,
+// meters, checkout with a payment page, subscriptions, invoices, refunds, disputes, a portal page,
+// events signed like Stripe's, and a clock that tests move. It refuses what Stripe would refuse: a
+// wrong key or version, unknown parameters, unknown ids.
 //
-// Start reading at New; catalog.go, checkout.go, subscription.go, invoice.go and charge.go hold what it knows, pages.go what people see.
+// It knows nothing of Carillon. Start reading at New; catalog.go, checkout.go, subscription.go,
+// invoice.go and charge.go hold the state, pages.go the pages.
 package stripetest
 
 import (
@@ -25,17 +27,18 @@ import (
 // Version is the one API version that it speaks.
 const Version = "2023-10-16"
 
-// Config is what a Stripe is made of. The zero value is a test-mode account that tells nobody anything.
+// Config configures a Stripe. The zero value is a test-mode account without a webhook.
 type Config struct {
-	Key     string    // "" = Key
-	Now     time.Time // where its clock begins; zero = now
-	Tick    bool      // the clock goes on by itself; else only Advance moves it
-	Live    bool      // events say livemode
-	Webhook string    // address that each event is posted to as it happens; empty = tests carry them
-	Secret  string    // what those are signed with
+	Key  string    // "" = Key
+	Now  time.Time // where its clock begins; zero = now
+	Tick bool      // the clock runs by itself; otherwise only Advance moves it
+	Live bool      // events have livemode true
+	// each event is posted to this URL; empty = tests deliver them
+	Webhook string
+	Secret  string // signs the posted events
 }
 
-// Key and Secret are good enough for tests.
+// Key and Secret are the defaults for tests.
 const (
 	Key    = "sk_test_carillon"
 	Secret = "whsec_carillon_test"
@@ -46,28 +49,29 @@ type Stripe struct {
 	c      Config
 	server *httptest.Server
 
-	telling sync.Mutex // held by whoever posts events; taken before mu
+	telling sync.Mutex // held while posting events; lock before mu
 
-	mu        sync.Mutex // guards the rest
-	now       time.Time
-	ticked    time.Time // when the clock last went on by itself
-	serial    int
-	refused   []string                  // requests that the real one would refuse
-	down      bool                      // every request is answered 500
-	deaf      map[string]bool           // and so are those of these methods
-	answers   map[string]string         // by idempotency key
-	objects   map[string]map[string]any // what has no life of its own: customers, products, prices, meters, refunds, disputes
-	order     []string                  // ids of objects, in the order of their making
+	mu      sync.Mutex // guards the rest
+	now     time.Time
+	ticked  time.Time // when the clock last ran by itself
+	serial  int
+	refused []string          // requests that the real one would refuse
+	down    bool              // every request is answered 500
+	deaf    map[string]bool   // requests of these methods are answered 500
+	answers map[string]string // by idempotency key
+	// stateless objects: customers, products, prices, meters, refunds, disputes
+	objects   map[string]map[string]any
+	order     []string // ids of objects, in order of creation
 	sessions  []*session
 	subs      []*subscription
 	invoices  []*invoice
 	usage     []usage
 	events    []Event
-	untold    int // events from here on were not posted yet
+	untold    int // index of the first event not yet posted
 	broken    map[string]bool
 	taxes     map[string]int64  // percent, by customer
-	borrowed  map[string]string // whose card a customer pays with
-	codes     map[string]int64  // promotion codes, and how many percent each takes off for good
+	borrowed  map[string]string // whose card each customer pays with
+	codes     map[string]int64  // percent off, by promotion code
 	endpoints []map[string]any
 	hook      http.Client
 }
@@ -95,7 +99,8 @@ func New(c Config) (*Stripe, error) {
 	if c.Now.IsZero() {
 		c.Now = time.Now()
 	}
-	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{}, deaf: map[string]bool{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
+	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{},
+		deaf: map[string]bool{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
 		taxes: map[string]int64{}, borrowed: map[string]string{}, codes: map[string]int64{}, hook: http.Client{Timeout: time.Minute}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s, nil
@@ -114,35 +119,35 @@ func (s *Stripe) Now() time.Time {
 	return s.now
 }
 
-// Hook makes it post its events to an address from now on.
+// Hook posts its events to an address from now on.
 func (s *Stripe) Hook(address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.c.Webhook, s.untold = address, len(s.events)
 }
 
-// Down makes it answer nothing but 500, or answer again.
+// Down makes it answer every request with 500, or stop doing so.
 func (s *Stripe) Down(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = down
 }
 
-// Deaf makes it answer nothing but 500 to requests of one method, or answer again.
+// Deaf makes it answer requests of one method with 500, or stop doing so.
 func (s *Stripe) Deaf(method string, deaf bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deaf[method] = deaf
 }
 
-// Refused lists the requests that broke a rule of Stripe's.
+// Refused lists the requests that broke a rule of Stripe.
 func (s *Stripe) Refused() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.refused)
 }
 
-// fault is a refusal as Stripe words it.
+// fault is a refusal in Stripe's format.
 type fault struct {
 	status     int
 	kind, code string
@@ -159,7 +164,7 @@ func noSuch(what, id string) error {
 	return fault{http.StatusNotFound, "invalid_request_error", "resource_missing", "No such " + what + ": '" + id + "'"}
 }
 
-// serve answers one request, then posts what happened.
+// serve answers one request, then posts the events.
 func (s *Stripe) serve(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasPrefix(r.URL.Path, "/v1/") {
 		defer s.tell()
@@ -191,10 +196,10 @@ func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Request-Id", "req_"+hexes(8))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that has gone has no use for it
+	_ = json.NewEncoder(w).Encode(body) // the client may have left
 }
 
-// route is an address of the API: which parameters it knows, and what it does.
+// route is one endpoint of the API: the parameters it knows and what it does.
 type route struct {
 	method, path string // {} stands for an id
 	knows        []string
@@ -212,7 +217,7 @@ func (s *Stripe) routes() []route {
 
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// answer checks the request as Stripe does and does what it asks. Called with mu held.
+// answer checks the request as Stripe does and runs it. Called with mu held.
 func (s *Stripe) answer(r *http.Request) (any, error) {
 	if r.Header.Get("Authorization") != "Bearer "+s.c.Key {
 		return nil, fault{http.StatusUnauthorized, "invalid_request_error", "", "Invalid API Key provided"}
@@ -226,7 +231,8 @@ func (s *Stripe) answer(r *http.Request) (any, error) {
 	for _, x := range s.routes() {
 		before, after, one := strings.Cut(x.path, "{}")
 		id := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, before), after)
-		if r.Method != x.method || one && (!strings.HasPrefix(r.URL.Path, before) || !strings.HasSuffix(r.URL.Path, after) || id == "" || strings.Contains(id, "/")) ||
+		if r.Method != x.method || one && (!strings.HasPrefix(r.URL.Path, before) ||
+			!strings.HasSuffix(r.URL.Path, after) || id == "" || strings.Contains(id, "/")) ||
 			!one && r.URL.Path != x.path {
 			continue
 		}
@@ -240,7 +246,8 @@ func (s *Stripe) answer(r *http.Request) (any, error) {
 	return nil, fault{http.StatusNotFound, "invalid_request_error", "", "Unrecognized request URL (" + r.Method + ": " + r.URL.Path + ")"}
 }
 
-// form reads the parameters. stripe-go sends those of a DELETE in its body, which Stripe reads and net/http does not.
+// form reads the parameters. stripe-go sends those of a DELETE in its body, which Stripe accepts
+// and net/http ignores.
 func form(r *http.Request) error {
 	if r.Method == http.MethodDelete {
 		r.Method = http.MethodPut
@@ -258,7 +265,7 @@ func knows(all []string, k string) bool {
 	return k == "expand[]"
 }
 
-// once answers a repeat of an idempotency key with what the first one was answered.
+// once answers a repeated idempotency key with the first answer.
 func (s *Stripe) once(r *http.Request, do func() (any, error)) (any, error) {
 	key := r.Header.Get("Idempotency-Key")
 	if r.Method != http.MethodPost || key == "" {
@@ -276,7 +283,7 @@ func (s *Stripe) once(r *http.Request, do func() (any, error)) (any, error) {
 	return out, err
 }
 
-// id makes one that sorts in the order of making.
+// id returns a new id; ids sort in order of creation.
 func (s *Stripe) id(prefix string) string {
 	s.serial++
 	return fmt.Sprintf("%s_%08d%s", prefix, s.serial, hexes(6))
@@ -295,7 +302,7 @@ func list[T any](all []T, path string) map[string]any {
 	return map[string]any{"object": "list", "data": all, "has_more": false, "url": path}
 }
 
-// pageOf is a list as it is asked for: at most limit (10) objects, behind the one that starting_after names.
+// pageOf returns one page of a list: at most limit (10) objects after starting_after.
 func pageOf(all []map[string]any, path string, f url.Values) (any, error) {
 	if id := f.Get("starting_after"); id != "" {
 		at := slices.IndexFunc(all, func(o map[string]any) bool { return o["id"] == id })
@@ -320,7 +327,7 @@ func pageOf(all []map[string]any, path string, f url.Values) (any, error) {
 	return page, nil
 }
 
-// newestFirst is how Stripe lists.
+// newestFirst is the order of Stripe's lists.
 func newestFirst[T any](all []T) []T {
 	out := slices.Clone(all)
 	slices.Reverse(out)
@@ -346,7 +353,7 @@ func meta(f url.Values, name string) map[string]string {
 	return out
 }
 
-// Forgive forgets the refusals so far, after a test that wanted them.
+// Forgive clears the list of refused requests, after a test that expected them.
 func (s *Stripe) Forgive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

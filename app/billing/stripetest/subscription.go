@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// subscription is one, with the items that its prices make.
+// subscription is one subscription with its items.
 type subscription struct {
 	id, customer, status string
 	items                []item
@@ -18,7 +18,7 @@ type subscription struct {
 	created, ended, owed time.Time
 	cancelAtEnd          bool
 	reason               string // why it was cancelled
-	off                  int64  // percent that a promotion code takes off
+	off                  int64  // percent off by a promotion code
 }
 
 type item struct{ id, price string }
@@ -33,7 +33,8 @@ func (s *Stripe) subscriptionRoutes() []route {
 			}
 			return s.showSub(x), nil
 		}},
-		{"POST", "/v1/subscriptions/{}", []string{"items[][id]", "items[][price]", "items[][quantity]", "items[][deleted]", "proration_date", "proration_behavior",
+		{"POST", "/v1/subscriptions/{}", []string{"items[][id]", "items[][price]", "items[][quantity]", "items[][deleted]",
+			"proration_date", "proration_behavior",
 			"payment_behavior", "cancel_at_period_end"}, s.setSub},
 		{"DELETE", "/v1/subscriptions/{}", []string{"invoice_now", "prorate", "cancellation_details[comment]"}, s.endSub},
 	}
@@ -58,8 +59,10 @@ func (s *Stripe) showSub(x *subscription) map[string]any {
 		items = append(items, o)
 	}
 	return map[string]any{
-		"id": x.id, "object": "subscription", "customer": x.customer, "status": x.status, "items": list(items, "/v1/subscription_items"), "metadata": x.meta,
-		"current_period_start": x.start.Unix(), "current_period_end": x.end.Unix(), "trial_end": unixOrNil(x.trialEnd), "created": x.created.Unix(),
+		"id": x.id, "object": "subscription", "customer": x.customer, "status": x.status,
+		"items": list(items, "/v1/subscription_items"), "metadata": x.meta,
+		"current_period_start": x.start.Unix(), "current_period_end": x.end.Unix(), "trial_end": unixOrNil(x.trialEnd),
+		"created":  x.created.Unix(),
 		"ended_at": unixOrNil(x.ended), "cancel_at_period_end": x.cancelAtEnd, "livemode": s.c.Live, "latest_invoice": s.latest(x).id,
 		"cancellation_details": map[string]any{"reason": orNil(x.reason)},
 	}
@@ -94,7 +97,7 @@ func (s *Stripe) listSubs(_ string, f url.Values) (any, error) {
 	return list(out, "/v1/subscriptions"), nil
 }
 
-// interval is how long a period of these items is.
+// interval is the length of a period of these items.
 func (s *Stripe) next(x *subscription, from time.Time) time.Time {
 	if s.objects[x.items[0].price]["recurring"].(map[string]any)["interval"] == "year" {
 		return from.AddDate(1, 0, 0)
@@ -102,9 +105,10 @@ func (s *Stripe) next(x *subscription, from time.Time) time.Time {
 	return from.AddDate(0, 1, 0)
 }
 
-// subscribe begins what a checkout is for: in a trial, or paid at once.
+// subscribe starts the subscription of a checkout, in a trial or paid at once.
 func (s *Stripe) subscribe(from *session, off int64) *subscription {
-	x := &subscription{id: s.id("sub"), customer: from.customer, status: "active", meta: from.subMeta, start: s.now, created: s.now, trialEnd: from.trialEnd, off: off}
+	x := &subscription{id: s.id("sub"), customer: from.customer, status: "active", meta: from.subMeta, start: s.now,
+		created: s.now, trialEnd: from.trialEnd, off: off}
 	for _, p := range from.prices {
 		x.items = append(x.items, item{s.id("si"), p})
 	}
@@ -127,7 +131,7 @@ func (s *Stripe) flat(items []item) (cents int64) {
 	return cents
 }
 
-// charge is what a period that begins now costs, and what was used in the one before.
+// charge is what a period that starts now costs, plus the usage of the one before.
 func (s *Stripe) charge(x *subscription, used int64) (lines []line) {
 	if x.status != "trialing" {
 		lines = append(lines, line{"Subscription", s.flat(x.items)})
@@ -141,14 +145,15 @@ func (s *Stripe) charge(x *subscription, used int64) (lines []line) {
 		}
 		tiers := p["tiers"].([]map[string]any)
 		if over := used - tiers[0]["up_to"].(int64); over > 0 {
-			each, _ := strconv.ParseFloat(tiers[1]["unit_amount_decimal"].(string), 64) // it was checked when it was made
+			// validated on creation
+			each, _ := strconv.ParseFloat(tiers[1]["unit_amount_decimal"].(string), 64)
 			lines = append(lines, line{"Rings past the plan", int64(float64(over)*each + 0.5)})
 		}
 	}
 	return lines
 }
 
-// change reads the items of a request into what the subscription would have.
+// change applies the items of a request to a subscription's items.
 func (s *Stripe) change(x *subscription, f url.Values, name string) ([]item, error) {
 	out := slices.Clone(x.items)
 	for i := 0; ; i++ {
@@ -182,7 +187,8 @@ func (s *Stripe) change(x *subscription, f url.Values, name string) ([]item, err
 	return out, nil
 }
 
-// prorated is what changing the items at a moment costs: the rest of the period at the new price, less the rest at the old one.
+// prorated is what changing the items now costs: the rest of the period at the new price, minus the
+// rest at the old one.
 func (s *Stripe) prorated(x *subscription, items []item, at time.Time) []line {
 	if x.status == "trialing" {
 		return []line{{"Trial", 0}}
@@ -242,7 +248,8 @@ func (s *Stripe) swap(x *subscription, f url.Values) error {
 	return nil
 }
 
-// Card makes the customer's card fail from now on, or work again; when it works, what is owed is paid.
+// Card makes the customer's card fail from now on, or work again. When it works again, open
+// invoices are paid.
 func (s *Stripe) Card(customer string, works bool) {
 	defer s.tell()
 	s.mu.Lock()
@@ -274,7 +281,7 @@ func (s *Stripe) endSub(id string, f url.Values) (any, error) {
 	return s.showSub(x), nil
 }
 
-// Cancel ends a subscription at once, as the dashboard can.
+// Cancel ends a subscription at once, like the dashboard.
 func (s *Stripe) Cancel(id, reason string) {
 	defer s.tell()
 	s.mu.Lock()
@@ -289,7 +296,7 @@ func (s *Stripe) end(x *subscription, reason string) {
 	s.happened("customer.subscription.deleted", s.showSub(x))
 }
 
-// Subscriptions are the ids of a customer's, the oldest first.
+// Subscriptions returns the ids of a customer's subscriptions, oldest first.
 func (s *Stripe) Subscriptions(customer string) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -301,7 +308,7 @@ func (s *Stripe) Subscriptions(customer string) (ids []string) {
 	return ids
 }
 
-// Customers are the ids of all, the oldest first.
+// Customers returns all customer ids, oldest first.
 func (s *Stripe) Customers() (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package notifytest is a post office inside this process: an SMTP server (RFC 5321) that keeps what it is given, refuses whom it is
-// told to, and notes what is out of order. Start at New.
+// Package notifytest is a post office inside this process: an SMTP server (RFC 5321) that keeps
+// what it is given, refuses whom it is told to, and notes what is out of order. Start at New.
 package notifytest
 
 import (
