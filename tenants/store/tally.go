@@ -1,35 +1,50 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
-// newFact is a fact past the watermark. before and after are when the hops before and after it happened, if they were recorded before
+// newFact is a fact behind the cursor. before and after are when the hops before and after it happened, if they were recorded before
 // it was: the latency of a hop is counted once, at whichever of its two facts is recorded later.
 type newFact struct {
-	xact, seq                                 int64
-	tenant, kind, environment, app, os, agent string
-	at                                        int64
-	before, after                             sql.NullInt64
-	ring, detail                              string
-	expires                                   int64 // when the ring's time was up
-	test                                      bool
-	first                                     bool   // no other phone of the ring took this hop before
-	outcome                                   string // how the ring ended, if this is the fact that ended it
-	placed                                    int64  // when the ring was
+	place
+	tenant, ring, attempt, kind string
+	at                          int64
+	detail                      string
+	attemptInfo
+	before, after sql.NullInt64
+	first         bool   // no other phone of the ring took this hop before
+	outcome       string // how the ring ended, if this is the fact that ended it
 }
 
-func (f *newFact) fields() []any {
-	return []any{&f.xact, &f.seq, &f.tenant, &f.kind, &f.at, &f.environment, &f.app, &f.os, &f.agent, &f.before, &f.after, &f.ring, &f.test,
-		&f.detail, &f.expires, &f.first, &f.outcome, &f.placed}
+// attemptInfo is what is counted of an attempt and its ring; the zero value is that of a ring that is gone.
+type attemptInfo struct {
+	there                       bool
+	environment, app, os, agent string
+	person                      bool // rung on each phone of a person
+	test                        bool
+	placed, expires             int64 // when the ring was placed, and when its time was up
+	state                       string
+	endedBy                     int64 // seq of the fact that ended the ring; 0 = none
 }
+
+func (a *attemptInfo) fields() []any {
+	return []any{&a.there, &a.environment, &a.app, &a.os, &a.agent, &a.person, &a.test, &a.placed, &a.expires, &a.state, &a.endedBy}
+}
+
+// talliedColumns are the fields of an attemptInfo. What ended a ring was learnt when it ended; of several such, the last one counts.
+const talliedColumns = "r.id IS NOT NULL, COALESCE(a.environment, ''), COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), " +
+	"COALESCE(r.agent_id, ''), COALESCE(r.to_person, '') <> '', COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
+	"COALESCE(r.state, ''), CASE WHEN r.ended_at <> 0 THEN COALESCE((SELECT l.seq FROM facts l WHERE l.tenant_id = r.tenant_id AND l.ring_id = r.id " +
+	"AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") ORDER BY l.xact DESC, l.seq DESC LIMIT 1), 0) ELSE 0 END"
 
 // Buckets of what is counted and not timed: each attempt that took the hop, and each ring once, where the first of its phones took it.
 const (
@@ -47,20 +62,14 @@ type cell struct {
 	bucket                                    int
 }
 
-// mark is how far the roller has read.
-type mark struct{ xact, seq int64 }
-
 const hour = int64(time.Hour / time.Microsecond)
 
 // Roll folds up to limit new facts of every tenant into the tallies and says how many. It reads outside of the writer, so that
-// rings do not wait for it, and writes only if the watermark is still where it began: two rollers never count a fact twice.
-//
-// Facts are counted in an order that nobody can insert into any more. On SQLite that is seq, because one writer commits in that
-// order. On PostgreSQL a transaction may commit after one that took a later seq; there the order is (transaction, seq), and only
-// facts of transactions older than every open one are read.
+// rings do not wait for it, and writes only if the cursor is still where it began: two rollers never count a fact twice.
 func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
-	from, err := s.mark(ctx)
-	if err != nil {
+	c := s.Cursor("tallies")
+	from, more, err := c.at(ctx)
+	if err != nil || !more {
 		return 0, err
 	}
 	facts, err := s.fresh(ctx, from, limit)
@@ -74,9 +83,8 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	last := facts[len(facts)-1]
 	moved := false
 	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
-		n, err := t.change("UPDATE watermarks SET xact = ?, seq = ? WHERE name = 'tallies' AND xact = ? AND seq = ?",
-			last.xact, last.seq, from.xact, from.seq)
-		if moved = n > 0; err != nil || !moved {
+		moved, err = c.move(t, from, last.place)
+		if err != nil || !moved {
 			return err
 		}
 		if err := t.count(cells); err != nil {
@@ -96,57 +104,187 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	return len(facts), nil
 }
 
-func (s *Store) mark(ctx context.Context) (mark, error) {
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT xact, seq FROM watermarks WHERE name = 'tallies'")
-	found, err := collect(rows, err, func(m *mark) []any { return []any{&m.xact, &m.seq} })
-	if err != nil || len(found) == 0 {
-		return mark{}, translate(err)
+// fresh reads the next facts in order. Each attempt and ring is read once, and what was recorded earlier only where it can matter: a
+// ring to one device whose first fact is among these has no earlier one. A fact whose ring is gone still counts, so that it does not
+// stop the roller.
+func (s *Store) fresh(ctx context.Context, from place, limit int) ([]newFact, error) {
+	past, order, args := s.db.behind(from)
+	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.ring_id, f.attempt_id, f.kind, f.at, f.detail, "+talliedColumns+
+		" FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, detail, CASE WHEN kind = 'placed' THEN ring_id END AS begun "+
+		"FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
+		"LEFT JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.begun AND a.id = f.attempt_id "+
+		"LEFT JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.begun", append(args, limit)...)
+	found, err := collect(rows, err, func(f *newFact) []any {
+		return append([]any{&f.xact, &f.seq, &f.tenant, &f.ring, &f.attempt, &f.kind, &f.at, &f.detail}, f.attemptInfo.fields()...)
+	})
+	if err != nil {
+		return nil, translate(err)
 	}
-	return found[0], nil
-}
-
-// fresh reads the next facts in order, each with the hop before and after it. A fact whose ring is gone still counts, so that it does
-// not stop the roller.
-func (s *Store) fresh(ctx context.Context, from mark, limit int) ([]newFact, error) {
-	order, earlier, past := "seq", "(%s.seq < f.seq)", "seq > ?"
-	args := []any{from.seq, limit}
-	if s.db.dialect == migrations.Postgres {
-		order, earlier = "xact, seq", "(%[1]s.xact, %[1]s.seq) < (f.xact, f.seq)"
-		past = "(xact, seq) > (?, ?) AND xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-		args = []any{from.xact, from.seq, limit}
-	}
-	before, after := neighbours()
-	same := func(as string) string { return as + ".tenant_id = f.tenant_id AND " + as + ".ring_id = f.ring_id" }
-	join := func(as, kind string) string {
-		return "LEFT JOIN facts " + as + " ON " + same(as) + " AND " + as + ".attempt_id = f.attempt_id AND " + as + ".kind = " + kind + " AND " + fmt.Sprintf(earlier, as) + " "
-	}
-	// A ring to one device has one attempt, and nothing to look for.
-	first := "CASE WHEN COALESCE(r.to_person, '') = '' THEN TRUE ELSE NOT EXISTS (SELECT 1 FROM facts e WHERE " + same("e") + " AND e.kind = f.kind AND " +
-		fmt.Sprintf(earlier, "e") + ") END"
-	// What ended a ring was learnt when it ended; of several such, the last one counts.
-	ended := "CASE WHEN r.ended_at <> 0 AND r.ended_at = f.received_at AND f.kind IN (" + endings + ") AND NOT EXISTS (SELECT 1 FROM facts l WHERE " + same("l") +
-		" AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") AND NOT (l.attempt_id = f.attempt_id AND l.kind = f.kind) AND NOT " + fmt.Sprintf(earlier, "l") + ") THEN r.state ELSE '' END"
-	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.kind, f.at, COALESCE(a.environment, ''), "+
-		"COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), COALESCE(r.agent_id, ''), b.at, n.at, COALESCE(r.id, ''), COALESCE(r.test, FALSE), "+
-		"f.detail, COALESCE(r.expires_at, 0), "+first+", "+ended+", COALESCE(r.created_at, 0) "+
-		"FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, received_at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
-		"LEFT JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.ring_id AND a.id = f.attempt_id "+
-		"LEFT JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.ring_id "+
-		join("b", before)+join("n", after)+"ORDER BY f.xact, f.seq", args...)
-	found, err := collect(rows, err, (*newFact).fields)
-	return found, translate(err)
-}
-
-// neighbours are the kinds of the hops before and after f's, as SQL. The funnel is a chain, so there is at most one of each.
-func neighbours() (before, after string) {
-	before, after = "CASE f.kind", "CASE f.kind"
-	for _, h := range tenants.Hops {
-		if h.From != "" {
-			before += " WHEN '" + string(h.Fact) + "' THEN '" + string(h.From) + "'"
-			after += " WHEN '" + string(h.From) + "' THEN '" + string(h.Fact) + "'"
+	slices.SortFunc(found, func(a, b newFact) int { return cmp.Or(cmp.Compare(a.xact, b.xact), cmp.Compare(a.seq, b.seq)) })
+	h := newHistory()
+	for i := range found {
+		if f := &found[i]; f.kind == string(tenants.FactPlaced) {
+			h.attempts[f.attemptName()] = f.attemptInfo
 		}
 	}
-	return before + " END", after + " END"
+	if err := s.earlier(ctx, from, h, h.lacking(found)); err != nil {
+		return nil, translate(err)
+	}
+	for i := range found {
+		h.complete(&found[i])
+	}
+	return found, nil
+}
+
+type (
+	ringName    struct{ tenant, ring string }
+	attemptName struct {
+		ringName
+		attempt string
+	}
+	factName struct {
+		attemptName
+		kind string
+	}
+	stepName struct {
+		ringName
+		kind string
+	}
+)
+
+func (f *newFact) attemptName() attemptName {
+	return attemptName{ringName{f.tenant, f.ring}, f.attempt}
+}
+
+// history is what is known of the rings of new facts.
+type history struct {
+	attempts map[attemptName]attemptInfo
+	facts    map[factName]int64 // when it happened
+	steps    map[stepName]bool  // of rings to a person: taken by one of the phones
+	hops     map[string][2]string
+}
+
+func newHistory() *history {
+	h := &history{attempts: map[attemptName]attemptInfo{}, facts: map[factName]int64{}, steps: map[stepName]bool{}, hops: map[string][2]string{}}
+	for _, hop := range tenants.Hops { // a chain: there is at most one before and one after
+		if hop.From == "" {
+			continue
+		}
+		from, to := h.hops[string(hop.From)], h.hops[string(hop.Fact)]
+		from[1], to[0] = string(hop.Fact), string(hop.From)
+		h.hops[string(hop.From)], h.hops[string(hop.Fact)] = from, to
+	}
+	return h
+}
+
+// lacking are the rings of which the new facts do not hold everything.
+func (h *history) lacking(found []newFact) (rings []ringName) {
+	seen := map[ringName]bool{}
+	for i := range found {
+		name := found[i].attemptName()
+		if info, ok := h.attempts[name]; ok && !info.person || seen[name.ringName] {
+			continue
+		}
+		seen[name.ringName] = true
+		rings = append(rings, name.ringName)
+	}
+	return rings
+}
+
+// complete fills in what the fact's row does not say, and takes it into the history of those behind it.
+func (h *history) complete(f *newFact) {
+	name := f.attemptName()
+	f.attemptInfo = h.attempts[name]
+	if !f.there {
+		f.ring = ""
+	}
+	if f.endedBy == f.seq {
+		f.outcome = f.state
+	}
+	hops := h.hops[f.kind]
+	f.before, f.after = h.when(name, hops[0]), h.when(name, hops[1])
+	step := stepName{name.ringName, f.kind}
+	f.first = !f.person || !h.steps[step]
+	h.add(name, f.kind, f.at, f.person)
+}
+
+func (h *history) add(a attemptName, kind string, at int64, person bool) {
+	if _, ok := h.hops[kind]; ok {
+		h.facts[factName{a, kind}] = at
+	}
+	if person {
+		h.steps[stepName{a.ringName, kind}] = true
+	}
+}
+
+func (h *history) when(a attemptName, kind string) sql.NullInt64 {
+	if kind == "" {
+		return sql.NullInt64{}
+	}
+	at, ok := h.facts[factName{a, kind}]
+	return sql.NullInt64{Int64: at, Valid: ok}
+}
+
+// earlier reads rings' attempts and the facts up to a place.
+func (s *Store) earlier(ctx context.Context, upTo place, h *history, rings []ringName) error {
+	for len(rings) > 0 {
+		some := rings[:min(len(rings), sizes[0])]
+		rings = rings[len(some):]
+		if err := s.attemptsOf(ctx, h, some); err != nil {
+			return err
+		}
+		type row struct {
+			attemptName
+			place
+			kind string
+			at   int64
+		}
+		where, args := namedRings("f.tenant_id", "f.ring_id", some)
+		rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts f WHERE "+where, args...)
+		found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.attempt, &r.xact, &r.seq, &r.kind, &r.at} })
+		if err != nil {
+			return err
+		}
+		for _, r := range found {
+			if !upTo.before(r.xact, r.seq) {
+				h.add(r.attemptName, r.kind, r.at, h.attempts[r.attemptName].person)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) attemptsOf(ctx context.Context, h *history, rings []ringName) error {
+	type row struct {
+		attemptName
+		attemptInfo
+	}
+	where, args := namedRings("r.tenant_id", "r.id", rings)
+	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT a.tenant_id, a.ring_id, a.id, "+talliedColumns+
+		" FROM rings r JOIN attempts a ON a.tenant_id = r.tenant_id AND a.ring_id = r.id WHERE "+where, args...)
+	found, err := collect(rows, err, func(r *row) []any {
+		return append([]any{&r.tenant, &r.ring, &r.attempt}, r.attemptInfo.fields()...)
+	})
+	for _, r := range found {
+		h.attempts[r.attemptName] = r.attemptInfo
+	}
+	return err
+}
+
+// namedRings is the condition of some rings. The last is repeated up to a length of batch.sizes, so that few statements are prepared.
+func namedRings(tenant, ring string, rings []ringName) (where string, args []any) {
+	n := sizes[0]
+	for _, size := range sizes {
+		if size >= len(rings) {
+			n = size
+		}
+	}
+	for i := range n {
+		r := rings[min(i, len(rings)-1)]
+		args = append(args, r.tenant, r.ring)
+	}
+	one := "(" + tenant + " = ? AND " + ring + " = ?)"
+	return one + strings.Repeat(" OR "+one, n-1), args
 }
 
 // until is the end of a span; a zero end is open.

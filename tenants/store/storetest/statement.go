@@ -85,8 +85,12 @@ var acrossBy = map[string]string{
 	"UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM rings WHERE due_at":                                                                                                "Due: the sweep is for every tenant",
 	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, customer, stripe, synced_at, created_at FROM subscriptions ORDER BY": "Subscriptions: of every tenant, to reconcile them with Stripe",
 	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s":                                                                                                               "Unreported: Stripe's meter hears of every tenant's rings",
-	"SELECT f.xact, f.seq, f.tenant_id, f.kind":                                                                                                                                                         "Roll: the roller reads every tenant's new facts, and joins by tenant_id",
-	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at, no_hedge FROM credentials ORDER BY":     "Credentials of dev mode's simulator, without secrets",
+	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":                                                                                                                                                      "the roller counts every tenant's facts",
+	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL":                                                                                                                                             "the roller, of named rings of several tenants",
+	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":                                                                                                                                               "the roller, of named rings of several tenants",
+	"SELECT w.xact, w.seq, EXISTS":         "whether a cursor has facts of any tenant before it",
+	"SELECT xact, seq, tenant_id, ring_id": "a cursor reads every tenant's facts",
+	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at, no_hedge FROM credentials ORDER BY": "Credentials of dev mode's simulator, without secrets",
 }
 
 var (
