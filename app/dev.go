@@ -64,17 +64,17 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, apple.Close()) }()
-	till, err := stripetest.New(stripetest.Config{Tick: true})
+	stripe, err := stripetest.New(stripetest.Config{Tick: true})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, till.Close()) }()
+	defer func() { err = errors.Join(err, stripe.Close()) }()
 	good, err := d.config(dir, apple)
 	if err != nil {
 		return err
 	}
 	good.now = c.now
-	good.Stripe = Stripe{Key: stripetest.Key, Secrets: []string{stripetest.Secret}, API: till.URL()}
+	good.Stripe = Stripe{Key: stripetest.Key, Secrets: []string{stripetest.Secret}, API: stripe.URL()}
 	if d.Log {
 		good.logTo = c.err
 	}
@@ -84,7 +84,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	till.Hook("http://" + n.addr.String() + views.PathStripe)
+	stripe.Hook("http://" + n.addr.String() + views.PathStripe)
 	if _, err := n.billing.SyncPlans(ctx); err != nil {
 		return err
 	}
@@ -134,17 +134,17 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 }
 
 func (d *devCmd) greet(c terminal, n *node, notes dev.Notes, apple *apnstest.Apple) error {
-	if len(notes.Houses) == 0 {
+	if len(notes.Tenants) == 0 {
 		return errors.New("dev.json names no tenant; remove the data folder and start again")
 	}
-	h := notes.Houses[0]
+	first := notes.Tenants[0]
 	base := "http://" + n.addr.String()
 	if _, port, err := net.SplitHostPort(n.addr.String()); err == nil && strings.HasPrefix(d.Addr, "localhost:") {
 		base = "http://localhost:" + port
 	}
 	r := ready{
-		URL: base, APIKey: h.APIKey, TenantID: h.Tenant, DeviceID: h.Device, DeviceCredential: h.Credential,
-		PhoneURL: base + "/phone/" + h.Slug, APNsURL: apple.URL(apnstest.Production),
+		URL: base, APIKey: first.APIKey, TenantID: first.Tenant, DeviceID: first.Device, DeviceCredential: first.Credential,
+		PhoneURL: base + "/phone/" + first.Slug, APNsURL: apple.URL(apnstest.Production),
 	}
 	r.Login.Email, r.Login.Password = notes.Email, notes.Password
 	if d.JSON {

@@ -80,7 +80,7 @@ func (d *doctorCmd) money(ctx context.Context, c terminal, s *store.Store) []bil
 	if d.Stripe.Key == "" {
 		return []billing.Finding{{OK: true, Text: "CARILLON_STRIPE_KEY is empty: no money is taken, and `carillon tenant plan` gives plans by hand"}}
 	}
-	b, err := d.Stripe.till(c, s, d.PublicURL)
+	b, err := d.Stripe.open(c, s, d.PublicURL)
 	if err != nil {
 		return []billing.Finding{{Text: err.Error()}}
 	}

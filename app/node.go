@@ -170,7 +170,7 @@ func (n *node) mount(c checked, x extras) error {
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + n.addr.String()
 	}
-	if n.billing, err = n.till(c); err != nil {
+	if n.billing, err = n.openBilling(c); err != nil {
 		return err
 	}
 	rooms, err := n.rooms(c, x)
@@ -236,7 +236,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Second, "write of alerts", n.tell)
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, n.now()) })
-	n.money(loops, &wg)
+	n.billingLoops(loops, &wg)
 	err := n.serve(ctx)
 	stop()
 	wg.Wait()
@@ -249,7 +249,7 @@ func (n *node) every(ctx context.Context, wg *sync.WaitGroup, pause time.Duratio
 	wg.Go(func() {
 		tick := time.NewTicker(pause)
 		defer tick.Stop()
-		var said string // and when: what fails four times a second is told twice a minute
+		var said string // and when: a loop that fails four times a second is logged twice a minute
 		var at time.Time
 		for {
 			start := time.Now()

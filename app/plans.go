@@ -69,7 +69,7 @@ func (p *plansSyncCmd) Run(ctx context.Context, c terminal) error {
 		return fmt.Errorf("CARILLON_PLANS_FILE: %w", err)
 	}
 	return p.Database.with(ctx, c, plans, func(s *store.Store) error {
-		b, err := p.Stripe.till(c, s, p.PublicURL)
+		b, err := p.Stripe.open(c, s, p.PublicURL)
 		if err != nil {
 			return err
 		}

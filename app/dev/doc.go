@@ -1,4 +1,4 @@
-// Package dev makes a machine with nothing installed into a world where Carillon works: six tenants
+// Package dev fills a machine that has nothing installed with all that Carillon needs: six tenants
 // with credentials, agents and devices, an Apple inside this process, and phones that answer for
 // themselves. Production never imports it.
 //

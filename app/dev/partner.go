@@ -29,7 +29,8 @@ var customers = []brought{
 const followed = 37
 
 // partner makes the one account of dev mode a partner too, with clicks, trials, commissions that
-// are held, payable and paid, and a payout. Whoever is signed in finds the room at /affiliate/room.
+// are held, payable and paid, and a payout. The signed-in person sees them on the partner
+// dashboard.
 func partner(ctx context.Context, s *store.Store, user tenants.User, now time.Time) error {
 	fresh := console.NewPartner(s.Plans(), user.Name, user.Email, now)
 	fresh.User = user.ID

@@ -9,7 +9,7 @@ type plan struct {
 	bundle     string
 	agent      string // the agent's name in the console
 	caller     string // the label it shows on a phone
-	desk       string // whose phone the browser page plays
+	phone      string // whose phone the browser page plays
 	person     string
 	phones     []habit
 }

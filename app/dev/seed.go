@@ -20,19 +20,19 @@ import (
 	"carillon/tenants/store"
 )
 
-// Notes are the secrets that the store keeps only as hashes. They exist in dev mode alone.
+// Notes are the secrets that the store keeps only as hashes. They exist only in dev mode.
 type Notes struct {
-	Email    string  `json:"email"`
-	Password string  `json:"password"`
-	Houses   []House `json:"tenants"`
+	Email    string         `json:"email"`
+	Password string         `json:"password"`
+	Tenants  []SeededTenant `json:"tenants"`
 }
 
-// House is one seeded tenant.
-type House struct {
+// SeededTenant is one tenant of dev mode.
+type SeededTenant struct {
 	Tenant     tenants.TenantID `json:"tenant_id"`
 	Slug       string           `json:"slug"`
 	Name       string           `json:"name"`
-	Desk       string           `json:"desk"` // whose phone the page plays
+	PhoneName  string           `json:"phone_name"` // whose phone the page plays
 	APIKey     string           `json:"api_key"`
 	Device     tenants.DeviceID `json:"device_id"` // the page that plays a phone
 	Token      string           `json:"token"`     // its push token
@@ -40,14 +40,14 @@ type House struct {
 	Phones     []Phone          `json:"phones"`
 }
 
-// Phone is a device that answers for itself, by facts.
+// Phone is a simulated device that reports facts by itself.
 type Phone struct {
 	Token      string `json:"token"`
 	Credential string `json:"device_credential"`
 	Habit      string `json:"habit"`
 }
 
-// The file that Notes are kept in, readable by its owner only.
+// The file with the Notes, readable by its owner only.
 const notesFile = "dev.json"
 
 // The one sign-in of dev mode. Its password is no secret: the server listens on this machine only
@@ -104,38 +104,38 @@ func (s seeder) seed(ctx context.Context) (Notes, error) {
 		if err != nil {
 			return n, fmt.Errorf("%s: %w", p.slug, err)
 		}
-		n.Houses = append(n.Houses, h)
+		n.Tenants = append(n.Tenants, h)
 	}
 	return n, partner(ctx, s.store, user, s.now())
 }
 
-// build makes one tenant with all that a ring needs.
-func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (House, error) {
+// build makes one tenant with everything that a ring needs.
+func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (SeededTenant, error) {
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](s.now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.now(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "dev mode"}}
 	if err := s.store.AddTenant(ctx, who, t); err != nil {
-		return House{}, err
+		return SeededTenant{}, err
 	}
 	scope := s.store.For(t.ID).By(who)
 	err := scope.AddMember(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email, Name: user.Name, CreatedAt: s.now()})
 	if err != nil {
-		return House{}, err
+		return SeededTenant{}, err
 	}
 	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](s.now()), Tenant: t.ID, Name: p.agent, Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.now()}
 	if err := scope.AddAgent(ctx, agent); err != nil {
-		return House{}, err
+		return SeededTenant{}, err
 	}
 	t.DefaultAgent = agent.ID
 	if err := scope.SetTenant(ctx, t); err != nil {
-		return House{}, err
+		return SeededTenant{}, err
 	}
 	if err := s.addCredential(ctx, switchboard.Caller{Tenant: t, Who: who}, p, i); err != nil {
-		return House{}, err
+		return SeededTenant{}, err
 	}
-	return s.furnish(ctx, scope, t, p)
+	return s.addParts(ctx, scope, t, p)
 }
 
 func (s seeder) addCredential(ctx context.Context, c switchboard.Caller, p plan, i int) error {
@@ -150,10 +150,10 @@ func (s seeder) addCredential(ctx context.Context, c switchboard.Caller, p plan,
 	return err
 }
 
-// furnish gives the tenant its API key and its devices.
-func (s seeder) furnish(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (House, error) {
+// addParts adds the tenant's API key and devices.
+func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (SeededTenant, error) {
 	secret := tenants.NewSecret(tenants.LivePrefix)
-	h := House{Tenant: t.ID, Slug: t.Slug, Name: t.Name, Desk: p.desk, APIKey: string(secret), Token: token()}
+	h := SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, APIKey: string(secret), Token: token()}
 	key := tenants.Key{
 		ID: tenants.NewID[tenants.KeyID](s.now()), Tenant: t.ID, Name: "Agent", Last4: string(secret)[len(secret)-4:],
 		Permissions: tenants.Permissions, CreatedAt: s.now(),
@@ -162,7 +162,7 @@ func (s seeder) furnish(ctx context.Context, scope *store.Scope, t tenants.Tenan
 		return h, err
 	}
 	page := tenants.Device{
-		Token: h.Token, Bundle: p.bundle, Environment: tenants.Production, Person: p.person, Name: p.desk + " (this browser)",
+		Token: h.Token, Bundle: p.bundle, Environment: tenants.Production, Person: p.person, Name: p.phone + " (this browser)",
 		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,
 	}
 	var err error

@@ -50,7 +50,7 @@ type World struct {
 	ears  map[string]map[chan []byte]struct{}
 }
 
-// NewWorld wakes whoever listens to a token's pushes from now on.
+// NewWorld returns a world that passes accepted pushes to the listeners of their token.
 func NewWorld(apple *apnstest.Apple) *World {
 	w := &World{apple: apple, ears: map[string]map[chan []byte]struct{}{}}
 	w.stop = apple.OnPush(w.wake)
@@ -71,7 +71,7 @@ func (w *World) Learn(c tenants.Credential, k *push.Key) {
 // Start teaches Apple every stored credential and sets the seeded phones going against the server
 // at url.
 func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board, n Notes, url string) error {
-	w.furnish(n)
+	w.addPhonePages(n)
 	all, err := s.Credentials(ctx)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board,
 		return err
 	}
 	known := scripts()
-	for _, h := range n.Houses {
+	for _, h := range n.Tenants {
 		for _, p := range h.Phones {
 			script, ok := known[p.Habit]
 			if !ok {
@@ -100,12 +100,12 @@ func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board,
 	return nil
 }
 
-// furnish gives each tenant the page that plays its phone.
-func (w *World) furnish(n Notes) {
+// addPhonePages lists the page that plays the phone of each tenant.
+func (w *World) addPhonePages(n Notes) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, h := range n.Houses {
-		w.pages = append(w.pages, console.DevPhone{Slug: h.Slug, Name: h.Desk, App: h.Name, Token: h.Token, Credential: h.Credential})
+	for _, h := range n.Tenants {
+		w.pages = append(w.pages, console.DevPhone{Slug: h.Slug, Name: h.PhoneName, App: h.Name, Token: h.Token, Credential: h.Credential})
 	}
 }
 
@@ -116,7 +116,7 @@ func (w *World) Phones() []console.DevPhone {
 	return slices.Clone(w.pages)
 }
 
-// Close lets the phones finish what they are at.
+// Close waits until the phones have finished.
 func (w *World) Close() error {
 	w.stop()
 	if w.phones == nil {
@@ -125,8 +125,8 @@ func (w *World) Close() error {
 	return w.phones.Close()
 }
 
-// wake hands an accepted push to the pages that play the token's phone. A page that is slow to take
-// it misses it, as a phone would.
+// wake passes an accepted push to the pages that play the token's phone. A page that is slow to
+// take it misses it, as a phone would.
 func (w *World) wake(d apnstest.Delivered) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

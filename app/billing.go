@@ -12,13 +12,12 @@ import (
 	"carillon/tenants/store"
 )
 
-// Stripe is what a server is told about taking money. Without a key no money is taken, and
-// everything else works.
+// Stripe configures billing. Without a key nothing is charged, and everything else works.
 type Stripe struct {
 	Key     string   `name:"stripe-key" help:"Stripe's secret or restricted key; empty = no money is taken and the operator gives plans by hand." env:"CARILLON_STRIPE_KEY"`
 	Secrets []string `name:"stripe-webhook-secret" help:"Secret of Stripe's webhook endpoint; two while one replaces the other." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
 	API     string   `name:"stripe-api-url" help:"A stand-in for api.stripe.com." env:"CARILLON_STRIPE_API_URL"`
-	Tax     optional `name:"stripe-tax" help:"Let Stripe reckon taxes; it must be set up there." env:"CARILLON_STRIPE_TAX"`
+	Tax     optional `name:"stripe-tax" help:"Have Stripe calculate tax; set up tax there first." env:"CARILLON_STRIPE_TAX"`
 }
 
 // PlansFile is where the plans are.
@@ -26,7 +25,7 @@ type PlansFile struct {
 	PlansFile string `help:"Plans file in place of the built-in one; 'carillon plans show' prints that." env:"CARILLON_PLANS_FILE" type:"path"`
 }
 
-// read gives the plans of the file, or the built-in ones.
+// read returns the plans of the file, or the built-in ones.
 func (p PlansFile) read() (tenants.Plans, error) {
 	if p.PlansFile == "" {
 		return tenants.BuiltinPlans(), nil
@@ -38,12 +37,12 @@ func (p PlansFile) read() (tenants.Plans, error) {
 	return tenants.ParsePlans(b)
 }
 
-// check names every fault; fault is called with the variable's name.
+// check reports every fault through fault, with the variable's name.
 func (s Stripe) check(fault func(name string, err error)) {
 	fault("CARILLON_STRIPE_TAX", s.Tax.wrong)
 	if s.Key == "" {
 		if len(s.Secrets) > 0 {
-			fault("CARILLON_STRIPE_WEBHOOK_SECRET", errors.New("is given and CARILLON_STRIPE_KEY is not; Stripe's messages cannot be acted on without a key"))
+			fault("CARILLON_STRIPE_WEBHOOK_SECRET", errors.New("is set, but CARILLON_STRIPE_KEY is not; set the key too, which is needed to act on Stripe's messages"))
 		}
 		return
 	}
@@ -68,13 +67,13 @@ func standIn(s string) error {
 	return nil
 }
 
-// config is what billing is told of Stripe; the caller adds what billing stands on.
+// config is the part of billing's configuration that comes from outside; the caller adds the parts.
 func (s Stripe) config(publicURL string) billing.Config {
 	return billing.Config{Key: s.Key, Secrets: s.Secrets, URL: s.API, PublicURL: publicURL, Tax: s.Tax.is}
 }
 
-// till opens the billing of a server that has a key; nil without one.
-func (n *node) till(c checked) (*billing.Billing, error) {
+// openBilling returns the billing of a server; nil without Stripe's key.
+func (n *node) openBilling(c checked) (*billing.Billing, error) {
 	if c.Stripe.Key == "" {
 		return nil, nil
 	}
@@ -83,15 +82,15 @@ func (n *node) till(c checked) (*billing.Billing, error) {
 	return billing.New(b)
 }
 
-// till opens the billing of a verb of the command line.
-func (s Stripe) till(c terminal, rows *store.Store, publicURL string) (*billing.Billing, error) {
+// open returns the billing for a verb of the command line.
+func (s Stripe) open(c terminal, rows *store.Store, publicURL string) (*billing.Billing, error) {
 	b := s.config(publicURL)
 	b.Store, b.Now, b.Log = rows, c.now, quiet(c)
 	return billing.New(b)
 }
 
-// money runs what billing does by itself.
-func (n *node) money(ctx context.Context, wg *sync.WaitGroup) {
+// billingLoops runs billing's background loops.
+func (n *node) billingLoops(ctx context.Context, wg *sync.WaitGroup) {
 	if n.billing == nil {
 		return
 	}
