@@ -14,34 +14,34 @@ import (
 	"time"
 )
 
-// Apple's rules for provider tokens ("Establishing a token-based connection to APNs"): not older
-// than an hour, and a team may show a new one at most every 20 minutes.
+// Apple's rules for provider tokens ("Establishing a token-based connection to APNs"): a token is
+// at most an hour old, and a new one is sent at most every 20 minutes.
 const (
-	bearerLife  = 59 * time.Minute // a minute less than Apple's hour
-	bearerFloor = 20 * time.Minute
-	bearerTerm  = 55 * time.Minute // how long one is used
-	bearerLag   = 30 * time.Second // a token is this old when first used, so that a clock ahead of Apple's does no harm
+	bearerLife   = 59 * time.Minute // a minute less than Apple's hour
+	bearerMinUse = 20 * time.Minute
+	bearerTerm   = 55 * time.Minute // how long we use one
+	bearerLag    = 30 * time.Second // a token's age at first use, in case our clock is ahead of Apple's
 )
 
 // bearer is one signed provider token.
 type bearer struct {
 	header string // "bearer " and the JWT
 	issued time.Time
-	renew  time.Time // use the next one from here on
+	renew  time.Time // from then on use the next one
 }
 
-// young says that Apple still takes b for its age.
-func (b *bearer) young(now time.Time) bool {
+// accepted says that b is not too old for Apple.
+func (b *bearer) accepted(now time.Time) bool {
 	return b != nil && !now.Before(b.issued) && now.Sub(b.issued) < bearerLife
 }
 
-// mint makes the provider tokens of one key.
+// mint signs the provider tokens of one key.
 //
-// Tokens are issued at whole terms since 1970 and signed without randomness (RFC 6979), so each
-// process that has the key makes the same token at the same time: nodes, restarts and both
-// environments show Apple one token, not many. A process that starts late in a term would have to
-// renew within Apple's floor; it takes a token issued half a term later instead, which every other
-// latecomer takes too.
+// Time is divided into terms of bearerTerm since 1970. A
+// token is issued at the start of a term and signed without randomness (RFC 6979), so every process
+// that has the key makes the same token: Apple sees one token from all nodes, restarts and both
+// environments. A process that starts late in a term would have to renew within Apple's 20 minutes.
+// It uses a token issued half a term later instead, as every other late process does.
 type mint struct {
 	team, keyID string
 	private     *ecdsa.PrivateKey
@@ -53,18 +53,18 @@ type mint struct {
 	previous *bearer
 }
 
-// mostMints bounds the keys whose tokens are remembered.
-const mostMints = 4096
+// maxMints bounds the number of keys in a tokenCache.
+const maxMints = 4096
 
-// mints outlive pools: a key whose connections made room for others comes back with the token that
-// Apple has seen, and not with one that began meanwhile. A full table drops one at random. The zero
-// value is ready.
-type mints struct {
+// tokenCache keeps mints longer than pools live. A key whose pool was evicted continues with the
+// token that Apple has seen, so that it does not send a new one too soon. A full cache drops one
+// mint at random. The zero value is ready to use.
+type tokenCache struct {
 	mu   sync.Mutex // guards keys
 	keys map[poolName]*mint
 }
 
-func (m *mints) of(name poolName, fresh func() *mint) *mint {
+func (m *tokenCache) mintFor(name poolName, fresh func() *mint) *mint {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if known := m.keys[name]; known != nil {
@@ -74,7 +74,7 @@ func (m *mints) of(name poolName, fresh func() *mint) *mint {
 		m.keys = map[poolName]*mint{}
 	}
 	for old := range m.keys {
-		if len(m.keys) < mostMints {
+		if len(m.keys) < maxMints {
 			break
 		}
 		delete(m.keys, old)
@@ -83,7 +83,7 @@ func (m *mints) of(name poolName, fresh func() *mint) *mint {
 	return m.keys[name]
 }
 
-// header gives the authorization header to push with.
+// header returns the authorization header for a push now.
 func (m *mint) header() (string, error) {
 	now := m.now()
 	if b := m.current.Load(); b != nil && now.Before(b.renew) && !now.Before(b.issued) {
@@ -91,13 +91,13 @@ func (m *mint) header() (string, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.renewed(now)
+	return m.renewIfDue(now)
 }
 
-// renewed replaces the token when its time has come; called with mu held.
-func (m *mint) renewed(now time.Time) (string, error) {
+// renewIfDue replaces the token when its term is over. Called with mu held.
+func (m *mint) renewIfDue(now time.Time) (string, error) {
 	b := m.current.Load()
-	usable := b.young(now)
+	usable := b.accepted(now)
 	if usable && now.Before(b.renew) {
 		return b.header, nil
 	}
@@ -112,31 +112,31 @@ func (m *mint) renewed(now time.Time) (string, error) {
 	return next.header, nil
 }
 
-// issueTime is when the token to begin using now was issued: at the start of the term, or half a
-// term later where the term's token would have to be renewed within Apple's floor.
+// issueTime is the issue time of a token first used now: the start of the term, or half a term
+// later if the term's token would have to be renewed within bearerMinUse.
 func issueTime(now time.Time) time.Time {
 	term := int64(bearerTerm / time.Second)
 	start := now.Add(-bearerLag).Unix()
 	begin := time.Unix(start-start%term, 0)
-	if now.Sub(begin) > bearerTerm-bearerFloor {
+	if now.Sub(begin) > bearerTerm-bearerMinUse {
 		return begin.Add(bearerTerm / 2)
 	}
 	return begin
 }
 
-// newer gives a token other than the refused one after ExpiredProviderToken; ok is false when there
-// is none. It is issued in the past, so that it serves a clock that is up to 20 minutes wrong,
-// either way, and lasts longer than the floor.
-func (m *mint) newer(refused string) (header string, ok bool, err error) {
+// replaceExpired returns another token after ExpiredProviderToken; ok is false when there is none.
+// The token is issued 20 minutes in the past, so that it is accepted when our clock is up to 20
+// minutes wrong in either direction, and lasts longer than bearerMinUse.
+func (m *mint) replaceExpired(refused string) (header string, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
 	b := m.current.Load()
-	if b.young(now) && b.header != refused {
+	if b.accepted(now) && b.header != refused {
 		return b.header, true, nil
 	}
-	m.previous = b // should Apple not take a new one yet
-	at := now.Add(-bearerFloor).Truncate(time.Second)
+	m.previous = b // in case Apple does not accept a new one yet
+	at := now.Add(-bearerMinUse).Truncate(time.Second)
 	next, err := m.sign(at)
 	if err == nil && next.header == refused { // the refused one was issued in that very second
 		next, err = m.sign(at.Add(-time.Second))
@@ -148,30 +148,30 @@ func (m *mint) newer(refused string) (header string, ok bool, err error) {
 	return next.header, next.header != refused, nil
 }
 
-// fallback gives the token before the refused one after TooManyProviderTokenUpdates, and makes no
-// new one until Apple will take it. Where this process knows no earlier token, another of the same
-// key may have shown the one of the term or half-term before: it is the same for all. ok is false
-// when there is none young enough.
-func (m *mint) fallback(refused string) (header string, ok bool, err error) {
+// fallBack returns the previous token after TooManyProviderTokenUpdates, and makes no new one until
+// Apple accepts it. If this process has no previous token, it signs the one of the term or
+// half-term before, which another process with the same key may have sent. ok is false when that is
+// too old.
+func (m *mint) fallBack(refused string) (header string, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
 	b := m.current.Load()
-	if b != nil && b.header != refused { // another push has fallen back already
-		return b.header, b.young(now), nil
+	if b != nil && b.header != refused { // another push did this already
+		return b.header, b.accepted(now), nil
 	}
 	previous := m.previous
 	m.previous = nil
-	if b != nil && !previous.young(now) {
-		if previous, err = m.sign(earlier(b.issued)); err != nil {
+	if b != nil && !previous.accepted(now) {
+		if previous, err = m.sign(previousIssueTime(b.issued)); err != nil {
 			return "", false, err
 		}
 	}
-	if !previous.young(now) {
+	if !previous.accepted(now) {
 		return "", false, nil
 	}
 	frozen := *previous
-	frozen.renew = now.Add(bearerFloor)
+	frozen.renew = now.Add(bearerMinUse)
 	if ends := frozen.issued.Add(bearerLife); ends.Before(frozen.renew) {
 		frozen.renew = ends
 	}
@@ -179,8 +179,8 @@ func (m *mint) fallback(refused string) (header string, ok bool, err error) {
 	return frozen.header, true, nil
 }
 
-// earlier is the last term or half-term before t.
-func earlier(t time.Time) time.Time {
+// previousIssueTime is the start of the last term or half-term before t.
+func previousIssueTime(t time.Time) time.Time {
 	half := int64(bearerTerm / 2 / time.Second)
 	unix := t.Unix() - 1
 	return time.Unix(unix-unix%half, 0)
@@ -209,13 +209,13 @@ func (m *mint) sign(issued time.Time) (*bearer, error) {
 	}
 	text := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	sum := sha256.Sum256([]byte(text))
-	// Without a source of randomness crypto/ecdsa signs as RFC 6979 says: the same text gives the
-	// same signature.
+	// With a nil random source crypto/ecdsa signs by RFC 6979: the same text gives the same
+	// signature.
 	der, err := m.private.Sign(nil, sum[:], crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := flat(der)
+	raw, err := rawSignature(der)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +223,8 @@ func (m *mint) sign(issued time.Time) (*bearer, error) {
 	return &bearer{header: header, issued: issued, renew: issued.Add(bearerTerm + bearerLag)}, nil
 }
 
-// flat turns an ASN.1 signature into r and s of 32 bytes each (RFC 7518, 3.4).
-func flat(der []byte) ([]byte, error) {
+// rawSignature converts an ASN.1 signature to r and s of 32 bytes each (RFC 7518, 3.4).
+func rawSignature(der []byte) ([]byte, error) {
 	var sig struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &sig); err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// clock is a settable time, shared by Apple and us.
+// clock is a settable time, shared by the test Apple and the sender.
 type clock struct{ at atomic.Int64 }
 
 func newClock() *clock {
@@ -32,9 +32,9 @@ func (c *clock) toTerm(d time.Duration) {
 	c.at.Store(at - at%term + term + int64(d))
 }
 
-// inTerm is a clock that runs, from d after a time at which tokens are issued: what happens must
-// not depend on when the test does.
-func inTerm(d time.Duration) func() time.Time {
+// termClock is a running clock that starts d after an issue time of tokens, so that the result does
+// not depend on when the test runs.
+func termClock(d time.Duration) func() time.Time {
 	c := newClock()
 	c.toTerm(d)
 	began, from := time.Now(), c.now()
@@ -80,13 +80,13 @@ func TestTokenLastsFiftyFiveMinutes(t *testing.T) {
 	if len(order) != 4 {
 		t.Errorf("%d tokens in 220 minutes", len(order))
 	}
-	clean(t, a)
+	checkRules(t, a)
 }
 
-// TestRestarts starts at many minutes of a term, runs for a while, starts anew and goes on: Apple's
-// floor of 20 minutes between two tokens never refuses a push for good, and what the floor refuses
-// once is pushed with the token before.
-func TestRestarts(t *testing.T) {
+// TestRestartsKeepWithinTokenRate starts a sender at many minutes of a term, runs it for a while
+// and starts it again. Apple's limit of one new token in 20 minutes never makes a push fail: a push
+// refused once is sent again with the token before.
+func TestRestartsKeepWithinTokenRate(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	a := apple(t, apnstest.Config{Now: c.now})
@@ -125,10 +125,10 @@ func TestNodesShowOneToken(t *testing.T) {
 	if order, _ := providers(a); len(order) != 1 {
 		t.Errorf("Apple saw %d tokens", len(order))
 	}
-	clean(t, a)
+	checkRules(t, a)
 }
 
-// TestWrongClock: our clock is wrong by minutes; pushes go out all the same.
+// TestWrongClock: our clock is wrong by minutes, and pushes are still delivered.
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-4 * time.Minute, -30 * time.Second, 20 * time.Second, 5 * time.Minute, 18 * time.Minute} {
@@ -148,9 +148,9 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// TestANewTokenIsAnother: also in the one second of a term in which the token that Apple calls too
-// old was issued when a new one would be.
-func TestANewTokenIsAnother(t *testing.T) {
+// TestNewTokenDiffersFromExpiredOne: also in the one second of a term in which the token that Apple
+// calls too old was issued when a new one would be.
+func TestNewTokenDiffersFromExpiredOne(t *testing.T) {
 	t.Parallel()
 	for _, into := range []time.Duration{20*time.Minute - time.Second, 20 * time.Minute, 20*time.Minute + time.Second} {
 		c := newClock()
@@ -169,20 +169,20 @@ func TestRevokedKey(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
+	if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() {
 		t.Fatalf("%+v", w)
 	}
-	wait(t, "a spare connection", func() bool { return s.Stats().Connections == 2 })
+	waitUntil(t, "a spare connection", func() bool { return s.Stats().Connections == 2 })
 	a.Unregister(team, kid)
-	w := s.Push(t.Context(), k, ring(t, lasts))
+	w := s.Push(t.Context(), k, ring(t, ringTime))
 	if w.Status != 403 || w.Reason != "InvalidProviderToken" || w.Tries != 1 || w.Reaction.Credential != push.DisableCredential {
 		t.Errorf("%+v", w)
 	}
-	wait(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
+	waitUntil(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
 }
 
-// TestTokenOutlivesConnections: a key whose connections made room for another's comes back with the
-// token that Apple has seen, even when a process that started now would begin with the next one.
+// TestTokenOutlivesConnections: a key whose pool was evicted continues with the token that Apple
+// has seen, even when a new process would begin with the next one.
 func TestTokenOutlivesConnections(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -199,5 +199,5 @@ func TestTokenOutlivesConnections(t *testing.T) {
 	if order, _ := providers(a); len(order) != 2 {
 		t.Errorf("two keys showed %d tokens", len(order))
 	}
-	clean(t, a)
+	checkRules(t, a)
 }

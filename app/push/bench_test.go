@@ -42,7 +42,7 @@ func spreadOver(b *testing.B, concurrency int, do func()) {
 	b.ReportMetric(float64((cpu()-before).Microseconds())/float64(b.N), "cpu-µs/push")
 }
 
-// cpu is this process's time on both sides of the wire.
+// cpu is the CPU time of this process, which is both client and server.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
@@ -77,7 +77,10 @@ func BenchmarkBareAPNs2(b *testing.B) {
 	}
 	defer c.CloseIdleConnections()
 	p := ring(b, time.Hour)
-	n := &apns2.Notification{ApnsID: p.APNsID, DeviceToken: strings.ToLower(p.Token), Topic: p.Topic, Payload: p.Payload, Priority: 10, PushType: apns2.PushTypeVOIP}
+	n := &apns2.Notification{
+		ApnsID: p.APNsID, DeviceToken: strings.ToLower(p.Token), Topic: p.Topic, Payload: p.Payload,
+		Priority: 10, PushType: apns2.PushTypeVOIP,
+	}
 	spread(b, func() {
 		if w, err := c.PushWithContext(b.Context(), n); err != nil || !w.Sent() {
 			b.Error(w, err)

@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxRounds bounds each key derivation that a .p12 asks for; there are at most four. OpenSSL writes
-// 2,048, and even the most careful advice for passwords asks for 600,000 (OWASP, 2023). A round
-// takes under a microsecond.
+// maxRounds bounds each key derivation of a .p12; there are at most four. OpenSSL writes 2,048;
+// OWASP's "Password Storage Cheat Sheet" (2023) recommends 600,000 for passwords. A round takes
+// under a microsecond.
 const maxRounds = 600_000
 
-// The parts of PKCS#12 (RFC 7292) that say how much work a file asks for.
+// The parts of a PKCS#12 file (RFC 7292) that determine the cost of opening it.
 type (
 	pfx struct {
 		Version  int
@@ -79,56 +79,57 @@ var (
 	oidShrouded  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
 )
 
-// bounded checks how much work a .p12 asks for, and rewrites it so that decoding does no more than
-// was checked.
+// limitWork checks the cost of opening a .p12, and rewrites the file so that decoding costs no more
+// than was checked.
 //
-// A file can hide a second key, with any number of rounds, inside its encrypted part, where nobody
-// sees it before decrypting. The decoder refuses a second key before it touches it; so the part
-// with the visible key goes first. As the order is under the file's MAC, that is computed anew; a
-// wrong password is still found, by the decryption.
-func bounded(data []byte, password string) ([]byte, error) {
+// A file can hide a second key, with any number of rounds, inside its encrypted
+// part, where it cannot be seen before decryption. The decoder refuses a second key before it
+// decrypts that key, so the part with the visible key must come first. The MAC covers the order, so
+// it is computed again. A wrong password is still detected, by the decryption.
+func limitWork(data []byte, password string) ([]byte, error) {
 	var file pfx
-	if rest, err := asn1.Unmarshal(data, &file); err != nil || len(rest) > 0 || file.Version != 3 || !file.AuthSafe.Type.Equal(oidData) {
+	rest, err := asn1.Unmarshal(data, &file)
+	if err != nil || len(rest) > 0 || file.Version != 3 || !file.AuthSafe.Type.Equal(oidData) {
 		return nil, badFile("This is not a .p12 file; export the certificate with its key from Keychain Access, or upload a .p8 key.", err)
 	}
 	var inside []byte
 	var parts []content
-	if !only(file.AuthSafe.Body.Bytes, &inside) || !only(inside, &parts) || len(parts) == 0 || len(parts) > 2 {
-		return nil, badFile("This .p12 file is of a kind that Carillon cannot read; export it again from Keychain Access, or with openssl pkcs12 -export.", nil)
+	if !unmarshalWhole(file.AuthSafe.Body.Bytes, &inside) || !unmarshalWhole(inside, &parts) || len(parts) == 0 || len(parts) > 2 {
+		return nil, badFile(unknownP12, nil)
 	}
 	keys, at := 0, 0
 	for i, part := range parts {
-		found, ok := measure(part)
+		found, ok := countKeys(part)
 		if !ok {
-			return nil, badFile("This .p12 file is damaged, or asks for more work than any that Apple's tools write; export it again.", nil)
+			return nil, badFile("This .p12 file is damaged, or costs more to open than any that Apple's tools write; export it again.", nil)
 		}
 		if keys += found; found > 0 {
 			at = i
 		}
 	}
 	if keys != 1 {
-		return nil, badFile("This file must hold exactly one key beside its certificate; in Keychain Access choose the certificate and the key below it, and export both.", nil)
+		return nil, badFile("This file must hold exactly one key beside its certificate; "+
+			"in Keychain Access choose the certificate and the key below it, and export both.", nil)
 	}
 	parts[0], parts[at] = parts[at], parts[0]
 	return rewrite(parts, password)
 }
 
-// only decodes DER that holds one value.
-func only(der []byte, into any) bool {
+// unmarshalWhole decodes DER that holds one value and nothing after it.
+func unmarshalWhole(der []byte, into any) bool {
 	rest, err := asn1.Unmarshal(der, into)
 	return err == nil && len(rest) == 0
 }
 
-// measure counts the keys that a part shows, and says whether the work it asks for is within
-// bounds.
-func measure(part content) (keys int, ok bool) {
+// countKeys counts the visible keys of a part; ok is false if the part is damaged or too costly.
+func countKeys(part content) (keys int, ok bool) {
 	if part.Type.Equal(oidEncrypted) {
 		var e encrypted
-		return 0, only(part.Body.Bytes, &e) && cheap(e.Info.Algorithm)
+		return 0, unmarshalWhole(part.Body.Bytes, &e) && withinRounds(e.Info.Algorithm)
 	}
 	var inside []byte
 	var bags []bag
-	if !part.Type.Equal(oidData) || !only(part.Body.Bytes, &inside) || !only(inside, &bags) {
+	if !part.Type.Equal(oidData) || !unmarshalWhole(part.Body.Bytes, &inside) || !unmarshalWhole(inside, &bags) {
 		return 0, false
 	}
 	for _, b := range bags {
@@ -137,7 +138,7 @@ func measure(part content) (keys int, ok bool) {
 			keys++
 		case b.ID.Equal(oidShrouded):
 			var s shrouded
-			if !only(b.Value.Bytes, &s) || !cheap(s.Algorithm) {
+			if !unmarshalWhole(b.Value.Bytes, &s) || !withinRounds(s.Algorithm) {
 				return 0, false
 			}
 			keys++
@@ -146,19 +147,19 @@ func measure(part content) (keys int, ok bool) {
 	return keys, true
 }
 
-// cheap says whether a password-based algorithm asks for few enough rounds.
-func cheap(a pkix.AlgorithmIdentifier) bool {
+// withinRounds says whether a password-based algorithm uses at most maxRounds rounds.
+func withinRounds(a pkix.AlgorithmIdentifier) bool {
 	n := 0
 	if a.Algorithm.Equal(oidPBES2) {
 		var p keyed
 		var k kdf
-		if !only(a.Parameters.FullBytes, &p) || !only(p.KDF.Parameters.FullBytes, &k) || k.Length > 64 {
+		if !unmarshalWhole(a.Parameters.FullBytes, &p) || !unmarshalWhole(p.KDF.Parameters.FullBytes, &k) || k.Length > 64 {
 			return false
 		}
 		n = k.Rounds
 	} else {
 		var p rounds
-		if !only(a.Parameters.FullBytes, &p) {
+		if !unmarshalWhole(a.Parameters.FullBytes, &p) {
 			return false
 		}
 		n = p.Rounds
@@ -166,17 +167,16 @@ func cheap(a pkix.AlgorithmIdentifier) bool {
 	return n > 0 && n <= maxRounds
 }
 
-// rewrite makes a file of the parts, with a cheap MAC (PBMAC1, RFC 9579) or, without a password,
-// none.
+// rewrite makes a file of the parts, with a MAC of one round (PBMAC1, RFC 9579).
 func rewrite(parts []content, password string) ([]byte, error) {
-	if !utf8.ValidString(password) || !bmp(password) {
+	if !utf8.ValidString(password) || !fitsBMP(password) {
 		return nil, invalid("password", "The password has characters that a .p12 file cannot have.", nil)
 	}
 	inside, err := asn1.Marshal(parts)
 	if err != nil {
 		return nil, badFile("This .p12 file is damaged; export it again.", err)
 	}
-	mac, err := seal(inside, password)
+	mac, err := computeMAC(inside, password)
 	if err != nil {
 		return nil, badFile("This .p12 file cannot be read; export it again.", err)
 	}
@@ -191,8 +191,8 @@ func explicit(der []byte) asn1.RawValue {
 	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: der}
 }
 
-func seal(inside []byte, password string) (macData, error) {
-	salt := make([]byte, 8) // a MAC that only we read: nothing is kept secret by its salt
+func computeMAC(inside []byte, password string) (macData, error) {
+	salt := make([]byte, 8) // only this process reads the MAC, so the salt need not be random
 	key, err := pbkdf2.Key(sha256.New, password, salt, 1, sha256.Size)
 	if err != nil {
 		return macData{}, err
@@ -216,13 +216,16 @@ func seal(inside []byte, password string) (macData, error) {
 	h := hmac.New(sha256.New, key)
 	h.Write(inside)
 	return macData{
-		Mac:  digestInfo{Algorithm: pkix.AlgorithmIdentifier{Algorithm: oidPBMAC1, Parameters: asn1.RawValue{FullBytes: params}}, Digest: h.Sum(nil)},
+		Mac: digestInfo{
+			Algorithm: pkix.AlgorithmIdentifier{Algorithm: oidPBMAC1, Parameters: asn1.RawValue{FullBytes: params}},
+			Digest:    h.Sum(nil),
+		},
 		Salt: salt, Rounds: 1,
 	}, nil
 }
 
-// bmp: every character fits into the two bytes that PKCS#12 gives it.
-func bmp(s string) bool {
+// fitsBMP says whether every character fits into the two bytes of a PKCS#12 password.
+func fitsBMP(s string) bool {
 	for _, r := range s {
 		if r > 0xffff || utf16.IsSurrogate(r) {
 			return false

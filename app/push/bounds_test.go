@@ -36,21 +36,21 @@ func takeApart(t *testing.T) []content {
 	var whole pfx
 	var inside []byte
 	var parts []content
-	if !only(file, &whole) || !only(whole.AuthSafe.Body.Bytes, &inside) || !only(inside, &parts) {
+	if !unmarshalWhole(file, &whole) || !unmarshalWhole(whole.AuthSafe.Body.Bytes, &inside) || !unmarshalWhole(inside, &parts) {
 		t.Fatal("cannot take the file apart")
 	}
 	return parts
 }
 
-// TestHostileFiles: files that ask for hours of work are refused in no time, wherever they ask for
-// it.
-func TestHostileFiles(t *testing.T) {
+// TestFilesWithTooMuchWorkAreRefused: files that ask for hours of work are refused in no time,
+// wherever they ask for it.
+func TestFilesWithTooMuchWorkAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*testing.T, content) content{
 		"certificates": func(t *testing.T, part content) content {
 			var e encrypted
-			if only(part.Body.Bytes, &e) {
-				e.Info.Algorithm = absurd(t, e.Info.Algorithm)
+			if unmarshalWhole(part.Body.Bytes, &e) {
+				e.Info.Algorithm = hugeRounds(t, e.Info.Algorithm)
 				part.Body = explicit(must(t)(asn1.Marshal(e)))
 			}
 			return part
@@ -91,21 +91,21 @@ func TestRoundsAreBounded(t *testing.T) {
 	legacy := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}
 	for n, want := range map[int]bool{-1: false, 0: false, 1: true, 2048: true, maxRounds: true, maxRounds + 1: false, 1 << 40: false} {
 		der := must(t)(asn1.Marshal(rounds{Salt: []byte("12345678"), Rounds: n}))
-		if got := cheap(pkix.AlgorithmIdentifier{Algorithm: legacy, Parameters: asn1.RawValue{FullBytes: der}}); got != want {
+		if got := withinRounds(pkix.AlgorithmIdentifier{Algorithm: legacy, Parameters: asn1.RawValue{FullBytes: der}}); got != want {
 			t.Errorf("%d rounds: %v", n, got)
 		}
 	}
-	if cheap(pkix.AlgorithmIdentifier{Algorithm: legacy}) {
+	if withinRounds(pkix.AlgorithmIdentifier{Algorithm: legacy}) {
 		t.Error("no parameters at all are cheap")
 	}
 }
 
-// absurd asks for two thousand million rounds.
-func absurd(t *testing.T, a pkix.AlgorithmIdentifier) pkix.AlgorithmIdentifier {
+// hugeRounds asks for two thousand million rounds.
+func hugeRounds(t *testing.T, a pkix.AlgorithmIdentifier) pkix.AlgorithmIdentifier {
 	t.Helper()
 	var p keyed
 	var k kdf
-	if !only(a.Parameters.FullBytes, &p) || !only(p.KDF.Parameters.FullBytes, &k) {
+	if !unmarshalWhole(a.Parameters.FullBytes, &p) || !unmarshalWhole(p.KDF.Parameters.FullBytes, &k) {
 		t.Fatal("cannot take the algorithm apart")
 	}
 	k.Rounds = 1 << 31
@@ -114,16 +114,17 @@ func absurd(t *testing.T, a pkix.AlgorithmIdentifier) pkix.AlgorithmIdentifier {
 	return a
 }
 
-// hiding replaces what an encrypted part holds by a shrouded key with absurd rounds.
+// hiding replaces the content of an encrypted part by a shrouded key with hugeRounds.
 func hiding(t *testing.T, part content) []byte {
 	t.Helper()
 	var e encrypted
 	var p keyed
 	var k kdf
-	if !only(part.Body.Bytes, &e) || !only(e.Info.Algorithm.Parameters.FullBytes, &p) || !only(p.KDF.Parameters.FullBytes, &k) {
+	if !unmarshalWhole(part.Body.Bytes, &e) || !unmarshalWhole(e.Info.Algorithm.Parameters.FullBytes, &p) ||
+		!unmarshalWhole(p.KDF.Parameters.FullBytes, &k) {
 		t.Fatal("cannot take the part apart")
 	}
-	key := must(t)(asn1.Marshal(shrouded{Algorithm: absurd(t, e.Info.Algorithm), Data: make([]byte, 64)}))
+	key := must(t)(asn1.Marshal(shrouded{Algorithm: hugeRounds(t, e.Info.Algorithm), Data: make([]byte, 64)}))
 	type plainBag struct {
 		ID    asn1.ObjectIdentifier
 		Value asn1.RawValue `asn1:"tag:0,explicit"`

@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// breaker keeps pushes away from a host that fails, and lets one at a time try whether it is back.
+// breaker is a circuit breaker: it holds pushes back from a host that fails, and lets one at a time
+// test whether the host works again.
 type breaker struct {
 	limit  int32         // failures in a row that open it
 	pause  time.Duration // between two trials
 	now    func() time.Time
 	log    *slog.Logger
 	failed atomic.Int32 // in a row
-	shut   atomic.Bool  // true = open circuit: pushes wait
+	open   atomic.Bool  // true: pushes wait
 
 	mu     sync.Mutex // guards all below
-	trial  bool       // one is out
+	trial  bool       // one push is testing the host
 	next   time.Time  // no trial before this
 	closed chan struct{}
 }
@@ -28,16 +29,16 @@ func newBreaker(now func() time.Time, log *slog.Logger) *breaker {
 	return &breaker{limit: 8, pause: 300 * time.Millisecond, now: now, log: log, closed: make(chan struct{})}
 }
 
-// pass waits until a push may try; false means that the ring's time or ctx ended first. A push that
-// passed must report success or failure.
-func (b *breaker) pass(ctx context.Context, until time.Time) bool {
-	if !b.shut.Load() {
+// allow waits until a push may try; false means that the ring's time or ctx ended first. After true
+// the caller must call success, failure or abandoned.
+func (b *breaker) allow(ctx context.Context, until time.Time) bool {
+	if !b.open.Load() {
 		return true
 	}
 	for {
 		b.mu.Lock()
 		now, closed := b.now(), b.closed
-		if !b.shut.Load() {
+		if !b.open.Load() {
 			b.mu.Unlock()
 			return true
 		}
@@ -65,16 +66,16 @@ func (b *breaker) pass(ctx context.Context, until time.Time) bool {
 	}
 }
 
-// success ends an outage: all that wait go on.
+// success closes the circuit: all waiting pushes continue.
 func (b *breaker) success() {
 	if b.failed.Load() != 0 {
 		b.failed.Store(0)
 	}
-	if !b.shut.Load() {
+	if !b.open.Load() {
 		return
 	}
 	b.mu.Lock()
-	ended := b.shut.Swap(false)
+	ended := b.open.Swap(false)
 	if ended {
 		b.trial = false
 		close(b.closed)
@@ -91,17 +92,17 @@ func (b *breaker) failure() {
 		return
 	}
 	b.mu.Lock()
-	began := !b.shut.Swap(true)
+	began := !b.open.Swap(true)
 	b.trial, b.next = false, b.now().Add(b.pause)
 	b.mu.Unlock()
 	if began {
-		b.log.Warn("Apple fails; one push at a time tries whether it is back")
+		b.log.Warn("Apple fails; one push at a time tests whether it works again")
 	}
 }
 
-// none reports that a push that passed learnt nothing of the host: it was given up.
-func (b *breaker) none() {
-	if !b.shut.Load() {
+// abandoned reports that a push ended without a result for the host, because it was given up.
+func (b *breaker) abandoned() {
+	if !b.open.Load() {
 		return
 	}
 	b.mu.Lock()

@@ -11,8 +11,8 @@ import (
 	"github.com/sideshow/apns2"
 )
 
-// client is apns2's client over our pool: apns2 knows what a push looks like, the pool how it gets
-// there.
+// client is apns2's client on top of a pool: apns2 builds the request and reads the answer, the
+// pool transports it.
 type client struct{ apns *apns2.Client }
 
 func newClient(p *pool) client {
@@ -25,17 +25,17 @@ func newClient(p *pool) client {
 	}}
 }
 
-// transport is the pool as an http.RoundTripper. It adds what apns2 v0.25 cannot say:
-// apns-expiration 0 (its issue 169) and our cached provider token, and it keeps the status of
+// transport is the pool as an http.RoundTripper. It adds what apns2 v0.25 cannot express:
+// apns-expiration 0 (apns2 issue 169) and the cached provider token. It also keeps the status of
 // answers that are not Apple's JSON.
 type transport struct{ pool *pool }
 
-// CloseIdleConnections is what apns2.Client.CloseIdleConnections calls; our pool closes by itself.
+// CloseIdleConnections does nothing: the pool closes its connections itself. apns2.Client calls it.
 func (transport) CloseIdleConnections() {}
 
 type requestKey struct{}
 
-// carrier brings a request through apns2 and net/http to the pool.
+// carrier is a context that carries a request through apns2 and net/http to the pool.
 type carrier struct {
 	context.Context
 	r *request
@@ -48,20 +48,20 @@ func (c *carrier) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-var errForeign = errors.New("push: a request that Sender did not make")
+var errNotOurs = errors.New("push: the request was not made by Sender")
 
-// RoundTrip sends what apns2 has made.
+// RoundTrip sends the request that apns2 built.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, ok := req.Context().Value(requestKey{}).(*request)
 	if !ok {
-		return nil, errForeign
+		return nil, errNotOurs
 	}
 	r.path = req.URL.Path
 	r.topic = header(req, "Apns-Topic")
 	r.pushType = header(req, "Apns-Push-Type")
 	r.priority = header(req, "Apns-Priority")
 	r.apnsID = header(req, "Apns-Id")
-	r.expiration = "0" // one attempt, not stored: a ring must never arrive late
+	r.expiration = "0" // Apple tries once and does not store it: a ring must not arrive late
 	r.body = make([]byte, req.ContentLength)
 	_, err := io.ReadFull(req.Body, r.body)
 	req.Body.Close()
@@ -72,7 +72,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if c, ok := ctx.(*carrier); ok {
 		ctx = c.Context
 	}
-	t.pool.do(ctx, r)
+	t.pool.roundTrip(ctx, r)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -87,8 +87,8 @@ func header(req *http.Request, name string) string {
 	return ""
 }
 
-// response is the answer as apns2 reads it. A body that is not a JSON object is kept from it: apns2
-// would lose the status.
+// response is the answer in the form apns2 reads. It leaves out a body that is not a JSON object,
+// because apns2 would then drop the status.
 func response(req *http.Request, r *request) *http.Response {
 	w := &http.Response{
 		StatusCode: r.status, Proto: "HTTP/2.0", ProtoMajor: 2,
@@ -100,7 +100,7 @@ func response(req *http.Request, r *request) *http.Response {
 	return w
 }
 
-// send makes one attempt and leaves what happened in r. It gives Apple's reason.
+// send makes one attempt, records the details in r and returns Apple's answer.
 func (c client) send(ctx context.Context, n *apns2.Notification, r *request) (*apns2.Response, error) {
 	w, err := c.apns.PushWithContext(&carrier{ctx, r}, n)
 	if r.err != nil {

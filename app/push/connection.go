@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// What we give the other side to send: answers are a line of JSON.
+// Sizes for what Apple sends; an answer is a line of JSON.
 const (
 	readBuffer = 16 << 10
 	maxAnswer  = 16 << 10 // bytes of an answer's body that are kept
@@ -20,57 +20,58 @@ const (
 )
 
 var (
-	errCut     = errors.New("push: the connection was lost")
-	errAway    = errors.New("push: the server said GOAWAY")
+	errLost    = errors.New("push: the connection was lost")
+	errGoAway  = errors.New("push: the server said GOAWAY")
 	errRefused = errors.New("push: the server refused the stream")
 	errReset   = errors.New("push: the server reset the stream")
-	errSilent  = errors.New("push: the connection went silent")
+	errSilent  = errors.New("push: the connection was silent for too long")
 	errLate    = errors.New("push: no answer in time")
 	errClosed  = errors.New("push: the sender is closed")
 	errWindow  = errors.New("push: the server's flow control window is smaller than a push")
 )
 
-// leg is one request on one connection; a request that was sent again has more than one.
+// leg is one request on one stream of a connection. A request that was sent again has more than
+// one.
 type leg struct {
 	r       *request
 	written time.Time
-	pinged  bool // a PING went out after it
+	pinged  bool // a PING was sent after it
 	status  int
 	apnsID  string
 	body    []byte
 }
 
-// connection is one HTTP/2 connection to Apple. Its pool's mu guards every field but those of the
-// reader. A reader and a writer goroutine belong to it; what callers want to send collects in out,
-// so that pushes that are made at the same time leave in one write.
+// connection is one HTTP/2 connection to Apple. The pool's mu guards every field except those of
+// the reader. It has a reader and a writer goroutine. Frames collect in out, so that pushes made at
+// the same time leave in one write.
 //
-// It is written over the framer of x/net rather than on its client, because priming, hedging and
-// Apple's moving stream limit need to know what is on each connection, and because a goroutine and
-// a timer for each push cost more than the push.
+// It uses the framer of x/net and not its client, for two
+// reasons: priming, hedging and Apple's changing stream limit need to know what is on each
+// connection; and a goroutine and a timer for each push cost more than the push.
 type connection struct {
 	pool *pool
 	nc   *tls.Conn
 
-	// the reader's
+	// used by the reader only
 	frames *http2.Framer
 	dec    *hpack.Decoder
-	cur    *leg // whose header block is being read; nil = nobody's
-	last   bool // nothing follows that block
+	cur    *leg // whose header block is being read; nil = of a cancelled stream
+	last   bool // the stream ends with that block
 
 	wake chan struct{}
 	gone chan struct{}
 
 	out, spare *bytes.Buffer
-	write      *http2.Framer // into out
+	write      *http2.Framer // writes into out
 	enc        *hpack.Encoder
-	block      bytes.Buffer // of enc
+	block      bytes.Buffer // enc's output
 
 	legs     map[uint32]*leg
 	nextID   uint32
 	allowed  uint32 // Apple's stream limit
-	greeted  bool   // its settings came
-	primed   bool   // an answer showed that our provider token was accepted
-	full     bool   // it refused a stream below its limit; cleared by the next answer
+	greeted  bool   // its SETTINGS arrived
+	primed   bool   // an answer proved that Apple accepted the provider token
+	atLimit  bool   // it refused a stream below its limit; cleared by the next answer
 	leaving  bool   // no new pushes
 	suspect  bool   // silent: no new pushes until something is read
 	closed   bool
@@ -92,13 +93,13 @@ func newConnection(p *pool, nc *tls.Conn) *connection {
 	c.enc = hpack.NewEncoder(&c.block)
 	c.dec = hpack.NewDecoder(4096, func(f hpack.HeaderField) {
 		if c.cur != nil {
-			c.cur.take(f)
+			c.cur.readHeader(f)
 		}
 	})
 	c.dec.SetMaxStringLength(maxAnswer)
 	io.WriteString(c.out, http2.ClientPreface)
 	c.write.WriteSettings(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
-	c.flush()
+	c.wakeWriter()
 	return c
 }
 
@@ -106,7 +107,7 @@ type outWriter struct{ c *connection }
 
 func (w outWriter) Write(p []byte) (int, error) { return w.c.out.Write(p) }
 
-func (l *leg) take(f hpack.HeaderField) {
+func (l *leg) readHeader(f hpack.HeaderField) {
 	switch f.Name {
 	case ":status":
 		l.status = 0
@@ -118,40 +119,40 @@ func (l *leg) take(f hpack.HeaderField) {
 	}
 }
 
-// limit is how many pushes may be on the connection now. Apple takes one until a valid provider
-// token was accepted, so a new connection is primed by one real push while the others wait
-// ("Establishing a token-based connection to APNs").
-func (c *connection) limit() uint32 {
+// streamLimit is how many pushes may be on the connection now. Apple allows one until it has
+// accepted a provider token on it, so one real push goes first on a new connection while the others
+// wait ("Establishing a token-based connection to APNs").
+func (c *connection) streamLimit() uint32 {
 	if c.pool.certificate && c.greeted || c.primed {
 		return min(c.allowed, maxStreams)
 	}
 	return min(c.allowed, 1)
 }
 
-// usable: new pushes may go here.
+// usable says that new pushes may use this connection.
 func (c *connection) usable() bool {
-	return !c.closed && !c.leaving && !c.suspect && (c.pingAt.IsZero() || !c.doubtful())
+	return !c.closed && !c.leaving && !c.suspect && (c.pingAt.IsZero() || !c.pingOverdue())
 }
 
-// doubtful: half of the time that a PING is given is over. Pushes on their way still wait for it;
-// new ones go elsewhere.
-func (c *connection) doubtful() bool {
+// pingOverdue says that half of a PING's time is over. Pushes already sent still wait for it; new
+// ones use another connection.
+func (c *connection) pingOverdue() bool {
 	return c.pool.now().Sub(c.pingAt) >= (c.pool.limits.hedge-c.pool.limits.ping)/2
 }
 
-func (c *connection) room(size int) bool {
+func (c *connection) hasRoom(size int) bool {
 	n := uint32(len(c.legs))
-	return c.usable() && (!c.full || n == 0) && n < c.limit() && c.window >= int64(size)
+	return c.usable() && (!c.atLimit || n == 0) && n < c.streamLimit() && c.window >= int64(size)
 }
 
-// start sends a push. Called with mu held and with room.
+// start sends a push. Called with mu held, after hasRoom.
 func (c *connection) start(r *request) {
 	id := c.nextID
 	c.nextID += 2
 	now := c.pool.now()
 	c.lastPush = now
 	c.legs[id] = &leg{r: r, written: now}
-	r.begin(c, id, now)
+	r.addStream(c, id, now)
 	c.window -= int64(len(r.body))
 	c.encode(r)
 	c.write.WriteHeaders(http2.HeadersFrameParam{
@@ -160,14 +161,14 @@ func (c *connection) start(r *request) {
 	if len(r.body) > 0 {
 		c.write.WriteData(id, true, r.body)
 	}
-	if id > 1<<30 { // stream ids run out
+	if id > 1<<30 { // stream ids end at 1<<31 - 1
 		c.leaving = true
 	}
-	c.flush()
+	c.wakeWriter()
 }
 
-// encode writes the request's header block. Path and apns-id differ each time and stay out of the
-// table that saves the provider token from being sent again.
+// encode writes the request's header block. Path and apns-id differ each time, so they are kept out
+// of HPACK's table, which saves sending the provider token again.
 func (c *connection) encode(r *request) {
 	c.block.Reset()
 	for _, f := range [...]hpack.HeaderField{
@@ -188,7 +189,7 @@ func (c *connection) encode(r *request) {
 	}
 }
 
-func (c *connection) flush() {
+func (c *connection) wakeWriter() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -211,29 +212,29 @@ func (c *connection) writeLoop() {
 			continue
 		}
 		if _, err := c.nc.Write(full.Bytes()); err != nil {
-			c.pool.lose(c, errCut)
+			c.pool.closeConnection(c, errLost)
 			return
 		}
 		full.Reset()
 	}
 }
 
-// ping asks the other side for a sign of life, unless it was asked already. Called with mu held.
+// ping sends a PING unless one is unanswered. Called with mu held.
 func (c *connection) ping(now time.Time) {
 	if c.pingAt.IsZero() {
 		c.pingAt = now
 		c.write.WritePing(false, [8]byte{'r', 'i', 'n', 'g'})
-		c.flush()
+		c.wakeWriter()
 	}
 }
 
-// drop ends a stream that nobody waits for. Called with mu held.
-func (c *connection) drop(id uint32) {
+// cancelStream resets a stream whose answer is not needed. Called with mu held.
+func (c *connection) cancelStream(id uint32) {
 	if _, ok := c.legs[id]; ok {
 		delete(c.legs, id)
 		if !c.closed {
 			c.write.WriteRSTStream(id, http2.ErrCodeCancel)
-			c.flush()
+			c.wakeWriter()
 		}
 	}
 }
@@ -246,7 +247,7 @@ func (c *connection) readLoop() {
 		f, err := c.frames.ReadFrame()
 		var stream http2.StreamError
 		if err != nil && !errors.As(err, &stream) {
-			c.pool.lose(c, errCut)
+			c.pool.closeConnection(c, errLost)
 			return
 		}
 		c.pool.mu.Lock()
@@ -256,34 +257,34 @@ func (c *connection) readLoop() {
 		}
 		c.lastRead, c.suspect = c.pool.now(), false
 		if err != nil {
-			c.pool.failed(c, stream.StreamID, errReset)
+			c.pool.streamFailed(c, stream.StreamID, errReset)
 		} else {
-			err = c.frame(f)
+			err = c.handleFrame(f)
 		}
-		c.pool.pump()
+		c.pool.startQueued()
 		over := c.leaving && len(c.legs) == 0
 		c.pool.mu.Unlock()
 		if err != nil && !errors.As(err, &stream) || over {
-			c.pool.lose(c, errCut)
+			c.pool.closeConnection(c, errLost)
 			return
 		}
 	}
 }
 
-// frame takes one frame; an error ends the connection. Called with mu held.
-func (c *connection) frame(f http2.Frame) error {
+// handleFrame handles one frame; an error ends the connection. Called with mu held.
+func (c *connection) handleFrame(f http2.Frame) error {
 	switch f := f.(type) {
 	case *http2.HeadersFrame:
 		c.cur, c.last = c.legs[f.StreamID], f.StreamEnded()
-		return c.fragment(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
+		return c.handleHeaderBlock(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
 	case *http2.ContinuationFrame:
-		return c.fragment(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
+		return c.handleHeaderBlock(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
 	case *http2.DataFrame:
-		c.data(f)
+		c.handleData(f)
 	case *http2.RSTStreamFrame:
-		c.resetBy(f)
+		c.handleReset(f)
 	case *http2.SettingsFrame:
-		return c.settings(f)
+		return c.handleSettings(f)
 	case *http2.WindowUpdateFrame:
 		if f.StreamID == 0 {
 			c.window += int64(f.Increment)
@@ -293,17 +294,17 @@ func (c *connection) frame(f http2.Frame) error {
 			c.pingAt = time.Time{}
 		} else {
 			c.write.WritePing(true, f.Data)
-			c.flush()
+			c.wakeWriter()
 		}
 	case *http2.GoAwayFrame:
-		c.pool.goneAway(c, f.LastStreamID)
+		c.pool.goAwayReceived(c, f.LastStreamID)
 	}
 	return nil
 }
 
-// fragment decodes a part of a header block; the table is the connection's, so those of given-up
-// streams too.
-func (c *connection) fragment(id uint32, block []byte, ended bool) error {
+// handleHeaderBlock decodes a part of a header block. It also decodes those of cancelled streams,
+// because the HPACK table belongs to the whole connection.
+func (c *connection) handleHeaderBlock(id uint32, block []byte, ended bool) error {
 	if _, err := c.dec.Write(block); err != nil {
 		return err
 	}
@@ -314,7 +315,7 @@ func (c *connection) fragment(id uint32, block []byte, ended bool) error {
 		return err
 	}
 	if l := c.cur; l != nil && l.status >= 200 {
-		c.full = false
+		c.atLimit = false
 		if c.last {
 			c.pool.answered(c, id, l)
 		}
@@ -322,10 +323,10 @@ func (c *connection) fragment(id uint32, block []byte, ended bool) error {
 	return nil
 }
 
-func (c *connection) data(f *http2.DataFrame) {
+func (c *connection) handleData(f *http2.DataFrame) {
 	if c.unread += f.Length; c.unread > 16<<10 {
 		c.write.WriteWindowUpdate(0, c.unread)
-		c.flush()
+		c.wakeWriter()
 		c.unread = 0
 	}
 	l := c.legs[f.StreamID]
@@ -337,30 +338,30 @@ func (c *connection) data(f *http2.DataFrame) {
 	} else if len(l.body) > maxAnswer {
 		c.pool.answered(c, f.StreamID, l)
 		c.write.WriteRSTStream(f.StreamID, http2.ErrCodeCancel)
-		c.flush()
+		c.wakeWriter()
 	}
 }
 
-func (c *connection) resetBy(f *http2.RSTStreamFrame) {
+func (c *connection) handleReset(f *http2.RSTStreamFrame) {
 	err := errReset
 	if f.ErrCode == http2.ErrCodeRefusedStream {
-		c.full, err = len(c.legs) > 1, errRefused
+		c.atLimit, err = len(c.legs) > 1, errRefused
 	}
 	if l := c.legs[f.StreamID]; l != nil && l.status >= 200 { // answered, then reset: the answer counts (RFC 9113, 8.1)
 		c.pool.answered(c, f.StreamID, l)
 		return
 	}
-	c.pool.failed(c, f.StreamID, err)
+	c.pool.streamFailed(c, f.StreamID, err)
 }
 
-func (c *connection) settings(f *http2.SettingsFrame) error {
+func (c *connection) handleSettings(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil
 	}
 	if !c.greeted {
-		c.allowed = maxStreams // none named = no limit (RFC 9113, 6.5.2)
+		c.allowed = maxStreams // not sent = no limit (RFC 9113, 6.5.2)
 	}
-	c.greeted, c.full = true, false
+	c.greeted, c.atLimit = true, false
 	if v, ok := f.Value(http2.SettingMaxConcurrentStreams); ok {
 		c.allowed = v
 	}
@@ -373,6 +374,6 @@ func (c *connection) settings(f *http2.SettingsFrame) error {
 		}
 	}
 	c.write.WriteSettingsAck()
-	c.flush()
+	c.wakeWriter()
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// lasts is how long a ring may take where what is looked at is whether it arrives: a machine that
-// is busy with other things is slow.
-const lasts = 30 * time.Second * slack
+// ringTime is how long a ring may take in tests of whether it arrives at all; a busy machine is
+// slow.
+const ringTime = 30 * time.Second * slack
 
-// inTime measures up to three times, since the figure is the machine's too: one try within the
-// limit is proof that nothing of ours waits. Whatever else a try looks at holds each time. A try
-// that can says how much longer it took than the same without the trouble.
-func inTime(t *testing.T, limit time.Duration, try func(t *testing.T) time.Duration) {
+// withinTime measures up to three times, because a busy machine is slow: one try within the limit
+// proves that the sender does not wait. Every other check of a try must hold each time. Where it
+// can, a try returns how much longer it took than the same pushes without the fault.
+func withinTime(t *testing.T, limit time.Duration, try func(t *testing.T) time.Duration) {
 	t.Helper()
 	for range 3 {
 		took := limit
@@ -60,24 +60,24 @@ func burst(t *testing.T, s *push.Sender, k *push.Key, n int, ttl time.Duration) 
 }
 
 // TestColdBurst: 200 rings at once on no connection at all, 30 ms away, with one stream until a
-// token was accepted. The same on a connection that is warm tells what the machine makes of it at
-// the moment.
+// token was accepted. The same on a connection that is warm shows how fast the machine is at the
+// moment.
 func TestColdBurst(t *testing.T) {
 	t.Parallel()
-	inTime(t, 150*time.Millisecond*slack, func(t *testing.T) time.Duration {
+	withinTime(t, 150*time.Millisecond*slack, func(t *testing.T) time.Duration {
 		a := apple(t, apnstest.Config{})
 		a.SetLatency(apnstest.Fixed(30 * time.Millisecond))
 		s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-		cold := burst(t, s, k, 200, lasts)
+		cold := burst(t, s, k, 200, ringTime)
 		if n := s.Stats().Refused; n > 0 {
 			t.Errorf("%d refused streams", n)
 		}
 		onceEach(t, a, 200)
-		clean(t, a)
+		checkRules(t, a)
 		if n := a.TotalConnections(); n > 2 { // one, and a spare
 			t.Errorf("%d connections", n)
 		}
-		warm := burst(t, s, k, 200, lasts)
+		warm := burst(t, s, k, 200, ringTime)
 		t.Logf("slowest %v, and %v on a warm connection", cold, warm)
 		return cold - 3*warm
 	})
@@ -104,7 +104,7 @@ func flow(t *testing.T, s *push.Sender, k *push.Key, every time.Duration) *stead
 				return
 			case <-tick.C:
 			}
-			p := ring(t, lasts)
+			p := ring(t, ringTime)
 			f.sent.Add(1)
 			f.group.Go(func() {
 				began := time.Now()
@@ -129,25 +129,26 @@ func (f *steady) end() time.Duration {
 	return time.Duration(f.slowest.Load())
 }
 
-// TestSilentConnection: the connections in use fall silent under 100 rings a second; TCP stays up.
+// TestSilentConnection: the connections in use stop answering under 100 rings a second; TCP stays
+// up.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
-	inTime(t, time.Second*slack, func(t *testing.T) time.Duration {
+	withinTime(t, time.Second*slack, func(t *testing.T) time.Duration {
 		a := apple(t, apnstest.Config{})
 		a.SetLatency(apnstest.Fixed(5 * time.Millisecond))
-		s, k := sender(t, a, usual), key(t, a, team, kid, nil)
+		s, k := sender(t, a, serverConfig), key(t, a, team, kid, nil)
 		f := flow(t, s, k, 10*time.Millisecond)
-		wait(t, "fifty rings", func() bool { return a.Total() >= 50 })
+		waitUntil(t, "fifty rings", func() bool { return a.Total() >= 50 })
 		a.Silence(false)
 		silenced := a.Total()
-		wait(t, "a hundred more", func() bool { return a.Total() >= silenced+100 })
+		waitUntil(t, "a hundred more", func() bool { return a.Total() >= silenced+100 })
 		slowest := f.end()
 		t.Logf("slowest %v, %+v", slowest, s.Stats())
 		if s.Stats().Hedged == 0 {
 			t.Error("nothing was hedged")
 		}
 		onceEach(t, a, int(f.sent.Load()))
-		clean(t, a)
+		checkRules(t, a)
 		return slowest
 	})
 }
@@ -159,37 +160,37 @@ func TestSlowIsNotSilent(t *testing.T) {
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, func(c *push.Config) { c.PingAfter, c.HedgeAfter = time.Second, 10*time.Second }), key(t, a, team, kid, nil)
 	a.SetLatency(apnstest.Fixed(12 * time.Second))
-	w := s.Push(t.Context(), k, ring(t, lasts))
+	w := s.Push(t.Context(), k, ring(t, ringTime))
 	if !w.OK() || w.Tries != 1 || a.Total() != 1 || s.Stats().Hedged != 0 {
 		t.Errorf("%d pushes, %d hedged: %+v", a.Total(), s.Stats().Hedged, w)
 	}
 }
 
-// TestOutage: everything falls silent, new connections too, and comes back: no ring is lost.
+// TestOutage: all connections stop answering, new ones too, and then answer again: no ring is lost.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
-	s, k := sender(t, a, usual), key(t, a, team, kid, nil)
+	s, k := sender(t, a, serverConfig), key(t, a, team, kid, nil)
 	f := flow(t, s, k, 10*time.Millisecond)
-	wait(t, "fifty rings", func() bool { return a.Total() >= 50 })
+	waitUntil(t, "fifty rings", func() bool { return a.Total() >= 50 })
 	a.Silence(true)
 	silenced := f.sent.Load()
-	wait(t, "a second and a half", func() bool { return f.sent.Load() >= silenced+150 })
+	waitUntil(t, "a second and a half", func() bool { return f.sent.Load() >= silenced+150 })
 	a.Unsilence()
 	back := time.Now()
 	again := f.sent.Load()
-	wait(t, "fifty more", func() bool { return f.sent.Load() >= again+50 })
+	waitUntil(t, "fifty more", func() bool { return f.sent.Load() >= again+50 })
 	slowest := f.end()
 	t.Logf("slowest %v, done %v after it came back, %+v", slowest, time.Since(back), s.Stats())
 	onceEach(t, a, int(f.sent.Load()))
-	clean(t, a)
+	checkRules(t, a)
 }
 
 func TestNoHedge(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
-	s, k := sender(t, a, deaf), key(t, a, team, kid, nil)
-	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
+	s, k := sender(t, a, keepSilentConfig), key(t, a, team, kid, nil)
+	if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() {
 		t.Fatalf("%+v", w)
 	}
 	a.Silence(true)
@@ -216,7 +217,7 @@ func TestGoAway(t *testing.T) {
 			for range 50 {
 				group.Go(func() {
 					for left.Add(-1) >= 0 {
-						p := ring(t, lasts)
+						p := ring(t, ringTime)
 						began := time.Now()
 						w := s.Push(t.Context(), k, p)
 						if !w.OK() || w.APNsID != p.APNsID {
@@ -234,40 +235,41 @@ func TestGoAway(t *testing.T) {
 				t.Error("nobody said GOAWAY")
 			}
 			onceEach(t, a, n)
-			clean(t, a)
+			checkRules(t, a)
 		})
 	}
 }
 
-// TestCutEverything cuts all connections again and again under load.
-func TestCutEverything(t *testing.T) {
+// TestConnectionsCutUnderLoad cuts all connections again and again under load.
+func TestConnectionsCutUnderLoad(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	a.SetLatency(apnstest.Fixed(10 * time.Millisecond))
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
 	f := flow(t, s, k, 2*time.Millisecond)
 	for i := range 5 {
-		wait(t, "a hundred rings", func() bool { return a.Total() >= int64(100*(i+1)) })
+		waitUntil(t, "a hundred rings", func() bool { return a.Total() >= int64(100*(i+1)) })
 		a.Cut()
 	}
 	t.Logf("slowest %v, %+v", f.end(), s.Stats())
 	onceEach(t, a, int(f.sent.Load()))
-	clean(t, a)
+	checkRules(t, a)
 }
 
-// TestStorm: a storm of 503 that ends; nothing is lost and all are pushed soon after.
-func TestStorm(t *testing.T) {
+// TestPushesArriveAfterManyErrors: Apple answers 503 for a while; no push is lost and all arrive
+// soon after.
+func TestPushesArriveAfterManyErrors(t *testing.T) {
 	t.Parallel()
-	inTime(t, 5*time.Second*slack, func(t *testing.T) time.Duration {
+	withinTime(t, 5*time.Second*slack, func(t *testing.T) time.Duration {
 		a := apple(t, apnstest.Config{})
 		s, k := sender(t, a, nil), key(t, a, team, kid, nil)
 		ends := time.Now().Add(1500 * time.Millisecond)
 		a.SetStorm(apnstest.Storm{Answer: apnstest.Refusal("ServiceUnavailable"), Until: ends})
-		burst(t, s, k, 200, lasts)
+		burst(t, s, k, 200, ringTime)
 		late := time.Since(ends)
 		t.Logf("all pushed %v after the storm", late)
 		onceEach(t, a, 200)
-		clean(t, a)
+		checkRules(t, a)
 		return late
 	})
 }
@@ -296,8 +298,8 @@ func TestBreakerHoldsBack(t *testing.T) {
 	}
 }
 
-// TestNobodyListens: a host that is not there is tried until the ring is over, and never after.
-func TestNobodyListens(t *testing.T) {
+// TestUnreachableHost: an unreachable host is tried until the ring is over, and not after.
+func TestUnreachableHost(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
@@ -307,14 +309,14 @@ func TestNobodyListens(t *testing.T) {
 	if w.Err == nil || w.Status != 0 || w.Tries != 0 || w.Reaction.Ring != push.TryAgain {
 		t.Errorf("%+v", w)
 	}
-	if d := time.Since(began); d > lasts {
+	if d := time.Since(began); d > ringTime {
 		t.Errorf("gave up after %v", d)
 	}
 }
 
-// TestManyTeams: more teams than pools. No push on another team's connection, connections bounded,
-// none leaked.
-func TestManyTeams(t *testing.T) {
+// TestMoreTeamsThanPools: more teams than pools. No push on another team's connection, connections
+// bounded, none leaked.
+func TestMoreTeamsThanPools(t *testing.T) {
 	t.Parallel()
 	const teams, pools = 50, 20
 	a := apple(t, apnstest.Config{})
@@ -328,7 +330,7 @@ func TestManyTeams(t *testing.T) {
 	for i := range keys {
 		group.Go(func() {
 			for range 10 {
-				if w := s.Push(t.Context(), keys[i], ring(t, lasts)); !w.OK() {
+				if w := s.Push(t.Context(), keys[i], ring(t, ringTime)); !w.OK() {
 					t.Errorf("%+v", w)
 				}
 				most.Store(max(most.Load(), s.Stats().Connections))
@@ -339,29 +341,29 @@ func TestManyTeams(t *testing.T) {
 	if st := s.Stats(); st.Pools > pools || most.Load() > pools*4 {
 		t.Errorf("%d connections, %+v", most.Load(), st)
 	}
-	wait(t, "closed connections", func() bool { return a.OpenConnections(apnstest.Production) <= pools*4 })
+	waitUntil(t, "closed connections", func() bool { return a.OpenConnections(apnstest.Production) <= pools*4 })
 	t.Logf("%d connections at most, %+v", most.Load(), s.Stats())
 	s.Close()
-	wait(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
+	waitUntil(t, "no connection", func() bool { return a.OpenConnections(apnstest.Production) == 0 })
 	onceEach(t, a, teams*10)
-	clean(t, a)
+	checkRules(t, a)
 }
 
-// TestFlood: another tenant's flood does not delay a ring. What a sender of its own does meanwhile
-// tells what the machine makes of it.
-func TestFlood(t *testing.T) {
+// TestFloodDoesNotDelayOtherTenants: another tenant's flood does not delay a ring. What a sender of
+// its own, measured meanwhile, shows how fast the machine is at the moment.
+func TestFloodDoesNotDelayOtherTenants(t *testing.T) {
 	t.Parallel()
-	inTime(t, 250*time.Millisecond*slack, func(t *testing.T) time.Duration {
+	withinTime(t, 250*time.Millisecond*slack, func(t *testing.T) time.Duration {
 		a := apple(t, apnstest.Config{})
 		a.SetLatency(apnstest.Fixed(5 * time.Millisecond))
 		s, apart, loud, quiet := sender(t, a, nil), sender(t, a, nil), key(t, a, "LOUDLOUD12", kid, nil), key(t, a, team, kid, nil)
 		f := flow(t, s, loud, time.Millisecond*slack)
 		g, h := flow(t, s, quiet, 50*time.Millisecond), flow(t, apart, quiet, 50*time.Millisecond)
-		wait(t, "the flood", func() bool { return f.sent.Load() > 500 })
+		waitUntil(t, "the flood", func() bool { return f.sent.Load() > 500 })
 		slowest, alone := g.end(), h.end()
 		f.end()
 		t.Logf("slowest %v, and %v by a sender of its own", slowest, alone)
-		clean(t, a)
+		checkRules(t, a)
 		return slowest - 3*alone
 	})
 }
@@ -373,11 +375,11 @@ func TestStreamLimitFalls(t *testing.T) {
 	a := apple(t, apnstest.Config{DropToOne: true})
 	a.SetLatency(apnstest.Fixed(5 * time.Millisecond))
 	bad := strings.Repeat("cd", 32)
-	a.AddToken(bad, topic, apnstest.Sandbox)
+	a.AddToken(bad, voipTopic, apnstest.Sandbox)
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
 	var group sync.WaitGroup
 	for i := range 300 {
-		p := ring(t, lasts)
+		p := ring(t, ringTime)
 		if i%10 == 0 {
 			p.Token = bad
 		}
@@ -394,20 +396,20 @@ func TestStreamLimitFalls(t *testing.T) {
 	}
 }
 
-// TestRefusedStreams: a server that refuses streams below its limit has not seen them; they go out
-// all the same.
+// TestRefusedStreams: a server that refuses streams below its limit has not processed them; they
+// are sent again.
 func TestRefusedStreams(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-	burst(t, s, k, 10, lasts)
+	burst(t, s, k, 10, ringTime)
 	a.RefuseStreams(50)
-	burst(t, s, k, 100, lasts)
+	burst(t, s, k, 100, ringTime)
 	if s.Stats().Refused != 50 {
 		t.Errorf("%+v", s.Stats())
 	}
 	onceEach(t, a, 110)
-	clean(t, a)
+	checkRules(t, a)
 }
 
 // TestSmallWindow: large pushes wait for the server's flow control window and do not overrun it.
@@ -417,8 +419,8 @@ func TestSmallWindow(t *testing.T) {
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
 	var group sync.WaitGroup
 	for range 100 {
-		p := ring(t, lasts)
-		p.Payload = []byte(`"` + uuid() + strings.Repeat("x", 5000) + `"`)
+		p := ring(t, ringTime)
+		p.Payload = []byte(`"` + nextUUID() + strings.Repeat("x", 5000) + `"`)
 		group.Go(func() {
 			if w := s.Push(t.Context(), k, p); !w.OK() {
 				t.Errorf("%+v", w)
@@ -427,16 +429,16 @@ func TestSmallWindow(t *testing.T) {
 	}
 	group.Wait()
 	onceEach(t, a, 100)
-	clean(t, a)
+	checkRules(t, a)
 }
 
-// TestEnough: once the phone has spoken or the ring is over, a silent connection is no reason to
-// push again.
-func TestEnough(t *testing.T) {
+// TestNoResendOnceEnough: once the phone has spoken or the ring is over, a silent connection is no
+// reason to push again.
+func TestNoResendOnceEnough(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
-	s, k := sender(t, a, deaf), key(t, a, team, kid, nil)
-	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
+	s, k := sender(t, a, keepSilentConfig), key(t, a, team, kid, nil)
+	if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() {
 		t.Fatalf("%+v", w)
 	}
 	a.Silence(false)
@@ -448,15 +450,15 @@ func TestEnough(t *testing.T) {
 	}
 }
 
-// TestEnoughEndsTries: whatever goes wrong with a push that is needed no more, nothing more is sent
-// of it, and nothing at all of one that never was sent. The breaker takes none of it for a failure
-// of the host.
-func TestEnoughEndsTries(t *testing.T) {
+// TestNoRetryOnceEnough: whatever goes wrong with a push that is needed no more, nothing more is
+// sent of it, and nothing at all of one that never was sent. The breaker takes none of it for a
+// failure of the host.
+func TestNoRetryOnceEnough(t *testing.T) {
 	t.Parallel()
 	storm := apnstest.Storm{Answer: apnstest.Refusal("ServiceUnavailable"), Until: time.Now().Add(time.Hour)}
 	for name, x := range map[string]struct {
 		fault func(*apnstest.Apple)
-		after int // questions that are answered with no
+		after int // how often Enough says no first
 		tries int // at most
 	}{
 		"before the first try": {func(*apnstest.Apple) {}, 0, 0},
@@ -468,12 +470,12 @@ func TestEnoughEndsTries(t *testing.T) {
 			t.Parallel()
 			a := apple(t, apnstest.Config{})
 			s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-			if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
+			if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() {
 				t.Fatalf("%+v", w)
 			}
 			x.fault(a)
 			for range 20 { // more than open a breaker
-				p, asked := ring(t, lasts), 0
+				p, asked := ring(t, ringTime), 0
 				p.Enough = func() bool { asked++; return asked > x.after }
 				w := s.Push(t.Context(), k, p)
 				if w.OK() || w.Tries > x.tries || w.Status == 0 && !errors.Is(w.Err, push.ErrEnough) {
@@ -486,26 +488,26 @@ func TestEnoughEndsTries(t *testing.T) {
 			}
 			a.GoAwayEvery(0, false)
 			a.RefuseStreams(0)
-			if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() || a.Total() > 22 {
+			if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() || a.Total() > 22 {
 				t.Errorf("%d pushes: %+v", a.Total(), w)
 			}
 		})
 	}
 }
 
-// TestSpareIsReady: a second connection stands by after the first push, and a ring finds it when
-// the first is cut.
-func TestSpareIsReady(t *testing.T) {
+// TestSpareConnectionIsReady: a second connection stands by after the first push, and a ring finds
+// it when the first is cut.
+func TestSpareConnectionIsReady(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
+	if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() {
 		t.Fatalf("%+v", w)
 	}
-	wait(t, "a spare connection", func() bool { return a.OpenConnections(apnstest.Production) == 2 })
+	waitUntil(t, "a spare connection", func() bool { return a.OpenConnections(apnstest.Production) == 2 })
 	a.GoAway(false)
-	wait(t, "new connections", func() bool { return a.TotalConnections() >= 4 && s.Stats().Connections == 2 })
-	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() || w.Tries != 1 {
+	waitUntil(t, "new connections", func() bool { return a.TotalConnections() >= 4 && s.Stats().Connections == 2 })
+	if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() || w.Tries != 1 {
 		t.Errorf("%+v", w)
 	}
 }

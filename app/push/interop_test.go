@@ -15,8 +15,8 @@ import (
 	"carillon/app/push"
 )
 
-// elsewhere is another implementation of HTTP/2 than our own on both sides: net/http's server.
-func elsewhere(t *testing.T, handler http.HandlerFunc) *push.Sender {
+// netHTTPServer is an HTTP/2 implementation that is not ours: net/http's server.
+func netHTTPServer(t *testing.T, handler http.HandlerFunc) *push.Sender {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.EnableHTTP2 = true
@@ -25,7 +25,7 @@ func elsewhere(t *testing.T, handler http.HandlerFunc) *push.Sender {
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	cfg := push.Config{ProductionURL: server.URL, SandboxURL: server.URL, RootCAs: roots, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	calm(&cfg)
+	patientConfig(&cfg)
 	s, err := push.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -36,11 +36,11 @@ func elsewhere(t *testing.T, handler http.HandlerFunc) *push.Sender {
 
 func TestAgainstNetHTTP(t *testing.T) {
 	t.Parallel()
-	s := elsewhere(t, func(w http.ResponseWriter, r *http.Request) {
+	s := netHTTPServer(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		h := r.Header
 		if err != nil || r.ProtoMajor != 2 || r.Method != "POST" || r.URL.Path != "/3/device/"+device || len(body) == 0 ||
-			h.Get("apns-topic") != topic || h.Get("apns-push-type") != "voip" || h.Get("apns-priority") != "10" ||
+			h.Get("apns-topic") != voipTopic || h.Get("apns-push-type") != "voip" || h.Get("apns-priority") != "10" ||
 			h.Get("apns-expiration") != "0" || !strings.HasPrefix(h.Get("authorization"), "bearer ") {
 			w.WriteHeader(http.StatusTeapot)
 			return
@@ -52,7 +52,7 @@ func TestAgainstNetHTTP(t *testing.T) {
 	for range 200 {
 		group.Go(func() {
 			for range 10 {
-				if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
+				if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() {
 					t.Errorf("%+v", w)
 				}
 			}
@@ -61,8 +61,8 @@ func TestAgainstNetHTTP(t *testing.T) {
 	group.Wait()
 }
 
-// TestStrangeAnswers: what other servers may say, each once, and then a good answer.
-func TestStrangeAnswers(t *testing.T) {
+// TestUnusualAnswers: answers that other servers may send, each once, followed by a good answer.
+func TestUnusualAnswers(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct {
 		answer func(http.ResponseWriter)
@@ -95,8 +95,8 @@ func TestStrangeAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var once sync.Once
-			s := elsewhere(t, func(w http.ResponseWriter, r *http.Request) { once.Do(func() { row.answer(w) }) })
-			w := s.Push(t.Context(), key(t, nil, team, kid, nil), ring(t, lasts))
+			s := netHTTPServer(t, func(w http.ResponseWriter, r *http.Request) { once.Do(func() { row.answer(w) }) })
+			w := s.Push(t.Context(), key(t, nil, team, kid, nil), ring(t, ringTime))
 			if w.Err != nil || w.Status != row.status || w.Reason != row.reason || w.Tries != row.tries {
 				t.Errorf("%+v", w)
 			}

@@ -16,45 +16,55 @@ import (
 	"carillon/tenants"
 )
 
-// maxFile is the size in bytes of the largest credential file that is read at all; Apple's are
-// under 10 KiB.
+// maxFile is the largest accepted size of a credential file, in bytes. Apple's files are under 10
+// KiB.
 const maxFile = 64 << 10
 
-// Key is an opened APNs credential, ready to push with: a signing key with its ids, or a
-// certificate with its key. It prints as ***. Safe for concurrent use.
+// Key is an opened APNs credential: a signing key with its ids, or a certificate with its private
+// key. It prints as ***, so that it cannot leak into a log. Safe for concurrent use.
 type Key struct {
 	id      identity
-	private *ecdsa.PrivateKey // of a .p8
-	cert    *tls.Certificate  // of a .p12
+	private *ecdsa.PrivateKey // from a .p8 file; otherwise nil file; otherwise nil
+	cert    *tls.Certificate  // from a .p12 file; otherwise nil file; otherwise nil
 }
 
-// identity tells credentials apart. The hash of the public key is part of it, so that a tenant who
-// types another's team and key id with a key of his own shares neither connection, provider token
-// nor breaker with the other.
+// identity tells credentials apart. It includes the hash of the public key: a tenant who enters
+// another tenant's team and key id with a different key must not share a connection, provider token
+// or breaker with that tenant.
 type identity struct {
 	team, keyID string // empty for a certificate
-	print       string // SHA-256 of the SPKI, hex; for a certificate of the whole certificate
+	fingerprint string // SHA-256 in hex of the public key (SPKI), or of the whole certificate
 }
 
 func (*Key) String() string   { return "***" }
 func (*Key) GoString() string { return "***" }
 
-// Fingerprint is the SHA-256 of the public key's SubjectPublicKeyInfo, in lower-case hex.
-func (k *Key) Fingerprint() string {
+// Public returns the public key of a signing key, or the certificate; the other result is nil. A
+// test Apple needs it to check what the Sender signs.
+func (k *Key) Public() (*ecdsa.PublicKey, *x509.Certificate) {
 	if k.cert != nil {
-		return spki(k.cert.Leaf.RawSubjectPublicKeyInfo)
+		return nil, k.cert.Leaf
 	}
-	return k.id.print
+	return &k.private.PublicKey, nil
 }
 
-func spki(der []byte) string {
+// Fingerprint is the SHA-256 of the public key's SubjectPublicKeyInfo (RFC 5280, 4.1), in
+// lower-case hex.
+func (k *Key) Fingerprint() string {
+	if k.cert != nil {
+		return sha256Hex(k.cert.Leaf.RawSubjectPublicKeyInfo)
+	}
+	return k.id.fingerprint
+}
+
+func sha256Hex(der []byte) string {
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:])
 }
 
-// OpenP8 opens a signing key as downloaded from Apple: PEM, PKCS#8, P-256. team and keyID are not
-// in the file; Apple shows them beside it. Every error is a *tenants.Error that says what the file
-// is instead, and what to do.
+// OpenP8 opens a signing key file as downloaded from Apple: PEM, PKCS#8, P-256. The file does not
+// contain team and keyID; Apple shows them on its pages Membership and Keys. Every error is a
+// *tenants.Error that says what is wrong with the file and what to do.
 func OpenP8(team, keyID string, file []byte) (*Key, error) {
 	if !appleID(team) {
 		return nil, invalid("team_id", "A team id is ten capital letters and digits; copy it from your Apple membership page.", nil)
@@ -70,19 +80,21 @@ func OpenP8(team, keyID string, file []byte) (*Key, error) {
 	if err != nil {
 		return nil, badFile("The key cannot be used; download it again from Apple.", err)
 	}
-	return &Key{id: identity{team: team, keyID: keyID, print: spki(der)}, private: private}, nil
+	return &Key{id: identity{team: team, keyID: keyID, fingerprint: sha256Hex(der)}, private: private}, nil
 }
 
 func readP8(file []byte) (*ecdsa.PrivateKey, error) {
-	if err := sized(file); err != nil {
+	if err := checkSize(file); err != nil {
 		return nil, err
 	}
 	block, _ := pem.Decode(file)
 	if block == nil {
 		if bytes.HasPrefix(file, []byte{0x30}) {
-			return nil, badFile("This is not a .p8 file; it looks like a .p12 or another binary file. Upload it as a certificate, or upload the AuthKey_….p8 file.", nil)
+			return nil, badFile("This is not a .p8 file; it looks like a .p12 or another binary file. "+
+				"Upload it as a certificate, or upload the AuthKey_….p8 file.", nil)
 		}
-		return nil, badFile("This is not a .p8 file: it should begin with -----BEGIN PRIVATE KEY-----. Upload the AuthKey_….p8 file as Apple gave it.", nil)
+		return nil, badFile("This is not a .p8 file: it should begin with -----BEGIN PRIVATE KEY-----. "+
+			"Upload the AuthKey_….p8 file as Apple gave it.", nil)
 	}
 	if msg := notPKCS8(block.Type); msg != "" {
 		return nil, badFile(msg, nil)
@@ -98,7 +110,8 @@ func readP8(file []byte) (*ecdsa.PrivateKey, error) {
 	case !ok:
 		return nil, badFile("This is not an elliptic-curve key; make an APNs key on Apple's page Keys.", nil)
 	case private.Curve != elliptic.P256():
-		return nil, badFile("This key is on the curve "+private.Curve.Params().Name+"; APNs signing keys are on P-256. Make an APNs key on Apple's page Keys.", nil)
+		return nil, badFile("This key is on the curve "+private.Curve.Params().Name+"; APNs signing keys are on P-256. "+
+			"Make an APNs key on Apple's page Keys.", nil)
 	}
 	return private, nil
 }
@@ -108,7 +121,7 @@ func isRSA(key any) bool {
 	return ok
 }
 
-// notPKCS8 says what a PEM block of another type is; empty for the right type.
+// notPKCS8 explains a PEM block of a wrong type; it returns "" for the right type.
 func notPKCS8(kind string) string {
 	switch kind {
 	case "PRIVATE KEY":
@@ -129,12 +142,15 @@ func notPKCS8(kind string) string {
 	return "This PEM file holds no private key; upload the AuthKey_….p8 file as Apple gave it."
 }
 
-func sized(file []byte) error {
+func checkSize(file []byte) error {
 	switch {
 	case len(bytes.TrimSpace(file)) == 0:
 		return badFile("The file is empty.", nil)
 	case len(file) > maxFile:
-		return &tenants.Error{Kind: tenants.TooLarge, Code: "file_too_large", Msg: "The file is larger than 64 KiB; a .p8 or .p12 file is a few KiB. Upload the file as Apple gave it."}
+		return &tenants.Error{
+			Kind: tenants.TooLarge, Code: "file_too_large",
+			Msg: "The file is larger than 64 KiB; a .p8 or .p12 file is a few KiB. Upload the file as Apple gave it.",
+		}
 	}
 	return nil
 }
@@ -148,7 +164,7 @@ func invalid(field, msg string, err error) error {
 	}
 }
 
-// appleID: ten capital letters and digits, as Apple prints team and key ids.
+// appleID checks for ten capital letters and digits, the form of Apple's team and key ids.
 func appleID(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
@@ -158,8 +174,9 @@ func appleID(s string) bool {
 	return len(s) == 10
 }
 
-// SuggestKeyID reads the key id out of the name Apple gives to a .p8 file, AuthKey_ABC123DEFG.p8;
-// empty when the name is another. Browsers' copies such as "AuthKey_ABC123DEFG (1).p8" count too.
+// SuggestKeyID reads the key id from the name that Apple gives a .p8 file, AuthKey_ABC123DEFG.p8.
+// It also reads a browser's copy such as "AuthKey_ABC123DEFG (1).p8". It returns "" for any other
+// name.
 func SuggestKeyID(filename string) string {
 	name := path.Base(strings.ReplaceAll(filename, `\`, "/"))
 	rest, ok := strings.CutPrefix(name, "AuthKey_")

@@ -42,7 +42,8 @@ func TestOpenP8(t *testing.T) {
 	if s := fmt.Sprintf("%v %+v %#v %s", k, k, k, k); strings.Trim(s, "* ") != "" {
 		t.Errorf("a key prints as %s", s)
 	}
-	if crlf, err := push.OpenP8(team, kid, bytes.ReplaceAll(good, []byte("\n"), []byte("\r\n"))); err != nil || crlf.Fingerprint() != k.Fingerprint() {
+	crlf, err := push.OpenP8(team, kid, bytes.ReplaceAll(good, []byte("\n"), []byte("\r\n")))
+	if err != nil || crlf.Fingerprint() != k.Fingerprint() {
 		t.Errorf("with Windows line ends: %v", err)
 	}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -76,7 +77,8 @@ func TestOpenP8(t *testing.T) {
 	for name, row := range rows {
 		_, err := push.OpenP8(row.team, row.kid, row.file)
 		var e *tenants.Error
-		if !errors.As(err, &e) || e.Kind != tenants.Invalid || len(e.Fields) != 1 || e.Fields[0].Name != row.field || !strings.Contains(e.Msg, row.says) {
+		if !errors.As(err, &e) || e.Kind != tenants.Invalid || len(e.Fields) != 1 || e.Fields[0].Name != row.field ||
+			!strings.Contains(e.Msg, row.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,17 +12,18 @@ import (
 // The limits of a VoIP push.
 const (
 	maxPayload = 5120 // bytes; Apple, "Sending notification requests to APNs"
-	maxFrom    = 64   // characters; contract: rings
+	maxFrom    = 64   // characters
 )
 
-// Payload is the body of a push: version, ring id, times, and the caller's label where the tenant
-// may send one (empty = none). There is no room for anything else, so nothing else can leak.
+// Payload makes the body of a push: version, ring id, times in Unix seconds, and the caller's label
+// (empty = none; callers must leave it empty where the tenant's industry forbids it). It takes
+// nothing else, so that nothing else can leak. Errors are *tenants.Error of kind Invalid.
 func Payload(ringID string, issued, expires time.Time, from string) ([]byte, error) {
-	if !uuid(ringID) {
-		return nil, refuse("A ring id is a UUID.")
+	if !isUUID(ringID) {
+		return nil, invalidPush("A ring id is a UUID.")
 	}
 	if !expires.After(issued) {
-		return nil, refuse("A ring expires after it is issued.")
+		return nil, invalidPush("A ring expires after it is issued.")
 	}
 	b := make([]byte, 0, 128)
 	b = append(b, `{"v":1,"call_id":"`...)
@@ -33,7 +34,7 @@ func Payload(ringID string, issued, expires time.Time, from string) ([]byte, err
 	b = strconv.AppendInt(b, expires.Unix(), 10)
 	if from != "" {
 		if !tenants.ValidText(from, 1, maxFrom) {
-			return nil, refuse("A caller's label has at most 64 characters and no control characters.")
+			return nil, invalidPush("A caller's label has at most 64 characters and no control characters.")
 		}
 		label, err := json.Marshal(from)
 		if err != nil {
@@ -42,17 +43,17 @@ func Payload(ringID string, issued, expires time.Time, from string) ([]byte, err
 		b = append(append(b, `,"from":`...), label...)
 	}
 	if b = append(b, '}'); len(b) > maxPayload {
-		return nil, refuse("The push is larger than the 5,120 bytes Apple allows.")
+		return nil, invalidPush("The push is larger than the 5,120 bytes Apple allows.")
 	}
 	return b, nil
 }
 
-func refuse(msg string) error {
+func invalidPush(msg string) error {
 	return &tenants.Error{Kind: tenants.Invalid, Code: "bad_push", Msg: msg}
 }
 
-// uuid: 8-4-4-4-12 hexadecimal digits, either case.
-func uuid(s string) bool {
+// isUUID checks for 8-4-4-4-12 hexadecimal digits, either case.
+func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false
 	}
@@ -68,8 +69,9 @@ func hexDigit(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// DeviceToken puts a VoIP device token into the form it is pushed with, lower-case hex; ok is false
-// for anything else. Apple promises no length; tokens seen have 64 digits.
+// DeviceToken returns a VoIP device token in lower-case hex, as it is sent to Apple; ok is false if
+// s is not 64 to 200 hexadecimal digits. Apple documents no length; tokens have had 64 digits so
+// far.
 func DeviceToken(s string) (token string, ok bool) {
 	if len(s) < 64 || len(s) > 200 || len(s)%2 != 0 {
 		return "", false
@@ -87,8 +89,8 @@ func DeviceToken(s string) (token string, ok bool) {
 	return s, true
 }
 
-// topic: a bundle id and .voip, in the letters Apple allows.
-func topic(s string) bool {
+// isVoIPTopic checks for a bundle id, in the letters Apple allows, followed by .voip.
+func isVoIPTopic(s string) bool {
 	bundle, ok := strings.CutSuffix(s, ".voip")
 	if !ok || len(bundle) == 0 || len(s) > 255 {
 		return false

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// How often a push is put on another connection at once before its caller waits with jitter.
+// How often a push moves to another connection at once before its caller waits with jitter.
 const (
 	maxLost    = 3
 	maxRefused = 10
@@ -20,10 +20,10 @@ const (
 // redialAfter is the pause after a dial that failed.
 const redialAfter = 100 * time.Millisecond
 
-// pool is the connections of one credential to one host.
+// pool holds the connections of one credential to one host.
 type pool struct {
 	host        *host
-	certificate bool // the connection itself says who we are
+	certificate bool // the TLS client certificate identifies us
 	authority   string
 	config      *tls.Config
 	limits      limits
@@ -38,10 +38,10 @@ type pool struct {
 
 	mu      sync.Mutex // guards all below, and the pool's connections and requests
 	conns   []*connection
-	queue   []*request // waiting for room, oldest first
+	queue   []*request // waiting for a connection with room, oldest first
 	busy    int        // requests not settled
 	dialing int
-	redial  time.Time // after a failed dial: not before
+	redial  time.Time // no dial before this, after a failed one
 	pushed  time.Time // the last push
 	closed  bool
 
@@ -71,15 +71,15 @@ type limits struct {
 	idle      time.Duration
 }
 
-// counters counts what the transport did, for metrics.
+// counters are the numbers behind Stats.
 type counters struct {
 	dials, failedDials, resent, hedged, refused, goAways, lost, evicted atomic.Int64
 	open                                                                atomic.Int64
 }
 
-// do sends a request and waits until it is answered, its time or ctx is over, or it failed too
-// often.
-func (p *pool) do(ctx context.Context, r *request) {
+// roundTrip sends a request and waits until it is answered, its time or ctx is over, or it failed
+// too often.
+func (p *pool) roundTrip(ctx context.Context, r *request) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -88,7 +88,7 @@ func (p *pool) do(ctx context.Context, r *request) {
 	}
 	p.busy++
 	p.pushed = p.now()
-	p.place(r, nil)
+	p.assign(r, nil)
 	p.mu.Unlock()
 	select {
 	case <-r.done:
@@ -110,9 +110,9 @@ func (p *pool) settle(r *request) {
 	}
 }
 
-// place puts a request on a connection other than not, or in the queue. Called with mu held.
-func (p *pool) place(r *request, not *connection) {
-	if c := p.pick(len(r.body), not, r); c != nil && r.legs < len(r.on) {
+// assign puts a request on a connection other than not, or in the queue. Called with mu held.
+func (p *pool) assign(r *request, not *connection) {
+	if c := p.pickConnection(len(r.body), not, r); c != nil && r.legs < len(r.streams) {
 		c.start(r)
 		return
 	}
@@ -120,15 +120,15 @@ func (p *pool) place(r *request, not *connection) {
 		r.waiting = true
 		p.queue = append(p.queue, r)
 	}
-	p.grow()
+	p.dialIfNeeded()
 }
 
-// pick finds a connection with room: first one that is still to be primed, by a push that others do
-// not wait behind, then the oldest. Called with mu held.
-func (p *pool) pick(size int, not *connection, r *request) *connection {
+// pickConnection finds a connection with room. It prefers one that is not primed and idle, so that
+// no other push has to wait for the priming, then the oldest. Called with mu held.
+func (p *pool) pickConnection(size int, not *connection, r *request) *connection {
 	var best *connection
 	for _, c := range p.conns {
-		if c == not || !c.room(size) || r.legs > 0 && r.isOn(c) {
+		if c == not || !c.hasRoom(size) || r.legs > 0 && r.isOn(c) {
 			continue
 		}
 		if !c.primed && len(c.legs) == 0 {
@@ -141,19 +141,19 @@ func (p *pool) pick(size int, not *connection, r *request) *connection {
 	return best
 }
 
-// pump starts what waits and has room now. Called with mu held.
-func (p *pool) pump() {
+// startQueued starts queued requests while connections have room. Called with mu held.
+func (p *pool) startQueued() {
 	kept := 0
 	for i, r := range p.queue {
 		if r.settled {
 			continue
 		}
-		if r.legs == 0 && r.moot() {
+		if r.legs == 0 && r.enoughSent() {
 			r.err = ErrEnough
 			p.settle(r)
 			continue
 		}
-		c := p.pick(len(r.body), nil, r)
+		c := p.pickConnection(len(r.body), nil, r)
 		if c == nil {
 			kept += copy(p.queue[kept:], p.queue[i:])
 			break
@@ -163,12 +163,12 @@ func (p *pool) pump() {
 	clear(p.queue[kept:])
 	p.queue = p.queue[:kept]
 	if kept > 0 {
-		p.grow()
+		p.dialIfNeeded()
 	}
 }
 
-// grow dials when pushes wait and no connection will have room soon. Called with mu held.
-func (p *pool) grow() {
+// dialIfNeeded dials when pushes wait and no connection will have room soon. Called with mu held.
+func (p *pool) dialIfNeeded() {
 	if p.dialing > 0 || p.now().Before(p.redial) {
 		return
 	}
@@ -176,16 +176,17 @@ func (p *pool) grow() {
 	for _, c := range p.conns {
 		if c.usable() {
 			usable++
-			priming = priming || c.limit() == 1 && !c.primed && p.now().Sub(c.lastPush) < p.limits.hedge
+			priming = priming || c.streamLimit() == 1 && !c.primed && p.now().Sub(c.lastPush) < p.limits.hedge
 		}
 	}
 	if usable == 0 || !priming && usable < p.limits.conns {
-		p.dialLater()
+		p.startDial()
 	}
 }
 
-// spare keeps a second connection at hand once the pool is in use. Called with mu held.
-func (p *pool) spare() {
+// keepSpare opens a second connection once the pool is in use, so that a lost one is replaced at
+// once. Called with mu held.
+func (p *pool) keepSpare() {
 	usable := 0
 	for _, c := range p.conns {
 		if c.usable() {
@@ -193,12 +194,12 @@ func (p *pool) spare() {
 		}
 	}
 	if usable+p.dialing < min(2, p.limits.conns) && !p.now().Before(p.redial) {
-		p.dialLater()
+		p.startDial()
 	}
 }
 
-// dialLater opens a connection in the background. Called with mu held.
-func (p *pool) dialLater() {
+// startDial opens a connection in the background. Called with mu held.
+func (p *pool) startDial() {
 	if p.closed || p.life.Err() != nil {
 		return
 	}
@@ -224,7 +225,7 @@ func (p *pool) dial() {
 	}
 	if err != nil {
 		p.redial = p.now().Add(redialAfter)
-		p.undialled(err)
+		p.failQueue(err)
 		return
 	}
 	c := newConnection(p, nc)
@@ -233,11 +234,12 @@ func (p *pool) dial() {
 	p.group.Add(2)
 	go c.writeLoop()
 	go c.readLoop()
-	p.pump()
+	p.startQueued()
 }
 
-// undialled fails what waits when there is nothing left to wait for. Called with mu held.
-func (p *pool) undialled(err error) {
+// failQueue fails the queued requests after a failed dial, unless a connection is left. Called with
+// mu held.
+func (p *pool) failQueue(err error) {
 	for _, c := range p.conns {
 		if c.usable() {
 			return
@@ -248,7 +250,7 @@ func (p *pool) undialled(err error) {
 			continue
 		}
 		r.waiting = false
-		if r.legs > 0 { // still outstanding on a silent connection, which may wake up
+		if r.legs > 0 { // still waiting on a silent connection, which may answer
 			continue
 		}
 		r.err = err
@@ -280,12 +282,12 @@ func (p *pool) connect() (*tls.Conn, error) {
 // answered settles a request. Called with mu held.
 func (p *pool) answered(c *connection, id uint32, l *leg) {
 	delete(c.legs, id)
-	if !c.primed && primes(l.status) {
+	if !c.primed && provesToken(l.status) {
 		c.primed = true
-		p.spare()
+		p.keepSpare()
 	}
 	r := l.r
-	r.leave(c, id)
+	r.removeStream(c, id)
 	if r.settled {
 		return
 	}
@@ -293,25 +295,25 @@ func (p *pool) answered(c *connection, id uint32, l *leg) {
 	p.settle(r)
 }
 
-// primes: these answers are given only to an accepted provider token. Apple checks it before the
-// rest of the request.
-func primes(status int) bool {
+// provesToken says that Apple accepted the provider token: it checks the token before the rest of
+// the request, so these answers come only after that.
+func provesToken(status int) bool {
 	return status == 200 || status == 400 || status == 410 || status == 413
 }
 
-// failed takes one stream's failure: the push goes to another connection at once, and keeps its
+// streamFailed moves the push of a failed stream to another connection at once, with the same
 // apns-id. Called with mu held.
-func (p *pool) failed(c *connection, id uint32, err error) {
+func (p *pool) streamFailed(c *connection, id uint32, err error) {
 	l := c.legs[id]
 	if l == nil {
 		return
 	}
 	delete(c.legs, id)
 	r := l.r
-	r.leave(c, id)
+	r.removeStream(c, id)
 	over := false
 	switch err {
-	case errRefused, errAway: // not processed (RFC 9113, 8.7 and 6.8)
+	case errRefused, errGoAway: // not processed (RFC 9113, 8.7 and 6.8)
 		p.count.refused.Add(1)
 		r.refused++
 		over = r.refused > maxRefused
@@ -319,7 +321,7 @@ func (p *pool) failed(c *connection, id uint32, err error) {
 		r.lost++
 		over = r.lost > maxLost
 	}
-	if r.settled || r.legs > 0 || r.waiting { // another leg may still answer
+	if r.settled || r.legs > 0 || r.waiting { // it may still be answered on another stream
 		return
 	}
 	switch {
@@ -327,40 +329,40 @@ func (p *pool) failed(c *connection, id uint32, err error) {
 		r.err = err
 		p.settle(r)
 		return
-	case r.moot():
+	case r.enoughSent():
 		r.err = ErrEnough
 		p.settle(r)
 		return
 	}
 	p.count.resent.Add(1)
-	p.place(r, c)
+	p.assign(r, c)
 }
 
-// goneAway: streams after last were not processed; those up to it are still answered. Called with
-// mu held.
-func (p *pool) goneAway(c *connection, last uint32) {
+// goAwayReceived handles GOAWAY: streams after last were not processed and are sent again; the
+// others are still answered. Called with mu held.
+func (p *pool) goAwayReceived(c *connection, last uint32) {
 	p.count.goAways.Add(1)
 	c.leaving = true
 	for id := range c.legs {
 		if id > last {
-			p.failed(c, id, errAway)
+			p.streamFailed(c, id, errGoAway)
 		}
 	}
-	p.spare()
+	p.keepSpare()
 }
 
-// retire lets a connection take no more pushes; it closes when it is empty.
+// retire stops new pushes on a connection and closes it when it is empty.
 func (p *pool) retire(c *connection) {
 	p.mu.Lock()
 	c.leaving = true
 	empty := len(c.legs) == 0
 	p.mu.Unlock()
 	if empty {
-		p.lose(c, errCut)
+		p.closeConnection(c, errLost)
 	}
 }
 
-// retireAll retires every connection, and keeps none at hand until the next push.
+// retireAll retires every connection and opens no spare one until the next push.
 func (p *pool) retireAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -368,19 +370,19 @@ func (p *pool) retireAll() {
 	for _, c := range append([]*connection{}, p.conns...) {
 		c.leaving = true
 		if len(c.legs) == 0 {
-			p.loseLocked(c, errCut)
+			p.closeConnectionLocked(c, errLost)
 		}
 	}
 }
 
-// lose closes a connection and sends its pushes elsewhere.
-func (p *pool) lose(c *connection, err error) {
+// closeConnection closes a connection and moves its pushes to others.
+func (p *pool) closeConnection(c *connection, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.loseLocked(c, err)
+	p.closeConnectionLocked(c, err)
 }
 
-func (p *pool) loseLocked(c *connection, err error) {
+func (p *pool) closeConnectionLocked(c *connection, err error) {
 	if c.closed {
 		return
 	}
@@ -398,16 +400,16 @@ func (p *pool) loseLocked(c *connection, err error) {
 		p.count.lost.Add(1)
 	}
 	for id := range c.legs {
-		p.failed(c, id, err)
+		p.streamFailed(c, id, err)
 	}
 	if len(p.queue) > 0 {
-		p.pump()
-		p.grow()
+		p.startQueued()
+		p.dialIfNeeded()
 	}
 }
 
-// shut closes every connection; requests that are left fail.
-func (p *pool) shut(err error) {
+// closeAll closes every connection and fails the requests that are left with err.
+func (p *pool) closeAll(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -426,6 +428,6 @@ func (p *pool) shut(err error) {
 				p.settle(l.r)
 			}
 		}
-		p.loseLocked(c, err)
+		p.closeConnectionLocked(c, err)
 	}
 }

@@ -15,9 +15,9 @@ type poolName struct {
 	env Environment
 }
 
-// acquire gives the credential's pool, makes it if need be, and keeps it until release. At the
-// bound it closes the one unused longest; when all are in use it lets the one unused longest finish
-// and waits for that.
+// acquire returns the credential's pool, made on first use; the caller must release it. At MaxPools
+// it closes the idle pool that was used least recently. If all are in use, it takes no new pushes
+// into the least recently used one and waits until that is closed.
 func (s *Sender) acquire(ctx context.Context, k *Key, env Environment, until time.Time) (*pool, error) {
 	name := poolName{k.id, env}
 	for {
@@ -40,7 +40,7 @@ func (s *Sender) acquire(ctx context.Context, k *Key, env Environment, until tim
 		freed := s.freed
 		s.waiters++
 		s.mu.Unlock()
-		err := s.await(ctx, freed, until)
+		err := s.awaitPool(ctx, freed, until)
 		s.mu.Lock()
 		s.waiters--
 		s.mu.Unlock()
@@ -50,9 +50,9 @@ func (s *Sender) acquire(ctx context.Context, k *Key, env Environment, until tim
 	}
 }
 
-var errFull = errors.New("push: every connection pool was busy until the ring's time was up")
+var errFull = errors.New("push: all connection pools were busy until the ring ended")
 
-func (s *Sender) await(ctx context.Context, freed chan struct{}, until time.Time) error {
+func (s *Sender) awaitPool(ctx context.Context, freed chan struct{}, until time.Time) error {
 	timer := time.NewTimer(until.Sub(s.cfg.Now()))
 	defer timer.Stop()
 	select {
@@ -77,8 +77,8 @@ func (s *Sender) open(k *Key, name poolName) *pool {
 	return p
 }
 
-// openProbe makes a pool that no push finds; closeProbe must follow. False means that the sender is
-// closed.
+// openProbe makes a pool that no push uses; the caller must closeProbe it. False means that the
+// sender is closed.
 func (s *Sender) openProbe(k *Key, env Environment) (*pool, bool) {
 	l := s.limits
 	l.conns = 1
@@ -93,13 +93,13 @@ func (s *Sender) openProbe(k *Key, env Environment) (*pool, bool) {
 }
 
 func (s *Sender) closeProbe(p *pool) {
-	p.shut(errClosed)
+	p.closeAll(errClosed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.alive, p)
 }
 
-// newPool makes a pool that nobody else can find.
+// newPool makes a pool that is not in s.pools.
 func (s *Sender) newPool(k *Key, env Environment, l limits) *pool {
 	h := s.hosts[env]
 	config := s.tls.Clone()
@@ -112,7 +112,7 @@ func (s *Sender) newPool(k *Key, env Environment, l limits) *pool {
 	if k.cert != nil {
 		config.Certificates = []tls.Certificate{*k.cert}
 	} else {
-		p.mint = s.mints.of(poolName{k.id, env}, func() *mint {
+		p.mint = s.tokens.mintFor(poolName{k.id, env}, func() *mint {
 			return &mint{team: k.id.team, keyID: k.id.keyID, private: k.private, now: s.cfg.Now}
 		})
 	}
@@ -120,12 +120,13 @@ func (s *Sender) newPool(k *Key, env Environment, l limits) *pool {
 	return p
 }
 
-// evict closes the pool unused longest and says whether there is room now. Called with mu held.
+// evict closes the least recently used pool, or marks it to be closed when it is idle. It says
+// whether there is room now. Called with mu held.
 func (s *Sender) evict() bool {
 	var name poolName
 	var oldest *pool
 	for n, p := range s.pools {
-		if oldest == nil || less(p, oldest) {
+		if oldest == nil || evictBefore(p, oldest) {
 			name, oldest = n, p
 		}
 	}
@@ -139,12 +140,12 @@ func (s *Sender) evict() bool {
 	if oldest.refs > 0 {
 		return false
 	}
-	s.bury(oldest)
+	s.closePool(oldest)
 	return true
 }
 
-// less orders pools for eviction: idle ones first, then by last use.
-func less(a, b *pool) bool {
+// evictBefore orders pools for eviction: idle ones first, then by last use.
+func evictBefore(a, b *pool) bool {
 	if idle := a.refs == 0; idle != (b.refs == 0) {
 		return idle
 	}
@@ -156,33 +157,33 @@ func (s *Sender) release(p *pool) {
 	defer s.mu.Unlock()
 	p.refs--
 	if p.retired && p.refs == 0 {
-		s.bury(p)
+		s.closePool(p)
 	}
 }
 
-// bury closes a pool that nobody can find any more. Called with mu held.
-func (s *Sender) bury(p *pool) {
-	p.shut(errClosed)
+// closePool closes a pool that is no longer in s.pools. Called with mu held.
+func (s *Sender) closePool(p *pool) {
+	p.closeAll(errClosed)
 	delete(s.alive, p)
 	s.living--
 	close(s.freed)
 	s.freed = make(chan struct{})
 }
 
-// closeIdle closes pools that were not pushed with for long.
+// closeIdle closes pools that were idle for IdleTimeout.
 func (s *Sender) closeIdle(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, p := range s.pools {
 		if p.refs == 0 && now.Sub(p.lastUsed) >= s.limits.idle {
 			delete(s.pools, name)
-			s.bury(p)
+			s.closePool(p)
 		}
 	}
 }
 
-// list copies the pools that are not closed.
-func (s *Sender) list() []*pool {
+// openPools copies the list of pools that are not closed.
+func (s *Sender) openPools() []*pool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make([]*pool, 0, len(s.alive))
@@ -192,7 +193,7 @@ func (s *Sender) list() []*pool {
 	return all
 }
 
-// newHost reads a host's address: https, no path.
+// newHost parses a host's address: https, no path.
 func newHost(env Environment, address string) (*host, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" || u.User != nil || u.RawQuery != "" {

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// dummy is a device token that no phone has.
-const dummy = "0000000000000000000000000000000000000000000000000000000000000000"
+// unusedToken is a device token that no phone has.
+const unusedToken = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // probeTime bounds a probe of one host.
 const probeTime = 10 * time.Second
 
-// Verdict is what one of Apple's hosts thinks of a credential.
+// Verdict says whether one of Apple's hosts accepts a credential.
 type Verdict struct {
 	Environment Environment
-	OK          bool // Apple takes key, team and topic together
+	OK          bool // Apple accepts key, team and topic together
 	Status      int
 	Reason      string
 	Err         error  // no answer
-	Cause       string // one sentence for people
+	Cause       string // one sentence for the tenant's staff
 	Cure        string // empty when all is well
 }
 
-// Probe asks both hosts what they think of a credential for a topic, with a push to a token that no
-// phone has and on connections of its own: whatever is wrong with the credential, other pushes do
-// not feel it. Apple's BadDeviceToken shows that key, team and topic are right, since it looks at
-// the token last. Callers bound how often tenants probe.
+// Probe tests a credential for a topic on both of Apple's hosts. It pushes to a device token that
+// no phone has, on separate connections, so that a bad credential does not disturb other pushes.
+// Apple checks the device token last, so BadDeviceToken shows that key, team and topic are right.
+// Probe has no rate limit; callers must bound how often tenants use it.
 func (s *Sender) Probe(ctx context.Context, k *Key, topic string) []Verdict {
 	verdicts := make([]Verdict, 0, 2)
 	for _, env := range []Environment{Production, Sandbox} {
@@ -45,10 +45,10 @@ func (s *Sender) probe(ctx context.Context, k *Key, env Environment, topic strin
 		return v
 	}
 	d := delivery{s: s, k: k, p: Push{
-		APNsID: newUUID(), Token: dummy, Topic: topic, Environment: env, Payload: body, Expires: now.Add(probeTime), NoHedge: true,
+		APNsID: newUUID(), Token: unusedToken, Topic: topic, Environment: env, Payload: body, Expires: now.Add(probeTime), NoHedge: true,
 	}}
 	d.answer.APNsID = d.p.APNsID
-	if v.Err = d.check(); v.Err != nil {
+	if v.Err = d.validate(); v.Err != nil {
 		v.Cause, v.Cure = v.Err.Error(), "Check the bundle id."
 		return v
 	}
@@ -62,12 +62,12 @@ func (s *Sender) probe(ctx context.Context, k *Key, env Environment, topic strin
 	defer s.busy.Add(-1)
 	d.exchange(ctx, pool)
 	v.Status, v.Reason, v.Err = d.answer.Status, d.answer.Reason, d.answer.Err
-	v.judge(d.answer.Reaction, topic)
+	v.explain(d.answer.Reaction, topic)
 	return v
 }
 
-// judge puts an answer to the dummy token into words.
-func (v *Verdict) judge(r Reaction, topic string) {
+// explain sets OK, Cause and Cure from the answer to the unused token.
+func (v *Verdict) explain(r Reaction, topic string) {
 	switch {
 	case v.Err != nil, v.Status == 0:
 		v.Cause, v.Cure = r.Cause, r.Cure

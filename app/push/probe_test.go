@@ -18,12 +18,12 @@ func TestProbe(t *testing.T) {
 		topic               string
 		production, sandbox string // reason; empty = all is well
 	}{
-		"good key":         {good, topic, "", ""},
-		"good certificate": {cert, topic, "", ""},
+		"good key":         {good, voipTopic, "", ""},
+		"good certificate": {cert, voipTopic, "", ""},
 		"another app":      {cert, "com.other.voip", "TopicDisallowed", "TopicDisallowed"},
-		"sandbox key":      {key(t, a, "SANDBOXKEY", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} }), topic, "BadEnvironmentKeyIdInToken", ""},
-		"limited key":      {key(t, a, "LIMITEDKEY", kid, func(k *apnstest.Key) { k.Topics = []string{"com.other"} }), topic, "TopicDisallowed", "TopicDisallowed"},
-		"unknown key":      {key(t, nil, team, kid, nil), topic, "InvalidProviderToken", "InvalidProviderToken"},
+		"sandbox key":      {key(t, a, "SANDBOXKEY", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} }), voipTopic, "BadEnvironmentKeyIdInToken", ""},
+		"limited key":      {key(t, a, "LIMITEDKEY", kid, func(k *apnstest.Key) { k.Topics = []string{"com.other"} }), voipTopic, "TopicDisallowed", "TopicDisallowed"},
+		"unknown key":      {key(t, nil, team, kid, nil), voipTopic, "InvalidProviderToken", "InvalidProviderToken"},
 	} {
 		for _, v := range s.Probe(t.Context(), row.key, row.topic) {
 			want := map[string]string{push.Production: row.production, push.Sandbox: row.sandbox}[v.Environment]
@@ -32,18 +32,18 @@ func TestProbe(t *testing.T) {
 			}
 		}
 	}
-	wait(t, "closed connections", func() bool {
+	waitUntil(t, "closed connections", func() bool {
 		return a.OpenConnections(apnstest.Production)+a.OpenConnections(apnstest.Sandbox) == 0
 	})
 	if a.Total() != 0 {
 		t.Error("a probe reached a phone")
 	}
-	clean(t, a)
+	checkRules(t, a)
 	if v := s.Probe(t.Context(), good, "com.example.clinic"); v[0].OK || v[0].Err == nil || v[0].Cause == "" {
 		t.Errorf("a bad topic: %+v", v)
 	}
 	a.Close()
-	if v := s.Probe(t.Context(), good, topic); v[0].OK || v[0].Err == nil || v[0].Cause == "" || v[0].Cure == "" {
+	if v := s.Probe(t.Context(), good, voipTopic); v[0].OK || v[0].Err == nil || v[0].Cause == "" || v[0].Cure == "" {
 		t.Errorf("nobody there: %+v", v)
 	}
 }

@@ -13,35 +13,35 @@ import (
 	"carillon/app/trace"
 )
 
-// Push is one VoIP push of an attempt.
+// Push is one VoIP push for one attempt of a ring.
 type Push struct {
-	APNsID      string      // a UUID; stays the same over every try, here and by callers who push again
+	APNsID      string      // a UUID; the same for every try, also when the caller pushes again
 	Token       string      // device token, hex
-	Topic       string      // bundle id and .voip
+	Topic       string      // the bundle id followed by .voip
 	Environment Environment // Auto: production first, then sandbox if the token is not known there
-	Payload     []byte      // of Payload
+	Payload     []byte      // made by Payload
 	Expires     time.Time   // the ring's end: no try starts after it
-	NoHedge     bool        // never send again merely because a connection is silent
-	Enough      func() bool // nil, or whether nothing more is to be sent: the phone has spoken, or its ring is over. Must not block
+	NoHedge     bool        // do not send again only because a connection is silent
+	Enough      func() bool // nil, or says that no more is to be sent: the phone reported, or its ring is over. Must not block
 }
 
-// Answer is what Apple said, or that it said nothing.
+// Answer is Apple's answer to a push, or the reason why there is none.
 type Answer struct {
 	APNsID      string
-	Environment Environment // of the host that answered last; with Auto and status 200 this is what to store
+	Environment Environment // of the host that answered last; with Auto and status 200, store this one
 	Status      int         // of the last answer; 0 = none came
-	Reason      string      // Apple's word; empty for 200 and for answers that are not Apple's
+	Reason      string      // Apple's reason string; empty for 200 and for answers that are not Apple's
 	Timestamp   time.Time   // 410 only: since when the token is inactive
 	SentAt      time.Time   // first written to a connection
 	AnsweredAt  time.Time   // the last answer was read
 	Tries       int         // how often the push was written
 	Raw         string      // the last answer's body if it was not Apple's JSON, at most 512 bytes
-	Err         error       // set only when no answer came before Expires or ErrEnough, or the push cannot be made; never for Apple's refusals
+	Err         error       // set when no answer came in time, Enough said stop, or the push is invalid; nil for Apple's refusals
 	Reaction    Reaction
-	Other       Refusal // with Auto, what the other host said where both were asked; zero otherwise
+	Other       Refusal // with Auto, the other host's refusal if both were asked; otherwise zero
 }
 
-// Refusal is Apple's no, of one host.
+// Refusal is the refusal of one of Apple's hosts.
 type Refusal struct {
 	Environment Environment
 	Status      int
@@ -51,17 +51,16 @@ type Refusal struct {
 // OK says that Apple accepted the push.
 func (a Answer) OK() bool { return a.Err == nil && a.Status == 200 }
 
-// ErrEnough is the Err of an Answer that did not come because Push.Enough said that nothing more is
-// to be sent.
-var ErrEnough = errors.New("push: it is needed no more")
+// ErrEnough is Answer.Err when Push.Enough stopped the push before Apple answered.
+var ErrEnough = errors.New("push: no further push is needed")
 
-// Push sends p with k and waits for Apple's answer. Lost connections, leaving servers, expired
-// provider tokens and Apple's own trouble are dealt with inside, always with the same apns-id and
-// only before p.Expires; ctx may end it earlier. Callers read Answer.Reaction.
+// Push sends p with credential k and waits for Apple's answer. It sends p again after lost
+// connections, GOAWAY, expired provider tokens and Apple's 5xx answers, always with the same
+// apns-id and only before p.Expires. ctx may end it earlier. Callers act on Answer.Reaction.
 func (s *Sender) Push(ctx context.Context, k *Key, p Push) Answer {
 	d := delivery{s: s, k: k, p: p, answer: Answer{APNsID: strings.ToLower(p.APNsID), Environment: p.Environment}}
-	if err := d.check(); err != nil {
-		d.unmade(err)
+	if err := d.validate(); err != nil {
+		d.cannotSend(err)
 		return d.answer
 	}
 	s.begin()
@@ -70,43 +69,43 @@ func (s *Sender) Push(ctx context.Context, k *Key, p Push) Answer {
 	return d.answer
 }
 
-// begin counts a push under way, and wakes watch for the first.
+// begin counts a push under way. The first one wakes supervise.
 func (s *Sender) begin() {
 	if s.busy.Add(1) == 1 {
 		select {
-		case s.stir <- struct{}{}:
+		case s.wakeSupervisor <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// delivery is one Push on its way.
+// delivery is the state of one call of Push.
 type delivery struct {
-	s      *Sender
-	k      *Key
-	p      Push
-	note   apns2.Notification
-	answer Answer
-	spent  map[RingStep]bool // steps that are taken once
-	pauses int
+	s          *Sender
+	k          *Key
+	p          Push
+	note       apns2.Notification
+	answer     Answer
+	stepsTaken map[RingStep]bool // steps that were taken; each is taken once
+	pauses     int
 }
 
-func (d *delivery) check() error {
+func (d *delivery) validate() error {
 	if d.k == nil || d.k.private == nil && d.k.cert == nil {
 		return errNoKey
 	}
 	token, ok := DeviceToken(d.p.Token)
 	switch {
 	case !ok:
-		return refuse("A device token is 64 to 200 hexadecimal digits.")
-	case !uuid(d.p.APNsID):
-		return refuse("An apns-id is a UUID.")
-	case !topic(d.p.Topic):
-		return refuse("The topic of a VoIP push is the app's bundle id followed by .voip.")
+		return invalidPush("A device token is 64 to 200 hexadecimal digits.")
+	case !isUUID(d.p.APNsID):
+		return invalidPush("An apns-id is a UUID.")
+	case !isVoIPTopic(d.p.Topic):
+		return invalidPush("The topic of a VoIP push is the app's bundle id followed by .voip.")
 	case len(d.p.Payload) == 0 || len(d.p.Payload) > maxPayload || !json.Valid(d.p.Payload):
-		return refuse("The payload of a VoIP push is JSON of 1 to 5,120 bytes.")
+		return invalidPush("The payload of a VoIP push is JSON of 1 to 5,120 bytes.")
 	case d.p.Environment != Auto && d.s.hosts[d.p.Environment] == nil:
-		return refuse("The environment is production, sandbox or auto.")
+		return invalidPush("The environment is production, sandbox or auto.")
 	}
 	d.note = apns2.Notification{
 		ApnsID: d.answer.APNsID, DeviceToken: token, Topic: d.p.Topic, Payload: d.p.Payload,
@@ -115,7 +114,7 @@ func (d *delivery) check() error {
 	return nil
 }
 
-// route pushes to the right host, or learns which is the right one.
+// route pushes to the host of the environment. With Auto it tries production, then sandbox.
 func (d *delivery) route(ctx context.Context) {
 	if d.p.Environment != Auto {
 		d.deliver(ctx, d.p.Environment)
@@ -126,10 +125,10 @@ func (d *delivery) route(ctx context.Context) {
 		return
 	}
 	first := d.answer
-	d.spent, d.pauses = nil, 0
+	d.stepsTaken, d.pauses = nil, 0
 	d.deliver(ctx, Sandbox)
 	second := d.answer
-	if second.better(first) {
+	if second.betterThan(first) {
 		d.answer.Other = first.refusal()
 		return
 	}
@@ -137,10 +136,10 @@ func (d *delivery) route(ctx context.Context) {
 	d.answer = first
 }
 
-// better says whether the sandbox's answer is the one to live with: when it took the push, knows
-// the token, or calls it bad as production did. A host that does not take the key has not looked at
-// the token, and then the other's refusal is the one to mend.
-func (a Answer) better(production Answer) bool {
+// betterThan says whether the sandbox's answer is the one to report. It is when the sandbox
+// accepted the push, knows the token, or calls it bad as production did. A host that rejects the
+// key has not checked the token; then production's refusal says what to fix.
+func (a Answer) betterThan(production Answer) bool {
 	switch {
 	case a.Err != nil:
 		return false
@@ -157,12 +156,12 @@ func (a Answer) refusal() Refusal {
 	return Refusal{a.Environment, a.Status, a.Reason}
 }
 
-// deliver pushes to one host until there is an answer to live with.
+// deliver pushes to one host until there is a final answer.
 func (d *delivery) deliver(ctx context.Context, env Environment) {
 	d.answer.Environment = env
 	d.answer.Status, d.answer.Reason, d.answer.Raw, d.answer.Err = 0, "", "", nil
 	for {
-		step := d.try(ctx, env)
+		step := d.tryOnce(ctx, env)
 		if step != TryAgain {
 			return
 		}
@@ -172,15 +171,15 @@ func (d *delivery) deliver(ctx context.Context, env Environment) {
 	}
 }
 
-// try makes one attempt in the credential's pool, and says what the answer asks for.
-func (d *delivery) try(ctx context.Context, env Environment) RingStep {
+// tryOnce makes one attempt in the credential's pool and returns the step that the answer asks for.
+func (d *delivery) tryOnce(ctx context.Context, env Environment) RingStep {
 	pool, err := d.s.acquire(ctx, d.k, env, d.p.Expires)
 	if err != nil {
-		return d.unsent(err)
+		return d.noteNoAnswer(err)
 	}
 	defer d.s.release(pool)
-	if !pool.breaker.pass(ctx, d.p.Expires) {
-		return d.unsent(late(ctx))
+	if !pool.breaker.allow(ctx, d.p.Expires) {
+		return d.noteNoAnswer(timeUp(ctx))
 	}
 	return d.exchange(ctx, pool)
 }
@@ -190,31 +189,31 @@ func (d *delivery) exchange(ctx context.Context, pool *pool) (step RingStep) {
 	bearer, err := "", error(nil)
 	if pool.mint != nil {
 		if bearer, err = pool.mint.header(); err != nil {
-			pool.breaker.none()
-			return d.unmade(err)
+			pool.breaker.abandoned()
+			return d.cannotSend(err)
 		}
 	}
 	for again := true; again; {
 		r, err := d.send(ctx, pool, bearer)
 		if err != nil {
-			return d.silence(ctx, pool, err)
+			return d.noAnswer(ctx, pool, err)
 		}
 		if step = d.answer.Reaction.Ring; step == TryAgain {
 			pool.breaker.failure()
 			return step
 		}
 		pool.breaker.success()
-		if bearer, again, err = d.repeat(pool, r, step); err != nil {
-			return d.unmade(err)
+		if bearer, again, err = d.resendAtOnce(pool, r, step); err != nil {
+			return d.cannotSend(err)
 		}
 	}
-	if step == Elsewhere { // every server is leaving: not so fast
+	if step == Elsewhere { // more than one server is shutting down: wait before the next try
 		return TryAgain
 	}
 	return step
 }
 
-// send writes the push once, and what the pool resends of it, and takes the answer down.
+// send gives the push to the pool, which may write it more than once, and records the answer.
 func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*request, error) {
 	now := d.s.cfg.Now()
 	if !now.Before(d.p.Expires) {
@@ -244,7 +243,7 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 	d.answer.Status, d.answer.Reason, d.answer.AnsweredAt = w.StatusCode, w.Reason, r.answered
 	d.answer.Timestamp, d.answer.Raw = time.Time{}, ""
 	if w.StatusCode == 410 {
-		d.answer.Timestamp = since(r.answer)
+		d.answer.Timestamp = inactiveSince(r.answer)
 	}
 	if w.StatusCode != 200 && w.Reason == "" {
 		d.answer.Raw = strings.ToValidUTF8(string(r.answer[:min(len(r.answer), 512)]), "")
@@ -253,8 +252,8 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 	return r, nil
 }
 
-// since reads the timestamp of a 410, which is in milliseconds; apns2 drops them.
-func since(body []byte) time.Time {
+// inactiveSince reads the timestamp of a 410, which is in milliseconds; apns2 drops them.
+func inactiveSince(body []byte) time.Time {
 	var said struct{ Timestamp int64 }
 	if json.Unmarshal(body, &said) != nil || said.Timestamp <= 0 {
 		return time.Time{}
@@ -262,9 +261,9 @@ func since(body []byte) time.Time {
 	return time.UnixMilli(said.Timestamp).UTC()
 }
 
-// repeat takes the steps that send the push again at once, each at most once, on another
-// connection.
-func (d *delivery) repeat(pool *pool, r *request, step RingStep) (bearer string, again bool, err error) {
+// resendAtOnce takes the steps that send the push again without a pause, on another connection.
+// Each step is taken at most once.
+func (d *delivery) resendAtOnce(pool *pool, r *request, step RingStep) (bearer string, again bool, err error) {
 	switch step {
 	case NewToken, PreviousToken, Reconnect, Elsewhere:
 	default:
@@ -276,36 +275,37 @@ func (d *delivery) repeat(pool *pool, r *request, step RingStep) (bearer string,
 	if r.via != nil {
 		pool.retire(r.via)
 	}
-	if d.spent[step] {
+	if d.stepsTaken[step] {
 		return "", false, nil
 	}
-	if d.spent == nil {
-		d.spent = map[RingStep]bool{}
+	if d.stepsTaken == nil {
+		d.stepsTaken = map[RingStep]bool{}
 	}
-	d.spent[step] = true
+	d.stepsTaken[step] = true
 	bearer, again = r.bearer, true
 	if pool.mint != nil && step == NewToken {
-		bearer, again, err = pool.mint.newer(r.bearer)
+		bearer, again, err = pool.mint.replaceExpired(r.bearer)
 	}
 	if pool.mint != nil && step == PreviousToken {
-		bearer, again, err = pool.mint.fallback(r.bearer)
+		bearer, again, err = pool.mint.fallBack(r.bearer)
 	}
 	return bearer, again, err
 }
 
-// silence is no answer: of the host, or because the push was given up or is needed no more.
-func (d *delivery) silence(ctx context.Context, pool *pool, err error) RingStep {
+// noAnswer handles an exchange without an answer: the host failed, or the push was ended by its
+// caller, its time or Enough. Only the first counts as a failure of the host.
+func (d *delivery) noAnswer(ctx context.Context, pool *pool, err error) RingStep {
 	if errors.Is(err, ErrEnough) || ctx.Err() != nil || d.s.life.Err() != nil || !d.s.cfg.Now().Before(d.p.Expires) {
-		pool.breaker.none()
-		return d.unsent(err)
+		pool.breaker.abandoned()
+		return d.noteNoAnswer(err)
 	}
 	pool.breaker.failure()
-	d.unsent(err)
+	d.noteNoAnswer(err)
 	return TryAgain
 }
 
-// unsent notes why there is no answer; an answer that came earlier stays.
-func (d *delivery) unsent(err error) RingStep {
+// noteNoAnswer records why there is no answer. It keeps an answer of an earlier try.
+func (d *delivery) noteNoAnswer(err error) RingStep {
 	if d.answer.Status == 0 {
 		d.answer.Err = err
 		d.answer.Reaction = ReactionTo(0, "")
@@ -313,15 +313,15 @@ func (d *delivery) unsent(err error) RingStep {
 	return Fail
 }
 
-// unmade notes why the push cannot be made at all: a fault of ours, which no other try mends.
-func (d *delivery) unmade(err error) RingStep {
-	if d.unsent(err); d.answer.Err != nil {
-		d.answer.Reaction = Reaction{Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure}
+// cannotSend records why the push cannot be built or signed. Another try would not help.
+func (d *delivery) cannotSend(err error) RingStep {
+	if d.noteNoAnswer(err); d.answer.Err != nil {
+		d.answer.Reaction = Reaction{Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure}
 	}
 	return Fail
 }
 
-func late(ctx context.Context) error {
+func timeUp(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

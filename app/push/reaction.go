@@ -1,27 +1,29 @@
 package push
 
-// RingStep is what an answer means for the push of this ring.
+// RingStep is what an answer means for this push.
 type RingStep string
 
-// The steps. All but Deliver, Fail and Unknown are taken by Sender itself, within the ring's time.
+// The steps. Sender takes all of them itself within the ring's time, except Deliver and Fail, which
+// are final.
 const (
-	Deliver       RingStep = "wait_for_phone" // accepted: now the phone has to speak
-	Fail          RingStep = "fail"           // no further try of this push can help
+	Deliver       RingStep = "wait_for_phone" // accepted: now the phone must report
+	Fail          RingStep = "fail"           // another try would not help
 	TryOther      RingStep = "other_host"     // the other environment, if the right one is not known
-	TryAgain      RingStep = "try_again"      // Apple's trouble: again with jitter until the ring's time is up
+	TryAgain      RingStep = "try_again"      // a fault at Apple: again, with jitter, until the ring's time is up
 	Reconnect     RingStep = "new_connection" // the connection is at fault: once more on another
 	NewToken      RingStep = "new_token"      // a newer provider token on another connection, once
 	PreviousToken RingStep = "previous_token" // the provider token before, on another connection, once
-	Elsewhere     RingStep = "elsewhere"      // the server is leaving: another connection at once
+	Elsewhere     RingStep = "elsewhere"      // the server is shutting down: another connection at once
 )
 
 // DeviceStep is what an answer means for the device token.
 type DeviceStep string
 
+// The steps for a device token.
 const (
 	KeepDevice    DeviceStep = "keep"
-	TouchDevice   DeviceStep = "touch"            // it works: note when
-	SuspectDevice DeviceStep = "suspect"          // disable on the second proof, unless many of a credential fail at once
+	TouchDevice   DeviceStep = "touch"            // it works: record when
+	SuspectDevice DeviceStep = "suspect"          // disable after the second failure, unless many tokens of a credential fail at once
 	RetireDevice  DeviceStep = "disable"          // it belongs to another app
 	RetireIfOlder DeviceStep = "disable_if_older" // only if Timestamp is later than the last registration
 )
@@ -29,6 +31,7 @@ const (
 // CredentialStep is what an answer means for the credential.
 type CredentialStep string
 
+// The steps for a credential.
 const (
 	KeepCredential    CredentialStep = "keep"
 	HealthyCredential CredentialStep = "healthy"
@@ -40,34 +43,35 @@ const (
 	CheckBundle       CredentialStep = "check_bundle"    // its bundle id is probably mistyped
 	WatchMass         CredentialStep = "watch_mass"      // over 20 % of its tokens in ten minutes: stop disabling devices
 	CoolDown          CredentialStep = "cool_down"       // push less to this device
-	FreezeMinting     CredentialStep = "freeze_minting"  // Sender did; look for a second program with the same key
+	FreezeMinting     CredentialStep = "freeze_minting"  // Sender has done so; another program probably uses the same key
 	CheckClock        CredentialStep = "check_clock"
 )
 
-// Alert is who should hear of an answer.
+// Alert says whom an answer is reported to, and when.
 type Alert string
 
+// The alerts.
 const (
 	NoAlert     Alert = "none"
 	AlertMass   Alert = "on_mass"   // when many happen
 	AlertRate   Alert = "on_rate"   // when the rate rises
 	AlertRepeat Alert = "on_repeat" // when it happens again
 	AlertOwner  Alert = "owner"     // the tenant's owner, at once
-	AlertBug    Alert = "bug"       // us
+	AlertBug    Alert = "bug"       // the makers of Carillon
 )
 
-// Reaction is what to do about one answer of Apple's, and how to say it to a person.
+// Reaction says what to do after one of Apple's answers, and explains it to a person.
 type Reaction struct {
 	Ring       RingStep
 	Device     DeviceStep
 	Credential CredentialStep
 	Alert      Alert
-	Cause      string // one sentence for the people of the clinic
-	Cure       string // what to do, for them or their developer; empty when nothing
+	Cause      string // one sentence for the tenant's staff
+	Cure       string // what they or their developer can do; empty when there is nothing to do
 }
 
-// ReactionTo looks an answer up. A reason it does not know is classed by its status and disables
-// nothing. Status 0 is no answer at all.
+// ReactionTo returns the Reaction to an answer. An unknown reason is judged by its status and
+// disables nothing. Status 0 means that no answer came.
 func ReactionTo(status int, reason string) Reaction {
 	if status == 200 {
 		return accepted
@@ -79,63 +83,68 @@ func ReactionTo(status int, reason string) Reaction {
 	case status == 0:
 		return unanswered
 	case status >= 500:
-		return troubled
+		return serverTrouble
 	case status == 429:
 		return reactions["TooManyRequests"]
 	case reason == "":
-		return strange
+		return notApple
 	}
-	return unheard
+	return unknownReason
 }
 
 var (
 	accepted = Reaction{Deliver, TouchDevice, HealthyCredential, NoAlert,
 		"Apple accepted the push; that does not mean that the phone rang.", ""}
 	unanswered = Reaction{TryAgain, KeepDevice, KeepCredential, AlertRate,
-		"Apple did not answer.", "Nothing to do; if it goes on, check that this server reaches Apple's push hosts on port 443 or 2197."}
-	troubled = Reaction{TryAgain, KeepDevice, KeepCredential, AlertRate,
-		"Apple's push service, or something on the way to it, had trouble.", "Nothing to do; Carillon tries again while the ring lasts."}
-	strange = Reaction{TryAgain, KeepDevice, KeepCredential, AlertRate,
-		"Something other than Apple answered the push, probably a proxy.", "Check what stands between this server and Apple's push hosts."}
-	unheard = Reaction{Fail, KeepDevice, KeepCredential, AlertBug,
+		"Apple did not answer.",
+		"Nothing to do at first. If it continues, check that this server reaches Apple's push hosts on port 443 or 2197."}
+	serverTrouble = Reaction{TryAgain, KeepDevice, KeepCredential, AlertRate,
+		"Apple's push service, or a proxy in front of it, reported an error.", "Nothing to do; Carillon tries again while the ring lasts."}
+	notApple = Reaction{TryAgain, KeepDevice, KeepCredential, AlertRate,
+		"Something other than Apple answered the push, probably a proxy.",
+		"Check for a proxy or firewall between this server and Apple's push hosts."}
+	unknownReason = Reaction{Fail, KeepDevice, KeepCredential, AlertBug,
 		"Apple refused the push for a reason that Carillon does not know yet.", "Report the reason shown here to the makers of Carillon."}
 )
 
 const (
-	oursCause = "Carillon sent Apple a request that Apple does not take."
-	oursCure  = "This is a fault of Carillon; report it to its makers with the reason shown here."
-	appleLate = "Apple's push service had trouble."
-	patience  = "Nothing to do; Carillon tries again while the ring lasts."
+	bugCause     = "Carillon sent a request that Apple does not accept."
+	bugCure      = "This is a fault in Carillon. Report it to the makers of Carillon with the reason shown here."
+	appleTrouble = "Apple's push service reported an error."
+	waitCure     = "Nothing to do; Carillon tries again while the ring lasts."
 )
 
-// reactions is the table of reference page apns.md, 3.3; the reasons and their meaning are Apple's
-// ("Handling notification responses from APNs").
+// reactions has an entry for each reason in the table of Apple's page "Handling notification
+// responses from APNs". What Carillon does about each is its own choice.
 var reactions = map[string]Reaction{
 	"BadDeviceToken": {TryOther, SuspectDevice, WatchMass, AlertMass,
 		"The device token is wrong, or it belongs to the other of Apple's two environments.",
-		"Set the device's environment to auto, or register the token the app gets at launch: builds from Xcode use sandbox, TestFlight and the App Store production."},
+		"Set the device's environment to auto, or register the token the app gets at launch. " +
+			"Builds from Xcode use sandbox; TestFlight and the App Store use production."},
 	"DeviceTokenNotForTopic": {Fail, RetireDevice, CheckBundle, AlertMass,
 		"The device token belongs to another app than the credential's bundle id.",
 		"Compare the bundle id in Xcode with the credential's; register the token of the app that should ring."},
 	"TopicDisallowed": {Fail, KeepDevice, RejectTopic, AlertOwner,
 		"This key or certificate may not push to this app.",
-		"Check the bundle id, and on Apple's page Keys whether the key is limited to other apps; a certificate must be a VoIP Services Certificate of this app."},
+		"Check the bundle id, and on Apple's page Keys whether the key is limited to other apps. " +
+			"A certificate must be a VoIP Services Certificate of this app."},
 	"BadTopic": {Fail, KeepDevice, CheckBundle, AlertBug,
 		"Apple does not know the topic, which is the bundle id followed by .voip.",
 		"Check the bundle id of the credential letter by letter."},
-	"MissingTopic": {Fail, KeepDevice, CheckBundle, AlertBug, oursCause, "Check that the credential has a bundle id; otherwise report it to the makers of Carillon."},
+	"MissingTopic": {Fail, KeepDevice, CheckBundle, AlertBug, bugCause,
+		"Check that the credential has a bundle id. If it has one, report this to the makers of Carillon."},
 
-	"MissingDeviceToken": {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"InvalidPushType":    {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"BadPriority":        {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"BadExpirationDate":  {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"BadMessageId":       {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"BadCollapseId":      {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"DuplicateHeaders":   {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"PayloadEmpty":       {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"PayloadTooLarge":    {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"BadPath":            {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
-	"MethodNotAllowed":   {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
+	"MissingDeviceToken": {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"InvalidPushType":    {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"BadPriority":        {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"BadExpirationDate":  {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"BadMessageId":       {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"BadCollapseId":      {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"DuplicateHeaders":   {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"PayloadEmpty":       {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"PayloadTooLarge":    {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"BadPath":            {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
+	"MethodNotAllowed":   {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
 
 	"IdleTimeout": {Reconnect, KeepDevice, KeepCredential, AlertRate,
 		"Apple closed a connection that was idle.", "Nothing to do; Carillon opened another."},
@@ -143,19 +152,19 @@ var reactions = map[string]Reaction{
 		"One of Apple's servers was shutting down.", "Nothing to do; Carillon used another."},
 
 	"ExpiredProviderToken": {NewToken, KeepDevice, CheckClock, AlertRepeat,
-		"Apple finds our provider token too old; the clock of this server may be wrong.",
+		"Apple says that the provider token is too old; the clock of this server may be wrong.",
 		"Check that the server's clock is set by NTP."},
 	"InvalidProviderToken": {Fail, KeepDevice, DisableCredential, AlertOwner,
-		"Apple does not take the key: team id, key id and .p8 file do not belong together, or the key was revoked.",
+		"Apple does not accept the key: team id, key id and .p8 file do not belong together, or the key was revoked.",
 		"Compare team id and key id with Apple's page Keys and upload the .p8 file of that key again; if it was revoked, make a new key."},
-	"MissingProviderToken": {Fail, KeepDevice, KeepCredential, AlertBug, oursCause, oursCure},
+	"MissingProviderToken": {Fail, KeepDevice, KeepCredential, AlertBug, bugCause, bugCure},
 	"UnrelatedKeyIdInToken": {Reconnect, KeepDevice, KeepCredential, AlertBug,
-		"Apple saw two keys on one connection.", "Nothing to do; Carillon opened another. If it goes on, report it to the makers of Carillon."},
+		"Apple saw two keys on one connection.", "Nothing to do; Carillon opened another. If it continues, report it to the makers of Carillon."},
 	"BadEnvironmentKeyIdInToken": {TryOther, KeepDevice, OneEnvironment, AlertOwner,
 		"The key is limited to the other of Apple's two environments.",
 		"Make a key for sandbox and production on Apple's page Keys, or set the credential's environment to the one it was made for."},
 	"BadCertificate": {Fail, KeepDevice, DisableCredential, AlertOwner,
-		"Apple does not take the certificate; it is expired, revoked or not for push.",
+		"Apple does not accept the certificate; it is expired, revoked or not for push.",
 		"Make a new VoIP Services Certificate on Apple's page Certificates and upload it with its key, or use a .p8 key, which does not expire."},
 	"BadCertificateEnvironment": {TryOther, KeepDevice, DisableForHost, AlertOwner,
 		"The certificate is for the other of Apple's two environments.",
@@ -174,8 +183,8 @@ var reactions = map[string]Reaction{
 		"Apple got too many pushes for this phone in a short time.", "Ring this phone less often; wait a few minutes."},
 	"TooManyProviderTokenUpdates": {PreviousToken, KeepDevice, FreezeMinting, AlertOwner,
 		"Apple sees too many different provider tokens of this team.",
-		"Another program of the team signs tokens too often; let it use each one for at least 20 minutes."},
+		"Another program of the team signs tokens too often. It must use each one for at least 20 minutes."},
 
-	"InternalServerError": {TryAgain, KeepDevice, KeepCredential, AlertRate, appleLate, patience},
-	"ServiceUnavailable":  {TryAgain, KeepDevice, KeepCredential, AlertRate, appleLate, patience},
+	"InternalServerError": {TryAgain, KeepDevice, KeepCredential, AlertRate, appleTrouble, waitCure},
+	"ServiceUnavailable":  {TryAgain, KeepDevice, KeepCredential, AlertRate, appleTrouble, waitCure},
 }

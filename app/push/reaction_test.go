@@ -8,7 +8,7 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// TestReactions is reference page apns.md, 3.3, row by row.
+// TestReactions covers each reason of Apple's page "Handling notification responses from APNs".
 func TestReactions(t *testing.T) {
 	t.Parallel()
 	const bug = push.AlertBug

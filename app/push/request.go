@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// request is one push on its way through a pool. What the caller set is not changed any more; the
-// rest is guarded by the pool's mu until done was signalled.
+// request is one push in a pool. The fields that the caller sets do not change afterwards; the
+// pool's mu guards the others until done is signalled.
 type request struct {
 	path       string
 	bearer     string
@@ -15,75 +15,75 @@ type request struct {
 	expiration string
 	apnsID     string
 	body       []byte
-	until      time.Time // the ring's end
+	until      time.Time // when the ring ends
 	hedge      bool
 	enough     func() bool // nil = never
 
-	done     chan struct{} // one signal when settled
+	done     chan struct{} // gets one value when settled
 	settled  bool
 	waiting  bool // in the pool's queue
-	on       [3]place
-	legs     int // of on
+	streams  [3]streamRef
+	legs     int // how many of streams are in use
 	sent     int // how often it was written
-	lost     int // connections lost under it
+	lost     int // how often its connection was lost
 	refused  int
 	first    time.Time // first written
 	answered time.Time
-	via      *connection // that answered
+	via      *connection // the connection that answered
 	status   int
 	id       string
 	answer   []byte
 	err      error
 }
 
-// place is where a request is outstanding.
-type place struct {
+// streamRef names a stream on which a request waits for an answer.
+type streamRef struct {
 	c  *connection
 	id uint32
 }
 
-func (r *request) begin(c *connection, id uint32, now time.Time) {
+func (r *request) addStream(c *connection, id uint32, now time.Time) {
 	r.waiting = false
 	if r.sent++; r.first.IsZero() {
 		r.first = now
 	}
-	r.on[r.legs] = place{c, id}
+	r.streams[r.legs] = streamRef{c, id}
 	r.legs++
 }
 
-// leave forgets that the request is on c.
-func (r *request) leave(c *connection, id uint32) {
+// removeStream forgets stream id of c.
+func (r *request) removeStream(c *connection, id uint32) {
 	for i := range r.legs {
-		if r.on[i] == (place{c, id}) {
+		if r.streams[i] == (streamRef{c, id}) {
 			r.legs--
-			r.on[i] = r.on[r.legs]
-			r.on[r.legs] = place{}
+			r.streams[i] = r.streams[r.legs]
+			r.streams[r.legs] = streamRef{}
 			return
 		}
 	}
 }
 
-// moot says that nothing more is to be sent. Called with mu held.
-func (r *request) moot() bool { return r.enough != nil && r.enough() }
+// enoughSent asks the caller's Enough whether to stop. Called with mu held.
+func (r *request) enoughSent() bool { return r.enough != nil && r.enough() }
 
-// isOn says whether the request is outstanding on c.
+// isOn says whether the request waits for an answer on c.
 func (r *request) isOn(c *connection) bool {
 	for i := range r.legs {
-		if r.on[i].c == c {
+		if r.streams[i].c == c {
 			return true
 		}
 	}
 	return false
 }
 
-// settle ends the request and takes it off its connections. Called with the pool's mu held.
+// settle ends the request and cancels its open streams. Called with the pool's mu held.
 func (r *request) settle() {
 	if r.settled {
 		return
 	}
 	r.settled, r.waiting = true, false
 	for i := range r.legs {
-		r.on[i].c.drop(r.on[i].id)
+		r.streams[i].c.cancelStream(r.streams[i].id)
 	}
 	r.legs = 0
 	r.done <- struct{}{}

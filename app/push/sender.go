@@ -1,11 +1,14 @@
-// Package push rings iPhones through Apple's push service: one VoIP push in, Apple's answer out,
-// whatever happens to connections, provider tokens and hosts on the way, and never later than the
-// ring lasts.
+// Package push sends VoIP pushes to iPhones through Apple's push service (APNs). A caller gives one
+// push and gets Apple's answer. The package handles lost connections, expired provider tokens and
+// failing hosts itself, and starts no try after the ring has ended.
 //
-// It knows credentials, device tokens and bytes; rings, tenants' rows and what to do about a
-// refused device are its callers'. Start at Sender.Push. OpenP8 and OpenP12 make the Key to push
-// with, Payload the body, and ReactionTo says what an answer means for ring, device and credential.
-// The rules obeyed are Apple's, "Sending notification requests to APNs" and its neighbours.
+// It knows credentials, device tokens and bytes. It does not know tenants, rings or the database,
+// and it disables no device: callers do that by Answer.Reaction.
+//
+// Start reading at Sender.Push. OpenP8 and OpenP12 open the Key to push with, Payload makes the
+// body, and ReactionTo says what an answer means for the ring, the device and the credential. The
+// rules are Apple's: "Sending notification requests to APNs", "Establishing a token-based
+// connection to APNs" and "Handling notification responses from APNs".
 package push
 
 import (
@@ -19,7 +22,8 @@ import (
 	"time"
 )
 
-// Environment is one of Apple's two worlds, or Auto for a token whose world is not known yet.
+// Environment is one of Apple's two push environments, or Auto for a device token whose environment
+// is not known yet.
 type Environment = string
 
 // The environments.
@@ -35,8 +39,8 @@ const (
 	SandboxURL    = "https://api.sandbox.push.apple.com"
 )
 
-// Config says where Apple is and how patient a Sender is. Now and Log are required; a zero
-// elsewhere means the default.
+// Config holds Apple's addresses and the limits of a Sender. Now and Log are required; any other
+// zero field gets its default, which stands beside it.
 type Config struct {
 	ProductionURL string           // ProductionURL
 	SandboxURL    string           // SandboxURL
@@ -55,38 +59,40 @@ type Config struct {
 	IdleTimeout    time.Duration // without a push: close the credential's connections; 1 h
 }
 
-// Sender pushes. It is safe for concurrent use, and owns connections and goroutines until Close.
+// Sender sends pushes. It is safe for concurrent use. It owns connections and goroutines until
+// Close.
 type Sender struct {
-	cfg    Config
-	limits limits
-	hosts  map[Environment]*host
-	tls    *tls.Config
-	life   context.Context
-	end    context.CancelFunc
-	group  sync.WaitGroup // every goroutine
-	stir   chan struct{}  // wakes watch
-	busy   atomic.Int64   // pushes under way
-	count  counters
-	mints  mints
+	cfg            Config
+	limits         limits
+	hosts          map[Environment]*host
+	tls            *tls.Config
+	life           context.Context
+	end            context.CancelFunc
+	group          sync.WaitGroup // every goroutine
+	wakeSupervisor chan struct{}  // wakes supervise
+	busy           atomic.Int64   // pushes under way
+	count          counters
+	tokens         tokenCache
 
 	mu      sync.Mutex         // guards all below
-	pools   map[poolName]*pool // those that pushes find
-	alive   map[*pool]struct{} // those that are not closed: also the ones that are finishing, and probes
+	pools   map[poolName]*pool // the pools that new pushes use
+	alive   map[*pool]struct{} // every pool that is not closed, also evicted ones in use and probes
 	living  int                // of alive, without probes
 	waiters int                // pushes that wait for a pool
 	freed   chan struct{}
 	closed  bool
 }
 
-// New gives a ready Sender. It opens no connection until the first push.
+// New returns a Sender, or an error if a required field is missing or an address is not an https
+// host. It opens no connection until the first push. The caller must Close it.
 func New(cfg Config) (*Sender, error) {
 	if cfg.Now == nil || cfg.Log == nil {
 		return nil, errors.New("push: Config needs Now and Log")
 	}
-	fill(&cfg)
+	fillDefaults(&cfg)
 	s := &Sender{
 		cfg: cfg, hosts: map[Environment]*host{}, pools: map[poolName]*pool{}, alive: map[*pool]struct{}{},
-		stir: make(chan struct{}, 1), freed: make(chan struct{}),
+		wakeSupervisor: make(chan struct{}, 1), freed: make(chan struct{}),
 		tls: &tls.Config{RootCAs: cfg.RootCAs, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12},
 		limits: limits{
 			conns: cfg.MaxConnections, dial: cfg.DialTimeout, ping: cfg.PingAfter, hedge: cfg.HedgeAfter,
@@ -102,60 +108,60 @@ func New(cfg Config) (*Sender, error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.group.Add(1)
-	go s.watch()
+	go s.supervise()
 	return s, nil
 }
 
-func fill(cfg *Config) {
-	text(&cfg.ProductionURL, ProductionURL)
-	text(&cfg.SandboxURL, SandboxURL)
-	number(&cfg.MaxPools, 256)
-	number(&cfg.MaxConnections, 4)
-	number(&cfg.DialTimeout, 3*time.Second)
-	number(&cfg.PingAfter, 200*time.Millisecond)
-	number(&cfg.HedgeAfter, 400*time.Millisecond)
-	number(&cfg.SilenceTimeout, time.Second)
-	number(&cfg.AnswerTimeout, 5*time.Second)
-	number(&cfg.KeepAlive, 30*time.Second)
-	number(&cfg.IdleTimeout, time.Hour)
+func fillDefaults(cfg *Config) {
+	defaultText(&cfg.ProductionURL, ProductionURL)
+	defaultText(&cfg.SandboxURL, SandboxURL)
+	defaultNumber(&cfg.MaxPools, 256)
+	defaultNumber(&cfg.MaxConnections, 4)
+	defaultNumber(&cfg.DialTimeout, 3*time.Second)
+	defaultNumber(&cfg.PingAfter, 200*time.Millisecond)
+	defaultNumber(&cfg.HedgeAfter, 400*time.Millisecond)
+	defaultNumber(&cfg.SilenceTimeout, time.Second)
+	defaultNumber(&cfg.AnswerTimeout, 5*time.Second)
+	defaultNumber(&cfg.KeepAlive, 30*time.Second)
+	defaultNumber(&cfg.IdleTimeout, time.Hour)
 }
 
-func text(s *string, standard string) {
+func defaultText(s *string, standard string) {
 	if *s == "" {
 		*s = standard
 	}
 }
 
-func number[T int | time.Duration](n *T, standard T) {
+func defaultNumber[T int | time.Duration](n *T, standard T) {
 	if *n <= 0 {
 		*n = standard
 	}
 }
 
-// Close ends all pushes with an error, closes every connection and waits until nothing of the
-// Sender runs.
+// Close ends all pushes with an error, closes every connection and waits for every goroutine of the
+// Sender.
 func (s *Sender) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	clear(s.pools)
 	s.mu.Unlock()
 	s.end()
-	for _, p := range s.list() {
-		p.shut(errClosed)
+	for _, p := range s.openPools() {
+		p.closeAll(errClosed)
 	}
 	s.group.Wait()
 	return nil
 }
 
-// Stats is what the transport did since New.
+// Stats counts what the Sender did since New.
 type Stats struct {
 	Connections    int64 // open now
 	Pools          int   // credentials with connections now
 	Dials          int64
 	FailedDials    int64
 	Resent         int64 // pushes sent again at once on another connection
-	Hedged         int64 // of a connection that went silent
-	Refused        int64 // streams that Apple refused or said GOAWAY to
+	Hedged         int64 // pushes sent again because their connection was silent
+	Refused        int64 // streams that Apple did not process: REFUSED_STREAM or GOAWAY
 	GoAways        int64
 	Lost           int64 // connections lost with pushes on them
 	Evicted        int64 // pools closed because of MaxPools

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	team  = "TEAM123456"
-	kid   = "KEY1234567"
-	topic = "com.example.clinic.voip"
+	team      = "TEAM123456"
+	kid       = "KEY1234567"
+	voipTopic = "com.example.clinic.voip"
 )
 
 var device = strings.Repeat("ab", 32)
@@ -61,7 +61,7 @@ func sender(t testing.TB, a *apnstest.Apple, edit func(*push.Config)) *push.Send
 		ProductionURL: a.URL(apnstest.Production), SandboxURL: a.URL(apnstest.Sandbox), RootCAs: a.CAPool(),
 		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
-	calm(&cfg)
+	patientConfig(&cfg)
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -73,40 +73,41 @@ func sender(t testing.TB, a *apnstest.Apple, edit func(*push.Config)) *push.Send
 	return s
 }
 
-// calm is patient: a machine that stands still for half a second, busy with other things, is no
-// Apple that has fallen silent, and each push is sent as often as its answers ask for.
-func calm(c *push.Config) {
-	c.DialTimeout, c.PingAfter, c.HedgeAfter, c.SilenceTimeout, c.AnswerTimeout = time.Minute, time.Minute, 2*time.Minute, 2*time.Minute, 2*time.Minute
+// patientConfig sets long times, so that a busy machine that stops for half a second does not look
+// like a silent Apple, and each push is sent only as often as its answers ask for.
+func patientConfig(c *push.Config) {
+	c.DialTimeout, c.PingAfter = time.Minute, time.Minute
+	c.HedgeAfter, c.SilenceTimeout, c.AnswerTimeout = 2*time.Minute, 2*time.Minute, 2*time.Minute
 }
 
-// usual is as patient as a server is, for tests of what happens when Apple does fall silent.
-func usual(c *push.Config) {
+// serverConfig sets the default times, for tests of a silent Apple.
+func serverConfig(c *push.Config) {
 	c.DialTimeout, c.PingAfter, c.HedgeAfter, c.SilenceTimeout, c.AnswerTimeout = 0, 0, 0, 0, 0
 }
 
-// deaf is usual, but a connection that is silent is kept for long.
-func deaf(c *push.Config) {
-	usual(c)
+// keepSilentConfig is serverConfig, but keeps a silent connection for 20 seconds.
+func keepSilentConfig(c *push.Config) {
+	serverConfig(c)
 	c.SilenceTimeout = 20 * time.Second
 }
 
 var serial atomic.Int64
 
-func uuid() string { return fmt.Sprintf("0198c0de-0000-7000-8000-%012x", serial.Add(1)) }
+func nextUUID() string { return fmt.Sprintf("0198c0de-0000-7000-8000-%012x", serial.Add(1)) }
 
 func ring(t testing.TB, ttl time.Duration) push.Push { return ringAt(t, time.Now(), ttl) }
 
 func ringAt(t testing.TB, now time.Time, ttl time.Duration) push.Push {
 	t.Helper()
-	body, err := push.Payload(uuid(), now, now.Add(max(ttl, time.Second)), "")
+	body, err := push.Payload(nextUUID(), now, now.Add(max(ttl, time.Second)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return push.Push{APNsID: uuid(), Token: device, Topic: topic, Environment: push.Production, Payload: body, Expires: now.Add(ttl)}
+	return push.Push{APNsID: nextUUID(), Token: device, Topic: voipTopic, Environment: push.Production, Payload: body, Expires: now.Add(ttl)}
 }
 
-// clean fails when the pushes broke a rule of Apple's.
-func clean(t testing.TB, a *apnstest.Apple) {
+// checkRules fails when the pushes broke one of Apple's rules.
+func checkRules(t testing.TB, a *apnstest.Apple) {
 	t.Helper()
 	for _, v := range a.Violations() {
 		t.Errorf("violation: %s (%s) on connection %d", v.Rule, v.Detail, v.Connection)
@@ -133,11 +134,12 @@ func TestPush(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
-	p := ring(t, lasts)
+	p := ring(t, ringTime)
 	p.Token = strings.ToUpper(p.Token)
 	p.APNsID = strings.ToUpper(p.APNsID)
 	w := s.Push(t.Context(), k, p)
-	if !w.OK() || w.Tries != 1 || w.Environment != push.Production || w.Reaction.Ring != push.Deliver || w.SentAt.IsZero() || w.AnsweredAt.Before(w.SentAt) {
+	if !w.OK() || w.Tries != 1 || w.Environment != push.Production || w.Reaction.Ring != push.Deliver ||
+		w.SentAt.IsZero() || w.AnsweredAt.Before(w.SentAt) {
 		t.Fatalf("%+v", w)
 	}
 	got := a.Delivered()
@@ -145,11 +147,11 @@ func TestPush(t *testing.T) {
 		t.Fatalf("%d delivered", len(got))
 	}
 	d := got[0]
-	if d.Token != device || d.Topic != topic || d.APNsID != strings.ToLower(p.APNsID) || d.APNsID != w.APNsID ||
+	if d.Token != device || d.Topic != voipTopic || d.APNsID != strings.ToLower(p.APNsID) || d.APNsID != w.APNsID ||
 		d.PushType != "voip" || d.Priority != "10" || d.Expiration != "0" || string(d.Payload) != string(p.Payload) {
 		t.Errorf("%+v", d)
 	}
-	clean(t, a)
+	checkRules(t, a)
 }
 
 func TestPushRefusesBadInput(t *testing.T) {
@@ -194,14 +196,14 @@ func TestRefusalsReachTheCaller(t *testing.T) {
 		at   time.Duration
 		back bool
 	}{{time.Minute, true}, {33 * time.Minute, false}, {45 * time.Minute, true}} {
-		now := inTerm(term.at)
+		now := termClock(term.at)
 		a := apple(t, apnstest.Config{TokenFloor: -1, Now: now})
 		k := key(t, a, team, kid, nil)
 		for _, reason := range apnstest.Reasons() {
 			refusal := apnstest.Refusal(reason)
 			a.Script(device, refusal)
 			s := sender(t, a, func(c *push.Config) { c.Now = now })
-			w := s.Push(t.Context(), k, ringAt(t, now(), lasts))
+			w := s.Push(t.Context(), k, ringAt(t, now(), ringTime))
 			s.Close()
 			step := push.ReactionTo(refusal.Status, reason).Ring
 			if step == push.PreviousToken && !term.back {
@@ -218,11 +220,11 @@ func TestRefusalsReachTheCaller(t *testing.T) {
 				}
 			}
 		}
-		clean(t, a)
+		checkRules(t, a)
 	}
 }
 
-func TestGone(t *testing.T) {
+func TestGoneCarriesTimestamp(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
@@ -234,8 +236,8 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestStatusOfStrangers: a proxy's page keeps its status and its text, and is tried again.
-func TestStatusOfStrangers(t *testing.T) {
+// TestProxyAnswerIsRetried: a proxy's page keeps its status and its text, and is tried again.
+func TestProxyAnswerIsRetried(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
@@ -245,7 +247,7 @@ func TestStatusOfStrangers(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 	a.SetStorm(apnstest.Storm{Answer: apnstest.Answer{Status: 502, HTML: true}, Count: 1})
-	if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() || w.Tries != 2 || w.Raw != "" {
+	if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() || w.Tries != 2 || w.Raw != "" {
 		t.Errorf("%+v", w)
 	}
 }
@@ -255,9 +257,9 @@ func TestAutoLearnsTheEnvironment(t *testing.T) {
 	a := apple(t, apnstest.Config{})
 	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
 	other := strings.Repeat("cd", 32)
-	a.AddToken(device, topic, apnstest.Sandbox)
+	a.AddToken(device, voipTopic, apnstest.Sandbox)
 	a.AddToken(other, "com.other.voip", apnstest.Sandbox)
-	p := ring(t, lasts)
+	p := ring(t, ringTime)
 	p.Environment = push.Auto
 	w := s.Push(t.Context(), k, p)
 	if !w.OK() || w.Environment != push.Sandbox || w.Tries != 2 {
@@ -266,17 +268,17 @@ func TestAutoLearnsTheEnvironment(t *testing.T) {
 	if d := a.Delivered(); len(d) != 1 || d[0].APNsID != p.APNsID || d[0].Environment != apnstest.Sandbox {
 		t.Errorf("%+v", d)
 	}
-	p = ring(t, lasts)
+	p = ring(t, ringTime)
 	p.Environment, p.Token = push.Auto, strings.Repeat("ef", 32)
 	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Production || w.Tries != 1 {
 		t.Errorf("production token: %+v", w)
 	}
-	p = ring(t, lasts)
+	p = ring(t, ringTime)
 	p.Environment, p.Token = push.Auto, other
 	if w := s.Push(t.Context(), k, p); w.Reason != "BadDeviceToken" || w.Tries != 2 {
 		t.Errorf("a sandbox token of another app: the first refusal counts: %+v", w)
 	}
-	clean(t, a)
+	checkRules(t, a)
 }
 
 func TestAutoWithAKeyOfOneEnvironment(t *testing.T) {
@@ -284,31 +286,32 @@ func TestAutoWithAKeyOfOneEnvironment(t *testing.T) {
 	a := apple(t, apnstest.Config{})
 	s := sender(t, a, nil)
 	k := key(t, a, team, kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} })
-	p := ring(t, lasts)
+	p := ring(t, ringTime)
 	p.Environment = push.Auto
 	no := push.Refusal{Environment: push.Production, Status: 403, Reason: "BadEnvironmentKeyIdInToken"}
 	if w := s.Push(t.Context(), k, p); !w.OK() || w.Environment != push.Sandbox || w.Other != no {
 		t.Errorf("%+v", w)
 	}
-	p = ring(t, lasts)
+	p = ring(t, ringTime)
 	p.Environment, p.Token = push.Auto, strings.Repeat("ef", 32)
-	a.AddToken(p.Token, topic, apnstest.Production)
-	if w := s.Push(t.Context(), k, p); w.Reason != no.Reason || w.Environment != push.Production || w.Other.Reason != "BadDeviceToken" || w.Tries != 2 {
+	a.AddToken(p.Token, voipTopic, apnstest.Production)
+	if w := s.Push(t.Context(), k, p); w.Reason != no.Reason || w.Environment != push.Production ||
+		w.Other.Reason != "BadDeviceToken" || w.Tries != 2 {
 		t.Errorf("a token of the world that the key may not enter is not to blame: %+v", w)
 	}
 	k = key(t, a, "TEAM000002", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Production} })
-	p = ring(t, lasts)
+	p = ring(t, ringTime)
 	p.Environment, p.Token = push.Auto, strings.Repeat("ab", 32)
-	a.AddToken(p.Token, topic, apnstest.Sandbox)
+	a.AddToken(p.Token, voipTopic, apnstest.Sandbox)
 	no.Environment = push.Sandbox
 	if w := s.Push(t.Context(), k, p); w.Reason != "BadDeviceToken" || w.Environment != push.Production || w.Other != no {
 		t.Errorf("a sandbox token and a key for production: %+v", w)
 	}
 }
 
-// TestStrangersKey is somebody who types another tenant's ids with a key of his own: he is refused,
-// the other is not.
-func TestStrangersKey(t *testing.T) {
+// TestKeysWithSameIDsAreSeparate: a tenant enters another tenant's ids with a different key. Its
+// pushes are refused, the other tenant's are not.
+func TestKeysWithSameIDsAreSeparate(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s, victim, stranger := sender(t, a, nil), key(t, a, team, kid, nil), key(t, nil, team, kid, nil)
@@ -319,13 +322,13 @@ func TestStrangersKey(t *testing.T) {
 			if i%3 == 0 {
 				k, want = stranger, "InvalidProviderToken"
 			}
-			if w := s.Push(t.Context(), k, ring(t, lasts)); w.Err != nil || w.Reason != want {
+			if w := s.Push(t.Context(), k, ring(t, ringTime)); w.Err != nil || w.Reason != want {
 				t.Errorf("want %q: %+v", want, w)
 			}
 		})
 	}
 	group.Wait()
-	clean(t, a)
+	checkRules(t, a)
 }
 
 func TestCertificatePush(t *testing.T) {
@@ -339,18 +342,18 @@ func TestCertificatePush(t *testing.T) {
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
-			if w := s.Push(t.Context(), k, ring(t, lasts)); !w.OK() {
+			if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() {
 				t.Errorf("%+v", w)
 			}
 		})
 	}
 	group.Wait()
-	p := ring(t, lasts)
+	p := ring(t, ringTime)
 	p.Topic = "com.other.voip"
 	if w := s.Push(t.Context(), k, p); w.Reason != "TopicDisallowed" {
 		t.Errorf("%+v", w)
 	}
-	clean(t, a)
+	checkRules(t, a)
 }
 
 func TestCloseEndsPushes(t *testing.T) {
@@ -364,7 +367,7 @@ func TestCloseEndsPushes(t *testing.T) {
 	a.Script(device, apnstest.Answer{Silent: true})
 	done := make(chan push.Answer, 1)
 	go func() { done <- s.Push(context.Background(), k, ring(t, time.Minute)) }()
-	wait(t, "a push on its way", func() bool { return a.OpenConnections(apnstest.Production) > 0 && s.Stats().Connections > 0 })
+	waitUntil(t, "a push on its way", func() bool { return a.OpenConnections(apnstest.Production) > 0 && s.Stats().Connections > 0 })
 	s.Close()
 	select {
 	case w := <-done:
@@ -379,7 +382,7 @@ func TestCloseEndsPushes(t *testing.T) {
 	}
 	s.Close()
 	a.Close()
-	wait(t, "the end of all goroutines", func() bool { return runtime.NumGoroutine() <= before })
+	waitUntil(t, "the end of all goroutines", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func TestContextEndsAPush(t *testing.T) {
@@ -394,8 +397,8 @@ func TestContextEndsAPush(t *testing.T) {
 	}
 }
 
-// wait polls a condition; it is for what no channel tells.
-func wait(t testing.TB, what string, ok func() bool) {
+// waitUntil polls a condition that no channel signals.
+func waitUntil(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick, late := time.NewTicker(time.Millisecond), time.After(2*time.Minute)
 	defer tick.Stop()
@@ -408,9 +411,9 @@ func wait(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// TestCloseEndsWhatFinishes: Close also ends pushes on pools that were already given up for others,
-// and probes.
-func TestCloseEndsWhatFinishes(t *testing.T) {
+// TestCloseEndsEvictedPoolsAndProbes: Close also ends pushes on pools that were already given up
+// for others, and probes.
+func TestCloseEndsEvictedPoolsAndProbes(t *testing.T) {
 	t.Parallel()
 	a := apple(t, apnstest.Config{})
 	s := sender(t, a, func(c *push.Config) { c.MaxPools = 1 })
@@ -419,11 +422,11 @@ func TestCloseEndsWhatFinishes(t *testing.T) {
 	a.Script(strings.Repeat("0", 64), apnstest.Answer{Silent: true}, apnstest.Answer{Silent: true})
 	done := make(chan error, 3)
 	go func() { done <- s.Push(t.Context(), first, ring(t, time.Minute)).Err }()
-	wait(t, "a stuck push", func() bool { return s.Stats().Connections == 1 })
+	waitUntil(t, "a stuck push", func() bool { return s.Stats().Connections == 1 })
 	go func() { done <- s.Push(t.Context(), second, ring(t, time.Minute)).Err }()
-	wait(t, "a push without a pool", func() bool { return s.Stats().Evicted == 1 })
-	go func() { done <- s.Probe(t.Context(), second, topic)[0].Err }()
-	wait(t, "a probe", func() bool { return s.Stats().Connections == 2 })
+	waitUntil(t, "a push without a pool", func() bool { return s.Stats().Evicted == 1 })
+	go func() { done <- s.Probe(t.Context(), second, voipTopic)[0].Err }()
+	waitUntil(t, "a probe", func() bool { return s.Stats().Connections == 2 })
 	s.Close()
 	for range 3 {
 		select {
