@@ -24,11 +24,11 @@ import (
 type market struct {
 	*server
 	stripe  *stripetest.Stripe
-	office  *notifytest.Office
+	office  *notifytest.Server
 	data    string
 	opened  time.Time                      // outside
 	passed  atomic.Int64                   // and what passed here beside what does outside, in nanoseconds
-	letters map[string][]notifytest.Letter // that came and were not asked for yet, by who got them
+	letters map[string][]notifytest.Mail // that came and were not asked for yet, by who got them
 }
 
 // marketDay is the day on which it opens: the hold of the first month ends just before the second
@@ -43,7 +43,7 @@ func opens(t *testing.T) *market {
 			t.Fatal(err)
 		}
 	}
-	m := &market{data: t.TempDir(), opened: time.Now(), letters: map[string][]notifytest.Letter{}}
+	m := &market{data: t.TempDir(), opened: time.Now(), letters: map[string][]notifytest.Mail{}}
 	apple, err := apnstest.New(apnstest.Config{})
 	must(err)
 	t.Cleanup(func() { _ = apple.Close() })
@@ -99,7 +99,7 @@ func (m *market) letter(to string) (text, path string) {
 	defer late.Stop()
 	for len(m.letters[to]) == 0 {
 		select {
-		case l := <-m.office.Letters():
+		case l := <-m.office.Mails():
 			m.letters[l.To] = append(m.letters[l.To], l)
 		case <-late.C:
 			m.t.Fatalf("no letter to %s", to)

@@ -13,13 +13,13 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// Prefix is where the files are mounted.
+// Prefix is the path under which the files are served.
 const Prefix = "/static/"
 
 //go:embed *.css *.js *.svg *.png *.woff2
 var folder embed.FS
 
-// Asset is one file as it goes over the wire.
+// Asset is one file as it is sent.
 type Asset struct {
 	Content  []byte // shared and read only
 	Type     string // media type with charset
@@ -27,7 +27,7 @@ type Asset struct {
 	ETag     string // quoted, differs by encoding
 }
 
-// file is one embedded file. Its packed forms are made when first asked for.
+// file is one embedded file. Its compressed forms are made when first needed.
 type file struct {
 	hashed string
 	media  string
@@ -36,24 +36,24 @@ type file struct {
 	brotli func() []byte
 }
 
-// shelf is the table of all files, by plain name and by hashed name.
-var shelf = load()
+// byName holds all files, by plain name and by hashed name.
+var byName = load()
 
-// Path gives the address of a file, such as "/static/app.3f2a91c04b.css" for "app.css". An unknown
-// name is answered without a hash, and the browser will meet a 404: a test walks every name the
-// pages use.
+// Path returns the address of a file, such as "/static/app.3f2a91c04b.css" for "app.css". An
+// unknown name is returned without a hash and leads to a 404; a test checks every name that pages
+// use.
 func Path(name string) string {
-	if f, ok := shelf[name]; ok {
+	if f, ok := byName[name]; ok {
 		return Prefix + f.hashed
 	}
 	return Prefix + name
 }
 
-// Open finds a file by the name that follows Prefix, hashed names only, so that nothing unhashed is
-// ever cached for ever. accept is the request's Accept-Encoding header; the smallest form it allows
-// is chosen.
+// Open returns a file by its hashed name, the part after Prefix. Plain names are refused, so that
+// nothing without a hash is cached forever. accept is the Accept-Encoding header; the smallest
+// allowed form is returned.
 func Open(name, accept string) (Asset, bool) {
-	f, ok := shelf[name]
+	f, ok := byName[name]
 	if !ok || f.hashed != name {
 		return Asset{}, false
 	}
@@ -73,7 +73,7 @@ func Open(name, accept string) (Asset, bool) {
 // Names lists the plain names of all files.
 func Names() []string {
 	var names []string
-	for name, f := range shelf {
+	for name, f := range byName {
 		if f.hashed != name {
 			names = append(names, name)
 		}
@@ -81,8 +81,8 @@ func Names() []string {
 	return names
 }
 
-// load reads the folder: leaves first, then the style sheets, whose "asset:NAME" addresses need the
-// leaves' hashes.
+// load reads the folder: other files first, then the style sheets, whose "asset:NAME" addresses
+// need the hashes of the others.
 func load() map[string]*file {
 	files := map[string]*file{}
 	entries, err := folder.ReadDir(".")
@@ -102,14 +102,14 @@ func load() map[string]*file {
 			if css {
 				body = resolve(body, files)
 			}
-			f := shelve(name, body)
+			f := newFile(name, body)
 			files[name], files[f.hashed] = f, f
 		}
 	}
 	return files
 }
 
-// resolve replaces every asset:NAME by the hashed name beside which the style sheet is served.
+// resolve replaces every asset:NAME by the hashed file name.
 func resolve(css []byte, files map[string]*file) []byte {
 	for name, f := range files {
 		css = bytes.ReplaceAll(css, []byte("asset:"+name), []byte(f.hashed))
@@ -117,14 +117,14 @@ func resolve(css []byte, files map[string]*file) []byte {
 	return css
 }
 
-func shelve(name string, body []byte) *file {
+func newFile(name string, body []byte) *file {
 	ext := path.Ext(name)
 	f := &file{
 		hashed: strings.TrimSuffix(name, ext) + "." + digest(body) + ext,
 		media:  media[ext],
 		plain:  body,
 	}
-	if ext != ".woff2" && ext != ".png" { // packed already
+	if ext != ".woff2" && ext != ".png" { // already compressed
 		f.gzip = sync.OnceValue(func() []byte { return gzipped(body) })
 		f.brotli = sync.OnceValue(func() []byte { return brotlied(body) })
 	}
@@ -164,7 +164,7 @@ func gzipped(body []byte) []byte {
 	if err != nil {
 		return body // the level is a constant in range
 	}
-	_, _ = w.Write(body) // a bytes.Buffer never refuses
+	_, _ = w.Write(body) // a bytes.Buffer never fails
 	_ = w.Close()
 	return out.Bytes()
 }

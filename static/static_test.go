@@ -11,7 +11,7 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-func TestPathsAreHashedAndOpen(t *testing.T) {
+func TestPathsAreHashed(t *testing.T) {
 	t.Parallel()
 	if len(Names()) < 8 {
 		t.Fatalf("only %d files", len(Names()))
@@ -47,7 +47,8 @@ func TestEncodings(t *testing.T) {
 	plain, _ := Open(name, "")
 	etags := map[string]bool{}
 	for accept, want := range map[string]string{
-		"": "", "identity": "", "gzip": "gzip", "gzip, deflate, br": "br", "GZIP": "gzip", "br;q=0, gzip;q=0.5": "gzip", "gzip;q=0": "", "brotli": "",
+		"": "", "identity": "", "gzip": "gzip", "gzip, deflate, br": "br", "GZIP": "gzip", "br;q=0, gzip;q=0.5": "gzip",
+		"gzip;q=0": "", "brotli": "",
 	} {
 		a, ok := Open(name, accept)
 		if !ok || a.Encoding != want {
@@ -67,7 +68,7 @@ func TestEncodings(t *testing.T) {
 		}
 		got, err := io.ReadAll(r)
 		if err != nil || !bytes.Equal(got, plain.Content) {
-			t.Errorf("%q does not unpack to the file: %v", accept, err)
+			t.Errorf("%q does not decompress to the file: %v", accept, err)
 		}
 		etags[a.ETag] = true
 	}
@@ -76,13 +77,13 @@ func TestEncodings(t *testing.T) {
 	}
 	font, _ := Open(strings.TrimPrefix(Path("instrument-sans.woff2"), Prefix), "br, gzip")
 	if font.Encoding != "" {
-		t.Errorf("the font is packed twice, as %s", font.Encoding)
+		t.Errorf("the font is compressed twice, as %s", font.Encoding)
 	}
 }
 
-// TestStyleSheetsAskOnlyUs wants every address in a style sheet to be a file of ours or written out
-// in place.
-func TestStyleSheetsAskOnlyUs(t *testing.T) {
+// TestStyleSheetsUseOnlyOwnFiles checks that every address in a style sheet is one of our files or
+// inline.
+func TestStyleSheetsUseOnlyOwnFiles(t *testing.T) {
 	t.Parallel()
 	address := regexp.MustCompile(`url\(["']?([^"')]*)`)
 	for _, name := range Names() {

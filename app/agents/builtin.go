@@ -1,7 +1,5 @@
-// Package agents is the far end of a line: those who speak for a tenant. It knows
-// sound and nothing of rings, tenants or HTTP; it is handed a gateway.Line and
-// converses until there is nothing more to say or the line ends. Start at
-// Builtin.
+// Package agents is the agent's side of a call. It knows sound and nothing of rings, tenants or
+// HTTP: it gets a gateway.Line and talks on it until it is done or the line ends. Start at Builtin.
 package agents
 
 import (
@@ -14,24 +12,22 @@ import (
 	"carillon/gateway"
 )
 
-// EchoDelay is how much later the built-in agent repeats what it hears: long enough
-// to be told from one's own voice.
+// EchoDelay is the delay of the echo: long enough to tell it from one's own voice.
 const EchoDelay = time.Second
 
 // bellSource marks the greeting's packets; the echo's carry the phone's own source.
 const bellSource = 1
 
-// Builtin is the agent every tenant has from the start. It greets with bells and
-// then repeats what it hears, so that a person knows both ways of the line work.
-// One Builtin converses on any number of lines at once.
+// Builtin is the agent every tenant has. It plays bells and then repeats what it hears, so a person
+// knows that both directions work. One Builtin serves any number of lines at once.
 type Builtin struct {
 	bells [][]byte
 	delay time.Duration
 	now   func() time.Time
 }
 
-// NewBuiltin returns the built-in agent. delay is that of the echo; EchoDelay suits
-// people, 0 suits a measurement of the line itself.
+// NewBuiltin returns the built-in agent with this echo delay: EchoDelay for people, 0 to measure
+// the line itself.
 func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 	if now == nil || delay < 0 || delay > 10*time.Second {
 		return nil, errors.New("agents: the built-in agent needs a clock and a delay from 0 to 10 s")
@@ -43,7 +39,7 @@ func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 	return &Builtin{bells: bells, delay: delay, now: now}, nil
 }
 
-// Converse greets and echoes until the line ends; it has no last word of its own.
+// Converse greets and echoes until the line ends.
 func (b *Builtin) Converse(ctx context.Context, l gateway.Line) error {
 	if err := b.greet(ctx, l); err != nil {
 		return err
@@ -51,8 +47,8 @@ func (b *Builtin) Converse(ctx context.Context, l gateway.Line) error {
 	return b.repeat(ctx, l)
 }
 
-// greet plays the bells. Each frame has its own deadline on the clock, counted from
-// the first: a ticker that misses a beat never makes up for it, and delay piles up.
+// greet plays the bells. Each frame's deadline is counted from the first frame: with a ticker,
+// missed ticks would add up to a delay.
 func (b *Builtin) greet(ctx context.Context, l gateway.Line) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -73,7 +69,7 @@ func (b *Builtin) greet(ctx context.Context, l gateway.Line) error {
 	return nil
 }
 
-// repeat says each packet again when it is delay old.
+// repeat sends each packet again after delay.
 func (b *Builtin) repeat(ctx context.Context, l gateway.Line) error {
 	e := &echo{line: l, delay: b.delay, now: b.now, kept: newShelf(b.delay), timer: time.NewTimer(time.Hour)}
 	defer e.timer.Stop()
@@ -88,9 +84,9 @@ func (b *Builtin) repeat(ctx context.Context, l gateway.Line) error {
 	}
 }
 
-// slack is how early a packet may be said again. In the steady state the arrival of
-// one packet is what sends the packet that came delay before it, on the same
-// goroutine; the timer, put off by each, is for the tail when the phone falls silent.
+// slack is how early a packet may be sent again. Usually the arrival of a packet sends the one that
+// came delay before it, on the same goroutine. The timer, which each arrival resets, is for the
+// end, when the phone is silent.
 const slack = gateway.Frame / 2
 
 // echo is one line's sound on its way back.
@@ -111,15 +107,15 @@ func (e *echo) heard(p gateway.Packet) {
 	e.say(p.At)
 }
 
-// tail says what is due though nothing arrives.
+// tail sends what is due when nothing arrives.
 func (e *echo) tail() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.say(e.now())
 }
 
-// say sends what is due and sets the timer for the next. Called with mu held. A
-// line that has ended is noticed by the context.
+// say sends what is due and sets the timer for the next packet. Called with mu held. The context
+// reports a line that has ended.
 func (e *echo) say(now time.Time) {
 	for {
 		at, waits := e.kept.oldest()
@@ -134,20 +130,20 @@ func (e *echo) say(now time.Time) {
 	}
 }
 
-// shelf keeps packets in the order they came. Its slots are reused, so that in the
-// steady state nothing is allocated.
+// shelf is a ring buffer of packets. Its slots are reused, so that nothing is allocated after the
+// start.
 type shelf struct {
 	slots []gateway.Packet
 	first int
 	count int
 }
 
-// newShelf has room for delay in packets of 10 ms, and as much again for bursts.
+// newShelf has room for delay in packets of 10 ms, and the same again for bursts.
 func newShelf(delay time.Duration) *shelf {
 	return &shelf{slots: make([]gateway.Packet, 2*int(delay/(10*time.Millisecond))+16)}
 }
 
-// put copies p onto the shelf; a full shelf loses its oldest.
+// put copies p into the buffer. A full buffer drops its oldest packet.
 func (s *shelf) put(p gateway.Packet) {
 	if s.count == len(s.slots) {
 		s.take()

@@ -15,7 +15,7 @@ import (
 	"carillon/gateway/phonetest"
 )
 
-// script is a line whose phone says packets at fixed times.
+// script is a line whose phone sends packets at fixed times.
 type script struct {
 	phone []gateway.Packet // with At = when it arrives
 
@@ -46,7 +46,7 @@ func (s *script) Say(p gateway.Packet) error {
 	return nil
 }
 
-// speak plays the phone's part.
+// speak sends the phone's packets.
 func (s *script) speak() {
 	for _, p := range s.phone {
 		<-time.After(time.Until(p.At))
@@ -78,7 +78,8 @@ func TestBellsAreInTimeAndThenTheEchoIsASecondLate(t *testing.T) {
 		ring := time.Duration(len(bells)) * gateway.Frame
 		line := &script{}
 		for at, n := time.Duration(0), uint16(0); at < ring+5*time.Second; at, n = at+gateway.Frame, n+1 {
-			line.phone = append(line.phone, gateway.Packet{Source: 77, Sequence: n, Timestamp: uint32(n) * 960, Payload: []byte{byte(n), byte(n >> 8)}, At: began.Add(at)})
+			line.phone = append(line.phone, gateway.Packet{Source: 77, Sequence: n, Timestamp: uint32(n) * 960,
+				Payload: []byte{byte(n), byte(n >> 8)}, At: began.Add(at)})
 		}
 		all := line.phone
 		go line.speak()
@@ -88,7 +89,8 @@ func TestBellsAreInTimeAndThenTheEchoIsASecondLate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, p := range line.said[:len(bells)] {
-			if want := began.Add(time.Duration(i) * gateway.Frame); !p.At.Equal(want) || p.Timestamp != uint32(i)*960 || p.Sequence != uint16(i) {
+			if want := began.Add(time.Duration(i) * gateway.Frame); !p.At.Equal(want) || p.Timestamp != uint32(i)*960 ||
+				p.Sequence != uint16(i) {
 				t.Fatalf("bell frame %d at %v: %+v", i, p.At.Sub(began), p)
 			}
 		}
@@ -98,7 +100,8 @@ func TestBellsAreInTimeAndThenTheEchoIsASecondLate(t *testing.T) {
 		}
 		for _, p := range echo {
 			said := all[p.Sequence]
-			if late := p.At.Sub(said.At); (late-time.Second).Abs() > gateway.Frame/2 || !slices.Equal(said.Payload, p.Payload) || p.Source != 77 {
+			if late := p.At.Sub(said.At); (late-time.Second).Abs() > gateway.Frame/2 ||
+				!slices.Equal(said.Payload, p.Payload) || p.Source != 77 {
 				t.Fatalf("packet %d came back after %v: %+v", p.Sequence, late, p)
 			}
 		}
@@ -116,7 +119,7 @@ func TestGreetingCatchesUpAfterADelay(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		_ = builtin(t, 0).Converse(ctx, line)
-		// The tenth frame was held up for 300 ms; the fiftieth is in time all the same.
+		// The tenth frame was delayed by 300 ms; the fiftieth is on time.
 		if at := line.said[50].At.Sub(began); at != 50*gateway.Frame {
 			t.Errorf("frame 50 at %v", at)
 		}
@@ -145,7 +148,7 @@ func TestConverseStopsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestPhoneHearsBellsAndItself is the whole way: a phone over UDP and DTLS.
+// TestPhoneHearsBellsAndItself runs the whole path: a phone over UDP and DTLS.
 func TestPhoneHearsBellsAndItself(t *testing.T) {
 	t.Parallel()
 	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
@@ -158,7 +161,8 @@ func TestPhoneHearsBellsAndItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	middle, gaps := heard(t, answerer(g, builtin(t, 200*time.Millisecond), "one"), p)
-	if middle < 150*time.Millisecond || middle > 5*time.Second { // to the frame it is measured above, by a clock that stands when nothing happens
+	// to the frame it is measured above, by a clock that stands when nothing happens
+	if middle < 150*time.Millisecond || middle > 5*time.Second {
 		t.Errorf("the echo came back after %v", middle)
 	}
 	if gaps > 1 { // between bells and echo
@@ -173,8 +177,8 @@ func answerer(g *gateway.Gateway, agent gateway.Agent, name string) func(context
 	}
 }
 
-// heard is a call that hears the bells and itself: how late its echo came back, and how often it
-// broke off.
+// heard is a call that hears the bells and its own echo: how late the echo was, and how often it
+// was interrupted.
 func heard(t *testing.T, answer func(context.Context, string) (string, error), p *phonetest.Phone) (middle time.Duration, gaps uint64) {
 	t.Helper()
 	call, err := p.Call(t.Context(), answer)
@@ -220,7 +224,7 @@ func TestEchoAllocatesNothingPerPacket(t *testing.T) {
 	}
 }
 
-// silent is a line that swallows what is said.
+// silent is a line that discards what is sent.
 type silent struct {
 	script
 	attended chan struct{}

@@ -1,8 +1,9 @@
-// Package bus says who must hear that facts were committed. It carries hints, not facts: a listener
-// that is told reads the store, so that a lost or doubled hint costs time and never truth. It knows
-// no HTTP, no SQL and no facts.
+// Package bus says whose facts have changed. It carries hints, not facts: a listener that gets a
+// hint reads the store, so a lost or repeated hint costs time and never truth. It knows no HTTP, no
+// SQL and no facts.
 //
-// Local serves one process. Many nodes need the same three methods over a message system.
+// Start reading at Bus. Local serves one process; many nodes need the same three methods over a
+// message system.
 package bus
 
 import (
@@ -12,98 +13,99 @@ import (
 	"carillon/tenants"
 )
 
-// Bus is told of rings whose facts were committed, and tells those who listen.
+// Bus takes a hint for each ring whose facts were committed, and passes it to the listeners.
 type Bus interface {
-	// Tell says that a ring has new facts; with an empty ring id, that a key, a device or the
-	// tenant itself may no longer act, which every listener of the tenant must hear. It never
-	// blocks. Tell after commit, never before.
+	// Tell says that a ring has new facts. With an empty ring id it says that a key, a device or
+	// the tenant itself may no longer act, which every listener of the tenant gets. It never
+	// blocks. Call it after commit, never before.
 	Tell(tenants.TenantID, tenants.RingID)
-	// Hear listens to one ring, or with an empty ring id to every ring of the tenant.
-	Hear(tenants.TenantID, tenants.RingID) *Ear
-	// Close ends every Ear.
+	// Listen listens to one ring, or with an empty ring id to every ring of the tenant.
+	Listen(tenants.TenantID, tenants.RingID) *Listener
+	// Close ends every Listener.
 	Close() error
 }
 
 // Local is the Bus of one process. The zero value is not usable; call New.
 type Local struct {
-	mu     sync.Mutex // guards ears and closed
-	ears   map[place]map[*Ear]struct{}
-	closed bool
+	mu        sync.Mutex // guards listeners and closed
+	listeners map[topic]map[*Listener]struct{}
+	closed    bool
 }
 
-type place struct {
+type topic struct {
 	tenant tenants.TenantID
 	ring   tenants.RingID
 }
 
-// New gives a Bus for this process.
-func New() *Local { return &Local{ears: map[place]map[*Ear]struct{}{}} }
+// New returns a Bus for this process.
+func New() *Local { return &Local{listeners: map[topic]map[*Listener]struct{}{}} }
 
-// Tell wakes the listeners of the ring and of its tenant; with an empty ring id all of the
-// tenant's.
+// Tell wakes the listeners of the ring and of its tenant, or with an empty ring id all listeners of
+// the tenant.
 func (b *Local) Tell(t tenants.TenantID, r tenants.RingID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r == "" {
-		b.all(t)
+		b.tellTenant(t)
 		return
 	}
-	for e := range b.ears[place{t, r}] {
+	for e := range b.listeners[topic{t, r}] {
 		e.add(r)
 	}
-	for e := range b.ears[place{t, ""}] {
+	for e := range b.listeners[topic{t, ""}] {
 		e.add(r)
 	}
 }
 
-// all wakes every listener of a tenant; called with mu held. It looks at all of the listeners there
-// are: revocations are rare.
-func (b *Local) all(t tenants.TenantID) {
-	for p, ears := range b.ears {
+// tellTenant wakes every listener of a tenant. It scans all listeners of the bus, because
+// revocations are rare. Called with mu held.
+func (b *Local) tellTenant(t tenants.TenantID) {
+	for p, listeners := range b.listeners {
 		if p.tenant != t {
 			continue
 		}
-		for e := range ears {
+		for e := range listeners {
 			e.add("")
 		}
 	}
 }
 
-// Hear listens. The caller must Close the Ear.
-func (b *Local) Hear(t tenants.TenantID, r tenants.RingID) *Ear {
-	e := &Ear{bus: b, place: place{t, r}, wake: make(chan struct{}, 1), done: make(chan struct{}), rings: map[tenants.RingID]struct{}{}}
+// Listen listens. The caller must Close the Listener.
+func (b *Local) Listen(t tenants.TenantID, r tenants.RingID) *Listener {
+	e := &Listener{bus: b, topic: topic{t, r}, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		rings: map[tenants.RingID]struct{}{}}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		close(e.done)
 		return e
 	}
-	if b.ears[e.place] == nil {
-		b.ears[e.place] = map[*Ear]struct{}{}
+	if b.listeners[e.topic] == nil {
+		b.listeners[e.topic] = map[*Listener]struct{}{}
 	}
-	b.ears[e.place][e] = struct{}{}
+	b.listeners[e.topic][e] = struct{}{}
 	return e
 }
 
-// Close ends every Ear, now and later.
+// Close ends every Listener, now and later.
 func (b *Local) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	for p, ears := range b.ears {
-		for e := range ears {
+	for p, listeners := range b.listeners {
+		for e := range listeners {
 			close(e.done)
 		}
-		delete(b.ears, p)
+		delete(b.listeners, p)
 	}
 	return nil
 }
 
-// Ear is one listener. Hints about the same ring that are not yet taken are one hint: a slow
+// Listener gets hints. Repeated hints about one ring are merged until they are read, so a slow
 // listener costs no memory.
-type Ear struct {
+type Listener struct {
 	bus   *Local
-	place place
+	topic topic
 	wake  chan struct{} // holds one token while rings is not empty
 	done  chan struct{} // closed with the bus
 
@@ -111,7 +113,7 @@ type Ear struct {
 	rings map[tenants.RingID]struct{}
 }
 
-func (e *Ear) add(r tenants.RingID) {
+func (e *Listener) add(r tenants.RingID) {
 	e.mu.Lock()
 	e.rings[r] = struct{}{}
 	e.mu.Unlock()
@@ -121,9 +123,9 @@ func (e *Ear) add(r tenants.RingID) {
 	}
 }
 
-// Next waits for hints and takes them all; an empty id among them says that somebody may no longer
-// act for the tenant. It fails when ctx is done or the bus is closed (context.Canceled).
-func (e *Ear) Next(ctx context.Context) ([]tenants.RingID, error) {
+// Next waits for hints and returns all of them. An empty id means that someone may no longer act
+// for the tenant. It fails when ctx is done or the bus is closed (context.Canceled).
+func (e *Listener) Next(ctx context.Context) ([]tenants.RingID, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -142,11 +144,11 @@ func (e *Ear) Next(ctx context.Context) ([]tenants.RingID, error) {
 }
 
 // Close stops listening. Closing twice is fine.
-func (e *Ear) Close() {
+func (e *Listener) Close() {
 	e.bus.mu.Lock()
 	defer e.bus.mu.Unlock()
-	delete(e.bus.ears[e.place], e)
-	if len(e.bus.ears[e.place]) == 0 {
-		delete(e.bus.ears, e.place)
+	delete(e.bus.listeners[e.topic], e)
+	if len(e.bus.listeners[e.topic]) == 0 {
+		delete(e.bus.listeners, e.topic)
 	}
 }

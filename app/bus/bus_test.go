@@ -11,7 +11,7 @@ import (
 	"carillon/tenants"
 )
 
-func next(t *testing.T, e *bus.Ear) []tenants.RingID {
+func next(t *testing.T, e *bus.Listener) []tenants.RingID {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -22,49 +22,49 @@ func next(t *testing.T, e *bus.Ear) []tenants.RingID {
 	return rings
 }
 
-func TestHintsReachTheRightEars(t *testing.T) {
+func TestHintsReachTheRightListeners(t *testing.T) {
 	t.Parallel()
 	b := bus.New()
 	defer b.Close()
-	one, all, foreign := b.Hear("t", "r1"), b.Hear("t", ""), b.Hear("u", "")
+	one, all, foreign := b.Listen("t", "r1"), b.Listen("t", ""), b.Listen("u", "")
 	b.Tell("t", "r1")
 	b.Tell("t", "r1")
 	b.Tell("t", "r2")
 	if got := next(t, one); len(got) != 1 || got[0] != "r1" {
-		t.Errorf("one ring's ear heard %v", got)
+		t.Errorf("one ring's listener got %v", got)
 	}
 	if got := next(t, all); len(got) != 2 {
-		t.Errorf("the tenant's ear heard %v", got)
+		t.Errorf("the tenant's listener got %v", got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if got, err := foreign.Next(ctx); err == nil {
-		t.Errorf("another tenant heard %v", got)
+		t.Errorf("another tenant got %v", got)
 	}
 }
 
-func TestARevocationReachesTheWholeTenant(t *testing.T) {
+func TestRevocationReachesAllListenersOfTenant(t *testing.T) {
 	t.Parallel()
 	b := bus.New()
 	defer b.Close()
-	one, all, foreign := b.Hear("t", "r1"), b.Hear("t", ""), b.Hear("u", "r1")
+	one, all, foreign := b.Listen("t", "r1"), b.Listen("t", ""), b.Listen("u", "r1")
 	b.Tell("t", "")
-	for _, e := range []*bus.Ear{one, all} {
+	for _, e := range []*bus.Listener{one, all} {
 		if got := next(t, e); len(got) != 1 || got[0] != "" {
-			t.Errorf("heard %v", got)
+			t.Errorf("got %v", got)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if got, err := foreign.Next(ctx); err == nil {
-		t.Errorf("another tenant heard %v", got)
+		t.Errorf("another tenant got %v", got)
 	}
 }
 
 func TestCloseEndsWaiting(t *testing.T) {
 	t.Parallel()
 	b := bus.New()
-	e := b.Hear("t", "r")
+	e := b.Listen("t", "r")
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if _, err := e.Next(t.Context()); !errors.Is(err, context.Canceled) {
@@ -75,12 +75,12 @@ func TestCloseEndsWaiting(t *testing.T) {
 	wg.Wait()
 	e.Close()
 	e.Close()
-	if _, err := b.Hear("t", "r").Next(t.Context()); err == nil {
-		t.Error("a closed bus still lets listen")
+	if _, err := b.Listen("t", "r").Next(t.Context()); err == nil {
+		t.Error("Next returned without an error on a closed bus")
 	}
 }
 
-func TestTellWhileListenersComeAndGo(t *testing.T) {
+func TestConcurrentListenAndTell(t *testing.T) {
 	t.Parallel()
 	b := bus.New()
 	defer b.Close()
@@ -88,7 +88,7 @@ func TestTellWhileListenersComeAndGo(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 200 {
-				e := b.Hear("t", "r")
+				e := b.Listen("t", "r")
 				b.Tell("t", "r")
 				next(t, e)
 				e.Close()

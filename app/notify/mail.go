@@ -1,8 +1,7 @@
-// Package notify brings mail to people: it queues what it is given, speaks SMTP, and tries again
-// for a while. It knows nothing of tenants or of why somebody is written to.
+// Package notify sends mail: it queues each mail, speaks SMTP, and retries for a while. It knows
+// nothing of tenants or of why a mail is sent.
 //
-// Mail is a courtesy: what matters is a row in the store, and a mail that a crash loses is asked
-// for again by whoever waits for it. Start reading at New.
+// Mail is one mail in plain text.
 package notify
 
 import (
@@ -25,10 +24,11 @@ type Mail struct {
 	To, Subject, Text string
 }
 
-// Config is what a Mailer is told.
+// Config configures a Mailer.
 type Config struct {
-	// URL is smtp://user:password@host:587 (STARTTLS is demanded, but of this machine itself) or
-	// smtps://… (TLS from the start, port 465). ?from= gives the sender; without it the user is.
+	// URL is smtp://user:password@host:587 (STARTTLS is required, except on this machine) or
+	// smtps://… (TLS from the start, port 465). ?from= sets the sender; without it, the user is the
+	// sender.
 	URL string
 	Now func() time.Time
 	Log *slog.Logger
@@ -37,18 +37,18 @@ type Config struct {
 	pause   time.Duration                     // before the second try; 0 = 5 s
 }
 
-// What a Mailer holds and how long it tries.
+// Limits of the queue and of retries.
 const (
 	queueLength = 256
 	tries       = 4
 	sendTime    = 30 * time.Second
-	firstPause  = 5 * time.Second // then four times as long, each time
+	firstPause  = 5 * time.Second // each further pause is four times as long
 )
 
-// ErrFull is what Send says when the letters before were not sent yet.
+// ErrFull is the error of Send when the queue is full.
 var ErrFull = errors.New("notify: the queue is full")
 
-// Mailer sends letters one after the other. New makes one; Close waits for what is under way.
+// Mailer sends mails one after the other. New makes one; Close waits for the running delivery.
 type Mailer struct {
 	Config
 	queue chan Mail
@@ -59,7 +59,7 @@ type Mailer struct {
 	stop   context.CancelFunc
 }
 
-// New checks the address and starts to send.
+// New checks the configuration and starts sending.
 func New(c Config) (*Mailer, error) {
 	if c.Now == nil || c.Log == nil {
 		return nil, errors.New("notify: Now and Log are required")
@@ -82,12 +82,12 @@ func New(c Config) (*Mailer, error) {
 
 func (l Mail) check() error {
 	if a, err := mail.ParseAddress(l.To); err != nil || a.Address != l.To || strings.ContainsAny(l.Subject, "\r\n") {
-		return errors.New("notify: a letter needs one plain address, and a subject of one line")
+		return errors.New("notify: a mail needs one plain address and a subject of one line")
 	}
 	return nil
 }
 
-// Deliver hands a letter in and says whether it was taken; it tries once, and waits for that.
+// Deliver sends a mail now, once, and waits for the server to accept it.
 func (m *Mailer) Deliver(ctx context.Context, l Mail) error {
 	if err := l.check(); err != nil {
 		return err
@@ -97,7 +97,8 @@ func (m *Mailer) Deliver(ctx context.Context, l Mail) error {
 	return m.deliver(ctx, l)
 }
 
-// Send queues a letter and does not wait for it. What cannot be a letter is refused.
+// Send queues a mail and does not wait for it. It refuses an invalid mail, and returns ErrFull when
+// the queue is full.
 func (m *Mailer) Send(l Mail) error {
 	if err := l.check(); err != nil {
 		return err
@@ -115,8 +116,7 @@ func (m *Mailer) Send(l Mail) error {
 	}
 }
 
-// Close sends what can be sent within a few seconds and gives up on the rest. Closing again is
-// fine.
+// Close sends what it can within three seconds and drops the rest. Closing again is fine.
 func (m *Mailer) Close() error {
 	m.mu.Lock()
 	if !m.closed {
@@ -134,14 +134,14 @@ func (m *Mailer) Close() error {
 func (m *Mailer) run(ctx context.Context) {
 	defer close(m.done)
 	for l := range m.queue {
-		if err := m.try(ctx, l); err != nil {
-			m.Log.Error("a mail was not sent", "subject", l.Subject, "err", err)
+		if err := m.sendWithRetries(ctx, l); err != nil {
+			m.Log.Error("mail failed", "subject", l.Subject, "err", err)
 		}
 	}
 }
 
-// try sends, and again after a while.
-func (m *Mailer) try(ctx context.Context, l Mail) error {
+// sendWithRetries sends a mail, with growing pauses between tries.
+func (m *Mailer) sendWithRetries(ctx context.Context, l Mail) error {
 	pause := m.pause
 	for i := 1; ; i++ {
 		limit, cancel := context.WithTimeout(ctx, sendTime)
@@ -159,13 +159,13 @@ func (m *Mailer) try(ctx context.Context, l Mail) error {
 	}
 }
 
-// server is where letters are handed in.
+// server is the SMTP server and how to log in to it.
 type server struct {
 	host, from string
 	options    []smtp.Option
 }
 
-// Check says what is wrong with an address for Config.URL.
+// Check returns what is wrong with an address for Config.URL.
 func Check(address string) error {
 	_, err := parse(address)
 	return err
@@ -189,16 +189,17 @@ func parse(address string) (server, error) {
 		port = 465
 		s.options = append(s.options, smtp.WithSSL())
 	} else if s.host == "localhost" || s.host == "127.0.0.1" || s.host == "::1" {
-		tls = smtp.TLSOpportunistic // nothing leaves the machine
+		tls = smtp.TLSOpportunistic // the connection stays on this machine
 	}
 	if u.Port() != "" {
 		if port, err = strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
-			return server{}, fmt.Errorf("the port %s is none from 1 to 65535; mail servers listen on 587 or 465", u.Port())
+			return server{}, fmt.Errorf("the port %s is not between 1 and 65535; mail servers listen on 587 or 465", u.Port())
 		}
 	}
 	s.options = append(s.options, smtp.WithPort(port), smtp.WithTLSPolicy(tls))
 	if password, ok := u.User.Password(); ok {
-		s.options = append(s.options, smtp.WithSMTPAuth(smtp.SMTPAuthAutoDiscover), smtp.WithUsername(u.User.Username()), smtp.WithPassword(password))
+		s.options = append(s.options, smtp.WithSMTPAuth(smtp.SMTPAuthAutoDiscover), smtp.WithUsername(u.User.Username()),
+			smtp.WithPassword(password))
 	}
 	return s, nil
 }

@@ -16,38 +16,42 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func TestALetterArrives(t *testing.T) {
+func TestMailArrives(t *testing.T) {
 	t.Parallel()
-	office, err := notifytest.New()
+	server, err := notifytest.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer office.Close()
-	m, err := New(Config{URL: office.URL(), Now: time.Now, Log: quiet})
+	defer server.Close()
+	m, err := New(Config{URL: server.URL(), Now: time.Now, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Send(Mail{To: "ana@lindenhof.example", Subject: "Ihr Zugang für Ana", Text: "Hello,\n\nhttp://ring.example/trial/x\n"}); err != nil {
+	if err := m.Send(Mail{To: "ana@lindenhof.example", Subject: "Ihr Zugang für Ana",
+		Text: "Hello,\n\nhttp://ring.example/trial/x\n"}); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case l := <-office.Letters():
-		for _, want := range []string{"To: <ana@lindenhof.example>", "From: <carillon@ring.example>", "Auto-Submitted: auto-generated", "http://ring.example/trial/x", "text/plain"} {
+	case l := <-server.Mails():
+		for _, want := range []string{"To: <ana@lindenhof.example>", "From: <carillon@ring.example>",
+			"Auto-Submitted: auto-generated", "http://ring.example/trial/x", "text/plain"} {
 			if !strings.Contains(l.Head+l.Text, want) {
-				t.Errorf("the letter lacks %q:\n%s\n%s", want, l.Head, l.Text)
+				t.Errorf("the mail lacks %q:\n%s\n%s", want, l.Head, l.Text)
 			}
 		}
 	case <-time.After(time.Minute):
-		t.Fatal("no letter")
+		t.Fatal("no mail")
 	}
-	if err := m.Deliver(t.Context(), Mail{To: "ana@lindenhof.example", Subject: "At once", Text: "Hello"}); err != nil || (<-office.Letters()).Text != "Hello\n" {
+	if err := m.Deliver(t.Context(), Mail{To: "ana@lindenhof.example", Subject: "At once", Text: "Hello"}); err != nil ||
+		(<-server.Mails()).Text != "Hello\n" {
 		t.Errorf("delivering: %v", err)
 	}
-	office.Refuse(func(string) bool { return true })
-	if m.Deliver(t.Context(), Mail{To: "ana@lindenhof.example", Subject: "x"}) == nil || m.Deliver(t.Context(), Mail{To: "ana", Subject: "x"}) == nil {
-		t.Error("a letter that nobody took is delivered")
+	server.Refuse(func(string) bool { return true })
+	if m.Deliver(t.Context(), Mail{To: "ana@lindenhof.example", Subject: "x"}) == nil ||
+		m.Deliver(t.Context(), Mail{To: "ana", Subject: "x"}) == nil {
+		t.Error("Deliver succeeded for a refused mail")
 	}
-	if f := office.Faults(); len(f) > 0 {
+	if f := server.Faults(); len(f) > 0 {
 		t.Error(f)
 	}
 	for range 2 {
@@ -56,11 +60,11 @@ func TestALetterArrives(t *testing.T) {
 		}
 	}
 	if m.Send(Mail{To: "a@b.example", Subject: "x"}) == nil {
-		t.Error("a closed mailer takes letters")
+		t.Error("a closed mailer accepts mail")
 	}
 }
 
-func TestALetterIsTriedAgain(t *testing.T) {
+func TestMailIsRetried(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	sent := make(chan struct{})
@@ -80,14 +84,14 @@ func TestALetterIsTriedAgain(t *testing.T) {
 	select {
 	case <-sent:
 	case <-time.After(time.Minute):
-		t.Fatal("given up")
+		t.Fatal("the mail was not retried")
 	}
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestTheQueueIsBounded(t *testing.T) {
+func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	m, err := New(Config{Now: time.Now, Log: quiet, deliver: func(ctx context.Context, _ Mail) error { <-ctx.Done(); return ctx.Err() }})
 	if err != nil {
@@ -98,7 +102,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 		full = full || errors.Is(m.Send(Mail{To: "a@b.example", Subject: "x"}), ErrFull)
 	}
 	if !full {
-		t.Error("the queue has no end")
+		t.Error("the queue is not bounded")
 	}
 	began := time.Now()
 	if err := m.Close(); err != nil {
@@ -109,14 +113,16 @@ func TestTheQueueIsBounded(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestInvalidInputIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{"", "http://x.example", "smtp://", "smtp://mail.example", "smtp://user:p@mail.example", "smtp://mail.example:x?from=a@b.example", "smtp://mail.example?from=nobody"} {
+	for _, bad := range []string{"", "http://x.example", "smtp://", "smtp://mail.example", "smtp://user:p@mail.example",
+		"smtp://mail.example:x?from=a@b.example", "smtp://mail.example?from=nobody"} {
 		if Check(bad) == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
-	for _, good := range []string{"smtp://a%40b.example:p@mail.example:587", "smtps://u:p@mail.example?from=a@b.example", "smtp://127.0.0.1:25?from=a@b.example"} {
+	for _, good := range []string{"smtp://a%40b.example:p@mail.example:587", "smtps://u:p@mail.example?from=a@b.example",
+		"smtp://127.0.0.1:25?from=a@b.example"} {
 		if err := Check(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
@@ -126,9 +132,10 @@ func TestWhatIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	for _, l := range []Mail{{To: "", Subject: "x"}, {To: "a@b.example\r\nBcc: c@d.example", Subject: "x"}, {To: "A <a@b.example>", Subject: "x"}, {To: "a@b.example", Subject: "x\r\nBcc: c@d.example"}} {
+	for _, l := range []Mail{{To: "", Subject: "x"}, {To: "a@b.example\r\nBcc: c@d.example", Subject: "x"},
+		{To: "A <a@b.example>", Subject: "x"}, {To: "a@b.example", Subject: "x\r\nBcc: c@d.example"}} {
 		if m.Send(l) == nil {
-			t.Errorf("%+v is taken", l)
+			t.Errorf("%+v is accepted", l)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Outbox is where letters go in dev mode: into a folder and the log, and nowhere else. Start at
-// NewOutbox.
+// Outbox replaces a Mailer in dev mode: it writes mails into a folder and the log, and sends
+// nothing. Start at NewOutbox.
 type Outbox struct {
 	dir string
 	now func() time.Time
@@ -22,7 +22,7 @@ type Outbox struct {
 	n  int
 }
 
-// NewOutbox makes the folder if it is not there.
+// NewOutbox creates the folder if it is missing.
 func NewOutbox(dir string, now func() time.Time, log *slog.Logger) (*Outbox, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -30,10 +30,10 @@ func NewOutbox(dir string, now func() time.Time, log *slog.Logger) (*Outbox, err
 	return &Outbox{dir: dir, now: now, log: log}, nil
 }
 
-// Deliver writes the letter down.
+// Deliver writes the mail into the folder.
 func (o *Outbox) Deliver(_ context.Context, l Mail) error { return o.Send(l) }
 
-// Send writes the letter down.
+// Send writes the mail into the folder.
 func (o *Outbox) Send(l Mail) error {
 	o.mu.Lock()
 	o.n++

@@ -176,8 +176,8 @@ func (w *world) report(d tenants.Device, r *tenants.Ring, k tenants.FactKind) {
 // until waits until the ring is as ok wants it.
 func (w *world) until(id tenants.RingID, what string, ok func(*tenants.Ring) bool) *tenants.Ring {
 	w.t.Helper()
-	ear := w.config.Bus.Hear(w.caller.Tenant.ID, id)
-	defer ear.Close()
+	listener := w.config.Bus.Listen(w.caller.Tenant.ID, id)
+	defer listener.Close()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	for {
@@ -186,7 +186,7 @@ func (w *world) until(id tenants.RingID, what string, ok func(*tenants.Ring) boo
 		if ok(r) {
 			return r
 		}
-		if _, err := ear.Next(ctx); err != nil {
+		if _, err := listener.Next(ctx); err != nil {
 			w.t.Fatalf("the ring never was %s: %s (%s) %+v", what, r.State, r.EndReason, r.Facts())
 		}
 	}

@@ -19,7 +19,7 @@ import (
 type tower struct {
 	*world
 	apple  *script
-	office *notifytest.Office
+	office *notifytest.Server
 	herald *switchboard.Herald
 	log    notes
 }
@@ -59,15 +59,15 @@ func (w *tower) restart() {
 }
 
 // tell lets the herald write, and gives the letters by who got them.
-func (w *tower) tell() map[string]notifytest.Letter {
+func (w *tower) tell() map[string]notifytest.Mail {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	must(w.t, w.herald.Tell(ctx))
-	got := map[string]notifytest.Letter{}
+	got := map[string]notifytest.Mail{}
 	for {
 		select {
-		case l := <-w.office.Letters():
+		case l := <-w.office.Mails():
 			if _, twice := got[l.To]; twice {
 				w.t.Errorf("%s got two letters at once", l.To)
 			}

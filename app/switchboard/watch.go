@@ -9,8 +9,8 @@ import (
 // Watch calls tell with the ring and its facts recorded after the sequence number, first for those already there, then for each new one,
 // in order and without a gap, until the ring has ended, tell fails or ctx is done. The bus only wakes it; what it tells it reads.
 func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error {
-	ear := b.Bus.Hear(t, id) // before the first read, or a fact in between would be missed
-	defer ear.Close()
+	listener := b.Bus.Listen(t, id) // before the first read, or a fact in between would be missed
+	defer listener.Close()
 	scope := b.Store.For(t)
 	for {
 		r, err := scope.Ring(ctx, id)
@@ -27,7 +27,7 @@ func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID
 		if r.State.Terminal() {
 			return nil
 		}
-		if _, err := ear.Next(ctx); err != nil {
+		if _, err := listener.Next(ctx); err != nil {
 			return err
 		}
 	}
@@ -36,13 +36,13 @@ func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID
 // WatchAll tells which rings of a tenant have new facts, until ctx ends; first none, once it listens. Hints that come close
 // together are told together; an empty id among them says that somebody may no longer act for the tenant.
 func (b *Board) WatchAll(ctx context.Context, t tenants.TenantID, tell func([]tenants.RingID) error) error {
-	ear := b.Bus.Hear(t, "")
-	defer ear.Close()
+	listener := b.Bus.Listen(t, "")
+	defer listener.Close()
 	if err := tell(nil); err != nil {
 		return err
 	}
 	for {
-		rings, err := ear.Next(ctx)
+		rings, err := listener.Next(ctx)
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,6 @@
-// Package notifytest is a post office inside this process: an SMTP server (RFC 5321) that keeps
-// what it is given, refuses whom it is told to, and notes what is out of order. Start at New.
+// Package notifytest is an SMTP server inside this process (RFC 5321). It keeps the mails it gets,
+// refuses recipients on request, and records commands that are out of order. It knows nothing of
+// notify. Start at New.
 package notifytest
 
 import (
@@ -13,66 +14,66 @@ import (
 	"sync"
 )
 
-// Letter is what one recipient got.
-type Letter struct {
+// Mail is what one recipient got.
+type Mail struct {
 	From, To string // of the envelope
 	Head     string // the header, as it came
 	Text     string // the body, decoded
 }
 
-// Office takes letters until Close.
-type Office struct {
+// Server accepts mails until Close.
+type Server struct {
 	listener net.Listener
 	open     sync.WaitGroup
-	letters  chan Letter
+	mails    chan Mail
 
-	mu     sync.Mutex // guards both
+	mu     sync.Mutex // guards refuse and faults
 	refuse func(to string) bool
 	faults []string
 }
 
-// New opens an office on a free port of this machine.
-func New() (*Office, error) {
+// New starts a server on a free port of this machine.
+func New() (*Server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	o := &Office{listener: l, letters: make(chan Letter, 1024)}
+	o := &Server{listener: l, mails: make(chan Mail, 1024)}
 	o.open.Add(1)
 	go o.accept()
 	return o, nil
 }
 
-// URL is the office as a Mailer is told of it.
-func (o *Office) URL() string {
+// URL is the server's address for a Mailer.
+func (o *Server) URL() string {
 	return "smtp://" + o.listener.Addr().String() + "?from=carillon@ring.example"
 }
 
-// Letters gives what came, in order.
-func (o *Office) Letters() <-chan Letter { return o.letters }
+// Mails returns the mails in order of arrival.
+func (o *Server) Mails() <-chan Mail { return o.mails }
 
-// Refuse turns recipients away from now on; nil takes everybody.
-func (o *Office) Refuse(whom func(to string) bool) {
+// Refuse rejects these recipients from now on. Nil accepts everyone.
+func (o *Server) Refuse(rejected func(to string) bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.refuse = whom
+	o.refuse = rejected
 }
 
-// Faults are commands that came out of order.
-func (o *Office) Faults() []string {
+// Faults are the commands that came out of order.
+func (o *Server) Faults() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]string(nil), o.faults...)
 }
 
-// Close ends the office and waits for conversations under way.
-func (o *Office) Close() error {
+// Close stops the server and waits for open connections.
+func (o *Server) Close() error {
 	err := o.listener.Close()
 	o.open.Wait()
 	return err
 }
 
-func (o *Office) accept() {
+func (o *Server) accept() {
 	defer o.open.Done()
 	for {
 		c, err := o.listener.Accept()
@@ -86,43 +87,43 @@ func (o *Office) accept() {
 		go func() {
 			defer o.open.Done()
 			defer c.Close()
-			(&talk{o: o, c: c, lines: bufio.NewScanner(c)}).hold()
+			(&session{o: o, c: c, lines: bufio.NewScanner(c)}).serve()
 		}()
 	}
 }
 
-// talk is one conversation (RFC 5321, 4.1.1).
-type talk struct {
-	o        *Office
+// session is one SMTP session (RFC 5321, 4.1.1).
+type session struct {
+	o        *Server
 	c        net.Conn
 	lines    *bufio.Scanner
 	greeted  bool
 	from, to string
 }
 
-func (t *talk) say(s string) { fmt.Fprint(t.c, s+"\r\n") }
+func (t *session) say(s string) { fmt.Fprint(t.c, s+"\r\n") }
 
-func (t *talk) hold() {
-	t.say("220 office")
+func (t *session) serve() {
+	t.say("220 mail.test")
 	for t.lines.Scan() {
 		line := t.lines.Text()
 		switch word, _, _ := strings.Cut(strings.ToUpper(line), " "); {
 		case word == "EHLO":
 			t.greeted = true
-			t.say("250-office")
+			t.say("250-mail.test")
 			t.say("250 8BITMIME")
 		case word == "MAIL" && t.greeted && t.from == "":
 			t.from = address(line)
-			t.say("250 fine")
+			t.say("250 OK")
 		case word == "RCPT" && t.from != "" && t.to == "":
 			t.recipient(address(line))
 		case word == "DATA" && t.to != "":
 			t.data()
 		case word == "RSET":
 			t.from, t.to = "", ""
-			t.say("250 fine")
+			t.say("250 OK")
 		case word == "NOOP":
-			t.say("250 fine")
+			t.say("250 OK")
 		case word == "QUIT":
 			t.say("221 bye")
 			return
@@ -133,20 +134,20 @@ func (t *talk) hold() {
 	}
 }
 
-func (t *talk) recipient(to string) {
+func (t *session) recipient(to string) {
 	t.o.mu.Lock()
 	no := t.o.refuse != nil && t.o.refuse(to)
 	t.o.mu.Unlock()
 	if no {
-		t.say("550 nobody of that name")
+		t.say("550 no such recipient")
 		return
 	}
 	t.to = to
-	t.say("250 fine")
+	t.say("250 OK")
 }
 
-func (t *talk) data() {
-	t.say("354 go on")
+func (t *session) data() {
+	t.say("354 send the mail")
 	var b strings.Builder
 	for t.lines.Scan() && t.lines.Text() != "." {
 		b.WriteString(strings.TrimPrefix(t.lines.Text(), ".") + "\r\n") // RFC 5321, 4.5.2
@@ -159,19 +160,19 @@ func (t *talk) data() {
 		}
 		body = string(plain)
 	}
-	t.o.letters <- Letter{From: t.from, To: t.to, Head: head, Text: strings.ReplaceAll(body, "\r\n", "\n")}
+	t.o.mails <- Mail{From: t.from, To: t.to, Head: head, Text: strings.ReplaceAll(body, "\r\n", "\n")}
 	t.from, t.to = "", ""
-	t.say("250 taken")
+	t.say("250 accepted")
 }
 
-// address is what stands between < and >.
+// address returns the text between < and >.
 func address(line string) string {
 	_, rest, _ := strings.Cut(line, "<")
 	inner, _, _ := strings.Cut(rest, ">")
 	return inner
 }
 
-func (o *Office) fault(what string) {
+func (o *Server) fault(what string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.faults = append(o.faults, what)
