@@ -26,8 +26,8 @@ type market struct {
 	stripe  *stripetest.Stripe
 	office  *notifytest.Server
 	data    string
-	opened  time.Time                      // outside
-	passed  atomic.Int64                   // and what passed here beside what does outside, in nanoseconds
+	opened  time.Time                    // outside
+	passed  atomic.Int64                 // and what passed here beside what does outside, in nanoseconds
 	letters map[string][]notifytest.Mail // that came and were not asked for yet, by who got them
 }
 
