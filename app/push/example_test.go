@@ -2,12 +2,14 @@ package push_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
+	"carillon/tenants"
 )
 
 // A push from a .p8 file to a phone, against an Apple inside this process.
@@ -49,4 +51,30 @@ func ExampleSender_Push() {
 	})
 	fmt.Println(answer.Status, answer.Environment, answer.Reaction.Cause)
 	// Output: 200 production Apple accepted the push; that does not mean that the phone rang.
+}
+
+// The error of a wrong file says what the file is and what to upload instead.
+func ExampleOpenP8() {
+	_, err := push.OpenP8("TEAM123456", "KEY1234567", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"))
+	var e *tenants.Error
+	if errors.As(err, &e) {
+		fmt.Println(e.Fields[0].Name, "-", e.Msg)
+	}
+	// Output: file - This is a public key; the private one is in the AuthKey_….p8 file, which Apple lets you download once.
+}
+
+func ExamplePayload() {
+	issued := time.Unix(1_800_000_000, 0)
+	body, err := push.Payload("0198c0de-0000-7000-8000-000000000001", issued, issued.Add(30*time.Second), "")
+	fmt.Println(string(body), err)
+	// Output: {"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030} <nil>
+}
+
+func ExampleReactionTo() {
+	r := push.ReactionTo(410, "Unregistered")
+	fmt.Println(r.Ring, r.Device)
+	fmt.Println(r.Cause)
+	// Output:
+	// fail disable_if_older
+	// The app was removed from the phone, or its token was replaced.
 }

@@ -9,21 +9,21 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// quiet is how long failures to deliver are not repeated in the log.
-const quiet = time.Minute
+// warnEvery is the shortest time between two warnings in the log.
+const warnEvery = time.Minute
 
-// exporter says once a minute, in our log, that traces are lost; the SDK itself would tell a logger
-// of the whole process.
+// exporter logs lost traces at most once a minute in Config.Log. The SDK alone would use a logger
+// that is global to the process.
 type exporter struct {
 	sdk.SpanExporter
 	log *slog.Logger
 
-	mu   sync.Mutex // guards both
-	lost int
-	said time.Time
+	mu         sync.Mutex // guards both
+	lost       int
+	lastWarned time.Time
 }
 
-// ExportSpans delivers, after the retries of the protocol, or counts what is lost.
+// ExportSpans delivers spans, with the protocol's retries, and counts those that are lost.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	if err == nil {
@@ -32,10 +32,10 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost += len(spans)
-	if time.Since(e.said) < quiet {
+	if time.Since(e.lastWarned) < warnEvery {
 		return nil
 	}
-	e.log.Warn("the collector of traces did not take them", "spans_lost", e.lost, "err", err)
-	e.lost, e.said = 0, time.Now()
+	e.log.Warn("the trace collector did not accept the spans", "spans_lost", e.lost, "err", err)
+	e.lost, e.lastWarned = 0, time.Now()
 	return nil
 }

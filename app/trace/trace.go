@@ -1,14 +1,13 @@
-// Package trace tells an OpenTelemetry collector what became of each ring: one trace from the
-// request to Apple's answer, and on to what the phone reports while this process remembers the
-// ring.
+// Package trace sends one OpenTelemetry trace per ring to a collector: from the request to Apple's
+// answer, and the phone's reports while this process remembers the attempt.
 //
-// It knows spans and nothing of what they stand for. What leaves the process is times, our own
-// names of steps, ring ids, hops, environments, statuses and reasons: no tenant's words, names or
-// tokens, so that a collector may belong to somebody else. The tracestate of a caller is dropped
-// for the same reason; its traceparent is honoured (W3C Trace Context, 3.2).
+// It knows spans, not rings or tenants. A trace holds times, step names, ring ids, hops,
+// environments, statuses and reasons. It never holds a tenant's text, names or tokens, so the
+// collector may belong to a third party. A caller's tracestate is dropped for the same reason; its
+// traceparent is used (W3C Trace Context, 3.2).
 //
-// A nil *Tracer and the zero Span do nothing and cost nothing, so that callers need not ask whether
-// anybody listens. Start reading at New.
+// A nil *Tracer and the zero Span do nothing and allocate nothing, so callers need not check
+// whether tracing is on. Start reading at New.
 package trace
 
 import (
@@ -33,7 +32,7 @@ import (
 type Config struct {
 	URL  string       // where the collector takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces
 	JSON bool         // as JSON; false = as protobuf
-	Log  *slog.Logger // told of traces that could not be delivered
+	Log  *slog.Logger // gets a warning when traces could not be delivered
 }
 
 // flushTime bounds the last delivery when the process ends.
@@ -43,19 +42,20 @@ const flushTime = 5 * time.Second
 type Tracer struct {
 	provider *sdk.TracerProvider
 	tracer   otel.Tracer
-	trails   trails
+	attempts attemptTraces
 }
 
-// CheckURL says what is wrong with an address for Config.URL.
+// CheckURL returns an error if s cannot be Config.URL.
 func CheckURL(s string) error {
-	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
-		return fmt.Errorf("%q is no http:// or https:// address", s)
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
+		return fmt.Errorf("%q is not an http:// or https:// address", s)
 	}
 	return nil
 }
 
-// New starts to deliver. It asks nothing of the collector: one that is away costs traces, never a
-// ring.
+// New starts the delivery. It does not contact the collector: an unreachable collector loses traces
+// but does not delay a ring.
 func New(ctx context.Context, c Config) (*Tracer, error) {
 	if c.Log == nil {
 		return nil, errors.New("trace: Log is required")
@@ -63,7 +63,8 @@ func New(ctx context.Context, c Config) (*Tracer, error) {
 	if err := CheckURL(c.URL); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	about, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", "carillon")), resource.WithTelemetrySDK(), resource.WithFromEnv())
+	about, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", "carillon")),
+		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
@@ -79,7 +80,8 @@ func New(ctx context.Context, c Config) (*Tracer, error) {
 	return &Tracer{provider: p, tracer: p.Tracer("carillon")}, nil
 }
 
-// Close delivers what is left, for a few seconds at most. A nil Tracer has nothing left.
+// Close delivers the remaining spans within flushTime and drops the rest. On a nil Tracer it does
+// nothing.
 func (t *Tracer) Close() error {
 	if t == nil {
 		return nil
@@ -95,11 +97,11 @@ func (t *Tracer) Close() error {
 // Span is one step of a ring. The zero Span does nothing.
 type Span struct {
 	t *Tracer
-	s otel.Span // nil = nobody wants this trace
+	s otel.Span // nil = not sampled
 }
 
-// Request begins the trace of a request that came with a traceparent, or with none: then the trace
-// is its own.
+// Request begins the span of a request. It continues the caller's trace if traceparent is valid,
+// and starts a new trace otherwise.
 func (t *Tracer) Request(traceparent, name string) Span {
 	if t == nil {
 		return Span{}
@@ -108,7 +110,7 @@ func (t *Tracer) Request(traceparent, name string) Span {
 	return t.begin(ctx, name, otel.SpanKindServer)
 }
 
-// Start begins a trace that no request asked for.
+// Start begins a trace that does not belong to a request.
 func (t *Tracer) Start(name string) Span {
 	if t == nil {
 		return Span{}
@@ -127,7 +129,7 @@ func (t *Tracer) begin(ctx context.Context, name string, kind otel.SpanKind) Spa
 // Step begins a step of s in this process.
 func (s Span) Step(name string) Span { return s.child(name, otel.SpanKindInternal) }
 
-// Ask begins a step of s that asks another server.
+// Ask begins a step of s that is a request to another server.
 func (s Span) Ask(name string) Span { return s.child(name, otel.SpanKindClient) }
 
 func (s Span) child(name string, kind otel.SpanKind) Span {
@@ -137,7 +139,7 @@ func (s Span) child(name string, kind otel.SpanKind) Span {
 	return s.t.begin(otel.ContextWithSpan(context.Background(), s.s), name, kind)
 }
 
-// Decided says whether somebody has begun a trace, or decided that there shall be none.
+// Decided says whether the sampling decision was made, also when it was no.
 func (s Span) Decided() bool { return s.t != nil }
 
 // The names of attributes. There are no others.
@@ -149,15 +151,15 @@ const (
 	keyStatus      = "http.response.status_code"
 )
 
-// Ring says which ring it is about.
+// Ring sets the ring id.
 func (s Span) Ring(id string) {
 	if s.s != nil {
 		s.s.SetAttributes(attribute.String(keyRing, id))
 	}
 }
 
-// Answered says how an HTTP request was answered: 0 is not at all. A reason is a word of a fixed
-// list.
+// Answered sets the status of an HTTP answer (0 = no answer) and its reason, one of a fixed list.
+// Status 0 and 5xx mark the span as an error.
 func (s Span) Answered(status int, reason string) {
 	if s.s == nil {
 		return
@@ -166,43 +168,44 @@ func (s Span) Answered(status int, reason string) {
 		s.s.SetAttributes(attribute.Int(keyStatus, status))
 	}
 	if reason != "" {
-		s.s.SetAttributes(attribute.String(keyReason, word(reason)))
+		s.s.SetAttributes(attribute.String(keyReason, safeWord(reason)))
 	}
 	if status == 0 || status >= 500 {
 		s.s.SetStatus(codes.Error, "")
 	}
 }
 
-// Environment says which of Apple's worlds was asked.
+// Environment sets the APNs environment.
 func (s Span) Environment(e string) {
 	if s.s != nil {
-		s.s.SetAttributes(attribute.String(keyEnvironment, word(e)))
+		s.s.SetAttributes(attribute.String(keyEnvironment, safeWord(e)))
 	}
 }
 
-// Failed marks a step that did not do what it should.
+// Failed marks the step as an error.
 func (s Span) Failed() {
 	if s.s != nil {
 		s.s.SetStatus(codes.Error, "")
 	}
 }
 
-// Event notes something that happened during the step.
+// Event adds an event to the step.
 func (s Span) Event(name string) {
 	if s.s != nil {
 		s.s.AddEvent(name)
 	}
 }
 
-// End ends the step. Steps of it may outlast it.
+// End ends the step. Its child steps may end later.
 func (s Span) End() {
 	if s.s != nil {
 		s.s.End()
 	}
 }
 
-// word lets through what can be a word of a list and hides what a stranger may have written.
-func word(s string) string {
+// safeWord returns s if it looks like a word of a fixed list, otherwise "other", so that outside
+// text cannot leave in a trace.
+func safeWord(s string) string {
 	if len(s) > 64 {
 		return "other"
 	}
@@ -216,7 +219,7 @@ func word(s string) string {
 
 type spanKey struct{}
 
-// With carries a span in a context; the zero Span needs no carrying.
+// With returns a context that carries s, or ctx itself for the zero Span.
 func With(ctx context.Context, s Span) context.Context {
 	if s.t == nil {
 		return ctx
@@ -224,7 +227,7 @@ func With(ctx context.Context, s Span) context.Context {
 	return context.WithValue(ctx, spanKey{}, s)
 }
 
-// From is the span that ctx carries, or the zero one.
+// From returns the span that ctx carries, or the zero Span.
 func From(ctx context.Context) Span {
 	s, _ := ctx.Value(spanKey{}).(Span)
 	return s

@@ -28,8 +28,8 @@ func open(t *testing.T, c *tracetest.Collector, log *slog.Logger) *trace.Tracer 
 	return tracer
 }
 
-// walk takes every step that a ring takes.
-func walk(t *trace.Tracer, ctx context.Context, traceparent string) {
+// traceRing takes every step that a ring takes.
+func traceRing(t *trace.Tracer, ctx context.Context, traceparent string) {
 	ring := t.Request(traceparent, "POST /v1/rings")
 	ctx = trace.With(ctx, ring)
 	s := trace.From(ctx)
@@ -48,10 +48,10 @@ func walk(t *trace.Tracer, ctx context.Context, traceparent string) {
 	t.Fact(trace.Fact{Attempt: "a1", Ring: "r1", Hop: "woke", At: time.Unix(1800000000, 0)})
 }
 
-// TestNothingCostsNothing: without a collector a ring's whole way allocates nothing.
-func TestNothingCostsNothing(t *testing.T) {
+// TestNoCollectorAllocatesNothing: without a collector a ring's whole way allocates nothing.
+func TestNoCollectorAllocatesNothing(t *testing.T) {
 	ctx := t.Context()
-	if n := testing.AllocsPerRun(1000, func() { walk(nil, ctx, parent) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { traceRing(nil, ctx, parent) }); n != 0 {
 		t.Errorf("%v allocations without a collector", n)
 	}
 	if err := (*trace.Tracer)(nil).Close(); err != nil {
@@ -62,7 +62,7 @@ func TestNothingCostsNothing(t *testing.T) {
 func BenchmarkNoCollector(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		walk(nil, b.Context(), parent)
+		traceRing(nil, b.Context(), parent)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestOneTrace(t *testing.T) {
 	c := tracetest.New()
 	defer c.Close()
 	tracer := open(t, c, slog.New(slog.DiscardHandler))
-	walk(tracer, t.Context(), parent)
+	traceRing(tracer, t.Context(), parent)
 	if err := tracer.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -96,14 +96,14 @@ func TestOneTrace(t *testing.T) {
 	}
 }
 
-// TestWhoDecides: a caller who samples nothing gets nothing, and one whose traceparent cannot be
-// read gets a trace of its own.
-func TestWhoDecides(t *testing.T) {
+// TestCallersSamplingIsHonoured: a caller who samples nothing gets nothing, and one whose
+// traceparent cannot be read gets a trace of its own.
+func TestCallersSamplingIsHonoured(t *testing.T) {
 	t.Parallel()
 	c := tracetest.New()
 	defer c.Close()
 	tracer := open(t, c, slog.New(slog.DiscardHandler))
-	walk(tracer, t.Context(), unsampled)
+	traceRing(tracer, t.Context(), unsampled)
 	if s := tracer.Request(unsampled, "x"); !s.Decided() {
 		t.Error("that nobody samples is a decision too")
 	}
@@ -127,8 +127,8 @@ func TestWhoDecides(t *testing.T) {
 	}
 }
 
-// TestWordsStayHere: what is no word of a list is not told.
-func TestWordsStayHere(t *testing.T) {
+// TestTenantsWordsDoNotLeave: what is no word of a list is not told.
+func TestTenantsWordsDoNotLeave(t *testing.T) {
 	t.Parallel()
 	c := tracetest.New()
 	defer c.Close()
@@ -154,8 +154,9 @@ func TestWordsStayHere(t *testing.T) {
 	}
 }
 
-// TestTrailsAreBounded: the facts of attempts long ago are told no more, and memory does not grow.
-func TestTrailsAreBounded(t *testing.T) {
+// TestRememberedAttemptsAreBounded: the facts of attempts long ago are told no more, and memory
+// does not grow.
+func TestRememberedAttemptsAreBounded(t *testing.T) {
 	t.Parallel()
 	c := tracetest.New()
 	defer c.Close()
@@ -201,12 +202,12 @@ func TestCollectorAway(t *testing.T) {
 	var log safe
 	tracer := open(t, c, slog.New(slog.NewTextHandler(&log, nil)))
 	for range 2000 {
-		walk(tracer, t.Context(), "")
+		traceRing(tracer, t.Context(), "")
 	}
 	if err := tracer.Close(); err != nil {
 		t.Error(err)
 	}
-	if n := strings.Count(log.text.String(), "did not take them"); n != 1 || len(c.Spans()) > 0 {
+	if n := strings.Count(log.text.String(), "did not accept the spans"); n != 1 || len(c.Spans()) > 0 {
 		t.Errorf("%d spans, and the log says:\n%s", len(c.Spans()), log.text.String())
 	}
 }

@@ -1,11 +1,12 @@
-// Package seal keeps secrets at rest: envelope encryption with AES-256-GCM. Every secret gets its
-// own random data key, which is itself sealed under a master key; associated data ties the blob to
-// the row it belongs to, so that a blob copied to another tenant, table or row does not open. It
+// Package seal encrypts secrets at rest: envelope encryption with AES-256-GCM (NIST SP 800-38D).
+// Every secret gets its own random data key, which is sealed under a master key. Associated data
+// ties the blob to its row, so that a blob copied to another tenant, table or row does not open. It
 // reads no file and knows no database: bytes in, bytes out.
 //
-// A master key file holds one key a line, base64 of 32 bytes, with `id:` before it or without (then
-// its hash names it); the first is the current one, the others only open what was sealed before. To
-// rotate, put a new line on top, Rewrap every blob, then drop the old line.
+// A master key file holds one key per line: base64 of 32 bytes, with an optional `id:` before it
+// (without one, a hash of the key is its id). The first key is the current one; the others only
+// open older blobs. To rotate, add a new line at the top, Rewrap every blob, then remove the old
+// line.
 //
 // Start reading at Keyring.Seal.
 package seal
@@ -24,7 +25,7 @@ import (
 	"strings"
 )
 
-// The shape of a blob: version, length of the key id, key id, nonce of the wrap, wrapped data key
+// The format of a blob: version, length of the key id, key id, nonce of the wrap, wrapped data key
 // with its tag, nonce, sealed secret with its tag. A GCM key seals one message only, but random
 // nonces cost nothing.
 const (
@@ -43,14 +44,14 @@ var (
 	ErrTamper = errors.New("seal: the blob was changed, or belongs to another row")
 )
 
-// Keyring is the master keys of one installation. It is safe for concurrent use.
+// Keyring holds the master keys of one installation. It is safe for concurrent use.
 type Keyring struct {
 	current string
 	keys    map[string]cipher.AEAD
-	marks   [][]byte // of each master key one that Marks goes by, the current one's first
+	marks   [][]byte // one key per master key for Marks, the current one's first
 }
 
-// Generate makes the text of a new key file with one fresh key.
+// Generate returns the text of a new key file with one random key.
 func Generate() string {
 	var id [4]byte
 	var key [keySize]byte
@@ -59,8 +60,8 @@ func Generate() string {
 	return "k" + hex.EncodeToString(id[:]) + ":" + base64.StdEncoding.EncodeToString(key[:]) + "\n"
 }
 
-// Parse reads a key file and names every fault at once. Empty lines and lines that start with # are
-// skipped. No error text holds any part of a key.
+// Parse reads a key file. Its error names every fault in the file and holds no part of a key. Empty
+// lines and lines that start with # are skipped.
 func Parse(file []byte) (*Keyring, error) {
 	k := &Keyring{keys: map[string]cipher.AEAD{}}
 	var faults []error
@@ -75,7 +76,7 @@ func Parse(file []byte) (*Keyring, error) {
 			continue
 		}
 		if _, twice := k.keys[id]; twice {
-			faults = append(faults, fmt.Errorf("master key file, line %d: the key id %q is there twice", i+1, id))
+			faults = append(faults, fmt.Errorf("master key file, line %d: the key id %q appears twice", i+1, id))
 			continue
 		}
 		if k.current == "" {
@@ -86,10 +87,10 @@ func Parse(file []byte) (*Keyring, error) {
 			return nil, err
 		}
 		k.keys[id] = aead
-		k.marks = append(k.marks, mac(key, "carillon marks 1"))
+		k.marks = append(k.marks, hmacOf(key, "carillon marks 1"))
 	}
 	if len(faults) == 0 && k.current == "" {
-		faults = append(faults, errors.New("master key file: no key in it"))
+		faults = append(faults, errors.New("master key file: it holds no key"))
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
@@ -112,7 +113,7 @@ func parseLine(line string) (id string, key []byte, err error) {
 		return "", nil, fmt.Errorf("the key has %d bytes, want %d", len(key), keySize)
 	}
 	if !named {
-		// Eight hex digits of a hash tell keys apart and say nothing of the key.
+		// Eight hex digits of a hash tell keys apart and do not reveal the key.
 		sum := sha256.Sum256(key)
 		id = "h" + hex.EncodeToString(sum[:4])
 	}
@@ -139,34 +140,34 @@ func gcm(key []byte) (cipher.AEAD, error) {
 // Current is the id of the master key that new secrets are sealed under.
 func (k *Keyring) Current() string { return k.current }
 
-// KeyOf is the id of the master key that a blob is sealed under; empty when it is no blob.
+// KeyOf is the id of the master key that a blob is sealed under, or "" if it is not a blob.
 func (k *Keyring) KeyOf(blob []byte) string {
-	b, err := split(blob)
+	b, err := splitBlob(blob)
 	if err != nil {
 		return ""
 	}
 	return b.id
 }
 
-// errNone is what a nil Keyring says: a command that handles no secrets needs no master key, and
-// must not meet one by accident.
-var errNone = errors.New("seal: there is no master key")
+// errNoKeys is the error of a nil Keyring. A command that handles no secrets runs without master
+// keys.
+var errNoKeys = errors.New("seal: there is no master key")
 
-// Marks are keyed hashes of a text, one under each master key and the current one's first, by which
-// it is found again without being kept: nobody makes them without the key file. What was marked
-// under a key that was dropped since is not found any more.
+// Marks returns keyed hashes of a text (HMAC), one per master key, the current key's first. A
+// caller stores the first and searches by all of them, without storing the text; without the key
+// file they cannot be made. A mark made under a key that was removed is no longer found.
 func (k *Keyring) Marks(purpose, text string) ([][]byte, error) {
 	if k == nil {
-		return nil, errNone
+		return nil, errNoKeys
 	}
 	out := make([][]byte, len(k.marks))
 	for i, key := range k.marks {
-		out[i] = mac(key, string(bind(purpose, nil, []string{text})))
+		out[i] = hmacOf(key, string(associatedData(purpose, nil, []string{text})))
 	}
 	return out, nil
 }
 
-func mac(key []byte, text string) []byte {
+func hmacOf(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte(text)) // never fails
 	return h.Sum(nil)
@@ -176,7 +177,7 @@ func mac(key []byte, text string) []byte {
 // convention).
 func (k *Keyring) Seal(plain []byte, aad ...string) ([]byte, error) {
 	if k == nil {
-		return nil, errNone
+		return nil, errNoKeys
 	}
 	var dataKey [keySize]byte
 	rand.Read(dataKey[:])
@@ -189,16 +190,16 @@ func (k *Keyring) Seal(plain []byte, aad ...string) ([]byte, error) {
 	nonce := make([]byte, nonceSize)
 	rand.Read(nonce)
 	blob = append(blob, nonce...)
-	return aead.Seal(blob, nonce, plain, bind("secret", nil, aad)), nil
+	return aead.Seal(blob, nonce, plain, associatedData("secret", nil, aad)), nil
 }
 
-// Open decrypts a blob. It fails for a blob of another row, for one that was changed, and for one
-// whose master key is gone.
+// Open decrypts a blob. It returns ErrTamper for a blob that was changed or belongs to another row,
+// ErrKey if the master key is not in the key file, and ErrBlob for anything else.
 func (k *Keyring) Open(blob []byte, aad ...string) ([]byte, error) {
 	if k == nil {
-		return nil, errNone
+		return nil, errNoKeys
 	}
-	b, err := split(blob)
+	b, err := splitBlob(blob)
 	if err != nil {
 		return nil, err
 	}
@@ -210,21 +211,21 @@ func (k *Keyring) Open(blob []byte, aad ...string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	plain, err := aead.Open(nil, b.sealed[:nonceSize], b.sealed[nonceSize:], bind("secret", nil, aad))
+	plain, err := aead.Open(nil, b.sealed[:nonceSize], b.sealed[nonceSize:], associatedData("secret", nil, aad))
 	if err != nil {
 		return nil, ErrTamper
 	}
 	return plain, nil
 }
 
-// Rewrap seals the blob's data key under the current master key without touching the secret.
-// changed is false when it already is. The secret is opened once, so that a rotation finds a broken
-// blob while the old key is still there.
+// Rewrap seals the blob's data key under the current master key; the encrypted secret stays the
+// same. changed is false if it is already under that key. Rewrap opens the secret once, so that a
+// rotation finds a damaged blob while the old key still exists.
 func (k *Keyring) Rewrap(blob []byte, aad ...string) (fresh []byte, changed bool, err error) {
 	if _, err := k.Open(blob, aad...); err != nil {
 		return nil, false, err
 	}
-	b, err := split(blob)
+	b, err := splitBlob(blob)
 	if err != nil {
 		return nil, false, err
 	}
@@ -238,12 +239,12 @@ func (k *Keyring) Rewrap(blob []byte, aad ...string) (fresh []byte, changed bool
 	return append(k.wrap(header(k.current), dataKey, aad), b.sealed...), true, nil
 }
 
-// wrap gives head, nonce and the data key sealed under the current master key.
+// wrap returns head, nonce and the data key sealed under the current master key.
 func (k *Keyring) wrap(head, dataKey []byte, aad []string) []byte {
 	nonce := make([]byte, nonceSize)
 	rand.Read(nonce)
 	out := append(append([]byte{}, head...), nonce...)
-	return k.keys[k.current].Seal(out, nonce, dataKey, bind("key", head, aad))
+	return k.keys[k.current].Seal(out, nonce, dataKey, associatedData("key", head, aad))
 }
 
 func (k *Keyring) unwrap(b parts, aad []string) ([]byte, error) {
@@ -251,7 +252,7 @@ func (k *Keyring) unwrap(b parts, aad []string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrKey, b.id)
 	}
-	dataKey, err := master.Open(nil, b.wrapped[:nonceSize], b.wrapped[nonceSize:], bind("key", b.head, aad))
+	dataKey, err := master.Open(nil, b.wrapped[:nonceSize], b.wrapped[nonceSize:], associatedData("key", b.head, aad))
 	if err != nil {
 		return nil, ErrTamper
 	}
@@ -266,7 +267,7 @@ type parts struct {
 
 func header(id string) []byte { return append([]byte{version, byte(len(id))}, id...) }
 
-func split(blob []byte) (parts, error) {
+func splitBlob(blob []byte) (parts, error) {
 	if len(blob) < 2 || blob[0] != version {
 		return parts{}, ErrBlob
 	}
@@ -282,9 +283,9 @@ func split(blob []byte) (parts, error) {
 	}, nil
 }
 
-// bind encodes the associated data so that no two lists of strings give the same bytes: each part
-// is preceded by its length.
-func bind(purpose string, head []byte, aad []string) []byte {
+// associatedData puts its length before each part, so that two different lists never give the same
+// bytes.
+func associatedData(purpose string, head []byte, aad []string) []byte {
 	out := appendPart(nil, purpose)
 	out = appendPart(out, string(head))
 	for _, s := range aad {

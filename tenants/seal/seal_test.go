@@ -62,7 +62,7 @@ func TestOnlyItsOwnRowOpensABlob(t *testing.T) {
 	}
 }
 
-func TestEveryBitCounts(t *testing.T) {
+func TestAnyChangedBitIsDetected(t *testing.T) {
 	t.Parallel()
 	k := keyring(t, seal.Generate())
 	blob, err := k.Seal([]byte("secret"), "t", "credentials", "1")
@@ -172,7 +172,7 @@ func TestMarks(t *testing.T) {
 }
 
 // A command that handles no secrets has no keys; it must fail rather than write in the clear.
-func TestWithoutKeysNothingIsSealed(t *testing.T) {
+func TestSealingWithoutKeysFails(t *testing.T) {
 	t.Parallel()
 	var none *seal.Keyring
 	if blob, err := none.Seal([]byte("secret"), "t"); err == nil {
@@ -203,7 +203,7 @@ func TestParseNamesEveryFault(t *testing.T) {
 		"no key":  {"just words", []string{"line 1: the key is not standard base64"}},
 		"bad id":  {"A B:" + key, []string{"line 1: the key id"}},
 		"many": {"a:" + key + "\nb:" + short + "\na:" + key + "\nc:!!\n:" + key, []string{
-			"line 2: the key has 31 bytes", "line 3: the key id \"a\" is there twice", "line 4: the key is not standard base64", "line 5: the key id"}},
+			"line 2: the key has 31 bytes", "line 3: the key id \"a\" appears twice", "line 4: the key is not standard base64", "line 5: the key id"}},
 	} {
 		k, err := seal.Parse([]byte(c.file))
 		if err == nil || k != nil {

@@ -1,6 +1,6 @@
-// Package tracetest is a collector of traces inside this process. It takes OTLP over HTTP as
-// protobuf, keeps the spans, and notes whatever the protocol does not allow
-// (opentelemetry.io/docs/specs/otlp). Start at New.
+// Package tracetest is a trace collector inside this process. It accepts OTLP over HTTP as
+// protobuf, keeps the spans, and records each breach of the protocol
+// (opentelemetry.io/docs/specs/otlp). Start reading at New.
 package tracetest
 
 import (
@@ -38,7 +38,7 @@ type Collector struct {
 	server *httptest.Server
 
 	mu     sync.Mutex // guards the rest
-	refuse int        // status to refuse with; 0 = take
+	refuse int        // status to refuse with; 0 = accept
 	spans  []Span
 	faults []string
 }
@@ -53,24 +53,24 @@ func New() *Collector {
 // Endpoint is what OTEL_EXPORTER_OTLP_ENDPOINT is set to.
 func (c *Collector) Endpoint() string { return c.server.URL }
 
-// Refuse answers everything from now on with the status; 0 takes it again.
+// Refuse answers every later request with the status; 0 accepts them again.
 func (c *Collector) Refuse(status int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refuse = status
 }
 
-// Close ends it.
+// Close stops the collector.
 func (c *Collector) Close() { c.server.Close() }
 
-// Spans are those that came so far.
+// Spans returns the spans received so far.
 func (c *Collector) Spans() []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Span(nil), c.spans...)
 }
 
-// Faults are the breaches of the protocol so far.
+// Faults returns the breaches of the protocol so far.
 func (c *Collector) Faults() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,7 +84,7 @@ func (c *Collector) serve(w http.ResponseWriter, q *http.Request) {
 		w.WriteHeader(c.refuse)
 		return
 	}
-	if err := c.take(q); err != nil {
+	if err := c.readRequest(q); err != nil {
 		c.faults = append(c.faults, err.Error())
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -99,8 +99,8 @@ func (c *Collector) serve(w http.ResponseWriter, q *http.Request) {
 	}
 }
 
-// take reads one request. Called with mu held.
-func (c *Collector) take(q *http.Request) error {
+// readRequest reads one request. Called with mu held.
+func (c *Collector) readRequest(q *http.Request) error {
 	kind, _, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-protobuf" || q.Method != http.MethodPost || q.URL.Path != "/v1/traces" {
 		return fmt.Errorf("%s %s with %q", q.Method, q.URL.Path, q.Header.Get("Content-Type"))
@@ -129,7 +129,7 @@ func (c *Collector) take(q *http.Request) error {
 		}
 		for _, scope := range r.ScopeSpans {
 			for _, s := range scope.Spans {
-				span, err := c.read(s, about)
+				span, err := c.checkSpan(s, about)
 				if err != nil {
 					return fmt.Errorf("span %q: %w", s.Name, err)
 				}
@@ -140,8 +140,8 @@ func (c *Collector) take(q *http.Request) error {
 	return nil
 }
 
-// read checks one span. Called with mu held.
-func (c *Collector) read(s *wire.Span, about map[string]any) (Span, error) {
+// checkSpan checks one span. Called with mu held.
+func (c *Collector) checkSpan(s *wire.Span, about map[string]any) (Span, error) {
 	x := Span{
 		Trace: hex.EncodeToString(s.TraceId), ID: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId), Name: s.Name,
 		Kind:  strings.ToLower(strings.TrimPrefix(s.Kind.String(), "SPAN_KIND_")),
