@@ -12,21 +12,22 @@ import (
 	"carillon/tenants/store"
 )
 
-// caller is a tenant's program, let in by its API key.
+// caller is a tenant's program, authenticated by its API key.
 type caller struct {
 	switchboard.Caller
-	scope *store.Scope                // acts as the key
-	still func(context.Context) error // whether the key still may do what it was let in for
+	scope   *store.Scope                // acts as the key
+	mayRead func(context.Context) error // nil while the key may do this
 }
 
-// phone is a device, let in by its credential.
+// phone is a device, authenticated by its credential.
 type phone struct {
 	tenants.Device
-	scope *store.Scope                // acts as the device
-	still func(context.Context) error // whether the credential still lets it in
+	scope   *store.Scope                // acts as the device
+	mayRead func(context.Context) error // nil while the credential is valid
 }
 
-// bearer is the secret behind Authorization: Bearer (RFC 6750, 2.1); want says in the refusal what belongs there.
+// bearer returns the secret after Authorization: Bearer (RFC 6750, 2.1). want names it in the
+// refusal.
 func bearer(c *fiber.Ctx, want string) (string, error) {
 	v, given, err := web.OneHeader(c, fiber.HeaderAuthorization)
 	if err != nil {
@@ -39,14 +40,16 @@ func bearer(c *fiber.Ctx, want string) (string, error) {
 	return secret, nil
 }
 
-// caller finds whose key came with the request and whether it may do this. A key with a typo is refused before the database hears of it.
+// caller authenticates a program by its API key and checks its scope. A malformed key is refused
+// without a database read.
 func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission) (caller, error) {
 	secret, err := bearer(c, "an API key")
 	if err != nil {
 		return caller{}, err
 	}
 	if !tenants.WellFormed(secret) || strings.HasPrefix(secret, tenants.DevicePrefix) {
-		return caller{}, tenants.Refuse(tenants.Unauthorized, "key_malformed", "This is not an API key. It starts with crl_live_ or crl_test_ and is copied whole.")
+		return caller{}, tenants.Refuse(tenants.Unauthorized, "key_malformed",
+			"This is not an API key. It starts with crl_live_ or crl_test_ and is copied whole.")
 	}
 	hash := tenants.Secret(secret).Hash()
 	t, key, err := a.keyOf(ctx, hash, needs)
@@ -55,32 +58,34 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: string(key.ID), Name: key.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return caller{
-		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
-		scope:  a.Store.For(t.ID).By(who),
-		still:  func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },
+		Caller:  switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
+		scope:   a.Store.For(t.ID).By(who),
+		mayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },
 	}, nil
 }
 
-// keyOf finds the key by its hash and whether it may do this now.
+// keyOf returns the key with this hash and its tenant, or why it may not do this now.
 func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permission) (tenants.Tenant, tenants.Key, error) {
 	t, key, err := a.Store.TenantOfKey(ctx, h)
 	if err == nil {
 		err = active(t)
 	}
 	if err == nil && !key.May(needs) {
-		err = tenants.Refuse(tenants.Forbidden, "missing_scope", "This key lacks the scope %s. Make one that has it, under API keys.", needs)
+		err = tenants.Refuse(tenants.Forbidden, "missing_scope",
+			"This key lacks the scope %s. Make one that has it, under API keys.", needs)
 	}
 	return t, key, err
 }
 
-// caught finds which phone calls.
-func (a *API) caught(ctx context.Context, c *fiber.Ctx) (phone, error) {
+// device authenticates a phone by its credential.
+func (a *API) device(ctx context.Context, c *fiber.Ctx) (phone, error) {
 	secret, err := bearer(c, "the device's credential")
 	if err != nil {
 		return phone{}, err
 	}
 	if !tenants.WellFormed(secret) || !strings.HasPrefix(secret, tenants.DevicePrefix) {
-		return phone{}, tenants.Refuse(tenants.Unauthorized, "credential_malformed", "This is not a device credential. It starts with crl_device_; pair the phone again to get one.")
+		return phone{}, tenants.Refuse(tenants.Unauthorized, "credential_malformed",
+			"This is not a device credential. It starts with crl_device_; pair the phone again to get one.")
 	}
 	hash := tenants.Secret(secret).Hash()
 	t, d, err := a.deviceOf(ctx, hash)
@@ -90,11 +95,11 @@ func (a *API) caught(ctx context.Context, c *fiber.Ctx) (phone, error) {
 	who := store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return phone{
 		Device: d, scope: a.Store.For(t.ID).By(who),
-		still: func(ctx context.Context) error { _, _, err := a.deviceOf(ctx, hash); return err },
+		mayRead: func(ctx context.Context) error { _, _, err := a.deviceOf(ctx, hash); return err },
 	}, nil
 }
 
-// deviceOf finds the device by its credential's hash and whether it is let in now.
+// deviceOf returns the device with this credential hash and its tenant, or why it may not call now.
 func (a *API) deviceOf(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Device, error) {
 	t, d, err := a.Store.TenantOfDevice(ctx, h)
 	if err == nil {
@@ -103,6 +108,7 @@ func (a *API) deviceOf(ctx context.Context, h tenants.Hash) (tenants.Tenant, ten
 	return t, d, err
 }
 
+// active returns ErrSuspended for a suspended tenant.
 func active(t tenants.Tenant) error {
 	if t.State != tenants.TenantActive {
 		return tenants.ErrSuspended
@@ -110,7 +116,7 @@ func active(t tenants.Tenant) error {
 	return nil
 }
 
-// idOf reads the id in the path. What is no id names nothing, so that it is answered like an id that is unknown.
+// idOf reads the id in the path. A malformed id is answered like an unknown one.
 func idOf[T ~string](c *fiber.Ctx, what string) (T, error) {
 	id, ok := tenants.ParseID[T](web.Param(c, "id"))
 	if !ok {

@@ -15,7 +15,7 @@ type agentRequest struct {
 	Caller string `json:"caller"`
 }
 
-// agentChange is the body of PATCH /v1/agents/{id}: what is left out stays.
+// agentChange is the body of PATCH /v1/agents/{id}: omitted fields stay.
 type agentChange struct {
 	Name   *string `json:"name"`
 	Kind   *string `json:"kind"`
@@ -31,11 +31,12 @@ type agent struct {
 	CreatedAt string  `json:"created_at"`
 }
 
-// agentOf shows agents of a tenant, which has chosen one of them as its default.
+// agentOf returns a function that shows an agent of t, which knows its default agent.
 func agentOf(t tenants.Tenant) func(tenants.Agent) agent {
 	return func(a tenants.Agent) agent {
 		return agent{
-			ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: opt(a.Caller), Default: a.ID == t.DefaultAgent, CreatedAt: stamp(a.CreatedAt),
+			ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: opt(a.Caller), Default: a.ID == t.DefaultAgent,
+			CreatedAt: stamp(a.CreatedAt),
 		}
 	}
 }
@@ -48,7 +49,8 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	}
 	now := a.Now()
 	made := tenants.Agent{
-		ID: tenants.NewID[tenants.AgentID](now), Tenant: k.Tenant.ID, Name: tenants.TrimLabel(body.Name), Kind: tenants.AgentKind(body.Kind),
+		ID: tenants.NewID[tenants.AgentID](now), Tenant: k.Tenant.ID, Name: tenants.TrimLabel(body.Name),
+		Kind:   tenants.AgentKind(body.Kind),
 		Caller: tenants.TrimLabel(body.Caller), CreatedAt: now,
 	}
 	if err := made.Check(); err != nil {

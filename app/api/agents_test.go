@@ -30,7 +30,8 @@ func TestAgents(t *testing.T) {
 	if len(p.Data) != 2 || p.Next != nil {
 		t.Errorf("%+v", p)
 	}
-	// What the description says of a removed agent: rings placed with it go on, with the built-in one; a new one is refused.
+	// What the description says of a removed agent: rings placed with it go on, with the built-in
+	// one; a new one is refused.
 	named := fmt.Sprintf(`{"to":{"device":%q},"agent":%q,"caller":"\u0645\u200c\u0646 "}`, a.device, a.agent)
 	r := a.ring(named)
 	if *r.Caller != "م\u200cن" {

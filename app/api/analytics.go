@@ -13,7 +13,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// funnel is how far rings came: rings and attempts counted per hop, and how long each hop took from the one before.
+// funnel counts rings and attempts per hop, with the time from the hop before.
 type funnel struct {
 	From   string        `json:"from"`
 	To     string        `json:"to"`
@@ -35,13 +35,14 @@ type funnelHop struct {
 	P99   *float64 `json:"p99_ms"`
 }
 
-// The longest spans, so that an answer stays a page: a year, by the hour a month.
+// The longest spans, so that an answer stays small: a year, or a month by the hour.
 const (
 	maxSpan       = 366 * 24 * time.Hour
 	maxSpanByHour = 31 * 24 * time.Hour
 )
 
-// span reads from and to; facts are counted by the hour, so whole hours are answered, and said.
+// span reads from and to. Facts are counted by the hour, so both are rounded out to whole hours, as
+// the answer says.
 func (a *API) span(f *filter, by string) (from, to time.Time) {
 	from, to = f.time("from"), f.time("to")
 	if to.IsZero() {
@@ -80,7 +81,8 @@ func (a *API) funnel(ctx context.Context, c *fiber.Ctx, k caller) error {
 	return reply(c, fiber.StatusOK, funnel{From: stamp(from), To: stamp(to), By: by, Groups: groups(rows, by)})
 }
 
-// groups orders the counts: groups by name, hops in the order of a ring, the ones that nobody reached with zero.
+// groups sorts the counts: groups by name, hops in the order of a ring, with zero for hops that no
+// ring reached.
 func groups(rows []store.FunnelRow, by string) []funnelGroup {
 	cells := map[string]map[tenants.FactKind]store.FunnelRow{}
 	if by == "" {
@@ -104,10 +106,12 @@ func groups(rows []store.FunnelRow, by string) []funnelGroup {
 }
 
 func hop(name string, r store.FunnelRow) funnelHop {
-	return funnelHop{Hop: name, Rings: r.Rings, Count: r.N, P50: percentile(r.Buckets, 0.50), P95: percentile(r.Buckets, 0.95), P99: percentile(r.Buckets, 0.99)}
+	return funnelHop{Hop: name, Rings: r.Rings, Count: r.N, P50: percentile(r.Buckets, 0.50),
+		P95: percentile(r.Buckets, 0.95), P99: percentile(r.Buckets, 0.99)}
 }
 
-// percentile is in milliseconds to three places; nil where nothing was timed (bucket −1 counts without timing).
+// percentile is in milliseconds, nil where nothing was timed (bucket −1 counts
+// without a time).
 func percentile(buckets map[int]int64, p float64) *float64 {
 	var timed int64
 	for b, n := range buckets {

@@ -12,7 +12,8 @@ func TestFunnel(t *testing.T) {
 	a := h.tenant("lakeside", "Lakeside")
 	var f funnel
 	h.do(ask{method: "GET", path: "/v1/analytics/funnel", key: a.key}).want(200).into(&f)
-	if len(f.Groups) != 1 || len(f.Groups[0].Hops) != len(tenants.Hops) || f.Groups[0].Hops[6].Hop != "voice" || f.Groups[0].Hops[0].P50 != nil {
+	if len(f.Groups) != 1 || len(f.Groups[0].Hops) != len(tenants.Hops) || f.Groups[0].Hops[6].Hop != "voice" ||
+		f.Groups[0].Hops[0].P50 != nil {
 		t.Errorf("an empty funnel: %+v", f)
 	}
 	r := a.ring("")
@@ -28,7 +29,8 @@ func TestFunnel(t *testing.T) {
 	}
 	for _, by := range []string{"", "hour", "day", "environment", "app_version", "os_version", "agent"} {
 		h.do(ask{method: "GET", path: "/v1/analytics/funnel?by=" + by, key: a.key}).want(200).into(&f)
-		if len(f.Groups) != 1 || f.By != by || f.Groups[0].Hops[0].Count != 1 || f.Groups[0].Hops[0].Rings != 1 || f.Groups[0].Hops[2].Count != 1 || f.Groups[0].Hops[3].Count != 0 ||
+		if len(f.Groups) != 1 || f.By != by || f.Groups[0].Hops[0].Count != 1 || f.Groups[0].Hops[0].Rings != 1 ||
+			f.Groups[0].Hops[2].Count != 1 || f.Groups[0].Hops[3].Count != 0 ||
 			f.Groups[0].Hops[0].P50 != nil || f.Groups[0].Hops[2].P95 == nil {
 			t.Errorf("by %q: %+v", by, f)
 		}

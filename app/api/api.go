@@ -1,11 +1,12 @@
-// Package api serves /v1: rings, devices, pairings, credentials, agents and analytics for tenants' programs, and the same rings as
-// their phones see them. It turns requests into calls of the switchboard and the store, and what they give into JSON.
+// Package api serves /v1: rings, devices, pairings, credentials, agents and analytics for tenants'
+// programs, and the phones' side of the same rings. It turns requests into calls of the switchboard
+// and the store, and results into JSON.
 //
-// It has no rules of its own: what may be rung is decided in tenants and switchboard, what exists is known by the store. It never
-// waits for a phone, nor for Apple but to probe a credential. The shapes of JSON are declared here and nowhere else, and
-// openapi.yaml describes every one.
+// It has no rules of its own: tenants and switchboard decide what may be rung, and the store knows
+// what exists. It never waits for a phone, and for Apple only to probe a credential. All shapes of
+// JSON are declared here, and openapi.yaml describes each.
 //
-// Start reading at routes.go (every address, and who may call it), then rings.go.
+// Start reading at routes.go (every path and who may call it), then rings.go.
 package api
 
 import (
@@ -32,18 +33,18 @@ type Rings interface {
 	Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error
 }
 
-// Phones hears what phones report and shows them their rings.
+// Phones records what phones report and shows them their rings.
 type Phones interface {
 	Report(ctx context.Context, d tenants.Device, id tenants.RingID, r switchboard.Report) (recorded bool, err error)
 	Phone(ctx context.Context, d tenants.Device, id tenants.RingID) (*tenants.Ring, error)
 }
 
-// Devices takes phones out of use. *switchboard.Board does.
+// Devices removes devices. *switchboard.Board does.
 type Devices interface {
 	RemoveDevice(ctx context.Context, c switchboard.Caller, id tenants.DeviceID) error
 }
 
-// Uploads reads an Apple credential out of a file and keeps it.
+// Uploads reads an Apple credential from a file and stores it.
 type Uploads interface {
 	AddCredential(ctx context.Context, c switchboard.Caller, u switchboard.Upload) (tenants.Credential, error)
 }
@@ -54,17 +55,17 @@ type Board interface {
 	Phones
 	Devices
 	Uploads
-	Desk
+	Credentials
 }
 
-// ICEServer is a STUN or TURN server that phones are told of, in the manner of RTCIceServer (W3C WebRTC, 4.2.4).
+// ICEServer is a STUN or TURN server for phones, like RTCIceServer (W3C WebRTC, 4.2.4).
 type ICEServer struct {
 	URLs       []string `json:"urls"`
 	Username   string   `json:"username,omitempty"`
 	Credential string   `json:"credential,omitempty"`
 }
 
-// iceServers are those that phones are told of now; an empty list in JSON, not null.
+// iceServers returns the servers for phones; in JSON an empty list, not null.
 func (a *API) iceServers() []ICEServer {
 	list := []ICEServer{}
 	for _, s := range a.ICEServers() {
@@ -73,13 +74,13 @@ func (a *API) iceServers() []ICEServer {
 	return list
 }
 
-// Config is what the API is made of. All but Media, ICEServers and Trace are required.
+// Config configures the API. All but Media, ICEServers and Trace are required.
 type Config struct {
 	Store      *store.Store
 	Board      Board
-	Media      Media                      // the voice of a call; nil = its routes are absent
-	PublicURL  string                     // where phones reach this server: scheme and host, no slash at the end
-	ICEServers func() []gateway.ICEServer // what phones are told of, asked each time; nil = none
+	Media      Media                      // nil = no media routes
+	PublicURL  string                     // for phones: scheme and host, without a final slash
+	ICEServers func() []gateway.ICEServer // servers for phones, called each time; nil = none
 	Trace      *trace.Tracer              // nil = no traces
 	Now        func() time.Time
 	Log        *slog.Logger
@@ -88,16 +89,16 @@ type Config struct {
 // API is /v1.
 type API struct {
 	Config
-	guesses *web.Limiter // of pairing codes, by address
+	guesses *web.Limiter // tries of pairing codes, by address
 }
 
-// A pairing code has 50 bits and lives ten minutes; an address may try this often.
+// Pairing codes have 50 bits and live ten minutes. These limit the tries of one address.
 const (
 	guessEvery = 6 * time.Second
 	guessBurst = 20
 )
 
-// New checks the parts and gives an API to mount.
+// New checks the configuration and returns an API to mount.
 func New(c Config) (*API, error) {
 	if c.Store == nil || c.Board == nil || c.Now == nil || c.Log == nil {
 		return nil, errors.New("api: Store, Board, Now and Log are required")
@@ -116,7 +117,7 @@ func New(c Config) (*API, error) {
 	return &API{Config: c, guesses: guesses}, nil
 }
 
-// Mount adds every route of /v1 to r, which stands at the root of an app made by web.New.
+// Mount adds every route of /v1 to r, the root of an app made by web.New.
 func (a *API) Mount(r fiber.Router) {
 	for _, route := range a.routes() {
 		if route.Method == fiber.MethodGet {
@@ -127,7 +128,7 @@ func (a *API) Mount(r fiber.Router) {
 	}
 }
 
-// handler lets in whom the route is for, and gives the handler its deadline.
+// handler gives a route its deadline and its trace.
 func (a *API) handler(r Route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := web.Deadline(c)
@@ -143,7 +144,7 @@ func (a *API) handler(r Route) fiber.Handler {
 	}
 }
 
-// serve finds out who asks and hands the request to its handler.
+// serve authenticates the request and calls its handler.
 func (a *API) serve(ctx context.Context, c *fiber.Ctx, r Route) error {
 	switch {
 	case r.key != nil:
@@ -153,7 +154,7 @@ func (a *API) serve(ctx context.Context, c *fiber.Ctx, r Route) error {
 		}
 		return r.key(ctx, c, k)
 	case r.phone != nil:
-		p, err := a.caught(ctx, c)
+		p, err := a.device(ctx, c)
 		if err != nil {
 			return err
 		}

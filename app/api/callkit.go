@@ -10,7 +10,7 @@ import (
 	"carillon/tenants"
 )
 
-// callKit is how phones and versions of the app do.
+// callKit is how phones and app versions behave.
 type callKit struct {
 	Since   string        `json:"since"`
 	Apps    []appWatch    `json:"apps"`
@@ -41,8 +41,8 @@ type deviceWatch struct {
 	Cure       *string `json:"cure"`
 }
 
-// watchedMost bounds the phones of an answer; the worst come first.
-const watchedMost = 200
+// maxPhones limits the phones in an answer; the worst come first.
+const maxPhones = 200
 
 // callKit: GET /v1/analytics/callkit.
 func (a *API) callKit(ctx context.Context, c *fiber.Ctx, k caller) error {
@@ -59,7 +59,7 @@ func (a *API) callKit(ctx context.Context, c *fiber.Ctx, k caller) error {
 			Delegate: x.Delegate, Verdict: string(verdict), Cause: cause, Cure: opt(cure),
 		}
 	}
-	for _, s := range phones[:min(len(phones), watchedMost)] {
+	for _, s := range phones[:min(len(phones), maxPhones)] {
 		verdict, cause, cure := s.Describe()
 		out.Devices = append(out.Devices, deviceWatch{
 			Device: string(s.Device), AppVersion: s.AppVersion, OSVersion: s.OSVersion, Silent: s.Silent, NotShown: s.Unshown,
@@ -69,7 +69,7 @@ func (a *API) callKit(ctx context.Context, c *fiber.Ctx, k caller) error {
 	return reply(c, fiber.StatusOK, out)
 }
 
-// outcomes is why attempts came out as they did, and how late pushes arrived.
+// outcomes is why attempts ended as they did, and how late pushes arrived.
 type outcomes struct {
 	From     string       `json:"from"`
 	To       string       `json:"to"`
@@ -96,7 +96,8 @@ type lateStep struct {
 	Count int64  `json:"count"`
 }
 
-// lateSteps are the steps of the histogram; zero is the rest. Buckets end at half an hour.
+// lateSteps are the upper bounds of the histogram; zero is the rest. Fine buckets end at half an
+// hour.
 var lateSteps = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 0}
 
 // histogram sums fine buckets into steps.

@@ -15,7 +15,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// mounted lists the addresses that the API adds to an app, such as "POST /v1/rings/{id}/cancel".
+// mounted lists the routes that the API adds to an app, such as "POST /v1/rings/{id}/cancel".
 func mounted(t testing.TB, app *fiber.App) []string {
 	t.Helper()
 	param := regexp.MustCompile(`:([a-z]+)`)
@@ -29,8 +29,9 @@ func mounted(t testing.TB, app *fiber.App) []string {
 	return all
 }
 
-// TestDescriptionAndRoutesAgree: every route is described, and everything described is there.
-func TestDescriptionAndRoutesAgree(t *testing.T) {
+// TestDescriptionMatchesRoutes checks that every route is described, and that every described route
+// exists.
+func TestDescriptionMatchesRoutes(t *testing.T) {
 	t.Parallel()
 	app := fiber.New()
 	(&API{Config: Config{Media: voice{}}}).Mount(app)
@@ -49,7 +50,7 @@ func TestDescriptionAndRoutesAgree(t *testing.T) {
 	}
 }
 
-// TestDescriptionNamesScopes: what an address needs is what its description says it needs.
+// TestDescriptionNamesScopes checks that each description names the scope that its route needs.
 func TestDescriptionNamesScopes(t *testing.T) {
 	t.Parallel()
 	spec := readContract(t)
@@ -63,8 +64,8 @@ func TestDescriptionNamesScopes(t *testing.T) {
 		if r.Needs != "" && !strings.Contains(op.Description, "Needs `"+string(r.Needs)+"`") {
 			t.Errorf("%s %s needs %s; described is %q", r.Method, r.Path, r.Needs, op.Description)
 		}
-		if doors := doorsOf(r); doors != 1 || (r.key != nil) != (r.Needs != "") {
-			t.Errorf("%s %s has %d doors and needs %q", r.Method, r.Path, doors, r.Needs)
+		if callers := doorsOf(r); callers != 1 || (r.key != nil) != (r.Needs != "") {
+			t.Errorf("%s %s has %d callers and needs %q", r.Method, r.Path, callers, r.Needs)
 		}
 		if r.Needs != "" && !slices.Contains(tenants.Permissions, r.Needs) {
 			t.Errorf("%s %s needs the unknown scope %q", r.Method, r.Path, r.Needs)
@@ -72,8 +73,8 @@ func TestDescriptionNamesScopes(t *testing.T) {
 	}
 }
 
-// TestDescriptionListsWhatHappens: facts, states and reasons are described as they are.
-func TestDescriptionListsWhatHappens(t *testing.T) {
+// TestDescriptionListsFactsAndStates checks the described lists of facts, states and reasons.
+func TestDescriptionListsFactsAndStates(t *testing.T) {
 	t.Parallel()
 	schemas := readContract(t).doc.Components.Schemas
 	for name, c := range map[string]struct {
@@ -86,7 +87,7 @@ func TestDescriptionListsWhatHappens(t *testing.T) {
 	} {
 		var got []string
 		for _, e := range c.described {
-			if s, ok := e.(string); ok { // null stands among the reasons
+			if s, ok := e.(string); ok { // the reasons include null
 				got = append(got, s)
 			}
 		}
@@ -115,7 +116,7 @@ func doorsOf(r Route) (n int) {
 	return n
 }
 
-func TestWithoutMediaNoMediaRoutes(t *testing.T) {
+func TestNoMediaRoutesWithoutMedia(t *testing.T) {
 	t.Parallel()
 	for _, r := range (&API{}).routes() {
 		if strings.HasSuffix(r.Path, "/answer") || strings.HasSuffix(r.Path, "/leg") {
@@ -136,7 +137,7 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	for _, url := range []string{"", "carillon.example", "ftp://x"} {
 		c.PublicURL = url
 		if _, err := New(c); err == nil {
-			t.Errorf("public address %q was taken", url)
+			t.Errorf("public URL %q was accepted", url)
 		}
 	}
 }

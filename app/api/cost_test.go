@@ -17,14 +17,16 @@ import (
 	"carillon/tenants/store"
 )
 
-// full is a ring with something in every field.
+// full is a ring with a value in every field.
 func full() *tenants.Ring {
 	now := time.Date(2026, 11, 24, 8, 0, 0, 123456789, time.FixedZone("CET", 3600))
 	r := &tenants.Ring{
-		ID: tenants.NewID[tenants.RingID](now), State: tenants.Ended, To: tenants.To{Person: "user-1"}, Agent: tenants.NewID[tenants.AgentID](now),
+		ID: tenants.NewID[tenants.RingID](now), State: tenants.Ended, To: tenants.To{Person: "user-1"},
+		Agent:  tenants.NewID[tenants.AgentID](now),
 		Caller: "Anna \"<é>\" & \u2028 Söhne", Reference: "lead-1", Test: true, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
 		EndedAt: now.Add(20 * time.Second), EndReason: tenants.ReasonHungUp,
-		Call: &tenants.Call{Device: tenants.NewID[tenants.DeviceID](now), AnsweredAt: now, ConnectedAt: now.Add(time.Second), EndedAt: now.Add(20 * time.Second),
+		Call: &tenants.Call{Device: tenants.NewID[tenants.DeviceID](now), AnsweredAt: now,
+			ConnectedAt: now.Add(time.Second), EndedAt: now.Add(20 * time.Second),
 			EndedBy: "phone_hung_up", Jitter: 3 * time.Millisecond, Loss: 0.0125, RoundTrip: 41500 * time.Microsecond},
 	}
 	for i := range 2 {
@@ -38,7 +40,7 @@ func full() *tenants.Ring {
 	return r
 }
 
-// TestRingJSON reads back what was written by hand.
+// TestRingJSON parses the handwritten JSON.
 func TestRingJSON(t *testing.T) {
 	t.Parallel()
 	r := full()
@@ -49,14 +51,16 @@ func TestRingJSON(t *testing.T) {
 	}
 	call := got["call"].(map[string]any)
 	for name, want := range map[string]any{
-		"id": string(r.ID), "state": "ended", "caller": r.Caller, "reference": "lead-1", "test": true, "created_at": "2026-11-24T07:00:00.123Z",
-		"ended_at": "2026-11-24T07:00:20.123Z", "end_reason": "hung_up", "end_detail": tenants.ReasonHungUp.Sentence(),
+		"id": string(r.ID), "state": "ended", "caller": r.Caller, "reference": "lead-1", "test": true,
+		"created_at": "2026-11-24T07:00:00.123Z",
+		"ended_at":   "2026-11-24T07:00:20.123Z", "end_reason": "hung_up", "end_detail": tenants.ReasonHungUp.Sentence(),
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
 		}
 	}
-	for name, want := range map[string]any{"duration_s": 19.0, "jitter_ms": 3.0, "loss": 0.0125, "round_trip_ms": 41.5, "ended_by": "phone_hung_up"} {
+	for name, want := range map[string]any{"duration_s": 19.0, "jitter_ms": 3.0, "loss": 0.0125, "round_trip_ms": 41.5,
+		"ended_by": "phone_hung_up"} {
 		if call[name] != want {
 			t.Errorf("call.%s is %v, want %v", name, call[name], want)
 		}
@@ -72,7 +76,7 @@ func TestRingJSON(t *testing.T) {
 	}
 }
 
-// FuzzRingText: whatever text a ring holds, it reads back as it was.
+// FuzzRingText checks that any text of a ring is the same after encoding and decoding.
 func FuzzRingText(f *testing.F) {
 	for _, s := range []string{"", "a", `"`, `\`, "\x00\x1f\x7f", "<script>&", "\u2028", "é😀", "\u202e"} {
 		f.Add(s)
@@ -94,7 +98,7 @@ func BenchmarkRingJSON(b *testing.B) {
 	}
 }
 
-// ready is a board that places without a store, so that what remains is the API's own.
+// ready is a board that places rings without a store, so that only the API's own cost remains.
 type ready struct {
 	*switchboard.Board
 	ring *tenants.Ring
@@ -104,7 +108,8 @@ func (r ready) Place(context.Context, switchboard.Caller, tenants.Request, store
 	return r.ring, false, nil
 }
 
-// BenchmarkPlaceRing is POST /v1/rings without the network, the store's writes and the push: what the API itself costs.
+// BenchmarkPlaceRing measures what the API itself costs in POST /v1/rings, without network, store
+// and push.
 func BenchmarkPlaceRing(b *testing.B) {
 	h := open(b)
 	a := h.tenant("lakeside", "Lakeside")

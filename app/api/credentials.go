@@ -17,7 +17,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// credential is an Apple credential as programs see it: what was read out of the file, never the secret.
+// credential is an Apple credential as programs see it: what the file says, never the secret.
 type credential struct {
 	ID          string   `json:"id"`
 	Kind        string   `json:"kind"`
@@ -43,12 +43,15 @@ func showCredential(c tenants.Credential) credential {
 	}
 	return credential{
 		ID: string(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: opt(c.Team),
-		KeyID: opt(c.KeyID), Topics: topics, Fingerprint: c.Fingerprint, NotAfter: optStamp(c.NotAfter), State: string(c.State), Hedging: !c.NoHedge,
-		LastError: opt(c.LastError), LastErrorAt: optStamp(c.LastErrorAt), LastUsedAt: optStamp(c.LastUsedAt), CreatedAt: stamp(c.CreatedAt),
+		KeyID: opt(c.KeyID), Topics: topics, Fingerprint: c.Fingerprint, NotAfter: optStamp(c.NotAfter),
+		State: string(c.State), Hedging: !c.NoHedge,
+		LastError: opt(c.LastError), LastErrorAt: optStamp(c.LastErrorAt), LastUsedAt: optStamp(c.LastUsedAt),
+		CreatedAt: stamp(c.CreatedAt),
 	}
 }
 
-// upload reads the form of POST /v1/credentials: one file and a few words, each at most once. Nothing of it touches a disk.
+// upload reads the form of POST /v1/credentials: one file and a few fields, each at most once.
+// Nothing is written to a disk.
 func upload(c *fiber.Ctx) (switchboard.Upload, error) {
 	kind, _, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	if err != nil || kind != fiber.MIMEMultipartForm {
@@ -56,12 +59,14 @@ func upload(c *fiber.Ctx) (switchboard.Upload, error) {
 	}
 	form, err := c.MultipartForm()
 	if err != nil {
-		return switchboard.Upload{}, &tenants.Error{Kind: tenants.Invalid, Code: "malformed_form", Msg: "The form cannot be read.", Err: err}
+		return switchboard.Upload{}, &tenants.Error{Kind: tenants.Invalid, Code: "malformed_form",
+			Msg: "The form cannot be read.", Err: err}
 	}
 	u := switchboard.Upload{Environment: tenants.Auto}
 	environment := ""
-	words := map[string]*string{"bundle_id": &u.Bundle, "team_id": &u.Team, "key_id": &u.KeyID, "password": &u.Password, "environment": &environment}
-	faults := readWords(form.Value, words)
+	words := map[string]*string{"bundle_id": &u.Bundle, "team_id": &u.Team, "key_id": &u.KeyID, "password": &u.Password,
+		"environment": &environment}
+	faults := readFields(form.Value, words)
 	if environment != "" {
 		u.Environment = tenants.Environment(environment)
 	}
@@ -82,8 +87,8 @@ func upload(c *fiber.Ctx) (switchboard.Upload, error) {
 	return u, err
 }
 
-// readWords puts the form's values where they belong, and names those that belong nowhere or come twice.
-func readWords(values map[string][]string, words map[string]*string) []tenants.Field {
+// readFields sets the form's values, and returns those that are unknown or repeated.
+func readFields(values map[string][]string, words map[string]*string) []tenants.Field {
 	var faults []tenants.Field
 	for name, v := range values {
 		to, known := words[name]
@@ -101,7 +106,8 @@ func readWords(values map[string][]string, words map[string]*string) []tenants.F
 	return faults
 }
 
-// baseName is the file's own name, out of whatever path a client sent; nothing longer than a file name can be.
+// baseName is the file's name without the path that a client may send, cut to the length of a file
+// name.
 func baseName(name string) string {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	if len(name) > 255 || !tenants.ValidText(name, 0, 255) {
@@ -112,7 +118,7 @@ func baseName(name string) string {
 
 func content(h *multipart.FileHeader) ([]byte, error) {
 	if h.Size > web.MaxBody {
-		return nil, tenants.Refuse(tenants.TooLarge, "too_large", "The file is larger than 64 KiB; a key or certificate has a few.")
+		return nil, tenants.Refuse(tenants.TooLarge, "too_large", "The file is larger than 64 KiB; keys and certificates have a few KiB.")
 	}
 	f, err := h.Open()
 	if err != nil {
@@ -136,7 +142,7 @@ func (a *API) addCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	return reply(c, fiber.StatusCreated, showCredential(stored))
 }
 
-// page reads what the simple lists take.
+// page reads the query parameters of simple lists.
 func page(c *fiber.Ctx) (store.Page, error) {
 	f := filter{c: c}
 	q := store.Page{Search: f.text("q"), After: f.cursor(), Limit: f.limit()}
@@ -169,7 +175,7 @@ func (a *API) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error 
 	return reply(c, fiber.StatusOK, showCredential(found))
 }
 
-// credentialChange is what can be changed of a credential.
+// credentialChange is the body of PATCH /v1/credentials/{id}: omitted fields stay.
 type credentialChange struct {
 	Hedging *bool `json:"hedging"`
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// form makes a multipart body: words, and files by name.
+// form makes a multipart body with fields, and files by name.
 func form(t testing.TB, words map[string]string, files ...[3]string) (body, kind string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -38,7 +38,8 @@ func TestCredentials(t *testing.T) {
 	var c credential
 	made := h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201)
 	made.into(&c)
-	if c.Kind != "p8" || *c.KeyID != "ABCDE12345" || *c.Team != "TEAM123456" || c.Environment != "sandbox" || len(c.Fingerprint) != 64 || c.NotAfter != nil {
+	if c.Kind != "p8" || *c.KeyID != "ABCDE12345" || *c.Team != "TEAM123456" || c.Environment != "sandbox" ||
+		len(c.Fingerprint) != 64 || c.NotAfter != nil {
 		t.Errorf("%s", made.body)
 	}
 	if strings.Contains(made.body, "PRIVATE") || strings.Contains(made.body, strings.Split(file, "\n")[1]) {
@@ -54,8 +55,9 @@ func TestCredentials(t *testing.T) {
 	h.do(ask{method: "GET", path: "/v1/credentials/" + c.ID, key: a.key}).want(404)
 }
 
-// TestHedgingIsSwitchedOff for one credential; its successor keeps to it.
-func TestHedgingIsSwitchedOff(t *testing.T) {
+// TestHedgingCanBeTurnedOff checks that one credential can turn hedging off, and that its
+// replacement keeps the setting.
+func TestHedgingCanBeTurnedOff(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
@@ -83,7 +85,8 @@ func TestHedgingIsSwitchedOff(t *testing.T) {
 	pushed(true)
 	change(`{"hedging":"no"}`).want(400)
 	change(`{"state":"active"}`).want(400)
-	body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456", "key_id": "KEY7654321"}, [3]string{"file", "a.p8", string(newP8(t))})
+	body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456",
+		"key_id": "KEY7654321"}, [3]string{"file", "a.p8", string(newP8(t))})
 	h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201)
 	pushed(true)
 	change(`{"hedging":true}`).want(200)
@@ -91,7 +94,7 @@ func TestHedgingIsSwitchedOff(t *testing.T) {
 	pushed(false)
 }
 
-func TestUploadsRefused(t *testing.T) {
+func TestInvalidUploadsAreRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
@@ -104,19 +107,22 @@ func TestUploadsRefused(t *testing.T) {
 		status int
 		fields []string
 	}{
-		"no file":        {words, nil, 400, []string{"file"}},
-		"two files":      {words, [][3]string{{"file", "a.p8", key}, {"file", "b.p8", key}}, 400, []string{"file"}},
-		"unknown file":   {words, [][3]string{{"file", "a.p8", key}, {"logo", "b.png", "x"}}, 400, []string{"logo"}},
-		"unknown word":   {map[string]string{"tenant_id": "x"}, [][3]string{{"file", "a.p8", key}}, 400, []string{"tenant_id"}},
-		"a long word":    {map[string]string{"bundle_id": strings.Repeat("x", 300)}, [][3]string{{"file", "a.p8", key}}, 400, []string{"bundle_id"}},
-		"a zero byte":    {map[string]string{"password": "a\x00b"}, [][3]string{{"file", "a.p12", key}}, 400, []string{"password"}},
-		"rubbish":        {words, [][3]string{{"file", "a.p8", "rubbish"}}, 400, nil},
-		"rubbish .p12":   {words, [][3]string{{"file", "a.p12", "rubbish"}}, 400, nil},
-		"empty file":     {words, [][3]string{{"file", "a.p8", ""}}, 400, nil},
-		"no team":        {map[string]string{"bundle_id": "com.example.two"}, [][3]string{{"file", "AuthKey_KEY1234567.p8", key}}, 400, []string{"team_id"}},
-		"a large file":   {words, [][3]string{{"file", "a.p8", strings.Repeat("x", 65<<10)}}, 413, nil},
-		"a larger file":  {words, [][3]string{{"file", "a.p8", strings.Repeat("x", 1<<20)}}, 413, nil},
-		"an environment": {map[string]string{"bundle_id": "com.example.two", "team_id": "TEAM123456", "key_id": "KEY1234567", "environment": "both"}, [][3]string{{"file", "a.p8", key}}, 400, []string{"environment"}},
+		"no file":      {words, nil, 400, []string{"file"}},
+		"two files":    {words, [][3]string{{"file", "a.p8", key}, {"file", "b.p8", key}}, 400, []string{"file"}},
+		"unknown file": {words, [][3]string{{"file", "a.p8", key}, {"logo", "b.png", "x"}}, 400, []string{"logo"}},
+		"unknown word": {map[string]string{"tenant_id": "x"}, [][3]string{{"file", "a.p8", key}}, 400, []string{"tenant_id"}},
+		"a long word": {map[string]string{"bundle_id": strings.Repeat("x", 300)}, [][3]string{{"file", "a.p8", key}},
+			400, []string{"bundle_id"}},
+		"a zero byte":  {map[string]string{"password": "a\x00b"}, [][3]string{{"file", "a.p12", key}}, 400, []string{"password"}},
+		"rubbish":      {words, [][3]string{{"file", "a.p8", "rubbish"}}, 400, nil},
+		"rubbish .p12": {words, [][3]string{{"file", "a.p12", "rubbish"}}, 400, nil},
+		"empty file":   {words, [][3]string{{"file", "a.p8", ""}}, 400, nil},
+		"no team": {map[string]string{"bundle_id": "com.example.two"},
+			[][3]string{{"file", "AuthKey_KEY1234567.p8", key}}, 400, []string{"team_id"}},
+		"a large file":  {words, [][3]string{{"file", "a.p8", strings.Repeat("x", 65<<10)}}, 413, nil},
+		"a larger file": {words, [][3]string{{"file", "a.p8", strings.Repeat("x", 1<<20)}}, 413, nil},
+		"an environment": {map[string]string{"bundle_id": "com.example.two", "team_id": "TEAM123456",
+			"key_id": "KEY1234567", "environment": "both"}, [][3]string{{"file", "a.p8", key}}, 400, []string{"environment"}},
 	} {
 		body, kind := form(t, tc.words, tc.files...)
 		got := h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind})
@@ -126,12 +132,16 @@ func TestUploadsRefused(t *testing.T) {
 		}
 	}
 	for name, a := range map[string]ask{
-		"no form":       {method: "POST", path: "/v1/credentials", key: a.key, body: "{}"},
-		"url-encoded":   {method: "POST", path: "/v1/credentials", key: a.key, body: url.Values{"file": {key}}.Encode(), kind: "application/x-www-form-urlencoded"},
-		"no boundary":   {method: "POST", path: "/v1/credentials", key: a.key, body: "x", kind: "multipart/form-data"},
-		"broken":        {method: "POST", path: "/v1/credentials", key: a.key, body: "--x\r\nContent-Disp", kind: "multipart/form-data; boundary=x"},
-		"a word twice":  {method: "POST", path: "/v1/credentials", key: a.key, kind: "multipart/form-data; boundary=x", body: strings.Repeat("--x\r\nContent-Disposition: form-data; name=\"bundle_id\"\r\n\r\na.b\r\n", 2) + "--x--\r\n"},
-		"file as words": {method: "POST", path: "/v1/credentials", key: a.key, kind: "multipart/form-data; boundary=x", body: "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\na.b\r\n--x--\r\n"},
+		"no form": {method: "POST", path: "/v1/credentials", key: a.key, body: "{}"},
+		"url-encoded": {method: "POST", path: "/v1/credentials", key: a.key, body: url.Values{"file": {key}}.Encode(),
+			kind: "application/x-www-form-urlencoded"},
+		"no boundary": {method: "POST", path: "/v1/credentials", key: a.key, body: "x", kind: "multipart/form-data"},
+		"broken": {method: "POST", path: "/v1/credentials", key: a.key, body: "--x\r\nContent-Disp",
+			kind: "multipart/form-data; boundary=x"},
+		"a word twice": {method: "POST", path: "/v1/credentials", key: a.key, kind: "multipart/form-data; boundary=x",
+			body: strings.Repeat("--x\r\nContent-Disposition: form-data; name=\"bundle_id\"\r\n\r\na.b\r\n", 2) + "--x--\r\n"},
+		"file as words": {method: "POST", path: "/v1/credentials", key: a.key, kind: "multipart/form-data; boundary=x",
+			body: "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\na.b\r\n--x--\r\n"},
 	} {
 		if got := h.do(a); got.status != 400 && got.status != 415 {
 			t.Errorf("%s: %d %s", name, got.status, got.body)

@@ -7,7 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// openapi describes /v1 in OpenAPI 3.1. Tests hold it against the routes and against every answer.
+// openapi describes /v1 in OpenAPI 3.1. Tests compare it with the routes and with every answer.
 //
 //go:embed openapi.yaml
 var openapi []byte

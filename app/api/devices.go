@@ -32,7 +32,7 @@ func (q deviceRequest) device() (tenants.Device, error) {
 	return d, d.Check()
 }
 
-// deviceChange is the body of PATCH /v1/devices/{id}: what is left out stays.
+// deviceChange is the body of PATCH /v1/devices/{id}: omitted fields stay.
 type deviceChange struct {
 	Environment *string `json:"environment"`
 	Person      *string `json:"person"`
@@ -55,7 +55,7 @@ func (q deviceChange) apply(d *tenants.Device) {
 	set(&d.TimeZone, q.TimeZone)
 }
 
-// label is set for what people read.
+// label sets text that people read, trimmed.
 func label(to *string, from *string) {
 	if from != nil {
 		*to = tenants.TrimLabel(*from)
@@ -68,7 +68,8 @@ func set(to *string, from *string) {
 	}
 }
 
-// device is a device as programs see it. Its token is a secret between the app and Apple: the end is enough to tell devices apart.
+// device is a device as programs see it. The token is secret; its end is enough to tell devices
+// apart.
 type device struct {
 	ID             string  `json:"id"`
 	Bundle         string  `json:"bundle_id"`
@@ -87,7 +88,7 @@ type device struct {
 	RegisteredAt   *string `json:"registered_at"`
 	SeenAt         *string `json:"seen_at"`
 	CreatedAt      string  `json:"created_at"`
-	Credential     string  `json:"credential,omitempty"` // once, in the answer to its registration
+	Credential     string  `json:"credential,omitempty"` // only in the answer to its registration
 }
 
 func showDevice(d tenants.Device) device {
@@ -100,15 +101,15 @@ func showDevice(d tenants.Device) device {
 	}
 }
 
-// registered is a device with the credential that is shown this once.
+// registered is a device with its credential, which is shown only here.
 func registered(d tenants.Device, credential tenants.Secret) device {
 	out := showDevice(d)
 	out.Credential = string(credential)
 	return out
 }
 
-// fresh gives a new device its id and times.
-func (a *API) fresh(d tenants.Device, t tenants.TenantID) tenants.Device {
+// withID gives a new device its id and times.
+func (a *API) withID(d tenants.Device, t tenants.TenantID) tenants.Device {
 	now := a.Now()
 	d.ID, d.Tenant = tenants.NewID[tenants.DeviceID](now), t
 	d.CreatedAt, d.RegisteredAt, d.SeenAt = now, now, now
@@ -126,7 +127,7 @@ func (a *API) addDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 		return err
 	}
 	credential := tenants.NewSecret(tenants.DevicePrefix)
-	stored, known, err := k.scope.AddDevice(ctx, a.fresh(d, k.Tenant.ID), credential.Hash())
+	stored, known, err := k.scope.AddDevice(ctx, a.withID(d, k.Tenant.ID), credential.Hash())
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,8 @@ func (a *API) showDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	return reply(c, fiber.StatusOK, showDevice(d))
 }
 
-// changeDevice: PATCH /v1/devices/{id}. A token is not among what may change: that is a registration, or the phone's own.
+// changeDevice: PATCH /v1/devices/{id}. The token cannot change here: register again, or let the
+// phone renew it.
 func (a *API) changeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := idOf[tenants.DeviceID](c, "device")
 	if err != nil {

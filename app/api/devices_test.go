@@ -13,11 +13,13 @@ func TestDevices(t *testing.T) {
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
 	token := strings.Repeat("AB", 32)
-	body := fmt.Sprintf(`{"token":%q,"bundle_id":"com.example.lakeside","environment":"sandbox","person":"user-1","name":"Anna's iPhone","time_zone":"Europe/Berlin"}`, token)
+	body := fmt.Sprintf(`{"token":%q,"bundle_id":"com.example.lakeside","environment":"sandbox",
+		"person":"user-1","name":"Anna's iPhone","time_zone":"Europe/Berlin"}`, token)
 	var d device
 	made := h.do(ask{method: "POST", path: "/v1/devices", key: a.key, body: body}).want(201)
 	made.into(&d)
-	if d.TokenEnd != "abababab" || strings.Contains(made.body, strings.ToLower(token)) || d.Credential == "" || d.Platform != "ios" || *d.Person != "user-1" {
+	if d.TokenEnd != "abababab" || strings.Contains(made.body, strings.ToLower(token)) || d.Credential == "" ||
+		d.Platform != "ios" || *d.Person != "user-1" {
 		t.Errorf("made: %s", made.body)
 	}
 	var again device
@@ -34,7 +36,8 @@ func TestDevices(t *testing.T) {
 		h.do(ask{method: "GET", path: "/v1/phone/rings/" + r.ID, key: tenants.Secret(step.credential)}).want(step.want)
 	}
 	var changed device
-	shown := h.do(ask{method: "PATCH", path: "/v1/devices/" + strings.ToUpper(d.ID), key: a.key, body: `{"name":"Office","person":""}`}).want(200)
+	shown := h.do(ask{method: "PATCH", path: "/v1/devices/" + strings.ToUpper(d.ID), key: a.key,
+		body: `{"name":"Office","person":""}`}).want(200)
 	shown.into(&changed)
 	if *changed.Name != "Office" || changed.Person != nil || *changed.TimeZone != "Europe/Berlin" || changed.Credential != "" {
 		t.Errorf("changed: %s", shown.body)
@@ -66,7 +69,8 @@ func TestPairing(t *testing.T) {
 		return fmt.Sprintf(`{"token":%q,"bundle_id":"com.example.lakeside","environment":"sandbox"%s}`, strings.Repeat("cd", 32), person)
 	}
 	code := tenants.Secret(strings.ToLower(strings.ReplaceAll(p.Code, "-", "")))
-	if _, fields := h.do(ask{method: "POST", path: "/v1/phone/devices", key: code, body: body(`,"person":"user-8"`)}).want(400).code(); len(fields) != 1 || fields[0] != "person" {
+	if _, fields := h.do(ask{method: "POST", path: "/v1/phone/devices", key: code,
+		body: body(`,"person":"user-8"`)}).want(400).code(); len(fields) != 1 || fields[0] != "person" {
 		t.Errorf("a phone became another person: %v", fields)
 	}
 	var d device
@@ -81,16 +85,18 @@ func TestPairing(t *testing.T) {
 	token := strings.Repeat("ef", 32)
 	var renewed device
 	h.do(ask{method: "PUT", path: "/v1/phone/token", key: tenants.Secret(d.Credential),
-		body: fmt.Sprintf(`{"token":%q,"environment":"production","app_version":"5.0","os_version":"26.2"}`, token)}).want(200).into(&renewed)
+		body: fmt.Sprintf(`{"token":%q,"environment":"production","app_version":"5.0","os_version":"26.2"}`,
+			token)}).want(200).into(&renewed)
 	if renewed.ID != d.ID || renewed.TokenEnd != "efefefef" || renewed.Environment != "production" || *renewed.AppVersion != "5.0" {
 		t.Errorf("%+v", renewed)
 	}
 }
 
-func TestPairingGuessesAreSlowedDown(t *testing.T) {
+func TestPairingTriesAreLimited(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	for n := range 4 * guessBurst { // one more each guessEvery, which a busy machine may take for a few
+	// one more each guessEvery, which a busy machine may take for a few
+	for n := range 4 * guessBurst {
 		got := h.do(ask{method: "POST", path: "/v1/phone/devices", key: tenants.NewCode(), body: `{}`})
 		if got.status != 429 {
 			got.want(401)

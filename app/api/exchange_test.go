@@ -45,7 +45,7 @@ func (a ask) request(t testing.TB, base string) *http.Request {
 	return r
 }
 
-// answer is what came back.
+// answer is the response.
 type answer struct {
 	t      testing.TB
 	ask    ask
@@ -54,9 +54,9 @@ type answer struct {
 	body   string
 }
 
-// do sends the request and holds it and its answer against the contract: an answer must be described, and a request that was
-// granted must have been one that the contract allows.
-func (h *house) do(a ask) answer {
+// do sends the request and compares it and the answer with openapi.yaml: an answer must be
+// described, and a successful request must be valid.
+func (h *fixture) do(a ask) answer {
 	h.Helper()
 	r := a.request(h, h.url)
 	resp, err := http.DefaultClient.Do(r)
@@ -102,13 +102,13 @@ func (a answer) code() (code string, fields []string) {
 	return strings.TrimPrefix(p.Type, "urn:carillon:problem:"), fields
 }
 
-// contract is openapi.yaml, ready to hold requests and answers against it.
+// contract is openapi.yaml, ready to check requests and answers.
 type contract struct {
 	doc    *openapi3.T
 	router routers.Router
 }
 
-// readOnce reads the contract once for all tests: to check it takes longer than what most of them do.
+// readOnce parses the contract once for all tests, because validating it is slow.
 var readOnce = sync.OnceValues(func() (*contract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(openapi)
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"carillon/tenants"
 )
 
-// try sends a request through the app without a socket and gives its status; nothing may fail on our side.
-func (h *house) try(t *testing.T, r *http.Request) int {
+// try sends a request through the app without a socket and returns its status, which must not be a
+// 5xx.
+func (h *fixture) try(t *testing.T, r *http.Request) int {
 	t.Helper()
 	resp, err := h.app.Test(r, -1)
 	if err != nil {
@@ -26,13 +27,15 @@ func (h *house) try(t *testing.T, r *http.Request) int {
 	return resp.StatusCode
 }
 
-// FuzzRingBody: whatever the body, a ring is placed and pushed, or refused and nothing is.
+// FuzzRingBody checks that any body either places and pushes a ring, or is refused without an
+// effect.
 func FuzzRingBody(f *testing.F) {
 	h := open(f)
 	a := h.tenant("lakeside", "Lakeside")
 	device := string(a.device)
 	for _, s := range []string{
-		``, `{}`, `null`, `{"to":{"device":"` + device + `"}}`, `{"to":{"person":"person-Lakeside"},"ttl_s":5,"caller":"A","reference":"r"}`,
+		``, `{}`, `null`, `{"to":{"device":"` + device + `"}}`,
+		`{"to":{"person":"person-Lakeside"},"ttl_s":5,"caller":"A","reference":"r"}`,
 		`{"to":{"device":"` + strings.ToUpper(device) + `","person":""}}`, `{"to":null,"agent":null,"ttl_s":1e1}`, `{"to":{},"to":{}}`,
 		`{"to":{"device":"` + device + `"},"caller":"\ud83d\ude00\u202e"}`,
 	} {
@@ -62,7 +65,7 @@ func FuzzRingBody(f *testing.F) {
 	})
 }
 
-// headerValue reports whether a client could send s as a header's value at all.
+// headerValue reports whether a client can send s as a header value.
 func headerValue(s string) bool {
 	for _, b := range []byte(s) {
 		if b < ' ' || b == 0x7f {
@@ -72,13 +75,15 @@ func headerValue(s string) bool {
 	return len(s) < 8<<10
 }
 
-// FuzzBearer: only the key itself opens the door.
+// FuzzBearer checks that only the exact key is accepted.
 func FuzzBearer(f *testing.F) {
 	h := open(f)
 	a := h.tenant("lakeside", "Lakeside")
 	for _, s := range []string{
-		"", "Bearer", "Bearer ", "Bearer x", "Basic eDp4", "bearer  " + string(a.key), "Bearer " + string(a.key) + " ", "Bearer " + string(a.phone),
-		"Bearer " + string(tenants.NewSecret(tenants.LivePrefix)), "Bearer crl_live_", "Bearer " + strings.Repeat("A", 5000), "Bearer ABCDE-23456",
+		"", "Bearer", "Bearer ", "Bearer x", "Basic eDp4", "bearer  " + string(a.key), "Bearer " + string(a.key) + " ",
+		"Bearer " + string(a.phone),
+		"Bearer " + string(tenants.NewSecret(tenants.LivePrefix)), "Bearer crl_live_", "Bearer " +
+			strings.Repeat("A", 5000), "Bearer ABCDE-23456",
 	} {
 		f.Add(s)
 	}
@@ -104,7 +109,8 @@ func FuzzBearer(f *testing.F) {
 	})
 }
 
-// FuzzIdempotencyKey: a key is taken as a whole or refused, and two requests have one fingerprint only when they ask the same.
+// FuzzIdempotencyKey checks that a key is stored whole or refused, and that only equal requests
+// have one fingerprint.
 func FuzzIdempotencyKey(f *testing.F) {
 	f.Add("key", "a", "b", "a", "b")
 	f.Add(strings.Repeat("k", 256), "", "", "", "")
@@ -133,7 +139,7 @@ func printable() string {
 	return b.String()
 }
 
-// FuzzLastEventID: it is a number that a stream could have sent, or it is refused.
+// FuzzLastEventID checks that only a number that a stream could have sent is accepted.
 func FuzzLastEventID(f *testing.F) {
 	for _, s := range []string{"", "0", "42", "-1", "+7", "1e3", " 1", "9223372036854775807", "9223372036854775808", "1\n2", "０"} {
 		f.Add(s)
@@ -153,7 +159,8 @@ func FuzzLastEventID(f *testing.F) {
 	})
 }
 
-// FuzzUpload: whatever the file, its name and its fields, an upload is taken or refused in words, and its secret is never shown.
+// FuzzUpload checks that any upload is accepted or refused with a sentence, and that its secret is
+// never shown.
 func FuzzUpload(f *testing.F) {
 	h := open(f)
 	a := h.tenant("lakeside", "Lakeside")
@@ -162,7 +169,8 @@ func FuzzUpload(f *testing.F) {
 	f.Add("certificate.p12", "", "production", "", "secret", "\x30\x82\x01\x00")
 	f.Add("../../etc/passwd", "\x00", "mars", "é", strings.Repeat("p", 2000), "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----")
 	f.Fuzz(func(t *testing.T, name, bundle, environment, team, password, file string) {
-		body, kind := form(t, map[string]string{"bundle_id": bundle, "environment": environment, "team_id": team, "password": password}, [3]string{"file", name, file})
+		body, kind := form(t, map[string]string{"bundle_id": bundle, "environment": environment, "team_id": team,
+			"password": password}, [3]string{"file", name, file})
 		resp, err := h.app.Test(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}.request(t, "http://x"), -1)
 		if err != nil {
 			t.Fatal(err)

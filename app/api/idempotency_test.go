@@ -24,22 +24,24 @@ func TestIdempotency(t *testing.T) {
 	if first.ID != second.ID || again.header.Get("Location") != "/v1/rings/"+first.ID {
 		t.Errorf("the same key made %s and %s", first.ID, second.ID)
 	}
-	if code, _ := h.do(place(a, fmt.Sprintf(`{"to":{"device":%q},"ttl_s":31}`, a.device))).want(422).code(); code != "idempotency_mismatch" {
+	if code, _ := h.do(place(a, fmt.Sprintf(`{"to":{"device":%q},"ttl_s":31}`,
+		a.device))).want(422).code(); code != "idempotency_mismatch" {
 		t.Errorf("another body: %s", code)
 	}
 	h.do(place(b, fmt.Sprintf(`{"to":{"device":%q},"ttl_s":30}`, b.device))).want(201).into(&second)
 	if first.ID == second.ID {
 		t.Error("a key reached into another tenant")
 	}
-	// A refusal is not remembered.
-	refused := ask{method: "POST", path: "/v1/rings", key: a.key, body: `{"to":{"person":"nobody"}}`, header: []string{"Idempotency-Key", "later"}}
+	// A refusal is not stored.
+	refused := ask{method: "POST", path: "/v1/rings", key: a.key, body: `{"to":{"person":"nobody"}}`,
+		header: []string{"Idempotency-Key", "later"}}
 	h.do(refused).want(422)
 	a.newDevice("nobody")
 	h.do(refused).want(201)
 }
 
-// TestIdempotencyAtOnce sends one request many times at once: one ring, whoever is answered.
-func TestIdempotencyAtOnce(t *testing.T) {
+// TestIdempotencyConcurrently sends one request many times concurrently and expects one ring.
+func TestIdempotencyConcurrently(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
@@ -47,7 +49,8 @@ func TestIdempotencyAtOnce(t *testing.T) {
 	answers := make(chan answer, 20)
 	for range cap(answers) {
 		wg.Go(func() {
-			answers <- h.do(ask{method: "POST", path: "/v1/rings", key: a.key, body: fmt.Sprintf(`{"to":{"device":%q}}`, a.device), header: []string{"Idempotency-Key", "x"}})
+			answers <- h.do(ask{method: "POST", path: "/v1/rings", key: a.key,
+				body: fmt.Sprintf(`{"to":{"device":%q}}`, a.device), header: []string{"Idempotency-Key", "x"}})
 		})
 	}
 	wg.Wait()

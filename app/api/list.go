@@ -16,13 +16,13 @@ const (
 	maxLimit     = 200
 )
 
-// list is a page of things.
+// list is one page of a list.
 type list[T any] struct {
 	Data []T     `json:"data"`
 	Next *string `json:"next"`
 }
 
-// listOf makes a page out of rows; an empty one has an empty list, not null.
+// listOf makes a page from rows; an empty one is an empty list, not null.
 func listOf[R, T any](rows []R, next string, show func(R) T) list[T] {
 	out := list[T]{Data: make([]T, 0, len(rows)), Next: opt(next)}
 	for _, r := range rows {
@@ -31,7 +31,7 @@ func listOf[R, T any](rows []R, next string, show func(R) T) list[T] {
 	return out
 }
 
-// filter reads a query and remembers what is wrong with it, so that every fault is told at once.
+// filter reads a query and collects its faults, so that all are reported at once.
 type filter struct {
 	c      *fiber.Ctx
 	faults []tenants.Field
@@ -55,7 +55,7 @@ func (f *filter) limit() int {
 	return n
 }
 
-// text is a free word, at most 100 characters.
+// text is free text of at most 100 characters.
 func (f *filter) text(name string) string {
 	s := strings.TrimSpace(web.Query(f.c, name))
 	if !tenants.ValidText(s, 0, 100) {
@@ -64,7 +64,7 @@ func (f *filter) text(name string) string {
 	return s
 }
 
-// cursor is where the page before ended. The store reads it; here it is only kept short.
+// cursor is the end of the previous page. The store parses it; here only its length is limited.
 func (f *filter) cursor() string {
 	s := web.Query(f.c, "after")
 	if len(s) > 200 {
@@ -73,7 +73,7 @@ func (f *filter) cursor() string {
 	return s
 }
 
-// time is a moment; zero when absent.
+// time is a point in time; zero when absent.
 func (f *filter) time(name string) time.Time {
 	s := web.Query(f.c, name)
 	if s == "" {
@@ -86,7 +86,7 @@ func (f *filter) time(name string) time.Time {
 	return t
 }
 
-// oneOf is a word out of a closed list; empty when absent.
+// oneOf is one of these words; empty when absent.
 func (f *filter) oneOf(name string, words ...string) string {
 	s := web.Query(f.c, name)
 	if s == "" {
@@ -119,7 +119,7 @@ func queryID[T ~string](f *filter, name string) T {
 	return id
 }
 
-// moment reads RFC 3339, within the years that a database and a clock can hold.
+// moment parses RFC 3339, within the years that the databases support.
 func moment(s string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil || t.Year() < 1970 || t.Year() > 2200 {

@@ -12,22 +12,24 @@ import (
 	"carillon/tenants"
 )
 
-// Media is the voice of a call, as a phone asks for it; *switchboard.Board has it. Refusals are *tenants.Error: Conflict when another
-// device has answered, Gone when the ring has ended, Invalid or Unprocessable for an offer that cannot be answered.
+// Media answers a phone's calls; *switchboard.Board does. Refusals are *tenants.Error: Conflict
+// when another device has answered, Gone when the ring has ended, Invalid or Unprocessable for an
+// offer that cannot be answered.
 type Media interface {
 	Answer(ctx context.Context, d tenants.Device, ring tenants.RingID, sdp string) (gateway.Answer, error)
 	Trickle(ctx context.Context, d tenants.Device, ring tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error)
 	HangUp(ctx context.Context, d tenants.Device, ring tenants.RingID) error
 }
 
-// links says where to find relays, one Link header value for each address (RFC 9725, 4.6).
+// links are Link header values that list the ICE servers, one for each address (RFC 9725, 4.6).
 func links(servers []gateway.ICEServer) []string {
 	var list []string
 	for _, s := range servers {
 		for _, url := range s.URLs {
 			link := "<" + url + `>; rel="ice-server"`
 			if s.Username != "" {
-				link += `; username=` + strconv.Quote(s.Username) + `; credential=` + strconv.Quote(s.Credential) + `; credential-type="password"`
+				link += `; username=` + strconv.Quote(s.Username) +
+					`; credential=` + strconv.Quote(s.Credential) + `; credential-type="password"`
 			}
 			list = append(list, link)
 		}
@@ -40,8 +42,8 @@ const (
 	typeFragment = "application/trickle-ice-sdpfrag"
 )
 
-// text is a body of one media type, at most 64 KiB, not empty.
-func text(c *fiber.Ctx, want string) (string, error) {
+// textBody reads a body of one media type, at most 64 KiB and not empty.
+func textBody(c *fiber.Ctx, want string) (string, error) {
 	kind, _, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	if err != nil || kind != want {
 		return "", tenants.Refuse(tenants.Unsupported, "unsupported", "Send the body as %s.", want)
@@ -62,7 +64,7 @@ func (a *API) answerRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err != nil {
 		return err
 	}
-	offer, err := text(c, typeSDP)
+	offer, err := textBody(c, typeSDP)
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func (a *API) answerRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 	for _, l := range links(answer.ICEServers) {
 		h.Add(fiber.HeaderLink, l)
 	}
-	return fragment(c, fiber.StatusCreated, typeSDP, answer.ETag, answer.SDP)
+	return replySDP(c, fiber.StatusCreated, typeSDP, answer.ETag, answer.SDP)
 }
 
 // trickle: PATCH /v1/phone/rings/{id}/leg.
@@ -85,7 +87,7 @@ func (a *API) trickle(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err != nil {
 		return err
 	}
-	part, err := text(c, typeFragment)
+	part, err := textBody(c, typeFragment)
 	if err != nil {
 		return err
 	}
@@ -100,14 +102,15 @@ func (a *API) trickle(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err != nil {
 		return err
 	}
-	if t.Fragment == "" { // candidates taken (RFC 9725, 4.3.2): no body, and no ETag, since the ICE session is the same
-		return fragment(c, fiber.StatusNoContent, typeFragment, "", "")
+	// candidates accepted (RFC 9725, 4.3.2): the ICE session, and so the ETag, is the same
+	if t.Fragment == "" {
+		return replySDP(c, fiber.StatusNoContent, typeFragment, "", "")
 	}
-	return fragment(c, fiber.StatusOK, typeFragment, t.ETag, t.Fragment)
+	return replySDP(c, fiber.StatusOK, typeFragment, t.ETag, t.Fragment)
 }
 
-// fragment answers with SDP or a part of it.
-func fragment(c *fiber.Ctx, status int, kind, etag, body string) error {
+// replySDP answers with SDP or a fragment of it.
+func replySDP(c *fiber.Ctx, status int, kind, etag, body string) error {
 	if etag != "" {
 		c.Response().Header.Set(fiber.HeaderETag, etag)
 	}

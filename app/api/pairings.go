@@ -13,18 +13,19 @@ type pairingRequest struct {
 	Person *string `json:"person"`
 }
 
-// person is whose phone will be paired; empty = nobody's.
+// person owns the phone that will be paired; empty = not set.
 func (q pairingRequest) person() (string, error) {
 	if q.Person == nil {
 		return "", nil
 	}
 	if !tenants.ValidReference(*q.Person) {
-		return "", invalid([]tenants.Field{{Name: "person", Message: "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}}, "The pairing has wrong fields.")
+		return "", invalid([]tenants.Field{{Name: "person", Message: "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}},
+			"The pairing has wrong fields.")
 	}
 	return *q.Person, nil
 }
 
-// pairing is a code to show to a person once, as text and as a picture.
+// pairing is a code to show once to a person, as text and as a picture.
 type pairing struct {
 	ID        string  `json:"id"`
 	Code      string  `json:"code"`
@@ -49,7 +50,7 @@ func (a *API) addPairing(ctx context.Context, c *fiber.Ctx, k caller) error {
 		ID: tenants.NewID[tenants.PairingID](now), Tenant: k.Tenant.ID, Person: person, By: k.Actor,
 		CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL),
 	}
-	// The code stands behind #, which no browser sends and no log keeps.
+	// The code is after #, so browsers do not send it and logs do not keep it.
 	url := a.PublicURL + "/pair#" + string(code)
 	qr, err := web.QR(url)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// pairPhone: POST /v1/phone/devices, with a pairing code as its bearer.
+// pairPhone: POST /v1/phone/devices, with a pairing code as its bearer token.
 func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 	t, p, err := a.paired(ctx, c)
 	if err != nil {
@@ -28,7 +28,7 @@ func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	d = a.fresh(d, t.ID)
+	d = a.withID(d, t.ID)
 	who := store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	credential := tenants.NewSecret(tenants.DevicePrefix)
 	stored, err := a.Store.For(t.ID).By(who).TakePairing(ctx, p.ID, d, credential.Hash(), a.Now())
@@ -38,20 +38,23 @@ func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 	return reply(c, fiber.StatusCreated, registered(stored, credential))
 }
 
-// pairedTo is the device of whom the code was made for; a code made for nobody lets the app say who it is.
+// pairedTo returns the device with the person of the pairing. If the pairing has none, the app may
+// set it.
 func (q deviceRequest) pairedTo(p tenants.Pairing) (tenants.Device, error) {
 	d, err := q.device()
 	if err != nil || p.Person == "" {
 		return d, err
 	}
 	if d.Person != "" && d.Person != p.Person {
-		return d, invalid([]tenants.Field{{Name: "person", Message: "this pairing code is for another person; leave the field out"}}, "The device has wrong fields.")
+		return d, invalid([]tenants.Field{{Name: "person", Message: "this pairing code is for another person; leave the field out"}},
+			"Please correct the fields of the device.")
 	}
 	d.Person = p.Person
 	return d, nil
 }
 
-// paired finds the pairing whose code came with the request. Codes are short, so that guessing is slowed down.
+// paired returns the pairing of the request's code. Codes are short, so tries are limited by
+// address.
 func (a *API) paired(ctx context.Context, c *fiber.Ctx) (tenants.Tenant, tenants.Pairing, error) {
 	text, err := bearer(c, "the pairing code")
 	if err != nil {
@@ -63,7 +66,8 @@ func (a *API) paired(ctx context.Context, c *fiber.Ctx) (tenants.Tenant, tenants
 	}
 	code, ok := tenants.ParseCode(text)
 	if !ok {
-		return tenants.Tenant{}, tenants.Pairing{}, tenants.Refuse(tenants.Unauthorized, "code_malformed", "This is not a pairing code. It has ten letters and digits: XXXXX-XXXXX.")
+		return tenants.Tenant{}, tenants.Pairing{}, tenants.Refuse(tenants.Unauthorized, "code_malformed",
+			"This is not a pairing code. It has ten letters and digits: XXXXX-XXXXX.")
 	}
 	t, p, err := a.Store.TenantOfPairing(ctx, code.Hash(), a.Now())
 	if err != nil {
@@ -79,7 +83,8 @@ type tokenRequest struct {
 	OSVersion   *string `json:"os_version"`
 }
 
-// renewToken: PUT /v1/phone/token. The app calls it on every launch: tokens change when iOS likes.
+// renewToken: PUT /v1/phone/token. The app calls it on every launch, because iOS may change the
+// token at any time.
 func (a *API) renewToken(ctx context.Context, c *fiber.Ctx, p phone) error {
 	var body tokenRequest
 	if err := web.JSON(c, &body); err != nil {
@@ -103,10 +108,10 @@ func (a *API) renewToken(ctx context.Context, c *fiber.Ctx, p phone) error {
 	return reply(c, fiber.StatusOK, showDevice(stored))
 }
 
-// phoneRing is a ring as a phone that it rings sees it: what the push may not have carried.
+// phoneRing is a ring as the phone sees it, with what the push may not contain.
 type phoneRing struct {
 	ID         string      `json:"id"`
-	Rings      bool        `json:"rings"` // whether this device still rings: no = stop ringing
+	Rings      bool        `json:"rings"` // false = stop ringing
 	State      string      `json:"state"`
 	Caller     *string     `json:"caller"`
 	Reference  *string     `json:"reference"`
@@ -146,19 +151,22 @@ func (q factRequest) report() (switchboard.Report, error) {
 	faults := out.Faults()
 	var ok bool
 	if out.At, ok = moment(q.At); !ok {
-		faults = append(faults, tenants.Field{Name: "at", Message: "when it happened by the phone's clock, such as 2026-11-24T08:00:00.250Z"})
+		faults = append(faults, tenants.Field{Name: "at",
+			Message: "the time of the fact by the phone's clock, such as 2026-11-24T08:00:00.250Z"})
 	}
 	if out.SentAt, ok = moment(q.SentAt); !ok {
-		faults = append(faults, tenants.Field{Name: "sent_at", Message: "when it was sent by the phone's clock, such as 2026-11-24T08:00:00.500Z"})
+		faults = append(faults, tenants.Field{Name: "sent_at",
+			Message: "the time of sending by the phone's clock, such as 2026-11-24T08:00:00.500Z"})
 	}
-	return out, invalid(faults, "The fact has wrong fields.")
+	return out, invalid(faults, "Please correct the fields of the fact.")
 }
 
 type factReply struct {
 	Recorded bool `json:"recorded"`
 }
 
-// reportFact: POST /v1/phone/rings/{id}/facts. Late and repeated facts are answered 200 too, or phones would send them for ever.
+// reportFact: POST /v1/phone/rings/{id}/facts. Late and repeated facts get 200 too, or phones would
+// send them forever.
 func (a *API) reportFact(ctx context.Context, c *fiber.Ctx, p phone) error {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
@@ -186,36 +194,29 @@ type phoneEvent struct {
 	At     string  `json:"at"`
 }
 
-// errOver ends a stream in good order: the phone was told all that it can use, or the reader may read no more.
+// errOver ends a stream normally: the phone has its final event, or the reader may read no more.
 var errOver = errors.New("api: the stream is over")
 
-// followPhoneRing: GET /v1/phone/rings/{id}/events. This is how a phone learns to stop ringing; a push must not say so, because iOS
-// demands that every VoIP push be shown as a call. The stream of a device that was removed, of a credential that was replaced and of a
-// tenant that was suspended ends as a program's does; see followRing.
+// followPhoneRing: GET /v1/phone/rings/{id}/events. It tells a phone to stop ringing. A push must
+// not do that, because iOS requires every VoIP push to be shown as a call. The stream also ends
+// when the device is removed, its credential replaced or its tenant suspended; see followRing.
 func (a *API) followPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 	id, err := idOf[tenants.RingID](c, "ring")
-	if err != nil {
-		return err
-	}
-	after, err := lastEvent(web.Header(c, "Last-Event-ID"))
 	if err != nil {
 		return err
 	}
 	if _, err := a.Board.Phone(ctx, p.Device, id); err != nil {
 		return err
 	}
-	return web.SSE(c, p.still, func(ctx context.Context, s *web.Stream) error {
-		return a.ended(ctx, a.Board.Watch(ctx, p.Tenant, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
-			if err := allowed(ctx, p.still); err != nil {
-				return err
-			}
-			return tellPhone(s, r, p.ID, facts)
-		}))
+	reader := reader{tenant: p.Tenant, mayRead: p.mayRead}
+	return a.follow(c, reader, id, func(s *web.Stream, facts []tenants.Fact, r *tenants.Ring) error {
+		return sendPhoneEvent(s, r, p.ID, facts)
 	})
 }
 
-// tellPhone sends the one event that ends this device's part in the ring, if it is among the facts.
-func tellPhone(s *web.Stream, r *tenants.Ring, d tenants.DeviceID, facts []tenants.Fact) error {
+// sendPhoneEvent sends the one event that ends this device's part in the ring, if it is among the
+// facts.
+func sendPhoneEvent(s *web.Stream, r *tenants.Ring, d tenants.DeviceID, facts []tenants.Fact) error {
 	mine, ok := r.AttemptOf(d)
 	if !ok {
 		return errOver
@@ -237,7 +238,8 @@ func tellPhone(s *web.Stream, r *tenants.Ring, d tenants.DeviceID, facts []tenan
 	return nil
 }
 
-// phoneEventOf names what a fact means to the device of the attempt: empty when it does not end its part.
+// phoneEventOf returns the event name of a fact for the device of the attempt, or empty if it does
+// not end its part.
 func phoneEventOf(mine *tenants.Attempt, f tenants.Fact) string {
 	if f.Attempt != mine.ID || !mine.State.Terminal() {
 		return ""
@@ -249,7 +251,7 @@ func phoneEventOf(mine *tenants.Attempt, f tenants.Fact) string {
 			continue
 		}
 		if was.Terminal() || !state.Terminal() {
-			return "" // it changed nothing, or nothing that matters here
+			return "" // it did not end the attempt
 		}
 		switch state {
 		case tenants.Cancelled:

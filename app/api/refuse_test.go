@@ -9,7 +9,7 @@ import (
 	"carillon/tenants"
 )
 
-// TestBadInput sends what must be refused, and looks that nothing was written and nothing pushed.
+// TestBadInput sends invalid requests, and checks that nothing is written or pushed.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -57,7 +57,8 @@ func TestBadInput(t *testing.T) {
 		{"wrong type", rings(with(`"ttl_s":"30"`)), 400, "invalid", "ttl_s"},
 		{"1 MiB", rings(with(`"caller":"` + strings.Repeat("x", 1<<20) + `"`)), 413, "too_large", ""},
 		{"70 KiB", rings(with(`"caller":"` + strings.Repeat("x", 70<<10) + `"`)), 413, "too_large", ""},
-		{"packed", ask{method: "POST", path: "/v1/rings", key: a.key, body: good, header: []string{"Content-Encoding", "gzip"}}, 415, "content_encoding", ""},
+		{"packed", ask{method: "POST", path: "/v1/rings", key: a.key, body: good,
+			header: []string{"Content-Encoding", "gzip"}}, 415, "content_encoding", ""},
 		{"nobody", rings(`{}`), 400, "invalid", "to"},
 		{"both", rings(fmt.Sprintf(`{"to":{"device":%q,"person":"x"}}`, a.device)), 400, "invalid", "to"},
 		{"device is no id", rings(`{"to":{"device":"' OR 1=1 --"}}`), 400, "invalid", "to.device"},
@@ -86,12 +87,17 @@ func TestBadInput(t *testing.T) {
 		{"empty reference", rings(with(`"reference":""`)), 400, "invalid", "reference"},
 		{"reference with a slash", rings(with(`"reference":"a/b"`)), 400, "invalid", "reference"},
 		{"two wrong fields", rings(with(`"reference":"a/b","ttl_s":1`)), 400, "invalid", "reference ttl_s"},
-		{"a test key and a production device", ask{method: "POST", path: "/v1/rings", key: testKey, body: deviceOf(live)}, 403, "test_key", ""},
+		{"a test key and a production device", ask{method: "POST", path: "/v1/rings", key: testKey, body: deviceOf(live)},
+			403, "test_key", ""},
 		{"key in the query", ask{method: "POST", path: "/v1/rings?api_key=" + string(a.key), body: good}, 400, "key_in_query", ""},
-		{"key in the query beside one in the header", ask{method: "POST", path: "/v1/rings?x=" + string(a.key), key: a.key, body: good}, 400, "key_in_query", ""},
-		{"basic authentication", ask{method: "POST", path: "/v1/rings", body: good, header: []string{"Authorization", "Basic " + string(a.key)}}, 401, "unauthorized", ""},
-		{"two keys", ask{method: "POST", path: "/v1/rings", key: a.key, body: good, header: []string{"Authorization", "Bearer " + string(b.key)}}, 400, "header_repeated", ""},
-		{"key in a header of its own", ask{method: "POST", path: "/v1/rings", body: good, header: []string{"X-Api-Key", string(a.key)}}, 401, "unauthorized", ""},
+		{"key in the query beside one in the header", ask{method: "POST", path: "/v1/rings?x=" + string(a.key), key: a.key,
+			body: good}, 400, "key_in_query", ""},
+		{"basic authentication", ask{method: "POST", path: "/v1/rings", body: good,
+			header: []string{"Authorization", "Basic " + string(a.key)}}, 401, "unauthorized", ""},
+		{"two keys", ask{method: "POST", path: "/v1/rings", key: a.key, body: good,
+			header: []string{"Authorization", "Bearer " + string(b.key)}}, 400, "header_repeated", ""},
+		{"key in a header of its own", ask{method: "POST", path: "/v1/rings", body: good,
+			header: []string{"X-Api-Key", string(a.key)}}, 401, "unauthorized", ""},
 		{"idempotency key too long", rings(good, "Idempotency-Key", strings.Repeat("k", 256)), 400, "idempotency_key", ""},
 		{"idempotency key not ASCII", rings(good, "Idempotency-Key", "é"), 400, "idempotency_key", ""},
 		{"two idempotency keys", rings(good, "Idempotency-Key", "a", "Idempotency-Key", "b"), 400, "header_repeated", ""},
@@ -109,44 +115,70 @@ func TestBadInput(t *testing.T) {
 		{"a year that no clock holds", ask{method: "GET", path: "/v1/rings?from=9999-01-01T00:00:00Z", key: a.key}, 400, "invalid", "from"},
 		{"a device filter that is no id", ask{method: "GET", path: "/v1/rings?device=x", key: a.key}, 400, "invalid", "device"},
 		{"a search with control characters", ask{method: "GET", path: "/v1/rings?q=%00", key: a.key}, 400, "invalid", "q"},
-		{"a Last-Event-ID that is none", ask{method: "GET", path: "/v1/rings/" + ring.ID + "/events", key: a.key, header: []string{"Last-Event-ID", "x"}}, 400, "last_event_id", ""},
+		{"a Last-Event-ID that is none", ask{method: "GET", path: "/v1/rings/" + ring.ID + "/events", key: a.key,
+			header: []string{"Last-Event-ID", "x"}}, 400, "last_event_id", ""},
 
-		{"funnel by colour", ask{method: "GET", path: "/v1/analytics/funnel?by=colour", key: a.key}, 400, "invalid", "by"},
-		{"funnel backwards", ask{method: "GET", path: "/v1/analytics/funnel?from=2026-02-02T00:00:00Z&to=2026-01-01T00:00:00Z", key: a.key}, 400, "invalid", "from"},
-		{"funnel of two years", ask{method: "GET", path: "/v1/analytics/funnel?from=2024-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", key: a.key}, 400, "invalid", "from"},
-		{"funnel of a year by the hour", ask{method: "GET", path: "/v1/analytics/funnel?from=2025-01-01T00:00:00Z&to=2026-01-01T00:00:00Z&by=hour", key: a.key}, 400, "invalid", "from"},
+		{"funnel by colour", ask{method: "GET", path: "/v1/analytics/funnel?by=colour",
+			key: a.key}, 400, "invalid", "by"},
+		{"funnel backwards", ask{method: "GET", path: "/v1/analytics/funnel?from=2026-02-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+			key: a.key}, 400, "invalid", "from"},
+		{"funnel of two years", ask{method: "GET", path: "/v1/analytics/funnel?from=2024-01-01T00:00:00Z&to=2026-01-01T00:00:00Z",
+			key: a.key}, 400, "invalid", "from"},
+		{"funnel of a year by the hour", ask{method: "GET", path: "/v1/analytics/funnel?from=2025-01-01T00:00:00Z&to=2026-01-01T00:00:00Z&by=hour",
+			key: a.key}, 400, "invalid", "from"},
 
-		{"token not hex", ask{method: "POST", path: "/v1/devices", key: a.key, body: `{"bundle_id":"com.example.x","token":"` + strings.Repeat("zz", 32) + `"}`}, 400, "invalid", "token"},
-		{"token too short", ask{method: "POST", path: "/v1/devices", key: a.key, body: `{"bundle_id":"com.example.x","token":"ab"}`}, 400, "invalid", "token"},
-		{"token with a path", ask{method: "POST", path: "/v1/devices", key: a.key, body: `{"bundle_id":"com.example.x","token":"../../` + token + `"}`}, 400, "invalid", "token"},
-		{"bundle with .voip", ask{method: "POST", path: "/v1/devices", key: a.key, body: `{"bundle_id":"com.example.voip","token":"` + token + `"}`}, 400, "invalid", "bundle_id"},
-		{"unknown platform", ask{method: "POST", path: "/v1/devices", key: a.key, body: register(`,"platform":"android"`)}, 400, "invalid", "platform"},
-		{"unknown environment", ask{method: "POST", path: "/v1/devices", key: a.key, body: register(`,"environment":"prod"`)}, 400, "invalid", "environment"},
-		{"unknown time zone", ask{method: "POST", path: "/v1/devices", key: a.key, body: register(`,"time_zone":"../etc/passwd"`)}, 400, "invalid", "time_zone"},
-		{"device of another tenant", ask{method: "POST", path: "/v1/devices", key: a.key, body: register(`,"tenant_id":"x"`)}, 400, "invalid", "tenant_id"},
-		{"device with an id", ask{method: "POST", path: "/v1/devices", key: a.key, body: register(`,"id":"` + string(b.device) + `"`)}, 400, "invalid", "id"},
-		{"a token by PATCH", ask{method: "PATCH", path: "/v1/devices/" + string(a.device), key: a.key, body: `{"token":"` + token + `"}`}, 400, "invalid", "token"},
-		{"a wrong name by PATCH", ask{method: "PATCH", path: "/v1/devices/" + string(a.device), key: a.key, body: `{"name":"a\u0007"}`}, 400, "invalid", "name"},
+		{"token not hex", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: `{"bundle_id":"com.example.x","token":"` + strings.Repeat("zz", 32) + `"}`}, 400, "invalid", "token"},
+		{"token too short", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: `{"bundle_id":"com.example.x","token":"ab"}`}, 400, "invalid", "token"},
+		{"token with a path", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: `{"bundle_id":"com.example.x","token":"../../` + token + `"}`}, 400, "invalid", "token"},
+		{"bundle with .voip", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: `{"bundle_id":"com.example.voip","token":"` + token + `"}`}, 400, "invalid", "bundle_id"},
+		{"unknown platform", ask{method: "POST", path: "/v1/devices", key: a.key, body: register(`,"platform":"android"`)},
+			400, "invalid", "platform"},
+		{"unknown environment", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: register(`,"environment":"prod"`)}, 400, "invalid", "environment"},
+		{"unknown time zone", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: register(`,"time_zone":"../etc/passwd"`)}, 400, "invalid", "time_zone"},
+		{"device of another tenant", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: register(`,"tenant_id":"x"`)}, 400, "invalid", "tenant_id"},
+		{"device with an id", ask{method: "POST", path: "/v1/devices", key: a.key,
+			body: register(`,"id":"` + string(b.device) + `"`)}, 400, "invalid", "id"},
+		{"a token by PATCH", ask{method: "PATCH", path: "/v1/devices/" + string(a.device), key: a.key, body: `{"token":"` +
+			token + `"}`}, 400, "invalid", "token"},
+		{"a wrong name by PATCH", ask{method: "PATCH", path: "/v1/devices/" + string(a.device), key: a.key,
+			body: `{"name":"a\u0007"}`}, 400, "invalid", "name"},
 
-		{"a blank name by PATCH", ask{method: "PATCH", path: "/v1/devices/" + string(a.device), key: a.key, body: `{"name":" "}`}, 400, "invalid", "name"},
-		{"a blank agent", ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"\t ","kind":"builtin"}`}, 400, "invalid", "name"},
+		{"a blank name by PATCH", ask{method: "PATCH", path: "/v1/devices/" + string(a.device), key: a.key,
+			body: `{"name":" "}`}, 400, "invalid", "name"},
+		{"a blank agent", ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"\t ","kind":"builtin"}`}, 400,
+			"invalid", "name"},
 
-		{"pairing of a wrong person", ask{method: "POST", path: "/v1/pairings", key: a.key, body: `{"person":""}`}, 400, "invalid", "person"},
+		{"pairing of a wrong person", ask{method: "POST", path: "/v1/pairings", key: a.key, body: `{"person":""}`}, 400,
+			"invalid", "person"},
 		{"agent without a name", ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"kind":"builtin"}`}, 400, "invalid", "name"},
-		{"agent of an unknown kind", ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"x","kind":"stream"}`}, 400, "invalid", "kind"},
+		{"agent of an unknown kind", ask{method: "POST", path: "/v1/agents", key: a.key,
+			body: `{"name":"x","kind":"stream"}`}, 400, "invalid", "kind"},
 		{"agent without a kind", ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"x"}`}, 400, "invalid", "kind"},
 
 		{"a kind that phones may not report", facts(fact("answered", time.Now())), 400, "invalid", "kind"},
 		{"an unknown kind", facts(fact("exploded", time.Now())), 400, "invalid", "kind"},
 		{"a fact without times", facts(`{"kind":"woke"}`), 400, "invalid", "at sent_at"},
 		{"a fact in the year 9999", facts(`{"kind":"woke","at":"9999-01-01T00:00:00Z","sent_at":"` + now + `"}`), 400, "invalid", "at"},
-		{"a code of a kind that has none", facts(`{"kind":"shown","at":"` + now + `","sent_at":"` + now + `","code":3}`), 400, "invalid", "code"},
+		{"a code of a kind that has none", facts(`{"kind":"shown","at":"` + now + `","sent_at":"` + now + `","code":3}`),
+			400, "invalid", "code"},
 		{"a code of a decline", facts(`{"kind":"declined","at":"` + now + `","sent_at":"` + now + `","code":0}`), 400, "invalid", "code"},
-		{"a negative code", facts(`{"kind":"failed_to_show","at":"` + now + `","sent_at":"` + now + `","code":-1}`), 400, "invalid", "code"},
-		{"a code out of range", facts(`{"kind":"failed_to_show","at":"` + now + `","sent_at":"` + now + `","code":64}`), 400, "invalid", "code"},
-		{"a code that is no number", facts(`{"kind":"silenced","at":"` + now + `","sent_at":"` + now + `","code":"3"}`), 400, "invalid", "code"},
-		{"a fact about a foreign ring", ask{method: "POST", path: "/v1/phone/rings/" + ring.ID + "/facts", key: b.phone, body: fact("declined", time.Now())}, 404, "not_found", ""},
-		{"a token that is none, by the phone", ask{method: "PUT", path: "/v1/phone/token", key: a.phone, body: `{"token":"x"}`}, 400, "invalid", "token"},
+		{"a negative code", facts(`{"kind":"failed_to_show","at":"` + now + `","sent_at":"` + now + `","code":-1}`), 400,
+			"invalid", "code"},
+		{"a code out of range", facts(`{"kind":"failed_to_show","at":"` + now + `","sent_at":"` + now + `","code":64}`),
+			400, "invalid", "code"},
+		{"a code that is no number", facts(`{"kind":"silenced","at":"` + now + `","sent_at":"` + now + `","code":"3"}`),
+			400, "invalid", "code"},
+		{"a fact about a foreign ring", ask{method: "POST", path: "/v1/phone/rings/" + ring.ID + "/facts", key: b.phone,
+			body: fact("declined", time.Now())}, 404, "not_found", ""},
+		{"a token that is none, by the phone", ask{method: "PUT", path: "/v1/phone/token", key: a.phone,
+			body: `{"token":"x"}`}, 400, "invalid", "token"},
 	}
 	before := a.dump() + b.dump()
 	pushes := h.apple.count()
@@ -164,7 +196,7 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %s", tc.name, got.body)
 		}
 		if i%10 != 0 && i != len(cases)-1 {
-			continue // reading everything back is slow
+			continue // dump is slow
 		}
 		if after := a.dump() + b.dump(); after != before {
 			t.Fatalf("%s, or one of the nine before: something was written:\n%s\nwas\n%s", tc.name, after, before)
@@ -175,7 +207,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// newDeviceOf is a device of the given environment.
+// newDeviceOf is a device in the given environment.
 func (t *tenant) newDeviceOf(e tenants.Environment) tenants.DeviceID {
 	t.h.Helper()
 	id, _ := t.newDevice("")

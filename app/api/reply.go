@@ -16,7 +16,7 @@ func reply(c *fiber.Ctx, status int, v any) error {
 	return replyRaw(c, status, body)
 }
 
-// replyRaw answers with JSON that is made already; the answer keeps body.
+// replyRaw answers with ready JSON. The answer keeps body: do not reuse it.
 func replyRaw(c *fiber.Ctx, status int, body []byte) error {
 	c.Status(status)
 	c.Response().Header.SetContentType(fiber.MIMEApplicationJSON)
@@ -38,7 +38,7 @@ const stampLayout = "2006-01-02T15:04:05.000Z"
 // stamp is a time in JSON.
 func stamp(t time.Time) string { return t.UTC().Format(stampLayout) }
 
-// optStamp is a time in JSON, or null when it has not come.
+// optStamp is a time in JSON, or null if it is zero.
 func optStamp(t time.Time) *string {
 	if t.IsZero() {
 		return nil

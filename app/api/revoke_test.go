@@ -8,20 +8,21 @@ import (
 	"carillon/tenants"
 )
 
-// TestStreamsEndWithTheirReaders: whoever may read no more is told nothing more, at once, however long the ring goes on.
-func TestStreamsEndWithTheirReaders(t *testing.T) {
+// TestStreamsEndWhenReadingIsRevoked checks that a reader that loses access gets no further event,
+// and that its stream ends at once while the ring continues.
+func TestStreamsEndWhenReadingIsRevoked(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		phone bool
-		take  func(*testing.T, *house, *tenant, tenants.Secret)
+		take  func(*testing.T, *fixture, *tenant, tenants.Secret)
 	}{
-		"a revoked key":            {false, func(_ *testing.T, h *house, a *tenant, reader tenants.Secret) { revoke(h, a, reader) }},
+		"a revoked key":            {false, func(_ *testing.T, h *fixture, a *tenant, reader tenants.Secret) { revoke(h, a, reader) }},
 		"a suspended tenant's key": {false, suspend},
-		"a removed device": {true, func(_ *testing.T, h *house, a *tenant, _ tenants.Secret) {
+		"a removed device": {true, func(_ *testing.T, h *fixture, a *tenant, _ tenants.Secret) {
 			h.do(ask{method: "DELETE", path: "/v1/devices/" + string(a.device), key: a.key}).want(204)
 		}},
 		"a suspended tenant's phone": {true, suspend},
-		"a replaced credential": {true, func(t *testing.T, h *house, a *tenant, _ tenants.Secret) {
+		"a replaced credential": {true, func(t *testing.T, h *fixture, a *tenant, _ tenants.Secret) {
 			d, err := a.scope().Device(t.Context(), a.device)
 			must(t, err)
 			second := tenants.NewSecret(tenants.DevicePrefix)
@@ -44,7 +45,7 @@ func TestStreamsEndWithTheirReaders(t *testing.T) {
 			stays := h.stream(ask{method: "GET", path: "/v1/rings/" + r.ID + "/events", key: a.key})
 			stream := h.stream(ask{method: "GET", path: path, key: reader})
 			reads := []<-chan map[string]string{stays}
-			if !c.phone { // a phone hears only of the end
+			if !c.phone { // a phone gets only the final event
 				reads = append(reads, stream)
 			}
 			for _, from := range reads { // until nothing is on its way any more
@@ -58,23 +59,24 @@ func TestStreamsEndWithTheirReaders(t *testing.T) {
 			began := time.Now()
 			h.do(ask{method: "POST", path: "/v1/phone/rings/" + r.ID + "/facts", key: other, body: fact("shown", time.Now())})
 			for e := range stream {
-				t.Errorf("told after the end: %v", e)
+				t.Errorf("event after the end: %v", e)
 			}
-			if took := time.Since(began); took > 8*time.Second { // the next heartbeat would tell it too
-				t.Errorf("the stream went on for %v", took)
+			// the next heartbeat would end it too
+			if took := time.Since(began); took > 8*time.Second {
+				t.Errorf("the stream ended only after %v", took)
 			}
 		})
 	}
 }
 
-func suspend(t *testing.T, _ *house, a *tenant, _ tenants.Secret) {
+func suspend(t *testing.T, _ *fixture, a *tenant, _ tenants.Secret) {
 	tn, err := a.scope().Tenant(t.Context())
 	must(t, err)
 	tn.State = tenants.TenantSuspended
 	must(t, a.scope().SetTenant(t.Context(), tn))
 }
 
-// TestRemovalEndsTheRing: a program that removes a phone does not leave its ring to its time.
+// TestRemovalEndsTheRing checks that removing a device ends its ring at once.
 func TestRemovalEndsTheRing(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -88,7 +90,8 @@ func TestRemovalEndsTheRing(t *testing.T) {
 		}
 	}
 	h.do(ask{method: "GET", path: "/v1/rings/" + r.ID, key: a.key}).want(200).into(&r)
-	if r.State != "failed" || r.Reason == nil || *r.Reason != "device_removed" || r.Detail == nil || !strings.Contains(*r.Detail, "removed") {
+	if r.State != "failed" || r.Reason == nil || *r.Reason != "device_removed" || r.Detail == nil ||
+		!strings.Contains(*r.Detail, "removed") {
 		t.Errorf("%s %v %v", r.State, r.Reason, r.Detail)
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"carillon/tenants"
 )
 
-// A ring's JSON is written by hand: it is the answer of the hot path, and reflection would cost more than all else the handler does.
+// A ring's JSON is written by hand because it is on the hot path: reflection would cost more than
+// the rest of the handler.
 
-// appendRing appends the ring as the contract has it.
+// appendRing appends a ring as openapi.yaml describes it.
 func appendRing(b []byte, r *tenants.Ring) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, r.ID...)
@@ -93,7 +94,7 @@ func appendCall(b []byte, c *tenants.Call) []byte {
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// appendNumber appends n with so many decimals; what is no number (a share of no packets at all) is zero.
+// appendNumber appends n with this many decimals. NaN, negative and huge values become zero.
 func appendNumber(b []byte, n float64, decimals int) []byte {
 	if n != n || n > 1e15 || n < 0 {
 		n = 0
@@ -117,7 +118,7 @@ func appendOpt(b []byte, s string) []byte {
 	return appendText(b, s)
 }
 
-// appendText appends a JSON string: at once when nothing in it needs care, else as encoding/json writes it.
+// appendText appends a JSON string: directly if no character needs escaping, else by encoding/json.
 func appendText(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {

@@ -15,7 +15,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// ringRequest is the body of POST /v1/rings. Pointers tell what was left out from what was given empty.
+// ringRequest is the body of POST /v1/rings. Pointers tell omitted fields from empty ones.
 type ringRequest struct {
 	To struct {
 		Device *string `json:"device"`
@@ -27,7 +27,8 @@ type ringRequest struct {
 	Reference *string `json:"reference"`
 }
 
-// request brings the body to what the switchboard takes. Only the form is looked at here; tenants.Request.Check has the rules.
+// request converts the body for the switchboard. It checks only the form; tenants.Request.Check has
+// the rules.
 func (q ringRequest) request() (tenants.Request, error) {
 	out := tenants.Request{Caller: tenants.TrimLabel(q.Caller)}
 	var faults []tenants.Field
@@ -55,18 +56,19 @@ func (q ringRequest) request() (tenants.Request, error) {
 		}
 	}
 	if q.TTL != nil {
-		if out.TTL = -1; *q.TTL > 0 && *q.TTL <= 3600 { // bounded before it is multiplied
+		// checked before the multiplication, which could overflow
+		if out.TTL = -1; *q.TTL > 0 && *q.TTL <= 3600 {
 			out.TTL = time.Duration(*q.TTL) * time.Second
 		}
 	}
 	if len(faults) == 0 {
 		return out, out.Check()
 	}
-	return out, invalid(faults, "The ring has wrong fields.")
+	return out, invalid(faults, "Please correct the fields of the ring.")
 }
 
-// idempotency reads the Idempotency-Key and binds it to what is asked: the parsed request, so that spaces and the order of fields
-// do not make it another one.
+// idempotency reads the Idempotency-Key and binds it to the parsed request, so that spaces and the
+// order of fields make no difference.
 func idempotency(c *fiber.Ctx, q tenants.Request) (store.Idempotency, error) {
 	key, given, err := web.OneHeader(c, "Idempotency-Key")
 	if err != nil || !given {
@@ -89,7 +91,7 @@ func checkIdempotencyKey(key string) error {
 	return nil
 }
 
-// fingerprint is the same for requests that ask the same, and for no others: every part is quoted.
+// fingerprint is equal only for equal requests: every part is quoted.
 func fingerprint(q tenants.Request) [32]byte {
 	b := make([]byte, 0, 256)
 	for _, s := range []string{string(q.To.Device), q.To.Person, string(q.Agent), q.Caller, q.Reference} {
@@ -141,7 +143,7 @@ func (a *API) showRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	return replyRing(c, fiber.StatusOK, r)
 }
 
-// ringQuery reads which rings are asked for.
+// ringQuery reads the filters of a list of rings.
 func ringQuery(c *fiber.Ctx) (store.RingQuery, error) {
 	f := filter{c: c}
 	states := make([]string, len(tenants.RingStates))
@@ -177,7 +179,8 @@ func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
 	return replyRaw(c, fiber.StatusOK, append(b, '}'))
 }
 
-// cancelRing: POST /v1/rings/{id}/cancel. The ring is answered as it stands after; one that had ended stays as it ended.
+// cancelRing: POST /v1/rings/{id}/cancel. The answer is the ring afterwards. A ring that had ended
+// does not change.
 func (a *API) cancelRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
@@ -200,34 +203,51 @@ type ringEvent struct {
 	State   string  `json:"state"`
 }
 
-// followRing: GET /v1/rings/{id}/events. The stream ends when its key is revoked or its tenant suspended, without another event: at
-// once where this process did it, which tells the bus, and within eleven seconds where another one did (a heartbeat, and the second
-// that the store remembers a key).
+// followRing: GET /v1/rings/{id}/events. The stream ends without a further event when its key is
+// revoked or its tenant suspended: at once if this process did it, and within eleven seconds if
+// another one did (a heartbeat, plus the second for which the store caches a key).
 func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
+	if _, err := k.scope.Ring(ctx, id); err != nil {
+		return err // before the status is sent
+	}
+	reader := reader{tenant: k.Tenant.ID, mayRead: k.mayRead}
+	return a.follow(c, reader, id, func(s *web.Stream, facts []tenants.Fact, r *tenants.Ring) error {
+		states := statesAfter(r)
+		for _, f := range facts {
+			if err := sendFact(s, r, f, states[f.Seq]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// reader is who follows a ring, and whether they still may.
+type reader struct {
+	tenant  tenants.TenantID
+	mayRead func(context.Context) error
+}
+
+// follow streams a ring's facts after Last-Event-ID to send, as long as the reader may read.
+func (a *API) follow(
+	c *fiber.Ctx, who reader, id tenants.RingID, send func(*web.Stream, []tenants.Fact, *tenants.Ring) error,
+) error {
 	after, err := lastEvent(web.Header(c, "Last-Event-ID"))
 	if err != nil {
 		return err
 	}
-	if _, err := k.scope.Ring(ctx, id); err != nil {
-		return err // while there still is a status to say it with
-	}
-	return web.SSE(c, k.still, func(ctx context.Context, s *web.Stream) error {
-		return a.ended(ctx, a.Board.Watch(ctx, k.Tenant.ID, id, after, func(facts []tenants.Fact, r *tenants.Ring) error {
-			if err := allowed(ctx, k.still); err != nil {
+	return web.SSE(c, who.mayRead, func(ctx context.Context, s *web.Stream) error {
+		watch := func(facts []tenants.Fact, r *tenants.Ring) error {
+			if err := allowed(ctx, who.mayRead); err != nil {
 				return err
 			}
-			states := statesAfter(r)
-			for _, f := range facts {
-				if err := sendFact(s, r, f, states[f.Seq]); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
+			return send(s, facts, r)
+		}
+		return a.ended(ctx, a.Board.Watch(ctx, who.tenant, id, after, watch))
 	})
 }
 
@@ -245,7 +265,8 @@ func sendFact(s *web.Stream, r *tenants.Ring, f tenants.Fact, state tenants.Stat
 	return s.Send(strconv.FormatInt(f.Seq, 10), string(f.Kind), string(data))
 }
 
-// lastEvent reads a Last-Event-ID: the sequence number of the last fact that the client has seen. Empty = none.
+// lastEvent reads a Last-Event-ID: the sequence number of the last fact the client has seen. Empty
+// = none.
 func lastEvent(id string) (int64, error) {
 	if id == "" {
 		return 0, nil
@@ -257,9 +278,10 @@ func lastEvent(id string) (int64, error) {
 	return n, nil
 }
 
-// allowed asks whether the reader of a stream may read on. One who may not hears nothing more, not even why.
-func allowed(ctx context.Context, still func(context.Context) error) error {
-	err := still(ctx)
+// allowed checks whether the reader of a stream may still read. If not, the stream ends without a
+// reason.
+func allowed(ctx context.Context, mayRead func(context.Context) error) error {
+	err := mayRead(ctx)
 	switch tenants.KindOf(err) {
 	case tenants.Unauthorized, tenants.Forbidden, tenants.Unknown:
 		return errOver
@@ -267,11 +289,11 @@ func allowed(ctx context.Context, still func(context.Context) error) error {
 	return err
 }
 
-// ended is why a stream ended, logged when it is our fault: its status went out long ago. A client that left, a server that shuts
-// down and a story that is told are nobody's.
+// ended returns why a stream ended, and logs it if it is our fault; the status has been sent long
+// ago. A client that left, a shutdown and a finished ring are not faults.
 func (a *API) ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errOver) {
-		a.Log.Error("stream broke off", "err", err)
+		a.Log.Error("event stream failed", "err", err)
 	}
 	return err
 }

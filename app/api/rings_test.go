@@ -13,8 +13,8 @@ import (
 	"carillon/tenants"
 )
 
-// stream opens an event stream and gives its events as they come; it ends with the test.
-func (h *house) stream(a ask) <-chan map[string]string {
+// stream opens an event stream and returns its events; it ends with the test.
+func (h *fixture) stream(a ask) <-chan map[string]string {
 	h.Helper()
 	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(a.request(h, h.url))
 	must(h, err)
@@ -70,20 +70,24 @@ func atEnd(t testing.TB, from <-chan map[string]string) {
 }
 
 func fact(kind string, at time.Time) string {
-	return fmt.Sprintf(`{"kind":%q,"at":%q,"sent_at":%q}`, kind, at.Format(time.RFC3339Nano), at.Add(20*time.Millisecond).Format(time.RFC3339Nano))
+	return fmt.Sprintf(`{"kind":%q,"at":%q,"sent_at":%q}`, kind, at.Format(time.RFC3339Nano),
+		at.Add(20*time.Millisecond).Format(time.RFC3339Nano))
 }
 
-// TestRing follows one ring from request to end, as program and phone see it.
+// TestRing follows one ring from request to end, as the program and the phone see it.
 func TestRing(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
 	placed := h.do(ask{method: "POST", path: "/v1/rings", key: a.key,
-		body: fmt.Sprintf(`{"to":{"device":%q},"agent":%q,"caller":"Anna \"<b>\" \u00e9","reference":"lead-1","ttl_s":45}`, strings.ToUpper(string(a.device)), a.agent)}).want(201)
+		body: fmt.Sprintf(`{"to":{"device":%q},"agent":%q,"caller":"Anna \"<b>\" \u00e9","reference":"lead-1","ttl_s":45}`,
+			strings.ToUpper(string(a.device)), a.agent)}).want(201)
 	var r ringView
 	placed.into(&r)
-	if r.State != "placed" || r.To.Device != string(a.device) || r.Agent == nil || *r.Agent != string(a.agent) || *r.Caller != `Anna "<b>" é` ||
-		*r.Reference != "lead-1" || r.Test || r.Ended != nil || r.Reason != nil || r.Call != nil || r.kinds() != "placed" || len(r.Attempts[0].Pushes) != 1 {
+	if r.State != "placed" || r.To.Device != string(a.device) || r.Agent == nil || *r.Agent != string(a.agent) ||
+		*r.Caller != `Anna "<b>" é` ||
+		*r.Reference != "lead-1" || r.Test || r.Ended != nil || r.Reason != nil || r.Call != nil || r.kinds() != "placed" ||
+		len(r.Attempts[0].Pushes) != 1 {
 		t.Errorf("placed: %s", placed.body)
 	}
 	if placed.header.Get("Location") != "/v1/rings/"+r.ID {
@@ -137,7 +141,8 @@ func TestRing(t *testing.T) {
 
 	ended := h.do(ask{method: "GET", path: "/v1/rings/" + r.ID, key: a.key}).want(200)
 	ended.into(&r)
-	if r.State != "declined" || *r.Reason != "declined" || *r.Detail == "" || r.Ended == nil || r.kinds() != "placed sent accepted woke shown declined" {
+	if r.State != "declined" || *r.Reason != "declined" || *r.Detail == "" || r.Ended == nil ||
+		r.kinds() != "placed sent accepted woke shown declined" {
 		t.Errorf("ended: %s", ended.body)
 	}
 	if got := r.Attempts[0].Pushes[0]; got.Status == nil || *got.Status != 200 || got.SentAt == nil {
@@ -195,7 +200,8 @@ func TestPerson(t *testing.T) {
 	}
 	atEnd(t, bell)
 	// One that comes back behind the last event hears no more, and is not kept waiting.
-	atEnd(t, h.stream(ask{method: "GET", path: "/v1/phone/rings/" + r.ID + "/events", key: second, header: []string{"Last-Event-ID", e["id"]}}))
+	atEnd(t, h.stream(ask{method: "GET", path: "/v1/phone/rings/" + r.ID + "/events", key: second,
+		header: []string{"Last-Event-ID", e["id"]}}))
 
 	var p phoneRing
 	h.do(ask{method: "GET", path: "/v1/phone/rings/" + r.ID, key: second}).want(200).into(&p)

@@ -8,20 +8,20 @@ import (
 	"carillon/tenants"
 )
 
-// Route is one address of /v1: who may call it, and what it does.
+// Route is one path of /v1: who may call it, and what it does.
 type Route struct {
 	Method, Path string
-	Needs        tenants.Permission // scope that the API key must have; empty where no API key is asked for
+	Needs        tenants.Permission // scope the API key must have; empty = no API key
 
-	// One of these is set, and says who is let in.
+	// Exactly one of these is set. It says how the caller is authenticated.
 	key   func(context.Context, *fiber.Ctx, caller) error
 	phone func(context.Context, *fiber.Ctx, phone) error
-	open  func(context.Context, *fiber.Ctx) error // no key: public, or it reads another secret itself
+	open  func(context.Context, *fiber.Ctx) error // public, or the handler checks another secret
 
-	traced bool // begins a ring's trace
+	traced bool // starts a trace
 }
 
-// routes is every address of /v1.
+// routes lists every path of /v1.
 func (a *API) routes() []Route {
 	list := []Route{
 		{Method: "GET", Path: "/v1/openapi.yaml", open: a.description},
@@ -66,7 +66,7 @@ func (a *API) routes() []Route {
 	return append(list, a.mediaRoutes()...)
 }
 
-// mediaRoutes carry SDP; a server without a voice has none.
+// mediaRoutes exchange SDP. A server without media has none.
 func (a *API) mediaRoutes() []Route {
 	if a.Media == nil {
 		return nil

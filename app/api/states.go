@@ -2,8 +2,9 @@ package api
 
 import "carillon/tenants"
 
-// statesAfter gives the ring's state after each of its facts, by sequence number: the ring is lived through once more, so that a
-// client who asks late is told the story as it went and not its end nine times.
+// statesAfter returns the ring's state after each of its facts, by sequence number. It folds the
+// facts again, so that a client that connects late sees the state of that time and not the final
+// one.
 func statesAfter(r *tenants.Ring) map[int64]tenants.State {
 	again := tenants.Ring{State: tenants.Placed, Attempts: make([]tenants.Attempt, len(r.Attempts))}
 	for i := range r.Attempts {

@@ -16,11 +16,13 @@ func TestProbeAndRollback(t *testing.T) {
 	address := "/v1/credentials/" + string(a.credential)
 	var p probed
 	h.do(ask{method: "POST", path: address + "/probe", key: a.key}).want(200).into(&p)
-	if !p.OK || p.Credential != string(a.credential) || len(p.Verdicts) != 2 || *p.Verdicts[0].Reason != "BadDeviceToken" || p.Verdicts[1].Status != nil ||
+	if !p.OK || p.Credential != string(a.credential) || len(p.Verdicts) != 2 || *p.Verdicts[0].Reason != "BadDeviceToken" ||
+		p.Verdicts[1].Status != nil ||
 		!strings.Contains(p.Summary, "production, and not in sandbox") {
 		t.Errorf("%+v", p)
 	}
-	for n := 1; ; n++ { // three at once, and one more each ten seconds, which a busy machine may take for a few
+	// three at once, and one more each ten seconds, which a busy machine may take for a few
+	for n := 1; ; n++ {
 		got := h.do(ask{method: "POST", path: address + "/probe", key: a.key})
 		if got.status == 429 {
 			if n < 3 || got.header.Get("Retry-After") == "" {
@@ -33,12 +35,14 @@ func TestProbeAndRollback(t *testing.T) {
 		}
 	}
 	other := h.tenant("hillside", "Hillside")
-	h.do(ask{method: "POST", path: "/v1/credentials/" + string(other.credential) + "/probe", key: other.key}).want(200) // pays for nobody else
+	// pays for nobody else
+	h.do(ask{method: "POST", path: "/v1/credentials/" + string(other.credential) + "/probe", key: other.key}).want(200)
 
 	if code, _ := h.do(ask{method: "POST", path: address + "/rollback", key: a.key}).want(409).code(); code != "no_previous" {
 		t.Errorf("code %s", code)
 	}
-	body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456", "key_id": "KEY7654321"}, [3]string{"file", "a.p8", string(newP8(t))})
+	body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456",
+		"key_id": "KEY7654321"}, [3]string{"file", "a.p8", string(newP8(t))})
 	var fresh, old credential
 	h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201).into(&fresh)
 	h.do(ask{method: "GET", path: address, key: a.key}).want(200).into(&old)
@@ -47,10 +51,11 @@ func TestProbeAndRollback(t *testing.T) {
 	}
 	h.do(ask{method: "POST", path: "/v1/credentials/" + fresh.ID + "/rollback", key: a.key}).want(200)
 
-	// The same file again is refused, unless it is to mend a mistyped id.
+	// The same file is refused, unless it corrects a mistyped id.
 	file := string(newP8(t))
 	upload := func(key string) answer {
-		body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456", "key_id": key}, [3]string{"file", "a.p8", file})
+		body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456",
+			"key_id": key}, [3]string{"file", "a.p8", file})
 		return h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind})
 	}
 	upload("MISTYPED01").want(201)
@@ -93,7 +98,8 @@ func TestOutcomesAndCallKit(t *testing.T) {
 
 func TestHistogram(t *testing.T) {
 	t.Parallel()
-	steps := histogram(map[int]int64{tenants.Bucket(300 * time.Millisecond): 1, tenants.Bucket(10 * time.Second): 2, tenants.Bucket(2 * time.Hour): 4})
+	steps := histogram(map[int]int64{tenants.Bucket(300 * time.Millisecond): 1, tenants.Bucket(10 * time.Second): 2,
+		tenants.Bucket(2 * time.Hour): 4})
 	for i, want := range []int64{1, 0, 2, 0, 0, 0, 4} {
 		if steps[i].Count != want || (steps[i].UpTo == nil) != (i == 6) {
 			t.Errorf("step %d: %+v, want %d", i, steps[i], want)
@@ -101,8 +107,8 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// TestAKeyHasItsOwnPace: what the key may place a second holds for it, and for no other key.
-func TestAKeyHasItsOwnPace(t *testing.T) {
+// TestKeyHasItsOwnRate checks that a key's rate limits that key and no other.
+func TestKeyHasItsOwnRate(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")

@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// TestFullDisk: a ring that cannot be stored is refused as something that passes, and pushed to nobody; once there is room the same
-// request, under the same Idempotency-Key, rings.
+// TestFullDisk checks that a ring that cannot be stored gets a retryable refusal and no push, and
+// that the same request with the same Idempotency-Key rings once there is room.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
 	place := func(i int) ask {
-		return ask{method: "POST", path: "/v1/rings", key: a.key, body: fmt.Sprintf(`{"to":{"device":%q}}`, a.device), header: []string{"Idempotency-Key", fmt.Sprint("k", i)}}
+		return ask{method: "POST", path: "/v1/rings", key: a.key, body: fmt.Sprintf(`{"to":{"device":%q}}`, a.device),
+			header: []string{"Idempotency-Key", fmt.Sprint("k", i)}}
 	}
 	must(t, h.store.Bound(t.Context(), true))
 	placed, refused := 0, answer{}
@@ -47,8 +48,8 @@ func TestFullDisk(t *testing.T) {
 	h.pushes(placed + 1)
 }
 
-// pushes waits until Apple has been given so many, and looks that it is given no more.
-func (h *house) pushes(want int) {
+// pushes waits for this many pushes and checks that there are no more.
+func (h *fixture) pushes(want int) {
 	h.Helper()
 	limit := time.After(time.Minute)
 	for h.apple.count() < want {

@@ -10,13 +10,13 @@ import (
 	"carillon/tenants"
 )
 
-// Desk is where Apple credentials are looked after.
-type Desk interface {
+// Credentials probes Apple credentials and rolls them back.
+type Credentials interface {
 	Probe(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (switchboard.Probed, error)
 	Rollback(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (tenants.Credential, error)
 }
 
-// probed is what Apple thinks of a credential.
+// probed is Apple's answer about a credential.
 type probed struct {
 	Credential string    `json:"credential"`
 	OK         bool      `json:"ok"`
@@ -24,7 +24,7 @@ type probed struct {
 	Verdicts   []verdict `json:"verdicts"`
 }
 
-// verdict is one of Apple's hosts'.
+// verdict is the answer of one of Apple's hosts.
 type verdict struct {
 	Environment string  `json:"environment"`
 	OK          bool    `json:"ok"`

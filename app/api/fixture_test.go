@@ -31,18 +31,18 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The contract's own media types are plain text to the validator.
+	// The validator must treat the contract's own media types as plain text.
 	for _, kind := range []string{"application/sdp", "application/trickle-ice-sdpfrag", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.PlainBodyDecoder)
 	}
 	os.Exit(m.Run())
 }
 
-// canary stands in every text of the tenant whom strangers try to read.
+// canary is part of every text of the tenant that other tenants try to read.
 const canary = "CANARY"
 
-// house is the API on a real store and switchboard, with an Apple that always accepts.
-type house struct {
+// fixture is the API on a real store and switchboard, with an Apple that always accepts.
+type fixture struct {
 	testing.TB
 	store *store.Store
 	board *switchboard.Board
@@ -54,9 +54,9 @@ type house struct {
 	spec  *contract
 }
 
-// apple accepts every push and remembers it.
+// apple accepts every push and records it.
 type apple struct {
-	pushed chan struct{} // one for each push, as long as there is room
+	pushed chan struct{} // one per push, dropped when full
 
 	mu     sync.Mutex // guards pushes
 	pushes []push.Push
@@ -74,7 +74,7 @@ func (a *apple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: 200, SentAt: now, AnsweredAt: now, Tries: 1}
 }
 
-// Probe takes every credential in production and none in the sandbox.
+// Probe accepts every credential in production and none in the sandbox.
 func (a *apple) Probe(context.Context, *push.Key, string) []push.Verdict {
 	return []push.Verdict{
 		{Environment: push.Production, OK: true, Status: 400, Reason: "BadDeviceToken", Cause: "Apple takes it."},
@@ -94,14 +94,15 @@ func (a *apple) last() push.Push {
 	return a.pushes[len(a.pushes)-1]
 }
 
-// voice answers every offer, without a sound.
+// voice answers every offer, without sound.
 type voice struct{}
 
 func (voice) Answer(_ context.Context, _ tenants.Device, _ tenants.RingID, sdp string) (gateway.Answer, error) {
 	if sdp == "v=elsewhere" {
 		return gateway.Answer{}, tenants.Refuse(tenants.Conflict, "answered_elsewhere", "Another device has answered this call.")
 	}
-	return gateway.Answer{SDP: "v=0\r\n", ETag: `"1"`, ICEServers: []gateway.ICEServer{{URLs: []string{"stun:one.example", "stun:two.example"}}}}, nil
+	return gateway.Answer{SDP: "v=0\r\n", ETag: `"1"`, ICEServers: []gateway.ICEServer{{URLs: []string{"stun:one.example",
+		"stun:two.example"}}}}, nil
 }
 
 func (voice) Trickle(_ context.Context, _ tenants.Device, _ tenants.RingID, ifMatch, _ string) (gateway.Trickled, error) {
@@ -113,19 +114,21 @@ func (voice) Trickle(_ context.Context, _ tenants.Device, _ tenants.RingID, ifMa
 
 func (voice) HangUp(context.Context, tenants.Device, tenants.RingID) error { return nil }
 
-// open builds the house and serves it; everything is closed with the test.
-func open(t testing.TB) *house {
+// open starts the fixture. The end of the test closes everything.
+func open(t testing.TB) *fixture {
 	t.Helper()
 	ears := bus.New()
 	rows := storetest.OpenConfig(t, store.Config{Revoked: func(t tenants.TenantID) { ears.Tell(t, "") }})
-	h := &house{TB: t, store: rows, apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
-	board, err := switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	h := &fixture{TB: t, store: rows, apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
+	board, err := switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears,
+		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.board = board
 	h.api, err = New(Config{
-		Store: h.store, Board: board, Media: h.media, PublicURL: "https://carillon.example/", Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: h.store, Board: board, Media: h.media, PublicURL: "https://carillon.example/", Now: time.Now,
+		Log:        slog.New(slog.DiscardHandler),
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})
 	if err != nil {
@@ -158,20 +161,20 @@ func open(t testing.TB) *house {
 	return h
 }
 
-// tenant is one customer with something of everything.
+// tenant is one tenant with one of everything.
 type tenant struct {
-	h          *house
+	h          *fixture
 	id         tenants.TenantID
 	key        tenants.Secret // with every scope
 	device     tenants.DeviceID
 	phone      tenants.Secret // the device's credential
 	agent      tenants.AgentID
 	credential tenants.CredentialID
-	word       string // in every text of its own
+	word       string // part of all its texts
 }
 
-// tenant makes a customer; word stands in every text that belongs to it.
-func (h *house) tenant(slug, word string) *tenant {
+// tenant adds a tenant; word is part of all its texts.
+func (h *fixture) tenant(slug, word string) *tenant {
 	h.Helper()
 	now := time.Now()
 	t := &tenant{h: h, id: tenants.NewID[tenants.TenantID](now), word: word, agent: tenants.NewID[tenants.AgentID](now)}
@@ -180,7 +183,8 @@ func (h *house) tenant(slug, word string) *tenant {
 		RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}))
 	s := h.store.For(t.id)
-	must(h, s.AddAgent(h.Context(), tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin, Caller: word, CreatedAt: now}))
+	must(h, s.AddAgent(h.Context(), tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin,
+		Caller: word, CreatedAt: now}))
 	t.key = t.newKey(false, tenants.Permissions...)
 	t.credential = tenants.NewID[tenants.CredentialID](now)
 	must(h, s.AddCredential(h.Context(), tenants.Credential{
@@ -202,7 +206,8 @@ func (t *tenant) newKey(test bool, may ...tenants.Permission) tenants.Secret {
 	}
 	secret := tenants.NewSecret(prefix)
 	must(t.h, t.scope().AddKey(t.h.Context(), tenants.Key{
-		ID: tenants.NewID[tenants.KeyID](time.Now()), Tenant: t.id, Name: t.word + " program", Test: test, Permissions: may, CreatedAt: time.Now(),
+		ID: tenants.NewID[tenants.KeyID](time.Now()), Tenant: t.id, Name: t.word + " program", Test: test, Permissions: may,
+		CreatedAt: time.Now(),
 	}, secret.Hash()))
 	return secret
 }
@@ -236,7 +241,7 @@ func (t *tenant) ring(body string) ringView {
 	return r
 }
 
-// dump is everything that the tenant has, as text: nothing was written when it is the same before and after.
+// dump is everything the tenant has, as text. If it is unchanged, nothing was written.
 func (t *tenant) dump() string {
 	t.h.Helper()
 	ctx, s := t.h.Context(), t.scope()
