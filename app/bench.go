@@ -19,6 +19,7 @@ type benchCmd struct {
 	Pages  benchPagesCmd  `cmd:"" help:"Every page of the console on a database with many rings."`
 	Faults benchFaultsCmd `cmd:"" help:"What goes wrong between us and Apple, and what becomes of the rings."`
 	Stock  benchStockCmd  `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
+	Store  benchStoreCmd  `cmd:"" hidden:"" help:"Write the rows of rings and nothing else; bench rings starts it."`
 	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
 }
 
@@ -186,4 +187,15 @@ type benchStockCmd struct {
 // Run serves until ctx is done.
 func (b *benchStockCmd) Run(ctx context.Context, c terminal) error {
 	return bench.Stock(ctx, c.out, b.Apple, b.CA, b.Key)
+}
+
+type benchStoreCmd struct {
+	Dir     string        `arg:""`
+	Callers int           `arg:""`
+	Turn    time.Duration `arg:""`
+}
+
+// Run writes for a while and prints what it wrote.
+func (b *benchStoreCmd) Run(ctx context.Context, c terminal) error {
+	return bench.Store(ctx, c.out, b.Dir, b.Callers, b.Turn)
 }

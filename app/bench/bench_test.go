@@ -18,10 +18,11 @@ func TestRings(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := r.Rows[0]
-	if row.Count == 0 || row.Lost != 0 || row.Bare == 0 || row.P99 < row.P50 || row.AppleP50 < row.P50/2 || r.Paced.Count == 0 {
+	if row.Count == 0 || row.Lost != 0 || row.Bare == 0 || row.P99 < row.P50 || row.AppleP50 < row.P50/2 || r.Paced.Count == 0 ||
+		row.Store == 0 || row.StoreBytes == 0 || r.Bytes == 0 || row.OfStock == 0 {
 		t.Errorf("%+v", r)
 	}
-	printed(t, r.Print, "bare apns2/s")
+	printed(t, r.Print, "bare store + bare apns2")
 	printed(t, r.PrintJSON, `"bare_per_second"`)
 }
 

@@ -84,8 +84,10 @@ func (c *child) stop() error {
 }
 
 // cpu is the processor time the server has used, user and system; zero where the system does not say (proc(5)).
-func (c *child) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+func (c *child) cpu() time.Duration { return cpuOf(c.cmd.Process.Pid) }
+
+func cpuOf(process int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process))
 	if err != nil {
 		return 0
 	}

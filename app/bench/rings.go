@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
-	"carillon/app/push"
 	"carillon/app/push/apnstest"
 )
 
@@ -24,6 +23,7 @@ type RingsReport struct {
 	Paced   RingRow   `json:"paced"`           // 200 rings a second, open loop
 	Bare    float64   `json:"bare_per_second"` // at concurrency 100
 	Ratio   float64   `json:"ratio"`           // rings to bare pushes at concurrency 100
+	Bytes   float64   `json:"bytes_per_ring"`  // of the server's database
 }
 
 // RingRow is one concurrency. Times to 201 are from the request's first byte; times to Apple until Apple has answered.
@@ -42,6 +42,12 @@ type RingRow struct {
 	Bare        float64 `json:"bare_per_second"`
 	Stock       float64 `json:"stock_per_second"` // of a push server that stores nothing
 	StockCPU    float64 `json:"stock_cpu_us"`
+	BareCPU     float64 `json:"bare_cpu_us"`           // of the bare push client
+	Store       float64 `json:"bare_store_per_second"` // of the same rows by prepared statements alone
+	StoreCPU    float64 `json:"bare_store_cpu_us"`
+	StoreBytes  float64 `json:"bare_store_bytes_per_ring"`
+	OfBare      float64 `json:"cpu_to_bare"`         // CPU ÷ (StoreCPU + BareCPU)
+	OfStock     float64 `json:"per_second_to_stock"` // PerSecond ÷ Stock
 }
 
 // RingsConfig says how long to measure. The zero value measures three turns of two seconds at 1, 10, 100 and 500.
@@ -69,6 +75,9 @@ func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.stage.close()) }()
+	if b.empty, err = b.stage.size(); err != nil {
+		return r, err
+	}
 	if b.stock, err = spawn(ctx, b.stage.dir, nil, "bench", "stock", b.stage.apple.URL(apnstest.Production),
 		filepath.Join(b.stage.dir, "apple.pem"), filepath.Join(b.stage.dir, "stock.p8")); err != nil {
 		return r, err
@@ -93,13 +102,34 @@ func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 			r.Bare, r.Ratio = row.Bare, row.PerSecond/row.Bare
 		}
 	}
-	return r, nil
+	r.Bytes, err = b.bytes()
+	return r, err
+}
+
+// bytes ends the server, which empties its log into the database file, and says how many bytes each ring took there.
+func (b *rings) bytes() (float64, error) {
+	if err := b.stage.server.stop(); err != nil {
+		return 0, err
+	}
+	full, err := b.stage.size()
+	return quotient(float64(full-b.empty), float64(b.placed)), err
+}
+
+// quotient is 0 where there is nothing to divide by: JSON has no word for it.
+func quotient(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
 }
 
 // rings is a run of the benchmark.
 type rings struct {
 	stage *stage
 	stock *child
+
+	placed int   // rings
+	empty  int64 // bytes of the database before them
 
 	mu       sync.Mutex // guards answered
 	answered map[string]time.Time
@@ -136,14 +166,20 @@ func (b *rings) row(ctx context.Context, n int, c RingsConfig) (RingRow, error) 
 	row := RingRow{Concurrency: n}
 	var all []placed
 	var bare, stock int64
-	cpu, stockCPU := time.Duration(0), time.Duration(0)
+	var cpu, stockCPU, bareCPU time.Duration
+	var written StoreLoad
 	for range c.Turns {
+		stockBefore := b.stock.cpu()
 		pushed, err := b.bareTurn(ctx, n, c.Turn)
 		if err != nil {
 			return row, err
 		}
 		bare += pushed
-		stockBefore := b.stock.cpu()
+		bareCPU += b.stock.cpu() - stockBefore
+		if err := b.storeTurn(ctx, n, c.Turn, &written); err != nil {
+			return row, err
+		}
+		stockBefore = b.stock.cpu()
 		through, err := b.turn(ctx, n, c.Turn, b.theirs())
 		if err != nil {
 			return row, err
@@ -162,7 +198,11 @@ func (b *rings) row(ctx context.Context, n int, c RingsConfig) (RingRow, error) 
 	spent := (c.Turn * time.Duration(c.Turns)).Seconds()
 	row.PerSecond, row.Bare, row.Stock = float64(len(all))/spent, float64(bare)/spent, float64(stock)/spent
 	row.StockCPU = float64(stockCPU.Microseconds()) / float64(max(stock, 1))
+	row.BareCPU = float64(bareCPU.Microseconds()) / float64(max(bare, 1))
+	row.Store, row.StoreCPU = float64(written.Rings)/spent, written.CPU/float64(max(written.Rings, 1))
+	row.StoreBytes = written.Bytes
 	row.CPU = float64(cpu.Microseconds()) / float64(max(len(all), 1))
+	row.OfBare, row.OfStock = quotient(row.CPU, row.StoreCPU+row.BareCPU), quotient(row.PerSecond, row.Stock)
 	b.measure(&row, all)
 	return row, nil
 }
@@ -235,6 +275,9 @@ func (b *rings) turn(ctx context.Context, n int, d time.Duration, a asked) ([]pl
 	for _, l := range lists {
 		all = append(all, l...)
 	}
+	if a.addr == b.stage.server.addr {
+		b.placed += len(all)
+	}
 	return all, errors.Join(errs...)
 }
 
@@ -280,32 +323,29 @@ func (b *rings) place(c *client, n int) (placed, error) {
 	return p, nil
 }
 
-// bareTurn is the comparison: apns2's own client in a loop that keeps nothing.
-func (b *rings) bareTurn(ctx context.Context, n int, d time.Duration) (int64, error) {
-	var wg sync.WaitGroup
-	var count atomic.Int64
-	errs := make([]error, n)
-	end := time.Now().Add(d)
-	for i := range n {
-		wg.Go(func() {
-			for k := i; time.Now().Before(end) && ctx.Err() == nil && errs[i] == nil; k += 7 {
-				if errs[i] = b.barePush(ctx, k); errs[i] == nil {
-					count.Add(1)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return count.Load(), errors.Join(errs...)
-}
-
-func (b *rings) barePush(ctx context.Context, k int) error {
-	now := time.Now()
-	payload, err := push.Payload("00000000-0000-4000-8000-000000000000", now, now.Add(30*time.Second), "Bench")
+// bareTurn has the stock server's process run apns2's own client in a loop that keeps nothing.
+func (b *rings) bareTurn(ctx context.Context, n int, d time.Duration) (pushes int64, err error) {
+	body, err := json.Marshal(load{At: n, Turn: d, Token: b.stage.tokens[0]})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return b.stage.bare(ctx, b.stage.tokens[k%len(b.stage.tokens)], bundle+".voip", payload)
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.stock.addr+"/bare", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("bare pushes: %s", text)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &pushes)
+	}
+	return pushes, err
 }
 
 // paced places rings at a fixed rate, whether or not earlier ones were answered, over twenty connections.
@@ -326,6 +366,7 @@ func (b *rings) paced(ctx context.Context, perSecond int, d time.Duration) (Ring
 	for _, l := range lists {
 		all = append(all, l...)
 	}
+	b.placed += len(all)
 	b.settle(ctx, all)
 	row.PerSecond = float64(len(all)) / time.Since(start).Seconds()
 	row.CPU = float64((b.stage.server.cpu() - before).Microseconds()) / float64(max(len(all), 1))
@@ -355,18 +396,37 @@ func (b *rings) pacedWorker(ctx context.Context, i int, next time.Time, step tim
 func (r RingsReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "concurrency\trings\trings/s\tto 201: p50\tp95\tp99 ms\tto Apple: p50\tp95\tp99 ms\tCPU µs/ring\tlost\tbare apns2/s\tratio\tstock server/s\tits CPU µs\t")
+	fmt.Fprintln(t, "concurrency\trings\trings/s\tto 201: p50\tp95\tp99 ms\tto Apple: p50\tp95\tp99 ms\tCPU µs/ring\tlost\t")
 	for _, x := range append([]RingRow{r.Paced}, r.Rows...) {
-		name, ratio := fmt.Sprint(x.Concurrency), "-"
-		if x.Bare > 0 {
-			ratio = fmt.Sprintf("%.2f", x.PerSecond/x.Bare)
-		} else {
-			name = "paced"
-		}
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t%.0f\t%s\t%.0f\t%.0f\t\n", name, x.Count, x.PerSecond,
-			x.P50, x.P95, x.P99, x.AppleP50, x.AppleP95, x.AppleP99, x.CPU, x.Lost, x.Bare, ratio, x.Stock, x.StockCPU)
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t\n", x.name(), x.Count, x.PerSecond,
+			x.P50, x.P95, x.P99, x.AppleP50, x.AppleP95, x.AppleP99, x.CPU, x.Lost)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return r.printBeside(w)
+}
+
+// printBeside writes what does less in the same run: apns2 alone, SQLite alone, and a push server that stores nothing.
+func (r RingsReport) printBeside(w io.Writer) error {
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "concurrency\t\tper second\tCPU µs\tbytes\tCarillon to it\t")
+	for _, x := range r.Rows {
+		fmt.Fprintf(t, "%s\tCarillon\t%.0f\t%.0f\t%.0f\t\t\n", x.name(), x.PerSecond, x.CPU, r.Bytes)
+		fmt.Fprintf(t, "\tbare apns2\t%.0f\t%.0f\t\tratio %.2f\t\n", x.Bare, x.BareCPU, quotient(x.PerSecond, x.Bare))
+		fmt.Fprintf(t, "\tbare store\t%.0f\t%.0f\t%.0f\tratio %.2f\t\n", x.Store, x.StoreCPU, x.StoreBytes, quotient(x.PerSecond, x.Store))
+		fmt.Fprintf(t, "\tbare store + bare apns2\t\t%.0f\t\tCPU %.2f\t\n", x.StoreCPU+x.BareCPU, x.OfBare)
+		fmt.Fprintf(t, "\tstock push server\t%.0f\t%.0f\t\tratio %.2f\t\n", x.Stock, x.StockCPU, x.OfStock)
 	}
 	return t.Flush()
+}
+
+func (x RingRow) name() string {
+	if x.Bare == 0 {
+		return "paced"
+	}
+	return fmt.Sprint(x.Concurrency)
 }
 
 // PrintJSON writes the report as one JSON line.

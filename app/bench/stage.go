@@ -25,7 +25,6 @@ type stage struct {
 	files  store.Config
 	server *child
 	house
-	bare func(ctx context.Context, token, topic string, payload []byte) error
 }
 
 // house is a tenant with all that a ring needs.
@@ -98,31 +97,18 @@ func (s *stage) start(ctx context.Context) (err error) {
 	return err
 }
 
-// accounts opens one for the server and one for the bare loop.
+// accounts opens one for the server and one for the stock server.
 func (s *stage) accounts() error {
 	account, file, err := apnstest.NewKey(team, keyID)
 	if err != nil {
 		return err
 	}
 	s.slug, s.team, s.keyID, s.p8 = "bench", team, keyID, file
-	bare, bareFile, err := apnstest.NewKey(bareTeam, bareKeyID)
-	if err != nil {
-		return err
-	}
 	stock, stockFile, err := apnstest.NewKey(stockTeam, stockKeyID)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(s.apple.Register(account), s.apple.Register(bare), s.apple.Register(stock), os.WriteFile(filepath.Join(s.dir, "stock.p8"), stockFile, 0o600))
-	if err != nil {
-		return err
-	}
-	client, err := apnstest.Bare(s.apple.URL(apnstest.Production), s.apple.CAPool(), bareTeam, bareKeyID, bareFile)
-	if err != nil {
-		return err
-	}
-	s.bare = apnstest.Loop(client)
-	return nil
+	return errors.Join(s.apple.Register(account), s.apple.Register(stock), os.WriteFile(filepath.Join(s.dir, "stock.p8"), stockFile, 0o600))
 }
 
 func (s *stage) furnish(ctx context.Context, devices int, prepare []func(context.Context, *stage, *store.Store) error) (err error) {
@@ -203,4 +189,13 @@ func (s *stage) close() error {
 		errs = append(errs, s.apple.Close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}
+
+// size is that of the server's database file.
+func (s *stage) size() (int64, error) {
+	info, err := os.Stat(filepath.Join(s.dir, "carillon.db"))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }

@@ -40,7 +40,11 @@ func Stock(ctx context.Context, out io.Writer, apple, caFile, keyFile string) er
 	}
 	send := apnstest.Loop(client)
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := stockPush(w, r, send); err != nil {
+		serve := stockPush
+		if r.URL.Path == "/bare" {
+			serve = bareLoad
+		}
+		if err := serve(w, r, send); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		}
 	})}
@@ -53,7 +57,37 @@ func Stock(ctx context.Context, out io.Writer, apple, caFile, keyFile string) er
 	return nil
 }
 
-func stockPush(w http.ResponseWriter, r *http.Request, send func(ctx context.Context, token, topic string, payload []byte) error) error {
+// sender pushes once with plain apns2.
+type sender func(ctx context.Context, token, topic string, payload []byte) error
+
+// load asks the process of the stock server for a bare loop: so many at a time, for a while, to one device.
+type load struct {
+	At    int           `json:"at"`
+	Turn  time.Duration `json:"turn"`
+	Token string        `json:"token"`
+}
+
+// bareLoad is the first comparison: apns2's own client in a loop that keeps nothing, without a request for each push.
+func bareLoad(w http.ResponseWriter, r *http.Request, send sender) error {
+	var l load
+	if err := json.NewDecoder(r.Body).Decode(&l); err != nil {
+		return err
+	}
+	n, _, err := spin(r.Context(), l.At, l.Turn, func() error {
+		now := time.Now()
+		payload, err := push.Payload("00000000-0000-4000-8000-000000000000", now, now.Add(30*time.Second), "Bench")
+		if err != nil {
+			return err
+		}
+		return send(r.Context(), l.Token, bundle+".voip", payload)
+	})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(n)
+}
+
+func stockPush(w http.ResponseWriter, r *http.Request, send sender) error {
 	var body struct{ Token string }
 	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&body); err != nil {
 		return err

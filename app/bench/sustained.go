@@ -103,19 +103,6 @@ func spin(ctx context.Context, at int, d time.Duration, do func() error) (n int6
 	return count.Load(), slowest, errors.Join(append(errs, ctx.Err())...)
 }
 
-// sustainedServer is the row of bench rings at concurrency 100. Its slowest is the 99th percentile until Apple has the push.
-func sustainedServer(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
-	r, err := Rings(ctx, RingsConfig{Concurrency: []int{100}, Turns: 3, Turn: c.span(2 * time.Second)})
-	if err != nil {
-		return row, err
-	}
-	x := r.Rows[0]
-	row.Count, row.Lost, row.Slowest = x.Count, x.Lost, x.AppleP99
-	row.OK = x.Lost == 0 && r.Ratio >= 0.42 && x.CPU <= 280
-	row.Figure = fmt.Sprintf("%.2f: %.0f/s beside %.0f/s, %.0f µs a ring; slowest is p99", r.Ratio, x.PerSecond, x.Bare, x.CPU)
-	return row, nil
-}
-
 // listed counts what a list of the API's holds.
 func listed(answer []byte) (int, error) {
 	var page struct{ Data []json.RawMessage }
