@@ -27,15 +27,14 @@ func opus() webrtc.RTPCodecCapability {
 	}
 }
 
-// newAPI builds the one factory of connections. It is never changed afterwards.
+// newAPI builds the factory of all connections. It does not change afterwards.
 func newAPI(cfg Config, p *port, logs logging.LoggerFactory) (*webrtc.API, error) {
 	var media webrtc.MediaEngine
 	codec := webrtc.RTPCodecParameters{RTPCodecCapability: opus(), PayloadType: 111}
 	if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
 		return nil, fmt.Errorf("opus: %w", err)
 	}
-	// Reports only: resending and congestion feedback are for video, and cost
-	// each packet.
+	// RTCP reports only: resending and congestion feedback are for video and cost time per packet.
 	var interceptors interceptor.Registry
 	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
 		return nil, fmt.Errorf("rtcp reports: %w", err)
@@ -64,8 +63,8 @@ func settings(cfg Config, p *port, logs logging.LoggerFactory) (webrtc.SettingEn
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetIncludeLoopbackCandidate(cfg.AllowLoopback)
 	r := reach{loopback: cfg.AllowLoopback, private: cfg.AllowPrivate}
-	// Only what no phone can have is barred here: a phone on our own private network
-	// that knocks first may be answered though we would not knock first.
+	// Only addresses that no phone can have are blocked here. A phone on a private network may
+	// connect to us first and is answered, although we would not connect to it first.
 	e.SetRemoteIPFilter(func(ip net.IP) bool {
 		a, ok := netip.AddrFromSlice(ip)
 		return ok && !r.impossible(a)
@@ -82,8 +81,8 @@ func settings(cfg Config, p *port, logs logging.LoggerFactory) (webrtc.SettingEn
 	return e, nil
 }
 
-// certificates holds the DTLS certificate that all calls share, made anew before
-// it expires. Phones trust its fingerprint in the answer, not an authority.
+// certificates holds the DTLS certificate that all calls share, and replaces it before it expires.
+// Phones trust its fingerprint in the answer (RFC 8122), not an authority.
 type certificates struct {
 	now func() time.Time
 
@@ -108,8 +107,8 @@ func (c *certificates) get() (webrtc.Certificate, error) {
 	return *c.cert, nil
 }
 
-// pionLogs brings Pion's log lines into ours. What Pion calls a warning is a
-// stranger's doing more often than a fault, so it is told at debug level only.
+// pionLogs writes Pion's log lines to our log. Pion's warnings are mostly caused by bad packets
+// from outside and not by a fault, so they are logged at debug level.
 type pionLogs struct{ log *slog.Logger }
 
 func (p pionLogs) NewLogger(scope string) logging.LeveledLogger {

@@ -18,8 +18,8 @@ import (
 //go:embed bells.ogg
 var bellsOgg []byte
 
-// Bells returns the carillon that greets a person, as 20 ms Opus packets. It reads
-// the recording anew on each call; keep the result, and do not change it.
+// Bells returns the greeting sound as 20 ms Opus packets. Each call reads the recording again, so
+// callers keep the result. They must not change it.
 func Bells() ([][]byte, error) {
 	r, _, err := oggreader.NewWith(bytes.NewReader(bellsOgg))
 	if err != nil {

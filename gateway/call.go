@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// lastWords is how long a leg stays open after its agent hung up: the phone's
-// player still holds the end of the last sentence.
-const lastWords = 300 * time.Millisecond
+// agentTail is how long a leg stays open after its agent hung up, because the phone is still
+// playing the end of the last sentence.
+const agentTail = 300 * time.Millisecond
 
-// agentLeaves is how long an agent may take to return once its line has ended. One
-// that takes longer is in breach of its contract; it must not hold up a shutdown.
-const agentLeaves = 5 * time.Second
+// agentGrace is how long an agent may take to return once its line has ended. A slower agent breaks
+// its contract and must not delay a shutdown.
+const agentGrace = 5 * time.Second
 
-// call is one call. Its run goroutine owns every timer and tells every event;
-// everyone else leaves a note (wake) or ends it.
+// call is one call. Its run goroutine owns every timer and sends every event; other goroutines only
+// wake it or end the call.
 type call struct {
 	g       *Gateway
 	id, leg string
@@ -54,7 +54,7 @@ func newCall(g *Gateway, o Offer) *call {
 	}
 }
 
-// end ends the call; who comes first gives the reason.
+// end ends the call; the first caller sets the reason.
 func (c *call) end(reason EndReason) {
 	c.once.Do(func() {
 		c.reason = reason
@@ -71,8 +71,8 @@ func (c *call) over() bool {
 	}
 }
 
-// poke makes run look again. It never blocks, so Pion's callbacks may call it.
-func (c *call) poke() {
+// wakeRun makes run look again. It never blocks, so Pion's callbacks may call it.
+func (c *call) wakeRun() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -98,12 +98,12 @@ func (c *call) join(l *leg) bool {
 			old.close()
 		}()
 	}
-	c.poke()
+	c.wakeRun()
 	return true
 }
 
-// letGo closes the last leg and waits for those before it.
-func (c *call) letGo() {
+// closeLegs closes the last leg and waits for those before it.
+func (c *call) closeLegs() {
 	c.mu.Lock()
 	c.gone = true
 	last := c.current
@@ -126,18 +126,18 @@ func (c *call) quality() Quality {
 	return q
 }
 
-// run is the call's life, from its first leg to its Ended event.
+// run runs the call from its first leg to its Ended event.
 func (c *call) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	left := c.agentDone
-	w := watch{cfg: &c.g.cfg, since: c.since}
+	w := callClock{cfg: &c.g.cfg, since: c.since}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for !c.over() {
 		now := c.g.cfg.Now()
 		l := c.legNow()
-		v := w.look(l, c.line.lastHeard(), now)
+		v := w.check(l, c.line.lastHeard(), now)
 		if v.end != "" {
 			c.end(v.end)
 			break
@@ -148,7 +148,7 @@ func (c *call) run() {
 		if v.greet && !c.open.Swap(true) {
 			go c.converse(ctx) // first: who is told may write to a disk, and the person is listening
 		}
-		c.hear()
+		c.reportFirstSound()
 		timer.Reset(v.next.Sub(now))
 		select {
 		case <-c.ending:
@@ -165,14 +165,14 @@ func (c *call) run() {
 	c.finish(cancel)
 }
 
-// hear tells the phone's first sound, once.
-func (c *call) hear() {
+// reportFirstSound tells the phone's first sound, once.
+func (c *call) reportFirstSound() {
 	if c.heard {
 		return
 	}
 	if q := c.quality(); !q.FirstIn.IsZero() {
 		c.heard = true
-		c.tell(Event{Kind: Connected, At: q.FirstIn})
+		c.sendEvent(Event{Kind: Connected, At: q.FirstIn})
 	}
 }
 
@@ -181,20 +181,20 @@ func (c *call) finish(cancel context.CancelFunc) {
 	at := c.g.cfg.Now()
 	close(c.line.over)
 	cancel()
-	c.letGo()
-	c.hear() // it may have come with the end
-	c.tell(Event{Kind: Ended, Reason: c.reason, At: at})
+	c.closeLegs()
+	c.reportFirstSound() // it may have come with the end
+	c.sendEvent(Event{Kind: Ended, Reason: c.reason, At: at})
 	if !c.open.Load() {
 		return
 	}
 	select {
 	case <-c.agentDone:
-	case <-time.After(agentLeaves):
+	case <-time.After(agentGrace):
 		c.g.cfg.Log.Error("agent does not leave its line", "ring", c.id)
 	}
 }
 
-func (c *call) tell(e Event) {
+func (c *call) sendEvent(e Event) {
 	e.Quality = c.quality()
 	c.on(e)
 }
@@ -210,8 +210,8 @@ func (c *call) converse(ctx context.Context) {
 	c.agentErr = c.agent.Converse(ctx, c.line)
 }
 
-// watch decides what a call's clock means. It has no clock of its own.
-type watch struct {
+// callClock decides what a call's clock means. It has no clock of its own.
+type callClock struct {
 	cfg   *Config
 	since time.Time
 
@@ -233,16 +233,16 @@ type verdict struct {
 	greet   bool // the person can hear: the agent may start
 }
 
-func (w *watch) agentLeft(now time.Time, err error) {
-	w.agentReason, w.hangUpAt = AgentHungUp, now.Add(lastWords)
+func (w *callClock) agentLeft(now time.Time, err error) {
+	w.agentReason, w.hangUpAt = AgentHungUp, now.Add(agentTail)
 	if err != nil {
 		w.agentReason, w.hangUpAt = AgentFailed, now
 	}
 }
 
-// look weighs the state of leg and the time heard anything last.
-func (w *watch) look(l *leg, heard, now time.Time) verdict {
-	w.note(l, now)
+// check weighs the state of leg and the time heard anything last.
+func (w *callClock) check(l *leg, heard, now time.Time) verdict {
+	w.recordState(l, now)
 	v := verdict{next: w.since.Add(w.cfg.MaxDuration)}
 	due := func(at time.Time, reason EndReason) {
 		switch {
@@ -267,13 +267,13 @@ func (w *watch) look(l *leg, heard, now time.Time) verdict {
 	case !w.lost.IsZero():
 		due(w.lost.Add(w.cfg.RejoinWithin), MediaFailed)
 	default:
-		w.sound(&v, l, heard, now, due)
+		w.checkSound(&v, l, heard, now, due)
 	}
 	return v
 }
 
-// sound weighs a connection that stands: may the agent speak, does the phone?
-func (w *watch) sound(v *verdict, l *leg, heard, now time.Time, due func(time.Time, EndReason)) {
+// checkSound weighs a connection that stands: may the agent speak, does the phone?
+func (w *callClock) checkSound(v *verdict, l *leg, heard, now time.Time, due func(time.Time, EndReason)) {
 	from, reason := w.connected, Silence
 	if heard.IsZero() {
 		reason = NoMedia
@@ -291,8 +291,8 @@ func (w *watch) sound(v *verdict, l *leg, heard, now time.Time, due func(time.Ti
 	v.greet = await(l.speaking.Load(), w.everConnected.Add(w.cfg.GreetWithin))
 }
 
-// note takes down what the leg's connection has come to.
-func (w *watch) note(l *leg, now time.Time) {
+// recordState takes down what the leg's connection has come to.
+func (w *callClock) recordState(l *leg, now time.Time) {
 	if l != w.leg {
 		w.leg, w.connected, w.lost, w.left = l, time.Time{}, time.Time{}, time.Time{}
 	}

@@ -76,7 +76,7 @@ func TestWatch(t *testing.T) {
 		}},
 		{"the agent leaves", []step{
 			{at: 1 * s, state: legConnected, heard: 1 * s, greet: true, next: 61 * s},
-			{at: 2 * s, state: legConnected, heard: 2 * s, left: true, greet: true, next: 2*s + lastWords},
+			{at: 2 * s, state: legConnected, heard: 2 * s, left: true, greet: true, next: 2*s + agentTail},
 			{at: 3 * s, state: legConnected, heard: 2 * s, greet: true, end: AgentHungUp},
 		}},
 		{"the agent fails", []step{
@@ -88,7 +88,7 @@ func TestWatch(t *testing.T) {
 		}},
 	} {
 		zero := time.Unix(1_700_000_000, 0)
-		w, l := watch{cfg: &cfg, since: zero}, &leg{since: zero, voice: &mouth{}}
+		w, l := callClock{cfg: &cfg, since: zero}, &leg{since: zero, voice: &mouth{}}
 		for i, st := range row.steps {
 			now := zero.Add(st.at)
 			if st.fresh {
@@ -104,7 +104,7 @@ func TestWatch(t *testing.T) {
 			if st.left {
 				w.agentLeft(now, st.agent)
 			}
-			v := w.look(l, heard, now)
+			v := w.check(l, heard, now)
 			if v.end != st.end || v.end == "" && v.greet != st.greet {
 				t.Errorf("%s, step %d: %+v", row.name, i, v)
 			}
@@ -118,7 +118,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-func TestEveryEndHasItsSentence(t *testing.T) {
+func TestEveryEndReasonHasASentence(t *testing.T) {
 	t.Parallel()
 	for _, r := range EndReasons() {
 		if r.Sentence() == "" {
@@ -146,7 +146,7 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	if !c.join(first) {
 		t.Fatal("the first leg was refused")
 	}
-	c.letGo()
+	c.closeLegs()
 	if first.pc.ConnectionState() != webrtc.PeerConnectionStateClosed {
 		t.Error("the last leg is open")
 	}
@@ -180,7 +180,7 @@ type stubborn chan struct{}
 
 func (s stubborn) Converse(context.Context, Line) error { <-s; return nil }
 
-func TestAgentThatDoesNotLeaveHoldsNothingUp(t *testing.T) {
+func TestAgentThatDoesNotReturnDelaysNothing(t *testing.T) {
 	t.Parallel()
 	g, agent, events := testGateway(t), make(stubborn), make(chan Event, 2)
 	defer close(agent)

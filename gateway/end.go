@@ -2,7 +2,7 @@ package gateway
 
 import "time"
 
-// EndReason is why a call ended: the one closed list. Every call ends with one.
+// EndReason is why a call ended, from a closed list. Every call ends with exactly one.
 type EndReason string
 
 const (
@@ -49,15 +49,15 @@ func EndReasons() []EndReason {
 type EventKind string
 
 const (
-	// Connected: encryption stands and the phone's first sound arrived. The agent
-	// speaks by then, and may have begun before, once the grace for that sound had
-	// passed. At most once a call, and never in one whose phone stays silent.
+	// Connected: encryption is established and the phone's first sound arrived. The agent may have
+	// started to speak before, when that sound was late. At most once per call, and never if the
+	// phone sends no sound.
 	Connected EventKind = "connected"
-	// Ended: the call is over and its leg is closed. Exactly once a call.
+	// Ended: the call is over and its leg is closed. Exactly once per call.
 	Ended EventKind = "ended"
 )
 
-// Event is told to Offer.On.
+// Event is passed to Offer.On.
 type Event struct {
 	Kind    EventKind
 	Reason  EndReason // of Ended
@@ -65,8 +65,8 @@ type Event struct {
 	Quality Quality
 }
 
-// Quality is what a call sounded like. In is phone to gateway, Out is gateway to
-// phone; what concerns Out is what the phone itself reported over RTCP.
+// Quality is the measured media quality of a call. In is phone to gateway, Out is gateway to phone;
+// loss and jitter of Out are what the phone reported over RTCP.
 type Quality struct {
 	FirstIn, FirstOut   time.Time     // first sound each way; zero when there was none
 	PacketsIn           uint64        // RTP packets

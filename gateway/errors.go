@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Refusal is why the gateway would not do what was asked. The list is closed,
-// so that a caller can map each value to its own words or status.
+// Refusal is why the gateway refused a request. The list is closed, so that a caller can map each
+// value to its own words or status.
 type Refusal string
 
 const (
@@ -26,8 +26,8 @@ const (
 	ShuttingDown      Refusal = "shutting_down"      // draining or closed: no new calls
 )
 
-// Refused says that the request was at fault or cannot be met, and what the
-// person who asked can do about it. Nothing was left running.
+// Refused is the error of a request that is invalid or cannot be met. Msg says what the caller can
+// do. Nothing was left running.
 type Refused struct {
 	Reason Refusal
 	Msg    string // for the person who asked: cause and cure
@@ -55,7 +55,7 @@ func Reason(err error) Refusal {
 func refuse(reason Refusal, msg string) error { return &Refused{Reason: reason, Msg: msg} }
 
 var (
-	// ErrLineEnded is what a line answers once its call is over.
+	// ErrLineEnded is returned by a line once its call is over.
 	ErrLineEnded = errors.New("the line has ended")
 
 	errClosed = errors.New("the gateway is closed")

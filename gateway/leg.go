@@ -144,7 +144,7 @@ func (l *leg) changed(webrtc.PeerConnectionState) {
 	default:
 		return
 	}
-	l.call.poke()
+	l.call.wakeRun()
 }
 
 // open lets sound out and reports in. It must not come before Pion has its own
@@ -288,7 +288,7 @@ func (l *leg) pump(t *webrtc.TrackRemote) {
 		l.call.line.take(p)
 		if !l.speaking.Load() {
 			l.speaking.Store(true)
-			l.call.poke()
+			l.call.wakeRun()
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package phonetest is a phone inside this process, for tests and for load: it
-// offers, sends Opus packets that it can recognise when they come back, and
-// measures what it hears. It knows nothing of rings and CallKit; whoever uses it
-// says how an offer becomes an answer (Answerer). Start at New and Phone.Call.
+// Package phonetest is a phone inside this process, for tests and for load: it offers, sends Opus
+// packets that it can recognise when they come back, and measures what it hears. It does not know
+// rings or CallKit; the caller says how an offer becomes an answer (Answerer). Start reading at New
+// and Phone.Call.
 //
 // It checks connectivity every 20 ms, where Pion alone would every 200 ms:
 // browsers and iPhones check about as often as this, and a phone slower than its
