@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"carillon/app/console"
+	"carillon/app/page"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
@@ -65,8 +66,8 @@ func (a *affiliateAddCmd) check(plans tenants.Plans) (email string, err error) {
 		f.add("--name", errors.New("1 to 80 characters, no control characters"))
 	}
 	email, ok := tenants.ParseEmail(a.Email)
-	if !ok || !console.Registered(email) {
-		f.add("--email", fmt.Errorf("%q is not an email address of a registered domain, such as ana@partner.example", a.Email))
+	if !ok || !page.Registered(email) {
+		f.add("--email", fmt.Errorf("%q is no mail address of a registered domain, such as ana@partner.example", a.Email))
 	}
 	if plans.Affiliate.Percent == 0 || plans.Affiliate.Months == 0 {
 		f.add("CARILLON_PLANS_FILE", errors.New("partners earn nothing on this server; set percent and months of affiliate in the plans file first"))

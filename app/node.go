@@ -18,6 +18,7 @@ import (
 	"carillon/app/billing"
 	"carillon/app/bus"
 	"carillon/app/console"
+	"carillon/app/page"
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/trace"
@@ -212,14 +213,18 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 	if err := n.announce(letters, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return nil, err
 	}
+	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Now: c.now, Log: n.log})
+	if err != nil {
+		return nil, err
+	}
 	return console.New(console.Config{
-		Store: n.store, Board: n.board, PublicURL: c.PublicURL, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: letters,
+		Common: common, Board: n.board, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: letters,
 		Parts: []console.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},
 			{Name: "Voice", Text: "Carries the sound of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
 		},
-		PerSecond: c.RingsPerSecond.is, Now: c.now, Log: n.log,
+		PerSecond: c.RingsPerSecond.is,
 	})
 }
 

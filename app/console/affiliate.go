@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strings"
 	"time"
@@ -31,8 +33,8 @@ func (k *Console) affiliateRoutes() []route {
 
 func (k *Console) affiliate(ctx context.Context, c *fiber.Ctx) error {
 	p := k.affiliatePage(ctx, c)
-	if v, err := k.visitor(ctx, c); err == nil { // whoever is signed in need not type
-		p.Name.Value, p.Email.Value = v.user.Name, v.user.Email
+	if v, err := k.Visitor(ctx, c); err == nil { // whoever is signed in need not type
+		p.Name.Value, p.Email.Value = v.User.Name, v.User.Email
 	}
 	return web.Page(c, views.Affiliate(p), fiber.StatusOK)
 }
@@ -60,11 +62,11 @@ func (k *Console) affiliatePage(ctx context.Context, c *fiber.Ctx) views.Affilia
 
 // reckon fills in what plans bring, and one month of the middle plan line by line: by the rules that the ledger goes by.
 func (k *Console) reckon(p *views.AffiliatePage, plans tenants.Plans) {
-	terms, cash := plans.Affiliate, func(cents int64) string { return cents2(cents, plans.Currency) }
+	terms, cash := plans.Affiliate, func(cents int64) string { return page.Cents2(cents, plans.Currency) }
 	for _, one := range plans.Plans {
 		month := terms.Commission(tenants.Payment{Cents: one.MonthCents, Untaxed: one.MonthCents})
 		year := terms.Commission(tenants.Payment{Cents: one.YearCents, Untaxed: one.YearCents})
-		p.Earns = append(p.Earns, views.EarnRow{Plan: one.Name, Price: money(one.MonthCents, plans.Currency), Month: cash(month), Whole: cash(month * int64(terms.Months)), Year: cash(year)})
+		p.Earns = append(p.Earns, views.EarnRow{Plan: one.Name, Price: page.Money(one.MonthCents, plans.Currency), Month: cash(month), Whole: cash(month * int64(terms.Months)), Year: cash(year)})
 	}
 	one := plans.Plans[len(plans.Plans)/2]
 	tax := one.MonthCents * 19 / 100
@@ -82,31 +84,22 @@ func (k *Console) reckon(p *views.AffiliatePage, plans tenants.Plans) {
 	}
 }
 
-// cents2 is money with its cents, also when there are none: sums that stand under one another.
-func cents2(cents int64, currency string) string {
-	s := money(cents, currency)
-	if cents%100 == 0 {
-		s += ".00"
-	}
-	return s
-}
-
 // askPartnerLink answers everybody in the same words: nobody learns who is a partner.
 func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
-	f := formOf(c)
+	f := page.FormOf(c)
 	p := k.affiliatePage(ctx, c)
-	name, email := f.text("name"), ""
-	if typed := f.text("email"); tenants.ValidText(typed, 0, 254) {
+	name, email := f.Text("name"), ""
+	if typed := f.Text("email"); tenants.ValidText(typed, 0, 254) {
 		email = strings.ToLower(typed)
 	}
-	p.Name.Value, p.Email.Value = shown(name, 80), shown(email, 254)
+	p.Name.Value, p.Email.Value = page.Shown(name, 80), page.Shown(email, 254)
 	if p.None || p.Off {
 		return web.Page(c, views.Affiliate(p), fiber.StatusServiceUnavailable)
 	}
 	if !tenants.ValidText(name, 1, 80) {
 		p.Name.Error = "1 to 80 characters, no control characters."
 	}
-	if _, ok := tenants.ParseEmail(email); !ok || !Registered(email) {
+	if _, ok := tenants.ParseEmail(email); !ok || !page.Registered(email) {
 		p.Email.Error = "A mail address, such as you@example.com."
 	}
 	if p.Name.Error+p.Email.Error != "" {
@@ -114,7 +107,7 @@ func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, views.Affiliate(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := k.signups.take(email, web.IP(c)); err != nil {
-		return slowDown(c, err, func(msg string) error {
+		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Affiliate(p), fiber.StatusTooManyRequests)
 		})
@@ -129,9 +122,6 @@ func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	}
 	return web.Page(c, views.PartnerSent(sent), fiber.StatusOK)
 }
-
-// Registered reports whether a mail address has a domain that somebody can have registered: no host of a local network, no suffix alone.
-func Registered(email string) bool { _, ok := registrable(email); return ok }
 
 func (k *Console) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), k.Now()
@@ -177,8 +167,8 @@ func (k *Console) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	p.Email, p.Action = l.Email, views.PartnerEnterPath(web.Param(c, "token"))
-	if v, err := k.visitor(ctx, c); err == nil && v.user.Email == l.Email {
-		p.Room = v.user.Name
+	if v, err := k.Visitor(ctx, c); err == nil && v.User.Email == l.Email {
+		p.Room = v.User.Name
 	}
 	return web.Page(c, views.PartnerEnter(p), fiber.StatusOK)
 }
@@ -190,13 +180,13 @@ func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 	p := k.enterPage(ctx, c)
 	if err == nil {
 		fresh := NewPartner(k.Store.Plans(), l.Name, l.Email, k.Now())
-		if v, err := k.visitor(ctx, c); err == nil && v.user.Email == l.Email {
-			fresh.User = v.user.ID
+		if v, err := k.Visitor(ctx, c); err == nil && v.User.Email == l.Email {
+			fresh.User = v.User.ID
 		}
-		token, now := newToken(), k.Now()
+		token, now := page.NewToken(), k.Now()
 		in := store.PartnerSignIn{Hash: tenants.Secret(token).Hash(), CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerSignInTTL)}
 		if _, err = k.Store.EnterPartner(ctx, l.Hash, fresh, in); err == nil {
-			k.setCookie(c, k.partnerCookie(), token, tenants.PartnerSignInTTL, false)
+			k.SetCookie(c, k.partnerCookie(), token, tenants.PartnerSignInTTL, false)
 			return c.Redirect(views.PathPartner, fiber.StatusSeeOther)
 		}
 	}
@@ -209,6 +199,6 @@ func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 
 // NewPartner is what becomes of an address that is no partner's yet.
 func NewPartner(plans tenants.Plans, name, email string, now time.Time) tenants.Partner {
-	domain, _ := registrable(email)
+	domain, _ := page.Registrable(email)
 	return tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: email, Name: name, Key: plans.TrialKey(email, domain), CreatedAt: now}
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"time"
 
@@ -21,13 +23,13 @@ var agentList = list{
 // agentKinds are how an agent speaks, in words.
 var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent, tenants.Stream: "WebSocket stream", tenants.WebRTC: "WebRTC"}
 
-func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, next, err := v.scope.Agents(ctx, ask)
+	all, next, err := v.Scope.Agents(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -39,19 +41,19 @@ func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	p := views.AgentsPage{Shell: s, Table: q.table(agentList, len(all), next), CanEdit: v.role.May()}
+	p := views.AgentsPage{Shell: s, Table: q.table(agentList, len(all), next), CanEdit: v.Role.May()}
 	for _, a := range all {
 		p.Agents = append(p.Agents, views.AgentRow{
-			ID: string(a.ID), Name: a.Name, Kind: agentKinds[a.Kind], Note: before("shown to people as ", a.Caller), Default: a.ID == v.tenant.DefaultAgent,
-			Tone: views.ToneGood, State: "Ready", Rings: views.Count(int(counts[a.ID])) + " in 7 days", Changed: v.at(a.CreatedAt),
+			ID: string(a.ID), Name: a.Name, Kind: agentKinds[a.Kind], Note: before("shown to people as ", a.Caller), Default: a.ID == v.Tenant.DefaultAgent,
+			Tone: views.ToneGood, State: "Ready", Rings: views.Count(int(counts[a.ID])) + " in 7 days", Changed: v.At(a.CreatedAt),
 		})
 	}
 	return web.Page(c, views.Agents(p), fiber.StatusOK)
 }
 
 // ringsByAgent counts the attempts of the last seven days.
-func (k *Console) ringsByAgent(ctx context.Context, v *visitor) (map[tenants.AgentID]int64, error) {
-	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, back: 7 * 24 * time.Hour, by: "agent"})
+func (k *Console) ringsByAgent(ctx context.Context, v *page.Visitor) (map[tenants.AgentID]int64, error) {
+	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: 7 * 24 * time.Hour, by: "agent"})
 	if err != nil {
 		return nil, err
 	}
@@ -64,21 +66,21 @@ func (k *Console) ringsByAgent(ctx context.Context, v *visitor) (map[tenants.Age
 	return out, nil
 }
 
-func (k *Console) agentsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) agentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	return k.sendSheet(ctx, c, sheet{
-		name: "agents", head: []string{"id", "name", "kind", "caller", "default", "created_at"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	ask.Limit = page.SheetPage
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "agents", Head: []string{"id", "name", "kind", "caller", "default", "created_at"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.scope.Agents(ctx, ask)
+			all, next, err := v.Scope.Agents(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.tenant.DefaultAgent), stamp(a.CreatedAt)}
+				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent), page.Stamp(a.CreatedAt)}
 			}
 			return rows, next, err
 		},
@@ -93,118 +95,118 @@ func yes(b bool) string {
 }
 
 // agentChoices are the agents to choose from, the built-in one first.
-func agentChoices(ctx context.Context, v *visitor, chosen string) ([]views.Choice, error) {
-	all, _, err := v.scope.Agents(ctx, store.Page{Limit: 200})
+func agentChoices(ctx context.Context, v *page.Visitor, chosen string) ([]views.Choice, error) {
+	all, _, err := v.Scope.Agents(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return nil, err
 	}
-	out := []views.Choice{choice("", builtinAgent)}
+	out := []views.Choice{page.Choice("", builtinAgent)}
 	for _, a := range all {
-		out = append(out, choice(string(a.ID), a.Name))
+		out = append(out, page.Choice(string(a.ID), a.Name))
 	}
-	return choose(chosen, out...), nil
+	return page.Choose(chosen, out...), nil
 }
 
-func (k *Console) agentForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.agentPage(ctx, c, v, tenants.Agent{Kind: tenants.Builtin}, wrong{status: fiber.StatusOK})
+func (k *Console) agentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.agentPage(ctx, c, v, tenants.Agent{Kind: tenants.Builtin}, page.Wrong{Status: fiber.StatusOK})
 }
 
 // agentPage is the form of an agent; one without an id is new.
-func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *visitor, a tenants.Agent, w wrong) error {
+func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, a tenants.Agent, w page.Wrong) error {
 	title := "Add an agent"
 	p := views.AgentFormPage{
-		ID: string(a.ID), Error: w.unseen("name", "caller"), CanEdit: v.role.May(),
-		Name: views.Field{Name: "name", Label: "Name", Value: shown(a.Name, 80), Max: 80, Error: w.fields["name"], Placeholder: "Reception", Help: "People in this console see it; callers do not."},
-		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: shown(a.Caller, 64), Max: 64, Optional: true, Error: w.fields["caller"],
+		ID: string(a.ID), Error: w.Unseen("name", "caller"), CanEdit: v.Role.May(),
+		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Reception", Help: "People in this console see it; callers do not."},
+		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true, Error: w.Fields["caller"],
 			Help: "When a ring names no caller. Organisations that send opaque ids only never put it into a push."}},
-		Default: views.Tick{Name: "default", Value: "1", Label: "Speaks when a ring names no agent", Checked: a.ID != "" && a.ID == v.tenant.DefaultAgent},
+		Default: views.Tick{Name: "default", Value: "1", Label: "Speaks when a ring names no agent", Checked: a.ID != "" && a.ID == v.Tenant.DefaultAgent},
 	}
 	if a.ID == "" {
-		p.Kinds = choose(string(tenants.Builtin), choice(string(tenants.Builtin), builtinAgent))
+		p.Kinds = page.Choose(string(tenants.Builtin), page.Choice(string(tenants.Builtin), builtinAgent))
 	} else {
-		old, err := v.scope.Agent(ctx, a.ID) // as it is, whatever was typed
+		old, err := v.Scope.Agent(ctx, a.ID) // as it is, whatever was typed
 		if err != nil {
 			return err
 		}
 		title, p.Kind = old.Name, agentKinds[old.Kind]
-		ask := removalOfAgent(old, old.ID == v.tenant.DefaultAgent)
+		ask := removalOfAgent(old, old.ID == v.Tenant.DefaultAgent)
 		p.Remove = &ask
 	}
 	var err error
 	if p.Shell, err = k.shell(ctx, c, v, at(title, views.NavAgents, up("Agents", views.PathAgents))); err != nil {
 		return err
 	}
-	return web.Page(c, views.AgentForm(p), w.status)
+	return web.Page(c, views.AgentForm(p), w.Status)
 }
 
-func oneAgent(ctx context.Context, c *fiber.Ctx, v *visitor) (tenants.Agent, error) {
+func oneAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Agent, error) {
 	id, err := idOf[tenants.AgentID](c, "agent")
 	if err != nil {
 		return tenants.Agent{}, err
 	}
-	return v.scope.Agent(ctx, id)
+	return v.Scope.Agent(ctx, id)
 }
 
-func (k *Console) agent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) agent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	a, err := oneAgent(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	return k.agentPage(ctx, c, v, a, wrong{status: fiber.StatusOK})
+	return k.agentPage(ctx, c, v, a, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) addAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
+func (k *Console) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
 	a := tenants.Agent{
-		ID: tenants.NewID[tenants.AgentID](k.Now()), Tenant: v.tenant.ID, Name: f.text("name"), Kind: tenants.AgentKind(f.text("kind")),
-		Caller: f.text("caller"), CreatedAt: k.Now(),
+		ID: tenants.NewID[tenants.AgentID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"), Kind: tenants.AgentKind(f.Text("kind")),
+		Caller: f.Text("caller"), CreatedAt: k.Now(),
 	}
 	err := a.Check()
 	if err == nil {
-		err = v.scope.AddAgent(ctx, a)
+		err = v.Scope.AddAgent(ctx, a)
 	}
-	if w, ok := wrongOf(err); ok {
+	if w, ok := page.WrongOf(err); ok {
 		a.ID = ""
 		return k.agentPage(ctx, c, v, a, w)
 	}
 	if err != nil {
 		return err
 	}
-	return k.keepAgent(ctx, c, v, a.ID, flashAdded)
+	return k.keepAgent(ctx, c, v, a.ID, page.FlashAdded)
 }
 
-func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	a, err := oneAgent(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	f := formOf(c)
-	a.Name, a.Caller = f.text("name"), f.text("caller")
+	f := page.FormOf(c)
+	a.Name, a.Caller = f.Text("name"), f.Text("caller")
 	if err = a.Check(); err == nil {
-		err = v.scope.SetAgent(ctx, a)
+		err = v.Scope.SetAgent(ctx, a)
 	}
-	if w, ok := wrongOf(err); ok {
+	if w, ok := page.WrongOf(err); ok {
 		return k.agentPage(ctx, c, v, a, w)
 	}
 	if err != nil {
 		return err
 	}
-	return k.keepAgent(ctx, c, v, a.ID, flashSaved)
+	return k.keepAgent(ctx, c, v, a.ID, page.FlashSaved)
 }
 
 // keepAgent makes an agent the default, or no longer, as the form says, and leads back to the list.
-func (k *Console) keepAgent(ctx context.Context, c *fiber.Ctx, v *visitor, id tenants.AgentID, said flash) error {
-	t := v.tenant
+func (k *Console) keepAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor, id tenants.AgentID, said page.Flash) error {
+	t := v.Tenant
 	switch {
-	case formOf(c).text("default") != "":
+	case page.FormOf(c).Text("default") != "":
 		t.DefaultAgent = id
 	case t.DefaultAgent == id:
 		t.DefaultAgent = ""
 	}
-	if err := v.scope.SetTenant(ctx, t); err != nil {
+	if err := v.Scope.SetTenant(ctx, t); err != nil {
 		return err
 	}
-	return k.done(c, said, views.PathAgents)
+	return k.Done(c, said, views.PathAgents)
 }
 
 func removalOfAgent(a tenants.Agent, byDefault bool) views.Confirm {
@@ -218,29 +220,29 @@ func removalOfAgent(a tenants.Agent, byDefault bool) views.Confirm {
 	}
 }
 
-func (k *Console) askRemoveAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) askRemoveAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeAgentIf(ctx, c, v, false)
 }
 
-func (k *Console) removeAgent(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) removeAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeAgentIf(ctx, c, v, true)
 }
 
 // removeAgentIf asks, or removes once the name was typed.
-func (k *Console) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *visitor, posted bool) error {
+func (k *Console) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	a, err := oneAgent(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	q := confirmation{removalOfAgent(a, a.ID == v.tenant.DefaultAgent), "Remove an agent", views.NavAgents, up("Agents", views.PathAgents)}
+	q := confirmation{removalOfAgent(a, a.ID == v.Tenant.DefaultAgent), "Remove an agent", views.NavAgents, up("Agents", views.PathAgents)}
 	if !posted {
 		return k.confirm(ctx, c, v, q, fiber.StatusOK)
 	}
 	if !typed(c, &q.ask) {
 		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
 	}
-	if err := v.scope.RemoveAgent(ctx, a.ID); err != nil {
+	if err := v.Scope.RemoveAgent(ctx, a.ID); err != nil {
 		return err
 	}
-	return k.done(c, flashRemoved, views.PathAgents)
+	return k.Done(c, page.FlashRemoved, views.PathAgents)
 }

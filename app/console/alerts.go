@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"net/url"
 	"strconv"
@@ -45,7 +47,7 @@ var alertList = list{
 }
 
 // alertRows says each alert in words. Credentials are found once for all.
-func alertRows(ctx context.Context, v *visitor, all []tenants.Alert) ([]views.AlertRow, error) {
+func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]views.AlertRow, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
@@ -62,7 +64,7 @@ func alertRows(ctx context.Context, v *visitor, all []tenants.Alert) ([]views.Al
 		w := alertWords[a.Kind]
 		rows[i] = views.AlertRow{
 			Kind: string(a.Kind), Target: a.Target, Title: a.Kind.Title(), Tone: w.tone, Detail: a.Detail, Why: w.why, Cure: w.cure,
-			About: alertPlace(a, names), First: v.at(a.FirstAt), Last: v.at(a.LastAt), Count: int(a.Count), Resolved: v.at(a.ResolvedAt),
+			About: alertPlace(a, names), First: v.At(a.FirstAt), Last: v.At(a.LastAt), Count: int(a.Count), Resolved: v.At(a.ResolvedAt),
 		}
 	}
 	return rows, nil
@@ -88,7 +90,7 @@ func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 
 // alertQuery is what the list is asked for. What is searched for stands in the alert, or on the page beside it: a kind's title, the
 // name of a credential, a version.
-func (k *Console) alertQuery(ctx context.Context, q *query, v *visitor) (store.AlertQuery, error) {
+func (k *Console) alertQuery(ctx context.Context, q *query, v *page.Visitor) (store.AlertQuery, error) {
 	text := strings.ToLower(q.text("q"))
 	ask := store.AlertQuery{Search: strings.TrimPrefix(text, "version "), After: q.after, Limit: perPage}
 	state := q.oneOf("state", "closed", "all")
@@ -110,13 +112,13 @@ func (k *Console) alertQuery(ctx context.Context, q *query, v *visitor) (store.A
 	return ask, err
 }
 
-func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask, err := k.alertQuery(ctx, q, v)
 	if err != nil {
 		return err
 	}
-	all, next, err := v.scope.FindAlerts(ctx, ask)
+	all, next, err := v.Scope.FindAlerts(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -128,21 +130,21 @@ func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	states := views.Filter{Name: "state", Label: "State", Choices: q.chosen("state", choice("", "Open"), choice("closed", "Closed"), choice("all", "Open and closed"))}
-	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: q.table(alertList, len(rows), next, states), Alerts: rows, CanEdit: v.role.May()}), fiber.StatusOK)
+	states := views.Filter{Name: "state", Label: "State", Choices: q.chosen("state", page.Choice("", "Open"), page.Choice("closed", "Closed"), page.Choice("all", "Open and closed"))}
+	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: q.table(alertList, len(rows), next, states), Alerts: rows, CanEdit: v.Role.May()}), fiber.StatusOK)
 }
 
-func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	ask, err := k.alertQuery(ctx, queryOf(c), v)
 	if err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	return k.sendSheet(ctx, c, sheet{
-		name: "alerts", head: []string{"kind", "title", "target", "where", "detail", "count", "first_at", "last_at", "closed_at"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	ask.Limit = page.SheetPage
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "alerts", Head: []string{"kind", "title", "target", "where", "detail", "count", "first_at", "last_at", "closed_at"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.scope.FindAlerts(ctx, ask)
+			all, next, err := v.Scope.FindAlerts(ctx, ask)
 			if err != nil {
 				return nil, "", err
 			}
@@ -150,7 +152,7 @@ func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error
 			rows := make([][]string, len(words))
 			for i, w := range words {
 				rows[i] = []string{w.Kind, w.Title, w.Target, w.About.Text, w.Detail, strconv.FormatInt(all[i].Count, 10),
-					stamp(all[i].FirstAt), stamp(all[i].LastAt), stamp(all[i].ResolvedAt)}
+					page.Stamp(all[i].FirstAt), page.Stamp(all[i].LastAt), page.Stamp(all[i].ResolvedAt)}
 			}
 			return rows, next, err
 		},
@@ -158,17 +160,17 @@ func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error
 }
 
 // closeAlert closes an alert that somebody has seen to. While its cause goes on it is raised anew.
-func (k *Console) closeAlert(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
-	if err := v.scope.ResolveAlert(ctx, tenants.AlertKind(f.raw("kind")), f.raw("target")); err != nil {
+func (k *Console) closeAlert(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	if err := v.Scope.ResolveAlert(ctx, tenants.AlertKind(f.Raw("kind")), f.Raw("target")); err != nil {
 		return err
 	}
-	return k.done(c, flashClosed, views.PathAlerts)
+	return k.Done(c, page.FlashClosed, views.PathAlerts)
 }
 
 // overviewAlerts fills in what needs a look.
-func overviewAlerts(ctx context.Context, v *visitor, p *views.OverviewPage) error {
-	open, _, err := v.scope.FindAlerts(ctx, store.AlertQuery{Open: true, Limit: alertsShown})
+func overviewAlerts(ctx context.Context, v *page.Visitor, p *views.OverviewPage) error {
+	open, _, err := v.Scope.FindAlerts(ctx, store.AlertQuery{Open: true, Limit: alertsShown})
 	if err != nil {
 		return err
 	}

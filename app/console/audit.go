@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strconv"
 	"strings"
@@ -38,7 +40,7 @@ func (k *Console) auditQuery(q *query) store.AuditQuery {
 	return ask
 }
 
-func (k *Console) audit(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.auditQuery(q)
 	if err := q.err(); err != nil {
@@ -72,10 +74,10 @@ const (
 )
 
 // lookBack gives the first part of the record in which there is something.
-func (k *Console) lookBack(ctx context.Context, v *visitor, ask store.AuditQuery) (all []tenants.Audit, next string, err error) {
+func (k *Console) lookBack(ctx context.Context, v *page.Visitor, ask store.AuditQuery) (all []tenants.Audit, next string, err error) {
 	began := k.Now()
 	for range lookParts {
-		all, next, err = v.scope.Audits(ctx, ask)
+		all, next, err = v.Scope.Audits(ctx, ask)
 		if err != nil || len(all) > 0 || next == "" || k.Now().Sub(began) > lookTime {
 			break
 		}
@@ -84,9 +86,9 @@ func (k *Console) lookBack(ctx context.Context, v *visitor, ask store.AuditQuery
 	return all, next, err
 }
 
-func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor, plans tenants.Plans) views.AuditRow {
+func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, plans tenants.Plans) views.AuditRow {
 	row := views.AuditRow{
-		ID: strconv.FormatInt(a.Seq, 10), At: v.at(a.At), Actor: a.Actor.Name, Program: a.Actor.Kind == "key", Action: auditWords[a.Action], Target: a.Target,
+		ID: strconv.FormatInt(a.Seq, 10), At: v.At(a.At), Actor: a.Actor.Name, Program: a.Actor.Kind == "key", Action: auditWords[a.Action], Target: a.Target,
 		Changed: auditDetail(a), From: orDash(a.IP), Request: orDash(a.RequestID),
 	}
 	if row.Action == "" {
@@ -127,7 +129,7 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *visitor, plans te
 }
 
 // targetsOf names the devices, agents, credentials and people that entries speak of, and where they are: a statement for each kind for a page.
-func targetsOf(ctx context.Context, v *visitor, all []tenants.Audit) (map[string]views.Link, error) {
+func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[string]views.Link, error) {
 	devices, agents, credentials, keys := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}, false, false
 	for _, a := range all {
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
@@ -143,15 +145,15 @@ func targetsOf(ctx context.Context, v *visitor, all []tenants.Audit) (map[string
 			credentials = true
 		}
 	}
-	out := map[string]views.Link{string(v.tenant.ID): {Text: v.tenant.Name, Href: views.PathSettings}}
-	found, err := v.scope.DevicesOf(ctx, keysOf(devices))
+	out := map[string]views.Link{string(v.Tenant.ID): {Text: v.Tenant.Name, Href: views.PathSettings}}
+	found, err := v.Scope.DevicesOf(ctx, keysOf(devices))
 	if err != nil {
 		return nil, err
 	}
 	for id, d := range found {
 		out[string(id)] = views.Link{Text: deviceName(d), Href: views.DevicePath(string(id))}
 	}
-	speakers, err := v.scope.AgentsOf(ctx, keysOf(agents))
+	speakers, err := v.Scope.AgentsOf(ctx, keysOf(agents))
 	if err != nil {
 		return nil, err
 	}
@@ -171,9 +173,9 @@ func targetsOf(ctx context.Context, v *visitor, all []tenants.Audit) (map[string
 }
 
 // holdersOf names the people, and the keys if they are spoken of.
-func holdersOf(ctx context.Context, v *visitor, keys bool, out map[string]views.Link) error {
+func holdersOf(ctx context.Context, v *page.Visitor, keys bool, out map[string]views.Link) error {
 	if keys {
-		found, _, err := v.scope.Keys(ctx, store.Page{Limit: 200})
+		found, _, err := v.Scope.Keys(ctx, store.Page{Limit: 200})
 		if err != nil {
 			return err
 		}
@@ -181,28 +183,28 @@ func holdersOf(ctx context.Context, v *visitor, keys bool, out map[string]views.
 			out[string(key.ID)] = views.Link{Text: key.Name + " (" + keyShown(key) + ")", Href: views.PathKeys}
 		}
 	}
-	members, _, err := v.scope.Members(ctx, store.Page{Limit: 200})
+	members, _, err := v.Scope.Members(ctx, store.Page{Limit: 200})
 	for _, m := range members {
 		out[string(m.User)] = views.Link{Text: m.Name, Href: views.PathPeople}
 	}
 	return err
 }
 
-func (k *Console) auditCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.auditQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	return k.sendSheet(ctx, c, sheet{
-		name: "audit", head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip", "request_id"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	ask.Limit = page.SheetPage
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "audit", Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip", "request_id"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.scope.Audits(ctx, ask)
+			all, next, err := v.Scope.Audits(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{strconv.FormatInt(a.Seq, 10), stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action, a.Target, a.Detail, a.IP, a.RequestID}
+				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action, a.Target, a.Detail, a.IP, a.RequestID}
 			}
 			return rows, next, err
 		},

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"bytes"
 	"context"
 	"strconv"
@@ -52,8 +54,8 @@ func (k *Console) hook(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusOK)
 }
 
-func (v *visitor) buyer() billing.Buyer {
-	return billing.Buyer{Tenant: v.tenant, Email: v.user.Email, Scope: v.scope}
+func buyerOf(v *page.Visitor) billing.Buyer {
+	return billing.Buyer{Tenant: v.Tenant, Email: v.User.Email, Scope: v.Scope}
 }
 
 // leads sends the browser to Stripe. Chromium holds a form's redirects to the page's form-action too; see payable.
@@ -74,29 +76,29 @@ func (k *Console) payable(c *fiber.Ctx) {
 	h.Set(fiber.HeaderContentSecurityPolicy, strings.Replace(policy, "form-action 'self'", "form-action 'self' "+strings.Join(k.Billing.Origins(), " "), 1))
 }
 
-func (k *Console) checkout(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
-	address, err := k.Billing.Checkout(ctx, v.buyer(), f.text("plan"), tenants.Interval(f.text("interval")))
+func (k *Console) checkout(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	address, err := k.Billing.Checkout(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")))
 	return leads(c, address, err)
 }
 
-func (k *Console) portal(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	address, err := k.Billing.Portal(ctx, v.buyer())
+func (k *Console) portal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	address, err := k.Billing.Portal(ctx, buyerOf(v))
 	return leads(c, address, err)
 }
 
 // previewPlan shows what a change of plan costs.
-func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	code, every := web.Query(c, "plan"), tenants.Interval(web.Query(c, "interval"))
 	plan, ok := k.Store.Plans().Plan(code)
 	if !ok || every != tenants.Monthly && every != tenants.Yearly {
 		return tenants.NoSuch("plan")
 	}
-	sub, err := v.scope.Subscription(ctx)
+	sub, err := v.Scope.Subscription(ctx)
 	if err != nil {
 		return err
 	}
-	shown, err := k.Billing.Preview(ctx, v.buyer(), code, every)
+	shown, err := k.Billing.Preview(ctx, buyerOf(v), code, every)
 	if err != nil {
 		return err
 	}
@@ -107,13 +109,13 @@ func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	old := e.Plan
 	p := views.ChangePage{
 		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
-		Note: "It changes at once, and the price holds for an hour.", Due: "Due now: " + money(shown.Due, shown.Currency), Warnings: tight(e, plan),
+		Note: "It changes at once, and the price holds for an hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency), Warnings: tight(e, plan),
 	}
 	if shown.Due < 0 {
-		p.Due = "Credit for your next invoices: " + money(-shown.Due, shown.Currency)
+		p.Due = "Credit for your next invoices: " + page.Money(-shown.Due, shown.Currency)
 	}
 	for _, l := range shown.Lines {
-		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: money(l.Cents, shown.Currency)})
+		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: page.Money(l.Cents, shown.Currency)})
 	}
 	if p.Shell, err = k.shell(ctx, c, v, at("Change the plan", views.NavBilling, up("Billing", views.PathBilling))); err != nil {
 		return err
@@ -135,24 +137,24 @@ func tight(e tenants.Entitlement, plan tenants.Plan) (out []views.Callout) {
 	return out
 }
 
-func (k *Console) changePlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
-	at, err := strconv.ParseInt(f.text("at"), 10, 64)
+func (k *Console) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	at, err := strconv.ParseInt(f.Text("at"), 10, 64)
 	if err != nil {
 		return tenants.Refuse(tenants.Invalid, "invalid", "The form does not say which price it showed. Look at it again.")
 	}
-	if err := k.Billing.Change(ctx, v.buyer(), f.text("plan"), tenants.Interval(f.text("interval")), time.Unix(at, 0)); err != nil {
+	if err := k.Billing.Change(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")), time.Unix(at, 0)); err != nil {
 		return err
 	}
-	return k.done(c, flashPlan, views.PathBilling)
+	return k.Done(c, page.FlashPlan, views.PathBilling)
 }
 
-func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	sub, err := v.scope.Subscription(ctx)
+func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	sub, err := v.Scope.Subscription(ctx)
 	if err != nil {
 		return err
 	}
-	end := v.at(sub.PeriodEnd).Text
+	end := v.At(sub.PeriodEnd).Text
 	return k.confirm(ctx, c, v, confirmation{
 		title: "Cancel the subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
 		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel the subscription?", Action: views.PathBillingCancel, Button: "Cancel the subscription", Back: views.PathBilling,
@@ -160,24 +162,24 @@ func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *visitor) e
 	}, fiber.StatusOK)
 }
 
-func (k *Console) cancelPlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	if err := k.Billing.Cancel(ctx, v.buyer()); err != nil {
+func (k *Console) cancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	if err := k.Billing.Cancel(ctx, buyerOf(v)); err != nil {
 		return err
 	}
-	return k.done(c, flashPlanEnds, views.PathBilling)
+	return k.Done(c, page.FlashPlanEnds, views.PathBilling)
 }
 
-func (k *Console) resumePlan(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	if err := k.Billing.Resume(ctx, v.buyer()); err != nil {
+func (k *Console) resumePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	if err := k.Billing.Resume(ctx, buyerOf(v)); err != nil {
 		return err
 	}
-	return k.done(c, flashPlanGoesOn, views.PathBilling)
+	return k.Done(c, page.FlashPlanGoesOn, views.PathBilling)
 }
 
 // setOverage switches rings past the limit. The price is on the subscription all the time; the switch is ours alone.
-func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	on := formOf(c).text("overage") == "on"
-	err := v.scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
+func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	on := page.FormOf(c).Text("overage") == "on"
+	err := v.Scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
 		if on && !s.Live() {
 			return tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription on which rings past the plan could be billed.")
 		}
@@ -187,7 +189,7 @@ func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 	if err != nil {
 		return err
 	}
-	return k.done(c, flashSaved, views.PathBilling)
+	return k.Done(c, page.FlashSaved, views.PathBilling)
 }
 
 func by(every tenants.Interval) string {
@@ -195,24 +197,4 @@ func by(every tenants.Interval) string {
 		return "by the year"
 	}
 	return "by the month"
-}
-
-// signs of currencies that stand before the number.
-var signs = map[string]string{"usd": "$", "eur": "€", "gbp": "£"}
-
-// money is cents as people read them: "$1,499", "$0.04", "CHF 12.50".
-func money(cents int64, currency string) string {
-	minus := ""
-	if cents < 0 {
-		minus, cents = "−", -cents
-	}
-	sign, ok := signs[strings.ToLower(currency)]
-	if !ok {
-		sign = strings.ToUpper(currency) + " "
-	}
-	whole := tenants.FormatCount(cents / 100)
-	if rest := cents % 100; rest != 0 {
-		whole += "." + strconv.FormatInt(100+rest, 10)[1:]
-	}
-	return minus + sign + whole
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strconv"
 	"strings"
@@ -63,9 +65,9 @@ func (q *query) with(path, name, value, part string) string {
 }
 
 // history is the rings of thirty days, and where the days before and after are.
-func (k *Console) history(ctx context.Context, v *visitor, q *query, until time.Time, p *views.BillingPage) error {
+func (k *Console) history(ctx context.Context, v *page.Visitor, q *query, until time.Time, p *views.BillingPage) error {
 	from, today := until.AddDate(0, 0, 1-usageDays), k.Now().UTC().Truncate(24*time.Hour)
-	days, err := v.scope.UsageDays(ctx, from, until.AddDate(0, 0, 1))
+	days, err := v.Scope.UsageDays(ctx, from, until.AddDate(0, 0, 1))
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (k *Console) history(ctx context.Context, v *visitor, q *query, until time.
 		d := from.AddDate(0, 0, i)
 		p.Days = append(p.Days, views.UsageDay{Label: d.Format("Mon 2 Jan"), ISO: d.Format(time.DateOnly), Rings: rings[d.Format(time.DateOnly)]})
 	}
-	if from.After(v.tenant.CreatedAt) {
+	if from.After(v.Tenant.CreatedAt) {
 		p.DaysOlder = q.with(views.PathBilling, "until", from.AddDate(0, 0, -1).Format(time.DateOnly), "#usage")
 	}
 	switch later := until.AddDate(0, 0, usageDays); {
@@ -91,11 +93,11 @@ func (k *Console) history(ctx context.Context, v *visitor, q *query, until time.
 }
 
 // usageCSV is every day on which rings counted.
-func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.sendSheet(ctx, c, sheet{
-		name: "usage", head: []string{"day_utc", "rings"}, sums: []int{1},
-		more: func(ctx context.Context, _ string) ([][]string, string, error) {
-			days, err := v.scope.UsageDays(ctx, time.Time{}, time.Time{})
+func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "usage", Head: []string{"day_utc", "rings"}, Sums: []int{1},
+		More: func(ctx context.Context, _ string) ([][]string, string, error) {
+			days, err := v.Scope.UsageDays(ctx, time.Time{}, time.Time{})
 			return mapped(days, func(d store.UsageDay) []string {
 				return []string{d.Day.Format(time.DateOnly), strconv.FormatInt(d.Rings, 10)}
 			}), "", err
@@ -104,7 +106,7 @@ func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 }
 
 // invoices asks Stripe. The room opens without them when Stripe does not answer.
-func (k *Console) invoices(ctx context.Context, v *visitor, q *query, after string, p *views.BillingPage) {
+func (k *Console) invoices(ctx context.Context, v *page.Visitor, q *query, after string, p *views.BillingPage) {
 	if k.Billing == nil {
 		p.NoBills = "This server takes no payments."
 		return
@@ -112,15 +114,15 @@ func (k *Console) invoices(ctx context.Context, v *visitor, q *query, after stri
 	p.NoBills = "Nothing has been billed yet."
 	soon, cancel := context.WithTimeout(ctx, billsTime)
 	defer cancel()
-	bills, next, err := k.Billing.Invoices(soon, v.buyer(), after, billsPerPage)
+	bills, next, err := k.Billing.Invoices(soon, buyerOf(v), after, billsPerPage)
 	if err != nil {
-		k.Log.Warn("list invoices", "tenant", v.tenant.ID, "err", err)
+		k.Log.Warn("list invoices", "tenant", v.Tenant.ID, "err", err)
 		p.NoBills = "Stripe does not answer at the moment. Reload the page in a minute to see your invoices."
 		return
 	}
 	for _, b := range bills {
 		tone, word := billState(b)
-		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: views.OnDay(b.At, v.zone), Amount: money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
+		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: views.OnDay(b.At, v.Zone), Amount: page.Money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
 	}
 	if len(bills) > 0 {
 		p.BillsCSV = views.PathInvoicesCSV
@@ -144,14 +146,14 @@ func billState(b billing.Invoice) (tone views.Tone, word string) {
 }
 
 // invoicesCSV is every invoice, newest first.
-func (k *Console) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.sendSheet(ctx, c, sheet{
-		name: "invoices", head: []string{"number", "date", "state", "total", "currency", "page"}, sums: []int{3},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
-			bills, next, err := k.Billing.Invoices(ctx, v.buyer(), after, billsPerRead)
+func (k *Console) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "invoices", Head: []string{"number", "date", "state", "total", "currency", "page"}, Sums: []int{3},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
+			bills, next, err := k.Billing.Invoices(ctx, buyerOf(v), after, billsPerRead)
 			return mapped(bills, func(b billing.Invoice) []string {
 				_, word := billState(b)
-				return []string{b.Number, stamp(b.At), word, tenants.FormatCents(b.Cents), b.Currency, b.URL}
+				return []string{b.Number, page.Stamp(b.At), word, tenants.FormatCents(b.Cents), b.Currency, b.URL}
 			}), next, err
 		},
 	})

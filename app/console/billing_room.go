@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strconv"
 	"time"
@@ -13,24 +15,24 @@ import (
 )
 
 // entitlement is what the tenant may do, with everything counted.
-func (k *Console) entitlement(ctx context.Context, v *visitor) (tenants.Entitlement, error) {
-	e, err := v.scope.Entitlement(ctx)
+func (k *Console) entitlement(ctx context.Context, v *page.Visitor) (tenants.Entitlement, error) {
+	e, err := v.Scope.Entitlement(ctx)
 	if err != nil {
 		return e, err
 	}
-	devices, err := v.scope.CountDevices(ctx)
+	devices, err := v.Scope.CountDevices(ctx)
 	if err != nil {
 		return e, err
 	}
-	people, err := v.scope.CountPeople(ctx)
+	people, err := v.Scope.CountPeople(ctx)
 	e.Usage.Devices, e.Usage.People = int64(devices), int64(people)
 	return e, err
 }
 
 // bills is the room of plan, usage and invoices. Coming back from a checkout shows it like any other time: what a browser says about
 // a payment counts nothing.
-func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	sub, err := v.scope.Subscription(ctx)
+func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	sub, err := v.Scope.Subscription(ctx)
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return err
 	}
@@ -39,7 +41,7 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	p := views.BillingPage{
-		Plan: "No plan", CanEdit: v.role.May(), Selling: k.Billing != nil, Zone: "UTC", Meters: meters(e), Offers: k.offers(sub),
+		Plan: "No plan", CanEdit: v.Role.May(), Selling: k.Billing != nil, Zone: "UTC", Meters: meters(e), Offers: k.offers(sub),
 		Facts: k.facts(v, sub, e), Forecast: forecast(e, k.Now()), Notices: k.notices(c, sub, e),
 		Portal: sub.Customer != "", Cancel: k.Billing != nil && sub.Live() && !sub.CancelAtEnd, Resume: k.Billing != nil && sub.Live() && sub.CancelAtEnd,
 	}
@@ -48,10 +50,10 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	}
 	p.Owes = sub.Stripe != "" && (sub.State == tenants.SubPastDue || sub.State == tenants.SubPaused)
 	if sub.Stripe != "" {
-		p.Price = money(e.Plan.Cents(sub.Interval), k.Store.Plans().Currency) + " " + by(sub.Interval)
+		p.Price = page.Money(e.Plan.Cents(sub.Interval), k.Store.Plans().Currency) + " " + by(sub.Interval)
 	}
 	if k.Billing != nil && sub.Live() && e.Plan.Overage > 0 {
-		p.Overage = &views.OverageForm{On: sub.Overage, Price: money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
+		p.Overage = &views.OverageForm{On: sub.Overage, Price: page.Money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
 	}
 	q := queryOf(c)
 	until, after := k.usageUntil(q), q.invoice()
@@ -94,14 +96,14 @@ func (k *Console) lookAgain(c *fiber.Ctx, sub tenants.Subscription) {
 }
 
 // cost is what an answered ring costs.
-func (k *Console) cost(ctx context.Context, v *visitor, sub tenants.Subscription, e tenants.Entitlement, p *views.BillingPage) error {
+func (k *Console) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement, p *views.BillingPage) error {
 	if sub.State == "" {
 		return nil
 	}
 	if e.Usage.Rings == 0 {
 		return nil // what was picked up was rung to try it, and cost nothing
 	}
-	rows, err := v.scope.Funnel(ctx, e.From, k.Now(), "")
+	rows, err := v.Scope.Funnel(ctx, e.From, k.Now(), "")
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func (k *Console) cost(ctx context.Context, v *visitor, sub tenants.Subscription
 		if r.Fact == tenants.FactAnswered && r.Rings > 0 {
 			p.Cost = append(p.Cost, views.Row{Name: "Picked up this month", Text: views.Count(int(r.Rings))})
 			if cents := e.Plan.Cents(tenants.Monthly); sub.Stripe != "" && e.Standing != tenants.StandingTrial {
-				p.Cost = append(p.Cost, views.Row{Name: "Each, test rings among them", Text: money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
+				p.Cost = append(p.Cost, views.Row{Name: "Each, test rings among them", Text: page.Money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
 			}
 		}
 	}
@@ -141,7 +143,7 @@ func forecast(e tenants.Entitlement, now time.Time) string {
 }
 
 // facts are the subscription in words.
-func (k *Console) facts(v *visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
+func (k *Console) facts(v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
 	rows := []views.Row{{Name: "State", Text: standings[e.Standing]}}
 	if e.Standing == tenants.StandingEnding && sub.WasCut() {
 		rows[0].Text = "Trial, ending early"
@@ -150,13 +152,13 @@ func (k *Console) facts(v *visitor, sub tenants.Subscription, e tenants.Entitlem
 	case e.Standing == tenants.StandingOpen:
 		return append(rows, views.Row{Name: "Limits", Text: "none"})
 	case e.Standing == tenants.StandingTrial:
-		rows = append(rows, views.Row{Name: "Ends", When: v.at(e.Until)})
+		rows = append(rows, views.Row{Name: "Ends", When: v.At(e.Until)})
 	case e.Standing == tenants.StandingEnding, e.Standing == tenants.StandingOver && !e.Until.IsZero():
-		rows = append(rows, views.Row{Name: "Ends", When: v.at(e.Until)})
+		rows = append(rows, views.Row{Name: "Ends", When: v.At(e.Until)})
 	case e.Standing == tenants.StandingGrace:
-		rows = append(rows, views.Row{Name: "Phones ring until", When: v.at(e.Until)})
+		rows = append(rows, views.Row{Name: "Phones ring until", When: v.At(e.Until)})
 	case sub.Stripe != "":
-		rows = append(rows, views.Row{Name: "Renews", When: v.at(sub.PeriodEnd)})
+		rows = append(rows, views.Row{Name: "Renews", When: v.At(sub.PeriodEnd)})
 	}
 	if sub.ByHand() {
 		rows = append(rows, views.Row{Name: "Given by", Text: "the operator of this server"})
@@ -219,11 +221,11 @@ func calloutOf(w tenants.Warning) views.Callout {
 func (k *Console) offers(sub tenants.Subscription) (out []views.Offer) {
 	plans := k.Store.Plans()
 	for _, p := range plans.Plans {
-		o := views.Offer{Code: p.Code, Name: p.Name, Month: money(p.MonthCents, plans.Currency), Year: money(p.YearCents, plans.Currency), Change: sub.Live(),
+		o := views.Offer{Code: p.Code, Name: p.Name, Month: page.Money(p.MonthCents, plans.Currency), Year: page.Money(p.YearCents, plans.Currency), Change: sub.Live(),
 			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month", holds(p.Calls, "call", "calls") + " at once",
 				holds(p.People, "person", "people")}}
 		if p.Overage > 0 {
-			o.More = "Further rings, if you turn them on: " + money(p.Overage, plans.Currency) + " for 1,000"
+			o.More = "Further rings, if you turn them on: " + page.Money(p.Overage, plans.Currency) + " for 1,000"
 		}
 		has := sub.Plan == p.Code && (sub.Live() || sub.ByHand())
 		o.NowMonth, o.NowYear = has && sub.Interval != tenants.Yearly, has && sub.Interval == tenants.Yearly
@@ -240,8 +242,8 @@ func holds(n int64, one, many string) string {
 }
 
 // owes warns on every page: days left of a trial, and what must not be overlooked.
-func (k *Console) owes(ctx context.Context, v *visitor, s *views.Shell) error {
-	e, err := v.scope.Entitlement(ctx)
+func (k *Console) owes(ctx context.Context, v *page.Visitor, s *views.Shell) error {
+	e, err := v.Scope.Entitlement(ctx)
 	if err != nil {
 		return err
 	}

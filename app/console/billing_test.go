@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -257,7 +259,7 @@ func invitation(h *house, email string) store.Invitation {
 func TestMoney(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
-		"$1,499": money(149900, "usd"), "$0.04": money(4, "usd"), "−$74.50": money(-7450, "USD"), "CHF 12.05": money(1205, "chf"), "€1,234,567": money(123456700, "eur"), "$0": money(0, "usd"),
+		"$1,499": page.Money(149900, "usd"), "$0.04": page.Money(4, "usd"), "−$74.50": page.Money(-7450, "USD"), "CHF 12.05": page.Money(1205, "chf"), "€1,234,567": page.Money(123456700, "eur"), "$0": page.Money(0, "usd"),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

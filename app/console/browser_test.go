@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"bufio"
 	"context"
 	"io"
@@ -36,11 +38,11 @@ func (h *house) as(u tenants.User) *browser {
 // quick is as, without the cost of the password: for tests that are not about it.
 func (t *tenant) quick(u tenants.User) *browser {
 	t.h.Helper()
-	b, token, now := t.h.browser(), newToken(), t.h.clock.now()
+	b, token, now := t.h.browser(), page.NewToken(), t.h.clock.now()
 	must(t.h, t.h.store.AddSignIn(t.h.Context(), store.SignIn{
-		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t.id, CreatedAt: now, IdleAt: now.Add(idleTime), ExpiresAt: now.Add(signInTime), IP: "192.0.2.1", UserAgent: t.word,
+		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t.id, CreatedAt: now, IdleAt: now.Add(page.IdleTime), ExpiresAt: now.Add(page.SignInTime), IP: "192.0.2.1", UserAgent: t.word,
 	}))
-	b.cookies[t.h.k.cookieName()] = token
+	b.cookies[t.h.k.CookieName()] = token
 	return b
 }
 
@@ -94,7 +96,7 @@ func (b *browser) send(method, path, kind, body string) answer {
 func (a answer) want(status int) answer {
 	a.Helper()
 	if a.StatusCode != status {
-		a.Fatalf("%s: %d, want %d; leads to %q\n%s", a.what, a.StatusCode, status, a.Header.Get("Location"), clip(a.body, 2000))
+		a.Fatalf("%s: %d, want %d; leads to %q\n%s", a.what, a.StatusCode, status, a.Header.Get("Location"), page.Clip(a.body, 2000))
 	}
 	return a
 }
@@ -111,7 +113,7 @@ func (a answer) has(texts ...string) answer {
 	a.Helper()
 	for _, s := range texts {
 		if !strings.Contains(a.body, s) {
-			a.Fatalf("%s lacks %q\n%s", a.what, s, clip(a.body, 6000))
+			a.Fatalf("%s lacks %q\n%s", a.what, s, page.Clip(a.body, 6000))
 		}
 	}
 	return a

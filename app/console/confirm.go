@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -17,7 +19,7 @@ type confirmation struct {
 	up    views.Link
 }
 
-func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *visitor, q confirmation, status int) error {
+func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, q confirmation, status int) error {
 	s, err := k.shell(ctx, c, v, at(q.title, q.room, q.up))
 	if err != nil {
 		return err
@@ -27,7 +29,7 @@ func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *visitor, q confi
 
 // typed reports whether the name was typed as asked for; if not, the question says so when it is asked again.
 func typed(c *fiber.Ctx, ask *views.Confirm) bool {
-	if views.SameName(formOf(c).text("confirm"), ask.TypeName) {
+	if views.SameName(page.FormOf(c).Text("confirm"), ask.TypeName) {
 		return true
 	}
 	ask.Error = "That is not the name. Type it as it is written above."

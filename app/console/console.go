@@ -10,11 +10,10 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"errors"
-	"log/slog"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,7 +21,6 @@ import (
 	"carillon/app/billing"
 	"carillon/app/notify"
 	"carillon/app/switchboard"
-	"carillon/app/web"
 	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -76,11 +74,10 @@ type Waker interface {
 	Listen(token string) (payloads <-chan []byte, stop func())
 }
 
-// Config is what the console is made of. Store, Board, PublicURL, Now and Log are required.
+// Config is what the console is made of. Common and Board are required.
 type Config struct {
-	Store      *store.Store
+	*page.Common
 	Board      Board
-	PublicURL  string                     // scheme and host, no slash at the end; over https cookies are Secure
 	Billing    *billing.Billing           // takes money; nil = nobody does, and what leads to it is absent
 	Dev        Waker                      // virtual phones; nil = no dev mode, and its routes are absent
 	Login      string                     // said on the page of signing in, in dev mode only
@@ -93,8 +90,6 @@ type Config struct {
 	Mail       Mailer                     // brings the links of sign-ups; nil = nobody can sign up
 	Parts      []Part                     // what the status page asks
 	PerSecond  float64                    // rings a second that a tenant may place, said where keys are made; 0 = no limit
-	Now        func() time.Time
-	Log        *slog.Logger
 }
 
 // Mailer sends mail: soon, and not while the caller waits. *notify.Mailer does.
@@ -105,21 +100,17 @@ type Mailer interface {
 // Console is the pages of this process.
 type Console struct {
 	Config
-	secure    bool
-	guard     fiber.Handler // against posts from other sites
-	passwords *passwords
-	tries     tries
-	figures   *figures
-	judged    *judgements
-	demos     *demos
-	signups   signups
-	clicks    clicks
+	figures *figures
+	judged  *judgements
+	demos   *demos
+	signups signups
+	clicks  clicks
 }
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.Store == nil || c.Board == nil || c.Now == nil || c.Log == nil {
-		return nil, errors.New("console: Store, Board, Now and Log are required")
+	if c.Common == nil || c.Board == nil {
+		return nil, errors.New("console: Common and Board are required")
 	}
 	if c.Voice != nil && c.Agent == nil {
 		return nil, errors.New("console: Voice needs an Agent to speak")
@@ -130,38 +121,23 @@ func New(c Config) (*Console, error) {
 	if c.DemoTime <= 0 {
 		c.DemoTime = DemoTime
 	}
-	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	u, err := url.Parse(c.PublicURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("console: PublicURL must start with http:// or https://")
-	}
-	k := &Console{Config: c, secure: u.Scheme == "https", figures: newFigures(c.Now), judged: newJudgements(c.Now)}
-	if k.guard, err = web.CrossSite(c.PublicURL); err != nil {
-		return nil, err
-	}
-	if k.tries, err = newTries(c.Now); err != nil {
-		return nil, err
-	}
+	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now)}
+	var err error
 	if k.signups, err = newSignups(c.Now); err != nil {
 		return nil, err
 	}
 	if k.clicks, err = newClicks(c.Now); err != nil {
 		return nil, err
 	}
-	if k.demos, err = newDemos(c.Now); err != nil {
-		return nil, err
-	}
-	k.passwords, err = newPasswords()
+	k.demos, err = newDemos(c.Now)
 	return k, err
 }
 
 // Mount adds every route of the console to r, which stands at the root of an app made by web.New with Console.ErrorPage.
 func (k *Console) Mount(r fiber.Router) {
-	for _, route := range k.routes() {
-		if route.method == fiber.MethodGet {
-			r.Get(route.path, k.handler(route)) // and HEAD
-			continue
-		}
-		r.Add(route.method, route.path, k.guard, k.handler(route))
+	var all []page.Route
+	for _, one := range k.routes() {
+		all = append(all, page.Route{Method: one.method, Path: one.path, Serve: k.serve(one)})
 	}
+	k.Common.Mount(r, all)
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"errors"
 	"io"
@@ -62,13 +64,13 @@ func pageQuery(q *query) store.Page {
 	return store.Page{Search: q.text("q"), After: q.after, Limit: perPage}
 }
 
-func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, next, err := v.scope.Credentials(ctx, ask)
+	all, next, err := v.Scope.Credentials(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	if err != nil {
 		return err
 	}
-	p := views.CredentialsPage{Shell: s, Table: q.table(credentialList, len(all), next), CanEdit: v.role.May()}
+	p := views.CredentialsPage{Shell: s, Table: q.table(credentialList, len(all), next), CanEdit: v.Role.May()}
 	every, err := everyCredential(ctx, v)
 	if err != nil {
 		return err
@@ -98,64 +100,64 @@ func credentialEnv(c tenants.Credential) views.Environment {
 	return envOf(c.Environment)
 }
 
-func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	return k.sendSheet(ctx, c, sheet{
-		name: "credentials", head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error", "last_error_at", "last_used_at", "expires_at", "created_at"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	ask.Limit = page.SheetPage
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "credentials", Head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error", "last_error_at", "last_used_at", "expires_at", "created_at"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.scope.Credentials(ctx, ask)
+			all, next, err := v.Scope.Credentials(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, x := range all {
 				rows[i] = []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State), x.LastError,
-					stamp(x.LastErrorAt), stamp(x.LastUsedAt), stamp(x.NotAfter), stamp(x.CreatedAt)}
+					page.Stamp(x.LastErrorAt), page.Stamp(x.LastUsedAt), page.Stamp(x.NotAfter), page.Stamp(x.CreatedAt)}
 			}
 			return rows, next, err
 		},
 	})
 }
 
-func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	u, err := asSuccessor(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	return k.uploadPage(ctx, c, v, u, wrong{status: fiber.StatusOK})
+	return k.uploadPage(ctx, c, v, u, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *visitor, u switchboard.Upload, w wrong) error {
+func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, u switchboard.Upload, w page.Wrong) error {
 	s, err := k.shell(ctx, c, v, at("Add a credential", views.NavCredentials, up("Apple credentials", views.PathCredentials)))
 	if err != nil {
 		return err
 	}
 	p := views.CredentialAddPage{
-		Shell: s, Error: w.unseen("file", "team_id", "key_id", "bundle_id", "password"), File: w.fields["file"],
-		Team:     views.Field{Name: "team_id", Label: "Team id", Value: shown(u.Team, 10), Optional: true, Mono: true, Max: 10, Error: w.fields["team_id"], Help: "Ten letters and digits, for a .p8."},
-		Key:      views.Field{Name: "key_id", Label: "Key id", Value: shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10, Error: w.fields["key_id"], Help: "Read from the file’s name if it is AuthKey_….p8."},
-		Bundle:   views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: shown(u.Bundle, 155), Optional: true, Mono: true, Max: 155, Error: w.fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. A certificate names it itself."},
-		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off", Error: w.fields["password"], Help: "Only for a .p12 that has one."},
-		Environment: choose(string(u.Environment), choice("auto", "Both"), choice("production", "Production"),
-			choice("sandbox", "Sandbox")),
+		Shell: s, Error: w.Unseen("file", "team_id", "key_id", "bundle_id", "password"), File: w.Fields["file"],
+		Team:     views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["team_id"], Help: "Ten letters and digits, for a .p8."},
+		Key:      views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["key_id"], Help: "Read from the file’s name if it is AuthKey_….p8."},
+		Bundle:   views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), Optional: true, Mono: true, Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. A certificate names it itself."},
+		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off", Error: w.Fields["password"], Help: "Only for a .p12 that has one."},
+		Environment: page.Choose(string(u.Environment), page.Choice("auto", "Both"), page.Choice("production", "Production"),
+			page.Choice("sandbox", "Sandbox")),
 	}
 	if err := k.replacing(ctx, v, u, &p); err != nil {
 		return err
 	}
-	return web.Page(c, views.CredentialAdd(p), w.status)
+	return web.Page(c, views.CredentialAdd(p), w.Status)
 }
 
 // addCredential reads the file and keeps it. A fault comes back with the form, at the field that is at fault.
-func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	u, err := readUpload(c)
 	var cred tenants.Credential
 	if err == nil {
-		cred, err = k.Board.AddCredential(ctx, v.caller(), u)
+		cred, err = k.Board.AddCredential(ctx, callerOf(v), u)
 	}
-	if w, ok := wrongOf(err); ok {
+	if w, ok := page.WrongOf(err); ok {
 		return k.uploadPage(ctx, c, v, u, w)
 	}
 	if err != nil {
@@ -165,7 +167,7 @@ func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *visitor) e
 	if err != nil {
 		return err
 	}
-	return k.done(c, said, views.CredentialPath(string(cred.ID)))
+	return k.Done(c, said, views.CredentialPath(string(cred.ID)))
 }
 
 // readUpload reads the multipart form: in memory, at most one file, no file name ever reaches a disk.
@@ -215,15 +217,15 @@ func contents(h *multipart.FileHeader) (b []byte, err error) {
 	return io.ReadAll(io.LimitReader(f, switchboard.MaxCredential+1))
 }
 
-func oneCredential(ctx context.Context, c *fiber.Ctx, v *visitor) (tenants.Credential, error) {
+func oneCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Credential, error) {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return tenants.Credential{}, err
 	}
-	return v.scope.Credential(ctx, id)
+	return v.Scope.Credential(ctx, id)
 }
 
-func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
 		return err
@@ -232,7 +234,7 @@ func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 }
 
 // credentialPage shows a credential, and what Apple said if it was just asked.
-func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *visitor, cr tenants.Credential, said *views.Probe) error {
+func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, cr tenants.Credential, said *views.Probe) error {
 	through, alone, err := k.reach(ctx, v, cr)
 	if err != nil {
 		return err
@@ -240,7 +242,7 @@ func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *visitor, 
 	h := k.stateOf(cr)
 	p := views.CredentialPage{
 		ID: string(cr.ID), Tone: h.tone, State: h.text, Facts: credentialFacts(cr, v), Devices: reachRows(through), Probe: said,
-		CanEdit: v.role.May(), NoHedge: cr.NoHedge, Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
+		CanEdit: v.Role.May(), NoHedge: cr.NoHedge, Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
 	}
 	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); err != nil {
 		return err
@@ -254,24 +256,24 @@ func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *visitor, 
 	return web.Page(c, views.Credential(p), fiber.StatusOK)
 }
 
-func credentialFacts(c tenants.Credential, v *visitor) []views.Row {
+func credentialFacts(c tenants.Credential, v *page.Visitor) []views.Row {
 	rows := []views.Row{{Name: "Kind", Text: credentialKind(c)}, {Name: "Bundle id", Text: c.Bundle, Copy: true}}
 	if c.Kind == tenants.P8 {
 		rows = append(rows, views.Row{Name: "Team id", Text: c.Team, Copy: true}, views.Row{Name: "Key id", Text: c.KeyID, Copy: true})
 	} else {
-		rows = append(rows, views.Row{Name: "Topics", Text: strings.Join(c.Topics, ", ")}, views.Row{Name: "Ends", When: v.at(c.NotAfter)})
+		rows = append(rows, views.Row{Name: "Topics", Text: strings.Join(c.Topics, ", ")}, views.Row{Name: "Ends", When: v.At(c.NotAfter)})
 	}
 	rows = append(rows, views.Row{Name: "Environment", Text: map[tenants.Environment]string{tenants.Auto: "Production and sandbox", tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[c.Environment]},
-		views.Row{Name: "Public key (SHA-256)", Text: clip(c.Fingerprint, 16), Mono: true},
-		views.Row{Name: "Added", When: v.at(c.CreatedAt)}, views.Row{Name: "Apple last accepted it", When: v.at(c.LastUsedAt)})
+		views.Row{Name: "Public key (SHA-256)", Text: page.Clip(c.Fingerprint, 16), Mono: true},
+		views.Row{Name: "Added", When: v.At(c.CreatedAt)}, views.Row{Name: "Apple last accepted it", When: v.At(c.LastUsedAt)})
 	if c.LastError != "" {
-		rows = append(rows, views.Row{Name: "Apple last refused it", When: v.at(c.LastErrorAt)}, views.Row{Name: "Apple’s reason", Text: c.LastError, Mono: true})
+		rows = append(rows, views.Row{Name: "Apple last refused it", When: v.At(c.LastErrorAt)}, views.Row{Name: "Apple’s reason", Text: c.LastError, Mono: true})
 	}
 	return rows
 }
 
 // credentialProblem is what is wrong with a credential, or soon will be; nil when nothing is.
-func (k *Console) credentialProblem(ctx context.Context, v *visitor, c tenants.Credential, h health) (*views.Callout, error) {
+func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tenants.Credential, h health) (*views.Callout, error) {
 	switch {
 	case c.State == tenants.CredentialPrevious:
 		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v), Cause: "Another credential took its place. No phone is rung with this one, and it can be brought back at once."}, nil
@@ -293,8 +295,8 @@ func (k *Console) credentialProblem(ctx context.Context, v *visitor, c tenants.C
 }
 
 // reach counts the phones that may be rung with a credential, by environment, and how many of them no other one covers.
-func (k *Console) reach(ctx context.Context, v *visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int, err error) {
-	devices, err := v.scope.Reach(ctx, c.Bundle)
+func (k *Console) reach(ctx context.Context, v *page.Visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int, err error) {
+	devices, err := v.Scope.Reach(ctx, c.Bundle)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -351,16 +353,16 @@ func removalOfCredential(c tenants.Credential, alone int) views.Confirm {
 	}
 }
 
-func (k *Console) askRemoveCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) askRemoveCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeCredentialIf(ctx, c, v, false)
 }
 
-func (k *Console) removeCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) removeCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeCredentialIf(ctx, c, v, true)
 }
 
 // removeCredentialIf asks, or removes once the name was typed.
-func (k *Console) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *visitor, posted bool) error {
+func (k *Console) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
 		return err
@@ -376,8 +378,8 @@ func (k *Console) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *visit
 	if !typed(c, &q.ask) {
 		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
 	}
-	if err := v.scope.RemoveCredential(ctx, cr.ID); err != nil {
+	if err := v.Scope.RemoveCredential(ctx, cr.ID); err != nil {
 		return err
 	}
-	return k.done(c, flashRemoved, views.PathCredentials)
+	return k.Done(c, page.FlashRemoved, views.PathCredentials)
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"errors"
 	"strings"
@@ -54,7 +56,7 @@ func newDemos(now func() time.Time) (*demos, error) {
 
 // take lets a call in, or says how long to wait.
 func (d *demos) take(ip string) error {
-	wait, ok := d.network.Take(network(ip))
+	wait, ok := d.network.Take(page.Network(ip))
 	if ok {
 		wait, ok = d.all.Take("")
 	}
@@ -131,7 +133,7 @@ func (k *Console) demoICE(_ context.Context, c *fiber.Ctx) error {
 	if k.Voice == nil || k.DemoICE == nil {
 		return web.Problem(c, tenants.NoSuch("page"))
 	}
-	if wait, ok := k.demos.ice.Take(network(web.IP(c))); !ok {
+	if wait, ok := k.demos.ice.Take(page.Network(web.IP(c))); !ok {
 		return web.Problem(c, tooOften(wait))
 	}
 	list := []iceServer{}
@@ -173,7 +175,7 @@ func (k *Console) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer,
 	if err := k.Voice.Check(sdp); err != nil {
 		return a, "", err
 	}
-	id = "demo-" + newToken()
+	id = "demo-" + page.NewToken()
 	if err := k.demos.add(id); err != nil {
 		return a, "", err
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strings"
 
@@ -17,8 +19,8 @@ import (
 // mostCredentials bounds the credentials of a tenant that are looked at together.
 const mostCredentials = 200
 
-func everyCredential(ctx context.Context, v *visitor) ([]tenants.Credential, error) {
-	all, _, err := v.scope.Credentials(ctx, store.Page{Limit: mostCredentials})
+func everyCredential(ctx context.Context, v *page.Visitor) ([]tenants.Credential, error) {
+	all, _, err := v.Scope.Credentials(ctx, store.Page{Limit: mostCredentials})
 	return all, err
 }
 
@@ -38,20 +40,20 @@ func alike(c tenants.Credential, all []tenants.Credential, state tenants.Credent
 }
 
 // keptUntil is how long a previous credential is kept.
-func keptUntil(c tenants.Credential, v *visitor) string {
+func keptUntil(c tenants.Credential, v *page.Visitor) string {
 	if c.NotAfter.IsZero() {
 		return "until you remove it"
 	}
-	return "until it ends on " + c.NotAfter.In(v.zone).Format("2 Jan 2006")
+	return "until it ends on " + c.NotAfter.In(v.Zone).Format("2 Jan 2006")
 }
 
 // ending is the warning about a credential's end: how many phones go silent with it; empty while it has time.
-func (k *Console) ending(ctx context.Context, v *visitor, c tenants.Credential, all []tenants.Credential) (warning string, silent int, err error) {
+func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (warning string, silent int, err error) {
 	days, due := tenants.ExpiryStep(c.NotAfter, k.Now())
 	if !due || c.State != tenants.CredentialActive {
 		return "", 0, nil
 	}
-	reach, err := v.scope.Reach(ctx, c.Bundle)
+	reach, err := v.Scope.Reach(ctx, c.Bundle)
 	if err != nil {
 		return "", 0, err
 	}
@@ -60,11 +62,11 @@ func (k *Console) ending(ctx context.Context, v *visitor, c tenants.Credential, 
 }
 
 // credentialRow is a credential in the list: its state, and what goes silent at its end.
-func (k *Console) credentialRow(ctx context.Context, v *visitor, c tenants.Credential, all []tenants.Credential) (views.CredentialRow, error) {
+func (k *Console) credentialRow(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (views.CredentialRow, error) {
 	h := k.stateOf(c)
 	row := views.CredentialRow{
 		ID: string(c.ID), Name: credentialName(c), Kind: credentialKind(c), Bundle: c.Bundle, Team: orDash(c.Team),
-		Environment: credentialEnv(c), Tone: h.tone, State: h.text, Error: c.LastError, Used: v.at(c.LastUsedAt), Kept: c.State == tenants.CredentialPrevious,
+		Environment: credentialEnv(c), Tone: h.tone, State: h.text, Error: c.LastError, Used: v.At(c.LastUsedAt), Kept: c.State == tenants.CredentialPrevious,
 	}
 	if row.Kept {
 		row.Error = keptUntil(c, v)
@@ -78,24 +80,24 @@ func (k *Console) credentialRow(ctx context.Context, v *visitor, c tenants.Crede
 }
 
 // checkCredential asks Apple now, and shows what it said. Nothing of that is kept but that it was asked.
-func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}
-	p, err := k.Board.Probe(ctx, v.caller(), id)
+	p, err := k.Board.Probe(ctx, callerOf(v), id)
 	if err != nil {
 		return err
 	}
-	cr, err := v.scope.Credential(ctx, id)
+	cr, err := v.Scope.Credential(ctx, id)
 	if err != nil {
 		return err
 	}
 	return k.credentialPage(ctx, c, v, cr, k.probeOf(p, v))
 }
 
-func (k *Console) probeOf(p switchboard.Probed, v *visitor) *views.Probe {
-	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.at(k.Now())}
+func (k *Console) probeOf(p switchboard.Probed, v *page.Visitor) *views.Probe {
+	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.At(k.Now())}
 	failed := 0
 	for _, x := range p.Verdicts {
 		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Takes it", Reason: x.Reason, Cause: x.Cause, Cure: x.Cure}
@@ -122,7 +124,7 @@ func (k *Console) probeOf(p switchboard.Probed, v *visitor) *views.Probe {
 
 // wayBack is the question before going back to the previous credential; nil when there is none. From the page of a previous one the
 // way leads to that one, from the page of the one in use to the newest previous.
-func (k *Console) wayBack(ctx context.Context, v *visitor, c tenants.Credential) (*views.Confirm, error) {
+func (k *Console) wayBack(ctx context.Context, v *page.Visitor, c tenants.Credential) (*views.Confirm, error) {
 	all, err := everyCredential(ctx, v)
 	if err != nil {
 		return nil, err
@@ -135,7 +137,7 @@ func (k *Console) wayBack(ctx context.Context, v *visitor, c tenants.Credential)
 		}
 		chosen = previous[0]
 	}
-	reach, err := v.scope.Reach(ctx, chosen.Bundle)
+	reach, err := v.Scope.Reach(ctx, chosen.Bundle)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +157,7 @@ func (k *Console) wayBack(ctx context.Context, v *visitor, c tenants.Credential)
 	case chosen.LastError != "" && chosen.LastErrorAt.After(chosen.LastUsedAt):
 		says = append(says, "When it was last used, Apple refused it: "+chosen.LastError+".")
 	case !chosen.NotAfter.IsZero():
-		says = append(says, "It ends on "+chosen.NotAfter.In(v.zone).Format("2 Jan 2006")+".")
+		says = append(says, "It ends on "+chosen.NotAfter.In(v.Zone).Format("2 Jan 2006")+".")
 	}
 	return &views.Confirm{
 		ID: "roll-back", Title: "Go back to " + credentialName(chosen) + "?", Button: "Roll back", Consequence: says,
@@ -170,7 +172,7 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
 		return err
@@ -185,36 +187,36 @@ func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	return k.confirm(ctx, c, v, confirmation{*ask, "Roll back", views.NavCredentials, up("Apple credentials", views.PathCredentials)}, fiber.StatusOK)
 }
 
-func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}
-	back, err := k.Board.Rollback(ctx, v.caller(), id)
+	back, err := k.Board.Rollback(ctx, callerOf(v), id)
 	if err != nil {
 		return err
 	}
-	return k.done(c, flashRolledBack, views.CredentialPath(string(back.ID)))
+	return k.Done(c, page.FlashRolledBack, views.CredentialPath(string(back.ID)))
 }
 
 // setHedging says whether pushes with the credential are sent again while a connection to Apple is silent.
-func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}
-	on := formOf(c).text("hedging")
+	on := page.FormOf(c).Text("hedging")
 	if on != "on" && on != "off" {
 		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form is not whole. Open the page again and press the button there."}
 	}
-	if err := v.scope.SetHedging(ctx, id, on == "on"); err != nil {
+	if err := v.Scope.SetHedging(ctx, id, on == "on"); err != nil {
 		return err
 	}
-	return k.done(c, flashHedging, views.CredentialPath(string(id)))
+	return k.Done(c, page.FlashHedging, views.CredentialPath(string(id)))
 }
 
 // replacing fills in what the form for a new credential says of those that are here: all that work, and whose place it takes.
-func (k *Console) replacing(ctx context.Context, v *visitor, u switchboard.Upload, p *views.CredentialAddPage) error {
+func (k *Console) replacing(ctx context.Context, v *page.Visitor, u switchboard.Upload, p *views.CredentialAddPage) error {
 	all, err := everyCredential(ctx, v)
 	if err != nil {
 		return err
@@ -243,13 +245,13 @@ func (k *Console) replacing(ctx context.Context, v *visitor, u switchboard.Uploa
 }
 
 // asSuccessor is what the form begins with when a credential is to be replaced.
-func asSuccessor(ctx context.Context, c *fiber.Ctx, v *visitor) (switchboard.Upload, error) {
+func asSuccessor(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (switchboard.Upload, error) {
 	u := switchboard.Upload{Environment: tenants.Auto}
 	id, ok := tenants.ParseID[tenants.CredentialID](web.Query(c, "replaces"))
 	if !ok {
 		return u, nil
 	}
-	old, err := v.scope.Credential(ctx, id)
+	old, err := v.Scope.Credential(ctx, id)
 	if err != nil {
 		return u, err
 	}
@@ -258,12 +260,12 @@ func asSuccessor(ctx context.Context, c *fiber.Ctx, v *visitor) (switchboard.Upl
 }
 
 // addedAs is what is said after an upload: whether it took somebody's place.
-func addedAs(ctx context.Context, v *visitor, c tenants.Credential) (flash, error) {
+func addedAs(ctx context.Context, v *page.Visitor, c tenants.Credential) (page.Flash, error) {
 	all, err := everyCredential(ctx, v)
 	if err != nil || len(alike(c, all, tenants.CredentialPrevious)) == 0 {
-		return flashAdded, err
+		return page.FlashAdded, err
 	}
-	return flashReplaced, nil
+	return page.FlashReplaced, nil
 }
 
 // refusalOf is Apple's last complaint, with its cure.

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,19 +14,19 @@ import (
 )
 
 // developers is the documentation with the tenant's own values in it.
-func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	p := views.DevelopersPage{
-		BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: tenants.TestPrefix + "…", Opaque: v.tenant.Industry.Opaque(),
+		BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: tenants.TestPrefix + "…", Opaque: v.Tenant.Industry.Opaque(),
 	}
-	credentials, _, err := v.scope.Credentials(ctx, store.Page{Limit: 1})
+	credentials, _, err := v.Scope.Credentials(ctx, store.Page{Limit: 1})
 	if err != nil {
 		return err
 	}
-	devices, _, err := v.scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: 1})
+	devices, _, err := v.Scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: 1})
 	if err != nil {
 		return err
 	}
-	keys, _, err := v.scope.Keys(ctx, store.Page{Limit: 1})
+	keys, _, err := v.Scope.Keys(ctx, store.Page{Limit: 1})
 	if err != nil {
 		return err
 	}

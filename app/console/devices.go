@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"time"
 
@@ -51,13 +53,13 @@ var deviceList = list{
 		Action: views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary}},
 }
 
-func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := deviceQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	devices, next, err := v.scope.Devices(ctx, ask)
+	devices, next, err := v.Scope.Devices(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	p := views.DevicesPage{Shell: s, Table: q.table(deviceList, len(devices), next,
-		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", choice("", "Any health"), choice("ready", "Rung"), choice("gone", "App was removed"))},
+		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", page.Choice("", "Any health"), page.Choice("ready", "Rung"), page.Choice("gone", "App was removed"))},
 		views.Filter{Name: "app", Label: "App", Choices: q.chosen("app", apps...)})}
 	for _, d := range devices {
 		p.Devices = append(p.Devices, k.deviceRow(d, v))
@@ -79,48 +81,48 @@ func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 }
 
 // appChoices are the apps that the credentials are for, and the one that is asked for.
-func appChoices(ctx context.Context, v *visitor, asked string) ([]views.Choice, error) {
-	all, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
+func appChoices(ctx context.Context, v *page.Visitor, asked string) ([]views.Choice, error) {
+	all, _, err := v.Scope.Credentials(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return nil, err
 	}
-	apps, seen := []views.Choice{choice("", "Any app")}, map[string]bool{"": true}
+	apps, seen := []views.Choice{page.Choice("", "Any app")}, map[string]bool{"": true}
 	for _, c := range all {
 		if !seen[c.Bundle] {
 			seen[c.Bundle] = true
-			apps = append(apps, choice(c.Bundle, c.Bundle))
+			apps = append(apps, page.Choice(c.Bundle, c.Bundle))
 		}
 	}
 	if !seen[asked] {
-		apps = append(apps, choice(asked, asked))
+		apps = append(apps, page.Choice(asked, asked))
 	}
 	return apps, nil
 }
 
-func (k *Console) deviceRow(d tenants.Device, v *visitor) views.DeviceRow {
+func (k *Console) deviceRow(d tenants.Device, v *page.Visitor) views.DeviceRow {
 	h := k.healthOf(d)
 	return views.DeviceRow{
 		ID: string(d.ID), Name: deviceName(d), Person: d.Person, Model: orDash(d.Model), OS: before("iOS ", d.OSVersion), App: d.AppVersion,
-		Environment: envOf(d.Host()), Tone: h.tone, Health: h.text, Seen: v.at(d.SeenAt),
+		Environment: envOf(d.Host()), Tone: h.tone, Health: h.text, Seen: v.At(d.SeenAt),
 	}
 }
 
-func (k *Console) devicesCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := deviceQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	return k.sendSheet(ctx, c, sheet{
-		name: "devices", head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state", "health", "seen_at", "registered_at", "created_at"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	ask.Limit = page.SheetPage
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "devices", Head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state", "health", "seen_at", "registered_at", "created_at"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			devices, next, err := v.scope.Devices(ctx, ask)
+			devices, next, err := v.Scope.Devices(ctx, ask)
 			rows := make([][]string, len(devices))
 			for i, d := range devices {
 				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()), string(d.State),
-					k.healthOf(d).text, stamp(d.SeenAt), stamp(d.RegisteredAt), stamp(d.CreatedAt)}
+					k.healthOf(d).text, page.Stamp(d.SeenAt), page.Stamp(d.RegisteredAt), page.Stamp(d.CreatedAt)}
 			}
 			return rows, next, err
 		},
@@ -128,20 +130,20 @@ func (k *Console) devicesCSV(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 }
 
 // oneDevice finds the device in the path.
-func oneDevice(ctx context.Context, c *fiber.Ctx, v *visitor) (tenants.Device, error) {
+func oneDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Device, error) {
 	id, err := idOf[tenants.DeviceID](c, "device")
 	if err != nil {
 		return tenants.Device{}, err
 	}
-	return v.scope.Device(ctx, id)
+	return v.Scope.Device(ctx, id)
 }
 
-func (k *Console) device(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) device(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	return k.devicePage(ctx, c, v, d, deviceEdit{deviceForm(d, wrong{}), fiber.StatusOK})
+	return k.devicePage(ctx, c, v, d, deviceEdit{deviceForm(d, page.Wrong{}), fiber.StatusOK})
 }
 
 // deviceEdit is the form on a device's page, and the status that it is answered with.
@@ -150,19 +152,19 @@ type deviceEdit struct {
 	status int
 }
 
-func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d tenants.Device, e deviceEdit) error {
-	rings, _, err := v.scope.Rings(ctx, store.RingQuery{Device: d.ID, Limit: 6})
+func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, d tenants.Device, e deviceEdit) error {
+	rings, _, err := v.Scope.Rings(ctx, store.RingQuery{Device: d.ID, Limit: 6})
 	if err != nil {
 		return err
 	}
-	n, err := namesOf(ctx, v.scope, rings...)
+	n, err := namesOf(ctx, v.Scope, rings...)
 	if err != nil {
 		return err
 	}
 	h := k.healthOf(d)
 	p := views.DevicePage{
 		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v), Form: e.form,
-		Rings: ringRows(rings, n, v.zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.role.May(),
+		Rings: ringRows(rings, n, v.Zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.Role.May(),
 	}
 	if p.Wakes, err = wakesOf(ctx, v, d.ID); err != nil {
 		return err
@@ -178,7 +180,7 @@ func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *visitor, d te
 	return web.Page(c, views.Device(p), e.status)
 }
 
-func deviceFacts(d tenants.Device, v *visitor) []views.Row {
+func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
 	env := map[tenants.Environment]string{tenants.Auto: "Not known yet", tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[d.Host()]
 	if d.Environment == tenants.Auto && d.Learnt != "" {
 		env += ", found out by itself"
@@ -190,8 +192,8 @@ func deviceFacts(d tenants.Device, v *visitor) []views.Row {
 	return []views.Row{
 		person, {Name: "Model", Text: orDash(joined(", ", d.Model, before("iOS ", d.OSVersion)))},
 		{Name: "App", Text: joined(" ", d.AppVersion, "("+d.Bundle+")")}, {Name: "Environment", Text: env},
-		{Name: "Time zone", Text: orDash(d.TimeZone)}, {Name: "Last heard of", When: v.at(d.SeenAt)},
-		{Name: "Push token renewed", When: v.at(d.RegisteredAt)}, {Name: "Paired", When: v.at(d.CreatedAt)},
+		{Name: "Time zone", Text: orDash(d.TimeZone)}, {Name: "Last heard of", When: v.At(d.SeenAt)},
+		{Name: "Push token renewed", When: v.At(d.RegisteredAt)}, {Name: "Paired", When: v.At(d.CreatedAt)},
 		{Name: "Device id", Text: string(d.ID), Copy: true},
 	}
 }
@@ -208,44 +210,44 @@ func deviceProblem(d tenants.Device, h health) *views.Callout {
 	return nil
 }
 
-func deviceForm(d tenants.Device, w wrong) views.DeviceForm {
+func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
 	return views.DeviceForm{
-		Name: views.Field{Name: "name", Label: "Name", Value: shown(d.Name, 80), Max: 80, Optional: true, Error: w.fields["name"]},
-		Person: views.Field{Name: "person", Label: "Belongs to", Value: shown(d.Person, 64), Max: 64, Optional: true, Error: w.fields["person"],
+		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(d.Name, 80), Max: 80, Optional: true, Error: w.Fields["name"]},
+		Person: views.Field{Name: "person", Label: "Belongs to", Value: page.Shown(d.Person, 64), Max: 64, Optional: true, Error: w.Fields["person"],
 			Help: "Your own id of the person. Ringing a person rings all their phones."},
-		Environment: choose(string(d.Environment), choice("auto", "Found out by itself"), choice("production", "Production"), choice("sandbox", "Sandbox")),
-		Error:       w.unseen("name", "person"),
+		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Found out by itself"), page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
+		Error:       w.Unseen("name", "person"),
 	}
 }
 
 // setDevice changes what people may change about a device.
-func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	f, was := formOf(c), d
-	d.Name, d.Person = f.text("name"), f.text("person")
-	if e := tenants.Environment(f.text("environment")); e != d.Environment {
+	f, was := page.FormOf(c), d
+	d.Name, d.Person = f.Text("name"), f.Text("person")
+	if e := tenants.Environment(f.Text("environment")); e != d.Environment {
 		d.Environment, d.Learnt = e, ""
 	}
 	if err = d.Check(); err == nil {
-		err = v.scope.SetDevice(ctx, d)
+		err = v.Scope.SetDevice(ctx, d)
 	}
-	if w, ok := wrongOf(err); ok {
-		return k.devicePage(ctx, c, v, was, deviceEdit{deviceForm(d, w), w.status})
+	if w, ok := page.WrongOf(err); ok {
+		return k.devicePage(ctx, c, v, was, deviceEdit{deviceForm(d, w), w.Status})
 	}
 	if err != nil {
 		return err
 	}
-	return k.done(c, flashSaved, views.DevicePath(string(d.ID)))
+	return k.Done(c, page.FlashSaved, views.DevicePath(string(d.ID)))
 }
 
 // removalOfDevice says what happens when the device goes.
-func removalOfDevice(ctx context.Context, v *visitor, d tenants.Device) (views.Confirm, error) {
+func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (views.Confirm, error) {
 	says := []string{"It stops ringing at once, and its app must be paired again.", "Its rings of the past stay in the list."}
 	if d.Person != "" {
-		all, _, err := v.scope.Devices(ctx, store.DeviceQuery{Person: d.Person, State: tenants.DeviceActive, Limit: 200})
+		all, _, err := v.Scope.Devices(ctx, store.DeviceQuery{Person: d.Person, State: tenants.DeviceActive, Limit: 200})
 		if err != nil {
 			return views.Confirm{}, err
 		}
@@ -267,7 +269,7 @@ func removalOfDevice(ctx context.Context, v *visitor, d tenants.Device) (views.C
 	}, nil
 }
 
-func (k *Console) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err
@@ -279,7 +281,7 @@ func (k *Console) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *visitor)
 	return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)}, fiber.StatusOK)
 }
 
-func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err
@@ -291,8 +293,8 @@ func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *visitor) er
 	if !typed(c, &ask) {
 		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)}, fiber.StatusUnprocessableEntity)
 	}
-	if err := k.Board.RemoveDevice(ctx, v.caller(), d.ID); err != nil {
+	if err := k.Board.RemoveDevice(ctx, callerOf(v), d.ID); err != nil {
 		return err
 	}
-	return k.done(c, flashRemoved, views.PathDevices)
+	return k.Done(c, page.FlashRemoved, views.PathDevices)
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -40,7 +42,7 @@ func FuzzForms(f *testing.F) {
 		req := httptest.NewRequest("POST", path, strings.NewReader(body))
 		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Sec-Fetch-Site", "same-origin")
-		req.Header.Set("Cookie", h.k.cookieName()+"="+w.cookies[h.k.cookieName()])
+		req.Header.Set("Cookie", h.k.CookieName()+"="+w.cookies[h.k.CookieName()])
 		res, err := h.app.Test(req, -1)
 		must(t, err)
 		defer res.Body.Close()
@@ -73,7 +75,7 @@ func FuzzOwnPath(f *testing.F) {
 func FuzzCell(f *testing.F) {
 	f.Add("=1")
 	f.Fuzz(func(t *testing.T, s string) {
-		if c := cell(s); c != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(c[0])) || !strings.HasSuffix(c, s) {
+		if c := page.Cell(s); c != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(c[0])) || !strings.HasSuffix(c, s) {
 			t.Errorf("cell(%q) = %q", s, c)
 		}
 	})

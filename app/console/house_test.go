@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -39,11 +41,11 @@ const canary = `"'><img src=x onerror=CANARY>`
 const secret = "a long enough passphrase"
 
 var phc = sync.OnceValue(func() string {
-	p, err := newPasswords()
+	p, err := page.NewPasswords()
 	if err != nil {
 		panic(err)
 	}
-	hash, err := p.hash(context.Background(), secret)
+	hash, err := p.Hash(context.Background(), secret)
 	if err != nil {
 		panic(err)
 	}
@@ -180,8 +182,10 @@ func openAs(t testing.TB, public string, edit func(*house, *Config)) *house {
 	h.board, err = switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears, Now: h.clock.now, Log: quiet})
 	must(t, err)
 	h.post = &letters{}
+	common, err := page.NewCommon(page.CommonConfig{Store: h.store, PublicURL: public, Now: h.clock.now, Log: quiet})
+	must(t, err)
 	c := Config{
-		Store: h.store, Board: h.board, PublicURL: public, Dev: h.waker, Voice: barred{}, Agent: silent{}, Mail: h.post, Now: h.clock.now, Log: quiet,
+		Common: common, Board: h.board, Dev: h.waker, Voice: barred{}, Agent: silent{}, Mail: h.post,
 		Parts: []Part{{"Database", "Keeps rings.", h.store.Ready}},
 	}
 	edit(h, &c)
@@ -365,7 +369,7 @@ func (t *tenant) placed() *tenants.Ring {
 	tn, err := t.scope().Tenant(t.h.Context())
 	must(t.h, err)
 	r, _, err := t.h.board.Place(t.h.Context(), switchboard.Caller{Tenant: tn, Who: store.Who{Actor: tenants.Actor{Kind: "key", Name: t.word}}},
-		tenants.Request{To: tenants.To{Device: t.device}, Caller: clip(t.word, 60), Reference: t.tag() + "-ref"}, store.Idempotency{})
+		tenants.Request{To: tenants.To{Device: t.device}, Caller: page.Clip(t.word, 60), Reference: t.tag() + "-ref"}, store.Idempotency{})
 	must(t.h, err)
 	return t.until(r.ID, func(r *tenants.Ring) bool { return r.Attempts[0].Push.Status != 0 })
 }

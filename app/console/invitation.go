@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strings"
 
@@ -46,7 +48,7 @@ func (k *Console) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err 
 func (k *Console) welcomePage(c *fiber.Ctx, i invited) views.WelcomePage {
 	token := web.Param(c, "token")
 	return views.WelcomePage{
-		Theme: themeOf(c), Tenant: i.tenant.Name, Email: i.Email, Token: token, Action: views.InvitationPath(token), Known: i.known(),
+		Theme: page.ThemeOf(c), Tenant: i.tenant.Name, Email: i.Email, Token: token, Action: views.InvitationPath(token), Known: i.known(),
 	}
 }
 
@@ -55,7 +57,7 @@ func (k *Console) welcome(ctx context.Context, c *fiber.Ctx) error {
 	i, err := k.invitation(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Gone:
-		return web.Page(c, views.Welcome(views.WelcomePage{Theme: themeOf(c), Gone: true}), fiber.StatusGone)
+		return web.Page(c, views.Welcome(views.WelcomePage{Theme: page.ThemeOf(c), Gone: true}), fiber.StatusGone)
 	case err != nil:
 		return err
 	}
@@ -67,18 +69,18 @@ func (k *Console) join(ctx context.Context, c *fiber.Ctx) error {
 	i, err := k.invitation(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Gone:
-		return web.Page(c, views.Welcome(views.WelcomePage{Theme: themeOf(c), Gone: true}), fiber.StatusGone)
+		return web.Page(c, views.Welcome(views.WelcomePage{Theme: page.ThemeOf(c), Gone: true}), fiber.StatusGone)
 	case err != nil:
 		return err
 	}
 	p := k.welcomePage(c, i)
-	if err := k.tries.take(i.Email, web.IP(c)); err != nil {
-		return slowDown(c, err, func(msg string) error {
+	if err := k.Tries.Take(i.Email, web.IP(c)); err != nil {
+		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Welcome(p), fiber.StatusTooManyRequests)
 		})
 	}
-	user, err := k.guest(ctx, formOf(c), i, &p)
+	user, err := k.guest(ctx, page.FormOf(c), i, &p)
 	if err != nil {
 		return err
 	}
@@ -97,15 +99,15 @@ func (k *Console) join(ctx context.Context, c *fiber.Ctx) error {
 			return err
 		}
 	}
-	if err := k.admit(ctx, c, *user, m.Tenant); err != nil {
+	if err := k.Admit(ctx, c, *user, m.Tenant); err != nil {
 		return err
 	}
 	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
 }
 
 // guest is who takes the invitation up; nil when p says what is wrong with what they typed.
-func (k *Console) guest(ctx context.Context, f form, i invited, p *views.WelcomePage) (*tenants.User, error) {
-	password := f.raw("password")
+func (k *Console) guest(ctx context.Context, f page.Form, i invited, p *views.WelcomePage) (*tenants.User, error) {
+	password := f.Raw("password")
 	if i.known() {
 		user, err := k.who(ctx, i.Email, password)
 		if user == nil {
@@ -113,16 +115,16 @@ func (k *Console) guest(ctx context.Context, f form, i invited, p *views.Welcome
 		}
 		return user, err
 	}
-	name := f.text("name")
+	name := f.Text("name")
 	p.Name.Value = name
 	if !tenants.ValidText(name, 1, 80) {
 		p.Name.Error = "1 to 80 characters, no control characters"
 		return nil, nil
 	}
-	if p.Error = newPassword(password, about{i.Email, name, i.tenant.Name}); p.Error != "" {
+	if p.Error = page.NewPassword(password, page.About{Email: i.Email, Name: name, Company: i.tenant.Name}); p.Error != "" {
 		return nil, nil
 	}
-	phc, err := k.passwords.hash(ctx, password)
+	phc, err := k.Passwords.Hash(ctx, password)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"errors"
 	"strconv"
@@ -35,13 +37,13 @@ func scopesOf(k tenants.Key) []string {
 	return out
 }
 
-func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, next, err := v.scope.Keys(ctx, ask)
+	all, next, err := v.Scope.Keys(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -49,31 +51,31 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	p := views.KeysPage{Shell: s, Table: q.table(keyList, len(all), next), CanEdit: v.role.May()}
+	p := views.KeysPage{Shell: s, Table: q.table(keyList, len(all), next), CanEdit: v.Role.May()}
 	for _, key := range all {
 		p.Keys = append(p.Keys, views.KeyRow{
-			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions, scopeWord), Used: v.at(key.LastUsedAt),
-			Created: v.at(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocation(key, v),
+			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions, scopeWord), Used: v.At(key.LastUsedAt),
+			Created: v.At(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocation(key, v),
 		})
 	}
 	return web.Page(c, views.Keys(p), fiber.StatusOK)
 }
 
-func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	return k.sendSheet(ctx, c, sheet{
-		name: "api-keys", head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	ask.Limit = page.SheetPage
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "api-keys", Head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.scope.Keys(ctx, ask)
+			all, next, err := v.Scope.Keys(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, x := range all {
-				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond), stamp(x.CreatedAt), stamp(x.LastUsedAt), stamp(x.RevokedAt)}
+				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond), page.Stamp(x.CreatedAt), page.Stamp(x.LastUsedAt), page.Stamp(x.RevokedAt)}
 			}
 			return rows, next, err
 		},
@@ -94,11 +96,11 @@ func scopeWord(p tenants.Permission) string {
 	return string(p)
 }
 
-func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.keyPage(ctx, c, v, tenants.Key{Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}}, wrong{status: fiber.StatusOK})
+func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.keyPage(ctx, c, v, tenants.Key{Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}}, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key tenants.Key, w wrong) error {
+func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, w page.Wrong) error {
 	s, err := k.shell(ctx, c, v, at("Create an API key", views.NavKeys, up("API keys", views.PathKeys)))
 	if err != nil {
 		return err
@@ -107,7 +109,7 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key ten
 	switch {
 	case key.Test:
 		kind = "test"
-	case w.fields["kind"] != "":
+	case w.Fields["kind"] != "":
 		kind = ""
 	}
 	rate := ""
@@ -115,21 +117,21 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *visitor, key ten
 		rate = strconv.Itoa(key.PerSecond)
 	}
 	p := views.KeyAddPage{
-		Shell: s, Error: joined(" ", w.unseen("name", "scopes", "kind", "per_second"), w.fields["scopes"]), Kind: w.fields["kind"],
-		Name:  views.Field{Name: "name", Label: "Name", Value: shown(key.Name, 80), Max: 80, Error: w.fields["name"], Placeholder: "Booking", Help: "Which program will use it?"},
-		Kinds: choose(kind, choice("live", "Live"), choice("test", "Test")),
-		Rate:  views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true, Error: w.fields["per_second"], Help: k.rateHelp()},
+		Shell: s, Error: joined(" ", w.Unseen("name", "scopes", "kind", "per_second"), w.Fields["scopes"]), Kind: w.Fields["kind"],
+		Name:  views.Field{Name: "name", Label: "Name", Value: page.Shown(key.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Booking", Help: "Which program will use it?"},
+		Kinds: page.Choose(kind, page.Choice("live", "Live"), page.Choice("test", "Test")),
+		Rate:  views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true, Error: w.Fields["per_second"], Help: k.rateHelp()},
 	}
 	for _, may := range tenants.Permissions {
 		p.Scopes = append(p.Scopes, views.Tick{Name: "scope", Value: string(may), Label: scopeWords[may], Checked: key.May(may)})
 	}
-	return web.Page(c, views.KeyAdd(p), w.status)
+	return web.Page(c, views.KeyAdd(p), w.Status)
 }
 
 // addKey makes a key and shows its secret. It is kept as a hash, so that this page is the only one that ever holds it.
-func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	key, err := k.keyOf(formOf(c), v)
-	if w, ok := wrongOf(err); ok {
+func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	key, err := k.keyOf(page.FormOf(c), v)
+	if w, ok := page.WrongOf(err); ok {
 		return k.keyPage(ctx, c, v, key, w)
 	}
 	prefix := tenants.LivePrefix
@@ -139,9 +141,9 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	secret := tenants.NewSecret(prefix)
 	key.Last4 = string(secret[len(secret)-4:])
 	if err = key.Check(); err == nil {
-		err = v.scope.AddKey(ctx, key, secret.Hash())
+		err = v.Scope.AddKey(ctx, key, secret.Hash())
 	}
-	if w, ok := wrongOf(err); ok {
+	if w, ok := page.WrongOf(err); ok {
 		return k.keyPage(ctx, c, v, key, w)
 	}
 	if err != nil {
@@ -151,18 +153,18 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 }
 
 // keyOf reads the form. A kind that is none is refused: a key that rings real phones must be asked for by name.
-func (k *Console) keyOf(f form, v *visitor) (tenants.Key, error) {
-	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.tenant.ID, Name: f.text("name"), Test: f.text("kind") == "test", CreatedAt: k.Now()}
-	for _, s := range f.all("scope") {
+func (k *Console) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
+	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"), Test: f.Text("kind") == "test", CreatedAt: k.Now()}
+	for _, s := range f.All("scope") {
 		if !key.May(tenants.Permission(s)) {
 			key.Permissions = append(key.Permissions, tenants.Permission(s))
 		}
 	}
 	refused := &tenants.Error{Kind: tenants.Unprocessable, Code: "invalid", Msg: "The key was not made."}
-	if kind := f.text("kind"); kind != "live" && kind != "test" {
+	if kind := f.Text("kind"); kind != "live" && kind != "test" {
 		refused.Fields = append(refused.Fields, tenants.Field{Name: "kind", Message: "choose live or test"})
 	}
-	if rate := f.text("per_second"); rate != "" {
+	if rate := f.Text("per_second"); rate != "" {
 		n, err := strconv.Atoi(rate)
 		if err != nil || n < 0 || n > 1000 {
 			refused.Fields = append(refused.Fields, tenants.Field{Name: "per_second", Message: "a whole number up to 1000, or nothing for as many as the account"})
@@ -198,7 +200,7 @@ func (k *Console) rateHelp() string {
 }
 
 // showKey shows the secret, this once.
-func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *visitor, key tenants.Key, secret tenants.Secret) error {
+func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, secret tenants.Secret) error {
 	return k.showOnce(ctx, c, v, views.NavKeys, views.Secret{
 		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
 		Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
@@ -207,7 +209,7 @@ func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *visitor, key ten
 }
 
 // showOnce shows a secret that is kept nowhere. web.Page sends every page with no-store.
-func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *visitor, room views.Nav, s views.Secret) error {
+func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor, room views.Nav, s views.Secret) error {
 	shell, err := k.shell(ctx, c, v, at(s.Title, room, up("Back", s.Next)))
 	if err != nil {
 		return err
@@ -215,10 +217,10 @@ func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *visitor, room v
 	return web.Page(c, views.SecretOnce(views.SecretPage{Shell: shell, Secret: s}), fiber.StatusOK)
 }
 
-func revocation(key tenants.Key, v *visitor) views.Confirm {
+func revocation(key tenants.Key, v *page.Visitor) views.Confirm {
 	says := "No program has used it yet. One that tries is refused from now on."
 	if !key.LastUsedAt.IsZero() {
-		says = "It was last used on " + v.at(key.LastUsedAt).Text + ". The program that uses it is refused from now on, and rings no phone until it has another key."
+		says = "It was last used on " + v.At(key.LastUsedAt).Text + ". The program that uses it is refused from now on, and rings no phone until it has another key."
 	}
 	return views.Confirm{
 		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be brought back."},
@@ -226,21 +228,21 @@ func revocation(key tenants.Key, v *visitor) views.Confirm {
 	}
 }
 
-func (k *Console) askRevokeKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) askRevokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.revokeKeyIf(ctx, c, v, false)
 }
 
-func (k *Console) revokeKey(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) revokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.revokeKeyIf(ctx, c, v, true)
 }
 
 // revokeKeyIf asks, or revokes once the name was typed.
-func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *visitor, posted bool) error {
+func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	id, err := idOf[tenants.KeyID](c, "key")
 	if err != nil {
 		return err
 	}
-	key, err := v.scope.Key(ctx, id)
+	key, err := v.Scope.Key(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -251,8 +253,8 @@ func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *visitor, pos
 	if !typed(c, &q.ask) {
 		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
 	}
-	if err := v.scope.RevokeKey(ctx, key.ID); err != nil {
+	if err := v.Scope.RevokeKey(ctx, key.ID); err != nil {
 		return err
 	}
-	return k.done(c, flashRevoked, views.PathKeys)
+	return k.Done(c, page.FlashRevoked, views.PathKeys)
 }

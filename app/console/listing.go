@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"net/url"
 	"slices"
 	"strconv"
@@ -124,12 +126,12 @@ func (q *query) at(path, after string) string {
 
 // chosen marks what the filter is set to.
 func (q *query) chosen(name string, all ...views.Choice) []views.Choice {
-	return choose(q.set.Get(name), all...)
+	return page.Choose(q.set.Get(name), all...)
 }
 
 func (q *query) periods() views.Filter {
 	return views.Filter{Name: "period", Label: "Period", Choices: q.chosen("period",
-		choice("", "Any time"), choice("day", "Last 24 hours"), choice("week", "Last 7 days"), choice("month", "Last 30 days"))}
+		page.Choice("", "Any time"), page.Choice("day", "Last 24 hours"), page.Choice("week", "Last 7 days"), page.Choice("month", "Last 30 days"))}
 }
 
 // list is what differs between lists.

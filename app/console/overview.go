@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strconv"
 	"time"
@@ -33,7 +35,7 @@ type day struct {
 	ends   map[tenants.State]int // how the rings that were placed on it ended
 }
 
-func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	chosenAt := 0
 	for i, p := range periods {
 		if web.Query(c, "period") == p.name {
@@ -41,7 +43,7 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		}
 	}
 	chosen := periods[chosenAt]
-	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, back: chosen.back})
+	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: chosen.back})
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	if err != nil {
 		return err
 	}
-	reasons, _, err := v.scope.Reasons(ctx, k.Now().Add(-chosen.back), time.Time{})
+	reasons, _, err := v.Scope.Reasons(ctx, k.Now().Add(-chosen.back), time.Time{})
 	if err != nil {
 		return err
 	}
@@ -58,15 +60,15 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	for i, t := range periods {
 		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
 	}
-	recent, _, err := v.scope.Rings(ctx, store.RingQuery{Limit: 6})
+	recent, _, err := v.Scope.Rings(ctx, store.RingQuery{Limit: 6})
 	if err != nil {
 		return err
 	}
-	n, err := namesOf(ctx, v.scope, recent...)
+	n, err := namesOf(ctx, v.Scope, recent...)
 	if err != nil {
 		return err
 	}
-	p.Recent, p.HasRings = ringRows(recent, n, v.zone), len(recent) > 0
+	p.Recent, p.HasRings = ringRows(recent, n, v.Zone), len(recent) > 0
 	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
 		return err
 	}
@@ -80,26 +82,26 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 }
 
 // overviewReach fills in what depends on devices and credentials: figures, health and first steps.
-func (k *Console) overviewReach(ctx context.Context, c *fiber.Ctx, v *visitor, p *views.OverviewPage, days []day) error {
-	credentials, _, err := v.scope.Credentials(ctx, store.Page{Limit: perPage})
+func (k *Console) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p *views.OverviewPage, days []day) error {
+	credentials, _, err := v.Scope.Credentials(ctx, store.Page{Limit: perPage})
 	if err != nil {
 		return err
 	}
-	devices, err := v.scope.CountDevices(ctx)
+	devices, err := v.Scope.CountDevices(ctx)
 	if err != nil {
 		return err
 	}
 	p.Stats, p.Health = statsOf(days, devices), k.healthRows(credentials, v)
 	p.CanRing = devices > 0 && reachOf(credentials) != views.EnvNone
-	if c.Cookies(doneCookie) != string(v.tenant.ID) && v.role.May() {
+	if c.Cookies(doneCookie) != string(v.Tenant.ID) && v.Role.May() {
 		p.Checklist, err = k.checklist(ctx, v, reachOf(credentials) != views.EnvNone, devices > 0, days)
 	}
 	return err
 }
 
 // daysOf are the last days' counts, oldest first. A day is a day of UTC: the tallies are kept by its hours.
-func (k *Console) daysOf(ctx context.Context, v *visitor) ([]day, error) {
-	rows, err := k.figures.of(ctx, v.scope, figure{tenant: v.tenant.ID, back: dailyDays * 24 * time.Hour, by: "day"})
+func (k *Console) daysOf(ctx context.Context, v *page.Visitor) ([]day, error) {
+	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: dailyDays * 24 * time.Hour, by: "day"})
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func (k *Console) daysOf(ctx context.Context, v *visitor) ([]day, error) {
 			days[i].counts[r.Fact] = r
 		}
 	}
-	ends, err := v.scope.RingEnds(ctx, days[0].date, time.Time{})
+	ends, err := v.Scope.RingEnds(ctx, days[0].date, time.Time{})
 	for _, e := range ends {
 		if i, ok := at[e.Day.Format(time.DateOnly)]; ok {
 			days[i].ends[e.State] += int(e.N)
@@ -176,7 +178,7 @@ func share(part, whole int) int {
 // healthMost bounds the credentials on the overview.
 const healthMost = 5
 
-func (k *Console) healthRows(all []tenants.Credential, v *visitor) []views.Health {
+func (k *Console) healthRows(all []tenants.Credential, v *page.Visitor) []views.Health {
 	var out []views.Health
 	for _, c := range all {
 		if len(out) == healthMost {
@@ -188,10 +190,10 @@ func (k *Console) healthRows(all []tenants.Credential, v *visitor) []views.Healt
 		h := k.stateOf(c)
 		row := views.Health{Name: credentialName(c), Href: views.CredentialPath(string(c.ID)), Tone: h.tone, Word: h.text, Note: c.Bundle + ", not used yet"}
 		if !c.LastUsedAt.IsZero() {
-			row.Note, row.When = c.Bundle+", Apple last accepted it", v.at(c.LastUsedAt)
+			row.Note, row.When = c.Bundle+", Apple last accepted it", v.At(c.LastUsedAt)
 		}
 		if h.tone == views.ToneBad && c.LastError != "" {
-			row.Note, row.When = c.Bundle+", Apple’s word for it: "+c.LastError+",", v.at(c.LastErrorAt)
+			row.Note, row.When = c.Bundle+", Apple’s word for it: "+c.LastError+",", v.At(c.LastErrorAt)
 		}
 		out = append(out, row)
 	}
@@ -199,16 +201,16 @@ func (k *Console) healthRows(all []tenants.Credential, v *visitor) []views.Healt
 }
 
 // checklist is what is left to do before rings work, checked off from what is true; nil when nothing is.
-func (k *Console) checklist(ctx context.Context, v *visitor, credential, device bool, days []day) (*views.Checklist, error) {
+func (k *Console) checklist(ctx context.Context, v *page.Visitor, credential, device bool, days []day) (*views.Checklist, error) {
 	answered := false
 	for _, d := range days {
 		answered = answered || d.answered() > 0
 	}
-	members, _, err := v.scope.Members(ctx, store.Page{Limit: 2})
+	members, _, err := v.Scope.Members(ctx, store.Page{Limit: 2})
 	if err != nil {
 		return nil, err
 	}
-	invited, err := v.scope.Invitations(ctx)
+	invited, err := v.Scope.Invitations(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"bytes"
 	"encoding/csv"
 	"mime/multipart"
@@ -178,7 +180,7 @@ func TestFilesGiveTimesInUTC(t *testing.T) {
 func TestCSVHoldsNoFormula(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "x=1": "x=1", "": "", "ä": "ä"} {
-		if got := cell(in); got != want {
+		if got := page.Cell(in); got != want {
 			t.Errorf("cell(%q) = %q", in, got)
 		}
 	}
@@ -351,10 +353,9 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("a console without a store")
 	}
-	h := open(t)
-	c := h.k.Config
+	c := open(t).k.CommonConfig
 	c.PublicURL = "ring.example"
-	if _, err := New(c); err == nil {
+	if _, err := page.NewCommon(c); err == nil {
 		t.Error("a public URL without a scheme")
 	}
 }

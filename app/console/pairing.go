@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -10,16 +12,16 @@ import (
 	"carillon/views"
 )
 
-func personField(value string, w wrong) views.Field {
-	return views.Field{Name: "person", Label: "Whose phone", Value: shown(value, 64), Optional: true, Max: 64, Error: w.fields["person"],
+func personField(value string, w page.Wrong) views.Field {
+	return views.Field{Name: "person", Label: "Whose phone", Value: page.Shown(value, 64), Optional: true, Max: 64, Error: w.Fields["person"],
 		Help: "Your own id of the person, 1 to 64 of A-Z, a-z, 0-9, “.”, “_” and “-”. Ringing a person rings all their phones. Leave it empty for a shared phone."}
 }
 
-func (k *Console) pairForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.pairPage(ctx, c, v, views.PairPage{Person: personField("", wrong{})}, fiber.StatusOK)
+func (k *Console) pairForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.pairPage(ctx, c, v, views.PairPage{Person: personField("", page.Wrong{})}, fiber.StatusOK)
 }
 
-func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *visitor, p views.PairPage, status int) error {
+func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.PairPage, status int) error {
 	s, err := k.shell(ctx, c, v, at("Pair a device", views.NavDevices, up("Devices", views.PathDevices)))
 	if err != nil {
 		return err
@@ -29,15 +31,15 @@ func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *visitor, p view
 }
 
 // pair makes a code and shows it, once. The QR code holds where to go and the code, for the app to read.
-func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	person := formOf(c).text("person")
+func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	person := page.FormOf(c).Text("person")
 	if person != "" && !tenants.ValidReference(person) {
-		w := wrong{fields: map[string]string{"person": "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."}}
+		w := page.Wrong{Fields: map[string]string{"person": "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."}}
 		return k.pairPage(ctx, c, v, views.PairPage{Person: personField(person, w)}, fiber.StatusBadRequest)
 	}
 	now, code := k.Now(), tenants.NewCode()
-	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Tenant: v.tenant.ID, Person: person, By: v.who.Actor, CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
-	if err := v.scope.AddPairing(ctx, p, code.Hash()); err != nil {
+	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Tenant: v.Tenant.ID, Person: person, By: v.Who.Actor, CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
+	if err := v.Scope.AddPairing(ctx, p, code.Hash()); err != nil {
 		return err
 	}
 	dots, err := web.QRDots(k.PublicURL+views.PathPairHere+"#"+string(code), false) // behind #: no browser sends it, no log keeps it
@@ -45,31 +47,31 @@ func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	return k.pairPage(ctx, c, v, views.PairPage{
-		Code: string(code), QR: dots, Expires: v.at(p.ExpiresAt), For: person, Wait: views.PairWaitPath(string(p.ID)),
+		Code: string(code), QR: dots, Expires: v.At(p.ExpiresAt), For: person, Wait: views.PairWaitPath(string(p.ID)),
 	}, fiber.StatusOK)
 }
 
 // pairHere is for whoever scans a code with the camera instead of the app.
 func (k *Console) pairHere(_ context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.PairHere(themeOf(c)), fiber.StatusOK)
+	return web.Page(c, views.PairHere(page.ThemeOf(c)), fiber.StatusOK)
 }
 
 // statusStop tells htmx to stop asking (htmx.org/docs/#polling).
 const statusStop = 286
 
 // pairWait is asked every two seconds by the page that shows a code.
-func (k *Console) pairWait(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) pairWait(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.PairingID](c, "pairing")
 	if err != nil {
 		return err
 	}
-	p, err := v.scope.Pairing(ctx, id)
+	p, err := v.Scope.Pairing(ctx, id)
 	if err != nil {
 		return err
 	}
 	switch {
 	case p.Device != "":
-		k.setCookie(c, flashCookie, string(flashPaired), touchEvery, false)
+		k.SetCookie(c, page.FlashCookie, string(page.FlashPaired), page.TouchEvery, false)
 		c.Set("HX-Redirect", views.DevicePath(string(p.Device)))
 		return c.SendStatus(fiber.StatusOK)
 	case !k.Now().Before(p.ExpiresAt):

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"slices"
 	"time"
@@ -14,7 +16,7 @@ import (
 )
 
 // partnerCookie is the name of a partner's own cookie, which has nothing to do with that of the console.
-func (k *Console) partnerCookie() string { return k.cookieName() + "-partner" }
+func (k *Console) partnerCookie() string { return k.CookieName() + "-partner" }
 
 // partner finds which partner is there: by their own cookie, or by the account of the console that opens their room. Whoever is none is
 // Unauthorized.
@@ -25,11 +27,11 @@ func (k *Console) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, e
 			return p, err
 		}
 	}
-	v, err := k.visitor(ctx, c)
+	v, err := k.Visitor(ctx, c)
 	if err != nil {
 		return tenants.Partner{}, err
 	}
-	p, err := k.Store.PartnerOfUser(ctx, v.user.ID)
+	p, err := k.Store.PartnerOfUser(ctx, v.User.ID)
 	if tenants.KindOf(err) == tenants.Unknown {
 		return p, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
 	}
@@ -54,7 +56,7 @@ func (k *Console) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		if f := k.flash(c); f != nil {
+		if f := k.Flash(c); f != nil {
 			p.Note = f.Text
 		}
 		return web.Page(c, views.Partner(p), fiber.StatusOK)
@@ -117,17 +119,17 @@ func (k *Console) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partne
 }
 
 func fillPayee(p *views.PartnerPage, y tenants.Payee) {
-	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: shown(y.Name, 100), Autocomplete: "name", Max: 100, Help: "As your bank or PayPal has it."}
+	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: page.Shown(y.Name, 100), Autocomplete: "name", Max: 100, Help: "As your bank or PayPal has it."}
 	p.By = views.Pick{Name: "by", Label: "By", Choices: []views.Choice{
-		choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), choice(string(tenants.PayByPayPal), "PayPal"), choice(string(tenants.PayByMail), "As we agree by mail"),
+		page.Choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), page.Choice(string(tenants.PayByPayPal), "PayPal"), page.Choice(string(tenants.PayByMail), "As we agree by mail"),
 	}}
-	choose(string(y.By), p.By.Choices...)
-	p.Account = views.Field{Name: "account", Label: "IBAN, or PayPal’s mail address", Value: shown(y.Account, 254), Max: 254, Optional: true, Mono: true, Autocomplete: "off",
+	page.Choose(string(y.By), p.By.Choices...)
+	p.Account = views.Field{Name: "account", Label: "IBAN, or PayPal’s mail address", Value: page.Shown(y.Account, 254), Max: 254, Optional: true, Mono: true, Autocomplete: "off",
 		Help: "Empty if we agree by mail."}
 }
 
 // cash is a sum with its cents, in the currency of the plans.
-func (k *Console) cash(cents int64) string { return cents2(cents, k.Store.Plans().Currency) }
+func (k *Console) cash(cents int64) string { return page.Cents2(cents, k.Store.Plans().Currency) }
 
 // dated is a moment to the day, in UTC: partners have no time zone of their own.
 func dated(t time.Time) views.Time {
@@ -224,31 +226,31 @@ func (k *Console) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 		more := func(ctx context.Context, _ string) (rows [][]string, next string, err error) {
 			lines, err := k.Store.Entries(ctx, who.ID)
 			for _, e := range lines {
-				rows = append(rows, []string{stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.FormatCents(e.Cents), currency,
-					string(e.State(now)), stamp(e.PayableAt), reference[e.Payout]})
+				rows = append(rows, []string{page.Stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.FormatCents(e.Cents), currency,
+					string(e.State(now)), page.Stamp(e.PayableAt), reference[e.Payout]})
 			}
 			return rows, "", err
 		}
-		return k.sendSheet(ctx, c, sheet{name: "commissions", head: []string{"at", "line", "customer", "sum", "currency", "state", "payable_at", "payout"}, sums: []int{3}, more: more})
+		return k.SendSheet(ctx, c, page.Sheet{Name: "commissions", Head: []string{"at", "line", "customer", "sum", "currency", "state", "payable_at", "payout"}, Sums: []int{3}, More: more})
 	})
 }
 
 // setPayee says how the partner is paid, and tells them by mail: nobody else is to do it unseen.
 func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
 	return k.inRoom(ctx, c, func(who tenants.Partner) error {
-		f := formOf(c)
-		y := tenants.Payee{Name: f.text("payee"), By: tenants.PayBy(f.text("by")), Account: f.text("account")}.Clean()
-		if w, wrong := wrongOf(y.Check()); wrong {
+		f := page.FormOf(c)
+		y := tenants.Payee{Name: f.Text("payee"), By: tenants.PayBy(f.Text("by")), Account: f.Text("account")}.Clean()
+		if w, wrong := page.WrongOf(y.Check()); wrong {
 			p, err := k.room(ctx, c, who)
 			if err != nil {
 				return err
 			}
 			fillPayee(&p, y)
-			p.Error, p.Payee.Error, p.By.Error, p.Account.Error = w.msg, w.fields["payee"], w.fields["by"], w.fields["account"]
+			p.Error, p.Payee.Error, p.By.Error, p.Account.Error = w.Msg, w.Fields["payee"], w.Fields["by"], w.Fields["account"]
 			return web.Page(c, views.Partner(p), fiber.StatusUnprocessableEntity)
 		}
 		if y == who.Payee {
-			return k.done(c, flashSaved, views.PathPartner)
+			return k.Done(c, page.FlashSaved, views.PathPartner)
 		}
 		if k.Mail != nil {
 			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed", Text: "Hello,\n\nyour payout details were changed in your partner room. If it was you, all is well. If not, look at\n\n" +
@@ -260,7 +262,7 @@ func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
 		if err := k.Store.SetPayee(ctx, who.ID, y); err != nil {
 			return err
 		}
-		return k.done(c, flashSaved, views.PathPartner)
+		return k.Done(c, page.FlashSaved, views.PathPartner)
 	})
 }
 
@@ -271,6 +273,6 @@ func (k *Console) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
 			return err
 		}
 	}
-	k.setCookie(c, k.partnerCookie(), "", 0, false)
+	k.SetCookie(c, k.partnerCookie(), "", 0, false)
 	return c.Redirect(views.PathAffiliate, fiber.StatusSeeOther)
 }

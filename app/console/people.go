@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"encoding/hex"
 	"time"
@@ -23,51 +25,51 @@ var peopleList = list{
 }
 
 // ranks reports whether who acts may touch somebody of this role: only owners change owners.
-func (v *visitor) ranks(r tenants.Role) bool {
-	return v.role == tenants.Owner || v.role == tenants.Admin && r != tenants.Owner
+func ranks(v *page.Visitor, r tenants.Role) bool {
+	return v.Role == tenants.Owner || v.Role == tenants.Admin && r != tenants.Owner
 }
 
 // mayRank refuses what ranks does not allow.
-func (v *visitor) mayRank(r tenants.Role) error {
-	if v.ranks(r) {
+func mayRank(v *page.Visitor, r tenants.Role) error {
+	if ranks(v, r) {
 		return nil
 	}
-	v.missing = "owners:write"
+	v.Missing = "owners:write"
 	return tenants.Refuse(tenants.Forbidden, "owners_only", "Only an owner may say who else is one.")
 }
 
 // rolesFor are the roles that the visitor may give.
-func (v *visitor) rolesFor(now tenants.Role) []views.Choice {
+func rolesFor(v *page.Visitor, now tenants.Role) []views.Choice {
 	var out []views.Choice
 	for _, r := range []tenants.Role{tenants.Owner, tenants.Admin, tenants.Viewer} {
-		if v.ranks(r) {
-			out = append(out, choice(string(r), roleName(r)))
+		if ranks(v, r) {
+			out = append(out, page.Choice(string(r), roleName(r)))
 		}
 	}
-	return choose(string(now), out...)
+	return page.Choose(string(now), out...)
 }
 
 var roleRows = []views.Row{
 	{Name: "Owner", Text: "Everything, and says who else is an owner"}, {Name: "Administrator", Text: "Everything but owners"}, {Name: "Viewer", Text: "Looks, and changes nothing"},
 }
 
-func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	members, next, err := v.scope.Members(ctx, ask)
+	members, next, err := v.Scope.Members(ctx, ask)
 	if err != nil {
 		return err
 	}
-	seen, err := v.scope.LastSeen(ctx, idleTime)
+	seen, err := v.Scope.LastSeen(ctx, page.IdleTime)
 	if err != nil {
 		return err
 	}
-	p := views.PeoplePage{Roles: roleRows, CanEdit: v.role.May()}
+	p := views.PeoplePage{Roles: roleRows, CanEdit: v.Role.May()}
 	if ask.Search == "" && ask.After == "" {
-		open, err := v.scope.Invitations(ctx)
+		open, err := v.Scope.Invitations(ctx)
 		if err != nil {
 			return err
 		}
@@ -87,10 +89,10 @@ func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	return web.Page(c, views.People(p), fiber.StatusOK)
 }
 
-func memberRow(m tenants.Member, v *visitor, seen time.Time) views.PersonRow {
+func memberRow(m tenants.Member, v *page.Visitor, seen time.Time) views.PersonRow {
 	return views.PersonRow{
-		ID: string(m.User), Name: m.Name, Email: m.Email, Role: roleName(m.Role), Roles: v.rolesFor(m.Role), Self: m.User == v.user.ID,
-		Fixed: !v.ranks(m.Role), Kept: !v.ranks(m.Role), Seen: v.at(seen), Remove: removalOfPerson(m),
+		ID: string(m.User), Name: m.Name, Email: m.Email, Role: roleName(m.Role), Roles: rolesFor(v, m.Role), Self: m.User == v.User.ID,
+		Fixed: !ranks(v, m.Role), Kept: !ranks(v, m.Role), Seen: v.At(seen), Remove: removalOfPerson(m),
 	}
 }
 
@@ -104,9 +106,9 @@ func removalOfPerson(m tenants.Member) views.Confirm {
 // invitationID names an open invitation in an address: by its hash, never by the secret of its link.
 func invitationID(i store.Invitation) string { return hex.EncodeToString(i.Hash[:]) }
 
-func pendingRow(i store.Invitation, v *visitor) views.PersonRow {
+func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {
 	return views.PersonRow{
-		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: roleName(i.Role), Fixed: true, Kept: !v.ranks(i.Role), Pending: true,
+		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: roleName(i.Role), Fixed: true, Kept: !ranks(v, i.Role), Pending: true,
 		Remove: takingBack(i),
 	}
 }
@@ -118,66 +120,66 @@ func takingBack(i store.Invitation) views.Confirm {
 	}
 }
 
-func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	seen, err := v.scope.LastSeen(ctx, idleTime)
+	ask.Limit = page.SheetPage
+	seen, err := v.Scope.LastSeen(ctx, page.IdleTime)
 	if err != nil {
 		return err
 	}
-	return k.sendSheet(ctx, c, sheet{
-		name: "people", head: []string{"id", "name", "email", "role", "joined_at", "last_seen_at"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "people", Head: []string{"id", "name", "email", "role", "joined_at", "last_seen_at"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.scope.Members(ctx, ask)
+			all, next, err := v.Scope.Members(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, m := range all {
-				rows[i] = []string{string(m.User), m.Name, m.Email, string(m.Role), stamp(m.CreatedAt), stamp(seen[m.User])}
+				rows[i] = []string{string(m.User), m.Name, m.Email, string(m.Role), page.Stamp(m.CreatedAt), page.Stamp(seen[m.User])}
 			}
 			return rows, next, err
 		},
 	})
 }
 
-func (k *Console) personForm(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.personPage(ctx, c, v, store.Invitation{Role: tenants.Viewer}, wrong{status: fiber.StatusOK})
+func (k *Console) personForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.personPage(ctx, c, v, store.Invitation{Role: tenants.Viewer}, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *visitor, i store.Invitation, w wrong) error {
+func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, i store.Invitation, w page.Wrong) error {
 	s, err := k.shell(ctx, c, v, at("Add a person", views.NavPeople, up("People", views.PathPeople)))
 	if err != nil {
 		return err
 	}
 	return web.Page(c, views.PersonAdd(views.PersonAddPage{
-		Shell: s, Error: w.msg, Roles: v.rolesFor(i.Role),
-		Email: views.Field{Name: "email", Label: "Mail address", Type: "email", Value: shown(i.Email, 254), Max: 254, Autocomplete: "off", Focus: true, Error: w.fields["email"]},
-	}), w.status)
+		Shell: s, Error: w.Msg, Roles: rolesFor(v, i.Role),
+		Email: views.Field{Name: "email", Label: "Mail address", Type: "email", Value: page.Shown(i.Email, 254), Max: 254, Autocomplete: "off", Focus: true, Error: w.Fields["email"]},
+	}), w.Status)
 }
 
 // addPerson makes an invitation and shows its link, once.
-func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
-	role := tenants.Role(f.text("role"))
-	email, ok := tenants.ParseEmail(f.text("email"))
+func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	role := tenants.Role(f.Text("role"))
+	email, ok := tenants.ParseEmail(f.Text("email"))
 	if !ok || !tenants.ValidText(email, 3, 254) {
-		w := wrong{status: fiber.StatusBadRequest, fields: map[string]string{"email": "An address such as ana@example.com."}}
-		return k.personPage(ctx, c, v, store.Invitation{Email: f.text("email"), Role: role}, w)
+		w := page.Wrong{Status: fiber.StatusBadRequest, Fields: map[string]string{"email": "An address such as ana@example.com."}}
+		return k.personPage(ctx, c, v, store.Invitation{Email: f.Text("email"), Role: role}, w)
 	}
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
-		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: tenants.Viewer}, wrong{status: fiber.StatusBadRequest, msg: "Choose a role."})
+		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: tenants.Viewer}, page.Wrong{Status: fiber.StatusBadRequest, Msg: "Choose a role."})
 	}
-	if err := v.mayRank(role); err != nil {
+	if err := mayRank(v, role); err != nil {
 		return err
 	}
 	secret, now := tenants.NewSecret(tenants.InvitationPrefix), k.Now()
-	err := v.scope.AddInvitation(ctx, store.Invitation{
-		Hash: secret.Hash(), Tenant: v.tenant.ID, Email: email, Role: role, By: v.who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTime),
+	err := v.Scope.AddInvitation(ctx, store.Invitation{
+		Hash: secret.Hash(), Tenant: v.Tenant.ID, Email: email, Role: role, By: v.Who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTime),
 	})
-	if w, ok := wrongOf(err); ok {
+	if w, ok := page.WrongOf(err); ok {
 		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: role}, w)
 	}
 	if err != nil {
@@ -186,56 +188,56 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
 		Title: "The link for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
 		Note: "Pass it on. Whoever opens it first joins your organisation; it works once, for seven days, and is not shown again. An earlier link for the same address works no longer.",
-		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.at(now.Add(invitationTime))}},
+		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
 	})
 }
 
 // oneMember finds the person in the path.
-func oneMember(ctx context.Context, c *fiber.Ctx, v *visitor) (tenants.Member, error) {
+func oneMember(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Member, error) {
 	id, err := idOf[tenants.UserID](c, "member")
 	if err != nil {
 		return tenants.Member{}, err
 	}
-	return v.scope.Member(ctx, id)
+	return v.Scope.Member(ctx, id)
 }
 
 // setRole changes a person's role. The store keeps the last owner.
-func (k *Console) setRole(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	m, err := oneMember(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	role := tenants.Role(formOf(c).text("role"))
+	role := tenants.Role(page.FormOf(c).Text("role"))
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
 		return tenants.Refuse(tenants.Invalid, "invalid", "There is no such role. Choose owner, administrator or viewer.")
 	}
-	if err := v.mayRank(m.Role); err != nil {
+	if err := mayRank(v, m.Role); err != nil {
 		return err
 	}
-	if err := v.mayRank(role); err != nil {
+	if err := mayRank(v, role); err != nil {
 		return err
 	}
-	if err := v.scope.SetRole(ctx, m.User, role); err != nil {
+	if err := v.Scope.SetRole(ctx, m.User, role); err != nil {
 		return err
 	}
-	return k.done(c, flashRole, views.PathPeople)
+	return k.Done(c, page.FlashRole, views.PathPeople)
 }
 
-func (k *Console) askRemovePerson(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) askRemovePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removePersonIf(ctx, c, v, false)
 }
 
-func (k *Console) removePerson(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) removePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removePersonIf(ctx, c, v, true)
 }
 
 // removePersonIf asks, or removes: a member, or an invitation that was not taken up.
-func (k *Console) removePersonIf(ctx context.Context, c *fiber.Ctx, v *visitor, posted bool) error {
+func (k *Console) removePersonIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	ask, role, remove, err := k.leaving(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	if err := v.mayRank(role); err != nil {
+	if err := mayRank(v, role); err != nil {
 		return err
 	}
 	if !posted {
@@ -244,23 +246,23 @@ func (k *Console) removePersonIf(ctx context.Context, c *fiber.Ctx, v *visitor, 
 	if err := remove(); err != nil {
 		return err
 	}
-	return k.done(c, flashRemoved, views.PathPeople)
+	return k.Done(c, page.FlashRemoved, views.PathPeople)
 }
 
 // leaving finds who the path names, and how they are removed.
-func (k *Console) leaving(ctx context.Context, c *fiber.Ctx, v *visitor) (ask views.Confirm, role tenants.Role, remove func() error, err error) {
+func (k *Console) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (ask views.Confirm, role tenants.Role, remove func() error, err error) {
 	id := web.Param(c, "id")
 	if len(id) == 2*len(tenants.Hash{}) {
-		open, err := v.scope.Invitations(ctx)
+		open, err := v.Scope.Invitations(ctx)
 		if err != nil {
 			return ask, "", nil, err
 		}
 		for _, i := range open {
 			if invitationID(i) == id {
-				return takingBack(i), i.Role, func() error { return v.scope.RevokeInvitation(ctx, i.Email) }, nil
+				return takingBack(i), i.Role, func() error { return v.Scope.RevokeInvitation(ctx, i.Email) }, nil
 			}
 		}
 	}
 	m, err := oneMember(ctx, c, v)
-	return removalOfPerson(m), m.Role, func() error { return v.scope.RemoveMember(ctx, m.User) }, err
+	return removalOfPerson(m), m.Role, func() error { return v.Scope.RemoveMember(ctx, m.User) }, err
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -17,9 +19,9 @@ func (k *Console) anyPhone(ctx context.Context, c *fiber.Ctx) error {
 		return tenants.NoSuch("phone")
 	}
 	slug := all[0].Slug
-	if v, err := k.visitor(ctx, c); err == nil {
+	if v, err := k.Visitor(ctx, c); err == nil {
 		for _, p := range all {
-			if p.Slug == v.tenant.Slug {
+			if p.Slug == v.Tenant.Slug {
 				slug = p.Slug
 			}
 		}
@@ -45,7 +47,7 @@ func (k *Console) phone(_ context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	return web.Page(c, views.PhoneOf(views.PhonePage{
-		Theme: themeOf(c), Name: p.Name, Tenant: p.App, Credential: p.Credential, Token: p.Token, Events: views.PhoneEventsPath(p.Slug), Console: views.PathOverview,
+		Theme: page.ThemeOf(c), Name: p.Name, Tenant: p.App, Credential: p.Credential, Token: p.Token, Events: views.PhoneEventsPath(p.Slug), Console: views.PathOverview,
 	}), fiber.StatusOK)
 }
 

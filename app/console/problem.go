@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"carillon/app/push"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -126,5 +128,5 @@ func endedBy(reason string) string {
 	if s := gateway.EndReason(reason).Sentence(); s != "" {
 		return s
 	}
-	return sentence(reason)
+	return page.Sentence(reason)
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"encoding/xml"
 	"strings"
@@ -39,10 +41,10 @@ func (k *Console) publicRoutes() []route {
 
 // front is what surrounds a public page. Whoever is signed in is led to the console; a page does not fail because that cannot be told.
 func (k *Console) front(ctx context.Context, c *fiber.Ctx, title, description string) views.Front {
-	_, err := k.visitor(ctx, c)
+	_, err := k.Visitor(ctx, c)
 	k.follow(ctx, c, web.Query(c, views.PathPartnerLinkQuery))
 	return views.Front{
-		Title: title, Description: description, Path: strings.Clone(c.Path()), BaseURL: k.PublicURL, Theme: themeOf(c), SignedIn: err == nil,
+		Title: title, Description: description, Path: strings.Clone(c.Path()), BaseURL: k.PublicURL, Theme: page.ThemeOf(c), SignedIn: err == nil,
 	}
 }
 
@@ -54,7 +56,7 @@ func (k *Console) home(ctx context.Context, c *fiber.Ctx) error {
 	}
 	plans := k.Store.Plans()
 	for _, one := range plans.Plans {
-		p.Prices = append(p.Prices, views.Link{Text: one.Name, Hint: money(one.MonthCents, plans.Currency) + " a month"})
+		p.Prices = append(p.Prices, views.Link{Text: one.Name, Hint: page.Money(one.MonthCents, plans.Currency) + " a month"})
 	}
 	return web.Page(c, views.Home(p), fiber.StatusOK)
 }

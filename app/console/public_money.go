@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -29,7 +31,7 @@ func (k *Console) pricing(ctx context.Context, c *fiber.Ctx) error {
 	}
 	for i, one := range plans.Plans {
 		p.Plans = append(p.Plans, views.PlanCard{
-			Name: one.Name, Month: money(one.MonthCents, plans.Currency), Year: money(one.YearCents, plans.Currency),
+			Name: one.Name, Month: page.Money(one.MonthCents, plans.Currency), Year: page.Money(one.YearCents, plans.Currency),
 			Saving: saving(one), For: suits(one), Limits: limitRows(one, plans.Currency), Marked: i == 1 && len(plans.Plans) > 2,
 		})
 	}
@@ -53,7 +55,7 @@ func limitRows(p tenants.Plan, currency string) []views.Row {
 		{Name: "People in the console", Text: most(p.People)},
 	}
 	if p.Overage > 0 {
-		rows = append(rows, views.Row{Name: "1,000 more rings, if you want", Text: money(p.Overage, currency)})
+		rows = append(rows, views.Row{Name: "1,000 more rings, if you want", Text: page.Money(p.Overage, currency)})
 	}
 	return rows
 }

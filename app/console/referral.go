@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"errors"
 	"strings"
@@ -39,10 +41,10 @@ func (k *Console) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 	}
 	if _, ok := k.running(ctx, c.Cookies(viaCookie)); !ok {
 		if age := time.Duration(k.Store.Plans().Affiliate.CookieDays) * 24 * time.Hour; age > 0 {
-			k.setCookie(c, viaCookie, p.Code, age, false)
+			k.SetCookie(c, viaCookie, p.Code, age, false)
 		}
 	}
-	if _, ok := k.clicks.network.Take(p.Code + " " + network(web.IP(c))); !ok {
+	if _, ok := k.clicks.network.Take(p.Code + " " + page.Network(web.IP(c))); !ok {
 		return
 	}
 	if _, ok := k.clicks.all.Take(""); ok {
@@ -109,7 +111,7 @@ func (k *Console) via(ctx context.Context, c *fiber.Ctx) string {
 
 // codeField asks who brought an applicant.
 func codeField(code string) views.Field {
-	return views.Field{Name: "code", Label: "Partner code", Value: shown(code, 20), Max: 20, Optional: true, Mono: true, Autocomplete: "off", Help: "Of whoever told you about Carillon."}
+	return views.Field{Name: "code", Label: "Partner code", Value: page.Shown(code, 20), Max: 20, Optional: true, Mono: true, Autocomplete: "off", Help: "Of whoever told you about Carillon."}
 }
 
 // knownCode marks a typed code that is nobody's.
@@ -138,10 +140,10 @@ func (k *Console) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, 
 		return nil, err
 	}
 	plans := k.Store.Plans()
-	domain, _ := registrable(n.Email)
+	domain, _ := page.Registrable(n.Email)
 	var user tenants.UserID
-	if v, err := k.visitor(ctx, c); err == nil {
-		user = v.user.ID
+	if v, err := k.Visitor(ctx, c); err == nil {
+		user = v.User.ID
 	}
 	return &tenants.Referral{
 		ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant, Terms: plans.Affiliate,

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"errors"
 	"strconv"
@@ -15,7 +17,7 @@ import (
 )
 
 // ring shows one ring with everything that is known of it.
-func (k *Console) ring(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, n, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
@@ -28,25 +30,25 @@ func (k *Console) ring(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 }
 
 // oneRing finds the ring in the path, and the names that it speaks of.
-func (k *Console) oneRing(ctx context.Context, c *fiber.Ctx, v *visitor) (*tenants.Ring, names, error) {
+func (k *Console) oneRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (*tenants.Ring, names, error) {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
 		return nil, names{}, err
 	}
-	r, err := v.scope.Ring(ctx, id)
+	r, err := v.Scope.Ring(ctx, id)
 	if err != nil {
 		return nil, names{}, err
 	}
-	n, err := namesOf(ctx, v.scope, r)
+	n, err := namesOf(ctx, v.Scope, r)
 	return r, n, err
 }
 
 // ringPage is a ring for its page, without the shell.
-func ringPage(r *tenants.Ring, n names, v *visitor) views.RingPage {
+func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 	p := views.RingPage{
 		ID: string(r.ID), State: views.RingState(r.State), To: n.to(r), Agent: n.agent(r.Agent), Caller: r.Caller, Reference: r.Reference,
-		PlacedBy: placedBy(r), Placed: v.at(r.CreatedAt), Expires: v.at(r.ExpiresAt), Ended: v.at(r.EndedAt), Reason: reasonOf(r),
-		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.role.May(),
+		PlacedBy: placedBy(r), Placed: v.At(r.CreatedAt), Expires: v.At(r.ExpiresAt), Ended: v.At(r.EndedAt), Reason: reasonOf(r),
+		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.Role.May(),
 	}
 	if r.To.Person != "" {
 		p.ToHref = views.PathDevices + "?person=" + r.To.Person
@@ -58,8 +60,8 @@ func ringPage(r *tenants.Ring, n names, v *visitor) views.RingPage {
 	}
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		p.Lanes = append(p.Lanes, laneOf(r, a, n, v.zone))
-		if _, ok := n.devices[a.Device]; ok && p.Again == "" && r.State.Terminal() && v.role.May() {
+		p.Lanes = append(p.Lanes, laneOf(r, a, n, v.Zone))
+		if _, ok := n.devices[a.Device]; ok && p.Again == "" && r.State.Terminal() && v.Role.May() {
 			p.Again = views.PathTestRing + "?device=" + string(a.Device)
 		}
 	}
@@ -113,14 +115,14 @@ func qualityOf(c *tenants.Call) *views.Quality {
 var errOver = errors.New("console: the sign-in is over")
 
 // ringLive streams the part of a ring's page that changes, whole, at each new fact: event "hops"; and "over" at the end.
-func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, _, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
 	}
 	test := web.Query(c, "view") == "test"
 	return web.SSE(c, func(ctx context.Context) error { return k.still(ctx, v) }, func(ctx context.Context, s *web.Stream) error {
-		err := k.Board.Watch(ctx, v.tenant.ID, r.ID, 0, func(_ []tenants.Fact, r *tenants.Ring) error {
+		err := k.Board.Watch(ctx, v.Tenant.ID, r.ID, 0, func(_ []tenants.Fact, r *tenants.Ring) error {
 			html, err := k.fragment(ctx, v, r, test)
 			if err != nil {
 				return err
@@ -135,18 +137,18 @@ func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 }
 
 // still refuses a reader who is signed in no more.
-func (k *Console) still(ctx context.Context, v *visitor) error {
-	_, _, err := k.Store.SignInOf(ctx, v.in.Hash, k.Now())
+func (k *Console) still(ctx context.Context, v *page.Visitor) error {
+	_, _, err := k.Store.SignInOf(ctx, v.In.Hash, k.Now())
 	return err
 }
 
 // fragment draws the changing part of a ring. Before each one it asks again whether the reader is still signed in: a stream may last
 // an hour.
-func (k *Console) fragment(ctx context.Context, v *visitor, r *tenants.Ring, test bool) (string, error) {
+func (k *Console) fragment(ctx context.Context, v *page.Visitor, r *tenants.Ring, test bool) (string, error) {
 	if err := k.still(ctx, v); err != nil {
 		return "", errOver
 	}
-	n, err := namesOf(ctx, v.scope, r)
+	n, err := namesOf(ctx, v.Scope, r)
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +162,7 @@ func (k *Console) fragment(ctx context.Context, v *visitor, r *tenants.Ring, tes
 }
 
 // askCancel asks before a ring is ended.
-func (k *Console) askCancel(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) askCancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, n, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
@@ -174,17 +176,17 @@ func (k *Console) askCancel(ctx context.Context, c *fiber.Ctx, v *visitor) error
 }
 
 // cancel ends a ring or hangs its call up. One that has ended stays as it ended.
-func (k *Console) cancel(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) cancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
-	r, err := k.Board.Cancel(ctx, v.caller(), id)
+	r, err := k.Board.Cancel(ctx, callerOf(v), id)
 	if err != nil {
 		return err
 	}
 	if r.Test && strings.HasSuffix(back(c), "/test") {
-		return k.done(c, flashCancelled, views.RingTestPath(string(r.ID)))
+		return k.Done(c, page.FlashCancelled, views.RingTestPath(string(r.ID)))
 	}
-	return k.done(c, flashCancelled, views.RingPath(string(r.ID)))
+	return k.Done(c, page.FlashCancelled, views.RingPath(string(r.ID)))
 }

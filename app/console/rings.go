@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strconv"
 	"time"
@@ -160,17 +162,17 @@ var ringList = list{
 		Action: views.Button{Text: "Ring a test", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
 
-func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.ringQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	rings, next, err := v.scope.Rings(ctx, ask)
+	rings, next, err := v.Scope.Rings(ctx, ask)
 	if err != nil {
 		return err
 	}
-	n, err := namesOf(ctx, v.scope, rings...)
+	n, err := namesOf(ctx, v.Scope, rings...)
 	if err != nil {
 		return err
 	}
@@ -182,34 +184,34 @@ func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.zone), Live: liveList(q)}
+	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.Zone), Live: liveList(q)}
 	return web.Page(c, views.Rings(p), fiber.StatusOK)
 }
 
 // ringFilters are the lists beside the search. Devices and agents are the newest ones, and whichever is chosen.
-func ringFilters(ctx context.Context, v *visitor, q *query, ask store.RingQuery) ([]views.Filter, error) {
-	devices, _, err := v.scope.Devices(ctx, store.DeviceQuery{Limit: perPage})
+func ringFilters(ctx context.Context, v *page.Visitor, q *query, ask store.RingQuery) ([]views.Filter, error) {
+	devices, _, err := v.Scope.Devices(ctx, store.DeviceQuery{Limit: perPage})
 	if err != nil {
 		return nil, err
 	}
-	agents, _, err := v.scope.Agents(ctx, store.Page{Limit: perPage})
+	agents, _, err := v.Scope.Agents(ctx, store.Page{Limit: perPage})
 	if err != nil {
 		return nil, err
 	}
-	onDevice, byAgent := []views.Choice{choice("", "Any device")}, []views.Choice{choice("", "Any agent")}
+	onDevice, byAgent := []views.Choice{page.Choice("", "Any device")}, []views.Choice{page.Choice("", "Any agent")}
 	seen := false
 	for _, d := range devices {
-		onDevice = append(onDevice, choice(string(d.ID), deviceName(d)))
+		onDevice = append(onDevice, page.Choice(string(d.ID), deviceName(d)))
 		seen = seen || d.ID == ask.Device
 	}
 	if ask.Device != "" && !seen {
-		onDevice = append(onDevice, choice(string(ask.Device), "The chosen device"))
+		onDevice = append(onDevice, page.Choice(string(ask.Device), "The chosen device"))
 	}
 	for _, a := range agents {
-		byAgent = append(byAgent, choice(string(a.ID), a.Name))
+		byAgent = append(byAgent, page.Choice(string(a.ID), a.Name))
 	}
-	states := q.chosen("state", choice("", "Any state"), choice("ended", "Answered"), choice("missed", "Missed"), choice("declined", "Declined"),
-		choice("failed", "Failed"), choice("cancelled", "Cancelled"), choice("ringing", "Ringing"), choice("answered", "In call"))
+	states := q.chosen("state", page.Choice("", "Any state"), page.Choice("ended", "Answered"), page.Choice("missed", "Missed"), page.Choice("declined", "Declined"),
+		page.Choice("failed", "Failed"), page.Choice("cancelled", "Cancelled"), page.Choice("ringing", "Ringing"), page.Choice("answered", "In call"))
 	return []views.Filter{
 		{Name: "state", Label: "State", Choices: states},
 		{Name: "device", Label: "Device", Choices: q.chosen("device", onDevice...)},
@@ -218,32 +220,32 @@ func ringFilters(ctx context.Context, v *visitor, q *query, ask store.RingQuery)
 	}, nil
 }
 
-func (k *Console) ringsCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) ringsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.ringQuery(q)
 	if err := q.err(); err != nil {
 		return err
 	}
-	ask.Limit = sheetPage
-	return k.sendSheet(ctx, c, sheet{
-		name: "rings", head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at", "end_reason", "apple_status", "apple_reason", "call_seconds"},
-		more: func(ctx context.Context, after string) ([][]string, string, error) {
+	ask.Limit = page.SheetPage
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "rings", Head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at", "end_reason", "apple_status", "apple_reason", "call_seconds"},
+		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			rings, next, err := v.scope.Rings(ctx, ask)
+			rings, next, err := v.Scope.Rings(ctx, ask)
 			if err != nil {
 				return nil, "", err
 			}
-			n, err := namesOf(ctx, v.scope, rings...)
+			n, err := namesOf(ctx, v.Scope, rings...)
 			rows := make([][]string, len(rings))
 			for i, r := range rings {
-				rows[i] = v.ringCells(r, n)
+				rows[i] = ringCells(v, r, n)
 			}
 			return rows, next, err
 		},
 	})
 }
 
-func (v *visitor) ringCells(r *tenants.Ring, n names) []string {
+func ringCells(v *page.Visitor, r *tenants.Ring, n names) []string {
 	status, reason, seconds := "", "", ""
 	if len(r.Attempts) > 0 && r.Attempts[0].Push.Status != 0 {
 		status, reason = strconv.Itoa(r.Attempts[0].Push.Status), r.Attempts[0].Push.Reason
@@ -252,5 +254,5 @@ func (v *visitor) ringCells(r *tenants.Ring, n names) []string {
 		seconds = strconv.FormatFloat(r.Call.EndedAt.Sub(r.Call.AnsweredAt).Seconds(), 'f', 1, 64)
 	}
 	return []string{string(r.ID), string(r.State), n.to(r), n.rungOn(r), n.agent(r.Agent), r.Caller, r.Reference, strconv.FormatBool(r.Test),
-		stamp(r.CreatedAt), stamp(r.EndedAt), string(r.EndReason), status, reason, seconds}
+		page.Stamp(r.CreatedAt), page.Stamp(r.EndedAt), string(r.EndReason), status, reason, seconds}
 }

@@ -1,11 +1,12 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
 )
@@ -17,7 +18,7 @@ type route struct {
 	out          bool   // a way out: stays open when the tenant is suspended
 	part         bool   // no page: a stranger is refused, not sent to sign in
 	open         func(context.Context, *fiber.Ctx) error
-	room         func(context.Context, *fiber.Ctx, *visitor) error
+	room         func(context.Context, *fiber.Ctx, *page.Visitor) error
 }
 
 // The permissions of the console, in the words of the API where it has them.
@@ -151,15 +152,13 @@ func (k *Console) devRoutes() []route {
 	}
 }
 
-// handler lets in whom the route is for, and gives the handler its deadline.
-func (k *Console) handler(r route) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		ctx, cancel := web.Deadline(c)
-		defer cancel()
-		if r.open != nil {
-			return r.open(ctx, c)
-		}
-		v, err := k.visitor(ctx, c)
+// serve lets in the people that a route is for.
+func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
+	if r.open != nil {
+		return r.open
+	}
+	return func(ctx context.Context, c *fiber.Ctx) error {
+		v, err := k.Visitor(ctx, c)
 		switch {
 		case tenants.KindOf(err) == tenants.Unauthorized && !r.part:
 			return toSignIn(c)
@@ -167,12 +166,12 @@ func (k *Console) handler(r route) fiber.Handler {
 			return err
 		}
 		c.Locals(visitorKey{}, v)
-		if v.tenant.State != tenants.TenantActive && !r.out {
+		if v.Tenant.State != tenants.TenantActive && !r.out {
 			return tenants.Refuse(tenants.Forbidden, "tenant_suspended", "This account is suspended. Its owner can ask the operator of this server why.")
 		}
-		if r.needs != "" && !v.role.May() {
-			v.missing = r.needs
-			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role here is %s: you may look, and change nothing.", v.role)
+		if r.needs != "" && !v.Role.May() {
+			v.Missing = r.needs
+			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role here is %s: you may look, and change nothing.", v.Role)
 		}
 		return r.room(ctx, c, v)
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"encoding/hex"
 	"slices"
@@ -40,28 +42,28 @@ func zoneChoices(own string) []views.Choice {
 	return out
 }
 
-func (k *Console) settings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.settingsPage(ctx, c, v, settingsEdit{tenant: v.tenant, wrong: wrong{status: fiber.StatusOK}})
+func (k *Console) settings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.settingsPage(ctx, c, v, settingsEdit{tenant: v.Tenant, wrong: page.Wrong{Status: fiber.StatusOK}})
 }
 
 // settingsEdit is the tenant as it is or as it was typed, and what is wrong with either form.
 type settingsEdit struct {
 	tenant   tenants.Tenant
-	wrong    wrong
+	wrong    page.Wrong
 	password views.PasswordForm
 }
 
 // settingsPage shows the tenant, and what is the person's own.
-func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *visitor, e settingsEdit) error {
+func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e settingsEdit) error {
 	t, w := e.tenant, e.wrong
 	p := views.SettingsPage{
-		Error: w.unseen("name", "time_zone", "ring_ttl_s"), CanEdit: v.role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.tenant.Industry), Password: e.password,
-		Name: views.Field{Name: "name", Label: "Name", Value: shown(t.Name, 80), Max: 80, Error: w.fields["name"]},
-		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.tenant.TimeZone), Error: w.fields["time_zone"]},
-		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)), Error: w.fields["ring_ttl_s"],
+		Error: w.Unseen("name", "time_zone", "ring_ttl_s"), CanEdit: v.Role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.Tenant.Industry), Password: e.password,
+		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
+		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
+		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)), Error: w.Fields["ring_ttl_s"],
 			Help: "In seconds, from 5 to 60. A ring may ask for another time."},
 		Facts: []views.Row{{Name: "Tenant id", Text: string(t.ID), Copy: true}, {Name: "Short name", Text: t.Slug, Mono: true},
-			{Name: "Industry", Text: t.Industry.Name()}, {Name: "Since", When: v.at(t.CreatedAt)}},
+			{Name: "Industry", Text: t.Industry.Name()}, {Name: "Since", When: v.At(t.CreatedAt)}},
 	}
 	agents, err := agentChoices(ctx, v, string(t.DefaultAgent))
 	if err != nil {
@@ -74,7 +76,7 @@ func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *visitor, e 
 	if p.Shell, err = k.shell(ctx, c, v, at("Settings", views.NavSettings)); err != nil {
 		return err
 	}
-	return web.Page(c, views.Settings(p), w.status)
+	return web.Page(c, views.Settings(p), w.Status)
 }
 
 // payloadOf says what a push of this industry carries.
@@ -87,8 +89,8 @@ func payloadOf(i tenants.Industry) views.Callout {
 		Cause: "Your pushes may carry the caller label of a ring or of its agent, at most 64 characters, so that the phone can show it at once. Never put a reason or a case into it: it lies on a lock screen."}
 }
 
-func (k *Console) signInRows(ctx context.Context, v *visitor) ([]views.SignInRow, error) {
-	all, err := k.Store.SignIns(ctx, v.user.ID)
+func (k *Console) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
+	all, err := k.Store.SignIns(ctx, v.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -98,83 +100,83 @@ func (k *Console) signInRows(ctx context.Context, v *visitor) ([]views.SignInRow
 			continue
 		}
 		rows = append(rows, views.SignInRow{
-			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: browserOf(s.UserAgent), Since: v.at(s.CreatedAt), Here: s.Hash == v.in.Hash,
+			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: browserOf(s.UserAgent), Since: v.At(s.CreatedAt), Here: s.Hash == v.In.Hash,
 		})
 	}
 	return rows, nil
 }
 
 // setSettings changes name, time zone, time to live and default agent. Slug and industry are the operator's to change.
-func (k *Console) setSettings(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f, t := formOf(c), v.tenant
-	seconds, err := strconv.Atoi(f.text("ttl_s"))
+func (k *Console) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f, t := page.FormOf(c), v.Tenant
+	seconds, err := strconv.Atoi(f.Text("ttl_s"))
 	if err != nil || seconds < 0 || seconds > 3600 {
 		seconds = 0
 	}
-	t.Name, t.TimeZone, t.RingTTL = f.text("name"), f.text("time_zone"), time.Duration(seconds)*time.Second
-	agent, ok := tenants.ParseID[tenants.AgentID](f.text("agent"))
-	if !ok && f.text("agent") != "" {
+	t.Name, t.TimeZone, t.RingTTL = f.Text("name"), f.Text("time_zone"), time.Duration(seconds)*time.Second
+	agent, ok := tenants.ParseID[tenants.AgentID](f.Text("agent"))
+	if !ok && f.Text("agent") != "" {
 		return tenants.NoSuch("agent")
 	}
 	t.DefaultAgent = agent
 	if err = t.Check(); err == nil {
-		err = v.scope.SetTenant(ctx, t)
+		err = v.Scope.SetTenant(ctx, t)
 	}
-	if w, ok := wrongOf(err); ok {
+	if w, ok := page.WrongOf(err); ok {
 		return k.settingsPage(ctx, c, v, settingsEdit{tenant: t, wrong: w})
 	}
 	if err != nil {
 		return err
 	}
-	return k.done(c, flashSaved, views.PathSettings)
+	return k.Done(c, page.FlashSaved, views.PathSettings)
 }
 
 // setPassword changes the person's own password, under a new token, and ends their other sign-ins.
-func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
-	if err := k.tries.take(v.user.Email, web.IP(c)); err != nil {
+func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	if err := k.Tries.Take(v.User.Email, web.IP(c)); err != nil {
 		return err
 	}
-	ok, err := k.passwords.match(ctx, f.raw("current"), v.user.Password)
+	ok, err := k.Passwords.Match(ctx, f.Raw("current"), v.User.Password)
 	if err != nil {
 		return err
 	}
 	back := func(p views.PasswordForm) error {
-		return k.settingsPage(ctx, c, v, settingsEdit{v.tenant, wrong{status: fiber.StatusUnprocessableEntity}, p})
+		return k.settingsPage(ctx, c, v, settingsEdit{v.Tenant, page.Wrong{Status: fiber.StatusUnprocessableEntity}, p})
 	}
 	if !ok {
 		return back(views.PasswordForm{Current: "That is not your current password."})
 	}
-	fresh := f.raw("password")
-	if fault := newPassword(fresh, about{v.user.Email, v.user.Name, v.tenant.Name}); fault != "" {
+	fresh := f.Raw("password")
+	if fault := page.NewPassword(fresh, page.About{Email: v.User.Email, Name: v.User.Name, Company: v.Tenant.Name}); fault != "" {
 		return back(views.PasswordForm{New: fault})
 	}
-	phc, err := k.passwords.hash(ctx, fresh)
+	phc, err := k.Passwords.Hash(ctx, fresh)
 	if err != nil {
 		return err
 	}
-	if err := k.Store.SetPassword(ctx, v.user.ID, phc); err != nil { // every sign-in ends, this one too
+	if err := k.Store.SetPassword(ctx, v.User.ID, phc); err != nil { // every sign-in ends, this one too
 		return err
 	}
-	if err := k.enter(ctx, c, v.user, v.tenant.ID, v.in.ExpiresAt); err != nil {
+	if err := k.Enter(ctx, c, v.User, v.Tenant.ID, v.In.ExpiresAt); err != nil {
 		return err
 	}
-	if err := v.scope.Note(ctx, "user.password", string(v.user.ID), ""); err != nil {
+	if err := v.Scope.Note(ctx, "user.password", string(v.User.ID), ""); err != nil {
 		return err
 	}
-	return k.done(c, flashPassword, views.PathSettings)
+	return k.Done(c, page.FlashPassword, views.PathSettings)
 }
 
 // endSignIn ends one of the person's own sign-ins, or all but this one.
-func (k *Console) endSignIn(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	id := formOf(c).text("id")
+func (k *Console) endSignIn(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	id := page.FormOf(c).Text("id")
 	if id == "others" {
-		if err := k.Store.EndSignIns(ctx, v.user.ID, v.in.Hash); err != nil {
+		if err := k.Store.EndSignIns(ctx, v.User.ID, v.In.Hash); err != nil {
 			return err
 		}
-		return k.done(c, flashSignInsEnded, views.PathSettings)
+		return k.Done(c, page.FlashSignInsEnded, views.PathSettings)
 	}
-	all, err := k.Store.SignIns(ctx, v.user.ID)
+	all, err := k.Store.SignIns(ctx, v.User.ID)
 	if err != nil {
 		return err
 	}
@@ -185,5 +187,5 @@ func (k *Console) endSignIn(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	if err := k.Store.EndSignIn(ctx, all[at].Hash); err != nil {
 		return err
 	}
-	return k.done(c, flashSignInsEnded, views.PathSettings)
+	return k.Done(c, page.FlashSignInsEnded, views.PathSettings)
 }

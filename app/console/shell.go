@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strings"
 
@@ -25,23 +27,23 @@ type place struct {
 func at(title string, room views.Nav, crumbs ...views.Link) place { return place{title, room, crumbs} }
 
 // shell is what surrounds a page.
-func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place) (views.Shell, error) {
+func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at place) (views.Shell, error) {
 	s := k.bareShell(c, v, at.title)
-	s.Current, s.Crumbs, s.Flash = at.room, at.crumbs, k.flash(c)
-	credentials, _, err := v.scope.Credentials(ctx, store.Page{Limit: 200})
+	s.Current, s.Crumbs, s.Flash = at.room, at.crumbs, k.Flash(c)
+	credentials, _, err := v.Scope.Credentials(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return s, err
 	}
 	s.Environment = reachOf(credentials)
-	devices, _, err := v.scope.Devices(ctx, store.DeviceQuery{Limit: paletteMost})
+	devices, _, err := v.Scope.Devices(ctx, store.DeviceQuery{Limit: paletteMost})
 	if err != nil {
 		return s, err
 	}
-	agents, _, err := v.scope.Agents(ctx, store.Page{Limit: paletteMost})
+	agents, _, err := v.Scope.Agents(ctx, store.Page{Limit: paletteMost})
 	if err != nil {
 		return s, err
 	}
-	open, err := v.scope.OpenAlerts(ctx)
+	open, err := v.Scope.OpenAlerts(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -59,13 +61,13 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *visitor, at place)
 }
 
 // bareShell asks the store nothing: it surrounds refusals too.
-func (k *Console) bareShell(c *fiber.Ctx, v *visitor, title string) views.Shell {
+func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.Shell {
 	s := views.Shell{
-		Title: title, Tenant: v.tenant.Name, Industry: v.tenant.Industry.Name(), User: v.user.Name, Email: v.user.Email, Role: roleName(v.role),
-		Theme: themeOf(c), Dev: k.Dev != nil, TimeZone: v.tenant.TimeZone, Environment: views.EnvUnasked,
+		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.Industry.Name(), User: v.User.Name, Email: v.User.Email, Role: roleName(v.Role),
+		Theme: page.ThemeOf(c), Dev: k.Dev != nil, TimeZone: v.Tenant.TimeZone, Environment: views.EnvUnasked,
 	}
-	for _, m := range v.houses {
-		s.Tenants = append(s.Tenants, views.Choice{Value: string(m.Tenant.ID), Text: m.Tenant.Name, Selected: m.Tenant.ID == v.tenant.ID})
+	for _, m := range v.Houses {
+		s.Tenants = append(s.Tenants, views.Choice{Value: string(m.Tenant.ID), Text: m.Tenant.Name, Selected: m.Tenant.ID == v.Tenant.ID})
 	}
 	return s
 }
@@ -134,7 +136,7 @@ var errorCures = map[int]string{
 
 // ErrorPage draws a refusal: within the console for whom a route let in, else alone. It is web.Config's hook.
 func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID string) error {
-	p := views.ErrorPage{Theme: themeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status], RequestID: requestID}
+	p := views.ErrorPage{Theme: page.ThemeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status], RequestID: requestID}
 	if p.Cure == "" {
 		p.Cure = "Try again in a minute. If it stays, tell the person who runs Carillon this request id."
 	}
@@ -147,8 +149,8 @@ func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID s
 		p.Back = views.Link{Text: "Go to the front page", Href: views.PathHome}
 		return web.Page(c, views.Error(p), status)
 	}
-	p.Missing = v.missing
-	if v.tenant.State != tenants.TenantActive {
+	p.Missing = v.Missing
+	if v.Tenant.State != tenants.TenantActive {
 		p.Cure = "Switch to another organisation of yours, or sign out."
 	}
 	return web.Page(c, views.ErrorIn(k.bareShell(c, v, title), p), status)

@@ -1,12 +1,11 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"cmp"
 	"context"
-	"errors"
-	"math"
 	"slices"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -21,18 +20,18 @@ const wrongSignIn = "Mail address and password do not match. Try again, or ask a
 
 func (k *Console) signInPage(ctx context.Context, c *fiber.Ctx) error {
 	next := ownPath(web.Query(c, "next"))
-	if _, err := k.visitor(ctx, c); err == nil {
+	if _, err := k.Visitor(ctx, c); err == nil {
 		return c.Redirect(orOverview(next), fiber.StatusSeeOther)
 	}
 	p := k.signInForm(c, next)
-	if f := k.flash(c); f != nil {
+	if f := k.Flash(c); f != nil {
 		p.Note = f.Text
 	}
 	return web.Page(c, views.SignIn(p), fiber.StatusOK)
 }
 
 func (k *Console) signInForm(c *fiber.Ctx, next string) views.SignInPage {
-	p := views.SignInPage{Theme: themeOf(c), Next: next}
+	p := views.SignInPage{Theme: page.ThemeOf(c), Next: next}
 	if k.Dev != nil {
 		p.Dev = k.Login
 	}
@@ -48,20 +47,20 @@ func orOverview(next string) string {
 
 // signIn checks address and password. What it answers to an unknown address and to a wrong password is the same and takes as long.
 func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
-	f := formOf(c)
-	p := k.signInForm(c, ownPath(f.text("next")))
-	p.Email = clip(f.text("email"), 254)
+	f := page.FormOf(c)
+	p := k.signInForm(c, ownPath(f.Text("next")))
+	p.Email = page.Clip(f.Text("email"), 254)
 	if !tenants.ValidText(p.Email, 0, 254) {
 		p.Email = ""
 	}
 	email, _ := tenants.ParseEmail(p.Email)
-	if err := k.tries.take(email, web.IP(c)); err != nil {
-		return slowDown(c, err, func(msg string) error {
+	if err := k.Tries.Take(email, web.IP(c)); err != nil {
+		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.SignIn(p), fiber.StatusTooManyRequests)
 		})
 	}
-	user, err := k.who(ctx, email, f.raw("password"))
+	user, err := k.who(ctx, email, f.Raw("password"))
 	if err != nil {
 		return err
 	}
@@ -77,19 +76,10 @@ func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = "You belong to no organisation at the moment. Ask an owner of yours for a new invitation."
 		return web.Page(c, views.SignIn(p), fiber.StatusForbidden)
 	}
-	if err := k.admit(ctx, c, *user, house); err != nil {
+	if err := k.Admit(ctx, c, *user, house); err != nil {
 		return err
 	}
 	return c.Redirect(orOverview(p.Next), fiber.StatusSeeOther)
-}
-
-// admit starts a sign-in in a tenant and writes it into the tenant's record.
-func (k *Console) admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID) error {
-	if err := k.enter(ctx, c, u, t, k.Now().Add(signInTime)); err != nil {
-		return err
-	}
-	who := store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
-	return k.Store.For(t).By(who).Note(ctx, "user.sign_in", string(u.ID), "")
 }
 
 // who is the person with this address and password; nil when there is none.
@@ -103,7 +93,7 @@ func (k *Console) who(ctx context.Context, email, password string) (*tenants.Use
 	if known {
 		phc = u.Password
 	}
-	ok, err := k.passwords.match(ctx, password, phc)
+	ok, err := k.Passwords.Match(ctx, password, phc)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -132,31 +122,21 @@ func suspended(m store.Membership) int {
 	return 1
 }
 
-// slowDown answers a try that came too soon by a form that says so.
-func slowDown(c *fiber.Ctx, err error, form func(msg string) error) error {
-	var e *tenants.Error
-	if !errors.As(err, &e) || e.Kind != tenants.TooMany {
+func (k *Console) signOut(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	if err := k.Store.EndSignIn(ctx, v.In.Hash); err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(e.RetryAfter.Seconds())))))
-	return form(e.Msg)
-}
-
-func (k *Console) signOut(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	if err := k.Store.EndSignIn(ctx, v.in.Hash); err != nil {
-		return err
-	}
-	k.setCookie(c, k.cookieName(), "", 0, false)
+	k.SetCookie(c, k.CookieName(), "", 0, false)
 	c.Set("Clear-Site-Data", `"cache"`)
-	return k.done(c, flashSignedOut, views.PathSignIn)
+	return k.Done(c, page.FlashSignedOut, views.PathSignIn)
 }
 
 // switchTenant turns the sign-in to another tenant of the person, under a new token.
-func (k *Console) switchTenant(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	want, _ := tenants.ParseID[tenants.TenantID](formOf(c).text("tenant"))
-	for _, m := range v.houses {
+func (k *Console) switchTenant(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	want, _ := tenants.ParseID[tenants.TenantID](page.FormOf(c).Text("tenant"))
+	for _, m := range v.Houses {
 		if m.Tenant.ID == want {
-			if err := k.enter(ctx, c, v.user, want, v.in.ExpiresAt); err != nil {
+			if err := k.Enter(ctx, c, v.User, want, v.In.ExpiresAt); err != nil {
 				return err
 			}
 			return c.Redirect(views.PathOverview, fiber.StatusSeeOther)

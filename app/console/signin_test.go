@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"net/http"
 	"net/url"
 	"strings"
@@ -267,7 +269,7 @@ func TestInvitations(t *testing.T) {
 
 func TestPasswordsThatAreGuessedFirst(t *testing.T) {
 	t.Parallel()
-	who := about{"ana.ruiz@mail.lindenhof.example", "Ana Ruiz", "Hart & Okafor"}
+	who := page.About{Email: "ana.ruiz@mail.lindenhof.example", Name: "Ana Ruiz", Company: "Hart & Okafor"}
 	for password, ok := range map[string]bool{
 		"a long enough passphrase": true, "zwölf Buchstaben": true, "bells in the morning": true, "correct horse battery": true, "monkey dragon sunshine summer": true,
 		"tr0ubador&three": true, "Heart and oak for tea": true, "vX9!kq2$mzTp": true, "mein Hund heißt Nudel": true,
@@ -277,11 +279,11 @@ func TestPasswordsThatAreGuessedFirst(t *testing.T) {
 		"ana.ruiz@mail.lindenhof.example": false, "my ana.ruiz@mail.lindenhof.example": false, "anaruiz-2026-xk": false, "Ana Ruiz 12345": false, "lindenhof likes bells": false,
 		"Hart+Okafor 99": false, "we are hart okafor": false, "carillon carillon": false, "Carillon2026!": false,
 	} {
-		if got := newPassword(password, who); (got == "") != ok {
+		if got := page.NewPassword(password, who); (got == "") != ok {
 			t.Errorf("newPassword(%q) = %q", password, got)
 		}
 	}
-	if got := newPassword("beta at the beach", about{"b@beta.example", "B", "B"}); got != "" {
+	if got := page.NewPassword("beta at the beach", page.About{Email: "b@beta.example", Name: "B", Company: "B"}); got != "" {
 		t.Errorf("a short hint refuses a sentence: %q", got)
 	}
 }
@@ -292,7 +294,7 @@ func FuzzPassword(f *testing.F) {
 	f.Add(strings.Repeat("a", 200), "@", "\xff")
 	f.Add("ÄÖÜ€—password", "", "")
 	f.Fuzz(func(t *testing.T, password, email, company string) {
-		if got := newPassword(password, about{email, "", company}); utf8.RuneCountInString(password) < leastPassword && got == "" {
+		if got := page.NewPassword(password, page.About{Email: email, Name: "", Company: company}); utf8.RuneCountInString(password) < page.LeastPassword && got == "" {
 			t.Errorf("%q passes", password)
 		}
 	})
@@ -300,7 +302,7 @@ func FuzzPassword(f *testing.F) {
 
 func TestNetworks(t *testing.T) {
 	t.Parallel()
-	if network("2001:db8:1:2:3::4") != network("2001:db8:1:2:ffff::1") || network("192.0.2.1") == network("192.0.2.2") {
+	if page.Network("2001:db8:1:2:3::4") != page.Network("2001:db8:1:2:ffff::1") || page.Network("192.0.2.1") == page.Network("192.0.2.2") {
 		t.Error("networks are told apart wrongly")
 	}
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -13,7 +15,7 @@ import (
 // storybook shows every component with made-up data. Dev mode only.
 func (k *Console) storybook(_ context.Context, c *fiber.Ctx) error {
 	p := views.StorybookOf(k.Now(), views.SamplePath(""))
-	p.Shell.Theme = themeOf(c)
+	p.Shell.Theme = page.ThemeOf(c)
 	return web.Page(c, views.Storybook(p), fiber.StatusOK)
 }
 

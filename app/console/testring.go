@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strings"
 	"time"
@@ -17,18 +19,18 @@ import (
 const testDevices = 50
 
 // testRing asks which phone to ring.
-func (k *Console) testRing(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) testRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, _ := tenants.ParseID[tenants.DeviceID](web.Query(c, "device"))
-	return k.testForm(ctx, c, v, id, wrong{status: fiber.StatusOK})
+	return k.testForm(ctx, c, v, id, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *visitor, chosen tenants.DeviceID, w wrong) error {
-	p := views.TestRingPage{Error: w.unseen()}
+func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, chosen tenants.DeviceID, w page.Wrong) error {
+	p := views.TestRingPage{Error: w.Unseen()}
 	var err error
 	if p.Devices, err = k.phonesToTest(ctx, v, chosen); err != nil {
 		return err
 	}
-	if p.Agents, err = agentChoices(ctx, v, string(v.tenant.DefaultAgent)); err != nil {
+	if p.Agents, err = agentChoices(ctx, v, string(v.Tenant.DefaultAgent)); err != nil {
 		return err
 	}
 	if p.Recent, err = k.earlierTests(ctx, v); err != nil {
@@ -37,12 +39,12 @@ func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *visitor, chosen
 	if p.Shell, err = k.shell(ctx, c, v, at("Test ring", views.NavTest)); err != nil {
 		return err
 	}
-	return web.Page(c, views.TestRing(p), w.status)
+	return web.Page(c, views.TestRing(p), w.Status)
 }
 
 // phonesToTest are the newest living phones, and the chosen one in any case.
-func (k *Console) phonesToTest(ctx context.Context, v *visitor, chosen tenants.DeviceID) ([]views.TestDevice, error) {
-	all, _, err := v.scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
+func (k *Console) phonesToTest(ctx context.Context, v *page.Visitor, chosen tenants.DeviceID) ([]views.TestDevice, error) {
+	all, _, err := v.Scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func (k *Console) phonesToTest(ctx context.Context, v *visitor, chosen tenants.D
 		found = found || d.ID == chosen
 	}
 	if chosen != "" && !found {
-		more, err := v.scope.DevicesOf(ctx, []tenants.DeviceID{chosen})
+		more, err := v.Scope.DevicesOf(ctx, []tenants.DeviceID{chosen})
 		if err != nil {
 			return nil, err
 		}
@@ -80,8 +82,8 @@ func (k *Console) warning(d tenants.Device) string {
 }
 
 // earlierTests are the latest rings that came from the test button.
-func (k *Console) earlierTests(ctx context.Context, v *visitor) ([]views.RingRow, error) {
-	rings, _, err := v.scope.Rings(ctx, store.RingQuery{Limit: perPage, From: k.Now().AddDate(0, 0, -7)})
+func (k *Console) earlierTests(ctx context.Context, v *page.Visitor) ([]views.RingRow, error) {
+	rings, _, err := v.Scope.Rings(ctx, store.RingQuery{Limit: perPage, From: k.Now().AddDate(0, 0, -7)})
 	if err != nil {
 		return nil, err
 	}
@@ -91,23 +93,23 @@ func (k *Console) earlierTests(ctx context.Context, v *visitor) ([]views.RingRow
 			tests = append(tests, r)
 		}
 	}
-	n, err := namesOf(ctx, v.scope, tests...)
-	return ringRows(tests, n, v.zone), err
+	n, err := namesOf(ctx, v.Scope, tests...)
+	return ringRows(tests, n, v.Zone), err
 }
 
 // placeTest rings the chosen phone and leads to the page that follows the ring. A refusal comes back with the form.
-func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	f := formOf(c)
-	device, ok := tenants.ParseID[tenants.DeviceID](f.text("device"))
+func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	device, ok := tenants.ParseID[tenants.DeviceID](f.Text("device"))
 	if !ok {
-		return k.testForm(ctx, c, v, "", wrong{msg: "Choose the phone to ring.", status: fiber.StatusBadRequest})
+		return k.testForm(ctx, c, v, "", page.Wrong{Msg: "Choose the phone to ring.", Status: fiber.StatusBadRequest})
 	}
-	agent, ok := tenants.ParseID[tenants.AgentID](f.text("agent"))
-	if !ok && f.text("agent") != "" {
+	agent, ok := tenants.ParseID[tenants.AgentID](f.Text("agent"))
+	if !ok && f.Text("agent") != "" {
 		return tenants.NoSuch("agent")
 	}
-	r, _, err := k.Board.Place(ctx, v.caller(), tenants.Request{To: tenants.To{Device: device}, Agent: agent}, store.Idempotency{})
-	if w, ok := wrongOf(err); ok {
+	r, _, err := k.Board.Place(ctx, callerOf(v), tenants.Request{To: tenants.To{Device: device}, Agent: agent}, store.Idempotency{})
+	if w, ok := page.WrongOf(err); ok {
 		return k.testForm(ctx, c, v, device, w)
 	}
 	if err != nil {
@@ -117,7 +119,7 @@ func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *visitor) error
 }
 
 // testLive follows a test ring. Any ring may be followed so.
-func (k *Console) testLive(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) testLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, n, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
@@ -130,9 +132,9 @@ func (k *Console) testLive(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 }
 
 // testLivePage is a ring for the page that follows it, without the shell.
-func testLivePage(r *tenants.Ring, n names, v *visitor) views.TestLivePage {
+func testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.TestLivePage {
 	p := views.TestLivePage{
-		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r), CanCancel: !r.State.Terminal() && v.role.May(),
+		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r), CanCancel: !r.State.Terminal() && v.Role.May(),
 		Problem: problemOf(r),
 	}
 	a := decisive(r)
@@ -140,7 +142,7 @@ func testLivePage(r *tenants.Ring, n names, v *visitor) views.TestLivePage {
 		a = &r.Attempts[0]
 	}
 	if a != nil {
-		p.Device, p.DeviceID, p.Hops = n.device(a.Device), string(a.Device), hopsOf(a, v.zone)
+		p.Device, p.DeviceID, p.Hops = n.device(a.Device), string(a.Device), hopsOf(a, v.Zone)
 		if d := n.devices[a.Device]; d.Model != "" {
 			p.Model = d.Model
 		}

@@ -1,13 +1,14 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"errors"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"golang.org/x/net/publicsuffix"
 
 	"carillon/app/notify"
 	"carillon/app/web"
@@ -31,7 +32,7 @@ func newSignups(now func() time.Time) (s signups, err error) {
 
 // take refuses with how long to wait. It knows nothing of who has an account.
 func (s signups) take(email, ip string) error {
-	return takeAll("That was sent too often. Wait some minutes and try again.", limit{s.network, network(ip)}, limit{s.address, email}, limit{s.all, ""})
+	return page.TakeAll("That was sent too often. Wait some minutes and try again.", page.Limit{Limiter: s.network, Key: page.Network(ip)}, page.Limit{Limiter: s.address, Key: email}, page.Limit{Limiter: s.all, Key: ""})
 }
 
 // applicant is who fills the form in.
@@ -50,25 +51,25 @@ func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) view
 		Front:    k.front(ctx, c, "Start a trial", "Try Carillon with everything it does: your own tenant, the built-in agent and your phones. No card."),
 		Days:     k.trialDays(),
 		Off:      k.Mail == nil,
-		Company:  views.Field{Name: "company", Label: "Company", Value: shown(a.company, 80), Autocomplete: "organization", Max: 80},
-		Name:     views.Field{Name: "name", Label: "Your name", Value: shown(a.name, 80), Autocomplete: "name", Max: 80},
-		Email:    views.Field{Name: "email", Label: "Work mail", Type: "email", Value: shown(a.email, 254), Autocomplete: "username", Max: 254},
+		Company:  views.Field{Name: "company", Label: "Company", Value: page.Shown(a.company, 80), Autocomplete: "organization", Max: 80},
+		Name:     views.Field{Name: "name", Label: "Your name", Value: page.Shown(a.name, 80), Autocomplete: "name", Max: 80},
+		Email:    views.Field{Name: "email", Label: "Work mail", Type: "email", Value: page.Shown(a.email, 254), Autocomplete: "username", Max: 254},
 		Password: views.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."},
-		Zone:     views.Field{Name: "time_zone", Label: "Time zone", Value: shown(a.zone, 64), Max: 64, Help: "As in Europe/Berlin."},
+		Zone:     views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "As in Europe/Berlin."},
 		Code:     codeField(a.code),
 	}
 	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "It decides what a push may say."}
 	for _, i := range tenants.Industries {
-		p.Industries.Choices = append(p.Industries.Choices, choice(string(i), i.Name()))
+		p.Industries.Choices = append(p.Industries.Choices, page.Choice(string(i), i.Name()))
 	}
-	choose(string(a.industry), p.Industries.Choices...)
+	page.Choose(string(a.industry), p.Industries.Choices...)
 	return p
 }
 
 // check marks what is wrong in the form; ok is false when something is.
 func (a applicant) check(p *views.TrialPage) (ok bool) {
 	_, mail := tenants.ParseEmail(a.email)
-	_, domain := registrable(a.email)
+	_, domain := page.Registrable(a.email)
 	if !tenants.ValidText(a.company, 1, 80) {
 		p.Company.Error = "1 to 80 characters, no control characters."
 	}
@@ -78,10 +79,10 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 	if !mail || !domain {
 		p.Email.Error = "A mail address, such as you@example.com."
 	}
-	p.Password.Error = newPassword(a.password, about{a.email, a.name, a.company})
+	p.Password.Error = page.NewPassword(a.password, page.About{Email: a.email, Name: a.name, Company: a.company})
 	t := tenants.Tenant{Slug: "xx", Name: "x", Industry: a.industry, TimeZone: a.zone, RingTTL: tenants.DefaultTTL}
-	if w, wrong := wrongOf(t.Check()); wrong {
-		p.Zone.Error, p.Industries.Error = w.fields["time_zone"], w.fields["industry"]
+	if w, wrong := page.WrongOf(t.Check()); wrong {
+		p.Zone.Error, p.Industries.Error = w.Fields["time_zone"], w.Fields["industry"]
 	}
 	for _, e := range []string{p.Company.Error, p.Name.Error, p.Email.Error, p.Password.Error, p.Zone.Error, p.Industries.Error} {
 		if e != "" {
@@ -92,18 +93,11 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 	return true
 }
 
-// registrable is the domain of a mail address that somebody registered: of ana@mail.example.co.uk it is example.co.uk.
-func registrable(email string) (string, bool) {
-	_, host, _ := strings.Cut(email, "@")
-	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
-	return domain, err == nil
-}
-
 // signUp answers everybody in the same words and the same time. Who may try gets a link; who may not is told by mail why.
 func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
-	f := formOf(c)
-	a := applicant{f.text("company"), f.text("name"), "", f.raw("password"), f.text("time_zone"), tenants.Industry(f.text("industry")), strings.ToUpper(f.text("code"))}
-	if typed := f.text("email"); tenants.ValidText(typed, 0, 254) {
+	f := page.FormOf(c)
+	a := applicant{f.Text("company"), f.Text("name"), "", f.Raw("password"), f.Text("time_zone"), tenants.Industry(f.Text("industry")), strings.ToUpper(f.Text("code"))}
+	if typed := f.Text("email"); tenants.ValidText(typed, 0, 254) {
 		a.email = strings.ToLower(typed)
 	}
 	p := k.trialPage(ctx, c, a)
@@ -114,16 +108,16 @@ func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := k.signups.take(a.email, web.IP(c)); err != nil {
-		return slowDown(c, err, func(msg string) error {
+		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Trial(p), fiber.StatusTooManyRequests)
 		})
 	}
-	phc, err := k.passwords.hash(ctx, a.password) // also for a known address, which must cost the same
+	phc, err := k.Passwords.Hash(ctx, a.password) // also for a known address, which must cost the same
 	if err != nil {
 		return err
 	}
-	browser := newToken()
+	browser := page.NewToken()
 	letter, link, err := k.letter(ctx, a, phc, tenants.Secret(browser).Hash())
 	if err != nil {
 		return err
@@ -131,7 +125,7 @@ func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 	if err := k.Mail.Send(letter); err != nil {
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "No mail can be sent right now. Try again in a few minutes.", Err: err}
 	}
-	k.setCookie(c, signupCookie, browser, tenants.SignupTTL, false)
+	k.SetCookie(c, signupCookie, browser, tenants.SignupTTL, false)
 	sent := views.TrialSentPage{Front: p.Front, Email: a.email}
 	if k.Dev != nil {
 		sent.Link = link
@@ -141,7 +135,7 @@ func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 
 // letter keeps the sign-up of whoever may try, and writes what they, or whoever may not, get to read.
 func (k *Console) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
-	domain, _ := registrable(a.email)
+	domain, _ := page.Registrable(a.email)
 	_, err = k.Store.UserByEmail(ctx, a.email)
 	known := err == nil
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {

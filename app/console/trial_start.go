@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"crypto/subtle"
 	"strings"
@@ -83,8 +85,8 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	}
-	k.setCookie(c, signupCookie, "", 0, false)
-	if err := k.admit(ctx, c, o.Owner, o.Tenant.ID); err != nil {
+	k.SetCookie(c, signupCookie, "", 0, false)
+	if err := k.Admit(ctx, c, o.Owner, o.Tenant.ID); err != nil {
 		return err
 	}
 	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
@@ -92,13 +94,13 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 
 // prove asks for the password in a browser that did not sign up; when it is not the one, the page that says so is sent.
 func (k *Console) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
-	if err := k.tries.take(n.Email, web.IP(c)); err != nil {
-		return false, slowDown(c, err, func(msg string) error {
+	if err := k.Tries.Take(n.Email, web.IP(c)); err != nil {
+		return false, page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.TrialConfirm(*p), fiber.StatusTooManyRequests)
 		})
 	}
-	if ok, err = k.passwords.match(ctx, formOf(c).raw("password"), n.Password); err != nil || ok {
+	if ok, err = k.Passwords.Match(ctx, page.FormOf(c).Raw("password"), n.Password); err != nil || ok {
 		return ok, err
 	}
 	p.Error = "That is not the password you chose when signing up."
@@ -111,14 +113,14 @@ func (k *Console) openTrial(ctx context.Context, o store.Opening) error {
 	if tenants.KindOf(err) != tenants.Conflict {
 		return err
 	}
-	o.Tenant.Slug += "-" + strings.ToLower(strings.NewReplacer("-", "x", "_", "y").Replace(newToken()[:6]))
+	o.Tenant.Slug += "-" + strings.ToLower(strings.NewReplacer("-", "x", "_", "y").Replace(page.NewToken()[:6]))
 	return k.Store.OpenTrial(ctx, o)
 }
 
 // opening is the tenant that a sign-up becomes.
 func (k *Console) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 	now := k.Now()
-	domain, _ := registrable(n.Email)
+	domain, _ := page.Registrable(n.Email)
 	plans := k.Store.Plans()
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](now), Slug: tenants.Slug(n.Company), Name: n.Company, Industry: n.Industry, State: tenants.TenantActive,

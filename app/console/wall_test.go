@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"net/url"
 	"strconv"
 	"strings"
@@ -295,7 +297,7 @@ func diff(a, b string) string {
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		for line := range strings.SplitSeq(pair[0], "\n") {
 			if !strings.Contains("\n"+pair[1]+"\n", "\n"+line+"\n") {
-				out = append(out, clip(line, 300))
+				out = append(out, page.Clip(line, 300))
 			}
 		}
 	}
@@ -317,7 +319,7 @@ func TestEditorsCome(t *testing.T) {
 		w := b.quick(b.person(tenants.Admin))
 		before := h.dump(b.id)
 		if res := v.goes(w, method, pattern, b); res.StatusCode != 303 && res.StatusCode != 200 {
-			t.Errorf("%s: %d\n%s", address, res.StatusCode, clip(res.body, 800))
+			t.Errorf("%s: %d\n%s", address, res.StatusCode, page.Clip(res.body, 800))
 		}
 		if h.dump(b.id) == before && address != "POST /rings/:id/cancel" {
 			t.Errorf("%s changed nothing for an administrator", address)

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page"
+
 	"context"
 	"strconv"
 	"strings"
@@ -43,20 +45,20 @@ type watched struct {
 	names  names
 }
 
-func (k *Console) watchedBy(ctx context.Context, v *visitor) (w watched, err error) {
-	if w.phones, w.apps, err = k.judged.of(ctx, v.tenant.ID, v.scope); err != nil {
+func (k *Console) watchedBy(ctx context.Context, v *page.Visitor) (w watched, err error) {
+	if w.phones, w.apps, err = k.judged.of(ctx, v.Tenant.ID, v.Scope); err != nil {
 		return w, err
 	}
 	ids := make([]tenants.DeviceID, len(w.phones))
 	for i, s := range w.phones {
 		ids[i] = s.Device
 	}
-	w.names.devices, err = v.scope.DevicesOf(ctx, ids)
+	w.names.devices, err = v.Scope.DevicesOf(ctx, ids)
 	return w, err
 }
 
 // rows are the phones that were asked for, the worst first. Phones that were removed are left out.
-func (w watched) rows(search, verdict string, v *visitor) []views.HealthPhone {
+func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPhone {
 	search = strings.ToLower(search)
 	var out []views.HealthPhone
 	for _, s := range w.phones {
@@ -74,13 +76,13 @@ func (w watched) rows(search, verdict string, v *visitor) []views.HealthPhone {
 		}
 		out = append(out, views.HealthPhone{
 			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)), Tone: look.tone, Verdict: look.text,
-			Silent: s.Silent, Unshown: s.Unshown, Last: v.at(s.LastAt),
+			Silent: s.Silent, Unshown: s.Unshown, Last: v.At(s.LastAt),
 		})
 	}
 	return out
 }
 
-func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	search, verdict, from := q.text("q"), q.oneOf("verdict", "trouble", "fine"), q.offset()
 	if err := q.err(); err != nil {
@@ -90,14 +92,14 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	if err != nil {
 		return err
 	}
-	_, late, err := v.scope.Reasons(ctx, k.Now().AddDate(0, 0, -30), time.Time{})
+	_, late, err := v.Scope.Reasons(ctx, k.Now().AddDate(0, 0, -30), time.Time{})
 	if err != nil {
 		return err
 	}
 	phones, next := paged(w.rows(search, verdict, v), from)
 	p := views.PhoneHealthPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
 		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Verdict",
-			Choices: q.chosen("verdict", choice("", "Any verdict"), choice("trouble", "In trouble"), choice("fine", "Wakes"))})}
+			Choices: q.chosen("verdict", page.Choice("", "Any verdict"), page.Choice("trouble", "In trouble"), page.Choice("fine", "Wakes"))})}
 	p.Tone, p.Word, p.Why = w.whole()
 	if p.Shell, err = k.shell(ctx, c, v, at("Do phones wake?", views.NavHealth)); err != nil {
 		return err
@@ -196,7 +198,7 @@ func lateOf(l store.Late) views.Late {
 	return out
 }
 
-func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	search, verdict := q.text("q"), q.oneOf("verdict", "trouble", "fine")
 	if err := q.err(); err != nil {
@@ -212,11 +214,11 @@ func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 		last[string(s.Device)] = s.LastAt
 	}
 	for _, p := range w.rows(search, verdict, v) {
-		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown), stamp(last[p.ID])})
+		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown), page.Stamp(last[p.ID])})
 	}
-	return k.sendSheet(ctx, c, sheet{
-		name: "phones-wake", head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row", "last_ring_at"},
-		more: func(context.Context, string) ([][]string, string, error) { return rows, "", nil },
+	return k.SendSheet(ctx, c, page.Sheet{
+		Name: "phones-wake", Head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row", "last_ring_at"},
+		More: func(context.Context, string) ([][]string, string, error) { return rows, "", nil },
 	})
 }
 
@@ -224,8 +226,8 @@ func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 const stripMost = 20
 
 // wakesOf is how the phone's latest rings came out; nil when it was never rung.
-func wakesOf(ctx context.Context, v *visitor, id tenants.DeviceID) (*views.WakeHistory, error) {
-	outcomes, err := v.scope.Outcomes(ctx, id, stripMost)
+func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID) (*views.WakeHistory, error) {
+	outcomes, err := v.Scope.Outcomes(ctx, id, stripMost)
 	if err != nil || len(outcomes) == 0 {
 		return nil, err
 	}
@@ -239,7 +241,7 @@ func wakesOf(ctx context.Context, v *visitor, id tenants.DeviceID) (*views.WakeH
 	}
 	for i := len(outcomes) - 1; i >= 0; i-- {
 		m := markOf(outcomes[i])
-		m.When, m.Href = v.at(outcomes[i].At), views.RingPath(string(outcomes[i].Ring))
+		m.When, m.Href = v.At(outcomes[i].At), views.RingPath(string(outcomes[i].Ring))
 		w.Marks = append(w.Marks, m)
 	}
 	return w, nil

@@ -1,14 +1,18 @@
-package console
+package page
 
 import (
 	"context"
 	"errors"
+	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/gofiber/fiber/v2"
+	"golang.org/x/net/publicsuffix"
 
 	"carillon/app/web"
 	"carillon/tenants"
@@ -23,13 +27,13 @@ type passwords struct {
 
 const hashesAtOnce = 4
 
-func newPasswords() (*passwords, error) {
+func NewPasswords() (*passwords, error) {
 	p := &passwords{
 		params: argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
 		slots:  make(chan struct{}, hashesAtOnce),
 	}
 	var err error
-	p.nobody, err = argon2id.CreateHash(newToken(), &p.params)
+	p.nobody, err = argon2id.CreateHash(NewToken(), &p.params)
 	return p, err
 }
 
@@ -42,7 +46,7 @@ func (p *passwords) enter(ctx context.Context) error {
 	}
 }
 
-func (p *passwords) hash(ctx context.Context, password string) (string, error) {
+func (p *passwords) Hash(ctx context.Context, password string) (string, error) {
 	if err := p.enter(ctx); err != nil {
 		return "", err
 	}
@@ -50,9 +54,9 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, &p.params)
 }
 
-// match reports whether the password belongs to the hash. An empty hash, of somebody unknown or who has no password yet, costs the
+// Match reports whether the password belongs to the hash. An empty hash, of somebody unknown or who has no password yet, costs the
 // same and matches nothing.
-func (p *passwords) match(ctx context.Context, password, phc string) (bool, error) {
+func (p *passwords) Match(ctx context.Context, password, phc string) (bool, error) {
 	if err := p.enter(ctx); err != nil {
 		return false, err
 	}
@@ -67,18 +71,18 @@ func (p *passwords) match(ctx context.Context, password, phc string) (bool, erro
 
 // The length of a password in characters (NIST SP 800-63B, 3.1.1.2: length is what counts; no rules about kinds of characters).
 const (
-	leastPassword = 12
+	LeastPassword = 12
 	mostPassword  = 200
 )
 
-// about is what somebody who guesses knows of a person.
-type about struct{ email, name, company string }
+// About is what somebody who guesses knows of a person.
+type About struct{ Email, Name, Company string }
 
-// newPassword says what is wrong with a password that somebody chose; empty when nothing is.
-func newPassword(password string, who about) string {
+// NewPassword says what is wrong with a password that somebody chose; empty when nothing is.
+func NewPassword(password string, who About) string {
 	n := utf8.RuneCountInString(password)
 	switch {
-	case n < leastPassword:
+	case n < LeastPassword:
 		return "Use at least 12 characters; a short sentence is easy to remember."
 	case n > mostPassword:
 		return "Use at most 200 characters."
@@ -94,10 +98,10 @@ func newPassword(password string, who about) string {
 const leastPart, leastCompany = 5, 4
 
 // told reports whether the password is, or holds, what everybody knows: the address, its parts, the company, this program.
-func (w about) told(password string) bool {
+func (w About) told(password string) bool {
 	low, bare := strings.ToLower(password), lettersOf(password)
-	local, domain, _ := strings.Cut(strings.ToLower(w.email), "@")
-	if w.email != "" && strings.Contains(low, strings.ToLower(w.email)) || w.name != "" && bare == lettersOf(w.name) {
+	local, domain, _ := strings.Cut(strings.ToLower(w.Email), "@")
+	if w.Email != "" && strings.Contains(low, strings.ToLower(w.Email)) || w.Name != "" && bare == lettersOf(w.Name) {
 		return true
 	}
 	for _, hint := range []string{lettersOf(local), lettersOf(firstLabel(domain)), "carillon"} {
@@ -105,13 +109,13 @@ func (w about) told(password string) bool {
 			return true
 		}
 	}
-	company := lettersOf(w.company)
+	company := lettersOf(w.Company)
 	return utf8.RuneCountInString(company) >= leastCompany && strings.Contains(bare, company)
 }
 
 // firstLabel is the part of a domain that its owner chose: of mail.lindenhof.example, lindenhof.
 func firstLabel(domain string) string {
-	if own, ok := registrable("x@" + domain); ok {
+	if own, ok := Registrable("x@" + domain); ok {
 		domain = own
 	}
 	label, _, _ := strings.Cut(domain, ".")
@@ -130,30 +134,30 @@ func newTries(now func() time.Time) (t tries, err error) {
 	return t, errors.Join(errs[:]...)
 }
 
-// take refuses with how long to wait.
-func (t tries) take(email, ip string) error {
-	from := network(ip)
-	return takeAll("That was tried too often. Wait a moment and try again.", limit{t.pair, email + " " + from}, limit{t.network, from}, limit{t.account, email})
+// Take refuses with how long to wait.
+func (t tries) Take(email, ip string) error {
+	from := Network(ip)
+	return TakeAll("That was tried too often. Wait a moment and try again.", Limit{t.pair, email + " " + from}, Limit{t.network, from}, Limit{t.account, email})
 }
 
-// limit is one limiter and whose turns it counts.
-type limit struct {
-	limiter *web.Limiter
-	key     string
+// Limit is one limiter and whose turns it counts.
+type Limit struct {
+	Limiter *web.Limiter
+	Key     string
 }
 
-// takeAll takes a turn of each, or refuses with msg and how long to wait.
-func takeAll(msg string, limits ...limit) error {
+// TakeAll takes a turn of each, or refuses with msg and how long to wait.
+func TakeAll(msg string, limits ...Limit) error {
 	for _, l := range limits {
-		if wait, ok := l.limiter.Take(l.key); !ok {
+		if wait, ok := l.Limiter.Take(l.Key); !ok {
 			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: msg, RetryAfter: wait}
 		}
 	}
 	return nil
 }
 
-// network is the address, or of IPv6 the /64 that one household has.
-func network(ip string) string {
+// Network is the address, or of IPv6 the /64 that one household has.
+func Network(ip string) string {
 	a, err := netip.ParseAddr(ip)
 	if err != nil || a.Is4() {
 		return ip
@@ -164,3 +168,23 @@ func network(ip string) string {
 	}
 	return p.String()
 }
+
+// SlowDown answers a try that came too soon by a form that says so.
+func SlowDown(c *fiber.Ctx, err error, form func(msg string) error) error {
+	var e *tenants.Error
+	if !errors.As(err, &e) || e.Kind != tenants.TooMany {
+		return err
+	}
+	c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(e.RetryAfter.Seconds())))))
+	return form(e.Msg)
+}
+
+// Registrable is the domain of a mail address that somebody registered: of ana@mail.example.co.uk it is example.co.uk.
+func Registrable(email string) (string, bool) {
+	_, host, _ := strings.Cut(email, "@")
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	return domain, err == nil
+}
+
+// Registered reports whether a mail address has a domain that somebody can have registered: no host of a local network, no suffix alone.
+func Registered(email string) bool { _, ok := Registrable(email); return ok }

@@ -1,0 +1,79 @@
+// Package page holds what the pages of a tenant (console) and the public pages (site) have in common: who is signed in, passwords,
+// cookies, posted forms, notes after a change, files of lists and sums of money. It serves no page itself.
+//
+// Start reading at common.go (what it is made of), then visitor.go (who is signed in).
+package page
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants/store"
+)
+
+// CommonConfig is what Common is made of. Every field is required.
+type CommonConfig struct {
+	Store     *store.Store
+	PublicURL string // scheme and host; over https cookies are Secure
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Common is what pages share in this process: console and site hold the same one, so that limits count for both.
+type Common struct {
+	CommonConfig
+	Passwords *passwords
+	Tries     tries
+	secure    bool
+	guard     fiber.Handler // against posts from other sites
+}
+
+// NewCommon checks the parts. It refuses a missing one, and a public URL that is not http or https.
+func NewCommon(c CommonConfig) (*Common, error) {
+	if c.Store == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("page: Store, Now and Log are required")
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("page: PublicURL must start with http:// or https://")
+	}
+	m := &Common{CommonConfig: c, secure: u.Scheme == "https"}
+	if m.guard, err = web.CrossSite(c.PublicURL); err != nil {
+		return nil, err
+	}
+	if m.Tries, err = newTries(c.Now); err != nil {
+		return nil, err
+	}
+	m.Passwords, err = NewPasswords()
+	return m, err
+}
+
+// Route is one address and what serves it.
+type Route struct {
+	Method, Path string
+	Serve        func(context.Context, *fiber.Ctx) error
+}
+
+// Mount adds routes to r, each with a deadline, and with the guard against posts from other sites where it changes something.
+func (m *Common) Mount(r fiber.Router, routes []Route) {
+	for _, route := range routes {
+		serve := func(c *fiber.Ctx) error {
+			ctx, cancel := web.Deadline(c)
+			defer cancel()
+			return route.Serve(ctx, c)
+		}
+		if route.Method == fiber.MethodGet {
+			r.Get(route.Path, serve) // and HEAD
+			continue
+		}
+		r.Add(route.Method, route.Path, m.guard, serve)
+	}
+}

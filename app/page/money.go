@@ -1,0 +1,37 @@
+package page
+
+import (
+	"strconv"
+	"strings"
+
+	"carillon/tenants"
+)
+
+// signs of currencies that stand before the number.
+var signs = map[string]string{"usd": "$", "eur": "€", "gbp": "£"}
+
+// Money is cents as people read them: "$1,499", "$0.04", "CHF 12.50".
+func Money(cents int64, currency string) string {
+	minus := ""
+	if cents < 0 {
+		minus, cents = "−", -cents
+	}
+	sign, ok := signs[strings.ToLower(currency)]
+	if !ok {
+		sign = strings.ToUpper(currency) + " "
+	}
+	whole := tenants.FormatCount(cents / 100)
+	if rest := cents % 100; rest != 0 {
+		whole += "." + strconv.FormatInt(100+rest, 10)[1:]
+	}
+	return minus + sign + whole
+}
+
+// Cents2 is money with its cents, also when there are none: sums that stand under one another.
+func Cents2(cents int64, currency string) string {
+	s := Money(cents, currency)
+	if cents%100 == 0 {
+		s += ".00"
+	}
+	return s
+}

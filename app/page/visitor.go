@@ -1,0 +1,146 @@
+package page
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+// How long a sign-in lasts.
+const (
+	IdleTime   = 12 * time.Hour     // when nobody does anything
+	SignInTime = 7 * 24 * time.Hour // in any case
+	TouchEvery = 5 * time.Minute    // how exactly idleness is known
+)
+
+// Visitor is a person who is signed in, in the tenant that they look at. The tenant comes from the sign-in and from nowhere else.
+type Visitor struct {
+	User    tenants.User
+	In      store.SignIn
+	Tenant  tenants.Tenant
+	Role    tenants.Role
+	Houses  []store.Membership // every tenant of the person
+	Who     store.Who
+	Scope   *store.Scope // acts as the person
+	Zone    *time.Location
+	Missing string // the permission that they were refused for
+}
+
+// Visitor finds who is there by the cookie; whoever is not is Unauthorized. A person who was taken out of the tenant is not.
+func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
+	token := c.Cookies(m.CookieName())
+	if token == "" {
+		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in.")
+	}
+	now := m.Now()
+	in, user, err := m.Store.SignInOf(ctx, tenants.Secret(token).Hash(), now)
+	if err != nil {
+		return nil, err
+	}
+	v := &Visitor{User: user, In: in}
+	if v.Houses, err = m.Store.Memberships(ctx, user.ID); err != nil {
+		return nil, err
+	}
+	for _, one := range v.Houses {
+		if one.Tenant.ID == in.Tenant {
+			v.Tenant, v.Role = one.Tenant, one.Role
+		}
+	}
+	if v.Role == "" {
+		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are no member of this organisation any more. Sign in again.")
+	}
+	v.Who = store.Who{Actor: tenants.Actor{Kind: "user", ID: string(user.ID), Name: user.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
+	v.Zone = zoneOf(v.Tenant)
+	if in.IdleAt.Sub(now) < IdleTime-TouchEvery {
+		return v, m.Store.TouchSignIn(ctx, in.Hash, now.Add(IdleTime))
+	}
+	return v, nil
+}
+
+func zoneOf(t tenants.Tenant) *time.Location {
+	zone, err := time.LoadLocation(t.TimeZone)
+	if err != nil {
+		return time.UTC // zones were checked when they were set; this machine lacks the data
+	}
+	return zone
+}
+
+func (v *Visitor) At(t time.Time) views.Time { return views.At(t, v.Zone) }
+
+// The names of our cookies. __Host- makes browsers refuse a cookie that another host set or that came without TLS (RFC 6265bis).
+const (
+	secureCookie = "__Host-carillon"
+	plainCookie  = "carillon"
+	ThemeCookie  = "theme" // the script that switches the theme writes it too
+	FlashCookie  = "flash"
+)
+
+func (m *Common) CookieName() string {
+	if m.secure {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+// SetCookie sets one of ours; an age of zero or less takes it away.
+func (m *Common) SetCookie(c *fiber.Ctx, name, value string, age time.Duration, script bool) {
+	cookie := &fiber.Cookie{Name: name, Value: value, Path: "/", Secure: m.secure, HTTPOnly: !script, SameSite: fiber.CookieSameSiteLaxMode}
+	if cookie.MaxAge = int(age.Seconds()); age <= 0 {
+		cookie.Expires = time.Unix(1, 0)
+	}
+	c.Cookie(cookie)
+}
+
+// Enter starts a sign-in under a new token and ends the one that the browser had: whoever knew the old token holds nothing.
+func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, until time.Time) error {
+	now := m.Now()
+	token := NewToken()
+	err := m.Store.AddSignIn(ctx, store.SignIn{
+		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t, CreatedAt: now, IdleAt: now.Add(IdleTime), ExpiresAt: until,
+		IP: web.IP(c), UserAgent: Clip(web.Header(c, fiber.HeaderUserAgent), 200),
+	})
+	if err != nil {
+		return err
+	}
+	if old := c.Cookies(m.CookieName()); old != "" {
+		if err := m.Store.EndSignIn(ctx, tenants.Secret(old).Hash()); err != nil {
+			return err
+		}
+	}
+	m.SetCookie(c, m.CookieName(), token, until.Sub(now), false)
+	return nil
+}
+
+// NewToken has 256 random bits.
+func NewToken() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Clip is at most n bytes of s, as valid text.
+func Clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// Admit starts a sign-in in a tenant and writes it into the tenant's record.
+func (m *Common) Admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID) error {
+	if err := m.Enter(ctx, c, u, t, m.Now().Add(SignInTime)); err != nil {
+		return err
+	}
+	who := store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	return m.Store.For(t).By(who).Note(ctx, "user.sign_in", string(u.ID), "")
+}
