@@ -12,8 +12,8 @@ import (
 	"carillon/gateway/phonetest"
 )
 
-// Bare serves Pion's bare echo over HTTP until ctx is done: POST an offer, get the answer. It is what calls are compared with, in a
-// process of its own as the server is.
+// Bare serves Pion's bare echo over HTTP until ctx is done: POST an offer, get the answer. It is
+// what calls are compared with, in a process of its own as the server is.
 func Bare(ctx context.Context, out io.Writer) error {
 	echo, err := phonetest.NewBareEcho("127.0.0.1:0")
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"carillon/app/bench"
 )
 
-// TestRings measures for a moment, in which a busy machine too gets something done: nothing is lost, and both tables say so.
+// TestRings measures for a moment, in which a busy machine too gets something done: nothing is
+// lost, and both tables say so.
 func TestRings(t *testing.T) {
 	t.Parallel()
 	r, err := bench.Rings(t.Context(), bench.RingsConfig{Concurrency: []int{4}, Turns: 1, Turn: 1500 * time.Millisecond})
@@ -52,7 +53,8 @@ func TestChurn(t *testing.T) {
 	printed(t, r.PrintJSON, `"goroutines"`)
 }
 
-// TestPages runs by itself: beside the storms of TestFaults, a page would take longer than the ten seconds that a server gives it.
+// TestPages runs by itself: beside the storms of TestFaults, a page would take longer than the ten
+// seconds that a server gives it.
 func TestPages(t *testing.T) {
 	r, err := bench.Pages(t.Context(), bench.PagesConfig{Rings: 300, Times: 2})
 	if err != nil {
@@ -70,7 +72,8 @@ func TestPages(t *testing.T) {
 	printed(t, r.PrintJSON, `"first_load_bytes"`)
 }
 
-// TestFaults runs faults with few rings: what became of each ring is right however slow the machine is.
+// TestFaults runs faults with few rings: what became of each ring is right however slow the machine
+// is.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, only := range []string{

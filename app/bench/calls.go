@@ -23,8 +23,8 @@ type CallsReport struct {
 	Rows    []CallRow `json:"rows"`
 }
 
-// CallRow is a number of calls at once. Set-up is from the phone's offer to the first sound it hears; added is how much later than
-// the built-in agent's own delay an echo comes back.
+// CallRow is a number of calls at once. Set-up is from the phone's offer to the first sound it
+// hears; added is how much later than the built-in agent's own delay an echo comes back.
 type CallRow struct {
 	Calls    int     `json:"calls"`
 	CPU      float64 `json:"cpu_percent_per_call"` // of one core; 0 where the system does not say
@@ -42,7 +42,8 @@ type CallRow struct {
 	SetUpRatio   float64 `json:"setup_ratio"`
 }
 
-// CallsConfig says how much to measure. The zero value measures 1, 10, 50 and 100 calls in two turns of eight seconds.
+// CallsConfig says how much to measure. The zero value measures 1, 10, 50 and 100 calls in two
+// turns of eight seconds.
 type CallsConfig struct {
 	Calls  []int
 	Turns  int
@@ -165,8 +166,8 @@ func (s *side) percent(n int) float64 {
 	return 100 * s.cpu.Seconds() / s.window.Seconds() / float64(n)
 }
 
-// turn sets n calls up at once, lets them echo for a window and hangs up. Few calls are set up several times, so that the percentiles
-// are of something.
+// turn sets n calls up at once, lets them echo for a window and hangs up. Few calls are set up
+// several times, so that the percentiles are of something.
 func (s *side) turn(ctx context.Context, n int, window time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute+window)
 	defer cancel()
@@ -293,7 +294,8 @@ func (b *calls) ring(i int) (string, error) {
 	return field(answer, `"id":"`), err
 }
 
-// The targets, as ratios to the bare echo: the processor's share of a call at 50, and set-up at 1 and 10.
+// The targets, as ratios to the bare echo: the processor's share of a call at 50, and set-up at 1
+// and 10.
 const (
 	callCPU   = 1.15
 	callSetUp = 1.2

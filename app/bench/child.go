@@ -23,7 +23,8 @@ type child struct {
 	done    chan error
 }
 
-// spawn starts this binary with the verb and the environment, and waits until it says where it listens: "… on ADDRESS".
+// spawn starts this binary with the verb and the environment, and waits until it says where it
+// listens: "… on ADDRESS".
 func spawn(ctx context.Context, dir string, env []string, verb ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -83,7 +84,8 @@ func (c *child) stop() error {
 	return <-c.done
 }
 
-// cpu is the processor time the server has used, user and system; zero where the system does not say (proc(5)).
+// cpu is the processor time the server has used, user and system; zero where the system does not
+// say (proc(5)).
 func (c *child) cpu() time.Duration { return cpuOf(c.cmd.Process.Pid) }
 
 func cpuOf(process int) time.Duration {

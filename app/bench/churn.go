@@ -35,7 +35,8 @@ type ChurnRow struct {
 	Files      int     `json:"files"`
 }
 
-// Churn sets up perSecond calls each second for a while, each of which lasts two seconds, and watches what the server holds.
+// Churn sets up perSecond calls each second for a while, each of which lasts two seconds, and
+// watches what the server holds.
 func Churn(ctx context.Context, perSecond int, total time.Duration) (r ChurnReport, err error) {
 	const lasts = 2 * time.Second
 	const devices = 200

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// client is one keep-alive connection that speaks just enough HTTP/1.1 to ask and to read an answer with a length, so that the
-// asking costs little beside the answering.
+// client is one keep-alive connection that speaks just enough HTTP/1.1 to ask and to read an answer
+// with a length, so that the asking costs little beside the answering.
 type client struct {
 	conn net.Conn
 	in   *bufio.Reader

@@ -42,8 +42,9 @@ func (l *ledger) hear(d apnstest.Delivered) {
 	l.pushed[id] = append(l.pushed[id], d)
 }
 
-// TestNoAcceptedRingIsLostWhenTheServerIsKilled kills the server in the middle of rings that have no end, starts it again on what it left,
-// places as many again, and holds it to its word: every ring that was answered 201 is found pushed, or ended with a reason.
+// TestNoAcceptedRingIsLostWhenTheServerIsKilled kills the server in the middle of rings that have
+// no end, starts it again on what it left, places as many again, and holds it to its word: every
+// ring that was answered 201 is found pushed, or ended with a reason.
 func TestNoAcceptedRingIsLostWhenTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	const workers, killAfter = 20, 700

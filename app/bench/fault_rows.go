@@ -14,12 +14,12 @@ import (
 )
 
 // toFirst rings tenant 0.
-func (r *road) toFirst(ctx context.Context) func(i int, due time.Time) error {
+func (r *loadPath) toFirst(ctx context.Context) func(i int, due time.Time) error {
 	return func(i int, due time.Time) error { return r.ring(ctx, 0, i, due) }
 }
 
 // coldBurst: no connection at all, and one stream until the first token was accepted.
-func coldBurst(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err error) {
+func coldBurst(ctx context.Context, c FaultsConfig, r *loadPath) (row FaultRow, err error) {
 	n := c.count(200)
 	if err := r.warm(n); err != nil {
 		return row, err
@@ -37,7 +37,7 @@ func coldBurst(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err 
 }
 
 // silence: twice, all connections stay up and say nothing more. New ones are served.
-func silence(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err error) {
+func silence(ctx context.Context, c FaultsConfig, r *loadPath) (row FaultRow, err error) {
 	n := c.count(600)
 	r.apple.SetLatency(apnstest.Fixed(5 * time.Millisecond))
 	err = paced(ctx, n, 10*time.Millisecond, func(i int, due time.Time) error {
@@ -57,15 +57,15 @@ func silence(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err er
 	return row, nil
 }
 
-func polite(ctx context.Context, c FaultsConfig, r *road) (FaultRow, error) {
+func polite(ctx context.Context, c FaultsConfig, r *loadPath) (FaultRow, error) {
 	return goAway(ctx, c, r, false)
 }
 
-func abrupt(ctx context.Context, c FaultsConfig, r *road) (FaultRow, error) {
+func abrupt(ctx context.Context, c FaultsConfig, r *loadPath) (FaultRow, error) {
 	return goAway(ctx, c, r, true)
 }
 
-func goAway(ctx context.Context, c FaultsConfig, r *road, abrupt bool) (row FaultRow, err error) {
+func goAway(ctx context.Context, c FaultsConfig, r *loadPath, abrupt bool) (row FaultRow, err error) {
 	n, every := c.count(2000), c.count(300)
 	r.apple.SetLatency(apnstest.Fixed(2 * time.Millisecond))
 	r.apple.GoAwayEvery(every, abrupt)
@@ -80,7 +80,7 @@ func goAway(ctx context.Context, c FaultsConfig, r *road, abrupt bool) (row Faul
 	return row, nil
 }
 
-func storm(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err error) {
+func storm(ctx context.Context, c FaultsConfig, r *loadPath) (row FaultRow, err error) {
 	const step = 10 * time.Millisecond
 	lasts := c.span(3 * time.Second)
 	ends := time.Now().Add(lasts)
@@ -99,7 +99,7 @@ func storm(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err erro
 }
 
 // wrongKey: tenant 1 typed tenant 0's ids.
-func wrongKey(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err error) {
+func wrongKey(ctx context.Context, c FaultsConfig, r *loadPath) (row FaultRow, err error) {
 	n := c.count(200)
 	err = paced(ctx, 2*n, 10*time.Millisecond, func(i int, due time.Time) error { return r.ring(ctx, i%2, i, due) })
 	if err != nil {
@@ -117,7 +117,7 @@ func wrongKey(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err e
 // manyTeams: more teams than may keep connections.
 func manyTeams(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 	const teams, pools, perPool = 50, 20, 4
-	r, err := senderRoad(teams, 0, func(p *push.Config) { p.MaxPools, p.MaxConnections = pools, perPool })
+	r, err := senderPath(teams, 0, func(p *push.Config) { p.MaxPools, p.MaxConnections = pools, perPool })
 	if err != nil {
 		return row, err
 	}
@@ -164,7 +164,7 @@ func manyTeams(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 }
 
 // leaked counts the connections that stay open after the Sender's end.
-func (r *road) leaked(ctx context.Context) int {
+func (r *loadPath) leaked(ctx context.Context) int {
 	ctx, cancel := context.WithTimeout(ctx, settles)
 	defer cancel()
 	for r.apple.OpenConnections(apnstest.Production) > 0 && ctx.Err() == nil {
@@ -173,10 +173,11 @@ func (r *road) leaked(ctx context.Context) int {
 	return r.apple.OpenConnections(apnstest.Production)
 }
 
-// wrongEnvironment: the tokens of all devices are the sandbox's, and each device is rung twice as one of production.
+// wrongEnvironment: the tokens of all devices are the sandbox's, and each device is rung twice as
+// one of production.
 func wrongEnvironment(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 	n := c.count(1000)
-	r, err := serverRoad(ctx, town{houses: 1, devices: n})
+	r, err := serverPath(ctx, population{tenants: 1, devices: n})
 	if err != nil {
 		return row, err
 	}
@@ -203,7 +204,8 @@ func wrongEnvironment(ctx context.Context, c FaultsConfig) (row FaultRow, err er
 	return row, nil
 }
 
-// unanswered waits until Apple has answered all rings, and counts those it has not, up to a page's worth.
+// unanswered waits until Apple has answered all rings, and counts those it has not, up to a page's
+// worth.
 func (s *stage) unanswered(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, settles)
 	defer cancel()
@@ -224,7 +226,8 @@ func (s *stage) unanswered(ctx context.Context) (n int, err error) {
 	}
 }
 
-// aftermath ends the server and reads what it left: devices that are disabled, and open alerts about their tokens.
+// aftermath ends the server and reads what it left: devices that are disabled, and open alerts
+// about their tokens.
 func (s *stage) aftermath(ctx context.Context) (disabled, alerts int, err error) {
 	if err := s.server.stop(); err != nil {
 		return 0, 0, err

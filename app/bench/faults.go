@@ -17,7 +17,8 @@ type FaultsReport struct {
 	Rows    []FaultRow `json:"rows"`
 }
 
-// FaultRow is one fault on one road. The Sender's times end when it says Apple's answer; the server's when Apple has the push.
+// FaultRow is one fault on one path. The Sender's times end when it says Apple's answer; the
+// server's when Apple has the push.
 type FaultRow struct {
 	Fault    string  `json:"fault"`
 	Count    int     `json:"count"`      // rings
@@ -52,7 +53,7 @@ func faults() []fault {
 	var list []fault
 	for _, f := range []struct {
 		name, target string
-		run          func(context.Context, FaultsConfig, *road) (FaultRow, error)
+		run          func(context.Context, FaultsConfig, *loadPath) (FaultRow, error)
 	}{
 		{"cold burst of 200, 30 ms away", "slowest ≤ 150 ms", coldBurst},
 		{"the connection falls silent under 100/s", "none later than 1 s", silence},
@@ -62,10 +63,10 @@ func faults() []fault {
 		{"another's ids with a wrong key", "victim: 0 refused", wrongKey},
 	} {
 		list = append(list, fault{f.name + " (Sender alone)", f.target, func(ctx context.Context, c FaultsConfig) (FaultRow, error) {
-			r, err := senderRoad(2, 1, nil)
+			r, err := senderPath(2, 1, nil)
 			return on(ctx, c, r, err, f.run)
 		}}, fault{f.name + " (server)", f.target, func(ctx context.Context, c FaultsConfig) (FaultRow, error) {
-			r, err := serverRoad(ctx, town{houses: 2, devices: c.count(200), thief: 1})
+			r, err := serverPath(ctx, population{tenants: 2, devices: c.count(200), thief: 1})
 			return on(ctx, c, r, err, f.run)
 		}})
 	}
@@ -89,8 +90,8 @@ func FaultNames() []string {
 	return names
 }
 
-// on runs a fault on a road, and closes it.
-func on(ctx context.Context, c FaultsConfig, r *road, err error, run func(context.Context, FaultsConfig, *road) (FaultRow, error)) (FaultRow, error) {
+// on runs a fault on a path, and closes it.
+func on(ctx context.Context, c FaultsConfig, r *loadPath, err error, run func(context.Context, FaultsConfig, *loadPath) (FaultRow, error)) (FaultRow, error) {
 	if err != nil {
 		return FaultRow{}, err
 	}
@@ -98,7 +99,8 @@ func on(ctx context.Context, c FaultsConfig, r *road, err error, run func(contex
 	return row, errors.Join(err, r.close())
 }
 
-// Faults lets go wrong what does go wrong between us and Apple, one after the other, each on an Apple of its own.
+// Faults lets go wrong what does go wrong between us and Apple, one after the other, each on an
+// Apple of its own.
 func Faults(ctx context.Context, c FaultsConfig) (FaultsReport, error) {
 	r := FaultsReport{Machine: Machine()}
 	for _, f := range faults() {

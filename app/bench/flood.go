@@ -10,24 +10,24 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// quietOnes are tenants 0 to 3, each as B is: together they give enough rings for a p99 that is not one ring alone. The tenant after
-// them is A.
+// quietOnes are tenants 0 to 3, each as B is: together they give enough rings for a p99 that is not
+// one ring alone. The tenant after them is A.
 const quietOnes = 4
 
 func floodedSender(ctx context.Context, c FaultsConfig) (FaultRow, error) {
-	r, err := senderRoad(quietOnes+1, 0, nil)
+	r, err := senderPath(quietOnes+1, 0, nil)
 	return on(ctx, c, r, err, flooded)
 }
 
 func floodedServer(env ...string) func(context.Context, FaultsConfig) (FaultRow, error) {
 	return func(ctx context.Context, c FaultsConfig) (FaultRow, error) {
-		r, err := serverRoad(ctx, town{houses: quietOnes + 1, devices: c.count(200), env: env})
+		r, err := serverPath(ctx, population{tenants: quietOnes + 1, devices: c.count(200), env: env})
 		return on(ctx, c, r, err, flooded)
 	}
 }
 
 // flooded: the quiet ones by themselves, then beside A, which rings whether or not it is answered.
-func flooded(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err error) {
+func flooded(ctx context.Context, c FaultsConfig, r *loadPath) (row FaultRow, err error) {
 	const apart, loud = 200 * time.Millisecond, time.Millisecond // of one tenant's rings
 	n := max(3, int(c.span(40*time.Second)/apart))               // of each quiet one: 200, and 800 of all
 	quiet := func() error {
@@ -70,7 +70,7 @@ func flooded(ctx context.Context, c FaultsConfig, r *road) (row FaultRow, err er
 }
 
 // settleQuiet waits for the rings of the quiet ones.
-func (r *road) settleQuiet(ctx context.Context) {
+func (r *loadPath) settleQuiet(ctx context.Context) {
 	for who := range quietOnes {
 		r.settle(ctx, who, settles)
 	}

@@ -31,7 +31,8 @@ func newLedger() *ledger {
 	return &ledger{rings: map[string]*entry{}, refused: map[int]map[string]int{}}
 }
 
-// of finds or makes the ring's entry: Apple may have it before its asker knows its id. Called with mu held.
+// of finds or makes the ring's entry: Apple may have it before its asker knows its id. Called with
+// mu held.
 func (l *ledger) of(ring string) *entry {
 	e := l.rings[ring]
 	if e == nil {

@@ -40,13 +40,15 @@ type PageRow struct {
 	Bytes int     `json:"bytes"` // compressed
 }
 
-// PagesConfig says how much to measure. The zero value seeds 10,000 rings and asks for each page a hundred times.
+// PagesConfig says how much to measure. The zero value seeds 10,000 rings and asks for each page a
+// hundred times.
 type PagesConfig struct {
 	Rings int
 	Times int
 }
 
-// Pages measures every page of the console on a database with many rings, while fifty rings a second are placed.
+// Pages measures every page of the console on a database with many rings, while fifty rings a
+// second are placed.
 func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 	if c.Rings == 0 {
 		c.Rings = 10_000
@@ -278,7 +280,8 @@ func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
 	}, nil
 }
 
-// The targets: a page's 95th percentile, the overview with everything it refers to, and each page by itself.
+// The targets: a page's 95th percentile, the overview with everything it refers to, and each page
+// by itself.
 const (
 	pageP95   = 50 // ms
 	firstLoad = 200_000

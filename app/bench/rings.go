@@ -26,7 +26,8 @@ type RingsReport struct {
 	Bytes   float64   `json:"bytes_per_ring"`  // of the server's database
 }
 
-// RingRow is one concurrency. Times to 201 are from the request's first byte; times to Apple until Apple has answered.
+// RingRow is one concurrency. Times to 201 are from the request's first byte; times to Apple until
+// Apple has answered.
 type RingRow struct {
 	Concurrency int     `json:"concurrency"`
 	Count       int     `json:"count"`
@@ -50,15 +51,16 @@ type RingRow struct {
 	OfStock     float64 `json:"per_second_to_stock"` // PerSecond ÷ Stock
 }
 
-// RingsConfig says how long to measure. The zero value measures three turns of two seconds at 1, 10, 100 and 500.
+// RingsConfig says how long to measure. The zero value measures three turns of two seconds at 1,
+// 10, 100 and 500.
 type RingsConfig struct {
 	Concurrency []int
 	Turns       int
 	Turn        time.Duration
 }
 
-// Rings measures durable accepted rings beside a bare apns2 loop, and beside a stock push server that stores nothing, against the same
-// Apple, in turns.
+// Rings measures durable accepted rings beside a bare apns2 loop, and beside a stock push server
+// that stores nothing, against the same Apple, in turns.
 func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 	if len(c.Concurrency) == 0 {
 		c.Concurrency = []int{1, 10, 100, 500}
@@ -106,7 +108,8 @@ func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 	return r, err
 }
 
-// bytes ends the server, which empties its log into the database file, and says how many bytes each ring took there.
+// bytes ends the server, which empties its log into the database file, and says how many bytes each
+// ring took there.
 func (b *rings) bytes() (float64, error) {
 	if err := b.stage.server.stop(); err != nil {
 		return 0, err
@@ -348,7 +351,8 @@ func (b *rings) bareTurn(ctx context.Context, n int, d time.Duration) (pushes in
 	return pushes, err
 }
 
-// paced places rings at a fixed rate, whether or not earlier ones were answered, over twenty connections.
+// paced places rings at a fixed rate, whether or not earlier ones were answered, over twenty
+// connections.
 func (b *rings) paced(ctx context.Context, perSecond int, d time.Duration) (RingRow, error) {
 	const lines = 20
 	row := RingRow{Concurrency: lines}
@@ -407,7 +411,8 @@ func (r RingsReport) Print(w io.Writer) error {
 	return r.printBeside(w)
 }
 
-// printBeside writes what does less in the same run: apns2 alone, SQLite alone, and a push server that stores nothing.
+// printBeside writes what does less in the same run: apns2 alone, SQLite alone, and a push server
+// that stores nothing.
 func (r RingsReport) printBeside(w io.Writer) error {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -12,7 +12,8 @@ import (
 // sample is a set of durations.
 type sample []time.Duration
 
-// at is the p-th percentile in milliseconds, 0 < p <= 1; zero for an empty sample. The sample is sorted by it.
+// at is the p-th percentile in milliseconds, 0 < p <= 1; zero for an empty sample. The sample is
+// sorted by it.
 func (s sample) at(p float64) float64 {
 	if len(s) == 0 {
 		return 0

@@ -17,18 +17,19 @@ import (
 	"carillon/tenants/store"
 )
 
-// stage is a server with one tenant and its devices, and the Apple it pushes to, which is in this process.
+// stage is a server with one tenant and its devices, and the Apple it pushes to, which is in this
+// process.
 type stage struct {
 	dir    string
 	apple  *apnstest.Apple
 	env    []string
 	files  store.Config
 	server *child
-	house
+	benchTenant
 }
 
-// house is a tenant with all that a ring needs.
-type house struct {
+// benchTenant is a tenant with all that a ring needs.
+type benchTenant struct {
 	slug        string
 	team, keyID string // as typed: they may be another's
 	p8          []byte
@@ -44,7 +45,8 @@ const (
 	team   = "BENCHTEAM1"
 	keyID  = "BENCHKEY01"
 	bundle = "com.example.bench"
-	// The bare loop is a team of its own: Apple lets a team have a new provider token only every twenty minutes.
+	// The bare loop is a team of its own: Apple lets a team have a new provider token only every
+	// twenty minutes.
 	bareTeam  = "BENCHTEAM2"
 	bareKeyID = "BENCHKEY02"
 	// And so is the stock server.
@@ -52,7 +54,8 @@ const (
 	stockKeyID = "BENCHKEY03"
 )
 
-// setUp fills a fresh database, lets prepare add to it and to the server's environment, and starts the server on it.
+// setUp fills a fresh database, lets prepare add to it and to the server's environment, and starts
+// the server on it.
 func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered), prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
 	s = &stage{}
 	defer func() {
@@ -132,7 +135,7 @@ func (s *stage) furnish(ctx context.Context, devices int, prepare []func(context
 }
 
 // build makes the tenant with its key, credential and devices.
-func (h *house) build(ctx context.Context, db *store.Store, devices int) error {
+func (h *benchTenant) build(ctx context.Context, db *store.Store, devices int) error {
 	now := time.Now()
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](now), Slug: h.slug, Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
@@ -164,7 +167,7 @@ func (h *house) build(ctx context.Context, db *store.Store, devices int) error {
 	return nil
 }
 
-func (h *house) addDevice(ctx context.Context, scope *store.Scope, now time.Time) error {
+func (h *benchTenant) addDevice(ctx context.Context, scope *store.Scope, now time.Time) error {
 	var token [32]byte
 	rand.Read(token[:])
 	d := tenants.Device{

@@ -17,8 +17,9 @@ import (
 	"carillon/tenants"
 )
 
-// Stock serves what a push server without a memory is, until ctx is done: net/http, encoding/json and plain apns2. It checks no key,
-// stores nothing and answers once Apple has. It is the second comparison of rings: what the way through a server costs by itself.
+// Stock serves what a push server without a memory is, until ctx is done: net/http, encoding/json
+// and plain apns2. It checks no key, stores nothing and answers once Apple has. It is the second
+// comparison of rings: what the way through a server costs by itself.
 func Stock(ctx context.Context, out io.Writer, apple, caFile, keyFile string) error {
 	ca, err := os.ReadFile(caFile)
 	if err != nil {
@@ -60,14 +61,16 @@ func Stock(ctx context.Context, out io.Writer, apple, caFile, keyFile string) er
 // sender pushes once with plain apns2.
 type sender func(ctx context.Context, token, topic string, payload []byte) error
 
-// load asks the process of the stock server for a bare loop: so many at a time, for a while, to one device.
+// load asks the process of the stock server for a bare loop: so many at a time, for a while, to one
+// device.
 type load struct {
 	At    int           `json:"at"`
 	Turn  time.Duration `json:"turn"`
 	Token string        `json:"token"`
 }
 
-// bareLoad is the first comparison: apns2's own client in a loop that keeps nothing, without a request for each push.
+// bareLoad is the first comparison: apns2's own client in a loop that keeps nothing, without a
+// request for each push.
 func bareLoad(w http.ResponseWriter, r *http.Request, send sender) error {
 	var l load
 	if err := json.NewDecoder(r.Body).Decode(&l); err != nil {

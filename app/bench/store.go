@@ -20,8 +20,9 @@ type StoreLoad struct {
 	Bytes float64 `json:"bytes_per_ring"` // of the database
 }
 
-// Store writes the rows of rings to SQLite in dir for a while, as grouped commits of so many callers, and prints a StoreLoad. It is
-// what storing a ring costs by itself, in a process of its own.
+// Store writes the rows of rings to SQLite in dir for a while, as grouped commits of so many
+// callers, and prints a StoreLoad. It is what storing a ring costs by itself, in a process of its
+// own.
 func Store(ctx context.Context, out io.Writer, dir string, callers int, turn time.Duration) (err error) {
 	b, err := store.OpenBare(ctx, dir)
 	if err != nil {

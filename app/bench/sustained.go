@@ -18,7 +18,7 @@ import (
 func sustained(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 	const at, turns = 100, 3
 	turn := c.span(3 * time.Second)
-	r, err := senderRoad(1, 0, nil)
+	r, err := senderPath(1, 0, nil)
 	if err != nil {
 		return row, err
 	}

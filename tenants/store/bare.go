@@ -12,8 +12,9 @@ import (
 	"carillon/tenants"
 )
 
-// Bare writes the rows of rings with prepared statements and nothing else: no queue, no policy, no readers. `bench rings` compares
-// the server with it. Its SQLite has the same schema and the same pragmas.
+// Bare writes the rows of rings with prepared statements and nothing else: no queue, no policy, no
+// readers. `bench rings` compares the server with it. Its SQLite has the same schema and the same
+// pragmas.
 type Bare struct {
 	dir    string
 	scope  *Scope
@@ -64,8 +65,9 @@ func OpenBare(ctx context.Context, dir string) (b *Bare, err error) {
 	return b, nil
 }
 
-// Write is one turn of callers who each wait for a commit: half of them place a ring and half record Apple's answer, in one commit.
-// A single caller does one after the other. It says how many rings are complete.
+// Write is one turn of callers who each wait for a commit: half of them place a ring and half
+// record Apple's answer, in one commit. A single caller does one after the other. It says how many
+// rings are complete.
 func (b *Bare) Write(callers int) (rings int, err error) {
 	place := max(1, callers/2)
 	if callers == 1 {

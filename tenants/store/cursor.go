@@ -7,13 +7,15 @@ import (
 	"carillon/tenants"
 )
 
-// Cursor reads the committed facts of every tenant in the order of their commits, and keeps its place in the database under its
-// name: what follows the facts across restarts and over several nodes (the tallies, mail, connections) has one each. A name that is
-// new begins at the oldest fact.
+// Cursor reads the committed facts of every tenant in the order of their commits, and keeps its
+// place in the database under its name: what follows the facts across restarts and over several
+// nodes (the tallies, mail, connections) has one each. A name that is new begins at the oldest
+// fact.
 //
-// It reads facts in an order that nobody can insert into any more. On SQLite that is seq, because one writer commits in that order.
-// On PostgreSQL a transaction may commit after one that took a later seq; there the order is (transaction, seq), and only facts of
-// transactions older than every open one are read.
+// It reads facts in an order that nobody can insert into any more. On SQLite that is seq, because
+// one writer commits in that order. On PostgreSQL a transaction may commit after one that took a
+// later seq; there the order is (transaction, seq), and only facts of transactions older than every
+// open one are read.
 type Cursor struct {
 	s    *Store
 	name string
@@ -40,8 +42,8 @@ type Batch struct {
 // Cursor is the one with this name.
 func (s *Store) Cursor(name string) Cursor { return Cursor{s, name} }
 
-// Next reads up to limit facts behind the cursor and does not move it: what is not Done is read again, so that each fact is seen at
-// least once.
+// Next reads up to limit facts behind the cursor and does not move it: what is not Done is read
+// again, so that each fact is seen at least once.
 func (c Cursor) Next(ctx context.Context, limit int) (Batch, error) {
 	from, more, err := c.at(ctx)
 	b := Batch{from: from, to: from}
@@ -49,8 +51,8 @@ func (c Cursor) Next(ctx context.Context, limit int) (Batch, error) {
 		return b, err
 	}
 	past, order, args := c.s.db.behind(from)
-	rows, err := c.s.db.through(wholeHouse).scan(ctx, "SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail "+
-		"FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?", append(args, limit)...)
+	rows, err := c.s.db.through(wholeHouse).scan(ctx, "SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, "+
+		"received_at, raw_at, raw_sent_at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?", append(args, limit)...)
 	found, err := collect(rows, err, (*committedRow).fields)
 	if err != nil {
 		return b, translate(err)
@@ -62,7 +64,8 @@ func (c Cursor) Next(ctx context.Context, limit int) (Batch, error) {
 	return b, nil
 }
 
-// Done moves the cursor behind a batch. It is false, and nothing moved, when another node has moved it since the batch was read.
+// Done moves the cursor behind a batch. It is false, and nothing moved, when another node has moved
+// it since the batch was read.
 func (c Cursor) Done(ctx context.Context, b Batch) (moved bool, err error) {
 	if b.from == b.to {
 		return true, nil
@@ -84,7 +87,8 @@ func (c Cursor) at(ctx context.Context) (at place, more bool, err error) {
 		place
 		more bool
 	}
-	rows, err := c.s.db.through(wholeHouse).query(ctx, "SELECT w.xact, w.seq, EXISTS (SELECT 1 FROM facts WHERE "+some+") FROM watermarks w WHERE w.name = ?", c.name)
+	rows, err := c.s.db.through(wholeHouse).query(ctx, "SELECT w.xact, w.seq, EXISTS "+
+		"(SELECT 1 FROM facts WHERE "+some+") FROM watermarks w WHERE w.name = ?", c.name)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.xact, &r.seq, &r.more} })
 	if err != nil || len(found) == 0 {
 		return place{}, err == nil, translate(err)
@@ -92,9 +96,11 @@ func (c Cursor) at(ctx context.Context) (at place, more bool, err error) {
 	return found[0].place, found[0].more, nil
 }
 
-// move takes the cursor from one place to another in the caller's transaction; false means that it is no longer at from.
+// move takes the cursor from one place to another in the caller's transaction; false means that it
+// is no longer at from.
 func (c Cursor) move(t *tx, from, to place) (bool, error) {
-	n, err := t.change("UPDATE watermarks SET xact = ?, seq = ? WHERE name = ? AND xact = ? AND seq = ?", to.xact, to.seq, c.name, from.xact, from.seq)
+	n, err := t.change("UPDATE watermarks SET xact = ?, seq = ? WHERE name = ? AND xact = ? AND seq = ?",
+		to.xact, to.seq, c.name, from.xact, from.seq)
 	if err != nil || n > 0 || from != (place{}) {
 		return n > 0, err
 	}

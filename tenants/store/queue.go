@@ -2,11 +2,12 @@ package store
 
 import "sync"
 
-// queue holds the jobs that wait for the writer: a line for each tenant, served in turn. A tenant with a thousand waiting writes
-// delays another tenant's write by one group at most. Jobs of one tenant keep their order.
+// queue holds the jobs that wait for the writer: a line for each tenant, served in turn. A tenant
+// with a thousand waiting writes delays another tenant's write by one group at most. Jobs of one
+// tenant keep their order.
 //
-// It has no limit for jobs that somebody waits for: each of them is a caller who would wait outside otherwise, and callers are
-// limited at the edge.
+// It has no limit for jobs that somebody waits for: each of them is a caller who would wait outside
+// otherwise, and callers are limited at the edge.
 type queue struct {
 	mu      sync.Mutex // guards all below
 	came    *sync.Cond // a job came, or the queue was closed
@@ -26,7 +27,8 @@ type line struct {
 
 const (
 	groupLimit = 256 // jobs in one commit
-	// shareLimit is how many of them may be one tenant's. A larger group saves little, and everybody in it and behind it waits for all.
+	// shareLimit is how many of them may be one tenant's. A larger group saves little, and
+	// everybody in it and behind it waits for all.
 	shareLimit = 128
 	postLimit  = 1024 // jobs that wait, at which a job that nobody waits for is dropped
 )
@@ -86,8 +88,9 @@ func (q *queue) newLine(d door) *line {
 	return l
 }
 
-// take waits until there is a job and appends what the next commit holds: one job of each line, then another of each, up to the
-// limits. It does not wait for more. Nothing appended means that the queue is closed and empty.
+// take waits until there is a job and appends what the next commit holds: one job of each line,
+// then another of each, up to the limits. It does not wait for more. Nothing appended means that
+// the queue is closed and empty.
 func (q *queue) take(group []*job) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()

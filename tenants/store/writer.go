@@ -30,7 +30,7 @@ type writer struct {
 // tries of a group that PostgreSQL gave up on.
 const tries = 3
 
-// The states of a job. Whoever moves it out of queued owns it.
+// The states of a job. What moves it out of queued owns it.
 const (
 	queued int32 = iota
 	running

@@ -15,8 +15,9 @@ import (
 	"carillon/tenants/store"
 )
 
-// road is a way for rings of several tenants to Apple: the Sender by itself, or a server in a process of its own.
-type road struct {
+// loadPath is a route for rings of several tenants to Apple: the Sender by itself, or a server in a
+// process of its own.
+type loadPath struct {
 	apple *apnstest.Apple
 	book  *ledger
 	ring  func(ctx context.Context, who, i int, due time.Time) error // an error ends the run: refusals are in the book
@@ -30,15 +31,16 @@ type road struct {
 // The Sender alone lets each ring be answered this long; the server's rings get as much.
 const faultTTL = 30 * time.Second
 
-// settles is how long a run waits for what was promised and has not come: as long as it could, or a slow machine would be a loss.
+// settles is how long a run waits for what was promised and has not come: as long as it could, or a
+// slow machine would be a loss.
 const settles = faultTTL + 10*time.Second
 
 // teamOf names the developer account of the who-th tenant.
 func teamOf(who int) string { return fmt.Sprintf("TEAM%06d", who) }
 
-// senderRoad is the real Sender with a key for each tenant; thief is a tenant that typed the ids of tenant 0 with a key of its own,
-// 0 for none.
-func senderRoad(teams, thief int, edit func(*push.Config)) (*road, error) {
+// senderPath is the real Sender with a key for each tenant; thief is a tenant that typed the ids of
+// tenant 0 with a key of its own, 0 for none.
+func senderPath(teams, thief int, edit func(*push.Config)) (*loadPath, error) {
 	book := newLedger()
 	book.byAnswers = true
 	a, err := apnstest.New(apnstest.Config{OnPush: book.hear})
@@ -56,7 +58,7 @@ func senderRoad(teams, thief int, edit func(*push.Config)) (*road, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	r := &road{apple: a, book: book, sender: s, warm: func(int) error { return nil }}
+	r := &loadPath{apple: a, book: book, sender: s, warm: func(int) error { return nil }}
 	r.close = func() error { return errors.Join(s.Close(), a.Close()) }
 	keys := make([]*push.Key, teams)
 	for i := range keys {
@@ -89,7 +91,7 @@ func openKey(a *apnstest.Apple, who, thief int) (*push.Key, error) {
 	return push.OpenP8(team, keyID, p8)
 }
 
-func (r *road) push(ctx context.Context, k *push.Key, who, i int, due time.Time) error {
+func (r *loadPath) push(ctx context.Context, k *push.Key, who, i int, due time.Time) error {
 	id, now := tenants.NewRandomID(), time.Now()
 	payload, err := push.Payload(id, now, now.Add(faultTTL), "Bench")
 	if err != nil {
@@ -111,20 +113,20 @@ func (r *road) push(ctx context.Context, k *push.Key, who, i int, due time.Time)
 	return ctx.Err()
 }
 
-// town is how a server's tenants are made.
-type town struct {
-	houses, devices int // tenants, and devices of each
-	thief           int // the tenant that typed the ids of tenant 0; 0 for none
-	env             []string
+// population is how a server's tenants are made.
+type population struct {
+	tenants, devices int // how many tenants, and devices of each
+	thief            int // the tenant that typed the ids of tenant 0; 0 for none
+	env              []string
 }
 
-// serverRoad is the built binary, asked over HTTP.
-func serverRoad(ctx context.Context, t town) (*road, error) {
+// serverPath is the built binary, asked over HTTP.
+func serverPath(ctx context.Context, t population) (*loadPath, error) {
 	book := newLedger()
-	all := make([]*house, 0, t.houses)
+	all := make([]*benchTenant, 0, t.tenants)
 	s, err := setUp(ctx, t.devices, book.hear, func(ctx context.Context, s *stage, db *store.Store) error {
 		s.env = t.env
-		for who := range t.houses {
+		for who := range t.tenants {
 			h, err := s.neighbour(ctx, db, who, t)
 			if err != nil {
 				return err
@@ -137,7 +139,7 @@ func serverRoad(ctx context.Context, t town) (*road, error) {
 		return nil, err
 	}
 	l := &lines{addr: s.server.addr}
-	r := &road{apple: s.apple, book: book, stage: s, warm: l.warm}
+	r := &loadPath{apple: s.apple, book: book, stage: s, warm: l.warm}
 	r.close = func() error { return errors.Join(l.close(), s.close()) }
 	r.ring = func(_ context.Context, who, i int, due time.Time) error {
 		h := all[who]
@@ -157,11 +159,11 @@ func serverRoad(ctx context.Context, t town) (*road, error) {
 }
 
 // neighbour is the who-th tenant; the stage's own is the first.
-func (s *stage) neighbour(ctx context.Context, db *store.Store, who int, t town) (*house, error) {
+func (s *stage) neighbour(ctx context.Context, db *store.Store, who int, t population) (*benchTenant, error) {
 	if who == 0 {
-		return &s.house, nil
+		return &s.benchTenant, nil
 	}
-	h := &house{slug: fmt.Sprintf("bench-%d", who), keyID: keyID}
+	h := &benchTenant{slug: fmt.Sprintf("bench-%d", who), keyID: keyID}
 	var err error
 	if h.team, h.p8, err = newKey(s.apple, who, t.thief); err != nil {
 		return nil, err
@@ -278,7 +280,7 @@ func crowd(ctx context.Context, n, at int, ring func(i int, due time.Time) error
 }
 
 // settle waits until Apple has all that was promised to one asker, for so long at most.
-func (r *road) settle(ctx context.Context, who int, most time.Duration) {
+func (r *loadPath) settle(ctx context.Context, who int, most time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for r.book.tally(who, time.Time{}).lost > 0 && ctx.Err() == nil {
