@@ -19,15 +19,15 @@ import (
 // affiliateRoutes are the pages of partners, who are people of the house and of no tenant. The rooms among them let nobody else in.
 func (k *Console) affiliateRoutes() []route {
 	return []route{
-		{method: get, path: views.PathAffiliate, open: k.affiliate},
-		{method: post, path: views.PathAffiliate, open: k.askPartnerLink},
-		{method: get, path: views.PartnerEnterPath(":token"), open: k.askEnterPartner},
-		{method: post, path: views.PartnerEnterPath(":token"), open: k.enterPartner},
-		{method: get, path: views.PathPartner, open: k.partnerRoom},
-		{method: get, path: views.PathPartnerCSV, open: k.partnerCSV},
-		{method: post, path: views.PathPartnerPayee, open: k.setPayee},
-		{method: post, path: views.PathPartnerSignOut, open: k.signOutPartner},
-		{method: get, path: views.PartnerLinkPath(":code"), open: k.followLink},
+		{method: get, path: views.PathAffiliate, public: k.affiliate},
+		{method: post, path: views.PathAffiliate, public: k.askPartnerLink},
+		{method: get, path: views.PartnerEnterPath(":token"), public: k.askEnterPartner},
+		{method: post, path: views.PartnerEnterPath(":token"), public: k.enterPartner},
+		{method: get, path: views.PathPartner, public: k.partnerRoom},
+		{method: get, path: views.PathPartnerCSV, public: k.partnerCSV},
+		{method: post, path: views.PathPartnerPayee, public: k.setPayee},
+		{method: post, path: views.PathPartnerSignOut, public: k.signOutPartner},
+		{method: get, path: views.PartnerLinkPath(":code"), public: k.followLink},
 	}
 }
 

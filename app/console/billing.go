@@ -21,23 +21,23 @@ const mayBilling = "billing:write"
 
 // billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and Stripe's own door without a secret.
 func (k *Console) billingRoutes() []route {
-	all := []route{{method: get, path: views.PathBilling, room: k.bills}, {method: get, path: views.PathUsageCSV, room: k.usageCSV}}
+	all := []route{{method: get, path: views.PathBilling, member: k.bills}, {method: get, path: views.PathUsageCSV, member: k.usageCSV}}
 	if k.Billing == nil {
 		return all
 	}
 	all = append(all,
-		route{method: get, path: views.PathInvoicesCSV, room: k.invoicesCSV},
-		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, room: k.checkout},
-		route{method: post, path: views.PathBillingPortal, needs: mayBilling, room: k.portal},
-		route{method: get, path: views.PathBillingChange, needs: mayBilling, room: k.previewPlan},
-		route{method: post, path: views.PathBillingChange, needs: mayBilling, room: k.changePlan},
-		route{method: get, path: views.PathBillingCancel, needs: mayBilling, room: k.askCancelPlan},
-		route{method: post, path: views.PathBillingCancel, needs: mayBilling, room: k.cancelPlan},
-		route{method: post, path: views.PathBillingResume, needs: mayBilling, room: k.resumePlan},
-		route{method: post, path: views.PathBillingOverage, needs: mayBilling, room: k.setOverage},
+		route{method: get, path: views.PathInvoicesCSV, member: k.invoicesCSV},
+		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, member: k.checkout},
+		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: k.portal},
+		route{method: get, path: views.PathBillingChange, needs: mayBilling, member: k.previewPlan},
+		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: k.changePlan},
+		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: k.askCancelPlan},
+		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: k.cancelPlan},
+		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: k.resumePlan},
+		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: k.setOverage},
 	)
 	if k.Billing.Hooked() {
-		all = append(all, route{method: post, path: views.PathStripe, open: k.hook})
+		all = append(all, route{method: post, path: views.PathStripe, public: k.hook})
 	}
 	return all
 }
