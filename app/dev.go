@@ -88,11 +88,11 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if _, err := n.billing.SyncPlans(ctx); err != nil {
 		return err
 	}
-	notes, err := dev.Seed(ctx, n.store, n.board, dir, c.now)
+	notes, err := dev.Seed(ctx, n.store, n.creds, dir, c.now)
 	if err != nil {
 		return err
 	}
-	if err := world.Start(ctx, n.store, n.board, notes, "http://"+n.addr.String()); err != nil {
+	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String()); err != nil {
 		return err
 	}
 	defer world.Close()
@@ -107,7 +107,7 @@ func (d *devCmd) open(ctx context.Context, good checked, world *dev.World) (*nod
 		return nil, err
 	}
 	return open(ctx, good, extras{
-		local: true, dev: world, login: dev.Login, opened: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
+		local: true, dev: world, login: dev.Login, added: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
 	})
 }
 

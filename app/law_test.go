@@ -24,7 +24,7 @@ var level = map[string]int{
 	"app/dev": 5, "app/bench": 5,
 	"app/api": 4, "app/console": 4,
 	"app/switchboard": 3,
-	"app/agents":      2, "app/billing": 2, "app/page": 2,
+	"app/health":      2, "app/agents": 2, "app/billing": 2, "app/page": 2,
 	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/web": 1, "views": 1,
 	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0,
 }

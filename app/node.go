@@ -18,6 +18,7 @@ import (
 	"carillon/app/billing"
 	"carillon/app/bus"
 	"carillon/app/console"
+	"carillon/app/health"
 	"carillon/app/page"
 	"carillon/app/push"
 	"carillon/app/switchboard"
@@ -38,9 +39,11 @@ type node struct {
 	board  *switchboard.Board
 	sends  *push.Sender
 	bus    *bus.Local
-	herald *switchboard.Herald // nil = nobody is written to
-	trace  *trace.Tracer       // nil = nobody asked for traces
-	agent  gateway.Agent       // the built-in one
+	creds  *health.Credentials
+	health *health.Monitor
+	alerts *health.AlertMail // nil = no mail about alerts
+	trace  *trace.Tracer     // nil = nobody asked for traces
+	agent  gateway.Agent     // the built-in one
 	demo   speaker
 
 	billing *billing.Billing // nil = no money is taken
@@ -55,10 +58,10 @@ type node struct {
 
 // extras are the parts that only dev mode has.
 type extras struct {
-	opened func(tenants.Credential, *push.Key) // told of each new credential
-	local  bool                                // phones are on this machine
-	dev    console.Waker                       // the pages that play a phone
-	login  string                              // said on the page of signing in
+	added func(tenants.Credential, *push.Key) // called for each new credential
+	local bool                                // phones are on this machine
+	dev   console.Waker                       // the pages that play a phone
+	login string                              // said on the page of signing in
 }
 
 // echoAfter is how long the built-in agent waits before it says what it heard.
@@ -140,9 +143,18 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 // openBoard joins all of these to the switchboard, and counts what it does where somebody reads the
 // metrics.
 func (n *node) openBoard(c checked, x extras) (err error) {
+	n.creds, err = health.NewCredentials(health.CredentialsConfig{Store: n.store, Probe: n.sends, Added: x.added, Now: c.now})
+	if err != nil {
+		return err
+	}
+	n.health, err = health.NewMonitor(health.Config{Store: n.store, Now: c.now, Log: n.log})
+	if err != nil {
+		return err
+	}
 	board := switchboard.Config{
-		Store: n.store, Push: n.sends, Bus: n.bus, Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
-		Opened: x.opened, Probe: n.sends, Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
+		Store: n.store, Push: n.sends, Keys: n.creds, Health: n.health, Bus: n.bus,
+		Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
+		Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
 	}
 	if c.MetricsAddr != "" {
 		n.meter = newMeter()
@@ -180,7 +192,7 @@ func (n *node) mount(c checked, x extras) error {
 	}
 	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: rooms.ErrorPage})
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Media: n.board, PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, Media: n.board, PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -210,7 +222,7 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.announce(letters, strings.TrimRight(c.PublicURL, "/")); err != nil {
+	if err := n.openAlertMail(letters, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return nil, err
 	}
 	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Now: c.now, Log: n.log})
@@ -218,7 +230,7 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 		return nil, err
 	}
 	return console.New(console.Config{
-		Common: common, Board: n.board, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: letters,
+		Common: common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login, Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: letters,
 		Parts: []console.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.", Answers: func(context.Context) error { return n.apple() }},
@@ -237,8 +249,8 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 5*time.Second, "checkpoint", n.store.Checkpoint)
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
-	n.every(loops, &wg, time.Hour, "review credentials", n.board.Review)
-	n.every(loops, &wg, 10*time.Second, "write of alerts", n.tell)
+	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
+	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, n.now()) })
 	n.billingLoops(loops, &wg)

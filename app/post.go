@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 
 	"carillon/app/console"
+	"carillon/app/health"
 	"carillon/app/notify"
-	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/views"
 )
@@ -30,7 +30,7 @@ const outbox = "outbox"
 // letterbox is who brings letters, soon or at once.
 type letterbox interface {
 	console.Mailer
-	switchboard.Post
+	health.Mailer
 }
 
 // mailer sends by SMTP, writes into a folder in dev mode, or is nil.
@@ -49,12 +49,12 @@ func (n *node) mailer(c checked, x extras) (letterbox, error) {
 	return nil, nil
 }
 
-// announce gives the herald that writes to people of their alerts; without mail there is none.
-func (n *node) announce(p letterbox, publicURL string) (err error) {
+// openAlertMail makes the part that mails people about alerts; without mail there is none.
+func (n *node) openAlertMail(p letterbox, publicURL string) (err error) {
 	if p == nil {
 		return nil
 	}
-	n.herald, err = switchboard.NewHerald(switchboard.HeraldConfig{Store: n.store, Post: p, Now: n.now, Log: n.log, Link: func(a tenants.Alert) string {
+	n.alerts, err = health.NewAlertMail(health.AlertMailConfig{Store: n.store, Mail: p, Now: n.now, Log: n.log, Link: func(a tenants.Alert) string {
 		switch a.Kind {
 		case tenants.AlertBlocked, tenants.AlertUnshown:
 			return publicURL + views.PathOverview
@@ -66,12 +66,12 @@ func (n *node) announce(p letterbox, publicURL string) (err error) {
 	return err
 }
 
-// tell writes the letters that are due.
-func (n *node) tell(ctx context.Context) error {
-	if n.herald == nil {
+// mailAlerts sends the mails about alerts that are due.
+func (n *node) mailAlerts(ctx context.Context) error {
+	if n.alerts == nil {
 		return nil
 	}
-	return n.herald.Tell(ctx)
+	return n.alerts.Send(ctx)
 }
 
 // errNoApple is what the status page is told when pushes wait for a connection.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/health"
 	"carillon/app/switchboard"
 	"carillon/app/trace"
 	"carillon/app/web"
@@ -44,9 +45,12 @@ type Devices interface {
 	RemoveDevice(ctx context.Context, c switchboard.Caller, id tenants.DeviceID) error
 }
 
-// Uploads reads an Apple credential from a file and stores it.
-type Uploads interface {
-	AddCredential(ctx context.Context, c switchboard.Caller, u switchboard.Upload) (tenants.Credential, error)
+// Credentials takes Apple credentials, asks Apple about them, and brings the one before back.
+// *health.Credentials does.
+type Credentials interface {
+	Add(ctx context.Context, t tenants.TenantID, by store.Who, u health.Upload) (tenants.Credential, error)
+	Probe(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (health.Probed, error)
+	Rollback(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (tenants.Credential, error)
 }
 
 // Board is what the API needs of the switchboard.
@@ -54,8 +58,6 @@ type Board interface {
 	Rings
 	Phones
 	Devices
-	Uploads
-	Credentials
 }
 
 // ICEServer is a STUN or TURN server for phones, like RTCIceServer (W3C WebRTC, 4.2.4).
@@ -76,14 +78,15 @@ func (a *API) iceServers() []ICEServer {
 
 // Config configures the API. All but Media, ICEServers and Trace are required.
 type Config struct {
-	Store      *store.Store
-	Board      Board
-	Media      Media                      // nil = no media routes
-	PublicURL  string                     // for phones: scheme and host, without a final slash
-	ICEServers func() []gateway.ICEServer // servers for phones, called each time; nil = none
-	Trace      *trace.Tracer              // nil = no traces
-	Now        func() time.Time
-	Log        *slog.Logger
+	Store       *store.Store
+	Board       Board
+	Credentials Credentials
+	Media       Media                      // nil = no media routes
+	PublicURL   string                     // for phones: scheme and host, without a final slash
+	ICEServers  func() []gateway.ICEServer // servers for phones, called each time; nil = none
+	Trace       *trace.Tracer              // nil = no traces
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // API is /v1.
@@ -100,8 +103,8 @@ const (
 
 // New checks the configuration and returns an API to mount.
 func New(c Config) (*API, error) {
-	if c.Store == nil || c.Board == nil || c.Now == nil || c.Log == nil {
-		return nil, errors.New("api: Store, Board, Now and Log are required")
+	if c.Store == nil || c.Board == nil || c.Credentials == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("api: Store, Board, Credentials, Now and Log are required")
 	}
 	if !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://") {
 		return nil, errors.New("api: PublicURL must start with http:// or https://")

@@ -6,7 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/switchboard"
+	"carillon/app/health"
 	"carillon/tenants"
 )
 
@@ -47,11 +47,11 @@ const maxPhones = 200
 // callKit: GET /v1/analytics/callkit.
 func (a *API) callKit(ctx context.Context, c *fiber.Ctx, k caller) error {
 	now := a.Now()
-	phones, apps, err := switchboard.CallKit(ctx, k.scope, now)
+	phones, apps, err := health.Phones(ctx, k.scope, now)
 	if err != nil {
 		return err
 	}
-	out := callKit{Since: stamp(now.Add(-switchboard.WatchSpan)), Apps: make([]appWatch, len(apps)), Devices: []deviceWatch{}}
+	out := callKit{Since: stamp(now.Add(-health.PhoneSpan)), Apps: make([]appWatch, len(apps)), Devices: []deviceWatch{}}
 	for i, x := range apps {
 		verdict, cause, cure := x.Describe()
 		out.Apps[i] = appWatch{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/health"
 	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -130,7 +131,7 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	if _, err := New(Config{PublicURL: "https://x"}); err == nil {
 		t.Error("an API without a store was made")
 	}
-	c := Config{Store: new(store.Store), Board: new(switchboard.Board), Now: time.Now, Log: slog.Default(), PublicURL: "https://x"}
+	c := Config{Store: new(store.Store), Board: new(switchboard.Board), Credentials: new(health.Credentials), Now: time.Now, Log: slog.Default(), PublicURL: "https://x"}
 	if _, err := New(c); err != nil {
 		t.Fatal(err)
 	}

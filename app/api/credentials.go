@@ -11,7 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/switchboard"
+	"carillon/app/health"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -52,17 +52,17 @@ func showCredential(c tenants.Credential) credential {
 
 // upload reads the form of POST /v1/credentials: one file and a few fields, each at most once.
 // Nothing is written to a disk.
-func upload(c *fiber.Ctx) (switchboard.Upload, error) {
+func upload(c *fiber.Ctx) (health.Upload, error) {
 	kind, _, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	if err != nil || kind != fiber.MIMEMultipartForm {
-		return switchboard.Upload{}, tenants.Refuse(tenants.Unsupported, "unsupported", "Send the file as multipart/form-data.")
+		return health.Upload{}, tenants.Refuse(tenants.Unsupported, "unsupported", "Send the file as multipart/form-data.")
 	}
 	form, err := c.MultipartForm()
 	if err != nil {
-		return switchboard.Upload{}, &tenants.Error{Kind: tenants.Invalid, Code: "malformed_form",
+		return health.Upload{}, &tenants.Error{Kind: tenants.Invalid, Code: "malformed_form",
 			Msg: "The form cannot be read.", Err: err}
 	}
-	u := switchboard.Upload{Environment: tenants.Auto}
+	u := health.Upload{Environment: tenants.Auto}
 	environment := ""
 	words := map[string]*string{"bundle_id": &u.Bundle, "team_id": &u.Team, "key_id": &u.KeyID, "password": &u.Password,
 		"environment": &environment}
@@ -80,7 +80,7 @@ func upload(c *fiber.Ctx) (switchboard.Upload, error) {
 		faults = append(faults, tenants.Field{Name: "file", Message: "one file: the .p8 key or .p12 certificate"})
 	}
 	if err := invalid(faults, "The form has wrong fields."); err != nil {
-		return switchboard.Upload{}, err
+		return health.Upload{}, err
 	}
 	u.Filename = baseName(files[0].Filename)
 	u.File, err = content(files[0])
@@ -134,7 +134,7 @@ func (a *API) addCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	stored, err := a.Board.AddCredential(ctx, k.Caller, u)
+	stored, err := a.Credentials.Add(ctx, k.Tenant.ID, k.Who, u)
 	if err != nil {
 		return err
 	}

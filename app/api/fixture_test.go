@@ -21,6 +21,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/bus"
+	"carillon/app/health"
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
@@ -120,15 +121,24 @@ func open(t testing.TB) *fixture {
 	ears := bus.New()
 	rows := storetest.OpenConfig(t, store.Config{Revoked: func(t tenants.TenantID) { ears.Tell(t, "") }})
 	h := &fixture{TB: t, store: rows, apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
-	board, err := switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears,
-		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	quiet := slog.New(slog.DiscardHandler)
+	credentials, err := health.NewCredentials(health.CredentialsConfig{Store: h.store, Probe: h.apple, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	monitor, err := health.NewMonitor(health.Config{Store: h.store, Now: time.Now, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	board, err := switchboard.New(switchboard.Config{
+		Store: h.store, Push: h.apple, Keys: credentials, Health: monitor, Bus: ears, Now: time.Now, Log: quiet,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.board = board
 	h.api, err = New(Config{
-		Store: h.store, Board: board, Media: h.media, PublicURL: "https://carillon.example/", Now: time.Now,
-		Log:        slog.New(slog.DiscardHandler),
+		Store: h.store, Board: board, Credentials: credentials, Media: h.media, PublicURL: "https://carillon.example/", Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})
 	if err != nil {

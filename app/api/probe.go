@@ -6,15 +6,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/push"
-	"carillon/app/switchboard"
 	"carillon/tenants"
 )
-
-// Credentials probes Apple credentials and rolls them back.
-type Credentials interface {
-	Probe(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (switchboard.Probed, error)
-	Rollback(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (tenants.Credential, error)
-}
 
 // probed is Apple's answer about a credential.
 type probed struct {
@@ -48,7 +41,7 @@ func (a *API) probeCredential(ctx context.Context, c *fiber.Ctx, k caller) error
 	if err != nil {
 		return err
 	}
-	p, err := a.Board.Probe(ctx, k.Caller, id)
+	p, err := a.Credentials.Probe(ctx, k.Tenant.ID, k.Who, id)
 	if err != nil {
 		return err
 	}
@@ -65,7 +58,7 @@ func (a *API) rollBackCredential(ctx context.Context, c *fiber.Ctx, k caller) er
 	if err != nil {
 		return err
 	}
-	back, err := a.Board.Rollback(ctx, k.Caller, id)
+	back, err := a.Credentials.Rollback(ctx, k.Tenant.ID, k.Who, id)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/billing"
+	"carillon/app/health"
 	"carillon/app/notify"
 	"carillon/app/switchboard"
 	"carillon/gateway"
@@ -39,23 +40,18 @@ type Devices interface {
 	RemoveDevice(ctx context.Context, c switchboard.Caller, id tenants.DeviceID) error
 }
 
-// Uploads reads an Apple credential out of a file and keeps it.
-type Uploads interface {
-	AddCredential(ctx context.Context, c switchboard.Caller, u switchboard.Upload) (tenants.Credential, error)
-}
-
-// Desk asks Apple about a credential, and brings the one before it back.
-type Desk interface {
-	Probe(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (switchboard.Probed, error)
-	Rollback(ctx context.Context, c switchboard.Caller, id tenants.CredentialID) (tenants.Credential, error)
+// Credentials takes Apple credentials, asks Apple about them, and brings the one before back.
+// *health.Credentials does.
+type Credentials interface {
+	Add(ctx context.Context, t tenants.TenantID, by store.Who, u health.Upload) (tenants.Credential, error)
+	Probe(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (health.Probed, error)
+	Rollback(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (tenants.Credential, error)
 }
 
 // Board is what the console needs of the switchboard.
 type Board interface {
 	Rings
 	Devices
-	Uploads
-	Desk
 }
 
 // DevPhone is a device that a page in dev mode plays. Its secrets are made up and of this machine only.
@@ -74,22 +70,23 @@ type Waker interface {
 	Listen(token string) (payloads <-chan []byte, stop func())
 }
 
-// Config is what the console is made of. Common and Board are required.
+// Config is what the console is made of. Common, Board and Credentials are required.
 type Config struct {
 	*page.Common
-	Board      Board
-	Billing    *billing.Billing           // takes money; nil = nobody does, and what leads to it is absent
-	Dev        Waker                      // virtual phones; nil = no dev mode, and its routes are absent
-	Login      string                     // said on the page of signing in, in dev mode only
-	Voice      Voice                      // carries the demo's calls; nil = the demo is closed
-	Agent      gateway.Agent              // speaks on them; needed with Voice
-	DemoName   string                     // the agent's, if it is a tenant's
-	DemoClosed bool                       // the operator wants no demo
-	DemoTime   time.Duration              // how long one may last; 0 = DemoTime
-	DemoICE    func() []gateway.ICEServer // STUN and TURN servers of the moment for the demo's calls; nil = none
-	Mail       Mailer                     // brings the links of sign-ups; nil = nobody can sign up
-	Parts      []Part                     // what the status page asks
-	PerSecond  float64                    // rings a second that a tenant may place, said where keys are made; 0 = no limit
+	Board       Board
+	Credentials Credentials
+	Billing     *billing.Billing           // takes money; nil = nobody does, and what leads to it is absent
+	Dev         Waker                      // virtual phones; nil = no dev mode, and its routes are absent
+	Login       string                     // said on the page of signing in, in dev mode only
+	Voice       Voice                      // carries the demo's calls; nil = the demo is closed
+	Agent       gateway.Agent              // speaks on them; needed with Voice
+	DemoName    string                     // the agent's, if it is a tenant's
+	DemoClosed  bool                       // the operator wants no demo
+	DemoTime    time.Duration              // how long one may last; 0 = DemoTime
+	DemoICE     func() []gateway.ICEServer // STUN and TURN servers of the moment for the demo's calls; nil = none
+	Mail        Mailer                     // brings the links of sign-ups; nil = nobody can sign up
+	Parts       []Part                     // what the status page asks
+	PerSecond   float64                    // rings a second that a tenant may place, said where keys are made; 0 = no limit
 }
 
 // Mailer sends mail: soon, and not while the caller waits. *notify.Mailer does.

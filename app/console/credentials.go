@@ -12,7 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/switchboard"
+	"carillon/app/health"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -35,23 +35,23 @@ func credentialKind(c tenants.Credential) string {
 }
 
 // stateOf is how a credential fares with Apple.
-func (k *Console) stateOf(c tenants.Credential) health {
+func (k *Console) stateOf(c tenants.Credential) badge {
 	days, ends := tenants.ExpiryStep(c.NotAfter, k.Now())
 	switch {
 	case c.State == tenants.CredentialPrevious:
-		return health{views.ToneNeutral, "Kept for rollback"}
+		return badge{views.ToneNeutral, "Kept for rollback"}
 	case c.State != tenants.CredentialActive:
-		return health{views.ToneBad, "Refused by Apple"}
+		return badge{views.ToneBad, "Refused by Apple"}
 	case ends && days == 0:
-		return health{views.ToneBad, "Expired"}
+		return badge{views.ToneBad, "Expired"}
 	case c.LastError != "" && c.LastErrorAt.After(c.LastUsedAt):
-		return health{views.ToneWarn, "Last refused: " + c.LastError}
+		return badge{views.ToneWarn, "Last refused: " + c.LastError}
 	case ends:
-		return health{views.ToneWarn, "Ends in " + views.Plural(int(c.NotAfter.Sub(k.Now())/(24*time.Hour))+1, "day", "days")}
+		return badge{views.ToneWarn, "Ends in " + views.Plural(int(c.NotAfter.Sub(k.Now())/(24*time.Hour))+1, "day", "days")}
 	case c.LastUsedAt.IsZero():
-		return health{views.ToneNeutral, "Not used yet"}
+		return badge{views.ToneNeutral, "Not used yet"}
 	}
-	return health{views.ToneGood, "Working"}
+	return badge{views.ToneGood, "Working"}
 }
 
 var credentialList = list{
@@ -130,7 +130,7 @@ func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	return k.uploadPage(ctx, c, v, u, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, u switchboard.Upload, w page.Wrong) error {
+func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, u health.Upload, w page.Wrong) error {
 	s, err := k.shell(ctx, c, v, at("Add a credential", views.NavCredentials, up("Apple credentials", views.PathCredentials)))
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	u, err := readUpload(c)
 	var cred tenants.Credential
 	if err == nil {
-		cred, err = k.Board.AddCredential(ctx, callerOf(v), u)
+		cred, err = k.Credentials.Add(ctx, v.Tenant.ID, v.Who, u)
 	}
 	if w, ok := page.WrongOf(err); ok {
 		return k.uploadPage(ctx, c, v, u, w)
@@ -171,8 +171,8 @@ func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visit
 }
 
 // readUpload reads the multipart form: in memory, at most one file, no file name ever reaches a disk.
-func readUpload(c *fiber.Ctx) (switchboard.Upload, error) {
-	u := switchboard.Upload{Environment: tenants.Auto}
+func readUpload(c *fiber.Ctx) (health.Upload, error) {
+	u := health.Upload{Environment: tenants.Auto}
 	form, err := c.MultipartForm()
 	if err != nil {
 		return u, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form could not be read. Choose the file and send it again.", Err: err}
@@ -193,7 +193,7 @@ func readUpload(c *fiber.Ctx) (switchboard.Upload, error) {
 	if len(files) != 1 || files[0].Size == 0 {
 		return u, fileFault("Choose the .p8 or .p12 file.")
 	}
-	if files[0].Size > switchboard.MaxCredential {
+	if files[0].Size > health.MaxCredential {
 		return u, &tenants.Error{Kind: tenants.TooLarge, Msg: "The file is too large.", Fields: []tenants.Field{{Name: "file", Message: "at most 64 KB; Apple's are much smaller"}}}
 	}
 	u.Filename = strings.Clone(files[0].Filename)
@@ -214,7 +214,7 @@ func contents(h *multipart.FileHeader) (b []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return io.ReadAll(io.LimitReader(f, switchboard.MaxCredential+1))
+	return io.ReadAll(io.LimitReader(f, health.MaxCredential+1))
 }
 
 func oneCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Credential, error) {
@@ -273,7 +273,7 @@ func credentialFacts(c tenants.Credential, v *page.Visitor) []views.Row {
 }
 
 // credentialProblem is what is wrong with a credential, or soon will be; nil when nothing is.
-func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tenants.Credential, h health) (*views.Callout, error) {
+func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tenants.Credential, h badge) (*views.Callout, error) {
 	switch {
 	case c.State == tenants.CredentialPrevious:
 		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v), Cause: "Another credential took its place. No phone is rung with this one, and it can be brought back at once."}, nil

@@ -8,8 +8,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/health"
 	"carillon/app/push"
-	"carillon/app/switchboard"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -85,7 +85,7 @@ func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	if err != nil {
 		return err
 	}
-	p, err := k.Board.Probe(ctx, callerOf(v), id)
+	p, err := k.Credentials.Probe(ctx, v.Tenant.ID, v.Who, id)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	return k.credentialPage(ctx, c, v, cr, k.probeOf(p, v))
 }
 
-func (k *Console) probeOf(p switchboard.Probed, v *page.Visitor) *views.Probe {
+func (k *Console) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
 	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.At(k.Now())}
 	failed := 0
 	for _, x := range p.Verdicts {
@@ -192,7 +192,7 @@ func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	back, err := k.Board.Rollback(ctx, callerOf(v), id)
+	back, err := k.Credentials.Rollback(ctx, v.Tenant.ID, v.Who, id)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 }
 
 // replacing fills in what the form for a new credential says of those that are here: all that work, and whose place it takes.
-func (k *Console) replacing(ctx context.Context, v *page.Visitor, u switchboard.Upload, p *views.CredentialAddPage) error {
+func (k *Console) replacing(ctx context.Context, v *page.Visitor, u health.Upload, p *views.CredentialAddPage) error {
 	all, err := everyCredential(ctx, v)
 	if err != nil {
 		return err
@@ -245,8 +245,8 @@ func (k *Console) replacing(ctx context.Context, v *page.Visitor, u switchboard.
 }
 
 // asSuccessor is what the form begins with when a credential is to be replaced.
-func asSuccessor(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (switchboard.Upload, error) {
-	u := switchboard.Upload{Environment: tenants.Auto}
+func asSuccessor(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (health.Upload, error) {
+	u := health.Upload{Environment: tenants.Auto}
 	id, ok := tenants.ParseID[tenants.CredentialID](web.Query(c, "replaces"))
 	if !ok {
 		return u, nil

@@ -18,21 +18,21 @@ import (
 // silentFrom is from when on a phone that was not heard of may not ring.
 const silentFrom = 7 * 24 * time.Hour
 
-// health is whether a phone can be expected to ring.
-type health struct {
+// badge is a state in a word, with its colour: whether a phone or credential can be expected to ring.
+type badge struct {
 	tone views.Tone
 	text string
 }
 
-func (k *Console) healthOf(d tenants.Device) health {
+func (k *Console) healthOf(d tenants.Device) badge {
 	silent := k.Now().Sub(d.SeenAt)
 	switch {
 	case d.State != tenants.DeviceActive:
-		return health{views.ToneBad, "App was removed"}
+		return badge{views.ToneBad, "App was removed"}
 	case silent >= silentFrom:
-		return health{views.ToneWarn, "Silent for " + views.Plural(int(silent/(24*time.Hour)), "day", "days")}
+		return badge{views.ToneWarn, "Silent for " + views.Plural(int(silent/(24*time.Hour)), "day", "days")}
 	}
-	return health{views.ToneGood, "Ready"}
+	return badge{views.ToneGood, "Ready"}
 }
 
 // deviceQuery reads the search and filters of the list of devices.
@@ -198,7 +198,7 @@ func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
 	}
 }
 
-func deviceProblem(d tenants.Device, h health) *views.Callout {
+func deviceProblem(d tenants.Device, h badge) *views.Callout {
 	switch {
 	case d.State != tenants.DeviceActive:
 		r := push.ReactionTo(410, d.DisabledReason)

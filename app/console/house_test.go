@@ -24,6 +24,7 @@ import (
 
 	"carillon/app/billing"
 	"carillon/app/bus"
+	"carillon/app/health"
 	"carillon/app/notify"
 	"carillon/app/push"
 	"carillon/app/switchboard"
@@ -178,14 +179,19 @@ func openAs(t testing.TB, public string, edit func(*house, *Config)) *house {
 	h.apple = &apple{status: 200, now: h.clock.now}
 	h.store = storetest.OpenConfig(t, store.Config{Dir: h.dir, Now: h.clock.now})
 	ears, quiet := bus.New(), slog.New(slog.DiscardHandler)
-	var err error
-	h.board, err = switchboard.New(switchboard.Config{Store: h.store, Push: h.apple, Probe: h.apple, Bus: ears, Now: h.clock.now, Log: quiet})
+	credentials, err := health.NewCredentials(health.CredentialsConfig{Store: h.store, Probe: h.apple, Now: h.clock.now})
+	must(t, err)
+	monitor, err := health.NewMonitor(health.Config{Store: h.store, Now: h.clock.now, Log: quiet})
+	must(t, err)
+	h.board, err = switchboard.New(switchboard.Config{
+		Store: h.store, Push: h.apple, Keys: credentials, Health: monitor, Bus: ears, Now: h.clock.now, Log: quiet,
+	})
 	must(t, err)
 	h.post = &letters{}
 	common, err := page.NewCommon(page.CommonConfig{Store: h.store, PublicURL: public, Now: h.clock.now, Log: quiet})
 	must(t, err)
 	c := Config{
-		Common: common, Board: h.board, Dev: h.waker, Voice: barred{}, Agent: silent{}, Mail: h.post,
+		Common: common, Board: h.board, Credentials: credentials, Dev: h.waker, Voice: barred{}, Agent: silent{}, Mail: h.post,
 		Parts: []Part{{"Database", "Keeps rings.", h.store.Ready}},
 	}
 	edit(h, &c)

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"carillon/app/switchboard"
+	"carillon/app/health"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -41,7 +41,7 @@ func (j *judgements) of(ctx context.Context, t tenants.TenantID, s *store.Scope)
 	if now.Before(e.until) {
 		return e.phones, e.apps, nil
 	}
-	phones, apps, err := switchboard.CallKit(ctx, s, now)
+	phones, apps, err := health.Phones(ctx, s, now)
 	if err != nil {
 		return nil, nil, err
 	}

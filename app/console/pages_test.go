@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/health"
 	"carillon/app/switchboard"
 	"carillon/static"
 	"carillon/tenants"
@@ -278,7 +279,7 @@ func TestCredentials(t *testing.T) {
 	send(map[string]string{"bundle_id": "com.example.app"}, "", "").want(400).has("Choose the .p8 or .p12 file", `value="com.example.app"`)
 	send(map[string]string{"bundle_id": "nodots", "team_id": "x"}, "AuthKey_ABCDE12345.p8", "junk").want(400).has("bundle id such as", "ten characters of your Apple team id")
 	send(map[string]string{"bundle_id": "com.example.app", "team_id": "ABCDE12345", "key_id": "ABCDE12345"}, "k.p8", "junk").want(400)
-	send(map[string]string{}, "k.p8", strings.Repeat("x", switchboard.MaxCredential+1)).want(413)
+	send(map[string]string{}, "k.p8", strings.Repeat("x", health.MaxCredential+1)).want(413)
 	w.send("POST", "/credentials/add", "application/x-www-form-urlencoded", "file=x").want(400)
 	if res := send(map[string]string{}, "k.p8", strings.Repeat("x", 200<<10)); res.StatusCode != 413 {
 		t.Errorf("a body over the limit: %d", res.StatusCode)

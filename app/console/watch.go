@@ -17,12 +17,12 @@ import (
 )
 
 // verdictLooks are the verdicts in a word or two.
-var verdictLooks = map[tenants.Verdict]health{
+var verdictLooks = map[tenants.Verdict]badge{
 	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad, "Shows no call"},
 	tenants.Untested: {views.ToneNeutral, "Not judged yet"},
 }
 
-// watchWords is how far back the page looks: switchboard.WatchSpan.
+// watchWords is how far back the page looks: health.PhoneSpan.
 const watchWords = "the last 7 days"
 
 var watchList = list{
@@ -72,7 +72,7 @@ func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPho
 		}
 		look := verdictLooks[s.Verdict]
 		if fine && !sure(s) {
-			look = health{views.ToneWarn, "Watch it"}
+			look = badge{views.ToneWarn, "Watch it"}
 		}
 		out = append(out, views.HealthPhone{
 			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)), Tone: look.tone, Verdict: look.text,

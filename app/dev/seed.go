@@ -14,8 +14,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"carillon/app/health"
 	"carillon/app/push/apnstest"
-	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -59,7 +59,7 @@ const (
 )
 
 // Seed fills an empty store, or finds what an earlier run left in dir.
-func Seed(ctx context.Context, s *store.Store, b *switchboard.Board, dir string, now func() time.Time) (Notes, error) {
+func Seed(ctx context.Context, s *store.Store, creds *health.Credentials, dir string, now func() time.Time) (Notes, error) {
 	file := filepath.Join(dir, notesFile)
 	switch text, err := os.ReadFile(file); {
 	case err == nil:
@@ -71,7 +71,7 @@ func Seed(ctx context.Context, s *store.Store, b *switchboard.Board, dir string,
 	case !errors.Is(err, fs.ErrNotExist):
 		return Notes{}, err
 	}
-	n, err := seeder{s, b, now}.seed(ctx)
+	n, err := seeder{s, creds, now}.seed(ctx)
 	if err != nil {
 		return n, fmt.Errorf("seed: %w", err)
 	}
@@ -85,7 +85,7 @@ func Seed(ctx context.Context, s *store.Store, b *switchboard.Board, dir string,
 // seeder fills an empty store.
 type seeder struct {
 	store *store.Store
-	board *switchboard.Board
+	creds *health.Credentials
 	now   func() time.Time
 }
 
@@ -132,19 +132,19 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 	if err := scope.SetTenant(ctx, t); err != nil {
 		return SeededTenant{}, err
 	}
-	if err := s.addCredential(ctx, switchboard.Caller{Tenant: t, Who: who}, p, i); err != nil {
+	if err := s.addCredential(ctx, t.ID, who, p, i); err != nil {
 		return SeededTenant{}, err
 	}
 	return s.addParts(ctx, scope, t, p)
 }
 
-func (s seeder) addCredential(ctx context.Context, c switchboard.Caller, p plan, i int) error {
+func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, who store.Who, p plan, i int) error {
 	team, keyID := fmt.Sprintf("DEVTEAM%03d", i+1), fmt.Sprintf("DEVKEY%04d", i+1)
 	_, file, err := apnstest.NewKey(team, keyID)
 	if err != nil {
 		return err
 	}
-	_, err = s.board.AddCredential(ctx, c, switchboard.Upload{
+	_, err = s.creds.Add(ctx, t, who, health.Upload{
 		Filename: "AuthKey_" + keyID + ".p8", File: file, Bundle: p.bundle, Team: team, KeyID: keyID, Environment: tenants.Auto,
 	})
 	return err

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"carillon/app/console"
+	"carillon/app/health"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
-	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -70,14 +70,14 @@ func (w *World) Learn(c tenants.Credential, k *push.Key) {
 
 // Start teaches Apple every stored credential and sets the seeded phones going against the server
 // at url.
-func (w *World) Start(ctx context.Context, s *store.Store, b *switchboard.Board, n Notes, url string) error {
+func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credentials, n Notes, url string) error {
 	w.addPhonePages(n)
 	all, err := s.Credentials(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
-		key, err := b.Open(ctx, c.Tenant, c.ID)
+		key, err := keys.Key(ctx, c.Tenant, c.ID)
 		if err != nil {
 			return fmt.Errorf("credential %s: %w", c.ID, err)
 		}

@@ -26,17 +26,32 @@ type Pusher interface {
 	Push(context.Context, *push.Key, push.Push) push.Answer
 }
 
-// Config is what a Board is made of. All but Media, Agents, Opened, Probe, Meter and Trace are required; Media and Agents come together.
+// Keys opens the credential that signs an attempt's push. *health.Credentials does.
+type Keys interface {
+	Key(context.Context, tenants.TenantID, tenants.CredentialID) (*push.Key, error)
+}
+
+// Reactor decides what answers and silence mean for devices, credentials and alerts. *health.Monitor
+// does.
+type Reactor interface {
+	// Answered is called after Apple's answer to an attempt's push was recorded.
+	Answered(context.Context, *store.Scope, tenants.Attempt, push.Answer) error
+	// Expired is called after a ring expired.
+	Expired(context.Context, *store.Scope, *tenants.Ring) error
+}
+
+// Config is what a Board is made of. All but Media, Agents, Meter and Trace are required; Media and
+// Agents come together.
 type Config struct {
 	Store  *store.Store
 	Push   Pusher
+	Keys   Keys
+	Health Reactor
 	Bus    bus.Bus
-	Media  Media                                 // the voice of calls; nil = calls are refused
+	Media  Media                                 // carries the sound of calls; nil = calls are refused
 	Agents func(tenants.AgentKind) gateway.Agent // who speaks on a line
-	Opened func(tenants.Credential, *push.Key)   // told of each new credential: dev mode's Apple learns its public key
-	Probe  Prober                                // asks Apple what it thinks of a credential; nil = nobody does
-	Meter  Meter                                 // nil = nobody counts
-	Trace  *trace.Tracer                         // nil = nobody follows
+	Meter  Meter                                 // nil = nothing is counted
+	Trace  *trace.Tracer                         // nil = nothing is traced
 	Now    func() time.Time
 	Log    *slog.Logger
 
@@ -58,21 +73,18 @@ type Board struct {
 	life   context.Context // ends when the Board closes
 	stop   context.CancelFunc
 	wg     sync.WaitGroup // one for each attempt on its way to Apple
-	keys   keyring
 	placed placing
 	flying flight
 	calls  calls
 	limits tenants.RateLimiter
 	paced  spacing
 	gone   departed
-	health health
-	watch  watch
 }
 
 // New checks the parts and gives a Board. Close it to wait for the pushes that are on their way.
 func New(c Config) (*Board, error) {
-	if c.Store == nil || c.Push == nil || c.Bus == nil || c.Now == nil || c.Log == nil {
-		return nil, errors.New("switchboard: Store, Push, Bus, Now and Log are required")
+	if c.Store == nil || c.Push == nil || c.Keys == nil || c.Health == nil || c.Bus == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("switchboard: Store, Push, Keys, Health, Bus, Now and Log are required")
 	}
 	if (c.Media == nil) != (c.Agents == nil) {
 		return nil, errors.New("switchboard: Media and Agents come together")

@@ -10,6 +10,7 @@ import (
 
 	"carillon/app/agents"
 	"carillon/app/bus"
+	"carillon/app/health"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
 	"carillon/app/switchboard"
@@ -57,6 +58,9 @@ type world struct {
 	config switchboard.Config
 	caller switchboard.Caller
 	scope  *store.Scope
+
+	credentials *health.Credentials
+
 	bundle string
 
 	statements atomic.Int64 // that the store ran
@@ -86,18 +90,26 @@ func newWorld(t *testing.T, industry tenants.Industry) *world {
 	t.Cleanup(func() { must(t, sender.Close()) })
 	w.config = switchboard.Config{
 		Store: w.store, Push: sender, Bus: bus.New(), Now: w.clock.now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Opened: func(c tenants.Credential, k *push.Key) {
-			public, _ := k.Public()
-			must(t, w.apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public}))
-		},
 	}
 	w.open()
 	w.furnish(industry)
 	return w
 }
 
-// open starts a board; a second one stands for a second process.
+// open starts a board; a second one is a second process.
 func (w *world) open() {
+	var err error
+	w.credentials, err = health.NewCredentials(health.CredentialsConfig{
+		Store: w.store, Now: w.clock.now,
+		Added: func(c tenants.Credential, k *push.Key) {
+			public, _ := k.Public()
+			must(w.t, w.apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public}))
+		},
+	})
+	must(w.t, err)
+	monitor, err := health.NewMonitor(health.Config{Store: w.store, Now: w.clock.now, Log: w.config.Log})
+	must(w.t, err)
+	w.config.Keys, w.config.Health = w.credentials, monitor
 	b, err := switchboard.New(w.config)
 	must(w.t, err)
 	w.board = b
@@ -131,7 +143,7 @@ func (w *world) furnish(industry tenants.Industry) {
 	w.scope = w.store.For(tenant.ID).By(who)
 	_, file, err := apnstest.NewKey("TEAM000001", "KEY0000001")
 	must(w.t, err)
-	_, err = w.board.AddCredential(w.t.Context(), w.caller, switchboard.Upload{
+	_, err = w.credentials.Add(w.t.Context(), tenant.ID, who, health.Upload{
 		Filename: "AuthKey_KEY0000001.p8", File: file, Bundle: w.bundle, Team: "TEAM000001",
 	})
 	must(w.t, err)
@@ -201,5 +213,71 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// script is an Apple that answers at once, as the test tells it.
+type script struct {
+	mu     sync.Mutex // guards both
+	answer func(push.Push) (status int, reason string)
+	pushes []push.Push
+	at     []time.Time
+}
+
+func (s *script) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pushes, s.at = append(s.pushes, p), append(s.at, time.Now())
+	status, reason := s.answer(p)
+	now := time.Now()
+	return push.Answer{
+		APNsID: p.APNsID, Environment: p.Environment, Status: status, Reason: reason, Tries: 1, SentAt: now, AnsweredAt: now.Add(time.Second),
+	}
+}
+
+func (s *script) set(answer func(push.Push) (int, string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+func (s *script) times() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]time.Time(nil), s.at...)
+}
+
+func always(status int, reason string) func(push.Push) (int, string) {
+	return func(push.Push) (int, string) { return status, reason }
+}
+
+// scripted is a world whose Apple is a script.
+func scripted(t *testing.T, change func(*switchboard.Config)) (*world, *script) {
+	w, s := newWorld(t, tenants.Salon), &script{answer: always(200, "")}
+	w.config.Push = s
+	if change != nil {
+		change(&w.config)
+	}
+	w.open()
+	return w, s
+}
+
+// settle closes the board: every push is over, and all that follows from it.
+func (w *world) settle() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	defer cancel()
+	must(w.t, w.board.Close(ctx))
+}
+
+// eventually waits for what follows a ring's facts a moment later.
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			w.t.Fatal("never: " + what)
+		}
 	}
 }

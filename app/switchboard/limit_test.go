@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/health"
 	"carillon/app/push/apnstest"
 	"carillon/app/switchboard"
 	"carillon/tenants"
@@ -90,7 +91,9 @@ func TestAFloodDelaysNobodyElse(t *testing.T) {
 	w.scope = w.store.For(w.caller.Tenant.ID).By(w.caller.Who)
 	_, file, err := apnstest.NewKey("TEAM000002", "KEY0000002")
 	must(t, err)
-	_, err = w.board.AddCredential(t.Context(), w.caller, switchboard.Upload{Filename: "AuthKey_KEY0000002.p8", File: file, Bundle: w.bundle, Team: "TEAM000002"})
+	_, err = w.credentials.Add(t.Context(), w.caller.Tenant.ID, w.caller.Who, health.Upload{
+		Filename: "AuthKey_KEY0000002.p8", File: file, Bundle: w.bundle, Team: "TEAM000002",
+	})
 	must(t, err)
 	db := w.device("")
 	const atOnce, many = 40, 1000

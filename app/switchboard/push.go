@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"carillon/app/push"
@@ -37,7 +36,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	ctx, cancel := context.WithTimeout(trace.With(b.life, span), r.ExpiresAt.Sub(b.Now())) // by our clock, as the ring is
 	defer cancel()
 	scope := b.Store.For(t.ID).By(store.Who{Actor: tenants.System})
-	key, err := b.keys.open(ctx, scope, a.Credential)
+	key, err := b.Keys.Key(ctx, t.ID, a.Credential)
 	if err != nil {
 		return fmt.Errorf("open credential %s: %w", a.Credential, err)
 	}
@@ -77,7 +76,8 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 		return err
 	}
 	commit.End()
-	return b.react(write, scope, a, answer)
+	b.paced.answered(a.Device, answer, b.Now())
+	return b.Health.Answered(write, scope, a, answer)
 }
 
 // record writes Apple's answer as facts. No answer at all is no fact: expiry ends the attempt and says that Apple never took it.
@@ -118,28 +118,6 @@ func (b *Board) told(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, n
 	return facts
 }
 
-// react does to device and credential what Apple's reason asks for.
-func (b *Board) react(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
-	if answer.Status == 0 {
-		if !errors.Is(answer.Err, push.ErrEnough) {
-			b.rate(answer.Environment, push.ReactionTo(0, "").Alert)
-		}
-		return nil
-	}
-	b.rate(answer.Environment, push.ReactionTo(answer.Status, answer.Reason).Alert)
-	if answer.Status == 200 {
-		errs := []error{b.well(ctx, scope, a), b.otherHost(ctx, scope, a, answer)}
-		if a.Push.Environment == tenants.Auto {
-			errs = append(errs, scope.LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment)))
-		}
-		if b.keys.stale(a.Credential, answer.AnsweredAt) {
-			errs = append(errs, scope.CredentialUsed(ctx, a.Credential, answer.AnsweredAt))
-		}
-		return errors.Join(errs...)
-	}
-	return errors.Join(b.trouble(ctx, scope, a, answer), b.otherHost(ctx, scope, a, answer))
-}
-
 // tell says that facts of the ring were committed; without facts there is nothing to tell.
 func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 	if len(facts) == 0 {
@@ -157,57 +135,4 @@ func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 	if b.Trace != nil {
 		b.trail(r, facts)
 	}
-}
-
-// keyring holds opened credentials. An upload never changes under its id, so an entry is right for ever; a full ring drops one at
-// random.
-type keyring struct {
-	mu   sync.Mutex // guards both
-	keys map[tenants.CredentialID]*push.Key
-	used map[tenants.CredentialID]time.Time // when its last use was written down
-}
-
-// stale reports, once a minute, that the credential's last use should be written down again.
-func (k *keyring) stale(id tenants.CredentialID, now time.Time) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if now.Sub(k.used[id]) < time.Minute {
-		return false
-	}
-	if k.used == nil || len(k.used) >= mostKeys {
-		k.used = map[tenants.CredentialID]time.Time{}
-	}
-	k.used[id] = now
-	return true
-}
-
-const mostKeys = 4096
-
-func (k *keyring) open(ctx context.Context, scope *store.Scope, id tenants.CredentialID) (*push.Key, error) {
-	k.mu.Lock()
-	key, ok := k.keys[id]
-	k.mu.Unlock()
-	if ok {
-		return key, nil
-	}
-	c, secret, err := scope.OpenCredential(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if key, err = openKey(c, secret); err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.keys == nil {
-		k.keys = map[tenants.CredentialID]*push.Key{}
-	}
-	for old := range k.keys {
-		if len(k.keys) < mostKeys {
-			break
-		}
-		delete(k.keys, old)
-	}
-	k.keys[id] = key
-	return key, nil
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"carillon/app/push"
 	"carillon/tenants"
 )
 
@@ -45,6 +46,16 @@ func (s *spacing) turn(d tenants.DeviceID, now time.Time, apart time.Duration) t
 	}
 	p.free = at.Add(max(apart, p.apart))
 	return at.Sub(now)
+}
+
+// answered spaces the device's pushes further apart after a 429, and as usual again after a 200.
+func (s *spacing) answered(d tenants.DeviceID, answer push.Answer, now time.Time) {
+	switch {
+	case answer.Status == 200:
+		s.well(d)
+	case answer.Status != 0 && push.ReactionTo(answer.Status, answer.Reason).Credential == push.CoolDown:
+		s.slow(d, now)
+	}
 }
 
 // slow is told that Apple finds the device pushed to too often.

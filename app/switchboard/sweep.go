@@ -68,7 +68,7 @@ func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 		return err
 	}
 	b.tell(changed, facts)
-	return b.overlooked(ctx, scope, changed)
+	return b.Health.Expired(ctx, scope, changed)
 }
 
 // resume pushes what is unpushed because its process died.

@@ -1,6 +1,6 @@
 //go:build race
 
-package switchboard_test
+package health_test
 
 // crowded is how many devices make a crowd; the race detector makes the database ten times slower.
 const crowded = 200

@@ -1,4 +1,4 @@
-package switchboard_test
+package health_test
 
 import (
 	"context"
@@ -8,25 +8,22 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/health"
 	"carillon/app/notify"
 	"carillon/app/notify/notifytest"
-	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
 
-// tower is a world whose tenant has people, and a post office.
-type tower struct {
+// mailWorld is a world whose tenant has people, and a mail server.
+type mailWorld struct {
 	*world
-	apple  *script
 	office *notifytest.Server
-	herald *switchboard.Herald
-	log    notes
+	mail   *health.AlertMail
 }
 
-func newTower(t *testing.T) *tower {
-	w := &tower{}
-	w.world, w.apple = scripted(t, nil)
+func newMailWorld(t *testing.T) *mailWorld {
+	w := &mailWorld{world: newWorld(t)}
 	var err error
 	w.office, err = notifytest.New()
 	must(t, err)
@@ -45,31 +42,31 @@ func newTower(t *testing.T) *tower {
 	return w
 }
 
-// restart gives a herald that knows nothing but what the store does.
-func (w *tower) restart() {
+// restart makes an AlertMail that knows only what the store does.
+func (w *mailWorld) restart() {
 	w.t.Helper()
 	m, err := notify.New(notify.Config{URL: w.office.URL(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	must(w.t, err)
 	w.t.Cleanup(func() { must(w.t, m.Close()) })
-	w.herald, err = switchboard.NewHerald(switchboard.HeraldConfig{
-		Store: w.store, Post: m, Now: w.clock.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	w.mail, err = health.NewAlertMail(health.AlertMailConfig{
+		Store: w.store, Mail: m, Now: w.clock.now, Log: slog.New(slog.NewTextHandler(&w.world.log, nil)),
 		Link: func(a tenants.Alert) string { return "https://ring.example.com/credentials/" + a.Target },
 	})
 	must(w.t, err)
 }
 
-// tell lets the herald write, and gives the letters by who got them.
-func (w *tower) tell() map[string]notifytest.Mail {
+// send sends what is due, and returns the mails by who got them.
+func (w *mailWorld) send() map[string]notifytest.Mail {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	must(w.t, w.herald.Tell(ctx))
+	must(w.t, w.mail.Send(ctx))
 	got := map[string]notifytest.Mail{}
 	for {
 		select {
 		case l := <-w.office.Mails():
 			if _, twice := got[l.To]; twice {
-				w.t.Errorf("%s got two letters at once", l.To)
+				w.t.Errorf("%s got two mails at once", l.To)
 			}
 			got[l.To] = l
 		default:
@@ -78,30 +75,31 @@ func (w *tower) tell() map[string]notifytest.Mail {
 	}
 }
 
-// TestAnAlertIsOneLetter: Apple refuses the credential of many rings; each manager gets one letter, no more after a restart.
-func TestAnAlertIsOneLetter(t *testing.T) {
+// Apple refuses the credential of many rings. Each manager gets one mail, and none again after a
+// restart.
+func TestAnAlertIsOneMail(t *testing.T) {
 	t.Parallel()
-	w := newTower(t)
-	if n := len(w.tell()); n != 0 {
-		t.Errorf("%d letters about nothing", n)
+	w := newMailWorld(t)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails about nothing", n)
 	}
-	w.apple.set(always(403, "TopicDisallowed"))
+	w.apple.set(403, "TopicDisallowed")
 	for range 3 {
-		w.ringOnce(w.device(""), 403)
+		w.ringOnce(w.device(""))
 	}
-	got := w.tell()
+	got := w.send()
 	if len(got) != 2 {
-		t.Fatalf("letters to %v", got)
+		t.Fatalf("mails to %v", got)
 	}
 	alert := w.alerts(tenants.AlertCredential)[0]
 	for _, who := range []string{"olga@example.com", "adam@example.com"} {
 		l := got[who]
 		for _, want := range []string{
-			"Something needs you at Example.", alert.Kind.Title() + ", since ", "TopicDisallowed: This key or certificate may not push to this app. Check the bundle id",
+			"There is a new alert for Example.", alert.Kind.Title() + ", since ", "TopicDisallowed: This key or certificate may not push to this app. Check the bundle id",
 			"https://ring.example.com/credentials/" + alert.Target,
 		} {
 			if !strings.Contains(strings.ReplaceAll(l.Text, "\n", " "), want) {
-				t.Errorf("the letter to %s lacks %q:\n%s", who, want, l.Text)
+				t.Errorf("the mail to %s lacks %q:\n%s", who, want, l.Text)
 			}
 		}
 		if !strings.Contains(l.Head, "Subject: Carillon, Example: Apple refuses a credential") {
@@ -109,51 +107,52 @@ func TestAnAlertIsOneLetter(t *testing.T) {
 		}
 	}
 	w.restart()
-	w.ringOnce(w.device(""), 403)
+	w.ringOnce(w.device(""))
 	w.clock.pass(2 * time.Hour)
-	if n := len(w.tell()); n != 0 {
-		t.Errorf("%d letters of what was told", n)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails about what was sent already", n)
 	}
 	must(t, w.scope.ResolveAlert(t.Context(), alert.Kind, alert.Target))
-	w.ringOnce(w.device(""), 403)
-	if n := len(w.tell()); n != 2 {
-		t.Errorf("%d letters when it began anew", n)
+	w.ringOnce(w.device(""))
+	if n := len(w.send()); n != 2 {
+		t.Errorf("%d mails when it began again", n)
 	}
 }
 
-// TestManyAlertsAreAFewLetters: after the third letter of an hour the rest waits, and comes in one.
-func TestManyAlertsAreAFewLetters(t *testing.T) {
+// After the third mail of an hour the rest waits, and comes in one mail.
+func TestManyAlertsAreAFewMails(t *testing.T) {
 	t.Parallel()
-	w := newTower(t)
+	w := newMailWorld(t)
 	raise := func(i int) {
 		t.Helper()
 		_, err := w.scope.Alert(t.Context(), tenants.AlertBlocked, fmt.Sprint(i), fmt.Sprintf("Detail of %d.", i))
 		must(t, err)
 	}
-	letters := 0
+	mails := 0
 	for i := range 12 {
 		raise(i)
-		letters += len(w.tell()) / 2
+		mails += len(w.send()) / 2
 		w.clock.pass(time.Minute)
 	}
-	if letters != 3 {
-		t.Errorf("%d letters for twelve alerts in twelve minutes", letters)
+	if mails != 3 {
+		t.Errorf("%d mails for twelve alerts in twelve minutes", mails)
 	}
 	w.clock.pass(time.Hour)
-	l := w.tell()["olga@example.com"]
-	if !strings.Contains(l.Head, "9 things need you") || !strings.Contains(l.Text, "Detail of 3.") || !strings.Contains(l.Text, "Detail of 11.") || strings.Contains(l.Text, "Detail of 2.") {
+	l := w.send()["olga@example.com"]
+	if !strings.Contains(l.Head, "9 new alerts") || !strings.Contains(l.Text, "Detail of 3.") || !strings.Contains(l.Text, "Detail of 11.") || strings.Contains(l.Text, "Detail of 2.") {
 		t.Errorf("%s\n%s", l.Head, l.Text)
 	}
 	w.clock.pass(2 * time.Hour)
-	if n := len(w.tell()); n != 0 {
-		t.Errorf("%d letters more", n)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails more", n)
 	}
 }
 
-// TestMailThatFails: what nobody took is tried again, what one took is told, and what is over or old is not.
-func TestMailThatFails(t *testing.T) {
+// A mail that nobody got is tried again; one that somebody got is not; resolved and old alerts get
+// none.
+func TestMailIsRetried(t *testing.T) {
 	t.Parallel()
-	w := newTower(t)
+	w := newMailWorld(t)
 	raise := func(target string) {
 		t.Helper()
 		_, err := w.scope.Alert(t.Context(), tenants.AlertBlocked, target, "Detail.")
@@ -161,55 +160,55 @@ func TestMailThatFails(t *testing.T) {
 	}
 	raise("1.0")
 	w.office.Refuse(func(string) bool { return true })
-	if err := w.herald.Tell(t.Context()); err == nil {
-		t.Error("a letter that nobody took is no error")
+	if err := w.mail.Send(t.Context()); err == nil {
+		t.Error("a mail that nobody got is no error")
 	}
 	w.office.Refuse(func(to string) bool { return to == "adam@example.com" })
-	if n := len(w.tell()); n != 0 {
-		t.Errorf("%d letters before the pause is over", n)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails before the pause is over", n)
 	}
 	w.clock.pass(6 * time.Minute)
-	if got := w.tell(); len(got) != 1 || !w.log.say("not taken for everybody") {
-		t.Errorf("letters to %v", got)
+	if got := w.send(); len(got) != 1 || w.log.count("not delivered to everybody") != 1 {
+		t.Errorf("mails to %v", got)
 	}
 	w.office.Refuse(nil)
 	w.clock.pass(6 * time.Minute)
-	if n := len(w.tell()); n != 0 {
-		t.Errorf("%d letters again", n)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails again", n)
 	}
 	raise("2.0")
 	must(t, w.scope.ResolveAlert(t.Context(), tenants.AlertBlocked, "2.0"))
 	raise("3.0")
 	w.clock.pass(25 * time.Hour) // mail works since today
-	if n := len(w.tell()); n != 0 {
-		t.Errorf("%d letters about old trouble", n)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails about old trouble", n)
 	}
 	w.clock.pass(time.Hour)
-	if n := len(w.tell()); n != 0 {
-		t.Errorf("%d letters about old trouble, later", n)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails about old trouble, later", n)
 	}
 }
 
-// TestEachStepOfAnEndIsALetter: a certificate's end is told when it is near, and again at each step.
-func TestEachStepOfAnEndIsALetter(t *testing.T) {
+// People get a mail when a certificate expires soon, and again at each step.
+func TestEachStepOfAnExpiryIsAMail(t *testing.T) {
 	t.Parallel()
-	w := newTower(t)
+	w := newMailWorld(t)
 	now := w.clock.now()
 	c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P12, Bundle: "com.example.other", Environment: tenants.Auto,
 		Fingerprint: "f", NotAfter: now.Add(40 * 24 * time.Hour), State: tenants.CredentialActive, CreatedAt: now}
 	must(t, w.scope.AddCredential(t.Context(), c, []byte("x")))
-	letters := []string{}
+	mails := []string{}
 	for range 40 {
-		must(t, w.board.Review(t.Context()))
-		if l, ok := w.tell()["olga@example.com"]; ok {
+		must(t, w.monitor.Review(t.Context()))
+		if l, ok := w.send()["olga@example.com"]; ok {
 			_, after, _ := strings.Cut(strings.ReplaceAll(l.Text, "\n", " "), "expires within ")
 			days, _, _ := strings.Cut(after, ",")
-			letters = append(letters, days)
+			mails = append(mails, days)
 		}
 		w.clock.pass(24 * time.Hour)
 	}
-	if got := strings.Join(letters, "; "); got != "60 days; 30 days; 14 days; 7 days; a day" {
-		t.Errorf("letters about: %s", got)
+	if got := strings.Join(mails, "; "); got != "60 days; 30 days; 14 days; 7 days; a day" {
+		t.Errorf("mails about: %s", got)
 	}
 	must(t, w.scope.RemoveCredential(t.Context(), c.ID))
 	_, _, err := w.scope.Credentials(t.Context(), store.Page{})

@@ -1,6 +1,6 @@
 //go:build !race
 
-package switchboard_test
+package health_test
 
 // crowded is how many devices make a crowd.
 const crowded = 1000

@@ -1,38 +1,13 @@
-package switchboard_test
+package health_test
 
 import (
-	"bytes"
-	"context"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"carillon/app/push"
 	"carillon/app/push/apnstest"
-	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
-
-// notes is a log that a test reads.
-type notes struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (n *notes) Write(p []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.Write(p)
-}
-
-func (n *notes) say(what string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return strings.Contains(n.text.String(), what)
-}
 
 // outcome is what a reason leaves behind, after the first ring and after the second.
 type outcome struct {
@@ -52,7 +27,7 @@ func plain(status int) outcome {
 
 func (o outcome) with(change func(*outcome)) outcome { change(&o); return o }
 
-// reactions is reference page apns.md, 3.3, as the tenant sees it.
+// reactions is the table of app/push/reaction.go as the tenant sees it.
 func reactions() map[string]outcome {
 	bug := func(o *outcome) { o.bug = true }
 	gone := func(o *outcome) { o.dead = [2]bool{true, true} }
@@ -96,7 +71,8 @@ func reactions() map[string]outcome {
 	return all
 }
 
-// TestEveryReasonDoesWhatTheTableSays, and nothing else: to the ring, the device, the credential, the alerts and the log.
+// Each reason changes the device, the credential, the alerts and the log as the table says, and
+// nothing else.
 func TestEveryReasonDoesWhatTheTableSays(t *testing.T) {
 	t.Parallel()
 	table := reactions()
@@ -108,56 +84,38 @@ func TestEveryReasonDoesWhatTheTableSays(t *testing.T) {
 	for reason, want := range table {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
-			var log notes
-			w, apple := scripted(t, func(c *switchboard.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
-			apple.set(always(want.status, reason))
+			w := newWorld(t)
+			w.apple.set(want.status, reason)
 			d := w.device("")
 			for i := range 2 {
-				w.ringOnce(d, want.status)
-				w.reacted(d, reason, want, i)
+				if r := w.ringOnce(d); r != nil && r.Attempts[0].Push.Status != want.status {
+					t.Errorf("Apple answered %d", r.Attempts[0].Push.Status)
+				}
+				w.checkReaction(d, reason, want, i)
 			}
-			if got := log.say("for a reason that is ours"); got != want.bug {
+			if got := w.log.count("for a reason that is ours") > 0; got != want.bug {
 				t.Errorf("the log says that it is ours: %v", got)
 			}
 		})
 	}
 }
 
-// ringOnce rings the device and waits for everything that follows; a device or credential that is out of use by now is refused.
-func (w *world) ringOnce(d tenants.Device, status int) {
-	w.t.Helper()
-	r, _, err := w.board.Place(w.t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{})
-	if tenants.KindOf(err) == tenants.Forbidden {
-		return
-	}
-	must(w.t, err)
-	w.until(r.ID, "answered by Apple", func(r *tenants.Ring) bool {
-		over := r.State == tenants.Failed
-		if status == 200 {
-			over = r.State == tenants.Pushed
-		}
-		return over && r.Attempts[0].Push.Status == status
-	})
-	w.eventually("all that follows is done", w.board.Idle)
-}
-
-func (w *world) reacted(d tenants.Device, reason string, want outcome, i int) {
+func (w *world) checkReaction(d tenants.Device, reason string, want outcome, i int) {
 	w.t.Helper()
 	got, err := w.scope.Device(w.t.Context(), d.ID)
 	must(w.t, err)
 	if dead := got.State == tenants.DeviceDisabled; dead != want.dead[i] || dead && got.DisabledReason != reason {
 		w.t.Errorf("ring %d: the device is %s (%s)", i+1, got.State, got.DisabledReason)
 	}
-	creds, _, err := w.scope.Credentials(w.t.Context(), store.Page{})
-	must(w.t, err)
-	if c := creds[0]; c.State != want.cred[i] || c.Environment != want.environment || (c.LastError == reason && reason != "") != want.marked {
+	c := w.credential()
+	if c.State != want.cred[i] || c.Environment != want.environment || (c.LastError == reason && reason != "") != want.marked {
 		w.t.Errorf("ring %d: the credential is %s for %s, and says %q", i+1, c.State, c.Environment, c.LastError)
 	}
 	open, err := w.scope.Alerts(w.t.Context(), false)
 	must(w.t, err)
 	times := int64(0)
 	for _, a := range open {
-		if a.Kind != want.alert || a.Target != string(creds[0].ID) || !strings.HasPrefix(a.Detail, reason+": ") || !strings.HasSuffix(a.Detail, ".") {
+		if a.Kind != want.alert || a.Target != string(c.ID) || !strings.HasPrefix(a.Detail, reason+": ") || !strings.HasSuffix(a.Detail, ".") {
 			w.t.Errorf("ring %d: %+v", i+1, a)
 		}
 		times += a.Count
@@ -167,28 +125,18 @@ func (w *world) reacted(d tenants.Device, reason string, want outcome, i int) {
 	}
 }
 
-// TestAKeyOfOneEnvironmentIsUsedForThatOneOnly: real answers of Apple. The device that did not say where it lives is rung all the
-// same; the credential learns, the next ring asks the right host at once, and production is refused with the cause.
+// A key for one environment is used for that one only. A device whose environment is unknown is rung
+// all the same; the credential learns, the next ring asks the right host at once, and a production
+// device is refused with the cause.
 func TestAKeyOfOneEnvironmentIsUsedForThatOneOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
-	creds, _, err := w.scope.Credentials(t.Context(), store.Page{})
-	must(t, err)
-	must(t, w.scope.RemoveCredential(t.Context(), creds[0].ID))
-	w.config.Opened = func(c tenants.Credential, k *push.Key) {
-		public, _ := k.Public()
-		must(t, w.apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public, Environments: []string{apnstest.Sandbox}}))
-	}
-	w.open()
-	_, file, err := apnstest.NewKey("TEAM000002", "KEY0000002")
-	must(t, err)
-	c, err := w.board.AddCredential(t.Context(), w.caller, switchboard.Upload{Filename: "AuthKey_KEY0000002.p8", File: file, Bundle: w.bundle, Team: "TEAM000002"})
-	must(t, err)
+	w, _ := realWorld(t, apnstest.Sandbox)
+	c := w.credential()
 	d := w.device("")
 	d.Environment = tenants.Auto
 	must(t, w.scope.SetDevice(t.Context(), d))
 
-	w.ringOnce(d, 200)
+	w.ringOnce(d)
 	got, err := w.scope.Credential(t.Context(), c.ID)
 	must(t, err)
 	if got.Environment != tenants.Sandbox || got.State != tenants.CredentialActive || got.LastError != "BadEnvironmentKeyIdInToken" {
@@ -200,14 +148,13 @@ func TestAKeyOfOneEnvironmentIsUsedForThatOneOnly(t *testing.T) {
 	learnt, err := w.scope.Device(t.Context(), d.ID)
 	must(t, err)
 	if learnt.Learnt != tenants.Sandbox {
-		t.Errorf("the device lives in %q", learnt.Learnt)
+		t.Errorf("the device's environment is %q", learnt.Learnt)
 	}
 	fresh := w.device("")
 	fresh.Environment = tenants.Auto
 	must(t, w.scope.SetDevice(t.Context(), fresh))
-	r := w.place(tenants.Request{To: tenants.To{Device: fresh.ID}})
-	r = w.state(r.ID, tenants.Pushed)
-	if p := r.Attempts[0].Push; p.Tries != 1 || p.Environment != tenants.Sandbox {
+	r := w.ringOnce(fresh)
+	if p := r.Attempts[0].Push; r.State != tenants.Pushed || p.Tries != 1 || p.Environment != tenants.Sandbox {
 		t.Errorf("the next device was asked for with %+v", p)
 	}
 	_, _, err = w.board.Place(t.Context(), w.caller, tenants.Request{To: tenants.To{Device: w.device("").ID}}, store.Idempotency{})
@@ -216,22 +163,18 @@ func TestAKeyOfOneEnvironmentIsUsedForThatOneOnly(t *testing.T) {
 	}
 }
 
-// TestAppleInTrouble: the log says once that pushes fail by the dozen for no fault of a tenant's.
-func TestAppleInTrouble(t *testing.T) {
+// When a dozen pushes fail for no fault of a tenant's, the log says so once.
+func TestTheLogSaysThatAppleIsInTrouble(t *testing.T) {
 	t.Parallel()
-	var log notes
-	w, apple := scripted(t, func(c *switchboard.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
-	apple.set(always(503, "ServiceUnavailable"))
+	w := newWorld(t)
+	w.apple.set(503, "ServiceUnavailable")
 	for i := range 12 {
-		if log.say("has trouble") != (i >= 10) {
-			t.Fatalf("after %d pushes the log says so: %v", i, log.say("has trouble"))
+		if told := w.log.count("has trouble") > 0; told != (i >= 10) {
+			t.Fatalf("after %d pushes the log says so: %v", i, told)
 		}
-		w.ringOnce(w.device(""), 503)
+		w.ringOnce(w.device(""))
 	}
-	if n := strings.Count(log.text.String(), "has trouble"); n != 1 {
+	if n := w.log.count("has trouble"); n != 1 {
 		t.Errorf("it says so %d times", n)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	must(t, w.board.Close(ctx))
 }

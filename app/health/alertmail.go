@@ -1,0 +1,139 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"carillon/app/notify"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// Mailer delivers one mail and says whether the mail server took it. *notify.Mailer does.
+type Mailer interface {
+	Deliver(context.Context, notify.Mail) error
+}
+
+// AlertMailConfig is what AlertMail is made of. All is required.
+type AlertMailConfig struct {
+	Store *store.Store
+	Mail  Mailer
+	Link  func(tenants.Alert) string // the whole address of the page that shows what the alert is about
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// AlertMail writes to a tenant's owners and admins when something is wrong: one mail for each alert,
+// after it is committed. It keeps nothing in memory: the alerts' rows say which mail is still to be
+// sent, so a restart repeats and loses none, except one that was being delivered when the process
+// died, which is sent again.
+type AlertMail struct{ AlertMailConfig }
+
+// NewAlertMail checks the parts.
+func NewAlertMail(c AlertMailConfig) (*AlertMail, error) {
+	if c.Store == nil || c.Mail == nil || c.Link == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("health: AlertMail needs Store, Mail, Link, Now and Log")
+	}
+	return &AlertMail{c}, nil
+}
+
+const (
+	mailsMost   = 3               // to a tenant within mailsSpan; later alerts wait and go in one mail
+	mailsSpan   = time.Hour       //
+	mailLease   = 5 * time.Minute // until a mail that was not taken is tried again
+	mailTimeout = 2 * time.Minute // for one tenant's mail, to all its people
+	mailUseful  = 24 * time.Hour  // after its alert; a mail server that works again sends no old news
+)
+
+// Send sends the mails that are due.
+func (m *AlertMail) Send(ctx context.Context) error {
+	due, err := m.Store.UntoldAlerts(ctx, m.Now(), mailLease)
+	if err != nil {
+		return fmt.Errorf("find alerts without mail: %w", err)
+	}
+	var errs []error
+	for len(due) > 0 && ctx.Err() == nil {
+		n := 1
+		for n < len(due) && due[n].Tenant == due[0].Tenant {
+			n++
+		}
+		if err := m.sendTenant(ctx, due[:n]); err != nil {
+			errs = append(errs, fmt.Errorf("tenant %s: %w", due[0].Tenant, err))
+		}
+		due = due[n:]
+	}
+	return errors.Join(errs...)
+}
+
+// sendTenant writes to one tenant's people about all its new alerts.
+func (m *AlertMail) sendTenant(ctx context.Context, alerts []tenants.Alert) error {
+	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
+	defer cancel()
+	scope, now := m.Store.For(alerts[0].Tenant), m.Now()
+	fresh := make([]tenants.Alert, 0, len(alerts))
+	for _, a := range alerts {
+		if now.Sub(a.LastAt) <= mailUseful {
+			fresh = append(fresh, a)
+		}
+	}
+	if len(fresh) == 0 {
+		return scope.AlertsDropped(ctx, alerts)
+	}
+	mails, first, err := scope.LettersSince(ctx, now.Add(-mailsSpan))
+	if err != nil {
+		return err
+	}
+	if mails >= mailsMost {
+		return scope.TellAlerts(ctx, fresh, first.Add(mailsSpan))
+	}
+	if err := m.deliver(ctx, scope, fresh); err != nil {
+		return err
+	}
+	return scope.AlertsTold(context.WithoutCancel(ctx), fresh, now)
+}
+
+// deliver sends the mail to each of the tenant's managers. It succeeds when one mail was taken: an
+// address that refuses mail must not make the other people get the same mail several times.
+func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []tenants.Alert) error {
+	t, err := scope.Tenant(ctx)
+	if err != nil {
+		return err
+	}
+	people, err := scope.Managers(ctx)
+	if err != nil {
+		return err
+	}
+	subject, text := m.compose(t, alerts)
+	var errs []error
+	for _, to := range people {
+		if err := m.Mail.Deliver(ctx, notify.Mail{To: to, Subject: subject, Text: text}); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) < len(people) && len(errs) > 0 {
+		m.Log.Error("an alert mail was not delivered to everybody", "tenant", t.ID, "people", len(people), "err", errors.Join(errs...))
+		return nil
+	}
+	return errors.Join(errs...)
+}
+
+// compose says what is wrong, why, what to do and where to look.
+func (m *AlertMail) compose(t tenants.Tenant, alerts []tenants.Alert) (subject, text string) {
+	subject = "Carillon, " + t.Name + ": " + alerts[0].Kind.Title()
+	what := "There is a new alert for " + t.Name + "."
+	if n := len(alerts); n > 1 {
+		subject = fmt.Sprintf("Carillon, %s: %d new alerts", t.Name, n)
+		what = fmt.Sprintf("There are %d new alerts for %s.", n, t.Name)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Hello,\n\n%s\n", what)
+	for _, a := range alerts {
+		fmt.Fprintf(&b, "\n%s, since %s UTC.\n%s\nDetails: %s\n", a.Kind.Title(), a.FirstAt.UTC().Format("2 January, 15:04"), a.Detail, m.Link(a))
+	}
+	b.WriteString("\nOwners and admins get one mail for each new alert. When there are more than three in an hour, the rest come in one mail.\n")
+	return subject, b.String()
+}

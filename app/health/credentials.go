@@ -1,0 +1,193 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"carillon/app/push"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// MaxCredential is the most bytes of an uploaded credential file. Apple's files are under one kilobyte
+// (.p8) and under four (.p12).
+const MaxCredential = 64 << 10
+
+// CredentialsConfig is what Credentials are made of. Store and Now are required.
+type CredentialsConfig struct {
+	Store *store.Store
+	Probe Prober                              // asks Apple about a credential; nil = probes are refused
+	Added func(tenants.Credential, *push.Key) // called for each new credential: dev mode's Apple learns its public key
+	Now   func() time.Time
+}
+
+// Credentials takes, checks and opens APNs credentials. Its methods may be called from many goroutines.
+type Credentials struct {
+	CredentialsConfig
+	limits tenants.RateLimiter
+	opened openedKeys
+}
+
+// NewCredentials checks the parts.
+func NewCredentials(c CredentialsConfig) (*Credentials, error) {
+	if c.Store == nil || c.Now == nil {
+		return nil, errors.New("health: Credentials need Store and Now")
+	}
+	return &Credentials{CredentialsConfig: c}, nil
+}
+
+// Upload is an APNs credential as a person or program hands it over.
+type Upload struct {
+	Filename    string
+	File        []byte
+	Password    string // of a .p12
+	Bundle      string
+	Team, KeyID string // of a .p8; an empty KeyID is read from AuthKey_<key id>.p8
+	Environment tenants.Environment
+}
+
+// Add reads the file, seals it and stores it in place of the credential that its app had for the same
+// environment; Rollback brings that one back. It refuses what Apple would refuse, and with TooMany a
+// tenant that uploads too often. The returned credential holds what was read from the file, without
+// the secret.
+func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who, u Upload) (tenants.Credential, error) {
+	if len(u.File) > MaxCredential {
+		return tenants.Credential{}, tenants.Refuse(tenants.TooLarge, "file_too_large", "The file is larger than any Apple credential. Choose the .p8 or .p12 file.")
+	}
+	if err := s.admit(t, "uploads", uploadEvery, uploadBurst); err != nil {
+		return tenants.Credential{}, err
+	}
+	now := s.Now()
+	c := tenants.Credential{
+		ID: tenants.NewID[tenants.CredentialID](now), Tenant: t, Kind: tenants.P8, Bundle: u.Bundle,
+		Environment: u.Environment, Team: u.Team, KeyID: u.KeyID, State: tenants.CredentialActive, CreatedAt: now,
+	}
+	if c.Environment == "" {
+		c.Environment = tenants.Auto
+	}
+	key, secret, err := readUpload(&c, u)
+	if err != nil {
+		return tenants.Credential{}, err
+	}
+	c.Fingerprint = key.Fingerprint()
+	scope := s.Store.For(t).By(by)
+	add := scope.ReplaceCredential
+	if !c.NotAfter.IsZero() && !now.Before(c.NotAfter) {
+		add = scope.AddCredential // it has expired and must not replace one that works
+	}
+	if err := add(ctx, c, secret); err != nil {
+		return tenants.Credential{}, err
+	}
+	if s.Added != nil {
+		s.Added(c, key)
+	}
+	return c, nil
+}
+
+// Rollback brings the previous credential of an app back; see store.Scope.RollbackCredential.
+func (s *Credentials) Rollback(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (tenants.Credential, error) {
+	return s.Store.For(t).By(by).RollbackCredential(ctx, id)
+}
+
+// readUpload opens the file and fills in what it says.
+func readUpload(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
+	if strings.EqualFold(path.Ext(u.Filename), ".p12") || strings.EqualFold(path.Ext(u.Filename), ".pfx") {
+		return readP12(c, u)
+	}
+	if c.KeyID == "" {
+		c.KeyID = push.SuggestKeyID(u.Filename)
+	}
+	if err := c.Check(); err != nil {
+		return nil, nil, err
+	}
+	key, err := push.OpenP8(c.Team, c.KeyID, u.File)
+	return key, u.File, err
+}
+
+func readP12(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
+	key, cert, err := push.OpenP12(u.File, u.Password)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Kind, c.Team, c.KeyID = tenants.P12, "", ""
+	c.Topics, c.NotAfter = cert.Topics, cert.NotAfter
+	if c.Bundle == "" {
+		c.Bundle = cert.Bundle
+	}
+	if err := c.Check(); err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains(c.Topics, c.Bundle+".voip") {
+		return nil, nil, &tenants.Error{Kind: tenants.Invalid, Code: "topic_missing", Msg: "This certificate may not ring the app " + c.Bundle + ".",
+			Fields: []tenants.Field{{Name: "bundle_id", Message: "the certificate is for " + strings.Join(c.Topics, ", ") +
+				"; make a VoIP Services certificate for this app, or better a .p8 key"}}}
+	}
+	// The password is sealed with the file, because the next start has to open the file again.
+	return key, packP12(u.Password, u.File), nil
+}
+
+// packP12 returns the stored form of a certificate: the password, a zero byte, the file.
+func packP12(password string, file []byte) []byte {
+	return append(append([]byte(password), 0), file...)
+}
+
+// openStored opens a stored credential.
+func openStored(c tenants.Credential, secret []byte) (*push.Key, error) {
+	if c.Kind == tenants.P8 {
+		return push.OpenP8(c.Team, c.KeyID, secret)
+	}
+	password, file, _ := strings.Cut(string(secret), "\x00")
+	key, _, err := push.OpenP12([]byte(file), password)
+	return key, err
+}
+
+// openedKeys caches opened credentials. A credential's file never changes under its id, so an entry
+// stays true; a full cache drops one entry at random. The zero value is ready.
+type openedKeys struct {
+	mu   sync.Mutex // guards byID
+	byID map[tenants.CredentialID]*push.Key
+}
+
+// Key returns the opened credential with which pushes are signed.
+func (s *Credentials) Key(ctx context.Context, t tenants.TenantID, id tenants.CredentialID) (*push.Key, error) {
+	if key, ok := s.opened.get(id); ok {
+		return key, nil
+	}
+	c, secret, err := s.Store.For(t).OpenCredential(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	key, err := openStored(c, secret)
+	if err != nil {
+		return nil, err
+	}
+	s.opened.put(id, key)
+	return key, nil
+}
+
+func (o *openedKeys) get(id tenants.CredentialID) (*push.Key, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key, ok := o.byID[id]
+	return key, ok
+}
+
+func (o *openedKeys) put(id tenants.CredentialID, key *push.Key) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.byID == nil {
+		o.byID = map[tenants.CredentialID]*push.Key{}
+	}
+	for old := range o.byID {
+		if len(o.byID) < mostRemembered {
+			break
+		}
+		delete(o.byID, old)
+	}
+	o.byID[id] = key
+}
