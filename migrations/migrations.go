@@ -1,13 +1,15 @@
-// Package migrations holds the schema: numbered SQL files, one set per dialect, and the way to apply them. It knows no row and no
-// rule. Each set ends with the same tables and columns; a test in tenants/store compares them.
+// Package migrations holds the schema: numbered SQL files, one set per dialect, and the way to apply
+// them. It knows no row and no rule. Each set ends with the same tables and columns; a test in
+// tenants/store compares them.
 //
-// Start reading at sqlite/00001_ground.sql.
+// Start reading at sqlite/00001_schema.sql.
 package migrations
 
 import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -31,11 +33,38 @@ type Step struct {
 	Applied bool
 }
 
-// Apply brings the schema up to date and says how many steps that took. On PostgreSQL an advisory lock keeps two processes from
-// doing it at once; on SQLite the transaction of each step does.
+// ErrEarlier refuses a database that a development version made before the first release: it has
+// another schema under the same numbers, and nothing brings it up to date.
+var ErrEarlier = errors.New("this data folder was made by an earlier development version. " +
+	"Delete it or choose another with --data (on PostgreSQL: an empty database with --database-url)")
+
+// development finds a table as only a development version had it: with ids as text.
+var development = map[string]string{
+	SQLite: "SELECT COUNT(*) FROM pragma_table_info('tenants') WHERE name = 'id' AND type = 'TEXT'",
+	Postgres: "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = current_schema() " +
+		"AND table_name = 'tenants' AND column_name = 'id' AND data_type = 'text'",
+}
+
+func check(ctx context.Context, db *sql.DB, dialect string) error {
+	var found int
+	if err := db.QueryRowContext(ctx, development[dialect]).Scan(&found); err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	if found > 0 {
+		return ErrEarlier
+	}
+	return nil
+}
+
+// Apply brings the schema up to date and says how many steps that took. On PostgreSQL an advisory
+// lock keeps two processes from doing it at once; on SQLite the transaction of each step does.
+// A database of a development version is refused with ErrEarlier.
 func Apply(ctx context.Context, db *sql.DB, dialect string) (applied int, err error) {
 	p, err := provider(db, dialect)
 	if err != nil {
+		return 0, err
+	}
+	if err := check(ctx, db, dialect); err != nil {
 		return 0, err
 	}
 	done, err := p.Up(ctx)
@@ -62,10 +91,14 @@ func Status(ctx context.Context, db *sql.DB, dialect string) ([]Step, error) {
 	return steps, nil
 }
 
-// Current is the version the database has and the one this binary wants.
+// Current is the version the database has and the one this binary wants. A database of a
+// development version is refused with ErrEarlier.
 func Current(ctx context.Context, db *sql.DB, dialect string) (have, want int64, err error) {
 	p, err := provider(db, dialect)
 	if err != nil {
+		return 0, 0, err
+	}
+	if err := check(ctx, db, dialect); err != nil {
 		return 0, 0, err
 	}
 	have, want, err = p.GetVersions(ctx)

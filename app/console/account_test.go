@@ -2,6 +2,7 @@ package console
 
 import (
 	"database/sql"
+	"encoding/hex"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -170,7 +171,7 @@ func TestTheAuditLogLooksFurtherBack(t *testing.T) {
 	must(t, err)
 	defer db.Close()
 	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO audits (tenant_id, seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id) "+
-		"SELECT ?, i, ?, 'key', 'k', 'bot', 'ring.place', 'hay', '', '', '' FROM n", string(b.id), h.clock.now().UnixMicro())
+		"SELECT ?, i, ?, 'key', x'', 'bot', 'ring.place', 'hay', '', '', '' FROM n", bytesOf(t, string(b.id)), h.clock.now().UnixMicro())
 	must(t, err)
 	b.quick(b.owner).get("/audit?q=needle").want(200).has("cancelled the ring", "1 entry on this page").lacks("Look further back")
 }
@@ -199,4 +200,12 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Actor.ID != string(b.owner.ID) || all[0].IP == "" || all[0].RequestID == "" {
 		t.Fatalf("%+v %v", all, err)
 	}
+}
+
+// bytesOf is an id as SQLite's rows have it.
+func bytesOf(t testing.TB, id string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
+	must(t, err)
+	return b
 }

@@ -243,7 +243,7 @@ type tenant struct {
 }
 
 func (t *tenant) scope() *store.Scope {
-	return t.h.store.For(t.id).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "k", Name: t.word + " program"}, IP: "192.0.2.7", RequestID: "r"})
+	return t.h.store.For(t.id).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a", Name: t.word + " program"}, IP: "192.0.2.7", RequestID: "r"})
 }
 
 // tag is the tenant's word where only letters may stand.
@@ -446,7 +446,7 @@ func (h *house) dump(tenant tenants.TenantID) string {
 		}
 		query, args := "SELECT * FROM "+name, []any{}
 		if tenant != "" {
-			query, args = query+" WHERE tenant_id = ?", []any{string(tenant)}
+			query, args = query+" WHERE tenant_id = ?", []any{bytesOf(h, string(tenant))}
 		}
 		rows, err := db.Query(query, args...)
 		must(h, err)

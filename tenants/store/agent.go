@@ -7,8 +7,8 @@ import (
 )
 
 type agentRow struct {
-	TenantID string
-	ID       string
+	TenantID uuid
+	ID       uuid
 	Name     string
 	Kind     string
 	Caller   string
@@ -28,12 +28,12 @@ func (r agentRow) cursor() cursor { return cursor{r.Created, r.ID} }
 
 // AddAgent adds an agent.
 func (s *Scope) AddAgent(ctx context.Context, a tenants.Agent) error {
-	row := agentRow{TenantID: string(s.id), ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller, Created: micros(a.CreatedAt)}
+	row := agentRow{TenantID: uuid(s.id), ID: uuid(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller, Created: micros(a.CreatedAt)}
 	return s.write(ctx, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This agent exists already.")
 		}
-		return t.audit(s, "agent.add", row.ID, "")
+		return t.audit(s, "agent.add", string(row.ID), "")
 	})
 }
 
@@ -41,7 +41,7 @@ func (s *Scope) AddAgent(ctx context.Context, a tenants.Agent) error {
 func (s *Scope) SetAgent(ctx context.Context, a tenants.Agent) error {
 	return s.write(ctx, func(t *tx) error {
 		var old agentRow
-		if err := s.in(t.db(), "agents").Where("id = ?", string(a.ID)).Take(&old).Error; err != nil {
+		if err := s.in(t.db(), "agents").Where("id = ?", uuid(a.ID)).Take(&old).Error; err != nil {
 			return missing(err, "agent")
 		}
 		c := changes{}
@@ -52,7 +52,7 @@ func (s *Scope) SetAgent(ctx context.Context, a tenants.Agent) error {
 			return nil
 		}
 		_, err := t.exec("UPDATE agents SET name = ?, kind = ?, caller = ? WHERE tenant_id = ? AND id = ?",
-			a.Name, string(a.Kind), a.Caller, string(s.id), string(a.ID))
+			a.Name, string(a.Kind), a.Caller, uuid(s.id), uuid(a.ID))
 		if err != nil {
 			return err
 		}
@@ -63,14 +63,14 @@ func (s *Scope) SetAgent(ctx context.Context, a tenants.Agent) error {
 // RemoveAgent removes an agent. If it was the tenant's default, the built-in one is again.
 func (s *Scope) RemoveAgent(ctx context.Context, id tenants.AgentID) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM agents WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		n, err := t.change("DELETE FROM agents WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return tenants.NoSuch("agent")
 		}
-		if _, err := t.exec("UPDATE tenants SET default_agent = '' WHERE id = ? AND default_agent = ?", string(s.id), string(id)); err != nil {
+		if _, err := t.exec("UPDATE tenants SET default_agent = ? WHERE id = ? AND default_agent = ?", uuid(""), uuid(s.id), uuid(id)); err != nil {
 			return err
 		}
 		return t.audit(s, "agent.remove", string(id), "")
@@ -82,7 +82,7 @@ func (s *Scope) RemoveAgent(ctx context.Context, id tenants.AgentID) error {
 // Agent is one agent.
 func (s *Scope) Agent(ctx context.Context, id tenants.AgentID) (tenants.Agent, error) {
 	var row agentRow
-	if err := s.read(ctx, "agents").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "agents").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Agent{}, missing(err, "agent")
 	}
 	return row.noun(), nil

@@ -11,7 +11,8 @@ import (
 )
 
 type alertRow struct {
-	TenantID, Kind, Target, Detail     string
+	TenantID                           uuid
+	Kind, Target, Detail               string
 	FirstAt, LastAt, Count, ResolvedAt int64
 	ToldAt                             int64
 }
@@ -45,14 +46,14 @@ func (s *Scope) Alert(ctx context.Context, kind tenants.AlertKind, target, detai
 func (t *tx) alert(s *Scope, kind tenants.AlertKind, target, detail string) (news bool, err error) {
 	now := micros(s.s.now())
 	n, err := t.change("UPDATE alerts SET detail = ?, last_at = ?, count = count + 1 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
-		detail, now, string(s.id), string(kind), target)
+		detail, now, uuid(s.id), string(kind), target)
 	if err != nil || n > 0 {
 		return false, err
 	}
 	_, err = t.exec("INSERT INTO alerts ("+alertColumns+", tell_at) VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?) ON CONFLICT (tenant_id, kind, target) DO UPDATE SET "+
 		"detail = excluded.detail, first_at = excluded.first_at, last_at = excluded.last_at, count = 1, resolved_at = 0, "+
 		"tell_at = CASE WHEN alerts.told_at + ? > excluded.tell_at THEN alerts.told_at + ? ELSE excluded.tell_at END",
-		string(s.id), string(kind), target, detail, now, now, now, told, told)
+		uuid(s.id), string(kind), target, detail, now, now, now, told, told)
 	if err != nil {
 		return false, err
 	}
@@ -69,14 +70,14 @@ func (s *Scope) Alerts(ctx context.Context, all bool) ([]tenants.Alert, error) {
 		open = ""
 	}
 	rows, err := s.reads().query(ctx, "SELECT "+alertColumns+" FROM alerts WHERE tenant_id = ?"+open+" ORDER BY last_at DESC, kind, target LIMIT ?",
-		string(s.id), alertsMost)
+		uuid(s.id), alertsMost)
 	found, err := collect(rows, err, (*alertRow).fields)
 	return nouns(found, alertRow.noun), translate(err)
 }
 
 // OpenAlerts is how many alerts are open.
 func (s *Scope) OpenAlerts(ctx context.Context) (int64, error) {
-	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at = 0", string(s.id)))
+	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at = 0", uuid(s.id)))
 	return n, translate(err)
 }
 
@@ -163,7 +164,7 @@ func (s *Scope) ResolveAlert(ctx context.Context, kind tenants.AlertKind, target
 
 func (t *tx) resolve(s *Scope, kind tenants.AlertKind, target string) error {
 	n, err := t.change("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
-		micros(s.s.now()), string(s.id), string(kind), target)
+		micros(s.s.now()), uuid(s.id), string(kind), target)
 	if err != nil {
 		return err
 	}
@@ -175,6 +176,6 @@ func (t *tx) resolve(s *Scope, kind tenants.AlertKind, target string) error {
 
 // settle closes whatever is open about a target that is gone.
 func (t *tx) settle(s *Scope, target string) error {
-	_, err := t.exec("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND resolved_at = 0", micros(s.s.now()), string(s.id), target)
+	_, err := t.exec("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND resolved_at = 0", micros(s.s.now()), uuid(s.id), target)
 	return err
 }

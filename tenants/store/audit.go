@@ -55,7 +55,7 @@ func (t *tx) counter(id tenants.TenantID) error {
 		query += " FOR UPDATE"
 	}
 	var seq int64
-	if err := t.row(query, []any{string(id)}, &seq); err != nil {
+	if err := t.row(query, []any{uuid(id)}, &seq); err != nil {
 		return missing(err, "tenant")
 	}
 	t.audits[id] = seq
@@ -69,7 +69,7 @@ func (t *tx) audit(s *Scope, action, target, detail string) error {
 	}
 	t.wrote = true
 	t.audits[s.id]++
-	t.rows.audits.add(string(s.id), t.audits[s.id], micros(s.s.now()), s.who.Kind, s.who.ID, s.who.Name, action, target, detail,
+	t.rows.audits.add(uuid(s.id), t.audits[s.id], micros(s.s.now()), s.who.Kind, uuid(s.who.ID), s.who.Name, action, target, detail,
 		s.who.IP, s.who.RequestID)
 	return nil
 }
@@ -89,11 +89,11 @@ type AuditQuery struct {
 }
 
 type auditRow struct {
-	TenantID  string
+	TenantID  uuid
 	Seq       int64
 	At        int64
 	ActorKind string
-	ActorID   string
+	ActorID   uuid
 	ActorName string
 	Action    string
 	Target    string
@@ -104,7 +104,7 @@ type auditRow struct {
 
 func (r auditRow) noun() tenants.Audit {
 	return tenants.Audit{
-		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: r.ActorKind, ID: r.ActorID, Name: r.ActorName},
+		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: r.ActorKind, ID: string(r.ActorID), Name: r.ActorName},
 		Action: r.Action, Target: r.Target, Detail: r.Detail, IP: r.IP, RequestID: r.RequestID,
 	}
 }
@@ -115,8 +115,11 @@ func (s *Scope) Audits(ctx context.Context, q AuditQuery) ([]tenants.Audit, stri
 	db := s.read(ctx, "audits")
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
-		db = db.Where(`(LOWER(actor_name) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\' OR actor_id = ?)`,
-			p, p, p, q.Search)
+		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(actor_name) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\')`, p, p, p)
+		if actor, ok := tenants.ParseID[uuid](q.Search); ok {
+			found = found.Or("actor_id = ?", actor)
+		}
+		db = db.Where(found)
 	}
 	if strings.HasSuffix(q.Action, ".") {
 		db = db.Where(`action LIKE ? ESCAPE '\'`, like("", q.Action, "%"))
@@ -166,7 +169,7 @@ func (s *Scope) part(ctx context.Context, q AuditQuery) (bottom int64, more bool
 	if few || q.Search == "" && q.Action == "" && q.From.IsZero() && q.To.IsZero() {
 		return 0, false, nil
 	}
-	top, err := one(s.reads().query(ctx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM audits WHERE tenant_id = ?", string(s.id)))
+	top, err := one(s.reads().query(ctx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM audits WHERE tenant_id = ?", uuid(s.id)))
 	if err != nil {
 		return 0, false, err
 	}
@@ -181,7 +184,7 @@ func (s *Scope) part(ctx context.Context, q AuditQuery) (bottom int64, more bool
 	if bottom <= 1 {
 		return 0, false, nil
 	}
-	at, err := one(s.reads().query(ctx, "SELECT at FROM audits WHERE tenant_id = ? AND seq = ?", string(s.id), bottom))
+	at, err := one(s.reads().query(ctx, "SELECT at FROM audits WHERE tenant_id = ? AND seq = ?", uuid(s.id), bottom))
 	return bottom, at >= micros(q.From.Add(-clocksDiffer)), err
 }
 

@@ -120,7 +120,7 @@ func (t *tx) flush() error {
 		return err
 	}
 	for id, seq := range t.audits {
-		if _, err := t.run("UPDATE tenants SET audit_seq = ? WHERE id = ?", []any{seq, string(id)}); err != nil {
+		if _, err := t.run("UPDATE tenants SET audit_seq = ? WHERE id = ?", []any{seq, uuid(id)}); err != nil {
 			return err
 		}
 	}
@@ -175,6 +175,6 @@ func (t *tx) returned(text string, args []any, seqs []*int64) error {
 func (t *tx) addFact(tenant tenants.TenantID, ring tenants.RingID, f *tenants.Fact, seq, also *int64) {
 	t.wrote = true
 	t.rows.seqs = append(t.rows.seqs, seq, also)
-	t.rows.facts.add(string(tenant), string(ring), string(f.Attempt), string(f.Kind), micros(f.At), micros(f.Received),
+	t.rows.facts.add(uuid(tenant), uuid(ring), uuid(f.Attempt), string(f.Kind), micros(f.At), micros(f.Received),
 		micros(f.RawAt), micros(f.RawSent), f.Detail)
 }

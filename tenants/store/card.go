@@ -15,7 +15,7 @@ type Claim struct {
 
 // holding is a card's row.
 type holding struct {
-	tenant string
+	tenant uuid
 	began  int64
 }
 
@@ -32,7 +32,7 @@ func (s *Scope) ClaimCard(ctx context.Context, fingerprint string, added time.Ti
 		if err != nil {
 			return err
 		}
-		me := holding{string(s.id), micros(added)}
+		me := holding{uuid(s.id), micros(added)}
 		if was.tenant != "" && was.tenant != me.tenant && was.began <= me.began {
 			c = Claim{}
 			return nil

@@ -29,13 +29,13 @@ func TestCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(file(), []byte(id)) {
+	if bytes.Contains(file(), store.Bytes(id)) {
 		t.Error("the database file has a commit before any checkpoint")
 	}
 	if err := s.Checkpoint(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(file(), []byte(id)) {
+	if !bytes.Contains(file(), store.Bytes(id)) {
 		t.Error("the database file lacks a commit after a checkpoint")
 	}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 type credentialRow struct {
-	TenantID    string
-	ID          string
+	TenantID    uuid
+	ID          uuid
 	Kind        string
 	Bundle      string
 	Environment string
@@ -81,7 +81,7 @@ func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 		c.State = tenants.CredentialActive
 	}
 	row := sealedRow{Secret: blob, Row: credentialRow{
-		TenantID: string(s.id), ID: string(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: c.Team,
+		TenantID: uuid(s.id), ID: uuid(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: c.Team,
 		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter), State: string(c.State),
 		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt), NoHedge: c.NoHedge,
 	}}
@@ -92,7 +92,7 @@ func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, hereAlready)
 		}
-		return t.audit(s, "credential.add", row.Row.ID, row.Row.Bundle)
+		return t.audit(s, "credential.add", string(row.Row.ID), row.Row.Bundle)
 	})
 	s.s.seen.forget()
 	return err
@@ -121,7 +121,7 @@ func (s *Store) Credentials(ctx context.Context) ([]tenants.Credential, error) {
 // Credential is one credential.
 func (s *Scope) Credential(ctx context.Context, id tenants.CredentialID) (tenants.Credential, error) {
 	var row credentialRow
-	if err := s.read(ctx, "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Credential{}, missing(err, "credential")
 	}
 	return row.noun(), nil
@@ -130,7 +130,7 @@ func (s *Scope) Credential(ctx context.Context, id tenants.CredentialID) (tenant
 // OpenCredential is one credential with its secret in the clear.
 func (s *Scope) OpenCredential(ctx context.Context, id tenants.CredentialID) (tenants.Credential, []byte, error) {
 	var row sealedRow
-	if err := s.read(ctx, "credentials").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "credentials").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Credential{}, nil, missing(err, "credential")
 	}
 	secret, err := s.s.seal.Open(row.Secret, s.sealedAs(id)...)
@@ -143,7 +143,7 @@ func (s *Scope) OpenCredential(ctx context.Context, id tenants.CredentialID) (te
 // RemoveCredential removes a credential and its secret.
 func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		n, err := t.change("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) e
 func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, reason string, disable bool, at time.Time) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row credentialRow
-		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 			return missing(err, "credential")
 		}
 		state, action := row.State, "credential.trouble"
@@ -171,7 +171,7 @@ func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, 
 			state, action = string(tenants.CredentialDisabled), "credential.disable"
 		}
 		_, err := t.exec("UPDATE credentials SET state = ?, last_error = ?, last_error_at = ? WHERE tenant_id = ? AND id = ?",
-			state, reason, micros(at), string(s.id), string(id))
+			state, reason, micros(at), uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, 
 func (s *Scope) ConfineCredential(ctx context.Context, id tenants.CredentialID, refused tenants.Environment, reason string, at time.Time) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row credentialRow
-		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 			return missing(err, "credential")
 		}
 		action, detail := "credential.confine", reason
@@ -211,7 +211,7 @@ func (s *Scope) ConfineCredential(ctx context.Context, id tenants.CredentialID, 
 			return nil
 		}
 		_, err := t.exec("UPDATE credentials SET environment = ?, state = ?, last_error = ?, last_error_at = ? WHERE tenant_id = ? AND id = ?",
-			row.Environment, row.State, reason, micros(at), string(s.id), string(id))
+			row.Environment, row.State, reason, micros(at), uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}
@@ -232,7 +232,7 @@ func (s *Scope) twin(t *tx, row credentialRow, env tenants.Environment) (bool, e
 // SetHedging says whether a push may be sent again because a connection to Apple is silent.
 func (s *Scope) SetHedging(ctx context.Context, id tenants.CredentialID, on bool) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("UPDATE credentials SET no_hedge = ? WHERE tenant_id = ? AND id = ?", !on, string(s.id), string(id))
+		n, err := t.change("UPDATE credentials SET no_hedge = ? WHERE tenant_id = ? AND id = ?", !on, uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}
@@ -257,7 +257,7 @@ func (s *Scope) CredentialUsed(ctx context.Context, id tenants.CredentialID, at 
 	}
 	return s.s.w.do(ctx, s.door(), func(t *tx) error {
 		_, err := t.exec("UPDATE credentials SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
-			micros(at), string(s.id), string(id), micros(at))
+			micros(at), uuid(s.id), uuid(id), micros(at))
 		return err
 	})
 }
@@ -296,7 +296,7 @@ func (s *Scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
 	if len(devices) == 0 {
 		return []Target{}, nil
 	}
-	rows, err := s.reads().query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id DESC", string(s.id))
+	rows, err := s.reads().query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id DESC", uuid(s.id))
 	found, err := collect(rows, err, (*credentialRow).fields)
 	if err != nil {
 		return nil, translate(err)
@@ -310,11 +310,11 @@ func (s *Scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
 }
 
 func (s *Scope) targeted(ctx context.Context, to tenants.To) ([]tenants.Device, error) {
-	query, arg := "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id = ?", string(to.Device)
+	query, arg := "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id = ?", any(uuid(to.Device))
 	if to.Device == "" {
 		query, arg = "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND person = ? AND person <> '' ORDER BY created_at, id", to.Person
 	}
-	rows, err := s.reads().query(ctx, query, string(s.id), arg)
+	rows, err := s.reads().query(ctx, query, uuid(s.id), arg)
 	found, err := collect(rows, err, (*deviceRow).fields)
 	if err != nil {
 		return nil, translate(err)

@@ -121,8 +121,9 @@ func (d *database) behind(p place) (condition, order string, args []any) {
 
 type committedRow struct {
 	place
-	tenant, ring, attempt, kind, detail string
-	at, received, rawAt, rawSent        int64
+	tenant, ring, attempt        uuid
+	kind, detail                 string
+	at, received, rawAt, rawSent int64
 }
 
 func (r *committedRow) fields() []any {

@@ -167,6 +167,22 @@ func (d *database) current(ctx context.Context) error {
 	return nil
 }
 
+// noID is the empty id in a statement's text; see uuid.
+func (d *database) noID() string {
+	if d.dialect == migrations.SQLite {
+		return "x''"
+	}
+	return "'" + nilUUID + "'"
+}
+
+// idDigits is a column of ids as 32 digits, in a statement's text.
+func (d *database) idDigits(column string) string {
+	if d.dialect == migrations.SQLite {
+		return "LOWER(HEX(" + column + "))"
+	}
+	return "REPLACE(CAST(" + column + " AS TEXT), '-', '')"
+}
+
 func (d *database) close() error {
 	var errs []error
 	if d.pool != nil {

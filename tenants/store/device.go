@@ -12,8 +12,8 @@ import (
 )
 
 type deviceRow struct {
-	TenantID       string
-	ID             string
+	TenantID       uuid
+	ID             uuid
 	Token          string
 	Bundle         string
 	Environment    string
@@ -45,7 +45,7 @@ func (r *deviceRow) fields() []any {
 
 func rowOfDevice(t tenants.TenantID, d tenants.Device) deviceRow {
 	return deviceRow{
-		TenantID: string(t), ID: string(d.ID), Token: d.Token, Bundle: d.Bundle, Environment: string(d.Environment), Learnt: string(d.Learnt),
+		TenantID: uuid(t), ID: uuid(d.ID), Token: d.Token, Bundle: d.Bundle, Environment: string(d.Environment), Learnt: string(d.Learnt),
 		Person: d.Person, Name: d.Name, Model: d.Model, OSVersion: d.OSVersion, AppVersion: d.AppVersion, TimeZone: d.TimeZone,
 		Platform: string(d.Platform), State: string(d.State), DisabledReason: d.DisabledReason, RegisteredAt: micros(d.RegisteredAt),
 		SeenAt: micros(d.SeenAt), Created: micros(d.CreatedAt),
@@ -84,8 +84,12 @@ func (s *Scope) Devices(ctx context.Context, q DeviceQuery) ([]tenants.Device, s
 	}
 	if q.Search != "" {
 		p, start := like("%", q.Search, "%"), like("", q.Search, "%")
-		db = db.Where(`(LOWER(name) LIKE ? ESCAPE '\' OR LOWER(person) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\'`+
-			` OR id LIKE ? ESCAPE '\' OR token LIKE ? ESCAPE '\')`, p, p, p, start, start)
+		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(name) LIKE ? ESCAPE '\' OR LOWER(person) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\'`+
+			` OR token LIKE ? ESCAPE '\')`, p, p, p, start)
+		if low, high, ok := beginning(strings.ToLower(q.Search)); ok {
+			found = found.Or("id BETWEEN ? AND ?", low, high)
+		}
+		db = db.Where(found)
 	}
 	rows, next, err := page(db, q.After, q.Limit, deviceRow.cursor)
 	return nouns(rows, deviceRow.noun), next, err
@@ -98,7 +102,7 @@ func (s *Scope) Device(ctx context.Context, id tenants.DeviceID) (tenants.Device
 }
 
 func (s *Scope) device(db *gorm.DB, id tenants.DeviceID) (row deviceRow, err error) {
-	return row, missing(s.in(db, "devices").Where("id = ?", string(id)).Take(&row).Error, "device")
+	return row, missing(s.in(db, "devices").Where("id = ?", uuid(id)).Take(&row).Error, "device")
 }
 
 // CountDevices counts the devices that are rung.
@@ -140,7 +144,7 @@ func (t *tx) register(s *Scope, d tenants.Device, credential tenants.Hash) (tena
 		if err := t.setDevice(row); err != nil {
 			return tenants.Device{}, false, err
 		}
-		err = t.audit(s, "device.register", row.ID, differ(old, row).String())
+		err = t.audit(s, "device.register", string(row.ID), differ(old, row).String())
 	case absent(err):
 		if err := t.mayAddDevice(s); err != nil {
 			return tenants.Device{}, false, err
@@ -148,7 +152,7 @@ func (t *tx) register(s *Scope, d tenants.Device, credential tenants.Hash) (tena
 		if err := t.db().Create(&row).Error; err != nil {
 			return tenants.Device{}, false, taken(err, "This device exists already.")
 		}
-		err = t.audit(s, "device.add", row.ID, "")
+		err = t.audit(s, "device.add", string(row.ID), "")
 	}
 	if err != nil {
 		return tenants.Device{}, false, err
@@ -231,7 +235,7 @@ func (s *Scope) editDevice(ctx context.Context, id tenants.DeviceID, action stri
 			return err
 		}
 		if c := differ(old, row); len(c) > 0 {
-			return t.audit(s, action, row.ID, c.String())
+			return t.audit(s, action, string(row.ID), c.String())
 		}
 		return nil
 	})
@@ -242,7 +246,7 @@ func (s *Scope) editDevice(ctx context.Context, id tenants.DeviceID, action stri
 // RemoveDevice removes a device and its credentials. Its rings stay.
 func (s *Scope) RemoveDevice(ctx context.Context, id tenants.DeviceID) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM devices WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		n, err := t.change("DELETE FROM devices WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}
@@ -286,7 +290,7 @@ func (t *tx) outdate(s *Scope, row deviceRow) error {
 	if err := t.setDevice(past); err != nil {
 		return err
 	}
-	return t.audit(s, "device.disable", past.ID, "replaced by "+row.ID)
+	return t.audit(s, "device.disable", string(past.ID), "replaced by "+string(row.ID))
 }
 
 // LearnEnvironment records which of Apple's hosts took the token of a device that did not say.
@@ -326,8 +330,8 @@ func (s *Scope) ReviveDevice(ctx context.Context, id tenants.DeviceID, reason st
 }
 
 type deviceCredentialRow struct {
-	TenantID string
-	DeviceID string
+	TenantID uuid
+	DeviceID uuid
 	UsedAt   int64
 }
 
@@ -376,20 +380,20 @@ func (s *Scope) see(d tenants.Device) {
 	}
 	s.s.w.post(s.door(), func(t *tx) error {
 		_, err := t.exec("UPDATE devices SET seen_at = ? WHERE tenant_id = ? AND id = ? AND seen_at < ?",
-			micros(now), string(s.id), string(d.ID), micros(now))
+			micros(now), uuid(s.id), uuid(d.ID), micros(now))
 		return err
 	})
 }
 
 // firstUse marks the credential as used and removes those made before it. Newer ones, not used yet, stay.
-func (t *tx) firstUse(s *Scope, device string, h tenants.Hash) error {
+func (t *tx) firstUse(s *Scope, device uuid, h tenants.Hash) error {
 	n, err := t.change("UPDATE device_credentials SET used_at = ? WHERE tenant_id = ? AND hash = ? AND used_at = 0",
-		micros(s.s.now()), string(s.id), h[:])
+		micros(s.s.now()), uuid(s.id), h[:])
 	if err != nil || n == 0 {
 		return err
 	}
 	_, err = t.exec("DELETE FROM device_credentials WHERE tenant_id = ? AND device_id = ? AND hash <> ? AND created_at <= "+
 		"(SELECT created_at FROM device_credentials WHERE tenant_id = ? AND device_id = ? AND hash = ?)",
-		string(s.id), device, h[:], string(s.id), device, h[:])
+		uuid(s.id), device, h[:], uuid(s.id), device, h[:])
 	return err
 }

@@ -9,8 +9,8 @@ import (
 // EarlierRing is the ring that the idempotency key with this very body placed within its 24 hours; nil when there is none.
 func (s *Scope) EarlierRing(ctx context.Context, i Idempotency) (*tenants.Ring, error) {
 	rows, err := s.reads().query(ctx, "SELECT ring_id FROM idempotency WHERE tenant_id = ? AND key = ? AND body = ? AND created_at > ?",
-		string(s.id), i.Key, i.Body[:], micros(s.s.now().Add(-idempotencyFor)))
-	ids, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{id} })
+		uuid(s.id), i.Key, i.Body[:], micros(s.s.now().Add(-idempotencyFor)))
+	ids, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
 	if err != nil || len(ids) == 0 {
 		return nil, translate(err)
 	}

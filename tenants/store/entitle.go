@@ -22,7 +22,7 @@ func (t *tx) mayAddDevice(s *Scope) error {
 	if err != nil || !ok {
 		return err
 	}
-	if e.Usage.Devices, err = t.tally("SELECT COUNT(*) FROM devices WHERE tenant_id = ? AND state = 'active'", string(s.id)); err != nil {
+	if e.Usage.Devices, err = t.tally("SELECT COUNT(*) FROM devices WHERE tenant_id = ? AND state = 'active'", uuid(s.id)); err != nil {
 		return err
 	}
 	return e.Device()
@@ -34,11 +34,11 @@ func (t *tx) mayAddPerson(s *Scope, email string) error {
 	if err != nil || !ok {
 		return err
 	}
-	members, err := t.tally("SELECT COUNT(*) FROM members WHERE tenant_id = ?", string(s.id))
+	members, err := t.tally("SELECT COUNT(*) FROM members WHERE tenant_id = ?", uuid(s.id))
 	if err != nil {
 		return err
 	}
-	invited, err := t.tally("SELECT COUNT(*) FROM invitations WHERE tenant_id = ? AND email <> ?", string(s.id), email)
+	invited, err := t.tally("SELECT COUNT(*) FROM invitations WHERE tenant_id = ? AND email <> ?", uuid(s.id), email)
 	if err != nil {
 		return err
 	}
@@ -52,10 +52,10 @@ func (t *tx) tally(query string, args ...any) (int64, error) {
 
 // CountPeople counts members and open invitations: who takes a place in the plan.
 func (s *Scope) CountPeople(ctx context.Context) (int, error) {
-	members, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM members WHERE tenant_id = ?", string(s.id)))
+	members, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM members WHERE tenant_id = ?", uuid(s.id)))
 	if err != nil {
 		return 0, err
 	}
-	invited, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM invitations WHERE tenant_id = ?", string(s.id)))
+	invited, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM invitations WHERE tenant_id = ?", uuid(s.id)))
 	return int(members + invited), err
 }

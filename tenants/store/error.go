@@ -81,7 +81,7 @@ func taken(err error, msg string) error {
 }
 
 func absent(err error) bool {
-	return errors.Is(err, sql.ErrNoRows) || errors.Is(err, gorm.ErrRecordNotFound)
+	return errors.Is(err, sql.ErrNoRows) || errors.Is(err, gorm.ErrRecordNotFound) || errors.Is(err, errNotUUID)
 }
 
 func unique(err error) bool {

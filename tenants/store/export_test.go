@@ -86,3 +86,12 @@ func Groups(waiting []string) (groups [][]string) {
 	}
 	return groups
 }
+
+// Bytes is an id as SQLite's rows have it, for statements that tests write by hand.
+func Bytes[T ~string](id T) []byte {
+	b, ok := uuid(id).bytes()
+	if !ok {
+		return nil
+	}
+	return b[:]
+}

@@ -37,6 +37,9 @@ func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]Fu
 		bucket      int
 		n           int64
 	}
+	if by == "agent" {
+		group = s.s.db.idDigits("agent_id")
+	}
 	cells, args := s.span(floor(micros(from), hour), until(to), by)
 	rows, err := s.reads().scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM "+cells+" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", args...)
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.group, &x.fact, &x.bucket, &x.n} })
@@ -63,24 +66,37 @@ func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]Fu
 	return out, nil
 }
 
+// agentOf is the agent's id by its 32 digits; empty for the built-in agent.
+func agentOf(digits string) string {
+	if len(digits) != 32 {
+		return ""
+	}
+	id := digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
+	if id == nilUUID {
+		return ""
+	}
+	return id
+}
+
 // span is where the hours in [from, to) are summed from, as SQL. Whole days come from tally_days where what is asked for stands there:
 // a month is a few hundred rows for each of its days, and else as many for each of its hours.
 func (s *Scope) span(from, to int64, by string) (cells string, args []any) {
 	const hours = "SELECT hour, fact, bucket, n FROM tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?"
 	first, last := floor(from+dayLength-hour, dayLength), floor(to, dayLength)
 	if by != "" && by != "day" || first >= last {
-		return "tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?", []any{string(s.id), from, to}
+		return "tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?", []any{uuid(s.id), from, to}
 	}
 	return "(" + hours + " UNION ALL SELECT day, fact, bucket, n FROM tally_days WHERE tenant_id = ? AND day >= ? AND day < ? UNION ALL " + hours + ") spans",
-		[]any{string(s.id), from, first, string(s.id), first, last, string(s.id), last, to}
+		[]any{uuid(s.id), from, first, uuid(s.id), first, last, uuid(s.id), last, to}
 }
 
 // countDays adds the hours' cells up by day. It runs in the roller's transaction.
 func (t *tx) countDays(cells map[cell]int64) error {
 	type daily struct {
-		tenant, fact string
-		day          int64
-		bucket       int
+		tenant uuid
+		fact   string
+		day    int64
+		bucket int
 	}
 	days := map[daily]int64{}
 	for c, n := range cells {
@@ -99,6 +115,9 @@ func (t *tx) countDays(cells map[cell]int64) error {
 
 // label is a group as people and programs read it.
 func label(by, group string) string {
+	if by == "agent" {
+		return agentOf(group)
+	}
 	if by != "hour" && by != "day" {
 		return group
 	}

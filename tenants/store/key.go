@@ -9,8 +9,8 @@ import (
 )
 
 type keyRow struct {
-	TenantID    string
-	ID          string
+	TenantID    uuid
+	ID          uuid
 	Hash        []byte
 	Name        string
 	Test        bool
@@ -48,26 +48,26 @@ func (t *tx) addKey(s *Scope, k tenants.Key, h tenants.Hash) error {
 		permissions[i] = string(p)
 	}
 	row := keyRow{
-		TenantID: string(s.id), ID: string(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
+		TenantID: uuid(s.id), ID: uuid(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
 		Permissions: strings.Join(permissions, " "), PerSecond: int64(k.PerSecond), Created: micros(k.CreatedAt),
 	}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "This key exists already.")
 	}
-	return t.audit(s, "key.add", row.ID, row.Permissions)
+	return t.audit(s, "key.add", string(row.ID), row.Permissions)
 }
 
 // RevokeKey ends a key for good. A key that is revoked already stays as it is.
 func (s *Scope) RevokeKey(ctx context.Context, id tenants.KeyID) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row keyRow
-		if err := s.in(t.db(), "keys").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		if err := s.in(t.db(), "keys").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 			return missing(err, "key")
 		}
 		if row.RevokedAt != 0 {
 			return nil
 		}
-		if _, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), string(s.id), string(id)); err != nil {
+		if _, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), uuid(s.id), uuid(id)); err != nil {
 			return err
 		}
 		return t.audit(s, "key.revoke", string(id), "")
@@ -79,7 +79,7 @@ func (s *Scope) RevokeKey(ctx context.Context, id tenants.KeyID) error {
 // Key is one key, revoked or not.
 func (s *Scope) Key(ctx context.Context, id tenants.KeyID) (tenants.Key, error) {
 	var row keyRow
-	if err := s.read(ctx, "keys").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "keys").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Key{}, missing(err, "key")
 	}
 	return row.noun(), nil

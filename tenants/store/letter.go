@@ -19,7 +19,7 @@ const claimed = 50
 func (s *Store) UntoldAlerts(ctx context.Context, now time.Time, lease time.Duration) (alerts []tenants.Alert, err error) {
 	const due = " FROM alerts WHERE tell_at <> 0 AND tell_at <= ? AND resolved_at = 0"
 	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT DISTINCT tenant_id"+due+" ORDER BY tenant_id LIMIT ?", micros(now), claimed)
-	ids, err := collect(rows, err, func(id *tenants.TenantID) []any { return []any{id} })
+	ids, err := collect(rows, err, func(id *tenants.TenantID) []any { return []any{(*uuid)(id)} })
 	if err != nil || len(ids) == 0 {
 		return nil, translate(err)
 	}
@@ -64,7 +64,7 @@ func (s *Scope) setAlerts(ctx context.Context, alerts []tenants.Alert, set strin
 	return s.s.w.do(ctx, s.door(), func(t *tx) error {
 		for _, a := range alerts {
 			_, err := t.exec("UPDATE alerts SET "+set+" WHERE tenant_id = ? AND kind = ? AND target = ? AND first_at = ? AND resolved_at = 0",
-				value, string(s.id), string(a.Kind), a.Target, micros(a.FirstAt))
+				value, uuid(s.id), string(a.Kind), a.Target, micros(a.FirstAt))
 			if err != nil {
 				return err
 			}
@@ -76,7 +76,7 @@ func (s *Scope) setAlerts(ctx context.Context, alerts []tenants.Alert, set strin
 // LettersSince counts the letters about alerts that the tenant's people got since a moment, and says when the first of them went.
 func (s *Scope) LettersSince(ctx context.Context, since time.Time) (letters int, first time.Time, err error) {
 	rows, err := s.reads().query(ctx, "SELECT COUNT(DISTINCT told_at), COALESCE(MIN(told_at), 0) FROM alerts WHERE tenant_id = ? AND told_at > ?",
-		string(s.id), micros(since))
+		uuid(s.id), micros(since))
 	type sum struct{ n, first int64 }
 	found, err := collect(rows, err, func(x *sum) []any { return []any{&x.n, &x.first} })
 	if err != nil || len(found) == 0 {
@@ -88,7 +88,7 @@ func (s *Scope) LettersSince(ctx context.Context, since time.Time) (letters int,
 // Managers are the addresses of the tenant's owners and admins who can still sign in, in order.
 func (s *Scope) Managers(ctx context.Context) ([]string, error) {
 	rows, err := s.reads().query(ctx, "SELECT users.email FROM members JOIN users ON users.id = members.user_id WHERE members.tenant_id = ? "+
-		"AND members.role IN (?, ?) AND users.disabled_at = 0 ORDER BY users.email", string(s.id), string(tenants.Owner), string(tenants.Admin))
+		"AND members.role IN (?, ?) AND users.disabled_at = 0 ORDER BY users.email", uuid(s.id), string(tenants.Owner), string(tenants.Admin))
 	found, err := collect(rows, err, func(email *string) []any { return []any{email} })
 	return found, translate(err)
 }

@@ -10,8 +10,8 @@ import (
 )
 
 type memberRow struct {
-	TenantID string
-	UserID   string
+	TenantID uuid
+	UserID   uuid
 	Role     string
 	Created  int64 `gorm:"column:created_at"`
 }
@@ -62,7 +62,7 @@ func (s *Scope) Members(ctx context.Context, q Page) ([]tenants.Member, string, 
 // Member is one of the tenant's people.
 func (s *Scope) Member(ctx context.Context, user tenants.UserID) (tenants.Member, error) {
 	var row personRow
-	if err := s.people(s.reads().gorm(ctx)).Where("members.user_id = ?", string(user)).Take(&row).Error; err != nil {
+	if err := s.people(s.reads().gorm(ctx)).Where("members.user_id = ?", uuid(user)).Take(&row).Error; err != nil {
 		return tenants.Member{}, missing(err, "member")
 	}
 	return row.noun(), nil
@@ -74,14 +74,14 @@ func (s *Scope) AddMember(ctx context.Context, m tenants.Member) error {
 }
 
 func (t *tx) join(s *Scope, m tenants.Member) error {
-	if err := t.db().Where("id = ?", string(m.User)).Take(&userRow{}).Error; err != nil {
+	if err := t.db().Where("id = ?", uuid(m.User)).Take(&userRow{}).Error; err != nil {
 		return missing(err, "user")
 	}
-	row := memberRow{TenantID: string(s.id), UserID: string(m.User), Role: string(m.Role), Created: micros(m.CreatedAt)}
+	row := memberRow{TenantID: uuid(s.id), UserID: uuid(m.User), Role: string(m.Role), Created: micros(m.CreatedAt)}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "This person is a member already.")
 	}
-	return t.audit(s, "member.add", row.UserID, row.Role)
+	return t.audit(s, "member.add", string(row.UserID), row.Role)
 }
 
 // SetRole changes a member's role. The last owner stays one: Conflict.
@@ -96,7 +96,7 @@ func (s *Scope) SetRole(ctx context.Context, user tenants.UserID, r tenants.Role
 				return err
 			}
 		}
-		if _, err := t.exec("UPDATE members SET role = ? WHERE tenant_id = ? AND user_id = ?", string(r), string(s.id), string(user)); err != nil {
+		if _, err := t.exec("UPDATE members SET role = ? WHERE tenant_id = ? AND user_id = ?", string(r), uuid(s.id), uuid(user)); err != nil {
 			return err
 		}
 		return t.audit(s, "member.role", string(user), string(was)+" to "+string(r))
@@ -115,10 +115,10 @@ func (s *Scope) RemoveMember(ctx context.Context, user tenants.UserID) error {
 				return err
 			}
 		}
-		if _, err := t.exec("DELETE FROM members WHERE tenant_id = ? AND user_id = ?", string(s.id), string(user)); err != nil {
+		if _, err := t.exec("DELETE FROM members WHERE tenant_id = ? AND user_id = ?", uuid(s.id), uuid(user)); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM sign_ins WHERE tenant_id = ? AND user_id = ?", string(s.id), string(user)); err != nil {
+		if _, err := t.exec("DELETE FROM sign_ins WHERE tenant_id = ? AND user_id = ?", uuid(s.id), uuid(user)); err != nil {
 			return err
 		}
 		return t.audit(s, "member.remove", string(user), string(was))
@@ -127,7 +127,7 @@ func (s *Scope) RemoveMember(ctx context.Context, user tenants.UserID) error {
 
 func (t *tx) role(s *Scope, user tenants.UserID) (tenants.Role, error) {
 	var row memberRow
-	if err := s.in(t.db(), "members").Where("user_id = ?", string(user)).Take(&row).Error; err != nil {
+	if err := s.in(t.db(), "members").Where("user_id = ?", uuid(user)).Take(&row).Error; err != nil {
 		return "", missing(err, "member")
 	}
 	return tenants.Role(row.Role), nil
@@ -157,12 +157,12 @@ type Invitation struct {
 }
 
 type invitationRow struct {
-	TenantID  string
+	TenantID  uuid
 	Email     string
 	Hash      []byte
 	Role      string
 	ByKind    string
-	ByID      string
+	ByID      uuid
 	ByName    string
 	Created   int64 `gorm:"column:created_at"`
 	ExpiresAt int64
@@ -173,7 +173,7 @@ func (invitationRow) TableName() string { return "invitations" }
 func (r invitationRow) noun() Invitation {
 	return Invitation{
 		Hash: hash(r.Hash), Tenant: tenants.TenantID(r.TenantID), Email: r.Email, Role: tenants.Role(r.Role),
-		By: tenants.Actor{Kind: r.ByKind, ID: r.ByID, Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+		By: tenants.Actor{Kind: r.ByKind, ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
 	}
 }
 
@@ -184,7 +184,7 @@ func (s *Scope) AddInvitation(ctx context.Context, i Invitation) error {
 
 func (t *tx) invite(s *Scope, i Invitation) error {
 	row := invitationRow{
-		TenantID: string(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), ByKind: i.By.Kind, ByID: i.By.ID, ByName: i.By.Name,
+		TenantID: uuid(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), ByKind: i.By.Kind, ByID: uuid(i.By.ID), ByName: i.By.Name,
 		Created: micros(i.CreatedAt), ExpiresAt: micros(i.ExpiresAt),
 	}
 	var there int64
@@ -197,7 +197,7 @@ func (t *tx) invite(s *Scope, i Invitation) error {
 	if err := t.mayAddPerson(s, i.Email); err != nil {
 		return err
 	}
-	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", string(s.id), i.Email); err != nil {
+	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), i.Email); err != nil {
 		return err
 	}
 	if err := t.db().Create(&row).Error; err != nil {
@@ -218,7 +218,7 @@ func (s *Scope) Invitations(ctx context.Context) ([]Invitation, error) {
 // RevokeInvitation takes back the invitation for an address.
 func (s *Scope) RevokeInvitation(ctx context.Context, email string) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", string(s.id), email)
+		n, err := t.change("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), email)
 		if err != nil {
 			return err
 		}
@@ -270,8 +270,8 @@ func (s *Store) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants
 		member = tenants.Member{
 			Tenant: i.Tenant, User: tenants.UserID(row.ID), Role: i.Role, Email: row.Email, Name: row.Name, CreatedAt: stored(now),
 		}
-		scope := s.For(i.Tenant).By(Who{Actor: tenants.Actor{Kind: "user", ID: row.ID, Name: row.Name}})
-		if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", string(i.Tenant), i.Email); err != nil {
+		scope := s.For(i.Tenant).By(Who{Actor: tenants.Actor{Kind: "user", ID: string(row.ID), Name: row.Name}})
+		if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(i.Tenant), i.Email); err != nil {
 			return err
 		}
 		return t.join(scope, member)

@@ -197,3 +197,34 @@ func columns(t *testing.T, driver, address, query string) (out []string) {
 	slices.Sort(out)
 	return out
 }
+
+// A folder of a development version has ids as text, whatever its number says.
+func TestRefusesAFolderOfADevelopmentVersion(t *testing.T) {
+	t.Parallel()
+	for _, version := range []int{1, 15} {
+		c := config(t)
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range []string{
+			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')))",
+			"INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (" + fmt.Sprint(version) + ", 1)",
+			"CREATE TABLE tenants (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
+		} {
+			if _, err := db.ExecContext(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		const want = "made by an earlier development version. Delete it or choose another with --data"
+		if _, err := store.Migrate(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("step %d: migrated: %v", version, err)
+		}
+		if _, err := store.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("step %d: opened: %v", version, err)
+		}
+	}
+}

@@ -8,7 +8,8 @@ import (
 )
 
 type outcomeRow struct {
-	Ring, Device, AppVersion, OSVersion, Token, Reason    string
+	Ring, Device                                          uuid
+	AppVersion, OSVersion, Token, Reason                  string
 	Created, ExpiresAt, EndedAt, Status, Spoken, Reported int64
 }
 
@@ -44,7 +45,7 @@ const outcomeFacts = " LEFT JOIN facts f ON f.tenant_id = a.tenant_id AND f.ring
 func (s *Scope) Outcomes(ctx context.Context, d tenants.DeviceID, limit int) ([]tenants.Outcome, error) {
 	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, ring_id, id, device_id, app_version, os_version, token, status, reason FROM attempts "+
 		"WHERE tenant_id = ? AND device_id = ? ORDER BY ring_id DESC LIMIT ?) a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id"+outcomeFacts,
-		string(s.id), string(d), limit)
+		uuid(s.id), uuid(d), limit)
 }
 
 // Watched lists how the attempts of the latest rings since a moment came out, newest first; limit bounds the rings, so that the
@@ -52,7 +53,7 @@ func (s *Scope) Outcomes(ctx context.Context, d tenants.DeviceID, limit int) ([]
 func (s *Scope) Watched(ctx context.Context, since time.Time, limit int) ([]tenants.Outcome, error) {
 	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, id, created_at, expires_at, ended_at FROM rings "+
 		"WHERE tenant_id = ? AND created_at >= ? ORDER BY created_at DESC LIMIT ?) r JOIN attempts a ON a.tenant_id = r.tenant_id AND a.ring_id = r.id"+outcomeFacts,
-		string(s.id), micros(since), limit)
+		uuid(s.id), micros(since), limit)
 }
 
 func (s *Scope) outcomes(ctx context.Context, query string, args ...any) ([]tenants.Outcome, error) {
@@ -65,7 +66,7 @@ func (s *Scope) outcomes(ctx context.Context, query string, args ...any) ([]tena
 // Versions counts the living devices by the versions of app and iOS.
 func (s *Scope) Versions(ctx context.Context) ([]tenants.Version, error) {
 	rows, err := s.reads().scan(ctx, "SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform = ? "+
-		"GROUP BY app_version, os_version ORDER BY app_version, os_version", string(s.id), string(tenants.DeviceActive), string(tenants.IOS))
+		"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive), string(tenants.IOS))
 	found, err := collect(rows, err, func(v *tenants.Version) []any { return []any{&v.App, &v.OS, &v.Devices} })
 	return found, translate(err)
 }

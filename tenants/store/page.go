@@ -33,11 +33,11 @@ func limit(n int) int {
 // cursor is the key of a page's last row. It travels as opaque base64url.
 type cursor struct {
 	at int64
-	id string
+	id uuid
 }
 
 func (c cursor) String() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.at, 10) + " " + c.id))
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.at, 10) + " " + string(c.id)))
 }
 
 // badCursor refuses what no list gave.
@@ -58,7 +58,7 @@ func parseCursor(s string) (cursor, error) {
 	if _, ok := tenants.ParseID[tenants.RingID](id); !ok && id != "" {
 		return cursor{}, badCursor()
 	}
-	return cursor{at: n, id: id}, nil
+	return cursor{at: n, id: uuid(id)}, nil
 }
 
 // like makes a LIKE pattern out of what a person typed: the pattern's own signs mean themselves.
@@ -68,7 +68,7 @@ func like(before, s, after string) string {
 
 // in narrows a table to the tenant.
 func (s *Scope) in(db *gorm.DB, table string) *gorm.DB {
-	return db.Table(table).Where(table+".tenant_id = ?", string(s.id))
+	return db.Table(table).Where(table+".tenant_id = ?", uuid(s.id))
 }
 
 // read is the tenant's part of a table, outside of any transaction.

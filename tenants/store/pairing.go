@@ -8,17 +8,17 @@ import (
 )
 
 type pairingRow struct {
-	TenantID  string
-	ID        string
+	TenantID  uuid
+	ID        uuid
 	Hash      []byte
 	Person    string
 	ByKind    string
-	ByID      string
+	ByID      uuid
 	ByName    string
 	Created   int64 `gorm:"column:created_at"`
 	ExpiresAt int64
 	UsedAt    int64
-	DeviceID  string
+	DeviceID  uuid
 }
 
 func (pairingRow) TableName() string { return "pairings" }
@@ -26,7 +26,7 @@ func (pairingRow) TableName() string { return "pairings" }
 func (r pairingRow) noun() tenants.Pairing {
 	return tenants.Pairing{
 		ID: tenants.PairingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Person: r.Person,
-		By: tenants.Actor{Kind: r.ByKind, ID: r.ByID, Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+		By: tenants.Actor{Kind: r.ByKind, ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
 		UsedAt: moment(r.UsedAt), Device: tenants.DeviceID(r.DeviceID),
 	}
 }
@@ -34,21 +34,21 @@ func (r pairingRow) noun() tenants.Pairing {
 // AddPairing records a pairing code by its hash.
 func (s *Scope) AddPairing(ctx context.Context, p tenants.Pairing, h tenants.Hash) error {
 	row := pairingRow{
-		TenantID: string(s.id), ID: string(p.ID), Hash: h[:], Person: p.Person, ByKind: p.By.Kind, ByID: p.By.ID, ByName: p.By.Name,
+		TenantID: uuid(s.id), ID: uuid(p.ID), Hash: h[:], Person: p.Person, ByKind: p.By.Kind, ByID: uuid(p.By.ID), ByName: p.By.Name,
 		Created: micros(p.CreatedAt), ExpiresAt: micros(p.ExpiresAt),
 	}
 	return s.write(ctx, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This pairing code exists already.")
 		}
-		return t.audit(s, "pairing.add", row.ID, row.Person)
+		return t.audit(s, "pairing.add", string(row.ID), row.Person)
 	})
 }
 
 // Pairing is one pairing, used or not; Forget removes it once it has expired.
 func (s *Scope) Pairing(ctx context.Context, id tenants.PairingID) (tenants.Pairing, error) {
 	var row pairingRow
-	if err := s.read(ctx, "pairings").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "pairings").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Pairing{}, missing(err, "pairing")
 	}
 	return row.noun(), nil
@@ -74,7 +74,7 @@ func (s *Store) TenantOfPairing(ctx context.Context, h tenants.Hash, now time.Ti
 func (s *Scope) TakePairing(ctx context.Context, id tenants.PairingID, d tenants.Device, credential tenants.Hash, now time.Time) (device tenants.Device, err error) {
 	err = s.write(ctx, func(t *tx) (err error) {
 		var row pairingRow
-		if err := s.in(t.db(), "pairings").Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		if err := s.in(t.db(), "pairings").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 			return missing(err, "pairing")
 		}
 		if row.UsedAt != 0 || micros(now) >= row.ExpiresAt {
@@ -88,7 +88,7 @@ func (s *Scope) TakePairing(ctx context.Context, id tenants.PairingID, d tenants
 			return err
 		}
 		_, err = t.exec("UPDATE pairings SET used_at = ?, device_id = ? WHERE tenant_id = ? AND id = ? AND used_at = 0",
-			micros(now), string(device.ID), string(s.id), string(id))
+			micros(now), uuid(device.ID), uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}

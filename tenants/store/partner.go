@@ -8,8 +8,9 @@ import (
 )
 
 type partnerRow struct {
-	ID, Code, Email, Name, Key, User, Payee, By, Account string
-	Created, Stopped                                     int64
+	ID, User                                   uuid
+	Code, Email, Name, Key, Payee, By, Account string
+	Created, Stopped                           int64
 }
 
 const partnerColumns = "id, code, email, name, key, user_id, payee, pay_by, account, created_at, stopped_at"
@@ -111,7 +112,7 @@ func (s *Store) EnterPartner(ctx context.Context, link tenants.Hash, fresh tenan
 		}
 		if err == nil && fresh.User != "" && p.User != fresh.User {
 			n, err = t.change("UPDATE partners SET user_id = ? WHERE id = ? AND NOT EXISTS (SELECT 1 FROM partners o WHERE o.user_id = ?)",
-				string(fresh.User), string(p.ID), string(fresh.User))
+				uuid(fresh.User), uuid(p.ID), uuid(fresh.User))
 			if n > 0 {
 				p.User = fresh.User
 			}
@@ -120,14 +121,14 @@ func (s *Store) EnterPartner(ctx context.Context, link tenants.Hash, fresh tenan
 			return err
 		}
 		_, err = t.exec("INSERT INTO partner_sign_ins (hash, partner_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
-			in.Hash[:], string(p.ID), micros(in.CreatedAt), micros(in.ExpiresAt))
+			in.Hash[:], uuid(p.ID), micros(in.CreatedAt), micros(in.ExpiresAt))
 		return err
 	})
 	return p, err
 }
 
 func (t *tx) addPartner(p tenants.Partner) error {
-	_, err := t.exec("INSERT INTO partners ("+partnerColumns+") VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, 0)", string(p.ID), p.Code, p.Email, p.Name, p.Key,
+	_, err := t.exec("INSERT INTO partners ("+partnerColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", uuid(p.ID), p.Code, p.Email, p.Name, p.Key, uuid(""),
 		p.Payee.Name, string(p.Payee.By), p.Payee.Account, micros(p.CreatedAt))
 	return taken(err, "There is a partner with this address or code already.")
 }
@@ -146,7 +147,7 @@ func onePartner(ctx context.Context, q querier, where string, arg any) (tenants.
 
 // Partner is one partner.
 func (s *Store) Partner(ctx context.Context, id tenants.PartnerID) (tenants.Partner, error) {
-	return onePartner(ctx, s.db.through(noDoor), "id = ?", string(id))
+	return onePartner(ctx, s.db.through(noDoor), "id = ?", uuid(id))
 }
 
 // PartnerOfCode finds the partner of a code, also one that was stopped.
@@ -156,13 +157,16 @@ func (s *Store) PartnerOfCode(ctx context.Context, code string) (tenants.Partner
 
 // PartnerOfUser finds the partner whose room an account of the console opens.
 func (s *Store) PartnerOfUser(ctx context.Context, u tenants.UserID) (tenants.Partner, error) {
-	return onePartner(ctx, s.db.through(noDoor), "user_id = ? AND user_id <> ''", string(u))
+	if u == "" { // what a partner without an account has
+		return tenants.Partner{}, tenants.NoSuch("partner")
+	}
+	return onePartner(ctx, s.db.through(noDoor), "user_id = ? AND user_id <> "+s.db.noID(), uuid(u))
 }
 
 // PartnerOfSignIn finds whose sign-in it is; one that is over is Unauthorized.
 func (s *Store) PartnerOfSignIn(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Partner, error) {
 	rows, err := s.db.through(noDoor).query(ctx, "SELECT partner_id FROM partner_sign_ins WHERE hash = ? AND expires_at > ?", h[:], micros(now))
-	found, err := collect(rows, err, func(id *string) []any { return []any{id} })
+	found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
 	if err == nil && len(found) == 0 {
 		return tenants.Partner{}, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
 	}
@@ -189,13 +193,13 @@ func (s *Store) Partners(ctx context.Context) ([]tenants.Partner, error) {
 
 // SetPayee says how a partner is paid.
 func (s *Store) SetPayee(ctx context.Context, id tenants.PartnerID, p tenants.Payee) error {
-	return s.setPartner(ctx, "UPDATE partners SET payee = ?, pay_by = ?, account = ? WHERE id = ?", p.Name, string(p.By), p.Account, string(id))
+	return s.setPartner(ctx, "UPDATE partners SET payee = ?, pay_by = ?, account = ? WHERE id = ?", p.Name, string(p.By), p.Account, uuid(id))
 }
 
 // StopPartner ends a partner from a moment on, or with the zero one lets it run again: what was earned, and what is still earned by
 // tenants that were brought before, stays.
 func (s *Store) StopPartner(ctx context.Context, id tenants.PartnerID, at time.Time) error {
-	return s.setPartner(ctx, "UPDATE partners SET stopped_at = ? WHERE id = ?", micros(at), string(id))
+	return s.setPartner(ctx, "UPDATE partners SET stopped_at = ? WHERE id = ?", micros(at), uuid(id))
 }
 
 func (s *Store) setPartner(ctx context.Context, query string, args ...any) error {
@@ -213,7 +217,7 @@ func (s *Store) CountClick(id tenants.PartnerID) {
 	day := micros(s.now().UTC().Truncate(24 * time.Hour))
 	s.w.post(noDoor, func(t *tx) error {
 		_, err := t.exec("INSERT INTO partner_clicks (partner_id, day, clicks) VALUES (?, ?, 1) "+
-			"ON CONFLICT (partner_id, day) DO UPDATE SET clicks = partner_clicks.clicks + 1", string(id), day)
+			"ON CONFLICT (partner_id, day) DO UPDATE SET clicks = partner_clicks.clicks + 1", uuid(id), day)
 		return err
 	})
 }
@@ -227,7 +231,7 @@ type DayClicks struct {
 // Clicks are a partner's by day, the oldest first; days without any are left out.
 func (s *Store) Clicks(ctx context.Context, id tenants.PartnerID) ([]DayClicks, error) {
 	type row struct{ day, clicks int64 }
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT day, clicks FROM partner_clicks WHERE partner_id = ? ORDER BY day", string(id))
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT day, clicks FROM partner_clicks WHERE partner_id = ? ORDER BY day", uuid(id))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.clicks} })
 	return nouns(found, func(r row) DayClicks { return DayClicks{moment(r.day), r.clicks} }), translate(err)
 }

@@ -7,8 +7,9 @@ import (
 )
 
 type entryRow struct {
-	ID, Partner, Referral, Payment, Kind, Payout string
-	Cents, Payable, Created                      int64
+	ID, Partner, Referral, Payout uuid
+	Payment, Kind                 string
+	Cents, Payable, Created       int64
 }
 
 func (r *entryRow) fields() []any {
@@ -23,8 +24,8 @@ func (r entryRow) noun() tenants.Entry {
 }
 
 func entries(ctx context.Context, q querier, partner tenants.PartnerID) ([]tenants.Entry, error) {
-	rows, err := q.query(ctx, "SELECT c.id, c.partner_id, c.referral_id, c.payment, c.kind, c.cents, c.payable_at, c.created_at, COALESCE(l.payout_id, '') "+
-		"FROM commissions c LEFT JOIN payout_lines l ON l.commission_id = c.id WHERE c.partner_id = ? ORDER BY c.created_at, c.id", string(partner))
+	rows, err := q.query(ctx, "SELECT c.id, c.partner_id, c.referral_id, c.payment, c.kind, c.cents, c.payable_at, c.created_at, l.payout_id "+
+		"FROM commissions c LEFT JOIN payout_lines l ON l.commission_id = c.id WHERE c.partner_id = ? ORDER BY c.created_at, c.id", uuid(partner))
 	found, err := collect(rows, err, (*entryRow).fields)
 	return nouns(found, entryRow.noun), translate(err)
 }
@@ -35,8 +36,9 @@ func (s *Store) Entries(ctx context.Context, partner tenants.PartnerID) ([]tenan
 }
 
 type payoutRow struct {
-	ID, Partner, Reference string
-	Cents, Created         int64
+	ID, Partner    uuid
+	Reference      string
+	Cents, Created int64
 }
 
 func (r *payoutRow) fields() []any {
@@ -55,7 +57,7 @@ func payouts(ctx context.Context, q querier, where string, args ...any) ([]tenan
 
 // Payouts are what a partner was paid, the newest first.
 func (s *Store) Payouts(ctx context.Context, partner tenants.PartnerID) ([]tenants.Payout, error) {
-	return payouts(ctx, s.db.through(noDoor), "partner_id = ?", string(partner))
+	return payouts(ctx, s.db.through(noDoor), "partner_id = ?", uuid(partner))
 }
 
 // PayOut records that a partner was paid all that is payable, which must be cents: a list that was read before something changed pays
@@ -63,10 +65,10 @@ func (s *Store) Payouts(ctx context.Context, partner tenants.PartnerID) ([]tenan
 func (s *Store) PayOut(ctx context.Context, partner tenants.PartnerID, cents int64, reference string) (p tenants.Payout, repeated bool, err error) {
 	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		p, repeated = tenants.Payout{}, false
-		if _, err := onePartner(ctx, t, "id = ?"+t.hold(), string(partner)); err != nil {
+		if _, err := onePartner(ctx, t, "id = ?"+t.hold(), uuid(partner)); err != nil {
 			return err
 		}
-		have, err := payouts(ctx, t, "partner_id = ? AND reference = ?", string(partner), reference)
+		have, err := payouts(ctx, t, "partner_id = ? AND reference = ?", uuid(partner), reference)
 		switch {
 		case err != nil:
 			return err
@@ -94,11 +96,11 @@ func (t *tx) payOut(ctx context.Context, s *Store, p tenants.Payout) (tenants.Pa
 	}
 	p.ID, p.CreatedAt = tenants.NewID[tenants.PayoutID](now), stored(now)
 	if _, err := t.exec("INSERT INTO payouts (id, partner_id, cents, reference, created_at) VALUES (?, ?, ?, ?, ?)",
-		string(p.ID), string(p.Partner), p.Cents, p.Reference, micros(now)); err != nil {
+		uuid(p.ID), uuid(p.Partner), p.Cents, p.Reference, micros(now)); err != nil {
 		return p, err
 	}
 	for _, e := range in {
-		if _, err := t.exec("INSERT INTO payout_lines (commission_id, payout_id) VALUES (?, ?)", string(e.ID), string(p.ID)); err != nil {
+		if _, err := t.exec("INSERT INTO payout_lines (commission_id, payout_id) VALUES (?, ?)", uuid(e.ID), uuid(p.ID)); err != nil {
 			return p, err
 		}
 	}

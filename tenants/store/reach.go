@@ -29,11 +29,7 @@ func (s *Scope) AgentsOf(ctx context.Context, ids []tenants.AgentID) (map[tenant
 		return out, nil
 	}
 	var rows []agentRow
-	plain := make([]string, len(ids))
-	for i, id := range ids {
-		plain[i] = string(id)
-	}
-	if err := s.read(ctx, "agents").Where("id IN ?", plain).Find(&rows).Error; err != nil {
+	if err := s.read(ctx, "agents").Where("id IN ?", uuids(ids)).Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	for _, r := range rows {
@@ -55,9 +51,9 @@ func room(n int) int {
 
 // some are the arguments behind marks; the last id fills the places that are left.
 func some[T ~string](t tenants.TenantID, ids []T) []any {
-	args := []any{string(t)}
+	args := []any{uuid(t)}
 	for i := range room(len(ids)) {
-		args = append(args, string(ids[min(i, len(ids)-1)]))
+		args = append(args, uuid(ids[min(i, len(ids)-1)]))
 	}
 	return args
 }
@@ -66,10 +62,10 @@ func some[T ~string](t tenants.TenantID, ids []T) []any {
 // itself. Who has no sign-in left is not in it.
 func (s *Scope) LastSeen(ctx context.Context, idle time.Duration) (map[tenants.UserID]time.Time, error) {
 	type seen struct {
-		user string
+		user uuid
 		at   int64
 	}
-	rows, err := s.reads().query(ctx, "SELECT user_id, MAX(idle_at) FROM sign_ins WHERE tenant_id = ? GROUP BY user_id", string(s.id))
+	rows, err := s.reads().query(ctx, "SELECT user_id, MAX(idle_at) FROM sign_ins WHERE tenant_id = ? GROUP BY user_id", uuid(s.id))
 	found, err := collect(rows, err, func(x *seen) []any { return []any{&x.user, &x.at} })
 	out := map[tenants.UserID]time.Time{}
 	for _, x := range found {
@@ -85,7 +81,7 @@ func (s *Scope) Reach(ctx context.Context, bundle string) (map[tenants.Environme
 		n                   int
 	}
 	rows, err := s.reads().query(ctx, "SELECT environment, learnt, COUNT(*) FROM devices WHERE tenant_id = ? AND bundle = ? AND state = ? "+
-		"GROUP BY environment, learnt", string(s.id), bundle, string(tenants.DeviceActive))
+		"GROUP BY environment, learnt", uuid(s.id), bundle, string(tenants.DeviceActive))
 	found, err := collect(rows, err, func(x *group) []any { return []any{&x.environment, &x.learnt, &x.n} })
 	out := map[tenants.Environment]int{}
 	for _, x := range found {

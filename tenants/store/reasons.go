@@ -21,9 +21,10 @@ var reasoned = map[string]bool{
 // countOutcomes counts the reasons of facts, how late pushes arrived, and how rings ended. It runs in the roller's transaction.
 func (t *tx) countOutcomes(facts []newFact) error {
 	type cell struct {
-		tenant, fact, detail, app string
-		hour                      int64
-		bucket                    int
+		tenant            uuid
+		fact, detail, app string
+		hour              int64
+		bucket            int
 	}
 	cells := map[cell]int64{}
 	for i := range facts {
@@ -81,7 +82,7 @@ func (s *Scope) Reasons(ctx context.Context, from, to time.Time) ([]Reason, Late
 		n            int64
 	}
 	rows, err := s.reads().scan(ctx, "SELECT fact, detail, bucket, CAST(SUM(n) AS BIGINT) FROM outcomes WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact <> ? "+
-		"GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3", string(s.id), floor(micros(from), hour), until(to), ended)
+		"GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3", uuid(s.id), floor(micros(from), hour), until(to), ended)
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.fact, &x.detail, &x.bucket, &x.n} })
 	reasons, lateness := []Reason{}, Late{Buckets: map[int]int64{}}
 	for _, x := range sums {
@@ -112,7 +113,7 @@ func (s *Scope) RingEnds(ctx context.Context, from, to time.Time) ([]RingEnd, er
 		state  string
 	}
 	rows, err := s.reads().scan(ctx, "SELECT hour / 86400000000 * 86400000000, detail, CAST(SUM(n) AS BIGINT) FROM outcomes "+
-		"WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact = ? GROUP BY 1, 2 ORDER BY 1, 2", string(s.id), floor(micros(from), hour), until(to), ended)
+		"WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact = ? GROUP BY 1, 2 ORDER BY 1, 2", uuid(s.id), floor(micros(from), hour), until(to), ended)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.state, &r.n} })
 	return nouns(found, func(r row) RingEnd { return RingEnd{moment(r.day), tenants.State(r.state), r.n} }), translate(err)
 }

@@ -8,9 +8,10 @@ import (
 )
 
 type referralRow struct {
-	ID, Partner, Tenant, Refused string
-	Percent, Months, Hold        int64
-	Asked, Created               int64
+	ID, Partner, Tenant   uuid
+	Refused               string
+	Percent, Months, Hold int64
+	Asked, Created        int64
 }
 
 const referralColumns = "id, partner_id, tenant, percent, months, hold_days, refused, asked_at, created_at"
@@ -28,7 +29,7 @@ func (r referralRow) noun() tenants.Referral {
 
 // refer writes down who brought a tenant.
 func (t *tx) refer(r tenants.Referral) error {
-	_, err := t.exec("INSERT INTO referrals ("+referralColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)", string(r.ID), string(r.Partner), string(r.Tenant),
+	_, err := t.exec("INSERT INTO referrals ("+referralColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)", uuid(r.ID), uuid(r.Partner), uuid(r.Tenant),
 		r.Terms.Percent, int64(r.Terms.Months), int64(r.Terms.HoldDays), string(r.Refused), micros(r.CreatedAt))
 	return err
 }
@@ -40,7 +41,7 @@ func referrals(ctx context.Context, q querier, rest string, args ...any) ([]refe
 
 // ReferralOf finds who brought a tenant; nobody is NoSuch.
 func (s *Store) ReferralOf(ctx context.Context, tenant tenants.TenantID) (tenants.Referral, error) {
-	found, err := referrals(ctx, s.db.through(noDoor), "WHERE tenant = ?", string(tenant))
+	found, err := referrals(ctx, s.db.through(noDoor), "WHERE tenant = ?", uuid(tenant))
 	if err == nil && len(found) == 0 {
 		return tenants.Referral{}, tenants.NoSuch("referral")
 	}
@@ -52,12 +53,13 @@ func (s *Store) ReferralOf(ctx context.Context, tenant tenants.TenantID) (tenant
 
 // Referrals lists whom a partner brought, the newest first.
 func (s *Store) Referrals(ctx context.Context, partner tenants.PartnerID) ([]tenants.Referral, error) {
-	found, err := referrals(ctx, s.db.through(noDoor), "WHERE partner_id = ? ORDER BY created_at DESC, id DESC", string(partner))
+	found, err := referrals(ctx, s.db.through(noDoor), "WHERE partner_id = ? ORDER BY created_at DESC, id DESC", uuid(partner))
 	return nouns(found, referralRow.noun), translate(err)
 }
 
 type paymentRow struct {
-	ID, Referral                   string
+	ID                             string
+	Referral                       uuid
 	At, Cents, Untaxed, ReturnedIn int64
 }
 
@@ -76,7 +78,7 @@ func payments(ctx context.Context, q querier, where string, arg any) ([]paymentR
 
 // PaymentsOf are what the tenants that a partner brought have paid, by referral, the earliest first.
 func (s *Store) PaymentsOf(ctx context.Context, partner tenants.PartnerID) (map[tenants.ReferralID][]tenants.Payment, error) {
-	found, err := payments(ctx, s.db.through(noDoor), "referral_id IN (SELECT id FROM referrals WHERE partner_id = ?)", string(partner))
+	found, err := payments(ctx, s.db.through(noDoor), "referral_id IN (SELECT id FROM referrals WHERE partner_id = ?)", uuid(partner))
 	out := map[tenants.ReferralID][]tenants.Payment{}
 	for _, r := range found {
 		id := tenants.ReferralID(r.Referral)
@@ -97,7 +99,7 @@ type Settlement struct {
 // An answer that was asked for earlier than the one that is written changes nothing. A tenant that nobody brought is NoSuch.
 func (s *Store) Settle(ctx context.Context, n Settlement) error {
 	return s.w.do(ctx, noDoor, func(t *tx) error {
-		found, err := referrals(ctx, t, "WHERE tenant = ?"+t.hold(), string(n.Tenant))
+		found, err := referrals(ctx, t, "WHERE tenant = ?"+t.hold(), uuid(n.Tenant))
 		switch {
 		case err != nil:
 			return err
@@ -110,7 +112,7 @@ func (s *Store) Settle(ctx context.Context, n Settlement) error {
 		if n.Refused != "" && r.Refused == "" {
 			r.Refused = n.Refused
 		}
-		if _, err := t.exec("UPDATE referrals SET asked_at = ?, refused = ? WHERE id = ?", micros(n.Asked), string(r.Refused), string(r.ID)); err != nil {
+		if _, err := t.exec("UPDATE referrals SET asked_at = ?, refused = ? WHERE id = ?", micros(n.Asked), string(r.Refused), uuid(r.ID)); err != nil {
 			return err
 		}
 		for _, p := range n.Payments {
@@ -126,13 +128,13 @@ func (t *tx) setPayment(r tenants.ReferralID, p tenants.Payment) error {
 	_, err := t.exec("INSERT INTO referral_payments (payment, referral_id, paid_at, cents, untaxed, returned) VALUES (?, ?, ?, ?, ?, ?) "+
 		"ON CONFLICT (payment) DO UPDATE SET cents = excluded.cents, untaxed = excluded.untaxed, returned = excluded.returned "+
 		"WHERE referral_payments.referral_id = excluded.referral_id",
-		p.ID, string(r), micros(p.At), p.Cents, p.Untaxed, p.Returned)
+		p.ID, uuid(r), micros(p.At), p.Cents, p.Untaxed, p.Returned)
 	return err
 }
 
 // book adds the lines that the ledger of a referral lacks.
 func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error {
-	paid, err := payments(ctx, t, "referral_id = ?", string(r.ID))
+	paid, err := payments(ctx, t, "referral_id = ?", uuid(r.ID))
 	if err != nil {
 		return err
 	}
@@ -140,7 +142,7 @@ func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error 
 		payment string
 		cents   int64
 	}
-	rows, err := t.query(ctx, "SELECT payment, CAST(SUM(cents) AS BIGINT) FROM commissions WHERE referral_id = ? GROUP BY payment", string(r.ID))
+	rows, err := t.query(ctx, "SELECT payment, CAST(SUM(cents) AS BIGINT) FROM commissions WHERE referral_id = ? GROUP BY payment", uuid(r.ID))
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.payment, &x.cents} })
 	if err != nil {
 		return err
@@ -151,7 +153,7 @@ func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error 
 	}
 	for _, e := range r.Settle(nouns(paid, paymentRow.noun), booked) {
 		_, err := t.exec("INSERT INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			string(tenants.NewID[tenants.EntryID](now)), string(e.Partner), string(e.Referral), e.Payment, string(e.Kind), e.Cents, micros(e.PayableAt), micros(now))
+			uuid(tenants.NewID[tenants.EntryID](now)), uuid(e.Partner), uuid(e.Referral), e.Payment, string(e.Kind), e.Cents, micros(e.PayableAt), micros(now))
 		if err != nil {
 			return err
 		}

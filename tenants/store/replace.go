@@ -28,7 +28,7 @@ func (s *Scope) ReplaceCredential(ctx context.Context, c tenants.Credential, sec
 					return err
 				}
 			}
-			if err := t.settle(s, o.ID); err != nil {
+			if err := t.settle(s, string(o.ID)); err != nil {
 				return err
 			}
 		}
@@ -41,7 +41,7 @@ func (s *Scope) ReplaceCredential(ctx context.Context, c tenants.Credential, sec
 func (s *Scope) RollbackCredential(ctx context.Context, id tenants.CredentialID) (back tenants.Credential, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		var row credentialRow
-		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 			return missing(err, "credential")
 		}
 		previous, err := s.alike(t, row.noun(), tenants.CredentialPrevious)
@@ -68,13 +68,13 @@ func (s *Scope) RollbackCredential(ctx context.Context, id tenants.CredentialID)
 			return taken(err, "This credential is in use already.")
 		}
 		if chosen.ID != row.ID {
-			if err := t.settle(s, row.ID); err != nil {
+			if err := t.settle(s, string(row.ID)); err != nil {
 				return err
 			}
 		}
 		chosen.State = string(tenants.CredentialActive)
 		back = chosen.noun()
-		return t.audit(s, "credential.rollback", chosen.ID, chosen.Bundle)
+		return t.audit(s, "credential.rollback", string(chosen.ID), chosen.Bundle)
 	})
 	s.s.seen.forget()
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Scope) alike(t *tx, c tenants.Credential, states ...tenants.CredentialS
 	return rows, translate(err)
 }
 
-func (t *tx) setState(s *Scope, id string, to tenants.CredentialState) error {
-	_, err := t.exec("UPDATE credentials SET state = ? WHERE tenant_id = ? AND id = ?", string(to), string(s.id), id)
+func (t *tx) setState(s *Scope, id uuid, to tenants.CredentialState) error {
+	_, err := t.exec("UPDATE credentials SET state = ? WHERE tenant_id = ? AND id = ?", string(to), uuid(s.id), id)
 	return err
 }

@@ -80,7 +80,7 @@ func (s *Scope) retire(ctx context.Context, now time.Time) (removed int, err err
 			if !c.do {
 				continue
 			}
-			if _, err := t.exec(c.query, string(s.id), c.value); err != nil {
+			if _, err := t.exec(c.query, uuid(s.id), c.value); err != nil {
 				return err
 			}
 		}
@@ -91,8 +91,8 @@ func (s *Scope) retire(ctx context.Context, now time.Time) (removed int, err err
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
 func (s *Scope) past(ctx context.Context, now time.Time) (p past, err error) {
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND created_at <= ? AND due_at IS NULL ORDER BY created_at LIMIT ?",
-		string(s.id), micros(now.Add(-ringsFor)), retireMost)
-	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{id} }); err != nil {
+		uuid(s.id), micros(now.Add(-ringsFor)), retireMost)
+	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}
 	for _, c := range []struct {
@@ -104,7 +104,7 @@ func (s *Scope) past(ctx context.Context, now time.Time) (p past, err error) {
 		{"SELECT COALESCE(MIN(hour), 0) FROM outcomes WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-talliesFor)), &p.outcomes},
 		{"SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)), &p.alerts},
 	} {
-		rows, err := s.reads().query(ctx, c.query, string(s.id), c.limit)
+		rows, err := s.reads().query(ctx, c.query, uuid(s.id), c.limit)
 		found, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 		if err != nil {
 			return p, translate(err)

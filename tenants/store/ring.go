@@ -87,17 +87,17 @@ func roundFact(f *tenants.Fact) {
 // remember gives the ring that the key placed before, or writes down that it now places id.
 func (t *tx) remember(s *Scope, id tenants.RingID, i Idempotency) (earlier *tenants.Ring, err error) {
 	var body []byte
-	var ring string
+	var ring uuid
 	var at int64
 	now := s.s.now()
-	err = t.row("SELECT body, ring_id, created_at FROM idempotency WHERE tenant_id = ? AND key = ?", []any{string(s.id), i.Key}, &body, &ring, &at)
+	err = t.row("SELECT body, ring_id, created_at FROM idempotency WHERE tenant_id = ? AND key = ?", []any{uuid(s.id), i.Key}, &body, &ring, &at)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
 		return nil, err
 	case now.Sub(moment(at)) >= idempotencyFor:
 		t.wrote = true
-		if _, err := t.run("DELETE FROM idempotency WHERE tenant_id = ? AND key = ?", []any{string(s.id), i.Key}); err != nil {
+		if _, err := t.run("DELETE FROM idempotency WHERE tenant_id = ? AND key = ?", []any{uuid(s.id), i.Key}); err != nil {
 			return nil, err
 		}
 	case string(body) != string(i.Body[:]):
@@ -108,7 +108,7 @@ func (t *tx) remember(s *Scope, id tenants.RingID, i Idempotency) (earlier *tena
 	}
 	t.wrote = true
 	_, err = t.run("INSERT INTO idempotency (tenant_id, key, body, ring_id, created_at) VALUES (?, ?, ?, ?, ?)",
-		[]any{string(s.id), i.Key, i.Body[:], string(id), micros(now)})
+		[]any{uuid(s.id), i.Key, i.Body[:], uuid(id), micros(now)})
 	return nil, err
 }
 
@@ -118,13 +118,13 @@ func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
 	if !due.IsZero() && !r.State.Terminal() {
 		dueAt = micros(due)
 	}
-	t.rows.rings.add(string(tenant), string(r.ID), r.Version, string(r.State), string(r.To.Device), r.To.Person, string(r.Agent), r.Caller,
-		r.Reference, r.Test, r.By.Kind, r.By.ID, r.By.Name, micros(r.CreatedAt), micros(r.ExpiresAt), micros(r.EndedAt), string(r.EndReason), dueAt)
+	t.rows.rings.add(uuid(tenant), uuid(r.ID), r.Version, string(r.State), uuid(r.To.Device), r.To.Person, uuid(r.Agent), r.Caller,
+		r.Reference, r.Test, r.By.Kind, uuid(r.By.ID), r.By.Name, micros(r.CreatedAt), micros(r.ExpiresAt), micros(r.EndedAt), string(r.EndReason), dueAt)
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		p := a.Push
-		t.rows.attempts.add(string(tenant), string(r.ID), string(a.ID), string(a.Device), string(a.Credential), string(a.State), a.AppVersion,
-			a.OSVersion, p.APNsID, p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason, micros(p.SentAt), micros(p.AnsweredAt))
+		t.rows.attempts.add(uuid(tenant), uuid(r.ID), uuid(a.ID), uuid(a.Device), uuid(a.Credential), string(a.State), a.AppVersion,
+			a.OSVersion, uuid(p.APNsID), p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason, micros(p.SentAt), micros(p.AnsweredAt))
 		for j := range a.Facts {
 			f := &a.Facts[j]
 			t.addFact(tenant, r.ID, f, &f.Seq, &f.Seq)
@@ -260,7 +260,7 @@ func (t *tx) setRing(tenant tenants.TenantID, r *tenants.Ring, was int, due time
 		query += ", due_at = ?"
 		args = append(args, micros(due))
 	}
-	done, err := t.run(query+" WHERE tenant_id = ? AND id = ? AND version = ?", append(args, string(tenant), string(r.ID), was))
+	done, err := t.run(query+" WHERE tenant_id = ? AND id = ? AND version = ?", append(args, uuid(tenant), uuid(r.ID), was))
 	if err != nil {
 		return false, err
 	}
@@ -273,8 +273,8 @@ func (t *tx) setAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Att
 	p := a.Push
 	_, err := t.run("UPDATE attempts SET state = ?, apns_id = ?, topic = ?, token = ?, environment = ?, tries = ?, status = ?, reason = ?, "+
 		"sent_at = ?, answered_at = ? WHERE tenant_id = ? AND ring_id = ? AND id = ?",
-		[]any{string(a.State), p.APNsID, p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason,
-			micros(p.SentAt), micros(p.AnsweredAt), string(tenant), string(r.ID), string(a.ID)})
+		[]any{string(a.State), uuid(p.APNsID), p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason,
+			micros(p.SentAt), micros(p.AnsweredAt), uuid(tenant), uuid(r.ID), uuid(a.ID)})
 	return err
 }
 
@@ -284,7 +284,7 @@ func (t *tx) setCall(tenant tenants.TenantID, r *tenants.Ring) error {
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO UPDATE SET device_id = excluded.device_id, "+
 		"answered_at = excluded.answered_at, connected_at = excluded.connected_at, ended_at = excluded.ended_at, "+
 		"ended_by = excluded.ended_by, jitter = excluded.jitter, loss = excluded.loss, round_trip = excluded.round_trip",
-		[]any{string(tenant), string(r.ID), string(c.Device), micros(c.AnsweredAt), micros(c.ConnectedAt), micros(c.EndedAt), c.EndedBy,
+		[]any{uuid(tenant), uuid(r.ID), uuid(c.Device), micros(c.AnsweredAt), micros(c.ConnectedAt), micros(c.EndedAt), c.EndedBy,
 			span(c.Jitter), c.Loss, span(c.RoundTrip)})
 	return err
 }
@@ -313,7 +313,7 @@ func kinds(facts []tenants.Fact) string {
 // SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is left alone.
 func (s *Scope) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
 	return s.s.w.do(ctx, s.door(), func(t *tx) error {
-		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0", micros(due), string(s.id), string(id))
+		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0", micros(due), uuid(s.id), uuid(id))
 		if err != nil || n > 0 {
 			return err
 		}
@@ -343,7 +343,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, lease time.Duration, lim
 		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN "+
 			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+skip+") RETURNING tenant_id, id",
 			micros(now.Add(lease)), micros(now), limit)
-		due, err = collect(rows, err, func(d *Due) []any { return []any{&d.Tenant, &d.Ring} })
+		due, err = collect(rows, err, func(d *Due) []any { return []any{(*uuid)(&d.Tenant), (*uuid)(&d.Ring)} })
 		return err
 	})
 	if err != nil {

@@ -11,18 +11,18 @@ import (
 )
 
 type ringRow struct {
-	TenantID  string
-	ID        string
+	TenantID  uuid
+	ID        uuid
 	Version   int
 	State     string
-	ToDevice  string
+	ToDevice  uuid
 	ToPerson  string
-	AgentID   string
+	AgentID   uuid
 	Caller    string
 	Reference string
 	Test      bool
 	ByKind    string
-	ByID      string
+	ByID      uuid
 	ByName    string
 	Created   int64 `gorm:"column:created_at"`
 	ExpiresAt int64
@@ -42,17 +42,18 @@ func (r ringRow) noun() *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.RingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Version: r.Version, State: tenants.State(r.State),
 		To: tenants.To{Device: tenants.DeviceID(r.ToDevice), Person: r.ToPerson}, Agent: tenants.AgentID(r.AgentID), Caller: r.Caller,
-		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: r.ByKind, ID: r.ByID, Name: r.ByName}, CreatedAt: moment(r.Created),
+		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: r.ByKind, ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created),
 		ExpiresAt: moment(r.ExpiresAt), EndedAt: moment(r.EndedAt), EndReason: tenants.EndReason(r.EndReason),
 	}
 }
 
 type attemptRow struct {
-	Ring, ID, Device, Credential, State, AppVersion, OSVersion string
-	APNsID, Topic, Token, Environment                          string
-	Tries, Status                                              int
-	Reason                                                     string
-	SentAt, AnsweredAt                                         int64
+	Ring, ID, Device, Credential, APNsID uuid
+	State, AppVersion, OSVersion         string
+	Topic, Token, Environment            string
+	Tries, Status                        int
+	Reason                               string
+	SentAt, AnsweredAt                   int64
 }
 
 const attemptColumns = "ring_id, id, device_id, credential_id, state, app_version, os_version, apns_id, topic, token, environment, " +
@@ -68,7 +69,7 @@ func (r attemptRow) noun() tenants.Attempt {
 		ID: tenants.AttemptID(r.ID), Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device),
 		Credential: tenants.CredentialID(r.Credential), State: tenants.State(r.State), AppVersion: r.AppVersion, OSVersion: r.OSVersion,
 		Push: tenants.Push{
-			APNsID: r.APNsID, Topic: r.Topic, Token: r.Token, Environment: tenants.Environment(r.Environment), Tries: r.Tries,
+			APNsID: string(r.APNsID), Topic: r.Topic, Token: r.Token, Environment: tenants.Environment(r.Environment), Tries: r.Tries,
 			Status: r.Status, Reason: r.Reason, SentAt: moment(r.SentAt), AnsweredAt: moment(r.AnsweredAt),
 		},
 	}
@@ -76,7 +77,8 @@ func (r attemptRow) noun() tenants.Attempt {
 
 type factRow struct {
 	Seq                              int64
-	Ring, Attempt, Kind, Detail      string
+	Ring, Attempt                    uuid
+	Kind, Detail                     string
 	At, ReceivedAt, RawAt, RawSentAt int64
 }
 
@@ -94,7 +96,8 @@ func (r factRow) noun() tenants.Fact {
 }
 
 type callRow struct {
-	Ring, Device, EndedBy                               string
+	Ring, Device                                        uuid
+	EndedBy                                             string
 	AnsweredAt, ConnectedAt, EndedAt, Jitter, RoundTrip int64
 	Loss                                                float64
 }
@@ -120,7 +123,7 @@ func (s *Scope) Ring(ctx context.Context, id tenants.RingID) (*tenants.Ring, err
 
 // ring reads a ring; lock is what PostgreSQL adds to hold it.
 func (s *Scope) ring(ctx context.Context, q querier, id tenants.RingID, lock string) (*tenants.Ring, error) {
-	rows, err := q.query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?"+lock, string(s.id), string(id))
+	rows, err := q.query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?"+lock, uuid(s.id), uuid(id))
 	found, err := collect(rows, err, (*ringRow).fields)
 	if err != nil {
 		return nil, err
@@ -137,10 +140,10 @@ func (s *Scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 	if len(rings) == 0 {
 		return nil
 	}
-	ids, at := make([]tenants.RingID, len(rings)), map[string]*tenants.Ring{}
+	ids, at := make([]tenants.RingID, len(rings)), map[uuid]*tenants.Ring{}
 	for i, r := range rings {
 		ids[i] = r.ID
-		at[string(r.ID)] = r
+		at[uuid(r.ID)] = r
 	}
 	args, where := some(s.id, ids), " WHERE tenant_id = ? AND ring_id IN ("+marks(len(ids))+")"
 	rows, err := q.query(ctx, "SELECT "+attemptColumns+" FROM attempts"+where+" ORDER BY ring_id, id", args...)
@@ -159,7 +162,7 @@ func (s *Scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 	}
 	for _, f := range facts {
 		for i, r := 0, at[f.Ring]; i < len(r.Attempts); i++ {
-			if a := &r.Attempts[i]; string(a.ID) == f.Attempt {
+			if a := &r.Attempts[i]; uuid(a.ID) == f.Attempt {
 				a.Facts = append(a.Facts, f.noun())
 			}
 		}
@@ -198,10 +201,13 @@ type RingQuery struct {
 // Rings lists rings with attempts, facts and calls, newest first.
 func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
 	db := s.read(ctx, "rings").Select(ringColumns)
-	for _, c := range []struct{ column, want string }{{"state", string(q.State)}, {"to_person", q.Person}, {"agent_id", string(q.Agent)}} {
+	for _, c := range []struct{ column, want string }{{"state", string(q.State)}, {"to_person", q.Person}} {
 		if c.want != "" {
 			db = db.Where(c.column+" = ?", c.want)
 		}
+	}
+	if q.Agent != "" {
+		db = db.Where("agent_id = ?", uuid(q.Agent))
 	}
 	if q.State.Terminal() && q.State != "" {
 		db = db.Where("ended_at > 0") // true of each; it is what rings_ended asks for
@@ -215,7 +221,7 @@ func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, 
 		if often {
 			rung = "EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)"
 		}
-		if db = db.Where(rung, string(s.id), string(q.Device)); !often {
+		if db = db.Where(rung, uuid(s.id), uuid(q.Device)); !often {
 			db = db.Order(sorted)
 		}
 	}
@@ -242,7 +248,7 @@ const oftenRung = 5000
 // often reports whether a device was rung so often.
 func (s *Scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? LIMIT ?) few",
-		string(s.id), string(d), oftenRung)
+		uuid(s.id), uuid(d), oftenRung)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 	return err == nil && n[0] == oftenRung, translate(err)
 }
@@ -250,21 +256,21 @@ func (s *Scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 // LiveRings are the tenant's rings that have not ended and ring, or have as their call, the device.
 func (s *Scope) LiveRings(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
 	rows, err := s.reads().query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
-		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", string(s.id), string(d))
-	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{id} })
+		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", uuid(s.id), uuid(d))
+	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
 	return found, translate(err)
 }
 
 // Facts lists a ring's facts with a Seq past after, in the order of record.
 func (s *Scope) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
 	rows, err := s.reads().query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
-		string(s.id), string(id), after)
+		uuid(s.id), uuid(id), after)
 	found, err := collect(rows, err, (*factRow).fields)
 	if err != nil {
 		return nil, translate(err)
 	}
 	if len(found) == 0 {
-		rows, err := s.reads().query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?", string(s.id), string(id))
+		rows, err := s.reads().query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
 		there, err := collect(rows, err, (*ringRow).fields)
 		if err == nil && len(there) == 0 {
 			return nil, tenants.NoSuch("ring")

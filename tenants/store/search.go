@@ -20,18 +20,22 @@ const sorted = "created_at + 0 DESC"
 // search narrows rings to those whose id, reference or person begins with text, or that rang a device with text in its name. text is in
 // lower case.
 func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB, error) {
-	tenant := string(s.id)
+	tenant := uuid(s.id)
 	name := like("%", text, "%")
 	// The four ways to a ring, each by an index.
-	ways := []struct {
+	type way struct {
 		query string
 		args  []any
-	}{
-		{"SELECT id FROM rings WHERE tenant_id = ? AND id >= ? AND id < ?", []any{tenant, text, beyond(text)}},
+	}
+	ways := []way{
 		{"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND " + s.begins("reference"), []any{tenant, text, beyond(text)}},
 		{"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND " + s.begins("to_person"), []any{tenant, text, beyond(text)}},
 		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) LIKE ? ESCAPE '\\')",
 			[]any{tenant, tenant, name}},
+	}
+	low, high, id := beginning(text)
+	if id {
+		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN ? AND ?", []any{tenant, low, high}})
 	}
 	var parts []string
 	var args []any
@@ -48,9 +52,13 @@ func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 		return db.Where("id IN ("+all+")", args...).Order(sorted), nil
 	}
 	begin := like("", text, "%")
-	return db.Where(`(id LIKE ? ESCAPE '\' OR LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(to_person) LIKE ? ESCAPE '\'`+
+	found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(to_person) LIKE ? ESCAPE '\'`+
 		` OR EXISTS (SELECT 1 FROM attempts a JOIN devices d ON d.tenant_id = a.tenant_id AND d.id = a.device_id`+
-		` WHERE a.tenant_id = ? AND a.ring_id = rings.id AND LOWER(d.name) LIKE ? ESCAPE '\'))`, begin, begin, begin, tenant, name), nil
+		` WHERE a.tenant_id = ? AND a.ring_id = rings.id AND LOWER(d.name) LIKE ? ESCAPE '\'))`, begin, begin, tenant, name)
+	if id {
+		found = found.Or("id BETWEEN ? AND ?", low, high)
+	}
+	return db.Where(found), nil
 }
 
 // begins is a range of a column in lower case, as its index has it: byte by byte on both databases.
@@ -62,5 +70,5 @@ func (s *Scope) begins(column string) string {
 	return lower + " >= ? AND " + lower + " < ?"
 }
 
-// beyond is the end of the range of what begins with text: no reference, person or id has a byte as high.
+// beyond is the end of the range of what begins with text: no reference or person has a byte as high.
 func beyond(text string) string { return text + "~" }

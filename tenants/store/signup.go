@@ -77,7 +77,7 @@ func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec("INSERT INTO trials (key, tenant, began_at) VALUES (?, ?, ?)", o.Key, string(o.Tenant.ID), micros(s.now())); err != nil {
+		if _, err := t.exec("INSERT INTO trials (key, tenant, began_at) VALUES (?, ?, ?)", o.Key, uuid(o.Tenant.ID), micros(s.now())); err != nil {
 			return taken(err, "This company has had its trial. Ask a colleague to add you under People.")
 		}
 		if err := t.found(s.For(o.Tenant.ID).By(o.Who), o); err != nil {
@@ -99,11 +99,11 @@ func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
 func (t *tx) found(s *Scope, o Opening) error {
 	o.Tenant.DefaultAgent = o.Agent.ID
 	row, user := rowOfTenant(o.Tenant), rowOfUser(o.Owner)
-	agent := agentRow{TenantID: row.ID, ID: string(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller, Created: micros(o.Agent.CreatedAt)}
+	agent := agentRow{TenantID: row.ID, ID: uuid(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller, Created: micros(o.Agent.CreatedAt)}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "There is a tenant with this slug already. Choose another one.")
 	}
-	if err := t.audit(s, "tenant.add", row.ID, "trial"); err != nil {
+	if err := t.audit(s, "tenant.add", string(row.ID), "trial"); err != nil {
 		return err
 	}
 	if err := t.db().Create(&user).Error; err != nil {
@@ -115,7 +115,7 @@ func (t *tx) found(s *Scope, o Opening) error {
 	if err := t.db().Create(&agent).Error; err != nil {
 		return taken(err, "This agent exists already.")
 	}
-	if err := t.audit(s, "agent.add", agent.ID, ""); err != nil {
+	if err := t.audit(s, "agent.add", string(agent.ID), ""); err != nil {
 		return err
 	}
 	if err := t.setSubscription(settled(o.Tenant.ID, o.Subscription)); err != nil {

@@ -9,7 +9,8 @@ import (
 )
 
 type subscriptionRow struct {
-	TenantID, Plan, State, Every                                     string
+	TenantID                                                         uuid
+	Plan, State, Every                                               string
 	PeriodStart, PeriodEnd, TrialEnd, Cut, PastDue, Synced, CreatedA int64
 	CancelAtEnd, Overage                                             bool
 	Customer, Stripe                                                 string
@@ -42,7 +43,7 @@ func settled(t tenants.TenantID, n tenants.Subscription) tenants.Subscription {
 
 // subscription reads the tenant's own; ok is false when there is none.
 func (s *Scope) subscription(ctx context.Context, q querier, hold string) (sub tenants.Subscription, ok bool, err error) {
-	rows, err := q.query(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions WHERE tenant_id = ?"+hold, string(s.id))
+	rows, err := q.query(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions WHERE tenant_id = ?"+hold, uuid(s.id))
 	found, err := collect(rows, err, (*subscriptionRow).fields)
 	if err != nil || len(found) == 0 {
 		return tenants.Subscription{}, false, translate(err)
@@ -149,7 +150,7 @@ func (t *tx) setSubscription(n tenants.Subscription) error {
 		"period_start = excluded.period_start, period_end = excluded.period_end, trial_end = excluded.trial_end, "+
 		"trial_cut = excluded.trial_cut, cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = excluded.overage, "+
 		"customer = excluded.customer, stripe = excluded.stripe, synced_at = excluded.synced_at",
-		string(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd), micros(n.TrialCut), n.CancelAtEnd,
+		uuid(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd), micros(n.TrialCut), n.CancelAtEnd,
 		micros(n.PastDueSince), n.Overage, n.Customer, n.Stripe, micros(n.SyncedAt), micros(n.CreatedAt))
 	return err
 }
@@ -157,14 +158,14 @@ func (t *tx) setSubscription(n tenants.Subscription) error {
 // RemoveSubscription takes the subscription away: from then on everything is allowed. What was used is forgotten with it.
 func (s *Scope) RemoveSubscription(ctx context.Context) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM subscriptions WHERE tenant_id = ?", string(s.id))
+		n, err := t.change("DELETE FROM subscriptions WHERE tenant_id = ?", uuid(s.id))
 		if err == nil && n == 0 {
 			err = tenants.NoSuch("subscription")
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM usage WHERE tenant_id = ?", string(s.id)); err != nil {
+		if _, err := t.exec("DELETE FROM usage WHERE tenant_id = ?", uuid(s.id)); err != nil {
 			return err
 		}
 		if err := t.cut(s, true, tenants.Subscription{}); err != nil {
@@ -239,7 +240,7 @@ func sameMonth(sub tenants.Subscription, from, now time.Time) bool {
 
 // used is the rings of a month of usage.
 func (s *Scope) used(ctx context.Context, q querier, from time.Time) (int64, error) {
-	return one(q.query(ctx, "SELECT CAST(COALESCE(SUM(rings), 0) AS BIGINT) FROM usage WHERE tenant_id = ? AND period = ?", string(s.id), micros(from)))
+	return one(q.query(ctx, "SELECT CAST(COALESCE(SUM(rings), 0) AS BIGINT) FROM usage WHERE tenant_id = ? AND period = ?", uuid(s.id), micros(from)))
 }
 
 // talking counts the calls that are up, on every server of the database.
@@ -248,7 +249,7 @@ func (s *Scope) talking(ctx context.Context) (int64, error) {
 		return 0, nil
 	}
 	return one(s.reads().query(ctx, `SELECT COUNT(*) FROM calls JOIN rings ON rings.tenant_id = calls.tenant_id AND rings.id = calls.ring_id
-		WHERE calls.tenant_id = ? AND calls.ended_at = 0 AND rings.state = 'answered'`, string(s.id)))
+		WHERE calls.tenant_id = ? AND calls.ended_at = 0 AND rings.state = 'answered'`, uuid(s.id)))
 }
 
 // Subscriptions lists every tenant's, by tenant.
@@ -261,7 +262,7 @@ func (s *Store) Subscriptions(ctx context.Context) ([]tenants.Subscription, erro
 // TenantOfCustomer finds whose Stripe customer it is; nobody's is NoSuch.
 func (s *Store) TenantOfCustomer(ctx context.Context, customer string) (tenants.TenantID, error) {
 	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
-	found, err := collect(rows, err, func(id *string) []any { return []any{id} })
+	found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
 	if err == nil && len(found) == 0 {
 		return "", tenants.NoSuch("customer")
 	}

@@ -16,9 +16,10 @@ import (
 // it was: the latency of a hop is counted once, at whichever of its two facts is recorded later.
 type newFact struct {
 	place
-	tenant, ring, attempt, kind string
-	at                          int64
-	detail                      string
+	tenant, ring, attempt uuid
+	kind                  string
+	at                    int64
+	detail                string
 	attemptInfo
 	before, after sql.NullInt64
 	first         bool   // no other phone of the ring took this hop before
@@ -27,13 +28,14 @@ type newFact struct {
 
 // attemptInfo is what is counted of an attempt and its ring; the zero value is that of a ring that is gone.
 type attemptInfo struct {
-	there                       bool
-	environment, app, os, agent string
-	person                      bool // rung on each phone of a person
-	test                        bool
-	placed, expires             int64 // when the ring was placed, and when its time was up
-	state                       string
-	endedBy                     int64 // seq of the fact that ended the ring; 0 = none
+	there                bool
+	environment, app, os string
+	agent                uuid
+	person               bool // rung on each phone of a person
+	test                 bool
+	placed, expires      int64 // when the ring was placed, and when its time was up
+	state                string
+	endedBy              int64 // seq of the fact that ended the ring; 0 = none
 }
 
 func (a *attemptInfo) fields() []any {
@@ -42,7 +44,7 @@ func (a *attemptInfo) fields() []any {
 
 // talliedColumns are the fields of an attemptInfo. What ended a ring was learnt when it ended; of several such, the last one counts.
 const talliedColumns = "r.id IS NOT NULL, COALESCE(a.environment, ''), COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), " +
-	"COALESCE(r.agent_id, ''), COALESCE(r.to_person, '') <> '', COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
+	"r.agent_id, COALESCE(r.to_person, '') <> '', COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
 	"COALESCE(r.state, ''), CASE WHEN r.ended_at <> 0 THEN COALESCE((SELECT l.seq FROM facts l WHERE l.tenant_id = r.tenant_id AND l.ring_id = r.id " +
 	"AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") ORDER BY l.xact DESC, l.seq DESC LIMIT 1), 0) ELSE 0 END"
 
@@ -57,9 +59,10 @@ const endings = "'refused', 'failed_to_show', 'silenced', 'busy', 'declined', 'c
 
 // cell is a key of tallies.
 type cell struct {
-	tenant, fact, environment, app, os, agent string
-	hour                                      int64
-	bucket                                    int
+	tenant, agent              uuid
+	fact, environment, app, os string
+	hour                       int64
+	bucket                     int
 }
 
 const hour = int64(time.Hour / time.Microsecond)
@@ -137,10 +140,10 @@ func (s *Store) fresh(ctx context.Context, from place, limit int) ([]newFact, er
 }
 
 type (
-	ringName    struct{ tenant, ring string }
+	ringName    struct{ tenant, ring uuid }
 	attemptName struct {
 		ringName
-		attempt string
+		attempt uuid
 	}
 	factName struct {
 		attemptName
@@ -343,10 +346,11 @@ func (t *tx) count(cells map[cell]int64) error {
 }
 
 type tallyRow struct {
-	Hour                                              int64
-	Fact, Environment, AppVersion, OSVersion, AgentID string
-	Bucket                                            int
-	N                                                 int64
+	Hour                                     int64
+	Fact, Environment, AppVersion, OSVersion string
+	AgentID                                  uuid
+	Bucket                                   int
+	N                                        int64
 }
 
 func (r *tallyRow) fields() []any {
@@ -364,7 +368,7 @@ func (r tallyRow) noun() tenants.Tally {
 func (s *Scope) Tallies(ctx context.Context, from, to time.Time) ([]tenants.Tally, error) {
 	rows, err := s.reads().scan(ctx, "SELECT hour, fact, environment, app_version, os_version, agent_id, bucket, n FROM tallies "+
 		"WHERE tenant_id = ? AND hour >= ? AND hour < ? ORDER BY hour, fact, environment, app_version, os_version, agent_id, bucket",
-		string(s.id), floor(micros(from), hour), until(to))
+		uuid(s.id), floor(micros(from), hour), until(to))
 	found, err := collect(rows, err, (*tallyRow).fields)
 	return nouns(found, tallyRow.noun), translate(err)
 }

@@ -7,14 +7,14 @@ import (
 )
 
 type tenantRow struct {
-	ID           string
+	ID           uuid
 	Slug         string
 	Name         string
 	Industry     string
 	State        string
 	TimeZone     string
 	RingTTL      int64
-	DefaultAgent string
+	DefaultAgent uuid
 	AuditSeq     int64
 	Created      int64 `gorm:"column:created_at"`
 }
@@ -30,8 +30,8 @@ func (r tenantRow) noun() tenants.Tenant {
 
 func rowOfTenant(t tenants.Tenant) tenantRow {
 	return tenantRow{
-		ID: string(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
-		RingTTL: span(t.RingTTL), DefaultAgent: string(t.DefaultAgent), Created: micros(t.CreatedAt),
+		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
+		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), Created: micros(t.CreatedAt),
 	}
 }
 
@@ -45,7 +45,7 @@ func (t *tx) addTenant(s *Scope, n tenants.Tenant) error {
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "There is a tenant with this slug already. Choose another one.")
 	}
-	return t.audit(s, "tenant.add", row.ID, "")
+	return t.audit(s, "tenant.add", string(row.ID), "")
 }
 
 // Founding is a tenant with what its owner needs to begin: an invitation and a first key.
@@ -83,7 +83,7 @@ func (s *Store) Tenants(ctx context.Context) ([]tenants.Tenant, error) {
 // Tenant is the scope's own tenant.
 func (s *Scope) Tenant(ctx context.Context) (tenants.Tenant, error) {
 	var row tenantRow
-	if err := s.reads().gorm(ctx).Where("id = ?", string(s.id)).Take(&row).Error; err != nil {
+	if err := s.reads().gorm(ctx).Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 		return tenants.Tenant{}, missing(err, "tenant")
 	}
 	return row.noun(), nil
@@ -93,7 +93,7 @@ func (s *Scope) Tenant(ctx context.Context) (tenants.Tenant, error) {
 func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row tenantRow
-		if err := t.db().Where("id = ?", string(s.id)).Take(&row).Error; err != nil {
+		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 			return missing(err, "tenant")
 		}
 		old, c := row.noun(), changes{}
@@ -108,12 +108,12 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 			return nil
 		}
 		if n.DefaultAgent != "" && n.DefaultAgent != old.DefaultAgent {
-			if err := s.in(t.db(), "agents").Where("id = ?", string(n.DefaultAgent)).Take(&agentRow{}).Error; err != nil {
+			if err := s.in(t.db(), "agents").Where("id = ?", uuid(n.DefaultAgent)).Take(&agentRow{}).Error; err != nil {
 				return missing(err, "agent")
 			}
 		}
 		_, err := t.exec("UPDATE tenants SET slug = ?, name = ?, industry = ?, state = ?, time_zone = ?, ring_ttl = ?, default_agent = ? WHERE id = ?",
-			n.Slug, n.Name, string(n.Industry), string(n.State), n.TimeZone, span(n.RingTTL), string(n.DefaultAgent), string(s.id))
+			n.Slug, n.Name, string(n.Industry), string(n.State), n.TimeZone, span(n.RingTTL), uuid(n.DefaultAgent), uuid(s.id))
 		if err != nil {
 			return taken(err, "There is a tenant with this slug already. Choose another one.")
 		}

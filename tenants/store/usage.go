@@ -13,7 +13,7 @@ const dayLength = 24 * int64(time.Hour/time.Microsecond)
 // meter counts the rings among new facts that Apple accepted: each ring once, test rings and tenants without a subscription never.
 // It runs in the roller's transaction, so that a ring is counted exactly once, and no ring waits for it.
 func (t *tx) meter(s *Store, facts []newFact) error {
-	subs := map[string]*tenants.Subscription{}
+	subs := map[uuid]*tenants.Subscription{}
 	counts, totals := map[usageCell]int64{}, map[total]int64{}
 	for i := range facts {
 		f := &facts[i]
@@ -50,7 +50,7 @@ func (t *tx) meter(s *Store, facts []newFact) error {
 }
 
 // buyer is the tenant's subscription, nil without one, read once for a turn of the roller.
-func (t *tx) buyer(s *Store, tenant string, seen map[string]*tenants.Subscription) (*tenants.Subscription, error) {
+func (t *tx) buyer(s *Store, tenant uuid, seen map[uuid]*tenants.Subscription) (*tenants.Subscription, error) {
 	if sub, ok := seen[tenant]; ok {
 		return sub, nil
 	}
@@ -64,7 +64,7 @@ func (t *tx) buyer(s *Store, tenant string, seen map[string]*tenants.Subscriptio
 
 // usageCell is a key of usage.
 type usageCell struct {
-	tenant      string
+	tenant      uuid
 	period, day int64
 }
 
@@ -81,14 +81,14 @@ func (t *tx) addUsage(counts map[usageCell]int64) error {
 
 // total names a month of usage of a tenant.
 type total struct {
-	tenant string
+	tenant uuid
 	period int64
 }
 
 // covered reports whether a ring more is one that Stripe's meter is to hear of: within the plan, or past it with overage on. The few
 // rings that slip past a limit before it is noticed cost nobody anything. totals remembers what was read.
 func (t *tx) covered(s *Store, sub tenants.Subscription, from time.Time, totals map[total]int64) (bool, error) {
-	k := total{string(sub.Tenant), micros(from)}
+	k := total{uuid(sub.Tenant), micros(from)}
 	used, ok := totals[k]
 	if !ok {
 		var err error
@@ -111,7 +111,7 @@ type UsageDay struct {
 func (s *Scope) UsageDays(ctx context.Context, from, to time.Time) ([]UsageDay, error) {
 	type row struct{ day, rings int64 }
 	rows, err := s.reads().scan(ctx, "SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP BY day ORDER BY day",
-		string(s.id), floor(micros(from), dayLength), until(to))
+		uuid(s.id), floor(micros(from), dayLength), until(to))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.rings} })
 	return nouns(found, func(r row) UsageDay { return UsageDay{Day: moment(r.day), Rings: r.rings} }), translate(err)
 }
@@ -127,8 +127,9 @@ type Metered struct {
 // Unreported lists, of every tenant, the oldest rings that Stripe's meter has not heard of.
 func (s *Store) Unreported(ctx context.Context, limit int) ([]Metered, error) {
 	type row struct {
-		tenant, ring, customer string
-		at                     int64
+		tenant, ring uuid
+		customer     string
+		at           int64
 	}
 	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s ON s.tenant_id = m.tenant_id "+
 		"WHERE m.reported_at = 0 AND s.customer <> '' ORDER BY m.at LIMIT ?", limit)
@@ -143,7 +144,7 @@ func (s *Store) Reported(ctx context.Context, rings []Metered) error {
 	at := micros(s.now())
 	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		for _, m := range rings {
-			if _, err := t.exec("UPDATE metered SET reported_at = ? WHERE tenant_id = ? AND ring_id = ?", at, string(m.Tenant), string(m.Ring)); err != nil {
+			if _, err := t.exec("UPDATE metered SET reported_at = ? WHERE tenant_id = ? AND ring_id = ?", at, uuid(m.Tenant), uuid(m.Ring)); err != nil {
 				return err
 			}
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 type userRow struct {
-	ID         string
+	ID         uuid
 	Email      string
 	Name       string
 	Password   string
@@ -21,7 +21,7 @@ func (userRow) TableName() string { return "users" }
 
 func rowOfUser(u tenants.User) userRow {
 	return userRow{
-		ID: string(u.ID), Email: u.Email, Name: u.Name, Password: u.Password, Theme: u.Theme, Created: micros(u.CreatedAt),
+		ID: uuid(u.ID), Email: u.Email, Name: u.Name, Password: u.Password, Theme: u.Theme, Created: micros(u.CreatedAt),
 		DisabledAt: micros(u.DisabledAt),
 	}
 }
@@ -44,7 +44,7 @@ func (s *Store) AddUser(ctx context.Context, u tenants.User) error {
 // User is one person.
 func (s *Store) User(ctx context.Context, id tenants.UserID) (tenants.User, error) {
 	var row userRow
-	if err := s.db.through(noDoor).gorm(ctx).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := s.db.through(noDoor).gorm(ctx).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.User{}, missing(err, "user")
 	}
 	return row.noun(), nil
@@ -64,7 +64,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (tenants.User, er
 func (s *Store) SetUser(ctx context.Context, u tenants.User) error {
 	return s.w.do(ctx, wholeHouse, func(t *tx) error {
 		n, err := t.change("UPDATE users SET email = ?, name = ?, theme = ?, disabled_at = ? WHERE id = ?",
-			u.Email, u.Name, u.Theme, micros(u.DisabledAt), string(u.ID))
+			u.Email, u.Name, u.Theme, micros(u.DisabledAt), uuid(u.ID))
 		switch {
 		case err != nil:
 			return taken(err, "There is an account with this address already.")
@@ -73,7 +73,7 @@ func (s *Store) SetUser(ctx context.Context, u tenants.User) error {
 		case u.DisabledAt.IsZero():
 			return nil
 		}
-		_, err = t.exec("DELETE FROM sign_ins WHERE user_id = ?", string(u.ID))
+		_, err = t.exec("DELETE FROM sign_ins WHERE user_id = ?", uuid(u.ID))
 		return err
 	})
 }
@@ -81,7 +81,7 @@ func (s *Store) SetUser(ctx context.Context, u tenants.User) error {
 // SetPassword changes the password, given in PHC form, and ends every sign-in of the person but the one that did it, if named.
 func (s *Store) SetPassword(ctx context.Context, id tenants.UserID, phc string, except ...tenants.Hash) error {
 	return s.w.do(ctx, wholeHouse, func(t *tx) error {
-		n, err := t.change("UPDATE users SET password = ? WHERE id = ?", phc, string(id))
+		n, err := t.change("UPDATE users SET password = ? WHERE id = ?", phc, uuid(id))
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (s *Store) SetPassword(ctx context.Context, id tenants.UserID, phc string, 
 		if len(except) > 0 {
 			keep = except[0]
 		}
-		_, err = t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", string(id), keep[:])
+		_, err = t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", uuid(id), keep[:])
 		return err
 	})
 }
@@ -112,7 +112,7 @@ func (s *Store) Memberships(ctx context.Context, user tenants.UserID) ([]Members
 		Since int64
 	}
 	err := s.db.through(wholeHouse).gorm(ctx).Table("members").Select("tenants.*, members.role, members.created_at AS since").
-		Joins("JOIN tenants ON tenants.id = members.tenant_id").Where("members.user_id = ?", string(user)).
+		Joins("JOIN tenants ON tenants.id = members.tenant_id").Where("members.user_id = ?", uuid(user)).
 		Order("tenants.name, tenants.id").Find(&rows).Error
 	if err != nil {
 		return nil, translate(err)
@@ -138,8 +138,8 @@ type SignIn struct {
 
 type signInRow struct {
 	Hash      []byte
-	UserID    string
-	TenantID  string
+	UserID    uuid
+	TenantID  uuid
 	Created   int64 `gorm:"column:created_at"`
 	IdleAt    int64
 	ExpiresAt int64
@@ -161,7 +161,7 @@ func hash(b []byte) (h tenants.Hash) { copy(h[:], b); return h }
 // AddSignIn records a sign-in.
 func (s *Store) AddSignIn(ctx context.Context, in SignIn) error {
 	row := signInRow{
-		Hash: in.Hash[:], UserID: string(in.User), TenantID: string(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
+		Hash: in.Hash[:], UserID: uuid(in.User), TenantID: uuid(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
 		ExpiresAt: micros(in.ExpiresAt), IP: in.IP, UserAgent: in.UserAgent,
 	}
 	return s.w.do(ctx, wholeHouse, func(t *tx) error { return t.db().Create(&row).Error })
@@ -198,7 +198,7 @@ func (s *Store) TouchSignIn(ctx context.Context, h tenants.Hash, idleAt time.Tim
 // SwitchSignIn turns the sign-in to another tenant of the same person; a tenant they are no member of is unknown.
 func (s *Store) SwitchSignIn(ctx context.Context, h tenants.Hash, t tenants.TenantID) error {
 	err := s.signIn(ctx, "UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS "+
-		"(SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id = sign_ins.user_id)", string(t), h[:], string(t))
+		"(SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id = sign_ins.user_id)", uuid(t), h[:], uuid(t))
 	if tenants.KindOf(err) == tenants.Unauthorized {
 		return tenants.NoSuch("tenant")
 	}
@@ -226,7 +226,7 @@ func (s *Store) EndSignIn(ctx context.Context, h tenants.Hash) error {
 // EndSignIns ends every sign-in of the person but one; a zero except ends them all.
 func (s *Store) EndSignIns(ctx context.Context, user tenants.UserID, except tenants.Hash) error {
 	return s.w.do(ctx, wholeHouse, func(t *tx) error {
-		_, err := t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", string(user), except[:])
+		_, err := t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", uuid(user), except[:])
 		return err
 	})
 }
@@ -234,7 +234,7 @@ func (s *Store) EndSignIns(ctx context.Context, user tenants.UserID, except tena
 // SignIns lists a person's sign-ins, newest first.
 func (s *Store) SignIns(ctx context.Context, user tenants.UserID) ([]SignIn, error) {
 	var rows []signInRow
-	err := s.db.through(wholeHouse).gorm(ctx).Where("user_id = ?", string(user)).Order("created_at DESC, hash").Find(&rows).Error
+	err := s.db.through(wholeHouse).gorm(ctx).Where("user_id = ?", uuid(user)).Order("created_at DESC, hash").Find(&rows).Error
 	if err != nil {
 		return nil, translate(err)
 	}

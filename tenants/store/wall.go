@@ -30,8 +30,8 @@ const (
 
 // door is the tenant's own. An id that is no tenant's opens nothing.
 func (s *Scope) door() door {
-	if d := door(s.id); d != wholeHouse {
-		return d
+	if _, ok := uuid(s.id).bytes(); ok {
+		return door(s.id)
 	}
 	return noDoor
 }
@@ -89,6 +89,18 @@ func (g guarded) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errors.Join(fmt.Errorf("store: the driver gave a %T", c), c.Close())
 	}
 	return &guard{Conn: conn, open: unknown}, nil
+}
+
+// CheckNamedValue turns ids into their bytes here, so that one that is no UUID is an error of the
+// statement before anything is sent, and not of the connection.
+func (g *guard) CheckNamedValue(v *driver.NamedValue) error {
+	id, ok := v.Value.(uuid)
+	if !ok {
+		return g.Conn.CheckNamedValue(v)
+	}
+	var err error
+	v.Value, err = id.Value()
+	return err
 }
 
 // opens says whether the statement has a door to open first. Only inside of a transaction can it be open already.

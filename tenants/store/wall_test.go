@@ -187,7 +187,7 @@ func carry(t *testing.T, address string) {
 	for _, scope := range []*store.Scope{owner, stranger, owner, stranger} {
 		wait.Go(func() {
 			for range 50 {
-				rows, err := store.ReadAs(t.Context(), scope, "SELECT COUNT(*) FROM rings WHERE tenant_id = current_setting('app.tenant')")
+				rows, err := store.ReadAs(t.Context(), scope, "SELECT COUNT(*) FROM rings WHERE tenant_id = current_setting('app.tenant')::uuid")
 				if n := count(t, rows, err); n != 1 {
 					t.Errorf("%d rings", n)
 				}
@@ -310,10 +310,10 @@ func indexed(t *testing.T, address string) {
 	_, owner, _ := two(t, address)
 	id := tenantOf(t, owner)
 	for query, index := range map[string]string{
-		"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND reference_low >= 'a' AND reference_low < 'a~'": "rings_reference.*reference_low",
-		"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND to_person_low >= 'a' AND to_person_low < 'a~'": "rings_person.*to_person_low",
-		"SELECT id FROM rings WHERE tenant_id = ? AND id >= 'a' AND id < 'a~'":                                           "Index Cond.*id >=",
-		"SELECT id FROM rings WHERE tenant_id = ? AND (created_at, id) < (1, 'a') ORDER BY created_at DESC, id DESC":     "rings_created.*ROW",
+		"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND reference_low >= 'a' AND reference_low < 'a~'":                                "rings_reference.*reference_low",
+		"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND to_person_low >= 'a' AND to_person_low < 'a~'":                                "rings_person.*to_person_low",
+		"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN '0190aaaa-0000-0000-0000-000000000000' AND '0190aaaa-ffff-ffff-ffff-ffffffffffff'":     "Index Cond.*id >=",
+		"SELECT id FROM rings WHERE tenant_id = ? AND (created_at, id) < (1, '0190aaaa-0000-0000-0000-000000000000') ORDER BY created_at DESC, id DESC": "rings_created.*ROW",
 	} {
 		rows, err := store.Explain(t.Context(), owner, query, id)
 		if err != nil {

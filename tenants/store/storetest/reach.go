@@ -10,7 +10,7 @@ import (
 func testReach(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
-	wants := []tenants.DeviceID{"nobody"}
+	wants := []tenants.DeviceID{"0190aaaa-0000-7000-8000-000000000000"}
 	for i := range 5 {
 		d := b.newDevice("anna")
 		d.Environment = []tenants.Environment{tenants.Auto, tenants.Sandbox, tenants.Production, tenants.Auto, tenants.Production}[i]
@@ -38,7 +38,7 @@ func testReach(b *bench) {
 
 	a := b.newAgent()
 	b.must(s.AddAgent(ctx, a))
-	agents, err := s.AgentsOf(ctx, []tenants.AgentID{a.ID, "nobody"})
+	agents, err := s.AgentsOf(ctx, []tenants.AgentID{a.ID, "0190aaaa-0000-7000-8000-000000000000"})
 	b.must(err)
 	equal(b, len(agents), 1, "agents of their ids")
 	agents, err = s.AgentsOf(ctx, nil)

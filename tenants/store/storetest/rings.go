@@ -26,7 +26,7 @@ func testAddRing(b *bench) {
 	s := b.tenant()
 	d, second := b.device(s, "anna"), b.device(s, "anna")
 	b.clock.add(123456789 * time.Nanosecond) // the database keeps microseconds
-	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "k1", Name: "bot"}, IP: "192.0.2.1", RequestID: "req"}), d, second)
+	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000b", Name: "bot"}, IP: "192.0.2.1", RequestID: "req"}), d, second)
 	got, err := s.Ring(ctx, r.ID)
 	b.must(err)
 	same(b, got, r, "what the caller holds and what is recorded")
@@ -35,7 +35,7 @@ func testAddRing(b *bench) {
 	}
 	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "ring.place"})
 	b.must(err)
-	if len(audits) != 1 || audits[0].Actor.ID != "k1" || audits[0].Target != string(r.ID) || audits[0].RequestID != "req" {
+	if len(audits) != 1 || audits[0].Actor.ID != "0190aaaa-0000-7000-8000-00000000000b" || audits[0].Target != string(r.ID) || audits[0].RequestID != "req" {
 		b.Errorf("audit: %+v", audits)
 	}
 	facts, err := s.Facts(ctx, r.ID, r.Attempts[0].Facts[0].Seq)
@@ -200,7 +200,7 @@ func testChangeRing(b *bench) {
 		return nil, nil
 	})
 	b.must(err)
-	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "u1"}}).ChangeRing(ctx, r.ID, after, now, fold(r.Attempts[0].ID, tenants.FactHungUp, now))
+	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e"}}).ChangeRing(ctx, r.ID, after, now, fold(r.Attempts[0].ID, tenants.FactHungUp, now))
 	b.must(err)
 	got, err = s.Ring(ctx, r.ID)
 	b.must(err)
@@ -256,7 +256,7 @@ func testRings(b *bench) {
 	start := b.clock.Now()
 	b.clock.add(time.Minute)
 	person := b.newRing(d, other)
-	person.To, person.Agent, person.Caller, person.Reference = tenants.To{Person: "team"}, "agent-1", "Dr. O'Hara", "lead_1"
+	person.To, person.Agent, person.Caller, person.Reference = tenants.To{Person: "team"}, "0190aaaa-0000-7000-8000-0000000000a1", "Dr. O'Hara", "lead_1"
 	_, err := s.AddRing(ctx, person, store.Idempotency{}, time.Time{})
 	b.must(err)
 	b.clock.add(time.Minute)
@@ -277,7 +277,7 @@ func testRings(b *bench) {
 		"state":          {store.RingQuery{State: tenants.Declined}, []*tenants.Ring{last}},
 		"device":         {store.RingQuery{Device: d.ID}, []*tenants.Ring{person, first}},
 		"person":         {store.RingQuery{Person: "team"}, []*tenants.Ring{person}},
-		"agent":          {store.RingQuery{Agent: "agent-1"}, []*tenants.Ring{person}},
+		"agent":          {store.RingQuery{Agent: "0190aaaa-0000-7000-8000-0000000000a1"}, []*tenants.Ring{person}},
 		"from":           {store.RingQuery{From: start.Add(time.Second)}, []*tenants.Ring{last, person}},
 		"to":             {store.RingQuery{To: start.Add(time.Second)}, []*tenants.Ring{first}},
 		"id":             {store.RingQuery{Search: string(last.ID[:30])}, []*tenants.Ring{last}},

@@ -279,12 +279,12 @@ func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 	now := b.clock.Now()
 	r := &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, Caller: "Salon Anna", Reference: fmt.Sprintf("ref-%d", b.next()),
-		By: tenants.Actor{Kind: "key", ID: "k", Name: "bot"}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
+		By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a", Name: "bot"}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
 	}
 	for _, d := range devices {
 		r.To.Device = d.ID
 		r.Attempts = append(r.Attempts, tenants.Attempt{
-			ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: "credential", State: tenants.Placed, AppVersion: d.AppVersion,
+			ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: "0190aaaa-0000-7000-8000-00000000000f", State: tenants.Placed, AppVersion: d.AppVersion,
 			OSVersion: d.OSVersion,
 			Push:      tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: d.Host()},
 		})

@@ -33,7 +33,7 @@ func testTallies(b *bench) {
 	s, other := b.tenant(), b.tenant()
 	d := b.device(s, "")
 	r := b.newRing(d)
-	r.Agent = "agent-1"
+	r.Agent = "0190aaaa-0000-7000-8000-0000000000a1"
 	at := r.CreatedAt
 	_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
 	b.must(err)
@@ -58,7 +58,7 @@ func testTallies(b *bench) {
 	want := map[tenants.Tally]bool{}
 	tally := func(k tenants.FactKind, at time.Time, bucket int) {
 		want[tenants.Tally{Hour: at.Truncate(time.Hour), Fact: k, Environment: tenants.Production, AppVersion: d.AppVersion, OSVersion: d.OSVersion,
-			Agent: "agent-1", Bucket: bucket, N: 1}] = true
+			Agent: "0190aaaa-0000-7000-8000-0000000000a1", Bucket: bucket, N: 1}] = true
 	}
 	for _, f := range r.Attempts[0].Facts {
 		tally(f.Kind, f.At, -1)
