@@ -466,7 +466,7 @@ func (w *world) ring() {
 	ctx, s, now := w.Context(), w.buyer.Scope, w.stripe.Now()
 	id, a := tenants.NewID[tenants.RingID](now), tenants.NewID[tenants.AttemptID](now)
 	r := &tenants.Ring{ID: id, State: tenants.Placed, CreatedAt: now, ExpiresAt: now.Add(time.Minute),
-		Attempts: []tenants.Attempt{{ID: a, Ring: id, Device: "d", State: tenants.Placed}}}
+		Attempts: []tenants.Attempt{{ID: a, Ring: id, Device: "0190aaaa-0000-7000-8000-00000000000f", State: tenants.Placed}}}
 	_, err := s.AddRing(ctx, r, store.Idempotency{}, r.ExpiresAt)
 	w.must(err)
 	_, _, err = s.ChangeRing(ctx, id, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {

@@ -458,6 +458,11 @@ func (h *house) dump(tenant tenants.TenantID) string {
 				at[i] = &values[i]
 			}
 			must(h, rows.Scan(at...))
+			for i, v := range values {
+				if id, ok := v.([]byte); ok && len(id) == 16 {
+					values[i] = fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+				}
+			}
 			fmt.Fprintln(&out, name, values)
 		}
 		must(h, rows.Err())

@@ -53,9 +53,18 @@ func room(n int) int {
 func some[T ~string](t tenants.TenantID, ids []T) []any {
 	args := []any{uuid(t)}
 	for i := range room(len(ids)) {
-		args = append(args, uuid(ids[min(i, len(ids)-1)]))
+		args = append(args, known(ids[min(i, len(ids)-1)]))
 	}
 	return args
+}
+
+// known is the id, or one that no row has where it is no UUID: in a list it names nothing and
+// spoils nothing.
+func known[T ~string](id T) uuid {
+	if _, ok := uuid(id).bytes(); !ok {
+		return nilUUID
+	}
+	return uuid(id)
 }
 
 // LastSeen tells when each person was last signed in to the tenant's console; idle is the time after which a sign-in is over by

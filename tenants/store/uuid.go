@@ -119,11 +119,11 @@ func textOf(b [16]byte) uuid {
 	return uuid(s[:])
 }
 
-// uuids are ids as arguments.
+// uuids are ids as arguments of a list.
 func uuids[T ~string](ids []T) []uuid {
 	out := make([]uuid, len(ids))
 	for i, id := range ids {
-		out[i] = uuid(id)
+		out[i] = known(id)
 	}
 	return out
 }

@@ -113,7 +113,7 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Funnel", funnel, err)
 	ends, err := s.RingEnds(ctx, now.Add(-time.Hour), time.Time{})
 	put("RingEnds", ends, err)
-	devicesOf, err := s.DevicesOf(ctx, []tenants.DeviceID{p.device.ID, "0190aaaa-0000-7000-8000-000000000000", "0190aaaa-0000-7000-8000-000000000000"})
+	devicesOf, err := s.DevicesOf(ctx, []tenants.DeviceID{p.device.ID, "nobody", "nobody"})
 	put("DevicesOf", devicesOf, err)
 	agentsOf, err := s.AgentsOf(ctx, []tenants.AgentID{p.agent.ID})
 	put("AgentsOf", agentsOf, err)
