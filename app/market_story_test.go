@@ -188,7 +188,7 @@ func TestNobodyEarnsByThemselves(t *testing.T) {
 	second := url.Values{"card": {"good"}, "number": {plastic}}
 	cleo.buys("starter", second) // the card had its trial: this one is cut
 	text, link := m.letter("cleo@friend.example")
-	for _, want := range []string{"Subject: Carillon, friend: The trial ends early: its card had one before", "had its trial with another organisation", "Nothing was charged", "subscribe under Billing"} {
+	for _, want := range []string{"Subject: Carillon, friend: The trial ends early: its card had one before", "was used for a trial of another organisation", "Nothing was charged", "subscribe under Billing"} {
 		if !strings.Contains(strings.ReplaceAll(text, "\n", " "), want) {
 			t.Errorf("the letter lacks %q:\n%s", want, text)
 		}

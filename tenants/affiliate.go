@@ -11,18 +11,18 @@ import (
 // Refusal is why a referral earns nothing; empty = it earns.
 type Refusal string
 
-// The reasons: each is a way of bringing oneself.
+// The reasons: each is a way in which partners refer themselves.
 const (
 	RefusedPerson  Refusal = "person"  // the partner's own account signed up
-	RefusedAddress Refusal = "address" // the partner's own mail address did
-	RefusedCompany Refusal = "company" // somebody of the partner's company did
+	RefusedAddress Refusal = "address" // the partner's own mail address signed up
+	RefusedCompany Refusal = "company" // a colleague at the partner's company signed up
 	RefusedCard    Refusal = "card"    // a card of the partner's own account pays
 )
 
-// Referral is a tenant that a partner brought. The terms are those of the day on which the trial began: a plans file that changes later
-// changes nothing for it.
+// Referral is a tenant that a partner referred. Its terms are those of the day on which the trial
+// began; a later change of the plans file does not affect it.
 type Referral struct {
-	ID        ReferralID // random: all that the partner sees of the tenant
+	ID        ReferralID // random: the only thing that the partner sees of the tenant
 	Partner   PartnerID
 	Tenant    TenantID
 	Terms     Affiliate
@@ -31,16 +31,17 @@ type Referral struct {
 	CreatedAt time.Time
 }
 
-// Payment is what a referred tenant paid once, as Stripe has it now.
+// Payment is one payment of a referred tenant, as Stripe shows it now.
 type Payment struct {
 	ID       string    // of the invoice
 	At       time.Time // when it was paid
 	Cents    int64     // paid after discounts and credit, with tax
-	Untaxed  int64     // of Cents, what is no tax
+	Untaxed  int64     // of Cents, without tax
 	Returned int64     // of Cents, refunded or taken back by a dispute
 }
 
-// Net is what is left of a payment after tax and what was returned, of which tax goes back in proportion; rounded down to the cent.
+// Net returns the cents left of a payment after tax and refunds. A refund takes back its share of
+// the tax. The result is rounded down.
 func (p Payment) Net() int64 {
 	kept := p.Cents - min(max(p.Returned, 0), p.Cents)
 	if kept <= 0 || p.Untaxed <= 0 {
@@ -49,10 +50,11 @@ func (p Payment) Net() int64 {
 	return Share(min(p.Untaxed, p.Cents), kept, p.Cents)
 }
 
-// Commission is the percentage of a payment's net, rounded down to the cent.
+// Commission returns the partner's percentage of a payment's net, in cents, rounded down.
 func (a Affiliate) Commission(p Payment) int64 { return Share(p.Net(), a.Percent, 100) }
 
-// Share is n × part ÷ whole, rounded down, without overflow on the way. Nothing is below 0, and part is at most whole; else it is 0 or n.
+// Share returns n × part ÷ whole, rounded down, without overflow. It returns 0 if n or part is 0 or
+// less, and n if part is whole or more.
 func Share(n, part, whole int64) int64 {
 	if n <= 0 || part <= 0 {
 		return 0
@@ -65,8 +67,8 @@ func Share(n, part, whole int64) int64 {
 	return int64(q)
 }
 
-// Until is the moment from which payments earn nothing any more: so many months after the first payment, whatever became of that one.
-// It is zero while nothing was paid.
+// Until returns the time from which payments earn nothing: Terms.Months after the first payment,
+// even if that one was refunded. It is zero before the first payment.
 func (r Referral) Until(all []Payment) time.Time {
 	var first time.Time
 	for _, p := range all {
@@ -80,7 +82,7 @@ func (r Referral) Until(all []Payment) time.Time {
 	return first.AddDate(0, r.Terms.Months, 0)
 }
 
-// Due is what a payment earns the partner, given all payments of the referral.
+// Due returns the commission for a payment in cents, given all payments of the referral.
 func (r Referral) Due(p Payment, all []Payment) int64 {
 	if r.Refused != "" || !p.At.Before(r.Until(all)) {
 		return 0
@@ -88,7 +90,7 @@ func (r Referral) Due(p Payment, all []Payment) int64 {
 	return r.Terms.Commission(p)
 }
 
-// EntryKind is why a line stands in the ledger.
+// EntryKind is the reason for a line of the ledger.
 type EntryKind string
 
 // The kinds of lines.
@@ -98,7 +100,8 @@ const (
 	EntryRestored   EntryKind = "restored"   // a dispute was won, or a refund did not arrive; above 0
 )
 
-// Entry is one line of the ledger. Lines are added and never changed; that one was paid stands beside it.
+// Entry is one line of the ledger. Lines are added and never changed, except that Payout is set
+// once.
 type Entry struct {
 	ID        EntryID
 	Partner   PartnerID
@@ -108,10 +111,10 @@ type Entry struct {
 	Cents     int64
 	PayableAt time.Time
 	CreatedAt time.Time
-	Payout    PayoutID // that it was part of; empty = none yet
+	Payout    PayoutID // the payout that covered it; empty = not paid yet
 }
 
-// EntryState is where a line stands.
+// EntryState is how far a line of the ledger has come.
 type EntryState string
 
 // The states of a line, in their order.
@@ -121,7 +124,7 @@ const (
 	EntryPaid    EntryState = "paid"
 )
 
-// State is where the line stands at a moment.
+// State returns the state of the line at a moment.
 func (e Entry) State(now time.Time) EntryState {
 	switch {
 	case e.Payout != "":
@@ -132,10 +135,11 @@ func (e Entry) State(now time.Time) EntryState {
 	return EntryPayable
 }
 
-// Settle gives the lines that bring the ledger from what is booked to what the payments earn, the earliest payment first. booked is the
-// sum of a payment's lines so far, and has no entry for one without lines. Whatever order payments, refunds and disputes become known
-// in, and however often, the lines of each payment add up to Due. A line of a payment is payable when its commission is: what is
-// returned during the hold meets a commission that is still held.
+// Settle returns the lines that the ledger lacks: for each payment, what it earns minus what is
+// booked, the earliest payment first. booked is the sum of a payment's lines so far; a payment
+// without lines has no entry. The lines of each payment add up to Due, in whatever order payments,
+// refunds and disputes become known and however often. A line becomes payable together with the
+// commission of its payment, so a refund during the hold meets a commission that is still held.
 func (r Referral) Settle(all []Payment, booked map[string]int64) (lines []Entry) {
 	sorted := slices.SortedFunc(slices.Values(all), func(a, b Payment) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 	for _, p := range sorted {
@@ -162,10 +166,10 @@ type Balance struct {
 	Held    int64
 	Payable int64
 	Paid    int64
-	Owed    int64 // by the partner: returned after it was paid out; later commissions go against it first
+	Owed    int64 // by the partner: refunded after the payout; deducted from later commissions
 }
 
-// BalanceOf adds a partner's lines up.
+// BalanceOf sums a partner's lines.
 func BalanceOf(lines []Entry, now time.Time) (b Balance) {
 	var open int64
 	for _, e := range lines {
@@ -182,7 +186,8 @@ func BalanceOf(lines []Entry, now time.Time) (b Balance) {
 	return b
 }
 
-// Payout is what the operator paid a partner, outside of Carillon: all lines that were payable then, none of which is ever paid again.
+// Payout is a payment of the operator to a partner, made outside of Carillon. It covers all lines
+// that were payable then; no line is paid twice.
 type Payout struct {
 	ID        PayoutID
 	Partner   PartnerID
@@ -191,8 +196,8 @@ type Payout struct {
 	CreatedAt time.Time
 }
 
-// Payable are the lines that a payout at a moment is made of, and their sum; none when the sum is not above 0: what is owed waits for
-// later commissions.
+// Payable returns the lines that a payout at a moment covers, and their sum in cents. It returns
+// none if the sum is 0 or less: a debt waits for later commissions.
 func Payable(lines []Entry, now time.Time) (in []Entry, cents int64) {
 	for _, e := range lines {
 		if e.State(now) == EntryPayable {
@@ -205,7 +210,7 @@ func Payable(lines []Entry, now time.Time) (in []Entry, cents int64) {
 	return in, cents
 }
 
-// FormatCents is a sum of cents as programs read it: "-10.98".
+// FormatCents writes a sum of cents for programs: "-10.98".
 func FormatCents(cents int64) string {
 	sign := ""
 	if cents < 0 {

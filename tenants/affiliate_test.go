@@ -17,15 +17,16 @@ func TestCommissionIsOfNetPaidRoundedDown(t *testing.T) {
 		p    Payment
 		want int64
 	}{
-		"Starter":                         {Payment{Cents: 14900, Untaxed: 14900}, 3278},
-		"Growth":                          {Payment{Cents: 49900, Untaxed: 49900}, 10978},
-		"Scale":                           {Payment{Cents: 149900, Untaxed: 149900}, 32978},
-		"with 19 % tax":                   {Payment{Cents: 17731, Untaxed: 14900}, 3278},
-		"nothing paid":                    {Payment{}, 0},
-		"a trial's invoice":               {Payment{Cents: 0, Untaxed: 0}, 0},
-		"returned":                        {Payment{Cents: 14900, Untaxed: 14900, Returned: 14900}, 0},
-		"returned twice":                  {Payment{Cents: 14900, Untaxed: 14900, Returned: 29800}, 0},
-		"a third returned, tax with it":   {Payment{Cents: 17731, Untaxed: 14900, Returned: 5910}, 2185}, // 11,821 kept, 9,933.61 of it untaxed: 9,933
+		"Starter":           {Payment{Cents: 14900, Untaxed: 14900}, 3278},
+		"Growth":            {Payment{Cents: 49900, Untaxed: 49900}, 10978},
+		"Scale":             {Payment{Cents: 149900, Untaxed: 149900}, 32978},
+		"with 19 % tax":     {Payment{Cents: 17731, Untaxed: 14900}, 3278},
+		"nothing paid":      {Payment{}, 0},
+		"a trial's invoice": {Payment{Cents: 0, Untaxed: 0}, 0},
+		"returned":          {Payment{Cents: 14900, Untaxed: 14900, Returned: 14900}, 0},
+		"returned twice":    {Payment{Cents: 14900, Untaxed: 14900, Returned: 29800}, 0},
+		"a third returned, tax with it": {Payment{Cents: 17731, Untaxed: 14900, Returned: 5910},
+			2185}, // 11,821 kept, 9,933.61 of it untaxed: 9,933
 		"one cent":                        {Payment{Cents: 1, Untaxed: 1}, 0},
 		"five cents":                      {Payment{Cents: 5, Untaxed: 5}, 1}, // 1.1
 		"a return below nothing":          {Payment{Cents: 500, Untaxed: 500, Returned: -1}, 110},
@@ -39,7 +40,7 @@ func TestCommissionIsOfNetPaidRoundedDown(t *testing.T) {
 	}
 }
 
-func TestTwelveMonthsFromTheFirstPayment(t *testing.T) {
+func TestCommissionEndsTwelveMonthsAfterTheFirstPayment(t *testing.T) {
 	t.Parallel()
 	r := Referral{Terms: terms()}
 	var all []Payment
@@ -69,7 +70,7 @@ func TestTwelveMonthsFromTheFirstPayment(t *testing.T) {
 	}
 }
 
-func TestHeldThenPayableThenPaid(t *testing.T) {
+func TestEntryIsHeldThenPayableThenPaid(t *testing.T) {
 	t.Parallel()
 	r := Referral{ID: "r", Partner: "p", Terms: terms()}
 	pay := Payment{ID: "in_1", At: noon, Cents: 14900, Untaxed: 14900}
@@ -158,9 +159,9 @@ func (l *ledger) mark(now time.Time) int64 {
 	return cents
 }
 
-// TestTheLedgerIsTheSumOfCommissions: payments, partial refunds, disputes that are won or lost, repeats, payouts and a refusal, known
-// in any order and any number of times.
-func TestTheLedgerIsTheSumOfCommissions(t *testing.T) {
+// TestLedgerIsTheSumOfCommissions: payments, partial refunds, disputes that are won or lost,
+// repeats, payouts and a refusal, known in any order and any number of times.
+func TestLedgerIsTheSumOfCommissions(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(3000) {
 		dice := rand.New(rand.NewPCG(seed, 7))
@@ -226,7 +227,8 @@ func newMonths(dice *rand.Rand) *months {
 	w := &months{dice: dice, now: noon}
 	for m := range 2 + dice.IntN(14) {
 		cents := int64(dice.IntN(200000))
-		w.true = append(w.true, Payment{ID: fmt.Sprintf("in_%02d", m), At: noon.AddDate(0, m, 0), Cents: cents, Untaxed: cents - int64(dice.IntN(int(cents/5)+1))})
+		w.true = append(w.true, Payment{ID: fmt.Sprintf("in_%02d", m), At: noon.AddDate(0, m, 0), Cents: cents,
+			Untaxed: cents - int64(dice.IntN(int(cents/5)+1))})
 	}
 	return w
 }

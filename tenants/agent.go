@@ -2,7 +2,7 @@ package tenants
 
 import "time"
 
-// AgentKind is how an agent's end of a line is reached.
+// AgentKind is the way in which Carillon reaches an agent.
 type AgentKind string
 
 const (
@@ -27,5 +27,5 @@ func (a Agent) Check() error {
 	f.add(ValidText(a.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
 	f.add(a.Kind == Builtin, "kind", "builtin")
 	f.add(ValidText(a.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
-	return f.err("The agent has wrong fields.")
+	return f.err()
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// AlertKind is something that is wrong and that somebody of the tenant should hear of before it is felt.
+// AlertKind is a fault that the tenant's people should know of before rings fail.
 type AlertKind string
 
 // The closed list of alerts, each with what its target names.
@@ -32,10 +32,10 @@ var alertTitles = map[AlertKind]string{
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 
-// Title is the kind as a person reads it.
+// Title returns the kind as a short sentence for people.
 func (k AlertKind) Title() string { return alertTitles[k] }
 
-// Alert is one thing that is wrong. Raised again it grows; there is one for each kind and target.
+// Alert is one fault. There is one for each kind and target; raising it again increases Count.
 type Alert struct {
 	Tenant     TenantID
 	Kind       AlertKind
@@ -45,28 +45,29 @@ type Alert struct {
 	LastAt     time.Time
 	Count      int64
 	ResolvedAt time.Time // zero while it is open
-	ToldAt     time.Time // when the tenant's people were last written to of it; zero = never
+	ToldAt     time.Time // when the last mail about it was sent; zero = never
 }
 
-// The rule of the breaker against disabling many devices for one mistake: a wrong environment or bundle id makes Apple refuse all
-// tokens of a credential, and none of them is to blame.
+// The limits that keep one mistake from disabling many devices: with a wrong environment or bundle
+// id, Apple refuses all tokens of a credential, though the tokens are fine.
 const (
 	TokensRefusedWindow = 10 * time.Minute
 	tokensRefusedLeast  = 10
 	tokensRefusedShare  = 5 // one in five
 )
 
-// ManyTokensRefused reports whether so many of the tokens that were pushed to within TokensRefusedWindow were refused that the fault is the
-// credential's: at least ten, and more than a fifth.
+// ManyTokensRefused reports whether the credential is at fault rather than its tokens: of the
+// tokens pushed to within TokensRefusedWindow, at least ten and more than a fifth were refused.
 func ManyTokensRefused(refused, pushed int) bool {
 	return refused >= tokensRefusedLeast && refused*tokensRefusedShare > pushed
 }
 
-// ExpirySteps are the days before a certificate's end at which its tenant is told, the last first.
+// ExpirySteps are the days before a certificate expires on which its tenant is warned, the last
+// first.
 var ExpirySteps = []int{1, 7, 14, 30, 60}
 
-// ExpiryStep is the nearest step that a credential has passed on its way to its end: 60, 30, 14, 7, 1, and 0 when it is over. ok is
-// false for one that has time, or no end.
+// ExpiryStep returns the last warning step that a credential has passed: 60, 30, 14, 7 or 1 days,
+// and 0 once it has expired. ok is false if it expires later than that, or never.
 func ExpiryStep(notAfter, now time.Time) (days int, ok bool) {
 	if notAfter.IsZero() {
 		return 0, false
@@ -83,13 +84,14 @@ func ExpiryStep(notAfter, now time.Time) (days int, ok bool) {
 	return 0, false
 }
 
-// Covers reports whether a credential pushes to a device of its app that lives in an environment; auto covers both, and a device
-// that has not told its own is tried in both.
+// Covers reports whether a credential can push to devices of its app in an environment. Auto covers
+// both, and a device whose environment is not known is tried in both.
 func (c Credential) Covers(host Environment) bool {
 	return c.Environment == Auto || host == Auto || c.Environment == host
 }
 
-// Host is where a push with c to d goes first: a device that has not told where it lives is looked for only where c may.
+// Host returns the environment that a push with c to d is sent to first. A device whose environment
+// is not known is tried only where c is valid.
 func (c Credential) Host(d Device) Environment {
 	if host := d.Host(); host != Auto {
 		return host
@@ -97,8 +99,9 @@ func (c Credential) Host(d Device) Environment {
 	return c.Environment
 }
 
-// DevicesLeftSilent counts the devices that nothing would ring any more without c: reach is the number of living devices of its app by
-// environment, all are the tenant's credentials. One that ends no later than c is no replacement.
+// DevicesLeftSilent counts the devices that cannot be rung without c. reach is the number of active
+// devices of its app by environment; all are the tenant's credentials. A credential that does not
+// outlast c does not count as a replacement.
 func DevicesLeftSilent(c Credential, all []Credential, reach map[Environment]int) (devices int) {
 	for host, n := range reach {
 		if !c.Covers(host) {
@@ -116,7 +119,7 @@ func DevicesLeftSilent(c Credential, all []Credential, reach map[Environment]int
 	return devices
 }
 
-// ExpiryWarning is the warning of a step, for a person.
+// ExpiryWarning returns the warning of an ExpiryStep as a sentence for people.
 func ExpiryWarning(c Credential, days, devices int) string {
 	when := fmt.Sprintf("expires within %d days, on %s", days, c.NotAfter.Format(time.DateOnly))
 	switch days {
@@ -129,7 +132,9 @@ func ExpiryWarning(c Credential, days, devices int) string {
 	case 0:
 		return fmt.Sprintf("The certificate of %s %s. Every device is covered by another credential.", c.Bundle, when)
 	case 1:
-		return fmt.Sprintf("The certificate of %s %s, and 1 device goes silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when)
+		return fmt.Sprintf("The certificate of %s %s, and 1 device goes silent. Upload a new one, or better a .p8 key, which does not "+
+			"expire.", c.Bundle, when)
 	}
-	return fmt.Sprintf("The certificate of %s %s, and %s devices go silent. Upload a new one, or better a .p8 key, which does not expire.", c.Bundle, when, FormatCount(devices))
+	return fmt.Sprintf("The certificate of %s %s, and %s devices go silent. Upload a new one, or better a .p8 key, which does not expire.",
+		c.Bundle, when, FormatCount(devices))
 }

@@ -10,16 +10,17 @@ const (
 	P12 CredentialKind = "p12" // a certificate with its key: yearly, one app
 )
 
-// CredentialState is whether a credential is pushed with.
+// CredentialState says whether pushes may use a credential.
 type CredentialState string
 
 const (
 	CredentialActive   CredentialState = "active"
 	CredentialDisabled CredentialState = "disabled" // Apple refused it for good; LastError says why
-	CredentialPrevious CredentialState = "previous" // replaced by a newer one, and kept for the way back
+	CredentialPrevious CredentialState = "previous" // replaced by a newer one, and kept for a rollback
 )
 
-// Credential is what lets a tenant push to its app. The secret itself is sealed in the store and never leaves the server.
+// Credential is an APNs key or certificate with which a tenant pushes to its app. Its secret is
+// sealed in the store and never leaves the server.
 type Credential struct {
 	ID          CredentialID
 	Tenant      TenantID
@@ -32,7 +33,7 @@ type Credential struct {
 	Fingerprint string      // SHA-256 of the public key's SPKI, hex
 	NotAfter    time.Time   // .p12: expiry; zero for a .p8
 	State       CredentialState
-	NoHedge     bool   // a push is not sent again merely because a connection to Apple is silent
+	NoHedge     bool   // never send a push again because a connection to Apple is silent
 	LastError   string // Apple's reason when it last refused this credential
 	LastErrorAt time.Time
 	LastUsedAt  time.Time
@@ -46,7 +47,7 @@ func (c Credential) Check() error {
 	f.add(c.Environment == Auto || c.Environment == Sandbox || c.Environment == Production, "environment", "auto, sandbox or production")
 	f.add(c.Kind != P8 || appleID(c.Team), "team_id", "the ten characters of your Apple team id, from the membership page")
 	f.add(c.Kind != P8 || appleID(c.KeyID), "key_id", "the ten characters of the key id; the file is named AuthKey_<key id>.p8")
-	return f.err("The credential has wrong fields.")
+	return f.err()
 }
 
 // appleID: ten capital letters and digits, as Apple prints team and key ids.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Environment is which of Apple's two push hosts a token belongs to. Auto means not yet learnt.
+// Environment says which of Apple's two push hosts a token belongs to. Auto means not known yet.
 type Environment string
 
 const (
@@ -14,7 +14,7 @@ const (
 	Production Environment = "production" // TestFlight and App Store builds
 )
 
-// Other is the other host; auto has none.
+// Other returns the other of the two environments; Auto returns itself.
 func (e Environment) Other() Environment {
 	switch e {
 	case Production:
@@ -25,7 +25,7 @@ func (e Environment) Other() Environment {
 	return e
 }
 
-// Platform is what kind of phone a device is.
+// Platform is the kind of a phone.
 type Platform string
 
 const (
@@ -33,7 +33,7 @@ const (
 	Browser Platform = "browser" // a page that plays the phone, in dev mode
 )
 
-// DeviceState is whether a device is rung.
+// DeviceState says whether a device can be rung.
 type DeviceState string
 
 const (
@@ -41,7 +41,7 @@ const (
 	DeviceDisabled DeviceState = "disabled" // Apple said its token is dead; a new registration revives it
 )
 
-// Device is one registered phone: a VoIP token with what the app told about itself.
+// Device is one registered phone: a VoIP token and what the app said about itself.
 type Device struct {
 	ID             DeviceID
 	Tenant         TenantID
@@ -59,11 +59,12 @@ type Device struct {
 	State          DeviceState
 	DisabledReason string
 	RegisteredAt   time.Time // when the token was last registered; a 410 older than this is ignored
-	SeenAt         time.Time // last word from the app
+	SeenAt         time.Time // the last report from the app
 	CreatedAt      time.Time
 }
 
-// Host is the environment to push to first: production unless the device is known to be a sandbox one.
+// Host returns the environment of the device as far as it is known: what the app said, else what
+// worked, else Auto.
 func (d Device) Host() Environment {
 	if d.Environment == Auto && d.Learnt != "" {
 		return d.Learnt
@@ -71,10 +72,12 @@ func (d Device) Host() Environment {
 	return d.Environment
 }
 
-// Topic is the push topic of the device's app: PushKit demands the bundle id with .voip behind it.
+// Topic returns the push topic of the device's app. PushKit requires the bundle id followed by
+// .voip.
 func (d Device) Topic() string { return d.Bundle + ".voip" }
 
-// Clean brings a registration to its stored form: lower-case token, trimmed labels, defaults for what was left out.
+// Clean returns the registration in its stored form: lower-case token, trimmed labels, defaults for
+// empty fields.
 func (d Device) Clean() Device {
 	d.Token = strings.ToLower(d.Token)
 	for _, label := range []*string{&d.Name, &d.Model, &d.OSVersion, &d.AppVersion} {
@@ -95,7 +98,8 @@ func (d Device) Clean() Device {
 // Check refuses a device whose fields break a rule, naming every wrong one.
 func (d Device) Check() error {
 	var f faults
-	f.add(ValidToken(d.Token), "token", "hexadecimal, 64 to 200 digits, an even number")
+	token, ok := ParseDeviceToken(d.Token)
+	f.add(ok && token == d.Token, "token", "hexadecimal, 64 to 200 digits, an even number")
 	f.add(ValidBundle(d.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
 	f.add(d.Environment == Auto || d.Environment == Sandbox || d.Environment == Production, "environment", "auto, sandbox or production")
 	f.add(d.Person == "" || ValidReference(d.Person), "person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
@@ -105,23 +109,25 @@ func (d Device) Check() error {
 	f.add(ValidText(d.AppVersion, 0, 40), "app_version", "at most 40 characters, not blank, no control characters")
 	f.add(d.TimeZone == "" || validZone(d.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(d.Platform == IOS || d.Platform == Browser, "platform", "ios or browser")
-	return f.err("The device has wrong fields.")
+	return f.err()
 }
 
-// ValidToken reports whether s can be a VoIP device token in stored form. Apple promises no length; tokens seen are 64 digits.
-func ValidToken(s string) bool {
+// ParseDeviceToken returns a VoIP device token in the form it is stored and pushed with: hexadecimal
+// in lower case. ok is false for anything else. Apple promises no length; tokens seen have 64 digits.
+func ParseDeviceToken(s string) (token string, ok bool) {
 	if len(s) < 64 || len(s) > 200 || len(s)%2 != 0 {
-		return false
+		return "", false
 	}
-	for _, c := range []byte(s) {
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
-			return false
+	for i := range len(s) {
+		if !hexDigit(s[i]) {
+			return "", false
 		}
 	}
-	return true
+	return strings.ToLower(s), true
 }
 
-// ValidBundle reports whether s can be an app's bundle id: [A-Za-z0-9.-], at least one dot, at most 155 characters.
+// ValidBundle reports whether s can be an app's bundle id: [A-Za-z0-9.-], at least one dot, at most
+// 155 characters.
 func ValidBundle(s string) bool {
 	if len(s) < 3 || len(s) > 155 || strings.HasSuffix(s, ".voip") || !strings.Contains(s, ".") ||
 		strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.Contains(s, "..") {

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Standing is what a subscription gives a tenant at a moment.
+// Standing is what a subscription allows a tenant at a moment, in one word.
 type Standing string
 
 // The closed list of standings.
 const (
-	StandingOpen   Standing = "open"   // no subscription: nobody sells here, everything is allowed
+	StandingOpen   Standing = "open"   // no subscription: nothing is sold here, everything is allowed
 	StandingTrial  Standing = "trial"  // until Until
 	StandingPaid   Standing = "paid"   // or given by the operator
-	StandingGrace  Standing = "grace"  // a payment failed; rings go on until Until, nothing grows
+	StandingGrace  Standing = "grace"  // a payment failed; phones ring until Until, nothing can be added
 	StandingEnding Standing = "ending" // cancelled, and paid until Until
 	StandingOver   Standing = "over"   // nothing rings; nothing is lost
 )
 
-// lateness is how long after a period's end we go on while nobody tells us that it was renewed: an hour for Stripe to make the
-// invoice, and days in which its messages may be lost and we may not reach it.
+// lateness is how long a period counts as paid after its end if no renewal was confirmed: Stripe
+// takes an hour to make the invoice, and its messages may be lost for days.
 const lateness = 3 * 24 * time.Hour
 
-// Warning is one sentence for the people of a tenant, and what to do.
+// Warning is one sentence for a tenant's people, and what to do about it.
 type Warning struct {
 	Code string // such as "rings_80"
 	Text string
@@ -30,22 +30,23 @@ type Warning struct {
 	Hard bool // something is refused already
 }
 
-// Entitlement is what a tenant may do right now. Its methods say nil for yes, or a refusal with its cure.
+// Entitlement is what a tenant may do right now. Ring, Device and Person return nil for yes, or a
+// refusal that says what to do.
 type Entitlement struct {
 	Standing Standing
 	Plan     Plan
 	Usage    Usage
 	Until    time.Time // when the standing ends; zero = not yet known, or never
 	From, To time.Time // the month of usage
-	Overage  bool      // rings past the limit go on
+	Overage  bool      // rings past the limit are allowed
 
 	refusal *Error // why nothing rings
 	cut     bool   // the trial ends early; see Subscription.CutTrial
 	now     time.Time
 }
 
-// Entitle says what a subscription to a plan and the usage so far allow at a moment. It is pure: the same question has the same
-// answer. s nil is a tenant without a subscription: everything is allowed.
+// Entitle returns what a subscription to a plan and the usage so far allow at a moment. It is a
+// pure function. A nil s is a tenant without a subscription, which may do everything.
 func Entitle(s *Subscription, p Plan, u Usage, now time.Time) Entitlement {
 	if s == nil {
 		return Entitlement{Standing: StandingOpen, now: now}
@@ -60,7 +61,7 @@ func Entitle(s *Subscription, p Plan, u Usage, now time.Time) Entitlement {
 	return e
 }
 
-// standing reads the subscription alone.
+// standing looks at the subscription only, not at usage.
 func standing(s Subscription, grace time.Duration, now time.Time) (Standing, time.Time, *Error) {
 	trial := now.Before(s.TrialEnd)
 	over := func(code, format string, args ...any) (Standing, time.Time, *Error) {
@@ -76,7 +77,8 @@ func standing(s Subscription, grace time.Duration, now time.Time) (Standing, tim
 		case s.Stripe != "" && now.Before(s.TrialEnd.Add(lateness)): // Stripe is charging the card and has not told us yet
 			return StandingPaid, time.Time{}, nil
 		}
-		return over("trial_ended", "The trial ended on %s, so nothing rings. Choose a plan under Billing; everything you set up is still there.", formatDay(s.TrialEnd))
+		return over("trial_ended", "The trial ended on %s, so no phone can be rung. Choose a plan under Billing; everything you set up is "+
+			"still there.", formatDay(s.TrialEnd))
 	case SubActive:
 		return active(s, now)
 	case SubPastDue:
@@ -84,27 +86,31 @@ func standing(s Subscription, grace time.Duration, now time.Time) (Standing, tim
 		if now.Before(until) {
 			return StandingGrace, until, nil
 		}
-		return over("payment_failed", "A payment failed on %s and was not made good, so nothing rings. Update the payment method under Billing; rings go on at once.", formatDay(s.PastDueSince))
+		return over("payment_failed", "A payment failed on %s and is still open, so no phone can be rung. Update the payment method under "+
+			"Billing; phones can be rung again at once.", formatDay(s.PastDueSince))
 	case SubCancelled:
 		if now.Before(s.PeriodEnd) {
 			return StandingEnding, s.PeriodEnd, nil
 		}
 		if s.WasCut() {
-			return over("trial_card", "The card had its trial with another organisation, so this trial ended on %s and nothing rings. Nothing was charged. Subscribe under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
+			return over("trial_card", "The card was used for a trial of another organisation, so this trial ended on %s and no phone can be "+
+				"rung. Nothing was charged. Subscribe under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
 		}
-		return over("subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
+		return over("subscription_ended", "The subscription ended on %s, so no phone can be rung. Subscribe again under Billing; everything "+
+			"you set up is still there.", formatDay(s.PeriodEnd))
 	case SubPaused:
-		return over("trial_ended", "The trial ended without a payment method, so the subscription is paused and nothing rings. Add a payment method under Billing; everything you set up is still there.")
+		return over("trial_ended", "The trial ended without a payment method, so the subscription is paused and no phone can be rung. Add a "+
+			"payment method under Billing; everything you set up is still there.")
 	case SubIncomplete:
 		if trial {
 			return StandingTrial, s.TrialEnd, nil
 		}
-		return over("payment_incomplete", "The first payment has not come, so nothing rings. Finish it under Billing.")
+		return over("payment_incomplete", "The first payment has not arrived, so no phone can be rung. Complete it under Billing.")
 	}
-	return over("subscription_unknown", "The state of the subscription is not known, so nothing rings. Ask the operator of this server.")
+	return over("subscription_unknown", "The state of the subscription is unknown, so no phone can be rung. Ask the operator of this server.")
 }
 
-// active is one that is paid, or given.
+// active returns the standing of a subscription that is paid, or given by the operator.
 func active(s Subscription, now time.Time) (Standing, time.Time, *Error) {
 	switch {
 	case s.PeriodEnd.IsZero():
@@ -114,16 +120,21 @@ func active(s Subscription, now time.Time) (Standing, time.Time, *Error) {
 	case !s.CancelAtEnd && now.Before(s.PeriodEnd.Add(lateness)):
 		return StandingPaid, s.PeriodEnd, nil
 	case s.CancelAtEnd:
-		return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_ended", "The subscription ended on %s, so nothing rings. Subscribe again under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
+		return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_ended",
+			"The subscription ended on %s, so no phone can be rung. Subscribe again under Billing; everything you set up is still "+
+				"there.", formatDay(s.PeriodEnd))
 	}
-	return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_unconfirmed", "The subscription ran until %s and its renewal is not confirmed. Open Billing; the operator of this server may have to look at Stripe.", formatDay(s.PeriodEnd))
+	return StandingOver, s.PeriodEnd, Refuse(Unpaid, "subscription_unconfirmed",
+		"The subscription ran until %s and its renewal is not confirmed. Open Billing; the operator of this server may have to check "+
+			"Stripe.", formatDay(s.PeriodEnd))
 }
 
 func formatMoment(t time.Time) string { return t.UTC().Format("2 January 2006 at 15:04 UTC") }
 
 func formatDay(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
-// Ring says whether a phone may be rung. A test ring counts nothing, so that no quota stops it.
+// Ring returns nil if a phone may be rung, or a refusal. Test rings are not counted, so no quota
+// stops them.
 func (e Entitlement) Ring(test bool) error {
 	switch {
 	case e.refusal != nil:
@@ -131,34 +142,37 @@ func (e Entitlement) Ring(test bool) error {
 	case test || e.Standing == StandingOpen:
 		return nil
 	case full(e.Usage.Calls, e.Plan.Calls):
-		r := Refuse(TooMany, "calls_at_once", "The plan %s carries %s calls at once, and all are taken. Try again when one has ended, or choose a larger plan under Billing.", e.Plan.Name, FormatCount(e.Plan.Calls))
+		r := Refuse(TooMany, "calls_at_once", "The plan %s includes %s calls at once, and all are in use. Try again when one has ended, or "+
+			"choose a larger plan under Billing.", e.Plan.Name, FormatCount(e.Plan.Calls))
 		r.RetryAfter = 5 * time.Second
 		return r
 	case full(e.Usage.Rings, e.Plan.Rings) && !e.Overage:
-		return Refuse(Unpaid, "ring_quota", "The %s rings of the plan %s are used up until %s. %s", FormatCount(e.Plan.Rings), e.Plan.Name, formatDay(e.To), e.more())
+		return Refuse(Unpaid, "ring_quota", "The %s rings of the plan %s are used up until %s. %s", FormatCount(e.Plan.Rings), e.Plan.Name,
+			formatDay(e.To), e.more())
 	}
 	return nil
 }
 
-// more is how to get more rings.
+// more says how to get more rings.
 func (e Entitlement) more() string {
 	if e.Plan.Overage > 0 && e.Standing != StandingTrial {
-		return "Under Billing, choose “Go on ringing past the plan” or a larger plan."
+		return "Under Billing, choose “Allow overage” or a larger plan."
 	}
 	return "Choose a larger plan under Billing."
 }
 
-// Device says whether one more device may be added. Devices that are there already may always register again.
+// Device returns nil if one more device may be added, or a refusal. Existing devices may always
+// register again.
 func (e Entitlement) Device() error {
 	return e.grow("device_quota", "devices", e.Usage.Devices, e.Plan.Devices)
 }
 
-// Person says whether one more person may be added.
+// Person returns nil if one more person may be added, or a refusal.
 func (e Entitlement) Person() error {
 	return e.grow("people_quota", "people", e.Usage.People, e.Plan.People)
 }
 
-// grow: nothing grows while a payment is owed, so that rings are the last thing to go.
+// grow refuses additions while a payment is owed: rings are the last thing to stop.
 func (e Entitlement) grow(code, what string, used, most int64) error {
 	switch {
 	case e.Standing == StandingOpen:
@@ -166,14 +180,16 @@ func (e Entitlement) grow(code, what string, used, most int64) error {
 	case e.refusal != nil:
 		return e.refusal
 	case e.Standing == StandingGrace:
-		return Refuse(Unpaid, "payment_failed", "A payment failed. Phones ring until %s; nothing can be added until the payment method is updated under Billing.", formatDay(e.Until))
+		return Refuse(Unpaid, "payment_failed", "A payment failed. Phones ring until %s; nothing can be added until the payment method is "+
+			"updated under Billing.", formatDay(e.Until))
 	case full(used, most):
-		return Refuse(Unpaid, code, "The plan %s holds %s %s, and all are taken. Remove one, or choose a larger plan under Billing.", e.Plan.Name, FormatCount(most), what)
+		return Refuse(Unpaid, code, "The plan %s includes %s %s, and all are in use. Remove one, or choose a larger plan under Billing.",
+			e.Plan.Name, FormatCount(most), what)
 	}
 	return nil
 }
 
-// Warnings are what people of the tenant should know, the worst first.
+// Warnings returns what the tenant's people should know, the worst first.
 func (e Entitlement) Warnings() []Warning {
 	var out []Warning
 	switch {
@@ -182,19 +198,24 @@ func (e Entitlement) Warnings() []Warning {
 	case e.refusal != nil:
 		return []Warning{{Code: e.refusal.Code, Text: e.refusal.Msg, Hard: true}}
 	case e.Standing == StandingGrace:
-		out = append(out, Warning{Code: "payment_failed", Text: "A payment failed. Phones ring until " + formatDay(e.Until) + ".", Cure: "Update the payment method."})
+		out = append(out, Warning{Code: "payment_failed", Text: "A payment failed. Phones ring until " + formatDay(e.Until) + ".",
+			Cure: "Update the payment method."})
 	case e.cut:
-		out = append(out, Warning{Code: "trial_card", Text: "This card had its trial with another organisation, so this trial ends on " + formatMoment(e.Until) + ". Nothing was charged.",
-			Cure: "Subscribe before then and phones go on ringing; the first payment is due at once."})
+		out = append(out, Warning{Code: "trial_card", Text: "This card was used for a trial of another organisation, so this trial ends on " +
+			formatMoment(e.Until) + ". Nothing was charged.",
+			Cure: "Subscribe before then to keep ringing phones; the first payment is due at once."})
 	}
 	used, most := e.Usage.Rings, e.Plan.Rings
 	switch {
 	case full(used, most) && e.Overage:
-		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used. Further ones cost extra.", Cure: "A larger plan may be cheaper."})
+		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used. Further rings cost " +
+			"extra.", Cure: "A larger plan may be cheaper."})
 	case full(used, most):
-		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used, and no phone is rung until " + formatDay(e.To) + ".", Cure: e.more(), Hard: true})
+		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used. No phone is rung " +
+			"until " + formatDay(e.To) + ".", Cure: e.more(), Hard: true})
 	case near(used, most):
-		out = append(out, Warning{Code: "rings_80", Text: FormatCount(used) + " of " + FormatCount(most) + " rings of this month are used.", Cure: e.more()})
+		out = append(out, Warning{Code: "rings_80", Text: FormatCount(used) + " of " + FormatCount(most) + " rings of this month are used.",
+			Cure: e.more()})
 	}
 	for _, g := range []struct {
 		code, what string
@@ -202,15 +223,17 @@ func (e Entitlement) Warnings() []Warning {
 	}{{"devices", "devices", e.Usage.Devices, e.Plan.Devices}, {"people", "people", e.Usage.People, e.Plan.People}} {
 		switch {
 		case full(g.used, g.most):
-			out = append(out, Warning{Code: g.code + "_100", Text: "All " + FormatCount(g.most) + " " + g.what + " of the plan are taken.", Cure: "Remove one, or choose a larger plan.", Hard: true})
+			out = append(out, Warning{Code: g.code + "_100", Text: "All " + FormatCount(g.most) + " " + g.what + " of the plan are in use.",
+				Cure: "Remove one, or choose a larger plan.", Hard: true})
 		case near(g.used, g.most):
-			out = append(out, Warning{Code: g.code + "_80", Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the plan are taken.", Cure: "Choose a larger plan in time."})
+			out = append(out, Warning{Code: g.code + "_80", Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the " +
+				"plan are in use.", Cure: "Choose a larger plan soon."})
 		}
 	}
 	return out
 }
 
-// TrialDays is how many days of the trial are left, the last one counted; 0 when there is none.
+// TrialDays returns how many days of the trial are left, the last one included; 0 without a trial.
 func (e Entitlement) TrialDays() int {
 	if e.Standing != StandingTrial {
 		return 0
@@ -219,7 +242,7 @@ func (e Entitlement) TrialDays() int {
 	return int((e.Until.Sub(e.now) + d - 1) / d)
 }
 
-// Refusal is the refusal for everything; nil while things ring.
+// Refusal returns why nothing may be rung at all; nil if rings are allowed.
 func (e Entitlement) Refusal() error {
 	if e.refusal == nil {
 		return nil
@@ -229,10 +252,11 @@ func (e Entitlement) Refusal() error {
 
 func full(used, most int64) bool { return most > 0 && used >= most }
 
-// near is 80 per cent.
+// near reports whether 80% of a limit are used.
 func near(used, most int64) bool { return most > 0 && used*5 >= most*4 }
 
-// FormatCount writes a number with commas between thousands, the way every page, refusal and mail does: "12,804".
+// FormatCount writes a number with commas between thousands, as every page, refusal and mail does:
+// "12,804".
 func FormatCount[N int | int64](n N) string {
 	s := strconv.FormatInt(int64(n), 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {

@@ -46,7 +46,8 @@ func TestBuiltinPlans(t *testing.T) {
 
 func TestPlansFileNamesEveryFault(t *testing.T) {
 	t.Parallel()
-	_, err := ParsePlans([]byte(`{"currency":"USD","trial_days":-1,"plans":[{"code":"A b","name":""},{"code":"ok","name":"Ok","rings":-1},{"code":"ok","name":"Ok"}]}`))
+	_, err := ParsePlans([]byte(`{"currency":"USD","trial_days":-1,"plans":[
+		{"code":"A b","name":""},{"code":"ok","name":"Ok","rings":-1},{"code":"ok","name":"Ok"}]}`))
 	for _, want := range []string{"currency", "trial_days", `"A b"`, "name", "below 0", "twice"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
@@ -66,7 +67,8 @@ func TestEntitle(t *testing.T) {
 	t.Parallel()
 	const d = 24 * time.Hour
 	trial := BuiltinPlans().Trial("t", "starter", noon)
-	paid := Subscription{Plan: "starter", State: SubActive, Interval: Monthly, Stripe: "sub_1", PeriodStart: noon, PeriodEnd: noon.AddDate(0, 1, 0)}
+	paid := Subscription{Plan: "starter", State: SubActive, Interval: Monthly, Stripe: "sub_1", PeriodStart: noon,
+		PeriodEnd: noon.AddDate(0, 1, 0)}
 	with := func(s Subscription, change func(*Subscription)) Subscription { change(&s); return s }
 	all := func(code string) asked { return asked{code, code, code, code} }
 	for name, c := range map[string]struct {
@@ -77,35 +79,49 @@ func TestEntitle(t *testing.T) {
 		asked
 		warns string
 	}{
-		"trial":                    {s: trial, at: 13 * d, want: StandingTrial},
-		"trial's last moment":      {s: trial, at: 14*d - 1, want: StandingTrial},
-		"trial over":               {s: trial, at: 14 * d, want: StandingOver, asked: all("trial_ended"), warns: "trial_ended"},
-		"trial has limits":         {s: trial, u: Usage{Rings: 5000, Devices: 100, People: 3}, want: StandingTrial, asked: asked{"ring_quota", "", "device_quota", "people_quota"}, warns: "rings_100 devices_100 people_100"},
-		"trial at Stripe":          {s: with(trial, func(s *Subscription) { s.Stripe = "sub" }), at: 14*d + time.Hour, want: StandingPaid},
-		"trial at Stripe, silence": {s: with(trial, func(s *Subscription) { s.Stripe = "sub" }), at: 18 * d, want: StandingOver, asked: all("trial_ended"), warns: "trial_ended"},
-		"trial, paying fails":      {s: with(trial, func(s *Subscription) { s.State = SubIncomplete }), at: d, want: StandingTrial},
-		"trial, cancelled":         {s: with(trial, func(s *Subscription) { s.CancelAtEnd = true }), at: d, want: StandingEnding},
-		"incomplete":               {s: with(paid, func(s *Subscription) { s.State = SubIncomplete }), want: StandingOver, asked: all("payment_incomplete"), warns: "payment_incomplete"},
-		"paused":                   {s: with(paid, func(s *Subscription) { s.State = SubPaused }), want: StandingOver, asked: all("trial_ended"), warns: "trial_ended"},
-		"paid":                     {s: paid, at: d, want: StandingPaid},
-		"paid, renewal not told":   {s: paid, at: 32 * d, want: StandingPaid},
-		"paid, long silence":       {s: paid, at: 35 * d, want: StandingOver, asked: all("subscription_unconfirmed"), warns: "subscription_unconfirmed"},
-		"below 80":                 {s: paid, u: Usage{Rings: 3999, Devices: 79}, want: StandingPaid},
-		"80":                       {s: paid, u: Usage{Rings: 4000, Devices: 80}, want: StandingPaid, warns: "rings_80 devices_80"},
-		"100":                      {s: paid, u: Usage{Rings: 5000}, want: StandingPaid, asked: asked{ring: "ring_quota"}, warns: "rings_100"},
-		"100 and overage":          {s: with(paid, func(s *Subscription) { s.Overage = true }), u: Usage{Rings: 9000}, want: StandingPaid, warns: "rings_100"},
-		"overage in a trial":       {s: with(trial, func(s *Subscription) { s.Overage, s.Stripe = true, "sub" }), u: Usage{Rings: 5000}, want: StandingTrial, asked: asked{ring: "ring_quota"}, warns: "rings_100"},
-		"overage given by hand":    {s: with(paid, func(s *Subscription) { s.Overage, s.Stripe = true, "" }), u: Usage{Rings: 5000}, want: StandingPaid, asked: asked{ring: "ring_quota"}, warns: "rings_100"},
-		"calls":                    {s: paid, u: Usage{Calls: 5}, want: StandingPaid, asked: asked{ring: "calls_at_once"}},
-		"grace":                    {s: with(paid, func(s *Subscription) { s.State, s.PastDueSince = SubPastDue, noon }), at: 7*d - 1, want: StandingGrace, asked: asked{device: "payment_failed", person: "payment_failed"}, warns: "payment_failed"},
-		"grace over":               {s: with(paid, func(s *Subscription) { s.State, s.PastDueSince = SubPastDue, noon }), at: 7 * d, want: StandingOver, asked: all("payment_failed"), warns: "payment_failed"},
-		"cancelled":                {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 27 * d, want: StandingEnding},
-		"cancelled, over":          {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 31 * d, want: StandingOver, asked: all("subscription_ended"), warns: "subscription_ended"},
-		"deleted, paid till end":   {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 27 * d, want: StandingEnding},
-		"deleted, over":            {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 31 * d, want: StandingOver, asked: all("subscription_ended"), warns: "subscription_ended"},
-		"given for ever":           {s: BuiltinPlans().Assigned("t", "starter", noon, time.Time{}), at: 9000 * d, want: StandingPaid},
-		"given until":              {s: BuiltinPlans().Assigned("t", "starter", noon, noon.Add(d)), at: d, want: StandingOver, asked: all("subscription_ended"), warns: "subscription_ended"},
-		"nobody knows":             {s: with(paid, func(s *Subscription) { s.State = "odd" }), want: StandingOver, asked: all("subscription_unknown"), warns: "subscription_unknown"},
+		"trial":               {s: trial, at: 13 * d, want: StandingTrial},
+		"trial's last moment": {s: trial, at: 14*d - 1, want: StandingTrial},
+		"trial over":          {s: trial, at: 14 * d, want: StandingOver, asked: all("trial_ended"), warns: "trial_ended"},
+		"trial has limits": {s: trial, u: Usage{Rings: 5000, Devices: 100, People: 3}, want: StandingTrial,
+			asked: asked{"ring_quota", "", "device_quota", "people_quota"}, warns: "rings_100 devices_100 people_100"},
+		"trial at Stripe": {s: with(trial, func(s *Subscription) { s.Stripe = "sub" }), at: 14*d + time.Hour, want: StandingPaid},
+		"trial at Stripe, silence": {s: with(trial, func(s *Subscription) { s.Stripe = "sub" }), at: 18 * d, want: StandingOver,
+			asked: all("trial_ended"), warns: "trial_ended"},
+		"trial, paying fails": {s: with(trial, func(s *Subscription) { s.State = SubIncomplete }), at: d, want: StandingTrial},
+		"trial, cancelled":    {s: with(trial, func(s *Subscription) { s.CancelAtEnd = true }), at: d, want: StandingEnding},
+		"incomplete": {s: with(paid, func(s *Subscription) { s.State = SubIncomplete }), want: StandingOver,
+			asked: all("payment_incomplete"), warns: "payment_incomplete"},
+		"paused": {s: with(paid, func(s *Subscription) { s.State = SubPaused }), want: StandingOver,
+			asked: all("trial_ended"), warns: "trial_ended"},
+		"paid":                   {s: paid, at: d, want: StandingPaid},
+		"paid, renewal not told": {s: paid, at: 32 * d, want: StandingPaid},
+		"paid, long silence": {s: paid, at: 35 * d, want: StandingOver, asked: all("subscription_unconfirmed"),
+			warns: "subscription_unconfirmed"},
+		"below 80": {s: paid, u: Usage{Rings: 3999, Devices: 79}, want: StandingPaid},
+		"80":       {s: paid, u: Usage{Rings: 4000, Devices: 80}, want: StandingPaid, warns: "rings_80 devices_80"},
+		"100":      {s: paid, u: Usage{Rings: 5000}, want: StandingPaid, asked: asked{ring: "ring_quota"}, warns: "rings_100"},
+		"100 and overage": {s: with(paid, func(s *Subscription) { s.Overage = true }), u: Usage{Rings: 9000}, want: StandingPaid,
+			warns: "rings_100"},
+		"overage in a trial": {s: with(trial, func(s *Subscription) { s.Overage, s.Stripe = true, "sub" }), u: Usage{Rings: 5000},
+			want: StandingTrial, asked: asked{ring: "ring_quota"}, warns: "rings_100"},
+		"overage given by hand": {s: with(paid, func(s *Subscription) { s.Overage, s.Stripe = true, "" }), u: Usage{Rings: 5000},
+			want: StandingPaid, asked: asked{ring: "ring_quota"}, warns: "rings_100"},
+		"calls": {s: paid, u: Usage{Calls: 5}, want: StandingPaid, asked: asked{ring: "calls_at_once"}},
+		"grace": {s: with(paid, func(s *Subscription) { s.State, s.PastDueSince = SubPastDue, noon }), at: 7*d - 1,
+			want: StandingGrace, asked: asked{device: "payment_failed", person: "payment_failed"}, warns: "payment_failed"},
+		"grace over": {s: with(paid, func(s *Subscription) { s.State, s.PastDueSince = SubPastDue, noon }), at: 7 * d,
+			want: StandingOver, asked: all("payment_failed"), warns: "payment_failed"},
+		"cancelled": {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 27 * d, want: StandingEnding},
+		"cancelled, over": {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 31 * d, want: StandingOver,
+			asked: all("subscription_ended"), warns: "subscription_ended"},
+		"deleted, paid till end": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 27 * d, want: StandingEnding},
+		"deleted, over": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 31 * d, want: StandingOver,
+			asked: all("subscription_ended"), warns: "subscription_ended"},
+		"given for ever": {s: BuiltinPlans().Assigned("t", "starter", noon, time.Time{}), at: 9000 * d, want: StandingPaid},
+		"given until": {s: BuiltinPlans().Assigned("t", "starter", noon, noon.Add(d)), at: d, want: StandingOver,
+			asked: all("subscription_ended"), warns: "subscription_ended"},
+		"nobody knows": {s: with(paid, func(s *Subscription) { s.State = "odd" }), want: StandingOver,
+			asked: all("subscription_unknown"), warns: "subscription_unknown"},
 	} {
 		e := Entitle(&c.s, starter(t), c.u, noon.Add(c.at))
 		got := asked{code(t, e.Ring(false)), code(t, e.Ring(true)), code(t, e.Device()), code(t, e.Person())}
@@ -120,12 +136,14 @@ func TestEntitle(t *testing.T) {
 			t.Errorf("%s: warns of %q, want %q", name, got, c.warns)
 		}
 	}
-	if e := Entitle(nil, Plan{Rings: 1, Devices: 1}, Usage{Rings: 9, Devices: 9, People: 9, Calls: 9}, noon); e.Ring(false) != nil || e.Device() != nil || e.Person() != nil || e.Warnings() != nil {
+	if e := Entitle(nil, Plan{Rings: 1, Devices: 1}, Usage{Rings: 9, Devices: 9, People: 9, Calls: 9}, noon); e.Ring(false) != nil ||
+		e.Device() != nil || e.Person() != nil || e.Warnings() != nil {
 		t.Error("without a subscription something is refused")
 	}
 }
 
-// code is that of a refusal; calls at once are TooMany, everything else is Unpaid, and each says what to do.
+// code is that of a refusal; calls at once are TooMany, everything else is Unpaid, and each says
+// what to do.
 func code(t *testing.T, err error) string {
 	t.Helper()
 	if err == nil {
@@ -159,7 +177,8 @@ func TestTrialDaysAreDaysAcrossSummerTime(t *testing.T) {
 	if got := s.TrialEnd.Sub(start); got != 14*24*time.Hour {
 		t.Errorf("a trial of %v", got)
 	}
-	for after, want := range map[time.Duration]int{0: 14, time.Second: 14, 24 * time.Hour: 13, 14*24*time.Hour - 1: 1, 14 * 24 * time.Hour: 0} {
+	for after, want := range map[time.Duration]int{0: 14, time.Second: 14, 24 * time.Hour: 13, 14*24*time.Hour - 1: 1,
+		14 * 24 * time.Hour: 0} {
 		if got := Entitle(&s, starter(t), Usage{}, start.Add(after)).TrialDays(); got != want {
 			t.Errorf("after %v: %d days left, want %d", after, got, want)
 		}
@@ -180,14 +199,21 @@ func TestMonthsOfUsage(t *testing.T) {
 		at       string
 		from, to string
 	}{
-		"a month":                  {Subscription{PeriodStart: at("2026-02-28"), PeriodEnd: at("2026-03-31")}, "2026-03-30", "2026-02-28", "2026-03-31"},
-		"renewed, not told":        {Subscription{State: SubActive, PeriodStart: at("2026-02-10"), PeriodEnd: at("2026-03-10")}, "2026-03-12", "2026-03-10", "2026-04-10"},
-		"before it":                {Subscription{PeriodStart: at("2026-02-10"), PeriodEnd: at("2026-03-10")}, "2026-02-09", "2026-01-10", "2026-02-10"},
-		"a year":                   {Subscription{Interval: Yearly, PeriodStart: at("2026-01-31"), PeriodEnd: at("2027-01-31")}, "2026-02-28", "2026-02-28", "2026-03-31"},
-		"a year's first":           {Subscription{Interval: Yearly, PeriodStart: at("2026-01-31"), PeriodEnd: at("2027-01-31")}, "2026-02-27", "2026-01-31", "2026-02-28"},
-		"given, without an end":    {Subscription{State: SubActive, PeriodStart: at("2024-01-15")}, "2026-11-14", "2026-10-15", "2026-11-15"},
-		"given, with a far end":    {Subscription{State: SubActive, PeriodStart: at("2026-01-15"), PeriodEnd: at("2027-06-01")}, "2026-11-20", "2026-11-15", "2026-12-15"},
-		"a trial that has run out": {Subscription{State: SubTrialing, PeriodStart: at("2026-01-01"), PeriodEnd: at("2026-01-15")}, "2026-01-20", "2026-01-01", "2026-02-01"},
+		"a month": {Subscription{PeriodStart: at("2026-02-28"), PeriodEnd: at("2026-03-31")}, "2026-03-30", "2026-02-28",
+			"2026-03-31"},
+		"renewed, not told": {Subscription{State: SubActive, PeriodStart: at("2026-02-10"), PeriodEnd: at("2026-03-10")}, "2026-03-12",
+			"2026-03-10", "2026-04-10"},
+		"before it": {Subscription{PeriodStart: at("2026-02-10"), PeriodEnd: at("2026-03-10")}, "2026-02-09", "2026-01-10",
+			"2026-02-10"},
+		"a year": {Subscription{Interval: Yearly, PeriodStart: at("2026-01-31"), PeriodEnd: at("2027-01-31")}, "2026-02-28",
+			"2026-02-28", "2026-03-31"},
+		"a year's first": {Subscription{Interval: Yearly, PeriodStart: at("2026-01-31"), PeriodEnd: at("2027-01-31")}, "2026-02-27",
+			"2026-01-31", "2026-02-28"},
+		"given, without an end": {Subscription{State: SubActive, PeriodStart: at("2024-01-15")}, "2026-11-14", "2026-10-15", "2026-11-15"},
+		"given, with a far end": {Subscription{State: SubActive, PeriodStart: at("2026-01-15"), PeriodEnd: at("2027-06-01")}, "2026-11-20",
+			"2026-11-15", "2026-12-15"},
+		"a trial that has run out": {Subscription{State: SubTrialing, PeriodStart: at("2026-01-01"), PeriodEnd: at("2026-01-15")},
+			"2026-01-20", "2026-01-01", "2026-02-01"},
 	} {
 		from, to := c.s.Month(at(c.at))
 		if !from.Equal(at(c.from)) || !to.Equal(at(c.to)) {

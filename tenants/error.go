@@ -7,26 +7,27 @@ import (
 	"time"
 )
 
-// Kind says what sort of refusal an Error is. The one map from Kind to an HTTP status lives in app/web.
+// Kind is the kind of an Error. The one map from Kind to an HTTP status is in app/web.
 type Kind uint8
 
-// The closed list of kinds. The zero Kind is Internal, so that an error nobody classified never leaks its text.
+// The closed list of kinds. The zero Kind is Internal, so an error without a kind never shows its
+// text.
 const (
 	Internal      Kind = iota
 	Invalid            // the request cannot be read or breaks a documented rule
-	Unknown            // no such thing, or not yours: the two are never told apart
+	Unknown            // no such thing, or another tenant's: the answer is the same for both
 	Unauthorized       // no valid key, credential or sign-in
 	Forbidden          // known, and not allowed
 	Conflict           // true a moment ago, no longer
-	Gone               // it was here and is over
+	Gone               // it existed and is over
 	TooLarge           // more bytes than the route takes
 	Unprocessable      // well-formed, and impossible
 	Unpaid             // the plan does not cover it
 	TooMany            // too fast; RetryAfter says when
-	Unsupported        // a media type or kind we do not speak
-	Stale              // If-Match names a version that is gone
+	Unsupported        // a media type or kind that is not supported
+	Stale              // If-Match names an old version
 	Unmatched          // If-Match is required
-	Unavailable        // our fault for now; try again
+	Unavailable        // temporary fault of the server; try again
 )
 
 // Field is one wrong field of a request, in the request's own names.
@@ -35,7 +36,8 @@ type Field struct {
 	Message string
 }
 
-// Error is a refusal with a kind. Msg is for the person who asked and says cause and cure; Err is for us and is only logged.
+// Error is a refusal with a kind. Msg is for the person who asked and says what is wrong and what
+// to do. Err is the cause and is only logged.
 type Error struct {
 	Kind       Kind
 	Code       string        // stable name for programs, such as "device_disabled"; empty = named after the kind
@@ -45,7 +47,7 @@ type Error struct {
 	Err        error
 }
 
-// Error prints the whole trail, for logs.
+// Error returns message, fields and cause, for logs.
 func (e *Error) Error() string {
 	parts := []string{e.Msg}
 	for _, f := range e.Fields {
@@ -57,10 +59,10 @@ func (e *Error) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Refuse is the short way to an Error without fields or cause.
+// Refuse makes an Error without fields or cause.
 func Refuse(k Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: k, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
@@ -69,12 +71,13 @@ func Refuse(k Kind, code, format string, args ...any) *Error {
 var ErrSuspended error = Refuse(Forbidden, "tenant_suspended",
 	"This account is suspended. Its owner can ask the operator of this server why.")
 
-// NoSuch is the answer for whatever is unknown or foreign: the same words for both, so that neither can be told apart.
+// NoSuch makes the error for a row that does not exist and for another tenant's row. The text is
+// the same for both, so nobody can find out which one it is.
 func NoSuch(what string) *Error {
 	return &Error{Kind: Unknown, Code: "not_found", Msg: "There is no such " + what + "."}
 }
 
-// KindOf is the kind of err, Internal when it is not ours.
+// KindOf returns the kind of err; Internal if err is not an Error.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -82,6 +85,9 @@ func KindOf(err error) Kind {
 	}
 	return Internal
 }
+
+// correctFields is the message of an Error with wrong fields.
+const correctFields = "Please correct the fields below."
 
 // faults collects wrong fields.
 type faults []Field
@@ -92,9 +98,9 @@ func (f *faults) add(ok bool, name, message string) {
 	}
 }
 
-func (f faults) err(msg string) error {
+func (f faults) err() error {
 	if len(f) == 0 {
 		return nil
 	}
-	return &Error{Kind: Invalid, Code: "invalid", Msg: msg, Fields: f}
+	return &Error{Kind: Invalid, Code: "invalid", Msg: correctFields, Fields: f}
 }

@@ -12,7 +12,7 @@ type FactKind string
 const (
 	FactPlaced       FactKind = "placed"         // the ring was committed
 	FactSent         FactKind = "sent"           // the push was written to Apple
-	FactAccepted     FactKind = "accepted"       // Apple answered 200, which is not a ring
+	FactAccepted     FactKind = "accepted"       // Apple answered 200; the phone does not ring yet
 	FactRefused      FactKind = "refused"        // Apple refused, or could not be reached in time
 	FactWoke         FactKind = "woke"           // the app received the push
 	FactShown        FactKind = "shown"          // CallKit showed the call
@@ -30,13 +30,14 @@ const (
 	FactRemoved      FactKind = "removed"        // the device was removed while it rang
 )
 
-// FactKinds lists every kind, in the order of a ring that goes well and then of the ways it may not.
+// FactKinds lists every kind: first the steps of a successful ring in order, then the ways it can
+// fail.
 var FactKinds = []FactKind{
 	FactPlaced, FactSent, FactAccepted, FactWoke, FactShown, FactAnswered, FactConnected, FactHungUp,
 	FactRefused, FactFailedToShow, FactSilenced, FactDeclined, FactElsewhere, FactBusy, FactCancelled, FactExpired, FactBroken, FactRemoved,
 }
 
-// Reportable reports whether a phone may report the kind itself; the others are ours to know.
+// Reportable reports whether a phone may report the kind. The server records the others itself.
 func (k FactKind) Reportable() bool {
 	switch k {
 	case FactWoke, FactShown, FactFailedToShow, FactSilenced, FactDeclined, FactBusy:
@@ -45,7 +46,7 @@ func (k FactKind) Reportable() bool {
 	return false
 }
 
-// ends reports whether the kind is an ending that Carillon itself records.
+// ends reports whether the kind ends an attempt and is recorded by Carillon itself.
 func (k FactKind) ends() bool {
 	switch k {
 	case FactHungUp, FactElsewhere, FactCancelled, FactExpired, FactBroken, FactRemoved:
@@ -59,18 +60,20 @@ type Fact struct {
 	Seq      int64 // order of record, within the database; set by the store
 	Attempt  AttemptID
 	Kind     FactKind
-	At       time.Time // when it happened, by our clock
-	Received time.Time // when we learnt of it
+	At       time.Time // when it happened, by the server's clock
+	Received time.Time // when the server received it
 	RawAt    time.Time // the phone's own clock: when it happened; zero if not from a phone
 	RawSent  time.Time // the phone's own clock: when it reported
 	Detail   string    // a short reason: Apple's reason, CallKit's code, who hung up
 }
 
-// maxAge bounds how far back a phone may place a fact: a ring lives a minute, a call an hour, reports are kept for a while.
+// maxAge bounds how far back a phone may date a fact: a ring takes a minute, a call an hour, and
+// the app keeps reports that it could not send.
 const maxAge = 24 * time.Hour
 
-// PhoneTime is when a fact happened by our clock: received − (sent − at). Phone clocks lie, their differences hardly ever do.
-// A difference that is negative or absurd counts as none.
+// PhoneTime returns when a fact happened by the server's clock: received − (sent − at). The clock
+// of a phone may be wrong, but the difference of two of its times is reliable. A difference that is
+// negative, or above 24 hours, counts as 0.
 func PhoneTime(received, at, sent time.Time) time.Time {
 	if at.IsZero() || sent.IsZero() {
 		return received
@@ -89,13 +92,16 @@ var callKit = map[int]string{
 	5: "restricted_sharing", 6: "protected", 7: "sensitive_participants",
 }
 
-// Coded reports whether the kind may carry CallKit's error code: the call was refused, or kept quiet.
+// Coded reports whether the kind may carry CallKit's error code: the call was refused, or kept
+// quiet.
 func (k FactKind) Coded() bool { return k == FactFailedToShow || k == FactSilenced }
 
-// MaxCallKitCode bounds the codes that are taken. Apple has eight today, counted from 0, and has added some with new versions of iOS.
+// MaxCallKitCode is the highest CallKit code that is accepted. Apple has eight today, from 0, and
+// adds some with new versions of iOS.
 const MaxCallKitCode = 63
 
-// CallKitCode names a CallKit error code; one that Apple did not document when this was written is called code_ and its number.
+// CallKitCode returns the name of a CallKit error code; "code_" and the number for one that Apple
+// did not document when this was written.
 func CallKitCode(code int) string {
 	if name, ok := callKit[code]; ok {
 		return name

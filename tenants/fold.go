@@ -1,7 +1,8 @@
 package tenants
 
-// next is the whole life of an attempt: where a fact takes it. A pair that is absent is recorded and moves nothing, so that a
-// late or a strange fact can never take an attempt back, and no terminal state has a row.
+// next holds every change of an attempt's state: by state and fact, the new state. A fact that is
+// absent is recorded and changes nothing, so a late or unexpected fact never moves an attempt
+// backwards. Terminal states have no row.
 var next = map[State]map[FactKind]State{
 	Placed: {
 		FactAccepted: Pushed, FactRefused: Failed, FactWoke: Pushed, FactShown: Ringing, FactFailedToShow: Failed,
@@ -19,7 +20,7 @@ var next = map[State]map[FactKind]State{
 	Answered: {FactHungUp: Ended, FactBroken: Failed},
 }
 
-// Next is the state after a fact.
+// Next returns the state after a fact.
 func Next(s State, k FactKind) State {
 	if to, ok := next[s][k]; ok {
 		return to
@@ -27,12 +28,14 @@ func Next(s State, k FactKind) State {
 	return s
 }
 
-// rank orders attempts' states by what they mean for a ring that is not a call: the highest decides. A person's or an agent's
-// decision outweighs an attempt that still lives, and that one the ways to end without a decision.
+// rank orders the states of attempts for a ring that is not a call: the highest one decides. A
+// decision of the person outweighs an attempt that is still running, and that outweighs every other
+// end.
 var rank = map[State]int{Declined: 7, Ringing: 6, Pushed: 5, Placed: 4, Cancelled: 3, Missed: 2, Failed: 1}
 
-// StateOf is a ring's state: a pure fold over its attempts. The attempt that became the call decides; Elsewhere counts for nothing
-// beside any other, and alone (no writer of ours does that) reads as cancelled.
+// StateOf returns a ring's state, computed from its attempts alone. The attempt that became the
+// call decides. Elsewhere is ignored beside any other state; if all are Elsewhere, which Carillon
+// never writes, the ring is Cancelled.
 func StateOf(attempts []Attempt) State {
 	best := Elsewhere
 	for i := range attempts {
@@ -49,9 +52,11 @@ func StateOf(attempts []Attempt) State {
 	return best
 }
 
-// Fold records a fact on the ring: it moves the attempt, the ring, and the sibling attempts that must follow. It returns what to
-// write: the fact itself and the siblings' facts that come of it, or nothing when the fact is a repeat. An ending of our own making
-// that moves nothing is nothing: recorded too early it could not be recorded when it is due, and the ring would never end.
+// Fold records a fact on the ring: it changes the state of the attempt, of the ring, and of the
+// other attempts that must follow. It returns the facts to write: this one and those that follow
+// for other attempts, or none if the fact is recorded already. An ending that Carillon itself
+// records and that changes no state is dropped: a fact is recorded once, so recording it too early
+// would keep the ring from ending later.
 func (r *Ring) Fold(f Fact) []Fact {
 	a := r.attempt(f.Attempt)
 	if a == nil || a.Has(f.Kind) || f.Kind.ends() && Next(a.State, f.Kind) == a.State {
@@ -67,7 +72,8 @@ func (r *Ring) Fold(f Fact) []Fact {
 	return facts
 }
 
-// follow gives the live siblings the fact that comes of one device's answer or refusal: first answer wins, one decline is for all.
+// follow records on the other live attempts that one device answered or declined: the first answer
+// wins, and one decline ends them all.
 func (r *Ring) follow(a *Attempt, f Fact, facts []Fact) []Fact {
 	kind, detail := FactKind(""), ""
 	switch a.State {
@@ -90,7 +96,7 @@ func (r *Ring) follow(a *Attempt, f Fact, facts []Fact) []Fact {
 	return facts
 }
 
-// settle brings the ring's own state, end and reason up to its attempts.
+// settle updates the ring's own state, end and reason from its attempts.
 func (r *Ring) settle(f Fact) {
 	if r.State.Terminal() {
 		return
@@ -114,7 +120,7 @@ func (r *Ring) attempt(id AttemptID) *Attempt {
 	return nil
 }
 
-// becameCall reports whether the attempt ever became the call.
+// becameCall reports whether the attempt was answered at any time.
 func (a *Attempt) becameCall() bool {
 	s := Placed
 	for i := range a.Facts {

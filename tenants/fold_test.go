@@ -8,7 +8,8 @@ import (
 
 var allStates = append(slices.Clone(RingStates), Elsewhere)
 
-// moves says, for each live state, where each fact must take an attempt; every other pair must move nothing.
+// moves says, for each live state, where each fact must take an attempt; every other pair must move
+// nothing.
 var moves = map[State]map[FactKind]State{
 	Placed: {
 		FactAccepted: Pushed, FactWoke: Pushed, FactShown: Ringing, FactRefused: Failed, FactFailedToShow: Failed,
@@ -62,7 +63,7 @@ func fold(r *Ring, what ...any) {
 	}
 }
 
-func TestFoldOfARing(t *testing.T) {
+func TestFold(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		attempts int
@@ -70,7 +71,8 @@ func TestFoldOfARing(t *testing.T) {
 		state    State
 		reason   EndReason
 	}{
-		"talked":                     {1, []any{"a", FactAccepted, "a", FactWoke, "a", FactShown, "a", FactAnswered, "a", FactConnected, "a", FactHungUp}, Ended, ReasonHungUp},
+		"talked": {1, []any{"a", FactAccepted, "a", FactWoke, "a", FactShown, "a", FactAnswered, "a", FactConnected, "a",
+			FactHungUp}, Ended, ReasonHungUp},
 		"shown before accepted":      {1, []any{"a", FactShown, "a", FactAccepted}, Ringing, ""},
 		"woke counts as pushed":      {1, []any{"a", FactWoke}, Pushed, ""},
 		"refused":                    {1, []any{"a", FactRefused}, Failed, ReasonRefused},
@@ -127,7 +129,8 @@ func TestFoldRecordsARepeatOnce(t *testing.T) {
 	}
 }
 
-// FuzzFold plays facts in any order with any repetition on up to three attempts, and holds the fold to its promises.
+// FuzzFold plays facts in any order with any repetition on up to three attempts, and holds the fold
+// to its promises.
 func FuzzFold(f *testing.F) {
 	f.Add([]byte{1, 2, 3}, uint8(1))
 	f.Add([]byte{0x05, 0x25, 0x45, 0x0b, 0x0f, 0x2f}, uint8(3))
@@ -185,7 +188,8 @@ func replay(t *testing.T, r *Ring) {
 	}
 }
 
-// finish: a ring always ends, whatever came before, once time is up and the call, if any, is hung up.
+// finish: a ring always ends, whatever came before, once time is up and the call, if any, is hung
+// up.
 func finish(t *testing.T, r *Ring) {
 	t.Helper()
 	for _, k := range []FactKind{FactExpired, FactHungUp} {

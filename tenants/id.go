@@ -4,10 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 	"time"
 )
 
-// Row ids. Each is a UUID in lower case; the types keep one from being passed for another.
+// Row ids. Each is a UUID in lower case. Each noun has its own type, so ids cannot be mixed up.
 type (
 	TenantID     string
 	RingID       string // also the CallKit UUID
@@ -24,10 +25,11 @@ type (
 	PayoutID     string
 )
 
-// id is any of the typed ids.
+// id is the constraint of the typed ids.
 type id interface{ ~string }
 
-// NewID makes a UUIDv7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 74 random bits, so that rows sort by age.
+// NewID makes a UUIDv7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 74 random bits. Ids of
+// one table therefore sort by age.
 func NewID[T id](now time.Time) T {
 	var u [16]byte
 	rand.Read(u[6:]) // never fails since Go 1.24
@@ -37,7 +39,8 @@ func NewID[T id](now time.Time) T {
 	return T(format(u, 7))
 }
 
-// NewRandomID makes a UUIDv4 (RFC 9562, 5.4), for ids that outsiders see and that must not tell when they were made: apns-id.
+// NewRandomID makes a UUIDv4 (RFC 9562, 5.4), for ids that others see and that must not show when
+// they were made, such as apns-id.
 func NewRandomID() string {
 	var u [16]byte
 	rand.Read(u[:])
@@ -57,26 +60,35 @@ func format(u [16]byte, version byte) string {
 	return string(s[:])
 }
 
-// ParseID reads a UUID in either case (Swift prints upper case) and gives it in lower case; ok is false for anything else.
-func ParseID[T id](s string) (T, bool) {
-	if len(s) != 36 {
+// ParseID reads a UUID in either case (Swift prints upper case) and returns it in lower case; ok is
+// false for anything else.
+func ParseID[T id](s string) (id T, ok bool) {
+	if !ValidID(s) {
 		return "", false
 	}
-	var out [36]byte
-	for i := range 36 {
-		c := s[i]
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return "", false
-			}
-		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
-		case c >= 'A' && c <= 'F':
-			c += 'a' - 'A'
-		default:
-			return "", false
-		}
-		out[i] = c
+	return T(strings.ToLower(s)), true
+}
+
+// ValidID reports whether s is a UUID in text form: 8-4-4-4-12 hexadecimal digits in either case.
+func ValidID(s string) bool {
+	if len(s) != 36 {
+		return false
 	}
-	return T(out[:]), true
+	for i := range len(s) {
+		switch i {
+		case 8, 13, 18, 23:
+			if s[i] != '-' {
+				return false
+			}
+		default:
+			if !hexDigit(s[i]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func hexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }

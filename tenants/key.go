@@ -28,9 +28,9 @@ type Key struct {
 	Tenant      TenantID
 	Name        string
 	Test        bool   // rings sandbox devices only, unmetered
-	Last4       string // the end of the secret, to tell keys apart
+	Last4       string // the last four characters of the secret, to recognize the key
 	Permissions []Permission
-	PerSecond   int // rings a second that it may place; 0 = as many as its tenant
+	PerSecond   int // rings a second that it may place; 0 = the tenant's limit
 	CreatedAt   time.Time
 	LastUsedAt  time.Time // to the minute
 	RevokedAt   time.Time // zero while it works
@@ -47,7 +47,8 @@ func (k Key) Check() error {
 	for _, p := range k.Permissions {
 		ok = ok && slices.Contains(Permissions, p)
 	}
-	f.add(ok, "scopes", "at least one of rings:write, rings:read, devices:write, devices:read, agents:write, analytics:read, credentials:write")
+	f.add(ok, "scopes", "at least one of rings:write, rings:read, devices:write, devices:read, agents:write, analytics:read, "+
+		"credentials:write")
 	f.add(k.PerSecond >= 0 && k.PerSecond <= 1000, "per_second", "0 to 1000 rings a second; 0 = as many as the account")
-	return f.err("The key has wrong fields.")
+	return f.err()
 }

@@ -2,7 +2,8 @@ package tenants
 
 import "testing"
 
-// FuzzLabel: an industry whose pushes are opaque never puts the caller's words into one, and the others do not change them.
+// FuzzLabel: an industry whose pushes are opaque never puts the caller's words into one, and the
+// others do not change them.
 func FuzzLabel(f *testing.F) {
 	for _, i := range Industries {
 		f.Add(string(i), "Anna")

@@ -21,7 +21,8 @@ func TestIDs(t *testing.T) {
 	if !ok || upper != a {
 		t.Errorf("upper case read as %q, %v", upper, ok)
 	}
-	for _, bad := range []string{"", "x", string(a) + "0", strings.Replace(string(a), "-", "0", 1), strings.Replace(string(a), "7", "g", 1), string(a[:35])} {
+	for _, bad := range []string{"", "x", string(a) + "0", strings.Replace(string(a), "-", "0", 1),
+		strings.Replace(string(a), "7", "g", 1), string(a[:35])} {
 		if _, ok := ParseID[RingID](bad); ok {
 			t.Errorf("%q taken for an id", bad)
 		}
@@ -75,7 +76,8 @@ func TestSecrets(t *testing.T) {
 
 func TestChecksNameEveryWrongField(t *testing.T) {
 	t.Parallel()
-	err := Device{Token: "zz", Bundle: "x.voip", Environment: "moon", Person: "a b", Name: "a\x00", TimeZone: "Nowhere/At_All", Platform: "fax"}.Check()
+	err := Device{Token: "zz", Bundle: "x.voip", Environment: "moon", Person: "a b", Name: "a\x00", TimeZone: "Nowhere/At_All",
+		Platform: "fax"}.Check()
 	var e *Error
 	if !errors.As(err, &e) || e.Kind != Invalid || len(e.Fields) != 7 {
 		t.Errorf("device: %v", err)
@@ -140,4 +142,33 @@ func TestBuckets(t *testing.T) {
 			t.Fatalf("bucket %d does not hold its own top", n)
 		}
 	}
+}
+
+func TestParseDeviceToken(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		strings.Repeat("aB", 32):            strings.Repeat("ab", 32),
+		strings.Repeat("0", 200):            strings.Repeat("0", 200),
+		strings.Repeat("0", 202):            "",
+		strings.Repeat("a", 63):             "",
+		strings.Repeat("a", 65):             "",
+		strings.Repeat("g", 64):             "",
+		"<" + strings.Repeat("a", 62) + ">": "",
+		"":                                  "",
+	} {
+		if got, ok := ParseDeviceToken(in); got != want || ok != (want != "") {
+			t.Errorf("%q: %q %v", in, got, ok)
+		}
+	}
+}
+
+func FuzzParseDeviceToken(f *testing.F) {
+	f.Add(strings.Repeat("aB", 32))
+	f.Add("../../" + strings.Repeat("a", 64))
+	f.Fuzz(func(t *testing.T, in string) {
+		got, ok := ParseDeviceToken(in)
+		if ok && (strings.Trim(got, "0123456789abcdef") != "" || !strings.EqualFold(got, in)) || !ok && got != "" {
+			t.Fatalf("%q: %q", in, got)
+		}
+	})
 }

@@ -7,27 +7,29 @@ import (
 	"time"
 )
 
-// PartnerLinkTTL is how long the link works that lets a partner in.
+// PartnerLinkTTL is how long a partner's sign-in link works.
 const PartnerLinkTTL = 24 * time.Hour
 
 // PartnerSignInTTL is how long a partner stays signed in.
 const PartnerSignInTTL = 30 * 24 * time.Hour
 
-// Partner is somebody who brings tenants and is paid for it. Partners belong to the house, not to a tenant.
+// Partner is a person who refers tenants and is paid for it. Partners belong to the installation,
+// not to a tenant.
 type Partner struct {
 	ID        PartnerID
 	Code      string // in links and on the form of a trial; eight letters
 	Email     string // lower case, proven by a link or vouched for by the operator
 	Name      string
-	Key       string // what may have one trial under this address; see Plans.TrialKey
-	User      UserID // whose account in the console opens the partner's room too; empty = none
+	Key       string // the Plans.TrialKey of this address
+	User      UserID // the console account that also opens the partner dashboard; empty = none
 	Payee     Payee
 	CreatedAt time.Time
-	StoppedAt time.Time // the operator ended it: links count nothing, what was earned stays; zero = it runs
+	StoppedAt time.Time // the operator stopped the partnership: links stop counting, earnings stay; zero = active
 }
 
-// SelfReferral is why a sign-up is the partner's own; empty when it is somebody else's. key is the sign-up's Plans.TrialKey, so that of a
-// domain that strangers share only the same address is the partner's. user is the account that signed up, if it is known.
+// SelfReferral returns why a sign-up counts as the partner's own; empty if it is someone else's.
+// key is the sign-up's Plans.TrialKey: at a public mail domain only the same address counts as the
+// partner's. user is the account that signed up, if it is known.
 func (p Partner) SelfReferral(key string, user UserID) Refusal {
 	switch {
 	case user != "" && user == p.User:
@@ -40,7 +42,7 @@ func (p Partner) SelfReferral(key string, user UserID) Refusal {
 	return RefusedCompany
 }
 
-// NewPartnerCode makes a code of eight letters that people do not mistake for one another.
+// NewPartnerCode makes a code of eight letters and digits that are not easily confused.
 func NewPartnerCode() string {
 	out := make([]byte, 8)
 	for i := range out {
@@ -53,7 +55,8 @@ func NewPartnerCode() string {
 	return string(out)
 }
 
-// ParsePartnerCode reads a code as people type it: either case, spaces around it.
+// ParsePartnerCode reads a code as people type it: in either case, with spaces around it. ok is
+// false if it cannot be a code.
 func ParsePartnerCode(s string) (string, bool) {
 	s = strings.ToUpper(strings.TrimSpace(s))
 	if len(s) != 8 || strings.Trim(s, letters) != "" {
@@ -62,24 +65,24 @@ func ParsePartnerCode(s string) (string, bool) {
 	return s, true
 }
 
-// PayBy is how a partner wants to be paid.
+// PayBy is the way in which a partner wants to be paid.
 type PayBy string
 
-// The ways. The operator pays outside of Carillon and may agree on another one by mail.
+// The ways to pay. The operator pays outside of Carillon and may agree on another way by mail.
 const (
 	PayByIBAN   PayBy = "iban"
 	PayByPayPal PayBy = "paypal"
 	PayByMail   PayBy = "mail" // the operator asks
 )
 
-// Payee is whom to pay and how.
+// Payee is the person or company to pay, and how.
 type Payee struct {
 	Name    string // as the bank has it
 	By      PayBy  // empty = not said yet
 	Account string // an IBAN without spaces, or PayPal's mail address; empty for mail
 }
 
-// Clean brings what was typed to its stored form.
+// Clean returns the payee in its stored form.
 func (p Payee) Clean() Payee {
 	p.Name = strings.TrimSpace(p.Name)
 	switch p.By {
@@ -93,13 +96,13 @@ func (p Payee) Clean() Payee {
 	return p
 }
 
-// Check refuses a payee to whom nothing can be paid.
+// Check refuses a payee that cannot be paid, naming every wrong field.
 func (p Payee) Check() error {
 	var f faults
 	f.add(ValidText(p.Name, 2, 100), "payee", "2 to 100 characters, as your bank has it")
 	switch p.By {
 	case PayByIBAN:
-		f.add(validIBAN(p.Account), "account", "this is no IBAN; look for a mistyped digit")
+		f.add(validIBAN(p.Account), "account", "this is not an IBAN; check for a wrong digit")
 	case PayByPayPal:
 		_, ok := ParseEmail(p.Account)
 		f.add(ok, "account", "the mail address of your PayPal account")
@@ -107,10 +110,11 @@ func (p Payee) Check() error {
 	default:
 		f.add(false, "by", "iban, paypal or mail")
 	}
-	return f.err("The payout details have wrong fields.")
+	return f.err()
 }
 
-// validIBAN checks length and check digits (ISO 13616: the rotated number, letters as 10 to 35, leaves 1 when divided by 97).
+// validIBAN checks length and check digits (ISO 13616: the rotated number, letters as 10 to 35,
+// leaves 1 when divided by 97).
 func validIBAN(s string) bool {
 	if len(s) < 15 || len(s) > 34 {
 		return false

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSelfReferralsEarnNothing(t *testing.T) {
+func TestSelfReferral(t *testing.T) {
 	t.Parallel()
 	plans := BuiltinPlans()
 	firm := Partner{Email: "ana@lindenhof.example", Key: plans.TrialKey("ana@lindenhof.example", "lindenhof.example"), User: "u1"}
@@ -52,7 +52,8 @@ func TestPartnerCodes(t *testing.T) {
 func TestPayees(t *testing.T) {
 	t.Parallel()
 	for _, good := range []Payee{
-		{"Ana Ruiz", PayByIBAN, " de89 3704 0044 0532 0130 00 "}, {"Ana Ruiz", PayByIBAN, "GB82WEST12345698765432"}, {"Ana Ruiz", PayByIBAN, "NO9386011117947"},
+		{"Ana Ruiz", PayByIBAN, " de89 3704 0044 0532 0130 00 "}, {"Ana Ruiz", PayByIBAN, "GB82WEST12345698765432"}, {"Ana Ruiz", PayByIBAN,
+			"NO9386011117947"},
 		{"Ana Ruiz", PayByPayPal, " Ana@Lindenhof.example"}, {" Ana Ruiz ", PayByMail, "left over"},
 	} {
 		if p := good.Clean(); p.Check() != nil || p.Name != "Ana Ruiz" || strings.Contains(p.Account, " ") {
@@ -60,8 +61,10 @@ func TestPayees(t *testing.T) {
 		}
 	}
 	for _, bad := range []Payee{
-		{}, {"Ana Ruiz", "", ""}, {"Ana Ruiz", "cash", "x"}, {"A", PayByMail, ""}, {"Ana\x00", PayByMail, ""}, {"Ana Ruiz", PayByIBAN, "DE89370400440532013001"},
-		{"Ana Ruiz", PayByIBAN, "D189370400440532013000"}, {"Ana Ruiz", PayByIBAN, ""}, {"Ana Ruiz", PayByIBAN, "=HYPERLINK(1)"}, {"Ana Ruiz", PayByIBAN, strings.Repeat("9", 40)},
+		{}, {"Ana Ruiz", "", ""}, {"Ana Ruiz", "cash", "x"}, {"A", PayByMail, ""}, {"Ana\x00", PayByMail, ""}, {"Ana Ruiz", PayByIBAN,
+			"DE89370400440532013001"},
+		{"Ana Ruiz", PayByIBAN, "D189370400440532013000"}, {"Ana Ruiz", PayByIBAN, ""}, {"Ana Ruiz", PayByIBAN, "=HYPERLINK(1)"}, {"Ana Ruiz",
+			PayByIBAN, strings.Repeat("9", 40)},
 		{"Ana Ruiz", PayByPayPal, "nobody"}, {strings.Repeat("x", 101), PayByMail, ""},
 	} {
 		if KindOf(bad.Clean().Check()) != Invalid {

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// Role is what a member of a tenant may do in the console.
+// Role says what a member of a tenant may do in the console.
 type Role string
 
 const (
-	Owner  Role = "owner"  // everything, and who else is an owner
-	Admin  Role = "admin"  // everything but owners
-	Viewer Role = "viewer" // looks, changes nothing
+	Owner  Role = "owner"  // everything, including changes of owners
+	Admin  Role = "admin"  // everything except changes of owners
+	Viewer Role = "viewer" // reads only
 )
 
 // May reports whether the role may change things.
 func (r Role) May() bool { return r == Owner || r == Admin }
 
-// User is a human with a sign-in. Users are global; a Member joins one to a tenant.
+// User is a person who can sign in. A user can belong to several tenants; a Member joins the two.
 type User struct {
 	ID         UserID
 	Email      string // lower case
 	Name       string
-	Password   string // argon2id, in PHC form; empty until the invitation is taken
+	Password   string // argon2id, in PHC form; empty until the invitation is accepted
 	Theme      string // auto, light or dark
 	CreatedAt  time.Time
 	DisabledAt time.Time
 }
 
-// Member is a user's place in a tenant.
+// Member is a user's membership of a tenant.
 type Member struct {
 	Tenant    TenantID
 	User      UserID
@@ -39,7 +39,8 @@ type Member struct {
 	CreatedAt time.Time
 }
 
-// ParseEmail brings an address to its stored form; ok is false when it is none.
+// ParseEmail returns a mail address in its stored form: trimmed and in lower case. ok is false if
+// it is not an address.
 func ParseEmail(s string) (string, bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	a, err := mail.ParseAddress(s)
@@ -56,7 +57,7 @@ type Actor struct {
 	Name string
 }
 
-// System is Carillon acting by itself.
+// System is the actor of changes that Carillon makes by itself.
 var System = Actor{Kind: "system", Name: "Carillon"}
 
 // Audit is one row of a tenant's record of changes, written in the same transaction as the change.

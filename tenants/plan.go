@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Plan is what a tenant may buy: a price and limits. A limit of 0 is no limit.
+// Plan is something a tenant can buy: a price and limits. 0 means no limit.
 type Plan struct {
-	Code       string `json:"code"` // [a-z0-9-]; stands in Stripe's lookup keys, so that it must not change
+	Code       string `json:"code"` // [a-z0-9-]; part of Stripe's lookup keys, so it must not change
 	Name       string `json:"name"`
 	MonthCents int64  `json:"month_cents"`
 	YearCents  int64  `json:"year_cents"`
@@ -22,10 +22,10 @@ type Plan struct {
 	Rings      int64  `json:"rings"` // a month; test rings do not count
 	Calls      int64  `json:"calls"` // at once
 	People     int64  `json:"people"`
-	Retention  int64  `json:"retention_days"` // of recordings and transcripts, for an agent that makes them; no page sells it while none does
+	Retention  int64  `json:"retention_days"` // of recordings and transcripts; no agent kind makes them yet, so no page shows it
 	Overage    int64  `json:"overage_cents"`  // for 1,000 rings past the limit; 0 = cannot be bought
 
-	Grace time.Duration `json:"-"` // that rings go on after a payment failed; the file's grace_days
+	Grace time.Duration `json:"-"` // how long phones still ring after a failed payment; grace_days of the file
 }
 
 // Interval is how often a plan is paid.
@@ -45,7 +45,7 @@ func (p Plan) Cents(i Interval) int64 {
 	return p.MonthCents
 }
 
-// Affiliate is what partners are paid.
+// Affiliate holds the terms of the partner program.
 type Affiliate struct {
 	Percent    int64 `json:"percent"` // of net paid
 	Months     int   `json:"months"`
@@ -53,20 +53,20 @@ type Affiliate struct {
 	HoldDays   int   `json:"hold_days"`
 }
 
-// Plans is the plans file: everything about money that an operator decides.
+// Plans is the plans file: all prices and terms that an operator decides.
 type Plans struct {
 	Currency    string    `json:"currency"` // ISO 4217, lower case
 	TrialDays   int       `json:"trial_days"`
-	GraceDays   int       `json:"grace_days"` // that rings go on after a payment failed
+	GraceDays   int       `json:"grace_days"` // how long phones still ring after a failed payment
 	Plans       []Plan    `json:"plans"`      // the smallest first
 	Affiliate   Affiliate `json:"affiliate"`
-	PublicMails []string  `json:"public_mail_domains"` // whose people do not work together
+	PublicMails []string  `json:"public_mail_domains"` // public mail providers: an address there does not tell the company
 }
 
 //go:embed plans.json
 var plansFile []byte
 
-// BuiltinPlans are the plans that Carillon comes with.
+// BuiltinPlans returns the plans that Carillon ships with.
 func BuiltinPlans() Plans {
 	p, err := ParsePlans(plansFile)
 	if err != nil {
@@ -75,16 +75,16 @@ func BuiltinPlans() Plans {
 	return p
 }
 
-// ParsePlans reads a plans file and names every fault in it.
+// ParsePlans reads a plans file. Its error names every fault in the file.
 func ParsePlans(file []byte) (Plans, error) {
 	var p Plans
 	d := json.NewDecoder(bytes.NewReader(file))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		return Plans{}, fmt.Errorf("the plans file is not as the built-in one: %w", err)
+		return Plans{}, fmt.Errorf("the plans file does not have the form of the built-in one: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Plans{}, errors.New("the plans file goes on after its end")
+		return Plans{}, errors.New("the plans file has text after its end")
 	}
 	for i := range p.Plans {
 		p.Plans[i].Grace = time.Duration(p.GraceDays) * 24 * time.Hour
@@ -108,7 +108,7 @@ func (p Plans) check() error {
 	seen := map[string]bool{}
 	for _, one := range p.Plans {
 		bad(!validSlug(one.Code), "plan %q: code: 2 to 40 of a-z, 0-9 and '-', starting with a letter", one.Code)
-		bad(seen[one.Code], "plan %q: stands there twice", one.Code)
+		bad(seen[one.Code], "plan %q: appears twice", one.Code)
 		seen[one.Code] = true
 		bad(!ValidText(one.Name, 1, 40), "plan %q: name: 1 to 40 characters", one.Code)
 		for _, n := range []int64{one.MonthCents, one.YearCents, one.Devices, one.Rings, one.Calls, one.People, one.Retention, one.Overage} {
@@ -118,7 +118,7 @@ func (p Plans) check() error {
 	return errors.Join(faults...)
 }
 
-// Plan is the plan of a code.
+// Plan returns the plan with a code.
 func (p Plans) Plan(code string) (Plan, bool) {
 	i := slices.IndexFunc(p.Plans, func(one Plan) bool { return one.Code == code })
 	if i < 0 {
@@ -127,7 +127,8 @@ func (p Plans) Plan(code string) (Plan, bool) {
 	return p.Plans[i], true
 }
 
-// Trial is the subscription of a tenant who tries a plan from now on: a row of ours, that no payment stands behind.
+// Trial returns the subscription of a tenant whose trial of a plan begins now. Stripe does not know
+// it.
 func (p Plans) Trial(t TenantID, plan string, now time.Time) Subscription {
 	now = now.UTC()
 	end := now.AddDate(0, 0, p.TrialDays)
@@ -136,7 +137,8 @@ func (p Plans) Trial(t TenantID, plan string, now time.Time) Subscription {
 	}
 }
 
-// Assigned is the subscription of a tenant to whom the operator gives a plan, until further notice or until the end.
+// Assigned returns the subscription of a tenant to which the operator gives a plan: until end, or
+// without an end if end is zero.
 func (p Plans) Assigned(t TenantID, plan string, now, end time.Time) Subscription {
 	return Subscription{Tenant: t, Plan: plan, State: SubActive, Interval: Monthly, PeriodStart: now.UTC(), PeriodEnd: end.UTC(),
 		CancelAtEnd: !end.IsZero(), CreatedAt: now.UTC()}

@@ -2,7 +2,7 @@ package tenants
 
 import "time"
 
-// Question is what Policy decides on: everything that says whether this ring may be placed on this device. Facts only; no I/O.
+// Question holds everything that Decide needs to say whether a device may be rung.
 type Question struct {
 	Tenant     Tenant
 	TestKey    bool
@@ -11,13 +11,14 @@ type Question struct {
 	Now        time.Time
 }
 
-// Decide says nil for yes, or a refusal with a reason that a person can read and act on.
+// Decide returns nil if the device may be rung, or a refusal that says why and what to do.
 func Decide(q Question) error {
 	switch {
 	case q.Tenant.State != TenantActive:
 		return ErrSuspended
 	case q.Device.State != DeviceActive:
-		return Refuse(Forbidden, "device_disabled", "Apple says this device's token is dead (%s). Open the app on the phone once, so that it registers again.", q.Device.DisabledReason)
+		return Refuse(Forbidden, "device_disabled", "Apple says this device's token is dead (%s). Open the app on the phone once, so that it "+
+			"registers again.", q.Device.DisabledReason)
 	case q.TestKey && q.Device.Host() != Sandbox:
 		return Refuse(Forbidden, "test_key", "A test key rings sandbox devices only. Use a live key for this device.")
 	case q.Credential == nil:
@@ -25,18 +26,23 @@ func Decide(q Question) error {
 		if h := q.Device.Host(); h != Auto {
 			where = " in the " + string(h) + " environment"
 		}
-		return Refuse(Forbidden, "credential_missing", "There is no Apple credential for the app %s%s. Upload its .p8 key or .p12 certificate under Apple credentials.", q.Device.Bundle, where)
+		return Refuse(Forbidden, "credential_missing", "There is no Apple credential for the app %s%s. Upload its .p8 key or .p12 certificate "+
+			"under Apple credentials.", q.Device.Bundle, where)
 	case q.Credential.State == CredentialPrevious:
-		return Refuse(Forbidden, "credential_missing", "The credential of the app %s was replaced, and its replacement is gone. Bring it back or upload a new one under Apple credentials.", q.Device.Bundle)
+		return Refuse(Forbidden, "credential_missing", "The credential of the app %s was replaced, and its replacement was removed. Restore "+
+			"it or upload a new one under Apple credentials.", q.Device.Bundle)
 	case q.Credential.State != CredentialActive:
-		return Refuse(Forbidden, "credential_disabled", "Apple refuses the credential of the app %s (%s). Replace it under Apple credentials.", q.Device.Bundle, q.Credential.LastError)
+		return Refuse(Forbidden, "credential_disabled", "Apple refuses the credential of the app %s (%s). Replace it under Apple "+
+			"credentials.", q.Device.Bundle, q.Credential.LastError)
 	case !q.Credential.NotAfter.IsZero() && q.Now.After(q.Credential.NotAfter):
-		return Refuse(Forbidden, "credential_expired", "The certificate of the app %s expired on %s. Upload a new one, or better a .p8 key, under Apple credentials.", q.Device.Bundle, q.Credential.NotAfter.Format(time.DateOnly))
+		return Refuse(Forbidden, "credential_expired", "The certificate of the app %s expired on %s. Upload a new one, or better a .p8 key, "+
+			"under Apple credentials.", q.Device.Bundle, q.Credential.NotAfter.Format(time.DateOnly))
 	}
 	return nil
 }
 
-// CallerLabel is what a push may say of the caller: nothing where the industry demands opaque ids.
+// CallerLabel returns what a push may say about the caller: nothing for an industry where the name
+// reveals that someone is a patient or client.
 func CallerLabel(i Industry, caller string) string {
 	if i.Opaque() {
 		return ""

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// EndReason says why a ring ended, for programs; Sentence says it to a person, and Cure what to do about it.
+// EndReason is the reason why a ring ended, for programs. Sentence says it for people, and Cure
+// says what to do about it.
 type EndReason string
 
 // The closed list of reasons.
@@ -27,37 +28,41 @@ const (
 )
 
 var reasons = map[EndReason]struct{ sentence, cure string }{
-	ReasonHungUp:    {"They talked, and the call was hung up.", ""},
+	ReasonHungUp:    {"The call was answered and then hung up.", ""},
 	ReasonDeclined:  {"The person declined the call.", ""},
 	ReasonCancelled: {"The ring was cancelled before anyone answered.", ""},
 	ReasonBusy:      {"The phone was in another call.", "Ring again later."},
-	ReasonSilenced: {"The phone kept quiet: a Focus such as Do Not Disturb is on, or the caller is on the block list.",
+	ReasonSilenced: {"The phone stayed silent: a Focus such as Do Not Disturb is on, or the caller is blocked.",
 		"Ask the person to allow calls from your app in the phone's Focus settings."},
 	ReasonNoAnswer: {"The phone rang and nobody answered in time.", "Ring again later, or give the ring more time."},
 	ReasonNeverShown: {"The app woke, but the phone did not show the call before the ring expired.",
 		"The app must report every push to CallKit at once; iOS stops waking an app that does not. See the developer page."},
 	ReasonNeverWoke: {"Apple accepted the push, but the app did not wake before the ring expired.",
-		"The phone may be off or offline, the app deleted, or iOS has stopped waking it because earlier pushes were not shown. Open the app once and ring again."},
-	ReasonNotPushed: {"Apple did not take the push before the ring expired.", "Ring again. If it goes on, look at the health of your Apple credential."},
-	ReasonRefused:   {"Apple refused the push.", "The ring's page shows Apple's reason and how to mend it."},
+		"The phone may be off or offline, the app deleted, or iOS has stopped waking it because earlier pushes were not shown. Open the app " +
+			"once and ring again."},
+	ReasonNotPushed: {"Apple did not take the push before the ring expired.", "Ring again. If it happens again, check your Apple credential."},
+	ReasonRefused:   {"Apple refused the push.", "The ring's page shows Apple's reason and how to fix it."},
 	ReasonFailedToShow: {"The app woke, but the phone refused to show the call.",
 		"The ring's page shows the code that CallKit gave."},
-	ReasonBroken: {"The call could not carry sound.", "Check the phone's network. If it goes on, check that the server's voice port is reachable."},
+	ReasonBroken: {"The call could not carry sound.", "Check the phone's network. If it happens again, check that the server's voice port " +
+		"is reachable."},
 	ReasonUnheard: {"The call was answered, and hung up before any sound was heard.",
-		"If it happens often: the app must start its audio when CallKit activates it, and the server's voice port must be reachable. See the developer page."},
+		"If it happens often: the app must start its audio when CallKit activates it, and the server's voice port must be reachable. See the " +
+			"developer page."},
 	ReasonRemoved: {"The phone was removed from the account while it rang.", "Pair the phone again, under Devices, and ring again."},
 }
 
-// EndReasons is the whole list, in no order.
+// EndReasons returns every reason, in no order.
 func EndReasons() []EndReason { return slices.Collect(maps.Keys(reasons)) }
 
-// Sentence is the reason as a person reads it; empty for no reason.
+// Sentence returns the reason as a sentence for people; empty for an empty reason.
 func (e EndReason) Sentence() string { return reasons[e].sentence }
 
-// Cure is what to do about it; empty when nothing is wrong.
+// Cure returns what to do about it; empty if nothing is wrong.
 func (e EndReason) Cure() string { return reasons[e].cure }
 
-// reason of a ring that has just ended: that of the attempt which decided it, and among equals of the one that came furthest.
+// reason returns why a ring has just ended: the reason of the attempt that decided it, or of the
+// one that came furthest if several have that state.
 func (r *Ring) reason() EndReason {
 	best, far := ReasonCancelled, -1
 	for i := range r.Attempts {
@@ -72,7 +77,7 @@ func (r *Ring) reason() EndReason {
 	return best
 }
 
-// progress counts how far down the road to a person's ear the attempt came.
+// progress returns how far the attempt came: 5 if sound was heard, 0 if Apple did not accept it.
 func (a *Attempt) progress() int {
 	for i, k := range []FactKind{FactConnected, FactAnswered, FactShown, FactWoke, FactAccepted} {
 		if a.Has(k) {
@@ -82,7 +87,7 @@ func (a *Attempt) progress() int {
 	return 0
 }
 
-// reason of an attempt that has ended: named by the fact that ended it.
+// reason returns why an attempt has ended, from the fact that ended it.
 func (a *Attempt) reason() EndReason {
 	switch a.State {
 	case Ended:
@@ -124,7 +129,7 @@ func (a *Attempt) endingOf(k FactKind) EndReason {
 	return ""
 }
 
-// expiry tells the ways apart in which time runs out: the first hop that is missing is the one that failed.
+// expiry returns why an attempt expired: the first step that is missing is the one that failed.
 func (a *Attempt) expiry() EndReason {
 	switch {
 	case a.Has(FactShown):

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// State is where a ring or one of its attempts stands.
+// State is the state of a ring or of one of its attempts.
 type State string
 
 // The states of a ring, and of an attempt; Elsewhere is an attempt's only.
@@ -23,10 +23,10 @@ const (
 	Elsewhere State = "elsewhere" // another device of the person answered
 )
 
-// RingStates lists a ring's states in the order of its life.
+// RingStates lists a ring's states in order.
 var RingStates = []State{Placed, Pushed, Ringing, Answered, Ended, Declined, Missed, Cancelled, Failed}
 
-// Terminal reports whether nothing can move the state any more.
+// Terminal reports whether the state can no longer change.
 func (s State) Terminal() bool {
 	switch s {
 	case Placed, Pushed, Ringing, Answered:
@@ -35,7 +35,8 @@ func (s State) Terminal() bool {
 	return true
 }
 
-// To is who a ring is for: one device, or a person (the tenant's own user reference) with all of their devices.
+// To says which phones to ring: one device, or all devices of a person (the tenant's own user
+// reference).
 type To struct {
 	Device DeviceID
 	Person string
@@ -45,7 +46,7 @@ type To struct {
 type Ring struct {
 	ID        RingID
 	Tenant    TenantID
-	Version   int // grows with every change; lets a writer tell that nobody else wrote in between
+	Version   int // increases with every change; a writer checks it to detect another write
 	State     State
 	To        To
 	Agent     AgentID // empty = the built-in agent
@@ -74,13 +75,14 @@ type Attempt struct {
 	Facts      []Fact
 }
 
-// Push is the APNs request of an attempt. APNsID is fixed when the ring is placed and stays the same over every resend.
+// Push is the APNs request of an attempt. APNsID is fixed when the ring is placed and stays the
+// same over every resend.
 type Push struct {
 	APNsID      string
 	Topic       string
 	Token       string
 	Environment Environment
-	NoHedge     bool // as its credential says when the ring is placed; not recorded
+	NoHedge     bool // from the credential, when the ring is placed; not stored
 	Tries       int
 	Status      int       // HTTP status of Apple's last answer; 0 = none yet
 	Reason      string    // Apple's reason, empty on 200
@@ -125,7 +127,7 @@ func (a *Attempt) Has(k FactKind) bool {
 	return false
 }
 
-// Request is what an agent asks for.
+// Request is an agent's request to ring someone.
 type Request struct {
 	To        To
 	Agent     AgentID
@@ -142,7 +144,7 @@ func (q Request) Check() error {
 	f.add(ValidText(q.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
 	f.add(q.Reference == "" || ValidReference(q.Reference), "reference", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
 	f.add(q.TTL == 0 || q.TTL >= MinTTL && q.TTL <= MaxTTL, "ttl_s", "5 to 60 seconds")
-	return f.err("The ring has wrong fields.")
+	return f.err()
 }
 
 // Facts lists the facts of every attempt in the order of record.

@@ -8,31 +8,32 @@ import (
 	"strings"
 )
 
-// Secret is a bearer secret in the clear: an API key, a device credential or a pairing code. It prints as *** and exists only
-// between its making and the one answer that shows it, or between a request and its hash.
+// Secret is a bearer secret in plain text: an API key, a device credential or a pairing code. It
+// prints as *** and exists only until the one answer that shows it, or until a request's secret is
+// hashed.
 type Secret string
 
 func (Secret) String() string   { return "***" }
 func (Secret) GoString() string { return "***" }
 
-// Hash is what is stored of a secret. The secrets have 192 random bits (pairing codes: 50, ten minutes, single use), so a plain
-// SHA-256 cannot be searched.
+// Hash is the stored form of a secret: plain SHA-256. That is enough because secrets have 192
+// random bits (pairing codes have 50, live ten minutes and work once).
 type Hash [sha256.Size]byte
 
-// Hash gives the stored form.
+// Hash returns the stored form.
 func (s Secret) Hash() Hash { return sha256.Sum256([]byte(s)) }
 
-// The prefixes of our secrets, so that scanners and people can tell what leaked.
+// The prefixes of secrets. Scanners and people recognize a leaked secret by them.
 const (
 	LivePrefix       = "crl_live_"
 	TestPrefix       = "crl_test_"
 	DevicePrefix     = "crl_device_"
-	InvitationPrefix = "crl_invite_"  // in the link that makes someone a member
-	TrialPrefix      = "crl_trial_"   // in the link that proves the address of a sign-up
-	PartnerPrefix    = "crl_partner_" // in the link that lets a partner in
+	InvitationPrefix = "crl_invite_"  // in the link of an invitation
+	TrialPrefix      = "crl_trial_"   // in the link that confirms the address of a sign-up
+	PartnerPrefix    = "crl_partner_" // in a partner's sign-in link
 )
 
-// NewSecret makes prefix + 24 random bytes in base 62 + a CRC-32 in base 62.
+// NewSecret makes a secret: prefix, 24 random bytes in base 62, and a CRC-32 in base 62.
 func NewSecret(prefix string) Secret {
 	var b [24]byte
 	rand.Read(b[:])
@@ -40,7 +41,8 @@ func NewSecret(prefix string) Secret {
 	return Secret(body + checksum(body))
 }
 
-// WellFormed reports whether s has one of our prefixes, the right length and a right checksum: a typo is found without a look-up.
+// WellFormed reports whether s has a known prefix, the right length and a right checksum. It finds
+// a typo without a look-up.
 func WellFormed(s string) bool {
 	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, PartnerPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
@@ -65,7 +67,8 @@ func base62(n *big.Int, width int) string {
 	return string(out)
 }
 
-// code letters leave out what people mistake for something else: 0 O 1 I L.
+// letters are those of codes that people type. Those that are easily confused are left out: 0 O 1 I
+// L.
 const letters = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
 // NewCode makes a pairing code of ten letters, shown as XXXXX-XXXXX.
@@ -84,7 +87,8 @@ func NewCode() Secret {
 	return Secret(out)
 }
 
-// ParseCode reads a pairing code as people type it: either case, with or without the dash and spaces.
+// ParseCode reads a pairing code as people type it: in either case, with or without the dash and
+// spaces. ok is false if it cannot be a code.
 func ParseCode(s string) (Secret, bool) {
 	out := make([]byte, 0, 11)
 	for _, c := range []byte(strings.ToUpper(s)) {

@@ -9,23 +9,24 @@ import (
 // SignupTTL is how long the link of a sign-up works.
 const SignupTTL = 24 * time.Hour
 
-// Signup is somebody who would like to try, and whose address is not proven yet.
+// Signup is a request for a trial whose mail address is not confirmed yet.
 type Signup struct {
 	Hash      Hash // of the secret in the link
-	Browser   Hash // of the secret that the signing browser keeps: it need not ask for the password again
+	Browser   Hash // of the secret in the browser that signed up: there the link works without the password
 	Email     string
 	Name      string
 	Password  string // argon2id, in PHC form
 	Company   string
 	Industry  Industry
 	TimeZone  string
-	Code      string // of the partner who brought it; empty = nobody
+	Code      string // of the partner who referred it; empty = nobody
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// TrialKey is what may have one trial: the company's domain, or the whole address where the domain is one that strangers share. What
-// follows a plus sign in an address is its owner's own note and makes no other person. domain is the registrable one of the address.
+// TrialKey returns the key that can have one trial: the company's domain, or the whole address at a
+// public mail domain. There a part after a plus sign is dropped, because it reaches the same
+// person. domain is the registrable domain of the address.
 func (p Plans) TrialKey(email, domain string) string {
 	if !slices.Contains(p.PublicMails, domain) {
 		return domain
@@ -35,7 +36,8 @@ func (p Plans) TrialKey(email, domain string) string {
 	return local + "@" + host
 }
 
-// Slug makes a slug out of a name: "Hart & Okafor Law" is hart-okafor-law. A name without letters gives "tenant".
+// Slug makes a slug from a name: "Hart & Okafor Law" gives "hart-okafor-law". A name without
+// letters gives "tenant".
 func Slug(name string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {

@@ -6,8 +6,10 @@ func TestTrialKey(t *testing.T) {
 	t.Parallel()
 	p := BuiltinPlans()
 	for _, c := range [][3]string{
-		{"ana@lindenhof.example", "lindenhof.example", "lindenhof.example"}, {"ben+x@lindenhof.example", "lindenhof.example", "lindenhof.example"},
-		{"ana@gmail.com", "gmail.com", "ana@gmail.com"}, {"ana+2@gmail.com", "gmail.com", "ana@gmail.com"}, {"ben@gmail.com", "gmail.com", "ben@gmail.com"},
+		{"ana@lindenhof.example", "lindenhof.example", "lindenhof.example"}, {"ben+x@lindenhof.example", "lindenhof.example",
+			"lindenhof.example"},
+		{"ana@gmail.com", "gmail.com", "ana@gmail.com"}, {"ana+2@gmail.com", "gmail.com", "ana@gmail.com"}, {"ben@gmail.com", "gmail.com",
+			"ben@gmail.com"},
 	} {
 		if got := p.TrialKey(c[0], c[1]); got != c[2] {
 			t.Errorf("%s: %q, want %q", c[0], got, c[2])
@@ -18,7 +20,8 @@ func TestTrialKey(t *testing.T) {
 func TestSlug(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"Hart & Okafor Law": "hart-okafor-law", "  3M  ": "tenant", "Ärzte": "rzte", "字": "tenant", "": "tenant", "A": "tenant", "1st Choice Homes!": "st-choice-homes",
+		"Hart & Okafor Law": "hart-okafor-law", "  3M  ": "tenant", "Ärzte": "rzte", "字": "tenant", "": "tenant", "A": "tenant",
+		"1st Choice Homes!": "st-choice-homes",
 		"A very long name of a company that nobody can remember": "a-very-long-name-of-a-company-th",
 	} {
 		got := Slug(name)

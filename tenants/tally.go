@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Hop is one step of a ring on its way to a person's ear; the funnel counts the attempts that took it, and the rings of
-// which at least one attempt did, and times it from the hop before.
+// Hop is one step of a ring. The funnel counts the attempts that took it and the rings with at
+// least one such attempt, and measures the time since the hop before.
 type Hop struct {
 	Fact FactKind
 	From FactKind // the hop before; empty for the first
@@ -24,14 +24,16 @@ var Hops = []Hop{
 	{FactConnected, FactAnswered, "voice"},
 }
 
-// Buckets of latency: eight to each doubling, from 1/16 ms, so that a percentile read from them is off by at most 9 %.
+// Buckets of latency: eight to each doubling, from 1/16 ms, so that a percentile read from them is
+// off by at most 9 %.
 const (
 	bucketsPerDoubling = 8
 	firstBucket        = 62500 * time.Nanosecond
 	lastBucket         = 200
 )
 
-// Bucket is the index of the bucket that holds d. A negative d counts as zero: clocks lie a little even after correction.
+// Bucket is the index of the bucket that holds d. A negative d counts as zero: clocks differ a
+// little even after correction.
 func Bucket(d time.Duration) int {
 	if d <= firstBucket {
 		return 0
@@ -40,12 +42,12 @@ func Bucket(d time.Duration) int {
 	return min(n, lastBucket)
 }
 
-// BucketTop is the upper bound of a bucket.
+// BucketTop returns the upper bound of a bucket.
 func BucketTop(n int) time.Duration {
 	return time.Duration(float64(firstBucket) * math.Exp2(float64(n)/bucketsPerDoubling))
 }
 
-// Percentile reads the p-th percentile (0 < p < 1) out of counts by bucket; zero when there are none.
+// Percentile returns the p-th percentile (0 < p < 1) of counts by bucket; zero if there are none.
 func Percentile(counts map[int]int64, p float64) time.Duration {
 	var total int64
 	for _, n := range counts {
@@ -63,8 +65,9 @@ func Percentile(counts map[int]int64, p float64) time.Duration {
 	return BucketTop(lastBucket)
 }
 
-// Tally is one counted cell: how many attempts of these dimensions recorded the fact in the hour, by bucket of the time since the
-// hop before (Bucket −1: counted, not timed; −2: counted by ring, where the ring's first phone took the hop).
+// Tally is one counter: how many attempts with these properties recorded the fact in the hour, by
+// bucket of the time since the hop before. Bucket −1 counts attempts without a time; −2 counts
+// rings, by their first attempt that took the hop.
 type Tally struct {
 	Hour        time.Time
 	Fact        FactKind

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Industry is what a tenant does for a living. It sets the wording, the payload policy and the defaults of a new tenant.
+// Industry is a tenant's line of business. It sets the wording, what a push may contain, and the
+// defaults of a new tenant.
 type Industry string
 
 // The six industries.
@@ -21,7 +22,7 @@ const (
 // Industries in the order they are shown.
 var Industries = []Industry{RealEstate, Healthcare, BehavioralHealth, Legal, Salon, Insurance}
 
-// Name is the industry as a person says it.
+// Name returns the industry's name for people.
 func (i Industry) Name() string {
 	switch i {
 	case RealEstate:
@@ -40,15 +41,16 @@ func (i Industry) Name() string {
 	return string(i)
 }
 
-// Opaque reports whether a push of this industry carries ids only: a caller's name tells that someone is a patient or a client.
+// Opaque reports whether pushes of this industry carry ids only: the caller's name would show that
+// someone is a patient or a client.
 func (i Industry) Opaque() bool { return i == Healthcare || i == BehavioralHealth || i == Legal }
 
-// TenantState is whether a tenant may act.
+// TenantState says whether a tenant may use the service.
 type TenantState string
 
 const (
 	TenantActive    TenantState = "active"
-	TenantSuspended TenantState = "suspended" // keys and people are refused; nothing is deleted
+	TenantSuspended TenantState = "suspended" // keys and people are refused; no data is deleted
 )
 
 // Tenant is one customer of this installation. Everything else belongs to exactly one tenant.
@@ -79,7 +81,7 @@ func (t Tenant) Check() error {
 	f.add(slices.Contains(Industries, t.Industry), "industry", "one of real-estate, healthcare, behavioral-health, legal, salon, insurance")
 	f.add(validZone(t.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(t.RingTTL >= MinTTL && t.RingTTL <= MaxTTL, "ring_ttl_s", "5 to 60 seconds")
-	return f.err("The tenant has wrong fields.")
+	return f.err()
 }
 
 func validSlug(s string) bool {

@@ -6,10 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// ValidText reports whether s is a label of least to most characters that reads as what it is: valid UTF-8 without control characters and
-// without formatting characters, bidirectional overrides among them, which make it read as something else. Joiners pass: Persian, Indic
-// names and emoji are written with them, and so does the soft hyphen. What is there must be seen: a label of spaces alone is none.
-// U+FFFD stands where text was broken on its way, and nobody is called that.
+// ValidText reports whether s is a label of least to most characters that can be displayed safely:
+// valid UTF-8 without control characters and without formatting characters, such as bidirectional
+// overrides, that make text look like something else. Joiners are allowed, because Persian and
+// Indic names and emoji need them, and so is the soft hyphen. A label must show something: one of
+// spaces only is refused, unless it is empty and least is 0. U+FFFD is refused, because it marks
+// broken text.
 func ValidText(s string, least, most int) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -25,7 +27,8 @@ func ValidText(s string, least, most int) bool {
 	return n >= least && n <= most && (seen || n == 0)
 }
 
-// joins reports whether a formatting character belongs to the spelling of names: zero width non-joiner, zero width joiner, soft hyphen.
+// joins reports whether a formatting character may occur in names: zero width non-joiner, zero
+// width joiner, soft hyphen.
 func joins(r rune) bool { return r == '\u200c' || r == '\u200d' || r == '\u00ad' }
 
 // invisible reports whether a character shows nothing by itself.
@@ -37,8 +40,8 @@ func invisible(r rune) bool {
 	return unicode.IsSpace(r) || joins(r) || unicode.Is(unicode.Variation_Selector, r)
 }
 
-// TrimLabel takes the white space off both ends of a label. One that is nothing else stays as it is, so that ValidText refuses it and it does not
-// pass for a label that was left out.
+// TrimLabel removes white space from both ends of a label. A label of only white space is returned
+// unchanged: ValidText then refuses it, and it is not taken for an empty one.
 func TrimLabel(s string) string {
 	if t := strings.TrimSpace(s); t != "" {
 		return t
@@ -59,7 +62,8 @@ func ValidReference(s string) bool {
 	return true
 }
 
-// SpreadsheetCell keeps spreadsheets from running a text as a formula (OWASP, CSV injection): one that begins like a formula gets a quote before it.
+// SpreadsheetCell returns a text that spreadsheets do not run as a formula (OWASP, CSV injection):
+// a text that begins like a formula gets a quote in front.
 func SpreadsheetCell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(s[0])) {
 		return "'" + s

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Outcome is how one attempt came out, as far as CallKit is concerned.
+// Outcome is the result of one attempt, as far as waking the app and CallKit are concerned.
 type Outcome struct {
 	Ring       RingID
 	Device     DeviceID
@@ -19,69 +19,75 @@ type Outcome struct {
 	Status     int    // Apple's last answer; 0 = none
 	Reason     string // Apple's, empty on 200
 	Over       bool   // the ring has ended, or should have
-	Woke       bool   // the phone said anything at all
+	Woke       bool   // the phone sent any report
 	Reported   bool   // the app reported the call to CallKit: shown, silenced, busy, declined, refused by CallKit, answered
 }
 
-// Silent: Apple took the push, the ring is over, and the phone never said a word.
+// Silent reports whether Apple accepted the push, the ring is over, and the phone sent no report.
 func (o Outcome) Silent() bool { return o.Status == 200 && o.Over && !o.Woke }
 
-// Unshown: the app woke, the ring is over, and CallKit never heard of it. iOS stops waking an app that does this repeatedly
+// Unshown reports whether the app woke and the ring ended without a report to CallKit. iOS stops
+// waking an app that does this repeatedly
 // (developer.apple.com/documentation/pushkit/responding_to_voip_notifications_from_pushkit).
 func (o Outcome) Unshown() bool { return o.Over && o.Woke && !o.Reported }
 
-// Verdict is what a streak of outcomes means.
+// Verdict is what a device's latest outcomes mean.
 type Verdict string
 
 // The verdicts.
 const (
 	Fine       Verdict = "fine"
-	Blocked    Verdict = "blocked"       // silent again and again
-	Unshown    Verdict = "not_reporting" // awake again and again, and no call shown
+	Blocked    Verdict = "blocked"       // silent several times in a row
+	Unshown    Verdict = "not_reporting" // woke several times in a row and showed no call
 	Untested   Verdict = "untested"      // nothing is known yet
 	blockedIn          = 3               // silent attempts in a row
-	unshownIn          = 2               // iOS forgives few
+	unshownIn          = 2               // unshown attempts in a row; iOS tolerates few
 	severalOf          = 3               // devices that make it the app's fault
-	DelegateOS         = "26.4"          // from here on PushKit tells the app whether it must report
+	DelegateOS         = "26.4"          // from this iOS on, PushKit tells the app whether it must report
 )
 
 var verdicts = map[Verdict]struct{ cause, cure string }{
 	Fine:     {"The app wakes and shows its calls.", ""},
-	Untested: {"No push has come to an end on this phone yet.", ""},
-	Blocked: {"iOS has probably blocked this app from waking: Apple took the pushes and the phone stayed silent. It may also be off, offline, or without the app.",
-		"Open the app on the phone, or delete and install it again, which lifts the block; then ring once. If several phones of one app version are silent, that version does not report every push to CallKit before its PushKit delegate returns: fix that first."},
+	Untested: {"No push to this phone has finished yet.", ""},
+	Blocked: {"iOS has probably blocked this app from waking: Apple took the pushes and the phone stayed silent. It may also be off, " +
+		"offline, or without the app.",
+		"Open the app on the phone, or delete and install it again, which lifts the block; then ring once. If several phones of one app " +
+			"version are silent, that version does not report every push to CallKit before its PushKit delegate returns: fix that first."},
 	Unshown: {"The app wakes but does not report to CallKit; iOS will stop waking it.",
-		"Call reportNewIncomingCall for every VoIP push before the PushKit delegate returns, also for a ring that is over, and end the call at once then. From iOS 26.4 the delegate with metadata says when that may be left out."},
+		"Call reportNewIncomingCall for every VoIP push before the PushKit delegate returns, also for a ring that is over, and end the call " +
+			"at once then. From iOS 26.4 the delegate with metadata says when that may be left out."},
 }
 
-// Cause is the verdict in a sentence.
+// Cause returns the verdict as a sentence.
 func (v Verdict) Cause() string { return verdicts[v].cause }
 
-// Cure is what to do about it; empty when nothing is.
+// Cure returns what to do about it; empty if nothing is needed.
 func (v Verdict) Cure() string { return verdicts[v].cure }
 
-// WakeHistory is what a device's latest attempts say.
+// WakeHistory sums up a device's latest attempts.
 type WakeHistory struct {
 	Device     DeviceID
 	AppVersion string
 	OSVersion  string
-	Silent     int // attempts in a row, up to the latest, that Apple took and the phone said nothing of
-	Unshown    int // likewise, that woke the app and showed no call
+	Silent     int // latest attempts in a row that Apple accepted and the phone did not report
+	Unshown    int // latest attempts in a row that woke the app and showed no call
 	LastAt     time.Time
 	Verdict    Verdict
 }
 
-// Describe is what is said of the device: a phone whose latest rings came to nothing, though too few to judge by, is not called fine.
+// Describe returns what to show for the device. A phone whose latest rings failed, but too few to
+// judge by, is Untested rather than Fine.
 func (s WakeHistory) Describe() (v Verdict, cause, cure string) {
 	if n := s.Silent + s.Unshown; s.Verdict == Fine && n > 0 {
-		return Untested, "Its latest ring came to nothing. That happens when a phone is off; a few in a row mean that iOS has stopped waking the app.",
+		return Untested, "Its latest ring had no result. That happens when a phone is off; a few in a row mean that iOS has stopped waking " +
+				"the app.",
 			"Open the app once on the phone, and ring it again."
 	}
 	return s.Verdict, s.Verdict.Cause(), s.Verdict.Cure()
 }
 
-// WakeHistoryOf judges one device by its attempts, newest first. Attempts that are under way, or that Apple did not take, say nothing;
-// a new version of the app starts anew.
+// WakeHistoryOf judges one device by its attempts, newest first. Attempts that are still running,
+// or that Apple did not accept, are ignored. A new version of the app starts a new history.
 func WakeHistoryOf(outcomes []Outcome) WakeHistory {
 	s := WakeHistory{Verdict: Untested}
 	silent, unshown := true, true
@@ -95,7 +101,7 @@ func WakeHistoryOf(outcomes []Outcome) WakeHistory {
 		if o.AppVersion != s.AppVersion {
 			break
 		}
-		// Silence does not end a streak of calls that were not shown: it is what comes of it.
+		// Silence does not end a run of unshown calls: it is their result.
 		if silent = silent && o.Silent(); silent {
 			s.Silent++
 			continue
@@ -114,7 +120,8 @@ func WakeHistoryOf(outcomes []Outcome) WakeHistory {
 	return s
 }
 
-// WakeHistories judges every device by its attempts; outcomes are of all devices, newest first. The worst come first.
+// WakeHistories judges every device by its attempts. outcomes are those of all devices, newest
+// first. The result is sorted, the worst device first.
 func WakeHistories(outcomes []Outcome) []WakeHistory {
 	of, order := map[DeviceID][]Outcome{}, []DeviceID{}
 	for _, o := range outcomes {
@@ -135,26 +142,27 @@ func WakeHistories(outcomes []Outcome) []WakeHistory {
 	return list
 }
 
-// WakeHealth is what the phones with one version of the app say together.
+// WakeHealth sums up the phones with one version of the app.
 type WakeHealth struct {
 	AppVersion string
-	Devices    int // rung lately
+	Devices    int // rung recently
 	Shown      int // of them: the latest ring was shown
 	Blocked    int
 	Unshown    int
-	Registered int // living devices with this version
-	Delegate   int // of those, with an iOS that has the delegate of 26.4
+	Registered int // active devices with this version
+	Delegate   int // of those, on an iOS that has the PushKit delegate of 26.4
 	Verdict    Verdict
 }
 
-// Version counts the living devices with one version of the app on one version of iOS.
+// Version counts the active devices with one version of the app on one version of iOS.
 type Version struct {
 	App, OS string
 	Devices int
 }
 
-// WakeHealthByVersion judges every version of the app: it is at fault when three of its phones or more, and at least a fifth of those that were
-// rung, are in the same trouble. The worst come first, then the most used.
+// WakeHealthByVersion judges every version of the app. A version is at fault if at least three of
+// its phones, and at least a fifth of those that were rung, have the same fault. The worst come
+// first, then the most used.
 func WakeHealthByVersion(streaks []WakeHistory, versions []Version) []WakeHealth {
 	of := map[string]*WakeHealth{}
 	app := func(name string) *WakeHealth {
@@ -190,7 +198,8 @@ func WakeHealthByVersion(streaks []WakeHistory, versions []Version) []WakeHealth
 		list = append(list, *a)
 	}
 	slices.SortFunc(list, func(a, b WakeHealth) int {
-		return cmp.Or(cmp.Compare(b.Blocked+b.Unshown, a.Blocked+a.Unshown), cmp.Compare(b.Registered, a.Registered), cmp.Compare(b.AppVersion, a.AppVersion))
+		return cmp.Or(cmp.Compare(b.Blocked+b.Unshown, a.Blocked+a.Unshown), cmp.Compare(b.Registered, a.Registered),
+			cmp.Compare(b.AppVersion, a.AppVersion))
 	})
 	return list
 }
@@ -207,14 +216,15 @@ func (a *WakeHealth) judge() {
 	}
 }
 
-// Describe is what is said of the version: where none of its phones shows calls, and there are too few to blame it, it is not called fine.
+// Describe returns what to show for the version. If none of its phones shows calls, but there are
+// too few of them to blame the version, it is Untested rather than Fine.
 func (a WakeHealth) Describe() (v Verdict, cause, cure string) {
 	switch {
 	case a.Verdict == Untested:
-		return Untested, "No push has come to an end on a phone with this version yet.", ""
+		return Untested, "No push to a phone with this version has finished yet.", ""
 	case a.Verdict != Fine:
 	case a.Shown == 0:
-		return Untested, "The latest ring of each of its phones came to nothing: too few to tell whether the version is at fault.",
+		return Untested, "The latest ring of each of its phones had no result: too few to tell whether the version is at fault.",
 			"Open the app once on one of them, and ring it again."
 	case a.Blocked+a.Unshown > 0:
 		return Fine, "It wakes and shows its calls on most phones; those that do not are too few for the version to be at fault.", ""
@@ -222,7 +232,8 @@ func (a WakeHealth) Describe() (v Verdict, cause, cure string) {
 	return a.Verdict, a.Verdict.Cause(), a.Verdict.Cure()
 }
 
-// VersionAtLeast compares versions such as 26.4.1 number by number; what is no number counts as zero.
+// VersionAtLeast compares versions such as 26.4.1 number by number. A part that is not a number
+// counts as 0.
 func VersionAtLeast(version, least string) bool {
 	a, b := strings.Split(version, "."), strings.Split(least, ".")
 	for i := range max(len(a), len(b)) {
@@ -244,7 +255,7 @@ func part(version []string, i int) int {
 	return n
 }
 
-// Warning is an app version's trouble in a sentence, with its cure.
+// Warning returns what is wrong with the version in a sentence, and what to do.
 func (a WakeHealth) Warning() string {
 	n, what := a.Blocked, "stay silent when Apple takes a push"
 	if a.Verdict == Unshown {
@@ -252,7 +263,7 @@ func (a WakeHealth) Warning() string {
 	}
 	name := "version " + a.AppVersion + " of the app"
 	if a.AppVersion == "" {
-		name = "an app that does not tell its version"
+		name = "an app that does not report its version"
 	}
 	return FormatCount(n) + " of " + FormatCount(a.Devices) + " phones with " + name + " " + what + ". " + a.Verdict.Cure()
 }

@@ -10,7 +10,8 @@ import (
 	"carillon/tenants"
 )
 
-// outcome of one letter: s silent, u woke and not shown, r reported, p not over yet, x refused by Apple.
+// outcome of one letter: s silent, u woke and not shown, r reported, p not over yet, x refused by
+// Apple.
 func outcome(c rune, device, app string, at time.Time) tenants.Outcome {
 	o := tenants.Outcome{Device: tenants.DeviceID(device), AppVersion: app, OSVersion: "26.1", At: at, Status: 200, Over: true}
 	switch c {
@@ -92,10 +93,12 @@ func TestAnAppVersionIsJudgedBySeveralPhones(t *testing.T) {
 		t.Error("the worst does not come first")
 	}
 	got := map[string]tenants.WakeHealth{}
-	for _, a := range tenants.WakeHealthByVersion(streaks, []tenants.Version{{"3.0", "26.4", 5}, {"3.0", "26.3.9", 3}, {"3.0", "27.0", 2}, {"9.0", "18.7", 1}}) {
+	for _, a := range tenants.WakeHealthByVersion(streaks, []tenants.Version{{"3.0", "26.4", 5}, {"3.0", "26.3.9", 3}, {"3.0", "27.0", 2},
+		{"9.0", "18.7", 1}}) {
 		got[a.AppVersion] = a
 	}
-	for app, want := range map[string]tenants.Verdict{"3.0": tenants.Blocked, "2.0": tenants.Fine, "4.0": tenants.Unshown, "5.0": tenants.Fine, "9.0": tenants.Untested} {
+	for app, want := range map[string]tenants.Verdict{"3.0": tenants.Blocked, "2.0": tenants.Fine, "4.0": tenants.Unshown,
+		"5.0": tenants.Fine, "9.0": tenants.Untested} {
 		if got[app].Verdict != want {
 			t.Errorf("app %s: %+v, want %s", app, got[app], want)
 		}
@@ -104,7 +107,7 @@ func TestAnAppVersionIsJudgedBySeveralPhones(t *testing.T) {
 		verdict tenants.Verdict
 		words   string
 	}{
-		"2.0": {tenants.Untested, "came to nothing"}, "3.0": {tenants.Blocked, "probably blocked"}, "5.0": {tenants.Fine, "most phones"},
+		"2.0": {tenants.Untested, "had no result"}, "3.0": {tenants.Blocked, "probably blocked"}, "5.0": {tenants.Fine, "most phones"},
 		"9.0": {tenants.Untested, "yet"}, "6.0": {tenants.Fine, "shows its calls."},
 	} {
 		a := got[app]
@@ -122,7 +125,8 @@ func TestAnAppVersionIsJudgedBySeveralPhones(t *testing.T) {
 
 func TestVersionAtLeast(t *testing.T) {
 	t.Parallel()
-	for version, want := range map[string]bool{"26.4": true, "26.4.1": true, "27": true, "26.10": true, "26": false, "26.3.9": false, "18.7": false, "": false, "beta": false} {
+	for version, want := range map[string]bool{"26.4": true, "26.4.1": true, "27": true, "26.10": true, "26": false, "26.3.9": false,
+		"18.7": false, "": false, "beta": false} {
 		if tenants.VersionAtLeast(version, "26.4") != want {
 			t.Errorf("%q at least 26.4: %v", version, !want)
 		}
@@ -146,7 +150,8 @@ func TestExpiry(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	day := 24 * time.Hour
 	for left, want := range map[time.Duration]int{
-		61 * day: -1, 60 * day: 60, 31 * day: 60, 30 * day: 30, 15 * day: 30, 14 * day: 14, 7 * day: 7, 2 * day: 7, day: 1, time.Hour: 1, 0: 0, -day: 0,
+		61 * day: -1, 60 * day: 60, 31 * day: 60, 30 * day: 30, 15 * day: 30, 14 * day: 14,
+		7 * day: 7, 2 * day: 7, day: 1, time.Hour: 1, 0: 0, -day: 0,
 	} {
 		days, ok := tenants.ExpiryStep(now.Add(left), now)
 		if ok != (want >= 0) || ok && days != want {

@@ -241,7 +241,7 @@ func TestWithoutStripe(t *testing.T) {
 
 	must(t, a.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(a.id, "starter", h.clock.now(), time.Time{})))
 	must(t, a.scope().AddInvitation(t.Context(), invitation(h, "x@example.com")))
-	w.get("/billing").want(200).has("Starter", "the operator of this server", "5,000", "Yours", "All 3 people of the plan are taken")
+	w.get("/billing").want(200).has("Starter", "the operator of this server", "5,000", "Yours", "All 3 people of the plan are in use")
 	w.post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).want(402).has("holds 3 people")
 	a.trial()
 	h.clock.pass(14 * 24 * time.Hour)
@@ -282,11 +282,11 @@ func TestACardThatHadItsTrial(t *testing.T) {
 		s.Advance(time.Minute)
 	}
 	w := b.quick(b.owner)
-	w.get("/billing").want(200).has("had its trial with another organisation", "Nothing was charged", "Subscribe before then", "Trial, ending early", `aria-label="Subscribe to Starter by the month"`).lacks("Cancelled, and works")
-	w.get("/overview").want(200).has("had its trial with another organisation", "Go to Billing")
-	a.quick(a.owner).get("/billing").want(200).lacks("another organisation: then", "had its trial with another")
+	w.get("/billing").want(200).has("was used for a trial of another organisation", "Nothing was charged", "Subscribe before then", "Trial, ending early", `aria-label="Subscribe to Starter by the month"`).lacks("Cancelled, and works")
+	w.get("/overview").want(200).has("was used for a trial of another organisation", "Go to Billing")
+	a.quick(a.owner).get("/billing").want(200).lacks("another organisation: then", "was used for a trial of another")
 	w.post("/billing/checkout", fieldsOf("plan", "starter", "interval", "month")).want(303)
 	must(t, s.Pay(s.Sessions()[len(s.Sessions())-1]))
 	h.tell(s)
-	w.get("/billing").want(200).has("Active", "$149 by the month").lacks("had its trial with another")
+	w.get("/billing").want(200).has("Active", "$149 by the month").lacks("was used for a trial of another")
 }

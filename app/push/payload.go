@@ -19,7 +19,7 @@ const (
 // (empty = none; callers must leave it empty where the tenant's industry forbids it). It takes
 // nothing else, so that nothing else can leak. Errors are *tenants.Error of kind Invalid.
 func Payload(ringID string, issued, expires time.Time, from string) ([]byte, error) {
-	if !isUUID(ringID) {
+	if !tenants.ValidID(ringID) {
 		return nil, invalidPush("A ring id is a UUID.")
 	}
 	if !expires.After(issued) {
@@ -50,43 +50,6 @@ func Payload(ringID string, issued, expires time.Time, from string) ([]byte, err
 
 func invalidPush(msg string) error {
 	return &tenants.Error{Kind: tenants.Invalid, Code: "bad_push", Msg: msg}
-}
-
-// isUUID checks for 8-4-4-4-12 hexadecimal digits, either case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash && s[i] != '-' || !dash && !hexDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func hexDigit(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
-
-// DeviceToken returns a VoIP device token in lower-case hex, as it is sent to Apple; ok is false if
-// s is not 64 to 200 hexadecimal digits. Apple documents no length; tokens have had 64 digits so
-// far.
-func DeviceToken(s string) (token string, ok bool) {
-	if len(s) < 64 || len(s) > 200 || len(s)%2 != 0 {
-		return "", false
-	}
-	upper := false
-	for i := range len(s) {
-		if !hexDigit(s[i]) {
-			return "", false
-		}
-		upper = upper || s[i] < 'a' && s[i] > '9'
-	}
-	if upper {
-		s = strings.ToLower(s)
-	}
-	return s, true
 }
 
 // isVoIPTopic checks for a bundle id, in the letters Apple allows, followed by .voip.

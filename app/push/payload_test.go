@@ -62,32 +62,3 @@ func FuzzPayload(f *testing.F) {
 		}
 	})
 }
-
-func TestDeviceToken(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		strings.Repeat("aB", 32):            strings.Repeat("ab", 32),
-		strings.Repeat("0", 200):            strings.Repeat("0", 200),
-		strings.Repeat("0", 202):            "",
-		strings.Repeat("a", 63):             "",
-		strings.Repeat("a", 65):             "",
-		strings.Repeat("g", 64):             "",
-		"<" + strings.Repeat("a", 62) + ">": "",
-		"":                                  "",
-	} {
-		if got, ok := push.DeviceToken(in); got != want || ok != (want != "") {
-			t.Errorf("%q: %q %v", in, got, ok)
-		}
-	}
-}
-
-func FuzzDeviceToken(f *testing.F) {
-	f.Add(strings.Repeat("aB", 32))
-	f.Add("../../" + strings.Repeat("a", 64))
-	f.Fuzz(func(t *testing.T, in string) {
-		got, ok := push.DeviceToken(in)
-		if ok && (strings.Trim(got, "0123456789abcdef") != "" || !strings.EqualFold(got, in)) || !ok && got != "" {
-			t.Fatalf("%q: %q", in, got)
-		}
-	})
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/sideshow/apns2"
 
 	"carillon/app/trace"
+	"carillon/tenants"
 )
 
 // Push is one VoIP push for one attempt of a ring.
@@ -94,11 +95,11 @@ func (d *delivery) validate() error {
 	if d.k == nil || d.k.private == nil && d.k.cert == nil {
 		return errNoKey
 	}
-	token, ok := DeviceToken(d.p.Token)
+	token, ok := tenants.ParseDeviceToken(d.p.Token)
 	switch {
 	case !ok:
 		return invalidPush("A device token is 64 to 200 hexadecimal digits.")
-	case !isUUID(d.p.APNsID):
+	case !tenants.ValidID(d.p.APNsID):
 		return invalidPush("An apns-id is a UUID.")
 	case !isVoIPTopic(d.p.Topic):
 		return invalidPush("The topic of a VoIP push is the app's bundle id followed by .voip.")
