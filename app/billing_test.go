@@ -81,7 +81,7 @@ func TestPlansFile(t *testing.T) {
 	wants(t, 1, `has the plan "grown", which the plans file does not`, "doctor", "--data", data)
 	plan("has the plan scale", 0, "--plan", "scale", "--until", "2099-01-31")
 	plan("has the plan starter", 0, "--plan", "trial")
-	plan("everything is allowed", 0, "--plan", "none")
+	plan("no limits", 0, "--plan", "none")
 	wants(t, 1, `there is no tenant "bb"`, "tenant", "plan", "--data", data, "--slug", "bb", "--plan", "scale")
 	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func TestTheFrontDoorInABrowser(t *testing.T) {
 		chromedp.Navigate(s.ready.URL+"/trial"),
 		write(`input[name=company]`, "Lindenhof Dental"), write(`input[name=name]`, "Ana Ruiz"), write(`input[name=email]`, "ana@lindenhof.example"),
 		write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`),
-		holds(`document.body.innerText.includes("Look into your mail")`),
+		holds(`document.body.innerText.includes("Check your email")`),
 		click(`.bare-dev a`), holds(`document.body.innerText.includes("Start the trial of Lindenhof Dental")`),
 		submit(`.signup-card button`), holds(`location.pathname === "/overview"`), holds(`document.body.innerText.includes("14 days of trial left")`),
 	)

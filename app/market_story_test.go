@@ -106,11 +106,11 @@ func (m *market) isPaid(p madePartner) {
 func (g *guest) comesBack(email string) {
 	g.t.Helper()
 	g.leads(g.sends("GET", "/affiliate/room", nil, 303), "/affiliate#join")
-	if page := g.sends("POST", "/affiliate", url.Values{"name": {"Ana"}, "email": {email}}, 200); !strings.Contains(page, "Look into your mail") {
+	if page := g.sends("POST", "/affiliate", url.Values{"name": {"Ana"}, "email": {email}}, 200); !strings.Contains(page, "Check your email") {
 		g.t.Fatalf("asking for a link gives\n%s", page)
 	}
 	text, link := g.letter(email)
-	for !strings.Contains(text, "partner room") || !strings.Contains(link, "/affiliate/links/") { // that of the payout details came before
+	for !strings.Contains(text, "partner dashboard") || !strings.Contains(link, "/affiliate/links/") { // that of the payout details came before
 		text, link = g.letter(email)
 	}
 	g.enters(link)
@@ -142,7 +142,7 @@ func (m *market) untilTheThirteenth(ana *guest, customer string) {
 		m.t.Fatalf("only %d months were paid", n)
 	}
 	ana.comesBack("ana@partner.example")
-	if page := ana.room("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "The time is over") { // eleven months are left of twelve, and one was paid out
+	if page := ana.room("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "Period ended") { // eleven months are left of twelve, and one was paid out
 		m.t.Errorf("the room does not say that the year is over:\n%s", page)
 	}
 	m.lists("Total 878.20 USD")
@@ -203,10 +203,10 @@ func TestNobodyEarnsByThemselves(t *testing.T) {
 	if n := len(m.letters["cleo@friend.example"]); n != 0 {
 		t.Errorf("%d letters more about one cut", n)
 	}
-	if page := bob.room("a stranger, himself and his card", "Trials 1", "Paying customers 1", "Held $32.78", "Payable $0.00"); strings.Count(page, "Your own: earns nothing") != 2 {
+	if page := bob.room("a stranger, himself and his card", "Trials 1", "Paying customers 1", "Held $32.78", "Payable $0.00"); strings.Count(page, "Your own account, no commission") != 2 {
 		t.Errorf("the room does not say of two that they are his own:\n%s", page)
 	}
-	if page := ana.room("a colleague", "Trials 0", "Paying customers 0", "Held $0.00", "Payable $0.00"); strings.Count(page, "Your own: earns nothing") != 1 {
+	if page := ana.room("a colleague", "Trials 0", "Paying customers 0", "Held $0.00", "Payable $0.00"); strings.Count(page, "Your own account, no commission") != 1 {
 		t.Errorf("the room does not say of a colleague that it earns nothing:\n%s", page)
 	}
 	if r := m.stripe.Refused(); len(r) > 0 {

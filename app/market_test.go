@@ -211,7 +211,7 @@ func (g *guest) buys(plan string, typed url.Values) (customer string) {
 func (g *guest) enters(link string) {
 	g.t.Helper()
 	link = strings.TrimPrefix(link, "http://127.0.0.1")
-	if page := g.opens(link); !strings.Contains(page, "Open your partner room") {
+	if page := g.opens(link); !strings.Contains(page, "Open your partner dashboard") {
 		g.t.Fatalf("the link leads to\n%s", page)
 	}
 	g.leads(g.submits(link, nil), "/affiliate/room")

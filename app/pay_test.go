@@ -27,5 +27,5 @@ func TestPayingInABrowser(t *testing.T) {
 	do(t, admin, "the portal", click(`form[action="/billing/portal"] button`), holds(`document.title === "Billing portal"`))
 	do(t, admin, "and back", click(`#back`), holds(`location.pathname === "/billing"`))
 	do(t, admin, "cancel", click(`a[href="/billing/cancel"]`), holds(`location.pathname === "/billing/cancel"`))
-	do(t, admin, "yes", click(`main form button[type=submit]`), holds(`document.body.innerText.includes("Cancelled, and works until it ends")`))
+	do(t, admin, "yes", click(`main form button[type=submit]`), holds(`document.body.innerText.includes("Cancelled, active until the end of the period")`))
 }

@@ -178,7 +178,7 @@ func (s *shop) visits() {
 func (s *shop) signsUp() {
 	s.does("a password that is guessed", s.to("/trial"), write(`input[name=company]`, "Lindenhof Dental"), write(`input[name=name]`, "Ana Ruiz"),
 		write(`input[name=email]`, "ana@lindenhof.example"), write(`input[name=password]`, "Lindenhof2026!"), submit(`input[name=password]`), says("Choose one that does not hold"))
-	s.does("look into your mail", write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`), says("Look into your mail"))
+	s.does("look into your mail", write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`), says("Check your email"))
 	var link string
 	select {
 	case link = <-s.mail:
@@ -270,8 +270,8 @@ func (s *shop) fails() {
 
 // leaves cancels with two presses, and phones ring on until the period ends.
 func (s *shop) leaves() {
-	s.does("cancel", click(`a[href="/billing/cancel"]`), says("Everything goes on until"))
-	s.does("cancelled", click(`main form button[type=submit]`), says("Cancelled, and works until it ends"))
+	s.does("cancel", click(`a[href="/billing/cancel"]`), says("Everything works until"))
+	s.does("cancelled", click(`main form button[type=submit]`), says("Cancelled, active until the end of the period"))
 	s.rings("phones ring until the period ends")
 	s.stripe.Advance(32 * 24 * time.Hour)
 	s.does("it ended at Stripe", s.to("/billing"), says("Subscribe"))

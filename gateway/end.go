@@ -23,7 +23,7 @@ var endSentences = map[EndReason]string{
 	PhoneHungUp:    "The person hung up.",
 	AgentHungUp:    "The agent said what it had to say and hung up.",
 	AgentFailed:    "The agent broke off with a fault of its own.",
-	Cancelled:      "The call was cancelled by whoever placed it.",
+	Cancelled:      "The caller cancelled the call.",
 	ConnectTimeout: "The phone answered but no sound came through: a firewall or a lost network is the usual cause. Try the phone on another network.",
 	NoMedia:        "The phone connected but never sent any sound; its audio session was not started, or its microphone is barred.",
 	Silence:        "The phone stopped sending sound for too long.",

@@ -116,7 +116,7 @@
     if (known === "over") { end("The ring was over when the push came"); return; }
     follow(mine);
     const left = (push.exp ? push.exp * 1000 : Date.now() + 30000) - Date.now();
-    setTimeout(() => { if (ring === mine && body.dataset.screen === "incoming") end("Nobody picked up"); }, Math.max(1000, left));
+    setTimeout(() => { if (ring === mine && body.dataset.screen === "incoming") end("No answer"); }, Math.max(1000, left));
   }
 
   // look reads the ring: who calls, which ICE servers, and whether it still rings.

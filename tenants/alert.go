@@ -28,7 +28,7 @@ var alertTitles = map[AlertKind]string{
 	AlertExpiry:        "A certificate is about to expire",
 	AlertTooOften:      "Apple asks for fewer pushes",
 	AlertBlocked:       "iOS has probably stopped waking the app",
-	AlertUnshown:       "The app wakes and shows no call",
+	AlertUnshown:       "The app wakes but shows no call",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 

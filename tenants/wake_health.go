@@ -47,11 +47,11 @@ const (
 )
 
 var verdicts = map[Verdict]struct{ cause, cure string }{
-	Fine:     {"The app wakes and shows its calls.", ""},
+	Fine:     {"The app wakes and reports its calls.", ""},
 	Untested: {"No push to this phone has finished yet.", ""},
-	Blocked: {"iOS has probably blocked this app from waking: Apple took the pushes and the phone stayed silent. It may also be off, " +
+	Blocked: {"iOS has probably blocked this app from waking: Apple accepted the pushes and the phone stayed silent. It may also be off, " +
 		"offline, or without the app.",
-		"Open the app on the phone, or delete and install it again, which lifts the block; then ring once. If several phones of one app " +
+		"Open the app on the phone, or delete and install it again, which removes the block. Then ring it once. If several phones of one app " +
 			"version are silent, that version does not report every push to CallKit before its PushKit delegate returns: fix that first."},
 	Unshown: {"The app wakes but does not report to CallKit; iOS will stop waking it.",
 		"Call reportNewIncomingCall for every VoIP push before the PushKit delegate returns, also for a ring that is over, and end the call " +
@@ -227,7 +227,7 @@ func (a WakeHealth) Describe() (v Verdict, cause, cure string) {
 		return Untested, "The latest ring of each of its phones had no result: too few to tell whether the version is at fault.",
 			"Open the app once on one of them, and ring it again."
 	case a.Blocked+a.Unshown > 0:
-		return Fine, "It wakes and shows its calls on most phones; those that do not are too few for the version to be at fault.", ""
+		return Fine, "It wakes and reports its calls on most phones. The app version is probably not the cause on the others.", ""
 	}
 	return a.Verdict, a.Verdict.Cause(), a.Verdict.Cure()
 }

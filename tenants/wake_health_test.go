@@ -108,7 +108,7 @@ func TestAnAppVersionIsJudgedBySeveralPhones(t *testing.T) {
 		words   string
 	}{
 		"2.0": {tenants.Untested, "had no result"}, "3.0": {tenants.Blocked, "probably blocked"}, "5.0": {tenants.Fine, "most phones"},
-		"9.0": {tenants.Untested, "yet"}, "6.0": {tenants.Fine, "shows its calls."},
+		"9.0": {tenants.Untested, "yet"}, "6.0": {tenants.Fine, "reports its calls."},
 	} {
 		a := got[app]
 		if app == "6.0" {

@@ -258,7 +258,7 @@ func FunnelOf(f Funnel) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</div><details class=\"daily-table\"><summary>The same as a table")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</div><details class=\"daily-table\"><summary>Show as table")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -796,7 +796,7 @@ func LatencyOf(l Latency) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "</svg></td><td colspan=\"3\"></td></tr></tfoot></table><div class=\"chart-key\"><span class=\"key key-50\">half are faster (p50)</span> <span class=\"key key-95\">19 of 20 are faster (p95)</span> <span class=\"key key-99\">99 of 100 are faster (p99)</span> <span class=\"key key-good-day\">200 ms: a push on a good day</span> <span class=\"key key-noticed\">1.5 s: people notice</span></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "</svg></td><td colspan=\"3\"></td></tr></tfoot></table><div class=\"chart-key\"><span class=\"key key-50\">median (p50)</span> <span class=\"key key-95\">95% are faster (p95)</span> <span class=\"key key-99\">99% are faster (p99)</span> <span class=\"key key-good-day\">200 ms: typical push</span> <span class=\"key key-noticed\">1.5 s: noticeable delay</span></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -981,7 +981,7 @@ func DailyOf(d Daily) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 89, "</span></figcaption><details class=\"daily-table\"><summary>The same as a table")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 89, "</span></figcaption><details class=\"daily-table\"><summary>Show as table")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -87,7 +87,7 @@ var envLooks = map[Environment]look{
 	EnvProduction: {ToneGood, IconWorld, "Production"},
 	EnvSandbox:    {ToneWarn, IconCode, "Sandbox"},
 	EnvBoth:       {ToneInfo, IconWorld, "Production and sandbox"},
-	EnvAuto:       {ToneNeutral, IconRefresh, "Found out by itself"},
+	EnvAuto:       {ToneNeutral, IconRefresh, "Detected automatically"},
 	EnvNone:       {ToneNeutral, IconPending, "No credential yet"},
 }
 

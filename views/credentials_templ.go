@@ -65,7 +65,7 @@ func Credentials(p CredentialsPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"lead\">With these, Apple lets Carillon ring phones that run your app. They are kept sealed and never shown again.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"lead\">Carillon uses these keys and certificates to send call notifications through Apple. They are stored encrypted and never shown again.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -383,7 +383,7 @@ func CredentialAdd(p CredentialAddPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<div class=\"form-foot\"><button class=\"btn btn-primary\" type=\"submit\">Check and add</button> <a class=\"btn btn-quiet\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<div class=\"form-foot\"><button class=\"btn btn-primary\" type=\"submit\">Add credential</button> <a class=\"btn btn-quiet\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -401,7 +401,7 @@ func CredentialAdd(p CredentialAddPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Present) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<section class=\"card\" aria-labelledby=\"present-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"present-title\">In use now</h2><p class=\"card-sub\">A file for the same app and environment takes over at once. The one before it is kept, and one press brings it back.</p></div></div><ul class=\"health\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<section class=\"card\" aria-labelledby=\"present-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"present-title\">In use now</h2><p class=\"card-sub\">A file for the same app and environment is used immediately. The previous one is kept, and you can roll back to it.</p></div></div><ul class=\"health\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -463,11 +463,11 @@ func CredentialAdd(p CredentialAddPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<section class=\"card\" aria-labelledby=\"where-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"where-title\">Where to find it</h2></div><ol class=\"card-body plain-steps\"><li>Sign in at <a href=\"https://developer.apple.com/account\" rel=\"noreferrer\">developer.apple.com</a> as the account holder or an admin.</li><li>Open Certificates, Identifiers &amp; Profiles, then Keys.</li><li>Create a key with “Apple Push Notifications service” ticked and download it. Apple lets you do this once.</li><li>The team id stands at the top right of that page.</li></ol></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<section class=\"card\" aria-labelledby=\"where-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"where-title\">Where to find it</h2></div><ol class=\"card-body plain-steps\"><li>Sign in at <a href=\"https://developer.apple.com/account\" rel=\"noreferrer\">developer.apple.com</a> as the account holder or an admin.</li><li>Open Certificates, Identifiers &amp; Profiles, then Keys.</li><li>Create a key with “Apple Push Notifications service” ticked and download it. Apple lets you do this once.</li><li>The team ID is at the top right of that page.</li></ol></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "Your key stays with you", Cause: "It is sealed before it is stored, and nobody can read it back: not in this console and not through the API."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "Your key stays secret", Cause: "It is encrypted before it is stored. Nobody can read it, in the console or through the API."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -514,7 +514,7 @@ type Probe struct {
 type ProbeHost struct {
 	Environment Environment
 	Tone        Tone
-	Word        string // "Takes it", "Refuses it", "Did not answer"
+	Word        string // "Accepted", "Refused", "No answer"
 	Reason      string // Apple's word for it
 	Cause       string
 	Cure        string
@@ -560,7 +560,7 @@ func Credential(p CredentialPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, " <div class=\"columns\"><div class=\"columns-main\"><section class=\"card\" aria-labelledby=\"cred-facts\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-facts\">What was read out of it</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, " <div class=\"columns\"><div class=\"columns-main\"><section class=\"card\" aria-labelledby=\"cred-facts\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-facts\">Details</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -586,7 +586,7 @@ func Credential(p CredentialPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "</div><div class=\"columns-side\"><section class=\"card\" aria-labelledby=\"cred-devices\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-devices\">Phones that ring through it</h2></div><div class=\"card-body\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "</div><div class=\"columns-side\"><section class=\"card\" aria-labelledby=\"cred-devices\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-devices\">Phones that use it</h2></div><div class=\"card-body\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -606,17 +606,17 @@ func Credential(p CredentialPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.CanEdit && p.Back != nil {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<section class=\"card\" aria-labelledby=\"cred-back\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-back\">The way back</h2></div><div class=\"card-body\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<section class=\"card\" aria-labelledby=\"cred-back\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-back\">Roll back</h2></div><div class=\"card-body\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				if p.Kept {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<p class=\"text-faint\">This one is out of use. It was kept so that you can go back to it at once, without the file.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<p class=\"text-faint\">This credential is not in use. It was kept so you can roll back immediately, without the file.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "<p class=\"text-faint\">The one before it is kept. If phones stopped ringing since the change, go back at once and look at it in peace.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "<p class=\"text-faint\">The previous credential is kept. If phones stopped ringing after the change, roll back now and find the cause later.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -661,11 +661,11 @@ func Credential(p CredentialPage) templ.Component {
 				}
 			}
 			if p.CanEdit && !p.Kept && p.ID != "" {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<section class=\"card\" aria-labelledby=\"cred-replace\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-replace\">Replace it</h2></div><div class=\"card-body\"><p class=\"text-faint\">Phones go on ringing: the new file takes over at once, and this one is kept for the way back.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<section class=\"card\" aria-labelledby=\"cred-replace\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-replace\">Replace key</h2></div><div class=\"card-body\"><p class=\"text-faint\">Phones keep ringing. The new file is used immediately, and this one is kept so you can roll back.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ButtonOf(Button{Text: "Upload its successor", Href: CredentialReplacePath(p.ID), Icon: IconUpload, Kind: Quiet}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ButtonOf(Button{Text: "Replace key", Href: CredentialReplacePath(p.ID), Icon: IconUpload, Kind: Quiet}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -675,7 +675,7 @@ func Credential(p CredentialPage) templ.Component {
 				}
 			}
 			if p.CanEdit && !p.Kept && p.ID != "" {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<section class=\"card\" aria-labelledby=\"cred-hedge\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-hedge\">When Apple is silent</h2></div><form class=\"card-body\" method=\"post\" action=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<section class=\"card\" aria-labelledby=\"cred-hedge\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-hedge\">Retry slow pushes</h2></div><form class=\"card-body\" method=\"post\" action=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -693,12 +693,12 @@ func Credential(p CredentialPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if p.NoHedge {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "<p class=\"text-faint\">Carillon waits: a push is not sent again while Apple may still answer it. A ring may come late when a connection is lost.</p><input type=\"hidden\" name=\"hedging\" value=\"on\"> <button class=\"btn btn-quiet\" type=\"submit\">Send again after 0.4 s</button>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "<p class=\"text-faint\">Off. Carillon waits for Apple’s answer and does not send the push again. A ring can be late when a connection is lost.</p><input type=\"hidden\" name=\"hedging\" value=\"on\"> <button class=\"btn btn-quiet\" type=\"submit\">Turn on</button>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<p class=\"text-faint\">When Apple gives no sign of life for 0.4 seconds, the push goes out again another way, as the same call. Should your app show such a call twice, let Carillon wait.</p><input type=\"hidden\" name=\"hedging\" value=\"off\"> <button class=\"btn btn-quiet\" type=\"submit\">Wait instead</button>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<p class=\"text-faint\">On. If Apple does not answer within 0.4 seconds, Carillon sends the push again on another connection, as the same call. If your app shows a call twice, turn this off.</p><input type=\"hidden\" name=\"hedging\" value=\"off\"> <button class=\"btn btn-quiet\" type=\"submit\">Turn off</button>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -709,17 +709,17 @@ func Credential(p CredentialPage) templ.Component {
 				}
 			}
 			if p.CanEdit {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<section class=\"card\" aria-labelledby=\"cred-remove\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-remove\">Remove it</h2></div><div class=\"card-body\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<section class=\"card\" aria-labelledby=\"cred-remove\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"cred-remove\">Remove credential</h2></div><div class=\"card-body\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				if p.Kept {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "<p class=\"text-faint\">It is not in use. Without it there is no way back.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "<p class=\"text-faint\">It is not in use. Without it you cannot roll back.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "<p class=\"text-faint\">Add its successor first: phones without a credential do not ring.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "<p class=\"text-faint\">Add its replacement first. Phones without a credential do not ring.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -785,7 +785,7 @@ func probeCard(p CredentialPage) templ.Component {
 			templ_7745c5c3_Var25 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 59, "<section class=\"card\" aria-labelledby=\"cred-probe\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"cred-probe\">What Apple thinks of it</h2><p class=\"card-sub\">Carillon sends both of Apple’s push services a push for a phone that does not exist. Nobody’s phone rings, and the answer tells whether key, team, app and environment belong together.</p></div></div><div class=\"card-body\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 59, "<section class=\"card\" aria-labelledby=\"cred-probe\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"cred-probe\">Test with Apple</h2><p class=\"card-sub\">Carillon sends a test push for a phone that does not exist to both Apple push services. No phone rings. The answer shows if the key, team, app and environment match.</p></div></div><div class=\"card-body\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -834,9 +834,9 @@ func probeCard(p CredentialPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var29 string
-			templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs("Asked ")
+			templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs("Tested ")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `credentials.templ`, Line: 301, Col: 17}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `credentials.templ`, Line: 301, Col: 18}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 			if templ_7745c5c3_Err != nil {
@@ -991,12 +991,12 @@ func probeCard(p CredentialPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Probe != nil {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "Ask again")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "Test again")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 80, "Check with Apple now")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 80, "Test with Apple now")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

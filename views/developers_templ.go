@@ -263,7 +263,7 @@ func docsOf(p DevelopersPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li>A push may carry a caller label of at most 64 characters. Never put a reason, a diagnosis or a case into it: it lies on a lock screen.</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li>A push may carry a caller label of at most 64 characters. Never put a reason, a diagnosis or a case into it: it appears on the lock screen.</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -65,7 +65,7 @@ func Keys(p KeysPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"lead\">Programs of yours ring phones with a key. Give each program its own, so that one can be revoked alone.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"lead\">Your software uses an API key to call phones. Create one key for each program, so that you can revoke them separately.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -81,7 +81,7 @@ func Keys(p KeysPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<thead><tr><th scope=\"col\">Key</th><th scope=\"col\">Kind</th><th scope=\"col\" class=\"wide-only\">May</th><th scope=\"col\" class=\"num\">Last used</th><th scope=\"col\"><span class=\"visually-hidden\">Action</span></th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<thead><tr><th scope=\"col\">Key</th><th scope=\"col\">Kind</th><th scope=\"col\" class=\"wide-only\">Permissions</th><th scope=\"col\" class=\"num\">Last used</th><th scope=\"col\"><span class=\"visually-hidden\">Action</span></th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -136,9 +136,9 @@ func Keys(p KeysPage) templ.Component {
 					}
 					if k.By != "" {
 						var templ_7745c5c3_Var8 string
-						templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(" · made by " + k.By + " ")
+						templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(" · created by " + k.By + " ")
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `keys.templ`, Line: 48, Col: 38}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `keys.templ`, Line: 48, Col: 41}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 						if templ_7745c5c3_Err != nil {
@@ -146,9 +146,9 @@ func Keys(p KeysPage) templ.Component {
 						}
 					} else {
 						var templ_7745c5c3_Var9 string
-						templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(" · made ")
+						templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(" · created ")
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `keys.templ`, Line: 50, Col: 22}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `keys.templ`, Line: 50, Col: 25}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 						if templ_7745c5c3_Err != nil {
@@ -339,7 +339,7 @@ func keyActions(can bool) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if can {
-			templ_7745c5c3_Err = ButtonOf(Button{Text: "Create a key", Href: PathKeyAdd, Icon: IconPlus, Kind: Primary}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ButtonOf(Button{Text: "Create API key", Href: PathKeyAdd, Icon: IconPlus, Kind: Primary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -418,7 +418,7 @@ func KeyAdd(p KeyAddPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Segments(Pick{Name: "kind", Label: "Kind", Choices: p.Kinds, Error: p.Kind, Help: "A test key rings sandbox phones only and is not counted."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Segments(Pick{Name: "kind", Label: "Kind", Choices: p.Kinds, Error: p.Kind, Help: "A test key rings sandbox phones only, and its rings are free."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -426,7 +426,7 @@ func KeyAdd(p KeyAddPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Ticks("What it may do", "Tick only what the program needs.", p.Scopes).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Ticks("Permissions", "Select only what the program needs.", p.Scopes).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -23,7 +23,7 @@ var navGroups = []navGroup{
 	}},
 	{"Reach", []navEntry{
 		{NavDevices, "Devices", PathDevices, IconDevice, "d"},
-		{NavHealth, "Do phones wake?", PathPhoneHealth, IconActivity, "w"},
+		{NavHealth, "Phone health", PathPhoneHealth, IconActivity, "w"},
 		{NavAgents, "Agents", PathAgents, IconAgent, "a"},
 		{NavCredentials, "Apple credentials", PathCredentials, IconCredential, "c"},
 	}},
@@ -72,9 +72,9 @@ func (s Shell) paletteLinks() []Link {
 	links = append(links,
 		Link{Text: "Pair a device", Href: PathPair, Icon: IconQR, Hint: "Action"},
 		Link{Text: "Add an Apple credential", Href: PathCredAdd, Icon: IconUpload, Hint: "Action"},
-		Link{Text: "Add an agent", Href: PathAgentAdd, Icon: IconPlus, Hint: "Action"},
+		Link{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Hint: "Action"},
 		Link{Text: "Create an API key", Href: PathKeyAdd, Icon: IconKey, Hint: "Action"},
-		Link{Text: "Add a person", Href: PathPersonAdd, Icon: IconPersonAdd, Hint: "Action"},
+		Link{Text: "Invite person", Href: PathPersonAdd, Icon: IconPersonAdd, Hint: "Action"},
 	)
 	return append(links, s.Palette...)
 }

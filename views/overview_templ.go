@@ -131,7 +131,7 @@ func Overview(p OverviewPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.HasRings {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<section class=\"card\" aria-labelledby=\"funnel-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"funnel-title\">From request to voice</h2><p class=\"card-sub\">How many rings reached each step in ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<section class=\"card\" aria-labelledby=\"funnel-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"funnel-title\">Call funnel</h2><p class=\"card-sub\">How many rings reached each step in ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -149,7 +149,7 @@ func Overview(p OverviewPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if p.Funnel.rang() {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "A person with several phones is one ring, and reaches a step when the first of them does.")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "A ring to a person with several phones counts once. It reaches a step when the first phone does.")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -210,11 +210,11 @@ func Overview(p OverviewPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Feed(p.Recent, Empty{Icon: IconRing, Text: "No phone has been rung yet.", Action: p.unlessBeginning(Button{Text: "Ring a test", Href: PathTestRing, Icon: IconRing, Kind: Quiet})}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Feed(p.Recent, Empty{Icon: IconRing, Text: "No rings yet.", Action: p.unlessBeginning(Button{Text: "Start test ring", Href: PathTestRing, Icon: IconRing, Kind: Quiet})}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</section></div><div class=\"columns-side\"><section class=\"card\" aria-labelledby=\"health-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"health-title\">Connection to Apple</h2></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</section></div><div class=\"columns-side\"><section class=\"card\" aria-labelledby=\"health-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"health-title\">Apple connection</h2></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -315,7 +315,7 @@ func Overview(p OverviewPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconCredential, Text: "Apple needs a key from you before it rings phones.", Action: p.unlessBeginning(Button{Text: "Add a credential", Href: PathCredAdd, Kind: Quiet})}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconCredential, Text: "Apple requires a key to send call notifications.", Action: p.unlessBeginning(Button{Text: "Add a credential", Href: PathCredAdd, Kind: Quiet})}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -344,20 +344,20 @@ func Overview(p OverviewPage) templ.Component {
 			}
 			if p.HasRings {
 				if len(p.Outcomes.Groups) > 0 {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<section class=\"card\" aria-labelledby=\"outcomes-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"outcomes-title\">Why some phones showed no call</h2><p class=\"card-sub\">The phone’s or Apple’s own word for it, in ")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<section class=\"card\" aria-labelledby=\"outcomes-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"outcomes-title\">Why some phones showed no call</h2><p class=\"card-sub\">Reason reported by the phone or Apple, in ")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var9 string
 					templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(p.Outcomes.Period)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `overview.templ`, Line: 149, Col: 93}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `overview.templ`, Line: 149, Col: 88}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, ". Each phone counts by itself. A Focus such as Do Not Disturb is a person’s choice, not a fault.</p></div></div><div class=\"card-body\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, ". Each phone is counted separately. A Focus such as Do Not Disturb is a setting of the phone, not a fault.</p></div></div><div class=\"card-body\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -370,7 +370,7 @@ func Overview(p OverviewPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, " <section class=\"card\" aria-labelledby=\"latency-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"latency-title\">How fast each step was</h2><p class=\"card-sub\">Each phone counts by itself. The dashed lines are the push latencies quoted in the field: 200 ms on a good day, 1.5 s when people notice.</p></div></div><div class=\"card-body\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, " <section class=\"card\" aria-labelledby=\"latency-title\"><div class=\"card-header\"><div><h2 class=\"card-title\" id=\"latency-title\">Time per step</h2><p class=\"card-sub\">Each phone is counted separately. The dashed lines are reference values: a typical push takes 200 ms, and a delay above 1.5 s is noticeable.</p></div></div><div class=\"card-body\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -414,7 +414,7 @@ func overviewActions(p OverviewPage) templ.Component {
 			templ_7745c5c3_Var10 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = ButtonOf(Button{Text: "Ring a test", Href: PathTestRing, Icon: IconRing, Kind: p.ringKind()}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ButtonOf(Button{Text: "Start test ring", Href: PathTestRing, Icon: IconRing, Kind: p.ringKind()}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -47,17 +47,17 @@ type HealthPhone struct {
 func (p HealthPhone) recent() string {
 	switch {
 	case p.Silent > 0 && p.Unshown > 0:
-		return Plural(p.Unshown, "ring", "rings") + " not shown, then " + Count(p.Silent) + " silent"
+		return Plural(p.Unshown, "ring", "rings") + " not shown, then " + Count(p.Silent) + " without a response"
 	case p.Silent == 1:
-		return "Its latest ring came without a sign of the phone"
+		return "No response to the last ring"
 	case p.Unshown == 1:
-		return "Its latest ring woke the app and showed no call"
+		return "The last ring woke the app but showed no call"
 	case p.Silent > 0:
-		return Plural(p.Silent, "ring", "rings") + " in a row without a sign of the phone"
+		return Plural(p.Silent, "ring", "rings") + " in a row without a response"
 	case p.Unshown > 0:
-		return Plural(p.Unshown, "ring", "rings") + " in a row that woke the app and showed no call"
+		return Plural(p.Unshown, "ring", "rings") + " in a row that woke the app but showed no call"
 	}
-	return "Its latest ring was shown"
+	return "The app reported the last call"
 }
 
 // Late is how many pushes woke an app after their ring had expired, and how late.

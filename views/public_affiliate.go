@@ -38,14 +38,14 @@ type AffiliatePage struct {
 
 func (p AffiliatePage) title() string {
 	if p.None {
-		return "This server has no partners."
+		return "This server has no partner programme."
 	}
 	return p.Percent + " of what they pay, for " + p.Months + "."
 }
 
 func (p AffiliatePage) lead() string {
 	if p.None {
-		return "Whoever runs it has turned the programme off in its plans file."
+		return "The operator has turned the partner programme off."
 	}
 	return "Bring a team whose agents should ring iPhones. From their first payment on you earn a share of every bill, shown to the cent."
 }
@@ -57,9 +57,9 @@ func (p AffiliatePage) steps() []Row {
 		how = "They type your code when they start a trial."
 	}
 	return []Row{
-		{Name: "You pass on a link", Text: how},
+		{Name: "You share a link", Text: how},
 		{Name: "They try, and pay", Text: "The trial earns nothing. Their first payment begins your " + p.Months + ", and each payment in that time earns " + p.Percent + " of its net."},
-		{Name: "You are paid", Text: "A commission is held for " + p.Hold + " after the payment, then it is payable. Whoever runs this server pays it to you and records it in your room."},
+		{Name: "You are paid", Text: "A commission is held for " + p.Hold + " after the payment, then it is payable. The operator of this server pays you and records it on your dashboard."},
 	}
 }
 
@@ -70,7 +70,7 @@ func (p AffiliatePage) asks() []Row {
 		{Name: "What happens on a refund or a dispute?", Text: "The commission of that money is taken back by a line of its own; nothing is ever rewritten. If it was paid out already, it goes against your next commissions. When a dispute is won, it comes back."},
 		{Name: "May I bring myself?", Text: "No. A trial of your own address or company earns nothing, nor does one that your account owns or that pays by a card of yours, also when that shows later. Where strangers share a mail domain, only your own address counts as yours."},
 		{Name: "What do I see of whom I bring?", Text: "That a customer began a trial, when they pay, and what it earns you. Never who they are."},
-		{Name: "How am I paid?", Text: "Outside of Carillon: by bank transfer, PayPal, or as you agree by mail. You say in your room to whom and how. Your tax is yours to declare."},
+		{Name: "How am I paid?", Text: "Outside of Carillon: by bank transfer, PayPal, or as you agree by mail. You enter your payout details on your dashboard. Your tax is yours to declare."},
 		{Name: "Can the terms change?", Text: "For whom you bring later. A customer earns you by the terms of the day on which their trial began."},
 	}
 }

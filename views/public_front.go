@@ -73,10 +73,10 @@ type stop struct {
 }
 
 var stops = []stop{
-	{ToneBad, IconSend, "It stopped at Apple: BadDeviceToken", "The token belongs to Apple’s other environment, or to no app at all.", "Carillon tries the other environment once and remembers what worked."},
-	{ToneBad, IconPhone, "It stopped in the app: the call was never shown", "The app woke, and did not report the push to CallKit.", "Fix this one first: iOS stops waking apps that do it."},
-	{ToneWarn, IconFocus, "The phone kept it silent", "A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app."},
-	{ToneWarn, IconBellOff, "It rang, and nobody picked up", "The call was on the screen until its time was over.", "Ring the person’s other phones, or try again later."},
+	{ToneBad, IconSend, "Stopped at Apple: BadDeviceToken", "The token belongs to Apple’s other environment, or to no app at all.", "Carillon tries the other environment once and remembers what worked."},
+	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke, and did not report the push to CallKit.", "Fix this one first: iOS stops waking apps that do it."},
+	{ToneWarn, IconFocus, "The phone silenced the call", "A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app."},
+	{ToneWarn, IconBellOff, "The phone rang, but nobody answered", "The call was on the screen until its time was over.", "Ring the person’s other phones, or try again later."},
 }
 
 // homeLane is a ring that a Focus kept silent, as the console draws it.
@@ -84,7 +84,7 @@ func homeLane() Lane {
 	return Lane{Device: "Maya’s iPhone", Model: "iPhone 17 Pro, iOS 26.4, app 2.3.0", Tone: ToneWarn, Result: "Silenced by Focus", Hops: []Hop{
 		{Label: "The ring was placed", State: HopDone},
 		{Label: "Sent to Apple", State: HopDone, Delta: "4 ms"},
-		{Label: "Apple accepted the push", State: HopDone, Delta: "48 ms", Note: "Apple says yes even when the phone is switched off."},
+		{Label: "Apple accepted the push", State: HopDone, Delta: "48 ms", Note: "Apple accepts pushes even when the phone is off."},
 		{Label: "The phone woke the app", State: HopDone, Delta: "216 ms"},
 		{Label: "Focus kept it silent", State: HopFailed, Delta: "142 ms", Note: "Her other phone rang on."},
 	}}

@@ -43,7 +43,7 @@ func (p PricingPage) asks() []Row {
 		{Name: "Can it speak with my own agent?", Text: "Not yet. Today the far end of every line is the built-in agent, which plays bells and repeats what it hears, so that you can prove the whole way. The connection for your own agent is being built."},
 	}
 	if p.NoStripe {
-		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server takes no payments. Whoever runs it assigns plans by hand; write to them."}}, list...)
+		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server does not take payments. Whoever runs it assigns plans by hand; write to them."}}, list...)
 	}
 	return list
 }
@@ -116,13 +116,13 @@ func (p StatusPage) bad() int {
 func (p StatusPage) title() string {
 	switch n := p.bad(); {
 	case len(p.Checks) == 0:
-		return "Nothing is watched here."
+		return "No checks are set up"
 	case n == 0:
-		return "Everything answers."
+		return "All systems operational"
 	case n == len(p.Checks):
-		return "Nothing answers."
+		return "No system is available"
 	}
-	return Plural(p.bad(), "part does not answer.", "parts do not answer.")
+	return Plural(p.bad(), "part is not available", "parts are not available")
 }
 
 // clock writes seconds as a countdown: "1:00".

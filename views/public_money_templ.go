@@ -47,7 +47,7 @@ func Pricing(p PricingPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.NoStripe {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server takes no payments", Cause: "The prices below are those of its plans file. Whoever runs this server assigns plans by hand."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments", Cause: "The prices below are those of its plans file. Whoever runs this server assigns plans by hand."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -281,7 +281,7 @@ func Pricing(p PricingPage) templ.Component {
 
 func pricingLead(p PricingPage) string {
 	if p.NoTrial {
-		return "Three plans that differ in how much, not in what. Yearly costs ten months."
+		return "Three plans that differ in how much, not in what. Pay yearly, get 2 months free."
 	}
 	return "Three plans that differ in how much, not in what. " + p.TrialDays + " to try, without a card."
 }
@@ -453,12 +453,12 @@ func Status(p StatusPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if c.OK {
-					templ_7745c5c3_Err = Badge(ToneGood, IconDone, "Answers").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Badge(ToneGood, IconDone, "Operational").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = Badge(ToneBad, IconFailed, "Does not answer").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Badge(ToneBad, IconFailed, "Not available").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -468,7 +468,7 @@ func Status(p StatusPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</ul><p class=\"fine\">This is this very server, asked when you loaded the page. It keeps no history and promises no uptime. Whether Apple’s push service is up is on Apple’s own status page.</p></div></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</ul><p class=\"fine\">This page checks this server when you load it. It keeps no history and is not a promise of uptime. For Apple’s push service, see Apple’s status page.</p></div></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -521,9 +521,9 @@ func statusHero(p StatusPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var28 string
-		templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs("Asked at ")
+		templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs("Checked at ")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_money.templ`, Line: 100, Col: 16}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_money.templ`, Line: 100, Col: 18}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
 		if templ_7745c5c3_Err != nil {

@@ -70,13 +70,13 @@ func Partner(p PartnerPage) templ.Component {
 				}
 			}
 			if p.Stopped {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "Your partnership was ended", Cause: "Whoever runs this server ended it. Your link counts nothing any more.", Cure: "What you earned stays yours, and customers whom you brought before go on earning. Write to the operator if you think this is a mistake."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "Your partnership was ended", Cause: "The operator of this server ended it. Your link no longer counts.", Cure: "What you earned stays yours, and your existing customers still earn you commission. Write to the operator if you think this is a mistake."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 			if p.NoStripe {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server takes no payments yet", Cause: "Clicks and trials count from now on. Commissions start when whoever runs it turns payment on."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments yet", Cause: "Clicks and trials count from now on. Commissions start when whoever runs it turns payment on."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -166,7 +166,7 @@ func partnerHero(p PartnerPage) templ.Component {
 			templ_7745c5c3_Var4 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<div class=\"partner-hero\"><div class=\"hero-text\"><p class=\"over\">Partner room</p><h1>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<div class=\"partner-hero\"><div class=\"hero-text\"><p class=\"over\">Partner dashboard</p><h1>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -258,7 +258,7 @@ func partnerCustomers(p PartnerPage) templ.Component {
 			templ_7745c5c3_Var8 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<h2>Whom you brought</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<h2>Your customers</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -274,7 +274,7 @@ func partnerCustomers(p PartnerPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<thead><tr><th scope=\"col\">Customer</th><th scope=\"col\">Trial began</th><th scope=\"col\">Stands</th><th scope=\"col\" class=\"num\">Earned</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<thead><tr><th scope=\"col\">Customer</th><th scope=\"col\">Trial began</th><th scope=\"col\">Status</th><th scope=\"col\" class=\"num\">Earned</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -355,7 +355,7 @@ func partnerCustomers(p PartnerPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ledgerTable(Table{Name: "Whom you brought", Rows: len(p.Customers), Empty: Empty{Icon: IconPeople, Text: "Nobody yet. Pass your link on; whoever starts a trial shows here, without a name."}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ledgerTable(Table{Name: "Your customers", Rows: len(p.Customers), Empty: Empty{Icon: IconPeople, Text: "No customers yet. Share your link. Each trial that starts with it appears here, without a name."}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -400,7 +400,7 @@ func partnerLines(p PartnerPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<thead><tr><th scope=\"col\">Line</th><th scope=\"col\">Customer</th><th scope=\"col\">Stands</th><th scope=\"col\" class=\"num\">Sum</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<thead><tr><th scope=\"col\">Line</th><th scope=\"col\">Customer</th><th scope=\"col\">Status</th><th scope=\"col\" class=\"num\">Sum</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -545,12 +545,12 @@ func partnerPayee(p PartnerPage) templ.Component {
 			templ_7745c5c3_Var21 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<section class=\"card signup-card\" id=\"payee\" aria-labelledby=\"payee-title\"><h2 id=\"payee-title\">How to pay you</h2><p class=\"text-faint\">Whoever runs this server pays you outside of Carillon and records it here.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<section class=\"card signup-card\" id=\"payee\" aria-labelledby=\"payee-title\"><h2 id=\"payee-title\">How to pay you</h2><p class=\"text-faint\">The operator of this server pays you outside Carillon and records it here.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if p.Unsaid {
-			templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "Nobody knows yet how to pay you", Cause: "What is payable waits until you say."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "We need your payout details", Cause: "We cannot pay you until you enter them."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -588,7 +588,7 @@ func partnerPayee(p PartnerPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "<button class=\"btn btn-primary btn-wide\" type=\"submit\">Save</button></form><p class=\"fine\">We write you a mail when this changes.</p></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "<button class=\"btn btn-primary btn-wide\" type=\"submit\">Save</button></form><p class=\"fine\">We send you an email when this changes.</p></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -622,7 +622,7 @@ func partnerPayouts(p PartnerPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(p.Payouts) == 0 {
-			templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconCard, Text: "Nothing was paid out yet."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconCard, Text: "No payouts yet."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -246,7 +246,7 @@ func Docs(p DocsPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Docs", "A hundred lines between your app and a ring.", "What a program sends to ring somebody, and what an iPhone app does to be rung. The whole API is described in one OpenAPI file."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Docs", "Integrate in about 100 lines.", "How your program makes a phone ring, and how your iPhone app receives the ring. The whole API is in one OpenAPI file."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -288,27 +288,27 @@ func Demo(p DemoPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<section class=\"band\" aria-labelledby=\"honest\"><div class=\"band-in\"><h2 id=\"honest\">What this is, and what it is not</h2><dl class=\"asks\"><div><dt>It is the real thing</dt><dd>Your browser makes a WebRTC offer, this server answers it, and ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<section class=\"band\" aria-labelledby=\"honest\"><div class=\"band-in\"><h2 id=\"honest\">What this is, and what it is not</h2><dl class=\"asks\"><div><dt>It is a real call</dt><dd>Your browser makes a WebRTC offer, this server answers it, and ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var15 string
 			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(p.who())
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 62, Col: 115}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 62, Col: 112}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, " is on the line: bells first, then whatever you say, one second late.</dd></div><div><dt>It is not a push</dt><dd>No phone is woken here, since we do not have your app. The call starts because you pressed a button. Pushes to a phone in your browser are part of “carillon dev”.</dd></div><div><dt>It is not a clever agent</dt><dd>It repeats you. That is what one wants to hear first: both ways of the line, and how long they take.</dd></div><div><dt>It keeps nothing</dt><dd>The sound is not decoded and not recorded. The server hangs up after ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, " is on the line: bells first, then whatever you say, one second late.</dd></div><div><dt>It does not use a push</dt><dd>No phone is woken here, since we do not have your app. The call starts because you pressed a button. Pushes to a phone in your browser are part of “carillon dev”.</dd></div><div><dt>It only repeats what you say</dt><dd>So you hear both directions of the call and the delay.</dd></div><div><dt>It stores nothing</dt><dd>The sound is not decoded and not recorded. The server hangs up after ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var16 string
 			templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(Plain(p.Seconds))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 65, Col: 126}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 65, Col: 127}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 			if templ_7745c5c3_Err != nil {
@@ -401,17 +401,17 @@ func demoHero(p DemoPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, " seconds.</h1><p class=\"hero-lead\">One press, no sign-up. You hear the bells, and then yourself, one second late: that is the line your agent would speak on.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, " seconds.</h1><p class=\"hero-lead\">One click, no sign-up. You hear bells, then your own voice one second later. Your agent would speak over the same connection.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if p.Closed {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<p class=\"demo-say\">Whoever runs this server has closed the demo.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<p class=\"demo-say\">The operator of this server has closed the demo.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else if p.Off {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"demo-say\">This server carries no calls at the moment.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"demo-say\">This server cannot carry calls right now.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -432,7 +432,7 @@ func demoHero(p DemoPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "Hang up</button></p><noscript><p class=\"demo-say\">The call needs JavaScript, because WebRTC does. Everything else on these pages works without.</p></noscript><p class=\"demo-say\" data-demo-say role=\"status\">Use headphones if you can: otherwise you will hear yourself twice.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "Hang up</button></p><noscript><p class=\"demo-say\">The call needs JavaScript, because WebRTC does. Full access except owners on these pages works without.</p></noscript><p class=\"demo-say\" data-demo-say role=\"status\">Use headphones if you can. Without them you may hear yourself twice.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -513,12 +513,12 @@ func Trial(p TrialPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, " with everything, and no card.</h1><ol class=\"beats beats-tall\"><li><h2>A mail with a link</h2><p>It proves that the address is yours. The link works for 24 hours, once.</p></li><li><h2>Your own tenant</h2><p>With the built-in agent, so that there is something to hear, and a list of what is left to do.</p></li><li><h2>The first ring</h2><p>Upload Apple’s key for your app, pair a phone by its camera, press Ring.</p></li></ol><p class=\"fine\">One trial per company and per card; a card is not needed. When it ends your rings pause, and nothing is lost.</p></div><div class=\"card signup-card\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, " free, with everything. No card.</h1><ol class=\"beats beats-tall\"><li><h2>Confirm your email</h2><p>We send you a link to confirm your address. It works once, within 24 hours.</p></li><li><h2>Your own account</h2><p>Your account starts with a built-in agent to listen to and a short list of next steps.</p></li><li><h2>The first ring</h2><p>Upload your Apple key, pair a phone with its camera, and press Ring.</p></li></ol><p class=\"fine\">One trial per company and per card; a card is not needed. When the trial ends, rings pause. Nothing is deleted.</p></div><div class=\"card signup-card\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if p.Off {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<h2>This server sends no mail</h2><p>Signing up needs a mail to prove your address, and whoever runs this server has not set mail up. Ask them for an account, or run Carillon yourself: <code>carillon dev</code> needs nothing.</p><p class=\"form-foot\"><a class=\"btn btn-primary\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<h2>This server cannot send email</h2><p>We confirm your address by email, and the operator of this server has not set up email. Ask the operator for an account, or run Carillon yourself: <code>carillon dev</code> needs nothing.</p><p class=\"form-foot\"><a class=\"btn btn-primary\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -536,7 +536,7 @@ func Trial(p TrialPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<h2>Who is trying?</h2>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<h2>Create your account</h2>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -676,27 +676,27 @@ func TrialSent(p TrialSentPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<div class=\"signup signup-one\"><div class=\"card signup-card\"><h1>Look into your mail</h1><p>We wrote to <strong>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<div class=\"signup signup-one\"><div class=\"card signup-card\"><h1>Check your email</h1><p>We sent an email to <strong>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var32 string
 			templ_7745c5c3_Var32, templ_7745c5c3_Err = templ.JoinStringErrs(p.Email)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 151, Col: 36}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 151, Col: 44}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var32))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</strong>. The link in it works for 24 hours, once.</p><p class=\"fine\">Nothing there after a few minutes? Look among the spam, or <a href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</strong>. Its link works once, within 24 hours.</p><p class=\"fine\">No mail after a few minutes? Check your spam folder, or <a href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var33 templ.SafeURL
 			templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(PathTrial))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 152, Col: 109}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_trust.templ`, Line: 152, Col: 106}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var33))
 			if templ_7745c5c3_Err != nil {
@@ -778,7 +778,7 @@ func TrialConfirm(p TrialConfirmPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Gone {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "<h1>This link no longer works</h1><p>It was used already, or it is older than 24 hours. If you have confirmed before, sign in; otherwise sign up again.</p><p class=\"form-foot\"><a class=\"btn btn-primary\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "<h1>This link no longer works</h1><p>It was already used, or it is older than 24 hours. If you have already confirmed, sign in. If not, sign up again.</p><p class=\"form-foot\"><a class=\"btn btn-primary\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -874,7 +874,7 @@ func TrialConfirm(p TrialConfirmPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if p.Ask {
-					templ_7745c5c3_Err = Input(Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password", Focus: true, Help: "The one you chose when signing up: this is another browser."}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Input(Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password", Focus: true, Help: "Enter the password you chose when you signed up. We ask because this is a different browser."}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -2,7 +2,7 @@ package views
 
 // rows lists what a ring is about, leaving out what was not given.
 func (p RingPage) rows() []Row {
-	rows := []Row{{Name: "Rings", Text: p.To, Href: p.ToHref}, {Name: "Agent", Text: p.Agent, Href: p.AgentHref}}
+	rows := []Row{{Name: "To", Text: p.To, Href: p.ToHref}, {Name: "Agent", Text: p.Agent, Href: p.AgentHref}}
 	if p.Caller != "" {
 		rows = append(rows, Row{Name: "Shown as", Text: p.Caller})
 	}

@@ -39,7 +39,7 @@ type Quality struct {
 	Jitter   string
 	Loss     string
 	Trip     string // round trip
-	Verdict  string // "Clear", "Choppy at times"
+	Verdict  string // "Clear", "Sometimes choppy"
 	Tone     Tone
 	Ended    string // who hung up, or why
 }
@@ -345,7 +345,7 @@ func RingFacts(p RingPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<div class=\"columns\"><div class=\"columns-main\"><h2 class=\"section-title\">What happened, step by step</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<div class=\"columns\"><div class=\"columns-main\"><h2 class=\"section-title\">Timeline</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -468,7 +468,7 @@ func qualityOf(q Quality) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Rows([]Row{{Name: "Ended", Text: q.Ended}, {Name: "Answer to first sound", Text: q.Setup}, {Name: "Round trip", Text: q.Trip}, {Name: "Jitter", Text: q.Jitter}, {Name: "Lost sound", Text: q.Loss}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Rows([]Row{{Name: "Ended", Text: q.Ended}, {Name: "Answer to first sound", Text: q.Setup}, {Name: "Latency", Text: q.Trip}, {Name: "Jitter", Text: q.Jitter}, {Name: "Packet loss", Text: q.Loss}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

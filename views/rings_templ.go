@@ -395,7 +395,7 @@ func Drawer() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "\" data-drawer-page>Open the page")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "\" data-drawer-page>Open page")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -446,7 +446,7 @@ func ringsActions(p RingsPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = ButtonOf(Button{Text: "Ring a test", Href: PathTestRing, Icon: IconRing, Kind: Primary}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ButtonOf(Button{Text: "Start test ring", Href: PathTestRing, Icon: IconRing, Kind: Primary}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -52,13 +52,13 @@ func (s sampler) shell(title string, current Nav, crumbs ...Link) Shell {
 func (s sampler) doors() []Sample {
 	return []Sample{
 		{"signin", SignIn(SignInPage{Dev: "Dev mode: ana@lindenhof.example, password “bells in the morning”."})},
-		{"signin-refused", SignIn(SignInPage{Email: "ana@lindenhof.example", Next: "/rings", Error: "Mail address and password do not match. Try again, or ask an administrator for a new link."})},
+		{"signin-refused", SignIn(SignInPage{Email: "ana@lindenhof.example", Next: "/rings", Error: "The email or password is wrong. Try again, or ask an administrator for a new link."})},
 		{"welcome", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2", Action: "/welcome"})},
 		{"welcome-gone", Welcome(WelcomePage{Gone: true})},
 		{"welcome-known", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2", Action: "/welcome", Known: true})},
-		{"error-404", Error(ErrorPage{Status: 404, Title: "There is nothing here", Cause: "The address is mistyped, or what was here has been removed.", Cure: "Go to the overview and look for it from there.", RequestID: "req_8f2c01d4"})},
-		{"error-403", ErrorIn(s.shell("Not allowed", ""), ErrorPage{Status: 403, Cause: "Your role here is viewer: you may look and change nothing.", Cure: "Ask an owner of your organisation.", Missing: "devices:write", RequestID: "req_2c01d48f"})},
-		{"error-500", Error(ErrorPage{Status: 500, Title: "Something broke on our side", Cause: "The page could not be put together. Nothing you did was lost.", Cure: "Try again in a minute. If it stays, tell the person who runs Carillon this request id.", RequestID: "req_1b7f0c9d"})},
+		{"error-404", Error(ErrorPage{Status: 404, Title: "Page not found", Cause: "The address is wrong, or the page was removed.", Cure: "Go to the overview.", RequestID: "req_8f2c01d4"})},
+		{"error-403", ErrorIn(s.shell("Not allowed", ""), ErrorPage{Status: 403, Cause: "Your role is viewer (read only). You cannot make this change.", Cure: "Ask an owner of your organisation.", Missing: "devices:write", RequestID: "req_2c01d48f"})},
+		{"error-500", Error(ErrorPage{Status: 500, Title: "Something broke on our side", Cause: "The page could not be put together. Nothing you did was lost.", Cure: "Try again in a minute. If it happens again, send this request ID to the operator of this server.", RequestID: "req_1b7f0c9d"})},
 	}
 }
 
@@ -78,12 +78,12 @@ func (s sampler) with(shell Shell, e Environment) Shell {
 }
 
 func (s sampler) checklist(done int) *Checklist {
-	c := &Checklist{Title: "Before the first phone rings", Steps: []Step{
-		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: PathSettings, Action: "Look"},
-		{Text: "Add your Apple key", Why: "Apple only rings phones for someone it knows. It is one file from your developer account.", Href: PathCredAdd, Action: "Add key"},
-		{Text: "Pair a phone", Why: "Scan a code with your app. It takes a minute.", Href: PathPair, Action: "Pair"},
-		{Text: "Ring it", Why: "Press one button, pick up, and hear the bells.", Href: PathTestRing, Action: "Ring a test"},
-		{Text: "Add a colleague", Why: "So that someone can help when you are away.", Href: PathPersonAdd, Action: "Add"},
+	c := &Checklist{Title: "Get started", Steps: []Step{
+		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: PathSettings, Action: "View"},
+		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.", Href: PathCredAdd, Action: "Add key"},
+		{Text: "Pair a phone", Why: "Scan a code with your app. It takes one minute.", Href: PathPair, Action: "Pair"},
+		{Text: "Ring this phone", Why: "Press one button, answer, and hear the bells.", Href: PathTestRing, Action: "Start test ring"},
+		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: PathPersonAdd, Action: "Add"},
 	}}
 	for i := range c.Steps {
 		c.Steps[i].Done = i < done
@@ -97,8 +97,8 @@ func (s sampler) overview() OverviewPage {
 		Stats: []Stat{
 			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings, Days: []int{61, 74, 70, 92, 88, 41, 37, 95, 104, 99, 116, 121, 60, 128}},
 			{Label: "Answered", Value: "84 %", Note: "107 of 128 picked up", Days: []int{78, 80, 79, 82, 81, 70, 74, 82, 83, 85, 82, 84, 80, 84}},
-			{Label: "Time until it rings", Value: "0.41 s", Note: "half of the phones were faster", Days: []int{52, 48, 47, 49, 44, 43, 45, 42, 44, 41, 43, 40, 42, 41}},
-			{Label: "Devices ready", Value: "23 of 24", Note: "1 has not been heard of for 9 days", Tone: ToneWarn, Href: PathDevices},
+			{Label: "Time until it rings", Value: "0.41 s", Note: "median", Days: []int{52, 48, 47, 49, 44, 43, 45, 42, 44, 41, 43, 40, 42, 41}},
+			{Label: "Devices ready", Value: "23 of 24", Note: "1 has not been seen for 9 days", Tone: ToneWarn, Href: PathDevices},
 		},
 		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true}, {"30 days", PathOverview + "?period=month", false}},
 		Funnel:  s.funnel(), Outcomes: s.outcomes(), Latency: s.latency(),
@@ -116,7 +116,7 @@ func (s sampler) overview() OverviewPage {
 func (s sampler) funnel() Funnel {
 	return Funnel{Period: "the last 7 days", Steps: []FunnelStep{
 		{"Placed", "a program or person asked for it", 818, 971, ""},
-		{"Accepted", "Apple took the push", 812, 960, PathRings + "?state=failed"},
+		{"Accepted", "Apple accepted the push", 812, 960, PathRings + "?state=failed"},
 		{"Woke", "the phone started the app", 797, 921, PathRings + "?state=missed"},
 		{"Shown", "the call was on the screen", 774, 889, PathRings + "?state=missed"},
 		{"Answered", "a person picked up", 689, 689, PathRings + "?state=missed"},
@@ -126,7 +126,7 @@ func (s sampler) funnel() Funnel {
 
 func (s sampler) outcomes() Outcomes {
 	return Outcomes{Period: "the last 7 days", Groups: []OutcomeGroup{
-		{"The phone kept quiet", ToneWarn, []Outcome{
+		{"The phone silenced the call", ToneWarn, []Outcome{
 			{"A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app in the phone’s Focus settings.", "do_not_disturb", 21},
 			{"The caller is on the phone’s block list.", "Ask the person to take the caller off the block list.", "block_list", 2},
 		}},
@@ -137,8 +137,8 @@ func (s sampler) outcomes() Outcomes {
 
 func (s sampler) latency() Latency {
 	return Latency{Period: "the last 7 days", Hops: []HopLatency{
-		{"Request to Apple’s yes", 48, 112, 236, 812},
-		{"Apple’s yes to phone awake", 204, 870, 2350, 797},
+		{"Request to accepted by Apple", 48, 112, 236, 812},
+		{"Time to wake the phone", 204, 870, 2350, 797},
 		{"Awake to call on screen", 61, 140, 410, 774},
 		{"On screen to picked up", 4200, 14_800, 24_100, 689},
 		{"Picked up to first sound", 310, 680, 1240, 685},

@@ -3,12 +3,12 @@ package views
 import "time"
 
 func (s sampler) revoke(id, name string, text string) Confirm {
-	return Confirm{ID: "revoke-" + id, Title: "Revoke " + name + "?", TypeName: name, Button: "Revoke key", Action: KeyRevokePath(id), Back: PathKeys, Consequence: []string{text, "A revoked key cannot be brought back."}}
+	return Confirm{ID: "revoke-" + id, Title: "Revoke " + name + "?", TypeName: name, Button: "Revoke key", Action: KeyRevokePath(id), Back: PathKeys, Consequence: []string{text, "A revoked key cannot be restored."}}
 }
 
 func (s sampler) keyPages() []Sample {
 	up := Link{Text: "API keys", Href: PathKeys}
-	table := Table{Name: "API keys", Action: PathKeys, Rows: 3, Search: "Name or last four characters", Empty: Empty{Icon: IconKey, Text: "No program of yours has a key yet.", Action: Button{Text: "Create a key", Href: PathKeyAdd, Icon: IconPlus, Kind: Primary}}}
+	table := Table{Name: "API keys", Action: PathKeys, Rows: 3, Search: "Name or last four characters", Empty: Empty{Icon: IconKey, Text: "No API keys yet.", Action: Button{Text: "Create API key", Href: PathKeyAdd, Icon: IconPlus, Kind: Primary}}}
 	none := table
 	none.Rows, none.Search = 0, ""
 	return []Sample{
@@ -19,9 +19,9 @@ func (s sampler) keyPages() []Sample {
 		}, true})},
 		{"keys-empty", Keys(KeysPage{s.shell("API keys", NavKeys), none, nil, true})},
 		{"key-add", KeyAdd(KeyAddPage{Shell: s.shell("Create an API key", NavKeys, up),
-			Name:  Field{Name: "name", Label: "Name", Placeholder: "Booking", Help: "Which program will use it?", Max: 64},
+			Name:  Field{Name: "name", Label: "Name", Placeholder: "Booking", Help: "Name of the program", Max: 64},
 			Kinds: []Choice{{"live", "Live", true}, {"test", "Test", false}},
-			Rate:  Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true, Help: "Leave it empty for as many as your organisation may place: 20 a second."},
+			Rate:  Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true, Help: "Leave empty to use the limit of your organisation: 20 a second."},
 			Scopes: []Tick{
 				{Name: "scope", Value: "rings:write", Label: "Ring phones", Checked: true}, {Name: "scope", Value: "rings:read", Label: "Read rings", Checked: true},
 				{Name: "scope", Value: "devices:write", Label: "Add and remove devices"}, {Name: "scope", Value: "devices:read", Label: "Read devices"},
@@ -29,7 +29,7 @@ func (s sampler) keyPages() []Sample {
 				{Name: "scope", Value: "credentials:write", Label: "Add Apple credentials", Help: "Rarely needed by a program."},
 			}})},
 		{"key-created", SecretOnce(SecretPage{s.shell("API keys", NavKeys), Secret{Title: "Your new API key", Text: "crl_live_4tYb7Qk2LmVx9RzN0pWc3HdS8fGjKa5e_x7Qp", Next: PathKeys,
-			Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
+			Note: "Copy it into your program now. We cannot show it again.",
 			Rows: []Row{{Name: "Name", Text: "Booking"}, {Name: "May", Text: "ring phones, read rings"}, {Name: "Later shown as", Text: "crl_live_…x7Qp", Mono: true}}}})},
 	}
 }
@@ -44,7 +44,7 @@ func (s sampler) peoplePages() []Sample {
 		return all
 	}
 	remove := func(id, name string) Confirm {
-		return Confirm{ID: "remove-" + id, Title: "Remove " + name + "?", Button: "Remove person", Action: PersonRemovePath(id), Back: PathPeople, Consequence: []string{"They are signed out at once and cannot come back.", "What they did stays in the audit log."}}
+		return Confirm{ID: "remove-" + id, Title: "Remove " + name + "?", Button: "Remove person", Action: PersonRemovePath(id), Back: PathPeople, Consequence: []string{"They are signed out immediately and lose access.", "Their past actions stay in the audit log."}}
 	}
 	return []Sample{
 		{"people", People(PeoplePage{Shell: s.shell("People", NavPeople), CanEdit: true, Table: Table{Name: "People", Action: PathPeople, Rows: 3},
@@ -53,9 +53,9 @@ func (s sampler) peoplePages() []Sample {
 				{"u2", "Jonas Weber", "jonas@lindenhof.example", "Operator", roles("operator"), false, false, false, false, s.ago(5 * time.Hour), remove("u2", "Jonas Weber")},
 				{"u3", "Miriam Kaya", "miriam@lindenhof.example", "Viewer", roles("viewer"), false, true, false, true, Time{}, remove("u3", "Miriam Kaya")},
 			},
-			Roles: []Row{{Name: "Owner", Text: "Everything, and removing the organisation"}, {Name: "Administrator", Text: "Everything else"}, {Name: "Operator", Text: "Rings and devices"}, {Name: "Viewer", Text: "Looks, and changes nothing"}}})},
-		{"people-empty", People(PeoplePage{Shell: s.shell("People", NavPeople), Table: Table{Name: "People", Action: PathPeople, Empty: Empty{Icon: IconPeople, Text: "Nobody else may sign in yet.", Action: Button{Text: "Add a person", Href: PathPersonAdd, Kind: Primary}}}})},
-		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Add a person", NavPeople, up), Email: Field{Name: "email", Label: "Mail address", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator")})},
+			Roles: []Row{{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Operator", Text: "Rings and devices"}, {Name: "Viewer", Text: "Read only"}}})},
+		{"people-empty", People(PeoplePage{Shell: s.shell("People", NavPeople), Table: Table{Name: "People", Action: PathPeople, Empty: Empty{Icon: IconPeople, Text: "No other people yet.", Action: Button{Text: "Invite person", Href: PathPersonAdd, Kind: Primary}}}})},
+		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Invite person", NavPeople, up), Email: Field{Name: "email", Label: "Email", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator")})},
 		{"person-remove", ConfirmPage(s.shell("Remove a person", NavPeople, up), remove("u2", "Jonas Weber"))},
 	}
 }
@@ -66,7 +66,7 @@ func (s sampler) auditPages() []Sample {
 			{"actor", "Who", []Choice{{"", "Anyone", true}, {"u1", "Ana Ruiz", false}, {"k1", "Booking (key)", false}}},
 			{"action", "What", []Choice{{"", "Anything", true}, {"device", "Devices", false}, {"credential", "Credentials", false}, {"key", "API keys", false}, {"person", "People", false}}},
 			{"period", "Period", []Choice{{"", "All time", true}, {"week", "Last 7 days", false}}},
-		}, Empty: Empty{Icon: IconAudit, Text: "Nothing has been changed yet.", Action: Button{Text: "Go to the overview", Href: PathOverview}}}
+		}, Empty: Empty{Icon: IconAudit, Text: "No changes yet.", Action: Button{Text: "Go to the overview", Href: PathOverview}}}
 	none := table
 	none.Rows = 0
 	return []Sample{
@@ -89,9 +89,9 @@ func (s sampler) otherPages() []Sample {
 			SignIns: []SignInRow{{"1", "203.0.113.7", "Firefox on Linux", s.ago(2 * time.Hour), true}, {"2", "203.0.113.9", "Safari on iPhone", s.ago(50 * time.Hour), false}},
 			Name:    Field{Name: "name", Label: "Name", Value: "Lindenhof Dental", Max: 80},
 			Zone:    Pick{Name: "time_zone", Label: "Time zone", Choices: []Choice{{"Europe/Berlin", "Europe/Berlin", true}, {"Europe/London", "Europe/London", false}, {"America/New_York", "America/New York", false}}},
-			TTL:     Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: "30", Help: "In seconds, from 5 to 60. A ring may ask for another time."},
-			Agent:   Pick{Name: "agent", Label: "Who speaks when a ring names no agent", Choices: []Choice{{"", "Bells and echo (built in)", false}, {"a1", "Reception", true}}},
-			Payload: Callout{Tone: ToneGood, Title: "Opaque ids only", Cause: "As a healthcare organisation, your pushes never carry a name or label. A lock screen shows your app’s name until the app has read who is calling."},
+			TTL:     Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: "30", Help: "5 to 60 seconds. A single ring can use a different time."},
+			Agent:   Pick{Name: "agent", Label: "Default agent", Choices: []Choice{{"", "Bells and echo (built in)", false}, {"a1", "Reception", true}}},
+			Payload: Callout{Tone: ToneGood, Title: "IDs only, no names", Cause: "You are a healthcare organisation, so your notifications never contain a name or label. The lock screen shows your app’s name until the app has read who is calling."},
 			Facts:   []Row{{Name: "Tenant id", Text: "019a7700-11aa-7c55-8d1e-77a2f0f1b0c4", Copy: true}, {Name: "Short name", Text: "lindenhof", Mono: true}, {Name: "Industry", Text: "Healthcare"}, {Name: "Since", When: s.ago(240 * 24 * time.Hour)}}})},
 		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", NavSettings), Name: Field{Name: "name", Label: "Name"}, Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"}, Agent: Pick{Name: "agent", Label: "Default agent"}})},
 		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", NavDevelopers), BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice, KeyShown: "crl_test_…0Lm2", Opaque: true})},

@@ -11,7 +11,7 @@ func (s sampler) billingPages() []Sample {
 	offers := []Offer{
 		{Code: "starter", Name: "Starter", Month: "$149", Year: "$1,490", Limits: []string{"100 devices", "5,000 rings a month", "5 calls at once", "3 people"}, More: "$30 for 1,000 more rings", Change: true},
 		{Code: "growth", Name: "Growth", Month: "$499", Year: "$4,990", Limits: []string{"1,000 devices", "50,000 rings a month", "25 calls at once", "15 people"}, More: "$12 for 1,000 more rings", NowMonth: true, Change: true},
-		{Code: "scale", Name: "Scale", Month: "$1,499", Year: "$14,990", Limits: []string{"10,000 devices", "500,000 rings a month", "150 calls at once", "as many people as you like"}, Change: true},
+		{Code: "scale", Name: "Scale", Month: "$1,499", Year: "$14,990", Limits: []string{"10,000 devices", "500,000 rings a month", "150 calls at once", "unlimited people"}, Change: true},
 	}
 	days := []UsageDay{}
 	for i := range 24 {
@@ -27,11 +27,11 @@ func (s sampler) billingPages() []Sample {
 			Invoices: []InvoiceRow{{"CAR-0007", OnDay(s.now.AddDate(0, 0, -20), time.UTC), "$499.00", ToneBad, "Open", "https://invoice.stripe.com/i/x"}, {"CAR-0006", OnDay(s.now.AddDate(0, 0, -50), time.UTC), "$499.00", ToneGood, "Paid", ""}},
 			BillsCSV: PathInvoicesCSV, BillsOlder: PathBilling + "?invoices=in_x#invoices", BillsNewer: PathBilling + "#invoices",
 		})},
-		{"billing-trial-empty", Billing(BillingPage{Shell: trial, Plan: "Starter", CanEdit: true, Selling: true, NoBills: "Nothing has been billed yet.", Offers: offers[:1],
-			Notices: []Callout{{Tone: ToneInfo, Title: "Your trial ends on 3 April 2026.", Cure: "Choose a plan. What is left of the trial stays free."}}, Meters: []Meter{{"Rings this month", 0, 5000, ""}}})},
-		{"billing-no-stripe", Billing(BillingPage{Shell: s.shell("Billing", NavBilling), Plan: "No plan", NoBills: "This server takes no payments.", Offers: offers, Meters: []Meter{{"Devices", 3, 0, ""}}})},
-		{"billing-change", BillingChange(ChangePage{Shell: s.shell("Change the plan", NavBilling, up), From: "Starter by the month", To: "Growth by the month", Due: "Due now: $175.00",
-			Lines: []Row{{Name: "Unused time", Text: "−$74.50"}, {Name: "Remaining time", Text: "$249.50"}}, Note: "It changes at once.", Plan: "growth", Interval: "month", At: 1})},
-		{"billing-cancel", ConfirmPage(s.shell("Cancel the subscription", NavBilling, up), Confirm{ID: "cancel", Title: "Cancel the subscription?", Button: "Cancel the subscription", Action: PathBillingCancel, Back: PathBilling, Consequence: []string{"Everything goes on until 30 November 2026."}})},
+		{"billing-trial-empty", Billing(BillingPage{Shell: trial, Plan: "Starter", CanEdit: true, Selling: true, NoBills: "No invoices yet.", Offers: offers[:1],
+			Notices: []Callout{{Tone: ToneInfo, Title: "Your trial ends on 3 April 2026.", Cure: "Choose a plan. You are charged when the trial ends."}}, Meters: []Meter{{"Rings this month", 0, 5000, ""}}})},
+		{"billing-no-stripe", Billing(BillingPage{Shell: s.shell("Billing", NavBilling), Plan: "No plan", NoBills: "This server does not take payments.", Offers: offers, Meters: []Meter{{"Devices", 3, 0, ""}}})},
+		{"billing-change", BillingChange(ChangePage{Shell: s.shell("Change plan", NavBilling, up), From: "Starter by the month", To: "Growth by the month", Due: "Due now: $175.00",
+			Lines: []Row{{Name: "Unused time", Text: "−$74.50"}, {Name: "Remaining time", Text: "$249.50"}}, Note: "Takes effect now. Quote valid for 1 hour.", Plan: "growth", Interval: "month", At: 1})},
+		{"billing-cancel", ConfirmPage(s.shell("Cancel subscription", NavBilling, up), Confirm{ID: "cancel", Title: "Cancel subscription?", Button: "Cancel subscription", Action: PathBillingCancel, Back: PathBilling, Consequence: []string{"Everything works until 30 November 2026."}})},
 	}
 }

@@ -14,7 +14,7 @@ func (s sampler) partnerPages() []Sample {
 		Name:  Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80}, Email: Field{Name: "email", Label: "Mail", Type: "email", Autocomplete: "email", Max: 254},
 	}
 	wrong, poor, none, in := full, full, AffiliatePage{Front: front, None: true}, full
-	wrong.Error, wrong.Email.Error = "Something is not right yet; look at what is marked.", "A mail address, such as you@example.com."
+	wrong.Error, wrong.Email.Error = "Please correct the fields below.", "Enter an email address, such as you@example.com."
 	poor.Off, poor.NoStripe, poor.Cookie = true, true, ""
 	in.Room = true
 	enter := PartnerEnterPage{Front: front, Email: "ana@partner.example", Action: PartnerEnterPath("x")}
@@ -30,28 +30,28 @@ func (s sampler) partnerPages() []Sample {
 func (s sampler) partnerRooms() []Sample {
 	at := func(days int) Time { return At(s.now.AddDate(0, 0, -days), time.UTC) }
 	empty := PartnerPage{
-		Front: s.front("Your partner room", PathPartner), Name: "Ana Ruiz", Email: "ana@partner.example", Code: "KMPR72XW", Link: "https://ring.example/r/KMPR72XW", Hold: "30 days", Unsaid: true, NoStripe: true,
+		Front: s.front("Your partner dashboard", PathPartner), Name: "Ana Ruiz", Email: "ana@partner.example", Code: "KMPR72XW", Link: "https://ring.example/r/KMPR72XW", Hold: "30 days", Unsaid: true, NoStripe: true,
 		Sums:    []Stat{{Label: "Held", Value: "$0.00", Note: "for 30 days after each payment"}, {Label: "Payable", Value: "$0.00", Note: "goes into the next payout"}, {Label: "Paid", Value: "$0.00", Note: "sent to you so far"}},
 		Counts:  []Stat{{Label: "Clicks", Value: "0"}, {Label: "Trials", Value: "0"}, {Label: "Paying customers", Value: "0"}},
-		Payee:   Field{Name: "payee", Label: "Payee", Max: 100, Help: "As your bank or PayPal has it."},
-		By:      Pick{Name: "by", Label: "By", Choices: []Choice{{"iban", "Bank transfer (IBAN)", true}, {"paypal", "PayPal", false}, {"mail", "As we agree by mail", false}}},
-		Account: Field{Name: "account", Label: "IBAN, or PayPal’s mail address", Max: 254, Optional: true, Mono: true, Help: "Empty if we agree by mail."},
+		Payee:   Field{Name: "payee", Label: "Payee", Max: 100, Help: "As registered with your bank or PayPal."},
+		By:      Pick{Name: "by", Label: "By", Choices: []Choice{{"iban", "Bank transfer (IBAN)", true}, {"paypal", "PayPal", false}, {"mail", "As agreed by email", false}}},
+		Account: Field{Name: "account", Label: "IBAN or PayPal email", Max: 254, Optional: true, Mono: true, Help: "Leave empty if we agree by email."},
 	}
 	full := empty
 	full.Unsaid, full.NoStripe, full.Note, full.Owed, full.Left = false, false, "Saved.", "$32.78", "128"
 	full.Sums = []Stat{{Label: "Held", Value: "$109.78", Note: "for 30 days after each payment"}, {Label: "Payable", Value: "$0.00", Note: "goes into the next payout"}, {Label: "Paid", Value: "$1,284.58", Note: "sent to you so far"}}
-	full.Counts = []Stat{{Label: "Clicks", Value: "1,204", Note: "the line is the last 30 days", Days: []int{3, 5, 2, 8, 13, 4, 0, 6, 9, 12, 20, 7}}, {Label: "Trials", Value: "9", Note: "began by your link or code"}, {Label: "Paying customers", Value: "4", Note: "paid at least once"}}
+	full.Counts = []Stat{{Label: "Clicks", Value: "1,204", Note: "last 30 days", Days: []int{3, 5, 2, 8, 13, 4, 0, 6, 9, 12, 20, 7}}, {Label: "Trials", Value: "9", Note: "began by your link or code"}, {Label: "Paying customers", Value: "4", Note: "paid at least once"}}
 	full.Payee.Value, full.Account.Value = "Ana Ruiz", "DE89370400440532013000"
 	full.Customers = []PartnerCustomer{
-		{"Customer 3f2a91", at(3), "Has not paid yet", Time{}, ToneNeutral, IconHourglass, "$0.00"}, {"Customer 77c0d2", at(40), "Earns", at(-325), ToneGood, IconCheck, "$109.78"},
-		{"Customer 0b51ee", at(420), "The time is over", Time{}, ToneNeutral, IconDone, "$1,317.36"}, {"Customer 9911ac", at(9), "Your own: earns nothing", Time{}, ToneWarn, IconBan, "$0.00"},
+		{"Customer 3f2a91", at(3), "Not paying yet", Time{}, ToneNeutral, IconHourglass, "$0.00"}, {"Customer 77c0d2", at(40), "Earns", at(-325), ToneGood, IconCheck, "$109.78"},
+		{"Customer 0b51ee", at(420), "Period ended", Time{}, ToneNeutral, IconDone, "$1,317.36"}, {"Customer 9911ac", at(9), "Your own account, no commission", Time{}, ToneWarn, IconBan, "$0.00"},
 	}
 	full.Lines = []PartnerLine{
 		{at(2), "Commission", "Customer 77c0d2", "$109.78", false, "Held", ToneNeutral, IconHourglass, at(-28)}, {at(8), "Clawback", "Customer 0b51ee", "−$32.78", true, "Open", ToneInfo, IconClock, Time{}},
-		{at(12), "Given back", "Customer 0b51ee", "$109.78", false, "Paid", ToneGood, IconDone, Time{}}, {at(60), "Commission", "Customer 0b51ee", "$109.78", false, "Paid", ToneGood, IconDone, Time{}},
+		{at(12), "Restored", "Customer 0b51ee", "$109.78", false, "Paid", ToneGood, IconDone, Time{}}, {at(60), "Commission", "Customer 0b51ee", "$109.78", false, "Paid", ToneGood, IconDone, Time{}},
 	}
 	full.Payouts = []PartnerPayout{{at(11), "$219.56", "SEPA 2026-11-12"}, {at(44), "$1,065.02", "SEPA 2026-10-10"}}
 	wrong := full
-	wrong.Error, wrong.Account.Error, wrong.Stopped, wrong.Note = "The payout details have wrong fields.", "This is no IBAN; look for a mistyped digit.", true, ""
+	wrong.Error, wrong.Account.Error, wrong.Stopped, wrong.Note = "Please correct the fields below.", "This is no IBAN; look for a mistyped digit.", true, ""
 	return []Sample{{"partner-empty", Partner(empty)}, {"partner", Partner(full)}, {"partner-wrong", Partner(wrong)}}
 }

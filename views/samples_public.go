@@ -41,20 +41,20 @@ func (s sampler) trialPages() []Sample {
 		Front: s.front("Start a trial", PathTrial), Days: "14 days",
 		Company:    Field{Name: "company", Label: "Company", Autocomplete: "organization", Max: 80},
 		Name:       Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
-		Email:      Field{Name: "email", Label: "Work mail", Type: "email", Autocomplete: "username", Max: 254},
+		Email:      Field{Name: "email", Label: "Work email", Type: "email", Autocomplete: "username", Max: 254},
 		Password:   Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters."},
 		Industries: Pick{Name: "industry", Label: "Industry", Choices: []Choice{{"legal", "Legal", true}, {"salon", "Salon", false}}},
 		Zone:       Field{Name: "time_zone", Label: "Time zone", Value: "Europe/Berlin", Max: 64},
-		Code:       Field{Name: "code", Label: "Partner code", Value: "KMPR72XW", Max: 20, Optional: true, Mono: true, Help: "Of whoever told you about Carillon."},
+		Code:       Field{Name: "code", Label: "Referral code", Value: "KMPR72XW", Max: 20, Optional: true, Mono: true, Help: "From the person who told you about Carillon."},
 	}
 	wrong := form
-	wrong.Email.Error, wrong.Error = "A mail address, such as you@example.com.", "Please look at the marked fields."
+	wrong.Email.Error, wrong.Error = "Enter an email address, such as you@example.com.", "Please correct the fields below."
 	return []Sample{
 		{"trial", Trial(form)}, {"trial-wrong", Trial(wrong)}, {"trial-off", Trial(TrialPage{Front: form.Front, Days: "14 days", Off: true})},
 		{"trial-sent", TrialSent(TrialSentPage{form.Front, "ana@lindenhof.example", ""})},
 		{"trial-sent-dev", TrialSent(TrialSentPage{form.Front, "ana@lindenhof.example", TrialPath("crl_trial_x")})},
 		{"trial-confirm", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days"})},
-		{"trial-confirm-elsewhere", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days", Ask: true, Error: "That is not the password you chose."})},
+		{"trial-confirm-elsewhere", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days", Ask: true, Error: "This is not the password you chose when you signed up. Try again."})},
 		{"trial-gone", TrialConfirm(TrialConfirmPage{Front: form.Front, Gone: true})},
 	}
 }

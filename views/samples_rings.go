@@ -7,7 +7,7 @@ func (s sampler) ringRows() []RingRow {
 		{ID: sampleRing, State: RingRinging, To: "Ana Ruiz", Devices: "Ana’s iPhone", Agent: "Reception", Reference: "appt-20418", Placed: s.ago(9 * time.Second), Reason: "ringing for 9 seconds"},
 		{ID: "019ab2f1-1c11-7d3a-9f24-1b7f0c9de211", State: RingAnswered, To: "Jonas Weber", Devices: "2 devices", Agent: "Reception", Reference: "appt-20417", Placed: s.ago(2 * time.Minute), Reason: "on the phone"},
 		{ID: "019ab2ee-1c11-7d3a-9f24-1b7f0c9de212", State: RingEnded, To: "Dr. Miriam Kaya", Devices: "Miriam’s iPhone", Agent: "Reception", Reference: "appt-20412", Placed: s.ago(14 * time.Minute), Reason: "the person hung up", Duration: "1 min 48 s"},
-		{ID: "019ab2e9-1c11-7d3a-9f24-1b7f0c9de213", State: RingMissed, To: "Piotr Nowak", Devices: "Work phone", Agent: "Reminder", Reference: "recall-881", Placed: s.ago(31 * time.Minute), Reason: "nobody picked up in 30 seconds"},
+		{ID: "019ab2e9-1c11-7d3a-9f24-1b7f0c9de213", State: RingMissed, To: "Piotr Nowak", Devices: "Work phone", Agent: "Reminder", Reference: "recall-881", Placed: s.ago(31 * time.Minute), Reason: "no answer in 30 seconds"},
 		{ID: "019ab2d7-1c11-7d3a-9f24-1b7f0c9de214", State: RingFailed, To: "Front desk", Devices: "Front desk iPhone", Agent: "Reception", Placed: s.ago(52 * time.Minute), Reason: "Apple does not know this device", Sandbox: true, Test: true},
 		{ID: "019ab2c0-1c11-7d3a-9f24-1b7f0c9de215", State: RingDeclined, To: "Leonie Brandt", Devices: "Leonie’s iPhone", Agent: "Reminder", Reference: "recall-880", Placed: s.ago(70 * time.Minute), Reason: "declined after 6 seconds"},
 		{ID: "019ab2b2-1c11-7d3a-9f24-1b7f0c9de216", State: RingCancelled, To: "Ana Ruiz", Devices: "Ana’s iPhone", Agent: "Reception", Reference: "appt-20399", Placed: s.ago(3 * time.Hour), Reason: "cancelled by the API key Booking"},
@@ -25,7 +25,7 @@ func (s sampler) ringTable(rows int) Table {
 			{"period", "Period", []Choice{{"week", "Last 7 days", true}, {"day", "Last 24 hours", false}, {"month", "Last 30 days", false}}},
 		},
 		CSV: PathRingsCSV + "?period=week", Total: "812 rings in the last 7 days", Older: PathRings + "?after=019ab2a4",
-		Empty: Empty{Icon: IconRing, Text: "No phone has been rung yet.", Action: Button{Text: "Ring a test", Href: PathTestRing, Icon: IconRing, Kind: Primary}},
+		Empty: Empty{Icon: IconRing, Text: "No rings yet.", Action: Button{Text: "Start test ring", Href: PathTestRing, Icon: IconRing, Kind: Primary}},
 	}
 }
 
@@ -35,7 +35,7 @@ func (s sampler) ringPages() []Sample {
 	empty := s.ringTable(0)
 	going := s.ring()
 	going.State, going.Going, going.CanCancel, going.Ended, going.Quality = RingRinging, true, true, Time{}, nil
-	going.Reason = "The phone shows the call. Nobody has picked up yet."
+	going.Reason = "The phone shows the call. No answer yet."
 	going.Lanes = []Lane{{Device: "Ana’s iPhone", Href: DevicePath(sampleDevice), Model: "iPhone 15 Pro, iOS 26.1", Tone: ToneBrand, Result: "Ringing", Hops: s.liveHops(), Pushes: s.pushes()[:1]}}
 	return []Sample{
 		{"rings", Rings(RingsPage{s.shell("Rings", NavRings), s.ringTable(8), s.ringRows(), PathRingsLive})},
@@ -70,7 +70,7 @@ func (s sampler) doneHops() []Hop {
 	return []Hop{
 		{"Ring was placed", HopDone, s.hop(0), "", ""},
 		{"Sent to Apple", HopDone, s.hop(4 * time.Millisecond), "4 ms", ""},
-		{"Apple accepted the push", HopDone, s.hop(52 * time.Millisecond), "48 ms", "Apple says yes even when the phone is switched off."},
+		{"Apple accepted the push", HopDone, s.hop(52 * time.Millisecond), "48 ms", "Apple accepts pushes even when the phone is off."},
 		{"The phone woke the app", HopDone, s.hop(268 * time.Millisecond), "216 ms", ""},
 		{"The call was on the screen", HopDone, s.hop(331 * time.Millisecond), "63 ms", ""},
 		{"Ana picked up", HopDone, s.hop(4911 * time.Millisecond), "4.58 s", ""},
@@ -92,15 +92,15 @@ func (s sampler) callingHops() []Hop {
 
 func (s sampler) pushes() []Push {
 	return []Push{
-		{ApnsID: "7b1f9a52-40d0-4ac1-9d7e-0d7c1a1f5e21", Status: 200, Environment: EnvProduction, Sent: s.hop(4 * time.Millisecond), Answered: s.hop(52 * time.Millisecond), Took: "48 ms", Meaning: "Apple took the push and passes it on."},
+		{ApnsID: "7b1f9a52-40d0-4ac1-9d7e-0d7c1a1f5e21", Status: 200, Environment: EnvProduction, Sent: s.hop(4 * time.Millisecond), Answered: s.hop(52 * time.Millisecond), Took: "48 ms", Meaning: "Apple accepted the push and forwards it."},
 		{ApnsID: "0d7c1a1f-40d0-4ac1-9d7e-7b1f9a525e22", Status: 400, Reason: "BadDeviceToken", Environment: EnvSandbox, Sent: s.hop(5 * time.Millisecond), Answered: s.hop(61 * time.Millisecond), Took: "56 ms", Meaning: "Apple’s sandbox does not know this phone. Its app was most likely installed from the App Store, which needs production."},
 	}
 }
 
 func (s sampler) problem() *Callout {
-	return &Callout{Tone: ToneBad, Title: "It stopped at Apple: this phone belongs to the other environment",
+	return &Callout{Tone: ToneBad, Title: "Stopped at Apple: this phone belongs to the other environment",
 		Cause:  "The phone is registered for the sandbox, but its app was installed from TestFlight or the App Store, which use production.",
-		Cure:   "Set the device to “found out by itself” and ring again. If it stays, let the app register once more by opening it.",
+		Cure:   "Set the device to “detected automatically” and ring again. If it stays, let the app register once more by opening it.",
 		Action: Button{Text: "Change the device", Href: DevicePath(sampleDevice), Kind: Quiet, Icon: IconEdit}}
 }
 
@@ -108,7 +108,7 @@ func (s sampler) failedHops() []Hop {
 	return []Hop{
 		{"Ring was placed", HopDone, s.hop(0), "", ""},
 		{"Sent to Apple", HopDone, s.hop(5 * time.Millisecond), "5 ms", ""},
-		{"Apple refused the push", HopFailed, s.hop(61 * time.Millisecond), "56 ms", "Apple’s word for it: BadDeviceToken."},
+		{"Apple refused the push", HopFailed, s.hop(61 * time.Millisecond), "56 ms", "Apple’s reason: BadDeviceToken."},
 		{"The phone woke the app", HopSkipped, Time{}, "", ""},
 		{"The call was on the screen", HopSkipped, Time{}, "", ""},
 	}
@@ -145,15 +145,15 @@ func (s sampler) testPages() []Sample {
 			Agents: []Choice{{"", "Bells and echo (built in)", true}, {"a1", "Reception", false}},
 			Devices: []TestDevice{
 				{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro, iOS 26.1", EnvProduction, true, ""},
-				{"d2", "Front desk iPhone", "Front desk", "iPhone 12, iOS 25.4", EnvSandbox, false, "not heard of for 9 days"},
+				{"d2", "Front desk iPhone", "Front desk", "iPhone 12, iOS 25.4", EnvSandbox, false, "not seen for 9 days"},
 				{"d3", "Virtual phone", "Dev mode", "This browser", EnvSandbox, false, ""},
 			}})},
 		{"test-ring-empty", TestRing(TestRingPage{Shell: s.shell("Test ring", NavTest)})},
 		live("test-live-calling", TestLivePage{State: RingPushed, Headline: "Calling Ana’s iPhone…", Hops: s.callingHops(), CanCancel: true}),
 		live("test-live-ringing", TestLivePage{State: RingRinging, Headline: "Ringing Ana’s iPhone…", Hops: s.liveHops(), CanCancel: true}),
-		live("test-live-answered", TestLivePage{State: RingAnswered, Headline: "Somebody picked up.", Hops: append(s.doneHops(), Hop{Label: "The call is over", State: HopWaiting}), CanCancel: true}),
-		live("test-live-missed", TestLivePage{State: RingMissed, Headline: "The phone rang and nobody picked up", Hops: append(s.doneHops()[:5:5], Hop{Label: "A person picks up", State: HopFailed, Note: "This did not happen in time."}), Elapsed: "331 ms"}),
+		live("test-live-answered", TestLivePage{State: RingAnswered, Headline: "The call was answered.", Hops: append(s.doneHops(), Hop{Label: "The call is over", State: HopWaiting}), CanCancel: true}),
+		live("test-live-missed", TestLivePage{State: RingMissed, Headline: "The phone rang and nobody answered", Hops: append(s.doneHops()[:5:5], Hop{Label: "A person picks up", State: HopFailed, Note: "Not reached in time."}), Elapsed: "331 ms"}),
 		live("test-live-works", TestLivePage{State: RingEnded, Headline: "It works. You heard the bells.", Hops: s.doneHops(), Elapsed: "331 ms"}),
-		live("test-live-failed", TestLivePage{State: RingFailed, Headline: "It stopped at Apple", Hops: s.failedHops(), Problem: s.problem()}),
+		live("test-live-failed", TestLivePage{State: RingFailed, Headline: "Stopped at Apple", Hops: s.failedHops(), Problem: s.problem()}),
 	}
 }

@@ -307,12 +307,12 @@ func TableOf(t Table) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if t.Older != "" {
-			templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconSearch, Text: "Nothing matches among the newest of these.", Action: Button{Text: "Look further back", Href: t.Older, Kind: Quiet}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconSearch, Text: "No matches in the newest entries.", Action: Button{Text: "Search older entries", Href: t.Older, Kind: Quiet}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else if t.Filtered {
-			templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconSearch, Text: "Nothing matches this search.", Action: Button{Text: "Clear the search", Href: t.Action, Kind: Quiet}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconSearch, Text: "No matches.", Action: Button{Text: "Clear the search", Href: t.Action, Kind: Quiet}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -75,7 +75,7 @@ func TestRing(p TestRingPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconDevice, Text: "Pair a phone first, then ring it from here.", Action: Button{Text: "Pair a device", Href: PathPair, Icon: IconQR, Kind: Primary}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconDevice, Text: "Pair a phone first, then start a test ring here.", Action: Button{Text: "Pair a device", Href: PathPair, Icon: IconQR, Kind: Primary}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -216,11 +216,11 @@ func TestRing(p TestRingPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</div><h2 id=\"ring-box-title\">Ring it now</h2><p>The phone rings for 30 seconds. Pick up and you hear the agent; here you see every step as it happens.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</div><h2 id=\"ring-box-title\">Ring this phone</h2><p>The phone rings for 30 seconds. Answer to hear the agent. This page shows every step live.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Select(Pick{Name: "agent", Label: "Who speaks", Choices: p.Agents}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Select(Pick{Name: "agent", Label: "Agent", Choices: p.Agents}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -228,7 +228,7 @@ func TestRing(p TestRingPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<p class=\"text-faint\">A test counts like any other ring and appears in the list.</p></section></div></form>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<p class=\"text-faint\">Test rings are free and appear in the list of rings.</p></section></div></form>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -269,7 +269,7 @@ type TestLivePage struct {
 	Device    string
 	DeviceID  string
 	Model     string
-	Headline  string   // "Ringing Ana's iPhone…", "It works", "It stopped at Apple"
+	Headline  string   // "Ringing Ana's iPhone…", "It works", "Stopped at Apple"
 	Hops      []Hop    // all of them from the start: what has not happened yet is waiting
 	Problem   *Callout // the hop that failed, why, and the cure
 	Elapsed   string   // from the press to the phone ringing, when it is over: "331 ms"
@@ -479,7 +479,7 @@ func TestHops(p TestLivePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "\" data-elapsed></time> <small>since you pressed Ring</small></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "\" data-elapsed></time> <small>since you started</small></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -497,7 +497,7 @@ func TestHops(p TestLivePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "</span> <small>until it rang</small></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "</span> <small>until the phone rang</small></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

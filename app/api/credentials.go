@@ -79,7 +79,7 @@ func upload(c *fiber.Ctx) (health.Upload, error) {
 	if len(files) != 1 {
 		faults = append(faults, tenants.Field{Name: "file", Message: "one file: the .p8 key or .p12 certificate"})
 	}
-	if err := invalid(faults, "The form has wrong fields."); err != nil {
+	if err := invalid(faults, "Please correct the fields below."); err != nil {
 		return health.Upload{}, err
 	}
 	u.Filename = baseName(files[0].Filename)

@@ -41,7 +41,7 @@ func (f *filter) fault(name, message string) {
 	f.faults = append(f.faults, tenants.Field{Name: name, Message: message})
 }
 
-func (f *filter) err() error { return invalid(f.faults, "The query has wrong parameters.") }
+func (f *filter) err() error { return invalid(f.faults, "Please correct the query parameters below.") }
 
 func (f *filter) limit() int {
 	s := web.Query(f.c, "limit")

@@ -20,7 +20,7 @@ func (q pairingRequest) person() (string, error) {
 	}
 	if !tenants.ValidReference(*q.Person) {
 		return "", invalid([]tenants.Field{{Name: "person", Message: "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}},
-			"The pairing has wrong fields.")
+			"Please correct the fields of the pairing.")
 	}
 	return *q.Person, nil
 }

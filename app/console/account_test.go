@@ -98,15 +98,15 @@ func TestInvitingSomebody(t *testing.T) {
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.quick(b.owner)
-	w.post("/people/add", url.Values{"email": {"nonsense"}, "role": {"viewer"}}).want(400).has("An address such as")
+	w.post("/people/add", url.Values{"email": {"nonsense"}, "role": {"viewer"}}).want(400).has("Enter an email address, such as")
 	w.post("/people/add", url.Values{"email": {b.owner.Email}, "role": {"viewer"}}).want(409).has("member already")
 	page := w.post("/people/add", url.Values{"email": {"New@Beta.Example"}, "role": {"viewer"}}).want(200)
 	link := strings.TrimPrefix(between(page.body, `data-copy="`, `"`)[0], "http://127.0.0.1")
 	h.browser().get(link).want(200).has("new@beta.example")
-	list := w.get("/people").want(200).has("new@beta.example", "Link not used yet").lacks(strings.TrimPrefix(link, "/invitations/"))
+	list := w.get("/people").want(200).has("new@beta.example", "Invited").lacks(strings.TrimPrefix(link, "/invitations/"))
 	for _, to := range between(list.body, `action="/people/`, `"`) {
 		if strings.HasSuffix(to, "/remove") {
-			w.get("/people/" + to).want(200).has("Take back the invitation")
+			w.get("/people/" + to).want(200).has("Cancel the invitation")
 			w.post("/people/"+to, url.Values{}).leads("/people")
 		}
 	}
@@ -173,7 +173,7 @@ func TestTheAuditLogLooksFurtherBack(t *testing.T) {
 	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO audits (tenant_id, seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id) "+
 		"SELECT ?, i, ?, 'key', x'', 'bot', 'ring.place', 'hay', '', '', '' FROM n", bytesOf(t, string(b.id)), h.clock.now().UnixMicro())
 	must(t, err)
-	b.quick(b.owner).get("/audit?q=needle").want(200).has("cancelled the ring", "1 entry on this page").lacks("Look further back")
+	b.quick(b.owner).get("/audit?q=needle").want(200).has("cancelled the ring", "1 entry on this page").lacks("Search older entries")
 }
 
 func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
@@ -184,7 +184,7 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	w.post("/devices/"+string(b.device), url.Values{"name": {"Renamed"}, "person": {"x"}, "environment": {"auto"}}).want(303)
 	w.get("/audit").want(200).has("changed the device", "Renamed", "Beta owner", "signed in")
 	w.get("/audit?action=device").want(200).has("changed the device").lacks("signed in")
-	w.get("/audit?action=device").want(200).has("whose it is, name").lacks("person, name")
+	w.get("/audit?action=device").want(200).has("belongs to, name").lacks("person, name")
 	w.get("/audit?action=key").want(200).lacks("changed the device")
 	// Names stand where the record has ids, and words where it has those of the API.
 	must(t, b.scope().AddKey(t.Context(), tenants.Key{ID: tenants.NewID[tenants.KeyID](h.clock.now()), Name: "Night bot", Last4: "wxyz", Permissions: []tenants.Permission{tenants.RingsWrite}, CreatedAt: h.clock.now()},
@@ -193,7 +193,7 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	w.post("/settings", url.Values{"name": {"Beta"}, "time_zone": {"Europe/Berlin"}, "ttl_s": {"47"}, "agent": {""}}).want(303)
 	w.get("/audit?action=tenant").want(200).has("changed the organisation", "how long a phone rings").lacks("ring_ttl")
 	w.post("/devices/pair", url.Values{"person": {"maya"}}).want(200)
-	w.get("/audit?action=pairing").want(200).has("made a pairing code", "for maya")
+	w.get("/audit?action=pairing").want(200).has("created a pairing code", "for maya")
 	must(t, b.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(b.id, "growth", h.clock.now(), time.Time{})))
 	w.get("/audit?action=subscription").want(200).has("changed the subscription to", ">Growth</a>")
 	all, _, err := b.scope().Audits(t.Context(), store.AuditQuery{Action: "device.set"})

@@ -100,10 +100,10 @@ func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 		p.Name.Error = "1 to 80 characters, no control characters."
 	}
 	if _, ok := tenants.ParseEmail(email); !ok || !page.Registered(email) {
-		p.Email.Error = "A mail address, such as you@example.com."
+		p.Email.Error = "Enter an email address, such as you@example.com."
 	}
 	if p.Name.Error+p.Email.Error != "" {
-		p.Error = "Something is not right yet; look at what is marked."
+		p.Error = "Please correct the fields below."
 		return web.Page(c, views.Affiliate(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := k.signups.take(email, web.IP(c)); err != nil {
@@ -130,13 +130,13 @@ func (k *Console) sendPartnerLink(ctx context.Context, name, email string) (path
 	if err := k.Store.AddPartnerLink(ctx, l); err != nil {
 		return "", err
 	}
-	return path, k.mail(notify.Mail{To: email, Subject: "Your partner room at Carillon", Text: "Hello,\n\nopen this link to come into your partner room:\n\n" + k.PublicURL + path +
-		"\n\nIt works for 24 hours, once. If you did not ask for it, do nothing: without the link nothing happens.\n"})
+	return path, k.mail(notify.Mail{To: email, Subject: "Your Carillon partner dashboard", Text: "Hello,\n\nopen this link to sign in to your partner dashboard:\n\n" + k.PublicURL + path +
+		"\n\nThe link works once, within 24 hours. If you did not ask for it, you can ignore this email.\n"})
 }
 
 func (k *Console) mail(m notify.Mail) error {
 	if err := k.Mail.Send(m); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "No mail can be sent right now. Try again in a few minutes.", Err: err}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
 	}
 	return nil
 }
@@ -145,13 +145,13 @@ func (k *Console) mail(m notify.Mail) error {
 func (k *Console) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.PartnerPrefix) {
-		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", "This link is mistyped.")
+		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", "This link is not complete. Copy the whole link from the email.")
 	}
 	return k.Store.PartnerLinkOf(ctx, tenants.Secret(token).Hash(), k.Now())
 }
 
 func (k *Console) enterPage(ctx context.Context, c *fiber.Ctx) views.PartnerEnterPage {
-	p := views.PartnerEnterPage{Front: k.front(ctx, c, "Your partner room", "The last step of coming in as a partner.")}
+	p := views.PartnerEnterPage{Front: k.front(ctx, c, "Your partner dashboard", "Sign in as a partner.")}
 	p.Front.Hidden, p.Front.Path = true, views.PathAffiliate
 	return p
 }

@@ -24,12 +24,12 @@ func (h *house) personAt() *browser {
 func (b *browser) becomes(email string) tenants.Partner {
 	b.h.Helper()
 	b.h.clock.pass(time.Hour)
-	b.post("/affiliate", url.Values{"name": {"Ana Ruiz"}, "email": {email}}).want(200).has("Look into your mail")
+	b.post("/affiliate", url.Values{"name": {"Ana Ruiz"}, "email": {email}}).want(200).has("Check your email")
 	path, text := b.h.link(email)
-	if !strings.Contains(text, "partner room") {
+	if !strings.Contains(text, "partner dashboard") {
 		b.h.Fatalf("the mail says %q", text)
 	}
-	b.get(path).want(200).has("Open your partner room", email)
+	b.get(path).want(200).has("Open your partner dashboard", email)
 	b.get(path).want(200) // a program that checks mails was here before
 	b.post(path, nil).leads("/affiliate/room")
 	all, err := b.h.store.Partners(b.h.Context())
@@ -88,9 +88,9 @@ func TestAPartner(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	ana := h.personAt()
-	ana.get("/affiliate").want(200).has("22 % of what they pay, for 12 months.", "60 days", "30 days", "$109.78", "$1,317.36", "takes no payments yet")
+	ana.get("/affiliate").want(200).has("22 % of what they pay, for 12 months.", "60 days", "30 days", "$109.78", "$1,317.36", "does not take payments yet")
 	p := ana.becomes("ana@partner.example")
-	ana.get("/affiliate/room").want(200).has(p.Code, "/r/"+p.Code, "Nobody yet", "No lines yet", "Nothing was paid out yet", "$0.00", "Nobody knows yet how to pay you")
+	ana.get("/affiliate/room").want(200).has(p.Code, "/r/"+p.Code, "No customers yet", "No lines yet", "No payouts yet", "$0.00", "We need your payout details")
 	ana.get("/affiliate").want(200).has("You are a partner")
 
 	w := h.personAt()
@@ -228,7 +228,7 @@ func TestNobodyBringsThemselvesByTheForm(t *testing.T) {
 	for _, bad := range []string{"ZZZZZZZZ", "x", "\xff", canary} {
 		f := applying("emil@bad.example")
 		f.Set("code", bad)
-		h.browser().post("/trial", f).want(422).has("No partner has this code").lacks("<img src=x")
+		h.browser().post("/trial", f).want(422).has("This code does not exist").lacks("<img src=x")
 	}
 	// The partner's own account, under another address.
 	lea := h.personAt()
@@ -324,13 +324,13 @@ func TestPartnerLinks(t *testing.T) {
 func TestNoPartnersWithoutMailOrWithoutTerms(t *testing.T) {
 	t.Parallel()
 	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Mail = nil })
-	h.browser().get("/affiliate").want(200).has("sends no mail").lacks(`<form method="post" action="/affiliate`)
+	h.browser().get("/affiliate").want(200).has("cannot send email").lacks(`<form method="post" action="/affiliate`)
 	h.browser().post("/affiliate", url.Values{"name": {"Ana"}, "email": {"a@b.example"}}).want(503)
 	plans := tenants.BuiltinPlans()
 	plans.Affiliate = tenants.Affiliate{}
 	none := openAs(t, "http://127.0.0.1", func(h *house, c *Config) {
 		c.Store = storetest.OpenConfig(t, store.Config{Now: h.clock.now, Plans: plans})
 	})
-	none.browser().get("/affiliate").want(200).has("This server has no partners.").lacks("22 %", "<form method=\"post\" action=\"/affiliate")
+	none.browser().get("/affiliate").want(200).has("This server has no partner programme.").lacks("22 %", "<form method=\"post\" action=\"/affiliate")
 	none.browser().post("/affiliate", url.Values{"name": {"Ana"}, "email": {"a@b.example"}}).want(503)
 }

@@ -16,8 +16,8 @@ import (
 
 var agentList = list{
 	name: "Agents", path: views.PathAgents, csv: views.PathAgentsCSV, search: "Name", one: "agent", many: "agents",
-	empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells speak so far.",
-		Action: views.Button{Text: "Add an agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far.",
+		Action: views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary}},
 }
 
 // agentKinds are how an agent speaks, in words.
@@ -116,10 +116,10 @@ func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, 
 	title := "Add an agent"
 	p := views.AgentFormPage{
 		ID: string(a.ID), Error: w.Unseen("name", "caller"), CanEdit: v.Role.May(),
-		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Reception", Help: "People in this console see it; callers do not."},
+		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true, Error: w.Fields["caller"],
-			Help: "When a ring names no caller. Organisations that send opaque ids only never put it into a push."}},
-		Default: views.Tick{Name: "default", Value: "1", Label: "Speaks when a ring names no agent", Checked: a.ID != "" && a.ID == v.Tenant.DefaultAgent},
+			Help: "Used when a ring has no caller. Organisations with “IDs only, no names” never send it in a notification."}},
+		Default: views.Tick{Name: "default", Value: "1", Label: "Use as default agent", Checked: a.ID != "" && a.ID == v.Tenant.DefaultAgent},
 	}
 	if a.ID == "" {
 		p.Kinds = page.Choose(string(tenants.Builtin), page.Choice(string(tenants.Builtin), builtinAgent))
@@ -210,9 +210,9 @@ func (k *Console) keepAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor, 
 }
 
 func removalOfAgent(a tenants.Agent, byDefault bool) views.Confirm {
-	says := []string{"Rings that name it are refused.", "Rings that are under way go to the built-in bells when they are answered."}
+	says := []string{"Rings that use this agent are refused.", "Rings in progress use the built-in bells when they are answered."}
 	if byDefault {
-		says = append(says, "It is the default: rings without an agent go to the built-in bells.")
+		says = append(says, "It is the default agent. Rings without an agent will use the built-in bells.")
 	}
 	return views.Confirm{
 		ID: "remove-agent", Title: "Remove " + a.Name + "?", TypeName: a.Name, Button: "Remove agent", Consequence: says,

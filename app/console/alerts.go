@@ -21,29 +21,29 @@ var alertWords = map[tenants.AlertKind]struct {
 	tone      views.Tone
 	why, cure string
 }{
-	tenants.AlertTokensRefused: {views.ToneBad, "When Apple refuses many phones at once, the phones are not to blame: one setting is. No phone was switched off for it.",
-		"Open the credential, press “Check with Apple now”, and set environment and bundle id right."},
-	tenants.AlertCredential: {views.ToneBad, "Phones of its app do not ring until this is mended.",
-		"Open it and press “Check with Apple now”: it says which of key, team, app and environment is wrong."},
-	tenants.AlertExpiry: {views.ToneWarn, "From its last day on, Apple refuses every push that is signed with it.",
-		"Press “Upload its successor” on its page."},
-	tenants.AlertTooOften: {views.ToneWarn, "Apple slows down whoever asks too often; until it has calmed down, rings may come late.",
-		"Wait an hour. If it comes back, look for another server that signs with the same key."},
-	tenants.AlertBlocked: {views.ToneBad, "iOS stops waking an app that failed to show calls. It does so phone by phone, and tells nobody.",
-		"Let people open the app once, which lifts the block, and give your developer the page about waking."},
-	tenants.AlertUnshown: {views.ToneBad, "iOS forgives an app few pushes without a call on the screen, and then stops waking it.",
-		"Give your developer the page about waking, before more phones fall silent."},
-	tenants.AlertTrial: {views.ToneBad, "When the trial has ended nothing rings.",
-		"Subscribe before then, and phones ring on without a pause."},
+	tenants.AlertTokensRefused: {views.ToneBad, "When Apple refuses many phones at once, the cause is usually one wrong setting, not the phones. No phone was disabled.",
+		"Open the credential, choose “Test with Apple now”, and correct the environment and bundle ID."},
+	tenants.AlertCredential: {views.ToneBad, "Phones with this app do not ring until this is fixed.",
+		"Open it and choose “Test with Apple now”. The result shows what is wrong: key, team, app or environment."},
+	tenants.AlertExpiry: {views.ToneWarn, "After it expires, Apple refuses every push that uses it.",
+		"Choose “Replace key” on its page."},
+	tenants.AlertTooOften: {views.ToneWarn, "Apple slows down senders that make too many requests. Rings may be late for a while.",
+		"Wait an hour. If it happens again, check if another server uses the same key."},
+	tenants.AlertBlocked: {views.ToneBad, "iOS stops waking an app that did not show its calls. This happens on each phone separately, without a message.",
+		"Ask people to open the app once, which removes the block. Send your developer to the page “Phone health”."},
+	tenants.AlertUnshown: {views.ToneBad, "iOS stops waking an app after a few pushes that did not show a call.",
+		"Send your developer to the page “Phone health” before more phones stop ringing."},
+	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
+		"Subscribe before then, so that phones keep ringing."},
 }
 
 // alertsShown bounds the alerts on the overview.
 const alertsShown = 3
 
 var alertList = list{
-	name: "Alerts", path: views.PathAlerts, csv: views.PathAlertsCSV, search: "What, where or detail", one: "alert", many: "alerts",
-	empty: views.Empty{Icon: views.IconDone, Text: "All is well. Nothing needs a look.",
-		Action: views.Button{Text: "See how phones do", Href: views.PathPhoneHealth, Kind: views.Quiet}},
+	name: "Alerts", path: views.PathAlerts, csv: views.PathAlertsCSV, search: "Problem, place or detail", one: "alert", many: "alerts",
+	empty: views.Empty{Icon: views.IconDone, Text: "No open alerts.",
+		Action: views.Button{Text: "View phone health", Href: views.PathPhoneHealth, Kind: views.Quiet}},
 }
 
 // alertRows says each alert in words. Credentials are found once for all.

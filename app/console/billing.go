@@ -109,7 +109,7 @@ func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	old := e.Plan
 	p := views.ChangePage{
 		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
-		Note: "It changes at once, and the price holds for an hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency), Warnings: tight(e, plan),
+		Note: "Takes effect now. Quote valid for 1 hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency), Warnings: tight(e, plan),
 	}
 	if shown.Due < 0 {
 		p.Due = "Credit for your next invoices: " + page.Money(-shown.Due, shown.Currency)
@@ -117,7 +117,7 @@ func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	for _, l := range shown.Lines {
 		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: page.Money(l.Cents, shown.Currency)})
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Change the plan", views.NavBilling, up("Billing", views.PathBilling))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Change plan", views.NavBilling, up("Billing", views.PathBilling))); err != nil {
 		return err
 	}
 	return web.Page(c, views.BillingChange(p), fiber.StatusOK)
@@ -130,8 +130,8 @@ func tight(e tenants.Entitlement, plan tenants.Plan) (out []views.Callout) {
 		what       string
 	}{{e.Usage.Devices, plan.Devices, "devices"}, {e.Usage.People, plan.People, "people"}, {e.Usage.Rings, plan.Rings, "rings this month"}} {
 		if x.most > 0 && x.used > x.most {
-			out = append(out, views.Callout{Tone: views.ToneWarn, Title: "You have more " + x.what + " than " + plan.Name + " holds.",
-				Cause: views.Count(int(x.used)) + " now, " + views.Count(int(x.most)) + " then. Nothing is removed; nothing more can be added."})
+			out = append(out, views.Callout{Tone: views.ToneWarn, Title: "You have more " + x.what + " than " + plan.Name + " includes.",
+				Cause: views.Count(int(x.used)) + " now, " + views.Count(int(x.most)) + " then. Nothing is removed, but you cannot add more."})
 		}
 	}
 	return out
@@ -141,7 +141,7 @@ func (k *Console) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	f := page.FormOf(c)
 	at, err := strconv.ParseInt(f.Text("at"), 10, 64)
 	if err != nil {
-		return tenants.Refuse(tenants.Invalid, "invalid", "The form does not say which price it showed. Look at it again.")
+		return tenants.Refuse(tenants.Invalid, "invalid", "The price is missing. Reload the page and try again.")
 	}
 	if err := k.Billing.Change(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")), time.Unix(at, 0)); err != nil {
 		return err
@@ -156,9 +156,9 @@ func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	}
 	end := v.At(sub.PeriodEnd).Text
 	return k.confirm(ctx, c, v, confirmation{
-		title: "Cancel the subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
-		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel the subscription?", Action: views.PathBillingCancel, Button: "Cancel the subscription", Back: views.PathBilling,
-			Consequence: []string{"Everything goes on until " + end + ".", "After that no phone is rung. Nothing is deleted, and you can subscribe again at any time."}},
+		title: "Cancel subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
+		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription", Back: views.PathBilling,
+			Consequence: []string{"Everything works until " + end + ".", "After that, phones do not ring. Nothing is deleted. You can subscribe again at any time."}},
 	}, fiber.StatusOK)
 }
 
@@ -181,7 +181,7 @@ func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	on := page.FormOf(c).Text("overage") == "on"
 	err := v.Scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
 		if on && !s.Live() {
-			return tenants.Refuse(tenants.Conflict, "not_subscribed", "There is no subscription on which rings past the plan could be billed.")
+			return tenants.Refuse(tenants.Conflict, "not_subscribed", "Overage needs a subscription. Subscribe first.")
 		}
 		s.Overage = on
 		return nil

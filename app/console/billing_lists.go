@@ -108,10 +108,10 @@ func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 // invoices asks Stripe. The room opens without them when Stripe does not answer.
 func (k *Console) invoices(ctx context.Context, v *page.Visitor, q *query, after string, p *views.BillingPage) {
 	if k.Billing == nil {
-		p.NoBills = "This server takes no payments."
+		p.NoBills = "This server does not take payments."
 		return
 	}
-	p.NoBills = "Nothing has been billed yet."
+	p.NoBills = "No invoices yet."
 	soon, cancel := context.WithTimeout(ctx, billsTime)
 	defer cancel()
 	bills, next, err := k.Billing.Invoices(soon, buyerOf(v), after, billsPerPage)
@@ -140,7 +140,7 @@ func billState(b billing.Invoice) (tone views.Tone, word string) {
 	case b.Paid:
 		return views.ToneGood, "Paid"
 	case b.Open:
-		return views.ToneBad, "To be paid"
+		return views.ToneBad, "Open"
 	}
 	return views.ToneWarn, "Not paid"
 }

@@ -109,9 +109,9 @@ func (k *Console) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscri
 	}
 	for _, r := range rows {
 		if r.Fact == tenants.FactAnswered && r.Rings > 0 {
-			p.Cost = append(p.Cost, views.Row{Name: "Picked up this month", Text: views.Count(int(r.Rings))})
+			p.Cost = append(p.Cost, views.Row{Name: "Calls answered this month", Text: views.Count(int(r.Rings))})
 			if cents := e.Plan.Cents(tenants.Monthly); sub.Stripe != "" && e.Standing != tenants.StandingTrial {
-				p.Cost = append(p.Cost, views.Row{Name: "Each, test rings among them", Text: page.Money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
+				p.Cost = append(p.Cost, views.Row{Name: "Cost per answered call, including test rings", Text: page.Money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func (k *Console) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscri
 func meters(e tenants.Entitlement) []views.Meter {
 	var out []views.Meter
 	if e.Standing != tenants.StandingOpen {
-		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings), Note: "until " + e.To.Format("2 January") + "; test rings do not count"})
+		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings), Note: "until " + e.To.Format("2 January") + ". Test rings are free."})
 	}
 	return append(out, views.Meter{Label: "Devices", Used: int(e.Usage.Devices), Most: int(e.Plan.Devices)},
 		views.Meter{Label: "People and invitations", Used: int(e.Usage.People), Most: int(e.Plan.People)})
@@ -137,7 +137,7 @@ func forecast(e tenants.Entitlement, now time.Time) string {
 	n := int(float64(e.Usage.Rings) * float64(whole) / float64(gone))
 	s := "At this pace about " + views.Plural(n, "ring", "rings") + " by " + e.To.Format("2 January")
 	if e.Plan.Rings > 0 && int64(n) > e.Plan.Rings {
-		return s + ", more than the plan holds."
+		return s + ", more than your plan includes."
 	}
 	return s + "."
 }
@@ -146,7 +146,7 @@ func forecast(e tenants.Entitlement, now time.Time) string {
 func (k *Console) facts(v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
 	rows := []views.Row{{Name: "State", Text: standings[e.Standing]}}
 	if e.Standing == tenants.StandingEnding && sub.WasCut() {
-		rows[0].Text = "Trial, ending early"
+		rows[0].Text = "Trial, ends early"
 	}
 	switch {
 	case e.Standing == tenants.StandingOpen:
@@ -174,15 +174,15 @@ func atMost(n int64) string {
 }
 
 var standings = map[tenants.Standing]string{
-	tenants.StandingOpen: "No subscription; everything is allowed", tenants.StandingTrial: "Trial", tenants.StandingPaid: "Active",
-	tenants.StandingGrace: "A payment failed", tenants.StandingEnding: "Cancelled, and works until it ends", tenants.StandingOver: "Ended; no phone is rung",
+	tenants.StandingOpen: "No subscription, no limits", tenants.StandingTrial: "Trial", tenants.StandingPaid: "Active",
+	tenants.StandingGrace: "A payment failed", tenants.StandingEnding: "Cancelled, active until the end of the period", tenants.StandingOver: "Ended. Phones do not ring.",
 }
 
 // notices are what to know first in the room.
 func (k *Console) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
 	if web.Query(c, "checkout") == "done" && !sub.Live() && k.Billing != nil {
-		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.", Cause: "That takes a few seconds. Nothing changes until Stripe has told us.",
-			Action: views.Button{Text: "Look again", Href: views.PathBilling + "?checkout=done", Icon: views.IconRefresh, Kind: views.Quiet}})
+		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.", Cause: "This takes a few seconds. Your plan changes when Stripe confirms it.",
+			Action: views.Button{Text: "Check again", Href: views.PathBilling + "?checkout=done", Icon: views.IconRefresh, Kind: views.Quiet}})
 	}
 	for _, w := range e.Warnings() {
 		out = append(out, calloutOf(w))
@@ -198,13 +198,13 @@ func (k *Console) trialNotice(e tenants.Entitlement) views.Callout {
 	n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + "."}
 	switch {
 	case k.Billing == nil:
-		n.Cure = "Ask the operator of this server for a plan before then. Nothing is lost if it ends."
+		n.Cure = "Ask the operator of this server for a plan before then. Nothing is deleted if it ends."
 	case e.Until.Sub(k.Now()) <= 48*time.Hour:
-		n.Cause = "Less than two days are left, so that a subscription is paid at once."
-		n.Cure = "Choose a plan before then. Nothing is lost if the trial ends first."
+		n.Cause = "Less than two days are left, so a subscription is charged immediately."
+		n.Cure = "Choose a plan before then. Nothing is deleted if the trial ends first."
 	default:
-		n.Cause = "There is one trial for each card. With a card that had its trial elsewhere this one ends a day later, and nothing is charged until you subscribe anew."
-		n.Cure = "Choose a plan before then: what is left of the trial stays free. Nothing is lost if it ends first."
+		n.Cause = "One trial per card. If this card has had a trial, this one ends within a day. You are not charged."
+		n.Cure = "Choose a plan before then. You are charged when the trial ends. Nothing is deleted if it ends first."
 	}
 	return n
 }
@@ -225,7 +225,7 @@ func (k *Console) offers(sub tenants.Subscription) (out []views.Offer) {
 			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month", holds(p.Calls, "call", "calls") + " at once",
 				holds(p.People, "person", "people")}}
 		if p.Overage > 0 {
-			o.More = "Further rings, if you turn them on: " + page.Money(p.Overage, plans.Currency) + " for 1,000"
+			o.More = "Overage, if you allow it: " + page.Money(p.Overage, plans.Currency) + " for 1,000"
 		}
 		has := sub.Plan == p.Code && (sub.Live() || sub.ByHand())
 		o.NowMonth, o.NowYear = has && sub.Interval != tenants.Yearly, has && sub.Interval == tenants.Yearly
@@ -236,7 +236,7 @@ func (k *Console) offers(sub tenants.Subscription) (out []views.Offer) {
 
 func holds(n int64, one, many string) string {
 	if n == 0 {
-		return "any number of " + many
+		return "unlimited " + many
 	}
 	return views.Plural(int(n), one, many)
 }

@@ -58,7 +58,7 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	a.trial()
 	w := a.quick(a.owner)
 	w.get("/overview").want(200).has("14 days of trial left")
-	room := w.get("/billing").want(200).has("Starter", "The trial ends on", "$1,499", "$12 for 1,000", "Nothing has been billed yet", "Subscribe")
+	room := w.get("/billing").want(200).has("Starter", "The trial ends on", "$1,499", "$12 for 1,000", "No invoices yet", "Subscribe")
 	if p := room.Header.Get("Content-Security-Policy"); !strings.Contains(p, "form-action 'self' "+s.URL()) {
 		t.Errorf("the forms of the room cannot lead to Stripe: %s", p)
 	}
@@ -81,23 +81,23 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	must(t, s.Pay(s.Sessions()[0]))
 	w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment") // it is paid, and Stripe has not told us
 	h.tell(s)
-	w.get("/billing?checkout=done").want(200).has("$149 by the month", "Yours", "Payment method", "Cancel the subscription").lacks("is confirming", "Subscribe to")
+	w.get("/billing?checkout=done").want(200).has("$149 by the month", "Current plan", "Payment method", "Cancel subscription").lacks("is confirming", "Subscribe to")
 
 	w.get("/billing/change?plan=growth&interval=month").want(200).has("From Starter by the month to Growth by the month", "Due now: $0")
 	w.get("/billing/change?plan=gold&interval=month").want(404)
 	w.post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", "x")).want(400)
 	now := h.clock.now().Unix()
 	w.post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", strconv.FormatInt(now, 10))).leads("/billing")
-	w.get("/billing").want(200).has("The plan is changed", "$499 by the month")
+	w.get("/billing").want(200).has("Your plan was changed", "$499 by the month")
 
-	w.get("/billing").want(200).has("If you choose to go on, phones ring for $12 for 1,000 rings", "Go on ringing past the plan")
+	w.get("/billing").want(200).has("With overage, phones keep ringing and you pay $12 for 1,000 rings", "Allow overage")
 	w.post("/billing/overage", fieldsOf("overage", "on")).leads("/billing")
-	w.get("/billing").want(200).has("Phones go on ringing, for $12 for 1,000 rings", "Stop when the rings are used up")
+	w.get("/billing").want(200).has("phones keep ringing. You pay $12 for 1,000 rings", "Stop overage")
 	w.post("/billing/overage", fieldsOf("overage", "off")).leads("/billing")
 
-	w.get("/billing/cancel").want(200).has("Everything goes on until")
+	w.get("/billing/cancel").want(200).has("Everything works until")
 	w.post("/billing/cancel", fieldsOf()).leads("/billing")
-	w.get("/billing").want(200).has("Cancelled, and works until it ends", "Keep the subscription")
+	w.get("/billing").want(200).has("Cancelled, active until the end of the period", "Keep subscription")
 	w.post("/billing/resume", fieldsOf()).leads("/billing")
 	if to := w.post("/billing/portal", fieldsOf()).want(303).Header.Get("Location"); !strings.HasPrefix(to, s.URL()+"/portal/") {
 		t.Errorf("the portal is at %q", to)
@@ -233,7 +233,7 @@ func TestWithoutStripe(t *testing.T) {
 	h := open(t)
 	a := h.full("alpha", "Alpha")
 	w := a.quick(a.owner)
-	room := w.get("/billing").want(200).has("No plan", "everything is allowed", "This server takes no payments", "assigns plans by hand").lacks("Subscribe to", "<form method=\"post\" action=\"/billing")
+	room := w.get("/billing").want(200).has("No plan", "no limits", "This server does not take payments", "Ask its operator to change your plan").lacks("Subscribe to", "<form method=\"post\" action=\"/billing")
 	if p := room.Header.Get("Content-Security-Policy"); !strings.HasSuffix(p, "form-action 'self'") {
 		t.Errorf("the policy is wider than it needs to be: %s", p)
 	}
@@ -241,14 +241,14 @@ func TestWithoutStripe(t *testing.T) {
 
 	must(t, a.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(a.id, "starter", h.clock.now(), time.Time{})))
 	must(t, a.scope().AddInvitation(t.Context(), invitation(h, "x@example.com")))
-	w.get("/billing").want(200).has("Starter", "the operator of this server", "5,000", "Yours", "All 3 people of the plan are in use")
-	w.post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).want(402).has("holds 3 people")
+	w.get("/billing").want(200).has("Starter", "the operator of this server", "5,000", "Current plan", "All 3 people of the plan are in use")
+	w.post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).want(402).has("includes 3 people")
 	a.trial()
 	h.clock.pass(14 * 24 * time.Hour)
 	w = a.quick(a.owner)
 	w.get("/overview").want(200).has("The trial ended on", "Go to Billing")
 	w.post("/rings/test", fieldsOf("device", string(a.device))).want(402).has("The trial ended on")
-	w.get("/billing").want(200).has("Ended; no phone is rung")
+	w.get("/billing").want(200).has("Ended. Phones do not ring.")
 }
 
 func invitation(h *house, email string) store.Invitation {
@@ -282,7 +282,7 @@ func TestACardThatHadItsTrial(t *testing.T) {
 		s.Advance(time.Minute)
 	}
 	w := b.quick(b.owner)
-	w.get("/billing").want(200).has("was used for a trial of another organisation", "Nothing was charged", "Subscribe before then", "Trial, ending early", `aria-label="Subscribe to Starter by the month"`).lacks("Cancelled, and works")
+	w.get("/billing").want(200).has("was used for a trial of another organisation", "Nothing was charged", "Subscribe before then", "Trial, ends early", `aria-label="Subscribe to Starter by the month"`).lacks("Cancelled, and works")
 	w.get("/overview").want(200).has("was used for a trial of another organisation", "Go to Billing")
 	a.quick(a.owner).get("/billing").want(200).lacks("another organisation: then", "was used for a trial of another")
 	w.post("/billing/checkout", fieldsOf("plan", "starter", "interval", "month")).want(303)

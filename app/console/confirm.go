@@ -32,6 +32,6 @@ func typed(c *fiber.Ctx, ask *views.Confirm) bool {
 	if views.SameName(page.FormOf(c).Text("confirm"), ask.TypeName) {
 		return true
 	}
-	ask.Error = "That is not the name. Type it as it is written above."
+	ask.Error = "The name does not match. Type it exactly as shown above."
 	return false
 }

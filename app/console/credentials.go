@@ -56,7 +56,7 @@ func (k *Console) stateOf(c tenants.Credential) badge {
 
 var credentialList = list{
 	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV, search: "App, key id or team", one: "credential", many: "credentials",
-	empty: views.Empty{Icon: views.IconCredential, Text: "Apple needs a key from you before it rings phones.",
+	empty: views.Empty{Icon: views.IconCredential, Text: "Apple requires a key to send call notifications.",
 		Action: views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary}},
 }
 
@@ -137,10 +137,10 @@ func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	}
 	p := views.CredentialAddPage{
 		Shell: s, Error: w.Unseen("file", "team_id", "key_id", "bundle_id", "password"), File: w.Fields["file"],
-		Team:     views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["team_id"], Help: "Ten letters and digits, for a .p8."},
-		Key:      views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["key_id"], Help: "Read from the file’s name if it is AuthKey_….p8."},
-		Bundle:   views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), Optional: true, Mono: true, Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. A certificate names it itself."},
-		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off", Error: w.Fields["password"], Help: "Only for a .p12 that has one."},
+		Team:     views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["team_id"], Help: "Ten letters and digits. Needed for a .p8 file."},
+		Key:      views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["key_id"], Help: "Filled in from the file name if it is AuthKey_….p8."},
+		Bundle:   views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), Optional: true, Mono: true, Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. For a certificate it is read from the file."},
+		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off", Error: w.Fields["password"], Help: "Only if the .p12 file has one."},
 		Environment: page.Choose(string(u.Environment), page.Choice("auto", "Both"), page.Choice("production", "Production"),
 			page.Choice("sandbox", "Sandbox")),
 	}
@@ -194,7 +194,7 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 		return u, fileFault("Choose the .p8 or .p12 file.")
 	}
 	if files[0].Size > health.MaxCredential {
-		return u, &tenants.Error{Kind: tenants.TooLarge, Msg: "The file is too large.", Fields: []tenants.Field{{Name: "file", Message: "at most 64 KB; Apple's are much smaller"}}}
+		return u, &tenants.Error{Kind: tenants.TooLarge, Msg: "The file is too large.", Fields: []tenants.Field{{Name: "file", Message: "choose a file of at most 64 KB; Apple’s files are much smaller"}}}
 	}
 	u.Filename = strings.Clone(files[0].Filename)
 	u.File, err = contents(files[0])
@@ -276,7 +276,7 @@ func credentialFacts(c tenants.Credential, v *page.Visitor) []views.Row {
 func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tenants.Credential, h badge) (*views.Callout, error) {
 	switch {
 	case c.State == tenants.CredentialPrevious:
-		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v), Cause: "Another credential took its place. No phone is rung with this one, and it can be brought back at once."}, nil
+		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v), Cause: "Another credential took its place. No phone is called with this one, and it can be brought back at once."}, nil
 	case h.tone == views.ToneGood || h.tone == views.ToneNeutral:
 		return nil, nil
 	case c.LastError != "" && c.LastErrorAt.After(c.LastUsedAt) && k.working(c):
@@ -291,10 +291,10 @@ func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tena
 		return refusalOf(c, h.tone), err
 	}
 	return &views.Callout{Tone: h.tone, Title: h.text, Cause: warning,
-		Action: views.Button{Text: "Upload its successor", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Primary, Icon: views.IconUpload}}, nil
+		Action: views.Button{Text: "Replace key", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Primary, Icon: views.IconUpload}}, nil
 }
 
-// reach counts the phones that may be rung with a credential, by environment, and how many of them no other one covers.
+// reach counts the phones that may be called with a credential, by environment, and how many of them no other one covers.
 func (k *Console) reach(ctx context.Context, v *page.Visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int, err error) {
 	devices, err := v.Scope.Reach(ctx, c.Bundle)
 	if err != nil {
@@ -342,13 +342,13 @@ func removalOfCredential(c tenants.Credential, alone int) views.Confirm {
 	if c.Kind == tenants.P12 {
 		name = c.Bundle
 	}
-	says := "No phone stops ringing: other credentials reach them, or none rings through this one."
+	says := "No phone stops ringing. Other credentials reach them, or no phone uses this one."
 	if alone > 0 {
 		says = views.Plural(alone, "phone stops", "phones stop") + " ringing, because no other credential reaches the app " + c.Bundle + "."
 	}
 	return views.Confirm{
 		ID: "remove-credential", Title: "Remove " + credentialName(c) + "?", TypeName: name, Button: "Remove credential",
-		Consequence: []string{says, "The file is wiped and cannot be brought back."},
+		Consequence: []string{says, "The file is deleted and cannot be restored."},
 		Action:      views.CredentialRemovePath(string(c.ID)), Back: views.CredentialPath(string(c.ID)),
 	}
 }

@@ -67,7 +67,7 @@ func (d *demos) take(ip string) error {
 }
 
 func tooOften(wait time.Duration) error {
-	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "The demo was called too often just now.", RetryAfter: wait}
+	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "Too many demo calls from here. Wait a moment and try again.", RetryAfter: wait}
 }
 
 // add seats a call; all seats may be taken.
@@ -75,7 +75,7 @@ func (d *demos) add(id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.up) >= demosAtOnce {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "All lines of the demo are taken.", RetryAfter: 15 * time.Second}
+		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "All demo lines are busy. Try again in a minute.", RetryAfter: 15 * time.Second}
 	}
 	d.up[id] = true
 	return nil
@@ -159,10 +159,10 @@ func (k *Console) answerDemo(ctx context.Context, c *fiber.Ctx) error {
 
 func (k *Console) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id string, err error) {
 	if k.DemoClosed {
-		return a, "", tenants.Refuse(tenants.Unavailable, "no_demo", "Whoever runs this server has closed the demo.")
+		return a, "", tenants.Refuse(tenants.Unavailable, "no_demo", "The operator of this server has closed the demo.")
 	}
 	if k.Voice == nil {
-		return a, "", tenants.Refuse(tenants.Unavailable, "no_voice", "This server carries no calls at the moment.")
+		return a, "", tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
 	}
 	kind, _, _ := strings.Cut(web.Header(c, fiber.HeaderContentType), ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") {

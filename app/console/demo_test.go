@@ -58,7 +58,7 @@ func TestTheDemo(t *testing.T) {
 	t.Parallel()
 	const stays = 12 * time.Second // a busy machine is slow to ring the first bells
 	h, _ := hall(t, stays)
-	h.browser().get("/demo").want(200).has("data-demo", "/demo/answer", "0:12", "It is not a push")
+	h.browser().get("/demo").want(200).has("data-demo", "/demo/answer", "0:12", "It does not use a push")
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -143,7 +143,7 @@ func TestTheDemoRefuses(t *testing.T) {
 	b.send("POST", "/demo/answer", "application/sdp", "v=0\r\n").want(422)
 	shut := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Voice = nil })
 	shut.browser().send("POST", "/demo/answer", "application/sdp", "v=0").want(503)
-	shut.browser().get("/demo").want(200).has("carries no calls").lacks("data-demo-start")
+	shut.browser().get("/demo").want(200).has("cannot carry calls").lacks("data-demo-start")
 }
 
 func TestDemoSeatsAreFew(t *testing.T) {

@@ -24,7 +24,7 @@ func everyCredential(ctx context.Context, v *page.Visitor) ([]tenants.Credential
 	return all, err
 }
 
-// working reports whether phones are rung with the credential.
+// working reports whether phones are called with the credential.
 func (k *Console) working(c tenants.Credential) bool {
 	return c.State == tenants.CredentialActive && (c.NotAfter.IsZero() || k.Now().Before(c.NotAfter))
 }
@@ -47,7 +47,7 @@ func keptUntil(c tenants.Credential, v *page.Visitor) string {
 	return "until it ends on " + c.NotAfter.In(v.Zone).Format("2 Jan 2006")
 }
 
-// ending is the warning about a credential's end: how many phones go silent with it; empty while it has time.
+// ending is the warning about a credential's end: how many phones stop ringing with it; empty while it has time.
 func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (warning string, silent int, err error) {
 	days, due := tenants.ExpiryStep(c.NotAfter, k.Now())
 	if !due || c.State != tenants.CredentialActive {
@@ -74,7 +74,7 @@ func (k *Console) credentialRow(ctx context.Context, v *page.Visitor, c tenants.
 	}
 	warning, silent, err := k.ending(ctx, v, c, all)
 	if warning != "" && silent > 0 {
-		row.Error = "and " + views.Plural(silent, "phone goes silent", "phones go silent")
+		row.Error = "and " + views.Plural(silent, "phone stops ringing", "phones stop ringing")
 	}
 	return row, err
 }
@@ -100,15 +100,15 @@ func (k *Console) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
 	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.At(k.Now())}
 	failed := 0
 	for _, x := range p.Verdicts {
-		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Takes it", Reason: x.Reason, Cause: x.Cause, Cure: x.Cure}
+		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Accepted", Reason: x.Reason, Cause: x.Cause, Cure: x.Cure}
 		switch {
 		case x.OK: // its BadDeviceToken is the answer that was hoped for, and would only puzzle
 			h.Reason = ""
 		case x.Status == 0:
-			h.Tone, h.Word = views.ToneWarn, "Did not answer"
+			h.Tone, h.Word = views.ToneWarn, "No answer"
 			failed++
 		default:
-			h.Tone, h.Word = views.ToneBad, "Refuses it"
+			h.Tone, h.Word = views.ToneBad, "Refused"
 			failed++
 		}
 		out.Hosts = append(out.Hosts, h)
@@ -147,13 +147,13 @@ func (k *Console) wayBack(ctx context.Context, v *page.Visitor, c tenants.Creden
 			phones += n
 		}
 	}
-	says := []string{views.Plural(phones, "phone", "phones") + " of " + chosen.Bundle + " " + verb(phones, "is", "are") + " rung with " + credentialName(chosen) + " from now on."}
+	says := []string{views.Plural(phones, "phone", "phones") + " of " + chosen.Bundle + " " + verb(phones, "is", "are") + " called with " + credentialName(chosen) + " from now on."}
 	for _, a := range alike(chosen, all, tenants.CredentialActive) {
-		says = append(says, credentialName(a)+", which is in use now, is kept: the same again undoes this.")
+		says = append(says, credentialName(a)+" is in use now and will be kept, so you can switch back.")
 	}
 	switch {
 	case !k.Now().Before(chosen.NotAfter) && !chosen.NotAfter.IsZero():
-		says = append(says, "It has expired: Apple will refuse every push.")
+		says = append(says, "It has expired. Apple will refuse every push.")
 	case chosen.LastError != "" && chosen.LastErrorAt.After(chosen.LastUsedAt):
 		says = append(says, "When it was last used, Apple refused it: "+chosen.LastError+".")
 	case !chosen.NotAfter.IsZero():
@@ -207,7 +207,7 @@ func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	on := page.FormOf(c).Text("hedging")
 	if on != "on" && on != "off" {
-		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form is not whole. Open the page again and press the button there."}
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Part of the form is missing. Reload the page and try again."}
 	}
 	if err := v.Scope.SetHedging(ctx, id, on == "on"); err != nil {
 		return err
@@ -237,9 +237,9 @@ func (k *Console) replacing(ctx context.Context, v *page.Visitor, u health.Uploa
 		for _, n := range through {
 			phones += n
 		}
-		p.Replaces = &views.Callout{Tone: views.ToneInfo, Title: "This takes the place of " + credentialName(c),
-			Cause: views.Plural(phones, "phone rings", "phones ring") + " through it. " + verb(phones, "It goes", "They go") + " on ringing: the new file takes over the moment it is added.",
-			Cure:  "If phones stop, press “Roll back” on the new one’s page. " + credentialName(c) + " is kept for that."}
+		p.Replaces = &views.Callout{Tone: views.ToneInfo, Title: "This replaces " + credentialName(c),
+			Cause: views.Plural(phones, "phone is called", "phones are called") + " with it. " + verb(phones, "It keeps", "They keep") + " ringing. The new file is used as soon as it is added.",
+			Cure:  "If phones stop ringing, choose “Roll back” on the page of the new one. " + credentialName(c) + " is kept for this."}
 	}
 	return nil
 }
@@ -271,6 +271,6 @@ func addedAs(ctx context.Context, v *page.Visitor, c tenants.Credential) (page.F
 // refusalOf is Apple's last complaint, with its cure.
 func refusalOf(c tenants.Credential, tone views.Tone) *views.Callout {
 	r := push.ReactionTo(403, c.LastError)
-	return &views.Callout{Tone: tone, Title: "Apple’s word for it: " + c.LastError, Cause: r.Cause, Cure: r.Cure,
-		Action: views.Button{Text: "Upload its successor", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Quiet, Icon: views.IconUpload}}
+	return &views.Callout{Tone: tone, Title: "Apple’s reason: " + c.LastError, Cause: r.Cause, Cure: r.Cure,
+		Action: views.Button{Text: "Replace key", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Quiet, Icon: views.IconUpload}}
 }

@@ -46,10 +46,10 @@ func TestCheckWithApple(t *testing.T) {
 	b := h.full("beta", "Beta")
 	w := b.quick(b.owner)
 	path := "/credentials/" + string(b.credential)
-	w.get(path).want(200).has("Check with Apple now").lacks("Refuses it")
-	w.post(path+"/check", nil).want(200).has("Apple takes this credential: key, team and app belong together.", "Takes it", "Ask again").lacks("BadDeviceToken", "Refuses it")
+	w.get(path).want(200).has("Test with Apple now").lacks("Refused")
+	w.post(path+"/check", nil).want(200).has("Apple takes this credential: key, team and app belong together.", "Accepted", "Test again").lacks("BadDeviceToken", "Refused")
 	h.apple.say(403, "BadEnvironmentKeyIdInToken")
-	w.post(path+"/check", nil).want(200).has("Apple takes this credential in sandbox, and not in production.", "Refuses it", "BadEnvironmentKeyIdInToken", "What to do:")
+	w.post(path+"/check", nil).want(200).has("Apple takes this credential in sandbox, and not in production.", "Refused", "BadEnvironmentKeyIdInToken", "What to do:")
 	w.post(path+"/check", nil).want(200)
 	if res := w.post(path+"/check", nil); res.StatusCode != 429 || res.Header.Get("Retry-After") == "" {
 		t.Errorf("a fourth probe at once: %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
@@ -62,14 +62,14 @@ func TestHedgingIsAButton(t *testing.T) {
 	b := h.full("beta", "Beta")
 	w := b.quick(b.owner)
 	path := "/credentials/" + string(b.credential)
-	w.get(path).want(200).has("Wait instead")
+	w.get(path).want(200).has("Turn off")
 	w.post(path+"/hedging", url.Values{"hedging": {"perhaps"}}).want(400)
 	w.post(path+"/hedging", url.Values{"hedging": {"off"}}).leads(path)
-	w.get(path).want(200).has("Send again after 0.4 s", "holds from the next ring on").lacks("Wait instead")
-	w.get("/audit").want(200).has("changed the resending of")
+	w.get(path).want(200).has("Turn on", "applies from the next ring").lacks("Turn off")
+	w.get("/audit").want(200).has("changed the retry setting of")
 	w.post(path+"/hedging", url.Values{"hedging": {"on"}}).leads(path)
-	w.get(path).want(200).has("Wait instead")
-	w.get("/credentials/" + string(b.previous)).want(200).lacks("Wait instead")
+	w.get(path).want(200).has("Turn off")
+	w.get("/credentials/" + string(b.previous)).want(200).lacks("Turn off")
 }
 
 func TestRollingBack(t *testing.T) {
@@ -81,10 +81,10 @@ func TestRollingBack(t *testing.T) {
 	was, err := b.scope().Credential(t.Context(), b.previous)
 	must(t, err)
 	w.get("/credentials").want(200).has("Kept for rollback", "until you remove it").lacks("Refused by Apple")
-	w.get(kept).want(200).has("Kept for rollback until you remove it", "No phone is rung with this one", "None yet.").lacks("Refused by Apple")
+	w.get(kept).want(200).has("Kept for rollback until you remove it", "No phone is called with this one", "None yet.").lacks("Refused by Apple")
 	w.get("/overview").lacks("Kept for rollback", was.KeyID)
-	w.get(now).want(200).has("The way back", "Go back to Key "+was.KeyID+"?")
-	w.get(now+"/rollback").want(200).has("1 phone of com.example.beta is rung with Key "+was.KeyID+" from now on.", "Key KEY1234567, which is in use now, is kept")
+	w.get(now).want(200).has("Roll back", "Go back to Key "+was.KeyID+"?")
+	w.get(now+"/rollback").want(200).has("1 phone of com.example.beta is called with Key "+was.KeyID+" from now on.", "Key KEY1234567 is in use now and will be kept")
 	w.post(now+"/rollback", nil).leads(kept)
 	w.get(kept).want(200).has("This credential is in use again").lacks("Kept for rollback until")
 	w.get(now).want(200).has("Kept for rollback until")
@@ -92,7 +92,7 @@ func TestRollingBack(t *testing.T) {
 	w.post(now+"/rollback", nil).leads(now)
 	w.get(now).want(200).lacks("Kept for rollback until")
 	must(t, b.scope().RemoveCredential(t.Context(), b.previous))
-	w.get(now).want(200).lacks("The way back")
+	w.get(now).want(200).lacks("Roll back")
 	w.get(now + "/rollback").want(409)
 	w.post(now+"/rollback", nil).want(409)
 }
@@ -124,8 +124,8 @@ func TestTheEndOfACertificateIsWarnedOf(t *testing.T) {
 		{29 * 24 * time.Hour, "Ends in 1 day", "expires within a day"}, {24 * time.Hour, "Expired", "expired on"}} {
 		h.clock.pass(step.pass)
 		w = b.quick(b.owner)
-		w.get("/credentials").want(200).has(step.state, "2 phones go silent")
-		w.get("/credentials/"+string(id)).want(200).has(step.state, step.words, "2 devices go silent", "Upload its successor")
+		w.get("/credentials").want(200).has(step.state, "2 phones stop ringing")
+		w.get("/credentials/"+string(id)).want(200).has(step.state, step.words, "2 devices go silent", "Replace key")
 	}
 	b.signs(tenants.CredentialActive) // a key, which does not end
 	w.get("/credentials").want(200).lacks("go silent")
@@ -142,16 +142,16 @@ func TestUploadingASuccessor(t *testing.T) {
 	was, err := b.scope().Credential(t.Context(), old)
 	must(t, err)
 	w.get("/credentials/add").want(200).has("In use now", "Key "+was.KeyID).lacks("This takes the place of")
-	w.get("/credentials/add?replaces="+string(old)).want(200).has("This takes the place of Key "+was.KeyID, "1 phone rings through it", `value="com.example.beta"`, `value="ABCDE12345"`)
+	w.get("/credentials/add?replaces="+string(old)).want(200).has("This replaces Key "+was.KeyID, "1 phone is called with it", `value="com.example.beta"`, `value="ABCDE12345"`)
 	w.get("/credentials/add?replaces=" + tenants.NewRandomID()).want(404)
 	w.get("/credentials/add?replaces=nothing").want(200)
 	kind, body := multipartOf(map[string]string{"team_id": "ABCDE12345", "key_id": "NEWKEY1234", "bundle_id": "com.example.beta", "environment": "auto"}, "AuthKey_NEWKEY1234.p8", string(newP8(t)))
 	res := w.send("POST", "/credentials/add", kind, body).want(303)
-	w.get(res.Header.Get("Location")).want(200).has("The one before it is kept", "Key NEWKEY1234", "The way back")
+	w.get(res.Header.Get("Location")).want(200).has("The previous credential is kept", "Key NEWKEY1234", "Roll back")
 	w.get("/credentials/" + string(old)).has("Kept for rollback")
 	// A form that comes back says whose place the file would take.
 	kind, body = multipartOf(map[string]string{"bundle_id": "com.example.beta", "environment": "auto"}, "", "")
-	w.send("POST", "/credentials/add", kind, body).want(400).has("This takes the place of Key NEWKEY1234")
+	w.send("POST", "/credentials/add", kind, body).want(400).has("This replaces Key NEWKEY1234")
 }
 
 func TestAlerts(t *testing.T) {
@@ -159,8 +159,8 @@ func TestAlerts(t *testing.T) {
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.quick(b.owner)
-	w.get("/alerts").want(200).has("All is well. Nothing needs a look.", "Alerts: none open").lacks("rooms-count")
-	w.get("/overview").lacks("Needs a look")
+	w.get("/alerts").want(200).has("No open alerts.", "Alerts: none open").lacks("rooms-count")
+	w.get("/overview").lacks("Open alerts")
 	id := b.signs(tenants.CredentialActive)
 	raise := func(k tenants.AlertKind, target, detail string) {
 		t.Helper()
@@ -174,7 +174,7 @@ func TestAlerts(t *testing.T) {
 	raise(tenants.AlertBlocked, "4.1 & 3", "=4 of 9 phones stay silent.")
 	raise(tenants.AlertCredential, string(id), "InvalidProviderToken: the key was revoked.")
 	page := w.get("/alerts").want(200)
-	page.has("52 open alerts", "Apple refuses a credential", "InvalidProviderToken: the key was revoked.", "Phones of its app do not ring", "What to do:",
+	page.has("52 open alerts", "Apple refuses a credential", "InvalidProviderToken: the key was revoked.", "Phones with this app do not ring", "What to do:",
 		`href="/credentials/`+string(id)+`"`, "Version 4.1 &amp; 3", `href="/phone-health?q=4.1+%26+3"`)
 	next := between(page.body, `href="/alerts?after=`, `"`)
 	if len(next) != 1 {
@@ -188,7 +188,7 @@ func TestAlerts(t *testing.T) {
 	must(t, err)
 	w.get("/alerts?q=key+"+signer.KeyID).want(200).has("1 alert on this page", "InvalidProviderToken")
 	w.get("/alerts?q=REVOKED").want(200).has("1 alert on this page").lacks("Version 3.x")
-	w.get("/overview").has("Needs a look", "49 more alerts", "InvalidProviderToken", "Look at it")
+	w.get("/overview").has("Open alerts", "49 more alerts", "InvalidProviderToken", ">View<")
 	if n := strings.Count(w.get("/alerts.csv").want(200).body, "\r\n"); n != 53 {
 		t.Errorf("the file has %d lines", n)
 	}
@@ -211,10 +211,10 @@ func TestDoPhonesWake(t *testing.T) {
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.quick(b.owner)
-	w.get("/phone-health").want(200).has("Nothing to judge yet", "No phone has been rung in the last 7 days.", "None in the last 30 days")
+	w.get("/phone-health").want(200).has("No data yet", "No rings in the last 7 days.", "None in the last 30 days")
 	b.signs(tenants.CredentialActive)
 	fine, silent, unshown := b.phone(), b.phone(), b.phone()
-	w.get("/devices/" + string(fine)).want(200).lacks("Does it wake?")
+	w.get("/devices/" + string(fine)).want(200).lacks("Wake history")
 	for range 3 {
 		h.clock.pass(time.Minute)
 		for id, kinds := range map[tenants.DeviceID][]tenants.FactKind{fine: {tenants.FactWoke, tenants.FactShown}, silent: nil, unshown: {tenants.FactWoke}} {
@@ -230,33 +230,33 @@ func TestDoPhonesWake(t *testing.T) {
 	}
 	h.clock.pass(time.Hour)
 	page := w.get("/phone-health").want(200)
-	page.has("2 phones do not show calls", "Mostly wakes", "3 rings in a row without a sign of the phone", "3 rings in a row that woke the app and showed no call", "Probably blocked", "Shows no call", "Wakes")
+	page.has("2 phones do not show calls", "Mostly wakes", "3 rings in a row without a response", "3 rings in a row that woke the app but showed no call", "Probably blocked", "Shows no call", "Wakes")
 	w.get("/phone-health?verdict=trouble").has("2 phones on this page")
 	w.get("/phone-health?verdict=fine").has("1 phone on this page")
 	w.get("/phone-health?q=beta+PHONE").has("3 phones on this page")
-	w.get("/phone-health?q=nobody").has("Nothing matches")
+	w.get("/phone-health?q=nobody").has("No matches")
 	if n := strings.Count(w.get("/phone-health.csv?verdict=trouble").want(200).body, "\r\n"); n != 3 {
 		t.Errorf("the file has %d lines", n)
 	}
-	w.get("/devices/"+string(silent)).want(200).has("Does it wake?", "Probably blocked", "the phone stayed silent", "Open the app on the phone")
-	w.get("/devices/"+string(unshown)).has("Shows no call", "The app woke and showed no call")
-	w.get("/devices/"+string(fine)).has("The app reported the call", "The app wakes and shows its calls.")
+	w.get("/devices/"+string(silent)).want(200).has("Phone health", "Probably blocked", "the phone did not respond", "Open the app on the phone")
+	w.get("/devices/"+string(unshown)).has("Shows no call", "The app woke but showed no call")
+	w.get("/devices/"+string(fine)).has("The app reported the call", "The app wakes and reports its calls.")
 }
 
 func TestAVersionInTroubleIsNamed(t *testing.T) {
 	t.Parallel()
 	w := watched{apps: []tenants.WakeHealth{{AppVersion: "4.1", Devices: 9, Blocked: 4, Verdict: tenants.Blocked}, {AppVersion: "", Verdict: tenants.Unshown}, {AppVersion: "4.2", Verdict: tenants.Fine}}}
-	if tone, word, why := w.whole(); tone != "bad" || word != "2 versions of the app are in trouble" || !strings.Contains(why, "Version 4.1, Apps that do not tell their version") {
+	if tone, word, why := w.whole(); tone != "bad" || word != "2 app versions have a problem" || !strings.Contains(why, "Version 4.1, Apps without a version") {
 		t.Errorf("%s %q %q", tone, word, why)
 	}
 	calm := watched{
 		phones: []tenants.WakeHistory{{AppVersion: "4.2", Verdict: tenants.Fine, Silent: 1}, {AppVersion: "4.3", Verdict: tenants.Fine}},
 		apps:   []tenants.WakeHealth{{AppVersion: "4.2", Devices: 1, Verdict: tenants.Fine}, {AppVersion: "4.3", Devices: 1, Verdict: tenants.Fine}},
 	}
-	if tone, word, why := calm.whole(); tone != "info" || word != "No phone is in trouble" || !strings.Contains(why, "1 of the 2 phones") {
+	if tone, word, why := calm.whole(); tone != "info" || word != "No problems found" || !strings.Contains(why, "1 of the 2 phones") {
 		t.Errorf("%s %q %q", tone, word, why)
 	}
-	if rows := calm.versions(); rows[0].Verdict != "Not sure yet" || rows[1].Verdict != "Wakes" {
+	if rows := calm.versions(); rows[0].Verdict != "Not enough data" || rows[1].Verdict != "Wakes" {
 		t.Errorf("versions: %+v", rows)
 	}
 	late := lateOf(store.Late{N: 6, Buckets: map[int]int64{tenants.Bucket(time.Second): 3, tenants.Bucket(6 * time.Second): 2, tenants.Bucket(20 * time.Minute): 1}})
@@ -274,12 +274,12 @@ func TestAKeysKindAndRate(t *testing.T) {
 	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.PerSecond = 20 })
 	b := h.bare("beta", "Beta")
 	w := b.quick(b.owner)
-	w.get("/keys/add").want(200).has("as many as your organisation may place: 20 a second")
+	w.get("/keys/add").want(200).has("the limit of your organisation: 20 a second")
 	for _, kind := range []string{"", "Live", "prod"} {
 		w.post("/keys/add", url.Values{"name": {"x"}, "kind": {kind}, "scope": {"rings:write"}}).want(422).has("Choose live or test").lacks("crl_live_", "crl_test_")
 	}
 	for _, rate := range []string{"-1", "1001", "many", "1.5"} {
-		w.post("/keys/add", url.Values{"name": {"x"}, "kind": {"test"}, "scope": {"rings:write"}, "per_second": {rate}}).want(422).has("A whole number up to 1000")
+		w.post("/keys/add", url.Values{"name": {"x"}, "kind": {"test"}, "scope": {"rings:write"}, "per_second": {rate}}).want(422).has("Enter a whole number up to 1000")
 	}
 	if keys, _, err := b.scope().Keys(t.Context(), store.Page{}); err != nil || len(keys) != 0 {
 		t.Fatalf("%d keys were made: %v", len(keys), err)

@@ -183,7 +183,7 @@ func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
 	env := map[tenants.Environment]string{tenants.Auto: "Not known yet", tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[d.Host()]
 	if d.Environment == tenants.Auto && d.Learnt != "" {
-		env += ", found out by itself"
+		env += ", detected automatically"
 	}
 	person := views.Row{Name: "Belongs to", Text: orDash(d.Person)}
 	if d.Person != "" {
@@ -192,7 +192,7 @@ func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
 	return []views.Row{
 		person, {Name: "Model", Text: orDash(joined(", ", d.Model, before("iOS ", d.OSVersion)))},
 		{Name: "App", Text: joined(" ", d.AppVersion, "("+d.Bundle+")")}, {Name: "Environment", Text: env},
-		{Name: "Time zone", Text: orDash(d.TimeZone)}, {Name: "Last heard of", When: v.At(d.SeenAt)},
+		{Name: "Time zone", Text: orDash(d.TimeZone)}, {Name: "Last seen", When: v.At(d.SeenAt)},
 		{Name: "Push token renewed", When: v.At(d.RegisteredAt)}, {Name: "Paired", When: v.At(d.CreatedAt)},
 		{Name: "Device id", Text: string(d.ID), Copy: true},
 	}
@@ -202,10 +202,10 @@ func deviceProblem(d tenants.Device, h badge) *views.Callout {
 	switch {
 	case d.State != tenants.DeviceActive:
 		r := push.ReactionTo(410, d.DisabledReason)
-		return &views.Callout{Tone: views.ToneBad, Title: "This phone is not rung: " + orDash(d.DisabledReason), Cause: r.Cause, Cure: r.Cure}
+		return &views.Callout{Tone: views.ToneBad, Title: "This phone cannot be rung: " + orDash(d.DisabledReason), Cause: r.Cause, Cure: r.Cure}
 	case h.tone == views.ToneWarn:
-		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been heard of for a while",
-			Cause: "Its app was not opened and answered no ring.", Cure: "Open the app on the phone once. If it was replaced, remove it here."}
+		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been seen for a while",
+			Cause: "The app was not opened, and no ring reached it.", Cure: "Open the app on the phone once. If it was replaced, remove it here."}
 	}
 	return nil
 }
@@ -214,8 +214,8 @@ func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
 	return views.DeviceForm{
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(d.Name, 80), Max: 80, Optional: true, Error: w.Fields["name"]},
 		Person: views.Field{Name: "person", Label: "Belongs to", Value: page.Shown(d.Person, 64), Max: 64, Optional: true, Error: w.Fields["person"],
-			Help: "Your own id of the person. Ringing a person rings all their phones."},
-		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Found out by itself"), page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
+			Help: "Your own ID for this person. A ring to a person reaches all their phones."},
+		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Detected automatically"), page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
 		Error:       w.Unseen("name", "person"),
 	}
 }
@@ -245,7 +245,7 @@ func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 
 // removalOfDevice says what happens when the device goes.
 func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (views.Confirm, error) {
-	says := []string{"It stops ringing at once, and its app must be paired again.", "Its rings of the past stay in the list."}
+	says := []string{"The phone stops ringing immediately. To use it again, pair it again.", "Past rings stay in the list."}
 	if d.Person != "" {
 		all, _, err := v.Scope.Devices(ctx, store.DeviceQuery{Person: d.Person, State: tenants.DeviceActive, Limit: 200})
 		if err != nil {
@@ -258,9 +258,9 @@ func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (vi
 			}
 		}
 		if others == 0 {
-			says = append(says, d.Person+" has no other phone that rings.")
+			says = append(says, d.Person+" has no other phone that can ring.")
 		} else {
-			says = append(says, d.Person+" has "+views.Plural(others, "other phone that keeps", "other phones that keep")+" ringing.")
+			says = append(says, d.Person+" has "+views.Plural(others, "other phone that can be rung", "other phones that can be rung")+".")
 		}
 	}
 	return views.Confirm{

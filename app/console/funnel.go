@@ -31,7 +31,7 @@ var funnelSteps = []struct {
 	name, means, state string
 }{
 	{tenants.FactPlaced, "Placed", "a program or person asked for it", ""},
-	{tenants.FactAccepted, "Accepted", "Apple took the push", "failed"},
+	{tenants.FactAccepted, "Accepted", "Apple accepted the push", "failed"},
 	{tenants.FactWoke, "Woke", "the phone started the app", "missed"},
 	{tenants.FactShown, "Shown", "the call was on the screen", "missed"},
 	{tenants.FactAnswered, "Answered", "a person picked up", "missed"},
@@ -52,8 +52,8 @@ func funnelOf(c counts, words string) views.Funnel {
 
 // hopNames are the waits before each hop.
 var hopNames = map[tenants.FactKind]string{
-	tenants.FactSent: "Placed → sent to Apple", tenants.FactAccepted: "Sent → Apple’s yes", tenants.FactWoke: "Apple’s yes → phone awake",
-	tenants.FactShown: "Awake → call on screen", tenants.FactAnswered: "On screen → picked up", tenants.FactConnected: "Picked up → first sound",
+	tenants.FactSent: "Placed → sent to Apple", tenants.FactAccepted: "Sent → accepted by Apple", tenants.FactWoke: "Accepted → app awake",
+	tenants.FactShown: "App awake → call on screen", tenants.FactAnswered: "On screen → picked up", tenants.FactConnected: "Picked up → first sound",
 }
 
 func latencyOf(c counts, words string) views.Latency {
@@ -84,7 +84,7 @@ var outcomeKinds = []struct {
 	title string
 	tone  views.Tone
 }{
-	{tenants.FactSilenced, "The phone kept quiet", views.ToneWarn},
+	{tenants.FactSilenced, "The phone silenced the call", views.ToneWarn},
 	{tenants.FactFailedToShow, "The phone refused the call", views.ToneBad},
 	{tenants.FactRefused, "Apple refused the push", views.ToneBad},
 }

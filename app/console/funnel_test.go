@@ -54,7 +54,7 @@ func TestAPersonIsOneRing(t *testing.T) {
 	must(t, err)
 
 	page := b.quick(b.owner).get("/overview").want(200)
-	page.has("1 of 1 picked up", "A person with several phones is one ring", "A Focus such as Do Not Disturb is on.", "The phone kept quiet")
+	page.has("1 of 1 picked up", "A ring to a person with several phones counts once", "A Focus such as Do Not Disturb is on.", "The phone silenced the call")
 	if today := between(page.body, `>Rings today</a></div><div class="stat-value">`, "<"); len(today) != 1 || today[0] != "1" {
 		t.Errorf("rings today: %q", today)
 	}

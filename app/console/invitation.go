@@ -29,7 +29,7 @@ func (i invited) known() bool { return i.user.Password != "" }
 func (k *Console) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.InvitationPrefix) {
-		return i, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, taken back, replaced by a newer one or has expired. Ask for a new one.")
+		return i, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, cancelled or replaced, or it has expired. Ask for a new one.")
 	}
 	i.hash = tenants.Secret(token).Hash()
 	if i.Invitation, err = k.Store.InvitationOf(ctx, i.hash, k.Now()); err != nil {
@@ -111,7 +111,7 @@ func (k *Console) guest(ctx context.Context, f page.Form, i invited, p *views.We
 	if i.known() {
 		user, err := k.who(ctx, i.Email, password)
 		if user == nil {
-			p.Error = "That is not the password of this account."
+			p.Error = "The password is wrong. Try again."
 		}
 		return user, err
 	}

@@ -17,8 +17,8 @@ import (
 
 var keyList = list{
 	name: "API keys", path: views.PathKeys, csv: views.PathKeysCSV, search: "Name or last four characters", one: "key", many: "keys",
-	empty: views.Empty{Icon: views.IconKey, Text: "No program of yours has a key yet.",
-		Action: views.Button{Text: "Create a key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconKey, Text: "No API keys yet.",
+		Action: views.Button{Text: "Create API key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary}},
 }
 
 // keyShown is what stays visible of a key.
@@ -118,7 +118,7 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 	}
 	p := views.KeyAddPage{
 		Shell: s, Error: joined(" ", w.Unseen("name", "scopes", "kind", "per_second"), w.Fields["scopes"]), Kind: w.Fields["kind"],
-		Name:  views.Field{Name: "name", Label: "Name", Value: page.Shown(key.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Booking", Help: "Which program will use it?"},
+		Name:  views.Field{Name: "name", Label: "Name", Value: page.Shown(key.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Booking", Help: "Name of the program"},
 		Kinds: page.Choose(kind, page.Choice("live", "Live"), page.Choice("test", "Test")),
 		Rate:  views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true, Error: w.Fields["per_second"], Help: k.rateHelp()},
 	}
@@ -160,14 +160,14 @@ func (k *Console) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
 			key.Permissions = append(key.Permissions, tenants.Permission(s))
 		}
 	}
-	refused := &tenants.Error{Kind: tenants.Unprocessable, Code: "invalid", Msg: "The key was not made."}
+	refused := &tenants.Error{Kind: tenants.Unprocessable, Code: "invalid", Msg: "The key was not created."}
 	if kind := f.Text("kind"); kind != "live" && kind != "test" {
 		refused.Fields = append(refused.Fields, tenants.Field{Name: "kind", Message: "choose live or test"})
 	}
 	if rate := f.Text("per_second"); rate != "" {
 		n, err := strconv.Atoi(rate)
 		if err != nil || n < 0 || n > 1000 {
-			refused.Fields = append(refused.Fields, tenants.Field{Name: "per_second", Message: "a whole number up to 1000, or nothing for as many as the account"})
+			refused.Fields = append(refused.Fields, tenants.Field{Name: "per_second", Message: "enter a whole number up to 1000, or leave empty"})
 		} else {
 			key.PerSecond = n
 		}
@@ -193,17 +193,17 @@ func rateOf(key tenants.Key) string {
 // rateHelp says what the key's limit means beside the tenant's.
 func (k *Console) rateHelp() string {
 	if k.PerSecond <= 0 {
-		return "Leave it empty for no limit of its own. Past it the program is told to wait (429)."
+		return "Leave empty for no limit. Above the limit, requests are answered with “wait” (429)."
 	}
-	return "Leave it empty for as many as your organisation may place: " + strconv.FormatFloat(k.PerSecond, 'g', -1, 64) +
-		" a second, twice that at once. A limit of its own keeps one program from using all of it."
+	return "Leave empty to use the limit of your organisation: " + strconv.FormatFloat(k.PerSecond, 'g', -1, 64) +
+		" a second, with short bursts of twice that. A limit for this key stops one program from using all of it."
 }
 
 // showKey shows the secret, this once.
 func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, secret tenants.Secret) error {
 	return k.showOnce(ctx, c, v, views.NavKeys, views.Secret{
 		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
-		Note: "Copy it into your program now. We keep only a fingerprint of it and cannot show it again.",
+		Note: "Copy it into your program now. We cannot show it again.",
 		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", ", append(mapped(key.Permissions, scopeWord), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
 	})
 }
@@ -218,12 +218,12 @@ func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor, r
 }
 
 func revocation(key tenants.Key, v *page.Visitor) views.Confirm {
-	says := "No program has used it yet. One that tries is refused from now on."
+	says := "It has not been used yet. Programs that use it will be refused."
 	if !key.LastUsedAt.IsZero() {
-		says = "It was last used on " + v.At(key.LastUsedAt).Text + ". The program that uses it is refused from now on, and rings no phone until it has another key."
+		says = "It was last used on " + v.At(key.LastUsedAt).Text + ". The program that uses it will be refused and cannot call phones until it has a new key."
 	}
 	return views.Confirm{
-		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be brought back."},
+		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be restored."},
 		Action: views.KeyRevokePath(string(key.ID)), Back: views.PathKeys,
 	}
 }

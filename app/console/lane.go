@@ -31,20 +31,20 @@ var turns = map[tenants.FactKind]struct {
 }{
 	tenants.FactRefused:      {"Apple refused the push", true},
 	tenants.FactFailedToShow: {"The phone refused to show the call", true},
-	tenants.FactSilenced:     {"The phone kept silent", true},
-	tenants.FactBroken:       {"The sound broke off", true},
+	tenants.FactSilenced:     {"The phone was silenced", true},
+	tenants.FactBroken:       {"The audio was lost", true},
 	tenants.FactRemoved:      {"Stopped: the phone was removed", false},
 	tenants.FactDeclined:     {"The person declined", false},
 	tenants.FactBusy:         {"The phone was in another call", false},
 	tenants.FactElsewhere:    {"Stopped: answered on another device", false},
 	tenants.FactCancelled:    {"Stopped before anyone answered", false},
-	tenants.FactExpired:      {"The time was up", false},
+	tenants.FactExpired:      {"No answer in time", false},
 	tenants.FactHungUp:       {"The call was over", false},
 }
 
 // notes are what a fact means, where its label does not say it all.
 var factNotes = map[tenants.FactKind]string{
-	tenants.FactAccepted: "Apple says yes even when the phone is switched off.",
+	tenants.FactAccepted: "Apple accepts pushes even when the phone is off.",
 }
 
 // lateFrom is from when on a phone's report is called late.
@@ -62,7 +62,7 @@ func (w *clockwork) hop(f tenants.Fact, label string, state views.HopState) view
 		h.Delta = views.Millis(max(0, int(f.At.Sub(w.last).Milliseconds()))) // two clocks may differ by a moment
 	}
 	if !f.RawSent.IsZero() && f.Received.Sub(f.At) >= lateFrom {
-		h.Note = "The phone said so " + views.Millis(int(f.Received.Sub(f.At).Milliseconds())) + " later."
+		h.Note = "Reported by the phone " + views.Millis(int(f.Received.Sub(f.At).Milliseconds())) + " later."
 	}
 	if d := detail(f); d != "" {
 		h.Note = d
@@ -78,9 +78,9 @@ func detail(f tenants.Fact) string {
 	}
 	switch f.Kind {
 	case tenants.FactRefused:
-		return "Apple’s word for it: " + f.Detail + "."
+		return "Apple’s reason: " + f.Detail + "."
 	case tenants.FactSilenced, tenants.FactFailedToShow:
-		return "CallKit’s word for it: " + f.Detail + "."
+		return "CallKit’s reason: " + f.Detail + "."
 	case tenants.FactHungUp, tenants.FactBroken:
 		return endedBy(f.Detail)
 	}
@@ -108,7 +108,7 @@ func hopsOf(a *tenants.Attempt, zone *time.Location) []views.Hop {
 			hops = append(hops, w.hop(f, r.done, views.HopDone))
 		case by[tenants.FactRefused].Kind != "" && r.kind == tenants.FactAccepted: // refused on one try, woke all the same
 		default:
-			hops = append(hops, views.Hop{Label: road[i].waiting, State: views.HopSkipped, Note: "Nobody has said so yet."})
+			hops = append(hops, views.Hop{Label: road[i].waiting, State: views.HopSkipped, Note: "Not reported yet."})
 		}
 	}
 	hops = append(hops, rest(a, by, far)...)
@@ -129,7 +129,7 @@ func rest(a *tenants.Attempt, by map[tenants.FactKind]tenants.Fact, far int) []v
 		return hops
 	}
 	if _, expired := by[tenants.FactExpired]; expired && far < len(road) {
-		return []views.Hop{{Label: road[far].waiting, State: views.HopFailed, Note: "This did not happen in time."}}
+		return []views.Hop{{Label: road[far].waiting, State: views.HopFailed, Note: "Not reached in time."}}
 	}
 	return nil
 }
@@ -192,12 +192,12 @@ var worst = []struct {
 }{
 	{tenants.FactRefused, views.ToneBad, "Refused by Apple"},
 	{tenants.FactFailedToShow, views.ToneBad, "Refused by the phone"},
-	{tenants.FactBroken, views.ToneBad, "No sound"},
+	{tenants.FactBroken, views.ToneBad, "No audio"},
 	{tenants.FactRemoved, views.ToneBad, "Removed"},
 	{tenants.FactSilenced, views.ToneWarn, "Silenced"},
 	{tenants.FactBusy, views.ToneWarn, "In another call"},
-	{tenants.FactShown, views.ToneWarn, "Nobody picked up"},
-	{tenants.FactAccepted, views.ToneBad, "The phone stayed silent"},
+	{tenants.FactShown, views.ToneWarn, "No answer"},
+	{tenants.FactAccepted, views.ToneBad, "The phone did not respond"},
 }
 
 // laneOf is one device's part of a ring.

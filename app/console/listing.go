@@ -106,7 +106,7 @@ func (q *query) err() error {
 	if len(q.faults) == 0 {
 		return nil
 	}
-	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The address of this list holds something that cannot be searched for. Clear the search and try again.", Fields: q.faults}
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The search contains something that is not allowed. Clear the search and try again.", Fields: q.faults}
 }
 
 // at is an address with the same search and filters; after leads to a later page.

@@ -50,7 +50,7 @@ func TestATestRingIsFollowedHopByHop(t *testing.T) {
 	if told < 4 {
 		t.Errorf("the page was told %d times", told)
 	}
-	w.get(live).want(200).lacks("sse-connect=").has("Ring again", "until it rang")
+	w.get(live).want(200).lacks("sse-connect=").has("Ring again", "until the phone rang")
 	w.get("/rings/test").has("Earlier tests")
 }
 
@@ -81,7 +81,7 @@ func TestAFailedTestNamesTheHopTheReasonAndTheCure(t *testing.T) {
 	live := w.post("/rings/test", url.Values{"device": {string(b.device)}}).want(303).Header.Get("Location")
 	id := tenants.RingID(strings.Split(live, "/")[2])
 	b.until(id, func(r *tenants.Ring) bool { return r.State.Terminal() })
-	w.get(live).want(200).has("It stopped at Apple: Unregistered", "hop-failed", "Apple refused the push", "The app was removed from the phone", "Open the app on that phone once")
+	w.get(live).want(200).has("Stopped at Apple: Unregistered", "hop-failed", "Apple refused the push", "The app was removed from the phone", "Open the app on that phone once")
 	// The phone is dead now: policy says no, and says why, above the form.
 	w.post("/rings/test", url.Values{"device": {string(b.dead)}}).want(403).has("token is dead")
 	w.post("/rings/test", url.Values{"device": {tenants.NewRandomID()}}).want(404)
@@ -95,7 +95,7 @@ func TestAnUnansweredTestNamesTheHopThatIsMissing(t *testing.T) {
 	r := b.placed()
 	h.clock.pass(time.Minute)
 	must(t, h.board.Sweep(t.Context()))
-	w.get("/rings/"+string(r.ID)+"/test").want(200).has("the app never woke", "The phone wakes the app", "This did not happen in time", "hop-failed", "The phone may be off or offline")
+	w.get("/rings/"+string(r.ID)+"/test").want(200).has("the app did not wake", "The phone wakes the app", "Not reached in time", "hop-failed", "The phone may be off or offline")
 }
 
 func TestAStreamEndsWithTheSignIn(t *testing.T) {

@@ -147,7 +147,7 @@ func statsOf(days []day, devices int) []views.Stat {
 	placed := func(d day) int { return d.counts.rings(tenants.FactPlaced) }
 	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday", Href: views.PathRings + "?period=day"}
 	answered := views.Stat{Label: "Answered", Value: "–", Note: "nothing to measure yet"}
-	wait := views.Stat{Label: "Apple’s yes to phone awake", Value: "–", Note: "nothing to measure yet"}
+	wait := views.Stat{Label: "Time to wake the phone", Value: "–", Note: "nothing to measure yet"}
 	for _, d := range days {
 		rings.Days = append(rings.Days, placed(d))
 		answered.Days = append(answered.Days, share(d.answered(), placed(d)))
@@ -158,7 +158,7 @@ func statsOf(days []day, devices int) []views.Stat {
 		answered.Note = views.Count(today.answered()) + " of " + views.Count(n) + " picked up"
 	}
 	if ms := percentile(today.counts[tenants.FactWoke], 0.5); ms > 0 {
-		wait.Value, wait.Note = views.Millis(ms), "half of the phones were faster"
+		wait.Value, wait.Note = views.Millis(ms), "median"
 	}
 	phones := views.Stat{Label: "Devices", Value: views.Count(devices), Note: "can be rung", Href: views.PathDevices}
 	if devices == 0 {
@@ -193,7 +193,7 @@ func (k *Console) healthRows(all []tenants.Credential, v *page.Visitor) []views.
 			row.Note, row.When = c.Bundle+", Apple last accepted it", v.At(c.LastUsedAt)
 		}
 		if h.tone == views.ToneBad && c.LastError != "" {
-			row.Note, row.When = c.Bundle+", Apple’s word for it: "+c.LastError+",", v.At(c.LastErrorAt)
+			row.Note, row.When = c.Bundle+", Apple’s reason: "+c.LastError+",", v.At(c.LastErrorAt)
 		}
 		out = append(out, row)
 	}
@@ -214,11 +214,11 @@ func (k *Console) checklist(ctx context.Context, v *page.Visitor, credential, de
 	if err != nil {
 		return nil, err
 	}
-	return &views.Checklist{Title: "Before the first phone rings", Steps: []views.Step{
-		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: views.PathSettings, Action: "Look", Done: true},
-		{Text: "Add your Apple key", Why: "Apple only rings phones for someone it knows. It is one file from your developer account.", Href: views.PathCredAdd, Action: "Add key", Done: credential},
-		{Text: "Pair a phone", Why: "Scan a code with your app. It takes a minute.", Href: views.PathPair, Action: "Pair", Done: device},
-		{Text: "Ring it and pick up", Why: "Press one button, pick up, and hear the bells.", Href: views.PathTestRing, Action: "Ring a test", Done: answered},
-		{Text: "Add a colleague", Why: "So that someone can help when you are away.", Href: views.PathPersonAdd, Action: "Add", Done: len(members) > 1 || len(invited) > 0},
+	return &views.Checklist{Title: "Get started", Steps: []views.Step{
+		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: views.PathSettings, Action: "View", Done: true},
+		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.", Href: views.PathCredAdd, Action: "Add key", Done: credential},
+		{Text: "Pair a phone", Why: "Scan a code with your app. It takes one minute.", Href: views.PathPair, Action: "Pair", Done: device},
+		{Text: "Make a test ring", Why: "Press one button, answer, and hear the bells.", Href: views.PathTestRing, Action: "Start test ring", Done: answered},
+		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: views.PathPersonAdd, Action: "Add", Done: len(members) > 1 || len(invited) > 0},
 	}}, nil
 }

@@ -45,18 +45,18 @@ func TestEveryPageWhenThereIsNothing(t *testing.T) {
 	for _, p := range everyPage {
 		w.get(p).want(200).has("Alpha Homes", "<h1>")
 	}
-	w.get("/overview").has("Before the first phone rings", "Add your Apple key", "No phone has been rung yet")
-	w.get("/rings").has("No phone has been rung yet")
+	w.get("/overview").has("Get started", "Add your Apple key", "No rings yet")
+	w.get("/rings").has("No rings yet")
 	w.get("/devices").has("No phone is paired yet")
 	w.get("/rings/test").has("Pair a phone first")
-	w.get("/rings?q=x").has("Nothing matches this search")
+	w.get("/rings?q=x").has("No matches")
 	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/alerts.csv", "/phone-health.csv"} {
 		if n := strings.Count(w.get(p).want(200).body, "\r\n"); n != 1 {
 			t.Errorf("%s of nothing has %d lines", p, n)
 		}
 	}
 	w.post("/checklist", url.Values{"dismiss": {"1"}}).leads("/overview")
-	w.get("/overview").lacks("Before the first phone rings")
+	w.get("/overview").lacks("Get started")
 }
 
 func TestEveryPageEscapesEveryText(t *testing.T) {
@@ -102,7 +102,7 @@ func TestTheOverviewCounts(t *testing.T) {
 	b := h.full("beta", "Beta")
 	w := b.quick(b.owner)
 	page := w.get("/overview").want(200)
-	page.has("From request to voice", "Apple’s yes → phone awake", "Beta phone", "Key KEY1234567", "Working")
+	page.has("Call funnel", "Accepted → app awake", "Beta phone", "Key KEY1234567", "Working")
 	w.get("/overview?period=month").has("the last 30 days")
 	// A refused ring and an answered one: both were placed, one was accepted and carried voice.
 	page.has("1 of 2 picked up")
@@ -120,7 +120,7 @@ func TestARingsPageTellsItsStory(t *testing.T) {
 	list.has(string(b.ring), string(b.refused))
 	w.get("/rings?state=failed").has(string(b.refused)).lacks(string(b.ring))
 	w.get("/rings?q=beta-ref").has(string(b.ring))
-	w.get("/rings?q=nothing-like-it").has("Nothing matches")
+	w.get("/rings?q=nothing-like-it").has("No matches")
 	w.get("/rings?after=garbage").want(400)
 	w.get("/rings?q=" + strings.Repeat("x", 101)).want(400)
 	w.get("/rings?q=%00").want(400)
@@ -217,8 +217,8 @@ func TestDevices(t *testing.T) {
 	b := h.full("beta", "Beta")
 	w := b.quick(b.owner)
 	at := "/devices/" + string(b.device)
-	w.get(at).want(200).has("What we know of it", "com.example.beta", "beta-person")
-	w.get("/devices/" + string(b.dead)).want(200).has("This phone is not rung")
+	w.get(at).want(200).has("Details", "com.example.beta", "beta-person")
+	w.get("/devices/" + string(b.dead)).want(200).has("This phone cannot be rung")
 	w.post(at, url.Values{"name": {"Front\x00desk"}, "person": {"no blanks please"}, "environment": {"moon"}}).want(400).
 		has("At most 80 characters", "1 to 64 of A-Z", "environment: Auto, sandbox or production")
 	w.post(at, url.Values{"name": {"Ana’s iPhone"}, "person": {"front.desk"}, "environment": {"production"}}).leads(at)
@@ -227,8 +227,8 @@ func TestDevices(t *testing.T) {
 	if err != nil || d.Name != "Ana’s iPhone" || d.Person != "front.desk" || d.Environment != tenants.Production {
 		t.Fatalf("%+v %v", d, err)
 	}
-	w.get(at+"/remove").want(200).has("Remove Ana’s iPhone?", "has no other phone that rings")
-	w.post(at+"/remove", url.Values{"confirm": {"wrong"}}).want(422).has("not the name")
+	w.get(at+"/remove").want(200).has("Remove Ana’s iPhone?", "has no other phone that can ring")
+	w.post(at+"/remove", url.Values{"confirm": {"wrong"}}).want(422).has("The name does not match")
 	tn, err := b.scope().Tenant(t.Context())
 	must(t, err)
 	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Trial: true}, tenants.Request{To: tenants.To{Device: b.device}}, store.Idempotency{})
@@ -321,7 +321,7 @@ func TestRefusalsArePages(t *testing.T) {
 	h.browser().get("/nowhere").want(404).has("<h1>", "Request id")
 	w := b.quick(b.viewer())
 	w.get("/rings/nowhere").want(404).has("Beta Homes", "There is no such ring")
-	w.post("/devices/pair", url.Values{}).want(403).has("devices:write", "Your role here is viewer", "Beta Homes")
+	w.post("/devices/pair", url.Values{}).want(403).has("devices:write", "Your role is viewer", "Beta Homes")
 	h.browser().get("/").want(200).has("Sign in").lacks("Open the console")
 	w.get("/").want(200).has("Open the console")
 	w.get("/signin").leads("/overview")

@@ -103,13 +103,13 @@ func (k *Console) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (
 			days[len(days)-1-ago] = int(d.Clicks)
 		}
 	}
-	p.Counts = append([]views.Stat{{Label: "Clicks", Value: views.Count(sum), Note: "the line is the last 30 days", Days: days}}, p.Counts...)
+	p.Counts = append([]views.Stat{{Label: "Clicks", Value: views.Count(sum), Note: "last 30 days", Days: days}}, p.Counts...)
 	return p, nil
 }
 
 func (k *Console) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partner) views.PartnerPage {
 	p := views.PartnerPage{
-		Front: k.front(ctx, c, "Your partner room", "Your link, what came of it, and what it earned you."),
+		Front: k.front(ctx, c, "Your partner dashboard", "Your link, what came of it, and what it earned you."),
 		Name:  who.Name, Email: who.Email, Code: who.Code, Link: k.PublicURL + views.PartnerLinkPath(who.Code), Stopped: !who.StoppedAt.IsZero(), NoStripe: k.Billing == nil,
 		Hold: views.Plural(k.Store.Plans().Affiliate.HoldDays, "day", "days"), Unsaid: who.Payee.By == "",
 	}
@@ -119,13 +119,13 @@ func (k *Console) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partne
 }
 
 func fillPayee(p *views.PartnerPage, y tenants.Payee) {
-	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: page.Shown(y.Name, 100), Autocomplete: "name", Max: 100, Help: "As your bank or PayPal has it."}
+	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: page.Shown(y.Name, 100), Autocomplete: "name", Max: 100, Help: "As registered with your bank or PayPal."}
 	p.By = views.Pick{Name: "by", Label: "By", Choices: []views.Choice{
-		page.Choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), page.Choice(string(tenants.PayByPayPal), "PayPal"), page.Choice(string(tenants.PayByMail), "As we agree by mail"),
+		page.Choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), page.Choice(string(tenants.PayByPayPal), "PayPal"), page.Choice(string(tenants.PayByMail), "As agreed by email"),
 	}}
 	page.Choose(string(y.By), p.By.Choices...)
-	p.Account = views.Field{Name: "account", Label: "IBAN, or PayPal’s mail address", Value: page.Shown(y.Account, 254), Max: 254, Optional: true, Mono: true, Autocomplete: "off",
-		Help: "Empty if we agree by mail."}
+	p.Account = views.Field{Name: "account", Label: "IBAN or PayPal email", Value: page.Shown(y.Account, 254), Max: 254, Optional: true, Mono: true, Autocomplete: "off",
+		Help: "Leave empty if we agree by email."}
 }
 
 // cash is a sum with its cents, in the currency of the plans.
@@ -166,13 +166,13 @@ func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral
 		c := views.PartnerCustomer{Name: nameless(r.ID), Began: dated(r.CreatedAt), Earned: k.cash(earned[r.ID])}
 		switch until := r.Until(paid[r.ID]); {
 		case r.Refused != "":
-			c.State, c.Tone, c.Icon = "Your own: earns nothing", views.ToneWarn, views.IconBan
+			c.State, c.Tone, c.Icon = "Your own account, no commission", views.ToneWarn, views.IconBan
 		case until.IsZero():
-			c.State, c.Tone, c.Icon, trials = "Has not paid yet", views.ToneNeutral, views.IconHourglass, trials+1
+			c.State, c.Tone, c.Icon, trials = "Not paying yet", views.ToneNeutral, views.IconHourglass, trials+1
 		case k.Now().Before(until):
 			c.State, c.Tone, c.Icon, c.Until, trials, paying = "Earns", views.ToneGood, views.IconCheck, dated(until), trials+1, paying+1
 		default:
-			c.State, c.Tone, c.Icon, trials, paying = "The time is over", views.ToneNeutral, views.IconDone, trials+1, paying+1
+			c.State, c.Tone, c.Icon, trials, paying = "Period ended", views.ToneNeutral, views.IconDone, trials+1, paying+1
 		}
 		p.Customers = append(p.Customers, c)
 	}
@@ -183,7 +183,7 @@ func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral
 
 // The words of the ledger.
 var (
-	entryWords  = map[tenants.EntryKind]string{tenants.EntryCommission: "Commission", tenants.EntryClawback: "Clawback", tenants.EntryRestored: "Given back"}
+	entryWords  = map[tenants.EntryKind]string{tenants.EntryCommission: "Commission", tenants.EntryClawback: "Clawback", tenants.EntryRestored: "Restored"}
 	entryStates = map[tenants.EntryState]views.PartnerLine{
 		tenants.EntryHeld:    {State: "Held", Tone: views.ToneNeutral, Icon: views.IconHourglass},
 		tenants.EntryPayable: {State: "Payable", Tone: views.ToneInfo, Icon: views.IconClock},
@@ -253,8 +253,8 @@ func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
 			return k.Done(c, page.FlashSaved, views.PathPartner)
 		}
 		if k.Mail != nil {
-			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed", Text: "Hello,\n\nyour payout details were changed in your partner room. If it was you, all is well. If not, look at\n\n" +
-				k.PublicURL + views.PathPartner + "\n\nand write to whoever runs this server before the next payout.\n"}
+			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed", Text: "Hello,\n\nyour payout details were changed in your partner dashboard. If it was you, you do not need to do anything. If not, check\n\n" +
+				k.PublicURL + views.PathPartner + "\n\nand write to the operator of this server before the next payout.\n"}
 			if err := k.mail(m); err != nil {
 				return err
 			}

@@ -19,9 +19,9 @@ import (
 const invitationTime = 7 * 24 * time.Hour
 
 var peopleList = list{
-	name: "People", path: views.PathPeople, csv: views.PathPeopleCSV, search: "Name or mail address", one: "person", many: "people",
-	empty: views.Empty{Icon: views.IconPeople, Text: "Nobody else may sign in yet.",
-		Action: views.Button{Text: "Add a person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary}},
+	name: "People", path: views.PathPeople, csv: views.PathPeopleCSV, search: "Name or email", one: "person", many: "people",
+	empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet.",
+		Action: views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary}},
 }
 
 // ranks reports whether who acts may touch somebody of this role: only owners change owners.
@@ -35,7 +35,7 @@ func mayRank(v *page.Visitor, r tenants.Role) error {
 		return nil
 	}
 	v.Missing = "owners:write"
-	return tenants.Refuse(tenants.Forbidden, "owners_only", "Only an owner may say who else is one.")
+	return tenants.Refuse(tenants.Forbidden, "owners_only", "Only an owner can add or remove owners. Ask an owner.")
 }
 
 // rolesFor are the roles that the visitor may give.
@@ -50,7 +50,7 @@ func rolesFor(v *page.Visitor, now tenants.Role) []views.Choice {
 }
 
 var roleRows = []views.Row{
-	{Name: "Owner", Text: "Everything, and says who else is an owner"}, {Name: "Administrator", Text: "Everything but owners"}, {Name: "Viewer", Text: "Looks, and changes nothing"},
+	{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Viewer", Text: "Read only"},
 }
 
 func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -99,7 +99,7 @@ func memberRow(m tenants.Member, v *page.Visitor, seen time.Time) views.PersonRo
 func removalOfPerson(m tenants.Member) views.Confirm {
 	return views.Confirm{
 		ID: "remove-" + string(m.User), Title: "Remove " + m.Name + "?", Button: "Remove person", Action: views.PersonRemovePath(string(m.User)), Back: views.PathPeople,
-		Consequence: []string{"They are signed out at once and cannot come back.", "What they did stays in the audit log."},
+		Consequence: []string{"They are signed out immediately and lose access.", "Their past actions stay in the audit log."},
 	}
 }
 
@@ -115,8 +115,8 @@ func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {
 
 func takingBack(i store.Invitation) views.Confirm {
 	return views.Confirm{
-		ID: "remove-" + invitationID(i), Title: "Take back the invitation of " + i.Email + "?", Button: "Take it back",
-		Action: views.PersonRemovePath(invitationID(i)), Back: views.PathPeople, Consequence: []string{"The link stops working at once."},
+		ID: "remove-" + invitationID(i), Title: "Cancel the invitation for " + i.Email + "?", Button: "Cancel invitation",
+		Action: views.PersonRemovePath(invitationID(i)), Back: views.PathPeople, Consequence: []string{"The link stops working immediately."},
 	}
 }
 
@@ -150,13 +150,13 @@ func (k *Console) personForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 }
 
 func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, i store.Invitation, w page.Wrong) error {
-	s, err := k.shell(ctx, c, v, at("Add a person", views.NavPeople, up("People", views.PathPeople)))
+	s, err := k.shell(ctx, c, v, at("Invite person", views.NavPeople, up("People", views.PathPeople)))
 	if err != nil {
 		return err
 	}
 	return web.Page(c, views.PersonAdd(views.PersonAddPage{
 		Shell: s, Error: w.Msg, Roles: rolesFor(v, i.Role),
-		Email: views.Field{Name: "email", Label: "Mail address", Type: "email", Value: page.Shown(i.Email, 254), Max: 254, Autocomplete: "off", Focus: true, Error: w.Fields["email"]},
+		Email: views.Field{Name: "email", Label: "Email", Type: "email", Value: page.Shown(i.Email, 254), Max: 254, Autocomplete: "off", Focus: true, Error: w.Fields["email"]},
 	}), w.Status)
 }
 
@@ -166,7 +166,7 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	role := tenants.Role(f.Text("role"))
 	email, ok := tenants.ParseEmail(f.Text("email"))
 	if !ok || !tenants.ValidText(email, 3, 254) {
-		w := page.Wrong{Status: fiber.StatusBadRequest, Fields: map[string]string{"email": "An address such as ana@example.com."}}
+		w := page.Wrong{Status: fiber.StatusBadRequest, Fields: map[string]string{"email": "Enter an email address, such as ana@example.com."}}
 		return k.personPage(ctx, c, v, store.Invitation{Email: f.Text("email"), Role: role}, w)
 	}
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
@@ -186,8 +186,8 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		return err
 	}
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
-		Title: "The link for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
-		Note: "Pass it on. Whoever opens it first joins your organisation; it works once, for seven days, and is not shown again. An earlier link for the same address works no longer.",
+		Title: "Invitation for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
+		Note: "Send this link to the person. The first person to open it joins your organisation. It works once, within seven days, and is not shown again. Older links no longer work.",
 		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
 	})
 }
@@ -209,7 +209,7 @@ func (k *Console) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	}
 	role := tenants.Role(page.FormOf(c).Text("role"))
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
-		return tenants.Refuse(tenants.Invalid, "invalid", "There is no such role. Choose owner, administrator or viewer.")
+		return tenants.Refuse(tenants.Invalid, "invalid", "This role does not exist. Choose owner, administrator or viewer.")
 	}
 	if err := mayRank(v, m.Role); err != nil {
 		return err

@@ -11,16 +11,16 @@ import (
 
 // titles name the hop at which a ring stopped, for people.
 var titles = map[tenants.EndReason]string{
-	tenants.ReasonRefused:      "It stopped at Apple: the push was refused",
-	tenants.ReasonNotPushed:    "It stopped before Apple: the push could not be delivered in time",
-	tenants.ReasonNeverWoke:    "It stopped on the way to the phone: the app never woke",
-	tenants.ReasonNeverShown:   "It stopped in the app: the call was never shown",
-	tenants.ReasonFailedToShow: "It stopped at CallKit: the phone refused to show the call",
-	tenants.ReasonSilenced:     "The phone kept it silent",
-	tenants.ReasonNoAnswer:     "It rang, and nobody picked up",
+	tenants.ReasonRefused:      "Stopped at Apple: the push was refused",
+	tenants.ReasonNotPushed:    "Stopped before Apple: the push could not be delivered in time",
+	tenants.ReasonNeverWoke:    "Stopped on the way to the phone: the app did not wake",
+	tenants.ReasonNeverShown:   "Stopped in the app: the call was not shown",
+	tenants.ReasonFailedToShow: "Stopped at CallKit: the phone refused to show the call",
+	tenants.ReasonSilenced:     "The phone silenced the call",
+	tenants.ReasonNoAnswer:     "The phone rang, but nobody answered",
 	tenants.ReasonBusy:         "The phone was in another call",
-	tenants.ReasonBroken:       "It stopped at the sound",
-	tenants.ReasonUnheard:      "It was hung up before any sound was heard",
+	tenants.ReasonBroken:       "The call had no audio",
+	tenants.ReasonUnheard:      "The call ended before any audio was heard",
 	tenants.ReasonRemoved:      "The phone was removed while it rang",
 }
 
@@ -39,7 +39,7 @@ func problemOf(r *tenants.Ring) *views.Callout {
 	if a == nil {
 		return p
 	}
-	p.Action = views.Button{Text: "Look at the device", Href: views.DevicePath(string(a.Device)), Kind: views.Quiet, Icon: views.IconDevice}
+	p.Action = views.Button{Text: "View device", Href: views.DevicePath(string(a.Device)), Kind: views.Quiet, Icon: views.IconDevice}
 	switch r.EndReason {
 	case tenants.ReasonRefused:
 		refused(p, a)
@@ -49,7 +49,7 @@ func problemOf(r *tenants.Ring) *views.Callout {
 	case tenants.ReasonNeverShown:
 		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet, Icon: views.IconDocs}
 	case tenants.ReasonNotPushed:
-		p.Action = views.Button{Text: "Look at the credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet, Icon: views.IconCredential}
+		p.Action = views.Button{Text: "View credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet, Icon: views.IconCredential}
 	case tenants.ReasonRemoved:
 		p.Action = views.Button{Text: "Pair a phone", Href: views.PathDevices, Kind: views.Quiet, Icon: views.IconDevice}
 	case tenants.ReasonBroken:
@@ -65,13 +65,13 @@ func refused(p *views.Callout, a *tenants.Attempt) {
 	r := push.ReactionTo(a.Push.Status, a.Push.Reason)
 	p.Cause, p.Cure = r.Cause, r.Cure
 	if a.Push.Reason != "" {
-		p.Title = "It stopped at Apple: " + a.Push.Reason
+		p.Title = "Stopped at Apple: " + a.Push.Reason
 	}
 	switch r.Credential {
 	case push.KeepCredential, push.HealthyCredential, push.WatchMass, push.CoolDown:
 		return
 	}
-	p.Action = views.Button{Text: "Look at the credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet, Icon: views.IconCredential}
+	p.Action = views.Button{Text: "View credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet, Icon: views.IconCredential}
 }
 
 // callKitWords are CallKit's refusals in sentences: cause and cure.
@@ -119,11 +119,11 @@ func decisive(r *tenants.Ring) *tenants.Attempt {
 func endedBy(reason string) string {
 	switch reason {
 	case "cancelled":
-		return "Ended by whoever placed it."
+		return "Cancelled by the sender."
 	case "server_restarted":
-		return "The server was restarted in the middle of the call."
+		return "The server restarted during the call."
 	case "sdp":
-		return "The phone’s offer could not be carried."
+		return "The phone sent a call offer that the server could not use."
 	}
 	if s := gateway.EndReason(reason).Sentence(); s != "" {
 		return s

@@ -115,7 +115,7 @@ func (k *Console) status(ctx context.Context, c *fiber.Ctx) error {
 	for _, part := range k.Parts {
 		err := part.Answers(ctx)
 		if err != nil {
-			k.Log.Error("a part does not answer", "part", part.Name, "err", err)
+			k.Log.Error("a part is not available", "part", part.Name, "err", err)
 		}
 		p.Checks = append(p.Checks, views.Check{Name: part.Name, Text: part.Text, OK: err == nil})
 	}

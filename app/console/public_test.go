@@ -154,7 +154,7 @@ func TestIndustriesSayTheirPolicy(t *testing.T) {
 func TestPricesAreThoseOfThePlansFile(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	res := h.browser().get("/pricing").want(200).has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days", "takes no payments", "500,000", "Any number")
+	res := h.browser().get("/pricing").want(200).has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days", "does not take payments", "500,000", "Any number")
 	for _, p := range h.store.Plans().Plans {
 		res.has(p.Name)
 	}
@@ -165,7 +165,7 @@ func TestStatusTellsWhatFails(t *testing.T) {
 	h := openAs(t, "http://127.0.0.1", func(h *house, c *Config) {
 		c.Parts = append(c.Parts, Part{"Voice", "Carries calls.", func(context.Context) error { return errStop }})
 	})
-	h.browser().get("/status").want(200).has("1 part does not answer.", "Answers", "Does not answer").lacks("stop")
+	h.browser().get("/status").want(200).has("1 part is not available", "Operational", "Not available").lacks("stop")
 }
 
 func TestSitemapAndRobots(t *testing.T) {

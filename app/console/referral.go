@@ -111,7 +111,7 @@ func (k *Console) via(ctx context.Context, c *fiber.Ctx) string {
 
 // codeField asks who brought an applicant.
 func codeField(code string) views.Field {
-	return views.Field{Name: "code", Label: "Partner code", Value: page.Shown(code, 20), Max: 20, Optional: true, Mono: true, Autocomplete: "off", Help: "Of whoever told you about Carillon."}
+	return views.Field{Name: "code", Label: "Referral code", Value: page.Shown(code, 20), Max: 20, Optional: true, Mono: true, Autocomplete: "off", Help: "From the person who told you about Carillon."}
 }
 
 // knownCode marks a typed code that is nobody's.
@@ -120,7 +120,7 @@ func (k *Console) knownCode(ctx context.Context, code string, p *views.TrialPage
 		return true
 	}
 	if _, ok := k.running(ctx, code); !ok {
-		p.Code.Error, p.Error = "No partner has this code. Correct it, or leave it empty.", "Something is not right yet; look at what is marked."
+		p.Code.Error, p.Error = "This code does not exist. Correct it or leave it empty.", "Please correct the fields below."
 		return false
 	}
 	return true

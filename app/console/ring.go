@@ -93,7 +93,7 @@ const (
 func qualityOf(c *tenants.Call) *views.Quality {
 	q := &views.Quality{Duration: talked(c), Ended: endedBy(c.EndedBy), Setup: "–", Jitter: "–", Loss: "–", Trip: "–", Verdict: "Clear", Tone: views.ToneGood}
 	if c.ConnectedAt.IsZero() {
-		q.Verdict, q.Tone = "No sound", views.ToneBad
+		q.Verdict, q.Tone = "No audio", views.ToneBad
 		return q
 	}
 	q.Setup = views.Millis(int(c.ConnectedAt.Sub(c.AnsweredAt).Milliseconds()))
@@ -104,9 +104,9 @@ func qualityOf(c *tenants.Call) *views.Quality {
 	}
 	switch {
 	case c.Loss >= choppyLoss:
-		q.Verdict, q.Tone = "Hard to follow", views.ToneBad
+		q.Verdict, q.Tone = "Poor", views.ToneBad
 	case c.Loss >= clearLoss || c.Jitter >= clearJitter || c.RoundTrip >= clearTrip:
-		q.Verdict, q.Tone = "Choppy at times", views.ToneWarn
+		q.Verdict, q.Tone = "Sometimes choppy", views.ToneWarn
 	}
 	return q
 }

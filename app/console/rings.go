@@ -123,11 +123,11 @@ func reasonOf(r *tenants.Ring) string {
 	case tenants.Placed:
 		return "The push is on its way to Apple."
 	case tenants.Pushed:
-		return "Apple has the push; waiting for the phone."
+		return "Apple accepted the push. Waiting for the phone."
 	case tenants.Ringing:
-		return "The phone shows the call. Nobody has picked up yet."
+		return "The phone shows the call. No answer yet."
 	case tenants.Answered:
-		return "They are talking."
+		return "In a call."
 	}
 	return ""
 }
@@ -158,8 +158,8 @@ func (k *Console) ringQuery(q *query) store.RingQuery {
 
 var ringList = list{
 	name: "Rings", path: views.PathRings, csv: views.PathRingsCSV, search: "Ring id, device, person or reference", one: "ring", many: "rings",
-	empty: views.Empty{Icon: views.IconRing, Text: "No phone has been rung yet.",
-		Action: views.Button{Text: "Ring a test", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconRing, Text: "No rings yet.",
+		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
 
 func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

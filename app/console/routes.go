@@ -171,7 +171,7 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		}
 		if r.needs != "" && !v.Role.May() {
 			v.Missing = r.needs
-			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role here is %s: you may look, and change nothing.", v.Role)
+			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role is %s (read only). You cannot make this change.", v.Role)
 		}
 		return r.member(ctx, c, v)
 	}

@@ -61,7 +61,7 @@ func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
 		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
 		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)), Error: w.Fields["ring_ttl_s"],
-			Help: "In seconds, from 5 to 60. A ring may ask for another time."},
+			Help: "5 to 60 seconds. A single ring can use a different time."},
 		Facts: []views.Row{{Name: "Tenant id", Text: string(t.ID), Copy: true}, {Name: "Short name", Text: t.Slug, Mono: true},
 			{Name: "Industry", Text: t.Industry.Name()}, {Name: "Since", When: v.At(t.CreatedAt)}},
 	}
@@ -69,7 +69,7 @@ func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if err != nil {
 		return err
 	}
-	p.Agent = views.Pick{Name: "agent", Label: "Who speaks when a ring names no agent", Choices: agents}
+	p.Agent = views.Pick{Name: "agent", Label: "Default agent", Choices: agents}
 	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
 		return err
 	}
@@ -82,11 +82,11 @@ func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visito
 // payloadOf says what a push of this industry carries.
 func payloadOf(i tenants.Industry) views.Callout {
 	if i.Opaque() {
-		return views.Callout{Tone: views.ToneGood, Title: "Opaque ids only",
-			Cause: "Your pushes never carry a name or label: a caller’s name tells that someone is a patient or a client. A lock screen shows your app’s name until the app has read who is calling."}
+		return views.Callout{Tone: views.ToneGood, Title: "IDs only, no names",
+			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal that someone is a patient or a client. The lock screen shows your app’s name until the app has read who is calling."}
 	}
-	return views.Callout{Tone: views.ToneInfo, Title: "Ids and a caller label",
-		Cause: "Your pushes may carry the caller label of a ring or of its agent, at most 64 characters, so that the phone can show it at once. Never put a reason or a case into it: it lies on a lock screen."}
+	return views.Callout{Tone: views.ToneInfo, Title: "IDs and a caller label",
+		Cause: "Your notifications can contain a caller label of at most 64 characters, from the ring or its agent, so the phone can show it immediately. Never put a reason or a case in it: it appears on the lock screen."}
 }
 
 func (k *Console) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
@@ -145,7 +145,7 @@ func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		return k.settingsPage(ctx, c, v, settingsEdit{v.Tenant, page.Wrong{Status: fiber.StatusUnprocessableEntity}, p})
 	}
 	if !ok {
-		return back(views.PasswordForm{Current: "That is not your current password."})
+		return back(views.PasswordForm{Current: "The current password is wrong. Try again."})
 	}
 	fresh := f.Raw("password")
 	if fault := page.NewPassword(fresh, page.About{Email: v.User.Email, Name: v.User.Name, Company: v.Tenant.Name}); fault != "" {

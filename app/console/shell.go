@@ -125,9 +125,9 @@ var errorCures = map[int]string{
 	401: "Sign in again.",
 	402: "Look under Billing.",
 	403: "Ask an owner of your organisation.",
-	404: "Go to the overview and look for it from there.",
-	405: "Go to the overview and look for it from there.",
-	409: "Reload the page and look at how it is now.",
+	404: "Go to the overview.",
+	405: "Go to the overview.",
+	409: "Reload the page to see the current state.",
 	410: "Ask for a new one.",
 	413: "Choose a smaller file.",
 	429: "Wait a moment and try again.",
@@ -138,20 +138,20 @@ var errorCures = map[int]string{
 func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID string) error {
 	p := views.ErrorPage{Theme: page.ThemeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status], RequestID: requestID}
 	if p.Cure == "" {
-		p.Cure = "Try again in a minute. If it stays, tell the person who runs Carillon this request id."
+		p.Cure = "Try again in a minute. If it happens again, send this request ID to the operator of this server."
 	}
 	c.Response().ResetBody()
 	v, ok := visitorOf(c)
 	if !ok {
 		if status == 404 || status == 405 {
-			p.Cure = "Start from the front page and look for it from there."
+			p.Cure = "Go to the front page."
 		}
 		p.Back = views.Link{Text: "Go to the front page", Href: views.PathHome}
 		return web.Page(c, views.Error(p), status)
 	}
 	p.Missing = v.Missing
 	if v.Tenant.State != tenants.TenantActive {
-		p.Cure = "Switch to another organisation of yours, or sign out."
+		p.Cure = "Switch to another of your organisations, or sign out."
 	}
 	return web.Page(c, views.ErrorIn(k.bareShell(c, v, title), p), status)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // wrongSignIn is said of an unknown address and of a wrong password alike.
-const wrongSignIn = "Mail address and password do not match. Try again, or ask an owner of your organisation for a new invitation."
+const wrongSignIn = "The email or password is wrong. Try again, or ask an owner of your organisation for a new invitation."
 
 func (k *Console) signInPage(ctx context.Context, c *fiber.Ctx) error {
 	next := ownPath(web.Query(c, "next"))
@@ -73,7 +73,7 @@ func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if !ok {
-		p.Error = "You belong to no organisation at the moment. Ask an owner of yours for a new invitation."
+		p.Error = "You are not a member of any organisation. Ask an owner for a new invitation."
 		return web.Page(c, views.SignIn(p), fiber.StatusForbidden)
 	}
 	if err := k.Admit(ctx, c, *user, house); err != nil {

@@ -112,7 +112,7 @@ func TestSignInIsSlowedDownNotLockedOut(t *testing.T) {
 			if res.Header.Get("Retry-After") == "" {
 				t.Fatal("429 without Retry-After")
 			}
-			res.has("tried too often")
+			res.has("Too many attempts")
 		}
 	}
 	if slowed < 30 {
@@ -150,13 +150,13 @@ func TestChangingThePasswordEndsOtherSignIns(t *testing.T) {
 	a := h.bare("alpha", "Alpha")
 	here, there := a.quick(a.owner), a.quick(a.owner)
 	before := here.cookies["carillon"]
-	here.post("/settings/password", url.Values{"current": {"wrong"}, "password": {"another long phrase"}}).want(422).has("not your current password")
+	here.post("/settings/password", url.Values{"current": {"wrong"}, "password": {"another long phrase"}}).want(422).has("current password is wrong")
 	here.post("/settings/password", url.Values{"current": {secret}, "password": {"short"}}).want(422).has("at least 12 characters")
 	here.post("/settings/password", url.Values{"current": {secret}, "password": {"another long phrase"}}).leads("/settings")
 	if here.cookies["carillon"] == before {
 		t.Error("the token stayed the same over a change of password")
 	}
-	here.get("/settings").want(200).has("Your password is changed")
+	here.get("/settings").want(200).has("Your password was changed")
 	there.get("/settings").want(303)
 	h.browser().post("/signin", signIn(a.owner.Email, secret)).want(401)
 	h.browser().post("/signin", signIn(a.owner.Email, "another long phrase")).want(303)
@@ -253,7 +253,7 @@ func TestInvitations(t *testing.T) {
 	// The link alone does not open an account that is there.
 	known := link(a, b.owner.Email)
 	h.browser().get(known).want(200).has("has an account here").lacks("Your name")
-	h.browser().post(known, url.Values{"name": {"Eve"}, "password": {"a password of Eve's"}}).want(422).has("not the password")
+	h.browser().post(known, url.Values{"name": {"Eve"}, "password": {"a password of Eve's"}}).want(422).has("The password is wrong")
 	if u, err := h.store.User(t.Context(), b.owner.ID); err != nil || u.Password != h.phc {
 		t.Fatal("an invitation changed somebody's password")
 	}

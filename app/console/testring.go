@@ -162,7 +162,7 @@ func headline(r *tenants.Ring, device string) string {
 	case tenants.Ringing:
 		return "Ringing " + device + "…"
 	case tenants.Answered:
-		return "Somebody picked up."
+		return "The call was answered."
 	case tenants.Ended:
 		return "It works. The call was answered."
 	case tenants.Declined:
@@ -173,7 +173,7 @@ func headline(r *tenants.Ring, device string) string {
 	if t := titles[r.EndReason]; t != "" {
 		return strings.TrimSuffix(t, ".")
 	}
-	return "It did not ring."
+	return "The phone did not ring."
 }
 
 func orDash(s string) string {

@@ -32,7 +32,7 @@ func newSignups(now func() time.Time) (s signups, err error) {
 
 // take refuses with how long to wait. It knows nothing of who has an account.
 func (s signups) take(email, ip string) error {
-	return page.TakeAll("That was sent too often. Wait some minutes and try again.", page.Limit{Limiter: s.network, Key: page.Network(ip)}, page.Limit{Limiter: s.address, Key: email}, page.Limit{Limiter: s.all, Key: ""})
+	return page.TakeAll("Too many attempts. Wait a few minutes and try again.", page.Limit{Limiter: s.network, Key: page.Network(ip)}, page.Limit{Limiter: s.address, Key: email}, page.Limit{Limiter: s.all, Key: ""})
 }
 
 // applicant is who fills the form in.
@@ -53,12 +53,12 @@ func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) view
 		Off:      k.Mail == nil,
 		Company:  views.Field{Name: "company", Label: "Company", Value: page.Shown(a.company, 80), Autocomplete: "organization", Max: 80},
 		Name:     views.Field{Name: "name", Label: "Your name", Value: page.Shown(a.name, 80), Autocomplete: "name", Max: 80},
-		Email:    views.Field{Name: "email", Label: "Work mail", Type: "email", Value: page.Shown(a.email, 254), Autocomplete: "username", Max: 254},
+		Email:    views.Field{Name: "email", Label: "Work email", Type: "email", Value: page.Shown(a.email, 254), Autocomplete: "username", Max: 254},
 		Password: views.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."},
-		Zone:     views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "As in Europe/Berlin."},
+		Zone:     views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "Example: Europe/Berlin."},
 		Code:     codeField(a.code),
 	}
-	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "It decides what a push may say."}
+	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "Controls what notifications may show."}
 	for _, i := range tenants.Industries {
 		p.Industries.Choices = append(p.Industries.Choices, page.Choice(string(i), i.Name()))
 	}
@@ -77,7 +77,7 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 		p.Name.Error = "1 to 80 characters, no control characters."
 	}
 	if !mail || !domain {
-		p.Email.Error = "A mail address, such as you@example.com."
+		p.Email.Error = "Enter an email address, such as you@example.com."
 	}
 	p.Password.Error = page.NewPassword(a.password, page.About{Email: a.email, Name: a.name, Company: a.company})
 	t := tenants.Tenant{Slug: "xx", Name: "x", Industry: a.industry, TimeZone: a.zone, RingTTL: tenants.DefaultTTL}
@@ -86,7 +86,7 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 	}
 	for _, e := range []string{p.Company.Error, p.Name.Error, p.Email.Error, p.Password.Error, p.Zone.Error, p.Industries.Error} {
 		if e != "" {
-			p.Error = "Something is not right yet; look at what is marked."
+			p.Error = "Please correct the fields below."
 			return false
 		}
 	}
@@ -123,7 +123,7 @@ func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if err := k.Mail.Send(letter); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "No mail can be sent right now. Try again in a few minutes.", Err: err}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
 	}
 	k.SetCookie(c, signupCookie, browser, tenants.SignupTTL, false)
 	sent := views.TrialSentPage{Front: p.Front, Email: a.email}
@@ -165,16 +165,16 @@ func (k *Console) letter(ctx context.Context, a applicant, phc string, browser t
 }
 
 func mailLink(to, link string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Start your trial of Carillon", Text: "Hello,\n\nopen this link to confirm your address and to start the trial:\n\n" + link +
-		"\n\nIt works for 24 hours, once. If you did not sign up, do nothing: without the link nothing happens.\n"}
+	return notify.Mail{To: to, Subject: "Start your trial of Carillon", Text: "Hello,\n\nopen this link to confirm your email address and start your trial:\n\n" + link +
+		"\n\nThe link works once, within 24 hours. If you did not sign up, you can ignore this email.\n"}
 }
 
 func mailKnown(to, base string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Your account at Carillon", Text: "Hello,\n\nsomebody, probably you, asked for a trial with this address. It has an account already: sign in at\n\n" +
-		base + views.PathSignIn + "\n\nIf it was not you, do nothing: nothing was changed.\n"}
+	return notify.Mail{To: to, Subject: "Your account at Carillon", Text: "Hello,\n\nsomeone, probably you, asked for a trial with this email address. It already has an account. Sign in at\n\n" +
+		base + views.PathSignIn + "\n\nIf it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
 func mailTried(to, base string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Your company tries Carillon already", Text: "Hello,\n\nyou asked for a trial. Your company has had one, and there is one for each. Ask a colleague to add you under People, then sign in at\n\n" +
-		base + views.PathSignIn + "\n\nIf it was not you, do nothing: nothing was changed.\n"}
+	return notify.Mail{To: to, Subject: "Your company already has a Carillon trial", Text: "Hello,\n\nyou asked for a trial. Your company has already had one, and each company gets one. Ask a colleague to invite you under People, then sign in at\n\n" +
+		base + views.PathSignIn + "\n\nIf it was not you, you can ignore this email. Nothing was changed.\n"}
 }

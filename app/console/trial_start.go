@@ -20,7 +20,7 @@ import (
 func (k *Console) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.TrialPrefix) {
-		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", "This link is mistyped.")
+		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", "This link is not complete. Copy the whole link from the email.")
 	}
 	return k.Store.SignupOf(ctx, tenants.Secret(token).Hash(), k.Now())
 }
@@ -80,7 +80,7 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
 	case tenants.KindOf(err) == tenants.Conflict: // it can be told: whoever is here has read the address's mail
 		p = k.confirming(c, p, n)
-		p.Error = "Your company has had its trial meanwhile, or this address has an account. Sign in, or ask a colleague to add you under People."
+		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you under People."
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusConflict)
 	case err != nil:
 		return err
@@ -103,7 +103,7 @@ func (k *Console) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *
 	if ok, err = k.Passwords.Match(ctx, page.FormOf(c).Raw("password"), n.Password); err != nil || ok {
 		return ok, err
 	}
-	p.Error = "That is not the password you chose when signing up."
+	p.Error = "This is not the password you chose when you signed up. Try again."
 	return false, web.Page(c, views.TrialConfirm(*p), fiber.StatusUnprocessableEntity)
 }
 

@@ -40,8 +40,8 @@ func TestATrial(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	w := h.browser()
-	w.get("/trial").want(200).has("Work mail", "Behavioral health", "Send me the link")
-	w.post("/trial", applying("Ana@Lindenhof.example")).want(200).has("Look into your mail", "ana@lindenhof.example", "Dev mode sends no mail")
+	w.get("/trial").want(200).has("Work email", "Behavioral health", "Send me the link")
+	w.post("/trial", applying("Ana@Lindenhof.example")).want(200).has("Check your email", "ana@lindenhof.example", "Dev mode sends no mail")
 	path, _ := h.link("ana@lindenhof.example")
 	if strings.Contains(h.dump(""), strings.TrimPrefix(path, "/trial/")) {
 		t.Error("the database holds the link")
@@ -143,7 +143,7 @@ func TestOneTrialForACompany(t *testing.T) {
 	begin("ana@lindenhof.example")
 	first, _, _ := try("cleo@elsewhere.example")
 	for email, says := range map[string]string{
-		"ana@lindenhof.example": "has an account already", "ben@lindenhof.example": "Your company has had one", "ben@mail.lindenhof.example": "Your company has had one",
+		"ana@lindenhof.example": "already has an account", "ben@lindenhof.example": "Your company has already had one", "ben@mail.lindenhof.example": "Your company has already had one",
 	} {
 		page, mail, _ := try(email)
 		if page != first {
@@ -156,7 +156,7 @@ func TestOneTrialForACompany(t *testing.T) {
 	// Domains that strangers share have a trial for each address.
 	begin("ana@gmail.com")
 	begin("ben@gmail.com")
-	if _, mail, _ := try("ana+again@gmail.com"); !strings.Contains(mail, "has had one") {
+	if _, mail, _ := try("ana+again@gmail.com"); !strings.Contains(mail, "has already had one") {
 		t.Errorf("a plus sign makes another person: %q", mail)
 	}
 	slugs := map[string]bool{}
@@ -170,7 +170,7 @@ func TestOneTrialForACompany(t *testing.T) {
 	_, _, one := try("dora@twice.example")
 	_, _, two := try("emil@twice.example")
 	h.browser().post(one, url.Values{"password": {"bells in the morning"}}).leads("/overview")
-	h.browser().post(two, url.Values{"password": {"bells in the morning"}}).want(409).has("has had its trial meanwhile")
+	h.browser().post(two, url.Values{"password": {"bells in the morning"}}).want(409).has("already has a trial")
 	if n := len(h.tenants()); n != 4 {
 		t.Errorf("%d tenants", n)
 	}
@@ -214,20 +214,20 @@ func TestSigningUpIsSlowedDown(t *testing.T) {
 	}
 	h.clock.pass(20 * time.Minute)
 	res := h.browser().post("/trial", applying("ana@lindenhof.example")).want(200)
-	res.has("Look into your mail")
+	res.has("Check your email")
 	for i := range 8 {
 		res = h.browser().post("/trial", applying(string(rune('a'+i))+"@firm.example"))
 	}
 	if res.want(429).Header.Get("Retry-After") == "" {
 		t.Error("429 without Retry-After")
 	}
-	res.has("sent too often")
+	res.has("Too many attempts")
 }
 
 func TestNobodySignsUpWithoutMail(t *testing.T) {
 	t.Parallel()
 	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Mail = nil })
-	h.browser().get("/trial").want(200).has("sends no mail").lacks("<form method=\"post\" action=\"/trial\"")
+	h.browser().get("/trial").want(200).has("cannot send email").lacks("<form method=\"post\" action=\"/trial\"")
 	h.browser().post("/trial", applying("ana@lindenhof.example")).want(503)
 	h.browser().get("/pricing").want(200).has("How to begin")
 }

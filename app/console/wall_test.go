@@ -395,7 +395,7 @@ func TestUnknownAndForeignIDsAreAnsweredAlike(t *testing.T) {
 		}
 	}
 	// Filters by foreign ids find nothing.
-	w.get("/rings?device=" + string(b.device)).want(200).has("Nothing matches").lacks("CANARY")
-	w.get("/devices?q=CANARY").want(200).has("Nothing matches")
+	w.get("/rings?device=" + string(b.device)).want(200).has("No matches").lacks("CANARY")
+	w.get("/devices?q=CANARY").want(200).has("No matches")
 	w.get("/rings?agent=" + string(b.agent)).want(200).lacks("CANARY")
 }

@@ -19,7 +19,7 @@ import (
 // verdictLooks are the verdicts in a word or two.
 var verdictLooks = map[tenants.Verdict]badge{
 	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad, "Shows no call"},
-	tenants.Untested: {views.ToneNeutral, "Not judged yet"},
+	tenants.Untested: {views.ToneNeutral, "No data yet"},
 }
 
 // watchWords is how far back the page looks: health.PhoneSpan.
@@ -27,13 +27,13 @@ const watchWords = "the last 7 days"
 
 var watchList = list{
 	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV, search: "Device, version of app or iOS", one: "phone", many: "phones",
-	empty: views.Empty{Icon: views.IconActivity, Text: "No phone has been rung in the last 7 days.",
-		Action: views.Button{Text: "Ring a test", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days.",
+		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
 
 func versionName(app string) string {
 	if app == "" {
-		return "Apps that do not tell their version"
+		return "Apps without a version"
 	}
 	return "Version " + app
 }
@@ -72,7 +72,7 @@ func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPho
 		}
 		look := verdictLooks[s.Verdict]
 		if fine && !sure(s) {
-			look = badge{views.ToneWarn, "Watch it"}
+			look = badge{views.ToneWarn, "Warning"}
 		}
 		out = append(out, views.HealthPhone{
 			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)), Tone: look.tone, Verdict: look.text,
@@ -98,10 +98,10 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	}
 	phones, next := paged(w.rows(search, verdict, v), from)
 	p := views.PhoneHealthPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
-		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Verdict",
-			Choices: q.chosen("verdict", page.Choice("", "Any verdict"), page.Choice("trouble", "In trouble"), page.Choice("fine", "Wakes"))})}
+		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Status",
+			Choices: q.chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Wakes"))})}
 	p.Tone, p.Word, p.Why = w.whole()
-	if p.Shell, err = k.shell(ctx, c, v, at("Do phones wake?", views.NavHealth)); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Phone health", views.NavHealth)); err != nil {
 		return err
 	}
 	return web.Page(c, views.PhoneHealth(p), fiber.StatusOK)
@@ -129,18 +129,18 @@ func (w watched) whole() (tone views.Tone, word, why string) {
 	}
 	switch {
 	case len(bad) > 0:
-		return views.ToneBad, views.Plural(len(bad), "version of the app is in trouble", "versions of the app are in trouble"),
-			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") + " no longer show calls. Mend it before it spreads."
+		return views.ToneBad, views.Plural(len(bad), "app version has a problem", "app versions have a problem"),
+			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") + " no longer show calls. Fix this version before more phones are affected."
 	case phones > 0:
 		return views.ToneWarn, views.Plural(phones, "phone does not show calls", "phones do not show calls"),
-			"Too few for a version of the app to be at fault. Open the app once on each, and ring it again."
+			"This is probably not caused by the app version. Open the app once on each phone and ring it again."
 	case unsure > 0:
-		return views.ToneInfo, "No phone is in trouble", views.Count(unsure) + " of the " + views.Plural(len(w.phones), "phone", "phones") + " rung in " + watchWords +
-			" gave no sign on the latest ring. That happens when a phone is off; a few in a row would mean trouble."
+		return views.ToneInfo, "No problems found", views.Count(unsure) + " of the " + views.Plural(len(w.phones), "phone", "phones") + " rung in " + watchWords +
+			" did not respond to the last ring. This is normal when a phone is off. Several rings in a row without a response are a problem."
 	case len(w.phones) > 0:
-		return views.ToneGood, "Every phone wakes", "All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke and showed their calls."
+		return views.ToneGood, "All phones wake", "All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke and reported their calls."
 	}
-	return views.ToneNeutral, "Nothing to judge yet", "No ring has come to an end in " + watchWords + ". Ring a phone once, and this page knows."
+	return views.ToneNeutral, "No data yet", "No ring ended in " + watchWords + ". Start a test ring to get data."
 }
 
 func mapped[A, B any](in []A, f func(A) B) []B {
@@ -165,11 +165,11 @@ func (w watched) versions() []views.HealthVersion {
 		}
 		switch {
 		case a.Verdict == tenants.Untested:
-			row.Verdict, row.Cause = "Not rung yet", "No phone with this version has been rung in "+watchWords+"."
+			row.Verdict, row.Cause = "No rings yet", "No phone with this version has been rung in "+watchWords+"."
 		case a.Verdict == tenants.Fine && !shown[a.AppVersion]:
-			row.Tone, row.Verdict, row.Cause = views.ToneNeutral, "Not sure yet", "The latest ring of each of its phones came to nothing. Ring one of them once more."
+			row.Tone, row.Verdict, row.Cause = views.ToneNeutral, "Not enough data", "The last call to every phone failed. Ring one of them again."
 		case a.Verdict == tenants.Fine && a.Blocked+a.Unshown > 0:
-			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes", "Some phones do not show calls; too few for the version to be at fault."
+			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes", "Some phones do not show calls. The app version is probably not the cause."
 		}
 		out = append(out, row)
 	}
@@ -235,8 +235,8 @@ func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID) (*views.
 	look := verdictLooks[s.Verdict]
 	w := &views.WakeHistory{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
 	if s.Verdict == tenants.Fine && !sure(s) {
-		w.Tone, w.Verdict = views.ToneWarn, "Watch it"
-		w.Cause = "Its latest " + verb(s.Silent+s.Unshown, "ring", strconv.Itoa(s.Silent+s.Unshown)+" rings") + " came to nothing. That happens when a phone is off; a few in a row mean that iOS has stopped waking the app."
+		w.Tone, w.Verdict = views.ToneWarn, "Warning"
+		w.Cause = "The last " + verb(s.Silent+s.Unshown, "call", strconv.Itoa(s.Silent+s.Unshown)+" calls") + " failed. This is normal when a phone is off. Several in a row mean that iOS has stopped waking the app."
 		w.Cure = "Open the app once on the phone, and ring it again."
 	}
 	for i := len(outcomes) - 1; i >= 0; i-- {
@@ -252,13 +252,13 @@ func markOf(o tenants.Outcome) views.WakeMark {
 	case o.Reported:
 		return views.WakeMark{Tone: views.ToneGood, Icon: views.IconCheck, Word: "The app reported the call"}
 	case o.Unshown():
-		return views.WakeMark{Tone: views.ToneWarn, Icon: views.IconBellOff, Word: "The app woke and showed no call"}
+		return views.WakeMark{Tone: views.ToneWarn, Icon: views.IconBellOff, Word: "The app woke but showed no call"}
 	case o.Silent():
-		return views.WakeMark{Tone: views.ToneBad, Icon: views.IconPower, Word: "Apple took the push and the phone stayed silent"}
+		return views.WakeMark{Tone: views.ToneBad, Icon: views.IconPower, Word: "Apple accepted the push, but the phone did not respond"}
 	case o.Status != 0 && o.Status != 200:
 		return views.WakeMark{Tone: views.ToneNeutral, Icon: views.IconX, Word: "Apple refused the push" + before(": ", o.Reason)}
 	case o.Over:
 		return views.WakeMark{Tone: views.ToneNeutral, Icon: views.IconX, Word: "The push never reached Apple"}
 	}
-	return views.WakeMark{Tone: views.ToneNeutral, Icon: views.IconPending, Word: "Still under way, or over too soon to tell"}
+	return views.WakeMark{Tone: views.ToneNeutral, Icon: views.IconPending, Word: "In progress, or ended too soon to know"}
 }

@@ -41,13 +41,13 @@ const (
 
 var flashes = map[Flash]string{
 	FlashSaved: "Saved.", FlashSignedOut: "You are signed out.", FlashRemoved: "Removed.", FlashAdded: "Added.", FlashRevoked: "The key is revoked.",
-	FlashCancelled: "Stopped.", FlashRole: "The role is changed.", FlashPassword: "Your password is changed. Everywhere else you are signed out.",
-	FlashSignInsEnded: "Signed out there.", FlashPaired: "The phone is paired. Ring it once to be sure.",
-	FlashReplaced:   "Added, and in use from now on. The one before it is kept: “Roll back” on this page brings it back.",
-	FlashRolledBack: "This credential is in use again. The one that replaced it is kept.",
-	FlashHedging:    "Changed. It holds from the next ring on.",
-	FlashClosed:     "The alert is closed. If its cause comes back, so does the alert.",
-	FlashPlan:       "The plan is changed.", FlashPlanEnds: "The subscription is cancelled. Everything goes on until it ends.", FlashPlanGoesOn: "The subscription goes on.",
+	FlashCancelled: "Stopped.", FlashRole: "The role is changed.", FlashPassword: "Your password was changed. You are signed out on all other devices.",
+	FlashSignInsEnded: "The other session is signed out.", FlashPaired: "The phone is paired. Start a test ring to check it.",
+	FlashReplaced:   "Added and in use. The previous credential is kept. To return to it, choose “Roll back” on this page.",
+	FlashRolledBack: "This credential is in use again. The newer one is kept.",
+	FlashHedging:    "Saved. It applies from the next ring.",
+	FlashClosed:     "The alert is closed. If the problem happens again, the alert opens again.",
+	FlashPlan:       "Your plan was changed.", FlashPlanEnds: "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
 }
 
 // Done leads on after a change and says so there.

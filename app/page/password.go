@@ -83,13 +83,13 @@ func NewPassword(password string, who About) string {
 	n := utf8.RuneCountInString(password)
 	switch {
 	case n < LeastPassword:
-		return "Use at least 12 characters; a short sentence is easy to remember."
+		return "Use at least 12 characters. A short sentence is easy to remember."
 	case n > mostPassword:
 		return "Use at most 200 characters."
 	case who.told(password):
-		return "Choose one that does not hold your address, your name, your company or the name of this program."
+		return "Choose a password that does not contain your email, your name, your company or “Carillon”."
 	case guessable(password):
-		return "That is among the first that are guessed. Choose another one, such as a short sentence."
+		return "This password is easy to guess. Choose another one, such as a short sentence."
 	}
 	return ""
 }
@@ -137,7 +137,7 @@ func newTries(now func() time.Time) (t tries, err error) {
 // Take refuses with how long to wait.
 func (t tries) Take(email, ip string) error {
 	from := Network(ip)
-	return TakeAll("That was tried too often. Wait a moment and try again.", Limit{t.pair, email + " " + from}, Limit{t.network, from}, Limit{t.account, email})
+	return TakeAll("Too many attempts. Wait a moment and try again.", Limit{t.pair, email + " " + from}, Limit{t.network, from}, Limit{t.account, email})
 }
 
 // Limit is one limiter and whose turns it counts.

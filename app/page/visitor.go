@@ -56,7 +56,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 		}
 	}
 	if v.Role == "" {
-		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are no member of this organisation any more. Sign in again.")
+		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are no longer a member of this organisation. Sign in again.")
 	}
 	v.Who = store.Who{Actor: tenants.Actor{Kind: "user", ID: string(user.ID), Name: user.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)

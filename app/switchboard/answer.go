@@ -28,7 +28,7 @@ const callLease = 30 * time.Second
 // refused with Conflict, an ended ring with Gone, an offer that cannot be carried before anything is written.
 func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID, sdp string) (gateway.Answer, error) {
 	if b.Media == nil {
-		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server carries no calls at the moment.")
+		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
 	}
 	// The ring first, then the offer: a phone that comes too late must hear that, whatever it offers.
 	r, err := b.Store.For(d.Tenant).Ring(ctx, id)

@@ -241,7 +241,7 @@ func invitation(db *gorm.DB, h tenants.Hash, now time.Time) (Invitation, error) 
 		return Invitation{}, translate(err)
 	}
 	if err != nil || micros(now) >= row.ExpiresAt {
-		return Invitation{}, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, taken back, replaced by a newer one or has expired. Ask for a new one.")
+		return Invitation{}, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, cancelled or replaced, or it has expired. Ask for a new one.")
 	}
 	return row.noun(), nil
 }
