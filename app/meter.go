@@ -12,7 +12,10 @@ import (
 	"carillon/tenants"
 )
 
-var _ switchboard.Meter = (*meter)(nil)
+var (
+	_ switchboard.Meter    = (*meter)(nil)
+	_ switchboard.Audience = (*meter)(nil)
+)
 
 // meter counts pushes, facts and rings for Prometheus. No label names a tenant, a device or a ring:
 // the figures are for the operator, and there must be few of them.

@@ -156,9 +156,13 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 		Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
 		Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
 	}
+	if n.trace != nil {
+		board.Audiences = append(board.Audiences, traceAudience{n.trace})
+	}
 	if c.MetricsAddr != "" {
 		n.meter = newMeter()
 		board.Meter = n.meter
+		board.Audiences = append(board.Audiences, n.meter)
 	}
 	n.board, err = switchboard.New(board)
 	if err != nil {

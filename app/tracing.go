@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
+	"carillon/app/switchboard"
 	"carillon/app/trace"
+	"carillon/tenants"
 )
 
 // Tracing is where the traces of rings are sent, in the variables of OpenTelemetry's specification.
@@ -63,4 +66,50 @@ func (t Tracing) open(ctx context.Context, log *slog.Logger) (*trace.Tracer, err
 		return nil, nil
 	}
 	return trace.New(ctx, trace.Config{URL: t.url(), JSON: t.OTLPProtocol == "http/json", Log: log})
+}
+
+var _ switchboard.Audience = traceAudience{}
+
+// traceAudience adds to a ring's trace what happened after Apple's answer. The steps before it are
+// in the trace already: the switchboard makes a span for each.
+type traceAudience struct{ tracer *trace.Tracer }
+
+// Recorded adds a span for each fact that a phone or the gateway caused.
+func (t traceAudience) Recorded(r *tenants.Ring, facts []tenants.Fact) {
+	for i := range facts {
+		f := &facts[i]
+		reason := ""
+		switch f.Kind {
+		case tenants.FactPlaced, tenants.FactSent, tenants.FactAccepted, tenants.FactRefused:
+			continue
+		case tenants.FactFailedToShow, tenants.FactSilenced:
+			reason = f.Detail // the name of a CallKit code; other details may hold what a person typed
+		}
+		t.tracer.Fact(trace.Fact{
+			Attempt: string(f.Attempt), Ring: string(r.ID), Hop: string(f.Kind), Reason: reason,
+			From: hopBefore(r, f), At: f.At,
+		})
+	}
+}
+
+// hopBefore returns the time of the hop before the fact's. It is zero if that is unknown, or if the
+// fact is no hop.
+func hopBefore(r *tenants.Ring, f *tenants.Fact) time.Time {
+	for _, h := range tenants.Hops {
+		if h.Fact != f.Kind || h.From == "" {
+			continue
+		}
+		for i := range r.Attempts {
+			a := &r.Attempts[i]
+			if a.ID != f.Attempt {
+				continue
+			}
+			for _, before := range a.Facts {
+				if before.Kind == h.From {
+					return before.At
+				}
+			}
+		}
+	}
+	return time.Time{}
 }

@@ -162,7 +162,8 @@ func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenant
 		return
 	}
 	if len(facts) == 0 {
-		b.Bus.Tell(t, id) // the call's figures are news too
+		b.tellAudiences(r, nil) // the call's figures changed
+		return
 	}
 	b.tell(r, facts)
 }

@@ -47,7 +47,7 @@ type Config struct {
 	Push   Pusher
 	Keys   Keys
 	Health Reactor
-	Bus    bus.Bus
+	Bus    bus.Bus                               // wakes Watch and WatchAll; gets each hint before the Audiences
 	Media  Media                                 // carries the sound of calls; nil = calls are refused
 	Agents func(tenants.AgentKind) gateway.Agent // who speaks on a line
 	Meter  Meter                                 // nil = nothing is counted
@@ -55,15 +55,28 @@ type Config struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 
+	Audiences []Audience // get committed facts, in this order; may be empty
+
 	RingsPerSecond float64       // of one tenant, and twice as many at once; 0 = no limit
 	Spacing        time.Duration // between two pushes to one device; 0 = none
 }
 
+// Audience gets the facts of a ring after they were committed. The ring includes these facts. No
+// facts at all means that only the figures of the call changed. Recorded runs in the request: it
+// must not block, and must not change what it gets.
+type Audience interface {
+	Recorded(*tenants.Ring, []tenants.Fact)
+}
+
+// hints is the bus as an audience.
+type hints struct{ bus.Bus }
+
+func (h hints) Recorded(r *tenants.Ring, _ []tenants.Fact) { h.Tell(r.Tenant, r.ID) }
+
 // Meter counts. Its methods must not block.
 type Meter interface {
-	Pushed(push.Answer)                     // Apple answered, or did not
-	Recorded(*tenants.Ring, []tenants.Fact) // facts were committed; the ring is as it stands with them
-	Limited()                               // a ring was refused because its tenant or key rings too fast
+	Pushed(push.Answer) // Apple answered, or did not
+	Limited()           // a ring was refused because its tenant or key rings too fast
 }
 
 // Board is the switchboard of this process.
@@ -89,6 +102,7 @@ func New(c Config) (*Board, error) {
 	if (c.Media == nil) != (c.Agents == nil) {
 		return nil, errors.New("switchboard: Media and Agents come together")
 	}
+	c.Audiences = append([]Audience{hints{c.Bus}}, c.Audiences...)
 	b := &Board{Config: c}
 	b.life, b.stop = context.WithCancel(context.Background())
 	return b, nil

@@ -128,11 +128,11 @@ func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 			b.flying.enough(a.ID)
 		}
 	}
-	b.Bus.Tell(r.Tenant, r.ID)
-	if b.Meter != nil {
-		b.Meter.Recorded(r, facts)
-	}
-	if b.Trace != nil {
-		b.trail(r, facts)
+	b.tellAudiences(r, facts)
+}
+
+func (b *Board) tellAudiences(r *tenants.Ring, facts []tenants.Fact) {
+	for _, a := range b.Audiences {
+		a.Recorded(r, facts)
 	}
 }

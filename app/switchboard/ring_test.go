@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -464,4 +465,43 @@ func offer(t *testing.T) string {
 	sdp, err := phone.Offer(t.Context())
 	must(t, err)
 	return sdp
+}
+
+// heardFacts is an audience that keeps what it gets.
+type heardFacts struct {
+	name string
+	mu   *sync.Mutex // guards all
+	all  *[]string
+}
+
+func (h heardFacts) Recorded(_ *tenants.Ring, facts []tenants.Fact) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, f := range facts {
+		*h.all = append(*h.all, h.name+" "+string(f.Kind))
+	}
+}
+
+// TestAudiencesGetCommittedFactsInOrder: every audience gets every fact, and a refused or repeated
+// report reaches none.
+func TestAudiencesGetCommittedFactsInOrder(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var all []string
+	w, _ := scripted(t, func(c *switchboard.Config) {
+		c.Audiences = []switchboard.Audience{heardFacts{"first", &mu, &all}, heardFacts{"second", &mu, &all}}
+	})
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	w.settle()
+	for range 2 {
+		w.report(d, r, tenants.FactDeclined)
+	}
+	want := []string{
+		"first placed", "second placed", "first sent", "first accepted", "second sent", "second accepted",
+		"first declined", "second declined",
+	}
+	if !slices.Equal(all, want) {
+		t.Errorf("heard %v, want %v", all, want)
+	}
 }
