@@ -92,9 +92,11 @@ func payoutsTable(c terminal, all []payable, currency string) error {
 	var sum int64
 	for _, p := range all {
 		sum += p.cents
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", p.Code, p.Name, p.Email, orNotGiven(p.Payee.Name), orNotGiven(string(p.Payee.By)), p.Payee.Account, tenants.FormatCents(p.cents), p.lines)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", p.Code, p.Name, p.Email, orNotGiven(p.Payee.Name),
+			orNotGiven(string(p.Payee.By)), p.Payee.Account, tenants.FormatCents(p.cents), p.lines)
 	}
-	fmt.Fprintf(t, "\nTotal %s %s. After paying: carillon affiliate payouts --mark-paid CODE --amount SUM --reference TEXT\n", tenants.FormatCents(sum), strings.ToUpper(currency))
+	fmt.Fprintf(t, "\nTotal %s %s. After paying: carillon affiliate payouts --mark-paid CODE --amount SUM "+
+		"--reference TEXT\n", tenants.FormatCents(sum), strings.ToUpper(currency))
 	return t.Flush()
 }
 
@@ -111,7 +113,8 @@ func payoutsCSV(c terminal, all []payable, currency string) error {
 	w.UseCRLF = true
 	rows := [][]string{{"code", "partner", "mail", "payee", "by", "account", "amount", "currency", "lines"}}
 	for _, p := range all {
-		row := []string{p.Code, p.Name, p.Email, p.Payee.Name, string(p.Payee.By), p.Payee.Account, tenants.FormatCents(p.cents), currency, strconv.Itoa(p.lines)}
+		row := []string{p.Code, p.Name, p.Email, p.Payee.Name, string(p.Payee.By), p.Payee.Account,
+			tenants.FormatCents(p.cents), currency, strconv.Itoa(p.lines)}
 		for i := range row {
 			row[i] = tenants.SpreadsheetCell(row[i])
 		}

@@ -25,15 +25,16 @@ type affiliateAddCmd struct {
 
 // Help says when it is needed.
 func (a *affiliateAddCmd) Help() string {
-	return "Partners join by themselves at /affiliate where the server sends mail. This makes one by hand, or gives one who is there a new link into their room.\n\n" +
+	return "Partners join by themselves at /affiliate where the server sends mail. This makes one by hand, or gives " +
+		"one who is there a new link into their room.\n\n" +
 		`carillon affiliate add --name "Ana Ruiz" --email ana@partner.example`
 }
 
 // madePartner is what affiliate add prints. The sign-in link is shown once.
 type madePartner struct {
-	Code string `json:"code"`
-	Link string `json:"link"` // to pass on
-	Room string `json:"room"` // lets the partner in, once
+	Code      string `json:"code"`
+	Link      string `json:"link"`      // to pass on
+	Dashboard string `json:"dashboard"` // signs the partner in, once
 }
 
 // Run makes the partner and the link that lets them in.
@@ -48,14 +49,16 @@ func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
 	}
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), c.now()
 	fresh := console.NewPartner(plans, strings.TrimSpace(a.Name), email, now)
-	door := store.PartnerLink{Hash: token.Hash(), Email: email, Name: fresh.Name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
+	signIn := store.PartnerLink{Hash: token.Hash(), Email: email, Name: fresh.Name, CreatedAt: now,
+		ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
 	return a.Database.with(ctx, c, plans, func(s *store.Store) error {
-		p, added, err := s.AddPartner(ctx, fresh, door)
+		p, added, err := s.AddPartner(ctx, fresh, signIn)
 		if err != nil {
 			return err
 		}
 		base := strings.TrimSuffix(a.PublicURL, "/")
-		return a.tell(c, p, added, madePartner{Code: p.Code, Link: base + views.PartnerLinkPath(p.Code), Room: base + views.PartnerEnterPath(string(token))})
+		return a.tell(c, p, added, madePartner{Code: p.Code, Link: base + views.PartnerLinkPath(p.Code),
+			Dashboard: base + views.PartnerEnterPath(string(token))})
 	})
 }
 
@@ -70,7 +73,8 @@ func (a *affiliateAddCmd) check(plans tenants.Plans) (email string, err error) {
 		f.add("--email", fmt.Errorf("%q is no mail address of a registered domain, such as ana@partner.example", a.Email))
 	}
 	if plans.Affiliate.Percent == 0 || plans.Affiliate.Months == 0 {
-		f.add("CARILLON_PLANS_FILE", errors.New("partners earn nothing on this server; set percent and months of affiliate in the plans file first"))
+		f.add("CARILLON_PLANS_FILE", errors.New("partners earn nothing on this server; set percent and months of "+
+			"affiliate in the plans file first"))
 	}
 	f.add("CARILLON_PUBLIC_URL", publicURL(a.PublicURL))
 	return email, errors.Join(f...)
@@ -83,6 +87,8 @@ func (a *affiliateAddCmd) tell(c terminal, p tenants.Partner, added bool, m made
 	if !added {
 		fmt.Fprintf(c.out, "%s is already a partner. Nothing was changed; here is a new sign-in link.\n\n", p.Email)
 	}
-	fmt.Fprintf(c.out, "Partner  %s, %s\nCode     %s\nLink     %s\n         theirs to pass on\nRoom     %s\n         send it to %s; it works once, for 24 hours\n", p.Name, p.Email, m.Code, m.Link, m.Room, p.Email)
+	fmt.Fprintf(c.out, "Partner    %s, %s\nCode       %s\nLink       %s\n           theirs to pass on\n",
+		p.Name, p.Email, m.Code, m.Link)
+	fmt.Fprintf(c.out, "Dashboard  %s\n           send it to %s; it works once, for 24 hours\n", m.Dashboard, p.Email)
 	return nil
 }

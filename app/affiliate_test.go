@@ -28,19 +28,25 @@ func earns(t *testing.T, data string) tenants.Partner {
 	defer func() { must(s.Close()) }()
 	ctx, now := t.Context(), time.Now()
 	link := tenants.NewSecret(tenants.PartnerPrefix).Hash()
-	must(s.AddPartnerLink(ctx, store.PartnerLink{Hash: link, Email: "ana@partner.example", Name: "=Ana", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
-	p, err := s.EnterPartner(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: "ana@partner.example", Name: "=Ana", CreatedAt: now},
+	must(s.AddPartnerLink(ctx, store.PartnerLink{Hash: link, Email: "ana@partner.example", Name: "=Ana", CreatedAt: now,
+		ExpiresAt: now.Add(time.Hour)}))
+	p, err := s.EnterPartner(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now),
+		Code: tenants.NewPartnerCode(), Email: "ana@partner.example", Name: "=Ana", CreatedAt: now},
 		store.PartnerSignIn{Hash: link, CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
 	must(err)
 	must(s.SetPayee(ctx, p.ID, tenants.Payee{Name: "Ana Ruiz", By: tenants.PayByIBAN, Account: "DE89370400440532013000"}))
 	up := tenants.NewSecret(tenants.TrialPrefix).Hash()
 	must(s.AddSignup(ctx, tenants.Signup{Hash: up, Email: "o@x.example", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
-	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "brought", Name: "Brought", Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
+	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "brought", Name: "Brought",
+		Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
 	must(s.OpenTrial(ctx, store.Opening{
-		Signup: up, Key: "x.example", Tenant: tenant, Owner: tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: "o@x.example", Name: "O", Theme: "auto", CreatedAt: now},
-		Agent:        tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: tenant.ID, Name: "Bells", Kind: tenants.Builtin, CreatedAt: now},
+		Signup: up, Key: "x.example", Tenant: tenant,
+		Owner: tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: "o@x.example", Name: "O", Theme: "auto", CreatedAt: now},
+		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: tenant.ID, Name: "Bells",
+			Kind: tenants.Builtin, CreatedAt: now},
 		Subscription: s.Plans().Trial(tenant.ID, "starter", now),
-		Referral:     &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant.ID, Terms: s.Plans().Affiliate, CreatedAt: now},
+		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant.ID,
+			Terms: s.Plans().Affiliate, CreatedAt: now},
 	}))
 	must(s.Settle(ctx, store.Settlement{Tenant: tenant.ID, Asked: now, Payments: []tenants.Payment{
 		{ID: "in_1", At: now.AddDate(0, 0, -31), Cents: 49900, Untaxed: 49900}, {ID: "in_2", At: now, Cents: 49900, Untaxed: 49900},
@@ -63,10 +69,11 @@ func TestAddAPartner(t *testing.T) {
 			t.Fatalf("%d %v %s", code, err, line)
 		}
 	}
-	if m := made[0]; m.Link != "https://ring.example/r/"+m.Code || !strings.HasPrefix(m.Room, "https://ring.example/affiliate/links/"+tenants.PartnerPrefix) {
+	if m := made[0]; m.Link != "https://ring.example/r/"+m.Code ||
+		!strings.HasPrefix(m.Dashboard, "https://ring.example/affiliate/links/"+tenants.PartnerPrefix) {
 		t.Errorf("%+v", m)
 	}
-	if made[0].Code != made[1].Code || made[0].Room == made[1].Room {
+	if made[0].Code != made[1].Code || made[0].Dashboard == made[1].Dashboard {
 		t.Errorf("the second time it is %+v after %+v", made[1], made[0])
 	}
 	bad := []string{"affiliate", "add", "--data", data, "--name", " ", "--email", "ana@localhost", "--public-url", "ring"}
@@ -94,13 +101,17 @@ func TestPartnersArePaidOnce(t *testing.T) {
 	wants(t, 0, "Total 109.78 USD", payouts()...)
 	code, file := say(t, payouts("--csv")...)
 	rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
-	if code != 0 || err != nil || len(rows) != 2 || strings.Join(rows[1], "|") != p.Code+"|'=Ana|ana@partner.example|Ana Ruiz|iban|DE89370400440532013000|109.78|usd|1" {
+	if code != 0 || err != nil || len(rows) != 2 ||
+		strings.Join(rows[1], "|") != p.Code+"|'=Ana|ana@partner.example|Ana Ruiz|iban|DE89370400440532013000|109.78|usd|1" {
 		t.Errorf("%d %v %q", code, err, rows)
 	}
 	for _, bad := range [][]string{
-		{"--amount: \"219.5\" is not a sum", "--mark-paid", p.Code, "--amount", "219.5", "--reference", "x"}, {"is another sum now", "--mark-paid", p.Code, "--amount", "219.56", "--reference", "x"},
-		{"--reference: 1 to 100", "--mark-paid", p.Code, "--amount", "109.78"}, {"no partner has the code", "--mark-paid", "ZZZZZZZZ", "--amount", "109.78", "--reference", "x"},
-		{"is not a partner's code", "--mark-paid", "ana", "--amount", "109.78", "--reference", "x"}, {"belong to --mark-paid", "--amount", "109.78"}, {"one after the other", "--csv", "--mark-paid", p.Code},
+		{"--amount: \"219.5\" is not a sum", "--mark-paid", p.Code, "--amount", "219.5", "--reference", "x"},
+		{"is another sum now", "--mark-paid", p.Code, "--amount", "219.56", "--reference", "x"},
+		{"--reference: 1 to 100", "--mark-paid", p.Code, "--amount", "109.78"},
+		{"no partner has the code", "--mark-paid", "ZZZZZZZZ", "--amount", "109.78", "--reference", "x"},
+		{"is not a partner's code", "--mark-paid", "ana", "--amount", "109.78", "--reference", "x"},
+		{"belong to --mark-paid", "--amount", "109.78"}, {"one after the other", "--csv", "--mark-paid", p.Code},
 	} {
 		wants(t, 1, bad[0], payouts(bad[1:]...)...)
 	}

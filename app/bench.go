@@ -97,8 +97,10 @@ func (b *benchCallsCmd) Validate() error {
 	if b.Churn != nil {
 		churn = *b.Churn
 	}
-	return errors.Join(each("--calls", b.Calls, mostCalls), check(bound[int]{"--turns", b.Turns, 1, mostTurns}, bound[int]{"--churn", churn, 1, 100}),
-		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour}, bound[time.Duration]{"--for", b.For, time.Second, 24 * time.Hour}))
+	return errors.Join(each("--calls", b.Calls, mostCalls),
+		check(bound[int]{"--turns", b.Turns, 1, mostTurns}, bound[int]{"--churn", churn, 1, 100}),
+		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour},
+			bound[time.Duration]{"--for", b.For, time.Second, 24 * time.Hour}))
 }
 
 // report is the result of a benchmark.

@@ -42,7 +42,8 @@ func (s Stripe) check(fault func(name string, err error)) {
 	fault("CARILLON_STRIPE_TAX", s.Tax.wrong)
 	if s.Key == "" {
 		if len(s.Secrets) > 0 {
-			fault("CARILLON_STRIPE_WEBHOOK_SECRET", errors.New("is set, but CARILLON_STRIPE_KEY is not; set the key too, which is needed to act on Stripe's messages"))
+			fault("CARILLON_STRIPE_WEBHOOK_SECRET",
+				errors.New("is set, but CARILLON_STRIPE_KEY is not; set the key too, which is needed to act on Stripe's messages"))
 		}
 		return
 	}

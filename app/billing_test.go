@@ -55,8 +55,10 @@ func TestPlansAndDoctor(t *testing.T) {
 	s.Endpoint("https://ring.example/webhooks/stripe", "enabled", "*")
 	wants(t, 0, "points here", doctor...)
 	wants(t, 1, "CARILLON_STRIPE_KEY is empty", "plans", "sync", "--data", data)
-	wants(t, 1, "CARILLON_STRIPE_KEY: a Stripe key starts with", "serve", "--master-key-file", master, "--public-url", "https://x.example", "--stripe-key", "pk_live_x", "--data", data)
-	wants(t, 1, "CARILLON_STRIPE_WEBHOOK_SECRET: each starts with whsec_", "serve", "--master-key-file", master, "--public-url", "https://x.example", "--stripe-key", "sk_live_x",
+	wants(t, 1, "CARILLON_STRIPE_KEY: a Stripe key starts with", "serve", "--master-key-file", master, "--public-url",
+		"https://x.example", "--stripe-key", "pk_live_x", "--data", data)
+	wants(t, 1, "CARILLON_STRIPE_WEBHOOK_SECRET: each starts with whsec_", "serve", "--master-key-file", master,
+		"--public-url", "https://x.example", "--stripe-key", "sk_live_x",
 		"--stripe-webhook-secret", "x", "--data", data)
 }
 
@@ -64,7 +66,8 @@ func TestPlansFile(t *testing.T) {
 	t.Parallel()
 	data, file := t.TempDir(), filepath.Join(t.TempDir(), "plans.json")
 	wants(t, 0, "", "migrate", "up", "--data", data)
-	wants(t, 0, "Invitation", "tenant", "create", "--name", "A", "--slug", "aa", "--industry", "salon", "--email", "a@b.example", "--data", data)
+	wants(t, 0, "Invitation", "tenant", "create", "--name", "A", "--slug", "aa", "--industry", "salon", "--email",
+		"a@b.example", "--data", data)
 	code, built := say(t, "plans", "show", "--json")
 	if code != 0 {
 		t.Fatal(built)

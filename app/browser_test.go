@@ -131,7 +131,8 @@ func settled(act step) step {
 				return chromedp.Void{}, err
 			}
 			done, err := act(ctx, target)
-			if fault := (*cdproto.Error)(nil); !errors.As(err, &fault) || !strings.Contains(strings.ToLower(fault.Message), "node with given id") {
+			if fault := (*cdproto.Error)(nil); !errors.As(err, &fault) ||
+				!strings.Contains(strings.ToLower(fault.Message), "node with given id") {
 				return done, err
 			}
 		}
@@ -185,7 +186,8 @@ func TestTheStoryInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	phone := browser(t)
-	do(t, phone, "the phone waits", look("light", 1100), chromedp.Navigate(s.ready.PhoneURL), holds(`document.body.innerText.includes("Waiting for pushes")`))
+	do(t, phone, "the phone waits", look("light", 1100), chromedp.Navigate(s.ready.PhoneURL),
+		holds(`document.body.innerText.includes("Waiting for pushes")`))
 	admin := tab(t, phone)
 	do(t, admin, "a wide window", look("light", 1440))
 	signIn(t, admin, s)
@@ -222,7 +224,8 @@ func TestTheStoryInABrowser(t *testing.T) {
 // the list waits with what is new, and draws it when asked.
 func aside(t *testing.T, ctx context.Context, s *server) {
 	t.Helper()
-	do(t, ctx, "the list is live", chromedp.Navigate(s.ready.URL+"/rings"), holds(`document.querySelector("[data-live]").dataset.live === "live"`))
+	do(t, ctx, "the list is live", chromedp.Navigate(s.ready.URL+"/rings"),
+		holds(`document.querySelector("[data-live]").dataset.live === "live"`))
 	const link = `a[data-drawer]`
 	rows := read(t, ctx, "count the rows", chromedp.Evaluate[int](`document.querySelectorAll("[data-ring]").length`))
 	do(t, ctx, "open the first at the side",
@@ -277,12 +280,19 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		return list.Data[0].ID
 	}
 	pages := map[string]string{
-		"overview": "/overview", "rings": "/rings", "rings-empty": "/rings?q=nothing-like-this", "ring": ring, "test-ring": "/rings/test", "devices": "/devices",
-		"device": "/devices/" + first("devices"), "pair": "/devices/pair", "credentials": "/credentials", "credential-add": "/credentials/add",
-		"credential": "/credentials/" + first("credentials"), "agents": "/agents", "agent": "/agents/" + first("agents"), "keys": "/keys", "key-add": "/keys/add",
-		"people": "/people", "person-add": "/people/add", "audit": "/audit", "settings": "/settings", "billing": "/billing", "developers": "/developers",
-		"alerts": "/alerts", "phone-health": "/phone-health", "story-overview": "/storybook/overview", "story-alerts": "/storybook/alerts", "story-phone-health": "/storybook/phone-health",
-		"story-device": "/storybook/device", "story-probed": "/storybook/credential-probed", "story-replace": "/storybook/credential-replace", "storybook": "/storybook", "missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
+		"overview": "/overview", "rings": "/rings", "rings-empty": "/rings?q=nothing-like-this", "ring": ring,
+		"test-ring": "/rings/test", "devices": "/devices",
+		"device": "/devices/" + first("devices"), "pair": "/devices/pair", "credentials": "/credentials",
+		"credential-add": "/credentials/add",
+		"credential":     "/credentials/" + first("credentials"), "agents": "/agents",
+		"agent": "/agents/" + first("agents"), "keys": "/keys", "key-add": "/keys/add",
+		"people": "/people", "person-add": "/people/add", "audit": "/audit", "settings": "/settings",
+		"billing": "/billing", "developers": "/developers",
+		"alerts": "/alerts", "phone-health": "/phone-health", "story-overview": "/storybook/overview",
+		"story-alerts": "/storybook/alerts", "story-phone-health": "/storybook/phone-health",
+		"story-device": "/storybook/device", "story-probed": "/storybook/credential-probed",
+		"story-replace": "/storybook/credential-replace", "storybook": "/storybook",
+		"missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
 	}
 	do(t, ctx, "the rooms stay at the side of a long page", look("light", 1440), chromedp.Navigate(s.ready.URL+"/overview"),
 		holds(`scrollY > 100 && Math.abs(document.querySelector(".side").getBoundingClientRect().top) < 1 || scrollTo(0, 1e6)`))
@@ -299,7 +309,8 @@ func visit(t *testing.T, ctx context.Context, s *server, pages map[string]string
 		for _, theme := range []string{"light", "dark"} {
 			for _, width := range []int64{1440, 390} {
 				shot := fmt.Sprintf("%s-%s-%d", name, theme, width)
-				do(t, ctx, shot, look(theme, width), chromedp.Navigate(s.ready.URL+pages[name]), holds(`document.readyState === "complete"`))
+				do(t, ctx, shot, look(theme, width), chromedp.Navigate(s.ready.URL+pages[name]),
+					holds(`document.readyState === "complete"`))
 				read(t, ctx, shot, chromedp.Evaluate[int](string(axe)+`;0`))
 				for _, fault := range read(t, ctx, shot, chromedp.Evaluate[[]string](faults, chromedp.EvalAwaitPromise)) {
 					t.Errorf("%s: %s", shot, fault)

@@ -22,17 +22,28 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 	if err := os.WriteFile(file, []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, said := say(t, "serve", "--addr", "nowhere", "--public-url", "http://ring.example.com", "--master-key-file", file, "--apns-production-url", "http://x",
-		"--apns-sandbox-url", "x", "--apns-ca-file", file+".pem", "--rtc-udp-addr", ":99999", "--rtc-tcp-addr", "x:y", "--rtc-public-ips", "1.2.3.4,me,0.0.0.0",
-		"--trusted-proxies", "x,10.0.0.0/99", "--log-format", "xml", "--metrics-addr", ":-1", "--rtc-ice-servers", "stun:,turn:turn.example.com", "--rings-per-second", "many", "--device-spacing", "5", "--plans-file", file,
-		"--stripe-key", "pk_live_x", "--stripe-webhook-secret", "x", "--stripe-api-url", "http://stripe.example", "--stripe-tax=perhaps", "--smtp-url", "mail", "--data", file)
+	code, said := say(t, "serve", "--addr", "nowhere", "--public-url", "http://ring.example.com", "--master-key-file",
+		file, "--apns-production-url", "http://x",
+		"--apns-sandbox-url", "x", "--apns-ca-file", file+".pem", "--rtc-udp-addr", ":99999", "--rtc-tcp-addr", "x:y",
+		"--rtc-public-ips", "1.2.3.4,me,0.0.0.0",
+		"--trusted-proxies", "x,10.0.0.0/99", "--log-format", "xml", "--metrics-addr", ":-1", "--rtc-ice-servers",
+		"stun:,turn:turn.example.com", "--rings-per-second", "many", "--device-spacing", "5", "--plans-file", file,
+		"--stripe-key", "pk_live_x", "--stripe-webhook-secret", "x", "--stripe-api-url", "http://stripe.example",
+		"--stripe-tax=perhaps", "--smtp-url", "mail", "--data", file)
 	for _, want := range []string{
-		`CARILLON_ADDR: "nowhere" is not host:port; give`, `CARILLON_PUBLIC_URL: "http://ring.example.com" must start with https://`, "CARILLON_MASTER_KEY_FILE: master key file, line 1",
-		"CARILLON_APNS_PRODUCTION_URL: ", "CARILLON_APNS_SANDBOX_URL: ", "CARILLON_APNS_CA_FILE: there is no file " + file + ".pem; check", `CARILLON_RTC_UDP_ADDR: ":99999" is no`,
-		"CARILLON_RTC_TCP_ADDR: ", `CARILLON_RTC_PUBLIC_IPS: "me" is not an IP address that a phone can reach; give`, `CARILLON_RTC_PUBLIC_IPS: "0.0.0.0"`,
-		`CARILLON_TRUSTED_PROXIES: "x" is not an address or network; give`, `CARILLON_TRUSTED_PROXIES: "10.0.0.0/99"`, `CARILLON_LOG_FORMAT: "xml" is not a log format; use text or json`,
-		`CARILLON_RTC_ICE_SERVERS: "stun:" is not a server; give`, "CARILLON_RTC_TURN_SECRET: is missing; give", "CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`, `CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
-		"CARILLON_PLANS_FILE: ", "CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ", "CARILLON_STRIPE_API_URL: ", `CARILLON_STRIPE_TAX: "perhaps" cannot be read; give true or false`,
+		`CARILLON_ADDR: "nowhere" is not host:port; give`,
+		`CARILLON_PUBLIC_URL: "http://ring.example.com" must start with https://`, "CARILLON_MASTER_KEY_FILE: master key file, line 1",
+		"CARILLON_APNS_PRODUCTION_URL: ", "CARILLON_APNS_SANDBOX_URL: ",
+		"CARILLON_APNS_CA_FILE: there is no file " + file + ".pem; check", `CARILLON_RTC_UDP_ADDR: ":99999" is no`,
+		"CARILLON_RTC_TCP_ADDR: ", `CARILLON_RTC_PUBLIC_IPS: "me" is not an IP address that a phone can reach; give`,
+		`CARILLON_RTC_PUBLIC_IPS: "0.0.0.0"`,
+		`CARILLON_TRUSTED_PROXIES: "x" is not an address or network; give`, `CARILLON_TRUSTED_PROXIES: "10.0.0.0/99"`,
+		`CARILLON_LOG_FORMAT: "xml" is not a log format; use text or json`,
+		`CARILLON_RTC_ICE_SERVERS: "stun:" is not a server; give`, "CARILLON_RTC_TURN_SECRET: is missing; give",
+		"CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`,
+		`CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
+		"CARILLON_PLANS_FILE: ", "CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ",
+		"CARILLON_STRIPE_API_URL: ", `CARILLON_STRIPE_TAX: "perhaps" cannot be read; give true or false`,
 		"CARILLON_SMTP_URL: ", "CARILLON_DATA: " + file + " is a file; give a folder",
 	} {
 		if !strings.Contains(said, want) {
@@ -48,10 +59,14 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, said)
 	}
 	for _, flags := range [][]string{
-		{"CARILLON_DATABASE_URL: must be a postgres://", "--database-url", "mysql://x"}, {"CARILLON_DATABASE_URL: cannot be read; give", "--database-url", "postgres://u:se cret@[x"},
-		{"CARILLON_MASTER_KEY_FILE: is missing; make one with `openssl rand"}, {"CARILLON_PUBLIC_URL: is missing; give"}, {"or make one with `openssl rand", "--master-key-file", file + ".none"},
-		{"CARILLON_RINGS_PER_SECOND: must be from 0", "--rings-per-second", "-1"}, {"CARILLON_RINGS_PER_SECOND: must be", "--rings-per-second", "NaN"},
-		{"CARILLON_DEVICE_SPACING: must be from 0s", "--device-spacing", "6s"}, {"CARILLON_METRICS_ADDR: \":1\" is also the address of CARILLON_ADDR", "--addr", ":1", "--metrics-addr", ":1"},
+		{"CARILLON_DATABASE_URL: must be a postgres://", "--database-url", "mysql://x"},
+		{"CARILLON_DATABASE_URL: cannot be read; give", "--database-url", "postgres://u:se cret@[x"},
+		{"CARILLON_MASTER_KEY_FILE: is missing; make one with `openssl rand"},
+		{"CARILLON_PUBLIC_URL: is missing; give"}, {"or make one with `openssl rand", "--master-key-file", file + ".none"},
+		{"CARILLON_RINGS_PER_SECOND: must be from 0", "--rings-per-second", "-1"},
+		{"CARILLON_RINGS_PER_SECOND: must be", "--rings-per-second", "NaN"},
+		{"CARILLON_DEVICE_SPACING: must be from 0s", "--device-spacing", "6s"},
+		{"CARILLON_METRICS_ADDR: \":1\" is also the address of CARILLON_ADDR", "--addr", ":1", "--metrics-addr", ":1"},
 		{"CARILLON_STRIPE_WEBHOOK_SECRET: is given and CARILLON_STRIPE_KEY is not", "--stripe-webhook-secret", "whsec_0123456789"},
 	} {
 		code, said := say(t, append([]string{"serve", "--data", t.TempDir()}, flags[1:]...)...)
@@ -120,7 +135,8 @@ func TestOneServerForADataFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants(t, 0, "applied", "migrate", "up", "--data", data)
-	serve := []string{"serve", "--data", data, "--addr", "127.0.0.1:0", "--rtc-udp-addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file", key}
+	serve := []string{"serve", "--data", data, "--addr", "127.0.0.1:0", "--rtc-udp-addr", "127.0.0.1:0", "--public-url",
+		"http://127.0.0.1", "--master-key-file", key}
 	first := exec.CommandContext(t.Context(), os.Args[0], serve...)
 	out, err := first.StdoutPipe()
 	if err != nil {
@@ -139,7 +155,8 @@ func TestOneServerForADataFolder(t *testing.T) {
 	wants(t, 1, refusal, "dev", "--data", data, "--addr", "127.0.0.1:0")
 	wants(t, 0, "up to date", "migrate", "up", "--data", data)
 	wants(t, 0, "applied", "migrate", "status", "--data", data)
-	wants(t, 0, "crl_live_", "tenant", "create", "--name", "Elm", "--slug", "elm", "--industry", "salon", "--email", "a@b.example", "--data", data)
+	wants(t, 0, "crl_live_", "tenant", "create", "--name", "Elm", "--slug", "elm", "--industry", "salon", "--email",
+		"a@b.example", "--data", data)
 	wants(t, 0, "has the plan growth", "tenant", "plan", "--slug", "elm", "--plan", "growth", "--data", data)
 	wants(t, 0, "ok   the database answers", "doctor", "--data", data, "--public-url", "http://127.0.0.1", "--master-key-file", key)
 
@@ -175,7 +192,8 @@ func TestRingFollowsARing(t *testing.T) {
 	at := []string{"--url", s.ready.URL, "--key", s.ready.APIKey}
 	wants(t, 0, "declined: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "60"}, at...)...)
 	wants(t, 1, "no registered device. Pair their phone", append([]string{"ring", "--person", "--to", "agent-nobody"}, at...)...)
-	wants(t, 1, "There is no such device. Look up its id", append([]string{"ring", "--to", "01900000-0000-7000-8000-000000000000"}, at...)...)
+	wants(t, 1, "There is no such device. Look up its id",
+		append([]string{"ring", "--to", "01900000-0000-7000-8000-000000000000"}, at...)...)
 	wants(t, 1, "ttl_s: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "1"}, at...)...)
 	wants(t, 1, "CARILLON_API_KEY", "ring", "--to", "x", "--url", s.ready.URL, "--key", "crl_live_no")
 	wants(t, 2, "is not the address of a server", "ring", "--to", "x", "--url", "ring", "--key", s.ready.APIKey)

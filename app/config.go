@@ -154,7 +154,8 @@ func (d Database) check() error {
 	return store.CheckURL(d.URL)
 }
 
-const makeMasterKey = "make one with `openssl rand -base64 32 > master.key` and keep a copy off this machine: without it no stored credential can be opened"
+const makeMasterKey = "make one with `openssl rand -base64 32 > master.key` and keep a copy off this machine: " +
+	"without it no stored credential can be opened"
 
 func masterKey(file string) (*seal.Keyring, error) {
 	if file == "" {
@@ -180,7 +181,8 @@ func roots(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s holds no PEM certificate; it must hold the certificate of the authority that signed the stand-in's", file)
+		return nil, fmt.Errorf("%s holds no PEM certificate; it must hold the certificate of the authority that "+
+			"signed the stand-in's", file)
 	}
 	return pool, nil
 }

@@ -12,7 +12,8 @@ import (
 // on the page.
 func TestDemoAgent(t *testing.T) {
 	t.Parallel()
-	wants(t, 1, `CARILLON_DEMO_AGENT: "bells" is not builtin, none or the id of an agent`, "serve", "--data", t.TempDir(), "--public-url", "https://x.example",
+	wants(t, 1, `CARILLON_DEMO_AGENT: "bells" is not builtin, none or the id of an agent`, "serve", "--data",
+		t.TempDir(), "--public-url", "https://x.example",
 		"--master-key-file", filepath.Join(t.TempDir(), "none"), "--demo-agent", "bells")
 	apple, err := apnstest.New(apnstest.Config{})
 	if err != nil {

@@ -33,7 +33,8 @@ func TestTheReadmeWorks(t *testing.T) {
 	for range 2 { // pasted twice, it rings once
 		said := s.shell(blocks[1][1])
 		first := placed.ID
-		if err := json.Unmarshal([]byte(said), &placed); err != nil || placed.ID == "" || placed.Caller != "Viewing assistant" || first != "" && first != placed.ID {
+		if err := json.Unmarshal([]byte(said), &placed); err != nil || placed.ID == "" ||
+			placed.Caller != "Viewing assistant" || first != "" && first != placed.ID {
 			t.Fatalf("curl says %s", said)
 		}
 	}

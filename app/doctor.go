@@ -70,7 +70,8 @@ func retired(ctx context.Context, s *store.Store, plans tenants.Plans) (out []bi
 	}
 	for _, x := range subs {
 		if _, ok := plans.Plan(x.Plan); !ok {
-			out = append(out, billing.Finding{Text: fmt.Sprintf("tenant %s has the plan %q, which the plans file does not; it has no limits until the file has it again", x.Tenant, x.Plan)})
+			out = append(out, billing.Finding{Text: fmt.Sprintf("tenant %s has the plan %q, which the plans file "+
+				"does not; it has no limits until the file has it again", x.Tenant, x.Plan)})
 		}
 	}
 	return out
@@ -78,7 +79,8 @@ func retired(ctx context.Context, s *store.Store, plans tenants.Plans) (out []bi
 
 func (d *doctorCmd) money(ctx context.Context, c terminal, s *store.Store) []billing.Finding {
 	if d.Stripe.Key == "" {
-		return []billing.Finding{{OK: true, Text: "CARILLON_STRIPE_KEY is empty: no money is taken, and `carillon tenant plan` gives plans by hand"}}
+		return []billing.Finding{{OK: true,
+			Text: "CARILLON_STRIPE_KEY is empty: no money is taken, and `carillon tenant plan` gives plans by hand"}}
 	}
 	b, err := d.Stripe.open(c, s, d.PublicURL)
 	if err != nil {

@@ -264,7 +264,8 @@ func TestEveryHabitEndsAsItShould(t *testing.T) {
 		Data []struct{ ID, Name string }
 	}
 	s.call("GET", "/v1/devices", s.ready.APIKey, "", &list)
-	want := map[string]string{"Jonas's iPhone": "declined declined", "Ines's iPhone": "missed never_woke", "Open-house phone": "missed silenced"}
+	want := map[string]string{"Jonas's iPhone": "declined declined", "Ines's iPhone": "missed never_woke",
+		"Open-house phone": "missed silenced"}
 	rung := 0
 	for _, d := range list.Data {
 		end, known := want[d.Name]
@@ -318,29 +319,35 @@ func TestTenantCreate(t *testing.T) {
 				code := Run(t.Context(), append(args, db...), &out, &errs)
 				return out.String() + errs.String(), code
 			}
-			create := []string{"tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare", "--email", "Ada@Example.com", "--json"}
+			create := []string{"tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare",
+				"--email", "Ada@Example.com", "--json"}
 			if text, code := run(create...); code == 0 || !strings.Contains(text, "carillon migrate up") {
 				t.Errorf("without a schema: %d %s", code, text)
 			}
 			if text, code := run("migrate", "up"); code != 0 {
 				t.Fatal(text)
 			}
-			if text, code := run("migrate", "status"); code != 0 || !strings.Contains(text, "applied") || strings.Contains(text, "missing") {
+			if text, code := run("migrate", "status"); code != 0 || !strings.Contains(text, "applied") ||
+				strings.Contains(text, "missing") {
 				t.Errorf("status: %s", text)
 			}
 			text, code := run(create...)
 			var m createdTenant
-			if err := json.Unmarshal([]byte(text), &m); code != 0 || err != nil || m.APIKey == "" || !strings.Contains(m.Invitation, "/invitations/crl_invite_") {
+			if err := json.Unmarshal([]byte(text), &m); code != 0 || err != nil || m.APIKey == "" ||
+				!strings.Contains(m.Invitation, "/invitations/crl_invite_") {
 				t.Errorf("%d %s %v", code, text, err)
 			}
 			const repeated = "carillon: --slug: another tenant already has \"elm\"; choose another one\n"
 			if text, code := run(create...); code != 1 || text != repeated {
 				t.Errorf("the slug again: %d %q", code, text)
 			}
-			text, code = run("tenant", "create", "--name", "x", "--slug", "elm", "--industry", "fishing", "--email", "nobody", "--time-zone", "Mars/Base", "--public-url", "ring")
+			text, code = run("tenant", "create", "--name", "x", "--slug", "elm", "--industry", "fishing", "--email",
+				"nobody", "--time-zone", "Mars/Base", "--public-url", "ring")
 			for _, fault := range []string{
-				`--industry: "fishing" cannot be used; give one of real-estate, healthcare`, `--email: "nobody" cannot be used; give`, `--slug: another tenant already has "elm"`,
-				`--time-zone: "Mars/Base" cannot be used; give an IANA`, `CARILLON_PUBLIC_URL: "ring" is not a plain address`, "carillon tenant create --help",
+				`--industry: "fishing" cannot be used; give one of real-estate, healthcare`,
+				`--email: "nobody" cannot be used; give`, `--slug: another tenant already has "elm"`,
+				`--time-zone: "Mars/Base" cannot be used; give an IANA`,
+				`CARILLON_PUBLIC_URL: "ring" is not a plain address`, "carillon tenant create --help",
 			} {
 				if code != 2 || !strings.Contains(text, fault) {
 					t.Errorf("%d, without %q:\n%s", code, fault, text)
@@ -354,7 +361,8 @@ func TestTenantCreate(t *testing.T) {
 			if text, code := run("tenant", "create"); code != 2 || strings.Count(text, "is missing; give") != 4 {
 				t.Errorf("without a flag: %d %s", code, text)
 			}
-			if text, code := run("tenant", "plan", "--slug", "elm", "--plan", "nothing"); code != 1 || !strings.Contains(text, "carillon plans show") {
+			if text, code := run("tenant", "plan", "--slug", "elm", "--plan", "nothing"); code != 1 ||
+				!strings.Contains(text, "carillon plans show") {
 				t.Errorf("%d %s", code, text)
 			}
 		})

@@ -206,7 +206,8 @@ func below(f file, high int, to string) error {
 	case f.test:
 		return nil // a test may reach up; the binary may not
 	}
-	return fmt.Errorf("level %d imports %s of level %d; a package imports only from a lower level, so that each can be read and tested without the ones above it", high, to, low)
+	return fmt.Errorf("level %d imports %s of level %d; a package imports only from a lower level, so that each can "+
+		"be read and tested without the ones above it", high, to, low)
 }
 
 func TestDependenciesHaveOwners(t *testing.T) {
@@ -306,7 +307,8 @@ func TestNoInitAndOnePackageComment(t *testing.T) {
 	}
 	for pkg, names := range comments {
 		if len(names) != 1 {
-			t.Errorf("package %q has %d package comments (%s), want one that says what it does and where to start", pkg, len(names), strings.Join(names, ", "))
+			t.Errorf("package %q has %d package comments (%s), want one that says what it does and where to start", pkg,
+				len(names), strings.Join(names, ", "))
 		}
 	}
 }

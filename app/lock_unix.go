@@ -32,7 +32,8 @@ func lock(dir string) (unlock func() error, err error) {
 	}
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		err = fmt.Errorf("another carillon is running on the data folder %s; stop it, or choose another folder with --data or CARILLON_DATA", dir)
+		err = fmt.Errorf("another carillon is running on the data folder %s; stop it, or choose another folder with "+
+			"--data or CARILLON_DATA", dir)
 	case err != nil:
 		err = fmt.Errorf("the data folder %s cannot be locked; put it on a disk of this machine: %w", dir, err)
 	default:

@@ -23,14 +23,16 @@ func TestFromAPartnersLinkToThePayout(t *testing.T) {
 	m := opens(t)
 	p := m.adds("Ana Ruiz", "ana@partner.example")
 	ana := m.guest()
-	ana.enters(p.Room)
+	ana.enters(p.Dashboard)
 	ana.room("nothing yet", "Clicks 0", "Trials 0", "Held $0.00", "Payable $0.00", "Paid $0.00")
-	ana.leads(ana.submits("/affiliate/payee", url.Values{"payee": {"Ana Ruiz"}, "by": {"iban"}, "account": {"DE89 3704 0044 0532 0130 00"}}), "/affiliate/room")
+	ana.leads(ana.submits("/affiliate/payee",
+		url.Values{"payee": {"Ana Ruiz"}, "by": {"iban"}, "account": {"DE89 3704 0044 0532 0130 00"}}), "/affiliate/room")
 
 	stranger := m.guest()
 	stranger.follows(p)
 	stranger.tries("cleo@lindenhof.example", stranger.prefilled())
-	if page := ana.room("a trial", "Clicks 1", "Trials 1", "Paying customers 0", "Held $0.00"); strings.Contains(page, "lindenhof") || strings.Contains(page, "cleo") {
+	if page := ana.room("a trial", "Clicks 1", "Trials 1", "Paying customers 0", "Held $0.00"); strings.Contains(page,
+		"lindenhof") || strings.Contains(page, "cleo") {
 		t.Error("the room names the customer")
 	}
 	m.stripe.Promote("BELLS20", 20)
@@ -91,11 +93,13 @@ func (m *market) isPaid(p madePartner) {
 	m.t.Helper()
 	m.lists("Total " + growthEarned + " USD")
 	sheet, err := csv.NewReader(strings.NewReader(m.verb("affiliate", "payouts", "--csv"))).ReadAll()
-	if err != nil || len(sheet) != 2 || strings.Join(sheet[1], "|") != p.Code+"|Ana Ruiz|ana@partner.example|Ana Ruiz|iban|DE89370400440532013000|"+growthEarned+"|usd|1" {
+	if err != nil || len(sheet) != 2 || strings.Join(sheet[1], "|") != p.Code+
+		"|Ana Ruiz|ana@partner.example|Ana Ruiz|iban|DE89370400440532013000|"+growthEarned+"|usd|1" {
 		m.t.Errorf("the file is %q, %v", sheet, err)
 	}
 	for _, want := range []string{"Recorded: " + growthEarned, "Nothing was changed"} {
-		if said := m.verb("affiliate", "payouts", "--mark-paid", p.Code, "--amount", growthEarned, "--reference", "SEPA 7"); !strings.Contains(said, want) {
+		if said := m.verb("affiliate", "payouts", "--mark-paid", p.Code, "--amount", growthEarned, "--reference",
+			"SEPA 7"); !strings.Contains(said, want) {
 			m.t.Errorf("marking says %q, want %q", said, want)
 		}
 	}
@@ -106,11 +110,13 @@ func (m *market) isPaid(p madePartner) {
 func (g *guest) comesBack(email string) {
 	g.t.Helper()
 	g.leads(g.sends("GET", "/affiliate/room", nil, 303), "/affiliate#join")
-	if page := g.sends("POST", "/affiliate", url.Values{"name": {"Ana"}, "email": {email}}, 200); !strings.Contains(page, "Check your email") {
+	if page := g.sends("POST", "/affiliate", url.Values{"name": {"Ana"}, "email": {email}},
+		200); !strings.Contains(page, "Check your email") {
 		g.t.Fatalf("asking for a link gives\n%s", page)
 	}
 	text, link := g.letter(email)
-	for !strings.Contains(text, "partner dashboard") || !strings.Contains(link, "/affiliate/links/") { // that of the payout details came before
+	// that of the payout details came before
+	for !strings.Contains(text, "partner dashboard") || !strings.Contains(link, "/affiliate/links/") {
 		text, link = g.letter(email)
 	}
 	g.enters(link)
@@ -142,7 +148,8 @@ func (m *market) untilTheThirteenth(ana *guest, customer string) {
 		m.t.Fatalf("only %d months were paid", n)
 	}
 	ana.comesBack("ana@partner.example")
-	if page := ana.room("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "Period ended") { // eleven months are left of twelve, and one was paid out
+	// eleven months are left of twelve, and one was paid out
+	if page := ana.room("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "Period ended") {
 		m.t.Errorf("the room does not say that the year is over:\n%s", page)
 	}
 	m.lists("Total 878.20 USD")
@@ -169,9 +176,9 @@ func TestNobodyEarnsByThemselves(t *testing.T) {
 	bob.tries("bob@own.example", "")
 	bob.buys("starter", url.Values{"card": {"good"}, "number": {plastic}})
 	his := m.adds("Bob", "bob@own.example")
-	bob.enters(his.Room) // signed in to the console: the account is his too
+	bob.enters(his.Dashboard) // signed in to the console: the account is his too
 	firm, ana := m.adds("Ana", "ana@firm.example"), m.guest()
-	ana.enters(firm.Room)
+	ana.enters(firm.Dashboard)
 
 	ben := m.guest()
 	ben.tries("ben@mail.firm.example", firm.Code)
@@ -188,7 +195,8 @@ func TestNobodyEarnsByThemselves(t *testing.T) {
 	second := url.Values{"card": {"good"}, "number": {plastic}}
 	cleo.buys("starter", second) // the card had its trial: this one is cut
 	text, link := m.letter("cleo@friend.example")
-	for _, want := range []string{"Subject: Carillon, friend: The trial ends early: its card had one before", "was used for a trial of another organisation", "Nothing was charged", "subscribe under Billing"} {
+	for _, want := range []string{"Subject: Carillon, friend: The trial ends early: its card had one before",
+		"was used for a trial of another organisation", "Nothing was charged", "subscribe under Billing"} {
 		if !strings.Contains(strings.ReplaceAll(text, "\n", " "), want) {
 			t.Errorf("the letter lacks %q:\n%s", want, text)
 		}
@@ -203,10 +211,12 @@ func TestNobodyEarnsByThemselves(t *testing.T) {
 	if n := len(m.letters["cleo@friend.example"]); n != 0 {
 		t.Errorf("%d letters more about one cut", n)
 	}
-	if page := bob.room("a stranger, himself and his card", "Trials 1", "Paying customers 1", "Held $32.78", "Payable $0.00"); strings.Count(page, "Your own account, no commission") != 2 {
+	if page := bob.room("a stranger, himself and his card", "Trials 1", "Paying customers 1", "Held $32.78",
+		"Payable $0.00"); strings.Count(page, "Your own account, no commission") != 2 {
 		t.Errorf("the room does not say of two that they are his own:\n%s", page)
 	}
-	if page := ana.room("a colleague", "Trials 0", "Paying customers 0", "Held $0.00", "Payable $0.00"); strings.Count(page, "Your own account, no commission") != 1 {
+	if page := ana.room("a colleague", "Trials 0", "Paying customers 0", "Held $0.00",
+		"Payable $0.00"); strings.Count(page, "Your own account, no commission") != 1 {
 		t.Errorf("the room does not say of a colleague that it earns nothing:\n%s", page)
 	}
 	if r := m.stripe.Refused(); len(r) > 0 {

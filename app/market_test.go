@@ -86,7 +86,8 @@ func (m *market) verb(args ...string) string {
 // adds makes a partner as the operator does.
 func (m *market) adds(name, email string) (p madePartner) {
 	m.t.Helper()
-	if err := json.Unmarshal([]byte(m.verb("affiliate", "add", "--name", name, "--email", email, "--public-url", "http://127.0.0.1", "--json")), &p); err != nil {
+	if err := json.Unmarshal([]byte(m.verb("affiliate", "add", "--name", name, "--email", email, "--public-url",
+		"http://127.0.0.1", "--json")), &p); err != nil {
 		m.t.Fatal(err)
 	}
 	return p
@@ -137,7 +138,8 @@ func (g *guest) sends(method, path string, form url.Values, want int) string {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	q.Header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 26_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1")
+	q.Header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 26_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, "+
+		"like Gecko) Version/26.0 Mobile/15E148 Safari/604.1")
 	if method == http.MethodPost {
 		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -190,7 +192,8 @@ func (g *guest) tries(email, code string) {
 	g.t.Helper()
 	g.pass(time.Hour) // a few sign-ups of one network are taken in ten minutes
 	company, _, _ := strings.Cut(strings.SplitN(email, "@", 2)[1], ".")
-	g.sends("POST", "/trial", url.Values{"company": {company}, "name": {"Owner"}, "email": {email}, "password": {"bells in the morning"}, "time_zone": {"UTC"},
+	g.sends("POST", "/trial", url.Values{"company": {company}, "name": {"Owner"}, "email": {email},
+		"password": {"bells in the morning"}, "time_zone": {"UTC"},
 		"industry": {string(tenants.Salon)}, "code": {code}}, 200)
 	_, link := g.letter(email)
 	g.opens(link)

@@ -56,7 +56,8 @@ func newMeter() *meter {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: seconds}, labels)
 	}
 	m := &meter{
-		pushes:  counts("carillon_pushes_total", "Pushes by Apple's host, its last status (0 = no answer) and its reason.", "environment", "status", "reason"),
+		pushes: counts("carillon_pushes_total",
+			"Pushes by Apple's host, its last status (0 = no answer) and its reason.", "environment", "status", "reason"),
 		tries:   count("carillon_push_tries_total", "Times that pushes were written to Apple, repeats among them."),
 		answers: times("carillon_push_seconds", "From a push's first write to Apple's last answer.", "environment"),
 		facts:   counts("carillon_facts_total", "Facts of attempts.", "fact"),

@@ -57,7 +57,8 @@ func TestMeter(t *testing.T) {
 	step("a", tenants.FactBusy, 9*time.Second) // late: the ring ends once
 	step("b", tenants.FactWoke, 31*time.Second)
 	m.Pushed(push.Answer{Environment: "production", Status: 200, Tries: 2, SentAt: now, AnsweredAt: now.Add(time.Millisecond)})
-	m.Pushed(push.Answer{Environment: "sandbox", Status: 400, Reason: "BadDeviceToken", Tries: 1, SentAt: now, AnsweredAt: now.Add(time.Millisecond)})
+	m.Pushed(push.Answer{Environment: "sandbox", Status: 400, Reason: "BadDeviceToken", Tries: 1, SentAt: now,
+		AnsweredAt: now.Add(time.Millisecond)})
 	m.Pushed(push.Answer{Environment: "production", Err: errors.New("away")})
 	m.Limited()
 	m.loop("sweep", time.Second, errors.New("away"))
@@ -66,7 +67,8 @@ func TestMeter(t *testing.T) {
 		m.Pushed(push.Answer{Environment: "production", Status: 500, Reason: fmt.Sprint("strange ", i)})
 	}
 	for what, want := range map[[2]string]float64{
-		{"carillon_rings_placed_total", ""}: 1, {"carillon_facts_total", "placed "}: 2, {"carillon_facts_total", "woke "}: 2, {"carillon_late_arrival_seconds", ""}: 1,
+		{"carillon_rings_placed_total", ""}: 1, {"carillon_facts_total", "placed "}: 2,
+		{"carillon_facts_total", "woke "}: 2, {"carillon_late_arrival_seconds", ""}: 1,
 		{"carillon_hop_seconds", "woke "}: 0, {"carillon_hop_seconds", "accepted "}: 1, {"carillon_hop_seconds", "shown "}: 1,
 		{"carillon_rings_ended_total", "declined declined "}: 1, {"carillon_pushes_total", "production  200 "}: 1,
 		{"carillon_pushes_total", "sandbox BadDeviceToken 400 "}: 1, {"carillon_pushes_total", "production  0 "}: 1,

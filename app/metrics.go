@@ -50,13 +50,16 @@ func (n *node) gauges() []prometheus.Collector {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 	}
 	total := func(name, help string, read func(push.Stats) int64) {
-		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(n.sends.Stats())) }))
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(read(n.sends.Stats())) }))
 	}
 	written := func(name, help string, read func(store.Stats) int64) {
-		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(n.store.Stats())) }))
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(read(n.store.Stats())) }))
 	}
 	gauge("carillon_calls", "Calls that are up in this process.", func() float64 { return float64(len(n.voice.Calls())) })
-	gauge("carillon_apns_connections", "Connections to Apple that are open.", func() float64 { return float64(n.sends.Stats().Connections) })
+	gauge("carillon_apns_connections", "Connections to Apple that are open.",
+		func() float64 { return float64(n.sends.Stats().Connections) })
 	gauge("carillon_apns_pools", "Credentials with connections to Apple.", func() float64 { return float64(n.sends.Stats().Pools) })
 	gauge("carillon_pushes_under_way", "Pushes that wait for Apple.", func() float64 { return float64(n.sends.Stats().PushesUnderWay) })
 	gauge("carillon_store_queue", "Changes that wait for the writer.", func() float64 { return float64(n.store.Stats().Queue) })
@@ -66,9 +69,11 @@ func (n *node) gauges() []prometheus.Collector {
 	total("carillon_apns_failed_dials_total", "Connections to Apple that failed.", func(s push.Stats) int64 { return s.FailedDials })
 	total("carillon_apns_resent_total", "Pushes sent again at once on another connection.", func(s push.Stats) int64 { return s.Resent })
 	total("carillon_apns_hedged_total", "Pushes sent again because a connection went silent.", func(s push.Stats) int64 { return s.Hedged })
-	total("carillon_apns_refused_streams_total", "Streams that Apple refused or ended with GOAWAY.", func(s push.Stats) int64 { return s.Refused })
+	total("carillon_apns_refused_streams_total", "Streams that Apple refused or ended with GOAWAY.",
+		func(s push.Stats) int64 { return s.Refused })
 	total("carillon_apns_goaways_total", "Connections that Apple said GOAWAY on.", func(s push.Stats) int64 { return s.GoAways })
 	total("carillon_apns_lost_total", "Connections lost with pushes on them.", func(s push.Stats) int64 { return s.Lost })
-	total("carillon_apns_evicted_total", "Credentials whose connections were closed to make room.", func(s push.Stats) int64 { return s.Evicted })
+	total("carillon_apns_evicted_total", "Credentials whose connections were closed to make room.",
+		func(s push.Stats) int64 { return s.Evicted })
 	return all
 }

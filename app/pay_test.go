@@ -19,7 +19,8 @@ func TestPayingInABrowser(t *testing.T) {
 	do(t, admin, "a card that is declined", click(`button[value=bad]`), holds(`document.body.innerText.includes("was declined")`))
 	// Where Stripe's message is behind the browser, the room that the checkout leads to looks again
 	// by itself.
-	do(t, admin, "a card that works", click(`button[value=good]`), holds(`location.pathname === "/billing" && location.search.startsWith("?checkout=done")`))
+	do(t, admin, "a card that works", click(`button[value=good]`),
+		holds(`location.pathname === "/billing" && location.search.startsWith("?checkout=done")`))
 	do(t, admin, "the room knows", holds(`document.body.innerText.includes("$499 by the month")`))
 	do(t, admin, "look at a larger plan", click(`a[aria-label="Change to Scale by the month"]`),
 		holds(`location.pathname === "/billing/change" && document.body.innerText.includes("Due now: $")`))
@@ -27,5 +28,6 @@ func TestPayingInABrowser(t *testing.T) {
 	do(t, admin, "the portal", click(`form[action="/billing/portal"] button`), holds(`document.title === "Billing portal"`))
 	do(t, admin, "and back", click(`#back`), holds(`location.pathname === "/billing"`))
 	do(t, admin, "cancel", click(`a[href="/billing/cancel"]`), holds(`location.pathname === "/billing/cancel"`))
-	do(t, admin, "yes", click(`main form button[type=submit]`), holds(`document.body.innerText.includes("Cancelled, active until the end of the period")`))
+	do(t, admin, "yes", click(`main form button[type=submit]`),
+		holds(`document.body.innerText.includes("Cancelled, active until the end of the period")`))
 }

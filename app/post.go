@@ -54,15 +54,16 @@ func (n *node) openAlertMail(p letterbox, publicURL string) (err error) {
 	if p == nil {
 		return nil
 	}
-	n.alerts, err = health.NewAlertMail(health.AlertMailConfig{Store: n.store, Mail: p, Now: n.now, Log: n.log, Link: func(a tenants.Alert) string {
-		switch a.Kind {
-		case tenants.AlertBlocked, tenants.AlertUnshown:
-			return publicURL + views.PathOverview
-		case tenants.AlertTrial:
-			return publicURL + views.PathBilling
-		}
-		return publicURL + views.CredentialPath(a.Target)
-	}})
+	n.alerts, err = health.NewAlertMail(health.AlertMailConfig{Store: n.store, Mail: p, Now: n.now, Log: n.log,
+		Link: func(a tenants.Alert) string {
+			switch a.Kind {
+			case tenants.AlertBlocked, tenants.AlertUnshown:
+				return publicURL + views.PathOverview
+			case tenants.AlertTrial:
+				return publicURL + views.PathBilling
+			}
+			return publicURL + views.CredentialPath(a.Target)
+		}})
 	return err
 }
 

@@ -41,13 +41,17 @@ func (r Relays) check(fault func(string, error)) {
 		relays = relays || turn(s)
 	}
 	if len(r.ICEServers) > relaysMost {
-		fault("CARILLON_RTC_ICE_SERVERS", fmt.Errorf("names %d servers; a phone asks each, so give at most %d", len(r.ICEServers), relaysMost))
+		fault("CARILLON_RTC_ICE_SERVERS",
+			fmt.Errorf("names %d servers; a phone asks each, so give at most %d", len(r.ICEServers), relaysMost))
 	}
 	switch {
 	case relays && r.TURNSecret == "":
-		fault("CARILLON_RTC_TURN_SECRET", errors.New("is missing; give the secret that the turn: servers of CARILLON_RTC_ICE_SERVERS share with us (coturn: static-auth-secret)"))
+		fault("CARILLON_RTC_TURN_SECRET",
+			errors.New("is missing; give the secret that the turn: servers of CARILLON_RTC_ICE_SERVERS share with "+
+				"us (coturn: static-auth-secret)"))
 	case !relays && r.TURNSecret != "":
-		fault("CARILLON_RTC_TURN_SECRET", errors.New("is set, but CARILLON_RTC_ICE_SERVERS has no turn: server to use it with; add one, or leave the secret out"))
+		fault("CARILLON_RTC_TURN_SECRET",
+			errors.New("is set, but CARILLON_RTC_ICE_SERVERS has no turn: server to use it with; add one, or leave the secret out"))
 	}
 }
 

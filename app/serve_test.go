@@ -38,7 +38,8 @@ func TestProductionFromNothing(t *testing.T) {
 			s.until(r.ID, func(r toldRing) bool { return r.State == "pushed" })
 			pushes := apple.Delivered()
 			for _, p := range pushes { // one, which a machine that stands still may send again
-				if p.APNsID != pushes[0].APNsID || p.Token != device.token || p.Expiration != "0" || bytes.Contains(p.Payload, []byte("Elm")) {
+				if p.APNsID != pushes[0].APNsID || p.Token != device.token || p.Expiration != "0" ||
+					bytes.Contains(p.Payload, []byte("Elm")) {
 					t.Errorf("Apple got %+v", pushes)
 				}
 			}
@@ -48,7 +49,8 @@ func TestProductionFromNothing(t *testing.T) {
 			if v := apple.Violations(); len(v) > 0 {
 				t.Errorf("%+v", v)
 			}
-			if status := s.call("POST", "/v1/phone/rings/"+r.ID+"/facts", device.Credential, `{"kind":"declined","at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z"}`, nil); status != 200 {
+			if status := s.call("POST", "/v1/phone/rings/"+r.ID+"/facts", device.Credential,
+				`{"kind":"declined","at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z"}`, nil); status != 200 {
 				t.Errorf("the phone's word is refused: %d", status)
 			}
 			if r = s.until(r.ID, func(r toldRing) bool { return r.EndReason != "" }); r.State != "declined" {
@@ -76,7 +78,8 @@ func (s *server) furnish(apple *apnstest.Apple, m createdTenant) (device furnish
 		s.t.Fatalf("the credential is refused: %d %s", status, body)
 	}
 	device.token = strings.Repeat("a1", 32)
-	if status := s.call("POST", "/v1/devices", m.APIKey, `{"token":"`+device.token+`","bundle_id":"com.example.elm","person":"front-desk"}`, &device); status != 201 {
+	if status := s.call("POST", "/v1/devices", m.APIKey,
+		`{"token":"`+device.token+`","bundle_id":"com.example.elm","person":"front-desk"}`, &device); status != 201 {
 		s.t.Fatalf("the device is refused: %d", status)
 	}
 	s.ready.APIKey = m.APIKey
@@ -95,7 +98,8 @@ func produce(t *testing.T, db []string, apple *apnstest.Apple, more ...string) (
 	}
 	run("migrate", "up")
 	var m createdTenant
-	if err := json.Unmarshal([]byte(run("tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare", "--email", "ada@example.com", "--json")), &m); err != nil {
+	if err := json.Unmarshal([]byte(run("tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry",
+		"healthcare", "--email", "ada@example.com", "--json")), &m); err != nil {
 		t.Fatal(err)
 	}
 	return serves(t, db, apple, more...), m
@@ -117,8 +121,10 @@ func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.A
 			t.Fatal(err)
 		}
 	}
-	args := append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file", key, "--apns-ca-file", ca,
-		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox), "--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"}, append(more, db...)...)
+	args := append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file",
+		key, "--apns-ca-file", ca,
+		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox),
+		"--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"}, append(more, db...)...)
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	var errs lines
@@ -187,10 +193,13 @@ func TestMetricsMove(t *testing.T) {
 		}
 	}
 	text := s.counts(
-		`carillon_pushes_total{environment="production",reason="TopicDisallowed",status="400"} 1`, `carillon_pushes_total{environment="production",reason="",status="200"} 2`,
+		`carillon_pushes_total{environment="production",reason="TopicDisallowed",status="400"} 1`,
+		`carillon_pushes_total{environment="production",reason="",status="200"} 2`,
 		`carillon_rings_ended_total{reason="refused",state="failed"} 1`, `carillon_rings_ended_total{reason="never_woke",state="missed"} 1`,
-		`carillon_hop_seconds_count{hop="woke"} 2`, `carillon_hop_seconds_count{hop="shown"} 1`, `carillon_hop_seconds_bucket{hop="accepted",le="60"} 2`,
-		"carillon_late_arrival_seconds_count 1", `carillon_late_arrival_seconds_bucket{le="300"} 1`, `carillon_facts_total{fact="expired"} 1`,
+		`carillon_hop_seconds_count{hop="woke"} 2`, `carillon_hop_seconds_count{hop="shown"} 1`,
+		`carillon_hop_seconds_bucket{hop="accepted",le="60"} 2`,
+		"carillon_late_arrival_seconds_count 1", `carillon_late_arrival_seconds_bucket{le="300"} 1`,
+		`carillon_facts_total{fact="expired"} 1`,
 	)
 	for _, secret := range append(ids, string(m.TenantID), device.ID, device.token, "elm", "front-desk", "tenant") {
 		if strings.Contains(strings.ReplaceAll(text, "no tenant", ""), secret+`"`) || strings.Contains(text, `="`+secret) {
@@ -221,8 +230,10 @@ func (s *server) counts(lines ...string) (text string) {
 func (s *server) measured(m createdTenant, ring string) {
 	s.t.Helper()
 	text := s.counts(
-		`carillon_pushes_total{environment="production",reason="",status="200"} 1`, `carillon_push_seconds_count{environment="production"} 1`,
-		"carillon_rings_placed_total 1", `carillon_rings_ended_total{reason="declined",state="declined"} 1`, `carillon_facts_total{fact="accepted"} 1`,
+		`carillon_pushes_total{environment="production",reason="",status="200"} 1`,
+		`carillon_push_seconds_count{environment="production"} 1`,
+		"carillon_rings_placed_total 1", `carillon_rings_ended_total{reason="declined",state="declined"} 1`,
+		`carillon_facts_total{fact="accepted"} 1`,
 		`carillon_hop_seconds_count{hop="accepted"} 1`, "carillon_rings_limited_total 0", "carillon_apns_pools 1", "carillon_calls 0",
 	)
 	for _, want := range []string{"carillon_store_commits_total", `carillon_loop_seconds_count{loop="sweep"}`} {

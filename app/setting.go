@@ -103,14 +103,16 @@ func network(s string) error {
 		return nil
 	}
 	if _, err := netip.ParseAddr(s); err != nil {
-		return fmt.Errorf("%q is not an address or network; give those of the proxies, such as 127.0.0.1 or 10.0.0.0/8, separated by commas", s)
+		return fmt.Errorf("%q is not an address or network; give those of the proxies, such as 127.0.0.1 or "+
+			"10.0.0.0/8, separated by commas", s)
 	}
 	return nil
 }
 
 func publicIP(s string) error {
 	if ip, err := netip.ParseAddr(s); err != nil || ip.IsUnspecified() || ip.Zone() != "" {
-		return fmt.Errorf("%q is not an IP address that a phone can reach; give the addresses of this server, such as 203.0.113.7, separated by commas", s)
+		return fmt.Errorf("%q is not an IP address that a phone can reach; give the addresses of this server, such "+
+			"as 203.0.113.7, separated by commas", s)
 	}
 	return nil
 }

@@ -118,8 +118,11 @@ func sells(t *testing.T) *shop {
 	var office string
 	office, s.mail = postOffice(t)
 	data, at, plans := t.TempDir(), freeAddr(t), storyPlans(t)
-	money := []string{"--stripe-key", stripetest.Key, "--stripe-api-url", s.stripe.URL(), "--public-url", "http://" + at, "--plans-file", plans}
-	s.server, _ = produce(t, []string{"--data", data}, s.apple, append(money, "--addr", at, "--stripe-webhook-secret", stripetest.Secret, "--smtp-url", "smtp://"+office+"?from=carillon@ring.example")...)
+	money := []string{"--stripe-key", stripetest.Key, "--stripe-api-url", s.stripe.URL(), "--public-url",
+		"http://" + at, "--plans-file", plans}
+	s.server, _ = produce(t, []string{"--data", data}, s.apple,
+		append(money, "--addr", at, "--stripe-webhook-secret", stripetest.Secret, "--smtp-url",
+			"smtp://"+office+"?from=carillon@ring.example")...)
 	wants(t, 0, "made the price", append([]string{"plans", "sync", "--data", data}, money...)...)
 	s.stripe.Forgive()
 	s.stripe.Hook(s.ready.URL + "/webhooks/stripe")
@@ -168,7 +171,8 @@ func TestTheStoryOfACustomer(t *testing.T) {
 
 func (s *shop) visits() {
 	s.does("the front door", look("light", 1440), s.to("/"), says("Start a trial"))
-	s.does("the demo", click(`main a[href="/demo"]`), holds(`location.pathname === "/demo" && !document.querySelector("[data-needs-script]").hidden`),
+	s.does("the demo", click(`main a[href="/demo"]`),
+		holds(`location.pathname === "/demo" && !document.querySelector("[data-needs-script]").hidden`),
 		click(`[data-demo-start]`), holds(`document.querySelector("[data-demo]").dataset.screen === "call"`),
 		holds(`parseFloat(document.querySelector("[data-demo]").dataset.audioEnergy) > 0.001`))
 	do(s.t, s.page, "hang up", click(`[data-demo-stop]`), holds(`document.querySelector("[data-demo]").dataset.screen === "idle"`))
@@ -176,9 +180,12 @@ func (s *shop) visits() {
 }
 
 func (s *shop) signsUp() {
-	s.does("a password that is guessed", s.to("/trial"), write(`input[name=company]`, "Lindenhof Dental"), write(`input[name=name]`, "Ana Ruiz"),
-		write(`input[name=email]`, "ana@lindenhof.example"), write(`input[name=password]`, "Lindenhof2026!"), submit(`input[name=password]`), says("Choose one that does not hold"))
-	s.does("look into your mail", write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`), says("Check your email"))
+	s.does("a password that is guessed", s.to("/trial"), write(`input[name=company]`, "Lindenhof Dental"),
+		write(`input[name=name]`, "Ana Ruiz"),
+		write(`input[name=email]`, "ana@lindenhof.example"), write(`input[name=password]`, "Lindenhof2026!"),
+		submit(`input[name=password]`), says("Choose one that does not hold"))
+	s.does("look into your mail", write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`),
+		says("Check your email"))
 	var link string
 	select {
 	case link = <-s.mail:
@@ -186,7 +193,8 @@ func (s *shop) signsUp() {
 		s.t.Fatal("no mail came")
 	}
 	s.does("the link of the mail", chromedp.Navigate(link), says("Start the trial of Lindenhof Dental"))
-	s.does("a tenant of their own", submit(`.signup-card button`), holds(`location.pathname === "/overview"`), says("Last day of the trial"))
+	s.does("a tenant of their own", submit(`.signup-card button`), holds(`location.pathname === "/overview"`),
+		says("Last day of the trial"))
 }
 
 // onboards adds a key that Apple takes, and pairs a phone by the code that the page shows.
@@ -203,11 +211,15 @@ func (s *shop) onboards() {
 		s.t.Fatal(err)
 	}
 	s.does("the key of the app", s.to("/credentials/add"), chromedp.SetUploadFiles(chromedp.CSS(`input[name=file]`), []string{file}),
-		write(`input[name=team_id]`, "ABCDE12345"), write(`input[name=bundle_id]`, "com.example.linden"), submit(`input[name=team_id]`), says("Added."))
-	s.does("a code to pair a phone", s.to("/devices/pair"), write(`input[name=person]`, "front-desk"), submit(`input[name=person]`), says("Scan this with your app"))
-	code := read(s.t, s.page, "the code", chromedp.Evaluate[string](`document.querySelector(".pair-letters").innerText.match(/[A-Z0-9]{5}-[A-Z0-9]{5}/)[0]`))
+		write(`input[name=team_id]`, "ABCDE12345"), write(`input[name=bundle_id]`, "com.example.linden"),
+		submit(`input[name=team_id]`), says("Added."))
+	s.does("a code to pair a phone", s.to("/devices/pair"), write(`input[name=person]`, "front-desk"),
+		submit(`input[name=person]`), says("Scan this with your app"))
+	code := read(s.t, s.page, "the code",
+		chromedp.Evaluate[string](`document.querySelector(".pair-letters").innerText.match(/[A-Z0-9]{5}-[A-Z0-9]{5}/)[0]`))
 	s.phone.token = strings.Repeat("b2", 32)
-	body := `{"token":"` + s.phone.token + `","bundle_id":"com.example.linden","name":"Front desk","model":"iPhone 17","os_version":"26.1","app_version":"3.2"}`
+	body := `{"token":"` + s.phone.token +
+		`","bundle_id":"com.example.linden","name":"Front desk","model":"iPhone 17","os_version":"26.1","app_version":"3.2"}`
 	if status := s.call("POST", "/v1/phone/devices", code, body, &s.phone); status != 201 {
 		s.t.Fatalf("the code is refused: %d", status)
 	}
@@ -217,11 +229,13 @@ func (s *shop) onboards() {
 // rings presses Ring; the phone wakes, shows, answers and hears the bells, and the page sees it
 // live.
 func (s *shop) rings(what string) {
-	do(s.t, s.page, what, s.to("/rings/test?device="+s.phone.ID), click(`input[name=device][value="`+s.phone.ID+`"]`), submit(`input[name=device]`),
+	do(s.t, s.page, what, s.to("/rings/test?device="+s.phone.ID), click(`input[name=device][value="`+s.phone.ID+`"]`),
+		submit(`input[name=device]`),
 		holds(`/^\/rings\/[0-9a-f-]{36}\/test$/.test(location.pathname)`))
 	id := strings.Split(strings.TrimPrefix(read(s.t, s.page, "where", chromedp.Location()), s.ready.URL), "/")[2]
 	for _, kind := range []string{"woke", "shown"} {
-		if status := s.call("POST", "/v1/phone/rings/"+id+"/facts", s.phone.Credential, `{"kind":"`+kind+`","at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z"}`, nil); status != 200 {
+		if status := s.call("POST", "/v1/phone/rings/"+id+"/facts", s.phone.Credential,
+			`{"kind":"`+kind+`","at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z"}`, nil); status != 200 {
 			s.t.Fatalf("%s gave %d", kind, status)
 		}
 	}
@@ -244,7 +258,8 @@ func (s *shop) rings(what string) {
 
 func (s *shop) pays() {
 	s.does("the billing room", s.to("/billing"), says("The trial ends on"))
-	do(s.t, s.page, "choose a plan", click(`button[aria-label="Subscribe to Starter by the month"]`), holds(`location.pathname.startsWith("/pay/")`))
+	do(s.t, s.page, "choose a plan", click(`button[aria-label="Subscribe to Starter by the month"]`),
+		holds(`location.pathname.startsWith("/pay/")`))
 	do(s.t, s.page, "a card that is declined", click(`button[value=bad]`), holds(`document.body.innerText.includes("was declined")`))
 	s.does("paid", click(`button[value=good]`), holds(`location.pathname === "/billing"`), says("$149 by the month"))
 }
@@ -263,9 +278,11 @@ func (s *shop) fails() {
 	do(s.t, s.page, "nothing grows", s.to("/devices/pair"))
 	s.rings("phones ring in the grace")
 	s.does("the warning is everywhere", s.to("/overview"), says("A payment failed"))
-	do(s.t, s.page, "the portal", s.to("/billing"), turns(`form[action="/billing/portal"] button`), holds(`document.title === "Billing portal"`),
+	do(s.t, s.page, "the portal", s.to("/billing"), turns(`form[action="/billing/portal"] button`),
+		holds(`document.title === "Billing portal"`),
 		turns(`button[value=good]`), turns(`#back`))
-	s.does("recovered", holds(`location.pathname === "/billing"`), says("Active"), holds(`!document.body.innerText.includes("A payment failed")`))
+	s.does("recovered", holds(`location.pathname === "/billing"`), says("Active"),
+		holds(`!document.body.innerText.includes("A payment failed")`))
 }
 
 // leaves cancels with two presses, and phones ring on until the period ends.

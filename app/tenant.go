@@ -131,9 +131,11 @@ func (t *tenantCreateCmd) newTenant(now time.Time) store.Founding {
 			ID: id, Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
 			State: tenants.TenantActive, TimeZone: t.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
 		},
-		Invitation: store.Invitation{Tenant: id, Email: email, Role: tenants.Owner, By: who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTTL)},
-		Key:        tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key", Permissions: tenants.Permissions, CreatedAt: now},
-		Who:        who,
+		Invitation: store.Invitation{Tenant: id, Email: email, Role: tenants.Owner, By: who.Actor, CreatedAt: now,
+			ExpiresAt: now.Add(invitationTTL)},
+		Key: tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key",
+			Permissions: tenants.Permissions, CreatedAt: now},
+		Who: who,
 	}
 }
 
@@ -142,7 +144,8 @@ func (t *tenantCreateCmd) print(c terminal, m createdTenant) error {
 		return json.NewEncoder(c.out).Encode(m)
 	}
 	email, _ := tenants.ParseEmail(t.Email)
-	fmt.Fprintf(c.out, "Tenant      %s\nInvitation  %s\n            send it to %s; it works once, for seven days\nAPI key     %s\n            shown once; keep it safe\n",
+	fmt.Fprintf(c.out, "Tenant      %s\nInvitation  %s\n            send it to %s; it works once, for seven days\n"+
+		"API key     %s\n            shown once; keep it safe\n",
 		m.TenantID, m.Invitation, email, m.APIKey)
 	return nil
 }

@@ -32,7 +32,8 @@ func TestOneTraceForEachRing(t *testing.T) {
 	ring := s.placeTraced(t, `{"to":{"person":"front-desk"},"caller":"Elm Dental","reference":"lead-7"}`, 201)
 	s.until(ring, func(r toldRing) bool { return r.State == "pushed" })
 	for _, body := range []string{`"kind":"woke"`, `"kind":"failed_to_show","code":3`, `"kind":"shown"`} {
-		if status := s.call("POST", "/v1/phone/rings/"+ring+"/facts", device.Credential, `{"at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z",`+body+`}`, nil); status != 200 {
+		if status := s.call("POST", "/v1/phone/rings/"+ring+"/facts", device.Credential,
+			`{"at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z",`+body+`}`, nil); status != 200 {
 			t.Fatalf("%s gave %d", body, status)
 		}
 	}
@@ -52,7 +53,8 @@ func TestOneTraceForEachRing(t *testing.T) {
 			t.Errorf("%+v", x.Resource)
 		}
 		said := strings.ToLower(fmt.Sprint(x.Name, x.Attributes, x.Events, x.Resource))
-		for _, secret := range []string{string(m.TenantID), "elm", "lead-7", "front-desk", "nobody", device.ID, device.token, device.Credential, m.APIKey, "keykey1234", "abcde12345"} {
+		for _, secret := range []string{string(m.TenantID), "elm", "lead-7", "front-desk", "nobody", device.ID,
+			device.token, device.Credential, m.APIKey, "keykey1234", "abcde12345"} {
 			if strings.Contains(said, strings.ToLower(secret)) {
 				t.Errorf("%s tells %q: %s", x.Name, secret, said)
 			}
@@ -79,7 +81,8 @@ func checkTree(t *testing.T, spans []tracetest.Span, ring string) {
 	for _, x := range spans {
 		under := map[string]string{root.ID: "root", push.ID: "push", agentParent: "agent"}[x.Parent]
 		tree[fmt.Sprintf("%s > %s %s env=%v status=%v hop=%v reason=%v failed=%v", under, x.Kind, x.Name,
-			x.Attributes["carillon.environment"], x.Attributes["http.response.status_code"], x.Attributes["carillon.hop"], x.Attributes["carillon.reason"], x.Failed)]++
+			x.Attributes["carillon.environment"], x.Attributes["http.response.status_code"],
+			x.Attributes["carillon.hop"], x.Attributes["carillon.reason"], x.Failed)]++
 		if id := x.Attributes["carillon.ring.id"]; id != ring && x.Name != "apns" && x.Attributes["carillon.reason"] != "no_devices" {
 			if under == "root" || under == "agent" {
 				t.Errorf("%s is about ring %v", x.Name, id)

@@ -1,6 +1,6 @@
-// Package migrations holds the schema: numbered SQL files, one set per dialect, and the way to apply
-// them. It knows no row and no rule. Each set ends with the same tables and columns; a test in
-// tenants/store compares them.
+// Package migrations holds the schema: numbered SQL files, one set per dialect, and the way to
+// apply them. It knows no row and no rule. Each set ends with the same tables and columns; a test
+// in tenants/store compares them.
 //
 // Start reading at sqlite/00001_schema.sql.
 package migrations

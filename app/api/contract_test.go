@@ -131,7 +131,8 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	if _, err := New(Config{PublicURL: "https://x"}); err == nil {
 		t.Error("an API without a store was made")
 	}
-	c := Config{Store: new(store.Store), Board: new(switchboard.Board), Credentials: new(health.Credentials), Now: time.Now, Log: slog.Default(), PublicURL: "https://x"}
+	c := Config{Store: new(store.Store), Board: new(switchboard.Board), Credentials: new(health.Credentials),
+		Now: time.Now, Log: slog.Default(), PublicURL: "https://x"}
 	if _, err := New(c); err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,8 @@ func open(t testing.TB) *fixture {
 	}
 	h.board = board
 	h.api, err = New(Config{
-		Store: h.store, Board: board, Credentials: credentials, Media: h.media, PublicURL: "https://carillon.example/", Now: time.Now, Log: quiet,
+		Store: h.store, Board: board, Credentials: credentials, Media: h.media, PublicURL: "https://carillon.example/",
+		Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})
 	if err != nil {

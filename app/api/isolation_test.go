@@ -198,7 +198,8 @@ func tryScope(route string) tenants.Permission {
 }
 
 // attempts lists the refused callers of a route.
-func attempts(r routeCase, victim, stranger, suspended *tenant, revoked tenants.Secret, narrow map[tenants.Permission]tenants.Secret) []attempt {
+func attempts(r routeCase, victim, stranger, suspended *tenant, revoked tenants.Secret,
+	narrow map[tenants.Permission]tenants.Secret) []attempt {
 	if r.caller == everyone {
 		return []attempt{{"anonymous", "", victim, 200, ""}}
 	}

@@ -124,8 +124,9 @@ func TestBadInput(t *testing.T) {
 			key: a.key}, 400, "invalid", "from"},
 		{"funnel of two years", ask{method: "GET", path: "/v1/analytics/funnel?from=2024-01-01T00:00:00Z&to=2026-01-01T00:00:00Z",
 			key: a.key}, 400, "invalid", "from"},
-		{"funnel of a year by the hour", ask{method: "GET", path: "/v1/analytics/funnel?from=2025-01-01T00:00:00Z&to=2026-01-01T00:00:00Z&by=hour",
-			key: a.key}, 400, "invalid", "from"},
+		{"funnel of a year by the hour",
+			ask{method: "GET", path: "/v1/analytics/funnel?from=2025-01-01T00:00:00Z&to=2026-01-01T00:00:00Z&by=hour",
+				key: a.key}, 400, "invalid", "from"},
 
 		{"token not hex", ask{method: "POST", path: "/v1/devices", key: a.key,
 			body: `{"bundle_id":"com.example.x","token":"` + strings.Repeat("zz", 32) + `"}`}, 400, "invalid", "token"},

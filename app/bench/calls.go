@@ -277,7 +277,8 @@ func (b *calls) dialOurs(ctx context.Context, i int) (*phonetest.Call, error) {
 }
 
 func (b *calls) leg(id string, i int) *phonetest.Leg {
-	return &phonetest.Leg{URL: "http://" + b.stage.server.addr, Ring: id, Credential: string([]byte(b.stage.phones[i])), Client: http.DefaultClient}
+	return &phonetest.Leg{URL: "http://" + b.stage.server.addr, Ring: id, Credential: string([]byte(b.stage.phones[i])),
+		Client: http.DefaultClient}
 }
 
 func (b *calls) ring(i int) (string, error) {
@@ -329,7 +330,8 @@ func (r CallsReport) Print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "calls\tCPU %/call\tbare\tratio\tset-up p50\tp95 ms\tbare p95\tratio\tadded p50\tp99 ms\tbare p50\tp99 ms\tlost\t")
 	for _, x := range r.Rows {
-		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t\n", x.Calls, x.CPU, x.BareCPU, x.CPURatio,
+		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t\n", x.Calls, x.CPU,
+			x.BareCPU, x.CPURatio,
 			x.SetUpP50, x.SetUpP95, x.BareSetUpP95, x.SetUpRatio, x.AddedP50, x.AddedP99, x.BareAddedP50, x.BareAddedP99, x.Lost)
 	}
 	if err := t.Flush(); err != nil {

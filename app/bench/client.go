@@ -30,7 +30,8 @@ func dial(addr string) (*client, error) {
 // request is a whole request as it goes over the wire.
 func request(method, path, key string, body []byte) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", method, path, key, len(body))
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", method, path, key, len(body))
 	b.Write(body)
 	return b.Bytes()
 }

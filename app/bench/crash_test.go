@@ -208,5 +208,6 @@ func (l *ledger) check(t *testing.T) {
 			missed++
 		}
 	}
-	t.Logf("%d promised, %d pushed, %d of them again after the crash, %d ended before a push", len(l.promised), len(l.pushed), repeated, missed)
+	t.Logf("%d promised, %d pushed, %d of them again after the crash, %d ended before a push", len(l.promised),
+		len(l.pushed), repeated, missed)
 }

@@ -76,7 +76,8 @@ func goAway(ctx context.Context, c FaultsConfig, r *loadPath, abrupt bool) (row 
 	t := r.book.tally(0, time.Time{})
 	t.fill(&row)
 	row.OK = t.count == n && t.lost == 0 && t.repeated == 0
-	row.Figure = fmt.Sprintf("p99 %.0f ms, %d twice under one apns-id, connections: %d", t.took.at(0.99), t.twice, r.apple.TotalConnections())
+	row.Figure = fmt.Sprintf("p99 %.0f ms, %d twice under one apns-id, connections: %d", t.took.at(0.99), t.twice,
+		r.apple.TotalConnections())
 	return row, nil
 }
 
@@ -143,7 +144,8 @@ func manyTeams(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 	var all tally
 	for who := range teams {
 		t := r.book.tally(who, time.Time{})
-		all.count, all.lost, all.repeated, all.took = all.count+t.count, all.lost+t.lost, all.repeated+t.repeated, append(all.took, t.took...)
+		all.count, all.lost, all.repeated, all.took = all.count+t.count, all.lost+t.lost, all.repeated+t.repeated,
+			append(all.took, t.took...)
 	}
 	all.fill(&row)
 	strangers := 0

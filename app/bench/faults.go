@@ -91,7 +91,8 @@ func FaultNames() []string {
 }
 
 // on runs a fault on a path, and closes it.
-func on(ctx context.Context, c FaultsConfig, r *loadPath, err error, run func(context.Context, FaultsConfig, *loadPath) (FaultRow, error)) (FaultRow, error) {
+func on(ctx context.Context, c FaultsConfig, r *loadPath, err error,
+	run func(context.Context, FaultsConfig, *loadPath) (FaultRow, error)) (FaultRow, error) {
 	if err != nil {
 		return FaultRow{}, err
 	}
@@ -127,11 +128,13 @@ func (t tally) fill(row *FaultRow) {
 
 // Print writes the report as a table.
 func (r FaultsReport) Print(w io.Writer) error {
-	fmt.Fprintf(w, "%s\nTimes are from when a ring was due: of the Sender alone until it knows Apple's answer, of the server until Apple has the push.\n\n", r.Machine)
+	fmt.Fprintf(w, "%s\nTimes are from when a ring was due: of the Sender alone until it knows Apple's answer, of "+
+		"the server until Apple has the push.\n\n", r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "fault\trings\tlost\trepeated\tslowest ms\ttarget\tfigure\tok")
 	for _, x := range r.Rows {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f\t%s\t%s\t%s\n", x.Fault, x.Count, x.Lost, x.Repeated, x.Slowest, x.Target, x.Figure, verdict(x.OK))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f\t%s\t%s\t%s\n", x.Fault, x.Count, x.Lost, x.Repeated, x.Slowest, x.Target,
+			x.Figure, verdict(x.OK))
 	}
 	return t.Flush()
 }

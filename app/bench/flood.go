@@ -31,7 +31,8 @@ func flooded(ctx context.Context, c FaultsConfig, r *loadPath) (row FaultRow, er
 	const apart, loud = 200 * time.Millisecond, time.Millisecond // of one tenant's rings
 	n := max(3, int(c.span(40*time.Second)/apart))               // of each quiet one: 200, and 800 of all
 	quiet := func() error {
-		return paced(ctx, n*quietOnes, apart/quietOnes, func(i int, due time.Time) error { return r.ring(ctx, i%quietOnes, i/quietOnes, due) })
+		return paced(ctx, n*quietOnes, apart/quietOnes,
+			func(i int, due time.Time) error { return r.ring(ctx, i%quietOnes, i/quietOnes, due) })
 	}
 	r.apple.SetLatency(apnstest.Fixed(5 * time.Millisecond))
 	first := func(i int, due time.Time) error { return r.ring(ctx, i%quietOnes, i, due) }

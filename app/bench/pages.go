@@ -98,7 +98,8 @@ func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants
 	scope := db.For(s.tenant).By(store.Who{Actor: tenants.System})
 	now := time.Now()
 	err := scope.AddInvitation(ctx, store.Invitation{
-		Hash: link.Hash(), Tenant: s.tenant, Email: "bench@example.com", Role: tenants.Owner, By: tenants.System, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+		Hash: link.Hash(), Tenant: s.tenant, Email: "bench@example.com", Role: tenants.Owner, By: tenants.System,
+		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	})
 	if err != nil {
 		return err
@@ -273,9 +274,12 @@ func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
 	}
 	ring := field(answer, `"id":"`)
 	return []string{
-		"/overview", "/overview?period=month", "/rings", "/rings?state=missed", "/rings?q=lead-77", "/rings?device=" + string(s.devices[3]), "/rings/" + ring,
-		"/rings/test", "/devices", "/devices?q=Phone+7", "/devices/" + string(s.devices[3]), "/devices/" + string(s.devices[3]) + "/remove", "/devices/pair",
-		"/alerts", "/phone-health", "/credentials", "/credentials/add", "/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/billing", "/settings", "/developers",
+		"/overview", "/overview?period=month", "/rings", "/rings?state=missed", "/rings?q=lead-77",
+		"/rings?device=" + string(s.devices[3]), "/rings/" + ring,
+		"/rings/test", "/devices", "/devices?q=Phone+7", "/devices/" + string(s.devices[3]),
+		"/devices/" + string(s.devices[3]) + "/remove", "/devices/pair",
+		"/alerts", "/phone-health", "/credentials", "/credentials/add", "/agents", "/agents/add", "/keys", "/keys/add",
+		"/people", "/people/add", "/audit", "/billing", "/settings", "/developers",
 		"/audit?q=lead-77", "/audit?period=day",
 	}, nil
 }
@@ -290,7 +294,8 @@ const (
 
 // Print writes the report as a table.
 func (r PagesReport) Print(w io.Writer) error {
-	fmt.Fprintf(w, "%s\n%d rings seeded in %.0f s, %d more placed meanwhile at 50 a second; first load %d KB compressed\n\n", r.Machine, r.Seeded, r.SeedS, r.Placed, r.FirstLoad/1000)
+	fmt.Fprintf(w, "%s\n%d rings seeded in %.0f s, %d more placed meanwhile at 50 a second; first load %d KB "+
+		"compressed\n\n", r.Machine, r.Seeded, r.SeedS, r.Placed, r.FirstLoad/1000)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "p50\tp95\tp99 ms\tKB\tpage\t")
 	slow, heavy := 0, 0

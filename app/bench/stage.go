@@ -56,7 +56,8 @@ const (
 
 // setUp fills a fresh database, lets prepare add to it and to the server's environment, and starts
 // the server on it.
-func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered), prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
+func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered),
+	prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
 	s = &stage{}
 	defer func() {
 		if err != nil {
@@ -87,7 +88,8 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered), pr
 	}
 	s.env = append([]string{
 		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=",
-		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0", "CARILLON_METRICS_ADDR=127.0.0.1:0",
+		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0",
+		"CARILLON_METRICS_ADDR=127.0.0.1:0",
 		"CARILLON_RINGS_PER_SECOND=0", "CARILLON_DEVICE_SPACING=0", // one tenant with few devices is all there is
 		"CARILLON_APNS_PRODUCTION_URL=" + s.apple.URL(apnstest.Production), "CARILLON_APNS_SANDBOX_URL=" + s.apple.URL(apnstest.Sandbox),
 	}, s.env...)
@@ -148,12 +150,14 @@ func (h *benchTenant) build(ctx context.Context, db *store.Store, devices int) e
 	h.tenant = t.ID
 	scope := db.For(t.ID).By(who)
 	h.key = tenants.NewSecret(tenants.LivePrefix)
-	err := scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench", Permissions: tenants.Permissions, CreatedAt: now}, h.key.Hash())
+	err := scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench",
+		Permissions: tenants.Permissions, CreatedAt: now}, h.key.Hash())
 	if err != nil {
 		return err
 	}
 	err = scope.AddCredential(ctx, tenants.Credential{
-		ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: bundle, Environment: tenants.Auto, Team: h.team, KeyID: h.keyID,
+		ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: bundle, Environment: tenants.Auto,
+		Team: h.team, KeyID: h.keyID,
 		State: tenants.CredentialActive, CreatedAt: now,
 	}, h.p8)
 	if err != nil {

@@ -38,7 +38,8 @@ func sustained(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 	token := fmt.Sprintf("%064x", 1)
 	ours := func() error {
 		answer := r.sender.Push(ctx, key, push.Push{
-			APNsID: tenants.NewRandomID(), Token: token, Topic: bundle + ".voip", Environment: push.Production, Payload: payload, Expires: time.Now().Add(faultTTL),
+			APNsID: tenants.NewRandomID(), Token: token, Topic: bundle + ".voip", Environment: push.Production,
+			Payload: payload, Expires: time.Now().Add(faultTTL),
 		})
 		if !answer.OK() {
 			return fmt.Errorf("%d %s: %w", answer.Status, answer.Reason, answer.Err)

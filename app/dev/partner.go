@@ -34,11 +34,13 @@ const followed = 37
 func partner(ctx context.Context, s *store.Store, user tenants.User, now time.Time) error {
 	fresh := console.NewPartner(s.Plans(), user.Name, user.Email, now)
 	fresh.User = user.ID
-	link := store.PartnerLink{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), Email: user.Email, Name: user.Name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
+	link := store.PartnerLink{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), Email: user.Email, Name: user.Name,
+		CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
 	if err := s.AddPartnerLink(ctx, link); err != nil {
 		return err
 	}
-	in := store.PartnerSignIn{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), CreatedAt: now, ExpiresAt: now} // over: the account is enough
+	// over: the account is enough
+	in := store.PartnerSignIn{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), CreatedAt: now, ExpiresAt: now}
 	p, err := s.EnterPartner(ctx, link.Hash, fresh, in)
 	if err != nil {
 		return err
@@ -80,7 +82,8 @@ func commission(s *store.Store) int64 {
 func settle(ctx context.Context, s *store.Store, id tenants.TenantID, paid []int, now time.Time) error {
 	n := store.Settlement{Tenant: id, Asked: now}
 	for i, ago := range paid {
-		n.Payments = append(n.Payments, tenants.Payment{ID: fmt.Sprintf("in_dev_%s_%d", id, i), At: now.AddDate(0, 0, -ago), Cents: month(s), Untaxed: month(s)})
+		n.Payments = append(n.Payments, tenants.Payment{ID: fmt.Sprintf("in_dev_%s_%d", id, i),
+			At: now.AddDate(0, 0, -ago), Cents: month(s), Untaxed: month(s)})
 	}
 	return s.Settle(ctx, n)
 }
@@ -89,19 +92,23 @@ func settle(ctx context.Context, s *store.Store, id tenants.TenantID, paid []int
 func bring(ctx context.Context, s *store.Store, p tenants.Partner, b brought, now time.Time) (tenants.TenantID, error) {
 	at, email := now.AddDate(0, 0, -b.ago), "owner@"+b.slug+".test"
 	link := tenants.NewSecret(tenants.TrialPrefix).Hash()
-	up := tenants.Signup{Hash: link, Email: email, Name: "Owner", Company: b.name, Industry: tenants.Salon, TimeZone: "UTC", Code: p.Code, CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL)}
+	up := tenants.Signup{Hash: link, Email: email, Name: "Owner", Company: b.name, Industry: tenants.Salon,
+		TimeZone: "UTC", Code: p.Code, CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL)}
 	if err := s.AddSignup(ctx, up); err != nil {
 		return "", err
 	}
 	t := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](at), Slug: b.slug, Name: b.name, Industry: up.Industry, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: at,
+		ID: tenants.NewID[tenants.TenantID](at), Slug: b.slug, Name: b.name, Industry: up.Industry,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: at,
 	}
 	return t.ID, s.OpenTrial(ctx, store.Opening{
 		Signup: link, Key: b.slug + ".test", Tenant: t,
-		Owner:        tenants.User{ID: tenants.NewID[tenants.UserID](at), Email: email, Name: "Owner", Theme: "auto", CreatedAt: at},
-		Agent:        tenants.Agent{ID: tenants.NewID[tenants.AgentID](at), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin, CreatedAt: at},
+		Owner: tenants.User{ID: tenants.NewID[tenants.UserID](at), Email: email, Name: "Owner", Theme: "auto", CreatedAt: at},
+		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](at), Tenant: t.ID, Name: "Built-in agent",
+			Kind: tenants.Builtin, CreatedAt: at},
 		Subscription: s.Plans().Trial(t.ID, "starter", at),
-		Referral:     &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: t.ID, Terms: s.Plans().Affiliate, Refused: b.refused, CreatedAt: at},
-		Who:          store.Who{Actor: tenants.Actor{Kind: "system", Name: "dev mode"}},
+		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: t.ID,
+			Terms: s.Plans().Affiliate, Refused: b.refused, CreatedAt: at},
+		Who: store.Who{Actor: tenants.Actor{Kind: "system", Name: "dev mode"}},
 	})
 }

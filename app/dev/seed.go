@@ -91,11 +91,13 @@ type seeder struct {
 
 func (s seeder) seed(ctx context.Context) (Notes, error) {
 	n := Notes{Email: email, Password: password}
-	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	hash, err := argon2id.CreateHash(password,
+		&argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
 		return n, err
 	}
-	user := tenants.User{ID: tenants.NewID[tenants.UserID](s.now()), Email: email, Name: "Robin Bell", Password: hash, Theme: "auto", CreatedAt: s.now()}
+	user := tenants.User{ID: tenants.NewID[tenants.UserID](s.now()), Email: email, Name: "Robin Bell", Password: hash,
+		Theme: "auto", CreatedAt: s.now()}
 	if err := s.store.AddUser(ctx, user); err != nil {
 		return n, err
 	}
@@ -120,11 +122,13 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 		return SeededTenant{}, err
 	}
 	scope := s.store.For(t.ID).By(who)
-	err := scope.AddMember(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email, Name: user.Name, CreatedAt: s.now()})
+	err := scope.AddMember(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email,
+		Name: user.Name, CreatedAt: s.now()})
 	if err != nil {
 		return SeededTenant{}, err
 	}
-	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](s.now()), Tenant: t.ID, Name: p.agent, Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.now()}
+	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](s.now()), Tenant: t.ID, Name: p.agent,
+		Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.now()}
 	if err := scope.AddAgent(ctx, agent); err != nil {
 		return SeededTenant{}, err
 	}

@@ -83,7 +83,8 @@ func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credenti
 		}
 		w.Learn(c, key)
 	}
-	w.phones, err = apnstest.NewPhones(w.apple, apnstest.PhonesConfig{APIURL: url, Client: &http.Client{Timeout: 10 * time.Second}, Now: time.Now})
+	w.phones, err = apnstest.NewPhones(w.apple,
+		apnstest.PhonesConfig{APIURL: url, Client: &http.Client{Timeout: 10 * time.Second}, Now: time.Now})
 	if err != nil {
 		return err
 	}

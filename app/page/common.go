@@ -1,5 +1,6 @@
-// Package page holds what the pages of a tenant (console) and the public pages (site) have in common: who is signed in, passwords,
-// cookies, posted forms, notes after a change, files of lists and sums of money. It serves no page itself.
+// Package page holds what the pages of a tenant (console) and the public pages (site) have in
+// common: who is signed in, passwords, cookies, posted forms, notes after a change, files of lists
+// and sums of money. It serves no page itself.
 //
 // Start reading at common.go (what it is made of), then visitor.go (who is signed in).
 package page
@@ -26,7 +27,8 @@ type CommonConfig struct {
 	Log       *slog.Logger
 }
 
-// Common is what pages share in this process: console and site hold the same one, so that limits count for both.
+// Common is what pages share in this process: console and site hold the same one, so that limits
+// count for both.
 type Common struct {
 	CommonConfig
 	Passwords *passwords
@@ -62,7 +64,8 @@ type Route struct {
 	Serve        func(context.Context, *fiber.Ctx) error
 }
 
-// Mount adds routes to r, each with a deadline, and with the guard against posts from other sites where it changes something.
+// Mount adds routes to r, each with a deadline, and with the guard against posts from other sites
+// where it changes something.
 func (m *Common) Mount(r fiber.Router, routes []Route) {
 	for _, route := range routes {
 		serve := func(c *fiber.Ctx) error {

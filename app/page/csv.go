@@ -13,8 +13,8 @@ import (
 	"carillon/tenants"
 )
 
-// Sheet is a list as a file. more gives the rows of a page and the cursor of the next one; it runs after the handler has returned
-// and must not touch the request.
+// Sheet is a list as a file. more gives the rows of a page and the cursor of the next one; it runs
+// after the handler has returned and must not touch the request.
 type Sheet struct {
 	Name string // of the file, without date and ending
 	Head []string
@@ -27,7 +27,8 @@ const (
 	SheetPage = 200             // rows read at once
 )
 
-// SendSheet streams a list as CSV (RFC 4180). The first page is read before anything is sent, so that a refusal can still be told.
+// SendSheet streams a list as CSV (RFC 4180). The first page is read before anything is sent, so
+// that a refusal can still be told.
 func (m *Common) SendSheet(ctx context.Context, c *fiber.Ctx, s Sheet) error {
 	rows, next, err := s.More(ctx, "")
 	if err != nil {
@@ -79,8 +80,8 @@ func (s Sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next
 // Cell is a text that begins no formula.
 func Cell(s string) string { return tenants.SpreadsheetCell(s) }
 
-// Stamp is a moment in UTC (RFC 3339), as the API gives it, whatever the tenant's zone: files of two tenants can be laid side by side.
-// It is empty for never.
+// Stamp is a moment in UTC (RFC 3339), as the API gives it, whatever the tenant's zone: files of
+// two tenants can be laid side by side. It is empty for never.
 func Stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

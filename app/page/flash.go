@@ -16,7 +16,8 @@ func ThemeOf(c *fiber.Ctx) views.Theme {
 	return views.ThemeAuto
 }
 
-// Flash is what is said once after a change. It travels by its code: a text in a cookie could be anybody's.
+// Flash is what is said once after a change. It travels by its code: a text in a cookie could be
+// anybody's.
 type Flash string
 
 const (
@@ -40,14 +41,17 @@ const (
 )
 
 var flashes = map[Flash]string{
-	FlashSaved: "Saved.", FlashSignedOut: "You are signed out.", FlashRemoved: "Removed.", FlashAdded: "Added.", FlashRevoked: "The key is revoked.",
-	FlashCancelled: "Stopped.", FlashRole: "The role is changed.", FlashPassword: "Your password was changed. You are signed out on all other devices.",
+	FlashSaved: "Saved.", FlashSignedOut: "You are signed out.", FlashRemoved: "Removed.", FlashAdded: "Added.",
+	FlashRevoked:   "The key is revoked.",
+	FlashCancelled: "Stopped.", FlashRole: "The role is changed.",
+	FlashPassword:     "Your password was changed. You are signed out on all other devices.",
 	FlashSignInsEnded: "The other session is signed out.", FlashPaired: "The phone is paired. Start a test ring to check it.",
 	FlashReplaced:   "Added and in use. The previous credential is kept. To return to it, choose “Roll back” on this page.",
 	FlashRolledBack: "This credential is in use again. The newer one is kept.",
 	FlashHedging:    "Saved. It applies from the next ring.",
 	FlashClosed:     "The alert is closed. If the problem happens again, the alert opens again.",
-	FlashPlan:       "Your plan was changed.", FlashPlanEnds: "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
+	FlashPlan:       "Your plan was changed.",
+	FlashPlanEnds:   "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
 }
 
 // Done leads on after a change and says so there.

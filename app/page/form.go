@@ -41,7 +41,8 @@ type Wrong struct {
 
 // statuses are the refusals that send a form back; every other one is an error page.
 var statuses = map[tenants.Kind]int{
-	tenants.Invalid: 400, tenants.Unpaid: 402, tenants.Forbidden: 403, tenants.Conflict: 409, tenants.TooLarge: 413, tenants.Unprocessable: 422, tenants.Unavailable: 503,
+	tenants.Invalid: 400, tenants.Unpaid: 402, tenants.Forbidden: 403, tenants.Conflict: 409, tenants.TooLarge: 413,
+	tenants.Unprocessable: 422, tenants.Unavailable: 503,
 }
 
 // WrongOf reads a refusal; ok is false for an error that no form can mend.

@@ -5,11 +5,13 @@ import (
 	"unicode"
 )
 
-// The passwords that are tried first are a common word or two with digits around them. A list of whole passwords would say little here:
-// hardly any of the well-known ones has twelve characters. So a password is read as a row of common words, runs of the keyboard, digits
-// and repetitions; one that is nothing else is refused, unless it is a sentence of four words or more.
+// The passwords that are tried first are a common word or two with digits around them. A list of
+// whole passwords would say little here: hardly any of the well-known ones has twelve characters.
+// So a password is read as a row of common words, runs of the keyboard, digits and repetitions; one
+// that is nothing else is refused, unless it is a sentence of four words or more.
 
-// commonWords is a list of our own making: what people use for a password, in the languages that we know best.
+// commonWords is a list of our own making: what people use for a password, in the languages that we
+// know best.
 var commonWords = strings.Fields(`
 	aaa abc abcd abcdef access account admin administrator amanda america andrea andrew angel anthony apple arsenal ashley asshole august austin autumn
 	babygirl bailey banana barcelona baseball basketball batman berlin biteme blink blue bond boss boston brandon buster butterfly
@@ -28,7 +30,8 @@ var commonWords = strings.Fields(`
 	victoria wachtwoord welcome welcometo whatever william willkommen wilson winner winter wizard work yamaha yankees yellow you zaq zxcvbn zxcvbnm`)
 
 // runs are rows that fingers walk along.
-var runs = []string{"01234567890123456789", "98765432109876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm", "azertyuiopqsdfghjklmwxcvbn", "1qaz2wsx3edc4rfv", "qazwsxedcrfv"}
+var runs = []string{"01234567890123456789", "98765432109876543210", "abcdefghijklmnopqrstuvwxyz",
+	"qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm", "azertyuiopqsdfghjklmwxcvbn", "1qaz2wsx3edc4rfv", "qazwsxedcrfv"}
 
 // disguises are signs that stand for letters.
 var disguises = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t")
@@ -42,8 +45,8 @@ func guessable(password string) bool {
 	return all && n < wholeSentence
 }
 
-// pieces reads s as a row of common words, runs, digits, signs and repetitions, with as few different words as can be; all is false when
-// something is left over.
+// pieces reads s as a row of common words, runs, digits, signs and repetitions, with as few
+// different words as can be; all is false when something is left over.
 func pieces(s string) (words int, all bool) {
 	plain := disguises.Replace(s) // as long as s: a sign for a letter
 	type way struct {
@@ -91,7 +94,8 @@ func holdsWord(all []string, w string) bool {
 	return false
 }
 
-// walk is how many characters at the beginning of s repeat the first one, or go along a run: three at least.
+// walk is how many characters at the beginning of s repeat the first one, or go along a run: three
+// at least.
 func walk(s string) int {
 	most := 1
 	for most < len(s) && s[most] == s[0] {

@@ -18,7 +18,8 @@ import (
 	"carillon/tenants"
 )
 
-// passwords hashes with argon2id. Each hash takes 19 MiB (OWASP's smallest recommended memory), so that only a few run at once.
+// passwords hashes with argon2id. Each hash takes 19 MiB (OWASP's smallest recommended memory), so
+// that only a few run at once.
 type passwords struct {
 	params argon2id.Params
 	slots  chan struct{}
@@ -54,8 +55,8 @@ func (p *passwords) Hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, &p.params)
 }
 
-// Match reports whether the password belongs to the hash. An empty hash, of somebody unknown or who has no password yet, costs the
-// same and matches nothing.
+// Match reports whether the password belongs to the hash. An empty hash, of somebody unknown or who
+// has no password yet, costs the same and matches nothing.
 func (p *passwords) Match(ctx context.Context, password, phc string) (bool, error) {
 	if err := p.enter(ctx); err != nil {
 		return false, err
@@ -69,7 +70,8 @@ func (p *passwords) Match(ctx context.Context, password, phc string) (bool, erro
 	return ok && phc != "", err
 }
 
-// The length of a password in characters (NIST SP 800-63B, 3.1.1.2: length is what counts; no rules about kinds of characters).
+// The length of a password in characters (NIST SP 800-63B, 3.1.1.2: length is what counts; no rules
+// about kinds of characters).
 const (
 	LeastPassword = 12
 	mostPassword  = 200
@@ -94,10 +96,12 @@ func NewPassword(password string, who About) string {
 	return ""
 }
 
-// The lengths from which a part of an address, or the name of a company, gives a password away: "ana" stands in many a word.
+// The lengths from which a part of an address, or the name of a company, gives a password away:
+// "ana" stands in many a word.
 const leastPart, leastCompany = 5, 4
 
-// told reports whether the password is, or holds, what everybody knows: the address, its parts, the company, this program.
+// told reports whether the password is, or holds, what everybody knows: the address, its parts, the
+// company, this program.
 func (w About) told(password string) bool {
 	low, bare := strings.ToLower(password), lettersOf(password)
 	local, domain, _ := strings.Cut(strings.ToLower(w.Email), "@")
@@ -122,8 +126,9 @@ func firstLabel(domain string) string {
 	return label
 }
 
-// tries slows guessing down: for one account from one network, for an account from anywhere, and for a network. None locks anybody
-// out for good, and who guesses from elsewhere hardly slows down the account's owner.
+// tries slows guessing down: for one account from one network, for an account from anywhere, and
+// for a network. None locks anybody out for good, and who guesses from elsewhere hardly slows down
+// the account's owner.
 type tries struct{ pair, account, network *web.Limiter }
 
 func newTries(now func() time.Time) (t tries, err error) {
@@ -137,7 +142,8 @@ func newTries(now func() time.Time) (t tries, err error) {
 // Take refuses with how long to wait.
 func (t tries) Take(email, ip string) error {
 	from := Network(ip)
-	return TakeAll("Too many attempts. Wait a moment and try again.", Limit{t.pair, email + " " + from}, Limit{t.network, from}, Limit{t.account, email})
+	return TakeAll("Too many attempts. Wait a moment and try again.", Limit{t.pair, email + " " + from},
+		Limit{t.network, from}, Limit{t.account, email})
 }
 
 // Limit is one limiter and whose turns it counts.
@@ -179,12 +185,14 @@ func SlowDown(c *fiber.Ctx, err error, form func(msg string) error) error {
 	return form(e.Msg)
 }
 
-// Registrable is the domain of a mail address that somebody registered: of ana@mail.example.co.uk it is example.co.uk.
+// Registrable is the domain of a mail address that somebody registered: of ana@mail.example.co.uk
+// it is example.co.uk.
 func Registrable(email string) (string, bool) {
 	_, host, _ := strings.Cut(email, "@")
 	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
 	return domain, err == nil
 }
 
-// Registered reports whether a mail address has a domain that somebody can have registered: no host of a local network, no suffix alone.
+// Registered reports whether a mail address has a domain that somebody can have registered: no host
+// of a local network, no suffix alone.
 func Registered(email string) bool { _, ok := Registrable(email); return ok }

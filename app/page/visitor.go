@@ -22,7 +22,8 @@ const (
 	TouchEvery = 5 * time.Minute    // how exactly idleness is known
 )
 
-// Visitor is a person who is signed in, in the tenant that they look at. The tenant comes from the sign-in and from nowhere else.
+// Visitor is a person who is signed in, in the tenant that they look at. The tenant comes from the
+// sign-in and from nowhere else.
 type Visitor struct {
 	User    tenants.User
 	In      store.SignIn
@@ -35,7 +36,8 @@ type Visitor struct {
 	Missing string // the permission that they were refused for
 }
 
-// Visitor finds who is there by the cookie; whoever is not is Unauthorized. A person who was taken out of the tenant is not.
+// Visitor finds who is there by the cookie; whoever is not is Unauthorized. A person who was taken
+// out of the tenant is not.
 func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	token := c.Cookies(m.CookieName())
 	if token == "" {
@@ -77,7 +79,8 @@ func zoneOf(t tenants.Tenant) *time.Location {
 
 func (v *Visitor) At(t time.Time) views.Time { return views.At(t, v.Zone) }
 
-// The names of our cookies. __Host- makes browsers refuse a cookie that another host set or that came without TLS (RFC 6265bis).
+// The names of our cookies. __Host- makes browsers refuse a cookie that another host set or that
+// came without TLS (RFC 6265bis).
 const (
 	secureCookie = "__Host-carillon"
 	plainCookie  = "carillon"
@@ -101,7 +104,8 @@ func (m *Common) SetCookie(c *fiber.Ctx, name, value string, age time.Duration, 
 	c.Cookie(cookie)
 }
 
-// Enter starts a sign-in under a new token and ends the one that the browser had: whoever knew the old token holds nothing.
+// Enter starts a sign-in under a new token and ends the one that the browser had: whoever knew the
+// old token holds nothing.
 func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, until time.Time) error {
 	now := m.Now()
 	token := NewToken()

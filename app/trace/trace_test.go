@@ -83,12 +83,14 @@ func TestOneTrace(t *testing.T) {
 		}
 	}
 	root := byName["POST /v1/rings"]
-	for name, under := range map[string]string{"POST /v1/rings": parent[36:52], "commit": root.ID, "push": root.ID, "apns": byName["push"].ID, "woke": root.ID} {
+	for name, under := range map[string]string{"POST /v1/rings": parent[36:52], "commit": root.ID, "push": root.ID,
+		"apns": byName["push"].ID, "woke": root.ID} {
 		if byName[name].Parent != under {
 			t.Errorf("%s is under %s, want %s", name, byName[name].Parent, under)
 		}
 	}
-	if l := byName["woke"].Links; len(byName) != 5 || len(l) != 1 || l[0] != byName["push"].ID || !byName["woke"].End.Equal(time.Unix(1800000000, 0)) {
+	if l := byName["woke"].Links; len(byName) != 5 || len(l) != 1 || l[0] != byName["push"].ID ||
+		!byName["woke"].End.Equal(time.Unix(1800000000, 0)) {
 		t.Errorf("%+v", byName)
 	}
 	if len(c.Faults()) > 0 {
@@ -149,7 +151,8 @@ func TestTenantsWordsDoNotLeave(t *testing.T) {
 	for _, s := range c.Spans() {
 		said[fmt.Sprint(s.Name, " ", s.Attributes["carillon.reason"], " ", s.Failed, " ", s.Events)]++
 	}
-	if len(said) != 3 || said["push BadDeviceToken false []"] != 1 || said["push other false []"] != 3 || said["failed no_answer true [again]"] != 1 {
+	if len(said) != 3 || said["push BadDeviceToken false []"] != 1 || said["push other false []"] != 3 ||
+		said["failed no_answer true [again]"] != 1 {
 		t.Errorf("%v", said)
 	}
 }
@@ -215,7 +218,8 @@ func TestCollectorAway(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
-	for _, c := range []trace.Config{{Log: log}, {URL: "collector:4318", Log: log}, {URL: "grpc://collector", Log: log}, {URL: "http://", Log: log}, {URL: "http://collector"}} {
+	for _, c := range []trace.Config{{Log: log}, {URL: "collector:4318", Log: log}, {URL: "grpc://collector", Log: log},
+		{URL: "http://", Log: log}, {URL: "http://collector"}} {
 		if _, err := trace.New(t.Context(), c); err == nil {
 			t.Errorf("%q is taken", c.URL)
 		}
