@@ -9,7 +9,6 @@ import (
 
 	"gorm.io/gorm"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -26,7 +25,7 @@ func (s *Scope) write(ctx context.Context, run func(*tx) error) error {
 // counters holds the tenants' rows of a whole group, in the order of their ids: two nodes that held them in the order of their jobs
 // would wait for each other. On SQLite there is nobody to wait for.
 func (t *tx) counters(group []*job) error {
-	if t.d.dialect == migrations.SQLite {
+	if t.d.dialect.isFile() {
 		return nil
 	}
 	ids := map[tenants.TenantID]bool{}
@@ -50,12 +49,8 @@ func (t *tx) counter(id tenants.TenantID) error {
 	if _, ok := t.audits[id]; ok {
 		return nil
 	}
-	query := "SELECT audit_seq FROM tenants WHERE id = ?"
-	if t.d.dialect == migrations.Postgres {
-		query += " FOR UPDATE"
-	}
 	var seq int64
-	if err := t.row(query, []any{uuid(id)}, &seq); err != nil {
+	if err := t.row("SELECT audit_seq FROM tenants WHERE id = ?"+t.hold(), []any{uuid(id)}, &seq); err != nil {
 		return missing(err, "tenant")
 	}
 	t.audits[id] = seq
@@ -123,7 +118,7 @@ func (s *Scope) Audits(ctx context.Context, q AuditQuery) ([]tenants.Audit, stri
 	}
 	if strings.HasSuffix(q.Action, ".") {
 		db = db.Where(`action LIKE ? ESCAPE '\'`, like("", q.Action, "%"))
-		if s.s.db.dialect == migrations.SQLite { // which finds a range in an index, and no pattern; "/" comes behind "."
+		if s.s.db.dialect.rangesActions() { // "/" comes behind "."
 			db = db.Where("action >= ? AND action < ?", q.Action, strings.TrimSuffix(q.Action, ".")+"/")
 		}
 	} else if q.Action != "" {

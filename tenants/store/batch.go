@@ -3,7 +3,6 @@ package store
 import (
 	"strings"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -134,7 +133,7 @@ func (t *tx) flushFacts() error {
 	err := t.rows.facts.flush(func(text string, args []any, rows int) error {
 		mine := seqs[:2*rows]
 		seqs = seqs[2*rows:]
-		if t.d.dialect == migrations.Postgres {
+		if !t.d.dialect.countsSeqs() {
 			return t.returned(text+" RETURNING seq", args, mine)
 		}
 		r, err := t.run(text, args)

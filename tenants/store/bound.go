@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -14,7 +13,7 @@ const most = 4294967294
 // Bound keeps SQLite's file from growing beyond what it has now, which is what a full disk does to it, or lets it grow again. Tests
 // and drills use it; PostgreSQL has no such thing.
 func (s *Store) Bound(ctx context.Context, full bool) error {
-	if s.db.dialect != migrations.SQLite {
+	if !s.db.dialect.isFile() {
 		return tenants.Refuse(tenants.Unsupported, "unsupported", "Only SQLite's file can be bounded.")
 	}
 	return s.w.do(ctx, noDoor, func(t *tx) error {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -50,7 +49,7 @@ func (c Cursor) Next(ctx context.Context, limit int) (Batch, error) {
 	if err != nil || !more {
 		return b, err
 	}
-	past, order, args := c.s.db.behind(from)
+	past, order, args := c.s.db.dialect.behind(from)
 	rows, err := c.s.db.through(wholeHouse).scan(ctx, "SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, "+
 		"received_at, raw_at, raw_sent_at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?", append(args, limit)...)
 	found, err := collect(rows, err, (*committedRow).fields)
@@ -79,16 +78,12 @@ func (c Cursor) Done(ctx context.Context, b Batch) (moved bool, err error) {
 
 // at is the cursor's place, and whether there are facts behind it: one cheap read.
 func (c Cursor) at(ctx context.Context) (at place, more bool, err error) {
-	some := "facts.seq > w.seq"
-	if c.s.db.dialect == migrations.Postgres {
-		some = "(facts.xact, facts.seq) > (w.xact, w.seq) AND " + beyondChange
-	}
 	type row struct {
 		place
 		more bool
 	}
 	rows, err := c.s.db.through(wholeHouse).query(ctx, "SELECT w.xact, w.seq, EXISTS "+
-		"(SELECT 1 FROM facts WHERE "+some+") FROM watermarks w WHERE w.name = ?", c.name)
+		"(SELECT 1 FROM facts WHERE "+c.s.db.dialect.behindMark()+") FROM watermarks w WHERE w.name = ?", c.name)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.xact, &r.seq, &r.more} })
 	if err != nil || len(found) == 0 {
 		return place{}, err == nil, translate(err)
@@ -106,17 +101,6 @@ func (c Cursor) move(t *tx, from, to place) (bool, error) {
 	}
 	n, err = t.change("INSERT INTO watermarks (name, xact, seq) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING", c.name, to.xact, to.seq)
 	return n > 0, err
-}
-
-// beyondChange is true of facts that no open transaction can commit before any more, on PostgreSQL.
-const beyondChange = "xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-
-// behind is the condition of the facts behind a place, with its arguments, and their order.
-func (d *database) behind(p place) (condition, order string, args []any) {
-	if d.dialect == migrations.Postgres {
-		return "(xact, seq) > (?, ?) AND " + beyondChange, "xact, seq", []any{p.xact, p.seq}
-	}
-	return "seq > ?", "seq", []any{p.seq}
 }
 
 type committedRow struct {

@@ -14,8 +14,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/driver/postgres"
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	_ "modernc.org/sqlite" // registers sqlite, in pure Go
@@ -25,7 +23,7 @@ import (
 
 // database is the two doors to one database: a pool that only reads, and what the writer's one connection is taken from.
 type database struct {
-	dialect string
+	dialect dialect
 	observe func(string)
 	reads   *sql.DB
 	writes  *sql.DB
@@ -42,13 +40,13 @@ const (
 )
 
 func open(ctx context.Context, c Config) (*database, error) {
-	d := &database{dialect: migrations.Postgres, observe: c.Observe}
+	d := &database{dialect: pg, observe: c.Observe}
 	if d.observe == nil {
 		d.observe = func(string) {}
 	}
 	var err error
 	if c.URL == "" {
-		d.dialect = migrations.SQLite
+		d.dialect = lite
 		err = d.openSQLite(c.Dir)
 	} else {
 		err = d.openPostgres(c.URL)
@@ -97,7 +95,7 @@ func (d *database) openSQLite(dir string) (err error) {
 // Checkpoint copies what SQLite's log holds to the database file, beside the writer, who is held up for long otherwise: an fsync more
 // for every thousand pages, and pages that were written several times copied as often. PostgreSQL does so by itself.
 func (s *Store) Checkpoint(ctx context.Context) error {
-	if s.db.dialect != migrations.SQLite {
+	if !s.db.dialect.isFile() {
 		return nil
 	}
 	_, err := s.db.reads.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
@@ -140,11 +138,7 @@ func redact(err error, address string) error {
 
 // session is gorm over conn: no transactions of its own, no log of its own, no ping.
 func (d *database) session(conn gorm.ConnPool) (*gorm.DB, error) {
-	var dialector gorm.Dialector = &sqlite.Dialector{DriverName: "sqlite", Conn: conn}
-	if d.dialect == migrations.Postgres {
-		dialector = postgres.New(postgres.Config{Conn: conn})
-	}
-	db, err := gorm.Open(dialector, &gorm.Config{
+	db, err := gorm.Open(d.dialect.gorm(conn), &gorm.Config{
 		SkipDefaultTransaction: true, DisableAutomaticPing: true, Logger: logger.Discard,
 	})
 	if err != nil {
@@ -155,7 +149,7 @@ func (d *database) session(conn gorm.ConnPool) (*gorm.DB, error) {
 
 // current refuses a schema that is not the one this binary wants.
 func (d *database) current(ctx context.Context) error {
-	have, want, err := migrations.Current(ctx, d.writes, d.dialect)
+	have, want, err := migrations.Current(ctx, d.writes, string(d.dialect))
 	switch {
 	case err != nil:
 		return err
@@ -167,45 +161,12 @@ func (d *database) current(ctx context.Context) error {
 	return nil
 }
 
-// noID is the empty id in a statement's text; see uuid.
-func (d *database) noID() string {
-	if d.dialect == migrations.SQLite {
-		return "x''"
-	}
-	return "'" + nilUUID + "'"
-}
-
-// idDigits is a column of ids as 32 digits, in a statement's text.
-func (d *database) idDigits(column string) string {
-	if d.dialect == migrations.SQLite {
-		return "LOWER(HEX(" + column + "))"
-	}
-	return "REPLACE(CAST(" + column + " AS TEXT), '-', '')"
-}
-
 func (d *database) close() error {
 	var errs []error
 	if d.pool != nil {
 		errs = append(errs, d.pool.close())
 	}
 	return errors.Join(append(errs, d.reads.Close(), d.writes.Close())...)
-}
-
-// bind brings a statement written with ? to the dialect. Our statements hold no ? in a literal.
-func (d *database) bind(query string) string {
-	if d.dialect == migrations.SQLite || !strings.Contains(query, "?") {
-		return query
-	}
-	var b strings.Builder
-	for n := 1; ; n++ {
-		before, after, found := strings.Cut(query, "?")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		b.WriteString("$" + strconv.Itoa(n))
-		query = after
-	}
 }
 
 // pool is a gorm.ConnPool that reads. On SQLite it keeps statements prepared, which saves more than half of a small read; pgx does
@@ -217,7 +178,7 @@ type pool struct {
 }
 
 func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
-	if p.dialect != migrations.SQLite {
+	if !p.dialect.prepares() {
 		return nil, nil
 	}
 	p.mu.Lock()
@@ -242,12 +203,12 @@ func (r reader) query(ctx context.Context, query string, args ...any) (*sql.Rows
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return r.d.pool.QueryContext(context.WithoutCancel(r.on(ctx)), r.d.bind(query), args...)
+	return r.d.pool.QueryContext(context.WithoutCancel(r.on(ctx)), r.d.dialect.bind(query), args...)
 }
 
 // scan runs a statement written by hand that may read many rows; it stops when ctx ends.
 func (r reader) scan(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return r.d.pool.QueryContext(r.on(ctx), r.d.bind(query), args...)
+	return r.d.pool.QueryContext(r.on(ctx), r.d.dialect.bind(query), args...)
 }
 
 // PrepareContext is for gorm's prepared mode, which is off.

@@ -38,7 +38,7 @@ func (s *Scope) Funnel(ctx context.Context, from, to time.Time, by string) ([]Fu
 		n           int64
 	}
 	if by == "agent" {
-		group = s.s.db.idDigits("agent_id")
+		group = s.s.db.dialect.idDigits("agent_id")
 	}
 	cells, args := s.span(floor(micros(from), hour), until(to), by)
 	rows, err := s.reads().scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM "+cells+" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", args...)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -23,14 +22,10 @@ func (s *Store) UntoldAlerts(ctx context.Context, now time.Time, lease time.Dura
 	if err != nil || len(ids) == 0 {
 		return nil, translate(err)
 	}
-	skip := ""
-	if s.db.dialect == migrations.Postgres {
-		skip = " FOR UPDATE SKIP LOCKED"
-	}
 	args := append([]any{micros(now.Add(lease)), micros(now)}, some(ids[0], ids)[1:]...)
 	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
 		rows, err := t.query(context.Background(), "UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target"+
-			due+" AND tenant_id IN ("+marks(len(ids))+")"+skip+") RETURNING "+alertColumns, args...)
+			due+" AND tenant_id IN ("+marks(len(ids))+")"+s.db.dialect.holdFree()+") RETURNING "+alertColumns, args...)
 		found, err := collect(rows, err, (*alertRow).fields)
 		alerts = nouns(found, alertRow.noun)
 		return err

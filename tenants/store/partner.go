@@ -160,7 +160,7 @@ func (s *Store) PartnerOfUser(ctx context.Context, u tenants.UserID) (tenants.Pa
 	if u == "" { // what a partner without an account has
 		return tenants.Partner{}, tenants.NoSuch("partner")
 	}
-	return onePartner(ctx, s.db.through(noDoor), "user_id = ? AND user_id <> "+s.db.noID(), uuid(u))
+	return onePartner(ctx, s.db.through(noDoor), "user_id = ? AND user_id <> "+s.db.dialect.noID(), uuid(u))
 }
 
 // PartnerOfSignIn finds whose sign-in it is; one that is over is Unauthorized.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -170,12 +169,7 @@ func (s *Scope) ChangeRing(ctx context.Context, id tenants.RingID, hint *tenants
 }
 
 // hold is how a ring that will be changed is read.
-func (t *tx) hold() string {
-	if t.d.dialect == migrations.Postgres {
-		return " FOR UPDATE"
-	}
-	return ""
-}
+func (t *tx) hold() string { return t.d.dialect.hold() }
 
 // changeRing writes what change makes of start; done is false when start is no longer what is recorded.
 func (t *tx) changeRing(s *Scope, start *tenants.Ring, due time.Time, change func(*tenants.Ring) ([]tenants.Fact, error)) (*tenants.Ring, []tenants.Fact, bool, error) {
@@ -335,13 +329,9 @@ func (s *Store) Due(ctx context.Context, now time.Time, lease time.Duration, lim
 	if err != nil || !some {
 		return nil, err
 	}
-	skip := ""
-	if s.db.dialect == migrations.Postgres {
-		skip = " FOR UPDATE SKIP LOCKED"
-	}
 	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
 		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN "+
-			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+skip+") RETURNING tenant_id, id",
+			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+s.db.dialect.holdFree()+") RETURNING tenant_id, id",
 			micros(now.Add(lease)), micros(now), limit)
 		due, err = collect(rows, err, func(d *Due) []any { return []any{(*uuid)(&d.Tenant), (*uuid)(&d.Ring)} })
 		return err

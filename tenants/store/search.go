@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
-
-	"carillon/migrations"
 )
 
 // searchMost is how many hits are collected by index and sorted. With more of them, looking through the rings from the newest finds a
@@ -63,10 +61,7 @@ func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 
 // begins is a range of a column in lower case, as its index has it: byte by byte on both databases.
 func (s *Scope) begins(column string) string {
-	lower := "LOWER(" + column + ")"
-	if s.s.db.dialect == migrations.Postgres {
-		lower = column + "_low" // stored, because its policy lets no index be looked into by LOWER
-	}
+	lower := s.s.db.dialect.lower(column)
 	return lower + " >= ? AND " + lower + " < ?"
 }
 

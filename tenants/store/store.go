@@ -87,7 +87,7 @@ func Migrate(ctx context.Context, c Config) (applied int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	applied, err = migrations.Apply(ctx, db.writes, db.dialect)
+	applied, err = migrations.Apply(ctx, db.writes, string(db.dialect))
 	return applied, errors.Join(err, db.close())
 }
 
@@ -100,7 +100,7 @@ func Status(ctx context.Context, c Config) ([]migrations.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps, err := migrations.Status(ctx, db.writes, db.dialect)
+	steps, err := migrations.Status(ctx, db.writes, string(db.dialect))
 	return steps, errors.Join(err, db.close())
 }
 

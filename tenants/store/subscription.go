@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -245,7 +244,7 @@ func (s *Scope) used(ctx context.Context, q querier, from time.Time) (int64, err
 
 // talking counts the calls that are up, on every server of the database.
 func (s *Scope) talking(ctx context.Context) (int64, error) {
-	if s.s.db.dialect == migrations.SQLite {
+	if s.s.db.dialect.isFile() {
 		return 0, nil
 	}
 	return one(s.reads().query(ctx, `SELECT COUNT(*) FROM calls JOIN rings ON rings.tenant_id = calls.tenant_id AND rings.id = calls.ring_id

@@ -111,7 +111,7 @@ func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
 // ring to one device whose first fact is among these has no earlier one. A fact whose ring is gone still counts, so that it does not
 // stop the roller.
 func (s *Store) fresh(ctx context.Context, from place, limit int) ([]newFact, error) {
-	past, order, args := s.db.behind(from)
+	past, order, args := s.db.dialect.behind(from)
 	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.ring_id, f.attempt_id, f.kind, f.at, f.detail, "+talliedColumns+
 		" FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, detail, CASE WHEN kind = 'placed' THEN ring_id END AS begun "+
 		"FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+

@@ -9,7 +9,6 @@ import (
 
 	"gorm.io/gorm"
 
-	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -63,8 +62,7 @@ func (t *tx) close() error {
 	return errors.Join(errs...)
 }
 
-// begin opens a transaction. SQLite's takes the write lock at once, so that no statement in it can find the database busy. A
-// connection that does not take it is dropped, and the next begin has a new one.
+// begin opens a transaction. A connection that does not take it is dropped, and the next begin has a new one.
 func (t *tx) begin() error {
 	if t.conn == nil {
 		if err := t.connect(context.Background()); err != nil {
@@ -72,12 +70,8 @@ func (t *tx) begin() error {
 		}
 	}
 	t.forget()
-	statement := "BEGIN IMMEDIATE"
-	if t.d.dialect == migrations.Postgres {
-		statement = "BEGIN"
-	}
-	err := t.control(statement)
-	if err != nil && t.d.dialect == migrations.Postgres {
+	err := t.control(t.d.dialect.begin())
+	if err != nil && !t.d.dialect.isFile() {
 		_ = t.close() // it is broken; its own error says nothing new
 	}
 	return err
@@ -87,7 +81,7 @@ func (t *tx) commit() error { return t.control("COMMIT") }
 
 func (t *tx) rollback() {
 	t.forget()
-	if err := t.control("ROLLBACK"); err != nil && t.d.dialect == migrations.Postgres {
+	if err := t.control("ROLLBACK"); err != nil && !t.d.dialect.isFile() {
 		_ = t.close() // the transaction goes with the connection
 	}
 }
@@ -100,7 +94,7 @@ func (t *tx) forget() {
 
 func (t *tx) control(statement string) error {
 	t.d.observe(statement)
-	if t.d.dialect == migrations.Postgres {
+	if !t.d.dialect.prepares() {
 		_, err := t.conn.ExecContext(context.Background(), statement) // through no door: see guard
 		return err
 	}
@@ -122,7 +116,7 @@ func (t *tx) postgres(query string) (context.Context, string) {
 		if len(t.bound) >= kept {
 			clear(t.bound)
 		}
-		text = t.d.bind(query)
+		text = t.d.dialect.bind(query)
 		t.bound[query] = text
 	}
 	return t.door.on(context.Background()), text
@@ -130,7 +124,7 @@ func (t *tx) postgres(query string) (context.Context, string) {
 
 // open runs a statement that gives rows.
 func (t *tx) open(query string, args []any) (*sql.Rows, error) {
-	if t.d.dialect == migrations.Postgres {
+	if !t.d.dialect.prepares() {
 		ctx, text := t.postgres(query)
 		return t.conn.QueryContext(ctx, text, args...)
 	}
@@ -142,7 +136,7 @@ func (t *tx) open(query string, args []any) (*sql.Rows, error) {
 }
 
 func (t *tx) first(query string, args, dest []any) error {
-	if t.d.dialect == migrations.Postgres {
+	if !t.d.dialect.prepares() {
 		ctx, text := t.postgres(query)
 		return t.conn.QueryRowContext(ctx, text, args...).Scan(dest...)
 	}
@@ -185,7 +179,7 @@ func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 // run runs a statement without flushing.
 func (t *tx) run(query string, args []any) (sql.Result, error) {
 	t.d.observe(query)
-	if t.d.dialect == migrations.Postgres {
+	if !t.d.dialect.prepares() {
 		ctx, text := t.postgres(query)
 		r, err := t.conn.ExecContext(ctx, text, args...)
 		return r, t.fail(err)
@@ -253,7 +247,7 @@ func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Ro
 // QueryRowContext is gorm's way in; it asks for the version of SQLite.
 func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
 	t.d.observe(query)
-	if t.d.dialect == migrations.Postgres {
+	if !t.d.dialect.prepares() {
 		ctx, text := t.postgres(query)
 		return t.conn.QueryRowContext(ctx, text, args...)
 	}

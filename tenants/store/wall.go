@@ -11,8 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
-
-	"carillon/migrations"
 )
 
 // The second wall. On PostgreSQL every table with tenant_id has a policy, forced on the table's owner too, that shows and takes only
@@ -49,7 +47,7 @@ func (d *database) through(at door) reader { return reader{d, at} }
 func (s *Scope) reads() reader { return s.s.db.through(s.door()) }
 
 func (r reader) on(ctx context.Context) context.Context {
-	if r.d.dialect == migrations.SQLite {
+	if !r.d.dialect.guarded() {
 		return ctx
 	}
 	return r.door.on(ctx)

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"carillon/migrations"
 )
 
 // Wall says, in words for the operator, why PostgreSQL does not keep tenants apart by itself here; nil where it does, and on SQLite,
 // which cannot. Carillon works either way: its statements say whose rows they mean.
 func (s *Store) Wall(ctx context.Context) error {
-	if s.db.dialect == migrations.SQLite {
+	if !s.db.dialect.guarded() {
 		return nil
 	}
 	var faults []error

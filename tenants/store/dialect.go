@@ -1,0 +1,134 @@
+package store
+
+import (
+	"strconv"
+	"strings"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+
+	"carillon/migrations"
+)
+
+// dialect is the database's kind, and every difference between the two that the rest of the store
+// meets. Only this file compares it.
+type dialect string
+
+const (
+	lite dialect = migrations.SQLite
+	pg   dialect = migrations.Postgres
+)
+
+// gorm puts statements together for conn.
+func (d dialect) gorm(conn gorm.ConnPool) gorm.Dialector {
+	if d == pg {
+		return postgres.New(postgres.Config{Conn: conn})
+	}
+	return &sqlite.Dialector{DriverName: "sqlite", Conn: conn}
+}
+
+// isFile reports that the database is one file of this process: it has no other node, no roles and
+// no connection that can break, and it is bounded and checkpointed by us.
+func (d dialect) isFile() bool { return d == lite }
+
+// guarded reports that row-level security guards statements, which then name a tenant.
+func (d dialect) guarded() bool { return d == pg }
+
+// prepares reports that we keep statements prepared; pgx does so by itself.
+func (d dialect) prepares() bool { return d == lite }
+
+// bind brings a statement written with ? to the dialect. Our statements hold no ? in a literal.
+func (d dialect) bind(query string) string {
+	if d == lite || !strings.Contains(query, "?") {
+		return query
+	}
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		query = after
+	}
+}
+
+// begin opens the writer's transaction. SQLite's takes the write lock at once, so that no statement
+// in it can find the database busy.
+func (d dialect) begin() string {
+	if d == lite {
+		return "BEGIN IMMEDIATE"
+	}
+	return "BEGIN"
+}
+
+// hold ends a SELECT whose rows will be changed in the same transaction. SQLite has one writer.
+func (d dialect) hold() string {
+	if d == pg {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// holdFree is hold without the rows that another node holds.
+func (d dialect) holdFree() string {
+	if d == pg {
+		return " FOR UPDATE SKIP LOCKED"
+	}
+	return ""
+}
+
+// countsSeqs reports that the rows of one INSERT get consecutive seqs, of which the driver says the
+// last; PostgreSQL returns each.
+func (d dialect) countsSeqs() bool { return d == lite }
+
+// rangesActions reports that a list of audits by the beginning of an action needs the range of that
+// beginning beside the pattern: SQLite finds a range in an index, and no pattern.
+func (d dialect) rangesActions() bool { return d == lite }
+
+// noID is the empty id in a statement's text; see uuid.
+func (d dialect) noID() string {
+	if d == lite {
+		return "x''"
+	}
+	return "'" + nilUUID + "'"
+}
+
+// idDigits is a column of ids as 32 digits, in a statement's text.
+func (d dialect) idDigits(column string) string {
+	if d == lite {
+		return "LOWER(HEX(" + column + "))"
+	}
+	return "REPLACE(CAST(" + column + " AS TEXT), '-', '')"
+}
+
+// lower is a column of rings in lower case, as its index has it. PostgreSQL stores it, because its
+// policies let LOWER look into no index.
+func (d dialect) lower(column string) string {
+	if d == pg {
+		return column + "_low"
+	}
+	return "LOWER(" + column + ")"
+}
+
+// beyondChange is true of facts that no open transaction can commit before any more, on PostgreSQL.
+const beyondChange = "xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+// behind is the condition of the facts behind a place, with its arguments, and their order. One
+// writer commits SQLite's facts in the order of their seqs.
+func (d dialect) behind(p place) (condition, order string, args []any) {
+	if d == pg {
+		return "(xact, seq) > (?, ?) AND " + beyondChange, "xact, seq", []any{p.xact, p.seq}
+	}
+	return "seq > ?", "seq", []any{p.seq}
+}
+
+// behindMark is behind for the place in a row w of watermarks.
+func (d dialect) behindMark() string {
+	if d == pg {
+		return "(facts.xact, facts.seq) > (w.xact, w.seq) AND " + beyondChange
+	}
+	return "facts.seq > w.seq"
+}
