@@ -11,8 +11,8 @@ import (
 
 // freeAddr is one that nobody listens on until the test lets somebody, for a server that must know
 // its address before it starts. The port is held until the test ends by a socket that does not
-// listen: whoever asks the system for a free one gets another, whoever calls is refused, and who
-// listens on this very one, as net.Listen does with SO_REUSEADDR, has it.
+// listen: a program that asks the system for a free port gets another, a caller is refused, and
+// a server that listens on this very port, as net.Listen does with SO_REUSEADDR, gets it.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)

@@ -16,7 +16,7 @@ import (
 
 // affiliateCmd manages partners. The operator pays them outside of Carillon.
 type affiliateCmd struct {
-	Add     affiliateAddCmd     `cmd:"" help:"Make somebody a partner; prints their link to pass on, and once the one into their room."`
+	Add     affiliateAddCmd     `cmd:"" help:"Make somebody a partner; prints their link to pass on and a sign-in link."`
 	Payouts affiliatePayoutsCmd `cmd:"" help:"List what is payable to partners now, or record that one was paid."`
 	Stop    affiliateStopCmd    `cmd:"" help:"End a partner: links count nothing from then on, what was earned stays."`
 }
@@ -24,7 +24,7 @@ type affiliateCmd struct {
 type affiliatePayoutsCmd struct {
 	CSV       bool   `name:"csv" help:"As a file for a spreadsheet or a bank."`
 	MarkPaid  string `help:"Code of a partner who was paid all that is payable; needs --amount and --reference." placeholder:"CODE"`
-	Amount    string `help:"What was paid, as the list has it, such as 109.78; refused when something else is payable by now." placeholder:"SUM"`
+	Amount    string `help:"What was paid, as listed, such as 109.78; refused when another sum is payable now." placeholder:"SUM"`
 	Reference string `help:"Your own name of the payment, such as the bank's; the same one again records nothing." placeholder:"TEXT"`
 	PlansFile
 	Database

@@ -16,7 +16,7 @@ import (
 
 type affiliateAddCmd struct {
 	Name      string `required:"" help:"Name of the partner."`
-	Email     string `required:"" help:"Their mail address; with it they come into their room."`
+	Email     string `required:"" help:"Their mail address; they sign in with it."`
 	PublicURL string `help:"The https:// address that people use." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
 	JSON      bool   `help:"Print one JSON line."`
 	PlansFile

@@ -54,8 +54,8 @@ func earns(t *testing.T, data string) tenants.Partner {
 	return p
 }
 
-// TestAddAPartner: once by hand; again it is only a new link into the room.
-func TestAddAPartner(t *testing.T) {
+// TestAddPartner adds a partner by hand. Adding the same one again only makes a new sign-in link.
+func TestAddPartner(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	wants(t, 0, "", "migrate", "up", "--data", data)

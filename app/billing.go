@@ -14,15 +14,15 @@ import (
 
 // Stripe configures billing. Without a key nothing is charged, and everything else works.
 type Stripe struct {
-	Key     string   `name:"stripe-key" help:"Stripe's secret or restricted key; empty = no money is taken and the operator gives plans by hand." env:"CARILLON_STRIPE_KEY"`
-	Secrets []string `name:"stripe-webhook-secret" help:"Secret of Stripe's webhook endpoint; two while one replaces the other." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
+	Key     string   `name:"stripe-key" help:"Stripe's secret or restricted key; empty = no billing." env:"CARILLON_STRIPE_KEY"`
+	Secrets []string `name:"stripe-webhook-secret" help:"Of the webhook endpoint; two during a change." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
 	API     string   `name:"stripe-api-url" help:"A stand-in for api.stripe.com." env:"CARILLON_STRIPE_API_URL"`
 	Tax     optional `name:"stripe-tax" help:"Have Stripe calculate tax; set up tax there first." env:"CARILLON_STRIPE_TAX"`
 }
 
 // PlansFile is where the plans are.
 type PlansFile struct {
-	PlansFile string `help:"Plans file in place of the built-in one; 'carillon plans show' prints that." env:"CARILLON_PLANS_FILE" type:"path"`
+	PlansFile string `help:"Plans file in place of the built-in one; see 'carillon plans show'." env:"CARILLON_PLANS_FILE" type:"path"`
 }
 
 // read returns the plans of the file, or the built-in ones.

@@ -120,9 +120,9 @@ func click(css string) step       { return settled(chromedp.Click(chromedp.CSS(c
 func submit(css string) step      { return settled(chromedp.Submit(chromedp.CSS(css))) }
 func write(css, text string) step { return settled(chromedp.SendKeys(chromedp.CSS(css), text)) }
 
-// settled takes a step in a page that is whole. Where another page came between finding an element
-// and touching it, which Chromium says of the element's id, nothing was touched, and the step is
-// taken anew.
+// settled takes a step in a page that is complete. Where another page loads between finding an
+// element and using it, Chromium does not know the element's id; then nothing was done and the step
+// is taken again.
 func settled(act step) step {
 	whole := holds(`document.readyState === "complete"`)
 	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
@@ -294,7 +294,7 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		"story-replace": "/storybook/credential-replace", "storybook": "/storybook",
 		"missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
 	}
-	do(t, ctx, "the rooms stay at the side of a long page", look("light", 1440), chromedp.Navigate(s.ready.URL+"/overview"),
+	do(t, ctx, "the menu stays at the side of a long page", look("light", 1440), chromedp.Navigate(s.ready.URL+"/overview"),
 		holds(`scrollY > 100 && Math.abs(document.querySelector(".side").getBoundingClientRect().top) < 1 || scrollTo(0, 1e6)`))
 	visit(t, ctx, s, pages)
 }

@@ -49,20 +49,20 @@ type Config struct {
 	MasterKeyFile     string   `help:"File with the master key that seals secrets at rest." env:"CARILLON_MASTER_KEY_FILE" type:"path"`
 	APNsProductionURL string   `name:"apns-production-url" help:"Apple's production host, or a stand-in." default:"https://api.push.apple.com" env:"CARILLON_APNS_PRODUCTION_URL"`
 	APNsSandboxURL    string   `name:"apns-sandbox-url" help:"Apple's sandbox host, or a stand-in." default:"https://api.sandbox.push.apple.com" env:"CARILLON_APNS_SANDBOX_URL"`
-	APNsCAFile        string   `name:"apns-ca-file" help:"Certificate authority of an APNs stand-in." env:"CARILLON_APNS_CA_FILE" type:"path"`
+	APNsCAFile        string   `name:"apns-ca-file" help:"CA of an APNs stand-in." env:"CARILLON_APNS_CA_FILE" type:"path"`
 	RTCUDPAddr        string   `name:"rtc-udp-addr" help:"One UDP port for all voice." default:":3478" env:"CARILLON_RTC_UDP_ADDR"`
-	RTCTCPAddr        string   `name:"rtc-tcp-addr" help:"One TCP port for voice where UDP is blocked; empty = none." env:"CARILLON_RTC_TCP_ADDR"`
-	RTCPublicIPs      []string `name:"rtc-public-ips" help:"Addresses that phones reach this server by; empty = those of its interfaces." env:"CARILLON_RTC_PUBLIC_IPS"`
-	TrustedProxies    []string `help:"Addresses or networks of the proxies in front; only they may say who the client is." env:"CARILLON_TRUSTED_PROXIES"`
+	RTCTCPAddr        string   `name:"rtc-tcp-addr" help:"TCP port for voice without UDP; empty = none." env:"CARILLON_RTC_TCP_ADDR"`
+	RTCPublicIPs      []string `name:"rtc-public-ips" help:"Our addresses for phones; empty = all of this host." env:"CARILLON_RTC_PUBLIC_IPS"`
+	TrustedProxies    []string `help:"Addresses or networks of trusted proxies in front." env:"CARILLON_TRUSTED_PROXIES"`
 	LogFormat         string   `help:"text or json." default:"text" env:"CARILLON_LOG_FORMAT"`
-	MetricsAddr       string   `help:"Address of the metrics listener, a private one: it asks for no key; empty = none." env:"CARILLON_METRICS_ADDR"`
+	MetricsAddr       string   `help:"Private address for metrics, without a key; empty = none." env:"CARILLON_METRICS_ADDR"`
 
-	RingsPerSecond setting[float64]       `help:"Rings a second that one tenant may place, and twice as many at once; more are refused with 429. 0 = no limit." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
-	DeviceSpacing  setting[time.Duration] `help:"Time between two pushes to one device; the later one waits. 0 = none." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
+	RingsPerSecond setting[float64]       `help:"Limit of a tenant. 0 = none." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
+	DeviceSpacing  setting[time.Duration] `help:"Least time between pushes to a device." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
 	DemoAgent
 	PlansFile
 	Stripe `embed:""`
-	Post
+	Mail
 	Tracing
 	Relays
 	Database
@@ -98,7 +98,7 @@ func (c Config) check() (checked, error) {
 	}
 	f.add("CARILLON_DEMO_AGENT", c.DemoAgent.check())
 	c.Stripe.check(f.add)
-	f.add("CARILLON_SMTP_URL", c.Post.check())
+	f.add("CARILLON_SMTP_URL", c.Mail.check())
 	c.Tracing.check(f.add)
 	c.Relays.check(f.add)
 	out := checked{Config: c}

@@ -10,10 +10,10 @@ import (
 
 // DemoAgent says who speaks on the page where a stranger hears a call.
 type DemoAgent struct {
-	Demo string `name:"demo-agent" help:"Who speaks on /demo: builtin (bells, then an echo), the id of one of your tenants' agents, or none, which closes it." default:"builtin" env:"CARILLON_DEMO_AGENT"`
+	Demo string `name:"demo-agent" help:"Agent on /demo: builtin, an agent's id, or none." default:"builtin" env:"CARILLON_DEMO_AGENT"`
 }
 
-// The words that stand where an agent's id could.
+// The values that are no agent's id.
 const (
 	demoBuiltin = "builtin"
 	demoNone    = "none"
@@ -24,7 +24,7 @@ func (d DemoAgent) check() error {
 		return nil
 	}
 	if _, ok := tenants.ParseID[tenants.AgentID](d.Demo); !ok {
-		return fmt.Errorf("%q is not builtin, none or the id of an agent; the id stands on the agent's page and in GET /v1/agents", d.Demo)
+		return fmt.Errorf("%q is not builtin, none or the id of an agent; the id is on the agent's page and in GET /v1/agents", d.Demo)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding 
 	}
 	out := []billing.Finding{{OK: true, Text: "the database answers and its schema is current"}}
 	if err := s.Wall(ctx); err != nil {
-		out = append(out, billing.Finding{Text: "the wall between tenants: " + err.Error()})
+		out = append(out, billing.Finding{Text: "row-level security: " + err.Error()})
 	}
 	out = append(out, retired(ctx, s, plans)...)
 	out = append(out, d.money(ctx, c, s)...)

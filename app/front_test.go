@@ -6,9 +6,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestTheFrontDoorInABrowser: a stranger hears the bells by one press and hangs up, signs up,
-// confirms and stands in a tenant of their own; then every public page is looked at, signed out.
-func TestTheFrontDoorInABrowser(t *testing.T) {
+// TestPublicPagesInABrowser: a visitor calls the demo and hangs up, signs up, confirms and sees their
+// own tenant. Then it looks at every public page, signed out.
+func TestPublicPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	stranger := browser(t)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"carillon/views"
 )
 
 // The sums of the story: Growth by the month, a fifth off by a promotion code, and 19 % tax on the
@@ -24,34 +26,34 @@ func TestFromAPartnersLinkToThePayout(t *testing.T) {
 	p := m.adds("Ana Ruiz", "ana@partner.example")
 	ana := m.guest()
 	ana.enters(p.Dashboard)
-	ana.room("nothing yet", "Clicks 0", "Trials 0", "Held $0.00", "Payable $0.00", "Paid $0.00")
+	ana.dashboard("nothing yet", "Clicks 0", "Trials 0", "Held $0.00", "Payable $0.00", "Paid $0.00")
 	ana.leads(ana.submits("/affiliate/payee",
-		url.Values{"payee": {"Ana Ruiz"}, "by": {"iban"}, "account": {"DE89 3704 0044 0532 0130 00"}}), "/affiliate/room")
+		url.Values{"payee": {"Ana Ruiz"}, "by": {"iban"}, "account": {"DE89 3704 0044 0532 0130 00"}}), views.PathPartner)
 
 	stranger := m.guest()
 	stranger.follows(p)
 	stranger.tries("cleo@lindenhof.example", stranger.prefilled())
-	if page := ana.room("a trial", "Clicks 1", "Trials 1", "Paying customers 0", "Held $0.00"); strings.Contains(page,
+	if page := ana.dashboard("a trial", "Clicks 1", "Trials 1", "Paying customers 0", "Held $0.00"); strings.Contains(page,
 		"lindenhof") || strings.Contains(page, "cleo") {
-		t.Error("the room names the customer")
+		t.Error("the dashboard names the customer")
 	}
 	m.stripe.Promote("BELLS20", 20)
 	customer := stranger.buys("growth", url.Values{"card": {"good"}, "code": {"BELLS20"}})
 	m.stripe.Tax(customer, 19)
 	m.pass(14*24*time.Hour - 2*time.Hour)
-	ana.room("the trial is free", "Held $0.00", "Paying customers 0")
+	ana.dashboard("the trial is free", "Held $0.00", "Paying customers 0")
 	m.pass(3 * time.Hour)
 	if bills := m.stripe.Invoices(customer); len(bills) != 2 || m.stripe.Total(bills[1]) != growthPaid {
 		t.Fatalf("%d bills, the last of %d", len(bills), m.stripe.Total(bills[len(bills)-1]))
 	}
-	ana.room("the first month is paid", "Paying customers 1", "Held $"+growthEarned, "Payable $0.00")
+	ana.dashboard("the first month is paid", "Paying customers 1", "Held $"+growthEarned, "Payable $0.00")
 	m.pass(29 * 24 * time.Hour)
 	ana.comesBack("ana@partner.example")
-	ana.room("in the hold", "Held $"+growthEarned, "Payable $0.00")
+	ana.dashboard("in the hold", "Held $"+growthEarned, "Payable $0.00")
 	m.lists("Nothing is payable now.")
 	m.pass(24 * time.Hour)
 	m.isPaid(p)
-	ana.room("the second month is held", "Held $"+growthEarned, "Payable $0.00", "Paid $"+growthEarned)
+	ana.dashboard("the second month is held", "Held $"+growthEarned, "Payable $0.00", "Paid $"+growthEarned)
 	m.isTakenBack(ana, customer)
 	m.untilTheThirteenth(ana, customer)
 	if r := m.stripe.Refused(); len(r) > 0 {
@@ -109,15 +111,15 @@ func (m *market) isPaid(p madePartner) {
 // comesBack signs a partner in at /affiliate, whose sign-in was over.
 func (g *guest) comesBack(email string) {
 	g.t.Helper()
-	g.leads(g.sends("GET", "/affiliate/room", nil, 303), "/affiliate#join")
+	g.leads(g.sends("GET", views.PathPartner, nil, 303), "/affiliate#join")
 	if page := g.sends("POST", "/affiliate", url.Values{"name": {"Ana"}, "email": {email}},
 		200); !strings.Contains(page, "Check your email") {
 		g.t.Fatalf("asking for a link gives\n%s", page)
 	}
-	text, link := g.letter(email)
-	// that of the payout details came before
+	text, link := g.mail(email)
+	// The mail about the payout details came before.
 	for !strings.Contains(text, "partner dashboard") || !strings.Contains(link, "/affiliate/links/") {
-		text, link = g.letter(email)
+		text, link = g.mail(email)
 	}
 	g.enters(link)
 }
@@ -126,15 +128,15 @@ func (g *guest) comesBack(email string) {
 func (m *market) isTakenBack(ana *guest, customer string) {
 	m.t.Helper()
 	m.stripe.Refund(m.stripe.Invoices(customer)[1], growthPaid)
-	page := ana.room("refunded", "Held $"+growthEarned, "Payable $0.00", "Paid $"+growthEarned)
+	page := ana.dashboard("refunded", "Held $"+growthEarned, "Payable $0.00", "Paid $"+growthEarned)
 	for _, want := range []string{"Clawback", "−$" + growthEarned, "$" + growthEarned + " goes against your next commissions", "SEPA 7"} {
 		if !strings.Contains(page, want) {
-			m.t.Errorf("after the refund the room lacks %q", want)
+			m.t.Errorf("after the refund the dashboard lacks %q", want)
 		}
 	}
 	m.pass(31 * 24 * time.Hour)
 	ana.comesBack("ana@partner.example")
-	ana.room("the second month went against it", "Held $"+growthEarned, "Payable $0.00", "Paid $"+growthEarned)
+	ana.dashboard("the second month went against it", "Held $"+growthEarned, "Payable $0.00", "Paid $"+growthEarned)
 	m.lists("Nothing is payable now.")
 }
 
@@ -149,11 +151,11 @@ func (m *market) untilTheThirteenth(ana *guest, customer string) {
 	}
 	ana.comesBack("ana@partner.example")
 	// eleven months are left of twelve, and one was paid out
-	if page := ana.room("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "Period ended") {
-		m.t.Errorf("the room does not say that the year is over:\n%s", page)
+	if page := ana.dashboard("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "Period ended") {
+		m.t.Errorf("the dashboard does not say that the year is over:\n%s", page)
 	}
 	m.lists("Total 878.20 USD")
-	sheet, err := csv.NewReader(strings.NewReader(ana.opens("/affiliate/room.csv"))).ReadAll()
+	sheet, err := csv.NewReader(strings.NewReader(ana.opens(views.PathPartnerCSV))).ReadAll()
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -194,30 +196,30 @@ func TestNobodyEarnsByThemselves(t *testing.T) {
 	cleo.tries("cleo@friend.example", his.Code)
 	second := url.Values{"card": {"good"}, "number": {plastic}}
 	cleo.buys("starter", second) // the card had its trial: this one is cut
-	text, link := m.letter("cleo@friend.example")
+	text, link := m.mail("cleo@friend.example")
 	for _, want := range []string{"Subject: Carillon, friend: The trial ends early: its card had one before",
 		"was used for a trial of another organisation", "Nothing was charged", "subscribe under Billing"} {
 		if !strings.Contains(strings.ReplaceAll(text, "\n", " "), want) {
-			t.Errorf("the letter lacks %q:\n%s", want, text)
+			t.Errorf("the mail lacks %q:\n%s", want, text)
 		}
 	}
 	if link != "/billing" {
-		t.Errorf("the letter leads to %q", link)
+		t.Errorf("the mail leads to %q", link)
 	}
 	customer := cleo.buys("starter", second)
 	if n := m.stripe.Total(m.stripe.Invoices(customer)[1]); n != 14900 {
 		t.Fatalf("subscribed again, %d is paid at once", n)
 	}
-	if n := len(m.letters["cleo@friend.example"]); n != 0 {
-		t.Errorf("%d letters more about one cut", n)
+	if n := len(m.mails["cleo@friend.example"]); n != 0 {
+		t.Errorf("%d more mails about one cut", n)
 	}
-	if page := bob.room("a stranger, himself and his card", "Trials 1", "Paying customers 1", "Held $32.78",
+	if page := bob.dashboard("a stranger, himself and his card", "Trials 1", "Paying customers 1", "Held $32.78",
 		"Payable $0.00"); strings.Count(page, "Your own account, no commission") != 2 {
-		t.Errorf("the room does not say of two that they are his own:\n%s", page)
+		t.Errorf("the dashboard does not say of two that they are his own:\n%s", page)
 	}
-	if page := ana.room("a colleague", "Trials 0", "Paying customers 0", "Held $0.00",
+	if page := ana.dashboard("a colleague", "Trials 0", "Paying customers 0", "Held $0.00",
 		"Payable $0.00"); strings.Count(page, "Your own account, no commission") != 1 {
-		t.Errorf("the room does not say of a colleague that it earns nothing:\n%s", page)
+		t.Errorf("the dashboard does not say of a colleague that it earns nothing:\n%s", page)
 	}
 	if r := m.stripe.Refused(); len(r) > 0 {
 		t.Errorf("requests that Stripe would refuse: %q", r)

@@ -17,18 +17,19 @@ import (
 	"carillon/app/notify/notifytest"
 	"carillon/app/push/apnstest"
 	"carillon/tenants"
+	"carillon/views"
 )
 
-// market is a server in production with a Stripe and a post office on this machine. All three, and
-// the command line, are on one day, which passes when the test says so.
+// market is a server in production with a Stripe and a mail server on this machine. All three, and
+// the command line, share one clock, which the test moves.
 type market struct {
 	*server
-	stripe  *stripetest.Stripe
-	office  *notifytest.Server
-	data    string
-	opened  time.Time                    // outside
-	passed  atomic.Int64                 // and what passed here beside what does outside, in nanoseconds
-	letters map[string][]notifytest.Mail // that came and were not asked for yet, by who got them
+	stripe *stripetest.Stripe
+	office *notifytest.Server
+	data   string
+	opened time.Time                    // outside
+	passed atomic.Int64                 // and what passed here beside what does outside, in nanoseconds
+	mails  map[string][]notifytest.Mail // received and not yet asked for, by recipient
 }
 
 // marketDay is the day on which it opens: the hold of the first month ends just before the second
@@ -43,7 +44,7 @@ func opens(t *testing.T) *market {
 			t.Fatal(err)
 		}
 	}
-	m := &market{data: t.TempDir(), opened: time.Now(), letters: map[string][]notifytest.Mail{}}
+	m := &market{data: t.TempDir(), opened: time.Now(), mails: map[string][]notifytest.Mail{}}
 	apple, err := apnstest.New(apnstest.Config{})
 	must(err)
 	t.Cleanup(func() { _ = apple.Close() })
@@ -93,21 +94,21 @@ func (m *market) adds(name, email string) (p madePartner) {
 	return p
 }
 
-// letter waits for the next one that somebody got, and gives it with the path of the link in it.
-func (m *market) letter(to string) (text, path string) {
+// mail waits for the next mail to an address and returns it with the path of the link in it.
+func (m *market) mail(to string) (text, path string) {
 	m.t.Helper()
 	late := time.NewTimer(2 * time.Minute)
 	defer late.Stop()
-	for len(m.letters[to]) == 0 {
+	for len(m.mails[to]) == 0 {
 		select {
 		case l := <-m.office.Mails():
-			m.letters[l.To] = append(m.letters[l.To], l)
+			m.mails[l.To] = append(m.mails[l.To], l)
 		case <-late.C:
-			m.t.Fatalf("no letter to %s", to)
+			m.t.Fatalf("no mail to %s", to)
 		}
 	}
-	l := m.letters[to][0]
-	m.letters[to] = m.letters[to][1:]
+	l := m.mails[to][0]
+	m.mails[to] = m.mails[to][1:]
 	_, rest, _ := strings.Cut(l.Text, "http://127.0.0.1")
 	return l.Head + l.Text, strings.Fields(rest + " -")[0]
 }
@@ -186,8 +187,8 @@ func (g *guest) prefilled() string {
 	return ""
 }
 
-// tries signs up by the form and the mail, with a partner's code; the owner stands in a tenant of
-// their own then.
+// tries signs up by the form and the mail, with a partner's code; then the owner is signed in to
+// their own tenant.
 func (g *guest) tries(email, code string) {
 	g.t.Helper()
 	g.pass(time.Hour) // a few sign-ups of one network are taken in ten minutes
@@ -195,7 +196,7 @@ func (g *guest) tries(email, code string) {
 	g.sends("POST", "/trial", url.Values{"company": {company}, "name": {"Owner"}, "email": {email},
 		"password": {"bells in the morning"}, "time_zone": {"UTC"},
 		"industry": {string(tenants.Salon)}, "code": {code}}, 200)
-	_, link := g.letter(email)
+	_, link := g.mail(email)
 	g.opens(link)
 	g.leads(g.submits(link, nil), "/overview")
 }
@@ -210,26 +211,26 @@ func (g *guest) buys(plan string, typed url.Values) (customer string) {
 	return all[len(all)-1]
 }
 
-// enters comes into the partner's room by a link.
+// enters opens the partner dashboard by a link.
 func (g *guest) enters(link string) {
 	g.t.Helper()
 	link = strings.TrimPrefix(link, "http://127.0.0.1")
 	if page := g.opens(link); !strings.Contains(page, "Open your partner dashboard") {
 		g.t.Fatalf("the link leads to\n%s", page)
 	}
-	g.leads(g.submits(link, nil), "/affiliate/room")
+	g.leads(g.submits(link, nil), views.PathPartner)
 }
 
-// room reads the partner's room and fails unless its figures are these, as "Held $1.00"; it gives
-// the page.
-func (g *guest) room(what string, want ...string) string {
+// dashboard reads the partner dashboard and fails unless its figures are these, as "Held $1.00"; it
+// returns the page.
+func (g *guest) dashboard(what string, want ...string) string {
 	g.t.Helper()
-	page := g.opens("/affiliate/room")
+	page := g.opens(views.PathPartner)
 	for _, w := range want {
 		label, value := w[:strings.LastIndex(w, " ")], w[strings.LastIndex(w, " ")+1:]
 		got := regexp.MustCompile(`stat-label">\s*` + label + `\s*</div>\s*<div class="stat-value">([^<]*)<`).FindStringSubmatch(page)
 		if got == nil || got[1] != value {
-			g.t.Errorf("%s: the room says %q for %q, want %q", what, got, label, value)
+			g.t.Errorf("%s: the dashboard says %q for %q, want %q", what, got, label, value)
 		}
 	}
 	return page

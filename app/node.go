@@ -104,7 +104,7 @@ func (n *node) openStore(ctx context.Context, c checked) (err error) {
 	}
 	n.close = append(n.close, n.store.Close)
 	if err := n.store.Wall(ctx); err != nil {
-		n.log.Warn("the wall between tenants does not stand", "why", err)
+		n.log.Warn("the database does not isolate tenants", "why", err)
 	}
 	return nil
 }
@@ -175,8 +175,8 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	return nil
 }
 
-// mount opens the door: the listener first, so that a taken address is found before anything is
-// promised.
+// mount opens the listener first, so that a taken address is found early, then builds the pages and
+// the API on it.
 func (n *node) mount(c checked, x extras) error {
 	listener, err := listen("--addr", c.Addr)
 	if err != nil {
@@ -190,11 +190,11 @@ func (n *node) mount(c checked, x extras) error {
 	if n.billing, err = n.openBilling(c); err != nil {
 		return err
 	}
-	rooms, err := n.rooms(c, x)
+	pages, err := n.openConsole(c, x)
 	if err != nil {
 		return err
 	}
-	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: rooms.ErrorPage})
+	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: pages.ErrorPage})
 	web.Health(edge, n.ready)
 	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, Media: n.board,
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
@@ -202,7 +202,7 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	v1.Mount(edge)
-	rooms.Mount(edge)
+	pages.Mount(edge)
 	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }
 	return nil
 }
@@ -221,13 +221,13 @@ func listen(name, at string) (net.Listener, error) {
 	return l, nil
 }
 
-// rooms are the pages for people.
-func (n *node) rooms(c checked, x extras) (*console.Console, error) {
-	letters, err := n.mailer(c, x)
+// openConsole makes the pages for people.
+func (n *node) openConsole(c checked, x extras) (*console.Console, error) {
+	mail, err := n.openMail(c, x)
 	if err != nil {
 		return nil, err
 	}
-	if err := n.openAlertMail(letters, strings.TrimRight(c.PublicURL, "/")); err != nil {
+	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return nil, err
 	}
 	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Now: c.now, Log: n.log})
@@ -236,11 +236,11 @@ func (n *node) rooms(c checked, x extras) (*console.Console, error) {
 	}
 	return console.New(console.Config{
 		Common: common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: letters,
+		Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: mail,
 		Parts: []console.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.",
-				Answers: func(context.Context) error { return n.apple() }},
+				Answers: func(context.Context) error { return n.reachesApple() }},
 			{Name: "Voice", Text: "Carries the sound of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
 		},
 		PerSecond: c.RingsPerSecond.is,

@@ -6,9 +6,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestPayingInABrowser: a form of the billing room leads to Stripe, which Chromium lets happen only
-// if the page's policy says so; what is paid there is told by Stripe, shown in the room, and
-// cancelled with two clicks.
+// TestPayingInABrowser: a form of the billing page leads to Stripe, which Chromium allows only if
+// the page's policy does. Stripe reports the payment, the page shows it, and two clicks cancel the
+// subscription.
 func TestPayingInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -17,11 +17,11 @@ func TestPayingInABrowser(t *testing.T) {
 	do(t, admin, "choose a plan", chromedp.Navigate(s.ready.URL+"/billing"),
 		click(`button[aria-label="Subscribe to Growth by the month"]`), holds(`location.pathname.startsWith("/pay/")`))
 	do(t, admin, "a card that is declined", click(`button[value=bad]`), holds(`document.body.innerText.includes("was declined")`))
-	// Where Stripe's message is behind the browser, the room that the checkout leads to looks again
-	// by itself.
+	// Where Stripe's message arrives after the browser, the page that the checkout leads to reloads
+	// itself.
 	do(t, admin, "a card that works", click(`button[value=good]`),
 		holds(`location.pathname === "/billing" && location.search.startsWith("?checkout=done")`))
-	do(t, admin, "the room knows", holds(`document.body.innerText.includes("$499 by the month")`))
+	do(t, admin, "the page shows it", holds(`document.body.innerText.includes("$499 by the month")`))
 	do(t, admin, "look at a larger plan", click(`a[aria-label="Change to Scale by the month"]`),
 		holds(`location.pathname === "/billing/change" && document.body.innerText.includes("Due now: $")`))
 	do(t, admin, "change to it", submit(`input[name=at]`), holds(`document.body.innerText.includes("$1,499 by the month")`))

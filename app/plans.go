@@ -88,7 +88,7 @@ func (p *plansSyncCmd) Run(ctx context.Context, c terminal) error {
 // tenantPlanCmd gives a tenant a plan without Stripe.
 type tenantPlanCmd struct {
 	Slug  string    `required:"" help:"The tenant."`
-	Plan  string    `required:"" help:"Code of a plan; 'trial' begins a trial of the smallest; 'none' takes the subscription away, so that everything is allowed."`
+	Plan  string    `required:"" help:"Code of a plan; 'trial' = a trial of the smallest; 'none' = no plan and no limits."`
 	Until time.Time `help:"Day on which it ends, such as 2027-01-31; empty = until further notice." format:"2006-01-02"`
 	PlansFile
 	Database

@@ -16,11 +16,11 @@ import (
 	"carillon/gateway"
 )
 
-// Relays are the STUN and TURN servers that phones are told of, for networks that the voice port
-// cannot be reached from directly.
+// Relays are the STUN and TURN servers that phones may use where they cannot reach the voice port
+// directly.
 type Relays struct {
-	ICEServers []string `name:"rtc-ice-servers" help:"STUN and TURN servers for phones, such as stun:stun.example.com,turn:turn.example.com:3478?transport=tcp; empty = none." env:"CARILLON_RTC_ICE_SERVERS"`
-	TURNSecret string   `name:"rtc-turn-secret" help:"The secret that the TURN servers share with us (coturn: static-auth-secret); phones get credentials made with it that last two hours." env:"CARILLON_RTC_TURN_SECRET"`
+	ICEServers []string `name:"rtc-ice-servers" help:"Such as stun:stun.example.com; empty = none." env:"CARILLON_RTC_ICE_SERVERS"`
+	TURNSecret string   `name:"rtc-turn-secret" help:"Shared with the TURN servers." env:"CARILLON_RTC_TURN_SECRET"`
 }
 
 // How long the credentials of a TURN server hold. The server asks for them again while it relays: a

@@ -14,13 +14,13 @@ import (
 
 // cli is the whole command line; each verb is a file of this package.
 type cli struct {
-	Dev       devCmd       `cmd:"" help:"Run everything on this machine with nothing installed: SQLite, an Apple inside this process, seeded tenants."`
+	Dev       devCmd       `cmd:"" help:"Run everything on this machine, with SQLite, simulated phones and seeded tenants."`
 	Serve     serveCmd     `cmd:"" help:"Run in production."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or list its steps."`
 	Tenant    tenantCmd    `cmd:"" help:"Manage tenants."`
 	Plans     plansCmd     `cmd:"" help:"What tenants may buy."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
-	Doctor    doctorCmd    `cmd:"" help:"Look whether configuration, database and Stripe are well."`
+	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database and Stripe."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`
 	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`

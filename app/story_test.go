@@ -269,7 +269,7 @@ func (s *shop) grows() {
 	s.does("grown", submit(`input[name=at]`), says("$499 by the month"))
 }
 
-// fails lets the renewal fail, which the room says and rings outlive, and then pays.
+// fails lets the renewal fail, which the dashboard says and rings outlive, and then pays.
 func (s *shop) fails() {
 	customer := s.stripe.Customers()[0]
 	s.stripe.Card(customer, false)

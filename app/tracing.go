@@ -17,8 +17,8 @@ import (
 // Its SDK reads the variables that are not here: headers, certificates, compression, sampler,
 // batches, resource.
 type Tracing struct {
-	OTLPEndpoint       string `name:"otlp-endpoint" help:"Collector of OpenTelemetry traces, OTLP over HTTP, such as http://127.0.0.1:4318; empty = no traces, at no cost. The other OTEL_* variables hold too." env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
-	OTLPTracesEndpoint string `name:"otlp-traces-endpoint" help:"The same, whole: nothing is added to it." env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	OTLPEndpoint       string `name:"otlp-endpoint" help:"Such as http://127.0.0.1:4318; empty = no traces." env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	OTLPTracesEndpoint string `name:"otlp-traces-endpoint" help:"The whole URL." env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
 	OTLPProtocol       string `name:"otlp-protocol" help:"http/protobuf or http/json." env:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,OTEL_EXPORTER_OTLP_PROTOCOL" default:"http/protobuf"`
 	TracesExporter     string `help:"otlp, or none for no traces whatever else is set." env:"OTEL_TRACES_EXPORTER" default:"otlp"`
 	OTelDisabled       string `name:"otel-disabled" help:"true = no traces whatever else is set." env:"OTEL_SDK_DISABLED"`

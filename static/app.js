@@ -270,7 +270,7 @@
     $("dialog.drawer[open]")?.close();
   });
 
-  // A list that hears of rings draws itself again, as long as nobody points into it, types, or has something open. Otherwise it says how
+  // A list that gets news of rings draws itself again, as long as nobody points into it, types, or has something open. Otherwise it says how
   // many are new.
   function listen(list) {
     const seen = new Set();

@@ -44,7 +44,7 @@
     return (await answer.json().catch(() => ({}))).ice_servers || [];
   }
 
-  // end lets go of everything, whoever ended it.
+  // end frees everything, whichever side ended the call.
   function end(text) {
     if (!call) return;
     const was = call;

@@ -133,7 +133,7 @@ func fingerprintOf(c *stripe.Charge) string {
 // selfReferral returns why a referral is the partner's own: their account owns the tenant, or a
 // card that pays for another of their tenants pays for this one. Empty = it is not.
 func (b *Billing) selfReferral(ctx context.Context, r tenants.Referral, cards map[string]bool) (tenants.Refusal, error) {
-	owned, err := b.Store.HousesOfPartner(ctx, r.Partner)
+	owned, err := b.Store.TenantsOfPartner(ctx, r.Partner)
 	if err != nil {
 		return "", err
 	}

@@ -66,7 +66,7 @@ func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.S
 		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.Industry.Name(), User: v.User.Name, Email: v.User.Email, Role: roleName(v.Role),
 		Theme: page.ThemeOf(c), Dev: k.Dev != nil, TimeZone: v.Tenant.TimeZone, Environment: views.EnvUnasked,
 	}
-	for _, m := range v.Houses {
+	for _, m := range v.Tenants {
 		s.Tenants = append(s.Tenants, views.Choice{Value: string(m.Tenant.ID), Text: m.Tenant.Name, Selected: m.Tenant.ID == v.Tenant.ID})
 	}
 	return s

@@ -134,7 +134,7 @@ func (k *Console) signOut(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 // switchTenant turns the sign-in to another tenant of the person, under a new token.
 func (k *Console) switchTenant(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	want, _ := tenants.ParseID[tenants.TenantID](page.FormOf(c).Text("tenant"))
-	for _, m := range v.Houses {
+	for _, m := range v.Tenants {
 		if m.Tenant.ID == want {
 			if err := k.Enter(ctx, c, v.User, want, v.In.ExpiresAt); err != nil {
 				return err

@@ -18,7 +18,7 @@ import (
 type Sheet struct {
 	Name string // of the file, without date and ending
 	Head []string
-	Sums []int // columns of numbers that we reckon and nobody types: a minus sign begins no formula there
+	Sums []int // columns of calculated numbers that nobody types: a minus sign begins no formula there
 	More func(ctx context.Context, after string) (rows [][]string, next string, err error)
 }
 

@@ -29,15 +29,15 @@ type Visitor struct {
 	In      store.SignIn
 	Tenant  tenants.Tenant
 	Role    tenants.Role
-	Houses  []store.Membership // every tenant of the person
+	Tenants []store.Membership // every tenant of the person
 	Who     store.Who
 	Scope   *store.Scope // acts as the person
 	Zone    *time.Location
 	Missing string // the permission that they were refused for
 }
 
-// Visitor finds who is there by the cookie; whoever is not is Unauthorized. A person who was taken
-// out of the tenant is not.
+// Visitor finds who is there by the cookie; anyone else is Unauthorized, also a person who
+// was removed from the tenant.
 func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	token := c.Cookies(m.CookieName())
 	if token == "" {
@@ -49,10 +49,10 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 		return nil, err
 	}
 	v := &Visitor{User: user, In: in}
-	if v.Houses, err = m.Store.Memberships(ctx, user.ID); err != nil {
+	if v.Tenants, err = m.Store.Memberships(ctx, user.ID); err != nil {
 		return nil, err
 	}
-	for _, one := range v.Houses {
+	for _, one := range v.Tenants {
 		if one.Tenant.ID == in.Tenant {
 			v.Tenant, v.Role = one.Tenant, one.Role
 		}
@@ -104,8 +104,8 @@ func (m *Common) SetCookie(c *fiber.Ctx, name, value string, age time.Duration, 
 	c.Cookie(cookie)
 }
 
-// Enter starts a sign-in under a new token and ends the one that the browser had: whoever knew the
-// old token holds nothing.
+// Enter starts a sign-in under a new token and ends the one that the browser had: the old token is
+// worth nothing then.
 func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, until time.Time) error {
 	now := m.Now()
 	token := NewToken()

@@ -161,8 +161,8 @@ func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error 
 	return nil
 }
 
-// HousesOfPartner lists the tenants that a partner owns: by the account that opens their room, and by the one with their address.
-func (s *Store) HousesOfPartner(ctx context.Context, id tenants.PartnerID) (out []tenants.TenantID, err error) {
+// TenantsOfPartner lists the tenants that a partner owns: by the account that opens their room, and by the one with their address.
+func (s *Store) TenantsOfPartner(ctx context.Context, id tenants.PartnerID) (out []tenants.TenantID, err error) {
 	p, err := s.Partner(ctx, id)
 	if err != nil {
 		return nil, err

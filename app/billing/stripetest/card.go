@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// attach gives a customer a card. Cards with one number have one fingerprint, whoever the customer
-// is. Called with mu held.
+// attach gives a customer a card. Cards with one number have one fingerprint, for any
+// customer. Called with mu held.
 func (s *Stripe) attach(customer, number string) {
 	number = strings.ReplaceAll(number, " ", "")
 	if number == "" {

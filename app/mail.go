@@ -12,29 +12,29 @@ import (
 	"carillon/views"
 )
 
-// Post says who brings mail to people.
-type Post struct {
-	SMTPURL string `name:"smtp-url" help:"smtp://user:password@host:587?from=carillon@example.com, or smtps://…; empty = no mail: nobody can sign up, and nobody is written to when something is wrong." env:"CARILLON_SMTP_URL"`
+// Mail configures how mail is sent.
+type Mail struct {
+	SMTPURL string `name:"smtp-url" help:"smtp://user:password@host:587?from=carillon@example.com, or smtps://…; empty = no mail: no sign-ups, no alerts by mail." env:"CARILLON_SMTP_URL"`
 }
 
-func (p Post) check() error {
-	if p.SMTPURL == "" {
+func (m Mail) check() error {
+	if m.SMTPURL == "" {
 		return nil
 	}
-	return notify.Check(p.SMTPURL)
+	return notify.Check(m.SMTPURL)
 }
 
 // outbox is the folder of dev mode's mail, in the data folder.
 const outbox = "outbox"
 
-// letterbox is who brings letters, soon or at once.
-type letterbox interface {
+// mailSender sends mail from the console and about alerts.
+type mailSender interface {
 	console.Mailer
 	health.Mailer
 }
 
-// mailer sends by SMTP, writes into a folder in dev mode, or is nil.
-func (n *node) mailer(c checked, x extras) (letterbox, error) {
+// openMail returns a sender that uses SMTP, or in dev mode a folder. It is nil where there is neither.
+func (n *node) openMail(c checked, x extras) (mailSender, error) {
 	switch {
 	case c.SMTPURL != "":
 		m, err := notify.New(notify.Config{URL: c.SMTPURL, Now: c.now, Log: n.log})
@@ -50,11 +50,11 @@ func (n *node) mailer(c checked, x extras) (letterbox, error) {
 }
 
 // openAlertMail makes the part that mails people about alerts; without mail there is none.
-func (n *node) openAlertMail(p letterbox, publicURL string) (err error) {
-	if p == nil {
+func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
+	if m == nil {
 		return nil
 	}
-	n.alerts, err = health.NewAlertMail(health.AlertMailConfig{Store: n.store, Mail: p, Now: n.now, Log: n.log,
+	n.alerts, err = health.NewAlertMail(health.AlertMailConfig{Store: n.store, Mail: m, Now: n.now, Log: n.log,
 		Link: func(a tenants.Alert) string {
 			switch a.Kind {
 			case tenants.AlertBlocked, tenants.AlertUnshown:
@@ -75,11 +75,11 @@ func (n *node) mailAlerts(ctx context.Context) error {
 	return n.alerts.Send(ctx)
 }
 
-// errNoApple is what the status page is told when pushes wait for a connection.
+// errNoApple is the error on the status page while pushes wait for a connection.
 var errNoApple = errors.New("no connection to Apple is open, and some are wanted")
 
-// apple says whether pushes can leave: a connection is open, or nobody needs one.
-func (n *node) apple() error {
+// reachesApple says whether pushes can leave: a connection is open, or nobody needs one.
+func (n *node) reachesApple() error {
 	if s := n.sends.Stats(); s.Pools > 0 && s.Connections == 0 {
 		return errNoApple
 	}
