@@ -155,7 +155,7 @@ func TestNewTokenDiffersFromExpiredOne(t *testing.T) {
 	for _, into := range []time.Duration{20*time.Minute - time.Second, 20 * time.Minute, 20*time.Minute + time.Second} {
 		c := newClock()
 		c.toTerm(into)
-		a := apple(t, apnstest.Config{Now: c.now, TokenFloor: -1})
+		a := apple(t, apnstest.Config{Now: c.now, TokenInterval: -1})
 		s, k := sender(t, a, func(cfg *push.Config) { cfg.Now = c.now }), key(t, a, team, kid, nil)
 		a.Script(device, apnstest.Refusal("ExpiredProviderToken"))
 		if w := s.Push(t.Context(), k, ringAt(t, c.now(), 30*time.Second)); !w.OK() || w.Tries != 2 {

@@ -48,8 +48,10 @@ func TestOpenP12(t *testing.T) {
 				t.Errorf("%s %q: %v", name, password, err)
 				continue
 			}
-			if about.Bundle != "com.example.clinic" || !slices.Contains(about.Topics, voipTopic) || !slices.Equal(about.Kinds, []string{"app", "voip"}) ||
-				!slices.Equal(about.Environments, []string{push.Production, push.Sandbox}) || about.NotAfter.Before(time.Now()) || len(k.Fingerprint()) != 64 {
+			if about.Bundle != "com.example.clinic" || !slices.Contains(about.Topics, voipTopic) ||
+				!slices.Equal(about.Kinds, []string{"app", "voip"}) ||
+				!slices.Equal(about.Environments, []string{push.Production, push.Sandbox}) ||
+				about.NotAfter.Before(time.Now()) || len(k.Fingerprint()) != 64 {
 				t.Errorf("%s: %+v", name, about)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"carillon/app/push"
@@ -58,16 +59,23 @@ func ExampleOpenP8() {
 	_, err := push.OpenP8("TEAM123456", "KEY1234567", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"))
 	var e *tenants.Error
 	if errors.As(err, &e) {
-		fmt.Println(e.Fields[0].Name, "-", e.Msg)
+		what, cure, _ := strings.Cut(e.Msg, "; ")
+		fmt.Println(e.Fields[0].Name, "-", what)
+		fmt.Println(cure)
 	}
-	// Output: file - This is a public key; the private one is in the AuthKey_….p8 file, which Apple lets you download once.
+	// Output:
+	// file - This is a public key
+	// the private one is in the AuthKey_….p8 file, which Apple lets you download once.
 }
 
 func ExamplePayload() {
 	issued := time.Unix(1_800_000_000, 0)
 	body, err := push.Payload("0198c0de-0000-7000-8000-000000000001", issued, issued.Add(30*time.Second), "")
-	fmt.Println(string(body), err)
-	// Output: {"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030} <nil>
+	fmt.Println(string(body))
+	fmt.Println(err)
+	// Output:
+	// {"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030}
+	// <nil>
 }
 
 func ExampleReactionTo() {

@@ -82,14 +82,20 @@ func TestUnusualAnswers(t *testing.T) {
 			w.Header().Set("Y", strings.Repeat("y", 10_000))
 			w.WriteHeader(200)
 		}, 200, "", 1},
-		"a long page":      {func(w http.ResponseWriter) { w.WriteHeader(502); fmt.Fprint(w, strings.Repeat("<p>", 100_000)) }, 200, "", 2},
-		"a redirect":       {func(w http.ResponseWriter) { w.Header().Set("Location", "http://example.com/"); w.WriteHeader(307) }, 200, "", 2},
+		"a long page": {func(w http.ResponseWriter) { w.WriteHeader(502); fmt.Fprint(w, strings.Repeat("<p>", 100_000)) }, 200, "", 2},
+		"a redirect": {func(w http.ResponseWriter) {
+			w.Header().Set("Location", "http://example.com/")
+			w.WriteHeader(307)
+		}, 200, "", 2},
 		"a lost redirect":  {func(w http.ResponseWriter) { w.WriteHeader(302) }, 200, "", 2},
 		"a numeric reason": {func(w http.ResponseWriter) { w.WriteHeader(503); fmt.Fprint(w, `{"reason":7}`) }, 200, "", 2},
 		"half of JSON":     {func(w http.ResponseWriter) { w.WriteHeader(500); fmt.Fprint(w, `{"reason":"Intern`) }, 200, "", 2},
 		"an array":         {func(w http.ResponseWriter) { w.WriteHeader(500); fmt.Fprint(w, `[1,2]`) }, 200, "", 2},
-		"a new reason":     {func(w http.ResponseWriter) { w.WriteHeader(400); fmt.Fprint(w, `{"reason":"PhoneAsleep"}`) }, 400, "PhoneAsleep", 1},
-		"a broken stream":  {func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }, 200, "", 2},
+		"a new reason": {func(w http.ResponseWriter) {
+			w.WriteHeader(400)
+			fmt.Fprint(w, `{"reason":"PhoneAsleep"}`)
+		}, 400, "PhoneAsleep", 1},
+		"a broken stream": {func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }, 200, "", 2},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {

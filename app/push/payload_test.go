@@ -15,10 +15,11 @@ const ringID = "0198C0DE-0000-7000-8000-000000000001"
 func TestPayload(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1_800_000_000, 5)
+	const common = `{"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030`
 	for from, want := range map[string]string{
-		"":                      `{"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030}`,
-		`Müller "Dental"`:       `{"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030,"from":"Müller \"Dental\""}`,
-		strings.Repeat("é", 64): `{"v":1,"call_id":"0198c0de-0000-7000-8000-000000000001","iat":1800000000,"exp":1800000030,"from":"` + strings.Repeat("é", 64) + `"}`,
+		"":                      common + `}`,
+		`Müller "Dental"`:       common + `,"from":"Müller \"Dental\""}`,
+		strings.Repeat("é", 64): common + `,"from":"` + strings.Repeat("é", 64) + `"}`,
 	} {
 		got, err := push.Payload(ringID, at, at.Add(30*time.Second), from)
 		if err != nil || string(got) != want {
@@ -26,7 +27,8 @@ func TestPayload(t *testing.T) {
 		}
 	}
 	for name, from := range map[string]string{
-		"long": strings.Repeat("x", 65), "line break": "a\nb", "null": "a\x00", "delete": "a\x7f", "C1": "a\u0085", "right to left": "a\u202e", "not UTF-8": "a\xff",
+		"long": strings.Repeat("x", 65), "line break": "a\nb", "null": "a\x00", "delete": "a\x7f", "C1": "a\u0085",
+		"right to left": "a\u202e", "not UTF-8": "a\xff",
 	} {
 		if got, err := push.Payload(ringID, at, at.Add(time.Second), from); err == nil {
 			t.Errorf("%s: %s", name, got)

@@ -13,16 +13,18 @@ func TestProbe(t *testing.T) {
 	s := sender(t, a, nil)
 	cert, _ := certificate(t, a, "com.example.clinic")
 	good := key(t, a, team, kid, nil)
+	sandboxKey := key(t, a, "SANDBOXKEY", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} })
+	limitedKey := key(t, a, "LIMITEDKEY", kid, func(k *apnstest.Key) { k.Topics = []string{"com.other"} })
 	for name, row := range map[string]struct {
 		key                 *push.Key
 		topic               string
-		production, sandbox string // reason; empty = all is well
+		production, sandbox string // reason; empty = OK
 	}{
 		"good key":         {good, voipTopic, "", ""},
 		"good certificate": {cert, voipTopic, "", ""},
 		"another app":      {cert, "com.other.voip", "TopicDisallowed", "TopicDisallowed"},
-		"sandbox key":      {key(t, a, "SANDBOXKEY", kid, func(k *apnstest.Key) { k.Environments = []string{apnstest.Sandbox} }), voipTopic, "BadEnvironmentKeyIdInToken", ""},
-		"limited key":      {key(t, a, "LIMITEDKEY", kid, func(k *apnstest.Key) { k.Topics = []string{"com.other"} }), voipTopic, "TopicDisallowed", "TopicDisallowed"},
+		"sandbox key":      {sandboxKey, voipTopic, "BadEnvironmentKeyIdInToken", ""},
+		"limited key":      {limitedKey, voipTopic, "TopicDisallowed", "TopicDisallowed"},
 		"unknown key":      {key(t, nil, team, kid, nil), voipTopic, "InvalidProviderToken", "InvalidProviderToken"},
 	} {
 		for _, v := range s.Probe(t.Context(), row.key, row.topic) {

@@ -103,7 +103,10 @@ func ringAt(t testing.TB, now time.Time, ttl time.Duration) push.Push {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return push.Push{APNsID: nextUUID(), Token: device, Topic: voipTopic, Environment: push.Production, Payload: body, Expires: now.Add(ttl)}
+	return push.Push{
+		APNsID: nextUUID(), Token: device, Topic: voipTopic, Environment: push.Production,
+		Payload: body, Expires: now.Add(ttl),
+	}
 }
 
 // checkRules fails when the pushes broke one of Apple's rules.
@@ -197,7 +200,7 @@ func TestRefusalsReachTheCaller(t *testing.T) {
 		back bool
 	}{{time.Minute, true}, {33 * time.Minute, false}, {45 * time.Minute, true}} {
 		now := termClock(term.at)
-		a := apple(t, apnstest.Config{TokenFloor: -1, Now: now})
+		a := apple(t, apnstest.Config{TokenInterval: -1, Now: now})
 		k := key(t, a, team, kid, nil)
 		for _, reason := range apnstest.Reasons() {
 			refusal := apnstest.Refusal(reason)

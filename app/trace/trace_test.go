@@ -83,10 +83,11 @@ func TestOneTrace(t *testing.T) {
 		}
 	}
 	root := byName["POST /v1/rings"]
-	for name, under := range map[string]string{"POST /v1/rings": parent[36:52], "commit": root.ID, "push": root.ID,
-		"apns": byName["push"].ID, "woke": root.ID} {
-		if byName[name].Parent != under {
-			t.Errorf("%s is under %s, want %s", name, byName[name].Parent, under)
+	for name, want := range map[string]string{
+		"POST /v1/rings": parent[36:52], "commit": root.ID, "push": root.ID, "apns": byName["push"].ID, "woke": root.ID,
+	} {
+		if byName[name].Parent != want {
+			t.Errorf("%s has parent %s, want %s", name, byName[name].Parent, want)
 		}
 	}
 	if l := byName["woke"].Links; len(byName) != 5 || len(l) != 1 || l[0] != byName["push"].ID ||
@@ -147,13 +148,13 @@ func TestTenantsWordsDoNotLeave(t *testing.T) {
 	if err := tracer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	said := map[string]int{}
+	counts := map[string]int{}
 	for _, s := range c.Spans() {
-		said[fmt.Sprint(s.Name, " ", s.Attributes["carillon.reason"], " ", s.Failed, " ", s.Events)]++
+		counts[fmt.Sprint(s.Name, " ", s.Attributes["carillon.reason"], " ", s.Failed, " ", s.Events)]++
 	}
-	if len(said) != 3 || said["push BadDeviceToken false []"] != 1 || said["push other false []"] != 3 ||
-		said["failed no_answer true [again]"] != 1 {
-		t.Errorf("%v", said)
+	if len(counts) != 3 || counts["push BadDeviceToken false []"] != 1 || counts["push other false []"] != 3 ||
+		counts["failed no_answer true [again]"] != 1 {
+		t.Errorf("%v", counts)
 	}
 }
 
@@ -218,10 +219,12 @@ func TestCollectorAway(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
-	for _, c := range []trace.Config{{Log: log}, {URL: "collector:4318", Log: log}, {URL: "grpc://collector", Log: log},
-		{URL: "http://", Log: log}, {URL: "http://collector"}} {
+	for _, c := range []trace.Config{
+		{Log: log}, {URL: "collector:4318", Log: log}, {URL: "grpc://collector", Log: log},
+		{URL: "http://", Log: log}, {URL: "http://collector"},
+	} {
 		if _, err := trace.New(t.Context(), c); err == nil {
-			t.Errorf("%q is taken", c.URL)
+			t.Errorf("%q is accepted", c.URL)
 		}
 	}
 }

@@ -157,9 +157,11 @@ func TestMarks(t *testing.T) {
 	if len(old) != 1 || len(both) != 2 || !bytes.Equal(both[1], old[0]) || bytes.Equal(both[0], old[0]) {
 		t.Errorf("old %x, both %x", old, both)
 	}
-	for _, other := range [][][]byte{marks(first, "card", "y"), marks(first, "mail", "x"), marks(second, "card", "x"), marks(first, "car", "dx")} {
+	for _, other := range [][][]byte{
+		marks(first, "card", "y"), marks(first, "mail", "x"), marks(second, "card", "x"), marks(first, "car", "dx"),
+	} {
 		if bytes.Equal(other[0], old[0]) {
-			t.Error("two marks are one")
+			t.Error("two different inputs have the same mark")
 		}
 	}
 	if m := marks(first, "card", "x"); !bytes.Equal(m[0], old[0]) {
@@ -203,7 +205,9 @@ func TestParseNamesEveryFault(t *testing.T) {
 		"no key":  {"just words", []string{"line 1: the key is not standard base64"}},
 		"bad id":  {"A B:" + key, []string{"line 1: the key id"}},
 		"many": {"a:" + key + "\nb:" + short + "\na:" + key + "\nc:!!\n:" + key, []string{
-			"line 2: the key has 31 bytes", "line 3: the key id \"a\" appears twice", "line 4: the key is not standard base64", "line 5: the key id"}},
+			"line 2: the key has 31 bytes", "line 3: the key id \"a\" appears twice",
+			"line 4: the key is not standard base64", "line 5: the key id",
+		}},
 	} {
 		k, err := seal.Parse([]byte(c.file))
 		if err == nil || k != nil {
@@ -216,10 +220,11 @@ func TestParseNamesEveryFault(t *testing.T) {
 			}
 		}
 		if strings.Contains(err.Error(), key) || strings.Contains(err.Error(), short) {
-			t.Errorf("%s: the error tells a key", name)
+			t.Errorf("%s: the error contains a key", name)
 		}
 	}
-	k, err := seal.Parse([]byte("# current\r\nnew:" + key + "\r\n\r\n old:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{8}, 32)) + "\r\n"))
+	old := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{8}, 32))
+	k, err := seal.Parse([]byte("# current\r\nnew:" + key + "\r\n\r\n old:" + old + "\r\n"))
 	if err != nil || k.Current() != "new" {
 		t.Errorf("a file as Windows writes it: %v", err)
 	}

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Answer is what Apple says to one push.
+// Answer is Apple's answer to one push.
 type Answer struct {
 	Status    int           // 0 = 200
-	Reason    string        // one of Apple's words; ignored for 200
+	Reason    string        // one of Apple's reasons; ignored for 200
 	Timestamp time.Time     // 410 only: since when the token is inactive
-	Delay     time.Duration // on top of the latency
+	Delay     time.Duration // in addition to the latency
 	HTML      bool          // a proxy's page instead of Apple's JSON
 	Silent    bool          // never answer; the stream stays open
 }
@@ -53,10 +53,10 @@ var statusOf = map[string]int{
 	"Shutdown":                    503,
 }
 
-// Refusal is the answer for a reason, with the status Apple documents for it.
+// Refusal returns the answer for a reason, with the status that Apple documents for it.
 func Refusal(reason string) Answer { return Answer{Status: statusOf[reason], Reason: reason} }
 
-// Reasons lists every reason this Apple knows, in no order.
+// Reasons lists every reason this Apple knows, sorted.
 func Reasons() []string {
 	return slices.Sorted(maps.Keys(statusOf))
 }

@@ -1,13 +1,12 @@
-// Package apnstest is an Apple inside this process: two TLS HTTP/2 hosts, production and sandbox,
-// that are as strict as APNs about tokens, topics, headers and payloads, that fail on command, and
-// that remember every push and every breach of Apple's rules. Development mode, tests and
-// benchmarks push to it.
+// Package apnstest simulates APNs inside this process: two TLS HTTP/2 hosts, production and
+// sandbox. They are as strict as APNs about tokens, topics, headers and payloads, they fail on
+// command, and they record every push and every violation of Apple's rules. Development mode, tests
+// and benchmarks push to it.
 //
-// It knows nothing of rings or tenants, and shares no code with the sender, so that neither
-// inherits the other's mistakes. Start at New; what it believes in is given by Register and
-// AddToken, how it fails by the methods of faults.go, what it saw is read by Delivered and
-// Violations. Phones makes devices out of the pushes it delivers. Bare is the plain apns2 client
-// that our own sender is measured against.
+// It does not know rings or tenants, and shares no code with the sender, so that neither copies the
+// other's mistakes. Start at New. Register and AddToken say what it accepts, the methods of
+// faults.go how it fails; Delivered and Violations list what it received. Phones simulates devices
+// that react to the pushes. Bare is the plain apns2 client that our own sender is compared with.
 package apnstest
 
 import (
@@ -21,24 +20,24 @@ import (
 	"time"
 )
 
-// The two environments of Apple, as Carillon writes them.
+// The two environments of APNs, as Carillon names them.
 const (
 	Production = "production"
 	Sandbox    = "sandbox"
 )
 
-// Config says how strict and how talkative an Apple is. The zero Config is Apple as documented, on
+// Config says how strict an Apple is and what it records. The zero Config is APNs as documented, on
 // free ports.
 type Config struct {
 	ProductionAddr  string           // host:port to listen on; empty = a free port of 127.0.0.1
-	SandboxAddr     string           // likewise
+	SandboxAddr     string           // the same for the sandbox
 	Now             func() time.Time // nil = time.Now
-	KnownTokensOnly bool             // refuse device tokens that AddToken never named
+	KnownTokensOnly bool             // refuse device tokens that were not given to AddToken
 	AnyPayload      bool             // do not record payloads that are not Carillon's
-	DropToOne       bool             // after a 4xx allow one stream until the next success, as Apple was seen to
+	DropToOne       bool             // after a 4xx allow one stream until the next success, as observed at Apple
 	MaxStreams      uint32           // streams allowed once a token was accepted; 0 = 1000
-	Window          uint32           // bytes of requests a client may have under way; 0 = 1 MiB, at least 65535
-	TokenFloor      time.Duration    // shortest time between two new provider tokens of a team; 0 = 20 minutes, negative = none
+	Window          uint32           // bytes of requests a client may have in flight; 0 = 1 MiB, at least 65535
+	TokenInterval   time.Duration    // shortest time between two new provider tokens of a team; 0 = 20 minutes, negative = none
 	Keep            int              // pushes and violations remembered, newest kept; 0 = 100,000, negative = none
 	OnPush          func(Delivered)  // called in order for each accepted push; it must not block
 }
@@ -50,9 +49,9 @@ type Apple struct {
 	hosts map[string]*host
 	group sync.WaitGroup // every goroutine of this Apple
 
-	book   book    // keys, certificates and device tokens it believes in
-	faults faults  // how it misbehaves
-	log    journal // what it saw
+	registry registry // keys, certificates and device tokens it accepts
+	faults   faults   // how it fails
+	log      journal  // what it received
 
 	serial atomic.Int64 // connections so far
 }
@@ -69,13 +68,13 @@ type host struct {
 
 // New starts both hosts and returns once they listen.
 func New(cfg Config) (*Apple, error) {
-	fill(&cfg)
+	setDefaults(&cfg)
 	ca, err := newAuthority()
 	if err != nil {
 		return nil, err
 	}
 	a := &Apple{cfg: cfg, ca: ca, hosts: map[string]*host{}}
-	a.book.init()
+	a.registry.init()
 	a.faults.init()
 	a.log.init(cfg.Keep, cfg.OnPush)
 	for env, addr := range map[string]string{Production: cfg.ProductionAddr, Sandbox: cfg.SandboxAddr} {
@@ -91,7 +90,7 @@ func New(cfg Config) (*Apple, error) {
 	return a, nil
 }
 
-func fill(cfg *Config) {
+func setDefaults(cfg *Config) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -108,15 +107,15 @@ func fill(cfg *Config) {
 		cfg.Window = 1 << 20
 	}
 	cfg.Window = max(cfg.Window, 65535)
-	if cfg.TokenFloor == 0 {
-		cfg.TokenFloor = 20 * time.Minute
+	if cfg.TokenInterval == 0 {
+		cfg.TokenInterval = 20 * time.Minute
 	}
 	if cfg.Keep == 0 {
 		cfg.Keep = 100_000
 	}
 }
 
-// URL is the base address of an environment, without a path.
+// URL returns the base address of an environment, without a path.
 func (a *Apple) URL(env string) string {
 	h := a.hosts[env]
 	if h == nil {
@@ -125,29 +124,30 @@ func (a *Apple) URL(env string) string {
 	return "https://" + h.ln.Addr().String()
 }
 
-// CAPEM is the certificate that signed both hosts' certificates, for CARILLON_APNS_CA_FILE.
+// CAPEM returns the certificate that signed both hosts' certificates, for CARILLON_APNS_CA_FILE.
 func (a *Apple) CAPEM() []byte { return a.ca.pem }
 
-// CAPool is CAPEM as a pool.
+// CAPool returns CAPEM as a pool.
 func (a *Apple) CAPool() *x509.CertPool { return a.ca.pool() }
 
-// Close cuts every connection and waits until nothing of this Apple runs.
+// Close cuts every connection and waits until all goroutines of this Apple have ended.
 func (a *Apple) Close() error {
 	var errs []error
 	for _, h := range a.hosts {
-		errs = append(errs, h.shut())
+		errs = append(errs, h.closeAll())
 	}
 	a.group.Wait()
 	return errors.Join(errs...)
 }
 
-func (h *host) shut() error {
+// closeAll closes the listener and every connection; later calls do nothing.
+func (h *host) closeAll() error {
 	h.mu.Lock()
-	was := h.closed
+	again := h.closed
 	h.closed = true
-	conns := h.list()
+	conns := h.openConns()
 	h.mu.Unlock()
-	if was {
+	if again {
 		return nil
 	}
 	err := h.ln.Close()
@@ -157,8 +157,8 @@ func (h *host) shut() error {
 	return err
 }
 
-// list copies the open connections; called with mu held.
-func (h *host) list() []*conn {
+// openConns copies the open connections; called with mu held.
+func (h *host) openConns() []*conn {
 	conns := make([]*conn, 0, len(h.conns))
 	for c := range h.conns {
 		conns = append(conns, c)
@@ -188,7 +188,7 @@ func (a *Apple) accept(h *host) {
 	}
 }
 
-func (h *host) forget(c *conn) {
+func (h *host) removeConn(c *conn) {
 	h.mu.Lock()
 	delete(h.conns, c)
 	h.mu.Unlock()
@@ -205,10 +205,10 @@ func (a *Apple) OpenConnections(env string) int {
 // TotalConnections counts the connections ever accepted, by both hosts.
 func (a *Apple) TotalConnections() int64 { return a.serial.Load() }
 
-func (a *Apple) each(do func(*conn)) {
+func (a *Apple) eachConn(do func(*conn)) {
 	for _, h := range a.hosts {
 		h.mu.Lock()
-		conns := h.list()
+		conns := h.openConns()
 		h.mu.Unlock()
 		for _, c := range conns {
 			do(c)

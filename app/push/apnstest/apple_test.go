@@ -134,7 +134,7 @@ func setBody(r *http.Request, body string) {
 	r.GetBody = nil
 }
 
-// TestRefusals breaks one rule a row.
+// TestRefusals breaks one rule in each row.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	bad, gone, expired, elsewhere := strings.Repeat("cd", 32), strings.Repeat("ce", 32), strings.Repeat("cf", 32), strings.Repeat("da", 32)
@@ -206,13 +206,11 @@ func TestKnownTokensOnly(t *testing.T) {
 	t.Parallel()
 	a := start(t, apnstest.Config{KnownTokensOnly: true})
 	s := register(t, a, nil)
-	c := client(t, a)
 	push := func(env string) answer {
 		r := request(t, a.URL(env))
 		r.Header.Set("authorization", "bearer "+s.token(team, kid, time.Unix(time.Now().Unix(), 0)))
 		return do(t, client(t, a), r)
 	}
-	_ = c
 	if w := push(apnstest.Production); w.Reason != "BadDeviceToken" {
 		t.Errorf("unknown token: %+v", w)
 	}
@@ -222,7 +220,7 @@ func TestKnownTokensOnly(t *testing.T) {
 	}
 }
 
-// TestProviderTokens walks through the rules for tokens, each on connections of its own.
+// TestProviderTokens checks each rule for provider tokens, on separate connections.
 func TestProviderTokens(t *testing.T) {
 	t.Parallel()
 	var skew atomic.Int64
@@ -255,7 +253,7 @@ func TestProviderTokens(t *testing.T) {
 	expect("the good token on that connection", push(wedged, first), "TooManyProviderTokenUpdates")
 	expect("the first again", push(client(t, a), first), "")
 	skew.Store(int64(21 * time.Minute))
-	expect("second token after the floor", push(client(t, a), second), "")
+	expect("second token after the interval", push(client(t, a), second), "")
 	expect("the first is still known", push(one, first), "")
 	a.Unregister(team, kid)
 	expect("revoked", push(one, first), "InvalidProviderToken")
@@ -276,7 +274,7 @@ func mustKey(t testing.TB) *ecdsa.PrivateKey {
 
 func TestOneTeamAndOneKeyPerConnection(t *testing.T) {
 	t.Parallel()
-	a := start(t, apnstest.Config{TokenFloor: -1})
+	a := start(t, apnstest.Config{TokenInterval: -1})
 	s := register(t, a, nil)
 	for _, other := range []apnstest.Key{{Team: team, KeyID: "SECOND1234"}, {Team: "SECONDTEAM", KeyID: kid}} {
 		other.Public = &s.private.PublicKey
@@ -375,8 +373,10 @@ func TestViolations(t *testing.T) {
 		"apns-id is not lower-case":               func(r *http.Request) { r.Header.Set("apns-id", strings.ToUpper(pushID)) },
 		"device token is not lower-case":          func(r *http.Request) { r.URL.Path = "/3/device/" + strings.ToUpper(token) },
 		"pushed after its exp":                    func(r *http.Request) { setBody(r, strings.Replace(payload, "9999999999", "10", 1)) },
-		"payload is not Carillon's":               func(r *http.Request) { setBody(r, strings.Replace(payload, `"iat"`, `"name":"Ann","iat"`, 1)) },
-		"pushed again after BadDeviceToken":       func(r *http.Request) { r.URL.Path = "/3/device/" + bad },
+		"payload is not Carillon's": func(r *http.Request) {
+			setBody(r, strings.Replace(payload, `"iat"`, `"name":"Ann","iat"`, 1))
+		},
+		"pushed again after BadDeviceToken": func(r *http.Request) { r.URL.Path = "/3/device/" + bad },
 	}
 	for rule, breaks := range rows {
 		a := start(t, apnstest.Config{})
@@ -403,8 +403,8 @@ func TestViolations(t *testing.T) {
 // TestDelivered pushes with the bare client and reads what arrived.
 func TestDelivered(t *testing.T) {
 	t.Parallel()
-	var heard []apnstest.Delivered
-	a := start(t, apnstest.Config{Keep: 5, OnPush: func(d apnstest.Delivered) { heard = append(heard, d) }})
+	var seen []apnstest.Delivered
+	a := start(t, apnstest.Config{Keep: 5, OnPush: func(d apnstest.Delivered) { seen = append(seen, d) }})
 	s := register(t, a, nil)
 	bare, err := apnstest.Bare(a.URL(apnstest.Sandbox), a.CAPool(), team, kid, s.p8)
 	if err != nil {
@@ -412,7 +412,9 @@ func TestDelivered(t *testing.T) {
 	}
 	defer bare.CloseIdleConnections()
 	for i := range 8 {
-		n := &apns2.Notification{DeviceToken: token, Topic: topic, PushType: apns2.PushTypeVOIP, Priority: 10, Payload: fmt.Sprintf(`{"i":%d}`, i)}
+		n := &apns2.Notification{
+			DeviceToken: token, Topic: topic, PushType: apns2.PushTypeVOIP, Priority: 10, Payload: fmt.Sprintf(`{"i":%d}`, i),
+		}
 		if w, err := bare.Push(n); err != nil || !w.Sent() {
 			t.Fatal(w, err)
 		}
@@ -421,11 +423,12 @@ func TestDelivered(t *testing.T) {
 		t.Error("a refusal is no error")
 	}
 	got := a.Delivered()
-	if len(got) != 5 || len(heard) != 8 || got[4].Serial != 8 || string(got[0].Payload) != `{"i":3}` || got[0].Environment != apnstest.Sandbox {
-		t.Fatalf("kept %d, heard %d, first %+v", len(got), len(heard), got[0])
+	if len(got) != 5 || len(seen) != 8 || got[4].Serial != 8 || string(got[0].Payload) != `{"i":3}` ||
+		got[0].Environment != apnstest.Sandbox {
+		t.Fatalf("kept %d, seen %d, first %+v", len(got), len(seen), got[0])
 	}
 	if !rules(a)["apns-expiration is missing"] {
-		t.Error("apns2 cannot send expiration 0, and nobody noticed")
+		t.Error("apns2 cannot send expiration 0, and no violation was recorded")
 	}
 	if a.OpenConnections(apnstest.Sandbox) != 1 || a.TotalConnections() != 1 {
 		t.Errorf("%d open of %d", a.OpenConnections(apnstest.Sandbox), a.TotalConnections())

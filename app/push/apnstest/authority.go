@@ -37,7 +37,7 @@ func newAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	template := certificate("Carillon APNs stand-in CA")
+	template := certificateTemplate("Carillon APNs stand-in CA")
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -49,7 +49,7 @@ func newAuthority() (*authority, error) {
 		return nil, err
 	}
 	ca := &authority{cert: cert, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-	leaf := certificate("localhost")
+	leaf := certificateTemplate("localhost")
 	leaf.DNSNames = []string{"localhost"}
 	leaf.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -57,7 +57,7 @@ func newAuthority() (*authority, error) {
 	return ca, err
 }
 
-func certificate(name string) *x509.Certificate {
+func certificateTemplate(name string) *x509.Certificate {
 	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)) // crypto/rand never fails
 	return &x509.Certificate{
 		SerialNumber: serial,
@@ -103,7 +103,7 @@ func (a *Apple) IssueCertificate(bundle string, notAfter time.Time, envs ...stri
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	template := certificate("Apple Push Services: " + bundle)
+	template := certificateTemplate("Apple Push Services: " + bundle)
 	template.Subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oidUID, Value: bundle}}
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	template.ExtraExtensions = []pkix.Extension{{Id: oidTopics, Value: topics}}
@@ -123,7 +123,8 @@ func (a *Apple) IssueCertificate(bundle string, notAfter time.Time, envs ...stri
 	return a.ca.issue(template)
 }
 
-// topicsExtension writes the extension as Apple does: topic, then the kinds it serves, and so on.
+// topicsExtension writes the extension as Apple does: each topic is followed by the kinds of push
+// it allows.
 func topicsExtension(bundle string) ([]byte, error) {
 	var body []byte
 	for _, pair := range [][2]string{{bundle, "app"}, {bundle + ".voip", "voip"}} {
@@ -146,15 +147,15 @@ func topicsExtension(bundle string) ([]byte, error) {
 
 // client is what a client certificate may do.
 type client struct {
-	topics map[string]bool
-	envs   map[string]bool
-	print  [32]byte
-	signed bool // by this Apple
+	topics      map[string]bool
+	envs        map[string]bool
+	fingerprint [32]byte
+	signedByUs  bool
 }
 
-func (ca *authority) client(cert *x509.Certificate) *client {
-	c := &client{topics: map[string]bool{}, envs: map[string]bool{}, print: sha256.Sum256(cert.Raw)}
-	c.signed = cert.CheckSignatureFrom(ca.cert) == nil
+func (ca *authority) readClient(cert *x509.Certificate) *client {
+	c := &client{topics: map[string]bool{}, envs: map[string]bool{}, fingerprint: sha256.Sum256(cert.Raw)}
+	c.signedByUs = cert.CheckSignatureFrom(ca.cert) == nil
 	for _, name := range cert.Subject.Names {
 		if name.Type.Equal(oidUID) {
 			c.topics[fmt.Sprint(name.Value)] = true

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// Bare is apns2 as its README says to use it, with a .p8 file, against one of our hosts: the loop
-// that Carillon's sender is measured against. It has no pool, no retry and no apns-expiration.
+// Bare returns an apns2 client set up as its README says, with a .p8 file, for one of our hosts.
+// Carillon's sender is compared with it. It has no pool, no retry and no apns-expiration.
 func Bare(url string, roots *x509.CertPool, team, keyID string, p8 []byte) (*apns2.Client, error) {
 	key, err := token.AuthKeyFromBytes(p8)
 	if err != nil {

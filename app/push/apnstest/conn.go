@@ -15,60 +15,60 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// conn is one client's connection. A reader goroutine owns what stands above mu; a writer goroutine
-// sends what others put in out, so that many answers leave in one write.
+// conn is one client's connection. A reader goroutine owns the fields above mu. A writer goroutine
+// sends what others put into out, so that many answers leave in one write.
 type conn struct {
 	apple  *Apple
 	host   *host
 	nc     *tls.Conn
 	number int64
 
-	read       *http2.Framer
-	dec        *hpack.Decoder
-	cur        *stream // whose header block is being read
-	reading    map[uint32]*stream
-	last       uint32 // highest stream seen
-	taken      uint32 // bytes read since the last WINDOW_UPDATE
-	token      *providerToken
-	tokenAge   int64
-	admitted   string // text of the token that passed every check
-	team, kid  string // of the first accepted token
-	wedged     time.Time
-	client     *client
-	clientEnds time.Time
-	bad        map[string]bool // device tokens answered BadDeviceToken here
+	read            *http2.Framer
+	dec             *hpack.Decoder
+	current         *stream // whose header block is being read
+	reading         map[uint32]*stream
+	highest         uint32 // highest stream seen
+	unreturned      uint32 // bytes read and not yet given back by WINDOW_UPDATE
+	token           *providerToken
+	tokenGeneration int64
+	admitted        string // text of the token that passed every check
+	team, kid       string // of the first accepted token
+	refuseUntil     time.Time
+	client          *client
+	clientEnds      time.Time
+	badTokens       map[string]bool // device tokens answered with BadDeviceToken on this connection
 
-	quiet  atomic.Pointer[chan struct{}] // set while the connection is a black hole
-	abrupt atomic.Bool
-	done   chan struct{} // closed by cut
-	once   sync.Once
-	wake   chan struct{}
+	silence atomic.Pointer[chan struct{}] // set while the connection is silent
+	abrupt  atomic.Bool
+	done    chan struct{} // closed by cut
+	once    sync.Once
+	wake    chan struct{}
 
-	mu      sync.Mutex // guards all below
-	out     *bytes.Buffer
-	spare   *bytes.Buffer
-	write   *http2.Framer // into out
-	enc     *hpack.Encoder
-	block   bytes.Buffer // of enc
-	open    map[uint32]*time.Timer
-	limit   uint32   // streams we enforce
-	sent    []uint32 // limits not acknowledged yet
-	told    uint32   // the newest limit sent
-	top     uint32   // the newest stream admitted
-	leaving bool
-	leftAt  uint32 // the last stream we promised to answer
+	mu           sync.Mutex // guards all below
+	out          *bytes.Buffer
+	spare        *bytes.Buffer
+	write        *http2.Framer // into out
+	enc          *hpack.Encoder
+	block        bytes.Buffer // enc writes here
+	open         map[uint32]*time.Timer
+	limit        uint32   // streams we enforce
+	sent         []uint32 // limits not acknowledged yet
+	announced    uint32   // the newest limit sent
+	newest       uint32   // the newest stream admitted
+	goingAway    bool
+	lastPromised uint32 // the last stream we promised to answer
 }
 
 func newConn(a *Apple, h *host, nc *tls.Conn) *conn {
 	c := &conn{
 		apple: a, host: h, nc: nc, number: a.serial.Add(1),
-		reading: map[uint32]*stream{}, bad: map[string]bool{}, open: map[uint32]*time.Timer{},
+		reading: map[uint32]*stream{}, badTokens: map[string]bool{}, open: map[uint32]*time.Timer{},
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		out: &bytes.Buffer{}, spare: &bytes.Buffer{},
 	}
 	c.enc = hpack.NewEncoder(&c.block)
 	c.write = http2.NewFramer(writerFunc(func(p []byte) (int, error) { return c.out.Write(p) }), nil)
-	c.dec = hpack.NewDecoder(4096, func(f hpack.HeaderField) { c.cur.take(f) })
+	c.dec = hpack.NewDecoder(4096, func(f hpack.HeaderField) { c.current.setHeader(f) })
 	return c
 }
 
@@ -82,19 +82,19 @@ func (c *conn) cut() {
 		close(c.done)
 		c.nc.NetConn().Close()
 		c.mu.Lock()
-		c.forgetOpen()
+		c.dropOpenStreams()
 		c.mu.Unlock()
 	})
 }
 
 func (c *conn) serve() {
 	defer c.apple.group.Done()
-	defer c.host.forget(c)
+	defer c.host.removeConn(c)
 	defer c.cut()
-	if c.apple.faults.swallows() {
-		c.hush(true)
+	if c.apple.faults.silencesNew() {
+		c.setSilent(true)
 	}
-	c.wait()
+	c.waitWhileSilent()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	err := c.nc.HandshakeContext(ctx)
 	cancel()
@@ -102,32 +102,33 @@ func (c *conn) serve() {
 		return
 	}
 	if peers := c.nc.ConnectionState().PeerCertificates; len(peers) > 0 {
-		c.client, c.clientEnds = c.apple.ca.client(peers[0]), peers[0].NotAfter
+		c.client, c.clientEnds = c.apple.ca.readClient(peers[0]), peers[0].NotAfter
 	}
 	c.apple.group.Add(1)
 	go c.writeLoop()
-	c.greet()
+	c.sendSettings()
 	c.readLoop()
 }
 
-// greet sends our settings: one stream until a valid provider token was accepted; a certificate was
-// checked already.
-func (c *conn) greet() {
+// sendSettings announces one stream until a valid provider token was accepted. A client certificate
+// was checked already, so it gets all streams at once.
+func (c *conn) sendSettings() {
 	c.mu.Lock()
-	c.limit, c.told = 1, 1
+	c.limit, c.announced = 1, 1
 	if c.client != nil {
-		c.limit, c.told = c.apple.cfg.MaxStreams, c.apple.cfg.MaxStreams
+		c.limit, c.announced = c.apple.cfg.MaxStreams, c.apple.cfg.MaxStreams
 	}
-	c.sent = append(c.sent, c.told)
-	c.write.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: c.told})
+	c.sent = append(c.sent, c.announced)
+	c.write.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: c.announced})
 	if more := c.apple.cfg.Window - 65535; more > 0 {
 		c.write.WriteWindowUpdate(0, more)
 	}
 	c.mu.Unlock()
-	c.flush()
+	c.wakeWriter()
 }
 
-func (c *conn) flush() {
+// wakeWriter makes writeLoop send what is in out.
+func (c *conn) wakeWriter() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -142,11 +143,11 @@ func (c *conn) writeLoop() {
 		case <-c.done:
 			return
 		}
-		c.wait()
+		c.waitWhileSilent()
 		c.mu.Lock()
 		full := c.out
 		c.out, c.spare = c.spare, full
-		over := c.leaving && len(c.open) == 0
+		over := c.goingAway && len(c.open) == 0
 		c.mu.Unlock()
 		if full.Len() > 0 {
 			if _, err := c.nc.Write(full.Bytes()); err != nil {
@@ -156,37 +157,37 @@ func (c *conn) writeLoop() {
 			full.Reset()
 		}
 		if over {
-			c.linger()
+			c.closeAfterRead()
 			return
 		}
 	}
 }
 
-// linger ends our half and gives the client a second to read GOAWAY and the last answers and to
-// close: closing at once could reset what it has not read. An abrupt end has no such manners.
-func (c *conn) linger() {
+// closeAfterRead closes our half and gives the client a second to read GOAWAY and the last answers.
+// Closing at once could reset the connection before they are read. An abrupt end does not wait.
+func (c *conn) closeAfterRead() {
 	if c.abrupt.Load() || c.nc.CloseWrite() != nil {
 		c.cut()
 		return
 	}
-	c.nc.NetConn().SetReadDeadline(time.Now().Add(time.Second)) // the reader cuts then
+	c.nc.NetConn().SetReadDeadline(time.Now().Add(time.Second)) // then the reader closes the connection
 }
 
-// hush makes the connection a black hole, or ends that.
-func (c *conn) hush(on bool) {
+// setSilent makes the connection neither read nor write, or ends that.
+func (c *conn) setSilent(on bool) {
 	if on {
 		gate := make(chan struct{})
-		c.quiet.CompareAndSwap(nil, &gate)
+		c.silence.CompareAndSwap(nil, &gate)
 		return
 	}
-	if gate := c.quiet.Swap(nil); gate != nil {
+	if gate := c.silence.Swap(nil); gate != nil {
 		close(*gate)
 	}
 }
 
-// wait blocks while the connection is a black hole.
-func (c *conn) wait() {
-	if gate := c.quiet.Load(); gate != nil {
+// waitWhileSilent blocks while the connection is silent.
+func (c *conn) waitWhileSilent() {
+	if gate := c.silence.Load(); gate != nil {
 		select {
 		case <-*gate:
 		case <-c.done:
@@ -203,62 +204,62 @@ func (c *conn) readLoop() {
 	c.read.SetReuseFrames()
 	for {
 		f, err := c.read.ReadFrame()
-		c.wait()
+		c.waitWhileSilent()
 		if err == nil {
-			err = c.frame(f)
+			err = c.handleFrame(f)
 		}
 		var stream http2.StreamError
 		switch {
 		case err == nil:
 		case errors.As(err, &stream):
-			c.reset(stream.StreamID, stream.Code)
+			c.resetStream(stream.StreamID, stream.Code)
 		default:
 			var broken http2.ConnectionError
 			if errors.As(err, &broken) {
-				c.apple.violate(c, "broken HTTP/2", err.Error())
+				c.apple.recordViolation(c, "broken HTTP/2", err.Error())
 			}
 			return
 		}
 	}
 }
 
-func (c *conn) frame(f http2.Frame) error {
+func (c *conn) handleFrame(f http2.Frame) error {
 	switch f := f.(type) {
 	case *http2.HeadersFrame:
-		return c.headers(f)
+		return c.handleHeaders(f)
 	case *http2.ContinuationFrame:
-		return c.fragment(f.HeaderBlockFragment(), f.HeadersEnded())
+		return c.decodeHeaders(f.HeaderBlockFragment(), f.HeadersEnded())
 	case *http2.DataFrame:
-		return c.data(f)
+		return c.handleData(f)
 	case *http2.SettingsFrame:
-		c.settings(f)
+		c.handleSettings(f)
 	case *http2.PingFrame:
 		if !f.IsAck() {
 			c.mu.Lock()
 			c.write.WritePing(true, f.Data)
 			c.mu.Unlock()
-			c.flush()
+			c.wakeWriter()
 		}
 	case *http2.RSTStreamFrame:
-		c.drop(f.StreamID)
+		c.dropStream(f.StreamID)
 	case *http2.GoAwayFrame:
-		c.leave(false)
+		c.goAway(false)
 	}
 	return nil
 }
 
-func (c *conn) headers(f *http2.HeadersFrame) error {
-	if f.StreamID%2 == 0 || f.StreamID <= c.last {
+func (c *conn) handleHeaders(f *http2.HeadersFrame) error {
+	if f.StreamID%2 == 0 || f.StreamID <= c.highest {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
-	c.last = f.StreamID
-	c.cur = newStream(f.StreamID, f.StreamEnded())
-	return c.fragment(f.HeaderBlockFragment(), f.HeadersEnded())
+	c.highest = f.StreamID
+	c.current = newStream(f.StreamID, f.StreamEnded())
+	return c.decodeHeaders(f.HeaderBlockFragment(), f.HeadersEnded())
 }
 
-// fragment decodes a part of a header block. Even a refused stream is decoded: the table is the
-// connection's.
-func (c *conn) fragment(block []byte, ended bool) error {
+// decodeHeaders decodes a part of a header block. A refused stream is decoded too, because the
+// HPACK table belongs to the connection.
+func (c *conn) decodeHeaders(block []byte, ended bool) error {
 	if _, err := c.dec.Write(block); err != nil {
 		return http2.ConnectionError(http2.ErrCodeCompression)
 	}
@@ -268,12 +269,12 @@ func (c *conn) fragment(block []byte, ended bool) error {
 	if err := c.dec.Close(); err != nil {
 		return http2.ConnectionError(http2.ErrCodeCompression)
 	}
-	s := c.cur
+	s := c.current
 	if !c.admitStream(s.id) {
 		return nil
 	}
 	if s.ended {
-		c.handle(s)
+		c.handleRequest(s)
 		return nil
 	}
 	c.reading[s.id] = s
@@ -284,29 +285,29 @@ func (c *conn) fragment(block []byte, ended bool) error {
 func (c *conn) admitStream(id uint32) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.leaving && id > c.leftAt {
+	if c.goingAway && id > c.lastPromised {
 		return false // after GOAWAY: ignored, the client sends it elsewhere (RFC 9113, 6.8)
 	}
-	if uint32(len(c.open)) >= c.limit || c.apple.faults.refuses() {
+	if uint32(len(c.open)) >= c.limit || c.apple.faults.refusesStream() {
 		c.write.WriteRSTStream(id, http2.ErrCodeRefusedStream)
-		c.flush()
+		c.wakeWriter()
 		return false
 	}
-	c.open[id], c.top = nil, id
+	c.open[id], c.newest = nil, id
 	return true
 }
 
-func (c *conn) data(f *http2.DataFrame) error {
-	if c.taken += f.Length; c.taken > c.apple.cfg.Window {
-		c.apple.violate(c, "more bytes than the flow control window", "")
+func (c *conn) handleData(f *http2.DataFrame) error {
+	if c.unreturned += f.Length; c.unreturned > c.apple.cfg.Window {
+		c.apple.recordViolation(c, "more bytes than the flow control window", "")
 		return http2.ConnectionError(http2.ErrCodeFlowControl)
 	}
-	if c.taken > c.apple.cfg.Window/2 {
+	if c.unreturned > c.apple.cfg.Window/2 {
 		c.mu.Lock()
-		c.write.WriteWindowUpdate(0, c.taken)
+		c.write.WriteWindowUpdate(0, c.unreturned)
 		c.mu.Unlock()
-		c.flush()
-		c.taken = 0
+		c.wakeWriter()
+		c.unreturned = 0
 	}
 	s := c.reading[f.StreamID]
 	if s == nil {
@@ -315,12 +316,12 @@ func (c *conn) data(f *http2.DataFrame) error {
 	s.body = append(s.body, f.Data()...)
 	if f.StreamEnded() || len(s.body) > 4*voipLimit {
 		delete(c.reading, s.id)
-		c.handle(s)
+		c.handleRequest(s)
 	}
 	return nil
 }
 
-func (c *conn) settings(f *http2.SettingsFrame) {
+func (c *conn) handleSettings(f *http2.SettingsFrame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !f.IsAck() {
@@ -328,27 +329,27 @@ func (c *conn) settings(f *http2.SettingsFrame) {
 			c.enc.SetMaxDynamicTableSize(min(size, 4096))
 		}
 		c.write.WriteSettingsAck()
-		c.flush()
+		c.wakeWriter()
 		return
 	}
-	if len(c.sent) > 0 { // a lower limit binds the client from its acknowledgement on
+	if len(c.sent) > 0 { // a lower limit holds from its acknowledgement on
 		c.limit, c.sent = c.sent[0], c.sent[1:]
-		if c.told > c.limit {
-			c.limit = c.told
+		if c.announced > c.limit {
+			c.limit = c.announced
 		}
 	}
 }
 
-func (c *conn) reset(id uint32, code http2.ErrCode) {
+func (c *conn) resetStream(id uint32, code http2.ErrCode) {
 	c.mu.Lock()
 	c.write.WriteRSTStream(id, code)
 	c.mu.Unlock()
-	c.drop(id)
-	c.flush()
+	c.dropStream(id)
+	c.wakeWriter()
 }
 
-// drop forgets a stream without an answer.
-func (c *conn) drop(id uint32) {
+// dropStream removes a stream and does not answer it.
+func (c *conn) dropStream(id uint32) {
 	delete(c.reading, id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -358,24 +359,24 @@ func (c *conn) drop(id uint32) {
 	delete(c.open, id)
 }
 
-// leave says GOAWAY: streams so far are answered, later ones ignored; then the connection closes.
-// Abruptly, it closes without the answers that are still owed.
-func (c *conn) leave(abrupt bool) {
+// goAway sends GOAWAY: earlier streams are answered, later ones are ignored, then the connection
+// closes. If abrupt, it closes without the answers that are not sent yet.
+func (c *conn) goAway(abrupt bool) {
 	c.mu.Lock()
-	if !c.leaving {
-		c.leaving, c.leftAt = true, c.top
-		c.write.WriteGoAway(c.leftAt, http2.ErrCodeNo, []byte(`{"reason":"Shutdown"}`))
+	if !c.goingAway {
+		c.goingAway, c.lastPromised = true, c.newest
+		c.write.WriteGoAway(c.lastPromised, http2.ErrCodeNo, []byte(`{"reason":"Shutdown"}`))
 	}
 	if abrupt {
 		c.abrupt.Store(true)
-		c.forgetOpen()
+		c.dropOpenStreams()
 	}
 	c.mu.Unlock()
-	c.flush()
+	c.wakeWriter()
 }
 
-// forgetOpen drops every stream that is owed an answer; called with mu held.
-func (c *conn) forgetOpen() {
+// dropOpenStreams drops every stream that has no answer yet; called with mu held.
+func (c *conn) dropOpenStreams() {
 	for _, t := range c.open {
 		if t != nil && t.Stop() {
 			c.apple.group.Done()

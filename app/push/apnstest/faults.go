@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Storm answers everything with one refusal for a while.
+// Storm answers every push with the same refusal, for a time or for a number of pushes.
 type Storm struct {
 	Answer      Answer
 	Environment string    // empty = both
@@ -15,15 +15,15 @@ type Storm struct {
 	Count       int       // 0 = until Until
 }
 
-// faults is how this Apple misbehaves. Everything can change while it runs.
+// faults holds the failures to simulate. All of them can change while the Apple runs.
 type faults struct {
-	delay   atomic.Pointer[func() time.Duration]
-	every   atomic.Int64 // GOAWAY every so many requests; negative = abruptly
-	count   atomic.Int64
-	hole    atomic.Bool // new connections are black holes too
-	scripts atomic.Int64
-	stormy  atomic.Bool
-	refuse  atomic.Int64 // streams still to be refused
+	delay      atomic.Pointer[func() time.Duration]
+	every      atomic.Int64 // GOAWAY after this many requests; negative = abruptly
+	count      atomic.Int64
+	silenceNew atomic.Bool // new connections are silent too
+	scripts    atomic.Int64
+	stormy     atomic.Bool
+	refuse     atomic.Int64 // streams still to be refused
 
 	mu     sync.Mutex // guards storm and script
 	storm  Storm
@@ -41,11 +41,10 @@ func (a *Apple) SetLatency(d func() time.Duration) {
 	a.faults.delay.Store(&d)
 }
 
-// Fixed is a constant latency.
+// Fixed returns a constant latency, for SetLatency.
 func Fixed(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
-// Curve is a latency that walks through the given ones again and again, such as a measured
-// distribution.
+// Curve returns a latency that repeats the given ones in order, such as a measured distribution.
 func Curve(all ...time.Duration) func() time.Duration {
 	var n atomic.Int64
 	return func() time.Duration {
@@ -56,15 +55,15 @@ func Curve(all ...time.Duration) func() time.Duration {
 	}
 }
 
-func (f *faults) latency() time.Duration {
+func (f *faults) nextLatency() time.Duration {
 	if d := f.delay.Load(); d != nil {
 		return (*d)()
 	}
 	return 0
 }
 
-// GoAwayEvery says GOAWAY on the connection of every n-th request; 0 ends that. Politely, the
-// streams so far are answered; abruptly, the connection is cut with its answers unsent.
+// GoAwayEvery sends GOAWAY on the connection of every n-th request; 0 ends that. Earlier streams
+// are still answered, unless abrupt: then the connection closes without its answers.
 func (a *Apple) GoAwayEvery(n int, abrupt bool) {
 	if abrupt {
 		n = -n
@@ -73,13 +72,13 @@ func (a *Apple) GoAwayEvery(n int, abrupt bool) {
 	a.faults.every.Store(int64(n))
 }
 
-// GoAway says GOAWAY on every connection now.
-func (a *Apple) GoAway(abrupt bool) { a.each(func(c *conn) { c.leave(abrupt) }) }
+// GoAway sends GOAWAY on every connection now.
+func (a *Apple) GoAway(abrupt bool) { a.eachConn(func(c *conn) { c.goAway(abrupt) }) }
 
-// Cut drops every connection without a word.
-func (a *Apple) Cut() { a.each(func(c *conn) { c.cut() }) }
+// Cut closes every connection at once, without GOAWAY.
+func (a *Apple) Cut() { a.eachConn(func(c *conn) { c.cut() }) }
 
-func (f *faults) timeToLeave() (away, abrupt bool) {
+func (f *faults) goAwayDue() (away, abrupt bool) {
 	every := f.every.Load()
 	if every == 0 {
 		return false, false
@@ -88,25 +87,25 @@ func (f *faults) timeToLeave() (away, abrupt bool) {
 	return away, away && every < 0
 }
 
-// Silence turns every open connection into a black hole: nothing is read or answered, TCP stays up.
-// New connections are served, unless newToo.
-func (a *Apple) Silence(newToo bool) {
-	a.faults.hole.Store(newToo)
-	a.each(func(c *conn) { c.hush(true) })
+// Silence makes every open connection silent: nothing is read or answered, TCP stays up. New
+// connections are served, unless newConns is true.
+func (a *Apple) Silence(newConns bool) {
+	a.faults.silenceNew.Store(newConns)
+	a.eachConn(func(c *conn) { c.setSilent(true) })
 }
 
-// Unsilence ends Silence; what was stuck is answered.
+// Unsilence ends Silence; the requests that waited are answered.
 func (a *Apple) Unsilence() {
-	a.faults.hole.Store(false)
-	a.each(func(c *conn) { c.hush(false) })
+	a.faults.silenceNew.Store(false)
+	a.eachConn(func(c *conn) { c.setSilent(false) })
 }
 
 // RefuseStreams answers the next n requests with REFUSED_STREAM, whatever limit was announced.
 func (a *Apple) RefuseStreams(n int) { a.faults.refuse.Store(int64(n)) }
 
-func (f *faults) refuses() bool { return f.refuse.Load() > 0 && f.refuse.Add(-1) >= 0 }
+func (f *faults) refusesStream() bool { return f.refuse.Load() > 0 && f.refuse.Add(-1) >= 0 }
 
-func (f *faults) swallows() bool { return f.hole.Load() }
+func (f *faults) silencesNew() bool { return f.silenceNew.Load() }
 
 // SetStorm starts a storm; the zero Storm ends it.
 func (a *Apple) SetStorm(s Storm) {
@@ -116,7 +115,7 @@ func (a *Apple) SetStorm(s Storm) {
 	a.faults.stormy.Store(s.Count > 0 || !s.Until.IsZero())
 }
 
-func (f *faults) storming(env string, now time.Time) (Answer, bool) {
+func (f *faults) stormAnswer(env string, now time.Time) (Answer, bool) {
 	if !f.stormy.Load() {
 		return Answer{}, false
 	}
@@ -147,7 +146,7 @@ func (a *Apple) Script(token string, answers ...Answer) {
 	a.faults.scripts.Store(int64(len(a.faults.script)))
 }
 
-func (f *faults) next(token string) (Answer, bool) {
+func (f *faults) nextScripted(token string) (Answer, bool) {
 	if f.scripts.Load() == 0 {
 		return Answer{}, false
 	}

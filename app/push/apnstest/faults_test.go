@@ -19,15 +19,16 @@ import (
 func TestOneStreamAtFirst(t *testing.T) {
 	t.Parallel()
 	a := start(t, apnstest.Config{DropToOne: true})
-	a.SetLatency(apnstest.Fixed(2 * time.Second)) // the second request must come before the first one's answer
+	a.SetLatency(apnstest.Fixed(2 * time.Second)) // the second request must come before the first answer
 	s := register(t, a, nil)
-	nc, err := tls.Dial("tcp", strings.TrimPrefix(a.URL(apnstest.Production), "https://"), &tls.Config{RootCAs: a.CAPool(), NextProtos: []string{"h2"}})
+	addr := strings.TrimPrefix(a.URL(apnstest.Production), "https://")
+	nc, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: a.CAPool(), NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
 	w := wire{nc: nc, fr: http2.NewFramer(nc, nc), bearer: "bearer " + s.token(team, kid, time.Now())}
-	w.greet(t)
+	w.sendSettings(t)
 	w.request(t, 1, token)
 	w.request(t, 3, token)
 	events := w.read(t, 4)
@@ -75,7 +76,7 @@ func TestLatencyScriptsAndStorms(t *testing.T) {
 	}
 }
 
-// TestGoAway sends many pushes over a client that is told to leave politely: none may fail.
+// TestGoAway sends many pushes while the host often sends GOAWAY: none may fail.
 func TestGoAway(t *testing.T) {
 	t.Parallel()
 	a := start(t, apnstest.Config{})
@@ -135,7 +136,7 @@ func TestSilence(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := push(ctx); err == nil {
-		t.Fatal("a black hole answered")
+		t.Fatal("a silent connection answered")
 	}
 	a.Unsilence()
 	if err := push(t.Context()); err != nil {

@@ -24,8 +24,8 @@ type Delivered struct {
 	At          time.Time
 }
 
-// Violation is a breach of Apple's rules, or of Carillon's contract for pushes, that Apple itself
-// may let pass.
+// Violation is a push that breaks Apple's rules or Carillon's contract for pushes. Apple itself may
+// accept it.
 type Violation struct {
 	Rule        string
 	Detail      string
@@ -34,7 +34,7 @@ type Violation struct {
 	At          time.Time
 }
 
-// journal is what this Apple saw.
+// journal records what this Apple received.
 type journal struct {
 	keep  int
 	total atomic.Int64
@@ -54,7 +54,7 @@ func (j *journal) init(keep int, onPush func(Delivered)) {
 	}
 }
 
-func (j *journal) deliver(d Delivered) {
+func (j *journal) recordPush(d Delivered) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	d.Serial = j.total.Add(1)
@@ -94,17 +94,17 @@ func (a *Apple) Delivered() []Delivered {
 	return append(append([]Delivered{}, a.log.pushes[a.log.from:]...), a.log.pushes[:a.log.from]...)
 }
 
-// Total counts the accepted pushes ever.
+// Total counts all accepted pushes since New.
 func (a *Apple) Total() int64 { return a.log.total.Load() }
 
-// Violations lists the breaches that are still remembered, oldest first.
+// Violations lists the violations that are still remembered, oldest first.
 func (a *Apple) Violations() []Violation {
 	a.log.mu.Lock()
 	defer a.log.mu.Unlock()
 	return append([]Violation{}, a.log.violations...)
 }
 
-func (a *Apple) violate(c *conn, rule, detail string) {
+func (a *Apple) recordViolation(c *conn, rule, detail string) {
 	j := &a.log
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -119,7 +119,7 @@ func (a *Apple) violate(c *conn, rule, detail string) {
 	})
 }
 
-func (c *conn) delivered(s *stream, now time.Time) Delivered {
+func (c *conn) newDelivered(s *stream, now time.Time) Delivered {
 	token, _ := s.token()
 	d := Delivered{
 		Token: token, Topic: s.topic, APNsID: s.apnsID, PushType: s.pushType, Priority: s.priority,

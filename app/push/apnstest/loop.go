@@ -7,8 +7,8 @@ import (
 	"github.com/sideshow/apns2"
 )
 
-// Loop is one turn of the bare loop, for packages that do not know apns2: it pushes a call with the
-// plain client and keeps nothing. An error is Apple's reason, or that of the transport.
+// Loop returns a function that sends one VoIP push with the plain client, for packages that do not
+// know apns2. An error is Apple's reason, or an error of the transport.
 func Loop(c *apns2.Client) func(ctx context.Context, token, topic string, payload []byte) error {
 	return func(ctx context.Context, token, topic string, payload []byte) error {
 		a, err := c.PushWithContext(ctx, &apns2.Notification{

@@ -19,25 +19,23 @@ type Step struct {
 	After time.Duration // since the step before, or since the push
 }
 
-// Script is what a phone does about a push: its steps in order.
+// Script is how a phone reacts to a push: its steps in order.
 type Script struct {
 	Steps []Step
 	Clock time.Duration // how far the phone's clock is ahead; negative = behind
 }
 
-// The scripts of phones.
-
 // Wakes is a phone that works: it wakes and shows the call.
 func Wakes() Script { return Script{Steps: []Step{{Kind: "woke"}, {Kind: "shown"}}} }
 
-// Declines is a phone whose person declines after a look.
+// Declines is a phone whose user declines the call some time after it is shown.
 func Declines(after time.Duration) Script { return Wakes().then(Step{Kind: "declined", After: after}) }
 
 // Busy is a phone in another call.
 func Busy() Script { return WakesOnly().then(Step{Kind: "busy"}) }
 
 // Silent is a phone that is off, or whose app iOS does not wake any more: Apple answers 200, and
-// nothing happens.
+// the phone reports nothing.
 func Silent() Script { return Script{} }
 
 // WakesOnly is an app that wakes and never reports the call to CallKit.
@@ -54,13 +52,13 @@ func Silenced() Script {
 	return WakesOnly().then(Step{Kind: "silenced", Code: &doNotDisturb})
 }
 
-// LiesAboutTime is s on a phone whose clock is ahead by d.
+// LiesAboutTime returns s on a phone whose clock is ahead by d.
 func (s Script) LiesAboutTime(d time.Duration) Script {
 	s.Clock = d
 	return s
 }
 
-// After is s with every step d later than the one before.
+// After returns s with every step d later than the one before.
 func (s Script) After(d time.Duration) Script {
 	steps := make([]Step, len(s.Steps))
 	for i, step := range s.Steps {
@@ -86,46 +84,46 @@ type Phone struct {
 // PhonesConfig says where the phone API is.
 type PhonesConfig struct {
 	APIURL  string           // base address, without /v1
-	Client  *http.Client     // nil = one of our own
+	Client  *http.Client     // nil = a new one
 	Now     func() time.Time // nil = the Apple's
-	Workers int              // reports under way at the same time; 0 = 16
+	Workers int              // reports sent at the same time; 0 = 16
 	Keep    int              // reports remembered, newest kept; 0 = 100,000
 }
 
-// Report is one fact that a phone told the API, and what the API said.
+// Report is one fact that a phone sent to the API, and the answer.
 type Report struct {
 	Token  string
 	CallID string
 	Kind   string
 	Code   *int
 	At     time.Time // by the phone's clock
-	SentAt time.Time // likewise
+	SentAt time.Time // by the phone's clock
 	Status int       // 0 = no answer
 	Body   string
 	Err    error
 }
 
-// Phones are devices by facts: when a push is delivered for one of them it acts out its script over
-// the phone API.
+// Phones simulates devices: when a push is delivered to one of them, it reports the facts of its
+// script to the phone API.
 type Phones struct {
-	cfg   PhonesConfig
-	own   *http.Transport // of our own client
-	stop  func()          // no more pushes
-	life  context.Context
-	end   context.CancelFunc
-	group sync.WaitGroup
-	tasks chan task
+	cfg     PhonesConfig
+	own     *http.Transport // of the client that NewPhones made
+	stop    func()          // no more pushes
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	tasks   chan task
 
-	mu      sync.Mutex // guards all below
-	phones  map[string]Phone
-	seen    map[string]bool // token and call: a phone acts once, as CallKit knows the call's UUID
-	due     []task          // a heap by time
-	pending int             // tasks that are not finished
-	quiet   chan struct{}   // closed when pending falls to 0
-	reports []Report
-	late    int
-	again   int
-	stir    chan struct{}
+	mu        sync.Mutex // guards all below
+	phones    map[string]Phone
+	seen      map[string]bool // token and call: a phone reacts once, because CallKit knows the call's UUID
+	due       []task          // a heap by time
+	pending   int             // tasks that are not finished
+	idle      chan struct{}   // closed when pending falls to 0
+	reports   []Report
+	late      int
+	again     int
+	taskAdded chan struct{}
 }
 
 // task is a phone's next step for one call.
@@ -137,12 +135,15 @@ type task struct {
 	tries int
 }
 
-// NewPhones makes phones that hear the pushes which a delivers from now on.
+// NewPhones starts phones that receive the pushes that a delivers from now on.
 func NewPhones(a *Apple, cfg PhonesConfig) (*Phones, error) {
 	if a == nil || cfg.APIURL == "" {
 		return nil, errors.New("apnstest: phones need an Apple and the API's address")
 	}
-	p := &Phones{phones: map[string]Phone{}, seen: map[string]bool{}, stir: make(chan struct{}, 1), quiet: make(chan struct{}), tasks: make(chan task)}
+	p := &Phones{
+		phones: map[string]Phone{}, seen: map[string]bool{},
+		taskAdded: make(chan struct{}, 1), idle: make(chan struct{}), tasks: make(chan task),
+	}
 	if cfg.Now == nil {
 		cfg.Now = a.cfg.Now
 	}
@@ -158,18 +159,18 @@ func NewPhones(a *Apple, cfg PhonesConfig) (*Phones, error) {
 	}
 	cfg.APIURL = strings.TrimSuffix(cfg.APIURL, "/")
 	p.cfg = cfg
-	close(p.quiet)
-	p.life, p.end = context.WithCancel(context.Background())
-	p.group.Add(1 + cfg.Workers)
+	close(p.idle)
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.running.Add(1 + cfg.Workers)
 	go p.schedule()
 	for range cfg.Workers {
 		go p.work()
 	}
-	p.stop = a.OnPush(p.hear)
+	p.stop = a.OnPush(p.receivePush)
 	return p, nil
 }
 
-// Add puts a phone into the world, or changes its credential and script.
+// Add adds a phone, or changes its credential and script.
 func (p *Phones) Add(phone Phone) {
 	phone.Token = strings.ToLower(phone.Token)
 	p.mu.Lock()
@@ -177,18 +178,18 @@ func (p *Phones) Add(phone Phone) {
 	p.phones[phone.Token] = phone
 }
 
-// Close ends what the phones do, and waits.
+// Close stops the phones and waits until they have stopped.
 func (p *Phones) Close() error {
 	p.stop()
-	p.end()
-	p.group.Wait()
+	p.cancel()
+	p.running.Wait()
 	if p.own != nil {
 		p.own.CloseIdleConnections()
 	}
 	return nil
 }
 
-// Reports lists what was told and answered, oldest first.
+// Reports lists the reports that are still remembered, oldest first.
 func (p *Phones) Reports() []Report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -207,10 +208,10 @@ func (p *Phones) count(n *int) int {
 	return *n
 }
 
-// Wait returns when no phone has anything left to do, or ctx ends.
+// Wait returns when no phone has a step left to do, or with an error when ctx ends.
 func (p *Phones) Wait(ctx context.Context) error {
 	p.mu.Lock()
-	quiet := p.quiet
+	quiet := p.idle
 	p.mu.Unlock()
 	select {
 	case <-quiet:
@@ -220,8 +221,8 @@ func (p *Phones) Wait(ctx context.Context) error {
 	}
 }
 
-// post sends one fact (contract: the phone API).
-func (p *Phones) post(t task) Report {
+// postFact sends one fact (contract: the phone API).
+func (p *Phones) postFact(t task) Report {
 	step, now := t.phone.Script.Steps[t.step], p.cfg.Now()
 	r := Report{
 		Token: t.phone.Token, CallID: t.call, Kind: step.Kind, Code: step.Code,
@@ -238,7 +239,7 @@ func (p *Phones) post(t task) Report {
 		return r
 	}
 	url := p.cfg.APIURL + "/v1/phone/rings/" + t.call + "/facts"
-	req, err := http.NewRequestWithContext(p.life, http.MethodPost, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(p.ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		r.Err = err
 		return r

@@ -14,16 +14,16 @@ import (
 	"carillon/app/push/apnstest"
 )
 
-// office is a phone API that remembers, and refuses the first few reports.
-type office struct {
+// phoneAPI is a phone API that records facts. It refuses the first fails reports with 503.
+type phoneAPI struct {
 	mu    sync.Mutex
 	facts []string
 	fails int
 	code  int
 }
 
-func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var said struct {
+func (o *phoneAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var report struct {
 		Kind   string    `json:"kind"`
 		At     time.Time `json:"at"`
 		SentAt time.Time `json:"sent_at"`
@@ -38,15 +38,15 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	if err := d.Decode(&said); err != nil || r.Method != http.MethodPost || said.SentAt.Before(said.At) {
+	if err := d.Decode(&report); err != nil || r.Method != http.MethodPost || report.SentAt.Before(report.At) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	fact := strings.TrimPrefix(r.URL.Path, "/v1/phone/rings/") + " " + r.Header.Get("Authorization") + " " + said.Kind
-	if said.Code != nil {
-		fact += fmt.Sprintf(" %d", *said.Code)
+	fact := strings.TrimPrefix(r.URL.Path, "/v1/phone/rings/") + " " + r.Header.Get("Authorization") + " " + report.Kind
+	if report.Code != nil {
+		fact += fmt.Sprintf(" %d", *report.Code)
 	}
-	if said.At.After(time.Now().Add(time.Hour)) {
+	if report.At.After(time.Now().Add(time.Hour)) {
 		fact += " tomorrow"
 	}
 	o.facts = append(o.facts, fact)
@@ -56,10 +56,10 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, `{"recorded":true}`)
 }
 
-// world is an Apple, its phones, their API, and a way to push.
-func world(t *testing.T) (a *apnstest.Apple, phones *apnstest.Phones, o *office, push func(token, body string)) {
+// startPhones starts an Apple, its phones and their API, and returns a function that pushes.
+func startPhones(t *testing.T) (a *apnstest.Apple, phones *apnstest.Phones, o *phoneAPI, push func(token, body string)) {
 	t.Helper()
-	o = &office{}
+	o = &phoneAPI{}
 	server := httptest.NewServer(o)
 	t.Cleanup(server.Close)
 	a = start(t, apnstest.Config{})
@@ -101,7 +101,7 @@ func TestPhones(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, phones, o, push := world(t)
+			_, phones, o, push := startPhones(t)
 			phones.Add(apnstest.Phone{Token: strings.ToUpper(token), Credential: "crl_device_x", Script: row.script})
 			push(token, payload)
 			push(token, payload) // a resent push
@@ -130,7 +130,7 @@ func TestPhones(t *testing.T) {
 
 func TestPhonesIgnoreLatePushes(t *testing.T) {
 	t.Parallel()
-	_, phones, o, push := world(t)
+	_, phones, o, push := startPhones(t)
 	phones.Add(apnstest.Phone{Token: token, Credential: "x", Script: apnstest.Wakes()})
 	push(token, strings.Replace(payload, "9999999999", "10", 1))
 	if err := phones.Wait(t.Context()); err != nil || phones.Late() != 1 || len(o.facts) != 0 {
@@ -138,11 +138,10 @@ func TestPhonesIgnoreLatePushes(t *testing.T) {
 	}
 }
 
-// TestPhonesTryAgain: an API in trouble hears each fact all the same; one that refuses is not asked
-// twice.
+// TestPhonesTryAgain: a fact answered 503 is sent again until it is accepted, one answered 404 is not.
 func TestPhonesTryAgain(t *testing.T) {
 	t.Parallel()
-	_, phones, o, push := world(t)
+	_, phones, o, push := startPhones(t)
 	phones.Add(apnstest.Phone{Token: token, Credential: "x", Script: apnstest.WakesOnly()})
 	o.fails = 2
 	push(token, payload)

@@ -8,27 +8,27 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// handle judges a whole request and sends the answer, now or later.
-func (c *conn) handle(s *stream) {
+// handleRequest decides the answer to a complete request and sends it, now or after the latency.
+func (c *conn) handleRequest(s *stream) {
 	now := c.apple.cfg.Now()
-	w, authorized := c.judge(s, now)
+	w, authorized := c.decideAnswer(s, now)
 	if w.ok() {
-		c.apple.log.deliver(c.delivered(s, now))
+		c.apple.log.recordPush(c.newDelivered(s, now))
 	}
-	away, abrupt := c.apple.faults.timeToLeave()
+	away, abrupt := c.apple.faults.goAwayDue()
 	if !w.Silent && !abrupt {
-		c.later(s, w, authorized)
+		c.answerLater(s, w, authorized)
 	}
 	if away {
-		c.leave(abrupt)
+		c.goAway(abrupt)
 	}
 }
 
-// later answers after the configured latency.
-func (c *conn) later(s *stream, w Answer, authorized bool) {
-	wait := w.Delay + c.apple.faults.latency()
+// answerLater answers after the configured latency.
+func (c *conn) answerLater(s *stream, w Answer, authorized bool) {
+	wait := w.Delay + c.apple.faults.nextLatency()
 	if wait <= 0 {
-		c.answer(s, w, authorized)
+		c.writeAnswer(s, w, authorized)
 		return
 	}
 	c.mu.Lock()
@@ -39,21 +39,21 @@ func (c *conn) later(s *stream, w Answer, authorized bool) {
 	c.apple.group.Add(1)
 	c.open[s.id] = time.AfterFunc(wait, func() {
 		defer c.apple.group.Done()
-		c.answer(s, w, authorized)
+		c.writeAnswer(s, w, authorized)
 	})
 }
 
-// answer writes one answer, preceded by a new stream limit where Apple changes it.
-func (c *conn) answer(s *stream, w Answer, authorized bool) {
+// writeAnswer writes one answer, preceded by a new stream limit when it changes.
+func (c *conn) writeAnswer(s *stream, w Answer, authorized bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, open := c.open[s.id]; !open { // reset, or the connection is over
 		return
 	}
 	delete(c.open, s.id)
-	c.moveLimit(w, authorized)
+	c.updateStreamLimit(w, authorized)
 	body := w.body()
-	c.encode(s, w)
+	c.encodeHeaders(s, w)
 	c.write.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: s.id, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: len(body) == 0,
 	})
@@ -63,30 +63,30 @@ func (c *conn) answer(s *stream, w Answer, authorized bool) {
 	if !s.ended && len(s.body) > 4*voipLimit {
 		c.write.WriteRSTStream(s.id, http2.ErrCodeNo) // enough read to refuse it (RFC 9113, 8.1)
 	}
-	c.flush()
+	c.wakeWriter()
 }
 
-// moveLimit raises the stream limit once a pusher was accepted, and drops it after a refusal if so
-// configured; called with mu held.
-func (c *conn) moveLimit(w Answer, authorized bool) {
-	limit := c.told
+// updateStreamLimit raises the stream limit once a client was accepted. With Config.DropToOne it
+// lowers it after a refusal. Called with mu held.
+func (c *conn) updateStreamLimit(w Answer, authorized bool) {
+	limit := c.announced
 	switch {
 	case c.apple.cfg.DropToOne && w.status() >= 400 && w.status() < 500 && w.status() != 410:
 		limit = 1
 	case authorized && (w.ok() || !c.apple.cfg.DropToOne):
 		limit = c.apple.cfg.MaxStreams
 	}
-	if limit == c.told {
+	if limit == c.announced {
 		return
 	}
-	c.told = limit
+	c.announced = limit
 	c.sent = append(c.sent, limit)
 	c.limit = max(c.limit, limit)
 	c.write.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: limit})
 }
 
-// encode writes the response's header block; called with mu held.
-func (c *conn) encode(s *stream, w Answer) {
+// encodeHeaders writes the response's header block; called with mu held.
+func (c *conn) encodeHeaders(s *stream, w Answer) {
 	c.block.Reset()
 	c.enc.WriteField(hpack.HeaderField{Name: ":status", Value: status(w.status())})
 	c.enc.WriteField(hpack.HeaderField{Name: "apns-id", Value: s.apnsID, Sensitive: true})

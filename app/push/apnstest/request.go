@@ -17,8 +17,7 @@ const (
 	otherLimit = 4096
 )
 
-// stream is one request being read. A header that is absent differs from an empty one, hence the
-// has fields.
+// stream is one request being read. has tells an absent header from an empty one.
 type stream struct {
 	id           uint32
 	ended        bool
@@ -47,31 +46,31 @@ const (
 
 func newStream(id uint32, ended bool) *stream { return &stream{id: id, ended: ended} }
 
-// take stores one header field.
-func (s *stream) take(f hpack.HeaderField) {
+// setHeader stores one header field.
+func (s *stream) setHeader(f hpack.HeaderField) {
 	switch f.Name {
 	case ":method":
 		s.method = f.Value
 	case ":path":
 		s.path = f.Value
 	case "authorization":
-		s.set(&s.bearer, f.Value, hasBearer)
+		s.setOnce(&s.bearer, f.Value, hasBearer)
 	case "apns-topic":
-		s.set(&s.topic, f.Value, hasTopic)
+		s.setOnce(&s.topic, f.Value, hasTopic)
 	case "apns-push-type":
-		s.set(&s.pushType, f.Value, hasPushType)
+		s.setOnce(&s.pushType, f.Value, hasPushType)
 	case "apns-priority":
-		s.set(&s.priority, f.Value, hasPriority)
+		s.setOnce(&s.priority, f.Value, hasPriority)
 	case "apns-expiration":
-		s.set(&s.expiration, f.Value, hasExpiration)
+		s.setOnce(&s.expiration, f.Value, hasExpiration)
 	case "apns-id":
-		s.set(&s.apnsID, f.Value, hasID)
+		s.setOnce(&s.apnsID, f.Value, hasID)
 	case "apns-collapse-id":
-		s.set(&s.collapse, f.Value, hasCollapse)
+		s.setOnce(&s.collapse, f.Value, hasCollapse)
 	}
 }
 
-func (s *stream) set(field *string, value string, bit uint8) {
+func (s *stream) setOnce(field *string, value string, bit uint8) {
 	if s.has&bit != 0 {
 		s.repeated = true
 	}
@@ -84,13 +83,13 @@ func (s *stream) token() (token string, ok bool) {
 	return token, ok && !strings.Contains(token, "/")
 }
 
-// judge decides about a request. authorized says that the pusher was accepted, whatever became of
-// the push.
-func (c *conn) judge(s *stream, now time.Time) (w Answer, authorized bool) {
+// decideAnswer checks a request. authorized reports that the client was accepted, even if the push
+// was not.
+func (c *conn) decideAnswer(s *stream, now time.Time) (w Answer, authorized bool) {
 	if s.apnsID == "" {
 		s.apnsID = newUUID()
 	}
-	if w, storm := c.apple.faults.storming(c.host.env, now); storm {
+	if w, storm := c.apple.faults.stormAnswer(c.host.env, now); storm {
 		return w, false
 	}
 	token, ok := s.token()
@@ -103,25 +102,25 @@ func (c *conn) judge(s *stream, now time.Time) (w Answer, authorized bool) {
 	if reason := c.authorize(s.bearer, now); reason != "" {
 		return Refusal(reason), false
 	}
-	if reason := c.malformed(s); reason != "" {
+	if reason := c.malformedReason(s); reason != "" {
 		return Refusal(reason), true
 	}
-	c.watch(s, token, now)
-	if w, scripted := c.apple.faults.next(token); scripted {
+	c.recordViolations(s, token, now)
+	if w, scripted := c.apple.faults.nextScripted(token); scripted {
 		return w, true
 	}
 	if token == "" {
 		return Refusal("MissingDeviceToken"), true
 	}
-	w = c.apple.device(strings.ToLower(token), s.topic, c.host.env)
-	if w.Reason == "BadDeviceToken" && len(c.bad) < 10_000 {
-		c.bad[token] = true
+	w = c.apple.checkDevice(strings.ToLower(token), s.topic, c.host.env)
+	if w.Reason == "BadDeviceToken" && len(c.badTokens) < 10_000 {
+		c.badTokens[token] = true
 	}
 	return w, true
 }
 
-// malformed checks headers and payload; empty is fine.
-func (c *conn) malformed(s *stream) string {
+// malformedReason checks headers and payload. It returns the reason to refuse, or "".
+func (c *conn) malformedReason(s *stream) string {
 	switch {
 	case s.repeated:
 		return "DuplicateHeaders"
@@ -136,7 +135,7 @@ func (c *conn) malformed(s *stream) string {
 	case !pushTypes[s.pushType]:
 		return "InvalidPushType"
 	}
-	if reason := c.badTopic(s); reason != "" {
+	if reason := c.badTopicReason(s); reason != "" {
 		return reason
 	}
 	limit := otherLimit
@@ -158,7 +157,7 @@ var pushTypes = map[string]bool{
 	"location": true, "mdm": true, "pushtotalk": true, "voip": true, "widgets": true,
 }
 
-func (c *conn) badTopic(s *stream) string {
+func (c *conn) badTopicReason(s *stream) string {
 	if s.topic == "" {
 		if c.client == nil || len(c.client.topics) != 1 {
 			return "MissingTopic"
@@ -173,49 +172,50 @@ func (c *conn) badTopic(s *stream) string {
 		return "BadTopic"
 	case c.client != nil && s.bearer == "" && !c.client.topics[s.topic]:
 		return "TopicDisallowed"
-	case c.token != nil && s.bearer != "" && !allows(c.token.key.Topics, s.topic):
+	case c.token != nil && s.bearer != "" && !coversTopic(c.token.key.Topics, s.topic):
 		return "TopicDisallowed"
 	}
 	return ""
 }
 
-// watch records what Apple accepts but its documents, or Carillon's contract, forbid.
-func (c *conn) watch(s *stream, token string, now time.Time) {
+// recordViolations records what Apple accepts although its documentation or Carillon's contract
+// forbids it.
+func (c *conn) recordViolations(s *stream, token string, now time.Time) {
 	if s.pushType == "voip" {
 		switch {
 		case s.has&hasExpiration == 0:
-			c.apple.violate(c, "apns-expiration is missing", token)
+			c.apple.recordViolation(c, "apns-expiration is missing", token)
 		case s.expiration != "0":
-			c.apple.violate(c, "apns-expiration of a VoIP push is not 0", s.expiration)
+			c.apple.recordViolation(c, "apns-expiration of a VoIP push is not 0", s.expiration)
 		}
 		if s.priority != "10" {
-			c.apple.violate(c, "apns-priority of a VoIP push is not 10", s.priority)
+			c.apple.recordViolation(c, "apns-priority of a VoIP push is not 10", s.priority)
 		}
 		if !c.apple.cfg.AnyPayload {
-			c.watchPayload(s, now)
+			c.checkPayload(s, now)
 		}
 	}
 	if token != strings.ToLower(token) {
-		c.apple.violate(c, "device token is not lower-case", token)
+		c.apple.recordViolation(c, "device token is not lower-case", token)
 	}
 	if s.has&hasID == 0 {
-		c.apple.violate(c, "apns-id is missing", token)
+		c.apple.recordViolation(c, "apns-id is missing", token)
 	} else if s.apnsID != strings.ToLower(s.apnsID) {
-		c.apple.violate(c, "apns-id is not lower-case", s.apnsID)
+		c.apple.recordViolation(c, "apns-id is not lower-case", s.apnsID)
 	}
-	if c.bad[token] {
-		c.apple.violate(c, "pushed again after BadDeviceToken", token)
+	if c.badTokens[token] {
+		c.apple.recordViolation(c, "pushed again after BadDeviceToken", token)
 	}
 }
 
-func (c *conn) watchPayload(s *stream, now time.Time) {
+func (c *conn) checkPayload(s *stream, now time.Time) {
 	p, err := readPayload(s.body)
 	if err != nil {
-		c.apple.violate(c, "payload is not Carillon's", err.Error())
+		c.apple.recordViolation(c, "payload is not Carillon's", err.Error())
 		return
 	}
 	if p.Exp != 0 && now.Unix() >= p.Exp {
-		c.apple.violate(c, "pushed after its exp", p.CallID)
+		c.apple.recordViolation(c, "pushed after its exp", p.CallID)
 	}
 }
 
@@ -234,7 +234,7 @@ func isTopic(s string) bool {
 	return len(s) <= 255 && strings.Contains(s, ".")
 }
 
-// isUUID: 8-4-4-4-12 hexadecimal digits.
+// isUUID reports whether s is 8-4-4-4-12 hexadecimal digits.
 func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -268,8 +268,8 @@ type Payload struct {
 	From   string
 }
 
-// readPayload reads a flat object of exactly Carillon's keys. It is written out, because a
-// reflecting decoder would cost more than the rest of the push.
+// readPayload reads a flat object of exactly Carillon's keys. It does not use
+// encoding/json, whose reflection would cost more than the rest of the push.
 func readPayload(body []byte) (Payload, error) {
 	var p Payload
 	rest := bytes.TrimSpace(body)
@@ -278,7 +278,7 @@ func readPayload(body []byte) (Payload, error) {
 	}
 	rest = rest[1 : len(rest)-1]
 	for len(rest) > 0 {
-		key, value, after, err := pair(rest)
+		key, value, after, err := cutPair(rest)
 		if err != nil {
 			return p, err
 		}

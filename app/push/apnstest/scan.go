@@ -8,10 +8,10 @@ import (
 
 var errNotFlat = errors.New("not a flat object of strings and numbers")
 
-// pair takes `"key":value` and a following comma off the front of a flat object's inside.
-func pair(in []byte) (key, value string, rest []byte, err error) {
+// cutPair cuts `"key":value` and a following comma off the front of a flat object's inside.
+func cutPair(in []byte) (key, value string, rest []byte, err error) {
 	in = bytes.TrimSpace(in)
-	k, in, ok := str(in)
+	k, in, ok := cutString(in)
 	if !ok {
 		return "", "", nil, errNotFlat
 	}
@@ -20,7 +20,7 @@ func pair(in []byte) (key, value string, rest []byte, err error) {
 		return "", "", nil, errNotFlat
 	}
 	in = bytes.TrimSpace(in[1:])
-	v, in, ok := str(in)
+	v, in, ok := cutString(in)
 	if !ok {
 		end := bytes.IndexByte(in, ',')
 		if end < 0 {
@@ -41,8 +41,8 @@ func pair(in []byte) (key, value string, rest []byte, err error) {
 	return string(k[1 : len(k)-1]), string(v), in, nil
 }
 
-// str takes a quoted string, quotes included, off the front.
-func str(in []byte) (s, rest []byte, ok bool) {
+// cutString cuts a quoted string, quotes included, off the front.
+func cutString(in []byte) (s, rest []byte, ok bool) {
 	if len(in) == 0 || in[0] != '"' {
 		return nil, in, false
 	}

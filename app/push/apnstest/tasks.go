@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// A report that gets no answer, or an answer that may pass, is sent again, as an app would.
+// A report without an answer, or with a temporary error, is sent again, as an app would do.
 const (
-	maxTries  = 4
-	tryAgain  = 250 * time.Millisecond
-	maxPassed = 10_000 // calls remembered per set of phones
+	maxTries   = 4
+	retryAfter = 250 * time.Millisecond
+	maxSeen    = 10_000 // calls remembered per set of phones
 )
 
-// hear takes a push. It is called by the Apple and does not block.
-func (p *Phones) hear(d Delivered) {
-	said, err := readPayload(d.Payload)
+// receivePush starts the script of the phone that d is for. The Apple calls it; it does not block.
+func (p *Phones) receivePush(d Delivered) {
+	payload, err := readPayload(d.Payload)
 	if err != nil {
 		return
 	}
@@ -24,73 +24,73 @@ func (p *Phones) hear(d Delivered) {
 	if !ok {
 		return
 	}
-	if now := p.cfg.Now(); now.Unix() >= said.Exp {
+	if now := p.cfg.Now(); now.Unix() >= payload.Exp {
 		p.late++
 		return
 	}
-	if name := d.Token + said.CallID; p.seen[name] {
+	if name := d.Token + payload.CallID; p.seen[name] {
 		p.again++
 		return
-	} else if p.seen[name] = true; len(p.seen) > maxPassed {
+	} else if p.seen[name] = true; len(p.seen) > maxSeen {
 		clear(p.seen)
 		p.seen[name] = true
 	}
 	if len(phone.Script.Steps) > 0 {
-		p.add(task{phone: phone, call: said.CallID, at: p.cfg.Now().Add(phone.Script.Steps[0].After)})
+		p.addTask(task{phone: phone, call: payload.CallID, at: p.cfg.Now().Add(phone.Script.Steps[0].After)})
 	}
 }
 
-// add puts a task into the heap. Called with mu held.
-func (p *Phones) add(t task) {
+// addTask puts a task into the heap. Called with mu held.
+func (p *Phones) addTask(t task) {
 	if p.pending++; p.pending == 1 {
-		p.quiet = make(chan struct{})
+		p.idle = make(chan struct{})
 	}
 	heap.Push((*byTime)(&p.due), t)
 	select {
-	case p.stir <- struct{}{}:
+	case p.taskAdded <- struct{}{}:
 	default:
 	}
 }
 
-// finish ends a task, after adding what follows from it.
-func (p *Phones) finish(next *task) {
+// finishTask ends a task. It adds the next one first, so that the phones do not look idle between.
+func (p *Phones) finishTask(next *task) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if next != nil {
-		p.add(*next)
+		p.addTask(*next)
 	}
 	if p.pending--; p.pending == 0 {
-		close(p.quiet)
+		close(p.idle)
 	}
 }
 
 // schedule hands tasks to the workers when their time comes.
 func (p *Phones) schedule() {
-	defer p.group.Done()
+	defer p.running.Done()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		t, wait, ok := p.next()
+		t, wait, ok := p.nextTask()
 		if ok {
 			select {
 			case p.tasks <- t:
 				continue
-			case <-p.life.Done():
+			case <-p.ctx.Done():
 				return
 			}
 		}
 		timer.Reset(wait)
 		select {
-		case <-p.stir:
+		case <-p.taskAdded:
 		case <-timer.C:
-		case <-p.life.Done():
+		case <-p.ctx.Done():
 			return
 		}
 	}
 }
 
-// next takes the first task that is due, or says how long to wait for one.
-func (p *Phones) next() (t task, wait time.Duration, ok bool) {
+// nextTask takes the first task that is due, or says how long to wait for one.
+func (p *Phones) nextTask() (t task, wait time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.due) == 0 {
@@ -103,28 +103,28 @@ func (p *Phones) next() (t task, wait time.Duration, ok bool) {
 }
 
 func (p *Phones) work() {
-	defer p.group.Done()
+	defer p.running.Done()
 	for {
 		select {
-		case <-p.life.Done():
+		case <-p.ctx.Done():
 			return
 		case t := <-p.tasks:
-			p.finish(p.act(t))
+			p.finishTask(p.runStep(t))
 		}
 	}
 }
 
-// act reports one step and gives the next one, if any.
-func (p *Phones) act(t task) *task {
-	r := p.post(t)
+// runStep reports one step and returns the next one, or nil.
+func (p *Phones) runStep(t task) *task {
+	r := p.postFact(t)
 	p.mu.Lock()
 	if len(p.reports) >= p.cfg.Keep {
 		p.reports = p.reports[1:]
 	}
 	p.reports = append(p.reports, r)
 	p.mu.Unlock()
-	if t.tries++; (r.Err != nil || r.Status >= 500 || r.Status == 429) && t.tries < maxTries && p.life.Err() == nil {
-		t.at = p.cfg.Now().Add(tryAgain)
+	if t.tries++; (r.Err != nil || r.Status >= 500 || r.Status == 429) && t.tries < maxTries && p.ctx.Err() == nil {
+		t.at = p.cfg.Now().Add(retryAfter)
 		return &t
 	}
 	if t.step++; t.step == len(t.phone.Script.Steps) {

@@ -19,31 +19,31 @@ type providerToken struct {
 	key       Key
 }
 
-// verify reads a bearer token; nil is InvalidProviderToken. Verified tokens are remembered by their
-// text.
-func (b *book) verify(text string) *providerToken {
-	b.mu.RLock()
-	t := b.tokens[text]
-	b.mu.RUnlock()
+// verify checks a provider token and returns nil if it is invalid. Valid tokens are remembered by
+// their text.
+func (r *registry) verify(text string) *providerToken {
+	r.mu.RLock()
+	t := r.tokens[text]
+	r.mu.RUnlock()
 	if t != nil {
 		return t
 	}
-	if t = b.parse(text); t == nil {
+	if t = r.parse(text); t == nil {
 		return nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, ok := b.keys[keyName{t.team, t.kid}]; !ok { // revoked meanwhile
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.keys[keyName{t.team, t.kid}]; !ok { // revoked meanwhile
 		return nil
 	}
-	if len(b.tokens) > 10_000 {
-		clear(b.tokens)
+	if len(r.tokens) > 10_000 {
+		clear(r.tokens)
 	}
-	b.tokens[text] = t
+	r.tokens[text] = t
 	return t
 }
 
-func (b *book) parse(text string) *providerToken {
+func (r *registry) parse(text string) *providerToken {
 	head, rest, ok := strings.Cut(text, ".")
 	if !ok {
 		return nil
@@ -57,25 +57,25 @@ func (b *book) parse(text string) *providerToken {
 		Iss string
 		Iat int64
 	}
-	if !decode(head, &header) || !decode(body, &claims) || header.Alg != "ES256" || header.Kid == "" || claims.Iat == 0 {
+	if !decodePart(head, &header) || !decodePart(body, &claims) || header.Alg != "ES256" || header.Kid == "" || claims.Iat == 0 {
 		return nil
 	}
-	b.mu.RLock()
-	key, known := b.keys[keyName{claims.Iss, header.Kid}]
-	b.mu.RUnlock()
-	if !known || !signed(key.Public, text[:len(head)+1+len(body)], signature) {
+	r.mu.RLock()
+	key, known := r.keys[keyName{claims.Iss, header.Kid}]
+	r.mu.RUnlock()
+	if !known || !validSignature(key.Public, text[:len(head)+1+len(body)], signature) {
 		return nil
 	}
 	return &providerToken{text: text, team: claims.Iss, kid: header.Kid, issued: time.Unix(claims.Iat, 0), key: key}
 }
 
-func decode(part string, into any) bool {
+func decodePart(part string, into any) bool {
 	raw, err := base64.RawURLEncoding.DecodeString(part)
 	return err == nil && json.Unmarshal(raw, into) == nil
 }
 
-// signed checks an ES256 signature: r and s of 32 bytes each (RFC 7518, 3.4).
-func signed(key *ecdsa.PublicKey, text, signature string) bool {
+// validSignature checks an ES256 signature: r and s of 32 bytes each (RFC 7518, 3.4).
+func validSignature(key *ecdsa.PublicKey, text, signature string) bool {
 	raw, err := base64.RawURLEncoding.DecodeString(signature)
 	if err != nil || len(raw) != 64 {
 		return false
@@ -84,7 +84,8 @@ func signed(key *ecdsa.PublicKey, text, signature string) bool {
 	return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
 }
 
-// authorize judges who is pushing; an empty reason is yes. Only the connection's reader calls it.
+// authorize checks the client's provider token or certificate. It returns the reason to refuse, or
+// "". Only the connection's reader calls it.
 func (c *conn) authorize(bearer string, now time.Time) string {
 	if bearer == "" {
 		return c.authorizeCertificate(now)
@@ -105,36 +106,36 @@ func (c *conn) authorize(bearer string, now time.Time) string {
 	case len(t.key.Environments) > 0 && !slices.Contains(t.key.Environments, c.host.env):
 		return "BadEnvironmentKeyIdInToken"
 	case c.team != "" && c.team != t.team:
-		c.apple.violate(c, "second team on a connection", c.team+" then "+t.team)
+		c.apple.recordViolation(c, "second team on a connection", c.team+" then "+t.team)
 		return "InvalidProviderToken"
 	case c.kid != "" && c.kid != t.kid:
-		c.apple.violate(c, "second key on a connection", c.kid+" then "+t.kid)
+		c.apple.recordViolation(c, "second key on a connection", c.kid+" then "+t.kid)
 		return "UnrelatedKeyIdInToken"
 	}
 	if c.admitted == text {
 		return ""
 	}
-	return c.admit(t, now)
+	return c.admitToken(t, now)
 }
 
-// verify is book.verify with the connection's last token at hand.
+// verify is registry.verify with a cache of the connection's last token.
 func (c *conn) verify(text string) *providerToken {
-	age := c.apple.book.age.Load()
-	if c.token != nil && c.tokenAge == age && c.token.text == text {
+	age := c.apple.registry.generation.Load()
+	if c.token != nil && c.tokenGeneration == age && c.token.text == text {
 		return c.token
 	}
-	c.token, c.tokenAge, c.admitted = c.apple.book.verify(text), age, ""
+	c.token, c.tokenGeneration, c.admitted = c.apple.registry.verify(text), age, ""
 	return c.token
 }
 
-func (c *conn) admit(t *providerToken, now time.Time) string {
-	least := c.apple.cfg.TokenFloor
+func (c *conn) admitToken(t *providerToken, now time.Time) string {
+	least := c.apple.cfg.TokenInterval
 	// After this refusal the connection stays unusable for a while (Apple developer forum, thread
 	// 675879).
-	if now.Before(c.wedged) || !c.apple.book.admit(t, c.host.env, now, least) {
-		if !now.Before(c.wedged) {
-			c.wedged = now.Add(min(least, time.Minute))
-			c.apple.violate(c, "provider token minted too often", t.team)
+	if now.Before(c.refuseUntil) || !c.apple.registry.allowToken(t, c.host.env, now, least) {
+		if !now.Before(c.refuseUntil) {
+			c.refuseUntil = now.Add(min(least, time.Minute))
+			c.apple.recordViolation(c, "provider token minted too often", t.team)
 		}
 		return "TooManyProviderTokenUpdates"
 	}
@@ -146,11 +147,11 @@ func (c *conn) authorizeCertificate(now time.Time) string {
 	if c.client == nil {
 		return "MissingProviderToken"
 	}
-	c.apple.book.mu.RLock()
-	good, known := c.apple.book.certs[c.client.print]
-	c.apple.book.mu.RUnlock()
+	c.apple.registry.mu.RLock()
+	good, known := c.apple.registry.certs[c.client.fingerprint]
+	c.apple.registry.mu.RUnlock()
 	switch {
-	case known && !good, !known && !c.client.signed, now.After(c.clientEnds):
+	case known && !good, !known && !c.client.signedByUs, now.After(c.clientEnds):
 		return "BadCertificate"
 	case !c.client.envs[c.host.env]:
 		return "BadCertificateEnvironment"

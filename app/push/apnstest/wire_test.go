@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// wire speaks HTTP/2 frame by frame.
+// wire sends and reads single HTTP/2 frames.
 type wire struct {
 	nc     net.Conn
 	fr     *http2.Framer
@@ -21,7 +21,7 @@ type wire struct {
 	buf    bytes.Buffer
 }
 
-func (w *wire) greet(t *testing.T) {
+func (w *wire) sendSettings(t *testing.T) {
 	t.Helper()
 	w.enc = hpack.NewEncoder(&w.buf)
 	if _, err := io.WriteString(w.nc, http2.ClientPreface); err != nil {
@@ -50,7 +50,7 @@ func (w *wire) request(t *testing.T, id uint32, token string) {
 	}
 }
 
-// read gives the next n events that matter, acknowledging settings.
+// read returns the next n events that matter, acknowledging settings.
 func (w *wire) read(t *testing.T, n int) []string {
 	t.Helper()
 	w.nc.SetReadDeadline(time.Now().Add(time.Minute))
