@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"bytes"
-	_ "embed" // the bells
+	_ "embed" // for bells.ogg
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +11,12 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/oggreader"
 )
 
-//go:generate sh -c "cd bells && go run synth.go > bells.wav && opusenc --quiet --bitrate 64 --framesize 20 --max-delay 20 --padding 0 --discard-comments bells.wav ../bells.ogg && rm bells.wav"
+//go:generate sh -c "cd bells && go run synth.go > bells.wav"
+//go:generate -command encode opusenc --quiet --bitrate 64 --framesize 20 --max-delay 20
+//go:generate encode --padding 0 --discard-comments bells/bells.wav bells.ogg
+//go:generate rm bells/bells.wav
 
-// bellsOgg is the carillon of bells/synth.go: one 20 ms Opus packet to a page.
+// bellsOgg is the tune of bells/synth.go: one 20 ms Opus packet in a page.
 //
 //go:embed bells.ogg
 var bellsOgg []byte

@@ -30,21 +30,21 @@ type call struct {
 
 	signalling sync.Mutex // one offer or fragment at a time
 
-	wake   chan struct{} // holds one token: look again
-	ending chan struct{} // closed by end
-	once   sync.Once
-	reason EndReason // set before ending is closed
-	open   atomic.Bool
-	heard  bool // the phone's first sound was told; of run alone
+	wake         chan struct{} // holds one token: look again
+	ending       chan struct{} // closed by end
+	once         sync.Once
+	reason       EndReason // set before ending is closed
+	agentStarted atomic.Bool
+	heard        bool // the phone's first sound was reported; only run uses it
 
 	agentDone chan struct{} // closed when the agent has left
-	agentErr  error         // set before
+	agentErr  error         // set before agentDone is closed
 
 	mu      sync.Mutex // guards the rest
 	current *leg
 	legs    int
 	gone    bool           // no leg may join any more
-	closing sync.WaitGroup // replaced legs on their way out
+	closing sync.WaitGroup // replaced legs that are closing
 }
 
 func newCall(g *Gateway, o Offer) *call {
@@ -79,8 +79,8 @@ func (c *call) wakeRun() {
 	}
 }
 
-// join makes l the phone's leg and closes the one before it. It refuses when the
-// call has let go of its legs already.
+// join makes l the phone's leg and closes the previous one. It returns false if the legs of the
+// call were closed already.
 func (c *call) join(l *leg) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +90,7 @@ func (c *call) join(l *leg) bool {
 	old := c.current
 	c.current = l
 	c.legs++
-	c.line.connect(l.voice)
+	c.line.setOutput(l.track)
 	if old != nil {
 		c.closing.Add(1)
 		go func() {
@@ -143,10 +143,11 @@ func (c *call) run() {
 			break
 		}
 		if v.settled {
-			l.open()
+			l.startMedia()
 		}
-		if v.greet && !c.open.Swap(true) {
-			go c.converse(ctx) // first: who is told may write to a disk, and the person is listening
+		if v.greet && !c.agentStarted.Swap(true) {
+			// Before reportFirstSound, which may wait for a disk while the person is listening.
+			go c.converse(ctx)
 		}
 		c.reportFirstSound()
 		timer.Reset(v.next.Sub(now))
@@ -165,7 +166,7 @@ func (c *call) run() {
 	c.finish(cancel)
 }
 
-// reportFirstSound tells the phone's first sound, once.
+// reportFirstSound sends the Connected event at the phone's first sound, once.
 func (c *call) reportFirstSound() {
 	if c.heard {
 		return
@@ -176,15 +177,15 @@ func (c *call) reportFirstSound() {
 	}
 }
 
-// finish closes the line and the leg, tells the end, and waits for the agent.
+// finish closes the line and the leg, sends the Ended event, and waits for the agent.
 func (c *call) finish(cancel context.CancelFunc) {
 	at := c.g.cfg.Now()
 	close(c.line.over)
 	cancel()
 	c.closeLegs()
-	c.reportFirstSound() // it may have come with the end
+	c.reportFirstSound() // the first sound may have come just before the end
 	c.sendEvent(Event{Kind: Ended, Reason: c.reason, At: at})
-	if !c.open.Load() {
+	if !c.agentStarted.Load() {
 		return
 	}
 	select {
@@ -210,26 +211,26 @@ func (c *call) converse(ctx context.Context) {
 	c.agentErr = c.agent.Converse(ctx, c.line)
 }
 
-// callClock decides what a call's clock means. It has no clock of its own.
+// callClock decides when a call connects, greets and ends. It reads no clock: check gets the time.
 type callClock struct {
 	cfg   *Config
 	since time.Time
 
-	leg       *leg      // whose times the next three are
-	connected time.Time // first time encryption stood
-	lost      time.Time // since when the phone is away; zero when it is there
+	leg       *leg      // the next three are about this leg
+	connected time.Time // when encryption was first established
+	lost      time.Time // since when the phone is away; zero while it is connected
 	left      time.Time // when the phone closed its leg
 
 	everConnected time.Time
-	hangUpAt      time.Time // the agent has left; its words are on the way
+	hangUpAt      time.Time // when to end, after the agent has left
 	agentReason   EndReason
 }
 
-// verdict is what watch found: an end, or when to look again.
+// verdict is the result of check: an end, or when to check again.
 type verdict struct {
 	end     EndReason
 	next    time.Time
-	settled bool // the leg may be opened though it is silent
+	settled bool // the media of the leg may start although the phone is silent
 	greet   bool // the person can hear: the agent may start
 }
 
@@ -240,7 +241,7 @@ func (w *callClock) agentLeft(now time.Time, err error) {
 	}
 }
 
-// check weighs the state of leg and the time heard anything last.
+// check decides by the state of the leg and by heard, the time of the last sound.
 func (w *callClock) check(l *leg, heard, now time.Time) verdict {
 	w.recordState(l, now)
 	v := verdict{next: w.since.Add(w.cfg.MaxDuration)}
@@ -272,7 +273,8 @@ func (w *callClock) check(l *leg, heard, now time.Time) verdict {
 	return v
 }
 
-// checkSound weighs a connection that stands: may the agent speak, does the phone?
+// checkSound decides for a connected leg whether the agent may start and whether the phone is
+// silent for too long.
 func (w *callClock) checkSound(v *verdict, l *leg, heard, now time.Time, due func(time.Time, EndReason)) {
 	from, reason := w.connected, Silence
 	if heard.IsZero() {
@@ -287,11 +289,11 @@ func (w *callClock) checkSound(v *verdict, l *leg, heard, now time.Time, due fun
 		}
 		return already || !now.Before(at)
 	}
-	v.settled = await(l.voice.open.Load(), w.connected.Add(settles))
-	v.greet = await(l.speaking.Load(), w.everConnected.Add(w.cfg.GreetWithin))
+	v.settled = await(l.track.enabled.Load(), w.connected.Add(settleTime))
+	v.greet = await(l.hasSound.Load(), w.everConnected.Add(w.cfg.GreetWithin))
 }
 
-// recordState takes down what the leg's connection has come to.
+// recordState records when the leg's connection changed.
 func (w *callClock) recordState(l *leg, now time.Time) {
 	if l != w.leg {
 		w.leg, w.connected, w.lost, w.left = l, time.Time{}, time.Time{}, time.Time{}

@@ -16,9 +16,8 @@ import (
 	"carillon/gateway/phonetest"
 )
 
-// TestWatch walks calls through time: what the phone's connection comes to, and
-// when the call ends of it.
-func TestWatch(t *testing.T) {
+// TestCallClock steps calls through time and checks when they greet and end.
+func TestCallClock(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}
 	cfg.setDefaults()
@@ -30,7 +29,7 @@ func TestWatch(t *testing.T) {
 		fresh   bool          // on a new leg
 		agent   error         // the agent left
 		left    bool
-		settled bool // the leg may be opened by time alone
+		settled bool // the media may start without a packet
 		greet   bool
 		end     EndReason
 		next    time.Duration // when to look again, if not ended
@@ -46,10 +45,12 @@ func TestWatch(t *testing.T) {
 			{at: 0, next: 20 * s}, {at: 15 * s, fresh: true, next: 35 * s}, {at: 35 * s, end: ConnectTimeout},
 		}},
 		{"greets at the first sound", []step{
-			{at: 1 * s, state: legConnected, next: 2 * s}, {at: 1500 * time.Millisecond, state: legConnected, heard: 1500 * time.Millisecond, greet: true, next: 61500 * time.Millisecond},
+			{at: 1 * s, state: legConnected, next: 2 * s},
+			{at: 3 * s / 2, state: legConnected, heard: 3 * s / 2, greet: true, next: 123 * s / 2},
 		}},
 		{"greets after its grace", []step{
-			{at: 1 * s, state: legConnected, next: 2 * s}, {at: 2 * s, state: legConnected, settled: true, next: 4 * s}, {at: 4 * s, state: legConnected, greet: true, next: 61 * s},
+			{at: 1 * s, state: legConnected, next: 2 * s}, {at: 2 * s, state: legConnected, settled: true, next: 4 * s},
+			{at: 4 * s, state: legConnected, greet: true, next: 61 * s},
 			{at: 61 * s, state: legConnected, greet: true, end: NoMedia},
 		}},
 		{"silence", []step{
@@ -88,18 +89,18 @@ func TestWatch(t *testing.T) {
 		}},
 	} {
 		zero := time.Unix(1_700_000_000, 0)
-		w, l := callClock{cfg: &cfg, since: zero}, &leg{since: zero, voice: &mouth{}}
+		w, l := callClock{cfg: &cfg, since: zero}, &leg{since: zero, track: &outTrack{}}
 		for i, st := range row.steps {
 			now := zero.Add(st.at)
 			if st.fresh {
-				l = &leg{since: now, voice: &mouth{}}
+				l = &leg{since: now, track: &outTrack{}}
 			}
-			l.now.Store(int32(st.state))
+			l.connState.Store(int32(st.state))
 			var heard time.Time
 			if st.heard != 0 {
 				heard = zero.Add(st.heard)
-				l.speaking.Store(true)
-				l.voice.open.Store(true)
+				l.hasSound.Store(true)
+				l.track.enabled.Store(true)
 			}
 			if st.left {
 				w.agentLeft(now, st.agent)
@@ -130,11 +131,11 @@ func TestEveryEndReasonHasASentence(t *testing.T) {
 	}
 }
 
-// TestLegThatComesTooLateIsRefused: an answer can be ready just as its call lets go.
+// TestLegThatComesTooLateIsRefused: an answer can be ready just when its call closes its legs.
 func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	t.Parallel()
 	g := testGateway(t)
-	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: mute{}, On: func(Event) {}})
+	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: silentAgent{}, On: func(Event) {}})
 	o, err := readOffer(browser, reach{})
 	if err != nil {
 		t.Fatal(err)
@@ -150,8 +151,8 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	if first.pc.ConnectionState() != webrtc.PeerConnectionStateClosed {
 		t.Error("the last leg is open")
 	}
-	if first.changed(webrtc.PeerConnectionStateConnected); first.state() != legLeft { // news that was overtaken
-		t.Error("a leg that is closed is taken for one that stands")
+	if first.stateChanged(webrtc.PeerConnectionStateConnected); first.state() != legLeft { // an old report
+		t.Error("a closed leg looks connected")
 	}
 	second, _, err := g.newLeg(t.Context(), c, o)
 	if err != nil {
@@ -159,30 +160,32 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	}
 	defer second.close()
 	if c.join(second) {
-		t.Error("a leg joined a call that had let go")
+		t.Error("a leg joined a call that had closed its legs")
 	}
 }
 
-func TestAnswerThatIsGivenUpLeavesNothing(t *testing.T) {
+func TestCancelledAnswerLeavesNothing(t *testing.T) {
 	t.Parallel()
 	g := testGateway(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := g.Answer(ctx, Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) { t.Error("an event was told") }})
+	_, err := g.Answer(ctx, Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: silentAgent{}, On: func(Event) {
+		t.Error("an event was sent")
+	}})
 	if !errors.Is(err, context.Canceled) || len(g.Calls()) != 0 {
 		t.Errorf("%v; calls: %+v", err, g.Calls())
 	}
 	g.HangUp("ring", Cancelled)
 }
 
-// stubborn is an agent that ignores its context until it is let go.
-type stubborn chan struct{}
+// blockingAgent is an agent that ignores its context and returns when the channel is closed.
+type blockingAgent chan struct{}
 
-func (s stubborn) Converse(context.Context, Line) error { <-s; return nil }
+func (s blockingAgent) Converse(context.Context, Line) error { <-s; return nil }
 
 func TestAgentThatDoesNotReturnDelaysNothing(t *testing.T) {
 	t.Parallel()
-	g, agent, events := testGateway(t), make(stubborn), make(chan Event, 2)
+	g, agent, events := testGateway(t), make(blockingAgent), make(chan Event, 2)
 	defer close(agent)
 	p, err := phonetest.New(phonetest.Config{})
 	if err != nil {
@@ -203,7 +206,7 @@ func TestAgentThatDoesNotReturnDelaysNothing(t *testing.T) {
 	if e := <-events; e.Reason != Cancelled {
 		t.Errorf("%+v", e)
 	}
-	if err := g.Close(); err != nil { // waits agentLeaves, no longer
+	if err := g.Close(); err != nil { // waits at most agentGrace
 		t.Errorf("close: %v", err)
 	}
 }
@@ -225,14 +228,14 @@ func TestListensOnEveryAddress(t *testing.T) {
 	if len(ports) != len(g.port.sockets) || len(ports) == 0 {
 		t.Errorf("sockets: %v", ports)
 	}
-	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) {}})
+	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: silentAgent{}, On: func(Event) {}})
 	if err != nil || got.SDP == "" {
 		t.Errorf("answer: %v", err)
 	}
 }
 
-// TestAPortIsFreeOnEveryAddress: one that another program has on the second address is no port to
-// listen on, unless it was asked for.
+// TestAPortIsFreeOnEveryAddress: if another program has the port on the second address, another
+// port is picked, unless the port was configured.
 func TestAPortIsFreeOnEveryAddress(t *testing.T) {
 	t.Parallel()
 	asked := 0
@@ -261,7 +264,8 @@ func TestAPortIsFreeOnEveryAddress(t *testing.T) {
 	given := func(network string, a *net.UDPAddr) (*net.UDPConn, error) {
 		return taken(network, &net.UDPAddr{IP: a.IP})
 	}
-	if _, err := listenAll([]*net.UDPAddr{{IP: here, Port: 3478}, {IP: there, Port: 3478}}, given); !errors.Is(err, syscall.EADDRINUSE) || asked != 2 {
+	_, err = listenAll([]*net.UDPAddr{{IP: here, Port: 3478}, {IP: there, Port: 3478}}, given)
+	if !errors.Is(err, syscall.EADDRINUSE) || asked != 2 {
 		t.Errorf("a port that was asked for: %v after %d", err, asked)
 	}
 }

@@ -20,17 +20,19 @@ const (
 )
 
 var endSentences = map[EndReason]string{
-	PhoneHungUp:    "The person hung up.",
-	AgentHungUp:    "The agent said what it had to say and hung up.",
-	AgentFailed:    "The agent broke off with a fault of its own.",
-	Cancelled:      "The caller cancelled the call.",
-	ConnectTimeout: "The phone answered but no sound came through: a firewall or a lost network is the usual cause. Try the phone on another network.",
-	NoMedia:        "The phone connected but never sent any sound; its audio session was not started, or its microphone is barred.",
-	Silence:        "The phone stopped sending sound for too long.",
-	MaxDuration:    "The call reached its longest allowed duration.",
-	MediaFailed:    "The connection to the phone was lost and did not come back.",
-	Draining:       "This server is being restarted, and the call lasted longer than it could wait.",
-	ShutDown:       "This server was shut down during the call.",
+	PhoneHungUp: "The person hung up.",
+	AgentHungUp: "The agent said what it had to say and hung up.",
+	AgentFailed: "The agent stopped because of an error.",
+	Cancelled:   "The caller cancelled the call.",
+	ConnectTimeout: "The phone answered but no sound came through: a firewall or a lost network is the usual cause. " +
+		"Try the phone on another network.",
+	NoMedia: "The phone connected but never sent any sound; its audio session was not started, " +
+		"or the app may not use the microphone.",
+	Silence:     "The phone stopped sending sound for too long.",
+	MaxDuration: "The call reached its longest allowed duration.",
+	MediaFailed: "The connection to the phone was lost and did not come back.",
+	Draining:    "This server is being restarted, and the call lasted longer than it could wait.",
+	ShutDown:    "This server was shut down during the call.",
 }
 
 // Sentence says the reason in words for a person.

@@ -9,13 +9,13 @@ import (
 
 // fragment is a body of type application/trickle-ice-sdpfrag (RFC 8840 9).
 type fragment struct {
-	ufrag, pwd string
-	candidates []string // those we may send to
-	known      int      // candidates named, allowed or not
+	ufrag, pwd     string
+	candidates     []string // those we may send to
+	candidateCount int      // candidates named, allowed or not
 }
 
-// readFragment reads text from a phone. Candidates we may not send to, and those of
-// transports we do not know, are passed over silently (RFC 9725 4.3.2).
+// readFragment reads text from a phone. It ignores candidates that we may not send to, and those of
+// unknown transports (RFC 9725 4.3.2).
 func readFragment(text string, r reach) (fragment, error) {
 	var f fragment
 	if len(text) > MaxSDP {
@@ -36,19 +36,19 @@ func readFragment(text string, r reach) (fragment, error) {
 		case key == "a=ice-pwd":
 			f.pwd = value
 		case key == "a=candidate":
-			f.known++
+			f.candidateCount++
 			if ip, ok := candidateIP(value); ok && r.allows(ip) {
 				f.candidates = append(f.candidates, value)
 			}
 		}
 	}
-	if f.known > MaxCandidates {
+	if f.candidateCount > MaxCandidates {
 		return f, refuse(TooLarge, fmt.Sprintf("The fragment names more than %d candidates; a phone has a handful.", MaxCandidates))
 	}
 	return f, f.check()
 }
 
-// check sees that the credentials are well-formed (RFC 8839 5.4).
+// check refuses malformed credentials (RFC 8839 5.4).
 func (f fragment) check() error {
 	switch {
 	case f.ufrag == "":
@@ -70,8 +70,8 @@ func iceChars(s string) bool {
 	return true
 }
 
-// writeFragment is the answer to an ICE restart: our new ICE session, with the
-// same options as our answer (RFC 9725 4.3.3), out of our local description.
+// writeFragment returns the answer to an ICE restart: the new ICE session of our local description,
+// with the same options as our answer (RFC 9725 4.3.3).
 func writeFragment(local string) (string, error) {
 	var desc sdp.SessionDescription
 	if err := desc.UnmarshalString(local); err != nil {

@@ -1,13 +1,12 @@
-// Package gateway carries voice between a phone and an agent over WebRTC. It
-// knows one UDP port, offers and answers, Opus packets and time; it refuses to
-// know HTTP, SQL, rings and tenants. Nothing is decoded: what the phone says
-// reaches the agent untouched, and the other way round.
+// Package gateway carries voice between a phone and an agent over WebRTC. It knows one UDP port,
+// offers and answers, Opus packets and time. It does not know HTTP, SQL, rings or tenants. Sound is
+// never decoded: the packets of the phone reach the agent unchanged, and the agent's reach the
+// phone.
 //
-// Start at Gateway.Answer. A call (call.go) is one goroutine that owns the
-// timers and the end; a leg (leg.go) is one connection of the phone, replaced
-// when the phone comes back on another network; a line (line.go) is the sound
-// that the agent hears and says, and outlives the legs. Only this package and
-// phonetest import Pion.
+// Start at Gateway.Answer. A call (call.go) is one goroutine that owns the timers and the end. A
+// leg (leg.go) is one connection of the phone; another one replaces it when the phone returns on
+// another network. A line (line.go) carries the sound between agent and phone, and outlives the
+// legs. Only this package and phonetest import Pion.
 package gateway
 
 import (
@@ -23,21 +22,22 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Config is all that a gateway needs to be told. Durations of 0 take the default.
+// Config configures a gateway. UDPAddr, Now and Log are needed; numbers and durations of 0 mean the
+// default.
 type Config struct {
 	UDPAddr       string             // host:port for all media; port 0 picks one
-	TCPAddr       string             // ICE over TCP for networks that bar UDP; "" = none
+	TCPAddr       string             // ICE over TCP for networks that block UDP; "" = none
 	PublicIPs     []string           // our addresses as phones see them, when behind a NAT
 	AllowLoopback bool               // phones on this machine: tests and dev mode; a loopback UDPAddr implies it
-	AllowPrivate  bool               // phones on private networks may be knocked at
-	ICEServers    func() []ICEServer // what phones are told of, asked for each answer; nil = none
+	AllowPrivate  bool               // we may send first to phones on private networks
+	ICEServers    func() []ICEServer // sent to phones, called for each answer; nil = none
 
-	MaxCalls      int           // at once; default 1000
+	MaxCalls      int           // calls at the same time; default 1000
 	ConnectWithin time.Duration // from answer to encrypted sound; default 20 s
-	GreetWithin   time.Duration // the agent waits so long for the phone's first sound; default 3 s
-	RejoinWithin  time.Duration // a lost phone may come back; default 20 s
-	LeaveGrace    time.Duration // a phone that closed its leg may answer anew; default 1 s
-	SilenceAfter  time.Duration // no RTP from the phone; default 60 s
+	GreetWithin   time.Duration // how long the agent waits for the phone's first sound; default 3 s
+	RejoinWithin  time.Duration // how long a lost phone may take to return; default 20 s
+	LeaveGrace    time.Duration // how long a phone that closed its leg may take to answer again; default 1 s
+	SilenceAfter  time.Duration // a call without RTP from the phone ends; default 60 s
 	MaxDuration   time.Duration // of a call; default 60 min
 
 	Now func() time.Time
@@ -50,32 +50,32 @@ type ICEServer struct {
 	Username, Credential string
 }
 
-// Offer is a phone's wish to carry a call.
+// Offer is a phone's request to join a call.
 type Offer struct {
-	Call  string // whose sound this is
-	Leg   string // who offers; only the same leg may answer a call again
+	Call  string // id of the call
+	Leg   string // id of the device; only the same leg may answer a call again
 	SDP   string
 	Agent Agent       // converses from the first leg to the end of the call
 	On    func(Event) // called in order on the call's own goroutine; it must not wait for this call
 }
 
-// Answer is what the phone gets back.
+// Answer is the gateway's answer to an Offer.
 type Answer struct {
 	SDP        string // with all our candidates: we never trickle
-	ETag       string // of the ICE session, quoted as HTTP wants it (RFC 9725 4.3.1)
+	ETag       string // of the ICE session, quoted as in HTTP (RFC 9725 4.3.1)
 	ICEServers []ICEServer
 }
 
-// Trickled is what a trickle or an ICE restart gets back. Fragment is empty after
-// a trickle (204); after a restart it holds our new ICE session, of ETag (200).
+// Trickled is the answer to a trickle or an ICE restart. After a trickle Fragment is empty (204).
+// After a restart it holds our new ICE session, whose ETag is ETag (200).
 type Trickled struct {
 	ETag, Fragment string
 }
 
-// CallInfo is one call that is up.
+// CallInfo is one running call.
 type CallInfo struct {
 	Call, Leg string
-	Connected bool // the agent is on the line
+	Connected bool // the agent has started
 	Quality   Quality
 }
 
@@ -95,7 +95,8 @@ type Gateway struct {
 	empty    chan struct{} // closed and replaced when the last call ends
 }
 
-// New opens the port. It refuses a Config that lacks a part or cannot work.
+// New opens the ports. It refuses a Config without UDPAddr, Now or Log, a public address that is no
+// IP address, and an address that it cannot listen on.
 func New(cfg Config) (*Gateway, error) {
 	if cfg.Now == nil || cfg.Log == nil || cfg.UDPAddr == "" {
 		return nil, errors.New("gateway: UDPAddr, Now and Log are needed")
@@ -107,7 +108,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	cfg.setDefaults()
 	if a, err := netip.ParseAddrPort(cfg.UDPAddr); err == nil && a.Addr().IsLoopback() {
-		cfg.AllowLoopback = true // or no address would be left to answer with
+		cfg.AllowLoopback = true // otherwise the answer would have no address
 	}
 	logs := pionLogs{cfg.Log}
 	p, err := openPort(cfg, logs)
@@ -132,32 +133,31 @@ func (c *Config) setDefaults() {
 		c.MaxCalls = 1000
 	}
 	for _, d := range []struct {
-		to *time.Duration
-		is time.Duration
+		field *time.Duration
+		value time.Duration
 	}{
 		{&c.ConnectWithin, 20 * time.Second}, {&c.GreetWithin, 3 * time.Second}, {&c.RejoinWithin, 20 * time.Second},
 		{&c.LeaveGrace, time.Second}, {&c.SilenceAfter, time.Minute}, {&c.MaxDuration, time.Hour},
 	} {
-		if *d.to <= 0 {
-			*d.to = d.is
+		if *d.field <= 0 {
+			*d.field = d.value
 		}
 	}
 }
 
-// Addr is the UDP address the gateway listens on (the first, of several).
+// Addr returns the UDP address the gateway listens on, the first if there are several.
 func (g *Gateway) Addr() net.Addr { return g.port.addr() }
 
-// Check refuses an offer that Answer would refuse for what it says, and starts nothing.
+// Check returns the error that Answer would return for the text of this offer. It starts nothing.
 func (g *Gateway) Check(sdp string) error {
 	_, err := readOffer(sdp, g.reach())
 	return err
 }
 
-// Answer joins the phone that made o to its call, and the call to o.Agent. The same
-// leg may answer again: its old connection is replaced and the agent's
-// conversation goes on; o.Agent and o.On are then ignored. Another leg is
-// refused. Errors are *Refused, ctx's, or ours; after one, o.On is never called for a
-// call that was not up before.
+// Answer connects the phone that made o to its call, and the call to o.Agent. The same leg may
+// answer again: its old connection is replaced and the agent's conversation continues; o.Agent and
+// o.On are then ignored. Another leg is refused. An error is a *Refused, the error of ctx, or a
+// fault of the gateway. After an error o.On is never called, unless the call was running before.
 func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	if o.Call == "" || o.Leg == "" || o.Agent == nil || o.On == nil {
 		return Answer{}, errors.New("gateway: an offer needs Call, Leg, Agent and On")
@@ -166,7 +166,7 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	c, err := g.seat(o)
+	c, err := g.findOrAddCall(o)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -175,10 +175,10 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	defer c.signalling.Unlock()
 	l, sdp, err := g.newLeg(ctx, c, read)
 	if err != nil {
-		g.unseat(c)
+		g.dropUnstarted(c)
 		return Answer{}, err
 	}
-	if err := g.start(c, l); err != nil {
+	if err := g.startLeg(c, l); err != nil {
 		l.close()
 		return Answer{}, err
 	}
@@ -189,9 +189,9 @@ func (g *Gateway) reach() reach {
 	return reach{loopback: g.cfg.AllowLoopback, private: g.cfg.AllowPrivate}
 }
 
-// seat returns the call of o, a new one when there is room, and counts the
-// caller as running.
-func (g *Gateway) seat(o Offer) (*call, error) {
+// findOrAddCall returns the call of o, or a new one when MaxCalls allows it. It adds one to
+// g.running for the caller.
+func (g *Gateway) findOrAddCall(o Offer) (*call, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c := g.calls[o.Call]; c != nil {
@@ -216,23 +216,23 @@ func (g *Gateway) seat(o Offer) (*call, error) {
 	return c, nil
 }
 
-// unseat gives up a call that never got a leg. Called with c.signalling held.
-func (g *Gateway) unseat(c *call) {
+// dropUnstarted removes a call that never got a leg. Called with c.signalling held.
+func (g *Gateway) dropUnstarted(c *call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !c.running {
-		c.end(ConnectTimeout) // whoever waits for signalling finds it over
-		g.forget(c)
+		c.end(ConnectTimeout) // so that an Answer that waits for signalling sees that the call is over
+		g.removeCall(c)
 	}
 }
 
-// start gives c its newest leg, and its goroutine with the first one.
-func (g *Gateway) start(c *call, l *leg) error {
+// startLeg makes l the leg of c, and starts the goroutine of c with its first leg.
+func (g *Gateway) startLeg(c *call, l *leg) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c.over() || g.closed || !c.join(l) {
 		if !c.running {
-			g.forget(c)
+			g.removeCall(c)
 		}
 		return refuse(CallEnded, "The call has ended.")
 	}
@@ -244,14 +244,14 @@ func (g *Gateway) start(c *call, l *leg) error {
 			c.run()
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.forget(c)
+			g.removeCall(c)
 		}()
 	}
 	return nil
 }
 
-// forget takes c off the list. Called with mu held.
-func (g *Gateway) forget(c *call) {
+// removeCall removes c from g.calls. Called with mu held.
+func (g *Gateway) removeCall(c *call) {
 	if g.calls[c.id] != c {
 		return
 	}
@@ -262,18 +262,18 @@ func (g *Gateway) forget(c *call) {
 	}
 }
 
-func (g *Gateway) find(id string) *call {
+func (g *Gateway) findCall(id string) *call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.calls[id]
 }
 
-// Trickle takes a fragment (application/trickle-ice-sdpfrag) for leg's connection:
-// more candidates of its ICE session, or a whole new one (an ICE restart, which
-// shows in a new user fragment). ifMatch is the request's If-Match. A refusal
-// leaves the call as it was.
+// Trickle accepts a fragment (application/trickle-ice-sdpfrag) for the connection of leg. It holds
+// more candidates of the present ICE session, or a new ICE session (an ICE restart), which has a
+// new user fragment. ifMatch is the If-Match header of the request. A refusal does not change the
+// call.
 func (g *Gateway) Trickle(ctx context.Context, id, leg, ifMatch, text string) (Trickled, error) {
-	c := g.find(id)
+	c := g.findCall(id)
 	switch {
 	case c == nil:
 		return Trickled{}, refuse(NoCall, "There is no such call here.")
@@ -305,15 +305,15 @@ func (g *Gateway) Trickle(ctx context.Context, id, leg, ifMatch, text string) (T
 	return got, err
 }
 
-// HangUp ends a call. It does not wait; Ended is told to the call's Offer.On.
-// A call that is not here is none of our business.
+// HangUp ends a call. It does not wait: Offer.On gets the Ended event later. It ignores an unknown
+// call.
 func (g *Gateway) HangUp(id string, reason EndReason) {
-	if c := g.find(id); c != nil {
+	if c := g.findCall(id); c != nil {
 		c.end(reason)
 	}
 }
 
-// Calls returns the calls that are up, in no order.
+// Calls returns the running calls, in no order.
 func (g *Gateway) Calls() []CallInfo {
 	g.mu.Lock()
 	calls := make([]*call, 0, len(g.calls))
@@ -323,13 +323,13 @@ func (g *Gateway) Calls() []CallInfo {
 	g.mu.Unlock()
 	infos := make([]CallInfo, len(calls))
 	for i, c := range calls {
-		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Connected: c.open.Load(), Quality: c.quality()}
+		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Connected: c.agentStarted.Load(), Quality: c.quality()}
 	}
 	return infos
 }
 
-// Drain takes no new calls and waits for those that are up. When ctx ends first
-// they are hung up with Draining, and ctx's error is returned.
+// Drain refuses new calls and waits for the running ones to end. When ctx ends first, it ends them
+// with reason Draining and returns the error of ctx.
 func (g *Gateway) Drain(ctx context.Context) error {
 	g.mu.Lock()
 	g.draining = true
@@ -365,8 +365,7 @@ func (g *Gateway) endAll(reason EndReason) {
 	}
 }
 
-// Close ends every call, waits until nothing runs any more and closes the port.
-// Closing again is fine.
+// Close ends every call, waits for all goroutines and closes the ports. Later calls do nothing.
 func (g *Gateway) Close() error {
 	g.mu.Lock()
 	again := g.closed
@@ -380,7 +379,7 @@ func (g *Gateway) Close() error {
 	return g.port.close()
 }
 
-// Healthy returns why the gateway cannot carry calls, or nil.
+// Healthy returns nil, or why the gateway cannot carry calls.
 func (g *Gateway) Healthy() error {
 	g.mu.Lock()
 	closed := g.closed

@@ -13,7 +13,7 @@ import (
 	"carillon/gateway/phonetest"
 )
 
-// echoer is an agent that says back at once what it hears.
+// echoer is an agent that sends back each packet at once.
 type echoer struct {
 	began chan struct{} // closed at the first Converse
 	once  *sync.Once
@@ -38,13 +38,13 @@ func (e echoer) Converse(ctx context.Context, l gateway.Line) error {
 	}
 }
 
-// agentFunc is an agent of one function.
+// agentFunc makes an agent of a function.
 type agentFunc func(context.Context, gateway.Line) error
 
 func (f agentFunc) Converse(ctx context.Context, l gateway.Line) error { return f(ctx, l) }
 
-// open returns a gateway on loopback; change may alter its Config.
-func open(t *testing.T, change func(*gateway.Config)) *gateway.Gateway {
+// openGateway returns a gateway on loopback; change may alter its Config.
+func openGateway(t *testing.T, change func(*gateway.Config)) *gateway.Gateway {
 	t.Helper()
 	cfg := gateway.Config{
 		UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true,
@@ -61,15 +61,15 @@ func open(t *testing.T, change func(*gateway.Config)) *gateway.Gateway {
 	return g
 }
 
-// ear collects a call's events.
-type ear chan gateway.Event
+// eventLog collects a call's events.
+type eventLog chan gateway.Event
 
-func listen() ear { return make(ear, 8) }
+func newEventLog() eventLog { return make(eventLog, 8) }
 
-func (e ear) on(ev gateway.Event) { e <- ev }
+func (e eventLog) on(ev gateway.Event) { e <- ev }
 
-// next waits for the next event and sees that it is of kind.
-func (e ear) next(t *testing.T, kind gateway.EventKind) gateway.Event {
+// next waits for the next event and checks its kind.
+func (e eventLog) next(t *testing.T, kind gateway.EventKind) gateway.Event {
 	t.Helper()
 	select {
 	case ev := <-e:
@@ -83,8 +83,8 @@ func (e ear) next(t *testing.T, kind gateway.EventKind) gateway.Event {
 	return gateway.Event{}
 }
 
-// ended waits for the end and sees its reason.
-func (e ear) ended(t *testing.T, reason gateway.EndReason) gateway.Event {
+// ended waits for the Ended event and checks its reason.
+func (e eventLog) ended(t *testing.T, reason gateway.EndReason) gateway.Event {
 	t.Helper()
 	ev := e.next(t, gateway.Ended)
 	if ev.Reason != reason {
@@ -93,8 +93,8 @@ func (e ear) ended(t *testing.T, reason gateway.EndReason) gateway.Event {
 	return ev
 }
 
-// answerer answers a phone by g.
-func answerer(g *gateway.Gateway, call string, a gateway.Agent, e ear) phonetest.Answerer {
+// answerer returns an Answerer that answers with g.
+func answerer(g *gateway.Gateway, call string, a gateway.Agent, e eventLog) phonetest.Answerer {
 	return func(ctx context.Context, offer string) (string, error) {
 		got, err := g.Answer(ctx, gateway.Offer{Call: call, Leg: "phone", SDP: offer, Agent: a, On: e.on})
 		return got.SDP, err
@@ -110,7 +110,7 @@ func phone(t *testing.T, cfg phonetest.Config) *phonetest.Phone {
 	return p
 }
 
-// call has p call and hangs up when the test is over.
+// call starts a call of p and hangs up when the test ends.
 func call(t *testing.T, p *phonetest.Phone, a phonetest.Answerer) *phonetest.Call {
 	t.Helper()
 	c, err := p.Call(t.Context(), a)
@@ -137,7 +137,7 @@ func back(n uint64) func(phonetest.Stats) bool {
 
 func TestEchoIsHeardAndPhoneHangsUp(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, func(c *gateway.Config) { c.LeaveGrace = 50 * time.Millisecond }), listen()
+	g, e := openGateway(t, func(c *gateway.Config) { c.LeaveGrace = 50 * time.Millisecond }), newEventLog()
 	c := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", newEchoer(), e))
 	until(t, c, back(50))
 	if q := e.next(t, gateway.Connected).Quality; q.PacketsIn == 0 || q.FirstIn.IsZero() {
@@ -159,7 +159,7 @@ func TestEchoIsHeardAndPhoneHangsUp(t *testing.T) {
 
 func TestAgentHangsUpAfterItsLastWords(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	a := agentFunc(func(_ context.Context, l gateway.Line) error {
 		for i := range uint16(10) {
 			if err := l.Say(gateway.Packet{Source: 7, Sequence: i, Timestamp: uint32(i) * 960, Payload: make([]byte, 40)}); err != nil {
@@ -179,12 +179,12 @@ func TestAgentHangsUpAfterItsLastWords(t *testing.T) {
 
 func TestAgentThatFailsOrPanicsEndsItsCallOnly(t *testing.T) {
 	t.Parallel()
-	g := open(t, nil)
+	g := openGateway(t, nil)
 	for name, a := range map[string]agentFunc{
 		"fails":  func(context.Context, gateway.Line) error { return errors.New("no voice") },
 		"panics": func(context.Context, gateway.Line) error { panic("no voice") },
 	} {
-		e := listen()
+		e := newEventLog()
 		call(t, phone(t, phonetest.Config{}), answerer(g, name, a, e))
 		e.next(t, gateway.Connected)
 		e.ended(t, gateway.AgentFailed)
@@ -193,7 +193,7 @@ func TestAgentThatFailsOrPanicsEndsItsCallOnly(t *testing.T) {
 
 func TestHangUpGivesItsReason(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	a := newEchoer()
 	c := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", a, e))
 	<-a.began
@@ -205,13 +205,13 @@ func TestHangUpGivesItsReason(t *testing.T) {
 	g.HangUp("no such call", gateway.Cancelled)
 }
 
-func TestSameLegAnswersAgainAndTheConversationGoesOn(t *testing.T) {
+func TestSameLegAnswersAgainAndTheConversationContinues(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	p, a := phone(t, phonetest.Config{}), newEchoer()
 	first := call(t, p, answerer(g, "ring", a, e))
 	until(t, first, back(10))
-	second := call(t, p, answerer(g, "ring", newEchoer(), listen()))
+	second := call(t, p, answerer(g, "ring", newEchoer(), newEventLog()))
 	until(t, second, back(10))
 	<-first.Closed()
 	e.next(t, gateway.Connected)
@@ -226,7 +226,7 @@ func TestSameLegAnswersAgainAndTheConversationGoesOn(t *testing.T) {
 
 func TestAnotherLegIsRefused(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	p := phone(t, phonetest.Config{})
 	c := call(t, p, answerer(g, "ring", newEchoer(), e))
 	_, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
@@ -242,24 +242,25 @@ func TestAnotherLegIsRefused(t *testing.T) {
 func TestTimers(t *testing.T) {
 	t.Parallel()
 	const short = 300 * time.Millisecond
-	const long = 10 * time.Second // in which a busy machine too connects, and is heard
+	const long = 10 * time.Second // a busy machine connects and is heard within it
 	for _, row := range []struct {
-		name   string
-		phone  phonetest.Config
-		change func(*gateway.Config)
-		reason gateway.EndReason
-		stays  bool // Connected comes first
+		name     string
+		phone    phonetest.Config
+		change   func(*gateway.Config)
+		reason   gateway.EndReason
+		connects bool // Connected comes first
 	}{
-		{"nobody connects", phonetest.Config{Edit: deaf}, func(c *gateway.Config) { c.ConnectWithin = short }, gateway.ConnectTimeout, false},
+		{"never connects", phonetest.Config{Edit: wrongPassword},
+			func(c *gateway.Config) { c.ConnectWithin = short }, gateway.ConnectTimeout, false},
 		{"no sound ever", phonetest.Config{Mute: true}, func(c *gateway.Config) { c.SilenceAfter = 2 * short }, gateway.NoMedia, false},
 		{"silence", phonetest.Config{Packets: 10}, func(c *gateway.Config) { c.SilenceAfter = long }, gateway.Silence, true},
 		{"longest call", phonetest.Config{}, func(c *gateway.Config) { c.MaxDuration = long }, gateway.MaxDuration, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			g, e := open(t, row.change), listen()
+			g, e := openGateway(t, row.change), newEventLog()
 			call(t, phone(t, row.phone), answerer(g, "ring", newEchoer(), e))
-			if row.stays {
+			if row.connects {
 				e.next(t, gateway.Connected)
 			}
 			e.ended(t, row.reason)
@@ -267,9 +268,8 @@ func TestTimers(t *testing.T) {
 	}
 }
 
-// deaf makes an offer whose sender can never be reached nor reach us: its ICE
-// password is another's.
-func deaf(sdp string) string {
+// wrongPassword replaces the ICE password of an offer, so that the phone can never connect.
+func wrongPassword(sdp string) string {
 	lines := strings.SplitAfter(sdp, "\r\n")
 	for i, l := range lines {
 		if strings.HasPrefix(l, "a=ice-pwd:") {
@@ -281,11 +281,11 @@ func deaf(sdp string) string {
 
 func TestLostPhoneEndsTheCallUnlessItComesBack(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, func(c *gateway.Config) { c.LeaveGrace = 10 * time.Second }), listen()
+	g, e := openGateway(t, func(c *gateway.Config) { c.LeaveGrace = 10 * time.Second }), newEventLog()
 	p := phone(t, phonetest.Config{})
 	first := call(t, p, answerer(g, "ring", newEchoer(), e))
 	until(t, first, back(5))
-	first.HangUp() // closes the leg, as an app does that answers anew
+	first.HangUp() // closes the leg, as an app does that answers again
 	second := call(t, p, answerer(g, "ring", newEchoer(), e))
 	until(t, second, back(5))
 	e.next(t, gateway.Connected)
@@ -295,7 +295,7 @@ func TestLostPhoneEndsTheCallUnlessItComesBack(t *testing.T) {
 
 func TestLimitsOfCalls(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, func(c *gateway.Config) { c.MaxCalls = 1 }), listen()
+	g, e := openGateway(t, func(c *gateway.Config) { c.MaxCalls = 1 }), newEventLog()
 	p := phone(t, phonetest.Config{})
 	first := call(t, p, answerer(g, "one", newEchoer(), e))
 	if _, err := p.Call(t.Context(), answerer(g, "two", newEchoer(), e)); gateway.Reason(err) != gateway.Full {
@@ -323,7 +323,7 @@ func TestLimitsOfCalls(t *testing.T) {
 
 func TestCloseEndsEveryCall(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	p := phone(t, phonetest.Config{})
 	for _, name := range []string{"a", "b", "c"} {
 		until(t, call(t, p, answerer(g, name, newEchoer(), e)), back(1))
@@ -345,14 +345,14 @@ func TestCloseEndsEveryCall(t *testing.T) {
 
 func TestPhoneOverTCP(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, func(c *gateway.Config) { c.TCPAddr = "127.0.0.1:0" }), listen()
+	g, e := openGateway(t, func(c *gateway.Config) { c.TCPAddr = "127.0.0.1:0" }), newEventLog()
 	c := call(t, phone(t, phonetest.Config{TCP: true}), answerer(g, "ring", newEchoer(), e))
 	until(t, c, back(10))
 }
 
 func TestOfferWithoutDeclaredSource(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	c := call(t, phone(t, phonetest.Config{Edit: func(sdp string) string {
 		var kept []string
 		for _, l := range strings.SplitAfter(sdp, "\r\n") {

@@ -18,50 +18,50 @@ import (
 )
 
 const (
-	// gathersWithin is how long our own addresses may take to list.
-	gathersWithin = 5 * time.Second
-	// settles is how long after connecting a silent phone's leg is opened.
-	settles = time.Second
-	// closesWithin is how long a connection may take to close.
-	closesWithin = 10 * time.Second
+	// gatherTimeout is how long the listing of our own addresses may take.
+	gatherTimeout = 5 * time.Second
+	// settleTime is how long after connecting the media of a silent phone's leg starts.
+	settleTime = time.Second
+	// closeTimeout is how long a connection may take to close.
+	closeTimeout = 10 * time.Second
 )
 
-// errAway is what a leg's voice answers until it is open.
-var errAway = errors.New("the phone is away")
+// errPhoneAway is the error of outTrack.WriteRTP until the leg is open.
+var errPhoneAway = errors.New("the phone is away")
 
-// legState is what a call needs to know of a connection.
+// legState is the state of a leg's connection.
 type legState int32
 
 const (
 	legConnecting legState = iota
 	legConnected
-	legLost // may come back by itself, by an ICE restart, or as another leg
+	legLost // may return by itself, by an ICE restart, or as another leg
 	legLeft // the phone closed it
 )
 
-// leg is one connection of the phone. Its packets go to the call's line; Pion's
-// callbacks only leave notes.
+// leg is one connection of the phone. Its packets go to the line of the call. Pion's callbacks only
+// store the new state and wake the call.
 type leg struct {
-	call  *call
-	pc    *webrtc.PeerConnection
-	voice *mouth
-	ears  *webrtc.RTPSender // hears the phone's reports
-	since time.Time
+	call   *call
+	pc     *webrtc.PeerConnection
+	track  *outTrack
+	sender *webrtc.RTPSender // receives the phone's RTCP reports
+	since  time.Time
 
 	// c.signalling guards these four.
 	offer       *offer
 	remoteUfrag string
 	etag        string
-	named       int // candidates of the present ICE session
+	candidates  int // of the present ICE session
 
-	gathered chan struct{} // holds one token when gathering completed
-	noting   sync.Mutex    // one change at a time
-	now      atomic.Int32  // legState
-	speaking atomic.Bool   // RTP has come
+	gathered  chan struct{} // holds one token when gathering completed
+	stateMu   sync.Mutex    // one state change at a time
+	connState atomic.Int32  // a legState
+	hasSound  atomic.Bool   // the phone has sent RTP
 
 	mu      sync.Mutex // guards closed, and running.Add against Wait
 	closed  bool
-	running sync.WaitGroup // pumps and RTCP readers
+	running sync.WaitGroup // readers of RTP and RTCP
 }
 
 // newLeg answers o and returns the connection, and the answer with all candidates.
@@ -78,7 +78,7 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 		return nil, "", fmt.Errorf("connection: %w", err)
 	}
 	l := &leg{
-		call: c, pc: pc, voice: &mouth{}, since: g.cfg.Now(), offer: o, named: o.known,
+		call: c, pc: pc, track: &outTrack{}, since: g.cfg.Now(), offer: o, candidates: o.candidateCount,
 		gathered: make(chan struct{}, 1),
 	}
 	l.remoteUfrag, _ = o.credentials()
@@ -93,11 +93,11 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 // answer negotiates the leg's offer.
 func (l *leg) answer(ctx context.Context) (string, error) {
 	var err error
-	if l.ears, err = l.pc.AddTrack(l.voice); err != nil {
+	if l.sender, err = l.pc.AddTrack(l.track); err != nil {
 		return "", fmt.Errorf("track: %w", err)
 	}
-	l.listen()
-	text, err := l.offer.text()
+	l.setCallbacks()
+	text, err := l.offer.marshal()
 	if err != nil {
 		return "", &Refused{Reason: BadOffer, Msg: "The offer cannot be read.", Err: err}
 	}
@@ -106,13 +106,13 @@ func (l *leg) answer(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, r := range l.pc.GetReceivers() {
-		l.own(func() { l.drain(r.Read) })
+		l.runOwned(func() { l.discardRTCP(r.Read) })
 	}
 	return l.offer.answer(local)
 }
 
-// listen turns Pion's callbacks into notes.
-func (l *leg) listen() {
+// setCallbacks makes Pion report states and tracks to the leg.
+func (l *leg) setCallbacks() {
 	l.pc.OnICEGatheringStateChange(func(s webrtc.ICEGatheringState) {
 		if s == webrtc.ICEGatheringStateComplete {
 			select {
@@ -121,48 +121,48 @@ func (l *leg) listen() {
 			}
 		}
 	})
-	l.pc.OnConnectionStateChange(l.changed)
+	l.pc.OnConnectionStateChange(l.stateChanged)
 	l.pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		l.open()
-		l.own(func() { l.pump(t) })
+		l.startMedia()
+		l.runOwned(func() { l.readSound(t) })
 	})
 }
 
-// changed notes what the connection is now, not what it was told of: Pion tells
-// each change on a goroutine of its own, and the last to run may be of an earlier
-// one. A phone that left must not be taken for one that is there.
-func (l *leg) changed(webrtc.PeerConnectionState) {
-	l.noting.Lock()
-	defer l.noting.Unlock()
+// stateChanged stores the present state of the connection, not its argument: Pion reports each
+// change on a separate goroutine, so the last report to run may be an old one. A phone that has
+// left must not look connected.
+func (l *leg) stateChanged(webrtc.PeerConnectionState) {
+	l.stateMu.Lock()
+	defer l.stateMu.Unlock()
 	switch l.pc.ConnectionState() {
 	case webrtc.PeerConnectionStateConnected:
-		l.now.Store(int32(legConnected))
+		l.connState.Store(int32(legConnected))
 	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
-		l.now.Store(int32(legLost))
+		l.connState.Store(int32(legLost))
 	case webrtc.PeerConnectionStateClosed:
-		l.now.Store(int32(legLeft))
+		l.connState.Store(int32(legLeft))
 	default:
 		return
 	}
 	l.call.wakeRun()
 }
 
-// open lets sound out and reports in. It must not come before Pion has its own
-// readers up: writing or reading early starts the encryption early, a packet that
-// arrives meanwhile blocks it, and closing then waits for ever (seen in v4.2.26; in
-// kind, pion/webrtc#1430). The phone's first packet shows that they are up; for a
-// phone that sends none, settles after the connection will do.
-func (l *leg) open() {
-	if !l.voice.open.Swap(true) {
-		l.own(func() { l.readReports(l.ears.Read) })
+// startMedia starts sending sound and reading reports. It must not run before Pion's own readers
+// run: writing or reading early starts the encryption early, a packet that arrives meanwhile blocks
+// it, and closing then waits for ever (seen in v4.2.26; similar to pion/webrtc#1430). The phone's
+// first packet shows that the readers run. For a phone that sends none, settleTime after connecting
+// is enough.
+func (l *leg) startMedia() {
+	if !l.track.enabled.Swap(true) {
+		l.runOwned(func() { l.readReports(l.sender.Read) })
 	}
 }
 
-// negotiate gives Pion a cut offer and returns our description once it holds all
-// our candidates (RFC 9725 4.2: the server does not trickle).
+// negotiate gives Pion a reduced offer and returns our description once it holds all our candidates
+// (RFC 9725 4.2: the server does not trickle).
 func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	select {
-	case <-l.gathered: // of the ICE session before
+	case <-l.gathered: // a token of the previous ICE session
 	default:
 	}
 	before := ""
@@ -180,13 +180,14 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	if err := l.pc.SetLocalDescription(answer); err != nil {
 		return "", &Refused{Reason: UnsupportedMedia, Msg: "The offer's audio cannot be answered.", Err: err}
 	}
-	late := time.NewTimer(gathersWithin)
+	late := time.NewTimer(gatherTimeout)
 	defer late.Stop()
 	for ctx.Err() == nil {
-		complete := l.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete // before the text: it only grows
+		// Read the state before the description, which may only gain candidates between the two.
+		complete := l.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete
 		local := l.pc.LocalDescription().SDP
-		ufrag, named := localICE(local)
-		if complete && named && ufrag != before {
+		ufrag, hasCandidates := localICE(local)
+		if complete && hasCandidates && ufrag != before {
 			l.etag = `"` + rand.Text() + `"`
 			return local, nil
 		}
@@ -202,18 +203,18 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 
 // trickle adds candidates of the present ICE session. Called with c.signalling held.
 func (l *leg) trickle(f fragment) error {
-	if l.named += f.known; l.named > MaxCandidates {
+	if l.candidates += f.candidateCount; l.candidates > MaxCandidates {
 		return refuse(TooLarge, fmt.Sprintf("More than %d candidates were named; a phone has a handful.", MaxCandidates))
 	}
 	for _, c := range f.candidates {
-		// A candidate that cannot be used is passed over (RFC 9725 4.3.2).
+		// A candidate that cannot be used is ignored (RFC 9725 4.3.2).
 		_ = l.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c, SDPMid: &l.offer.mid})
 	}
 	return nil
 }
 
-// restart begins the new ICE session of f on the same encryption. Until the new one
-// connects, the old one carries on. Called with c.signalling held.
+// restart starts the new ICE session of f with the same encryption. The old session carries the
+// sound until the new one connects. Called with c.signalling held.
 func (l *leg) restart(ctx context.Context, f fragment) (Trickled, error) {
 	if f.pwd == "" {
 		return Trickled{}, refuse(BadFragment, "The fragment has a new a=ice-ufrag but no a=ice-pwd.")
@@ -226,7 +227,7 @@ func (l *leg) restart(ctx context.Context, f fragment) (Trickled, error) {
 	if err != nil {
 		return Trickled{}, err
 	}
-	l.remoteUfrag, l.named = f.ufrag, f.known
+	l.remoteUfrag, l.candidates = f.ufrag, f.candidateCount
 	body, err := writeFragment(local)
 	if err != nil {
 		return Trickled{}, err
@@ -234,10 +235,10 @@ func (l *leg) restart(ctx context.Context, f fragment) (Trickled, error) {
 	return Trickled{ETag: l.etag, Fragment: body}, nil
 }
 
-func (l *leg) state() legState { return legState(l.now.Load()) }
+func (l *leg) state() legState { return legState(l.connState.Load()) }
 
-// own runs f on a goroutine that close waits for.
-func (l *leg) own(f func()) {
+// runOwned runs f on a goroutine that close waits for.
+func (l *leg) runOwned(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -250,8 +251,8 @@ func (l *leg) own(f func()) {
 	}()
 }
 
-// close closes the connection and waits for all that it ran, but not for ever: a
-// call ends though its connection should hang in Pion (see open).
+// close closes the connection and waits for its goroutines, at most closeTimeout: a call must end
+// even if its connection hangs in Pion (see startMedia).
 func (l *leg) close() {
 	l.mu.Lock()
 	l.closed = true
@@ -259,10 +260,10 @@ func (l *leg) close() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = l.pc.GracefulClose() // nothing is left to do about a close that fails
+		_ = l.pc.GracefulClose() // an error here cannot be handled
 		l.running.Wait()
 	}()
-	stuck := time.NewTimer(closesWithin)
+	stuck := time.NewTimer(closeTimeout)
 	defer stuck.Stop()
 	select {
 	case <-done:
@@ -271,8 +272,8 @@ func (l *leg) close() {
 	}
 }
 
-// pump brings one source's sound to the line, from the phone's first packet on.
-func (l *leg) pump(t *webrtc.TrackRemote) {
+// readSound passes the packets of one source to the line.
+func (l *leg) readSound(t *webrtc.TrackRemote) {
 	buf := make([]byte, 1500)
 	payloadType := uint8(t.PayloadType())
 	for {
@@ -282,21 +283,21 @@ func (l *leg) pump(t *webrtc.TrackRemote) {
 		}
 		p, pt, ok := readRTP(buf[:n])
 		if err != nil || !ok || pt != payloadType || len(p.Payload) == 0 {
-			continue // comfort noise, padding, or a payload type never agreed on
+			continue // comfort noise, padding, or a payload type that was not negotiated
 		}
 		p.At = l.call.g.cfg.Now()
-		l.call.line.take(p)
-		if !l.speaking.Load() {
-			l.speaking.Store(true)
+		l.call.line.receive(p)
+		if !l.hasSound.Load() {
+			l.hasSound.Store(true)
 			l.call.wakeRun()
 		}
 	}
 }
 
-// rtcpReader is how Pion hands out RTCP.
+// rtcpReader is the signature of Pion's methods that read RTCP.
 type rtcpReader func([]byte) (int, interceptor.Attributes, error)
 
-// readReports notes what the phone says about the sound it gets.
+// readReports records what the phone reports about the sound it receives.
 func (l *leg) readReports(read rtcpReader) {
 	buf := make([]byte, 1500)
 	for {
@@ -311,26 +312,26 @@ func (l *leg) readReports(read rtcpReader) {
 		for _, p := range packets {
 			switch p := p.(type) {
 			case *rtcp.SenderReport:
-				l.reported(p.Reports)
+				l.recordReports(p.Reports)
 			case *rtcp.ReceiverReport:
-				l.reported(p.Reports)
+				l.recordReports(p.Reports)
 			}
 		}
 	}
 }
 
-func (l *leg) reported(reports []rtcp.ReceptionReport) {
+func (l *leg) recordReports(reports []rtcp.ReceptionReport) {
 	for _, r := range reports {
-		if r.SSRC == l.voice.ssrc() {
+		if r.SSRC == l.track.ssrc() {
 			l.call.line.mu.Lock()
-			l.call.line.meter.report(r, time.Now()) // Pion stamps its reports by this clock
+			l.call.line.meter.addReport(r, time.Now()) // Pion timestamps its reports with this clock
 			l.call.line.mu.Unlock()
 		}
 	}
 }
 
-// drain reads RTCP so that Pion's reports see it.
-func (l *leg) drain(read rtcpReader) {
+// discardRTCP reads RTCP and drops it. Pion's report interceptor only sees what is read.
+func (l *leg) discardRTCP(read rtcpReader) {
 	buf := make([]byte, 1500)
 	for {
 		if _, _, err := read(buf); err != nil {
@@ -339,10 +340,9 @@ func (l *leg) drain(read rtcpReader) {
 	}
 }
 
-// mouth is our side of a leg's sound: a webrtc.TrackLocal that writes with nothing
-// copied or pooled on the way.
-type mouth struct {
-	open atomic.Bool // sound may go out
+// outTrack is a webrtc.TrackLocal that sends our sound on a leg. Pion's own would copy each packet.
+type outTrack struct {
+	enabled atomic.Bool // sound may be sent
 
 	mu  sync.Mutex // guards the rest
 	out webrtc.TrackLocalWriter
@@ -350,7 +350,7 @@ type mouth struct {
 	pt  webrtc.PayloadType
 }
 
-func (m *mouth) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+func (m *outTrack) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, c := range t.CodecParameters() {
 		if strings.EqualFold(c.MimeType, webrtc.MimeTypeOpus) {
 			m.mu.Lock()
@@ -362,34 +362,34 @@ func (m *mouth) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
 }
 
-func (m *mouth) Unbind(webrtc.TrackLocalContext) error {
+func (m *outTrack) Unbind(webrtc.TrackLocalContext) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.out = nil
 	return nil
 }
 
-func (m *mouth) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
-	if !m.open.Load() {
-		return 0, errAway
+func (m *outTrack) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	if !m.enabled.Load() {
+		return 0, errPhoneAway
 	}
 	m.mu.Lock()
 	out := m.out
 	h.SSRC, h.PayloadType = uint32(m.id), uint8(m.pt)
 	m.mu.Unlock()
 	if out == nil {
-		return 0, errAway
+		return 0, errPhoneAway
 	}
 	return out.WriteRTP(h, payload)
 }
 
-func (m *mouth) ssrc() uint32 {
+func (m *outTrack) ssrc() uint32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return uint32(m.id)
 }
 
-func (m *mouth) ID() string                { return "voice" }
-func (m *mouth) RID() string               { return "" }
-func (m *mouth) StreamID() string          { return "carillon" }
-func (m *mouth) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }
+func (m *outTrack) ID() string                { return "voice" }
+func (m *outTrack) RID() string               { return "" }
+func (m *outTrack) StreamID() string          { return "carillon" }
+func (m *outTrack) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }

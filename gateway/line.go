@@ -13,40 +13,40 @@ import (
 // bandwidth (RFC 7587 4.1).
 const Clock = 48000
 
-// Frame is how long one packet of sound lasts unless someone says otherwise.
+// Frame is the usual duration of one packet of sound.
 const Frame = 20 * time.Millisecond
 
 // ticksPerFrame is Frame on the RTP clock.
 const ticksPerFrame = Clock / 50
 
-// Packet is one packet of Opus as it travels: nothing in it is decoded.
+// Packet is one Opus packet. It is never decoded.
 type Packet struct {
-	Source    uint32    // who speaks (an RTP SSRC, or a number of the agent's own)
+	Source    uint32    // who speaks: an RTP SSRC, or a number that the agent chose
 	Sequence  uint16    // counts packets of one source
 	Timestamp uint32    // in Clock ticks, of one source
-	Payload   []byte    // Opus; of Hear, valid until the next Hear
-	At        time.Time // when it was heard; Say does not look at it
+	Payload   []byte    // Opus; from Hear it is valid until the next Hear
+	At        time.Time // when it was received; Say ignores it
 }
 
-// Line is one call's sound, both ways. It outlives the phone's connection: while
-// the phone is away nothing is heard and what is said is lost, as on any phone.
+// Line is the sound of one call, in both directions. It outlives the phone's connection: while the
+// phone is away, nothing is received and what is said is lost, as on any phone.
 type Line interface {
-	// Hear returns what the phone said next, or ErrLineEnded, or ctx's error.
-	// Sound that nobody hears for about a second is dropped, oldest first.
+	// Hear returns the next packet from the phone. Its error is ErrLineEnded or the error of ctx.
+	// About a second of sound is queued; then the oldest is dropped.
 	Hear(ctx context.Context) (Packet, error)
-	// Attend has f called with each packet the moment it arrives, on the goroutine
-	// that received it, in place of Hear: the shortest way to pass sound on. f must
-	// not wait, and the packet's payload is valid until f returns. What had been
-	// waiting is dropped. After leave returns f is not called any more.
+	// Attend replaces Hear: f is called with each packet when it arrives, on the goroutine that
+	// received it. That is the fastest way to forward sound. f must not wait, and the packet's
+	// payload is valid until f returns. Queued packets are dropped. After leave has returned, f is
+	// not called any more.
 	Attend(f func(Packet)) (leave func())
-	// Say sends p to the phone at once. Gaps in p's sequence and timestamps
-	// are kept, since they are how the phone's player learns of loss and silence; a
-	// change of source is joined so that the phone hears one unbroken stream.
+	// Say sends p to the phone at once. Gaps in sequence and timestamps are kept, because they tell
+	// the phone's player about loss and silence. When the source changes, the numbers continue, so
+	// that the phone receives one stream. The only error is ErrLineEnded.
 	Say(p Packet) error
 }
 
-// Agent converses on a line until it has said all (nil), fails, or the line ends.
-// It must return soon after ctx is done.
+// Agent talks on a line. Converse returns nil when the agent wants to hang up, or an error when it
+// failed or the line ended. It must return soon after ctx is done.
 type Agent interface {
 	Converse(ctx context.Context, l Line) error
 }
@@ -54,19 +54,19 @@ type Agent interface {
 // backlog is how many packets wait for a slow agent: 1.28 s of 20 ms frames.
 const backlog = 64
 
-// voice is the way out of one leg: where said packets are encrypted and sent.
-type voice interface {
+// rtpWriter encrypts packets and sends them on one leg.
+type rtpWriter interface {
 	WriteRTP(h *rtp.Header, payload []byte) (int, error)
 }
 
-// line joins one agent to whichever leg the phone has at the moment.
+// line connects the agent of a call to the present leg of the phone.
 type line struct {
 	now     func() time.Time
 	arrived chan struct{} // holds one token when the queue may have something
 	over    chan struct{} // closed when the call is over
 
-	attending sync.Mutex // guards ear, and is held while it is called
-	ear       func(Packet)
+	listenerMu sync.Mutex // guards listener, and is held while it is called
+	listener   func(Packet)
 
 	mu    sync.Mutex // guards the queue and the meter
 	queue [backlog]Packet
@@ -74,14 +74,14 @@ type line struct {
 	count int
 	meter meter
 
-	hearing sync.Mutex // one Hear at a time; guards heard
-	heard   []byte
+	hearMu  sync.Mutex // one Hear at a time; guards hearBuf
+	hearBuf []byte
 
-	saying sync.Mutex // one Say at a time; guards the rest
-	out    voice
+	sayMu  sync.Mutex // one Say at a time; guards the rest
+	out    rtpWriter
 	header rtp.Header
-	joined splice
-	said   struct {
+	stream splice
+	sent   struct {
 		first          time.Time
 		packets, bytes uint64
 	}
@@ -90,25 +90,25 @@ type line struct {
 func newLine(now func() time.Time) *line {
 	return &line{
 		now: now, arrived: make(chan struct{}, 1), over: make(chan struct{}),
-		joined: splice{sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
+		stream: splice{sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
 	}
 }
 
-// take brings a packet from the phone to whoever listens.
-func (l *line) take(p Packet) {
+// receive passes a packet from the phone to the listener, or queues it for Hear.
+func (l *line) receive(p Packet) {
 	l.mu.Lock()
-	l.meter.packet(p)
+	l.meter.addPacket(p)
 	l.mu.Unlock()
-	l.attending.Lock()
-	defer l.attending.Unlock()
-	if l.ear != nil {
-		l.ear(p)
+	l.listenerMu.Lock()
+	defer l.listenerMu.Unlock()
+	if l.listener != nil {
+		l.listener(p)
 		return
 	}
 	l.enqueue(p)
 }
 
-// enqueue copies p for Hear. Called with attending held.
+// enqueue copies p for Hear. Called with listenerMu held.
 func (l *line) enqueue(p Packet) {
 	l.mu.Lock()
 	if l.count == backlog {
@@ -128,20 +128,20 @@ func (l *line) enqueue(p Packet) {
 }
 
 func (l *line) Attend(f func(Packet)) (leave func()) {
-	l.attending.Lock()
-	defer l.attending.Unlock()
-	l.ear = f
+	l.listenerMu.Lock()
+	defer l.listenerMu.Unlock()
+	l.listener = f
 	l.mu.Lock()
 	l.count = 0
 	l.mu.Unlock()
 	return func() {
-		l.attending.Lock()
-		defer l.attending.Unlock()
-		l.ear = nil
+		l.listenerMu.Lock()
+		defer l.listenerMu.Unlock()
+		l.listener = nil
 	}
 }
 
-// next takes the oldest packet from the queue. Called with hearing held.
+// next takes the oldest packet from the queue. Called with hearMu held.
 func (l *line) next() (Packet, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -149,16 +149,16 @@ func (l *line) next() (Packet, bool) {
 		return Packet{}, false
 	}
 	p := l.queue[l.first]
-	l.heard = append(l.heard[:0], p.Payload...)
-	p.Payload = l.heard
+	l.hearBuf = append(l.hearBuf[:0], p.Payload...)
+	p.Payload = l.hearBuf
 	l.first = (l.first + 1) % backlog
 	l.count--
 	return p, true
 }
 
 func (l *line) Hear(ctx context.Context) (Packet, error) {
-	l.hearing.Lock()
-	defer l.hearing.Unlock()
+	l.hearMu.Lock()
+	defer l.hearMu.Unlock()
 	for {
 		if p, ok := l.next(); ok {
 			return p, nil
@@ -179,48 +179,48 @@ func (l *line) Say(p Packet) error {
 		return ErrLineEnded
 	default:
 	}
-	l.saying.Lock()
-	defer l.saying.Unlock()
+	l.sayMu.Lock()
+	defer l.sayMu.Unlock()
 	if l.out == nil {
-		return nil // the phone is away; sound does not wait
+		return nil // the phone is away; sound is not kept for it
 	}
 	now := l.now()
 	h := &l.header
 	h.Version = 2
-	h.SequenceNumber, h.Timestamp, h.Marker = l.joined.place(p, now)
+	h.SequenceNumber, h.Timestamp, h.Marker = l.stream.rewrite(p, now)
 	if _, err := l.out.WriteRTP(h, p.Payload); err != nil {
-		return nil // a leg that breaks is noticed by its own state, not by each packet
+		return nil // the state of the leg reports a broken leg, not each packet
 	}
-	if l.said.packets == 0 {
-		l.said.first = now
+	if l.sent.packets == 0 {
+		l.sent.first = now
 	}
-	l.said.packets++
-	l.said.bytes += uint64(len(p.Payload))
+	l.sent.packets++
+	l.sent.bytes += uint64(len(p.Payload))
 	return nil
 }
 
-// connect makes v the way out.
-func (l *line) connect(v voice) {
-	l.saying.Lock()
-	defer l.saying.Unlock()
-	l.out = v
+// setOutput makes w the output of the line.
+func (l *line) setOutput(w rtpWriter) {
+	l.sayMu.Lock()
+	defer l.sayMu.Unlock()
+	l.out = w
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.meter.newLeg()
 }
 
-// quality returns what the line has counted so far.
+// quality returns what the line has measured so far.
 func (l *line) quality() Quality {
 	l.mu.Lock()
 	q := l.meter.quality()
 	l.mu.Unlock()
-	l.saying.Lock()
-	defer l.saying.Unlock()
-	q.FirstOut, q.PacketsOut, q.BytesOut = l.said.first, l.said.packets, l.said.bytes
+	l.sayMu.Lock()
+	defer l.sayMu.Unlock()
+	q.FirstOut, q.PacketsOut, q.BytesOut = l.sent.first, l.sent.packets, l.sent.bytes
 	return q
 }
 
-// lastHeard returns when the phone was last heard; zero when never.
+// lastHeard returns when the last packet of the phone came; zero if there was none.
 func (l *line) lastHeard() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -238,9 +238,9 @@ type splice struct {
 	addTime     uint32
 }
 
-// place returns where p goes in the outgoing stream, and whether it starts a
+// rewrite returns the sequence and timestamp of p in the outgoing stream, and whether p starts a
 // talkspurt (RFC 7587 4.1: the marker bit).
-func (s *splice) place(p Packet, now time.Time) (sequence uint16, timestamp uint32, marker bool) {
+func (s *splice) rewrite(p Packet, now time.Time) (sequence uint16, timestamp uint32, marker bool) {
 	if !s.begun || p.Source != s.source {
 		gap := uint32(ticksPerFrame)
 		if since := now.Sub(s.at); s.begun && since > Frame && since < time.Hour {

@@ -11,10 +11,10 @@ import (
 	"github.com/pion/rtp"
 )
 
-// tape is a voice that keeps what is sent.
-type tape []rtp.Header
+// sentHeaders is an rtpWriter that keeps the headers.
+type sentHeaders []rtp.Header
 
-func (t *tape) WriteRTP(h *rtp.Header, _ []byte) (int, error) {
+func (t *sentHeaders) WriteRTP(h *rtp.Header, _ []byte) (int, error) {
 	*t = append(*t, *h)
 	return 0, nil
 }
@@ -23,7 +23,7 @@ func TestLineDropsTheOldestOfWhatNobodyHears(t *testing.T) {
 	t.Parallel()
 	l := newLine(time.Now)
 	for i := range uint16(backlog + 10) {
-		l.take(Packet{Source: 1, Sequence: i, Payload: []byte{byte(i)}, At: time.Now()})
+		l.receive(Packet{Source: 1, Sequence: i, Payload: []byte{byte(i)}, At: time.Now()})
 	}
 	for i := range backlog {
 		p, err := l.Hear(t.Context())
@@ -33,14 +33,14 @@ func TestLineDropsTheOldestOfWhatNobodyHears(t *testing.T) {
 	}
 }
 
-func TestAttendTakesThePlaceOfHear(t *testing.T) {
+func TestAttendReplacesHear(t *testing.T) {
 	t.Parallel()
 	l, heard := newLine(time.Now), 0
-	l.take(Packet{Source: 1, Sequence: 1})
+	l.receive(Packet{Source: 1, Sequence: 1})
 	leave := l.Attend(func(p Packet) { heard += int(p.Sequence) })
-	l.take(Packet{Source: 1, Sequence: 2})
+	l.receive(Packet{Source: 1, Sequence: 2})
 	leave()
-	l.take(Packet{Source: 1, Sequence: 4})
+	l.receive(Packet{Source: 1, Sequence: 4})
 	if p, err := l.Hear(t.Context()); err != nil || p.Sequence != 4 || heard != 2 {
 		t.Errorf("attended to %d, then heard %d: %v", heard, p.Sequence, err)
 	}
@@ -68,8 +68,8 @@ func TestHearEnds(t *testing.T) {
 func TestWhatIsSaidIsOneStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, out := newLine(time.Now), new(tape)
-		l.connect(out)
+		l, out := newLine(time.Now), new(sentHeaders)
+		l.setOutput(out)
 		say := func(source uint32, sequence uint16, timestamp uint32) {
 			_ = l.Say(Packet{Source: source, Sequence: sequence, Timestamp: timestamp, Payload: []byte{0}})
 		}
@@ -105,22 +105,26 @@ func TestMeter(t *testing.T) {
 	var m meter
 	at := time.Unix(1_700_000_000, 0)
 	for i, sequence := range []uint16{65534, 65535, 1, 0, 5} { // wraps, swaps two, loses three
-		m.packet(Packet{Source: 1, Sequence: sequence, Timestamp: uint32(sequence) * 960, Payload: []byte{1, 2}, At: at.Add(time.Duration(i) * Frame)})
+		m.addPacket(Packet{
+			Source: 1, Sequence: sequence, Timestamp: uint32(sequence) * 960,
+			Payload: []byte{1, 2}, At: at.Add(time.Duration(i) * Frame),
+		})
 	}
 	q := m.quality()
 	if q.PacketsIn != 5 || q.BytesIn != 10 || q.LostIn != 3 || !q.FirstIn.Equal(at) || q.JitterIn == 0 {
 		t.Errorf("first source: %+v", q)
 	}
 	for i := range uint16(100) { // a steady source has no jitter
-		m.packet(Packet{Source: 2, Sequence: i, Timestamp: uint32(i) * 960, At: at.Add(time.Second + time.Duration(i)*Frame)})
+		m.addPacket(Packet{Source: 2, Sequence: i, Timestamp: uint32(i) * 960, At: at.Add(time.Second + time.Duration(i)*Frame)})
 	}
 	if q := m.quality(); q.LostIn != 3 || q.JitterIn > 100*time.Microsecond {
 		t.Errorf("second source: %+v", q)
 	}
-	m.report(rtcp.ReceptionReport{
+	m.addReport(rtcp.ReceptionReport{
 		TotalLost: 4, Jitter: 480, LastSenderReport: ntpMiddle(at), Delay: 65536 / 2,
 	}, at.Add(600*time.Millisecond))
-	if q := m.quality(); q.LostOut != 4 || q.JitterOut != 10*time.Millisecond || (q.RoundTrip-100*time.Millisecond).Abs() > time.Millisecond {
+	if q := m.quality(); q.LostOut != 4 || q.JitterOut != 10*time.Millisecond ||
+		(q.RoundTrip-100*time.Millisecond).Abs() > time.Millisecond {
 		t.Errorf("reported: %+v", q)
 	}
 }
@@ -150,16 +154,16 @@ func TestReadRTP(t *testing.T) {
 	}
 }
 
-// forward is one packet's way through us: from the phone, to the agent, and back;
-// by Hear, or by Attend once someone attends.
+// forward passes one packet from the phone to the agent and back: by Hear, or by the listener of
+// Attend if there is one.
 func forward(b testing.TB, l *line, wire []byte, now time.Time) {
 	p, _, ok := readRTP(wire)
 	if !ok {
 		b.Fatal("the packet is bad")
 	}
 	p.At = now
-	l.take(p)
-	if l.ear != nil {
+	l.receive(p)
+	if l.listener != nil {
 		return
 	}
 	p, err := l.Hear(b.Context())
@@ -171,9 +175,9 @@ func forward(b testing.TB, l *line, wire []byte, now time.Time) {
 	}
 }
 
-type deadEnd struct{}
+type discardWriter struct{}
 
-func (deadEnd) WriteRTP(*rtp.Header, []byte) (int, error) { return 0, nil }
+func (discardWriter) WriteRTP(*rtp.Header, []byte) (int, error) { return 0, nil }
 
 func wirePacket(b testing.TB) []byte {
 	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 111, SSRC: 1}, Payload: make([]byte, 160)}
@@ -186,7 +190,7 @@ func wirePacket(b testing.TB) []byte {
 
 func TestForwardingAllocatesNothing(t *testing.T) {
 	l := newLine(time.Now)
-	l.connect(deadEnd{})
+	l.setOutput(discardWriter{})
 	wire, now := wirePacket(t), time.Now()
 	for range 2 * backlog { // every slot has its buffer now
 		forward(t, l, wire, now)
@@ -204,7 +208,7 @@ func BenchmarkForward(b *testing.B) {
 	for name, attend := range map[string]bool{"Hear": false, "Attend": true} {
 		b.Run(name, func(b *testing.B) {
 			l := newLine(time.Now)
-			l.connect(deadEnd{})
+			l.setOutput(discardWriter{})
 			if attend {
 				defer l.Attend(func(p Packet) { _ = l.Say(p) })()
 			}

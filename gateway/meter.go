@@ -21,14 +21,14 @@ type meter struct {
 	transit  uint32 // RFC 3550 A.8
 	jitter   uint32 // RFC 3550 A.8, in ticks × 16
 
-	lostBefore uint64 // reported of earlier legs
+	lostBefore uint64 // reported on earlier legs
 	lostOut    uint64
 	jitterOut  time.Duration
 	roundTrip  time.Duration
 }
 
-// packet counts p.
-func (m *meter) packet(p Packet) {
+// addPacket counts p.
+func (m *meter) addPacket(p Packet) {
 	if m.packets == 0 {
 		m.firstIn = p.At
 	}
@@ -55,10 +55,10 @@ func (m *meter) packet(p Packet) {
 	m.jitter += uint32(d) - (m.jitter+8)>>4
 }
 
-// newLeg keeps what an earlier leg reported.
+// newLeg adds the loss reported on the previous leg to lostBefore, since a leg counts from 0.
 func (m *meter) newLeg() { m.lostBefore, m.lostOut = m.lostBefore+m.lostOut, 0 }
 
-// missing is how many packets of the present source never came.
+// missing returns how many packets of the present source never came.
 func (m *meter) missing() uint64 {
 	expected := m.highest - m.base + 1
 	if m.received == 0 || expected < m.received {
@@ -67,9 +67,9 @@ func (m *meter) missing() uint64 {
 	return uint64(expected - m.received)
 }
 
-// report notes what the phone says about the sound it gets from us as ssrc.
-func (m *meter) report(r rtcp.ReceptionReport, now time.Time) {
-	// Of 24 bits, signed: repeated packets can make it negative (RFC 3550 6.4.1).
+// addReport records what the phone reports about the sound it receives from us.
+func (m *meter) addReport(r rtcp.ReceptionReport, now time.Time) {
+	// 24 bits, signed: duplicate packets can make it negative (RFC 3550 6.4.1).
 	m.lostOut = 0
 	if r.TotalLost < 1<<23 {
 		m.lostOut = uint64(r.TotalLost)
@@ -93,7 +93,7 @@ func (m *meter) quality() Quality {
 	}
 }
 
-// ntpMiddle is the middle 32 bits of t as an NTP timestamp (RFC 3550 4).
+// ntpMiddle returns the middle 32 bits of t as an NTP timestamp (RFC 3550 4).
 func ntpMiddle(t time.Time) uint32 {
 	const from1900 = 2208988800
 	seconds := uint32(t.Unix() + from1900)
@@ -101,8 +101,8 @@ func ntpMiddle(t time.Time) uint32 {
 	return seconds<<16 | fraction>>16
 }
 
-// readRTP reads the RTP header (RFC 3550 5.1) of b. It allocates nothing; payload
-// is a part of b without padding.
+// readRTP reads the RTP header (RFC 3550 5.1) of b. It allocates nothing: the payload
+// is a part of b, without padding.
 func readRTP(b []byte) (p Packet, payloadType uint8, ok bool) {
 	if len(b) < 12 || b[0]>>6 != 2 {
 		return Packet{}, 0, false

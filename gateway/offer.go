@@ -18,18 +18,17 @@ const (
 	maxSections = 16
 )
 
-// offer is a phone's offer cut down to its one audio section, which is all that
-// Pion gets to see; the sections beside it are answered here, as rejected.
+// offer is a phone's offer reduced to its one audio section, the only part that Pion gets. The
+// other sections are answered here, as rejected.
 type offer struct {
-	desc     *sdp.SessionDescription // with the audio section only
-	audio    int                     // where it stood
-	sections []*sdp.MediaDescription // all, as offered
-	mid      string
-	known    int // candidates named, allowed or not
+	desc           *sdp.SessionDescription // with the audio section only
+	audio          int                     // its index in sections
+	sections       []*sdp.MediaDescription // all, as offered
+	mid            string
+	candidateCount int // candidates named, allowed or not
 }
 
-// readOffer checks text and cuts it down. It allocates nothing that outlives it,
-// and every fault is a *Refused.
+// readOffer checks text and reduces it. Every error is a *Refused. It starts nothing.
 func readOffer(text string, r reach) (*offer, error) {
 	if len(text) > MaxSDP {
 		return nil, refuse(TooLarge, fmt.Sprintf("The offer is longer than %d bytes; offer audio only.", MaxSDP))
@@ -48,17 +47,17 @@ func readOffer(text string, r reach) (*offer, error) {
 	if err := o.checkAudio(); err != nil {
 		return nil, err
 	}
-	if err := o.cut(r); err != nil {
+	if err := o.keepAudioOnly(r); err != nil {
 		return nil, err
 	}
 	return o, nil
 }
 
-// findAudio settles which section is the call's sound.
+// findAudio finds the one active audio section.
 func (o *offer) findAudio() error {
 	found := 0
 	for i, m := range o.sections {
-		if m.MediaName.Media == "audio" && active(m) {
+		if m.MediaName.Media == "audio" && isActive(m) {
 			o.audio = i
 			found++
 		}
@@ -72,15 +71,15 @@ func (o *offer) findAudio() error {
 	return refuse(NoAudio, "The offer has more than one active audio section; a call has one.")
 }
 
-// active reports whether the offerer wants m to carry anything (RFC 3264 5.1,
+// isActive reports whether the offerer wants m to carry anything (RFC 3264 5.1,
 // RFC 9143 6: port 0 means rejected unless it is bundle-only).
-func active(m *sdp.MediaDescription) bool {
+func isActive(m *sdp.MediaDescription) bool {
 	_, bundled := m.Attribute("bundle-only")
 	_, off := m.Attribute("inactive")
 	return (m.MediaName.Port.Value != 0 || bundled) && !off
 }
 
-// checkAudio sees that the audio section is one we can answer.
+// checkAudio refuses an audio section that we cannot answer.
 func (o *offer) checkAudio() error {
 	m := o.sections[o.audio]
 	if p := strings.Join(m.MediaName.Protos, "/"); p != "UDP/TLS/RTP/SAVPF" && p != "UDP/TLS/RTP/SAVP" {
@@ -113,9 +112,9 @@ func hasOpus(m *sdp.MediaDescription) bool {
 	return false
 }
 
-// mapped are the formats that the section explains; Pion would refuse the whole offer for another
-// one.
-func mapped(m *sdp.MediaDescription) []string {
+// mappedFormats returns the formats that have an rtpmap. Pion would refuse the whole offer because
+// of one without.
+func mappedFormats(m *sdp.MediaDescription) []string {
 	var list []string
 	for _, f := range m.MediaName.Formats {
 		for _, a := range m.Attributes {
@@ -128,9 +127,9 @@ func mapped(m *sdp.MediaDescription) []string {
 	return list
 }
 
-// cut leaves only the audio section in desc, with its transport and the
+// keepAudioOnly leaves only the audio section in desc, with its transport and the
 // candidates we may send to.
-func (o *offer) cut(r reach) error {
+func (o *offer) keepAudioOnly(r reach) error {
 	m := *o.sections[o.audio]
 	candidates, err := o.candidates(r)
 	if err != nil {
@@ -140,13 +139,14 @@ func (o *offer) cut(r reach) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	m.Attributes = append(append(stripped(&m), t.attributes()...), candidates...)
+	m.Attributes = append(append(withoutTransport(&m), t.attributes()...), candidates...)
 	m.MediaName.Port.Value = 9
-	m.MediaName.Formats = mapped(&m)
+	m.MediaName.Formats = mappedFormats(&m)
 	kept := o.desc.Attributes[:0:0]
 	for _, a := range o.desc.Attributes {
 		switch a.Key {
-		case "group", "candidate", "ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux": // the last ones stand with the audio now
+		// The audio section has the transport now.
+		case "group", "candidate", "ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux":
 		default:
 			kept = append(kept, a)
 		}
@@ -156,9 +156,9 @@ func (o *offer) cut(r reach) error {
 	return nil
 }
 
-// stripped returns m's attributes without its transport and its addresses, which are added anew,
+// withoutTransport returns m's attributes without transport and addresses, which are added later,
 // and with one SSRC at most.
-func stripped(m *sdp.MediaDescription) []sdp.Attribute {
+func withoutTransport(m *sdp.MediaDescription) []sdp.Attribute {
 	kept := m.Attributes[:0:0]
 	ssrc := ""
 	for _, a := range m.Attributes {
@@ -180,8 +180,8 @@ func stripped(m *sdp.MediaDescription) []sdp.Attribute {
 	return kept
 }
 
-// tagged is the bundle's first section, when audio is bundled with it.
-func (o *offer) tagged() *sdp.MediaDescription {
+// bundleFirst returns the first section of the audio's bundle, or nil if the audio is not bundled.
+func (o *offer) bundleFirst() *sdp.MediaDescription {
 	group, _ := o.desc.Attribute("group")
 	mids := strings.Fields(group)
 	if len(mids) < 2 || mids[0] != "BUNDLE" {
@@ -203,21 +203,21 @@ func (o *offer) tagged() *sdp.MediaDescription {
 	return first
 }
 
-// candidates returns the addresses of the audio section, and of the section it
-// is bundled behind, that we may send to.
+// candidates returns the addresses that we may send to, of the audio section and of the first
+// section of its bundle.
 func (o *offer) candidates(r reach) ([]sdp.Attribute, error) {
 	for _, m := range o.sections {
 		for _, a := range m.Attributes {
 			if a.Key == "candidate" {
-				o.known++
+				o.candidateCount++
 			}
 		}
 	}
-	if o.known > MaxCandidates {
+	if o.candidateCount > MaxCandidates {
 		return nil, refuse(TooLarge, fmt.Sprintf("The offer names more than %d candidates; a phone has a handful.", MaxCandidates))
 	}
 	from := []*sdp.MediaDescription{o.sections[o.audio]}
-	if t := o.tagged(); t != nil && t != from[0] {
+	if t := o.bundleFirst(); t != nil && t != from[0] {
 		from = append(from, t)
 	}
 	kept, possible, seen := []sdp.Attribute(nil), false, map[string]bool{}
@@ -241,8 +241,7 @@ func (o *offer) candidates(r reach) ([]sdp.Attribute, error) {
 }
 
 // candidateIP returns the address of a candidate line (RFC 8839 5.1). Names, which
-// browsers use to hide addresses (mDNS), are never resolved: such a phone is
-// found when it knocks.
+// browsers use to hide addresses (mDNS), are never resolved: such a phone sends to us first.
 func candidateIP(value string) (netip.Addr, bool) {
 	fields := strings.Fields(value)
 	if len(fields) < 8 || len(value) > 512 || fields[6] != "typ" {
@@ -255,8 +254,8 @@ func candidateIP(value string) (netip.Addr, bool) {
 	return ip, err == nil && ip.Zone() == ""
 }
 
-// answer puts Pion's answer to the cut offer back among the sections the phone
-// offered, rejecting those beside the audio (RFC 3264 6, RFC 9143 7.3.3).
+// answer puts Pion's answer for the audio into an answer for all sections that the phone offered.
+// The other sections are rejected (RFC 3264 6, RFC 9143 7.3.3).
 func (o *offer) answer(text string) (string, error) {
 	var desc sdp.SessionDescription
 	if err := desc.UnmarshalString(text); err != nil {
@@ -271,14 +270,14 @@ func (o *offer) answer(text string) (string, error) {
 	}
 	desc.MediaDescriptions = make([]*sdp.MediaDescription, len(o.sections))
 	for i, m := range o.sections {
-		desc.MediaDescriptions[i] = rejected(m)
+		desc.MediaDescriptions[i] = rejectedSection(m)
 	}
 	desc.MediaDescriptions[o.audio] = sound
 	b, err := desc.Marshal()
 	return string(b), err
 }
 
-func rejected(m *sdp.MediaDescription) *sdp.MediaDescription {
+func rejectedSection(m *sdp.MediaDescription) *sdp.MediaDescription {
 	no := &sdp.MediaDescription{MediaName: m.MediaName, ConnectionInformation: &sdp.ConnectionInformation{
 		NetworkType: "IN", AddressType: "IP4", Address: &sdp.Address{Address: "0.0.0.0"},
 	}}
@@ -290,11 +289,11 @@ func rejected(m *sdp.MediaDescription) *sdp.MediaDescription {
 	return no
 }
 
-// restarted returns the offer with another ICE session in place of its own, as
-// Pion wants to see an ICE restart.
+// restarted returns the offer with the ICE session of f. Pion takes such an offer as an ICE
+// restart.
 func (o *offer) restarted(f fragment) (string, error) {
 	m := *o.desc.MediaDescriptions[0]
-	m.Attributes = swapICE(m.Attributes, f)
+	m.Attributes = replaceICE(m.Attributes, f)
 	desc := *o.desc
 	desc.Attributes = withoutICE(desc.Attributes)
 	desc.Origin.SessionVersion++
@@ -319,7 +318,7 @@ func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {
 	return kept
 }
 
-func swapICE(attributes []sdp.Attribute, f fragment) []sdp.Attribute {
+func replaceICE(attributes []sdp.Attribute, f fragment) []sdp.Attribute {
 	kept := append(withoutICE(attributes), sdp.NewAttribute("ice-ufrag", f.ufrag), sdp.NewAttribute("ice-pwd", f.pwd))
 	for _, c := range f.candidates {
 		kept = append(kept, sdp.NewAttribute("candidate", c))
@@ -327,8 +326,8 @@ func swapICE(attributes []sdp.Attribute, f fragment) []sdp.Attribute {
 	return kept
 }
 
-// text is the cut offer for Pion.
-func (o *offer) text() (string, error) {
+// marshal returns the reduced offer as text for Pion.
+func (o *offer) marshal() (string, error) {
 	b, err := o.desc.Marshal()
 	return string(b), err
 }

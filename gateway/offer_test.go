@@ -19,8 +19,7 @@ import (
 
 const fingerprint = "a=fingerprint:sha-256 0F:74:31:25:CB:A2:13:EC:28:6F:6D:2C:61:FF:5D:C2:BC:B9:DB:3D:98:14:8D:1A:BB:EA:33:0C:A4:60:A8:8E"
 
-// browser is an offer as a browser makes it: the audio is not first, and the
-// transport stands in the section it is bundled behind.
+// browser is an offer as a browser makes it: the audio is not the first section of its bundle.
 var browser = lines(
 	"v=0", "o=- 4611731400430051336 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1 2", "a=msid-semantic: WMS",
 	"m=video 9 UDP/TLS/RTP/SAVPF 96", "c=IN IP4 0.0.0.0", "a=mid:0", "a=sendrecv", "a=rtcp-mux", "a=rtpmap:96 VP8/90000",
@@ -71,12 +70,12 @@ func testGateway(t testing.TB) *Gateway {
 	return g
 }
 
-type mute struct{}
+type silentAgent struct{}
 
-func (mute) Converse(ctx context.Context, _ Line) error { <-ctx.Done(); return ctx.Err() }
+func (silentAgent) Converse(ctx context.Context, _ Line) error { <-ctx.Done(); return ctx.Err() }
 
-// TestBadOffers sends every bad offer the issue names and some more to a whole
-// gateway: each is refused for its own reason and nothing is left running.
+// TestBadOffers sends bad offers to a gateway: each is refused with its reason and leaves nothing
+// running.
 func TestBadOffers(t *testing.T) {
 	bare := without(browser, "a=candidate")
 	for _, row := range []struct {
@@ -106,8 +105,8 @@ func TestBadOffers(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			g := testGateway(t)
-			_, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: row.sdp, Agent: mute{}, On: func(Event) {
-				t.Error("a refused offer told an event")
+			_, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: row.sdp, Agent: silentAgent{}, On: func(Event) {
+				t.Error("a refused offer sent an event")
 			}})
 			if got := Reason(err); got != row.want {
 				t.Errorf("%v, want %s", err, row.want)
@@ -119,24 +118,24 @@ func TestBadOffers(t *testing.T) {
 	}
 }
 
-func TestOfferIsCutToItsAudio(t *testing.T) {
+func TestOfferIsReducedToItsAudio(t *testing.T) {
 	t.Parallel()
 	o, err := readOffer(browser, reach{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut, err := o.text()
+	cut, err := o.marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"a=group:BUNDLE 1\r\n", "m=audio 9 ", "93.184.216.34", "a=ice-ufrag:1hhf"} {
 		if !strings.Contains(cut, want) {
-			t.Errorf("the cut offer lacks %q:\n%s", want, cut)
+			t.Errorf("the reduced offer lacks %q:\n%s", want, cut)
 		}
 	}
 	for _, bad := range []string{"m=video", "m=application", "192.168.1.7", ".local"} {
 		if strings.Contains(cut, bad) {
-			t.Errorf("the cut offer has %q:\n%s", bad, cut)
+			t.Errorf("the reduced offer has %q:\n%s", bad, cut)
 		}
 	}
 	if u, p := o.credentials(); u != "1hhf" || p != "ESYRTO5W4M2kpc6JXDvHEcJs" {
@@ -147,7 +146,7 @@ func TestOfferIsCutToItsAudio(t *testing.T) {
 func TestAnswerRejectsWhatIsNotAudio(t *testing.T) {
 	t.Parallel()
 	g := testGateway(t)
-	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) {}})
+	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: silentAgent{}, On: func(Event) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +179,7 @@ func TestAnswerRejectsWhatIsNotAudio(t *testing.T) {
 	}
 }
 
-func TestPublicAddressStandsInTheAnswer(t *testing.T) {
+func TestPublicAddressIsInTheAnswer(t *testing.T) {
 	t.Parallel()
 	g, err := New(Config{
 		UDPAddr: "127.0.0.1:0", PublicIPs: []string{"93.184.216.34"}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
@@ -189,7 +188,7 @@ func TestPublicAddressStandsInTheAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: mute{}, On: func(Event) {}})
+	got, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: silentAgent{}, On: func(Event) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +232,8 @@ func TestReach(t *testing.T) {
 		{"2002:7f00:1::", false, false, false},
 	} {
 		ip := netip.MustParseAddr(row.ip)
-		if got := [3]bool{public.allows(ip), private.allows(ip), loopback.allows(ip)}; got != [3]bool{row.public, row.private, row.loopback} {
+		got := [3]bool{public.allows(ip), private.allows(ip), loopback.allows(ip)}
+		if got != [3]bool{row.public, row.private, row.loopback} {
 			t.Errorf("%s: %v", row.ip, got)
 		}
 	}
@@ -281,7 +281,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		over := make(chan EndReason, 2)
 		id := fmt.Sprint(i)
 		c, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
-			got, err := g.Answer(ctx, Offer{Call: id, Leg: "phone", SDP: offer, Agent: mute{}, On: func(e Event) {
+			got, err := g.Answer(ctx, Offer{Call: id, Leg: "phone", SDP: offer, Agent: silentAgent{}, On: func(e Event) {
 				if e.Kind == Ended {
 					over <- e.Reason
 				}
@@ -297,7 +297,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			g.HangUp(id, Cancelled)
 		case 1:
 			again, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
-				got, err := g.Answer(ctx, Offer{Call: id, Leg: "phone", SDP: offer, Agent: mute{}, On: func(Event) {}})
+				got, err := g.Answer(ctx, Offer{Call: id, Leg: "phone", SDP: offer, Agent: silentAgent{}, On: func(Event) {}})
 				return got.SDP, err
 			})
 			if err != nil {
@@ -318,12 +318,13 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	}
 	if after, open := settled(t, before, descriptors); after > before || open > descriptors {
 		buf := make([]byte, 1<<20)
-		t.Errorf("%d goroutines and %d descriptors before, %d and %d after\n%s", before, descriptors, after, open, buf[:runtime.Stack(buf, true)])
+		t.Errorf("%d goroutines and %d descriptors before, %d and %d after\n%s",
+			before, descriptors, after, open, buf[:runtime.Stack(buf, true)])
 	}
 }
 
-// settled returns the goroutines and descriptors once they are down to the given
-// numbers, or have stopped falling.
+// settled waits until the goroutines and descriptors are down to the given numbers, or no longer
+// change, and returns them.
 func settled(t *testing.T, goroutines, descriptors int) (int, int) {
 	t.Helper()
 	deadline := time.After(time.Minute)

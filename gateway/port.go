@@ -12,7 +12,7 @@ import (
 	"github.com/pion/logging"
 )
 
-// socketBuffer is asked of the kernel for each direction, in bytes. All calls
+// socketBuffer is the buffer requested from the kernel for each direction, in bytes. All calls
 // share one socket, and a burst of a hundred calls must not overflow it.
 const socketBuffer = 8 << 20
 
@@ -23,7 +23,7 @@ type port struct {
 	sockets []*socket
 }
 
-// socket is a UDP socket that remembers the error that killed it.
+// socket is a UDP socket that remembers the error that stopped its reader.
 type socket struct {
 	*net.UDPConn
 	broken atomic.Pointer[error]
@@ -66,8 +66,8 @@ func openPort(cfg Config, logs logging.LoggerFactory) (*port, error) {
 }
 
 // openUDP listens on addr. On the unspecified address it listens on each
-// interface's own address, so that replies leave from where the phone wrote to;
-// behind a one-to-one NAT (PublicIPs) a single socket serves them all.
+// interface's own address, so that a reply comes from the address that the phone sent to.
+// Behind a one-to-one NAT (PublicIPs) a single socket is enough.
 func (p *port) openUDP(addr *net.UDPAddr, cfg Config, logs logging.LoggerFactory) error {
 	addrs := []*net.UDPAddr{addr}
 	if addr.IP == nil || addr.IP.IsUnspecified() {
@@ -84,7 +84,7 @@ func (p *port) openUDP(addr *net.UDPAddr, cfg Config, logs logging.LoggerFactory
 	}
 	muxes := make([]ice.UDPMux, 0, len(conns))
 	for _, conn := range conns {
-		_ = conn.SetReadBuffer(socketBuffer) // the kernel may give less; that is no fault
+		_ = conn.SetReadBuffer(socketBuffer) // the kernel may give less; that is not an error
 		_ = conn.SetWriteBuffer(socketBuffer)
 		s := &socket{UDPConn: conn}
 		p.sockets = append(p.sockets, s)
@@ -97,8 +97,8 @@ func (p *port) openUDP(addr *net.UDPAddr, cfg Config, logs logging.LoggerFactory
 	return nil
 }
 
-// portTries is how often port 0 is taken anew when what is free on the first address is taken on
-// another one.
+// portTries is how often we try another port for port 0 when the port that is free on the first
+// address is in use on another one.
 const portTries = 20
 
 // listenAll listens on one port of every address; port 0 picks one that is free on all of them.
@@ -139,7 +139,8 @@ func ownAddrs(addr *net.UDPAddr, loopback bool) ([]*net.UDPAddr, error) {
 	var own []*net.UDPAddr
 	for _, a := range all {
 		n, ok := a.(*net.IPNet)
-		if !ok || n.IP.IsLinkLocalUnicast() || n.IP.IsMulticast() || n.IP.IsLoopback() && !loopback || only4 && n.IP.To4() == nil {
+		if !ok || n.IP.IsLinkLocalUnicast() || n.IP.IsMulticast() ||
+			n.IP.IsLoopback() && !loopback || only4 && n.IP.To4() == nil {
 			continue
 		}
 		own = append(own, &net.UDPAddr{IP: n.IP, Port: addr.Port})
@@ -150,10 +151,10 @@ func ownAddrs(addr *net.UDPAddr, loopback bool) ([]*net.UDPAddr, error) {
 	return own, nil
 }
 
-// addr is where phones send to, before any NAT.
+// addr returns the local address that phones send to, without NAT.
 func (p *port) addr() net.Addr { return p.sockets[0].LocalAddr() }
 
-// healthy returns the error that stopped a socket from receiving.
+// healthy returns the error that stopped a socket from receiving, or nil.
 func (p *port) healthy() error {
 	for _, s := range p.sockets {
 		if err := s.broken.Load(); err != nil {

@@ -2,13 +2,13 @@ package gateway
 
 import "net/netip"
 
-// reach says which addresses of a phone the gateway may send packets to. Without
-// it an offer could make us knock on any door of our own network.
+// reach says to which addresses of a phone the gateway may send packets first. Without it an offer
+// could make us send packets to any host of our own network.
 type reach struct{ loopback, private bool }
 
-// never holds ranges no phone answers from (IANA special-purpose registries).
-// Link-local is among them because cloud metadata services live there.
-var never = []netip.Prefix{
+// impossibleRanges holds ranges that no phone can have (IANA special-purpose registries).
+// Link-local is one of them because cloud providers serve metadata there.
+var impossibleRanges = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("169.254.0.0/16"),
 	netip.MustParsePrefix("192.0.0.0/24"),
@@ -55,7 +55,7 @@ func (r reach) impossible(ip netip.Addr) bool {
 	if ip.IsLoopback() {
 		return !r.loopback
 	}
-	for _, p := range never {
+	for _, p := range impossibleRanges {
 		if p.Contains(ip) {
 			return true
 		}

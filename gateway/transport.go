@@ -7,8 +7,8 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// transport is how a phone wants to be reached and whom it says it is: what stands in its audio
-// section, else in the section that is bundled before it (RFC 9143 7.1.3), else above all sections.
+// transport is how to reach a phone and how to verify it. Each attribute is read from the audio
+// section, else from the first section of its bundle (RFC 9143 7.1.3), else from the session level.
 type transport struct {
 	ufrag, pwd   string
 	options      string
@@ -29,10 +29,10 @@ func (o *offer) transport() transport {
 	return t
 }
 
-// values are those of an attribute that hold for the audio; nil when it is absent.
+// values returns the values of an attribute that apply to the audio; nil if it is absent.
 func (o *offer) values(key string) []string {
 	from := [][]sdp.Attribute{o.sections[o.audio].Attributes}
-	if t := o.tagged(); t != nil {
+	if t := o.bundleFirst(); t != nil {
 		from = append(from, t.Attributes)
 	}
 	for _, attributes := range append(from, o.desc.Attributes) {
@@ -49,13 +49,13 @@ func (o *offer) values(key string) []string {
 	return nil
 }
 
-// unchanged is the cure of what no browser and no WebRTC library writes.
-const unchanged = " Send what createOffer gave, unchanged."
+// sendUnchanged is the advice for faults that no browser and no WebRTC library makes.
+const sendUnchanged = " Send what createOffer gave, unchanged."
 
-// check refuses a transport that can never connect, so that a phone hears of it at once and not
-// after the time to connect is over.
+// check refuses a transport that can never connect, so that the phone learns it at once and not
+// after ConnectWithin.
 func (t transport) check() error {
-	fault := func(msg string) error { return refuse(BadOffer, msg+unchanged) }
+	fault := func(msg string) error { return refuse(BadOffer, msg+sendUnchanged) }
 	switch {
 	case t.ufrag == "":
 		return fault("The offer has no a=ice-ufrag.")
@@ -69,7 +69,7 @@ func (t transport) check() error {
 		return fault("The offer's audio has no a=rtcp-mux, and here RTCP shares the port of the sound.")
 	}
 	switch t.setup {
-	case "actpass", "active", "passive", "": // RFC 8842 5.2 asks for actpass; Pion makes do with the others
+	case "actpass", "active", "passive", "": // RFC 8842 5.2 asks for actpass; Pion accepts the others
 	case "holdconn":
 		return fault("The offer says a=setup:holdconn, which puts the connection off; it must say a=setup:actpass.")
 	default:
@@ -81,11 +81,12 @@ func (t transport) check() error {
 	return nil
 }
 
-// hashes are the functions a fingerprint may be made with, and their length in bytes. MD5 is not
-// among them (RFC 8122 5).
+// hashes holds the hash functions allowed for a fingerprint, and their length in bytes. MD5 is not
+// allowed (RFC 8122 5).
 var hashes = map[string]int{"sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}
 
-// fingerprint is the first that the phone can be known by, or what is wrong with the first of all.
+// fingerprint returns the first valid fingerprint. If there is none, msg says what is wrong with
+// the first one.
 func (t transport) fingerprint() (good, msg string) {
 	for _, f := range t.fingerprints {
 		wrong := checkFingerprint(f)
@@ -122,7 +123,8 @@ func checkFingerprint(f string) string {
 	return ""
 }
 
-// attributes are the transport as the audio section says it. Pion reads the first fingerprint only.
+// attributes returns the transport as attributes of the audio section. It has one fingerprint,
+// because Pion reads only the first.
 func (t transport) attributes() []sdp.Attribute {
 	fingerprint, _ := t.fingerprint()
 	var list []sdp.Attribute

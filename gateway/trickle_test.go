@@ -11,7 +11,7 @@ import (
 
 func TestRestartOfICEKeepsTheSound(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	var etag string
 	c := call(t, phone(t, phonetest.Config{}), func(ctx context.Context, offer string) (string, error) {
 		got, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: newEchoer(), On: e.on})
@@ -40,7 +40,7 @@ func TestRestartOfICEKeepsTheSound(t *testing.T) {
 
 func TestTrickle(t *testing.T) {
 	t.Parallel()
-	g, e := open(t, nil), listen()
+	g, e := openGateway(t, nil), newEventLog()
 	var etag string
 	c := call(t, phone(t, phonetest.Config{}), func(ctx context.Context, offer string) (string, error) {
 		got, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: newEchoer(), On: e.on})

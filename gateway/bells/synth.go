@@ -1,10 +1,8 @@
 //go:build ignore
 
-// Synth writes a short carillon to standard output as a WAV file (48 kHz, mono, 16
-// bits). It is run by hand when the sound should change; the encoded result is
-// committed beside the gateway. The exact command, from this folder:
-//
-//	go run synth.go > bells.wav && opusenc --quiet --bitrate 64 --framesize 20 --max-delay 20 --padding 0 --discard-comments bells.wav ../bells.ogg && rm bells.wav
+// Synth writes a short tune of bells to standard output as a WAV file (48 kHz, mono, 16 bits). To
+// change the sound, run go generate in the folder of the gateway, which needs opusenc, and commit
+// bells.ogg.
 package main
 
 import (
@@ -18,13 +16,12 @@ import (
 const (
 	rate    = 48000
 	seconds = 4.2
-	peak    = 0.6 // of full scale: bells are bright, and phones are held to the ear
+	peak    = 0.6 // of full scale: bells are loud, and a phone is near the ear
 )
 
-// A cast bell does not ring in harmonics: its lowest partials are the hum an octave
-// below the strike note, the prime, a minor third (the tierce), a fifth (the
-// quint) and the octave (the nominal); the higher ones stretch away. Low partials
-// outlast high ones.
+// partials of a bell, relative to its strike note. They are not harmonics: the lowest are the hum
+// an octave below, the prime, a minor third (tierce), a fifth (quint) and the octave (nominal); the
+// higher ones are farther apart. Low partials last longer than high ones.
 var partials = []struct{ ratio, level, decay float64 }{
 	{0.5, 0.35, 2.6},    // hum
 	{1.0, 0.60, 1.7},    // prime
@@ -38,7 +35,7 @@ var partials = []struct{ ratio, level, decay float64 }{
 	{5.43, 0.06, 0.12},
 }
 
-// The tune: five bells, G major, coming to rest on the tonic with its fifth below.
+// strokes of the tune: G major, and the last note with its octave below.
 var strokes = []struct{ at, hertz, level float64 }{
 	{0.00, 783.99, 0.85}, // G5
 	{0.38, 659.26, 0.80}, // E5
@@ -59,11 +56,11 @@ func main() {
 	}
 }
 
-// strike adds one stroke. Each partial is a doublet, as a real bell is never quite
-// round: the pair beats slowly.
+// strike adds one stroke. Each partial is two near frequencies that beat slowly, because a real
+// bell is never quite round.
 func strike(to []float64, at, hertz, level float64) {
 	first := int(at * rate)
-	// Small bells die away sooner.
+	// The sound of small bells ends sooner.
 	life := math.Sqrt(523.25 / hertz)
 	for k, p := range partials {
 		f, beat := hertz*p.ratio, 0.35+0.12*float64(k)
@@ -80,7 +77,7 @@ func strike(to []float64, at, hertz, level float64) {
 	}
 }
 
-// fade lets the last half second run out to nothing.
+// fade lowers the last half second to silence.
 func fade(samples []float64) {
 	n := rate / 2
 	for i := range n {

@@ -9,10 +9,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// BareEcho is Pion with nothing around it: every offer is answered on one UDP port
-// and every packet is sent back at once. It is what the gateway is measured
-// against, with the same codec, reports and port sharing, and Pion's own way of
-// reading and writing.
+// BareEcho is Pion alone: it answers every offer on one UDP port and sends every packet back at
+// once. The gateway is compared with it. Codec, reports and port sharing are the same; reading and
+// writing are Pion's own.
 type BareEcho struct {
 	api  *webrtc.API
 	stop func() error
@@ -49,7 +48,7 @@ func (b *BareEcho) Answer(ctx context.Context, offer string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("phonetest: %w", err)
 	}
-	answer, err := b.answer(ctx, pc, offer)
+	answer, err := b.answerWithEcho(ctx, pc, offer)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err == nil && b.closed {
@@ -63,7 +62,7 @@ func (b *BareEcho) Answer(ctx context.Context, offer string) (string, error) {
 	return answer, nil
 }
 
-func (b *BareEcho) answer(ctx context.Context, pc *webrtc.PeerConnection, offer string) (string, error) {
+func (b *BareEcho) answerWithEcho(ctx context.Context, pc *webrtc.PeerConnection, offer string) (string, error) {
 	track, err := webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "echo", "bare")
 	if err != nil {
 		return "", fmt.Errorf("phonetest: %w", err)
@@ -73,14 +72,14 @@ func (b *BareEcho) answer(ctx context.Context, pc *webrtc.PeerConnection, offer 
 		return "", fmt.Errorf("phonetest: %w", err)
 	}
 	pc.OnTrack(func(in *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-		b.own(func() { drain(sender) })
-		b.own(func() { drain(r) })
-		b.own(func() { echo(in, track) })
+		b.runOwned(func() { discardRTCP(sender) })
+		b.runOwned(func() { discardRTCP(r) })
+		b.runOwned(func() { echoSound(in, track) })
 	})
-	return answerAll(ctx, pc, offer)
+	return answerOffer(ctx, pc, offer)
 }
 
-func echo(in *webrtc.TrackRemote, out *webrtc.TrackLocalStaticRTP) {
+func echoSound(in *webrtc.TrackRemote, out *webrtc.TrackLocalStaticRTP) {
 	buf := make([]byte, 1500)
 	for {
 		n, _, err := in.Read(buf)
@@ -93,7 +92,7 @@ func echo(in *webrtc.TrackRemote, out *webrtc.TrackLocalStaticRTP) {
 	}
 }
 
-func answerAll(ctx context.Context, pc *webrtc.PeerConnection, offer string) (string, error) {
+func answerOffer(ctx context.Context, pc *webrtc.PeerConnection, offer string) (string, error) {
 	err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer})
 	if err != nil {
 		return "", fmt.Errorf("phonetest: %w", err)
@@ -114,7 +113,7 @@ func answerAll(ctx context.Context, pc *webrtc.PeerConnection, offer string) (st
 	}
 }
 
-func (b *BareEcho) own(f func()) {
+func (b *BareEcho) runOwned(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -127,7 +126,7 @@ func (b *BareEcho) own(f func()) {
 	}()
 }
 
-// Close hangs up on everyone and closes the port.
+// Close ends every connection and closes the port.
 func (b *BareEcho) Close() error {
 	b.mu.Lock()
 	b.closed = true

@@ -16,17 +16,17 @@ import (
 
 const frame = 20 * time.Millisecond
 
-// Stats is what a phone measured so far. Times count from when it began its offer.
+// Stats is what a phone has measured so far. Durations count from the start of its offer.
 type Stats struct {
-	Answered  time.Duration // the answer was in
-	Connected time.Duration // encryption stood; 0 when not yet
-	Heard     time.Duration // first sound; 0 when not yet
+	Answered  time.Duration // until the answer came
+	Connected time.Duration // until encryption was established; 0 before that
+	Heard     time.Duration // until the first sound; 0 before that
 
 	PacketsIn, BytesIn uint64
-	Sounding           uint64 // packets with sound in them: longer than Opus spends on silence
+	Sounding           uint64 // packets with sound: longer than Opus needs for silence
 	PacketsOut         uint64
-	Gaps               uint64          // jumps in the sequence of what is heard
-	Back               uint64          // own packets that came back
+	Gaps               uint64          // jumps in the sequence of received packets
+	Back               uint64          // own packets that were received again
 	Echoes             []time.Duration // how long each took to come back, at most the first 65536
 }
 
@@ -39,9 +39,9 @@ type Call struct {
 
 	connected chan struct{}
 	heard     chan struct{}
-	closed    chan struct{} // the far end closed, or the connection failed
+	closed    chan struct{} // closed when the other side closed or the connection failed
 	stop      chan struct{}
-	gone      chan struct{} // HangUp is done
+	hungUp    chan struct{} // closed when HangUp is done
 	hangUp    sync.Once
 	running   sync.WaitGroup
 
@@ -56,12 +56,13 @@ type Call struct {
 func newCall(cfg Config, pc *webrtc.PeerConnection, began time.Time) *Call {
 	return &Call{
 		cfg: cfg, pc: pc, began: began,
-		connected: make(chan struct{}), heard: make(chan struct{}), closed: make(chan struct{}), stop: make(chan struct{}), gone: make(chan struct{}),
+		connected: make(chan struct{}), heard: make(chan struct{}), closed: make(chan struct{}),
+		stop: make(chan struct{}), hungUp: make(chan struct{}),
 		sent: map[uint64]time.Time{}, arrived: make(chan struct{}),
 	}
 }
 
-// dial makes the offer and follows the answer.
+// dial makes the offer, has it answered and starts to send sound.
 func (c *Call) dial(ctx context.Context, answer Answerer) error {
 	var err error
 	if c.track, err = webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "microphone", "phone"); err != nil {
@@ -71,8 +72,8 @@ func (c *Call) dial(ctx context.Context, answer Answerer) error {
 	if err != nil {
 		return fmt.Errorf("phonetest: %w", err)
 	}
-	c.listen(sender)
-	offer, err := c.offer(ctx, nil)
+	c.setCallbacks(sender)
+	offer, err := c.makeOffer(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -86,15 +87,15 @@ func (c *Call) dial(ctx context.Context, answer Answerer) error {
 	c.mu.Lock()
 	c.stats.Answered = time.Since(c.began)
 	c.mu.Unlock()
-	if err := c.follow(text); err != nil {
+	if err := c.applyAnswer(text); err != nil {
 		return err
 	}
-	c.own(c.speak)
+	c.runOwned(c.sendSound)
 	return nil
 }
 
-// follow takes the answer, with the sections that only an edited offer had cut away.
-func (c *Call) follow(answer string) error {
+// applyAnswer gives the answer to Pion.
+func (c *Call) applyAnswer(answer string) error {
 	err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
 	if err != nil {
 		return fmt.Errorf("phonetest: the answer: %w", err)
@@ -102,7 +103,7 @@ func (c *Call) follow(answer string) error {
 	return nil
 }
 
-func (c *Call) listen(sender *webrtc.RTPSender) {
+func (c *Call) setCallbacks(sender *webrtc.RTPSender) {
 	var once, gone, reports sync.Once
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
@@ -118,15 +119,15 @@ func (c *Call) listen(sender *webrtc.RTPSender) {
 		}
 	})
 	c.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-		c.own(func() { c.hear(t) })
-		c.own(func() { drain(r) })
-		// Not before: a sender that is read from too early can make closing hang.
-		reports.Do(func() { c.own(func() { drain(sender) }) })
+		c.runOwned(func() { c.readSound(t) })
+		c.runOwned(func() { discardRTCP(r) })
+		// Not earlier: reading from a sender too early can make closing hang.
+		reports.Do(func() { c.runOwned(func() { discardRTCP(sender) }) })
 	})
 }
 
-// drain reads RTCP so that Pion's reports see it.
-func drain(r interface {
+// discardRTCP reads RTCP and drops it. Pion's report interceptor only sees what is read.
+func discardRTCP(r interface {
 	Read([]byte) (int, interceptor.Attributes, error)
 }) {
 	buf := make([]byte, 1500)
@@ -137,8 +138,8 @@ func drain(r interface {
 	}
 }
 
-// offer makes an offer with all candidates in it.
-func (c *Call) offer(ctx context.Context, o *webrtc.OfferOptions) (string, error) {
+// makeOffer makes an offer with all candidates in it.
+func (c *Call) makeOffer(ctx context.Context, o *webrtc.OfferOptions) (string, error) {
 	offer, err := c.pc.CreateOffer(o)
 	if err != nil {
 		return "", fmt.Errorf("phonetest: offer: %w", err)
@@ -161,8 +162,8 @@ func (c *Call) offer(ctx context.Context, o *webrtc.OfferOptions) (string, error
 	}
 }
 
-// own runs f on a goroutine that HangUp waits for.
-func (c *Call) own(f func()) {
+// runOwned runs f on a goroutine that HangUp waits for.
+func (c *Call) runOwned(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopped {
@@ -175,13 +176,16 @@ func (c *Call) own(f func()) {
 	}()
 }
 
-// Connected is closed when encryption stands, Heard at the first sound, Closed when
-// the far end is gone.
+// Connected returns a channel that is closed when encryption is established.
 func (c *Call) Connected() <-chan struct{} { return c.connected }
-func (c *Call) Heard() <-chan struct{}     { return c.heard }
-func (c *Call) Closed() <-chan struct{}    { return c.closed }
 
-// HangUp closes the connection and waits for all that it ran, ten seconds at most.
+// Heard returns a channel that is closed at the first sound.
+func (c *Call) Heard() <-chan struct{} { return c.heard }
+
+// Closed returns a channel that is closed when the other side closed or the connection failed.
+func (c *Call) Closed() <-chan struct{} { return c.closed }
+
+// HangUp closes the connection and waits for its goroutines, ten seconds at most.
 func (c *Call) HangUp() {
 	c.hangUp.Do(func() {
 		close(c.stop)
@@ -189,18 +193,18 @@ func (c *Call) HangUp() {
 		c.stopped = true
 		c.mu.Unlock()
 		go func() {
-			defer close(c.gone)
-			_ = c.pc.GracefulClose() // nothing is left to do about a close that fails
+			defer close(c.hungUp)
+			_ = c.pc.GracefulClose() // an error here cannot be handled
 			c.running.Wait()
 		}()
 	})
 	select {
-	case <-c.gone:
+	case <-c.hungUp:
 	case <-time.After(10 * time.Second):
 	}
 }
 
-// Stats returns what was measured so far.
+// Stats returns a copy of the measurements so far.
 func (c *Call) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -209,7 +213,7 @@ func (c *Call) Stats() Stats {
 	return s
 }
 
-// Until waits until what was measured satisfies enough.
+// Until waits until enough returns true for the measurements, or ctx ends.
 func (c *Call) Until(ctx context.Context, enough func(Stats) bool) error {
 	for {
 		c.mu.Lock()
@@ -226,8 +230,8 @@ func (c *Call) Until(ctx context.Context, enough func(Stats) bool) error {
 	}
 }
 
-// speak sends a marked packet every 20 ms, by deadlines on the clock.
-func (c *Call) speak() {
+// sendSound sends a marked packet every 20 ms, by deadlines, so that delays do not add up.
+func (c *Call) sendSound() {
 	select {
 	case <-c.connected:
 	case <-c.stop:
@@ -246,41 +250,41 @@ func (c *Call) speak() {
 		case <-c.stop:
 			return
 		}
-		mark(packet.Payload, n)
+		writeMark(packet.Payload, n)
 		packet.SequenceNumber, packet.Timestamp = uint16(n), uint32(n)*960
 		c.mu.Lock()
 		c.stats.PacketsOut++
 		c.sent[n] = time.Now()
-		delete(c.sent, n-3000) // a minute old: lost
+		delete(c.sent, n-3000) // sent a minute ago: lost
 		c.mu.Unlock()
-		_ = c.track.WriteRTP(&packet) // a lost packet is counted where it does not arrive
+		_ = c.track.WriteRTP(&packet) // the receiver counts lost packets
 		next = next.Add(frame)
 		timer.Reset(time.Until(next))
 	}
 }
 
-// A mark is an Opus packet by its first byte (20 ms, one frame) and a number in its
-// rest. No decoder would like its sound; none stands between us.
+// A marked packet has the first byte of an Opus packet (20 ms, one frame) and then a text and a
+// number. It is no valid sound, but nothing on the way decodes it.
 const (
 	markLength = 120
 	markText   = "carillon"
 )
 
-func mark(payload []byte, n uint64) {
+func writeMark(payload []byte, n uint64) {
 	payload[0] = 31 << 3
 	copy(payload[1:], markText)
 	binary.BigEndian.PutUint64(payload[1+len(markText):], n)
 }
 
-func marked(payload []byte) (uint64, bool) {
+func readMark(payload []byte) (uint64, bool) {
 	if len(payload) != markLength || string(payload[1:1+len(markText)]) != markText {
 		return 0, false
 	}
 	return binary.BigEndian.Uint64(payload[1+len(markText):]), true
 }
 
-// hear measures what comes in.
-func (c *Call) hear(t *webrtc.TrackRemote) {
+// readSound measures the packets of one track.
+func (c *Call) readSound(t *webrtc.TrackRemote) {
 	buf := make([]byte, 1500)
 	var packet rtp.Packet
 	for {
@@ -289,12 +293,12 @@ func (c *Call) hear(t *webrtc.TrackRemote) {
 			return
 		}
 		if packet.Unmarshal(buf[:n]) == nil {
-			c.count(&packet, time.Now())
+			c.countPacket(&packet, time.Now())
 		}
 	}
 }
 
-func (c *Call) count(p *rtp.Packet, now time.Time) {
+func (c *Call) countPacket(p *rtp.Packet, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &c.stats
@@ -310,7 +314,7 @@ func (c *Call) count(p *rtp.Packet, now time.Time) {
 	if len(p.Payload) > 10 {
 		s.Sounding++
 	}
-	if n, ok := marked(p.Payload); ok {
+	if n, ok := readMark(p.Payload); ok {
 		if at, waiting := c.sent[n]; waiting {
 			delete(c.sent, n)
 			s.Back++
@@ -323,29 +327,31 @@ func (c *Call) count(p *rtp.Packet, now time.Time) {
 	c.arrived = make(chan struct{})
 }
 
-// Restart begins a new ICE session on the same encryption, as a phone does that has
-// changed networks.
+// Restart starts a new ICE session with the same encryption, as a phone does that has changed
+// networks.
 func (c *Call) Restart(ctx context.Context, restart Restarter) error {
 	before := c.pc.RemoteDescription().SDP
-	offer, err := c.offer(ctx, &webrtc.OfferOptions{ICERestart: true})
+	offer, err := c.makeOffer(ctx, &webrtc.OfferOptions{ICERestart: true})
 	if err != nil {
 		return err
 	}
-	answer, err := restart(ctx, iceLines(offer))
+	answer, err := restart(ctx, fragmentOf(offer))
 	if err != nil {
 		return err
 	}
-	return c.follow(swapICE(before, answer))
+	return c.applyAnswer(replaceICE(before, answer))
 }
 
 // Fragment returns the present ICE session as a trickle fragment.
-func (c *Call) Fragment() string { return iceLines(c.pc.LocalDescription().SDP) }
+func (c *Call) Fragment() string { return fragmentOf(c.pc.LocalDescription().SDP) }
 
-// iceLines cuts a description down to a trickle fragment (RFC 8840 9).
-func iceLines(sdp string) string {
+// fragmentOf returns the ICE session of a description as a trickle fragment (RFC 8840 9).
+func fragmentOf(sdp string) string {
 	var b strings.Builder
 	for line := range strings.Lines(sdp) {
-		for _, keep := range []string{"a=group:", "m=", "a=mid:", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates"} {
+		for _, keep := range []string{
+			"a=group:", "m=", "a=mid:", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates",
+		} {
 			if strings.HasPrefix(line, keep) {
 				b.WriteString(line)
 			}
@@ -354,9 +360,9 @@ func iceLines(sdp string) string {
 	return b.String()
 }
 
-// swapICE puts the ICE session of a fragment into a description, in its first live
-// media section.
-func swapICE(sdp, fragment string) string {
+// replaceICE returns a description with the ICE session of a fragment in place of its own. The
+// description must have one media section.
+func replaceICE(sdp, fragment string) string {
 	var ice, b strings.Builder
 	for line := range strings.Lines(fragment) {
 		if strings.HasPrefix(line, "a=ice-ufrag:") || strings.HasPrefix(line, "a=ice-pwd:") || strings.HasPrefix(line, "a=candidate:") {

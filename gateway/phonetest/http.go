@@ -10,8 +10,7 @@ import (
 	"sync"
 )
 
-// Leg speaks the phone's rows of the API for one ring: answer, trickle and ICE
-// restart, hang up.
+// Leg calls the phone API for one ring: answer, trickle and hang up.
 type Leg struct {
 	URL        string // of the server, without a trailing slash
 	Ring       string
@@ -22,7 +21,7 @@ type Leg struct {
 	etag string
 }
 
-// StatusError is an answer other than the one hoped for.
+// StatusError is an answer with an unexpected status.
 type StatusError struct {
 	Status int
 	Body   string // at most the first 4 KiB
@@ -32,9 +31,10 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("phonetest: status %d: %s", e.Status, e.Body)
 }
 
-// Answer is an Answerer.
+// Answer sends an offer and returns the answer. It is an Answerer.
 func (l *Leg) Answer(ctx context.Context, offer string) (string, error) {
-	answer, etag, err := l.send(ctx, request{method: http.MethodPost, path: "answer", kind: "application/sdp", body: offer}, http.StatusCreated)
+	q := request{method: http.MethodPost, path: "answer", kind: "application/sdp", body: offer}
+	answer, etag, err := l.sendRequest(ctx, q, http.StatusCreated)
 	if err == nil {
 		l.mu.Lock()
 		l.etag = etag
@@ -48,23 +48,24 @@ func (l *Leg) Trickle(ctx context.Context, fragment string) error {
 	l.mu.Lock()
 	etag := l.etag
 	l.mu.Unlock()
-	_, _, err := l.send(ctx, request{method: http.MethodPatch, path: "leg", kind: fragmentType, match: etag, body: fragment}, http.StatusNoContent)
+	q := request{method: http.MethodPatch, path: "leg", kind: fragmentType, match: etag, body: fragment}
+	_, _, err := l.sendRequest(ctx, q, http.StatusNoContent)
 	return err
 }
 
 // HangUp deletes the leg.
 func (l *Leg) HangUp(ctx context.Context) error {
-	_, _, err := l.send(ctx, request{method: http.MethodDelete, path: "leg"}, http.StatusOK, http.StatusNoContent)
+	_, _, err := l.sendRequest(ctx, request{method: http.MethodDelete, path: "leg"}, http.StatusOK, http.StatusNoContent)
 	return err
 }
 
 // fragmentType is the media type of trickle and ICE restart (RFC 8840).
 const fragmentType = "application/trickle-ice-sdpfrag"
 
-// request is one of the phone's: kind is the body's type, match its If-Match.
+// request is one HTTP request: kind is the Content-Type, match the If-Match header.
 type request struct{ method, path, kind, match, body string }
 
-func (l *Leg) send(ctx context.Context, q request, want ...int) (text, etag string, err error) {
+func (l *Leg) sendRequest(ctx context.Context, q request, want ...int) (text, etag string, err error) {
 	url := l.URL + "/v1/phone/rings/" + l.Ring + "/" + q.path
 	r, err := http.NewRequestWithContext(ctx, q.method, url, strings.NewReader(q.body))
 	if err != nil {

@@ -1,11 +1,10 @@
-// Package phonetest is a phone inside this process, for tests and for load: it offers, sends Opus
-// packets that it can recognise when they come back, and measures what it hears. It does not know
-// rings or CallKit; the caller says how an offer becomes an answer (Answerer). Start reading at New
-// and Phone.Call.
+// Package phonetest simulates a phone inside this process, for tests and load: it makes an offer,
+// sends Opus packets that it can recognise when they come back, and measures what it receives. It
+// does not know rings or CallKit; the caller says how an offer becomes an answer (Answerer). Start
+// reading at New and Phone.Call.
 //
-// It checks connectivity every 20 ms, where Pion alone would every 200 ms:
-// browsers and iPhones check about as often as this, and a phone slower than its
-// gateway would measure its own waiting.
+// It checks connectivity every 20 ms; Pion's default is 200 ms. Browsers and iPhones check about as
+// often as this, and a phone slower than its gateway would measure its own waiting.
 package phonetest
 
 import (
@@ -21,20 +20,20 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Answerer brings an offer to whoever answers it and returns the answer.
+// Answerer sends an offer to the other side and returns the answer.
 type Answerer func(ctx context.Context, offer string) (answer string, err error)
 
-// Restarter brings a trickle fragment with a new ICE session and returns the
-// fragment that answers it.
+// Restarter sends a trickle fragment with a new ICE session and returns the fragment that answers
+// it.
 type Restarter func(ctx context.Context, fragment string) (answer string, err error)
 
-// Config is what a phone may be told. The zero value is a phone on this machine.
+// Config configures a phone. The zero value is a phone on this machine.
 type Config struct {
-	Network func(net.IP) bool       // which of this machine's addresses it has; nil = loopback only
+	Network func(net.IP) bool       // selects the addresses of this machine that it uses; nil = loopback only
 	TCP     bool                    // has no UDP: it must dial the gateway's TCP port
 	Mute    bool                    // connects but sends no sound
-	Packets uint64                  // falls silent after so many; 0 = never
-	Edit    func(sdp string) string // changes the offer on its way, for tests of bad input
+	Packets uint64                  // sends no more than this; 0 = no limit
+	Edit    func(sdp string) string // changes the offer before it is sent, for tests of bad input
 }
 
 // Phone makes calls.
@@ -51,14 +50,14 @@ func New(cfg Config) (*Phone, error) {
 	api, err := newAPI(func(e *webrtc.SettingEngine) {
 		e.SetIPFilter(cfg.Network)
 		e.SetIncludeLoopbackCandidate(true)
-		// Pion's checks have no interval of their own to set; they run at the shortest of
-		// its timeouts. The time until a connection counts as failed is the sum of the
-		// two, 10.02 s. Keep-alives, which would run as often, are off: sound and the
-		// gateway's own keep a connection alive.
 		if cfg.TCP {
 			e.DisableActiveTCP(false)
 			e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 		}
+		// Pion has no setting for the interval of its checks: they run at the shortest of its
+		// timeouts. A connection counts as failed after the sum of the first two, 10.02 s.
+		// Keep-alives would run as often, so they are off: sound, and the gateway's keep-alives,
+		// keep a connection alive.
 		e.SetICETimeouts(10*time.Second, 20*time.Millisecond, 0)
 	})
 	if err != nil {
@@ -67,7 +66,7 @@ func New(cfg Config) (*Phone, error) {
 	return &Phone{cfg: cfg, api: api}, nil
 }
 
-// newAPI is a Pion with Opus and RTCP reports, and nothing else.
+// newAPI returns a Pion API with Opus and RTCP reports only.
 func newAPI(set func(*webrtc.SettingEngine)) (*webrtc.API, error) {
 	var media webrtc.MediaEngine
 	if err := media.RegisterCodec(opusCodec(), webrtc.RTPCodecTypeAudio); err != nil {
@@ -99,8 +98,8 @@ func opusCodec() webrtc.RTPCodecParameters {
 	}
 }
 
-// Call offers, has the offer answered, and connects. It returns once the answer is
-// in; Connected and Heard tell the rest. HangUp ends it and frees everything.
+// Call makes an offer, has it answered, and connects. It returns when the answer has come;
+// Connected and Heard report the next steps. HangUp ends the call and frees everything.
 func (p *Phone) Call(ctx context.Context, answer Answerer) (*Call, error) {
 	began := time.Now()
 	pc, err := p.api.NewPeerConnection(webrtc.Configuration{})
@@ -115,7 +114,7 @@ func (p *Phone) Call(ctx context.Context, answer Answerer) (*Call, error) {
 	return c, nil
 }
 
-// Offer returns an offer that nobody will follow up, for tests of bad input.
+// Offer returns an offer and makes no call, for tests of bad input.
 func (p *Phone) Offer(ctx context.Context) (string, error) {
 	var offer string
 	_, err := p.Call(ctx, func(_ context.Context, sdp string) (string, error) {

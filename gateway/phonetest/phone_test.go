@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,12 +90,14 @@ func TestRefusalReachesTheCaller(t *testing.T) {
 	}
 }
 
-// TestLegSpeaksThePhonesRows answers over HTTP as the contract says.
-func TestLegSpeaksThePhonesRows(t *testing.T) {
+// TestLegCallsThePhoneAPI checks the requests against the contract.
+func TestLegCallsThePhoneAPI(t *testing.T) {
 	t.Parallel()
 	b, seen := bare(t), make(chan string, 4)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization") + " " + r.Header.Get("Content-Type") + " " + r.Header.Get("If-Match")
+		seen <- strings.Join([]string{
+			r.Method, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Content-Type"), r.Header.Get("If-Match"),
+		}, " ")
 		body, _ := io.ReadAll(r.Body)
 		switch r.Method {
 		case http.MethodPost:

@@ -138,7 +138,7 @@ func TestPhonesIgnoreLatePushes(t *testing.T) {
 	}
 }
 
-// TestPhonesTryAgain: a fact answered 503 is sent again until it is accepted, one answered 404 is not.
+// TestPhonesTryAgain: a fact answered 503 is sent again until accepted, one answered 404 is not.
 func TestPhonesTryAgain(t *testing.T) {
 	t.Parallel()
 	_, phones, o, push := startPhones(t)
