@@ -66,12 +66,12 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 
 // payables lists the partners who are owed money, stopped ones too: what they earned stays theirs.
 func payables(ctx context.Context, s *store.Store, now time.Time) (out []payable, err error) {
-	all, err := s.Partners(ctx)
+	all, err := s.Partners().List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range all {
-		lines, err := s.Entries(ctx, p.ID)
+		lines, err := s.Ledger().Entries(ctx, p.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.S
 	if err != nil {
 		return err
 	}
-	out, repeated, err := s.PayOut(ctx, p.ID, cents, a.Reference)
+	out, repeated, err := s.Ledger().PayOut(ctx, p.ID, cents, a.Reference)
 	switch {
 	case err != nil:
 		return err
@@ -165,7 +165,7 @@ func partnerOf(ctx context.Context, s *store.Store, typed string) (tenants.Partn
 	if !ok {
 		return tenants.Partner{}, fmt.Errorf("%q is not a partner's code; a code is the eight letters in their link", typed)
 	}
-	p, err := s.PartnerOfCode(ctx, code)
+	p, err := s.Partners().ByCode(ctx, code)
 	if tenants.KindOf(err) == tenants.Unknown {
 		return p, fmt.Errorf("no partner has the code %s", code)
 	}
@@ -189,7 +189,7 @@ func (a *affiliateStopCmd) Run(ctx context.Context, c terminal) error {
 		if a.Undo {
 			at, word = time.Time{}, "running again"
 		}
-		if err := s.StopPartner(ctx, p.ID, at); err != nil {
+		if err := s.Partners().Stop(ctx, p.ID, at); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.out, "The partner %s (%s) is %s.\n", p.Name, p.Code, word)

@@ -52,7 +52,7 @@ func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
 	signIn := store.PartnerLink{Hash: token.Hash(), Email: email, Name: fresh.Name, CreatedAt: now,
 		ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
 	return a.Database.with(ctx, c, plans, func(s *store.Store) error {
-		p, added, err := s.AddPartner(ctx, fresh, signIn)
+		p, added, err := s.Partners().Add(ctx, fresh, signIn)
 		if err != nil {
 			return err
 		}

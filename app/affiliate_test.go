@@ -28,18 +28,18 @@ func earns(t *testing.T, data string) tenants.Partner {
 	defer func() { must(s.Close()) }()
 	ctx, now := t.Context(), time.Now()
 	link := tenants.NewSecret(tenants.PartnerPrefix).Hash()
-	must(s.AddPartnerLink(ctx, store.PartnerLink{Hash: link, Email: "ana@partner.example", Name: "=Ana", CreatedAt: now,
+	must(s.Partners().AddLink(ctx, store.PartnerLink{Hash: link, Email: "ana@partner.example", Name: "=Ana", CreatedAt: now,
 		ExpiresAt: now.Add(time.Hour)}))
-	p, err := s.EnterPartner(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now),
+	p, err := s.Partners().Enter(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now),
 		Code: tenants.NewPartnerCode(), Email: "ana@partner.example", Name: "=Ana", CreatedAt: now},
 		store.PartnerSignIn{Hash: link, CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
 	must(err)
-	must(s.SetPayee(ctx, p.ID, tenants.Payee{Name: "Ana Ruiz", By: tenants.PayByIBAN, Account: "DE89370400440532013000"}))
+	must(s.Partners().SetPayee(ctx, p.ID, tenants.Payee{Name: "Ana Ruiz", By: tenants.PayByIBAN, Account: "DE89370400440532013000"}))
 	up := tenants.NewSecret(tenants.TrialPrefix).Hash()
-	must(s.AddSignup(ctx, tenants.Signup{Hash: up, Email: "o@x.example", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	must(s.SignUps().Add(ctx, tenants.Signup{Hash: up, Email: "o@x.example", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
 	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "brought", Name: "Brought",
 		Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
-	must(s.OpenTrial(ctx, store.Opening{
+	must(s.SignUps().OpenTrial(ctx, store.Opening{
 		Signup: up, Key: "x.example", Tenant: tenant,
 		Owner: tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: "o@x.example", Name: "O", Theme: "auto", CreatedAt: now},
 		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: tenant.ID, Name: "Bells",
@@ -48,7 +48,7 @@ func earns(t *testing.T, data string) tenants.Partner {
 		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant.ID,
 			Terms: s.Plans().Affiliate, CreatedAt: now},
 	}))
-	must(s.Settle(ctx, store.Settlement{Tenant: tenant.ID, Asked: now, Payments: []tenants.Payment{
+	must(s.Ledger().Settle(ctx, store.Settlement{Tenant: tenant.ID, Asked: now, Payments: []tenants.Payment{
 		{ID: "in_1", At: now.AddDate(0, 0, -31), Cents: 49900, Untaxed: 49900}, {ID: "in_2", At: now, Cents: 49900, Untaxed: 49900},
 	}}))
 	return p

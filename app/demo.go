@@ -42,12 +42,12 @@ func (d DemoAgent) find(ctx context.Context, n *node) (speaker, error) {
 	if !named {
 		return speaker{closed: d.Demo == demoNone}, nil
 	}
-	all, err := n.store.Tenants(ctx)
+	all, err := n.store.Tenants().List(ctx)
 	if err != nil {
 		return speaker{}, err
 	}
 	for _, t := range all {
-		a, err := n.store.For(t.ID).Agent(ctx, id)
+		a, err := n.store.For(t.ID).Agents().Get(ctx, id)
 		if err == nil {
 			return speaker{name: a.Name}, nil
 		}

@@ -64,7 +64,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding 
 
 // retired finds tenants whose plan is no longer in the plans file, so that no limits apply to them.
 func retired(ctx context.Context, s *store.Store, plans tenants.Plans) (out []billing.Finding) {
-	subs, err := s.Subscriptions(ctx)
+	subs, err := s.Tenants().Subscriptions(ctx)
 	if err != nil {
 		return []billing.Finding{{Text: "subscriptions: " + err.Error()}}
 	}
@@ -87,7 +87,7 @@ func (d *doctorCmd) money(ctx context.Context, c terminal, s *store.Store) []bil
 		return []billing.Finding{{Text: err.Error()}}
 	}
 	out := b.Doctor(ctx)
-	if at, err := s.StripeHeard(ctx); err == nil && !at.IsZero() {
+	if at, err := s.StripeEvents().LastHeard(ctx); err == nil && !at.IsZero() {
 		out = append(out, billing.Finding{OK: true, Text: "Stripe was last heard at " + at.Format(time.RFC3339)})
 	}
 	return out

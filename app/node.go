@@ -259,7 +259,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
-	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Forget(ctx, n.now()) })
+	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Jobs().Forget(ctx, n.now()) })
 	n.billingLoops(loops, &wg)
 	err := n.serve(ctx)
 	stop()
@@ -297,7 +297,7 @@ const rollMost = 5000
 
 func (n *node) roll(ctx context.Context) error {
 	for ctx.Err() == nil {
-		rolled, err := n.store.Roll(ctx, rollMost)
+		rolled, err := n.store.Jobs().Roll(ctx, rollMost)
 		if err != nil || rolled < rollMost {
 			return err
 		}
@@ -313,7 +313,7 @@ func (n *node) retire(ctx context.Context) error {
 	tick := time.NewTicker(breath)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		removed, err := n.store.Retire(ctx, n.now())
+		removed, err := n.store.Jobs().Retire(ctx, n.now())
 		if err != nil || removed == 0 {
 			return err
 		}

@@ -116,7 +116,7 @@ func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.
 		return "", err
 	}
 	scope := s.For(who.ID).By(store.Who{Actor: tenants.Actor{Kind: "system", Name: "command line"}})
-	old, err := scope.Subscription(ctx)
+	old, err := scope.Subscription().Get(ctx)
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return "", err
 	}
@@ -124,7 +124,7 @@ func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.
 		return "", errors.New("this tenant pays through Stripe; cancel that subscription there first")
 	}
 	if t.Plan == "none" {
-		return "The tenant " + t.Slug + " has no subscription; everything is allowed.", scope.RemoveSubscription(ctx)
+		return "The tenant " + t.Slug + " has no subscription; everything is allowed.", scope.Subscription().Remove(ctx)
 	}
 	n := plans.Assigned(who.ID, t.Plan, now, t.Until)
 	if t.Plan == "trial" {
@@ -134,11 +134,11 @@ func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.
 		return "", fmt.Errorf("there is no plan %q; `carillon plans show` lists them", t.Plan)
 	}
 	n.Customer = old.Customer
-	return "The tenant " + t.Slug + " has the plan " + n.Plan + ".", scope.SetSubscription(ctx, n)
+	return "The tenant " + t.Slug + " has the plan " + n.Plan + ".", scope.Subscription().Set(ctx, n)
 }
 
 func bySlug(ctx context.Context, s *store.Store, slug string) (tenants.Tenant, error) {
-	all, err := s.Tenants(ctx)
+	all, err := s.Tenants().List(ctx)
 	if err != nil {
 		return tenants.Tenant{}, err
 	}

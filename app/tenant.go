@@ -69,7 +69,7 @@ func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
 	}
 	link, secret := tenants.NewSecret(tenants.InvitationPrefix), tenants.NewSecret(tenants.LivePrefix)
 	o.Invitation.Hash, o.KeyHash, o.Key.Last4 = link.Hash(), secret.Hash(), string(secret)[len(secret)-4:]
-	if err := s.OpenTenant(ctx, o); tenants.KindOf(err) == tenants.Conflict {
+	if err := s.Tenants().Open(ctx, o); tenants.KindOf(err) == tenants.Conflict {
 		return t.slugTaken()
 	} else if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (t *tenantCreateCmd) slugTaken() error {
 }
 
 // check names every flag that is wrong.
-func (t *tenantCreateCmd) check(o store.Founding) (wrong []error) {
+func (t *tenantCreateCmd) check(o store.NewTenant) (wrong []error) {
 	given := map[string]string{"name": t.Name, "slug": t.Slug, "industry": t.Industry, "email": t.Email, "time_zone": t.TimeZone}
 	say := func(field, must string) {
 		flag := "--" + strings.ReplaceAll(field, "_", "-")
@@ -122,11 +122,11 @@ func (t *tenantCreateCmd) check(o store.Founding) (wrong []error) {
 }
 
 // newTenant is what the flags ask for, still without secrets.
-func (t *tenantCreateCmd) newTenant(now time.Time) store.Founding {
+func (t *tenantCreateCmd) newTenant(now time.Time) store.NewTenant {
 	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "command line"}}
 	id := tenants.NewID[tenants.TenantID](now)
 	email, _ := tenants.ParseEmail(t.Email)
-	return store.Founding{
+	return store.NewTenant{
 		Tenant: tenants.Tenant{
 			ID: id, Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
 			State: tenants.TenantActive, TimeZone: t.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,

@@ -66,7 +66,7 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 
 // keyOf returns the key with this hash and its tenant, or why it may not do this now.
 func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permission) (tenants.Tenant, tenants.Key, error) {
-	t, key, err := a.Store.TenantOfKey(ctx, h)
+	t, key, err := a.Store.Tenants().OfKey(ctx, h)
 	if err == nil {
 		err = active(t)
 	}
@@ -101,7 +101,7 @@ func (a *API) device(ctx context.Context, c *fiber.Ctx) (phone, error) {
 
 // deviceOf returns the device with this credential hash and its tenant, or why it may not call now.
 func (a *API) deviceOf(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Device, error) {
-	t, d, err := a.Store.TenantOfDevice(ctx, h)
+	t, d, err := a.Store.Tenants().OfDevice(ctx, h)
 	if err == nil {
 		err = active(t)
 	}

@@ -56,7 +56,7 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := made.Check(); err != nil {
 		return err
 	}
-	if err := k.scope.AddAgent(ctx, made); err != nil {
+	if err := k.scope.Agents().Add(ctx, made); err != nil {
 		return err
 	}
 	c.Response().Header.Set(fiber.HeaderLocation, "/v1/agents/"+string(made.ID))
@@ -69,7 +69,7 @@ func (a *API) listAgents(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	rows, next, err := k.scope.Agents(ctx, q)
+	rows, next, err := k.scope.Agents().List(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *API) showAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	found, err := k.scope.Agent(ctx, id)
+	found, err := k.scope.Agents().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := web.JSON(c, &body); err != nil {
 		return err
 	}
-	found, err := k.scope.Agent(ctx, id)
+	found, err := k.scope.Agents().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := found.Check(); err != nil {
 		return err
 	}
-	if err := k.scope.SetAgent(ctx, found); err != nil {
+	if err := k.scope.Agents().Set(ctx, found); err != nil {
 		return err
 	}
 	return reply(c, fiber.StatusOK, agentOf(k.Tenant)(found))
@@ -123,7 +123,7 @@ func (a *API) removeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	if err := k.scope.RemoveAgent(ctx, id); err != nil {
+	if err := k.scope.Agents().Remove(ctx, id); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)

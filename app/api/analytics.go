@@ -74,7 +74,7 @@ func (a *API) funnel(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	rows, err := k.scope.Funnel(ctx, from, to, by)
+	rows, err := k.scope.Analytics().Funnel(ctx, from, to, by)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func TestFunnel(t *testing.T) {
 	for next(t, story)["event"] != "accepted" {
 	}
 	for {
-		n, err := h.store.Roll(t.Context(), 1000)
+		n, err := h.store.Jobs().Roll(t.Context(), 1000)
 		must(t, err)
 		if n == 0 {
 			break

@@ -126,7 +126,7 @@ func (a *API) outcomes(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	reasons, late, err := k.scope.Reasons(ctx, from, to)
+	reasons, late, err := k.scope.Analytics().Reasons(ctx, from, to)
 	if err != nil {
 		return err
 	}

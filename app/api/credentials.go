@@ -155,7 +155,7 @@ func (a *API) listCredentials(ctx context.Context, c *fiber.Ctx, k caller) error
 	if err != nil {
 		return err
 	}
-	rows, next, err := k.scope.Credentials(ctx, q)
+	rows, next, err := k.scope.Credentials().List(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (a *API) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error 
 	if err != nil {
 		return err
 	}
-	found, err := k.scope.Credential(ctx, id)
+	found, err := k.scope.Credentials().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -191,11 +191,11 @@ func (a *API) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) erro
 		return err
 	}
 	if body.Hedging != nil {
-		if err := k.scope.SetHedging(ctx, id, *body.Hedging); err != nil {
+		if err := k.scope.Credentials().SetHedging(ctx, id, *body.Hedging); err != nil {
 			return err
 		}
 	}
-	found, err := k.scope.Credential(ctx, id)
+	found, err := k.scope.Credentials().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (a *API) removeCredential(ctx context.Context, c *fiber.Ctx, k caller) erro
 	if err != nil {
 		return err
 	}
-	if err := k.scope.RemoveCredential(ctx, id); err != nil {
+	if err := k.scope.Credentials().Remove(ctx, id); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)

@@ -127,7 +127,7 @@ func (a *API) addDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 		return err
 	}
 	credential := tenants.NewSecret(tenants.DevicePrefix)
-	stored, known, err := k.scope.AddDevice(ctx, a.withID(d, k.Tenant.ID), credential.Hash())
+	stored, known, err := k.scope.Devices().Add(ctx, a.withID(d, k.Tenant.ID), credential.Hash())
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (a *API) listDevices(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	rows, next, err := k.scope.Devices(ctx, q)
+	rows, next, err := k.scope.Devices().List(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (a *API) showDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	d, err := k.scope.Device(ctx, id)
+	d, err := k.scope.Devices().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (a *API) changeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := web.JSON(c, &body); err != nil {
 		return err
 	}
-	d, err := k.scope.Device(ctx, id)
+	d, err := k.scope.Devices().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (a *API) changeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	if err := k.scope.SetDevice(ctx, d); err != nil {
+	if err := k.scope.Devices().Set(ctx, d); err != nil {
 		return err
 	}
 	return reply(c, fiber.StatusOK, showDevice(d))

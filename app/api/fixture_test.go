@@ -189,20 +189,20 @@ func (h *fixture) tenant(slug, word string) *tenant {
 	h.Helper()
 	now := time.Now()
 	t := &tenant{h: h, id: tenants.NewID[tenants.TenantID](now), word: word, agent: tenants.NewID[tenants.AgentID](now)}
-	must(h, h.store.AddTenant(h.Context(), store.Who{Actor: tenants.System}, tenants.Tenant{
+	must(h, h.store.Tenants().Add(h.Context(), store.Who{Actor: tenants.System}, tenants.Tenant{
 		ID: t.id, Slug: slug, Name: word + " Homes", Industry: tenants.RealEstate, State: tenants.TenantActive, TimeZone: "UTC",
 		RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}))
 	s := h.store.For(t.id)
-	must(h, s.AddAgent(h.Context(), tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin,
+	must(h, s.Agents().Add(h.Context(), tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin,
 		Caller: word, CreatedAt: now}))
 	t.key = t.newKey(false, tenants.Permissions...)
 	t.credential = tenants.NewID[tenants.CredentialID](now)
-	must(h, s.AddCredential(h.Context(), tenants.Credential{
+	must(h, s.Credentials().Add(h.Context(), tenants.Credential{
 		ID: t.credential, Tenant: t.id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",
 		KeyID: "KEY1234567", Fingerprint: slug, State: tenants.CredentialActive, CreatedAt: now,
 	}, newP8(h)))
-	must(h, s.CredentialTrouble(h.Context(), t.credential, word, false, now))
+	must(h, s.Credentials().NoteRefusal(h.Context(), t.credential, word, false, now))
 	t.device, t.phone = t.newDevice("person-" + word)
 	return t
 }
@@ -216,7 +216,7 @@ func (t *tenant) newKey(test bool, may ...tenants.Permission) tenants.Secret {
 		prefix = tenants.TestPrefix
 	}
 	secret := tenants.NewSecret(prefix)
-	must(t.h, t.scope().AddKey(t.h.Context(), tenants.Key{
+	must(t.h, t.scope().Keys().Add(t.h.Context(), tenants.Key{
 		ID: tenants.NewID[tenants.KeyID](time.Now()), Tenant: t.id, Name: t.word + " program", Test: test, Permissions: may,
 		CreatedAt: time.Now(),
 	}, secret.Hash()))
@@ -230,7 +230,7 @@ func (t *tenant) newDevice(person string) (tenants.DeviceID, tenants.Secret) {
 	rand.Read(token[:])
 	tn, err := t.scope().Tenant(t.h.Context())
 	must(t.h, err)
-	d, _, err := t.scope().AddDevice(t.h.Context(), tenants.Device{
+	d, _, err := t.scope().Devices().Add(t.h.Context(), tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](now), Tenant: t.id, Token: fmt.Sprintf("%x", token), Bundle: "com.example." + tn.Slug,
 		Environment: tenants.Sandbox, Person: person, Name: t.word + " phone", Model: t.word, OSVersion: "26.1", AppVersion: "4.1",
 		Platform: tenants.IOS, State: tenants.DeviceActive, RegisteredAt: now, SeenAt: now, CreatedAt: now,
@@ -267,18 +267,18 @@ func (t *tenant) dump() string {
 	}
 	tn, err := s.Tenant(ctx)
 	add(tn, err)
-	rings, _, err := s.Rings(ctx, store.RingQuery{Limit: 200})
+	rings, _, err := s.Rings().List(ctx, store.RingQuery{Limit: 200})
 	add(rings, err)
-	devices, _, err := s.Devices(ctx, store.DeviceQuery{Limit: 200})
+	devices, _, err := s.Devices().List(ctx, store.DeviceQuery{Limit: 200})
 	add(devices, err)
-	credentials, _, err := s.Credentials(ctx, store.Page{Limit: 200})
+	credentials, _, err := s.Credentials().List(ctx, store.Page{Limit: 200})
 	for i := range credentials {
 		credentials[i].LastUsedAt = time.Time{}
 	}
 	add(credentials, err)
-	agents, _, err := s.Agents(ctx, store.Page{Limit: 200})
+	agents, _, err := s.Agents().List(ctx, store.Page{Limit: 200})
 	add(agents, err)
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 200})
 	add(audits, err)
 	return b.String()
 }

@@ -73,7 +73,7 @@ func TestIdempotencyConcurrently(t *testing.T) {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	}
-	rings, _, err := a.scope().Rings(t.Context(), store.RingQuery{})
+	rings, _, err := a.scope().Rings().List(t.Context(), store.RingQuery{})
 	must(t, err)
 	if made != 1 || len(ids) != 1 || len(rings) != 1 {
 		t.Errorf("%d made, %d ids, %d rings", made, len(ids), len(rings))

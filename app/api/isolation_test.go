@@ -238,9 +238,9 @@ func attempts(r routeCase, victim, stranger, suspended *tenant, revoked tenants.
 // revoke revokes a key by its secret.
 func revoke(h *fixture, t *tenant, secret tenants.Secret) {
 	h.Helper()
-	_, key, err := h.store.TenantOfKey(h.Context(), secret.Hash())
+	_, key, err := h.store.Tenants().OfKey(h.Context(), secret.Hash())
 	must(h, err)
-	must(h, t.scope().RevokeKey(h.Context(), key.ID))
+	must(h, t.scope().Keys().Revoke(h.Context(), key.ID))
 }
 
 // TestForeignAndUnknownIDsReadTheSame compares whole answers; only the request id may differ.

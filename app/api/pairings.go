@@ -56,7 +56,7 @@ func (a *API) addPairing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	if err := k.scope.AddPairing(ctx, p, code.Hash()); err != nil {
+	if err := k.scope.Pairings().Add(ctx, p, code.Hash()); err != nil {
 		return err
 	}
 	return reply(c, fiber.StatusCreated, pairing{

@@ -31,7 +31,7 @@ func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 	d = a.withID(d, t.ID)
 	who := store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	credential := tenants.NewSecret(tenants.DevicePrefix)
-	stored, err := a.Store.For(t.ID).By(who).TakePairing(ctx, p.ID, d, credential.Hash(), a.Now())
+	stored, err := a.Store.For(t.ID).By(who).Pairings().Use(ctx, p.ID, d, credential.Hash(), a.Now())
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (a *API) paired(ctx context.Context, c *fiber.Ctx) (tenants.Tenant, tenants
 		return tenants.Tenant{}, tenants.Pairing{}, tenants.Refuse(tenants.Unauthorized, "code_malformed",
 			"This is not a pairing code. It has ten letters and digits: XXXXX-XXXXX.")
 	}
-	t, p, err := a.Store.TenantOfPairing(ctx, code.Hash(), a.Now())
+	t, p, err := a.Store.Tenants().OfPairing(ctx, code.Hash(), a.Now())
 	if err != nil {
 		return tenants.Tenant{}, tenants.Pairing{}, err
 	}
@@ -98,10 +98,10 @@ func (a *API) renewToken(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	if err := p.scope.SetToken(ctx, d); err != nil {
+	if err := p.scope.Devices().SetToken(ctx, d); err != nil {
 		return err
 	}
-	stored, err := p.scope.Device(ctx, d.ID)
+	stored, err := p.scope.Devices().Get(ctx, d.ID)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func TestOutcomesAndCallKit(t *testing.T) {
 		body: `{"kind":"silenced","at":"2026-01-01T00:00:00Z","sent_at":"2026-01-01T00:00:00Z","code":3}`}).want(200)
 	var err error
 	for n := 1; n > 0; {
-		n, err = h.store.Roll(t.Context(), 1000)
+		n, err = h.store.Jobs().Roll(t.Context(), 1000)
 		must(t, err)
 	}
 	h.do(ask{method: "GET", path: "/v1/analytics/outcomes", key: a.key}).want(200).into(&o)
@@ -113,7 +113,7 @@ func TestKeyHasItsOwnRate(t *testing.T) {
 	h := open(t)
 	a := h.tenant("lakeside", "Lakeside")
 	slow := tenants.NewSecret(tenants.LivePrefix)
-	must(t, a.scope().AddKey(t.Context(), tenants.Key{
+	must(t, a.scope().Keys().Add(t.Context(), tenants.Key{
 		ID: tenants.NewID[tenants.KeyID](time.Now()), Name: "slow", Permissions: tenants.Permissions, PerSecond: 1, CreatedAt: time.Now(),
 	}, slow.Hash()))
 	body := `{"to":{"device":"` + string(a.device) + `"}}`
@@ -134,7 +134,7 @@ func TestKeyHasItsOwnRate(t *testing.T) {
 	if refused < 2 {
 		t.Errorf("%d of %d rings at once were refused", refused, asks)
 	}
-	rings, _, err := a.scope().Rings(t.Context(), store.RingQuery{})
+	rings, _, err := a.scope().Rings().List(t.Context(), store.RingQuery{})
 	must(t, err)
 	if len(rings) != asks-refused {
 		t.Errorf("%d rings were written", len(rings))

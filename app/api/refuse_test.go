@@ -212,9 +212,9 @@ func TestBadInput(t *testing.T) {
 func (t *tenant) newDeviceOf(e tenants.Environment) tenants.DeviceID {
 	t.h.Helper()
 	id, _ := t.newDevice("")
-	d, err := t.scope().Device(t.h.Context(), id)
+	d, err := t.scope().Devices().Get(t.h.Context(), id)
 	must(t.h, err)
 	d.Environment = e
-	must(t.h, t.scope().SetDevice(t.h.Context(), d))
+	must(t.h, t.scope().Devices().Set(t.h.Context(), d))
 	return id
 }

@@ -23,12 +23,12 @@ func TestStreamsEndWhenReadingIsRevoked(t *testing.T) {
 		}},
 		"a suspended tenant's phone": {true, suspend},
 		"a replaced credential": {true, func(t *testing.T, h *fixture, a *tenant, _ tenants.Secret) {
-			d, err := a.scope().Device(t.Context(), a.device)
+			d, err := a.scope().Devices().Get(t.Context(), a.device)
 			must(t, err)
 			second := tenants.NewSecret(tenants.DevicePrefix)
-			_, _, err = a.scope().AddDevice(t.Context(), d, second.Hash())
+			_, _, err = a.scope().Devices().Add(t.Context(), d, second.Hash())
 			must(t, err)
-			_, _, err = h.store.TenantOfDevice(t.Context(), second.Hash())
+			_, _, err = h.store.Tenants().OfDevice(t.Context(), second.Hash())
 			must(t, err)
 		}},
 	} {

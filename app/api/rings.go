@@ -136,7 +136,7 @@ func (a *API) showRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	r, err := k.scope.Ring(ctx, id)
+	r, err := k.scope.Rings().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	rings, next, err := k.scope.Rings(ctx, q)
+	rings, next, err := k.scope.Rings().List(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	if _, err := k.scope.Ring(ctx, id); err != nil {
+	if _, err := k.scope.Rings().Get(ctx, id); err != nil {
 		return err // before the status is sent
 	}
 	reader := reader{tenant: k.Tenant.ID, mayRead: k.mayRead}

@@ -241,7 +241,7 @@ func (s *stage) aftermath(ctx context.Context) (disabled, alerts int, err error)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	scope := db.For(s.tenant)
 	for q := (store.DeviceQuery{State: tenants.DeviceDisabled, Limit: 200}); ; {
-		page, next, err := scope.Devices(ctx, q)
+		page, next, err := scope.Devices().List(ctx, q)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -250,7 +250,7 @@ func (s *stage) aftermath(ctx context.Context) (disabled, alerts int, err error)
 		}
 		q.After = next
 	}
-	open, err := scope.Alerts(ctx, false)
+	open, err := scope.Alerts().List(ctx, false)
 	for _, a := range open {
 		if a.Kind == tenants.AlertTokensRefused {
 			alerts++

@@ -97,7 +97,7 @@ func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants.Secret) error {
 	scope := db.For(s.tenant).By(store.Who{Actor: tenants.System})
 	now := time.Now()
-	err := scope.AddInvitation(ctx, store.Invitation{
+	err := scope.Invitations().Add(ctx, store.Invitation{
 		Hash: link.Hash(), Tenant: s.tenant, Email: "bench@example.com", Role: tenants.Owner, By: tenants.System,
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	})
@@ -112,13 +112,13 @@ func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants
 		wg.Go(func() {
 			for i := w; i < n && errs[w] == nil && ctx.Err() == nil; i += writers {
 				at := now.Add(-time.Duration(n-i) * apart)
-				_, errs[w] = scope.AddRing(ctx, past(s, i, at), store.Idempotency{}, time.Time{})
+				_, errs[w] = scope.Rings().Add(ctx, past(s, i, at), store.Idempotency{}, time.Time{})
 			}
 		})
 	}
 	wg.Wait()
 	for rolled := 1; rolled > 0 && errors.Join(errs...) == nil; {
-		if rolled, err = db.Roll(ctx, 5000); err != nil {
+		if rolled, err = db.Jobs().Roll(ctx, 5000); err != nil {
 			return err
 		}
 	}

@@ -144,18 +144,18 @@ func (h *benchTenant) build(ctx context.Context, db *store.Store, devices int) e
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}
 	who := store.Who{Actor: tenants.System}
-	if err := db.AddTenant(ctx, who, t); err != nil {
+	if err := db.Tenants().Add(ctx, who, t); err != nil {
 		return err
 	}
 	h.tenant = t.ID
 	scope := db.For(t.ID).By(who)
 	h.key = tenants.NewSecret(tenants.LivePrefix)
-	err := scope.AddKey(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench",
+	err := scope.Keys().Add(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench",
 		Permissions: tenants.Permissions, CreatedAt: now}, h.key.Hash())
 	if err != nil {
 		return err
 	}
-	err = scope.AddCredential(ctx, tenants.Credential{
+	err = scope.Credentials().Add(ctx, tenants.Credential{
 		ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: bundle, Environment: tenants.Auto,
 		Team: h.team, KeyID: h.keyID,
 		State: tenants.CredentialActive, CreatedAt: now,
@@ -180,7 +180,7 @@ func (h *benchTenant) addDevice(ctx context.Context, scope *store.Scope, now tim
 		RegisteredAt: now, SeenAt: now, CreatedAt: now,
 	}.Clean()
 	phone := tenants.NewSecret(tenants.DevicePrefix)
-	if _, _, err := scope.AddDevice(ctx, d, phone.Hash()); err != nil {
+	if _, _, err := scope.Devices().Add(ctx, d, phone.Hash()); err != nil {
 		return err
 	}
 	h.devices, h.phones, h.tokens = append(h.devices, d.ID), append(h.phones, phone), append(h.tokens, d.Token)

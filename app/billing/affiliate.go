@@ -21,7 +21,7 @@ func (b *Billing) settle(ctx context.Context, customer string) error {
 	if err != nil || id == "" {
 		return err
 	}
-	r, err := b.Store.ReferralOf(ctx, id)
+	r, err := b.Store.Ledger().ReferralOf(ctx, id)
 	if err != nil {
 		return unless(err, tenants.Unknown)
 	}
@@ -35,13 +35,13 @@ func (b *Billing) settle(ctx context.Context, customer string) error {
 			return err
 		}
 	}
-	return b.Store.Settle(ctx, n)
+	return b.Store.Ledger().Settle(ctx, n)
 }
 
 // referredTenant returns the tenant of a customer, from our row or from the metadata at Stripe: a
 // deleted tenant may still get a refund.
 func (b *Billing) referredTenant(ctx context.Context, customer string) (tenants.TenantID, error) {
-	id, err := b.Store.TenantOfCustomer(ctx, customer)
+	id, err := b.Store.Tenants().OfCustomer(ctx, customer)
 	if err == nil || tenants.KindOf(err) != tenants.Unknown {
 		return id, err
 	}
@@ -133,7 +133,7 @@ func fingerprintOf(c *stripe.Charge) string {
 // selfReferral returns why a referral is the partner's own: their account owns the tenant, or a
 // card that pays for another of their tenants pays for this one. Empty = it is not.
 func (b *Billing) selfReferral(ctx context.Context, r tenants.Referral, cards map[string]bool) (tenants.Refusal, error) {
-	owned, err := b.Store.TenantsOfPartner(ctx, r.Partner)
+	owned, err := b.Store.Partners().Tenants(ctx, r.Partner)
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +141,7 @@ func (b *Billing) selfReferral(ctx context.Context, r tenants.Referral, cards ma
 		if id == r.Tenant {
 			return tenants.RefusedPerson, nil
 		}
-		sub, err := b.Store.For(id).Subscription(ctx)
+		sub, err := b.Store.For(id).Subscription().Get(ctx)
 		if err != nil && tenants.KindOf(err) != tenants.Unknown {
 			return "", err
 		}
@@ -208,7 +208,7 @@ func idOf(raw json.RawMessage) string {
 
 // settleStale asks about a tenant's payments if that was not done for staleAfter.
 func (b *Billing) settleStale(ctx context.Context, s tenants.Subscription) error {
-	r, err := b.Store.ReferralOf(ctx, s.Tenant)
+	r, err := b.Store.Ledger().ReferralOf(ctx, s.Tenant)
 	if err != nil || b.Now().Sub(r.AskedAt) <= staleAfter {
 		return unless(err, tenants.Unknown)
 	}

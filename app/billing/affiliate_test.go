@@ -31,8 +31,8 @@ func (w *world) becomes(email string, user tenants.UserID) tenants.Partner {
 	w.Helper()
 	ctx, now := w.Context(), w.stripe.Now()
 	link := tenants.NewSecret(tenants.PartnerPrefix).Hash()
-	w.must(w.store.AddPartnerLink(ctx, store.PartnerLink{Hash: link, Email: email, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
-	p, err := w.store.EnterPartner(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now),
+	w.must(w.store.Partners().AddLink(ctx, store.PartnerLink{Hash: link, Email: email, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	p, err := w.store.Partners().Enter(ctx, link, tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now),
 		Code: tenants.NewPartnerCode(), Email: email, Key: email, User: user, CreatedAt: now},
 		store.PartnerSignIn{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
 	w.must(err)
@@ -45,12 +45,12 @@ func (w *brought) bring(slug string) tenants.UserID {
 	ctx, now := w.Context(), w.stripe.Now()
 	link := tenants.NewSecret(tenants.TrialPrefix).Hash()
 	email := "owner@" + slug + ".example"
-	w.must(w.store.AddSignup(ctx, tenants.Signup{Hash: link, Email: email, Name: "Owner", Company: slug,
+	w.must(w.store.SignUps().Add(ctx, tenants.Signup{Hash: link, Email: email, Name: "Owner", Company: slug,
 		Industry: tenants.Salon, TimeZone: "UTC", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
 	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: slug, Name: slug, Industry: tenants.Salon,
 		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
 	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: email, Name: "Owner", Theme: "auto", CreatedAt: now}
-	w.must(w.store.OpenTrial(ctx, store.Opening{
+	w.must(w.store.SignUps().OpenTrial(ctx, store.Opening{
 		Signup: link, Key: slug + ".example", Tenant: t, Owner: u, Subscription: w.store.Plans().Trial(t.ID, "starter", now),
 		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Bells", Kind: tenants.Builtin,
 			CreatedAt: now},
@@ -65,7 +65,7 @@ func (w *brought) bring(slug string) tenants.UserID {
 
 func (w *brought) entries() []tenants.Entry {
 	w.Helper()
-	lines, err := w.store.Entries(w.Context(), w.partner.ID)
+	lines, err := w.store.Ledger().Entries(w.Context(), w.partner.ID)
 	w.must(err)
 	return lines
 }
@@ -143,14 +143,14 @@ func TestRefundsAndDisputesAreDeducted(t *testing.T) {
 	w.wants("won", tenants.Balance{Held: 3278})
 	w.stripe.Advance(30 * day)
 	news()
-	_, _, err := w.store.PayOut(t.Context(), w.partner.ID, 3278, "bank 1")
+	_, _, err := w.store.Ledger().PayOut(t.Context(), w.partner.ID, 3278, "bank 1")
 	w.must(err)
 	lost := w.stripe.Dispute(bill)
 	news()
 	w.wants("disputed after it was paid out; the second month is held", tenants.Balance{Paid: 3278, Owed: 3278, Held: w.balance().Held})
 	w.stripe.CloseDispute(lost, false)
 	news()
-	if _, _, err := w.store.PayOut(t.Context(), w.partner.ID, 3278, "bank 2"); tenants.KindOf(err) != tenants.Conflict {
+	if _, _, err := w.store.Ledger().PayOut(t.Context(), w.partner.ID, 3278, "bank 2"); tenants.KindOf(err) != tenants.Conflict {
 		t.Errorf("paid what is owed: %v", err)
 	}
 	w.stripe.Advance(31 * day)
@@ -242,7 +242,7 @@ func TestSelfReferralIsRefused(t *testing.T) {
 	w.partner = w.becomes("ana@partner.example", mine)
 	own := w.paying(news)
 	w.wants("a tenant that the partner's account owns", tenants.Balance{})
-	r, err := w.store.ReferralOf(t.Context(), w.buyer.Tenant.ID)
+	r, err := w.store.Ledger().ReferralOf(t.Context(), w.buyer.Tenant.ID)
 	if err != nil || r.Refused != tenants.RefusedPerson {
 		t.Errorf("%+v %v", r, err)
 	}
@@ -254,7 +254,7 @@ func TestSelfReferralIsRefused(t *testing.T) {
 	w.stripe.Advance(31 * day)
 	news()
 	w.wants("who pays with the partner's card", tenants.Balance{})
-	if r, err = w.store.ReferralOf(t.Context(), w.buyer.Tenant.ID); err != nil || r.Refused != tenants.RefusedCard {
+	if r, err = w.store.Ledger().ReferralOf(t.Context(), w.buyer.Tenant.ID); err != nil || r.Refused != tenants.RefusedCard {
 		t.Errorf("%+v %v", r, err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 // previously counted as the card's first owner. A tenant that never had a trial is not checked.
 func (b *Billing) triedBefore(ctx context.Context, customer string, scope *store.Scope) (elsewhere bool,
 	late []tenants.TenantID, err error) {
-	sub, err := scope.Subscription(ctx)
+	sub, err := scope.Subscription().Get(ctx)
 	if err != nil || sub.TrialEnd.IsZero() {
 		return false, nil, unless(err, tenants.Unknown)
 	}
@@ -34,7 +34,7 @@ func (b *Billing) triedBefore(ctx context.Context, customer string, scope *store
 		if card == "" {
 			continue
 		}
-		c, err := scope.ClaimCard(ctx, card, unix(m.Created))
+		c, err := scope.Subscription().ClaimCard(ctx, card, unix(m.Created))
 		if err != nil {
 			return false, late, err
 		}

@@ -66,7 +66,7 @@ func TestOneTrialPerCard(t *testing.T) {
 		w.standing() != tenants.StandingEnding || s.Live() {
 		t.Errorf("the second trial: %s, %+v", w.standing(), s)
 	}
-	e, err := beta.Scope.Entitlement(t.Context())
+	e, err := beta.Scope.Subscription().Entitlement(t.Context())
 	w.must(err)
 	if warns := e.Warnings(); len(warns) == 0 || warns[0].Code != "trial_card" || e.Ring(false) != nil {
 		t.Errorf("told %+v, rings: %v", e.Warnings(), e.Ring(false))
@@ -118,7 +118,7 @@ func TestOneTrialPerCard(t *testing.T) {
 // cuts returns the alerts of a cut trial: the open ones, or all.
 func (w *world) cuts(open bool) (out []tenants.Alert) {
 	w.Helper()
-	all, err := w.buyer.Scope.Alerts(w.Context(), !open)
+	all, err := w.buyer.Scope.Alerts().List(w.Context(), !open)
 	w.must(err)
 	for _, a := range all {
 		if a.Kind == tenants.AlertTrial {
@@ -130,7 +130,7 @@ func (w *world) cuts(open bool) (out []tenants.Alert) {
 
 // standingError is why rings are refused.
 func (w *world) standingError() *tenants.Error {
-	e, err := w.buyer.Scope.Entitlement(w.Context())
+	e, err := w.buyer.Scope.Subscription().Entitlement(w.Context())
 	w.must(err)
 	why, _ := e.Refusal().(*tenants.Error)
 	return why
@@ -265,12 +265,12 @@ func TestFingerprintIsNotStored(t *testing.T) {
 	w.tell(all...)
 	_, print, _ := strings.Cut(string(all[0].Body), `"fingerprint": "`)
 	print, _, _ = strings.Cut(print, `"`)
-	c, err := w.tenant("beta").Scope.ClaimCard(t.Context(), print, w.stripe.Now())
+	c, err := w.tenant("beta").Scope.Subscription().ClaimCard(t.Context(), print, w.stripe.Now())
 	w.must(err)
 	if c.Mine || len(print) < 8 {
 		t.Errorf("%q was not marked", print)
 	}
-	if c, err = w.buyer.Scope.ClaimCard(t.Context(), print, w.stripe.Now()); err != nil || !c.Mine {
+	if c, err = w.buyer.Scope.Subscription().ClaimCard(t.Context(), print, w.stripe.Now()); err != nil || !c.Mine {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

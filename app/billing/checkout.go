@@ -57,7 +57,7 @@ func (b *Billing) Checkout(ctx context.Context, who Buyer, plan string, every te
 
 // currentOrZero returns the tenant's subscription, or the zero value if it has none.
 func (b *Billing) currentOrZero(ctx context.Context, who Buyer) (tenants.Subscription, error) {
-	sub, err := who.Scope.Subscription(ctx)
+	sub, err := who.Scope.Subscription().Get(ctx)
 	return sub, unless(err, tenants.Unknown)
 }
 
@@ -107,7 +107,7 @@ func (b *Billing) customer(ctx context.Context, who Buyer, sub tenants.Subscript
 	if sub.State == "" {
 		return c.ID, nil // no row is added before a payment: a tenant without one has no limits
 	}
-	return c.ID, who.Scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error { s.Customer = c.ID; return nil })
+	return c.ID, who.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error { s.Customer = c.ID; return nil })
 }
 
 // expire closes open checkouts, so that nobody pays twice in two tabs.

@@ -76,7 +76,7 @@ func (b *Billing) processOnce(ctx context.Context, e stripe.Event) error {
 			return tenants.Refuse(tenants.Invalid, "bad_event", "The object in the message cannot be read.")
 		}
 	}
-	mine, err := b.Store.ClaimStripeEvent(ctx, store.StripeEvent{ID: e.ID, Type: string(e.Type), APIVersion: e.APIVersion,
+	mine, err := b.Store.StripeEvents().Claim(ctx, store.StripeEvent{ID: e.ID, Type: string(e.Type), APIVersion: e.APIVersion,
 		Live: e.Livemode, Object: h.ID})
 	if err != nil || !mine {
 		return err
@@ -88,7 +88,7 @@ func (b *Billing) processOnce(ctx context.Context, e stripe.Event) error {
 	// release the claim even if ctx has timed out
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stripeTime)
 	defer cancel()
-	return errors.Join(err, b.Store.EndStripeEvent(ctx, e.ID, err))
+	return errors.Join(err, b.Store.StripeEvents().End(ctx, e.ID, err))
 }
 
 // kinds are prefixes of event types that can change what a tenant may do. Other events are stored

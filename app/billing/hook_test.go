@@ -44,7 +44,7 @@ func TestForgedMessagesLeaveNoTrace(t *testing.T) {
 	if got := state(w.sub()); got != before {
 		t.Errorf("a forged message changed %s to %s", before, got)
 	}
-	if at, err := w.store.StripeHeard(t.Context()); err != nil || !at.IsZero() {
+	if at, err := w.store.StripeEvents().LastHeard(t.Context()); err != nil || !at.IsZero() {
 		t.Errorf("a forged message was kept at %v, %v", at, err)
 	}
 	for _, bad := range [][]string{{""}, {"secret"}, {stripetest.Secret, ""}} {
@@ -107,7 +107,7 @@ func TestUnknownTypesAreStoredAndIgnored(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	if at, err := w.store.StripeHeard(t.Context()); err != nil || at.IsZero() {
+	if at, err := w.store.StripeEvents().LastHeard(t.Context()); err != nil || at.IsZero() {
 		t.Errorf("not kept: %v, %v", at, err)
 	}
 }
@@ -328,7 +328,7 @@ func TestLiveServerRefusesTestMessages(t *testing.T) {
 			t.Errorf("%s: %v", e.Type, err)
 		}
 	}
-	if at, err := w.store.StripeHeard(t.Context()); err != nil || !at.IsZero() || w.sub().Stripe != "" {
+	if at, err := w.store.StripeEvents().LastHeard(t.Context()); err != nil || !at.IsZero() || w.sub().Stripe != "" {
 		t.Errorf("kept at %v, %v; %+v", at, err, w.sub())
 	}
 	// a test server still accepts it

@@ -215,11 +215,11 @@ func TestCheckoutOfAnotherTenantIsIgnored(t *testing.T) {
 func TestOpenedCheckoutChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.buyer.Scope.RemoveSubscription(t.Context()))
+	w.must(w.buyer.Scope.Subscription().Remove(t.Context()))
 	if _, err := w.b.Checkout(t.Context(), w.buyer, "growth", tenants.Monthly); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.buyer.Scope.Subscription(t.Context()); tenants.KindOf(err) != tenants.Unknown {
+	if _, err := w.buyer.Scope.Subscription().Get(t.Context()); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("a checkout that was only opened made a subscription: %v", err)
 	}
 	w.subscribe("growth", tenants.Monthly) // closes the open checkout
@@ -392,7 +392,7 @@ func TestOverage(t *testing.T) {
 			w.ring()
 		}
 		for got := 0; got < 2*n; {
-			more, err := w.store.Roll(t.Context(), 1000)
+			more, err := w.store.Jobs().Roll(t.Context(), 1000)
 			w.must(err)
 			got += more
 		}
@@ -430,30 +430,30 @@ func TestNoOverageUnlessTurnedOn(t *testing.T) {
 	w.must(err)
 	w.store = storetest.OpenConfig(t, store.Config{Now: w.stripe.Now, Plans: small})
 	w.buyer = w.tenant("gamma")
-	w.must(w.buyer.Scope.ChangeSubscription(t.Context(), func(s *tenants.Subscription) error {
+	w.must(w.buyer.Scope.Subscription().Change(t.Context(), func(s *tenants.Subscription) error {
 		s.State, s.Stripe, s.Customer = tenants.SubActive, "sub_x", "cus_x"
 		return nil
 	}))
 	for n, want := range []int{1, 2, 2, 2} { // the first two are covered by the plan
 		w.ring()
-		_, err := w.store.Roll(t.Context(), 1000)
+		_, err := w.store.Jobs().Roll(t.Context(), 1000)
 		w.must(err)
-		open, err := w.store.Unreported(t.Context(), 10)
+		open, err := w.store.Jobs().Unreported(t.Context(), 10)
 		w.must(err)
 		if len(open) != want {
 			t.Errorf("after %d rings unreported rings: %d, want %d", n+1, len(open), want)
 		}
 	}
-	w.must(w.buyer.Scope.ChangeSubscription(t.Context(), func(s *tenants.Subscription) error { s.Overage = true; return nil }))
+	w.must(w.buyer.Scope.Subscription().Change(t.Context(), func(s *tenants.Subscription) error { s.Overage = true; return nil }))
 	w.ring()
-	_, err = w.store.Roll(t.Context(), 1000)
+	_, err = w.store.Jobs().Roll(t.Context(), 1000)
 	w.must(err)
-	open, err := w.store.Unreported(t.Context(), 10)
+	open, err := w.store.Jobs().Unreported(t.Context(), 10)
 	w.must(err)
 	if len(open) != 3 {
 		t.Errorf("with overage on unreported rings: %d, want 3", len(open))
 	}
-	e, err := w.buyer.Scope.Entitlement(t.Context())
+	e, err := w.buyer.Scope.Subscription().Entitlement(t.Context())
 	w.must(err)
 	if e.Usage.Rings != 5 || e.Ring(false) != nil {
 		t.Errorf("%d rings are counted, want 5; one more: %v", e.Usage.Rings, e.Ring(false))
@@ -467,9 +467,9 @@ func (w *world) ring() {
 	id, a := tenants.NewID[tenants.RingID](now), tenants.NewID[tenants.AttemptID](now)
 	r := &tenants.Ring{ID: id, State: tenants.Placed, CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 		Attempts: []tenants.Attempt{{ID: a, Ring: id, Device: "0190aaaa-0000-7000-8000-00000000000f", State: tenants.Placed}}}
-	_, err := s.AddRing(ctx, r, store.Idempotency{}, r.ExpiresAt)
+	_, err := s.Rings().Add(ctx, r, store.Idempotency{}, r.ExpiresAt)
 	w.must(err)
-	_, _, err = s.ChangeRing(ctx, id, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	_, _, err = s.Rings().Change(ctx, id, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactAccepted, At: now, Received: now}), nil
 	})
 	w.must(err)

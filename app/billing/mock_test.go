@@ -62,12 +62,12 @@ func TestParametersAreKnownToStripe(t *testing.T) {
 	}
 	tenant := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "aa", Name: "A", Industry: tenants.Salon,
 		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
-	if err := db.AddTenant(t.Context(), store.Who{}, tenant); err != nil {
+	if err := db.Tenants().Add(t.Context(), store.Who{}, tenant); err != nil {
 		t.Fatal(err)
 	}
 	who := Buyer{Tenant: tenant, Email: "a@b.example", Scope: db.For(tenant.ID)}
 	be := func(s tenants.Subscription) {
-		if err := who.Scope.SetSubscription(t.Context(), s); err != nil {
+		if err := who.Scope.Subscription().Set(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 	}

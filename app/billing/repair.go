@@ -24,7 +24,7 @@ const (
 func (b *Billing) Reconcile(ctx context.Context) error {
 	var errs []error
 	errs = append(errs, b.missed(ctx))
-	subs, err := b.Store.Subscriptions(ctx)
+	subs, err := b.Store.Tenants().Subscriptions(ctx)
 	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
@@ -78,7 +78,7 @@ const tooOld = 34 * 24 * time.Hour
 // Report sends counted rings to Stripe's meter, one unit each. The ring's id is the event
 // identifier, so a ring that is sent twice counts once.
 func (b *Billing) Report(ctx context.Context) error {
-	rings, err := b.Store.Unreported(ctx, reportMost)
+	rings, err := b.Store.Jobs().Unreported(ctx, reportMost)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (b *Billing) Report(ctx context.Context) error {
 	if len(done) == 0 {
 		return err
 	}
-	return errors.Join(err, b.Store.Reported(ctx, done))
+	return errors.Join(err, b.Store.Jobs().Reported(ctx, done))
 }
 
 func (b *Billing) report(ctx context.Context, m store.Metered) error {

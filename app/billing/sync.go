@@ -26,7 +26,7 @@ var errOlder = errors.New("billing: an older answer")
 func (b *Billing) Sync(ctx context.Context, customer string) error {
 	late, err := b.sync(ctx, customer)
 	for _, id := range late { // their card had its first trial with another tenant
-		sub, wrong := b.Store.For(id).Subscription(ctx)
+		sub, wrong := b.Store.For(id).Subscription().Get(ctx)
 		if wrong == nil && sub.Customer != "" {
 			_, wrong = b.sync(ctx, sub.Customer)
 		}
@@ -54,7 +54,7 @@ func (b *Billing) sync(ctx context.Context, customer string) (late []tenants.Ten
 		}
 		n := tenants.Subscription{Tenant: id, Customer: customer}
 		b.apply(&n, best, asked)
-		return nil, scope.SetSubscription(ctx, n)
+		return nil, scope.Subscription().Set(ctx, n)
 	}
 	tried, late, err := b.triedBefore(ctx, customer, scope)
 	if err != nil {
@@ -72,7 +72,7 @@ type answer struct {
 // write stores what Stripe says in the row.
 func (b *Billing) write(ctx context.Context, scope *store.Scope, best *stripe.Subscription, a answer) error {
 	over := false
-	err := scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
+	err := scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {
 		if a.asked.Before(s.SyncedAt) {
 			return errOlder
 		}
@@ -116,7 +116,7 @@ func (b *Billing) enter(customer string) (leave func()) {
 // tenantOf returns the tenant of a customer, from our row or from the metadata that we set when we
 // made the customer. known means that there is a row.
 func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.TenantID, known bool, err error) {
-	id, err = b.Store.TenantOfCustomer(ctx, customer)
+	id, err = b.Store.Tenants().OfCustomer(ctx, customer)
 	if err == nil || tenants.KindOf(err) != tenants.Unknown {
 		return id, err == nil, err
 	}
@@ -136,7 +136,7 @@ func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.Ten
 	if _, err := b.Store.For(id).Tenant(ctx); err != nil {
 		return "", false, unless(err, tenants.Unknown)
 	}
-	sub, err := b.Store.For(id).Subscription(ctx)
+	sub, err := b.Store.For(id).Subscription().Get(ctx)
 	switch {
 	case tenants.KindOf(err) == tenants.Unknown:
 		return id, false, nil
@@ -146,7 +146,7 @@ func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.Ten
 		b.Log.Warn("ignored a second Stripe customer of a tenant", "customer", customer, "tenant", id)
 		return "", false, nil
 	}
-	return id, true, b.Store.For(id).By(stripeActor()).ChangeSubscription(ctx,
+	return id, true, b.Store.For(id).By(stripeActor()).Subscription().Change(ctx,
 		func(s *tenants.Subscription) error { s.Customer = customer; return nil })
 }
 

@@ -77,15 +77,15 @@ func (w *world) tenant(slug string) billing.Buyer {
 	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](w.stripe.Now()), Slug: slug, Name: slug,
 		Industry: tenants.Salon, State: tenants.TenantActive,
 		TimeZone: "Europe/Berlin", RingTTL: tenants.DefaultTTL, CreatedAt: w.stripe.Now()}
-	w.must(w.store.AddTenant(w.Context(), store.Who{Actor: tenants.System}, t))
+	w.must(w.store.Tenants().Add(w.Context(), store.Who{Actor: tenants.System}, t))
 	s := w.store.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "Ada"}})
-	w.must(s.SetSubscription(w.Context(), w.store.Plans().Trial(t.ID, "starter", w.stripe.Now())))
+	w.must(s.Subscription().Set(w.Context(), w.store.Plans().Trial(t.ID, "starter", w.stripe.Now())))
 	return billing.Buyer{Tenant: t, Email: "ada@" + slug + ".example", Scope: s}
 }
 
 func (w *world) sub() tenants.Subscription {
 	w.Helper()
-	s, err := w.buyer.Scope.Subscription(w.Context())
+	s, err := w.buyer.Scope.Subscription().Get(w.Context())
 	w.must(err)
 	return s
 }
@@ -128,7 +128,7 @@ func (w *world) tell(events ...stripetest.Event) {
 // audits counts changes of the subscription.
 func (w *world) audits() int {
 	w.Helper()
-	list, _, err := w.buyer.Scope.Audits(w.Context(), store.AuditQuery{Action: "subscription."})
+	list, _, err := w.buyer.Scope.Audits().List(w.Context(), store.AuditQuery{Action: "subscription."})
 	w.must(err)
 	return len(list)
 }

@@ -20,9 +20,12 @@ func TestKeysAreShownOnce(t *testing.T) {
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.quick(b.owner)
-	w.post("/keys/add", url.Values{"name": {""}, "scope": {"everything"}}).want(422).has("Choose live or test", "1 to 80 characters", "At least one of")
-	w.post("/keys/add", url.Values{"name": {""}, "kind": {"live"}, "scope": {"everything"}}).want(400).has("1 to 80 characters", "At least one of")
-	made := w.post("/keys/add", url.Values{"name": {"Booking"}, "kind": {"test"}, "scope": {"rings:write", "rings:write", "rings:read"}}).want(200)
+	w.post("/keys/add", url.Values{"name": {""}, "scope": {"everything"}}).want(422).has("Choose live or test", "1 to 80 characters",
+		"At least one of")
+	w.post("/keys/add", url.Values{"name": {""}, "kind": {"live"}, "scope": {"everything"}}).want(400).has("1 to 80 characters",
+		"At least one of")
+	made := w.post("/keys/add", url.Values{"name": {"Booking"}, "kind": {"test"},
+		"scope": {"rings:write", "rings:write", "rings:read"}}).want(200)
 	if made.Header.Get("Cache-Control") != "no-store" {
 		t.Error("the page with the key may be kept")
 	}
@@ -36,7 +39,7 @@ func TestKeysAreShownOnce(t *testing.T) {
 		t.Fatalf("no key on the page: %q", key)
 	}
 	w.get("/keys").want(200).has("Booking", key[len(key)-4:]).lacks(key)
-	_, k, err := h.store.TenantOfKey(t.Context(), tenants.Secret(key).Hash())
+	_, k, err := h.store.Tenants().OfKey(t.Context(), tenants.Secret(key).Hash())
 	if err != nil || !k.Test || len(k.Permissions) != 2 {
 		t.Fatalf("%+v %v", k, err)
 	}
@@ -47,7 +50,7 @@ func TestKeysAreShownOnce(t *testing.T) {
 	w.get(at).want(200).has("Revoke Booking?")
 	w.post(at, url.Values{"confirm": {"x"}}).want(422)
 	w.post(at, url.Values{"confirm": {"Booking"}}).leads("/keys")
-	if _, _, err := h.store.TenantOfKey(t.Context(), tenants.Secret(key).Hash()); tenants.KindOf(err) != tenants.Unauthorized {
+	if _, _, err := h.store.Tenants().OfKey(t.Context(), tenants.Secret(key).Hash()); tenants.KindOf(err) != tenants.Unauthorized {
 		t.Errorf("a revoked key: %v", err)
 	}
 	w.get("/keys").has("Revoked")
@@ -118,10 +121,13 @@ func TestSettings(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	w := b.quick(b.owner)
-	w.post("/settings", url.Values{"name": {""}, "time_zone": {"Moon/Base"}, "ttl_s": {"4"}}).want(400).has("1 to 80 characters", "5 to 60 seconds", "IANA time zone")
-	w.post("/settings", url.Values{"name": {"Beta & Sons"}, "time_zone": {"Asia/Kathmandu"}, "ttl_s": {"45"}, "agent": {string(b.agent)}}).leads("/settings")
+	w.post("/settings", url.Values{"name": {""}, "time_zone": {"Moon/Base"}, "ttl_s": {"4"}}).want(400).has("1 to 80 characters",
+		"5 to 60 seconds", "IANA time zone")
+	w.post("/settings", url.Values{"name": {"Beta & Sons"}, "time_zone": {"Asia/Kathmandu"}, "ttl_s": {"45"},
+		"agent": {string(b.agent)}}).leads("/settings")
 	tn, err := b.scope().Tenant(t.Context())
-	if err != nil || tn.Name != "Beta & Sons" || tn.TimeZone != "Asia/Kathmandu" || tn.RingTTL != 45*time.Second || tn.DefaultAgent != b.agent || tn.Slug != "beta" {
+	if err != nil || tn.Name != "Beta & Sons" || tn.TimeZone != "Asia/Kathmandu" || tn.RingTTL != 45*time.Second ||
+		tn.DefaultAgent != b.agent || tn.Slug != "beta" {
 		t.Fatalf("%+v %v", tn, err)
 	}
 	w.get("/settings").has("Saved.", "Beta &amp; Sons")
@@ -166,11 +172,12 @@ func TestTheAuditLogLooksFurtherBack(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.bare("beta", "Beta")
-	must(t, b.scope().Note(t.Context(), "ring.cancel", tenants.NewRandomID(), "needle"))
+	must(t, b.scope().Audits().Add(t.Context(), "ring.cancel", tenants.NewRandomID(), "needle"))
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.dir, "carillon.db")+"?_pragma=busy_timeout(5000)")
 	must(t, err)
 	defer db.Close()
-	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO audits (tenant_id, seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id) "+
+	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO "+
+		"audits (tenant_id, seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id) "+
 		"SELECT ?, i, ?, 'key', x'', 'bot', 'ring.place', 'hay', '', '', '' FROM n", bytesOf(t, string(b.id)), h.clock.now().UnixMicro())
 	must(t, err)
 	b.quick(b.owner).get("/audit?q=needle").want(200).has("cancelled the ring", "1 entry on this page").lacks("Search older entries")
@@ -187,16 +194,18 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	w.get("/audit?action=device").want(200).has("belongs to, name").lacks("person, name")
 	w.get("/audit?action=key").want(200).lacks("changed the device")
 	// Names stand where the record has ids, and words where it has those of the API.
-	must(t, b.scope().AddKey(t.Context(), tenants.Key{ID: tenants.NewID[tenants.KeyID](h.clock.now()), Name: "Night bot", Last4: "wxyz", Permissions: []tenants.Permission{tenants.RingsWrite}, CreatedAt: h.clock.now()},
+	must(t, b.scope().Keys().Add(t.Context(), tenants.Key{ID: tenants.NewID[tenants.KeyID](h.clock.now()), Name: "Night bot",
+		Last4: "wxyz", Permissions: []tenants.Permission{tenants.RingsWrite}, CreatedAt: h.clock.now()},
 		tenants.NewSecret(tenants.LivePrefix).Hash()))
-	w.get("/audit?action=key").want(200).has("created the API key", "Night bot (crl_live_…wxyz)", "<small>Ring phones</small>").lacks("rings:write")
+	w.get("/audit?action=key").want(200).has("created the API key", "Night bot (crl_live_…wxyz)",
+		"<small>Ring phones</small>").lacks("rings:write")
 	w.post("/settings", url.Values{"name": {"Beta"}, "time_zone": {"Europe/Berlin"}, "ttl_s": {"47"}, "agent": {""}}).want(303)
 	w.get("/audit?action=tenant").want(200).has("changed the organisation", "how long a phone rings").lacks("ring_ttl")
 	w.post("/devices/pair", url.Values{"person": {"maya"}}).want(200)
 	w.get("/audit?action=pairing").want(200).has("created a pairing code", "for maya")
-	must(t, b.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(b.id, "growth", h.clock.now(), time.Time{})))
+	must(t, b.scope().Subscription().Set(t.Context(), h.store.Plans().Assigned(b.id, "growth", h.clock.now(), time.Time{})))
 	w.get("/audit?action=subscription").want(200).has("changed the subscription to", ">Growth</a>")
-	all, _, err := b.scope().Audits(t.Context(), store.AuditQuery{Action: "device.set"})
+	all, _, err := b.scope().Audits().List(t.Context(), store.AuditQuery{Action: "device.set"})
 	if err != nil || len(all) != 1 || all[0].Actor.ID != string(b.owner.ID) || all[0].IP == "" || all[0].RequestID == "" {
 		t.Fatalf("%+v %v", all, err)
 	}

@@ -45,9 +45,11 @@ func (k *Console) affiliatePage(ctx context.Context, c *fiber.Ctx) views.Affilia
 	terms := plans.Affiliate
 	_, err := k.partner(ctx, c)
 	p := views.AffiliatePage{
-		Front: k.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for how long, and how it is reckoned."),
-		None:  terms.Percent == 0 || terms.Months == 0, Off: k.Mail == nil, NoStripe: k.Billing == nil, Room: err == nil,
-		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month", "months"), Hold: views.Plural(terms.HoldDays, "day", "days"),
+		Front: k.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for "+
+			"how long, and how it is reckoned."),
+		None: terms.Percent == 0 || terms.Months == 0, Off: k.Mail == nil, NoStripe: k.Billing == nil, Room: err == nil,
+		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month",
+			"months"), Hold: views.Plural(terms.HoldDays, "day", "days"),
 		Name:  views.Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
 		Email: views.Field{Name: "email", Label: "Mail", Type: "email", Autocomplete: "email", Max: 254},
 	}
@@ -66,7 +68,8 @@ func (k *Console) reckon(p *views.AffiliatePage, plans tenants.Plans) {
 	for _, one := range plans.Plans {
 		month := terms.Commission(tenants.Payment{Cents: one.MonthCents, Untaxed: one.MonthCents})
 		year := terms.Commission(tenants.Payment{Cents: one.YearCents, Untaxed: one.YearCents})
-		p.Earns = append(p.Earns, views.EarnRow{Plan: one.Name, Price: page.Money(one.MonthCents, plans.Currency), Month: cash(month), Whole: cash(month * int64(terms.Months)), Year: cash(year)})
+		p.Earns = append(p.Earns, views.EarnRow{Plan: one.Name, Price: page.Money(one.MonthCents, plans.Currency), Month: cash(month),
+			Whole: cash(month * int64(terms.Months)), Year: cash(year)})
 	}
 	one := plans.Plans[len(plans.Plans)/2]
 	tax := one.MonthCents * 19 / 100
@@ -127,16 +130,18 @@ func (k *Console) sendPartnerLink(ctx context.Context, name, email string) (path
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), k.Now()
 	path = views.PartnerEnterPath(string(token))
 	l := store.PartnerLink{Hash: token.Hash(), Email: email, Name: name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
-	if err := k.Store.AddPartnerLink(ctx, l); err != nil {
+	if err := k.Store.Partners().AddLink(ctx, l); err != nil {
 		return "", err
 	}
-	return path, k.mail(notify.Mail{To: email, Subject: "Your Carillon partner dashboard", Text: "Hello,\n\nopen this link to sign in to your partner dashboard:\n\n" + k.PublicURL + path +
-		"\n\nThe link works once, within 24 hours. If you did not ask for it, you can ignore this email.\n"})
+	return path, k.mail(notify.Mail{To: email, Subject: "Your Carillon partner dashboard",
+		Text: "Hello,\n\nopen this link to sign in to your partner dashboard:\n\n" + k.PublicURL + path +
+			"\n\nThe link works once, within 24 hours. If you did not ask for it, you can ignore this email.\n"})
 }
 
 func (k *Console) mail(m notify.Mail) error {
 	if err := k.Mail.Send(m); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few " +
+			"minutes.", Err: err}
 	}
 	return nil
 }
@@ -147,7 +152,7 @@ func (k *Console) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerL
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.PartnerPrefix) {
 		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", "This link is not complete. Copy the whole link from the email.")
 	}
-	return k.Store.PartnerLinkOf(ctx, tenants.Secret(token).Hash(), k.Now())
+	return k.Store.Partners().Link(ctx, tenants.Secret(token).Hash(), k.Now())
 }
 
 func (k *Console) enterPage(ctx context.Context, c *fiber.Ctx) views.PartnerEnterPage {
@@ -185,7 +190,7 @@ func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 		}
 		token, now := page.NewToken(), k.Now()
 		in := store.PartnerSignIn{Hash: tenants.Secret(token).Hash(), CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerSignInTTL)}
-		if _, err = k.Store.EnterPartner(ctx, l.Hash, fresh, in); err == nil {
+		if _, err = k.Store.Partners().Enter(ctx, l.Hash, fresh, in); err == nil {
 			k.SetCookie(c, k.partnerCookie(), token, tenants.PartnerSignInTTL, false)
 			return c.Redirect(views.PathPartner, fiber.StatusSeeOther)
 		}
@@ -200,5 +205,6 @@ func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 // NewPartner is what becomes of an address that is no partner's yet.
 func NewPartner(plans tenants.Plans, name, email string, now time.Time) tenants.Partner {
 	domain, _ := page.Registrable(email)
-	return tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: email, Name: name, Key: plans.TrialKey(email, domain), CreatedAt: now}
+	return tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: tenants.NewPartnerCode(), Email: email, Name: name,
+		Key: plans.TrialKey(email, domain), CreatedAt: now}
 }

@@ -16,7 +16,8 @@ import (
 // personAt is a browser whose User-Agent is one of a person.
 func (h *house) personAt() *browser {
 	b := h.browser()
-	b.headers["User-Agent"] = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15"
+	b.headers["User-Agent"] = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 " +
+		"Safari/605.1.15"
 	return b
 }
 
@@ -32,7 +33,7 @@ func (b *browser) becomes(email string) tenants.Partner {
 	b.get(path).want(200).has("Open your partner dashboard", email)
 	b.get(path).want(200) // a program that checks mails was here before
 	b.post(path, nil).leads("/affiliate/room")
-	all, err := b.h.store.Partners(b.h.Context())
+	all, err := b.h.store.Partners().List(b.h.Context())
 	must(b.h, err)
 	for _, p := range all {
 		if p.Email == email {
@@ -75,7 +76,7 @@ func (b *browser) prefilled() string {
 func (h *house) clicked(p tenants.Partner) (n int64) {
 	h.Helper()
 	must(h, h.store.Ready(h.Context())) // behind the clicks in the queue
-	days, err := h.store.Clicks(h.Context(), p.ID)
+	days, err := h.store.Partners().Clicks(h.Context(), p.ID)
 	must(h, err)
 	for _, d := range days {
 		n += d.Clicks
@@ -88,9 +89,11 @@ func TestAPartner(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	ana := h.personAt()
-	ana.get("/affiliate").want(200).has("22 % of what they pay, for 12 months.", "60 days", "30 days", "$109.78", "$1,317.36", "does not take payments yet")
+	ana.get("/affiliate").want(200).has("22 % of what they pay, for 12 months.", "60 days", "30 days", "$109.78", "$1,317.36",
+		"does not take payments yet")
 	p := ana.becomes("ana@partner.example")
-	ana.get("/affiliate/room").want(200).has(p.Code, "/r/"+p.Code, "No customers yet", "No lines yet", "No payouts yet", "$0.00", "We need your payout details")
+	ana.get("/affiliate/room").want(200).has(p.Code, "/r/"+p.Code, "No customers yet", "No lines yet", "No payouts yet", "$0.00",
+		"We need your payout details")
 	ana.get("/affiliate").want(200).has("You are a partner")
 
 	w := h.personAt()
@@ -99,14 +102,15 @@ func TestAPartner(t *testing.T) {
 		t.Errorf("the form holds %q", w.prefilled())
 	}
 	brought := w.tries("cleo@lindenhof.example", w.prefilled())
-	r, err := h.store.ReferralOf(t.Context(), brought.ID)
+	r, err := h.store.Ledger().ReferralOf(t.Context(), brought.ID)
 	must(t, err)
 	if r.Partner != p.ID || r.Refused != "" || r.Terms.Percent != 22 || r.Terms.Months != 12 || r.Terms.HoldDays != 30 {
 		t.Errorf("%+v", r)
 	}
 	pay := tenants.Payment{ID: "in_secret", At: h.clock.now(), Cents: 49900, Untaxed: 49900}
 	settle := func() {
-		must(t, h.store.Settle(t.Context(), store.Settlement{Tenant: brought.ID, Asked: h.clock.now(), Payments: []tenants.Payment{pay}}))
+		must(t, h.store.Ledger().Settle(t.Context(), store.Settlement{Tenant: brought.ID, Asked: h.clock.now(),
+			Payments: []tenants.Payment{pay}}))
 	}
 	settle()
 	room := ana.get("/affiliate/room").want(200).has("$109.78", "Held", "Earns", "Commission", "Customer "+string(r.ID)[:6])
@@ -114,14 +118,15 @@ func TestAPartner(t *testing.T) {
 	h.clock.pass(31 * 24 * time.Hour)
 	ana.becomes("ana@partner.example") // the sign-in was over after thirty days
 	ana.get("/affiliate/room").want(200).has("Payable")
-	_, _, err = h.store.PayOut(t.Context(), p.ID, 10978, "=SEPA 7")
+	_, _, err = h.store.Ledger().PayOut(t.Context(), p.ID, 10978, "=SEPA 7")
 	must(t, err)
 	pay.Returned = 49900
 	settle()
 	ana.get("/affiliate/room").want(200).has("Paid", "Clawback", "−$109.78", "$109.78 goes against your next commissions", "=SEPA 7")
 	sheet, err := csv.NewReader(strings.NewReader(ana.get("/affiliate/room.csv").want(200).body)).ReadAll()
 	must(t, err)
-	if len(sheet) != 3 || sheet[1][3] != "109.78" || sheet[1][5] != "paid" || sheet[1][7] != "'=SEPA 7" || sheet[2][1] != "Clawback" || sheet[2][3] != "-109.78" {
+	if len(sheet) != 3 || sheet[1][3] != "109.78" || sheet[1][5] != "paid" || sheet[1][7] != "'=SEPA 7" || sheet[2][1] != "Clawback" ||
+		sheet[2][3] != "-109.78" {
 		t.Errorf("%q", sheet)
 	}
 	ana.post("/affiliate/signout", nil).leads("/affiliate")
@@ -140,7 +145,8 @@ func TestTheFirstLinkStays(t *testing.T) {
 			via = c
 		}
 	}
-	if via == nil || !via.HttpOnly || !via.Secure || via.SameSite != http.SameSiteLaxMode || via.MaxAge != 60*24*3600 || via.Value != first.Code || via.Path != "/" {
+	if via == nil || !via.HttpOnly || !via.Secure || via.SameSite != http.SameSiteLaxMode || via.MaxAge != 60*24*3600 ||
+		via.Value != first.Code || via.Path != "/" {
 		t.Errorf("%+v", via)
 	}
 	if res := w.get("/r/" + second.Code); len(res.Cookies()) != 0 {
@@ -149,7 +155,7 @@ func TestTheFirstLinkStays(t *testing.T) {
 	if got := w.prefilled(); got != first.Code {
 		t.Errorf("the form holds %q", got)
 	}
-	must(t, h.store.StopPartner(t.Context(), first.ID, h.clock.now()))
+	must(t, h.store.Partners().Stop(t.Context(), first.ID, h.clock.now()))
 	if res := w.get("/?via=" + second.Code).want(200); len(res.Cookies()) != 1 {
 		t.Error("the cookie of a partner who was ended keeps the next one out")
 	}
@@ -166,8 +172,10 @@ func TestClicksAreThoseOfPeople(t *testing.T) {
 	h := open(t)
 	p := h.personAt().becomes("ana@partner.example")
 	for name, headers := range map[string]map[string]string{
-		"a program that says so": {"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}, "a preview": {"User-Agent": "WhatsApp/2.23"}, "no browser": {"User-Agent": "curl/8.0"},
-		"ahead of a click": {"Sec-Purpose": "prefetch;prerender"}, "as it was called before": {"Purpose": "prefetch"}, "an image": {"Sec-Fetch-Dest": "image"},
+		"a program that says so": {"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}, "a " +
+			"preview": {"User-Agent": "WhatsApp/2.23"}, "no browser": {"User-Agent": "curl/8.0"},
+		"ahead of a click": {"Sec-Purpose": "prefetch;prerender"}, "as it was called before": {"Purpose": "prefetch"}, "an " +
+			"image": {"Sec-Fetch-Dest": "image"},
 	} {
 		w := h.personAt()
 		for k, v := range headers {
@@ -211,10 +219,11 @@ func TestNobodyBringsThemselvesByTheForm(t *testing.T) {
 		email   string
 		want    tenants.Refusal
 	}{
-		{firm, "ben@mail.firm.example", tenants.RefusedCompany}, {alone, "ana+x@gmail.com", tenants.RefusedAddress}, {alone, "ben@gmail.com", ""}, {firm, "cleo@else.example", ""},
+		{firm, "ben@mail.firm.example", tenants.RefusedCompany}, {alone, "ana+x@gmail.com", tenants.RefusedAddress}, {alone, "ben@gmail.com",
+			""}, {firm, "cleo@else.example", ""},
 	} {
 		w := h.personAt()
-		r, err := h.store.ReferralOf(t.Context(), w.tries(c.email, c.partner.Code).ID)
+		r, err := h.store.Ledger().ReferralOf(t.Context(), w.tries(c.email, c.partner.Code).ID)
 		if err != nil || r.Refused != c.want || r.Partner != c.partner.ID {
 			t.Errorf("%s by %s: %+v %v", c.email, c.partner.Email, r, err)
 		}
@@ -222,7 +231,7 @@ func TestNobodyBringsThemselvesByTheForm(t *testing.T) {
 	// Whoever cleared the field was brought by nobody; who typed rubbish is told.
 	w := h.personAt()
 	w.get("/r/" + firm.Code).leads("/")
-	if _, err := h.store.ReferralOf(t.Context(), w.tries("dora@clear.example", "").ID); tenants.KindOf(err) != tenants.Unknown {
+	if _, err := h.store.Ledger().ReferralOf(t.Context(), w.tries("dora@clear.example", "").ID); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("a cleared field: %v", err)
 	}
 	for _, bad := range []string{"ZZZZZZZZ", "x", "\xff", canary} {
@@ -237,7 +246,8 @@ func TestNobodyBringsThemselvesByTheForm(t *testing.T) {
 	if p.User == "" {
 		t.Fatal("the account is not known")
 	}
-	if r, err := h.store.ReferralOf(t.Context(), lea.tries("lea@other.example", p.Code).ID); err != nil || r.Refused != tenants.RefusedPerson {
+	if r, err := h.store.Ledger().ReferralOf(t.Context(), lea.tries("lea@other.example", p.Code).ID); err != nil ||
+		r.Refused != tenants.RefusedPerson {
 		t.Errorf("%+v %v (first %s)", r, err, t1.Slug)
 	}
 }
@@ -263,7 +273,8 @@ func TestPayoutDetails(t *testing.T) {
 	p := w.becomes("ana@partner.example")
 	letters := len(h.post.to("ana@partner.example"))
 	for _, bad := range []url.Values{
-		{"payee": {"Ana"}, "by": {"iban"}, "account": {"DE00"}}, {"payee": {""}, "by": {"mail"}}, {"payee": {"Ana"}, "by": {"cash"}}, {"payee": {"Ana"}, "by": {"paypal"}, "account": {canary}}, {},
+		{"payee": {"Ana"}, "by": {"iban"}, "account": {"DE00"}}, {"payee": {""}, "by": {"mail"}}, {"payee": {"Ana"},
+			"by": {"cash"}}, {"payee": {"Ana"}, "by": {"paypal"}, "account": {canary}}, {},
 	} {
 		w.post("/affiliate/payee", bad).want(422).has("field-error").lacks("<img src=x")
 	}
@@ -278,7 +289,7 @@ func TestPayoutDetails(t *testing.T) {
 	other.becomes("ben@partner.example")
 	other.get("/affiliate/room").want(200).lacks(p.Code, "DE89", "ana@partner.example")
 	h.browser().post("/affiliate/payee", good).leads("/affiliate#join")
-	must(t, h.store.StopPartner(t.Context(), p.ID, h.clock.now()))
+	must(t, h.store.Partners().Stop(t.Context(), p.ID, h.clock.now()))
 	w.get("/affiliate/room").want(200).has("Your partnership was ended")
 }
 
@@ -299,7 +310,8 @@ func TestPartnerLinks(t *testing.T) {
 	h.browser().post(path, nil).leads("/affiliate/room")
 	h.browser().post(path, nil).want(410).has("no longer works")
 	h.browser().get(path).want(410)
-	for _, bad := range []string{"/affiliate/links/x", "/affiliate/links/" + string(tenants.NewSecret(tenants.PartnerPrefix)), "/affiliate/links/" + string(tenants.NewSecret(tenants.TrialPrefix))} {
+	for _, bad := range []string{"/affiliate/links/x", "/affiliate/links/" + string(tenants.NewSecret(tenants.PartnerPrefix)),
+		"/affiliate/links/" + string(tenants.NewSecret(tenants.TrialPrefix))} {
 		h.browser().get(bad).want(410)
 		h.browser().post(bad, nil).want(410)
 	}
@@ -307,7 +319,8 @@ func TestPartnerLinks(t *testing.T) {
 	path, _ = h.link("late@partner.example")
 	h.clock.pass(tenants.PartnerLinkTTL)
 	h.browser().post(path, nil).want(410)
-	for _, bad := range []url.Values{{"name": {""}, "email": {"a@b.example"}}, {"name": {"Ana"}, "email": {"x"}}, {"name": {canary + "\x00"}, "email": {"a@localhost"}}} {
+	for _, bad := range []url.Values{{"name": {""}, "email": {"a@b.example"}}, {"name": {"Ana"}, "email": {"x"}},
+		{"name": {canary + "\x00"}, "email": {"a@localhost"}}} {
 		h.browser().post("/affiliate", bad).want(422).has("field-error").lacks("<img src=x")
 	}
 	sent := 0
@@ -331,6 +344,7 @@ func TestNoPartnersWithoutMailOrWithoutTerms(t *testing.T) {
 	none := openAs(t, "http://127.0.0.1", func(h *house, c *Config) {
 		c.Store = storetest.OpenConfig(t, store.Config{Now: h.clock.now, Plans: plans})
 	})
-	none.browser().get("/affiliate").want(200).has("This server has no partner programme.").lacks("22 %", "<form method=\"post\" action=\"/affiliate")
+	none.browser().get("/affiliate").want(200).has("This server has no partner programme.").lacks("22 %",
+		"<form method=\"post\" action=\"/affiliate")
 	none.browser().post("/affiliate", url.Values{"name": {"Ana"}, "email": {"a@b.example"}}).want(503)
 }

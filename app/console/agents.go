@@ -29,7 +29,7 @@ func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, next, err := v.Scope.Agents(ctx, ask)
+	all, next, err := v.Scope.Agents().List(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,8 @@ func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	p := views.AgentsPage{Shell: s, Table: q.table(agentList, len(all), next), CanEdit: v.Role.May()}
 	for _, a := range all {
 		p.Agents = append(p.Agents, views.AgentRow{
-			ID: string(a.ID), Name: a.Name, Kind: agentKinds[a.Kind], Note: before("shown to people as ", a.Caller), Default: a.ID == v.Tenant.DefaultAgent,
+			ID: string(a.ID), Name: a.Name, Kind: agentKinds[a.Kind], Note: before("shown to people as ",
+				a.Caller), Default: a.ID == v.Tenant.DefaultAgent,
 			Tone: views.ToneGood, State: "Ready", Rings: views.Count(int(counts[a.ID])) + " in 7 days", Changed: v.At(a.CreatedAt),
 		})
 	}
@@ -77,7 +78,7 @@ func (k *Console) agentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		Name: "agents", Head: []string{"id", "name", "kind", "caller", "default", "created_at"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.Scope.Agents(ctx, ask)
+			all, next, err := v.Scope.Agents().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
 				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent), page.Stamp(a.CreatedAt)}
@@ -96,7 +97,7 @@ func yes(b bool) string {
 
 // agentChoices are the agents to choose from, the built-in one first.
 func agentChoices(ctx context.Context, v *page.Visitor, chosen string) ([]views.Choice, error) {
-	all, _, err := v.Scope.Agents(ctx, store.Page{Limit: 200})
+	all, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return nil, err
 	}
@@ -116,15 +117,17 @@ func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, 
 	title := "Add an agent"
 	p := views.AgentFormPage{
 		ID: string(a.ID), Error: w.Unseen("name", "caller"), CanEdit: v.Role.May(),
-		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
-		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true, Error: w.Fields["caller"],
-			Help: "Used when a ring has no caller. Organisations with “IDs only, no names” never send it in a notification."}},
+		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],
+			Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
+		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
+			Error: w.Fields["caller"],
+			Help:  "Used when a ring has no caller. Organisations with “IDs only, no names” never send it in a notification."}},
 		Default: views.Tick{Name: "default", Value: "1", Label: "Use as default agent", Checked: a.ID != "" && a.ID == v.Tenant.DefaultAgent},
 	}
 	if a.ID == "" {
 		p.Kinds = page.Choose(string(tenants.Builtin), page.Choice(string(tenants.Builtin), builtinAgent))
 	} else {
-		old, err := v.Scope.Agent(ctx, a.ID) // as it is, whatever was typed
+		old, err := v.Scope.Agents().Get(ctx, a.ID) // as it is, whatever was typed
 		if err != nil {
 			return err
 		}
@@ -144,7 +147,7 @@ func oneAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Agent
 	if err != nil {
 		return tenants.Agent{}, err
 	}
-	return v.Scope.Agent(ctx, id)
+	return v.Scope.Agents().Get(ctx, id)
 }
 
 func (k *Console) agent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -163,7 +166,7 @@ func (k *Console) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	}
 	err := a.Check()
 	if err == nil {
-		err = v.Scope.AddAgent(ctx, a)
+		err = v.Scope.Agents().Add(ctx, a)
 	}
 	if w, ok := page.WrongOf(err); ok {
 		a.ID = ""
@@ -183,7 +186,7 @@ func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	f := page.FormOf(c)
 	a.Name, a.Caller = f.Text("name"), f.Text("caller")
 	if err = a.Check(); err == nil {
-		err = v.Scope.SetAgent(ctx, a)
+		err = v.Scope.Agents().Set(ctx, a)
 	}
 	if w, ok := page.WrongOf(err); ok {
 		return k.agentPage(ctx, c, v, a, w)
@@ -241,7 +244,7 @@ func (k *Console) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	if !typed(c, &q.ask) {
 		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
 	}
-	if err := v.Scope.RemoveAgent(ctx, a.ID); err != nil {
+	if err := v.Scope.Agents().Remove(ctx, a.ID); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashRemoved, views.PathAgents)

@@ -21,7 +21,8 @@ var alertWords = map[tenants.AlertKind]struct {
 	tone      views.Tone
 	why, cure string
 }{
-	tenants.AlertTokensRefused: {views.ToneBad, "When Apple refuses many phones at once, the cause is usually one wrong setting, not the phones. No phone was disabled.",
+	tenants.AlertTokensRefused: {views.ToneBad, "When Apple refuses many phones at once, the cause is usually one wrong setting, not the " +
+		"phones. No phone was disabled.",
 		"Open the credential, choose “Test with Apple now”, and correct the environment and bundle ID."},
 	tenants.AlertCredential: {views.ToneBad, "Phones with this app do not ring until this is fixed.",
 		"Open it and choose “Test with Apple now”. The result shows what is wrong: key, team, app or environment."},
@@ -29,7 +30,8 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Choose “Replace key” on its page."},
 	tenants.AlertTooOften: {views.ToneWarn, "Apple slows down senders that make too many requests. Rings may be late for a while.",
 		"Wait an hour. If it happens again, check if another server uses the same key."},
-	tenants.AlertBlocked: {views.ToneBad, "iOS stops waking an app that did not show its calls. This happens on each phone separately, without a message.",
+	tenants.AlertBlocked: {views.ToneBad, "iOS stops waking an app that did not show its calls. This happens on each phone separately, " +
+		"without a message.",
 		"Ask people to open the app once, which removes the block. Send your developer to the page “Phone health”."},
 	tenants.AlertUnshown: {views.ToneBad, "iOS stops waking an app after a few pushes that did not show a call.",
 		"Send your developer to the page “Phone health” before more phones stop ringing."},
@@ -118,7 +120,7 @@ func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	if err != nil {
 		return err
 	}
-	all, next, err := v.Scope.FindAlerts(ctx, ask)
+	all, next, err := v.Scope.Alerts().Find(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -130,8 +132,10 @@ func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	if err != nil {
 		return err
 	}
-	states := views.Filter{Name: "state", Label: "State", Choices: q.chosen("state", page.Choice("", "Open"), page.Choice("closed", "Closed"), page.Choice("all", "Open and closed"))}
-	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: q.table(alertList, len(rows), next, states), Alerts: rows, CanEdit: v.Role.May()}), fiber.StatusOK)
+	states := views.Filter{Name: "state", Label: "State", Choices: q.chosen("state", page.Choice("", "Open"),
+		page.Choice("closed", "Closed"), page.Choice("all", "Open and closed"))}
+	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: q.table(alertList, len(rows), next, states), Alerts: rows,
+		CanEdit: v.Role.May()}), fiber.StatusOK)
 }
 
 func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -144,7 +148,7 @@ func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		Name: "alerts", Head: []string{"kind", "title", "target", "where", "detail", "count", "first_at", "last_at", "closed_at"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.Scope.FindAlerts(ctx, ask)
+			all, next, err := v.Scope.Alerts().Find(ctx, ask)
 			if err != nil {
 				return nil, "", err
 			}
@@ -162,7 +166,7 @@ func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 // closeAlert closes an alert that somebody has seen to. While its cause goes on it is raised anew.
 func (k *Console) closeAlert(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
-	if err := v.Scope.ResolveAlert(ctx, tenants.AlertKind(f.Raw("kind")), f.Raw("target")); err != nil {
+	if err := v.Scope.Alerts().Resolve(ctx, tenants.AlertKind(f.Raw("kind")), f.Raw("target")); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashClosed, views.PathAlerts)
@@ -170,7 +174,7 @@ func (k *Console) closeAlert(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 
 // overviewAlerts fills in what needs a look.
 func overviewAlerts(ctx context.Context, v *page.Visitor, p *views.OverviewPage) error {
-	open, _, err := v.Scope.FindAlerts(ctx, store.AlertQuery{Open: true, Limit: alertsShown})
+	open, _, err := v.Scope.Alerts().Find(ctx, store.AlertQuery{Open: true, Limit: alertsShown})
 	if err != nil {
 		return err
 	}

@@ -18,13 +18,16 @@ import (
 
 var auditList = list{
 	name: "Audit log", path: views.PathAudit, csv: views.PathAuditCSV, search: "Person, key, target or detail", one: "entry", many: "entries",
-	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.", Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
+	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.", Action: views.Button{Text: "Go to the " +
+		"overview", Href: views.PathOverview}},
 }
 
 // auditNouns are what the list can be filtered by.
 var auditNouns = []views.Choice{
-	{Value: "", Text: "Anything"}, {Value: "ring", Text: "Rings"}, {Value: "device", Text: "Devices"}, {Value: "pairing", Text: "Pairings"}, {Value: "credential", Text: "Credentials"}, {Value: "alert", Text: "Alerts"},
-	{Value: "agent", Text: "Agents"}, {Value: "key", Text: "API keys"}, {Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"},
+	{Value: "", Text: "Anything"}, {Value: "ring", Text: "Rings"}, {Value: "device", Text: "Devices"}, {Value: "pairing",
+		Text: "Pairings"}, {Value: "credential", Text: "Credentials"}, {Value: "alert", Text: "Alerts"},
+	{Value: "agent", Text: "Agents"}, {Value: "key", Text: "API keys"}, {Value: "member", Text: "People"}, {Value: "invitation",
+		Text: "Invitations"},
 	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
 }
 
@@ -77,7 +80,7 @@ const (
 func (k *Console) lookBack(ctx context.Context, v *page.Visitor, ask store.AuditQuery) (all []tenants.Audit, next string, err error) {
 	began := k.Now()
 	for range lookParts {
-		all, next, err = v.Scope.Audits(ctx, ask)
+		all, next, err = v.Scope.Audits().List(ctx, ask)
 		if err != nil || len(all) > 0 || next == "" || k.Now().Sub(began) > lookTime {
 			break
 		}
@@ -146,14 +149,14 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 		}
 	}
 	out := map[string]views.Link{string(v.Tenant.ID): {Text: v.Tenant.Name, Href: views.PathSettings}}
-	found, err := v.Scope.DevicesOf(ctx, keysOf(devices))
+	found, err := v.Scope.Devices().ByID(ctx, keysOf(devices))
 	if err != nil {
 		return nil, err
 	}
 	for id, d := range found {
 		out[string(id)] = views.Link{Text: deviceName(d), Href: views.DevicePath(string(id))}
 	}
-	speakers, err := v.Scope.AgentsOf(ctx, keysOf(agents))
+	speakers, err := v.Scope.Agents().ByID(ctx, keysOf(agents))
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +178,7 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 // holdersOf names the people, and the keys if they are spoken of.
 func holdersOf(ctx context.Context, v *page.Visitor, keys bool, out map[string]views.Link) error {
 	if keys {
-		found, _, err := v.Scope.Keys(ctx, store.Page{Limit: 200})
+		found, _, err := v.Scope.Keys().List(ctx, store.Page{Limit: 200})
 		if err != nil {
 			return err
 		}
@@ -183,7 +186,7 @@ func holdersOf(ctx context.Context, v *page.Visitor, keys bool, out map[string]v
 			out[string(key.ID)] = views.Link{Text: key.Name + " (" + keyShown(key) + ")", Href: views.PathKeys}
 		}
 	}
-	members, _, err := v.Scope.Members(ctx, store.Page{Limit: 200})
+	members, _, err := v.Scope.Members().List(ctx, store.Page{Limit: 200})
 	for _, m := range members {
 		out[string(m.User)] = views.Link{Text: m.Name, Href: views.PathPeople}
 	}
@@ -201,10 +204,11 @@ func (k *Console) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 		Name: "audit", Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip", "request_id"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.Scope.Audits(ctx, ask)
+			all, next, err := v.Scope.Audits().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action, a.Target, a.Detail, a.IP, a.RequestID}
+				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action, a.Target,
+					a.Detail, a.IP, a.RequestID}
 			}
 			return rows, next, err
 		},

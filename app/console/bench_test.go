@@ -49,7 +49,7 @@ func seed(h *house, b *tenant, n int) {
 		<-done
 	}
 	for {
-		rolled, err := h.store.Roll(h.Context(), 5000)
+		rolled, err := h.store.Jobs().Roll(h.Context(), 5000)
 		must(h, err)
 		if rolled == 0 {
 			return
@@ -60,16 +60,19 @@ func seed(h *house, b *tenant, n int) {
 func seedRing(h *house, b *tenant, at time.Time) {
 	id := tenants.NewID[tenants.AttemptID](at)
 	jitter := time.Duration(at.UnixNano()/1000%977) * time.Millisecond
-	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](at), Tenant: b.id, State: tenants.Placed, To: tenants.To{Device: b.device}, Reference: "ref-" + strconv.Itoa(int(jitter)),
-		By: tenants.Actor{Kind: "key", Name: "k"}, CreatedAt: at, ExpiresAt: at.Add(30 * time.Second)}
-	r.Attempts = []tenants.Attempt{{ID: id, Ring: r.ID, Device: b.device, Credential: b.credential, State: tenants.Placed, AppVersion: "1." + strconv.Itoa(int(jitter/time.Millisecond)%4), OSVersion: "26",
+	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](at), Tenant: b.id, State: tenants.Placed, To: tenants.To{Device: b.device},
+		Reference: "ref-" + strconv.Itoa(int(jitter)),
+		By:        tenants.Actor{Kind: "key", Name: "k"}, CreatedAt: at, ExpiresAt: at.Add(30 * time.Second)}
+	r.Attempts = []tenants.Attempt{{ID: id, Ring: r.ID, Device: b.device, Credential: b.credential, State: tenants.Placed,
+		AppVersion: "1." + strconv.Itoa(int(jitter/time.Millisecond)%4), OSVersion: "26",
 		Push:  tenants.Push{APNsID: tenants.NewRandomID(), Topic: "t.voip", Token: "aa", Environment: tenants.Production, Status: 200},
 		Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: at, Received: at}}}}
-	for i, k := range []tenants.FactKind{tenants.FactSent, tenants.FactAccepted, tenants.FactWoke, tenants.FactShown, tenants.FactAnswered, tenants.FactConnected, tenants.FactHungUp} {
+	for i, k := range []tenants.FactKind{tenants.FactSent, tenants.FactAccepted, tenants.FactWoke, tenants.FactShown, tenants.FactAnswered,
+		tenants.FactConnected, tenants.FactHungUp} {
 		when := at.Add(time.Duration(i) * (50*time.Millisecond + jitter))
 		r.Fold(tenants.Fact{Attempt: id, Kind: k, At: when, Received: when})
 	}
-	_, err := b.scope().AddRing(h.Context(), r, store.Idempotency{}, at)
+	_, err := b.scope().Rings().Add(h.Context(), r, store.Idempotency{}, at)
 	if err != nil {
 		h.Error(err)
 	}

@@ -73,7 +73,8 @@ func (k *Console) payable(c *fiber.Ctx) {
 	}
 	h := &c.Response().Header
 	policy := string(h.Peek(fiber.HeaderContentSecurityPolicy))
-	h.Set(fiber.HeaderContentSecurityPolicy, strings.Replace(policy, "form-action 'self'", "form-action 'self' "+strings.Join(k.Billing.Origins(), " "), 1))
+	h.Set(fiber.HeaderContentSecurityPolicy, strings.Replace(policy, "form-action 'self'",
+		"form-action 'self' "+strings.Join(k.Billing.Origins(), " "), 1))
 }
 
 func (k *Console) checkout(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -94,7 +95,7 @@ func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if !ok || every != tenants.Monthly && every != tenants.Yearly {
 		return tenants.NoSuch("plan")
 	}
-	sub, err := v.Scope.Subscription(ctx)
+	sub, err := v.Scope.Subscription().Get(ctx)
 	if err != nil {
 		return err
 	}
@@ -150,15 +151,17 @@ func (k *Console) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 }
 
 func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	sub, err := v.Scope.Subscription(ctx)
+	sub, err := v.Scope.Subscription().Get(ctx)
 	if err != nil {
 		return err
 	}
 	end := v.At(sub.PeriodEnd).Text
 	return k.confirm(ctx, c, v, confirmation{
 		title: "Cancel subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
-		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription", Back: views.PathBilling,
-			Consequence: []string{"Everything works until " + end + ".", "After that, phones do not ring. Nothing is deleted. You can subscribe again at any time."}},
+		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription",
+			Back: views.PathBilling,
+			Consequence: []string{"Everything works until " + end + ".", "After that, phones do not ring. Nothing is deleted. You can subscribe " +
+				"again at any time."}},
 	}, fiber.StatusOK)
 }
 
@@ -179,7 +182,7 @@ func (k *Console) resumePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 // setOverage switches rings past the limit. The price is on the subscription all the time; the switch is ours alone.
 func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	on := page.FormOf(c).Text("overage") == "on"
-	err := v.Scope.ChangeSubscription(ctx, func(s *tenants.Subscription) error {
+	err := v.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {
 		if on && !s.Live() {
 			return tenants.Refuse(tenants.Conflict, "not_subscribed", "Overage needs a subscription. Subscribe first.")
 		}

@@ -67,7 +67,7 @@ func (q *query) with(path, name, value, part string) string {
 // history is the rings of thirty days, and where the days before and after are.
 func (k *Console) history(ctx context.Context, v *page.Visitor, q *query, until time.Time, p *views.BillingPage) error {
 	from, today := until.AddDate(0, 0, 1-usageDays), k.Now().UTC().Truncate(24*time.Hour)
-	days, err := v.Scope.UsageDays(ctx, from, until.AddDate(0, 0, 1))
+	days, err := v.Scope.Subscription().UsageDays(ctx, from, until.AddDate(0, 0, 1))
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	return k.SendSheet(ctx, c, page.Sheet{
 		Name: "usage", Head: []string{"day_utc", "rings"}, Sums: []int{1},
 		More: func(ctx context.Context, _ string) ([][]string, string, error) {
-			days, err := v.Scope.UsageDays(ctx, time.Time{}, time.Time{})
+			days, err := v.Scope.Subscription().UsageDays(ctx, time.Time{}, time.Time{})
 			return mapped(days, func(d store.UsageDay) []string {
 				return []string{d.Day.Format(time.DateOnly), strconv.FormatInt(d.Rings, 10)}
 			}), "", err
@@ -122,7 +122,8 @@ func (k *Console) invoices(ctx context.Context, v *page.Visitor, q *query, after
 	}
 	for _, b := range bills {
 		tone, word := billState(b)
-		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: views.OnDay(b.At, v.Zone), Amount: page.Money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
+		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: views.OnDay(b.At, v.Zone),
+			Amount: page.Money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
 	}
 	if len(bills) > 0 {
 		p.BillsCSV = views.PathInvoicesCSV

@@ -16,15 +16,15 @@ import (
 
 // entitlement is what the tenant may do, with everything counted.
 func (k *Console) entitlement(ctx context.Context, v *page.Visitor) (tenants.Entitlement, error) {
-	e, err := v.Scope.Entitlement(ctx)
+	e, err := v.Scope.Subscription().Entitlement(ctx)
 	if err != nil {
 		return e, err
 	}
-	devices, err := v.Scope.CountDevices(ctx)
+	devices, err := v.Scope.Devices().Count(ctx)
 	if err != nil {
 		return e, err
 	}
-	people, err := v.Scope.CountPeople(ctx)
+	people, err := v.Scope.Members().Count(ctx)
 	e.Usage.Devices, e.Usage.People = int64(devices), int64(people)
 	return e, err
 }
@@ -32,7 +32,7 @@ func (k *Console) entitlement(ctx context.Context, v *page.Visitor) (tenants.Ent
 // bills is the room of plan, usage and invoices. Coming back from a checkout shows it like any other time: what a browser says about
 // a payment counts nothing.
 func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	sub, err := v.Scope.Subscription(ctx)
+	sub, err := v.Scope.Subscription().Get(ctx)
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return err
 	}
@@ -43,7 +43,8 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	p := views.BillingPage{
 		Plan: "No plan", CanEdit: v.Role.May(), Selling: k.Billing != nil, Zone: "UTC", Meters: meters(e), Offers: k.offers(sub),
 		Facts: k.facts(v, sub, e), Forecast: forecast(e, k.Now()), Notices: k.notices(c, sub, e),
-		Portal: sub.Customer != "", Cancel: k.Billing != nil && sub.Live() && !sub.CancelAtEnd, Resume: k.Billing != nil && sub.Live() && sub.CancelAtEnd,
+		Portal: sub.Customer != "", Cancel: k.Billing != nil && sub.Live() && !sub.CancelAtEnd, Resume: k.Billing != nil && sub.Live() &&
+			sub.CancelAtEnd,
 	}
 	if sub.State != "" {
 		p.Plan = e.Plan.Name
@@ -103,7 +104,7 @@ func (k *Console) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscri
 	if e.Usage.Rings == 0 {
 		return nil // what was picked up was rung to try it, and cost nothing
 	}
-	rows, err := v.Scope.Funnel(ctx, e.From, k.Now(), "")
+	rows, err := v.Scope.Analytics().Funnel(ctx, e.From, k.Now(), "")
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,8 @@ func (k *Console) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscri
 		if r.Fact == tenants.FactAnswered && r.Rings > 0 {
 			p.Cost = append(p.Cost, views.Row{Name: "Calls answered this month", Text: views.Count(int(r.Rings))})
 			if cents := e.Plan.Cents(tenants.Monthly); sub.Stripe != "" && e.Standing != tenants.StandingTrial {
-				p.Cost = append(p.Cost, views.Row{Name: "Cost per answered call, including test rings", Text: page.Money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
+				p.Cost = append(p.Cost, views.Row{Name: "Cost per answered call, including test rings",
+					Text: page.Money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
 			}
 		}
 	}
@@ -122,7 +124,8 @@ func (k *Console) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscri
 func meters(e tenants.Entitlement) []views.Meter {
 	var out []views.Meter
 	if e.Standing != tenants.StandingOpen {
-		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings), Note: "until " + e.To.Format("2 January") + ". Test rings are free."})
+		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings),
+			Note: "until " + e.To.Format("2 January") + ". Test rings are free."})
 	}
 	return append(out, views.Meter{Label: "Devices", Used: int(e.Usage.Devices), Most: int(e.Plan.Devices)},
 		views.Meter{Label: "People and invitations", Used: int(e.Usage.People), Most: int(e.Plan.People)})
@@ -175,13 +178,15 @@ func atMost(n int64) string {
 
 var standings = map[tenants.Standing]string{
 	tenants.StandingOpen: "No subscription, no limits", tenants.StandingTrial: "Trial", tenants.StandingPaid: "Active",
-	tenants.StandingGrace: "A payment failed", tenants.StandingEnding: "Cancelled, active until the end of the period", tenants.StandingOver: "Ended. Phones do not ring.",
+	tenants.StandingGrace: "A payment failed", tenants.StandingEnding: "Cancelled, active until the end of the " +
+		"period", tenants.StandingOver: "Ended. Phones do not ring.",
 }
 
 // notices are what to know first in the room.
 func (k *Console) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
 	if web.Query(c, "checkout") == "done" && !sub.Live() && k.Billing != nil {
-		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.", Cause: "This takes a few seconds. Your plan changes when Stripe confirms it.",
+		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.",
+			Cause:  "This takes a few seconds. Your plan changes when Stripe confirms it.",
 			Action: views.Button{Text: "Check again", Href: views.PathBilling + "?checkout=done", Icon: views.IconRefresh, Kind: views.Quiet}})
 	}
 	for _, w := range e.Warnings() {
@@ -221,8 +226,10 @@ func calloutOf(w tenants.Warning) views.Callout {
 func (k *Console) offers(sub tenants.Subscription) (out []views.Offer) {
 	plans := k.Store.Plans()
 	for _, p := range plans.Plans {
-		o := views.Offer{Code: p.Code, Name: p.Name, Month: page.Money(p.MonthCents, plans.Currency), Year: page.Money(p.YearCents, plans.Currency), Change: sub.Live(),
-			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month", holds(p.Calls, "call", "calls") + " at once",
+		o := views.Offer{Code: p.Code, Name: p.Name, Month: page.Money(p.MonthCents, plans.Currency),
+			Year: page.Money(p.YearCents, plans.Currency), Change: sub.Live(),
+			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month",
+				holds(p.Calls, "call", "calls") + " at once",
 				holds(p.People, "person", "people")}}
 		if p.Overage > 0 {
 			o.More = "Overage, if you allow it: " + page.Money(p.Overage, plans.Currency) + " for 1,000"
@@ -243,7 +250,7 @@ func holds(n int64, one, many string) string {
 
 // owes warns on every page: days left of a trial, and what must not be overlooked.
 func (k *Console) owes(ctx context.Context, v *page.Visitor, s *views.Shell) error {
-	e, err := v.Scope.Entitlement(ctx)
+	e, err := v.Scope.Subscription().Entitlement(ctx)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,8 @@ func openMoney(t testing.TB, secrets ...string) (*house, *stripetest.Stripe) {
 		s, err = stripetest.New(stripetest.Config{Now: h.clock.now()})
 		must(t, err)
 		t.Cleanup(func() { must(t, s.Close()) })
-		b, err := billing.New(billing.Config{Store: h.store, Key: stripetest.Key, Secrets: secrets, URL: s.URL(), PublicURL: "http://127.0.0.1", Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
+		b, err := billing.New(billing.Config{Store: h.store, Key: stripetest.Key, Secrets: secrets, URL: s.URL(),
+			PublicURL: "http://127.0.0.1", Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
 		must(t, err)
 		_, err = b.SyncPlans(t.Context())
 		must(t, err)
@@ -46,7 +47,7 @@ func (h *house) tell(s *stripetest.Stripe) {
 }
 
 func (t *tenant) trial() {
-	must(t.h, t.scope().SetSubscription(t.h.Context(), t.h.store.Plans().Trial(t.id, "starter", t.h.clock.now())))
+	must(t.h, t.scope().Subscription().Set(t.h.Context(), t.h.store.Plans().Trial(t.id, "starter", t.h.clock.now())))
 }
 
 func fieldsOf(pairs ...string) url.Values { return fields(pairs...)(nil) }
@@ -69,7 +70,8 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	if !strings.HasPrefix(to, s.URL()+"/pay/") {
 		t.Fatalf("a checkout leads to %q", to)
 	}
-	if again := w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment", "The trial ends on").Header.Get("Refresh"); again != "3; url=/billing?checkout=done&look=1" {
+	if again := w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment",
+		"The trial ends on").Header.Get("Refresh"); again != "3; url=/billing?checkout=done&look=1" {
 		t.Errorf("the page looks again by %q", again)
 	}
 	for _, over := range []string{"8", "99999999999999999999", "x"} {
@@ -81,7 +83,8 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	must(t, s.Pay(s.Sessions()[0]))
 	w.get("/billing?checkout=done").want(200).has("Stripe is confirming your payment") // it is paid, and Stripe has not told us
 	h.tell(s)
-	w.get("/billing?checkout=done").want(200).has("$149 by the month", "Current plan", "Payment method", "Cancel subscription").lacks("is confirming", "Subscribe to")
+	w.get("/billing?checkout=done").want(200).has("$149 by the month", "Current plan", "Payment method",
+		"Cancel subscription").lacks("is confirming", "Subscribe to")
 
 	w.get("/billing/change?plan=growth&interval=month").want(200).has("From Starter by the month to Growth by the month", "Due now: $0")
 	w.get("/billing/change?plan=gold&interval=month").want(404)
@@ -174,7 +177,8 @@ func TestTheBillingDoors(t *testing.T) {
 	viewer, w := a.quick(a.person(tenants.Viewer)), a.quick(a.owner)
 	w.headers = map[string]string{"Sec-Fetch-Site": "cross-site"}
 	before := h.dump("")
-	doors := map[string]url.Values{"checkout": fieldsOf("plan", "growth", "interval", "month", "tenant", string(b.id)), "portal": nil, "change": fieldsOf("plan", "growth", "interval", "month", "at", "1"),
+	doors := map[string]url.Values{"checkout": fieldsOf("plan", "growth", "interval", "month", "tenant", string(b.id)), "portal": nil,
+		"change": fieldsOf("plan", "growth", "interval", "month", "at", "1"),
 		"cancel": nil, "resume": nil, "overage": fieldsOf("overage", "on")}
 	for door, form := range doors {
 		h.browser().post("/billing/"+door, form).leads("/signin")
@@ -216,7 +220,7 @@ func TestStripesDoor(t *testing.T) {
 	send(string(e.Body), stripetest.Sign(e.Body, stripetest.Secret, time.Now())).want(503)
 	s.Down(false)
 	send(string(e.Body), stripetest.Sign(e.Body, stripetest.Secret, time.Now())).want(200)
-	sub, err := a.scope().Subscription(t.Context())
+	sub, err := a.scope().Subscription().Get(t.Context())
 	must(t, err)
 	if sub.Plan != "growth" || sub.Interval != tenants.Yearly || !sub.Live() {
 		t.Errorf("%+v", sub)
@@ -233,14 +237,15 @@ func TestWithoutStripe(t *testing.T) {
 	h := open(t)
 	a := h.full("alpha", "Alpha")
 	w := a.quick(a.owner)
-	room := w.get("/billing").want(200).has("No plan", "no limits", "This server does not take payments", "Ask its operator to change your plan").lacks("Subscribe to", "<form method=\"post\" action=\"/billing")
+	room := w.get("/billing").want(200).has("No plan", "no limits", "This server does not take payments",
+		"Ask its operator to change your plan").lacks("Subscribe to", "<form method=\"post\" action=\"/billing")
 	if p := room.Header.Get("Content-Security-Policy"); !strings.HasSuffix(p, "form-action 'self'") {
 		t.Errorf("the policy is wider than it needs to be: %s", p)
 	}
 	w.post("/billing/checkout", fieldsOf("plan", "growth", "interval", "month")).want(http.StatusNotFound)
 
-	must(t, a.scope().SetSubscription(t.Context(), h.store.Plans().Assigned(a.id, "starter", h.clock.now(), time.Time{})))
-	must(t, a.scope().AddInvitation(t.Context(), invitation(h, "x@example.com")))
+	must(t, a.scope().Subscription().Set(t.Context(), h.store.Plans().Assigned(a.id, "starter", h.clock.now(), time.Time{})))
+	must(t, a.scope().Invitations().Add(t.Context(), invitation(h, "x@example.com")))
 	w.get("/billing").want(200).has("Starter", "the operator of this server", "5,000", "Current plan", "All 3 people of the plan are in use")
 	w.post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).want(402).has("includes 3 people")
 	a.trial()
@@ -253,13 +258,15 @@ func TestWithoutStripe(t *testing.T) {
 
 func invitation(h *house, email string) store.Invitation {
 	now := h.clock.now()
-	return store.Invitation{Hash: tenants.NewSecret(tenants.InvitationPrefix).Hash(), Email: email, Role: tenants.Viewer, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	return store.Invitation{Hash: tenants.NewSecret(tenants.InvitationPrefix).Hash(), Email: email, Role: tenants.Viewer, CreatedAt: now,
+		ExpiresAt: now.Add(time.Hour)}
 }
 
 func TestMoney(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
-		"$1,499": page.Money(149900, "usd"), "$0.04": page.Money(4, "usd"), "−$74.50": page.Money(-7450, "USD"), "CHF 12.05": page.Money(1205, "chf"), "€1,234,567": page.Money(123456700, "eur"), "$0": page.Money(0, "usd"),
+		"$1,499": page.Money(149900, "usd"), "$0.04": page.Money(4, "usd"), "−$74.50": page.Money(-7450, "USD"), "CHF 12.05": page.Money(1205,
+			"chf"), "€1,234,567": page.Money(123456700, "eur"), "$0": page.Money(0, "usd"),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -282,7 +289,8 @@ func TestACardThatHadItsTrial(t *testing.T) {
 		s.Advance(time.Minute)
 	}
 	w := b.quick(b.owner)
-	w.get("/billing").want(200).has("was used for a trial of another organisation", "Nothing was charged", "Subscribe before then", "Trial, ends early", `aria-label="Subscribe to Starter by the month"`).lacks("Cancelled, and works")
+	w.get("/billing").want(200).has("was used for a trial of another organisation", "Nothing was charged", "Subscribe before then",
+		"Trial, ends early", `aria-label="Subscribe to Starter by the month"`).lacks("Cancelled, and works")
 	w.get("/overview").want(200).has("was used for a trial of another organisation", "Go to Billing")
 	a.quick(a.owner).get("/billing").want(200).lacks("another organisation: then", "was used for a trial of another")
 	w.post("/billing/checkout", fieldsOf("plan", "starter", "interval", "month")).want(303)

@@ -39,7 +39,7 @@ func (h *house) as(u tenants.User) *browser {
 func (t *tenant) quick(u tenants.User) *browser {
 	t.h.Helper()
 	b, token, now := t.h.browser(), page.NewToken(), t.h.clock.now()
-	must(t.h, t.h.store.AddSignIn(t.h.Context(), store.SignIn{
+	must(t.h, t.h.store.SignIns().Add(t.h.Context(), store.SignIn{
 		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t.id, CreatedAt: now, IdleAt: now.Add(page.IdleTime), ExpiresAt: now.Add(page.SignInTime), IP: "192.0.2.1", UserAgent: t.word,
 	}))
 	b.cookies[t.h.k.CookieName()] = token

@@ -55,7 +55,8 @@ func (k *Console) stateOf(c tenants.Credential) badge {
 }
 
 var credentialList = list{
-	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV, search: "App, key id or team", one: "credential", many: "credentials",
+	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV, search: "App, key id or " +
+		"team", one: "credential", many: "credentials",
 	empty: views.Empty{Icon: views.IconCredential, Text: "Apple requires a key to send call notifications.",
 		Action: views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary}},
 }
@@ -70,7 +71,7 @@ func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, next, err := v.Scope.Credentials(ctx, ask)
+	all, next, err := v.Scope.Credentials().List(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -108,10 +109,11 @@ func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	}
 	ask.Limit = page.SheetPage
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "credentials", Head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error", "last_error_at", "last_used_at", "expires_at", "created_at"},
+		Name: "credentials", Head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error",
+			"last_error_at", "last_used_at", "expires_at", "created_at"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.Scope.Credentials(ctx, ask)
+			all, next, err := v.Scope.Credentials().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, x := range all {
 				rows[i] = []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State), x.LastError,
@@ -137,10 +139,15 @@ func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	}
 	p := views.CredentialAddPage{
 		Shell: s, Error: w.Unseen("file", "team_id", "key_id", "bundle_id", "password"), File: w.Fields["file"],
-		Team:     views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["team_id"], Help: "Ten letters and digits. Needed for a .p8 file."},
-		Key:      views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10, Error: w.Fields["key_id"], Help: "Filled in from the file name if it is AuthKey_….p8."},
-		Bundle:   views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), Optional: true, Mono: true, Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. For a certificate it is read from the file."},
-		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off", Error: w.Fields["password"], Help: "Only if the .p12 file has one."},
+		Team: views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), Optional: true, Mono: true, Max: 10,
+			Error: w.Fields["team_id"], Help: "Ten letters and digits. Needed for a .p8 file."},
+		Key: views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10,
+			Error: w.Fields["key_id"], Help: "Filled in from the file name if it is AuthKey_….p8."},
+		Bundle: views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), Optional: true, Mono: true,
+			Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. For a certificate it is read from the " +
+				"file."},
+		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off",
+			Error: w.Fields["password"], Help: "Only if the .p12 file has one."},
 		Environment: page.Choose(string(u.Environment), page.Choice("auto", "Both"), page.Choice("production", "Production"),
 			page.Choice("sandbox", "Sandbox")),
 	}
@@ -175,7 +182,8 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 	u := health.Upload{Environment: tenants.Auto}
 	form, err := c.MultipartForm()
 	if err != nil {
-		return u, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form could not be read. Choose the file and send it again.", Err: err}
+		return u, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form could not be read. Choose the file and send it " +
+			"again.", Err: err}
 	}
 	defer func() { _ = form.RemoveAll() }()
 	value := func(name string) string {
@@ -194,7 +202,8 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 		return u, fileFault("Choose the .p8 or .p12 file.")
 	}
 	if files[0].Size > health.MaxCredential {
-		return u, &tenants.Error{Kind: tenants.TooLarge, Msg: "The file is too large.", Fields: []tenants.Field{{Name: "file", Message: "choose a file of at most 64 KB; Apple’s files are much smaller"}}}
+		return u, &tenants.Error{Kind: tenants.TooLarge, Msg: "The file is too large.",
+			Fields: []tenants.Field{{Name: "file", Message: "choose a file of at most 64 KB; Apple’s files are much smaller"}}}
 	}
 	u.Filename = strings.Clone(files[0].Filename)
 	u.File, err = contents(files[0])
@@ -205,7 +214,8 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 }
 
 func fileFault(msg string) error {
-	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The file is missing.", Fields: []tenants.Field{{Name: "file", Message: msg}}}
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The file is missing.",
+		Fields: []tenants.Field{{Name: "file", Message: msg}}}
 }
 
 func contents(h *multipart.FileHeader) (b []byte, err error) {
@@ -222,7 +232,7 @@ func oneCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.
 	if err != nil {
 		return tenants.Credential{}, err
 	}
-	return v.Scope.Credential(ctx, id)
+	return v.Scope.Credentials().Get(ctx, id)
 }
 
 func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -250,7 +260,8 @@ func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	if p.Back, err = k.wayBack(ctx, v, cr); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.NavCredentials, up("Apple credentials", views.PathCredentials))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.NavCredentials,
+		up("Apple credentials", views.PathCredentials))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Credential(p), fiber.StatusOK)
@@ -263,11 +274,13 @@ func credentialFacts(c tenants.Credential, v *page.Visitor) []views.Row {
 	} else {
 		rows = append(rows, views.Row{Name: "Topics", Text: strings.Join(c.Topics, ", ")}, views.Row{Name: "Ends", When: v.At(c.NotAfter)})
 	}
-	rows = append(rows, views.Row{Name: "Environment", Text: map[tenants.Environment]string{tenants.Auto: "Production and sandbox", tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[c.Environment]},
+	rows = append(rows, views.Row{Name: "Environment", Text: map[tenants.Environment]string{tenants.Auto: "Production and sandbox",
+		tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[c.Environment]},
 		views.Row{Name: "Public key (SHA-256)", Text: page.Clip(c.Fingerprint, 16), Mono: true},
 		views.Row{Name: "Added", When: v.At(c.CreatedAt)}, views.Row{Name: "Apple last accepted it", When: v.At(c.LastUsedAt)})
 	if c.LastError != "" {
-		rows = append(rows, views.Row{Name: "Apple last refused it", When: v.At(c.LastErrorAt)}, views.Row{Name: "Apple’s reason", Text: c.LastError, Mono: true})
+		rows = append(rows, views.Row{Name: "Apple last refused it", When: v.At(c.LastErrorAt)},
+			views.Row{Name: "Apple’s reason", Text: c.LastError, Mono: true})
 	}
 	return rows
 }
@@ -276,7 +289,8 @@ func credentialFacts(c tenants.Credential, v *page.Visitor) []views.Row {
 func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tenants.Credential, h badge) (*views.Callout, error) {
 	switch {
 	case c.State == tenants.CredentialPrevious:
-		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v), Cause: "Another credential took its place. No phone is called with this one, and it can be brought back at once."}, nil
+		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v),
+			Cause: "Another credential took its place. No phone is called with this one, and it can be brought back at once."}, nil
 	case h.tone == views.ToneGood || h.tone == views.ToneNeutral:
 		return nil, nil
 	case c.LastError != "" && c.LastErrorAt.After(c.LastUsedAt) && k.working(c):
@@ -291,12 +305,14 @@ func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tena
 		return refusalOf(c, h.tone), err
 	}
 	return &views.Callout{Tone: h.tone, Title: h.text, Cause: warning,
-		Action: views.Button{Text: "Replace key", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Primary, Icon: views.IconUpload}}, nil
+		Action: views.Button{Text: "Replace key", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Primary,
+			Icon: views.IconUpload}}, nil
 }
 
 // reach counts the phones that may be called with a credential, by environment, and how many of them no other one covers.
-func (k *Console) reach(ctx context.Context, v *page.Visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int, err error) {
-	devices, err := v.Scope.Reach(ctx, c.Bundle)
+func (k *Console) reach(ctx context.Context, v *page.Visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int,
+	err error) {
+	devices, err := v.Scope.Devices().CountByEnvironment(ctx, c.Bundle)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -371,14 +387,15 @@ func (k *Console) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *page.
 	if err != nil {
 		return err
 	}
-	q := confirmation{removalOfCredential(cr, alone), "Remove a credential", views.NavCredentials, up("Apple credentials", views.PathCredentials)}
+	q := confirmation{removalOfCredential(cr, alone), "Remove a credential", views.NavCredentials,
+		up("Apple credentials", views.PathCredentials)}
 	if !posted {
 		return k.confirm(ctx, c, v, q, fiber.StatusOK)
 	}
 	if !typed(c, &q.ask) {
 		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
 	}
-	if err := v.Scope.RemoveCredential(ctx, cr.ID); err != nil {
+	if err := v.Scope.Credentials().Remove(ctx, cr.ID); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashRemoved, views.PathCredentials)

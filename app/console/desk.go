@@ -20,7 +20,7 @@ import (
 const mostCredentials = 200
 
 func everyCredential(ctx context.Context, v *page.Visitor) ([]tenants.Credential, error) {
-	all, _, err := v.Scope.Credentials(ctx, store.Page{Limit: mostCredentials})
+	all, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: mostCredentials})
 	return all, err
 }
 
@@ -48,12 +48,13 @@ func keptUntil(c tenants.Credential, v *page.Visitor) string {
 }
 
 // ending is the warning about a credential's end: how many phones stop ringing with it; empty while it has time.
-func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (warning string, silent int, err error) {
+func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (warning string,
+	silent int, err error) {
 	days, due := tenants.ExpiryStep(c.NotAfter, k.Now())
 	if !due || c.State != tenants.CredentialActive {
 		return "", 0, nil
 	}
-	reach, err := v.Scope.Reach(ctx, c.Bundle)
+	reach, err := v.Scope.Devices().CountByEnvironment(ctx, c.Bundle)
 	if err != nil {
 		return "", 0, err
 	}
@@ -62,7 +63,8 @@ func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credent
 }
 
 // credentialRow is a credential in the list: its state, and what goes silent at its end.
-func (k *Console) credentialRow(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (views.CredentialRow, error) {
+func (k *Console) credentialRow(ctx context.Context, v *page.Visitor, c tenants.Credential,
+	all []tenants.Credential) (views.CredentialRow, error) {
 	h := k.stateOf(c)
 	row := views.CredentialRow{
 		ID: string(c.ID), Name: credentialName(c), Kind: credentialKind(c), Bundle: c.Bundle, Team: orDash(c.Team),
@@ -89,7 +91,7 @@ func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	if err != nil {
 		return err
 	}
-	cr, err := v.Scope.Credential(ctx, id)
+	cr, err := v.Scope.Credentials().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,8 @@ func (k *Console) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
 	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.At(k.Now())}
 	failed := 0
 	for _, x := range p.Verdicts {
-		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Accepted", Reason: x.Reason, Cause: x.Cause, Cure: x.Cure}
+		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Accepted", Reason: x.Reason,
+			Cause: x.Cause, Cure: x.Cure}
 		switch {
 		case x.OK: // its BadDeviceToken is the answer that was hoped for, and would only puzzle
 			h.Reason = ""
@@ -137,7 +140,7 @@ func (k *Console) wayBack(ctx context.Context, v *page.Visitor, c tenants.Creden
 		}
 		chosen = previous[0]
 	}
-	reach, err := v.Scope.Reach(ctx, chosen.Bundle)
+	reach, err := v.Scope.Devices().CountByEnvironment(ctx, chosen.Bundle)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +150,8 @@ func (k *Console) wayBack(ctx context.Context, v *page.Visitor, c tenants.Creden
 			phones += n
 		}
 	}
-	says := []string{views.Plural(phones, "phone", "phones") + " of " + chosen.Bundle + " " + verb(phones, "is", "are") + " called with " + credentialName(chosen) + " from now on."}
+	says := []string{views.Plural(phones, "phone", "phones") + " of " + chosen.Bundle + " " + verb(phones, "is",
+		"are") + " called with " + credentialName(chosen) + " from now on."}
 	for _, a := range alike(chosen, all, tenants.CredentialActive) {
 		says = append(says, credentialName(a)+" is in use now and will be kept, so you can switch back.")
 	}
@@ -184,7 +188,8 @@ func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if ask == nil {
 		return tenants.Refuse(tenants.Conflict, "no_previous", "There is no previous credential of this app and environment to go back to.")
 	}
-	return k.confirm(ctx, c, v, confirmation{*ask, "Roll back", views.NavCredentials, up("Apple credentials", views.PathCredentials)}, fiber.StatusOK)
+	return k.confirm(ctx, c, v, confirmation{*ask, "Roll back", views.NavCredentials, up("Apple credentials", views.PathCredentials)},
+		fiber.StatusOK)
 }
 
 func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -209,7 +214,7 @@ func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if on != "on" && on != "off" {
 		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Part of the form is missing. Reload the page and try again."}
 	}
-	if err := v.Scope.SetHedging(ctx, id, on == "on"); err != nil {
+	if err := v.Scope.Credentials().SetHedging(ctx, id, on == "on"); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashHedging, views.CredentialPath(string(id)))
@@ -225,7 +230,8 @@ func (k *Console) replacing(ctx context.Context, v *page.Visitor, u health.Uploa
 		if !k.working(c) {
 			continue
 		}
-		p.Present = append(p.Present, views.CredentialRow{ID: string(c.ID), Name: credentialName(c), Bundle: c.Bundle, Environment: credentialEnv(c)})
+		p.Present = append(p.Present, views.CredentialRow{ID: string(c.ID), Name: credentialName(c), Bundle: c.Bundle,
+			Environment: credentialEnv(c)})
 		if p.Replaces != nil || c.Bundle != u.Bundle || c.Environment != u.Environment {
 			continue
 		}
@@ -238,8 +244,9 @@ func (k *Console) replacing(ctx context.Context, v *page.Visitor, u health.Uploa
 			phones += n
 		}
 		p.Replaces = &views.Callout{Tone: views.ToneInfo, Title: "This replaces " + credentialName(c),
-			Cause: views.Plural(phones, "phone is called", "phones are called") + " with it. " + verb(phones, "It keeps", "They keep") + " ringing. The new file is used as soon as it is added.",
-			Cure:  "If phones stop ringing, choose “Roll back” on the page of the new one. " + credentialName(c) + " is kept for this."}
+			Cause: views.Plural(phones, "phone is called", "phones are called") + " with it. " + verb(phones, "It keeps",
+				"They keep") + " ringing. The new file is used as soon as it is added.",
+			Cure: "If phones stop ringing, choose “Roll back” on the page of the new one. " + credentialName(c) + " is kept for this."}
 	}
 	return nil
 }
@@ -251,7 +258,7 @@ func asSuccessor(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (health.Upl
 	if !ok {
 		return u, nil
 	}
-	old, err := v.Scope.Credential(ctx, id)
+	old, err := v.Scope.Credentials().Get(ctx, id)
 	if err != nil {
 		return u, err
 	}

@@ -18,15 +18,15 @@ func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	p := views.DevelopersPage{
 		BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: tenants.TestPrefix + "…", Opaque: v.Tenant.Industry.Opaque(),
 	}
-	credentials, _, err := v.Scope.Credentials(ctx, store.Page{Limit: 1})
+	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: 1})
 	if err != nil {
 		return err
 	}
-	devices, _, err := v.Scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: 1})
+	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: 1})
 	if err != nil {
 		return err
 	}
-	keys, _, err := v.Scope.Keys(ctx, store.Page{Limit: 1})
+	keys, _, err := v.Scope.Keys().List(ctx, store.Page{Limit: 1})
 	if err != nil {
 		return err
 	}

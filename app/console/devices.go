@@ -59,7 +59,7 @@ func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	if err := q.err(); err != nil {
 		return err
 	}
-	devices, next, err := v.Scope.Devices(ctx, ask)
+	devices, next, err := v.Scope.Devices().List(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,8 @@ func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		return err
 	}
 	p := views.DevicesPage{Shell: s, Table: q.table(deviceList, len(devices), next,
-		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", page.Choice("", "Any health"), page.Choice("ready", "Rung"), page.Choice("gone", "App was removed"))},
+		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", page.Choice("", "Any health"), page.Choice("ready", "Rung"),
+			page.Choice("gone", "App was removed"))},
 		views.Filter{Name: "app", Label: "App", Choices: q.chosen("app", apps...)})}
 	for _, d := range devices {
 		p.Devices = append(p.Devices, k.deviceRow(d, v))
@@ -82,7 +83,7 @@ func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 
 // appChoices are the apps that the credentials are for, and the one that is asked for.
 func appChoices(ctx context.Context, v *page.Visitor, asked string) ([]views.Choice, error) {
-	all, _, err := v.Scope.Credentials(ctx, store.Page{Limit: 200})
+	all, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return nil, err
 	}
@@ -115,10 +116,11 @@ func (k *Console) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	ask.Limit = page.SheetPage
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "devices", Head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state", "health", "seen_at", "registered_at", "created_at"},
+		Name: "devices", Head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state",
+			"health", "seen_at", "registered_at", "created_at"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			devices, next, err := v.Scope.Devices(ctx, ask)
+			devices, next, err := v.Scope.Devices().List(ctx, ask)
 			rows := make([][]string, len(devices))
 			for i, d := range devices {
 				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()), string(d.State),
@@ -135,7 +137,7 @@ func oneDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Devi
 	if err != nil {
 		return tenants.Device{}, err
 	}
-	return v.Scope.Device(ctx, id)
+	return v.Scope.Devices().Get(ctx, id)
 }
 
 func (k *Console) device(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -153,7 +155,7 @@ type deviceEdit struct {
 }
 
 func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, d tenants.Device, e deviceEdit) error {
-	rings, _, err := v.Scope.Rings(ctx, store.RingQuery{Device: d.ID, Limit: 6})
+	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Device: d.ID, Limit: 6})
 	if err != nil {
 		return err
 	}
@@ -181,7 +183,8 @@ func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 }
 
 func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
-	env := map[tenants.Environment]string{tenants.Auto: "Not known yet", tenants.Production: "Production", tenants.Sandbox: "Sandbox"}[d.Host()]
+	env := map[tenants.Environment]string{tenants.Auto: "Not known yet", tenants.Production: "Production",
+		tenants.Sandbox: "Sandbox"}[d.Host()]
 	if d.Environment == tenants.Auto && d.Learnt != "" {
 		env += ", detected automatically"
 	}
@@ -213,10 +216,12 @@ func deviceProblem(d tenants.Device, h badge) *views.Callout {
 func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
 	return views.DeviceForm{
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(d.Name, 80), Max: 80, Optional: true, Error: w.Fields["name"]},
-		Person: views.Field{Name: "person", Label: "Belongs to", Value: page.Shown(d.Person, 64), Max: 64, Optional: true, Error: w.Fields["person"],
-			Help: "Your own ID for this person. A ring to a person reaches all their phones."},
-		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Detected automatically"), page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
-		Error:       w.Unseen("name", "person"),
+		Person: views.Field{Name: "person", Label: "Belongs to", Value: page.Shown(d.Person, 64), Max: 64, Optional: true,
+			Error: w.Fields["person"],
+			Help:  "Your own ID for this person. A ring to a person reaches all their phones."},
+		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Detected automatically"),
+			page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
+		Error: w.Unseen("name", "person"),
 	}
 }
 
@@ -232,7 +237,7 @@ func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		d.Environment, d.Learnt = e, ""
 	}
 	if err = d.Check(); err == nil {
-		err = v.Scope.SetDevice(ctx, d)
+		err = v.Scope.Devices().Set(ctx, d)
 	}
 	if w, ok := page.WrongOf(err); ok {
 		return k.devicePage(ctx, c, v, was, deviceEdit{deviceForm(d, w), w.Status})
@@ -247,7 +252,7 @@ func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (views.Confirm, error) {
 	says := []string{"The phone stops ringing immediately. To use it again, pair it again.", "Past rings stay in the list."}
 	if d.Person != "" {
-		all, _, err := v.Scope.Devices(ctx, store.DeviceQuery{Person: d.Person, State: tenants.DeviceActive, Limit: 200})
+		all, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Person: d.Person, State: tenants.DeviceActive, Limit: 200})
 		if err != nil {
 			return views.Confirm{}, err
 		}
@@ -291,7 +296,8 @@ func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		return err
 	}
 	if !typed(c, &ask) {
-		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)}, fiber.StatusUnprocessableEntity)
+		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)},
+			fiber.StatusUnprocessableEntity)
 	}
 	if err := k.Board.RemoveDevice(ctx, callerOf(v), d.ID); err != nil {
 		return err

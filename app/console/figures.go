@@ -55,13 +55,13 @@ func (f *figures) of(ctx context.Context, s *store.Scope, want figure) ([]store.
 	}
 	cut := now.Add(-freshHours).Truncate(time.Hour)
 	if !c.cut.Equal(cut) {
-		old, err := s.Funnel(ctx, now.Add(-want.back), cut, want.by)
+		old, err := s.Analytics().Funnel(ctx, now.Add(-want.back), cut, want.by)
 		if err != nil {
 			return nil, err
 		}
 		c.old, c.cut = old, cut
 	}
-	fresh, err := s.Funnel(ctx, cut, time.Time{}, want.by)
+	fresh, err := s.Analytics().Funnel(ctx, cut, time.Time{}, want.by)
 	if err != nil {
 		return nil, err
 	}

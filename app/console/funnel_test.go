@@ -33,7 +33,7 @@ func TestAPersonIsOneRing(t *testing.T) {
 		return taken == len(phones)
 	})
 	for i, a := range r.Attempts {
-		d, err := b.scope().Device(t.Context(), a.Device)
+		d, err := b.scope().Devices().Get(t.Context(), a.Device)
 		must(t, err)
 		kinds := []tenants.FactKind{tenants.FactWoke, tenants.FactShown}
 		if i == 2 {
@@ -50,11 +50,12 @@ func TestAPersonIsOneRing(t *testing.T) {
 		}
 	}
 	b.converse(r.ID)
-	_, err = h.store.Roll(t.Context(), 1000)
+	_, err = h.store.Jobs().Roll(t.Context(), 1000)
 	must(t, err)
 
 	page := b.quick(b.owner).get("/overview").want(200)
-	page.has("1 of 1 picked up", "A ring to a person with several phones counts once", "A Focus such as Do Not Disturb is on.", "The phone silenced the call")
+	page.has("1 of 1 picked up", "A ring to a person with several phones counts once", "A Focus such as Do Not Disturb is on.",
+		"The phone silenced the call")
 	if today := between(page.body, `>Rings today</a></div><div class="stat-value">`, "<"); len(today) != 1 || today[0] != "1" {
 		t.Errorf("rings today: %q", today)
 	}
@@ -64,7 +65,8 @@ func TestAPersonIsOneRing(t *testing.T) {
 			rows[name[0]] = append(between(row, `<td class="num">`, "</td>")[:1], between(row, `<td class="num text-faint">`, "</td>")...)
 		}
 	}
-	for name, want := range map[string]string{"Placed": "1 3", "Accepted": "1 3", "Woke": "1 3", "Shown": "1 2", "Answered": "1 1", "Voice": "1 1"} {
+	for name, want := range map[string]string{"Placed": "1 3", "Accepted": "1 3", "Woke": "1 3", "Shown": "1 2", "Answered": "1 1",
+		"Voice": "1 1"} {
 		if got := strings.Join(rows[name], " "); got != want {
 			t.Errorf("%s: rings and phones %q, want %q", name, got, want)
 		}
@@ -80,7 +82,7 @@ func (t *tenant) signs(state tenants.CredentialState) tenants.CredentialID {
 	t.h.serial++
 	now := t.h.clock.now()
 	id := tenants.NewID[tenants.CredentialID](now)
-	must(t.h, t.scope().AddCredential(t.h.Context(), tenants.Credential{
+	must(t.h, t.scope().Credentials().Add(t.h.Context(), tenants.Credential{
 		ID: id, Tenant: t.id, Kind: tenants.P8, Bundle: "com.example." + t.slug, Environment: tenants.Auto, Team: "ABCDE12345",
 		KeyID: fmt.Sprintf("KEYX%06d", t.h.serial), Fingerprint: fmt.Sprintf("%s-%d", t.slug, t.h.serial), State: state, CreatedAt: now,
 	}, newP8(t.h)))

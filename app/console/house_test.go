@@ -106,7 +106,8 @@ func (a *apple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
-	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: a.status, Reason: a.reason, SentAt: now, AnsweredAt: now.Add(40 * time.Millisecond), Tries: 1}
+	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: a.status, Reason: a.reason, SentAt: now,
+		AnsweredAt: now.Add(40 * time.Millisecond), Tries: 1}
 }
 
 // waker is dev mode with one phone.
@@ -243,7 +244,8 @@ type tenant struct {
 }
 
 func (t *tenant) scope() *store.Scope {
-	return t.h.store.For(t.id).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a", Name: t.word + " program"}, IP: "192.0.2.7", RequestID: "r"})
+	return t.h.store.For(t.id).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a",
+		Name: t.word + " program"}, IP: "192.0.2.7", RequestID: "r"})
 }
 
 // tag is the tenant's word where only letters may stand.
@@ -259,7 +261,7 @@ func (h *house) bare(slug, word string) *tenant {
 	h.Helper()
 	now := h.clock.now()
 	t := &tenant{h: h, id: tenants.NewID[tenants.TenantID](now), slug: slug, word: word}
-	must(h, h.store.AddTenant(h.Context(), store.Who{Actor: tenants.System}, tenants.Tenant{
+	must(h, h.store.Tenants().Add(h.Context(), store.Who{Actor: tenants.System}, tenants.Tenant{
 		ID: t.id, Slug: slug, Name: word + " Homes", Industry: tenants.RealEstate, State: tenants.TenantActive, TimeZone: "Europe/Berlin",
 		RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}))
@@ -276,8 +278,8 @@ func (t *tenant) person(r tenants.Role) tenants.User {
 		ID: tenants.NewID[tenants.UserID](now), Email: fmt.Sprintf("%s-%d@%s.example", r, t.h.serial, t.slug), Name: t.word + " " + string(r),
 		Password: t.h.phc, Theme: "auto", CreatedAt: now,
 	}
-	must(t.h, t.h.store.AddUser(t.h.Context(), u))
-	must(t.h, t.scope().AddMember(t.h.Context(), tenants.Member{Tenant: t.id, User: u.ID, Role: r, CreatedAt: now}))
+	must(t.h, t.h.store.Users().Add(t.h.Context(), u))
+	must(t.h, t.scope().Members().Add(t.h.Context(), tenants.Member{Tenant: t.id, User: u.ID, Role: r, CreatedAt: now}))
 	return u
 }
 
@@ -286,29 +288,33 @@ func (h *house) full(slug, word string) *tenant {
 	h.Helper()
 	t, ctx, now := h.bare(slug, word), h.Context(), h.clock.now()
 	t.agent = tenants.NewID[tenants.AgentID](now)
-	must(h, t.scope().AddAgent(ctx, tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin, Caller: word, CreatedAt: now}))
+	must(h, t.scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin, Caller: word,
+		CreatedAt: now}))
 	t.credential = tenants.NewID[tenants.CredentialID](now)
-	must(h, t.scope().AddCredential(ctx, tenants.Credential{
+	must(h, t.scope().Credentials().Add(ctx, tenants.Credential{
 		ID: t.credential, Tenant: t.id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",
 		KeyID: "KEY1234567", Fingerprint: slug, State: tenants.CredentialActive, CreatedAt: now,
 	}, newP8(h)))
-	must(h, t.scope().CredentialTrouble(ctx, t.credential, word, false, now))
+	must(h, t.scope().Credentials().NoteRefusal(ctx, t.credential, word, false, now))
 	t.previous = t.signs(tenants.CredentialPrevious)
-	_, err := t.scope().Alert(ctx, tenants.AlertCredential, string(t.credential), word)
+	_, err := t.scope().Alerts().Raise(ctx, tenants.AlertCredential, string(t.credential), word)
 	must(h, err)
-	_, err = t.scope().Alert(ctx, tenants.AlertBlocked, word, word)
+	_, err = t.scope().Alerts().Raise(ctx, tenants.AlertBlocked, word, word)
 	must(h, err)
 	t.key = tenants.NewID[tenants.KeyID](now)
-	must(h, t.scope().AddKey(ctx, tenants.Key{ID: t.key, Tenant: t.id, Name: word + " key", Last4: "zzzz", Permissions: tenants.Permissions, CreatedAt: now},
+	must(h, t.scope().Keys().Add(ctx, tenants.Key{ID: t.key, Tenant: t.id, Name: word + " key", Last4: "zzzz",
+		Permissions: tenants.Permissions, CreatedAt: now},
 		tenants.NewSecret(tenants.LivePrefix).Hash()))
 	t.device, t.dead = t.phone(), t.phone()
-	_, err = t.scope().DisableDevice(ctx, t.dead, word, now.Add(time.Second))
+	_, err = t.scope().Devices().Disable(ctx, t.dead, word, now.Add(time.Second))
 	must(h, err)
 	t.pairing = tenants.NewID[tenants.PairingID](now)
-	must(h, t.scope().AddPairing(ctx, tenants.Pairing{ID: t.pairing, Tenant: t.id, Person: "p", CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}, tenants.NewCode().Hash()))
+	must(h, t.scope().Pairings().Add(ctx, tenants.Pairing{ID: t.pairing, Tenant: t.id, Person: "p", CreatedAt: now,
+		ExpiresAt: now.Add(tenants.PairingTTL)}, tenants.NewCode().Hash()))
 	t.invitation = tenants.NewSecret(tenants.InvitationPrefix)
-	must(h, t.scope().AddInvitation(ctx, store.Invitation{
-		Hash: t.invitation.Hash(), Tenant: t.id, Email: "invited@" + slug + ".example", Role: tenants.Viewer, By: tenants.Actor{Kind: "user", Name: word},
+	must(h, t.scope().Invitations().Add(ctx, store.Invitation{
+		Hash: t.invitation.Hash(), Tenant: t.id, Email: "invited@" + slug + ".example", Role: tenants.Viewer, By: tenants.Actor{Kind: "user",
+			Name: word},
 		CreatedAt: now, ExpiresAt: now.Add(invitationTime),
 	}))
 	t.rings()
@@ -320,7 +326,7 @@ func (t *tenant) rings() {
 	h := t.h
 	r := t.placed()
 	t.used()
-	d, err := t.scope().Device(h.Context(), t.device)
+	d, err := t.scope().Devices().Get(h.Context(), t.device)
 	must(h, err)
 	for _, kind := range []tenants.FactKind{tenants.FactWoke, tenants.FactShown} {
 		h.clock.pass(200 * time.Millisecond)
@@ -333,7 +339,7 @@ func (t *tenant) rings() {
 	bad := t.placed()
 	t.refused = bad.ID
 	h.apple.say(200, "")
-	_, err = h.store.Roll(h.Context(), 1000)
+	_, err = h.store.Jobs().Roll(h.Context(), 1000)
 	must(h, err)
 }
 
@@ -344,7 +350,7 @@ func (t *tenant) used() {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
-		c, err := t.scope().Credential(t.h.Context(), t.credential)
+		c, err := t.scope().Credentials().Get(t.h.Context(), t.credential)
 		must(t.h, err)
 		if !c.LastUsedAt.IsZero() {
 			return
@@ -358,11 +364,13 @@ func (t *tenant) used() {
 // converse makes a ring a call that is over, as a gateway would.
 func (t *tenant) converse(id tenants.RingID) {
 	h, now := t.h, t.h.clock.now()
-	_, _, err := t.scope().ChangeRing(h.Context(), id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
-		r.Call = &tenants.Call{Device: t.device, AnsweredAt: now, ConnectedAt: now.Add(time.Second), EndedAt: now.Add(time.Minute), EndedBy: "phone_hung_up", Jitter: 4 * time.Millisecond, RoundTrip: 40 * time.Millisecond}
+	_, _, err := t.scope().Rings().Change(h.Context(), id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		r.Call = &tenants.Call{Device: t.device, AnsweredAt: now, ConnectedAt: now.Add(time.Second), EndedAt: now.Add(time.Minute),
+			EndedBy: "phone_hung_up", Jitter: 4 * time.Millisecond, RoundTrip: 40 * time.Millisecond}
 		var facts []tenants.Fact
 		for i, k := range []tenants.FactKind{tenants.FactAnswered, tenants.FactConnected, tenants.FactHungUp} {
-			facts = append(facts, r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: k, At: now.Add(time.Duration(i) * time.Second), Received: now, Detail: map[bool]string{true: "phone_hung_up"}[k == tenants.FactHungUp]})...)
+			facts = append(facts, r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: k, At: now.Add(time.Duration(i) * time.Second),
+				Received: now, Detail: map[bool]string{true: "phone_hung_up"}[k == tenants.FactHungUp]})...)
 		}
 		return facts, nil
 	})
@@ -374,7 +382,8 @@ func (t *tenant) placed() *tenants.Ring {
 	t.h.Helper()
 	tn, err := t.scope().Tenant(t.h.Context())
 	must(t.h, err)
-	r, _, err := t.h.board.Place(t.h.Context(), switchboard.Caller{Tenant: tn, Who: store.Who{Actor: tenants.Actor{Kind: "key", Name: t.word}}},
+	r, _, err := t.h.board.Place(t.h.Context(), switchboard.Caller{Tenant: tn,
+		Who: store.Who{Actor: tenants.Actor{Kind: "key", Name: t.word}}},
 		tenants.Request{To: tenants.To{Device: t.device}, Caller: page.Clip(t.word, 60), Reference: t.tag() + "-ref"}, store.Idempotency{})
 	must(t.h, err)
 	return t.until(r.ID, func(r *tenants.Ring) bool { return r.Attempts[0].Push.Status != 0 })
@@ -405,7 +414,7 @@ func (t *tenant) phone() tenants.DeviceID {
 	now := t.h.clock.now()
 	var token [32]byte
 	rand.Read(token[:])
-	d, _, err := t.scope().AddDevice(t.h.Context(), tenants.Device{
+	d, _, err := t.scope().Devices().Add(t.h.Context(), tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](now), Tenant: t.id, Token: hex.EncodeToString(token[:]), Bundle: "com.example." + t.slug,
 		Environment: tenants.Sandbox, Person: t.tag() + "-person", Name: t.word + " phone", Model: t.word, OSVersion: t.word, AppVersion: t.word,
 		Platform: tenants.IOS, State: tenants.DeviceActive, RegisteredAt: now, SeenAt: now, CreatedAt: now,
@@ -428,7 +437,8 @@ func (h *house) dump(tenant tenants.TenantID) string {
 	db, err := sql.Open("sqlite", filepath.Join(h.dir, "carillon.db"))
 	must(h, err)
 	defer db.Close()
-	tables, err := db.Query("SELECT m.name, (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE name = 'tenant_id') FROM sqlite_master m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1")
+	tables, err := db.Query("SELECT m.name, (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE name = 'tenant_id') FROM sqlite_master m " +
+		"WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1")
 	must(h, err)
 	owned := map[string]bool{}
 	var names []string

@@ -29,16 +29,17 @@ func (i invited) known() bool { return i.user.Password != "" }
 func (k *Console) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.InvitationPrefix) {
-		return i, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, cancelled or replaced, or it has expired. Ask for a new one.")
+		return i, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, cancelled or replaced, or it has expired. Ask "+
+			"for a new one.")
 	}
 	i.hash = tenants.Secret(token).Hash()
-	if i.Invitation, err = k.Store.InvitationOf(ctx, i.hash, k.Now()); err != nil {
+	if i.Invitation, err = k.Store.Users().Invitation(ctx, i.hash, k.Now()); err != nil {
 		return i, err
 	}
 	if i.tenant, err = k.Store.For(i.Tenant).Tenant(ctx); err != nil {
 		return i, err
 	}
-	i.user, err = k.Store.UserByEmail(ctx, i.Email)
+	i.user, err = k.Store.Users().ByEmail(ctx, i.Email)
 	if tenants.KindOf(err) == tenants.Unknown && err != nil {
 		err = nil
 	}
@@ -87,7 +88,7 @@ func (k *Console) join(ctx context.Context, c *fiber.Ctx) error {
 	if user == nil {
 		return web.Page(c, views.Welcome(p), fiber.StatusUnprocessableEntity)
 	}
-	m, err := k.Store.TakeInvitation(ctx, i.hash, *user, k.Now())
+	m, err := k.Store.Users().TakeInvitation(ctx, i.hash, *user, k.Now())
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (k *Console) join(ctx context.Context, c *fiber.Ctx) error {
 		return c.Redirect(views.PathSignIn, fiber.StatusSeeOther)
 	}
 	if i.user.ID != "" && !i.known() { // an account without a password: it gets the one that was chosen
-		if err := k.Store.SetPassword(ctx, user.ID, user.Password); err != nil {
+		if err := k.Store.Users().SetPassword(ctx, user.ID, user.Password); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, next, err := v.Scope.Keys(ctx, ask)
+	all, next, err := v.Scope.Keys().List(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,8 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	p := views.KeysPage{Shell: s, Table: q.table(keyList, len(all), next), CanEdit: v.Role.May()}
 	for _, key := range all {
 		p.Keys = append(p.Keys, views.KeyRow{
-			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions, scopeWord), Used: v.At(key.LastUsedAt),
+			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions,
+				scopeWord), Used: v.At(key.LastUsedAt),
 			Created: v.At(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocation(key, v),
 		})
 	}
@@ -72,10 +73,11 @@ func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		Name: "api-keys", Head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.Scope.Keys(ctx, ask)
+			all, next, err := v.Scope.Keys().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, x := range all {
-				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond), page.Stamp(x.CreatedAt), page.Stamp(x.LastUsedAt), page.Stamp(x.RevokedAt)}
+				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond),
+					page.Stamp(x.CreatedAt), page.Stamp(x.LastUsedAt), page.Stamp(x.RevokedAt)}
 			}
 			return rows, next, err
 		},
@@ -84,7 +86,8 @@ func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 
 // scopeWords are the permissions of a key in words.
 var scopeWords = map[tenants.Permission]string{
-	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings", tenants.DevicesWrite: "Add and remove devices", tenants.DevicesRead: "Read devices",
+	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings", tenants.DevicesWrite: "Add and remove " +
+		"devices", tenants.DevicesRead: "Read devices",
 	tenants.AgentsWrite: "Change agents", tenants.AnalyticsRead: "Read figures", tenants.CredentialsWrite: "Add Apple credentials",
 }
 
@@ -97,7 +100,8 @@ func scopeWord(p tenants.Permission) string {
 }
 
 func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.keyPage(ctx, c, v, tenants.Key{Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}}, page.Wrong{Status: fiber.StatusOK})
+	return k.keyPage(ctx, c, v, tenants.Key{Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}},
+		page.Wrong{Status: fiber.StatusOK})
 }
 
 func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, w page.Wrong) error {
@@ -118,9 +122,11 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 	}
 	p := views.KeyAddPage{
 		Shell: s, Error: joined(" ", w.Unseen("name", "scopes", "kind", "per_second"), w.Fields["scopes"]), Kind: w.Fields["kind"],
-		Name:  views.Field{Name: "name", Label: "Name", Value: page.Shown(key.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Booking", Help: "Name of the program"},
+		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(key.Name, 80), Max: 80, Error: w.Fields["name"],
+			Placeholder: "Booking", Help: "Name of the program"},
 		Kinds: page.Choose(kind, page.Choice("live", "Live"), page.Choice("test", "Test")),
-		Rate:  views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true, Error: w.Fields["per_second"], Help: k.rateHelp()},
+		Rate: views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true,
+			Error: w.Fields["per_second"], Help: k.rateHelp()},
 	}
 	for _, may := range tenants.Permissions {
 		p.Scopes = append(p.Scopes, views.Tick{Name: "scope", Value: string(may), Label: scopeWords[may], Checked: key.May(may)})
@@ -141,7 +147,7 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	secret := tenants.NewSecret(prefix)
 	key.Last4 = string(secret[len(secret)-4:])
 	if err = key.Check(); err == nil {
-		err = v.Scope.AddKey(ctx, key, secret.Hash())
+		err = v.Scope.Keys().Add(ctx, key, secret.Hash())
 	}
 	if w, ok := page.WrongOf(err); ok {
 		return k.keyPage(ctx, c, v, key, w)
@@ -154,7 +160,8 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 
 // keyOf reads the form. A kind that is none is refused: a key that rings real phones must be asked for by name.
 func (k *Console) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
-	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"), Test: f.Text("kind") == "test", CreatedAt: k.Now()}
+	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"),
+		Test: f.Text("kind") == "test", CreatedAt: k.Now()}
 	for _, s := range f.All("scope") {
 		if !key.May(tenants.Permission(s)) {
 			key.Permissions = append(key.Permissions, tenants.Permission(s))
@@ -204,7 +211,8 @@ func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 	return k.showOnce(ctx, c, v, views.NavKeys, views.Secret{
 		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
 		Note: "Copy it into your program now. We cannot show it again.",
-		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", ", append(mapped(key.Permissions, scopeWord), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
+		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", "+
+			"", append(mapped(key.Permissions, scopeWord), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
 	})
 }
 
@@ -220,10 +228,12 @@ func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor, r
 func revocation(key tenants.Key, v *page.Visitor) views.Confirm {
 	says := "It has not been used yet. Programs that use it will be refused."
 	if !key.LastUsedAt.IsZero() {
-		says = "It was last used on " + v.At(key.LastUsedAt).Text + ". The program that uses it will be refused and cannot call phones until it has a new key."
+		says = "It was last used on " + v.At(key.LastUsedAt).Text + ". The program that uses it will be refused and cannot call phones until " +
+			"it has a new key."
 	}
 	return views.Confirm{
-		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be restored."},
+		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke " +
+			"key", Consequence: []string{says, "A revoked key cannot be restored."},
 		Action: views.KeyRevokePath(string(key.ID)), Back: views.PathKeys,
 	}
 }
@@ -242,7 +252,7 @@ func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if err != nil {
 		return err
 	}
-	key, err := v.Scope.Key(ctx, id)
+	key, err := v.Scope.Keys().Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -253,7 +263,7 @@ func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if !typed(c, &q.ask) {
 		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
 	}
-	if err := v.Scope.RevokeKey(ctx, key.ID); err != nil {
+	if err := v.Scope.Keys().Revoke(ctx, key.ID); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashRevoked, views.PathKeys)

@@ -25,7 +25,7 @@ func TestATestRingIsFollowedHopByHop(t *testing.T) {
 		t.Errorf("the ring of the button is %+v", r)
 	}
 	w.get(live).want(200).has("sse-connect=", "Apple accepted the push", "The phone wakes the app", "Stop ringing")
-	d, err := b.scope().Device(t.Context(), b.device)
+	d, err := b.scope().Devices().Get(t.Context(), b.device)
 	must(t, err)
 	told := 0
 	w.stream("/rings/"+string(id)+"/live?view=test", func(event, data string) bool {
@@ -81,7 +81,8 @@ func TestAFailedTestNamesTheHopTheReasonAndTheCure(t *testing.T) {
 	live := w.post("/rings/test", url.Values{"device": {string(b.device)}}).want(303).Header.Get("Location")
 	id := tenants.RingID(strings.Split(live, "/")[2])
 	b.until(id, func(r *tenants.Ring) bool { return r.State.Terminal() })
-	w.get(live).want(200).has("Stopped at Apple: Unregistered", "hop-failed", "Apple refused the push", "The app was removed from the phone", "Open the app on that phone once")
+	w.get(live).want(200).has("Stopped at Apple: Unregistered", "hop-failed", "Apple refused the push",
+		"The app was removed from the phone", "Open the app on that phone once")
 	// The phone is dead now: policy says no, and says why, above the form.
 	w.post("/rings/test", url.Values{"device": {string(b.dead)}}).want(403).has("token is dead")
 	w.post("/rings/test", url.Values{"device": {tenants.NewRandomID()}}).want(404)
@@ -95,7 +96,8 @@ func TestAnUnansweredTestNamesTheHopThatIsMissing(t *testing.T) {
 	r := b.placed()
 	h.clock.pass(time.Minute)
 	must(t, h.board.Sweep(t.Context()))
-	w.get("/rings/"+string(r.ID)+"/test").want(200).has("the app did not wake", "The phone wakes the app", "Not reached in time", "hop-failed", "The phone may be off or offline")
+	w.get("/rings/"+string(r.ID)+"/test").want(200).has("the app did not wake", "The phone wakes the app", "Not reached in time",
+		"hop-failed", "The phone may be off or offline")
 }
 
 func TestAStreamEndsWithTheSignIn(t *testing.T) {
@@ -104,7 +106,7 @@ func TestAStreamEndsWithTheSignIn(t *testing.T) {
 	b := h.full("beta", "Beta")
 	w := b.quick(b.owner)
 	r := b.placed()
-	d, err := b.scope().Device(t.Context(), b.device)
+	d, err := b.scope().Devices().Get(t.Context(), b.device)
 	must(t, err)
 	first, done := make(chan struct{}), make(chan struct{})
 	var begin sync.Once
@@ -119,7 +121,7 @@ func TestAStreamEndsWithTheSignIn(t *testing.T) {
 		})
 	}()
 	<-first
-	must(t, h.store.EndSignIns(t.Context(), b.owner.ID, tenants.Hash{}))
+	must(t, h.store.SignIns().EndAll(t.Context(), b.owner.ID, tenants.Hash{}))
 	_, err = h.board.Report(t.Context(), d, r.ID, switchboard.Report{Kind: tenants.FactWoke})
 	must(t, err)
 	select {

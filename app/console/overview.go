@@ -51,16 +51,17 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	reasons, _, err := v.Scope.Reasons(ctx, k.Now().Add(-chosen.back), time.Time{})
+	reasons, _, err := v.Scope.Analytics().Reasons(ctx, k.Now().Add(-chosen.back), time.Time{})
 	if err != nil {
 		return err
 	}
-	p := views.OverviewPage{Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words), Daily: dailyOf(days),
+	p := views.OverviewPage{Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words),
+		Daily:    dailyOf(days),
 		Outcomes: outcomesOf(reasons, chosen.words)}
 	for i, t := range periods {
 		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
 	}
-	recent, _, err := v.Scope.Rings(ctx, store.RingQuery{Limit: 6})
+	recent, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: 6})
 	if err != nil {
 		return err
 	}
@@ -83,11 +84,11 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 
 // overviewReach fills in what depends on devices and credentials: figures, health and first steps.
 func (k *Console) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p *views.OverviewPage, days []day) error {
-	credentials, _, err := v.Scope.Credentials(ctx, store.Page{Limit: perPage})
+	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: perPage})
 	if err != nil {
 		return err
 	}
-	devices, err := v.Scope.CountDevices(ctx)
+	devices, err := v.Scope.Devices().Count(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (k *Console) daysOf(ctx context.Context, v *page.Visitor) ([]day, error) {
 			days[i].counts[r.Fact] = r
 		}
 	}
-	ends, err := v.Scope.RingEnds(ctx, days[0].date, time.Time{})
+	ends, err := v.Scope.Analytics().RingEnds(ctx, days[0].date, time.Time{})
 	for _, e := range ends {
 		if i, ok := at[e.Day.Format(time.DateOnly)]; ok {
 			days[i].ends[e.State] += int(e.N)
@@ -136,7 +137,8 @@ func (d day) quiet() int {
 func dailyOf(days []day) views.Daily {
 	out := views.Daily{Period: "the last 14 days", Zone: "UTC"}
 	for _, d := range days {
-		out.Days = append(out.Days, views.Day{Label: d.date.Format("Mon 2 Jan"), ISO: d.date.Format(time.DateOnly), Answered: d.ends[tenants.Ended], Missed: d.quiet(), Failed: d.ends[tenants.Failed]})
+		out.Days = append(out.Days, views.Day{Label: d.date.Format("Mon 2 Jan"), ISO: d.date.Format(time.DateOnly),
+			Answered: d.ends[tenants.Ended], Missed: d.quiet(), Failed: d.ends[tenants.Failed]})
 	}
 	return out
 }
@@ -145,7 +147,8 @@ func dailyOf(days []day) views.Daily {
 func statsOf(days []day, devices int) []views.Stat {
 	today, before := days[len(days)-1], days[len(days)-2]
 	placed := func(d day) int { return d.counts.rings(tenants.FactPlaced) }
-	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday", Href: views.PathRings + "?period=day"}
+	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday",
+		Href: views.PathRings + "?period=day"}
 	answered := views.Stat{Label: "Answered", Value: "–", Note: "nothing to measure yet"}
 	wait := views.Stat{Label: "Time to wake the phone", Value: "–", Note: "nothing to measure yet"}
 	for _, d := range days {
@@ -188,7 +191,8 @@ func (k *Console) healthRows(all []tenants.Credential, v *page.Visitor) []views.
 			continue // out of use, and nothing to worry about
 		}
 		h := k.stateOf(c)
-		row := views.Health{Name: credentialName(c), Href: views.CredentialPath(string(c.ID)), Tone: h.tone, Word: h.text, Note: c.Bundle + ", not used yet"}
+		row := views.Health{Name: credentialName(c), Href: views.CredentialPath(string(c.ID)), Tone: h.tone, Word: h.text,
+			Note: c.Bundle + ", not used yet"}
 		if !c.LastUsedAt.IsZero() {
 			row.Note, row.When = c.Bundle+", Apple last accepted it", v.At(c.LastUsedAt)
 		}
@@ -206,19 +210,22 @@ func (k *Console) checklist(ctx context.Context, v *page.Visitor, credential, de
 	for _, d := range days {
 		answered = answered || d.answered() > 0
 	}
-	members, _, err := v.Scope.Members(ctx, store.Page{Limit: 2})
+	members, _, err := v.Scope.Members().List(ctx, store.Page{Limit: 2})
 	if err != nil {
 		return nil, err
 	}
-	invited, err := v.Scope.Invitations(ctx)
+	invited, err := v.Scope.Invitations().List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &views.Checklist{Title: "Get started", Steps: []views.Step{
 		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: views.PathSettings, Action: "View", Done: true},
-		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.", Href: views.PathCredAdd, Action: "Add key", Done: credential},
+		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.",
+			Href: views.PathCredAdd, Action: "Add key", Done: credential},
 		{Text: "Pair a phone", Why: "Scan a code with your app. It takes one minute.", Href: views.PathPair, Action: "Pair", Done: device},
-		{Text: "Make a test ring", Why: "Press one button, answer, and hear the bells.", Href: views.PathTestRing, Action: "Start test ring", Done: answered},
-		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: views.PathPersonAdd, Action: "Add", Done: len(members) > 1 || len(invited) > 0},
+		{Text: "Make a test ring", Why: "Press one button, answer, and hear the bells.", Href: views.PathTestRing, Action: "Start test ring",
+			Done: answered},
+		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: views.PathPersonAdd, Action: "Add",
+			Done: len(members) > 1 || len(invited) > 0},
 	}}, nil
 }

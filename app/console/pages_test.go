@@ -34,7 +34,8 @@ func multipartOf(fields map[string]string, name, file string) (kind, body string
 	return w.FormDataContentType(), b.String()
 }
 
-var everyPage = []string{"/overview", "/overview?period=week", "/overview?period=month", "/rings", "/rings/test", "/devices", "/devices/pair", "/credentials", "/credentials/add", "/alerts", "/alerts?state=all", "/phone-health",
+var everyPage = []string{"/overview", "/overview?period=week", "/overview?period=month", "/rings", "/rings/test", "/devices",
+	"/devices/pair", "/credentials", "/credentials/add", "/alerts", "/alerts?state=all", "/phone-health",
 	"/agents", "/agents/add", "/keys", "/keys/add", "/people", "/people/add", "/audit", "/settings", "/developers"}
 
 func TestEveryPageWhenThereIsNothing(t *testing.T) {
@@ -50,7 +51,8 @@ func TestEveryPageWhenThereIsNothing(t *testing.T) {
 	w.get("/devices").has("No phone is paired yet")
 	w.get("/rings/test").has("Pair a phone first")
 	w.get("/rings?q=x").has("No matches")
-	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/alerts.csv", "/phone-health.csv"} {
+	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/alerts.csv",
+		"/phone-health.csv"} {
 		if n := strings.Count(w.get(p).want(200).body, "\r\n"); n != 1 {
 			t.Errorf("%s of nothing has %d lines", p, n)
 		}
@@ -69,7 +71,8 @@ func TestEveryPageEscapesEveryText(t *testing.T) {
 	for _, id := range []string{string(b.ring), string(b.refused)} {
 		pages = append(pages, "/rings/"+id, "/rings/"+id+"/test", "/rings/"+id+"/cancel")
 	}
-	pages = append(pages, "/devices/"+string(b.device), "/devices/"+string(b.dead), "/devices/"+string(b.device)+"/remove", "/credentials/"+string(b.credential),
+	pages = append(pages, "/devices/"+string(b.device), "/devices/"+string(b.dead), "/devices/"+string(b.device)+"/remove",
+		"/credentials/"+string(b.credential),
 		"/credentials/"+string(b.credential)+"/remove", "/credentials/"+string(b.credential)+"/rollback", "/credentials/"+string(b.previous),
 		"/credentials/add?replaces="+string(b.credential), "/agents/"+string(b.agent), "/agents/"+string(b.agent)+"/remove", "/keys/"+string(b.key)+"/revoke",
 		"/people/"+string(b.viewer().ID)+"/remove", "/rings?q="+url.QueryEscape(canary), "/invitations/"+string(b.invitation), "/nowhere"+url.PathEscape(canary))
@@ -113,8 +116,10 @@ func TestARingsPageTellsItsStory(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	w := b.quick(b.owner)
-	w.get("/rings/"+string(b.ring)).want(200).has("The phone woke the app", "A person picked up", "Both could hear each other", "The person hung up.", "200 accepted", "beta-ref", "Clear", "Ring again")
-	w.get("/rings/"+string(b.refused)).want(200).has("BadDeviceToken", "Apple refused the push", "What to do:", "environment to auto", "Refused by Apple")
+	w.get("/rings/"+string(b.ring)).want(200).has("The phone woke the app", "A person picked up", "Both could hear each other",
+		"The person hung up.", "200 accepted", "beta-ref", "Clear", "Ring again")
+	w.get("/rings/"+string(b.refused)).want(200).has("BadDeviceToken", "Apple refused the push", "What to do:", "environment to auto",
+		"Refused by Apple")
 	w.get("/rings/" + strings.ToUpper(string(b.ring))).want(200)
 	list := w.get("/rings").want(200)
 	list.has(string(b.ring), string(b.refused))
@@ -180,7 +185,8 @@ func TestFilesGiveTimesInUTC(t *testing.T) {
 
 func TestCSVHoldsNoFormula(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "x=1": "x=1", "": "", "ä": "ä"} {
+	for in, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx",
+		"x=1": "x=1", "": "", "ä": "ä"} {
 		if got := page.Cell(in); got != want {
 			t.Errorf("cell(%q) = %q", in, got)
 		}
@@ -223,7 +229,7 @@ func TestDevices(t *testing.T) {
 		has("At most 80 characters", "1 to 64 of A-Z", "environment: Auto, sandbox or production")
 	w.post(at, url.Values{"name": {"Ana’s iPhone"}, "person": {"front.desk"}, "environment": {"production"}}).leads(at)
 	w.get(at).has("Saved.", "Ana’s iPhone", "front.desk")
-	d, err := b.scope().Device(t.Context(), b.device)
+	d, err := b.scope().Devices().Get(t.Context(), b.device)
 	if err != nil || d.Name != "Ana’s iPhone" || d.Person != "front.desk" || d.Environment != tenants.Production {
 		t.Fatalf("%+v %v", d, err)
 	}
@@ -231,7 +237,8 @@ func TestDevices(t *testing.T) {
 	w.post(at+"/remove", url.Values{"confirm": {"wrong"}}).want(422).has("The name does not match")
 	tn, err := b.scope().Tenant(t.Context())
 	must(t, err)
-	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Trial: true}, tenants.Request{To: tenants.To{Device: b.device}}, store.Idempotency{})
+	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Trial: true}, tenants.Request{To: tenants.To{Device: b.device}},
+		store.Idempotency{})
 	must(t, err)
 	w.post(at+"/remove", url.Values{"confirm": {" Ana's iPhone"}}).leads("/devices")
 	w.get(at).want(404)
@@ -253,10 +260,11 @@ func TestPairing(t *testing.T) {
 	if !ok {
 		t.Fatalf("code %q", code)
 	}
-	_, p, err := h.store.TenantOfPairing(t.Context(), secret.Hash(), h.clock.now())
+	_, p, err := h.store.Tenants().OfPairing(t.Context(), secret.Hash(), h.clock.now())
 	must(t, err)
-	d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](h.clock.now()), Tenant: b.id, Token: strings.Repeat("ab", 32), Bundle: "com.example.beta", Name: "Mara", CreatedAt: h.clock.now()}.Clean()
-	stored, err := b.scope().TakePairing(t.Context(), p.ID, d, tenants.NewSecret(tenants.DevicePrefix).Hash(), h.clock.now())
+	d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](h.clock.now()), Tenant: b.id, Token: strings.Repeat("ab", 32),
+		Bundle: "com.example.beta", Name: "Mara", CreatedAt: h.clock.now()}.Clean()
+	stored, err := b.scope().Pairings().Use(t.Context(), p.ID, d, tenants.NewSecret(tenants.DevicePrefix).Hash(), h.clock.now())
 	must(t, err)
 	if to := w.get(wait).want(200).Header.Get("HX-Redirect"); to != "/devices/"+string(stored.ID) {
 		t.Errorf("the page is led to %q", to)
@@ -277,7 +285,8 @@ func TestCredentials(t *testing.T) {
 		return w.send("POST", "/credentials/add", kind, body)
 	}
 	send(map[string]string{"bundle_id": "com.example.app"}, "", "").want(400).has("Choose the .p8 or .p12 file", `value="com.example.app"`)
-	send(map[string]string{"bundle_id": "nodots", "team_id": "x"}, "AuthKey_ABCDE12345.p8", "junk").want(400).has("bundle id such as", "ten characters of your Apple team id")
+	send(map[string]string{"bundle_id": "nodots", "team_id": "x"}, "AuthKey_ABCDE12345.p8", "junk").want(400).has("bundle id such as",
+		"ten characters of your Apple team id")
 	send(map[string]string{"bundle_id": "com.example.app", "team_id": "ABCDE12345", "key_id": "ABCDE12345"}, "k.p8", "junk").want(400)
 	send(map[string]string{}, "k.p8", strings.Repeat("x", health.MaxCredential+1)).want(413)
 	w.send("POST", "/credentials/add", "application/x-www-form-urlencoded", "file=x").want(400)
@@ -285,7 +294,8 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("a body over the limit: %d", res.StatusCode)
 	}
 	p8 := string(newP8(t))
-	res := send(map[string]string{"bundle_id": "com.example.app", "team_id": "abcde12345", "environment": "auto"}, "AuthKey_ZZZZE12345.p8", p8).want(303)
+	res := send(map[string]string{"bundle_id": "com.example.app", "team_id": "abcde12345", "environment": "auto"}, "AuthKey_ZZZZE12345.p8",
+		p8).want(303)
 	at := res.Header.Get("Location")
 	w.get(at).want(200).has("ZZZZE12345", "ABCDE12345", "com.example.app", "Not used yet").lacks("PRIVATE KEY")
 
@@ -305,7 +315,8 @@ func TestStaticFiles(t *testing.T) {
 	b.headers["Accept-Encoding"] = "gzip"
 	path := static.Path("app.css")
 	res := b.get(path).want(200)
-	if !strings.Contains(res.Header.Get("Cache-Control"), "immutable") || res.Header.Get("Content-Encoding") != "gzip" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/css") {
+	if !strings.Contains(res.Header.Get("Cache-Control"), "immutable") || res.Header.Get("Content-Encoding") != "gzip" ||
+		!strings.HasPrefix(res.Header.Get("Content-Type"), "text/css") {
 		t.Errorf("%v", res.Header)
 	}
 	b.headers["If-None-Match"] = res.Header.Get("ETag")

@@ -14,7 +14,8 @@ import (
 
 func personField(value string, w page.Wrong) views.Field {
 	return views.Field{Name: "person", Label: "Whose phone", Value: page.Shown(value, 64), Optional: true, Max: 64, Error: w.Fields["person"],
-		Help: "Your own ID for this person, 1 to 64 characters of A-Z, a-z, 0-9, “.”, “_” and “-”. A ring to a person reaches all their phones. Leave it empty for a shared phone."}
+		Help: "Your own ID for this person, 1 to 64 characters of A-Z, a-z, 0-9, “.”, “_” and “-”. A ring to a person reaches all their " +
+			"phones. Leave it empty for a shared phone."}
 }
 
 func (k *Console) pairForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -38,8 +39,9 @@ func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 		return k.pairPage(ctx, c, v, views.PairPage{Person: personField(person, w)}, fiber.StatusBadRequest)
 	}
 	now, code := k.Now(), tenants.NewCode()
-	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Tenant: v.Tenant.ID, Person: person, By: v.Who.Actor, CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
-	if err := v.Scope.AddPairing(ctx, p, code.Hash()); err != nil {
+	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Tenant: v.Tenant.ID, Person: person, By: v.Who.Actor, CreatedAt: now,
+		ExpiresAt: now.Add(tenants.PairingTTL)}
+	if err := v.Scope.Pairings().Add(ctx, p, code.Hash()); err != nil {
 		return err
 	}
 	dots, err := web.QRDots(k.PublicURL+views.PathPairHere+"#"+string(code), false) // behind #: no browser sends it, no log keeps it
@@ -65,7 +67,7 @@ func (k *Console) pairWait(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	p, err := v.Scope.Pairing(ctx, id)
+	p, err := v.Scope.Pairings().Get(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (k *Console) partnerCookie() string { return k.CookieName() + "-partner" }
 // Unauthorized.
 func (k *Console) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
 	if token := c.Cookies(k.partnerCookie()); token != "" {
-		p, err := k.Store.PartnerOfSignIn(ctx, tenants.Secret(token).Hash(), k.Now())
+		p, err := k.Store.Partners().BySignIn(ctx, tenants.Secret(token).Hash(), k.Now())
 		if err == nil || tenants.KindOf(err) != tenants.Unauthorized {
 			return p, err
 		}
@@ -31,7 +31,7 @@ func (k *Console) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, e
 	if err != nil {
 		return tenants.Partner{}, err
 	}
-	p, err := k.Store.PartnerOfUser(ctx, v.User.ID)
+	p, err := k.Store.Partners().ByUser(ctx, v.User.ID)
 	if tenants.KindOf(err) == tenants.Unknown {
 		return p, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
 	}
@@ -69,23 +69,23 @@ const linesShown = 40
 // room gathers what a partner sees: sums and lines, and of whom they brought only that there is somebody.
 func (k *Console) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
 	p := k.bareRoom(ctx, c, who)
-	lines, err := k.Store.Entries(ctx, who.ID)
+	lines, err := k.Store.Ledger().Entries(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	brought, err := k.Store.Referrals(ctx, who.ID)
+	brought, err := k.Store.Ledger().Referrals(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	paid, err := k.Store.PaymentsOf(ctx, who.ID)
+	paid, err := k.Store.Ledger().Payments(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	payouts, err := k.Store.Payouts(ctx, who.ID)
+	payouts, err := k.Store.Ledger().Payouts(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	clicks, err := k.Store.Clicks(ctx, who.ID)
+	clicks, err := k.Store.Partners().Clicks(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
@@ -119,12 +119,15 @@ func (k *Console) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partne
 }
 
 func fillPayee(p *views.PartnerPage, y tenants.Payee) {
-	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: page.Shown(y.Name, 100), Autocomplete: "name", Max: 100, Help: "As registered with your bank or PayPal."}
+	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: page.Shown(y.Name, 100), Autocomplete: "name", Max: 100,
+		Help: "As registered with your bank or PayPal."}
 	p.By = views.Pick{Name: "by", Label: "By", Choices: []views.Choice{
-		page.Choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), page.Choice(string(tenants.PayByPayPal), "PayPal"), page.Choice(string(tenants.PayByMail), "As agreed by email"),
+		page.Choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), page.Choice(string(tenants.PayByPayPal),
+			"PayPal"), page.Choice(string(tenants.PayByMail), "As agreed by email"),
 	}}
 	page.Choose(string(y.By), p.By.Choices...)
-	p.Account = views.Field{Name: "account", Label: "IBAN or PayPal email", Value: page.Shown(y.Account, 254), Max: 254, Optional: true, Mono: true, Autocomplete: "off",
+	p.Account = views.Field{Name: "account", Label: "IBAN or PayPal email", Value: page.Shown(y.Account, 254), Max: 254, Optional: true,
+		Mono: true, Autocomplete: "off",
 		Help: "Leave empty if we agree by email."}
 }
 
@@ -156,7 +159,8 @@ func (k *Console) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
 func nameless(r tenants.ReferralID) string { return "Customer " + string(r)[:6] }
 
 // fillCustomers lists whom the partner brought and does not count whom they may not bring.
-func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment, lines []tenants.Entry) {
+func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment,
+	lines []tenants.Entry) {
 	earned := map[tenants.ReferralID]int64{}
 	for _, e := range lines {
 		earned[e.Referral] += e.Cents
@@ -177,13 +181,15 @@ func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral
 		p.Customers = append(p.Customers, c)
 	}
 	p.Counts = []views.Stat{
-		{Label: "Trials", Value: views.Count(trials), Note: "began by your link or code"}, {Label: "Paying customers", Value: views.Count(paying), Note: "paid at least once"},
+		{Label: "Trials", Value: views.Count(trials), Note: "began by your link or code"}, {Label: "Paying customers",
+			Value: views.Count(paying), Note: "paid at least once"},
 	}
 }
 
 // The words of the ledger.
 var (
-	entryWords  = map[tenants.EntryKind]string{tenants.EntryCommission: "Commission", tenants.EntryClawback: "Clawback", tenants.EntryRestored: "Restored"}
+	entryWords = map[tenants.EntryKind]string{tenants.EntryCommission: "Commission", tenants.EntryClawback: "Clawback",
+		tenants.EntryRestored: "Restored"}
 	entryStates = map[tenants.EntryState]views.PartnerLine{
 		tenants.EntryHeld:    {State: "Held", Tone: views.ToneNeutral, Icon: views.IconHourglass},
 		tenants.EntryPayable: {State: "Payable", Tone: views.ToneInfo, Icon: views.IconClock},
@@ -214,7 +220,7 @@ func (k *Console) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
 // partnerCSV is the whole ledger.
 func (k *Console) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 	return k.inRoom(ctx, c, func(who tenants.Partner) error {
-		payouts, err := k.Store.Payouts(ctx, who.ID)
+		payouts, err := k.Store.Ledger().Payouts(ctx, who.ID)
 		if err != nil {
 			return err
 		}
@@ -224,14 +230,15 @@ func (k *Console) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 		}
 		currency, now := k.Store.Plans().Currency, k.Now()
 		more := func(ctx context.Context, _ string) (rows [][]string, next string, err error) {
-			lines, err := k.Store.Entries(ctx, who.ID)
+			lines, err := k.Store.Ledger().Entries(ctx, who.ID)
 			for _, e := range lines {
 				rows = append(rows, []string{page.Stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.FormatCents(e.Cents), currency,
 					string(e.State(now)), page.Stamp(e.PayableAt), reference[e.Payout]})
 			}
 			return rows, "", err
 		}
-		return k.SendSheet(ctx, c, page.Sheet{Name: "commissions", Head: []string{"at", "line", "customer", "sum", "currency", "state", "payable_at", "payout"}, Sums: []int{3}, More: more})
+		return k.SendSheet(ctx, c, page.Sheet{Name: "commissions", Head: []string{"at", "line", "customer", "sum", "currency", "state",
+			"payable_at", "payout"}, Sums: []int{3}, More: more})
 	})
 }
 
@@ -253,13 +260,15 @@ func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
 			return k.Done(c, page.FlashSaved, views.PathPartner)
 		}
 		if k.Mail != nil {
-			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed", Text: "Hello,\n\nyour payout details were changed in your partner dashboard. If it was you, you do not need to do anything. If not, check\n\n" +
-				k.PublicURL + views.PathPartner + "\n\nand write to the operator of this server before the next payout.\n"}
+			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed",
+				Text: "Hello,\n\nyour payout details were changed in your partner dashboard. If it was you, you do not need to do anything. If not, " +
+					"check\n\n" +
+					k.PublicURL + views.PathPartner + "\n\nand write to the operator of this server before the next payout.\n"}
 			if err := k.mail(m); err != nil {
 				return err
 			}
 		}
-		if err := k.Store.SetPayee(ctx, who.ID, y); err != nil {
+		if err := k.Store.Partners().SetPayee(ctx, who.ID, y); err != nil {
 			return err
 		}
 		return k.Done(c, page.FlashSaved, views.PathPartner)
@@ -269,7 +278,7 @@ func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
 // signOutPartner ends the partner's own sign-in; one to the console stays.
 func (k *Console) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
 	if token := c.Cookies(k.partnerCookie()); token != "" {
-		if err := k.Store.EndPartnerSignIn(ctx, tenants.Secret(token).Hash()); err != nil {
+		if err := k.Store.Partners().EndSignIn(ctx, tenants.Secret(token).Hash()); err != nil {
 			return err
 		}
 	}

@@ -50,7 +50,8 @@ func rolesFor(v *page.Visitor, now tenants.Role) []views.Choice {
 }
 
 var roleRows = []views.Row{
-	{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Viewer", Text: "Read only"},
+	{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Viewer",
+		Text: "Read only"},
 }
 
 func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -59,17 +60,17 @@ func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	if err := q.err(); err != nil {
 		return err
 	}
-	members, next, err := v.Scope.Members(ctx, ask)
+	members, next, err := v.Scope.Members().List(ctx, ask)
 	if err != nil {
 		return err
 	}
-	seen, err := v.Scope.LastSeen(ctx, page.IdleTime)
+	seen, err := v.Scope.Members().LastSeen(ctx, page.IdleTime)
 	if err != nil {
 		return err
 	}
 	p := views.PeoplePage{Roles: roleRows, CanEdit: v.Role.May()}
 	if ask.Search == "" && ask.After == "" {
-		open, err := v.Scope.Invitations(ctx)
+		open, err := v.Scope.Invitations().List(ctx)
 		if err != nil {
 			return err
 		}
@@ -98,7 +99,8 @@ func memberRow(m tenants.Member, v *page.Visitor, seen time.Time) views.PersonRo
 
 func removalOfPerson(m tenants.Member) views.Confirm {
 	return views.Confirm{
-		ID: "remove-" + string(m.User), Title: "Remove " + m.Name + "?", Button: "Remove person", Action: views.PersonRemovePath(string(m.User)), Back: views.PathPeople,
+		ID: "remove-" + string(m.User), Title: "Remove " + m.Name + "?", Button: "Remove " +
+			"person", Action: views.PersonRemovePath(string(m.User)), Back: views.PathPeople,
 		Consequence: []string{"They are signed out immediately and lose access.", "Their past actions stay in the audit log."},
 	}
 }
@@ -108,7 +110,8 @@ func invitationID(i store.Invitation) string { return hex.EncodeToString(i.Hash[
 
 func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {
 	return views.PersonRow{
-		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: roleName(i.Role), Fixed: true, Kept: !ranks(v, i.Role), Pending: true,
+		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: roleName(i.Role), Fixed: true, Kept: !ranks(v,
+			i.Role), Pending: true,
 		Remove: takingBack(i),
 	}
 }
@@ -127,7 +130,7 @@ func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		return err
 	}
 	ask.Limit = page.SheetPage
-	seen, err := v.Scope.LastSeen(ctx, page.IdleTime)
+	seen, err := v.Scope.Members().LastSeen(ctx, page.IdleTime)
 	if err != nil {
 		return err
 	}
@@ -135,7 +138,7 @@ func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		Name: "people", Head: []string{"id", "name", "email", "role", "joined_at", "last_seen_at"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			all, next, err := v.Scope.Members(ctx, ask)
+			all, next, err := v.Scope.Members().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, m := range all {
 				rows[i] = []string{string(m.User), m.Name, m.Email, string(m.Role), page.Stamp(m.CreatedAt), page.Stamp(seen[m.User])}
@@ -156,7 +159,8 @@ func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	}
 	return web.Page(c, views.PersonAdd(views.PersonAddPage{
 		Shell: s, Error: w.Msg, Roles: rolesFor(v, i.Role),
-		Email: views.Field{Name: "email", Label: "Email", Type: "email", Value: page.Shown(i.Email, 254), Max: 254, Autocomplete: "off", Focus: true, Error: w.Fields["email"]},
+		Email: views.Field{Name: "email", Label: "Email", Type: "email", Value: page.Shown(i.Email, 254), Max: 254, Autocomplete: "off",
+			Focus: true, Error: w.Fields["email"]},
 	}), w.Status)
 }
 
@@ -170,13 +174,14 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		return k.personPage(ctx, c, v, store.Invitation{Email: f.Text("email"), Role: role}, w)
 	}
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
-		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: tenants.Viewer}, page.Wrong{Status: fiber.StatusBadRequest, Msg: "Choose a role."})
+		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: tenants.Viewer},
+			page.Wrong{Status: fiber.StatusBadRequest, Msg: "Choose a role."})
 	}
 	if err := mayRank(v, role); err != nil {
 		return err
 	}
 	secret, now := tenants.NewSecret(tenants.InvitationPrefix), k.Now()
-	err := v.Scope.AddInvitation(ctx, store.Invitation{
+	err := v.Scope.Invitations().Add(ctx, store.Invitation{
 		Hash: secret.Hash(), Tenant: v.Tenant.ID, Email: email, Role: role, By: v.Who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTime),
 	})
 	if w, ok := page.WrongOf(err); ok {
@@ -187,7 +192,8 @@ func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	}
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
 		Title: "Invitation for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
-		Note: "Send this link to the person. The first person to open it joins your organisation. It works once, within seven days, and is not shown again. Older links no longer work.",
+		Note: "Send this link to the person. The first person to open it joins your organisation. It works once, within seven days, and is " +
+			"not shown again. Older links no longer work.",
 		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
 	})
 }
@@ -198,7 +204,7 @@ func oneMember(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Memb
 	if err != nil {
 		return tenants.Member{}, err
 	}
-	return v.Scope.Member(ctx, id)
+	return v.Scope.Members().Get(ctx, id)
 }
 
 // setRole changes a person's role. The store keeps the last owner.
@@ -217,7 +223,7 @@ func (k *Console) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	if err := mayRank(v, role); err != nil {
 		return err
 	}
-	if err := v.Scope.SetRole(ctx, m.User, role); err != nil {
+	if err := v.Scope.Members().SetRole(ctx, m.User, role); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashRole, views.PathPeople)
@@ -250,19 +256,20 @@ func (k *Console) removePersonIf(ctx context.Context, c *fiber.Ctx, v *page.Visi
 }
 
 // leaving finds who the path names, and how they are removed.
-func (k *Console) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (ask views.Confirm, role tenants.Role, remove func() error, err error) {
+func (k *Console) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (ask views.Confirm, role tenants.Role,
+	remove func() error, err error) {
 	id := web.Param(c, "id")
 	if len(id) == 2*len(tenants.Hash{}) {
-		open, err := v.Scope.Invitations(ctx)
+		open, err := v.Scope.Invitations().List(ctx)
 		if err != nil {
 			return ask, "", nil, err
 		}
 		for _, i := range open {
 			if invitationID(i) == id {
-				return takingBack(i), i.Role, func() error { return v.Scope.RevokeInvitation(ctx, i.Email) }, nil
+				return takingBack(i), i.Role, func() error { return v.Scope.Invitations().Revoke(ctx, i.Email) }, nil
 			}
 		}
 	}
 	m, err := oneMember(ctx, c, v)
-	return removalOfPerson(m), m.Role, func() error { return v.Scope.RemoveMember(ctx, m.User) }, err
+	return removalOfPerson(m), m.Role, func() error { return v.Scope.Members().Remove(ctx, m.User) }, err
 }

@@ -48,7 +48,7 @@ func (k *Console) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 		return
 	}
 	if _, ok := k.clicks.all.Take(""); ok {
-		k.Store.CountClick(p.ID)
+		k.Store.Partners().CountClick(p.ID)
 	}
 }
 
@@ -58,7 +58,7 @@ func (k *Console) running(ctx context.Context, typed string) (tenants.Partner, b
 	if !ok {
 		return tenants.Partner{}, false
 	}
-	p, err := k.Store.PartnerOfCode(ctx, code)
+	p, err := k.Store.Partners().ByCode(ctx, code)
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		k.Log.Error("a partner's code cannot be looked up", "err", err)
 	}
@@ -67,7 +67,8 @@ func (k *Console) running(ctx context.Context, typed string) (tenants.Partner, b
 
 // programs are words of User-Agent headers that no browser of a person has. Those that say an address are programs that introduce
 // themselves.
-var programs = []string{"bot", "crawl", "spider", "slurp", "preview", "scan", "monitor", "headless", "lighthouse", "curl", "wget", "python", "http",
+var programs = []string{"bot", "crawl", "spider", "slurp", "preview", "scan", "monitor", "headless", "lighthouse", "curl", "wget",
+	"python", "http",
 	"java/", "okhttp", "facebookexternalhit", "whatsapp", "embed"}
 
 // byPerson reports whether a request looks like somebody who opens a page: no program that says it is one, nothing that a browser loads
@@ -83,7 +84,8 @@ func byPerson(c *fiber.Ctx) bool {
 		}
 	}
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"} {
-		if s := strings.ToLower(web.Header(c, name)); strings.Contains(s, "prefetch") || strings.Contains(s, "preview") || strings.Contains(s, "prerender") {
+		if s := strings.ToLower(web.Header(c, name)); strings.Contains(s, "prefetch") || strings.Contains(s, "preview") ||
+			strings.Contains(s, "prerender") {
 			return false
 		}
 	}
@@ -111,7 +113,8 @@ func (k *Console) via(ctx context.Context, c *fiber.Ctx) string {
 
 // codeField asks who brought an applicant.
 func codeField(code string) views.Field {
-	return views.Field{Name: "code", Label: "Referral code", Value: page.Shown(code, 20), Max: 20, Optional: true, Mono: true, Autocomplete: "off", Help: "From the person who told you about Carillon."}
+	return views.Field{Name: "code", Label: "Referral code", Value: page.Shown(code, 20), Max: 20, Optional: true, Mono: true,
+		Autocomplete: "off", Help: "From the person who told you about Carillon."}
 }
 
 // knownCode marks a typed code that is nobody's.
@@ -132,7 +135,7 @@ func (k *Console) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, 
 	if n.Code == "" {
 		return nil, nil
 	}
-	p, err := k.Store.PartnerOfCode(ctx, n.Code)
+	p, err := k.Store.Partners().ByCode(ctx, n.Code)
 	if tenants.KindOf(err) == tenants.Unknown || err == nil && !p.StoppedAt.IsZero() {
 		return nil, nil
 	}

@@ -35,7 +35,7 @@ func (k *Console) oneRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (*
 	if err != nil {
 		return nil, names{}, err
 	}
-	r, err := v.Scope.Ring(ctx, id)
+	r, err := v.Scope.Rings().Get(ctx, id)
 	if err != nil {
 		return nil, names{}, err
 	}
@@ -91,7 +91,8 @@ const (
 
 // qualityOf is how a call sounded.
 func qualityOf(c *tenants.Call) *views.Quality {
-	q := &views.Quality{Duration: talked(c), Ended: endedBy(c.EndedBy), Setup: "–", Jitter: "–", Loss: "–", Trip: "–", Verdict: "Clear", Tone: views.ToneGood}
+	q := &views.Quality{Duration: talked(c), Ended: endedBy(c.EndedBy), Setup: "–", Jitter: "–", Loss: "–", Trip: "–", Verdict: "Clear",
+		Tone: views.ToneGood}
 	if c.ConnectedAt.IsZero() {
 		q.Verdict, q.Tone = "No audio", views.ToneBad
 		return q
@@ -138,7 +139,7 @@ func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 
 // still refuses a reader who is signed in no more.
 func (k *Console) still(ctx context.Context, v *page.Visitor) error {
-	_, _, err := k.Store.SignInOf(ctx, v.In.Hash, k.Now())
+	_, _, err := k.Store.SignIns().Get(ctx, v.In.Hash, k.Now())
 	return err
 }
 

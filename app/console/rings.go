@@ -35,10 +35,10 @@ func namesOf(ctx context.Context, s *store.Scope, rings ...*tenants.Ring) (n nam
 			devices[a.Device] = true
 		}
 	}
-	if n.devices, err = s.DevicesOf(ctx, keysOf(devices)); err != nil {
+	if n.devices, err = s.Devices().ByID(ctx, keysOf(devices)); err != nil {
 		return n, err
 	}
-	n.agents, err = s.AgentsOf(ctx, keysOf(agents))
+	n.agents, err = s.Agents().ByID(ctx, keysOf(agents))
 	return n, err
 }
 
@@ -151,7 +151,8 @@ func (k *Console) ringQuery(q *query) store.RingQuery {
 		states[i] = string(s)
 	}
 	return store.RingQuery{
-		Search: q.text("q"), Person: q.text("person"), State: tenants.State(q.oneOf("state", states...)), Device: tenants.DeviceID(q.id("device")),
+		Search: q.text("q"), Person: q.text("person"), State: tenants.State(q.oneOf("state",
+			states...)), Device: tenants.DeviceID(q.id("device")),
 		Agent: tenants.AgentID(q.id("agent")), From: q.since(k.Now()), After: q.after, Limit: perPage,
 	}
 }
@@ -168,7 +169,7 @@ func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	if err := q.err(); err != nil {
 		return err
 	}
-	rings, next, err := v.Scope.Rings(ctx, ask)
+	rings, next, err := v.Scope.Rings().List(ctx, ask)
 	if err != nil {
 		return err
 	}
@@ -184,17 +185,18 @@ func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	if err != nil {
 		return err
 	}
-	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.Zone), Live: liveList(q)}
+	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.Zone),
+		Live: liveList(q)}
 	return web.Page(c, views.Rings(p), fiber.StatusOK)
 }
 
 // ringFilters are the lists beside the search. Devices and agents are the newest ones, and whichever is chosen.
 func ringFilters(ctx context.Context, v *page.Visitor, q *query, ask store.RingQuery) ([]views.Filter, error) {
-	devices, _, err := v.Scope.Devices(ctx, store.DeviceQuery{Limit: perPage})
+	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: perPage})
 	if err != nil {
 		return nil, err
 	}
-	agents, _, err := v.Scope.Agents(ctx, store.Page{Limit: perPage})
+	agents, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: perPage})
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +212,10 @@ func ringFilters(ctx context.Context, v *page.Visitor, q *query, ask store.RingQ
 	for _, a := range agents {
 		byAgent = append(byAgent, page.Choice(string(a.ID), a.Name))
 	}
-	states := q.chosen("state", page.Choice("", "Any state"), page.Choice("ended", "Answered"), page.Choice("missed", "Missed"), page.Choice("declined", "Declined"),
-		page.Choice("failed", "Failed"), page.Choice("cancelled", "Cancelled"), page.Choice("ringing", "Ringing"), page.Choice("answered", "In call"))
+	states := q.chosen("state", page.Choice("", "Any state"), page.Choice("ended", "Answered"), page.Choice("missed", "Missed"),
+		page.Choice("declined", "Declined"),
+		page.Choice("failed", "Failed"), page.Choice("cancelled", "Cancelled"), page.Choice("ringing", "Ringing"), page.Choice("answered",
+			"In call"))
 	return []views.Filter{
 		{Name: "state", Label: "State", Choices: states},
 		{Name: "device", Label: "Device", Choices: q.chosen("device", onDevice...)},
@@ -228,10 +232,11 @@ func (k *Console) ringsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	}
 	ask.Limit = page.SheetPage
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "rings", Head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at", "end_reason", "apple_status", "apple_reason", "call_seconds"},
+		Name: "rings", Head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at",
+			"end_reason", "apple_status", "apple_reason", "call_seconds"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
-			rings, next, err := v.Scope.Rings(ctx, ask)
+			rings, next, err := v.Scope.Rings().List(ctx, ask)
 			if err != nil {
 				return nil, "", err
 			}

@@ -15,7 +15,7 @@ func TestTheListOfRingsHearsOfItsOwnRingsOnly(t *testing.T) {
 	a, b := h.full("alpha", "Alpha"), h.full("beta", "Beta")
 	w := b.quick(b.owner)
 	theirs, ours := a.placed(), b.placed()
-	da, err := a.scope().Device(t.Context(), a.device)
+	da, err := a.scope().Devices().Get(t.Context(), a.device)
 	must(t, err)
 	begun, heard := make(chan struct{}), make(chan string, 1)
 	go func() {
@@ -46,7 +46,8 @@ func TestOlderPagesOfTheListStandStill(t *testing.T) {
 	b := h.full("beta", "Beta")
 	r := b.placed()
 	w := b.quick(b.owner)
-	w.get("/rings").want(200).has(`data-live-list="/rings/live"`, `data-ring="`+string(r.ID)+`"`, `data-drawer="drawer"`, `<dialog id="drawer"`)
+	w.get("/rings").want(200).has(`data-live-list="/rings/live"`, `data-ring="`+string(r.ID)+`"`, `data-drawer="drawer"`,
+		`<dialog id="drawer"`)
 	if list := (&query{after: "x"}); liveList(list) != "" {
 		t.Error("an older page listens")
 	}

@@ -57,11 +57,13 @@ type settingsEdit struct {
 func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e settingsEdit) error {
 	t, w := e.tenant, e.wrong
 	p := views.SettingsPage{
-		Error: w.Unseen("name", "time_zone", "ring_ttl_s"), CanEdit: v.Role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.Tenant.Industry), Password: e.password,
+		Error: w.Unseen("name", "time_zone",
+			"ring_ttl_s"), CanEdit: v.Role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.Tenant.Industry), Password: e.password,
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
 		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
-		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)), Error: w.Fields["ring_ttl_s"],
-			Help: "5 to 60 seconds. A single ring can use a different time."},
+		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)),
+			Error: w.Fields["ring_ttl_s"],
+			Help:  "5 to 60 seconds. A single ring can use a different time."},
 		Facts: []views.Row{{Name: "Tenant id", Text: string(t.ID), Copy: true}, {Name: "Short name", Text: t.Slug, Mono: true},
 			{Name: "Industry", Text: t.Industry.Name()}, {Name: "Since", When: v.At(t.CreatedAt)}},
 	}
@@ -83,14 +85,16 @@ func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visito
 func payloadOf(i tenants.Industry) views.Callout {
 	if i.Opaque() {
 		return views.Callout{Tone: views.ToneGood, Title: "IDs only, no names",
-			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal that someone is a patient or a client. The lock screen shows your app’s name until the app has read who is calling."}
+			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal that someone is a patient or a client. " +
+				"The lock screen shows your app’s name until the app has read who is calling."}
 	}
 	return views.Callout{Tone: views.ToneInfo, Title: "IDs and a caller label",
-		Cause: "Your notifications can contain a caller label of at most 64 characters, from the ring or its agent, so the phone can show it immediately. Never put a reason or a case in it: it appears on the lock screen."}
+		Cause: "Your notifications can contain a caller label of at most 64 characters, from the ring or its agent, so the phone can show it " +
+			"immediately. Never put a reason or a case in it: it appears on the lock screen."}
 }
 
 func (k *Console) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
-	all, err := k.Store.SignIns(ctx, v.User.ID)
+	all, err := k.Store.SignIns().List(ctx, v.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -155,13 +159,13 @@ func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if err != nil {
 		return err
 	}
-	if err := k.Store.SetPassword(ctx, v.User.ID, phc); err != nil { // every sign-in ends, this one too
+	if err := k.Store.Users().SetPassword(ctx, v.User.ID, phc); err != nil { // every sign-in ends, this one too
 		return err
 	}
 	if err := k.Enter(ctx, c, v.User, v.Tenant.ID, v.In.ExpiresAt); err != nil {
 		return err
 	}
-	if err := v.Scope.Note(ctx, "user.password", string(v.User.ID), ""); err != nil {
+	if err := v.Scope.Audits().Add(ctx, "user.password", string(v.User.ID), ""); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashPassword, views.PathSettings)
@@ -171,12 +175,12 @@ func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 func (k *Console) endSignIn(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id := page.FormOf(c).Text("id")
 	if id == "others" {
-		if err := k.Store.EndSignIns(ctx, v.User.ID, v.In.Hash); err != nil {
+		if err := k.Store.SignIns().EndAll(ctx, v.User.ID, v.In.Hash); err != nil {
 			return err
 		}
 		return k.Done(c, page.FlashSignInsEnded, views.PathSettings)
 	}
-	all, err := k.Store.SignIns(ctx, v.User.ID)
+	all, err := k.Store.SignIns().List(ctx, v.User.ID)
 	if err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (k *Console) endSignIn(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	if at < 0 {
 		return tenants.NoSuch("sign-in")
 	}
-	if err := k.Store.EndSignIn(ctx, all[at].Hash); err != nil {
+	if err := k.Store.SignIns().End(ctx, all[at].Hash); err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashSignInsEnded, views.PathSettings)

@@ -30,20 +30,20 @@ func at(title string, room views.Nav, crumbs ...views.Link) place { return place
 func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at place) (views.Shell, error) {
 	s := k.bareShell(c, v, at.title)
 	s.Current, s.Crumbs, s.Flash = at.room, at.crumbs, k.Flash(c)
-	credentials, _, err := v.Scope.Credentials(ctx, store.Page{Limit: 200})
+	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return s, err
 	}
 	s.Environment = reachOf(credentials)
-	devices, _, err := v.Scope.Devices(ctx, store.DeviceQuery{Limit: paletteMost})
+	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: paletteMost})
 	if err != nil {
 		return s, err
 	}
-	agents, _, err := v.Scope.Agents(ctx, store.Page{Limit: paletteMost})
+	agents, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: paletteMost})
 	if err != nil {
 		return s, err
 	}
-	open, err := v.Scope.OpenAlerts(ctx)
+	open, err := v.Scope.Alerts().CountOpen(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -52,7 +52,8 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at p
 		return s, err
 	}
 	for _, d := range devices {
-		s.Palette = append(s.Palette, views.Link{Text: deviceName(d), Href: views.DevicePath(string(d.ID)), Hint: "Device", Icon: views.IconDevice})
+		s.Palette = append(s.Palette, views.Link{Text: deviceName(d), Href: views.DevicePath(string(d.ID)), Hint: "Device",
+			Icon: views.IconDevice})
 	}
 	for _, a := range agents {
 		s.Palette = append(s.Palette, views.Link{Text: a.Name, Href: views.AgentPath(string(a.ID)), Hint: "Agent", Icon: views.IconAgent})

@@ -84,7 +84,7 @@ func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
 
 // who is the person with this address and password; nil when there is none.
 func (k *Console) who(ctx context.Context, email, password string) (*tenants.User, error) {
-	u, err := k.Store.UserByEmail(ctx, email)
+	u, err := k.Store.Users().ByEmail(ctx, email)
 	known := err == nil && u.DisabledAt.IsZero()
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return nil, err
@@ -102,7 +102,7 @@ func (k *Console) who(ctx context.Context, email, password string) (*tenants.Use
 
 // firstHouse is the tenant to begin with: the one the person joined first, a suspended one only if there is no other.
 func (k *Console) firstHouse(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
-	all, err := k.Store.Memberships(ctx, u)
+	all, err := k.Store.Users().Memberships(ctx, u)
 	if err != nil || len(all) == 0 {
 		return "", false, err
 	}
@@ -123,7 +123,7 @@ func suspended(m store.Membership) int {
 }
 
 func (k *Console) signOut(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	if err := k.Store.EndSignIn(ctx, v.In.Hash); err != nil {
+	if err := k.Store.SignIns().End(ctx, v.In.Hash); err != nil {
 		return err
 	}
 	k.SetCookie(c, k.CookieName(), "", 0, false)

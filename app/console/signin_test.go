@@ -43,7 +43,8 @@ func TestSignInCookie(t *testing.T) {
 		a := h.bare("alpha", "Alpha")
 		res := h.browser().post("/signin", signIn(a.owner.Email, secret)).want(303)
 		c := res.Cookies()[0]
-		if c.Name != want || c.Secure != (want[0] == '_') || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+		if c.Name != want || c.Secure != (want[0] == '_') || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" ||
+			c.Domain != "" {
 			t.Errorf("%s: cookie %+v", public, c)
 		}
 		if len(c.Value) < 43 {
@@ -91,7 +92,8 @@ func TestSignInEnds(t *testing.T) {
 			break
 		}
 	}
-	if past := h.clock.now(); past.Before(time.Now().Add(6*24*time.Hour)) || busy.get("/settings").StatusCode == 200 && past.After(time.Now().Add(7*24*time.Hour)) {
+	if past := h.clock.now(); past.Before(time.Now().Add(6*24*time.Hour)) || busy.get("/settings").StatusCode == 200 &&
+		past.After(time.Now().Add(7*24*time.Hour)) {
 		t.Errorf("a busy sign-in ended at %s", past)
 	}
 	idle.get("/settings").want(303)
@@ -150,7 +152,8 @@ func TestChangingThePasswordEndsOtherSignIns(t *testing.T) {
 	a := h.bare("alpha", "Alpha")
 	here, there := a.quick(a.owner), a.quick(a.owner)
 	before := here.cookies["carillon"]
-	here.post("/settings/password", url.Values{"current": {"wrong"}, "password": {"another long phrase"}}).want(422).has("current password is wrong")
+	here.post("/settings/password", url.Values{"current": {"wrong"}, "password": {"another long phrase"}}).want(422).has("current password " +
+		"is wrong")
 	here.post("/settings/password", url.Values{"current": {secret}, "password": {"short"}}).want(422).has("at least 12 characters")
 	here.post("/settings/password", url.Values{"current": {secret}, "password": {"another long phrase"}}).leads("/settings")
 	if here.cookies["carillon"] == before {
@@ -201,7 +204,8 @@ func TestSwitchingTheTenant(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, b, c := h.bare("alpha", "Alpha"), h.bare("beta", "Beta"), h.bare("gamma", "Gamma")
-	must(t, b.scope().AddMember(t.Context(), tenants.Member{Tenant: b.id, User: a.owner.ID, Role: tenants.Viewer, CreatedAt: h.clock.now()}))
+	must(t, b.scope().Members().Add(t.Context(), tenants.Member{Tenant: b.id, User: a.owner.ID, Role: tenants.Viewer,
+		CreatedAt: h.clock.now()}))
 	w := a.quick(a.owner)
 	w.get("/settings").want(200).has("Alpha Homes", `value="`+string(b.id)+`"`).lacks("Gamma")
 	before := w.cookies["carillon"]
@@ -213,7 +217,7 @@ func TestSwitchingTheTenant(t *testing.T) {
 	w.get("/settings").want(200).has("Beta Homes", "Viewer")
 	w.post("/settings", url.Values{"name": {"x"}}).want(403)
 	// Who is taken out of the tenant is out at once.
-	must(t, b.scope().RemoveMember(t.Context(), a.owner.ID))
+	must(t, b.scope().Members().Remove(t.Context(), a.owner.ID))
 	w.get("/settings").want(303)
 }
 
@@ -225,7 +229,7 @@ func TestADisabledPersonIsOut(t *testing.T) {
 	w.get("/overview").want(200)
 	gone := a.owner
 	gone.DisabledAt = h.clock.now()
-	must(t, h.store.SetUser(t.Context(), gone))
+	must(t, h.store.Users().Set(t.Context(), gone))
 	w.get("/overview").want(303)
 	h.browser().post("/signin", signIn(a.owner.Email, secret)).want(401).has(wrongSignIn)
 }
@@ -236,7 +240,7 @@ func TestInvitations(t *testing.T) {
 	a, b := h.bare("alpha", "Alpha"), h.bare("beta", "Beta")
 	link := func(x *tenant, email string) string {
 		s := tenants.NewSecret(tenants.InvitationPrefix)
-		must(t, x.scope().AddInvitation(t.Context(), store.Invitation{
+		must(t, x.scope().Invitations().Add(t.Context(), store.Invitation{
 			Hash: s.Hash(), Tenant: x.id, Email: email, Role: tenants.Admin, CreatedAt: h.clock.now(), ExpiresAt: h.clock.now().Add(invitationTime)}))
 		return "/invitations/" + string(s)
 	}
@@ -254,7 +258,7 @@ func TestInvitations(t *testing.T) {
 	known := link(a, b.owner.Email)
 	h.browser().get(known).want(200).has("has an account here").lacks("Your name")
 	h.browser().post(known, url.Values{"name": {"Eve"}, "password": {"a password of Eve's"}}).want(422).has("The password is wrong")
-	if u, err := h.store.User(t.Context(), b.owner.ID); err != nil || u.Password != h.phc {
+	if u, err := h.store.Users().Get(t.Context(), b.owner.ID); err != nil || u.Password != h.phc {
 		t.Fatal("an invitation changed somebody's password")
 	}
 	joined := h.browser()
@@ -271,12 +275,14 @@ func TestPasswordsThatAreGuessedFirst(t *testing.T) {
 	t.Parallel()
 	who := page.About{Email: "ana.ruiz@mail.lindenhof.example", Name: "Ana Ruiz", Company: "Hart & Okafor"}
 	for password, ok := range map[string]bool{
-		"a long enough passphrase": true, "zwölf Buchstaben": true, "bells in the morning": true, "correct horse battery": true, "monkey dragon sunshine summer": true,
+		"a long enough passphrase": true, "zwölf Buchstaben": true, "bells in the morning": true, "correct horse battery": true, "monkey " +
+			"dragon sunshine summer": true,
 		"tr0ubador&three": true, "Heart and oak for tea": true, "vX9!kq2$mzTp": true, "mein Hund heißt Nudel": true,
 		"short": false, "aaaaaaaaaaaaaaaa": false, "123456789012": false, "qwertyuiopas": false, strings.Repeat("ab", 101): false,
 		"password1234": false, "P@ssw0rd2024!": false, "Passwort123456": false, "qwerty123456": false, "iloveyou2024": false, "welcome-welcome": false,
 		"adminadmin123": false, "Summer2026!!!": false, "1qaz2wsx3edc": false, "letmeinplease1": false, "changeme12345": false, "abcdefghijkl": false, "000000000000": false,
-		"ana.ruiz@mail.lindenhof.example": false, "my ana.ruiz@mail.lindenhof.example": false, "anaruiz-2026-xk": false, "Ana Ruiz 12345": false, "lindenhof likes bells": false,
+		"ana.ruiz@mail.lindenhof.example": false, "my ana.ruiz@mail.lindenhof.example": false, "anaruiz-2026-xk": false, "Ana Ruiz " +
+			"12345": false, "lindenhof likes bells": false,
 		"Hart+Okafor 99": false, "we are hart okafor": false, "carillon carillon": false, "Carillon2026!": false,
 	} {
 		if got := page.NewPassword(password, who); (got == "") != ok {
@@ -294,7 +300,8 @@ func FuzzPassword(f *testing.F) {
 	f.Add(strings.Repeat("a", 200), "@", "\xff")
 	f.Add("ÄÖÜ€—password", "", "")
 	f.Fuzz(func(t *testing.T, password, email, company string) {
-		if got := page.NewPassword(password, page.About{Email: email, Name: "", Company: company}); utf8.RuneCountInString(password) < page.LeastPassword && got == "" {
+		if got := page.NewPassword(password, page.About{Email: email, Name: "",
+			Company: company}); utf8.RuneCountInString(password) < page.LeastPassword && got == "" {
 			t.Errorf("%q passes", password)
 		}
 	})

@@ -44,7 +44,7 @@ func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, c
 
 // phonesToTest are the newest living phones, and the chosen one in any case.
 func (k *Console) phonesToTest(ctx context.Context, v *page.Visitor, chosen tenants.DeviceID) ([]views.TestDevice, error) {
-	all, _, err := v.Scope.Devices(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
+	all, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (k *Console) phonesToTest(ctx context.Context, v *page.Visitor, chosen tena
 		found = found || d.ID == chosen
 	}
 	if chosen != "" && !found {
-		more, err := v.Scope.DevicesOf(ctx, []tenants.DeviceID{chosen})
+		more, err := v.Scope.Devices().ByID(ctx, []tenants.DeviceID{chosen})
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (k *Console) warning(d tenants.Device) string {
 
 // earlierTests are the latest rings that came from the test button.
 func (k *Console) earlierTests(ctx context.Context, v *page.Visitor) ([]views.RingRow, error) {
-	rings, _, err := v.Scope.Rings(ctx, store.RingQuery{Limit: perPage, From: k.Now().AddDate(0, 0, -7)})
+	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: perPage, From: k.Now().AddDate(0, 0, -7)})
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,8 @@ func newSignups(now func() time.Time) (s signups, err error) {
 
 // take refuses with how long to wait. It knows nothing of who has an account.
 func (s signups) take(email, ip string) error {
-	return page.TakeAll("Too many attempts. Wait a few minutes and try again.", page.Limit{Limiter: s.network, Key: page.Network(ip)}, page.Limit{Limiter: s.address, Key: email}, page.Limit{Limiter: s.all, Key: ""})
+	return page.TakeAll("Too many attempts. Wait a few minutes and try again.", page.Limit{Limiter: s.network, Key: page.Network(ip)},
+		page.Limit{Limiter: s.address, Key: email}, page.Limit{Limiter: s.all, Key: ""})
 }
 
 // applicant is who fills the form in.
@@ -43,20 +44,24 @@ type applicant struct {
 }
 
 func (k *Console) trialForm(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Trial(k.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate, code: k.via(ctx, c)})), fiber.StatusOK)
+	return web.Page(c, views.Trial(k.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate, code: k.via(ctx, c)})),
+		fiber.StatusOK)
 }
 
 func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) views.TrialPage {
 	p := views.TrialPage{
-		Front:    k.front(ctx, c, "Start a trial", "Try Carillon with everything it does: your own tenant, the built-in agent and your phones. No card."),
-		Days:     k.trialDays(),
-		Off:      k.Mail == nil,
-		Company:  views.Field{Name: "company", Label: "Company", Value: page.Shown(a.company, 80), Autocomplete: "organization", Max: 80},
-		Name:     views.Field{Name: "name", Label: "Your name", Value: page.Shown(a.name, 80), Autocomplete: "name", Max: 80},
-		Email:    views.Field{Name: "email", Label: "Work email", Type: "email", Value: page.Shown(a.email, 254), Autocomplete: "username", Max: 254},
-		Password: views.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."},
-		Zone:     views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "Example: Europe/Berlin."},
-		Code:     codeField(a.code),
+		Front: k.front(ctx, c, "Start a trial", "Try Carillon with everything it does: your own tenant, the built-in agent and your "+
+			"phones. No card."),
+		Days:    k.trialDays(),
+		Off:     k.Mail == nil,
+		Company: views.Field{Name: "company", Label: "Company", Value: page.Shown(a.company, 80), Autocomplete: "organization", Max: 80},
+		Name:    views.Field{Name: "name", Label: "Your name", Value: page.Shown(a.name, 80), Autocomplete: "name", Max: 80},
+		Email: views.Field{Name: "email", Label: "Work email", Type: "email", Value: page.Shown(a.email, 254), Autocomplete: "username",
+			Max: 254},
+		Password: views.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password",
+			Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."},
+		Zone: views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "Example: Europe/Berlin."},
+		Code: codeField(a.code),
 	}
 	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "Controls what notifications may show."}
 	for _, i := range tenants.Industries {
@@ -96,7 +101,8 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 // signUp answers everybody in the same words and the same time. Who may try gets a link; who may not is told by mail why.
 func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
-	a := applicant{f.Text("company"), f.Text("name"), "", f.Raw("password"), f.Text("time_zone"), tenants.Industry(f.Text("industry")), strings.ToUpper(f.Text("code"))}
+	a := applicant{f.Text("company"), f.Text("name"), "", f.Raw("password"), f.Text("time_zone"), tenants.Industry(f.Text("industry")),
+		strings.ToUpper(f.Text("code"))}
 	if typed := f.Text("email"); tenants.ValidText(typed, 0, 254) {
 		a.email = strings.ToLower(typed)
 	}
@@ -123,7 +129,8 @@ func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if err := k.Mail.Send(letter); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few " +
+			"minutes.", Err: err}
 	}
 	k.SetCookie(c, signupCookie, browser, tenants.SignupTTL, false)
 	sent := views.TrialSentPage{Front: p.Front, Email: a.email}
@@ -136,12 +143,12 @@ func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
 // letter keeps the sign-up of whoever may try, and writes what they, or whoever may not, get to read.
 func (k *Console) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
 	domain, _ := page.Registrable(a.email)
-	_, err = k.Store.UserByEmail(ctx, a.email)
+	_, err = k.Store.Users().ByEmail(ctx, a.email)
 	known := err == nil
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return m, "", err
 	}
-	tried, err := k.Store.Tried(ctx, k.Store.Plans().TrialKey(a.email, domain))
+	tried, err := k.Store.SignUps().HadTrial(ctx, k.Store.Plans().TrialKey(a.email, domain))
 	if err != nil {
 		return m, "", err
 	}
@@ -161,20 +168,24 @@ func (k *Console) letter(ctx context.Context, a applicant, phc string, browser t
 	if known || tried { // a row all the same, or the time it takes would tell; nobody gets its link, and it is over already
 		n.Password, n.ExpiresAt = "", now
 	}
-	return m, path, k.Store.AddSignup(ctx, n)
+	return m, path, k.Store.SignUps().Add(ctx, n)
 }
 
 func mailLink(to, link string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Start your trial of Carillon", Text: "Hello,\n\nopen this link to confirm your email address and start your trial:\n\n" + link +
+	return notify.Mail{To: to, Subject: "Start your trial of Carillon", Text: "Hello,\n\nopen this link to confirm your email address and " +
+		"start your trial:\n\n" + link +
 		"\n\nThe link works once, within 24 hours. If you did not sign up, you can ignore this email.\n"}
 }
 
 func mailKnown(to, base string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Your account at Carillon", Text: "Hello,\n\nsomeone, probably you, asked for a trial with this email address. It already has an account. Sign in at\n\n" +
+	return notify.Mail{To: to, Subject: "Your account at Carillon", Text: "Hello,\n\nsomeone, probably you, asked for a trial with this " +
+		"email address. It already has an account. Sign in at\n\n" +
 		base + views.PathSignIn + "\n\nIf it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
 func mailTried(to, base string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Your company already has a Carillon trial", Text: "Hello,\n\nyou asked for a trial. Your company has already had one, and each company gets one. Ask a colleague to invite you under People, then sign in at\n\n" +
-		base + views.PathSignIn + "\n\nIf it was not you, you can ignore this email. Nothing was changed.\n"}
+	return notify.Mail{To: to, Subject: "Your company already has a Carillon trial",
+		Text: "Hello,\n\nyou asked for a trial. Your company has already had one, and each company gets one. Ask a colleague to invite you " +
+			"under People, then sign in at\n\n" +
+			base + views.PathSignIn + "\n\nIf it was not you, you can ignore this email. Nothing was changed.\n"}
 }

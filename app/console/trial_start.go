@@ -22,7 +22,7 @@ func (k *Console) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, err
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.TrialPrefix) {
 		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", "This link is not complete. Copy the whole link from the email.")
 	}
-	return k.Store.SignupOf(ctx, tenants.Secret(token).Hash(), k.Now())
+	return k.Store.SignUps().Get(ctx, tenants.Secret(token).Hash(), k.Now())
 }
 
 func (k *Console) confirmPage(ctx context.Context, c *fiber.Ctx) views.TrialConfirmPage {
@@ -80,7 +80,8 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
 	case tenants.KindOf(err) == tenants.Conflict: // it can be told: whoever is here has read the address's mail
 		p = k.confirming(c, p, n)
-		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you under People."
+		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you under " +
+			"People."
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusConflict)
 	case err != nil:
 		return err
@@ -109,12 +110,12 @@ func (k *Console) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *
 
 // openTrial opens it under a plain slug, or under one with a few letters more when that is taken.
 func (k *Console) openTrial(ctx context.Context, o store.Opening) error {
-	err := k.Store.OpenTrial(ctx, o)
+	err := k.Store.SignUps().OpenTrial(ctx, o)
 	if tenants.KindOf(err) != tenants.Conflict {
 		return err
 	}
 	o.Tenant.Slug += "-" + strings.ToLower(strings.NewReplacer("-", "x", "_", "y").Replace(page.NewToken()[:6]))
-	return k.Store.OpenTrial(ctx, o)
+	return k.Store.SignUps().OpenTrial(ctx, o)
 }
 
 // opening is the tenant that a sign-up becomes.
@@ -126,10 +127,12 @@ func (k *Console) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 		ID: tenants.NewID[tenants.TenantID](now), Slug: tenants.Slug(n.Company), Name: n.Company, Industry: n.Industry, State: tenants.TenantActive,
 		TimeZone: n.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}
-	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: n.Email, Name: n.Name, Password: n.Password, Theme: string(views.ThemeAuto), CreatedAt: now}
+	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: n.Email, Name: n.Name, Password: n.Password,
+		Theme: string(views.ThemeAuto), CreatedAt: now}
 	return store.Opening{
 		Signup: tenants.Secret(web.Param(c, "token")).Hash(), Key: plans.TrialKey(n.Email, domain), Tenant: t, Owner: u,
-		Agent:        tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin, CreatedAt: now},
+		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin,
+			CreatedAt: now},
 		Subscription: plans.Trial(t.ID, plans.Plans[0].Code, now.Truncate(time.Microsecond)),
 		Who:          store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)},
 	}

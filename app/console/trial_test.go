@@ -14,7 +14,8 @@ import (
 
 func applying(email string) url.Values {
 	return url.Values{
-		"company": {"Lindenhof Dental"}, "name": {"Ana Ruiz"}, "email": {email}, "password": {"bells in the morning"}, "industry": {"healthcare"}, "time_zone": {"Europe/Berlin"},
+		"company": {"Lindenhof Dental"}, "name": {"Ana Ruiz"}, "email": {email}, "password": {"bells in the " +
+			"morning"}, "industry": {"healthcare"}, "time_zone": {"Europe/Berlin"},
 	}
 }
 
@@ -61,9 +62,9 @@ func TestATrial(t *testing.T) {
 	w.post(path, url.Values{}).want(410)
 	h.browser().get(path).want(410).has("no longer works")
 	h.browser().post("/signin", signIn("ana@lindenhof.example", "bells in the morning")).leads("/overview")
-	all, err := h.store.Tenants(t.Context())
+	all, err := h.store.Tenants().List(t.Context())
 	must(t, err)
-	e, err := h.store.For(all[0].ID).Entitlement(t.Context())
+	e, err := h.store.For(all[0].ID).Subscription().Entitlement(t.Context())
 	must(t, err)
 	if all[0].Slug != "lindenhof-dental" || all[0].DefaultAgent == "" || e.Standing != tenants.StandingTrial || e.Plan.Code != "starter" {
 		t.Errorf("%+v, %+v", all[0], e)
@@ -71,7 +72,7 @@ func TestATrial(t *testing.T) {
 	if got := e.Until.Sub(h.clock.now()); got != 14*24*time.Hour {
 		t.Errorf("a trial of %s", got)
 	}
-	audits, _, err := h.store.For(all[0].ID).Audits(t.Context(), store.AuditQuery{})
+	audits, _, err := h.store.For(all[0].ID).Audits().List(t.Context(), store.AuditQuery{})
 	must(t, err)
 	if len(audits) < 5 || audits[0].Actor.Name != "Ana Ruiz" {
 		t.Errorf("%d audit rows", len(audits))
@@ -110,7 +111,8 @@ func TestATrialsLinkExpires(t *testing.T) {
 	h.clock.pass(time.Second)
 	w.get(path).want(410)
 	w.post(path, url.Values{}).want(410)
-	for _, bad := range []string{"/trial/x", "/trial/crl_trial_" + strings.Repeat("a", 39), "/trial/" + string(tenants.NewSecret(tenants.InvitationPrefix)), "/trial/" + string(tenants.NewSecret(tenants.TrialPrefix))} {
+	for _, bad := range []string{"/trial/x", "/trial/crl_trial_" + strings.Repeat("a", 39),
+		"/trial/" + string(tenants.NewSecret(tenants.InvitationPrefix)), "/trial/" + string(tenants.NewSecret(tenants.TrialPrefix))} {
 		w.get(bad).want(410)
 		w.post(bad, url.Values{"password": {"x"}}).want(410)
 	}
@@ -120,7 +122,7 @@ func TestATrialsLinkExpires(t *testing.T) {
 }
 
 func (h *house) tenants() []tenants.Tenant {
-	all, err := h.store.Tenants(h.Context())
+	all, err := h.store.Tenants().List(h.Context())
 	must(h, err)
 	return all
 }
@@ -143,7 +145,8 @@ func TestOneTrialForACompany(t *testing.T) {
 	begin("ana@lindenhof.example")
 	first, _, _ := try("cleo@elsewhere.example")
 	for email, says := range map[string]string{
-		"ana@lindenhof.example": "already has an account", "ben@lindenhof.example": "Your company has already had one", "ben@mail.lindenhof.example": "Your company has already had one",
+		"ana@lindenhof.example": "already has an account", "ben@lindenhof.example": "Your company has already had " +
+			"one", "ben@mail.lindenhof.example": "Your company has already had one",
 	} {
 		page, mail, _ := try(email)
 		if page != first {
@@ -181,7 +184,8 @@ func TestSigningUpIsChecked(t *testing.T) {
 	h := open(t)
 	w := h.browser()
 	for field, bad := range map[string][]string{
-		"company": {"", strings.Repeat("x", 81), "a\x00b"}, "name": {"", "a\u202eb"}, "email": {"", "x", "a@b", "a@co.uk", "a b@c.example", "a@b.example\r\nBcc: c@d.example", "<a@b.example>", "a@localhost"},
+		"company": {"", strings.Repeat("x", 81), "a\x00b"}, "name": {"", "a\u202eb"}, "email": {"", "x", "a@b", "a@co.uk", "a b@c.example",
+			"a@b.example\r\nBcc: c@d.example", "<a@b.example>", "a@localhost"},
 		"password": {"", "short", strings.Repeat("x", 20)}, "industry": {"", "mining"}, "time_zone": {"", "Local", "../../etc/passwd", "Nowhere"},
 	} {
 		for _, value := range bad {
@@ -240,7 +244,8 @@ func FuzzSignUp(f *testing.F) {
 	f.Add("a", "a", "a@xn--", "            ", "legal", "UTC")
 	f.Fuzz(func(t *testing.T, company, name, email, password, industry, zone string) {
 		h.clock.pass(time.Hour)
-		form := url.Values{"company": {company}, "name": {name}, "email": {email}, "password": {password}, "industry": {industry}, "time_zone": {zone}}
+		form := url.Values{"company": {company}, "name": {name}, "email": {email}, "password": {password}, "industry": {industry},
+			"time_zone": {zone}}
 		req := httptest.NewRequest("POST", "/trial", strings.NewReader(form.Encode()))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("Sec-Fetch-Site", "same-origin")

@@ -58,7 +58,7 @@ var (
 
 // viewer is a second person of the tenant, made once.
 func (t *tenant) viewer() tenants.User {
-	members, _, err := t.scope().Members(t.h.Context(), store.Page{})
+	members, _, err := t.scope().Members().List(t.h.Context(), store.Page{})
 	must(t.h, err)
 	for _, m := range members {
 		if m.Role == tenants.Viewer {
@@ -142,18 +142,21 @@ var visits = map[string]visit{
 	"GET /phone-health":     {door: members},
 	"GET /phone-health.csv": {door: members},
 
-	"GET /devices":             {door: members},
-	"GET /devices.csv":         {door: members},
-	"GET /devices/pair":        {door: editors},
-	"POST /devices/pair":       {door: editors, form: fields("person", "p")},
-	"GET /devices/pair/:id":    {door: editors, owned: true, path: func(t *tenant) string { return "/devices/pair/" + string(t.pairing) }},
-	"GET /devices/:id":         {door: members, owned: true, path: ofDevice},
-	"POST /devices/:id":        {door: editors, owned: true, path: ofDevice, form: fields("name", "taken", "person", "", "environment", "auto")},
-	"GET /devices/:id/remove":  {door: editors, owned: true, path: plus(ofDevice, "/remove")},
-	"POST /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove"), form: confirming(func(t *tenant) string { return t.word + " phone" })},
-	"GET /credentials":         {door: members},
-	"GET /credentials.csv":     {door: members},
-	"GET /credentials/add":     {door: editors, owned: true, path: func(t *tenant) string { return "/credentials/add?replaces=" + string(t.credential) }},
+	"GET /devices":          {door: members},
+	"GET /devices.csv":      {door: members},
+	"GET /devices/pair":     {door: editors},
+	"POST /devices/pair":    {door: editors, form: fields("person", "p")},
+	"GET /devices/pair/:id": {door: editors, owned: true, path: func(t *tenant) string { return "/devices/pair/" + string(t.pairing) }},
+	"GET /devices/:id":      {door: members, owned: true, path: ofDevice},
+	"POST /devices/:id": {door: editors, owned: true, path: ofDevice,
+		form: fields("name", "taken", "person", "", "environment", "auto")},
+	"GET /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove")},
+	"POST /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove"),
+		form: confirming(func(t *tenant) string { return t.word + " phone" })},
+	"GET /credentials":     {door: members},
+	"GET /credentials.csv": {door: members},
+	"GET /credentials/add": {door: editors, owned: true,
+		path: func(t *tenant) string { return "/credentials/add?replaces=" + string(t.credential) }},
 	"POST /credentials/add": {door: editors, file: func(*tenant) (string, string) {
 		return multipartOf(map[string]string{"bundle_id": "com.x.y"}, "AuthKey_X.p8", "no key")
 	}},
@@ -163,22 +166,25 @@ var visits = map[string]visit{
 	"GET /credentials/:id/rollback":  {door: editors, owned: true, path: plus(ofCredential, "/rollback")},
 	"POST /credentials/:id/rollback": {door: editors, owned: true, path: plus(ofCredential, "/rollback"), form: fields()},
 	"GET /credentials/:id/remove":    {door: editors, owned: true, path: plus(ofCredential, "/remove")},
-	"POST /credentials/:id/remove":   {door: editors, owned: true, path: plus(ofCredential, "/remove"), form: confirming(func(*tenant) string { return "KEY1234567" })},
-	"GET /agents":                    {door: members},
-	"GET /agents.csv":                {door: members},
-	"GET /agents/add":                {door: editors},
-	"POST /agents/add":               {door: editors, form: fields("name", "Taken", "kind", "builtin")},
-	"GET /agents/:id":                {door: members, owned: true, path: ofAgent},
-	"POST /agents/:id":               {door: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
-	"GET /agents/:id/remove":         {door: editors, owned: true, path: plus(ofAgent, "/remove")},
-	"POST /agents/:id/remove":        {door: editors, owned: true, path: plus(ofAgent, "/remove"), form: confirming(func(t *tenant) string { return t.word + " desk" })},
+	"POST /credentials/:id/remove": {door: editors, owned: true, path: plus(ofCredential, "/remove"),
+		form: confirming(func(*tenant) string { return "KEY1234567" })},
+	"GET /agents":            {door: members},
+	"GET /agents.csv":        {door: members},
+	"GET /agents/add":        {door: editors},
+	"POST /agents/add":       {door: editors, form: fields("name", "Taken", "kind", "builtin")},
+	"GET /agents/:id":        {door: members, owned: true, path: ofAgent},
+	"POST /agents/:id":       {door: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
+	"GET /agents/:id/remove": {door: editors, owned: true, path: plus(ofAgent, "/remove")},
+	"POST /agents/:id/remove": {door: editors, owned: true, path: plus(ofAgent, "/remove"),
+		form: confirming(func(t *tenant) string { return t.word + " desk" })},
 
-	"GET /keys":               {door: members},
-	"GET /keys.csv":           {door: members},
-	"GET /keys/add":           {door: editors},
-	"POST /keys/add":          {door: editors, form: fields("name", "Taken", "kind", "live", "scope", "rings:write")},
-	"GET /keys/:id/revoke":    {door: editors, owned: true, path: plus(ofKey, "/revoke")},
-	"POST /keys/:id/revoke":   {door: editors, owned: true, path: plus(ofKey, "/revoke"), form: confirming(func(t *tenant) string { return t.word + " key" })},
+	"GET /keys":            {door: members},
+	"GET /keys.csv":        {door: members},
+	"GET /keys/add":        {door: editors},
+	"POST /keys/add":       {door: editors, form: fields("name", "Taken", "kind", "live", "scope", "rings:write")},
+	"GET /keys/:id/revoke": {door: editors, owned: true, path: plus(ofKey, "/revoke")},
+	"POST /keys/:id/revoke": {door: editors, owned: true, path: plus(ofKey, "/revoke"),
+		form: confirming(func(t *tenant) string { return t.word + " key" })},
 	"GET /people":             {door: members},
 	"GET /people.csv":         {door: members},
 	"GET /people/add":         {door: editors},
@@ -192,7 +198,8 @@ var visits = map[string]visit{
 	"GET /billing/usage.csv":  {door: members},
 	"GET /settings":           {door: members},
 	"POST /settings": {door: editors, owned: true, form: func(t *tenant) url.Values {
-		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.id)}, "role": {"owner"}}
+		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.id)},
+			"role": {"owner"}}
 	}},
 	"POST /settings/password":     {door: members, form: fields("current", "wrong", "password", "another long phrase")},
 	"POST /settings/sign-ins/end": {door: members, owned: true, form: fields("id", strings.Repeat("ab", 32))},
@@ -262,8 +269,12 @@ func TestTheWall(t *testing.T) {
 		{"anonymous", h.browser, func(v visit, _ string, status int) bool {
 			return v.door == public || status == 303 || status == 401
 		}},
-		{"the owner of another tenant", func() *browser { return a.quick(a.owner) }, func(v visit, _ string, status int) bool { return !v.owned || status == 404 }},
-		{"a viewer", func() *browser { return b.quick(viewer) }, func(v visit, _ string, status int) bool { return v.door != editors || status == 403 }},
+		{"the owner of another tenant", func() *browser { return a.quick(a.owner) },
+			func(v visit, _ string, status int) bool { return !v.owned || status == 404 }},
+		{"a viewer", func() *browser { return b.quick(viewer) }, func(v visit, _ string, status int) bool {
+			return v.door != editors ||
+				status == 403
+		}},
 		{"the owner of a suspended tenant", func() *browser { return closed.quick(closed.owner) }, func(v visit, _ string, status int) bool {
 			return v.door == public || v.door == wayOut || status == 403
 		}},

@@ -18,7 +18,8 @@ import (
 
 // verdictLooks are the verdicts in a word or two.
 var verdictLooks = map[tenants.Verdict]badge{
-	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad, "Shows no call"},
+	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad,
+		"Shows no call"},
 	tenants.Untested: {views.ToneNeutral, "No data yet"},
 }
 
@@ -26,7 +27,8 @@ var verdictLooks = map[tenants.Verdict]badge{
 const watchWords = "the last 7 days"
 
 var watchList = list{
-	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV, search: "Device, version of app or iOS", one: "phone", many: "phones",
+	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV, search: "Device, version of app or " +
+		"iOS", one: "phone", many: "phones",
 	empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days.",
 		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
@@ -53,7 +55,7 @@ func (k *Console) watchedBy(ctx context.Context, v *page.Visitor) (w watched, er
 	for i, s := range w.phones {
 		ids[i] = s.Device
 	}
-	w.names.devices, err = v.Scope.DevicesOf(ctx, ids)
+	w.names.devices, err = v.Scope.Devices().ByID(ctx, ids)
 	return w, err
 }
 
@@ -67,7 +69,8 @@ func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPho
 		if !ok || verdict == "trouble" && fine || verdict == "fine" && !fine {
 			continue
 		}
-		if search != "" && !strings.Contains(strings.ToLower(strings.Join([]string{deviceName(d), d.Person, s.AppVersion, s.OSVersion, string(d.ID)}, "\n")), search) {
+		if search != "" && !strings.Contains(strings.ToLower(strings.Join([]string{deviceName(d), d.Person, s.AppVersion, s.OSVersion,
+			string(d.ID)}, "\n")), search) {
 			continue
 		}
 		look := verdictLooks[s.Verdict]
@@ -75,7 +78,8 @@ func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPho
 			look = badge{views.ToneWarn, "Warning"}
 		}
 		out = append(out, views.HealthPhone{
-			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)), Tone: look.tone, Verdict: look.text,
+			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ",
+				s.OSVersion)), Tone: look.tone, Verdict: look.text,
 			Silent: s.Silent, Unshown: s.Unshown, Last: v.At(s.LastAt),
 		})
 	}
@@ -92,7 +96,7 @@ func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	if err != nil {
 		return err
 	}
-	_, late, err := v.Scope.Reasons(ctx, k.Now().AddDate(0, 0, -30), time.Time{})
+	_, late, err := v.Scope.Analytics().Reasons(ctx, k.Now().AddDate(0, 0, -30), time.Time{})
 	if err != nil {
 		return err
 	}
@@ -130,15 +134,18 @@ func (w watched) whole() (tone views.Tone, word, why string) {
 	switch {
 	case len(bad) > 0:
 		return views.ToneBad, views.Plural(len(bad), "app version has a problem", "app versions have a problem"),
-			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") + " no longer show calls. Fix this version before more phones are affected."
+			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") + " no longer show calls. Fix this version before more phones " +
+				"are affected."
 	case phones > 0:
 		return views.ToneWarn, views.Plural(phones, "phone does not show calls", "phones do not show calls"),
 			"This is probably not caused by the app version. Open the app once on each phone and ring it again."
 	case unsure > 0:
-		return views.ToneInfo, "No problems found", views.Count(unsure) + " of the " + views.Plural(len(w.phones), "phone", "phones") + " rung in " + watchWords +
+		return views.ToneInfo, "No problems found", views.Count(unsure) + " of the " + views.Plural(len(w.phones), "phone",
+			"phones") + " rung in " + watchWords +
 			" did not respond to the last ring. This is normal when a phone is off. Several rings in a row without a response are a problem."
 	case len(w.phones) > 0:
-		return views.ToneGood, "All phones wake", "All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke and reported their calls."
+		return views.ToneGood, "All phones wake", "All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke " +
+			"and reported their calls."
 	}
 	return views.ToneNeutral, "No data yet", "No ring ended in " + watchWords + ". Start a test ring to get data."
 }
@@ -169,7 +176,8 @@ func (w watched) versions() []views.HealthVersion {
 		case a.Verdict == tenants.Fine && !shown[a.AppVersion]:
 			row.Tone, row.Verdict, row.Cause = views.ToneNeutral, "Not enough data", "The last call to every phone failed. Ring one of them again."
 		case a.Verdict == tenants.Fine && a.Blocked+a.Unshown > 0:
-			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes", "Some phones do not show calls. The app version is probably not the cause."
+			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes", "Some phones do not show calls. The app version is probably not "+
+				"the cause."
 		}
 		out = append(out, row)
 	}
@@ -180,7 +188,8 @@ func (w watched) versions() []views.HealthVersion {
 var lateSteps = []struct {
 	most time.Duration
 	text string
-}{{time.Second, "≤ 1 s"}, {5 * time.Second, "≤ 5 s"}, {15 * time.Second, "≤ 15 s"}, {time.Minute, "≤ 1 min"}, {5 * time.Minute, "≤ 5 min"}, {15 * time.Minute, "≤ 15 min"}, {0, "later"}}
+}{{time.Second, "≤ 1 s"}, {5 * time.Second, "≤ 5 s"}, {15 * time.Second, "≤ 15 s"}, {time.Minute, "≤ 1 min"}, {5 * time.Minute,
+	"≤ 5 min"}, {15 * time.Minute, "≤ 15 min"}, {0, "later"}}
 
 func lateOf(l store.Late) views.Late {
 	out := views.Late{Period: "the last 30 days", Total: int(l.N), Half: views.Millis(int(tenants.Percentile(l.Buckets, 0.5).Milliseconds()))}
@@ -214,10 +223,12 @@ func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 		last[string(s.Device)] = s.LastAt
 	}
 	for _, p := range w.rows(search, verdict, v) {
-		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown), page.Stamp(last[p.ID])})
+		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown),
+			page.Stamp(last[p.ID])})
 	}
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "phones-wake", Head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row", "last_ring_at"},
+		Name: "phones-wake", Head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row",
+			"last_ring_at"},
 		More: func(context.Context, string) ([][]string, string, error) { return rows, "", nil },
 	})
 }
@@ -227,7 +238,7 @@ const stripMost = 20
 
 // wakesOf is how the phone's latest rings came out; nil when it was never rung.
 func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID) (*views.WakeHistory, error) {
-	outcomes, err := v.Scope.Outcomes(ctx, id, stripMost)
+	outcomes, err := v.Scope.Outcomes().OfDevice(ctx, id, stripMost)
 	if err != nil || len(outcomes) == 0 {
 		return nil, err
 	}
@@ -236,7 +247,8 @@ func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID) (*views.
 	w := &views.WakeHistory{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
 	if s.Verdict == tenants.Fine && !sure(s) {
 		w.Tone, w.Verdict = views.ToneWarn, "Warning"
-		w.Cause = "The last " + verb(s.Silent+s.Unshown, "call", strconv.Itoa(s.Silent+s.Unshown)+" calls") + " failed. This is normal when a phone is off. Several in a row mean that iOS has stopped waking the app."
+		w.Cause = "The last " + verb(s.Silent+s.Unshown, "call", strconv.Itoa(s.Silent+s.Unshown)+" calls") + " failed. This is normal when a " +
+			"phone is off. Several in a row mean that iOS has stopped waking the app."
 		w.Cure = "Open the app once on the phone, and ring it again."
 	}
 	for i := len(outcomes) - 1; i >= 0; i-- {

@@ -36,26 +36,27 @@ func partner(ctx context.Context, s *store.Store, user tenants.User, now time.Ti
 	fresh.User = user.ID
 	link := store.PartnerLink{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), Email: user.Email, Name: user.Name,
 		CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
-	if err := s.AddPartnerLink(ctx, link); err != nil {
+	if err := s.Partners().AddLink(ctx, link); err != nil {
 		return err
 	}
 	// over: the account is enough
 	in := store.PartnerSignIn{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), CreatedAt: now, ExpiresAt: now}
-	p, err := s.EnterPartner(ctx, link.Hash, fresh, in)
+	p, err := s.Partners().Enter(ctx, link.Hash, fresh, in)
 	if err != nil {
 		return err
 	}
-	if err := s.SetPayee(ctx, p.ID, tenants.Payee{Name: user.Name, By: tenants.PayByIBAN, Account: "DE89370400440532013000"}); err != nil {
+	if err := s.Partners().SetPayee(ctx, p.ID, tenants.Payee{Name: user.Name, By: tenants.PayByIBAN,
+		Account: "DE89370400440532013000"}); err != nil {
 		return err
 	}
 	for range followed {
-		s.CountClick(p.ID)
+		s.Partners().CountClick(p.ID)
 	}
 	for i, b := range customers {
 		id, err := bring(ctx, s, p, b, now)
 		if err == nil && i == 0 {
 			if err = settle(ctx, s, id, b.paid[:1], now); err == nil { // is payable by now, and paid out before the rest comes
-				_, _, err = s.PayOut(ctx, p.ID, commission(s), "SEPA 2041")
+				_, _, err = s.Ledger().PayOut(ctx, p.ID, commission(s), "SEPA 2041")
 			}
 		}
 		if err == nil {
@@ -85,7 +86,7 @@ func settle(ctx context.Context, s *store.Store, id tenants.TenantID, paid []int
 		n.Payments = append(n.Payments, tenants.Payment{ID: fmt.Sprintf("in_dev_%s_%d", id, i),
 			At: now.AddDate(0, 0, -ago), Cents: month(s), Untaxed: month(s)})
 	}
-	return s.Settle(ctx, n)
+	return s.Ledger().Settle(ctx, n)
 }
 
 // bring opens the trial of one whom the partner brought.
@@ -94,14 +95,14 @@ func bring(ctx context.Context, s *store.Store, p tenants.Partner, b brought, no
 	link := tenants.NewSecret(tenants.TrialPrefix).Hash()
 	up := tenants.Signup{Hash: link, Email: email, Name: "Owner", Company: b.name, Industry: tenants.Salon,
 		TimeZone: "UTC", Code: p.Code, CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL)}
-	if err := s.AddSignup(ctx, up); err != nil {
+	if err := s.SignUps().Add(ctx, up); err != nil {
 		return "", err
 	}
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](at), Slug: b.slug, Name: b.name, Industry: up.Industry,
 		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: at,
 	}
-	return t.ID, s.OpenTrial(ctx, store.Opening{
+	return t.ID, s.SignUps().OpenTrial(ctx, store.Opening{
 		Signup: link, Key: b.slug + ".test", Tenant: t,
 		Owner: tenants.User{ID: tenants.NewID[tenants.UserID](at), Email: email, Name: "Owner", Theme: "auto", CreatedAt: at},
 		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](at), Tenant: t.ID, Name: "Built-in agent",

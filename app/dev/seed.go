@@ -98,7 +98,7 @@ func (s seeder) seed(ctx context.Context) (Notes, error) {
 	}
 	user := tenants.User{ID: tenants.NewID[tenants.UserID](s.now()), Email: email, Name: "Robin Bell", Password: hash,
 		Theme: "auto", CreatedAt: s.now()}
-	if err := s.store.AddUser(ctx, user); err != nil {
+	if err := s.store.Users().Add(ctx, user); err != nil {
 		return n, err
 	}
 	for i, p := range plans {
@@ -118,18 +118,18 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.now(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "dev mode"}}
-	if err := s.store.AddTenant(ctx, who, t); err != nil {
+	if err := s.store.Tenants().Add(ctx, who, t); err != nil {
 		return SeededTenant{}, err
 	}
 	scope := s.store.For(t.ID).By(who)
-	err := scope.AddMember(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email,
+	err := scope.Members().Add(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email,
 		Name: user.Name, CreatedAt: s.now()})
 	if err != nil {
 		return SeededTenant{}, err
 	}
 	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](s.now()), Tenant: t.ID, Name: p.agent,
 		Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.now()}
-	if err := scope.AddAgent(ctx, agent); err != nil {
+	if err := scope.Agents().Add(ctx, agent); err != nil {
 		return SeededTenant{}, err
 	}
 	t.DefaultAgent = agent.ID
@@ -162,7 +162,7 @@ func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tena
 		ID: tenants.NewID[tenants.KeyID](s.now()), Tenant: t.ID, Name: "Agent", Last4: string(secret)[len(secret)-4:],
 		Permissions: tenants.Permissions, CreatedAt: s.now(),
 	}
-	if err := scope.AddKey(ctx, key, secret.Hash()); err != nil {
+	if err := scope.Keys().Add(ctx, key, secret.Hash()); err != nil {
 		return h, err
 	}
 	page := tenants.Device{
@@ -191,7 +191,7 @@ func (s seeder) addDevice(ctx context.Context, scope *store.Scope, d tenants.Dev
 	d, now := d.Clean(), s.now()
 	d.ID, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now), now, now, now
 	secret := tenants.NewSecret(tenants.DevicePrefix)
-	stored, _, err := scope.AddDevice(ctx, d, secret.Hash())
+	stored, _, err := scope.Devices().Add(ctx, d, secret.Hash())
 	return stored.ID, string(secret), err
 }
 

@@ -72,7 +72,7 @@ func (w *World) Learn(c tenants.Credential, k *push.Key) {
 // at url.
 func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credentials, n Notes, url string) error {
 	w.addPhonePages(n)
-	all, err := s.Credentials(ctx)
+	all, err := s.Tenants().Credentials(ctx)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ const (
 
 // Send sends the mails that are due.
 func (m *AlertMail) Send(ctx context.Context) error {
-	due, err := m.Store.UntoldAlerts(ctx, m.Now(), mailLease)
+	due, err := m.Store.Jobs().DueAlerts(ctx, m.Now(), mailLease)
 	if err != nil {
 		return fmt.Errorf("find alerts without mail: %w", err)
 	}
@@ -81,19 +81,19 @@ func (m *AlertMail) sendTenant(ctx context.Context, alerts []tenants.Alert) erro
 		}
 	}
 	if len(fresh) == 0 {
-		return scope.AlertsDropped(ctx, alerts)
+		return scope.Alerts().DropMail(ctx, alerts)
 	}
-	mails, first, err := scope.LettersSince(ctx, now.Add(-mailsSpan))
+	mails, first, err := scope.Alerts().MailsSince(ctx, now.Add(-mailsSpan))
 	if err != nil {
 		return err
 	}
 	if mails >= mailsMost {
-		return scope.TellAlerts(ctx, fresh, first.Add(mailsSpan))
+		return scope.Alerts().MailAt(ctx, fresh, first.Add(mailsSpan))
 	}
 	if err := m.deliver(ctx, scope, fresh); err != nil {
 		return err
 	}
-	return scope.AlertsTold(context.WithoutCancel(ctx), fresh, now)
+	return scope.Alerts().MarkMailed(context.WithoutCancel(ctx), fresh, now)
 }
 
 // deliver sends the mail to each of the tenant's managers. It succeeds when one mail was taken: an
@@ -103,7 +103,7 @@ func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []te
 	if err != nil {
 		return err
 	}
-	people, err := scope.Managers(ctx)
+	people, err := scope.Members().Managers(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,6 +134,7 @@ func (m *AlertMail) compose(t tenants.Tenant, alerts []tenants.Alert) (subject, 
 	for _, a := range alerts {
 		fmt.Fprintf(&b, "\n%s, since %s UTC.\n%s\nDetails: %s\n", a.Kind.Title(), a.FirstAt.UTC().Format("2 January, 15:04"), a.Detail, m.Link(a))
 	}
-	b.WriteString("\nOwners and admins get one mail for each new alert. When there are more than three in an hour, the rest come in one mail.\n")
+	b.WriteString("\nOwners and admins get one mail for each new alert. When there are more than three in an hour, the rest come in one " +
+		"mail.\n")
 	return subject, b.String()
 }

@@ -34,9 +34,10 @@ func newMailWorld(t *testing.T) *mailWorld {
 		}
 	})
 	for role, name := range map[tenants.Role]string{tenants.Owner: "olga", tenants.Admin: "adam", tenants.Viewer: "vera"} {
-		u := tenants.User{ID: tenants.NewID[tenants.UserID](w.clock.now()), Email: name + "@example.com", Name: name, Password: "phc", Theme: "auto", CreatedAt: w.clock.now()}
-		must(t, w.store.AddUser(t.Context(), u))
-		must(t, w.scope.AddMember(t.Context(), tenants.Member{User: u.ID, Role: role, CreatedAt: w.clock.now()}))
+		u := tenants.User{ID: tenants.NewID[tenants.UserID](w.clock.now()), Email: name + "@example.com", Name: name, Password: "phc",
+			Theme: "auto", CreatedAt: w.clock.now()}
+		must(t, w.store.Users().Add(t.Context(), u))
+		must(t, w.scope.Members().Add(t.Context(), tenants.Member{User: u.ID, Role: role, CreatedAt: w.clock.now()}))
 	}
 	w.restart()
 	return w
@@ -95,7 +96,8 @@ func TestAnAlertIsOneMail(t *testing.T) {
 	for _, who := range []string{"olga@example.com", "adam@example.com"} {
 		l := got[who]
 		for _, want := range []string{
-			"There is a new alert for Example.", alert.Kind.Title() + ", since ", "TopicDisallowed: This key or certificate may not push to this app. Check the bundle id",
+			"There is a new alert for Example.", alert.Kind.Title() + ", since ", "TopicDisallowed: This key or certificate may not push to this " +
+				"app. Check the bundle id",
 			"https://ring.example.com/credentials/" + alert.Target,
 		} {
 			if !strings.Contains(strings.ReplaceAll(l.Text, "\n", " "), want) {
@@ -112,7 +114,7 @@ func TestAnAlertIsOneMail(t *testing.T) {
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails about what was sent already", n)
 	}
-	must(t, w.scope.ResolveAlert(t.Context(), alert.Kind, alert.Target))
+	must(t, w.scope.Alerts().Resolve(t.Context(), alert.Kind, alert.Target))
 	w.ringOnce(w.device(""))
 	if n := len(w.send()); n != 2 {
 		t.Errorf("%d mails when it began again", n)
@@ -125,7 +127,7 @@ func TestManyAlertsAreAFewMails(t *testing.T) {
 	w := newMailWorld(t)
 	raise := func(i int) {
 		t.Helper()
-		_, err := w.scope.Alert(t.Context(), tenants.AlertBlocked, fmt.Sprint(i), fmt.Sprintf("Detail of %d.", i))
+		_, err := w.scope.Alerts().Raise(t.Context(), tenants.AlertBlocked, fmt.Sprint(i), fmt.Sprintf("Detail of %d.", i))
 		must(t, err)
 	}
 	mails := 0
@@ -139,7 +141,8 @@ func TestManyAlertsAreAFewMails(t *testing.T) {
 	}
 	w.clock.pass(time.Hour)
 	l := w.send()["olga@example.com"]
-	if !strings.Contains(l.Head, "9 new alerts") || !strings.Contains(l.Text, "Detail of 3.") || !strings.Contains(l.Text, "Detail of 11.") || strings.Contains(l.Text, "Detail of 2.") {
+	if !strings.Contains(l.Head, "9 new alerts") || !strings.Contains(l.Text, "Detail of 3.") ||
+		!strings.Contains(l.Text, "Detail of 11.") || strings.Contains(l.Text, "Detail of 2.") {
 		t.Errorf("%s\n%s", l.Head, l.Text)
 	}
 	w.clock.pass(2 * time.Hour)
@@ -155,7 +158,7 @@ func TestMailIsRetried(t *testing.T) {
 	w := newMailWorld(t)
 	raise := func(target string) {
 		t.Helper()
-		_, err := w.scope.Alert(t.Context(), tenants.AlertBlocked, target, "Detail.")
+		_, err := w.scope.Alerts().Raise(t.Context(), tenants.AlertBlocked, target, "Detail.")
 		must(t, err)
 	}
 	raise("1.0")
@@ -177,7 +180,7 @@ func TestMailIsRetried(t *testing.T) {
 		t.Errorf("%d mails again", n)
 	}
 	raise("2.0")
-	must(t, w.scope.ResolveAlert(t.Context(), tenants.AlertBlocked, "2.0"))
+	must(t, w.scope.Alerts().Resolve(t.Context(), tenants.AlertBlocked, "2.0"))
 	raise("3.0")
 	w.clock.pass(25 * time.Hour) // mail works since today
 	if n := len(w.send()); n != 0 {
@@ -194,9 +197,10 @@ func TestEachStepOfAnExpiryIsAMail(t *testing.T) {
 	t.Parallel()
 	w := newMailWorld(t)
 	now := w.clock.now()
-	c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P12, Bundle: "com.example.other", Environment: tenants.Auto,
+	c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P12, Bundle: "com.example.other",
+		Environment: tenants.Auto,
 		Fingerprint: "f", NotAfter: now.Add(40 * 24 * time.Hour), State: tenants.CredentialActive, CreatedAt: now}
-	must(t, w.scope.AddCredential(t.Context(), c, []byte("x")))
+	must(t, w.scope.Credentials().Add(t.Context(), c, []byte("x")))
 	mails := []string{}
 	for range 40 {
 		must(t, w.monitor.Review(t.Context()))
@@ -210,7 +214,7 @@ func TestEachStepOfAnExpiryIsAMail(t *testing.T) {
 	if got := strings.Join(mails, "; "); got != "60 days; 30 days; 14 days; 7 days; a day" {
 		t.Errorf("mails about: %s", got)
 	}
-	must(t, w.scope.RemoveCredential(t.Context(), c.ID))
-	_, _, err := w.scope.Credentials(t.Context(), store.Page{})
+	must(t, w.scope.Credentials().Remove(t.Context(), c.ID))
+	_, _, err := w.scope.Credentials().List(t.Context(), store.Page{})
 	must(t, err)
 }

@@ -57,7 +57,8 @@ type Upload struct {
 // the secret.
 func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who, u Upload) (tenants.Credential, error) {
 	if len(u.File) > MaxCredential {
-		return tenants.Credential{}, tenants.Refuse(tenants.TooLarge, "file_too_large", "The file is larger than any Apple credential. Choose the .p8 or .p12 file.")
+		return tenants.Credential{}, tenants.Refuse(tenants.TooLarge, "file_too_large",
+			"The file is larger than any Apple credential. Choose the .p8 or .p12 file.")
 	}
 	if err := s.admit(t, "uploads", uploadEvery, uploadBurst); err != nil {
 		return tenants.Credential{}, err
@@ -76,9 +77,9 @@ func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who,
 	}
 	c.Fingerprint = key.Fingerprint()
 	scope := s.Store.For(t).By(by)
-	add := scope.ReplaceCredential
+	add := scope.Credentials().Replace
 	if !c.NotAfter.IsZero() && !now.Before(c.NotAfter) {
-		add = scope.AddCredential // it has expired and must not replace one that works
+		add = scope.Credentials().Add // it has expired and must not replace one that works
 	}
 	if err := add(ctx, c, secret); err != nil {
 		return tenants.Credential{}, err
@@ -91,7 +92,7 @@ func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who,
 
 // Rollback brings the previous credential of an app back; see store.Scope.RollbackCredential.
 func (s *Credentials) Rollback(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (tenants.Credential, error) {
-	return s.Store.For(t).By(by).RollbackCredential(ctx, id)
+	return s.Store.For(t).By(by).Credentials().Rollback(ctx, id)
 }
 
 // readUpload opens the file and fills in what it says.
@@ -123,7 +124,8 @@ func readP12(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
 		return nil, nil, err
 	}
 	if !slices.Contains(c.Topics, c.Bundle+".voip") {
-		return nil, nil, &tenants.Error{Kind: tenants.Invalid, Code: "topic_missing", Msg: "This certificate may not ring the app " + c.Bundle + ".",
+		return nil, nil, &tenants.Error{Kind: tenants.Invalid, Code: "topic_missing",
+			Msg: "This certificate may not ring the app " + c.Bundle + ".",
 			Fields: []tenants.Field{{Name: "bundle_id", Message: "the certificate is for " + strings.Join(c.Topics, ", ") +
 				"; make a VoIP Services certificate for this app, or better a .p8 key"}}}
 	}
@@ -158,7 +160,7 @@ func (s *Credentials) Key(ctx context.Context, t tenants.TenantID, id tenants.Cr
 	if key, ok := s.opened.get(id); ok {
 		return key, nil
 	}
-	c, secret, err := s.Store.For(t).OpenCredential(ctx, id)
+	c, secret, err := s.Store.For(t).Credentials().Open(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func TestProbeSaysWhatIsWrong(t *testing.T) {
 	if p, err = w.probe(bad.ID); err != nil || p.OK || !strings.Contains(p.Summary, "team id, key id and .p8 file") {
 		t.Errorf("%+v %v", p, err)
 	}
-	after, err := w.scope.Credential(t.Context(), bad.ID)
+	after, err := w.scope.Credentials().Get(t.Context(), bad.ID)
 	must(t, err)
 	if after.State != tenants.CredentialDisabled || after.LastError != "InvalidProviderToken" {
 		t.Errorf("a key that both hosts call invalid: %+v", after)
@@ -60,7 +60,7 @@ func TestABadReplacementIsRolledBack(t *testing.T) {
 	if r.State != tenants.Failed || r.Attempts[0].Credential != bad.ID || r.Attempts[0].Push.Reason != "InvalidProviderToken" {
 		t.Fatalf("%s, pushed with %s: %s", r.State, r.Attempts[0].Credential, r.Attempts[0].Push.Reason)
 	}
-	c, err := w.scope.Credential(t.Context(), bad.ID)
+	c, err := w.scope.Credentials().Get(t.Context(), bad.ID)
 	must(t, err)
 	if c.State != tenants.CredentialDisabled {
 		t.Errorf("the bad key is %s", c.State)

@@ -12,7 +12,7 @@ import (
 // limitToOtherHost keeps a credential away from an Apple host that refuses it. A credential for both
 // environments becomes one for the other; a credential that has no other is disabled.
 func (m *Monitor) limitToOtherHost(ctx context.Context, scope *store.Scope, a tenants.Attempt, no push.Refusal, at time.Time) error {
-	return ignoreUnknown(scope.ConfineCredential(ctx, a.Credential, tenants.Environment(no.Environment), no.Reason, at))
+	return ignoreUnknown(scope.Credentials().Confine(ctx, a.Credential, tenants.Environment(no.Environment), no.Reason, at))
 }
 
 // otherHost reacts to the refusal of the first host when a push was tried on both. What it says of the
@@ -25,7 +25,7 @@ func (m *Monitor) otherHost(ctx context.Context, scope *store.Scope, a tenants.A
 	if err := m.limitToOtherHost(ctx, scope, a, answer.Other, answer.AnsweredAt); err != nil {
 		return err
 	}
-	_, err := scope.Alert(ctx, tenants.AlertCredential, string(a.Credential), answer.Other.Reason+": "+do.Cause+" "+do.Cure)
+	_, err := scope.Alerts().Raise(ctx, tenants.AlertCredential, string(a.Credential), answer.Other.Reason+": "+do.Cause+" "+do.Cure)
 	return err
 }
 
@@ -34,6 +34,7 @@ func (m *Monitor) otherHost(ctx context.Context, scope *store.Scope, a tenants.A
 func (m *Monitor) countForHost(environment string, alert push.Alert) {
 	failed, all, tell := m.refusals.countForHost(environment, alert == push.AlertRate, m.Now())
 	if tell {
-		m.Log.Warn("Apple, or the way to it, has trouble", "environment", environment, "pushes", all, "troubled", failed, "within", tenants.TokensRefusedWindow)
+		m.Log.Warn("Apple, or the way to it, has trouble", "environment", environment, "pushes", all, "troubled", failed, "within",
+			tenants.TokensRefusedWindow)
 	}
 }

@@ -69,13 +69,13 @@ func (m *Monitor) Answered(ctx context.Context, scope *store.Scope, a tenants.At
 func (m *Monitor) accepted(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
 	var errs []error
 	if m.refusals.accepted(a.Credential, a.Device, m.Now()) {
-		errs = append(errs, ignoreUnknown(scope.ResolveAlert(ctx, tenants.AlertTokensRefused, string(a.Credential))))
+		errs = append(errs, ignoreUnknown(scope.Alerts().Resolve(ctx, tenants.AlertTokensRefused, string(a.Credential))))
 	}
 	if a.Push.Environment == tenants.Auto {
-		errs = append(errs, scope.LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment)))
+		errs = append(errs, scope.Devices().LearnEnvironment(ctx, a.Device, tenants.Environment(answer.Environment)))
 	}
 	if m.used.shouldWrite(a.Credential, answer.AnsweredAt) {
-		errs = append(errs, scope.CredentialUsed(ctx, a.Credential, answer.AnsweredAt))
+		errs = append(errs, scope.Credentials().NoteUse(ctx, a.Credential, answer.AnsweredAt))
 	}
 	return errors.Join(errs...)
 }

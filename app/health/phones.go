@@ -65,11 +65,11 @@ func (m *Monitor) Expired(ctx context.Context, scope *store.Scope, r *tenants.Ri
 // Phones judges the tenant's phones and the versions of its app by the rings of the last PhoneSpan:
 // phones first by the worst, then versions.
 func Phones(ctx context.Context, scope *store.Scope, now time.Time) (phones []tenants.WakeHistory, apps []tenants.WakeHealth, err error) {
-	outcomes, err := scope.Watched(ctx, now.Add(-PhoneSpan), phoneRings)
+	outcomes, err := scope.Outcomes().Since(ctx, now.Add(-PhoneSpan), phoneRings)
 	if err != nil {
 		return nil, nil, err
 	}
-	versions, err := scope.Versions(ctx)
+	versions, err := scope.Devices().CountByVersion(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,15 +90,15 @@ func (m *Monitor) judgePhones(ctx context.Context, scope *store.Scope) error {
 	for _, a := range apps {
 		verdicts[a.AppVersion] = a.Verdict
 		if kind, bad := alerts[a.Verdict]; bad {
-			_, err := scope.Alert(ctx, kind, a.AppVersion, a.Warning())
+			_, err := scope.Alerts().Raise(ctx, kind, a.AppVersion, a.Warning())
 			errs = append(errs, err)
 		}
 	}
-	open, err := scope.Alerts(ctx, false)
+	open, err := scope.Alerts().List(ctx, false)
 	errs = append(errs, err)
 	for _, a := range open {
 		if (a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown) && alerts[verdicts[a.Target]] != a.Kind {
-			errs = append(errs, ignoreUnknown(scope.ResolveAlert(ctx, a.Kind, a.Target)))
+			errs = append(errs, ignoreUnknown(scope.Alerts().Resolve(ctx, a.Kind, a.Target)))
 		}
 	}
 	return errors.Join(errs...)

@@ -20,7 +20,7 @@ func TestSilentPhonesRaiseAnAlertBeforeItSpreads(t *testing.T) {
 			phones := w.crowd(3)
 			for i := range phones {
 				phones[i].AppVersion, phones[i].OSVersion = "7.0", "26.4"
-				must(t, w.scope.SetToken(t.Context(), phones[i]))
+				must(t, w.scope.Devices().SetToken(t.Context(), phones[i]))
 			}
 			round := func(say tenants.FactKind) {
 				t.Helper()

@@ -29,7 +29,8 @@ const probeTimeout = 7 * time.Second
 func (s *Credentials) admit(t tenants.TenantID, what string, every time.Duration, burst int) error {
 	if _, wait := s.limits.Take(s.Now(), tenants.Rate{Name: what + " " + string(t), Every: every, Burst: burst}); wait > 0 {
 		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_" + what, RetryAfter: wait,
-			Msg: fmt.Sprintf("That is too many %s in a short time; Apple slows down servers that try wrong keys. Wait %d seconds.", what, int(wait/time.Second)+1)}
+			Msg: fmt.Sprintf("That is too many %s in a short time; Apple slows down servers that try wrong keys. Wait %d seconds.", what,
+				int(wait/time.Second)+1)}
 	}
 	return nil
 }
@@ -46,7 +47,7 @@ type Probed struct {
 // ask, and TooMany for a tenant that asks too often.
 func (s *Credentials) Probe(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (Probed, error) {
 	scope := s.Store.For(t).By(by)
-	c, err := scope.Credential(ctx, id)
+	c, err := scope.Credentials().Get(ctx, id)
 	if err != nil {
 		return Probed{}, err
 	}
@@ -68,7 +69,7 @@ func (s *Credentials) Probe(ctx context.Context, t tenants.TenantID, by store.Wh
 	if p.OK {
 		detail = "works"
 	}
-	if err := scope.Note(ctx, "credential.probe", string(id), detail); err != nil {
+	if err := scope.Audits().Add(ctx, "credential.probe", string(id), detail); err != nil {
 		return Probed{}, err
 	}
 	return p, s.disableIfInvalid(ctx, scope, id, p.Verdicts)
@@ -84,7 +85,7 @@ func (s *Credentials) disableIfInvalid(ctx context.Context, scope *store.Scope, 
 	if len(all) == 0 {
 		return nil
 	}
-	return scope.CredentialTrouble(ctx, id, all[0].Reason, true, s.Now())
+	return scope.Credentials().NoteRefusal(ctx, id, all[0].Reason, true, s.Now())
 }
 
 // summarize puts the verdicts of both hosts into one sentence. A refusal by a host that the credential
@@ -103,7 +104,8 @@ func summarize(c tenants.Credential, all []push.Verdict) (ok bool, sentence stri
 	case len(fails) == 0 && len(works) > 0:
 		return true, "Apple takes this credential: key, team and app belong together."
 	case len(works) > 0:
-		return true, fmt.Sprintf("Apple takes this credential in %s, and not in %s. %s", works[0].Environment, fails[0].Environment, fails[0].Cause)
+		return true, fmt.Sprintf("Apple takes this credential in %s, and not in %s. %s", works[0].Environment, fails[0].Environment,
+			fails[0].Cause)
 	case len(fails) > 0:
 		return false, "Apple does not take this credential. " + fails[0].Cause
 	}

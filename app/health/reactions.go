@@ -38,7 +38,7 @@ func (m *Monitor) reactOnDevice(ctx context.Context, scope *store.Scope, a tenan
 		if asOf.IsZero() {
 			asOf = answer.AnsweredAt
 		}
-		_, err := scope.DisableDevice(ctx, a.Device, answer.Reason, asOf)
+		_, err := scope.Devices().Disable(ctx, a.Device, answer.Reason, asOf)
 		return err
 	}
 	return nil
@@ -49,11 +49,11 @@ func (m *Monitor) disableDevice(ctx context.Context, scope *store.Scope, a tenan
 	if !m.refusals.noteDisabled(a.Credential, a.Device, answer.Reason, m.Now()) {
 		return nil
 	}
-	if _, err := scope.DisableDevice(ctx, a.Device, answer.Reason, answer.AnsweredAt); err != nil {
+	if _, err := scope.Devices().Disable(ctx, a.Device, answer.Reason, answer.AnsweredAt); err != nil {
 		return err
 	}
 	if m.refusals.isOpen(a.Credential) {
-		_, err := scope.ReviveDevice(ctx, a.Device, answer.Reason)
+		_, err := scope.Devices().Revive(ctx, a.Device, answer.Reason)
 		return err
 	}
 	return nil
@@ -65,11 +65,11 @@ const outcomesRead = 8
 // refusedBefore says whether Apple refused this token for the same reason on an earlier ring, and has
 // not accepted it since. A registration in between starts the count again.
 func (m *Monitor) refusedBefore(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) (bool, error) {
-	d, err := scope.Device(ctx, a.Device)
+	d, err := scope.Devices().Get(ctx, a.Device)
 	if err != nil {
 		return false, ignoreUnknown(err) // removed since
 	}
-	seen, err := scope.Outcomes(ctx, a.Device, outcomesRead)
+	seen, err := scope.Outcomes().OfDevice(ctx, a.Device, outcomesRead)
 	if err != nil {
 		return false, err
 	}
@@ -87,7 +87,7 @@ func (m *Monitor) refusedBefore(ctx context.Context, scope *store.Scope, a tenan
 func (m *Monitor) massRefusal(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer, mass massRefusal) error {
 	var errs []error
 	for d, reason := range mass.revive {
-		_, err := scope.ReviveDevice(ctx, d, reason)
+		_, err := scope.Devices().Revive(ctx, d, reason)
 		errs = append(errs, err)
 	}
 	if mass.alert {
@@ -96,21 +96,23 @@ func (m *Monitor) massRefusal(ctx context.Context, scope *store.Scope, a tenants
 		if answer.Reason == "DeviceTokenNotForTopic" {
 			what = "the bundle id"
 		}
-		detail := fmt.Sprintf("%s: Apple refused %s of %s device tokens within ten minutes, so %s is probably wrong. No device is disabled for it. %s",
+		detail := fmt.Sprintf("%s: Apple refused %s of %s device tokens within ten minutes, so %s is probably wrong. No device is disabled "+
+			"for it. %s",
 			answer.Reason, tenants.FormatCount(mass.refused), tenants.FormatCount(mass.pushed), what, do.Cure)
-		_, err := scope.Alert(ctx, tenants.AlertTokensRefused, string(a.Credential), detail)
-		errs = append(errs, err, scope.CredentialTrouble(ctx, a.Credential, answer.Reason, false, answer.AnsweredAt))
+		_, err := scope.Alerts().Raise(ctx, tenants.AlertTokensRefused, string(a.Credential), detail)
+		errs = append(errs, err, scope.Credentials().NoteRefusal(ctx, a.Credential, answer.Reason, false, answer.AnsweredAt))
 	}
 	return errors.Join(errs...)
 }
 
-func (m *Monitor) reactOnCredential(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer, do push.Reaction) error {
+func (m *Monitor) reactOnCredential(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer,
+	do push.Reaction) error {
 	disable := false
 	switch do.Credential {
 	case push.DisableCredential:
 		disable = true
 	case push.SuspectCredential: // disabled when it is refused twice with no success in between
-		c, err := scope.Credential(ctx, a.Credential)
+		c, err := scope.Credentials().Get(ctx, a.Credential)
 		if err != nil {
 			return ignoreUnknown(err)
 		}
@@ -126,7 +128,7 @@ func (m *Monitor) reactOnCredential(ctx context.Context, scope *store.Scope, a t
 	default:
 		return nil
 	}
-	return ignoreUnknown(scope.CredentialTrouble(ctx, a.Credential, answer.Reason, disable, answer.AnsweredAt))
+	return ignoreUnknown(scope.Credentials().NoteRefusal(ctx, a.Credential, answer.Reason, disable, answer.AnsweredAt))
 }
 
 // raiseAlert raises the alert that the table asks for. A reason that is our own mistake goes to the
@@ -148,7 +150,7 @@ func (m *Monitor) raiseAlert(ctx context.Context, scope *store.Scope, a tenants.
 	default:
 		return nil
 	}
-	_, err := scope.Alert(ctx, kind, string(a.Credential), answer.Reason+": "+do.Cause+" "+do.Cure)
+	_, err := scope.Alerts().Raise(ctx, kind, string(a.Credential), answer.Reason+": "+do.Cause+" "+do.Cure)
 	return err
 }
 

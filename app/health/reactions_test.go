@@ -22,7 +22,8 @@ type outcome struct {
 }
 
 func plain(status int) outcome {
-	return outcome{status: status, cred: [2]tenants.CredentialState{tenants.CredentialActive, tenants.CredentialActive}, environment: tenants.Auto}
+	return outcome{status: status, cred: [2]tenants.CredentialState{tenants.CredentialActive, tenants.CredentialActive},
+		environment: tenants.Auto}
 }
 
 func (o outcome) with(change func(*outcome)) outcome { change(&o); return o }
@@ -65,7 +66,8 @@ func reactions() map[string]outcome {
 		"Shutdown":                    plain(503),
 		"SomethingNew":                plain(410).with(bug), // never disables
 	}
-	for _, ours := range []string{"MissingDeviceToken", "InvalidPushType", "BadPriority", "BadExpirationDate", "BadMessageId", "BadCollapseId", "DuplicateHeaders", "PayloadEmpty"} {
+	for _, ours := range []string{"MissingDeviceToken", "InvalidPushType", "BadPriority", "BadExpirationDate", "BadMessageId",
+		"BadCollapseId", "DuplicateHeaders", "PayloadEmpty"} {
 		all[ours] = plain(400).with(bug)
 	}
 	return all
@@ -102,7 +104,7 @@ func TestEveryReasonDoesWhatTheTableSays(t *testing.T) {
 
 func (w *world) checkReaction(d tenants.Device, reason string, want outcome, i int) {
 	w.t.Helper()
-	got, err := w.scope.Device(w.t.Context(), d.ID)
+	got, err := w.scope.Devices().Get(w.t.Context(), d.ID)
 	must(w.t, err)
 	if dead := got.State == tenants.DeviceDisabled; dead != want.dead[i] || dead && got.DisabledReason != reason {
 		w.t.Errorf("ring %d: the device is %s (%s)", i+1, got.State, got.DisabledReason)
@@ -111,7 +113,7 @@ func (w *world) checkReaction(d tenants.Device, reason string, want outcome, i i
 	if c.State != want.cred[i] || c.Environment != want.environment || (c.LastError == reason && reason != "") != want.marked {
 		w.t.Errorf("ring %d: the credential is %s for %s, and says %q", i+1, c.State, c.Environment, c.LastError)
 	}
-	open, err := w.scope.Alerts(w.t.Context(), false)
+	open, err := w.scope.Alerts().List(w.t.Context(), false)
 	must(w.t, err)
 	times := int64(0)
 	for _, a := range open {
@@ -134,10 +136,10 @@ func TestAKeyOfOneEnvironmentIsUsedForThatOneOnly(t *testing.T) {
 	c := w.credential()
 	d := w.device("")
 	d.Environment = tenants.Auto
-	must(t, w.scope.SetDevice(t.Context(), d))
+	must(t, w.scope.Devices().Set(t.Context(), d))
 
 	w.ringOnce(d)
-	got, err := w.scope.Credential(t.Context(), c.ID)
+	got, err := w.scope.Credentials().Get(t.Context(), c.ID)
 	must(t, err)
 	if got.Environment != tenants.Sandbox || got.State != tenants.CredentialActive || got.LastError != "BadEnvironmentKeyIdInToken" {
 		t.Errorf("%+v", got)
@@ -145,14 +147,14 @@ func TestAKeyOfOneEnvironmentIsUsedForThatOneOnly(t *testing.T) {
 	if a := w.alerts(tenants.AlertCredential); len(a) != 1 || a[0].Target != string(c.ID) || a[0].Count != 1 {
 		t.Errorf("%+v", a)
 	}
-	learnt, err := w.scope.Device(t.Context(), d.ID)
+	learnt, err := w.scope.Devices().Get(t.Context(), d.ID)
 	must(t, err)
 	if learnt.Learnt != tenants.Sandbox {
 		t.Errorf("the device's environment is %q", learnt.Learnt)
 	}
 	fresh := w.device("")
 	fresh.Environment = tenants.Auto
-	must(t, w.scope.SetDevice(t.Context(), fresh))
+	must(t, w.scope.Devices().Set(t.Context(), fresh))
 	r := w.ringOnce(fresh)
 	if p := r.Attempts[0].Push; r.State != tenants.Pushed || p.Tries != 1 || p.Environment != tenants.Sandbox {
 		t.Errorf("the next device was asked for with %+v", p)

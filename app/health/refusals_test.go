@@ -17,7 +17,8 @@ func (w *world) ringAll(list []tenants.Device) {
 	for range 50 {
 		wg.Go(func() {
 			for d := range next {
-				if _, _, err := w.board.Place(w.t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{}); err != nil && tenants.KindOf(err) != tenants.Forbidden {
+				if _, _, err := w.board.Place(w.t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}},
+					store.Idempotency{}); err != nil && tenants.KindOf(err) != tenants.Forbidden {
 					w.t.Error(err)
 				}
 			}
@@ -100,7 +101,7 @@ func TestABadTokenIsDisabledOnTheSecondRefusal(t *testing.T) {
 	}
 	wantActive := func(want bool) {
 		t.Helper()
-		got, err := w.scope.Device(t.Context(), d.ID)
+		got, err := w.scope.Devices().Get(t.Context(), d.ID)
 		must(t, err)
 		if (got.State == tenants.DeviceActive) != want {
 			t.Fatalf("the device is %s (%s)", got.State, got.DisabledReason)
@@ -111,7 +112,7 @@ func TestABadTokenIsDisabledOnTheSecondRefusal(t *testing.T) {
 	ring(200, "")
 	ring(400, "BadDeviceToken") // a success came between
 	wantActive(true)
-	must(t, w.scope.SetToken(t.Context(), d))
+	must(t, w.scope.Devices().SetToken(t.Context(), d))
 	ring(400, "BadDeviceToken") // a registration came between
 	wantActive(true)
 	ring(503, "ServiceUnavailable")

@@ -17,7 +17,7 @@ const quietBeforeResolve = time.Hour
 // 60, 30, 14, 7 and 1 days, with the number of devices that can no longer be rung, and resolves the
 // alerts of what works again. Run it once a day or more often; it writes nothing while nothing changes.
 func (m *Monitor) Review(ctx context.Context) error {
-	all, err := m.Store.Credentials(ctx)
+	all, err := m.Store.Tenants().Credentials(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (m *Monitor) Review(ctx context.Context) error {
 }
 
 func (m *Monitor) reviewTenant(ctx context.Context, scope *store.Scope, credentials []tenants.Credential) error {
-	open, err := scope.Alerts(ctx, false)
+	open, err := scope.Alerts().List(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (m *Monitor) reviewRefusal(ctx context.Context, scope *store.Scope, a tenan
 	for _, c := range credentials {
 		works := c.State == tenants.CredentialActive && c.LastUsedAt.After(a.LastAt) && m.Now().Sub(a.LastAt) > quietBeforeResolve
 		if string(c.ID) == a.Target && works {
-			return ignoreUnknown(scope.ResolveAlert(ctx, a.Kind, a.Target))
+			return ignoreUnknown(scope.Alerts().Resolve(ctx, a.Kind, a.Target))
 		}
 	}
 	return nil
@@ -76,32 +76,33 @@ func (m *Monitor) reviewRefusal(ctx context.Context, scope *store.Scope, a tenan
 
 // warnOfExpiry warns of certificates that expire soon, where no alert says so already, and resolves
 // the warnings about credentials that are out of use.
-func (m *Monitor) warnOfExpiry(ctx context.Context, scope *store.Scope, credentials []tenants.Credential, warned map[string]tenants.Alert) error {
+func (m *Monitor) warnOfExpiry(ctx context.Context, scope *store.Scope, credentials []tenants.Credential,
+	warned map[string]tenants.Alert) error {
 	for _, c := range credentials {
 		days, due := tenants.ExpiryStep(c.NotAfter, m.Now())
 		if !due || c.State != tenants.CredentialActive {
 			continue
 		}
-		reach, err := scope.Reach(ctx, c.Bundle)
+		reach, err := scope.Devices().CountByEnvironment(ctx, c.Bundle)
 		if err != nil {
 			return err
 		}
 		detail := tenants.ExpiryWarning(c, days, tenants.DevicesLeftSilent(c, credentials, reach))
 		alert, open := warned[string(c.ID)]
 		if alert.Detail != detail {
-			if _, err := scope.Alert(ctx, tenants.AlertExpiry, string(c.ID), detail); err != nil {
+			if _, err := scope.Alerts().Raise(ctx, tenants.AlertExpiry, string(c.ID), detail); err != nil {
 				return err
 			}
 		}
 		if open && nearerSinceMail(c, alert, days) { // each step gets its own mail
-			if err := scope.TellAlerts(ctx, []tenants.Alert{alert}, m.Now()); err != nil {
+			if err := scope.Alerts().MailAt(ctx, []tenants.Alert{alert}, m.Now()); err != nil {
 				return err
 			}
 		}
 		delete(warned, string(c.ID))
 	}
 	for id := range warned {
-		if err := ignoreUnknown(scope.ResolveAlert(ctx, tenants.AlertExpiry, id)); err != nil {
+		if err := ignoreUnknown(scope.Alerts().Resolve(ctx, tenants.AlertExpiry, id)); err != nil {
 			return err
 		}
 	}

@@ -14,13 +14,13 @@ func TestExpiryAlertsComeInSteps(t *testing.T) {
 	for range 3 {
 		w.device("")
 	}
-	must(t, w.scope.RemoveCredential(t.Context(), w.credential().ID))
+	must(t, w.scope.Credentials().Remove(t.Context(), w.credential().ID))
 	ends := w.clock.now().Add(90 * 24 * time.Hour)
 	c := tenants.Credential{
 		ID: tenants.NewID[tenants.CredentialID](w.clock.now()), Kind: tenants.P12, Bundle: bundle, Environment: tenants.Auto, NotAfter: ends,
 		Fingerprint: "one", State: tenants.CredentialActive, CreatedAt: w.clock.now(),
 	}
-	must(t, w.scope.AddCredential(t.Context(), c, []byte("x")))
+	must(t, w.scope.Credentials().Add(t.Context(), c, []byte("x")))
 	look := func(left time.Duration, want string, count int64) {
 		t.Helper()
 		w.clock.pass(ends.Sub(w.clock.now()) - left)
@@ -57,7 +57,7 @@ func TestAnOldRefusalIsResolved(t *testing.T) {
 	w := newWorld(t)
 	c := w.credential()
 	target := string(c.ID)
-	_, err := w.scope.Alert(t.Context(), tenants.AlertTokensRefused, target, "x")
+	_, err := w.scope.Alerts().Raise(t.Context(), tenants.AlertTokensRefused, target, "x")
 	must(t, err)
 	open := func(want int) {
 		t.Helper()
@@ -68,11 +68,11 @@ func TestAnOldRefusalIsResolved(t *testing.T) {
 	}
 	w.clock.pass(2 * time.Hour)
 	open(1) // not used since
-	must(t, w.scope.CredentialUsed(t.Context(), c.ID, w.clock.now()))
+	must(t, w.scope.Credentials().NoteUse(t.Context(), c.ID, w.clock.now()))
 	open(0)
-	_, err = w.scope.Alert(t.Context(), tenants.AlertTokensRefused, target, "x")
+	_, err = w.scope.Alerts().Raise(t.Context(), tenants.AlertTokensRefused, target, "x")
 	must(t, err)
 	w.clock.pass(2 * time.Minute)
-	must(t, w.scope.CredentialUsed(t.Context(), c.ID, w.clock.now()))
+	must(t, w.scope.Credentials().NoteUse(t.Context(), c.ID, w.clock.now()))
 	open(1) // too soon
 }

@@ -80,7 +80,8 @@ func (s *script) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 	defer s.mu.Unlock()
 	s.pushes++
 	now := time.Now()
-	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: s.status, Reason: s.reason, Tries: 1, SentAt: now, AnsweredAt: now.Add(time.Second)}
+	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: s.status, Reason: s.reason, Tries: 1, SentAt: now,
+		AnsweredAt: now.Add(time.Second)}
 }
 
 func (s *script) set(status int, reason string) {
@@ -194,7 +195,7 @@ func (w *world) addTenant() {
 		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.now(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: "k", Name: "test"}}
-	must(w.t, w.store.AddTenant(w.t.Context(), who, tenant))
+	must(w.t, w.store.Tenants().Add(w.t.Context(), who, tenant))
 	w.caller = switchboard.Caller{Tenant: tenant, Who: who}
 	w.scope = w.store.For(tenant.ID).By(who)
 }
@@ -234,7 +235,7 @@ func (w *world) device(person string) tenants.Device {
 		Token:  strings.ReplaceAll(tenants.NewRandomID()+tenants.NewRandomID(), "-", ""),
 		Person: person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
 	}.Clean()
-	d, _, err := w.scope.AddDevice(w.t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
+	d, _, err := w.scope.Devices().Add(w.t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
 	must(w.t, err)
 	return d
 }
@@ -268,7 +269,7 @@ func (w *world) ringOnce(d tenants.Device) *tenants.Ring {
 	}
 	must(w.t, err)
 	w.settle()
-	r, err = w.scope.Ring(w.t.Context(), r.ID)
+	r, err = w.scope.Rings().Get(w.t.Context(), r.ID)
 	must(w.t, err)
 	return r
 }
@@ -276,7 +277,7 @@ func (w *world) ringOnce(d tenants.Device) *tenants.Ring {
 // credential is the newest one.
 func (w *world) credential() tenants.Credential {
 	w.t.Helper()
-	all, _, err := w.scope.Credentials(w.t.Context(), store.Page{})
+	all, _, err := w.scope.Credentials().List(w.t.Context(), store.Page{})
 	must(w.t, err)
 	return all[0]
 }
@@ -284,7 +285,7 @@ func (w *world) credential() tenants.Credential {
 func (w *world) disabledDevices() (n int) {
 	w.t.Helper()
 	for after := ""; ; {
-		list, next, err := w.scope.Devices(w.t.Context(), store.DeviceQuery{State: tenants.DeviceDisabled, After: after, Limit: 200})
+		list, next, err := w.scope.Devices().List(w.t.Context(), store.DeviceQuery{State: tenants.DeviceDisabled, After: after, Limit: 200})
 		must(w.t, err)
 		if n += len(list); next == "" {
 			return n
@@ -295,7 +296,7 @@ func (w *world) disabledDevices() (n int) {
 
 func (w *world) alerts(kind tenants.AlertKind) (list []tenants.Alert) {
 	w.t.Helper()
-	all, err := w.scope.Alerts(w.t.Context(), false)
+	all, err := w.scope.Alerts().List(w.t.Context(), false)
 	must(w.t, err)
 	for _, a := range all {
 		if a.Kind == kind {

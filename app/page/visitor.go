@@ -44,12 +44,12 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in.")
 	}
 	now := m.Now()
-	in, user, err := m.Store.SignInOf(ctx, tenants.Secret(token).Hash(), now)
+	in, user, err := m.Store.SignIns().Get(ctx, tenants.Secret(token).Hash(), now)
 	if err != nil {
 		return nil, err
 	}
 	v := &Visitor{User: user, In: in}
-	if v.Tenants, err = m.Store.Memberships(ctx, user.ID); err != nil {
+	if v.Tenants, err = m.Store.Users().Memberships(ctx, user.ID); err != nil {
 		return nil, err
 	}
 	for _, one := range v.Tenants {
@@ -64,7 +64,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
 	v.Zone = zoneOf(v.Tenant)
 	if in.IdleAt.Sub(now) < IdleTime-TouchEvery {
-		return v, m.Store.TouchSignIn(ctx, in.Hash, now.Add(IdleTime))
+		return v, m.Store.SignIns().Touch(ctx, in.Hash, now.Add(IdleTime))
 	}
 	return v, nil
 }
@@ -109,7 +109,7 @@ func (m *Common) SetCookie(c *fiber.Ctx, name, value string, age time.Duration, 
 func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, until time.Time) error {
 	now := m.Now()
 	token := NewToken()
-	err := m.Store.AddSignIn(ctx, store.SignIn{
+	err := m.Store.SignIns().Add(ctx, store.SignIn{
 		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t, CreatedAt: now, IdleAt: now.Add(IdleTime), ExpiresAt: until,
 		IP: web.IP(c), UserAgent: Clip(web.Header(c, fiber.HeaderUserAgent), 200),
 	})
@@ -117,7 +117,7 @@ func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 		return err
 	}
 	if old := c.Cookies(m.CookieName()); old != "" {
-		if err := m.Store.EndSignIn(ctx, tenants.Secret(old).Hash()); err != nil {
+		if err := m.Store.SignIns().End(ctx, tenants.Secret(old).Hash()); err != nil {
 			return err
 		}
 	}
@@ -146,5 +146,5 @@ func (m *Common) Admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 		return err
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
-	return m.Store.For(t).By(who).Note(ctx, "user.sign_in", string(u.ID), "")
+	return m.Store.For(t).By(who).Audits().Add(ctx, "user.sign_in", string(u.ID), "")
 }

@@ -31,7 +31,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
 	}
 	// The ring first, then the offer: a phone that comes too late must hear that, whatever it offers.
-	r, err := b.Store.For(d.Tenant).Ring(ctx, id)
+	r, err := b.Store.For(d.Tenant).Rings().Get(ctx, id)
 	if err == nil {
 		_, err = answerable(r, d, b.Now())
 	}
@@ -65,14 +65,15 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 // win is the compare-and-set: within one write it looks whether the ring can still be answered by the device, and answers it.
 func (b *Board) win(ctx context.Context, d tenants.Device, seen *tenants.Ring) (r *tenants.Ring, first bool, err error) {
 	now := b.Now()
-	r, facts, err := b.Store.For(d.Tenant).By(phone(d)).ChangeRing(ctx, seen.ID, seen, now.Add(callLease), func(r *tenants.Ring) ([]tenants.Fact, error) {
-		a, err := answerable(r, d, now)
-		if err != nil || a.State == tenants.Answered {
-			return nil, err
-		}
-		r.Call = &tenants.Call{Device: d.ID, AnsweredAt: now}
-		return r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactAnswered, At: now, Received: now}), nil
-	})
+	r, facts, err := b.Store.For(d.Tenant).By(phone(d)).Rings().Change(ctx, seen.ID, seen, now.Add(callLease),
+		func(r *tenants.Ring) ([]tenants.Fact, error) {
+			a, err := answerable(r, d, now)
+			if err != nil || a.State == tenants.Answered {
+				return nil, err
+			}
+			r.Call = &tenants.Call{Device: d.ID, AnsweredAt: now}
+			return r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactAnswered, At: now, Received: now}), nil
+		})
 	if err != nil {
 		return nil, false, err
 	}
@@ -155,7 +156,7 @@ func (b *Board) end(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, 
 func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
 	defer done()
-	r, facts, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).ChangeRing(ctx, id, nil, time.Time{},
+	r, facts, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).Rings().Change(ctx, id, nil, time.Time{},
 		func(r *tenants.Ring) ([]tenants.Fact, error) { return change(r), nil })
 	if err != nil {
 		b.Log.Error("record a call", "ring", id, "err", err)
@@ -204,7 +205,7 @@ func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID)
 // Renew keeps the calls of this process from being taken for dead. Run it well within callLease.
 func (b *Board) Renew(ctx context.Context) error {
 	for id, t := range b.calls.all() {
-		if err := b.Store.For(t).SetDue(ctx, id, b.Now().Add(callLease)); err != nil {
+		if err := b.Store.For(t).Rings().SetDue(ctx, id, b.Now().Add(callLease)); err != nil {
 			return fmt.Errorf("renew call %s: %w", id, err)
 		}
 	}
@@ -214,7 +215,7 @@ func (b *Board) Renew(ctx context.Context) error {
 // sweepCall ends a call whose gateway is gone; one of ours is renewed.
 func (b *Board) sweepCall(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
 	if b.calls.has(r.ID) {
-		return scope.SetDue(ctx, r.ID, b.Now().Add(callLease))
+		return scope.Rings().SetDue(ctx, r.ID, b.Now().Add(callLease))
 	}
 	for i := range r.Attempts {
 		if r.Attempts[i].State == tenants.Answered {
@@ -228,7 +229,7 @@ func (b *Board) sweepCall(ctx context.Context, scope *store.Scope, r *tenants.Ri
 func (b *Board) speaker(ctx context.Context, r *tenants.Ring) gateway.Agent {
 	kind := tenants.Builtin
 	if r.Agent != "" {
-		if a, err := b.Store.For(r.Tenant).Agent(ctx, r.Agent); err == nil {
+		if a, err := b.Store.For(r.Tenant).Agents().Get(ctx, r.Agent); err == nil {
 			kind = a.Kind
 		}
 	}

@@ -71,7 +71,8 @@ func newWorld(t *testing.T, industry tenants.Industry) *world {
 	w := &world{t: t, clock: &clock{}, bundle: "com.example.app"}
 	keys, err := seal.Parse([]byte(seal.Generate()))
 	must(t, err)
-	cfg := store.Config{Dir: t.TempDir(), Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Observe: func(string) { w.statements.Add(1) }}
+	cfg := store.Config{Dir: t.TempDir(), Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+		Observe: func(string) { w.statements.Add(1) }}
 	_, err = store.Migrate(t.Context(), cfg)
 	must(t, err)
 	w.store, err = store.Open(t.Context(), cfg)
@@ -122,7 +123,8 @@ func (w *world) open() {
 
 // voice gives the board a gateway.
 func (w *world) voice() {
-	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true, LeaveGrace: 50 * time.Millisecond, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true,
+		LeaveGrace: 50 * time.Millisecond, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	must(w.t, err)
 	w.t.Cleanup(func() { must(w.t, g.Close()) })
 	builtin, err := agents.NewBuiltin(100*time.Millisecond, time.Now)
@@ -138,7 +140,7 @@ func (w *world) furnish(industry tenants.Industry) {
 		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.now(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a", Name: "test"}}
-	must(w.t, w.store.AddTenant(w.t.Context(), who, tenant))
+	must(w.t, w.store.Tenants().Add(w.t.Context(), who, tenant))
 	w.caller = switchboard.Caller{Tenant: tenant, Who: who}
 	w.scope = w.store.For(tenant.ID).By(who)
 	_, file, err := apnstest.NewKey("TEAM000001", "KEY0000001")
@@ -156,7 +158,7 @@ func (w *world) device(person string) tenants.Device {
 		ID: tenants.NewID[tenants.DeviceID](now), Tenant: w.caller.Tenant.ID, Token: token(), Bundle: w.bundle, Environment: tenants.Production,
 		Person: person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
 	}.Clean()
-	d, _, err := w.scope.AddDevice(w.t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
+	d, _, err := w.scope.Devices().Add(w.t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
 	must(w.t, err)
 	return d
 }
@@ -193,7 +195,7 @@ func (w *world) until(id tenants.RingID, what string, ok func(*tenants.Ring) boo
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	for {
-		r, err := w.scope.Ring(w.t.Context(), id)
+		r, err := w.scope.Rings().Get(w.t.Context(), id)
 		must(w.t, err)
 		if ok(r) {
 			return r

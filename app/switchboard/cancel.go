@@ -16,7 +16,7 @@ import (
 // Cancel gives a ring up: live attempts are cancelled, an answered ring is hung up, an ended ring stays as it ended.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
 	now := b.Now()
-	changed, facts, err := b.scope(c).ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	changed, facts, err := b.scope(c).Rings().Change(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		var facts []tenants.Fact
 		for i := range r.Attempts {
 			facts = append(facts, stop(r, &r.Attempts[i], tenants.FactCancelled, now)...)
@@ -55,11 +55,11 @@ func (b *Board) silence(id tenants.RingID) {
 // still rings, and its call. An ending that fails is left to the sweep: the device is gone by then, and says so.
 func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID) error {
 	scope := b.scope(c)
-	if err := scope.RemoveDevice(ctx, id); err != nil {
+	if err := scope.Devices().Remove(ctx, id); err != nil {
 		return err
 	}
 	b.gone.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
-	rings, err := scope.LiveRings(ctx, id)
+	rings, err := scope.Rings().Live(ctx, id)
 	for _, r := range rings {
 		_, e := b.leave(ctx, scope, r, id)
 		err = errors.Join(err, e)
@@ -73,7 +73,7 @@ func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID)
 // leave ends a device's part in one ring, and gives the ring as it is then.
 func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID, d tenants.DeviceID) (*tenants.Ring, error) {
 	now, called := b.Now(), false
-	changed, facts, err := scope.ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	changed, facts, err := scope.Rings().Change(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		a, ok := r.AttemptOf(d)
 		if !ok {
 			return nil, nil

@@ -32,7 +32,7 @@ func TestNothingIsPushedForARingThatIsOver(t *testing.T) {
 			w.eventually("a push is tried", func() bool { return w.apple.TotalConnections() > 0 })
 			end(w, r, d)
 			w.givenUp(r)
-			got, err := w.scope.Ring(t.Context(), r.ID)
+			got, err := w.scope.Rings().Get(t.Context(), r.ID)
 			must(t, err)
 			if !got.State.Terminal() {
 				t.Errorf("the ring is %s", got.State)
@@ -53,7 +53,7 @@ func TestADeviceRemovedWhileItsRingIsPlaced(t *testing.T) {
 	if r.State != tenants.Failed || r.EndReason != tenants.ReasonRemoved {
 		t.Errorf("the answer says %s (%s)", r.State, r.EndReason)
 	}
-	got, err := w.scope.Ring(t.Context(), r.ID)
+	got, err := w.scope.Rings().Get(t.Context(), r.ID)
 	must(t, err)
 	if got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
 		t.Errorf("recorded: %s (%s)", got.State, got.EndReason)

@@ -48,7 +48,7 @@ func TestATenantRingsTwentyTimesASecond(t *testing.T) {
 		}
 	}
 	must(t, try(w.caller, once)) // a repeat is no ring, even now
-	rings, _, err := w.scope.Rings(t.Context(), store.RingQuery{Limit: 200})
+	rings, _, err := w.scope.Rings().List(t.Context(), store.RingQuery{Limit: 200})
 	must(t, err)
 	if len(rings) != 40 {
 		t.Errorf("%d rings were written", len(rings))
@@ -87,7 +87,7 @@ func TestAFloodDelaysNobodyElse(t *testing.T) {
 	w.clock.stop()
 	a, da := w.caller, w.device("")
 	w.caller.Tenant.ID, w.caller.Tenant.Slug = tenants.NewID[tenants.TenantID](w.clock.now()), "quiet"
-	must(t, w.store.AddTenant(t.Context(), w.caller.Who, w.caller.Tenant))
+	must(t, w.store.Tenants().Add(t.Context(), w.caller.Who, w.caller.Tenant))
 	w.scope = w.store.For(w.caller.Tenant.ID).By(w.caller.Who)
 	_, file, err := apnstest.NewKey("TEAM000002", "KEY0000002")
 	must(t, err)

@@ -21,7 +21,8 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 		return nil, false, err
 	}
 	if !b.placed.enter(c.Tenant.ID, i.Key) {
-		return nil, false, tenants.Refuse(tenants.Conflict, "idempotency_in_flight", "A request with this Idempotency-Key is still being answered. Ask again in a moment.")
+		return nil, false, tenants.Refuse(tenants.Conflict, "idempotency_in_flight",
+			"A request with this Idempotency-Key is still being answered. Ask again in a moment.")
 	}
 	defer b.placed.leave(c.Tenant.ID, i.Key)
 
@@ -42,7 +43,8 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 }
 
 // launch commits a drafted ring and sends its pushes on their way, or finds the one that the idempotency key made before.
-func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.Idempotency) (placed *tenants.Ring, repeated bool, err error) {
+func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.Idempotency) (placed *tenants.Ring, repeated bool,
+	err error) {
 	span := trace.From(ctx)
 	if !span.Decided() { // placed by a person, in the console
 		span = b.Trace.Start("place ring")
@@ -88,12 +90,13 @@ func (b *Board) without(ctx context.Context, r *tenants.Ring) *tenants.Ring {
 }
 
 // commit writes the ring, or finds the one that the idempotency key made before.
-func (b *Board) commit(ctx context.Context, span trace.Span, scope *store.Scope, r *tenants.Ring, i store.Idempotency) (earlier *tenants.Ring, err error) {
+func (b *Board) commit(ctx context.Context, span trace.Span, scope *store.Scope, r *tenants.Ring,
+	i store.Idempotency) (earlier *tenants.Ring, err error) {
 	span.Ring(string(r.ID))
 	step := span.Step("commit")
 	defer step.End()
 	step.Ring(string(r.ID))
-	if earlier, err = scope.AddRing(ctx, r, i, b.Now().Add(lease)); err != nil {
+	if earlier, err = scope.Rings().Add(ctx, r, i, b.Now().Add(lease)); err != nil {
 		step.Failed()
 	}
 	return earlier, err
@@ -104,7 +107,7 @@ func (b *Board) earlier(ctx context.Context, scope *store.Scope, i store.Idempot
 	if i.Key == "" {
 		return nil, false, refusal
 	}
-	r, err := scope.EarlierRing(ctx, i)
+	r, err := scope.Rings().Earlier(ctx, i)
 	if err != nil {
 		return nil, false, err
 	}
@@ -123,12 +126,13 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	if err != nil {
 		return nil, err
 	}
-	targets, err := scope.Targets(ctx, q.To)
+	targets, err := scope.Rings().Targets(ctx, q.To)
 	if err != nil {
 		return nil, err
 	}
 	if len(targets) == 0 {
-		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices", "This person has no registered device. Pair their phone first, under Devices.")
+		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices", "This person has no registered device. Pair their phone first, under "+
+			"Devices.")
 	}
 	now := b.Now()
 	r := &tenants.Ring{
@@ -145,7 +149,7 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 // entitled refuses what the tenant's plan does not cover. Calls at once are those of this server, to the call, and those of every
 // server of the database, as they were within the last second.
 func (b *Board) entitled(ctx context.Context, scope *store.Scope, c Caller) error {
-	e, err := scope.Entitlement(ctx)
+	e, err := scope.Subscription().Entitlement(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,7 +175,8 @@ func attempts(r *tenants.Ring, c Caller, targets []store.Target, now time.Time) 
 		list = append(list, tenants.Attempt{
 			ID: id, Ring: r.ID, Device: t.Device.ID, Credential: t.Credential.ID, State: tenants.Placed,
 			AppVersion: t.Device.AppVersion, OSVersion: t.Device.OSVersion,
-			Push:  tenants.Push{APNsID: tenants.NewRandomID(), Topic: t.Device.Topic(), Token: t.Device.Token, Environment: t.Credential.Host(t.Device), NoHedge: t.Credential.NoHedge},
+			Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: t.Device.Topic(), Token: t.Device.Token,
+				Environment: t.Credential.Host(t.Device), NoHedge: t.Credential.NoHedge},
 			Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: now, Received: now}},
 		})
 	}
@@ -188,7 +193,7 @@ func (b *Board) agent(ctx context.Context, scope *store.Scope, t tenants.Tenant,
 	if asked == "" {
 		return tenants.Agent{Kind: tenants.Builtin}, nil
 	}
-	return scope.Agent(ctx, asked)
+	return scope.Agents().Get(ctx, asked)
 }
 
 func ttl(q tenants.Request, t tenants.Tenant) time.Duration {

@@ -83,7 +83,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 // record writes Apple's answer as facts. No answer at all is no fact: expiry ends the attempt and says that Apple never took it.
 func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring, a tenants.Attempt, answer push.Answer) error {
 	now := b.Now()
-	changed, facts, err := scope.ChangeRing(ctx, r.ID, r, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		p, ok := r.AttemptOf(a.Device)
 		if !ok {
 			return nil, nil
@@ -113,7 +113,8 @@ func (b *Board) told(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, n
 	case answer.Status == 200:
 		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactAccepted, At: answer.AnsweredAt, Received: now})...)
 	case answer.Status != 0:
-		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactRefused, At: answer.AnsweredAt, Received: now, Detail: answer.Reason})...)
+		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactRefused, At: answer.AnsweredAt, Received: now,
+			Detail: answer.Reason})...)
 	}
 	return facts
 }

@@ -26,7 +26,8 @@ func (r Report) Faults() (list []tenants.Field) {
 	case !r.Kind.Coded():
 		list = append(list, tenants.Field{Name: "code", Message: "only with failed_to_show and silenced"})
 	case *r.Code < 0 || *r.Code > tenants.MaxCallKitCode:
-		list = append(list, tenants.Field{Name: "code", Message: "a CXErrorCodeIncomingCallError code, 0 to " + strconv.Itoa(tenants.MaxCallKitCode)})
+		list = append(list, tenants.Field{Name: "code", Message: "a CXErrorCodeIncomingCallError code, 0 to " +
+			"" + strconv.Itoa(tenants.MaxCallKitCode)})
 	}
 	return list
 }
@@ -42,17 +43,18 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 	if rep.Code != nil {
 		detail = tenants.CallKitCode(*rep.Code)
 	}
-	changed, facts, err := b.Store.For(d.Tenant).By(phone(d)).ChangeRing(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
-		a, ok := r.AttemptOf(d.ID)
-		if !ok {
-			return nil, tenants.NoSuch("ring")
-		}
-		b.flying.enough(a.ID)
-		return r.Fold(tenants.Fact{
-			Attempt: a.ID, Kind: rep.Kind, At: rep.happened(r.CreatedAt, a.Facts, now), Received: now,
-			RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,
-		}), nil
-	})
+	changed, facts, err := b.Store.For(d.Tenant).By(phone(d)).Rings().Change(ctx, id, nil, time.Time{},
+		func(r *tenants.Ring) ([]tenants.Fact, error) {
+			a, ok := r.AttemptOf(d.ID)
+			if !ok {
+				return nil, tenants.NoSuch("ring")
+			}
+			b.flying.enough(a.ID)
+			return r.Fold(tenants.Fact{
+				Attempt: a.ID, Kind: rep.Kind, At: rep.happened(r.CreatedAt, a.Facts, now), Received: now,
+				RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,
+			}), nil
+		})
 	if err != nil || len(facts) == 0 {
 		return false, err
 	}
@@ -62,7 +64,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 
 // Phone is the ring as one of its devices sees it; Unknown for any other device.
 func (b *Board) Phone(ctx context.Context, d tenants.Device, id tenants.RingID) (*tenants.Ring, error) {
-	r, err := b.Store.For(d.Tenant).Ring(ctx, id)
+	r, err := b.Store.For(d.Tenant).Rings().Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}

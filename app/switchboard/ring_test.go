@@ -32,7 +32,8 @@ func TestARingReachesAppleAsTheContractSays(t *testing.T) {
 		t.Fatalf("%d pushes", len(sent))
 	}
 	p := sent[0]
-	if p.Expiration != "0" || p.Priority != "10" || p.PushType != "voip" || p.Topic != w.bundle+".voip" || p.Token != d.Token || p.APNsID != r.Attempts[0].Push.APNsID {
+	if p.Expiration != "0" || p.Priority != "10" || p.PushType != "voip" || p.Topic != w.bundle+".voip" || p.Token != d.Token ||
+		p.APNsID != r.Attempts[0].Push.APNsID {
 		t.Errorf("on the wire: %+v", p)
 	}
 	var body map[string]any
@@ -91,7 +92,8 @@ func TestEndings(t *testing.T) {
 			_, err := w.board.Report(w.t.Context(), d, r.ID, switchboard.Report{Kind: tenants.FactSilenced, Code: &code})
 			must(w.t, err)
 		}, tenants.Missed, tenants.ReasonSilenced},
-		"not shown": {func(w *world, d tenants.Device, r *tenants.Ring) { w.report(d, r, tenants.FactFailedToShow) }, tenants.Failed, tenants.ReasonFailedToShow},
+		"not shown": {func(w *world, d tenants.Device, r *tenants.Ring) { w.report(d, r, tenants.FactFailedToShow) }, tenants.Failed,
+			tenants.ReasonFailedToShow},
 		"cancelled": {func(w *world, d tenants.Device, r *tenants.Ring) {
 			w.report(d, r, tenants.FactShown)
 			_, err := w.board.Cancel(w.t.Context(), w.caller, r.ID)
@@ -120,7 +122,7 @@ func TestEndings(t *testing.T) {
 			}
 			again, err := w.board.Report(t.Context(), d, r.ID, switchboard.Report{Kind: tenants.FactShown})
 			must(t, err)
-			late, err := w.scope.Ring(t.Context(), r.ID)
+			late, err := w.scope.Rings().Get(t.Context(), r.ID)
 			must(t, err)
 			if late.State != c.state || late.EndReason != c.reason {
 				t.Errorf("a late fact (recorded %v) moved the ring to %s", again, late.State)
@@ -138,7 +140,7 @@ func TestAppleRefuses(t *testing.T) {
 	if r.EndReason != tenants.ReasonRefused || r.Attempts[0].Push.Reason != "Unregistered" || r.Attempts[0].Push.Status != 410 {
 		t.Errorf("%s %+v", r.EndReason, r.Attempts[0].Push)
 	}
-	kept, err := w.scope.Device(t.Context(), d.ID)
+	kept, err := w.scope.Devices().Get(t.Context(), d.ID)
 	must(t, err)
 	if kept.State != tenants.DeviceActive {
 		t.Error("a 410 older than the registration disabled the device")
@@ -163,7 +165,8 @@ func TestAPersonIsRungOnAllDevices(t *testing.T) {
 	w.until(r.ID, "pushed twice", func(r *tenants.Ring) bool {
 		return r.Attempts[0].Has(tenants.FactAccepted) && r.Attempts[1].Has(tenants.FactAccepted)
 	})
-	if _, err := w.board.Report(t.Context(), foreign, r.ID, switchboard.Report{Kind: tenants.FactShown}); tenants.KindOf(err) != tenants.Unknown {
+	if _, err := w.board.Report(t.Context(), foreign, r.ID,
+		switchboard.Report{Kind: tenants.FactShown}); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("another person's device reports: %v", err)
 	}
 	w.report(a, r, tenants.FactBusy)
@@ -189,7 +192,7 @@ func TestIdempotency(t *testing.T) {
 		t.Error("the first is a repeat")
 	}
 	w.state(first.ID, tenants.Pushed)
-	_, err = w.scope.DisableDevice(t.Context(), d.ID, "Unregistered", time.Now().Add(time.Hour))
+	_, err = w.scope.Devices().Disable(t.Context(), d.ID, "Unregistered", time.Now().Add(time.Hour))
 	must(t, err)
 	again, repeated, err := w.board.Place(t.Context(), w.caller, q, key)
 	must(t, err)
@@ -211,7 +214,7 @@ func TestARingWhoseProcessDied(t *testing.T) {
 	w := newWorld(t, tenants.Salon)
 	w.clock.stop() // leases run out with time
 	d := w.device("")
-	credentials, _, err := w.scope.Credentials(t.Context(), store.Page{})
+	credentials, _, err := w.scope.Credentials().List(t.Context(), store.Page{})
 	must(t, err)
 	orphan := func() *tenants.Ring {
 		now := w.clock.now()
@@ -223,7 +226,7 @@ func TestARingWhoseProcessDied(t *testing.T) {
 				Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: tenants.Production},
 			}},
 		}
-		_, err := w.scope.AddRing(t.Context(), r, store.Idempotency{}, now.Add(3*time.Second))
+		_, err := w.scope.Rings().Add(t.Context(), r, store.Idempotency{}, now.Add(3*time.Second))
 		must(t, err)
 		return r
 	}
@@ -315,7 +318,10 @@ func TestACallIsAnsweredHeardAndHungUp(t *testing.T) {
 		t.Errorf("a bad offer: %v", err)
 	}
 	must(t, w.board.HangUp(t.Context(), a, r.ID))
-	got = w.until(r.ID, "ended with its call measured", func(r *tenants.Ring) bool { return r.State == tenants.Ended && !r.Call.EndedAt.IsZero() })
+	got = w.until(r.ID, "ended with its call measured", func(r *tenants.Ring) bool {
+		return r.State == tenants.Ended &&
+			!r.Call.EndedAt.IsZero()
+	})
 	if got.EndReason != tenants.ReasonHungUp || got.Call.EndedBy != "phone_hung_up" || got.Call.ConnectedAt.IsZero() {
 		t.Errorf("%s %+v", got.EndReason, got.Call)
 	}
@@ -394,16 +400,16 @@ func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 	w.report(a, r, tenants.FactShown)
 
 	must(t, w.board.RemoveDevice(t.Context(), w.caller, a.ID))
-	got, err := w.scope.Ring(t.Context(), r.ID)
+	got, err := w.scope.Rings().Get(t.Context(), r.ID)
 	must(t, err)
 	if x, _ := got.AttemptOf(a.ID); x.State != tenants.Failed || got.State != tenants.Pushed {
 		t.Errorf("after the first phone: attempt %s, ring %s", x.State, got.State)
 	}
 	must(t, w.board.RemoveDevice(t.Context(), w.caller, b.ID))
-	if got, err = w.scope.Ring(t.Context(), r.ID); err != nil || got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
+	if got, err = w.scope.Rings().Get(t.Context(), r.ID); err != nil || got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
 		t.Errorf("after the last phone: %s %s %v", got.State, got.EndReason, err)
 	}
-	if got, err = w.scope.Ring(t.Context(), ended.ID); err != nil || got.EndReason != tenants.ReasonCancelled {
+	if got, err = w.scope.Rings().Get(t.Context(), ended.ID); err != nil || got.EndReason != tenants.ReasonCancelled {
 		t.Errorf("a ring that had ended: %s %v", got.EndReason, err)
 	}
 
@@ -411,7 +417,7 @@ func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 	<-call.Heard()
 	w.until(talk.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
 	must(t, w.board.RemoveDevice(t.Context(), w.caller, c.ID))
-	if got, err = w.scope.Ring(t.Context(), talk.ID); err != nil || got.State != tenants.Ended || got.Call.EndedAt.IsZero() {
+	if got, err = w.scope.Rings().Get(t.Context(), talk.ID); err != nil || got.State != tenants.Ended || got.Call.EndedAt.IsZero() {
 		t.Errorf("its call: %s %+v %v", got.State, got.Call, err)
 	}
 	<-call.Closed()
@@ -434,7 +440,7 @@ func TestACallWhoseServerDied(t *testing.T) {
 	w.clock.pass(20 * time.Second)
 	w.open() // a second process, which carries no call
 	must(t, w.board.Sweep(t.Context()))
-	if got, err := w.scope.Ring(t.Context(), r.ID); err != nil || got.State != tenants.Answered {
+	if got, err := w.scope.Rings().Get(t.Context(), r.ID); err != nil || got.State != tenants.Answered {
 		t.Fatalf("a renewed call was taken for dead: %s %v", got.State, err)
 	}
 	w.clock.pass(20 * time.Second)

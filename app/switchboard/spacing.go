@@ -114,7 +114,7 @@ func (b *Board) space(ctx context.Context, r *tenants.Ring, a tenants.Attempt) (
 	case <-ctx.Done():
 		return false, nil
 	}
-	now, err := b.Store.For(r.Tenant).Ring(ctx, r.ID)
+	now, err := b.Store.For(r.Tenant).Rings().Get(ctx, r.ID)
 	if err != nil {
 		return false, err
 	}

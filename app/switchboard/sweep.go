@@ -18,7 +18,7 @@ const sweepMost = 256
 // for a lease, so that two processes never do the same.
 func (b *Board) Sweep(ctx context.Context) error {
 	for {
-		due, err := b.Store.Due(ctx, b.Now(), lease, sweepMost)
+		due, err := b.Store.Jobs().DueRings(ctx, b.Now(), lease, sweepMost)
 		if err != nil {
 			return fmt.Errorf("find due rings: %w", err)
 		}
@@ -36,7 +36,7 @@ func (b *Board) Sweep(ctx context.Context) error {
 
 func (b *Board) sweepOne(ctx context.Context, d store.Due) error {
 	scope := b.Store.For(d.Tenant).By(store.Who{Actor: tenants.System})
-	r, err := scope.Ring(ctx, d.Ring)
+	r, err := scope.Rings().Get(ctx, d.Ring)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (b *Board) sweepOne(ctx context.Context, d store.Due) error {
 	case !now.Before(r.ExpiresAt):
 		return b.expire(ctx, scope, r)
 	case b.flying.has(r.ID):
-		return scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, now.Add(lease)))
+		return scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, now.Add(lease)))
 	}
 	return b.resume(ctx, scope, r)
 }
@@ -57,7 +57,7 @@ func (b *Board) sweepOne(ctx context.Context, d store.Due) error {
 // expire ends a ring that nobody answered in time.
 func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
 	now := b.Now()
-	changed, facts, err := scope.ChangeRing(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		var facts []tenants.Fact
 		for i := range r.Attempts {
 			facts = append(facts, r.Fold(tenants.Fact{Attempt: r.Attempts[i].ID, Kind: tenants.FactExpired, At: r.ExpiresAt, Received: now})...)
@@ -79,15 +79,15 @@ func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 	}
 	again := unpushed(r)
 	if len(again.Attempts) == 0 {
-		return scope.SetDue(ctx, r.ID, r.ExpiresAt)
+		return scope.Rings().SetDue(ctx, r.ID, r.ExpiresAt)
 	}
 	b.flying.start(&again)
-	if now, err := scope.Ring(ctx, r.ID); err != nil || len(unpushed(now).Attempts) != len(again.Attempts) {
+	if now, err := scope.Rings().Get(ctx, r.ID); err != nil || len(unpushed(now).Attempts) != len(again.Attempts) {
 		b.flying.cancel(&again) // it moved just now
-		return errors.Join(err, scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease))))
+		return errors.Join(err, scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease))))
 	}
 	for i := range again.Attempts {
-		if c, err := scope.Credential(ctx, again.Attempts[i].Credential); err == nil { // without it the push fails, and says so
+		if c, err := scope.Credentials().Get(ctx, again.Attempts[i].Credential); err == nil { // without it the push fails, and says so
 			again.Attempts[i].Push.NoHedge = c.NoHedge
 		}
 	}
@@ -95,7 +95,7 @@ func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 	defer span.End()
 	span.Ring(string(r.ID))
 	b.send(t, &again, span)
-	return scope.SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease)))
+	return scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease)))
 }
 
 // unpushed is the ring with those of its attempts that no answer of Apple and no fact of a phone is known of.

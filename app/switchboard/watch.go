@@ -8,12 +8,13 @@ import (
 
 // Watch calls tell with the ring and its facts recorded after the sequence number, first for those already there, then for each new one,
 // in order and without a gap, until the ring has ended, tell fails or ctx is done. The bus only wakes it; what it tells it reads.
-func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error {
+func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64,
+	tell func([]tenants.Fact, *tenants.Ring) error) error {
 	listener := b.Bus.Listen(t, id) // before the first read, or a fact in between would be missed
 	defer listener.Close()
 	scope := b.Store.For(t)
 	for {
-		r, err := scope.Ring(ctx, id)
+		r, err := scope.Rings().Get(ctx, id)
 		if err != nil {
 			return err
 		}

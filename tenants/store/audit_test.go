@@ -11,15 +11,17 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// TestAuditsAreSearchedPartByPart: a page looks through a part of a long record and leads on from there, so that every entry is found
-// once and no page costs more for a longer record. It ends where the time that was asked for ends.
+// TestAuditsAreSearchedPartByPart: a page looks through a part of a long record and leads on from
+// there, so that every entry is found once and no page costs more for a longer record. It ends
+// where the time that was asked for ends.
 func TestAuditsAreSearchedPartByPart(t *testing.T) {
 	t.Parallel()
 	c := config(t)
 	s := storetest.OpenConfig(t, c)
 	start := time.Now().Add(-100_000 * time.Second).Truncate(time.Second)
 	id := tenants.NewID[tenants.TenantID](start)
-	err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +31,8 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 	}
 	defer db.Close()
 	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 35000) INSERT INTO audits "+
-		"SELECT ?, i, ? + i * 1000000, 'key', x'', 'bot', CASE WHEN i % 15000 = 5 THEN 'ring.cancel' ELSE 'ring.place' END, CASE WHEN i % 10000 = 7 THEN 'needle' ELSE 'hay' END, '', '', '' FROM n",
+		"SELECT ?, i, ? + i * 1000000, 'key', x'', 'bot', CASE WHEN i % 15000 = 5 THEN 'ring.cancel' ELSE 'ring.place' END, CASE WHEN i % "+
+		"10000 = 7 THEN 'needle' ELSE 'hay' END, '', '', '' FROM n",
 		store.Bytes(id), start.UnixMicro())
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +53,7 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 	} {
 		seen, pages := map[int64]bool{}, 0
 		for ask, more := x.ask, true; more; {
-			list, next, err := s.For(id).Audits(t.Context(), ask)
+			list, next, err := s.For(id).Audits().List(t.Context(), ask)
 			if err != nil {
 				t.Fatal(name, err)
 			}

@@ -17,7 +17,7 @@ import (
 // pragmas.
 type Bare struct {
 	dir    string
-	scope  *Scope
+	scope  *scope
 	store  *Store
 	db     *database
 	tx     *tx
@@ -42,7 +42,7 @@ func OpenBare(ctx context.Context, dir string) (b *Bare, err error) {
 	if b.store, err = Open(ctx, c); err != nil {
 		return nil, err
 	}
-	if err = b.store.AddTenant(ctx, Who{}, t); err == nil {
+	if err = b.store.Tenants().Add(ctx, Who{}, t); err == nil {
 		err = b.store.Checkpoint(ctx)
 	}
 	if err == nil {
@@ -61,7 +61,7 @@ func OpenBare(ctx context.Context, dir string) (b *Bare, err error) {
 		b.phones = append(b.phones, tenants.NewID[tenants.DeviceID](now))
 	}
 	key := tenants.Actor{Kind: "key", ID: string(tenants.NewID[tenants.KeyID](now)), Name: "bench"}
-	b.scope = b.store.For(t.ID).By(Who{Actor: key, IP: "127.0.0.1", RequestID: tenants.NewRandomID()})
+	b.scope = b.store.of(t.ID).by(Who{Actor: key, IP: "127.0.0.1", RequestID: tenants.NewRandomID()})
 	return b, nil
 }
 

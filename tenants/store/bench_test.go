@@ -33,12 +33,14 @@ func each(b *testing.B, run func(*testing.B, *store.Scope)) {
 
 func tenant(b *testing.B, s *store.Store) *store.Scope {
 	b.Helper()
-	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](time.Now()), Slug: "bench", Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
+	t := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](time.Now()), Slug: "bench", Name: "Bench", Industry: tenants.Salon,
+		State:    tenants.TenantActive,
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: time.Now()}
-	if err := s.AddTenant(b.Context(), store.Who{}, t); err != nil {
+	if err := s.Tenants().Add(b.Context(), store.Who{}, t); err != nil {
 		b.Fatal(err)
 	}
-	return s.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000c", Name: "bench"}, IP: "192.0.2.1", RequestID: "request"})
+	return s.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000c", Name: "bench"},
+		IP: "192.0.2.1", RequestID: "request"})
 }
 
 func load(b *testing.B, s *store.Scope, change bool) {
@@ -49,11 +51,11 @@ func load(b *testing.B, s *store.Scope, change bool) {
 	}
 	pushed := s.By(store.Who{})
 	add := func(r *tenants.Ring) error {
-		_, err := s.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt)
+		_, err := s.Rings().Add(b.Context(), r, store.Idempotency{}, r.ExpiresAt)
 		return err
 	}
 	set := func(r *tenants.Ring) error {
-		_, _, err := pushed.ChangeRing(b.Context(), r.ID, r, r.ExpiresAt, push)
+		_, _, err := pushed.Rings().Change(b.Context(), r.ID, r, r.ExpiresAt, push)
 		return err
 	}
 	if change {
@@ -73,10 +75,12 @@ func load(b *testing.B, s *store.Scope, change bool) {
 func ring(now time.Time, i int) *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now.Add(time.Duration(i) * 100 * time.Microsecond)), State: tenants.Placed, To: tenants.To{Device: "0190aaaa-0000-7000-8000-000000000000"},
-		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000c", Name: "bench"}, CreatedAt: now.Add(time.Duration(i) * 100 * time.Microsecond),
+		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000c",
+			Name: "bench"}, CreatedAt: now.Add(time.Duration(i) * 100 * time.Microsecond),
 		ExpiresAt: now.Add(30 * time.Second), Attempts: []tenants.Attempt{{
 			ID: tenants.NewID[tenants.AttemptID](now.Add(time.Duration(i) * 100 * time.Microsecond)), Device: "0190aaaa-0000-7000-8000-000000000000", Credential: "0190aaaa-0000-7000-8000-000000000001",
-			State: tenants.Placed, AppVersion: "3.2", OSVersion: "26.1", Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: "com.example.app.voip",
+			State: tenants.Placed, AppVersion: "3.2", OSVersion: "26.1", Push: tenants.Push{APNsID: tenants.NewRandomID(),
+				Topic: "com.example.app.voip",
 				Token: strings.Repeat("ab", 32), Environment: tenants.Production},
 		}},
 	}
@@ -120,16 +124,17 @@ func BenchmarkTargets(b *testing.B) {
 	each(b, func(b *testing.B, s *store.Scope) {
 		now := time.Now()
 		d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](now), Token: strings.Repeat("ab", 32), Bundle: "com.example.app", CreatedAt: now}
-		if _, _, err := s.AddDevice(b.Context(), d, tenants.Hash{}); err != nil {
+		if _, _, err := s.Devices().Add(b.Context(), d, tenants.Hash{}); err != nil {
 			b.Fatal(err)
 		}
-		c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: d.Bundle, Environment: tenants.Auto, CreatedAt: now}
-		if err := s.AddCredential(b.Context(), c, []byte("secret")); err != nil {
+		c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: d.Bundle, Environment: tenants.Auto,
+			CreatedAt: now}
+		if err := s.Credentials().Add(b.Context(), c, []byte("secret")); err != nil {
 			b.Fatal(err)
 		}
 		start := cpu()
 		for b.Loop() {
-			if list, err := s.Targets(b.Context(), tenants.To{Device: d.ID}); err != nil || len(list) != 1 {
+			if list, err := s.Rings().Targets(b.Context(), tenants.To{Device: d.ID}); err != nil || len(list) != 1 {
 				b.Fatal(list, err)
 			}
 		}
@@ -141,12 +146,12 @@ func BenchmarkTargets(b *testing.B) {
 func BenchmarkRing(b *testing.B) {
 	each(b, func(b *testing.B, s *store.Scope) {
 		r := ring(time.Now(), 0)
-		if _, err := s.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+		if _, err := s.Rings().Add(b.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
 			b.Fatal(err)
 		}
 		start := cpu()
 		for b.Loop() {
-			if _, err := s.Ring(b.Context(), r.ID); err != nil {
+			if _, err := s.Rings().Get(b.Context(), r.ID); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -163,16 +168,16 @@ func BenchmarkRoll(b *testing.B) {
 		rings[i] = ring(now, i)
 	}
 	spread(b, rings, func(r *tenants.Ring) error {
-		if _, err := scope.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+		if _, err := scope.Rings().Add(b.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
 			return err
 		}
-		_, _, err := scope.ChangeRing(b.Context(), r.ID, r, r.ExpiresAt, push)
+		_, _, err := scope.Rings().Change(b.Context(), r.ID, r, r.ExpiresAt, push)
 		return err
 	})
 	start := cpu()
 	b.ResetTimer()
 	for left := 3 * b.N; left > 0; {
-		n, err := s.Roll(b.Context(), 2000)
+		n, err := s.Jobs().Roll(b.Context(), 2000)
 		if err != nil || n == 0 {
 			b.Fatal(n, err)
 		}

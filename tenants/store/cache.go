@@ -7,13 +7,15 @@ import (
 	"carillon/tenants"
 )
 
-// cache keeps who a bearer secret belongs to, and what a device is pushed with, for at most a second: a phone reports several facts
-// in a row and an agent rings many people with one key. Every write of this process that could change the answer empties it; a
-// second is how long another process's revocation may take to reach us.
+// cache keeps who a bearer secret belongs to, and what a device is pushed with, for at most a
+// second: a phone reports several facts in a row and an agent rings many people with one key. Every
+// write of this process that could change the answer empties it; a second is how long another
+// process's revocation may take to reach us.
 type cache struct {
 	now func() time.Time
 	mu  sync.Mutex // guards the rest
-	// turn grows with every emptying, so that a look-up that began before a write cannot leave its old answer behind after it.
+	// turn grows with every emptying, so that a look-up that began before a write cannot leave its
+	// old answer behind after it.
 	turn    int
 	keys    map[tenants.Hash]entry[tenants.Key]
 	devices map[tenants.Hash]entry[tenants.Device]
@@ -53,8 +55,9 @@ func (c *cache) forget() {
 	clear(c.bought)
 }
 
-// revoke follows a write that may have taken somebody's right to act: what was remembered is forgotten first, then it is told.
-func (s *Scope) revoke(err error) {
+// revoke follows a write that may have taken somebody's right to act: what was remembered is
+// forgotten first, then it is told.
+func (s *scope) revoke(err error) {
 	s.s.seen.forget()
 	if err == nil {
 		s.s.revoked(s.id)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"carillon/tenants"
 )
@@ -19,34 +18,6 @@ type holding struct {
 	began  int64
 }
 
-// ClaimCard gives a card to the tenant that had it first, by when it was added there, in whatever order the claims come. fingerprint is
-// Stripe's name of the card; what is kept of it is a keyed hash.
-func (s *Scope) ClaimCard(ctx context.Context, fingerprint string, added time.Time) (Claim, error) {
-	marks, err := s.s.seal.Marks("trial card", fingerprint)
-	if err != nil {
-		return Claim{}, err
-	}
-	var c Claim
-	err = s.s.w.do(ctx, s.door(), func(t *tx) error {
-		was, err := t.holding(marks)
-		if err != nil {
-			return err
-		}
-		me := holding{uuid(s.id), micros(added)}
-		if was.tenant != "" && was.tenant != me.tenant && was.began <= me.began {
-			c = Claim{}
-			return nil
-		}
-		is, err := t.seat(marks, me)
-		c = Claim{Mine: is.tenant == me.tenant}
-		if c.Mine && was.tenant != me.tenant {
-			c.From = tenants.TenantID(was.tenant)
-		}
-		return err
-	})
-	return c, err
-}
-
 // holding is who has a card, under any of the marks; zero when nobody has.
 func (t *tx) holding(marks [][]byte) (holding, error) {
 	for _, m := range marks {
@@ -59,10 +30,12 @@ func (t *tx) holding(marks [][]byte) (holding, error) {
 	return holding{}, nil
 }
 
-// seat writes whose card it is under the current mark, unless another process has written somebody earlier meanwhile, and says whose
-// it is then. What was marked under older keys is not needed any more.
+// seat writes whose card it is under the current mark, unless another process has written somebody
+// earlier meanwhile, and says whose it is then. What was marked under older keys is not needed any
+// more.
 func (t *tx) seat(marks [][]byte, h holding) (holding, error) {
-	_, err := t.exec("INSERT INTO trial_cards (card, tenant, began_at) VALUES (?, ?, ?) ON CONFLICT (card) DO UPDATE SET tenant = excluded.tenant, "+
+	_, err := t.exec("INSERT INTO trial_cards (card, tenant, began_at) VALUES (?, ?, ?) ON CONFLICT (card) DO UPDATE SET tenant = "+
+		"excluded.tenant, "+
 		"began_at = excluded.began_at WHERE excluded.began_at < trial_cards.began_at", marks[0], h.tenant, h.began)
 	for _, old := range marks[1:] {
 		if err == nil {

@@ -11,8 +11,9 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// TestCheckpoint: what was committed stands in SQLite's log until a checkpoint, and then in the database file as well.
-// (Reading the file lets go of this process's locks on it, POSIX says; no other process is here to mind.)
+// TestCheckpoint: what was committed stands in SQLite's log until a checkpoint, and then in the
+// database file as well. (Reading the file lets go of this process's locks on it, POSIX says; no
+// other process is here to mind.)
 func TestCheckpoint(t *testing.T) {
 	t.Parallel()
 	c := config(t)
@@ -25,7 +26,8 @@ func TestCheckpoint(t *testing.T) {
 		return b
 	}
 	id := tenants.NewID[tenants.TenantID](c.Now())
-	err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "kept", Name: "Kept", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "kept", Name: "Kept", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}

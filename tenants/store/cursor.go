@@ -16,7 +16,7 @@ import (
 // later seq; there the order is (transaction, seq), and only facts of transactions older than every
 // open one are read.
 type Cursor struct {
-	s    *Store
+	s    *core
 	name string
 }
 
@@ -39,7 +39,9 @@ type Batch struct {
 }
 
 // Cursor is the one with this name.
-func (s *Store) Cursor(name string) Cursor { return Cursor{s, name} }
+func (s *Store) Cursor(name string) Cursor { return s.cursor(name) }
+
+func (s *core) cursor(name string) Cursor { return Cursor{s, name} }
 
 // Next reads up to limit facts behind the cursor and does not move it: what is not Done is read
 // again, so that each fact is seen at least once.

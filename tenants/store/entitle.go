@@ -6,8 +6,9 @@ import (
 	"carillon/tenants"
 )
 
-// entitled is what the tenant may do, as the transaction sees it; ok is false for a tenant without a subscription, who may do all.
-func (t *tx) entitled(s *Scope) (e tenants.Entitlement, ok bool, err error) {
+// entitled is what the tenant may do, as the transaction sees it; ok is false for a tenant without
+// a subscription, who may do all.
+func (t *tx) entitled(s *scope) (e tenants.Entitlement, ok bool, err error) {
 	sub, ok, err := s.subscription(context.Background(), t, "")
 	if err != nil || !ok {
 		return tenants.Entitlement{}, false, err
@@ -15,9 +16,9 @@ func (t *tx) entitled(s *Scope) (e tenants.Entitlement, ok bool, err error) {
 	return tenants.Entitle(&sub, s.s.plan(sub.Plan), tenants.Usage{}, s.s.now()), true, nil
 }
 
-// mayAddDevice refuses a device that the plan has no room for. It counts in the transaction that would add it: two at once cannot
-// both be the last one.
-func (t *tx) mayAddDevice(s *Scope) error {
+// mayAddDevice refuses a device that the plan has no room for. It counts in the transaction that
+// would add it: two at once cannot both be the last one.
+func (t *tx) mayAddDevice(s *scope) error {
 	e, ok, err := t.entitled(s)
 	if err != nil || !ok {
 		return err
@@ -28,8 +29,9 @@ func (t *tx) mayAddDevice(s *Scope) error {
 	return e.Device()
 }
 
-// mayAddPerson refuses a person whom the plan has no room for. Whoever is invited already takes a place; email is who is invited now.
-func (t *tx) mayAddPerson(s *Scope, email string) error {
+// mayAddPerson refuses a person whom the plan has no room for. Whoever is invited already takes a
+// place; email is who is invited now.
+func (t *tx) mayAddPerson(s *scope, email string) error {
 	e, ok, err := t.entitled(s)
 	if err != nil || !ok {
 		return err
@@ -48,14 +50,4 @@ func (t *tx) mayAddPerson(s *Scope, email string) error {
 
 func (t *tx) tally(query string, args ...any) (int64, error) {
 	return one(t.query(context.Background(), query, args...))
-}
-
-// CountPeople counts members and open invitations: who takes a place in the plan.
-func (s *Scope) CountPeople(ctx context.Context) (int, error) {
-	members, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM members WHERE tenant_id = ?", uuid(s.id)))
-	if err != nil {
-		return 0, err
-	}
-	invited, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM invitations WHERE tenant_id = ?", uuid(s.id)))
-	return int(members + invited), err
 }

@@ -13,19 +13,21 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// TestFullDisk: while there is no room every change is refused as something that passes, nothing of it is there, reads go on, and
-// once there is room it is as if nothing had been.
+// TestFullDisk: while there is no room every change is refused as something that passes, nothing of
+// it is there, reads go on, and once there is room it is as if nothing had been.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s := storetest.OpenConfig(t, config(t))
 	now := time.Now()
 	id := tenants.NewID[tenants.TenantID](now)
-	if err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"}); err != nil {
+	if err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"}); err != nil {
 		t.Fatal(err)
 	}
 	scope := s.For(id)
 	add := func(i int) error {
-		return scope.AddAgent(t.Context(), tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Name: fmt.Sprint(i, strings.Repeat("n", 60)), Kind: tenants.Builtin, CreatedAt: now})
+		return scope.Agents().Add(t.Context(), tenants.Agent{ID: tenants.NewID[tenants.AgentID](now),
+			Name: fmt.Sprint(i, strings.Repeat("n", 60)), Kind: tenants.Builtin, CreatedAt: now})
 	}
 	for round := range 3 {
 		if err := s.Bound(t.Context(), true); err != nil {

@@ -96,22 +96,25 @@ func TestFolderWithSigns(t *testing.T) {
 	}
 }
 
-// A secret is in the database as a sealed blob and nowhere in the clear, and a blob that was moved does not open.
+// A secret is in the database as a sealed blob and nowhere in the clear, and a blob that was moved
+// does not open.
 func TestSecretsAreSealed(t *testing.T) {
 	t.Parallel()
 	c := config(t)
 	s := storetest.OpenConfig(t, c)
 	now := time.Now()
 	scopes := []*store.Scope{}
-	credential := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: "com.example.app", Environment: tenants.Auto, CreatedAt: now}
+	credential := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P8, Bundle: "com.example.app",
+		Environment: tenants.Auto, CreatedAt: now}
 	for i := range 2 {
 		id := tenants.NewID[tenants.TenantID](now)
-		err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+		err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal,
+			State: tenants.TenantActive, TimeZone: "UTC"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		scopes = append(scopes, s.For(id))
-		if err := scopes[i].AddCredential(t.Context(), credential, []byte(fmt.Sprint("canary-", i))); err != nil {
+		if err := scopes[i].Credentials().Add(t.Context(), credential, []byte(fmt.Sprint("canary-", i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,7 +131,7 @@ func TestSecretsAreSealed(t *testing.T) {
 		}
 	}
 	for i, scope := range scopes {
-		if _, secret, err := scope.OpenCredential(t.Context(), credential.ID); err == nil {
+		if _, secret, err := scope.Credentials().Open(t.Context(), credential.ID); err == nil {
 			t.Errorf("tenant %d opens another's secret: %q", i, secret)
 		}
 	}
@@ -150,9 +153,11 @@ func agree(t *testing.T, postgres string) {
 		t.Fatal(err)
 	}
 	lite := columns(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"),
-		"SELECT m.name || '.' || p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'")
-	keys := columns(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"), "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "+
-		"WHERE m.type = 'table' AND p.name = 'tenant_id' AND p.pk <> 1 AND m.name NOT IN ('facts', 'sign_ins')")
+		"SELECT m.name || '.' || p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE "+
+			"'sqlite_%'")
+	keys := columns(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"),
+		"SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "+
+			"WHERE m.type = 'table' AND p.name = 'tenant_id' AND p.pk <> 1 AND m.name NOT IN ('facts', 'sign_ins')")
 	if len(keys) > 0 {
 		t.Errorf("tenant_id is not first in the key of %v", keys)
 	}
@@ -208,7 +213,8 @@ func TestRefusesAFolderOfADevelopmentVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, q := range []string{
-			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')))",
+			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, " +
+				"tstamp TIMESTAMP DEFAULT (datetime('now')))",
 			"INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (" + fmt.Sprint(version) + ", 1)",
 			"CREATE TABLE tenants (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
 		} {

@@ -42,7 +42,8 @@ func (c cursor) String() string {
 
 // badCursor refuses what no list gave.
 func badCursor() error {
-	return tenants.Refuse(tenants.Invalid, "invalid_cursor", "The cursor in after is not one that a list gave. Leave it out to start from the beginning.")
+	return tenants.Refuse(tenants.Invalid, "invalid_cursor", "The cursor in after is not one that a list gave. Leave it out to start from "+
+		"the beginning.")
 }
 
 func parseCursor(s string) (cursor, error) {
@@ -67,12 +68,12 @@ func like(before, s, after string) string {
 }
 
 // in narrows a table to the tenant.
-func (s *Scope) in(db *gorm.DB, table string) *gorm.DB {
+func (s *scope) in(db *gorm.DB, table string) *gorm.DB {
 	return db.Table(table).Where(table+".tenant_id = ?", uuid(s.id))
 }
 
 // read is the tenant's part of a table, outside of any transaction.
-func (s *Scope) read(ctx context.Context, table string) *gorm.DB {
+func (s *scope) read(ctx context.Context, table string) *gorm.DB {
 	return s.in(s.reads().gorm(ctx), table)
 }
 

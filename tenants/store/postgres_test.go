@@ -13,8 +13,8 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// share: two nodes write for the same tenants, in every order. Nothing is lost, no audit seq has a gap, and each ring that is due
-// goes to one of them.
+// share: two nodes write for the same tenants, in every order. Nothing is lost, no audit seq has a
+// gap, and each ring that is due goes to one of them.
 func share(t *testing.T, address string) {
 	one, two := storetest.OpenConfig(t, store.Config{URL: address}), storetest.OpenConfig(t, store.Config{URL: address})
 	now := time.Now()
@@ -22,7 +22,8 @@ func share(t *testing.T, address string) {
 	ids := []tenants.TenantID{}
 	for i := range count {
 		ids = append(ids, tenants.NewID[tenants.TenantID](now))
-		err := one.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: ids[i], Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+		err := one.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: ids[i], Slug: fmt.Sprint("t", i), Name: "T",
+			Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,9 +38,9 @@ func share(t *testing.T, address string) {
 					turn = count*each - i
 				}
 				r := ring(now, i)
-				if _, err := s.For(ids[turn%count]).AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+				if _, err := s.For(ids[turn%count]).Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
 					t.Error(err)
-				} else if _, _, err := one.For(ids[turn%count]).ChangeRing(t.Context(), r.ID, r, r.ExpiresAt, push); err != nil {
+				} else if _, _, err := one.For(ids[turn%count]).Rings().Change(t.Context(), r.ID, r, r.ExpiresAt, push); err != nil {
 					t.Error(err)
 				}
 			})
@@ -47,7 +48,7 @@ func share(t *testing.T, address string) {
 	}
 	wait.Wait()
 	for _, id := range ids {
-		list, _, err := two.For(id).Audits(t.Context(), store.AuditQuery{Limit: 200})
+		list, _, err := two.For(id).Audits().List(t.Context(), store.AuditQuery{Limit: 200})
 		if err != nil || len(list) != 1+2*each || list[0].Seq != 1+2*each {
 			t.Errorf("audits: %d rows, %v", len(list), err)
 		}
@@ -56,7 +57,7 @@ func share(t *testing.T, address string) {
 	claimed := map[tenants.RingID]int{}
 	for _, s := range []*store.Store{one, two, one, two} {
 		wait.Go(func() {
-			due, err := s.Due(t.Context(), now.Add(time.Minute), time.Hour, 2*count*each)
+			due, err := s.Jobs().DueRings(t.Context(), now.Add(time.Minute), time.Hour, 2*count*each)
 			if err != nil {
 				t.Error(err)
 			}
@@ -82,27 +83,29 @@ func share(t *testing.T, address string) {
 func talk(t *testing.T, address string) {
 	one, other := storetest.OpenConfig(t, store.Config{URL: address}), storetest.OpenConfig(t, store.Config{URL: address})
 	id := tenants.NewID[tenants.TenantID](time.Now())
-	err := one.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	err := one.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	here, there := one.For(id), other.For(id)
 	up := func(want int64) {
 		t.Helper()
-		if err := there.SetSubscription(t.Context(), one.Plans().Assigned("", "starter", time.Now(), time.Time{})); err != nil { // empties the cache
+		if err := there.Subscription().Set(t.Context(), one.Plans().Assigned("", "starter", time.Now(),
+			time.Time{})); err != nil { // empties the cache
 			t.Fatal(err)
 		}
-		if e, err := there.Entitlement(t.Context()); err != nil || e.Usage.Calls != want {
+		if e, err := there.Subscription().Entitlement(t.Context()); err != nil || e.Usage.Calls != want {
 			t.Errorf("%d calls, %v, want %d", e.Usage.Calls, err, want)
 		}
 	}
 	r := ring(time.Now(), 0)
-	if _, err := here.AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+	if _, err := here.Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
 		t.Fatal(err)
 	}
 	up(0)
 	step := func(k tenants.FactKind) {
-		_, _, err := here.ChangeRing(t.Context(), r.ID, nil, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		_, _, err := here.Rings().Change(t.Context(), r.ID, nil, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
 			if r.Call == nil {
 				r.Call = &tenants.Call{Device: r.Attempts[0].Device, AnsweredAt: time.Now()}
 			}
@@ -127,45 +130,49 @@ func lose(t *testing.T, address string) {
 	}
 	defer db.Close()
 	id := tenants.NewID[tenants.TenantID](time.Now())
-	err = s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	err = s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		_, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		_, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "+
+			"pid <> pg_backend_pid()")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.For(id).Note(t.Context(), "test.note", fmt.Sprint(i), ""); err != nil {
+		if err := s.For(id).Audits().Add(t.Context(), "test.note", fmt.Sprint(i), ""); err != nil {
 			t.Fatalf("a write after the connections were lost: %v", err)
 		}
 	}
-	list, _, err := s.For(id).Audits(t.Context(), store.AuditQuery{Action: "test."})
+	list, _, err := s.For(id).Audits().List(t.Context(), store.AuditQuery{Action: "test."})
 	if err != nil || len(list) != 3 || list[0].Seq != 4 {
 		t.Errorf("after the losses: %+v %v", list, err)
 	}
 }
 
-// rollInOrder: a commit that took a later seq may be there before one that took an earlier one; the roller must count both.
+// rollInOrder: a commit that took a later seq may be there before one that took an earlier one; the
+// roller must count both.
 func rollInOrder(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address})
 	now := time.Now()
 	id := tenants.NewID[tenants.TenantID](now)
-	err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+	err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	early, late := ring(now, 1), ring(now, 2)
 	add := func(r *tenants.Ring) {
 		t.Helper()
-		if _, err := s.For(id).AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+		if _, err := s.For(id).Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
 			t.Fatal(err)
 		}
 	}
 	add(early)
 	roll := func() int {
 		t.Helper()
-		n, err := s.Roll(t.Context(), 100)
+		n, err := s.Jobs().Roll(t.Context(), 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +195,8 @@ func rollInOrder(t *testing.T, address string) {
 	if _, err = slow.ExecContext(t.Context(), "SELECT set_config('app.tenant', $1, true)", string(id)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = slow.ExecContext(context.WithoutCancel(t.Context()), "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail) "+
+	_, err = slow.ExecContext(context.WithoutCancel(t.Context()), "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, "+
+		"received_at, raw_at, raw_sent_at, detail) "+
 		"VALUES ($1, $2, $3, 'sent', $4, $4, 0, 0, '')", string(id), string(early.ID), string(early.Attempts[0].ID), now.UnixMicro())
 	if err != nil {
 		t.Fatal(err)

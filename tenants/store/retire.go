@@ -17,23 +17,6 @@ const (
 // retireMost bounds the rings of one removal, which holds the writer up for some milliseconds.
 const retireMost = 100
 
-// Retire removes a little of what has been kept long enough, of each tenant, and says how many rings, hours of counts and alerts that
-// was: call it until that is nothing, with a breath between, so that rings never wait for it. Each tenant's part is a commit of its
-// own.
-func (s *Store) Retire(ctx context.Context, now time.Time) (removed int, err error) {
-	all, err := s.Tenants(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for _, t := range all {
-		n, err := s.For(t.ID).retire(ctx, now)
-		if removed += n; err != nil {
-			return removed, err
-		}
-	}
-	return removed, nil
-}
-
 // past is what one removal takes.
 type past struct {
 	rings             []tenants.RingID
@@ -52,7 +35,7 @@ func (p past) count() int {
 	return n
 }
 
-func (s *Scope) retire(ctx context.Context, now time.Time) (removed int, err error) {
+func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err error) {
 	p, err := s.past(ctx, now)
 	if err != nil || p.count() == 0 {
 		return 0, err
@@ -89,8 +72,9 @@ func (s *Scope) retire(ctx context.Context, now time.Time) (removed int, err err
 }
 
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
-func (s *Scope) past(ctx context.Context, now time.Time) (p past, err error) {
-	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND created_at <= ? AND due_at IS NULL ORDER BY created_at LIMIT ?",
+func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
+	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND created_at <= ? AND due_at IS NULL ORDER BY created_at "+
+		"LIMIT ?",
 		uuid(s.id), micros(now.Add(-ringsFor)), retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)

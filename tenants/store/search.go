@@ -7,17 +7,18 @@ import (
 	"gorm.io/gorm"
 )
 
-// searchMost is how many hits are collected by index and sorted. With more of them, looking through the rings from the newest finds a
-// page of hits sooner.
+// searchMost is how many hits are collected by index and sorted. With more of them, looking through
+// the rings from the newest finds a page of hits sooner.
 const searchMost = 5000
 
-// sorted goes before a list's own order where few rows are found by another index: no index gives it, so the planner collects and sorts
-// them instead of walking through every row in the list's order.
+// sorted goes before a list's own order where few rows are found by another index: no index gives
+// it, so the planner collects and sorts them instead of walking through every row in the list's
+// order.
 const sorted = "created_at + 0 DESC"
 
-// search narrows rings to those whose id, reference or person begins with text, or that rang a device with text in its name. text is in
-// lower case.
-func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB, error) {
+// search narrows rings to those whose id, reference or person begins with text, or that rang a
+// device with text in its name. text is in lower case.
+func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB, error) {
 	tenant := uuid(s.id)
 	name := like("%", text, "%")
 	// The four ways to a ring, each by an index.
@@ -28,7 +29,8 @@ func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 	ways := []way{
 		{"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND " + s.begins("reference"), []any{tenant, text, beyond(text)}},
 		{"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND " + s.begins("to_person"), []any{tenant, text, beyond(text)}},
-		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) LIKE ? ESCAPE '\\')",
+		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) LIKE " +
+			"? ESCAPE '\\')",
 			[]any{tenant, tenant, name}},
 	}
 	low, high, id := beginning(text)
@@ -41,7 +43,8 @@ func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 		parts, args = append(parts, w.query), append(args, w.args...)
 	}
 	all := strings.Join(parts, " UNION ALL ")
-	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM ("+all+") hits LIMIT ?) few", append(args[:len(args):len(args)], searchMost)...)
+	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM ("+all+") hits LIMIT ?) few",
+		append(args[:len(args):len(args)], searchMost)...)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 	if err != nil {
 		return nil, translate(err)
@@ -60,10 +63,11 @@ func (s *Scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 }
 
 // begins is a range of a column in lower case, as its index has it: byte by byte on both databases.
-func (s *Scope) begins(column string) string {
+func (s *scope) begins(column string) string {
 	lower := s.s.db.dialect.lower(column)
 	return lower + " >= ? AND " + lower + " < ?"
 }
 
-// beyond is the end of the range of what begins with text: no reference or person has a byte as high.
+// beyond is the end of the range of what begins with text: no reference or person has a byte as
+// high.
 func beyond(text string) string { return text + "~" }

@@ -11,7 +11,8 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// TestSearchAmongManyHits takes the way that looks through the rings, which only a tenant with thousands of hits goes.
+// TestSearchAmongManyHits takes the way that looks through the rings, which only a tenant with
+// thousands of hits goes.
 func TestSearchAmongManyHits(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)
@@ -21,7 +22,7 @@ func TestSearchAmongManyHits(t *testing.T) {
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}
 	who := store.Who{Actor: tenants.System}
-	if err := s.AddTenant(t.Context(), who, tenant); err != nil {
+	if err := s.Tenants().Add(t.Context(), who, tenant); err != nil {
 		t.Fatal(err)
 	}
 	scope := s.For(tenant.ID).By(who)
@@ -32,8 +33,9 @@ func TestSearchAmongManyHits(t *testing.T) {
 		wg.Go(func() {
 			for i := w; i < many; i += 100 {
 				at := now.Add(time.Duration(i) * time.Second)
-				_, err := scope.AddRing(t.Context(), &tenants.Ring{
-					ID: tenants.NewID[tenants.RingID](at), To: tenants.To{Person: "ada"}, Reference: fmt.Sprintf("Lead-%04d", i), CreatedAt: at, ExpiresAt: at.Add(time.Minute),
+				_, err := scope.Rings().Add(t.Context(), &tenants.Ring{
+					ID: tenants.NewID[tenants.RingID](at), To: tenants.To{Person: "ada"}, Reference: fmt.Sprintf("Lead-%04d",
+						i), CreatedAt: at, ExpiresAt: at.Add(time.Minute),
 				}, store.Idempotency{}, time.Time{})
 				if err != nil {
 					errs <- err
@@ -50,7 +52,7 @@ func TestSearchAmongManyHits(t *testing.T) {
 		first string
 		n     int
 	}{"lead-": {"Lead-5199", 50}, "ADA": {"Lead-5199", 50}, "lead-51": {"Lead-5199", 50}, "lead-0007": {"Lead-0007", 1}, "ead-": {"", 0}} {
-		rings, _, err := scope.Rings(t.Context(), store.RingQuery{Search: search})
+		rings, _, err := scope.Rings().List(t.Context(), store.RingQuery{Search: search})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,8 +20,9 @@ type Config struct {
 	Plans tenants.Plans    // what tenants may buy; the zero value = the built-in ones
 	Now   func() time.Time // the clock
 	Log   *slog.Logger
-	// Revoked is told, after commit, of a tenant whose key was revoked, whose device or device credential is gone or whose state has
-	// changed: whoever acts for it must be looked up again. It must not block; nil = nobody listens.
+	// Revoked is told, after commit, of a tenant whose key was revoked, whose device or device
+	// credential is gone or whose state has changed: whoever acts for it must be looked up again.
+	// It must not block; nil = nobody listens.
 	Revoked func(tenants.TenantID)
 	Observe func(sql string) // tests only: sees the text of every statement, before it runs; nil = nobody looks
 }
@@ -38,7 +39,10 @@ func (c Config) check() error {
 }
 
 // Store is the database. It is safe for concurrent use; Close waits for what is queued.
-type Store struct {
+type Store struct{ core }
+
+// core is what every facet of a Store works with.
+type core struct {
 	now  func() time.Time
 	seal *seal.Keyring
 	db   *database
@@ -49,7 +53,8 @@ type Store struct {
 	revoked func(tenants.TenantID)
 }
 
-// Open opens the database and checks that its schema is the one this binary wants; it does not migrate.
+// Open opens the database and checks that its schema is the one this binary wants; it does not
+// migrate.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	faults := []error{c.check()}
 	if c.Now == nil || c.Log == nil {
@@ -75,7 +80,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Revoked == nil {
 		c.Revoked = func(tenants.TenantID) {}
 	}
-	return &Store{now: c.Now, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}, nil
+	return &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}}, nil
 }
 
 // Migrate brings the schema up to date and says how many steps that took.
@@ -123,21 +128,29 @@ type Who struct {
 }
 
 // Scope is one tenant's data; there is no other way to reach a row.
-type Scope struct {
-	s   *Store
+type Scope struct{ scope }
+
+// scope is what every facet of a Scope works with.
+type scope struct {
+	s   *core
 	id  tenants.TenantID
 	who Who
 }
 
-// For is the tenant's scope. Changes made through it are Carillon's own until By says who acts.
-func (s *Store) For(t tenants.TenantID) *Scope {
-	return &Scope{s: s, id: t, who: Who{Actor: tenants.System}}
+// For returns the tenant's scope. Its changes count as made by Carillon itself until By says who
+// acts.
+func (s *Store) For(t tenants.TenantID) *Scope { return &Scope{*s.of(t)} }
+
+func (s *core) of(t tenants.TenantID) *scope {
+	return &scope{s: s, id: t, who: Who{Actor: tenants.System}}
 }
 
-// By is the same scope with w as the one who acts.
-func (s *Scope) By(w Who) *Scope {
+// By returns the same scope with w as the actor of changes.
+func (s *Scope) By(w Who) *Scope { return &Scope{*s.by(w)} }
+
+func (s *scope) by(w Who) *scope {
 	if w.Kind == "" {
 		w.Actor = tenants.System
 	}
-	return &Scope{s: s.s, id: s.id, who: w}
+	return &scope{s: s.s, id: s.id, who: w}
 }

@@ -15,11 +15,13 @@ type subscriptionRow struct {
 	Customer, Stripe                                                 string
 }
 
-const subscriptionColumns = "tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, " +
+const subscriptionColumns = "tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, " +
+	"past_due_since, overage, " +
 	"customer, stripe, synced_at, created_at"
 
 func (r *subscriptionRow) fields() []any {
-	return []any{&r.TenantID, &r.Plan, &r.State, &r.Every, &r.PeriodStart, &r.PeriodEnd, &r.TrialEnd, &r.Cut, &r.CancelAtEnd, &r.PastDue, &r.Overage,
+	return []any{&r.TenantID, &r.Plan, &r.State, &r.Every, &r.PeriodStart, &r.PeriodEnd, &r.TrialEnd, &r.Cut, &r.CancelAtEnd, &r.PastDue,
+		&r.Overage,
 		&r.Customer, &r.Stripe, &r.Synced, &r.CreatedA}
 }
 
@@ -41,7 +43,7 @@ func settled(t tenants.TenantID, n tenants.Subscription) tenants.Subscription {
 }
 
 // subscription reads the tenant's own; ok is false when there is none.
-func (s *Scope) subscription(ctx context.Context, q querier, hold string) (sub tenants.Subscription, ok bool, err error) {
+func (s *scope) subscription(ctx context.Context, q querier, hold string) (sub tenants.Subscription, ok bool, err error) {
 	rows, err := q.query(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions WHERE tenant_id = ?"+hold, uuid(s.id))
 	found, err := collect(rows, err, (*subscriptionRow).fields)
 	if err != nil || len(found) == 0 {
@@ -50,8 +52,15 @@ func (s *Scope) subscription(ctx context.Context, q querier, hold string) (sub t
 	return found[0].noun(), true, nil
 }
 
-// Subscription is what the tenant has bought, is trying or was given; NoSuch when there is none, which allows everything.
-func (s *Scope) Subscription(ctx context.Context) (tenants.Subscription, error) {
+// Subscription is what the tenant has bought, what that allows and what was used.
+type Subscription struct{ *scope }
+
+// Subscription returns the tenant's Subscription.
+func (s *Scope) Subscription() Subscription { return Subscription{&s.scope} }
+
+// Get is what the tenant has bought, is trying or was given; NoSuch when there is none, which
+// allows everything.
+func (s Subscription) Get(ctx context.Context) (tenants.Subscription, error) {
 	sub, ok, err := s.subscription(ctx, s.reads(), "")
 	if err == nil && !ok {
 		err = tenants.NoSuch("subscription")
@@ -59,8 +68,8 @@ func (s *Scope) Subscription(ctx context.Context) (tenants.Subscription, error) 
 	return sub, err
 }
 
-// SetSubscription gives the tenant a subscription in place of the one it has.
-func (s *Scope) SetSubscription(ctx context.Context, n tenants.Subscription) error {
+// Set gives the tenant a subscription in place of the one it has.
+func (s Subscription) Set(ctx context.Context, n tenants.Subscription) error {
 	return s.changeSubscription(ctx, true, func(old *tenants.Subscription) error {
 		since := old.CreatedAt
 		if *old = n; !since.IsZero() {
@@ -70,13 +79,13 @@ func (s *Scope) SetSubscription(ctx context.Context, n tenants.Subscription) err
 	})
 }
 
-// ChangeSubscription changes the tenant's subscription by what change makes of it, in one write. An error of change writes nothing;
-// it may run more than once. A tenant without a subscription is NoSuch.
-func (s *Scope) ChangeSubscription(ctx context.Context, change func(*tenants.Subscription) error) error {
+// Change changes the tenant's subscription by what change makes of it, in one write. An error of
+// change writes nothing; it may run more than once. A tenant without a subscription is NoSuch.
+func (s Subscription) Change(ctx context.Context, change func(*tenants.Subscription) error) error {
 	return s.changeSubscription(ctx, false, change)
 }
 
-func (s *Scope) changeSubscription(ctx context.Context, add bool, change func(*tenants.Subscription) error) error {
+func (s *scope) changeSubscription(ctx context.Context, add bool, change func(*tenants.Subscription) error) error {
 	err := s.write(ctx, func(t *tx) error {
 		old, ok, err := s.subscription(context.Background(), t, t.hold())
 		switch {
@@ -112,9 +121,9 @@ func (s *Scope) changeSubscription(ctx context.Context, add bool, change func(*t
 	return err
 }
 
-// cut raises the alert of a trial that is cut now, which the tenant's people get one letter of, and closes it when something was bought or
-// given since.
-func (t *tx) cut(s *Scope, was bool, n tenants.Subscription) (err error) {
+// cut raises the alert of a trial that is cut now, which the tenant's people get one letter of, and
+// closes it when something was bought or given since.
+func (t *tx) cut(s *scope, was bool, n tenants.Subscription) (err error) {
 	switch is := n.WasCut(); {
 	case is && !was:
 		_, err = t.alert(s, tenants.AlertTrial, "", n.CutNotice())
@@ -147,15 +156,17 @@ func (t *tx) setSubscription(n tenants.Subscription) error {
 	_, err := t.exec("INSERT INTO subscriptions ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+
 		"ON CONFLICT (tenant_id) DO UPDATE SET plan = excluded.plan, state = excluded.state, every = excluded.every, "+
 		"period_start = excluded.period_start, period_end = excluded.period_end, trial_end = excluded.trial_end, "+
-		"trial_cut = excluded.trial_cut, cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = excluded.overage, "+
+		"trial_cut = excluded.trial_cut, cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = "+
+		"excluded.overage, "+
 		"customer = excluded.customer, stripe = excluded.stripe, synced_at = excluded.synced_at",
 		uuid(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd), micros(n.TrialCut), n.CancelAtEnd,
 		micros(n.PastDueSince), n.Overage, n.Customer, n.Stripe, micros(n.SyncedAt), micros(n.CreatedAt))
 	return err
 }
 
-// RemoveSubscription takes the subscription away: from then on everything is allowed. What was used is forgotten with it.
-func (s *Scope) RemoveSubscription(ctx context.Context) error {
+// Remove takes the subscription away: from then on everything is allowed. What was used is
+// forgotten with it.
+func (s Subscription) Remove(ctx context.Context) error {
 	err := s.write(ctx, func(t *tx) error {
 		n, err := t.change("DELETE FROM subscriptions WHERE tenant_id = ?", uuid(s.id))
 		if err == nil && n == 0 {
@@ -167,26 +178,29 @@ func (s *Scope) RemoveSubscription(ctx context.Context) error {
 		if _, err := t.exec("DELETE FROM usage WHERE tenant_id = ?", uuid(s.id)); err != nil {
 			return err
 		}
-		if err := t.cut(s, true, tenants.Subscription{}); err != nil {
+		if err := t.cut(s.scope, true, tenants.Subscription{}); err != nil {
 			return err
 		}
-		return t.audit(s, "subscription.remove", string(s.id), "")
+		return t.audit(s.scope, "subscription.remove", string(s.id), "")
 	})
 	s.s.seen.forget()
 	return err
 }
 
-// bought is what the hot path asks: the subscription, if there is one, the rings of its month of usage, and its calls.
+// bought is what the hot path asks: the subscription, if there is one, the rings of its month of
+// usage, and its calls.
 type bought struct {
 	sub          *tenants.Subscription
 	rings, calls int64
 	from         time.Time
 }
 
-// Entitlement is what the tenant may do right now, by its subscription and the rings of this month. It is remembered for a second;
-// rings are counted a second after Apple accepted them, so that a burst may go a little past a limit. Calls are those of every server
-// on PostgreSQL; on SQLite there is one, which knows its own better. Devices and people are not counted: who needs them sets them.
-func (s *Scope) Entitlement(ctx context.Context) (tenants.Entitlement, error) {
+// Entitlement is what the tenant may do right now, by its subscription and the rings of this month.
+// It is remembered for a second; rings are counted a second after Apple accepted them, so that a
+// burst may go a little past a limit. Calls are those of every server on PostgreSQL; on SQLite
+// there is one, which knows its own better. Devices and people are not counted: who needs them sets
+// them.
+func (s Subscription) Entitlement(ctx context.Context) (tenants.Entitlement, error) {
 	now := s.s.now()
 	b, err := s.bought(ctx, now)
 	if err != nil || b.sub == nil {
@@ -195,8 +209,9 @@ func (s *Scope) Entitlement(ctx context.Context) (tenants.Entitlement, error) {
 	return tenants.Entitle(b.sub, s.s.plan(b.sub.Plan), tenants.Usage{Rings: b.rings, Calls: b.calls}, now), nil
 }
 
-// plan is the plan of a code. One that the file does not have any more has no limits: nobody knows them.
-func (s *Store) plan(code string) tenants.Plan {
+// plan is the plan of a code. One that the file does not have any more has no limits: nobody knows
+// them.
+func (s *core) plan(code string) tenants.Plan {
 	p, ok := s.plans.Plan(code)
 	if !ok {
 		return tenants.Plan{Code: code, Name: code, Grace: time.Duration(s.plans.GraceDays) * 24 * time.Hour}
@@ -207,7 +222,7 @@ func (s *Store) plan(code string) tenants.Plan {
 // Plans are those of the plans file.
 func (s *Store) Plans() tenants.Plans { return s.plans }
 
-func (s *Scope) bought(ctx context.Context, now time.Time) (bought, error) {
+func (s *scope) bought(ctx context.Context, now time.Time) (bought, error) {
 	seen := s.s.seen
 	if e, ok := recall(seen, seen.bought, s.id); ok && (e.thing.sub == nil || sameMonth(*e.thing.sub, e.thing.from, now)) {
 		return e.thing, nil
@@ -238,12 +253,13 @@ func sameMonth(sub tenants.Subscription, from, now time.Time) bool {
 }
 
 // used is the rings of a month of usage.
-func (s *Scope) used(ctx context.Context, q querier, from time.Time) (int64, error) {
-	return one(q.query(ctx, "SELECT CAST(COALESCE(SUM(rings), 0) AS BIGINT) FROM usage WHERE tenant_id = ? AND period = ?", uuid(s.id), micros(from)))
+func (s *scope) used(ctx context.Context, q querier, from time.Time) (int64, error) {
+	return one(q.query(ctx, "SELECT CAST(COALESCE(SUM(rings), 0) AS BIGINT) FROM usage WHERE tenant_id = ? AND period = ?", uuid(s.id),
+		micros(from)))
 }
 
 // talking counts the calls that are up, on every server of the database.
-func (s *Scope) talking(ctx context.Context) (int64, error) {
+func (s *scope) talking(ctx context.Context) (int64, error) {
 	if s.s.db.dialect.isFile() {
 		return 0, nil
 	}
@@ -251,22 +267,41 @@ func (s *Scope) talking(ctx context.Context) (int64, error) {
 		WHERE calls.tenant_id = ? AND calls.ended_at = 0 AND rings.state = 'answered'`, uuid(s.id)))
 }
 
-// Subscriptions lists every tenant's, by tenant.
-func (s *Store) Subscriptions(ctx context.Context) ([]tenants.Subscription, error) {
-	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions ORDER BY tenant_id")
-	found, err := collect(rows, err, (*subscriptionRow).fields)
-	return nouns(found, subscriptionRow.noun), translate(err)
+// UsageDays lists the days in [from, to) on which rings counted, in order.
+func (s Subscription) UsageDays(ctx context.Context, from, to time.Time) ([]UsageDay, error) {
+	type row struct{ day, rings int64 }
+	rows, err := s.reads().scan(ctx, "SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP "+
+		"BY day ORDER BY day",
+		uuid(s.id), floor(micros(from), dayLength), until(to))
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.rings} })
+	return nouns(found, func(r row) UsageDay { return UsageDay{Day: moment(r.day), Rings: r.rings} }), translate(err)
 }
 
-// TenantOfCustomer finds whose Stripe customer it is; nobody's is NoSuch.
-func (s *Store) TenantOfCustomer(ctx context.Context, customer string) (tenants.TenantID, error) {
-	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
-	found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
-	if err == nil && len(found) == 0 {
-		return "", tenants.NoSuch("customer")
-	}
+// ClaimCard gives a card to the tenant that had it first, by when it was added there, in whatever
+// order the claims come. fingerprint is Stripe's name of the card; what is kept of it is a keyed
+// hash.
+func (s Subscription) ClaimCard(ctx context.Context, fingerprint string, added time.Time) (Claim, error) {
+	marks, err := s.s.seal.Marks("trial card", fingerprint)
 	if err != nil {
-		return "", translate(err)
+		return Claim{}, err
 	}
-	return tenants.TenantID(found[0]), nil
+	var c Claim
+	err = s.s.w.do(ctx, s.door(), func(t *tx) error {
+		was, err := t.holding(marks)
+		if err != nil {
+			return err
+		}
+		me := holding{uuid(s.id), micros(added)}
+		if was.tenant != "" && was.tenant != me.tenant && was.began <= me.began {
+			c = Claim{}
+			return nil
+		}
+		is, err := t.seat(marks, me)
+		c = Claim{Mine: is.tenant == me.tenant}
+		if c.Mine && was.tenant != me.tenant {
+			c.From = tenants.TenantID(was.tenant)
+		}
+		return err
+	})
+	return c, err
 }

@@ -12,8 +12,9 @@ import (
 	"carillon/tenants"
 )
 
-// newFact is a fact behind the cursor. before and after are when the hops before and after it happened, if they were recorded before
-// it was: the latency of a hop is counted once, at whichever of its two facts is recorded later.
+// newFact is a fact behind the cursor. before and after are when the hops before and after it
+// happened, if they were recorded before it was: the latency of a hop is counted once, at whichever
+// of its two facts is recorded later.
 type newFact struct {
 	place
 	tenant, ring, attempt uuid
@@ -26,7 +27,8 @@ type newFact struct {
 	outcome       string // how the ring ended, if this is the fact that ended it
 }
 
-// attemptInfo is what is counted of an attempt and its ring; the zero value is that of a ring that is gone.
+// attemptInfo is what is counted of an attempt and its ring; the zero value is that of a ring that
+// is gone.
 type attemptInfo struct {
 	there                bool
 	environment, app, os string
@@ -42,13 +44,16 @@ func (a *attemptInfo) fields() []any {
 	return []any{&a.there, &a.environment, &a.app, &a.os, &a.agent, &a.person, &a.test, &a.placed, &a.expires, &a.state, &a.endedBy}
 }
 
-// talliedColumns are the fields of an attemptInfo. What ended a ring was learnt when it ended; of several such, the last one counts.
+// talliedColumns are the fields of an attemptInfo. What ended a ring was learnt when it ended; of
+// several such, the last one counts.
 const talliedColumns = "r.id IS NOT NULL, COALESCE(a.environment, ''), COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), " +
 	"r.agent_id, COALESCE(r.to_person, '') <> '', COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
-	"COALESCE(r.state, ''), CASE WHEN r.ended_at <> 0 THEN COALESCE((SELECT l.seq FROM facts l WHERE l.tenant_id = r.tenant_id AND l.ring_id = r.id " +
+	"COALESCE(r.state, ''), CASE WHEN r.ended_at <> 0 THEN COALESCE((SELECT l.seq FROM facts l WHERE l.tenant_id = r.tenant_id AND " +
+	"l.ring_id = r.id " +
 	"AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") ORDER BY l.xact DESC, l.seq DESC LIMIT 1), 0) ELSE 0 END"
 
-// Buckets of what is counted and not timed: each attempt that took the hop, and each ring once, where the first of its phones took it.
+// Buckets of what is counted and not timed: each attempt that took the hop, and each ring once,
+// where the first of its phones took it.
 const (
 	counted     = -1
 	ringCounted = -2
@@ -67,52 +72,13 @@ type cell struct {
 
 const hour = int64(time.Hour / time.Microsecond)
 
-// Roll folds up to limit new facts of every tenant into the tallies and says how many. It reads outside of the writer, so that
-// rings do not wait for it, and writes only if the cursor is still where it began: two rollers never count a fact twice.
-func (s *Store) Roll(ctx context.Context, limit int) (rolled int, err error) {
-	c := s.Cursor("tallies")
-	from, more, err := c.at(ctx)
-	if err != nil || !more {
-		return 0, err
-	}
-	facts, err := s.fresh(ctx, from, limit)
-	if err != nil || len(facts) == 0 {
-		return 0, err
-	}
-	cells := map[cell]int64{}
-	for i := range facts {
-		facts[i].count(cells)
-	}
-	last := facts[len(facts)-1]
-	moved := false
-	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
-		moved, err = c.move(t, from, last.place)
-		if err != nil || !moved {
-			return err
-		}
-		if err := t.count(cells); err != nil {
-			return err
-		}
-		if err := t.countDays(cells); err != nil {
-			return err
-		}
-		if err := t.countOutcomes(facts); err != nil {
-			return err
-		}
-		return t.meter(s, facts)
-	})
-	if err != nil || !moved {
-		return 0, err
-	}
-	return len(facts), nil
-}
-
-// fresh reads the next facts in order. Each attempt and ring is read once, and what was recorded earlier only where it can matter: a
-// ring to one device whose first fact is among these has no earlier one. A fact whose ring is gone still counts, so that it does not
-// stop the roller.
-func (s *Store) fresh(ctx context.Context, from place, limit int) ([]newFact, error) {
+// fresh reads the next facts in order. Each attempt and ring is read once, and what was recorded
+// earlier only where it can matter: a ring to one device whose first fact is among these has no
+// earlier one. A fact whose ring is gone still counts, so that it does not stop the roller.
+func (s *core) fresh(ctx context.Context, from place, limit int) ([]newFact, error) {
 	past, order, args := s.db.dialect.behind(from)
-	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.ring_id, f.attempt_id, f.kind, f.at, f.detail, "+talliedColumns+
+	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.ring_id, f.attempt_id, f.kind, f.at, f.detail, "+
+		""+talliedColumns+
 		" FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, detail, CASE WHEN kind = 'placed' THEN ring_id END AS begun "+
 		"FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
 		"LEFT JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.begun AND a.id = f.attempt_id "+
@@ -168,7 +134,8 @@ type history struct {
 }
 
 func newHistory() *history {
-	h := &history{attempts: map[attemptName]attemptInfo{}, facts: map[factName]int64{}, steps: map[stepName]bool{}, hops: map[string][2]string{}}
+	h := &history{attempts: map[attemptName]attemptInfo{}, facts: map[factName]int64{}, steps: map[stepName]bool{},
+		hops: map[string][2]string{}}
 	for _, hop := range tenants.Hops { // a chain: there is at most one before and one after
 		if hop.From == "" {
 			continue
@@ -194,7 +161,8 @@ func (h *history) lacking(found []newFact) (rings []ringName) {
 	return rings
 }
 
-// complete fills in what the fact's row does not say, and takes it into the history of those behind it.
+// complete fills in what the fact's row does not say, and takes it into the history of those behind
+// it.
 func (h *history) complete(f *newFact) {
 	name := f.attemptName()
 	f.attemptInfo = h.attempts[name]
@@ -229,7 +197,7 @@ func (h *history) when(a attemptName, kind string) sql.NullInt64 {
 }
 
 // earlier reads rings' attempts and the facts up to a place.
-func (s *Store) earlier(ctx context.Context, upTo place, h *history, rings []ringName) error {
+func (s *core) earlier(ctx context.Context, upTo place, h *history, rings []ringName) error {
 	for len(rings) > 0 {
 		some := rings[:min(len(rings), sizes[0])]
 		rings = rings[len(some):]
@@ -243,7 +211,8 @@ func (s *Store) earlier(ctx context.Context, upTo place, h *history, rings []rin
 			at   int64
 		}
 		where, args := namedRings("f.tenant_id", "f.ring_id", some)
-		rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts f WHERE "+where, args...)
+		rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts "+
+			"f WHERE "+where, args...)
 		found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.attempt, &r.xact, &r.seq, &r.kind, &r.at} })
 		if err != nil {
 			return err
@@ -257,7 +226,7 @@ func (s *Store) earlier(ctx context.Context, upTo place, h *history, rings []rin
 	return nil
 }
 
-func (s *Store) attemptsOf(ctx context.Context, h *history, rings []ringName) error {
+func (s *core) attemptsOf(ctx context.Context, h *history, rings []ringName) error {
 	type row struct {
 		attemptName
 		attemptInfo
@@ -274,7 +243,8 @@ func (s *Store) attemptsOf(ctx context.Context, h *history, rings []ringName) er
 	return err
 }
 
-// namedRings is the condition of some rings. The last is repeated up to a length of batch.sizes, so that few statements are prepared.
+// namedRings is the condition of some rings. The last is repeated up to a length of batch.sizes, so
+// that few statements are prepared.
 func namedRings(tenant, ring string, rings []ringName) (where string, args []any) {
 	n := sizes[0]
 	for _, size := range sizes {
@@ -362,13 +332,4 @@ func (r tallyRow) noun() tenants.Tally {
 		Hour: moment(r.Hour), Fact: tenants.FactKind(r.Fact), Environment: tenants.Environment(r.Environment), AppVersion: r.AppVersion,
 		OSVersion: r.OSVersion, Agent: tenants.AgentID(r.AgentID), Bucket: r.Bucket, N: r.N,
 	}
-}
-
-// Tallies lists the counted cells of the hours in [from, to).
-func (s *Scope) Tallies(ctx context.Context, from, to time.Time) ([]tenants.Tally, error) {
-	rows, err := s.reads().scan(ctx, "SELECT hour, fact, environment, app_version, os_version, agent_id, bucket, n FROM tallies "+
-		"WHERE tenant_id = ? AND hour >= ? AND hour < ? ORDER BY hour, fact, environment, app_version, os_version, agent_id, bucket",
-		uuid(s.id), floor(micros(from), hour), until(to))
-	found, err := collect(rows, err, (*tallyRow).fields)
-	return nouns(found, tallyRow.noun), translate(err)
 }

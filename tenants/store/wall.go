@@ -13,10 +13,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// The second wall. On PostgreSQL every table with tenant_id has a policy, forced on the table's owner too, that shows and takes only
-// the rows of the tenant in app.tenant (migrations/postgres/00009_wall.sql). A statement goes through a door, which sets that for its
-// own transaction and no longer; without a door there are no rows. A condition that somebody forgets then finds nothing, rather than
-// everybody's.
+// The second wall. On PostgreSQL every table with tenant_id has a policy, forced on the table's
+// owner too, that shows and takes only the rows of the tenant in app.tenant
+// (migrations/postgres/00009_wall.sql). A statement goes through a door, which sets that for its
+// own transaction and no longer; without a door there are no rows. A condition that somebody
+// forgets then finds nothing, rather than everybody's.
 
 // door is what a statement may reach: a tenant's rows, by the tenant's id, or one of these.
 type door string
@@ -27,7 +28,7 @@ const (
 )
 
 // door is the tenant's own. An id that is no tenant's opens nothing.
-func (s *Scope) door() door {
+func (s *scope) door() door {
 	if _, ok := uuid(s.id).bytes(); ok {
 		return door(s.id)
 	}
@@ -44,7 +45,7 @@ type reader struct {
 func (d *database) through(at door) reader { return reader{d, at} }
 
 // reads is what reads the tenant's rows.
-func (s *Scope) reads() reader { return s.s.db.through(s.door()) }
+func (s *scope) reads() reader { return s.s.db.through(s.door()) }
 
 func (r reader) on(ctx context.Context) context.Context {
 	if !r.d.dialect.guarded() {
@@ -63,8 +64,9 @@ func (d door) on(ctx context.Context) context.Context { return context.WithValue
 
 const openDoor = "SELECT set_config('app.tenant', $1, true)"
 
-// guard is a connection to PostgreSQL that opens each statement's door in the same round trip: both travel in one batch, which is one
-// transaction unless one is open already. A statement whose ctx names no door is for controlling the transaction or the schema.
+// guard is a connection to PostgreSQL that opens each statement's door in the same round trip: both
+// travel in one batch, which is one transaction unless one is open already. A statement whose ctx
+// names no door is for controlling the transaction or the schema.
 type guard struct {
 	*stdlib.Conn
 	open door // in the transaction at hand
@@ -101,7 +103,8 @@ func (g *guard) CheckNamedValue(v *driver.NamedValue) error {
 	return err
 }
 
-// opens says whether the statement has a door to open first. Only inside of a transaction can it be open already.
+// opens says whether the statement has a door to open first. Only inside of a transaction can it be
+// open already.
 func (g *guard) opens(ctx context.Context) (door, bool) {
 	want, named := ctx.Value(doorKey{}).(door)
 	if !named {

@@ -25,7 +25,8 @@ import (
 // tenanted are the tables whose rows belong to a tenant, as the schema has them.
 func tenanted(t *testing.T, address string) []string {
 	t.Helper()
-	tables := columns(t, "pgx", address, "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'tenant_id'")
+	tables := columns(t, "pgx", address, "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name "+
+		"= 'tenant_id'")
 	if len(tables) < 20 {
 		t.Fatalf("only %v have tenant_id", tables)
 	}
@@ -37,7 +38,8 @@ func walled(t *testing.T, server *storetest.Server) {
 	address := server.Migrated(t)
 	standing := columns(t, "pgx", address, "SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'wall' "+
 		"WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}' "+
-		"AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid) AND pg_get_expr(p.polqual, p.polrelid) LIKE '%app.tenant%'")
+		"AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid) AND pg_get_expr(p.polqual, p.polrelid) LIKE "+
+		"'%app.tenant%'")
 	has := map[string]bool{}
 	for _, name := range standing {
 		has[name] = true
@@ -48,7 +50,8 @@ func walled(t *testing.T, server *storetest.Server) {
 		}
 	}
 	// More than one policy would be one OR more.
-	if more := columns(t, "pgx", address, "SELECT polrelid::regclass || '.' || polname FROM pg_policy WHERE polname <> 'wall'"); len(more) > 0 {
+	if more := columns(t, "pgx", address, "SELECT polrelid::regclass || '.' || polname FROM pg_policy WHERE polname <> "+
+		"'wall'"); len(more) > 0 {
 		t.Errorf("policies beside the wall widen it: %v", more)
 	}
 }
@@ -61,17 +64,18 @@ func two(t *testing.T, address string) (s *store.Store, owner, stranger *store.S
 	scopes := []*store.Scope{}
 	for i := range 2 {
 		id := tenants.NewID[tenants.TenantID](now)
-		err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"})
+		err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal,
+			State: tenants.TenantActive, TimeZone: "UTC"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		scope := s.For(id)
 		d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](now), Token: strings.Repeat("ab", 32), Bundle: "com.example.app", CreatedAt: now}
-		if _, _, err := scope.AddDevice(t.Context(), d, tenants.Hash{byte(i)}); err != nil {
+		if _, _, err := scope.Devices().Add(t.Context(), d, tenants.Hash{byte(i)}); err != nil {
 			t.Fatal(err)
 		}
 		r := ring(now, i)
-		if _, err := scope.AddRing(t.Context(), r, store.Idempotency{Key: "k"}, r.ExpiresAt); err != nil {
+		if _, err := scope.Rings().Add(t.Context(), r, store.Idempotency{Key: "k"}, r.ExpiresAt); err != nil {
 			t.Fatal(err)
 		}
 		scopes = append(scopes, scope)
@@ -136,7 +140,8 @@ func wall(t *testing.T, address string) {
 			t.Errorf("%s of another's tenant_id: %v", name, err)
 		}
 	}
-	if n, err := store.WriteAs(ctx, owner, "INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, 0, 0, 1)", tenantOf(t, owner)); n != 1 || err != nil {
+	if n, err := store.WriteAs(ctx, owner, "INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, 0, 0, 1)",
+		tenantOf(t, owner)); n != 1 || err != nil {
 		t.Errorf("insert of one's own: %d, %v", n, err)
 	}
 	rows, err = store.ReadAs(ctx, s.For("*"), "SELECT COUNT(*) FROM rings")
@@ -154,7 +159,8 @@ func tenantOf(t *testing.T, s *store.Scope) string {
 	return string(tenant.ID)
 }
 
-// carry: neither a connection of the pool nor the writer's transaction brings one statement's tenant to the next.
+// carry: neither a connection of the pool nor the writer's transaction brings one statement's
+// tenant to the next.
 func carry(t *testing.T, address string) {
 	s, owner, stranger := two(t, address)
 	s.Narrow()
@@ -197,7 +203,8 @@ func carry(t *testing.T, address string) {
 	wait.Wait()
 }
 
-// Only what belongs to Store, and the writer's own, looks across tenants: nothing that a Scope does goes through the whole house's door.
+// Only what belongs to Store, and the writer's own, looks across tenants: nothing that a Scope does
+// goes through the whole house's door.
 func TestNoScopeOpensTheWholeHouse(t *testing.T) {
 	t.Parallel()
 	files := token.NewFileSet()
@@ -249,8 +256,8 @@ func receiver(fn *ast.FuncDecl) string {
 	return name
 }
 
-// warned: Wall tells a role that stands above the policies, a setting that opens them and a table without one. A role with nothing but
-// the rights to rows can serve.
+// warned: Wall tells a role that stands above the policies, a setting that opens them and a table
+// without one. A role with nothing but the rights to rows can serve.
 func warned(t *testing.T, server *storetest.Server) {
 	address := server.Migrated(t)
 	open := func(address string) *store.Store {
@@ -281,14 +288,15 @@ func warned(t *testing.T, server *storetest.Server) {
 		t.Errorf("a role with nothing but rights to rows: %v", err)
 	}
 	id := tenants.NewID[tenants.TenantID](time.Now())
-	if err := s.AddTenant(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"}); err != nil {
+	if err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"}); err != nil {
 		t.Fatal(err)
 	}
 	r := ring(time.Now(), 1)
-	if _, err := s.For(id).AddRing(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+	if _, err := s.For(id).Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Roll(t.Context(), 10); err != nil {
+	if _, err := s.Jobs().Roll(t.Context(), 10); err != nil {
 		t.Error(err)
 	}
 	rows, err := store.ReadAs(t.Context(), s.For("another"), "SELECT COUNT(*) FROM rings")
@@ -298,7 +306,8 @@ func warned(t *testing.T, server *storetest.Server) {
 	if err := open(server.URL("super", name)).Wall(t.Context()); err == nil || !strings.Contains(err.Error(), "role super stands above") {
 		t.Errorf("a superuser: %v", err)
 	}
-	server.Super(t, name, "ALTER TABLE rings NO FORCE ROW LEVEL SECURITY", "DROP POLICY wall ON keys", "ALTER DATABASE "+name+" SET app.tenant = '*'")
+	server.Super(t, name, "ALTER TABLE rings NO FORCE ROW LEVEL SECURITY", "DROP POLICY wall ON keys",
+		"ALTER DATABASE "+name+" SET app.tenant = '*'")
 	err = open(address).Wall(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "off for keys, rings:") || !strings.Contains(err.Error(), `app.tenant is "*"`) {
 		t.Errorf("a hole in the wall: %v", err)
@@ -310,10 +319,14 @@ func indexed(t *testing.T, address string) {
 	_, owner, _ := two(t, address)
 	id := tenantOf(t, owner)
 	for query, index := range map[string]string{
-		"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND reference_low >= 'a' AND reference_low < 'a~'":                                "rings_reference.*reference_low",
-		"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND to_person_low >= 'a' AND to_person_low < 'a~'":                                "rings_person.*to_person_low",
-		"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN '0190aaaa-0000-0000-0000-000000000000' AND '0190aaaa-ffff-ffff-ffff-ffffffffffff'":     "Index Cond.*id >=",
-		"SELECT id FROM rings WHERE tenant_id = ? AND (created_at, id) < (1, '0190aaaa-0000-0000-0000-000000000000') ORDER BY created_at DESC, id DESC": "rings_created.*ROW",
+		"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND reference_low >= 'a' AND reference_low < " +
+			"'a~'": "rings_reference.*reference_low",
+		"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND to_person_low >= 'a' AND to_person_low < " +
+			"'a~'": "rings_person.*to_person_low",
+		"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN '0190aaaa-0000-0000-0000-000000000000' AND " +
+			"'0190aaaa-ffff-ffff-ffff-ffffffffffff'": "Index Cond.*id >=",
+		"SELECT id FROM rings WHERE tenant_id = ? AND (created_at, id) < (1, '0190aaaa-0000-0000-0000-000000000000') ORDER BY created_at " +
+			"DESC, id DESC": "rings_created.*ROW",
 	} {
 		rows, err := store.Explain(t.Context(), owner, query, id)
 		if err != nil {

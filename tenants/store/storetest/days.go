@@ -8,7 +8,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// testDays: a funnel over any span of hours is the sum of their tallies, whether it is read from days or from hours.
+// testDays: a funnel over any span of hours is the sum of their tallies, whether it is read from
+// days or from hours.
 func testDays(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()
@@ -32,7 +33,7 @@ func testDays(b *bench) {
 		if span[1] > 0 {
 			to = start.Add(time.Duration(span[1]) * time.Hour)
 		}
-		cells, err := s.Tallies(ctx, from, to)
+		cells, err := s.Analytics().Tallies(ctx, from, to)
 		b.must(err)
 		for _, by := range []string{"", "day"} {
 			want := map[string]int64{}
@@ -43,7 +44,7 @@ func testDays(b *bench) {
 				}
 				want[fmt.Sprint(group, c.Fact, c.Bucket >= 0)] += c.N
 			}
-			rows, err := s.Funnel(ctx, from, to, by)
+			rows, err := s.Analytics().Funnel(ctx, from, to, by)
 			b.must(err)
 			got := map[string]int64{}
 			for _, r := range rows {

@@ -13,7 +13,7 @@ func testDevices(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
 	d := b.device(s, "anna")
-	got, err := s.Device(ctx, d.ID)
+	got, err := s.Devices().Get(ctx, d.ID)
 	b.must(err)
 	equal(b, got, d, "device")
 	b.device(s, "bob")
@@ -21,7 +21,7 @@ func testDevices(b *bench) {
 		"anna": {Person: "anna"}, "bob": {Person: "bob"}, "anna,bob": {Bundle: d.Bundle}, "": {State: tenants.DeviceDisabled},
 		"anna,": {Search: "NNA"}, "anna,,": {Search: string(d.ID[:20])}, "anna,,,": {Search: d.Token[:68]},
 	} {
-		list, _, err := s.Devices(ctx, q)
+		list, _, err := s.Devices().List(ctx, q)
 		b.must(err)
 		people := []string{}
 		for _, x := range list {
@@ -31,48 +31,49 @@ func testDevices(b *bench) {
 	}
 
 	d.Name, d.Person, d.Token = "Renamed", "carl", strings.ToUpper(d.Token)
-	b.must(s.SetDevice(ctx, d))
-	got, err = s.Device(ctx, d.ID)
+	b.must(s.Devices().Set(ctx, d))
+	got, err = s.Devices().Get(ctx, d.ID)
 	b.must(err)
 	if got.Name != "Renamed" || got.Person != "carl" || got.Token != strings.ToLower(d.Token) || got.RegisteredAt != d.RegisteredAt {
 		b.Errorf("changed device: %+v", got)
 	}
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "device.set"})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "device.set"})
 	b.must(err)
 	if len(audits) != 1 || audits[0].Detail != "person, name" || audits[0].Target != string(d.ID) {
 		b.Errorf("audit of the change: %+v", audits)
 	}
-	n, err := s.CountDevices(ctx)
+	n, err := s.Devices().Count(ctx)
 	b.must(err)
 	equal(b, n, 2, "devices")
 
-	// A known token comes back as the same device, revived, and keeps what the registration does not say.
-	done, err := s.DisableDevice(ctx, d.ID, "Unregistered", b.clock.add(time.Second))
+	// A known token comes back as the same device, revived, and keeps what the registration does
+	// not say.
+	done, err := s.Devices().Disable(ctx, d.ID, "Unregistered", b.clock.add(time.Second))
 	b.must(err)
 	equal(b, done, true, "disabled")
-	n, err = s.CountDevices(ctx)
+	n, err = s.Devices().Count(ctx)
 	b.must(err)
 	equal(b, n, 1, "devices that are rung")
 	fresh := b.newDevice("")
 	fresh.Token, fresh.Name, fresh.AppVersion = d.Token, "", "4.0"
-	back, known, err := s.AddDevice(ctx, fresh, hashOf("again"))
+	back, known, err := s.Devices().Add(ctx, fresh, hashOf("again"))
 	b.must(err)
 	if !known || back.ID != d.ID || back.State != tenants.DeviceActive || back.DisabledReason != "" || back.Name != "Renamed" ||
 		back.AppVersion != "4.0" || back.Person != "carl" || back.RegisteredAt != b.clock.Now() {
 		b.Errorf("registered again: %v %+v", known, back)
 	}
-	done, err = s.DisableDevice(ctx, d.ID, "Unregistered", back.RegisteredAt.Add(-time.Second))
+	done, err = s.Devices().Disable(ctx, d.ID, "Unregistered", back.RegisteredAt.Add(-time.Second))
 	b.must(err)
 	equal(b, done, false, "disabled by an answer older than the registration")
 
-	b.must(s.LearnEnvironment(ctx, d.ID, tenants.Sandbox))
-	got, err = s.Device(ctx, d.ID)
+	b.must(s.Devices().LearnEnvironment(ctx, d.ID, tenants.Sandbox))
+	got, err = s.Devices().Get(ctx, d.ID)
 	b.must(err)
 	equal(b, got.Learnt, tenants.Sandbox, "learnt")
-	b.must(s.RemoveDevice(ctx, d.ID))
-	b.refused(s.RemoveDevice(ctx, d.ID), tenants.Unknown, "removing twice")
-	b.refused(s.SetDevice(ctx, d), tenants.Unknown, "changing a removed device")
-	_, _, err = b.s.TenantOfDevice(ctx, hashOf("again"))
+	b.must(s.Devices().Remove(ctx, d.ID))
+	b.refused(s.Devices().Remove(ctx, d.ID), tenants.Unknown, "removing twice")
+	b.refused(s.Devices().Set(ctx, d), tenants.Unknown, "changing a removed device")
+	_, _, err = b.s.Tenants().OfDevice(ctx, hashOf("again"))
 	b.refused(err, tenants.Unauthorized, "a removed device's credential")
 }
 
@@ -81,34 +82,35 @@ func testTokens(b *bench) {
 	s := b.tenant()
 	old, d := b.device(s, "anna"), b.device(s, "anna")
 	b.clock.add(time.Minute)
-	b.must(s.SetToken(ctx, tenants.Device{ID: d.ID, Token: strings.ToUpper(old.Token), AppVersion: "9.9"}))
-	got, err := s.Device(ctx, d.ID)
+	b.must(s.Devices().SetToken(ctx, tenants.Device{ID: d.ID, Token: strings.ToUpper(old.Token), AppVersion: "9.9"}))
+	got, err := s.Devices().Get(ctx, d.ID)
 	b.must(err)
-	if got.Token != old.Token || got.AppVersion != "9.9" || got.OSVersion != d.OSVersion || got.RegisteredAt != b.clock.Now() || got.SeenAt != b.clock.Now() {
+	if got.Token != old.Token || got.AppVersion != "9.9" || got.OSVersion != d.OSVersion || got.RegisteredAt != b.clock.Now() ||
+		got.SeenAt != b.clock.Now() {
 		b.Errorf("after the new token: %+v", got)
 	}
-	past, err := s.Device(ctx, old.ID)
+	past, err := s.Devices().Get(ctx, old.ID)
 	b.must(err)
 	equal(b, past.State, tenants.DeviceDisabled, "the phone's past")
-	before, _, err := s.Audits(ctx, store.AuditQuery{})
+	before, _, err := s.Audits().List(ctx, store.AuditQuery{})
 	b.must(err)
-	b.must(s.SetToken(ctx, tenants.Device{ID: d.ID, Token: old.Token, Environment: tenants.Production, AppVersion: "9.9"}))
-	after, _, err := s.Audits(ctx, store.AuditQuery{})
+	b.must(s.Devices().SetToken(ctx, tenants.Device{ID: d.ID, Token: old.Token, Environment: tenants.Production, AppVersion: "9.9"}))
+	after, _, err := s.Audits().List(ctx, store.AuditQuery{})
 	b.must(err)
 	equal(b, len(after), len(before), "audit rows after telling the same")
-	b.must(s.SetToken(ctx, tenants.Device{ID: d.ID, Token: old.Token, Environment: tenants.Sandbox, OSVersion: "27.0"}))
-	got, err = s.Device(ctx, d.ID)
+	b.must(s.Devices().SetToken(ctx, tenants.Device{ID: d.ID, Token: old.Token, Environment: tenants.Sandbox, OSVersion: "27.0"}))
+	got, err = s.Devices().Get(ctx, d.ID)
 	b.must(err)
 	equal(b, got.Environment, tenants.Sandbox, "environment")
-	b.refused(s.SetToken(ctx, tenants.Device{ID: "nobody", Token: old.Token}), tenants.Unknown, "an unknown device's token")
+	b.refused(s.Devices().SetToken(ctx, tenants.Device{ID: "nobody", Token: old.Token}), tenants.Unknown, "an unknown device's token")
 
 	third := b.device(s, "carl")
 	third.Token, third.Environment = got.Token, got.Environment
-	b.refused(s.SetDevice(ctx, third), tenants.Conflict, "another device's token")
+	b.refused(s.Devices().Set(ctx, third), tenants.Conflict, "another device's token")
 	// The same token in another tenant is another device.
 	twin := b.newDevice("anna")
 	twin.Token = got.Token
-	_, known, err := b.tenant().AddDevice(ctx, twin, hashOf("twin"))
+	_, known, err := b.tenant().Devices().Add(ctx, twin, hashOf("twin"))
 	b.must(err)
 	equal(b, known, false, "another tenant's token is known")
 }
@@ -118,39 +120,39 @@ func testDeviceCredentials(b *bench) {
 	s := b.tenant()
 	d := b.device(s, "anna")
 	first := hashOf("device", d.ID)
-	_, got, err := b.s.TenantOfDevice(ctx, first)
+	_, got, err := b.s.Tenants().OfDevice(ctx, first)
 	b.must(err)
 	equal(b, got.ID, d.ID, "device of the credential")
-	_, _, err = b.s.TenantOfDevice(ctx, hashOf("no"))
+	_, _, err = b.s.Tenants().OfDevice(ctx, hashOf("no"))
 	b.refused(err, tenants.Unauthorized, "an unknown credential")
 
 	b.clock.add(time.Second)
 	second, third := hashOf("second"), hashOf("third")
 	for _, h := range []tenants.Hash{second, third} {
-		_, known, err := s.AddDevice(ctx, d, h)
+		_, known, err := s.Devices().Add(ctx, d, h)
 		b.must(err)
 		equal(b, known, true, "known")
 		b.clock.add(time.Second)
 	}
-	_, _, err = b.s.TenantOfDevice(ctx, first)
+	_, _, err = b.s.Tenants().OfDevice(ctx, first)
 	b.must(err) // the old one lasts until the new one is first used
-	_, _, err = b.s.TenantOfDevice(ctx, second)
+	_, _, err = b.s.Tenants().OfDevice(ctx, second)
 	b.must(err)
-	_, _, err = b.s.TenantOfDevice(ctx, first)
+	_, _, err = b.s.Tenants().OfDevice(ctx, first)
 	b.refused(err, tenants.Unauthorized, "a credential that was replaced")
-	_, _, err = b.s.TenantOfDevice(ctx, third)
+	_, _, err = b.s.Tenants().OfDevice(ctx, third)
 	b.must(err) // made after the one that was used
-	_, _, err = b.s.TenantOfDevice(ctx, second)
+	_, _, err = b.s.Tenants().OfDevice(ctx, second)
 	b.refused(err, tenants.Unauthorized, "the second after the third")
 
 	at := b.clock.add(2 * time.Minute)
-	_, _, err = b.s.TenantOfDevice(ctx, third)
+	_, _, err = b.s.Tenants().OfDevice(ctx, third)
 	b.must(err)
 	b.must(b.s.Ready(ctx))
-	got, err = s.Device(ctx, d.ID)
+	got, err = s.Devices().Get(ctx, d.ID)
 	b.must(err)
 	equal(b, got.SeenAt, at, "seen")
-	_, _, err = s.AddDevice(ctx, b.newDevice(""), third)
+	_, _, err = s.Devices().Add(ctx, b.newDevice(""), third)
 	b.refused(err, tenants.Conflict, "a credential twice")
 }
 
@@ -159,32 +161,33 @@ func testPairings(b *bench) {
 	s := b.tenant()
 	now := b.clock.Now()
 	p := tenants.Pairing{
-		ID: tenants.NewID[tenants.PairingID](now), Person: "anna", By: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "U"}, CreatedAt: now,
+		ID: tenants.NewID[tenants.PairingID](now), Person: "anna", By: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000d",
+			Name: "U"}, CreatedAt: now,
 		ExpiresAt: now.Add(tenants.PairingTTL),
 	}
 	h := hashOf("code")
-	b.must(s.AddPairing(ctx, p, h))
-	_, got, err := b.s.TenantOfPairing(ctx, h, now)
+	b.must(s.Pairings().Add(ctx, p, h))
+	_, got, err := b.s.Tenants().OfPairing(ctx, h, now)
 	b.must(err)
 	p.Tenant = got.Tenant
 	equal(b, got, p, "pairing")
-	_, _, err = b.s.TenantOfPairing(ctx, h, p.ExpiresAt)
+	_, _, err = b.s.Tenants().OfPairing(ctx, h, p.ExpiresAt)
 	b.refused(err, tenants.Unauthorized, "an expired code")
-	_, err = s.TakePairing(ctx, p.ID, b.newDevice(""), hashOf("d1"), p.ExpiresAt)
+	_, err = s.Pairings().Use(ctx, p.ID, b.newDevice(""), hashOf("d1"), p.ExpiresAt)
 	b.refused(err, tenants.Unauthorized, "taking an expired code")
 
-	d, err := s.TakePairing(ctx, p.ID, b.newDevice("liar"), hashOf("d2"), now)
+	d, err := s.Pairings().Use(ctx, p.ID, b.newDevice("liar"), hashOf("d2"), now)
 	b.must(err)
 	equal(b, d.Person, "anna", "the pairing's person")
-	got, err = s.Pairing(ctx, p.ID)
+	got, err = s.Pairings().Get(ctx, p.ID)
 	b.must(err)
 	equal(b, got.Device, d.ID, "device of the pairing")
 	equal(b, got.UsedAt, now, "used")
-	_, err = s.TakePairing(ctx, p.ID, b.newDevice(""), hashOf("d3"), now)
+	_, err = s.Pairings().Use(ctx, p.ID, b.newDevice(""), hashOf("d3"), now)
 	b.refused(err, tenants.Unauthorized, "a code twice")
-	_, _, err = b.s.TenantOfPairing(ctx, h, now)
+	_, _, err = b.s.Tenants().OfPairing(ctx, h, now)
 	b.refused(err, tenants.Unauthorized, "a used code")
-	_, who, err := b.s.TenantOfDevice(ctx, hashOf("d2"))
+	_, who, err := b.s.Tenants().OfDevice(ctx, hashOf("d2"))
 	b.must(err)
 	equal(b, who.ID, d.ID, "device of the new credential")
 }
@@ -195,59 +198,59 @@ func testCredentials(b *bench) {
 	c := b.credential(s)
 	tenant, err := s.Tenant(ctx)
 	b.must(err)
-	got, secret, err := s.OpenCredential(ctx, c.ID)
+	got, secret, err := s.Credentials().Open(ctx, c.ID)
 	b.must(err)
 	if !bytes.Equal(secret, []byte("secret of "+c.ID)) || got.Tenant != tenant.ID || len(got.Topics) != 2 || got.CreatedAt != c.CreatedAt {
 		b.Errorf("credential: %+v %q", got, secret)
 	}
 	again := c
 	again.ID = tenants.NewID[tenants.CredentialID](b.clock.Now())
-	b.refused(s.AddCredential(ctx, again, []byte("x")), tenants.Conflict, "the same key twice")
+	b.refused(s.Credentials().Add(ctx, again, []byte("x")), tenants.Conflict, "the same key twice")
 
 	at := b.clock.Now()
-	b.must(s.CredentialTrouble(ctx, c.ID, "InvalidProviderToken", false, at))
-	b.must(s.CredentialTrouble(ctx, c.ID, "InvalidProviderToken", false, at))
-	got, err = s.Credential(ctx, c.ID)
+	b.must(s.Credentials().NoteRefusal(ctx, c.ID, "InvalidProviderToken", false, at))
+	b.must(s.Credentials().NoteRefusal(ctx, c.ID, "InvalidProviderToken", false, at))
+	got, err = s.Credentials().Get(ctx, c.ID)
 	b.must(err)
 	if got.State != tenants.CredentialActive || got.LastError != "InvalidProviderToken" || got.LastErrorAt != at {
 		b.Errorf("trouble: %+v", got)
 	}
-	b.must(s.CredentialTrouble(ctx, c.ID, "InvalidProviderToken", true, at))
-	got, err = s.Credential(ctx, c.ID)
+	b.must(s.Credentials().NoteRefusal(ctx, c.ID, "InvalidProviderToken", true, at))
+	got, err = s.Credentials().Get(ctx, c.ID)
 	b.must(err)
 	equal(b, got.State, tenants.CredentialDisabled, "disabled")
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "credential."})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "credential."})
 	b.must(err)
 	equal(b, len(audits), 3, "audit rows: added, trouble once, disabled")
-	b.must(s.AddCredential(ctx, again, []byte("x"))) // a dead one is no obstacle
+	b.must(s.Credentials().Add(ctx, again, []byte("x"))) // a dead one is no obstacle
 
-	b.must(s.CredentialUsed(ctx, c.ID, at))
-	b.must(s.CredentialUsed(ctx, c.ID, at.Add(30*time.Second)))
-	got, err = s.Credential(ctx, c.ID)
+	b.must(s.Credentials().NoteUse(ctx, c.ID, at))
+	b.must(s.Credentials().NoteUse(ctx, c.ID, at.Add(30*time.Second)))
+	got, err = s.Credentials().Get(ctx, c.ID)
 	b.must(err)
 	equal(b, got.LastUsedAt, at, "last used, to the minute")
-	list, _, err := s.Credentials(ctx, store.Page{Search: "key123"})
+	list, _, err := s.Credentials().List(ctx, store.Page{Search: "key123"})
 	b.must(err)
 	equal(b, len(list), 2, "credentials")
-	all, err := b.s.Credentials(ctx)
+	all, err := b.s.Tenants().Credentials(ctx)
 	b.must(err)
 	equal(b, len(all), 2, "every tenant's")
 	for _, on := range []bool{false, true} {
-		b.must(s.SetHedging(ctx, c.ID, on))
-		got, err = s.Credential(ctx, c.ID)
+		b.must(s.Credentials().SetHedging(ctx, c.ID, on))
+		got, err = s.Credentials().Get(ctx, c.ID)
 		b.must(err)
 		equal(b, got.NoHedge, !on, "no hedge")
 	}
-	b.must(s.RemoveCredential(ctx, c.ID))
-	b.refused(s.RemoveCredential(ctx, c.ID), tenants.Unknown, "removing twice")
+	b.must(s.Credentials().Remove(ctx, c.ID))
+	b.refused(s.Credentials().Remove(ctx, c.ID), tenants.Unknown, "removing twice")
 }
 
 func testTargets(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
-	_, err := s.Targets(ctx, tenants.To{Device: "nobody"})
+	_, err := s.Rings().Targets(ctx, tenants.To{Device: "nobody"})
 	b.refused(err, tenants.Unknown, "an unknown device")
-	none, err := s.Targets(ctx, tenants.To{Person: "anna"})
+	none, err := s.Rings().Targets(ctx, tenants.To{Person: "anna"})
 	b.must(err)
 	equal(b, len(none), 0, "a person without devices")
 
@@ -255,7 +258,7 @@ func testTargets(b *bench) {
 	nobodys := b.device(s, "")
 	one := func(to tenants.To) store.Target {
 		b.Helper()
-		list, err := s.Targets(ctx, to)
+		list, err := s.Rings().Targets(ctx, to)
 		b.must(err)
 		equal(b, len(list), 1, "targets")
 		return list[0]
@@ -267,7 +270,7 @@ func testTargets(b *bench) {
 		b.Helper()
 		c := b.newCredential()
 		c.Environment, c.NotAfter, c.Bundle = env, notAfter, bundle
-		b.must(s.AddCredential(ctx, c, []byte("x")))
+		b.must(s.Credentials().Add(ctx, c, []byte("x")))
 		return c
 	}
 	want := func(c tenants.Credential, what string) {
@@ -287,18 +290,18 @@ func testTargets(b *bench) {
 	want(works, "newer ones that are expired or another app's")
 	newest := add(tenants.Auto, time.Time{}, d.Bundle)
 	want(newest, "the newest that works")
-	b.must(s.CredentialTrouble(ctx, newest.ID, "InvalidProviderToken", true, b.clock.Now()))
+	b.must(s.Credentials().NoteRefusal(ctx, newest.ID, "InvalidProviderToken", true, b.clock.Now()))
 	want(works, "a disabled one is passed over")
 
-	list, err := s.Targets(ctx, tenants.To{Person: "anna"})
+	list, err := s.Rings().Targets(ctx, tenants.To{Person: "anna"})
 	b.must(err)
 	equal(b, len(list), 2, "a person's devices")
-	_, err = s.DisableDevice(ctx, second.ID, "Unregistered", b.clock.add(time.Second))
+	_, err = s.Devices().Disable(ctx, second.ID, "Unregistered", b.clock.add(time.Second))
 	b.must(err)
 	equal(b, one(tenants.To{Person: "anna"}).Device.ID, d.ID, "a person's live device")
-	_, err = s.DisableDevice(ctx, d.ID, "Unregistered", b.clock.Now())
+	_, err = s.Devices().Disable(ctx, d.ID, "Unregistered", b.clock.Now())
 	b.must(err)
-	list, err = s.Targets(ctx, tenants.To{Person: "anna"})
+	list, err = s.Rings().Targets(ctx, tenants.To{Person: "anna"})
 	b.must(err)
 	equal(b, len(list), 2, "a person's dead devices, so that policy can say why")
 }

@@ -17,7 +17,7 @@ func (b *bench) checkFunnel(s *store.Scope, at time.Time) {
 		"": {""}, "environment": {"production"}, "app_version": {"3.2"}, "os_version": {"26.1"}, "agent": {"0190aaaa-0000-7000-8000-0000000000a1"},
 		"hour": {"2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z"}, "day": {"2026-03-01"},
 	} {
-		rows, err := s.Funnel(ctx, at, at.Add(2*time.Hour), by)
+		rows, err := s.Analytics().Funnel(ctx, at, at.Add(2*time.Hour), by)
 		b.must(err)
 		equal(b, len(rows), 6, "rows by "+by)
 		found := map[string]bool{}
@@ -41,9 +41,9 @@ func (b *bench) checkFunnel(s *store.Scope, at time.Time) {
 		}
 		equal(b, len(found), len(want), "groups by "+by)
 	}
-	rows, err := s.Funnel(ctx, at.Add(time.Hour), at.Add(2*time.Hour), "")
+	rows, err := s.Analytics().Funnel(ctx, at.Add(time.Hour), at.Add(2*time.Hour), "")
 	b.must(err)
 	equal(b, len(rows), 1, "rows of the second hour")
-	_, err = s.Funnel(ctx, at, at, "tenant_id")
+	_, err = s.Analytics().Funnel(ctx, at, at, "tenant_id")
 	b.refused(err, tenants.Invalid, "a group that is none")
 }

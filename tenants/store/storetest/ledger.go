@@ -18,11 +18,12 @@ func (b *bench) brought(p tenants.Partner, refused tenants.Refusal) tenants.Refe
 	up := b.signup(fmt.Sprintf("owner%d@brought%d.example", n, n))
 	o := b.opening(up, fmt.Sprintf("brought-%d", n), fmt.Sprintf("brought%d.example", n))
 	r := tenants.Referral{
-		ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: o.Tenant.ID, Terms: tenants.Affiliate{Percent: 22, Months: 12, HoldDays: 30},
+		ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: o.Tenant.ID, Terms: tenants.Affiliate{Percent: 22, Months: 12,
+			HoldDays: 30},
 		Refused: refused, CreatedAt: b.clock.Now(),
 	}
 	o.Referral = &r
-	b.must(b.s.OpenTrial(b.Context(), o))
+	b.must(b.s.SignUps().OpenTrial(b.Context(), o))
 	return r
 }
 
@@ -32,12 +33,12 @@ func (b *bench) payment(at time.Time) tenants.Payment {
 
 func (b *bench) settle(r tenants.Referral, all ...tenants.Payment) {
 	b.Helper()
-	b.must(b.s.Settle(b.Context(), store.Settlement{Tenant: r.Tenant, Asked: b.clock.Now(), Payments: all}))
+	b.must(b.s.Ledger().Settle(b.Context(), store.Settlement{Tenant: r.Tenant, Asked: b.clock.Now(), Payments: all}))
 }
 
 func (b *bench) balance(p tenants.Partner) tenants.Balance {
 	b.Helper()
-	lines, err := b.s.Entries(b.Context(), p.ID)
+	lines, err := b.s.Ledger().Entries(b.Context(), p.ID)
 	b.must(err)
 	return tenants.BalanceOf(lines, b.clock.Now())
 }
@@ -46,12 +47,12 @@ func testLedger(b *bench) {
 	ctx := b.Context()
 	p, other := b.partner(), b.partner()
 	r := b.brought(p, "")
-	got, err := b.s.ReferralOf(ctx, r.Tenant)
+	got, err := b.s.Ledger().ReferralOf(ctx, r.Tenant)
 	b.must(err)
 	equal(b, got, r, "read back")
-	_, err = b.s.ReferralOf(ctx, b.tenantID())
+	_, err = b.s.Ledger().ReferralOf(ctx, b.tenantID())
 	b.refused(err, tenants.Unknown, "a tenant that nobody brought")
-	b.refused(b.s.Settle(ctx, store.Settlement{Tenant: b.tenantID(), Asked: b.clock.Now()}), tenants.Unknown, "its settlement")
+	b.refused(b.s.Ledger().Settle(ctx, store.Settlement{Tenant: b.tenantID(), Asked: b.clock.Now()}), tenants.Unknown, "its settlement")
 
 	pay := b.payment(b.clock.Now())
 	b.settle(r, pay)
@@ -63,54 +64,56 @@ func testLedger(b *bench) {
 	b.settle(r, pay)
 	equal(b, b.balance(p), tenants.Balance{Held: 1639}, "half refunded")
 	pay.Returned = 0
-	b.must(b.s.Settle(ctx, store.Settlement{Tenant: r.Tenant, Asked: asked, Payments: []tenants.Payment{pay}}))
+	b.must(b.s.Ledger().Settle(ctx, store.Settlement{Tenant: r.Tenant, Asked: asked, Payments: []tenants.Payment{pay}}))
 	equal(b, b.balance(p), tenants.Balance{Held: 1639}, "an older answer")
 
-	_, _, err = b.s.PayOut(ctx, p.ID, 1639, "early")
+	_, _, err = b.s.Ledger().PayOut(ctx, p.ID, 1639, "early")
 	b.refused(err, tenants.Conflict, "a payout of what is held")
 	b.clock.add(30 * 24 * time.Hour)
-	_, _, err = b.s.PayOut(ctx, p.ID, 1640, "more")
+	_, _, err = b.s.Ledger().PayOut(ctx, p.ID, 1640, "more")
 	b.refused(err, tenants.Conflict, "a payout of another sum")
-	_, _, err = b.s.PayOut(ctx, other.ID, 1639, "else")
+	_, _, err = b.s.Ledger().PayOut(ctx, other.ID, 1639, "else")
 	b.refused(err, tenants.Conflict, "a payout to somebody else")
-	_, _, err = b.s.PayOut(ctx, "nobody", 1639, "else")
+	_, _, err = b.s.Ledger().PayOut(ctx, "nobody", 1639, "else")
 	b.refused(err, tenants.Unknown, "a payout to nobody")
-	out, repeated, err := b.s.PayOut(ctx, p.ID, 1639, "bank 1")
+	out, repeated, err := b.s.Ledger().PayOut(ctx, p.ID, 1639, "bank 1")
 	b.must(err)
 	equal(b, repeated, false, "a first payout is a repeat")
-	again, repeated, err := b.s.PayOut(ctx, p.ID, 1639, "bank 1")
+	again, repeated, err := b.s.Ledger().PayOut(ctx, p.ID, 1639, "bank 1")
 	b.must(err)
 	equal(b, repeated, true, "the same payout again")
 	equal(b, again, out, "it")
-	_, _, err = b.s.PayOut(ctx, p.ID, 1000, "bank 1")
+	_, _, err = b.s.Ledger().PayOut(ctx, p.ID, 1000, "bank 1")
 	b.refused(err, tenants.Conflict, "the reference of another payout")
-	_, _, err = b.s.PayOut(ctx, p.ID, 1639, "bank 2")
+	_, _, err = b.s.Ledger().PayOut(ctx, p.ID, 1639, "bank 2")
 	b.refused(err, tenants.Conflict, "a second payout of the same lines")
 	equal(b, b.balance(p), tenants.Balance{Paid: 1639}, "paid")
 	b.ledgerRefused(p, r, pay)
 
-	lists, err := b.s.Payouts(ctx, p.ID)
+	lists, err := b.s.Ledger().Payouts(ctx, p.ID)
 	b.must(err)
 	equal(b, fmt.Sprint(lists), fmt.Sprint([]tenants.Payout{out}), "payouts")
-	nothing, err := b.s.Entries(ctx, other.ID)
+	nothing, err := b.s.Ledger().Entries(ctx, other.ID)
 	b.must(err)
 	equal(b, len(nothing), 0, "another partner's lines")
 }
 
-// ledgerRefused: a referral that turns out to be the partner's own is taken back whole, and stays so.
+// ledgerRefused: a referral that turns out to be the partner's own is taken back whole, and stays
+// so.
 func (b *bench) ledgerRefused(p tenants.Partner, r tenants.Referral, pay tenants.Payment) {
 	ctx := b.Context()
-	b.must(b.s.Settle(ctx, store.Settlement{Tenant: r.Tenant, Asked: b.clock.Now(), Payments: []tenants.Payment{pay}, Refused: tenants.RefusedCard}))
+	b.must(b.s.Ledger().Settle(ctx, store.Settlement{Tenant: r.Tenant, Asked: b.clock.Now(), Payments: []tenants.Payment{pay},
+		Refused: tenants.RefusedCard}))
 	b.settle(r, pay)
 	equal(b, b.balance(p), tenants.Balance{Paid: 1639, Owed: 1639}, "refused after it was paid")
 	own := b.brought(p, tenants.RefusedCompany)
 	b.settle(own, b.payment(b.clock.Now()))
 	equal(b, b.balance(p), tenants.Balance{Paid: 1639, Owed: 1639}, "refused from the beginning")
-	all, err := b.s.Referrals(ctx, p.ID)
+	all, err := b.s.Ledger().Referrals(ctx, p.ID)
 	b.must(err)
 	equal(b, len(all), 2, "referrals")
 	equal(b, all[1].Refused, tenants.RefusedCard, "why")
-	paid, err := b.s.PaymentsOf(ctx, p.ID)
+	paid, err := b.s.Ledger().Payments(ctx, p.ID)
 	b.must(err)
 	equal(b, len(paid[r.ID]), 1, "payments")
 }
@@ -122,8 +125,8 @@ func (b *bench) tenantID() tenants.TenantID {
 	return t.ID
 }
 
-// testLedgerOrder: payments, refunds and disputes become known in any order, in part and again; in the end the ledger is the sum of the
-// commissions, whatever was paid out on the way.
+// testLedgerOrder: payments, refunds and disputes become known in any order, in part and again; in
+// the end the ledger is the sum of the commissions, whatever was paid out on the way.
 func testLedgerOrder(b *bench) {
 	p := b.partner()
 	dice := rand.New(rand.NewPCG(1, 2))
@@ -140,7 +143,7 @@ func testLedgerOrder(b *bench) {
 			b.clock.add(time.Duration(dice.IntN(20)) * 24 * time.Hour)
 			b.settle(r, truth[i])
 			if open := b.balance(p).Payable; open > 0 && dice.IntN(3) == 0 {
-				_, _, err := b.s.PayOut(b.Context(), p.ID, open, fmt.Sprint("payout ", b.next()))
+				_, _, err := b.s.Ledger().PayOut(b.Context(), p.ID, open, fmt.Sprint("payout ", b.next()))
 				b.must(err)
 			}
 		}
@@ -152,7 +155,7 @@ func testLedgerOrder(b *bench) {
 	}
 	b.clock.add(3 * 365 * 24 * time.Hour)
 	var paid int64
-	outs, err := b.s.Payouts(b.Context(), p.ID)
+	outs, err := b.s.Ledger().Payouts(b.Context(), p.ID)
 	b.must(err)
 	for _, o := range outs {
 		paid += o.Cents
@@ -163,7 +166,8 @@ func testLedgerOrder(b *bench) {
 	}
 }
 
-// testPayoutsAtOnce: many record the same money at once, and one of them has it; settling goes on meanwhile.
+// testPayoutsAtOnce: many record the same money at once, and one of them has it; settling goes on
+// meanwhile.
 func testPayoutsAtOnce(b *bench) {
 	p := b.partner()
 	r := b.brought(p, "")
@@ -174,12 +178,12 @@ func testPayoutsAtOnce(b *bench) {
 	var wait sync.WaitGroup
 	for i := range 8 {
 		wait.Go(func() {
-			if _, _, err := b.s.PayOut(b.Context(), p.ID, 3278, fmt.Sprint("bank ", i)); err == nil {
+			if _, _, err := b.s.Ledger().PayOut(b.Context(), p.ID, 3278, fmt.Sprint("bank ", i)); err == nil {
 				won.Add(1)
 			}
 		})
 		wait.Go(func() {
-			_ = b.s.Settle(b.Context(), store.Settlement{Tenant: r.Tenant, Asked: b.clock.Now(), Payments: []tenants.Payment{pay}})
+			_ = b.s.Ledger().Settle(b.Context(), store.Settlement{Tenant: r.Tenant, Asked: b.clock.Now(), Payments: []tenants.Payment{pay}})
 		})
 	}
 	wait.Wait()

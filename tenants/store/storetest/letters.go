@@ -8,7 +8,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// testLetters: each alert is told once for each time it begins, to one claimer at a time, and of each tenant apart.
+// testLetters: each alert is told once for each time it begins, to one claimer at a time, and of
+// each tenant apart.
 func testLetters(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
@@ -17,12 +18,12 @@ func testLetters(b *bench) {
 	const lease = 5 * time.Minute
 	raise := func(s *store.Scope, target string) {
 		b.Helper()
-		_, err := s.Alert(ctx, tenants.AlertTokensRefused, target, "detail")
+		_, err := s.Alerts().Raise(ctx, tenants.AlertTokensRefused, target, "detail")
 		b.must(err)
 	}
 	claim := func(want string) []tenants.Alert {
 		b.Helper()
-		list, err := b.s.UntoldAlerts(ctx, b.clock.Now(), lease)
+		list, err := b.s.Jobs().DueAlerts(ctx, b.clock.Now(), lease)
 		b.must(err)
 		var targets []string
 		for _, a := range list {
@@ -44,32 +45,32 @@ func testLetters(b *bench) {
 
 	b.clock.add(lease)
 	all = claim("a b a") // who claimed it died
-	b.must(s.AlertsTold(ctx, all, b.clock.Now()))
-	n, first, err := s.LettersSince(ctx, b.clock.Now().Add(-time.Hour))
+	b.must(s.Alerts().MarkMailed(ctx, all, b.clock.Now()))
+	n, first, err := s.Alerts().MailsSince(ctx, b.clock.Now().Add(-time.Hour))
 	b.must(err)
 	equal(b, n, 1, "letters")
 	equal(b, first, b.clock.Now(), "the first of them")
-	n, _, err = other.LettersSince(ctx, time.Time{})
+	n, _, err = other.Alerts().MailsSince(ctx, time.Time{})
 	b.must(err)
 	equal(b, n, 0, "the other's letters")
 	b.clock.add(lease)
-	b.must(other.AlertsDropped(ctx, claim("a")))
+	b.must(other.Alerts().DropMail(ctx, claim("a")))
 	b.clock.add(lease)
 	claim("")
 
 	// What comes and goes is told once an hour.
-	b.must(s.ResolveAlert(ctx, tenants.AlertTokensRefused, "a"))
+	b.must(s.Alerts().Resolve(ctx, tenants.AlertTokensRefused, "a"))
 	raise(s, "a")
 	claim("")
 	b.clock.add(time.Hour)
 	again := claim("a")
-	b.must(s.ResolveAlert(ctx, tenants.AlertTokensRefused, "a"))
+	b.must(s.Alerts().Resolve(ctx, tenants.AlertTokensRefused, "a"))
 	b.clock.add(time.Hour)
 	claim("") // over before anybody was told
 	raise(s, "a")
-	b.must(s.AlertsTold(ctx, again, b.clock.Now())) // of the one before: this one is another
+	b.must(s.Alerts().MarkMailed(ctx, again, b.clock.Now())) // of the one before: this one is another
 	again = claim("a")
-	b.must(s.TellAlerts(ctx, again, b.clock.Now().Add(20*time.Minute)))
+	b.must(s.Alerts().MailAt(ctx, again, b.clock.Now().Add(20*time.Minute)))
 	b.clock.add(lease)
 	claim("")
 	b.clock.add(15 * time.Minute)
@@ -78,7 +79,7 @@ func testLetters(b *bench) {
 	owner, admin := b.member(s, tenants.Owner), b.member(s, tenants.Admin)
 	b.member(s, tenants.Viewer)
 	b.member(other, tenants.Owner)
-	people, err := s.Managers(ctx)
+	people, err := s.Members().Managers(ctx)
 	b.must(err)
 	equal(b, strings.Join(people, " "), owner.Email+" "+admin.Email, "who is written to")
 }

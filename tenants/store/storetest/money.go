@@ -13,80 +13,82 @@ import (
 func testSubscriptions(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()
-	_, err := s.Subscription(ctx)
+	_, err := s.Subscription().Get(ctx)
 	b.refused(err, tenants.Unknown, "no subscription")
-	e, err := s.Entitlement(ctx)
+	e, err := s.Subscription().Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Standing, tenants.StandingOpen, "without a subscription")
 
 	now := b.clock.Now()
 	trial := b.s.Plans().Trial("", "starter", now)
-	b.must(s.SetSubscription(ctx, trial))
-	got, err := s.Subscription(ctx)
+	b.must(s.Subscription().Set(ctx, trial))
+	got, err := s.Subscription().Get(ctx)
 	b.must(err)
 	trial.Tenant = got.Tenant
 	equal(b, got, trial, "read back")
-	e, err = s.Entitlement(ctx) // the cache was emptied by the write
+	e, err = s.Subscription().Entitlement(ctx) // the cache was emptied by the write
 	b.must(err)
 	equal(b, e.Standing, tenants.StandingTrial, "in a trial")
 	equal(b, e.Plan.Name, "Starter", "plan")
 
-	b.must(s.ChangeSubscription(ctx, func(x *tenants.Subscription) error { x.State, x.Customer = tenants.SubActive, "cus_1"; return nil }))
+	b.must(s.Subscription().Change(ctx, func(x *tenants.Subscription) error { x.State, x.Customer = tenants.SubActive, "cus_1"; return nil }))
 	at := b.clock.add(time.Minute)
-	b.must(s.ChangeSubscription(ctx, func(x *tenants.Subscription) error { x.SyncedAt = at; return nil }))
+	b.must(s.Subscription().Change(ctx, func(x *tenants.Subscription) error { x.SyncedAt = at; return nil }))
 	stop := errors.New("stop")
-	if err := s.ChangeSubscription(ctx, func(x *tenants.Subscription) error { x.Plan = "gold"; return stop }); !errors.Is(err, stop) {
+	if err := s.Subscription().Change(ctx, func(x *tenants.Subscription) error { x.Plan = "gold"; return stop }); !errors.Is(err, stop) {
 		b.Errorf("an error of change: %v", err)
 	}
-	got, err = s.Subscription(ctx)
+	got, err = s.Subscription().Get(ctx)
 	b.must(err)
 	equal(b, got.Customer+" "+got.Plan, "cus_1 starter", "after changes")
 	equal(b, got.SyncedAt, at, "when Stripe was asked")
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "subscription."})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "subscription."})
 	b.must(err)
 	equal(b, len(audits), 2, "audit rows: being asked is no change")
 	equal(b, audits[0].Detail, "state, customer", "what changed")
 
-	id, err := b.s.TenantOfCustomer(ctx, "cus_1")
+	id, err := b.s.Tenants().OfCustomer(ctx, "cus_1")
 	b.must(err)
 	equal(b, id, got.Tenant, "tenant of a customer")
 	for _, who := range []string{"", "cus_2"} {
-		_, err = b.s.TenantOfCustomer(ctx, who)
+		_, err = b.s.Tenants().OfCustomer(ctx, who)
 		b.refused(err, tenants.Unknown, "nobody's customer")
 	}
-	b.refused(other.SetSubscription(ctx, tenants.Subscription{Plan: "starter", State: tenants.SubActive, Customer: "cus_1"}), tenants.Conflict, "one customer of two tenants")
-	b.must(other.SetSubscription(ctx, tenants.Subscription{Plan: "retired", State: tenants.SubActive}))
-	e, err = other.Entitlement(ctx)
+	b.refused(other.Subscription().Set(ctx, tenants.Subscription{Plan: "starter", State: tenants.SubActive, Customer: "cus_1"}),
+		tenants.Conflict, "one customer of two tenants")
+	b.must(other.Subscription().Set(ctx, tenants.Subscription{Plan: "retired", State: tenants.SubActive}))
+	e, err = other.Subscription().Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Plan.Name, "retired", "a plan that the file has no more")
-	all, err := b.s.Subscriptions(ctx)
+	all, err := b.s.Tenants().Subscriptions(ctx)
 	b.must(err)
 	equal(b, len(all), 2, "subscriptions")
-	b.must(s.RemoveSubscription(ctx))
-	b.refused(s.RemoveSubscription(ctx), tenants.Unknown, "removed twice")
-	e, err = s.Entitlement(ctx)
+	b.must(s.Subscription().Remove(ctx))
+	b.refused(s.Subscription().Remove(ctx), tenants.Unknown, "removed twice")
+	e, err = s.Subscription().Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Standing, tenants.StandingOpen, "after it was removed")
 	b.cut()
 }
 
-// cut ends a trial early: one alert, however often it is written, until something was bought, or the operator took it away.
+// cut ends a trial early: one alert, however often it is written, until something was bought, or
+// the operator took it away.
 func (b *bench) cut() {
 	b.Helper()
 	ctx, s := b.Context(), b.tenant()
 	open := func() []tenants.Alert {
 		b.Helper()
-		all, err := s.Alerts(ctx, false)
+		all, err := s.Alerts().List(ctx, false)
 		b.must(err)
 		return all
 	}
 	change := func(what func(*tenants.Subscription)) {
 		b.Helper()
-		b.must(s.ChangeSubscription(ctx, func(x *tenants.Subscription) error { what(x); return nil }))
+		b.must(s.Subscription().Change(ctx, func(x *tenants.Subscription) error { what(x); return nil }))
 	}
 	again := func() {
 		b.Helper()
-		b.must(s.SetSubscription(ctx, b.s.Plans().Trial("", "starter", b.clock.Now())))
+		b.must(s.Subscription().Set(ctx, b.s.Plans().Trial("", "starter", b.clock.Now())))
 		change(func(x *tenants.Subscription) { x.CutTrial(b.clock.Now()) })
 	}
 	again()
@@ -101,25 +103,26 @@ func (b *bench) cut() {
 	equal(b, len(open()), 0, "alerts after something was bought")
 	again()
 	equal(b, len(open()), 1, "alerts of another cut")
-	b.must(s.ResolveAlert(ctx, tenants.AlertTrial, ""))
-	b.must(s.RemoveSubscription(ctx)) // closed by hand before
+	b.must(s.Alerts().Resolve(ctx, tenants.AlertTrial, ""))
+	b.must(s.Subscription().Remove(ctx)) // closed by hand before
 	again()
-	b.must(s.RemoveSubscription(ctx))
+	b.must(s.Subscription().Remove(ctx))
 	equal(b, len(open()), 0, "alerts without a subscription")
 }
 
-// testPlanLimits: devices and people past the plan are refused where they are added, also when many come at once.
+// testPlanLimits: devices and people past the plan are refused where they are added, also when many
+// come at once.
 func testPlanLimits(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
 	first := b.device(s, "")
-	b.must(s.SetSubscription(ctx, b.s.Plans().Trial("", "starter", b.clock.Now())))
+	b.must(s.Subscription().Set(ctx, b.s.Plans().Trial("", "starter", b.clock.Now())))
 	var added, refused atomic.Int64
 	var wait sync.WaitGroup
 	for range 120 {
 		d := b.newDevice("")
 		wait.Go(func() {
-			_, _, err := s.AddDevice(ctx, d, hashOf("limit", d.ID))
+			_, _, err := s.Devices().Add(ctx, d, hashOf("limit", d.ID))
 			switch tenants.KindOf(err) {
 			case tenants.Unpaid:
 				refused.Add(1)
@@ -132,23 +135,24 @@ func testPlanLimits(b *bench) {
 	wait.Wait()
 	equal(b, added.Load(), 99, "devices until the plan is full")
 	equal(b, refused.Load(), 21, "devices past it")
-	_, known, err := s.AddDevice(ctx, first, hashOf("again"))
+	_, known, err := s.Devices().Add(ctx, first, hashOf("again"))
 	b.must(err)
 	equal(b, known, true, "a device that is there registers again")
 
 	b.member(s, tenants.Owner)
 	invite := func(email string) error {
 		now := b.clock.Now()
-		return s.AddInvitation(ctx, store.Invitation{Hash: hashOf(email, b.next()), Email: email, Role: tenants.Viewer, CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
+		return s.Invitations().Add(ctx, store.Invitation{Hash: hashOf(email, b.next()), Email: email, Role: tenants.Viewer, CreatedAt: now,
+			ExpiresAt: now.Add(time.Hour)})
 	}
 	b.must(invite("a@example.com"))
 	b.must(invite("b@example.com"))
 	b.must(invite("b@example.com")) // a new link takes no second place
 	b.refused(invite("c@example.com"), tenants.Unpaid, "a fourth person")
-	n, err := s.CountPeople(ctx)
+	n, err := s.Members().Count(ctx)
 	b.must(err)
 	equal(b, n, 3, "people")
-	b.must(s.RemoveSubscription(ctx))
+	b.must(s.Subscription().Remove(ctx))
 	b.must(invite("c@example.com"))
 }
 
@@ -159,7 +163,7 @@ func testMetered(b *bench) {
 	start := b.clock.Now().Add(-time.Hour)
 	sub := tenants.Subscription{Plan: "starter", State: tenants.SubActive, Interval: tenants.Monthly, Stripe: "sub_1", Customer: "cus_1",
 		PeriodStart: start, PeriodEnd: start.AddDate(0, 1, 0)}
-	b.must(s.SetSubscription(ctx, sub))
+	b.must(s.Subscription().Set(ctx, sub))
 	accept := func(s *store.Scope, r *tenants.Ring) {
 		for i := range r.Attempts {
 			r = b.record(s, r, i, tenants.FactAccepted, b.clock.Now())
@@ -171,7 +175,7 @@ func testMetered(b *bench) {
 	b.record(s, half, 1, tenants.FactAccepted, b.clock.Now())
 	test := b.newRing(b.device(s, ""))
 	test.Test = true
-	_, err := s.AddRing(ctx, test, noKey, test.ExpiresAt)
+	_, err := s.Rings().Add(ctx, test, noKey, test.ExpiresAt)
 	b.must(err)
 	accept(s, test)
 	b.ring(s, b.device(s, "")) // never accepted
@@ -180,34 +184,34 @@ func testMetered(b *bench) {
 	later := b.clock.add(24 * time.Hour)
 	accept(s, b.ring(s, b.device(s, "")))
 	b.roll(2)
-	days, err := s.UsageDays(ctx, start, time.Time{})
+	days, err := s.Subscription().UsageDays(ctx, start, time.Time{})
 	b.must(err)
 	equal(b, len(days), 2, "days")
 	equal(b, days[0].Rings, 1, "a ring of two phones, on the first day")
 	equal(b, days[1].Day, later.Truncate(24*time.Hour), "the second day")
 	b.clock.add(2 * time.Second) // what was remembered is a second old at most
-	e, err := s.Entitlement(ctx)
+	e, err := s.Subscription().Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Usage.Rings, 2, "rings of the month")
-	nothing, err := free.UsageDays(ctx, start, time.Time{})
+	nothing, err := free.Subscription().UsageDays(ctx, start, time.Time{})
 	b.must(err)
 	equal(b, len(nothing), 0, "days of a tenant without a subscription")
 
-	open, err := b.s.Unreported(ctx, 10)
+	open, err := b.s.Jobs().Unreported(ctx, 10)
 	b.must(err)
 	equal(b, len(open), 2, "rings for Stripe's meter")
 	equal(b, open[0].Ring, two.ID, "the oldest first")
 	equal(b, open[0].Customer, "cus_1", "customer")
-	b.must(b.s.Reported(ctx, open[:1]))
-	open, err = b.s.Unreported(ctx, 10)
+	b.must(b.s.Jobs().Reported(ctx, open[:1]))
+	open, err = b.s.Jobs().Unreported(ctx, 10)
 	b.must(err)
 	equal(b, len(open), 1, "left")
-	b.must(b.s.Forget(ctx, b.clock.add(41*24*time.Hour)))
-	open, err = b.s.Unreported(ctx, 10)
+	b.must(b.s.Jobs().Forget(ctx, b.clock.add(41*24*time.Hour)))
+	open, err = b.s.Jobs().Unreported(ctx, 10)
 	b.must(err)
 	equal(b, len(open), 1, "what Stripe has not heard of is not forgotten")
 
-	e, err = s.Entitlement(ctx) // renewed, and nobody has told us: the next month begins at 0
+	e, err = s.Subscription().Entitlement(ctx) // renewed, and nobody has told us: the next month begins at 0
 	b.must(err)
 	equal(b, e.Usage.Rings, 0, "rings of the next month")
 }
@@ -215,14 +219,14 @@ func testMetered(b *bench) {
 func testStripeEvents(b *bench) {
 	ctx := b.Context()
 	e := store.StripeEvent{ID: "evt_1", Type: "invoice.paid", APIVersion: "2023-10-16", Object: "in_1"}
-	at, err := b.s.StripeHeard(ctx)
+	at, err := b.s.StripeEvents().LastHeard(ctx)
 	b.must(err)
 	equal(b, at, time.Time{}, "never heard")
 	var mine atomic.Int64
 	var wait sync.WaitGroup
 	for range 20 {
 		wait.Go(func() {
-			ok, err := b.s.ClaimStripeEvent(ctx, e)
+			ok, err := b.s.StripeEvents().Claim(ctx, e)
 			b.must(err)
 			if ok {
 				mine.Add(1)
@@ -233,21 +237,21 @@ func testStripeEvents(b *bench) {
 	equal(b, mine.Load(), 1, "who acts on one event")
 	claim := func(want bool, what string) {
 		b.Helper()
-		ok, err := b.s.ClaimStripeEvent(ctx, e)
+		ok, err := b.s.StripeEvents().Claim(ctx, e)
 		b.must(err)
 		equal(b, ok, want, what)
 	}
 	b.clock.add(2 * time.Minute)
 	claim(true, "after whoever took it never came back")
 	claim(false, "right after")
-	b.must(b.s.EndStripeEvent(ctx, e.ID, errors.New("no answer from Stripe")))
+	b.must(b.s.StripeEvents().End(ctx, e.ID, errors.New("no answer from Stripe")))
 	claim(true, "after it failed")
-	b.must(b.s.EndStripeEvent(ctx, e.ID, nil))
+	b.must(b.s.StripeEvents().End(ctx, e.ID, nil))
 	b.clock.add(time.Hour)
 	claim(false, "after it was done")
-	at, err = b.s.StripeHeard(ctx)
+	at, err = b.s.StripeEvents().LastHeard(ctx)
 	b.must(err)
 	equal(b, at, b.clock.Now().Add(-time.Hour-2*time.Minute), "heard")
-	b.must(b.s.Forget(ctx, b.clock.add(91*24*time.Hour)))
+	b.must(b.s.Jobs().Forget(ctx, b.clock.add(91*24*time.Hour)))
 	claim(true, "after it was forgotten")
 }

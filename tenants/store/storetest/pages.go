@@ -14,33 +14,33 @@ func testPages(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
 	for range 5 {
-		b.must(s.AddAgent(ctx, b.newAgent()))
-		b.must(s.AddKey(ctx, b.newKey(), hashOf(b.next())))
+		b.must(s.Agents().Add(ctx, b.newAgent()))
+		b.must(s.Keys().Add(ctx, b.newKey(), hashOf(b.next())))
 		b.credential(s)
 		b.ring(s, b.device(s, ""))
 		b.member(s, tenants.Owner)
 	}
 	lists := map[string]func(after string, limit int) ([]string, string, error){
 		"agents": func(after string, n int) ([]string, string, error) {
-			return ids(s.Agents(ctx, store.Page{After: after, Limit: n}))(func(a tenants.Agent) any { return a.ID })
+			return ids(s.Agents().List(ctx, store.Page{After: after, Limit: n}))(func(a tenants.Agent) any { return a.ID })
 		},
 		"keys": func(after string, n int) ([]string, string, error) {
-			return ids(s.Keys(ctx, store.Page{After: after, Limit: n}))(func(k tenants.Key) any { return k.ID })
+			return ids(s.Keys().List(ctx, store.Page{After: after, Limit: n}))(func(k tenants.Key) any { return k.ID })
 		},
 		"credentials": func(after string, n int) ([]string, string, error) {
-			return ids(s.Credentials(ctx, store.Page{After: after, Limit: n}))(func(c tenants.Credential) any { return c.ID })
+			return ids(s.Credentials().List(ctx, store.Page{After: after, Limit: n}))(func(c tenants.Credential) any { return c.ID })
 		},
 		"devices": func(after string, n int) ([]string, string, error) {
-			return ids(s.Devices(ctx, store.DeviceQuery{After: after, Limit: n}))(func(d tenants.Device) any { return d.ID })
+			return ids(s.Devices().List(ctx, store.DeviceQuery{After: after, Limit: n}))(func(d tenants.Device) any { return d.ID })
 		},
 		"rings": func(after string, n int) ([]string, string, error) {
-			return ids(s.Rings(ctx, store.RingQuery{After: after, Limit: n}))(func(r *tenants.Ring) any { return r.ID })
+			return ids(s.Rings().List(ctx, store.RingQuery{After: after, Limit: n}))(func(r *tenants.Ring) any { return r.ID })
 		},
 		"members": func(after string, n int) ([]string, string, error) {
-			return ids(s.Members(ctx, store.Page{After: after, Limit: n}))(func(m tenants.Member) any { return m.User })
+			return ids(s.Members().List(ctx, store.Page{After: after, Limit: n}))(func(m tenants.Member) any { return m.User })
 		},
 		"audits": func(after string, n int) ([]string, string, error) {
-			return ids(s.Audits(ctx, store.AuditQuery{After: after, Limit: n}))(func(a tenants.Audit) any { return a.Seq })
+			return ids(s.Audits().List(ctx, store.AuditQuery{After: after, Limit: n}))(func(a tenants.Audit) any { return a.Seq })
 		},
 	}
 	for name, list := range lists {

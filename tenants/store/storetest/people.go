@@ -17,12 +17,12 @@ func testTenants(b *bench) {
 
 	again := t
 	again.ID = tenants.NewID[tenants.TenantID](b.clock.Now())
-	b.refused(b.s.AddTenant(ctx, store.Who{}, again), tenants.Conflict, "a slug twice")
+	b.refused(b.s.Tenants().Add(ctx, store.Who{}, again), tenants.Conflict, "a slug twice")
 
 	a := b.newAgent()
 	t.Name, t.DefaultAgent = "Renamed", a.ID
 	b.refused(s.SetTenant(ctx, t), tenants.Unknown, "an unknown default agent")
-	b.must(s.AddAgent(ctx, a))
+	b.must(s.Agents().Add(ctx, a))
 	b.must(s.SetTenant(ctx, t))
 	got, err := s.Tenant(ctx)
 	b.must(err)
@@ -35,10 +35,10 @@ func testTenants(b *bench) {
 	o.Slug = t.Slug
 	b.refused(other.SetTenant(ctx, o), tenants.Conflict, "another's slug")
 
-	all, err := b.s.Tenants(ctx)
+	all, err := b.s.Tenants().List(ctx)
 	b.must(err)
 	equal(b, len(all), 2, "tenants")
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "tenant."})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "tenant."})
 	b.must(err)
 	equal(b, len(audits), 2, "audit rows: added, changed once")
 	equal(b, audits[0].Detail, "name, default_agent", "names of changed fields")
@@ -46,42 +46,42 @@ func testTenants(b *bench) {
 	nobody := b.s.For("0190aaaa-0000-7000-8000-000000000000")
 	_, err = nobody.Tenant(ctx)
 	b.refused(err, tenants.Unknown, "an unknown tenant")
-	b.refused(nobody.AddAgent(ctx, b.newAgent()), tenants.Unknown, "a change of an unknown tenant")
+	b.refused(nobody.Agents().Add(ctx, b.newAgent()), tenants.Unknown, "a change of an unknown tenant")
 }
 
 func testUsers(b *bench) {
 	ctx := b.Context()
 	u := b.user()
-	got, err := b.s.User(ctx, u.ID)
+	got, err := b.s.Users().Get(ctx, u.ID)
 	b.must(err)
 	equal(b, got, u, "user")
-	got, err = b.s.UserByEmail(ctx, u.Email)
+	got, err = b.s.Users().ByEmail(ctx, u.Email)
 	b.must(err)
 	equal(b, got.ID, u.ID, "user by address")
-	_, err = b.s.UserByEmail(ctx, "nobody@example.com")
+	_, err = b.s.Users().ByEmail(ctx, "nobody@example.com")
 	b.refused(err, tenants.Unknown, "an unknown address")
 
 	again := u
 	again.ID = tenants.NewID[tenants.UserID](b.clock.Now())
-	b.refused(b.s.AddUser(ctx, again), tenants.Conflict, "an address twice")
+	b.refused(b.s.Users().Add(ctx, again), tenants.Conflict, "an address twice")
 	other := b.user()
 	other.Email = u.Email
-	b.refused(b.s.SetUser(ctx, other), tenants.Conflict, "another's address")
+	b.refused(b.s.Users().Set(ctx, other), tenants.Conflict, "another's address")
 
 	u.Theme, u.Name = "dark", "New Name"
-	b.must(b.s.SetUser(ctx, u))
-	b.must(b.s.SetPassword(ctx, u.ID, "new"))
-	got, err = b.s.User(ctx, u.ID)
+	b.must(b.s.Users().Set(ctx, u))
+	b.must(b.s.Users().SetPassword(ctx, u.ID, "new"))
+	got, err = b.s.Users().Get(ctx, u.ID)
 	b.must(err)
 	u.Password = "new"
 	equal(b, got, u, "changed user")
 	u.ID = again.ID
-	b.refused(b.s.SetUser(ctx, u), tenants.Unknown, "an unknown user")
-	b.refused(b.s.SetPassword(ctx, u.ID, "x"), tenants.Unknown, "an unknown user's password")
+	b.refused(b.s.Users().Set(ctx, u), tenants.Unknown, "an unknown user")
+	b.refused(b.s.Users().SetPassword(ctx, u.ID, "x"), tenants.Unknown, "an unknown user's password")
 
 	s := b.tenant()
 	m := b.member(s, tenants.Owner)
-	list, err := b.s.Memberships(ctx, m.ID)
+	list, err := b.s.Users().Memberships(ctx, m.ID)
 	b.must(err)
 	if len(list) != 1 || list[0].Role != tenants.Owner || list[0].Tenant.Slug == "" {
 		b.Errorf("memberships: %+v", list)
@@ -97,7 +97,7 @@ func (b *bench) signIn(u tenants.User, t *store.Scope) store.SignIn {
 		Hash: hashOf("sign-in", b.next()), User: u.ID, Tenant: tenant.ID, CreatedAt: now, IdleAt: now.Add(time.Hour),
 		ExpiresAt: now.Add(24 * time.Hour), IP: "192.0.2.1", UserAgent: "test",
 	}
-	b.must(b.s.AddSignIn(b.Context(), in))
+	b.must(b.s.SignIns().Add(b.Context(), in))
 	return in
 }
 
@@ -108,45 +108,45 @@ func testSignIns(b *bench) {
 	in, second := b.signIn(u, s), b.signIn(u, s)
 	now := b.clock.Now()
 
-	got, who, err := b.s.SignInOf(ctx, in.Hash, now)
+	got, who, err := b.s.SignIns().Get(ctx, in.Hash, now)
 	b.must(err)
 	equal(b, got, in, "sign-in")
 	equal(b, who.ID, u.ID, "whose it is")
-	_, _, err = b.s.SignInOf(ctx, hashOf("no"), now)
+	_, _, err = b.s.SignIns().Get(ctx, hashOf("no"), now)
 	b.refused(err, tenants.Unauthorized, "an unknown sign-in")
-	_, _, err = b.s.SignInOf(ctx, in.Hash, in.IdleAt)
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, in.IdleAt)
 	b.refused(err, tenants.Unauthorized, "an idle sign-in")
-	b.must(b.s.TouchSignIn(ctx, in.Hash, now.Add(48*time.Hour)))
-	_, _, err = b.s.SignInOf(ctx, in.Hash, in.IdleAt)
+	b.must(b.s.SignIns().Touch(ctx, in.Hash, now.Add(48*time.Hour)))
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, in.IdleAt)
 	b.must(err)
-	_, _, err = b.s.SignInOf(ctx, in.Hash, in.ExpiresAt)
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, in.ExpiresAt)
 	b.refused(err, tenants.Unauthorized, "an expired sign-in")
-	b.refused(b.s.TouchSignIn(ctx, hashOf("no"), now), tenants.Unauthorized, "touching an unknown one")
+	b.refused(b.s.SignIns().Touch(ctx, hashOf("no"), now), tenants.Unauthorized, "touching an unknown one")
 
 	foreign, err := other.Tenant(ctx)
 	b.must(err)
-	b.refused(b.s.SwitchSignIn(ctx, in.Hash, foreign.ID), tenants.Unknown, "switching to a tenant one is no member of")
-	b.must(other.AddMember(ctx, tenants.Member{User: u.ID, Role: tenants.Viewer, CreatedAt: now}))
-	b.must(b.s.SwitchSignIn(ctx, in.Hash, foreign.ID))
+	b.refused(b.s.SignIns().Switch(ctx, in.Hash, foreign.ID), tenants.Unknown, "switching to a tenant one is no member of")
+	b.must(other.Members().Add(ctx, tenants.Member{User: u.ID, Role: tenants.Viewer, CreatedAt: now}))
+	b.must(b.s.SignIns().Switch(ctx, in.Hash, foreign.ID))
 
-	list, err := b.s.SignIns(ctx, u.ID)
+	list, err := b.s.SignIns().List(ctx, u.ID)
 	b.must(err)
 	equal(b, len(list), 2, "sign-ins")
-	b.must(b.s.SetPassword(ctx, u.ID, "new", second.Hash))
-	_, _, err = b.s.SignInOf(ctx, in.Hash, now)
+	b.must(b.s.Users().SetPassword(ctx, u.ID, "new", second.Hash))
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, now)
 	b.refused(err, tenants.Unauthorized, "a sign-in from before the new password")
-	_, _, err = b.s.SignInOf(ctx, second.Hash, now)
+	_, _, err = b.s.SignIns().Get(ctx, second.Hash, now)
 	b.must(err)
 	third := b.signIn(u, s)
-	b.must(b.s.EndSignIns(ctx, u.ID, third.Hash))
-	_, _, err = b.s.SignInOf(ctx, second.Hash, now)
+	b.must(b.s.SignIns().EndAll(ctx, u.ID, third.Hash))
+	_, _, err = b.s.SignIns().Get(ctx, second.Hash, now)
 	b.refused(err, tenants.Unauthorized, "an ended sign-in")
-	b.must(b.s.EndSignIn(ctx, third.Hash))
-	b.must(b.s.EndSignIn(ctx, third.Hash))
+	b.must(b.s.SignIns().End(ctx, third.Hash))
+	b.must(b.s.SignIns().End(ctx, third.Hash))
 	last := b.signIn(u, s)
 	u.DisabledAt = now
-	b.must(b.s.SetUser(ctx, u))
-	_, _, err = b.s.SignInOf(ctx, last.Hash, now)
+	b.must(b.s.Users().Set(ctx, u))
+	_, _, err = b.s.SignIns().Get(ctx, last.Hash, now)
 	b.refused(err, tenants.Unauthorized, "a disabled person's sign-in")
 }
 
@@ -155,34 +155,34 @@ func testMembers(b *bench) {
 	s := b.tenant()
 	owner, viewer := b.member(s, tenants.Owner), b.member(s, tenants.Viewer)
 
-	m, err := s.Member(ctx, viewer.ID)
+	m, err := s.Members().Get(ctx, viewer.ID)
 	b.must(err)
 	if m.Role != tenants.Viewer || m.Email != viewer.Email || m.Name != viewer.Name {
 		b.Errorf("member: %+v", m)
 	}
-	list, next, err := s.Members(ctx, store.Page{})
+	list, next, err := s.Members().List(ctx, store.Page{})
 	b.must(err)
 	if len(list) != 2 || next != "" || list[0].User != viewer.ID {
 		b.Errorf("members: %+v", list)
 	}
-	list, _, err = s.Members(ctx, store.Page{Search: owner.Email[:7]})
+	list, _, err = s.Members().List(ctx, store.Page{Search: owner.Email[:7]})
 	b.must(err)
 	equal(b, len(list), 1, "members found by address")
 
-	b.refused(s.AddMember(ctx, tenants.Member{User: owner.ID, Role: tenants.Admin}), tenants.Conflict, "a member twice")
-	b.refused(s.AddMember(ctx, tenants.Member{User: "nobody", Role: tenants.Admin}), tenants.Unknown, "an unknown user")
-	b.refused(s.SetRole(ctx, owner.ID, tenants.Viewer), tenants.Conflict, "demoting the last owner")
-	b.refused(s.RemoveMember(ctx, owner.ID), tenants.Conflict, "removing the last owner")
-	b.must(s.SetRole(ctx, owner.ID, tenants.Owner))
-	b.must(s.SetRole(ctx, viewer.ID, tenants.Owner))
-	b.must(s.SetRole(ctx, owner.ID, tenants.Viewer))
-	b.refused(s.RemoveMember(ctx, viewer.ID), tenants.Conflict, "removing the new last owner")
+	b.refused(s.Members().Add(ctx, tenants.Member{User: owner.ID, Role: tenants.Admin}), tenants.Conflict, "a member twice")
+	b.refused(s.Members().Add(ctx, tenants.Member{User: "nobody", Role: tenants.Admin}), tenants.Unknown, "an unknown user")
+	b.refused(s.Members().SetRole(ctx, owner.ID, tenants.Viewer), tenants.Conflict, "demoting the last owner")
+	b.refused(s.Members().Remove(ctx, owner.ID), tenants.Conflict, "removing the last owner")
+	b.must(s.Members().SetRole(ctx, owner.ID, tenants.Owner))
+	b.must(s.Members().SetRole(ctx, viewer.ID, tenants.Owner))
+	b.must(s.Members().SetRole(ctx, owner.ID, tenants.Viewer))
+	b.refused(s.Members().Remove(ctx, viewer.ID), tenants.Conflict, "removing the new last owner")
 	in := b.signIn(owner, s)
-	b.must(s.RemoveMember(ctx, owner.ID))
-	_, _, err = b.s.SignInOf(ctx, in.Hash, b.clock.Now())
+	b.must(s.Members().Remove(ctx, owner.ID))
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, b.clock.Now())
 	b.refused(err, tenants.Unauthorized, "a removed member's sign-in")
-	b.refused(s.RemoveMember(ctx, owner.ID), tenants.Unknown, "removing twice")
-	b.refused(s.SetRole(ctx, owner.ID, tenants.Admin), tenants.Unknown, "the role of a stranger")
+	b.refused(s.Members().Remove(ctx, owner.ID), tenants.Unknown, "removing twice")
+	b.refused(s.Members().SetRole(ctx, owner.ID, tenants.Admin), tenants.Unknown, "the role of a stranger")
 }
 
 func testInvitations(b *bench) {
@@ -191,50 +191,52 @@ func testInvitations(b *bench) {
 	b.member(s, tenants.Owner)
 	now := b.clock.Now()
 	i := store.Invitation{
-		Hash: hashOf("first"), Email: "new@example.com", Role: tenants.Admin, By: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "Owner"},
+		Hash: hashOf("first"), Email: "new@example.com", Role: tenants.Admin, By: tenants.Actor{Kind: "user",
+			ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "Owner"},
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	}
-	b.must(s.AddInvitation(ctx, i))
+	b.must(s.Invitations().Add(ctx, i))
 	first := i.Hash
 	i.Hash = hashOf("second")
-	b.must(s.AddInvitation(ctx, i))
-	_, err := b.s.InvitationOf(ctx, first, now)
+	b.must(s.Invitations().Add(ctx, i))
+	_, err := b.s.Users().Invitation(ctx, first, now)
 	b.refused(err, tenants.Gone, "an invitation that was replaced")
-	got, err := b.s.InvitationOf(ctx, i.Hash, now)
+	got, err := b.s.Users().Invitation(ctx, i.Hash, now)
 	b.must(err)
 	tenant, err := s.Tenant(ctx)
 	b.must(err)
 	i.Tenant = tenant.ID
 	equal(b, got, i, "invitation")
-	_, err = b.s.InvitationOf(ctx, i.Hash, i.ExpiresAt)
+	_, err = b.s.Users().Invitation(ctx, i.Hash, i.ExpiresAt)
 	b.refused(err, tenants.Gone, "an expired invitation")
-	list, err := s.Invitations(ctx)
+	list, err := s.Invitations().List(ctx)
 	b.must(err)
 	equal(b, len(list), 1, "open invitations")
 
-	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Name: "New", Password: "phc", Theme: "auto", CreatedAt: now, Email: "liar@example.com"}
-	m, err := b.s.TakeInvitation(ctx, i.Hash, u, now)
+	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Name: "New", Password: "phc", Theme: "auto", CreatedAt: now,
+		Email: "liar@example.com"}
+	m, err := b.s.Users().TakeInvitation(ctx, i.Hash, u, now)
 	b.must(err)
 	if m.User != u.ID || m.Role != tenants.Admin || m.Tenant != tenant.ID || m.Email != "new@example.com" {
 		b.Errorf("taken: %+v", m)
 	}
-	_, err = b.s.TakeInvitation(ctx, i.Hash, u, now)
+	_, err = b.s.Users().TakeInvitation(ctx, i.Hash, u, now)
 	b.refused(err, tenants.Gone, "an invitation twice")
 	i.Hash = hashOf("third")
-	b.refused(s.AddInvitation(ctx, i), tenants.Conflict, "inviting a member")
+	b.refused(s.Invitations().Add(ctx, i), tenants.Conflict, "inviting a member")
 
 	other := b.tenant()
-	b.must(other.AddInvitation(ctx, i))
+	b.must(other.Invitations().Add(ctx, i))
 	u.ID = tenants.NewID[tenants.UserID](now)
-	again, err := b.s.TakeInvitation(ctx, i.Hash, u, now)
+	again, err := b.s.Users().TakeInvitation(ctx, i.Hash, u, now)
 	b.must(err)
 	equal(b, again.User, m.User, "the user with the invited address")
 
 	i.Hash, i.Email = hashOf("fourth"), "x@example.com"
-	b.must(s.AddInvitation(ctx, i))
-	b.must(s.RevokeInvitation(ctx, i.Email))
-	b.refused(s.RevokeInvitation(ctx, i.Email), tenants.Unknown, "taking back twice")
-	_, err = b.s.InvitationOf(ctx, i.Hash, now)
+	b.must(s.Invitations().Add(ctx, i))
+	b.must(s.Invitations().Revoke(ctx, i.Email))
+	b.refused(s.Invitations().Revoke(ctx, i.Email), tenants.Unknown, "taking back twice")
+	_, err = b.s.Users().Invitation(ctx, i.Hash, now)
 	b.refused(err, tenants.Gone, "an invitation that was taken back")
 }
 
@@ -242,30 +244,30 @@ func testAgents(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
 	a := b.newAgent()
-	b.must(s.AddAgent(ctx, a))
-	b.refused(s.AddAgent(ctx, a), tenants.Conflict, "an agent twice")
+	b.must(s.Agents().Add(ctx, a))
+	b.refused(s.Agents().Add(ctx, a), tenants.Conflict, "an agent twice")
 	tenant, err := s.Tenant(ctx)
 	b.must(err)
 	a.Tenant = tenant.ID
-	got, err := s.Agent(ctx, a.ID)
+	got, err := s.Agents().Get(ctx, a.ID)
 	b.must(err)
 	equal(b, got, a, "agent")
 	a.Name = "100%_Renamed"
-	b.must(s.SetAgent(ctx, a))
-	b.must(s.SetAgent(ctx, a))
+	b.must(s.Agents().Set(ctx, a))
+	b.must(s.Agents().Set(ctx, a))
 	for search, want := range map[string]int{"renamed": 1, "100%_": 1, "100_": 0, "%": 1, "_": 1, "x": 0, "": 1} {
-		list, _, err := s.Agents(ctx, store.Page{Search: search})
+		list, _, err := s.Agents().List(ctx, store.Page{Search: search})
 		b.must(err)
 		equal(b, len(list), want, "agents found by "+search)
 	}
 	tenant.DefaultAgent = a.ID
 	b.must(s.SetTenant(ctx, tenant))
-	b.must(s.RemoveAgent(ctx, a.ID))
+	b.must(s.Agents().Remove(ctx, a.ID))
 	tenant, err = s.Tenant(ctx)
 	b.must(err)
 	equal(b, tenant.DefaultAgent, "", "default agent after its removal")
-	b.refused(s.RemoveAgent(ctx, a.ID), tenants.Unknown, "removing twice")
-	b.refused(s.SetAgent(ctx, a), tenants.Unknown, "changing a removed agent")
+	b.refused(s.Agents().Remove(ctx, a.ID), tenants.Unknown, "removing twice")
+	b.refused(s.Agents().Set(ctx, a), tenants.Unknown, "changing a removed agent")
 }
 
 func testKeys(b *bench) {
@@ -273,48 +275,48 @@ func testKeys(b *bench) {
 	s := b.tenant()
 	k := b.newKey()
 	h := hashOf("key")
-	b.must(s.AddKey(ctx, k, h))
+	b.must(s.Keys().Add(ctx, k, h))
 	other := b.newKey()
-	b.refused(b.tenant().AddKey(ctx, other, h), tenants.Conflict, "a secret twice")
+	b.refused(b.tenant().Keys().Add(ctx, other, h), tenants.Conflict, "a secret twice")
 
-	tenant, got, err := b.s.TenantOfKey(ctx, h)
+	tenant, got, err := b.s.Tenants().OfKey(ctx, h)
 	b.must(err)
 	if got.ID != k.ID || tenant.Slug == "" || !got.May(tenants.RingsRead) || got.May(tenants.DevicesRead) {
 		b.Errorf("tenant of key: %+v %+v", tenant, got)
 	}
-	_, _, err = b.s.TenantOfKey(ctx, hashOf("no"))
+	_, _, err = b.s.Tenants().OfKey(ctx, hashOf("no"))
 	b.refused(err, tenants.Unauthorized, "an unknown key")
 
 	used := b.clock.Now()
 	b.must(b.s.Ready(ctx)) // the queue is in order: what was posted before is written
-	got, err = s.Key(ctx, k.ID)
+	got, err = s.Keys().Get(ctx, k.ID)
 	b.must(err)
 	equal(b, got.LastUsedAt, used, "last used")
 	b.clock.add(30 * time.Second)
-	_, _, err = b.s.TenantOfKey(ctx, h)
+	_, _, err = b.s.Tenants().OfKey(ctx, h)
 	b.must(err)
 	b.must(b.s.Ready(ctx))
-	got, err = s.Key(ctx, k.ID)
+	got, err = s.Keys().Get(ctx, k.ID)
 	b.must(err)
 	equal(b, got.LastUsedAt, used, "last used within the minute")
 
 	tenant.Name = "Seen at once"
 	b.must(s.SetTenant(ctx, tenant))
-	tenant, _, err = b.s.TenantOfKey(ctx, h)
+	tenant, _, err = b.s.Tenants().OfKey(ctx, h)
 	b.must(err)
 	equal(b, tenant.Name, "Seen at once", "a cached tenant after a change")
-	b.must(s.RevokeKey(ctx, k.ID))
-	_, _, err = b.s.TenantOfKey(ctx, h)
+	b.must(s.Keys().Revoke(ctx, k.ID))
+	_, _, err = b.s.Tenants().OfKey(ctx, h)
 	b.refused(err, tenants.Unauthorized, "a revoked key")
-	got, err = s.Key(ctx, k.ID)
+	got, err = s.Keys().Get(ctx, k.ID)
 	b.must(err)
 	revoked := got.RevokedAt
 	b.clock.add(time.Second)
-	b.must(s.RevokeKey(ctx, k.ID))
-	got, err = s.Key(ctx, k.ID)
+	b.must(s.Keys().Revoke(ctx, k.ID))
+	got, err = s.Keys().Get(ctx, k.ID)
 	b.must(err)
 	equal(b, got.RevokedAt, revoked, "revoked twice")
-	list, _, err := s.Keys(ctx, store.Page{Search: k.Last4})
+	list, _, err := s.Keys().List(ctx, store.Page{Search: k.Last4})
 	b.must(err)
 	equal(b, len(list), 1, "keys found by their end")
 }

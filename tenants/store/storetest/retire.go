@@ -7,8 +7,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// testRetire: what was kept long enough goes, a little at a time, with everything that hangs on it; what is younger, or still rings,
-// stays, and so do the audits.
+// testRetire: what was kept long enough goes, a little at a time, with everything that hangs on it;
+// what is younger, or still rings, stays, and so do the audits.
 func testRetire(b *bench) {
 	ctx := b.Context()
 	const day, old = 24 * time.Hour, 120
@@ -23,18 +23,18 @@ func testRetire(b *bench) {
 	gone := b.ring(other, theirs)
 	b.record(other, gone, 0, tenants.FactDeclined, gone.CreatedAt.Add(time.Second))
 	b.roll(2*old + 3)
-	_, err := s.Alert(ctx, tenants.AlertTokensRefused, "old", "x")
+	_, err := s.Alerts().Raise(ctx, tenants.AlertTokensRefused, "old", "x")
 	b.must(err)
-	b.must(s.ResolveAlert(ctx, tenants.AlertTokensRefused, "old"))
-	_, err = s.Alert(ctx, tenants.AlertTokensRefused, "open", "x")
+	b.must(s.Alerts().Resolve(ctx, tenants.AlertTokensRefused, "old"))
+	_, err = s.Alerts().Raise(ctx, tenants.AlertTokensRefused, "open", "x")
 	b.must(err)
 	start := b.clock.Now()
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 200})
 	b.must(err)
 
 	retire := func(want int) {
 		b.Helper()
-		n, err := b.s.Retire(ctx, b.clock.Now())
+		n, err := b.s.Jobs().Retire(ctx, b.clock.Now())
 		b.must(err)
 		equal(b, n, want, "removed")
 	}
@@ -49,30 +49,30 @@ func testRetire(b *bench) {
 	retire(20)
 	retire(0)
 	for _, r := range rings {
-		_, err := s.Ring(ctx, r.ID)
+		_, err := s.Rings().Get(ctx, r.ID)
 		b.refused(err, tenants.Unknown, "an old ring")
-		facts, err := s.Facts(ctx, r.ID, 0)
+		facts, err := s.Rings().Facts(ctx, r.ID, 0)
 		if len(facts) > 0 || err != nil && tenants.KindOf(err) != tenants.Unknown {
 			b.Errorf("facts of an old ring: %v %v", facts, err)
 		}
 	}
-	outcomes, err := s.Outcomes(ctx, d.ID, 200)
+	outcomes, err := s.Outcomes().OfDevice(ctx, d.ID, 200)
 	b.must(err)
 	equal(b, len(outcomes), 1, "attempts left")
-	_, err = other.Ring(ctx, left.ID)
+	_, err = other.Rings().Get(ctx, left.ID)
 	b.must(err)
-	got, err := s.Ring(ctx, young.ID)
+	got, err := s.Rings().Get(ctx, young.ID)
 	b.must(err)
 	equal(b, len(got.Facts()), 2, "facts of a young ring")
-	alerts, err := s.Alerts(ctx, true)
+	alerts, err := s.Alerts().List(ctx, true)
 	b.must(err)
 	equal(b, len(alerts), 1, "alerts left")
 
 	tallies := func() int {
 		b.Helper()
-		list, err := s.Tallies(ctx, time.Time{}, time.Time{})
+		list, err := s.Analytics().Tallies(ctx, time.Time{}, time.Time{})
 		b.must(err)
-		reasons, _, err := s.Reasons(ctx, start.Add(-day), start.Add(day))
+		reasons, _, err := s.Analytics().Reasons(ctx, start.Add(-day), start.Add(day))
 		b.must(err)
 		return len(list) + len(reasons)
 	}
@@ -80,14 +80,14 @@ func testRetire(b *bench) {
 	b.clock.set(start.Add(761 * day))
 	n := 1
 	for total := 0; n > 0; total += n {
-		if n, err = b.s.Retire(ctx, b.clock.Now()); err != nil || total > 50 {
+		if n, err = b.s.Jobs().Retire(ctx, b.clock.Now()); err != nil || total > 50 {
 			b.Fatalf("%d, %v", total, err)
 		}
 	}
 	if after := tallies(); after >= before || after == 0 {
 		b.Errorf("counts: %d before, %d after", before, after)
 	}
-	now, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	now, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 200})
 	b.must(err)
 	if len(now) < len(audits) {
 		b.Errorf("%d audit rows before, %d after", len(audits), len(now))

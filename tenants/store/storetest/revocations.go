@@ -6,26 +6,28 @@ import (
 	"carillon/tenants"
 )
 
-// testRevocations: whatever takes somebody's right to act is told once it is committed, and what is refused is not.
+// testRevocations: whatever takes somebody's right to act is told once it is committed, and what is
+// refused is not.
 func testRevocations(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
 	tn, err := s.Tenant(ctx)
 	b.must(err)
 	d := b.device(s, "anna")
-	_, _, err = b.s.TenantOfDevice(ctx, hashOf("device", d.ID))
+	_, _, err = b.s.Tenants().OfDevice(ctx, hashOf("device", d.ID))
 	b.must(err)
 	b.clock.add(time.Second)
-	_, _, err = s.AddDevice(ctx, d, hashOf("second"))
+	_, _, err = s.Devices().Add(ctx, d, hashOf("second"))
 	b.must(err)
-	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](b.clock.Now()), Name: "key", Permissions: tenants.Permissions, CreatedAt: b.clock.Now()}
-	b.must(s.AddKey(ctx, key, hashOf("key")))
+	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](b.clock.Now()), Name: "key", Permissions: tenants.Permissions,
+		CreatedAt: b.clock.Now()}
+	b.must(s.Keys().Add(ctx, key, hashOf("key")))
 	b.losers()
 
 	for what, take := range map[string]func() error{
-		"a key": func() error { return s.RevokeKey(ctx, key.ID) },
+		"a key": func() error { return s.Keys().Revoke(ctx, key.ID) },
 		"a credential's use": func() error {
-			_, _, err := b.s.TenantOfDevice(ctx, hashOf("second"))
+			_, _, err := b.s.Tenants().OfDevice(ctx, hashOf("second"))
 			return err
 		},
 		"a suspension": func() error {
@@ -38,11 +40,11 @@ func testRevocations(b *bench) {
 			b.Errorf("after %s: told of %v", what, got)
 		}
 	}
-	b.must(s.RemoveDevice(ctx, d.ID))
+	b.must(s.Devices().Remove(ctx, d.ID))
 	if got := b.losers(); len(got) != 1 || got[0] != tn.ID {
 		b.Errorf("after a removal: told of %v", got)
 	}
-	b.refused(s.RemoveDevice(ctx, d.ID), tenants.Unknown, "removing twice")
+	b.refused(s.Devices().Remove(ctx, d.ID), tenants.Unknown, "removing twice")
 	if got := b.losers(); len(got) != 0 {
 		b.Errorf("a refusal told of %v", got)
 	}

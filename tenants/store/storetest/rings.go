@@ -26,27 +26,29 @@ func testAddRing(b *bench) {
 	s := b.tenant()
 	d, second := b.device(s, "anna"), b.device(s, "anna")
 	b.clock.add(123456789 * time.Nanosecond) // the database keeps microseconds
-	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000b", Name: "bot"}, IP: "192.0.2.1", RequestID: "req"}), d, second)
-	got, err := s.Ring(ctx, r.ID)
+	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000b", Name: "bot"}, IP: "192.0.2.1",
+		RequestID: "req"}), d, second)
+	got, err := s.Rings().Get(ctx, r.ID)
 	b.must(err)
 	same(b, got, r, "what the caller holds and what is recorded")
 	if len(r.Attempts) != 2 || !r.Attempts[1].Has(tenants.FactPlaced) || r.Attempts[1].Facts[0].Seq <= r.Attempts[0].Facts[0].Seq {
 		b.Errorf("attempts: %+v", r.Attempts)
 	}
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "ring.place"})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "ring.place"})
 	b.must(err)
-	if len(audits) != 1 || audits[0].Actor.ID != "0190aaaa-0000-7000-8000-00000000000b" || audits[0].Target != string(r.ID) || audits[0].RequestID != "req" {
+	if len(audits) != 1 || audits[0].Actor.ID != "0190aaaa-0000-7000-8000-00000000000b" || audits[0].Target != string(r.ID) ||
+		audits[0].RequestID != "req" {
 		b.Errorf("audit: %+v", audits)
 	}
-	facts, err := s.Facts(ctx, r.ID, r.Attempts[0].Facts[0].Seq)
+	facts, err := s.Rings().Facts(ctx, r.ID, r.Attempts[0].Facts[0].Seq)
 	b.must(err)
 	equal(b, len(facts), 1, "facts past the first")
-	facts, err = s.Facts(ctx, r.ID, facts[0].Seq)
+	facts, err = s.Rings().Facts(ctx, r.ID, facts[0].Seq)
 	b.must(err)
 	equal(b, len(facts), 0, "facts past the last")
-	_, err = s.Facts(ctx, "nothing", 0)
+	_, err = s.Rings().Facts(ctx, "nothing", 0)
 	b.refused(err, tenants.Unknown, "facts of an unknown ring")
-	_, err = s.AddRing(ctx, r, store.Idempotency{}, time.Time{})
+	_, err = s.Rings().Add(ctx, r, store.Idempotency{}, time.Time{})
 	b.refused(err, tenants.Conflict, "a ring twice")
 }
 
@@ -57,56 +59,56 @@ func testIdempotency(b *bench) {
 	key := store.Idempotency{Key: "order-1", Body: hashOf("body")}
 	r := b.newRing(d)
 	start := b.clock.Now()
-	earlier, err := s.AddRing(ctx, r, key, r.ExpiresAt)
+	earlier, err := s.Rings().Add(ctx, r, key, r.ExpiresAt)
 	b.must(err)
 	if earlier != nil {
 		b.Fatal("the first has an earlier one")
 	}
-	audits, _, err := s.Audits(ctx, store.AuditQuery{})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{})
 	b.must(err)
 
 	again := b.newRing(d)
-	earlier, err = s.AddRing(ctx, again, key, r.ExpiresAt)
+	earlier, err = s.Rings().Add(ctx, again, key, r.ExpiresAt)
 	b.must(err)
 	same(b, earlier, r, "the earlier ring")
-	_, err = s.Ring(ctx, again.ID)
+	_, err = s.Rings().Get(ctx, again.ID)
 	b.refused(err, tenants.Unknown, "the repeat")
 	mismatch := key
 	mismatch.Body = hashOf("another")
-	found, err := s.EarlierRing(ctx, key)
+	found, err := s.Rings().Earlier(ctx, key)
 	b.must(err)
 	same(b, found, r, "the earlier ring, asked for")
-	found, err = s.EarlierRing(ctx, mismatch)
+	found, err = s.Rings().Earlier(ctx, mismatch)
 	if err != nil || found != nil {
 		b.Errorf("the earlier ring of another body: %v %v", found, err)
 	}
-	_, err = s.AddRing(ctx, again, mismatch, r.ExpiresAt)
+	_, err = s.Rings().Add(ctx, again, mismatch, r.ExpiresAt)
 	b.refused(err, tenants.Unprocessable, "another body")
 	var refusal *tenants.Error
 	if !errors.As(err, &refusal) || refusal.Code != "idempotency_mismatch" {
 		b.Errorf("code of another body: %v", err)
 	}
-	after, _, err := s.Audits(ctx, store.AuditQuery{})
+	after, _, err := s.Audits().List(ctx, store.AuditQuery{})
 	b.must(err)
 	equal(b, len(after), len(audits), "audit rows after repeats")
 
 	foreign := b.newRing(b.device(other, ""))
-	earlier, err = other.AddRing(ctx, foreign, key, r.ExpiresAt)
+	earlier, err = other.Rings().Add(ctx, foreign, key, r.ExpiresAt)
 	b.must(err)
 	if earlier != nil {
 		b.Error("another tenant's key")
 	}
 	b.clock.set(start.Add(24*time.Hour - time.Microsecond))
-	earlier, err = s.AddRing(ctx, b.newRing(d), key, time.Time{})
+	earlier, err = s.Rings().Add(ctx, b.newRing(d), key, time.Time{})
 	b.must(err)
 	if earlier == nil {
 		b.Error("forgotten before 24 hours")
 	}
 	b.clock.set(start.Add(24 * time.Hour))
-	if found, err = s.EarlierRing(ctx, key); err != nil || found != nil {
+	if found, err = s.Rings().Earlier(ctx, key); err != nil || found != nil {
 		b.Errorf("the earlier ring after 24 hours: %v %v", found, err)
 	}
-	earlier, err = s.AddRing(ctx, again, mismatch, again.ExpiresAt)
+	earlier, err = s.Rings().Add(ctx, again, mismatch, again.ExpiresAt)
 	b.must(err)
 	if earlier != nil {
 		b.Error("remembered after 24 hours")
@@ -119,7 +121,7 @@ func testIdempotency(b *bench) {
 	for range cap(placed) {
 		wait.Go(func() {
 			r := b.newRing(d)
-			earlier, err := s.AddRing(ctx, r, race, r.ExpiresAt)
+			earlier, err := s.Rings().Add(ctx, r, race, r.ExpiresAt)
 			if err != nil {
 				b.Error(err)
 			} else if earlier != nil {
@@ -143,7 +145,7 @@ func testChangeRing(b *bench) {
 	now := b.clock.add(time.Second + 789*time.Nanosecond)
 
 	// With a hint that stands: two facts, the push, and the ring, in one write.
-	after, facts, err := s.ChangeRing(ctx, r.ID, r, now.Add(time.Minute), func(r *tenants.Ring) ([]tenants.Fact, error) {
+	after, facts, err := s.Rings().Change(ctx, r.ID, r, now.Add(time.Minute), func(r *tenants.Ring) ([]tenants.Fact, error) {
 		a := &r.Attempts[0]
 		a.Push.Tries, a.Push.Status, a.Push.SentAt, a.Push.AnsweredAt = 1, 200, now, now.Add(time.Millisecond)
 		facts := r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactSent, At: now, Received: now})
@@ -155,7 +157,7 @@ func testChangeRing(b *bench) {
 	}
 	equal(b, r.Version, 1, "the hint's own version")
 	equal(b, len(r.Attempts[0].Facts), 1, "the hint's own facts")
-	got, err := s.Ring(ctx, r.ID)
+	got, err := s.Rings().Get(ctx, r.ID)
 	b.must(err)
 	same(b, got, after, "what came back and what is recorded")
 
@@ -165,7 +167,7 @@ func testChangeRing(b *bench) {
 	equal(b, after.Attempts[0].Has(tenants.FactAccepted), true, "facts of a stale hint")
 	// A refusal decided on a stale hint does not count.
 	seen := []int{}
-	_, _, err = s.ChangeRing(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	_, _, err = s.Rings().Change(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		if seen = append(seen, r.Version); r.Version < 3 {
 			return nil, tenants.Refuse(tenants.Conflict, "stale", "stale")
 		}
@@ -175,19 +177,20 @@ func testChangeRing(b *bench) {
 	equal(b, seen[len(seen)-1], 3, "the version that decides")
 
 	// Nothing to say writes nothing; an error writes nothing.
-	_, facts, err = s.ChangeRing(ctx, r.ID, nil, time.Time{}, fold(r.Attempts[0].ID, tenants.FactWoke, now))
+	_, facts, err = s.Rings().Change(ctx, r.ID, nil, time.Time{}, fold(r.Attempts[0].ID, tenants.FactWoke, now))
 	b.must(err)
 	equal(b, len(facts), 0, "facts of a repeat")
-	_, _, err = s.ChangeRing(ctx, r.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
-		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactShown, At: now, Received: now}), tenants.Refuse(tenants.Gone, "", "no")
+	_, _, err = s.Rings().Change(ctx, r.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactShown, At: now, Received: now}), tenants.Refuse(tenants.Gone,
+			"", "no")
 	})
 	b.refused(err, tenants.Gone, "an error of the change")
-	got, err = s.Ring(ctx, r.ID)
+	got, err = s.Rings().Get(ctx, r.ID)
 	b.must(err)
 	same(b, got, after, "after a repeat and an error")
 
 	// Answered: the call, and the other phone is told.
-	after, facts, err = s.ChangeRing(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	after, facts, err = s.Rings().Change(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		r.Call = &tenants.Call{Device: d.ID, AnsweredAt: now}
 		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactAnswered, At: now, Received: now}), nil
 	})
@@ -195,24 +198,25 @@ func testChangeRing(b *bench) {
 	equal(b, len(facts), 2, "facts of the answer")
 	equal(b, after.Attempts[1].State, tenants.Elsewhere, "the other phone")
 	// An edit alone is a change too.
-	after, _, err = s.ChangeRing(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	after, _, err = s.Rings().Change(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		r.Call.Loss, r.Call.Jitter, r.Call.EndedBy, r.Call.RoundTrip = 0.25, 3*time.Millisecond, "phone", time.Second
 		return nil, nil
 	})
 	b.must(err)
-	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e"}}).ChangeRing(ctx, r.ID, after, now, fold(r.Attempts[0].ID, tenants.FactHungUp, now))
+	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e"}}).Rings().Change(ctx,
+		r.ID, after, now, fold(r.Attempts[0].ID, tenants.FactHungUp, now))
 	b.must(err)
-	got, err = s.Ring(ctx, r.ID)
+	got, err = s.Rings().Get(ctx, r.ID)
 	b.must(err)
 	same(b, got, after, "after the call")
 	equal(b, got.State, tenants.Ended, "state")
-	audits, _, err := s.Audits(ctx, store.AuditQuery{Action: "ring.hang_up"})
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "ring.hang_up"})
 	b.must(err)
 	equal(b, len(audits), 1, "audit row of a person's change")
 
-	_, _, err = s.ChangeRing(ctx, "nothing", nil, time.Time{}, fold("", tenants.FactWoke, now))
+	_, _, err = s.Rings().Change(ctx, "nothing", nil, time.Time{}, fold("", tenants.FactWoke, now))
 	b.refused(err, tenants.Unknown, "an unknown ring")
-	_, _, err = b.tenant().ChangeRing(ctx, r.ID, after, time.Time{}, fold(r.Attempts[0].ID, tenants.FactBroken, now))
+	_, _, err = b.tenant().Rings().Change(ctx, r.ID, after, time.Time{}, fold(r.Attempts[0].ID, tenants.FactBroken, now))
 	b.refused(err, tenants.Unknown, "another tenant's ring, with a hint")
 }
 
@@ -231,7 +235,7 @@ func testChangeAtOnce(b *bench) {
 		for _, k := range reports {
 			for range 2 { // phones repeat themselves
 				wait.Go(func() {
-					if _, _, err := s.ChangeRing(ctx, r.ID, r, time.Time{}, fold(a.ID, k, b.clock.Now())); err != nil {
+					if _, _, err := s.Rings().Change(ctx, r.ID, r, time.Time{}, fold(a.ID, k, b.clock.Now())); err != nil {
 						b.Error(err)
 					}
 				})
@@ -239,7 +243,7 @@ func testChangeAtOnce(b *bench) {
 		}
 	}
 	wait.Wait()
-	got, err := s.Ring(ctx, r.ID)
+	got, err := s.Rings().Get(ctx, r.ID)
 	b.must(err)
 	equal(b, got.Version, 1+len(reports)*len(devices), "version: one for each new fact")
 	for _, a := range got.Attempts {
@@ -256,14 +260,15 @@ func testRings(b *bench) {
 	start := b.clock.Now()
 	b.clock.add(time.Minute)
 	person := b.newRing(d, other)
-	person.To, person.Agent, person.Caller, person.Reference = tenants.To{Person: "team"}, "0190aaaa-0000-7000-8000-0000000000a1", "Dr. O'Hara", "lead_1"
-	_, err := s.AddRing(ctx, person, store.Idempotency{}, time.Time{})
+	person.To, person.Agent, person.Caller, person.Reference = tenants.To{Person: "team"}, "0190aaaa-0000-7000-8000-0000000000a1", "Dr. "+
+		"O'Hara", "lead_1"
+	_, err := s.Rings().Add(ctx, person, store.Idempotency{}, time.Time{})
 	b.must(err)
 	b.clock.add(time.Minute)
 	last := b.ring(s, other)
 	last = b.record(s, last, 0, tenants.FactDeclined, b.clock.Now())
 
-	live, err := s.LiveRings(ctx, other.ID)
+	live, err := s.Rings().Live(ctx, other.ID)
 	b.must(err)
 	if len(live) != 1 || live[0] != person.ID {
 		b.Errorf("live rings of a device: %v", live)
@@ -287,7 +292,7 @@ func testRings(b *bench) {
 		"a sign of LIKE": {store.RingQuery{Search: "lead%"}, nil},
 		"two at once":    {store.RingQuery{Search: d.Name, State: tenants.Declined}, nil},
 	} {
-		got, next, err := s.Rings(ctx, c.q)
+		got, next, err := s.Rings().List(ctx, c.q)
 		b.must(err)
 		equal(b, next, "", name+": next")
 		if len(got) != len(c.want) {
@@ -307,7 +312,7 @@ func testDue(b *bench) {
 	at := foreign.ExpiresAt // the later one
 	due := func(now time.Time, limit int) []store.Due {
 		b.Helper()
-		list, err := b.s.Due(ctx, now, 10*time.Second, limit)
+		list, err := b.s.Jobs().DueRings(ctx, now, 10*time.Second, limit)
 		b.must(err)
 		return list
 	}
@@ -316,16 +321,16 @@ func testDue(b *bench) {
 	equal(b, len(due(at, 10)), 1, "due, the other")
 	equal(b, len(due(at.Add(9*time.Second), 10)), 0, "claimed")
 	equal(b, len(due(at.Add(10*time.Second), 10)), 2, "after the lease")
-	b.must(s.SetDue(ctx, r.ID, at.Add(time.Hour)))
+	b.must(s.Rings().SetDue(ctx, r.ID, at.Add(time.Hour)))
 	list := due(at.Add(30*time.Second), 10)
 	if len(list) != 1 || list[0].Ring != foreign.ID || list[0].Tenant != foreign.Tenant {
 		b.Errorf("due: %+v", list)
 	}
 	b.record(other, foreign, 0, tenants.FactDeclined, at)
-	b.must(other.SetDue(ctx, foreign.ID, at))
+	b.must(other.Rings().SetDue(ctx, foreign.ID, at))
 	equal(b, len(due(at.Add(time.Minute), 10)), 0, "an ended ring")
-	b.refused(other.SetDue(ctx, r.ID, at), tenants.Unknown, "another tenant's ring")
-	after, _, err := s.ChangeRing(ctx, r.ID, r, at.Add(2*time.Hour), fold(r.Attempts[0].ID, tenants.FactWoke, at))
+	b.refused(other.Rings().SetDue(ctx, r.ID, at), tenants.Unknown, "another tenant's ring")
+	after, _, err := s.Rings().Change(ctx, r.ID, r, at.Add(2*time.Hour), fold(r.Attempts[0].ID, tenants.FactWoke, at))
 	b.must(err)
 	equal(b, len(due(at.Add(time.Hour), 10)), 0, "moved by a change")
 	b.record(s, after, 0, tenants.FactShown, at)
@@ -341,7 +346,7 @@ func testDue(b *bench) {
 	now := b.clock.Now().Add(time.Minute)
 	for range 8 {
 		wait.Go(func() {
-			list, err := b.s.Due(ctx, now, time.Hour, 10)
+			list, err := b.s.Jobs().DueRings(ctx, now, time.Hour, 10)
 			if err != nil {
 				b.Error(err)
 			}
@@ -367,34 +372,35 @@ func testForget(b *bench) {
 	in := b.signIn(u, s)
 	now := b.clock.Now()
 	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
-	b.must(s.AddPairing(ctx, p, hashOf("p")))
-	b.must(s.AddInvitation(ctx, store.Invitation{Hash: hashOf("i"), Email: "x@example.com", Role: tenants.Viewer, CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}))
+	b.must(s.Pairings().Add(ctx, p, hashOf("p")))
+	b.must(s.Invitations().Add(ctx, store.Invitation{Hash: hashOf("i"), Email: "x@example.com", Role: tenants.Viewer, CreatedAt: now,
+		ExpiresAt: now.Add(tenants.PairingTTL)}))
 	r := b.newRing(d)
 	key := store.Idempotency{Key: "k", Body: hashOf(1)}
-	_, err := s.AddRing(ctx, r, key, r.ExpiresAt)
+	_, err := s.Rings().Add(ctx, r, key, r.ExpiresAt)
 	b.must(err)
 
-	b.must(b.s.Forget(ctx, now.Add(tenants.PairingTTL-time.Microsecond)))
-	_, err = s.Pairing(ctx, p.ID)
+	b.must(b.s.Jobs().Forget(ctx, now.Add(tenants.PairingTTL-time.Microsecond)))
+	_, err = s.Pairings().Get(ctx, p.ID)
 	b.must(err)
-	b.must(b.s.Forget(ctx, now.Add(tenants.PairingTTL)))
-	_, err = s.Pairing(ctx, p.ID)
+	b.must(b.s.Jobs().Forget(ctx, now.Add(tenants.PairingTTL)))
+	_, err = s.Pairings().Get(ctx, p.ID)
 	b.refused(err, tenants.Unknown, "an expired pairing")
-	list, err := s.Invitations(ctx)
+	list, err := s.Invitations().List(ctx)
 	b.must(err)
 	equal(b, len(list), 0, "expired invitations")
-	_, _, err = b.s.SignInOf(ctx, in.Hash, now)
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, now)
 	b.must(err)
-	earlier, err := s.AddRing(ctx, b.newRing(d), key, time.Time{})
+	earlier, err := s.Rings().Add(ctx, b.newRing(d), key, time.Time{})
 	b.must(err)
 	if earlier == nil {
 		b.Error("the key was forgotten too early")
 	}
-	b.must(b.s.Forget(ctx, now.Add(24*time.Hour)))
-	ins, err := b.s.SignIns(ctx, u.ID)
+	b.must(b.s.Jobs().Forget(ctx, now.Add(24*time.Hour)))
+	ins, err := b.s.SignIns().List(ctx, u.ID)
 	b.must(err)
 	equal(b, len(ins), 0, "expired sign-ins")
-	earlier, err = s.AddRing(ctx, b.newRing(d), key, time.Time{})
+	earlier, err = s.Rings().Add(ctx, b.newRing(d), key, time.Time{})
 	b.must(err)
 	if earlier != nil {
 		b.Error("the key was not forgotten")

@@ -1,5 +1,6 @@
-// Package storetest is the one suite that every database under store must pass, and what other packages' tests need to have a real
-// store: Open for SQLite in a temporary folder, Postgres for an empty database of the system's own PostgreSQL.
+// Package storetest is the one suite that every database under store must pass, and what other
+// packages' tests need to have a real store: Open for SQLite in a temporary folder, Postgres for an
+// empty database of the system's own PostgreSQL.
 //
 // Start reading at Run.
 package storetest
@@ -19,13 +20,15 @@ import (
 	"carillon/tenants/store"
 )
 
-// Open is a migrated SQLite store in the test's own folder, on the real clock; it is closed when the test ends.
+// Open is a migrated SQLite store in the test's own folder, on the real clock; it is closed when
+// the test ends.
 func Open(t testing.TB) *store.Store {
 	t.Helper()
 	return OpenConfig(t, store.Config{})
 }
 
-// OpenConfig migrates and opens what c names; what it leaves out is filled: a temporary folder, fresh keys, the real clock, no log.
+// OpenConfig migrates and opens what c names; what it leaves out is filled: a temporary folder,
+// fresh keys, the real clock, no log.
 func OpenConfig(t testing.TB, c store.Config) *store.Store {
 	t.Helper()
 	if c.URL == "" && c.Dir == "" {
@@ -65,7 +68,8 @@ func Keys(t testing.TB) *seal.Keyring {
 	return k
 }
 
-// Run runs the suite. open migrates and opens an empty database with the given clock and observer, and closes it when t ends.
+// Run runs the suite. open migrates and opens an empty database with the given clock and observer,
+// and closes it when t ends.
 func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 	seen := &statements{texts: map[string]bool{}}
 	parts := []struct {
@@ -73,14 +77,22 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 		run  func(*bench)
 	}{
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers}, {"invitations", testInvitations},
-		{"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices}, {"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
+		{"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices}, {"tokens", testTokens}, {"device credentials",
+			testDeviceCredentials}, {"revocations", testRevocations},
 		{"days", testDays},
 		{"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets}, {"add ring", testAddRing},
-		{"idempotency", testIdempotency}, {"change ring", testChangeRing}, {"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach},
-		{"due", testDue}, {"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies}, {"tallies by ring", testTalliesByRing}, {"roll at once", testRollAtOnce}, {"cursors", testCursors},
+		{"idempotency", testIdempotency}, {"change ring", testChangeRing}, {"change rings at once", testChangeAtOnce}, {"rings",
+			testRings}, {"reach", testReach},
+		{"due", testDue}, {"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies}, {"tallies by ring",
+			testTalliesByRing}, {"roll at once", testRollAtOnce}, {"cursors", testCursors},
 		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose}, {"pages", testPages},
-		{"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits}, {"metered rings", testMetered}, {"Stripe's events", testStripeEvents}, {"sign-ups", testSignups}, {"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger}, {"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"founding", testFounding}, {"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},
-		{"replace", testReplace}, {"confine", testConfine}, {"letters", testLetters}, {"retire", testRetire}, {"revive", testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
+		{"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits}, {"metered rings", testMetered}, {"Stripe's events",
+			testStripeEvents}, {"sign-ups", testSignups}, {"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger}, {"ledger in " +
+			"any order", testLedgerOrder}, {"payouts at " +
+			"once", testPayoutsAtOnce}, {"founding", testFounding}, {"isolation", testIsolation}, {"alerts", testAlerts}, {"many " +
+			"alerts", testManyAlerts},
+		{"replace", testReplace}, {"confine", testConfine}, {"letters", testLetters}, {"retire", testRetire}, {"revive",
+			testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
 	}
 	var ran atomic.Int64 // fewer than all when somebody asked for some by name
 	t.Run("suite", func(t *testing.T) {
@@ -200,7 +212,7 @@ func (b *bench) tenant() *store.Scope {
 		ID: tenants.NewID[tenants.TenantID](b.clock.Now()), Slug: fmt.Sprintf("tenant-%d", n), Name: fmt.Sprintf("Tenant %d", n),
 		Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "Europe/Berlin", RingTTL: tenants.DefaultTTL, CreatedAt: b.clock.Now(),
 	}
-	b.must(b.s.AddTenant(b.Context(), store.Who{}, t))
+	b.must(b.s.Tenants().Add(b.Context(), store.Who{}, t))
 	return b.s.For(t.ID)
 }
 
@@ -213,14 +225,14 @@ func (b *bench) user() tenants.User {
 		ID: tenants.NewID[tenants.UserID](b.clock.Now()), Email: fmt.Sprintf("person%d@example.com", n), Name: fmt.Sprintf("Person %d", n),
 		Password: "phc", Theme: "auto", CreatedAt: b.clock.Now(),
 	}
-	b.must(b.s.AddUser(b.Context(), u))
+	b.must(b.s.Users().Add(b.Context(), u))
 	return u
 }
 
 func (b *bench) member(s *store.Scope, r tenants.Role) tenants.User {
 	b.Helper()
 	u := b.user()
-	b.must(s.AddMember(b.Context(), tenants.Member{User: u.ID, Role: r, CreatedAt: b.clock.add(time.Second)}))
+	b.must(s.Members().Add(b.Context(), tenants.Member{User: u.ID, Role: r, CreatedAt: b.clock.add(time.Second)}))
 	return u
 }
 
@@ -228,7 +240,8 @@ func (b *bench) newDevice(person string) tenants.Device {
 	n := b.next()
 	return tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](b.clock.Now()), Token: strings.Repeat("ab", 30) + fmt.Sprintf("%08x", n), Bundle: "com.example.app",
-		Environment: tenants.Production, Person: person, Name: fmt.Sprintf("Phone %d", n), Model: "iPhone17,1", OSVersion: "26.1", AppVersion: "3.2",
+		Environment: tenants.Production, Person: person, Name: fmt.Sprintf("Phone %d",
+			n), Model: "iPhone17,1", OSVersion: "26.1", AppVersion: "3.2",
 		TimeZone: "Europe/Berlin", Platform: tenants.IOS, CreatedAt: b.clock.add(time.Millisecond),
 	}
 }
@@ -236,7 +249,7 @@ func (b *bench) newDevice(person string) tenants.Device {
 func (b *bench) device(s *store.Scope, person string) tenants.Device {
 	b.Helper()
 	d := b.newDevice(person)
-	d, known, err := s.AddDevice(b.Context(), d, hashOf("device", d.ID))
+	d, known, err := s.Devices().Add(b.Context(), d, hashOf("device", d.ID))
 	b.must(err)
 	equal(b, known, false, "a new device is known")
 	return d
@@ -246,7 +259,8 @@ func (b *bench) newCredential() tenants.Credential {
 	n := b.next()
 	return tenants.Credential{
 		ID: tenants.NewID[tenants.CredentialID](b.clock.Now()), Kind: tenants.P8, Bundle: "com.example.app", Environment: tenants.Auto,
-		Team: "ABCDE12345", KeyID: "KEY1234567", Topics: []string{"com.example.app.voip", "com.example.app"}, Fingerprint: fmt.Sprintf("%064x", n),
+		Team: "ABCDE12345", KeyID: "KEY1234567", Topics: []string{"com.example.app.voip",
+			"com.example.app"}, Fingerprint: fmt.Sprintf("%064x", n),
 		State: tenants.CredentialActive, CreatedAt: b.clock.add(time.Millisecond),
 	}
 }
@@ -254,7 +268,7 @@ func (b *bench) newCredential() tenants.Credential {
 func (b *bench) credential(s *store.Scope) tenants.Credential {
 	b.Helper()
 	c := b.newCredential()
-	b.must(s.AddCredential(b.Context(), c, []byte("secret of "+c.ID)))
+	b.must(s.Credentials().Add(b.Context(), c, []byte("secret of "+c.ID)))
 	return c
 }
 
@@ -279,7 +293,8 @@ func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 	now := b.clock.Now()
 	r := &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, Caller: "Salon Anna", Reference: fmt.Sprintf("ref-%d", b.next()),
-		By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a", Name: "bot"}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
+		By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a",
+			Name: "bot"}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
 	}
 	for _, d := range devices {
 		r.To.Device = d.ID
@@ -298,7 +313,7 @@ func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 func (b *bench) ring(s *store.Scope, devices ...tenants.Device) *tenants.Ring {
 	b.Helper()
 	r := b.newRing(devices...)
-	earlier, err := s.AddRing(b.Context(), r, store.Idempotency{}, r.ExpiresAt)
+	earlier, err := s.Rings().Add(b.Context(), r, store.Idempotency{}, r.ExpiresAt)
 	b.must(err)
 	if earlier != nil {
 		b.Fatal("a ring without a key has an earlier one")
@@ -306,10 +321,10 @@ func (b *bench) ring(s *store.Scope, devices ...tenants.Device) *tenants.Ring {
 	return r
 }
 
-// record folds one fact into a ring, by ChangeRing.
+// record folds one fact into a ring, by Rings.Change.
 func (b *bench) record(s *store.Scope, r *tenants.Ring, attempt int, k tenants.FactKind, at time.Time) *tenants.Ring {
 	b.Helper()
-	after, _, err := s.ChangeRing(b.Context(), r.ID, r, time.Time{}, fold(r.Attempts[attempt].ID, k, at))
+	after, _, err := s.Rings().Change(b.Context(), r.ID, r, time.Time{}, fold(r.Attempts[attempt].ID, k, at))
 	b.must(err)
 	return after
 }

@@ -9,14 +9,14 @@ import (
 	"carillon/tenants/store"
 )
 
-// roll rolls until want facts are counted, and not one more. On PostgreSQL a transaction that is open anywhere on the server, such as
-// another test's, holds newer facts back for a moment.
+// roll rolls until want facts are counted, and not one more. On PostgreSQL a transaction that is
+// open anywhere on the server, such as another test's, holds newer facts back for a moment.
 func (b *bench) roll(want int) {
 	b.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for deadline, got := time.Now().Add(time.Minute), 0; ; <-tick.C {
-		n, err := b.s.Roll(b.Context(), 1000)
+		n, err := b.s.Jobs().Roll(b.Context(), 1000)
 		b.must(err)
 		if got += n; got > want || n == 0 && got == want {
 			equal(b, got, want, "rolled")
@@ -35,12 +35,13 @@ func testTallies(b *bench) {
 	r := b.newRing(d)
 	r.Agent = "0190aaaa-0000-7000-8000-0000000000a1"
 	at := r.CreatedAt
-	_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+	_, err := s.Rings().Add(ctx, r, noKey, r.ExpiresAt)
 	b.must(err)
 	b.ring(other, b.device(other, ""))
 	b.roll(2)
 	b.roll(0)
-	// The phone's word overtakes Apple's: woke is recorded before accepted, and the hop between them is timed once.
+	// The phone's word overtakes Apple's: woke is recorded before accepted, and the hop between
+	// them is timed once.
 	step := func(k tenants.FactKind, after time.Duration) { b.Helper(); r = b.record(s, r, 0, k, at.Add(after)) }
 	step(tenants.FactSent, 10*time.Millisecond)
 	step(tenants.FactWoke, 50*time.Millisecond)
@@ -57,8 +58,9 @@ func testTallies(b *bench) {
 	}
 	want := map[tenants.Tally]bool{}
 	tally := func(k tenants.FactKind, at time.Time, bucket int) {
-		want[tenants.Tally{Hour: at.Truncate(time.Hour), Fact: k, Environment: tenants.Production, AppVersion: d.AppVersion, OSVersion: d.OSVersion,
-			Agent: "0190aaaa-0000-7000-8000-0000000000a1", Bucket: bucket, N: 1}] = true
+		want[tenants.Tally{Hour: at.Truncate(time.Hour), Fact: k, Environment: tenants.Production, AppVersion: d.AppVersion,
+			OSVersion: d.OSVersion,
+			Agent:     "0190aaaa-0000-7000-8000-0000000000a1", Bucket: bucket, N: 1}] = true
 	}
 	for _, f := range r.Attempts[0].Facts {
 		tally(f.Kind, f.At, -1)
@@ -69,7 +71,7 @@ func testTallies(b *bench) {
 		tally(x.k, at, tenants.Bucket(x.took))
 	}
 	tally(tenants.FactAnswered, at.Add(time.Hour), tenants.Bucket(time.Hour-90*time.Millisecond))
-	got, err := s.Tallies(ctx, at.Add(-time.Hour), time.Time{})
+	got, err := s.Analytics().Tallies(ctx, at.Add(-time.Hour), time.Time{})
 	b.must(err)
 	equal(b, len(got), len(want), "cells")
 	for _, x := range got {
@@ -91,7 +93,7 @@ func testRollAtOnce(b *bench) {
 	for range 3 {
 		rollers.Go(func() {
 			for {
-				n, err := b.s.Roll(ctx, 7)
+				n, err := b.s.Jobs().Roll(ctx, 7)
 				if err != nil {
 					b.Error(err)
 				}
@@ -107,12 +109,12 @@ func testRollAtOnce(b *bench) {
 	for range rings {
 		writers.Go(func() {
 			r := b.newRing(d)
-			if _, err := s.AddRing(ctx, r, noKey, r.ExpiresAt); err != nil {
+			if _, err := s.Rings().Add(ctx, r, noKey, r.ExpiresAt); err != nil {
 				b.Error(err)
 				return
 			}
 			for _, k := range []tenants.FactKind{tenants.FactSent, tenants.FactAccepted} {
-				if _, _, err := s.ChangeRing(ctx, r.ID, nil, time.Time{}, fold(r.Attempts[0].ID, k, b.clock.Now())); err != nil {
+				if _, _, err := s.Rings().Change(ctx, r.ID, nil, time.Time{}, fold(r.Attempts[0].ID, k, b.clock.Now())); err != nil {
 					b.Error(err)
 				}
 			}
@@ -122,7 +124,7 @@ func testRollAtOnce(b *bench) {
 	close(stop)
 	rollers.Wait()
 	b.roll(3*rings - int(rolled.Load()))
-	rows, err := s.Funnel(ctx, b.clock.Now().Add(-time.Hour), b.clock.Now().Add(time.Hour), "")
+	rows, err := s.Analytics().Funnel(ctx, b.clock.Now().Add(-time.Hour), b.clock.Now().Add(time.Hour), "")
 	b.must(err)
 	equal(b, len(rows), 3, "facts")
 	for _, row := range rows {
@@ -145,7 +147,7 @@ func testTalliesByRing(b *bench) {
 	r := b.newRing(b.device(s, "ana"), b.device(s, "ana"), b.device(s, "ana"))
 	r.To = tenants.To{Person: "ana"}
 	at := r.CreatedAt
-	_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+	_, err := s.Rings().Add(ctx, r, noKey, r.ExpiresAt)
 	b.must(err)
 	step := func(attempt int, k tenants.FactKind, after time.Duration) {
 		b.Helper()
@@ -163,13 +165,13 @@ func testTalliesByRing(b *bench) {
 	step(1, tenants.FactSilenced, 80*time.Millisecond)
 	step(0, tenants.FactAnswered, time.Second) // and elsewhere for the third
 	b.roll(6)
-	ends, err := s.RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	ends, err := s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{})
 	b.must(err)
 	equal(b, len(ends), 0, "ends while they talk")
 	step(0, tenants.FactHungUp, 2*time.Hour)
 	b.roll(1)
 
-	rows, err := s.Funnel(ctx, at.Add(-time.Hour), time.Time{}, "")
+	rows, err := s.Analytics().Funnel(ctx, at.Add(-time.Hour), time.Time{}, "")
 	b.must(err)
 	phones := map[tenants.FactKind]int64{tenants.FactPlaced: 3, tenants.FactAccepted: 3, tenants.FactWoke: 2, tenants.FactShown: 1,
 		tenants.FactAnswered: 1, tenants.FactSilenced: 1, tenants.FactElsewhere: 1, tenants.FactHungUp: 1}
@@ -178,15 +180,16 @@ func testTalliesByRing(b *bench) {
 		equal(b, row.N, phones[row.Fact], "phones "+string(row.Fact))
 		equal(b, row.Rings, 1, "rings "+string(row.Fact))
 	}
-	ends, err = s.RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	ends, err = s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{})
 	b.must(err)
 	equal(b, len(ends), 1, "ends")
 	equal(b, ends[0], store.RingEnd{Day: at.UTC().Truncate(24 * time.Hour), State: tenants.Ended, N: 1}, "the end")
 
-	// Nobody answers: the ring ends once, when its last phone does, on the day on which it was placed.
+	// Nobody answers: the ring ends once, when its last phone does, on the day on which it was
+	// placed.
 	missed := b.newRing(b.device(s, "ben"), b.device(s, "ben"))
 	missed.To = tenants.To{Person: "ben"}
-	_, err = s.AddRing(ctx, missed, noKey, missed.ExpiresAt)
+	_, err = s.Rings().Add(ctx, missed, noKey, missed.ExpiresAt)
 	b.must(err)
 	b.clock.add(time.Millisecond)
 	missed = b.record(s, missed, 0, tenants.FactRefused, missed.CreatedAt)
@@ -194,12 +197,12 @@ func testTalliesByRing(b *bench) {
 	b.clock.add(time.Millisecond)
 	b.record(s, missed, 1, tenants.FactExpired, missed.CreatedAt.Add(30*time.Second))
 	b.roll(1)
-	ends, err = s.RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	ends, err = s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{})
 	b.must(err)
 	equal(b, len(ends), 2, "ends of both")
 	equal(b, ends[1].N, 1, "missed once")
 	equal(b, ends[1].State, tenants.Missed, "missed")
-	reasons, _, err := s.Reasons(ctx, at.Add(-time.Hour), time.Time{})
+	reasons, _, err := s.Analytics().Reasons(ctx, at.Add(-time.Hour), time.Time{})
 	b.must(err)
 	equal(b, len(reasons), 2, "reasons: refused and silenced, and no ends")
 }

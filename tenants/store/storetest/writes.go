@@ -15,7 +15,8 @@ func testAudits(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()
 	start := b.clock.Now()
-	who := s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e", Name: "Yves"}, IP: "192.0.2.7", RequestID: "r-9"})
+	who := s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e", Name: "Yves"}, IP: "192.0.2.7",
+		RequestID: "r-9"})
 	var wait sync.WaitGroup
 	for i := range 50 {
 		wait.Go(func() {
@@ -25,18 +26,18 @@ func testAudits(b *bench) {
 			}
 			if i%10 == 0 {
 				// A refusal in between must not leave a gap.
-				if err := scope.RemoveAgent(ctx, "nobody"); tenants.KindOf(err) != tenants.Unknown {
+				if err := scope.Agents().Remove(ctx, "nobody"); tenants.KindOf(err) != tenants.Unknown {
 					b.Error(err)
 				}
 			}
-			if err := scope.Note(ctx, "console.sign_in", fmt.Sprint(i), "note"); err != nil {
+			if err := scope.Audits().Add(ctx, "console.sign_in", fmt.Sprint(i), "note"); err != nil {
 				b.Error(err)
 			}
 		})
 	}
 	wait.Wait()
 	for _, scope := range []*store.Scope{s, other} {
-		list, next, err := scope.Audits(ctx, store.AuditQuery{})
+		list, next, err := scope.Audits().List(ctx, store.AuditQuery{})
 		b.must(err)
 		equal(b, next, "", "next")
 		equal(b, len(list), 26, "rows") // the tenant's own, and 25 notes
@@ -45,7 +46,7 @@ func testAudits(b *bench) {
 		}
 	}
 	b.clock.add(time.Hour)
-	b.must(who.Note(ctx, "key.use", "k9", "later"))
+	b.must(who.Audits().Add(ctx, "key.use", "k9", "later"))
 	for name, c := range map[string]struct {
 		q    store.AuditQuery
 		want int
@@ -61,13 +62,14 @@ func testAudits(b *bench) {
 		"a page":       {store.AuditQuery{Limit: 10}, 10},
 		"sign of LIKE": {store.AuditQuery{Search: "%"}, 0},
 	} {
-		list, _, err := s.Audits(ctx, c.q)
+		list, _, err := s.Audits().List(ctx, c.q)
 		b.must(err)
 		equal(b, len(list), c.want, "audits by "+name)
 	}
-	list, _, err := s.Audits(ctx, store.AuditQuery{Limit: 1})
+	list, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 1})
 	b.must(err)
-	want := tenants.Audit{Seq: 27, At: b.clock.Now(), Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e", Name: "Yves"}, Action: "key.use", Target: "k9",
+	want := tenants.Audit{Seq: 27, At: b.clock.Now(), Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e",
+		Name: "Yves"}, Action: "key.use", Target: "k9",
 		Detail: "later", IP: "192.0.2.7", RequestID: "r-9"}
 	equal(b, list[0], want, "audit row")
 }
@@ -84,9 +86,9 @@ func testGroups(b *bench) {
 		wait.Go(func() {
 			for range each {
 				r := b.newRing(d)
-				if _, err := s.AddRing(ctx, r, noKey, r.ExpiresAt); err != nil {
+				if _, err := s.Rings().Add(ctx, r, noKey, r.ExpiresAt); err != nil {
 					b.Error(err)
-				} else if _, err := s.Ring(ctx, r.ID); err != nil {
+				} else if _, err := s.Rings().Get(ctx, r.ID); err != nil {
 					b.Error("an answered ring is not there:", err)
 				}
 			}
@@ -96,7 +98,7 @@ func testGroups(b *bench) {
 	if n := b.committed() - before; n > callers*each/2 {
 		b.Errorf("%d commits for %d rings", n, callers*each)
 	}
-	list, _, err := s.Audits(ctx, store.AuditQuery{Action: "ring.place", Limit: 1})
+	list, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "ring.place", Limit: 1})
 	b.must(err)
 	equal(b, list[0].Seq, 2+callers*each, "audit seq")
 }
@@ -116,32 +118,32 @@ func testGuilty(b *bench) {
 			case 0: // fails when its rows are written
 				r := b.newRing(d)
 				r.ID = first.ID
-				_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+				_, err := s.Rings().Add(ctx, r, noKey, r.ExpiresAt)
 				b.refused(err, tenants.Conflict, "a ring twice")
 			case 1: // refused before it wrote
-				b.refused(s.RemoveAgent(ctx, "nobody"), tenants.Unknown, "an unknown agent")
+				b.refused(s.Agents().Remove(ctx, "nobody"), tenants.Unknown, "an unknown agent")
 			case 2:
 				r := b.newRing(d)
-				_, err := s.AddRing(ctx, r, noKey, r.ExpiresAt)
+				_, err := s.Rings().Add(ctx, r, noKey, r.ExpiresAt)
 				if err != nil {
 					b.Error(err)
-				} else if got, err := s.Ring(ctx, r.ID); err != nil || len(got.Attempts) != 1 || len(got.Attempts[0].Facts) != 1 {
+				} else if got, err := s.Rings().Get(ctx, r.ID); err != nil || len(got.Attempts) != 1 || len(got.Attempts[0].Facts) != 1 {
 					b.Errorf("a ring beside a guilty one: %+v %v", got, err)
 				}
 			case 3: // panics
-				_, _, err := s.ChangeRing(ctx, target.ID, target, time.Time{}, func(*tenants.Ring) ([]tenants.Fact, error) { panic("no") })
+				_, _, err := s.Rings().Change(ctx, target.ID, target, time.Time{}, func(*tenants.Ring) ([]tenants.Fact, error) { panic("no") })
 				b.refused(err, tenants.Internal, "a panic")
 			}
 		})
 	}
 	wait.Wait()
-	list, _, err := s.Audits(ctx, store.AuditQuery{Limit: 200})
+	list, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 200})
 	b.must(err)
 	equal(b, len(list), 4+callers/4, "audit rows: of what was done")
 	for i, a := range list {
 		equal(b, a.Seq, int64(len(list)-i), "seq without a gap")
 	}
-	facts, err := s.Facts(ctx, first.ID, 0)
+	facts, err := s.Rings().Facts(ctx, first.ID, 0)
 	b.must(err)
 	equal(b, len(facts), 1, "facts of the ring that others tried to place again")
 }
@@ -153,7 +155,7 @@ func testGivenUp(b *bench) {
 	gone, cancel := context.WithCancel(b.Context())
 	cancel()
 	r := b.newRing(d)
-	_, err := s.AddRing(gone, r, noKey, r.ExpiresAt)
+	_, err := s.Rings().Add(gone, r, noKey, r.ExpiresAt)
 	b.refused(err, tenants.Unavailable, "a caller who is gone")
 
 	// One write holds the writer; who leaves behind it is taken out of the queue.
@@ -162,7 +164,7 @@ func testGivenUp(b *bench) {
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		var once sync.Once
-		_, _, err := s.ChangeRing(b.Context(), target.ID, target, time.Time{}, func(*tenants.Ring) ([]tenants.Fact, error) {
+		_, _, err := s.Rings().Change(b.Context(), target.ID, target, time.Time{}, func(*tenants.Ring) ([]tenants.Fact, error) {
 			once.Do(func() { close(held); <-release })
 			return nil, nil
 		})
@@ -173,7 +175,7 @@ func testGivenUp(b *bench) {
 	<-held
 	waiting, leave := context.WithTimeout(b.Context(), 20*time.Millisecond)
 	defer leave()
-	_, err = s.AddRing(waiting, r, noKey, r.ExpiresAt)
+	_, err = s.Rings().Add(waiting, r, noKey, r.ExpiresAt)
 	b.refused(err, tenants.Unavailable, "a caller who leaves")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		b.Errorf("cause: %v", err)
@@ -181,7 +183,7 @@ func testGivenUp(b *bench) {
 	close(release)
 	wait.Wait()
 	b.must(b.s.Ready(b.Context()))
-	_, err = s.Ring(b.Context(), r.ID)
+	_, err = s.Rings().Get(b.Context(), r.ID)
 	b.refused(err, tenants.Unknown, "the ring of a caller who left")
 }
 
@@ -194,14 +196,14 @@ func testClose(b *bench) {
 	for range 50 {
 		wait.Go(func() {
 			r := b.newRing(d)
-			if _, err := s.AddRing(ctx, r, noKey, r.ExpiresAt); err != nil && tenants.KindOf(err) != tenants.Unavailable {
+			if _, err := s.Rings().Add(ctx, r, noKey, r.ExpiresAt); err != nil && tenants.KindOf(err) != tenants.Unavailable {
 				b.Error(err)
 			}
 		})
 	}
 	b.must(b.s.Close())
 	wait.Wait()
-	_, err := s.AddRing(ctx, b.newRing(d), noKey, time.Time{})
+	_, err := s.Rings().Add(ctx, b.newRing(d), noKey, time.Time{})
 	b.refused(err, tenants.Unavailable, "a write after Close")
 	b.must(b.s.Close())
 }

@@ -74,8 +74,14 @@ type DeviceQuery struct {
 	Limit  int
 }
 
-// Devices lists devices, newest first.
-func (s *Scope) Devices(ctx context.Context, q DeviceQuery) ([]tenants.Device, string, error) {
+// Devices are the tenant's phones.
+type Devices struct{ *scope }
+
+// Devices returns the tenant's Devices.
+func (s *Scope) Devices() Devices { return Devices{&s.scope} }
+
+// List lists devices, newest first.
+func (s Devices) List(ctx context.Context, q DeviceQuery) ([]tenants.Device, string, error) {
 	db := s.read(ctx, "devices")
 	for column, want := range map[string]string{"person": q.Person, "bundle": q.Bundle, "state": string(q.State)} {
 		if want != "" {
@@ -95,28 +101,29 @@ func (s *Scope) Devices(ctx context.Context, q DeviceQuery) ([]tenants.Device, s
 	return nouns(rows, deviceRow.noun), next, err
 }
 
-// Device is one device.
-func (s *Scope) Device(ctx context.Context, id tenants.DeviceID) (tenants.Device, error) {
+// Get is one device.
+func (s Devices) Get(ctx context.Context, id tenants.DeviceID) (tenants.Device, error) {
 	row, err := s.device(s.reads().gorm(ctx), id)
 	return row.noun(), err
 }
 
-func (s *Scope) device(db *gorm.DB, id tenants.DeviceID) (row deviceRow, err error) {
+func (s *scope) device(db *gorm.DB, id tenants.DeviceID) (row deviceRow, err error) {
 	return row, missing(s.in(db, "devices").Where("id = ?", uuid(id)).Take(&row).Error, "device")
 }
 
-// CountDevices counts the devices that are rung.
-func (s *Scope) CountDevices(ctx context.Context) (int, error) {
+// Count counts the devices that are rung.
+func (s Devices) Count(ctx context.Context) (int, error) {
 	var n int64
 	err := s.read(ctx, "devices").Where("state = ?", string(tenants.DeviceActive)).Count(&n).Error
 	return int(n), translate(err)
 }
 
-// AddDevice registers a device and gives it a credential by its hash. One that is known by (bundle, environment, token) is brought
-// up to date and revived instead, and its older credentials last until the new one is first used.
-func (s *Scope) AddDevice(ctx context.Context, d tenants.Device, credential tenants.Hash) (device tenants.Device, known bool, err error) {
+// Add registers a device and gives it a credential by its hash. One that is known by (bundle,
+// environment, token) is brought up to date and revived instead, and its older credentials last
+// until the new one is first used.
+func (s Devices) Add(ctx context.Context, d tenants.Device, credential tenants.Hash) (device tenants.Device, known bool, err error) {
 	err = s.write(ctx, func(t *tx) (err error) {
-		device, known, err = t.register(s, d, credential)
+		device, known, err = t.register(s.scope, d, credential)
 		return err
 	})
 	s.s.seen.forget()
@@ -126,7 +133,7 @@ func (s *Scope) AddDevice(ctx context.Context, d tenants.Device, credential tena
 	return device, known, nil
 }
 
-func (t *tx) register(s *Scope, d tenants.Device, credential tenants.Hash) (tenants.Device, bool, error) {
+func (t *tx) register(s *scope, d tenants.Device, credential tenants.Hash) (tenants.Device, bool, error) {
 	now := s.s.now()
 	d = d.Clean()
 	d.State, d.DisabledReason, d.RegisteredAt, d.SeenAt = tenants.DeviceActive, "", now, now
@@ -162,7 +169,8 @@ func (t *tx) register(s *Scope, d tenants.Device, credential tenants.Hash) (tena
 	return row.noun(), known, taken(err, "This credential exists already.")
 }
 
-// renewed is a known device after it registered again: what the registration leaves out stays as it was.
+// renewed is a known device after it registered again: what the registration leaves out stays as it
+// was.
 func renewed(old, fresh deviceRow) deviceRow {
 	row := old
 	for _, f := range []struct {
@@ -206,8 +214,8 @@ func (t *tx) setDevice(r deviceRow) error {
 	return taken(err, "Another device has this token already.")
 }
 
-// SetDevice changes whatever may be changed of a device. A new token counts as a new registration.
-func (s *Scope) SetDevice(ctx context.Context, d tenants.Device) error {
+// Set changes whatever may be changed of a device. A new token counts as a new registration.
+func (s Devices) Set(ctx context.Context, d tenants.Device) error {
 	return s.editDevice(ctx, d.ID, "device.set", func(_ *tx, row *deviceRow) error {
 		n := rowOfDevice(s.id, d.Clean())
 		n.RegisteredAt, n.SeenAt, n.Created = row.RegisteredAt, row.SeenAt, row.Created
@@ -219,9 +227,9 @@ func (s *Scope) SetDevice(ctx context.Context, d tenants.Device) error {
 	})
 }
 
-// editDevice loads, edits and writes back a device with its audit row; where nothing that a person would see has changed there is
-// no audit row.
-func (s *Scope) editDevice(ctx context.Context, id tenants.DeviceID, action string, edit func(*tx, *deviceRow) error) error {
+// editDevice loads, edits and writes back a device with its audit row; where nothing that a person
+// would see has changed there is no audit row.
+func (s *scope) editDevice(ctx context.Context, id tenants.DeviceID, action string, edit func(*tx, *deviceRow) error) error {
 	err := s.write(ctx, func(t *tx) error {
 		old, err := s.device(t.db(), id)
 		if err != nil {
@@ -243,8 +251,8 @@ func (s *Scope) editDevice(ctx context.Context, id tenants.DeviceID, action stri
 	return err
 }
 
-// RemoveDevice removes a device and its credentials. Its rings stay.
-func (s *Scope) RemoveDevice(ctx context.Context, id tenants.DeviceID) error {
+// Remove removes a device and its credentials. Its rings stay.
+func (s Devices) Remove(ctx context.Context, id tenants.DeviceID) error {
 	err := s.write(ctx, func(t *tx) error {
 		n, err := t.change("DELETE FROM devices WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
 		if err != nil {
@@ -253,15 +261,16 @@ func (s *Scope) RemoveDevice(ctx context.Context, id tenants.DeviceID) error {
 		if n == 0 {
 			return tenants.NoSuch("device")
 		}
-		return t.audit(s, "device.remove", string(id), "")
+		return t.audit(s.scope, "device.remove", string(id), "")
 	})
 	s.revoke(err)
 	return err
 }
 
-// SetToken is the phone telling its token, environment and versions, as it does on every launch; nothing else of d counts. A token is
-// of one installation of one app, so another device with the same one is this phone's past and is disabled. What is empty stays as it was.
-func (s *Scope) SetToken(ctx context.Context, d tenants.Device) error {
+// SetToken is the phone telling its token, environment and versions, as it does on every launch;
+// nothing else of d counts. A token is of one installation of one app, so another device with the
+// same one is this phone's past and is disabled. What is empty stays as it was.
+func (s Devices) SetToken(ctx context.Context, d tenants.Device) error {
 	return s.editDevice(ctx, d.ID, "device.token", func(t *tx, row *deviceRow) error {
 		now := micros(s.s.now())
 		token, env := strings.ToLower(d.Token), cmp.Or(string(d.Environment), row.Environment)
@@ -271,12 +280,12 @@ func (s *Scope) SetToken(ctx context.Context, d tenants.Device) error {
 		row.Token, row.Environment = token, env
 		row.RegisteredAt, row.SeenAt, row.State, row.DisabledReason = now, now, string(tenants.DeviceActive), ""
 		row.AppVersion, row.OSVersion = cmp.Or(d.AppVersion, row.AppVersion), cmp.Or(d.OSVersion, row.OSVersion)
-		return t.outdate(s, *row)
+		return t.outdate(s.scope, *row)
 	})
 }
 
 // outdate disables the other live device with the row's token.
-func (t *tx) outdate(s *Scope, row deviceRow) error {
+func (t *tx) outdate(s *scope, row deviceRow) error {
 	var past deviceRow
 	err := s.in(t.db(), "devices").Where("bundle = ? AND environment = ? AND token = ? AND state = 'active' AND id <> ?",
 		row.Bundle, row.Environment, row.Token, row.ID).Take(&past).Error
@@ -294,16 +303,16 @@ func (t *tx) outdate(s *Scope, row deviceRow) error {
 }
 
 // LearnEnvironment records which of Apple's hosts took the token of a device that did not say.
-func (s *Scope) LearnEnvironment(ctx context.Context, id tenants.DeviceID, env tenants.Environment) error {
+func (s Devices) LearnEnvironment(ctx context.Context, id tenants.DeviceID, env tenants.Environment) error {
 	return s.editDevice(ctx, id, "device.learn", func(_ *tx, row *deviceRow) error {
 		row.Learnt = string(env)
 		return nil
 	})
 }
 
-// DisableDevice takes a device whose token Apple calls dead out of use, and says whether it did: not when the token was registered
-// at or after asOf, the moment Apple speaks of.
-func (s *Scope) DisableDevice(ctx context.Context, id tenants.DeviceID, reason string, asOf time.Time) (done bool, err error) {
+// Disable takes a device whose token Apple calls dead out of use, and says whether it did: not when
+// the token was registered at or after asOf, the moment Apple speaks of.
+func (s Devices) Disable(ctx context.Context, id tenants.DeviceID, reason string, asOf time.Time) (done bool, err error) {
 	err = s.editDevice(ctx, id, "device.disable", func(_ *tx, row *deviceRow) error {
 		done = row.RegisteredAt < micros(asOf)
 		if done {
@@ -314,9 +323,9 @@ func (s *Scope) DisableDevice(ctx context.Context, id tenants.DeviceID, reason s
 	return done && err == nil, err
 }
 
-// ReviveDevice takes a device back into use that was disabled for the reason, and says whether it did: not when it was disabled for
-// another since, or when another device has its token by now.
-func (s *Scope) ReviveDevice(ctx context.Context, id tenants.DeviceID, reason string) (done bool, err error) {
+// Revive takes a device back into use that was disabled for the reason, and says whether it did:
+// not when it was disabled for another since, or when another device has its token by now.
+func (s Devices) Revive(ctx context.Context, id tenants.DeviceID, reason string) (done bool, err error) {
 	err = s.editDevice(ctx, id, "device.revive", func(_ *tx, row *deviceRow) error {
 		if done = row.State == string(tenants.DeviceDisabled) && row.DisabledReason == reason; done {
 			row.State, row.DisabledReason = string(tenants.DeviceActive), ""
@@ -335,45 +344,8 @@ type deviceCredentialRow struct {
 	UsedAt   int64
 }
 
-// TenantOfDevice finds whose device credential has the hash. Unknown is Unauthorized. The first use of a new credential retires
-// the device's older ones.
-func (s *Store) TenantOfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Device, error) {
-	if e, ok := recall(s.seen, s.seen.devices, h); ok {
-		return e.tenant, e.thing, nil
-	}
-	turn := s.seen.begin()
-	var c deviceCredentialRow
-	err := s.db.through(wholeHouse).gorm(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
-	if absent(err) {
-		return tenants.Tenant{}, tenants.Device{}, tenants.Refuse(tenants.Unauthorized, "unauthorized",
-			"This device credential is unknown or was replaced. Pair the app again.")
-	}
-	if err != nil {
-		return tenants.Tenant{}, tenants.Device{}, translate(err)
-	}
-	scope := s.For(tenants.TenantID(c.TenantID))
-	if c.UsedAt == 0 {
-		if err := s.w.do(ctx, scope.door(), func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
-			return tenants.Tenant{}, tenants.Device{}, err
-		}
-		scope.revoke(nil)
-		turn = s.seen.begin()
-	}
-	tenant, err := scope.Tenant(ctx)
-	if err != nil {
-		return tenants.Tenant{}, tenants.Device{}, err
-	}
-	device, err := scope.Device(ctx, tenants.DeviceID(c.DeviceID))
-	if err != nil {
-		return tenants.Tenant{}, tenants.Device{}, err
-	}
-	scope.see(device)
-	keep(s.seen, s.seen.devices, h, entry[tenants.Device]{tenant: tenant, thing: device}, turn)
-	return tenant, device, nil
-}
-
 // see records that the app gave a sign of life, to the minute, without waiting for it.
-func (s *Scope) see(d tenants.Device) {
+func (s *scope) see(d tenants.Device) {
 	now := s.s.now()
 	if now.Sub(d.SeenAt) < grain {
 		return
@@ -385,8 +357,9 @@ func (s *Scope) see(d tenants.Device) {
 	})
 }
 
-// firstUse marks the credential as used and removes those made before it. Newer ones, not used yet, stay.
-func (t *tx) firstUse(s *Scope, device uuid, h tenants.Hash) error {
+// firstUse marks the credential as used and removes those made before it. Newer ones, not used yet,
+// stay.
+func (t *tx) firstUse(s *scope, device uuid, h tenants.Hash) error {
 	n, err := t.change("UPDATE device_credentials SET used_at = ? WHERE tenant_id = ? AND hash = ? AND used_at = 0",
 		micros(s.s.now()), uuid(s.id), h[:])
 	if err != nil || n == 0 {
@@ -396,4 +369,45 @@ func (t *tx) firstUse(s *Scope, device uuid, h tenants.Hash) error {
 		"(SELECT created_at FROM device_credentials WHERE tenant_id = ? AND device_id = ? AND hash = ?)",
 		uuid(s.id), device, h[:], uuid(s.id), device, h[:])
 	return err
+}
+
+// CountByVersion counts the living devices by the versions of app and iOS.
+func (s Devices) CountByVersion(ctx context.Context) ([]tenants.Version, error) {
+	rows, err := s.reads().scan(ctx, "SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform "+
+		"= ? "+
+		"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive), string(tenants.IOS))
+	found, err := collect(rows, err, func(v *tenants.Version) []any { return []any{&v.App, &v.OS, &v.Devices} })
+	return found, translate(err)
+}
+
+// ByID finds devices by their ids in one statement. Ids that name none of the tenant's are left
+// out.
+func (s Devices) ByID(ctx context.Context, ids []tenants.DeviceID) (map[tenants.DeviceID]tenants.Device, error) {
+	out := map[tenants.DeviceID]tenants.Device{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	rows, err := s.reads().query(ctx, "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id IN ("+marks(len(ids))+")",
+		some(s.id, ids)...)
+	found, err := collect(rows, err, (*deviceRow).fields)
+	for _, r := range found {
+		out[tenants.DeviceID(r.ID)] = r.noun()
+	}
+	return out, translate(err)
+}
+
+// CountByEnvironment counts the living devices of an app by the environment they are pushed in.
+func (s Devices) CountByEnvironment(ctx context.Context, bundle string) (map[tenants.Environment]int, error) {
+	type group struct {
+		environment, learnt string
+		n                   int
+	}
+	rows, err := s.reads().query(ctx, "SELECT environment, learnt, COUNT(*) FROM devices WHERE tenant_id = ? AND bundle = ? AND state = ? "+
+		"GROUP BY environment, learnt", uuid(s.id), bundle, string(tenants.DeviceActive))
+	found, err := collect(rows, err, func(x *group) []any { return []any{&x.environment, &x.learnt, &x.n} })
+	out := map[tenants.Environment]int{}
+	for _, x := range found {
+		out[tenants.Device{Environment: tenants.Environment(x.environment), Learnt: tenants.Environment(x.learnt)}.Host()] += x.n
+	}
+	return out, translate(err)
 }

@@ -16,9 +16,15 @@ type StripeEvent struct {
 // eventLease is how long whoever took an event up has for it.
 const eventLease = time.Minute
 
-// ClaimStripeEvent keeps an event once and takes it up. It is mine for the one who should act on it: nobody has before, or somebody
-// began more than a minute ago and never said that it was done.
-func (s *Store) ClaimStripeEvent(ctx context.Context, e StripeEvent) (mine bool, err error) {
+// StripeEvents are the webhook messages of Stripe that were received.
+type StripeEvents struct{ *core }
+
+// StripeEvents returns the StripeEvents of all tenants.
+func (s *Store) StripeEvents() StripeEvents { return StripeEvents{&s.core} }
+
+// Claim keeps an event once and takes it up. It is mine for the one who should act on it: nobody
+// has before, or somebody began more than a minute ago and never said that it was done.
+func (s StripeEvents) Claim(ctx context.Context, e StripeEvent) (mine bool, err error) {
 	now := s.now()
 	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		n, err := t.change("INSERT INTO stripe_events (id, type, api_version, live, object, received_at, claimed_at, done_at, tries, error) "+
@@ -35,8 +41,9 @@ func (s *Store) ClaimStripeEvent(ctx context.Context, e StripeEvent) (mine bool,
 	return mine && err == nil, err
 }
 
-// EndStripeEvent notes that the event was acted on, or why it could not be; then the next one to claim it has it at once.
-func (s *Store) EndStripeEvent(ctx context.Context, id string, failed error) error {
+// End notes that the event was acted on, or why it could not be; then the next one to claim it has
+// it at once.
+func (s StripeEvents) End(ctx context.Context, id string, failed error) error {
 	return s.w.do(ctx, noDoor, func(t *tx) error {
 		if failed == nil {
 			_, err := t.exec("UPDATE stripe_events SET done_at = ?, error = '' WHERE id = ?", micros(s.now()), id)
@@ -47,8 +54,8 @@ func (s *Store) EndStripeEvent(ctx context.Context, id string, failed error) err
 	})
 }
 
-// StripeHeard is when the last event came; zero = never.
-func (s *Store) StripeHeard(ctx context.Context) (time.Time, error) {
+// LastHeard is when the last event came; zero = never.
+func (s StripeEvents) LastHeard(ctx context.Context) (time.Time, error) {
 	rows, err := s.db.through(noDoor).query(ctx, "SELECT MAX(received_at) FROM stripe_events")
 	found, err := collect(rows, err, func(n *sql.NullInt64) []any { return []any{n} })
 	if err != nil || len(found) == 0 {

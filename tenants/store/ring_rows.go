@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"carillon/tenants"
@@ -115,14 +114,8 @@ func (r callRow) noun() *tenants.Call {
 	}
 }
 
-// Ring is one ring with its attempts, their facts in the order of record, and its call.
-func (s *Scope) Ring(ctx context.Context, id tenants.RingID) (*tenants.Ring, error) {
-	r, err := s.ring(ctx, s.reads(), id, "")
-	return r, translate(err)
-}
-
 // ring reads a ring; lock is what PostgreSQL adds to hold it.
-func (s *Scope) ring(ctx context.Context, q querier, id tenants.RingID, lock string) (*tenants.Ring, error) {
+func (s *scope) ring(ctx context.Context, q querier, id tenants.RingID, lock string) (*tenants.Ring, error) {
 	rows, err := q.query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?"+lock, uuid(s.id), uuid(id))
 	found, err := collect(rows, err, (*ringRow).fields)
 	if err != nil {
@@ -136,7 +129,7 @@ func (s *Scope) ring(ctx context.Context, q querier, id tenants.RingID, lock str
 }
 
 // fill reads what belongs to the rings: three statements, however many they are.
-func (s *Scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) error {
+func (s *scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) error {
 	if len(rings) == 0 {
 		return nil
 	}
@@ -178,7 +171,8 @@ func (s *Scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 	return err
 }
 
-// first is the Seq of an attempt's first fact: `placed`, written in the order in which the ring named its attempts.
+// first is the Seq of an attempt's first fact: `placed`, written in the order in which the ring
+// named its attempts.
 func first(a tenants.Attempt) int64 {
 	if len(a.Facts) == 0 {
 		return 0
@@ -198,86 +192,16 @@ type RingQuery struct {
 	Limit    int
 }
 
-// Rings lists rings with attempts, facts and calls, newest first.
-func (s *Scope) Rings(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
-	db := s.read(ctx, "rings").Select(ringColumns)
-	for _, c := range []struct{ column, want string }{{"state", string(q.State)}, {"to_person", q.Person}} {
-		if c.want != "" {
-			db = db.Where(c.column+" = ?", c.want)
-		}
-	}
-	if q.Agent != "" {
-		db = db.Where("agent_id = ?", uuid(q.Agent))
-	}
-	if q.State.Terminal() && q.State != "" {
-		db = db.Where("ended_at > 0") // true of each; it is what rings_ended asks for
-	}
-	if q.Device != "" {
-		often, err := s.often(ctx, q.Device)
-		if err != nil {
-			return nil, "", err
-		}
-		rung := "id IN (SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id = ?)"
-		if often {
-			rung = "EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)"
-		}
-		if db = db.Where(rung, uuid(s.id), uuid(q.Device)); !often {
-			db = db.Order(sorted)
-		}
-	}
-	db = between(db, "created_at", q.From, q.To)
-	if q.Search != "" {
-		if db, err = s.search(ctx, db, strings.ToLower(q.Search)); err != nil {
-			return nil, "", err
-		}
-	}
-	rows, next, err := page(db, q.After, q.Limit, func(r ringRow) cursor { return cursor{r.Created, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	rings = nouns(rows, ringRow.noun)
-	if err := s.fill(ctx, s.reads(), rings); err != nil {
-		return nil, "", translate(err)
-	}
-	return rings, next, nil
-}
-
-// oftenRung is from when on it costs less to look through all rings for those of a device than to collect the device's and sort them.
+// oftenRung is from when on it costs less to look through all rings for those of a device than to
+// collect the device's and sort them.
 const oftenRung = 5000
 
 // often reports whether a device was rung so often.
-func (s *Scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
+func (s *scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? LIMIT ?) few",
 		uuid(s.id), uuid(d), oftenRung)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 	return err == nil && n[0] == oftenRung, translate(err)
-}
-
-// LiveRings are the tenant's rings that have not ended and ring, or have as their call, the device.
-func (s *Scope) LiveRings(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
-	rows, err := s.reads().query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
-		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", uuid(s.id), uuid(d))
-	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
-	return found, translate(err)
-}
-
-// Facts lists a ring's facts with a Seq past after, in the order of record.
-func (s *Scope) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
-	rows, err := s.reads().query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
-		uuid(s.id), uuid(id), after)
-	found, err := collect(rows, err, (*factRow).fields)
-	if err != nil {
-		return nil, translate(err)
-	}
-	if len(found) == 0 {
-		rows, err := s.reads().query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
-		there, err := collect(rows, err, (*ringRow).fields)
-		if err == nil && len(there) == 0 {
-			return nil, tenants.NoSuch("ring")
-		}
-		return []tenants.Fact{}, translate(err)
-	}
-	return nouns(found, factRow.noun), nil
 }
 
 // copied is a ring that shares nothing with r, so that a change may run again on the same start.

@@ -33,40 +33,43 @@ func (r outcomeRow) noun(now int64) tenants.Outcome {
 }
 
 // outcomeSelect joins the attempts a and rings r of the statement to what their phones said.
-const outcomeSelect = "SELECT a.ring_id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, r.expires_at, r.ended_at, " +
+const outcomeSelect = "SELECT a.ring_id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, " +
+	"r.expires_at, r.ended_at, " +
 	"COUNT(f.kind), COUNT(CASE WHEN f.kind <> 'woke' THEN 1 END) FROM "
 
 const outcomeFacts = " LEFT JOIN facts f ON f.tenant_id = a.tenant_id AND f.ring_id = a.ring_id AND f.attempt_id = a.id " +
 	"AND f.kind IN ('woke', 'shown', 'failed_to_show', 'silenced', 'declined', 'busy', 'answered') " +
-	"GROUP BY a.ring_id, a.id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, r.expires_at, r.ended_at " +
+	"GROUP BY a.ring_id, a.id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, r.expires_at, " +
+	"r.ended_at " +
 	"ORDER BY r.created_at DESC, a.ring_id DESC, a.id"
 
-// Outcomes lists how the latest attempts on a device came out, newest first.
-func (s *Scope) Outcomes(ctx context.Context, d tenants.DeviceID, limit int) ([]tenants.Outcome, error) {
-	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, ring_id, id, device_id, app_version, os_version, token, status, reason FROM attempts "+
-		"WHERE tenant_id = ? AND device_id = ? ORDER BY ring_id DESC LIMIT ?) a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id"+outcomeFacts,
+// Outcomes tell how the attempts on the tenant's devices came out; phone health is judged by them.
+type Outcomes struct{ *scope }
+
+// Outcomes returns the tenant's Outcomes.
+func (s *Scope) Outcomes() Outcomes { return Outcomes{&s.scope} }
+
+// OfDevice lists how the latest attempts on a device came out, newest first.
+func (s Outcomes) OfDevice(ctx context.Context, d tenants.DeviceID, limit int) ([]tenants.Outcome, error) {
+	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, ring_id, id, device_id, app_version, os_version, token, status, reason FROM "+
+		"attempts "+
+		"WHERE tenant_id = ? AND device_id = ? ORDER BY ring_id DESC LIMIT ?) a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = "+
+		"a.ring_id"+outcomeFacts,
 		uuid(s.id), uuid(d), limit)
 }
 
-// Watched lists how the attempts of the latest rings since a moment came out, newest first; limit bounds the rings, so that the
-// answer costs the same however many there are.
-func (s *Scope) Watched(ctx context.Context, since time.Time, limit int) ([]tenants.Outcome, error) {
+// Since lists how the attempts of the latest rings since a moment came out, newest first; limit
+// bounds the rings, so that the answer costs the same however many there are.
+func (s Outcomes) Since(ctx context.Context, since time.Time, limit int) ([]tenants.Outcome, error) {
 	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, id, created_at, expires_at, ended_at FROM rings "+
-		"WHERE tenant_id = ? AND created_at >= ? ORDER BY created_at DESC LIMIT ?) r JOIN attempts a ON a.tenant_id = r.tenant_id AND a.ring_id = r.id"+outcomeFacts,
+		"WHERE tenant_id = ? AND created_at >= ? ORDER BY created_at DESC LIMIT ?) r JOIN attempts a ON a.tenant_id = r.tenant_id AND "+
+		"a.ring_id = r.id"+outcomeFacts,
 		uuid(s.id), micros(since), limit)
 }
 
-func (s *Scope) outcomes(ctx context.Context, query string, args ...any) ([]tenants.Outcome, error) {
+func (s *scope) outcomes(ctx context.Context, query string, args ...any) ([]tenants.Outcome, error) {
 	rows, err := s.reads().scan(ctx, query, args...)
 	found, err := collect(rows, err, (*outcomeRow).fields)
 	now := micros(s.s.now())
 	return nouns(found, func(r outcomeRow) tenants.Outcome { return r.noun(now) }), translate(err)
-}
-
-// Versions counts the living devices by the versions of app and iOS.
-func (s *Scope) Versions(ctx context.Context) ([]tenants.Version, error) {
-	rows, err := s.reads().scan(ctx, "SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform = ? "+
-		"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive), string(tenants.IOS))
-	found, err := collect(rows, err, func(v *tenants.Version) []any { return []any{&v.App, &v.OS, &v.Devices} })
-	return found, translate(err)
 }

@@ -12,8 +12,9 @@ import (
 	"carillon/tenants"
 )
 
-// write runs a change of the tenant's data in the writer. A tenant that does not exist is refused before anything else.
-func (s *Scope) write(ctx context.Context, run func(*tx) error) error {
+// write runs a change of the tenant's data in the writer. A tenant that does not exist is refused
+// before anything else.
+func (s *scope) write(ctx context.Context, run func(*tx) error) error {
 	return s.s.w.wait(ctx, &job{door: s.door(), tenant: s.id, done: make(chan struct{}), run: func(t *tx) error {
 		if err := t.counter(s.id); err != nil {
 			return err
@@ -22,8 +23,8 @@ func (s *Scope) write(ctx context.Context, run func(*tx) error) error {
 	}})
 }
 
-// counters holds the tenants' rows of a whole group, in the order of their ids: two nodes that held them in the order of their jobs
-// would wait for each other. On SQLite there is nobody to wait for.
+// counters holds the tenants' rows of a whole group, in the order of their ids: two nodes that held
+// them in the order of their jobs would wait for each other. On SQLite there is nobody to wait for.
 func (t *tx) counters(group []*job) error {
 	if t.d.dialect.isFile() {
 		return nil
@@ -43,8 +44,8 @@ func (t *tx) counters(group []*job) error {
 	return nil
 }
 
-// counter reads the tenant's last audit seq into the transaction. On PostgreSQL it holds the tenant's row until the commit, which
-// is what keeps the seqs of several nodes without a gap.
+// counter reads the tenant's last audit seq into the transaction. On PostgreSQL it holds the
+// tenant's row until the commit, which is what keeps the seqs of several nodes without a gap.
 func (t *tx) counter(id tenants.TenantID) error {
 	if _, ok := t.audits[id]; ok {
 		return nil
@@ -57,8 +58,9 @@ func (t *tx) counter(id tenants.TenantID) error {
 	return nil
 }
 
-// audit collects the row of a change in the same transaction. detail names the changed fields, never their secrets.
-func (t *tx) audit(s *Scope, action, target, detail string) error {
+// audit collects the row of a change in the same transaction. detail names the changed fields,
+// never their secrets.
+func (t *tx) audit(s *scope, action, target, detail string) error {
 	if err := t.counter(s.id); err != nil {
 		return err
 	}
@@ -69,9 +71,15 @@ func (t *tx) audit(s *Scope, action, target, detail string) error {
 	return nil
 }
 
-// Note records an action that changes no row of its own, such as a sign-in.
-func (s *Scope) Note(ctx context.Context, action, target, detail string) error {
-	return s.write(ctx, func(t *tx) error { return t.audit(s, action, target, detail) })
+// Audits are the tenant's record of changes. Each change writes its row by itself.
+type Audits struct{ *scope }
+
+// Audits returns the tenant's Audits.
+func (s *Scope) Audits() Audits { return Audits{&s.scope} }
+
+// Add records an action that changes no row of its own, such as a sign-in.
+func (s Audits) Add(ctx context.Context, action, target, detail string) error {
+	return s.write(ctx, func(t *tx) error { return t.audit(s.scope, action, target, detail) })
 }
 
 // AuditQuery asks for a page of the record of changes.
@@ -104,9 +112,10 @@ func (r auditRow) noun() tenants.Audit {
 	}
 }
 
-// Audits lists changes, newest first. A search, a span of time and the changes of rings are looked for among the newest auditSpan
-// entries behind the cursor: a page may have fewer rows than it could, or none, and still lead to a next one.
-func (s *Scope) Audits(ctx context.Context, q AuditQuery) ([]tenants.Audit, string, error) {
+// List lists changes, newest first. A search, a span of time and the changes of rings are looked
+// for among the newest auditSpan entries behind the cursor: a page may have fewer rows than it
+// could, or none, and still lead to a next one.
+func (s Audits) List(ctx context.Context, q AuditQuery) ([]tenants.Audit, string, error) {
 	db := s.read(ctx, "audits")
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
@@ -154,12 +163,13 @@ func (s *Scope) Audits(ctx context.Context, q AuditQuery) ([]tenants.Audit, stri
 	return nouns(rows, auditRow.noun), next, nil
 }
 
-// auditSpan is how many entries one page looks through. No index finds a part of a word, and a text index would cost every ring.
+// auditSpan is how many entries one page looks through. No index finds a part of a word, and a text
+// index would cost every ring.
 const auditSpan = 15_000
 
-// part is the lowest seq that a page looks at, and whether there is more to look through below it. Where an index leads to the rows it
-// looks at all: 0.
-func (s *Scope) part(ctx context.Context, q AuditQuery) (bottom int64, more bool, err error) {
+// part is the lowest seq that a page looks at, and whether there is more to look through below it.
+// Where an index leads to the rows it looks at all: 0.
+func (s *scope) part(ctx context.Context, q AuditQuery) (bottom int64, more bool, err error) {
 	few := q.Action != "" && !strings.HasPrefix(q.Action, "ring.")
 	if few || q.Search == "" && q.Action == "" && q.From.IsZero() && q.To.IsZero() {
 		return 0, false, nil
@@ -183,7 +193,8 @@ func (s *Scope) part(ctx context.Context, q AuditQuery) (bottom int64, more bool
 	return bottom, at >= micros(q.From.Add(-clocksDiffer)), err
 }
 
-// clocksDiffer is how far the clocks of nodes may be apart: seqs follow the times of entries no closer than that.
+// clocksDiffer is how far the clocks of nodes may be apart: seqs follow the times of entries no
+// closer than that.
 const clocksDiffer = time.Minute
 
 // between narrows to [from, to); a zero end is open.

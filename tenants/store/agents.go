@@ -26,19 +26,25 @@ func (r agentRow) noun() tenants.Agent {
 
 func (r agentRow) cursor() cursor { return cursor{r.Created, r.ID} }
 
-// AddAgent adds an agent.
-func (s *Scope) AddAgent(ctx context.Context, a tenants.Agent) error {
+// Agents are the tenant's agents.
+type Agents struct{ *scope }
+
+// Agents returns the tenant's Agents.
+func (s *Scope) Agents() Agents { return Agents{&s.scope} }
+
+// Add adds an agent.
+func (s Agents) Add(ctx context.Context, a tenants.Agent) error {
 	row := agentRow{TenantID: uuid(s.id), ID: uuid(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller, Created: micros(a.CreatedAt)}
 	return s.write(ctx, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This agent exists already.")
 		}
-		return t.audit(s, "agent.add", string(row.ID), "")
+		return t.audit(s.scope, "agent.add", string(row.ID), "")
 	})
 }
 
-// SetAgent changes an agent's name, kind and caller.
-func (s *Scope) SetAgent(ctx context.Context, a tenants.Agent) error {
+// Set changes an agent's name, kind and caller.
+func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 	return s.write(ctx, func(t *tx) error {
 		var old agentRow
 		if err := s.in(t.db(), "agents").Where("id = ?", uuid(a.ID)).Take(&old).Error; err != nil {
@@ -56,12 +62,12 @@ func (s *Scope) SetAgent(ctx context.Context, a tenants.Agent) error {
 		if err != nil {
 			return err
 		}
-		return t.audit(s, "agent.set", string(a.ID), c.String())
+		return t.audit(s.scope, "agent.set", string(a.ID), c.String())
 	})
 }
 
-// RemoveAgent removes an agent. If it was the tenant's default, the built-in one is again.
-func (s *Scope) RemoveAgent(ctx context.Context, id tenants.AgentID) error {
+// Remove removes an agent. If it was the tenant's default, the built-in one is again.
+func (s Agents) Remove(ctx context.Context, id tenants.AgentID) error {
 	err := s.write(ctx, func(t *tx) error {
 		n, err := t.change("DELETE FROM agents WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
 		if err != nil {
@@ -70,17 +76,18 @@ func (s *Scope) RemoveAgent(ctx context.Context, id tenants.AgentID) error {
 		if n == 0 {
 			return tenants.NoSuch("agent")
 		}
-		if _, err := t.exec("UPDATE tenants SET default_agent = ? WHERE id = ? AND default_agent = ?", uuid(""), uuid(s.id), uuid(id)); err != nil {
+		if _, err := t.exec("UPDATE tenants SET default_agent = ? WHERE id = ? AND default_agent = ?", uuid(""), uuid(s.id),
+			uuid(id)); err != nil {
 			return err
 		}
-		return t.audit(s, "agent.remove", string(id), "")
+		return t.audit(s.scope, "agent.remove", string(id), "")
 	})
 	s.s.seen.forget()
 	return err
 }
 
-// Agent is one agent.
-func (s *Scope) Agent(ctx context.Context, id tenants.AgentID) (tenants.Agent, error) {
+// Get is one agent.
+func (s Agents) Get(ctx context.Context, id tenants.AgentID) (tenants.Agent, error) {
 	var row agentRow
 	if err := s.read(ctx, "agents").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Agent{}, missing(err, "agent")
@@ -88,12 +95,28 @@ func (s *Scope) Agent(ctx context.Context, id tenants.AgentID) (tenants.Agent, e
 	return row.noun(), nil
 }
 
-// Agents lists agents, newest first.
-func (s *Scope) Agents(ctx context.Context, q Page) ([]tenants.Agent, string, error) {
+// List lists agents, newest first.
+func (s Agents) List(ctx context.Context, q Page) ([]tenants.Agent, string, error) {
 	db := s.read(ctx, "agents")
 	if q.Search != "" {
 		db = db.Where(`LOWER(name) LIKE ? ESCAPE '\'`, like("%", q.Search, "%"))
 	}
 	rows, next, err := page(db, q.After, q.Limit, agentRow.cursor)
 	return nouns(rows, agentRow.noun), next, err
+}
+
+// ByID finds agents by their ids in one statement. Ids that name none of the tenant's are left out.
+func (s Agents) ByID(ctx context.Context, ids []tenants.AgentID) (map[tenants.AgentID]tenants.Agent, error) {
+	out := map[tenants.AgentID]tenants.Agent{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	var rows []agentRow
+	if err := s.read(ctx, "agents").Where("id IN ?", uuids(ids)).Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	for _, r := range rows {
+		out[tenants.AgentID(r.ID)] = r.noun()
+	}
+	return out, nil
 }

@@ -23,8 +23,14 @@ func (r signupRow) noun() tenants.Signup {
 	}
 }
 
-// AddSignup keeps a sign-up until its link is used or it expires.
-func (s *Store) AddSignup(ctx context.Context, n tenants.Signup) error {
+// SignUps are the sign-ups for a trial, and the trials that begin with them.
+type SignUps struct{ *core }
+
+// SignUps returns the SignUps of all tenants.
+func (s *Store) SignUps() SignUps { return SignUps{&s.core} }
+
+// Add keeps a sign-up until its link is used or it expires.
+func (s SignUps) Add(ctx context.Context, n tenants.Signup) error {
 	row := signupRow{
 		Hash: n.Hash[:], Browser: n.Browser[:], Email: n.Email, Name: n.Name, Password: n.Password, Company: n.Company, Industry: string(n.Industry),
 		TimeZone: n.TimeZone, Code: n.Code, Created: micros(n.CreatedAt), ExpiresAt: micros(n.ExpiresAt),
@@ -34,8 +40,8 @@ func (s *Store) AddSignup(ctx context.Context, n tenants.Signup) error {
 
 const signupGone = "This link was used already, or it is older than 24 hours. Sign up again."
 
-// SignupOf finds the sign-up of a link; one that is unknown, used or expired is Gone.
-func (s *Store) SignupOf(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Signup, error) {
+// Get finds the sign-up of a link; one that is unknown, used or expired is Gone.
+func (s SignUps) Get(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Signup, error) {
 	var row signupRow
 	err := s.db.through(noDoor).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
 	if err != nil && !absent(err) {
@@ -47,8 +53,8 @@ func (s *Store) SignupOf(ctx context.Context, h tenants.Hash, now time.Time) (te
 	return row.noun(), nil
 }
 
-// Tried reports whether a trial was had under this key; see tenants.Plans.TrialKey.
-func (s *Store) Tried(ctx context.Context, key string) (bool, error) {
+// HadTrial reports whether a trial was had under this key; see tenants.Plans.TrialKey.
+func (s SignUps) HadTrial(ctx context.Context, key string) (bool, error) {
 	rows, err := s.db.through(noDoor).query(ctx, "SELECT key FROM trials WHERE key = ?", key)
 	found, err := collect(rows, err, func(k *string) []any { return []any{k} })
 	return len(found) > 0, translate(err)
@@ -66,9 +72,10 @@ type Opening struct {
 	Who          Who
 }
 
-// OpenTrial uses a sign-up up and opens its tenant, with owner, agent and trial, in one write: all of it or nothing. A link that is
-// gone is Gone; an address that has an account by now, a key that had its trial and a slug that is taken are Conflict.
-func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
+// OpenTrial uses a sign-up up and opens its tenant, with owner, agent and trial, in one write: all
+// of it or nothing. A link that is gone is Gone; an address that has an account by now, a key that
+// had its trial and a slug that is taken are Conflict.
+func (s SignUps) OpenTrial(ctx context.Context, o Opening) error {
 	err := s.w.do(ctx, wholeHouse, func(t *tx) error {
 		n, err := t.change("DELETE FROM signups WHERE hash = ? AND expires_at > ?", o.Signup[:], micros(s.now()))
 		if err == nil && n == 0 {
@@ -77,10 +84,11 @@ func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec("INSERT INTO trials (key, tenant, began_at) VALUES (?, ?, ?)", o.Key, uuid(o.Tenant.ID), micros(s.now())); err != nil {
+		if _, err := t.exec("INSERT INTO trials (key, tenant, began_at) VALUES (?, ?, ?)", o.Key, uuid(o.Tenant.ID),
+			micros(s.now())); err != nil {
 			return taken(err, "This company has had its trial. Ask a colleague to add you under People.")
 		}
-		if err := t.found(s.For(o.Tenant.ID).By(o.Who), o); err != nil {
+		if err := t.found(s.of(o.Tenant.ID).by(o.Who), o); err != nil {
 			return err
 		}
 		if o.Referral != nil {
@@ -96,10 +104,11 @@ func (s *Store) OpenTrial(ctx context.Context, o Opening) error {
 }
 
 // found makes the tenant with all that it begins with.
-func (t *tx) found(s *Scope, o Opening) error {
+func (t *tx) found(s *scope, o Opening) error {
 	o.Tenant.DefaultAgent = o.Agent.ID
 	row, user := rowOfTenant(o.Tenant), rowOfUser(o.Owner)
-	agent := agentRow{TenantID: row.ID, ID: uuid(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller, Created: micros(o.Agent.CreatedAt)}
+	agent := agentRow{TenantID: row.ID, ID: uuid(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller,
+		Created: micros(o.Agent.CreatedAt)}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "There is a tenant with this slug already. Choose another one.")
 	}

@@ -31,8 +31,14 @@ func (r pairingRow) noun() tenants.Pairing {
 	}
 }
 
-// AddPairing records a pairing code by its hash.
-func (s *Scope) AddPairing(ctx context.Context, p tenants.Pairing, h tenants.Hash) error {
+// Pairings are the codes that pair phones with the tenant.
+type Pairings struct{ *scope }
+
+// Pairings returns the tenant's Pairings.
+func (s *Scope) Pairings() Pairings { return Pairings{&s.scope} }
+
+// Add records a pairing code by its hash.
+func (s Pairings) Add(ctx context.Context, p tenants.Pairing, h tenants.Hash) error {
 	row := pairingRow{
 		TenantID: uuid(s.id), ID: uuid(p.ID), Hash: h[:], Person: p.Person, ByKind: p.By.Kind, ByID: uuid(p.By.ID), ByName: p.By.Name,
 		Created: micros(p.CreatedAt), ExpiresAt: micros(p.ExpiresAt),
@@ -41,12 +47,12 @@ func (s *Scope) AddPairing(ctx context.Context, p tenants.Pairing, h tenants.Has
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This pairing code exists already.")
 		}
-		return t.audit(s, "pairing.add", string(row.ID), row.Person)
+		return t.audit(s.scope, "pairing.add", string(row.ID), row.Person)
 	})
 }
 
-// Pairing is one pairing, used or not; Forget removes it once it has expired.
-func (s *Scope) Pairing(ctx context.Context, id tenants.PairingID) (tenants.Pairing, error) {
+// Get is one pairing, used or not; Forget removes it once it has expired.
+func (s Pairings) Get(ctx context.Context, id tenants.PairingID) (tenants.Pairing, error) {
 	var row pairingRow
 	if err := s.read(ctx, "pairings").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Pairing{}, missing(err, "pairing")
@@ -56,22 +62,10 @@ func (s *Scope) Pairing(ctx context.Context, id tenants.PairingID) (tenants.Pair
 
 var errPairing = tenants.Refuse(tenants.Unauthorized, "pairing_gone", "This pairing code is unknown, used or expired. Ask for a new one.")
 
-// TenantOfPairing finds whose pairing code has the hash. Unknown, used and expired are all Unauthorized.
-func (s *Store) TenantOfPairing(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Tenant, tenants.Pairing, error) {
-	var row pairingRow
-	err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
-	if err != nil && !absent(err) {
-		return tenants.Tenant{}, tenants.Pairing{}, translate(err)
-	}
-	if err != nil || row.UsedAt != 0 || micros(now) >= row.ExpiresAt {
-		return tenants.Tenant{}, tenants.Pairing{}, errPairing
-	}
-	tenant, err := s.For(tenants.TenantID(row.TenantID)).Tenant(ctx)
-	return tenant, row.noun(), err
-}
-
-// TakePairing uses the code up and adds the device in one transaction. The pairing's person wins over the device's.
-func (s *Scope) TakePairing(ctx context.Context, id tenants.PairingID, d tenants.Device, credential tenants.Hash, now time.Time) (device tenants.Device, err error) {
+// Use uses the code up and adds the device in one transaction. The pairing's person wins over the
+// device's.
+func (s Pairings) Use(ctx context.Context, id tenants.PairingID, d tenants.Device, credential tenants.Hash,
+	now time.Time) (device tenants.Device, err error) {
 	err = s.write(ctx, func(t *tx) (err error) {
 		var row pairingRow
 		if err := s.in(t.db(), "pairings").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
@@ -84,7 +78,7 @@ func (s *Scope) TakePairing(ctx context.Context, id tenants.PairingID, d tenants
 		if row.Person != "" {
 			d.Person = row.Person
 		}
-		if device, _, err = t.register(s, d, credential); err != nil {
+		if device, _, err = t.register(s.scope, d, credential); err != nil {
 			return err
 		}
 		_, err = t.exec("UPDATE pairings SET used_at = ?, device_id = ? WHERE tenant_id = ? AND id = ? AND used_at = 0",
@@ -92,7 +86,7 @@ func (s *Scope) TakePairing(ctx context.Context, id tenants.PairingID, d tenants
 		if err != nil {
 			return err
 		}
-		return t.audit(s, "pairing.take", string(id), string(device.ID))
+		return t.audit(s.scope, "pairing.take", string(id), string(device.ID))
 	})
 	s.s.seen.forget()
 	if err != nil {

@@ -22,7 +22,8 @@ func (r *partnerRow) fields() []any {
 func (r partnerRow) noun() tenants.Partner {
 	return tenants.Partner{
 		ID: tenants.PartnerID(r.ID), Code: r.Code, Email: r.Email, Name: r.Name, Key: r.Key, User: tenants.UserID(r.User),
-		Payee: tenants.Payee{Name: r.Payee, By: tenants.PayBy(r.By), Account: r.Account}, CreatedAt: moment(r.Created), StoppedAt: moment(r.Stopped),
+		Payee: tenants.Payee{Name: r.Payee, By: tenants.PayBy(r.By),
+			Account: r.Account}, CreatedAt: moment(r.Created), StoppedAt: moment(r.Stopped),
 	}
 }
 
@@ -35,8 +36,14 @@ type PartnerLink struct {
 	ExpiresAt time.Time
 }
 
-// AddPartnerLink keeps a link until it is used or expires.
-func (s *Store) AddPartnerLink(ctx context.Context, l PartnerLink) error {
+// Partners are the partners who refer tenants, with their links, sessions and clicks.
+type Partners struct{ *core }
+
+// Partners returns the Partners of all tenants.
+func (s *Store) Partners() Partners { return Partners{&s.core} }
+
+// AddLink keeps a link until it is used or expires.
+func (s Partners) AddLink(ctx context.Context, l PartnerLink) error {
 	return s.w.do(ctx, noDoor, func(t *tx) error { return t.addPartnerLink(l) })
 }
 
@@ -46,9 +53,10 @@ func (t *tx) addPartnerLink(l PartnerLink) error {
 	return err
 }
 
-// AddPartner makes somebody a partner for whose address the operator vouches, and keeps a link that lets them in, in one write. Whoever
-// has the address and is one already stays as they are: added is false, and the link is theirs.
-func (s *Store) AddPartner(ctx context.Context, fresh tenants.Partner, l PartnerLink) (p tenants.Partner, added bool, err error) {
+// Add makes somebody a partner for whose address the operator vouches, and keeps a link that lets
+// them in, in one write. Whoever has the address and is one already stays as they are: added is
+// false, and the link is theirs.
+func (s Partners) Add(ctx context.Context, fresh tenants.Partner, l PartnerLink) (p tenants.Partner, added bool, err error) {
 	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		p, err = onePartner(ctx, t, "email = ?", fresh.Email)
 		if added = tenants.KindOf(err) == tenants.Unknown; added {
@@ -71,7 +79,8 @@ type partnerLinkRow struct {
 }
 
 func partnerLink(ctx context.Context, q querier, h tenants.Hash, now time.Time) (PartnerLink, error) {
-	rows, err := q.query(ctx, "SELECT hash, email, name, created_at, expires_at FROM partner_links WHERE hash = ? AND expires_at > ?", h[:], micros(now))
+	rows, err := q.query(ctx, "SELECT hash, email, name, created_at, expires_at FROM partner_links WHERE hash = ? AND expires_at > ?",
+		h[:], micros(now))
 	found, err := collect(rows, err, func(r *partnerLinkRow) []any { return []any{&r.hash, &r.email, &r.name, &r.created, &r.expires} })
 	if err == nil && len(found) == 0 {
 		return PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", partnerLinkGone)
@@ -83,8 +92,8 @@ func partnerLink(ctx context.Context, q querier, h tenants.Hash, now time.Time) 
 	return PartnerLink{Hash: hash(r.hash), Email: r.email, Name: r.name, CreatedAt: moment(r.created), ExpiresAt: moment(r.expires)}, nil
 }
 
-// PartnerLinkOf finds a link; one that is unknown, used or expired is Gone.
-func (s *Store) PartnerLinkOf(ctx context.Context, h tenants.Hash, now time.Time) (PartnerLink, error) {
+// Link finds a link; one that is unknown, used or expired is Gone.
+func (s Partners) Link(ctx context.Context, h tenants.Hash, now time.Time) (PartnerLink, error) {
 	return partnerLink(ctx, s.db.through(noDoor), h, now)
 }
 
@@ -95,9 +104,9 @@ type PartnerSignIn struct {
 	ExpiresAt time.Time
 }
 
-// EnterPartner uses a link up and signs its address in, in one write: as the partner it has been, or as fresh, which becomes one. The
-// account of fresh, if it names one, opens the room from then on.
-func (s *Store) EnterPartner(ctx context.Context, link tenants.Hash, fresh tenants.Partner, in PartnerSignIn) (p tenants.Partner, err error) {
+// Enter uses a link up and signs its address in, in one write: as the partner it has been, or as
+// fresh, which becomes one. The account of fresh, if it names one, opens the room from then on.
+func (s Partners) Enter(ctx context.Context, link tenants.Hash, fresh tenants.Partner, in PartnerSignIn) (p tenants.Partner, err error) {
 	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		n, err := t.change("DELETE FROM partner_links WHERE hash = ? AND expires_at > ?", link[:], micros(s.now()))
 		if err == nil && n == 0 {
@@ -128,7 +137,8 @@ func (s *Store) EnterPartner(ctx context.Context, link tenants.Hash, fresh tenan
 }
 
 func (t *tx) addPartner(p tenants.Partner) error {
-	_, err := t.exec("INSERT INTO partners ("+partnerColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", uuid(p.ID), p.Code, p.Email, p.Name, p.Key, uuid(""),
+	_, err := t.exec("INSERT INTO partners ("+partnerColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", uuid(p.ID), p.Code, p.Email,
+		p.Name, p.Key, uuid(""),
 		p.Payee.Name, string(p.Payee.By), p.Payee.Account, micros(p.CreatedAt))
 	return taken(err, "There is a partner with this address or code already.")
 }
@@ -145,27 +155,28 @@ func onePartner(ctx context.Context, q querier, where string, arg any) (tenants.
 	return found[0].noun(), nil
 }
 
-// Partner is one partner.
-func (s *Store) Partner(ctx context.Context, id tenants.PartnerID) (tenants.Partner, error) {
+// Get is one partner.
+func (s Partners) Get(ctx context.Context, id tenants.PartnerID) (tenants.Partner, error) {
 	return onePartner(ctx, s.db.through(noDoor), "id = ?", uuid(id))
 }
 
-// PartnerOfCode finds the partner of a code, also one that was stopped.
-func (s *Store) PartnerOfCode(ctx context.Context, code string) (tenants.Partner, error) {
+// ByCode finds the partner of a code, also one that was stopped.
+func (s Partners) ByCode(ctx context.Context, code string) (tenants.Partner, error) {
 	return onePartner(ctx, s.db.through(noDoor), "code = ?", code)
 }
 
-// PartnerOfUser finds the partner whose room an account of the console opens.
-func (s *Store) PartnerOfUser(ctx context.Context, u tenants.UserID) (tenants.Partner, error) {
+// ByUser finds the partner whose room an account of the console opens.
+func (s Partners) ByUser(ctx context.Context, u tenants.UserID) (tenants.Partner, error) {
 	if u == "" { // what a partner without an account has
 		return tenants.Partner{}, tenants.NoSuch("partner")
 	}
 	return onePartner(ctx, s.db.through(noDoor), "user_id = ? AND user_id <> "+s.db.dialect.noID(), uuid(u))
 }
 
-// PartnerOfSignIn finds whose sign-in it is; one that is over is Unauthorized.
-func (s *Store) PartnerOfSignIn(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Partner, error) {
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT partner_id FROM partner_sign_ins WHERE hash = ? AND expires_at > ?", h[:], micros(now))
+// BySignIn finds whose sign-in it is; one that is over is Unauthorized.
+func (s Partners) BySignIn(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Partner, error) {
+	rows, err := s.db.through(noDoor).query(ctx, "SELECT partner_id FROM partner_sign_ins WHERE hash = ? AND expires_at > ?", h[:],
+		micros(now))
 	found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
 	if err == nil && len(found) == 0 {
 		return tenants.Partner{}, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
@@ -173,36 +184,36 @@ func (s *Store) PartnerOfSignIn(ctx context.Context, h tenants.Hash, now time.Ti
 	if err != nil {
 		return tenants.Partner{}, translate(err)
 	}
-	return s.Partner(ctx, tenants.PartnerID(found[0]))
+	return s.Get(ctx, tenants.PartnerID(found[0]))
 }
 
-// EndPartnerSignIn ends one sign-in.
-func (s *Store) EndPartnerSignIn(ctx context.Context, h tenants.Hash) error {
+// EndSignIn ends one sign-in.
+func (s Partners) EndSignIn(ctx context.Context, h tenants.Hash) error {
 	return s.w.do(ctx, noDoor, func(t *tx) error {
 		_, err := t.exec("DELETE FROM partner_sign_ins WHERE hash = ?", h[:])
 		return err
 	})
 }
 
-// Partners lists every partner, the oldest first.
-func (s *Store) Partners(ctx context.Context) ([]tenants.Partner, error) {
+// List lists every partner, the oldest first.
+func (s Partners) List(ctx context.Context) ([]tenants.Partner, error) {
 	rows, err := s.db.through(noDoor).query(ctx, "SELECT "+partnerColumns+" FROM partners ORDER BY created_at, id")
 	found, err := collect(rows, err, (*partnerRow).fields)
 	return nouns(found, partnerRow.noun), translate(err)
 }
 
 // SetPayee says how a partner is paid.
-func (s *Store) SetPayee(ctx context.Context, id tenants.PartnerID, p tenants.Payee) error {
+func (s Partners) SetPayee(ctx context.Context, id tenants.PartnerID, p tenants.Payee) error {
 	return s.setPartner(ctx, "UPDATE partners SET payee = ?, pay_by = ?, account = ? WHERE id = ?", p.Name, string(p.By), p.Account, uuid(id))
 }
 
-// StopPartner ends a partner from a moment on, or with the zero one lets it run again: what was earned, and what is still earned by
-// tenants that were brought before, stays.
-func (s *Store) StopPartner(ctx context.Context, id tenants.PartnerID, at time.Time) error {
+// Stop ends a partner from a moment on, or with the zero one lets it run again: what was earned,
+// and what is still earned by tenants that were brought before, stays.
+func (s Partners) Stop(ctx context.Context, id tenants.PartnerID, at time.Time) error {
 	return s.setPartner(ctx, "UPDATE partners SET stopped_at = ? WHERE id = ?", micros(at), uuid(id))
 }
 
-func (s *Store) setPartner(ctx context.Context, query string, args ...any) error {
+func (s *core) setPartner(ctx context.Context, query string, args ...any) error {
 	return s.w.do(ctx, noDoor, func(t *tx) error {
 		n, err := t.change(query, args...)
 		if err == nil && n == 0 {
@@ -212,8 +223,9 @@ func (s *Store) setPartner(ctx context.Context, query string, args ...any) error
 	})
 }
 
-// CountClick counts that a partner's link was followed, soon and unless the queue is full: nobody waits for it.
-func (s *Store) CountClick(id tenants.PartnerID) {
+// CountClick counts that a partner's link was followed, soon and unless the queue is full: nobody
+// waits for it.
+func (s Partners) CountClick(id tenants.PartnerID) {
 	day := micros(s.now().UTC().Truncate(24 * time.Hour))
 	s.w.post(noDoor, func(t *tx) error {
 		_, err := t.exec("INSERT INTO partner_clicks (partner_id, day, clicks) VALUES (?, ?, 1) "+
@@ -229,9 +241,38 @@ type DayClicks struct {
 }
 
 // Clicks are a partner's by day, the oldest first; days without any are left out.
-func (s *Store) Clicks(ctx context.Context, id tenants.PartnerID) ([]DayClicks, error) {
+func (s Partners) Clicks(ctx context.Context, id tenants.PartnerID) ([]DayClicks, error) {
 	type row struct{ day, clicks int64 }
 	rows, err := s.db.through(noDoor).query(ctx, "SELECT day, clicks FROM partner_clicks WHERE partner_id = ? ORDER BY day", uuid(id))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.clicks} })
 	return nouns(found, func(r row) DayClicks { return DayClicks{moment(r.day), r.clicks} }), translate(err)
+}
+
+// Tenants lists the tenants that a partner owns: by the account that opens their room, and by the
+// one with their address.
+func (s Partners) Tenants(ctx context.Context, id tenants.PartnerID) (out []tenants.TenantID, err error) {
+	p, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	people := []tenants.UserID{p.User}
+	u, err := Users{s.core}.ByEmail(ctx, p.Email)
+	switch {
+	case err == nil:
+		people = append(people, u.ID)
+	case tenants.KindOf(err) != tenants.Unknown:
+		return nil, err
+	}
+	for _, person := range people {
+		all, err := Users{s.core}.Memberships(ctx, person)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range all {
+			if m.Role == tenants.Owner {
+				out = append(out, m.Tenant.ID)
+			}
+		}
+	}
+	return out, nil
 }

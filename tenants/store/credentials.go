@@ -31,7 +31,7 @@ type credentialRow struct {
 
 func (credentialRow) TableName() string { return "credentials" }
 
-// sealedRow is the row with its secret; it is read by OpenCredential only.
+// sealedRow is the row with its secret; it is read by Credentials.Open only.
 type sealedRow struct {
 	Row    credentialRow `gorm:"embedded"`
 	Secret []byte
@@ -59,20 +59,28 @@ func (r credentialRow) noun() tenants.Credential {
 
 func (r credentialRow) cursor() cursor { return cursor{r.Created, r.ID} }
 
-// sealedAs is the associated data of a credential's secret: a blob that is copied to another row does not open.
-func (s *Scope) sealedAs(id tenants.CredentialID) []string {
+// sealedAs is the associated data of a credential's secret: a blob that is copied to another row
+// does not open.
+func (s *scope) sealedAs(id tenants.CredentialID) []string {
 	return []string{string(s.id), "credentials", string(id)}
 }
 
 const hereAlready = "This credential is here already, for the same app and environment."
 
-// AddCredential adds a credential and seals its secret. The same key for the same app and environment again is a Conflict.
-func (s *Scope) AddCredential(ctx context.Context, c tenants.Credential, secret []byte) error {
+// Credentials are the tenant's APNs credentials. Their secrets are sealed; only Open gives one.
+type Credentials struct{ *scope }
+
+// Credentials returns the tenant's Credentials.
+func (s *Scope) Credentials() Credentials { return Credentials{&s.scope} }
+
+// Add adds a credential and seals its secret. The same key for the same app and environment again
+// is a Conflict.
+func (s Credentials) Add(ctx context.Context, c tenants.Credential, secret []byte) error {
 	return s.addCredential(ctx, c, secret, func(*tx, *credentialRow) error { return nil })
 }
 
 // addCredential adds, and makes room first in the same transaction.
-func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret []byte, room func(*tx, *credentialRow) error) error {
+func (s *scope) addCredential(ctx context.Context, c tenants.Credential, secret []byte, room func(*tx, *credentialRow) error) error {
 	blob, err := s.s.seal.Seal(secret, s.sealedAs(c.ID)...)
 	if err != nil {
 		return fmt.Errorf("store: credential %s: %w", c.ID, err)
@@ -98,8 +106,8 @@ func (s *Scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 	return err
 }
 
-// Credentials lists credentials, newest first.
-func (s *Scope) Credentials(ctx context.Context, q Page) ([]tenants.Credential, string, error) {
+// List lists credentials, newest first.
+func (s Credentials) List(ctx context.Context, q Page) ([]tenants.Credential, string, error) {
 	db := s.read(ctx, "credentials").Select(credentialColumns)
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
@@ -109,17 +117,8 @@ func (s *Scope) Credentials(ctx context.Context, q Page) ([]tenants.Credential, 
 	return nouns(rows, credentialRow.noun), next, err
 }
 
-// Credentials lists every tenant's credentials without their secrets: the simulator of dev mode must know their public keys.
-func (s *Store) Credentials(ctx context.Context) ([]tenants.Credential, error) {
-	var rows []credentialRow
-	if err := s.db.through(wholeHouse).gorm(ctx).Select(credentialColumns).Order("created_at, id").Find(&rows).Error; err != nil {
-		return nil, translate(err)
-	}
-	return nouns(rows, credentialRow.noun), nil
-}
-
-// Credential is one credential.
-func (s *Scope) Credential(ctx context.Context, id tenants.CredentialID) (tenants.Credential, error) {
+// Get is one credential.
+func (s Credentials) Get(ctx context.Context, id tenants.CredentialID) (tenants.Credential, error) {
 	var row credentialRow
 	if err := s.read(ctx, "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Credential{}, missing(err, "credential")
@@ -127,8 +126,8 @@ func (s *Scope) Credential(ctx context.Context, id tenants.CredentialID) (tenant
 	return row.noun(), nil
 }
 
-// OpenCredential is one credential with its secret in the clear.
-func (s *Scope) OpenCredential(ctx context.Context, id tenants.CredentialID) (tenants.Credential, []byte, error) {
+// Open is one credential with its secret in the clear.
+func (s Credentials) Open(ctx context.Context, id tenants.CredentialID) (tenants.Credential, []byte, error) {
 	var row sealedRow
 	if err := s.read(ctx, "credentials").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Credential{}, nil, missing(err, "credential")
@@ -140,8 +139,8 @@ func (s *Scope) OpenCredential(ctx context.Context, id tenants.CredentialID) (te
 	return row.Row.noun(), secret, nil
 }
 
-// RemoveCredential removes a credential and its secret.
-func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) error {
+// Remove removes a credential and its secret.
+func (s Credentials) Remove(ctx context.Context, id tenants.CredentialID) error {
 	err := s.write(ctx, func(t *tx) error {
 		n, err := t.change("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
 		if err != nil {
@@ -150,17 +149,17 @@ func (s *Scope) RemoveCredential(ctx context.Context, id tenants.CredentialID) e
 		if n == 0 {
 			return tenants.NoSuch("credential")
 		}
-		if err := t.settle(s, string(id)); err != nil {
+		if err := t.settle(s.scope, string(id)); err != nil {
 			return err
 		}
-		return t.audit(s, "credential.remove", string(id), "")
+		return t.audit(s.scope, "credential.remove", string(id), "")
 	})
 	s.s.seen.forget()
 	return err
 }
 
-// CredentialTrouble records that Apple refused the credential, and disables it when that is for good.
-func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, reason string, disable bool, at time.Time) error {
+// NoteRefusal records that Apple refused the credential, and disables it when that is for good.
+func (s Credentials) NoteRefusal(ctx context.Context, id tenants.CredentialID, reason string, disable bool, at time.Time) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row credentialRow
 		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
@@ -178,15 +177,16 @@ func (s *Scope) CredentialTrouble(ctx context.Context, id tenants.CredentialID, 
 		if row.State == state && row.LastError == reason {
 			return nil // the same trouble again is no news
 		}
-		return t.audit(s, action, string(id), reason)
+		return t.audit(s.scope, action, string(id), reason)
 	})
 	s.s.seen.forget()
 	return err
 }
 
-// ConfineCredential records that Apple's host of an environment does not take the credential. One that was for both is from then on
-// for the other; one that was for that host alone is disabled; one that was for the other all the time stays as it is.
-func (s *Scope) ConfineCredential(ctx context.Context, id tenants.CredentialID, refused tenants.Environment, reason string, at time.Time) error {
+// Confine records that Apple's host of an environment does not take the credential. One that was
+// for both is from then on for the other; one that was for that host alone is disabled; one that
+// was for the other all the time stays as it is.
+func (s Credentials) Confine(ctx context.Context, id tenants.CredentialID, refused tenants.Environment, reason string, at time.Time) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row credentialRow
 		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
@@ -215,14 +215,14 @@ func (s *Scope) ConfineCredential(ctx context.Context, id tenants.CredentialID, 
 		if err != nil {
 			return err
 		}
-		return t.audit(s, action, string(id), detail)
+		return t.audit(s.scope, action, string(id), detail)
 	})
 	s.s.seen.forget()
 	return err
 }
 
 // twin says whether another credential in use has the same key for the same app in an environment.
-func (s *Scope) twin(t *tx, row credentialRow, env tenants.Environment) (bool, error) {
+func (s *scope) twin(t *tx, row credentialRow, env tenants.Environment) (bool, error) {
 	var n int64
 	err := s.in(t.db(), "credentials").Where("bundle = ? AND environment = ? AND fingerprint = ? AND state = ? AND id <> ?",
 		row.Bundle, string(env), row.Fingerprint, string(tenants.CredentialActive), row.ID).Count(&n).Error
@@ -230,7 +230,7 @@ func (s *Scope) twin(t *tx, row credentialRow, env tenants.Environment) (bool, e
 }
 
 // SetHedging says whether a push may be sent again because a connection to Apple is silent.
-func (s *Scope) SetHedging(ctx context.Context, id tenants.CredentialID, on bool) error {
+func (s Credentials) SetHedging(ctx context.Context, id tenants.CredentialID, on bool) error {
 	err := s.write(ctx, func(t *tx) error {
 		n, err := t.change("UPDATE credentials SET no_hedge = ? WHERE tenant_id = ? AND id = ?", !on, uuid(s.id), uuid(id))
 		if err != nil {
@@ -243,15 +243,16 @@ func (s *Scope) SetHedging(ctx context.Context, id tenants.CredentialID, on bool
 		if on {
 			detail = "on"
 		}
-		return t.audit(s, "credential.hedging", string(id), detail)
+		return t.audit(s.scope, "credential.hedging", string(id), detail)
 	})
 	s.s.seen.forget()
 	return err
 }
 
-// CredentialUsed records that the credential was pushed with, to the minute. It is cheap to call when that is known already.
-func (s *Scope) CredentialUsed(ctx context.Context, id tenants.CredentialID, at time.Time) error {
-	c, err := s.Credential(ctx, id)
+// NoteUse records that the credential was pushed with, to the minute. It is cheap to call when that
+// is known already.
+func (s Credentials) NoteUse(ctx context.Context, id tenants.CredentialID, at time.Time) error {
+	c, err := s.Get(ctx, id)
 	if err != nil || at.Sub(c.LastUsedAt) < grain {
 		return err
 	}
@@ -268,27 +269,8 @@ type Target struct {
 	Credential *tenants.Credential // nil = none for its app
 }
 
-// Targets finds the devices of a ring. An unknown device is refused; a person without devices has none. A person's dead devices
-// are left out unless there is no other, in which case policy must say why. A device's credential is the newest one for its app
-// that covers its environment and works; where none works, the newest that does not, so that policy can say why.
-func (s *Scope) Targets(ctx context.Context, to tenants.To) ([]Target, error) {
-	if to.Device == "" {
-		return s.targets(ctx, to)
-	}
-	at := aim{s.id, to.Device}
-	if e, ok := recall(s.s.seen, s.s.seen.targets, at); ok {
-		return []Target{e.thing}, nil
-	}
-	turn := s.s.seen.begin()
-	found, err := s.targets(ctx, to)
-	if err == nil && len(found) == 1 {
-		keep(s.s.seen, s.s.seen.targets, at, entry[Target]{thing: found[0]}, turn)
-	}
-	return found, err
-}
-
 // targets is Targets without its memory.
-func (s *Scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
+func (s *scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
 	devices, err := s.targeted(ctx, to)
 	if err != nil {
 		return nil, err
@@ -296,7 +278,8 @@ func (s *Scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
 	if len(devices) == 0 {
 		return []Target{}, nil
 	}
-	rows, err := s.reads().query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id DESC", uuid(s.id))
+	rows, err := s.reads().query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id "+
+		"DESC", uuid(s.id))
 	found, err := collect(rows, err, (*credentialRow).fields)
 	if err != nil {
 		return nil, translate(err)
@@ -309,10 +292,11 @@ func (s *Scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
 	return targets, nil
 }
 
-func (s *Scope) targeted(ctx context.Context, to tenants.To) ([]tenants.Device, error) {
+func (s *scope) targeted(ctx context.Context, to tenants.To) ([]tenants.Device, error) {
 	query, arg := "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id = ?", any(uuid(to.Device))
 	if to.Device == "" {
-		query, arg = "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND person = ? AND person <> '' ORDER BY created_at, id", to.Person
+		query, arg = "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND person = ? AND person <> '' ORDER BY created_at, "+
+			"id", to.Person
 	}
 	rows, err := s.reads().query(ctx, query, uuid(s.id), arg)
 	found, err := collect(rows, err, (*deviceRow).fields)
@@ -345,4 +329,99 @@ func choose(all []tenants.Credential, d tenants.Device, now time.Time) (best *te
 		}
 	}
 	return best
+}
+
+// alike are the credentials of the same app and environment in one of the states, newest first.
+func (s *scope) alike(t *tx, c tenants.Credential, states ...tenants.CredentialState) (rows []credentialRow, err error) {
+	names := make([]string, len(states))
+	for i, x := range states {
+		names[i] = string(x)
+	}
+	err = s.in(t.db(), "credentials").Select(credentialColumns).Where("bundle = ? AND environment = ? AND state IN ?", c.Bundle,
+		string(c.Environment), names).
+		Order("created_at DESC, id DESC").Find(&rows).Error
+	return rows, translate(err)
+}
+
+func (t *tx) setState(s *scope, id uuid, to tenants.CredentialState) error {
+	_, err := t.exec("UPDATE credentials SET state = ? WHERE tenant_id = ? AND id = ?", string(to), uuid(s.id), id)
+	return err
+}
+
+// Replace adds a credential in the place of the one that its app has for the same environment,
+// which is kept as the previous one: Credentials.Rollback brings it back. The same key in its own
+// place is a Conflict, unless its team or key id was mistyped.
+func (s Credentials) Replace(ctx context.Context, c tenants.Credential, secret []byte) error {
+	return s.addCredential(ctx, c, secret, func(t *tx, row *credentialRow) error {
+		old, err := s.alike(t, c, tenants.CredentialActive, tenants.CredentialDisabled)
+		if err != nil {
+			return err
+		}
+		for _, o := range old {
+			if o.State == string(tenants.CredentialActive) && o.Fingerprint == c.Fingerprint && o.Team == c.Team && o.KeyID == c.KeyID {
+				return tenants.Refuse(tenants.Conflict, "conflict", hereAlready)
+			}
+		}
+		if len(old) > 0 {
+			row.NoHedge = old[0].NoHedge // a wish of the app's people, not of the file
+		}
+		for _, o := range old {
+			if o.State == string(tenants.CredentialActive) {
+				if err := t.setState(s.scope, o.ID, tenants.CredentialPrevious); err != nil {
+					return err
+				}
+			}
+			if err := t.settle(s.scope, string(o.ID)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Rollback brings a previous credential back. id names it, or the one that replaced it; what was in
+// use becomes the previous one, so that the same again undoes it.
+func (s Credentials) Rollback(ctx context.Context, id tenants.CredentialID) (back tenants.Credential, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		var row credentialRow
+		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+			return missing(err, "credential")
+		}
+		previous, err := s.alike(t, row.noun(), tenants.CredentialPrevious)
+		if err != nil {
+			return err
+		}
+		if len(previous) == 0 {
+			return tenants.Refuse(tenants.Conflict, "no_previous", "There is no previous credential of this app and environment to go back to.")
+		}
+		chosen := previous[0]
+		if row.State == string(tenants.CredentialPrevious) {
+			chosen = row
+		}
+		active, err := s.alike(t, row.noun(), tenants.CredentialActive)
+		if err != nil {
+			return err
+		}
+		for _, a := range active {
+			if err := t.setState(s.scope, a.ID, tenants.CredentialPrevious); err != nil {
+				return err
+			}
+		}
+		if err := t.setState(s.scope, chosen.ID, tenants.CredentialActive); err != nil {
+			return taken(err, "This credential is in use already.")
+		}
+		if chosen.ID != row.ID {
+			if err := t.settle(s.scope, string(row.ID)); err != nil {
+				return err
+			}
+		}
+		chosen.State = string(tenants.CredentialActive)
+		back = chosen.noun()
+		return t.audit(s.scope, "credential.rollback", string(chosen.ID), chosen.Bundle)
+	})
+	s.s.seen.forget()
+	if err != nil {
+		return tenants.Credential{}, err
+	}
+	return back, nil
 }

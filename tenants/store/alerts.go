@@ -33,24 +33,32 @@ func (r alertRow) noun() tenants.Alert {
 // told is how long nobody is written to again of an alert that comes and goes.
 const told = int64(time.Hour / time.Microsecond)
 
-// Alert raises an alert, and says whether that is news: one that is open already only grows and takes the new detail; one that was
-// resolved starts anew.
-func (s *Scope) Alert(ctx context.Context, kind tenants.AlertKind, target, detail string) (news bool, err error) {
+// Alerts are what is wrong for the tenant, and the mails about it.
+type Alerts struct{ *scope }
+
+// Alerts returns the tenant's Alerts.
+func (s *Scope) Alerts() Alerts { return Alerts{&s.scope} }
+
+// Raise raises an alert, and says whether that is news: one that is open already only grows and
+// takes the new detail; one that was resolved starts anew.
+func (s Alerts) Raise(ctx context.Context, kind tenants.AlertKind, target, detail string) (news bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		news, err = t.alert(s, kind, target, detail)
+		news, err = t.alert(s.scope, kind, target, detail)
 		return err
 	})
 	return news && err == nil, err
 }
 
-func (t *tx) alert(s *Scope, kind tenants.AlertKind, target, detail string) (news bool, err error) {
+func (t *tx) alert(s *scope, kind tenants.AlertKind, target, detail string) (news bool, err error) {
 	now := micros(s.s.now())
-	n, err := t.change("UPDATE alerts SET detail = ?, last_at = ?, count = count + 1 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
+	n, err := t.change("UPDATE alerts SET detail = ?, last_at = ?, count = count + 1 WHERE tenant_id = ? AND kind = ? AND target = ? AND "+
+		"resolved_at = 0",
 		detail, now, uuid(s.id), string(kind), target)
 	if err != nil || n > 0 {
 		return false, err
 	}
-	_, err = t.exec("INSERT INTO alerts ("+alertColumns+", tell_at) VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?) ON CONFLICT (tenant_id, kind, target) DO UPDATE SET "+
+	_, err = t.exec("INSERT INTO alerts ("+alertColumns+", tell_at) VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?) ON CONFLICT (tenant_id, kind, "+
+		"target) DO UPDATE SET "+
 		"detail = excluded.detail, first_at = excluded.first_at, last_at = excluded.last_at, count = 1, resolved_at = 0, "+
 		"tell_at = CASE WHEN alerts.told_at + ? > excluded.tell_at THEN alerts.told_at + ? ELSE excluded.tell_at END",
 		uuid(s.id), string(kind), target, detail, now, now, now, told, told)
@@ -60,23 +68,25 @@ func (t *tx) alert(s *Scope, kind tenants.AlertKind, target, detail string) (new
 	return true, t.audit(s, "alert.raise", target, string(kind))
 }
 
-// alertsMost bounds the alerts that are looked at together; FindAlerts reaches all of them.
+// alertsMost bounds the alerts that are looked at together; Alerts.Find reaches all of them.
 const alertsMost = 200
 
-// Alerts are the latest alerts, the latest first, at most alertsMost: those that are open, or also those that were resolved.
-func (s *Scope) Alerts(ctx context.Context, all bool) ([]tenants.Alert, error) {
+// List are the latest alerts, the latest first, at most alertsMost: those that are open, or also
+// those that were resolved.
+func (s Alerts) List(ctx context.Context, all bool) ([]tenants.Alert, error) {
 	open := " AND resolved_at = 0"
 	if all {
 		open = ""
 	}
-	rows, err := s.reads().query(ctx, "SELECT "+alertColumns+" FROM alerts WHERE tenant_id = ?"+open+" ORDER BY last_at DESC, kind, target LIMIT ?",
+	rows, err := s.reads().query(ctx, "SELECT "+alertColumns+" FROM alerts WHERE tenant_id = ?"+open+" ORDER BY last_at DESC, kind, target "+
+		"LIMIT ?",
 		uuid(s.id), alertsMost)
 	found, err := collect(rows, err, (*alertRow).fields)
 	return nouns(found, alertRow.noun), translate(err)
 }
 
-// OpenAlerts is how many alerts are open.
-func (s *Scope) OpenAlerts(ctx context.Context) (int64, error) {
+// CountOpen is how many alerts are open.
+func (s Alerts) CountOpen(ctx context.Context) (int64, error) {
 	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at = 0", uuid(s.id)))
 	return n, translate(err)
 }
@@ -91,8 +101,8 @@ type AlertQuery struct {
 	Limit        int
 }
 
-// FindAlerts lists alerts, the latest first, and where the next page begins.
-func (s *Scope) FindAlerts(ctx context.Context, q AlertQuery) ([]tenants.Alert, string, error) {
+// Find lists alerts, the latest first, and where the next page begins.
+func (s Alerts) Find(ctx context.Context, q AlertQuery) ([]tenants.Alert, string, error) {
 	db := s.read(ctx, "alerts").Select(alertColumns)
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
@@ -157,12 +167,12 @@ func parseAlertCursor(s string) (alertCursor, error) {
 	return alertCursor{at, parts[1], parts[2]}, nil
 }
 
-// ResolveAlert closes an open alert.
-func (s *Scope) ResolveAlert(ctx context.Context, kind tenants.AlertKind, target string) error {
-	return s.write(ctx, func(t *tx) error { return t.resolve(s, kind, target) })
+// Resolve closes an open alert.
+func (s Alerts) Resolve(ctx context.Context, kind tenants.AlertKind, target string) error {
+	return s.write(ctx, func(t *tx) error { return t.resolve(s.scope, kind, target) })
 }
 
-func (t *tx) resolve(s *Scope, kind tenants.AlertKind, target string) error {
+func (t *tx) resolve(s *scope, kind tenants.AlertKind, target string) error {
 	n, err := t.change("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
 		micros(s.s.now()), uuid(s.id), string(kind), target)
 	if err != nil {
@@ -175,7 +185,52 @@ func (t *tx) resolve(s *Scope, kind tenants.AlertKind, target string) error {
 }
 
 // settle closes whatever is open about a target that is gone.
-func (t *tx) settle(s *Scope, target string) error {
-	_, err := t.exec("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND resolved_at = 0", micros(s.s.now()), uuid(s.id), target)
+func (t *tx) settle(s *scope, target string) error {
+	_, err := t.exec("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND resolved_at = 0",
+		micros(s.s.now()), uuid(s.id), target)
 	return err
+}
+
+// setAlerts touches alerts that are the very ones: not those that ended and were raised anew.
+func (s *scope) setAlerts(ctx context.Context, alerts []tenants.Alert, set string, value int64) error {
+	return s.s.w.do(ctx, s.door(), func(t *tx) error {
+		for _, a := range alerts {
+			_, err := t.exec("UPDATE alerts SET "+set+" WHERE tenant_id = ? AND kind = ? AND target = ? AND first_at = ? AND resolved_at = 0",
+				value, uuid(s.id), string(a.Kind), a.Target, micros(a.FirstAt))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// MailAt moves the moment at which the tenant's people are written to of alerts; those that were
+// resolved meanwhile stay as they are.
+func (s Alerts) MailAt(ctx context.Context, alerts []tenants.Alert, at time.Time) error {
+	return s.setAlerts(ctx, alerts, "tell_at = ?", micros(at))
+}
+
+// MarkMailed notes that the tenant's people were written to of alerts.
+func (s Alerts) MarkMailed(ctx context.Context, alerts []tenants.Alert, at time.Time) error {
+	return s.setAlerts(ctx, alerts, "tell_at = 0, told_at = ?", micros(at))
+}
+
+// DropMail notes that nobody needs to be written to of alerts.
+func (s Alerts) DropMail(ctx context.Context, alerts []tenants.Alert) error {
+	return s.setAlerts(ctx, alerts, "tell_at = ?", 0)
+}
+
+// MailsSince counts the letters about alerts that the tenant's people got since a moment, and says
+// when the first of them went.
+func (s Alerts) MailsSince(ctx context.Context, since time.Time) (letters int, first time.Time, err error) {
+	rows, err := s.reads().query(ctx, "SELECT COUNT(DISTINCT told_at), COALESCE(MIN(told_at), 0) FROM alerts WHERE tenant_id = ? AND "+
+		"told_at > ?",
+		uuid(s.id), micros(since))
+	type sum struct{ n, first int64 }
+	found, err := collect(rows, err, func(x *sum) []any { return []any{&x.n, &x.first} })
+	if err != nil || len(found) == 0 {
+		return 0, time.Time{}, translate(err)
+	}
+	return int(found[0].n), moment(found[0].first), nil
 }

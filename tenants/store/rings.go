@@ -10,7 +10,8 @@ import (
 	"carillon/tenants"
 )
 
-// Idempotency is a request's Idempotency-Key and the hash of its body; the zero value is a request without one.
+// Idempotency is a request's Idempotency-Key and the hash of its body; the zero value is a request
+// without one.
 type Idempotency struct {
 	Key  string
 	Body [32]byte
@@ -19,20 +20,28 @@ type Idempotency struct {
 // idempotencyFor is how long a key is remembered.
 const idempotencyFor = 24 * time.Hour
 
-// AddRing writes a ring with its attempts, their facts (`placed` at the ring's creation, where it is missing), the idempotency row
-// and the audit row in one commit. due is when the sweep must look at it; a ring that has ended is never due.
+// Rings are the tenant's rings with their attempts, facts and calls.
+type Rings struct{ *scope }
+
+// Rings returns the tenant's Rings.
+func (s *Scope) Rings() Rings { return Rings{&s.scope} }
+
+// Add writes a ring with its attempts, their facts (`placed` at the ring's creation, where it is
+// missing), the idempotency row and the audit row in one commit. due is when the sweep must look at
+// it; a ring that has ended is never due.
 //
-// The same idempotency key with the same body gives the earlier ring and writes nothing; with another body it is Unprocessable,
-// code idempotency_mismatch. The ring is brought to what will be read back: times to the microsecond, facts with their Seq.
-func (s *Scope) AddRing(ctx context.Context, r *tenants.Ring, i Idempotency, due time.Time) (earlier *tenants.Ring, err error) {
+// The same idempotency key with the same body gives the earlier ring and writes nothing; with
+// another body it is Unprocessable, code idempotency_mismatch. The ring is brought to what will be
+// read back: times to the microsecond, facts with their Seq.
+func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time.Time) (earlier *tenants.Ring, err error) {
 	s.prepare(r)
 	err = s.write(ctx, func(t *tx) (err error) {
 		if i.Key != "" {
-			if earlier, err = t.remember(s, r.ID, i); err != nil || earlier != nil {
+			if earlier, err = t.remember(s.scope, r.ID, i); err != nil || earlier != nil {
 				return err
 			}
 		}
-		if err := t.audit(s, "ring.place", string(r.ID), ""); err != nil {
+		if err := t.audit(s.scope, "ring.place", string(r.ID), ""); err != nil {
 			return err
 		}
 		t.addRing(s.id, r, due)
@@ -45,7 +54,7 @@ func (s *Scope) AddRing(ctx context.Context, r *tenants.Ring, i Idempotency, due
 }
 
 // prepare brings a new ring to its stored form.
-func (s *Scope) prepare(r *tenants.Ring) {
+func (s *scope) prepare(r *tenants.Ring) {
 	r.Tenant, r.Version = s.id, 1
 	if r.State == "" {
 		r.State = tenants.Placed
@@ -84,12 +93,13 @@ func roundFact(f *tenants.Fact) {
 }
 
 // remember gives the ring that the key placed before, or writes down that it now places id.
-func (t *tx) remember(s *Scope, id tenants.RingID, i Idempotency) (earlier *tenants.Ring, err error) {
+func (t *tx) remember(s *scope, id tenants.RingID, i Idempotency) (earlier *tenants.Ring, err error) {
 	var body []byte
 	var ring uuid
 	var at int64
 	now := s.s.now()
-	err = t.row("SELECT body, ring_id, created_at FROM idempotency WHERE tenant_id = ? AND key = ?", []any{uuid(s.id), i.Key}, &body, &ring, &at)
+	err = t.row("SELECT body, ring_id, created_at FROM idempotency WHERE tenant_id = ? AND key = ?", []any{uuid(s.id), i.Key}, &body,
+		&ring, &at)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
@@ -131,14 +141,16 @@ func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
 	}
 }
 
-// ChangeRing changes a ring by what change makes of it, in one grouped write. It starts from hint while the hint's version still
-// stands, which costs no read, and else from what is recorded. change gets a copy of its own, folds facts into it and may edit the
-// attempts' Push and the ring's Call; it returns the facts to record, in order. It may run more than once and must depend on
-// nothing but its ring. An error of change, or neither facts nor edits, writes nothing.
+// Change changes a ring by what change makes of it, in one grouped write. It starts from hint while
+// the hint's version still stands, which costs no read, and else from what is recorded. change gets
+// a copy of its own, folds facts into it and may edit the attempts' Push and the ring's Call; it
+// returns the facts to record, in order. It may run more than once and must depend on nothing but
+// its ring. An error of change, or neither facts nor edits, writes nothing.
 //
-// due moves the moment at which the sweep looks at the ring; zero leaves it; a ring that has ended is never due. What comes back is
-// the ring as recorded and the facts with their Seq.
-func (s *Scope) ChangeRing(ctx context.Context, id tenants.RingID, hint *tenants.Ring, due time.Time, change func(*tenants.Ring) ([]tenants.Fact, error)) (ring *tenants.Ring, facts []tenants.Fact, err error) {
+// due moves the moment at which the sweep looks at the ring; zero leaves it; a ring that has ended
+// is never due. What comes back is the ring as recorded and the facts with their Seq.
+func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring, due time.Time,
+	change func(*tenants.Ring) ([]tenants.Fact, error)) (ring *tenants.Ring, facts []tenants.Fact, err error) {
 	if hint != nil && (hint.ID != id || hint.Tenant != s.id) {
 		hint = nil
 	}
@@ -146,18 +158,19 @@ func (s *Scope) ChangeRing(ctx context.Context, id tenants.RingID, hint *tenants
 		ring, facts = nil, nil
 		if hint != nil {
 			done := false
-			ring, facts, done, err = t.changeRing(s, hint, due, change)
+			ring, facts, done, err = t.changeRing(s.scope, hint, due, change)
 			if done && ring.Version != hint.Version || err != nil && (t.wrote || t.failed != nil) {
 				return err
 			}
-			// Nothing was written. What change said may be of a hint that no longer stands: only what is recorded counts.
+			// Nothing was written. What change said may be of a hint that no longer stands: only
+			// what is recorded counts.
 		}
 		start, err := s.ring(context.Background(), t, id, t.hold())
 		if err != nil {
 			return err
 		}
 		done := false
-		if ring, facts, done, err = t.changeRing(s, start, due, change); done || err != nil {
+		if ring, facts, done, err = t.changeRing(s.scope, start, due, change); done || err != nil {
 			return err
 		}
 		return tenants.Refuse(tenants.Unavailable, "unavailable", "The ring changed while it was held. Try again.")
@@ -171,8 +184,10 @@ func (s *Scope) ChangeRing(ctx context.Context, id tenants.RingID, hint *tenants
 // hold is how a ring that will be changed is read.
 func (t *tx) hold() string { return t.d.dialect.hold() }
 
-// changeRing writes what change makes of start; done is false when start is no longer what is recorded.
-func (t *tx) changeRing(s *Scope, start *tenants.Ring, due time.Time, change func(*tenants.Ring) ([]tenants.Fact, error)) (*tenants.Ring, []tenants.Fact, bool, error) {
+// changeRing writes what change makes of start; done is false when start is no longer what is
+// recorded.
+func (t *tx) changeRing(s *scope, start *tenants.Ring, due time.Time,
+	change func(*tenants.Ring) ([]tenants.Fact, error)) (*tenants.Ring, []tenants.Fact, bool, error) {
 	r := copied(start)
 	facts, err := change(r)
 	if err != nil {
@@ -274,7 +289,8 @@ func (t *tx) setAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Att
 
 func (t *tx) setCall(tenant tenants.TenantID, r *tenants.Ring) error {
 	c := r.Call
-	_, err := t.run("INSERT INTO calls (tenant_id, ring_id, device_id, answered_at, connected_at, ended_at, ended_by, jitter, loss, round_trip) "+
+	_, err := t.run("INSERT INTO calls (tenant_id, ring_id, device_id, answered_at, connected_at, ended_at, ended_by, jitter, loss, "+
+		"round_trip) "+
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO UPDATE SET device_id = excluded.device_id, "+
 		"answered_at = excluded.answered_at, connected_at = excluded.connected_at, ended_at = excluded.ended_at, "+
 		"ended_by = excluded.ended_by, jitter = excluded.jitter, loss = excluded.loss, round_trip = excluded.round_trip",
@@ -304,8 +320,9 @@ func kinds(facts []tenants.Fact) string {
 	return strings.Join(names, ", ")
 }
 
-// SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is left alone.
-func (s *Scope) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
+// SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is
+// left alone.
+func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
 	return s.s.w.do(ctx, s.door(), func(t *tx) error {
 		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0", micros(due), uuid(s.id), uuid(id))
 		if err != nil || n > 0 {
@@ -322,29 +339,118 @@ type Due struct {
 	Ring   tenants.RingID
 }
 
-// Due claims rings of every tenant that are due at now, oldest first, by moving their moment to now + lease: no other sweep gets
-// them before that, and if this process dies they come back then.
-func (s *Store) Due(ctx context.Context, now time.Time, lease time.Duration, limit int) (due []Due, err error) {
-	some, err := s.due(ctx, now)
-	if err != nil || !some {
-		return nil, err
-	}
-	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
-		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN "+
-			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+s.db.dialect.holdFree()+") RETURNING tenant_id, id",
-			micros(now.Add(lease)), micros(now), limit)
-		due, err = collect(rows, err, func(d *Due) []any { return []any{(*uuid)(&d.Tenant), (*uuid)(&d.Ring)} })
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return due, nil
-}
-
 // due looks first, so that a sweep with nothing to do does not trouble the writer.
-func (s *Store) due(ctx context.Context, now time.Time) (bool, error) {
+func (s *core) due(ctx context.Context, now time.Time) (bool, error) {
 	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1", micros(now))
 	found, err := collect(rows, err, func(n *int) []any { return []any{n} })
 	return len(found) > 0, translate(err)
+}
+
+// Get is one ring with its attempts, their facts in the order of record, and its call.
+func (s Rings) Get(ctx context.Context, id tenants.RingID) (*tenants.Ring, error) {
+	r, err := s.ring(ctx, s.reads(), id, "")
+	return r, translate(err)
+}
+
+// List lists rings with attempts, facts and calls, newest first.
+func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
+	db := s.read(ctx, "rings").Select(ringColumns)
+	for _, c := range []struct{ column, want string }{{"state", string(q.State)}, {"to_person", q.Person}} {
+		if c.want != "" {
+			db = db.Where(c.column+" = ?", c.want)
+		}
+	}
+	if q.Agent != "" {
+		db = db.Where("agent_id = ?", uuid(q.Agent))
+	}
+	if q.State.Terminal() && q.State != "" {
+		db = db.Where("ended_at > 0") // true of each; it is what rings_ended asks for
+	}
+	if q.Device != "" {
+		often, err := s.often(ctx, q.Device)
+		if err != nil {
+			return nil, "", err
+		}
+		rung := "id IN (SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id = ?)"
+		if often {
+			rung = "EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)"
+		}
+		if db = db.Where(rung, uuid(s.id), uuid(q.Device)); !often {
+			db = db.Order(sorted)
+		}
+	}
+	db = between(db, "created_at", q.From, q.To)
+	if q.Search != "" {
+		if db, err = s.search(ctx, db, strings.ToLower(q.Search)); err != nil {
+			return nil, "", err
+		}
+	}
+	rows, next, err := page(db, q.After, q.Limit, func(r ringRow) cursor { return cursor{r.Created, r.ID} })
+	if err != nil {
+		return nil, "", err
+	}
+	rings = nouns(rows, ringRow.noun)
+	if err := s.fill(ctx, s.reads(), rings); err != nil {
+		return nil, "", translate(err)
+	}
+	return rings, next, nil
+}
+
+// Live are the tenant's rings that have not ended and ring, or have as their call, the device.
+func (s Rings) Live(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
+	rows, err := s.reads().query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
+		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", uuid(s.id), uuid(d))
+	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
+	return found, translate(err)
+}
+
+// Facts lists a ring's facts with a Seq past after, in the order of record.
+func (s Rings) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
+	rows, err := s.reads().query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
+		uuid(s.id), uuid(id), after)
+	found, err := collect(rows, err, (*factRow).fields)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if len(found) == 0 {
+		rows, err := s.reads().query(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
+		there, err := collect(rows, err, (*ringRow).fields)
+		if err == nil && len(there) == 0 {
+			return nil, tenants.NoSuch("ring")
+		}
+		return []tenants.Fact{}, translate(err)
+	}
+	return nouns(found, factRow.noun), nil
+}
+
+// Earlier is the ring that the idempotency key with this very body placed within its 24 hours; nil
+// when there is none.
+func (s Rings) Earlier(ctx context.Context, i Idempotency) (*tenants.Ring, error) {
+	rows, err := s.reads().query(ctx, "SELECT ring_id FROM idempotency WHERE tenant_id = ? AND key = ? AND body = ? AND created_at > ?",
+		uuid(s.id), i.Key, i.Body[:], micros(s.s.now().Add(-idempotencyFor)))
+	ids, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
+	if err != nil || len(ids) == 0 {
+		return nil, translate(err)
+	}
+	return s.Get(ctx, ids[0])
+}
+
+// Targets finds the devices of a ring. An unknown device is refused; a person without devices has
+// none. A person's dead devices are left out unless there is no other, in which case policy must
+// say why. A device's credential is the newest one for its app that covers its environment and
+// works; where none works, the newest that does not, so that policy can say why.
+func (s Rings) Targets(ctx context.Context, to tenants.To) ([]Target, error) {
+	if to.Device == "" {
+		return s.targets(ctx, to)
+	}
+	at := aim{s.id, to.Device}
+	if e, ok := recall(s.s.seen, s.s.seen.targets, at); ok {
+		return []Target{e.thing}, nil
+	}
+	turn := s.s.seen.begin()
+	found, err := s.targets(ctx, to)
+	if err == nil && len(found) == 1 {
+		keep(s.s.seen, s.s.seen.targets, at, entry[Target]{thing: found[0]}, turn)
+	}
+	return found, err
 }

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"carillon/tenants"
+)
+
+// Invitation is a mail link that joins a person to a tenant. One is open for an address at a time.
+type Invitation struct {
+	Hash      tenants.Hash
+	Tenant    tenants.TenantID
+	Email     string
+	Role      tenants.Role
+	By        tenants.Actor
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+type invitationRow struct {
+	TenantID  uuid
+	Email     string
+	Hash      []byte
+	Role      string
+	ByKind    string
+	ByID      uuid
+	ByName    string
+	Created   int64 `gorm:"column:created_at"`
+	ExpiresAt int64
+}
+
+func (invitationRow) TableName() string { return "invitations" }
+
+func (r invitationRow) noun() Invitation {
+	return Invitation{
+		Hash: hash(r.Hash), Tenant: tenants.TenantID(r.TenantID), Email: r.Email, Role: tenants.Role(r.Role),
+		By: tenants.Actor{Kind: r.ByKind, ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+	}
+}
+
+func (t *tx) invite(s *scope, i Invitation) error {
+	row := invitationRow{
+		TenantID: uuid(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), ByKind: i.By.Kind, ByID: uuid(i.By.ID), ByName: i.By.Name,
+		Created: micros(i.CreatedAt), ExpiresAt: micros(i.ExpiresAt),
+	}
+	var there int64
+	if err := s.people(t.db()).Where("users.email = ?", i.Email).Count(&there).Error; err != nil {
+		return err
+	}
+	if there > 0 {
+		return tenants.Refuse(tenants.Conflict, "conflict", "This person is a member already.")
+	}
+	if err := t.mayAddPerson(s, i.Email); err != nil {
+		return err
+	}
+	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), i.Email); err != nil {
+		return err
+	}
+	if err := t.db().Create(&row).Error; err != nil {
+		return err
+	}
+	return t.audit(s, "invitation.add", i.Email, string(i.Role))
+}
+
+func invitation(db *gorm.DB, h tenants.Hash, now time.Time) (Invitation, error) {
+	var row invitationRow
+	err := db.Where("hash = ?", h[:]).Take(&row).Error
+	if err != nil && !absent(err) {
+		return Invitation{}, translate(err)
+	}
+	if err != nil || micros(now) >= row.ExpiresAt {
+		return Invitation{}, tenants.Refuse(tenants.Gone, "invitation_gone",
+			"This invitation was used, cancelled or replaced, or it has expired. Ask for a new one.")
+	}
+	return row.noun(), nil
+}
+
+// Invitations are the invitations that nobody has accepted yet.
+type Invitations struct{ *scope }
+
+// Invitations returns the tenant's Invitations.
+func (s *Scope) Invitations() Invitations { return Invitations{&s.scope} }
+
+// Add opens an invitation; an older one for the same address is replaced. Who is a member already
+// is a Conflict.
+func (s Invitations) Add(ctx context.Context, i Invitation) error {
+	return s.write(ctx, func(t *tx) error { return t.invite(s.scope, i) })
+}
+
+// List lists the open invitations, newest first.
+func (s Invitations) List(ctx context.Context) ([]Invitation, error) {
+	var rows []invitationRow
+	if err := s.read(ctx, "invitations").Order("created_at DESC, email").Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	return nouns(rows, invitationRow.noun), nil
+}
+
+// Revoke takes back the invitation for an address.
+func (s Invitations) Revoke(ctx context.Context, email string) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.change("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), email)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.NoSuch("invitation")
+		}
+		return t.audit(s.scope, "invitation.revoke", email, "")
+	})
+}

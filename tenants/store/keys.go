@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"carillon/tenants"
+)
+
+type keyRow struct {
+	TenantID    uuid
+	ID          uuid
+	Hash        []byte
+	Name        string
+	Test        bool
+	Last4       string
+	Permissions string
+	PerSecond   int64
+	Created     int64 `gorm:"column:created_at"`
+	LastUsedAt  int64
+	RevokedAt   int64
+}
+
+func (keyRow) TableName() string { return "keys" }
+
+func (r keyRow) noun() tenants.Key {
+	k := tenants.Key{
+		ID: tenants.KeyID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Test: r.Test, Last4: r.Last4,
+		PerSecond: int(r.PerSecond), CreatedAt: moment(r.Created), LastUsedAt: moment(r.LastUsedAt), RevokedAt: moment(r.RevokedAt),
+	}
+	for _, p := range strings.Fields(r.Permissions) {
+		k.Permissions = append(k.Permissions, tenants.Permission(p))
+	}
+	return k
+}
+
+func (r keyRow) cursor() cursor { return cursor{r.Created, r.ID} }
+
+// Keys are the tenant's API keys.
+type Keys struct{ *scope }
+
+// Keys returns the tenant's Keys.
+func (s *Scope) Keys() Keys { return Keys{&s.scope} }
+
+// Add adds an API key by the hash of its secret.
+func (s Keys) Add(ctx context.Context, k tenants.Key, h tenants.Hash) error {
+	return s.write(ctx, func(t *tx) error { return t.addKey(s.scope, k, h) })
+}
+
+func (t *tx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
+	permissions := make([]string, len(k.Permissions))
+	for i, p := range k.Permissions {
+		permissions[i] = string(p)
+	}
+	row := keyRow{
+		TenantID: uuid(s.id), ID: uuid(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
+		Permissions: strings.Join(permissions, " "), PerSecond: int64(k.PerSecond), Created: micros(k.CreatedAt),
+	}
+	if err := t.db().Create(&row).Error; err != nil {
+		return taken(err, "This key exists already.")
+	}
+	return t.audit(s, "key.add", string(row.ID), row.Permissions)
+}
+
+// Revoke ends a key for good. A key that is revoked already stays as it is.
+func (s Keys) Revoke(ctx context.Context, id tenants.KeyID) error {
+	err := s.write(ctx, func(t *tx) error {
+		var row keyRow
+		if err := s.in(t.db(), "keys").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+			return missing(err, "key")
+		}
+		if row.RevokedAt != 0 {
+			return nil
+		}
+		if _, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), uuid(s.id),
+			uuid(id)); err != nil {
+			return err
+		}
+		return t.audit(s.scope, "key.revoke", string(id), "")
+	})
+	s.revoke(err)
+	return err
+}
+
+// Get is one key, revoked or not.
+func (s Keys) Get(ctx context.Context, id tenants.KeyID) (tenants.Key, error) {
+	var row keyRow
+	if err := s.read(ctx, "keys").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+		return tenants.Key{}, missing(err, "key")
+	}
+	return row.noun(), nil
+}
+
+// List lists keys, newest first, revoked ones among them.
+func (s Keys) List(ctx context.Context, q Page) ([]tenants.Key, string, error) {
+	db := s.read(ctx, "keys")
+	if q.Search != "" {
+		db = db.Where(`(LOWER(name) LIKE ? ESCAPE '\' OR last4 = ?)`, like("%", q.Search, "%"), q.Search)
+	}
+	rows, next, err := page(db, q.After, q.Limit, keyRow.cursor)
+	return nouns(rows, keyRow.noun), next, err
+}
+
+// grain is how exactly the store remembers when something was last used.
+const grain = time.Minute

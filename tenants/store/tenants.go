@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+type tenantRow struct {
+	ID           uuid
+	Slug         string
+	Name         string
+	Industry     string
+	State        string
+	TimeZone     string
+	RingTTL      int64
+	DefaultAgent uuid
+	AuditSeq     int64
+	Created      int64 `gorm:"column:created_at"`
+}
+
+func (tenantRow) TableName() string { return "tenants" }
+
+func (r tenantRow) noun() tenants.Tenant {
+	return tenants.Tenant{
+		ID: tenants.TenantID(r.ID), Slug: r.Slug, Name: r.Name, Industry: tenants.Industry(r.Industry), State: tenants.TenantState(r.State),
+		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), CreatedAt: moment(r.Created),
+	}
+}
+
+func rowOfTenant(t tenants.Tenant) tenantRow {
+	return tenantRow{
+		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
+		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), Created: micros(t.CreatedAt),
+	}
+}
+
+// Tenants are all tenants, and the ways to find one.
+type Tenants struct{ *core }
+
+// Tenants returns the Tenants of all tenants.
+func (s *Store) Tenants() Tenants { return Tenants{&s.core} }
+
+// Add makes a tenant. A slug that is taken is a Conflict.
+func (s Tenants) Add(ctx context.Context, who Who, t tenants.Tenant) error {
+	return s.w.do(ctx, wholeHouse, func(x *tx) error { return x.addTenant(s.of(t.ID).by(who), t) })
+}
+
+func (t *tx) addTenant(s *scope, n tenants.Tenant) error {
+	row := rowOfTenant(n)
+	if err := t.db().Create(&row).Error; err != nil {
+		return taken(err, "There is a tenant with this slug already. Choose another one.")
+	}
+	return t.audit(s, "tenant.add", string(row.ID), "")
+}
+
+// NewTenant is a tenant with what its owner needs to begin: an invitation and a first key.
+type NewTenant struct {
+	Tenant     tenants.Tenant
+	Invitation Invitation
+	Key        tenants.Key
+	KeyHash    tenants.Hash
+	Who        Who
+}
+
+// Open makes a tenant with invitation and key in one write: all of it or nothing. A slug that is
+// taken is a Conflict.
+func (s Tenants) Open(ctx context.Context, f NewTenant) error {
+	scope := s.of(f.Tenant.ID).by(f.Who)
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+		if err := t.addTenant(scope, f.Tenant); err != nil {
+			return err
+		}
+		if err := t.invite(scope, f.Invitation); err != nil {
+			return err
+		}
+		return t.addKey(scope, f.Key, f.KeyHash)
+	})
+}
+
+// List lists all tenants, by name.
+func (s Tenants) List(ctx context.Context) ([]tenants.Tenant, error) {
+	var rows []tenantRow
+	if err := s.db.through(wholeHouse).gorm(ctx).Order("name, id").Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	return nouns(rows, tenantRow.noun), nil
+}
+
+// Tenant is the scope's own tenant.
+func (s *Scope) Tenant(ctx context.Context) (tenants.Tenant, error) { return s.tenant(ctx) }
+
+func (s *scope) tenant(ctx context.Context) (tenants.Tenant, error) {
+	var row tenantRow
+	if err := s.reads().gorm(ctx).Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
+		return tenants.Tenant{}, missing(err, "tenant")
+	}
+	return row.noun(), nil
+}
+
+// SetTenant changes name, slug, industry, state, time zone, time to live and default agent.
+func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
+	err := s.write(ctx, func(t *tx) error {
+		var row tenantRow
+		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
+			return missing(err, "tenant")
+		}
+		old, c := row.noun(), changes{}
+		c.add("slug", old.Slug != n.Slug)
+		c.add("name", old.Name != n.Name)
+		c.add("industry", old.Industry != n.Industry)
+		c.add("state", old.State != n.State)
+		c.add("time_zone", old.TimeZone != n.TimeZone)
+		c.add("ring_ttl", old.RingTTL != n.RingTTL)
+		c.add("default_agent", old.DefaultAgent != n.DefaultAgent)
+		if len(c) == 0 {
+			return nil
+		}
+		if n.DefaultAgent != "" && n.DefaultAgent != old.DefaultAgent {
+			if err := s.in(t.db(), "agents").Where("id = ?", uuid(n.DefaultAgent)).Take(&agentRow{}).Error; err != nil {
+				return missing(err, "agent")
+			}
+		}
+		_, err := t.exec("UPDATE tenants SET slug = ?, name = ?, industry = ?, state = ?, time_zone = ?, ring_ttl = ?, default_agent = ? "+
+			"WHERE id = ?",
+			n.Slug, n.Name, string(n.Industry), string(n.State), n.TimeZone, span(n.RingTTL), uuid(n.DefaultAgent), uuid(s.id))
+		if err != nil {
+			return taken(err, "There is a tenant with this slug already. Choose another one.")
+		}
+		return t.audit(&s.scope, "tenant.set", string(s.id), c.String())
+	})
+	s.revoke(err)
+	return err
+}
+
+// Subscriptions lists every tenant's, by tenant.
+func (s Tenants) Subscriptions(ctx context.Context) ([]tenants.Subscription, error) {
+	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions ORDER BY tenant_id")
+	found, err := collect(rows, err, (*subscriptionRow).fields)
+	return nouns(found, subscriptionRow.noun), translate(err)
+}
+
+// OfCustomer finds whose Stripe customer it is; nobody's is NoSuch.
+func (s Tenants) OfCustomer(ctx context.Context, customer string) (tenants.TenantID, error) {
+	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
+	found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
+	if err == nil && len(found) == 0 {
+		return "", tenants.NoSuch("customer")
+	}
+	if err != nil {
+		return "", translate(err)
+	}
+	return tenants.TenantID(found[0]), nil
+}
+
+// OfPairing finds whose pairing code has the hash. Unknown, used and expired are all Unauthorized.
+func (s Tenants) OfPairing(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Tenant, tenants.Pairing, error) {
+	var row pairingRow
+	err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
+	if err != nil && !absent(err) {
+		return tenants.Tenant{}, tenants.Pairing{}, translate(err)
+	}
+	if err != nil || row.UsedAt != 0 || micros(now) >= row.ExpiresAt {
+		return tenants.Tenant{}, tenants.Pairing{}, errPairing
+	}
+	tenant, err := s.of(tenants.TenantID(row.TenantID)).tenant(ctx)
+	return tenant, row.noun(), err
+}
+
+// OfKey finds whose key has the hash: the key and its tenant. An unknown or revoked key is
+// Unauthorized. The answer may be up to a second old where another process revoked the key.
+func (s Tenants) OfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Key, error) {
+	if e, ok := recall(s.seen, s.seen.keys, h); ok {
+		return e.tenant, e.thing, nil
+	}
+	turn := s.seen.begin()
+	var row keyRow
+	if err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil && !absent(err) {
+		return tenants.Tenant{}, tenants.Key{}, translate(err)
+	}
+	if row.ID == "" || row.RevokedAt != 0 {
+		return tenants.Tenant{}, tenants.Key{}, tenants.Refuse(tenants.Unauthorized, "unauthorized",
+			"This API key is unknown or revoked. Make a new one under API keys.")
+	}
+	tenant, err := s.of(tenants.TenantID(row.TenantID)).tenant(ctx)
+	if err != nil {
+		return tenants.Tenant{}, tenants.Key{}, err
+	}
+	key := row.noun()
+	keep(s.seen, s.seen.keys, h, entry[tenants.Key]{tenant: tenant, thing: key}, turn)
+	if now := s.now(); now.Sub(key.LastUsedAt) >= grain {
+		s.w.post(s.of(tenant.ID).door(), func(t *tx) error {
+			_, err := t.exec("UPDATE keys SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
+				micros(now), row.TenantID, row.ID, micros(now))
+			return err
+		})
+	}
+	return tenant, key, nil
+}
+
+// OfDevice finds whose device credential has the hash. Unknown is Unauthorized. The first use of a
+// new credential retires the device's older ones.
+func (s Tenants) OfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Device, error) {
+	if e, ok := recall(s.seen, s.seen.devices, h); ok {
+		return e.tenant, e.thing, nil
+	}
+	turn := s.seen.begin()
+	var c deviceCredentialRow
+	err := s.db.through(wholeHouse).gorm(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
+	if absent(err) {
+		return tenants.Tenant{}, tenants.Device{}, tenants.Refuse(tenants.Unauthorized, "unauthorized",
+			"This device credential is unknown or was replaced. Pair the app again.")
+	}
+	if err != nil {
+		return tenants.Tenant{}, tenants.Device{}, translate(err)
+	}
+	scope := s.of(tenants.TenantID(c.TenantID))
+	if c.UsedAt == 0 {
+		if err := s.w.do(ctx, scope.door(), func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
+			return tenants.Tenant{}, tenants.Device{}, err
+		}
+		scope.revoke(nil)
+		turn = s.seen.begin()
+	}
+	tenant, err := scope.tenant(ctx)
+	if err != nil {
+		return tenants.Tenant{}, tenants.Device{}, err
+	}
+	device, err := Devices{scope}.Get(ctx, tenants.DeviceID(c.DeviceID))
+	if err != nil {
+		return tenants.Tenant{}, tenants.Device{}, err
+	}
+	scope.see(device)
+	keep(s.seen, s.seen.devices, h, entry[tenants.Device]{tenant: tenant, thing: device}, turn)
+	return tenant, device, nil
+}
+
+// Credentials lists every tenant's credentials without their secrets: the simulator of dev mode
+// must know their public keys.
+func (s Tenants) Credentials(ctx context.Context) ([]tenants.Credential, error) {
+	var rows []credentialRow
+	if err := s.db.through(wholeHouse).gorm(ctx).Select(credentialColumns).Order("created_at, id").Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	return nouns(rows, credentialRow.noun), nil
+}

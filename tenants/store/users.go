@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+type userRow struct {
+	ID         uuid
+	Email      string
+	Name       string
+	Password   string
+	Theme      string
+	Created    int64 `gorm:"column:created_at"`
+	DisabledAt int64
+}
+
+func (userRow) TableName() string { return "users" }
+
+func rowOfUser(u tenants.User) userRow {
+	return userRow{
+		ID: uuid(u.ID), Email: u.Email, Name: u.Name, Password: u.Password, Theme: u.Theme, Created: micros(u.CreatedAt),
+		DisabledAt: micros(u.DisabledAt),
+	}
+}
+
+func (r userRow) noun() tenants.User {
+	return tenants.User{
+		ID: tenants.UserID(r.ID), Email: r.Email, Name: r.Name, Password: r.Password, Theme: r.Theme, CreatedAt: moment(r.Created),
+		DisabledAt: moment(r.DisabledAt),
+	}
+}
+
+// Users are the people who can sign in, of every tenant.
+type Users struct{ *core }
+
+// Users returns the Users of all tenants.
+func (s *Store) Users() Users { return Users{&s.core} }
+
+// Add adds a person. An address that is taken is a Conflict.
+func (s Users) Add(ctx context.Context, u tenants.User) error {
+	row := rowOfUser(u)
+	return s.w.do(ctx, noDoor, func(t *tx) error {
+		return taken(t.db().Create(&row).Error, "There is an account with this address already.")
+	})
+}
+
+// Get is one person.
+func (s Users) Get(ctx context.Context, id tenants.UserID) (tenants.User, error) {
+	var row userRow
+	if err := s.db.through(noDoor).gorm(ctx).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+		return tenants.User{}, missing(err, "user")
+	}
+	return row.noun(), nil
+}
+
+// ByEmail finds a person by the stored form of their address.
+func (s Users) ByEmail(ctx context.Context, email string) (tenants.User, error) {
+	var row userRow
+	if err := s.db.through(noDoor).gorm(ctx).Where("email = ?", email).Take(&row).Error; err != nil {
+		return tenants.User{}, missing(err, "user")
+	}
+	return row.noun(), nil
+}
+
+// Set changes name, address, theme and whether the person may sign in. Disabling somebody ends
+// their sign-ins. The password has SetPassword.
+func (s Users) Set(ctx context.Context, u tenants.User) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+		n, err := t.change("UPDATE users SET email = ?, name = ?, theme = ?, disabled_at = ? WHERE id = ?",
+			u.Email, u.Name, u.Theme, micros(u.DisabledAt), uuid(u.ID))
+		switch {
+		case err != nil:
+			return taken(err, "There is an account with this address already.")
+		case n == 0:
+			return tenants.NoSuch("user")
+		case u.DisabledAt.IsZero():
+			return nil
+		}
+		_, err = t.exec("DELETE FROM sign_ins WHERE user_id = ?", uuid(u.ID))
+		return err
+	})
+}
+
+// SetPassword changes the password, given in PHC form, and ends every sign-in of the person but the
+// one that did it, if named.
+func (s Users) SetPassword(ctx context.Context, id tenants.UserID, phc string, except ...tenants.Hash) error {
+	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+		n, err := t.change("UPDATE users SET password = ? WHERE id = ?", phc, uuid(id))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.NoSuch("user")
+		}
+		keep := tenants.Hash{}
+		if len(except) > 0 {
+			keep = except[0]
+		}
+		_, err = t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", uuid(id), keep[:])
+		return err
+	})
+}
+
+// Membership is one tenant of a person.
+type Membership struct {
+	Tenant tenants.Tenant
+	Role   tenants.Role
+	Since  time.Time
+}
+
+// Memberships lists the tenants of a person, by name.
+func (s Users) Memberships(ctx context.Context, user tenants.UserID) ([]Membership, error) {
+	var rows []struct {
+		Row   tenantRow `gorm:"embedded"`
+		Role  string
+		Since int64
+	}
+	err := s.db.through(wholeHouse).gorm(ctx).Table("members").Select("tenants.*, members.role, members.created_at AS since").
+		Joins("JOIN tenants ON tenants.id = members.tenant_id").Where("members.user_id = ?", uuid(user)).
+		Order("tenants.name, tenants.id").Find(&rows).Error
+	if err != nil {
+		return nil, translate(err)
+	}
+	out := make([]Membership, len(rows))
+	for i, r := range rows {
+		out[i] = Membership{Tenant: r.Row.noun(), Role: tenants.Role(r.Role), Since: moment(r.Since)}
+	}
+	return out, nil
+}
+
+func hash(b []byte) (h tenants.Hash) { copy(h[:], b); return h }
+
+// Invitation finds the invitation of a link; one that is unknown, taken back or expired is Gone.
+func (s Users) Invitation(ctx context.Context, h tenants.Hash, now time.Time) (Invitation, error) {
+	return invitation(s.db.through(wholeHouse).gorm(ctx), h, now)
+}
+
+// TakeInvitation uses the link up and joins its person to the tenant: the user with the invited
+// address if there is one, else user as given, with that address.
+func (s Users) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.User, now time.Time) (member tenants.Member, err error) {
+	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
+		i, err := invitation(t.db(), h, now)
+		if err != nil {
+			return err
+		}
+		row := rowOfUser(user)
+		row.Email = i.Email
+		var there userRow
+		switch err := t.db().Where("email = ?", i.Email).Take(&there).Error; {
+		case err == nil:
+			row = there
+		case !absent(err):
+			return err
+		default:
+			if err := t.db().Create(&row).Error; err != nil {
+				return taken(err, "There is an account with this address already.")
+			}
+		}
+		member = tenants.Member{
+			Tenant: i.Tenant, User: tenants.UserID(row.ID), Role: i.Role, Email: row.Email, Name: row.Name, CreatedAt: stored(now),
+		}
+		scope := s.of(i.Tenant).by(Who{Actor: tenants.Actor{Kind: "user", ID: string(row.ID), Name: row.Name}})
+		if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(i.Tenant), i.Email); err != nil {
+			return err
+		}
+		return t.join(scope, member)
+	})
+	if err != nil {
+		return tenants.Member{}, err
+	}
+	return member, nil
+}
