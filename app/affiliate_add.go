@@ -23,10 +23,10 @@ type affiliateAddCmd struct {
 	Database
 }
 
-// Help says when it is needed.
+// Help says when the command is needed.
 func (a *affiliateAddCmd) Help() string {
-	return "Partners join by themselves at /affiliate where the server sends mail. This makes one by hand, or gives " +
-		"one who is there a new link into their room.\n\n" +
+	return "Partners join by themselves at /affiliate where the server sends mail. This adds one by hand, or gives " +
+		"an existing partner a new sign-in link.\n\n" +
 		`carillon affiliate add --name "Ana Ruiz" --email ana@partner.example`
 }
 
@@ -70,7 +70,7 @@ func (a *affiliateAddCmd) check(plans tenants.Plans) (email string, err error) {
 	}
 	email, ok := tenants.ParseEmail(a.Email)
 	if !ok || !page.Registered(email) {
-		f.add("--email", fmt.Errorf("%q is no mail address of a registered domain, such as ana@partner.example", a.Email))
+		f.add("--email", fmt.Errorf("%q is not an email address of a registered domain, such as ana@partner.example", a.Email))
 	}
 	if plans.Affiliate.Percent == 0 || plans.Affiliate.Months == 0 {
 		f.add("CARILLON_PLANS_FILE", errors.New("partners earn nothing on this server; set percent and months of "+

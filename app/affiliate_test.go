@@ -60,7 +60,7 @@ func TestAddPartner(t *testing.T) {
 	data := t.TempDir()
 	wants(t, 0, "", "migrate", "up", "--data", data)
 	add := []string{"affiliate", "add", "--data", data, "--name", " Ana Ruiz ", "--email", "Ana@Partner.example"}
-	wants(t, 0, "Partner  Ana Ruiz, ana@partner.example\n", add...)
+	wants(t, 0, "Partner    Ana Ruiz, ana@partner.example\n", add...)
 	wants(t, 0, "ana@partner.example is already a partner", add...)
 	var made [2]madePartner
 	for i := range made {

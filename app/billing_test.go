@@ -89,5 +89,5 @@ func TestPlansFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, 1, "the plans file is not as the built-in one", "plans", "show", "--plans-file", file)
+	wants(t, 1, "the plans file does not have the form of the built-in one", "plans", "show", "--plans-file", file)
 }

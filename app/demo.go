@@ -8,7 +8,7 @@ import (
 	"carillon/tenants"
 )
 
-// DemoAgent says who speaks on the page where a stranger hears a call.
+// DemoAgent says who speaks on the page where a visitor tries a call.
 type DemoAgent struct {
 	Demo string `name:"demo-agent" help:"Agent on /demo: builtin, an agent's id, or none." default:"builtin" env:"CARILLON_DEMO_AGENT"`
 }

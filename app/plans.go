@@ -124,7 +124,7 @@ func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.
 		return "", errors.New("this tenant pays through Stripe; cancel that subscription there first")
 	}
 	if t.Plan == "none" {
-		return "The tenant " + t.Slug + " has no subscription; everything is allowed.", scope.Subscription().Remove(ctx)
+		return "The tenant " + t.Slug + " has no subscription, so it has no limits.", scope.Subscription().Remove(ctx)
 	}
 	n := plans.Assigned(who.ID, t.Plan, now, t.Until)
 	if t.Plan == "trial" {

@@ -35,11 +35,11 @@ func (t Tracing) url() string {
 	if t.OTLPEndpoint == "" {
 		return ""
 	}
-	whole, err := url.JoinPath(t.OTLPEndpoint, "v1/traces") // the specification of the OTLP exporter, "Endpoint URLs for OTLP/HTTP"
+	joined, err := url.JoinPath(t.OTLPEndpoint, "v1/traces") // the specification of the OTLP exporter, "Endpoint URLs for OTLP/HTTP"
 	if err != nil {
 		return t.OTLPEndpoint // which check refuses
 	}
-	return whole
+	return joined
 }
 
 func (t Tracing) check(fault func(string, error)) {

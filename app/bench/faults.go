@@ -100,8 +100,8 @@ func on(ctx context.Context, c FaultsConfig, r *loadPath, err error,
 	return row, errors.Join(err, r.close())
 }
 
-// Faults lets go wrong what does go wrong between us and Apple, one after the other, each on an
-// Apple of its own.
+// Faults makes the failures that happen between us and Apple happen, one after the other, each with
+// its own simulated Apple.
 func Faults(ctx context.Context, c FaultsConfig) (FaultsReport, error) {
 	r := FaultsReport{Machine: Machine()}
 	for _, f := range faults() {

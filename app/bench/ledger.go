@@ -9,7 +9,8 @@ import (
 
 // ledger is what was asked for, and what Apple was given, by ring.
 type ledger struct {
-	// By answers, a ring is pushed once its asker was told so; otherwise once Apple has it.
+	// By answers, a ring counts as pushed when the caller gets the answer; otherwise when Apple has
+	// it.
 	byAnswers bool
 
 	mu      sync.Mutex // guards the rest
@@ -65,7 +66,7 @@ func (l *ledger) ask(ring string, who int, due time.Time) {
 	e.asked, e.who, e.due = true, who, due
 }
 
-// answered notes that the asker was told of Apple's yes.
+// answered notes that the caller got Apple's yes.
 func (l *ledger) answered(ring string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

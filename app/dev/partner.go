@@ -10,7 +10,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// brought is somebody whom the seeded partner brought. All of it is made up.
+// brought is a customer of the seeded partner. All of it is made up.
 type brought struct {
 	slug, name string
 	ago        int   // days since the trial began

@@ -28,7 +28,7 @@ const (
 )
 
 // SendSheet streams a list as CSV (RFC 4180). The first page is read before anything is sent, so
-// that a refusal can still be told.
+// that a refusal can still be sent.
 func (m *Common) SendSheet(ctx context.Context, c *fiber.Ctx, s Sheet) error {
 	rows, next, err := s.More(ctx, "")
 	if err != nil {

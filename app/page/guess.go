@@ -33,7 +33,7 @@ var commonWords = strings.Fields(`
 var runs = []string{"01234567890123456789", "98765432109876543210", "abcdefghijklmnopqrstuvwxyz",
 	"qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm", "azertyuiopqsdfghjklmwxcvbn", "1qaz2wsx3edc4rfv", "qazwsxedcrfv"}
 
-// disguises are signs that stand for letters.
+// disguises are signs used in place of letters.
 var disguises = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t")
 
 // wholeSentence is how many words make one: nobody lists them all.

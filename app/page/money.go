@@ -7,7 +7,7 @@ import (
 	"carillon/tenants"
 )
 
-// signs of currencies that stand before the number.
+// signs of currencies that are written before the number.
 var signs = map[string]string{"usd": "$", "eur": "€", "gbp": "£"}
 
 // Money is cents as people read them: "$1,499", "$0.04", "CHF 12.50".
@@ -27,7 +27,7 @@ func Money(cents int64, currency string) string {
 	return minus + sign + whole
 }
 
-// Cents2 is money with its cents, also when there are none: sums that stand under one another.
+// Cents2 is money with its cents, also when there are none: sums in a column.
 func Cents2(cents int64, currency string) string {
 	s := Money(cents, currency)
 	if cents%100 == 0 {

@@ -88,7 +88,7 @@ func NewPassword(password string, who About) string {
 		return "Use at least 12 characters. A short sentence is easy to remember."
 	case n > mostPassword:
 		return "Use at most 200 characters."
-	case who.told(password):
+	case who.usesKnown(password):
 		return "Choose a password that does not contain your email, your name, your company or “Carillon”."
 	case guessable(password):
 		return "This password is easy to guess. Choose another one, such as a short sentence."
@@ -97,12 +97,12 @@ func NewPassword(password string, who About) string {
 }
 
 // The lengths from which a part of an address, or the name of a company, gives a password away:
-// "ana" stands in many a word.
+// "ana" is part of many words.
 const leastPart, leastCompany = 5, 4
 
-// told reports whether the password is, or holds, what everybody knows: the address, its parts, the
-// company, this program.
-func (w About) told(password string) bool {
+// usesKnown reports whether the password is, or contains, what everybody knows: the address, its
+// parts, the company, this program.
+func (w About) usesKnown(password string) bool {
 	low, bare := strings.ToLower(password), lettersOf(password)
 	local, domain, _ := strings.Cut(strings.ToLower(w.Email), "@")
 	if w.Email != "" && strings.Contains(low, strings.ToLower(w.Email)) || w.Name != "" && bare == lettersOf(w.Name) {
