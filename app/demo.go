@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"carillon/gateway"
 	"carillon/tenants"
 )
 
@@ -31,16 +32,18 @@ func (d DemoAgent) check() error {
 
 // speaker is who speaks in the demo.
 type speaker struct {
+	agent  gateway.Agent
 	name   string // of a tenant's agent; empty = the built-in one
 	closed bool
 }
 
-// find looks the agent up: its name is said on the page. Every agent there is speaks with the voice
-// of the built-in one so far; when a kind with a voice of its own comes, it is found here.
+// find looks the agent up and opens it. Its name is shown on the page. An agent that cannot be
+// opened is an error: the server does not start with another one in its place.
 func (d DemoAgent) find(ctx context.Context, n *node) (speaker, error) {
 	id, named := tenants.ParseID[tenants.AgentID](d.Demo)
 	if !named {
-		return speaker{closed: d.Demo == demoNone}, nil
+		agent, err := n.agents.Open(ctx, tenants.Agent{Kind: tenants.Builtin})
+		return speaker{agent: agent, closed: d.Demo == demoNone}, err
 	}
 	all, err := n.store.Tenants().List(ctx)
 	if err != nil {
@@ -49,7 +52,8 @@ func (d DemoAgent) find(ctx context.Context, n *node) (speaker, error) {
 	for _, t := range all {
 		a, err := n.store.For(t.ID).Agents().Get(ctx, id)
 		if err == nil {
-			return speaker{name: a.Name}, nil
+			agent, err := n.agents.Open(ctx, a)
+			return speaker{agent: agent, name: a.Name}, err
 		}
 		if tenants.KindOf(err) != tenants.Unknown {
 			return speaker{}, err

@@ -43,7 +43,7 @@ type node struct {
 	health *health.Monitor
 	alerts *health.AlertMail // nil = no mail about alerts
 	trace  *trace.Tracer     // nil = nobody asked for traces
-	agent  gateway.Agent     // the built-in one
+	agents agents.Kinds
 	demo   speaker
 
 	billing *billing.Billing // nil = no money is taken
@@ -133,9 +133,11 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	}
 	n.close = append(n.close, n.voice.Close)
 
-	if n.agent, err = agents.NewBuiltin(echoAfter, c.now); err != nil {
+	builtin, err := agents.NewBuiltin(echoAfter, c.now)
+	if err != nil {
 		return err
 	}
+	n.agents = agents.NewKinds(builtin)
 	n.demo, err = c.DemoAgent.find(ctx, n)
 	return err
 }
@@ -153,7 +155,7 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	}
 	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Keys: n.creds, Health: n.health, Bus: n.bus,
-		Media: n.voice, Agents: func(tenants.AgentKind) gateway.Agent { return n.agent },
+		Media: n.voice, Agents: n.agents.Open,
 		Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
 	}
 	if n.trace != nil {
@@ -236,7 +238,7 @@ func (n *node) openConsole(c checked, x extras) (*console.Console, error) {
 	}
 	return console.New(console.Config{
 		Common: common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		Voice: n.voice, Agent: n.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: mail,
+		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: mail,
 		Parts: []console.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.",

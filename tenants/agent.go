@@ -7,8 +7,6 @@ type AgentKind string
 
 const (
 	Builtin AgentKind = "builtin" // bells, then an echo: speaks with nothing installed
-	Stream  AgentKind = "stream"  // WebSocket media
-	WebRTC  AgentKind = "webrtc"  // WebRTC media
 )
 
 // Agent is who speaks for the tenant.

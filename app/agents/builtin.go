@@ -1,5 +1,3 @@
-// Package agents is the agent's side of a call. It knows sound and nothing of rings, tenants or
-// HTTP: it gets a gateway.Line and talks on it until it is done or the line ends. Start at Builtin.
 package agents
 
 import (

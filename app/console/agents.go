@@ -21,7 +21,7 @@ var agentList = list{
 }
 
 // agentKinds are how an agent speaks, in words.
-var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent, tenants.Stream: "WebSocket stream", tenants.WebRTC: "WebRTC"}
+var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent}
 
 func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)

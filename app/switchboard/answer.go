@@ -46,10 +46,16 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		return gateway.Answer{}, err
 	}
 	a, _ := r.AttemptOf(d.ID)
-	who := b.speaker(ctx, r)
+	agent, err := b.openAgent(ctx, r)
+	if err != nil {
+		if first { // the person answered a call that nobody can speak on
+			b.end(d.Tenant, id, a.ID, tenants.FactBroken, string(gateway.AgentFailed))
+		}
+		return gateway.Answer{}, fmt.Errorf("open the agent of ring %s: %w", id, err)
+	}
 	b.calls.add(id, d.Tenant)
 	answer, err := b.Media.Answer(ctx, gateway.Offer{
-		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: who,
+		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: agent,
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
 	})
 	if err == nil {
@@ -225,15 +231,20 @@ func (b *Board) sweepCall(ctx context.Context, scope *store.Scope, r *tenants.Ri
 	return nil
 }
 
-// speaker is who speaks on the line. An agent that was removed since leaves the built-in one.
-func (b *Board) speaker(ctx context.Context, r *tenants.Ring) gateway.Agent {
-	kind := tenants.Builtin
+// openAgent opens the agent that speaks on the ring's line. A ring whose agent was removed after it
+// was placed gets the built-in one, as the API promises; every other failure is an error.
+func (b *Board) openAgent(ctx context.Context, r *tenants.Ring) (gateway.Agent, error) {
+	a := tenants.Agent{Tenant: r.Tenant, Kind: tenants.Builtin}
 	if r.Agent != "" {
-		if a, err := b.Store.For(r.Tenant).Agents().Get(ctx, r.Agent); err == nil {
-			kind = a.Kind
+		named, err := b.Store.For(r.Tenant).Agents().Get(ctx, r.Agent)
+		switch {
+		case err == nil:
+			a = named
+		case tenants.KindOf(err) != tenants.Unknown:
+			return nil, err
 		}
 	}
-	return b.Agents(kind)
+	return b.Agents(ctx, a)
 }
 
 // refusal brings the gateway's refusals into our kinds.

@@ -40,26 +40,31 @@ type Reactor interface {
 	Expired(context.Context, *store.Scope, *tenants.Ring) error
 }
 
-// Config is what a Board is made of. All but Media, Agents, Meter and Trace are required; Media and
-// Agents come together.
+// Config is what a Board is made of. Media, Agents, Audiences, Meter and Trace may be left out, Media
+// and Agents only together.
 type Config struct {
 	Store  *store.Store
 	Push   Pusher
 	Keys   Keys
 	Health Reactor
-	Bus    bus.Bus                               // wakes Watch and WatchAll; gets each hint before the Audiences
-	Media  Media                                 // carries the sound of calls; nil = calls are refused
-	Agents func(tenants.AgentKind) gateway.Agent // who speaks on a line
-	Meter  Meter                                 // nil = nothing is counted
-	Trace  *trace.Tracer                         // nil = nothing is traced
+	Bus    bus.Bus // wakes Watch and WatchAll; gets each hint before the Audiences
 	Now    func() time.Time
 	Log    *slog.Logger
 
-	Audiences []Audience // get committed facts, in this order; may be empty
+	Media  Media // carries the sound of calls; nil = calls are refused
+	Agents OpenAgent
+
+	Audiences []Audience    // get committed facts, in this order
+	Meter     Meter         // nil = nothing is counted
+	Trace     *trace.Tracer // nil = nothing is traced
 
 	RingsPerSecond float64       // of one tenant, and twice as many at once; 0 = no limit
 	Spacing        time.Duration // between two pushes to one device; 0 = none
 }
+
+// OpenAgent opens the agent that speaks on a line. An error fails the answer and ends the ring as
+// broken.
+type OpenAgent func(context.Context, tenants.Agent) (gateway.Agent, error)
 
 // Audience gets the facts of a ring after they were committed. The ring includes these facts. No
 // facts at all means that only the figures of the call changed. Recorded runs in the request: it

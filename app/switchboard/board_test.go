@@ -129,7 +129,7 @@ func (w *world) voice() {
 	w.t.Cleanup(func() { must(w.t, g.Close()) })
 	builtin, err := agents.NewBuiltin(100*time.Millisecond, time.Now)
 	must(w.t, err)
-	w.config.Media, w.config.Agents = g, func(tenants.AgentKind) gateway.Agent { return builtin }
+	w.config.Media, w.config.Agents = g, agents.NewKinds(builtin).Open
 	w.open()
 }
 

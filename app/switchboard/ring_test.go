@@ -383,6 +383,42 @@ func TestACallWithoutASound(t *testing.T) {
 	call.HangUp()
 }
 
+// TestAnAgentThatCannotBeOpenedEndsTheCall: the answer fails, and nobody else speaks instead. A
+// removed agent is the one exception: its rings get the built-in agent, as the API promises.
+func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.voice()
+	broken := errors.New("the agent's server is away")
+	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](w.clock.now()), Name: "Reception", Kind: "far", CreatedAt: w.clock.now()}
+	must(t, w.scope.Agents().Add(t.Context(), agent))
+	open := w.config.Agents
+	w.config.Agents = func(ctx context.Context, a tenants.Agent) (gateway.Agent, error) {
+		if a.ID == agent.ID {
+			return nil, broken
+		}
+		return open(ctx, a)
+	}
+	w.open()
+	d := w.device("")
+	q := tenants.Request{To: tenants.To{Device: d.ID}, Agent: agent.ID}
+	r, removed := w.place(q), w.place(q)
+
+	if _, err := w.board.Answer(t.Context(), d, r.ID, offer(t)); !errors.Is(err, broken) {
+		t.Errorf("answered with %v", err)
+	}
+	got := w.state(r.ID, tenants.Failed)
+	if got.EndReason != tenants.ReasonBroken || got.Call.EndedBy != string(gateway.AgentFailed) || got.Call.EndedAt.IsZero() {
+		t.Errorf("ended as %s, %+v", got.EndReason, got.Call)
+	}
+	if _, err := w.board.Answer(t.Context(), d, r.ID, offer(t)); tenants.KindOf(err) != tenants.Gone {
+		t.Errorf("answered again: %v", err)
+	}
+
+	must(t, w.scope.Agents().Remove(t.Context(), agent.ID))
+	<-w.dial(d, removed).Heard()
+}
+
 // TestARemovedDeviceLeavesItsRings: its part ends at once, the person's other phones ring on, and the ring ends with the last of them.
 func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 	t.Parallel()
