@@ -71,7 +71,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	defer done()
 	commit := span.Step("commit")
 	defer commit.End()
-	if err := b.record(write, scope, r, a, answer); err != nil {
+	if err := b.record(write, scope.Patient(), r, a, answer); err != nil {
 		commit.Failed()
 		return err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // The ways to PostgreSQL of the store's own code, for tests that leave out what that code never should.
@@ -85,6 +86,20 @@ func Groups(waiting []string) (groups [][]string) {
 		groups = append(groups, ids)
 	}
 	return groups
+}
+
+// Patience is how long a patient write waits for another.
+const Patience = patience
+
+// Commit says how many of the waiting writes the next commit holds, and how long it waited.
+func Commit(patient, urgent int) (jobs int, waited time.Duration) {
+	q := newQueue()
+	for i := range patient + urgent {
+		q.add(&job{patient: i < patient})
+	}
+	start := time.Now()
+	jobs = len(q.take(nil))
+	return jobs, time.Since(start)
 }
 
 // Bytes is an id as SQLite's rows have it, for statements that tests write by hand.

@@ -1,6 +1,9 @@
 package store
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // queue holds the jobs that wait for the writer: a line for each tenant, served in turn. A tenant
 // with a thousand waiting writes delays another tenant's write by one group at most. Jobs of one
@@ -9,12 +12,14 @@ import "sync"
 // It has no limit for jobs that somebody waits for: each of them is a caller who would wait outside
 // otherwise, and callers are limited at the edge.
 type queue struct {
+	came chan struct{} // holds a value when take has to look again
+
 	mu      sync.Mutex // guards all below
-	came    *sync.Cond // a job came, or the queue was closed
 	lines   map[door]*line
 	turns   []*line // lines with jobs; the first is next
 	spare   []*line // empty ones, to use again
 	waiting int
+	urgent  int // of waiting, those that are not patient
 	closed  bool
 }
 
@@ -31,12 +36,13 @@ const (
 	// everybody in it and behind it waits for all.
 	shareLimit = 128
 	postLimit  = 1024 // jobs that wait, at which a job that nobody waits for is dropped
+	// patience is how long patient jobs wait for an urgent one whose commit they can share. At 50
+	// rings a second and more, Apple's answer to one ring goes with the rows of the next.
+	patience = 20 * time.Millisecond
 )
 
 func newQueue() *queue {
-	q := &queue{lines: map[door]*line{}}
-	q.came = sync.NewCond(&q.mu)
-	return q
+	return &queue{lines: map[door]*line{}, came: make(chan struct{}, 1)}
 }
 
 // add puts a job at the end of its tenant's line; false means that the queue is closed.
@@ -72,8 +78,19 @@ func (q *queue) append(j *job) {
 		l.last.next = j
 	}
 	l.last = j
-	if q.waiting++; q.waiting == 1 {
-		q.came.Signal()
+	if !j.patient {
+		q.urgent++
+	}
+	if q.waiting++; q.waiting == 1 || q.urgent == 1 && !j.patient {
+		q.wake()
+	}
+}
+
+// wake has take look again.
+func (q *queue) wake() {
+	select {
+	case q.came <- struct{}{}:
+	default:
 	}
 }
 
@@ -88,15 +105,13 @@ func (q *queue) newLine(d door) *line {
 	return l
 }
 
-// take waits until there is a job and appends what the next commit holds: one job of each line,
-// then another of each, up to the limits. It does not wait for more. Nothing appended means that
-// the queue is closed and empty.
+// take waits until there is an urgent job, or patience is over for patient ones, and appends what
+// the next commit holds: one job of each line, then another of each, up to the limits. Nothing
+// appended means that the queue is closed and empty. Only the writer calls it.
 func (q *queue) take(group []*job) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.waiting == 0 && !q.closed {
-		q.came.Wait()
-	}
+	q.wait()
 	for _, l := range q.turns {
 		l.given = 0
 	}
@@ -114,6 +129,23 @@ func (q *queue) take(group []*job) []*job {
 	return group
 }
 
+// wait is called with mu held, and gives it up while it waits.
+func (q *queue) wait() {
+	var over <-chan time.Time // nil until a patient job waits
+	for late := false; q.urgent == 0 && !q.closed && !late; {
+		if q.waiting > 0 && over == nil {
+			over = time.After(patience)
+		}
+		q.mu.Unlock()
+		select {
+		case <-q.came:
+		case <-over:
+			late = true
+		}
+		q.mu.Lock()
+	}
+}
+
 // pop is called with mu held.
 func (q *queue) pop(l *line) *job {
 	j := l.first
@@ -122,6 +154,9 @@ func (q *queue) pop(l *line) *job {
 	}
 	l.given++
 	q.waiting--
+	if !j.patient {
+		q.urgent--
+	}
 	return j
 }
 
@@ -130,7 +165,7 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.came.Broadcast()
+	q.wake()
 }
 
 func (q *queue) len() int {

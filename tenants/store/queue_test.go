@@ -42,3 +42,15 @@ func TestManyTenantsTakeTurns(t *testing.T) {
 		t.Errorf("%d commits; the second begins with %v", len(groups), groups[1][:50])
 	}
 }
+
+// TestPatientWritesShareACommit: patient writes wait for an urgent one, and no longer than patience.
+func TestPatientWritesShareACommit(t *testing.T) {
+	t.Parallel()
+	if jobs, _ := store.Commit(3, 1); jobs != 4 {
+		t.Errorf("%d of 4 writes in the commit of an urgent one", jobs)
+	}
+	jobs, waited := store.Commit(3, 0)
+	if jobs != 3 || waited < store.Patience {
+		t.Errorf("%d of 3 patient writes after %s, want all after %s", jobs, waited, store.Patience)
+	}
+}

@@ -154,7 +154,7 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 	if hint != nil && (hint.ID != id || hint.Tenant != s.id) {
 		hint = nil
 	}
-	err = s.s.w.do(ctx, s.door(), func(t *tx) (err error) {
+	run := func(t *tx) (err error) {
 		ring, facts = nil, nil
 		if hint != nil {
 			done := false
@@ -174,8 +174,8 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 			return err
 		}
 		return tenants.Refuse(tenants.Unavailable, "unavailable", "The ring changed while it was held. Try again.")
-	})
-	if err != nil {
+	}
+	if err := s.s.w.wait(ctx, &job{door: s.door(), run: run, patient: s.patient, done: make(chan struct{})}); err != nil {
 		return nil, nil, err
 	}
 	return ring, facts, nil

@@ -135,6 +135,8 @@ type scope struct {
 	s   *core
 	id  tenants.TenantID
 	who Who
+
+	patient bool // see Patient
 }
 
 // For returns the tenant's scope. Its changes count as made by Carillon itself until By says who
@@ -152,5 +154,14 @@ func (s *scope) by(w Who) *scope {
 	if w.Kind == "" {
 		w.Actor = tenants.System
 	}
-	return &scope{s: s.s, id: s.id, who: w}
+	return &scope{s: s.s, id: s.id, who: w, patient: s.patient}
+}
+
+// Patient returns the same scope, whose Rings.Change waits up to 20 ms for another write to share
+// its commit. It is for what nobody waits for, such as Apple's answer: a commit of its own costs
+// more CPU than the rows of a ring.
+func (s *Scope) Patient() *Scope {
+	p := *s
+	p.patient = true
+	return &p
 }

@@ -42,9 +42,11 @@ type job struct {
 	door   door             // of its statements, on PostgreSQL
 	tenant tenants.TenantID // whose audit counter the job will need; empty = none, or not known
 	run    func(*tx) error
-	err    error
-	done   chan struct{} // closed once err is final; nil when nobody waits
-	next   *job          // behind it in its line
+	// patient jobs wait a moment for an urgent one whose commit they can share
+	patient bool
+	err     error
+	done    chan struct{} // closed once err is final; nil when nobody waits
+	next    *job          // behind it in its line
 }
 
 func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, error) {
@@ -82,7 +84,9 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 }
 
 // post queues a job that nobody waits for, unless many jobs wait: for what may be lost, such as when a key was last used.
-func (w *writer) post(at door, run func(*tx) error) { w.queue.offer(&job{door: at, run: run}) }
+func (w *writer) post(at door, run func(*tx) error) {
+	w.queue.offer(&job{door: at, run: run, patient: true})
+}
 
 func (w *writer) close() error {
 	w.queue.close()

@@ -154,7 +154,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 
 // apart are the methods with nothing of another tenant to ask for; each says why.
 var apart = map[string]string{
-	"By": "changes who acts", "Tenant": "the scope itself", "SetTenant": "the scope " +
+	"By": "changes who acts", "Patient": "changes when writes commit",
+	"Tenant": "the scope itself", "SetTenant": "the scope " +
 		"itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds", "Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
 	"Alerts.MailAt": "testLetters", "Alerts.MarkMailed": "testLetters", "Alerts.DropMail": "testLetters", "Alerts.MailsSince": "testLetters",
