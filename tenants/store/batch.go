@@ -71,11 +71,9 @@ type batches struct {
 
 func newBatches() batches {
 	return batches{
-		rings: newBatch("rings", "tenant_id", "id", "version", "state", "to_device", "to_person", "agent_id", "caller", "reference",
-			"test", "by_kind", "by_id", "by_name", "created_at", "expires_at", "ended_at", "end_reason", "due_at"),
-		attempts: newBatch("attempts", "tenant_id", "ring_id", "id", "device_id", "credential_id", "state", "app_version", "os_version",
-			"apns_id", "topic", "token", "environment", "tries", "status", "reason", "sent_at", "answered_at"),
-		facts: newBatch("facts", "tenant_id", "ring_id", "attempt_id", "kind", "at", "received_at", "raw_at", "raw_sent_at", "detail"),
+		rings:    newBatch("rings", names(ringColumns+", due_at")...),
+		attempts: newBatch("attempts", names("tenant_id, "+attemptColumns)...),
+		facts:    newBatch("facts", names("tenant_id, "+factColumns)...),
 		audits: newBatch("audits", "tenant_id", "seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail",
 			"ip", "request_id"),
 	}
@@ -174,6 +172,6 @@ func (t *tx) returned(text string, args []any, seqs []*int64) error {
 func (t *tx) addFact(tenant tenants.TenantID, ring tenants.RingID, f *tenants.Fact, seq, also *int64) {
 	t.wrote = true
 	t.rows.seqs = append(t.rows.seqs, seq, also)
-	t.rows.facts.add(uuid(tenant), uuid(ring), uuid(f.Attempt), string(f.Kind), micros(f.At), micros(f.Received),
-		micros(f.RawAt), micros(f.RawSent), f.Detail)
+	row := rowOfFact(ring, f)
+	t.rows.facts.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
 }

@@ -37,6 +37,14 @@ func (r *ringRow) fields() []any {
 		&r.ByKind, &r.ByID, &r.ByName, &r.Created, &r.ExpiresAt, &r.EndedAt, &r.EndReason}
 }
 
+func rowOfRing(tenant tenants.TenantID, r *tenants.Ring) ringRow {
+	return ringRow{
+		TenantID: uuid(tenant), ID: uuid(r.ID), Version: r.Version, State: string(r.State), ToDevice: uuid(r.To.Device), ToPerson: r.To.Person,
+		AgentID: uuid(r.Agent), Caller: r.Caller, Reference: r.Reference, Test: r.Test, ByKind: r.By.Kind, ByID: uuid(r.By.ID), ByName: r.By.Name,
+		Created: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt), EndedAt: micros(r.EndedAt), EndReason: string(r.EndReason),
+	}
+}
+
 func (r ringRow) noun() *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.RingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Version: r.Version, State: tenants.State(r.State),
@@ -55,12 +63,27 @@ type attemptRow struct {
 	SentAt, AnsweredAt                   int64
 }
 
-const attemptColumns = "ring_id, id, device_id, credential_id, state, app_version, os_version, apns_id, topic, token, environment, " +
-	"tries, status, reason, sent_at, answered_at"
+// An attempt's columns: those that stay as they were placed, and those that its push changes.
+const (
+	attemptColumns = "ring_id, id, device_id, credential_id, app_version, os_version, apns_id, " + pushColumns
+	pushColumns    = "state, topic, token, environment, tries, status, reason, sent_at, answered_at"
+)
 
 func (r *attemptRow) fields() []any {
-	return []any{&r.Ring, &r.ID, &r.Device, &r.Credential, &r.State, &r.AppVersion, &r.OSVersion, &r.APNsID, &r.Topic, &r.Token,
-		&r.Environment, &r.Tries, &r.Status, &r.Reason, &r.SentAt, &r.AnsweredAt}
+	return append([]any{&r.Ring, &r.ID, &r.Device, &r.Credential, &r.AppVersion, &r.OSVersion, &r.APNsID}, r.push()...)
+}
+
+func (r *attemptRow) push() []any {
+	return []any{&r.State, &r.Topic, &r.Token, &r.Environment, &r.Tries, &r.Status, &r.Reason, &r.SentAt, &r.AnsweredAt}
+}
+
+func rowOfAttempt(ring tenants.RingID, a *tenants.Attempt) attemptRow {
+	p := a.Push
+	return attemptRow{
+		Ring: uuid(ring), ID: uuid(a.ID), Device: uuid(a.Device), Credential: uuid(a.Credential), AppVersion: a.AppVersion, OSVersion: a.OSVersion,
+		APNsID: uuid(p.APNsID), State: string(a.State), Topic: p.Topic, Token: p.Token, Environment: string(p.Environment), Tries: p.Tries,
+		Status: p.Status, Reason: p.Reason, SentAt: micros(p.SentAt), AnsweredAt: micros(p.AnsweredAt),
+	}
 }
 
 func (r attemptRow) noun() tenants.Attempt {
@@ -81,10 +104,21 @@ type factRow struct {
 	At, ReceivedAt, RawAt, RawSentAt int64
 }
 
-const factColumns = "seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail"
+// factColumns are those of a fact but its seq, which the database gives.
+const factColumns = "ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail"
 
 func (r *factRow) fields() []any {
-	return []any{&r.Seq, &r.Ring, &r.Attempt, &r.Kind, &r.At, &r.ReceivedAt, &r.RawAt, &r.RawSentAt, &r.Detail}
+	return []any{&r.Ring, &r.Attempt, &r.Kind, &r.At, &r.ReceivedAt, &r.RawAt, &r.RawSentAt, &r.Detail}
+}
+
+// read are the places of seq and the fields.
+func (r *factRow) read() []any { return append([]any{&r.Seq}, r.fields()...) }
+
+func rowOfFact(ring tenants.RingID, f *tenants.Fact) factRow {
+	return factRow{
+		Ring: uuid(ring), Attempt: uuid(f.Attempt), Kind: string(f.Kind), At: micros(f.At), ReceivedAt: micros(f.Received), RawAt: micros(f.RawAt),
+		RawSentAt: micros(f.RawSent), Detail: f.Detail,
+	}
 }
 
 func (r factRow) noun() tenants.Fact {
@@ -105,6 +139,13 @@ const callColumns = "ring_id, device_id, ended_by, answered_at, connected_at, en
 
 func (r *callRow) fields() []any {
 	return []any{&r.Ring, &r.Device, &r.EndedBy, &r.AnsweredAt, &r.ConnectedAt, &r.EndedAt, &r.Jitter, &r.RoundTrip, &r.Loss}
+}
+
+func rowOfCall(ring tenants.RingID, c *tenants.Call) callRow {
+	return callRow{
+		Ring: uuid(ring), Device: uuid(c.Device), EndedBy: c.EndedBy, AnsweredAt: micros(c.AnsweredAt), ConnectedAt: micros(c.ConnectedAt),
+		EndedAt: micros(c.EndedAt), Jitter: span(c.Jitter), RoundTrip: span(c.RoundTrip), Loss: c.Loss,
+	}
 }
 
 func (r callRow) noun() *tenants.Call {
@@ -148,8 +189,8 @@ func (s *scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 		r := at[a.Ring]
 		r.Attempts = append(r.Attempts, a.noun())
 	}
-	rows, err = q.query(ctx, "SELECT "+factColumns+" FROM facts"+where+" ORDER BY seq", args...)
-	facts, err := collect(rows, err, (*factRow).fields)
+	rows, err = q.query(ctx, "SELECT seq, "+factColumns+" FROM facts"+where+" ORDER BY seq", args...)
+	facts, err := collect(rows, err, (*factRow).read)
 	if err != nil {
 		return err
 	}

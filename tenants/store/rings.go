@@ -127,13 +127,12 @@ func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
 	if !due.IsZero() && !r.State.Terminal() {
 		dueAt = micros(due)
 	}
-	t.rows.rings.add(uuid(tenant), uuid(r.ID), r.Version, string(r.State), uuid(r.To.Device), r.To.Person, uuid(r.Agent), r.Caller,
-		r.Reference, r.Test, r.By.Kind, uuid(r.By.ID), r.By.Name, micros(r.CreatedAt), micros(r.ExpiresAt), micros(r.EndedAt), string(r.EndReason), dueAt)
+	row := rowOfRing(tenant, r)
+	t.rows.rings.add(append(values(row.fields()), dueAt)...)
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		p := a.Push
-		t.rows.attempts.add(uuid(tenant), uuid(r.ID), uuid(a.ID), uuid(a.Device), uuid(a.Credential), string(a.State), a.AppVersion,
-			a.OSVersion, uuid(p.APNsID), p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason, micros(p.SentAt), micros(p.AnsweredAt))
+		row := rowOfAttempt(r.ID, a)
+		t.rows.attempts.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
 		for j := range a.Facts {
 			f := &a.Facts[j]
 			t.addFact(tenant, r.ID, f, &f.Seq, &f.Seq)
@@ -278,24 +277,22 @@ func (t *tx) setRing(tenant tenants.TenantID, r *tenants.Ring, was int, due time
 	return n > 0, err
 }
 
+// updateAttempt and upsertCall are the statements of setAttempt and setCall.
+var (
+	updateAttempt = "UPDATE attempts SET " + settings(pushColumns) + " WHERE tenant_id = ? AND ring_id = ? AND id = ?"
+	upsertCall    = "INSERT INTO calls (tenant_id, " + callColumns + ") VALUES (?, " + places(callColumns) + ") " +
+		"ON CONFLICT (tenant_id, ring_id) DO UPDATE SET " + replaced(callColumns)
+)
+
 func (t *tx) setAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Attempt) error {
-	p := a.Push
-	_, err := t.run("UPDATE attempts SET state = ?, apns_id = ?, topic = ?, token = ?, environment = ?, tries = ?, status = ?, reason = ?, "+
-		"sent_at = ?, answered_at = ? WHERE tenant_id = ? AND ring_id = ? AND id = ?",
-		[]any{string(a.State), uuid(p.APNsID), p.Topic, p.Token, string(p.Environment), p.Tries, p.Status, p.Reason,
-			micros(p.SentAt), micros(p.AnsweredAt), uuid(tenant), uuid(r.ID), uuid(a.ID)})
+	row := rowOfAttempt(r.ID, a)
+	_, err := t.run(updateAttempt, append(values(row.push()), uuid(tenant), row.Ring, row.ID))
 	return err
 }
 
 func (t *tx) setCall(tenant tenants.TenantID, r *tenants.Ring) error {
-	c := r.Call
-	_, err := t.run("INSERT INTO calls (tenant_id, ring_id, device_id, answered_at, connected_at, ended_at, ended_by, jitter, loss, "+
-		"round_trip) "+
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO UPDATE SET device_id = excluded.device_id, "+
-		"answered_at = excluded.answered_at, connected_at = excluded.connected_at, ended_at = excluded.ended_at, "+
-		"ended_by = excluded.ended_by, jitter = excluded.jitter, loss = excluded.loss, round_trip = excluded.round_trip",
-		[]any{uuid(tenant), uuid(r.ID), uuid(c.Device), micros(c.AnsweredAt), micros(c.ConnectedAt), micros(c.EndedAt), c.EndedBy,
-			span(c.Jitter), c.Loss, span(c.RoundTrip)})
+	row := rowOfCall(r.ID, r.Call)
+	_, err := t.run(upsertCall, append([]any{uuid(tenant)}, values(row.fields())...))
 	return err
 }
 
@@ -406,9 +403,9 @@ func (s Rings) Live(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, 
 
 // Facts lists a ring's facts with a Seq past after, in the order of record.
 func (s Rings) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
-	rows, err := s.reads().query(ctx, "SELECT "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
+	rows, err := s.reads().query(ctx, "SELECT seq, "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
 		uuid(s.id), uuid(id), after)
-	found, err := collect(rows, err, (*factRow).fields)
+	found, err := collect(rows, err, (*factRow).read)
 	if err != nil {
 		return nil, translate(err)
 	}
