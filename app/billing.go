@@ -15,7 +15,7 @@ import (
 // Stripe configures billing. Without a key nothing is charged, and everything else works.
 type Stripe struct {
 	Key     string   `name:"stripe-key" help:"Stripe's secret or restricted key; empty = no billing." env:"CARILLON_STRIPE_KEY"`
-	Secrets []string `name:"stripe-webhook-secret" help:"Of the webhook endpoint; two during a change." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
+	Secrets []string `name:"stripe-webhook-secret" help:"Of the webhook; two during a change." env:"CARILLON_STRIPE_WEBHOOK_SECRET"`
 	API     string   `name:"stripe-api-url" help:"A stand-in for api.stripe.com." env:"CARILLON_STRIPE_API_URL"`
 	Tax     optional `name:"stripe-tax" help:"Have Stripe calculate tax; set up tax there first." env:"CARILLON_STRIPE_TAX"`
 }

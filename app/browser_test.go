@@ -249,7 +249,8 @@ func aside(t *testing.T, ctx context.Context, s *server) {
 		holds(`!document.querySelector("dialog[open]") && location.pathname === "/rings" && document.activeElement.matches("`+link+`")`),
 	)
 	do(t, ctx, "draw what is new", click(`[data-live-new]`),
-		holds(fmt.Sprintf(`document.querySelectorAll("[data-ring]").length === %d && document.querySelector("[data-live-new]").hidden`, rows+1)))
+		holds(fmt.Sprintf(`document.querySelectorAll("[data-ring]").length === %d`, rows+1)+
+			` && document.querySelector("[data-live-new]").hidden`))
 }
 
 // missed rings the seeded phones that do not answer, so that the pages have failures to show.
@@ -315,7 +316,7 @@ func visit(t *testing.T, ctx context.Context, s *server, pages map[string]string
 				for _, fault := range read(t, ctx, shot, chromedp.Evaluate[[]string](faults, chromedp.EvalAwaitPromise)) {
 					t.Errorf("%s: %s", shot, fault)
 				}
-				if read(t, ctx, shot, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
+				if read(t, ctx, shot, chromedp.Evaluate[bool](scrollsSideways)) {
 					t.Errorf("%s scrolls sideways", shot)
 				}
 				picture(t, ctx, s, shot)
@@ -325,7 +326,10 @@ func visit(t *testing.T, ctx context.Context, s *server, pages map[string]string
 }
 
 // faults asks axe-core what is wrong with the page, a line for each rule.
-const faults = `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ")).join(", ")))`
+const scrollsSideways = `document.documentElement.scrollWidth > document.documentElement.clientWidth`
+
+const faults = `axe.run(document, {resultTypes: ["violations"]}).then(r =>
+	r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ")).join(", ")))`
 
 // look sets width and colour scheme, and stops what moves.
 func look(theme string, width int64) step {

@@ -52,7 +52,7 @@ type Config struct {
 	APNsCAFile        string   `name:"apns-ca-file" help:"CA of an APNs stand-in." env:"CARILLON_APNS_CA_FILE" type:"path"`
 	RTCUDPAddr        string   `name:"rtc-udp-addr" help:"One UDP port for all voice." default:":3478" env:"CARILLON_RTC_UDP_ADDR"`
 	RTCTCPAddr        string   `name:"rtc-tcp-addr" help:"TCP port for voice without UDP; empty = none." env:"CARILLON_RTC_TCP_ADDR"`
-	RTCPublicIPs      []string `name:"rtc-public-ips" help:"Our addresses for phones; empty = all of this host." env:"CARILLON_RTC_PUBLIC_IPS"`
+	RTCPublicIPs      []string `name:"rtc-public-ips" help:"Our addresses for phones; empty = all." env:"CARILLON_RTC_PUBLIC_IPS"`
 	TrustedProxies    []string `help:"Addresses or networks of trusted proxies in front." env:"CARILLON_TRUSTED_PROXIES"`
 	LogFormat         string   `help:"text or json." default:"text" env:"CARILLON_LOG_FORMAT"`
 	MetricsAddr       string   `help:"Private address for metrics, without a key; empty = none." env:"CARILLON_METRICS_ADDR"`

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestDevPartnerDashboard: the account of dev mode opens a partner dashboard with some of everything.
+// TestDevPartnerDashboard: the account of dev mode opens a partner dashboard with some of
+// everything.
 func TestDevPartnerDashboard(t *testing.T) {
 	t.Parallel()
 	m := &market{server: start(t)}

@@ -33,7 +33,8 @@ type mailSender interface {
 	health.Mailer
 }
 
-// openMail returns a sender that uses SMTP, or in dev mode a folder. It is nil where there is neither.
+// openMail returns a sender that uses SMTP, or in dev mode a folder. It is nil where there is
+// neither.
 func (n *node) openMail(c checked, x extras) (mailSender, error) {
 	switch {
 	case c.SMTPURL != "":

@@ -151,7 +151,8 @@ func (m *market) untilTheThirteenth(ana *guest, customer string) {
 	}
 	ana.comesBack("ana@partner.example")
 	// eleven months are left of twelve, and one was paid out
-	if page := ana.dashboard("after a year", "Held $0.00", "Payable $878.20", "Paid $"+growthEarned); !strings.Contains(page, "Period ended") {
+	if page := ana.dashboard("after a year", "Held $0.00", "Payable $878.20",
+		"Paid $"+growthEarned); !strings.Contains(page, "Period ended") {
 		m.t.Errorf("the dashboard does not say that the year is over:\n%s", page)
 	}
 	m.lists("Total 878.20 USD")

@@ -13,21 +13,26 @@ import (
 // commonWords is a list of our own making: what people use for a password, in the languages that we
 // know best.
 var commonWords = strings.Fields(`
-	aaa abc abcd abcdef access account admin administrator amanda america andrea andrew angel anthony apple arsenal ashley asshole august austin autumn
-	babygirl bailey banana barcelona baseball basketball batman berlin biteme blink blue bond boss boston brandon buster butterfly
-	calvin changeit changeme charlie cheese chelsea chester chicken chocolate clinic company computer cookie cooper corvette cowboy
-	dallas daniel december default demo dental diamond doctor dragon eagle easter eminem england enter erik
-	family february ferrari fishing flower football forever freedom friday friend friends fuck fuckyou fussball
-	galaxy gandalf george ginger girl god golf google guest guitar hallo hammer hannah happy harley harry heather hello hockey home hunter
-	ich ihateyou iloveu iloveyou internet iphone jackson jaguar january jasmine jasper jennifer jessica jesus john jordan joseph joshua july junior justin june
-	killer king kitty knight lakers letme letmein liebe liverpool login london lord love lovely loveme lover lucky
-	maggie magic manager march marina marlboro martin master matrix matthew maverick maxwell melissa merlin michael michelle mickey midnight mobile monday money monika
-	monkey monster mother mustang mypass mypassword natasha ncc new nicole ninja november october office oliver one orange
-	pass passe passwd passwort password passw peanut pepper phoenix phone please pokemon porsche prince princess private purple pussy qwer qwert qwerty qazwsx qwertz
-	rabbit rachel ranger reception redsox robert root rosebud running samantha samsung sandra scooter secret secure security september server service sexy shadow
-	silver simple skippy slipknot snoopy soccer sommer sparky spider spring staff star starwars steelers stella summer sunday sunshine super superman support
-	target taylor temp temporary tennis test tester testing the thomas thunder tiger tigger today trouble trustno trustnoone turtle unknown user
-	victoria wachtwoord welcome welcometo whatever william willkommen wilson winner winter wizard work yamaha yankees yellow you zaq zxcvbn zxcvbnm`)
+	aaa abc abcd abcdef access account admin administrator amanda america andrea andrew angel anthony apple
+	arsenal ashley asshole august austin autumn babygirl bailey banana barcelona baseball basketball batman berlin
+	biteme blink blue bond boss boston brandon buster butterfly calvin changeit changeme charlie cheese chelsea
+	chester chicken chocolate clinic company computer cookie cooper corvette cowboy dallas daniel december default
+	demo dental diamond doctor dragon eagle easter eminem england enter erik family february ferrari fishing
+	flower football forever freedom friday friend friends fuck fuckyou fussball galaxy gandalf george ginger girl
+	god golf google guest guitar hallo hammer hannah happy harley harry heather hello hockey home hunter ich
+	ihateyou iloveu iloveyou internet iphone jackson jaguar january jasmine jasper jennifer jessica jesus john
+	jordan joseph joshua july junior justin june killer king kitty knight lakers letme letmein liebe liverpool
+	login london lord love lovely loveme lover lucky maggie magic manager march marina marlboro martin master
+	matrix matthew maverick maxwell melissa merlin michael michelle mickey midnight mobile monday money monika
+	monkey monster mother mustang mypass mypassword natasha ncc new nicole ninja november october office oliver
+	one orange pass passe passwd passwort password passw peanut pepper phoenix phone please pokemon porsche prince
+	princess private purple pussy qwer qwert qwerty qazwsx qwertz rabbit rachel ranger reception redsox robert
+	root rosebud running samantha samsung sandra scooter secret secure security september server service sexy
+	shadow silver simple skippy slipknot snoopy soccer sommer sparky spider spring staff star starwars steelers
+	stella summer sunday sunshine super superman support target taylor temp temporary tennis test tester testing
+	the thomas thunder tiger tigger today trouble trustno trustnoone turtle unknown user victoria wachtwoord
+	welcome welcometo whatever william willkommen wilson winner winter wizard work yamaha yankees yellow you zaq
+	zxcvbn zxcvbnm`)
 
 // runs are rows that fingers walk along.
 var runs = []string{"01234567890123456789", "98765432109876543210", "abcdefghijklmnopqrstuvwxyz",

@@ -29,7 +29,8 @@ type sample struct {
 func TestJSONDecodes(t *testing.T) {
 	t.Parallel()
 	var got sample
-	body := " {\"to\":{\"device\":\"a\\\"}{b\"},\n\"caller\":\"\\u0041nna\",\"ttl_s\":30,\"loud\":true,\"names\":[\"x\",\"y\"],\"parts\":[{\"name\":\"p\"},{}]}\t\r\n"
+	body := " {\"to\":{\"device\":\"a\\\"}{b\"},\n\"caller\":\"\\u0041nna\",\"ttl_s\":30,\"loud\":true," +
+		"\"names\":[\"x\",\"y\"],\"parts\":[{\"name\":\"p\"},{}]}\t\r\n"
 	if err := decode([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
