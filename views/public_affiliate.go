@@ -47,18 +47,18 @@ func (p AffiliatePage) lead() string {
 	if p.None {
 		return "The operator has turned the partner programme off."
 	}
-	return "Bring a team whose agents should ring iPhones. From their first payment on you earn a share of every bill, shown to the cent."
+	return "Refer teams whose agents need to ring iPhones. From their first payment, you earn a share of every bill."
 }
 
 // steps are how it goes.
 func (p AffiliatePage) steps() []Row {
-	how := "They follow your link, or type your code when they start a trial. The first partner’s link counts for " + p.Cookie + "; a later one does not replace it."
+	how := "They open your link, or enter your code when they start a trial. The first partner’s link counts for " + p.Cookie + "; a later one does not replace it."
 	if p.Cookie == "" {
-		how = "They type your code when they start a trial."
+		how = "They enter your code when they start a trial."
 	}
 	return []Row{
 		{Name: "You share a link", Text: how},
-		{Name: "They try, and pay", Text: "The trial earns nothing. Their first payment begins your " + p.Months + ", and each payment in that time earns " + p.Percent + " of its net."},
+		{Name: "They subscribe", Text: "The trial earns no commission. Their first payment starts your " + p.Months + ", and each payment in that time earns " + p.Percent + " of the net amount."},
 		{Name: "You are paid", Text: "A commission is held for " + p.Hold + " after the payment, then it is payable. The operator of this server pays you and records it on your dashboard."},
 	}
 }
@@ -66,12 +66,12 @@ func (p AffiliatePage) steps() []Row {
 // asks are questions about being a partner.
 func (p AffiliatePage) asks() []Row {
 	return []Row{
-		{Name: "What is net?", Text: "What arrived through Stripe after discounts, without tax and without what was refunded or taken back by a bank. Fractions of a cent are rounded down."},
-		{Name: "What happens on a refund or a dispute?", Text: "The commission of that money is taken back by a line of its own; nothing is ever rewritten. If it was paid out already, it goes against your next commissions. When a dispute is won, it comes back."},
-		{Name: "May I bring myself?", Text: "No. A trial of your own address or company earns nothing, nor does one that your account owns or that pays by a card of yours, also when that shows later. Where strangers share a mail domain, only your own address counts as yours."},
-		{Name: "What do I see of whom I bring?", Text: "That a customer began a trial, when they pay, and what it earns you. Never who they are."},
-		{Name: "How am I paid?", Text: "Outside of Carillon: by bank transfer, PayPal, or as you agree by mail. You enter your payout details on your dashboard. Your tax is yours to declare."},
-		{Name: "Can the terms change?", Text: "For whom you bring later. A customer earns you by the terms of the day on which their trial began."},
+		{Name: "What is net?", Text: "The amount received through Stripe after discounts, without tax, refunds and chargebacks. Fractions of a cent are rounded down."},
+		{Name: "What happens on a refund or a dispute?", Text: "The commission on that payment is reversed with a new line in the ledger. If it was already paid out, it is deducted from your next commissions. If the dispute is won, it is added again."},
+		{Name: "Can I refer myself?", Text: "No. You earn no commission on a trial with your own email, company, account or card, even if this is found later. For public email domains, only your own address counts as yours."},
+		{Name: "What do I see about my customers?", Text: "You see that a customer started a trial, when they pay and your commission. You do not see who they are."},
+		{Name: "How am I paid?", Text: "Outside Carillon, by bank transfer, PayPal or as agreed by email. You enter your payout details on your dashboard. You pay your own taxes."},
+		{Name: "Can the terms change?", Text: "Only for new customers. For each customer, the terms on the day the trial started apply."},
 	}
 }
 

@@ -48,7 +48,7 @@ func Affiliate(p AffiliatePage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments yet", Cause: "Links, codes and trials count from now on. Commissions start when whoever runs it turns payment on: without payments there is nothing to take a share of."}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments yet", Cause: "Links, codes and trials count from now on. Commissions start when the operator of this server turns on payments."}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -106,7 +106,7 @@ func Affiliate(p AffiliatePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "</th><th scope=\"col\" class=\"num\">Paid by the year</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "</th><th scope=\"col\" class=\"num\">Yearly payment</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -176,14 +176,14 @@ func Affiliate(p AffiliatePage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</td><td class=\"num\" data-head=\"Paid by the year\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</td><td class=\"num\" data-head=\"Yearly payment\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var11 string
 					templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(e.Year)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_affiliate.templ`, Line: 49, Col: 63}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `public_affiliate.templ`, Line: 49, Col: 61}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 					if templ_7745c5c3_Err != nil {
@@ -194,7 +194,7 @@ func Affiliate(p AffiliatePage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</tbody></table></div><p class=\"fine\">By the prices of this server’s plans file, without discounts and overage. A year that is paid at once is one payment and earns once.</p></div></section><section class=\"band\" aria-label=\"Becoming a partner\"><div class=\"band-in split split-top\"><div><h2 id=\"rules\">What you should know</h2>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</tbody></table></div><p class=\"fine\">Based on the prices of this server, without discounts and overage. A yearly payment earns commission once.</p></div></section><section class=\"band\" aria-label=\"Becoming a partner\"><div class=\"band-in split split-top\"><div><h2 id=\"rules\">What you should know</h2>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

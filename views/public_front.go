@@ -57,12 +57,12 @@ type toll struct{ fact, who, at string }
 // peal is a ring that was answered. The words are those of the API; the times are an example.
 var peal = []toll{
 	{"placed", "Your agent asks once", "0.00 s"},
-	{"accepted", "Apple takes the push", "0.09 s"},
+	{"accepted", "Apple accepts the push", "0.09 s"},
 	{"woke", "The closed app starts", "0.61 s"},
 	{"shown", "CallKit shows the call", "0.74 s"},
-	{"answered", "A person slides", "4.20 s"},
+	{"answered", "The person answers", "4.20 s"},
 	{"connected", "Both can hear", "4.43 s"},
-	{"hung_up", "And it is written down", "96.1 s"},
+	{"hung_up", "The result is recorded", "96.1 s"},
 }
 
 // stop is a ring that did not get through, as the console tells it.
@@ -74,7 +74,7 @@ type stop struct {
 
 var stops = []stop{
 	{ToneBad, IconSend, "Stopped at Apple: BadDeviceToken", "The token belongs to Apple’s other environment, or to no app at all.", "Carillon tries the other environment once and remembers what worked."},
-	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke, and did not report the push to CallKit.", "Fix this one first: iOS stops waking apps that do it."},
+	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke, and did not report the push to CallKit.", "Fix this first: iOS stops waking apps that do this."},
 	{ToneWarn, IconFocus, "The phone silenced the call", "A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app."},
 	{ToneWarn, IconBellOff, "The phone rang, but nobody answered", "The call was on the screen until its time was over.", "Ring the person’s other phones, or try again later."},
 }
@@ -86,7 +86,7 @@ func homeLane() Lane {
 		{Label: "Sent to Apple", State: HopDone, Delta: "4 ms"},
 		{Label: "Apple accepted the push", State: HopDone, Delta: "48 ms", Note: "Apple accepts pushes even when the phone is off."},
 		{Label: "The phone woke the app", State: HopDone, Delta: "216 ms"},
-		{Label: "Focus kept it silent", State: HopFailed, Delta: "142 ms", Note: "Her other phone rang on."},
+		{Label: "Focus kept it silent", State: HopFailed, Delta: "142 ms", Note: "Her other phone kept ringing."},
 	}}
 }
 
@@ -102,8 +102,8 @@ const frontCurl = `curl https://ring.example/v1/rings \
   }'`
 
 var homeMarks = []Row{
-	{Name: "One program", Text: "A single binary with SQLite inside, or on PostgreSQL. No queue, no cache, no sidecar to look after."},
-	{Name: "Nothing decoded", Text: "Carillon moves the sound’s packets between phone and agent as they are. It cannot listen, because it never decodes."},
-	{Name: "A dry run that is real", Text: "“carillon dev” starts an Apple stand-in, seeded tenants and a phone in your browser: the whole way, with nothing installed."},
-	{Name: "Measured, not claimed", Text: "“carillon bench” measures rings, calls, pages and faults on your own machine, through real sockets, next to a bare loop."},
+	{Name: "One program", Text: "A single binary with SQLite inside, or on PostgreSQL. No queue, cache or other service to maintain."},
+	{Name: "Nothing decoded", Text: "Carillon forwards the audio packets between phone and agent without decoding them."},
+	{Name: "Try it without an account", Text: "“carillon dev” starts a simulated Apple service, sample organisations and a phone in your browser. You do not need to install anything else."},
+	{Name: "Measure it yourself", Text: "“carillon bench” measures rings, calls, pages and failures on your own machine, over real network connections."},
 }

@@ -875,7 +875,7 @@ func pealOf() templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "</ol><figcaption>One ring, slowed down. The seven words and their order are the API’s own; the times are an example.</figcaption></figure>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "</ol><figcaption>One ring in slow motion. The seven events are those of the API. The times are an example.</figcaption></figure>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -912,7 +912,7 @@ func homeHero(p HomePage) templ.Component {
 			templ_7745c5c3_Var41 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<div class=\"home-hero\"><div class=\"home-say\"><h1>Your agent rings.<br>Their iPhone wakes.</h1><p class=\"hero-lead\">Carillon turns one API call into a real incoming call, with the app closed and the screen dark. The person slides to answer and talks to your voice agent, and you see every step.</p><p class=\"hero-doors\"><a class=\"btn btn-brass btn-large\" href=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<div class=\"home-hero\"><div class=\"home-say\"><h1>Your agent rings.<br>Their iPhone wakes.</h1><p class=\"hero-lead\">Carillon turns one API call into a real incoming call, even when the app is closed and the screen is dark. We call this a ring. The person answers and talks to your voice agent, and you see every step.</p><p class=\"hero-doors\"><a class=\"btn btn-brass btn-large\" href=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -933,7 +933,7 @@ func homeHero(p HomePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "Hear it in a minute</a> ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "Hear it in one minute</a> ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1150,7 +1150,7 @@ func Home(p HomePage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 90, "<section class=\"band\" aria-labelledby=\"ask\"><div class=\"band-in split\"><div><h2 id=\"ask\">A voice agent can talk. Reaching someone is the hard part.</h2><p class=\"say\">Phone numbers go to spam filters and voicemail. A notification is a banner that nobody hears. An app with a VoIP push rings like a call, because to the iPhone it is one.</p><p class=\"say\">Ask for a person and Carillon rings each of their phones; the first to answer wins, and the others stop. Ask twice with the same key and nobody is rung twice.</p><p><a class=\"more\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 90, "<section class=\"band\" aria-labelledby=\"ask\"><div class=\"band-in split\"><div><h2 id=\"ask\">A voice agent can talk. Reaching people is the hard part.</h2><p class=\"say\">Phone calls end in spam filters and voicemail. Many notifications are never noticed. A VoIP push from your app rings like a normal call.</p><p class=\"say\">Carillon rings all phones of a person. When one answers, the others stop. If you send the same request twice with the same key, the person is rung once.</p><p><a class=\"more\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1163,7 +1163,7 @@ func Home(p HomePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 91, "\">How an app takes part")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 91, "\">How to connect your app")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1183,7 +1183,7 @@ func Home(p HomePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 93, "</div></div></section><section class=\"band band-deep\" aria-labelledby=\"stopped\"><div class=\"band-in\"><div class=\"split told\"><div><h2 id=\"stopped\">When it does not ring, you know where it stopped.</h2><p class=\"say\">Apple says “accepted” for a phone that is off. So your app reports what happened, and the console tells the whole ring: step by step, with the cause and what to do.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 93, "</div></div></section><section class=\"band band-deep\" aria-labelledby=\"stopped\"><div class=\"band-in\"><div class=\"split told\"><div><h2 id=\"stopped\">When it does not ring, you know where it stopped.</h2><p class=\"say\">Apple accepts a push even when the phone is off. So your app reports what happened, and the console shows each step of the ring, with the cause of a problem and what to do.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1266,7 +1266,7 @@ func Home(p HomePage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 101, "</ol></div></section><section class=\"band\" aria-labelledby=\"six\"><div class=\"band-in\"><h2 id=\"six\">A lock screen is a public place.</h2><p class=\"say\">A caller’s name can say that somebody is a patient or a client. Three of our six industries put nothing but ids into a push, and no setting can change that.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 101, "</ol></div></section><section class=\"band\" aria-labelledby=\"six\"><div class=\"band-in\"><h2 id=\"six\">Other people can see a lock screen.</h2><p class=\"say\">A caller’s name can reveal that someone is a patient or a client. For three of our six industries a push contains only IDs, and no setting can change this.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1274,7 +1274,7 @@ func Home(p HomePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, "</div></section><section class=\"band band-deep\" aria-labelledby=\"yours\"><div class=\"band-in\"><h2 id=\"yours\">Made to be run by you.</h2><dl class=\"marks\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, "</div></section><section class=\"band band-deep\" aria-labelledby=\"yours\"><div class=\"band-in\"><h2 id=\"yours\">Easy to run yourself.</h2><dl class=\"marks\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1310,7 +1310,7 @@ func Home(p HomePage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 106, "</dl><p class=\"fine\">Today the far end of every line is the built-in agent, which plays bells and repeats what it hears. The connection for your own agent is being built.</p></div></section><section class=\"band\" aria-labelledby=\"start\"><div class=\"band-in closing\"><h2 id=\"start\">Ring the first phone today.</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 106, "</dl><p class=\"fine\">Today every call uses the built-in agent, which plays bells and repeats what it hears. Support for your own agent is being built.</p></div></section><section class=\"band\" aria-labelledby=\"start\"><div class=\"band-in closing\"><h2 id=\"start\">Ring your first phone today.</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1382,7 +1382,7 @@ func Home(p HomePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 114, "\">What it costs</a></p></div></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 114, "\">See pricing</a></p></div></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -17,8 +17,8 @@ type industry struct {
 }
 
 const (
-	opaquePolicy   = "A push of yours carries the ring’s id and two times. The name of whoever calls stays on this server until the app has woken and asks for it with its own credential. The policy belongs to the industry: no request and no setting can put a name into the push."
-	labelledPolicy = "A push may carry a caller label of at most 64 characters, so that the lock screen can say who calls before the app has asked anything. Leave it out and only ids travel."
+	opaquePolicy   = "Your notification contains the ring’s ID and two times. The caller’s name stays on this server until the app wakes and reads it with its own credential. This is a rule for the industry: no request and no setting can put a name into the push."
+	labelledPolicy = "A notification may contain a caller label of at most 64 characters, so the lock screen can show who is calling. Without a label, only IDs are sent."
 )
 
 // industries in the order of the console.

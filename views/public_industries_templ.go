@@ -170,7 +170,7 @@ func Industries(p IndustriesPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<section class=\"band\" aria-labelledby=\"trades\"><div class=\"band-in\"><h2 id=\"trades\">Which one is yours?</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<section class=\"band\" aria-labelledby=\"trades\"><div class=\"band-in\"><h2 id=\"trades\">Choose your industry</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -184,7 +184,7 @@ func Industries(p IndustriesPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = FrontPage(p.Front, heroText("", "Six trades, two rules for the lock screen.", "Every tenant belongs to an industry. It decides what a push may carry, and nothing overrides it."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = FrontPage(p.Front, heroText("", "Six industries, two rules for the lock screen.", "Each organisation belongs to an industry. The industry decides what a notification may contain. No setting can change this."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -237,7 +237,7 @@ func Industry(p IndustryPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<section class=\"band\" aria-labelledby=\"story\"><div class=\"band-in\"><h2 id=\"story\">One ring, as it goes</h2><ol class=\"beats\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<section class=\"band\" aria-labelledby=\"story\"><div class=\"band-in\"><h2 id=\"story\">How a ring works</h2><ol class=\"beats\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -273,7 +273,7 @@ func Industry(p IndustryPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</ol></div></section><section class=\"band band-deep\" aria-labelledby=\"policy\"><div class=\"band-in split\"><div><h2 id=\"policy\">What Apple gets to carry</h2><p class=\"say\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</ol></div></section><section class=\"band band-deep\" aria-labelledby=\"policy\"><div class=\"band-in split\"><div><h2 id=\"policy\">What the notification contains</h2><p class=\"say\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -298,15 +298,15 @@ func Industry(p IndustryPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Code("What your program sends us", p.industry().request()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Code("Your request", p.industry().request()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Code("What the push holds, all of it", p.industry().push()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Code("The complete push", p.industry().push()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</div></div></section><section class=\"band\" aria-labelledby=\"asks\"><div class=\"band-in\"><h2 id=\"asks\">Asked by people like you</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</div></div></section><section class=\"band\" aria-labelledby=\"asks\"><div class=\"band-in\"><h2 id=\"asks\">Common questions</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -340,7 +340,7 @@ func Industry(p IndustryPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "\">Hear it first</a></p></div></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "\">Try the demo</a></p></div></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

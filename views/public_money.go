@@ -1,6 +1,10 @@
 package views
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // PlanCard is one plan as it is sold.
 type PlanCard struct {
@@ -35,12 +39,12 @@ type PricingPage struct {
 func (p PricingPage) asks() []Row {
 	list := []Row{
 		{Name: "What counts as a ring?", Text: "One request that Apple accepted for at least one phone. Ringing a person with three phones is one ring. Test rings from the console, and rings with a test key, are free."},
-		{Name: "What happens at the limit?", Text: "The console warns at 80 % and at 100 %. Past it a ring is refused with 402 and a sentence that says so, unless you chose to go on ringing past the plan. A request is never dropped in silence."},
-		{Name: "What happens when the trial ends?", Text: "Without a card your rings pause, and nothing is lost: devices, credentials and history wait for you."},
-		{Name: "Who gets a trial?", Text: "Each company once: we go by its mail domain, and by the card when one is first added. If your card had its trial with another organisation, yours ends a day later instead of on its last day. Nothing is charged then; you see the price and decide."},
-		{Name: "What if a payment fails?", Text: "The console says so, and phones go on ringing for " + p.Grace + ". Rings are the last thing to stop."},
-		{Name: "How do I leave?", Text: "On the same page, with as many clicks as it took to subscribe. What you paid for works until the period ends."},
-		{Name: "Can it speak with my own agent?", Text: "Not yet. Today the far end of every line is the built-in agent, which plays bells and repeats what it hears, so that you can prove the whole way. The connection for your own agent is being built."},
+		{Name: "What happens at the limit?", Text: "The console warns you at 80 % and at 100 %. After that, rings are refused with error 402 and an explanation, unless you allow overage. A request is never ignored without an answer."},
+		{Name: "What happens when the trial ends?", Text: "Without a card, rings pause. Nothing is deleted: your devices, credentials and history stay."},
+		{Name: "Who gets a trial?", Text: "One trial per company (by email domain) and per card. If this card has had a trial, this one ends within a day. You are not charged."},
+		{Name: "What if a payment fails?", Text: "The console tells you, and phones keep ringing for " + p.Grace + "."},
+		{Name: "How do I cancel?", Text: "On the billing page, with a few clicks. Your plan works until the end of the paid period."},
+		{Name: "Can it speak with my own agent?", Text: "Not yet. Today every call is answered by the built-in agent. It plays bells and repeats what it hears, so you can test everything from start to end. Support for your own agent is being built."},
 	}
 	if p.NoStripe {
 		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server does not take payments. Whoever runs it assigns plans by hand; write to them."}}, list...)
@@ -53,27 +57,27 @@ type legal struct{ title, text string }
 
 var terms = []legal{
 	{"Who we are", "[Company name, address, register number and contact of the operator of this server.]"},
-	{"What you get", "Use of Carillon on this server within the limits of your plan: ringing phones with your own app, and a line for the call. A push is best effort: neither Apple nor we promise that a phone rings. Do not build emergency services on it alone."},
-	{"What you must do", "Ring only people who agreed to be rung. Keep your API keys, your Apple credentials and your people’s sign-ins to yourself, and tell us when one leaked. Keep Apple’s rules for VoIP pushes: each push shows a call."},
-	{"What is not allowed", "Calls that harass, deceive or advertise to people who did not ask; breaking into others’ data; loading the service beyond your plan on purpose."},
-	{"Trial, price and payment", "The trial needs no card and ends by itself. There is one for each company and for each card; a trial with a card that had one elsewhere ends a day after the card was added, and nothing is charged for it. Prices are those of the pricing page on the day you subscribe, plus tax where it applies. Subscriptions renew until they are cancelled; cancelling takes effect at the end of the period."},
-	{"Partners", "Whoever brings customers by a link or code earns the share, for the time and after the hold, that the partner page says on the day a customer’s trial begins: of what arrives net of discounts, tax, refunds and money that a bank took back. Nothing is earned on oneself: one’s own address, company, account or card. Do not pose as us, do not advertise on our name, do not send mail to people who did not ask, and say that you are paid. We may end a partnership at any time; what was earned until then, and what customers brought before still earn, stays yours unless it was got by breaking these terms. Payouts are made [monthly] by whoever runs this server; taxes on them are the partner’s."},
-	{"Your data", "It stays yours. How we treat it is in the privacy notice. [Agreement on processing on behalf, where the law asks for one.]"},
-	{"Ending", "You may end at any time. We may end with [30] days’ notice, or at once when these terms are broken badly. After the end you can have your data for [30] days."},
+	{"What you get", "You can use Carillon on this server within the limits of your plan: to ring phones with your own app and to carry the calls. Neither Apple nor we can guarantee that a phone rings. Do not build emergency services on it alone."},
+	{"What you must do", "Ring only people who agreed to it. Keep your API keys, Apple credentials and passwords secret, and tell us if one becomes known to others. Follow Apple’s rules for VoIP pushes: each push must show a call."},
+	{"What is not allowed", "Calls that harass or deceive people, or advertise to people who did not ask. Accessing the data of others. Overloading the service on purpose."},
+	{"Trial, price and payment", "The trial needs no card and ends by itself. There is one trial per company and per card. If the card has had a trial before, the trial ends one day after the card was added, and you are not charged. Prices are those of the pricing page on the day you subscribe, plus tax where it applies. Subscriptions renew until they are cancelled; cancelling takes effect at the end of the period."},
+	{"Partners", "Partners refer customers with a link or a code and earn a share of what those customers pay. The share, its duration and the hold are those on the partner page on the day a customer’s trial begins. It is calculated on the net amount: without discounts, tax, refunds and chargebacks. You earn nothing on your own address, company, account or card. Do not pretend to be us, do not advertise with our name, do not send email to people who did not ask for it, and say that you are paid. We may end a partnership at any time. What you earned, and what your existing customers still bring, stays yours unless you broke these terms. Payouts are made [monthly] by the operator of this server. You pay the taxes on them."},
+	{"Your data", "Your data stays yours. The privacy notice says how we use it. [Agreement on processing on behalf, where the law asks for one.]"},
+	{"Ending", "You may end at any time. We may end with [30] days’ notice, or immediately for a serious breach of these terms. You can get your data for [30] days after the end."},
 	{"Liability", "[Limits of liability as your law allows. To be written by a lawyer.]"},
 	{"Law and place", "[Governing law and courts.]"},
 }
 
 var privacy = []legal{
 	{"Who is responsible", "[Name and contact of the operator of this server, and of a data protection officer if there is one.]"},
-	{"Visiting these pages", "No analytics, no advertising, nothing from other servers. One cookie remembers the colour scheme if you choose one. If a partner’s link led you here, another one holds that partner’s code for as long as the partner page says, so that they are paid if you subscribe; of the click itself a number is counted, and nothing about you. Your network address is kept in memory for some minutes, so that one visitor counts once. The log holds the route, the status, the time taken and a random request id; it holds no address of yours, no path with ids and no form."},
-	{"The demo", "Your microphone’s sound goes encrypted to this server and comes back to you a second later. It is not decoded, recorded or kept. A call ends after 60 seconds at most. Your network address is kept in memory, to limit how often the demo runs."},
-	{"Signing up and signing in", "Name, mail address, organisation, industry and time zone, and a password that is kept only as an argon2id hash. Each sign-in keeps its time, network address and browser, so that you can see and end it. A sign-up that nobody confirms is deleted after 24 hours. After a trial we keep the mail address and the company’s domain, so that it is offered once; of a card that was added, a keyed hash by which it is recognised and which nobody can turn back."},
-	{"Rings", "Whom your organisation rings, on which device, when, and what became of it; a caller label and a reference if your program sends them. Push tokens are kept so that Apple can be asked to ring. Apple gets the token and the push; its content is on the security page."},
-	{"Calls", "Sound passes through and is kept nowhere. What is kept is when a call began and ended, why, and figures of its quality."},
+	{"Visiting these pages", "These pages use no analytics, no advertising and nothing from other servers. One cookie stores the colour scheme if you choose one. If you came through a partner’s link, another cookie stores the partner’s code for the time stated on the partner page, so that the partner is paid if you subscribe. We count the click, without data about you. Your IP address is kept in memory for a few minutes, so that one visitor is counted once. The log contains the route, the status, the duration and a random request ID. It does not contain your IP address, IDs or form data."},
+	{"The demo", "The sound from your microphone is sent encrypted to this server and comes back one second later. It is not decoded, recorded or stored. A call ends after 60 seconds at most. Your IP address is kept in memory to limit how often the demo runs."},
+	{"Signing up and signing in", "We store your name, email, organisation, industry and time zone. Your password is stored only as an argon2id hash. For each sign-in we store the time, IP address and browser, so that you can see it and end it. A sign-up that is not confirmed is deleted after 24 hours. After a trial we keep the email and the company’s domain, because each company gets one trial. If you add a card, we keep a keyed hash of it to recognise the card. The card number cannot be calculated from it."},
+	{"Rings", "We store who your organisation rings, on which device, when, and the result, and a caller label and a reference if your program sends them. We store push tokens, because Apple needs them to reach a phone. Apple receives the token and the push. The security page lists what a push contains."},
+	{"Calls", "The sound of a call is not stored. We store when a call started and ended, why it ended, and its audio quality."},
 	{"Payments", "If this server takes payments, Stripe processes them. Card numbers never reach this server."},
-	{"Partners", "Of partners we keep name and mail address, how they want to be paid, and the ledger of what they earned, for as long as the law asks for such records. A partner sees that a customer whom they brought began a trial, when it pays and what that earns; never who it is. Of which partner brought an organisation a row is kept, also after the organisation’s account is deleted."},
-	{"How long", "Sign-ins seven days, those of partners thirty, idempotency keys 24 hours. Rings and the audit log stay until your organisation’s account is deleted. [Periods of backups and of other records.]"},
+	{"Partners", "For partners we store name, email, payout details and the ledger of what they earned, for as long as the law requires. A partner sees that a referred customer started a trial, when the customer pays and the commission, but never who the customer is. We keep which partner referred an organisation, even after its account is deleted."},
+	{"How long", "Sign-ins are kept for seven days, sign-ins of partners for thirty days, and idempotency keys for 24 hours. Rings, with their calls and events, are deleted after {rings} days. Counts, which contain no person and no phone, are deleted after {counts} days. The audit log and billing records stay. [Periods of backups and of other records.]"},
 	{"Your rights", "[Access, correction, deletion, portability, objection and complaint, as your law words them.]"},
 }
 
@@ -86,8 +90,16 @@ type LegalPage struct {
 // TermsPage is the template of the terms.
 func TermsPage(f Front) LegalPage { return LegalPage{f, terms} }
 
-// PrivacyPage is the template of the privacy notice.
-func PrivacyPage(f Front) LegalPage { return LegalPage{f, privacy} }
+// PrivacyPage is the template of the privacy notice. It says how long rings and counts are kept.
+func PrivacyPage(f Front, rings, counts time.Duration) LegalPage {
+	days := func(d time.Duration) string { return strconv.Itoa(int(d / (24 * time.Hour))) }
+	fill := strings.NewReplacer("{rings}", days(rings), "{counts}", days(counts))
+	text := make([]legal, len(privacy))
+	for i, s := range privacy {
+		text[i] = legal{s.title, fill.Replace(s.text)}
+	}
+	return LegalPage{f, text}
+}
 
 // Check is one part of the server as it is now.
 type Check struct {

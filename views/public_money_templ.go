@@ -47,7 +47,7 @@ func Pricing(p PricingPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.NoStripe {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments", Cause: "The prices below are those of its plans file. Whoever runs this server assigns plans by hand."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments", Cause: "These are the prices from its plans file. The operator of this server assigns plans."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -193,7 +193,7 @@ func Pricing(p PricingPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if p.NoTrial {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "How to begin")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "How to start")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -257,7 +257,7 @@ func Pricing(p PricingPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices in the currency shown, without tax. Every plan has everything: all industries, the console, the API, and the wall between tenants. Calls are not recorded.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">About the money</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices are in the currency shown, without tax. Every plan includes all industries, the console, the API and full separation between organisations. Calls are not recorded.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">Questions about billing</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -281,9 +281,9 @@ func Pricing(p PricingPage) templ.Component {
 
 func pricingLead(p PricingPage) string {
 	if p.NoTrial {
-		return "Three plans that differ in how much, not in what. Pay yearly, get 2 months free."
+		return "All plans have the same features. They differ only in size. Pay yearly, get 2 months free."
 	}
-	return "Three plans that differ in how much, not in what. " + p.TrialDays + " to try, without a card."
+	return "All plans have the same features. They differ only in size. " + p.TrialDays + " to try, without a card."
 }
 
 // Legal draws terms or privacy.
@@ -375,7 +375,7 @@ func Legal(p LegalPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Template", p.Front.Title, "What stands in [brackets] is for whoever runs this server to complete, with a lawyer. Until then it binds nobody."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var18), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Template", p.Front.Title, "The operator of this server must complete the text in [brackets] with a lawyer. Until then this page is not binding."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var18), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -76,13 +76,13 @@ func Partner(p PartnerPage) templ.Component {
 				}
 			}
 			if p.NoStripe {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments yet", Cause: "Clicks and trials count from now on. Commissions start when whoever runs it turns payment on."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneInfo, Title: "This server does not take payments yet", Cause: "Clicks and trials count from now on. Commissions start when the operator of this server turns on payments."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 			if p.Owed != "" {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: p.Owed + " goes against your next commissions", Cause: "Money was refunded, or taken back by a bank, after its commission had been paid out to you."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: p.Owed + " will be deducted from your next commissions", Cause: "A payment was refunded or charged back after its commission was paid to you."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -6,10 +6,10 @@ var claims = []struct {
 	rows  []Row
 }{
 	{"Between tenants", []Row{
-		{Name: "One way to a row", Text: "Rows of a tenant are reached through a scope that carries the tenant, and in no other way. A test reads every statement that the suite runs and fails on one that names a tenant’s table without its tenant."},
-		{Name: "A second wall on PostgreSQL", Text: "Row-level security in the database shows and takes only rows of the tenant that a transaction was opened for, and binds the tables’ owner too."},
-		{Name: "Foreign means absent", Text: "Another tenant’s id is answered 404, exactly as an id that does not exist. A test goes to every address, with every role, with another tenant’s real ids."},
-		{Name: "Credentials apart", Text: "Connections to Apple, their tokens and their health are kept apart by team, key, environment and the key’s own fingerprint: who types another’s ids does not reach another’s connection."},
+		{Name: "Every query has a tenant", Text: "The program can reach a tenant’s rows only through an object that holds the tenant’s ID. A test checks every SQL statement and fails if one has no tenant."},
+		{Name: "Row-level security on PostgreSQL", Text: "The database itself allows a transaction to read and write only the rows of one tenant. This also applies to the owner of the tables."},
+		{Name: "Other tenants’ data looks absent", Text: "A request with another tenant’s ID gets 404, like an ID that does not exist. A test tries this on every address, with every role."},
+		{Name: "Credentials apart", Text: "Connections to Apple, their tokens and their health are kept apart by team, key, environment and the key’s own fingerprint: a customer who enters another customer’s IDs cannot use that customer’s connection."},
 	}},
 	{"In the push", []Row{
 		{Name: "Five fields at most", Text: "Version, ring id, two times and, where the industry allows it, a caller label. Nothing else is ever put into a push."},
@@ -19,16 +19,16 @@ var claims = []struct {
 		{Name: "Apple credentials", Text: "Sealed with AES-256-GCM, each under its own data key, which is sealed under a master key from a file. A sealed blob copied to another row or tenant does not open."},
 		{Name: "API keys, device credentials, links", Text: "Shown once and stored as SHA-256 hashes of 192 random bits. Our keys carry a prefix and a checksum, so that scanners find a leaked one."},
 		{Name: "Passwords", Text: "argon2id with 19 MiB. An unknown address costs the same time as a wrong password and gets the same answer. A password that holds the address or the company’s name, or that is made of what is guessed first, is refused."},
-		{Name: "Your database", Text: "Rings, people and push tokens lie in your database as they are. Encrypt the disk under it."},
+		{Name: "Your database", Text: "Rings, people and push tokens are not encrypted in the database. Encrypt its disk."},
 	}},
 	{"In a browser", []Row{
 		{Name: "Nothing from elsewhere", Text: "Every script, style and font comes from this server, and the content policy refuses inline code. No analytics, no tag manager."},
 		{Name: "Sign-ins", Text: "256 random bits in a cookie that scripts cannot read, replaced at each sign-in, over after twelve idle hours or seven days. A changed password ends the other ones."},
-		{Name: "Other sites", Text: "Whatever changes something is refused when the browser says that another site sent it. A page that reads writes nothing."},
+		{Name: "Other sites", Text: "A request that changes something is refused if the browser says it came from another site."},
 	}},
 	{"On the line", []Row{
 		{Name: "Encrypted to this server", Text: "Sound travels as DTLS-SRTP, as in every WebRTC call, between the phone and this server."},
-		{Name: "Not decoded, not recorded", Text: "The part that carries calls hands Opus packets on and holds no codec to decode them with. It writes none down."},
+		{Name: "Not decoded, not recorded", Text: "The gateway forwards Opus packets. It has no codec to decode them and stores none."},
 	}},
 	{"On the record", []Row{
 		{Name: "Audit", Text: "A change by a person or a key writes its audit row in the same transaction: either both are there or neither."},
@@ -39,11 +39,11 @@ var claims = []struct {
 
 // gaps are what the code does not do, said by us first.
 var gaps = []Row{
-	{Name: "No certificates", Text: "No SOC 2, no ISO 27001, no HITRUST. Nobody outside has audited this."},
+	{Name: "No certificates", Text: "No SOC 2, no ISO 27001, no HITRUST. There was no external audit."},
 	{Name: "No second factor yet", Text: "People sign in with a password alone."},
-	{Name: "No chain of hashes yet", Text: "Whoever can write to the database can change the audit log."},
-	{Name: "One wall on SQLite", Text: "The second wall, row-level security, is PostgreSQL’s. On SQLite the wall between tenants stands in the program alone; and no wall holds against a superuser of the database."},
-	{Name: "TLS is the proxy’s", Text: "Carillon speaks plain HTTP to the proxy before it. Production refuses a public address that is not https."},
+	{Name: "No chain of hashes yet", Text: "Anyone who can write to the database can change the audit log."},
+	{Name: "One layer of isolation on SQLite", Text: "Row-level security needs PostgreSQL. On SQLite only the program separates tenants. A superuser of the database can read everything."},
+	{Name: "TLS is the proxy’s", Text: "Carillon uses plain HTTP behind your proxy, which handles TLS. In production, the public address must be https."},
 }
 
 // SecurityPage says what the code does, and what it does not.

@@ -101,7 +101,7 @@ func Security(p SecurityPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "</div></section><section class=\"band band-deep\" aria-labelledby=\"gaps\"><div class=\"band-in\"><div class=\"claim\"><h2 id=\"gaps\">And what it does not</h2><dl class=\"claim-rows\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "</div></section><section class=\"band band-deep\" aria-labelledby=\"gaps\"><div class=\"band-in\"><div class=\"claim\"><h2 id=\"gaps\">What is missing</h2><dl class=\"claim-rows\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -143,7 +143,7 @@ func Security(p SecurityPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Security", "What the code does. Nothing else.", "Every line below is done by a piece of the program, and most are held by a test. What is missing stands at the end."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = FrontPage(p.Front, heroText("Security", "How Carillon protects your data", "Everything below is implemented in the program, and most of it is tested. The end of the page lists what is missing."), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -531,7 +531,7 @@ func Trial(p TrialPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "\">Hear it instead</a></p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "\">Try the demo</a></p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

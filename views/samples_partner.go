@@ -8,7 +8,7 @@ func (s sampler) partnerPages() []Sample {
 		Front: front, Percent: "22 %", Months: "12 months", Cookie: "60 days", Hold: "30 days", SlipName: "One month of Growth, with 19 % tax, and a fifth refunded later",
 		Slip: []SlipLine{
 			{"They pay", "$593.81", false, false}, {"Tax", "−$94.81", true, false}, {"Net", "$499.00", false, false}, {"Commission, 22 %", "$109.78", false, true},
-			{"Refunded, of which tax goes back too", "−$118.76", true, false}, {"Clawback", "−$21.96", true, false}, {"You keep", "$87.82", false, true},
+			{"Refund, including tax", "−$118.76", true, false}, {"Clawback", "−$21.96", true, false}, {"You keep", "$87.82", false, true},
 		},
 		Earns: []EarnRow{{"Starter", "$149", "$32.78", "$393.36", "$327.80"}, {"Growth", "$499", "$109.78", "$1,317.36", "$1,097.80"}, {"Scale", "$1,499", "$329.78", "$3,957.36", "$3,297.80"}},
 		Name:  Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80}, Email: Field{Name: "email", Label: "Mail", Type: "email", Autocomplete: "email", Max: 254},

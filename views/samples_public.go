@@ -26,7 +26,7 @@ func (s sampler) publicPages() []Sample {
 		{"docs", Docs(DocsPage{s.front("Docs", PathDocs), "https://ring.example"})},
 		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Keeps every ring.", true}, {"Voice", "Carries calls.", false}}, AtSecond(s.now, time.UTC)})},
 		{"terms", Legal(TermsPage(s.front("Terms", PathTerms)))},
-		{"privacy", Legal(PrivacyPage(s.front("Privacy", PathPrivacy)))},
+		{"privacy", Legal(PrivacyPage(s.front("Privacy", PathPrivacy), 400*24*time.Hour, 760*24*time.Hour))},
 		{"demo", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60})},
 		{"demo-off", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60, Off: true})},
 	}

@@ -46,7 +46,7 @@ func (k *Console) affiliatePage(ctx context.Context, c *fiber.Ctx) views.Affilia
 	_, err := k.partner(ctx, c)
 	p := views.AffiliatePage{
 		Front: k.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for "+
-			"how long, and how it is reckoned."),
+			"how long, and how it is calculated."),
 		None: terms.Percent == 0 || terms.Months == 0, Off: k.Mail == nil, NoStripe: k.Billing == nil, Room: err == nil,
 		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month",
 			"months"), Hold: views.Plural(terms.HoldDays, "day", "days"),
@@ -82,7 +82,7 @@ func (k *Console) reckon(p *views.AffiliatePage, plans tenants.Plans) {
 	p.Slip = []views.SlipLine{
 		{Text: "They pay", Sum: cash(whole.Cents)}, {Text: "Tax", Sum: cash(-tax), Less: true}, {Text: "Net", Sum: cash(whole.Net())},
 		{Text: "Commission, " + p.Percent, Sum: cash(first), Bold: true},
-		{Text: "Refunded, of which tax goes back too", Sum: cash(-back), Less: true}, {Text: "Clawback", Sum: cash(last - first), Less: true},
+		{Text: "Refund, including tax", Sum: cash(-back), Less: true}, {Text: "Clawback", Sum: cash(last - first), Less: true},
 		{Text: "You keep", Sum: cash(last), Bold: true},
 	}
 }

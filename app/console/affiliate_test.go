@@ -32,7 +32,7 @@ func (b *browser) becomes(email string) tenants.Partner {
 	}
 	b.get(path).want(200).has("Open your partner dashboard", email)
 	b.get(path).want(200) // a program that checks mails was here before
-	b.post(path, nil).leads("/affiliate/room")
+	b.post(path, nil).leads("/affiliate/dashboard")
 	all, err := b.h.store.Partners().List(b.h.Context())
 	must(b.h, err)
 	for _, p := range all {
@@ -92,7 +92,7 @@ func TestAPartner(t *testing.T) {
 	ana.get("/affiliate").want(200).has("22 % of what they pay, for 12 months.", "60 days", "30 days", "$109.78", "$1,317.36",
 		"does not take payments yet")
 	p := ana.becomes("ana@partner.example")
-	ana.get("/affiliate/room").want(200).has(p.Code, "/r/"+p.Code, "No customers yet", "No lines yet", "No payouts yet", "$0.00",
+	ana.get("/affiliate/dashboard").want(200).has(p.Code, "/r/"+p.Code, "No customers yet", "No lines yet", "No payouts yet", "$0.00",
 		"We need your payout details")
 	ana.get("/affiliate").want(200).has("You are a partner")
 
@@ -113,24 +113,24 @@ func TestAPartner(t *testing.T) {
 			Payments: []tenants.Payment{pay}}))
 	}
 	settle()
-	room := ana.get("/affiliate/room").want(200).has("$109.78", "Held", "Earns", "Commission", "Customer "+string(r.ID)[:6])
+	room := ana.get("/affiliate/dashboard").want(200).has("$109.78", "Held", "Earns", "Commission", "Customer "+string(r.ID)[:6])
 	room.lacks("Lindenhof", "cleo", "in_secret", string(brought.ID), brought.Slug)
 	h.clock.pass(31 * 24 * time.Hour)
 	ana.becomes("ana@partner.example") // the sign-in was over after thirty days
-	ana.get("/affiliate/room").want(200).has("Payable")
+	ana.get("/affiliate/dashboard").want(200).has("Payable")
 	_, _, err = h.store.Ledger().PayOut(t.Context(), p.ID, 10978, "=SEPA 7")
 	must(t, err)
 	pay.Returned = 49900
 	settle()
-	ana.get("/affiliate/room").want(200).has("Paid", "Clawback", "−$109.78", "$109.78 goes against your next commissions", "=SEPA 7")
-	sheet, err := csv.NewReader(strings.NewReader(ana.get("/affiliate/room.csv").want(200).body)).ReadAll()
+	ana.get("/affiliate/dashboard").want(200).has("Paid", "Clawback", "−$109.78", "$109.78 will be deducted from your next commissions", "=SEPA 7")
+	sheet, err := csv.NewReader(strings.NewReader(ana.get("/affiliate/dashboard.csv").want(200).body)).ReadAll()
 	must(t, err)
 	if len(sheet) != 3 || sheet[1][3] != "109.78" || sheet[1][5] != "paid" || sheet[1][7] != "'=SEPA 7" || sheet[2][1] != "Clawback" ||
 		sheet[2][3] != "-109.78" {
 		t.Errorf("%q", sheet)
 	}
 	ana.post("/affiliate/signout", nil).leads("/affiliate")
-	ana.get("/affiliate/room").leads("/affiliate#join")
+	ana.get("/affiliate/dashboard").leads("/affiliate#join")
 }
 
 func TestTheFirstLinkStays(t *testing.T) {
@@ -259,11 +259,11 @@ func TestAnAccountOpensTheRoomOnlyByMail(t *testing.T) {
 	b := h.bare("beta", "Beta")
 	victim := h.personAt().becomes(b.owner.Email)
 	w := b.quick(b.owner)
-	w.get("/affiliate/room").leads("/affiliate#join")
+	w.get("/affiliate/dashboard").leads("/affiliate#join")
 	w.get("/affiliate").want(200).has(`value="` + b.owner.Email + `"`)
 	w.becomes(b.owner.Email)
 	again := b.quick(b.owner) // another browser, signed in to the console alone
-	again.get("/affiliate/room").want(200).has(victim.Code)
+	again.get("/affiliate/dashboard").want(200).has(victim.Code)
 }
 
 func TestPayoutDetails(t *testing.T) {
@@ -279,18 +279,18 @@ func TestPayoutDetails(t *testing.T) {
 		w.post("/affiliate/payee", bad).want(422).has("field-error").lacks("<img src=x")
 	}
 	good := url.Values{"payee": {"Ana Ruiz"}, "by": {"iban"}, "account": {"DE89 3704 0044 0532 0130 00"}}
-	w.post("/affiliate/payee", good).leads("/affiliate/room")
-	w.get("/affiliate/room").want(200).has("DE89370400440532013000", "Saved.").lacks("Nobody knows yet")
-	w.post("/affiliate/payee", good).leads("/affiliate/room")
+	w.post("/affiliate/payee", good).leads("/affiliate/dashboard")
+	w.get("/affiliate/dashboard").want(200).has("DE89370400440532013000", "Saved.").lacks("Nobody knows yet")
+	w.post("/affiliate/payee", good).leads("/affiliate/dashboard")
 	if n := len(h.post.to("ana@partner.example")) - letters; n != 1 {
 		t.Errorf("%d letters about one change", n)
 	}
 	other := h.personAt()
 	other.becomes("ben@partner.example")
-	other.get("/affiliate/room").want(200).lacks(p.Code, "DE89", "ana@partner.example")
+	other.get("/affiliate/dashboard").want(200).lacks(p.Code, "DE89", "ana@partner.example")
 	h.browser().post("/affiliate/payee", good).leads("/affiliate#join")
 	must(t, h.store.Partners().Stop(t.Context(), p.ID, h.clock.now()))
-	w.get("/affiliate/room").want(200).has("Your partnership was ended")
+	w.get("/affiliate/dashboard").want(200).has("Your partnership was ended")
 }
 
 func TestPartnerLinks(t *testing.T) {
@@ -307,7 +307,7 @@ func TestPartnerLinks(t *testing.T) {
 		t.Error("the page tells who is a partner")
 	}
 	path, _ := h.link("nobody@partner.example")
-	h.browser().post(path, nil).leads("/affiliate/room")
+	h.browser().post(path, nil).leads("/affiliate/dashboard")
 	h.browser().post(path, nil).want(410).has("no longer works")
 	h.browser().get(path).want(410)
 	for _, bad := range []string{"/affiliate/links/x", "/affiliate/links/" + string(tenants.NewSecret(tenants.PartnerPrefix)),

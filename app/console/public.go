@@ -11,6 +11,7 @@ import (
 
 	"carillon/app/web"
 	"carillon/tenants"
+	"carillon/tenants/store"
 	"carillon/views"
 )
 
@@ -100,7 +101,7 @@ func (k *Console) terms(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (k *Console) privacy(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.PrivacyPage(k.front(ctx, c, "Privacy", "What this server keeps about you: a template for whoever runs it."))), fiber.StatusOK)
+	return web.Page(c, views.Legal(views.PrivacyPage(k.front(ctx, c, "Privacy", "What this server keeps about you: a template for whoever runs it."), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
 }
 
 // Part is a piece of the server that the status page asks.

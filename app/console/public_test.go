@@ -6,14 +6,17 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
 	"carillon/static"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // nodes calls fn for every element, in document order.
@@ -204,5 +207,14 @@ func TestTheFrontPageForPrograms(t *testing.T) {
 	var about map[string]string
 	if err := json.Unmarshal([]byte(text), &about); !found || !closed || err != nil || about["name"] != "Carillon" || about["url"] != "http://127.0.0.1/" {
 		t.Errorf("%v %v %v: %s", found, closed, err, text)
+	}
+}
+
+// TestThePrivacyPageSaysHowLongRingsAreKept: the same numbers as the loop that removes them.
+func TestThePrivacyPageSaysHowLongRingsAreKept(t *testing.T) {
+	t.Parallel()
+	page := open(t).browser().get("/privacy").want(200)
+	for _, d := range []time.Duration{store.RingsKept, store.TalliesKept} {
+		page.has(fmt.Sprintf("deleted after %d days", d/(24*time.Hour)))
 	}
 }

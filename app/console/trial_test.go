@@ -233,7 +233,7 @@ func TestNobodySignsUpWithoutMail(t *testing.T) {
 	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Mail = nil })
 	h.browser().get("/trial").want(200).has("cannot send email").lacks("<form method=\"post\" action=\"/trial\"")
 	h.browser().post("/trial", applying("ana@lindenhof.example")).want(503)
-	h.browser().get("/pricing").want(200).has("How to begin")
+	h.browser().get("/pricing").want(200).has("How to start")
 }
 
 // FuzzSignUp: whatever is typed, nothing is answered by a fault of ours, and no markup comes back.

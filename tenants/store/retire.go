@@ -9,9 +9,9 @@ import (
 
 // How long what happened is kept. Audit rows, usage and the ledger are kept for ever.
 const (
-	ringsFor   = 400 * 24 * time.Hour // rings with attempts, facts and calls: a year, and time to compare with the one before
-	talliesFor = 760 * 24 * time.Hour // what is only counted: two years
-	alertsFor  = 400 * 24 * time.Hour // after they were resolved
+	RingsKept   = 400 * 24 * time.Hour // rings with attempts, facts and calls: a year, and time to compare with the one before
+	TalliesKept = 760 * 24 * time.Hour // what is only counted: two years
+	alertsFor   = 400 * 24 * time.Hour // after they were resolved
 )
 
 // retireMost bounds the rings of one removal, which holds the writer up for some milliseconds.
@@ -75,7 +75,7 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND created_at <= ? AND due_at IS NULL ORDER BY created_at "+
 		"LIMIT ?",
-		uuid(s.id), micros(now.Add(-ringsFor)), retireMost)
+		uuid(s.id), micros(now.Add(-RingsKept)), retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}
@@ -84,8 +84,8 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 		limit int64
 		to    *int64
 	}{
-		{"SELECT COALESCE(MIN(hour), 0) FROM tallies WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-talliesFor)), &p.tallies},
-		{"SELECT COALESCE(MIN(hour), 0) FROM outcomes WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-talliesFor)), &p.outcomes},
+		{"SELECT COALESCE(MIN(hour), 0) FROM tallies WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-TalliesKept)), &p.tallies},
+		{"SELECT COALESCE(MIN(hour), 0) FROM outcomes WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-TalliesKept)), &p.outcomes},
 		{"SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)), &p.alerts},
 	} {
 		rows, err := s.reads().query(ctx, c.query, uuid(s.id), c.limit)
