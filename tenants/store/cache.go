@@ -16,11 +16,12 @@ type cache struct {
 	mu  sync.Mutex // guards the rest
 	// turn grows with every emptying, so that a look-up that began before a write cannot leave its
 	// old answer behind after it.
-	turn    int
-	keys    map[tenants.Hash]entry[tenants.Key]
-	devices map[tenants.Hash]entry[tenants.Device]
-	targets map[aim]entry[Target]
-	bought  map[tenants.TenantID]entry[bought]
+	turn        int
+	keys        map[tenants.Hash]entry[tenants.Key]
+	devices     map[tenants.Hash]entry[tenants.Device]
+	targets     map[aim]entry[tenants.Device]
+	credentials map[tenants.TenantID]entry[[]tenants.Credential] // newest first
+	bought      map[tenants.TenantID]entry[bought]
 }
 
 // aim is a device of a tenant that is rung.
@@ -42,7 +43,7 @@ const (
 
 func newCache(now func() time.Time) *cache {
 	return &cache{now: now, keys: map[tenants.Hash]entry[tenants.Key]{}, devices: map[tenants.Hash]entry[tenants.Device]{},
-		targets: map[aim]entry[Target]{}, bought: map[tenants.TenantID]entry[bought]{}}
+		targets: map[aim]entry[tenants.Device]{}, credentials: map[tenants.TenantID]entry[[]tenants.Credential]{}, bought: map[tenants.TenantID]entry[bought]{}}
 }
 
 func (c *cache) forget() {
@@ -52,6 +53,7 @@ func (c *cache) forget() {
 	clear(c.keys)
 	clear(c.devices)
 	clear(c.targets)
+	clear(c.credentials)
 	clear(c.bought)
 }
 

@@ -269,30 +269,42 @@ type Target struct {
 	Credential *tenants.Credential // nil = none for its app
 }
 
-// targets is Targets without its memory.
-func (s *scope) targets(ctx context.Context, to tenants.To) ([]Target, error) {
-	devices, err := s.targeted(ctx, to)
-	if err != nil {
-		return nil, err
+// pushedWith is the tenant's credentials, newest first. They are shared: do not change them.
+func (s *scope) pushedWith(ctx context.Context) ([]tenants.Credential, error) {
+	if e, ok := recall(s.s.seen, s.s.seen.credentials, s.id); ok {
+		return e.thing, nil
 	}
-	if len(devices) == 0 {
-		return []Target{}, nil
-	}
+	turn := s.s.seen.begin()
 	rows, err := s.reads().query(ctx, "SELECT "+credentialColumns+" FROM credentials WHERE tenant_id = ? ORDER BY created_at DESC, id "+
 		"DESC", uuid(s.id))
 	found, err := collect(rows, err, (*credentialRow).fields)
 	if err != nil {
 		return nil, translate(err)
 	}
-	credentials := nouns(found, credentialRow.noun)
-	targets := make([]Target, len(devices))
-	for i, d := range devices {
-		targets[i] = Target{Device: d, Credential: choose(credentials, d, s.s.now())}
-	}
-	return targets, nil
+	list := nouns(found, credentialRow.noun)
+	keep(s.s.seen, s.s.seen.credentials, s.id, entry[[]tenants.Credential]{thing: list}, turn)
+	return list, nil
 }
 
+// targeted is the devices of a ring, live ones only if there are any.
 func (s *scope) targeted(ctx context.Context, to tenants.To) ([]tenants.Device, error) {
+	at := aim{s.id, to.Device}
+	if to.Device == "" {
+		return s.readTargeted(ctx, to)
+	}
+	if e, ok := recall(s.s.seen, s.s.seen.targets, at); ok {
+		return []tenants.Device{e.thing}, nil
+	}
+	turn := s.s.seen.begin()
+	found, err := s.readTargeted(ctx, to)
+	if err == nil && len(found) == 1 {
+		keep(s.s.seen, s.s.seen.targets, at, entry[tenants.Device]{thing: found[0]}, turn)
+	}
+	return found, err
+}
+
+// readTargeted is targeted without the cache.
+func (s *scope) readTargeted(ctx context.Context, to tenants.To) ([]tenants.Device, error) {
 	query, arg := "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND id = ?", any(uuid(to.Device))
 	if to.Device == "" {
 		query, arg = "SELECT "+deviceColumns+" FROM devices WHERE tenant_id = ? AND person = ? AND person <> '' ORDER BY created_at, "+

@@ -437,17 +437,18 @@ func (s Rings) Earlier(ctx context.Context, i Idempotency) (*tenants.Ring, error
 // say why. A device's credential is the newest one for its app that covers its environment and
 // works; where none works, the newest that does not, so that policy can say why.
 func (s Rings) Targets(ctx context.Context, to tenants.To) ([]Target, error) {
-	if to.Device == "" {
-		return s.targets(ctx, to)
+	devices, err := s.targeted(ctx, to)
+	if err != nil || len(devices) == 0 {
+		return nil, err
 	}
-	at := aim{s.id, to.Device}
-	if e, ok := recall(s.s.seen, s.s.seen.targets, at); ok {
-		return []Target{e.thing}, nil
+	credentials, err := s.pushedWith(ctx)
+	if err != nil {
+		return nil, err
 	}
-	turn := s.s.seen.begin()
-	found, err := s.targets(ctx, to)
-	if err == nil && len(found) == 1 {
-		keep(s.s.seen, s.s.seen.targets, at, entry[Target]{thing: found[0]}, turn)
+	now := s.s.now()
+	targets := make([]Target, len(devices))
+	for i, d := range devices {
+		targets[i] = Target{Device: d, Credential: choose(credentials, d, now)}
 	}
-	return found, err
+	return targets, nil
 }
