@@ -106,7 +106,8 @@ func (s Alerts) Find(ctx context.Context, q AlertQuery) ([]tenants.Alert, string
 	db := s.read(ctx, "alerts").Select(alertColumns)
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
-		db = db.Where(`(LOWER(detail) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\' OR kind LIKE ? ESCAPE '\' OR kind IN ? OR target IN ?)`,
+		db = db.Where(`(LOWER(detail) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\'`+
+			` OR kind LIKE ? ESCAPE '\' OR kind IN ? OR target IN ?)`,
 			p, p, p, words(q.Kinds), q.Targets)
 	}
 	switch {

@@ -119,7 +119,8 @@ func (s Audits) List(ctx context.Context, q AuditQuery) ([]tenants.Audit, string
 	db := s.read(ctx, "audits")
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
-		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(actor_name) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\')`, p, p, p)
+		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(actor_name) LIKE ? ESCAPE '\'`+
+			` OR LOWER(target) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\')`, p, p, p)
 		if actor, ok := tenants.ParseID[uuid](q.Search); ok {
 			found = found.Or("actor_id = ?", actor)
 		}

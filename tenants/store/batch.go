@@ -6,8 +6,8 @@ import (
 	"carillon/tenants"
 )
 
-// batch collects rows of one table and inserts them many at a time: binding a row costs a fifth of a statement of its own on SQLite
-// and next to nothing against a round trip to PostgreSQL.
+// batch collects rows of one table and inserts them many at a time: binding a row costs a fifth of
+// a statement of its own on SQLite and next to nothing against a round trip to PostgreSQL.
 type batch struct {
 	head    string // INSERT INTO … VALUES
 	columns int
@@ -38,7 +38,8 @@ func (b *batch) text(rows int) string {
 	return s
 }
 
-// flush writes the rows in order. each, if set, is called for every statement with its arguments and number of rows, and runs it.
+// flush writes the rows in order. each, if set, is called for every statement with its arguments
+// and number of rows, and runs it.
 func (b *batch) flush(each func(text string, args []any, rows int) error) error {
 	for from := 0; from < len(b.args); {
 		rest := (len(b.args) - from) / b.columns
@@ -92,7 +93,8 @@ func (b *batches) forget() {
 	b.seqs = b.seqs[:0]
 }
 
-// flush writes what is collected, parents before children, and the audit counters. Rows of many tenants go in one statement.
+// flush writes what is collected, parents before children, and the audit counters. Rows of many
+// tenants go in one statement.
 func (t *tx) flush() error {
 	if t.rows.empty() {
 		return nil
@@ -125,7 +127,8 @@ func (t *tx) flush() error {
 	return nil
 }
 
-// flushFacts also hands out the seqs. SQLite gives the rows of one statement consecutive ones and tells the last.
+// flushFacts also hands out the seqs. SQLite gives the rows of one statement consecutive ones and
+// tells the last.
 func (t *tx) flushFacts() error {
 	seqs := t.rows.seqs
 	err := t.rows.facts.flush(func(text string, args []any, rows int) error {

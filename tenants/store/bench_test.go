@@ -74,11 +74,13 @@ func load(b *testing.B, s *store.Scope, change bool) {
 
 func ring(now time.Time, i int) *tenants.Ring {
 	return &tenants.Ring{
-		ID: tenants.NewID[tenants.RingID](now.Add(time.Duration(i) * 100 * time.Microsecond)), State: tenants.Placed, To: tenants.To{Device: "0190aaaa-0000-7000-8000-000000000000"},
+		ID: tenants.NewID[tenants.RingID](now.Add(time.Duration(i) * 100 * time.Microsecond)), State: tenants.Placed,
+		To:     tenants.To{Device: "0190aaaa-0000-7000-8000-000000000000"},
 		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000c",
 			Name: "bench"}, CreatedAt: now.Add(time.Duration(i) * 100 * time.Microsecond),
 		ExpiresAt: now.Add(30 * time.Second), Attempts: []tenants.Attempt{{
-			ID: tenants.NewID[tenants.AttemptID](now.Add(time.Duration(i) * 100 * time.Microsecond)), Device: "0190aaaa-0000-7000-8000-000000000000", Credential: "0190aaaa-0000-7000-8000-000000000001",
+			ID:     tenants.NewID[tenants.AttemptID](now.Add(time.Duration(i) * 100 * time.Microsecond)),
+			Device: "0190aaaa-0000-7000-8000-000000000000", Credential: "0190aaaa-0000-7000-8000-000000000001",
 			State: tenants.Placed, AppVersion: "3.2", OSVersion: "26.1", Push: tenants.Push{APNsID: tenants.NewRandomID(),
 				Topic: "com.example.app.voip",
 				Token: strings.Repeat("ab", 32), Environment: tenants.Production},

@@ -91,7 +91,8 @@ func (s *scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 	row := sealedRow{Secret: blob, Row: credentialRow{
 		TenantID: uuid(s.id), ID: uuid(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: c.Team,
 		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter), State: string(c.State),
-		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt), NoHedge: c.NoHedge,
+		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt),
+		NoHedge: c.NoHedge,
 	}}
 	err = s.write(ctx, func(t *tx) error {
 		if err := room(t, &row.Row); err != nil {

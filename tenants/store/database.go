@@ -21,7 +21,8 @@ import (
 	"carillon/migrations"
 )
 
-// database is the two doors to one database: a pool that only reads, and what the writer's one connection is taken from.
+// database is the two doors to one database: a pool that only reads, and what the writer's one
+// connection is taken from.
 type database struct {
 	dialect dialect
 	observe func(string)
@@ -34,8 +35,9 @@ type database struct {
 const (
 	readers = 4   // SQLite's readers; more only wait for the processor
 	kept    = 512 // statements kept prepared; what is built anew for every length of a list must not fill memory
-	// logPages of 4 KiB may stand in SQLite's log before the writer itself copies them to the database file. Checkpoint has then copied
-	// most of them already, and the writer's part, at the end of which the log begins anew, is short.
+	// logPages of 4 KiB may stand in SQLite's log before the writer itself copies them to the
+	// database file. Checkpoint has then copied most of them already, and the writer's part, at the
+	// end of which the log begins anew, is short.
 	logPages = 16000
 )
 
@@ -64,7 +66,8 @@ func open(ctx context.Context, c Config) (*database, error) {
 	return d, nil
 }
 
-// openSQLite: WAL, so that readers never wait for the writer; FULL, so that an answered request survives a power cut.
+// openSQLite: WAL, so that readers never wait for the writer; FULL, so that an answered request
+// survives a power cut.
 func (d *database) openSQLite(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("store: data folder: %w", err)
@@ -92,8 +95,9 @@ func (d *database) openSQLite(dir string) (err error) {
 	return nil
 }
 
-// Checkpoint copies what SQLite's log holds to the database file, beside the writer, who is held up for long otherwise: an fsync more
-// for every thousand pages, and pages that were written several times copied as often. PostgreSQL does so by itself.
+// Checkpoint copies what SQLite's log holds to the database file, beside the writer, who is held up
+// for long otherwise: an fsync more for every thousand pages, and pages that were written several
+// times copied as often. PostgreSQL does so by itself.
 func (s *Store) Checkpoint(ctx context.Context) error {
 	if !s.db.dialect.isFile() {
 		return nil
@@ -102,7 +106,8 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 	return translate(err)
 }
 
-// CheckURL says what is wrong with a database's address, without opening it and without repeating its password.
+// CheckURL says what is wrong with a database's address, without opening it and without repeating
+// its password.
 func CheckURL(address string) error {
 	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
 		return errors.New("must be a postgres:// address, or empty for SQLite in the data folder")
@@ -169,8 +174,8 @@ func (d *database) close() error {
 	return errors.Join(append(errs, d.reads.Close(), d.writes.Close())...)
 }
 
-// pool is a gorm.ConnPool that reads. On SQLite it keeps statements prepared, which saves more than half of a small read; pgx does
-// so by itself.
+// pool is a gorm.ConnPool that reads. On SQLite it keeps statements prepared, which saves more than
+// half of a small read; pgx does so by itself.
 type pool struct {
 	*database
 	mu   sync.Mutex // guards kept
@@ -197,8 +202,9 @@ func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// query runs a statement written by hand that reads a few rows by their keys. It runs to its end even when ctx ends meanwhile:
-// watching ctx starts two goroutines, which cost a third of such a read.
+// query runs a statement written by hand that reads a few rows by their keys. It runs to its end
+// even when ctx ends meanwhile: watching ctx starts two goroutines, which cost a third of such a
+// read.
 func (r reader) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

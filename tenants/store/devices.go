@@ -90,7 +90,8 @@ func (s Devices) List(ctx context.Context, q DeviceQuery) ([]tenants.Device, str
 	}
 	if q.Search != "" {
 		p, start := like("%", q.Search, "%"), like("", q.Search, "%")
-		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(name) LIKE ? ESCAPE '\' OR LOWER(person) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\'`+
+		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(name) LIKE ? ESCAPE '\'`+
+			` OR LOWER(person) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\'`+
 			` OR token LIKE ? ESCAPE '\')`, p, p, p, start)
 		if low, high, ok := beginning(strings.ToLower(q.Search)); ok {
 			found = found.Or("id BETWEEN ? AND ?", low, high)

@@ -48,10 +48,12 @@ func translate(err error) error {
 	case unique(err):
 		return &tenants.Error{Kind: tenants.Conflict, Code: "conflict", Msg: "That exists already.", Err: err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The request was given up before it was done. Try again.", Err: err}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The request was given up before it was done. Try again.",
+			Err: err}
 	case full(err):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "storage_full", RetryAfter: fullPause, Err: err,
-			Msg: "This server cannot store anything at the moment; its disk may be full. Nothing was done. Try again in a few seconds, and tell its operator if it goes on."}
+			Msg: "This server cannot store anything at the moment; its disk may be full. Nothing was done. Try again in a few seconds, and tell " +
+				"its operator if it goes on."}
 	case passing(err):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.", Err: err}
 	}
@@ -98,8 +100,9 @@ func passing(err error) bool {
 // fullPause is how long to stay away from a disk without room.
 const fullPause = 5 * time.Second
 
-// full: there is no room to write, or nothing can be written; it works again when somebody has made room. A disk that is full makes
-// SQLite fail in several ways: it cannot extend its file (13), its index in memory, or sync (10), or open its log (14).
+// full: there is no room to write, or nothing can be written; it works again when somebody has made
+// room. A disk that is full makes SQLite fail in several ways: it cannot extend its file (13), its
+// index in memory, or sync (10), or open its log (14).
 func full(err error) bool {
 	code, state := codes(err)
 	switch code & 0xff {

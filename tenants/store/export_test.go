@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// The ways to PostgreSQL of the store's own code, for tests that leave out what that code never should.
+// The ways to PostgreSQL of the store's own code, for tests that leave out what that code never
+// should.
 
 // ReadAs runs a statement as a method of Scope reads.
 func ReadAs(ctx context.Context, s *Scope, query string, args ...any) (*sql.Rows, error) {
@@ -22,7 +23,8 @@ func WriteAs(ctx context.Context, s *Scope, query string, args ...any) (n int64,
 	return n, err
 }
 
-// Read runs a statement as a method of Store reads, through the door of nobody or of the whole house.
+// Read runs a statement as a method of Store reads, through the door of nobody or of the whole
+// house.
 func (s *Store) Read(ctx context.Context, all bool, query string, args ...any) (*sql.Rows, error) {
 	if all {
 		return s.db.through(wholeHouse).query(ctx, query, args...)
@@ -30,7 +32,8 @@ func (s *Store) Read(ctx context.Context, all bool, query string, args ...any) (
 	return s.db.through(noDoor).query(ctx, query, args...)
 }
 
-// Together runs statements of several tenants, and of nobody, in one transaction of the writer, and gives what each counts.
+// Together runs statements of several tenants, and of nobody, in one transaction of the writer, and
+// gives what each counts.
 func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (counts []int64, err error) {
 	err = s.w.do(ctx, noDoor, func(t *tx) error {
 		counts = nil
@@ -50,7 +53,8 @@ func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (c
 	return counts, err
 }
 
-// Direct runs a statement on the readers' pool without any door, as code would that knows nothing of doors.
+// Direct runs a statement on the readers' pool without any door, as code would that knows nothing
+// of doors.
 func (s *Store) Direct(ctx context.Context, query string, args ...any) *sql.Row {
 	return s.db.reads.QueryRowContext(ctx, query, args...)
 }
@@ -71,7 +75,8 @@ func Explain(ctx context.Context, s *Scope, query string, args ...any) (plan []s
 	return plan, err
 }
 
-// Groups says what the writer commits together when these tenants' writes wait, given by their tenants in the order they came.
+// Groups says what the writer commits together when these tenants' writes wait, given by their
+// tenants in the order they came.
 func Groups(waiting []string) (groups [][]string) {
 	q := newQueue()
 	for _, id := range waiting {

@@ -20,7 +20,8 @@ func (r *entryRow) fields() []any {
 func (r entryRow) noun() tenants.Entry {
 	return tenants.Entry{
 		ID: tenants.EntryID(r.ID), Partner: tenants.PartnerID(r.Partner), Referral: tenants.ReferralID(r.Referral), Payment: r.Payment,
-		Kind: tenants.EntryKind(r.Kind), Cents: r.Cents, PayableAt: moment(r.Payable), CreatedAt: moment(r.Created), Payout: tenants.PayoutID(r.Payout),
+		Kind: tenants.EntryKind(r.Kind), Cents: r.Cents, PayableAt: moment(r.Payable), CreatedAt: moment(r.Created),
+		Payout: tenants.PayoutID(r.Payout),
 	}
 }
 
@@ -134,7 +135,8 @@ func (r *referralRow) fields() []any {
 
 func (r referralRow) noun() tenants.Referral {
 	return tenants.Referral{
-		ID: tenants.ReferralID(r.ID), Partner: tenants.PartnerID(r.Partner), Tenant: tenants.TenantID(r.Tenant), Refused: tenants.Refusal(r.Refused),
+		ID: tenants.ReferralID(r.ID), Partner: tenants.PartnerID(r.Partner), Tenant: tenants.TenantID(r.Tenant),
+		Refused: tenants.Refusal(r.Refused),
 		Terms: tenants.Affiliate{Percent: r.Percent, Months: int(r.Months),
 			HoldDays: int(r.Hold)}, AskedAt: moment(r.Asked), CreatedAt: moment(r.Created),
 	}
@@ -271,7 +273,8 @@ func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error 
 	for _, e := range r.Settle(nouns(paid, paymentRow.noun), booked) {
 		_, err := t.exec("INSERT INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, created_at) VALUES (?, ?, "+
 			"?, ?, ?, ?, ?, ?)",
-			uuid(tenants.NewID[tenants.EntryID](now)), uuid(e.Partner), uuid(e.Referral), e.Payment, string(e.Kind), e.Cents, micros(e.PayableAt), micros(now))
+			uuid(tenants.NewID[tenants.EntryID](now)), uuid(e.Partner), uuid(e.Referral), e.Payment, string(e.Kind), e.Cents,
+			micros(e.PayableAt), micros(now))
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,8 @@ type personRow struct {
 
 func (r personRow) noun() tenants.Member {
 	return tenants.Member{
-		Tenant: tenants.TenantID(r.Row.TenantID), User: tenants.UserID(r.Row.UserID), Role: tenants.Role(r.Row.Role), Email: r.Email, Name: r.Name,
+		Tenant: tenants.TenantID(r.Row.TenantID), User: tenants.UserID(r.Row.UserID), Role: tenants.Role(r.Row.Role), Email: r.Email,
+		Name:      r.Name,
 		CreatedAt: moment(r.Row.Created),
 	}
 }

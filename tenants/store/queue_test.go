@@ -8,7 +8,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// TestFloodDelaysNobody: behind a thousand writes of one tenant, each other tenant's first write is in the very next commit.
+// TestFloodDelaysNobody: behind a thousand writes of one tenant, each other tenant's first write is
+// in the very next commit.
 func TestFloodDelaysNobody(t *testing.T) {
 	waiting := append(slices.Repeat([]string{"loud"}, 1000), "b", "b", "c")
 	groups := store.Groups(waiting)
@@ -29,7 +30,8 @@ func TestFloodDelaysNobody(t *testing.T) {
 	}
 }
 
-// TestManyTenantsTakeTurns: with more tenants than a commit holds, those who missed one are first in the next.
+// TestManyTenantsTakeTurns: with more tenants than a commit holds, those who missed one are first
+// in the next.
 func TestManyTenantsTakeTurns(t *testing.T) {
 	var waiting []string
 	for range 2 {

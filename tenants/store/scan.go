@@ -20,7 +20,8 @@ func one(rows *sql.Rows, err error) (int64, error) {
 	return found[0], nil
 }
 
-// collect reads all rows of a statement written by hand; fields gives the places of a row's columns in order.
+// collect reads all rows of a statement written by hand; fields gives the places of a row's columns
+// in order.
 func collect[R any](rows *sql.Rows, err error, fields func(*R) []any) (out []R, _ error) {
 	if err != nil {
 		return nil, err

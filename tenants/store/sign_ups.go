@@ -32,7 +32,8 @@ func (s *Store) SignUps() SignUps { return SignUps{&s.core} }
 // Add keeps a sign-up until its link is used or it expires.
 func (s SignUps) Add(ctx context.Context, n tenants.Signup) error {
 	row := signupRow{
-		Hash: n.Hash[:], Browser: n.Browser[:], Email: n.Email, Name: n.Name, Password: n.Password, Company: n.Company, Industry: string(n.Industry),
+		Hash: n.Hash[:], Browser: n.Browser[:], Email: n.Email, Name: n.Name, Password: n.Password, Company: n.Company,
+		Industry: string(n.Industry),
 		TimeZone: n.TimeZone, Code: n.Code, Created: micros(n.CreatedAt), ExpiresAt: micros(n.ExpiresAt),
 	}
 	return s.w.do(ctx, noDoor, func(t *tx) error { return translate(t.db().Create(&row).Error) })

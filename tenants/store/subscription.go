@@ -28,8 +28,10 @@ func (r *subscriptionRow) fields() []any {
 func (r subscriptionRow) noun() tenants.Subscription {
 	return tenants.Subscription{
 		Tenant: tenants.TenantID(r.TenantID), Plan: r.Plan, State: tenants.SubscriptionState(r.State), Interval: tenants.Interval(r.Every),
-		PeriodStart: moment(r.PeriodStart), PeriodEnd: moment(r.PeriodEnd), TrialEnd: moment(r.TrialEnd), TrialCut: moment(r.Cut), CancelAtEnd: r.CancelAtEnd,
-		PastDueSince: moment(r.PastDue), Overage: r.Overage, Customer: r.Customer, Stripe: r.Stripe, SyncedAt: moment(r.Synced), CreatedAt: moment(r.CreatedA),
+		PeriodStart: moment(r.PeriodStart), PeriodEnd: moment(r.PeriodEnd), TrialEnd: moment(r.TrialEnd), TrialCut: moment(r.Cut),
+		CancelAtEnd:  r.CancelAtEnd,
+		PastDueSince: moment(r.PastDue), Overage: r.Overage, Customer: r.Customer, Stripe: r.Stripe, SyncedAt: moment(r.Synced),
+		CreatedAt: moment(r.CreatedA),
 	}
 }
 
@@ -159,7 +161,8 @@ func (t *tx) setSubscription(n tenants.Subscription) error {
 		"trial_cut = excluded.trial_cut, cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = "+
 		"excluded.overage, "+
 		"customer = excluded.customer, stripe = excluded.stripe, synced_at = excluded.synced_at",
-		uuid(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd), micros(n.TrialCut), n.CancelAtEnd,
+		uuid(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd),
+		micros(n.TrialCut), n.CancelAtEnd,
 		micros(n.PastDueSince), n.Overage, n.Customer, n.Stripe, micros(n.SyncedAt), micros(n.CreatedAt))
 	return err
 }

@@ -12,9 +12,10 @@ import (
 	"carillon/tenants"
 )
 
-// tx is the writer's connection and the transaction on it. Statements written by hand go through exec and query and stay prepared;
-// db is gorm over the same transaction. Rows of the hot path are collected and inserted many at a time (batch.go); whatever reads
-// flushes them first, so that a transaction always sees its own rows. It belongs to the writer's goroutine.
+// tx is the writer's connection and the transaction on it. Statements written by hand go through
+// exec and query and stay prepared; db is gorm over the same transaction. Rows of the hot path are
+// collected and inserted many at a time (batch.go); whatever reads flushes them first, so that a
+// transaction always sees its own rows. It belongs to the writer's goroutine.
 type tx struct {
 	d     *database
 	conn  *sql.Conn
@@ -62,7 +63,8 @@ func (t *tx) close() error {
 	return errors.Join(errs...)
 }
 
-// begin opens a transaction. A connection that does not take it is dropped, and the next begin has a new one.
+// begin opens a transaction. A connection that does not take it is dropped, and the next begin has
+// a new one.
 func (t *tx) begin() error {
 	if t.conn == nil {
 		if err := t.connect(context.Background()); err != nil {
@@ -147,8 +149,8 @@ func (t *tx) first(query string, args, dest []any) error {
 	return s.QueryRowContext(context.Background(), args...).Scan(dest...)
 }
 
-// stmt is the statement prepared on the connection. Statements are few: they are written by hand or made by gorm out of a handful
-// of shapes; lists of many lengths go by run.
+// stmt is the statement prepared on the connection. Statements are few: they are written by hand or
+// made by gorm out of a handful of shapes; lists of many lengths go by run.
 func (t *tx) stmt(query string) (*sql.Stmt, error) {
 	if s := t.stmts[query]; s != nil {
 		return s, nil

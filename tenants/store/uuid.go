@@ -6,15 +6,16 @@ import (
 	"fmt"
 )
 
-// uuid is an id as a row holds it: its text in Go, 16 bytes in the database (BLOB on SQLite, uuid on PostgreSQL). Every id that
-// goes into a statement or comes out of a row passes through it, and nothing else converts ids.
+// uuid is an id as a row holds it: its text in Go, 16 bytes in the database (BLOB on SQLite, uuid
+// on PostgreSQL). Every id that goes into a statement or comes out of a row passes through it, and
+// nothing else converts ids.
 //
-// An optional id that is not there is the empty text in Go, an empty BLOB on SQLite and the nil UUID (RFC 9562, 5.9) on PostgreSQL,
-// never NULL: so it may be part of a key and compares by =.
+// An optional id that is not there is the empty text in Go, an empty BLOB on SQLite and the nil
+// UUID (RFC 9562, 5.9) on PostgreSQL, never NULL: so it may be part of a key and compares by =.
 type uuid string
 
-// errNotUUID is the error of an id that is no UUID, as text from outside that nobody checked. No row has it: translate answers
-// as it answers for an unknown row.
+// errNotUUID is the error of an id that is no UUID, as text from outside that nobody checked. No
+// row has it: translate answers as it answers for an unknown row.
 var errNotUUID = errors.New("store: an id that is not a UUID")
 
 // Value is the id's 16 bytes, none for the empty id.
@@ -65,8 +66,8 @@ var unhex = func() (table [256]byte) {
 	return table
 }()
 
-// Scan reads the id: bytes from SQLite, an array or text from PostgreSQL. NULL, which an outer join gives, is the empty id.
-// Anything else is a fault of the database and so an Internal error.
+// Scan reads the id: bytes from SQLite, an array or text from PostgreSQL. NULL, which an outer join
+// gives, is the empty id. Anything else is a fault of the database and so an Internal error.
 func (u *uuid) Scan(src any) error {
 	switch v := src.(type) {
 	case nil:
@@ -128,7 +129,8 @@ func uuids[T ~string](ids []T) []uuid {
 	return out
 }
 
-// beginning is the range of the ids whose text begins with text, in lower case; ok is false when no id does.
+// beginning is the range of the ids whose text begins with text, in lower case; ok is false when no
+// id does.
 func beginning(text string) (low, high uuid, ok bool) {
 	if len(text) > 36 {
 		return "", "", false

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Wall says, in words for the operator, why PostgreSQL does not keep tenants apart by itself here; nil where it does, and on SQLite,
-// which cannot. Carillon works either way: its statements say whose rows they mean.
+// Wall says, in words for the operator, why PostgreSQL does not keep tenants apart by itself here;
+// nil where it does, and on SQLite, which cannot. Carillon works either way: its statements say
+// whose rows they mean.
 func (s *Store) Wall(ctx context.Context) error {
 	if !s.db.dialect.guarded() {
 		return nil
@@ -20,10 +21,13 @@ func (s *Store) Wall(ctx context.Context) error {
 		{"SELECT s FROM current_setting('app.tenant', true) s WHERE s <> ''",
 			"app.tenant is %q before anybody sets it: take that out of the settings of the role, the database and the server"},
 		{"SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_class c WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) " +
-			"AND (c.relname = 'tenants' OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)) " +
-			"AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'wall')) " +
+			"AND (c.relname = 'tenants' OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT " +
+			"a.attisdropped)) " +
+			"AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = " +
+			"'wall')) " +
 			"HAVING COUNT(*) > 0",
-			"row-level security is off for %s: for each, ALTER TABLE … ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, and SELECT carillon_wall()"},
+			"row-level security is off for %s: for each, ALTER TABLE … ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, and SELECT " +
+				"carillon_wall()"},
 	} {
 		rows, err := s.db.through(noDoor).query(ctx, ask.query)
 		found, err := collect(rows, err, func(s *string) []any { return []any{s} })

@@ -11,12 +11,14 @@ import (
 	"carillon/tenants"
 )
 
-// writer is the one goroutine that writes. What waits when it comes round forms a group: one transaction, one durable commit
-// (an fsync costs more than a hundred rings), and each caller still gets its own answer.
+// writer is the one goroutine that writes. What waits when it comes round forms a group: one
+// transaction, one durable commit (an fsync costs more than a hundred rings), and each caller still
+// gets its own answer.
 //
-// A group first runs without savepoints. Most refusals are decided before anything was written and cost nothing. When a job fails
-// after it wrote, the group is rolled back and runs again with a savepoint around each job, so that only the guilty one fails.
-// Jobs therefore may run more than once, and must not leave anything behind outside of the transaction when they do.
+// A group first runs without savepoints. Most refusals are decided before anything was written and
+// cost nothing. When a job fails after it wrote, the group is rolled back and runs again with a
+// savepoint around each job, so that only the guilty one fails. Jobs therefore may run more than
+// once, and must not leave anything behind outside of the transaction when they do.
 type writer struct {
 	log   *slog.Logger
 	queue *queue
@@ -59,8 +61,8 @@ func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, er
 	return w, nil
 }
 
-// do runs the job in a group and returns once it is committed or refused. A ctx that ends while the job still waits takes it out.
-// Its statements go through the door.
+// do runs the job in a group and returns once it is committed or refused. A ctx that ends while the
+// job still waits takes it out. Its statements go through the door.
 func (w *writer) do(ctx context.Context, at door, run func(*tx) error) error {
 	return w.wait(ctx, &job{door: at, run: run, done: make(chan struct{})})
 }
@@ -83,7 +85,8 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 	return translate(j.err)
 }
 
-// post queues a job that nobody waits for, unless many jobs wait: for what may be lost, such as when a key was last used.
+// post queues a job that nobody waits for, unless many jobs wait: for what may be lost, such as
+// when a key was last used.
 func (w *writer) post(at door, run func(*tx) error) {
 	w.queue.offer(&job{door: at, run: run, patient: true})
 }

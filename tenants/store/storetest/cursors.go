@@ -8,8 +8,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// testCursors: each name has a place of its own, a batch that is not done is read again, and two that read the same batch do not
-// both finish it.
+// testCursors: each name has a place of its own, a batch that is not done is read again, and two
+// that read the same batch do not both finish it.
 func testCursors(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()
@@ -38,7 +38,8 @@ func testCursors(b *bench) {
 	equal(b, b.behind(mail, 1).Facts[0].Fact.Kind, tenants.FactSent, "only what came since")
 }
 
-// behind reads until there are want facts: on PostgreSQL another test's open transaction holds newer ones back for a moment.
+// behind reads until there are want facts: on PostgreSQL another test's open transaction holds
+// newer ones back for a moment.
 func (b *bench) behind(c store.Cursor, want int) store.Batch {
 	b.Helper()
 	tick := time.NewTicker(time.Millisecond)

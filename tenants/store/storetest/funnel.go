@@ -14,8 +14,9 @@ func (b *bench) checkFunnel(s *store.Scope, at time.Time) {
 	b.Helper()
 	ctx := b.Context()
 	for by, want := range map[string][]string{
-		"": {""}, "environment": {"production"}, "app_version": {"3.2"}, "os_version": {"26.1"}, "agent": {"0190aaaa-0000-7000-8000-0000000000a1"},
-		"hour": {"2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z"}, "day": {"2026-03-01"},
+		"": {""}, "environment": {"production"}, "app_version": {"3.2"}, "os_version": {"26.1"},
+		"agent": {"0190aaaa-0000-7000-8000-0000000000a1"},
+		"hour":  {"2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z"}, "day": {"2026-03-01"},
 	} {
 		rows, err := s.Analytics().Funnel(ctx, at, at.Add(2*time.Hour), by)
 		b.must(err)

@@ -157,7 +157,8 @@ var apart = map[string]string{
 	"By": "changes who acts", "Patient": "changes when writes commit",
 	"Tenant": "the scope itself", "SetTenant": "the scope " +
 		"itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
-	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds", "Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
+	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
+	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
 	"Alerts.MailAt": "testLetters", "Alerts.MarkMailed": "testLetters", "Alerts.DropMail": "testLetters", "Alerts.MailsSince": "testLetters",
 	"Devices.Count": "checked below", "Alerts.CountOpen": "checked below", "Members.Count": "checked " +
 		"below", "Subscription.Entitlement": "checked below", "Subscription.Set": "adds", "Subscription.ClaimCard": "adds; testCards looks at " +

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// narrow reads a statement as far as it must to say which of its tables it does not narrow to one tenant: each table with tenant_id, at
-// each level of the statement, needs a condition of its own that always holds, `tenant_id = ?` or equality with the tenant_id of a table
-// that has one. A tenant_id among what is selected, under an OR or in another table's condition counts for nothing.
+// narrow reads a statement as far as it must to say which of its tables it does not narrow to one
+// tenant: each table with tenant_id, at each level of the statement, needs a condition of its own
+// that always holds, `tenant_id = ?` or equality with the tenant_id of a table that has one. A
+// tenant_id among what is selected, under an OR or in another table's condition counts for nothing.
 type narrow struct {
 	owned  map[string]bool
 	faults []string
@@ -70,7 +71,8 @@ func (n *narrow) statement(s []node) {
 	}
 }
 
-// insert: the row says whose it is, what it comes from is narrowed, and what it may change instead is its own tenant's.
+// insert: the row says whose it is, what it comes from is narrowed, and what it may change instead
+// is its own tenant's.
 func (n *narrow) insert(s []node) {
 	table := s[2].word
 	has := func(list []node) bool {
@@ -80,7 +82,8 @@ func (n *narrow) insert(s []node) {
 		n.faults = append(n.faults, "INSERT INTO "+table+" without tenant_id")
 	}
 	conflict := until(s, "CONFLICT")
-	if n.owned[table] && conflict < len(s) && slices.ContainsFunc(s[conflict:], func(x node) bool { return x.word == "UPDATE" }) && !has(s[conflict+1].in) {
+	if n.owned[table] && conflict < len(s) && slices.ContainsFunc(s[conflict:], func(x node) bool { return x.word == "UPDATE" }) &&
+		!has(s[conflict+1].in) {
 		n.faults = append(n.faults, "ON CONFLICT without tenant_id can change another's row of "+table)
 	}
 	if from := until(s, "SELECT"); from < len(s) {
@@ -196,7 +199,8 @@ func (n *narrow) inside(s []node, outer map[string]bool) {
 	}
 }
 
-// condition must hold for each row; to is the table that it joins, which alone it narrows: of a LEFT JOIN the other side stays.
+// condition must hold for each row; to is the table that it joins, which alone it narrows: of a
+// LEFT JOIN the other side stays.
 type condition struct {
 	of []node
 	to string

@@ -4,7 +4,8 @@ import "testing"
 
 func TestNarrowIsNotFooled(t *testing.T) {
 	t.Parallel()
-	owned := map[string]bool{"rings": true, "devices": true, "attempts": true, "facts": true, "keys": true, "members": true, "usage": true, "sign_ins": true}
+	owned := map[string]bool{"rings": true, "devices": true, "attempts": true, "facts": true, "keys": true, "members": true, "usage": true,
+		"sign_ins": true}
 	for q, want := range map[string]int{
 		"SELECT id FROM rings WHERE tenant_id = ? AND id = ?":                                                                0,
 		"SELECT tenant_id FROM rings WHERE id = ?":                                                                           1,

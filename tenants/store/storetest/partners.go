@@ -21,7 +21,8 @@ func (b *bench) partnerLink(email string) store.PartnerLink {
 // fresh is who an address would become.
 func (b *bench) fresh(email string) tenants.Partner {
 	return tenants.Partner{
-		ID: tenants.NewID[tenants.PartnerID](b.clock.Now()), Code: tenants.NewPartnerCode(), Email: email, Name: "Ana", Key: email, CreatedAt: b.clock.Now(),
+		ID: tenants.NewID[tenants.PartnerID](b.clock.Now()), Code: tenants.NewPartnerCode(), Email: email, Name: "Ana", Key: email,
+		CreatedAt: b.clock.Now(),
 	}
 }
 

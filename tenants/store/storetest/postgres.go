@@ -24,7 +24,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// Server is a PostgreSQL of this test's own: the system's binaries in a temporary folder, reached by a Unix socket.
+// Server is a PostgreSQL of this test's own: the system's binaries in a temporary folder, reached
+// by a Unix socket.
 type Server struct {
 	dir    string
 	serial atomic.Int64
@@ -35,15 +36,15 @@ type Server struct {
 	model string     // name of the database that Migrated copies
 }
 
-// The roles. Tests log in as one that owns its database and is bound by its policies, as an operator should; only the server's own
-// superuser makes databases.
+// The roles. Tests log in as one that owns its database and is bound by its policies, as an
+// operator should; only the server's own superuser makes databases.
 const (
 	super = "super"
 	login = "carillon"
 )
 
-// Postgres gives the URL of an empty database on a server of the test's own. It skips the test, saying why, where PostgreSQL is not
-// installed.
+// Postgres gives the URL of an empty database on a server of the test's own. It skips the test,
+// saying why, where PostgreSQL is not installed.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return StartPostgres(t).Database(t)
@@ -127,8 +128,8 @@ func binaries() (string, bool) {
 
 func (s *Server) url(name string) string { return s.URL(login, name) }
 
-// URL is the address of a database of the server for a role. It names the folder of the socket in the query, because a folder cannot
-// be a URL's host.
+// URL is the address of a database of the server for a role. It names the folder of the socket in
+// the query, because a folder cannot be a URL's host.
 func (s *Server) URL(role, database string) string {
 	return "postgres://" + role + "@/" + database + "?" + url.Values{"host": {s.dir}, "port": {"5432"}}.Encode()
 }
@@ -142,12 +143,14 @@ func (s *Server) start(bin string) (err error) {
 		return err
 	}
 	data := filepath.Join(s.dir, "data")
-	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", super, "--auth=trust", "--no-sync", "--no-instructions", "--wal-segsize=4", "--encoding=UTF8", "--locale=C")
+	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", super, "--auth=trust", "--no-sync", "--no-instructions",
+		"--wal-segsize=4", "--encoding=UTF8", "--locale=C")
 	create.Dir, create.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
 	if out, err := create.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	// fsync off: this is a test of SQL, not of disks. The socket's folder makes the port ours alone.
+	// fsync off: this is a test of SQL, not of disks. The socket's folder makes the port ours
+	// alone.
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-p", "5432", "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=300",
 		"-c", "autovacuum=off") // its transactions would hold the roller back, and its figures change plans, at times of its own
@@ -167,8 +170,8 @@ func (s *Server) prepare(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// run starts the server and waits for its end on one locked thread: the kernel sends Pdeathsig when the thread that started a
-// process ends, not the process.
+// run starts the server and waits for its end on one locked thread: the kernel sends Pdeathsig when
+// the thread that started a process ends, not the process.
 func (s *Server) run(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer close(s.ended)

@@ -26,8 +26,9 @@ func (b *bench) signup(email string) tenants.Signup {
 func (b *bench) opening(n tenants.Signup, slug, key string) store.Opening {
 	now := b.clock.Now()
 	t := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](now), Slug: slug, Name: n.Company, Industry: n.Industry, State: tenants.TenantActive, TimeZone: n.TimeZone,
-		RingTTL: tenants.DefaultTTL, CreatedAt: now,
+		ID: tenants.NewID[tenants.TenantID](now), Slug: slug, Name: n.Company, Industry: n.Industry, State: tenants.TenantActive,
+		TimeZone: n.TimeZone,
+		RingTTL:  tenants.DefaultTTL, CreatedAt: now,
 	}
 	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: n.Email, Name: n.Name, Password: n.Password, Theme: "auto",
 		CreatedAt: now}

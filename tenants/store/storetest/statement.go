@@ -36,7 +36,8 @@ func tenanted(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(t.Context(), "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND p.name = 'tenant_id'")
+	rows, err := db.QueryContext(t.Context(), "SELECT m.name FROM sqlite_master m "+
+		"JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND p.name = 'tenant_id'")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,40 +58,40 @@ func tenanted(t *testing.T) map[string]bool {
 
 // across are the statements that look across tenants, with the reason. Each belongs to a method of Store whose name says so.
 var across = map[string]string{
-	"SELECT * FROM keys WHERE hash = ? LIMIT ?":                               "TenantOfKey: the hash is what tells the tenant",
-	"SELECT * FROM device_credentials WHERE hash = ? LIMIT ?":                 "TenantOfDevice: the hash is what tells the tenant",
-	"SELECT * FROM pairings WHERE hash = ? LIMIT ?":                           "TenantOfPairing: the hash is what tells the tenant",
-	"SELECT * FROM invitations WHERE hash = ? LIMIT ?":                        "InvitationOf: the hash is what tells the tenant",
-	"SELECT * FROM sign_ins WHERE hash = ? LIMIT ?":                           "SignInOf: a sign-in is a person's",
-	"SELECT * FROM sign_ins WHERE user_id = ? ORDER BY created_at DESC, hash": "SignIns: a sign-in is a person's",
-	"DELETE FROM sign_ins WHERE hash = ?":                                     "EndSignIn: a sign-in is a person's",
-	"DELETE FROM sign_ins WHERE user_id = ?":                                  "SetUser: a disabled person's sign-ins end everywhere",
+	"SELECT * FROM keys WHERE hash = ? LIMIT ?":                               "Tenants.OfKey: the hash is what tells the tenant",
+	"SELECT * FROM device_credentials WHERE hash = ? LIMIT ?":                 "Tenants.OfDevice: the hash is what tells the tenant",
+	"SELECT * FROM pairings WHERE hash = ? LIMIT ?":                           "Tenants.OfPairing: the hash is what tells the tenant",
+	"SELECT * FROM invitations WHERE hash = ? LIMIT ?":                        "Users.Invitation: the hash is what tells the tenant",
+	"SELECT * FROM sign_ins WHERE hash = ? LIMIT ?":                           "SignIns.Get: a sign-in is a person's",
+	"SELECT * FROM sign_ins WHERE user_id = ? ORDER BY created_at DESC, hash": "SignIns.List: a sign-in is a person's",
+	"DELETE FROM sign_ins WHERE hash = ?":                                     "SignIns.End: a sign-in is a person's",
+	"DELETE FROM sign_ins WHERE user_id = ?":                                  "Users.Set: a disabled person's sign-ins end everywhere",
 	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?":                    "SetPassword, EndSignIns: a person's sign-ins end everywhere",
-	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id = sign_ins.user_id)": "SwitchSignIn: a sign-in is a person's",
-	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?": "TouchSignIn: a sign-in is a person's",
-	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE members.user_id = ? ORDER BY tenants.name, tenants.id": "Memberships: a person's own tenants",
-	"DELETE FROM idempotency WHERE created_at <= ?":                                 "Forget: age, of every tenant",
-	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Forget: age, of every tenant",
-	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Forget: age, of every tenant",
-	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)": "Forget: age, of every person",
-	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                        "Forget: age, of every tenant",
-	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''":     "TenantOfCustomer: Stripe's id is what tells the tenant",
-	"SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1":          "Due: the sweep is for every tenant",
+	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id = sign_ins.user_id)": "SignIns.Switch: a sign-in is a person's",
+	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?": "SignIns.Touch: a sign-in is a person's",
+	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE members.user_id = ? ORDER BY tenants.name, tenants.id": "Users.Memberships: a person's own tenants",
+	"DELETE FROM idempotency WHERE created_at <= ?":                                 "Jobs.Forget: age, of every tenant",
+	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Jobs.Forget: age, of every tenant",
+	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Jobs.Forget: age, of every tenant",
+	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)": "Jobs.Forget: age, of every person",
+	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                        "Jobs.Forget: age, of every tenant",
+	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''":     "Tenants.OfCustomer: Stripe's id is what tells the tenant",
+	"SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1":          "Jobs.DueRings: the sweep is for every tenant",
 }
 
 // acrossBy are the beginnings of longer ones.
 var acrossBy = map[string]string{
-	"SELECT DISTINCT tenant_id FROM alerts WHERE tell_at":                                                                                                                                               "UntoldAlerts: every tenant's people are written to",
-	"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target FROM alerts WHERE tell_at":                                                                        "UntoldAlerts: every tenant's people are written to",
-	"UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM rings WHERE due_at":                                                                                                "Due: the sweep is for every tenant",
-	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, customer, stripe, synced_at, created_at FROM subscriptions ORDER BY": "Subscriptions: of every tenant, to reconcile them with Stripe",
-	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s":                                                                                                               "Unreported: Stripe's meter hears of every tenant's rings",
+	"SELECT DISTINCT tenant_id FROM alerts WHERE tell_at":                                                                                                                                               "Jobs.DueAlerts: every tenant's people are written to",
+	"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target FROM alerts WHERE tell_at":                                                                        "Jobs.DueAlerts: every tenant's people are written to",
+	"UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM rings WHERE due_at":                                                                                                "Jobs.DueRings: the sweep is for every tenant",
+	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, customer, stripe, synced_at, created_at FROM subscriptions ORDER BY": "Tenants.Subscriptions: of every tenant, to reconcile them with Stripe",
+	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s":                                                                                                               "Jobs.Unreported: Stripe's meter hears of every tenant's rings",
 	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":                                                                                                                                                      "the roller counts every tenant's facts",
 	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL":                                                                                                                                             "the roller, of named rings of several tenants",
 	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":                                                                                                                                               "the roller, of named rings of several tenants",
 	"SELECT w.xact, w.seq, EXISTS":         "whether a cursor has facts of any tenant before it",
 	"SELECT xact, seq, tenant_id, ring_id": "a cursor reads every tenant's facts",
-	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at, no_hedge FROM credentials ORDER BY": "Credentials of dev mode's simulator, without secrets",
+	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at, no_hedge FROM credentials ORDER BY": "Tenants.Credentials of dev mode's simulator, without secrets",
 }
 
 var (

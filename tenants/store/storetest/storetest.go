@@ -299,9 +299,10 @@ func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 	for _, d := range devices {
 		r.To.Device = d.ID
 		r.Attempts = append(r.Attempts, tenants.Attempt{
-			ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: "0190aaaa-0000-7000-8000-00000000000f", State: tenants.Placed, AppVersion: d.AppVersion,
-			OSVersion: d.OSVersion,
-			Push:      tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: d.Host()},
+			ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: "0190aaaa-0000-7000-8000-00000000000f", State: tenants.Placed,
+			AppVersion: d.AppVersion,
+			OSVersion:  d.OSVersion,
+			Push:       tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: d.Host()},
 		})
 	}
 	if len(devices) > 1 {
