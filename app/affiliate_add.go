@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"strings"
 
-	"carillon/app/console"
 	"carillon/app/page"
+	"carillon/app/site"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
@@ -48,7 +48,7 @@ func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
 		return misused{err}
 	}
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), c.now()
-	fresh := console.NewPartner(plans, strings.TrimSpace(a.Name), email, now)
+	fresh := site.NewPartner(plans, strings.TrimSpace(a.Name), email, now)
 	signIn := store.PartnerLink{Hash: token.Hash(), Email: email, Name: fresh.Name, CreatedAt: now,
 		ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
 	return a.Database.with(ctx, c, plans, func(s *store.Store) error {

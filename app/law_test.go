@@ -22,7 +22,7 @@ const module = "carillon"
 var level = map[string]int{
 	"": 7, "app": 6,
 	"app/dev": 5, "app/bench": 5,
-	"app/api": 4, "app/console": 4,
+	"app/api": 4, "app/console": 4, "app/site": 4,
 	"app/switchboard": 3,
 	"app/health":      2, "app/agents": 2, "app/billing": 2, "app/page": 2,
 	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/web": 1, "views": 1,

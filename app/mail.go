@@ -5,9 +5,9 @@ import (
 	"errors"
 	"path/filepath"
 
-	"carillon/app/console"
 	"carillon/app/health"
 	"carillon/app/notify"
+	"carillon/app/site"
 	"carillon/tenants"
 	"carillon/views"
 )
@@ -29,7 +29,7 @@ const outbox = "outbox"
 
 // mailSender sends mail from the console and about alerts.
 type mailSender interface {
-	console.Mailer
+	site.Mailer
 	health.Mailer
 }
 

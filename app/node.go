@@ -21,6 +21,7 @@ import (
 	"carillon/app/health"
 	"carillon/app/page"
 	"carillon/app/push"
+	"carillon/app/site"
 	"carillon/app/switchboard"
 	"carillon/app/trace"
 	"carillon/app/web"
@@ -192,11 +193,11 @@ func (n *node) mount(c checked, x extras) error {
 	if n.billing, err = n.openBilling(c); err != nil {
 		return err
 	}
-	pages, err := n.openConsole(c, x)
+	pages, err := n.openPages(c, x)
 	if err != nil {
 		return err
 	}
-	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: pages.ErrorPage})
+	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: pages.console.ErrorPage})
 	web.Health(edge, n.ready)
 	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, Media: n.board,
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
@@ -204,7 +205,8 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	v1.Mount(edge)
-	pages.Mount(edge)
+	pages.public.Mount(edge)
+	pages.console.Mount(edge)
 	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }
 	return nil
 }
@@ -223,30 +225,43 @@ func listen(name, at string) (net.Listener, error) {
 	return l, nil
 }
 
-// openConsole makes the pages for people.
-func (n *node) openConsole(c checked, x extras) (*console.Console, error) {
+// pages are what people open in a browser.
+type pages struct {
+	console *console.Console
+	public  *site.Site
+}
+
+// openPages makes the pages for people.
+func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	mail, err := n.openMail(c, x)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
-		return nil, err
+		return p, err
 	}
 	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Now: c.now, Log: n.log})
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	return console.New(console.Config{
-		Common: common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(), Mail: mail,
-		Parts: []console.Part{
+	p.public, err = site.New(site.Config{
+		Common: common, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail,
+		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(),
+		Parts: []site.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
 			{Name: "Push", Text: "Holds connections to Apple while there is something to send.",
 				Answers: func(context.Context) error { return n.reachesApple() }},
 			{Name: "Voice", Text: "Carries the sound of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
 		},
+	})
+	if err != nil {
+		return p, err
+	}
+	p.console, err = console.New(console.Config{
+		Common: common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		PerSecond: c.RingsPerSecond.is,
 	})
+	return p, err
 }
 
 // Run serves until ctx is done, then lets go in order: no new requests, requests under way, pushes

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +17,7 @@ func BenchmarkPages(b *testing.B) {
 	h := open(b)
 	t := h.full("beta", "Beta")
 	seed(h, t, 20_000)
-	w := t.quick(t.owner)
+	w := t.Quick(t.Owner)
 	for _, p := range []string{
 		"/overview", "/overview?period=month", "/rings", "/rings?state=failed", "/rings?q=phone", "/rings?device=" + string(t.device), "/rings/" + string(t.ring),
 		"/devices/" + string(t.device), "/agents", "/audit", "/audit?action=device", "/audit?q=phone",
@@ -23,8 +25,8 @@ func BenchmarkPages(b *testing.B) {
 		name, _, _ := strings.Cut(p, string(t.device)[:8])
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				w.get(p).want(200)
-				h.clock.pass(10 * time.Millisecond) // figures grow stale as they do when ten people look
+				w.Get(p).Want(200)
+				h.Clock.Pass(10 * time.Millisecond) // figures grow stale as they do when ten people look
 			}
 		})
 	}
@@ -36,7 +38,7 @@ func seed(h *house, b *tenant, n int) {
 	for range 64 {
 		go func() {
 			for i := range jobs {
-				seedRing(h, b, h.clock.now().Add(-time.Duration(i)*(30*24*time.Hour/time.Duration(n))))
+				seedRing(h, b, h.Clock.Now().Add(-time.Duration(i)*(30*24*time.Hour/time.Duration(n))))
 			}
 			done <- struct{}{}
 		}()
@@ -49,8 +51,8 @@ func seed(h *house, b *tenant, n int) {
 		<-done
 	}
 	for {
-		rolled, err := h.store.Jobs().Roll(h.Context(), 5000)
-		must(h, err)
+		rolled, err := h.Store.Jobs().Roll(h.Context(), 5000)
+		pagetest.Must(h, err)
 		if rolled == 0 {
 			return
 		}
@@ -60,7 +62,7 @@ func seed(h *house, b *tenant, n int) {
 func seedRing(h *house, b *tenant, at time.Time) {
 	id := tenants.NewID[tenants.AttemptID](at)
 	jitter := time.Duration(at.UnixNano()/1000%977) * time.Millisecond
-	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](at), Tenant: b.id, State: tenants.Placed, To: tenants.To{Device: b.device},
+	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](at), Tenant: b.Id, State: tenants.Placed, To: tenants.To{Device: b.device},
 		Reference: "ref-" + strconv.Itoa(int(jitter)),
 		By:        tenants.Actor{Kind: "key", Name: "k"}, CreatedAt: at, ExpiresAt: at.Add(30 * time.Second)}
 	r.Attempts = []tenants.Attempt{{ID: id, Ring: r.ID, Device: b.device, Credential: b.credential, State: tenants.Placed,
@@ -72,7 +74,7 @@ func seedRing(h *house, b *tenant, at time.Time) {
 		when := at.Add(time.Duration(i) * (50*time.Millisecond + jitter))
 		r.Fold(tenants.Fact{Attempt: id, Kind: k, At: when, Received: when})
 	}
-	_, err := b.scope().Rings().Add(h.Context(), r, store.Idempotency{}, at)
+	_, err := b.Scope().Rings().Add(h.Context(), r, store.Idempotency{}, at)
 	if err != nil {
 		h.Error(err)
 	}

@@ -1,12 +1,10 @@
-// Package console serves HTML for people: the public pages with the demo and the trial; to those of a tenant the pages on which they see
-// and change what is theirs, from sign-in, rings and devices to billing and the audit log; to partners a room of their own; and in dev
-// mode a virtual phone and a storybook.
+// Package console serves HTML for the people of a tenant: pages on which they see and change what is theirs, from sign-in, rings and
+// devices to billing and the audit log. In dev mode it also serves a virtual phone and a storybook. The public pages are in package site.
 //
-// It turns requests into calls of the store and the switchboard, and what they give into the structs that package views draws. It has
-// no rules of its own about rings, knows no SQL and draws nothing. A GET writes nothing but how long a sign-in has been idle, and
-// that a partner's link was followed.
+// It turns requests into calls of the store and the switchboard, and their results into the structs that package views draws. It has
+// no rules of its own about rings, knows no SQL and draws nothing. A GET writes nothing but how long a sign-in has been idle.
 //
-// Start reading at routes.go (every address, and who may come), then visitor.go (who is there), then any page.
+// Start reading at routes.go (every address, and who may come), then any page. Who is signed in is package page's part.
 package console
 
 import (
@@ -14,15 +12,12 @@ import (
 
 	"context"
 	"errors"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/billing"
 	"carillon/app/health"
-	"carillon/app/notify"
 	"carillon/app/switchboard"
-	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -75,23 +70,10 @@ type Config struct {
 	*page.Common
 	Board       Board
 	Credentials Credentials
-	Billing     *billing.Billing           // takes money; nil = nobody does, and what leads to it is absent
-	Dev         Waker                      // virtual phones; nil = no dev mode, and its routes are absent
-	Login       string                     // said on the page of signing in, in dev mode only
-	Voice       Voice                      // carries the demo's calls; nil = the demo is closed
-	Agent       gateway.Agent              // speaks on them; needed with Voice
-	DemoName    string                     // the agent's, if it is a tenant's
-	DemoClosed  bool                       // the operator wants no demo
-	DemoTime    time.Duration              // how long one may last; 0 = DemoTime
-	DemoICE     func() []gateway.ICEServer // STUN and TURN servers of the moment for the demo's calls; nil = none
-	Mail        Mailer                     // brings the links of sign-ups; nil = nobody can sign up
-	Parts       []Part                     // what the status page asks
-	PerSecond   float64                    // rings a second that a tenant may place, said where keys are made; 0 = no limit
-}
-
-// Mailer sends mail: soon, and not while the caller waits. *notify.Mailer does.
-type Mailer interface {
-	Send(notify.Mail) error
+	Billing     *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
+	Dev         Waker            // virtual phones; nil = no dev mode, and its routes are absent
+	Login       string           // said on the page of signing in, in dev mode only
+	PerSecond   float64          // rings a second that a tenant may place, said where keys are made; 0 = no limit
 }
 
 // Console is the pages of this process.
@@ -99,35 +81,14 @@ type Console struct {
 	Config
 	figures *figures
 	judged  *judgements
-	demos   *demos
-	signups signups
-	clicks  clicks
 }
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.Common == nil || c.Board == nil {
-		return nil, errors.New("console: Common and Board are required")
+	if c.Common == nil || c.Board == nil || c.Credentials == nil {
+		return nil, errors.New("console: Common, Board and Credentials are required")
 	}
-	if c.Voice != nil && c.Agent == nil {
-		return nil, errors.New("console: Voice needs an Agent to speak")
-	}
-	if c.DemoClosed {
-		c.Voice = nil
-	}
-	if c.DemoTime <= 0 {
-		c.DemoTime = DemoTime
-	}
-	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now)}
-	var err error
-	if k.signups, err = newSignups(c.Now); err != nil {
-		return nil, err
-	}
-	if k.clicks, err = newClicks(c.Now); err != nil {
-		return nil, err
-	}
-	k.demos, err = newDemos(c.Now)
-	return k, err
+	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now)}, nil
 }
 
 // Mount adds every route of the console to r, which stands at the root of an app made by web.New with Console.ErrorPage.

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"carillon/app/page"
 
 	"net/http/httptest"
@@ -16,7 +18,7 @@ func FuzzForms(f *testing.F) {
 	h := open(f)
 	b := h.full("beta", "Beta")
 	b.viewer()
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	var posts []string
 	for address, v := range visits {
 		if method, _, _ := strings.Cut(address, " "); method == "POST" && address != "POST /signout" && address != "POST /settings/password" && address != "POST /signin" && v.file == nil {
@@ -25,7 +27,7 @@ func FuzzForms(f *testing.F) {
 	}
 	slices.Sort(posts)
 	f.Add(uint8(0), "application/x-www-form-urlencoded", "name=%00&person=%ff&environment=moon")
-	f.Add(uint8(7), "application/x-www-form-urlencoded", "name="+url.QueryEscape(canary)+"&ttl_s=-1&time_zone=../../etc/passwd&agent=x")
+	f.Add(uint8(7), "application/x-www-form-urlencoded", "name="+url.QueryEscape(pagetest.Canary)+"&ttl_s=-1&time_zone=../../etc/passwd&agent=x")
 	f.Add(uint8(3), "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../a.p8\"\r\n\r\nx\r\n--x--")
 	f.Add(uint8(9), "application/json", `{"name":"x"}`)
 	f.Add(uint8(5), "application/x-www-form-urlencoded", strings.Repeat("scope=rings:write&", 300))
@@ -42,9 +44,9 @@ func FuzzForms(f *testing.F) {
 		req := httptest.NewRequest("POST", path, strings.NewReader(body))
 		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Sec-Fetch-Site", "same-origin")
-		req.Header.Set("Cookie", h.k.CookieName()+"="+w.cookies[h.k.CookieName()])
-		res, err := h.app.Test(req, -1)
-		must(t, err)
+		req.Header.Set("Cookie", h.k.CookieName()+"="+w.Cookies[h.k.CookieName()])
+		res, err := h.App.Test(req, -1)
+		pagetest.Must(t, err)
 		defer res.Body.Close()
 		if res.StatusCode >= 500 {
 			t.Errorf("%s: %d", path, res.StatusCode)
@@ -58,7 +60,7 @@ func FuzzOwnPath(f *testing.F) {
 		f.Add(s)
 	}
 	base, err := url.Parse("https://ring.example/signin")
-	must(f, err)
+	pagetest.Must(f, err)
 	f.Fuzz(func(t *testing.T, s string) {
 		p := ownPath(s)
 		if p == "" {

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"fmt"
 	"strings"
 	"testing"
@@ -18,11 +20,11 @@ func TestAPersonIsOneRing(t *testing.T) {
 	b.signs(tenants.CredentialActive)
 	phones := []tenants.DeviceID{b.phone(), b.phone(), b.phone()}
 	b.device = phones[0]
-	tn, err := b.scope().Tenant(t.Context())
-	must(t, err)
+	tn, err := b.Scope().Tenant(t.Context())
+	pagetest.Must(t, err)
 	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Who: store.Who{Actor: tenants.System}},
 		tenants.Request{To: tenants.To{Person: "beta-person"}}, store.Idempotency{})
-	must(t, err)
+	pagetest.Must(t, err)
 	b.until(r.ID, func(r *tenants.Ring) bool {
 		taken := 0
 		for _, a := range r.Attempts {
@@ -33,8 +35,8 @@ func TestAPersonIsOneRing(t *testing.T) {
 		return taken == len(phones)
 	})
 	for i, a := range r.Attempts {
-		d, err := b.scope().Devices().Get(t.Context(), a.Device)
-		must(t, err)
+		d, err := b.Scope().Devices().Get(t.Context(), a.Device)
+		pagetest.Must(t, err)
 		kinds := []tenants.FactKind{tenants.FactWoke, tenants.FactShown}
 		if i == 2 {
 			kinds = []tenants.FactKind{tenants.FactWoke, tenants.FactSilenced}
@@ -46,21 +48,21 @@ func TestAPersonIsOneRing(t *testing.T) {
 				said.Code = &code
 			}
 			_, err := h.board.Report(t.Context(), d, r.ID, said)
-			must(t, err)
+			pagetest.Must(t, err)
 		}
 	}
 	b.converse(r.ID)
-	_, err = h.store.Jobs().Roll(t.Context(), 1000)
-	must(t, err)
+	_, err = h.Store.Jobs().Roll(t.Context(), 1000)
+	pagetest.Must(t, err)
 
-	page := b.quick(b.owner).get("/overview").want(200)
-	page.has("1 of 1 picked up", "A ring to a person with several phones counts once", "A Focus such as Do Not Disturb is on.",
+	page := b.Quick(b.Owner).Get("/overview").Want(200)
+	page.Has("1 of 1 picked up", "A ring to a person with several phones counts once", "A Focus such as Do Not Disturb is on.",
 		"The phone silenced the call")
-	if today := between(page.body, `>Rings today</a></div><div class="stat-value">`, "<"); len(today) != 1 || today[0] != "1" {
+	if today := between(page.Body, `>Rings today</a></div><div class="stat-value">`, "<"); len(today) != 1 || today[0] != "1" {
 		t.Errorf("rings today: %q", today)
 	}
 	rows := map[string][]string{}
-	for _, row := range between(between(page.body, "<caption>Rings in the last 24 hours</caption>", "</table>")[0], "<tr>", "</tr>") {
+	for _, row := range between(between(page.Body, "<caption>Rings in the last 24 hours</caption>", "</table>")[0], "<tr>", "</tr>") {
 		if name := between(row, `<th scope="row">`, " <small>"); len(name) == 1 {
 			rows[name[0]] = append(between(row, `<td class="num">`, "</td>")[:1], between(row, `<td class="num text-faint">`, "</td>")...)
 		}
@@ -72,19 +74,19 @@ func TestAPersonIsOneRing(t *testing.T) {
 		}
 	}
 	// The bars of the day say the same.
-	page.has(": 1 answered</title>")
-	page.lacks("missed</title>", "failed</title>")
+	page.Has(": 1 answered</title>")
+	page.Lacks("missed</title>", "failed</title>")
 }
 
 // signs gives the tenant a key of its app in a state.
 func (t *tenant) signs(state tenants.CredentialState) tenants.CredentialID {
 	t.h.Helper()
-	t.h.serial++
-	now := t.h.clock.now()
+	t.h.Serial++
+	now := t.h.Clock.Now()
 	id := tenants.NewID[tenants.CredentialID](now)
-	must(t.h, t.scope().Credentials().Add(t.h.Context(), tenants.Credential{
-		ID: id, Tenant: t.id, Kind: tenants.P8, Bundle: "com.example." + t.slug, Environment: tenants.Auto, Team: "ABCDE12345",
-		KeyID: fmt.Sprintf("KEYX%06d", t.h.serial), Fingerprint: fmt.Sprintf("%s-%d", t.slug, t.h.serial), State: state, CreatedAt: now,
+	pagetest.Must(t.h, t.Scope().Credentials().Add(t.h.Context(), tenants.Credential{
+		ID: id, Tenant: t.Id, Kind: tenants.P8, Bundle: "com.example." + t.Slug, Environment: tenants.Auto, Team: "ABCDE12345",
+		KeyID: fmt.Sprintf("KEYX%06d", t.h.Serial), Fingerprint: fmt.Sprintf("%s-%d", t.Slug, t.h.Serial), State: state, CreatedAt: now,
 	}, newP8(t.h)))
 	return id
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"net/url"
 	"strings"
 	"sync"
@@ -15,20 +17,20 @@ func TestATestRingIsFollowedHopByHop(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
-	w.get("/rings/test").want(200).has("Beta phone", "Bells and echo")
-	w.post("/rings/test", url.Values{}).want(400).has("Choose the phone")
-	live := w.post("/rings/test", url.Values{"device": {string(b.device)}, "agent": {""}}).want(303).Header.Get("Location")
+	w := b.Quick(b.Owner)
+	w.Get("/rings/test").Want(200).Has("Beta phone", "Bells and echo")
+	w.Post("/rings/test", url.Values{}).Want(400).Has("Choose the phone")
+	live := w.Post("/rings/test", url.Values{"device": {string(b.device)}, "agent": {""}}).Want(303).Header.Get("Location")
 	id := tenants.RingID(strings.Split(live, "/")[2])
 	r := b.until(id, func(r *tenants.Ring) bool { return r.Attempts[0].Push.Status == 200 })
-	if !r.Test || r.By.Kind != "user" || r.By.ID != string(b.owner.ID) {
+	if !r.Test || r.By.Kind != "user" || r.By.ID != string(b.Owner.ID) {
 		t.Errorf("the ring of the button is %+v", r)
 	}
-	w.get(live).want(200).has("sse-connect=", "Apple accepted the push", "The phone wakes the app", "Stop ringing")
-	d, err := b.scope().Devices().Get(t.Context(), b.device)
-	must(t, err)
+	w.Get(live).Want(200).Has("sse-connect=", "Apple accepted the push", "The phone wakes the app", "Stop ringing")
+	d, err := b.Scope().Devices().Get(t.Context(), b.device)
+	pagetest.Must(t, err)
 	told := 0
-	w.stream("/rings/"+string(id)+"/live?view=test", func(event, data string) bool {
+	w.Stream("/rings/"+string(id)+"/live?view=test", func(event, data string) bool {
 		if event == "over" {
 			return true
 		}
@@ -37,66 +39,66 @@ func TestATestRingIsFollowedHopByHop(t *testing.T) {
 		case strings.Contains(data, "It works. The person declined."):
 		case strings.Contains(data, "The call was on the screen"):
 			_, err := h.board.Report(t.Context(), d, id, switchboard.Report{Kind: tenants.FactDeclined})
-			must(t, err)
+			pagetest.Must(t, err)
 		case strings.Contains(data, "The phone woke the app"):
 			_, err := h.board.Report(t.Context(), d, id, switchboard.Report{Kind: tenants.FactShown})
-			must(t, err)
+			pagetest.Must(t, err)
 		default:
 			_, err := h.board.Report(t.Context(), d, id, switchboard.Report{Kind: tenants.FactWoke})
-			must(t, err)
+			pagetest.Must(t, err)
 		}
 		return false
 	})
 	if told < 4 {
 		t.Errorf("the page was told %d times", told)
 	}
-	w.get(live).want(200).lacks("sse-connect=").has("Ring again", "until the phone rang")
-	w.get("/rings/test").has("Earlier tests")
+	w.Get(live).Want(200).Lacks("sse-connect=").Has("Ring again", "until the phone rang")
+	w.Get("/rings/test").Has("Earlier tests")
 }
 
 func TestARingsPageIsLiveToo(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	r := b.placed()
-	w.get("/rings/"+string(r.ID)).want(200).has("sse-connect=", "Live")
+	w.Get("/rings/"+string(r.ID)).Want(200).Has("sse-connect=", "Live")
 	cancelled := false
-	w.stream("/rings/"+string(r.ID)+"/live?view=ring", func(event, data string) bool {
+	w.Stream("/rings/"+string(r.ID)+"/live?view=ring", func(event, data string) bool {
 		if !cancelled {
 			cancelled = true
-			w.post("/rings/"+string(r.ID)+"/cancel", url.Values{}).leads("/rings/" + string(r.ID))
+			w.Post("/rings/"+string(r.ID)+"/cancel", url.Values{}).Leads("/rings/" + string(r.ID))
 		}
 		return event == "over"
 	})
-	w.get("/rings/"+string(r.ID)).has("Cancelled", "Stopped.")
+	w.Get("/rings/"+string(r.ID)).Has("Cancelled", "Stopped.")
 }
 
 func TestAFailedTestNamesTheHopTheReasonAndTheCure(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	h.apple.say(410, "Unregistered")
-	live := w.post("/rings/test", url.Values{"device": {string(b.device)}}).want(303).Header.Get("Location")
+	live := w.Post("/rings/test", url.Values{"device": {string(b.device)}}).Want(303).Header.Get("Location")
 	id := tenants.RingID(strings.Split(live, "/")[2])
 	b.until(id, func(r *tenants.Ring) bool { return r.State.Terminal() })
-	w.get(live).want(200).has("Stopped at Apple: Unregistered", "hop-failed", "Apple refused the push",
+	w.Get(live).Want(200).Has("Stopped at Apple: Unregistered", "hop-failed", "Apple refused the push",
 		"The app was removed from the phone", "Open the app on that phone once")
 	// The phone is dead now: policy says no, and says why, above the form.
-	w.post("/rings/test", url.Values{"device": {string(b.dead)}}).want(403).has("token is dead")
-	w.post("/rings/test", url.Values{"device": {tenants.NewRandomID()}}).want(404)
+	w.Post("/rings/test", url.Values{"device": {string(b.dead)}}).Want(403).Has("token is dead")
+	w.Post("/rings/test", url.Values{"device": {tenants.NewRandomID()}}).Want(404)
 }
 
 func TestAnUnansweredTestNamesTheHopThatIsMissing(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	r := b.placed()
-	h.clock.pass(time.Minute)
-	must(t, h.board.Sweep(t.Context()))
-	w.get("/rings/"+string(r.ID)+"/test").want(200).has("the app did not wake", "The phone wakes the app", "Not reached in time",
+	h.Clock.Pass(time.Minute)
+	pagetest.Must(t, h.board.Sweep(t.Context()))
+	w.Get("/rings/"+string(r.ID)+"/test").Want(200).Has("the app did not wake", "The phone wakes the app", "Not reached in time",
 		"hop-failed", "The phone may be off or offline")
 }
 
@@ -104,16 +106,16 @@ func TestAStreamEndsWithTheSignIn(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	r := b.placed()
-	d, err := b.scope().Devices().Get(t.Context(), b.device)
-	must(t, err)
+	d, err := b.Scope().Devices().Get(t.Context(), b.device)
+	pagetest.Must(t, err)
 	first, done := make(chan struct{}), make(chan struct{})
 	var begin sync.Once
 	var heard strings.Builder
 	go func() {
 		defer close(done)
-		w.read("/rings/"+string(r.ID)+"/live?view=ring", func(line string) {
+		w.Read("/rings/"+string(r.ID)+"/live?view=ring", func(line string) {
 			heard.WriteString(line)
 			if strings.HasPrefix(line, "event: ") {
 				begin.Do(func() { close(first) })
@@ -121,9 +123,9 @@ func TestAStreamEndsWithTheSignIn(t *testing.T) {
 		})
 	}()
 	<-first
-	must(t, h.store.SignIns().EndAll(t.Context(), b.owner.ID, tenants.Hash{}))
+	pagetest.Must(t, h.Store.SignIns().EndAll(t.Context(), b.Owner.ID, tenants.Hash{}))
 	_, err = h.board.Report(t.Context(), d, r.ID, switchboard.Report{Kind: tenants.FactWoke})
-	must(t, err)
+	pagetest.Must(t, err)
 	select {
 	case <-done:
 		if s := heard.String(); strings.Contains(s, "The phone woke the app") || !strings.Contains(s, "The phone wakes the app") {

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"carillon/app/page"
 
 	"bytes"
@@ -42,31 +44,31 @@ func TestEveryPageWhenThereIsNothing(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	w := a.quick(a.owner)
+	w := a.Quick(a.Owner)
 	for _, p := range everyPage {
-		w.get(p).want(200).has("Alpha Homes", "<h1>")
+		w.Get(p).Want(200).Has("Alpha Homes", "<h1>")
 	}
-	w.get("/overview").has("Get started", "Add your Apple key", "No rings yet")
-	w.get("/rings").has("No rings yet")
-	w.get("/devices").has("No phone is paired yet")
-	w.get("/rings/test").has("Pair a phone first")
-	w.get("/rings?q=x").has("No matches")
+	w.Get("/overview").Has("Get started", "Add your Apple key", "No rings yet")
+	w.Get("/rings").Has("No rings yet")
+	w.Get("/devices").Has("No phone is paired yet")
+	w.Get("/rings/test").Has("Pair a phone first")
+	w.Get("/rings?q=x").Has("No matches")
 	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/alerts.csv",
 		"/phone-health.csv"} {
-		if n := strings.Count(w.get(p).want(200).body, "\r\n"); n != 1 {
+		if n := strings.Count(w.Get(p).Want(200).Body, "\r\n"); n != 1 {
 			t.Errorf("%s of nothing has %d lines", p, n)
 		}
 	}
-	w.post("/checklist", url.Values{"dismiss": {"1"}}).leads("/overview")
-	w.get("/overview").lacks("Get started")
+	w.Post("/checklist", url.Values{"dismiss": {"1"}}).Leads("/overview")
+	w.Get("/overview").Lacks("Get started")
 }
 
 func TestEveryPageEscapesEveryText(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	b := h.full("beta", canary)
+	b := h.full("beta", pagetest.Canary)
 	b.viewer()
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	pages := append([]string{}, everyPage...)
 	for _, id := range []string{string(b.ring), string(b.refused)} {
 		pages = append(pages, "/rings/"+id, "/rings/"+id+"/test", "/rings/"+id+"/cancel")
@@ -75,15 +77,15 @@ func TestEveryPageEscapesEveryText(t *testing.T) {
 		"/credentials/"+string(b.credential),
 		"/credentials/"+string(b.credential)+"/remove", "/credentials/"+string(b.credential)+"/rollback", "/credentials/"+string(b.previous),
 		"/credentials/add?replaces="+string(b.credential), "/agents/"+string(b.agent), "/agents/"+string(b.agent)+"/remove", "/keys/"+string(b.key)+"/revoke",
-		"/people/"+string(b.viewer().ID)+"/remove", "/rings?q="+url.QueryEscape(canary), "/invitations/"+string(b.invitation), "/nowhere"+url.PathEscape(canary))
+		"/people/"+string(b.viewer().ID)+"/remove", "/rings?q="+url.QueryEscape(pagetest.Canary), "/invitations/"+string(b.invitation), "/nowhere"+url.PathEscape(pagetest.Canary))
 	found := 0
 	for _, p := range pages {
-		res := w.get(p)
+		res := w.Get(p)
 		if res.StatusCode >= 500 {
 			t.Errorf("%s: %d", p, res.StatusCode)
 		}
-		res.lacks("<img src=x", `"'><img`)
-		if strings.Contains(res.body, "CANARY") {
+		res.Lacks("<img src=x", `"'><img`)
+		if strings.Contains(res.Body, "CANARY") {
 			found++
 		}
 		csp := res.Header.Get("Content-Security-Policy")
@@ -103,32 +105,32 @@ func TestTheOverviewCounts(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
-	page := w.get("/overview").want(200)
-	page.has("Call funnel", "Accepted → app awake", "Beta phone", "Key KEY1234567", "Working")
-	w.get("/overview?period=month").has("the last 30 days")
+	w := b.Quick(b.Owner)
+	page := w.Get("/overview").Want(200)
+	page.Has("Call funnel", "Accepted → app awake", "Beta phone", "Key KEY1234567", "Working")
+	w.Get("/overview?period=month").Has("the last 30 days")
 	// A refused ring and an answered one: both were placed, one was accepted and carried voice.
-	page.has("1 of 2 picked up")
+	page.Has("1 of 2 picked up")
 }
 
 func TestARingsPageTellsItsStory(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
-	w.get("/rings/"+string(b.ring)).want(200).has("The phone woke the app", "A person picked up", "Both could hear each other",
+	w := b.Quick(b.Owner)
+	w.Get("/rings/"+string(b.ring)).Want(200).Has("The phone woke the app", "A person picked up", "Both could hear each other",
 		"The person hung up.", "200 accepted", "beta-ref", "Clear", "Ring again")
-	w.get("/rings/"+string(b.refused)).want(200).has("BadDeviceToken", "Apple refused the push", "What to do:", "environment to auto",
+	w.Get("/rings/"+string(b.refused)).Want(200).Has("BadDeviceToken", "Apple refused the push", "What to do:", "environment to auto",
 		"Refused by Apple")
-	w.get("/rings/" + strings.ToUpper(string(b.ring))).want(200)
-	list := w.get("/rings").want(200)
-	list.has(string(b.ring), string(b.refused))
-	w.get("/rings?state=failed").has(string(b.refused)).lacks(string(b.ring))
-	w.get("/rings?q=beta-ref").has(string(b.ring))
-	w.get("/rings?q=nothing-like-it").has("No matches")
-	w.get("/rings?after=garbage").want(400)
-	w.get("/rings?q=" + strings.Repeat("x", 101)).want(400)
-	w.get("/rings?q=%00").want(400)
+	w.Get("/rings/" + strings.ToUpper(string(b.ring))).Want(200)
+	list := w.Get("/rings").Want(200)
+	list.Has(string(b.ring), string(b.refused))
+	w.Get("/rings?state=failed").Has(string(b.refused)).Lacks(string(b.ring))
+	w.Get("/rings?q=beta-ref").Has(string(b.ring))
+	w.Get("/rings?q=nothing-like-it").Has("No matches")
+	w.Get("/rings?after=garbage").Want(400)
+	w.Get("/rings?q=" + strings.Repeat("x", 101)).Want(400)
+	w.Get("/rings?q=%00").Want(400)
 }
 
 func TestRingsPage(t *testing.T) {
@@ -136,18 +138,18 @@ func TestRingsPage(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	for range perPage {
-		h.clock.pass(time.Second)
+		h.Clock.Pass(time.Second)
 		b.placed()
 	}
-	w := b.quick(b.owner)
-	first := w.get("/rings").want(200)
-	next := between(first.body, `href="/rings?after=`, `"`)
+	w := b.Quick(b.Owner)
+	first := w.Get("/rings").Want(200)
+	next := between(first.Body, `href="/rings?after=`, `"`)
 	if len(next) != 1 {
 		t.Fatalf("%d links to older rings", len(next))
 	}
-	first.lacks(string(b.ring))
-	w.get("/rings?after="+next[0]).want(200).has(string(b.ring), `href="/rings"`)
-	rows, err := csv.NewReader(strings.NewReader(w.get("/rings.csv").want(200).body)).ReadAll()
+	first.Lacks(string(b.ring))
+	w.Get("/rings?after="+next[0]).Want(200).Has(string(b.ring), `href="/rings"`)
+	rows, err := csv.NewReader(strings.NewReader(w.Get("/rings.csv").Want(200).Body)).ReadAll()
 	if err != nil || len(rows) != perPage+3 {
 		t.Fatalf("the file has %d rows: %v", len(rows), err)
 	}
@@ -158,11 +160,11 @@ func TestFilesGiveTimesInUTC(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	local := regexp.MustCompile(`^\d{4}-\d\d-\d\d.*[+-]\d\d:?\d\d$`)
 	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/people.csv", "/audit.csv"} {
-		rows, err := csv.NewReader(strings.NewReader(w.get(p).want(200).body)).ReadAll()
-		must(t, err)
+		rows, err := csv.NewReader(strings.NewReader(w.Get(p).Want(200).Body)).ReadAll()
+		pagetest.Must(t, err)
 		times := 0
 		for _, r := range rows {
 			for _, c := range r {
@@ -171,7 +173,7 @@ func TestFilesGiveTimesInUTC(t *testing.T) {
 				}
 				if at, err := time.Parse(time.RFC3339, c); err == nil && strings.HasSuffix(c, "Z") {
 					times++
-					if at.After(h.clock.now()) {
+					if at.After(h.Clock.Now()) {
 						t.Errorf("%s: %q is yet to come", p, c)
 					}
 				}
@@ -194,11 +196,11 @@ func TestCSVHoldsNoFormula(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", `=HYPERLINK("http://evil.example")`)
 	b.viewer()
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/people.csv", "/audit.csv"} {
-		res := w.get(p).want(200)
-		rows, err := csv.NewReader(strings.NewReader(res.body)).ReadAll()
-		must(t, err)
+		res := w.Get(p).Want(200)
+		rows, err := csv.NewReader(strings.NewReader(res.Body)).ReadAll()
+		pagetest.Must(t, err)
 		if len(rows) < 2 || !strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment") {
 			t.Errorf("%s: %d rows, %q", p, len(rows), res.Header.Get("Content-Disposition"))
 		}
@@ -221,136 +223,136 @@ func TestDevices(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	at := "/devices/" + string(b.device)
-	w.get(at).want(200).has("Details", "com.example.beta", "beta-person")
-	w.get("/devices/" + string(b.dead)).want(200).has("This phone cannot be rung")
-	w.post(at, url.Values{"name": {"Front\x00desk"}, "person": {"no blanks please"}, "environment": {"moon"}}).want(400).
-		has("At most 80 characters", "1 to 64 of A-Z", "environment: Auto, sandbox or production")
-	w.post(at, url.Values{"name": {"Ana’s iPhone"}, "person": {"front.desk"}, "environment": {"production"}}).leads(at)
-	w.get(at).has("Saved.", "Ana’s iPhone", "front.desk")
-	d, err := b.scope().Devices().Get(t.Context(), b.device)
+	w.Get(at).Want(200).Has("Details", "com.example.beta", "beta-person")
+	w.Get("/devices/" + string(b.dead)).Want(200).Has("This phone cannot be rung")
+	w.Post(at, url.Values{"name": {"Front\x00desk"}, "person": {"no blanks please"}, "environment": {"moon"}}).Want(400).
+		Has("At most 80 characters", "1 to 64 of A-Z", "environment: Auto, sandbox or production")
+	w.Post(at, url.Values{"name": {"Ana’s iPhone"}, "person": {"front.desk"}, "environment": {"production"}}).Leads(at)
+	w.Get(at).Has("Saved.", "Ana’s iPhone", "front.desk")
+	d, err := b.Scope().Devices().Get(t.Context(), b.device)
 	if err != nil || d.Name != "Ana’s iPhone" || d.Person != "front.desk" || d.Environment != tenants.Production {
 		t.Fatalf("%+v %v", d, err)
 	}
-	w.get(at+"/remove").want(200).has("Remove Ana’s iPhone?", "has no other phone that can ring")
-	w.post(at+"/remove", url.Values{"confirm": {"wrong"}}).want(422).has("The name does not match")
-	tn, err := b.scope().Tenant(t.Context())
-	must(t, err)
+	w.Get(at+"/remove").Want(200).Has("Remove Ana’s iPhone?", "has no other phone that can ring")
+	w.Post(at+"/remove", url.Values{"confirm": {"wrong"}}).Want(422).Has("The name does not match")
+	tn, err := b.Scope().Tenant(t.Context())
+	pagetest.Must(t, err)
 	r, _, err := h.board.Place(t.Context(), switchboard.Caller{Tenant: tn, Trial: true}, tenants.Request{To: tenants.To{Device: b.device}},
 		store.Idempotency{})
-	must(t, err)
-	w.post(at+"/remove", url.Values{"confirm": {" Ana's iPhone"}}).leads("/devices")
-	w.get(at).want(404)
-	w.get("/rings/"+string(r.ID)).want(200).has("The phone was removed while it rang", "Stopped: the phone was removed")
-	w.get("/rings/" + string(b.ring)).want(200).has("A device that was removed")
+	pagetest.Must(t, err)
+	w.Post(at+"/remove", url.Values{"confirm": {" Ana's iPhone"}}).Leads("/devices")
+	w.Get(at).Want(404)
+	w.Get("/rings/"+string(r.ID)).Want(200).Has("The phone was removed while it rang", "Stopped: the phone was removed")
+	w.Get("/rings/" + string(b.ring)).Want(200).Has("A device that was removed")
 }
 
 func TestPairing(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
-	w.post("/devices/pair", url.Values{"person": {"no blanks"}}).want(400).has("1 to 64 of")
-	page := w.post("/devices/pair", url.Values{"person": {"mara"}}).want(200).has(`class="qr"`, "mara", "data-countdown")
-	code := between(page.body, `data-copy="`, `"`)[0]
-	wait := between(page.body, `hx-get="`, `"`)[0]
-	w.get(wait).want(204)
+	w := b.Quick(b.Owner)
+	w.Post("/devices/pair", url.Values{"person": {"no blanks"}}).Want(400).Has("1 to 64 of")
+	page := w.Post("/devices/pair", url.Values{"person": {"mara"}}).Want(200).Has(`class="qr"`, "mara", "data-countdown")
+	code := between(page.Body, `data-copy="`, `"`)[0]
+	wait := between(page.Body, `hx-get="`, `"`)[0]
+	w.Get(wait).Want(204)
 	secret, ok := tenants.ParseCode(code)
 	if !ok {
 		t.Fatalf("code %q", code)
 	}
-	_, p, err := h.store.Tenants().OfPairing(t.Context(), secret.Hash(), h.clock.now())
-	must(t, err)
-	d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](h.clock.now()), Tenant: b.id, Token: strings.Repeat("ab", 32),
-		Bundle: "com.example.beta", Name: "Mara", CreatedAt: h.clock.now()}.Clean()
-	stored, err := b.scope().Pairings().Use(t.Context(), p.ID, d, tenants.NewSecret(tenants.DevicePrefix).Hash(), h.clock.now())
-	must(t, err)
-	if to := w.get(wait).want(200).Header.Get("HX-Redirect"); to != "/devices/"+string(stored.ID) {
+	_, p, err := h.Store.Tenants().OfPairing(t.Context(), secret.Hash(), h.Clock.Now())
+	pagetest.Must(t, err)
+	d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](h.Clock.Now()), Tenant: b.Id, Token: strings.Repeat("ab", 32),
+		Bundle: "com.example.beta", Name: "Mara", CreatedAt: h.Clock.Now()}.Clean()
+	stored, err := b.Scope().Pairings().Use(t.Context(), p.ID, d, tenants.NewSecret(tenants.DevicePrefix).Hash(), h.Clock.Now())
+	pagetest.Must(t, err)
+	if to := w.Get(wait).Want(200).Header.Get("HX-Redirect"); to != "/devices/"+string(stored.ID) {
 		t.Errorf("the page is led to %q", to)
 	}
-	w.get("/devices/" + string(stored.ID)).has("The phone is paired")
-	late := between(w.post("/devices/pair", url.Values{}).want(200).body, `hx-get="`, `"`)[0]
-	h.clock.pass(tenants.PairingTTL)
-	w.get(late).want(286)
+	w.Get("/devices/" + string(stored.ID)).Has("The phone is paired")
+	late := between(w.Post("/devices/pair", url.Values{}).Want(200).Body, `hx-get="`, `"`)[0]
+	h.Clock.Pass(tenants.PairingTTL)
+	w.Get(late).Want(286)
 }
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	w := b.quick(b.owner)
-	send := func(fields map[string]string, name, file string) answer {
+	w := b.Quick(b.Owner)
+	send := func(fields map[string]string, name, file string) pagetest.Answer {
 		kind, body := multipartOf(fields, name, file)
-		return w.send("POST", "/credentials/add", kind, body)
+		return w.Send("POST", "/credentials/add", kind, body)
 	}
-	send(map[string]string{"bundle_id": "com.example.app"}, "", "").want(400).has("Choose the .p8 or .p12 file", `value="com.example.app"`)
-	send(map[string]string{"bundle_id": "nodots", "team_id": "x"}, "AuthKey_ABCDE12345.p8", "junk").want(400).has("bundle id such as",
+	send(map[string]string{"bundle_id": "com.example.app"}, "", "").Want(400).Has("Choose the .p8 or .p12 file", `value="com.example.app"`)
+	send(map[string]string{"bundle_id": "nodots", "team_id": "x"}, "AuthKey_ABCDE12345.p8", "junk").Want(400).Has("bundle id such as",
 		"ten characters of your Apple team id")
-	send(map[string]string{"bundle_id": "com.example.app", "team_id": "ABCDE12345", "key_id": "ABCDE12345"}, "k.p8", "junk").want(400)
-	send(map[string]string{}, "k.p8", strings.Repeat("x", health.MaxCredential+1)).want(413)
-	w.send("POST", "/credentials/add", "application/x-www-form-urlencoded", "file=x").want(400)
+	send(map[string]string{"bundle_id": "com.example.app", "team_id": "ABCDE12345", "key_id": "ABCDE12345"}, "k.p8", "junk").Want(400)
+	send(map[string]string{}, "k.p8", strings.Repeat("x", health.MaxCredential+1)).Want(413)
+	w.Send("POST", "/credentials/add", "application/x-www-form-urlencoded", "file=x").Want(400)
 	if res := send(map[string]string{}, "k.p8", strings.Repeat("x", 200<<10)); res.StatusCode != 413 {
 		t.Errorf("a body over the limit: %d", res.StatusCode)
 	}
 	p8 := string(newP8(t))
 	res := send(map[string]string{"bundle_id": "com.example.app", "team_id": "abcde12345", "environment": "auto"}, "AuthKey_ZZZZE12345.p8",
-		p8).want(303)
+		p8).Want(303)
 	at := res.Header.Get("Location")
-	w.get(at).want(200).has("ZZZZE12345", "ABCDE12345", "com.example.app", "Not used yet").lacks("PRIVATE KEY")
+	w.Get(at).Want(200).Has("ZZZZE12345", "ABCDE12345", "com.example.app", "Not used yet").Lacks("PRIVATE KEY")
 
 	own := "/credentials/" + string(b.credential)
-	w.get(own).has("1 phone") // of two, one is dead
-	w.get(own + "/remove").want(200).has("1 phone stops ringing")
-	w.post(own+"/remove", url.Values{"confirm": {"no"}}).want(422)
-	w.post(own+"/remove", url.Values{"confirm": {"KEY1234567"}}).leads("/credentials")
-	w.get(own).want(404)
-	w.get(at + "/remove").has("No phone stops ringing")
+	w.Get(own).Has("1 phone") // of two, one is dead
+	w.Get(own + "/remove").Want(200).Has("1 phone stops ringing")
+	w.Post(own+"/remove", url.Values{"confirm": {"no"}}).Want(422)
+	w.Post(own+"/remove", url.Values{"confirm": {"KEY1234567"}}).Leads("/credentials")
+	w.Get(own).Want(404)
+	w.Get(at + "/remove").Has("No phone stops ringing")
 }
 
 func TestStaticFiles(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	b := h.browser()
-	b.headers["Accept-Encoding"] = "gzip"
+	b := h.Browser()
+	b.Headers["Accept-Encoding"] = "gzip"
 	path := static.Path("app.css")
-	res := b.get(path).want(200)
+	res := b.Get(path).Want(200)
 	if !strings.Contains(res.Header.Get("Cache-Control"), "immutable") || res.Header.Get("Content-Encoding") != "gzip" ||
 		!strings.HasPrefix(res.Header.Get("Content-Type"), "text/css") {
 		t.Errorf("%v", res.Header)
 	}
-	b.headers["If-None-Match"] = res.Header.Get("ETag")
-	b.get(path).want(304)
-	b.get("/static/app.css").want(404)
-	b.get("/static/../console.go").want(404)
+	b.Headers["If-None-Match"] = res.Header.Get("ETag")
+	b.Get(path).Want(304)
+	b.Get("/static/app.css").Want(404)
+	b.Get("/static/../console.go").Want(404)
 }
 
 func TestRefusalsArePages(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	h.browser().get("/nowhere").want(404).has("<h1>", "Request id")
-	w := b.quick(b.viewer())
-	w.get("/rings/nowhere").want(404).has("Beta Homes", "There is no such ring")
-	w.post("/devices/pair", url.Values{}).want(403).has("devices:write", "Your role is viewer", "Beta Homes")
-	h.browser().get("/").want(200).has("Sign in").lacks("Open the console")
-	w.get("/").want(200).has("Open the console")
-	w.get("/signin").leads("/overview")
+	h.Browser().Get("/nowhere").Want(404).Has("<h1>", "Request id")
+	w := b.Quick(b.viewer())
+	w.Get("/rings/nowhere").Want(404).Has("Beta Homes", "There is no such ring")
+	w.Post("/devices/pair", url.Values{}).Want(403).Has("devices:write", "Your role is viewer", "Beta Homes")
+	h.Browser().Get("/").Want(200).Has("Sign in").Lacks("Open the console")
+	w.Get("/").Want(200).Has("Open the console")
+	w.Get("/signin").Leads("/overview")
 }
 
 func TestDevModeOnly(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.bare("alpha", "Alpha")
-	h.browser().get("/storybook").want(200)
-	h.browser().get("/storybook/overview").want(200)
-	h.browser().get("/storybook/none").want(404)
-	h.browser().get("/phone").leads("/phone/alpha")
-	h.browser().get("/phone/alpha").want(200).has("crl_device_x", "/phone/alpha/events")
-	h.browser().get("/phone/none").want(404)
-	b.quick(b.owner).get("/overview").has("Storybook")
+	h.Browser().Get("/storybook").Want(200)
+	h.Browser().Get("/storybook/overview").Want(200)
+	h.Browser().Get("/storybook/none").Want(404)
+	h.Browser().Get("/phone").Leads("/phone/alpha")
+	h.Browser().Get("/phone/alpha").Want(200).Has("crl_device_x", "/phone/alpha/events")
+	h.Browser().Get("/phone/none").Want(404)
+	b.Quick(b.Owner).Get("/overview").Has("Storybook")
 	h.waker.ear <- []byte(`{"v":1}`)
-	h.browser().stream("/phone/alpha/events", func(event, data string) bool { return event == "push" && data == "{\"v\":1}\n" })
+	h.Browser().Stream("/phone/alpha/events", func(event, data string) bool { return event == "push" && data == "{\"v\":1}\n" })
 	production := *h.k
 	production.Dev = nil
 	for _, r := range production.routes() {

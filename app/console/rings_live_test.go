@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"net/url"
 	"strings"
 	"testing"
@@ -13,14 +15,14 @@ func TestTheListOfRingsHearsOfItsOwnRingsOnly(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, b := h.full("alpha", "Alpha"), h.full("beta", "Beta")
-	w := b.quick(b.owner)
+	w := b.Quick(b.Owner)
 	theirs, ours := a.placed(), b.placed()
-	da, err := a.scope().Devices().Get(t.Context(), a.device)
-	must(t, err)
+	da, err := a.Scope().Devices().Get(t.Context(), a.device)
+	pagetest.Must(t, err)
 	begun, heard := make(chan struct{}), make(chan string, 1)
 	go func() {
 		defer close(heard)
-		w.peekOn("/rings/live", func(line string) bool {
+		w.PeekOn("/rings/live", func(line string) bool {
 			if line == "event: ready" {
 				close(begun)
 			}
@@ -33,8 +35,8 @@ func TestTheListOfRingsHearsOfItsOwnRingsOnly(t *testing.T) {
 	}()
 	<-begun
 	_, err = h.board.Report(t.Context(), da, theirs.ID, switchboard.Report{Kind: tenants.FactWoke})
-	must(t, err)
-	w.post("/rings/"+string(ours.ID)+"/cancel", url.Values{}).leads("/rings/" + string(ours.ID))
+	pagetest.Must(t, err)
+	w.Post("/rings/"+string(ours.ID)+"/cancel", url.Values{}).Leads("/rings/" + string(ours.ID))
 	if got := <-heard; got != string(ours.ID) {
 		t.Errorf("the list heard of %q, want %s", got, ours.ID)
 	}
@@ -45,8 +47,8 @@ func TestOlderPagesOfTheListStandStill(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	r := b.placed()
-	w := b.quick(b.owner)
-	w.get("/rings").want(200).has(`data-live-list="/rings/live"`, `data-ring="`+string(r.ID)+`"`, `data-drawer="drawer"`,
+	w := b.Quick(b.Owner)
+	w.Get("/rings").Want(200).Has(`data-live-list="/rings/live"`, `data-ring="`+string(r.ID)+`"`, `data-drawer="drawer"`,
 		`<dialog id="drawer"`)
 	if list := (&query{after: "x"}); liveList(list) != "" {
 		t.Error("an older page listens")

@@ -54,7 +54,7 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathChecklist, member: k.hideChecklist},
 		{method: get, path: views.PathDevelopers, member: k.developers},
 	}
-	for _, some := range [][]route{k.publicRoutes(), k.affiliateRoutes(), k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
+	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
 		all = append(all, some...)
 	}
 	return all

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"carillon/app/page"
 
 	"net/http"
@@ -22,18 +24,18 @@ func TestSignInAnswersUnknownAndWrongAlike(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	wrong := h.browser().post("/signin", signIn(a.owner.Email, "not the passphrase")).want(401)
-	unknown := h.browser().post("/signin", signIn("nobody@alpha.example", "not the passphrase")).want(401)
-	same := strings.ReplaceAll(wrong.body, a.owner.Email, "nobody@alpha.example")
-	if same != unknown.body {
-		t.Errorf("a wrong password and an unknown address are told apart:\n%s\n%s", same, unknown.body)
+	wrong := h.Browser().Post("/signin", signIn(a.Owner.Email, "not the passphrase")).Want(401)
+	unknown := h.Browser().Post("/signin", signIn("nobody@alpha.example", "not the passphrase")).Want(401)
+	same := strings.ReplaceAll(wrong.Body, a.Owner.Email, "nobody@alpha.example")
+	if same != unknown.Body {
+		t.Errorf("a wrong password and an unknown address are told apart:\n%s\n%s", same, unknown.Body)
 	}
-	unknown.has(wrongSignIn)
+	unknown.Has(wrongSignIn)
 	if len(wrong.Cookies()) > 0 || len(unknown.Cookies()) > 0 {
 		t.Error("a refused sign-in sets a cookie")
 	}
-	h.browser().post("/signin", signIn("", "")).want(401)
-	h.browser().post("/signin", signIn(strings.Repeat("a", 9000)+"@x.example", "\x00\xff")).want(401)
+	h.Browser().Post("/signin", signIn("", "")).Want(401)
+	h.Browser().Post("/signin", signIn(strings.Repeat("a", 9000)+"@x.example", "\x00\xff")).Want(401)
 }
 
 func TestSignInCookie(t *testing.T) {
@@ -41,7 +43,7 @@ func TestSignInCookie(t *testing.T) {
 	for public, want := range map[string]string{"https://ring.example": "__Host-carillon", "http://127.0.0.1": "carillon"} {
 		h := openAt(t, public)
 		a := h.bare("alpha", "Alpha")
-		res := h.browser().post("/signin", signIn(a.owner.Email, secret)).want(303)
+		res := h.Browser().Post("/signin", signIn(a.Owner.Email, pagetest.Secret)).Want(303)
 		c := res.Cookies()[0]
 		if c.Name != want || c.Secure != (want[0] == '_') || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" ||
 			c.Domain != "" {
@@ -50,7 +52,7 @@ func TestSignInCookie(t *testing.T) {
 		if len(c.Value) < 43 {
 			t.Errorf("token of %d characters has less than 256 bits", len(c.Value))
 		}
-		if strings.Contains(h.dump(""), c.Value) {
+		if strings.Contains(h.Dump(""), c.Value) {
 			t.Error("the database holds a usable token")
 		}
 	}
@@ -60,23 +62,23 @@ func TestSignInTokenIsNeverKept(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	b := h.browser()
-	b.cookies["carillon"] = "planted-by-somebody"
-	b.post("/signin", signIn(a.owner.Email, secret)).leads("/overview")
-	first := b.cookies["carillon"]
+	b := h.Browser()
+	b.Cookies["carillon"] = "planted-by-somebody"
+	b.Post("/signin", signIn(a.Owner.Email, pagetest.Secret)).Leads("/overview")
+	first := b.Cookies["carillon"]
 	if first == "planted-by-somebody" {
 		t.Fatal("sign-in kept a planted token")
 	}
-	b.post("/signin", signIn(a.owner.Email, secret)).want(303)
-	if b.cookies["carillon"] == first {
+	b.Post("/signin", signIn(a.Owner.Email, pagetest.Secret)).Want(303)
+	if b.Cookies["carillon"] == first {
 		t.Fatal("a second sign-in kept the token")
 	}
-	old := h.browser()
-	old.cookies["carillon"] = first
-	old.get("/overview").leads("/signin?next=%2Foverview")
-	b.get("/overview").want(200)
-	b.post("/signout", nil).leads("/signin")
-	if _, there := b.cookies["carillon"]; there {
+	old := h.Browser()
+	old.Cookies["carillon"] = first
+	old.Get("/overview").Leads("/signin?next=%2Foverview")
+	b.Get("/overview").Want(200)
+	b.Post("/signout", nil).Leads("/signin")
+	if _, there := b.Cookies["carillon"]; there {
 		t.Error("signing out left the cookie")
 	}
 }
@@ -85,43 +87,43 @@ func TestSignInEnds(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	idle, busy := a.quick(a.owner), a.quick(a.owner)
+	idle, busy := a.Quick(a.Owner), a.Quick(a.Owner)
 	for range 20 { // busy does something every eight hours
-		h.clock.pass(8 * time.Hour)
-		if busy.get("/settings").StatusCode != 200 {
+		h.Clock.Pass(8 * time.Hour)
+		if busy.Get("/settings").StatusCode != 200 {
 			break
 		}
 	}
-	if past := h.clock.now(); past.Before(time.Now().Add(6*24*time.Hour)) || busy.get("/settings").StatusCode == 200 &&
+	if past := h.Clock.Now(); past.Before(time.Now().Add(6*24*time.Hour)) || busy.Get("/settings").StatusCode == 200 &&
 		past.After(time.Now().Add(7*24*time.Hour)) {
 		t.Errorf("a busy sign-in ended at %s", past)
 	}
-	idle.get("/settings").want(303)
-	h.clock.pass(8 * time.Hour)
-	busy.get("/settings").want(303)
+	idle.Get("/settings").Want(303)
+	h.Clock.Pass(8 * time.Hour)
+	busy.Get("/settings").Want(303)
 }
 
 func TestSignInIsSlowedDownNotLockedOut(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	b := h.browser()
+	b := h.Browser()
 	slowed := 0
 	for range 40 {
-		res := b.post("/signin", signIn(a.owner.Email, "guess"))
+		res := b.Post("/signin", signIn(a.Owner.Email, "guess"))
 		if res.StatusCode == 429 {
 			slowed++
 			if res.Header.Get("Retry-After") == "" {
 				t.Fatal("429 without Retry-After")
 			}
-			res.has("Too many attempts")
+			res.Has("Too many attempts")
 		}
 	}
 	if slowed < 30 {
 		t.Fatalf("%d of 40 guesses were slowed down", slowed)
 	}
-	h.clock.pass(time.Minute)
-	b.post("/signin", signIn(a.owner.Email, secret)).leads("/overview")
+	h.Clock.Pass(time.Minute)
+	b.Post("/signin", signIn(a.Owner.Email, pagetest.Secret)).Leads("/overview")
 }
 
 func TestNextStaysHere(t *testing.T) {
@@ -137,54 +139,54 @@ func TestNextStaysHere(t *testing.T) {
 	}
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	f := signIn(a.owner.Email, secret)
+	f := signIn(a.Owner.Email, pagetest.Secret)
 	f.Set("next", "//evil.example")
-	h.browser().post("/signin", f).leads("/overview")
+	h.Browser().Post("/signin", f).Leads("/overview")
 	f.Set("next", "/rings?state=missed")
-	h.browser().post("/signin", f).leads("/rings?state=missed")
-	h.browser().get("/rings?state=missed").leads("/signin?next=%2Frings%3Fstate%3Dmissed")
-	h.browser().get("/signin?next=//evil.example").want(200).lacks("evil")
+	h.Browser().Post("/signin", f).Leads("/rings?state=missed")
+	h.Browser().Get("/rings?state=missed").Leads("/signin?next=%2Frings%3Fstate%3Dmissed")
+	h.Browser().Get("/signin?next=//evil.example").Want(200).Lacks("evil")
 }
 
 func TestChangingThePasswordEndsOtherSignIns(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	here, there := a.quick(a.owner), a.quick(a.owner)
-	before := here.cookies["carillon"]
-	here.post("/settings/password", url.Values{"current": {"wrong"}, "password": {"another long phrase"}}).want(422).has("current password " +
+	here, there := a.Quick(a.Owner), a.Quick(a.Owner)
+	before := here.Cookies["carillon"]
+	here.Post("/settings/password", url.Values{"current": {"wrong"}, "password": {"another long phrase"}}).Want(422).Has("current password " +
 		"is wrong")
-	here.post("/settings/password", url.Values{"current": {secret}, "password": {"short"}}).want(422).has("at least 12 characters")
-	here.post("/settings/password", url.Values{"current": {secret}, "password": {"another long phrase"}}).leads("/settings")
-	if here.cookies["carillon"] == before {
+	here.Post("/settings/password", url.Values{"current": {pagetest.Secret}, "password": {"short"}}).Want(422).Has("at least 12 characters")
+	here.Post("/settings/password", url.Values{"current": {pagetest.Secret}, "password": {"another long phrase"}}).Leads("/settings")
+	if here.Cookies["carillon"] == before {
 		t.Error("the token stayed the same over a change of password")
 	}
-	here.get("/settings").want(200).has("Your password was changed")
-	there.get("/settings").want(303)
-	h.browser().post("/signin", signIn(a.owner.Email, secret)).want(401)
-	h.browser().post("/signin", signIn(a.owner.Email, "another long phrase")).want(303)
+	here.Get("/settings").Want(200).Has("Your password was changed")
+	there.Get("/settings").Want(303)
+	h.Browser().Post("/signin", signIn(a.Owner.Email, pagetest.Secret)).Want(401)
+	h.Browser().Post("/signin", signIn(a.Owner.Email, "another long phrase")).Want(303)
 }
 
 func TestOwnSignInsCanBeEnded(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, other := h.bare("alpha", "Alpha"), h.bare("beta", "Beta")
-	here, there, stranger := a.quick(a.owner), a.quick(a.owner), other.quick(other.owner)
-	page := here.get("/settings").want(200).body
+	here, there, stranger := a.Quick(a.Owner), a.Quick(a.Owner), other.Quick(other.Owner)
+	page := here.Get("/settings").Want(200).Body
 	ids := between(page, `name="id" value="`, `"`)
 	if len(ids) != 2 || ids[1] != "others" { // the one elsewhere, and all others
 		t.Fatalf("sign-ins to end: %v", ids)
 	}
-	stranger.post("/settings/sign-ins/end", url.Values{"id": {ids[0]}}).want(404)
-	there.get("/overview").want(200)
-	here.post("/settings/sign-ins/end", url.Values{"id": {ids[0]}}).leads("/settings")
-	there.get("/overview").want(303)
-	here.get("/overview").want(200)
-	again := a.quick(a.owner)
-	here.post("/settings/sign-ins/end", url.Values{"id": {"others"}}).leads("/settings")
-	again.get("/overview").want(303)
-	here.get("/overview").want(200)
-	stranger.get("/overview").want(200)
+	stranger.Post("/settings/sign-ins/end", url.Values{"id": {ids[0]}}).Want(404)
+	there.Get("/overview").Want(200)
+	here.Post("/settings/sign-ins/end", url.Values{"id": {ids[0]}}).Leads("/settings")
+	there.Get("/overview").Want(303)
+	here.Get("/overview").Want(200)
+	again := a.Quick(a.Owner)
+	here.Post("/settings/sign-ins/end", url.Values{"id": {"others"}}).Leads("/settings")
+	again.Get("/overview").Want(303)
+	here.Get("/overview").Want(200)
+	stranger.Get("/overview").Want(200)
 }
 
 // between lists what stands between two texts.
@@ -204,34 +206,34 @@ func TestSwitchingTheTenant(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, b, c := h.bare("alpha", "Alpha"), h.bare("beta", "Beta"), h.bare("gamma", "Gamma")
-	must(t, b.scope().Members().Add(t.Context(), tenants.Member{Tenant: b.id, User: a.owner.ID, Role: tenants.Viewer,
-		CreatedAt: h.clock.now()}))
-	w := a.quick(a.owner)
-	w.get("/settings").want(200).has("Alpha Homes", `value="`+string(b.id)+`"`).lacks("Gamma")
-	before := w.cookies["carillon"]
-	w.post("/tenant", url.Values{"tenant": {string(c.id)}}).want(404)
-	w.post("/tenant", url.Values{"tenant": {string(b.id)}}).leads("/overview")
-	if w.cookies["carillon"] == before {
+	pagetest.Must(t, b.Scope().Members().Add(t.Context(), tenants.Member{Tenant: b.Id, User: a.Owner.ID, Role: tenants.Viewer,
+		CreatedAt: h.Clock.Now()}))
+	w := a.Quick(a.Owner)
+	w.Get("/settings").Want(200).Has("Alpha Homes", `value="`+string(b.Id)+`"`).Lacks("Gamma")
+	before := w.Cookies["carillon"]
+	w.Post("/tenant", url.Values{"tenant": {string(c.Id)}}).Want(404)
+	w.Post("/tenant", url.Values{"tenant": {string(b.Id)}}).Leads("/overview")
+	if w.Cookies["carillon"] == before {
 		t.Error("the token stayed the same over a switch of tenant")
 	}
-	w.get("/settings").want(200).has("Beta Homes", "Viewer")
-	w.post("/settings", url.Values{"name": {"x"}}).want(403)
+	w.Get("/settings").Want(200).Has("Beta Homes", "Viewer")
+	w.Post("/settings", url.Values{"name": {"x"}}).Want(403)
 	// Who is taken out of the tenant is out at once.
-	must(t, b.scope().Members().Remove(t.Context(), a.owner.ID))
-	w.get("/settings").want(303)
+	pagetest.Must(t, b.Scope().Members().Remove(t.Context(), a.Owner.ID))
+	w.Get("/settings").Want(303)
 }
 
 func TestADisabledPersonIsOut(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.bare("alpha", "Alpha")
-	w := a.quick(a.owner)
-	w.get("/overview").want(200)
-	gone := a.owner
-	gone.DisabledAt = h.clock.now()
-	must(t, h.store.Users().Set(t.Context(), gone))
-	w.get("/overview").want(303)
-	h.browser().post("/signin", signIn(a.owner.Email, secret)).want(401).has(wrongSignIn)
+	w := a.Quick(a.Owner)
+	w.Get("/overview").Want(200)
+	gone := a.Owner
+	gone.DisabledAt = h.Clock.Now()
+	pagetest.Must(t, h.Store.Users().Set(t.Context(), gone))
+	w.Get("/overview").Want(303)
+	h.Browser().Post("/signin", signIn(a.Owner.Email, pagetest.Secret)).Want(401).Has(wrongSignIn)
 }
 
 func TestInvitations(t *testing.T) {
@@ -240,35 +242,35 @@ func TestInvitations(t *testing.T) {
 	a, b := h.bare("alpha", "Alpha"), h.bare("beta", "Beta")
 	link := func(x *tenant, email string) string {
 		s := tenants.NewSecret(tenants.InvitationPrefix)
-		must(t, x.scope().Invitations().Add(t.Context(), store.Invitation{
-			Hash: s.Hash(), Tenant: x.id, Email: email, Role: tenants.Admin, CreatedAt: h.clock.now(), ExpiresAt: h.clock.now().Add(invitationTime)}))
+		pagetest.Must(t, x.Scope().Invitations().Add(t.Context(), store.Invitation{
+			Hash: s.Hash(), Tenant: x.Id, Email: email, Role: tenants.Admin, CreatedAt: h.Clock.Now(), ExpiresAt: h.Clock.Now().Add(invitationTime)}))
 		return "/invitations/" + string(s)
 	}
 	fresh := link(a, "new@alpha.example")
-	w := h.browser()
-	w.get(fresh).want(200).has("Alpha Homes", "new@alpha.example", "Choose a password")
-	w.post(fresh, url.Values{"name": {"Neo"}, "password": {"short"}}).want(422).has("at least 12")
-	w.post(fresh, url.Values{"name": {"Neo\n"}, "password": {""}}).want(422)
-	w.post(fresh, url.Values{"name": {"Neo"}, "password": {secret}}).leads("/overview")
-	w.get("/overview").want(200).has("Alpha Homes", "Neo", "Administrator")
-	h.browser().get(fresh).want(410).has("no longer works")
-	h.browser().post(fresh, url.Values{"name": {"Eve"}, "password": {secret}}).want(410)
+	w := h.Browser()
+	w.Get(fresh).Want(200).Has("Alpha Homes", "new@alpha.example", "Choose a password")
+	w.Post(fresh, url.Values{"name": {"Neo"}, "password": {"short"}}).Want(422).Has("at least 12")
+	w.Post(fresh, url.Values{"name": {"Neo\n"}, "password": {""}}).Want(422)
+	w.Post(fresh, url.Values{"name": {"Neo"}, "password": {pagetest.Secret}}).Leads("/overview")
+	w.Get("/overview").Want(200).Has("Alpha Homes", "Neo", "Administrator")
+	h.Browser().Get(fresh).Want(410).Has("no longer works")
+	h.Browser().Post(fresh, url.Values{"name": {"Eve"}, "password": {pagetest.Secret}}).Want(410)
 
 	// The link alone does not open an account that is there.
-	known := link(a, b.owner.Email)
-	h.browser().get(known).want(200).has("has an account here").lacks("Your name")
-	h.browser().post(known, url.Values{"name": {"Eve"}, "password": {"a password of Eve's"}}).want(422).has("The password is wrong")
-	if u, err := h.store.Users().Get(t.Context(), b.owner.ID); err != nil || u.Password != h.phc {
+	known := link(a, b.Owner.Email)
+	h.Browser().Get(known).Want(200).Has("has an account here").Lacks("Your name")
+	h.Browser().Post(known, url.Values{"name": {"Eve"}, "password": {"a password of Eve's"}}).Want(422).Has("The password is wrong")
+	if u, err := h.Store.Users().Get(t.Context(), b.Owner.ID); err != nil || u.Password != h.Phc {
 		t.Fatal("an invitation changed somebody's password")
 	}
-	joined := h.browser()
-	joined.post(known, url.Values{"password": {secret}}).leads("/overview")
-	joined.get("/overview").has("Alpha Homes", "Beta Homes")
+	joined := h.Browser()
+	joined.Post(known, url.Values{"password": {pagetest.Secret}}).Leads("/overview")
+	joined.Get("/overview").Has("Alpha Homes", "Beta Homes")
 
 	late := link(a, "late@alpha.example")
-	h.clock.pass(invitationTime)
-	h.browser().get(late).want(410)
-	h.browser().get("/invitations/nonsense").want(410)
+	h.Clock.Pass(invitationTime)
+	h.Browser().Get(late).Want(410)
+	h.Browser().Get("/invitations/nonsense").Want(410)
 }
 
 func TestPasswordsThatAreGuessedFirst(t *testing.T) {

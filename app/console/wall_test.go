@@ -1,6 +1,8 @@
 package console
 
 import (
+	"carillon/app/page/pagetest"
+
 	"carillon/app/page"
 
 	"net/url"
@@ -58,14 +60,14 @@ var (
 
 // viewer is a second person of the tenant, made once.
 func (t *tenant) viewer() tenants.User {
-	members, _, err := t.scope().Members().List(t.h.Context(), store.Page{})
-	must(t.h, err)
+	members, _, err := t.Scope().Members().List(t.h.Context(), store.Page{})
+	pagetest.Must(t.h, err)
 	for _, m := range members {
 		if m.Role == tenants.Viewer {
 			return tenants.User{ID: m.User, Email: m.Email, Name: m.Name}
 		}
 	}
-	return t.person(tenants.Viewer)
+	return t.Person(tenants.Viewer)
 }
 
 func plus(f func(*tenant) string, s string) func(*tenant) string {
@@ -116,7 +118,7 @@ var visits = map[string]visit{
 	"GET /phone/:slug/events":      {path: func(*tenant) string { return "/phone/none/events" }},
 
 	"POST /signout":   {door: wayOut},
-	"POST /tenant":    {door: wayOut, owned: true, form: func(t *tenant) url.Values { return url.Values{"tenant": {string(t.id)}} }},
+	"POST /tenant":    {door: wayOut, owned: true, form: func(t *tenant) url.Values { return url.Values{"tenant": {string(t.Id)}} }},
 	"GET /overview":   {door: members},
 	"POST /checklist": {door: members, form: fields("dismiss", "1")},
 	"GET /developers": {door: members},
@@ -152,7 +154,7 @@ var visits = map[string]visit{
 		form: fields("name", "taken", "person", "", "environment", "auto")},
 	"GET /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove")},
 	"POST /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove"),
-		form: confirming(func(t *tenant) string { return t.word + " phone" })},
+		form: confirming(func(t *tenant) string { return t.Word + " phone" })},
 	"GET /credentials":     {door: members},
 	"GET /credentials.csv": {door: members},
 	"GET /credentials/add": {door: editors, owned: true,
@@ -176,7 +178,7 @@ var visits = map[string]visit{
 	"POST /agents/:id":       {door: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
 	"GET /agents/:id/remove": {door: editors, owned: true, path: plus(ofAgent, "/remove")},
 	"POST /agents/:id/remove": {door: editors, owned: true, path: plus(ofAgent, "/remove"),
-		form: confirming(func(t *tenant) string { return t.word + " desk" })},
+		form: confirming(func(t *tenant) string { return t.Word + " desk" })},
 
 	"GET /keys":            {door: members},
 	"GET /keys.csv":        {door: members},
@@ -184,7 +186,7 @@ var visits = map[string]visit{
 	"POST /keys/add":       {door: editors, form: fields("name", "Taken", "kind", "live", "scope", "rings:write")},
 	"GET /keys/:id/revoke": {door: editors, owned: true, path: plus(ofKey, "/revoke")},
 	"POST /keys/:id/revoke": {door: editors, owned: true, path: plus(ofKey, "/revoke"),
-		form: confirming(func(t *tenant) string { return t.word + " key" })},
+		form: confirming(func(t *tenant) string { return t.Word + " key" })},
 	"GET /people":             {door: members},
 	"GET /people.csv":         {door: members},
 	"GET /people/add":         {door: editors},
@@ -198,7 +200,7 @@ var visits = map[string]visit{
 	"GET /billing/usage.csv":  {door: members},
 	"GET /settings":           {door: members},
 	"POST /settings": {door: editors, owned: true, form: func(t *tenant) url.Values {
-		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.id)},
+		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.Id)},
 			"role": {"owner"}}
 	}},
 	"POST /settings/password":     {door: members, form: fields("current", "wrong", "password", "another long phrase")},
@@ -206,26 +208,26 @@ var visits = map[string]visit{
 }
 
 // goes visits an address as b, with the ids of t.
-func (v visit) goes(b *browser, method, pattern string, t *tenant) answer {
+func (v visit) goes(b *pagetest.Browser, method, pattern string, t *tenant) pagetest.Answer {
 	path := pattern
 	if v.path != nil {
 		path = v.path(t)
 	}
 	switch {
 	case v.endless:
-		return b.peek(path)
+		return b.Peek(path)
 	case v.file != nil:
 		kind, body := v.file(t)
-		return b.send(method, path, kind, body)
+		return b.Send(method, path, kind, body)
 	case v.form != nil:
-		return b.post(path, v.form(t))
+		return b.Post(path, v.form(t))
 	}
-	return b.send(method, path, "", "")
+	return b.Send(method, path, "", "")
 }
 
 // addresses are the routes that were mounted, as "GET /path".
 func (h *house) addresses() (out []string) {
-	for _, r := range h.app.GetRoutes(true) {
+	for _, r := range h.App.GetRoutes(true) {
 		if r.Method != "HEAD" && !strings.Contains(strings.Join(out, "\n")+"\n", r.Method+" "+r.Path+"\n") {
 			out = append(out, r.Method+" "+r.Path)
 		}
@@ -253,29 +255,29 @@ func TestTheWallKnowsEveryAddress(t *testing.T) {
 func TestTheWall(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	a, b := h.full("alpha", "Alpha"), h.full("beta", canary)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", pagetest.Canary)
 	viewer := b.viewer()
 	closed := h.full("closed", "Closed")
-	suspended, err := closed.scope().Tenant(t.Context())
-	must(t, err)
+	suspended, err := closed.Scope().Tenant(t.Context())
+	pagetest.Must(t, err)
 	suspended.State = tenants.TenantSuspended
-	must(t, closed.scope().SetTenant(t.Context(), suspended))
-	before := h.dump(b.id)
+	pagetest.Must(t, closed.Scope().SetTenant(t.Context(), suspended))
+	before := h.Dump(b.Id)
 	actors := []struct {
 		name string
-		as   func() *browser
+		as   func() *pagetest.Browser
 		want func(v visit, method string, status int) bool
 	}{
-		{"anonymous", h.browser, func(v visit, _ string, status int) bool {
+		{"anonymous", h.Browser, func(v visit, _ string, status int) bool {
 			return v.door == public || status == 303 || status == 401
 		}},
-		{"the owner of another tenant", func() *browser { return a.quick(a.owner) },
+		{"the owner of another tenant", func() *pagetest.Browser { return a.Quick(a.Owner) },
 			func(v visit, _ string, status int) bool { return !v.owned || status == 404 }},
-		{"a viewer", func() *browser { return b.quick(viewer) }, func(v visit, _ string, status int) bool {
+		{"a viewer", func() *pagetest.Browser { return b.Quick(viewer) }, func(v visit, _ string, status int) bool {
 			return v.door != editors ||
 				status == 403
 		}},
-		{"the owner of a suspended tenant", func() *browser { return closed.quick(closed.owner) }, func(v visit, _ string, status int) bool {
+		{"the owner of a suspended tenant", func() *pagetest.Browser { return closed.Quick(closed.Owner) }, func(v visit, _ string, status int) bool {
 			return v.door == public || v.door == wayOut || status == 403
 		}},
 	}
@@ -290,14 +292,14 @@ func TestTheWall(t *testing.T) {
 				t.Errorf("%s, %s is sent to sign in", who.name, address)
 			}
 			if who.name != "a viewer" {
-				res.lacks("CANARY", string(b.id))
+				res.Lacks("CANARY", string(b.Id))
 			}
 			if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/csv") {
-				res.lacks("<img src=x")
+				res.Lacks("<img src=x")
 			}
 		}
 	}
-	if after := h.dump(b.id); after != before {
+	if after := h.Dump(b.Id); after != before {
 		t.Errorf("a stranger or a viewer changed something:\n%s", diff(before, after))
 	}
 }
@@ -324,15 +326,15 @@ func TestEditorsCome(t *testing.T) {
 		if v.door != editors || method != "POST" || v.file != nil {
 			continue
 		}
-		h.serial++
-		b := h.full("t"+strconv.Itoa(h.serial), "Beta")
+		h.Serial++
+		b := h.full("t"+strconv.Itoa(h.Serial), "Beta")
 		b.viewer()
-		w := b.quick(b.person(tenants.Admin))
-		before := h.dump(b.id)
+		w := b.Quick(b.Person(tenants.Admin))
+		before := h.Dump(b.Id)
 		if res := v.goes(w, method, pattern, b); res.StatusCode != 303 && res.StatusCode != 200 {
-			t.Errorf("%s: %d\n%s", address, res.StatusCode, page.Clip(res.body, 800))
+			t.Errorf("%s: %d\n%s", address, res.StatusCode, page.Clip(res.Body, 800))
 		}
-		if h.dump(b.id) == before && address != "POST /rings/:id/cancel" {
+		if h.Dump(b.Id) == before && address != "POST /rings/:id/cancel" {
 			t.Errorf("%s changed nothing for an administrator", address)
 		}
 	}
@@ -343,8 +345,8 @@ func TestGETWritesNothing(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	b.viewer()
-	w := b.quick(b.owner)
-	before := h.dump("")
+	w := b.Quick(b.Owner)
+	before := h.Dump("")
 	for address, v := range visits {
 		if method, pattern, _ := strings.Cut(address, " "); method == "GET" && v.door != public {
 			if res := v.goes(w, method, pattern, b); res.StatusCode != 200 && res.StatusCode != 204 {
@@ -352,7 +354,7 @@ func TestGETWritesNothing(t *testing.T) {
 			}
 		}
 	}
-	if after := h.dump(""); after != before {
+	if after := h.Dump(""); after != before {
 		t.Errorf("a GET wrote:\n%s", diff(before, after))
 	}
 }
@@ -362,8 +364,8 @@ func TestCrossSitePostsAreRefused(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	b.viewer()
-	w := b.quick(b.owner)
-	before := h.dump("")
+	w := b.Quick(b.Owner)
+	before := h.Dump("")
 	for address, v := range visits {
 		method, pattern, _ := strings.Cut(address, " ")
 		if method != "POST" {
@@ -372,13 +374,13 @@ func TestCrossSitePostsAreRefused(t *testing.T) {
 		for _, headers := range []map[string]string{
 			{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"},
 		} {
-			w.headers = headers
+			w.Headers = headers
 			if res := v.goes(w, method, pattern, b); res.StatusCode != 403 || len(res.Cookies()) > 0 {
 				t.Errorf("%s with %v: %d", address, headers, res.StatusCode)
 			}
 		}
 	}
-	if after := h.dump(""); after != before {
+	if after := h.Dump(""); after != before {
 		t.Errorf("a post from another site wrote:\n%s", diff(before, after))
 	}
 }
@@ -387,26 +389,26 @@ func TestCrossSitePostsAreRefused(t *testing.T) {
 func TestUnknownAndForeignIDsAreAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	a, b := h.full("alpha", "Alpha"), h.full("beta", canary)
-	w := a.quick(a.owner)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", pagetest.Canary)
+	w := a.Quick(a.Owner)
 	for _, p := range []struct{ path, id string }{
 		{"/rings/", string(b.ring)}, {"/devices/", string(b.device)}, {"/credentials/", string(b.credential)}, {"/agents/", string(b.agent)},
 	} {
-		foreign := w.get(p.path + p.id).want(404)
-		unknown := w.get(p.path + tenants.NewRandomID()).want(404)
-		garbage := w.get(p.path + "nothing").want(404)
-		strip := func(x answer) string {
-			for _, id := range between(x.body, `data-copy="`, `"`) {
-				x.body = strings.ReplaceAll(x.body, id, "")
+		foreign := w.Get(p.path + p.id).Want(404)
+		unknown := w.Get(p.path + tenants.NewRandomID()).Want(404)
+		garbage := w.Get(p.path + "nothing").Want(404)
+		strip := func(x pagetest.Answer) string {
+			for _, id := range between(x.Body, `data-copy="`, `"`) {
+				x.Body = strings.ReplaceAll(x.Body, id, "")
 			}
-			return x.body
+			return x.Body
 		}
 		if strip(foreign) != strip(unknown) || strip(foreign) != strip(garbage) {
 			t.Errorf("%s: a foreign id is told from an unknown one", p.path)
 		}
 	}
 	// Filters by foreign ids find nothing.
-	w.get("/rings?device=" + string(b.device)).want(200).has("No matches").lacks("CANARY")
-	w.get("/devices?q=CANARY").want(200).has("No matches")
-	w.get("/rings?agent=" + string(b.agent)).want(200).lacks("CANARY")
+	w.Get("/rings?device=" + string(b.device)).Want(200).Has("No matches").Lacks("CANARY")
+	w.Get("/devices?q=CANARY").Want(200).Has("No matches")
+	w.Get("/rings?agent=" + string(b.agent)).Want(200).Lacks("CANARY")
 }

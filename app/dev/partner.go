@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"carillon/app/console"
+	"carillon/app/site"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -32,7 +32,7 @@ const followed = 37
 // are held, payable and paid, and a payout. The signed-in person sees them on the partner
 // dashboard.
 func partner(ctx context.Context, s *store.Store, user tenants.User, now time.Time) error {
-	fresh := console.NewPartner(s.Plans(), user.Name, user.Email, now)
+	fresh := site.NewPartner(s.Plans(), user.Name, user.Email, now)
 	fresh.User = user.ID
 	link := store.PartnerLink{Hash: tenants.NewSecret(tenants.PartnerPrefix).Hash(), Email: user.Email, Name: user.Name,
 		CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}

@@ -1,4 +1,4 @@
-package console
+package site
 
 import (
 	"carillon/app/page"
@@ -23,11 +23,11 @@ func suits(p tenants.Plan) string {
 	return "For one team and its phones."
 }
 
-func (k *Console) pricing(ctx context.Context, c *fiber.Ctx) error {
-	plans := k.Store.Plans()
+func (s *Site) pricing(ctx context.Context, c *fiber.Ctx) error {
+	plans := s.Store.Plans()
 	p := views.PricingPage{
-		Front: k.front(ctx, c, "Pricing", "What Carillon costs, what each plan holds, and what happens at its limits."), TrialDays: k.trialDays(),
-		Grace: views.Plural(plans.GraceDays, "day", "days"), NoStripe: k.Billing == nil, NoTrial: k.Mail == nil,
+		Front: s.front(ctx, c, "Pricing", "What Carillon costs, what each plan holds, and what happens at its limits."), TrialDays: s.trialDays(),
+		Grace: views.Plural(plans.GraceDays, "day", "days"), NoStripe: !s.Billing, NoTrial: s.Mail == nil,
 	}
 	for i, one := range plans.Plans {
 		p.Plans = append(p.Plans, views.PlanCard{
@@ -68,4 +68,4 @@ func most(n int64) string {
 }
 
 // trialDays is how long a trial lasts, in words.
-func (k *Console) trialDays() string { return views.Plural(k.Store.Plans().TrialDays, "day", "days") }
+func (s *Site) trialDays() string { return views.Plural(s.Store.Plans().TrialDays, "day", "days") }

@@ -1,4 +1,4 @@
-package console
+package site
 
 import (
 	"carillon/app/page"
@@ -30,37 +30,37 @@ func newClicks(now func() time.Time) (c clicks, err error) {
 
 // follow takes note that a partner's link led here: the first one stays for as long as the plans file says, and later ones do not
 // replace it. A page does not fail because that cannot be done.
-func (k *Console) follow(ctx context.Context, c *fiber.Ctx, typed string) {
+func (s *Site) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 	code, ok := tenants.ParsePartnerCode(typed)
 	if !ok || c.Method() != get || !byPerson(c) {
 		return
 	}
-	p, ok := k.running(ctx, code)
+	p, ok := s.running(ctx, code)
 	if !ok {
 		return
 	}
-	if _, ok := k.running(ctx, c.Cookies(viaCookie)); !ok {
-		if age := time.Duration(k.Store.Plans().Affiliate.CookieDays) * 24 * time.Hour; age > 0 {
-			k.SetCookie(c, viaCookie, p.Code, age, false)
+	if _, ok := s.running(ctx, c.Cookies(viaCookie)); !ok {
+		if age := time.Duration(s.Store.Plans().Affiliate.CookieDays) * 24 * time.Hour; age > 0 {
+			s.SetCookie(c, viaCookie, p.Code, age, false)
 		}
 	}
-	if _, ok := k.clicks.network.Take(p.Code + " " + page.Network(web.IP(c))); !ok {
+	if _, ok := s.clicks.network.Take(p.Code + " " + page.Network(web.IP(c))); !ok {
 		return
 	}
-	if _, ok := k.clicks.all.Take(""); ok {
-		k.Store.Partners().CountClick(p.ID)
+	if _, ok := s.clicks.all.Take(""); ok {
+		s.Store.Partners().CountClick(p.ID)
 	}
 }
 
 // running is the partner of a code, unless there is none or the operator ended it.
-func (k *Console) running(ctx context.Context, typed string) (tenants.Partner, bool) {
+func (s *Site) running(ctx context.Context, typed string) (tenants.Partner, bool) {
 	code, ok := tenants.ParsePartnerCode(typed)
 	if !ok {
 		return tenants.Partner{}, false
 	}
-	p, err := k.Store.Partners().ByCode(ctx, code)
+	p, err := s.Store.Partners().ByCode(ctx, code)
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
-		k.Log.Error("a partner's code cannot be looked up", "err", err)
+		s.Log.Error("a partner's code cannot be looked up", "err", err)
 	}
 	return p, err == nil && p.StoppedAt.IsZero()
 }
@@ -94,17 +94,17 @@ func byPerson(c *fiber.Ctx) bool {
 }
 
 // followLink is a partner's link. Whether the code is one or not, it leads to the front page.
-func (k *Console) followLink(ctx context.Context, c *fiber.Ctx) error {
-	k.follow(ctx, c, web.Param(c, "code"))
+func (s *Site) followLink(ctx context.Context, c *fiber.Ctx) error {
+	s.follow(ctx, c, web.Param(c, "code"))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set("X-Robots-Tag", "noindex")
 	return c.Redirect(views.PathHome, fiber.StatusSeeOther)
 }
 
 // via is the code that brought this browser: of the link it followed first, or of this page's own address.
-func (k *Console) via(ctx context.Context, c *fiber.Ctx) string {
+func (s *Site) via(ctx context.Context, c *fiber.Ctx) string {
 	for _, typed := range []string{c.Cookies(viaCookie), web.Query(c, views.PathPartnerLinkQuery)} {
-		if p, ok := k.running(ctx, typed); ok {
+		if p, ok := s.running(ctx, typed); ok {
 			return p.Code
 		}
 	}
@@ -118,11 +118,11 @@ func codeField(code string) views.Field {
 }
 
 // knownCode marks a typed code that is nobody's.
-func (k *Console) knownCode(ctx context.Context, code string, p *views.TrialPage) (ok bool) {
+func (s *Site) knownCode(ctx context.Context, code string, p *views.TrialPage) (ok bool) {
 	if code == "" {
 		return true
 	}
-	if _, ok := k.running(ctx, code); !ok {
+	if _, ok := s.running(ctx, code); !ok {
 		p.Code.Error, p.Error = "This code does not exist. Correct it or leave it empty.", "Please correct the fields below."
 		return false
 	}
@@ -131,25 +131,25 @@ func (k *Console) knownCode(ctx context.Context, code string, p *views.TrialPage
 
 // referral is what is written down when a trial opens that a partner brought; nil when nobody did. One that is the partner's own is
 // written down too, and earns nothing.
-func (k *Console) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, tenant tenants.TenantID) (*tenants.Referral, error) {
+func (s *Site) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, tenant tenants.TenantID) (*tenants.Referral, error) {
 	if n.Code == "" {
 		return nil, nil
 	}
-	p, err := k.Store.Partners().ByCode(ctx, n.Code)
+	p, err := s.Store.Partners().ByCode(ctx, n.Code)
 	if tenants.KindOf(err) == tenants.Unknown || err == nil && !p.StoppedAt.IsZero() {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	plans := k.Store.Plans()
+	plans := s.Store.Plans()
 	domain, _ := page.Registrable(n.Email)
 	var user tenants.UserID
-	if v, err := k.Visitor(ctx, c); err == nil {
+	if v, err := s.Visitor(ctx, c); err == nil {
 		user = v.User.ID
 	}
 	return &tenants.Referral{
 		ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant, Terms: plans.Affiliate,
-		Refused: p.SelfReferral(plans.TrialKey(n.Email, domain), user), CreatedAt: k.Now(),
+		Refused: p.SelfReferral(plans.TrialKey(n.Email, domain), user), CreatedAt: s.Now(),
 	}, nil
 }

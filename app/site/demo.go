@@ -1,4 +1,4 @@
-package console
+package site
 
 import (
 	"carillon/app/page"
@@ -110,14 +110,14 @@ func (g guest) Converse(ctx context.Context, l gateway.Line) error {
 	return err
 }
 
-func (k *Console) demo(ctx context.Context, c *fiber.Ctx) error {
+func (s *Site) demo(ctx context.Context, c *fiber.Ctx) error {
 	ice := ""
-	if k.DemoICE != nil {
+	if s.DemoICE != nil {
 		ice = views.PathDemoICE
 	}
-	return web.Page(c, views.Demo(views.DemoPage{Front: k.front(ctx, c, "Hear it",
+	return web.Page(c, views.Demo(views.DemoPage{Front: s.front(ctx, c, "Hear it",
 		"Call the built-in agent from your browser: bells, then yourself a second later. One press, no sign-up, no push."),
-		Seconds: int(k.DemoTime.Round(time.Second).Seconds()), ICE: ice, Off: k.Voice == nil, Closed: k.DemoClosed, Agent: k.DemoName}), fiber.StatusOK)
+		Seconds: int(s.DemoTime.Round(time.Second).Seconds()), ICE: ice, Off: s.Voice == nil, Closed: s.DemoClosed, Agent: s.DemoName}), fiber.StatusOK)
 }
 
 // iceServer is one entry of an RTCConfiguration's iceServers.
@@ -129,15 +129,15 @@ type iceServer struct {
 
 // demoICE gives the servers for one call that is about to be made. They are not in the page: whoever reads it, such as a search engine,
 // would hold credentials of the operator's relay.
-func (k *Console) demoICE(_ context.Context, c *fiber.Ctx) error {
-	if k.Voice == nil || k.DemoICE == nil {
+func (s *Site) demoICE(_ context.Context, c *fiber.Ctx) error {
+	if s.Voice == nil || s.DemoICE == nil {
 		return web.Problem(c, tenants.NoSuch("page"))
 	}
-	if wait, ok := k.demos.ice.Take(page.Network(web.IP(c))); !ok {
+	if wait, ok := s.demos.ice.Take(page.Network(web.IP(c))); !ok {
 		return web.Problem(c, tooOften(wait))
 	}
 	list := []iceServer{}
-	for _, s := range k.DemoICE() {
+	for _, s := range s.DemoICE() {
 		list = append(list, iceServer{s.URLs, s.Username, s.Credential})
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -147,8 +147,8 @@ func (k *Console) demoICE(_ context.Context, c *fiber.Ctx) error {
 }
 
 // answerDemo answers an offer by a call to the built-in agent. What it refuses is read by a script, so that it is a problem document.
-func (k *Console) answerDemo(ctx context.Context, c *fiber.Ctx) error {
-	answer, id, err := k.callDemo(ctx, c)
+func (s *Site) answerDemo(ctx context.Context, c *fiber.Ctx) error {
+	answer, id, err := s.callDemo(ctx, c)
 	if err != nil {
 		return web.Problem(c, refusedOffer(err))
 	}
@@ -157,35 +157,35 @@ func (k *Console) answerDemo(ctx context.Context, c *fiber.Ctx) error {
 	return c.Status(fiber.StatusCreated).SendString(answer.SDP)
 }
 
-func (k *Console) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id string, err error) {
-	if k.DemoClosed {
+func (s *Site) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id string, err error) {
+	if s.DemoClosed {
 		return a, "", tenants.Refuse(tenants.Unavailable, "no_demo", "The operator of this server has closed the demo.")
 	}
-	if k.Voice == nil {
+	if s.Voice == nil {
 		return a, "", tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
 	}
 	kind, _, _ := strings.Cut(web.Header(c, fiber.HeaderContentType), ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") {
 		return a, "", tenants.Refuse(tenants.Unsupported, "unsupported", "Send the offer as application/sdp.")
 	}
-	if err := k.demos.take(web.IP(c)); err != nil {
+	if err := s.demos.take(web.IP(c)); err != nil {
 		return a, "", err
 	}
 	sdp := string(c.Body())
-	if err := k.Voice.Check(sdp); err != nil {
+	if err := s.Voice.Check(sdp); err != nil {
 		return a, "", err
 	}
 	id = "demo-" + page.NewToken()
-	if err := k.demos.add(id); err != nil {
+	if err := s.demos.add(id); err != nil {
 		return a, "", err
 	}
-	a, err = k.Voice.Answer(ctx, gateway.Offer{Call: id, Leg: id, SDP: sdp, Agent: guest{k.Agent, k.DemoTime}, On: func(e gateway.Event) {
+	a, err = s.Voice.Answer(ctx, gateway.Offer{Call: id, Leg: id, SDP: sdp, Agent: guest{s.Agent, s.DemoTime}, On: func(e gateway.Event) {
 		if e.Kind == gateway.Ended {
-			k.demos.drop(id)
+			s.demos.drop(id)
 		}
 	}})
 	if err != nil {
-		k.demos.drop(id)
+		s.demos.drop(id)
 	}
 	return a, id, err
 }
@@ -209,11 +209,11 @@ func refusedOffer(err error) error {
 }
 
 // hangUpDemo ends a call of the demo, and no other one. Whoever knows its name made it.
-func (k *Console) hangUpDemo(_ context.Context, c *fiber.Ctx) error {
+func (s *Site) hangUpDemo(_ context.Context, c *fiber.Ctx) error {
 	id := web.Param(c, "id")
-	if k.Voice == nil || !k.demos.has(id) {
+	if s.Voice == nil || !s.demos.has(id) {
 		return web.Problem(c, tenants.NoSuch("call"))
 	}
-	k.Voice.HangUp(id, gateway.PhoneHungUp)
+	s.Voice.HangUp(id, gateway.PhoneHungUp)
 	return c.SendStatus(fiber.StatusNoContent)
 }

@@ -1,4 +1,4 @@
-package console
+package site
 
 import (
 	"carillon/app/page"
@@ -17,37 +17,37 @@ import (
 )
 
 // affiliateRoutes are the pages of partners, who are people of the house and of no tenant. The rooms among them let nobody else in.
-func (k *Console) affiliateRoutes() []route {
-	return []route{
-		{method: get, path: views.PathAffiliate, public: k.affiliate},
-		{method: post, path: views.PathAffiliate, public: k.askPartnerLink},
-		{method: get, path: views.PartnerEnterPath(":token"), public: k.askEnterPartner},
-		{method: post, path: views.PartnerEnterPath(":token"), public: k.enterPartner},
-		{method: get, path: views.PathPartner, public: k.partnerRoom},
-		{method: get, path: views.PathPartnerCSV, public: k.partnerCSV},
-		{method: post, path: views.PathPartnerPayee, public: k.setPayee},
-		{method: post, path: views.PathPartnerSignOut, public: k.signOutPartner},
-		{method: get, path: views.PartnerLinkPath(":code"), public: k.followLink},
+func (s *Site) affiliateRoutes() []page.Route {
+	return []page.Route{
+		{Method: get, Path: views.PathAffiliate, Serve: s.affiliate},
+		{Method: post, Path: views.PathAffiliate, Serve: s.askPartnerLink},
+		{Method: get, Path: views.PartnerEnterPath(":token"), Serve: s.askEnterPartner},
+		{Method: post, Path: views.PartnerEnterPath(":token"), Serve: s.enterPartner},
+		{Method: get, Path: views.PathPartner, Serve: s.partnerRoom},
+		{Method: get, Path: views.PathPartnerCSV, Serve: s.partnerCSV},
+		{Method: post, Path: views.PathPartnerPayee, Serve: s.setPayee},
+		{Method: post, Path: views.PathPartnerSignOut, Serve: s.signOutPartner},
+		{Method: get, Path: views.PartnerLinkPath(":code"), Serve: s.followLink},
 	}
 }
 
-func (k *Console) affiliate(ctx context.Context, c *fiber.Ctx) error {
-	p := k.affiliatePage(ctx, c)
-	if v, err := k.Visitor(ctx, c); err == nil { // whoever is signed in need not type
+func (s *Site) affiliate(ctx context.Context, c *fiber.Ctx) error {
+	p := s.affiliatePage(ctx, c)
+	if v, err := s.Visitor(ctx, c); err == nil { // whoever is signed in need not type
 		p.Name.Value, p.Email.Value = v.User.Name, v.User.Email
 	}
 	return web.Page(c, views.Affiliate(p), fiber.StatusOK)
 }
 
 // affiliatePage says what the plans file says.
-func (k *Console) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliatePage {
-	plans := k.Store.Plans()
+func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliatePage {
+	plans := s.Store.Plans()
 	terms := plans.Affiliate
-	_, err := k.partner(ctx, c)
+	_, err := s.partner(ctx, c)
 	p := views.AffiliatePage{
-		Front: k.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for "+
+		Front: s.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for "+
 			"how long, and how it is calculated."),
-		None: terms.Percent == 0 || terms.Months == 0, Off: k.Mail == nil, NoStripe: k.Billing == nil, Room: err == nil,
+		None: terms.Percent == 0 || terms.Months == 0, Off: s.Mail == nil, NoStripe: !s.Billing, Room: err == nil,
 		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month",
 			"months"), Hold: views.Plural(terms.HoldDays, "day", "days"),
 		Name:  views.Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
@@ -57,13 +57,13 @@ func (k *Console) affiliatePage(ctx context.Context, c *fiber.Ctx) views.Affilia
 		p.Cookie = views.Plural(terms.CookieDays, "day", "days")
 	}
 	if !p.None && len(plans.Plans) > 0 {
-		k.reckon(&p, plans)
+		s.reckon(&p, plans)
 	}
 	return p
 }
 
 // reckon fills in what plans bring, and one month of the middle plan line by line: by the rules that the ledger goes by.
-func (k *Console) reckon(p *views.AffiliatePage, plans tenants.Plans) {
+func (s *Site) reckon(p *views.AffiliatePage, plans tenants.Plans) {
 	terms, cash := plans.Affiliate, func(cents int64) string { return page.Cents2(cents, plans.Currency) }
 	for _, one := range plans.Plans {
 		month := terms.Commission(tenants.Payment{Cents: one.MonthCents, Untaxed: one.MonthCents})
@@ -88,9 +88,9 @@ func (k *Console) reckon(p *views.AffiliatePage, plans tenants.Plans) {
 }
 
 // askPartnerLink answers everybody in the same words: nobody learns who is a partner.
-func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
+func (s *Site) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
-	p := k.affiliatePage(ctx, c)
+	p := s.affiliatePage(ctx, c)
 	name, email := f.Text("name"), ""
 	if typed := f.Text("email"); tenants.ValidText(typed, 0, 254) {
 		email = strings.ToLower(typed)
@@ -109,61 +109,53 @@ func (k *Console) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = "Please correct the fields below."
 		return web.Page(c, views.Affiliate(p), fiber.StatusUnprocessableEntity)
 	}
-	if err := k.signups.take(email, web.IP(c)); err != nil {
+	if err := s.signups.take(email, web.IP(c)); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Affiliate(p), fiber.StatusTooManyRequests)
 		})
 	}
-	link, err := k.sendPartnerLink(ctx, name, email)
+	link, err := s.sendPartnerLink(ctx, name, email)
 	if err != nil {
 		return err
 	}
 	sent := views.PartnerSentPage{Front: p.Front, Email: email}
-	if k.Dev != nil {
+	if s.Dev {
 		sent.Link = link
 	}
 	return web.Page(c, views.PartnerSent(sent), fiber.StatusOK)
 }
 
-func (k *Console) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
-	token, now := tenants.NewSecret(tenants.PartnerPrefix), k.Now()
+func (s *Site) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
+	token, now := tenants.NewSecret(tenants.PartnerPrefix), s.Now()
 	path = views.PartnerEnterPath(string(token))
 	l := store.PartnerLink{Hash: token.Hash(), Email: email, Name: name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
-	if err := k.Store.Partners().AddLink(ctx, l); err != nil {
+	if err := s.Store.Partners().AddLink(ctx, l); err != nil {
 		return "", err
 	}
-	return path, k.mail(notify.Mail{To: email, Subject: "Your Carillon partner dashboard",
-		Text: "Hello,\n\nopen this link to sign in to your partner dashboard:\n\n" + k.PublicURL + path +
+	return path, s.send(notify.Mail{To: email, Subject: "Your Carillon partner dashboard",
+		Text: "Hello,\n\nopen this link to sign in to your partner dashboard:\n\n" + s.PublicURL + path +
 			"\n\nThe link works once, within 24 hours. If you did not ask for it, you can ignore this email.\n"})
 }
 
-func (k *Console) mail(m notify.Mail) error {
-	if err := k.Mail.Send(m); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few " +
-			"minutes.", Err: err}
-	}
-	return nil
-}
-
 // partnerLink finds what a link stands for. Programs that check mails open links too, so that a GET uses nothing up.
-func (k *Console) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
+func (s *Site) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.PartnerPrefix) {
 		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", "This link is not complete. Copy the whole link from the email.")
 	}
-	return k.Store.Partners().Link(ctx, tenants.Secret(token).Hash(), k.Now())
+	return s.Store.Partners().Link(ctx, tenants.Secret(token).Hash(), s.Now())
 }
 
-func (k *Console) enterPage(ctx context.Context, c *fiber.Ctx) views.PartnerEnterPage {
-	p := views.PartnerEnterPage{Front: k.front(ctx, c, "Your partner dashboard", "Sign in as a partner.")}
+func (s *Site) enterPage(ctx context.Context, c *fiber.Ctx) views.PartnerEnterPage {
+	p := views.PartnerEnterPage{Front: s.front(ctx, c, "Your partner dashboard", "Sign in as a partner.")}
 	p.Front.Hidden, p.Front.Path = true, views.PathAffiliate
 	return p
 }
 
-func (k *Console) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
-	l, err := k.partnerLink(ctx, c)
-	p := k.enterPage(ctx, c)
+func (s *Site) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
+	l, err := s.partnerLink(ctx, c)
+	p := s.enterPage(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Gone:
 		p.Gone = true
@@ -172,7 +164,7 @@ func (k *Console) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	p.Email, p.Action = l.Email, views.PartnerEnterPath(web.Param(c, "token"))
-	if v, err := k.Visitor(ctx, c); err == nil && v.User.Email == l.Email {
+	if v, err := s.Visitor(ctx, c); err == nil && v.User.Email == l.Email {
 		p.Room = v.User.Name
 	}
 	return web.Page(c, views.PartnerEnter(p), fiber.StatusOK)
@@ -180,18 +172,18 @@ func (k *Console) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 
 // enterPartner signs the address of the link in. An account of the console with that address opens the room from then on, since the
 // link has proven that the address is theirs; an account alone proves no address.
-func (k *Console) enterPartner(ctx context.Context, c *fiber.Ctx) error {
-	l, err := k.partnerLink(ctx, c)
-	p := k.enterPage(ctx, c)
+func (s *Site) enterPartner(ctx context.Context, c *fiber.Ctx) error {
+	l, err := s.partnerLink(ctx, c)
+	p := s.enterPage(ctx, c)
 	if err == nil {
-		fresh := NewPartner(k.Store.Plans(), l.Name, l.Email, k.Now())
-		if v, err := k.Visitor(ctx, c); err == nil && v.User.Email == l.Email {
+		fresh := NewPartner(s.Store.Plans(), l.Name, l.Email, s.Now())
+		if v, err := s.Visitor(ctx, c); err == nil && v.User.Email == l.Email {
 			fresh.User = v.User.ID
 		}
-		token, now := page.NewToken(), k.Now()
+		token, now := page.NewToken(), s.Now()
 		in := store.PartnerSignIn{Hash: tenants.Secret(token).Hash(), CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerSignInTTL)}
-		if _, err = k.Store.Partners().Enter(ctx, l.Hash, fresh, in); err == nil {
-			k.SetCookie(c, k.partnerCookie(), token, tenants.PartnerSignInTTL, false)
+		if _, err = s.Store.Partners().Enter(ctx, l.Hash, fresh, in); err == nil {
+			s.SetCookie(c, s.partnerCookie(), token, tenants.PartnerSignInTTL, false)
 			return c.Redirect(views.PathPartner, fiber.StatusSeeOther)
 		}
 	}

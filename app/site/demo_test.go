@@ -1,6 +1,8 @@
-package console
+package site
 
 import (
+	"carillon/app/page/pagetest"
+
 	"context"
 	"log/slog"
 	"strings"
@@ -13,34 +15,34 @@ import (
 )
 
 // hall is a house whose demo goes through a real gateway to the built-in agent.
-func hall(t *testing.T, stays time.Duration) (*house, *gateway.Gateway) {
+func hall(t *testing.T, stays time.Duration) (*server, *gateway.Gateway) {
 	t.Helper()
 	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-	must(t, err)
-	t.Cleanup(func() { must(t, g.Close()) })
+	pagetest.Must(t, err)
+	t.Cleanup(func() { pagetest.Must(t, g.Close()) })
 	builtin, err := agents.NewBuiltin(100*time.Millisecond, time.Now)
-	must(t, err)
-	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Voice, c.Agent, c.DemoTime = g, builtin, stays })
+	pagetest.Must(t, err)
+	h := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.Voice, c.Agent, c.DemoTime = g, builtin, stays })
 	return h, g
 }
 
 // guestCall calls the demo as the page does.
-func (h *house) guestCall(ctx context.Context) (call *phonetest.Call, at string) {
+func (h *server) guestCall(ctx context.Context) (call *phonetest.Call, at string) {
 	h.Helper()
 	phone, err := phonetest.New(phonetest.Config{})
-	must(h, err)
+	pagetest.Must(h, err)
 	call, err = phone.Call(ctx, func(ctx context.Context, offer string) (string, error) {
-		res := h.browser().send("POST", "/demo/answer", "application/sdp", offer)
+		res := h.Browser().Send("POST", "/demo/answer", "application/sdp", offer)
 		if res.StatusCode != 201 {
-			return "", &phonetest.StatusError{Status: res.StatusCode, Body: res.body}
+			return "", &phonetest.StatusError{Status: res.StatusCode, Body: res.Body}
 		}
 		if res.Header.Get("Content-Type") != "application/sdp" {
 			h.Errorf("the answer is %s", res.Header.Get("Content-Type"))
 		}
 		at = res.Header.Get("Location")
-		return res.body, nil
+		return res.Body, nil
 	})
-	must(h, err)
+	pagetest.Must(h, err)
 	return call, at
 }
 
@@ -58,21 +60,21 @@ func TestTheDemo(t *testing.T) {
 	t.Parallel()
 	const stays = 12 * time.Second // a busy machine is slow to ring the first bells
 	h, _ := hall(t, stays)
-	h.browser().get("/demo").want(200).has("data-demo", "/demo/answer", "0:12", "It does not use a push")
+	h.Browser().Get("/demo").Want(200).Has("data-demo", "/demo/answer", "0:12", "It does not use a push")
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	call, at := h.guestCall(ctx)
 	defer call.HangUp()
 	soon(t, "connected", call.Connected())
-	must(t, call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding > 20 }))
+	pagetest.Must(t, call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding > 20 }))
 	soon(t, "the server hangs up", call.Closed())
 	if took := time.Since(began); took < stays {
 		t.Errorf("it hung up after %s", took)
 	}
 	tick := time.NewTicker(10 * time.Millisecond) // the phone hears of the end before the server has let go
 	defer tick.Stop()
-	for h.browser().send("DELETE", at, "", "").StatusCode != 404 {
+	for h.Browser().Send("DELETE", at, "", "").StatusCode != 404 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -89,11 +91,11 @@ func TestTheDemoIsHungUp(t *testing.T) {
 	call, at := h.guestCall(ctx)
 	defer call.HangUp()
 	soon(t, "connected", call.Connected())
-	h.browser().send("DELETE", "/demo/calls/"+"demo-other", "", "").want(404)
+	h.Browser().Send("DELETE", "/demo/calls/"+"demo-other", "", "").Want(404)
 	if len(g.Calls()) != 1 {
 		t.Fatalf("%d calls", len(g.Calls()))
 	}
-	h.browser().send("DELETE", at, "", "").want(204)
+	h.Browser().Send("DELETE", at, "", "").Want(204)
 	soon(t, "closed", call.Closed())
 }
 
@@ -104,14 +106,14 @@ func TestTheDemoHangsUpNothingElse(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	phone, err := phonetest.New(phonetest.Config{})
-	must(t, err)
+	pagetest.Must(t, err)
 	call, err := phone.Call(ctx, func(ctx context.Context, offer string) (string, error) {
-		a, err := g.Answer(ctx, gateway.Offer{Call: "customers-ring", Leg: "x", SDP: offer, Agent: silent{}, On: func(gateway.Event) {}})
+		a, err := g.Answer(ctx, gateway.Offer{Call: "customers-ring", Leg: "x", SDP: offer, Agent: pagetest.SilentAgent{}, On: func(gateway.Event) {}})
 		return a.SDP, err
 	})
-	must(t, err)
+	pagetest.Must(t, err)
 	defer call.HangUp()
-	h.browser().send("DELETE", "/demo/calls/customers-ring", "", "").want(404)
+	h.Browser().Send("DELETE", "/demo/calls/customers-ring", "", "").Want(404)
 	if len(g.Calls()) != 1 {
 		t.Error("the demo's door hung up a customer's call")
 	}
@@ -120,45 +122,45 @@ func TestTheDemoHangsUpNothingElse(t *testing.T) {
 func TestTheDemoRefuses(t *testing.T) {
 	t.Parallel()
 	h, _ := hall(t, time.Minute)
-	b := h.browser()
+	b := h.Browser()
 	for _, bad := range []struct {
 		kind, body string
 		status     int
 	}{{"application/json", "{}", 415}, {"", "v=0", 415}, {"application/sdp", "", 400}, {"application/sdp", "v=0\r\n", 422}, {"application/sdp", strings.Repeat("a=x\r\n", 20000), 413}} {
-		res := b.send("POST", "/demo/answer", bad.kind, bad.body)
+		res := b.Send("POST", "/demo/answer", bad.kind, bad.body)
 		if res.StatusCode != bad.status || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") && bad.status != 413 {
 			t.Errorf("%s, %d bytes: %d %s", bad.kind, len(bad.body), res.StatusCode, res.Header.Get("Content-Type"))
 		}
 	}
 	slowed := 0
 	for range 10 {
-		if res := b.send("POST", "/demo/answer", "application/sdp", "v=0\r\n"); res.StatusCode == 429 && res.Header.Get("Retry-After") != "" {
+		if res := b.Send("POST", "/demo/answer", "application/sdp", "v=0\r\n"); res.StatusCode == 429 && res.Header.Get("Retry-After") != "" {
 			slowed++
 		}
 	}
 	if slowed < 6 {
 		t.Errorf("%d of 10 more were slowed down", slowed)
 	}
-	h.clock.pass(time.Minute)
-	b.send("POST", "/demo/answer", "application/sdp", "v=0\r\n").want(422)
-	shut := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.Voice = nil })
-	shut.browser().send("POST", "/demo/answer", "application/sdp", "v=0").want(503)
-	shut.browser().get("/demo").want(200).has("cannot carry calls").lacks("data-demo-start")
+	h.Clock.Pass(time.Minute)
+	b.Send("POST", "/demo/answer", "application/sdp", "v=0\r\n").Want(422)
+	shut := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.Voice = nil })
+	shut.Browser().Send("POST", "/demo/answer", "application/sdp", "v=0").Want(503)
+	shut.Browser().Get("/demo").Want(200).Has("cannot carry calls").Lacks("data-demo-start")
 }
 
 func TestDemoSeatsAreFew(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	d, err := newDemos(func() time.Time { return now })
-	must(t, err)
+	pagetest.Must(t, err)
 	for i := range demosAtOnce {
-		must(t, d.add(string(rune('a'+i))))
+		pagetest.Must(t, d.add(string(rune('a'+i))))
 	}
 	if d.add("late") == nil {
 		t.Error("one seat too many")
 	}
 	d.drop("a")
-	must(t, d.add("late"))
+	pagetest.Must(t, d.add("late"))
 	all := 0
 	for i := range 2 * demosAllBurst { // each from another network
 		if d.take("192.0.2."+string(rune('0'+i%10))+string(rune('0'+i/10))) == nil {
@@ -174,37 +176,37 @@ func TestDemoSeatsAreFew(t *testing.T) {
 func TestTheDemoTellsOfRelays(t *testing.T) {
 	t.Parallel()
 	h, _ := hall(t, time.Minute)
-	h.browser().get("/demo").want(200).has(`data-ice=""`)
-	h.browser().get("/demo/ice").want(404)
-	h = openAs(t, "http://127.0.0.1", func(_ *house, c *Config) {
+	h.Browser().Get("/demo").Want(200).Has(`data-ice=""`)
+	h.Browser().Get("/demo/ice").Want(404)
+	h = openAs(t, "http://127.0.0.1", func(_ *server, c *Config) {
 		c.DemoICE = func() []gateway.ICEServer {
 			return []gateway.ICEServer{{URLs: []string{"stun:s"}}, {URLs: []string{"turn:a", "turn:b"}, Username: "who", Credential: "north"}}
 		}
 	})
-	h.browser().get("/demo").want(200).has(`data-ice="/demo/ice"`).lacks("north")
+	h.Browser().Get("/demo").Want(200).Has(`data-ice="/demo/ice"`).Lacks("north")
 	for range demosBurst {
-		res := h.browser().get("/demo/ice").want(200)
-		if want := `{"ice_servers":[{"urls":["stun:s"]},{"urls":["turn:a","turn:b"],"username":"who","credential":"north"}]}`; res.body != want || res.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%q says %s, want %s", res.Header.Get("Cache-Control"), res.body, want)
+		res := h.Browser().Get("/demo/ice").Want(200)
+		if want := `{"ice_servers":[{"urls":["stun:s"]},{"urls":["turn:a","turn:b"],"username":"who","credential":"north"}]}`; res.Body != want || res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%q says %s, want %s", res.Header.Get("Cache-Control"), res.Body, want)
 		}
 	}
-	if res := h.browser().get("/demo/ice").want(429).lacks("north"); res.Header.Get("Retry-After") == "" {
+	if res := h.Browser().Get("/demo/ice").Want(429).Lacks("north"); res.Header.Get("Retry-After") == "" {
 		t.Error("it does not say how long to wait")
 	}
-	h.clock.pass(demosEvery)
-	h.browser().get("/demo/ice").want(200)
-	h = openAs(t, "http://127.0.0.1", func(_ *house, c *Config) {
+	h.Clock.Pass(demosEvery)
+	h.Browser().Get("/demo/ice").Want(200)
+	h = openAs(t, "http://127.0.0.1", func(_ *server, c *Config) {
 		c.DemoClosed, c.DemoICE = true, func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:s"}}} }
 	})
-	h.browser().get("/demo/ice").want(404)
+	h.Browser().Get("/demo/ice").Want(404)
 }
 
 // TestTheOperatorChoosesTheDemo: its agent is named, escaped, and a closed demo answers nobody.
 func TestTheOperatorChoosesTheDemo(t *testing.T) {
 	t.Parallel()
-	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.DemoName = "Front desk <b>" })
-	h.browser().get("/demo").want(200).has("the agent “Front desk &lt;b&gt;”, which the operator", "data-demo-start").lacks("<b>")
-	h = openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.DemoClosed = true })
-	h.browser().get("/demo").want(200).has("has closed the demo").lacks("data-demo-start")
-	h.browser().send("POST", "/demo/answer", "application/sdp", "v=0").want(503).has("no_demo")
+	h := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.DemoName = "Front desk <b>" })
+	h.Browser().Get("/demo").Want(200).Has("the agent “Front desk &lt;b&gt;”, which the operator", "data-demo-start").Lacks("<b>")
+	h = openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.DemoClosed = true })
+	h.Browser().Get("/demo").Want(200).Has("has closed the demo").Lacks("data-demo-start")
+	h.Browser().Send("POST", "/demo/answer", "application/sdp", "v=0").Want(503).Has("no_demo")
 }

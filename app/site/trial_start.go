@@ -1,4 +1,4 @@
-package console
+package site
 
 import (
 	"carillon/app/page"
@@ -17,23 +17,23 @@ import (
 )
 
 // signup finds what a link stands for. Programs that check mails open links too, so that a GET uses nothing up.
-func (k *Console) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
+func (s *Site) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.TrialPrefix) {
 		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", "This link is not complete. Copy the whole link from the email.")
 	}
-	return k.Store.SignUps().Get(ctx, tenants.Secret(token).Hash(), k.Now())
+	return s.Store.SignUps().Get(ctx, tenants.Secret(token).Hash(), s.Now())
 }
 
-func (k *Console) confirmPage(ctx context.Context, c *fiber.Ctx) views.TrialConfirmPage {
-	p := views.TrialConfirmPage{Front: k.front(ctx, c, "Confirm the trial", "The last step of signing up for a trial."), Days: k.trialDays()}
+func (s *Site) confirmPage(ctx context.Context, c *fiber.Ctx) views.TrialConfirmPage {
+	p := views.TrialConfirmPage{Front: s.front(ctx, c, "Confirm the trial", "The last step of signing up for a trial."), Days: s.trialDays()}
 	p.Front.Hidden, p.Front.Path = true, views.PathTrial
 	return p
 }
 
-func (k *Console) askTrial(ctx context.Context, c *fiber.Ctx) error {
-	n, err := k.signup(ctx, c)
-	p := k.confirmPage(ctx, c)
+func (s *Site) askTrial(ctx context.Context, c *fiber.Ctx) error {
+	n, err := s.signup(ctx, c)
+	p := s.confirmPage(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Gone:
 		p.Gone = true
@@ -41,11 +41,11 @@ func (k *Console) askTrial(ctx context.Context, c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	}
-	return web.Page(c, views.TrialConfirm(k.confirming(c, p, n)), fiber.StatusOK)
+	return web.Page(c, views.TrialConfirm(s.confirming(c, p, n)), fiber.StatusOK)
 }
 
 // confirming fills in what is to be confirmed, and whether the password must be typed.
-func (k *Console) confirming(c *fiber.Ctx, p views.TrialConfirmPage, n tenants.Signup) views.TrialConfirmPage {
+func (s *Site) confirming(c *fiber.Ctx, p views.TrialConfirmPage, n tenants.Signup) views.TrialConfirmPage {
 	p.Company, p.Email, p.Action, p.Ask = n.Company, n.Email, views.TrialPath(web.Param(c, "token")), !sameBrowser(c, n)
 	return p
 }
@@ -58,20 +58,20 @@ func sameBrowser(c *fiber.Ctx, n tenants.Signup) bool {
 }
 
 // startTrial opens the tenant and signs its owner in.
-func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
-	n, err := k.signup(ctx, c)
-	p := k.confirmPage(ctx, c)
+func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
+	n, err := s.signup(ctx, c)
+	p := s.confirmPage(ctx, c)
 	if err == nil && !sameBrowser(c, n) {
-		p = k.confirming(c, p, n)
-		if ok, err := k.prove(ctx, c, n, &p); !ok || err != nil {
+		p = s.confirming(c, p, n)
+		if ok, err := s.prove(ctx, c, n, &p); !ok || err != nil {
 			return err
 		}
 	}
 	var o store.Opening
 	if err == nil {
-		o = k.opening(c, n)
-		if o.Referral, err = k.referral(ctx, c, n, o.Tenant.ID); err == nil {
-			err = k.openTrial(ctx, o)
+		o = s.opening(c, n)
+		if o.Referral, err = s.referral(ctx, c, n, o.Tenant.ID); err == nil {
+			err = s.openTrial(ctx, o)
 		}
 	}
 	switch {
@@ -79,29 +79,29 @@ func (k *Console) startTrial(ctx context.Context, c *fiber.Ctx) error {
 		p.Gone = true
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
 	case tenants.KindOf(err) == tenants.Conflict: // it can be told: whoever is here has read the address's mail
-		p = k.confirming(c, p, n)
+		p = s.confirming(c, p, n)
 		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you under " +
 			"People."
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusConflict)
 	case err != nil:
 		return err
 	}
-	k.SetCookie(c, signupCookie, "", 0, false)
-	if err := k.Admit(ctx, c, o.Owner, o.Tenant.ID); err != nil {
+	s.SetCookie(c, signupCookie, "", 0, false)
+	if err := s.Admit(ctx, c, o.Owner, o.Tenant.ID); err != nil {
 		return err
 	}
 	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
 }
 
 // prove asks for the password in a browser that did not sign up; when it is not the one, the page that says so is sent.
-func (k *Console) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
-	if err := k.Tries.Take(n.Email, web.IP(c)); err != nil {
+func (s *Site) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
+	if err := s.Tries.Take(n.Email, web.IP(c)); err != nil {
 		return false, page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.TrialConfirm(*p), fiber.StatusTooManyRequests)
 		})
 	}
-	if ok, err = k.Passwords.Match(ctx, page.FormOf(c).Raw("password"), n.Password); err != nil || ok {
+	if ok, err = s.Passwords.Match(ctx, page.FormOf(c).Raw("password"), n.Password); err != nil || ok {
 		return ok, err
 	}
 	p.Error = "This is not the password you chose when you signed up. Try again."
@@ -109,20 +109,20 @@ func (k *Console) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *
 }
 
 // openTrial opens it under a plain slug, or under one with a few letters more when that is taken.
-func (k *Console) openTrial(ctx context.Context, o store.Opening) error {
-	err := k.Store.SignUps().OpenTrial(ctx, o)
+func (s *Site) openTrial(ctx context.Context, o store.Opening) error {
+	err := s.Store.SignUps().OpenTrial(ctx, o)
 	if tenants.KindOf(err) != tenants.Conflict {
 		return err
 	}
 	o.Tenant.Slug += "-" + strings.ToLower(strings.NewReplacer("-", "x", "_", "y").Replace(page.NewToken()[:6]))
-	return k.Store.SignUps().OpenTrial(ctx, o)
+	return s.Store.SignUps().OpenTrial(ctx, o)
 }
 
 // opening is the tenant that a sign-up becomes.
-func (k *Console) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
-	now := k.Now()
+func (s *Site) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
+	now := s.Now()
 	domain, _ := page.Registrable(n.Email)
-	plans := k.Store.Plans()
+	plans := s.Store.Plans()
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](now), Slug: tenants.Slug(n.Company), Name: n.Company, Industry: n.Industry, State: tenants.TenantActive,
 		TimeZone: n.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,

@@ -1,4 +1,4 @@
-package console
+package site
 
 import (
 	"carillon/app/page"
@@ -43,17 +43,17 @@ type applicant struct {
 	code                                 string // of the partner who brought them
 }
 
-func (k *Console) trialForm(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Trial(k.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate, code: k.via(ctx, c)})),
+func (s *Site) trialForm(ctx context.Context, c *fiber.Ctx) error {
+	return web.Page(c, views.Trial(s.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate, code: s.via(ctx, c)})),
 		fiber.StatusOK)
 }
 
-func (k *Console) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) views.TrialPage {
+func (s *Site) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) views.TrialPage {
 	p := views.TrialPage{
-		Front: k.front(ctx, c, "Start a trial", "Try Carillon with everything it does: your own tenant, the built-in agent and your "+
+		Front: s.front(ctx, c, "Start a trial", "Try Carillon with everything it does: your own tenant, the built-in agent and your "+
 			"phones. No card."),
-		Days:    k.trialDays(),
-		Off:     k.Mail == nil,
+		Days:    s.trialDays(),
+		Off:     s.Mail == nil,
 		Company: views.Field{Name: "company", Label: "Company", Value: page.Shown(a.company, 80), Autocomplete: "organization", Max: 80},
 		Name:    views.Field{Name: "name", Label: "Your name", Value: page.Shown(a.name, 80), Autocomplete: "name", Max: 80},
 		Email: views.Field{Name: "email", Label: "Work email", Type: "email", Value: page.Shown(a.email, 254), Autocomplete: "username",
@@ -99,76 +99,75 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 }
 
 // signUp answers everybody in the same words and the same time. Who may try gets a link; who may not is told by mail why.
-func (k *Console) signUp(ctx context.Context, c *fiber.Ctx) error {
+func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
 	a := applicant{f.Text("company"), f.Text("name"), "", f.Raw("password"), f.Text("time_zone"), tenants.Industry(f.Text("industry")),
 		strings.ToUpper(f.Text("code"))}
 	if typed := f.Text("email"); tenants.ValidText(typed, 0, 254) {
 		a.email = strings.ToLower(typed)
 	}
-	p := k.trialPage(ctx, c, a)
+	p := s.trialPage(ctx, c, a)
 	if p.Off {
 		return web.Page(c, views.Trial(p), fiber.StatusServiceUnavailable)
 	}
-	if ok := k.knownCode(ctx, a.code, &p); !a.check(&p) || !ok {
+	if ok := s.knownCode(ctx, a.code, &p); !a.check(&p) || !ok {
 		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
 	}
-	if err := k.signups.take(a.email, web.IP(c)); err != nil {
+	if err := s.signups.take(a.email, web.IP(c)); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Trial(p), fiber.StatusTooManyRequests)
 		})
 	}
-	phc, err := k.Passwords.Hash(ctx, a.password) // also for a known address, which must cost the same
+	phc, err := s.Passwords.Hash(ctx, a.password) // also for a known address, which must cost the same
 	if err != nil {
 		return err
 	}
 	browser := page.NewToken()
-	letter, link, err := k.letter(ctx, a, phc, tenants.Secret(browser).Hash())
+	letter, link, err := s.letter(ctx, a, phc, tenants.Secret(browser).Hash())
 	if err != nil {
 		return err
 	}
-	if err := k.Mail.Send(letter); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few " +
-			"minutes.", Err: err}
+	if err := s.send(letter); err != nil {
+		return err
 	}
-	k.SetCookie(c, signupCookie, browser, tenants.SignupTTL, false)
+	s.SetCookie(c, signupCookie, browser, tenants.SignupTTL, false)
 	sent := views.TrialSentPage{Front: p.Front, Email: a.email}
-	if k.Dev != nil {
+	if s.Dev {
 		sent.Link = link
 	}
 	return web.Page(c, views.TrialSent(sent), fiber.StatusOK)
 }
 
 // letter keeps the sign-up of whoever may try, and writes what they, or whoever may not, get to read.
-func (k *Console) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
+func (s *Site) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
 	domain, _ := page.Registrable(a.email)
-	_, err = k.Store.Users().ByEmail(ctx, a.email)
+	_, err = s.Store.Users().ByEmail(ctx, a.email)
 	known := err == nil
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return m, "", err
 	}
-	tried, err := k.Store.SignUps().HadTrial(ctx, k.Store.Plans().TrialKey(a.email, domain))
+	tried, err := s.Store.SignUps().HadTrial(ctx, s.Store.Plans().TrialKey(a.email, domain))
 	if err != nil {
 		return m, "", err
 	}
-	token, now := tenants.NewSecret(tenants.TrialPrefix), k.Now()
+	token, now := tenants.NewSecret(tenants.TrialPrefix), s.Now()
 	n := tenants.Signup{
 		Hash: token.Hash(), Browser: browser, Email: a.email, Name: a.name, Password: phc, Company: a.company, Industry: a.industry, TimeZone: a.zone, Code: a.code,
 		CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL),
 	}
 	path = views.TrialPath(string(token))
-	m = mailLink(a.email, k.PublicURL+path)
+	m = mailLink(a.email, s.PublicURL+path)
 	switch {
 	case known:
-		m, path = mailKnown(a.email, k.PublicURL), views.PathSignIn
+		m, path = mailKnown(a.email, s.PublicURL), views.PathSignIn
 	case tried:
-		m, path = mailTried(a.email, k.PublicURL), views.PathSignIn
+		m, path = mailTried(a.email, s.PublicURL), views.PathSignIn
 	}
 	if known || tried { // a row all the same, or the time it takes would tell; nobody gets its link, and it is over already
 		n.Password, n.ExpiresAt = "", now
 	}
-	return m, path, k.Store.SignUps().Add(ctx, n)
+	return m, path, s.Store.SignUps().Add(ctx, n)
 }
 
 func mailLink(to, link string) notify.Mail {

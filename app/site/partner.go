@@ -1,4 +1,4 @@
-package console
+package site
 
 import (
 	"carillon/app/page"
@@ -16,22 +16,22 @@ import (
 )
 
 // partnerCookie is the name of a partner's own cookie, which has nothing to do with that of the console.
-func (k *Console) partnerCookie() string { return k.CookieName() + "-partner" }
+func (s *Site) partnerCookie() string { return s.CookieName() + "-partner" }
 
 // partner finds which partner is there: by their own cookie, or by the account of the console that opens their room. Whoever is none is
 // Unauthorized.
-func (k *Console) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
-	if token := c.Cookies(k.partnerCookie()); token != "" {
-		p, err := k.Store.Partners().BySignIn(ctx, tenants.Secret(token).Hash(), k.Now())
+func (s *Site) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
+	if token := c.Cookies(s.partnerCookie()); token != "" {
+		p, err := s.Store.Partners().BySignIn(ctx, tenants.Secret(token).Hash(), s.Now())
 		if err == nil || tenants.KindOf(err) != tenants.Unauthorized {
 			return p, err
 		}
 	}
-	v, err := k.Visitor(ctx, c)
+	v, err := s.Visitor(ctx, c)
 	if err != nil {
 		return tenants.Partner{}, err
 	}
-	p, err := k.Store.Partners().ByUser(ctx, v.User.ID)
+	p, err := s.Store.Partners().ByUser(ctx, v.User.ID)
 	if tenants.KindOf(err) == tenants.Unknown {
 		return p, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
 	}
@@ -39,8 +39,8 @@ func (k *Console) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, e
 }
 
 // inRoom lets a partner in and sends everybody else to the page on which one becomes one.
-func (k *Console) inRoom(ctx context.Context, c *fiber.Ctx, do func(tenants.Partner) error) error {
-	p, err := k.partner(ctx, c)
+func (s *Site) inRoom(ctx context.Context, c *fiber.Ctx, do func(tenants.Partner) error) error {
+	p, err := s.partner(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Unauthorized:
 		return c.Redirect(views.PathAffiliate+"#join", fiber.StatusSeeOther)
@@ -50,13 +50,13 @@ func (k *Console) inRoom(ctx context.Context, c *fiber.Ctx, do func(tenants.Part
 	return do(p)
 }
 
-func (k *Console) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
-	return k.inRoom(ctx, c, func(who tenants.Partner) error {
-		p, err := k.room(ctx, c, who)
+func (s *Site) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
+	return s.inRoom(ctx, c, func(who tenants.Partner) error {
+		p, err := s.room(ctx, c, who)
 		if err != nil {
 			return err
 		}
-		if f := k.Flash(c); f != nil {
+		if f := s.Flash(c); f != nil {
 			p.Note = f.Text
 		}
 		return web.Page(c, views.Partner(p), fiber.StatusOK)
@@ -67,36 +67,36 @@ func (k *Console) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
 const linesShown = 40
 
 // room gathers what a partner sees: sums and lines, and of whom they brought only that there is somebody.
-func (k *Console) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
-	p := k.bareRoom(ctx, c, who)
-	lines, err := k.Store.Ledger().Entries(ctx, who.ID)
+func (s *Site) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
+	p := s.bareRoom(ctx, c, who)
+	lines, err := s.Store.Ledger().Entries(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	brought, err := k.Store.Ledger().Referrals(ctx, who.ID)
+	brought, err := s.Store.Ledger().Referrals(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	paid, err := k.Store.Ledger().Payments(ctx, who.ID)
+	paid, err := s.Store.Ledger().Payments(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	payouts, err := k.Store.Ledger().Payouts(ctx, who.ID)
+	payouts, err := s.Store.Ledger().Payouts(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	clicks, err := k.Store.Partners().Clicks(ctx, who.ID)
+	clicks, err := s.Store.Partners().Clicks(ctx, who.ID)
 	if err != nil {
 		return p, err
 	}
-	k.fillSums(&p, lines)
-	k.fillCustomers(&p, brought, paid, lines)
-	k.fillLines(&p, lines)
+	s.fillSums(&p, lines)
+	s.fillCustomers(&p, brought, paid, lines)
+	s.fillLines(&p, lines)
 	for _, o := range payouts {
-		p.Payouts = append(p.Payouts, views.PartnerPayout{At: dated(o.CreatedAt), Sum: k.cash(o.Cents), Reference: o.Reference})
+		p.Payouts = append(p.Payouts, views.PartnerPayout{At: dated(o.CreatedAt), Sum: s.cash(o.Cents), Reference: o.Reference})
 	}
 	days, sum := make([]int, 30), 0
-	today := k.Now().UTC().Truncate(24 * time.Hour)
+	today := s.Now().UTC().Truncate(24 * time.Hour)
 	for _, d := range clicks {
 		sum += int(d.Clicks)
 		if ago := int(today.Sub(d.Day).Hours() / 24); ago >= 0 && ago < len(days) {
@@ -107,11 +107,11 @@ func (k *Console) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (
 	return p, nil
 }
 
-func (k *Console) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partner) views.PartnerPage {
+func (s *Site) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partner) views.PartnerPage {
 	p := views.PartnerPage{
-		Front: k.front(ctx, c, "Your partner dashboard", "Your link, what came of it, and what it earned you."),
-		Name:  who.Name, Email: who.Email, Code: who.Code, Link: k.PublicURL + views.PartnerLinkPath(who.Code), Stopped: !who.StoppedAt.IsZero(), NoStripe: k.Billing == nil,
-		Hold: views.Plural(k.Store.Plans().Affiliate.HoldDays, "day", "days"), Unsaid: who.Payee.By == "",
+		Front: s.front(ctx, c, "Your partner dashboard", "Your link, what came of it, and what it earned you."),
+		Name:  who.Name, Email: who.Email, Code: who.Code, Link: s.PublicURL + views.PartnerLinkPath(who.Code), Stopped: !who.StoppedAt.IsZero(), NoStripe: !s.Billing,
+		Hold: views.Plural(s.Store.Plans().Affiliate.HoldDays, "day", "days"), Unsaid: who.Payee.By == "",
 	}
 	p.Front.Hidden, p.Front.Path = true, views.PathPartner
 	fillPayee(&p, who.Payee)
@@ -132,7 +132,7 @@ func fillPayee(p *views.PartnerPage, y tenants.Payee) {
 }
 
 // cash is a sum with its cents, in the currency of the plans.
-func (k *Console) cash(cents int64) string { return page.Cents2(cents, k.Store.Plans().Currency) }
+func (s *Site) cash(cents int64) string { return page.Cents2(cents, s.Store.Plans().Currency) }
 
 // dated is a moment to the day, in UTC: partners have no time zone of their own.
 func dated(t time.Time) views.Time {
@@ -143,15 +143,15 @@ func dated(t time.Time) views.Time {
 	return at
 }
 
-func (k *Console) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
-	b := tenants.BalanceOf(lines, k.Now())
+func (s *Site) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
+	b := tenants.BalanceOf(lines, s.Now())
 	p.Sums = []views.Stat{
-		{Label: "Held", Value: k.cash(b.Held), Note: "for " + p.Hold + " after each payment"},
-		{Label: "Payable", Value: k.cash(b.Payable), Note: "goes into the next payout"},
-		{Label: "Paid", Value: k.cash(b.Paid), Note: "sent to you so far"},
+		{Label: "Held", Value: s.cash(b.Held), Note: "for " + p.Hold + " after each payment"},
+		{Label: "Payable", Value: s.cash(b.Payable), Note: "goes into the next payout"},
+		{Label: "Paid", Value: s.cash(b.Paid), Note: "sent to you so far"},
 	}
 	if b.Owed > 0 {
-		p.Owed = k.cash(b.Owed)
+		p.Owed = s.cash(b.Owed)
 	}
 }
 
@@ -159,7 +159,7 @@ func (k *Console) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
 func nameless(r tenants.ReferralID) string { return "Customer " + string(r)[:6] }
 
 // fillCustomers lists whom the partner brought and does not count whom they may not bring.
-func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment,
+func (s *Site) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment,
 	lines []tenants.Entry) {
 	earned := map[tenants.ReferralID]int64{}
 	for _, e := range lines {
@@ -167,13 +167,13 @@ func (k *Console) fillCustomers(p *views.PartnerPage, brought []tenants.Referral
 	}
 	trials, paying := 0, 0
 	for _, r := range brought {
-		c := views.PartnerCustomer{Name: nameless(r.ID), Began: dated(r.CreatedAt), Earned: k.cash(earned[r.ID])}
+		c := views.PartnerCustomer{Name: nameless(r.ID), Began: dated(r.CreatedAt), Earned: s.cash(earned[r.ID])}
 		switch until := r.Until(paid[r.ID]); {
 		case r.Refused != "":
 			c.State, c.Tone, c.Icon = "Your own account, no commission", views.ToneWarn, views.IconBan
 		case until.IsZero():
 			c.State, c.Tone, c.Icon, trials = "Not paying yet", views.ToneNeutral, views.IconHourglass, trials+1
-		case k.Now().Before(until):
+		case s.Now().Before(until):
 			c.State, c.Tone, c.Icon, c.Until, trials, paying = "Earns", views.ToneGood, views.IconCheck, dated(until), trials+1, paying+1
 		default:
 			c.State, c.Tone, c.Icon, trials, paying = "Period ended", views.ToneNeutral, views.IconDone, trials+1, paying+1
@@ -197,14 +197,14 @@ var (
 	}
 )
 
-func (k *Console) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
-	now := k.Now()
+func (s *Site) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
+	now := s.Now()
 	if more := len(lines) - linesShown; more > 0 {
 		lines, p.Left = lines[more:], views.Count(more)
 	}
 	for _, e := range slices.Backward(lines) {
 		l := entryStates[e.State(now)]
-		l.At, l.Text, l.Customer, l.Sum, l.Less = dated(e.CreatedAt), entryWords[e.Kind], nameless(e.Referral), k.cash(e.Cents), e.Cents < 0
+		l.At, l.Text, l.Customer, l.Sum, l.Less = dated(e.CreatedAt), entryWords[e.Kind], nameless(e.Referral), s.cash(e.Cents), e.Cents < 0
 		switch e.State(now) {
 		case tenants.EntryHeld:
 			l.Payable = dated(e.PayableAt)
@@ -218,9 +218,9 @@ func (k *Console) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
 }
 
 // partnerCSV is the whole ledger.
-func (k *Console) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
-	return k.inRoom(ctx, c, func(who tenants.Partner) error {
-		payouts, err := k.Store.Ledger().Payouts(ctx, who.ID)
+func (s *Site) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
+	return s.inRoom(ctx, c, func(who tenants.Partner) error {
+		payouts, err := s.Store.Ledger().Payouts(ctx, who.ID)
 		if err != nil {
 			return err
 		}
@@ -228,27 +228,27 @@ func (k *Console) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 		for _, o := range payouts {
 			reference[o.ID] = o.Reference
 		}
-		currency, now := k.Store.Plans().Currency, k.Now()
+		currency, now := s.Store.Plans().Currency, s.Now()
 		more := func(ctx context.Context, _ string) (rows [][]string, next string, err error) {
-			lines, err := k.Store.Ledger().Entries(ctx, who.ID)
+			lines, err := s.Store.Ledger().Entries(ctx, who.ID)
 			for _, e := range lines {
 				rows = append(rows, []string{page.Stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.FormatCents(e.Cents), currency,
 					string(e.State(now)), page.Stamp(e.PayableAt), reference[e.Payout]})
 			}
 			return rows, "", err
 		}
-		return k.SendSheet(ctx, c, page.Sheet{Name: "commissions", Head: []string{"at", "line", "customer", "sum", "currency", "state",
+		return s.SendSheet(ctx, c, page.Sheet{Name: "commissions", Head: []string{"at", "line", "customer", "sum", "currency", "state",
 			"payable_at", "payout"}, Sums: []int{3}, More: more})
 	})
 }
 
 // setPayee says how the partner is paid, and tells them by mail: nobody else is to do it unseen.
-func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
-	return k.inRoom(ctx, c, func(who tenants.Partner) error {
+func (s *Site) setPayee(ctx context.Context, c *fiber.Ctx) error {
+	return s.inRoom(ctx, c, func(who tenants.Partner) error {
 		f := page.FormOf(c)
 		y := tenants.Payee{Name: f.Text("payee"), By: tenants.PayBy(f.Text("by")), Account: f.Text("account")}.Clean()
 		if w, wrong := page.WrongOf(y.Check()); wrong {
-			p, err := k.room(ctx, c, who)
+			p, err := s.room(ctx, c, who)
 			if err != nil {
 				return err
 			}
@@ -257,31 +257,31 @@ func (k *Console) setPayee(ctx context.Context, c *fiber.Ctx) error {
 			return web.Page(c, views.Partner(p), fiber.StatusUnprocessableEntity)
 		}
 		if y == who.Payee {
-			return k.Done(c, page.FlashSaved, views.PathPartner)
+			return s.Done(c, page.FlashSaved, views.PathPartner)
 		}
-		if k.Mail != nil {
+		if s.Mail != nil {
 			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed",
 				Text: "Hello,\n\nyour payout details were changed in your partner dashboard. If it was you, you do not need to do anything. If not, " +
 					"check\n\n" +
-					k.PublicURL + views.PathPartner + "\n\nand write to the operator of this server before the next payout.\n"}
-			if err := k.mail(m); err != nil {
+					s.PublicURL + views.PathPartner + "\n\nand write to the operator of this server before the next payout.\n"}
+			if err := s.send(m); err != nil {
 				return err
 			}
 		}
-		if err := k.Store.Partners().SetPayee(ctx, who.ID, y); err != nil {
+		if err := s.Store.Partners().SetPayee(ctx, who.ID, y); err != nil {
 			return err
 		}
-		return k.Done(c, page.FlashSaved, views.PathPartner)
+		return s.Done(c, page.FlashSaved, views.PathPartner)
 	})
 }
 
 // signOutPartner ends the partner's own sign-in; one to the console stays.
-func (k *Console) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
-	if token := c.Cookies(k.partnerCookie()); token != "" {
-		if err := k.Store.Partners().EndSignIn(ctx, tenants.Secret(token).Hash()); err != nil {
+func (s *Site) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
+	if token := c.Cookies(s.partnerCookie()); token != "" {
+		if err := s.Store.Partners().EndSignIn(ctx, tenants.Secret(token).Hash()); err != nil {
 			return err
 		}
 	}
-	k.SetCookie(c, k.partnerCookie(), "", 0, false)
+	s.SetCookie(c, s.partnerCookie(), "", 0, false)
 	return c.Redirect(views.PathAffiliate, fiber.StatusSeeOther)
 }

@@ -1,6 +1,9 @@
-package console
+package site
 
 import (
+	"carillon/app/page/pagetest"
+	"errors"
+
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -38,8 +41,8 @@ func packed(t *testing.T, text string) int {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := w.Write([]byte(text))
-	must(t, err)
-	must(t, w.Close())
+	pagetest.Must(t, err)
+	pagetest.Must(t, w.Close())
 	return b.Len()
 }
 
@@ -48,12 +51,12 @@ func packed(t *testing.T, text string) int {
 func TestTheFrontDoorIsWhole(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	w := h.browser()
+	w := h.Browser()
 	seen, queue, titles := map[string]bool{"/": true}, []string{"/"}, map[string]string{}
 	for len(queue) > 0 {
 		at := queue[0]
 		queue = queue[1:]
-		res := w.get(at)
+		res := w.Get(at)
 		if at == "/v1/openapi.yaml" { // mounted by another package
 			continue
 		}
@@ -64,9 +67,9 @@ func TestTheFrontDoorIsWhole(t *testing.T) {
 		if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 			continue
 		}
-		tree, err := html.Parse(strings.NewReader(res.body))
-		must(t, err)
-		for _, to := range h.page(t, at, tree, packed(t, res.body), titles) {
+		tree, err := html.Parse(strings.NewReader(res.Body))
+		pagetest.Must(t, err)
+		for _, to := range h.page(t, at, tree, packed(t, res.Body), titles) {
 			if !seen[to] {
 				seen[to] = true
 				queue = append(queue, to)
@@ -81,7 +84,7 @@ func TestTheFrontDoorIsWhole(t *testing.T) {
 }
 
 // page looks at one page and gives what it links to.
-func (h *house) page(t *testing.T, at string, tree *html.Node, weight int, titles map[string]string) (links []string) {
+func (h *server) page(t *testing.T, at string, tree *html.Node, weight int, titles map[string]string) (links []string) {
 	title, description := "", ""
 	nodes(tree, func(n *html.Node, attr map[string]string) {
 		switch {
@@ -116,7 +119,7 @@ func (h *house) page(t *testing.T, at string, tree *html.Node, weight int, title
 		}
 		if to := attr["href"]; n.Data == "a" && strings.HasPrefix(to, "/") {
 			u, err := url.Parse(to)
-			must(t, err)
+			pagetest.Must(t, err)
 			links = append(links, u.Path)
 		}
 	})
@@ -146,29 +149,29 @@ func TestIndustriesSayTheirPolicy(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	for _, i := range tenants.Industries {
-		res := h.browser().get("/industries/"+string(i)).want(200).has(i.Name(), "&#34;call_id&#34;")
-		if named := strings.Contains(res.body, "&#34;from&#34;"); named == i.Opaque() {
+		res := h.Browser().Get("/industries/"+string(i)).Want(200).Has(i.Name(), "&#34;call_id&#34;")
+		if named := strings.Contains(res.Body, "&#34;from&#34;"); named == i.Opaque() {
 			t.Errorf("%s: its page says %v of the caller in the push", i, named)
 		}
 	}
-	h.browser().get("/industries/mining").want(404)
+	h.Browser().Get("/industries/mining").Want(404)
 }
 
 func TestPricesAreThoseOfThePlansFile(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	res := h.browser().get("/pricing").want(200).has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days", "does not take payments", "500,000", "Any number")
-	for _, p := range h.store.Plans().Plans {
-		res.has(p.Name)
+	res := h.Browser().Get("/pricing").Want(200).Has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days", "does not take payments", "500,000", "Any number")
+	for _, p := range h.Store.Plans().Plans {
+		res.Has(p.Name)
 	}
 }
 
 func TestStatusTellsWhatFails(t *testing.T) {
 	t.Parallel()
-	h := openAs(t, "http://127.0.0.1", func(h *house, c *Config) {
-		c.Parts = append(c.Parts, Part{"Voice", "Carries calls.", func(context.Context) error { return errStop }})
+	h := openAs(t, "http://127.0.0.1", func(h *server, c *Config) {
+		c.Parts = append(c.Parts, Part{"Voice", "Carries calls.", func(context.Context) error { return errors.New("stop") }})
 	})
-	h.browser().get("/status").want(200).has("1 part is not available", "Operational", "Not available").lacks("stop")
+	h.Browser().Get("/status").Want(200).Has("1 part is not available", "Operational", "Not available").Lacks("stop")
 }
 
 func TestSitemapAndRobots(t *testing.T) {
@@ -179,7 +182,7 @@ func TestSitemapAndRobots(t *testing.T) {
 			Loc string `xml:"loc"`
 		} `xml:"url"`
 	}
-	must(t, xml.Unmarshal([]byte(h.browser().get("/sitemap.xml").want(200).body), &list))
+	pagetest.Must(t, xml.Unmarshal([]byte(h.Browser().Get("/sitemap.xml").Want(200).Body), &list))
 	if len(list.URLs) < 16 {
 		t.Errorf("%d addresses", len(list.URLs))
 	}
@@ -188,21 +191,21 @@ func TestSitemapAndRobots(t *testing.T) {
 		if !ok {
 			t.Errorf("%s is not ours", u.Loc)
 		}
-		h.browser().get(path).want(200).has(`content="` + u.Loc + `"`)
+		h.Browser().Get(path).Want(200).Has(`content="` + u.Loc + `"`)
 	}
-	h.browser().get("/robots.txt").want(200).has("Disallow: /v1/", "Sitemap: https://ring.example/sitemap.xml")
+	h.Browser().Get("/robots.txt").Want(200).Has("Disallow: /v1/", "Sitemap: https://ring.example/sitemap.xml")
 }
 
 func TestUnknownAddressLeadsHome(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	h.browser().get("/nothing-here").want(404).has(`href="/"`)
+	h.Browser().Get("/nothing-here").Want(404).Has(`href="/"`)
 }
 
 // TestTheFrontPageForPrograms: its description for programs can be read, and holds nothing that would leave the script.
 func TestTheFrontPageForPrograms(t *testing.T) {
 	t.Parallel()
-	_, after, found := strings.Cut(open(t).browser().get("/").want(200).body, `type="application/ld+json">`)
+	_, after, found := strings.Cut(open(t).Browser().Get("/").Want(200).Body, `type="application/ld+json">`)
 	text, _, closed := strings.Cut(after, "</script>")
 	var about map[string]string
 	if err := json.Unmarshal([]byte(text), &about); !found || !closed || err != nil || about["name"] != "Carillon" || about["url"] != "http://127.0.0.1/" {
@@ -213,8 +216,8 @@ func TestTheFrontPageForPrograms(t *testing.T) {
 // TestThePrivacyPageSaysHowLongRingsAreKept: the same numbers as the loop that removes them.
 func TestThePrivacyPageSaysHowLongRingsAreKept(t *testing.T) {
 	t.Parallel()
-	page := open(t).browser().get("/privacy").want(200)
+	page := open(t).Browser().Get("/privacy").Want(200)
 	for _, d := range []time.Duration{store.RingsKept, store.TalliesKept} {
-		page.has(fmt.Sprintf("deleted after %d days", d/(24*time.Hour)))
+		page.Has(fmt.Sprintf("deleted after %d days", d/(24*time.Hour)))
 	}
 }

@@ -1,0 +1,89 @@
+// Package site serves the public pages: the front page with prices, industries and docs, the demo call, the trial, and the pages of
+// partners. Anyone may open them, signed in or not.
+//
+// It turns requests into calls of the store and the gateway, and their results into the structs that package views draws. It has no
+// rules of its own about money, knows no SQL and draws nothing. A GET writes nothing, except that a partner's link was followed.
+//
+// Start reading at Mount in this file (every address), then public.go (the pages that only inform).
+package site
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/notify"
+	"carillon/app/page"
+	"carillon/gateway"
+	"carillon/tenants"
+)
+
+// Config is what the site is made of. Only Common is required.
+type Config struct {
+	*page.Common
+	Dev     bool   // the links of mails are shown on the page too
+	Billing bool   // this server takes payments
+	Mail    Mailer // sends the links of trials and partners; nil = nobody can sign up
+	Parts   []Part // what the status page asks
+
+	Voice      Voice                      // carries the demo's calls; nil = no demo
+	Agent      gateway.Agent              // speaks on them; required with Voice
+	DemoName   string                     // the agent's name, if it belongs to a tenant
+	DemoClosed bool                       // the operator wants no demo
+	DemoTime   time.Duration              // how long one call may last; 0 = DemoTime
+	DemoICE    func() []gateway.ICEServer // the current STUN and TURN servers for the demo's calls; nil = none
+}
+
+// Mailer sends mail: soon, and not while the caller waits. *notify.Mailer does.
+type Mailer interface {
+	Send(notify.Mail) error
+}
+
+// Site is the public pages of this process.
+type Site struct {
+	Config
+	demos   *demos
+	signups signups
+	clicks  clicks
+}
+
+// New returns a Site to mount. It refuses a Config without Common, and a Voice without an Agent.
+func New(c Config) (*Site, error) {
+	if c.Common == nil {
+		return nil, errors.New("site: Common is required")
+	}
+	if c.Voice != nil && c.Agent == nil {
+		return nil, errors.New("site: Voice needs an Agent to speak")
+	}
+	if c.DemoClosed {
+		c.Voice = nil
+	}
+	if c.DemoTime <= 0 {
+		c.DemoTime = DemoTime
+	}
+	s := &Site{Config: c}
+	var errs [3]error
+	s.demos, errs[0] = newDemos(c.Now)
+	s.signups, errs[1] = newSignups(c.Now)
+	s.clicks, errs[2] = newClicks(c.Now)
+	return s, errors.Join(errs[:]...)
+}
+
+const (
+	get  = fiber.MethodGet
+	post = fiber.MethodPost
+)
+
+// Mount adds every public page to r, at the root of an app made by web.New.
+func (s *Site) Mount(r fiber.Router) {
+	s.Common.Mount(r, append(s.publicRoutes(), s.affiliateRoutes()...))
+}
+
+// send hands a mail over. When too many wait, it refuses with Unavailable.
+func (s *Site) send(m notify.Mail) error {
+	if err := s.Mail.Send(m); err != nil {
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
+	}
+	return nil
+}
