@@ -1,5 +1,5 @@
-// Package agents is the agent's side of a call: it opens an agent by its kind, and the agent talks on
-// a gateway.Line until it is done or the line ends. It knows nothing of rings, SQL or HTTP.
+// Package agents is the agent's side of a call: it opens an agent by its kind, and the agent talks
+// on a gateway.Line until it is done or the line ends. It knows nothing of rings, SQL or HTTP.
 //
 // Start reading at Kinds; builtin.go is the kind that every server has.
 package agents

@@ -18,18 +18,18 @@ import (
 // mailWorld is a world whose tenant has people, and a mail server.
 type mailWorld struct {
 	*world
-	office *notifytest.Server
-	mail   *health.AlertMail
+	mailServer *notifytest.Server
+	mail       *health.AlertMail
 }
 
 func newMailWorld(t *testing.T) *mailWorld {
 	w := &mailWorld{world: newWorld(t)}
 	var err error
-	w.office, err = notifytest.New()
+	w.mailServer, err = notifytest.New()
 	must(t, err)
 	t.Cleanup(func() {
-		must(t, w.office.Close())
-		if f := w.office.Faults(); len(f) > 0 {
+		must(t, w.mailServer.Close())
+		if f := w.mailServer.Faults(); len(f) > 0 {
 			t.Error(f)
 		}
 	})
@@ -46,7 +46,7 @@ func newMailWorld(t *testing.T) *mailWorld {
 // restart makes an AlertMail that knows only what the store does.
 func (w *mailWorld) restart() {
 	w.t.Helper()
-	m, err := notify.New(notify.Config{URL: w.office.URL(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	m, err := notify.New(notify.Config{URL: w.mailServer.URL(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	must(w.t, err)
 	w.t.Cleanup(func() { must(w.t, m.Close()) })
 	w.mail, err = health.NewAlertMail(health.AlertMailConfig{
@@ -65,7 +65,7 @@ func (w *mailWorld) send() map[string]notifytest.Mail {
 	got := map[string]notifytest.Mail{}
 	for {
 		select {
-		case l := <-w.office.Mails():
+		case l := <-w.mailServer.Mails():
 			if _, twice := got[l.To]; twice {
 				w.t.Errorf("%s got two mails at once", l.To)
 			}
@@ -162,11 +162,11 @@ func TestMailIsRetried(t *testing.T) {
 		must(t, err)
 	}
 	raise("1.0")
-	w.office.Refuse(func(string) bool { return true })
+	w.mailServer.Refuse(func(string) bool { return true })
 	if err := w.mail.Send(t.Context()); err == nil {
 		t.Error("a mail that nobody got is no error")
 	}
-	w.office.Refuse(func(to string) bool { return to == "adam@example.com" })
+	w.mailServer.Refuse(func(to string) bool { return to == "adam@example.com" })
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails before the pause is over", n)
 	}
@@ -174,7 +174,7 @@ func TestMailIsRetried(t *testing.T) {
 	if got := w.send(); len(got) != 1 || w.log.count("not delivered to everybody") != 1 {
 		t.Errorf("mails to %v", got)
 	}
-	w.office.Refuse(nil)
+	w.mailServer.Refuse(nil)
 	w.clock.pass(6 * time.Minute)
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails again", n)

@@ -21,16 +21,19 @@ type Media interface {
 	HangUp(call string, reason gateway.EndReason)
 }
 
-// callLease is how long an answered ring may go unrenewed before another process takes its gateway for dead.
+// callLease is how long an answered ring may go unrenewed before another process assumes that its
+// gateway is dead.
 const callLease = 30 * time.Second
 
-// Answer makes the ring a call: the first device wins, the same device may answer again and gets a new leg. Another device is
-// refused with Conflict, an ended ring with Gone, an offer that cannot be carried before anything is written.
+// Answer makes the ring a call: the first device wins, the same device may answer again and gets a
+// new leg. Another device is refused with Conflict, an ended ring with Gone, an offer that cannot
+// be carried before anything is written.
 func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID, sdp string) (gateway.Answer, error) {
 	if b.Media == nil {
 		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
 	}
-	// The ring first, then the offer: a phone that comes too late must hear that, whatever it offers.
+	// The ring first, then the offer: a phone that comes too late must hear that, whatever it
+	// offers.
 	r, err := b.Store.For(d.Tenant).Rings().Get(ctx, id)
 	if err == nil {
 		_, err = answerable(r, d, b.Now())
@@ -68,7 +71,8 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	return gateway.Answer{}, refusal(err)
 }
 
-// win is the compare-and-set: within one write it looks whether the ring can still be answered by the device, and answers it.
+// win is the compare-and-set: within one write it looks whether the ring can still be answered by
+// the device, and answers it.
 func (b *Board) win(ctx context.Context, d tenants.Device, seen *tenants.Ring) (r *tenants.Ring, first bool, err error) {
 	now := b.Now()
 	r, facts, err := b.Store.For(d.Tenant).By(phone(d)).Rings().Change(ctx, seen.ID, seen, now.Add(callLease),
@@ -87,7 +91,8 @@ func (b *Board) win(ctx context.Context, d tenants.Device, seen *tenants.Ring) (
 	return r, len(facts) > 0, nil
 }
 
-// answerable gives the device's attempt if the device may answer the ring, or has answered it and may again.
+// answerable gives the device's attempt if the device may answer the ring, or has answered it and
+// may again.
 func answerable(r *tenants.Ring, d tenants.Device, now time.Time) (*tenants.Attempt, error) {
 	a, ok := r.AttemptOf(d.ID)
 	if !ok {
@@ -104,8 +109,8 @@ func answerable(r *tenants.Ring, d tenants.Device, now time.Time) (*tenants.Atte
 	return a, nil
 }
 
-// heard records what the gateway says of a call. It runs on the call's own goroutine. A hang-up that cannot be recorded is found
-// by the sweep: nobody renews the ring any more.
+// heard records what the gateway says of a call. It runs on the call's own goroutine. A hang-up
+// that cannot be recorded is found by the sweep: nobody renews the ring any more.
 func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, e gateway.Event) {
 	switch e.Kind {
 	case gateway.Connected:
@@ -208,7 +213,7 @@ func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID)
 	return nil
 }
 
-// Renew keeps the calls of this process from being taken for dead. Run it well within callLease.
+// Renew keeps the calls of this process from being ended as dead. Run it well within callLease.
 func (b *Board) Renew(ctx context.Context) error {
 	for id, t := range b.calls.all() {
 		if err := b.Store.For(t).Rings().SetDue(ctx, id, b.Now().Add(callLease)); err != nil {

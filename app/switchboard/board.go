@@ -1,9 +1,9 @@
-// Package switchboard takes a ring from request to record, in order. It owns the use cases: place, push, report, answer, cancel,
-// expire. It knows no HTTP and no SQL: the store's Scope, the push sender and the gateway do what it decides, and what it decides
-// by is in package tenants.
+// Package switchboard takes a ring from request to record, in order. It owns the use cases: place,
+// push, report, answer, cancel, expire. It knows no HTTP and no SQL: the store's Scope, the push
+// sender and the gateway do what it decides, and what it decides by is in package tenants.
 //
-// Start reading at place.go; push.go follows the ring to Apple, report.go back from the phone, sweep.go finishes what time or a
-// crash cut off.
+// Start reading at place.go; push.go follows the ring to Apple, report.go back from the phone,
+// sweep.go finishes what time or a crash cut off.
 package switchboard
 
 import (
@@ -31,8 +31,8 @@ type Keys interface {
 	Key(context.Context, tenants.TenantID, tenants.CredentialID) (*push.Key, error)
 }
 
-// Reactor decides what answers and silence mean for devices, credentials and alerts. *health.Monitor
-// does.
+// Reactor decides what answers and silence mean for devices, credentials and alerts.
+// *health.Monitor does.
 type Reactor interface {
 	// Answered is called after Apple's answer to an attempt's push was recorded.
 	Answered(context.Context, *store.Scope, tenants.Attempt, push.Answer) error
@@ -40,8 +40,8 @@ type Reactor interface {
 	Expired(context.Context, *store.Scope, *tenants.Ring) error
 }
 
-// Config is what a Board is made of. Media, Agents, Audiences, Meter and Trace may be left out, Media
-// and Agents only together.
+// Config is what a Board is made of. Media, Agents, Audiences, Meter and Trace may be left out,
+// Media and Agents only together.
 type Config struct {
 	Store  *store.Store
 	Push   Pusher
@@ -88,15 +88,15 @@ type Meter interface {
 type Board struct {
 	Config
 
-	life   context.Context // ends when the Board closes
-	stop   context.CancelFunc
-	wg     sync.WaitGroup // one for each attempt on its way to Apple
-	placed placing
-	flying flight
-	calls  calls
-	limits tenants.RateLimiter
-	paced  spacing
-	gone   departed
+	life    context.Context // ends when the Board closes
+	stop    context.CancelFunc
+	wg      sync.WaitGroup // one for each attempt on its way to Apple
+	placed  placing
+	pushing pushing
+	calls   calls
+	limits  tenants.RateLimiter
+	paced   spacing
+	removed removedDevices
 }
 
 // New checks the parts and gives a Board. Close it to wait for the pushes that are on their way.
@@ -113,8 +113,8 @@ func New(c Config) (*Board, error) {
 	return b, nil
 }
 
-// Close lets pushes that are on their way finish until ctx is done, then cuts them off. What was cut off is found by the sweep of
-// the next process: the ring's row says what is missing.
+// Close lets pushes that are on their way finish until ctx is done, then cuts them off. What was
+// cut off is found by the sweep of the next process: the ring's row says what is missing.
 func (b *Board) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { b.wg.Wait(); close(done) }()
@@ -140,60 +140,62 @@ type Caller struct {
 
 func (b *Board) scope(c Caller) *store.Scope { return b.Store.For(c.Tenant.ID).By(c.Who) }
 
-// flight holds the attempts that this process is pushing right now, or is about to: the sweep leaves their rings alone, and of one whose
-// phone has spoken, or which is over, nothing more is sent.
-type flight struct {
+// pushing holds the attempts that this process pushes now or is about to push. The sweep leaves
+// their rings alone. An attempt is done when its phone has reported or its ring has ended: then
+// nothing more is sent for it.
+type pushing struct {
 	mu       sync.Mutex // guards both
 	rings    map[tenants.RingID]int
-	attempts map[tenants.AttemptID]bool // true = enough was sent
+	attempts map[tenants.AttemptID]bool // true = done
 }
 
-// start takes in every attempt of a ring; it comes before the ring can be told to end, or that would be missed.
-func (f *flight) start(r *tenants.Ring) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.rings == nil {
-		f.rings, f.attempts = map[tenants.RingID]int{}, map[tenants.AttemptID]bool{}
+// start adds every attempt of a ring. Call it before the ring is committed: its end could be missed
+// otherwise.
+func (p *pushing) start(r *tenants.Ring) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rings == nil {
+		p.rings, p.attempts = map[tenants.RingID]int{}, map[tenants.AttemptID]bool{}
 	}
 	for i := range r.Attempts {
-		f.rings[r.ID]++
-		f.attempts[r.Attempts[i].ID] = false
+		p.rings[r.ID]++
+		p.attempts[r.Attempts[i].ID] = false
 	}
 }
 
-// cancel is start undone.
-func (f *flight) cancel(r *tenants.Ring) {
+// cancel undoes start.
+func (p *pushing) cancel(r *tenants.Ring) {
 	for i := range r.Attempts {
-		f.land(r.ID, r.Attempts[i].ID)
+		p.finish(r.ID, r.Attempts[i].ID)
 	}
 }
 
-func (f *flight) land(r tenants.RingID, a tenants.AttemptID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.rings[r]--; f.rings[r] <= 0 {
-		delete(f.rings, r)
+func (p *pushing) finish(r tenants.RingID, a tenants.AttemptID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rings[r]--; p.rings[r] <= 0 {
+		delete(p.rings, r)
 	}
-	delete(f.attempts, a)
+	delete(p.attempts, a)
 }
 
-func (f *flight) has(r tenants.RingID) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.rings[r] > 0
+func (p *pushing) has(r tenants.RingID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rings[r] > 0
 }
 
-// enough notes that nothing more is to be sent of the attempt.
-func (f *flight) enough(a tenants.AttemptID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, flying := f.attempts[a]; flying {
-		f.attempts[a] = true
+// setDone notes that nothing more is sent for the attempt.
+func (p *pushing) setDone(a tenants.AttemptID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.attempts[a]; ok {
+		p.attempts[a] = true
 	}
 }
 
-func (f *flight) sated(a tenants.AttemptID) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.attempts[a]
+func (p *pushing) done(a tenants.AttemptID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.attempts[a]
 }

@@ -20,7 +20,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// clock is real time plus what the test adds; once it is stopped, only what the test adds passes, and a slow machine is no slower.
+// clock is real time plus what the test adds; once it is stopped, only what the test adds passes,
+// and a slow machine is no slower.
 type clock struct {
 	mu sync.Mutex // guards both
 	by time.Duration

@@ -13,7 +13,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// Cancel gives a ring up: live attempts are cancelled, an answered ring is hung up, an ended ring stays as it ended.
+// Cancel gives a ring up: live attempts are cancelled, an answered ring is hung up, an ended ring
+// stays as it ended.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
 	now := b.Now()
 	changed, facts, err := b.scope(c).Rings().Change(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
@@ -31,8 +32,9 @@ func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenan
 	return changed, nil
 }
 
-// stop ends one attempt by a decision of the tenant's: kind says which when it rings; a call is hung up. The call's end is set with
-// the same write, so that nobody reads an ended ring with a call that goes on; the gateway adds its figures.
+// stop ends one attempt by a decision of the tenant's: kind says which when it rings; a call is
+// hung up. The call's end is set with the same write, so that nobody reads an ended ring whose call
+// has no end; the gateway adds its figures.
 func stop(r *tenants.Ring, a *tenants.Attempt, kind tenants.FactKind, now time.Time) []tenants.Fact {
 	f := tenants.Fact{Attempt: a.ID, Kind: kind, At: now, Received: now}
 	if a.State == tenants.Answered {
@@ -51,14 +53,15 @@ func (b *Board) silence(id tenants.RingID) {
 	}
 }
 
-// RemoveDevice removes a device and ends its part in what rings: its attempts at once, with the ring when no other phone of the person
-// still rings, and its call. An ending that fails is left to the sweep: the device is gone by then, and says so.
+// RemoveDevice removes a device and ends its part in what rings: its attempts at once, with the
+// ring when no other phone of the person still rings, and its call. An ending that fails is left to
+// the sweep: the device is gone by then, and says so.
 func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID) error {
 	scope := b.scope(c)
 	if err := scope.Devices().Remove(ctx, id); err != nil {
 		return err
 	}
-	b.gone.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
+	b.removed.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
 	rings, err := scope.Rings().Live(ctx, id)
 	for _, r := range rings {
 		_, e := b.leave(ctx, scope, r, id)
@@ -78,7 +81,7 @@ func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID
 		if !ok {
 			return nil, nil
 		}
-		b.flying.enough(a.ID) // nothing is sent to it again
+		b.pushing.setDone(a.ID) // nothing is sent to it again
 		called = a.State == tenants.Answered
 		return stop(r, a, tenants.FactRemoved, now), nil
 	})
@@ -92,28 +95,30 @@ func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID
 	return changed, nil
 }
 
-// departed remembers the devices that this process removed of late. The zero value is ready.
-type departed struct {
+// removedDevices remembers the devices that this process removed within removedFor. The zero value
+// is ready.
+type removedDevices struct {
 	mu    sync.Mutex // guards both
 	at    map[tenants.DeviceID]time.Time
 	count atomic.Int64 // of at: rings look here, and there is hardly ever anything
 }
 
-// departedFor is how long a removed device is remembered: longer than a request that saw it may take.
-const departedFor = time.Minute
+// removedFor is how long a removed device is remembered: longer than a request that saw it may
+// take.
+const removedFor = time.Minute
 
-func (d *departed) note(id tenants.DeviceID, now time.Time) {
+func (d *removedDevices) note(id tenants.DeviceID, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.at == nil {
 		d.at = map[tenants.DeviceID]time.Time{}
 	}
-	maps.DeleteFunc(d.at, func(_ tenants.DeviceID, at time.Time) bool { return now.Sub(at) > departedFor })
+	maps.DeleteFunc(d.at, func(_ tenants.DeviceID, at time.Time) bool { return now.Sub(at) > removedFor })
 	d.at[id] = now
 	d.count.Store(int64(len(d.at)))
 }
 
-func (d *departed) has(id tenants.DeviceID) bool {
+func (d *removedDevices) has(id tenants.DeviceID) bool {
 	if d.count.Load() == 0 {
 		return false
 	}

@@ -8,7 +8,8 @@ import (
 	"carillon/tenants"
 )
 
-// TestNothingIsPushedForARingThatIsOver: what Apple did not take while the ring lived must not ring a phone later.
+// TestNothingIsPushedForARingThatIsOver: what Apple did not take while the ring lived must not ring
+// a phone later.
 func TestNothingIsPushedForARingThatIsOver(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*world, *tenants.Ring, [2]tenants.Device){
@@ -76,7 +77,8 @@ func TestAnAnswerIsEnough(t *testing.T) {
 	w.givenUp(r)
 }
 
-// givenUp waits until nothing more is tried for the ring, which must be long before its time: Apple's storm goes on, and ends no push.
+// givenUp waits until nothing more is tried for the ring, which must be long before its time: Apple
+// refuses the whole time, which ends no push.
 func (w *world) givenUp(r *tenants.Ring) {
 	w.t.Helper()
 	w.eventually("its pushes are given up", w.board.Idle)

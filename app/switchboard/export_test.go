@@ -9,9 +9,9 @@ import (
 
 // Idle says whether no push is on its way and nothing is left to follow from one.
 func (b *Board) Idle() bool {
-	b.flying.mu.Lock()
-	defer b.flying.mu.Unlock()
-	return len(b.flying.attempts) == 0
+	b.pushing.mu.Lock()
+	defer b.pushing.mu.Unlock()
+	return len(b.pushing.attempts) == 0
 }
 
 // PlaceAround is Place with something that happens between its decision and its commit.

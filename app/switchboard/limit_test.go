@@ -79,8 +79,9 @@ func TestATenantRingsTwentyTimesASecond(t *testing.T) {
 	}
 }
 
-// TestAFloodDelaysNobodyElse: A rings a thousand times at once while B rings as often as it may; B is never refused. And what A is
-// refused costs the database, in which everybody waits for everybody, not one statement.
+// TestAFloodDelaysNobodyElse: A rings a thousand times at once while B rings as often as it may; B
+// is never refused. And what A is refused costs the database, in which everybody waits for
+// everybody, not one statement.
 func TestAFloodDelaysNobodyElse(t *testing.T) {
 	t.Parallel()
 	w, _ := scripted(t, func(c *switchboard.Config) { c.RingsPerSecond = 20 })
@@ -157,8 +158,8 @@ func TestPushesToOneDeviceAreSpaced(t *testing.T) {
 	}
 }
 
-// TestAPushThatWaitsHoldsNobodyUp: while a device's second push waits, another device is pushed; and a ring that is cancelled while it
-// waits is not pushed.
+// TestAPushThatWaitsHoldsNobodyUp: while a device's second push waits, another device is pushed;
+// and a ring that is cancelled while it waits is not pushed.
 func TestAPushThatWaitsHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	w, apple := scripted(t, func(c *switchboard.Config) { c.Spacing = 20 * time.Second })

@@ -10,12 +10,13 @@ import (
 	"carillon/tenants/store"
 )
 
-// lease is how long a ring may wait for Apple's answer before the sweep looks whether its process still lives.
+// lease is how long a ring may wait for Apple's answer before the sweep looks whether its process
+// still lives.
 const lease = 3 * time.Second
 
-// Place rings someone: policy, then committed rows, then a push for each device on its way. It returns after commit and before
-// Apple answers. A repeat of an idempotency key returns the ring it made and repeated = true. Refusals are *tenants.Error and
-// nothing is written or pushed.
+// Place rings someone: policy, then committed rows, then a push for each device on its way. It
+// returns after commit and before Apple answers. A repeat of an idempotency key returns the ring it
+// made and repeated = true. Refusals are *tenants.Error and nothing is written or pushed.
 func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.Idempotency) (r *tenants.Ring, repeated bool, err error) {
 	if err := q.Check(); err != nil {
 		return nil, false, err
@@ -42,7 +43,8 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	return b.launch(ctx, c, r, i)
 }
 
-// launch commits a drafted ring and sends its pushes on their way, or finds the one that the idempotency key made before.
+// launch commits a drafted ring and sends its pushes on their way, or finds the one that the
+// idempotency key made before.
 func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.Idempotency) (placed *tenants.Ring, repeated bool,
 	err error) {
 	span := trace.From(ctx)
@@ -50,10 +52,10 @@ func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.I
 		span = b.Trace.Start("place ring")
 		defer span.End()
 	}
-	b.flying.start(r)
+	b.pushing.start(r)
 	earlier, err := b.commit(ctx, span, b.scope(c), r, i)
 	if err != nil || earlier != nil {
-		b.flying.cancel(r)
+		b.pushing.cancel(r)
 	}
 	if err != nil {
 		return nil, false, err
@@ -72,11 +74,11 @@ func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.I
 	return now, false, nil
 }
 
-// without ends the part of devices that were removed between the draft and the commit, and gives the ring as it is then. An ending
-// that fails is left to the ring's time.
+// without ends the part of devices that were removed between the draft and the commit, and gives
+// the ring as it is then. An ending that fails is left to the ring's time.
 func (b *Board) without(ctx context.Context, r *tenants.Ring) *tenants.Ring {
 	for _, a := range r.Attempts {
-		if !b.gone.has(a.Device) {
+		if !b.removed.has(a.Device) {
 			continue
 		}
 		now, err := b.leave(ctx, b.Store.For(r.Tenant).By(store.Who{Actor: tenants.System}), r.ID, a.Device)
@@ -102,7 +104,8 @@ func (b *Board) commit(ctx context.Context, span trace.Span, scope *store.Scope,
 	return earlier, err
 }
 
-// earlier answers a refused repeat: what was placed once is returned even if policy would say no today.
+// earlier answers a refused repeat: what was placed once is returned even if policy would say no
+// today.
 func (b *Board) earlier(ctx context.Context, scope *store.Scope, i store.Idempotency, refusal error) (*tenants.Ring, bool, error) {
 	if i.Key == "" {
 		return nil, false, refusal
@@ -117,7 +120,8 @@ func (b *Board) earlier(ctx context.Context, scope *store.Scope, i store.Idempot
 	return r, true, nil
 }
 
-// draft decides: whom to ring, on which devices, with which credential, until when. It writes nothing.
+// draft decides: whom to ring, on which devices, with which credential, until when. It writes
+// nothing.
 func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenants.Request) (*tenants.Ring, error) {
 	if err := b.entitled(ctx, scope, c); err != nil {
 		return nil, err
@@ -146,8 +150,8 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	return r, err
 }
 
-// entitled refuses what the tenant's plan does not cover. Calls at once are those of this server, to the call, and those of every
-// server of the database, as they were within the last second.
+// entitled refuses what the tenant's plan does not cover. Calls at once are those of this server,
+// to the call, and those of every server of the database, as they were within the last second.
 func (b *Board) entitled(ctx context.Context, scope *store.Scope, c Caller) error {
 	e, err := scope.Subscription().Entitlement(ctx)
 	if err != nil {
@@ -159,7 +163,8 @@ func (b *Board) entitled(ctx context.Context, scope *store.Scope, c Caller) erro
 	return e.Ring(c.Test || c.Trial)
 }
 
-// attempts makes one for each device that policy lets ring; when it lets none, its first refusal is the answer.
+// attempts makes one for each device that policy lets ring; when it lets none, its first refusal is
+// the answer.
 func attempts(r *tenants.Ring, c Caller, targets []store.Target, now time.Time) ([]tenants.Attempt, error) {
 	var refusal error
 	var list []tenants.Attempt
@@ -206,8 +211,8 @@ func ttl(q tenants.Request, t tenants.Tenant) time.Duration {
 	return tenants.DefaultTTL
 }
 
-// placing holds the idempotency keys whose first request is still being answered. The database's unique key is the truth between
-// processes; this one gives the 409 that tells a client to wait.
+// placing holds the idempotency keys whose first request is still being answered. The database's
+// unique key is the truth between processes; this one gives the 409 that tells a client to wait.
 type placing struct {
 	mu   sync.Mutex // guards keys
 	keys map[string]struct{}

@@ -12,7 +12,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// send puts one push for each attempt of a committed ring, which flying has taken in, on its way and returns at once.
+// send puts one push for each attempt of a committed ring on its way and returns at once. The
+// attempts are in b.pushing already.
 func (b *Board) send(t tenants.Tenant, r *tenants.Ring, span trace.Span) {
 	for i := range r.Attempts {
 		a := r.Attempts[i] // a copy: the caller keeps reading its ring
@@ -20,7 +21,7 @@ func (b *Board) send(t tenants.Tenant, r *tenants.Ring, span trace.Span) {
 		step.Ring(string(r.ID))
 		b.Trace.Follow(string(a.ID), span, step)
 		b.wg.Go(func() {
-			defer b.flying.land(r.ID, a.ID)
+			defer b.pushing.finish(r.ID, a.ID)
 			defer step.End() // at Apple's answer, if it comes so far
 			if err := b.pushOne(t, r, a, step); err != nil {
 				step.Failed()
@@ -30,8 +31,8 @@ func (b *Board) send(t tenants.Tenant, r *tenants.Ring, span trace.Span) {
 	}
 }
 
-// pushOne pushes and records what Apple said. An error is ours (the credential cannot be opened, the database is away): the sweep
-// comes back to the attempt while the ring lives.
+// pushOne pushes and records what Apple said. An error is ours (the credential cannot be opened,
+// the database is away): the sweep comes back to the attempt while the ring lives.
 func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, span trace.Span) error {
 	ctx, cancel := context.WithTimeout(trace.With(b.life, span), r.ExpiresAt.Sub(b.Now())) // by our clock, as the ring is
 	defer cancel()
@@ -49,7 +50,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	}
 	answer := b.Push.Push(ctx, key, push.Push{
 		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
-		Payload: body, Expires: r.ExpiresAt, NoHedge: a.Push.NoHedge, Enough: func() bool { return b.flying.sated(a.ID) },
+		Payload: body, Expires: r.ExpiresAt, NoHedge: a.Push.NoHedge, Enough: func() bool { return b.pushing.done(a.ID) },
 	})
 	if answer.Status == 0 && b.life.Err() != nil {
 		return nil // we are closing; the next process's sweep sends it again with the same apns-id
@@ -80,7 +81,8 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	return b.Health.Answered(write, scope, a, answer)
 }
 
-// record writes Apple's answer as facts. No answer at all is no fact: expiry ends the attempt and says that Apple never took it.
+// record writes Apple's answer as facts. No answer at all is no fact: expiry ends the attempt and
+// says that Apple never took it.
 func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring, a tenants.Attempt, answer push.Answer) error {
 	now := b.Now()
 	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
@@ -94,7 +96,7 @@ func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring,
 		if answer.Environment != "" {
 			p.Push.Environment = tenants.Environment(answer.Environment)
 		}
-		return b.told(r, a.ID, answer, now), nil
+		return b.foldAnswer(r, a.ID, answer, now), nil
 	})
 	if err != nil {
 		return fmt.Errorf("record Apple's answer: %w", err)
@@ -103,8 +105,8 @@ func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring,
 	return nil
 }
 
-// told folds Apple's answer into the ring.
-func (b *Board) told(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, now time.Time) []tenants.Fact {
+// foldAnswer folds Apple's answer into the ring.
+func (b *Board) foldAnswer(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, now time.Time) []tenants.Fact {
 	var facts []tenants.Fact
 	if !answer.SentAt.IsZero() {
 		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactSent, At: answer.SentAt, Received: now})...)
@@ -126,7 +128,7 @@ func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 	}
 	for i := range r.Attempts {
 		if a := &r.Attempts[i]; a.State != tenants.Placed && a.State != tenants.Pushed {
-			b.flying.enough(a.ID)
+			b.pushing.setDone(a.ID)
 		}
 	}
 	b.tellAudiences(r, facts)

@@ -32,8 +32,9 @@ func (r Report) Faults() (list []tenants.Field) {
 	return list
 }
 
-// Report records a phone's fact. A late or repeated fact is no error: recorded says whether it was news. A kind that phones may
-// not report is Invalid, a ring that does not ring this device Unknown.
+// Report records a phone's fact. A late or repeated fact is no error: recorded says whether it was
+// news. A kind that phones may not report is Invalid, a ring that does not ring this device
+// Unknown.
 func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID, rep Report) (recorded bool, err error) {
 	if faults := rep.Faults(); len(faults) > 0 {
 		return false, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A phone cannot report this.", Fields: faults}
@@ -49,7 +50,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 			if !ok {
 				return nil, tenants.NoSuch("ring")
 			}
-			b.flying.enough(a.ID)
+			b.pushing.setDone(a.ID)
 			return r.Fold(tenants.Fact{
 				Attempt: a.ID, Kind: rep.Kind, At: rep.happened(r.CreatedAt, a.Facts, now), Received: now,
 				RawAt: rep.At, RawSent: rep.SentAt, Detail: detail,
@@ -78,8 +79,9 @@ func phone(d tenants.Device) store.Who {
 	return store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}}
 }
 
-// happened is when the phone's fact happened by our clock: not before its ring, for a phone's difference of times may be a lie too, and
-// not before what the phone itself had seen by then, for an earlier message may have been the longer one on its way.
+// happened is when the phone's fact happened by our clock: not before its ring, for a phone's
+// difference of times may be a lie too, and not before what the phone itself had seen by then, for
+// an earlier message may have been the longer one on its way.
 func (r Report) happened(placed time.Time, known []tenants.Fact, now time.Time) time.Time {
 	at := later(tenants.PhoneTime(now, r.At, r.SentAt), placed)
 	for _, f := range known {

@@ -8,8 +8,8 @@ import (
 	"carillon/tenants"
 )
 
-// TestFactsOfAPhoneStayInItsOrder: a message that was long on its way makes what the phone saw later no earlier, and a phone whose clock
-// went back is taken at its word.
+// TestFactsOfAPhoneStayInItsOrder: a message that was long on its way makes what the phone saw
+// later no earlier, and a phone whose clock went back is taken at its word.
 func TestFactsOfAPhoneStayInItsOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ ahead, earlier time.Duration }{

@@ -208,7 +208,8 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
-// TestARingWhoseProcessDied is rung by the next one, with the same apns-id, and never after its time.
+// TestARingWhoseProcessDied is rung by the next one, with the same apns-id, and never after its
+// time.
 func TestARingWhoseProcessDied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
@@ -359,7 +360,7 @@ func TestCancelHangsUp(t *testing.T) {
 	}
 }
 
-// TestACallWithoutASound: nobody talked, and nobody is told that they did.
+// TestACallWithoutASound: nobody talked, and the ring does not say that they did.
 func TestACallWithoutASound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
@@ -419,7 +420,8 @@ func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	<-w.dial(d, removed).Heard()
 }
 
-// TestARemovedDeviceLeavesItsRings: its part ends at once, the person's other phones ring on, and the ring ends with the last of them.
+// TestARemovedDeviceLeavesItsRings: its part ends at once, the person's other phones ring on, and
+// the ring ends with the last of them.
 func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)

@@ -9,15 +9,16 @@ import (
 	"carillon/tenants"
 )
 
-// Apple answers 429 TooManyRequests to a device that is pushed to too often. From then on its pushes are spaced further apart, twice
-// as far at each repeat, until one is accepted.
+// Apple answers 429 TooManyRequests to a device that is pushed to too often. From then on its
+// pushes are spaced further apart, twice as far at each repeat, until one is accepted.
 const (
-	slowest    = 5 * time.Second
-	slowestYet = 20 * time.Second // a ring lasts at most a minute
+	firstPause   = 5 * time.Second
+	longestPause = 20 * time.Second // a ring lasts at most a minute
 )
 
-// spacing keeps pushes to one device apart, in this process: two that arrive together make iOS show one call and take the app for
-// one that does not report the other. It delays, and refuses nothing. The zero value is ready.
+// spacing keeps pushes to one device apart, in this process: two that arrive together make iOS show
+// one call and treat the app as one that does not report the other. It delays, and refuses nothing.
+// The zero value is ready.
 type spacing struct {
 	mu    sync.Mutex // guards both
 	of    map[tenants.DeviceID]*pace
@@ -58,7 +59,7 @@ func (s *spacing) answered(d tenants.DeviceID, answer push.Answer, now time.Time
 	}
 }
 
-// slow is told that Apple finds the device pushed to too often.
+// slow spaces the device's pushes further apart, because Apple answered 429.
 func (s *spacing) slow(d tenants.DeviceID, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,13 +67,13 @@ func (s *spacing) slow(d tenants.DeviceID, now time.Time) {
 	if p == nil {
 		return
 	}
-	p.apart = min(max(slowest, 2*p.apart), slowestYet)
+	p.apart = min(max(firstPause, 2*p.apart), longestPause)
 	if free := now.Add(p.apart); free.After(p.free) {
 		p.free = free
 	}
 }
 
-// well is told that Apple took a push.
+// well sets the usual spacing again, because Apple accepted a push.
 func (s *spacing) well(d tenants.DeviceID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,8 +98,8 @@ func (s *spacing) sweep(now time.Time) {
 	}
 }
 
-// space waits for the attempt's turn at its device. It reports whether the push may go: not when the ring's time is up, or when it
-// ended during the wait.
+// space waits for the attempt's turn at its device. It reports whether the push may go: not when
+// the ring's time is up, or when it ended during the wait.
 func (b *Board) space(ctx context.Context, r *tenants.Ring, a tenants.Attempt) (bool, error) {
 	if b.Spacing <= 0 {
 		return true, nil

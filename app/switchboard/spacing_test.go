@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone: each 429 doubles the pause, a success ends it.
+// TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone: each 429 doubles the pause, a success ends
+// it.
 func TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

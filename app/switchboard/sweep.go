@@ -13,9 +13,10 @@ import (
 // sweepMost bounds one claim, so that a long backlog is shared between processes.
 const sweepMost = 256
 
-// Sweep finishes what time or a crash left: rings whose time is up expire, rings whose process died before Apple answered are
-// pushed again with the same apns-id, calls whose gateway died are ended. It looks only at rings that are due and claims each
-// for a lease, so that two processes never do the same.
+// Sweep finishes what time or a crash left: rings whose time is up expire, rings whose process died
+// before Apple answered are pushed again with the same apns-id, calls whose gateway died are ended.
+// It looks only at rings that are due and claims each for a lease, so that two processes never do
+// the same.
 func (b *Board) Sweep(ctx context.Context) error {
 	for {
 		due, err := b.Store.Jobs().DueRings(ctx, b.Now(), lease, sweepMost)
@@ -48,7 +49,7 @@ func (b *Board) sweepOne(ctx context.Context, d store.Due) error {
 		return b.sweepCall(ctx, scope, r)
 	case !now.Before(r.ExpiresAt):
 		return b.expire(ctx, scope, r)
-	case b.flying.has(r.ID):
+	case b.pushing.has(r.ID):
 		return scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, now.Add(lease)))
 	}
 	return b.resume(ctx, scope, r)
@@ -81,9 +82,9 @@ func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 	if len(again.Attempts) == 0 {
 		return scope.Rings().SetDue(ctx, r.ID, r.ExpiresAt)
 	}
-	b.flying.start(&again)
+	b.pushing.start(&again)
 	if now, err := scope.Rings().Get(ctx, r.ID); err != nil || len(unpushed(now).Attempts) != len(again.Attempts) {
-		b.flying.cancel(&again) // it moved just now
+		b.pushing.cancel(&again) // it moved just now
 		return errors.Join(err, scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease))))
 	}
 	for i := range again.Attempts {
@@ -98,7 +99,8 @@ func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 	return scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease)))
 }
 
-// unpushed is the ring with those of its attempts that no answer of Apple and no fact of a phone is known of.
+// unpushed is the ring with those of its attempts that no answer of Apple and no fact of a phone is
+// known of.
 func unpushed(r *tenants.Ring) tenants.Ring {
 	part := *r
 	part.Attempts = nil

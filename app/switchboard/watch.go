@@ -6,8 +6,9 @@ import (
 	"carillon/tenants"
 )
 
-// Watch calls tell with the ring and its facts recorded after the sequence number, first for those already there, then for each new one,
-// in order and without a gap, until the ring has ended, tell fails or ctx is done. The bus only wakes it; what it tells it reads.
+// Watch calls tell with the ring and its facts recorded after the sequence number, first for those
+// already there, then for each new one, in order and without a gap, until the ring has ended, tell
+// fails or ctx is done. The bus only wakes it; what it tells it reads.
 func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64,
 	tell func([]tenants.Fact, *tenants.Ring) error) error {
 	listener := b.Bus.Listen(t, id) // before the first read, or a fact in between would be missed
@@ -34,8 +35,9 @@ func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID
 	}
 }
 
-// WatchAll tells which rings of a tenant have new facts, until ctx ends; first none, once it listens. Hints that come close
-// together are told together; an empty id among them says that somebody may no longer act for the tenant.
+// WatchAll tells which rings of a tenant have new facts, until ctx ends; first none, once it
+// listens. Hints that come close arrive in one call of tell; an empty id among them says that
+// somebody may no longer act for the tenant.
 func (b *Board) WatchAll(ctx context.Context, t tenants.TenantID, tell func([]tenants.RingID) error) error {
 	listener := b.Bus.Listen(t, "")
 	defer listener.Close()
