@@ -27,10 +27,10 @@ type AlertMailConfig struct {
 	Log   *slog.Logger
 }
 
-// AlertMail writes to a tenant's owners and admins when something is wrong: one mail for each alert,
-// after it is committed. It keeps nothing in memory: the alerts' rows say which mail is still to be
-// sent, so a restart repeats and loses none, except one that was being delivered when the process
-// died, which is sent again.
+// AlertMail writes to a tenant's owners and admins when something is wrong: one mail for each
+// alert, after it is committed. It keeps nothing in memory: the alerts' rows say which mail is
+// still to be sent, so a restart repeats and loses none, except one that was being delivered when
+// the process died, which is sent again.
 type AlertMail struct{ AlertMailConfig }
 
 // NewAlertMail checks the parts.
@@ -132,7 +132,8 @@ func (m *AlertMail) compose(t tenants.Tenant, alerts []tenants.Alert) (subject, 
 	var b strings.Builder
 	fmt.Fprintf(&b, "Hello,\n\n%s\n", what)
 	for _, a := range alerts {
-		fmt.Fprintf(&b, "\n%s, since %s UTC.\n%s\nDetails: %s\n", a.Kind.Title(), a.FirstAt.UTC().Format("2 January, 15:04"), a.Detail, m.Link(a))
+		fmt.Fprintf(&b, "\n%s, since %s UTC.\n%s\nDetails: %s\n",
+			a.Kind.Title(), a.FirstAt.UTC().Format("2 January, 15:04"), a.Detail, m.Link(a))
 	}
 	b.WriteString("\nOwners and admins get one mail for each new alert. When there are more than three in an hour, the rest come in one " +
 		"mail.\n")

@@ -14,8 +14,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// MaxCredential is the most bytes of an uploaded credential file. Apple's files are under one kilobyte
-// (.p8) and under four (.p12).
+// MaxCredential is the most bytes of an uploaded credential file. Apple's files are under one
+// kilobyte (.p8) and under four (.p12).
 const MaxCredential = 64 << 10
 
 // CredentialsConfig is what Credentials are made of. Store and Now are required.
@@ -26,7 +26,8 @@ type CredentialsConfig struct {
 	Now   func() time.Time
 }
 
-// Credentials takes, checks and opens APNs credentials. Its methods may be called from many goroutines.
+// Credentials takes, checks and opens APNs credentials. Its methods may be called from many
+// goroutines.
 type Credentials struct {
 	CredentialsConfig
 	limits tenants.RateLimiter
@@ -51,10 +52,10 @@ type Upload struct {
 	Environment tenants.Environment
 }
 
-// Add reads the file, seals it and stores it in place of the credential that its app had for the same
-// environment; Rollback brings that one back. It refuses what Apple would refuse, and with TooMany a
-// tenant that uploads too often. The returned credential holds what was read from the file, without
-// the secret.
+// Add reads the file, seals it and stores it in place of the credential that its app had for the
+// same environment; Rollback brings that one back. It refuses what Apple would refuse, and with
+// TooMany a tenant that uploads too often. The returned credential holds what was read from the
+// file, without the secret.
 func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who, u Upload) (tenants.Credential, error) {
 	if len(u.File) > MaxCredential {
 		return tenants.Credential{}, tenants.Refuse(tenants.TooLarge, "file_too_large",

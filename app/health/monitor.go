@@ -48,9 +48,9 @@ func NewMonitor(c Config) (*Monitor, error) {
 	return &Monitor{Config: c}, nil
 }
 
-// Answered reacts to Apple's answer to an attempt's push, once the answer is recorded. A push without
-// an answer counts only for the status of Apple's host, and not at all when it was stopped because
-// nothing more had to be sent.
+// Answered reacts to Apple's answer to an attempt's push, once the answer is recorded. A push
+// without an answer counts only for the status of Apple's host, and not at all when it was stopped
+// because nothing more had to be sent.
 func (m *Monitor) Answered(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
 	if answer.Status == 0 && errors.Is(answer.Err, push.ErrEnough) {
 		return nil

@@ -13,19 +13,20 @@ import (
 // PhoneSpan is how far back phones are judged.
 const PhoneSpan = 7 * 24 * time.Hour
 
-// phoneRings bounds the rings that are read to judge phones, so that it costs the same at any traffic.
+// phoneRings bounds the rings that are read to judge phones, so that it costs the same at any
+// traffic.
 const phoneRings = 2000
 
-// silentPhones counts the rings that phones did not show, and remembers which tenants were judged. The
-// zero value is ready.
+// silentPhones counts the rings that phones did not show, and remembers which tenants were judged.
+// The zero value is ready.
 type silentPhones struct {
 	mu     sync.Mutex // guards both
 	missed map[tenants.DeviceID]int
 	judged map[tenants.TenantID]time.Time
 }
 
-// missedAgain counts one more missed ring of the phone, and says whether its tenant's phones should be
-// judged now: from the phone's second missed ring on, and at most once a minute.
+// missedAgain counts one more missed ring of the phone, and says whether its tenant's phones should
+// be judged now: from the phone's second missed ring on, and at most once a minute.
 func (s *silentPhones) missedAgain(t tenants.TenantID, d tenants.DeviceID, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,8 +46,9 @@ func (s *silentPhones) missedAgain(t tenants.TenantID, d tenants.DeviceID, now t
 	return true
 }
 
-// Expired looks at a ring whose time is up. When phones stay silent, or wake and show no call, several
-// times, iOS stops waking the app; its developers need to know before more phones are affected.
+// Expired looks at a ring whose time is up. When phones stay silent, or wake and show no call,
+// several times, iOS stops waking the app; its developers need to know before more phones are
+// affected.
 func (m *Monitor) Expired(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
 	judge := false
 	for i := range r.Attempts {
@@ -77,8 +79,8 @@ func Phones(ctx context.Context, scope *store.Scope, now time.Time) (phones []te
 	return phones, tenants.WakeHealthByVersion(phones, versions), nil
 }
 
-// judgePhones raises an alert for each version of the app that is in trouble, and resolves the alerts
-// of versions that work again.
+// judgePhones raises an alert for each version of the app that is in trouble, and resolves the
+// alerts of versions that work again.
 func (m *Monitor) judgePhones(ctx context.Context, scope *store.Scope) error {
 	_, apps, err := Phones(ctx, scope, m.Now())
 	if err != nil {

@@ -15,8 +15,9 @@ type Prober interface {
 	Probe(ctx context.Context, k *push.Key, topic string) []push.Verdict
 }
 
-// A tenant's uploads and probes are few: each can make Apple refuse a key, and Apple counts refusals by
-// team and by address, so that one tenant's guesses would slow down every other tenant's rings.
+// A tenant's uploads and probes are few: each can make Apple refuse a key, and Apple counts
+// refusals by team and by address, so that one tenant's guesses would slow down every other
+// tenant's rings.
 const (
 	uploadEvery, uploadBurst = 20 * time.Second, 20
 	probeEvery, probeBurst   = 10 * time.Second, 3
@@ -43,8 +44,8 @@ type Probed struct {
 }
 
 // Probe asks both of Apple's hosts about a stored credential, on connections of its own. A key that
-// both call invalid is disabled, as the next ring would do. It is Unavailable on a server that cannot
-// ask, and TooMany for a tenant that asks too often.
+// both call invalid is disabled, as the next ring would do. It is Unavailable on a server that
+// cannot ask, and TooMany for a tenant that asks too often.
 func (s *Credentials) Probe(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (Probed, error) {
 	scope := s.Store.For(t).By(by)
 	c, err := scope.Credentials().Get(ctx, id)
@@ -88,8 +89,8 @@ func (s *Credentials) disableIfInvalid(ctx context.Context, scope *store.Scope, 
 	return scope.Credentials().NoteRefusal(ctx, id, all[0].Reason, true, s.Now())
 }
 
-// summarize puts the verdicts of both hosts into one sentence. A refusal by a host that the credential
-// is not for does not count.
+// summarize puts the verdicts of both hosts into one sentence. A refusal by a host that the
+// credential is not for does not count.
 func summarize(c tenants.Credential, all []push.Verdict) (ok bool, sentence string) {
 	var works, fails []push.Verdict
 	for _, v := range all {

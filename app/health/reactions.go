@@ -10,12 +10,12 @@ import (
 	"carillon/tenants/store"
 )
 
-// refused does what Apple's refusal asks for to the device, the credential and the alerts; the table
-// is in app/push.
+// refused does what Apple's refusal asks for to the device, the credential and the alerts; the
+// table is in app/push.
 func (m *Monitor) refused(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
 	do := push.ReactionTo(answer.Status, answer.Reason)
-	// The alert comes before the credential: a person who replaces a disabled credential resolves its
-	// alerts, and none may be raised after that.
+	// The alert comes before the credential: a person who replaces a disabled credential resolves
+	// its alerts, and none may be raised after that.
 	return errors.Join(m.reactOnDevice(ctx, scope, a, answer, do), m.raiseAlert(ctx, scope, a, answer, do),
 		m.reactOnCredential(ctx, scope, a, answer, do))
 }
@@ -62,8 +62,8 @@ func (m *Monitor) disableDevice(ctx context.Context, scope *store.Scope, a tenan
 // outcomesRead is how many of a device's earlier pushes are read.
 const outcomesRead = 8
 
-// refusedBefore says whether Apple refused this token for the same reason on an earlier ring, and has
-// not accepted it since. A registration in between starts the count again.
+// refusedBefore says whether Apple refused this token for the same reason on an earlier ring, and
+// has not accepted it since. A registration in between starts the count again.
 func (m *Monitor) refusedBefore(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) (bool, error) {
 	d, err := scope.Devices().Get(ctx, a.Device)
 	if err != nil {
@@ -82,8 +82,8 @@ func (m *Monitor) refusedBefore(ctx context.Context, scope *store.Scope, a tenan
 	return false, nil
 }
 
-// massRefusal handles one mistake that makes Apple refuse the tokens of many devices. It enables what
-// the burst disabled, marks the credential and raises an alert.
+// massRefusal handles one mistake that makes Apple refuse the tokens of many devices. It enables
+// what the burst disabled, marks the credential and raises an alert.
 func (m *Monitor) massRefusal(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer, mass massRefusal) error {
 	var errs []error
 	for d, reason := range mass.revive {
@@ -96,8 +96,8 @@ func (m *Monitor) massRefusal(ctx context.Context, scope *store.Scope, a tenants
 		if answer.Reason == "DeviceTokenNotForTopic" {
 			what = "the bundle id"
 		}
-		detail := fmt.Sprintf("%s: Apple refused %s of %s device tokens within ten minutes, so %s is probably wrong. No device is disabled "+
-			"for it. %s",
+		detail := fmt.Sprintf("%s: Apple refused %s of %s device tokens within ten minutes, so %s is probably wrong. "+
+			"No device is disabled for it. %s",
 			answer.Reason, tenants.FormatCount(mass.refused), tenants.FormatCount(mass.pushed), what, do.Cure)
 		_, err := scope.Alerts().Raise(ctx, tenants.AlertTokensRefused, string(a.Credential), detail)
 		errs = append(errs, err, scope.Credentials().NoteRefusal(ctx, a.Credential, answer.Reason, false, answer.AnsweredAt))
@@ -140,7 +140,8 @@ func (m *Monitor) raiseAlert(ctx context.Context, scope *store.Scope, a tenants.
 	}
 	switch do.Alert {
 	case push.AlertBug:
-		m.Log.Error("Apple refused a push for a reason that is ours", "reason", answer.Reason, "status", answer.Status, "apns_id", answer.APNsID)
+		m.Log.Error("Apple refused a push for a reason that is ours",
+			"reason", answer.Reason, "status", answer.Status, "apns_id", answer.APNsID)
 		return nil
 	case push.AlertOwner:
 	case push.AlertRepeat:

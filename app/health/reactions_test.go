@@ -117,7 +117,8 @@ func (w *world) checkReaction(d tenants.Device, reason string, want outcome, i i
 	must(w.t, err)
 	times := int64(0)
 	for _, a := range open {
-		if a.Kind != want.alert || a.Target != string(c.ID) || !strings.HasPrefix(a.Detail, reason+": ") || !strings.HasSuffix(a.Detail, ".") {
+		if a.Kind != want.alert || a.Target != string(c.ID) ||
+			!strings.HasPrefix(a.Detail, reason+": ") || !strings.HasSuffix(a.Detail, ".") {
 			w.t.Errorf("ring %d: %+v", i+1, a)
 		}
 		times += a.Count
@@ -127,9 +128,9 @@ func (w *world) checkReaction(d tenants.Device, reason string, want outcome, i i
 	}
 }
 
-// A key for one environment is used for that one only. A device whose environment is unknown is rung
-// all the same; the credential learns, the next ring asks the right host at once, and a production
-// device is refused with the cause.
+// A key for one environment is used for that one only. A device whose environment is unknown is
+// rung all the same; the credential learns, the next ring asks the right host at once, and a
+// production device is refused with the cause.
 func TestAKeyOfOneEnvironmentIsUsedForThatOneOnly(t *testing.T) {
 	t.Parallel()
 	w, _ := realWorld(t, apnstest.Sandbox)

@@ -7,8 +7,8 @@ import (
 	"carillon/tenants"
 )
 
-// refusals is the breaker that keeps one mistake from disabling many devices. It holds what Apple said
-// lately of each credential's tokens, in this process. The zero value is ready.
+// refusals is the breaker that keeps one mistake from disabling many devices. It holds what Apple
+// said lately of each credential's tokens, in this process. The zero value is ready.
 type refusals struct {
 	mu           sync.Mutex // guards the rest
 	byCredential map[tenants.CredentialID]*refusalWindow
@@ -23,7 +23,8 @@ type hostStatus struct {
 	told        bool
 }
 
-// countForHost counts a push. tell is true once in a window: for the push that makes the failures many.
+// countForHost counts a push. tell is true once in a window: for the push that makes the failures
+// many.
 func (r *refusals) countForHost(environment string, bad bool, now time.Time) (failed, all int, tell bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,8 +138,8 @@ func (r *refusals) accepted(c tenants.CredentialID, d tenants.DeviceID, now time
 	return false
 }
 
-// noteDisabled notes that the device is about to be disabled. It is false when the breaker has opened
-// meanwhile: then the device must stay as it is.
+// noteDisabled notes that the device is about to be disabled. It is false when the breaker has
+// opened meanwhile: then the device must stay as it is.
 func (r *refusals) noteDisabled(c tenants.CredentialID, d tenants.DeviceID, reason string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,9 +13,10 @@ import (
 // quietBeforeResolve is how long a refusal must not have come back before its alert is resolved.
 const quietBeforeResolve = time.Hour
 
-// Review looks at every tenant's credentials and alerts. It warns of certificates that expire within
-// 60, 30, 14, 7 and 1 days, with the number of devices that can no longer be rung, and resolves the
-// alerts of what works again. Run it once a day or more often; it writes nothing while nothing changes.
+// Review looks at every tenant's credentials and alerts. It warns of certificates that expire
+// within 60, 30, 14, 7 and 1 days, with the number of devices that can no longer be rung, and
+// resolves the alerts of what works again. Run it once a day or more often; it writes nothing while
+// nothing changes.
 func (m *Monitor) Review(ctx context.Context) error {
 	all, err := m.Store.Tenants().Credentials(ctx)
 	if err != nil {
@@ -62,8 +63,8 @@ func (m *Monitor) reviewTenant(ctx context.Context, scope *store.Scope, credenti
 	return m.judgePhones(ctx, scope)
 }
 
-// reviewRefusal resolves the alert about a credential that Apple has accepted since and has not refused
-// for long. The process that raised the alert may have ended before it could resolve it.
+// reviewRefusal resolves the alert about a credential that Apple has accepted since and has not
+// refused for long. The process that raised the alert may have ended before it could resolve it.
 func (m *Monitor) reviewRefusal(ctx context.Context, scope *store.Scope, a tenants.Alert, credentials []tenants.Credential) error {
 	for _, c := range credentials {
 		works := c.State == tenants.CredentialActive && c.LastUsedAt.After(a.LastAt) && m.Now().Sub(a.LastAt) > quietBeforeResolve

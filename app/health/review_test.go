@@ -17,8 +17,8 @@ func TestExpiryAlertsComeInSteps(t *testing.T) {
 	must(t, w.scope.Credentials().Remove(t.Context(), w.credential().ID))
 	ends := w.clock.now().Add(90 * 24 * time.Hour)
 	c := tenants.Credential{
-		ID: tenants.NewID[tenants.CredentialID](w.clock.now()), Kind: tenants.P12, Bundle: bundle, Environment: tenants.Auto, NotAfter: ends,
-		Fingerprint: "one", State: tenants.CredentialActive, CreatedAt: w.clock.now(),
+		ID: tenants.NewID[tenants.CredentialID](w.clock.now()), Kind: tenants.P12, Bundle: bundle, Environment: tenants.Auto,
+		NotAfter: ends, Fingerprint: "one", State: tenants.CredentialActive, CreatedAt: w.clock.now(),
 	}
 	must(t, w.scope.Credentials().Add(t.Context(), c, []byte("x")))
 	look := func(left time.Duration, want string, count int64) {

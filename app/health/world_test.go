@@ -121,8 +121,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// realWorld has an Apple inside this process, and the sender that speaks to it. Apple learns each new
-// credential for the environments given, or for both.
+// realWorld has an Apple inside this process, and the sender that speaks to it. Apple learns each
+// new credential for the environments given, or for both.
 func realWorld(t *testing.T, environments ...string) (*world, *apnstest.Apple) {
 	t.Helper()
 	w := &world{t: t, clock: &clock{}}

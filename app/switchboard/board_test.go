@@ -156,8 +156,8 @@ func (w *world) device(person string) tenants.Device {
 	w.t.Helper()
 	now := w.clock.now()
 	d := tenants.Device{
-		ID: tenants.NewID[tenants.DeviceID](now), Tenant: w.caller.Tenant.ID, Token: token(), Bundle: w.bundle, Environment: tenants.Production,
-		Person: person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
+		ID: tenants.NewID[tenants.DeviceID](now), Tenant: w.caller.Tenant.ID, Token: token(),
+		Bundle: w.bundle, Environment: tenants.Production, Person: person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
 	}.Clean()
 	d, _, err := w.scope.Devices().Add(w.t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
 	must(w.t, err)
@@ -234,7 +234,8 @@ func (s *script) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 	status, reason := s.answer(p)
 	now := time.Now()
 	return push.Answer{
-		APNsID: p.APNsID, Environment: p.Environment, Status: status, Reason: reason, Tries: 1, SentAt: now, AnsweredAt: now.Add(time.Second),
+		APNsID: p.APNsID, Environment: p.Environment, Status: status, Reason: reason, Tries: 1,
+		SentAt: now, AnsweredAt: now.Add(time.Second),
 	}
 }
 

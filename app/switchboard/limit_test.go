@@ -43,7 +43,8 @@ func TestATenantRingsTwentyTimesASecond(t *testing.T) {
 		must(t, try(w.caller, store.Idempotency{}))
 	}
 	for range 5 {
-		if code, wait := refusedBy(try(w.caller, store.Idempotency{})); code != "too_many_rings" || wait <= 0 || wait > 50*time.Millisecond {
+		code, wait := refusedBy(try(w.caller, store.Idempotency{}))
+		if code != "too_many_rings" || wait <= 0 || wait > 50*time.Millisecond {
 			t.Fatalf("the 41st: %s, wait %v", code, wait)
 		}
 	}

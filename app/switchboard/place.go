@@ -135,13 +135,14 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 		return nil, err
 	}
 	if len(targets) == 0 {
-		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices", "This person has no registered device. Pair their phone first, under "+
-			"Devices.")
+		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices",
+			"This person has no registered device. Pair their phone first, under Devices.")
 	}
 	now := b.Now()
 	r := &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now), Tenant: c.Tenant.ID, State: tenants.Placed, To: q.To, Agent: agent.ID,
-		Caller: q.Caller, Reference: q.Reference, Test: c.Test || c.Trial, By: c.Actor, CreatedAt: now, ExpiresAt: now.Add(ttl(q, c.Tenant)),
+		Caller: q.Caller, Reference: q.Reference, Test: c.Test || c.Trial, By: c.Actor,
+		CreatedAt: now, ExpiresAt: now.Add(ttl(q, c.Tenant)),
 	}
 	if r.Caller == "" {
 		r.Caller = agent.Caller

@@ -86,7 +86,9 @@ func TestEndings(t *testing.T) {
 			w.report(d, r, tenants.FactShown)
 			w.report(d, r, tenants.FactDeclined)
 		}, tenants.Declined, tenants.ReasonDeclined},
-		"busy": {func(w *world, d tenants.Device, r *tenants.Ring) { w.report(d, r, tenants.FactBusy) }, tenants.Missed, tenants.ReasonBusy},
+		"busy": {func(w *world, d tenants.Device, r *tenants.Ring) {
+			w.report(d, r, tenants.FactBusy)
+		}, tenants.Missed, tenants.ReasonBusy},
 		"silenced": {func(w *world, d tenants.Device, r *tenants.Ring) {
 			code := 3
 			_, err := w.board.Report(w.t.Context(), d, r.ID, switchboard.Report{Kind: tenants.FactSilenced, Code: &code})
@@ -338,7 +340,8 @@ func TestCancelHangsUp(t *testing.T) {
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	for _, line := range []string{"a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"} { // refused, and it still rings
-		if _, err := w.board.Answer(t.Context(), d, r.ID, strings.ReplaceAll(offer(t), line, "a=x-")); tenants.KindOf(err) != tenants.Invalid {
+		_, err := w.board.Answer(t.Context(), d, r.ID, strings.ReplaceAll(offer(t), line, "a=x-"))
+		if tenants.KindOf(err) != tenants.Invalid {
 			t.Errorf("an offer without %s: %v", line, err)
 		}
 	}
@@ -444,7 +447,8 @@ func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 		t.Errorf("after the first phone: attempt %s, ring %s", x.State, got.State)
 	}
 	must(t, w.board.RemoveDevice(t.Context(), w.caller, b.ID))
-	if got, err = w.scope.Rings().Get(t.Context(), r.ID); err != nil || got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
+	got, err = w.scope.Rings().Get(t.Context(), r.ID)
+	if err != nil || got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
 		t.Errorf("after the last phone: %s %s %v", got.State, got.EndReason, err)
 	}
 	if got, err = w.scope.Rings().Get(t.Context(), ended.ID); err != nil || got.EndReason != tenants.ReasonCancelled {

@@ -61,7 +61,8 @@ func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring)
 	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		var facts []tenants.Fact
 		for i := range r.Attempts {
-			facts = append(facts, r.Fold(tenants.Fact{Attempt: r.Attempts[i].ID, Kind: tenants.FactExpired, At: r.ExpiresAt, Received: now})...)
+			expired := tenants.Fact{Attempt: r.Attempts[i].ID, Kind: tenants.FactExpired, At: r.ExpiresAt, Received: now}
+			facts = append(facts, r.Fold(expired)...)
 		}
 		return facts, nil
 	})
