@@ -51,7 +51,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding 
 		return []billing.Finding{{Text: "the database: " + err.Error()}}
 	}
 	out := []billing.Finding{{OK: true, Text: "the database answers and its schema is current"}}
-	if err := s.Wall(ctx); err != nil {
+	if err := s.CheckIsolation(ctx); err != nil {
 		out = append(out, billing.Finding{Text: "row-level security: " + err.Error()})
 	}
 	out = append(out, retired(ctx, s, plans)...)

@@ -104,7 +104,7 @@ func (n *node) openStore(ctx context.Context, c checked) (err error) {
 		return err
 	}
 	n.close = append(n.close, n.store.Close)
-	if err := n.store.Wall(ctx); err != nil {
+	if err := n.store.CheckIsolation(ctx); err != nil {
 		n.log.Warn("the database does not isolate tenants", "why", err)
 	}
 	return nil

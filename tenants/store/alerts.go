@@ -40,7 +40,7 @@ type Alerts struct{ *scope }
 func (s *Scope) Alerts() Alerts { return Alerts{&s.scope} }
 
 // Raise raises an alert, and says whether that is news: one that is open already only grows and
-// takes the new detail; one that was resolved starts anew.
+// takes the new detail; one that was resolved starts again.
 func (s Alerts) Raise(ctx context.Context, kind tenants.AlertKind, target, detail string) (news bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		news, err = t.alert(s.scope, kind, target, detail)
@@ -192,9 +192,9 @@ func (t *tx) settle(s *scope, target string) error {
 	return err
 }
 
-// setAlerts touches alerts that are the very ones: not those that ended and were raised anew.
+// setAlerts changes only these very alerts: not those that ended and were raised again.
 func (s *scope) setAlerts(ctx context.Context, alerts []tenants.Alert, set string, value int64) error {
-	return s.s.w.do(ctx, s.door(), func(t *tx) error {
+	return s.s.w.do(ctx, s.access(), func(t *tx) error {
 		for _, a := range alerts {
 			_, err := t.exec("UPDATE alerts SET "+set+" WHERE tenant_id = ? AND kind = ? AND target = ? AND first_at = ? AND resolved_at = 0",
 				value, uuid(s.id), string(a.Kind), a.Target, micros(a.FirstAt))
@@ -222,7 +222,7 @@ func (s Alerts) DropMail(ctx context.Context, alerts []tenants.Alert) error {
 	return s.setAlerts(ctx, alerts, "tell_at = ?", 0)
 }
 
-// MailsSince counts the letters about alerts that the tenant's people got since a moment, and says
+// MailsSince counts the mails about alerts that the tenant's people got since a moment, and says
 // when the first of them went.
 func (s Alerts) MailsSince(ctx context.Context, since time.Time) (letters int, first time.Time, err error) {
 	rows, err := s.reads().query(ctx, "SELECT COUNT(DISTINCT told_at), COALESCE(MIN(told_at), 0) FROM alerts WHERE tenant_id = ? AND "+

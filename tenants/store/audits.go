@@ -15,7 +15,7 @@ import (
 // write runs a change of the tenant's data in the writer. A tenant that does not exist is refused
 // before anything else.
 func (s *scope) write(ctx context.Context, run func(*tx) error) error {
-	return s.s.w.wait(ctx, &job{door: s.door(), tenant: s.id, done: make(chan struct{}), run: func(t *tx) error {
+	return s.s.w.wait(ctx, &job{access: s.access(), tenant: s.id, done: make(chan struct{}), run: func(t *tx) error {
 		if err := t.counter(s.id); err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (t *tx) counters(group []*job) error {
 			ids[j.tenant] = true
 		}
 	}
-	t.door = wholeHouse
+	t.access = allTenants
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		if err := t.counter(id); err != nil && tenants.KindOf(err) != tenants.Unknown {
 			return err

@@ -99,9 +99,9 @@ func (t *tx) flush() error {
 	if t.rows.empty() {
 		return nil
 	}
-	was := t.door
-	t.door = wholeHouse
-	defer func() { t.door = was }()
+	was := t.access
+	t.access = allTenants
+	defer func() { t.access = was }()
 	plain := func(text string, args []any, _ int) error { _, err := t.run(text, args); return err }
 	if err := t.rows.rings.flush(plain); err != nil {
 		return err

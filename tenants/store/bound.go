@@ -16,7 +16,7 @@ func (s *Store) Bound(ctx context.Context, full bool) error {
 	if !s.db.dialect.isFile() {
 		return tenants.Refuse(tenants.Unsupported, "unsupported", "Only SQLite's file can be bounded.")
 	}
-	return s.w.do(ctx, noDoor, func(t *tx) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
 		pages := int64(most)
 		if full {
 			if err := t.row("PRAGMA page_count", nil, &pages); err != nil {

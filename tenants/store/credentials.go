@@ -257,7 +257,7 @@ func (s Credentials) NoteUse(ctx context.Context, id tenants.CredentialID, at ti
 	if err != nil || at.Sub(c.LastUsedAt) < grain {
 		return err
 	}
-	return s.s.w.do(ctx, s.door(), func(t *tx) error {
+	return s.s.w.do(ctx, s.access(), func(t *tx) error {
 		_, err := t.exec("UPDATE credentials SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
 			micros(at), uuid(s.id), uuid(id), micros(at))
 		return err

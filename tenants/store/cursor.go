@@ -52,7 +52,7 @@ func (c Cursor) Next(ctx context.Context, limit int) (Batch, error) {
 		return b, err
 	}
 	past, order, args := c.s.db.dialect.behind(from)
-	rows, err := c.s.db.through(wholeHouse).scan(ctx, "SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, "+
+	rows, err := c.s.db.through(allTenants).scan(ctx, "SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, "+
 		"received_at, raw_at, raw_sent_at, detail FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?", append(args, limit)...)
 	found, err := collect(rows, err, (*committedRow).fields)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c Cursor) Done(ctx context.Context, b Batch) (moved bool, err error) {
 	if b.from == b.to {
 		return true, nil
 	}
-	err = c.s.w.do(ctx, noDoor, func(t *tx) (err error) {
+	err = c.s.w.do(ctx, noTenant, func(t *tx) (err error) {
 		moved, err = c.move(t, b.from, b.to)
 		return err
 	})
@@ -84,7 +84,7 @@ func (c Cursor) at(ctx context.Context) (at place, more bool, err error) {
 		place
 		more bool
 	}
-	rows, err := c.s.db.through(wholeHouse).query(ctx, "SELECT w.xact, w.seq, EXISTS "+
+	rows, err := c.s.db.through(allTenants).query(ctx, "SELECT w.xact, w.seq, EXISTS "+
 		"(SELECT 1 FROM facts WHERE "+c.s.db.dialect.behindMark()+") FROM watermarks w WHERE w.name = ?", c.name)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.xact, &r.seq, &r.more} })
 	if err != nil || len(found) == 0 {

@@ -21,8 +21,8 @@ import (
 	"carillon/migrations"
 )
 
-// database is the two doors to one database: a pool that only reads, and what the writer's one
-// connection is taken from.
+// database holds the two pools of one database: one that only reads, and one from which the writer
+// takes its one connection.
 type database struct {
 	dialect dialect
 	observe func(string)
@@ -34,10 +34,10 @@ type database struct {
 
 const (
 	readers = 4   // SQLite's readers; more only wait for the processor
-	kept    = 512 // statements kept prepared; what is built anew for every length of a list must not fill memory
+	kept    = 512 // statements kept prepared; what is built again for every length of a list must not fill memory
 	// logPages of 4 KiB may stand in SQLite's log before the writer itself copies them to the
 	// database file. Checkpoint has then copied most of them already, and the writer's part, at the
-	// end of which the log begins anew, is short.
+	// end of which the log starts again, is short.
 	logPages = 16000
 )
 
@@ -118,7 +118,7 @@ func CheckURL(address string) error {
 	return nil
 }
 
-// openPostgres: each connection is a guard, which opens a statement's door (wall.go).
+// openPostgres: each connection is a guard, which sets a statement's access (rls.go).
 func (d *database) openPostgres(address string) error {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {

@@ -351,7 +351,7 @@ func (s *scope) see(d tenants.Device) {
 	if now.Sub(d.SeenAt) < grain {
 		return
 	}
-	s.s.w.post(s.door(), func(t *tx) error {
+	s.s.w.post(s.access(), func(t *tx) error {
 		_, err := t.exec("UPDATE devices SET seen_at = ? WHERE tenant_id = ? AND id = ? AND seen_at < ?",
 			micros(now), uuid(s.id), uuid(d.ID), micros(now))
 		return err

@@ -29,8 +29,8 @@ func (t *tx) mayAddDevice(s *scope) error {
 	return e.Device()
 }
 
-// mayAddPerson refuses a person whom the plan has no room for. Whoever is invited already takes a
-// place; email is who is invited now.
+// mayAddPerson refuses a person whom the plan has no room for. A person who is invited already
+// takes a place; email is who is invited now.
 func (t *tx) mayAddPerson(s *scope, email string) error {
 	e, ok, err := t.entitled(s)
 	if err != nil || !ok {

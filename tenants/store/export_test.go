@@ -16,31 +16,30 @@ func ReadAs(ctx context.Context, s *Scope, query string, args ...any) (*sql.Rows
 
 // WriteAs runs a statement as a method of Scope writes, and says how many rows it touched.
 func WriteAs(ctx context.Context, s *Scope, query string, args ...any) (n int64, err error) {
-	err = s.s.w.do(ctx, s.door(), func(t *tx) (err error) {
+	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
 		n, err = t.change(query, args...)
 		return err
 	})
 	return n, err
 }
 
-// Read runs a statement as a method of Store reads, through the door of nobody or of the whole
-// house.
+// Read runs a statement as a method of Store reads, with access to no tenant's rows or to all.
 func (s *Store) Read(ctx context.Context, all bool, query string, args ...any) (*sql.Rows, error) {
 	if all {
-		return s.db.through(wholeHouse).query(ctx, query, args...)
+		return s.db.through(allTenants).query(ctx, query, args...)
 	}
-	return s.db.through(noDoor).query(ctx, query, args...)
+	return s.db.through(noTenant).query(ctx, query, args...)
 }
 
 // Together runs statements of several tenants, and of nobody, in one transaction of the writer, and
 // gives what each counts.
 func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (counts []int64, err error) {
-	err = s.w.do(ctx, noDoor, func(t *tx) error {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		counts = nil
 		for _, scope := range scopes {
-			t.door = noDoor
+			t.access = noTenant
 			if scope != nil {
-				t.door = scope.door()
+				t.access = scope.access()
 			}
 			n, err := one(t.query(ctx, query))
 			if err != nil {
@@ -53,8 +52,8 @@ func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (c
 	return counts, err
 }
 
-// Direct runs a statement on the readers' pool without any door, as code would that knows nothing
-// of doors.
+// Direct runs a statement on the readers' pool without an access, as code outside of the store
+// would.
 func (s *Store) Direct(ctx context.Context, query string, args ...any) *sql.Row {
 	return s.db.reads.QueryRowContext(ctx, query, args...)
 }
@@ -64,7 +63,7 @@ func (s *Store) Narrow() { s.db.reads.SetMaxOpenConns(1) }
 
 // Explain is the plan of a statement where whole tables are read only if no index can be.
 func Explain(ctx context.Context, s *Scope, query string, args ...any) (plan []string, err error) {
-	err = s.s.w.do(ctx, s.door(), func(t *tx) error {
+	err = s.s.w.do(ctx, s.access(), func(t *tx) error {
 		if _, err := t.exec("SET LOCAL enable_seqscan = off"); err != nil {
 			return err
 		}
@@ -80,13 +79,13 @@ func Explain(ctx context.Context, s *Scope, query string, args ...any) (plan []s
 func Groups(waiting []string) (groups [][]string) {
 	q := newQueue()
 	for _, id := range waiting {
-		q.add(&job{door: door(id)})
+		q.add(&job{access: access(id)})
 	}
 	q.close()
 	for group := q.take(nil); len(group) > 0; group = q.take(nil) {
 		var ids []string
 		for _, j := range group {
-			ids = append(ids, string(j.door))
+			ids = append(ids, string(j.access))
 		}
 		groups = append(groups, ids)
 	}

@@ -32,7 +32,7 @@ func (s Jobs) Unreported(ctx context.Context, limit int) ([]Metered, error) {
 		customer     string
 		at           int64
 	}
-	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s "+
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s "+
 		"ON s.tenant_id = m.tenant_id "+
 		"WHERE m.reported_at = 0 AND s.customer <> '' ORDER BY m.at LIMIT ?", limit)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.customer, &r.at} })
@@ -44,7 +44,7 @@ func (s Jobs) Unreported(ctx context.Context, limit int) ([]Metered, error) {
 // Reported notes that Stripe's meter has heard of the rings.
 func (s Jobs) Reported(ctx context.Context, rings []Metered) error {
 	at := micros(s.now())
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		for _, m := range rings {
 			if _, err := t.exec("UPDATE metered SET reported_at = ? WHERE tenant_id = ? AND ring_id = ?", at, uuid(m.Tenant),
 				uuid(m.Ring)); err != nil {
@@ -74,7 +74,7 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	}
 	last := facts[len(facts)-1]
 	moved := false
-	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
+	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		moved, err = c.move(t, from, last.place)
 		if err != nil || !moved {
 			return err
@@ -104,7 +104,7 @@ func (s Jobs) DueRings(ctx context.Context, now time.Time, lease time.Duration, 
 	if err != nil || !some {
 		return nil, err
 	}
-	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
+	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN "+
 			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+s.db.dialect.holdFree()+") "+
 			"RETURNING tenant_id, id",
@@ -140,13 +140,13 @@ func (s Jobs) Retire(ctx context.Context, now time.Time) (removed int, err error
 // if this process dies they come back then.
 func (s Jobs) DueAlerts(ctx context.Context, now time.Time, lease time.Duration) (alerts []tenants.Alert, err error) {
 	const due = " FROM alerts WHERE tell_at <> 0 AND tell_at <= ? AND resolved_at = 0"
-	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT DISTINCT tenant_id"+due+" ORDER BY tenant_id LIMIT ?", micros(now), claimed)
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT DISTINCT tenant_id"+due+" ORDER BY tenant_id LIMIT ?", micros(now), claimed)
 	ids, err := collect(rows, err, func(id *tenants.TenantID) []any { return []any{(*uuid)(id)} })
 	if err != nil || len(ids) == 0 {
 		return nil, translate(err)
 	}
 	args := append([]any{micros(now.Add(lease)), micros(now)}, some(ids[0], ids)[1:]...)
-	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
+	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		rows, err := t.query(context.Background(), "UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, "+
 			"target"+
 			due+" AND tenant_id IN ("+marks(len(ids))+")"+s.db.dialect.holdFree()+") RETURNING "+alertColumns, args...)
@@ -169,7 +169,7 @@ func (s Jobs) DueAlerts(ctx context.Context, now time.Time, lease time.Duration)
 // nobody confirmed; counted rings and Stripe's messages when nobody can bring them again.
 func (s Jobs) Forget(ctx context.Context, now time.Time) error {
 	at := micros(now)
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		for _, c := range []struct {
 			query string
 			args  []any

@@ -40,7 +40,7 @@ func (s *Store) Ledger() Ledger { return Ledger{&s.core} }
 
 // Entries are a partner's whole ledger, the oldest line first.
 func (s Ledger) Entries(ctx context.Context, partner tenants.PartnerID) ([]tenants.Entry, error) {
-	return entries(ctx, s.db.through(noDoor), partner)
+	return entries(ctx, s.db.through(noTenant), partner)
 }
 
 type payoutRow struct {
@@ -67,7 +67,7 @@ func payouts(ctx context.Context, q querier, where string, args ...any) ([]tenan
 
 // Payouts are what a partner was paid, the newest first.
 func (s Ledger) Payouts(ctx context.Context, partner tenants.PartnerID) ([]tenants.Payout, error) {
-	return payouts(ctx, s.db.through(noDoor), "partner_id = ?", uuid(partner))
+	return payouts(ctx, s.db.through(noTenant), "partner_id = ?", uuid(partner))
 }
 
 // PayOut records that a partner was paid all that is payable, which must be cents: a list that was
@@ -75,7 +75,7 @@ func (s Ledger) Payouts(ctx context.Context, partner tenants.PartnerID) ([]tenan
 // payout that is recorded already, and records nothing.
 func (s Ledger) PayOut(ctx context.Context, partner tenants.PartnerID, cents int64, reference string) (p tenants.Payout, repeated bool,
 	err error) {
-	err = s.w.do(ctx, noDoor, func(t *tx) error {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		p, repeated = tenants.Payout{}, false
 		if _, err := onePartner(ctx, t, "id = ?"+t.hold(), uuid(partner)); err != nil {
 			return err
@@ -157,7 +157,7 @@ func referrals(ctx context.Context, q querier, rest string, args ...any) ([]refe
 
 // ReferralOf finds who brought a tenant; nobody is NoSuch.
 func (s Ledger) ReferralOf(ctx context.Context, tenant tenants.TenantID) (tenants.Referral, error) {
-	found, err := referrals(ctx, s.db.through(noDoor), "WHERE tenant = ?", uuid(tenant))
+	found, err := referrals(ctx, s.db.through(noTenant), "WHERE tenant = ?", uuid(tenant))
 	if err == nil && len(found) == 0 {
 		return tenants.Referral{}, tenants.NoSuch("referral")
 	}
@@ -169,7 +169,7 @@ func (s Ledger) ReferralOf(ctx context.Context, tenant tenants.TenantID) (tenant
 
 // Referrals lists whom a partner brought, the newest first.
 func (s Ledger) Referrals(ctx context.Context, partner tenants.PartnerID) ([]tenants.Referral, error) {
-	found, err := referrals(ctx, s.db.through(noDoor), "WHERE partner_id = ? ORDER BY created_at DESC, id DESC", uuid(partner))
+	found, err := referrals(ctx, s.db.through(noTenant), "WHERE partner_id = ? ORDER BY created_at DESC, id DESC", uuid(partner))
 	return nouns(found, referralRow.noun), translate(err)
 }
 
@@ -195,7 +195,7 @@ func payments(ctx context.Context, q querier, where string, arg any) ([]paymentR
 
 // Payments are what the tenants that a partner brought have paid, by referral, the earliest first.
 func (s Ledger) Payments(ctx context.Context, partner tenants.PartnerID) (map[tenants.ReferralID][]tenants.Payment, error) {
-	found, err := payments(ctx, s.db.through(noDoor), "referral_id IN (SELECT id FROM referrals WHERE partner_id = ?)", uuid(partner))
+	found, err := payments(ctx, s.db.through(noTenant), "referral_id IN (SELECT id FROM referrals WHERE partner_id = ?)", uuid(partner))
 	out := map[tenants.ReferralID][]tenants.Payment{}
 	for _, r := range found {
 		id := tenants.ReferralID(r.Referral)
@@ -216,7 +216,7 @@ type Settlement struct {
 // write; see tenants.Referral.Settle. An answer that was asked for earlier than the one that is
 // written changes nothing. A tenant that nobody brought is NoSuch.
 func (s Ledger) Settle(ctx context.Context, n Settlement) error {
-	return s.w.do(ctx, noDoor, func(t *tx) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
 		found, err := referrals(ctx, t, "WHERE tenant = ?"+t.hold(), uuid(n.Tenant))
 		switch {
 		case err != nil:

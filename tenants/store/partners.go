@@ -27,7 +27,7 @@ func (r partnerRow) noun() tenants.Partner {
 	}
 }
 
-// PartnerLink is a mail that lets somebody in as a partner; whoever opens it has the address.
+// PartnerLink is a sign-in link sent by mail; the person who opens it owns the address.
 type PartnerLink struct {
 	Hash      tenants.Hash // of the secret in the link
 	Email     string
@@ -44,7 +44,7 @@ func (s *Store) Partners() Partners { return Partners{&s.core} }
 
 // AddLink keeps a link until it is used or expires.
 func (s Partners) AddLink(ctx context.Context, l PartnerLink) error {
-	return s.w.do(ctx, noDoor, func(t *tx) error { return t.addPartnerLink(l) })
+	return s.w.do(ctx, noTenant, func(t *tx) error { return t.addPartnerLink(l) })
 }
 
 func (t *tx) addPartnerLink(l PartnerLink) error {
@@ -54,10 +54,10 @@ func (t *tx) addPartnerLink(l PartnerLink) error {
 }
 
 // Add makes somebody a partner for whose address the operator vouches, and keeps a link that lets
-// them in, in one write. Whoever has the address and is one already stays as they are: added is
-// false, and the link is theirs.
+// them in, in one write. A person with this address who is a partner already is not changed: added
+// is false, and the link is theirs.
 func (s Partners) Add(ctx context.Context, fresh tenants.Partner, l PartnerLink) (p tenants.Partner, added bool, err error) {
-	err = s.w.do(ctx, noDoor, func(t *tx) error {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		p, err = onePartner(ctx, t, "email = ?", fresh.Email)
 		if added = tenants.KindOf(err) == tenants.Unknown; added {
 			p, err = fresh, t.addPartner(fresh)
@@ -94,7 +94,7 @@ func partnerLink(ctx context.Context, q querier, h tenants.Hash, now time.Time) 
 
 // Link finds a link; one that is unknown, used or expired is Gone.
 func (s Partners) Link(ctx context.Context, h tenants.Hash, now time.Time) (PartnerLink, error) {
-	return partnerLink(ctx, s.db.through(noDoor), h, now)
+	return partnerLink(ctx, s.db.through(noTenant), h, now)
 }
 
 // PartnerSignIn is a partner's sign-in, known by the hash of its cookie.
@@ -107,7 +107,7 @@ type PartnerSignIn struct {
 // Enter uses a link up and signs its address in, in one write: as the partner it has been, or as
 // fresh, which becomes one. The account of fresh, if it names one, opens the room from then on.
 func (s Partners) Enter(ctx context.Context, link tenants.Hash, fresh tenants.Partner, in PartnerSignIn) (p tenants.Partner, err error) {
-	err = s.w.do(ctx, noDoor, func(t *tx) error {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		n, err := t.change("DELETE FROM partner_links WHERE hash = ? AND expires_at > ?", link[:], micros(s.now()))
 		if err == nil && n == 0 {
 			err = tenants.Refuse(tenants.Gone, "link_gone", partnerLinkGone)
@@ -157,12 +157,12 @@ func onePartner(ctx context.Context, q querier, where string, arg any) (tenants.
 
 // Get is one partner.
 func (s Partners) Get(ctx context.Context, id tenants.PartnerID) (tenants.Partner, error) {
-	return onePartner(ctx, s.db.through(noDoor), "id = ?", uuid(id))
+	return onePartner(ctx, s.db.through(noTenant), "id = ?", uuid(id))
 }
 
 // ByCode finds the partner of a code, also one that was stopped.
 func (s Partners) ByCode(ctx context.Context, code string) (tenants.Partner, error) {
-	return onePartner(ctx, s.db.through(noDoor), "code = ?", code)
+	return onePartner(ctx, s.db.through(noTenant), "code = ?", code)
 }
 
 // ByUser finds the partner whose room an account of the console opens.
@@ -170,12 +170,12 @@ func (s Partners) ByUser(ctx context.Context, u tenants.UserID) (tenants.Partner
 	if u == "" { // what a partner without an account has
 		return tenants.Partner{}, tenants.NoSuch("partner")
 	}
-	return onePartner(ctx, s.db.through(noDoor), "user_id = ? AND user_id <> "+s.db.dialect.noID(), uuid(u))
+	return onePartner(ctx, s.db.through(noTenant), "user_id = ? AND user_id <> "+s.db.dialect.noID(), uuid(u))
 }
 
 // BySignIn finds whose sign-in it is; one that is over is Unauthorized.
 func (s Partners) BySignIn(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Partner, error) {
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT partner_id FROM partner_sign_ins WHERE hash = ? AND expires_at > ?", h[:],
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT partner_id FROM partner_sign_ins WHERE hash = ? AND expires_at > ?", h[:],
 		micros(now))
 	found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
 	if err == nil && len(found) == 0 {
@@ -189,7 +189,7 @@ func (s Partners) BySignIn(ctx context.Context, h tenants.Hash, now time.Time) (
 
 // EndSignIn ends one sign-in.
 func (s Partners) EndSignIn(ctx context.Context, h tenants.Hash) error {
-	return s.w.do(ctx, noDoor, func(t *tx) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
 		_, err := t.exec("DELETE FROM partner_sign_ins WHERE hash = ?", h[:])
 		return err
 	})
@@ -197,7 +197,7 @@ func (s Partners) EndSignIn(ctx context.Context, h tenants.Hash) error {
 
 // List lists every partner, the oldest first.
 func (s Partners) List(ctx context.Context) ([]tenants.Partner, error) {
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT "+partnerColumns+" FROM partners ORDER BY created_at, id")
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT "+partnerColumns+" FROM partners ORDER BY created_at, id")
 	found, err := collect(rows, err, (*partnerRow).fields)
 	return nouns(found, partnerRow.noun), translate(err)
 }
@@ -214,7 +214,7 @@ func (s Partners) Stop(ctx context.Context, id tenants.PartnerID, at time.Time) 
 }
 
 func (s *core) setPartner(ctx context.Context, query string, args ...any) error {
-	return s.w.do(ctx, noDoor, func(t *tx) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
 		n, err := t.change(query, args...)
 		if err == nil && n == 0 {
 			err = tenants.NoSuch("partner")
@@ -227,7 +227,7 @@ func (s *core) setPartner(ctx context.Context, query string, args ...any) error 
 // waits for it.
 func (s Partners) CountClick(id tenants.PartnerID) {
 	day := micros(s.now().UTC().Truncate(24 * time.Hour))
-	s.w.post(noDoor, func(t *tx) error {
+	s.w.post(noTenant, func(t *tx) error {
 		_, err := t.exec("INSERT INTO partner_clicks (partner_id, day, clicks) VALUES (?, ?, 1) "+
 			"ON CONFLICT (partner_id, day) DO UPDATE SET clicks = partner_clicks.clicks + 1", uuid(id), day)
 		return err
@@ -243,7 +243,7 @@ type DayClicks struct {
 // Clicks are a partner's by day, the oldest first; days without any are left out.
 func (s Partners) Clicks(ctx context.Context, id tenants.PartnerID) ([]DayClicks, error) {
 	type row struct{ day, clicks int64 }
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT day, clicks FROM partner_clicks WHERE partner_id = ? ORDER BY day", uuid(id))
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT day, clicks FROM partner_clicks WHERE partner_id = ? ORDER BY day", uuid(id))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.clicks} })
 	return nouns(found, func(r row) DayClicks { return DayClicks{moment(r.day), r.clicks} }), translate(err)
 }

@@ -15,7 +15,7 @@ type queue struct {
 	came chan struct{} // holds a value when take has to look again
 
 	mu      sync.Mutex // guards all below
-	lines   map[door]*line
+	lines   map[access]*line
 	turns   []*line // lines with jobs; the first is next
 	spare   []*line // empty ones, to use again
 	waiting int
@@ -25,7 +25,7 @@ type queue struct {
 
 // line is the jobs of one tenant, linked by job.next.
 type line struct {
-	door        door
+	access      access
 	first, last *job
 	given       int // jobs in the group that is being put together
 }
@@ -42,7 +42,7 @@ const (
 )
 
 func newQueue() *queue {
-	return &queue{lines: map[door]*line{}, came: make(chan struct{}, 1)}
+	return &queue{lines: map[access]*line{}, came: make(chan struct{}, 1)}
 }
 
 // add puts a job at the end of its tenant's line; false means that the queue is closed.
@@ -67,9 +67,9 @@ func (q *queue) offer(j *job) {
 
 // append is called with mu held.
 func (q *queue) append(j *job) {
-	l := q.lines[j.door]
+	l := q.lines[j.access]
 	if l == nil {
-		l = q.newLine(j.door)
+		l = q.newLine(j.access)
 		q.turns = append(q.turns, l)
 	}
 	if l.last == nil {
@@ -95,12 +95,12 @@ func (q *queue) wake() {
 }
 
 // newLine is called with mu held.
-func (q *queue) newLine(d door) *line {
+func (q *queue) newLine(d access) *line {
 	l := &line{}
 	if n := len(q.spare); n > 0 {
 		l, q.spare = q.spare[n-1], q.spare[:n-1]
 	}
-	l.door = d
+	l.access = d
 	q.lines[d] = l
 	return l
 }
@@ -123,7 +123,7 @@ func (q *queue) take(group []*job) []*job {
 			q.turns = append(q.turns, l)
 			continue
 		}
-		delete(q.lines, l.door)
+		delete(q.lines, l.access)
 		q.spare = append(q.spare, l)
 	}
 	return group

@@ -45,7 +45,8 @@ func TestManyTenantsTakeTurns(t *testing.T) {
 	}
 }
 
-// TestPatientWritesShareACommit: patient writes wait for an urgent one, and no longer than patience.
+// TestPatientWritesShareACommit: patient writes wait for an urgent one, and no longer than
+// patience.
 func TestPatientWritesShareACommit(t *testing.T) {
 	t.Parallel()
 	if jobs, _ := store.Commit(3, 1); jobs != 4 {

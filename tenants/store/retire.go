@@ -40,7 +40,7 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 	if err != nil || p.count() == 0 {
 		return 0, err
 	}
-	return p.count(), s.s.w.do(ctx, s.door(), func(t *tx) error {
+	return p.count(), s.s.w.do(ctx, s.access(), func(t *tx) error {
 		if len(p.rings) > 0 {
 			args := some(s.id, p.rings)
 			if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.rings))+")", args...); err != nil {

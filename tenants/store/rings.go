@@ -174,7 +174,7 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 		}
 		return tenants.Refuse(tenants.Unavailable, "unavailable", "The ring changed while it was held. Try again.")
 	}
-	if err := s.s.w.wait(ctx, &job{door: s.door(), run: run, patient: s.patient, done: make(chan struct{})}); err != nil {
+	if err := s.s.w.wait(ctx, &job{access: s.access(), run: run, patient: s.patient, done: make(chan struct{})}); err != nil {
 		return nil, nil, err
 	}
 	return ring, facts, nil
@@ -320,7 +320,7 @@ func kinds(facts []tenants.Fact) string {
 // SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is
 // left alone.
 func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
-	return s.s.w.do(ctx, s.door(), func(t *tx) error {
+	return s.s.w.do(ctx, s.access(), func(t *tx) error {
 		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0", micros(due), uuid(s.id), uuid(id))
 		if err != nil || n > 0 {
 			return err
@@ -338,7 +338,7 @@ type Due struct {
 
 // due looks first, so that a sweep with nothing to do does not trouble the writer.
 func (s *core) due(ctx context.Context, now time.Time) (bool, error) {
-	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1", micros(now))
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1", micros(now))
 	found, err := collect(rows, err, func(n *int) []any { return []any{n} })
 	return len(found) > 0, translate(err)
 }

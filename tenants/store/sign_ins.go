@@ -40,7 +40,7 @@ func (r signInRow) noun() SignIn {
 }
 
 func (s *core) signIn(ctx context.Context, query string, args ...any) error {
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		n, err := t.change(query, args...)
 		if err == nil && n == 0 {
 			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
@@ -61,7 +61,7 @@ func (s SignIns) Add(ctx context.Context, in SignIn) error {
 		Hash: in.Hash[:], UserID: uuid(in.User), TenantID: uuid(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
 		ExpiresAt: micros(in.ExpiresAt), IP: in.IP, UserAgent: in.UserAgent,
 	}
-	return s.w.do(ctx, wholeHouse, func(t *tx) error { return t.db().Create(&row).Error })
+	return s.w.do(ctx, allTenants, func(t *tx) error { return t.db().Create(&row).Error })
 }
 
 // Get finds a sign-in that is not over, and whose it is. Anything else is Unauthorized, a disabled
@@ -69,7 +69,7 @@ func (s SignIns) Add(ctx context.Context, in SignIn) error {
 func (s SignIns) Get(ctx context.Context, h tenants.Hash, now time.Time) (SignIn, tenants.User, error) {
 	over := tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
 	var row signInRow
-	if err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil {
+	if err := s.db.through(allTenants).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil {
 		if absent(err) {
 			return SignIn{}, tenants.User{}, over
 		}
@@ -106,7 +106,7 @@ func (s SignIns) Switch(ctx context.Context, h tenants.Hash, t tenants.TenantID)
 
 // End ends a sign-in; one that is over already is no error.
 func (s SignIns) End(ctx context.Context, h tenants.Hash) error {
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		_, err := t.exec("DELETE FROM sign_ins WHERE hash = ?", h[:])
 		return err
 	})
@@ -114,7 +114,7 @@ func (s SignIns) End(ctx context.Context, h tenants.Hash) error {
 
 // EndAll ends every sign-in of the person but one; a zero except ends them all.
 func (s SignIns) EndAll(ctx context.Context, user tenants.UserID, except tenants.Hash) error {
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		_, err := t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", uuid(user), except[:])
 		return err
 	})
@@ -123,7 +123,7 @@ func (s SignIns) EndAll(ctx context.Context, user tenants.UserID, except tenants
 // List lists a person's sign-ins, newest first.
 func (s SignIns) List(ctx context.Context, user tenants.UserID) ([]SignIn, error) {
 	var rows []signInRow
-	err := s.db.through(wholeHouse).gorm(ctx).Where("user_id = ?", uuid(user)).Order("created_at DESC, hash").Find(&rows).Error
+	err := s.db.through(allTenants).gorm(ctx).Where("user_id = ?", uuid(user)).Order("created_at DESC, hash").Find(&rows).Error
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -36,7 +36,7 @@ func (s SignUps) Add(ctx context.Context, n tenants.Signup) error {
 		Industry: string(n.Industry),
 		TimeZone: n.TimeZone, Code: n.Code, Created: micros(n.CreatedAt), ExpiresAt: micros(n.ExpiresAt),
 	}
-	return s.w.do(ctx, noDoor, func(t *tx) error { return translate(t.db().Create(&row).Error) })
+	return s.w.do(ctx, noTenant, func(t *tx) error { return translate(t.db().Create(&row).Error) })
 }
 
 const signupGone = "This link was used already, or it is older than 24 hours. Sign up again."
@@ -44,7 +44,7 @@ const signupGone = "This link was used already, or it is older than 24 hours. Si
 // Get finds the sign-up of a link; one that is unknown, used or expired is Gone.
 func (s SignUps) Get(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Signup, error) {
 	var row signupRow
-	err := s.db.through(noDoor).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
+	err := s.db.through(noTenant).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
 	if err != nil && !absent(err) {
 		return tenants.Signup{}, translate(err)
 	}
@@ -56,7 +56,7 @@ func (s SignUps) Get(ctx context.Context, h tenants.Hash, now time.Time) (tenant
 
 // HadTrial reports whether a trial was had under this key; see tenants.Plans.TrialKey.
 func (s SignUps) HadTrial(ctx context.Context, key string) (bool, error) {
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT key FROM trials WHERE key = ?", key)
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT key FROM trials WHERE key = ?", key)
 	found, err := collect(rows, err, func(k *string) []any { return []any{k} })
 	return len(found) > 0, translate(err)
 }
@@ -77,7 +77,7 @@ type Opening struct {
 // of it or nothing. A link that is gone is Gone; an address that has an account by now, a key that
 // had its trial and a slug that is taken are Conflict.
 func (s SignUps) OpenTrial(ctx context.Context, o Opening) error {
-	err := s.w.do(ctx, wholeHouse, func(t *tx) error {
+	err := s.w.do(ctx, allTenants, func(t *tx) error {
 		n, err := t.change("DELETE FROM signups WHERE hash = ? AND expires_at > ?", o.Signup[:], micros(s.now()))
 		if err == nil && n == 0 {
 			err = tenants.Refuse(tenants.Gone, "signup_gone", signupGone)

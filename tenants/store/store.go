@@ -21,8 +21,8 @@ type Config struct {
 	Now   func() time.Time // the clock
 	Log   *slog.Logger
 	// Revoked is told, after commit, of a tenant whose key was revoked, whose device or device
-	// credential is gone or whose state has changed: whoever acts for it must be looked up again.
-	// It must not block; nil = nobody listens.
+	// credential is gone or whose state has changed: a cached person, key or device of it must be
+	// looked up again. It must not block; nil = nobody listens.
 	Revoked func(tenants.TenantID)
 	Observe func(sql string) // tests only: sees the text of every statement, before it runs; nil = nobody looks
 }
@@ -117,7 +117,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.db.reads.PingContext(ctx); err != nil {
 		return &tenants.Error{Kind: tenants.Unavailable, Msg: "The database does not answer.", Err: err}
 	}
-	return s.w.do(ctx, noDoor, func(*tx) error { return nil })
+	return s.w.do(ctx, noTenant, func(*tx) error { return nil })
 }
 
 // Who acts: written into the audit row of each change.

@@ -21,10 +21,10 @@ func TestPostgres(t *testing.T) {
 	t.Run("calls of every node", func(t *testing.T) { talk(t, server.Migrated(t)) })
 	t.Run("the ledger only grows", func(t *testing.T) { grow(t, "pgx", server.Migrated(t)) })
 	t.Run("rolls in the order of commits", func(t *testing.T) { rollInOrder(t, server.Migrated(t)) })
-	t.Run("walled", func(t *testing.T) { walled(t, server) })
+	t.Run("walled", func(t *testing.T) { guarded(t, server) })
 	t.Run("warned", func(t *testing.T) { warned(t, server) })
-	t.Run("wall", func(t *testing.T) { wall(t, server.Migrated(t)) })
-	t.Run("wall and indexes", func(t *testing.T) { indexed(t, server.Migrated(t)) })
+	t.Run("isolation", func(t *testing.T) { isolation(t, server.Migrated(t)) })
+	t.Run("isolation and indexes", func(t *testing.T) { indexed(t, server.Migrated(t)) })
 	t.Run("carry", func(t *testing.T) { carry(t, server.Migrated(t)) })
 	storetest.Run(t, func(t *testing.T, c store.Config) *store.Store {
 		c.URL = server.Migrated(t)

@@ -13,7 +13,7 @@ type StripeEvent struct {
 	Object               string // id of what it is about
 }
 
-// eventLease is how long whoever took an event up has for it.
+// eventLease is how long the process that claimed an event has to handle it.
 const eventLease = time.Minute
 
 // StripeEvents are the webhook messages of Stripe that were received.
@@ -26,7 +26,7 @@ func (s *Store) StripeEvents() StripeEvents { return StripeEvents{&s.core} }
 // has before, or somebody began more than a minute ago and never said that it was done.
 func (s StripeEvents) Claim(ctx context.Context, e StripeEvent) (mine bool, err error) {
 	now := s.now()
-	err = s.w.do(ctx, noDoor, func(t *tx) error {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		n, err := t.change("INSERT INTO stripe_events (id, type, api_version, live, object, received_at, claimed_at, done_at, tries, error) "+
 			"VALUES (?, ?, ?, ?, ?, ?, ?, 0, 1, '') ON CONFLICT (id) DO NOTHING",
 			e.ID, e.Type, e.APIVersion, e.Live, e.Object, micros(now), micros(now))
@@ -44,7 +44,7 @@ func (s StripeEvents) Claim(ctx context.Context, e StripeEvent) (mine bool, err 
 // End notes that the event was acted on, or why it could not be; then the next one to claim it has
 // it at once.
 func (s StripeEvents) End(ctx context.Context, id string, failed error) error {
-	return s.w.do(ctx, noDoor, func(t *tx) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
 		if failed == nil {
 			_, err := t.exec("UPDATE stripe_events SET done_at = ?, error = '' WHERE id = ?", micros(s.now()), id)
 			return err
@@ -56,7 +56,7 @@ func (s StripeEvents) End(ctx context.Context, id string, failed error) error {
 
 // LastHeard is when the last event came; zero = never.
 func (s StripeEvents) LastHeard(ctx context.Context) (time.Time, error) {
-	rows, err := s.db.through(noDoor).query(ctx, "SELECT MAX(received_at) FROM stripe_events")
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT MAX(received_at) FROM stripe_events")
 	found, err := collect(rows, err, func(n *sql.NullInt64) []any { return []any{n} })
 	if err != nil || len(found) == 0 {
 		return time.Time{}, translate(err)

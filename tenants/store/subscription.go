@@ -123,8 +123,8 @@ func (s *scope) changeSubscription(ctx context.Context, add bool, change func(*t
 	return err
 }
 
-// cut raises the alert of a trial that is cut now, which the tenant's people get one letter of, and
-// closes it when something was bought or given since.
+// cut raises the alert of a trial that is cut now, which the tenant's people get one mail about,
+// and closes it when something was bought or given since.
 func (t *tx) cut(s *scope, was bool, n tenants.Subscription) (err error) {
 	switch is := n.WasCut(); {
 	case is && !was:
@@ -289,7 +289,7 @@ func (s Subscription) ClaimCard(ctx context.Context, fingerprint string, added t
 		return Claim{}, err
 	}
 	var c Claim
-	err = s.s.w.do(ctx, s.door(), func(t *tx) error {
+	err = s.s.w.do(ctx, s.access(), func(t *tx) error {
 		was, err := t.holding(marks)
 		if err != nil {
 			return err

@@ -77,7 +77,7 @@ const hour = int64(time.Hour / time.Microsecond)
 // earlier one. A fact whose ring is gone still counts, so that it does not stop the roller.
 func (s *core) fresh(ctx context.Context, from place, limit int) ([]newFact, error) {
 	past, order, args := s.db.dialect.behind(from)
-	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.ring_id, f.attempt_id, f.kind, f.at, f.detail, "+
+	rows, err := s.db.through(allTenants).scan(ctx, "SELECT f.xact, f.seq, f.tenant_id, f.ring_id, f.attempt_id, f.kind, f.at, f.detail, "+
 		""+talliedColumns+
 		" FROM (SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, detail, CASE WHEN kind = 'placed' THEN ring_id END AS begun "+
 		"FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT ?) f "+
@@ -211,7 +211,7 @@ func (s *core) earlier(ctx context.Context, upTo place, h *history, rings []ring
 			at   int64
 		}
 		where, args := namedRings("f.tenant_id", "f.ring_id", some)
-		rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts "+
+		rows, err := s.db.through(allTenants).scan(ctx, "SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts "+
 			"f WHERE "+where, args...)
 		found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.attempt, &r.xact, &r.seq, &r.kind, &r.at} })
 		if err != nil {
@@ -232,7 +232,7 @@ func (s *core) attemptsOf(ctx context.Context, h *history, rings []ringName) err
 		attemptInfo
 	}
 	where, args := namedRings("r.tenant_id", "r.id", rings)
-	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT a.tenant_id, a.ring_id, a.id, "+talliedColumns+
+	rows, err := s.db.through(allTenants).scan(ctx, "SELECT a.tenant_id, a.ring_id, a.id, "+talliedColumns+
 		" FROM rings r JOIN attempts a ON a.tenant_id = r.tenant_id AND a.ring_id = r.id WHERE "+where, args...)
 	found, err := collect(rows, err, func(r *row) []any {
 		return append([]any{&r.tenant, &r.ring, &r.attempt}, r.attemptInfo.fields()...)

@@ -44,7 +44,7 @@ func (s *Store) Tenants() Tenants { return Tenants{&s.core} }
 
 // Add makes a tenant. A slug that is taken is a Conflict.
 func (s Tenants) Add(ctx context.Context, who Who, t tenants.Tenant) error {
-	return s.w.do(ctx, wholeHouse, func(x *tx) error { return x.addTenant(s.of(t.ID).by(who), t) })
+	return s.w.do(ctx, allTenants, func(x *tx) error { return x.addTenant(s.of(t.ID).by(who), t) })
 }
 
 func (t *tx) addTenant(s *scope, n tenants.Tenant) error {
@@ -68,7 +68,7 @@ type NewTenant struct {
 // taken is a Conflict.
 func (s Tenants) Open(ctx context.Context, f NewTenant) error {
 	scope := s.of(f.Tenant.ID).by(f.Who)
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		if err := t.addTenant(scope, f.Tenant); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (s Tenants) Open(ctx context.Context, f NewTenant) error {
 // List lists all tenants, by name.
 func (s Tenants) List(ctx context.Context) ([]tenants.Tenant, error) {
 	var rows []tenantRow
-	if err := s.db.through(wholeHouse).gorm(ctx).Order("name, id").Find(&rows).Error; err != nil {
+	if err := s.db.through(allTenants).gorm(ctx).Order("name, id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	return nouns(rows, tenantRow.noun), nil
@@ -136,14 +136,14 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 
 // Subscriptions lists every tenant's, by tenant.
 func (s Tenants) Subscriptions(ctx context.Context) ([]tenants.Subscription, error) {
-	rows, err := s.db.through(wholeHouse).scan(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions ORDER BY tenant_id")
+	rows, err := s.db.through(allTenants).scan(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions ORDER BY tenant_id")
 	found, err := collect(rows, err, (*subscriptionRow).fields)
 	return nouns(found, subscriptionRow.noun), translate(err)
 }
 
 // OfCustomer finds whose Stripe customer it is; nobody's is NoSuch.
 func (s Tenants) OfCustomer(ctx context.Context, customer string) (tenants.TenantID, error) {
-	rows, err := s.db.through(wholeHouse).query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''", customer)
 	found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
 	if err == nil && len(found) == 0 {
 		return "", tenants.NoSuch("customer")
@@ -157,7 +157,7 @@ func (s Tenants) OfCustomer(ctx context.Context, customer string) (tenants.Tenan
 // OfPairing finds whose pairing code has the hash. Unknown, used and expired are all Unauthorized.
 func (s Tenants) OfPairing(ctx context.Context, h tenants.Hash, now time.Time) (tenants.Tenant, tenants.Pairing, error) {
 	var row pairingRow
-	err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
+	err := s.db.through(allTenants).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error
 	if err != nil && !absent(err) {
 		return tenants.Tenant{}, tenants.Pairing{}, translate(err)
 	}
@@ -176,7 +176,7 @@ func (s Tenants) OfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant, ten
 	}
 	turn := s.seen.begin()
 	var row keyRow
-	if err := s.db.through(wholeHouse).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil && !absent(err) {
+	if err := s.db.through(allTenants).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil && !absent(err) {
 		return tenants.Tenant{}, tenants.Key{}, translate(err)
 	}
 	if row.ID == "" || row.RevokedAt != 0 {
@@ -190,7 +190,7 @@ func (s Tenants) OfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant, ten
 	key := row.noun()
 	keep(s.seen, s.seen.keys, h, entry[tenants.Key]{tenant: tenant, thing: key}, turn)
 	if now := s.now(); now.Sub(key.LastUsedAt) >= grain {
-		s.w.post(s.of(tenant.ID).door(), func(t *tx) error {
+		s.w.post(s.of(tenant.ID).access(), func(t *tx) error {
 			_, err := t.exec("UPDATE keys SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
 				micros(now), row.TenantID, row.ID, micros(now))
 			return err
@@ -207,7 +207,7 @@ func (s Tenants) OfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, 
 	}
 	turn := s.seen.begin()
 	var c deviceCredentialRow
-	err := s.db.through(wholeHouse).gorm(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
+	err := s.db.through(allTenants).gorm(ctx).Table("device_credentials").Where("hash = ?", h[:]).Take(&c).Error
 	if absent(err) {
 		return tenants.Tenant{}, tenants.Device{}, tenants.Refuse(tenants.Unauthorized, "unauthorized",
 			"This device credential is unknown or was replaced. Pair the app again.")
@@ -217,7 +217,7 @@ func (s Tenants) OfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, 
 	}
 	scope := s.of(tenants.TenantID(c.TenantID))
 	if c.UsedAt == 0 {
-		if err := s.w.do(ctx, scope.door(), func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
+		if err := s.w.do(ctx, scope.access(), func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
 			return tenants.Tenant{}, tenants.Device{}, err
 		}
 		scope.revoke(nil)
@@ -240,7 +240,7 @@ func (s Tenants) OfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, 
 // must know their public keys.
 func (s Tenants) Credentials(ctx context.Context) ([]tenants.Credential, error) {
 	var rows []credentialRow
-	if err := s.db.through(wholeHouse).gorm(ctx).Select(credentialColumns).Order("created_at, id").Find(&rows).Error; err != nil {
+	if err := s.db.through(allTenants).gorm(ctx).Select(credentialColumns).Order("created_at, id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	return nouns(rows, credentialRow.noun), nil

@@ -17,12 +17,12 @@ import (
 // collected and inserted many at a time (batch.go); whatever reads flushes them first, so that a
 // transaction always sees its own rows. It belongs to the writer's goroutine.
 type tx struct {
-	d     *database
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt // SQLite's; pgx keeps its own
-	bound map[string]string    // PostgreSQL's texts, by ours
-	gorm  *gorm.DB
-	door  door // of the job at hand
+	d      *database
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt // SQLite's; pgx keeps its own
+	bound  map[string]string    // PostgreSQL's texts, by ours
+	gorm   *gorm.DB
+	access access // of the job at hand
 
 	wrote  bool  // the job at hand has written, or collected rows
 	failed error // a statement of the job at hand failed; PostgreSQL then takes no other one in this transaction
@@ -97,7 +97,7 @@ func (t *tx) forget() {
 func (t *tx) control(statement string) error {
 	t.d.observe(statement)
 	if !t.d.dialect.prepares() {
-		_, err := t.conn.ExecContext(context.Background(), statement) // through no door: see guard
+		_, err := t.conn.ExecContext(context.Background(), statement) // without an access: see guard
 		return err
 	}
 	s, err := t.stmt(statement)
@@ -111,7 +111,7 @@ func (t *tx) control(statement string) error {
 // db is gorm over the transaction.
 func (t *tx) db() *gorm.DB { return t.gorm.WithContext(context.Background()) }
 
-// postgres is a statement's ctx and text where PostgreSQL runs it: through the job's door.
+// postgres is a statement's ctx and text where PostgreSQL runs it: with the job's access.
 func (t *tx) postgres(query string) (context.Context, string) {
 	text, ok := t.bound[query]
 	if !ok {
@@ -121,7 +121,7 @@ func (t *tx) postgres(query string) (context.Context, string) {
 		text = t.d.dialect.bind(query)
 		t.bound[query] = text
 	}
-	return t.door.on(context.Background()), text
+	return t.access.on(context.Background()), text
 }
 
 // open runs a statement that gives rows.

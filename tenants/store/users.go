@@ -42,7 +42,7 @@ func (s *Store) Users() Users { return Users{&s.core} }
 // Add adds a person. An address that is taken is a Conflict.
 func (s Users) Add(ctx context.Context, u tenants.User) error {
 	row := rowOfUser(u)
-	return s.w.do(ctx, noDoor, func(t *tx) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
 		return taken(t.db().Create(&row).Error, "There is an account with this address already.")
 	})
 }
@@ -50,7 +50,7 @@ func (s Users) Add(ctx context.Context, u tenants.User) error {
 // Get is one person.
 func (s Users) Get(ctx context.Context, id tenants.UserID) (tenants.User, error) {
 	var row userRow
-	if err := s.db.through(noDoor).gorm(ctx).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+	if err := s.db.through(noTenant).gorm(ctx).Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.User{}, missing(err, "user")
 	}
 	return row.noun(), nil
@@ -59,7 +59,7 @@ func (s Users) Get(ctx context.Context, id tenants.UserID) (tenants.User, error)
 // ByEmail finds a person by the stored form of their address.
 func (s Users) ByEmail(ctx context.Context, email string) (tenants.User, error) {
 	var row userRow
-	if err := s.db.through(noDoor).gorm(ctx).Where("email = ?", email).Take(&row).Error; err != nil {
+	if err := s.db.through(noTenant).gorm(ctx).Where("email = ?", email).Take(&row).Error; err != nil {
 		return tenants.User{}, missing(err, "user")
 	}
 	return row.noun(), nil
@@ -68,7 +68,7 @@ func (s Users) ByEmail(ctx context.Context, email string) (tenants.User, error) 
 // Set changes name, address, theme and whether the person may sign in. Disabling somebody ends
 // their sign-ins. The password has SetPassword.
 func (s Users) Set(ctx context.Context, u tenants.User) error {
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		n, err := t.change("UPDATE users SET email = ?, name = ?, theme = ?, disabled_at = ? WHERE id = ?",
 			u.Email, u.Name, u.Theme, micros(u.DisabledAt), uuid(u.ID))
 		switch {
@@ -87,7 +87,7 @@ func (s Users) Set(ctx context.Context, u tenants.User) error {
 // SetPassword changes the password, given in PHC form, and ends every sign-in of the person but the
 // one that did it, if named.
 func (s Users) SetPassword(ctx context.Context, id tenants.UserID, phc string, except ...tenants.Hash) error {
-	return s.w.do(ctx, wholeHouse, func(t *tx) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
 		n, err := t.change("UPDATE users SET password = ? WHERE id = ?", phc, uuid(id))
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func (s Users) Memberships(ctx context.Context, user tenants.UserID) ([]Membersh
 		Role  string
 		Since int64
 	}
-	err := s.db.through(wholeHouse).gorm(ctx).Table("members").Select("tenants.*, members.role, members.created_at AS since").
+	err := s.db.through(allTenants).gorm(ctx).Table("members").Select("tenants.*, members.role, members.created_at AS since").
 		Joins("JOIN tenants ON tenants.id = members.tenant_id").Where("members.user_id = ?", uuid(user)).
 		Order("tenants.name, tenants.id").Find(&rows).Error
 	if err != nil {
@@ -135,13 +135,13 @@ func hash(b []byte) (h tenants.Hash) { copy(h[:], b); return h }
 
 // Invitation finds the invitation of a link; one that is unknown, taken back or expired is Gone.
 func (s Users) Invitation(ctx context.Context, h tenants.Hash, now time.Time) (Invitation, error) {
-	return invitation(s.db.through(wholeHouse).gorm(ctx), h, now)
+	return invitation(s.db.through(allTenants).gorm(ctx), h, now)
 }
 
 // TakeInvitation uses the link up and joins its person to the tenant: the user with the invited
 // address if there is one, else user as given, with that address.
 func (s Users) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.User, now time.Time) (member tenants.Member, err error) {
-	err = s.w.do(ctx, wholeHouse, func(t *tx) error {
+	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		i, err := invitation(t.db(), h, now)
 		if err != nil {
 			return err

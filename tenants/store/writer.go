@@ -41,7 +41,7 @@ const (
 
 type job struct {
 	state  atomic.Int32
-	door   door             // of its statements, on PostgreSQL
+	access access           // of its statements, on PostgreSQL
 	tenant tenants.TenantID // whose audit counter the job will need; empty = none, or not known
 	run    func(*tx) error
 	// patient jobs wait a moment for an urgent one whose commit they can share
@@ -62,9 +62,9 @@ func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, er
 }
 
 // do runs the job in a group and returns once it is committed or refused. A ctx that ends while the
-// job still waits takes it out. Its statements go through the door.
-func (w *writer) do(ctx context.Context, at door, run func(*tx) error) error {
-	return w.wait(ctx, &job{door: at, run: run, done: make(chan struct{})})
+// job still waits takes it out. Its statements have the access.
+func (w *writer) do(ctx context.Context, at access, run func(*tx) error) error {
+	return w.wait(ctx, &job{access: at, run: run, done: make(chan struct{})})
 }
 
 func (w *writer) wait(ctx context.Context, j *job) error {
@@ -87,8 +87,8 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 
 // post queues a job that nobody waits for, unless many jobs wait: for what may be lost, such as
 // when a key was last used.
-func (w *writer) post(at door, run func(*tx) error) {
-	w.queue.offer(&job{door: at, run: run, patient: true})
+func (w *writer) post(at access, run func(*tx) error) {
+	w.queue.offer(&job{access: at, run: run, patient: true})
 }
 
 func (w *writer) close() error {
@@ -197,7 +197,7 @@ func (w *writer) carefully(j *job) error {
 		j.err = w.tx.flush()
 	}
 	if j.err == nil {
-		j.err = w.tx.failed // a job that goes on after a failed statement has not done what it was asked
+		j.err = w.tx.failed // a job that continues after a failed statement has not done its work
 	}
 	if j.err == nil {
 		return w.tx.control("RELEASE SAVEPOINT job")
@@ -219,6 +219,6 @@ func (w *writer) call(j *job) (err error) {
 			err = fmt.Errorf("store: panic in a write: %v\n%s", p, debug.Stack())
 		}
 	}()
-	w.tx.door = j.door
+	w.tx.access = j.access
 	return j.run(w.tx)
 }

@@ -159,7 +159,7 @@ var apart = map[string]string{
 		"itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
 	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
-	"Alerts.MailAt": "testLetters", "Alerts.MarkMailed": "testLetters", "Alerts.DropMail": "testLetters", "Alerts.MailsSince": "testLetters",
+	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Devices.Count": "checked below", "Alerts.CountOpen": "checked below", "Members.Count": "checked " +
 		"below", "Subscription.Entitlement": "checked below", "Subscription.Set": "adds", "Subscription.ClaimCard": "adds; testCards looks at " +
 		"two tenants of one card",

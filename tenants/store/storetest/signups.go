@@ -135,7 +135,7 @@ func testCards(b *bench) {
 		})
 	}
 	wait.Wait()
-	equal(b, mine.Load(), 2, "claims of whoever won")
+	equal(b, mine.Load(), 2, "claims of the one who won")
 }
 
 // testFounding: a tenant made by hand comes with its invitation and its key, or not at all.

@@ -91,7 +91,7 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 			"any order", testLedgerOrder}, {"payouts at " +
 			"once", testPayoutsAtOnce}, {"founding", testFounding}, {"isolation", testIsolation}, {"alerts", testAlerts}, {"many " +
 			"alerts", testManyAlerts},
-		{"replace", testReplace}, {"confine", testConfine}, {"letters", testLetters}, {"retire", testRetire}, {"revive",
+		{"replace", testReplace}, {"confine", testConfine}, {"mails", testMails}, {"retire", testRetire}, {"revive",
 			testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
 	}
 	var ran atomic.Int64 // fewer than all when somebody asked for some by name

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Wall says, in words for the operator, why PostgreSQL does not keep tenants apart by itself here;
-// nil where it does, and on SQLite, which cannot. Carillon works either way: its statements say
-// whose rows they mean.
-func (s *Store) Wall(ctx context.Context) error {
+// CheckIsolation returns an error for the operator if row-level security does not keep tenants
+// apart in this PostgreSQL; nil if it does, and on SQLite, which has none. Carillon works either
+// way: its statements name the tenant themselves.
+func (s *Store) CheckIsolation(ctx context.Context) error {
 	if !s.db.dialect.guarded() {
 		return nil
 	}
 	var faults []error
 	for _, ask := range []struct{ query, fault string }{
 		{"SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)",
-			"the database role %s stands above row-level security: serve as one that is neither superuser nor BYPASSRLS (README, PostgreSQL)"},
+			"the database role %s bypasses row-level security: serve as one that is neither superuser nor BYPASSRLS (README, PostgreSQL)"},
 		{"SELECT s FROM current_setting('app.tenant', true) s WHERE s <> ''",
 			"app.tenant is %q before anybody sets it: take that out of the settings of the role, the database and the server"},
 		{"SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_class c WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) " +
@@ -29,7 +29,7 @@ func (s *Store) Wall(ctx context.Context) error {
 			"row-level security is off for %s: for each, ALTER TABLE … ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, and SELECT " +
 				"carillon_wall()"},
 	} {
-		rows, err := s.db.through(noDoor).query(ctx, ask.query)
+		rows, err := s.db.through(noTenant).query(ctx, ask.query)
 		found, err := collect(rows, err, func(s *string) []any { return []any{s} })
 		if err != nil {
 			return translate(err)

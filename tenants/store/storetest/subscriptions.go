@@ -242,7 +242,7 @@ func testStripeEvents(b *bench) {
 		equal(b, ok, want, what)
 	}
 	b.clock.add(2 * time.Minute)
-	claim(true, "after whoever took it never came back")
+	claim(true, "after the one who took it never came back")
 	claim(false, "right after")
 	b.must(b.s.StripeEvents().End(ctx, e.ID, errors.New("no answer from Stripe")))
 	claim(true, "after it failed")

@@ -33,8 +33,8 @@ func tenanted(t *testing.T, address string) []string {
 	return tables
 }
 
-// walled: a table with tenant_id and no wall is a mistake of its migration.
-func walled(t *testing.T, server *storetest.Server) {
+// guarded: a table with tenant_id and without a policy is a mistake of its migration.
+func guarded(t *testing.T, server *storetest.Server) {
 	address := server.Migrated(t)
 	standing := columns(t, "pgx", address, "SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'wall' "+
 		"WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}' "+
@@ -46,13 +46,13 @@ func walled(t *testing.T, server *storetest.Server) {
 	}
 	for _, name := range append(tenanted(t, address), "tenants") {
 		if !has[name] {
-			t.Errorf("table %s has no wall on PostgreSQL; its migration must end with: SELECT carillon_wall();", name)
+			t.Errorf("table %s has no policy on PostgreSQL; its migration must end with: SELECT carillon_wall();", name)
 		}
 	}
 	// More than one policy would be one OR more.
 	if more := columns(t, "pgx", address, "SELECT polrelid::regclass || '.' || polname FROM pg_policy WHERE polname <> "+
 		"'wall'"); len(more) > 0 {
-		t.Errorf("policies beside the wall widen it: %v", more)
+		t.Errorf("policies beside the one of the tenant widen it: %v", more)
 	}
 }
 
@@ -100,8 +100,8 @@ func count(t *testing.T, rows *sql.Rows, err error) (n int) {
 	return n
 }
 
-// wall: what a forgotten WHERE finds and changes.
-func wall(t *testing.T, address string) {
+// isolation: what a forgotten WHERE finds and changes.
+func isolation(t *testing.T, address string) {
 	s, owner, stranger := two(t, address)
 	ctx := t.Context()
 	for _, table := range []string{"devices", "rings", "attempts", "facts", "audits", "idempotency", "device_credentials", "tenants"} {
@@ -115,7 +115,7 @@ func wall(t *testing.T, address string) {
 		rows, err = s.Read(ctx, false, q)
 		nobodys := count(t, rows, err)
 		if his == 0 || hers == 0 || his+hers != all || nobodys != 0 {
-			t.Errorf("%s without a WHERE: %d and %d of %d, and %d without a door", table, his, hers, all, nobodys)
+			t.Errorf("%s without a WHERE: %d and %d of %d, and %d without an access", table, his, hers, all, nobodys)
 		}
 	}
 	rows, err := store.ReadAs(ctx, owner, "SELECT COUNT(*) FROM devices WHERE tenant_id <> ?", tenantOf(t, owner))
@@ -204,7 +204,7 @@ func carry(t *testing.T, address string) {
 }
 
 // Only what belongs to Store, and the writer's own, looks across tenants: nothing that a Scope does
-// goes through the whole house's door.
+// goes with access to all tenants.
 func TestNoScopeOpensTheWholeHouse(t *testing.T) {
 	t.Parallel()
 	files := token.NewFileSet()
@@ -223,14 +223,14 @@ func TestNoScopeOpensTheWholeHouse(t *testing.T) {
 		}
 		for _, d := range f.Decls {
 			fn, ok := d.(*ast.FuncDecl)
-			if !ok || fn.Name.Name == "door" {
+			if !ok || fn.Name.Name == "access" {
 				continue
 			}
 			ast.Inspect(fn, func(n ast.Node) bool {
-				if id, ok := n.(*ast.Ident); ok && id.Name == "wholeHouse" {
+				if id, ok := n.(*ast.Ident); ok && id.Name == "allTenants" {
 					uses++
 					if receiver(fn) == "Scope" || fn.Recv == nil {
-						t.Errorf("%s: %s goes through the door of the whole house", files.Position(id.Pos()), fn.Name.Name)
+						t.Errorf("%s: %s has access to all tenants", files.Position(id.Pos()), fn.Name.Name)
 					}
 				}
 				return true
@@ -238,7 +238,7 @@ func TestNoScopeOpensTheWholeHouse(t *testing.T) {
 		}
 	}
 	if uses < 10 {
-		t.Errorf("only %d uses of wholeHouse were found", uses)
+		t.Errorf("only %d uses of allTenants were found", uses)
 	}
 }
 
@@ -256,8 +256,8 @@ func receiver(fn *ast.FuncDecl) string {
 	return name
 }
 
-// warned: Wall tells a role that stands above the policies, a setting that opens them and a table
-// without one. A role with nothing but the rights to rows can serve.
+// warned: CheckIsolation reports a role that bypasses the policies, a setting that opens them and a
+// table without one. A role with nothing but the rights to rows can serve.
 func warned(t *testing.T, server *storetest.Server) {
 	address := server.Migrated(t)
 	open := func(address string) *store.Store {
@@ -274,7 +274,7 @@ func warned(t *testing.T, server *storetest.Server) {
 		})
 		return s
 	}
-	if err := open(address).Wall(t.Context()); err != nil {
+	if err := open(address).CheckIsolation(t.Context()); err != nil {
 		t.Errorf("the owner: %v", err)
 	}
 	db, err := url.Parse(address)
@@ -284,7 +284,7 @@ func warned(t *testing.T, server *storetest.Server) {
 	name := strings.TrimPrefix(db.Path, "/")
 	server.Super(t, name, "CREATE ROLE server LOGIN", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO server")
 	s := open(server.URL("server", name))
-	if err := s.Wall(t.Context()); err != nil {
+	if err := s.CheckIsolation(t.Context()); err != nil {
 		t.Errorf("a role with nothing but rights to rows: %v", err)
 	}
 	id := tenants.NewID[tenants.TenantID](time.Now())
@@ -303,18 +303,18 @@ func warned(t *testing.T, server *storetest.Server) {
 	if n := count(t, rows, err); n != 0 {
 		t.Errorf("another tenant sees %d rings", n)
 	}
-	if err := open(server.URL("super", name)).Wall(t.Context()); err == nil || !strings.Contains(err.Error(), "role super stands above") {
+	if err := open(server.URL("super", name)).CheckIsolation(t.Context()); err == nil || !strings.Contains(err.Error(), "role super bypasses") {
 		t.Errorf("a superuser: %v", err)
 	}
 	server.Super(t, name, "ALTER TABLE rings NO FORCE ROW LEVEL SECURITY", "DROP POLICY wall ON keys",
 		"ALTER DATABASE "+name+" SET app.tenant = '*'")
-	err = open(address).Wall(t.Context())
+	err = open(address).CheckIsolation(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "off for keys, rings:") || !strings.Contains(err.Error(), `app.tenant is "*"`) {
-		t.Errorf("a hole in the wall: %v", err)
+		t.Errorf("missing row-level security: %v", err)
 	}
 }
 
-// indexed: the wall lets a search look into its indexes, and a page of a list too.
+// indexed: with row-level security a search still uses its indexes, and a page of a list too.
 func indexed(t *testing.T, address string) {
 	_, owner, _ := two(t, address)
 	id := tenantOf(t, owner)

@@ -13,67 +13,69 @@ import (
 	"gorm.io/gorm"
 )
 
-// The second wall. On PostgreSQL every table with tenant_id has a policy, forced on the table's
-// owner too, that shows and takes only the rows of the tenant in app.tenant
-// (migrations/postgres/00009_wall.sql). A statement goes through a door, which sets that for its
-// own transaction and no longer; without a door there are no rows. A condition that somebody
-// forgets then finds nothing, rather than everybody's.
+// Row-level security, the second guard of tenant isolation. On PostgreSQL every table with
+// tenant_id has a policy, forced on the table's owner too, that shows and takes only the rows of
+// the tenant in app.tenant (migrations/postgres/00001_schema.sql). Each statement has an access,
+// which sets app.tenant for its own transaction only; without it there are no rows. A forgotten
+// condition then finds nothing instead of every tenant's rows.
 
-// door is what a statement may reach: a tenant's rows, by the tenant's id, or one of these.
-type door string
+// access is what a statement may reach: a tenant's rows, by the tenant's id, or one of these.
+type access string
 
 const (
-	noDoor     door = ""  // what belongs to no tenant
-	wholeHouse door = "*" // every tenant's; for the few that look across tenants, and for rows of many tenants written at once
+	noTenant   access = ""  // what belongs to no tenant
+	allTenants access = "*" // every tenant's; for the few that look across tenants, and for rows of many tenants written at once
 )
 
-// door is the tenant's own. An id that is no tenant's opens nothing.
-func (s *scope) door() door {
+// access is that of the tenant's own rows. An id that is not a UUID reaches nothing.
+func (s *scope) access() access {
 	if _, ok := uuid(s.id).bytes(); ok {
-		return door(s.id)
+		return access(s.id)
 	}
-	return noDoor
+	return noTenant
 }
 
-// reader reads through a door.
+// reader reads with an access.
 type reader struct {
-	d    *database
-	door door
+	d      *database
+	access access
 }
 
-// through is what reads through a door; SQLite has none.
-func (d *database) through(at door) reader { return reader{d, at} }
+// through returns a reader with an access; SQLite ignores it.
+func (d *database) through(at access) reader { return reader{d, at} }
 
-// reads is what reads the tenant's rows.
-func (s *scope) reads() reader { return s.s.db.through(s.door()) }
+// reads returns a reader of the tenant's rows.
+func (s *scope) reads() reader { return s.s.db.through(s.access()) }
 
 func (r reader) on(ctx context.Context) context.Context {
 	if !r.d.dialect.guarded() {
 		return ctx
 	}
-	return r.door.on(ctx)
+	return r.access.on(ctx)
 }
 
 // gorm is for queries that gorm puts together.
 func (r reader) gorm(ctx context.Context) *gorm.DB { return r.d.orm.WithContext(r.on(ctx)) }
 
-type doorKey struct{}
+type accessKey struct{}
 
 // on marks a statement's ctx.
-func (d door) on(ctx context.Context) context.Context { return context.WithValue(ctx, doorKey{}, d) }
-
-const openDoor = "SELECT set_config('app.tenant', $1, true)"
-
-// guard is a connection to PostgreSQL that opens each statement's door in the same round trip: both
-// travel in one batch, which is one transaction unless one is open already. A statement whose ctx
-// names no door is for controlling the transaction or the schema.
-type guard struct {
-	*stdlib.Conn
-	open door // in the transaction at hand
+func (d access) on(ctx context.Context) context.Context {
+	return context.WithValue(ctx, accessKey{}, d)
 }
 
-// unknown: nobody knows which door is open.
-const unknown door = "?"
+const setTenant = "SELECT set_config('app.tenant', $1, true)"
+
+// guard is a connection to PostgreSQL that sets each statement's access in the same round trip:
+// both travel in one batch, which is one transaction unless one is open already. A statement whose
+// ctx names no access controls the transaction or the schema.
+type guard struct {
+	*stdlib.Conn
+	open access // in the transaction at hand
+}
+
+// unknown: it is not known which access is set.
+const unknown access = "?"
 
 // guarded makes guards.
 type guarded struct{ driver.Connector }
@@ -103,23 +105,23 @@ func (g *guard) CheckNamedValue(v *driver.NamedValue) error {
 	return err
 }
 
-// opens says whether the statement has a door to open first. Only inside of a transaction can it be
-// open already.
-func (g *guard) opens(ctx context.Context) (door, bool) {
-	want, named := ctx.Value(doorKey{}).(door)
+// opens says whether an access must be set before the statement. Only inside of a transaction can
+// it be open already.
+func (g *guard) opens(ctx context.Context) (access, bool) {
+	want, named := ctx.Value(accessKey{}).(access)
 	if !named {
 		g.open = unknown // it may begin or end a transaction, or go back to a savepoint
 		return want, false
 	}
 	if g.Conn.Conn().PgConn().TxStatus() == 'I' {
-		return want, want != noDoor
+		return want, want != noTenant
 	}
 	was := g.open
 	g.open = want
 	return want, was != want
 }
 
-// ExecContext runs a statement through its door.
+// ExecContext runs a statement with its access.
 func (g *guard) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	want, first := g.opens(ctx)
 	if !first {
@@ -133,7 +135,7 @@ func (g *guard) ExecContext(ctx context.Context, query string, args []driver.Nam
 	return driver.RowsAffected(tag.RowsAffected()), errors.Join(err, results.Close())
 }
 
-// QueryContext runs a statement through its door and reads rows.
+// QueryContext runs a statement with its access and reads rows.
 func (g *guard) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	want, first := g.opens(ctx)
 	if !first {
@@ -154,8 +156,8 @@ func (g *guard) QueryContext(ctx context.Context, query string, args []driver.Na
 	return r, nil
 }
 
-// batch sends the door and the statement, and takes the door's answer.
-func (g *guard) batch(ctx context.Context, want door, query string, args []driver.NamedValue) (pgx.BatchResults, error) {
+// batch sends the setting of the access and the statement, and reads the answer of the first.
+func (g *guard) batch(ctx context.Context, want access, query string, args []driver.NamedValue) (pgx.BatchResults, error) {
 	conn := g.Conn.Conn()
 	if conn.IsClosed() {
 		return nil, driver.ErrBadConn
@@ -165,7 +167,7 @@ func (g *guard) batch(ctx context.Context, want door, query string, args []drive
 		values[i] = args[i].Value
 	}
 	b := &pgx.Batch{}
-	b.Queue(openDoor, string(want))
+	b.Queue(setTenant, string(want))
 	b.Queue(query, values...)
 	results := conn.SendBatch(ctx, b)
 	if _, err := results.Exec(); err != nil {

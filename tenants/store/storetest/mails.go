@@ -8,9 +8,9 @@ import (
 	"carillon/tenants/store"
 )
 
-// testLetters: each alert is told once for each time it begins, to one claimer at a time, and of
+// testMails: each alert is told once for each time it begins, to one claimer at a time, and of
 // each tenant apart.
-func testLetters(b *bench) {
+func testMails(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
 	b.clock.add(time.Second) // so that the ids are ordered
@@ -48,11 +48,11 @@ func testLetters(b *bench) {
 	b.must(s.Alerts().MarkMailed(ctx, all, b.clock.Now()))
 	n, first, err := s.Alerts().MailsSince(ctx, b.clock.Now().Add(-time.Hour))
 	b.must(err)
-	equal(b, n, 1, "letters")
+	equal(b, n, 1, "mails")
 	equal(b, first, b.clock.Now(), "the first of them")
 	n, _, err = other.Alerts().MailsSince(ctx, time.Time{})
 	b.must(err)
-	equal(b, n, 0, "the other's letters")
+	equal(b, n, 0, "the other tenant's mails")
 	b.clock.add(lease)
 	b.must(other.Alerts().DropMail(ctx, claim("a")))
 	b.clock.add(lease)
