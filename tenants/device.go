@@ -112,8 +112,9 @@ func (d Device) Check() error {
 	return f.err()
 }
 
-// ParseDeviceToken returns a VoIP device token in the form it is stored and pushed with: hexadecimal
-// in lower case. ok is false for anything else. Apple promises no length; tokens seen have 64 digits.
+// ParseDeviceToken returns a VoIP device token in the form it is stored and pushed with:
+// hexadecimal in lower case. ok is false for anything else. Apple promises no length; tokens seen
+// have 64 digits.
 func ParseDeviceToken(s string) (token string, ok bool) {
 	if len(s) < 64 || len(s) > 200 || len(s)%2 != 0 {
 		return "", false

@@ -18,8 +18,8 @@ func ExampleDecide() {
 		Now:    noon,
 	})
 	fmt.Println(err)
-	// Output:
-	// There is no Apple credential for the app com.example.clinic in the production environment. Upload its .p8 key or .p12 certificate under Apple credentials.
+	// Output: There is no Apple credential for the app com.example.clinic in the production
+	// environment. Upload its .p8 key or .p12 certificate under Apple credentials.
 }
 
 // A person with two phones answers on one of them: the other attempt ends as Elsewhere.

@@ -53,7 +53,8 @@ const (
 	TenantSuspended TenantState = "suspended" // keys and people are refused; no data is deleted
 )
 
-// Tenant is one customer of this installation. Full access except owners belongs to exactly one tenant.
+// Tenant is one customer of this installation. Full access except owners belongs to exactly one
+// tenant.
 type Tenant struct {
 	ID           TenantID
 	Slug         string // [a-z0-9-]{2,40}, unique

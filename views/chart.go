@@ -21,7 +21,8 @@ type FunnelStep struct {
 	Href   string // to the rings that were lost right before it
 }
 
-// rang tells whether some ring went to more than one phone, so that phones and rings must be told apart.
+// rang tells whether some ring went to more than one phone, so that phones and rings must be told
+// apart.
 func (f Funnel) rang() bool {
 	for _, s := range f.Steps {
 		if s.Phones > s.Count {
@@ -31,7 +32,8 @@ func (f Funnel) rang() bool {
 	return false
 }
 
-// ribbon is one outline over all columns, 100 wide each: it stands as high as the step's share and slopes to the next.
+// ribbon is one outline over all columns, 100 wide each: it stands as high as the step's share and
+// slopes to the next.
 func (f Funnel) ribbon() string {
 	if len(f.Steps) == 0 {
 		return ""
@@ -110,8 +112,8 @@ const (
 	axisTo   = 60_000.0
 )
 
-// references are the push latencies that the field quotes: what a push takes on a good day, and what people
-// notice as late.
+// references are the push latencies that the field quotes: what a push takes on a good day, and
+// what people notice as late.
 var references = []struct {
 	ms          int
 	text, class string

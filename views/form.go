@@ -70,7 +70,8 @@ type Tick struct {
 
 func (t Tick) id() string { return "f-" + t.Prefix + t.Name + "-" + t.Value }
 
-// Confirm asks before something that cannot be undone. It is drawn in a dialog, and as a page without scripts.
+// Confirm asks before something that cannot be undone. It is drawn in a dialog, and as a page
+// without scripts.
 type Confirm struct {
 	ID          string   // of the dialog
 	Title       string   // "Remove Ana's iPhone?"
@@ -82,8 +83,8 @@ type Confirm struct {
 	Error       string   // the typed name did not match
 }
 
-// SameName tells whether a typed name is the one asked for. Spaces around it and the shape of quotes do not count:
-// phones are called “Ana’s iPhone” and keyboards write Ana's.
+// SameName tells whether a typed name is the one asked for. Spaces around it and the shape of
+// quotes do not count: phones are called “Ana’s iPhone” and keyboards write Ana's.
 func SameName(typed, name string) bool {
 	plain := strings.NewReplacer("‘", "'", "’", "'", "“", `"`, "”", `"`)
 	return plain.Replace(strings.TrimSpace(typed)) == plain.Replace(strings.TrimSpace(name))

@@ -57,7 +57,8 @@ func BillingChangePath(plan, interval string) string {
 	return PathBillingChange + "?plan=" + plan + "&interval=" + interval
 }
 
-// InvitationPath is where the link of an invitation leads (GET) and where it is taken up (POST name, password).
+// InvitationPath is where the link of an invitation leads (GET) and where it is taken up (POST
+// name, password).
 func InvitationPath(token string) string { return "/invitations/" + token }
 
 // SamplePath is one page of the storybook.
@@ -69,7 +70,8 @@ func PhonePath(slug string) string { return PathPhone + "/" + slug }
 // PhoneEventsPath is where that phone hears of its pushes: event "push".
 func PhoneEventsPath(slug string) string { return PathPhone + "/" + slug + "/events" }
 
-// PairWaitPath tells whether a pairing code was used: 204 not yet, 286 never, HX-Redirect to the device when it was.
+// PairWaitPath tells whether a pairing code was used: 204 not yet, 286 never, HX-Redirect to the
+// device when it was.
 func PairWaitPath(id string) string { return PathPair + "/" + id }
 
 // RingPath is the page of a ring.
@@ -78,7 +80,8 @@ func RingPath(id string) string { return PathRings + "/" + id }
 // RingTestPath is the live page of a test ring.
 func RingTestPath(id string) string { return PathRings + "/" + id + "/test" }
 
-// RingLivePath is the ring's event stream: events "hops" (TestHops or RingFacts, by ?view=test|ring) and "over".
+// RingLivePath is the ring's event stream: events "hops" (TestHops or RingFacts, by
+// ?view=test|ring) and "over".
 func RingLivePath(id, view string) string { return PathRings + "/" + id + "/live?view=" + view }
 
 // RingCancelPath asks before cancelling (GET) and cancels (POST).
@@ -108,10 +111,12 @@ func CredentialReplacePath(id string) string { return PathCredAdd + "?replaces="
 // CredentialCheckPath asks Apple about a credential (POST).
 func CredentialCheckPath(id string) string { return PathCredentials + "/" + id + "/check" }
 
-// CredentialHedgingPath says whether pushes are sent again while a connection to Apple is silent (POST).
+// CredentialHedgingPath says whether pushes are sent again while a connection to Apple is silent
+// (POST).
 func CredentialHedgingPath(id string) string { return PathCredentials + "/" + id + "/hedging" }
 
-// CredentialRollbackPath asks before going back to the previous credential (GET) and goes back (POST).
+// CredentialRollbackPath asks before going back to the previous credential (GET) and goes back
+// (POST).
 func CredentialRollbackPath(id string) string { return PathCredentials + "/" + id + "/rollback" }
 
 // CredentialRemovePath asks before removing (GET) and removes (POST confirm).

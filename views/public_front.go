@@ -51,7 +51,8 @@ var frontFoot = []struct {
 	{"Trust", []Link{{Text: "Security", Href: PathSecurity}, {Text: "Privacy", Href: PathPrivacy}, {Text: "Terms", Href: PathTerms}}},
 }
 
-// toll is one bell of the ring on the front page: a fact of the API, in the order in which they come.
+// toll is one bell of the ring on the front page: a fact of the API, in the order in which they
+// come.
 type toll struct{ fact, who, at string }
 
 // peal is a ring that was answered. The words are those of the API; the times are an example.

@@ -1,6 +1,7 @@
 package views
 
-// claims are what the code does to keep a secret, each with where it is done. Nothing stands here that no code does.
+// claims are what the code does to keep a secret, each with where it is done. Nothing stands here
+// that no code does.
 var claims = []struct {
 	title string
 	rows  []Row

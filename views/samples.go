@@ -12,7 +12,8 @@ type Sample struct {
 	Page templ.Component
 }
 
-// Samples is every page, at least once full and once empty. now is the moment the made-up times lie before.
+// Samples is every page, at least once full and once empty. now is the moment the made-up times lie
+// before.
 func Samples(now time.Time) []Sample {
 	s := sampler{now: now}
 	var all []Sample

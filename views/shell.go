@@ -170,7 +170,8 @@ func Millis(ms int) string {
 	return strconv.Itoa(ms/60_000) + " min " + strconv.Itoa(ms%60_000/1000) + " s"
 }
 
-// Count writes a number with commas between thousands, as refusals and mails do (tenants.Count): "12,804".
+// Count writes a number with commas between thousands, as refusals and mails do (tenants.Count):
+// "12,804".
 func Count(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {

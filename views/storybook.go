@@ -8,7 +8,8 @@ var (
 	allTones        = []Tone{ToneNeutral, ToneInfo, ToneGood, ToneWarn, ToneBad, ToneBrand}
 )
 
-// StorybookOf is the storybook with made-up data around now; pages links each sample page at prefix + name.
+// StorybookOf is the storybook with made-up data around now; pages links each sample page at prefix
+// + name.
 func StorybookOf(now time.Time, prefix string) StorybookPage {
 	p := sampler{now: now}.storybook()
 	for _, s := range Samples(now) {

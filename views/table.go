@@ -2,7 +2,8 @@ package views
 
 import "strconv"
 
-// Table is what stands around the rows of a list: search, filters, paging, and what to say when it is empty.
+// Table is what stands around the rows of a list: search, filters, paging, and what to say when it
+// is empty.
 type Table struct {
 	Name     string   // "Rings", for screen readers
 	Action   string   // the list's own address, where search and filters go

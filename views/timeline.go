@@ -62,7 +62,8 @@ func culprit(hops []Hop) int {
 	return -1
 }
 
-// newest is the last hop that came to pass while another is awaited, or -1: the one that has just moved.
+// newest is the last hop that came to pass while another is awaited, or -1: the one that has just
+// moved.
 func newest(hops []Hop) int {
 	for i, h := range hops {
 		if h.State == HopNow {

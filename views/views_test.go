@@ -87,7 +87,8 @@ func TestEveryPage(t *testing.T) {
 	}
 }
 
-// TestZeroPages draws each page from its zero struct: a handler that forgets a field must not bring a page down.
+// TestZeroPages draws each page from its zero struct: a handler that forgets a field must not bring
+// a page down.
 func TestZeroPages(t *testing.T) {
 	t.Parallel()
 	for name, page := range map[string]templ.Component{
@@ -107,8 +108,9 @@ func TestZeroPages(t *testing.T) {
 	}
 }
 
-// faults lists what a page does wrong: inline style or script, a field without a label, an id twice, a reference
-// to nothing, a heading level left out, a time without its machine form, a button without a name.
+// faults lists what a page does wrong: inline style or script, a field without a label, an id
+// twice, a reference to nothing, a heading level left out, a time without its machine form, a
+// button without a name.
 func faults(tree *html.Node) []string {
 	var out []string
 	say := func(what string, n *html.Node) {
@@ -255,7 +257,8 @@ func TestEscapes(t *testing.T) {
 	})
 }
 
-// TestWeight holds pages to their budget: 200 KB compressed for the first one with all its files, 20 KB for later ones.
+// TestWeight holds pages to their budget: 200 KB compressed for the first one with all its files,
+// 20 KB for later ones.
 func TestWeight(t *testing.T) {
 	t.Parallel()
 	files := 0
@@ -310,7 +313,8 @@ func TestIcons(t *testing.T) {
 	}
 }
 
-// TestClasses wants every class of a page styled: vendor.mjs must be run again after a new Tabler class.
+// TestClasses wants every class of a page styled: vendor.mjs must be run again after a new Tabler
+// class.
 func TestClasses(t *testing.T) {
 	t.Parallel()
 	var css strings.Builder

@@ -16,7 +16,8 @@ import (
 	"carillon/views"
 )
 
-// alertWords say of each kind why it matters and what to do; what happened stands in the alert itself.
+// alertWords say of each kind why it matters and what to do; what happened stands in the alert
+// itself.
 var alertWords = map[tenants.AlertKind]struct {
 	tone      views.Tone
 	why, cure string
@@ -72,7 +73,8 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 	return rows, nil
 }
 
-// alertPlace is where to look: a credential's page, the phones with a version of the app, or the billing room.
+// alertPlace is where to look: a credential's page, the phones with a version of the app, or the
+// billing room.
 func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 	if a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown {
 		link := views.Link{Text: versionName(a.Target), Href: views.PathPhoneHealth}
@@ -90,8 +92,8 @@ func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 	return views.Link{Text: "A credential that was removed"}
 }
 
-// alertQuery is what the list is asked for. What is searched for stands in the alert, or on the page beside it: a kind's title, the
-// name of a credential, a version.
+// alertQuery is what the list is asked for. What is searched for stands in the alert, or on the
+// page beside it: a kind's title, the name of a credential, a version.
 func (k *Console) alertQuery(ctx context.Context, q *query, v *page.Visitor) (store.AlertQuery, error) {
 	text := strings.ToLower(q.text("q"))
 	ask := store.AlertQuery{Search: strings.TrimPrefix(text, "version "), After: q.after, Limit: perPage}

@@ -11,7 +11,8 @@ import (
 	"carillon/tenants"
 )
 
-// asset serves a file of package static. Its address holds a hash of its content, so that browsers may keep it for ever.
+// asset serves a file of package static. Its address holds a hash of its content, so that browsers
+// may keep it for ever.
 func (k *Console) asset(_ context.Context, c *fiber.Ctx) error {
 	a, ok := static.Open(web.Param(c, "*"), web.Header(c, fiber.HeaderAcceptEncoding))
 	if !ok {

@@ -69,8 +69,8 @@ func (k *Console) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	return web.Page(c, views.Audit(p), fiber.StatusOK)
 }
 
-// How far one page looks back for what was searched for, before it asks whether to go on: the store looks through a part of the record
-// at once.
+// How far one page looks back for what was searched for, before it asks whether to go on: the store
+// looks through a part of the record at once.
 const (
 	lookParts = 20
 	lookTime  = 30 * time.Millisecond
@@ -131,7 +131,8 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	return row
 }
 
-// targetsOf names the devices, agents, credentials and people that entries speak of, and where they are: a statement for each kind for a page.
+// targetsOf names the devices, agents, credentials and people that entries speak of, and where they
+// are: a statement for each kind for a page.
 func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[string]views.Link, error) {
 	devices, agents, credentials, keys := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}, false, false
 	for _, a := range all {

@@ -19,7 +19,8 @@ import (
 
 const mayBilling = "billing:write"
 
-// billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and Stripe's own door without a secret.
+// billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and
+// Stripe's own door without a secret.
 func (k *Console) billingRoutes() []route {
 	all := []route{{method: get, path: views.PathBilling, member: k.bills}, {method: get, path: views.PathUsageCSV, member: k.usageCSV}}
 	if k.Billing == nil {
@@ -42,7 +43,8 @@ func (k *Console) billingRoutes() []route {
 	return all
 }
 
-// hook takes a message of Stripe. The signature is over the body's own bytes, so that they are copied before anything reads them.
+// hook takes a message of Stripe. The signature is over the body's own bytes, so that they are
+// copied before anything reads them.
 func (k *Console) hook(ctx context.Context, c *fiber.Ctx) error {
 	err := k.Billing.Hook(ctx, bytes.Clone(c.Request().Body()), web.Header(c, "Stripe-Signature"))
 	switch {
@@ -58,7 +60,8 @@ func buyerOf(v *page.Visitor) billing.Buyer {
 	return billing.Buyer{Tenant: v.Tenant, Email: v.User.Email, Scope: v.Scope}
 }
 
-// leads sends the browser to Stripe. Chromium holds a form's redirects to the page's form-action too; see payable.
+// leads sends the browser to Stripe. Chromium holds a form's redirects to the page's form-action
+// too; see payable.
 func leads(c *fiber.Ctx, address string, err error) error {
 	if err != nil {
 		return err
@@ -179,7 +182,8 @@ func (k *Console) resumePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	return k.Done(c, page.FlashPlanGoesOn, views.PathBilling)
 }
 
-// setOverage switches rings past the limit. The price is on the subscription all the time; the switch is ours alone.
+// setOverage switches rings past the limit. The price is on the subscription all the time; the
+// switch is ours alone.
 func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	on := page.FormOf(c).Text("overage") == "on"
 	err := v.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {

@@ -29,8 +29,8 @@ func (k *Console) entitlement(ctx context.Context, v *page.Visitor) (tenants.Ent
 	return e, err
 }
 
-// bills is the room of plan, usage and invoices. Coming back from a checkout shows it like any other time: what a browser says about
-// a payment counts nothing.
+// bills is the room of plan, usage and invoices. Coming back from a checkout shows it like any
+// other time: what a browser says about a payment counts nothing.
 func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	sub, err := v.Scope.Subscription().Get(ctx)
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
@@ -85,7 +85,8 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 // looks is how often the page of a payment that Stripe has not told us about loads itself anew.
 const looks = 8
 
-// lookAgain lets a browser that comes back from a checkout ask again in three seconds, with or without scripts.
+// lookAgain lets a browser that comes back from a checkout ask again in three seconds, with or
+// without scripts.
 func (k *Console) lookAgain(c *fiber.Ctx, sub tenants.Subscription) {
 	if web.Query(c, "checkout") != "done" || sub.Live() || k.Billing == nil {
 		return

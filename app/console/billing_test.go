@@ -113,7 +113,8 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	w.Post("/billing/cancel", fieldsOf()).Want(503)
 }
 
-// TestInvoicesAndDaysArePaged: the room shows a part, leads to the rest and back, keeps its other place, and gives both as files.
+// TestInvoicesAndDaysArePaged: the room shows a part, leads to the rest and back, keeps its other
+// place, and gives both as files.
 func TestInvoicesAndDaysArePaged(t *testing.T) {
 	t.Parallel()
 	h, s := openMoney(t, stripetest.Secret)
@@ -276,7 +277,8 @@ func TestMoney(t *testing.T) {
 	}
 }
 
-// TestACardThatHadItsTrial: the room says what happened and what to do; phones ring on for a day, and subscribing ends the notice.
+// TestACardThatHadItsTrial: the room says what happened and what to do; phones ring on for a day,
+// and subscribing ends the notice.
 func TestACardThatHadItsTrial(t *testing.T) {
 	t.Parallel()
 	h, s := openMoney(t, stripetest.Secret)

@@ -27,7 +27,8 @@ func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, q 
 	return web.Page(c, views.ConfirmPage(s, q.ask), status)
 }
 
-// typed reports whether the name was typed as asked for; if not, the question says so when it is asked again.
+// typed reports whether the name was typed as asked for; if not, the question says so when it is
+// asked again.
 func typed(c *fiber.Ctx, ask *views.Confirm) bool {
 	if views.SameName(page.FormOf(c).Text("confirm"), ask.TypeName) {
 		return true

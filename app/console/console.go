@@ -1,10 +1,13 @@
-// Package console serves HTML for the people of a tenant: pages on which they see and change what is theirs, from sign-in, rings and
-// devices to billing and the audit log. In dev mode it also serves a virtual phone and a storybook. The public pages are in package site.
+// Package console serves HTML for the people of a tenant: pages on which they see and change what
+// is theirs, from sign-in, rings and devices to billing and the audit log. In dev mode it also
+// serves a virtual phone and a storybook. The public pages are in package site.
 //
-// It turns requests into calls of the store and the switchboard, and their results into the structs that package views draws. It has
-// no rules of its own about rings, knows no SQL and draws nothing. A GET writes nothing but how long a sign-in has been idle.
+// It turns requests into calls of the store and the switchboard, and their results into the structs
+// that package views draws. It has no rules of its own about rings, knows no SQL and draws nothing.
+// A GET writes nothing but how long a sign-in has been idle.
 //
-// Start reading at routes.go (every address, and who may come), then any page. Who is signed in is package page's part.
+// Start reading at routes.go (every address, and who may come), then any page. Who is signed in is
+// package page's part.
 package console
 
 import (
@@ -49,7 +52,8 @@ type Board interface {
 	Devices
 }
 
-// DevPhone is a device that a page in dev mode plays. Its secrets are made up and of this machine only.
+// DevPhone is a device that a page in dev mode plays. Its secrets are made up and of this machine
+// only.
 type DevPhone struct {
 	Slug       string // of its tenant
 	Name       string
@@ -91,7 +95,8 @@ func New(c Config) (*Console, error) {
 	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now)}, nil
 }
 
-// Mount adds every route of the console to r, which stands at the root of an app made by web.New with Console.ErrorPage.
+// Mount adds every route of the console to r, which stands at the root of an app made by web.New
+// with Console.ErrorPage.
 func (k *Console) Mount(r fiber.Router) {
 	var all []page.Route
 	for _, one := range k.routes() {

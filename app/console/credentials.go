@@ -157,7 +157,8 @@ func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	return web.Page(c, views.CredentialAdd(p), w.Status)
 }
 
-// addCredential reads the file and keeps it. A fault comes back with the form, at the field that is at fault.
+// addCredential reads the file and keeps it. A fault comes back with the form, at the field that is
+// at fault.
 func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	u, err := readUpload(c)
 	var cred tenants.Credential
@@ -177,7 +178,8 @@ func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	return k.Done(c, said, views.CredentialPath(string(cred.ID)))
 }
 
-// readUpload reads the multipart form: in memory, at most one file, no file name ever reaches a disk.
+// readUpload reads the multipart form: in memory, at most one file, no file name ever reaches a
+// disk.
 func readUpload(c *fiber.Ctx) (health.Upload, error) {
 	u := health.Upload{Environment: tenants.Auto}
 	form, err := c.MultipartForm()
@@ -309,7 +311,8 @@ func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tena
 			Icon: views.IconUpload}}, nil
 }
 
-// reach counts the phones that may be called with a credential, by environment, and how many of them no other one covers.
+// reach counts the phones that may be called with a credential, by environment, and how many of
+// them no other one covers.
 func (k *Console) reach(ctx context.Context, v *page.Visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int,
 	err error) {
 	devices, err := v.Scope.Devices().CountByEnvironment(ctx, c.Bundle)

@@ -29,7 +29,8 @@ func (k *Console) working(c tenants.Credential) bool {
 	return c.State == tenants.CredentialActive && (c.NotAfter.IsZero() || k.Now().Before(c.NotAfter))
 }
 
-// alike are the credentials of the same app and environment as c in a state, newest first, without c.
+// alike are the credentials of the same app and environment as c in a state, newest first, without
+// c.
 func alike(c tenants.Credential, all []tenants.Credential, state tenants.CredentialState) (out []tenants.Credential) {
 	for _, o := range all {
 		if o.ID != c.ID && o.Bundle == c.Bundle && o.Environment == c.Environment && o.State == state {
@@ -47,7 +48,8 @@ func keptUntil(c tenants.Credential, v *page.Visitor) string {
 	return "until it ends on " + c.NotAfter.In(v.Zone).Format("2 Jan 2006")
 }
 
-// ending is the warning about a credential's end: how many phones stop ringing with it; empty while it has time.
+// ending is the warning about a credential's end: how many phones stop ringing with it; empty while
+// it has time.
 func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (warning string,
 	silent int, err error) {
 	days, due := tenants.ExpiryStep(c.NotAfter, k.Now())
@@ -81,7 +83,8 @@ func (k *Console) credentialRow(ctx context.Context, v *page.Visitor, c tenants.
 	return row, err
 }
 
-// checkCredential asks Apple now, and shows what it said. Nothing of that is kept but that it was asked.
+// checkCredential asks Apple now, and shows what it said. Nothing of that is kept but that it was
+// asked.
 func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
@@ -125,8 +128,9 @@ func (k *Console) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
 	return out
 }
 
-// wayBack is the question before going back to the previous credential; nil when there is none. From the page of a previous one the
-// way leads to that one, from the page of the one in use to the newest previous.
+// wayBack is the question before going back to the previous credential; nil when there is none.
+// From the page of a previous one the way leads to that one, from the page of the one in use to the
+// newest previous.
 func (k *Console) wayBack(ctx context.Context, v *page.Visitor, c tenants.Credential) (*views.Confirm, error) {
 	all, err := everyCredential(ctx, v)
 	if err != nil {
@@ -204,7 +208,8 @@ func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	return k.Done(c, page.FlashRolledBack, views.CredentialPath(string(back.ID)))
 }
 
-// setHedging says whether pushes with the credential are sent again while a connection to Apple is silent.
+// setHedging says whether pushes with the credential are sent again while a connection to Apple is
+// silent.
 func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
@@ -220,7 +225,8 @@ func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	return k.Done(c, page.FlashHedging, views.CredentialPath(string(id)))
 }
 
-// replacing fills in what the form for a new credential says of those that are here: all that work, and whose place it takes.
+// replacing fills in what the form for a new credential says of those that are here: all that work,
+// and whose place it takes.
 func (k *Console) replacing(ctx context.Context, v *page.Visitor, u health.Upload, p *views.CredentialAddPage) error {
 	all, err := everyCredential(ctx, v)
 	if err != nil {

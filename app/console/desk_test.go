@@ -104,7 +104,8 @@ func TestRollingBack(t *testing.T) {
 	w.Post(now+"/rollback", nil).Want(409)
 }
 
-// TestAPreviousCredentialCoversNobody: to remove the one in use silences its phones, however many are kept.
+// TestAPreviousCredentialCoversNobody: to remove the one in use silences its phones, however many
+// are kept.
 func TestAPreviousCredentialCoversNobody(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -18,7 +18,8 @@ import (
 // silentFrom is from when on a phone that was not heard of may not ring.
 const silentFrom = 7 * 24 * time.Hour
 
-// badge is a state in a word, with its colour: whether a phone or credential can be expected to ring.
+// badge is a state in a word, with its colour: whether a phone or credential can be expected to
+// ring.
 type badge struct {
 	tone views.Tone
 	text string

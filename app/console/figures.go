@@ -12,8 +12,9 @@ import (
 	"carillon/tenants/store"
 )
 
-// figures keeps what was counted, so that a page that many look at is counted once. The hours that are over hardly change any more
-// and are kept for an hour; what is fresh is counted again every few seconds.
+// figures keeps what was counted, so that a page that many look at is counted once. The hours that
+// are over hardly change any more and are kept for an hour; what is fresh is counted again every
+// few seconds.
 type figures struct {
 	now  func() time.Time
 	kept table[figure, counted]

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// FuzzForms posts whatever it likes to every form of a tenant that has something of everything: nothing may be answered by a fault
-// of ours, and no text may come back unescaped.
+// FuzzForms posts whatever it likes to every form of a tenant that has something of everything:
+// nothing may be answered by a fault of ours, and no text may come back unescaped.
 func FuzzForms(f *testing.F) {
 	h := open(f)
 	b := h.full("beta", "Beta")

@@ -20,12 +20,13 @@ func countsOf(rows []store.FunnelRow) counts {
 	return out
 }
 
-// rings are the rings that took a hop; phones are the attempts that did: a person with three phones is one ring.
+// rings are the rings that took a hop; phones are the attempts that did: a person with three phones
+// is one ring.
 func (c counts) rings(k tenants.FactKind) int  { return int(c[k].Rings) }
 func (c counts) phones(k tenants.FactKind) int { return int(c[k].N) }
 
-// funnelSteps are the steps that a person reads, as GET /v1/analytics/funnel counts them, each with where to look at what was lost
-// before it.
+// funnelSteps are the steps that a person reads, as GET /v1/analytics/funnel counts them, each with
+// where to look at what was lost before it.
 var funnelSteps = []struct {
 	fact               tenants.FactKind
 	name, means, state string
@@ -78,7 +79,8 @@ func percentile(r store.FunnelRow, p float64) int {
 	return int(d.Round(time.Millisecond).Milliseconds())
 }
 
-// outcomeKinds are the ways in which a push comes to no call on the screen, in the order in which a person can do something about them.
+// outcomeKinds are the ways in which a push comes to no call on the screen, in the order in which a
+// person can do something about them.
 var outcomeKinds = []struct {
 	fact  tenants.FactKind
 	title string
@@ -89,7 +91,8 @@ var outcomeKinds = []struct {
 	{tenants.FactRefused, "Apple refused the push", views.ToneBad},
 }
 
-// outcomesOf says why phones showed no call. Each phone counts, because each may have a reason of its own.
+// outcomesOf says why phones showed no call. Each phone counts, because each may have a reason of
+// its own.
 func outcomesOf(reasons []store.Reason, words string) views.Outcomes {
 	out := views.Outcomes{Period: words}
 	for _, kind := range outcomeKinds {

@@ -29,7 +29,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// house is the console and the public pages on a real store and switchboard, with an Apple that answers as it is told.
+// house is the console and the public pages on a real store and switchboard, with an Apple that
+// answers as it is told.
 type house struct {
 	*pagetest.Server
 	board *switchboard.Board
@@ -198,8 +199,8 @@ func (t *tenant) rings() {
 	pagetest.Must(h, err)
 }
 
-// used waits until it is written down that the tenant's credential was used, which follows Apple's yes by a moment: a test that compares
-// all that there is must not meet it.
+// used waits until it is written down that the tenant's credential was used, which follows Apple's
+// yes by a moment: a test that compares all that there is must not meet it.
 func (t *tenant) used() {
 	t.h.Helper()
 	tick := time.NewTicker(time.Millisecond)

@@ -22,7 +22,8 @@ type invited struct {
 	user   tenants.User // with the invited address; zero when there is none
 }
 
-// known reports whether the person has an account with a password: then the link alone must not open it.
+// known reports whether the person has an account with a password: then the link alone must not
+// open it.
 func (i invited) known() bool { return i.user.Password != "" }
 
 // invitation finds what a link stands for; one that is mistyped, used or too old is Gone.

@@ -10,8 +10,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// judgements keeps how a tenant's phones do for a moment: judging reads the outcomes of the latest 2,000 rings, and a page that many
-// look at must not read them for each.
+// judgements keeps how a tenant's phones do for a moment: judging reads the outcomes of the latest
+// 2,000 rings, and a page that many look at must not read them for each.
 type judgements struct {
 	now  func() time.Time
 	kept table[tenants.TenantID, judgement]

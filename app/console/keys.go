@@ -134,7 +134,8 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 	return web.Page(c, views.KeyAdd(p), w.Status)
 }
 
-// addKey makes a key and shows its secret. It is kept as a hash, so that this page is the only one that ever holds it.
+// addKey makes a key and shows its secret. It is kept as a hash, so that this page is the only one
+// that ever holds it.
 func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	key, err := k.keyOf(page.FormOf(c), v)
 	if w, ok := page.WrongOf(err); ok {
@@ -158,7 +159,8 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	return k.showKey(ctx, c, v, key, secret)
 }
 
-// keyOf reads the form. A kind that is none is refused: a key that rings real phones must be asked for by name.
+// keyOf reads the form. A kind that is none is refused: a key that rings real phones must be asked
+// for by name.
 func (k *Console) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
 	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"),
 		Test: f.Text("kind") == "test", CreatedAt: k.Now()}

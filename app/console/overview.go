@@ -100,7 +100,8 @@ func (k *Console) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	return err
 }
 
-// daysOf are the last days' counts, oldest first. A day is a day of UTC: the tallies are kept by its hours.
+// daysOf are the last days' counts, oldest first. A day is a day of UTC: the tallies are kept by
+// its hours.
 func (k *Console) daysOf(ctx context.Context, v *page.Visitor) ([]day, error) {
 	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: dailyDays * 24 * time.Hour, by: "day"})
 	if err != nil {
@@ -204,7 +205,8 @@ func (k *Console) healthRows(all []tenants.Credential, v *page.Visitor) []views.
 	return out
 }
 
-// checklist is what is left to do before rings work, checked off from what is true; nil when nothing is.
+// checklist is what is left to do before rings work, checked off from what is true; nil when
+// nothing is.
 func (k *Console) checklist(ctx context.Context, v *page.Visitor, credential, device bool, days []day) (*views.Checklist, error) {
 	answered := false
 	for _, d := range days {

@@ -155,7 +155,8 @@ func TestRingsPage(t *testing.T) {
 	}
 }
 
-// TestFilesGiveTimesInUTC: the tenant is in Berlin, its pages show that time, and its files give RFC 3339 in UTC as the API does.
+// TestFilesGiveTimesInUTC: the tenant is in Berlin, its pages show that time, and its files give
+// RFC 3339 in UTC as the API does.
 func TestFilesGiveTimesInUTC(t *testing.T) {
 	t.Parallel()
 	h := open(t)

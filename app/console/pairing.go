@@ -31,7 +31,8 @@ func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p
 	return web.Page(c, views.Pair(p), status)
 }
 
-// pair makes a code and shows it, once. The QR code holds where to go and the code, for the app to read.
+// pair makes a code and shows it, once. The QR code holds where to go and the code, for the app to
+// read.
 func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	person := page.FormOf(c).Text("person")
 	if person != "" && !tenants.ValidReference(person) {

@@ -105,7 +105,8 @@ func removalOfPerson(m tenants.Member) views.Confirm {
 	}
 }
 
-// invitationID names an open invitation in an address: by its hash, never by the secret of its link.
+// invitationID names an open invitation in an address: by its hash, never by the secret of its
+// link.
 func invitationID(i store.Invitation) string { return hex.EncodeToString(i.Hash[:]) }
 
 func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {

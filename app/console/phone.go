@@ -51,7 +51,8 @@ func (k *Console) phone(_ context.Context, c *fiber.Ctx) error {
 	}), fiber.StatusOK)
 }
 
-// phoneEvents wakes the page: each push that Apple's simulator delivers to its token is an event "push" with the payload.
+// phoneEvents wakes the page: each push that Apple's simulator delivers to its token is an event
+// "push" with the payload.
 func (k *Console) phoneEvents(_ context.Context, c *fiber.Ctx) error {
 	p, err := k.phoneOf(c)
 	if err != nil {

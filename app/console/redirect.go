@@ -21,7 +21,8 @@ func visitorOf(c *fiber.Ctx) (*page.Visitor, bool) {
 	return v, ok
 }
 
-// callerOf is the visitor for the switchboard. Rings of the console are trials: the test button places them.
+// callerOf is the visitor for the switchboard. Rings of the console are trials: the test button
+// places them.
 func callerOf(v *page.Visitor) switchboard.Caller {
 	return switchboard.Caller{Tenant: v.Tenant, Trial: true, Who: v.Who}
 }
@@ -35,8 +36,9 @@ func toSignIn(c *fiber.Ctx) error {
 	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
-// ownPath is s if it is a path on this server, else empty: whoever follows it stays here. Backslashes and control characters are read
-// differently by different browsers, so that none may stand in it.
+// ownPath is s if it is a path on this server, else empty: whoever follows it stays here.
+// Backslashes and control characters are read differently by different browsers, so that none may
+// stand in it.
 func ownPath(s string) string {
 	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > 1000 {
 		return ""

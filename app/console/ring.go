@@ -82,7 +82,8 @@ func placedBy(r *tenants.Ring) string {
 	return r.By.Name
 }
 
-// The bounds of a call's verdict: what ears begin to notice (ITU-T G.114 for delay, G.113 for loss of Opus with concealment).
+// The bounds of a call's verdict: what ears begin to notice (ITU-T G.114 for delay, G.113 for loss
+// of Opus with concealment).
 const (
 	clearLoss, choppyLoss = 0.01, 0.05
 	clearJitter           = 30 * time.Millisecond
@@ -115,7 +116,8 @@ func qualityOf(c *tenants.Call) *views.Quality {
 // errOver ends a stream whose reader may not read any more.
 var errOver = errors.New("console: the sign-in is over")
 
-// ringLive streams the part of a ring's page that changes, whole, at each new fact: event "hops"; and "over" at the end.
+// ringLive streams the part of a ring's page that changes, whole, at each new fact: event "hops";
+// and "over" at the end.
 func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, _, err := k.oneRing(ctx, c, v)
 	if err != nil {
@@ -143,8 +145,8 @@ func (k *Console) still(ctx context.Context, v *page.Visitor) error {
 	return err
 }
 
-// fragment draws the changing part of a ring. Before each one it asks again whether the reader is still signed in: a stream may last
-// an hour.
+// fragment draws the changing part of a ring. Before each one it asks again whether the reader is
+// still signed in: a stream may last an hour.
 func (k *Console) fragment(ctx context.Context, v *page.Visitor, r *tenants.Ring, test bool) (string, error) {
 	if err := k.still(ctx, v); err != nil {
 		return "", errOver

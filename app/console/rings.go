@@ -190,7 +190,8 @@ func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	return web.Page(c, views.Rings(p), fiber.StatusOK)
 }
 
-// ringFilters are the lists beside the search. Devices and agents are the newest ones, and whichever is chosen.
+// ringFilters are the lists beside the search. Devices and agents are the newest ones, and
+// whichever is chosen.
 func ringFilters(ctx context.Context, v *page.Visitor, q *query, ask store.RingQuery) ([]views.Filter, error) {
 	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: perPage})
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"carillon/views"
 )
 
-// zones are the time zones to choose from: one for each offset and rule that many people live by. The tenant's own is always among them.
+// zones are the time zones to choose from: one for each offset and rule that many people live by.
+// The tenant's own is always among them.
 var zones = []string{
 	"UTC", "Africa/Cairo", "Africa/Casablanca", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Anchorage", "America/Argentina/Buenos_Aires",
 	"America/Bogota", "America/Caracas", "America/Chicago", "America/Denver", "America/Halifax", "America/Lima", "America/Los_Angeles", "America/Mexico_City",
@@ -110,7 +111,8 @@ func (k *Console) signInRows(ctx context.Context, v *page.Visitor) ([]views.Sign
 	return rows, nil
 }
 
-// setSettings changes name, time zone, time to live and default agent. Slug and industry are the operator's to change.
+// setSettings changes name, time zone, time to live and default agent. Slug and industry are the
+// operator's to change.
 func (k *Console) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f, t := page.FormOf(c), v.Tenant
 	seconds, err := strconv.Atoi(f.Text("ttl_s"))

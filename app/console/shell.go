@@ -135,7 +135,8 @@ var errorCures = map[int]string{
 	503: "Try again in a minute.",
 }
 
-// ErrorPage draws a refusal: within the console for whom a route let in, else alone. It is web.Config's hook.
+// ErrorPage draws a refusal: within the console for whom a route let in, else alone. It is
+// web.Config's hook.
 func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID string) error {
 	p := views.ErrorPage{Theme: page.ThemeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status], RequestID: requestID}
 	if p.Cure == "" {

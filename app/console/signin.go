@@ -45,7 +45,8 @@ func orOverview(next string) string {
 	return next
 }
 
-// signIn checks address and password. What it answers to an unknown address and to a wrong password is the same and takes as long.
+// signIn checks address and password. What it answers to an unknown address and to a wrong password
+// is the same and takes as long.
 func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
 	p := k.signInForm(c, ownPath(f.Text("next")))
@@ -100,7 +101,8 @@ func (k *Console) who(ctx context.Context, email, password string) (*tenants.Use
 	return &u, nil
 }
 
-// firstHouse is the tenant to begin with: the one the person joined first, a suspended one only if there is no other.
+// firstHouse is the tenant to begin with: the one the person joined first, a suspended one only if
+// there is no other.
 func (k *Console) firstHouse(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
 	all, err := k.Store.Users().Memberships(ctx, u)
 	if err != nil || len(all) == 0 {

@@ -97,7 +97,8 @@ func (k *Console) earlierTests(ctx context.Context, v *page.Visitor) ([]views.Ri
 	return ringRows(tests, n, v.Zone), err
 }
 
-// placeTest rings the chosen phone and leads to the page that follows the ring. A refusal comes back with the form.
+// placeTest rings the chosen phone and leads to the page that follows the ring. A refusal comes
+// back with the form.
 func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	device, ok := tenants.ParseID[tenants.DeviceID](f.Text("device"))

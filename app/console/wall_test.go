@@ -24,7 +24,8 @@ const (
 	wayOut              // whoever is signed in, also of a suspended tenant
 )
 
-// visit is how a test goes to an address: with the ids of a tenant, and with a form that would change something.
+// visit is how a test goes to an address: with the ids of a tenant, and with a form that would
+// change something.
 type visit struct {
 	door  door
 	path  func(t *tenant) string           // nil = the pattern is the address
@@ -317,7 +318,8 @@ func diff(a, b string) string {
 	return strings.Join(out, "\n")
 }
 
-// TestEditorsCome tells that the forms of the wall would have done something: otherwise the wall would prove nothing.
+// TestEditorsCome tells that the forms of the wall would have done something: otherwise the wall
+// would prove nothing.
 func TestEditorsCome(t *testing.T) {
 	t.Parallel()
 	h := open(t)

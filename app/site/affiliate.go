@@ -16,7 +16,8 @@ import (
 	"carillon/views"
 )
 
-// affiliateRoutes are the pages of partners, who are people of the house and of no tenant. The rooms among them let nobody else in.
+// affiliateRoutes are the pages of partners, who are people of the house and of no tenant. The
+// rooms among them let nobody else in.
 func (s *Site) affiliateRoutes() []page.Route {
 	return []page.Route{
 		{Method: get, Path: views.PathAffiliate, Serve: s.affiliate},
@@ -62,7 +63,8 @@ func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliateP
 	return p
 }
 
-// reckon fills in what plans bring, and one month of the middle plan line by line: by the rules that the ledger goes by.
+// reckon fills in what plans bring, and one month of the middle plan line by line: by the rules
+// that the ledger goes by.
 func (s *Site) reckon(p *views.AffiliatePage, plans tenants.Plans) {
 	terms, cash := plans.Affiliate, func(cents int64) string { return page.Cents2(cents, plans.Currency) }
 	for _, one := range plans.Plans {
@@ -138,7 +140,8 @@ func (s *Site) sendPartnerLink(ctx context.Context, name, email string) (path st
 			"\n\nThe link works once, within 24 hours. If you did not ask for it, you can ignore this email.\n"})
 }
 
-// partnerLink finds what a link stands for. Programs that check mails open links too, so that a GET uses nothing up.
+// partnerLink finds what a link stands for. Programs that check mails open links too, so that a GET
+// uses nothing up.
 func (s *Site) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.PartnerPrefix) {
@@ -170,8 +173,9 @@ func (s *Site) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PartnerEnter(p), fiber.StatusOK)
 }
 
-// enterPartner signs the address of the link in. An account of the console with that address opens the room from then on, since the
-// link has proven that the address is theirs; an account alone proves no address.
+// enterPartner signs the address of the link in. An account of the console with that address opens
+// the room from then on, since the link has proven that the address is theirs; an account alone
+// proves no address.
 func (s *Site) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 	l, err := s.partnerLink(ctx, c)
 	p := s.enterPage(ctx, c)

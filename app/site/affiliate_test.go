@@ -48,7 +48,8 @@ func (b person) becomes(email string) tenants.Partner {
 	return tenants.Partner{}
 }
 
-// tries begins a trial in this browser, with what the form has in its field of the code unless one is typed.
+// tries begins a trial in this browser, with what the form has in its field of the code unless one
+// is typed.
 func (b person) tries(email, code string) tenants.Tenant {
 	b.H.Helper()
 	b.H.Clock.Pass(time.Hour)
@@ -88,7 +89,8 @@ func (h *server) clicked(p tenants.Partner) (n int64) {
 	return n
 }
 
-// TestAPartner: comes in by mail, passes a link on, somebody tries and pays, and the room tells it without a name.
+// TestAPartner: comes in by mail, passes a link on, somebody tries and pays, and the room tells it
+// without a name.
 func TestAPartner(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -256,7 +258,8 @@ func TestNobodyBringsThemselvesByTheForm(t *testing.T) {
 	}
 }
 
-// TestAnAccountOpensTheRoomOnlyByMail: an account whose address nobody has proven is no partner by its address alone.
+// TestAnAccountOpensTheRoomOnlyByMail: an account whose address nobody has proven is no partner by
+// its address alone.
 func TestAnAccountOpensTheRoomOnlyByMail(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -27,7 +27,8 @@ type Voice interface {
 // DemoTime is how long a call of the demo may last.
 const DemoTime = time.Minute
 
-// How often the demo runs. A stranger's call costs as much as a customer's, so that it must never crowd one out.
+// How often the demo runs. A stranger's call costs as much as a customer's, so that it must never
+// crowd one out.
 const (
 	demosAtOnce   = 10
 	demosEvery    = 20 * time.Second // one more for a network
@@ -127,8 +128,8 @@ type iceServer struct {
 	Credential string   `json:"credential,omitempty"`
 }
 
-// demoICE gives the servers for one call that is about to be made. They are not in the page: whoever reads it, such as a search engine,
-// would hold credentials of the operator's relay.
+// demoICE gives the servers for one call that is about to be made. They are not in the page:
+// whoever reads it, such as a search engine, would hold credentials of the operator's relay.
 func (s *Site) demoICE(_ context.Context, c *fiber.Ctx) error {
 	if s.Voice == nil || s.DemoICE == nil {
 		return web.Problem(c, tenants.NoSuch("page"))
@@ -146,7 +147,8 @@ func (s *Site) demoICE(_ context.Context, c *fiber.Ctx) error {
 	}{list})
 }
 
-// answerDemo answers an offer by a call to the built-in agent. What it refuses is read by a script, so that it is a problem document.
+// answerDemo answers an offer by a call to the built-in agent. What it refuses is read by a script,
+// so that it is a problem document.
 func (s *Site) answerDemo(ctx context.Context, c *fiber.Ctx) error {
 	answer, id, err := s.callDemo(ctx, c)
 	if err != nil {

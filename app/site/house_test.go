@@ -15,7 +15,8 @@ import (
 	"carillon/app/web"
 )
 
-// server is the public pages on a real store, beside the console: people sign in there, and a trial leads there.
+// server is the public pages on a real store, beside the console: people sign in there, and a trial
+// leads there.
 type server struct {
 	*pagetest.Server
 	s *Site

@@ -15,11 +15,12 @@ import (
 	"carillon/views"
 )
 
-// partnerCookie is the name of a partner's own cookie, which has nothing to do with that of the console.
+// partnerCookie is the name of a partner's own cookie, which has nothing to do with that of the
+// console.
 func (s *Site) partnerCookie() string { return s.CookieName() + "-partner" }
 
-// partner finds which partner is there: by their own cookie, or by the account of the console that opens their room. Whoever is none is
-// Unauthorized.
+// partner finds which partner is there: by their own cookie, or by the account of the console that
+// opens their room. Whoever is none is Unauthorized.
 func (s *Site) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
 	if token := c.Cookies(s.partnerCookie()); token != "" {
 		p, err := s.Store.Partners().BySignIn(ctx, tenants.Secret(token).Hash(), s.Now())
@@ -66,7 +67,8 @@ func (s *Site) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
 // linesShown are the newest lines of the ledger on the page; the file has all.
 const linesShown = 40
 
-// room gathers what a partner sees: sums and lines, and of whom they brought only that there is somebody.
+// room gathers what a partner sees: sums and lines, and of whom they brought only that there is
+// somebody.
 func (s *Site) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
 	p := s.bareRoom(ctx, c, who)
 	lines, err := s.Store.Ledger().Entries(ctx, who.ID)

@@ -40,7 +40,8 @@ func (s *Site) publicRoutes() []page.Route {
 	}
 }
 
-// front is what surrounds a public page. Whoever is signed in is led to the console; a page does not fail because that cannot be told.
+// front is what surrounds a public page. Whoever is signed in is led to the console; a page does
+// not fail because that cannot be told.
 func (s *Site) front(ctx context.Context, c *fiber.Ctx, title, description string) views.Front {
 	_, err := s.Visitor(ctx, c)
 	s.follow(ctx, c, web.Query(c, views.PathPartnerLinkQuery))

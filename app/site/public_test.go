@@ -46,8 +46,9 @@ func packed(t *testing.T, text string) int {
 	return b.Len()
 }
 
-// TestTheFrontDoorIsWhole crawls every link from the front page, signed out: each resolves, each page has its own title and
-// description, nothing inline, and weighs less than 150 KB with all that it loads.
+// TestTheFrontDoorIsWhole crawls every link from the front page, signed out: each resolves, each
+// page has its own title and description, nothing inline, and weighs less than 150 KB with all that
+// it loads.
 func TestTheFrontDoorIsWhole(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -202,7 +203,8 @@ func TestUnknownAddressLeadsHome(t *testing.T) {
 	h.Browser().Get("/nothing-here").Want(404).Has(`href="/"`)
 }
 
-// TestTheFrontPageForPrograms: its description for programs can be read, and holds nothing that would leave the script.
+// TestTheFrontPageForPrograms: its description for programs can be read, and holds nothing that
+// would leave the script.
 func TestTheFrontPageForPrograms(t *testing.T) {
 	t.Parallel()
 	_, after, found := strings.Cut(open(t).Browser().Get("/").Want(200).Body, `type="application/ld+json">`)

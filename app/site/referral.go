@@ -15,10 +15,12 @@ import (
 	"carillon/views"
 )
 
-// viaCookie holds the code of the partner whose link this browser followed first. It is all that is kept of a click but its number.
+// viaCookie holds the code of the partner whose link this browser followed first. It is all that is
+// kept of a click but its number.
 const viaCookie = "via"
 
-// clicks slow the counting of clicks down: a network that reloads a link makes a few clicks, not a thousand.
+// clicks slow the counting of clicks down: a network that reloads a link makes a few clicks, not a
+// thousand.
 type clicks struct{ network, all *web.Limiter }
 
 func newClicks(now func() time.Time) (c clicks, err error) {
@@ -28,8 +30,8 @@ func newClicks(now func() time.Time) (c clicks, err error) {
 	return c, errors.Join(errs[:]...)
 }
 
-// follow takes note that a partner's link led here: the first one stays for as long as the plans file says, and later ones do not
-// replace it. A page does not fail because that cannot be done.
+// follow takes note that a partner's link led here: the first one stays for as long as the plans
+// file says, and later ones do not replace it. A page does not fail because that cannot be done.
 func (s *Site) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 	code, ok := tenants.ParsePartnerCode(typed)
 	if !ok || c.Method() != get || !byPerson(c) {
@@ -65,14 +67,15 @@ func (s *Site) running(ctx context.Context, typed string) (tenants.Partner, bool
 	return p, err == nil && p.StoppedAt.IsZero()
 }
 
-// programs are words of User-Agent headers that no browser of a person has. Those that say an address are programs that introduce
-// themselves.
+// programs are words of User-Agent headers that no browser of a person has. Those that say an
+// address are programs that introduce themselves.
 var programs = []string{"bot", "crawl", "spider", "slurp", "preview", "scan", "monitor", "headless", "lighthouse", "curl", "wget",
 	"python", "http",
 	"java/", "okhttp", "facebookexternalhit", "whatsapp", "embed"}
 
-// byPerson reports whether a request looks like somebody who opens a page: no program that says it is one, nothing that a browser loads
-// ahead of a click (Sec-Purpose of the Fetch standard, and its older names), nothing but a document.
+// byPerson reports whether a request looks like somebody who opens a page: no program that says it
+// is one, nothing that a browser loads ahead of a click (Sec-Purpose of the Fetch standard, and its
+// older names), nothing but a document.
 func byPerson(c *fiber.Ctx) bool {
 	agent := strings.ToLower(web.Header(c, fiber.HeaderUserAgent))
 	if agent == "" {
@@ -101,7 +104,8 @@ func (s *Site) followLink(ctx context.Context, c *fiber.Ctx) error {
 	return c.Redirect(views.PathHome, fiber.StatusSeeOther)
 }
 
-// via is the code that brought this browser: of the link it followed first, or of this page's own address.
+// via is the code that brought this browser: of the link it followed first, or of this page's own
+// address.
 func (s *Site) via(ctx context.Context, c *fiber.Ctx) string {
 	for _, typed := range []string{c.Cookies(viaCookie), web.Query(c, views.PathPartnerLinkQuery)} {
 		if p, ok := s.running(ctx, typed); ok {
@@ -129,8 +133,8 @@ func (s *Site) knownCode(ctx context.Context, code string, p *views.TrialPage) (
 	return true
 }
 
-// referral is what is written down when a trial opens that a partner brought; nil when nobody did. One that is the partner's own is
-// written down too, and earns nothing.
+// referral is what is written down when a trial opens that a partner brought; nil when nobody did.
+// One that is the partner's own is written down too, and earns nothing.
 func (s *Site) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, tenant tenants.TenantID) (*tenants.Referral, error) {
 	if n.Code == "" {
 		return nil, nil

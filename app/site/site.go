@@ -1,8 +1,9 @@
-// Package site serves the public pages: the front page with prices, industries and docs, the demo call, the trial, and the pages of
-// partners. Anyone may open them, signed in or not.
+// Package site serves the public pages: the front page with prices, industries and docs, the demo
+// call, the trial, and the pages of partners. Anyone may open them, signed in or not.
 //
-// It turns requests into calls of the store and the gateway, and their results into the structs that package views draws. It has no
-// rules of its own about money, knows no SQL and draws nothing. A GET writes nothing, except that a partner's link was followed.
+// It turns requests into calls of the store and the gateway, and their results into the structs
+// that package views draws. It has no rules of its own about money, knows no SQL and draws nothing.
+// A GET writes nothing, except that a partner's link was followed.
 //
 // Start reading at Mount in this file (every address), then public.go (the pages that only inform).
 package site

@@ -16,7 +16,8 @@ import (
 	"carillon/views"
 )
 
-// signupCookie marks the browser that signed up: whoever opens the link there need not type the password again.
+// signupCookie marks the browser that signed up: whoever opens the link there need not type the
+// password again.
 const signupCookie = "signup"
 
 // signups slow sign-ups down: each makes a mail, and costs a hash.
@@ -98,7 +99,8 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 	return true
 }
 
-// signUp answers everybody in the same words and the same time. Who may try gets a link; who may not is told by mail why.
+// signUp answers everybody in the same words and the same time. Who may try gets a link; who may
+// not is told by mail why.
 func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
 	a := applicant{f.Text("company"), f.Text("name"), "", f.Raw("password"), f.Text("time_zone"), tenants.Industry(f.Text("industry")),
@@ -139,7 +141,8 @@ func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.TrialSent(sent), fiber.StatusOK)
 }
 
-// letter keeps the sign-up of whoever may try, and writes what they, or whoever may not, get to read.
+// letter keeps the sign-up of whoever may try, and writes what they, or whoever may not, get to
+// read.
 func (s *Site) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
 	domain, _ := page.Registrable(a.email)
 	_, err = s.Store.Users().ByEmail(ctx, a.email)

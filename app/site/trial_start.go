@@ -16,7 +16,8 @@ import (
 	"carillon/views"
 )
 
-// signup finds what a link stands for. Programs that check mails open links too, so that a GET uses nothing up.
+// signup finds what a link stands for. Programs that check mails open links too, so that a GET uses
+// nothing up.
 func (s *Site) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.TrialPrefix) {
@@ -50,8 +51,9 @@ func (s *Site) confirming(c *fiber.Ctx, p views.TrialConfirmPage, n tenants.Sign
 	return p
 }
 
-// sameBrowser reports whether this is the browser that signed up. Elsewhere the password is asked for: a link that somebody opens who
-// did not sign up must not make an account with a stranger's password.
+// sameBrowser reports whether this is the browser that signed up. Elsewhere the password is asked
+// for: a link that somebody opens who did not sign up must not make an account with a stranger's
+// password.
 func sameBrowser(c *fiber.Ctx, n tenants.Signup) bool {
 	is := tenants.Secret(c.Cookies(signupCookie)).Hash()
 	return subtle.ConstantTimeCompare(is[:], n.Browser[:]) == 1
@@ -93,7 +95,8 @@ func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
 	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
 }
 
-// prove asks for the password in a browser that did not sign up; when it is not the one, the page that says so is sent.
+// prove asks for the password in a browser that did not sign up; when it is not the one, the page
+// that says so is sent.
 func (s *Site) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
 	if err := s.Tries.Take(n.Email, web.IP(c)); err != nil {
 		return false, page.SlowDown(c, err, func(msg string) error {

@@ -21,7 +21,8 @@ func applying(email string) url.Values {
 	}
 }
 
-// TestATrial: somebody signs up, reads their mail, confirms, and stands in their own tenant with a checklist and fourteen days.
+// TestATrial: somebody signs up, reads their mail, confirms, and stands in their own tenant with a
+// checklist and fourteen days.
 func TestATrial(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -64,7 +65,8 @@ func TestATrial(t *testing.T) {
 	}
 }
 
-// TestATrialElsewhere: in another browser the link alone opens nothing, so that nobody gets an account with a stranger's password.
+// TestATrialElsewhere: in another browser the link alone opens nothing, so that nobody gets an
+// account with a stranger's password.
 func TestATrialElsewhere(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -1,5 +1,5 @@
-// Package pagetest holds what the tests of console and site share: a store with a clock, a browser, tenants and the
-// mails that went out.
+// Package pagetest holds what the tests of console and site share: a store with a clock, a browser,
+// tenants and the mails that went out.
 package pagetest
 
 import (
@@ -24,7 +24,8 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// Canary stands in every text of a tenant whom strangers try to read. It is markup too: a page that does not escape it is found.
+// Canary stands in every text of a tenant whom strangers try to read. It is markup too: a page that
+// does not escape it is found.
 const Canary = `"'><img src=x onerror=CANARY>`
 
 // Secret is everybody's password, and phc its hash, made once.
@@ -42,7 +43,8 @@ var phc = sync.OnceValue(func() string {
 	return hash
 })
 
-// Server is what tests of pages share: a real store, a clock, the mails that went out, and an address.
+// Server is what tests of pages share: a real store, a clock, the mails that went out, and an
+// address.
 type Server struct {
 	testing.TB
 	Dir    string

@@ -24,7 +24,8 @@ func (s *statements) add(q string) {
 	s.texts[q] = true
 }
 
-// tenanted are the tables whose rows belong to a tenant: those with tenant_id, as the migrations have them.
+// tenanted are the tables whose rows belong to a tenant: those with tenant_id, as the migrations
+// have them.
 func tenanted(t *testing.T) map[string]bool {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +57,8 @@ func tenanted(t *testing.T) map[string]bool {
 	return owned
 }
 
-// across are the statements that look across tenants, with the reason. Each belongs to a method of Store whose name says so.
+// across are the statements that look across tenants, with the reason. Each belongs to a method of
+// Store whose name says so.
 var across = map[string]string{
 	"SELECT * FROM keys WHERE hash = ? LIMIT ?":                               "Tenants.OfKey: the hash is what tells the tenant",
 	"SELECT * FROM device_credentials WHERE hash = ? LIMIT ?":                 "Tenants.OfDevice: the hash is what tells the tenant",
@@ -123,8 +125,8 @@ func excused(q string) bool {
 	return false
 }
 
-// check fails for each statement that reaches a tenant's rows without saying whose and, after a whole run, for entries of the lists
-// that nothing used.
+// check fails for each statement that reaches a tenant's rows without saying whose and, after a
+// whole run, for entries of the lists that nothing used.
 func (s *statements) check(t *testing.T, whole bool) {
 	used, owned := map[string]bool{}, tenanted(t)
 	for q := range s.texts {
