@@ -114,7 +114,7 @@ func TestEntitle(t *testing.T) {
 		"cancelled": {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 27 * d, want: StandingEnding},
 		"cancelled, over": {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 31 * d, want: StandingOver,
 			asked: all("subscription_ended"), warns: "subscription_ended"},
-		"deleted, paid till end": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 27 * d, want: StandingEnding},
+		"deleted, paid until the end": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 27 * d, want: StandingEnding},
 		"deleted, over": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 31 * d, want: StandingOver,
 			asked: all("subscription_ended"), warns: "subscription_ended"},
 		"given for ever": {s: BuiltinPlans().Assigned("t", "starter", noon, time.Time{}), at: 9000 * d, want: StandingPaid},

@@ -126,7 +126,7 @@ type ChangePage struct {
 	Warnings []Callout
 	Plan     string
 	Interval string
-	At       int64 // the moment that was reckoned with
+	At       int64 // the moment that the calculation used
 }
 
 func seconds(n int64) string { return strconv.FormatInt(n, 10) }

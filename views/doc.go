@@ -2,7 +2,7 @@
 // from.
 //
 // A page is a function of one struct of strings, numbers, booleans and slices. Views know no
-// tenants, no store, no request and no clock: whoever calls decides what is true and in which words
+// tenants, no store, no request and no clock: the caller decides what is true and in which words
 // and time zone, and views decide how it looks. Addresses that pages link and post to are in
 // paths.go and nowhere else. Start at shell.go (what surrounds every page), then storybook.templ
 // and samples.go, which show every component.

@@ -67,7 +67,7 @@ func SamplePath(name string) string { return PathStorybook + "/" + name }
 // PhonePath is the virtual phone of a tenant, by its slug.
 func PhonePath(slug string) string { return PathPhone + "/" + slug }
 
-// PhoneEventsPath is where that phone hears of its pushes: event "push".
+// PhoneEventsPath is where that phone gets its pushes: event "push".
 func PhoneEventsPath(slug string) string { return PathPhone + "/" + slug + "/events" }
 
 // PairWaitPath tells whether a pairing code was used: 204 not yet, 286 never, HX-Redirect to the

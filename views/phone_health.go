@@ -9,7 +9,7 @@ type PhoneHealthPage struct {
 	Word     string // the whole in a few words
 	Why      string
 	Span     string // "the last 7 days"
-	Delegate string // from which iOS on the app is told whether it must show a call
+	Delegate string // the first iOS that tells the app if it must show a call
 	Versions []HealthVersion
 	Table    Table
 	Phones   []HealthPhone

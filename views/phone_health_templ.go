@@ -528,7 +528,7 @@ func healthVersion(v HealthVersion, delegate string) templ.Component {
 	})
 }
 
-// LateOf draws how late pushes came, with the numbers beneath the columns.
+// LateOf draws how late pushes came, with the numbers below the columns.
 func LateOf(l Late) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -23,7 +23,7 @@ type AffiliatePage struct {
 	None     bool // this server has no partners: its plans file says so
 	Off      bool // no mail leaves this server: nobody can become a partner
 	NoStripe bool // nobody takes money here yet
-	Room     bool // whoever looks is a partner and signed in
+	Room     bool // the visitor is a signed-in partner
 	Percent  string
 	Months   string // "12 months"
 	Cookie   string // "60 days"; empty = only a typed code counts
@@ -75,7 +75,7 @@ func (p AffiliatePage) asks() []Row {
 	}
 }
 
-// PartnerSentPage says the same to whoever asked for a link.
+// PartnerSentPage says the same to everyone who asked for a link.
 type PartnerSentPage struct {
 	Front Front
 	Email string

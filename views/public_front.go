@@ -5,7 +5,7 @@ import "carillon/static"
 // Front is what surrounds a public page.
 type Front struct {
 	Title       string // of the page
-	Description string // one sentence, for search engines and for whoever is sent the link
+	Description string // one sentence, for search engines and for people who get the link
 	Path        string // of the page
 	BaseURL     string // scheme and host
 	Theme       Theme

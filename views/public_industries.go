@@ -1,6 +1,6 @@
 package views
 
-// industry is how Carillon is told to one kind of customer.
+// industry is the page for one kind of customer.
 type industry struct {
 	Slug, Name string
 	Opaque     bool   // pushes carry ids only
@@ -32,7 +32,7 @@ var industries = []industry{
 			{Name: "One answers, two stop", Text: "The others are told “answered elsewhere” over the app’s own connection, not by another push."},
 		},
 		Policy: labelledPolicy, Caller: "Northgate, new lead", App: "Northgate", Reference: "lead-2041",
-		Asks: []Row{{Name: "What if they are in a showing?", Text: "After 30 seconds, or the time you set, the ring ends as missed and your agent hears of it at once over the event stream."}, {Name: "Can I tell which lead source reaches people?", Text: "Put the source’s id into reference and filter rings by it; it never travels in the push."}},
+		Asks: []Row{{Name: "What if they are in a showing?", Text: "After 30 seconds, or the time you set, the ring ends as missed and your agent is notified at once over the event stream."}, {Name: "Can I tell which lead source reaches people?", Text: "Put the source’s id into reference and filter rings by it; it never travels in the push."}},
 	},
 	{
 		Slug: "healthcare", Name: "Healthcare", Opaque: true, Short: "Reach a patient or the doctor on call without a word on the lock screen.",
@@ -46,7 +46,7 @@ var industries = []industry{
 		Asks: []Row{{Name: "Are you certified?", Text: "No. Carillon holds no certificate. What the code does is on the security page, so that your own review can check it."}, {Name: "Is the conversation recorded?", Text: "No. Sound passes through this server as encrypted packets on either side and is written nowhere."}},
 	},
 	{
-		Slug: "behavioral-health", Name: "Behavioral health", Opaque: true, Short: "A check-in that looks like any other call to whoever sits next to the phone.",
+		Slug: "behavioral-health", Name: "Behavioral health", Opaque: true, Short: "A check-in that looks like any other call to a person next to the phone.",
 		Title: "A call that gives nobody away.", Lead: "For people in recovery and in therapy, who is nearby matters. Rings are opaque by rule, and declining one says nothing about what it was.",
 		Steps: []Row{
 			{Name: "The evening check-in", Text: "Your agent rings at the agreed time, in the person’s own time zone as your program knows it."},
@@ -69,7 +69,7 @@ var industries = []industry{
 	},
 	{
 		Slug: "salon", Name: "Salon", Short: "A free chair at two, and a client who takes it before it is empty.",
-		Title: "The chair is free at two.", Lead: "A cancellation at noon is money by one if somebody hears of it. Your booking agent rings the waiting list, one after the other, and talks.",
+		Title: "The chair is free at two.", Lead: "A cancellation at noon is money by one if someone knows about it. Your booking agent rings the waiting list, one after the other, and talks.",
 		Steps: []Row{
 			{Name: "Somebody cancels", Text: "Your booking agent takes the first name on the list and rings them with 20 seconds to answer."},
 			{Name: "“Mirabelle: a slot today”", Text: "The label tells what it is about, before the app has loaded anything."},

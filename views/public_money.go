@@ -47,7 +47,7 @@ func (p PricingPage) asks() []Row {
 		{Name: "Can it speak with my own agent?", Text: "Not yet. Today every call is answered by the built-in agent. It plays bells and repeats what it hears, so you can test everything from start to end. Support for your own agent is being built."},
 	}
 	if p.NoStripe {
-		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server does not take payments. Whoever runs it assigns plans by hand; write to them."}}, list...)
+		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server does not take payments. Its operator assigns plans by hand; write to them."}}, list...)
 	}
 	return list
 }
@@ -81,7 +81,7 @@ var privacy = []legal{
 	{"Your rights", "[Access, correction, deletion, portability, objection and complaint, as your law words them.]"},
 }
 
-// LegalPage is terms or privacy: a template that whoever runs the server completes.
+// LegalPage is terms or privacy: a template that the operator completes.
 type LegalPage struct {
 	Front Front
 	text  []legal

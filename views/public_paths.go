@@ -4,7 +4,7 @@ package views
 const (
 	PathHome       = "/"
 	PathPricing    = "/pricing"
-	PathIndustries = "/industries" // GET; a page of each lies beneath
+	PathIndustries = "/industries" // GET; each industry has a page below it
 	PathSecurity   = "/security"
 	PathDocs       = "/docs"
 	PathStatus     = "/status"

@@ -58,7 +58,7 @@ func docParts(p DevelopersPage) []struct{ id, title string } {
 	return docSections
 }
 
-// DocsPage is the documentation for whoever has no account.
+// DocsPage is the documentation for people without an account.
 type DocsPage struct {
 	Front Front
 	Base  string // address of this server
@@ -75,7 +75,7 @@ type DemoPage struct {
 	Seconds int
 	Off     bool   // this server carries no calls
 	ICE     string // address of the STUN and TURN servers for a call; empty = there are none
-	Closed  bool   // because whoever runs it wants no demo
+	Closed  bool   // because the operator wants no demo
 	Agent   string // name of the agent that the operator chose; empty = the built-in one
 }
 

@@ -642,7 +642,7 @@ func Trial(p TrialPage) templ.Component {
 	})
 }
 
-// TrialSent says where the link went, to whoever signed up and in the same words.
+// TrialSent says where the link went, in the same words to everyone who signed up.
 func TrialSent(p TrialSentPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -30,7 +30,7 @@ type RingsPage struct {
 	Shell Shell
 	Table Table
 	Rings []RingRow
-	Live  string // where the list hears of rings; empty = it stands still
+	Live  string // where the list gets new rings; empty = it does not change
 }
 
 // Rings is the list of rings. A row opens at the side; without scripts its link leads to the ring's page.

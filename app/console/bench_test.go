@@ -33,7 +33,7 @@ func BenchmarkPages(b *testing.B) {
 }
 
 // seed places rings over the last thirty days, most of them answered.
-func seed(h *house, b *tenant, n int) {
+func seed(h *server, b *tenant, n int) {
 	jobs, done := make(chan int), make(chan struct{})
 	for range 64 {
 		go func() {
@@ -59,7 +59,7 @@ func seed(h *house, b *tenant, n int) {
 	}
 }
 
-func seedRing(h *house, b *tenant, at time.Time) {
+func seedRing(h *server, b *tenant, at time.Time) {
 	id := tenants.NewID[tenants.AttemptID](at)
 	jitter := time.Duration(at.UnixNano()/1000%977) * time.Millisecond
 	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](at), Tenant: b.Id, State: tenants.Placed, To: tenants.To{Device: b.device},

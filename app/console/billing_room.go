@@ -82,7 +82,7 @@ func (k *Console) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	return nil
 }
 
-// looks is how often the page of a payment that Stripe has not told us about loads itself anew.
+// looks is how often the page of a payment that Stripe has not told us about reloads itself.
 const looks = 8
 
 // lookAgain lets a browser that comes back from a checkout ask again in three seconds, with or

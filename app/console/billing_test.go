@@ -19,11 +19,11 @@ import (
 	"carillon/tenants/store"
 )
 
-// openMoney is a house with a Stripe in this process, whose messages the test carries.
-func openMoney(t testing.TB, secrets ...string) (*house, *stripetest.Stripe) {
+// openMoney is a server with a Stripe in this process, whose messages the test carries.
+func openMoney(t testing.TB, secrets ...string) (*server, *stripetest.Stripe) {
 	t.Helper()
 	var s *stripetest.Stripe
-	h := openWith(t, "http://127.0.0.1", func(h *house) *billing.Billing {
+	h := openWith(t, "http://127.0.0.1", func(h *server) *billing.Billing {
 		var err error
 		s, err = stripetest.New(stripetest.Config{Now: h.Clock.Now()})
 		pagetest.Must(t, err)
@@ -39,7 +39,7 @@ func openMoney(t testing.TB, secrets ...string) (*house, *stripetest.Stripe) {
 }
 
 // tell carries all of Stripe's messages.
-func (h *house) tell(s *stripetest.Stripe) {
+func (h *server) tell(s *stripetest.Stripe) {
 	h.Helper()
 	b := h.Browser()
 	for _, e := range s.Events("") {
@@ -259,7 +259,7 @@ func TestWithoutStripe(t *testing.T) {
 	w.Get("/billing").Want(200).Has("Ended. Phones do not ring.")
 }
 
-func invitation(h *house, email string) store.Invitation {
+func invitation(h *server, email string) store.Invitation {
 	now := h.Clock.Now()
 	return store.Invitation{Hash: tenants.NewSecret(tenants.InvitationPrefix).Hash(), Email: email, Role: tenants.Viewer, CreatedAt: now,
 		ExpiresAt: now.Add(time.Hour)}

@@ -54,7 +54,7 @@ func (k *Console) welcomePage(c *fiber.Ctx, i invited) views.WelcomePage {
 	}
 }
 
-// welcome shows an invitation; a link that is over is told so.
+// welcome shows an invitation; an expired link is shown as expired.
 func (k *Console) welcome(ctx context.Context, c *fiber.Ctx) error {
 	i, err := k.invitation(ctx, c)
 	switch {

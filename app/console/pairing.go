@@ -54,7 +54,7 @@ func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	}, fiber.StatusOK)
 }
 
-// pairHere is for whoever scans a code with the camera instead of the app.
+// pairHere is for a person who scans a code with the camera instead of the app.
 func (k *Console) pairHere(_ context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PairHere(page.ThemeOf(c)), fiber.StatusOK)
 }

@@ -36,7 +36,7 @@ func toSignIn(c *fiber.Ctx) error {
 	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
-// ownPath is s if it is a path on this server, else empty: whoever follows it stays here.
+// ownPath is s if it is a path on this server, else empty: a person who follows it stays here.
 // Backslashes and control characters are read differently by different browsers, so that none may
 // stand in it.
 func ownPath(s string) string {

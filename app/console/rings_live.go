@@ -14,7 +14,7 @@ import (
 	"carillon/views"
 )
 
-// liveEvery bounds how often a list is told of rings: a page that counts and draws more often than
+// liveEvery bounds how often a list gets new rings: a page that counts and draws more often than
 // that is not calmer for it.
 const liveEvery = time.Second
 
@@ -59,7 +59,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// liveList is where the newest page of the list hears of rings; older pages stand still.
+// liveList is where the newest page of the list gets new rings; older pages do not change.
 func liveList(q *query) string {
 	if q.after != "" {
 		return ""

@@ -14,7 +14,7 @@ import (
 // route is one address of the console and who may come. Exactly one of public and member is set.
 type route struct {
 	method, path string
-	needs        string // the permission that a viewer lacks; empty = whoever is signed in
+	needs        string // the permission that a viewer lacks; empty = anyone who is signed in
 	out          bool   // a way out: stays open when the tenant is suspended
 	part         bool   // no page: a stranger is refused, not sent to sign in
 	public       func(context.Context, *fiber.Ctx) error

@@ -69,7 +69,7 @@ func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = wrongSignIn
 		return web.Page(c, views.SignIn(p), fiber.StatusUnauthorized)
 	}
-	house, ok, err := k.firstHouse(ctx, user.ID)
+	first, ok, err := k.firstTenant(ctx, user.ID)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = "You are not a member of any organisation. Ask an owner for a new invitation."
 		return web.Page(c, views.SignIn(p), fiber.StatusForbidden)
 	}
-	if err := k.Admit(ctx, c, *user, house); err != nil {
+	if err := k.Admit(ctx, c, *user, first); err != nil {
 		return err
 	}
 	return c.Redirect(orOverview(p.Next), fiber.StatusSeeOther)
@@ -101,9 +101,9 @@ func (k *Console) who(ctx context.Context, email, password string) (*tenants.Use
 	return &u, nil
 }
 
-// firstHouse is the tenant to begin with: the one the person joined first, a suspended one only if
+// firstTenant is the tenant to begin with: the one the person joined first, a suspended one only if
 // there is no other.
-func (k *Console) firstHouse(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
+func (k *Console) firstTenant(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
 	all, err := k.Store.Users().Memberships(ctx, u)
 	if err != nil || len(all) == 0 {
 		return "", false, err

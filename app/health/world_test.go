@@ -252,13 +252,6 @@ func (w *world) crowd(n int) []tenants.Device {
 	return list
 }
 
-func (w *world) place(d tenants.Device) *tenants.Ring {
-	w.t.Helper()
-	r, _, err := w.board.Place(w.t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{})
-	must(w.t, err)
-	return r
-}
-
 // ringOnce rings the device, waits for everything that follows and returns the ring. A device or
 // credential that is disabled by now is refused, which is no failure.
 func (w *world) ringOnce(d tenants.Device) *tenants.Ring {

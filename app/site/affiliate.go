@@ -16,7 +16,7 @@ import (
 	"carillon/views"
 )
 
-// affiliateRoutes are the pages of partners, who are people of the house and of no tenant. The
+// affiliateRoutes are the pages of partners, who belong to the server and to no tenant. The
 // rooms among them let nobody else in.
 func (s *Site) affiliateRoutes() []page.Route {
 	return []page.Route{
@@ -34,7 +34,7 @@ func (s *Site) affiliateRoutes() []page.Route {
 
 func (s *Site) affiliate(ctx context.Context, c *fiber.Ctx) error {
 	p := s.affiliatePage(ctx, c)
-	if v, err := s.Visitor(ctx, c); err == nil { // whoever is signed in need not type
+	if v, err := s.Visitor(ctx, c); err == nil { // a signed-in person need not type
 		p.Name.Value, p.Email.Value = v.User.Name, v.User.Email
 	}
 	return web.Page(c, views.Affiliate(p), fiber.StatusOK)
@@ -58,14 +58,14 @@ func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliateP
 		p.Cookie = views.Plural(terms.CookieDays, "day", "days")
 	}
 	if !p.None && len(plans.Plans) > 0 {
-		s.reckon(&p, plans)
+		s.fillEarnings(&p, plans)
 	}
 	return p
 }
 
-// reckon fills in what plans bring, and one month of the middle plan line by line: by the rules
+// fillEarnings fills in what plans bring, and one month of the middle plan line by line: by the rules
 // that the ledger goes by.
-func (s *Site) reckon(p *views.AffiliatePage, plans tenants.Plans) {
+func (s *Site) fillEarnings(p *views.AffiliatePage, plans tenants.Plans) {
 	terms, cash := plans.Affiliate, func(cents int64) string { return page.Cents2(cents, plans.Currency) }
 	for _, one := range plans.Plans {
 		month := terms.Commission(tenants.Payment{Cents: one.MonthCents, Untaxed: one.MonthCents})

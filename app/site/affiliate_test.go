@@ -234,7 +234,7 @@ func TestNobodyBringsThemselvesByTheForm(t *testing.T) {
 			t.Errorf("%s by %s: %+v %v", c.email, c.partner.Email, r, err)
 		}
 	}
-	// Whoever cleared the field was brought by nobody; who typed rubbish is told.
+	// An empty field names no partner; a field that cannot be read is refused.
 	w := h.personAt()
 	w.Get("/r/" + firm.Code).Leads("/")
 	if _, err := h.Store.Ledger().ReferralOf(t.Context(), w.tries("dora@clear.example", "").ID); tenants.KindOf(err) != tenants.Unknown {

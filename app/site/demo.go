@@ -129,7 +129,7 @@ type iceServer struct {
 }
 
 // demoICE gives the servers for one call that is about to be made. They are not in the page:
-// whoever reads it, such as a search engine, would hold credentials of the operator's relay.
+// a reader such as a search engine would hold credentials of the operator's relay.
 func (s *Site) demoICE(_ context.Context, c *fiber.Ctx) error {
 	if s.Voice == nil || s.DemoICE == nil {
 		return web.Problem(c, tenants.NoSuch("page"))
@@ -210,7 +210,7 @@ func refusedOffer(err error) error {
 	return &tenants.Error{Kind: kind, Code: string(r.Reason), Msg: r.Msg, Err: err}
 }
 
-// hangUpDemo ends a call of the demo, and no other one. Whoever knows its name made it.
+// hangUpDemo ends a call of the demo, and no other one. Only its caller knows its name.
 func (s *Site) hangUpDemo(_ context.Context, c *fiber.Ctx) error {
 	id := web.Param(c, "id")
 	if s.Voice == nil || !s.demos.has(id) {

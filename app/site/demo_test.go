@@ -14,7 +14,7 @@ import (
 	"carillon/gateway/phonetest"
 )
 
-// hall is a house whose demo goes through a real gateway to the built-in agent.
+// hall is a server whose demo goes through a real gateway to the built-in agent.
 func hall(t *testing.T, stays time.Duration) (*server, *gateway.Gateway) {
 	t.Helper()
 	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
@@ -72,7 +72,7 @@ func TestTheDemo(t *testing.T) {
 	if took := time.Since(began); took < stays {
 		t.Errorf("it hung up after %s", took)
 	}
-	tick := time.NewTicker(10 * time.Millisecond) // the phone hears of the end before the server has let go
+	tick := time.NewTicker(10 * time.Millisecond) // the phone gets the end before the server has freed the call
 	defer tick.Stop()
 	for h.Browser().Send("DELETE", at, "", "").StatusCode != 404 {
 		select {
@@ -172,7 +172,7 @@ func TestDemoSeatsAreFew(t *testing.T) {
 	}
 }
 
-// TestTheDemoTellsOfRelays: to whoever is about to call, a few times, and not in the page that
+// TestTheDemoTellsOfRelays: to a visitor who is about to call, a few times, and not in the page that
 // anybody reads.
 func TestTheDemoTellsOfRelays(t *testing.T) {
 	t.Parallel()

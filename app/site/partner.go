@@ -20,7 +20,7 @@ import (
 func (s *Site) partnerCookie() string { return s.CookieName() + "-partner" }
 
 // partner finds which partner is there: by their own cookie, or by the account of the console that
-// opens their room. Whoever is none is Unauthorized.
+// opens their room. Anyone else is Unauthorized.
 func (s *Site) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
 	if token := c.Cookies(s.partnerCookie()); token != "" {
 		p, err := s.Store.Partners().BySignIn(ctx, tenants.Secret(token).Hash(), s.Now())
@@ -67,7 +67,7 @@ func (s *Site) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
 // linesShown are the newest lines of the ledger on the page; the file has all.
 const linesShown = 40
 
-// room gathers what a partner sees: sums and lines, and of whom they brought only that there is
+// room gathers what a partner sees: sums and lines, and, for each customer they referred, only that there is
 // somebody.
 func (s *Site) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
 	p := s.bareRoom(ctx, c, who)

@@ -15,7 +15,7 @@ import (
 	"carillon/views"
 )
 
-// publicRoutes are the pages for whoever comes by, signed in or not.
+// publicRoutes are the pages for everyone, signed in or not.
 func (s *Site) publicRoutes() []page.Route {
 	return []page.Route{
 		{Method: get, Path: views.PathHome, Serve: s.home},
@@ -40,7 +40,7 @@ func (s *Site) publicRoutes() []page.Route {
 	}
 }
 
-// front is what surrounds a public page. Whoever is signed in is led to the console; a page does
+// front is what surrounds a public page. A signed-in person gets a link to the console; a page does
 // not fail because that cannot be told.
 func (s *Site) front(ctx context.Context, c *fiber.Ctx, title, description string) views.Front {
 	_, err := s.Visitor(ctx, c)
@@ -72,7 +72,7 @@ func (s *Site) industries(ctx context.Context, c *fiber.Ctx) error {
 var pitches = map[tenants.Industry]string{
 	tenants.RealEstate:       "Ring the agent on duty while the lead is still on the page: every phone at once, first answer wins.",
 	tenants.Healthcare:       "Ring patients and doctors on call by pushes that carry ids only, never a name.",
-	tenants.BehavioralHealth: "Check-in calls that look like any other call to whoever sits next to the phone.",
+	tenants.BehavioralHealth: "Check-in calls that look like any other call to a person next to the phone.",
 	tenants.Legal:            "Bring urgent intake to the attorney on duty, with nothing about the matter on the lock screen.",
 	tenants.Salon:            "Fill a cancelled appointment by ringing the waiting list, one client after the other.",
 	tenants.Insurance:        "Bring the adjuster into the first minute of a claim, by a call and not by a queue.",
@@ -98,11 +98,11 @@ func (s *Site) docs(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Site) terms(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.TermsPage(s.front(ctx, c, "Terms", "The terms of this server: a template for whoever runs it."))), fiber.StatusOK)
+	return web.Page(c, views.Legal(views.TermsPage(s.front(ctx, c, "Terms", "The terms of this server: a template for its operator."))), fiber.StatusOK)
 }
 
 func (s *Site) privacy(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, "Privacy", "What this server keeps about you: a template for whoever runs it."), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
+	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, "Privacy", "What this server keeps about you: a template for its operator."), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
 }
 
 // Part is a piece of the server that the status page asks.

@@ -16,7 +16,7 @@ import (
 	"carillon/views"
 )
 
-// signupCookie marks the browser that signed up: whoever opens the link there need not type the
+// signupCookie marks the browser that signed up: a person who opens the link there need not type the
 // password again.
 const signupCookie = "signup"
 
@@ -100,7 +100,7 @@ func (a applicant) check(p *views.TrialPage) (ok bool) {
 }
 
 // signUp answers everybody in the same words and the same time. Who may try gets a link; who may
-// not is told by mail why.
+// not gets the reason by mail.
 func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
 	a := applicant{f.Text("company"), f.Text("name"), "", f.Raw("password"), f.Text("time_zone"), tenants.Industry(f.Text("industry")),
@@ -141,7 +141,7 @@ func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.TrialSent(sent), fiber.StatusOK)
 }
 
-// letter keeps the sign-up of whoever may try, and writes what they, or whoever may not, get to
+// letter keeps the sign-up of a person who may try, and writes what that person, or one who may not, gets to
 // read.
 func (s *Site) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
 	domain, _ := page.Registrable(a.email)

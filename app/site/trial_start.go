@@ -80,7 +80,7 @@ func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
 	case tenants.KindOf(err) == tenants.Gone:
 		p.Gone = true
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
-	case tenants.KindOf(err) == tenants.Conflict: // it can be told: whoever is here has read the address's mail
+	case tenants.KindOf(err) == tenants.Conflict: // this may be said: the person here has read the address's mail
 		p = s.confirming(c, p, n)
 		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you under " +
 			"People."

@@ -150,7 +150,7 @@ func TestOneTrialForACompany(t *testing.T) {
 	if len(slugs) != 3 {
 		t.Errorf("tenants: %v", slugs)
 	}
-	// Two links of one company were out: the second one is told so, and nothing is half made.
+	// Two links of one company were out: the second one says so, and nothing is half made.
 	_, _, one := try("dora@twice.example")
 	_, _, two := try("emil@twice.example")
 	h.Browser().Post(one, url.Values{"password": {"bells in the morning"}}).Leads("/overview")

@@ -239,18 +239,6 @@ func (s *script) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 	}
 }
 
-func (s *script) set(answer func(push.Push) (int, string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.answer = answer
-}
-
-func (s *script) times() []time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]time.Time(nil), s.at...)
-}
-
 func always(status int, reason string) func(push.Push) (int, string) {
 	return func(push.Push) (int, string) { return status, reason }
 }

@@ -58,7 +58,7 @@ func (c *cache) forget() {
 }
 
 // revoke follows a write that may have taken somebody's right to act: what was remembered is
-// forgotten first, then it is told.
+// forgotten first, then the revocation is announced.
 func (s *scope) revoke(err error) {
 	s.s.seen.forget()
 	if err == nil {

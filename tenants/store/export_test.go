@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"math"
 	"time"
 )
 
@@ -104,6 +105,20 @@ func Commit(patient, urgent int) (jobs int, waited time.Duration) {
 	start := time.Now()
 	jobs = len(q.take(nil))
 	return jobs, time.Since(start)
+}
+
+// PatientMost is how many patient writes wait at most.
+const PatientMost = patientMost
+
+// CommitOfPatient says how many of the waiting patient writes the next commit holds, if patience
+// never ends.
+func CommitOfPatient(waiting int) (jobs int) {
+	q := newQueue()
+	q.patience = math.MaxInt64
+	for range waiting {
+		q.add(&job{patient: true})
+	}
+	return len(q.take(nil))
 }
 
 // Bytes is an id as SQLite's rows have it, for statements that tests write by hand.

@@ -205,7 +205,7 @@ func carry(t *testing.T, address string) {
 
 // Only what belongs to Store, and the writer's own, looks across tenants: nothing that a Scope does
 // goes with access to all tenants.
-func TestNoScopeOpensTheWholeHouse(t *testing.T) {
+func TestNoScopeOpensAllTenants(t *testing.T) {
 	t.Parallel()
 	files := token.NewFileSet()
 	names, err := filepath.Glob("*.go")

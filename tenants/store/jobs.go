@@ -122,7 +122,7 @@ func (s Jobs) DueRings(ctx context.Context, now time.Time, lease time.Duration, 
 // rings, hours of counts and alerts that was: call it until that is nothing, with a breath between,
 // so that rings never wait for it. Each tenant's part is a commit of its own.
 func (s Jobs) Retire(ctx context.Context, now time.Time) (removed int, err error) {
-	all, err := Tenants{s.core}.List(ctx)
+	all, err := Tenants(s).List(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -256,7 +256,7 @@ func (s Partners) Tenants(ctx context.Context, id tenants.PartnerID) (out []tena
 		return nil, err
 	}
 	people := []tenants.UserID{p.User}
-	u, err := Users{s.core}.ByEmail(ctx, p.Email)
+	u, err := Users(s).ByEmail(ctx, p.Email)
 	switch {
 	case err == nil:
 		people = append(people, u.ID)
@@ -264,7 +264,7 @@ func (s Partners) Tenants(ctx context.Context, id tenants.PartnerID) (out []tena
 		return nil, err
 	}
 	for _, person := range people {
-		all, err := Users{s.core}.Memberships(ctx, person)
+		all, err := Users(s).Memberships(ctx, person)
 		if err != nil {
 			return nil, err
 		}

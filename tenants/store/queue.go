@@ -12,7 +12,8 @@ import (
 // It has no limit for jobs that somebody waits for: each of them is a caller who would wait outside
 // otherwise, and callers are limited at the edge.
 type queue struct {
-	came chan struct{} // holds a value when take has to look again
+	came     chan struct{} // holds a value when take has to look again
+	patience time.Duration // see patience; tests change it
 
 	mu      sync.Mutex // guards all below
 	lines   map[access]*line
@@ -39,10 +40,13 @@ const (
 	// patience is how long patient jobs wait for an urgent one whose commit they can share. At 50
 	// rings a second and more, Apple's answer to one ring goes with the rows of the next.
 	patience = 20 * time.Millisecond
+	// patientMost is how many patient jobs wait at most: a group of that size is worth a commit of
+	// its own, and under load waiting longer would only leave the writer idle.
+	patientMost = 8
 )
 
 func newQueue() *queue {
-	return &queue{lines: map[access]*line{}, came: make(chan struct{}, 1)}
+	return &queue{lines: map[access]*line{}, came: make(chan struct{}, 1), patience: patience}
 }
 
 // add puts a job at the end of its tenant's line; false means that the queue is closed.
@@ -81,7 +85,7 @@ func (q *queue) append(j *job) {
 	if !j.patient {
 		q.urgent++
 	}
-	if q.waiting++; q.waiting == 1 || q.urgent == 1 && !j.patient {
+	if q.waiting++; q.waiting == 1 || q.urgent == 1 && !j.patient || q.waiting == patientMost {
 		q.wake()
 	}
 }
@@ -105,7 +109,7 @@ func (q *queue) newLine(d access) *line {
 	return l
 }
 
-// take waits until there is an urgent job, or patience is over for patient ones, and appends what
+// take waits until there is an urgent job, patientMost jobs, or patience is over, and appends what
 // the next commit holds: one job of each line, then another of each, up to the limits. Nothing
 // appended means that the queue is closed and empty. Only the writer calls it.
 func (q *queue) take(group []*job) []*job {
@@ -132,9 +136,9 @@ func (q *queue) take(group []*job) []*job {
 // wait is called with mu held, and gives it up while it waits.
 func (q *queue) wait() {
 	var over <-chan time.Time // nil until a patient job waits
-	for late := false; q.urgent == 0 && !q.closed && !late; {
+	for late := false; q.urgent == 0 && q.waiting < patientMost && !q.closed && !late; {
 		if q.waiting > 0 && over == nil {
-			over = time.After(patience)
+			over = time.After(q.patience)
 		}
 		q.mu.Unlock()
 		select {

@@ -46,7 +46,7 @@ func TestManyTenantsTakeTurns(t *testing.T) {
 }
 
 // TestPatientWritesShareACommit: patient writes wait for an urgent one, and no longer than
-// patience.
+// patience or until there are enough for a commit of their own.
 func TestPatientWritesShareACommit(t *testing.T) {
 	t.Parallel()
 	if jobs, _ := store.Commit(3, 1); jobs != 4 {
@@ -55,5 +55,8 @@ func TestPatientWritesShareACommit(t *testing.T) {
 	jobs, waited := store.Commit(3, 0)
 	if jobs != 3 || waited < store.Patience {
 		t.Errorf("%d of 3 patient writes after %s, want all after %s", jobs, waited, store.Patience)
+	}
+	if jobs := store.CommitOfPatient(store.PatientMost); jobs != store.PatientMost {
+		t.Errorf("%d of %d patient writes in a commit of their own", jobs, store.PatientMost)
 	}
 }

@@ -78,7 +78,7 @@ func (s SignIns) Get(ctx context.Context, h tenants.Hash, now time.Time) (SignIn
 	if at := micros(now); at >= row.ExpiresAt || row.IdleAt != 0 && at >= row.IdleAt {
 		return SignIn{}, tenants.User{}, over
 	}
-	u, err := Users{s.core}.Get(ctx, tenants.UserID(row.UserID))
+	u, err := Users(s).Get(ctx, tenants.UserID(row.UserID))
 	if err != nil {
 		return SignIn{}, tenants.User{}, err
 	}

@@ -20,7 +20,7 @@ type Config struct {
 	Plans tenants.Plans    // what tenants may buy; the zero value = the built-in ones
 	Now   func() time.Time // the clock
 	Log   *slog.Logger
-	// Revoked is told, after commit, of a tenant whose key was revoked, whose device or device
+	// Revoked gets, after commit, a tenant whose key was revoked, whose device or device
 	// credential is gone or whose state has changed: a cached person, key or device of it must be
 	// looked up again. It must not block; nil = nobody listens.
 	Revoked func(tenants.TenantID)

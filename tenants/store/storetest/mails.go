@@ -8,7 +8,7 @@ import (
 	"carillon/tenants/store"
 )
 
-// testMails: each alert is told once for each time it begins, to one claimer at a time, and of
+// testMails: each alert is mailed once for each time it begins, to one claimer at a time, and of
 // each tenant apart.
 func testMails(b *bench) {
 	ctx := b.Context()
@@ -58,7 +58,7 @@ func testMails(b *bench) {
 	b.clock.add(lease)
 	claim("")
 
-	// What comes and goes is told once an hour.
+	// An alert that comes and goes is mailed once an hour.
 	b.must(s.Alerts().Resolve(ctx, tenants.AlertTokensRefused, "a"))
 	raise(s, "a")
 	claim("")

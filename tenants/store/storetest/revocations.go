@@ -6,7 +6,7 @@ import (
 	"carillon/tenants"
 )
 
-// testRevocations: whatever takes somebody's right to act is told once it is committed, and what is
+// testRevocations: whatever takes somebody's right to act is announced once it is committed, and what is
 // refused is not.
 func testRevocations(b *bench) {
 	ctx := b.Context()

@@ -189,7 +189,7 @@ func testChangeRing(b *bench) {
 	b.must(err)
 	same(b, got, after, "after a repeat and an error")
 
-	// Answered: the call, and the other phone is told.
+	// Answered: the call, and the other phone gets the end.
 	after, facts, err = s.Rings().Change(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		r.Call = &tenants.Call{Device: d.ID, AnsweredAt: now}
 		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactAnswered, At: now, Received: now}), nil

@@ -29,9 +29,9 @@ import (
 	"carillon/tenants/store"
 )
 
-// house is the console and the public pages on a real store and switchboard, with an Apple that
-// answers as it is told.
-type house struct {
+// server is the console and the public pages on a real store and switchboard, with an Apple that
+// answers as the test sets it.
+type server struct {
 	*pagetest.Server
 	board *switchboard.Board
 	apple *apple
@@ -70,23 +70,23 @@ func (w *waker) Phones() []DevPhone {
 
 func (w *waker) Listen(string) (<-chan []byte, func()) { return w.ear, func() {} }
 
-func open(t testing.TB) *house { return openAt(t, "http://127.0.0.1") }
+func open(t testing.TB) *server { return openAt(t, "http://127.0.0.1") }
 
-func openAt(t testing.TB, public string) *house {
+func openAt(t testing.TB, public string) *server {
 	t.Helper()
-	return openWith(t, public, func(*house) *billing.Billing { return nil })
+	return openWith(t, public, func(*server) *billing.Billing { return nil })
 }
 
-// openWith opens the house with what takes its money.
-func openWith(t testing.TB, public string, till func(*house) *billing.Billing) *house {
+// openWith opens a server with its billing.
+func openWith(t testing.TB, public string, newBilling func(*server) *billing.Billing) *server {
 	t.Helper()
-	return openAs(t, public, func(h *house, c *Config) { c.Billing = till(h) })
+	return openAs(t, public, func(h *server, c *Config) { c.Billing = newBilling(h) })
 }
 
-// openAs opens the house with a Config that the test has changed.
-func openAs(t testing.TB, public string, edit func(*house, *Config)) *house {
+// openAs opens a server with a Config that the test has changed.
+func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	t.Helper()
-	h := &house{Server: pagetest.NewServer(t, public), waker: &waker{ear: make(chan []byte, 4)}}
+	h := &server{Server: pagetest.NewServer(t, public), waker: &waker{ear: make(chan []byte, 4)}}
 	h.apple = &apple{status: 200, now: h.Clock.Now}
 	ears, quiet := bus.New(), slog.New(slog.DiscardHandler)
 	credentials, err := health.NewCredentials(health.CredentialsConfig{Store: h.Store, Probe: h.apple, Now: h.Clock.Now})
@@ -120,7 +120,7 @@ func openAs(t testing.TB, public string, edit func(*house, *Config)) *house {
 // tenant is one customer with something of everything; word stands in all of its texts.
 type tenant struct {
 	*pagetest.Account
-	h          *house
+	h          *server
 	device     tenants.DeviceID
 	dead       tenants.DeviceID
 	agent      tenants.AgentID
@@ -134,13 +134,13 @@ type tenant struct {
 }
 
 // bare makes a customer with an owner and nothing else.
-func (h *house) bare(slug, word string) *tenant {
+func (h *server) bare(slug, word string) *tenant {
 	h.Helper()
 	return &tenant{h: h, Account: h.Server.Bare(slug, word)}
 }
 
 // full makes a customer with something of everything.
-func (h *house) full(slug, word string) *tenant {
+func (h *server) full(slug, word string) *tenant {
 	h.Helper()
 	t, ctx, now := h.bare(slug, word), h.Context(), h.Clock.Now()
 	t.agent = tenants.NewID[tenants.AgentID](now)

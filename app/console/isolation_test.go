@@ -19,9 +19,9 @@ type door int
 
 const (
 	public  door = iota // anybody
-	members             // whoever is signed in
+	members             // anyone who is signed in
 	editors             // owners and administrators
-	wayOut              // whoever is signed in, also of a suspended tenant
+	wayOut              // anyone who is signed in, also of a suspended tenant
 )
 
 // visit is how a test goes to an address: with the ids of a tenant, and with a form that would
@@ -227,7 +227,7 @@ func (v visit) goes(b *pagetest.Browser, method, pattern string, t *tenant) page
 }
 
 // addresses are the routes that were mounted, as "GET /path".
-func (h *house) addresses() (out []string) {
+func (h *server) addresses() (out []string) {
 	for _, r := range h.App.GetRoutes(true) {
 		if r.Method != "HEAD" && !strings.Contains(strings.Join(out, "\n")+"\n", r.Method+" "+r.Path+"\n") {
 			out = append(out, r.Method+" "+r.Path)
@@ -406,7 +406,7 @@ func TestUnknownAndForeignIDsAreAnsweredAlike(t *testing.T) {
 			return x.Body
 		}
 		if strip(foreign) != strip(unknown) || strip(foreign) != strip(garbage) {
-			t.Errorf("%s: a foreign id is told from an unknown one", p.path)
+			t.Errorf("%s: a foreign id differs from an unknown one", p.path)
 		}
 	}
 	// Filters by foreign ids find nothing.

@@ -290,7 +290,7 @@ func TestAVersionInTroubleIsNamed(t *testing.T) {
 
 func TestAKeysKindAndRate(t *testing.T) {
 	t.Parallel()
-	h := openAs(t, "http://127.0.0.1", func(_ *house, c *Config) { c.PerSecond = 20 })
+	h := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.PerSecond = 20 })
 	b := h.bare("beta", "Beta")
 	w := b.Quick(b.Owner)
 	w.Get("/keys/add").Want(200).Has("the limit of your organisation: 20 a second")
