@@ -129,7 +129,9 @@ func (m *market) isTakenBack(ana *guest, customer string) {
 	m.t.Helper()
 	m.stripe.Refund(m.stripe.Invoices(customer)[1], growthPaid)
 	page := ana.dashboard("refunded", "Held $"+growthEarned, "Payable $0.00", "Paid $"+growthEarned)
-	for _, want := range []string{"Clawback", "−$" + growthEarned, "$" + growthEarned + " will be deducted from your next commissions", "SEPA 7"} {
+	for _, want := range []string{
+		"Clawback", "−$" + growthEarned, "$" + growthEarned + " will be deducted from your next commissions", "SEPA 7",
+	} {
 		if !strings.Contains(page, want) {
 			m.t.Errorf("after the refund the dashboard lacks %q", want)
 		}

@@ -165,7 +165,8 @@ func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	})
 }
 
-// closeAlert closes an alert that a person has dealt with. If its cause remains, it is raised again.
+// closeAlert closes an alert that a person has dealt with. If its cause remains, it is raised
+// again.
 func (k *Console) closeAlert(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	if err := v.Scope.Alerts().Resolve(ctx, tenants.AlertKind(f.Raw("kind")), f.Raw("target")); err != nil {

@@ -6,8 +6,8 @@ import "sync"
 const mostKept = 4096
 
 // table keeps an entry for each key, made when it is first asked for. An entry has a lock of its
-// own: the one who works an answer out holds it, so that others wait for the answer and do not work it
-// out too. The zero table is ready.
+// own: the one who works an answer out holds it, so that others wait for the answer and do not work
+// it out too. The zero table is ready.
 type table[K comparable, E any] struct {
 	mu   sync.Mutex // guards kept
 	kept map[K]*E

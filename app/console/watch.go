@@ -184,7 +184,7 @@ func (w watched) versions() []views.HealthVersion {
 	return out
 }
 
-// lateSteps are the columns of the histogram of late pushes; the last one takes the rest.
+// lateSteps are the columns of the histogram of delayed pushes; the last one takes the rest.
 var lateSteps = []struct {
 	most time.Duration
 	text string

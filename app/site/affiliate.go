@@ -63,8 +63,8 @@ func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliateP
 	return p
 }
 
-// fillEarnings fills in what plans bring, and one month of the middle plan line by line: by the rules
-// that the ledger goes by.
+// fillEarnings fills in what plans bring, and one month of the middle plan line by line: by the
+// rules that the ledger goes by.
 func (s *Site) fillEarnings(p *views.AffiliatePage, plans tenants.Plans) {
 	terms, cash := plans.Affiliate, func(cents int64) string { return page.Cents2(cents, plans.Currency) }
 	for _, one := range plans.Plans {

@@ -172,8 +172,8 @@ func TestDemoSeatsAreFew(t *testing.T) {
 	}
 }
 
-// TestTheDemoTellsOfRelays: to a visitor who is about to call, a few times, and not in the page that
-// anybody reads.
+// TestTheDemoTellsOfRelays: to a visitor who is about to call, a few times, and not in the page
+// that anybody reads.
 func TestTheDemoTellsOfRelays(t *testing.T) {
 	t.Parallel()
 	h, _ := hall(t, time.Minute)

@@ -67,8 +67,8 @@ func (s *Site) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
 // linesShown are the newest lines of the ledger on the page; the file has all.
 const linesShown = 40
 
-// room gathers what a partner sees: sums and lines, and, for each customer they referred, only that there is
-// somebody.
+// room gathers what a partner sees: sums and lines, and, for each customer they referred, only that
+// there is somebody.
 func (s *Site) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
 	p := s.bareRoom(ctx, c, who)
 	lines, err := s.Store.Ledger().Entries(ctx, who.ID)

@@ -16,8 +16,8 @@ import (
 	"carillon/views"
 )
 
-// signupCookie marks the browser that signed up: a person who opens the link there need not type the
-// password again.
+// signupCookie marks the browser that signed up: a person who opens the link there need not type
+// the password again.
 const signupCookie = "signup"
 
 // signups slow sign-ups down: each makes a mail, and costs a hash.
@@ -141,8 +141,8 @@ func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.TrialSent(sent), fiber.StatusOK)
 }
 
-// letter keeps the sign-up of a person who may try, and writes what that person, or one who may not, gets to
-// read.
+// letter keeps the sign-up of a person who may try, and writes what that person, or one who may
+// not, gets to read.
 func (s *Site) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
 	domain, _ := page.Registrable(a.email)
 	_, err = s.Store.Users().ByEmail(ctx, a.email)

@@ -6,8 +6,8 @@ import (
 	"carillon/tenants"
 )
 
-// testRevocations: whatever takes somebody's right to act is announced once it is committed, and what is
-// refused is not.
+// testRevocations: whatever takes somebody's right to act is announced once it is committed, and
+// what is refused is not.
 func testRevocations(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
