@@ -230,7 +230,7 @@ func aside(t *testing.T, ctx context.Context, s *server) {
 	rows := read(t, ctx, "count the rows", chromedp.Evaluate[int](`document.querySelectorAll("[data-ring]").length`))
 	do(t, ctx, "open the first at the side",
 		chromedp.Focus(chromedp.CSS(link)), write(link, "\r"),
-		holds(`document.querySelector("dialog.drawer[open] .drawer-page")?.innerText.includes("What happened")`),
+		holds(`document.querySelector("dialog.drawer[open] .drawer-page")?.innerText.includes("Timeline")`),
 		holds(`location.href === document.querySelector("`+link+`").href`),
 	)
 	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
@@ -325,9 +325,10 @@ func visit(t *testing.T, ctx context.Context, s *server, pages map[string]string
 	}
 }
 
-// faults asks axe-core what is wrong with the page, a line for each rule.
+// scrollsSideways is true if the page is wider than the window.
 const scrollsSideways = `document.documentElement.scrollWidth > document.documentElement.clientWidth`
 
+// faults asks axe-core what is wrong with the page, a line for each rule.
 const faults = `axe.run(document, {resultTypes: ["violations"]}).then(r =>
 	r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ")).join(", ")))`
 

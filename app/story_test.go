@@ -183,7 +183,7 @@ func (s *shop) signsUp() {
 	s.does("a password that is guessed", s.to("/trial"), write(`input[name=company]`, "Lindenhof Dental"),
 		write(`input[name=name]`, "Ana Ruiz"),
 		write(`input[name=email]`, "ana@lindenhof.example"), write(`input[name=password]`, "Lindenhof2026!"),
-		submit(`input[name=password]`), says("Choose one that does not hold"))
+		submit(`input[name=password]`), says("does not contain your email"))
 	s.does("look into your mail", write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`),
 		says("Check your email"))
 	var link string

@@ -2,6 +2,7 @@ package tenants_test
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"carillon/tenants"
@@ -17,9 +18,12 @@ func ExampleDecide() {
 		Device: tenants.Device{State: tenants.DeviceActive, Bundle: "com.example.clinic", Environment: tenants.Production},
 		Now:    noon,
 	})
-	fmt.Println(err)
-	// Output: There is no Apple credential for the app com.example.clinic in the production
-	// environment. Upload its .p8 key or .p12 certificate under Apple credentials.
+	for sentence := range strings.SplitSeq(err.Error(), ". ") {
+		fmt.Println(sentence)
+	}
+	// Output:
+	// There is no Apple credential for the app com.example.clinic in the production environment
+	// Upload its .p8 key or .p12 certificate under Apple credentials.
 }
 
 // A person with two phones answers on one of them: the other attempt ends as Elsewhere.
