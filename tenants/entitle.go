@@ -226,8 +226,8 @@ func (e Entitlement) Warnings() []Warning {
 			out = append(out, Warning{Code: g.code + "_100", Text: "All " + FormatCount(g.most) + " " + g.what + " of the plan are in use.",
 				Cure: "Remove one, or choose a larger plan.", Hard: true})
 		case near(g.used, g.most):
-			out = append(out, Warning{Code: g.code + "_80", Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the " +
-				"plan are in use.", Cure: "Choose a larger plan soon."})
+			out = append(out, Warning{Code: g.code + "_80",
+				Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the plan are in use.", Cure: "Choose a larger plan soon."})
 		}
 	}
 	return out

@@ -18,8 +18,8 @@ import (
 
 var auditList = list{
 	name: "Audit log", path: views.PathAudit, csv: views.PathAuditCSV, search: "Person, key, target or detail", one: "entry", many: "entries",
-	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.", Action: views.Button{Text: "Go to the " +
-		"overview", Href: views.PathOverview}},
+	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
+		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
 }
 
 // auditNouns are what the list can be filtered by.

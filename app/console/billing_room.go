@@ -179,8 +179,8 @@ func atMost(n int64) string {
 
 var standings = map[tenants.Standing]string{
 	tenants.StandingOpen: "No subscription, no limits", tenants.StandingTrial: "Trial", tenants.StandingPaid: "Active",
-	tenants.StandingGrace: "A payment failed", tenants.StandingEnding: "Cancelled, active until the end of the " +
-		"period", tenants.StandingOver: "Ended. Phones do not ring.",
+	tenants.StandingGrace:  "A payment failed",
+	tenants.StandingEnding: "Cancelled, active until the end of the period", tenants.StandingOver: "Ended. Phones do not ring.",
 }
 
 // notices are what to know first in the room.

@@ -55,8 +55,8 @@ func (k *Console) stateOf(c tenants.Credential) badge {
 }
 
 var credentialList = list{
-	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV, search: "App, key id or " +
-		"team", one: "credential", many: "credentials",
+	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV,
+	search: "App, key id or team", one: "credential", many: "credentials",
 	empty: views.Empty{Icon: views.IconCredential, Text: "Apple requires a key to send call notifications.",
 		Action: views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary}},
 }

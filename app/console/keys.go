@@ -86,8 +86,8 @@ func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 
 // scopeWords are the permissions of a key in words.
 var scopeWords = map[tenants.Permission]string{
-	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings", tenants.DevicesWrite: "Add and remove " +
-		"devices", tenants.DevicesRead: "Read devices",
+	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings",
+	tenants.DevicesWrite: "Add and remove devices", tenants.DevicesRead: "Read devices",
 	tenants.AgentsWrite: "Change agents", tenants.AnalyticsRead: "Read figures", tenants.CredentialsWrite: "Add Apple credentials",
 }
 
@@ -234,8 +234,8 @@ func revocation(key tenants.Key, v *page.Visitor) views.Confirm {
 			"it has a new key."
 	}
 	return views.Confirm{
-		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name, Button: "Revoke " +
-			"key", Consequence: []string{says, "A revoked key cannot be restored."},
+		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name,
+		Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be restored."},
 		Action: views.KeyRevokePath(string(key.ID)), Back: views.PathKeys,
 	}
 }

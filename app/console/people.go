@@ -99,8 +99,8 @@ func memberRow(m tenants.Member, v *page.Visitor, seen time.Time) views.PersonRo
 
 func removalOfPerson(m tenants.Member) views.Confirm {
 	return views.Confirm{
-		ID: "remove-" + string(m.User), Title: "Remove " + m.Name + "?", Button: "Remove " +
-			"person", Action: views.PersonRemovePath(string(m.User)), Back: views.PathPeople,
+		ID: "remove-" + string(m.User), Title: "Remove " + m.Name + "?",
+		Button: "Remove person", Action: views.PersonRemovePath(string(m.User)), Back: views.PathPeople,
 		Consequence: []string{"They are signed out immediately and lose access.", "Their past actions stay in the audit log."},
 	}
 }

@@ -27,8 +27,8 @@ var verdictLooks = map[tenants.Verdict]badge{
 const watchWords = "the last 7 days"
 
 var watchList = list{
-	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV, search: "Device, version of app or " +
-		"iOS", one: "phone", many: "phones",
+	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV,
+	search: "Device, version of app or iOS", one: "phone", many: "phones",
 	empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days.",
 		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
@@ -144,8 +144,8 @@ func (w watched) whole() (tone views.Tone, word, why string) {
 			"phones") + " rung in " + watchWords +
 			" did not respond to the last ring. This is normal when a phone is off. Several rings in a row without a response are a problem."
 	case len(w.phones) > 0:
-		return views.ToneGood, "All phones wake", "All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke " +
-			"and reported their calls."
+		return views.ToneGood, "All phones wake",
+			"All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke and reported their calls."
 	}
 	return views.ToneNeutral, "No data yet", "No ring ended in " + watchWords + ". Start a test ring to get data."
 }

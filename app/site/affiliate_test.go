@@ -178,10 +178,10 @@ func TestClicksAreThoseOfPeople(t *testing.T) {
 	h := open(t)
 	p := h.personAt().becomes("ana@partner.example")
 	for name, headers := range map[string]map[string]string{
-		"a program that says so": {"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}, "a " +
-			"preview": {"User-Agent": "WhatsApp/2.23"}, "no browser": {"User-Agent": "curl/8.0"},
-		"ahead of a click": {"Sec-Purpose": "prefetch;prerender"}, "as it was called before": {"Purpose": "prefetch"}, "an " +
-			"image": {"Sec-Fetch-Dest": "image"},
+		"a program that says so": {"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"},
+		"a preview":              {"User-Agent": "WhatsApp/2.23"}, "no browser": {"User-Agent": "curl/8.0"},
+		"ahead of a click": {"Sec-Purpose": "prefetch;prerender"}, "as it was called before": {"Purpose": "prefetch"},
+		"an image": {"Sec-Fetch-Dest": "image"},
 	} {
 		w := h.personAt()
 		for k, v := range headers {

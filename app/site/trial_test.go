@@ -16,8 +16,8 @@ import (
 
 func applying(email string) url.Values {
 	return url.Values{
-		"company": {"Lindenhof Dental"}, "name": {"Ana Ruiz"}, "email": {email}, "password": {"bells in the " +
-			"morning"}, "industry": {"healthcare"}, "time_zone": {"Europe/Berlin"},
+		"company": {"Lindenhof Dental"}, "name": {"Ana Ruiz"}, "email": {email},
+		"password": {"bells in the morning"}, "industry": {"healthcare"}, "time_zone": {"Europe/Berlin"},
 	}
 }
 
@@ -126,8 +126,8 @@ func TestOneTrialForACompany(t *testing.T) {
 	begin("ana@lindenhof.example")
 	first, _, _ := try("cleo@elsewhere.example")
 	for email, says := range map[string]string{
-		"ana@lindenhof.example": "already has an account", "ben@lindenhof.example": "Your company has already had " +
-			"one", "ben@mail.lindenhof.example": "Your company has already had one",
+		"ana@lindenhof.example": "already has an account",
+		"ben@lindenhof.example": "Your company has already had one", "ben@mail.lindenhof.example": "Your company has already had one",
 	} {
 		page, mail, _ := try(email)
 		if page != first {

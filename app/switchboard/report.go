@@ -26,8 +26,8 @@ func (r Report) Faults() (list []tenants.Field) {
 	case !r.Kind.Coded():
 		list = append(list, tenants.Field{Name: "code", Message: "only with failed_to_show and silenced"})
 	case *r.Code < 0 || *r.Code > tenants.MaxCallKitCode:
-		list = append(list, tenants.Field{Name: "code", Message: "a CXErrorCodeIncomingCallError code, 0 to " +
-			"" + strconv.Itoa(tenants.MaxCallKitCode)})
+		list = append(list, tenants.Field{Name: "code",
+			Message: "a CXErrorCodeIncomingCallError code, 0 to " + strconv.Itoa(tenants.MaxCallKitCode)})
 	}
 	return list
 }

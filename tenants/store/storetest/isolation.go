@@ -155,14 +155,14 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 // apart are the methods with nothing of another tenant to ask for; each says why.
 var apart = map[string]string{
 	"By": "changes who acts", "Patient": "changes when writes commit",
-	"Tenant": "the scope itself", "SetTenant": "the scope " +
-		"itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
+	"Tenant":    "the scope itself",
+	"SetTenant": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
 	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
-	"Devices.Count": "checked below", "Alerts.CountOpen": "checked below", "Members.Count": "checked " +
-		"below", "Subscription.Entitlement": "checked below", "Subscription.Set": "adds", "Subscription.ClaimCard": "adds; testCards looks at " +
-		"two tenants of one card",
+	"Devices.Count": "checked below", "Alerts.CountOpen": "checked below",
+	"Members.Count": "checked below", "Subscription.Entitlement": "checked below", "Subscription.Set": "adds",
+	"Subscription.ClaimCard": "adds; testCards looks at two tenants of one card",
 }
 
 func testIsolation(b *bench) {

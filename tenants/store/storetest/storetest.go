@@ -76,23 +76,22 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 		name string
 		run  func(*bench)
 	}{
-		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers}, {"invitations", testInvitations},
-		{"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices}, {"tokens", testTokens}, {"device credentials",
-			testDeviceCredentials}, {"revocations", testRevocations},
-		{"days", testDays},
-		{"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets}, {"add ring", testAddRing},
-		{"idempotency", testIdempotency}, {"change ring", testChangeRing}, {"change rings at once", testChangeAtOnce}, {"rings",
-			testRings}, {"reach", testReach},
-		{"due", testDue}, {"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies}, {"tallies by ring",
-			testTalliesByRing}, {"roll at once", testRollAtOnce}, {"cursors", testCursors},
-		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose}, {"pages", testPages},
-		{"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits}, {"metered rings", testMetered}, {"Stripe's events",
-			testStripeEvents}, {"sign-ups", testSignups}, {"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger}, {"ledger in " +
-			"any order", testLedgerOrder}, {"payouts at " +
-			"once", testPayoutsAtOnce}, {"founding", testFounding}, {"isolation", testIsolation}, {"alerts", testAlerts}, {"many " +
-			"alerts", testManyAlerts},
-		{"replace", testReplace}, {"confine", testConfine}, {"mails", testMails}, {"retire", testRetire}, {"revive",
-			testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
+		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers},
+		{"invitations", testInvitations}, {"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices},
+		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
+		{"days", testDays}, {"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets},
+		{"add ring", testAddRing}, {"idempotency", testIdempotency}, {"change ring", testChangeRing},
+		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach}, {"due", testDue},
+		{"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies},
+		{"tallies by ring", testTalliesByRing}, {"roll at once", testRollAtOnce}, {"cursors", testCursors},
+		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose},
+		{"pages", testPages}, {"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits},
+		{"metered rings", testMetered}, {"Stripe's events", testStripeEvents}, {"sign-ups", testSignups},
+		{"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger},
+		{"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"founding", testFounding},
+		{"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},
+		{"replace", testReplace}, {"confine", testConfine}, {"mails", testMails}, {"retire", testRetire},
+		{"revive", testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
 	}
 	var ran atomic.Int64 // fewer than all when somebody asked for some by name
 	t.Run("suite", func(t *testing.T) {
