@@ -14,6 +14,9 @@ import (
 	"carillon/views"
 )
 
+// agentPages serve the agents.
+type agentPages struct{ *Console }
+
 var agentList = list{
 	name: "Agents", path: views.PathAgents, csv: views.PathAgentsCSV, search: "Name", one: "agent", many: "agents",
 	empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far.",
@@ -23,7 +26,7 @@ var agentList = list{
 // agentKinds are how an agent speaks, in words.
 var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent}
 
-func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -53,7 +56,7 @@ func (k *Console) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 }
 
 // ringsByAgent counts the attempts of the last seven days.
-func (k *Console) ringsByAgent(ctx context.Context, v *page.Visitor) (map[tenants.AgentID]int64, error) {
+func (k agentPages) ringsByAgent(ctx context.Context, v *page.Visitor) (map[tenants.AgentID]int64, error) {
 	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: 7 * 24 * time.Hour, by: "agent"})
 	if err != nil {
 		return nil, err
@@ -67,7 +70,7 @@ func (k *Console) ringsByAgent(ctx context.Context, v *page.Visitor) (map[tenant
 	return out, nil
 }
 
-func (k *Console) agentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) agentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -108,12 +111,12 @@ func agentChoices(ctx context.Context, v *page.Visitor, chosen string) ([]views.
 	return page.Choose(chosen, out...), nil
 }
 
-func (k *Console) agentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) agentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.agentPage(ctx, c, v, tenants.Agent{Kind: tenants.Builtin}, page.Wrong{Status: fiber.StatusOK})
 }
 
 // agentPage is the form of an agent; one without an id is new.
-func (k *Console) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, a tenants.Agent, w page.Wrong) error {
+func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, a tenants.Agent, w page.Wrong) error {
 	title := "Add an agent"
 	p := views.AgentFormPage{
 		ID: string(a.ID), Error: w.Unseen("name", "caller"), CanEdit: v.Role.May(),
@@ -150,7 +153,7 @@ func oneAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Agent
 	return v.Scope.Agents().Get(ctx, id)
 }
 
-func (k *Console) agent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) agent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	a, err := oneAgent(ctx, c, v)
 	if err != nil {
 		return err
@@ -158,7 +161,7 @@ func (k *Console) agent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	return k.agentPage(ctx, c, v, a, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	a := tenants.Agent{
 		ID: tenants.NewID[tenants.AgentID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"), Kind: tenants.AgentKind(f.Text("kind")),
@@ -178,7 +181,7 @@ func (k *Console) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	return k.keepAgent(ctx, c, v, a.ID, page.FlashAdded)
 }
 
-func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	a, err := oneAgent(ctx, c, v)
 	if err != nil {
 		return err
@@ -198,7 +201,7 @@ func (k *Console) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 }
 
 // keepAgent makes an agent the default, or no longer, as the form says, and leads back to the list.
-func (k *Console) keepAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor, id tenants.AgentID, said page.Flash) error {
+func (k agentPages) keepAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor, id tenants.AgentID, said page.Flash) error {
 	t := v.Tenant
 	switch {
 	case page.FormOf(c).Text("default") != "":
@@ -223,16 +226,16 @@ func removalOfAgent(a tenants.Agent, byDefault bool) views.Confirm {
 	}
 }
 
-func (k *Console) askRemoveAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) askRemoveAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeAgentIf(ctx, c, v, false)
 }
 
-func (k *Console) removeAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k agentPages) removeAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeAgentIf(ctx, c, v, true)
 }
 
 // removeAgentIf asks, or removes once the name was typed.
-func (k *Console) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+func (k agentPages) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	a, err := oneAgent(ctx, c, v)
 	if err != nil {
 		return err

@@ -16,6 +16,9 @@ import (
 	"carillon/views"
 )
 
+// alertPages serve the alerts.
+type alertPages struct{ *Console }
+
 // alertWords say of each kind why it matters and what to do; what happened stands in the alert
 // itself.
 var alertWords = map[tenants.AlertKind]struct {
@@ -94,7 +97,7 @@ func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 
 // alertQuery is what the list is asked for. What is searched for stands in the alert, or on the
 // page beside it: a kind's title, the name of a credential, a version.
-func (k *Console) alertQuery(ctx context.Context, q *query, v *page.Visitor) (store.AlertQuery, error) {
+func (k alertPages) alertQuery(ctx context.Context, q *query, v *page.Visitor) (store.AlertQuery, error) {
 	text := strings.ToLower(q.text("q"))
 	ask := store.AlertQuery{Search: strings.TrimPrefix(text, "version "), After: q.after, Limit: perPage}
 	state := q.oneOf("state", "closed", "all")
@@ -116,7 +119,7 @@ func (k *Console) alertQuery(ctx context.Context, q *query, v *page.Visitor) (st
 	return ask, err
 }
 
-func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k alertPages) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask, err := k.alertQuery(ctx, q, v)
 	if err != nil {
@@ -140,7 +143,7 @@ func (k *Console) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 		CanEdit: v.Role.May()}), fiber.StatusOK)
 }
 
-func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k alertPages) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	ask, err := k.alertQuery(ctx, queryOf(c), v)
 	if err != nil {
 		return err
@@ -167,7 +170,7 @@ func (k *Console) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 
 // closeAlert closes an alert that a person has dealt with. If its cause remains, it is raised
 // again.
-func (k *Console) closeAlert(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k alertPages) closeAlert(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	if err := v.Scope.Alerts().Resolve(ctx, tenants.AlertKind(f.Raw("kind")), f.Raw("target")); err != nil {
 		return err

@@ -16,6 +16,9 @@ import (
 	"carillon/views"
 )
 
+// auditPages serve the audit log.
+type auditPages struct{ *Console }
+
 var auditList = list{
 	name: "Audit log", path: views.PathAudit, csv: views.PathAuditCSV, search: "Person, key, target or detail", one: "entry", many: "entries",
 	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
@@ -31,7 +34,7 @@ var auditNouns = []views.Choice{
 	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
 }
 
-func (k *Console) auditQuery(q *query) store.AuditQuery {
+func (k auditPages) auditQuery(q *query) store.AuditQuery {
 	words := make([]string, len(auditNouns))
 	for i, n := range auditNouns {
 		words[i] = n.Value
@@ -43,7 +46,7 @@ func (k *Console) auditQuery(q *query) store.AuditQuery {
 	return ask
 }
 
-func (k *Console) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k auditPages) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.auditQuery(q)
 	if err := q.err(); err != nil {
@@ -77,7 +80,7 @@ const (
 )
 
 // lookBack gives the first part of the record in which there is something.
-func (k *Console) lookBack(ctx context.Context, v *page.Visitor, ask store.AuditQuery) (all []tenants.Audit, next string, err error) {
+func (k auditPages) lookBack(ctx context.Context, v *page.Visitor, ask store.AuditQuery) (all []tenants.Audit, next string, err error) {
 	began := k.Now()
 	for range lookParts {
 		all, next, err = v.Scope.Audits().List(ctx, ask)
@@ -194,7 +197,7 @@ func holdersOf(ctx context.Context, v *page.Visitor, keys bool, out map[string]v
 	return err
 }
 
-func (k *Console) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k auditPages) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.auditQuery(q)
 	if err := q.err(); err != nil {

@@ -3,205 +3,271 @@ package console
 import (
 	"carillon/app/page"
 
-	"bytes"
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/billing"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
 )
 
-const mayBilling = "billing:write"
+// billingPages serve the plan, its usage and its invoices.
+type billingPages struct{ *Console }
 
-// billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and
-// Stripe's own door without a secret.
-func (k *Console) billingRoutes() []route {
-	all := []route{{method: get, path: views.PathBilling, member: k.bills}, {method: get, path: views.PathUsageCSV, member: k.usageCSV}}
-	if k.Billing == nil {
-		return all
-	}
-	all = append(all,
-		route{method: get, path: views.PathInvoicesCSV, member: k.invoicesCSV},
-		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, member: k.checkout},
-		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: k.portal},
-		route{method: get, path: views.PathBillingChange, needs: mayBilling, member: k.previewPlan},
-		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: k.changePlan},
-		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: k.askCancelPlan},
-		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: k.cancelPlan},
-		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: k.resumePlan},
-		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: k.setOverage},
-	)
-	if k.Billing.Hooked() {
-		all = append(all, route{method: post, path: views.PathStripe, public: k.hook})
-	}
-	return all
-}
-
-// hook takes a message of Stripe. The signature is over the body's own bytes, so that they are
-// copied before anything reads them.
-func (k *Console) hook(ctx context.Context, c *fiber.Ctx) error {
-	err := k.Billing.Hook(ctx, bytes.Clone(c.Request().Body()), web.Header(c, "Stripe-Signature"))
-	switch {
-	case tenants.KindOf(err) == tenants.Invalid:
-		return web.Problem(c, err)
-	case err != nil:
-		return err // Stripe sends it again
-	}
-	return c.SendStatus(fiber.StatusOK)
-}
-
-func buyerOf(v *page.Visitor) billing.Buyer {
-	return billing.Buyer{Tenant: v.Tenant, Email: v.User.Email, Scope: v.Scope}
-}
-
-// leads sends the browser to Stripe. Chromium holds a form's redirects to the page's form-action
-// too; see payable.
-func leads(c *fiber.Ctx, address string, err error) error {
+// entitlement is what the tenant may do, with everything counted.
+func (k billingPages) entitlement(ctx context.Context, v *page.Visitor) (tenants.Entitlement, error) {
+	e, err := v.Scope.Subscription().Entitlement(ctx)
 	if err != nil {
-		return err
+		return e, err
 	}
-	return c.Redirect(address, fiber.StatusSeeOther)
-}
-
-// payable lets the forms of a page lead to Stripe, which the policy of other pages does not.
-func (k *Console) payable(c *fiber.Ctx) {
-	if k.Billing == nil {
-		return
+	devices, err := v.Scope.Devices().Count(ctx)
+	if err != nil {
+		return e, err
 	}
-	h := &c.Response().Header
-	policy := string(h.Peek(fiber.HeaderContentSecurityPolicy))
-	h.Set(fiber.HeaderContentSecurityPolicy, strings.Replace(policy, "form-action 'self'",
-		"form-action 'self' "+strings.Join(k.Billing.Origins(), " "), 1))
+	people, err := v.Scope.Members().Count(ctx)
+	e.Usage.Devices, e.Usage.People = int64(devices), int64(people)
+	return e, err
 }
 
-func (k *Console) checkout(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	f := page.FormOf(c)
-	address, err := k.Billing.Checkout(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")))
-	return leads(c, address, err)
-}
-
-func (k *Console) portal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	address, err := k.Billing.Portal(ctx, buyerOf(v))
-	return leads(c, address, err)
-}
-
-// previewPlan shows what a change of plan costs.
-func (k *Console) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	code, every := web.Query(c, "plan"), tenants.Interval(web.Query(c, "interval"))
-	plan, ok := k.Store.Plans().Plan(code)
-	if !ok || every != tenants.Monthly && every != tenants.Yearly {
-		return tenants.NoSuch("plan")
-	}
+// bills is the room of plan, usage and invoices. Coming back from a checkout shows it like any
+// other time: what a browser says about a payment counts nothing.
+func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	sub, err := v.Scope.Subscription().Get(ctx)
-	if err != nil {
-		return err
-	}
-	shown, err := k.Billing.Preview(ctx, buyerOf(v), code, every)
-	if err != nil {
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return err
 	}
 	e, err := k.entitlement(ctx, v)
 	if err != nil {
 		return err
 	}
-	old := e.Plan
-	p := views.ChangePage{
-		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
-		Note: "Takes effect now. Quote valid for 1 hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency), Warnings: tight(e, plan),
+	p := views.BillingPage{
+		Plan: "No plan", CanEdit: v.Role.May(), Selling: k.Billing != nil, Zone: "UTC", Meters: meters(e), Offers: k.offers(sub),
+		Facts: k.facts(v, sub, e), Forecast: forecast(e, k.Now()), Notices: k.notices(c, sub, e),
+		Portal: sub.Customer != "", Cancel: k.Billing != nil && sub.Live() && !sub.CancelAtEnd, Resume: k.Billing != nil && sub.Live() &&
+			sub.CancelAtEnd,
 	}
-	if shown.Due < 0 {
-		p.Due = "Credit for your next invoices: " + page.Money(-shown.Due, shown.Currency)
+	if sub.State != "" {
+		p.Plan = e.Plan.Name
 	}
-	for _, l := range shown.Lines {
-		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: page.Money(l.Cents, shown.Currency)})
+	p.Owes = sub.Stripe != "" && (sub.State == tenants.SubPastDue || sub.State == tenants.SubPaused)
+	if sub.Stripe != "" {
+		p.Price = page.Money(e.Plan.Cents(sub.Interval), k.Store.Plans().Currency) + " " + by(sub.Interval)
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Change plan", views.NavBilling, up("Billing", views.PathBilling))); err != nil {
+	if k.Billing != nil && sub.Live() && e.Plan.Overage > 0 {
+		p.Overage = &views.OverageForm{On: sub.Overage, Price: page.Money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
+	}
+	q := queryOf(c)
+	until, after := k.usageUntil(q), q.invoice()
+	if err := q.err(); err != nil {
 		return err
 	}
-	return web.Page(c, views.BillingChange(p), fiber.StatusOK)
+	if sub.State != "" {
+		if err := k.history(ctx, v, q, until, &p); err != nil {
+			return err
+		}
+	}
+	if err := k.cost(ctx, v, sub, e, &p); err != nil {
+		return err
+	}
+	k.invoices(ctx, v, q, after, &p)
+	if p.Shell, err = k.shell(ctx, c, v, at("Billing", views.NavBilling)); err != nil {
+		return err
+	}
+	p.Shell.Alarm = nil // the notices say it here
+	if err := web.Page(c, views.Billing(p), fiber.StatusOK); err != nil {
+		return err
+	}
+	k.lookAgain(c, sub)
+	k.payable(c)
+	return nil
 }
 
-// tight warns of a plan that is smaller than what is used.
-func tight(e tenants.Entitlement, plan tenants.Plan) (out []views.Callout) {
-	for _, x := range []struct {
-		used, most int64
-		what       string
-	}{{e.Usage.Devices, plan.Devices, "devices"}, {e.Usage.People, plan.People, "people"}, {e.Usage.Rings, plan.Rings, "rings this month"}} {
-		if x.most > 0 && x.used > x.most {
-			out = append(out, views.Callout{Tone: views.ToneWarn, Title: "You have more " + x.what + " than " + plan.Name + " includes.",
-				Cause: views.Count(int(x.used)) + " now, " + views.Count(int(x.most)) + " then. Nothing is removed, but you cannot add more."})
+// looks is how often the page of a payment that Stripe has not told us about reloads itself.
+const looks = 8
+
+// lookAgain lets a browser that comes back from a checkout ask again in three seconds, with or
+// without scripts.
+func (k billingPages) lookAgain(c *fiber.Ctx, sub tenants.Subscription) {
+	if web.Query(c, "checkout") != "done" || sub.Live() || k.Billing == nil {
+		return
+	}
+	n, err := strconv.Atoi("0" + web.Query(c, "look"))
+	if err == nil && n < looks {
+		c.Set("Refresh", "3; url="+views.PathBilling+"?checkout=done&look="+strconv.Itoa(n+1))
+	}
+}
+
+// cost is what an answered ring costs.
+func (k billingPages) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement, p *views.BillingPage) error {
+	if sub.State == "" {
+		return nil
+	}
+	if e.Usage.Rings == 0 {
+		return nil // what was picked up was rung to try it, and cost nothing
+	}
+	rows, err := v.Scope.Analytics().Funnel(ctx, e.From, k.Now(), "")
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.Fact == tenants.FactAnswered && r.Rings > 0 {
+			p.Cost = append(p.Cost, views.Row{Name: "Calls answered this month", Text: views.Count(int(r.Rings))})
+			if cents := e.Plan.Cents(tenants.Monthly); sub.Stripe != "" && e.Standing != tenants.StandingTrial {
+				p.Cost = append(p.Cost, views.Row{Name: "Cost per answered call, including test rings",
+					Text: page.Money((cents+r.Rings/2)/r.Rings, k.Store.Plans().Currency)})
+			}
 		}
+	}
+	return nil
+}
+
+// meters are the limits and what is used of them.
+func meters(e tenants.Entitlement) []views.Meter {
+	var out []views.Meter
+	if e.Standing != tenants.StandingOpen {
+		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings),
+			Note: "until " + e.To.Format("2 January") + ". Test rings are free."})
+	}
+	return append(out, views.Meter{Label: "Devices", Used: int(e.Usage.Devices), Most: int(e.Plan.Devices)},
+		views.Meter{Label: "People and invitations", Used: int(e.Usage.People), Most: int(e.Plan.People)})
+}
+
+// forecast is where the rings lead by the end of the month, once a day of it has passed.
+func forecast(e tenants.Entitlement, now time.Time) string {
+	gone, whole := now.Sub(e.From), e.To.Sub(e.From)
+	if e.Standing == tenants.StandingOpen || gone < 24*time.Hour || whole <= 0 || e.Usage.Rings == 0 {
+		return ""
+	}
+	n := int(float64(e.Usage.Rings) * float64(whole) / float64(gone))
+	s := "At this pace about " + views.Plural(n, "ring", "rings") + " by " + e.To.Format("2 January")
+	if e.Plan.Rings > 0 && int64(n) > e.Plan.Rings {
+		return s + ", more than your plan includes."
+	}
+	return s + "."
+}
+
+// facts are the subscription in words.
+func (k billingPages) facts(v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
+	rows := []views.Row{{Name: "State", Text: standings[e.Standing]}}
+	if e.Standing == tenants.StandingEnding && sub.WasCut() {
+		rows[0].Text = "Trial, ends early"
+	}
+	switch {
+	case e.Standing == tenants.StandingOpen:
+		return append(rows, views.Row{Name: "Limits", Text: "none"})
+	case e.Standing == tenants.StandingTrial:
+		rows = append(rows, views.Row{Name: "Ends", When: v.At(e.Until)})
+	case e.Standing == tenants.StandingEnding, e.Standing == tenants.StandingOver && !e.Until.IsZero():
+		rows = append(rows, views.Row{Name: "Ends", When: v.At(e.Until)})
+	case e.Standing == tenants.StandingGrace:
+		rows = append(rows, views.Row{Name: "Phones ring until", When: v.At(e.Until)})
+	case sub.Stripe != "":
+		rows = append(rows, views.Row{Name: "Renews", When: v.At(sub.PeriodEnd)})
+	}
+	if sub.ByHand() {
+		rows = append(rows, views.Row{Name: "Given by", Text: "the operator of this server"})
+	}
+	return append(rows, views.Row{Name: "Calls at once", Text: atMost(e.Plan.Calls)})
+}
+
+func atMost(n int64) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return views.Count(int(n))
+}
+
+var standings = map[tenants.Standing]string{
+	tenants.StandingOpen: "No subscription, no limits", tenants.StandingTrial: "Trial", tenants.StandingPaid: "Active",
+	tenants.StandingGrace:  "A payment failed",
+	tenants.StandingEnding: "Cancelled, active until the end of the period", tenants.StandingOver: "Ended. Phones do not ring.",
+}
+
+// notices are what to know first in the room.
+func (k billingPages) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
+	if web.Query(c, "checkout") == "done" && !sub.Live() && k.Billing != nil {
+		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.",
+			Cause:  "This takes a few seconds. Your plan changes when Stripe confirms it.",
+			Action: views.Button{Text: "Check again", Href: views.PathBilling + "?checkout=done", Icon: views.IconRefresh, Kind: views.Quiet}})
+	}
+	for _, w := range e.Warnings() {
+		out = append(out, calloutOf(w))
+	}
+	if e.Standing == tenants.StandingTrial && sub.Stripe == "" {
+		out = append(out, k.trialNotice(e))
 	}
 	return out
 }
 
-func (k *Console) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	f := page.FormOf(c)
-	at, err := strconv.ParseInt(f.Text("at"), 10, 64)
-	if err != nil {
-		return tenants.Refuse(tenants.Invalid, "invalid", "The price is missing. Reload the page and try again.")
+// trialNotice says when the trial ends, and what becomes of it when somebody subscribes before.
+func (k billingPages) trialNotice(e tenants.Entitlement) views.Callout {
+	n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + "."}
+	switch {
+	case k.Billing == nil:
+		n.Cure = "Ask the operator of this server for a plan before then. Nothing is deleted if it ends."
+	case e.Until.Sub(k.Now()) <= 48*time.Hour:
+		n.Cause = "Less than two days are left, so a subscription is charged immediately."
+		n.Cure = "Choose a plan before then. Nothing is deleted if the trial ends first."
+	default:
+		n.Cause = "One trial per card. If this card has had a trial, this one ends within a day. You are not charged."
+		n.Cure = "Choose a plan before then. You are charged when the trial ends. Nothing is deleted if it ends first."
 	}
-	if err := k.Billing.Change(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")), time.Unix(at, 0)); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashPlan, views.PathBilling)
+	return n
 }
 
-func (k *Console) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	sub, err := v.Scope.Subscription().Get(ctx)
-	if err != nil {
-		return err
+func calloutOf(w tenants.Warning) views.Callout {
+	c := views.Callout{Tone: views.ToneWarn, Title: w.Text, Cure: w.Cure}
+	if w.Hard || w.Code == "payment_failed" {
+		c.Tone = views.ToneBad
 	}
-	end := v.At(sub.PeriodEnd).Text
-	return k.confirm(ctx, c, v, confirmation{
-		title: "Cancel subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
-		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription",
-			Back: views.PathBilling,
-			Consequence: []string{"Everything works until " + end + ".", "After that, phones do not ring. Nothing is deleted. You can subscribe " +
-				"again at any time."}},
-	}, fiber.StatusOK)
+	return c
 }
 
-func (k *Console) cancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	if err := k.Billing.Cancel(ctx, buyerOf(v)); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashPlanEnds, views.PathBilling)
-}
-
-func (k *Console) resumePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	if err := k.Billing.Resume(ctx, buyerOf(v)); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashPlanGoesOn, views.PathBilling)
-}
-
-// setOverage switches rings past the limit. The price is on the subscription all the time; the
-// switch is ours alone.
-func (k *Console) setOverage(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	on := page.FormOf(c).Text("overage") == "on"
-	err := v.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {
-		if on && !s.Live() {
-			return tenants.Refuse(tenants.Conflict, "not_subscribed", "Overage needs a subscription. Subscribe first.")
+// offers are the plans to choose from.
+func (k billingPages) offers(sub tenants.Subscription) (out []views.Offer) {
+	plans := k.Store.Plans()
+	for _, p := range plans.Plans {
+		o := views.Offer{Code: p.Code, Name: p.Name, Month: page.Money(p.MonthCents, plans.Currency),
+			Year: page.Money(p.YearCents, plans.Currency), Change: sub.Live(),
+			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month",
+				holds(p.Calls, "call", "calls") + " at once",
+				holds(p.People, "person", "people")}}
+		if p.Overage > 0 {
+			o.More = "Overage, if you allow it: " + page.Money(p.Overage, plans.Currency) + " for 1,000"
 		}
-		s.Overage = on
-		return nil
-	})
+		has := sub.Plan == p.Code && (sub.Live() || sub.ByHand())
+		o.NowMonth, o.NowYear = has && sub.Interval != tenants.Yearly, has && sub.Interval == tenants.Yearly
+		out = append(out, o)
+	}
+	return out
+}
+
+func holds(n int64, one, many string) string {
+	if n == 0 {
+		return "unlimited " + many
+	}
+	return views.Plural(int(n), one, many)
+}
+
+// owes warns on every page: days left of a trial, and what must not be overlooked.
+func (k *Console) owes(ctx context.Context, v *page.Visitor, s *views.Shell) error {
+	e, err := v.Scope.Subscription().Entitlement(ctx)
 	if err != nil {
 		return err
 	}
-	return k.Done(c, page.FlashSaved, views.PathBilling)
-}
-
-func by(every tenants.Interval) string {
-	if every == tenants.Yearly {
-		return "by the year"
+	if n := e.TrialDays(); n > 0 {
+		s.Trial = strconv.Itoa(n) + " days of trial left"
+		if n == 1 {
+			s.Trial = "Last day of the trial"
+		}
 	}
-	return "by the month"
+	if w := e.Warnings(); len(w) > 0 {
+		c := calloutOf(w[0])
+		c.Action = views.Button{Text: "Go to Billing", Href: views.PathBilling, Kind: views.Quiet}
+		s.Alarm = &c
+	}
+	return nil
 }

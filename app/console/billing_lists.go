@@ -25,7 +25,7 @@ const (
 )
 
 // usageUntil is the last day that the room draws: today, or an earlier one that its address names.
-func (k *Console) usageUntil(q *query) time.Time {
+func (k billingPages) usageUntil(q *query) time.Time {
 	today := k.Now().UTC().Truncate(24 * time.Hour)
 	s := web.Query(q.c, "until")
 	if s == "" {
@@ -65,7 +65,7 @@ func (q *query) with(path, name, value, part string) string {
 }
 
 // history is the rings of thirty days, and where the days before and after are.
-func (k *Console) history(ctx context.Context, v *page.Visitor, q *query, until time.Time, p *views.BillingPage) error {
+func (k billingPages) history(ctx context.Context, v *page.Visitor, q *query, until time.Time, p *views.BillingPage) error {
 	from, today := until.AddDate(0, 0, 1-usageDays), k.Now().UTC().Truncate(24*time.Hour)
 	days, err := v.Scope.Subscription().UsageDays(ctx, from, until.AddDate(0, 0, 1))
 	if err != nil {
@@ -93,7 +93,7 @@ func (k *Console) history(ctx context.Context, v *page.Visitor, q *query, until 
 }
 
 // usageCSV is every day on which rings counted.
-func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k billingPages) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.SendSheet(ctx, c, page.Sheet{
 		Name: "usage", Head: []string{"day_utc", "rings"}, Sums: []int{1},
 		More: func(ctx context.Context, _ string) ([][]string, string, error) {
@@ -106,7 +106,7 @@ func (k *Console) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 }
 
 // invoices asks Stripe. The room opens without them when Stripe does not answer.
-func (k *Console) invoices(ctx context.Context, v *page.Visitor, q *query, after string, p *views.BillingPage) {
+func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *query, after string, p *views.BillingPage) {
 	if k.Billing == nil {
 		p.NoBills = "This server does not take payments."
 		return
@@ -147,7 +147,7 @@ func billState(b billing.Invoice) (tone views.Tone, word string) {
 }
 
 // invoicesCSV is every invoice, newest first.
-func (k *Console) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k billingPages) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.SendSheet(ctx, c, page.Sheet{
 		Name: "invoices", Head: []string{"number", "date", "state", "total", "currency", "page"}, Sums: []int{3},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {

@@ -19,6 +19,9 @@ import (
 	"carillon/views"
 )
 
+// credentialPages serve the Apple credentials.
+type credentialPages struct{ *Console }
+
 // credentialName is how people tell credentials apart.
 func credentialName(c tenants.Credential) string {
 	if c.Kind == tenants.P12 {
@@ -65,7 +68,7 @@ func pageQuery(q *query) store.Page {
 	return store.Page{Search: q.text("q"), After: q.after, Limit: perPage}
 }
 
-func (k *Console) credentials(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) credentials(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -101,7 +104,7 @@ func credentialEnv(c tenants.Credential) views.Environment {
 	return envOf(c.Environment)
 }
 
-func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -124,7 +127,7 @@ func (k *Console) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	})
 }
 
-func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) credentialForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	u, err := asSuccessor(ctx, c, v)
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func (k *Console) credentialForm(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	return k.uploadPage(ctx, c, v, u, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, u health.Upload, w page.Wrong) error {
+func (k credentialPages) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, u health.Upload, w page.Wrong) error {
 	s, err := k.shell(ctx, c, v, at("Add a credential", views.NavCredentials, up("Apple credentials", views.PathCredentials)))
 	if err != nil {
 		return err
@@ -159,7 +162,7 @@ func (k *Console) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 
 // addCredential reads the file and keeps it. A fault comes back with the form, at the field that is
 // at fault.
-func (k *Console) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	u, err := readUpload(c)
 	var cred tenants.Credential
 	if err == nil {
@@ -237,7 +240,7 @@ func oneCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.
 	return v.Scope.Credentials().Get(ctx, id)
 }
 
-func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) credential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
 		return err
@@ -246,7 +249,7 @@ func (k *Console) credential(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 }
 
 // credentialPage shows a credential, and what Apple said if it was just asked.
-func (k *Console) credentialPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, cr tenants.Credential, said *views.Probe) error {
+func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, cr tenants.Credential, said *views.Probe) error {
 	through, alone, err := k.reach(ctx, v, cr)
 	if err != nil {
 		return err
@@ -288,7 +291,7 @@ func credentialFacts(c tenants.Credential, v *page.Visitor) []views.Row {
 }
 
 // credentialProblem is what is wrong with a credential, or soon will be; nil when nothing is.
-func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tenants.Credential, h badge) (*views.Callout, error) {
+func (k credentialPages) credentialProblem(ctx context.Context, v *page.Visitor, c tenants.Credential, h badge) (*views.Callout, error) {
 	switch {
 	case c.State == tenants.CredentialPrevious:
 		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v),
@@ -313,7 +316,7 @@ func (k *Console) credentialProblem(ctx context.Context, v *page.Visitor, c tena
 
 // reach counts the phones that may be called with a credential, by environment, and how many of
 // them no other one covers.
-func (k *Console) reach(ctx context.Context, v *page.Visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int,
+func (k credentialPages) reach(ctx context.Context, v *page.Visitor, c tenants.Credential) (through map[tenants.Environment]int, alone int,
 	err error) {
 	devices, err := v.Scope.Devices().CountByEnvironment(ctx, c.Bundle)
 	if err != nil {
@@ -372,16 +375,16 @@ func removalOfCredential(c tenants.Credential, alone int) views.Confirm {
 	}
 }
 
-func (k *Console) askRemoveCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) askRemoveCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeCredentialIf(ctx, c, v, false)
 }
 
-func (k *Console) removeCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) removeCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removeCredentialIf(ctx, c, v, true)
 }
 
 // removeCredentialIf asks, or removes once the name was typed.
-func (k *Console) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+func (k credentialPages) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
 		return err

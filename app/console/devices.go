@@ -15,6 +15,9 @@ import (
 	"carillon/views"
 )
 
+// devicePages serve devices and pairing.
+type devicePages struct{ *Console }
+
 // silentFrom is from when on a phone that was not heard of may not ring.
 const silentFrom = 7 * 24 * time.Hour
 
@@ -54,7 +57,7 @@ var deviceList = list{
 		Action: views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary}},
 }
 
-func (k *Console) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := deviceQuery(q)
 	if err := q.err(); err != nil {
@@ -101,7 +104,7 @@ func appChoices(ctx context.Context, v *page.Visitor, asked string) ([]views.Cho
 	return apps, nil
 }
 
-func (k *Console) deviceRow(d tenants.Device, v *page.Visitor) views.DeviceRow {
+func (k devicePages) deviceRow(d tenants.Device, v *page.Visitor) views.DeviceRow {
 	h := k.healthOf(d)
 	return views.DeviceRow{
 		ID: string(d.ID), Name: deviceName(d), Person: d.Person, Model: orDash(d.Model), OS: before("iOS ", d.OSVersion), App: d.AppVersion,
@@ -109,7 +112,7 @@ func (k *Console) deviceRow(d tenants.Device, v *page.Visitor) views.DeviceRow {
 	}
 }
 
-func (k *Console) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := deviceQuery(q)
 	if err := q.err(); err != nil {
@@ -141,7 +144,7 @@ func oneDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Devi
 	return v.Scope.Devices().Get(ctx, id)
 }
 
-func (k *Console) device(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) device(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err
@@ -155,7 +158,7 @@ type deviceEdit struct {
 	status int
 }
 
-func (k *Console) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, d tenants.Device, e deviceEdit) error {
+func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, d tenants.Device, e deviceEdit) error {
 	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Device: d.ID, Limit: 6})
 	if err != nil {
 		return err
@@ -227,7 +230,7 @@ func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
 }
 
 // setDevice changes what people may change about a device.
-func (k *Console) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err
@@ -275,7 +278,7 @@ func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (vi
 	}, nil
 }
 
-func (k *Console) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err
@@ -287,7 +290,7 @@ func (k *Console) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)}, fiber.StatusOK)
 }
 
-func (k *Console) removeDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) removeDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ type invited struct {
 func (i invited) known() bool { return i.user.Password != "" }
 
 // invitation finds what a link stands for; one that is mistyped, used or too old is Gone.
-func (k *Console) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
+func (k peoplePages) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.InvitationPrefix) {
 		return i, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, cancelled or replaced, or it has expired. Ask "+
@@ -47,7 +47,7 @@ func (k *Console) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err 
 	return i, err
 }
 
-func (k *Console) welcomePage(c *fiber.Ctx, i invited) views.WelcomePage {
+func (k peoplePages) welcomePage(c *fiber.Ctx, i invited) views.WelcomePage {
 	token := web.Param(c, "token")
 	return views.WelcomePage{
 		Theme: page.ThemeOf(c), Tenant: i.tenant.Name, Email: i.Email, Token: token, Action: views.InvitationPath(token), Known: i.known(),
@@ -55,7 +55,7 @@ func (k *Console) welcomePage(c *fiber.Ctx, i invited) views.WelcomePage {
 }
 
 // welcome shows an invitation; an expired link is shown as expired.
-func (k *Console) welcome(ctx context.Context, c *fiber.Ctx) error {
+func (k peoplePages) welcome(ctx context.Context, c *fiber.Ctx) error {
 	i, err := k.invitation(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Gone:
@@ -67,7 +67,7 @@ func (k *Console) welcome(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // join takes an invitation up: somebody new chooses name and password, somebody known gives theirs.
-func (k *Console) join(ctx context.Context, c *fiber.Ctx) error {
+func (k peoplePages) join(ctx context.Context, c *fiber.Ctx) error {
 	i, err := k.invitation(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Gone:
@@ -108,7 +108,7 @@ func (k *Console) join(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // guest is who takes the invitation up; nil when p says what is wrong with what they typed.
-func (k *Console) guest(ctx context.Context, f page.Form, i invited, p *views.WelcomePage) (*tenants.User, error) {
+func (k peoplePages) guest(ctx context.Context, f page.Form, i invited, p *views.WelcomePage) (*tenants.User, error) {
 	password := f.Raw("password")
 	if i.known() {
 		user, err := k.who(ctx, i.Email, password)

@@ -15,6 +15,9 @@ import (
 	"carillon/views"
 )
 
+// keyPages serve the API keys.
+type keyPages struct{ *Console }
+
 var keyList = list{
 	name: "API keys", path: views.PathKeys, csv: views.PathKeysCSV, search: "Name or last four characters", one: "key", many: "keys",
 	empty: views.Empty{Icon: views.IconKey, Text: "No API keys yet.",
@@ -37,7 +40,7 @@ func scopesOf(k tenants.Key) []string {
 	return out
 }
 
-func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -62,7 +65,7 @@ func (k *Console) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	return web.Page(c, views.Keys(p), fiber.StatusOK)
 }
 
-func (k *Console) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k keyPages) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -99,12 +102,12 @@ func scopeWord(p tenants.Permission) string {
 	return string(p)
 }
 
-func (k *Console) keyForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k keyPages) keyForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.keyPage(ctx, c, v, tenants.Key{Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}},
 		page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, w page.Wrong) error {
+func (k keyPages) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, w page.Wrong) error {
 	s, err := k.shell(ctx, c, v, at("Create an API key", views.NavKeys, up("API keys", views.PathKeys)))
 	if err != nil {
 		return err
@@ -136,7 +139,7 @@ func (k *Console) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 
 // addKey makes a key and shows its secret. It is kept as a hash, so that this page is the only one
 // that ever holds it.
-func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k keyPages) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	key, err := k.keyOf(page.FormOf(c), v)
 	if w, ok := page.WrongOf(err); ok {
 		return k.keyPage(ctx, c, v, key, w)
@@ -161,7 +164,7 @@ func (k *Console) addKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 
 // keyOf reads the form. A kind that is none is refused: a key that rings real phones must be asked
 // for by name.
-func (k *Console) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
+func (k keyPages) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
 	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"),
 		Test: f.Text("kind") == "test", CreatedAt: k.Now()}
 	for _, s := range f.All("scope") {
@@ -200,7 +203,7 @@ func rateOf(key tenants.Key) string {
 }
 
 // rateHelp says what the key's limit means beside the tenant's.
-func (k *Console) rateHelp() string {
+func (k keyPages) rateHelp() string {
 	if k.PerSecond <= 0 {
 		return "Leave empty for no limit. Above the limit, requests are answered with “wait” (429)."
 	}
@@ -209,7 +212,7 @@ func (k *Console) rateHelp() string {
 }
 
 // showKey shows the secret, this once.
-func (k *Console) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, secret tenants.Secret) error {
+func (k keyPages) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, secret tenants.Secret) error {
 	return k.showOnce(ctx, c, v, views.NavKeys, views.Secret{
 		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
 		Note: "Copy it into your program now. We cannot show it again.",
@@ -240,16 +243,16 @@ func revocation(key tenants.Key, v *page.Visitor) views.Confirm {
 	}
 }
 
-func (k *Console) askRevokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k keyPages) askRevokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.revokeKeyIf(ctx, c, v, false)
 }
 
-func (k *Console) revokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k keyPages) revokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.revokeKeyIf(ctx, c, v, true)
 }
 
 // revokeKeyIf asks, or revokes once the name was typed.
-func (k *Console) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+func (k keyPages) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	id, err := idOf[tenants.KeyID](c, "key")
 	if err != nil {
 		return err

@@ -15,6 +15,9 @@ import (
 	"carillon/views"
 )
 
+// overviewPages serve the overview.
+type overviewPages struct{ *Console }
+
 // periods are what the overview can look back on.
 var periods = []struct {
 	name, text, words string
@@ -35,7 +38,7 @@ type day struct {
 	ends   map[tenants.State]int // how the rings that were placed on it ended
 }
 
-func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	chosenAt := 0
 	for i, p := range periods {
 		if web.Query(c, "period") == p.name {
@@ -83,7 +86,7 @@ func (k *Console) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 }
 
 // overviewReach fills in what depends on devices and credentials: figures, health and first steps.
-func (k *Console) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p *views.OverviewPage, days []day) error {
+func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p *views.OverviewPage, days []day) error {
 	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: perPage})
 	if err != nil {
 		return err
@@ -102,7 +105,7 @@ func (k *Console) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.Visit
 
 // daysOf are the last days' counts, oldest first. A day is a day of UTC: the tallies are kept by
 // its hours.
-func (k *Console) daysOf(ctx context.Context, v *page.Visitor) ([]day, error) {
+func (k overviewPages) daysOf(ctx context.Context, v *page.Visitor) ([]day, error) {
 	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: dailyDays * 24 * time.Hour, by: "day"})
 	if err != nil {
 		return nil, err
@@ -182,7 +185,7 @@ func share(part, whole int) int {
 // healthMost bounds the credentials on the overview.
 const healthMost = 5
 
-func (k *Console) healthRows(all []tenants.Credential, v *page.Visitor) []views.Health {
+func (k overviewPages) healthRows(all []tenants.Credential, v *page.Visitor) []views.Health {
 	var out []views.Health
 	for _, c := range all {
 		if len(out) == healthMost {
@@ -207,7 +210,7 @@ func (k *Console) healthRows(all []tenants.Credential, v *page.Visitor) []views.
 
 // checklist is what is left to do before rings work, checked off from what is true; nil when
 // nothing is.
-func (k *Console) checklist(ctx context.Context, v *page.Visitor, credential, device bool, days []day) (*views.Checklist, error) {
+func (k overviewPages) checklist(ctx context.Context, v *page.Visitor, credential, device bool, days []day) (*views.Checklist, error) {
 	answered := false
 	for _, d := range days {
 		answered = answered || d.answered() > 0

@@ -18,11 +18,11 @@ func personField(value string, w page.Wrong) views.Field {
 			"phones. Leave it empty for a shared phone."}
 }
 
-func (k *Console) pairForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) pairForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.pairPage(ctx, c, v, views.PairPage{Person: personField("", page.Wrong{})}, fiber.StatusOK)
 }
 
-func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.PairPage, status int) error {
+func (k devicePages) pairPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.PairPage, status int) error {
 	s, err := k.shell(ctx, c, v, at("Pair a device", views.NavDevices, up("Devices", views.PathDevices)))
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (k *Console) pairPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p
 
 // pair makes a code and shows it, once. The QR code holds where to go and the code, for the app to
 // read.
-func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	person := page.FormOf(c).Text("person")
 	if person != "" && !tenants.ValidReference(person) {
 		w := page.Wrong{Fields: map[string]string{"person": "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."}}
@@ -55,7 +55,7 @@ func (k *Console) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 }
 
 // pairHere is for a person who scans a code with the camera instead of the app.
-func (k *Console) pairHere(_ context.Context, c *fiber.Ctx) error {
+func (k devicePages) pairHere(_ context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PairHere(page.ThemeOf(c)), fiber.StatusOK)
 }
 
@@ -63,7 +63,7 @@ func (k *Console) pairHere(_ context.Context, c *fiber.Ctx) error {
 const statusStop = 286
 
 // pairWait is asked every two seconds by the page that shows a code.
-func (k *Console) pairWait(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k devicePages) pairWait(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.PairingID](c, "pairing")
 	if err != nil {
 		return err

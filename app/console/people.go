@@ -15,6 +15,9 @@ import (
 	"carillon/views"
 )
 
+// peoplePages serve the members and their invitations.
+type peoplePages struct{ *Console }
+
 // invitationTime is how long the link of an invitation works.
 const invitationTime = 7 * 24 * time.Hour
 
@@ -54,7 +57,7 @@ var roleRows = []views.Row{
 		Text: "Read only"},
 }
 
-func (k *Console) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -124,7 +127,7 @@ func takingBack(i store.Invitation) views.Confirm {
 	}
 }
 
-func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k peoplePages) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := pageQuery(q)
 	if err := q.err(); err != nil {
@@ -149,11 +152,11 @@ func (k *Console) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	})
 }
 
-func (k *Console) personForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k peoplePages) personForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.personPage(ctx, c, v, store.Invitation{Role: tenants.Viewer}, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, i store.Invitation, w page.Wrong) error {
+func (k peoplePages) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, i store.Invitation, w page.Wrong) error {
 	s, err := k.shell(ctx, c, v, at("Invite person", views.NavPeople, up("People", views.PathPeople)))
 	if err != nil {
 		return err
@@ -166,7 +169,7 @@ func (k *Console) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 }
 
 // addPerson makes an invitation and shows its link, once.
-func (k *Console) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	role := tenants.Role(f.Text("role"))
 	email, ok := tenants.ParseEmail(f.Text("email"))
@@ -209,7 +212,7 @@ func oneMember(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Memb
 }
 
 // setRole changes a person's role. The store keeps the last owner.
-func (k *Console) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k peoplePages) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	m, err := oneMember(ctx, c, v)
 	if err != nil {
 		return err
@@ -230,16 +233,16 @@ func (k *Console) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	return k.Done(c, page.FlashRole, views.PathPeople)
 }
 
-func (k *Console) askRemovePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k peoplePages) askRemovePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removePersonIf(ctx, c, v, false)
 }
 
-func (k *Console) removePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k peoplePages) removePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.removePersonIf(ctx, c, v, true)
 }
 
 // removePersonIf asks, or removes: a member, or an invitation that was not taken up.
-func (k *Console) removePersonIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+func (k peoplePages) removePersonIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
 	ask, role, remove, err := k.leaving(ctx, c, v)
 	if err != nil {
 		return err
@@ -257,7 +260,7 @@ func (k *Console) removePersonIf(ctx context.Context, c *fiber.Ctx, v *page.Visi
 }
 
 // leaving finds who the path names, and how they are removed.
-func (k *Console) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (ask views.Confirm, role tenants.Role,
+func (k peoplePages) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (ask views.Confirm, role tenants.Role,
 	remove func() error, err error) {
 	id := web.Param(c, "id")
 	if len(id) == 2*len(tenants.Hash{}) {

@@ -12,8 +12,11 @@ import (
 	"carillon/views"
 )
 
+// devPages serve the browser phone and the storybook of dev mode.
+type devPages struct{ *Console }
+
 // anyPhone leads to the virtual phone of the tenant that the visitor looks at, or to the first one.
-func (k *Console) anyPhone(ctx context.Context, c *fiber.Ctx) error {
+func (k devPages) anyPhone(ctx context.Context, c *fiber.Ctx) error {
 	all := k.Dev.Phones()
 	if len(all) == 0 {
 		return tenants.NoSuch("phone")
@@ -30,7 +33,7 @@ func (k *Console) anyPhone(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // phoneOf finds a virtual phone by its tenant's slug.
-func (k *Console) phoneOf(c *fiber.Ctx) (DevPhone, error) {
+func (k devPages) phoneOf(c *fiber.Ctx) (DevPhone, error) {
 	slug := web.Param(c, "slug")
 	for _, p := range k.Dev.Phones() {
 		if p.Slug == slug {
@@ -41,7 +44,7 @@ func (k *Console) phoneOf(c *fiber.Ctx) (DevPhone, error) {
 }
 
 // phone plays an iPhone. It needs no sign-in: it is a phone, and lives in dev mode alone.
-func (k *Console) phone(_ context.Context, c *fiber.Ctx) error {
+func (k devPages) phone(_ context.Context, c *fiber.Ctx) error {
 	p, err := k.phoneOf(c)
 	if err != nil {
 		return err
@@ -53,7 +56,7 @@ func (k *Console) phone(_ context.Context, c *fiber.Ctx) error {
 
 // phoneEvents wakes the page: each push that Apple's simulator delivers to its token is an event
 // "push" with the payload.
-func (k *Console) phoneEvents(_ context.Context, c *fiber.Ctx) error {
+func (k devPages) phoneEvents(_ context.Context, c *fiber.Ctx) error {
 	p, err := k.phoneOf(c)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ const doneCookie = "checklist"
 const year = 365 * 24 * time.Hour
 
 // theme keeps the colour scheme in a cookie, so that a page is drawn in it at once.
-func (k *Console) theme(_ context.Context, c *fiber.Ctx) error {
+func (k signInPages) theme(_ context.Context, c *fiber.Ctx) error {
 	t := views.Theme(page.FormOf(c).Text("theme"))
 	if t != views.ThemeLight && t != views.ThemeDark {
 		t = views.ThemeAuto
@@ -27,7 +27,7 @@ func (k *Console) theme(_ context.Context, c *fiber.Ctx) error {
 }
 
 // hideChecklist hides the list of first steps of this tenant, in this browser.
-func (k *Console) hideChecklist(_ context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k signInPages) hideChecklist(_ context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	k.SetCookie(c, doneCookie, string(v.Tenant.ID), year, false)
 	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
 }

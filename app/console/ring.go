@@ -17,7 +17,7 @@ import (
 )
 
 // ring shows one ring with everything that is known of it.
-func (k *Console) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, n, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (k *Console) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 }
 
 // oneRing finds the ring in the path, and the names that it speaks of.
-func (k *Console) oneRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (*tenants.Ring, names, error) {
+func (k ringPages) oneRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (*tenants.Ring, names, error) {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
 		return nil, names{}, err
@@ -118,7 +118,7 @@ var errOver = errors.New("console: the sign-in is over")
 
 // ringLive streams the part of a ring's page that changes, whole, at each new fact: event "hops";
 // and "over" at the end.
-func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, _, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
@@ -140,14 +140,14 @@ func (k *Console) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 }
 
 // still refuses a reader who is signed in no more.
-func (k *Console) still(ctx context.Context, v *page.Visitor) error {
+func (k ringPages) still(ctx context.Context, v *page.Visitor) error {
 	_, _, err := k.Store.SignIns().Get(ctx, v.In.Hash, k.Now())
 	return err
 }
 
 // fragment draws the changing part of a ring. Before each one it asks again whether the reader is
 // still signed in: a stream may last an hour.
-func (k *Console) fragment(ctx context.Context, v *page.Visitor, r *tenants.Ring, test bool) (string, error) {
+func (k ringPages) fragment(ctx context.Context, v *page.Visitor, r *tenants.Ring, test bool) (string, error) {
 	if err := k.still(ctx, v); err != nil {
 		return "", errOver
 	}
@@ -165,7 +165,7 @@ func (k *Console) fragment(ctx context.Context, v *page.Visitor, r *tenants.Ring
 }
 
 // askCancel asks before a ring is ended.
-func (k *Console) askCancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) askCancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, n, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func (k *Console) askCancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 }
 
 // cancel ends a ring or hangs its call up. One that has ended stays as it ended.
-func (k *Console) cancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) cancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.RingID](c, "ring")
 	if err != nil {
 		return err

@@ -15,6 +15,9 @@ import (
 	"carillon/views"
 )
 
+// ringPages serve the log of rings, one ring, and the test ring.
+type ringPages struct{ *Console }
+
 // names are the devices and agents that rings speak of.
 type names struct {
 	devices map[tenants.DeviceID]tenants.Device
@@ -145,7 +148,7 @@ func talked(c *tenants.Call) string {
 }
 
 // ringQuery reads the search and filters of the list of rings.
-func (k *Console) ringQuery(q *query) store.RingQuery {
+func (k ringPages) ringQuery(q *query) store.RingQuery {
 	states := make([]string, len(tenants.RingStates))
 	for i, s := range tenants.RingStates {
 		states[i] = string(s)
@@ -163,7 +166,7 @@ var ringList = list{
 		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
 
-func (k *Console) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.ringQuery(q)
 	if err := q.err(); err != nil {
@@ -225,7 +228,7 @@ func ringFilters(ctx context.Context, v *page.Visitor, q *query, ask store.RingQ
 	}, nil
 }
 
-func (k *Console) ringsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) ringsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	ask := k.ringQuery(q)
 	if err := q.err(); err != nil {

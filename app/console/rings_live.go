@@ -21,7 +21,7 @@ const liveEvery = time.Second
 // ringsLive streams the ids of rings with something new, so that a list can draw itself again:
 // event "ready" once it listens, then "rings", ids parted by spaces. The ids alone travel: the page
 // asks for its rows as it asked at first, with its own filters and rights.
-func (k *Console) ringsLive(_ context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) ringsLive(_ context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return web.SSE(c, func(ctx context.Context) error { return k.still(ctx, v) }, func(ctx context.Context, s *web.Stream) error {
 		return k.Board.WatchAll(ctx, v.Tenant.ID, func(rings []tenants.RingID) error {
 			if err := k.still(ctx, v); err != nil {

@@ -17,6 +17,9 @@ import (
 	"carillon/views"
 )
 
+// settingsPages serve the tenant's settings.
+type settingsPages struct{ *Console }
+
 // zones are the time zones to choose from: one for each offset and rule that many people live by.
 // The tenant's own is always among them.
 var zones = []string{
@@ -43,7 +46,7 @@ func zoneChoices(own string) []views.Choice {
 	return out
 }
 
-func (k *Console) settings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k settingsPages) settings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.settingsPage(ctx, c, v, settingsEdit{tenant: v.Tenant, wrong: page.Wrong{Status: fiber.StatusOK}})
 }
 
@@ -55,7 +58,7 @@ type settingsEdit struct {
 }
 
 // settingsPage shows the tenant, and what is the person's own.
-func (k *Console) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e settingsEdit) error {
+func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e settingsEdit) error {
 	t, w := e.tenant, e.wrong
 	p := views.SettingsPage{
 		Error: w.Unseen("name", "time_zone",
@@ -94,7 +97,7 @@ func payloadOf(i tenants.Industry) views.Callout {
 			"immediately. Never put a reason or a case in it: it appears on the lock screen."}
 }
 
-func (k *Console) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
+func (k settingsPages) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
 	all, err := k.Store.SignIns().List(ctx, v.User.ID)
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (k *Console) signInRows(ctx context.Context, v *page.Visitor) ([]views.Sign
 
 // setSettings changes name, time zone, time to live and default agent. Slug and industry are the
 // operator's to change.
-func (k *Console) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k settingsPages) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f, t := page.FormOf(c), v.Tenant
 	seconds, err := strconv.Atoi(f.Text("ttl_s"))
 	if err != nil || seconds < 0 || seconds > 3600 {
@@ -138,7 +141,7 @@ func (k *Console) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 }
 
 // setPassword changes the person's own password, under a new token, and ends their other sign-ins.
-func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k settingsPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	if err := k.Tries.Take(v.User.Email, web.IP(c)); err != nil {
 		return err
@@ -174,7 +177,7 @@ func (k *Console) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 }
 
 // endSignIn ends one of the person's own sign-ins, or all but this one.
-func (k *Console) endSignIn(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k settingsPages) endSignIn(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id := page.FormOf(c).Text("id")
 	if id == "others" {
 		if err := k.Store.SignIns().EndAll(ctx, v.User.ID, v.In.Hash); err != nil {

@@ -15,10 +15,13 @@ import (
 	"carillon/views"
 )
 
+// signInPages serve signing in and out, and what the browser remembers.
+type signInPages struct{ *Console }
+
 // wrongSignIn is said of an unknown address and of a wrong password alike.
 const wrongSignIn = "The email or password is wrong. Try again, or ask an owner of your organisation for a new invitation."
 
-func (k *Console) signInPage(ctx context.Context, c *fiber.Ctx) error {
+func (k signInPages) signInPage(ctx context.Context, c *fiber.Ctx) error {
 	next := ownPath(web.Query(c, "next"))
 	if _, err := k.Visitor(ctx, c); err == nil {
 		return c.Redirect(orOverview(next), fiber.StatusSeeOther)
@@ -30,7 +33,7 @@ func (k *Console) signInPage(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.SignIn(p), fiber.StatusOK)
 }
 
-func (k *Console) signInForm(c *fiber.Ctx, next string) views.SignInPage {
+func (k signInPages) signInForm(c *fiber.Ctx, next string) views.SignInPage {
 	p := views.SignInPage{Theme: page.ThemeOf(c), Next: next}
 	if k.Dev != nil {
 		p.Dev = k.Login
@@ -47,7 +50,7 @@ func orOverview(next string) string {
 
 // signIn checks address and password. What it answers to an unknown address and to a wrong password
 // is the same and takes as long.
-func (k *Console) signIn(ctx context.Context, c *fiber.Ctx) error {
+func (k signInPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
 	p := k.signInForm(c, ownPath(f.Text("next")))
 	p.Email = page.Clip(f.Text("email"), 254)
@@ -103,7 +106,7 @@ func (k *Console) who(ctx context.Context, email, password string) (*tenants.Use
 
 // firstTenant is the tenant to begin with: the one the person joined first, a suspended one only if
 // there is no other.
-func (k *Console) firstTenant(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
+func (k signInPages) firstTenant(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
 	all, err := k.Store.Users().Memberships(ctx, u)
 	if err != nil || len(all) == 0 {
 		return "", false, err
@@ -124,7 +127,7 @@ func suspended(m store.Membership) int {
 	return 1
 }
 
-func (k *Console) signOut(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k signInPages) signOut(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	if err := k.Store.SignIns().End(ctx, v.In.Hash); err != nil {
 		return err
 	}
@@ -134,7 +137,7 @@ func (k *Console) signOut(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 }
 
 // switchTenant turns the sign-in to another tenant of the person, under a new token.
-func (k *Console) switchTenant(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k signInPages) switchTenant(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	want, _ := tenants.ParseID[tenants.TenantID](page.FormOf(c).Text("tenant"))
 	for _, m := range v.Tenants {
 		if m.Tenant.ID == want {

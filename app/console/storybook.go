@@ -13,14 +13,14 @@ import (
 )
 
 // storybook shows every component with made-up data. Dev mode only.
-func (k *Console) storybook(_ context.Context, c *fiber.Ctx) error {
+func (k devPages) storybook(_ context.Context, c *fiber.Ctx) error {
 	p := views.StorybookOf(k.Now(), views.SamplePath(""))
 	p.Shell.Theme = page.ThemeOf(c)
 	return web.Page(c, views.Storybook(p), fiber.StatusOK)
 }
 
 // sample is one made-up page.
-func (k *Console) sample(_ context.Context, c *fiber.Ctx) error {
+func (k devPages) sample(_ context.Context, c *fiber.Ctx) error {
 	name := web.Param(c, "name")
 	for _, s := range views.Samples(k.Now()) {
 		if s.Name == name {

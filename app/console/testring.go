@@ -19,12 +19,12 @@ import (
 const testDevices = 50
 
 // testRing asks which phone to ring.
-func (k *Console) testRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) testRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, _ := tenants.ParseID[tenants.DeviceID](web.Query(c, "device"))
 	return k.testForm(ctx, c, v, id, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, chosen tenants.DeviceID, w page.Wrong) error {
+func (k ringPages) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, chosen tenants.DeviceID, w page.Wrong) error {
 	p := views.TestRingPage{Error: w.Unseen()}
 	var err error
 	if p.Devices, err = k.phonesToTest(ctx, v, chosen); err != nil {
@@ -43,7 +43,7 @@ func (k *Console) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, c
 }
 
 // phonesToTest are the newest living phones, and the chosen one in any case.
-func (k *Console) phonesToTest(ctx context.Context, v *page.Visitor, chosen tenants.DeviceID) ([]views.TestDevice, error) {
+func (k ringPages) phonesToTest(ctx context.Context, v *page.Visitor, chosen tenants.DeviceID) ([]views.TestDevice, error) {
 	all, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (k *Console) phonesToTest(ctx context.Context, v *page.Visitor, chosen tena
 }
 
 // warning is why a phone may not ring; empty when nothing speaks against it.
-func (k *Console) warning(d tenants.Device) string {
+func (k ringPages) warning(d tenants.Device) string {
 	switch h := k.healthOf(d); {
 	case h.tone == views.ToneGood:
 		return ""
@@ -82,7 +82,7 @@ func (k *Console) warning(d tenants.Device) string {
 }
 
 // earlierTests are the latest rings that came from the test button.
-func (k *Console) earlierTests(ctx context.Context, v *page.Visitor) ([]views.RingRow, error) {
+func (k ringPages) earlierTests(ctx context.Context, v *page.Visitor) ([]views.RingRow, error) {
 	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: perPage, From: k.Now().AddDate(0, 0, -7)})
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (k *Console) earlierTests(ctx context.Context, v *page.Visitor) ([]views.Ri
 
 // placeTest rings the chosen phone and leads to the page that follows the ring. A refusal comes
 // back with the form.
-func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) placeTest(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	device, ok := tenants.ParseID[tenants.DeviceID](f.Text("device"))
 	if !ok {
@@ -120,7 +120,7 @@ func (k *Console) placeTest(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 }
 
 // testLive follows a test ring. Any ring may be followed so.
-func (k *Console) testLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k ringPages) testLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	r, n, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err

@@ -16,6 +16,9 @@ import (
 	"carillon/views"
 )
 
+// phoneHealthPages serve phone health.
+type phoneHealthPages struct{ *Console }
+
 // verdictLooks are the verdicts in a word or two.
 var verdictLooks = map[tenants.Verdict]badge{
 	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad,
@@ -47,7 +50,7 @@ type watched struct {
 	names  names
 }
 
-func (k *Console) watchedBy(ctx context.Context, v *page.Visitor) (w watched, err error) {
+func (k phoneHealthPages) watchedBy(ctx context.Context, v *page.Visitor) (w watched, err error) {
 	if w.phones, w.apps, err = k.judged.of(ctx, v.Tenant.ID, v.Scope); err != nil {
 		return w, err
 	}
@@ -86,7 +89,7 @@ func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPho
 	return out
 }
 
-func (k *Console) watch(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k phoneHealthPages) watch(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	search, verdict, from := q.text("q"), q.oneOf("verdict", "trouble", "fine"), q.offset()
 	if err := q.err(); err != nil {
@@ -207,7 +210,7 @@ func lateOf(l store.Late) views.Late {
 	return out
 }
 
-func (k *Console) watchCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k phoneHealthPages) watchCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	search, verdict := q.text("q"), q.oneOf("verdict", "trouble", "fine")
 	if err := q.err(); err != nil {

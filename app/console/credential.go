@@ -25,7 +25,7 @@ func everyCredential(ctx context.Context, v *page.Visitor) ([]tenants.Credential
 }
 
 // working reports whether phones are called with the credential.
-func (k *Console) working(c tenants.Credential) bool {
+func (k credentialPages) working(c tenants.Credential) bool {
 	return c.State == tenants.CredentialActive && (c.NotAfter.IsZero() || k.Now().Before(c.NotAfter))
 }
 
@@ -50,7 +50,7 @@ func keptUntil(c tenants.Credential, v *page.Visitor) string {
 
 // ending is the warning about a credential's end: how many phones stop ringing with it; empty while
 // it has time.
-func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (warning string,
+func (k credentialPages) ending(ctx context.Context, v *page.Visitor, c tenants.Credential, all []tenants.Credential) (warning string,
 	silent int, err error) {
 	days, due := tenants.ExpiryStep(c.NotAfter, k.Now())
 	if !due || c.State != tenants.CredentialActive {
@@ -65,7 +65,7 @@ func (k *Console) ending(ctx context.Context, v *page.Visitor, c tenants.Credent
 }
 
 // credentialRow is a credential in the list: its state, and what goes silent at its end.
-func (k *Console) credentialRow(ctx context.Context, v *page.Visitor, c tenants.Credential,
+func (k credentialPages) credentialRow(ctx context.Context, v *page.Visitor, c tenants.Credential,
 	all []tenants.Credential) (views.CredentialRow, error) {
 	h := k.stateOf(c)
 	row := views.CredentialRow{
@@ -85,7 +85,7 @@ func (k *Console) credentialRow(ctx context.Context, v *page.Visitor, c tenants.
 
 // checkCredential asks Apple now, and shows what it said. Nothing of that is kept but that it was
 // asked.
-func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (k *Console) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	return k.credentialPage(ctx, c, v, cr, k.probeOf(p, v))
 }
 
-func (k *Console) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
+func (k credentialPages) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
 	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.At(k.Now())}
 	failed := 0
 	for _, x := range p.Verdicts {
@@ -131,7 +131,7 @@ func (k *Console) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
 // wayBack is the question before going back to the previous credential; nil when there is none.
 // From the page of a previous one the way leads to that one, from the page of the one in use to the
 // newest previous.
-func (k *Console) wayBack(ctx context.Context, v *page.Visitor, c tenants.Credential) (*views.Confirm, error) {
+func (k credentialPages) wayBack(ctx context.Context, v *page.Visitor, c tenants.Credential) (*views.Confirm, error) {
 	all, err := everyCredential(ctx, v)
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) askRollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (k *Console) askRollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		fiber.StatusOK)
 }
 
-func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
@@ -210,7 +210,7 @@ func (k *Console) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 
 // setHedging says whether pushes with the credential are sent again while a connection to Apple is
 // silent.
-func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k credentialPages) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := idOf[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
@@ -227,7 +227,7 @@ func (k *Console) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 
 // replacing fills in what the form for a new credential says of those that are here: all that work,
 // and whose place it takes.
-func (k *Console) replacing(ctx context.Context, v *page.Visitor, u health.Upload, p *views.CredentialAddPage) error {
+func (k credentialPages) replacing(ctx context.Context, v *page.Visitor, u health.Upload, p *views.CredentialAddPage) error {
 	all, err := everyCredential(ctx, v)
 	if err != nil {
 		return err

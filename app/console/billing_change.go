@@ -1,0 +1,207 @@
+package console
+
+import (
+	"carillon/app/page"
+
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/billing"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+const mayBilling = "billing:write"
+
+// billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and
+// Stripe's own door without a secret.
+func (k billingPages) billingRoutes() []route {
+	all := []route{{method: get, path: views.PathBilling, member: k.bills}, {method: get, path: views.PathUsageCSV, member: k.usageCSV}}
+	if k.Billing == nil {
+		return all
+	}
+	all = append(all,
+		route{method: get, path: views.PathInvoicesCSV, member: k.invoicesCSV},
+		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, member: k.checkout},
+		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: k.portal},
+		route{method: get, path: views.PathBillingChange, needs: mayBilling, member: k.previewPlan},
+		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: k.changePlan},
+		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: k.askCancelPlan},
+		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: k.cancelPlan},
+		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: k.resumePlan},
+		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: k.setOverage},
+	)
+	if k.Billing.Hooked() {
+		all = append(all, route{method: post, path: views.PathStripe, public: k.hook})
+	}
+	return all
+}
+
+// hook takes a message of Stripe. The signature is over the body's own bytes, so that they are
+// copied before anything reads them.
+func (k billingPages) hook(ctx context.Context, c *fiber.Ctx) error {
+	err := k.Billing.Hook(ctx, bytes.Clone(c.Request().Body()), web.Header(c, "Stripe-Signature"))
+	switch {
+	case tenants.KindOf(err) == tenants.Invalid:
+		return web.Problem(c, err)
+	case err != nil:
+		return err // Stripe sends it again
+	}
+	return c.SendStatus(fiber.StatusOK)
+}
+
+func buyerOf(v *page.Visitor) billing.Buyer {
+	return billing.Buyer{Tenant: v.Tenant, Email: v.User.Email, Scope: v.Scope}
+}
+
+// leads sends the browser to Stripe. Chromium holds a form's redirects to the page's form-action
+// too; see payable.
+func leads(c *fiber.Ctx, address string, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.Redirect(address, fiber.StatusSeeOther)
+}
+
+// payable lets the forms of a page lead to Stripe, which the policy of other pages does not.
+func (k billingPages) payable(c *fiber.Ctx) {
+	if k.Billing == nil {
+		return
+	}
+	h := &c.Response().Header
+	policy := string(h.Peek(fiber.HeaderContentSecurityPolicy))
+	h.Set(fiber.HeaderContentSecurityPolicy, strings.Replace(policy, "form-action 'self'",
+		"form-action 'self' "+strings.Join(k.Billing.Origins(), " "), 1))
+}
+
+func (k billingPages) checkout(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	address, err := k.Billing.Checkout(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")))
+	return leads(c, address, err)
+}
+
+func (k billingPages) portal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	address, err := k.Billing.Portal(ctx, buyerOf(v))
+	return leads(c, address, err)
+}
+
+// previewPlan shows what a change of plan costs.
+func (k billingPages) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	code, every := web.Query(c, "plan"), tenants.Interval(web.Query(c, "interval"))
+	plan, ok := k.Store.Plans().Plan(code)
+	if !ok || every != tenants.Monthly && every != tenants.Yearly {
+		return tenants.NoSuch("plan")
+	}
+	sub, err := v.Scope.Subscription().Get(ctx)
+	if err != nil {
+		return err
+	}
+	shown, err := k.Billing.Preview(ctx, buyerOf(v), code, every)
+	if err != nil {
+		return err
+	}
+	e, err := k.entitlement(ctx, v)
+	if err != nil {
+		return err
+	}
+	old := e.Plan
+	p := views.ChangePage{
+		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
+		Note: "Takes effect now. Quote valid for 1 hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency), Warnings: tight(e, plan),
+	}
+	if shown.Due < 0 {
+		p.Due = "Credit for your next invoices: " + page.Money(-shown.Due, shown.Currency)
+	}
+	for _, l := range shown.Lines {
+		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: page.Money(l.Cents, shown.Currency)})
+	}
+	if p.Shell, err = k.shell(ctx, c, v, at("Change plan", views.NavBilling, up("Billing", views.PathBilling))); err != nil {
+		return err
+	}
+	return web.Page(c, views.BillingChange(p), fiber.StatusOK)
+}
+
+// tight warns of a plan that is smaller than what is used.
+func tight(e tenants.Entitlement, plan tenants.Plan) (out []views.Callout) {
+	for _, x := range []struct {
+		used, most int64
+		what       string
+	}{{e.Usage.Devices, plan.Devices, "devices"}, {e.Usage.People, plan.People, "people"}, {e.Usage.Rings, plan.Rings, "rings this month"}} {
+		if x.most > 0 && x.used > x.most {
+			out = append(out, views.Callout{Tone: views.ToneWarn, Title: "You have more " + x.what + " than " + plan.Name + " includes.",
+				Cause: views.Count(int(x.used)) + " now, " + views.Count(int(x.most)) + " then. Nothing is removed, but you cannot add more."})
+		}
+	}
+	return out
+}
+
+func (k billingPages) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	at, err := strconv.ParseInt(f.Text("at"), 10, 64)
+	if err != nil {
+		return tenants.Refuse(tenants.Invalid, "invalid", "The price is missing. Reload the page and try again.")
+	}
+	if err := k.Billing.Change(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")), time.Unix(at, 0)); err != nil {
+		return err
+	}
+	return k.Done(c, page.FlashPlan, views.PathBilling)
+}
+
+func (k billingPages) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	sub, err := v.Scope.Subscription().Get(ctx)
+	if err != nil {
+		return err
+	}
+	end := v.At(sub.PeriodEnd).Text
+	return k.confirm(ctx, c, v, confirmation{
+		title: "Cancel subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
+		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription",
+			Back: views.PathBilling,
+			Consequence: []string{"Everything works until " + end + ".", "After that, phones do not ring. Nothing is deleted. You can subscribe " +
+				"again at any time."}},
+	}, fiber.StatusOK)
+}
+
+func (k billingPages) cancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	if err := k.Billing.Cancel(ctx, buyerOf(v)); err != nil {
+		return err
+	}
+	return k.Done(c, page.FlashPlanEnds, views.PathBilling)
+}
+
+func (k billingPages) resumePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	if err := k.Billing.Resume(ctx, buyerOf(v)); err != nil {
+		return err
+	}
+	return k.Done(c, page.FlashPlanGoesOn, views.PathBilling)
+}
+
+// setOverage switches rings past the limit. The price is on the subscription all the time; the
+// switch is ours alone.
+func (k billingPages) setOverage(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	on := page.FormOf(c).Text("overage") == "on"
+	err := v.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {
+		if on && !s.Live() {
+			return tenants.Refuse(tenants.Conflict, "not_subscribed", "Overage needs a subscription. Subscribe first.")
+		}
+		s.Overage = on
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return k.Done(c, page.FlashSaved, views.PathBilling)
+}
+
+func by(every tenants.Interval) string {
+	if every == tenants.Yearly {
+		return "by the year"
+	}
+	return "by the month"
+}
