@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"carillon/migrations"
 	"carillon/tenants/store"
 )
 
@@ -16,7 +17,8 @@ type migrateCmd struct {
 
 type migrateUpCmd struct{ Database }
 
-// Run applies the missing steps. Running it again does nothing.
+// Run applies the missing steps. Running it again does nothing. It refuses a schema with a gap, of
+// a newer program or made from other files.
 func (m *migrateUpCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.check(); err != nil {
 		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
@@ -31,7 +33,7 @@ func (m *migrateUpCmd) Run(ctx context.Context, c terminal) error {
 
 type migrateStatusCmd struct{ Database }
 
-// Run lists the steps and whether each is applied.
+// Run lists the steps and the state of each. It changes nothing.
 func (m *migrateStatusCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.check(); err != nil {
 		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
@@ -42,11 +44,19 @@ func (m *migrateStatusCmd) Run(ctx context.Context, c terminal) error {
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	for _, s := range steps {
-		state := "missing"
-		if s.Applied {
-			state = "applied"
-		}
-		fmt.Fprintf(w, "%d\t%s\t%s\n", s.Version, s.Name, state)
+		fmt.Fprintf(w, "%d\t%s\t%s\n", s.Version, s.Name, stepState(s))
 	}
 	return w.Flush()
+}
+
+func stepState(s migrations.Step) string {
+	switch {
+	case s.Unknown:
+		return "applied by a newer program"
+	case s.Edited:
+		return "applied, and changed since"
+	case s.Applied:
+		return "applied"
+	}
+	return "missing"
 }

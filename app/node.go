@@ -104,6 +104,9 @@ func (n *node) openStore(ctx context.Context, c checked) (err error) {
 		return err
 	}
 	n.close = append(n.close, n.store.Close)
+	if err := n.store.KeepKeyCheck(ctx); err != nil {
+		return err
+	}
 	if err := n.store.CheckIsolation(ctx); err != nil {
 		n.log.Warn("the database does not isolate tenants", "why", err)
 	}

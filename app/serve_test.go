@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"carillon/app/push/apnstest"
-	"carillon/tenants/seal"
 )
 
 // TestProductionFromNothing follows the README: a key, a schema, a tenant, a server; then a
@@ -111,12 +110,15 @@ func serves(t *testing.T, db []string, apple *apnstest.Apple, more ...string) *s
 	return servesAt(t, time.Now, db, apple, more...)
 }
 
+// testMasterKey is one for all tests: a server that is started again on a database needs the same.
+const testMasterKey = "k0:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+
 // servesAt starts it with a clock of its own.
 func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.Apple, more ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
 	key, ca := filepath.Join(dir, "master.key"), filepath.Join(dir, "apple.pem")
-	for file, text := range map[string][]byte{key: []byte(seal.Generate()), ca: apple.CAPEM()} {
+	for file, text := range map[string][]byte{key: []byte(testMasterKey), ca: apple.CAPEM()} {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func OpenBare(ctx context.Context, dir string) (b *Bare, err error) {
 		b.empty, err = b.size()
 	}
 	if err == nil {
-		b.db, err = open(ctx, c)
+		b.db, err = open(ctx, c, false)
 	}
 	if err == nil {
 		b.tx, err = newTx(ctx, b.db)

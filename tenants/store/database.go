@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,8 +18,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	_ "modernc.org/sqlite" // registers sqlite, in pure Go
-
-	"carillon/migrations"
 )
 
 // database holds the two pools of one database: one that only reads, and one from which the writer
@@ -41,7 +40,8 @@ const (
 	logPages = 16000
 )
 
-func open(ctx context.Context, c Config) (*database, error) {
+// open opens the database. Only with create is a missing SQLite folder or file made.
+func open(ctx context.Context, c Config, create bool) (*database, error) {
 	d := &database{dialect: pg, observe: c.Observe}
 	if d.observe == nil {
 		d.observe = func(string) {}
@@ -49,9 +49,9 @@ func open(ctx context.Context, c Config) (*database, error) {
 	var err error
 	if c.URL == "" {
 		d.dialect = lite
-		err = d.openSQLite(c.Dir)
+		err = d.openSQLite(c.Dir, create, c.ReadOnly)
 	} else {
-		err = d.openPostgres(c.URL)
+		err = d.openPostgres(c.URL, c.ReadOnly)
 	}
 	if err != nil {
 		return nil, err
@@ -68,18 +68,28 @@ func open(ctx context.Context, c Config) (*database, error) {
 
 // openSQLite: WAL, so that readers never wait for the writer; FULL, so that an answered request
 // survives a power cut.
-func (d *database) openSQLite(dir string) (err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("store: data folder: %w", err)
-	}
+func (d *database) openSQLite(dir string, create, readOnly bool) (err error) {
 	path, err := filepath.Abs(filepath.Join(dir, "carillon.db"))
 	if err != nil {
 		return fmt.Errorf("store: data folder: %w", err)
 	}
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
+	mode := "rw"
+	if create {
+		mode = "rwc"
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("store: data folder: %w", err)
+		}
+	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database in %s; run `carillon migrate up` to make one, or name the right folder with "+
+			"--data or CARILLON_DATA", dir)
+	}
+	q := url.Values{"_txlock": {"immediate"}, "mode": {mode}, "_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16000)", "temp_store(MEMORY)",
 		"wal_autocheckpoint(" + strconv.Itoa(logPages) + ")",
 	}}
+	if readOnly {
+		q.Add("_pragma", "query_only(1)")
+	}
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
 	if d.writes, err = sql.Open("sqlite", dsn.String()); err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -119,10 +129,13 @@ func CheckURL(address string) error {
 }
 
 // openPostgres: each connection is a guard, which sets a statement's access (rls.go).
-func (d *database) openPostgres(address string) error {
+func (d *database) openPostgres(address string, readOnly bool) error {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return fmt.Errorf("store: database URL: %w", redact(err, address))
+	}
+	if readOnly {
+		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
 	d.writes = sql.OpenDB(guarded{stdlib.GetConnector(*config)})
 	d.writes.SetMaxOpenConns(2)
@@ -150,20 +163,6 @@ func (d *database) session(conn gorm.ConnPool) (*gorm.DB, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return db, nil
-}
-
-// current refuses a schema that is not the one this binary wants.
-func (d *database) current(ctx context.Context) error {
-	have, want, err := migrations.Current(ctx, d.writes, string(d.dialect))
-	switch {
-	case err != nil:
-		return err
-	case have < want:
-		return fmt.Errorf("store: the schema is at step %d and this binary wants %d; run `carillon migrate up`", have, want)
-	case have > want:
-		return fmt.Errorf("store: the schema is at step %d, newer than the %d this binary knows; run the newer binary", have, want)
-	}
-	return nil
 }
 
 func (d *database) close() error {

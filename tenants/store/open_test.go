@@ -28,20 +28,25 @@ func TestOpenRefusesASchemaThatIsNotCurrent(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "carillon migrate up") {
 		t.Fatalf("an empty database: %v", err)
 	}
-	steps, err := store.Status(t.Context(), c)
-	if err != nil || len(steps) == 0 || steps[0].Applied {
-		t.Fatalf("status of an empty database: %+v %v", steps, err)
+	if steps, err := store.Status(t.Context(), c); err == nil || !strings.Contains(err.Error(), "carillon migrate up") {
+		t.Fatalf("status without a database: %+v %v", steps, err)
+	}
+	if left, err := os.ReadDir(c.Dir); err != nil || len(left) > 0 {
+		t.Fatalf("looking at an empty folder left %v, %v", left, err)
 	}
 	n, err := store.Migrate(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := store.Status(t.Context(), c)
 	if err != nil || n != len(steps) {
 		t.Fatalf("applied %d of %d: %v", n, len(steps), err)
 	}
 	if n, err = store.Migrate(t.Context(), c); err != nil || n != 0 {
 		t.Fatalf("applied again: %d, %v", n, err)
 	}
-	steps, err = store.Status(t.Context(), c)
-	if err != nil || !steps[len(steps)-1].Applied {
-		t.Fatalf("status after: %+v %v", steps, err)
+	if !steps[len(steps)-1].Applied {
+		t.Fatalf("status after: %+v", steps)
 	}
 	s, err := store.Open(t.Context(), c)
 	if err != nil {
@@ -52,17 +57,6 @@ func TestOpenRefusesASchemaThatIsNotCurrent(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
-	}
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err = store.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "newer") {
-		t.Errorf("a schema of a newer binary: %v", err)
 	}
 }
 

@@ -14,12 +14,14 @@ import (
 
 // Config is what a Store needs.
 type Config struct {
-	URL   string           // postgres://…; empty = SQLite in Dir/carillon.db
-	Dir   string           // data folder, for SQLite
-	Seal  *seal.Keyring    // seals tenants' secrets; nil = none can be stored or read
-	Plans tenants.Plans    // what tenants may buy; the zero value = the built-in ones
-	Now   func() time.Time // the clock
-	Log   *slog.Logger
+	URL  string        // postgres://…; empty = SQLite in Dir/carillon.db
+	Dir  string        // data folder, for SQLite
+	Seal *seal.Keyring // seals tenants' secrets; nil = none can be stored or read
+	// ReadOnly makes every write fail, and a store that is opened and closed leaves no change.
+	ReadOnly bool
+	Plans    tenants.Plans    // what tenants may buy; the zero value = the built-in ones
+	Now      func() time.Time // the clock
+	Log      *slog.Logger
 	// Revoked gets, after commit, a tenant whose key was revoked, whose device or device
 	// credential is gone or whose state has changed: a cached person, key or device of it must be
 	// looked up again. It must not block; nil = nobody listens.
@@ -53,8 +55,9 @@ type core struct {
 	revoked func(tenants.TenantID)
 }
 
-// Open opens the database and checks that its schema is the one this binary wants; it does not
-// migrate.
+// Open opens a database that is there. It refuses one whose schema is not exactly the one this
+// program wants (see migrations.Check) and, if Seal is given, one that was used with another master
+// key (ErrMasterKey).
 func Open(ctx context.Context, c Config) (*Store, error) {
 	faults := []error{c.check()}
 	if c.Now == nil || c.Log == nil {
@@ -63,11 +66,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	db, err := open(ctx, c)
+	db, err := open(ctx, c, false)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.current(ctx); err != nil {
+	if err := migrations.Check(ctx, db.writes, string(db.dialect)); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
 	w, err := newWriter(ctx, db, c.Log)
@@ -80,7 +83,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Revoked == nil {
 		c.Revoked = func(tenants.TenantID) {}
 	}
-	return &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}}, nil
+	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}}
+	if err := s.checkMasterKey(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Migrate brings the schema up to date and says how many steps that took.
@@ -88,7 +95,7 @@ func Migrate(ctx context.Context, c Config) (applied int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
 	}
-	db, err := open(ctx, c)
+	db, err := open(ctx, c, true)
 	if err != nil {
 		return 0, err
 	}
@@ -96,12 +103,13 @@ func Migrate(ctx context.Context, c Config) (applied int, err error) {
 	return applied, errors.Join(err, db.close())
 }
 
-// Status lists the schema's steps.
+// Status lists the schema's steps. It changes nothing.
 func Status(ctx context.Context, c Config) ([]migrations.Step, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	db, err := open(ctx, c)
+	c.ReadOnly = true
+	db, err := open(ctx, c, false)
 	if err != nil {
 		return nil, err
 	}
@@ -112,10 +120,14 @@ func Status(ctx context.Context, c Config) ([]migrations.Step, error) {
 // Close writes what is queued, refuses what comes after and closes the database.
 func (s *Store) Close() error { return errors.Join(s.w.close(), s.db.close()) }
 
-// Ready says whether the database answers a read and a write transaction can be had.
+// Ready says whether the database answers a read, a write transaction can be had and the master key
+// is still the right one: a backup may have been restored under a running server.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.db.reads.PingContext(ctx); err != nil {
 		return &tenants.Error{Kind: tenants.Unavailable, Msg: "The database does not answer.", Err: err}
+	}
+	if err := s.checkMasterKey(ctx); err != nil {
+		return err
 	}
 	return s.w.do(ctx, noTenant, func(*tx) error { return nil })
 }

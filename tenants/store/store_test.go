@@ -26,6 +26,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("isolation", func(t *testing.T) { isolation(t, server.Migrated(t)) })
 	t.Run("isolation and indexes", func(t *testing.T) { indexed(t, server.Migrated(t)) })
 	t.Run("carry", func(t *testing.T) { carry(t, server.Migrated(t)) })
+	t.Run("a damaged schema", func(t *testing.T) { refusesDamagePostgres(t, server) })
 	storetest.Run(t, func(t *testing.T, c store.Config) *store.Store {
 		c.URL = server.Migrated(t)
 		return storetest.OpenConfig(t, c)

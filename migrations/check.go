@@ -1,0 +1,226 @@
+package migrations
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Step is one numbered file and what the database has of it.
+type Step struct {
+	Version int64
+	Name    string
+	Applied bool
+	Edited  bool // the file was changed after it was applied
+	Unknown bool // the database has it and this program does not
+}
+
+// Errors of Check and Apply. Each is wrapped in a sentence that names the steps and the cure.
+var (
+	// ErrEarlier refuses a database that a development version made before the first release: it
+	// has another schema under the same numbers, and nothing brings it up to date.
+	ErrEarlier = errors.New("this data folder was made by an earlier development version. " +
+		"Delete it or choose another with --data (on PostgreSQL: an empty database with --database-url)")
+	ErrMissing = errors.New("the schema is not up to date")
+	ErrGap     = errors.New("the schema has a gap")
+	ErrNewer   = errors.New("the schema is newer than this program")
+	ErrEdited  = errors.New("the schema was made from other files")
+)
+
+// inspection reads what a database has, in its dialect. development finds a table as only a
+// development version had it: with ids as text.
+var inspection = map[string]struct{ table, development string }{
+	SQLite: {
+		"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ",
+		"SELECT COUNT(*) FROM pragma_table_info('tenants') WHERE name = 'id' AND type = 'TEXT'",
+	},
+	Postgres: {
+		"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ",
+		"SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = current_schema() " +
+			"AND table_name = 'tenants' AND column_name = 'id' AND data_type = 'text'",
+	},
+}
+
+// Status lists the steps of this program in order, then those that only the database has. It
+// changes nothing.
+func Status(ctx context.Context, db *sql.DB, dialect string) ([]Step, error) {
+	p, err := provider(db, dialect)
+	if err != nil {
+		return nil, err
+	}
+	have, err := applied(ctx, db, dialect)
+	if err != nil {
+		return nil, err
+	}
+	var steps []Step
+	for _, s := range p.ListSources() {
+		sum, err := checksum(dialect, s.Path)
+		if err != nil {
+			return nil, err
+		}
+		was, found := have[s.Version]
+		delete(have, s.Version)
+		steps = append(steps, Step{Version: s.Version, Name: s.Path, Applied: found, Edited: was != nil && !bytes.Equal(was, sum)})
+	}
+	var unknown []Step
+	for version := range have {
+		unknown = append(unknown, Step{Version: version, Applied: true, Unknown: true})
+	}
+	slices.SortFunc(unknown, func(a, b Step) int { return cmp.Compare(a.Version, b.Version) })
+	return append(steps, unknown...), nil
+}
+
+// Check refuses a database whose schema is not exactly what this program wants: with ErrMissing if
+// Apply can mend it, and with ErrEarlier, ErrGap, ErrNewer or ErrEdited if it cannot. It changes
+// nothing.
+func Check(ctx context.Context, db *sql.DB, dialect string) error {
+	steps, err := mendable(ctx, db, dialect)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if !s.Applied {
+			return fmt.Errorf("%w: step %d is missing; run `carillon migrate up`", ErrMissing, s.Version)
+		}
+	}
+	return nil
+}
+
+// mendable lists the steps, and refuses a database that Apply must not touch.
+func mendable(ctx context.Context, db *sql.DB, dialect string) ([]Step, error) {
+	q, ok := inspection[dialect]
+	if !ok {
+		return nil, fmt.Errorf("migrations: no dialect %q", dialect)
+	}
+	switch earlier, err := exists(ctx, db, q.development); {
+	case err != nil:
+		return nil, err
+	case earlier:
+		return nil, ErrEarlier
+	}
+	steps, err := Status(ctx, db, dialect)
+	if err != nil {
+		return nil, err
+	}
+	return steps, judge(steps)
+}
+
+// judge finds what applying the missing steps would not mend. A database without any step is new.
+func judge(steps []Step) error {
+	var newest int64 // applied, and ours
+	for _, s := range steps {
+		if s.Applied && !s.Unknown {
+			newest = s.Version
+		}
+	}
+	for _, s := range steps {
+		switch {
+		case s.Unknown:
+			return fmt.Errorf("%w: it has step %d, which this program does not know; run the program that made it, "+
+				"or restore the backup from before that step", ErrNewer, s.Version)
+		case s.Edited:
+			return fmt.Errorf("%w: step %d (%s) was changed after it was applied here; run the program that applied it, "+
+				"or, if only a development version used this database, delete it and make a new one", ErrEdited, s.Version, s.Name)
+		case !s.Applied && s.Version < newest:
+			return fmt.Errorf("%w: step %d (%s) was never applied, although step %d was; restore a backup from before "+
+				"step %d and run `carillon migrate up` with this program", ErrGap, s.Version, s.Name, newest, newest)
+		}
+	}
+	return nil
+}
+
+// applied reads the versions that the database has, each with the checksum of its file, or nil
+// where that was not recorded.
+func applied(ctx context.Context, db *sql.DB, dialect string) (map[int64][]byte, error) {
+	have := map[int64][]byte{}
+	q := inspection[dialect].table
+	for _, part := range []struct{ table, read string }{
+		// goose's own table; its row 0 only says that the table was made.
+		{"goose_db_version", "SELECT version_id, NULL FROM goose_db_version WHERE is_applied AND version_id > 0"},
+		{"schema_sums", "SELECT version, sum FROM schema_sums"},
+	} {
+		found, err := exists(ctx, db, q+"'"+part.table+"'")
+		if err != nil || !found {
+			return have, err
+		}
+		rows, err := db.QueryContext(ctx, part.read)
+		if err != nil {
+			return nil, fmt.Errorf("migrations: %w", err)
+		}
+		for rows.Next() {
+			var version int64
+			var sum []byte
+			if err := rows.Scan(&version, &sum); err != nil {
+				return nil, errors.Join(fmt.Errorf("migrations: %w", err), rows.Close())
+			}
+			if _, isApplied := have[version]; isApplied || sum == nil {
+				have[version] = sum
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, fmt.Errorf("migrations: %w", err)
+		}
+	}
+	return have, nil
+}
+
+// record keeps the checksum of each applied step that has none yet.
+func record(ctx context.Context, db *sql.DB, dialect string) error {
+	steps, err := Status(ctx, db, dialect)
+	if err != nil {
+		return err
+	}
+	insert := "INSERT INTO schema_sums (version, sum) VALUES (?, ?) ON CONFLICT (version) DO NOTHING"
+	if dialect == Postgres {
+		insert = strings.Replace(insert, "(?, ?)", "($1, $2)", 1)
+	}
+	for _, s := range steps {
+		if !s.Applied || s.Unknown {
+			continue
+		}
+		sum, err := checksum(dialect, s.Name)
+		if err != nil {
+			return err
+		}
+		if _, err := db.ExecContext(ctx, insert, s.Version, sum); err != nil {
+			return fmt.Errorf("migrations: %w", err)
+		}
+	}
+	return nil
+}
+
+// checksum is that of a step's statements: comments and spacing do not count, and what goose reads
+// in comments does.
+func checksum(dialect, name string) ([]byte, error) {
+	text, err := fs.ReadFile(files, dialect+"/"+name)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	h := sha256.New()
+	for line := range strings.Lines(string(text)) {
+		code, comment, _ := strings.Cut(line, "--")
+		if strings.HasPrefix(comment, " +goose") {
+			code = line
+		}
+		for _, word := range strings.Fields(code) {
+			h.Write([]byte(word)) // never fails
+			h.Write([]byte{' '})
+		}
+	}
+	return h.Sum(nil), nil
+}
+
+func exists(ctx context.Context, db *sql.DB, query string) (bool, error) {
+	var n int
+	if err := db.QueryRowContext(ctx, query).Scan(&n); err != nil {
+		return false, fmt.Errorf("migrations: %w", err)
+	}
+	return n > 0, nil
+}
