@@ -9,27 +9,27 @@ var docSections = []struct{ id, title string }{
 	{"pair", "Pair a phone"},
 	{"register", "Register for pushes"},
 	{"report", "Report every push to CallKit"},
-	{"facts", "Say what happened"},
-	{"answer", "Answer with sound"},
-	{"privacy", "Keep it private"},
-	{"mistakes", "Usual mistakes"},
+	{"facts", "Report what happened"},
+	{"answer", "Connect the audio"},
+	{"privacy", "Protect private data"},
+	{"mistakes", "Common problems"},
 }
 
 var docFacts = []Row{
-	{Name: "woke", Text: "the push arrived and your code ran"},
-	{Name: "shown", Text: "CallKit’s completion came back without an error"},
-	{Name: "silenced", Text: "CallKit refused with code 3 (Focus) or 4 (blocked number); send the code along"},
-	{Name: "failed_to_show", Text: "CallKit refused with any other error; send the code along"},
-	{Name: "declined", Text: "the person pressed Decline"},
-	{Name: "busy", Text: "the person was in another call and did not take this one"},
+	{Name: "woke", Text: "The push arrived and your code started."},
+	{Name: "shown", Text: "CallKit called the completion handler without an error."},
+	{Name: "silenced", Text: "CallKit refused the call with code 3 (Focus) or 4 (blocked number). Include the code."},
+	{Name: "failed_to_show", Text: "CallKit refused the call with another error. Include the code."},
+	{Name: "declined", Text: "The person pressed Decline."},
+	{Name: "busy", Text: "The person was in another call and did not answer."},
 }
 
 var docMistakes = []Row{
-	{Name: "BadDeviceToken", Text: "The token belongs to the other environment. Register with “auto”, and send the token at every launch."},
-	{Name: "DeviceTokenNotForTopic", Text: "The bundle id of the credential and of the app differ."},
-	{Name: "Accepted, but never woke", Text: "The phone is off or without network, or iOS stopped handing pushes to your app because earlier ones were not reported."},
-	{Name: "Rings, but no sound", Text: "The microphone was started before CallKit’s didActivate, or the microphone permission is missing."},
-	{Name: "Works in Xcode only", Text: "The build from Xcode uses the sandbox, TestFlight and the App Store use production. Add a credential for both."},
+	{Name: "BadDeviceToken", Text: "The token belongs to the other Apple environment. Register with “auto”, and send the token each time the app starts."},
+	{Name: "DeviceTokenNotForTopic", Text: "The credential and the app have different bundle IDs."},
+	{Name: "Accepted, but never woke", Text: "The phone is off or offline, or iOS blocks pushes to your app because it did not report earlier ones."},
+	{Name: "Rings, but no sound", Text: "The app started the microphone before CallKit’s didActivate, or it has no permission to use the microphone."},
+	{Name: "Works in Xcode only", Text: "An app from Xcode uses the sandbox. An app from TestFlight or the App Store uses production. Add a credential for both."},
 }
 
 // fill writes the tenant's values into a snippet.
@@ -57,7 +57,7 @@ func pair(code: String, token: Data) async throws {
     let paired: Paired = try await Carillon.shared.post("/v1/phone/devices", bearer: code, json:
         ["token": token.map { String(format: "%02x", $0) }.joined(), "bundle_id": "{bundle}",
          "environment": "auto", "name": UIDevice.current.name, "time_zone": TimeZone.current.identifier])
-    try Keychain.keep(paired.credential)   // shown this once; the bearer of every later call
+    try Keychain.keep(paired.credential)   // shown only once; send it with every later request
 }`)
 }
 
@@ -115,7 +115,7 @@ func (p DevelopersPage) swiftFacts() string {
         var fact: [String: Any] = ["kind": kind.rawValue, "at": at.rfc3339, "sent_at": Date.now.rfc3339]
         if let code { fact["code"] = code }
         Outbox.keep(fact, path: "/v1/phone/rings/\(ring.uuidString.lowercased())/facts")
-    }   // the outbox tries again until it is answered 200, also after the next launch
+    }   // the outbox repeats it until the answer is 200, even after a restart
 }`)
 }
 

@@ -8,15 +8,15 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// DevelopersPage tells an iOS developer how to get it right, with the tenant's own values filled in.
+// DevelopersPage is the documentation for an iOS developer, with the tenant's own values filled in.
 type DevelopersPage struct {
 	Shell    Shell
 	BaseURL  string // https://ring.example
 	Bundle   string // of the first credential, or an example
 	Device   string // id of a device, or an example
-	KeyShown string // "crl_test_…": never a secret
+	KeyShown string // "crl_test_…": the start of a key, never a secret
 	Opaque   bool   // the tenant's pushes carry no caller label
-	Public   bool   // nobody's values: the public documentation
+	Public   bool   // the public documentation, with example values
 }
 
 // Developers is the documentation page.
@@ -136,9 +136,9 @@ func docsOf(p DevelopersPage) templ.Component {
 			}
 			templ_7745c5c3_Err = Rows([]Row{
 				{Name: "API address", Text: p.BaseURL, Copy: true},
-				{Name: "Bundle id", Text: p.Bundle, Copy: true},
+				{Name: "Bundle ID", Text: p.Bundle, Copy: true},
 				{Name: "Push topic", Text: p.Bundle + ".voip", Copy: true},
-				{Name: "A device to try", Text: p.Device, Copy: true},
+				{Name: "A device for testing", Text: p.Device, Copy: true},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -148,7 +148,7 @@ func docsOf(p DevelopersPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<section id=\"ring\" aria-labelledby=\"ring-title\"><h2 id=\"ring-title\">Ring a phone</h2><p>One request. The answer comes as soon as the ring is stored; follow it by its id. Sending the same <code>Idempotency-Key</code> again gives you the same ring and rings nobody twice.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<section id=\"ring\" aria-labelledby=\"ring-title\"><h2 id=\"ring-title\">Ring a phone</h2><p>Send one request. You get an answer as soon as the ring is stored. Use its ID to follow what happens. If you send the same <code>Idempotency-Key</code> again, you get the same ring and nobody is rung twice.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -160,14 +160,14 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p>Put an API key into <code>CARILLON_API_KEY</code>, and the <code>id</code> of the answer in the place of <code>RING_ID</code>.</p></section><section id=\"pair\" aria-labelledby=\"pair-title\"><h2 id=\"pair-title\">Pair a phone</h2><p>A person types a pairing code into your app, or reads it with the camera. The app trades it, once, for a credential of its own. Its calls go to <code>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p>Set <code>CARILLON_API_KEY</code> to your API key. Replace <code>RING_ID</code> with the <code>id</code> from the answer.</p></section><section id=\"pair\" aria-labelledby=\"pair-title\"><h2 id=\"pair-title\">Pair a phone</h2><p>A person types a pairing code into your app, or scans it with the camera. The app exchanges the code, once, for its own credential. The app sends its requests to <code>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var6 string
 		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.BaseURL)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 54, Col: 168}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 54, Col: 186}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 		if templ_7745c5c3_Err != nil {
@@ -181,7 +181,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</section><section id=\"register\" aria-labelledby=\"register-title\"><h2 id=\"register-title\">Register for pushes</h2><p>Create the registry at every launch, also when iOS launched the app in the background, and send the token each time. Tokens change without notice.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</section><section id=\"register\" aria-labelledby=\"register-title\"><h2 id=\"register-title\">Register for pushes</h2><p>Create the registry each time the app starts, even when iOS starts it in the background. Send the token each time, because it can change without notice.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -189,7 +189,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</section><section id=\"report\" aria-labelledby=\"report-title\"><h2 id=\"report-title\">Report every push to CallKit</h2><p>iOS stops delivering pushes to an app that woke for one and showed no call. So report first and ask questions after: the push holds all that is needed to show a call.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</section><section id=\"report\" aria-labelledby=\"report-title\"><h2 id=\"report-title\">Report every push to CallKit</h2><p>If your app wakes for a push and does not show a call, iOS stops sending pushes to it. So report the call first, before any request to the server. The push contains everything you need to show a call.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -197,11 +197,11 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "Report even when the ring is already over", Cause: "A push may arrive late, or after somebody else picked up. Skipping the report counts against your app.", Cure: "Report the call, then end it at once with the reason “answered elsewhere” or “unanswered”."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "Report even when the ring is already over", Cause: "A push can arrive late, or after another device answered. If you do not report it, iOS may block your app.", Cure: "Report the call. Then end it immediately with the reason “answered elsewhere” or “unanswered”."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</section><section id=\"facts\" aria-labelledby=\"facts-title\"><h2 id=\"facts-title\">Say what happened</h2><p>Apple does not tell anyone what a phone did. Your app does, and the console shows it. Send each fact once; a late or repeated one does no harm.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</section><section id=\"facts\" aria-labelledby=\"facts-title\"><h2 id=\"facts-title\">Report what happened</h2><p>Apple does not report what happens on the phone. Your app does: it sends facts, and the console shows them. Send each fact once. It is safe to send a fact late or to repeat it.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -245,7 +245,7 @@ func docsOf(p DevelopersPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</tbody></table></div></section><section id=\"answer\" aria-labelledby=\"answer-title\"><h2 id=\"answer-title\">Answer with sound</h2><p>When the person picks up: make a WebRTC offer with one audio track, post it, and set the answer that comes back. Start the microphone only after CallKit activated the audio session, or the call stays silent.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</tbody></table></div></section><section id=\"answer\" aria-labelledby=\"answer-title\"><h2 id=\"answer-title\">Connect the audio</h2><p>When the person answers, create a WebRTC offer with one audio track and send it with POST. Use the answer as the remote description. Start the microphone only after CallKit has activated the audio session. Otherwise the call has no sound.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -253,22 +253,22 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</section><section id=\"privacy\" aria-labelledby=\"privacy-title\"><h2 id=\"privacy-title\">Keep it private</h2><ul>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</section><section id=\"privacy\" aria-labelledby=\"privacy-title\"><h2 id=\"privacy-title\">Protect private data</h2><ul>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if p.Opaque {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<li>Your organisation’s pushes carry no caller name. Show your own app’s name first, and update the call when the ring has been read.</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<li>Your organisation’s pushes contain no caller name. Show the name of your app first. After the app has read the ring, update the call.</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li>A push may carry a caller label of at most 64 characters. Never put a reason, a diagnosis or a case into it: it appears on the lock screen.</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li>A push may contain a caller label of at most 64 characters. It appears on the lock screen, so never include a reason, a diagnosis or a case.</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<li>Keep the device credential in the keychain with <code>kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly</code>, or the app cannot read it when it wakes on a locked phone.</li><li>Never log the push token or the credential.</li></ul></section><section id=\"mistakes\" aria-labelledby=\"mistakes-title\"><h2 id=\"mistakes-title\">Usual mistakes</h2><div class=\"card card-body\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<li>Keep the device credential in the keychain with <code>kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly</code>. Otherwise the app cannot read it when it wakes on a locked phone.</li><li>Never write the push token or the credential to a log.</li></ul></section><section id=\"mistakes\" aria-labelledby=\"mistakes-title\"><h2 id=\"mistakes-title\">Common problems</h2><div class=\"card card-body\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

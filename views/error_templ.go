@@ -20,7 +20,7 @@ type ErrorPage struct {
 	Back      Link // defaults to the overview
 }
 
-// back is the way on.
+// back is where the button leads.
 func (p ErrorPage) back() Link {
 	if p.Back.Href == "" {
 		return Link{Text: "Go to the overview", Href: PathOverview}
@@ -173,7 +173,7 @@ func Error(p ErrorPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var10 string
-				templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs("Request id ")
+				templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs("Request ID ")
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `error.templ`, Line: 40, Col: 19}
 				}
@@ -181,7 +181,7 @@ func Error(p ErrorPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Copy(p.RequestID, "request id").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Copy(p.RequestID, "request ID").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -200,7 +200,7 @@ func Error(p ErrorPage) templ.Component {
 	})
 }
 
-// ErrorIn is the same within the console, so that the way on stands beside it.
+// ErrorIn is the same inside the console, with its navigation.
 func ErrorIn(s Shell, p ErrorPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -332,7 +332,7 @@ func ErrorIn(s Shell, p ErrorPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var19 string
-				templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs("Request id ")
+				templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs("Request ID ")
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `error.templ`, Line: 62, Col: 20}
 				}
@@ -340,7 +340,7 @@ func ErrorIn(s Shell, p ErrorPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Copy(p.RequestID, "request id").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Copy(p.RequestID, "request ID").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -8,8 +8,8 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// PairHere is where a phone's camera leads when it reads a pairing code outside of the app. The code itself stays behind the # of the
-// address, which no browser sends.
+// PairHere is the page that opens when a phone's camera reads a pairing code outside of the app.
+// The code itself is behind the # of the address, which browsers do not send.
 func PairHere(theme Theme) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -43,7 +43,7 @@ func PairHere(theme Theme) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"card bare-card\"><h1>Pair this phone</h1><p>The code you scanned belongs into your organisation’s app, not into the browser.</p><ol><li>Open the app on this phone. If it is not there yet, install it first.</li><li>Choose to pair the phone, and scan the same code with the app, or type the letters below it.</li><li>The page that shows the code says so as soon as the phone is paired.</li></ol><p class=\"text-faint\">A code works once, for ten minutes. Ask for a new one if it is too late.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"card bare-card\"><h1>Pair this phone</h1><p>You must scan this code in your organisation’s app, not with the camera app.</p><ol><li>Open the app on this phone. If you do not have it, install it first.</li><li>In the app, choose to pair the phone. Scan the same code, or type the letters below it.</li><li>When the phone is paired, the page with the code shows it.</li></ol><p class=\"text-faint\">A code works once, for ten minutes. If it has expired, ask for a new one.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

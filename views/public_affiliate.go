@@ -1,29 +1,29 @@
 package views
 
-// SlipLine is one line of a reckoning.
+// SlipLine is one line of the calculated example.
 type SlipLine struct {
 	Text string
 	Sum  string
-	Less bool // taken off
+	Less bool // deducted
 	Bold bool // a result
 }
 
-// EarnRow is what a plan brings a partner.
+// EarnRow is what a partner earns with one plan.
 type EarnRow struct {
 	Plan  string // "Growth"
 	Price string // "$499"
 	Month string // "$109.78"
-	Whole string // of the whole time: "$1,317.36"
-	Year  string // of a year that is paid at once
+	Whole string // in all months together: "$1,317.36"
+	Year  string // with a yearly payment
 }
 
-// AffiliatePage says what partners earn on this server, by its plans file.
+// AffiliatePage says what partners earn on this server. The figures come from its plans file.
 type AffiliatePage struct {
 	Front    Front
 	None     bool // this server has no partners: its plans file says so
 	Off      bool // no mail leaves this server: nobody can become a partner
-	NoStripe bool // nobody takes money here yet
-	Room     bool // the visitor is a signed-in partner
+	NoStripe bool // this server takes no payments
+	SignedIn bool // the visitor is a signed-in partner
 	Percent  string
 	Months   string // "12 months"
 	Cookie   string // "60 days"; empty = only a typed code counts
@@ -50,7 +50,7 @@ func (p AffiliatePage) lead() string {
 	return "Refer teams whose agents need to ring iPhones. From their first payment, you earn a share of every bill."
 }
 
-// steps are how it goes.
+// steps are how the programme works, in order.
 func (p AffiliatePage) steps() []Row {
 	how := "They open your link, or enter your code when they start a trial. The first partner’s link counts for " + p.Cookie + "; a later one does not replace it."
 	if p.Cookie == "" {
@@ -79,14 +79,14 @@ func (p AffiliatePage) asks() []Row {
 type PartnerSentPage struct {
 	Front Front
 	Email string
-	Link  string // dev mode: what the mail holds
+	Link  string // dev mode: the link in the mail
 }
 
-// PartnerEnterPage is where the link in the mail leads.
+// PartnerEnterPage is the page that the link in the mail opens.
 type PartnerEnterPage struct {
-	Front  Front
-	Gone   bool
-	Email  string
-	Action string
-	Room   string // of the account that is signed in here and opens the room from now on; empty = none
+	Front   Front
+	Gone    bool
+	Email   string
+	Action  string
+	Account string // the signed-in console account that opens the dashboard from now on; empty = none
 }

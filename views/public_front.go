@@ -2,10 +2,10 @@ package views
 
 import "carillon/static"
 
-// Front is what surrounds a public page.
+// Front is the frame of a public page: title, description, links.
 type Front struct {
 	Title       string // of the page
-	Description string // one sentence, for search engines and for people who get the link
+	Description string // one sentence, for search engines and link previews
 	Path        string // of the page
 	BaseURL     string // scheme and host
 	Theme       Theme
@@ -16,7 +16,7 @@ type Front struct {
 // url is the page's full address.
 func (f Front) url() string { return f.BaseURL + f.Path }
 
-// about is the site for programs that read pages (schema.org/SoftwareApplication).
+// about describes the site for programs (schema.org/SoftwareApplication).
 func (f Front) about() map[string]any {
 	return map[string]any{
 		"@context": "https://schema.org", "@type": "SoftwareApplication", "name": "Carillon", "url": f.url(), "image": f.BaseURL + static.Path("card.png"),
@@ -66,7 +66,7 @@ var peal = []toll{
 	{"hung_up", "The result is recorded", "96.1 s"},
 }
 
-// stop is a ring that did not get through, as the console tells it.
+// stop is a ring that was not answered, as the console describes it.
 type stop struct {
 	tone               Tone
 	icon               Icon
@@ -74,10 +74,10 @@ type stop struct {
 }
 
 var stops = []stop{
-	{ToneBad, IconSend, "Stopped at Apple: BadDeviceToken", "The token belongs to Apple’s other environment, or to no app at all.", "Carillon tries the other environment once and remembers what worked."},
-	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke, and did not report the push to CallKit.", "Fix this first: iOS stops waking apps that do this."},
+	{ToneBad, IconSend, "Stopped at Apple: BadDeviceToken", "The push token belongs to Apple’s other environment, or it is not valid.", "Carillon tries the other environment once and remembers what worked."},
+	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke but did not report the call to CallKit.", "Fix this in your app first. iOS stops waking apps that do not report their calls."},
 	{ToneWarn, IconFocus, "The phone silenced the call", "A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app."},
-	{ToneWarn, IconBellOff, "The phone rang, but nobody answered", "The call was on the screen until its time was over.", "Ring the person’s other phones, or try again later."},
+	{ToneWarn, IconBellOff, "The phone rang, but nobody answered", "The call was on the screen, but the person did not answer in time.", "Ring the person’s other phones, or try again later."},
 }
 
 // homeLane is a ring that a Focus kept silent, as the console draws it.
@@ -103,8 +103,8 @@ const frontCurl = `curl https://ring.example/v1/rings \
   }'`
 
 var homeMarks = []Row{
-	{Name: "One program", Text: "A single binary with SQLite inside, or on PostgreSQL. No queue, cache or other service to maintain."},
-	{Name: "Nothing decoded", Text: "Carillon forwards the audio packets between phone and agent without decoding them."},
+	{Name: "One program", Text: "One binary with SQLite inside, or with PostgreSQL. You do not need a queue, a cache or another service."},
+	{Name: "Audio stays encoded", Text: "Carillon forwards the audio packets between phone and agent without decoding them."},
 	{Name: "Try it without an account", Text: "“carillon dev” starts a simulated Apple service, sample organisations and a phone in your browser. You do not need to install anything else."},
 	{Name: "Measure it yourself", Text: "“carillon bench” measures rings, calls, pages and failures on your own machine, over real network connections."},
 }

@@ -7,87 +7,142 @@ type industry struct {
 	Short      string // for the list
 	Title      string
 	Lead       string
-	Steps      []Row // the story of one ring
+	Steps      []Row // how one ring works, in order
 	Policy     string
 	Caller     string // on the lock screen
-	Asked      string // caller of the request, where it stays here
+	Asked      string // caller in the request, if the push must not contain it
 	App        string
 	Reference  string
-	Asks       []Row // questions people of this trade ask
+	Asks       []Row // questions of customers in this industry
 }
 
 const (
-	opaquePolicy   = "Your notification contains the ring’s ID and two times. The caller’s name stays on this server until the app wakes and reads it with its own credential. This is a rule for the industry: no request and no setting can put a name into the push."
-	labelledPolicy = "A notification may contain a caller label of at most 64 characters, so the lock screen can show who is calling. Without a label, only IDs are sent."
+	opaquePolicy = "A notification contains only the ring’s ID and two times. The caller’s name stays on this server. " +
+		"The app wakes, signs in with its own credential and reads the name. This is a rule for the industry: " +
+		"no request and no setting can put a name into the push."
+	labelledPolicy = "A notification may contain a caller label of at most 64 characters, so the lock screen can show who is calling. " +
+		"Without a label, only IDs are sent."
 )
 
 // industries in the order of the console.
 var industries = []industry{
 	{
-		Slug: "real-estate", Name: "Real estate", Short: "A new lead, on the phone of the agent who is free, while the lead is still on the page.",
-		Title: "The lead is warm for five minutes.", Lead: "Your voice agent qualifies the lead, then rings the human who can sell: on every phone they own, until the first one answers.",
+		Slug: "real-estate", Name: "Real estate",
+		Short: "Connect a new lead with a free agent while the lead is still on your website.",
+		Title: "Call new leads back in seconds.",
+		Lead: "Your voice agent talks to the lead first. Then it rings the sales agent on duty, " +
+			"on all of that person’s phones, until one answers.",
 		Steps: []Row{
-			{Name: "A lead asks for a viewing", Text: "Your agent talks to the lead and decides that a person should take over."},
-			{Name: "Three phones ring", Text: "One request rings all phones of the duty agent. “Northgate, new lead” stands on the lock screen."},
-			{Name: "One answers, two stop", Text: "The others are told “answered elsewhere” over the app’s own connection, not by another push."},
+			{Name: "A lead asks for a viewing", Text: "Your voice agent talks to the lead and decides that a person should take over."},
+			{Name: "Three phones ring", Text: "One request rings all phones of the agent on duty. The lock screen shows “Northgate, new lead”."},
+			{Name: "One answers, two stop", Text: "The app on the other phones learns over its own connection that the call was answered. " +
+				"No second push is needed."},
 		},
 		Policy: labelledPolicy, Caller: "Northgate, new lead", App: "Northgate", Reference: "lead-2041",
-		Asks: []Row{{Name: "What if they are in a showing?", Text: "After 30 seconds, or the time you set, the ring ends as missed and your agent is notified at once over the event stream."}, {Name: "Can I tell which lead source reaches people?", Text: "Put the source’s id into reference and filter rings by it; it never travels in the push."}},
+		Asks: []Row{
+			{Name: "What if nobody can answer?", Text: "After 30 seconds, or the time you set, the ring ends as missed. " +
+				"Your voice agent gets this result at once."},
+			{Name: "Can I compare lead sources?", Text: "Yes. Send the source’s ID as the reference and filter your rings by it. " +
+				"The reference is never part of the push."},
+		},
 	},
 	{
-		Slug: "healthcare", Name: "Healthcare", Opaque: true, Short: "Reach a patient or the doctor on call without a word on the lock screen.",
-		Title: "Say nothing until they pick up.", Lead: "A practice’s name next to a person’s phone can be a diagnosis. Your app rings under its own name; who calls is read after it woke, with its own credential.",
+		Slug: "healthcare", Name: "Healthcare", Opaque: true,
+		Short: "Reach a patient or the doctor on call. The lock screen shows only your app’s name.",
+		Title: "Call patients and keep it private.",
+		Lead: "The name of a clinic on a lock screen can reveal a diagnosis. So the call shows the name of your app. " +
+			"The app reads the caller’s name after it wakes, with its own credential.",
 		Steps: []Row{
-			{Name: "A slot opens", Text: "Your agent rings the next patient on the list. The request may name a caller; the push does not."},
-			{Name: "The phone shows your app", Text: "Apple carries an id and two times. The app asks this server for the caller with its device credential."},
-			{Name: "The record stays yours", Text: "Every step of the ring lies in your database, on your server, under your tenant."},
+			{Name: "An appointment becomes free", Text: "Your voice agent rings the next patient on the list. " +
+				"The request may name a caller. The push does not contain the name."},
+			{Name: "The phone shows your app", Text: "Apple receives an ID and two times. " +
+				"The app asks this server who is calling, with its device credential."},
+			{Name: "You keep the record", Text: "Every step of the ring is stored in the database of this server, in your account."},
 		},
 		Policy: opaquePolicy, Caller: "Your clinic’s app", Asked: "Dr. Ruiz, Lindenhof", App: "Clinic", Reference: "appt-20418",
-		Asks: []Row{{Name: "Are you certified?", Text: "No. Carillon holds no certificate. What the code does is on the security page, so that your own review can check it."}, {Name: "Is the conversation recorded?", Text: "No. Sound passes through this server as encrypted packets on either side and is written nowhere."}},
+		Asks: []Row{
+			{Name: "Are you certified?", Text: "No. Carillon has no certificate. " +
+				"The security page describes what the program does, so that you can review it yourself."},
+			{Name: "Is the conversation recorded?", Text: "No. The sound goes through this server in encrypted packets and is not stored."},
+		},
 	},
 	{
-		Slug: "behavioral-health", Name: "Behavioral health", Opaque: true, Short: "A check-in that looks like any other call to a person next to the phone.",
-		Title: "A call that gives nobody away.", Lead: "For people in recovery and in therapy, who is nearby matters. Rings are opaque by rule, and declining one says nothing about what it was.",
+		Slug: "behavioral-health", Name: "Behavioral health", Opaque: true,
+		Short: "A check-in call that looks like any other call to people nearby.",
+		Title: "Check-in calls that look like any other call.",
+		Lead: "People in therapy or recovery are often not alone. The push never contains a name or a reason. " +
+			"If the person declines, nobody can see what the call was about.",
 		Steps: []Row{
-			{Name: "The evening check-in", Text: "Your agent rings at the agreed time, in the person’s own time zone as your program knows it."},
-			{Name: "An ordinary call", Text: "The lock screen shows your app’s name. No program, no clinician, no reason."},
-			{Name: "Declined is an answer too", Text: "A decline, a Focus and a missed call are told apart, so that your protocol can react to each."},
+			{Name: "The evening check-in", Text: "Your voice agent rings at the agreed time. " +
+				"Your own program chooses the time and knows the person’s time zone."},
+			{Name: "An ordinary call", Text: "The lock screen shows the name of your app. It does not show a program, a therapist or a reason."},
+			{Name: "Each result is different", Text: "Carillon tells you if the person declined, if a Focus silenced the call, " +
+				"or if nobody answered. You decide what to do next."},
 		},
 		Policy: opaquePolicy, Caller: "Your program’s app", Asked: "Evening check-in", App: "Harbor", Reference: "checkin-771",
-		Asks: []Row{{Name: "Is this an emergency service?", Text: "No. A push is best effort: a phone may be off, without network or silenced. Do not build crisis response on it alone."}, {Name: "Who at our organisation sees the rings?", Text: "People you add under People. Every change they make is written into the audit log in the same transaction."}},
+		Asks: []Row{
+			{Name: "Is this an emergency service?", Text: "No. A push does not always arrive: a phone can be off, offline or silenced. " +
+				"Do not use it as your only way to reach someone in a crisis."},
+			{Name: "Who in our organisation sees the rings?", Text: "The people you add under People. " +
+				"The audit log records every change they make."},
+		},
 	},
 	{
-		Slug: "legal", Name: "Legal", Opaque: true, Short: "Intake reaches the attorney on duty, and the push tells nobody that there is a case.",
-		Title: "Privileged means the push as well.", Lead: "A client’s name on a lock screen tells that there is a matter. Your firm’s rings carry ids only; the app reads the name after it woke, with its own credential.",
+		Slug: "legal", Name: "Legal", Opaque: true,
+		Short: "Reach the lawyer on duty. The push does not show that there is a case.",
+		Title: "Client calls stay confidential.",
+		Lead: "A client’s name on a lock screen shows that there is a case. So your firm’s pushes contain only IDs. " +
+			"The app reads the name after it wakes, with its own credential.",
 		Steps: []Row{
-			{Name: "Night intake", Text: "Your agent takes the facts and decides that counsel should hear this one now."},
-			{Name: "The duty attorney’s phone rings", Text: "Your matter number travels as reference, readable only after waking, by that device."},
-			{Name: "A record that holds up", Text: "Who rang whom, when, and what became of it, with a time for each step."},
+			{Name: "A client calls at night", Text: "Your voice agent writes down the facts and decides that a lawyer should speak to the client now."},
+			{Name: "The phone of the lawyer on duty rings", Text: "You send your case number as the reference. " +
+				"Only that phone can read it, and only after it wakes."},
+			{Name: "A complete record", Text: "You see who was called, when, and the result, with a time for each step."},
 		},
 		Policy: opaquePolicy, Caller: "Your firm’s app", Asked: "Night intake", App: "Hart & Okafor", Reference: "intake-3307",
-		Asks: []Row{{Name: "Can another tenant see our rings?", Text: "No row is reached without its tenant, and another tenant’s id is answered as if it did not exist. A test tries it on every address."}, {Name: "Can we run it ourselves?", Text: "Yes: one program and one database, on your own machine."}},
+		Asks: []Row{
+			{Name: "Can another organisation see our rings?", Text: "No. If another organisation asks for one of your IDs, " +
+				"it gets the same answer as for an ID that does not exist. A test checks this on every address."},
+			{Name: "Can we run it ourselves?", Text: "Yes. You need one program and one database, on your own machine."},
+		},
 	},
 	{
-		Slug: "salon", Name: "Salon", Short: "A free chair at two, and a client who takes it before it is empty.",
-		Title: "The chair is free at two.", Lead: "A cancellation at noon is money by one if someone knows about it. Your booking agent rings the waiting list, one after the other, and talks.",
+		Slug: "salon", Name: "Salon",
+		Short: "Fill a cancelled appointment from your waiting list.",
+		Title: "Fill a cancelled appointment in minutes.",
+		Lead: "A client cancels at noon. Your booking agent rings the people on the waiting list, one after the other, " +
+			"and offers them the free appointment.",
 		Steps: []Row{
-			{Name: "Somebody cancels", Text: "Your booking agent takes the first name on the list and rings them with 20 seconds to answer."},
-			{Name: "“Mirabelle: a slot today”", Text: "The label tells what it is about, before the app has loaded anything."},
-			{Name: "No answer, next one", Text: "The end of each ring arrives on the event stream, so that the agent moves on without guessing."},
+			{Name: "A client cancels", Text: "Your booking agent rings the first person on the list. The person has 20 seconds to answer."},
+			{Name: "The client sees why you call", Text: "The lock screen shows “Mirabelle: a slot today”, even before the app has started."},
+			{Name: "No answer: the next person", Text: "Your booking agent learns at once that the ring has ended, and rings the next person."},
 		},
 		Policy: labelledPolicy, Caller: "Mirabelle: a slot today", App: "Mirabelle", Reference: "slot-1400",
-		Asks: []Row{{Name: "Will clients feel hunted?", Text: "A Focus keeps the call silent, and the console says so. Leave it at one ring; the list is long."}, {Name: "Do clients need a new app?", Text: "They need yours, with some 60 lines for PushKit and CallKit. The docs have them."}},
+		Asks: []Row{
+			{Name: "Will this annoy clients?", Text: "Ring each client once and then go to the next person. " +
+				"If a client uses a Focus such as Do Not Disturb, the phone stays silent, and the console shows this."},
+			{Name: "Do clients need a new app?", Text: "They need your app. Your developers add about 100 lines for PushKit and CallKit. " +
+				"The docs contain them."},
+		},
 	},
 	{
-		Slug: "insurance", Name: "Insurance", Short: "The adjuster, from the roadside, while the pictures can still be taken.",
-		Title: "First notice, first minute.", Lead: "Your agent takes the claim by voice. When it needs a human eye, it rings the adjuster on call, and the line is there when they slide.",
+		Slug: "insurance", Name: "Insurance",
+		Short: "Reach a claims adjuster while the customer is still at the scene.",
+		Title: "Reach an adjuster during the first call.",
+		Lead: "Your voice agent takes the claim. If a person must decide, it rings the adjuster on duty. " +
+			"The adjuster answers and speaks with your voice agent.",
 		Steps: []Row{
-			{Name: "A claim comes in", Text: "Your agent takes place, time and damage, and rings the adjuster for that region."},
-			{Name: "Two seconds, not two rings of a switchboard", Text: "No queue and no transfer: the push wakes the app, and the agent is on the line when it connects."},
-			{Name: "Numbers you can stand behind", Text: "How many rings woke, showed and were answered, by hop, with the slowest ones in view."},
+			{Name: "A claim comes in", Text: "Your voice agent asks for the place, the time and the damage. Then it rings the adjuster for that region."},
+			{Name: "No queue and no transfer", Text: "The push wakes the app. When the adjuster answers, the call connects to your voice agent."},
+			{Name: "Numbers for your reports", Text: "See how many rings woke the phone, showed a call and were answered, " +
+				"how long each step took, and which rings were slowest."},
 		},
 		Policy: labelledPolicy, Caller: "Claims desk: new first notice", App: "Meridian", Reference: "fnol-88120",
-		Asks: []Row{{Name: "How many calls at once?", Text: "As many as your plan says; the pricing page lists them. What a machine carries, the built-in benchmark measures on yours."}, {Name: "What about adjusters with two phones?", Text: "Ring the person, not the device: both ring, the first answer wins."}},
+		Asks: []Row{
+			{Name: "How many calls can run at once?", Text: "Your plan sets the limit; see the pricing page. " +
+				"To measure what your own machine can carry, run “carillon bench”."},
+			{Name: "What if an adjuster has two phones?", Text: "Ring the person, not the device. Both phones ring, and the first answer wins."},
+		},
 	},
 }
 
@@ -109,15 +164,15 @@ func industryLinks() []Link {
 	return out
 }
 
-// label is the industry's payload policy in two words.
+// label is the industry's payload policy in a few words.
 func (i industry) label() string {
 	if i.Opaque {
-		return "Ids only"
+		return "IDs only"
 	}
-	return "May name the caller"
+	return "Can show the caller"
 }
 
-// push is what Apple carries.
+// push is the body that Apple receives.
 func (i industry) push() string {
 	body := `{
   "v": 1,
@@ -131,7 +186,7 @@ func (i industry) push() string {
 	return body + "\n}"
 }
 
-// request is how a program of that trade rings.
+// request is the API request of a customer in this industry.
 func (i industry) request() string {
 	return `POST /v1/rings
 {
@@ -142,7 +197,7 @@ func (i industry) request() string {
 }`
 }
 
-// asked is the caller of the request: with opaque ids it stays here.
+// asked is the caller in the request. With opaque ids it never leaves this server.
 func (i industry) asked() string {
 	if i.Opaque {
 		return i.Asked

@@ -12,9 +12,9 @@ type PlanCard struct {
 	Month  string // "$149"
 	Year   string // "$1,490"
 	Saving string // "two months free"
-	For    string // whom it suits
+	For    string // "For one team and its phones."
 	Limits []Row
-	Marked bool // the middle one
+	Marked bool // drawn as the recommended plan
 }
 
 // aYear follows the price of a year.
@@ -31,23 +31,23 @@ type PricingPage struct {
 	Plans     []PlanCard
 	TrialDays string // "14 days"
 	Grace     string // "7 days"
-	NoStripe  bool   // nobody takes money here: the operator gives plans by hand
-	NoTrial   bool   // nobody can sign up here: mail is not set up
+	NoStripe  bool   // this server takes no payments: its operator assigns plans
+	NoTrial   bool   // nobody can sign up: mail is not set up
 }
 
-// asks are questions about money.
+// asks are questions about billing.
 func (p PricingPage) asks() []Row {
 	list := []Row{
 		{Name: "What counts as a ring?", Text: "One request that Apple accepted for at least one phone. Ringing a person with three phones is one ring. Test rings from the console, and rings with a test key, are free."},
 		{Name: "What happens at the limit?", Text: "The console warns you at 80 % and at 100 %. After that, rings are refused with error 402 and an explanation, unless you allow overage. A request is never ignored without an answer."},
 		{Name: "What happens when the trial ends?", Text: "Without a card, rings pause. Nothing is deleted: your devices, credentials and history stay."},
-		{Name: "Who gets a trial?", Text: "One trial per company (by email domain) and per card. If this card has had a trial, this one ends within a day. You are not charged."},
+		{Name: "Who gets a trial?", Text: "One trial per company (by email domain) and per card. If your card has had a trial before, the new trial ends within a day. You are not charged."},
 		{Name: "What if a payment fails?", Text: "The console tells you, and phones keep ringing for " + p.Grace + "."},
 		{Name: "How do I cancel?", Text: "On the billing page, with a few clicks. Your plan works until the end of the paid period."},
-		{Name: "Can it speak with my own agent?", Text: "Not yet. Today every call is answered by the built-in agent. It plays bells and repeats what it hears, so you can test everything from start to end. Support for your own agent is being built."},
+		{Name: "Can I use my own voice agent?", Text: "Not yet. Today every call is answered by the built-in agent. It plays bells and repeats what it hears, so you can test everything from start to end. Support for your own voice agent is being built."},
 	}
 	if p.NoStripe {
-		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server does not take payments. Its operator assigns plans by hand; write to them."}}, list...)
+		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server does not take payments. Ask its operator to assign you a plan."}}, list...)
 	}
 	return list
 }
@@ -101,14 +101,14 @@ func PrivacyPage(f Front, rings, counts time.Duration) LegalPage {
 	return LegalPage{f, text}
 }
 
-// Check is one part of the server as it is now.
+// Check is the result of checking one part of the server.
 type Check struct {
 	Name string
 	Text string // what it does
 	OK   bool
 }
 
-// StatusPage is whether this server works now.
+// StatusPage shows whether each part of this server works now.
 type StatusPage struct {
 	Front  Front
 	Checks []Check

@@ -1,10 +1,10 @@
 package views
 
-// PartnerCustomer is somebody whom a partner brought: never who.
+// PartnerCustomer is a customer of a partner, without a name.
 type PartnerCustomer struct {
 	Name   string // "Customer 3f2a91"
 	Began  Time
-	State  string // "In trial, or not subscribed"
+	State  string // "Not paying yet"
 	Until  Time   // their payments earn until then
 	Tone   Tone
 	Icon   Icon
@@ -24,14 +24,14 @@ type PartnerLine struct {
 	Payable  Time // from when, while it is held
 }
 
-// PartnerPayout is money that was sent.
+// PartnerPayout is a payment to the partner.
 type PartnerPayout struct {
 	At        Time
 	Sum       string
 	Reference string
 }
 
-// PartnerPage is a partner's room.
+// PartnerPage is the partner dashboard.
 type PartnerPage struct {
 	Front     Front
 	Name      string
@@ -40,25 +40,25 @@ type PartnerPage struct {
 	Link      string // whole address
 	Stopped   bool
 	NoStripe  bool
-	Note      string // said once after a change
+	Note      string // shown once after a change
 	Counts    []Stat // clicks, trials, paying
 	Sums      []Stat // held, payable, paid
-	Owed      string // returned after it was paid out; empty = nothing
+	Owed      string // refunded after it was paid out; empty = nothing
 	Customers []PartnerCustomer
 	Lines     []PartnerLine
-	Left      string // how many lines only the file has; empty = none
+	Left      string // how many older entries are only in the CSV file; empty = none
 	Payouts   []PartnerPayout
 	Hold      string // "30 days"
 	Payee     Field
 	By        Pick
 	Account   Field
 	Error     string
-	Unsaid    bool // nobody knows yet how to pay them
+	Unsaid    bool // the payout details are missing
 }
 
 func (p PartnerPage) linesTotal() string {
 	if p.Left == "" {
 		return ""
 	}
-	return p.Left + " older lines are in the file."
+	return p.Left + " older entries are in the CSV file."
 }

@@ -8,7 +8,7 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// Partner is a partner's room: the link, what came of it, and the ledger.
+// Partner is the partner dashboard: the link, its clicks and customers, and the ledger.
 func Partner(p PartnerPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -70,7 +70,7 @@ func Partner(p PartnerPage) templ.Component {
 				}
 			}
 			if p.Stopped {
-				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "Your partnership was ended", Cause: "The operator of this server ended it. Your link no longer counts.", Cure: "What you earned stays yours, and your existing customers still earn you commission. Write to the operator if you think this is a mistake."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CalloutOf(Callout{Tone: ToneWarn, Title: "Your partnership was ended", Cause: "The operator of this server ended it. Your link no longer earns commission for new customers.", Cure: "You keep what you earned, and you still earn commission on your existing customers. If you think this is a mistake, write to the operator."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -274,7 +274,7 @@ func partnerCustomers(p PartnerPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<thead><tr><th scope=\"col\">Customer</th><th scope=\"col\">Trial began</th><th scope=\"col\">Status</th><th scope=\"col\" class=\"num\">Earned</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<thead><tr><th scope=\"col\">Customer</th><th scope=\"col\">Trial started</th><th scope=\"col\">Status</th><th scope=\"col\" class=\"num\">Earned</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -355,7 +355,7 @@ func partnerCustomers(p PartnerPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ledgerTable(Table{Name: "Your customers", Rows: len(p.Customers), Empty: Empty{Icon: IconPeople, Text: "No customers yet. Share your link. Each trial that starts with it appears here, without a name."}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ledgerTable(Table{Name: "Your customers", Rows: len(p.Customers), Empty: Empty{Icon: IconPeople, Text: "No customers yet. Share your link. Each trial that starts with it appears here without a name."}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -400,7 +400,7 @@ func partnerLines(p PartnerPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<thead><tr><th scope=\"col\">Line</th><th scope=\"col\">Customer</th><th scope=\"col\">Status</th><th scope=\"col\" class=\"num\">Sum</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<thead><tr><th scope=\"col\">Entry</th><th scope=\"col\">Customer</th><th scope=\"col\">Status</th><th scope=\"col\" class=\"num\">Amount</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -516,7 +516,7 @@ func partnerLines(p PartnerPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ledgerTable(Table{Name: "Ledger", Rows: len(p.Lines), CSV: PathPartnerCSV, Total: p.linesTotal(), Empty: Empty{Icon: IconAudit, Text: "No lines yet. Each payment of a customer adds one, and is held for " + p.Hold + "."}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ledgerTable(Table{Name: "Ledger", Rows: len(p.Lines), CSV: PathPartnerCSV, Total: p.linesTotal(), Empty: Empty{Icon: IconAudit, Text: "No entries yet. Each customer payment adds an entry. It is held for " + p.Hold + "."}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

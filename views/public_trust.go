@@ -1,7 +1,6 @@
 package views
 
-// claims are what the code does to keep a secret, each with where it is done. Nothing stands here
-// that no code does.
+// claims are what the program does to protect data. Each claim must be true of the code.
 var claims = []struct {
 	title string
 	rows  []Row
@@ -10,41 +9,41 @@ var claims = []struct {
 		{Name: "Every query has a tenant", Text: "The program can reach a tenant’s rows only through an object that holds the tenant’s ID. A test checks every SQL statement and fails if one has no tenant."},
 		{Name: "Row-level security on PostgreSQL", Text: "The database itself allows a transaction to read and write only the rows of one tenant. This also applies to the owner of the tables."},
 		{Name: "Other tenants’ data looks absent", Text: "A request with another tenant’s ID gets 404, like an ID that does not exist. A test tries this on every address, with every role."},
-		{Name: "Credentials apart", Text: "Connections to Apple, their tokens and their health are kept apart by team, key, environment and the key’s own fingerprint: a customer who enters another customer’s IDs cannot use that customer’s connection."},
+		{Name: "Separate connections to Apple", Text: "Each connection to Apple belongs to one team, key, environment and key fingerprint. A customer who enters another customer’s IDs cannot use that customer’s connection."},
 	}},
 	{"In the push", []Row{
-		{Name: "Five fields at most", Text: "Version, ring id, two times and, where the industry allows it, a caller label. Nothing else is ever put into a push."},
-		{Name: "Opaque by rule", Text: "Healthcare, behavioral health and legal never carry the label. The app reads it after waking, with its own credential."},
+		{Name: "Five fields at most", Text: "The version, the ring’s ID, two times and, if the industry allows it, a caller label. A push never contains anything else."},
+		{Name: "IDs only for three industries", Text: "In healthcare, behavioral health and legal, a push never contains the caller label. The app reads it after it wakes, with its own credential."},
 	}},
 	{"At rest", []Row{
-		{Name: "Apple credentials", Text: "Sealed with AES-256-GCM, each under its own data key, which is sealed under a master key from a file. A sealed blob copied to another row or tenant does not open."},
-		{Name: "API keys, device credentials, links", Text: "Shown once and stored as SHA-256 hashes of 192 random bits. Our keys carry a prefix and a checksum, so that scanners find a leaked one."},
-		{Name: "Passwords", Text: "argon2id with 19 MiB. An unknown address costs the same time as a wrong password and gets the same answer. A password that holds the address or the company’s name, or that is made of what is guessed first, is refused."},
-		{Name: "Your database", Text: "Rings, people and push tokens are not encrypted in the database. Encrypt its disk."},
+		{Name: "Apple credentials", Text: "Encrypted with AES-256-GCM. Each has its own data key, which is encrypted with a master key from a file. If someone copies an encrypted value to another row or tenant, it cannot be decrypted there."},
+		{Name: "API keys, device credentials, links", Text: "They contain 192 random bits, are shown once, and are stored as SHA-256 hashes. API keys have a prefix and a checksum, so that scanning tools can find a leaked key."},
+		{Name: "Passwords", Text: "Hashed with argon2id (19 MiB). An unknown email address and a wrong password get the same answer after the same time. Common passwords, and passwords that contain your email address or company name, are refused."},
+		{Name: "Your database", Text: "Rings, people and push tokens are not encrypted in the database. We recommend an encrypted disk."},
 	}},
 	{"In a browser", []Row{
-		{Name: "Nothing from elsewhere", Text: "Every script, style and font comes from this server, and the content policy refuses inline code. No analytics, no tag manager."},
-		{Name: "Sign-ins", Text: "256 random bits in a cookie that scripts cannot read, replaced at each sign-in, over after twelve idle hours or seven days. A changed password ends the other ones."},
-		{Name: "Other sites", Text: "A request that changes something is refused if the browser says it came from another site."},
+		{Name: "No third-party content", Text: "All scripts, styles and fonts come from this server. A content security policy blocks inline code. There is no analytics and no tag manager."},
+		{Name: "Sign-ins", Text: "A cookie with 256 random bits that scripts cannot read. Each sign-in gets a new one. It ends after twelve hours without use, or after seven days. When you change your password, your other sign-ins end."},
+		{Name: "Other sites", Text: "The server refuses a change if the browser says that the request comes from another site."},
 	}},
-	{"On the line", []Row{
-		{Name: "Encrypted to this server", Text: "Sound travels as DTLS-SRTP, as in every WebRTC call, between the phone and this server."},
-		{Name: "Not decoded, not recorded", Text: "The gateway forwards Opus packets. It has no codec to decode them and stores none."},
+	{"During a call", []Row{
+		{Name: "Encrypted to this server", Text: "The sound between the phone and this server is encrypted with DTLS-SRTP, as in every WebRTC call."},
+		{Name: "Not decoded, not recorded", Text: "The server forwards Opus audio packets. It cannot decode them and does not store them."},
 	}},
-	{"On the record", []Row{
-		{Name: "Audit", Text: "A change by a person or a key writes its audit row in the same transaction: either both are there or neither."},
-		{Name: "Partners’ ledger", Text: "Lines are added and never changed: the database itself refuses an update or a deletion. A partner sees sums and an opaque id, never a customer."},
-		{Name: "Logs", Text: "Routes, statuses and ids. No tokens, no keys, no session descriptions, no payloads."},
+	{"Records", []Row{
+		{Name: "Audit", Text: "Each change by a person or an API key is saved together with its audit entry, in one transaction. One is never saved without the other."},
+		{Name: "Partners’ ledger", Text: "Entries can only be added. The database refuses to change or delete them. A partner sees amounts and a random ID, but never who the customer is."},
+		{Name: "Logs", Text: "Logs contain routes, status codes and IDs. They do not contain tokens, keys, WebRTC session descriptions or request bodies."},
 	}},
 }
 
-// gaps are what the code does not do, said by us first.
+// gaps are what the program does not do.
 var gaps = []Row{
-	{Name: "No certificates", Text: "No SOC 2, no ISO 27001, no HITRUST. There was no external audit."},
-	{Name: "No second factor yet", Text: "People sign in with a password alone."},
-	{Name: "No chain of hashes yet", Text: "Anyone who can write to the database can change the audit log."},
+	{Name: "No certificates", Text: "Carillon has no SOC 2, ISO 27001 or HITRUST certificate, and no external audit."},
+	{Name: "No second factor yet", Text: "People sign in with a password only."},
+	{Name: "The audit log can be changed", Text: "Anyone who can write to the database can change the audit log."},
 	{Name: "One layer of isolation on SQLite", Text: "Row-level security needs PostgreSQL. On SQLite only the program separates tenants. A superuser of the database can read everything."},
-	{Name: "TLS is the proxy’s", Text: "Carillon uses plain HTTP behind your proxy, which handles TLS. In production, the public address must be https."},
+	{Name: "Your proxy must provide TLS", Text: "Carillon itself speaks plain HTTP. Your proxy handles TLS. In production, the public address must start with https."},
 }
 
 // SecurityPage says what the code does, and what it does not.
@@ -79,12 +78,12 @@ type DemoPage struct {
 	Agent   string // name of the agent that the operator chose; empty = the built-in one
 }
 
-// who speaks, in the middle of a sentence.
+// who is the agent's name in the middle of a sentence.
 func (p DemoPage) who() string {
 	if p.Agent == "" {
 		return "the built-in agent"
 	}
-	return "the agent “" + p.Agent + "”, which the operator of this server chose and which speaks with the built-in agent’s voice,"
+	return "the agent “" + p.Agent + "” of this server’s operator"
 }
 
 // TrialPage asks who would like to try.
@@ -99,7 +98,7 @@ type TrialPage struct {
 	Password   Field
 	Industries Pick
 	Zone       Field
-	Code       Field // of the partner who brought them
+	Code       Field // of the partner who referred them
 }
 
 // TrialSentPage says the same to everybody who signed up.

@@ -16,10 +16,10 @@ func (s sampler) partnerPages() []Sample {
 	wrong, poor, none, in := full, full, AffiliatePage{Front: front, None: true}, full
 	wrong.Error, wrong.Email.Error = "Please correct the fields below.", "Enter an email address, such as you@example.com."
 	poor.Off, poor.NoStripe, poor.Cookie = true, true, ""
-	in.Room = true
+	in.SignedIn = true
 	enter := PartnerEnterPage{Front: front, Email: "ana@partner.example", Action: PartnerEnterPath("x")}
 	both := enter
-	both.Room = "Ana Ruiz"
+	both.Account = "Ana Ruiz"
 	return append([]Sample{
 		{"affiliate", Affiliate(full)}, {"affiliate-wrong", Affiliate(wrong)}, {"affiliate-no-money", Affiliate(poor)}, {"affiliate-none", Affiliate(none)}, {"affiliate-in", Affiliate(in)},
 		{"partner-sent", PartnerSent(PartnerSentPage{front, "ana@partner.example", ""})}, {"partner-sent-dev", PartnerSent(PartnerSentPage{front, "ana@partner.example", PartnerEnterPath("x")})},

@@ -8,14 +8,14 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// SignInPage asks who is there.
+// SignInPage is the form for signing in.
 type SignInPage struct {
 	Theme Theme
 	Email string
 	Next  string // own path to go to afterwards
 	Error string // the same words for an unknown address and a wrong password
 	Note  string // such as "You are signed out."
-	Dev   string // in dev mode: which login works
+	Dev   string // dev mode: a login that works
 }
 
 // SignIn is the page before the console.
@@ -160,7 +160,7 @@ func SignIn(p SignInPage) templ.Component {
 	})
 }
 
-// WelcomePage is where a mail link leads: a new person chooses a password.
+// WelcomePage is the page that an invitation link opens: a new person chooses a password.
 type WelcomePage struct {
 	Theme  Theme
 	Tenant string
@@ -212,7 +212,7 @@ func Welcome(p WelcomePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Gone {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<h1>This link no longer works</h1><p class=\"bare-lead\">It was already used, is older than seven days, or was replaced by a newer link. Use the newest link, or ask the person who invited you for a new one.</p><a class=\"btn btn-quiet btn-wide\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<h1>This link no longer works</h1><p class=\"bare-lead\">It was already used, it is older than seven days, or a newer link replaced it. Use the newest link, or ask the person who invited you for a new one.</p><a class=\"btn btn-quiet btn-wide\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -48,7 +48,7 @@ func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliateP
 	p := views.AffiliatePage{
 		Front: s.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for "+
 			"how long, and how it is calculated."),
-		None: terms.Percent == 0 || terms.Months == 0, Off: s.Mail == nil, NoStripe: !s.Billing, Room: err == nil,
+		None: terms.Percent == 0 || terms.Months == 0, Off: s.Mail == nil, NoStripe: !s.Billing, SignedIn: err == nil,
 		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month",
 			"months"), Hold: views.Plural(terms.HoldDays, "day", "days"),
 		Name:  views.Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
@@ -168,7 +168,7 @@ func (s *Site) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 	}
 	p.Email, p.Action = l.Email, views.PartnerEnterPath(web.Param(c, "token"))
 	if v, err := s.Visitor(ctx, c); err == nil && v.User.Email == l.Email {
-		p.Room = v.User.Name
+		p.Account = v.User.Name
 	}
 	return web.Page(c, views.PartnerEnter(p), fiber.StatusOK)
 }

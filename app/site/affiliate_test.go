@@ -98,7 +98,7 @@ func TestAPartner(t *testing.T) {
 	ana.Get("/affiliate").Want(200).Has("22 % of what they pay, for 12 months.", "60 days", "30 days", "$109.78", "$1,317.36",
 		"does not take payments yet")
 	p := ana.becomes("ana@partner.example")
-	ana.Get("/affiliate/dashboard").Want(200).Has(p.Code, "/r/"+p.Code, "No customers yet", "No lines yet", "No payouts yet", "$0.00",
+	ana.Get("/affiliate/dashboard").Want(200).Has(p.Code, "/r/"+p.Code, "No customers yet", "No entries yet", "No payouts yet", "$0.00",
 		"We need your payout details")
 	ana.Get("/affiliate").Want(200).Has("You are a partner")
 

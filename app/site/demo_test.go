@@ -206,7 +206,7 @@ func TestTheDemoTellsOfRelays(t *testing.T) {
 func TestTheOperatorChoosesTheDemo(t *testing.T) {
 	t.Parallel()
 	h := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.DemoName = "Front desk <b>" })
-	h.Browser().Get("/demo").Want(200).Has("the agent “Front desk &lt;b&gt;”, which the operator", "data-demo-start").Lacks("<b>")
+	h.Browser().Get("/demo").Want(200).Has("the agent “Front desk &lt;b&gt;” of this server’s operator", "data-demo-start").Lacks("<b>")
 	h = openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.DemoClosed = true })
 	h.Browser().Get("/demo").Want(200).Has("has closed the demo").Lacks("data-demo-start")
 	h.Browser().Send("POST", "/demo/answer", "application/sdp", "v=0").Want(503).Has("no_demo")

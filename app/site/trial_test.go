@@ -28,7 +28,7 @@ func TestATrial(t *testing.T) {
 	h := open(t)
 	w := h.Browser()
 	w.Get("/trial").Want(200).Has("Work email", "Behavioral health", "Send me the link")
-	w.Post("/trial", applying("Ana@Lindenhof.example")).Want(200).Has("Check your email", "ana@lindenhof.example", "Dev mode sends no mail")
+	w.Post("/trial", applying("Ana@Lindenhof.example")).Want(200).Has("Check your email", "ana@lindenhof.example", "Dev mode sends no email")
 	path, _ := h.Link("ana@lindenhof.example")
 	if strings.Contains(h.Dump(""), strings.TrimPrefix(path, "/trial/")) {
 		t.Error("the database holds the link")
