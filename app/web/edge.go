@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -89,9 +90,26 @@ func New(c Config) *fiber.App {
 		ErrorHandler:            func(c *fiber.Ctx, err error) error { return e.fail(c, err) },
 	})
 	app.Use(e.enter)
-	app.Server().Handler = e.methods(app, app.Server().Handler)
+	server := app.Server()
+	answer := server.ErrorHandler
+	server.ErrorHandler = func(r *fasthttp.RequestCtx, err error) { answer(r, quoteless(err)) }
+	server.Handler = e.methods(app, server.Handler)
 	return app
 }
+
+// quoteless hides the text of a parser's error, which quotes the request. Fiber decides by that
+// text: a bad header with "timeout" in it was answered 408.
+func quoteless(err error) error {
+	if errors.As(err, new(fasthttp.ErrNothingRead)) {
+		return err // an idle connection; the text is the system's
+	}
+	return unquoted{err}
+}
+
+type unquoted struct{ error }
+
+func (unquoted) Error() string   { return "the request cannot be read" }
+func (u unquoted) Unwrap() error { return u.error }
 
 // methods refuses unknown HTTP methods, which Fiber would answer itself in plain text.
 func (e *edge) methods(app *fiber.App, known fasthttp.RequestHandler) fasthttp.RequestHandler {
@@ -102,6 +120,7 @@ func (e *edge) methods(app *fiber.App, known fasthttp.RequestHandler) fasthttp.R
 		}
 		c := app.AcquireCtx(r)
 		defer app.ReleaseCtx(c)
+		r.SetConnectionClose()
 		if e.fail(c, fiber.ErrBadRequest) != nil {
 			r.SetStatusCode(fiber.StatusBadRequest)
 		}
@@ -136,7 +155,7 @@ func (e *edge) next(c *fiber.Ctx) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if err := oneLength(c); err != nil {
+	if err := oneReading(c); err != nil {
 		return err
 	}
 	if err := noKeyInQuery(c); err != nil {

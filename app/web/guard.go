@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,26 +18,62 @@ var queryNames = []string{
 	"api_key", "apikey", "api-key", "key", "token", "access_token", "auth", "authorization", "credential", "secret",
 }
 
-// oneLength refuses a request that gives its body length twice and closes the connection. A proxy
-// in front may read such a request differently, which allows request smuggling (RFC 9112, 6.3).
-func oneLength(c *fiber.Ctx) error {
-	lengths, chunked := 0, false
-	for line := range bytes.SplitSeq(c.Request().Header.RawHeaders(), []byte("\n")) {
-		name, _, _ := bytes.Cut(line, []byte(":"))
+// oneReading refuses a request that a proxy in front could read differently, and closes the
+// connection: the bytes behind it could be a second request that the proxy never saw (RFC 9112,
+// 5.2, 6.1, 6.3 and 11.2). The server itself refuses most of these before this guard runs.
+func oneReading(c *fiber.Ctx) error {
+	err := cmp.Or(exactHead(c.Request().Header.RawHeaders()), oneHost(c))
+	if err == nil && len(c.Request().Header.PeekTrailerKeys()) > 0 {
+		err = refuseHead("trailers", "The request has fields after its body. Send all header fields before the body.")
+	}
+	if err != nil {
+		c.Context().SetConnectionClose()
+	}
+	return err
+}
+
+// exactHead checks the header lines as they were sent.
+func exactHead(raw []byte) error {
+	lengths, codings := 0, 0
+	for line := range bytes.Lines(raw) {
+		text, whole := bytes.CutSuffix(line, []byte("\r\n"))
+		name, value, _ := bytes.Cut(text, []byte(":"))
 		switch {
+		case !whole:
+			return refuseHead("line_ends", "A header line does not end with CR LF.")
+		case len(text) > 0 && (text[0] == ' ' || text[0] == '\t'):
+			return refuseHead("folded_header", "A header is folded over several lines. Send each header on one line.")
+		case bytes.ContainsAny(name, " \t"):
+			return refuseHead("header_name", "The name of a header contains a blank.")
 		case bytes.EqualFold(name, []byte(fiber.HeaderContentLength)):
 			lengths++
 		case bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)):
-			chunked = true
+			if codings++; !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) {
+				return refuseHead("transfer_encoding", "The only Transfer-Encoding that this server reads is chunked.")
+			}
 		}
 	}
-	if lengths > 1 || lengths > 0 && chunked {
-		c.Context().SetConnectionClose()
-		return tenants.Refuse(tenants.Invalid, "two_lengths",
-			"The request gives its length twice. Send one Content-Length, or chunks without one.")
+	if lengths+codings > 1 {
+		return refuseHead("two_lengths", "The request gives its length twice. Send one Content-Length, or chunks without one.")
 	}
 	return nil
 }
+
+// oneHost refuses a host that is not a name or address with an optional port, and a target that
+// names another host than the header.
+func oneHost(c *fiber.Ctx) error {
+	host := c.Request().Header.Host()
+	if bytes.ContainsAny(host, "@,/?#\\ \t") {
+		return refuseHead("host", "The Host header is not a host name with an optional port.")
+	}
+	target := c.Request().Header.RequestURI()
+	if len(target) > 0 && target[0] != '/' && target[0] != '*' && !bytes.EqualFold(c.Request().URI().Host(), host) {
+		return refuseHead("two_hosts", "The request names two hosts: one in its first line and another in its Host header.")
+	}
+	return nil
+}
+
+func refuseHead(code, text string) error { return tenants.Refuse(tenants.Invalid, code, "%s", text) }
 
 // noKeyInQuery refuses a request whose query contains one of our secrets. Under /v1 it also refuses
 // parameters that are named like a secret.

@@ -63,8 +63,8 @@ func TestBrokenRequestsToTheAPI(t *testing.T) {
 		"a length and chunks":     {post + "content-length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400},
 		"not a number":            {post + "Content-Length: five\r\n\r\n", 400},
 		"broken chunks":           {post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400},
-		"another protocol":        {"GET /v1/things SPDY/9\r\nHost: x\r\n\r\n", 405},
-		"an unknown path":         {"GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 404},
+		"another protocol":        {"GET /v1/things SPDY/9\r\nHost: x\r\n\r\n", 400},
+		"a NUL in the path":       {"GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 		"expects too much":        {post + "Expect: 101-wait\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000), 413},
 	} {
 		resp, body := raw(t, at, row.text)
