@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"carillon/app/billing"
 	"carillon/app/billing/stripetest"
 	"carillon/app/dev"
 	"carillon/app/push"
@@ -19,7 +20,6 @@ import (
 	"carillon/tenants"
 	"carillon/tenants/seal"
 	"carillon/tenants/store"
-	"carillon/views"
 )
 
 // devCmd runs everything on one machine with nothing installed.
@@ -84,7 +84,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	stripe.Hook("http://" + n.addr.String() + views.PathStripe)
+	stripe.Hook("http://" + n.addr.String() + billing.HookPath)
 	if _, err := n.billing.SyncPlans(ctx); err != nil {
 		return err
 	}

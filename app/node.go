@@ -208,6 +208,9 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	v1.Mount(edge)
+	if n.billing != nil && n.billing.Hooked() {
+		web.Webhook(edge, billing.HookPath, billing.SignatureHeader, n.billing.Hook)
+	}
 	pages.public.Mount(edge)
 	pages.console.Mount(edge)
 	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }

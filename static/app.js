@@ -202,11 +202,14 @@
     }
   });
 
-  // The palette filters links that the server wrote.
+  // The palette filters links. They are loaded when it is opened first.
   function palette(dialog) {
     const box = $("[data-palette-search]", dialog);
-    const items = $$("[data-palette-list] > li", dialog);
+    const list = $("[data-palette-list]", dialog);
     const none = $("[data-palette-none]", dialog);
+    const failed = $("[data-palette-failed]", dialog);
+    let items = [];
+    let loading = false;
     const visible = () => items.filter((item) => !item.hidden);
     const choose = (item) => {
       for (const other of items) $("a", other).classList.toggle("chosen", other === item);
@@ -215,11 +218,29 @@
     const filter = () => {
       const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
       for (const item of items) item.hidden = !wanted.every((word) => item.textContent.toLowerCase().includes(word));
-      none.hidden = visible().length > 0;
+      none.hidden = !items.length || visible().length > 0;
       choose(visible()[0]);
     };
+    const load = async () => {
+      if (items.length || loading) return;
+      loading = true;
+      failed.hidden = true;
+      list.setAttribute("aria-busy", "true");
+      try {
+        const answer = await fetch(list.dataset.paletteList, { headers: { Accept: "text/html" } });
+        if (!answer.ok) throw new Error(String(answer.status));
+        list.innerHTML = await answer.text();
+        items = $$(":scope > li", list);
+        filter();
+      } catch {
+        failed.hidden = false;
+      }
+      list.removeAttribute("aria-busy");
+      loading = false;
+    };
+    new MutationObserver(() => { if (dialog.open) load(); }).observe(dialog, { attributeFilter: ["open"] });
     box.addEventListener("input", filter);
-    dialog.addEventListener("close", () => { box.value = ""; });
+    dialog.addEventListener("close", () => { box.value = ""; filter(); });
     dialog.addEventListener("keydown", (event) => {
       const shown = visible();
       const now = shown.findIndex((item) => $("a", item).classList.contains("chosen"));
@@ -233,7 +254,6 @@
         location.href = $("a", shown[Math.max(0, now)]).href;
       }
     });
-    filter();
   }
 
   // A row opens at the side: the drawer draws the page that its link leads to, and the address becomes that page's, so that it can be

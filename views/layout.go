@@ -61,20 +61,19 @@ func (s Shell) zone() string {
 	return s.TimeZone
 }
 
-// paletteLinks is every page, the usual actions, and what the caller adds.
-func (s Shell) paletteLinks() []Link {
+// PaletteLinks is every page of the menu and the usual actions, as links of the palette.
+func PaletteLinks() []Link {
 	var links []Link
 	for _, g := range navGroups {
 		for _, r := range g.entries {
 			links = append(links, Link{Text: r.text, Href: r.path, Icon: r.icon, Hint: "g " + r.chord})
 		}
 	}
-	links = append(links,
+	return append(links,
 		Link{Text: "Pair a device", Href: PathPair, Icon: IconQR, Hint: "Action"},
 		Link{Text: "Add an Apple credential", Href: PathCredAdd, Icon: IconUpload, Hint: "Action"},
 		Link{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Hint: "Action"},
 		Link{Text: "Create an API key", Href: PathKeyAdd, Icon: IconKey, Hint: "Action"},
 		Link{Text: "Invite person", Href: PathPersonAdd, Icon: IconPersonAdd, Hint: "Action"},
 	)
-	return append(links, s.Palette...)
 }

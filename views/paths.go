@@ -4,6 +4,7 @@ package views
 const (
 	PathSignIn      = "/signin"       // GET form, POST email, password, next
 	PathSignOut     = "/signout"      // POST
+	PathPalette     = "/palette"      // GET: the entries of the Ctrl-K palette
 	PathTheme       = "/theme"        // POST theme=light|dark|auto, back
 	PathTenant      = "/tenant"       // POST tenant: switch to another tenant
 	PathOverview    = "/overview"     // GET
@@ -49,7 +50,6 @@ const (
 	PathBillingCancel   = "/billing/cancel"   // GET asks, POST
 	PathBillingResume   = "/billing/resume"   // POST
 	PathBillingOverage  = "/billing/overage"  // POST overage=on|off
-	PathStripe          = "/webhooks/stripe"  // POST, by Stripe
 )
 
 // BillingChangePath shows what a change of plan costs.

@@ -46,7 +46,6 @@ func (s sampler) shell(title string, current Nav, crumbs ...Link) Shell {
 		Tenants: []Choice{{"t1", "Lindenhof Dental", true}, {"t2", "Hart & Okafor Law", false}, {"t3", "Salon Mirabelle", false}},
 		User:    "Ana Ruiz", Email: "ana@lindenhof.example", Role: "Owner",
 		Environment: EnvBoth, Theme: ThemeAuto, Dev: true, TimeZone: "Europe/Berlin", Alerts: 4,
-		Palette: []Link{{Text: "Ana’s iPhone", Href: DevicePath(sampleDevice), Hint: "Device", Icon: IconDevice}},
 	}
 }
 

@@ -21,7 +21,6 @@ type Shell struct {
 	Theme       Theme       // from the cookie
 	Flash       *Flash      // said once, after a change
 	Crumbs      []Link      // the way back, outermost first; the page itself is not in it
-	Palette     []Link      // extra entries of the Ctrl-K palette: devices, agents, recent rings
 	Dev         bool        // dev mode: links to the storybook and the virtual phone
 	TimeZone    string      // in which times are shown, such as "Europe/Berlin"
 	Trial       string      // "9 days of trial left", while there is one

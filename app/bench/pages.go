@@ -11,11 +11,13 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
+	"carillon/app/console"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -273,15 +275,11 @@ func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
 		return nil, fmt.Errorf("%d %s: %w", status, answer, err)
 	}
 	ring := field(answer, `"id":"`)
-	return []string{
-		"/overview", "/overview?period=month", "/rings", "/rings?state=missed", "/rings?q=lead-77",
-		"/rings?device=" + string(s.devices[3]), "/rings/" + ring,
-		"/rings/test", "/devices", "/devices?q=Phone+7", "/devices/" + string(s.devices[3]),
-		"/devices/" + string(s.devices[3]) + "/remove", "/devices/pair",
-		"/alerts", "/phone-health", "/credentials", "/credentials/add", "/agents", "/agents/add", "/keys", "/keys/add",
-		"/people", "/people/add", "/audit", "/billing", "/settings", "/developers",
-		"/audit?q=lead-77", "/audit?period=day",
-	}, nil
+	device := string(s.devices[3])
+	pages := slices.DeleteFunc(console.Pages(map[string]string{"rings": ring, "devices": device}), func(p string) bool {
+		return strings.HasSuffix(p, "/cancel") // asks nothing of a ring that is over
+	})
+	return append(pages, "/rings?device="+device), nil
 }
 
 // The targets: a page's 95th percentile, the overview with everything it refers to, and each page

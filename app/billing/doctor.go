@@ -45,7 +45,7 @@ func (b *Billing) Doctor(ctx context.Context) []Finding {
 }
 
 func (b *Billing) hookFindings(ctx context.Context) []Finding {
-	address := b.PublicURL + "/webhooks/stripe"
+	address := b.PublicURL + HookPath
 	if !b.Hooked() {
 		return []Finding{{false, "CARILLON_STRIPE_WEBHOOK_SECRET is empty, so Stripe's messages are refused " +
 			"and payments are noticed late; make an endpoint for " + address + " and set its secret"}}

@@ -14,6 +14,13 @@ import (
 	"carillon/tenants/store"
 )
 
+// HookPath is where this server takes Stripe's messages, and SignatureHeader the header that signs
+// them (docs.stripe.com/webhooks#verify-official-libraries).
+const (
+	HookPath        = "/webhooks/stripe"
+	SignatureHeader = "Stripe-Signature"
+)
+
 // tolerance is the maximum age of a signature. Stripe signs again for each attempt
 // (docs.stripe.com/webhooks#replay-attacks).
 const tolerance = 5 * time.Minute

@@ -77,7 +77,7 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 }
 
 // alertPlace is where to look: a credential's page, the phones with a version of the app, or the
-// billing room.
+// billing page.
 func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
 	if a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown {
 		link := views.Link{Text: versionName(a.Target), Href: views.PathPhoneHealth}

@@ -18,11 +18,8 @@ func BenchmarkPages(b *testing.B) {
 	t := h.full("beta", "Beta")
 	seed(h, t, 20_000)
 	w := t.Quick(t.Owner)
-	for _, p := range []string{
-		"/overview", "/overview?period=month", "/rings", "/rings?state=failed", "/rings?q=phone", "/rings?device=" + string(t.device), "/rings/" + string(t.ring),
-		"/devices/" + string(t.device), "/agents", "/audit", "/audit?action=device", "/audit?q=phone",
-	} {
-		name, _, _ := strings.Cut(p, string(t.device)[:8])
+	for _, p := range Pages(map[string]string{"rings": string(t.ring), "devices": string(t.device)}) {
+		name := strings.NewReplacer(string(t.ring), "id", string(t.device), "id").Replace(p)
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				w.Get(p).Want(200)

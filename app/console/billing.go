@@ -32,7 +32,7 @@ func (k billingPages) entitlement(ctx context.Context, v *page.Visitor) (tenants
 	return e, err
 }
 
-// bills is the room of plan, usage and invoices. Coming back from a checkout shows it like any
+// bills is the page of plan, usage and invoices. Coming back from a checkout shows it like any
 // other time: what a browser says about a payment counts nothing.
 func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	sub, err := v.Scope.Subscription().Get(ctx)
@@ -186,7 +186,7 @@ var standings = map[tenants.Standing]string{
 	tenants.StandingEnding: "Cancelled, active until the end of the period", tenants.StandingOver: "Ended. Phones do not ring.",
 }
 
-// notices are what to know first in the room.
+// notices are what to know first in the page.
 func (k billingPages) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
 	if web.Query(c, "checkout") == "done" && !sub.Live() && k.Billing != nil {
 		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.",

@@ -3,7 +3,6 @@ package console
 import (
 	"carillon/app/page"
 
-	"bytes"
 	"context"
 	"strconv"
 	"strings"
@@ -16,45 +15,6 @@ import (
 	"carillon/tenants"
 	"carillon/views"
 )
-
-const mayBilling = "billing:write"
-
-// billingRoutes: the room is always there; what leads to Stripe is absent without Stripe, and
-// Stripe's own door without a secret.
-func (k billingPages) billingRoutes() []route {
-	all := []route{{method: get, path: views.PathBilling, member: k.bills}, {method: get, path: views.PathUsageCSV, member: k.usageCSV}}
-	if k.Billing == nil {
-		return all
-	}
-	all = append(all,
-		route{method: get, path: views.PathInvoicesCSV, member: k.invoicesCSV},
-		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, member: k.checkout},
-		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: k.portal},
-		route{method: get, path: views.PathBillingChange, needs: mayBilling, member: k.previewPlan},
-		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: k.changePlan},
-		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: k.askCancelPlan},
-		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: k.cancelPlan},
-		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: k.resumePlan},
-		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: k.setOverage},
-	)
-	if k.Billing.Hooked() {
-		all = append(all, route{method: post, path: views.PathStripe, public: k.hook})
-	}
-	return all
-}
-
-// hook takes a message of Stripe. The signature is over the body's own bytes, so that they are
-// copied before anything reads them.
-func (k billingPages) hook(ctx context.Context, c *fiber.Ctx) error {
-	err := k.Billing.Hook(ctx, bytes.Clone(c.Request().Body()), web.Header(c, "Stripe-Signature"))
-	switch {
-	case tenants.KindOf(err) == tenants.Invalid:
-		return web.Problem(c, err)
-	case err != nil:
-		return err // Stripe sends it again
-	}
-	return c.SendStatus(fiber.StatusOK)
-}
 
 func buyerOf(v *page.Visitor) billing.Buyer {
 	return billing.Buyer{Tenant: v.Tenant, Email: v.User.Email, Scope: v.Scope}
@@ -160,7 +120,7 @@ func (k billingPages) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *page.V
 	}
 	end := v.At(sub.PeriodEnd).Text
 	return k.confirm(ctx, c, v, confirmation{
-		title: "Cancel subscription", room: views.NavBilling, up: up("Billing", views.PathBilling),
+		title: "Cancel subscription", nav: views.NavBilling, up: up("Billing", views.PathBilling),
 		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription",
 			Back: views.PathBilling,
 			Consequence: []string{"Everything works until " + end + ".", "After that, phones do not ring. Nothing is deleted. You can subscribe " +

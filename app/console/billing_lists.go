@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	usageDays    = 30              // days that the room draws at once
-	billsTime    = 3 * time.Second // how long the room waits for Stripe's list of invoices
+	usageDays    = 30              // days that the page draws at once
+	billsTime    = 3 * time.Second // how long the page waits for Stripe's list of invoices
 	billsPerPage = 12
 	billsPerRead = 100 // for the file
 )
 
-// usageUntil is the last day that the room draws: today, or an earlier one that its address names.
+// usageUntil is the last day that the page draws: today, or an earlier one that its address names.
 func (k billingPages) usageUntil(q *query) time.Time {
 	today := k.Now().UTC().Truncate(24 * time.Hour)
 	s := web.Query(q.c, "until")
@@ -55,7 +55,7 @@ func (q *query) invoice() string {
 	return q.keep("invoices", s)
 }
 
-// with is the address of the room with one word changed; empty takes it out.
+// with is the address of the page with one word changed; empty takes it out.
 func (q *query) with(path, name, value, part string) string {
 	set := q.set.Get(name)
 	defer func() { q.set.Del(name); q.keep(name, set) }()
@@ -105,7 +105,7 @@ func (k billingPages) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	})
 }
 
-// invoices asks Stripe. The room opens without them when Stripe does not answer.
+// invoices asks Stripe. The page opens without them when Stripe does not answer.
 func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *query, after string, p *views.BillingPage) {
 	if k.Billing == nil {
 		p.NoBills = "This server does not take payments."

@@ -54,16 +54,16 @@ func (t *tenant) trial() {
 
 func fieldsOf(pairs ...string) url.Values { return fields(pairs...)(nil) }
 
-func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
+func TestBillingFromTrialToCancelled(t *testing.T) {
 	t.Parallel()
 	h, s := openMoney(t, stripetest.Secret)
 	a := h.full("alpha", "Alpha")
 	a.trial()
 	w := a.Quick(a.Owner)
 	w.Get("/overview").Want(200).Has("14 days of trial left")
-	room := w.Get("/billing").Want(200).Has("Starter", "The trial ends on", "$1,499", "$12 for 1,000", "No invoices yet", "Subscribe")
-	if p := room.Header.Get("Content-Security-Policy"); !strings.Contains(p, "form-action 'self' "+s.URL()) {
-		t.Errorf("the forms of the room cannot lead to Stripe: %s", p)
+	page := w.Get("/billing").Want(200).Has("Starter", "The trial ends on", "$1,499", "$12 for 1,000", "No invoices yet", "Subscribe")
+	if p := page.Header.Get("Content-Security-Policy"); !strings.Contains(p, "form-action 'self' "+s.URL()) {
+		t.Errorf("the forms of the page cannot lead to Stripe: %s", p)
 	}
 	if p := w.Get("/settings").Header.Get("Content-Security-Policy"); strings.Contains(p, s.URL()) {
 		t.Errorf("the forms of other pages can: %s", p)
@@ -113,7 +113,7 @@ func TestTheBillingRoomFromTrialToCancelled(t *testing.T) {
 	w.Post("/billing/cancel", fieldsOf()).Want(503)
 }
 
-// TestInvoicesAndDaysArePaged: the room shows a part, leads to the rest and back, keeps its other
+// TestInvoicesAndDaysArePaged: the page shows a part, leads to the rest and back, keeps its other
 // place, and gives both as files.
 func TestInvoicesAndDaysArePaged(t *testing.T) {
 	t.Parallel()
@@ -199,7 +199,7 @@ func TestTheBillingDoors(t *testing.T) {
 	}
 }
 
-func TestStripesDoor(t *testing.T) {
+func TestStripeWebhook(t *testing.T) {
 	t.Parallel()
 	h, s := openMoney(t, stripetest.Secret)
 	a := h.full("alpha", "Alpha")
@@ -229,20 +229,20 @@ func TestStripesDoor(t *testing.T) {
 		t.Errorf("%+v", sub)
 	}
 
-	shut, _ := openMoney(t) // without a secret a forged message would pass, so that there is no door
+	shut, _ := openMoney(t) // without a secret a forged message would pass, so that the route is absent
 	shut.Browser().Send("POST", "/webhooks/stripe", "application/json", string(e.Body)).Want(404)
 	open(t).Browser().Send("POST", "/webhooks/stripe", "application/json", string(e.Body)).Want(404)
 }
 
-// TestWithoutStripe: the room says how it is, and everything else works.
+// TestWithoutStripe: the page says how it is, and everything else works.
 func TestWithoutStripe(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a := h.full("alpha", "Alpha")
 	w := a.Quick(a.Owner)
-	room := w.Get("/billing").Want(200).Has("No plan", "no limits", "This server does not take payments",
+	page := w.Get("/billing").Want(200).Has("No plan", "no limits", "This server does not take payments",
 		"Ask its operator to change your plan").Lacks("Subscribe to", "<form method=\"post\" action=\"/billing")
-	if p := room.Header.Get("Content-Security-Policy"); !strings.HasSuffix(p, "form-action 'self'") {
+	if p := page.Header.Get("Content-Security-Policy"); !strings.HasSuffix(p, "form-action 'self'") {
 		t.Errorf("the policy is wider than it needs to be: %s", p)
 	}
 	w.Post("/billing/checkout", fieldsOf("plan", "growth", "interval", "month")).Want(http.StatusNotFound)
@@ -277,7 +277,7 @@ func TestMoney(t *testing.T) {
 	}
 }
 
-// TestACardThatHadItsTrial: the room says what happened and what to do; phones ring on for a day,
+// TestACardThatHadItsTrial: the page says what happened and what to do; phones ring on for a day,
 // and subscribing ends the notice.
 func TestACardThatHadItsTrial(t *testing.T) {
 	t.Parallel()

@@ -15,12 +15,12 @@ import (
 type confirmation struct {
 	ask   views.Confirm
 	title string
-	room  views.Nav
+	nav   views.Nav
 	up    views.Link
 }
 
 func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, q confirmation, status int) error {
-	s, err := k.shell(ctx, c, v, at(q.title, q.room, q.up))
+	s, err := k.shell(ctx, c, v, at(q.title, q.nav, q.up))
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,7 @@ var visits = map[string]visit{
 
 	"POST /signout":   {door: wayOut},
 	"POST /tenant":    {door: wayOut, owned: true, form: func(t *tenant) url.Values { return url.Values{"tenant": {string(t.Id)}} }},
+	"GET /palette":    {door: members},
 	"GET /overview":   {door: members},
 	"POST /checklist": {door: members, form: fields("dismiss", "1")},
 	"GET /developers": {door: members},

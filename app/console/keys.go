@@ -222,8 +222,8 @@ func (k keyPages) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 }
 
 // showOnce shows a secret that is kept nowhere. web.Page sends every page with no-store.
-func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor, room views.Nav, s views.Secret) error {
-	shell, err := k.shell(ctx, c, v, at(s.Title, room, up("Back", s.Next)))
+func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor, nav views.Nav, s views.Secret) error {
+	shell, err := k.shell(ctx, c, v, at(s.Title, nav, up("Back", s.Next)))
 	if err != nil {
 		return err
 	}

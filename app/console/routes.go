@@ -11,12 +11,14 @@ import (
 	"carillon/views"
 )
 
-// route is one address of the console and who may come. Exactly one of public and member is set.
+// route is one address of the console and who may come. Exactly one of public and member is set. It
+// is the only list of addresses: Mount, Pages and Files read it.
 type route struct {
 	method, path string
-	needs        string // the permission that a viewer lacks; empty = anyone who is signed in
-	out          bool   // a way out: stays open when the tenant is suspended
-	part         bool   // no page: a stranger is refused, not sent to sign in
+	needs        string   // the permission that a viewer lacks; empty = anyone who is signed in
+	out          bool     // a way out: stays open when the tenant is suspended
+	part         bool     // no page: a stranger is refused, not sent to sign in
+	samples      []string // queries that show a page in another way: what lists of pages add to its plain address
 	public       func(context.Context, *fiber.Ctx) error
 	member       func(context.Context, *fiber.Ctx, *page.Visitor) error
 }
@@ -31,6 +33,7 @@ const (
 	mayPeople      = "people:write"
 	maySettings    = "settings:write"
 	mayAlerts      = "alerts:write"
+	mayBilling     = "billing:write"
 )
 
 const (
@@ -40,115 +43,144 @@ const (
 
 // routes lists every address. Where two patterns match, the first one wins.
 func (k *Console) routes() []route {
+	devices, people, signIn, overview := devicePages{k}, peoplePages{k}, signInPages{k}, overviewPages{k}
 	all := []route{
 		{method: get, path: "/static/*", public: k.asset},
-		{method: get, path: views.PathSignIn, public: signInPages{k}.signInPage},
-		{method: post, path: views.PathSignIn, public: signInPages{k}.signIn},
-		{method: get, path: views.InvitationPath(":token"), public: peoplePages{k}.welcome},
-		{method: post, path: views.InvitationPath(":token"), public: peoplePages{k}.join},
-		{method: get, path: views.PathPairHere, public: devicePages{k}.pairHere},
-		{method: post, path: views.PathTheme, public: signInPages{k}.theme},
-		{method: post, path: views.PathSignOut, out: true, member: signInPages{k}.signOut},
-		{method: post, path: views.PathTenant, out: true, member: signInPages{k}.switchTenant},
-		{method: get, path: views.PathOverview, member: overviewPages{k}.overview},
-		{method: post, path: views.PathChecklist, member: signInPages{k}.hideChecklist},
+		{method: get, path: views.PathSignIn, public: signIn.signInPage},
+		{method: post, path: views.PathSignIn, public: signIn.signIn},
+		{method: get, path: views.InvitationPath(":token"), public: people.welcome},
+		{method: post, path: views.InvitationPath(":token"), public: people.join},
+		{method: get, path: views.PathPairHere, public: devices.pairHere},
+		{method: get, path: views.PathPalette, part: true, member: k.palette},
+		{method: post, path: views.PathTheme, public: signIn.theme},
+		{method: post, path: views.PathSignOut, out: true, member: signIn.signOut},
+		{method: post, path: views.PathTenant, out: true, member: signIn.switchTenant},
+		{method: get, path: views.PathOverview, samples: []string{"?period=week", "?period=month"}, member: overview.overview},
+		{method: post, path: views.PathChecklist, member: signIn.hideChecklist},
 		{method: get, path: views.PathDevelopers, member: k.developers},
 	}
-	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), billingPages{k}.billingRoutes(), k.devRoutes()} {
+	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
 		all = append(all, some...)
 	}
 	return all
 }
 
 func (k *Console) ringRoutes() []route {
+	rings := ringPages{k}
 	return []route{
-		{method: get, path: views.PathRings, member: ringPages{k}.rings},
-		{method: get, path: views.PathRingsCSV, member: ringPages{k}.ringsCSV},
-		{method: get, path: views.PathRingsLive, part: true, member: ringPages{k}.ringsLive},
-		{method: get, path: views.PathTestRing, member: ringPages{k}.testRing},
-		{method: post, path: views.PathTestRing, needs: mayRing, member: ringPages{k}.placeTest},
-		{method: get, path: views.RingPath(":id"), member: ringPages{k}.ring},
-		{method: get, path: views.RingTestPath(":id"), member: ringPages{k}.testLive},
-		{method: get, path: views.RingPath(":id") + "/live", part: true, member: ringPages{k}.ringLive},
-		{method: get, path: views.RingCancelPath(":id"), needs: mayRing, member: ringPages{k}.askCancel},
-		{method: post, path: views.RingCancelPath(":id"), needs: mayRing, member: ringPages{k}.cancel},
+		{method: get, path: views.PathRings, samples: []string{"?state=missed", "?q=lead-77"}, member: rings.rings},
+		{method: get, path: views.PathRingsCSV, member: rings.ringsCSV},
+		{method: get, path: views.PathRingsLive, part: true, member: rings.ringsLive},
+		{method: get, path: views.PathTestRing, member: rings.testRing},
+		{method: post, path: views.PathTestRing, needs: mayRing, member: rings.placeTest},
+		{method: get, path: views.RingPath(":id"), member: rings.ring},
+		{method: get, path: views.RingTestPath(":id"), member: rings.testLive},
+		{method: get, path: views.RingPath(":id") + "/live", part: true, member: rings.ringLive},
+		{method: get, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.askCancel},
+		{method: post, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.cancel},
 	}
 }
 
 // reachRoutes: alerts, devices, credentials and agents.
 func (k *Console) reachRoutes() []route {
+	alerts, health, devices, credentials, agents := alertPages{k}, phoneHealthPages{k}, devicePages{k}, credentialPages{k}, agentPages{k}
 	return []route{
-		{method: get, path: views.PathAlerts, member: alertPages{k}.alerts},
-		{method: get, path: views.PathAlertsCSV, member: alertPages{k}.alertsCSV},
-		{method: post, path: views.PathAlertResolve, needs: mayAlerts, member: alertPages{k}.closeAlert},
-		{method: get, path: views.PathPhoneHealth, member: phoneHealthPages{k}.watch},
-		{method: get, path: views.PathPhoneHealthCSV, member: phoneHealthPages{k}.watchCSV},
-		{method: get, path: views.PathDevices, member: devicePages{k}.devices},
-		{method: get, path: views.PathDevicesCSV, member: devicePages{k}.devicesCSV},
-		{method: get, path: views.PathPair, needs: mayDevices, member: devicePages{k}.pairForm},
-		{method: post, path: views.PathPair, needs: mayDevices, member: devicePages{k}.pair},
-		{method: get, path: views.PairWaitPath(":id"), needs: mayDevices, part: true, member: devicePages{k}.pairWait},
-		{method: get, path: views.DevicePath(":id"), member: devicePages{k}.device},
-		{method: post, path: views.DevicePath(":id"), needs: mayDevices, member: devicePages{k}.setDevice},
-		{method: get, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: devicePages{k}.askRemoveDevice},
-		{method: post, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: devicePages{k}.removeDevice},
-		{method: get, path: views.PathCredentials, member: credentialPages{k}.credentials},
-		{method: get, path: views.PathCredCSV, member: credentialPages{k}.credentialsCSV},
-		{method: get, path: views.PathCredAdd, needs: mayCredentials, member: credentialPages{k}.credentialForm},
-		{method: post, path: views.PathCredAdd, needs: mayCredentials, member: credentialPages{k}.addCredential},
-		{method: get, path: views.CredentialPath(":id"), member: credentialPages{k}.credential},
-		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, member: credentialPages{k}.checkCredential},
-		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, member: credentialPages{k}.setHedging},
-		{method: get, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: credentialPages{k}.askRollBack},
-		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: credentialPages{k}.rollBack},
-		{method: get, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: credentialPages{k}.askRemoveCredential},
-		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: credentialPages{k}.removeCredential},
-		{method: get, path: views.PathAgents, member: agentPages{k}.agents},
-		{method: get, path: views.PathAgentsCSV, member: agentPages{k}.agentsCSV},
-		{method: get, path: views.PathAgentAdd, needs: mayAgents, member: agentPages{k}.agentForm},
-		{method: post, path: views.PathAgentAdd, needs: mayAgents, member: agentPages{k}.addAgent},
-		{method: get, path: views.AgentPath(":id"), member: agentPages{k}.agent},
-		{method: post, path: views.AgentPath(":id"), needs: mayAgents, member: agentPages{k}.setAgent},
-		{method: get, path: views.AgentRemovePath(":id"), needs: mayAgents, member: agentPages{k}.askRemoveAgent},
-		{method: post, path: views.AgentRemovePath(":id"), needs: mayAgents, member: agentPages{k}.removeAgent},
+		{method: get, path: views.PathAlerts, samples: []string{"?state=all"}, member: alerts.alerts},
+		{method: get, path: views.PathAlertsCSV, member: alerts.alertsCSV},
+		{method: post, path: views.PathAlertResolve, needs: mayAlerts, member: alerts.closeAlert},
+		{method: get, path: views.PathPhoneHealth, member: health.watch},
+		{method: get, path: views.PathPhoneHealthCSV, member: health.watchCSV},
+		{method: get, path: views.PathDevices, samples: []string{"?q=Phone+7"}, member: devices.devices},
+		{method: get, path: views.PathDevicesCSV, member: devices.devicesCSV},
+		{method: get, path: views.PathPair, needs: mayDevices, member: devices.pairForm},
+		{method: post, path: views.PathPair, needs: mayDevices, member: devices.pair},
+		{method: get, path: views.PairWaitPath(":id"), needs: mayDevices, part: true, member: devices.pairWait},
+		{method: get, path: views.DevicePath(":id"), member: devices.device},
+		{method: post, path: views.DevicePath(":id"), needs: mayDevices, member: devices.setDevice},
+		{method: get, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: devices.askRemoveDevice},
+		{method: post, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: devices.removeDevice},
+		{method: get, path: views.PathCredentials, member: credentials.credentials},
+		{method: get, path: views.PathCredCSV, member: credentials.credentialsCSV},
+		{method: get, path: views.PathCredAdd, needs: mayCredentials, member: credentials.credentialForm},
+		{method: post, path: views.PathCredAdd, needs: mayCredentials, member: credentials.addCredential},
+		{method: get, path: views.CredentialPath(":id"), member: credentials.credential},
+		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, member: credentials.checkCredential},
+		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, member: credentials.setHedging},
+		{method: get, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: credentials.askRollBack},
+		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: credentials.rollBack},
+		{method: get, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: credentials.askRemoveCredential},
+		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: credentials.removeCredential},
+		{method: get, path: views.PathAgents, member: agents.agents},
+		{method: get, path: views.PathAgentsCSV, member: agents.agentsCSV},
+		{method: get, path: views.PathAgentAdd, needs: mayAgents, member: agents.agentForm},
+		{method: post, path: views.PathAgentAdd, needs: mayAgents, member: agents.addAgent},
+		{method: get, path: views.AgentPath(":id"), member: agents.agent},
+		{method: post, path: views.AgentPath(":id"), needs: mayAgents, member: agents.setAgent},
+		{method: get, path: views.AgentRemovePath(":id"), needs: mayAgents, member: agents.askRemoveAgent},
+		{method: post, path: views.AgentRemovePath(":id"), needs: mayAgents, member: agents.removeAgent},
 	}
 }
 
 func (k *Console) accountRoutes() []route {
+	keys, people, audit, settings := keyPages{k}, peoplePages{k}, auditPages{k}, settingsPages{k}
 	return []route{
-		{method: get, path: views.PathKeys, member: keyPages{k}.keys},
-		{method: get, path: views.PathKeysCSV, member: keyPages{k}.keysCSV},
-		{method: get, path: views.PathKeyAdd, needs: mayKeys, member: keyPages{k}.keyForm},
-		{method: post, path: views.PathKeyAdd, needs: mayKeys, member: keyPages{k}.addKey},
-		{method: get, path: views.KeyRevokePath(":id"), needs: mayKeys, member: keyPages{k}.askRevokeKey},
-		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, member: keyPages{k}.revokeKey},
-		{method: get, path: views.PathPeople, member: peoplePages{k}.people},
-		{method: get, path: views.PathPeopleCSV, member: peoplePages{k}.peopleCSV},
-		{method: get, path: views.PathPersonAdd, needs: mayPeople, member: peoplePages{k}.personForm},
-		{method: post, path: views.PathPersonAdd, needs: mayPeople, member: peoplePages{k}.addPerson},
-		{method: post, path: views.PersonRolePath(":id"), needs: mayPeople, member: peoplePages{k}.setRole},
-		{method: get, path: views.PersonRemovePath(":id"), needs: mayPeople, member: peoplePages{k}.askRemovePerson},
-		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, member: peoplePages{k}.removePerson},
-		{method: get, path: views.PathAudit, member: auditPages{k}.audit},
-		{method: get, path: views.PathAuditCSV, member: auditPages{k}.auditCSV},
-		{method: get, path: views.PathSettings, member: settingsPages{k}.settings},
-		{method: post, path: views.PathSettings, needs: maySettings, member: settingsPages{k}.setSettings},
-		{method: post, path: views.PathPassword, member: settingsPages{k}.setPassword},
-		{method: post, path: views.PathSignInEnd, member: settingsPages{k}.endSignIn},
+		{method: get, path: views.PathKeys, member: keys.keys},
+		{method: get, path: views.PathKeysCSV, member: keys.keysCSV},
+		{method: get, path: views.PathKeyAdd, needs: mayKeys, member: keys.keyForm},
+		{method: post, path: views.PathKeyAdd, needs: mayKeys, member: keys.addKey},
+		{method: get, path: views.KeyRevokePath(":id"), needs: mayKeys, member: keys.askRevokeKey},
+		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, member: keys.revokeKey},
+		{method: get, path: views.PathPeople, member: people.people},
+		{method: get, path: views.PathPeopleCSV, member: people.peopleCSV},
+		{method: get, path: views.PathPersonAdd, needs: mayPeople, member: people.personForm},
+		{method: post, path: views.PathPersonAdd, needs: mayPeople, member: people.addPerson},
+		{method: post, path: views.PersonRolePath(":id"), needs: mayPeople, member: people.setRole},
+		{method: get, path: views.PersonRemovePath(":id"), needs: mayPeople, member: people.askRemovePerson},
+		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, member: people.removePerson},
+		{method: get, path: views.PathAudit, samples: []string{"?q=lead-77", "?period=day"}, member: audit.audit},
+		{method: get, path: views.PathAuditCSV, member: audit.auditCSV},
+		{method: get, path: views.PathSettings, member: settings.settings},
+		{method: post, path: views.PathSettings, needs: maySettings, member: settings.setSettings},
+		{method: post, path: views.PathPassword, member: settings.setPassword},
+		{method: post, path: views.PathSignInEnd, member: settings.endSignIn},
 	}
+}
+
+// billingRoutes: the page is always there; what leads to Stripe is absent without Stripe.
+func (k *Console) billingRoutes() []route {
+	bills := billingPages{k}
+	all := []route{
+		{method: get, path: views.PathBilling, member: bills.bills},
+		{method: get, path: views.PathUsageCSV, member: bills.usageCSV},
+	}
+	if k.Billing == nil {
+		return all
+	}
+	return append(all,
+		route{method: get, path: views.PathInvoicesCSV, member: bills.invoicesCSV},
+		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, member: bills.checkout},
+		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: bills.portal},
+		route{method: get, path: views.PathBillingChange, needs: mayBilling, member: bills.previewPlan},
+		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: bills.changePlan},
+		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: bills.askCancelPlan},
+		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: bills.cancelPlan},
+		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: bills.resumePlan},
+		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: bills.setOverage},
+	)
 }
 
 // devRoutes are absent in production.
 func (k *Console) devRoutes() []route {
+	dev := devPages{k}
 	if k.Dev == nil {
 		return nil
 	}
 	return []route{
-		{method: get, path: views.PathStorybook, public: devPages{k}.storybook},
-		{method: get, path: views.SamplePath(":name"), public: devPages{k}.sample},
-		{method: get, path: views.PathPhone, public: devPages{k}.anyPhone},
-		{method: get, path: views.PhonePath(":slug"), public: devPages{k}.phone},
-		{method: get, path: views.PhoneEventsPath(":slug"), public: devPages{k}.phoneEvents},
+		{method: get, path: views.PathStorybook, public: dev.storybook},
+		{method: get, path: views.SamplePath(":name"), public: dev.sample},
+		{method: get, path: views.PathPhone, public: dev.anyPhone},
+		{method: get, path: views.PhonePath(":slug"), public: dev.phone},
+		{method: get, path: views.PhoneEventsPath(":slug"), public: dev.phoneEvents},
 	}
 }
 

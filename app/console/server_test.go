@@ -113,6 +113,9 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	app := web.New(web.Config{ErrorPage: h.k.ErrorPage, Now: h.Clock.Now})
 	front.Mount(app)
 	h.k.Mount(app)
+	if c.Billing != nil && c.Billing.Hooked() {
+		web.Webhook(app, billing.HookPath, billing.SignatureHeader, c.Billing.Hook)
+	}
 	h.Serve(app)
 	return h
 }

@@ -14,35 +14,24 @@ import (
 	"carillon/views"
 )
 
-// paletteMost bounds the devices and agents that a page's palette carries.
-const paletteMost = 20
-
 // place is where in the console a page stands.
 type place struct {
 	title  string
-	room   views.Nav
+	nav    views.Nav
 	crumbs []views.Link
 }
 
-func at(title string, room views.Nav, crumbs ...views.Link) place { return place{title, room, crumbs} }
+func at(title string, nav views.Nav, crumbs ...views.Link) place { return place{title, nav, crumbs} }
 
 // shell is what surrounds a page.
 func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at place) (views.Shell, error) {
 	s := k.bareShell(c, v, at.title)
-	s.Current, s.Crumbs, s.Flash = at.room, at.crumbs, k.Flash(c)
+	s.Current, s.Crumbs, s.Flash = at.nav, at.crumbs, k.Flash(c)
 	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: 200})
 	if err != nil {
 		return s, err
 	}
 	s.Environment = reachOf(credentials)
-	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: paletteMost})
-	if err != nil {
-		return s, err
-	}
-	agents, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: paletteMost})
-	if err != nil {
-		return s, err
-	}
 	open, err := v.Scope.Alerts().CountOpen(ctx)
 	if err != nil {
 		return s, err
@@ -50,13 +39,6 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at p
 	s.Alerts = int(open)
 	if err := k.owes(ctx, v, &s); err != nil {
 		return s, err
-	}
-	for _, d := range devices {
-		s.Palette = append(s.Palette, views.Link{Text: deviceName(d), Href: views.DevicePath(string(d.ID)), Hint: "Device",
-			Icon: views.IconDevice})
-	}
-	for _, a := range agents {
-		s.Palette = append(s.Palette, views.Link{Text: a.Name, Href: views.AgentPath(string(a.ID)), Hint: "Agent", Icon: views.IconAgent})
 	}
 	return s, nil
 }
