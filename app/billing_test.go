@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +48,8 @@ func TestPlansAndDoctor(t *testing.T) {
 	}
 	wants(t, 0, "", "migrate", "up", "--data", data)
 	money := []string{"--data", data, "--stripe-key", stripetest.Key, "--stripe-api-url", s.URL(), "--public-url", "https://ring.example"}
-	doctor := append([]string{"doctor", "--master-key-file", master, "--stripe-webhook-secret", stripetest.Secret}, money...)
+	doctor := slices.Concat([]string{"doctor", "--master-key-file", master, "--stripe-webhook-secret", stripetest.Secret}, money,
+		outside(t))
 	wants(t, 1, "the price carillon_growth_month is not at Stripe; run `carillon plans sync`", doctor...)
 	wants(t, 0, "made the price carillon_growth_month", append([]string{"plans", "sync"}, money...)...)
 	wants(t, 0, "Stripe already has everything", append([]string{"plans", "sync"}, money...)...)
@@ -81,7 +83,7 @@ func TestPlansFile(t *testing.T) {
 	}
 	plan("has the plan grown", 0, "--plan", "grown", "--plans-file", file)
 	plan(`there is no plan "grown"`, 1, "--plan", "grown")
-	wants(t, 1, `has the plan "grown", which the plans file does not`, "doctor", "--data", data)
+	wants(t, 1, `has the plan "grown", which the plans file does not`, append([]string{"doctor", "--data", data}, outside(t)...)...)
 	plan("has the plan scale", 0, "--plan", "scale", "--until", "2099-01-31")
 	plan("has the plan starter", 0, "--plan", "trial")
 	plan("no limits", 0, "--plan", "none")

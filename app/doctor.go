@@ -4,35 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"carillon/app/billing"
+	"carillon/app/health"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
 
-// doctorCmd checks configuration, database and Stripe. It changes nothing.
+// doctorCmd checks what a server needs: configuration, database, stored credentials, Apple, voice,
+// Stripe and this machine. It changes nothing.
 type doctorCmd struct {
+	TimeServer string `help:"NTP server to compare the clock with; empty = none." default:"time.apple.com:123"`
 	Config
 }
 
 // Run prints each finding and fails if one is bad.
 func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
+	good, err := d.check()
+	findings := []billing.Finding{{OK: true, Text: "the configuration has no faults"}}
+	if err != nil {
+		findings[0] = billing.Finding{Text: "the configuration has faults:\n" + err.Error()}
+	}
+	good.now = c.now
+	findings = append(findings, d.database(ctx, c, good)...)
+	findings = append(findings, good.ask(ctx, d.TimeServer)...)
+	findings = append(findings, d.machine()...)
 	sick := false
-	say := func(f billing.Finding) {
+	for _, f := range findings {
 		mark := "ok  "
 		if !f.OK {
 			mark, sick = "BAD ", true
 		}
 		fmt.Fprintln(c.out, mark, f.Text)
-	}
-	if _, err := d.check(); err != nil {
-		say(billing.Finding{Text: "the configuration has faults:\n" + err.Error()})
-	} else {
-		say(billing.Finding{OK: true, Text: "the configuration has no faults"})
-	}
-	for _, f := range d.database(ctx, c) {
-		say(f)
 	}
 	if sick {
 		return errors.New("at least one check failed; see above")
@@ -40,13 +45,11 @@ func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
 	return nil
 }
 
-// database checks the database, and Stripe with it.
-func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding {
-	plans, err := d.PlansFile.read()
-	if err != nil {
-		return []billing.Finding{{Text: "CARILLON_PLANS_FILE: " + err.Error()}}
-	}
-	s, err := d.Database.open(ctx, c, plans)
+// database checks the database, what is sealed in it, and Stripe with it.
+func (d *doctorCmd) database(ctx context.Context, c terminal, good checked) []billing.Finding {
+	rows := good.store(quiet(c))
+	rows.ReadOnly = true
+	s, err := store.Open(ctx, rows)
 	if err != nil {
 		return []billing.Finding{{Text: "the database: " + err.Error()}}
 	}
@@ -54,10 +57,44 @@ func (d *doctorCmd) database(ctx context.Context, c terminal) []billing.Finding 
 	if err := s.CheckIsolation(ctx); err != nil {
 		out = append(out, billing.Finding{Text: "row-level security: " + err.Error()})
 	}
-	out = append(out, retired(ctx, s, plans)...)
+	if good.seal != nil {
+		out = append(out, openCredentials(ctx, s, c.now)...)
+	}
+	if len(good.plans.Plans) > 0 { // a plans file that cannot be read is a fault of its own
+		out = append(out, retired(ctx, s, good.plans)...)
+	}
 	out = append(out, d.money(ctx, c, s)...)
 	if err := s.Close(); err != nil {
 		out = append(out, billing.Finding{Text: "the database: " + err.Error()})
+	}
+	return out
+}
+
+// openCredentials opens the newest APNs credential of each kind, as a ring does.
+func openCredentials(ctx context.Context, s *store.Store, now func() time.Time) (out []billing.Finding) {
+	all, err := s.Tenants().Credentials(ctx) // oldest first
+	if err != nil {
+		return []billing.Finding{{Text: "credentials: " + err.Error()}}
+	}
+	creds, err := health.NewCredentials(health.CredentialsConfig{Store: s, Now: now})
+	if err != nil {
+		return []billing.Finding{{Text: "credentials: " + err.Error()}}
+	}
+	newest := map[tenants.CredentialKind]tenants.Credential{}
+	for _, c := range all {
+		newest[c.Kind] = c
+	}
+	for _, kind := range []tenants.CredentialKind{tenants.P8, tenants.P12} {
+		c, ok := newest[kind]
+		if !ok {
+			continue
+		}
+		if _, err := creds.Key(ctx, c.Tenant, c.ID); err != nil {
+			out = append(out, billing.Finding{Text: fmt.Sprintf("the newest .%s credential (%s, tenant %s) does not open: %v; "+
+				"set the master key file that belongs to this database, or upload the credential again", kind, c.Bundle, c.Tenant, err)})
+			continue
+		}
+		out = append(out, billing.Finding{OK: true, Text: fmt.Sprintf("the newest .%s credential opens", kind)})
 	}
 	return out
 }
@@ -91,4 +128,34 @@ func (d *doctorCmd) money(ctx context.Context, c terminal, s *store.Store) []bil
 		out = append(out, billing.Finding{OK: true, Text: "Stripe was last heard at " + at.Format(time.RFC3339)})
 	}
 	return out
+}
+
+// askWithin bounds each question to a host outside.
+const askWithin = 5 * time.Second
+
+// ask asks, at the same time, Apple's hosts, the STUN and TURN servers and a clock.
+func (c checked) ask(ctx context.Context, timeServer string) []billing.Finding {
+	var questions []func(context.Context) billing.Finding
+	for _, host := range []string{c.APNsProductionURL, c.APNsSandboxURL} {
+		questions = append(questions, func(ctx context.Context) billing.Finding { return c.askApple(ctx, host) })
+	}
+	for _, s := range c.iceServers() {
+		for _, url := range s.URLs {
+			questions = append(questions, func(ctx context.Context) billing.Finding { return askICEServer(ctx, url, s) })
+		}
+	}
+	if timeServer != "" {
+		questions = append(questions, func(ctx context.Context) billing.Finding { return askClock(ctx, timeServer, c.now) })
+	}
+	findings := make([]billing.Finding, len(questions))
+	var wg sync.WaitGroup
+	for i, question := range questions {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, askWithin)
+			defer cancel()
+			findings[i] = question(ctx)
+		})
+	}
+	wg.Wait()
+	return findings
 }

@@ -20,7 +20,7 @@ type cli struct {
 	Tenant    tenantCmd    `cmd:"" help:"Manage tenants."`
 	Plans     plansCmd     `cmd:"" help:"What tenants may buy."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
-	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database and Stripe."`
+	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`
 	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
