@@ -46,17 +46,19 @@ func (s *silentPhones) missedAgain(t tenants.TenantID, d tenants.DeviceID, now t
 	return true
 }
 
-// Expired looks at a ring whose time is up. When phones stay silent, or wake and show no call,
-// several times, iOS stops waking the app; its developers need to know before more phones are
-// affected.
-func (m *Monitor) Expired(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
+// Expired looks at rings of one tenant whose time is up. When phones stay silent, or wake and show
+// no call, several times, iOS stops waking the app; its developers need to know before more phones
+// are affected.
+func (m *Monitor) Expired(ctx context.Context, scope *store.Scope, rings []*tenants.Ring) error {
 	judge := false
-	for i := range r.Attempts {
-		a := &r.Attempts[i]
-		if r.Test || a.Has(tenants.FactShown) || !a.Has(tenants.FactAccepted) || !a.Has(tenants.FactExpired) {
-			continue
+	for _, r := range rings {
+		for i := range r.Attempts {
+			a := &r.Attempts[i]
+			if r.Test || a.Has(tenants.FactShown) || !a.Has(tenants.FactAccepted) || !a.Has(tenants.FactExpired) {
+				continue
+			}
+			judge = m.silent.missedAgain(r.Tenant, a.Device, m.Now()) || judge
 		}
-		judge = m.silent.missedAgain(r.Tenant, a.Device, m.Now()) || judge
 	}
 	if !judge {
 		return nil

@@ -223,17 +223,16 @@ func (b *Board) Renew(ctx context.Context) error {
 	return nil
 }
 
-// sweepCall ends a call whose gateway is gone; one of ours is renewed.
-func (b *Board) sweepCall(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
+// sweepCall ends a claimed call whose gateway is gone. The claim has renewed one of ours.
+func (b *Board) sweepCall(r *tenants.Ring) {
 	if b.calls.has(r.ID) {
-		return scope.Rings().SetDue(ctx, r.ID, b.Now().Add(callLease))
+		return
 	}
 	for i := range r.Attempts {
 		if r.Attempts[i].State == tenants.Answered {
 			b.end(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, "server_restarted")
 		}
 	}
-	return nil
 }
 
 // openAgent opens the agent that speaks on the ring's line. A ring whose agent was removed after it

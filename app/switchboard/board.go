@@ -36,8 +36,8 @@ type Keys interface {
 type Reactor interface {
 	// Answered is called after Apple's answer to an attempt's push was recorded.
 	Answered(context.Context, *store.Scope, tenants.Attempt, push.Answer) error
-	// Expired is called after a ring expired.
-	Expired(context.Context, *store.Scope, *tenants.Ring) error
+	// Expired is called after rings of one tenant expired.
+	Expired(context.Context, *store.Scope, []*tenants.Ring) error
 }
 
 // Config is what a Board is made of. Media, Agents, Audiences, Meter and Trace may be left out,

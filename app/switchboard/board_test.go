@@ -62,17 +62,17 @@ type world struct {
 
 	credentials *health.Credentials
 
-	bundle string
+	dir, bundle string
 
 	statements atomic.Int64 // that the store ran
 }
 
 func newWorld(t *testing.T, industry tenants.Industry) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, bundle: "com.example.app"}
+	w := &world{t: t, clock: &clock{}, dir: t.TempDir(), bundle: "com.example.app"}
 	keys, err := seal.Parse([]byte(seal.Generate()))
 	must(t, err)
-	cfg := store.Config{Dir: t.TempDir(), Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+	cfg := store.Config{Dir: w.dir, Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 		Observe: func(string) { w.statements.Add(1) }}
 	_, err = store.Migrate(t.Context(), cfg)
 	must(t, err)

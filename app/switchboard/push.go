@@ -85,7 +85,11 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 // says that Apple never took it.
 func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring, a tenants.Attempt, answer push.Answer) error {
 	now := b.Now()
-	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, r.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	due := r.ExpiresAt
+	if len(r.Attempts) > 1 {
+		due = time.Time{} // the sweep looks whether the other attempts were pushed too
+	}
+	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, due, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		p, ok := r.AttemptOf(a.Device)
 		if !ok {
 			return nil, nil

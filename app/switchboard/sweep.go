@@ -4,100 +4,214 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
 
-// sweepMost bounds one claim, so that a long backlog is shared between processes.
-const sweepMost = 256
+const (
+	// claimMost bounds one claim, so that a long backlog is shared between processes.
+	claimMost = 256
+	// expireMost bounds the rings that end in one commit, for which other writes wait.
+	expireMost = 64
+)
 
-// Sweep finishes what time or a crash left: rings whose time is up expire, rings whose process died
-// before Apple answered are pushed again with the same apns-id, calls whose gateway died are ended.
-// It looks only at rings that are due and claims each for a lease, so that two processes never do
-// the same.
+// Sweep finishes what time or a crash left: rings whose process died before Apple answered are
+// pushed again with the same apns-id, rings whose time is up expire, calls whose gateway died are
+// ended. It looks only at rings that are due, many at once, and two processes never do the same
+// ring. Pushes come first and again between the endings: a late ending harms nobody, and a late
+// push may miss its ring.
 func (b *Board) Sweep(ctx context.Context) error {
-	for {
-		due, err := b.Store.Jobs().DueRings(ctx, b.Now(), lease, sweepMost)
-		if err != nil {
-			return fmt.Errorf("find due rings: %w", err)
-		}
-		var errs []error
-		for _, d := range due {
-			if err := b.sweepOne(ctx, d); err != nil {
-				errs = append(errs, fmt.Errorf("ring %s: %w", d.Ring, err))
-			}
-		}
-		if len(due) < sweepMost || len(errs) > 0 {
-			return errors.Join(errs...)
-		}
-	}
-}
-
-func (b *Board) sweepOne(ctx context.Context, d store.Due) error {
-	scope := b.Store.For(d.Tenant).By(store.Who{Actor: tenants.System})
-	r, err := scope.Rings().Get(ctx, d.Ring)
+	due, err := b.Store.Jobs().Due(ctx, b.Now())
 	if err != nil {
-		return err
+		return fmt.Errorf("find due rings: %w", err)
 	}
-	now := b.Now()
-	switch {
-	case r.State.Terminal():
-		return nil
-	case r.State == tenants.Answered:
-		return b.sweepCall(ctx, scope, r)
-	case !now.Before(r.ExpiresAt):
-		return b.expire(ctx, scope, r)
-	case b.pushing.has(r.ID):
-		return scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, now.Add(lease)))
+	var errs []error
+	if slices.Contains(due, store.LiveRings) {
+		errs = append(errs, b.resumeAll(ctx))
 	}
-	return b.resume(ctx, scope, r)
+	if slices.Contains(due, store.ExpiredRings) {
+		errs = append(errs, b.expireAll(ctx))
+	}
+	if slices.Contains(due, store.Calls) {
+		errs = append(errs, b.sweepCalls(ctx))
+	}
+	return errors.Join(errs...)
 }
 
-// expire ends a ring that nobody answered in time.
+// expireAll ends the rings that nobody answered in time, until none is left.
+func (b *Board) expireAll(ctx context.Context) error {
+	for next := b.Now().Add(lease); ; {
+		n, err := b.expireSome(ctx)
+		if err != nil {
+			return errors.Join(err, b.expireEach(ctx))
+		}
+		if n < expireMost {
+			return nil
+		}
+		if now := b.Now(); now.After(next) { // a long backlog: look for live rings meanwhile
+			if err := b.resumeAll(ctx); err != nil {
+				return err
+			}
+			next = now.Add(lease)
+		}
+	}
+}
+
+func (b *Board) expireSome(ctx context.Context) (n int, err error) {
+	now := b.Now()
+	done, err := b.Store.Jobs().Expire(ctx, now, lease, expireMost, func(r *tenants.Ring) []tenants.Fact { return expired(r, now) })
+	if err != nil {
+		return 0, fmt.Errorf("expire rings: %w", err)
+	}
+	byTenant := map[tenants.TenantID][]*tenants.Ring{}
+	for _, c := range done {
+		b.tell(c.Ring, c.Facts)
+		byTenant[c.Ring.Tenant] = append(byTenant[c.Ring.Tenant], c.Ring)
+	}
+	var errs []error
+	for t, rings := range byTenant {
+		errs = append(errs, b.Health.Expired(ctx, b.system(t), rings))
+	}
+	if err := errors.Join(errs...); err != nil { // the rings have ended all the same
+		b.Log.Error("judge phones by expired rings", "err", err)
+	}
+	return len(done), nil
+}
+
+// expireEach ends rings one by one after many at once failed, so that one that cannot be ended does
+// not keep the others.
+func (b *Board) expireEach(ctx context.Context) error {
+	rings, err := b.Store.Jobs().Claim(ctx, store.ExpiredRings, b.Now(), lease, claimMost)
+	if err != nil {
+		return fmt.Errorf("claim expired rings: %w", err)
+	}
+	var errs []error
+	for _, r := range rings {
+		if err := b.expire(ctx, b.system(r.Tenant), r); err != nil {
+			errs = append(errs, fmt.Errorf("ring %s: %w", r.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// expire ends one ring that nobody answered in time.
 func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
 	now := b.Now()
 	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
-		var facts []tenants.Fact
-		for i := range r.Attempts {
-			expired := tenants.Fact{Attempt: r.Attempts[i].ID, Kind: tenants.FactExpired, At: r.ExpiresAt, Received: now}
-			facts = append(facts, r.Fold(expired)...)
-		}
-		return facts, nil
+		return expired(r, now), nil
 	})
 	if err != nil {
 		return err
 	}
 	b.tell(changed, facts)
-	return b.Health.Expired(ctx, scope, changed)
+	return b.Health.Expired(ctx, scope, []*tenants.Ring{changed})
 }
 
-// resume pushes what is unpushed because its process died.
-func (b *Board) resume(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
-	t, err := scope.Tenant(ctx)
-	if err != nil {
-		return err
+// expired folds the end of the ring's time into it.
+func expired(r *tenants.Ring, now time.Time) (facts []tenants.Fact) {
+	for i := range r.Attempts {
+		f := tenants.Fact{Attempt: r.Attempts[i].ID, Kind: tenants.FactExpired, At: r.ExpiresAt, Received: now}
+		facts = append(facts, r.Fold(f)...)
 	}
-	again := unpushed(r)
-	if len(again.Attempts) == 0 {
-		return scope.Rings().SetDue(ctx, r.ID, r.ExpiresAt)
-	}
-	b.pushing.start(&again)
-	if now, err := scope.Rings().Get(ctx, r.ID); err != nil || len(unpushed(now).Attempts) != len(again.Attempts) {
-		b.pushing.cancel(&again) // it moved just now
-		return errors.Join(err, scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease))))
-	}
-	for i := range again.Attempts {
-		if c, err := scope.Credentials().Get(ctx, again.Attempts[i].Credential); err == nil { // without it the push fails, and says so
-			again.Attempts[i].Push.NoHedge = c.NoHedge
+	return facts
+}
+
+// resumeAll pushes what is unpushed because its process died, until nothing is left.
+func (b *Board) resumeAll(ctx context.Context) error {
+	for {
+		rings, err := b.Store.Jobs().Claim(ctx, store.LiveRings, b.Now(), lease, claimMost)
+		if err != nil {
+			return fmt.Errorf("claim live rings: %w", err)
+		}
+		if err := b.resume(ctx, rings); err != nil {
+			return fmt.Errorf("resume rings: %w", err)
+		}
+		if len(rings) < claimMost {
+			return nil
 		}
 	}
-	span := b.Trace.Start("resume ring")
+}
+
+// resume pushes what is unpushed of claimed rings. A ring that is on its way in this process comes
+// back after its lease, one of which everything is pushed when it expires.
+func (b *Board) resume(ctx context.Context, rings []*tenants.Ring) error {
+	var pushed, mine []*tenants.Ring
+	for _, r := range rings {
+		switch part := unpushed(r); {
+		case len(part.Attempts) == 0:
+			pushed = append(pushed, r)
+		case !b.pushing.has(r.ID):
+			b.pushing.start(&part)
+			mine = append(mine, &part)
+		}
+	}
+	err := b.Store.Jobs().AwaitExpiry(ctx, pushed)
+	// Read again what is claimed, now that its end cannot be missed: it may have moved just before.
+	again, e := b.Store.Jobs().Again(ctx, mine)
+	if err = errors.Join(err, e); err != nil {
+		for _, part := range mine {
+			b.pushing.cancel(part)
+		}
+		return err
+	}
+	left := map[tenants.RingID]int{}
+	for _, r := range again {
+		left[r.ID] = len(unpushed(r).Attempts)
+	}
+	known := &resuming{Board: b, tenants: map[tenants.TenantID]tenants.Tenant{}, direct: map[tenants.CredentialID]bool{}}
+	var errs []error
+	for _, part := range mine {
+		if left[part.ID] != len(part.Attempts) {
+			b.pushing.cancel(part)
+			continue
+		}
+		if err := known.push(ctx, part); err != nil {
+			b.pushing.cancel(part)
+			errs = append(errs, fmt.Errorf("ring %s: %w", part.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// resuming remembers what the rings of one claim have in common.
+type resuming struct {
+	*Board
+	tenants map[tenants.TenantID]tenants.Tenant
+	direct  map[tenants.CredentialID]bool // NoHedge of a credential
+}
+
+// push sends the unpushed part of a ring on its way.
+func (s *resuming) push(ctx context.Context, part *tenants.Ring) error {
+	t, ok := s.tenants[part.Tenant]
+	if !ok {
+		var err error
+		if t, err = s.system(part.Tenant).Tenant(ctx); err != nil {
+			return err
+		}
+		s.tenants[part.Tenant] = t
+	}
+	for i := range part.Attempts {
+		part.Attempts[i].Push.NoHedge = s.noHedge(ctx, part.Tenant, part.Attempts[i].Credential)
+	}
+	span := s.Trace.Start("resume ring")
 	defer span.End()
-	span.Ring(string(r.ID))
-	b.send(t, &again, span)
-	return scope.Rings().SetDue(ctx, r.ID, soonest(r.ExpiresAt, b.Now().Add(lease)))
+	span.Ring(string(part.ID))
+	s.send(t, part, span)
+	return nil
+}
+
+// noHedge is the credential's setting. Without its credential the push fails, and says so.
+func (s *resuming) noHedge(ctx context.Context, t tenants.TenantID, id tenants.CredentialID) bool {
+	is, ok := s.direct[id]
+	if !ok {
+		c, err := s.system(t).Credentials().Get(ctx, id)
+		is = err == nil && c.NoHedge
+		s.direct[id] = is
+	}
+	return is
 }
 
 // unpushed is the ring with those of its attempts that no answer of Apple and no fact of a phone is
@@ -114,9 +228,23 @@ func unpushed(r *tenants.Ring) tenants.Ring {
 	return part
 }
 
-func soonest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
+// sweepCalls ends calls whose gateway is gone and renews those of this process, until none is left.
+func (b *Board) sweepCalls(ctx context.Context) error {
+	for {
+		rings, err := b.Store.Jobs().Claim(ctx, store.Calls, b.Now(), callLease, claimMost)
+		if err != nil {
+			return fmt.Errorf("claim calls: %w", err)
+		}
+		for _, r := range rings {
+			b.sweepCall(r)
+		}
+		if len(rings) < claimMost {
+			return nil
+		}
 	}
-	return b
+}
+
+// system is the tenant's scope for what Carillon does by itself.
+func (b *Board) system(t tenants.TenantID) *store.Scope {
+	return b.Store.For(t).By(store.Who{Actor: tenants.System})
 }

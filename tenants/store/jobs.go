@@ -96,28 +96,6 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	return len(facts), nil
 }
 
-// DueRings claims rings of every tenant that are due at now, oldest first, by moving their moment
-// to now + lease: no other sweep gets them before that, and if this process dies they come back
-// then.
-func (s Jobs) DueRings(ctx context.Context, now time.Time, lease time.Duration, limit int) (due []Due, err error) {
-	some, err := s.due(ctx, now)
-	if err != nil || !some {
-		return nil, err
-	}
-	err = s.w.do(ctx, allTenants, func(t *tx) error {
-		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = ? WHERE (tenant_id, id) IN "+
-			"(SELECT tenant_id, id FROM rings WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"+s.db.dialect.holdFree()+") "+
-			"RETURNING tenant_id, id",
-			micros(now.Add(lease)), micros(now), limit)
-		due, err = collect(rows, err, func(d *Due) []any { return []any{(*uuid)(&d.Tenant), (*uuid)(&d.Ring)} })
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return due, nil
-}
-
 // Retire removes a little of what has been kept long enough, of each tenant, and says how many
 // rings, hours of counts and alerts that was: call it until that is nothing, with a breath between,
 // so that rings never wait for it. Each tenant's part is a commit of its own.

@@ -57,14 +57,14 @@ func share(t *testing.T, address string) {
 	claimed := map[tenants.RingID]int{}
 	for _, s := range []*store.Store{one, two, one, two} {
 		wait.Go(func() {
-			due, err := s.Jobs().DueRings(t.Context(), now.Add(time.Minute), time.Hour, 2*count*each)
+			due, err := s.Jobs().Claim(t.Context(), store.ExpiredRings, now.Add(time.Minute), time.Hour, 2*count*each)
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			for _, d := range due {
-				claimed[d.Ring]++
+				claimed[d.ID]++
 			}
 		})
 	}

@@ -174,13 +174,20 @@ func (s *scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 	if len(rings) == 0 {
 		return nil
 	}
-	ids, at := make([]tenants.RingID, len(rings)), map[uuid]*tenants.Ring{}
+	ids := make([]tenants.RingID, len(rings))
 	for i, r := range rings {
 		ids[i] = r.ID
+	}
+	return fillFrom(ctx, q, "tenant_id = ? AND ring_id IN ("+marks(len(ids))+")", some(s.id, ids), rings)
+}
+
+// fillFrom is fill by the condition of the rings' rows in other tables.
+func fillFrom(ctx context.Context, q querier, where string, args []any, rings []*tenants.Ring) error {
+	at := map[uuid]*tenants.Ring{}
+	for _, r := range rings {
 		at[uuid(r.ID)] = r
 	}
-	args, where := some(s.id, ids), " WHERE tenant_id = ? AND ring_id IN ("+marks(len(ids))+")"
-	rows, err := q.query(ctx, "SELECT "+attemptColumns+" FROM attempts"+where+" ORDER BY ring_id, id", args...)
+	rows, err := q.query(ctx, "SELECT "+attemptColumns+" FROM attempts WHERE "+where+" ORDER BY ring_id, id", args...)
 	attempts, err := collect(rows, err, (*attemptRow).fields)
 	if err != nil {
 		return err
@@ -189,7 +196,7 @@ func (s *scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 		r := at[a.Ring]
 		r.Attempts = append(r.Attempts, a.noun())
 	}
-	rows, err = q.query(ctx, "SELECT seq, "+factColumns+" FROM facts"+where+" ORDER BY seq", args...)
+	rows, err = q.query(ctx, "SELECT seq, "+factColumns+" FROM facts WHERE "+where+" ORDER BY seq", args...)
 	facts, err := collect(rows, err, (*factRow).read)
 	if err != nil {
 		return err
@@ -204,7 +211,7 @@ func (s *scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) erro
 	for _, r := range rings {
 		slices.SortStableFunc(r.Attempts, func(a, b tenants.Attempt) int { return cmp.Compare(first(a), first(b)) })
 	}
-	rows, err = q.query(ctx, "SELECT "+callColumns+" FROM calls"+where, args...)
+	rows, err = q.query(ctx, "SELECT "+callColumns+" FROM calls WHERE "+where, args...)
 	calls, err := collect(rows, err, (*callRow).fields)
 	for _, c := range calls {
 		at[c.Ring].Call = c.noun()

@@ -330,19 +330,6 @@ func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) err
 	})
 }
 
-// Due is a ring that the sweep must look at.
-type Due struct {
-	Tenant tenants.TenantID
-	Ring   tenants.RingID
-}
-
-// due looks first, so that a sweep with nothing to do does not trouble the writer.
-func (s *core) due(ctx context.Context, now time.Time) (bool, error) {
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT 1 FROM rings WHERE due_at IS NOT NULL AND due_at <= ? LIMIT 1", micros(now))
-	found, err := collect(rows, err, func(n *int) []any { return []any{n} })
-	return len(found) > 0, translate(err)
-}
-
 // Get is one ring with its attempts, their facts in the order of record, and its call.
 func (s Rings) Get(ctx context.Context, id tenants.RingID) (*tenants.Ring, error) {
 	r, err := s.ring(ctx, s.reads(), id, "")

@@ -246,18 +246,35 @@ func (s *core) attemptsOf(ctx context.Context, h *history, rings []ringName) err
 // namedRings is the condition of some rings. The last is repeated up to a length of batch.sizes, so
 // that few statements are prepared.
 func namedRings(tenant, ring string, rings []ringName) (where string, args []any) {
-	n := sizes[0]
-	for _, size := range sizes {
-		if size >= len(rings) {
-			n = size
-		}
-	}
+	n := sizeFor(len(rings))
 	for i := range n {
 		r := rings[min(i, len(rings)-1)]
 		args = append(args, r.tenant, r.ring)
 	}
 	one := "(" + tenant + " = ? AND " + ring + " = ?)"
 	return one + strings.Repeat(" OR "+one, n-1), args
+}
+
+// namedAttempts is namedRings for attempts, in their own table.
+func namedAttempts(attempts []attemptName) (where string, args []any) {
+	n := sizeFor(len(attempts))
+	for i := range n {
+		a := attempts[min(i, len(attempts)-1)]
+		args = append(args, a.tenant, a.ring, a.attempt)
+	}
+	const one = "(tenant_id = ? AND ring_id = ? AND id = ?)"
+	return one + strings.Repeat(" OR "+one, n-1), args
+}
+
+// sizeFor is the smallest length of batch.sizes that has room for n.
+func sizeFor(n int) int {
+	least := sizes[0]
+	for _, size := range sizes {
+		if size >= n {
+			least = size
+		}
+	}
+	return least
 }
 
 // until is the end of a span; a zero end is open.

@@ -3,7 +3,6 @@ package storetest
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"sync"
 	"time"
@@ -302,65 +301,6 @@ func testRings(b *bench) {
 		for i := range got {
 			same(b, got[i], c.want[i], name)
 		}
-	}
-}
-
-func testDue(b *bench) {
-	ctx := b.Context()
-	s, other := b.tenant(), b.tenant()
-	r, foreign := b.ring(s, b.device(s, "")), b.ring(other, b.device(other, ""))
-	at := foreign.ExpiresAt // the later one
-	due := func(now time.Time, limit int) []store.Due {
-		b.Helper()
-		list, err := b.s.Jobs().DueRings(ctx, now, 10*time.Second, limit)
-		b.must(err)
-		return list
-	}
-	equal(b, len(due(r.ExpiresAt.Add(-time.Microsecond), 10)), 0, "due before the time")
-	equal(b, len(due(at, 1)), 1, "due, one at a time")
-	equal(b, len(due(at, 10)), 1, "due, the other")
-	equal(b, len(due(at.Add(9*time.Second), 10)), 0, "claimed")
-	equal(b, len(due(at.Add(10*time.Second), 10)), 2, "after the lease")
-	b.must(s.Rings().SetDue(ctx, r.ID, at.Add(time.Hour)))
-	list := due(at.Add(30*time.Second), 10)
-	if len(list) != 1 || list[0].Ring != foreign.ID || list[0].Tenant != foreign.Tenant {
-		b.Errorf("due: %+v", list)
-	}
-	b.record(other, foreign, 0, tenants.FactDeclined, at)
-	b.must(other.Rings().SetDue(ctx, foreign.ID, at))
-	equal(b, len(due(at.Add(time.Minute), 10)), 0, "an ended ring")
-	b.refused(other.Rings().SetDue(ctx, r.ID, at), tenants.Unknown, "another tenant's ring")
-	after, _, err := s.Rings().Change(ctx, r.ID, r, at.Add(2*time.Hour), fold(r.Attempts[0].ID, tenants.FactWoke, at))
-	b.must(err)
-	equal(b, len(due(at.Add(time.Hour), 10)), 0, "moved by a change")
-	b.record(s, after, 0, tenants.FactShown, at)
-	equal(b, len(due(at.Add(2*time.Hour), 10)), 1, "left by a change without a moment")
-
-	// Many sweeps at once: each ring goes to one.
-	for range 40 {
-		b.ring(s, b.device(s, ""))
-	}
-	var wait sync.WaitGroup
-	var mu sync.Mutex
-	claimed := map[tenants.RingID]int{}
-	now := b.clock.Now().Add(time.Minute)
-	for range 8 {
-		wait.Go(func() {
-			list, err := b.s.Jobs().DueRings(ctx, now, time.Hour, 10)
-			if err != nil {
-				b.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, d := range list {
-				claimed[d.Ring]++
-			}
-		})
-	}
-	wait.Wait()
-	equal(b, len(claimed), 40, "claimed by somebody")
-	for id, n := range claimed {
-		equal(b, n, 1, fmt.Sprintf("claims of %s", id))
 	}
 }
 

@@ -1,0 +1,52 @@
+package switchboard_test
+
+import (
+	"testing"
+
+	"carillon/tenants"
+)
+
+// TestARemovedDeviceLeavesItsRings: its part ends at once, the person's other phones ring on, and
+// the ring ends with the last of them.
+func TestARemovedDeviceLeavesItsRings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.voice()
+	a, b, c := w.device("ada"), w.device("ada"), w.device("bob")
+	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
+	talk := w.place(tenants.Request{To: tenants.To{Device: c.ID}})
+	ended := w.place(tenants.Request{To: tenants.To{Device: a.ID}})
+	_, err := w.board.Cancel(t.Context(), w.caller, ended.ID)
+	must(t, err)
+	w.until(r.ID, "pushed twice", func(r *tenants.Ring) bool {
+		return r.Attempts[0].Has(tenants.FactAccepted) && r.Attempts[1].Has(tenants.FactAccepted)
+	})
+	w.report(a, r, tenants.FactShown)
+
+	must(t, w.board.RemoveDevice(t.Context(), w.caller, a.ID))
+	got, err := w.scope.Rings().Get(t.Context(), r.ID)
+	must(t, err)
+	if x, _ := got.AttemptOf(a.ID); x.State != tenants.Failed || got.State != tenants.Pushed {
+		t.Errorf("after the first phone: attempt %s, ring %s", x.State, got.State)
+	}
+	must(t, w.board.RemoveDevice(t.Context(), w.caller, b.ID))
+	got, err = w.scope.Rings().Get(t.Context(), r.ID)
+	if err != nil || got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
+		t.Errorf("after the last phone: %s %s %v", got.State, got.EndReason, err)
+	}
+	if got, err = w.scope.Rings().Get(t.Context(), ended.ID); err != nil || got.EndReason != tenants.ReasonCancelled {
+		t.Errorf("a ring that had ended: %s %v", got.EndReason, err)
+	}
+
+	call := w.dial(c, talk)
+	<-call.Heard()
+	w.until(talk.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
+	must(t, w.board.RemoveDevice(t.Context(), w.caller, c.ID))
+	if got, err = w.scope.Rings().Get(t.Context(), talk.ID); err != nil || got.State != tenants.Ended || got.Call.EndedAt.IsZero() {
+		t.Errorf("its call: %s %+v %v", got.State, got.Call, err)
+	}
+	<-call.Closed()
+	if err := w.board.RemoveDevice(t.Context(), w.caller, a.ID); tenants.KindOf(err) != tenants.Unknown {
+		t.Errorf("removing twice: %v", err)
+	}
+}

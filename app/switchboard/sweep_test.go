@@ -1,0 +1,198 @@
+package switchboard_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/app/push"
+	"carillon/app/switchboard"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// TestARingWhoseProcessDied is rung by the next one, with the same apns-id, and never after its
+// time.
+func TestARingWhoseProcessDied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.clock.stop() // leases run out with time
+	d := w.device("")
+	r := w.orphans(1, d)[0]
+	must(t, w.board.Sweep(t.Context()))
+	if n := w.apple.Total(); n != 0 {
+		t.Fatalf("swept before its lease ran out: %d pushes", n)
+	}
+	w.clock.pass(4 * time.Second)
+	must(t, w.board.Sweep(t.Context()))
+	w.state(r.ID, tenants.Pushed)
+	if p := w.apple.Delivered(); len(p) != 1 || p[0].APNsID != r.Attempts[0].Push.APNsID {
+		t.Fatalf("pushed %+v", p)
+	}
+	w.clock.pass(4 * time.Second)
+	must(t, w.board.Sweep(t.Context()))
+	if n := w.apple.Total(); n != 1 {
+		t.Errorf("an answered push was sent again: %d", n)
+	}
+	late := w.orphans(1, d)[0]
+	w.clock.pass(time.Minute)
+	must(t, w.board.Sweep(t.Context()))
+	if got := w.state(late.ID, tenants.Missed); got.EndReason != tenants.ReasonNotPushed {
+		t.Errorf("ended by %s", got.EndReason)
+	}
+	if n := w.apple.Total(); n != 1 {
+		t.Errorf("pushed after its time to live: %d", n)
+	}
+}
+
+func TestACallWhoseServerDied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.clock.stop()
+	w.voice()
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	call := w.dial(d, r)
+	<-call.Heard()
+	w.clock.pass(20 * time.Second)
+	must(t, w.board.Renew(t.Context()))
+	w.clock.pass(20 * time.Second)
+	w.open() // a second process, which carries no call
+	must(t, w.board.Sweep(t.Context()))
+	if got, err := w.scope.Rings().Get(t.Context(), r.ID); err != nil || got.State != tenants.Answered {
+		t.Fatalf("a renewed call was taken for dead: %s %v", got.State, err)
+	}
+	w.clock.pass(20 * time.Second)
+	must(t, w.board.Sweep(t.Context()))
+	if got := w.state(r.ID, tenants.Failed); got.EndReason != tenants.ReasonBroken {
+		t.Errorf("ended by %s", got.EndReason)
+	}
+}
+
+// orphans adds rings to devices whose process died before it pushed them.
+func (w *world) orphans(n int, devices ...tenants.Device) (rings []*tenants.Ring) {
+	w.t.Helper()
+	credentials, _, err := w.scope.Credentials().List(w.t.Context(), store.Page{})
+	must(w.t, err)
+	for range n {
+		now := w.clock.now()
+		r := &tenants.Ring{
+			ID: tenants.NewID[tenants.RingID](now), Tenant: w.caller.Tenant.ID, State: tenants.Placed,
+			To: tenants.To{Device: devices[0].ID}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
+		}
+		if len(devices) > 1 {
+			r.To = tenants.To{Person: devices[0].Person}
+		}
+		for _, d := range devices {
+			r.Attempts = append(r.Attempts, tenants.Attempt{
+				ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: credentials[0].ID, State: tenants.Placed,
+				Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: tenants.Production},
+			})
+		}
+		_, err := w.scope.Rings().Add(w.t.Context(), r, store.Idempotency{}, now.Add(3*time.Second))
+		must(w.t, err)
+		rings = append(rings, r)
+	}
+	return rings
+}
+
+// TestRingsToPushComeBeforeRingsToEnd: after a long outage the rings that still have time are
+// pushed first, and all of it takes a handful of statements.
+func TestRingsToPushComeBeforeRingsToEnd(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var all []string
+	w, pushes := scripted(t, func(c *switchboard.Config) {
+		c.Audiences = []switchboard.Audience{heardFacts{"", &mu, &all}}
+	})
+	w.clock.stop()
+	d := w.device("")
+	late := w.orphans(150, d)
+	w.clock.pass(time.Minute)
+	live := w.orphans(150, d)
+	w.clock.pass(4 * time.Second)
+	before, needed := w.statements.Load(), int64(0)
+	pushes.answer = func(push.Push) (int, string) {
+		if needed == 0 { // the first push
+			needed = w.statements.Load() - before
+		}
+		return 200, ""
+	}
+	must(t, w.board.Sweep(t.Context()))
+	w.settle()
+	if needed > 60 {
+		t.Errorf("%d statements before the first push", needed)
+	}
+	for _, r := range late {
+		w.state(r.ID, tenants.Missed)
+	}
+	for _, r := range live {
+		w.state(r.ID, tenants.Pushed)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	count := map[string]int{}
+	for _, f := range all {
+		count[f]++
+	}
+	if count[" accepted"] != 150 || count[" expired"] != 150 {
+		t.Errorf("facts told: %v", count)
+	}
+}
+
+// TestAPersonsOtherPhoneIsPushedAfterACrash: Apple had answered for one of two phones.
+func TestAPersonsOtherPhoneIsPushedAfterACrash(t *testing.T) {
+	t.Parallel()
+	w, pushes := scripted(t, nil)
+	w.clock.stop()
+	one, other := w.device("ada"), w.device("ada")
+	pushes.answer = func(p push.Push) (int, string) {
+		if p.Token == other.Token {
+			return 0, "" // no answer came
+		}
+		return 200, ""
+	}
+	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
+	w.settle()
+	pushes.answer = always(200, "")
+	w.open() // a second process
+	w.clock.pass(4 * time.Second)
+	must(t, w.board.Sweep(t.Context()))
+	w.settle()
+	got, err := w.scope.Rings().Get(t.Context(), r.ID)
+	must(t, err)
+	for _, d := range []tenants.Device{one, other} {
+		if a, _ := got.AttemptOf(d.ID); a.Push.Status != 200 {
+			t.Errorf("the push of %s was answered %d", d.Name, a.Push.Status)
+		}
+	}
+	if n := len(pushes.pushes); n != 3 {
+		t.Errorf("%d pushes, want 3", n)
+	}
+}
+
+// TestARingThatCannotEndKeepsNoOther: one ring whose rows refuse the end of their time.
+func TestARingThatCannotEndKeepsNoOther(t *testing.T) {
+	t.Parallel()
+	w, _ := scripted(t, nil)
+	w.clock.stop()
+	rings := w.orphans(3, w.device(""))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, "carillon.db"))
+	must(t, err)
+	defer db.Close()
+	// The fact is there, under a tenant that does not see it, and the rows of a fact are unique.
+	_, err = db.ExecContext(t.Context(), `
+		INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail)
+		SELECT x'', ring_id, attempt_id, 'expired', at, at, 0, 0, '' FROM facts ORDER BY seq LIMIT 1`)
+	must(t, err)
+	w.clock.pass(time.Minute)
+	if err := w.board.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), string(rings[0].ID)) {
+		t.Errorf("the sweep says %v", err)
+	}
+	for _, r := range rings[1:] {
+		w.state(r.ID, tenants.Missed)
+	}
+}
