@@ -18,6 +18,7 @@ type benchCmd struct {
 	Calls  benchCallsCmd  `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
 	Pages  benchPagesCmd  `cmd:"" help:"Every page of the console on a database with many rings."`
 	Faults benchFaultsCmd `cmd:"" help:"What goes wrong between us and Apple, and what becomes of the rings."`
+	Sweep  benchSweepCmd  `cmd:"" help:"Rings that nobody answers: how late they end, and what becomes of them when the server is killed."`
 	Stock  benchStockCmd  `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
 	Store  benchStoreCmd  `cmd:"" hidden:"" help:"Write the rows of rings and nothing else; bench rings starts it."`
 	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
@@ -174,6 +175,28 @@ func (b *benchFaultsCmd) Validate() error {
 // Run prints the result.
 func (b *benchFaultsCmd) Run(ctx context.Context, c terminal) error {
 	r, err := bench.Faults(ctx, bench.FaultsConfig{Only: b.Only})
+	if err != nil {
+		return err
+	}
+	return show(r, b.JSON, c.out)
+}
+
+type benchSweepCmd struct {
+	PerSecond int           `help:"Rings a second, 1 to 10000." default:"500"`
+	For       time.Duration `help:"How long rings are placed." default:"10s"`
+	Database  string        `help:"Address (postgres://…) of an empty PostgreSQL database to fill; empty = SQLite in a temporary folder."`
+	JSON      bool          `help:"Print one JSON line."`
+}
+
+// Validate refuses numbers that measure nothing.
+func (b *benchSweepCmd) Validate() error {
+	return errors.Join(check(bound[int]{"--per-second", b.PerSecond, 1, 10_000}),
+		check(bound[time.Duration]{"--for", b.For, time.Second, time.Hour}))
+}
+
+// Run prints the result.
+func (b *benchSweepCmd) Run(ctx context.Context, c terminal) error {
+	r, err := bench.Sweep(ctx, bench.SweepConfig{PerSecond: b.PerSecond, For: b.For, Database: b.Database})
 	if err != nil {
 		return err
 	}

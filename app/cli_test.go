@@ -106,6 +106,7 @@ func TestTheCommandLine(t *testing.T) {
 		"no rings":        {"--rings must be from 1", 2, []string{"bench", "pages", "--rings", "0"}},
 		"rings below":     {"--rings must be from 1", 2, []string{"bench", "pages", "--rings=-1"}},
 		"never":           {"--times must be from 1", 2, []string{"bench", "pages", "--times", "0"}},
+		"no pace":         {"--per-second must be from 1 to 10000, not 0", 2, []string{"bench", "sweep", "--per-second", "0"}},
 		"no such fault":   {"GOAWAY every 300", 2, []string{"bench", "faults", "--only", "no such fault"}},
 		"what is no int":  {"--turns", 2, []string{"bench", "rings", "--turns", "9999999999999999999999"}},
 	} {

@@ -27,6 +27,23 @@ func TestRings(t *testing.T) {
 	printed(t, r.PrintJSON, `"bare_per_second"`)
 }
 
+// TestSweep: nobody answers, and the server is killed among the rings. How late they end is a
+// matter of the machine; that each was pushed and ends is not.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	r, err := bench.Sweep(t.Context(), bench.SweepConfig{PerSecond: 50, For: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range r.Rows {
+		if x.Rings == 0 || x.Unpushed != 0 || x.LateMost <= 0 {
+			t.Errorf("%+v", x)
+		}
+	}
+	printed(t, r.Print, "killed in the middle")
+	printed(t, r.PrintJSON, `"late_p99_ms"`)
+}
+
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Turns: 1, Window: 3 * time.Second})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"carillon/app/push/apnstest"
+	"carillon/tenants"
 )
 
 // RingsReport is what `bench rings` found.
@@ -312,8 +313,11 @@ func (b *rings) stockPush(c *client, n int) (placed, error) {
 	return p, err
 }
 
-func (b *rings) place(c *client, n int) (placed, error) {
-	body := fmt.Appendf(nil, `{"to":{"device":"%s"},"caller":"Bench","ttl_s":60}`, b.stage.devices[n%len(b.stage.devices)])
+func (b *rings) place(c *client, n int) (placed, error) { return b.placeFor(c, n, tenants.MaxTTL) }
+
+func (b *rings) placeFor(c *client, n int, ttl time.Duration) (placed, error) {
+	body := fmt.Appendf(nil, `{"to":{"device":"%s"},"caller":"Bench","ttl_s":%d}`, b.stage.devices[n%len(b.stage.devices)],
+		int(ttl.Seconds()))
 	p := placed{start: time.Now()}
 	status, answer, err := c.ask(request("POST", "/v1/rings", string([]byte(b.stage.key)), body))
 	p.took = time.Since(p.start)
@@ -351,47 +355,60 @@ func (b *rings) bareTurn(ctx context.Context, n int, d time.Duration) (pushes in
 	return pushes, err
 }
 
-// paced places rings at a fixed rate, whether or not earlier ones were answered, over twenty
-// connections.
+// paced measures rings at a fixed rate.
 func (b *rings) paced(ctx context.Context, perSecond int, d time.Duration) (RingRow, error) {
-	const lines = 20
-	row := RingRow{Concurrency: lines}
+	row := RingRow{Concurrency: pacedLines}
 	before, start := b.stage.server.cpu(), time.Now()
-	var wg sync.WaitGroup
-	lists, errs := make([][]placed, lines), make([]error, lines)
-	step := time.Second * lines / time.Duration(perSecond)
-	for i := range lines {
-		wg.Go(func() {
-			lists[i], errs[i] = b.pacedWorker(ctx, i, start.Add(time.Duration(i)*step/lines), step, start.Add(d))
-		})
-	}
-	wg.Wait()
-	var all []placed
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	b.placed += len(all)
+	all, err := b.pace(ctx, perSecond, d, tenants.MaxTTL)
 	b.settle(ctx, all)
 	row.PerSecond = float64(len(all)) / time.Since(start).Seconds()
 	row.CPU = float64((b.stage.server.cpu() - before).Microseconds()) / float64(max(len(all), 1))
 	b.measure(&row, all)
-	return row, errors.Join(errs...)
+	return row, err
 }
 
-func (b *rings) pacedWorker(ctx context.Context, i int, next time.Time, step time.Duration, end time.Time) ([]placed, error) {
+// pacedLines are the connections of rings at a fixed rate.
+const pacedLines = 20
+
+// pace places rings at a fixed rate, whether or not earlier ones were answered.
+func (b *rings) pace(ctx context.Context, perSecond int, d, ttl time.Duration) (all []placed, err error) {
+	start := time.Now()
+	var wg sync.WaitGroup
+	lists, errs := make([][]placed, pacedLines), make([]error, pacedLines)
+	step := time.Second * pacedLines / time.Duration(perSecond)
+	for i := range pacedLines {
+		wg.Go(func() {
+			lists[i], errs[i] = b.pacedWorker(ctx, i, pacing{start.Add(time.Duration(i) * step / pacedLines), start.Add(d), step, ttl})
+		})
+	}
+	wg.Wait()
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	b.placed += len(all)
+	return all, errors.Join(errs...)
+}
+
+// pacing is when one connection places its rings.
+type pacing struct {
+	next, end time.Time
+	step, ttl time.Duration
+}
+
+func (b *rings) pacedWorker(ctx context.Context, i int, p pacing) ([]placed, error) {
 	c, err := dial(b.stage.server.addr)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
 	var list []placed
-	for n := i; next.Before(end) && ctx.Err() == nil; n, next = n+7, next.Add(step) {
-		time.Sleep(time.Until(next))
-		p, err := b.place(c, n)
+	for n := i; p.next.Before(p.end) && ctx.Err() == nil; n, p.next = n+7, p.next.Add(p.step) {
+		time.Sleep(time.Until(p.next))
+		one, err := b.placeFor(c, n, p.ttl)
 		if err != nil {
 			return list, err
 		}
-		list = append(list, p)
+		list = append(list, one)
 	}
 	return list, nil
 }

@@ -58,6 +58,12 @@ const (
 // the server on it.
 func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered),
 	prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
+	return setUpOn(ctx, "", devices, onPush, prepare...)
+}
+
+// setUpOn is setUp on a database of PostgreSQL; empty is SQLite.
+func setUpOn(ctx context.Context, database string, devices int, onPush func(apnstest.Delivered),
+	prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
 	s = &stage{}
 	defer func() {
 		if err != nil {
@@ -82,12 +88,12 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered),
 	if err != nil {
 		return s, err
 	}
-	s.files = store.Config{Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	s.files = store.Config{URL: database, Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	if err = s.furnish(ctx, devices, prepare); err != nil {
 		return s, err
 	}
 	s.env = append([]string{
-		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=",
+		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=" + database,
 		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0",
 		"CARILLON_METRICS_ADDR=127.0.0.1:0",
 		"CARILLON_RINGS_PER_SECOND=0", "CARILLON_DEVICE_SPACING=0", // one tenant with few devices is all there is
