@@ -157,15 +157,15 @@
       zone.classList.toggle("drop-full", Boolean(file));
       if (!file) return;
       text.textContent = `${file.name}, ${Math.max(1, Math.round(file.size / 1024))} KB`;
-      const key = /^AuthKey_([A-Z0-9]{10})\.p8$/i.exec(file.name);
+      const key = /AuthKey_([A-Z0-9]{10})(?![A-Z0-9])/i.exec(file.name);
       const field = form && $("input[name=key_id]", form);
       if (key && field && !field.value) {
         field.value = key[1].toUpperCase();
         say("Key id read from the file name");
       }
-      const kind = /\.p12$|\.pfx$/i.test(file.name) ? "p12" : "p8";
+      const kind = /\.p8$/i.test(file.name) ? "p8" : /\.p12$|\.pfx$/i.test(file.name) ? "p12" : ""; // "" = the server looks into the file
       for (const el of $$("[data-for-kind]", form)) {
-        const mine = el.dataset.forKind === kind;
+        const mine = !kind || el.dataset.forKind === kind;
         el.hidden = !mine;
         for (const inner of $$("input", el)) inner.disabled = !mine;
       }

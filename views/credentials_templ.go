@@ -347,7 +347,7 @@ func CredentialAdd(p CredentialAddPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Drop(Field{Name: "file", Label: "Key or certificate file", Error: p.File, Help: "A key ends in .p8 and is what Apple recommends. A certificate ends in .p12. At most 64 KB."}, ".p8,.p12,.pfx").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Drop(Field{Name: "file", Label: "Key or certificate file", Error: p.File, Help: "A key ends in .p8 and is what Apple recommends. A certificate ends in .p12 or .pem. At most 64 KB."}, ".p8,.p12,.pfx,.pem,.txt").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

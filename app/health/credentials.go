@@ -3,7 +3,6 @@ package health
 import (
 	"context"
 	"errors"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -44,9 +43,9 @@ func NewCredentials(c CredentialsConfig) (*Credentials, error) {
 
 // Upload is an APNs credential as a person or program hands it over.
 type Upload struct {
-	Filename    string
+	Filename    string // only the key id is read from it
 	File        []byte
-	Password    string // of a .p12
+	Password    string // of a .p12 or of a protected key
 	Bundle      string
 	Team, KeyID string // of a .p8; an empty KeyID is read from AuthKey_<key id>.p8
 	Environment tenants.Environment
@@ -96,10 +95,15 @@ func (s *Credentials) Rollback(ctx context.Context, t tenants.TenantID, by store
 	return s.Store.For(t).By(by).Credentials().Rollback(ctx, id)
 }
 
-// readUpload opens the file and fills in what it says.
+// readUpload opens the file and fills in what it says. Its content decides what it is, not its
+// name.
 func readUpload(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
-	if strings.EqualFold(path.Ext(u.Filename), ".p12") || strings.EqualFold(path.Ext(u.Filename), ".pfx") {
-		return readP12(c, u)
+	file, err := push.ReadFile(u.File)
+	if err != nil {
+		return nil, nil, withFieldFaults(err, *c)
+	}
+	if file.IsCertificate() {
+		return readCertificate(c, u)
 	}
 	if c.KeyID == "" {
 		c.KeyID = push.SuggestKeyID(u.Filename)
@@ -111,8 +115,23 @@ func readUpload(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
 	return key, u.File, err
 }
 
-func readP12(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
-	key, cert, err := push.OpenP12(u.File, u.Password)
+// withFieldFaults adds the other wrong fields to the refusal of a file, so that a person corrects
+// all of them at once. Whether the file needs a team id is not known then.
+func withFieldFaults(refused error, c tenants.Credential) error {
+	var file, fields *tenants.Error
+	if c.Team == "" && c.KeyID == "" {
+		c.Kind = tenants.P12
+	}
+	if !errors.As(refused, &file) || file.Kind != tenants.Invalid || !errors.As(c.Check(), &fields) {
+		return refused
+	}
+	both := *fields
+	both.Fields = append(slices.Clone(file.Fields), fields.Fields...)
+	return &both
+}
+
+func readCertificate(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
+	key, cert, err := push.OpenCertificate(u.File, u.Password)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,7 +164,7 @@ func openStored(c tenants.Credential, secret []byte) (*push.Key, error) {
 		return push.OpenP8(c.Team, c.KeyID, secret)
 	}
 	password, file, _ := strings.Cut(string(secret), "\x00")
-	key, _, err := push.OpenP12([]byte(file), password)
+	key, _, err := push.OpenCertificate([]byte(file), password)
 	return key, err
 }
 

@@ -1,6 +1,8 @@
 package health_test
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +102,75 @@ func TestUploadsAreLimited(t *testing.T) {
 	if err := try("another"); tenants.KindOf(err) != tenants.Invalid {
 		t.Errorf("another tenant is limited too: %v", err)
 	}
+}
+
+// TestContentDecides: neither the name of a file nor the order in it matters.
+func TestContentDecides(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, x := range []struct {
+		file, name, password string
+		kind                 tenants.CredentialKind
+		bundle               string
+	}{
+		{"modern.p12", "blob", "secret", tenants.P12, "com.example.bells"},
+		{"modern.p12", "Certificates.p12.txt", "secret", tenants.P12, "com.example.bells"},
+		{"modern.p12", "AuthKey_ABCDE12345.p8", "secret", tenants.P12, "com.example.bells"},
+		{"dist-first.p12", "Certificates.p12", "secret", tenants.P12, "com.example.gongs"},
+		{"certkey.pem", "certkey.pem", "", tenants.P12, "com.example.bells"},
+		{"protected.pem", "", "secret", tenants.P12, "com.example.bells"},
+		{"clean.p8", "AuthKey_ABCDE12345.p8", "", tenants.P8, "com.example.bells"},
+		{"literal.p8", "AuthKey_ABCDE12345.p12", "", tenants.P8, "com.example.bells"},
+		{"bom.p8", "AuthKey_ABCDE12345.txt", "not needed", tenants.P8, "com.example.bells"},
+	} {
+		file, err := os.ReadFile("../push/testdata/" + x.file)
+		must(t, err)
+		u := health.Upload{Filename: x.name, File: file, Password: x.password}
+		if x.kind == tenants.P8 {
+			u.Team, u.Bundle = "TEAM123456", x.bundle
+		}
+		c, err := w.credentials.Add(t.Context(), w.caller.Tenant.ID, w.caller.Who, u)
+		if err != nil || c.Kind != x.kind || c.Bundle != x.bundle || (c.KeyID == "ABCDE12345") != (x.kind == tenants.P8) {
+			t.Errorf("%s as %q: %+v %v", x.file, x.name, c, err)
+			continue
+		}
+		if key, err := w.credentials.Key(t.Context(), w.caller.Tenant.ID, c.ID); err != nil || key.Fingerprint() != c.Fingerprint {
+			t.Errorf("%s is not the same when it is opened again: %v", x.file, err)
+		}
+		must(t, w.scope.Credentials().Remove(t.Context(), c.ID))
+	}
+}
+
+// TestEveryFaultOfAnUploadIsNamed: a file that cannot be read does not hide the wrong fields.
+func TestEveryFaultOfAnUploadIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for want, u := range map[string]health.Upload{
+		"file":                          {File: []byte("rubbish"), Bundle: bundle, Filename: "a.p12"},
+		"file bundle_id":                {File: []byte("rubbish"), Bundle: "nodots", Filename: "a.p12"},
+		"file bundle_id team_id key_id": {File: []byte("rubbish"), Bundle: "nodots", Team: "x", Filename: "a.p8"},
+		"bundle_id environment team_id": {File: p8(t), KeyID: "KEY1234567", Environment: "both"},
+		"team_id key_id":                {File: p8(t), Bundle: bundle, Filename: "a.p12"},
+	} {
+		_, err := w.credentials.Add(t.Context(), w.caller.Tenant.ID, w.caller.Who, u)
+		var e *tenants.Error
+		if !errors.As(err, &e) || e.Kind != tenants.Invalid {
+			t.Errorf("%s: %v", want, err)
+			continue
+		}
+		var named []string
+		for _, f := range e.Fields {
+			named = append(named, f.Name)
+		}
+		if strings.Join(named, " ") != want {
+			t.Errorf("%v, want %s", named, want)
+		}
+	}
+}
+
+func p8(t *testing.T) []byte {
+	t.Helper()
+	file, err := os.ReadFile("../push/testdata/clean.p8")
+	must(t, err)
+	return file
 }

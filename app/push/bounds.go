@@ -4,13 +4,15 @@ import (
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/sha256"
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// maxRounds bounds each key derivation of a .p12; there are at most four. OpenSSL writes 2,048;
+// maxRounds bounds each key derivation of a .p12. There are two for each of its keys, with at most
+// four times maxRounds for all keys together. OpenSSL writes 2,048;
 // OWASP's "Password Storage Cheat Sheet" (2023) recommends 600,000 for passwords. A round takes
 // under a microsecond.
 const maxRounds = 600_000
@@ -76,43 +78,120 @@ var (
 	oidPBKDF2    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
 	oidHMAC256   = asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}
 	oidKeyBag    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
+	oidCertBag   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
+	oidX509      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}
 	oidShrouded  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
 )
 
-// limitWork checks the cost of opening a .p12, and rewrites the file so that decoding costs no more
-// than was checked.
+// maxKeys bounds the keys of a .p12. A person who exports a whole keychain has a few.
+const maxKeys = 16
+
+// splitP12 checks the cost of opening a .p12. It returns the parts of a new file for each key that
+// the file shows, because the decoder takes one key only.
 //
-// A file can hide a second key, with any number of rounds, inside its encrypted
-// part, where it cannot be seen before decryption. The decoder refuses a second key before it
-// decrypts that key, so the part with the visible key must come first. The MAC covers the order, so
-// it is computed again. A wrong password is still detected, by the decryption.
-func limitWork(data []byte, password string) ([]byte, error) {
+// A file can hide a key with any number of rounds inside its encrypted part, where it cannot be
+// seen before decryption. The decoder refuses a second key before it decrypts that key, so the
+// part with the visible key comes first. The MAC covers the order, so rewrite computes it again.
+// A wrong password is still detected, by the decryption.
+func splitP12(der []byte) ([][]content, error) {
 	var file pfx
-	rest, err := asn1.Unmarshal(data, &file)
-	if err != nil || len(rest) > 0 || file.Version != 3 || !file.AuthSafe.Type.Equal(oidData) {
-		return nil, badFile("This is not a .p12 file; export the certificate with its key from Keychain Access, or upload a .p8 key.", err)
+	if !unmarshalWhole(der, &file) || file.Version != 3 || !file.AuthSafe.Type.Equal(oidData) {
+		return nil, badFile(unknownP12, nil)
 	}
 	var inside []byte
 	var parts []content
-	if !unmarshalWhole(file.AuthSafe.Body.Bytes, &inside) || !unmarshalWhole(inside, &parts) || len(parts) == 0 || len(parts) > 2 {
+	if !unmarshalWhole(file.AuthSafe.Body.Bytes, &inside) || !unmarshalWhole(inside, &parts) || len(parts) == 0 {
 		return nil, badFile(unknownP12, nil)
 	}
-	keys, at := 0, 0
-	for i, part := range parts {
-		found, ok := countKeys(part)
-		if !ok {
+	var found p12Parts
+	for _, part := range parts {
+		if !found.add(part) {
 			return nil, badFile("This .p12 file is damaged, or costs more to open than any that Apple's tools write; export it again.", nil)
 		}
-		if keys += found; found > 0 {
-			at = i
+	}
+	switch {
+	case len(found.keys) == 0:
+		return nil, badFile("This .p12 file holds a certificate without its key; "+
+			"in Keychain Access choose the certificate and the key below it, and export both.", nil)
+	case len(found.sealed) > 1:
+		return nil, badFile(unknownP12, nil)
+	case len(found.keys) > maxKeys || len(found.keys)*found.rounds > 2*maxRounds:
+		return nil, badFile("This .p12 file holds so many keys that it costs too much to open; "+
+			"in Keychain Access choose only the VoIP certificate and the key below it, and export both.", nil)
+	}
+	return found.files()
+}
+
+// p12Parts is what can be seen of a .p12 without its password.
+type p12Parts struct {
+	keys   []asn1.RawValue // bags with a key
+	open   []asn1.RawValue // other bags that are not encrypted
+	sealed []content       // encrypted parts
+	rounds int             // of the costliest key and the encrypted part together
+}
+
+// add sorts a part; false if it is damaged or too costly.
+func (p *p12Parts) add(part content) bool {
+	if part.Type.Equal(oidEncrypted) {
+		var e encrypted
+		if !unmarshalWhole(part.Body.Bytes, &e) {
+			return false
+		}
+		p.sealed = append(p.sealed, part)
+		return p.count(e.Info.Algorithm)
+	}
+	var inside []byte
+	var bags []asn1.RawValue
+	if !part.Type.Equal(oidData) || !unmarshalWhole(part.Body.Bytes, &inside) || !unmarshalWhole(inside, &bags) {
+		return false
+	}
+	for _, raw := range bags {
+		var b bag
+		if !unmarshalWhole(raw.FullBytes, &b) {
+			return false
+		}
+		switch {
+		case b.ID.Equal(oidKeyBag):
+			p.keys = append(p.keys, raw)
+		case b.ID.Equal(oidShrouded):
+			var s shrouded
+			if !unmarshalWhole(b.Value.Bytes, &s) || !p.count(s.Algorithm) {
+				return false
+			}
+			p.keys = append(p.keys, raw)
+		default:
+			p.open = append(p.open, raw)
 		}
 	}
-	if keys != 1 {
-		return nil, badFile("This file must hold exactly one key beside its certificate; "+
-			"in Keychain Access choose the certificate and the key below it, and export both.", nil)
+	return true
+}
+
+func (p *p12Parts) count(a pkix.AlgorithmIdentifier) bool {
+	n, ok := countRounds(a)
+	p.rounds = max(p.rounds, n)
+	return ok
+}
+
+// files makes the parts of one file for each key.
+func (p *p12Parts) files() ([][]content, error) {
+	files := make([][]content, 0, len(p.keys))
+	for _, k := range p.keys {
+		bags, err := asn1.Marshal(append([]asn1.RawValue{k}, p.open...))
+		if err != nil {
+			return nil, badFile(unknownP12, err)
+		}
+		part, err := dataPart(bags)
+		if err != nil {
+			return nil, badFile(unknownP12, err)
+		}
+		files = append(files, append([]content{part}, p.sealed...))
 	}
-	parts[0], parts[at] = parts[at], parts[0]
-	return rewrite(parts, password)
+	return files, nil
+}
+
+func dataPart(der []byte) (content, error) {
+	wrapped, err := asn1.Marshal(der)
+	return content{Type: oidData, Body: explicit(wrapped)}, err
 }
 
 // unmarshalWhole decodes DER that holds one value and nothing after it.
@@ -121,50 +200,52 @@ func unmarshalWhole(der []byte, into any) bool {
 	return err == nil && len(rest) == 0
 }
 
-// countKeys counts the visible keys of a part; ok is false if the part is damaged or too costly.
-func countKeys(part content) (keys int, ok bool) {
-	if part.Type.Equal(oidEncrypted) {
-		var e encrypted
-		return 0, unmarshalWhole(part.Body.Bytes, &e) && withinRounds(e.Info.Algorithm)
-	}
-	var inside []byte
-	var bags []bag
-	if !part.Type.Equal(oidData) || !unmarshalWhole(part.Body.Bytes, &inside) || !unmarshalWhole(inside, &bags) {
-		return 0, false
-	}
-	for _, b := range bags {
-		switch {
-		case b.ID.Equal(oidKeyBag):
-			keys++
-		case b.ID.Equal(oidShrouded):
-			var s shrouded
-			if !unmarshalWhole(b.Value.Bytes, &s) || !withinRounds(s.Algorithm) {
-				return 0, false
-			}
-			keys++
-		}
-	}
-	return keys, true
-}
-
-// withinRounds says whether a password-based algorithm uses at most maxRounds rounds.
-func withinRounds(a pkix.AlgorithmIdentifier) bool {
-	n := 0
+// countRounds reads the rounds of a password-based algorithm; false if they are unknown or more
+// than maxRounds.
+func countRounds(a pkix.AlgorithmIdentifier) (n int, ok bool) {
 	if a.Algorithm.Equal(oidPBES2) {
 		var p keyed
 		var k kdf
 		if !unmarshalWhole(a.Parameters.FullBytes, &p) || !unmarshalWhole(p.KDF.Parameters.FullBytes, &k) || k.Length > 64 {
-			return false
+			return 0, false
 		}
 		n = k.Rounds
 	} else {
 		var p rounds
 		if !unmarshalWhole(a.Parameters.FullBytes, &p) {
-			return false
+			return 0, false
 		}
 		n = p.Rounds
 	}
-	return n > 0 && n <= maxRounds
+	return n, n > 0 && n <= maxRounds
+}
+
+// p12Of makes a .p12 without a MAC from a protected key and a certificate.
+func p12Of(key []byte, cert *x509.Certificate) ([]byte, error) {
+	certBag, err := asn1.Marshal(cert.Raw)
+	if err != nil {
+		return nil, err
+	}
+	if certBag, err = asn1.Marshal(content{Type: oidX509, Body: explicit(certBag)}); err != nil {
+		return nil, err
+	}
+	bags, err := asn1.Marshal([]content{{oidShrouded, explicit(key)}, {oidCertBag, explicit(certBag)}})
+	if err != nil {
+		return nil, err
+	}
+	part, err := dataPart(bags)
+	if err != nil {
+		return nil, err
+	}
+	inside, err := asn1.Marshal([]content{part})
+	if err != nil {
+		return nil, err
+	}
+	whole, err := dataPart(inside)
+	if err != nil {
+		return nil, err
+	}
+	return asn1.Marshal(pfx{Version: 3, AuthSafe: whole})
 }
 
 // rewrite makes a file of the parts, with a MAC of one round (PBMAC1, RFC 9579).
@@ -180,11 +261,11 @@ func rewrite(parts []content, password string) ([]byte, error) {
 	if err != nil {
 		return nil, badFile("This .p12 file cannot be read; export it again.", err)
 	}
-	wrapped, err := asn1.Marshal(inside)
+	whole, err := dataPart(inside)
 	if err != nil {
 		return nil, badFile("This .p12 file is damaged; export it again.", err)
 	}
-	return asn1.Marshal(pfx{Version: 3, AuthSafe: content{Type: oidData, Body: explicit(wrapped)}, MacData: mac})
+	return asn1.Marshal(pfx{Version: 3, AuthSafe: whole, MacData: mac})
 }
 
 func explicit(der []byte) asn1.RawValue {

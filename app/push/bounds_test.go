@@ -71,7 +71,7 @@ func TestFilesWithTooMuchWorkAreRefused(t *testing.T) {
 			file := must(t)(rewrite(parts, "secret"))
 			done := make(chan error, 1)
 			go func() {
-				_, _, err := OpenP12(file, "secret")
+				_, _, err := OpenCertificate(file, "secret")
 				done <- err
 			}()
 			select {
@@ -91,11 +91,12 @@ func TestRoundsAreBounded(t *testing.T) {
 	legacy := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}
 	for n, want := range map[int]bool{-1: false, 0: false, 1: true, 2048: true, maxRounds: true, maxRounds + 1: false, 1 << 40: false} {
 		der := must(t)(asn1.Marshal(rounds{Salt: []byte("12345678"), Rounds: n}))
-		if got := withinRounds(pkix.AlgorithmIdentifier{Algorithm: legacy, Parameters: asn1.RawValue{FullBytes: der}}); got != want {
-			t.Errorf("%d rounds: %v", n, got)
+		got, ok := countRounds(pkix.AlgorithmIdentifier{Algorithm: legacy, Parameters: asn1.RawValue{FullBytes: der}})
+		if ok != want || ok && got != n {
+			t.Errorf("%d rounds: %d, %v", n, got, ok)
 		}
 	}
-	if withinRounds(pkix.AlgorithmIdentifier{Algorithm: legacy}) {
+	if _, ok := countRounds(pkix.AlgorithmIdentifier{Algorithm: legacy}); ok {
 		t.Error("no parameters at all are cheap")
 	}
 }
@@ -152,5 +153,42 @@ func must(t *testing.T) func([]byte, error) []byte {
 			t.Fatal(err)
 		}
 		return b
+	}
+}
+
+// TestP12WithSeveralKeys: a person exports the whole keychain, and the VoIP certificate's key comes
+// last.
+func TestP12WithSeveralKeys(t *testing.T) {
+	t.Parallel()
+	var bags []content
+	for _, name := range []pkix.Name{
+		{CommonName: "Apple Distribution"},
+		{ExtraNames: []pkix.AttributeTypeAndValue{{Type: oidUID, Value: "com.example.clinic.voip"}}},
+	} {
+		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), Subject: name}
+		if len(name.ExtraNames) > 0 {
+			template.ExtraExtensions = []pkix.Extension{{Id: oidVoIP, Value: []byte{5, 0}}}
+		}
+		der := must(t)(x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private))
+		cert := must(t)(asn1.Marshal(content{Type: oidX509, Body: explicit(must(t)(asn1.Marshal(der)))}))
+		bags = append(bags, content{oidKeyBag, explicit(must(t)(x509.MarshalPKCS8PrivateKey(private)))}, content{oidCertBag, explicit(cert)})
+	}
+	for n, want := range map[int]bool{len(bags): true, 2 * maxKeys: false} {
+		all := bags
+		for len(all) < n {
+			all = append(all, bags[0])
+		}
+		part, err := dataPart(must(t)(asn1.Marshal(all)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, about, err := OpenCertificate(must(t)(rewrite([]content{part}, "")), "")
+		if (err == nil) != want || want && about.Bundle != "com.example.clinic" {
+			t.Errorf("%d bags: %+v %v", n, about, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/tls"
@@ -35,35 +36,97 @@ var (
 	oidUID         = asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}
 )
 
-// OpenP12 opens a certificate with its private key and describes it. The cost is bounded for every
-// input. It does not refuse an expired certificate: callers compare NotAfter. Every error is a
-// *tenants.Error.
-func OpenP12(data []byte, password string) (*Key, Certificate, error) {
-	if err := checkSize(data); err != nil {
-		return nil, Certificate{}, err
+// OpenCertificate opens a certificate with its private key, from a .p12 or from PEM, and describes
+// it. If the file holds more, it takes the VoIP certificate that has its key in the file and ends
+// last, whatever the order. The cost is bounded for every input. It does not refuse an expired
+// certificate: callers compare NotAfter. Every error is a *tenants.Error.
+func OpenCertificate(file []byte, password string) (*Key, Certificate, error) {
+	f, err := ReadFile(file)
+	switch {
+	case err != nil:
+	case !f.IsCertificate():
+		err = badFile("This is a key without a certificate; a .p8 key needs its team id and key id.", nil)
+	case f.p12 != nil:
+		f.keys, f.certs, err = openP12(f.p12, password)
+	case len(f.keys) == 0:
+		f.keys, _, err = openProtected(f.protected, f.certs[0], password)
 	}
-	safe, err := limitWork(data, password)
 	if err != nil {
 		return nil, Certificate{}, err
 	}
-	private, leaf, chain, err := pkcs12.DecodeChain(safe, password)
-	if err != nil {
-		return nil, Certificate{}, decodeError(err)
+	return chooseCertificate(f.keys, f.certs)
+}
+
+// chooseCertificate returns the VoIP certificate that one of the keys belongs to and that ends
+// last.
+func chooseCertificate(keys []crypto.PrivateKey, certs []*x509.Certificate) (*Key, Certificate, error) {
+	var best *tls.Certificate
+	var about Certificate
+	matched, voip := false, false
+	for _, c := range certs {
+		read := readCertificate(c)
+		pushes := slices.ContainsFunc(read.Topics, isVoIPTopic)
+		voip = voip || pushes
+		for _, k := range keys {
+			if !keyMatches(k, c) {
+				continue
+			}
+			if matched = true; pushes && (best == nil || read.NotAfter.After(about.NotAfter)) {
+				best, about = &tls.Certificate{PrivateKey: k, Leaf: c, Certificate: [][]byte{c.Raw}}, read
+			}
+		}
 	}
-	if !keyMatches(private, leaf) {
-		return nil, Certificate{}, badFile("The key in this file does not belong to the certificate; "+
+	switch {
+	case best != nil:
+	case !matched:
+		return nil, about, badFile("The key in this file does not belong to the certificate; "+
 			"export the certificate together with the key below it.", nil)
-	}
-	about := readCertificate(leaf)
-	if !slices.ContainsFunc(about.Topics, isVoIPTopic) {
-		return nil, Certificate{}, badFile("This certificate cannot push calls: it names no topic that ends in .voip. "+
+	case voip:
+		return nil, about, badFile("The VoIP certificate in this file has no key beside it; the key belongs to another certificate. "+
+			"In Keychain Access choose the VoIP certificate and the key below it, and export both.", nil)
+	default:
+		return nil, about, badFile("This certificate cannot push calls: it names no topic that ends in .voip. "+
 			"Make a VoIP Services Certificate on Apple's page Certificates, or use a .p8 key.", nil)
 	}
-	cert := tls.Certificate{PrivateKey: private, Leaf: leaf, Certificate: [][]byte{leaf.Raw}}
-	for _, c := range chain {
-		cert.Certificate = append(cert.Certificate, c.Raw)
+	for _, c := range certs {
+		if c.IsCA && c != best.Leaf {
+			best.Certificate = append(best.Certificate, c.Raw)
+		}
 	}
-	return &Key{id: identity{fingerprint: sha256Hex(leaf.Raw)}, cert: &cert}, about, nil
+	return &Key{id: identity{fingerprint: sha256Hex(best.Leaf.Raw)}, cert: best}, about, nil
+}
+
+// openP12 returns all keys and certificates of a .p12.
+func openP12(der []byte, password string) (keys []crypto.PrivateKey, certs []*x509.Certificate, err error) {
+	files, err := splitP12(der)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, parts := range files {
+		safe, err := rewrite(parts, password)
+		if err != nil {
+			return nil, nil, err
+		}
+		private, leaf, chain, err := pkcs12.DecodeChain(safe, password)
+		if err != nil {
+			return nil, nil, decodeError(err)
+		}
+		keys, certs = append(keys, private), append(chain, leaf) // each file has all certificates
+	}
+	return keys, certs, nil
+}
+
+// openProtected opens the key of a PEM file that needs a password. The decoder of .p12 files opens
+// such keys beside a certificate.
+func openProtected(key []byte, cert *x509.Certificate, password string) ([]crypto.PrivateKey, []*x509.Certificate, error) {
+	if password == "" {
+		return nil, nil, invalid("password", "The key in this file is protected by a password; enter it.", nil)
+	}
+	der, err := p12Of(key, cert)
+	if err != nil {
+		return nil, nil, badFile("The key in this file is damaged; export certificate and key together as a .p12.", err)
+	}
+	return openP12(der, password)
 }
 
 const unknownP12 = "This .p12 file is of a kind that Carillon cannot read; " +
@@ -74,6 +137,8 @@ func decodeError(err error) error {
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption), garbled(err):
 		return invalid("password", "The password does not open this file.", err)
+	case strings.Contains(err.Error(), "certificate missing"):
+		return badFile("This .p12 file holds a key without a certificate; export the certificate together with the key below it.", err)
 	case errors.As(err, &missing):
 		return badFile(unknownP12, err)
 	}
@@ -85,7 +150,9 @@ func decodeError(err error) error {
 // The unencrypted structure was checked before, so an error there is not the cause.
 func garbled(err error) bool {
 	return errors.As(err, new(asn1.StructuralError)) || errors.As(err, new(asn1.SyntaxError)) ||
-		strings.Contains(err.Error(), "private key: ") || strings.Contains(err.Error(), "trailing data")
+		slices.ContainsFunc([]string{"private key: ", "shrouded key bag: ", "trailing data"}, func(s string) bool {
+			return strings.Contains(err.Error(), s)
+		})
 }
 
 // keyMatches says whether the private key belongs to the certificate.

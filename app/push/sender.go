@@ -5,9 +5,9 @@
 // It knows credentials, device tokens and bytes. It does not know tenants, rings or the database,
 // and it disables no device: callers do that by Answer.Reaction.
 //
-// Start reading at Sender.Push. OpenP8 and OpenP12 open the Key to push with, Payload makes the
-// body, and ReactionTo says what an answer means for the ring, the device and the credential. The
-// rules are Apple's: "Sending notification requests to APNs", "Establishing a token-based
+// Start reading at Sender.Push. OpenP8 and OpenCertificate open the Key to push with, Payload makes
+// the body, and ReactionTo says what an answer means for the ring, the device and the credential.
+// The rules are Apple's: "Sending notification requests to APNs", "Establishing a token-based
 // connection to APNs" and "Handling notification responses from APNs".
 package push
 
