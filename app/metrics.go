@@ -63,6 +63,11 @@ func (n *node) gauges() []prometheus.Collector {
 	gauge("carillon_apns_pools", "Credentials with connections to Apple.", func() float64 { return float64(n.sends.Stats().Pools) })
 	gauge("carillon_pushes_under_way", "Pushes that wait for Apple.", func() float64 { return float64(n.sends.Stats().PushesUnderWay) })
 	gauge("carillon_store_queue", "Changes that wait for the writer.", func() float64 { return float64(n.store.Stats().Queue) })
+	if n.billing != nil {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "carillon_stripe_alerts_total",
+			Help: "Faults at Stripe that only the operator can mend; the log says which."},
+			func() float64 { return float64(n.billing.Alerts()) }))
+	}
 	written("carillon_store_commits_total", "Durable commits.", func(s store.Stats) int64 { return s.Commits })
 	written("carillon_store_writes_total", "Changes; by the commits, how many share one.", func(s store.Stats) int64 { return s.Writes })
 	total("carillon_apns_dials_total", "Connections to Apple that were tried.", func(s push.Stats) int64 { return s.Dials })

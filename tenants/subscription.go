@@ -31,6 +31,7 @@ type Subscription struct {
 	Overage      bool      // rings past the limit are allowed, and cost extra
 	Customer     string    // Stripe's id of the tenant; empty = Stripe does not know it
 	Stripe       string    // Stripe's id of the subscription; empty = a trial of ours, or given by the operator
+	Quantity     int64     // how many of the plan Stripe bills; 0 = Stripe does not bill it
 	SyncedAt     time.Time // when Stripe was last asked for it
 	CreatedAt    time.Time
 }
@@ -42,6 +43,10 @@ func (s Subscription) ByHand() bool { return s.Stripe == "" && s.State == SubAct
 func (s Subscription) Live() bool {
 	return s.Stripe != "" && s.State != SubCancelled && s.State != SubIncomplete
 }
+
+// OddQuantity reports whether Stripe bills another quantity than one. The limits are those of one
+// plan, so somebody changed the subscription at Stripe by hand.
+func (s Subscription) OddQuantity() bool { return s.Live() && s.Quantity != 1 }
 
 // TrialNotice is how long a trial still runs after it is cut because its card had a trial with
 // another tenant. People have this time to react.

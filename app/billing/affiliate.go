@@ -161,6 +161,9 @@ func (b *Billing) hasPaidWith(ctx context.Context, customer string, cards map[st
 	p.Context, p.Limit = ctx, stripe.Int64(100)
 	for list := b.api.Charges.List(p); ; {
 		if !list.Next() {
+			if gone(list.Err()) { // the customer was deleted
+				return false, nil
+			}
 			return false, refusal(list.Err())
 		}
 		if cards[fingerprintOf(list.Charge())] {

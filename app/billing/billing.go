@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
@@ -41,9 +42,10 @@ type Config struct {
 // Billing works with one Stripe account.
 type Billing struct {
 	Config
-	api   *client.API
-	live  bool
-	plans tenants.Plans
+	api    *client.API
+	alerts atomic.Int64
+	live   bool
+	plans  tenants.Plans
 
 	mu      sync.Mutex // guards below
 	syncing map[string]*turn
@@ -105,6 +107,15 @@ func Mode(key string) (live bool, err error) {
 
 // Secret reports whether s can be a webhook secret.
 func Secret(s string) bool { return strings.HasPrefix(s, "whsec_") && len(s) > len("whsec_")+8 }
+
+// alert logs a fault that only the operator can mend, at Stripe.
+func (b *Billing) alert(msg string, args ...any) {
+	b.alerts.Add(1)
+	b.Log.Error(msg, args...)
+}
+
+// Alerts returns how many faults since the start only the operator can mend. The log says what.
+func (b *Billing) Alerts() int64 { return b.alerts.Load() }
 
 // Hooked reports whether a webhook secret is set, so that messages can be verified and accepted.
 func (b *Billing) Hooked() bool { return len(b.Secrets) > 0 }

@@ -32,7 +32,7 @@ func (b *Billing) Preview(ctx context.Context, who Buyer, plan string, every ten
 	if err != nil {
 		return Preview{}, err
 	}
-	items, err := b.swap(ctx, sub.Stripe, plan, every)
+	items, err := b.swap(ctx, sub, plan, every)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -44,7 +44,7 @@ func (b *Billing) Preview(ctx context.Context, who Buyer, plan string, every ten
 	p.Context = ctx
 	i, err := b.api.Invoices.Upcoming(p)
 	if err != nil {
-		return Preview{}, refusal(err)
+		return Preview{}, b.moved(ctx, sub.Customer, err)
 	}
 	out := Preview{At: at, Due: i.Total, Currency: string(i.Currency)}
 	if i.Lines != nil {
@@ -76,7 +76,7 @@ func (b *Billing) Change(ctx context.Context, who Buyer, plan string, every tena
 	if age := b.Now().Sub(at); age < -time.Minute || age > previewFor {
 		return tenants.Refuse(tenants.Conflict, "preview_old", "The price shown is too old. Look at it again.")
 	}
-	items, err := b.swap(ctx, sub.Stripe, plan, every)
+	items, err := b.swap(ctx, sub, plan, every)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (b *Billing) Change(ctx context.Context, who Buyer, plan string, every tena
 	}
 	p.Context = ctx
 	if _, err := b.api.Subscriptions.Update(sub.Stripe, p); err != nil {
-		return refusal(err)
+		return b.moved(ctx, sub.Customer, err)
 	}
 	return b.Sync(ctx, sub.Customer)
 }
@@ -109,16 +109,17 @@ func (b *Billing) changeable(ctx context.Context, who Buyer, plan string, every 
 }
 
 // swap replaces the prices of a subscription with those of a plan.
-func (b *Billing) swap(ctx context.Context, id, plan string, every tenants.Interval) ([]*stripe.SubscriptionItemsParams, error) {
+func (b *Billing) swap(ctx context.Context, sub tenants.Subscription, plan string, every tenants.Interval) (
+	[]*stripe.SubscriptionItemsParams, error) {
 	prices, err := b.items(ctx, plan, every)
 	if err != nil {
 		return nil, err
 	}
 	g := &stripe.SubscriptionParams{}
 	g.Context = ctx
-	have, err := b.api.Subscriptions.Get(id, g)
+	have, err := b.api.Subscriptions.Get(sub.Stripe, g)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, b.moved(ctx, sub.Customer, err)
 	}
 	var out []*stripe.SubscriptionItemsParams
 	if _, item := planOf(have); item != nil {
@@ -155,7 +156,7 @@ func (b *Billing) ending(ctx context.Context, who Buyer, end bool) error {
 	p := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(end)}
 	p.Context = ctx
 	if _, err := b.api.Subscriptions.Update(sub.Stripe, p); err != nil {
-		return refusal(err)
+		return b.moved(ctx, sub.Customer, err)
 	}
 	return b.Sync(ctx, sub.Customer)
 }
@@ -196,6 +197,9 @@ func (b *Billing) Invoices(ctx context.Context, who Buyer, after string, most in
 			Number: i.Number, At: unix(i.Created), Cents: i.Total, Currency: string(i.Currency),
 			Paid: i.Status == stripe.InvoiceStatusPaid, Open: i.Status == stripe.InvoiceStatusOpen, URL: i.HostedInvoiceURL,
 		})
+	}
+	if gone(list.Err()) { // the customer was deleted
+		return nil, "", b.Sync(ctx, sub.Customer)
 	}
 	if list.Err() == nil && list.Meta().HasMore {
 		next = last

@@ -91,23 +91,29 @@ func (b *Billing) session(who Buyer, customer string, prices []string) *stripe.C
 	return p
 }
 
-// customer returns the tenant's customer id at Stripe, and creates the customer when it is first
-// needed. The idempotency key makes concurrent requests create only one.
+// customer returns the tenant's customer id at Stripe. It creates the customer when it is first
+// needed, and again after it was deleted at Stripe.
 func (b *Billing) customer(ctx context.Context, who Buyer, sub tenants.Subscription) (string, error) {
 	if sub.Customer != "" {
-		return sub.Customer, nil
+		over, err := b.deleted(ctx, sub.Customer)
+		if err != nil || !over {
+			return sub.Customer, err
+		}
+		if err := b.Sync(ctx, sub.Customer); err != nil { // drops it
+			return "", err
+		}
 	}
-	p := &stripe.CustomerParams{Name: stripe.String(who.Tenant.Name), Email: stripe.String(who.Email)}
-	p.Context, p.Metadata = ctx, map[string]string{metaTenant: string(who.Tenant.ID)}
-	p.SetIdempotencyKey("customer-" + string(who.Tenant.ID))
-	c, err := b.api.Customers.New(p)
-	if err != nil {
-		return "", refusal(err)
+	id, err := b.newCustomer(ctx, who, sub.Customer)
+	if err != nil || sub.State == "" {
+		return id, err // no row is added before a payment: a tenant without one has no limits
 	}
-	if sub.State == "" {
-		return c.ID, nil // no row is added before a payment: a tenant without one has no limits
-	}
-	return c.ID, who.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error { s.Customer = c.ID; return nil })
+	return id, who.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {
+		if s.Customer == "" {
+			s.Customer = id
+		}
+		id = s.Customer // another request was first
+		return nil
+	})
 }
 
 // expire closes open checkouts, so that nobody pays twice in two tabs.
@@ -140,7 +146,7 @@ func (b *Billing) Portal(ctx context.Context, who Buyer) (address string, err er
 	p.Context = ctx
 	s, err := b.api.BillingPortalSessions.New(p)
 	if err != nil {
-		return "", refusal(err)
+		return "", b.moved(ctx, sub.Customer, err)
 	}
 	return s.URL, nil
 }

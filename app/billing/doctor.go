@@ -16,7 +16,8 @@ type Finding struct {
 
 // hookEvents are the event types the webhook needs.
 var hookEvents = []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
-	"customer.subscription.deleted", "invoice.paid", "invoice.payment_failed", "charge.refunded", "charge.refund.updated",
+	"customer.subscription.deleted", "customer.deleted", "invoice.paid", "invoice.payment_failed", "charge.refunded",
+	"charge.refund.updated",
 	"charge.dispute.created", "charge.dispute.closed"}
 
 // Doctor checks whether payments can work: the key, the prices and the webhook. It changes nothing.
@@ -41,7 +42,23 @@ func (b *Billing) Doctor(ctx context.Context) []Finding {
 	if len(out) == 1 {
 		out = append(out, Finding{true, fmt.Sprintf("all %d prices of the plans file are at Stripe", len(b.wanted()))})
 	}
+	out = append(out, b.quantityFindings(ctx)...)
 	return append(out, b.hookFindings(ctx)...)
+}
+
+// quantityFindings lists subscriptions that somebody gave another quantity at Stripe.
+func (b *Billing) quantityFindings(ctx context.Context) (out []Finding) {
+	subs, err := b.Store.Tenants().Subscriptions(ctx)
+	if err != nil {
+		return []Finding{{false, "the subscriptions cannot be read: " + err.Error()}}
+	}
+	for _, s := range subs {
+		if s.OddQuantity() {
+			out = append(out, Finding{Text: fmt.Sprintf("Stripe bills the plan %s of tenant %s %d times, but its limits are those of one; "+
+				"set the quantity of %s to 1 at Stripe, or give the tenant a larger plan", s.Plan, s.Tenant, s.Quantity, s.Stripe)})
+		}
+	}
+	return out
 }
 
 func (b *Billing) hookFindings(ctx context.Context) []Finding {

@@ -100,7 +100,7 @@ func (b *Billing) processOnce(ctx context.Context, e stripe.Event) error {
 
 // kinds are prefixes of event types that can change what a tenant may do. Other events are stored
 // and ignored.
-var kinds = []string{"checkout.session.", "customer.subscription.", "invoice.", "payment_method."}
+var kinds = []string{"checkout.session.", "customer.deleted", "customer.subscription.", "invoice.", "payment_method."}
 
 func (b *Billing) act(ctx context.Context, kind string, h hint) error {
 	if strings.HasPrefix(kind, "charge.") {

@@ -47,7 +47,7 @@ func (b *Billing) missed(ctx context.Context) error {
 	p := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: b.Now().Add(-lookBack).Unix()}}
 	for _, k := range []string{"checkout.session.completed", "customer.subscription.created", "customer.subscription.updated",
 		"customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed", "invoice.paid",
-		"invoice.payment_failed", "payment_method.attached"} {
+		"invoice.payment_failed", "payment_method.attached", "customer.deleted"} {
 		p.Types = append(p.Types, stripe.String(k))
 	}
 	for _, k := range affiliateEvents {
@@ -83,11 +83,18 @@ func (b *Billing) Report(ctx context.Context) error {
 		return err
 	}
 	var done []store.Metered
+	dropped := map[string]bool{} // customers that were deleted at Stripe
 	for _, m := range rings {
-		if err = b.report(ctx, m); err != nil {
+		if dropped[m.Customer] {
+			continue
+		}
+		if err = b.report(ctx, m); err == nil {
+			done = append(done, m)
+			continue
+		}
+		if dropped[m.Customer], err = b.dropIfDeleted(ctx, m.Customer, err); err != nil {
 			break
 		}
-		done = append(done, m)
 	}
 	if len(done) == 0 {
 		return err

@@ -43,17 +43,30 @@ func (b *Billing) sync(ctx context.Context, customer string) (late []tenants.Ten
 	if err != nil || id == "" {
 		return nil, err
 	}
+	scope := b.Store.For(id).By(stripeActor())
 	best, err := b.best(ctx, customer, id)
-	if err != nil {
+	over := gone(err)
+	if err != nil && !over {
 		return nil, err
 	}
-	scope := b.Store.For(id).By(stripeActor())
+	if known && !over && !alive(best) { // Stripe ends every subscription of a deleted customer
+		if over, err = b.deleted(ctx, customer); err != nil {
+			return nil, err
+		}
+	}
+	if over {
+		if !known {
+			return nil, nil
+		}
+		return nil, b.drop(ctx, scope, customer, best, asked)
+	}
 	if !known {
 		if best == nil || best.Status == stripe.SubscriptionStatusIncomplete || best.Status == stripe.SubscriptionStatusIncompleteExpired {
 			return nil, nil // a tenant without limits must not lose them by opening a checkout
 		}
 		n := tenants.Subscription{Tenant: id, Customer: customer}
 		b.apply(&n, best, asked)
+		b.checkQuantity(tenants.Subscription{}, n)
 		return nil, scope.Subscription().Set(ctx, n)
 	}
 	tried, late, err := b.triedBefore(ctx, customer, scope)
@@ -71,25 +84,39 @@ type answer struct {
 
 // write stores what Stripe says in the row.
 func (b *Billing) write(ctx context.Context, scope *store.Scope, best *stripe.Subscription, a answer) error {
-	over := false
+	var before, after tenants.Subscription
 	err := scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {
 		if a.asked.Before(s.SyncedAt) {
 			return errOlder
 		}
+		before = *s
 		b.apply(s, best, a.asked)
 		if a.tried {
 			s.CutTrial(a.asked)
 		}
-		over = s.WasCut()
+		after = *s
 		return nil
 	})
 	if errors.Is(err, errOlder) {
 		return nil
 	}
-	if err == nil && over {
+	if err != nil {
+		return err
+	}
+	b.checkQuantity(before, after)
+	if after.WasCut() {
 		return b.stop(ctx, best)
 	}
-	return err
+	return nil
+}
+
+// checkQuantity alerts the operator when a subscription begins to bill another quantity than one.
+func (b *Billing) checkQuantity(before, after tenants.Subscription) {
+	if after.OddQuantity() && (before.Stripe != after.Stripe || before.Quantity != after.Quantity) {
+		b.alert("Stripe bills a plan more or less than once, but the limits are those of one plan; set the quantity to 1 at Stripe, "+
+			"or give the tenant a larger plan", "tenant", after.Tenant, "subscription", after.Stripe,
+			"plan", after.Plan, "quantity", after.Quantity)
+	}
 }
 
 // enter waits for the customer's turn in this process. The caller must call leave.
@@ -143,7 +170,8 @@ func (b *Billing) tenantOf(ctx context.Context, customer string) (id tenants.Ten
 	case err != nil:
 		return "", false, err
 	case sub.Customer != "" && sub.Customer != customer:
-		b.Log.Warn("ignored a second Stripe customer of a tenant", "customer", customer, "tenant", id)
+		b.alert("ignored a second Stripe customer of a tenant; if it pays, move its subscription or refund it",
+			"customer", customer, "tenant", id)
 		return "", false, nil
 	}
 	return id, true, b.Store.For(id).By(stripeActor()).Subscription().Change(ctx,
@@ -155,11 +183,6 @@ func unless(err error, kind tenants.Kind) error {
 		return nil
 	}
 	return err
-}
-
-func gone(err error) bool {
-	var theirs *stripe.Error
-	return errors.As(err, &theirs) && theirs.Code == stripe.ErrorCodeResourceMissing
 }
 
 // ranks of Stripe's states: of several subscriptions, the one with the highest rank is the
@@ -197,6 +220,11 @@ func (b *Billing) best(ctx context.Context, customer string, id tenants.TenantID
 	}
 }
 
+// alive reports whether a subscription is not over.
+func alive(s *stripe.Subscription) bool {
+	return s != nil && s.Status != stripe.SubscriptionStatusCanceled && s.Status != stripe.SubscriptionStatusIncompleteExpired
+}
+
 // planOf returns the plan of a subscription, from the metadata of its price.
 func planOf(s *stripe.Subscription) (plan string, item *stripe.SubscriptionItem) {
 	if s.Items == nil {
@@ -208,6 +236,16 @@ func planOf(s *stripe.Subscription) (plan string, item *stripe.SubscriptionItem)
 		}
 	}
 	return "", nil
+}
+
+// quantityOf returns how many plans a subscription bills.
+func quantityOf(s *stripe.Subscription) (n int64) {
+	for _, i := range s.Items.Data {
+		if i.Price != nil && i.Price.Metadata[metaPlan] != "" {
+			n += i.Quantity
+		}
+	}
+	return n
 }
 
 // apply writes Stripe's answer into the row. asked is when Stripe was asked.
@@ -227,6 +265,7 @@ func (b *Billing) apply(s *tenants.Subscription, from *stripe.Subscription, aske
 	plan, item := planOf(from)
 	was := s.State
 	s.Plan, s.Stripe, s.State, s.CancelAtEnd = plan, from.ID, state(from.Status), from.CancelAtPeriodEnd
+	s.Quantity = quantityOf(from)
 	s.Interval = tenants.Monthly
 	if item.Price.Recurring != nil && item.Price.Recurring.Interval == stripe.PriceRecurringIntervalYear {
 		s.Interval = tenants.Yearly

@@ -369,6 +369,7 @@ CREATE TABLE subscriptions (
 	overage        BOOLEAN NOT NULL,
 	customer       TEXT    NOT NULL, -- Stripe's ids; empty = none
 	stripe         TEXT    NOT NULL,
+	quantity       BIGINT  NOT NULL, -- of the plan at Stripe; 0 = not at Stripe
 	synced_at      BIGINT  NOT NULL,
 	created_at     BIGINT  NOT NULL
 ) WITHOUT ROWID;

@@ -13,16 +13,17 @@ type subscriptionRow struct {
 	PeriodStart, PeriodEnd, TrialEnd, Cut, PastDue, Synced, CreatedA int64
 	CancelAtEnd, Overage                                             bool
 	Customer, Stripe                                                 string
+	Quantity                                                         int64
 }
 
 const subscriptionColumns = "tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, " +
 	"past_due_since, overage, " +
-	"customer, stripe, synced_at, created_at"
+	"customer, stripe, quantity, synced_at, created_at"
 
 func (r *subscriptionRow) fields() []any {
 	return []any{&r.TenantID, &r.Plan, &r.State, &r.Every, &r.PeriodStart, &r.PeriodEnd, &r.TrialEnd, &r.Cut, &r.CancelAtEnd, &r.PastDue,
 		&r.Overage,
-		&r.Customer, &r.Stripe, &r.Synced, &r.CreatedA}
+		&r.Customer, &r.Stripe, &r.Quantity, &r.Synced, &r.CreatedA}
 }
 
 func (r subscriptionRow) noun() tenants.Subscription {
@@ -30,7 +31,8 @@ func (r subscriptionRow) noun() tenants.Subscription {
 		Tenant: tenants.TenantID(r.TenantID), Plan: r.Plan, State: tenants.SubscriptionState(r.State), Interval: tenants.Interval(r.Every),
 		PeriodStart: moment(r.PeriodStart), PeriodEnd: moment(r.PeriodEnd), TrialEnd: moment(r.TrialEnd), TrialCut: moment(r.Cut),
 		CancelAtEnd:  r.CancelAtEnd,
-		PastDueSince: moment(r.PastDue), Overage: r.Overage, Customer: r.Customer, Stripe: r.Stripe, SyncedAt: moment(r.Synced),
+		PastDueSince: moment(r.PastDue), Overage: r.Overage, Customer: r.Customer, Stripe: r.Stripe, Quantity: r.Quantity,
+		SyncedAt:  moment(r.Synced),
 		CreatedAt: moment(r.CreatedA),
 	}
 }
@@ -151,19 +153,21 @@ func subscriptionChanges(old, n tenants.Subscription) changes {
 	c.add("overage", old.Overage != n.Overage)
 	c.add("customer", old.Customer != n.Customer)
 	c.add("stripe", old.Stripe != n.Stripe)
+	c.add("quantity", old.Quantity != n.Quantity)
 	return c
 }
 
 func (t *tx) setSubscription(n tenants.Subscription) error {
-	_, err := t.exec("INSERT INTO subscriptions ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+
+	_, err := t.exec("INSERT INTO subscriptions ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+
 		"ON CONFLICT (tenant_id) DO UPDATE SET plan = excluded.plan, state = excluded.state, every = excluded.every, "+
 		"period_start = excluded.period_start, period_end = excluded.period_end, trial_end = excluded.trial_end, "+
 		"trial_cut = excluded.trial_cut, cancel_at_end = excluded.cancel_at_end, past_due_since = excluded.past_due_since, overage = "+
 		"excluded.overage, "+
-		"customer = excluded.customer, stripe = excluded.stripe, synced_at = excluded.synced_at",
+		"customer = excluded.customer, stripe = excluded.stripe, quantity = excluded.quantity, synced_at = "+
+		"excluded.synced_at",
 		uuid(n.Tenant), n.Plan, string(n.State), string(n.Interval), micros(n.PeriodStart), micros(n.PeriodEnd), micros(n.TrialEnd),
 		micros(n.TrialCut), n.CancelAtEnd,
-		micros(n.PastDueSince), n.Overage, n.Customer, n.Stripe, micros(n.SyncedAt), micros(n.CreatedAt))
+		micros(n.PastDueSince), n.Overage, n.Customer, n.Stripe, n.Quantity, micros(n.SyncedAt), micros(n.CreatedAt))
 	return err
 }
 

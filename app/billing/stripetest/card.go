@@ -35,7 +35,7 @@ func (s *Stripe) Attach(customer, number string) {
 }
 
 func (s *Stripe) listCards(customer string, _ url.Values) (any, error) {
-	if o := s.objects[customer]; o == nil || o["object"] != "customer" {
+	if s.customer(customer) == nil {
 		return nil, noSuch("customer", customer)
 	}
 	out := []map[string]any{}

@@ -12,7 +12,7 @@ import (
 func (s *Stripe) catalogRoutes() []route {
 	return []route{
 		{"POST", "/v1/customers", []string{"name", "email", "metadata[*]"}, s.addCustomer},
-		{"GET", "/v1/customers/{}", nil, s.get("cus_", "customer")},
+		{"GET", "/v1/customers/{}", nil, s.getCustomer},
 		{"GET", "/v1/customers/{}/payment_methods", []string{"type", "limit", "starting_after"}, s.listCards},
 		{"POST", "/v1/products", []string{"id", "name"}, s.addProduct},
 		{"POST", "/v1/products/{}", []string{"name"}, s.setProduct},
@@ -63,10 +63,43 @@ func (s *Stripe) addCustomer(_ string, f url.Values) (any, error) {
 	return o, nil
 }
 
+// customer returns a customer that was not deleted, or nil. Called with mu held.
+func (s *Stripe) customer(id string) map[string]any {
+	if o := s.objects[id]; o != nil && o["object"] == "customer" && o["deleted"] != true {
+		return o
+	}
+	return nil
+}
+
+// getCustomer answers a deleted customer too, with little more than its id
+// (docs.stripe.com/api/customers/delete).
+func (s *Stripe) getCustomer(id string, f url.Values) (any, error) {
+	if o := s.objects[id]; o != nil && o["deleted"] == true {
+		return map[string]any{"id": id, "object": "customer", "deleted": true}, nil
+	}
+	return s.get("cus_", "customer")(id, f)
+}
+
+// Delete deletes a customer, like the dashboard: its subscriptions end at once, and it cannot be
+// used again.
+func (s *Stripe) Delete(customer string) {
+	defer s.tell()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.subs {
+		if x.customer == customer && x.status != "canceled" {
+			s.end(x, "cancellation_requested")
+		}
+	}
+	s.objects[customer]["deleted"] = true
+	s.happened("customer.deleted", s.objects[customer])
+}
+
 func (s *Stripe) addProduct(_ string, f url.Values) (any, error) {
 	id := f.Get("id")
 	if _, there := s.objects[id]; there {
-		return nil, fault{http.StatusBadRequest, "invalid_request_error", "resource_already_exists", "Product already exists."}
+		return nil, fault{status: http.StatusBadRequest, kind: "invalid_request_error", code: "resource_already_exists",
+			msg: "Product already exists."}
 	}
 	return s.keep(id, map[string]any{"object": "product", "name": f.Get("name"), "active": true}), nil
 }
@@ -182,7 +215,7 @@ func (s *Stripe) addUsage(_ string, f url.Values) (any, error) {
 		return nil, noSuch("meter", f.Get("event_name"))
 	case err != nil || err2 != nil:
 		return nil, bad("timestamp and payload[value] are numbers")
-	case s.objects[customer] == nil:
+	case s.customer(customer) == nil:
 		return nil, noSuch("customer", customer)
 	case when.Before(s.now.AddDate(0, 0, -35)) || when.After(s.now.Add(5*time.Minute)):
 		return nil, bad("timestamp: within the past 35 days and up to 5 minutes in the future")

@@ -36,7 +36,7 @@ func (s *Stripe) checkoutRoutes() []route {
 		}},
 		{"POST", "/v1/checkout/sessions/{}/expire", nil, s.expireSession},
 		{"POST", "/v1/billing_portal/sessions", []string{"customer", "return_url"}, func(_ string, f url.Values) (any, error) {
-			if s.objects[f.Get("customer")] == nil {
+			if s.customer(f.Get("customer")) == nil {
 				return nil, noSuch("customer", f.Get("customer"))
 			}
 			return map[string]any{"id": s.id("bps"), "object": "billing_portal.session", "customer": f.Get("customer"),
@@ -77,8 +77,11 @@ func (s *Stripe) addSession(_ string, f url.Values) (any, error) {
 		cancel:  f.Get("cancel_url"), meta: meta(f, "metadata"), subMeta: meta(f, "subscription_data[metadata]"),
 		created: s.now, codes: f.Get("allow_promotion_codes") == "true",
 	}
-	if f.Get("mode") != "subscription" || s.objects[x.customer] == nil || x.success == "" {
+	if f.Get("mode") != "subscription" || x.customer == "" || x.success == "" {
 		return nil, bad("mode, customer and success_url are needed")
+	}
+	if s.customer(x.customer) == nil {
+		return nil, noSuch("customer", x.customer)
 	}
 	if f.Get("tax_id_collection[enabled]") == "true" && f.Get("customer_update[name]") != "auto" {
 		return nil, bad("Tax ID collection requires updating business name on the customer. Set customer_update[name] to auto.")

@@ -2,6 +2,7 @@ package stripetest
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -125,7 +126,14 @@ func (s *Stripe) latest(x *subscription) *invoice {
 }
 
 func (s *Stripe) upcoming(_ string, f url.Values) (any, error) {
+	if s.customer(f.Get("customer")) == nil {
+		return nil, noSuch("customer", f.Get("customer"))
+	}
 	x := s.sub(f.Get("subscription"))
+	if x != nil && x.status == "canceled" {
+		return nil, fault{status: http.StatusNotFound, kind: "invalid_request_error", code: "invoice_upcoming_none",
+			msg: "No upcoming invoices for customer: " + x.customer}
+	}
 	if x == nil || x.customer != f.Get("customer") {
 		return nil, noSuch("subscription", f.Get("subscription"))
 	}

@@ -39,7 +39,7 @@ func (s *Stripe) page(w http.ResponseWriter, r *http.Request) {
 		s.payPage(w, r, id)
 		return
 	}
-	if id, ok := strings.CutPrefix(r.URL.Path, "/portal/"); ok && s.objects[id] != nil {
+	if id, ok := strings.CutPrefix(r.URL.Path, "/portal/"); ok && s.customer(id) != nil {
 		s.portalPage(w, r, id)
 		return
 	}

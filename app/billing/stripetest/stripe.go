@@ -55,10 +55,10 @@ type Stripe struct {
 	now     time.Time
 	ticked  time.Time // when the clock last ran by itself
 	serial  int
-	refused []string          // requests that the real one would refuse
-	down    bool              // every request is answered 500
-	deaf    map[string]bool   // requests of these methods are answered 500
-	answers map[string]string // by idempotency key
+	refused []string         // requests that the real one would refuse
+	down    bool             // every request is answered 500
+	deaf    map[string]bool  // requests of these methods are answered 500
+	answers map[string]given // by idempotency key
 	// stateless objects: customers, products, prices, meters, refunds, disputes
 	objects   map[string]map[string]any
 	order     []string // ids of objects, in order of creation
@@ -82,6 +82,9 @@ type Event struct {
 	Body     []byte
 }
 
+// given is an answer to a request with an idempotency key.
+type given struct{ form, body string }
+
 type usage struct {
 	id, customer string
 	at           time.Time
@@ -99,7 +102,7 @@ func New(c Config) (*Stripe, error) {
 	if c.Now.IsZero() {
 		c.Now = time.Now()
 	}
-	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]string{},
+	s := &Stripe{c: c, now: c.Now.Truncate(time.Second), ticked: time.Now(), answers: map[string]given{},
 		deaf: map[string]bool{}, objects: map[string]map[string]any{}, broken: map[string]bool{},
 		taxes: map[string]int64{}, borrowed: map[string]string{}, codes: map[string]int64{}, hook: http.Client{Timeout: time.Minute}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
@@ -152,16 +155,18 @@ type fault struct {
 	status     int
 	kind, code string
 	msg        string
+	param      string // the parameter at fault; empty = not said
 }
 
 func (f fault) Error() string { return f.msg }
 
 func bad(format string, args ...any) error {
-	return fault{http.StatusBadRequest, "invalid_request_error", "parameter_invalid", fmt.Sprintf(format, args...)}
+	return fault{status: http.StatusBadRequest, kind: "invalid_request_error", code: "parameter_invalid", msg: fmt.Sprintf(format, args...)}
 }
 
 func noSuch(what, id string) error {
-	return fault{http.StatusNotFound, "invalid_request_error", "resource_missing", "No such " + what + ": '" + id + "'"}
+	return fault{status: http.StatusNotFound, kind: "invalid_request_error", code: "resource_missing",
+		msg: "No such " + what + ": '" + id + "'", param: what}
 }
 
 // serve answers one request, then posts the events.
@@ -186,10 +191,10 @@ func (s *Stripe) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	f, ok := err.(fault)
 	if !ok {
-		f = fault{http.StatusInternalServerError, "api_error", "", err.Error()}
+		f = fault{status: http.StatusInternalServerError, kind: "api_error", msg: err.Error()}
 	}
 	s.refused = append(s.refused, r.Method+" "+r.URL.Path+": "+f.msg)
-	answer(w, f.status, map[string]any{"error": map[string]any{"type": f.kind, "code": f.code, "message": f.msg}})
+	answer(w, f.status, map[string]any{"error": map[string]any{"type": f.kind, "code": f.code, "message": f.msg, "param": f.param}})
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
@@ -220,7 +225,7 @@ var index = regexp.MustCompile(`\[\d+\]`)
 // answer checks the request as Stripe does and runs it. Called with mu held.
 func (s *Stripe) answer(r *http.Request) (any, error) {
 	if r.Header.Get("Authorization") != "Bearer "+s.c.Key {
-		return nil, fault{http.StatusUnauthorized, "invalid_request_error", "", "Invalid API Key provided"}
+		return nil, fault{status: http.StatusUnauthorized, kind: "invalid_request_error", msg: "Invalid API Key provided"}
 	}
 	if v := r.Header.Get("Stripe-Version"); v != Version {
 		return nil, bad("version %q", v)
@@ -243,7 +248,8 @@ func (s *Stripe) answer(r *http.Request) (any, error) {
 		}
 		return s.once(r, func() (any, error) { return x.do(id, r.Form) })
 	}
-	return nil, fault{http.StatusNotFound, "invalid_request_error", "", "Unrecognized request URL (" + r.Method + ": " + r.URL.Path + ")"}
+	return nil, fault{status: http.StatusNotFound, kind: "invalid_request_error",
+		msg: "Unrecognized request URL (" + r.Method + ": " + r.URL.Path + ")"}
 }
 
 // form reads the parameters. stripe-go sends those of a DELETE in its body, which Stripe accepts
@@ -272,14 +278,18 @@ func (s *Stripe) once(r *http.Request, do func() (any, error)) (any, error) {
 		return do()
 	}
 	if old, ok := s.answers[key]; ok {
-		return json.RawMessage(old), nil
+		if old.form != r.Form.Encode() {
+			return nil, fault{status: http.StatusBadRequest, kind: "idempotency_error",
+				msg: "Keys for idempotent requests can only be used with the same parameters they were first used with."}
+		}
+		return json.RawMessage(old.body), nil
 	}
 	out, err := do()
 	if err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(out)
-	s.answers[key] = string(text)
+	s.answers[key] = given{r.Form.Encode(), string(text)}
 	return out, err
 }
 

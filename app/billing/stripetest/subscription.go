@@ -21,7 +21,10 @@ type subscription struct {
 	off                  int64  // percent off by a promotion code
 }
 
-type item struct{ id, price string }
+type item struct {
+	id, price string
+	more      int64 // what the quantity is above one
+}
 
 func (s *Stripe) subscriptionRoutes() []route {
 	return []route{
@@ -54,7 +57,7 @@ func (s *Stripe) showSub(x *subscription) map[string]any {
 	for _, i := range x.items {
 		o := map[string]any{"id": i.id, "object": "subscription_item", "price": s.objects[i.price], "subscription": x.id}
 		if !metered(s.objects[i.price]) {
-			o["quantity"] = 1
+			o["quantity"] = 1 + i.more
 		}
 		items = append(items, o)
 	}
@@ -110,7 +113,7 @@ func (s *Stripe) subscribe(from *session, off int64) *subscription {
 	x := &subscription{id: s.id("sub"), customer: from.customer, status: "active", meta: from.subMeta, start: s.now,
 		created: s.now, trialEnd: from.trialEnd, off: off}
 	for _, p := range from.prices {
-		x.items = append(x.items, item{s.id("si"), p})
+		x.items = append(x.items, item{id: s.id("si"), price: p})
 	}
 	x.end = s.next(x, s.now)
 	if !x.trialEnd.IsZero() {
@@ -125,7 +128,7 @@ func (s *Stripe) subscribe(from *session, off int64) *subscription {
 func (s *Stripe) flat(items []item) (cents int64) {
 	for _, i := range items {
 		if p := s.objects[i.price]; !metered(p) {
-			cents += p["unit_amount"].(int64)
+			cents += p["unit_amount"].(int64) * (1 + i.more)
 		}
 	}
 	return cents
@@ -172,9 +175,12 @@ func (s *Stripe) change(x *subscription, f url.Values, name string) ([]item, err
 		case s.objects[price] == nil:
 			return nil, noSuch("price", price)
 		case id == "":
-			out = append(out, item{s.id("si"), price})
+			out = append(out, item{id: s.id("si"), price: price})
 		default:
 			out[n].price = price
+			if f.Has(at + "[quantity]") {
+				out[n].more = 0
+			}
 		}
 	}
 	every := map[any]bool{}
@@ -237,7 +243,7 @@ func (s *Stripe) swap(x *subscription, f url.Values) error {
 	}
 	lines := s.prorated(x, items, time.Unix(at, 0))
 	if total(lines) > 0 && s.broken[x.customer] && f.Get("payment_behavior") == "error_if_incomplete" {
-		return fault{http.StatusPaymentRequired, "card_error", "card_declined", "Your card was declined."}
+		return fault{status: http.StatusPaymentRequired, kind: "card_error", code: "card_declined", msg: "Your card was declined."}
 	}
 	if fresh := s.every(items) != s.every(x.items); fresh && x.status == "active" {
 		x.items = items
@@ -289,6 +295,16 @@ func (s *Stripe) Cancel(id, reason string) {
 	if x := s.sub(id); x != nil {
 		s.end(x, reason)
 	}
+}
+
+// Quantity sets the quantity of a subscription's plan, like the dashboard.
+func (s *Stripe) Quantity(id string, n int64) {
+	defer s.tell()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.sub(id)
+	x.items[0].more = n - 1
+	s.happened("customer.subscription.updated", s.showSub(x))
 }
 
 func (s *Stripe) end(x *subscription, reason string) {
