@@ -295,7 +295,8 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		if strings.Contains(p, "?") || strings.HasSuffix(p, "/cancel") || strings.HasSuffix(p, "/rollback") {
 			continue // the same page again, and questions that only fit another ring or credential
 		}
-		pages[strings.NewReplacer(id, "one", first("devices"), "one", first("credentials"), "one", first("agents"), "one", "/", "-").Replace(p[1:])] = p
+		names := strings.NewReplacer(id, "one", first("devices"), "one", first("credentials"), "one", first("agents"), "one", "/", "-")
+		pages[names.Replace(p[1:])] = p
 	}
 	do(t, ctx, "the menu stays at the side of a long page", look("light", 1440), chromedp.Navigate(s.ready.URL+"/overview"),
 		holds(`scrollY > 100 && Math.abs(document.querySelector(".side").getBoundingClientRect().top) < 1 || scrollTo(0, 1e6)`))

@@ -84,7 +84,8 @@ func (k agentPages) agentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 			all, next, err := v.Scope.Agents().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent), page.Stamp(a.CreatedAt)}
+				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent),
+					page.Stamp(a.CreatedAt)}
 			}
 			return rows, next, err
 		},
@@ -125,7 +126,8 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
 			Error: w.Fields["caller"],
 			Help:  "Used when a ring has no caller. Organisations with “IDs only, no names” never send it in a notification."}},
-		Default: views.Tick{Name: "default", Value: "1", Label: "Use as default agent", Checked: a.ID != "" && a.ID == v.Tenant.DefaultAgent},
+		Default: views.Tick{Name: "default", Value: "1", Label: "Use as default agent", Checked: a.ID != "" &&
+			a.ID == v.Tenant.DefaultAgent},
 	}
 	if a.ID == "" {
 		p.Kinds = page.Choose(string(tenants.Builtin), page.Choice(string(tenants.Builtin), builtinAgent))
@@ -226,29 +228,13 @@ func removalOfAgent(a tenants.Agent, byDefault bool) views.Confirm {
 	}
 }
 
-func (k agentPages) askRemoveAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.removeAgentIf(ctx, c, v, false)
-}
-
-func (k agentPages) removeAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.removeAgentIf(ctx, c, v, true)
-}
-
-// removeAgentIf asks, or removes once the name was typed.
-func (k agentPages) removeAgentIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+// removal asks about the agent that the path names.
+func (k agentPages) removal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	a, err := oneAgent(ctx, c, v)
-	if err != nil {
-		return err
-	}
-	q := confirmation{removalOfAgent(a, a.ID == v.Tenant.DefaultAgent), "Remove an agent", views.NavAgents, up("Agents", views.PathAgents)}
-	if !posted {
-		return k.confirm(ctx, c, v, q, fiber.StatusOK)
-	}
-	if !typed(c, &q.ask) {
-		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
-	}
-	if err := v.Scope.Agents().Remove(ctx, a.ID); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashRemoved, views.PathAgents)
+	return confirmation{
+		ask:   removalOfAgent(a, a.ID == v.Tenant.DefaultAgent),
+		title: "Remove an agent", nav: views.NavAgents, up: up("Agents", views.PathAgents),
+		do:   func(ctx context.Context) error { return v.Scope.Agents().Remove(ctx, a.ID) },
+		said: page.FlashRemoved, next: views.PathAgents,
+	}, err
 }

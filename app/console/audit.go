@@ -20,7 +20,8 @@ import (
 type auditPages struct{ *Console }
 
 var auditList = list{
-	name: "Audit log", path: views.PathAudit, csv: views.PathAuditCSV, search: "Person, key, target or detail", one: "entry", many: "entries",
+	name: "Audit log", path: views.PathAudit, csv: views.PathAuditCSV, search: "Person, key, target or detail", one: "entry",
+	many: "entries",
 	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
 		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
 }
@@ -94,7 +95,8 @@ func (k auditPages) lookBack(ctx context.Context, v *page.Visitor, ask store.Aud
 
 func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, plans tenants.Plans) views.AuditRow {
 	row := views.AuditRow{
-		ID: strconv.FormatInt(a.Seq, 10), At: v.At(a.At), Actor: a.Actor.Name, Program: a.Actor.Kind == "key", Action: auditWords[a.Action], Target: a.Target,
+		ID: strconv.FormatInt(a.Seq, 10), At: v.At(a.At), Actor: a.Actor.Name, Program: a.Actor.Kind == "key",
+		Action: auditWords[a.Action], Target: a.Target,
 		Changed: auditDetail(a), From: orDash(a.IP), Request: orDash(a.RequestID),
 	}
 	if row.Action == "" {
@@ -205,13 +207,15 @@ func (k auditPages) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	ask.Limit = page.SheetPage
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "audit", Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip", "request_id"},
+		Name: "audit", Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip",
+			"request_id"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
 			all, next, err := v.Scope.Audits().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action, a.Target,
+				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action,
+					a.Target,
 					a.Detail, a.IP, a.RequestID}
 			}
 			return rows, next, err

@@ -8,27 +8,38 @@ import (
 
 // auditWords say an action as a person would. What is not here is shown as it is recorded.
 var auditWords = map[string]string{
-	"ring.place": "placed the ring", "ring.cancel": "cancelled the ring", "ring.hang_up": "hung up the call of", "ring.set": "changed the ring",
+	"ring.place": "placed the ring", "ring.cancel": "cancelled the ring", "ring.hang_up": "hung up the call of",
+	"ring.set":   "changed the ring",
 	"device.add": "added the device", "device.register": "registered again", "device.set": "changed the device",
-	"device.remove": "removed the device", "device.token": "renewed the token of", "device.disable": "disabled the device", "device.revive": "enabled the device again", "device.learn": "detected the environment of",
+	"device.remove": "removed the device", "device.token": "renewed the token of", "device.disable": "disabled the device",
+	"device.revive": "enabled the device again", "device.learn": "detected the environment of",
 	"pairing.add": "created a pairing code", "pairing.take": "used the pairing code", "credential.add": "added the credential",
-	"credential.remove": "removed the credential", "credential.trouble": "was refused by Apple with the credential", "credential.disable": "disabled the credential",
+	"credential.remove": "removed the credential", "credential.trouble": "was refused by Apple with the credential",
+	"credential.disable": "disabled the credential",
 	"credential.confine": "found the environment of",
-	"credential.probe":   "tested with Apple", "credential.rollback": "rolled back to the credential", "credential.hedging": "changed the retry setting of", "alert.raise": "raised an alert about", "alert.resolve": "closed the alert about",
-	"agent.add": "added the agent", "agent.set": "changed the agent", "agent.remove": "removed the agent", "key.add": "created the API key",
-	"key.revoke": "revoked the API key", "member.add": "joined as", "member.role": "changed the role of", "member.remove": "removed the person",
-	"invitation.add": "invited", "invitation.revoke": "cancelled the invitation for", "tenant.add": "created the organisation", "tenant.set": "changed the organisation",
+	"credential.probe":   "tested with Apple", "credential.rollback": "rolled back to the credential",
+	"credential.hedging": "changed the retry setting of", "alert.raise": "raised an alert about",
+	"alert.resolve": "closed the alert about",
+	"agent.add":     "added the agent", "agent.set": "changed the agent", "agent.remove": "removed the agent",
+	"key.add":    "created the API key",
+	"key.revoke": "revoked the API key", "member.add": "joined as", "member.role": "changed the role of",
+	"member.remove":  "removed the person",
+	"invitation.add": "invited", "invitation.revoke": "cancelled the invitation for", "tenant.add": "created the organisation",
+	"tenant.set":       "changed the organisation",
 	"subscription.set": "changed the subscription to", "subscription.remove": "ended the subscription of",
 	"user.sign_in": "signed in", "user.password": "changed the password of",
 }
 
 // auditFields say the changed fields of an entry. What is not here is shown as it is recorded.
 var auditFields = map[string]string{
-	"name": "name", "kind": "kind", "caller": "name shown on the phone", "token": "push token", "bundle_id": "app", "environment": "Apple environment",
-	"person": "belongs to", "model": "model", "os_version": "version of iOS", "app_version": "version of the app", "time_zone": "time zone", "platform": "platform",
+	"name": "name", "kind": "kind", "caller": "name shown on the phone", "token": "push token", "bundle_id": "app",
+	"environment": "Apple environment",
+	"person":      "belongs to", "model": "model", "os_version": "version of iOS", "app_version": "version of the app",
+	"time_zone": "time zone", "platform": "platform",
 	"state": "state", "slug": "short name", "industry": "industry", "ring_ttl": "how long a phone rings", "default_agent": "default agent",
 	"plan": "plan", "interval": "month or year", "period": "period", "trial_end": "end of the trial", "trial_cut": "early end of the trial",
-	"cancel_at_end": "cancellation", "past_due_since": "failed payment", "overage": "overage", "customer": "customer at Stripe", "stripe": "subscription at Stripe",
+	"cancel_at_end": "cancellation", "past_due_since": "failed payment", "overage": "overage", "customer": "customer at Stripe",
+	"stripe": "subscription at Stripe",
 }
 
 // auditDetail says the detail of an entry as a person would. Files have it as it is recorded.
@@ -44,7 +55,8 @@ func auditDetail(a tenants.Audit) string {
 			may = append(may, scopeWord(tenants.Permission(s)))
 		}
 		return strings.Join(may, ", ")
-	case noun == "device" && (verb == "set" || verb == "register" || verb == "learn" || verb == "token"), noun == "agent", noun == "tenant", noun == "subscription":
+	case noun == "device" && (verb == "set" || verb == "register" || verb == "learn" || verb == "token"), noun == "agent",
+		noun == "tenant", noun == "subscription":
 		fields := strings.Split(a.Detail, ", ")
 		for i, f := range fields {
 			if word, ok := auditFields[f]; ok {

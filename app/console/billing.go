@@ -101,7 +101,8 @@ func (k billingPages) lookAgain(c *fiber.Ctx, sub tenants.Subscription) {
 }
 
 // cost is what an answered ring costs.
-func (k billingPages) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement, p *views.BillingPage) error {
+func (k billingPages) cost(ctx context.Context, v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement,
+	p *views.BillingPage) error {
 	if sub.State == "" {
 		return nil
 	}
@@ -190,8 +191,9 @@ var standings = map[tenants.Standing]string{
 func (k billingPages) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
 	if web.Query(c, "checkout") == "done" && !sub.Live() && k.Billing != nil {
 		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.",
-			Cause:  "This takes a few seconds. Your plan changes when Stripe confirms it.",
-			Action: views.Button{Text: "Check again", Href: views.PathBilling + "?checkout=done", Icon: views.IconRefresh, Kind: views.Quiet}})
+			Cause: "This takes a few seconds. Your plan changes when Stripe confirms it.",
+			Action: views.Button{Text: "Check again", Href: views.PathBilling + "?checkout=done", Icon: views.IconRefresh,
+				Kind: views.Quiet}})
 	}
 	for _, w := range e.Warnings() {
 		out = append(out, calloutOf(w))

@@ -73,7 +73,8 @@ func (k billingPages) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	old := e.Plan
 	p := views.ChangePage{
 		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
-		Note: "Takes effect now. Quote valid for 1 hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency), Warnings: tight(e, plan),
+		Note: "Takes effect now. Quote valid for 1 hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency),
+		Warnings: tight(e, plan),
 	}
 	if shown.Due < 0 {
 		p.Due = "Credit for your next invoices: " + page.Money(-shown.Due, shown.Currency)
@@ -92,10 +93,12 @@ func tight(e tenants.Entitlement, plan tenants.Plan) (out []views.Callout) {
 	for _, x := range []struct {
 		used, most int64
 		what       string
-	}{{e.Usage.Devices, plan.Devices, "devices"}, {e.Usage.People, plan.People, "people"}, {e.Usage.Rings, plan.Rings, "rings this month"}} {
+	}{{e.Usage.Devices, plan.Devices, "devices"}, {e.Usage.People, plan.People, "people"},
+		{e.Usage.Rings, plan.Rings, "rings this month"}} {
 		if x.most > 0 && x.used > x.most {
 			out = append(out, views.Callout{Tone: views.ToneWarn, Title: "You have more " + x.what + " than " + plan.Name + " includes.",
-				Cause: views.Count(int(x.used)) + " now, " + views.Count(int(x.most)) + " then. Nothing is removed, but you cannot add more."})
+				Cause: views.Count(int(x.used)) + " now, " + views.Count(int(x.most)) +
+					" then. Nothing is removed, but you cannot add more."})
 		}
 	}
 	return out
@@ -113,26 +116,18 @@ func (k billingPages) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	return k.Done(c, page.FlashPlan, views.PathBilling)
 }
 
-func (k billingPages) askCancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+// cancellation asks about ending the subscription.
+func (k billingPages) cancellation(ctx context.Context, _ *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	sub, err := v.Scope.Subscription().Get(ctx)
-	if err != nil {
-		return err
-	}
-	end := v.At(sub.PeriodEnd).Text
-	return k.confirm(ctx, c, v, confirmation{
+	return confirmation{
 		title: "Cancel subscription", nav: views.NavBilling, up: up("Billing", views.PathBilling),
 		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription",
 			Back: views.PathBilling,
-			Consequence: []string{"Everything works until " + end + ".", "After that, phones do not ring. Nothing is deleted. You can subscribe " +
-				"again at any time."}},
-	}, fiber.StatusOK)
-}
-
-func (k billingPages) cancelPlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	if err := k.Billing.Cancel(ctx, buyerOf(v)); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashPlanEnds, views.PathBilling)
+			Consequence: []string{"Everything works until " + v.At(sub.PeriodEnd).Text + ".",
+				"After that, phones do not ring. Nothing is deleted. You can subscribe again at any time."}},
+		do:   func(ctx context.Context) error { return k.Billing.Cancel(ctx, buyerOf(v)) },
+		said: page.FlashPlanEnds, next: views.PathBilling,
+	}, err
 }
 
 func (k billingPages) resumePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

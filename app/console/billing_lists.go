@@ -77,7 +77,8 @@ func (k billingPages) history(ctx context.Context, v *page.Visitor, q *query, un
 	}
 	for i := range usageDays {
 		d := from.AddDate(0, 0, i)
-		p.Days = append(p.Days, views.UsageDay{Label: d.Format("Mon 2 Jan"), ISO: d.Format(time.DateOnly), Rings: rings[d.Format(time.DateOnly)]})
+		p.Days = append(p.Days, views.UsageDay{Label: d.Format("Mon 2 Jan"), ISO: d.Format(time.DateOnly),
+			Rings: rings[d.Format(time.DateOnly)]})
 	}
 	if from.After(v.Tenant.CreatedAt) {
 		p.DaysOlder = q.with(views.PathBilling, "until", from.AddDate(0, 0, -1).Format(time.DateOnly), "#usage")

@@ -180,13 +180,13 @@ func TestTheBillingDoors(t *testing.T) {
 	viewer, w := a.Quick(a.Person(tenants.Viewer)), a.Quick(a.Owner)
 	w.Headers = map[string]string{"Sec-Fetch-Site": "cross-site"}
 	before := h.Dump("")
-	doors := map[string]url.Values{"checkout": fieldsOf("plan", "growth", "interval", "month", "tenant", string(b.Id)), "portal": nil,
+	posts := map[string]url.Values{"checkout": fieldsOf("plan", "growth", "interval", "month", "tenant", string(b.Id)), "portal": nil,
 		"change": fieldsOf("plan", "growth", "interval", "month", "at", "1"),
 		"cancel": nil, "resume": nil, "overage": fieldsOf("overage", "on")}
-	for door, form := range doors {
-		h.Browser().Post("/billing/"+door, form).Leads("/signin")
-		viewer.Post("/billing/"+door, form).Want(403)
-		w.Post("/billing/"+door, form).Want(403)
+	for path, form := range posts {
+		h.Browser().Post("/billing/"+path, form).Leads("/signin")
+		viewer.Post("/billing/"+path, form).Want(403)
+		w.Post("/billing/"+path, form).Want(403)
 	}
 	viewer.Get("/billing").Want(200).Lacks("<form method=\"post\" action=\"/billing")
 	viewer.Get("/billing/change?plan=growth&interval=month").Want(403)
@@ -249,7 +249,8 @@ func TestWithoutStripe(t *testing.T) {
 
 	pagetest.Must(t, a.Scope().Subscription().Set(t.Context(), h.Store.Plans().Assigned(a.Id, "starter", h.Clock.Now(), time.Time{})))
 	pagetest.Must(t, a.Scope().Invitations().Add(t.Context(), invitation(h, "x@example.com")))
-	w.Get("/billing").Want(200).Has("Starter", "the operator of this server", "5,000", "Current plan", "All 3 people of the plan are in use")
+	w.Get("/billing").Want(200).Has("Starter", "the operator of this server", "5,000", "Current plan",
+		"All 3 people of the plan are in use")
 	w.Post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).Want(402).Has("includes 3 people")
 	a.trial()
 	h.Clock.Pass(14 * 24 * time.Hour)
@@ -268,7 +269,8 @@ func invitation(h *server, email string) store.Invitation {
 func TestMoney(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
-		"$1,499": page.Money(149900, "usd"), "$0.04": page.Money(4, "usd"), "−$74.50": page.Money(-7450, "USD"), "CHF 12.05": page.Money(1205,
+		"$1,499": page.Money(149900, "usd"), "$0.04": page.Money(4, "usd"), "−$74.50": page.Money(-7450, "USD"),
+		"CHF 12.05": page.Money(1205,
 			"chf"), "€1,234,567": page.Money(123456700, "eur"), "$0": page.Money(0, "usd"),
 	} {
 		if got != want {

@@ -1,22 +1,49 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/views"
 )
 
-// confirmation is a question as a page.
+// confirmation is a question as a page, and what its button does.
 type confirmation struct {
 	ask   views.Confirm
 	title string
 	nav   views.Nav
 	up    views.Link
+
+	do   func(context.Context) error
+	said page.Flash // what the next page says
+	next string     // the next page
+}
+
+// member is a handler for a signed-in person, as the route table has it.
+type member = func(context.Context, *fiber.Ctx, *page.Visitor) error
+
+// confirmed serves both routes of a destructive act: GET asks, POST does it. Where the question
+// wants a name typed, a POST with another name changes nothing and asks again (422).
+func (k *Console) confirmed(find func(context.Context, *fiber.Ctx, *page.Visitor) (confirmation, error)) member {
+	return func(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+		q, err := find(ctx, c, v)
+		switch {
+		case err != nil:
+			return err
+		case c.Method() != fiber.MethodPost:
+			return k.confirm(ctx, c, v, q, fiber.StatusOK)
+		case q.ask.TypeName != "" && !views.SameName(page.FormOf(c).Text("confirm"), q.ask.TypeName):
+			q.ask.Error = "The name does not match. Type it exactly as shown above."
+			return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
+		}
+		if err := q.do(ctx); err != nil {
+			return err
+		}
+		return k.Done(c, q.said, q.next)
+	}
 }
 
 func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, q confirmation, status int) error {
@@ -25,14 +52,4 @@ func (k *Console) confirm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, q 
 		return err
 	}
 	return web.Page(c, views.ConfirmPage(s, q.ask), status)
-}
-
-// typed reports whether the name was typed as asked for; if not, the question says so when it is
-// asked again.
-func typed(c *fiber.Ctx, ask *views.Confirm) bool {
-	if views.SameName(page.FormOf(c).Text("confirm"), ask.TypeName) {
-		return true
-	}
-	ask.Error = "The name does not match. Type it exactly as shown above."
-	return false
 }

@@ -70,7 +70,8 @@ func (k credentialPages) credentialRow(ctx context.Context, v *page.Visitor, c t
 	h := k.stateOf(c)
 	row := views.CredentialRow{
 		ID: string(c.ID), Name: credentialName(c), Kind: credentialKind(c), Bundle: c.Bundle, Team: orDash(c.Team),
-		Environment: credentialEnv(c), Tone: h.tone, State: h.text, Error: c.LastError, Used: v.At(c.LastUsedAt), Kept: c.State == tenants.CredentialPrevious,
+		Environment: credentialEnv(c), Tone: h.tone, State: h.text, Error: c.LastError, Used: v.At(c.LastUsedAt),
+		Kept: c.State == tenants.CredentialPrevious,
 	}
 	if row.Kept {
 		row.Error = keptUntil(c, v)
@@ -105,8 +106,9 @@ func (k credentialPages) probeOf(p health.Probed, v *page.Visitor) *views.Probe 
 	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.At(k.Now())}
 	failed := 0
 	for _, x := range p.Verdicts {
-		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Accepted", Reason: x.Reason,
-			Cause: x.Cause, Cure: x.Cure}
+		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Accepted",
+			Reason: x.Reason,
+			Cause:  x.Cause, Cure: x.Cure}
 		switch {
 		case x.OK: // its BadDeviceToken is the answer that was hoped for, and would only puzzle
 			h.Reason = ""
@@ -131,22 +133,23 @@ func (k credentialPages) probeOf(p health.Probed, v *page.Visitor) *views.Probe 
 // wayBack is the question before going back to the previous credential; nil when there is none.
 // From the page of a previous one the way leads to that one, from the page of the one in use to the
 // newest previous.
-func (k credentialPages) wayBack(ctx context.Context, v *page.Visitor, c tenants.Credential) (*views.Confirm, error) {
+func (k credentialPages) wayBack(ctx context.Context, v *page.Visitor,
+	c tenants.Credential) (ask *views.Confirm, chosen tenants.Credential, err error) {
 	all, err := everyCredential(ctx, v)
 	if err != nil {
-		return nil, err
+		return nil, chosen, err
 	}
-	chosen := c
+	chosen = c
 	if c.State != tenants.CredentialPrevious {
 		previous := alike(c, all, tenants.CredentialPrevious)
 		if len(previous) == 0 {
-			return nil, nil
+			return nil, chosen, nil
 		}
 		chosen = previous[0]
 	}
 	reach, err := v.Scope.Devices().CountByEnvironment(ctx, chosen.Bundle)
 	if err != nil {
-		return nil, err
+		return nil, chosen, err
 	}
 	phones := 0
 	for env, n := range reach {
@@ -170,7 +173,7 @@ func (k credentialPages) wayBack(ctx context.Context, v *page.Visitor, c tenants
 	return &views.Confirm{
 		ID: "roll-back", Title: "Go back to " + credentialName(chosen) + "?", Button: "Roll back", Consequence: says,
 		Action: views.CredentialRollbackPath(string(c.ID)), Back: views.CredentialPath(string(c.ID)),
-	}, nil
+	}, chosen, nil
 }
 
 func verb(n int, one, many string) string {
@@ -180,32 +183,28 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-func (k credentialPages) askRollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+// rollback asks about going back from the credential that the path names to the one before it.
+func (k credentialPages) rollback(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
-		return err
+		return confirmation{}, err
 	}
-	ask, err := k.wayBack(ctx, v, cr)
+	ask, chosen, err := k.wayBack(ctx, v, cr)
 	if err != nil {
-		return err
+		return confirmation{}, err
 	}
 	if ask == nil {
-		return tenants.Refuse(tenants.Conflict, "no_previous", "There is no previous credential of this app and environment to go back to.")
+		return confirmation{}, tenants.Refuse(tenants.Conflict, "no_previous",
+			"There is no previous credential of this app and environment to go back to.")
 	}
-	return k.confirm(ctx, c, v, confirmation{*ask, "Roll back", views.NavCredentials, up("Apple credentials", views.PathCredentials)},
-		fiber.StatusOK)
-}
-
-func (k credentialPages) rollBack(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
-	if err != nil {
-		return err
-	}
-	back, err := k.Credentials.Rollback(ctx, v.Tenant.ID, v.Who, id)
-	if err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashRolledBack, views.CredentialPath(string(back.ID)))
+	return confirmation{
+		ask: *ask, title: "Roll back", nav: views.NavCredentials, up: up("Apple credentials", views.PathCredentials),
+		do: func(ctx context.Context) error {
+			_, err := k.Credentials.Rollback(ctx, v.Tenant.ID, v.Who, cr.ID)
+			return err
+		},
+		said: page.FlashRolledBack, next: views.CredentialPath(string(chosen.ID)),
+	}, nil
 }
 
 // setHedging says whether pushes with the credential are sent again while a connection to Apple is
@@ -285,5 +284,6 @@ func addedAs(ctx context.Context, v *page.Visitor, c tenants.Credential) (page.F
 func refusalOf(c tenants.Credential, tone views.Tone) *views.Callout {
 	r := push.ReactionTo(403, c.LastError)
 	return &views.Callout{Tone: tone, Title: "Apple’s reason: " + c.LastError, Cause: r.Cause, Cure: r.Cure,
-		Action: views.Button{Text: "Replace key", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Quiet, Icon: views.IconUpload}}
+		Action: views.Button{Text: "Replace key", Href: views.CredentialReplacePath(string(c.ID)), Kind: views.Quiet,
+			Icon: views.IconUpload}}
 }

@@ -119,7 +119,8 @@ func (k credentialPages) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *pa
 			all, next, err := v.Scope.Credentials().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, x := range all {
-				rows[i] = []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State), x.LastError,
+				rows[i] = []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State),
+					x.LastError,
 					page.Stamp(x.LastErrorAt), page.Stamp(x.LastUsedAt), page.Stamp(x.NotAfter), page.Stamp(x.CreatedAt)}
 			}
 			return rows, next, err
@@ -147,7 +148,8 @@ func (k credentialPages) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.V
 		Key: views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10,
 			Error: w.Fields["key_id"], Help: "Filled in from the file name if it is AuthKey_….p8."},
 		Bundle: views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), Optional: true, Mono: true,
-			Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app", Help: "Without .voip. For a certificate it is read from the " +
+			Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app",
+			Help: "Without .voip. For a certificate it is read from the " +
 				"file."},
 		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off",
 			Error: w.Fields["password"], Help: "Only if the .p12 file has one."},
@@ -249,7 +251,8 @@ func (k credentialPages) credential(ctx context.Context, c *fiber.Ctx, v *page.V
 }
 
 // credentialPage shows a credential, and what Apple said if it was just asked.
-func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, cr tenants.Credential, said *views.Probe) error {
+func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, cr tenants.Credential,
+	said *views.Probe) error {
 	through, alone, err := k.reach(ctx, v, cr)
 	if err != nil {
 		return err
@@ -262,7 +265,7 @@ func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *pa
 	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); err != nil {
 		return err
 	}
-	if p.Back, err = k.wayBack(ctx, v, cr); err != nil {
+	if p.Back, _, err = k.wayBack(ctx, v, cr); err != nil {
 		return err
 	}
 	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.NavCredentials,
@@ -375,34 +378,17 @@ func removalOfCredential(c tenants.Credential, alone int) views.Confirm {
 	}
 }
 
-func (k credentialPages) askRemoveCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.removeCredentialIf(ctx, c, v, false)
-}
-
-func (k credentialPages) removeCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.removeCredentialIf(ctx, c, v, true)
-}
-
-// removeCredentialIf asks, or removes once the name was typed.
-func (k credentialPages) removeCredentialIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+// removal asks about the credential that the path names.
+func (k credentialPages) removal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	cr, err := oneCredential(ctx, c, v)
 	if err != nil {
-		return err
+		return confirmation{}, err
 	}
 	_, alone, err := k.reach(ctx, v, cr)
-	if err != nil {
-		return err
-	}
-	q := confirmation{removalOfCredential(cr, alone), "Remove a credential", views.NavCredentials,
-		up("Apple credentials", views.PathCredentials)}
-	if !posted {
-		return k.confirm(ctx, c, v, q, fiber.StatusOK)
-	}
-	if !typed(c, &q.ask) {
-		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
-	}
-	if err := v.Scope.Credentials().Remove(ctx, cr.ID); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashRemoved, views.PathCredentials)
+	return confirmation{
+		ask:   removalOfCredential(cr, alone),
+		title: "Remove a credential", nav: views.NavCredentials, up: up("Apple credentials", views.PathCredentials),
+		do:   func(ctx context.Context) error { return v.Scope.Credentials().Remove(ctx, cr.ID) },
+		said: page.FlashRemoved, next: views.PathCredentials,
+	}, err
 }

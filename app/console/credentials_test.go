@@ -37,7 +37,8 @@ func (t *tenant) ending(in time.Duration) tenants.CredentialID {
 	now := t.h.Clock.Now()
 	id := tenants.NewID[tenants.CredentialID](now)
 	pagetest.Must(t.h, t.Scope().Credentials().Add(t.h.Context(), tenants.Credential{
-		ID: id, Tenant: t.Id, Kind: tenants.P12, Bundle: "com.example." + t.Slug, Environment: tenants.Auto, Topics: []string{"com.example." + t.Slug + ".voip"},
+		ID: id, Tenant: t.Id, Kind: tenants.P12, Bundle: "com.example." + t.Slug, Environment: tenants.Auto,
+		Topics:      []string{"com.example." + t.Slug + ".voip"},
 		Fingerprint: t.Slug + "-p12", State: tenants.CredentialActive, NotAfter: now.Add(in), CreatedAt: now,
 	}, []byte("sealed")))
 	return id
@@ -260,13 +261,13 @@ func TestDoPhonesWake(t *testing.T) {
 
 func TestAVersionInTroubleIsNamed(t *testing.T) {
 	t.Parallel()
-	w := watched{apps: []tenants.WakeHealth{{AppVersion: "4.1", Devices: 9, Blocked: 4, Verdict: tenants.Blocked},
+	w := phonesAndVersions{apps: []tenants.WakeHealth{{AppVersion: "4.1", Devices: 9, Blocked: 4, Verdict: tenants.Blocked},
 		{AppVersion: "", Verdict: tenants.Unshown}, {AppVersion: "4.2", Verdict: tenants.Fine}}}
 	if tone, word, why := w.whole(); tone != "bad" || word != "2 app versions have a problem" ||
 		!strings.Contains(why, "Version 4.1, Apps without a version") {
 		t.Errorf("%s %q %q", tone, word, why)
 	}
-	calm := watched{
+	calm := phonesAndVersions{
 		phones: []tenants.WakeHistory{{AppVersion: "4.2", Verdict: tenants.Fine, Silent: 1}, {AppVersion: "4.3", Verdict: tenants.Fine}},
 		apps: []tenants.WakeHealth{{AppVersion: "4.2", Devices: 1, Verdict: tenants.Fine},
 			{AppVersion: "4.3", Devices: 1, Verdict: tenants.Fine}},

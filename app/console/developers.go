@@ -16,7 +16,8 @@ import (
 // developers is the documentation with the tenant's own values in it.
 func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	p := views.DevelopersPage{
-		BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: tenants.TestPrefix + "…", Opaque: v.Tenant.Industry.Opaque(),
+		BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: tenants.TestPrefix + "…",
+		Opaque: v.Tenant.Industry.Opaque(),
 	}
 	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: 1})
 	if err != nil {

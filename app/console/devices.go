@@ -52,7 +52,8 @@ func deviceQuery(q *query) store.DeviceQuery {
 }
 
 var deviceList = list{
-	name: "Devices", path: views.PathDevices, csv: views.PathDevicesCSV, search: "Name, person, model or id", one: "device", many: "devices",
+	name: "Devices", path: views.PathDevices, csv: views.PathDevicesCSV, search: "Name, person, model or id", one: "device",
+	many: "devices",
 	empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet.",
 		Action: views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary}},
 }
@@ -76,7 +77,8 @@ func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		return err
 	}
 	p := views.DevicesPage{Shell: s, Table: q.table(deviceList, len(devices), next,
-		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", page.Choice("", "Any health"), page.Choice("ready", "Rung"),
+		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", page.Choice("", "Any health"),
+			page.Choice("ready", "Rung"),
 			page.Choice("gone", "App was removed"))},
 		views.Filter{Name: "app", Label: "App", Choices: q.chosen("app", apps...)})}
 	for _, d := range devices {
@@ -127,7 +129,8 @@ func (k devicePages) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visit
 			devices, next, err := v.Scope.Devices().List(ctx, ask)
 			rows := make([][]string, len(devices))
 			for i, d := range devices {
-				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()), string(d.State),
+				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()),
+					string(d.State),
 					k.healthOf(d).text, page.Stamp(d.SeenAt), page.Stamp(d.RegisteredAt), page.Stamp(d.CreatedAt)}
 			}
 			return rows, next, err
@@ -169,7 +172,8 @@ func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	}
 	h := k.healthOf(d)
 	p := views.DevicePage{
-		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v), Form: e.form,
+		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v),
+		Form:  e.form,
 		Rings: ringRows(rings, n, v.Zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.Role.May(),
 	}
 	if p.Wakes, err = wakesOf(ctx, v, d.ID); err != nil {
@@ -209,10 +213,12 @@ func deviceProblem(d tenants.Device, h badge) *views.Callout {
 	switch {
 	case d.State != tenants.DeviceActive:
 		r := push.ReactionTo(410, d.DisabledReason)
-		return &views.Callout{Tone: views.ToneBad, Title: "This phone cannot be rung: " + orDash(d.DisabledReason), Cause: r.Cause, Cure: r.Cure}
+		return &views.Callout{Tone: views.ToneBad, Title: "This phone cannot be rung: " + orDash(d.DisabledReason), Cause: r.Cause,
+			Cure: r.Cure}
 	case h.tone == views.ToneWarn:
 		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been seen for a while",
-			Cause: "The app was not opened, and no ring reached it.", Cure: "Open the app on the phone once. If it was replaced, remove it here."}
+			Cause: "The app was not opened, and no ring reached it.",
+			Cure:  "Open the app on the phone once. If it was replaced, remove it here."}
 	}
 	return nil
 }
@@ -278,33 +284,17 @@ func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (vi
 	}, nil
 }
 
-func (k devicePages) askRemoveDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+// removal asks about the device that the path names.
+func (k devicePages) removal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
-		return err
+		return confirmation{}, err
 	}
 	ask, err := removalOfDevice(ctx, v, d)
-	if err != nil {
-		return err
-	}
-	return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)}, fiber.StatusOK)
-}
-
-func (k devicePages) removeDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	d, err := oneDevice(ctx, c, v)
-	if err != nil {
-		return err
-	}
-	ask, err := removalOfDevice(ctx, v, d)
-	if err != nil {
-		return err
-	}
-	if !typed(c, &ask) {
-		return k.confirm(ctx, c, v, confirmation{ask, "Remove a device", views.NavDevices, up("Devices", views.PathDevices)},
-			fiber.StatusUnprocessableEntity)
-	}
-	if err := k.Board.RemoveDevice(ctx, callerOf(v), d.ID); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashRemoved, views.PathDevices)
+	return confirmation{
+		ask:   ask,
+		title: "Remove a device", nav: views.NavDevices, up: up("Devices", views.PathDevices),
+		do:   func(ctx context.Context) error { return k.Board.RemoveDevice(ctx, callerOf(v), d.ID) },
+		said: page.FlashRemoved, next: views.PathDevices,
+	}, err
 }

@@ -21,17 +21,21 @@ func FuzzForms(f *testing.F) {
 	w := b.Quick(b.Owner)
 	var posts []string
 	for address, v := range visits {
-		if method, _, _ := strings.Cut(address, " "); method == "POST" && address != "POST /signout" && address != "POST /settings/password" && address != "POST /signin" && v.file == nil {
+		if method, _, _ := strings.Cut(address, " "); method == "POST" && address != "POST /signout" &&
+			address != "POST /settings/password" && address != "POST /signin" && v.file == nil {
 			posts = append(posts, address)
 		}
 	}
 	slices.Sort(posts)
 	f.Add(uint8(0), "application/x-www-form-urlencoded", "name=%00&person=%ff&environment=moon")
-	f.Add(uint8(7), "application/x-www-form-urlencoded", "name="+url.QueryEscape(pagetest.Canary)+"&ttl_s=-1&time_zone=../../etc/passwd&agent=x")
-	f.Add(uint8(3), "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../a.p8\"\r\n\r\nx\r\n--x--")
+	f.Add(uint8(7), "application/x-www-form-urlencoded",
+		"name="+url.QueryEscape(pagetest.Canary)+"&ttl_s=-1&time_zone=../../etc/passwd&agent=x")
+	f.Add(uint8(3), "multipart/form-data; boundary=x",
+		"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../a.p8\"\r\n\r\nx\r\n--x--")
 	f.Add(uint8(9), "application/json", `{"name":"x"}`)
 	f.Add(uint8(5), "application/x-www-form-urlencoded", strings.Repeat("scope=rings:write&", 300))
-	f.Add(uint8(1), "application/x-www-form-urlencoded", "email=a%0d%0ab@c.example&role=owner&kind=builtin&default=1&id=others&device=%20&confirm=")
+	f.Add(uint8(1), "application/x-www-form-urlencoded",
+		"email=a%0d%0ab@c.example&role=owner&kind=builtin&default=1&id=others&device=%20&confirm=")
 	f.Fuzz(func(t *testing.T, which uint8, kind, body string) {
 		if strings.ContainsAny(kind, "\r\n\x00") || len(body) > 60<<10 {
 			return // a line break would end the header; a long body is refused before any form is read
@@ -67,7 +71,8 @@ func FuzzOwnPath(f *testing.F) {
 			return
 		}
 		u, err := base.Parse(p)
-		if err != nil || u.Host != "ring.example" || u.Scheme != "https" || strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\r\n\t") {
+		if err != nil || u.Host != "ring.example" || u.Scheme != "https" || strings.HasPrefix(p, "//") ||
+			strings.ContainsAny(p, "\\\r\n\t") {
 			t.Errorf("%q leads to %v", s, u)
 		}
 	})

@@ -53,8 +53,10 @@ func funnelOf(c counts, words string) views.Funnel {
 
 // hopNames are the waits before each hop.
 var hopNames = map[tenants.FactKind]string{
-	tenants.FactSent: "Placed → sent to Apple", tenants.FactAccepted: "Sent → accepted by Apple", tenants.FactWoke: "Accepted → app awake",
-	tenants.FactShown: "App awake → call on screen", tenants.FactAnswered: "On screen → picked up", tenants.FactConnected: "Picked up → first sound",
+	tenants.FactSent: "Placed → sent to Apple", tenants.FactAccepted: "Sent → accepted by Apple",
+	tenants.FactWoke:  "Accepted → app awake",
+	tenants.FactShown: "App awake → call on screen", tenants.FactAnswered: "On screen → picked up",
+	tenants.FactConnected: "Picked up → first sound",
 }
 
 func latencyOf(c counts, words string) views.Latency {

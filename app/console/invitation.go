@@ -30,8 +30,9 @@ func (i invited) known() bool { return i.user.Password != "" }
 func (k peoplePages) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.InvitationPrefix) {
-		return i, tenants.Refuse(tenants.Gone, "invitation_gone", "This invitation was used, cancelled or replaced, or it has expired. Ask "+
-			"for a new one.")
+		return i, tenants.Refuse(tenants.Gone, "invitation_gone",
+			"This invitation was used, cancelled or replaced, or it has expired. Ask "+
+				"for a new one.")
 	}
 	i.hash = tenants.Secret(token).Hash()
 	if i.Invitation, err = k.Store.Users().Invitation(ctx, i.hash, k.Now()); err != nil {

@@ -15,23 +15,23 @@ import (
 )
 
 // who may come to an address.
-type door int
+type access int
 
 const (
-	public  door = iota // anybody
-	members             // anyone who is signed in
-	editors             // owners and administrators
-	wayOut              // anyone who is signed in, also of a suspended tenant
+	public  access = iota // anybody
+	members               // anyone who is signed in
+	editors               // owners and administrators
+	wayOut                // anyone who is signed in, also of a suspended tenant
 )
 
 // visit is how a test goes to an address: with the ids of a tenant, and with a form that would
 // change something.
 type visit struct {
-	door  door
-	path  func(t *tenant) string           // nil = the pattern is the address
-	form  func(t *tenant) url.Values       // of a POST
-	owned bool                             // the address or form names something of the tenant: another tenant gets 404
-	file  func(t *tenant) (kind, b string) // a multipart body instead of a form
+	access access
+	path   func(t *tenant) string           // nil = the pattern is the address
+	form   func(t *tenant) url.Values       // of a POST
+	owned  bool                             // the address or form names something of the tenant: another tenant gets 404
+	file   func(t *tenant) (kind, b string) // a multipart body instead of a form
 
 	endless bool // a stream that ends with its reader: only its first line is read
 }
@@ -118,95 +118,95 @@ var visits = map[string]visit{
 	"GET /phone/:slug":             {path: func(*tenant) string { return "/phone/alpha" }},
 	"GET /phone/:slug/events":      {path: func(*tenant) string { return "/phone/none/events" }},
 
-	"POST /signout":   {door: wayOut},
-	"POST /tenant":    {door: wayOut, owned: true, form: func(t *tenant) url.Values { return url.Values{"tenant": {string(t.Id)}} }},
-	"GET /palette":    {door: members},
-	"GET /overview":   {door: members},
-	"POST /checklist": {door: members, form: fields("dismiss", "1")},
-	"GET /developers": {door: members},
+	"POST /signout":   {access: wayOut},
+	"POST /tenant":    {access: wayOut, owned: true, form: func(t *tenant) url.Values { return url.Values{"tenant": {string(t.Id)}} }},
+	"GET /palette":    {access: members},
+	"GET /overview":   {access: members},
+	"POST /checklist": {access: members, form: fields("dismiss", "1")},
+	"GET /developers": {access: members},
 
-	"GET /rings":      {door: members},
-	"GET /rings.csv":  {door: members},
-	"GET /rings/live": {door: members, endless: true},
-	"GET /rings/test": {door: members, path: func(t *tenant) string { return "/rings/test?device=" + string(t.device) }},
-	"POST /rings/test": {door: editors, owned: true, form: func(t *tenant) url.Values {
+	"GET /rings":      {access: members},
+	"GET /rings.csv":  {access: members},
+	"GET /rings/live": {access: members, endless: true},
+	"GET /rings/test": {access: members, path: func(t *tenant) string { return "/rings/test?device=" + string(t.device) }},
+	"POST /rings/test": {access: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"device": {string(t.device)}, "agent": {string(t.agent)}}
 	}},
-	"GET /rings/:id":         {door: members, owned: true, path: ofRing},
-	"GET /rings/:id/test":    {door: members, owned: true, path: plus(ofRing, "/test")},
-	"GET /rings/:id/live":    {door: members, owned: true, path: plus(ofRing, "/live?view=ring")},
-	"GET /rings/:id/cancel":  {door: editors, owned: true, path: plus(ofRing, "/cancel")},
-	"POST /rings/:id/cancel": {door: editors, owned: true, path: plus(ofRing, "/cancel"), form: fields()},
+	"GET /rings/:id":         {access: members, owned: true, path: ofRing},
+	"GET /rings/:id/test":    {access: members, owned: true, path: plus(ofRing, "/test")},
+	"GET /rings/:id/live":    {access: members, owned: true, path: plus(ofRing, "/live?view=ring")},
+	"GET /rings/:id/cancel":  {access: editors, owned: true, path: plus(ofRing, "/cancel")},
+	"POST /rings/:id/cancel": {access: editors, owned: true, path: plus(ofRing, "/cancel"), form: fields()},
 
-	"GET /alerts":     {door: members, path: func(*tenant) string { return "/alerts?state=all" }},
-	"GET /alerts.csv": {door: members, path: func(*tenant) string { return "/alerts.csv?state=all" }},
-	"POST /alerts/close": {door: editors, owned: true, form: func(t *tenant) url.Values {
+	"GET /alerts":     {access: members, path: func(*tenant) string { return "/alerts?state=all" }},
+	"GET /alerts.csv": {access: members, path: func(*tenant) string { return "/alerts.csv?state=all" }},
+	"POST /alerts/close": {access: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"kind": {string(tenants.AlertCredential)}, "target": {string(t.credential)}}
 	}},
-	"GET /phone-health":     {door: members},
-	"GET /phone-health.csv": {door: members},
+	"GET /phone-health":     {access: members},
+	"GET /phone-health.csv": {access: members},
 
-	"GET /devices":          {door: members},
-	"GET /devices.csv":      {door: members},
-	"GET /devices/pair":     {door: editors},
-	"POST /devices/pair":    {door: editors, form: fields("person", "p")},
-	"GET /devices/pair/:id": {door: editors, owned: true, path: func(t *tenant) string { return "/devices/pair/" + string(t.pairing) }},
-	"GET /devices/:id":      {door: members, owned: true, path: ofDevice},
-	"POST /devices/:id": {door: editors, owned: true, path: ofDevice,
+	"GET /devices":          {access: members},
+	"GET /devices.csv":      {access: members},
+	"GET /devices/pair":     {access: editors},
+	"POST /devices/pair":    {access: editors, form: fields("person", "p")},
+	"GET /devices/pair/:id": {access: editors, owned: true, path: func(t *tenant) string { return "/devices/pair/" + string(t.pairing) }},
+	"GET /devices/:id":      {access: members, owned: true, path: ofDevice},
+	"POST /devices/:id": {access: editors, owned: true, path: ofDevice,
 		form: fields("name", "taken", "person", "", "environment", "auto")},
-	"GET /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove")},
-	"POST /devices/:id/remove": {door: editors, owned: true, path: plus(ofDevice, "/remove"),
+	"GET /devices/:id/remove": {access: editors, owned: true, path: plus(ofDevice, "/remove")},
+	"POST /devices/:id/remove": {access: editors, owned: true, path: plus(ofDevice, "/remove"),
 		form: confirming(func(t *tenant) string { return t.Word + " phone" })},
-	"GET /credentials":     {door: members},
-	"GET /credentials.csv": {door: members},
-	"GET /credentials/add": {door: editors, owned: true,
+	"GET /credentials":     {access: members},
+	"GET /credentials.csv": {access: members},
+	"GET /credentials/add": {access: editors, owned: true,
 		path: func(t *tenant) string { return "/credentials/add?replaces=" + string(t.credential) }},
-	"POST /credentials/add": {door: editors, file: func(*tenant) (string, string) {
+	"POST /credentials/add": {access: editors, file: func(*tenant) (string, string) {
 		return multipartOf(map[string]string{"bundle_id": "com.x.y"}, "AuthKey_X.p8", "no key")
 	}},
-	"GET /credentials/:id":           {door: members, owned: true, path: ofCredential},
-	"POST /credentials/:id/check":    {door: editors, owned: true, path: plus(ofCredential, "/check"), form: fields()},
-	"POST /credentials/:id/hedging":  {door: editors, owned: true, path: plus(ofCredential, "/hedging"), form: fields("hedging", "off")},
-	"GET /credentials/:id/rollback":  {door: editors, owned: true, path: plus(ofCredential, "/rollback")},
-	"POST /credentials/:id/rollback": {door: editors, owned: true, path: plus(ofCredential, "/rollback"), form: fields()},
-	"GET /credentials/:id/remove":    {door: editors, owned: true, path: plus(ofCredential, "/remove")},
-	"POST /credentials/:id/remove": {door: editors, owned: true, path: plus(ofCredential, "/remove"),
+	"GET /credentials/:id":           {access: members, owned: true, path: ofCredential},
+	"POST /credentials/:id/check":    {access: editors, owned: true, path: plus(ofCredential, "/check"), form: fields()},
+	"POST /credentials/:id/hedging":  {access: editors, owned: true, path: plus(ofCredential, "/hedging"), form: fields("hedging", "off")},
+	"GET /credentials/:id/rollback":  {access: editors, owned: true, path: plus(ofCredential, "/rollback")},
+	"POST /credentials/:id/rollback": {access: editors, owned: true, path: plus(ofCredential, "/rollback"), form: fields()},
+	"GET /credentials/:id/remove":    {access: editors, owned: true, path: plus(ofCredential, "/remove")},
+	"POST /credentials/:id/remove": {access: editors, owned: true, path: plus(ofCredential, "/remove"),
 		form: confirming(func(*tenant) string { return "KEY1234567" })},
-	"GET /agents":            {door: members},
-	"GET /agents.csv":        {door: members},
-	"GET /agents/add":        {door: editors},
-	"POST /agents/add":       {door: editors, form: fields("name", "Taken", "kind", "builtin")},
-	"GET /agents/:id":        {door: members, owned: true, path: ofAgent},
-	"POST /agents/:id":       {door: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
-	"GET /agents/:id/remove": {door: editors, owned: true, path: plus(ofAgent, "/remove")},
-	"POST /agents/:id/remove": {door: editors, owned: true, path: plus(ofAgent, "/remove"),
+	"GET /agents":            {access: members},
+	"GET /agents.csv":        {access: members},
+	"GET /agents/add":        {access: editors},
+	"POST /agents/add":       {access: editors, form: fields("name", "Taken", "kind", "builtin")},
+	"GET /agents/:id":        {access: members, owned: true, path: ofAgent},
+	"POST /agents/:id":       {access: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
+	"GET /agents/:id/remove": {access: editors, owned: true, path: plus(ofAgent, "/remove")},
+	"POST /agents/:id/remove": {access: editors, owned: true, path: plus(ofAgent, "/remove"),
 		form: confirming(func(t *tenant) string { return t.Word + " desk" })},
 
-	"GET /keys":            {door: members},
-	"GET /keys.csv":        {door: members},
-	"GET /keys/add":        {door: editors},
-	"POST /keys/add":       {door: editors, form: fields("name", "Taken", "kind", "live", "scope", "rings:write")},
-	"GET /keys/:id/revoke": {door: editors, owned: true, path: plus(ofKey, "/revoke")},
-	"POST /keys/:id/revoke": {door: editors, owned: true, path: plus(ofKey, "/revoke"),
+	"GET /keys":            {access: members},
+	"GET /keys.csv":        {access: members},
+	"GET /keys/add":        {access: editors},
+	"POST /keys/add":       {access: editors, form: fields("name", "Taken", "kind", "live", "scope", "rings:write")},
+	"GET /keys/:id/revoke": {access: editors, owned: true, path: plus(ofKey, "/revoke")},
+	"POST /keys/:id/revoke": {access: editors, owned: true, path: plus(ofKey, "/revoke"),
 		form: confirming(func(t *tenant) string { return t.Word + " key" })},
-	"GET /people":             {door: members},
-	"GET /people.csv":         {door: members},
-	"GET /people/add":         {door: editors},
-	"POST /people/add":        {door: editors, form: fields("email", "eve@evil.example", "role", "viewer")},
-	"POST /people/:id/role":   {door: editors, owned: true, path: plus(ofPerson, "/role"), form: fields("role", "admin")},
-	"GET /people/:id/remove":  {door: editors, owned: true, path: plus(ofPerson, "/remove")},
-	"POST /people/:id/remove": {door: editors, owned: true, path: plus(ofPerson, "/remove"), form: fields()},
-	"GET /audit":              {door: members},
-	"GET /audit.csv":          {door: members},
-	"GET /billing":            {door: members},
-	"GET /billing/usage.csv":  {door: members},
-	"GET /settings":           {door: members},
-	"POST /settings": {door: editors, owned: true, form: func(t *tenant) url.Values {
+	"GET /people":             {access: members},
+	"GET /people.csv":         {access: members},
+	"GET /people/add":         {access: editors},
+	"POST /people/add":        {access: editors, form: fields("email", "eve@evil.example", "role", "viewer")},
+	"POST /people/:id/role":   {access: editors, owned: true, path: plus(ofPerson, "/role"), form: fields("role", "admin")},
+	"GET /people/:id/remove":  {access: editors, owned: true, path: plus(ofPerson, "/remove")},
+	"POST /people/:id/remove": {access: editors, owned: true, path: plus(ofPerson, "/remove"), form: fields()},
+	"GET /audit":              {access: members},
+	"GET /audit.csv":          {access: members},
+	"GET /billing":            {access: members},
+	"GET /billing/usage.csv":  {access: members},
+	"GET /settings":           {access: members},
+	"POST /settings": {access: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.Id)},
 			"role": {"owner"}}
 	}},
-	"POST /settings/password":     {door: members, form: fields("current", "wrong", "password", "another long phrase")},
-	"POST /settings/sign-ins/end": {door: members, owned: true, form: fields("id", strings.Repeat("ab", 32))},
+	"POST /settings/password":     {access: members, form: fields("current", "wrong", "password", "another long phrase")},
+	"POST /settings/sign-ins/end": {access: members, owned: true, form: fields("id", strings.Repeat("ab", 32))},
 }
 
 // goes visits an address as b, with the ids of t.
@@ -237,7 +237,7 @@ func (h *server) addresses() (out []string) {
 	return out
 }
 
-func TestTheWallKnowsEveryAddress(t *testing.T) {
+func TestIsolationKnowsEveryRoute(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	seen := map[string]bool{}
@@ -254,7 +254,7 @@ func TestTheWallKnowsEveryAddress(t *testing.T) {
 	}
 }
 
-func TestTheWall(t *testing.T) {
+func TestTenantIsolation(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, b := h.full("alpha", "Alpha"), h.full("beta", pagetest.Canary)
@@ -271,17 +271,18 @@ func TestTheWall(t *testing.T) {
 		want func(v visit, method string, status int) bool
 	}{
 		{"anonymous", h.Browser, func(v visit, _ string, status int) bool {
-			return v.door == public || status == 303 || status == 401
+			return v.access == public || status == 303 || status == 401
 		}},
 		{"the owner of another tenant", func() *pagetest.Browser { return a.Quick(a.Owner) },
 			func(v visit, _ string, status int) bool { return !v.owned || status == 404 }},
 		{"a viewer", func() *pagetest.Browser { return b.Quick(viewer) }, func(v visit, _ string, status int) bool {
-			return v.door != editors ||
+			return v.access != editors ||
 				status == 403
 		}},
-		{"the owner of a suspended tenant", func() *pagetest.Browser { return closed.Quick(closed.Owner) }, func(v visit, _ string, status int) bool {
-			return v.door == public || v.door == wayOut || status == 403
-		}},
+		{"the owner of a suspended tenant", func() *pagetest.Browser { return closed.Quick(closed.Owner) },
+			func(v visit, _ string, status int) bool {
+				return v.access == public || v.access == wayOut || status == 403
+			}},
 	}
 	for _, who := range actors {
 		for address, v := range visits {
@@ -290,7 +291,7 @@ func TestTheWall(t *testing.T) {
 			if !who.want(v, method, res.StatusCode) || res.StatusCode >= 500 {
 				t.Errorf("%s, %s: %d", who.name, address, res.StatusCode)
 			}
-			if v.door == public && res.StatusCode == 303 && strings.Contains(res.Header.Get("Location"), "next=") {
+			if v.access == public && res.StatusCode == 303 && strings.Contains(res.Header.Get("Location"), "next=") {
 				t.Errorf("%s, %s is sent to sign in", who.name, address)
 			}
 			if who.name != "a viewer" {
@@ -319,14 +320,14 @@ func diff(a, b string) string {
 	return strings.Join(out, "\n")
 }
 
-// TestEditorsCome tells that the forms of the wall would have done something: otherwise the wall
-// would prove nothing.
-func TestEditorsCome(t *testing.T) {
+// TestEditorsMayPost shows that the forms of visits change something when an editor sends them:
+// otherwise TestTenantIsolation would prove nothing.
+func TestEditorsMayPost(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	for address, v := range visits {
 		method, pattern, _ := strings.Cut(address, " ")
-		if v.door != editors || method != "POST" || v.file != nil {
+		if v.access != editors || method != "POST" || v.file != nil {
 			continue
 		}
 		h.Serial++
@@ -351,7 +352,7 @@ func TestGETWritesNothing(t *testing.T) {
 	w := b.Quick(b.Owner)
 	before := h.Dump("")
 	for address, v := range visits {
-		if method, pattern, _ := strings.Cut(address, " "); method == "GET" && v.door != public {
+		if method, pattern, _ := strings.Cut(address, " "); method == "GET" && v.access != public {
 			if res := v.goes(w, method, pattern, b); res.StatusCode != 200 && res.StatusCode != 204 {
 				t.Errorf("%s: %d", address, res.StatusCode)
 			}
@@ -395,7 +396,8 @@ func TestUnknownAndForeignIDsAreAnsweredAlike(t *testing.T) {
 	a, b := h.full("alpha", "Alpha"), h.full("beta", pagetest.Canary)
 	w := a.Quick(a.Owner)
 	for _, p := range []struct{ path, id string }{
-		{"/rings/", string(b.ring)}, {"/devices/", string(b.device)}, {"/credentials/", string(b.credential)}, {"/agents/", string(b.agent)},
+		{"/rings/", string(b.ring)}, {"/devices/", string(b.device)}, {"/credentials/", string(b.credential)},
+		{"/agents/", string(b.agent)},
 	} {
 		foreign := w.Get(p.path + p.id).Want(404)
 		unknown := w.Get(p.path + tenants.NewRandomID()).Want(404)

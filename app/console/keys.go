@@ -59,7 +59,7 @@ func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 		p.Keys = append(p.Keys, views.KeyRow{
 			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions,
 				scopeWord), Used: v.At(key.LastUsedAt),
-			Created: v.At(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocation(key, v),
+			Created: v.At(key.CreatedAt), Revoked: !key.RevokedAt.IsZero(), Revoke: revocationOf(key, v),
 		})
 	}
 	return web.Page(c, views.Keys(p), fiber.StatusOK)
@@ -179,7 +179,8 @@ func (k keyPages) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
 	if rate := f.Text("per_second"); rate != "" {
 		n, err := strconv.Atoi(rate)
 		if err != nil || n < 0 || n > 1000 {
-			refused.Fields = append(refused.Fields, tenants.Field{Name: "per_second", Message: "enter a whole number up to 1000, or leave empty"})
+			refused.Fields = append(refused.Fields,
+				tenants.Field{Name: "per_second", Message: "enter a whole number up to 1000, or leave empty"})
 		} else {
 			key.PerSecond = n
 		}
@@ -230,10 +231,11 @@ func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor, n
 	return web.Page(c, views.SecretOnce(views.SecretPage{Shell: shell, Secret: s}), fiber.StatusOK)
 }
 
-func revocation(key tenants.Key, v *page.Visitor) views.Confirm {
+func revocationOf(key tenants.Key, v *page.Visitor) views.Confirm {
 	says := "It has not been used yet. Programs that use it will be refused."
 	if !key.LastUsedAt.IsZero() {
-		says = "It was last used on " + v.At(key.LastUsedAt).Text + ". The program that uses it will be refused and cannot call phones until " +
+		says = "It was last used on " + v.At(key.LastUsedAt).Text +
+			". The program that uses it will be refused and cannot call phones until " +
 			"it has a new key."
 	}
 	return views.Confirm{
@@ -243,33 +245,17 @@ func revocation(key tenants.Key, v *page.Visitor) views.Confirm {
 	}
 }
 
-func (k keyPages) askRevokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.revokeKeyIf(ctx, c, v, false)
-}
-
-func (k keyPages) revokeKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.revokeKeyIf(ctx, c, v, true)
-}
-
-// revokeKeyIf asks, or revokes once the name was typed.
-func (k keyPages) revokeKeyIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+// revocation asks about the key that the path names.
+func (k keyPages) revocation(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	id, err := idOf[tenants.KeyID](c, "key")
 	if err != nil {
-		return err
+		return confirmation{}, err
 	}
 	key, err := v.Scope.Keys().Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	q := confirmation{revocation(key, v), "Revoke an API key", views.NavKeys, up("API keys", views.PathKeys)}
-	if !posted {
-		return k.confirm(ctx, c, v, q, fiber.StatusOK)
-	}
-	if !typed(c, &q.ask) {
-		return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
-	}
-	if err := v.Scope.Keys().Revoke(ctx, key.ID); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashRevoked, views.PathKeys)
+	return confirmation{
+		ask:   revocationOf(key, v),
+		title: "Revoke an API key", nav: views.NavKeys, up: up("API keys", views.PathKeys),
+		do:   func(ctx context.Context) error { return v.Scope.Keys().Revoke(ctx, key.ID) },
+		said: page.FlashRevoked, next: views.PathKeys,
+	}, err
 }

@@ -106,7 +106,8 @@ func (q *query) err() error {
 	if len(q.faults) == 0 {
 		return nil
 	}
-	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The search contains something that is not allowed. Clear the search and try again.", Fields: q.faults}
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid",
+		Msg: "The search contains something that is not allowed. Clear the search and try again.", Fields: q.faults}
 }
 
 // at is an address with the same search and filters; after leads to a later page.
@@ -131,7 +132,8 @@ func (q *query) chosen(name string, all ...views.Choice) []views.Choice {
 
 func (q *query) periods() views.Filter {
 	return views.Filter{Name: "period", Label: "Period", Choices: q.chosen("period",
-		page.Choice("", "Any time"), page.Choice("day", "Last 24 hours"), page.Choice("week", "Last 7 days"), page.Choice("month", "Last 30 days"))}
+		page.Choice("", "Any time"), page.Choice("day", "Last 24 hours"), page.Choice("week", "Last 7 days"),
+		page.Choice("month", "Last 30 days"))}
 }
 
 // list is what differs between lists.

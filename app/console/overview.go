@@ -224,12 +224,14 @@ func (k overviewPages) checklist(ctx context.Context, v *page.Visitor, credentia
 		return nil, err
 	}
 	return &views.Checklist{Title: "Get started", Steps: []views.Step{
-		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: views.PathSettings, Action: "View", Done: true},
+		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: views.PathSettings, Action: "View",
+			Done: true},
 		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.",
 			Href: views.PathCredAdd, Action: "Add key", Done: credential},
 		{Text: "Pair a phone", Why: "Scan a code with your app. It takes one minute.", Href: views.PathPair, Action: "Pair", Done: device},
-		{Text: "Make a test ring", Why: "Press one button, answer, and hear the bells.", Href: views.PathTestRing, Action: "Start test ring",
-			Done: answered},
+		{Text: "Make a test ring", Why: "Press one button, answer, and hear the bells.", Href: views.PathTestRing,
+			Action: "Start test ring",
+			Done:   answered},
 		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: views.PathPersonAdd, Action: "Add",
 			Done: len(members) > 1 || len(invited) > 0},
 	}}, nil

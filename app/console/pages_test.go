@@ -323,7 +323,7 @@ func TestRefusalsArePages(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
-	h.Browser().Get("/nowhere").Want(404).Has("<h1>", "Request id")
+	h.Browser().Get("/nowhere").Want(404).Has("<h1>", "Request ID")
 	w := b.Quick(b.viewer())
 	w.Get("/rings/nowhere").Want(404).Has("Beta Homes", "There is no such ring")
 	w.Post("/devices/pair", url.Values{}).Want(403).Has("devices:write", "Your role is viewer", "Beta Homes")

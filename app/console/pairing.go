@@ -13,7 +13,8 @@ import (
 )
 
 func personField(value string, w page.Wrong) views.Field {
-	return views.Field{Name: "person", Label: "Whose phone", Value: page.Shown(value, 64), Optional: true, Max: 64, Error: w.Fields["person"],
+	return views.Field{Name: "person", Label: "Whose phone", Value: page.Shown(value, 64), Optional: true, Max: 64,
+		Error: w.Fields["person"],
 		Help: "Your own ID for this person, 1 to 64 characters of A-Z, a-z, 0-9, “.”, “_” and “-”. A ring to a person reaches all their " +
 			"phones. Leave it empty for a shared phone."}
 }

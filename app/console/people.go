@@ -123,7 +123,8 @@ func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {
 func takingBack(i store.Invitation) views.Confirm {
 	return views.Confirm{
 		ID: "remove-" + invitationID(i), Title: "Cancel the invitation for " + i.Email + "?", Button: "Cancel invitation",
-		Action: views.PersonRemovePath(invitationID(i)), Back: views.PathPeople, Consequence: []string{"The link stops working immediately."},
+		Action: views.PersonRemovePath(invitationID(i)), Back: views.PathPeople,
+		Consequence: []string{"The link stops working immediately."},
 	}
 }
 
@@ -174,7 +175,8 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	role := tenants.Role(f.Text("role"))
 	email, ok := tenants.ParseEmail(f.Text("email"))
 	if !ok || !tenants.ValidText(email, 3, 254) {
-		w := page.Wrong{Status: fiber.StatusBadRequest, Fields: map[string]string{"email": "Enter an email address, such as ana@example.com."}}
+		w := page.Wrong{Status: fiber.StatusBadRequest,
+			Fields: map[string]string{"email": "Enter an email address, such as ana@example.com."}}
 		return k.personPage(ctx, c, v, store.Invitation{Email: f.Text("email"), Role: role}, w)
 	}
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
@@ -186,7 +188,8 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	}
 	secret, now := tenants.NewSecret(tenants.InvitationPrefix), k.Now()
 	err := v.Scope.Invitations().Add(ctx, store.Invitation{
-		Hash: secret.Hash(), Tenant: v.Tenant.ID, Email: email, Role: role, By: v.Who.Actor, CreatedAt: now, ExpiresAt: now.Add(invitationTime),
+		Hash: secret.Hash(), Tenant: v.Tenant.ID, Email: email, Role: role, By: v.Who.Actor, CreatedAt: now,
+		ExpiresAt: now.Add(invitationTime),
 	})
 	if w, ok := page.WrongOf(err); ok {
 		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: role}, w)
@@ -196,8 +199,8 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	}
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
 		Title: "Invitation for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
-		Note: "Send this link to the person. The first person to open it joins your organisation. It works once, within seven days, and is " +
-			"not shown again. Older links no longer work.",
+		Note: "Send this link to the person. The first person to open it joins your organisation. It works once, within seven days, " +
+			"and is not shown again. Older links no longer work.",
 		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
 	})
 }
@@ -233,35 +236,21 @@ func (k peoplePages) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	return k.Done(c, page.FlashRole, views.PathPeople)
 }
 
-func (k peoplePages) askRemovePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.removePersonIf(ctx, c, v, false)
-}
-
-func (k peoplePages) removePerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.removePersonIf(ctx, c, v, true)
-}
-
-// removePersonIf asks, or removes: a member, or an invitation that was not taken up.
-func (k peoplePages) removePersonIf(ctx context.Context, c *fiber.Ctx, v *page.Visitor, posted bool) error {
+// removal asks about the member, or the invitation that was not accepted, that the path names.
+func (k peoplePages) removal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	ask, role, remove, err := k.leaving(ctx, c, v)
 	if err != nil {
-		return err
+		return confirmation{}, err
 	}
-	if err := mayRank(v, role); err != nil {
-		return err
-	}
-	if !posted {
-		return k.confirm(ctx, c, v, confirmation{ask, "Remove a person", views.NavPeople, up("People", views.PathPeople)}, fiber.StatusOK)
-	}
-	if err := remove(); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashRemoved, views.PathPeople)
+	return confirmation{
+		ask: ask, title: "Remove a person", nav: views.NavPeople, up: up("People", views.PathPeople),
+		do: remove, said: page.FlashRemoved, next: views.PathPeople,
+	}, mayRank(v, role)
 }
 
 // leaving finds who the path names, and how they are removed.
 func (k peoplePages) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (ask views.Confirm, role tenants.Role,
-	remove func() error, err error) {
+	remove func(context.Context) error, err error) {
 	id := web.Param(c, "id")
 	if len(id) == 2*len(tenants.Hash{}) {
 		open, err := v.Scope.Invitations().List(ctx)
@@ -270,10 +259,10 @@ func (k peoplePages) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		}
 		for _, i := range open {
 			if invitationID(i) == id {
-				return takingBack(i), i.Role, func() error { return v.Scope.Invitations().Revoke(ctx, i.Email) }, nil
+				return takingBack(i), i.Role, func(ctx context.Context) error { return v.Scope.Invitations().Revoke(ctx, i.Email) }, nil
 			}
 		}
 	}
 	m, err := oneMember(ctx, c, v)
-	return removalOfPerson(m), m.Role, func() error { return v.Scope.Members().Remove(ctx, m.User) }, err
+	return removalOfPerson(m), m.Role, func(ctx context.Context) error { return v.Scope.Members().Remove(ctx, m.User) }, err
 }

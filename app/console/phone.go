@@ -50,7 +50,8 @@ func (k devPages) phone(_ context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	return web.Page(c, views.PhoneOf(views.PhonePage{
-		Theme: page.ThemeOf(c), Name: p.Name, Tenant: p.App, Credential: p.Credential, Token: p.Token, Events: views.PhoneEventsPath(p.Slug), Console: views.PathOverview,
+		Theme: page.ThemeOf(c), Name: p.Name, Tenant: p.App, Credential: p.Credential, Token: p.Token,
+		Events: views.PhoneEventsPath(p.Slug), Console: views.PathOverview,
 	}), fiber.StatusOK)
 }
 

@@ -26,10 +26,10 @@ var verdictLooks = map[tenants.Verdict]badge{
 	tenants.Untested: {views.ToneNeutral, "No data yet"},
 }
 
-// watchWords is how far back the page looks: health.PhoneSpan.
-const watchWords = "the last 7 days"
+// healthSpan is how far back the page looks: health.PhoneSpan.
+const healthSpan = "the last 7 days"
 
-var watchList = list{
+var phoneHealthList = list{
 	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV,
 	search: "Device, version of app or iOS", one: "phone", many: "phones",
 	empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days.",
@@ -43,14 +43,14 @@ func versionName(app string) string {
 	return "Version " + app
 }
 
-// watched is how phones and versions do, with the phones' names.
-type watched struct {
+// phonesAndVersions is how phones and versions do, with the phones' names.
+type phonesAndVersions struct {
 	phones []tenants.WakeHistory
 	apps   []tenants.WakeHealth
 	names  names
 }
 
-func (k phoneHealthPages) watchedBy(ctx context.Context, v *page.Visitor) (w watched, err error) {
+func (k phoneHealthPages) judge(ctx context.Context, v *page.Visitor) (w phonesAndVersions, err error) {
 	if w.phones, w.apps, err = k.judged.of(ctx, v.Tenant.ID, v.Scope); err != nil {
 		return w, err
 	}
@@ -63,7 +63,7 @@ func (k phoneHealthPages) watchedBy(ctx context.Context, v *page.Visitor) (w wat
 }
 
 // rows are the phones that were asked for, the worst first. Phones that were removed are left out.
-func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPhone {
+func (w phonesAndVersions) rows(search, verdict string, v *page.Visitor) []views.HealthPhone {
 	search = strings.ToLower(search)
 	var out []views.HealthPhone
 	for _, s := range w.phones {
@@ -89,13 +89,13 @@ func (w watched) rows(search, verdict string, v *page.Visitor) []views.HealthPho
 	return out
 }
 
-func (k phoneHealthPages) watch(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	search, verdict, from := q.text("q"), q.oneOf("verdict", "trouble", "fine"), q.offset()
 	if err := q.err(); err != nil {
 		return err
 	}
-	w, err := k.watchedBy(ctx, v)
+	w, err := k.judge(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,8 @@ func (k phoneHealthPages) watch(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		return err
 	}
 	phones, next := paged(w.rows(search, verdict, v), from)
-	p := views.PhoneHealthPage{Span: watchWords, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
-		Table: q.table(watchList, len(phones), next, views.Filter{Name: "verdict", Label: "Status",
+	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
+		Table: q.table(phoneHealthList, len(phones), next, views.Filter{Name: "verdict", Label: "Status",
 			Choices: q.chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Wakes"))})}
 	p.Tone, p.Word, p.Why = w.whole()
 	if p.Shell, err = k.shell(ctx, c, v, at("Phone health", views.NavHealth)); err != nil {
@@ -118,7 +118,7 @@ func (k phoneHealthPages) watch(ctx context.Context, c *fiber.Ctx, v *page.Visit
 func sure(s tenants.WakeHistory) bool { return s.Silent+s.Unshown == 0 }
 
 // whole is how it stands with all of them, in a sentence.
-func (w watched) whole() (tone views.Tone, word, why string) {
+func (w phonesAndVersions) whole() (tone views.Tone, word, why string) {
 	var bad []string
 	for _, a := range w.apps {
 		if a.Verdict == tenants.Blocked || a.Verdict == tenants.Unshown {
@@ -137,20 +137,22 @@ func (w watched) whole() (tone views.Tone, word, why string) {
 	switch {
 	case len(bad) > 0:
 		return views.ToneBad, views.Plural(len(bad), "app version has a problem", "app versions have a problem"),
-			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") + " no longer show calls. Fix this version before more phones " +
+			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") +
+				" no longer show calls. Fix this version before more phones " +
 				"are affected."
 	case phones > 0:
 		return views.ToneWarn, views.Plural(phones, "phone does not show calls", "phones do not show calls"),
 			"This is probably not caused by the app version. Open the app once on each phone and ring it again."
 	case unsure > 0:
 		return views.ToneInfo, "No problems found", views.Count(unsure) + " of the " + views.Plural(len(w.phones), "phone",
-			"phones") + " rung in " + watchWords +
-			" did not respond to the last ring. This is normal when a phone is off. Several rings in a row without a response are a problem."
+			"phones") + " rung in " + healthSpan +
+			" did not respond to the last ring. This is normal when a phone is off. " +
+			"Several rings in a row without a response are a problem."
 	case len(w.phones) > 0:
 		return views.ToneGood, "All phones wake",
-			"All " + views.Count(len(w.phones)) + " phones that were rung in " + watchWords + " woke and reported their calls."
+			"All " + views.Count(len(w.phones)) + " phones that were rung in " + healthSpan + " woke and reported their calls."
 	}
-	return views.ToneNeutral, "No data yet", "No ring ended in " + watchWords + ". Start a test ring to get data."
+	return views.ToneNeutral, "No data yet", "No ring ended in " + healthSpan + ". Start a test ring to get data."
 }
 
 func mapped[A, B any](in []A, f func(A) B) []B {
@@ -161,7 +163,7 @@ func mapped[A, B any](in []A, f func(A) B) []B {
 	return out
 }
 
-func (w watched) versions() []views.HealthVersion {
+func (w phonesAndVersions) versions() []views.HealthVersion {
 	shown := map[string]bool{} // by a phone's latest ring
 	for _, s := range w.phones {
 		shown[s.AppVersion] = shown[s.AppVersion] || s.Verdict == tenants.Fine && sure(s)
@@ -170,17 +172,20 @@ func (w watched) versions() []views.HealthVersion {
 	for _, a := range w.apps {
 		look := verdictLooks[a.Verdict]
 		row := views.HealthVersion{
-			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: a.Blocked, Unshown: a.Unshown, Delegate: a.Delegate,
-			Tone: look.tone, Verdict: look.text, Cause: a.Verdict.Cause(), Cure: a.Verdict.Cure(),
+			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: a.Blocked, Unshown: a.Unshown,
+			Delegate: a.Delegate,
+			Tone:     look.tone, Verdict: look.text, Cause: a.Verdict.Cause(), Cure: a.Verdict.Cure(),
 		}
 		switch {
 		case a.Verdict == tenants.Untested:
-			row.Verdict, row.Cause = "No rings yet", "No phone with this version has been rung in "+watchWords+"."
+			row.Verdict, row.Cause = "No rings yet", "No phone with this version has been rung in "+healthSpan+"."
 		case a.Verdict == tenants.Fine && !shown[a.AppVersion]:
-			row.Tone, row.Verdict, row.Cause = views.ToneNeutral, "Not enough data", "The last call to every phone failed. Ring one of them again."
+			row.Tone, row.Verdict, row.Cause = views.ToneNeutral, "Not enough data",
+				"The last call to every phone failed. Ring one of them again."
 		case a.Verdict == tenants.Fine && a.Blocked+a.Unshown > 0:
-			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes", "Some phones do not show calls. The app version is probably not "+
-				"the cause."
+			row.Tone, row.Verdict, row.Cause = views.ToneWarn, "Mostly wakes",
+				"Some phones do not show calls. The app version is probably not "+
+					"the cause."
 		}
 		out = append(out, row)
 	}
@@ -195,7 +200,8 @@ var lateSteps = []struct {
 	"≤ 5 min"}, {15 * time.Minute, "≤ 15 min"}, {0, "later"}}
 
 func lateOf(l store.Late) views.Late {
-	out := views.Late{Period: "the last 30 days", Total: int(l.N), Half: views.Millis(int(tenants.Percentile(l.Buckets, 0.5).Milliseconds()))}
+	out := views.Late{Period: "the last 30 days", Total: int(l.N),
+		Half: views.Millis(int(tenants.Percentile(l.Buckets, 0.5).Milliseconds()))}
 	for _, s := range lateSteps {
 		out.Steps = append(out.Steps, views.LateStep{Label: s.text})
 	}
@@ -210,13 +216,13 @@ func lateOf(l store.Late) views.Late {
 	return out
 }
 
-func (k phoneHealthPages) watchCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+func (k phoneHealthPages) phoneHealthCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := queryOf(c)
 	search, verdict := q.text("q"), q.oneOf("verdict", "trouble", "fine")
 	if err := q.err(); err != nil {
 		return err
 	}
-	w, err := k.watchedBy(ctx, v)
+	w, err := k.judge(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -230,7 +236,8 @@ func (k phoneHealthPages) watchCSV(ctx context.Context, c *fiber.Ctx, v *page.Vi
 			page.Stamp(last[p.ID])})
 	}
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "phones-wake", Head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row",
+		Name: "phones-wake", Head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row",
+			"not_shown_in_a_row",
 			"last_ring_at"},
 		More: func(context.Context, string) ([][]string, string, error) { return rows, "", nil },
 	})
@@ -250,7 +257,8 @@ func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID) (*views.
 	w := &views.WakeHistory{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
 	if s.Verdict == tenants.Fine && !sure(s) {
 		w.Tone, w.Verdict = views.ToneWarn, "Warning"
-		w.Cause = "The last " + verb(s.Silent+s.Unshown, "call", strconv.Itoa(s.Silent+s.Unshown)+" calls") + " failed. This is normal when a " +
+		w.Cause = "The last " + verb(s.Silent+s.Unshown, "call", strconv.Itoa(s.Silent+s.Unshown)+" calls") +
+			" failed. This is normal when a " +
 			"phone is off. Several in a row mean that iOS has stopped waking the app."
 		w.Cure = "Open the app once on the phone, and ring it again."
 	}

@@ -45,11 +45,14 @@ func problemOf(r *tenants.Ring) *views.Callout {
 		refused(p, a)
 	case tenants.ReasonFailedToShow:
 		p.Cause, p.Cure = callKit(a)
-		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet, Icon: views.IconDocs}
+		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet,
+			Icon: views.IconDocs}
 	case tenants.ReasonNeverShown:
-		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet, Icon: views.IconDocs}
+		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet,
+			Icon: views.IconDocs}
 	case tenants.ReasonNotPushed:
-		p.Action = views.Button{Text: "View credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet, Icon: views.IconCredential}
+		p.Action = views.Button{Text: "View credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet,
+			Icon: views.IconCredential}
 	case tenants.ReasonRemoved:
 		p.Action = views.Button{Text: "Pair a phone", Href: views.PathDevices, Kind: views.Quiet, Icon: views.IconDevice}
 	case tenants.ReasonBroken:
@@ -71,19 +74,27 @@ func refused(p *views.Callout, a *tenants.Attempt) {
 	case push.KeepCredential, push.HealthyCredential, push.WatchMass, push.CoolDown:
 		return
 	}
-	p.Action = views.Button{Text: "View credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet, Icon: views.IconCredential}
+	p.Action = views.Button{Text: "View credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet,
+		Icon: views.IconCredential}
 }
 
 // callKitWords are CallKit's refusals in sentences: cause and cure.
 var callKitWords = map[string][2]string{
-	"unknown":                {"CallKit refused the call without saying why.", "Ring again. If it stays, look at the phone’s log for the provider’s error."},
-	"unentitled":             {"The app is not entitled to show calls.", "Switch on the background mode “Voice over IP” in Xcode and build again."},
-	"call_uuid_exists":       {"CallKit shows a call with this id already.", "Use the ring’s id as CallKit’s UUID, and report each push once."},
-	"do_not_disturb":         {"A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app in the phone’s Focus settings."},
-	"block_list":             {"The caller is on the phone’s block list.", "Ask the person to take the caller off the block list."},
-	"restricted_sharing":     {"The phone is shared by its Guest or SharePlay settings and shows no calls.", "Ask the person to end sharing and ring again."},
-	"protected":              {"The phone’s data is locked: it was not unlocked since it was switched on.", "Ask the person to unlock the phone once."},
-	"sensitive_participants": {"The phone holds the call back because of who takes part.", "Ask the person to check the phone’s communication limits."},
+	"unknown": {"CallKit refused the call without saying why.",
+		"Ring again. If it stays, look at the phone’s log for the provider’s error."},
+	"unentitled": {"The app is not entitled to show calls.",
+		"Switch on the background mode “Voice over IP” in Xcode and build again."},
+	"call_uuid_exists": {"CallKit shows a call with this id already.",
+		"Use the ring’s id as CallKit’s UUID, and report each push once."},
+	"do_not_disturb": {"A Focus such as Do Not Disturb is on.",
+		"Ask the person to allow calls from your app in the phone’s Focus settings."},
+	"block_list": {"The caller is on the phone’s block list.", "Ask the person to take the caller off the block list."},
+	"restricted_sharing": {"The phone is shared by its Guest or SharePlay settings and shows no calls.",
+		"Ask the person to end sharing and ring again."},
+	"protected": {"The phone’s data is locked: it was not unlocked since it was switched on.",
+		"Ask the person to unlock the phone once."},
+	"sensitive_participants": {"The phone holds the call back because of who takes part.",
+		"Ask the person to check the phone’s communication limits."},
 }
 
 func callKit(a *tenants.Attempt) (cause, cure string) {
@@ -91,7 +102,8 @@ func callKit(a *tenants.Attempt) (cause, cure string) {
 	if w, ok := callKitWords[f.Detail]; ok {
 		return w[0], w[1]
 	}
-	return "The phone refused to show the call" + before(" with the code ", f.Detail) + ".", "Look the code up in Apple’s documentation of CallKit, or ask your developer."
+	return "The phone refused to show the call" + before(" with the code ", f.Detail) + ".",
+		"Look the code up in Apple’s documentation of CallKit, or ask your developer."
 }
 
 func factOf(a *tenants.Attempt, k tenants.FactKind) tenants.Fact {

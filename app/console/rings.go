@@ -161,7 +161,8 @@ func (k ringPages) ringQuery(q *query) store.RingQuery {
 }
 
 var ringList = list{
-	name: "Rings", path: views.PathRings, csv: views.PathRingsCSV, search: "Ring id, device, person or reference", one: "ring", many: "rings",
+	name: "Rings", path: views.PathRings, csv: views.PathRingsCSV, search: "Ring id, device, person or reference", one: "ring",
+	many: "rings",
 	empty: views.Empty{Icon: views.IconRing, Text: "No rings yet.",
 		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
 }
@@ -262,6 +263,7 @@ func ringCells(v *page.Visitor, r *tenants.Ring, n names) []string {
 	if r.Call != nil && !r.Call.EndedAt.IsZero() {
 		seconds = strconv.FormatFloat(r.Call.EndedAt.Sub(r.Call.AnsweredAt).Seconds(), 'f', 1, 64)
 	}
-	return []string{string(r.ID), string(r.State), n.to(r), n.rungOn(r), n.agent(r.Agent), r.Caller, r.Reference, strconv.FormatBool(r.Test),
+	return []string{string(r.ID), string(r.State), n.to(r), n.rungOn(r), n.agent(r.Agent), r.Caller, r.Reference,
+		strconv.FormatBool(r.Test),
 		page.Stamp(r.CreatedAt), page.Stamp(r.EndedAt), string(r.EndReason), status, reason, seconds}
 }

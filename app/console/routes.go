@@ -88,8 +88,8 @@ func (k *Console) reachRoutes() []route {
 		{method: get, path: views.PathAlerts, samples: []string{"?state=all"}, member: alerts.alerts},
 		{method: get, path: views.PathAlertsCSV, member: alerts.alertsCSV},
 		{method: post, path: views.PathAlertResolve, needs: mayAlerts, member: alerts.closeAlert},
-		{method: get, path: views.PathPhoneHealth, member: health.watch},
-		{method: get, path: views.PathPhoneHealthCSV, member: health.watchCSV},
+		{method: get, path: views.PathPhoneHealth, member: health.phoneHealth},
+		{method: get, path: views.PathPhoneHealthCSV, member: health.phoneHealthCSV},
 		{method: get, path: views.PathDevices, samples: []string{"?q=Phone+7"}, member: devices.devices},
 		{method: get, path: views.PathDevicesCSV, member: devices.devicesCSV},
 		{method: get, path: views.PathPair, needs: mayDevices, member: devices.pairForm},
@@ -97,8 +97,8 @@ func (k *Console) reachRoutes() []route {
 		{method: get, path: views.PairWaitPath(":id"), needs: mayDevices, part: true, member: devices.pairWait},
 		{method: get, path: views.DevicePath(":id"), member: devices.device},
 		{method: post, path: views.DevicePath(":id"), needs: mayDevices, member: devices.setDevice},
-		{method: get, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: devices.askRemoveDevice},
-		{method: post, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: devices.removeDevice},
+		{method: get, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: k.confirmed(devices.removal)},
+		{method: post, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: k.confirmed(devices.removal)},
 		{method: get, path: views.PathCredentials, member: credentials.credentials},
 		{method: get, path: views.PathCredCSV, member: credentials.credentialsCSV},
 		{method: get, path: views.PathCredAdd, needs: mayCredentials, member: credentials.credentialForm},
@@ -106,18 +106,18 @@ func (k *Console) reachRoutes() []route {
 		{method: get, path: views.CredentialPath(":id"), member: credentials.credential},
 		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, member: credentials.checkCredential},
 		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, member: credentials.setHedging},
-		{method: get, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: credentials.askRollBack},
-		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: credentials.rollBack},
-		{method: get, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: credentials.askRemoveCredential},
-		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: credentials.removeCredential},
+		{method: get, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: k.confirmed(credentials.rollback)},
+		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: k.confirmed(credentials.rollback)},
+		{method: get, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: k.confirmed(credentials.removal)},
+		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: k.confirmed(credentials.removal)},
 		{method: get, path: views.PathAgents, member: agents.agents},
 		{method: get, path: views.PathAgentsCSV, member: agents.agentsCSV},
 		{method: get, path: views.PathAgentAdd, needs: mayAgents, member: agents.agentForm},
 		{method: post, path: views.PathAgentAdd, needs: mayAgents, member: agents.addAgent},
 		{method: get, path: views.AgentPath(":id"), member: agents.agent},
 		{method: post, path: views.AgentPath(":id"), needs: mayAgents, member: agents.setAgent},
-		{method: get, path: views.AgentRemovePath(":id"), needs: mayAgents, member: agents.askRemoveAgent},
-		{method: post, path: views.AgentRemovePath(":id"), needs: mayAgents, member: agents.removeAgent},
+		{method: get, path: views.AgentRemovePath(":id"), needs: mayAgents, member: k.confirmed(agents.removal)},
+		{method: post, path: views.AgentRemovePath(":id"), needs: mayAgents, member: k.confirmed(agents.removal)},
 	}
 }
 
@@ -128,15 +128,15 @@ func (k *Console) accountRoutes() []route {
 		{method: get, path: views.PathKeysCSV, member: keys.keysCSV},
 		{method: get, path: views.PathKeyAdd, needs: mayKeys, member: keys.keyForm},
 		{method: post, path: views.PathKeyAdd, needs: mayKeys, member: keys.addKey},
-		{method: get, path: views.KeyRevokePath(":id"), needs: mayKeys, member: keys.askRevokeKey},
-		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, member: keys.revokeKey},
+		{method: get, path: views.KeyRevokePath(":id"), needs: mayKeys, member: k.confirmed(keys.revocation)},
+		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, member: k.confirmed(keys.revocation)},
 		{method: get, path: views.PathPeople, member: people.people},
 		{method: get, path: views.PathPeopleCSV, member: people.peopleCSV},
 		{method: get, path: views.PathPersonAdd, needs: mayPeople, member: people.personForm},
 		{method: post, path: views.PathPersonAdd, needs: mayPeople, member: people.addPerson},
 		{method: post, path: views.PersonRolePath(":id"), needs: mayPeople, member: people.setRole},
-		{method: get, path: views.PersonRemovePath(":id"), needs: mayPeople, member: people.askRemovePerson},
-		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, member: people.removePerson},
+		{method: get, path: views.PersonRemovePath(":id"), needs: mayPeople, member: k.confirmed(people.removal)},
+		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, member: k.confirmed(people.removal)},
 		{method: get, path: views.PathAudit, samples: []string{"?q=lead-77", "?period=day"}, member: audit.audit},
 		{method: get, path: views.PathAuditCSV, member: audit.auditCSV},
 		{method: get, path: views.PathSettings, member: settings.settings},
@@ -162,8 +162,8 @@ func (k *Console) billingRoutes() []route {
 		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: bills.portal},
 		route{method: get, path: views.PathBillingChange, needs: mayBilling, member: bills.previewPlan},
 		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: bills.changePlan},
-		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: bills.askCancelPlan},
-		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: bills.cancelPlan},
+		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: k.confirmed(bills.cancellation)},
+		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: k.confirmed(bills.cancellation)},
 		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: bills.resumePlan},
 		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: bills.setOverage},
 	)
@@ -199,11 +199,13 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		}
 		c.Locals(visitorKey{}, v)
 		if v.Tenant.State != tenants.TenantActive && !r.out {
-			return tenants.Refuse(tenants.Forbidden, "tenant_suspended", "This account is suspended. Its owner can ask the operator of this server why.")
+			return tenants.Refuse(tenants.Forbidden, "tenant_suspended",
+				"This account is suspended. Its owner can ask the operator of this server why.")
 		}
 		if r.needs != "" && !v.Role.May() {
 			v.Missing = r.needs
-			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role is %s (read only). You cannot make this change.", v.Role)
+			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role is %s (read only). You cannot make this change.",
+				v.Role)
 		}
 		return r.member(ctx, c, v)
 	}

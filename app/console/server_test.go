@@ -147,7 +147,8 @@ func (h *server) full(slug, word string) *tenant {
 	h.Helper()
 	t, ctx, now := h.bare(slug, word), h.Context(), h.Clock.Now()
 	t.agent = tenants.NewID[tenants.AgentID](now)
-	pagetest.Must(h, t.Scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.Id, Name: word + " desk", Kind: tenants.Builtin, Caller: word,
+	pagetest.Must(h, t.Scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.Id, Name: word + " desk", Kind: tenants.Builtin,
+		Caller:    word,
 		CreatedAt: now}))
 	t.credential = tenants.NewID[tenants.CredentialID](now)
 	pagetest.Must(h, t.Scope().Credentials().Add(ctx, tenants.Credential{
@@ -172,7 +173,8 @@ func (h *server) full(slug, word string) *tenant {
 		ExpiresAt: now.Add(tenants.PairingTTL)}, tenants.NewCode().Hash()))
 	t.invitation = tenants.NewSecret(tenants.InvitationPrefix)
 	pagetest.Must(h, t.Scope().Invitations().Add(ctx, store.Invitation{
-		Hash: t.invitation.Hash(), Tenant: t.Id, Email: "invited@" + slug + ".example", Role: tenants.Viewer, By: tenants.Actor{Kind: "user",
+		Hash: t.invitation.Hash(), Tenant: t.Id, Email: "invited@" + slug + ".example", Role: tenants.Viewer,
+		By: tenants.Actor{Kind: "user",
 			Name: word},
 		CreatedAt: now, ExpiresAt: now.Add(invitationTime),
 	}))
@@ -275,8 +277,9 @@ func (t *tenant) phone() tenants.DeviceID {
 	rand.Read(token[:])
 	d, _, err := t.Scope().Devices().Add(t.h.Context(), tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](now), Tenant: t.Id, Token: hex.EncodeToString(token[:]), Bundle: "com.example." + t.Slug,
-		Environment: tenants.Sandbox, Person: t.Tag() + "-person", Name: t.Word + " phone", Model: t.Word, OSVersion: t.Word, AppVersion: t.Word,
-		Platform: tenants.IOS, State: tenants.DeviceActive, RegisteredAt: now, SeenAt: now, CreatedAt: now,
+		Environment: tenants.Sandbox, Person: t.Tag() + "-person", Name: t.Word + " phone", Model: t.Word, OSVersion: t.Word,
+		AppVersion: t.Word,
+		Platform:   tenants.IOS, State: tenants.DeviceActive, RegisteredAt: now, SeenAt: now, CreatedAt: now,
 	}, tenants.NewSecret(tenants.DevicePrefix).Hash())
 	pagetest.Must(t.h, err)
 	return d.ID

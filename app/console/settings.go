@@ -23,14 +23,22 @@ type settingsPages struct{ *Console }
 // zones are the time zones to choose from: one for each offset and rule that many people live by.
 // The tenant's own is always among them.
 var zones = []string{
-	"UTC", "Africa/Cairo", "Africa/Casablanca", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Anchorage", "America/Argentina/Buenos_Aires",
-	"America/Bogota", "America/Caracas", "America/Chicago", "America/Denver", "America/Halifax", "America/Lima", "America/Los_Angeles", "America/Mexico_City",
-	"America/New_York", "America/Phoenix", "America/Santiago", "America/Sao_Paulo", "America/St_Johns", "America/Toronto", "America/Vancouver", "Asia/Bangkok",
-	"Asia/Dhaka", "Asia/Dubai", "Asia/Hong_Kong", "Asia/Istanbul", "Asia/Jakarta", "Asia/Jerusalem", "Asia/Karachi", "Asia/Kathmandu", "Asia/Kolkata",
-	"Asia/Manila", "Asia/Riyadh", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore", "Asia/Taipei", "Asia/Tashkent", "Asia/Tehran", "Asia/Tokyo", "Atlantic/Azores",
-	"Atlantic/Reykjavik", "Australia/Adelaide", "Australia/Brisbane", "Australia/Darwin", "Australia/Perth", "Australia/Sydney", "Europe/Amsterdam",
-	"Europe/Athens", "Europe/Berlin", "Europe/Brussels", "Europe/Bucharest", "Europe/Budapest", "Europe/Copenhagen", "Europe/Dublin", "Europe/Helsinki",
-	"Europe/Kyiv", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris", "Europe/Prague", "Europe/Rome", "Europe/Stockholm",
+	"UTC", "Africa/Cairo", "Africa/Casablanca", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Anchorage",
+	"America/Argentina/Buenos_Aires",
+	"America/Bogota", "America/Caracas", "America/Chicago", "America/Denver", "America/Halifax", "America/Lima", "America/Los_Angeles",
+	"America/Mexico_City",
+	"America/New_York", "America/Phoenix", "America/Santiago", "America/Sao_Paulo", "America/St_Johns", "America/Toronto",
+	"America/Vancouver", "Asia/Bangkok",
+	"Asia/Dhaka", "Asia/Dubai", "Asia/Hong_Kong", "Asia/Istanbul", "Asia/Jakarta", "Asia/Jerusalem", "Asia/Karachi", "Asia/Kathmandu",
+	"Asia/Kolkata",
+	"Asia/Manila", "Asia/Riyadh", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore", "Asia/Taipei", "Asia/Tashkent", "Asia/Tehran",
+	"Asia/Tokyo", "Atlantic/Azores",
+	"Atlantic/Reykjavik", "Australia/Adelaide", "Australia/Brisbane", "Australia/Darwin", "Australia/Perth", "Australia/Sydney",
+	"Europe/Amsterdam",
+	"Europe/Athens", "Europe/Berlin", "Europe/Brussels", "Europe/Bucharest", "Europe/Budapest", "Europe/Copenhagen", "Europe/Dublin",
+	"Europe/Helsinki",
+	"Europe/Kyiv", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris", "Europe/Prague", "Europe/Rome",
+	"Europe/Stockholm",
 	"Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Honolulu",
 }
 
@@ -89,12 +97,13 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 func payloadOf(i tenants.Industry) views.Callout {
 	if i.Opaque() {
 		return views.Callout{Tone: views.ToneGood, Title: "IDs only, no names",
-			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal that someone is a patient or a client. " +
+			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal " +
+				"that someone is a patient or a client. " +
 				"The lock screen shows your app’s name until the app has read who is calling."}
 	}
 	return views.Callout{Tone: views.ToneInfo, Title: "IDs and a caller label",
-		Cause: "Your notifications can contain a caller label of at most 64 characters, from the ring or its agent, so the phone can show it " +
-			"immediately. Never put a reason or a case in it: it appears on the lock screen."}
+		Cause: "Your notifications can contain a caller label of at most 64 characters, from the ring or its agent, " +
+			"so the phone can show it immediately. Never put a reason or a case in it: it appears on the lock screen."}
 }
 
 func (k settingsPages) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
@@ -108,7 +117,8 @@ func (k settingsPages) signInRows(ctx context.Context, v *page.Visitor) ([]views
 			continue
 		}
 		rows = append(rows, views.SignInRow{
-			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: browserOf(s.UserAgent), Since: v.At(s.CreatedAt), Here: s.Hash == v.In.Hash,
+			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: browserOf(s.UserAgent), Since: v.At(s.CreatedAt),
+			Here: s.Hash == v.In.Hash,
 		})
 	}
 	return rows, nil

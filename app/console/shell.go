@@ -46,7 +46,8 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at p
 // bareShell asks the store nothing: it surrounds refusals too.
 func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.Shell {
 	s := views.Shell{
-		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.Industry.Name(), User: v.User.Name, Email: v.User.Email, Role: roleName(v.Role),
+		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.Industry.Name(), User: v.User.Name, Email: v.User.Email,
+		Role:  roleName(v.Role),
 		Theme: page.ThemeOf(c), Dev: k.Dev != nil, TimeZone: v.Tenant.TimeZone, Environment: views.EnvUnasked,
 	}
 	for _, m := range v.Tenants {
@@ -120,7 +121,8 @@ var errorCures = map[int]string{
 // ErrorPage draws a refusal: within the console for whom a route let in, else alone. It is
 // web.Config's hook.
 func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID string) error {
-	p := views.ErrorPage{Theme: page.ThemeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status], RequestID: requestID}
+	p := views.ErrorPage{Theme: page.ThemeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status],
+		RequestID: requestID}
 	if p.Cure == "" {
 		p.Cure = "Try again in a minute. If it happens again, send this request ID to the operator of this server."
 	}

@@ -243,7 +243,8 @@ func TestInvitations(t *testing.T) {
 	link := func(x *tenant, email string) string {
 		s := tenants.NewSecret(tenants.InvitationPrefix)
 		pagetest.Must(t, x.Scope().Invitations().Add(t.Context(), store.Invitation{
-			Hash: s.Hash(), Tenant: x.Id, Email: email, Role: tenants.Admin, CreatedAt: h.Clock.Now(), ExpiresAt: h.Clock.Now().Add(invitationTime)}))
+			Hash: s.Hash(), Tenant: x.Id, Email: email, Role: tenants.Admin, CreatedAt: h.Clock.Now(),
+			ExpiresAt: h.Clock.Now().Add(invitationTime)}))
 		return "/invitations/" + string(s)
 	}
 	fresh := link(a, "new@alpha.example")
@@ -281,8 +282,10 @@ func TestPasswordsThatAreGuessedFirst(t *testing.T) {
 		"monkey dragon sunshine summer": true,
 		"tr0ubador&three":               true, "Heart and oak for tea": true, "vX9!kq2$mzTp": true, "mein Hund heißt Nudel": true,
 		"short": false, "aaaaaaaaaaaaaaaa": false, "123456789012": false, "qwertyuiopas": false, strings.Repeat("ab", 101): false,
-		"password1234": false, "P@ssw0rd2024!": false, "Passwort123456": false, "qwerty123456": false, "iloveyou2024": false, "welcome-welcome": false,
-		"adminadmin123": false, "Summer2026!!!": false, "1qaz2wsx3edc": false, "letmeinplease1": false, "changeme12345": false, "abcdefghijkl": false, "000000000000": false,
+		"password1234": false, "P@ssw0rd2024!": false, "Passwort123456": false, "qwerty123456": false, "iloveyou2024": false,
+		"welcome-welcome": false,
+		"adminadmin123":   false, "Summer2026!!!": false, "1qaz2wsx3edc": false, "letmeinplease1": false, "changeme12345": false,
+		"abcdefghijkl": false, "000000000000": false,
 		"ana.ruiz@mail.lindenhof.example": false, "my ana.ruiz@mail.lindenhof.example": false, "anaruiz-2026-xk": false,
 		"Ana Ruiz 12345": false, "lindenhof likes bells": false,
 		"Hart+Okafor 99": false, "we are hart okafor": false, "carillon carillon": false, "Carillon2026!": false,

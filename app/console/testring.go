@@ -64,7 +64,8 @@ func (k ringPages) phonesToTest(ctx context.Context, v *page.Visitor, chosen ten
 	out := make([]views.TestDevice, len(all))
 	for i, d := range all {
 		out[i] = views.TestDevice{
-			ID: string(d.ID), Name: deviceName(d), Person: orDash(d.Person), Model: orDash(joined(", ", d.Model, before("iOS ", d.OSVersion))),
+			ID: string(d.ID), Name: deviceName(d), Person: orDash(d.Person),
+			Model:       orDash(joined(", ", d.Model, before("iOS ", d.OSVersion))),
 			Environment: envOf(d.Host()), Selected: d.ID == chosen || !found && i == 0, Warning: k.warning(d),
 		}
 	}
@@ -135,7 +136,8 @@ func (k ringPages) testLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 // testLivePage is a ring for the page that follows it, without the shell.
 func testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.TestLivePage {
 	p := views.TestLivePage{
-		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r), CanCancel: !r.State.Terminal() && v.Role.May(),
+		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r), CanCancel: !r.State.Terminal() &&
+			v.Role.May(),
 		Problem: problemOf(r),
 	}
 	a := decisive(r)
