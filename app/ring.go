@@ -45,25 +45,29 @@ func (r *ringCmd) Run(ctx context.Context, c terminal) error {
 		body["ttl_s"] = r.TTL
 	}
 	var ring struct {
-		ID        string `json:"id"`
-		State     string `json:"state"`
-		EndDetail string `json:"end_detail"`
+		ID        string     `json:"id"`
+		State     string     `json:"state"`
+		EndDetail string     `json:"end_detail"`
+		EndedAt   *time.Time `json:"ended_at"`
 	}
 	if err := r.call(ctx, "POST", "/v1/rings", body, &ring); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "ring %s\n", ring.ID)
-	if err := r.follow(ctx, c.out, ring.ID); err != nil {
-		return err
-	}
-	if err := r.call(ctx, "GET", "/v1/rings/"+ring.ID, nil, &ring); err != nil {
-		return err
+	for last := ""; ring.EndedAt == nil; { // a server may end a stream before the ring has ended
+		var err error
+		if last, err = r.follow(ctx, c.out, ring.ID, last); err != nil {
+			return err
+		}
+		if err := r.call(ctx, "GET", "/v1/rings/"+ring.ID, nil, &ring); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(c.out, "%s: %s\n", ring.State, ring.EndDetail)
 	return nil
 }
 
-func (r *ringCmd) request(ctx context.Context, method, path string, body any) (*http.Response, error) {
+func (r *ringCmd) request(ctx context.Context, method, path string, body any, last string) (*http.Response, error) {
 	var reader io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -79,6 +83,9 @@ func (r *ringCmd) request(ctx context.Context, method, path string, body any) (*
 	q.Header.Set("Authorization", "Bearer "+r.Key)
 	if body != nil {
 		q.Header.Set("Content-Type", "application/json")
+	}
+	if last != "" {
+		q.Header.Set("Last-Event-ID", last)
 	}
 	a, err := http.DefaultClient.Do(q)
 	if err != nil && ctx.Err() == nil {
@@ -117,7 +124,7 @@ func refusal(a *http.Response) error {
 }
 
 func (r *ringCmd) call(ctx context.Context, method, path string, body, into any) error {
-	a, err := r.request(ctx, method, path, body)
+	a, err := r.request(ctx, method, path, body, "")
 	if err != nil {
 		return err
 	}
@@ -125,15 +132,19 @@ func (r *ringCmd) call(ctx context.Context, method, path string, body, into any)
 	return json.NewDecoder(a.Body).Decode(into)
 }
 
-// follow prints the ring's facts from its event stream (text/event-stream, one data line an event).
-func (r *ringCmd) follow(ctx context.Context, out io.Writer, id string) error {
-	a, err := r.request(ctx, "GET", "/v1/rings/"+id+"/events", nil)
+// follow prints the ring's facts after the event last from its event stream (text/event-stream, one
+// data line an event). It returns the id of the last event that it printed.
+func (r *ringCmd) follow(ctx context.Context, out io.Writer, id, last string) (string, error) {
+	a, err := r.request(ctx, "GET", "/v1/rings/"+id+"/events", nil, last)
 	if err != nil {
-		return err
+		return last, err
 	}
 	defer a.Body.Close()
 	lines := bufio.NewScanner(a.Body)
 	for lines.Scan() {
+		if seq, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+			last = seq
+		}
 		data, ok := strings.CutPrefix(lines.Text(), "data: ")
 		if !ok {
 			continue
@@ -143,9 +154,9 @@ func (r *ringCmd) follow(ctx context.Context, out io.Writer, id string) error {
 			At                   time.Time
 		}
 		if err := json.Unmarshal([]byte(data), &f); err != nil {
-			return err
+			return last, err
 		}
 		fmt.Fprintf(out, "%s  %-14s %s %s\n", f.At.Local().Format("15:04:05.000"), f.Kind, f.Device, f.Detail)
 	}
-	return lines.Err()
+	return last, lines.Err()
 }

@@ -140,6 +140,10 @@
     while (ring === mine && !mine.over) {
       try {
         const answer = await fetch(path(mine.id, "/events"), { headers: { ...bearer, Accept: "text/event-stream" }, signal: mine.abort.signal });
+        if (answer.status === 429 || answer.status === 503) { // too many streams: come back when told
+          await wait(1000 * (Number(answer.headers.get("Retry-After")) || 5));
+          continue;
+        }
         if (!answer.ok || !answer.body) return;
         const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
         let text = "";

@@ -15,15 +15,15 @@ import (
 // caller is a tenant's program, authenticated by its API key.
 type caller struct {
 	switchboard.Caller
-	scope   *store.Scope                // acts as the key
-	mayRead func(context.Context) error // nil while the key may do this
+	scope  *store.Scope // acts as the key
+	reader web.Reader   // of event streams
 }
 
 // phone is a device, authenticated by its credential.
 type phone struct {
 	tenants.Device
-	scope   *store.Scope                // acts as the device
-	mayRead func(context.Context) error // nil while the credential is valid
+	scope  *store.Scope // acts as the device
+	reader web.Reader   // of event streams
 }
 
 // bearer returns the secret after Authorization: Bearer (RFC 6750, 2.1). want names it in the
@@ -58,9 +58,12 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: string(key.ID), Name: key.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return caller{
-		Caller:  switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
-		scope:   a.Store.For(t.ID).By(who),
-		mayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },
+		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
+		scope:  a.Store.For(t.ID).By(who),
+		reader: web.Reader{
+			Holder:  web.Holder{Kind: web.KeyReader, ID: string(key.ID), Tenant: string(t.ID)},
+			MayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },
+		},
 	}, nil
 }
 
@@ -95,7 +98,10 @@ func (a *API) device(ctx context.Context, c *fiber.Ctx) (phone, error) {
 	who := store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return phone{
 		Device: d, scope: a.Store.For(t.ID).By(who),
-		mayRead: func(ctx context.Context) error { _, _, err := a.deviceOf(ctx, hash); return err },
+		reader: web.Reader{
+			Holder:  web.Holder{Kind: web.DeviceReader, ID: string(d.ID), Tenant: string(t.ID)},
+			MayRead: func(ctx context.Context) error { _, _, err := a.deviceOf(ctx, hash); return err },
+		},
 	}, nil
 }
 

@@ -208,8 +208,7 @@ func (a *API) followPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error 
 	if _, err := a.Board.Phone(ctx, p.Device, id); err != nil {
 		return err
 	}
-	reader := reader{tenant: p.Tenant, mayRead: p.mayRead}
-	return a.follow(c, reader, id, func(s *web.Stream, facts []tenants.Fact, r *tenants.Ring) error {
+	return a.follow(c, p.reader, id, func(s *web.Stream, facts []tenants.Fact, r *tenants.Ring) error {
 		return sendPhoneEvent(s, r, p.ID, facts)
 	})
 }

@@ -214,8 +214,7 @@ func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if _, err := k.scope.Rings().Get(ctx, id); err != nil {
 		return err // before the status is sent
 	}
-	reader := reader{tenant: k.Tenant.ID, mayRead: k.mayRead}
-	return a.follow(c, reader, id, func(s *web.Stream, facts []tenants.Fact, r *tenants.Ring) error {
+	return a.follow(c, k.reader, id, func(s *web.Stream, facts []tenants.Fact, r *tenants.Ring) error {
 		states := statesAfter(r)
 		for _, f := range facts {
 			if err := sendFact(s, r, f, states[f.Seq]); err != nil {
@@ -226,28 +225,22 @@ func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	})
 }
 
-// reader is who follows a ring, and whether they still may.
-type reader struct {
-	tenant  tenants.TenantID
-	mayRead func(context.Context) error
-}
-
 // follow streams a ring's facts after Last-Event-ID to send, as long as the reader may read.
 func (a *API) follow(
-	c *fiber.Ctx, who reader, id tenants.RingID, send func(*web.Stream, []tenants.Fact, *tenants.Ring) error,
+	c *fiber.Ctx, who web.Reader, id tenants.RingID, send func(*web.Stream, []tenants.Fact, *tenants.Ring) error,
 ) error {
 	after, err := lastEvent(web.Header(c, "Last-Event-ID"))
 	if err != nil {
 		return err
 	}
-	return web.SSE(c, who.mayRead, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, who, func(ctx context.Context, s *web.Stream) error {
 		watch := func(facts []tenants.Fact, r *tenants.Ring) error {
-			if err := allowed(ctx, who.mayRead); err != nil {
+			if err := allowed(ctx, who.MayRead); err != nil {
 				return err
 			}
 			return send(s, facts, r)
 		}
-		return a.ended(ctx, a.Board.Watch(ctx, who.tenant, id, after, watch))
+		return a.ended(ctx, a.Board.Watch(ctx, tenants.TenantID(who.Tenant), id, after, watch))
 	})
 }
 

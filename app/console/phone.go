@@ -62,7 +62,7 @@ func (k devPages) phoneEvents(_ context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return web.SSE(c, nil, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, web.Reader{}, func(ctx context.Context, s *web.Stream) error {
 		payloads, stop := k.Dev.Listen(p.Token)
 		defer stop()
 		for {

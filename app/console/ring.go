@@ -124,7 +124,7 @@ func (k ringPages) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		return err
 	}
 	test := web.Query(c, "view") == "test"
-	return web.SSE(c, func(ctx context.Context) error { return k.still(ctx, v) }, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, k.reader(v), func(ctx context.Context, s *web.Stream) error {
 		err := k.Board.Watch(ctx, v.Tenant.ID, r.ID, 0, func(_ []tenants.Fact, r *tenants.Ring) error {
 			html, err := k.fragment(ctx, v, r, test)
 			if err != nil {
@@ -137,6 +137,11 @@ func (k ringPages) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		}
 		return s.Send("", "over", "")
 	})
+}
+
+// reader is a signed-in person as the reader of an event stream.
+func (k ringPages) reader(v *page.Visitor) web.Reader {
+	return web.Reader{Holder: v.Holder(), MayRead: func(ctx context.Context) error { return k.still(ctx, v) }}
 }
 
 // still refuses a reader who is signed in no more.

@@ -22,7 +22,7 @@ const liveEvery = time.Second
 // event "ready" once it listens, then "rings", ids parted by spaces. The ids alone travel: the page
 // asks for its rows as it asked at first, with its own filters and rights.
 func (k ringPages) ringsLive(_ context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return web.SSE(c, func(ctx context.Context) error { return k.still(ctx, v) }, func(ctx context.Context, s *web.Stream) error {
+	return web.SSE(c, k.reader(v), func(ctx context.Context, s *web.Stream) error {
 		return k.Board.WatchAll(ctx, v.Tenant.ID, func(rings []tenants.RingID) error {
 			if err := k.still(ctx, v); err != nil {
 				return errOver

@@ -34,6 +34,7 @@ type Common struct {
 	Passwords *passwords
 	Tries     tries
 	secure    bool
+	exports   *web.Slots
 	guard     fiber.Handler // against posts from other sites
 }
 
@@ -47,7 +48,7 @@ func NewCommon(c CommonConfig) (*Common, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("page: PublicURL must start with http:// or https://")
 	}
-	m := &Common{CommonConfig: c, secure: u.Scheme == "https"}
+	m := &Common{CommonConfig: c, secure: u.Scheme == "https", exports: web.NewSlots(exportBounds())}
 	if m.guard, err = web.CrossSite(c.PublicURL); err != nil {
 		return nil, err
 	}

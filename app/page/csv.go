@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/web"
 	"carillon/tenants"
 )
 
@@ -27,18 +28,36 @@ const (
 	SheetPage = 200             // rows read at once
 )
 
+// exportBounds is how many files are written at once in this process.
+func exportBounds() web.SlotBounds {
+	return web.SlotBounds{
+		Code: "too_many_exports", What: "downloads running", Cure: "Wait until one is complete and try again.", After: 5 * time.Second,
+		Each: map[string]int{web.PersonReader: 2}, Tenant: 4, Network: 8, All: 16,
+	}
+}
+
 // SendSheet streams a list as CSV (RFC 4180). The first page is read before anything is sent, so
-// that a refusal can still be sent.
+// that a refusal can still be sent. It refuses where too many files are being written.
 func (m *Common) SendSheet(ctx context.Context, c *fiber.Ctx, s Sheet) error {
+	leave, err := m.exports.Take(holderOf(c))
+	if err != nil {
+		return err
+	}
 	rows, next, err := s.More(ctx, "")
 	if err != nil {
+		leave()
 		return err
 	}
 	h := &c.Response().Header
 	h.SetContentType("text/csv; charset=utf-8; header=present")
 	h.Set(fiber.HeaderContentDisposition, `attachment; filename="`+s.Name+"-"+m.Now().UTC().Format(time.DateOnly)+`.csv"`)
 	h.Set(fiber.HeaderCacheControl, "no-store")
+	if c.Method() == fiber.MethodHead {
+		leave()
+		return nil
+	}
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer leave()
 		ctx, cancel := context.WithTimeout(context.Background(), sheetTime)
 		defer cancel()
 		if err := s.write(ctx, w, rows, next); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -141,7 +140,7 @@ func newTries(now func() time.Time) (t tries, err error) {
 
 // Take refuses with how long to wait.
 func (t tries) Take(email, ip string) error {
-	from := Network(ip)
+	from := web.Network(ip)
 	return TakeAll("Too many attempts. Wait a moment and try again.", Limit{t.pair, email + " " + from},
 		Limit{t.network, from}, Limit{t.account, email})
 }
@@ -160,19 +159,6 @@ func TakeAll(msg string, limits ...Limit) error {
 		}
 	}
 	return nil
-}
-
-// Network is the address, or of IPv6 the /64 that one household has.
-func Network(ip string) string {
-	a, err := netip.ParseAddr(ip)
-	if err != nil || a.Is4() {
-		return ip
-	}
-	p, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return ip
-	}
-	return p.String()
 }
 
 // SlowDown answers a try that came too soon by a form that says so.

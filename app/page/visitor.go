@@ -63,10 +63,25 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	v.Who = store.Who{Actor: tenants.Actor{Kind: "user", ID: string(user.ID), Name: user.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
 	v.Zone = zoneOf(v.Tenant)
+	c.Locals(holderKey{}, v.Holder())
 	if in.IdleAt.Sub(now) < IdleTime-TouchEvery {
 		return v, m.Store.SignIns().Touch(ctx, in.Hash, now.Add(IdleTime))
 	}
 	return v, nil
+}
+
+type holderKey struct{}
+
+// Holder is the person as a holder of what all share. All of their sign-ins count together.
+func (v *Visitor) Holder() web.Holder {
+	return web.Holder{Kind: web.PersonReader, ID: string(v.User.ID), Tenant: string(v.Tenant.ID)}
+}
+
+// holderOf is who sent a request: the visitor that Visitor found, if it did, and their network.
+func holderOf(c *fiber.Ctx) web.Holder {
+	h, _ := c.Locals(holderKey{}).(web.Holder)
+	h.Network = web.Network(web.IP(c))
+	return h
 }
 
 func zoneOf(t tenants.Tenant) *time.Location {

@@ -57,7 +57,7 @@ func newDemos(now func() time.Time) (*demos, error) {
 
 // take lets a call in, or says how long to wait.
 func (d *demos) take(ip string) error {
-	wait, ok := d.network.Take(page.Network(ip))
+	wait, ok := d.network.Take(web.Network(ip))
 	if ok {
 		wait, ok = d.all.Take("")
 	}
@@ -134,7 +134,7 @@ func (s *Site) demoICE(_ context.Context, c *fiber.Ctx) error {
 	if s.Voice == nil || s.DemoICE == nil {
 		return web.Problem(c, tenants.NoSuch("page"))
 	}
-	if wait, ok := s.demos.ice.Take(page.Network(web.IP(c))); !ok {
+	if wait, ok := s.demos.ice.Take(web.Network(web.IP(c))); !ok {
 		return web.Problem(c, tooOften(wait))
 	}
 	list := []iceServer{}

@@ -46,7 +46,7 @@ func (s *Site) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 			s.SetCookie(c, viaCookie, p.Code, age, false)
 		}
 	}
-	if _, ok := s.clicks.network.Take(p.Code + " " + page.Network(web.IP(c))); !ok {
+	if _, ok := s.clicks.network.Take(p.Code + " " + web.Network(web.IP(c))); !ok {
 		return
 	}
 	if _, ok := s.clicks.all.Take(""); ok {

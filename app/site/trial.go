@@ -33,7 +33,7 @@ func newSignups(now func() time.Time) (s signups, err error) {
 
 // take refuses with how long to wait. It knows nothing of who has an account.
 func (s signups) take(email, ip string) error {
-	return page.TakeAll("Too many attempts. Wait a few minutes and try again.", page.Limit{Limiter: s.network, Key: page.Network(ip)},
+	return page.TakeAll("Too many attempts. Wait a few minutes and try again.", page.Limit{Limiter: s.network, Key: web.Network(ip)},
 		page.Limit{Limiter: s.address, Key: email}, page.Limit{Limiter: s.all, Key: ""})
 }
 

@@ -45,7 +45,8 @@ type Config struct {
 // edge is one app's configuration and what its requests share.
 type edge struct {
 	Config
-	gzips sync.Pool // of *gzip.Writer
+	gzips   sync.Pool // of *gzip.Writer
+	streams *Slots
 }
 
 // visit is what we keep for one request, from the first handler on.
@@ -73,6 +74,7 @@ func New(c Config) *fiber.App {
 	if e.Connections == 0 {
 		e.Connections = connections
 	}
+	e.streams = NewSlots(streamBounds(e.Connections))
 	app := fiber.New(fiber.Config{
 		Immutable:      true, // strings from a request outlive its buffers
 		CaseSensitive:  true,

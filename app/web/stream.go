@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -22,22 +23,59 @@ type Stream struct {
 	stop context.CancelFunc
 }
 
-// SSE answers with an event stream and runs write until it returns. Its ctx ends when the client is
-// gone, the server shuts down, or mayRead returns an error: mayRead is called at every heartbeat,
-// each ten seconds; nil means that it always may. write runs after the handler has returned, so it
+// Reader is who reads a stream, and whether they still may.
+type Reader struct {
+	Holder                              // its Network is filled in from the request
+	MayRead func(context.Context) error // called at every heartbeat; nil = always
+}
+
+// The kinds of readers.
+const (
+	PersonReader = "account"
+	KeyReader    = "API key"
+	DeviceReader = "device"
+)
+
+// streamAge is how long a stream lasts at most, plus up to a quarter: clients that came at the same
+// time do not all come back at the same time. EventSource connects again by itself.
+const streamAge = 30 * time.Minute
+
+// streamBounds leaves half of the connections to everything that is no stream. No tenant and no
+// network can take more than a quarter of the streams, nor one reader half of its tenant's.
+func streamBounds(connections int) SlotBounds {
+	all := max(1, connections/2)
+	tenant := max(1, min(1024, all/4))
+	most := func(n int) int { return max(1, min(n, tenant/2)) }
+	return SlotBounds{
+		Code: "too_many_streams", What: "event streams open", Cure: "Close some of them and try again.", After: 10 * time.Second,
+		Each:   map[string]int{PersonReader: most(64), KeyReader: most(512), DeviceReader: most(16)},
+		Tenant: tenant, Network: max(1, min(2048, all/4)), All: all,
+	}
+}
+
+// SSE answers with an event stream and runs write until it returns. It refuses before anything is
+// sent where too many streams are open; see streamBounds. The ctx of write ends when the client is
+// gone, the server shuts down, the stream is streamAge old, or MayRead returns an error: it is
+// called at every heartbeat, each ten seconds. write runs after the handler has returned, so it
 // must not touch c. An error from write only ends the stream, because the status has already been
 // sent: refuse before you stream.
-func SSE(c *fiber.Ctx, mayRead func(context.Context) error, write func(context.Context, *Stream) error) error {
-	return stream(c, pulse{heartbeat, mayRead}, write)
+func SSE(c *fiber.Ctx, r Reader, write func(context.Context, *Stream) error) error {
+	age := streamAge + rand.N(streamAge/4)
+	return stream(c, r, pulse{heartbeat, age}, write)
 }
 
-// pulse is what a stream does at every heartbeat.
-type pulse struct {
-	every   time.Duration
-	mayRead func(context.Context) error // nil = always
-}
+// pulse is how often a stream shows that it is alive, and how long it lives.
+type pulse struct{ every, age time.Duration }
 
-func stream(c *fiber.Ctx, p pulse, write func(context.Context, *Stream) error) error {
+func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream) error) error {
+	leave := func() {}
+	if v, ok := visitOf(c); ok && c.Method() != fiber.MethodHead {
+		r.Network = Network(IP(c))
+		var err error
+		if leave, err = v.edge.streams.Take(r.Holder); err != nil {
+			return err
+		}
+	}
 	h := &c.Response().Header
 	h.SetContentType("text/event-stream")
 	h.Set(fiber.HeaderCacheControl, "no-store")
@@ -48,11 +86,12 @@ func stream(c *fiber.Ctx, p pulse, write func(context.Context, *Stream) error) e
 	// closed when a shutdown begins, before the server waits for its connections
 	down := c.Context().Done()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
-		ctx, cancel := context.WithCancel(context.Background())
+		defer leave()
+		ctx, cancel := context.WithTimeout(context.Background(), p.age)
 		defer cancel()
 		s := &Stream{w: w, stop: cancel}
 		var beats sync.WaitGroup
-		beats.Go(func() { s.beat(ctx, down, p) })
+		beats.Go(func() { s.beat(ctx, down, p.every, r.MayRead) })
 		if s.comment() == nil { // sends the headers now, not with the first event
 			_ = write(ctx, s) // the status has been sent, so the error cannot be reported
 		}
@@ -64,8 +103,8 @@ func stream(c *fiber.Ctx, p pulse, write func(context.Context, *Stream) error) e
 
 // beat keeps the stream alive, and ends it when the server shuts down or the reader may read no
 // more.
-func (s *Stream) beat(ctx context.Context, down <-chan struct{}, p pulse) {
-	tick := time.NewTicker(p.every)
+func (s *Stream) beat(ctx context.Context, down <-chan struct{}, every time.Duration, mayRead func(context.Context) error) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -75,7 +114,7 @@ func (s *Stream) beat(ctx context.Context, down <-chan struct{}, p pulse) {
 			s.stop()
 			return
 		case <-tick.C:
-			if p.mayRead != nil && p.mayRead(ctx) != nil {
+			if mayRead != nil && mayRead(ctx) != nil {
 				s.stop()
 				return
 			}

@@ -54,7 +54,7 @@ func TestStream(t *testing.T) {
 	more, left := make(chan string), make(chan error, 1)
 	app := New(Config{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return stream(c, pulse{every: 20 * time.Millisecond}, func(ctx context.Context, s *Stream) error {
+		return stream(c, Reader{}, pulse{20 * time.Millisecond, time.Hour}, func(ctx context.Context, s *Stream) error {
 			if err := s.Send("7", "first", "one"); err != nil {
 				return err
 			}
@@ -121,7 +121,7 @@ func TestStreamEndsWhenReadingIsRevoked(t *testing.T) {
 	}
 	app := New(Config{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return stream(c, pulse{5 * time.Millisecond, mayRead}, func(ctx context.Context, _ *Stream) error {
+		return stream(c, Reader{MayRead: mayRead}, pulse{5 * time.Millisecond, time.Hour}, func(ctx context.Context, _ *Stream) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})
@@ -154,7 +154,7 @@ func TestShutdownEndsStreams(t *testing.T) {
 	app := New(Config{})
 	ended := make(chan struct{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return SSE(c, nil, func(ctx context.Context, s *Stream) error {
+		return SSE(c, Reader{}, func(ctx context.Context, s *Stream) error {
 			defer close(ended)
 			<-ctx.Done()
 			return ctx.Err()
@@ -188,5 +188,85 @@ func TestShutdownEndsStreams(t *testing.T) {
 	<-ended
 	if took := time.Since(start); took >= grace {
 		t.Errorf("shutdown took %v", took)
+	}
+}
+
+// TestStreamHasAGreatestAge: EventSource connects again by itself, so a server may end a stream.
+func TestStreamHasAGreatestAge(t *testing.T) {
+	t.Parallel()
+	app := New(Config{})
+	app.Get("/v1/events", func(c *fiber.Ctx) error {
+		return stream(c, Reader{}, pulse{time.Hour, 20 * time.Millisecond}, func(ctx context.Context, _ *Stream) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	})
+	resp, err := http.Get(serving(t, app) + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadAll(resp.Body); err != nil { // hangs if the stream does not end
+		t.Error(err)
+	}
+}
+
+// TestStreamsAreBounded: one reader cannot take what its tenant needs, one tenant or network cannot
+// take what all need, and a stream that ends makes room.
+func TestStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	app := New(Config{Connections: 64}) // 32 streams, 8 of a tenant or network, 4 of a reader
+	app.Get("/v1/events", func(c *fiber.Ctx) error {
+		r := Reader{Holder: Holder{Kind: KeyReader, ID: Query(c, "who"), Tenant: Query(c, "tenant")}}
+		return SSE(c, r, func(ctx context.Context, _ *Stream) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	})
+	at := serving(t, app)
+	open := func(query string) (*http.Response, string) {
+		t.Helper()
+		resp, err := (&http.Client{Transport: &http.Transport{}}).Get(at + "/v1/events?" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		if resp.StatusCode == 200 {
+			return resp, ""
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "10" || !strings.Contains(string(body), "too_many_streams") {
+			t.Errorf("%s: %d, Retry-After %q, %s", query, resp.StatusCode, resp.Header.Get("Retry-After"), body)
+		}
+		return resp, string(body)
+	}
+	for range 4 {
+		if _, refused := open("who=1&tenant=a"); refused != "" {
+			t.Fatal(refused)
+		}
+	}
+	if _, refused := open("who=1&tenant=a"); !strings.Contains(refused, "This API key has 4 event streams open") {
+		t.Errorf("a fifth stream of a key: %q", refused)
+	}
+	for range 4 {
+		if _, refused := open("who=2&tenant=a"); refused != "" {
+			t.Fatal(refused)
+		}
+	}
+	if _, refused := open("who=3&tenant=a"); !strings.Contains(refused, "Your organisation has 8 event streams open") {
+		t.Errorf("a ninth stream of a tenant: %q", refused)
+	}
+	if _, refused := open("who=4&tenant=b"); !strings.Contains(refused, "Your network address has 8 event streams open") {
+		t.Errorf("a ninth stream of a network: %q", refused)
+	}
+	head, err := http.Head(at + "/v1/events?who=1&tenant=a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head.Body.Close(); head.StatusCode != 200 {
+		t.Errorf("HEAD opens no stream, and was answered %d", head.StatusCode)
 	}
 }
