@@ -19,13 +19,19 @@ func (m *Monitor) limitToOtherHost(ctx context.Context, scope *store.Scope, a te
 // the credential is true even if the second host took the push; of the token it says nothing.
 func (m *Monitor) otherHost(ctx context.Context, scope *store.Scope, a tenants.Attempt, answer push.Answer) error {
 	do := push.ReactionTo(answer.Other.Status, answer.Other.Reason)
-	if do.Credential != push.OneEnvironment && do.Credential != push.DisableForHost {
+	var err error
+	switch do.Credential {
+	case push.OneEnvironment, push.DisableForHost:
+		err = m.limitToOtherHost(ctx, scope, a, answer.Other, answer.AnsweredAt)
+	case push.NoteCredential:
+		err = ignoreUnknown(scope.Credentials().NoteRefusal(ctx, a.Credential, answer.Other.Reason, false, answer.AnsweredAt))
+	default:
 		return nil
 	}
-	if err := m.limitToOtherHost(ctx, scope, a, answer.Other, answer.AnsweredAt); err != nil {
+	if err != nil {
 		return err
 	}
-	_, err := scope.Alerts().Raise(ctx, tenants.AlertCredential, string(a.Credential), answer.Other.Reason+": "+do.Cause+" "+do.Cure)
+	_, err = scope.Alerts().Raise(ctx, tenants.AlertCredential, string(a.Credential), answer.Other.Reason+": "+do.Cause+" "+do.Cure)
 	return err
 }
 

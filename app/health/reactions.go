@@ -120,7 +120,7 @@ func (m *Monitor) reactOnCredential(ctx context.Context, scope *store.Scope, a t
 	case push.DisableForHost, push.OneEnvironment:
 		no := push.Refusal{Environment: answer.Environment, Status: answer.Status, Reason: answer.Reason}
 		return m.limitToOtherHost(ctx, scope, a, no, answer.AnsweredAt)
-	case push.RejectTopic, push.CheckClock:
+	case push.RejectTopic, push.CheckClock, push.NoteCredential:
 	case push.CheckBundle:
 		if do.Alert == push.AlertMass { // one token of another app proves nothing; massRefusal counts many
 			return nil

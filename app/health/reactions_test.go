@@ -51,6 +51,8 @@ func reactions() map[string]outcome {
 		"MissingProviderToken":        plain(403).with(bug),
 		"UnrelatedKeyIdInToken":       plain(403).with(bug),
 		"BadEnvironmentKeyIdInToken":  plain(403).with(half),
+		"BadEnvironmentKeyInToken":    plain(403).with(half),
+		"SomethingForbidden":          plain(403).with(told), // never disables, and its owner gets Apple's words
 		"BadCertificate":              plain(403).with(off),
 		"BadCertificateEnvironment":   plain(403).with(half),
 		"Forbidden":                   plain(403).with(func(o *outcome) { told(o); o.cred[1] = tenants.CredentialDisabled }),

@@ -175,7 +175,8 @@ func TestP12WithSeveralKeys(t *testing.T) {
 		}
 		der := must(t)(x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private))
 		cert := must(t)(asn1.Marshal(content{Type: oidX509, Body: explicit(must(t)(asn1.Marshal(der)))}))
-		bags = append(bags, content{oidKeyBag, explicit(must(t)(x509.MarshalPKCS8PrivateKey(private)))}, content{oidCertBag, explicit(cert)})
+		key := must(t)(x509.MarshalPKCS8PrivateKey(private))
+		bags = append(bags, content{oidKeyBag, explicit(key)}, content{oidCertBag, explicit(cert)})
 	}
 	for n, want := range map[int]bool{len(bags): true, 2 * maxKeys: false} {
 		all := bags

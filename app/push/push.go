@@ -239,18 +239,24 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 		step.Answered(0, "no_answer")
 		return r, err
 	}
-	step.Answered(w.StatusCode, w.Reason)
+	reason := clipReason(w.Reason)
+	step.Answered(w.StatusCode, reason)
 	d.answer.Err = nil
-	d.answer.Status, d.answer.Reason, d.answer.AnsweredAt = w.StatusCode, w.Reason, r.answered
+	d.answer.Status, d.answer.Reason, d.answer.AnsweredAt = w.StatusCode, reason, r.answered
 	d.answer.Timestamp, d.answer.Raw = time.Time{}, ""
 	if w.StatusCode == 410 {
 		d.answer.Timestamp = inactiveSince(r.answer)
 	}
-	if w.StatusCode != 200 && w.Reason == "" {
+	if w.StatusCode != 200 && reason == "" {
 		d.answer.Raw = strings.ToValidUTF8(string(r.answer[:min(len(r.answer), 512)]), "")
 	}
-	d.answer.Reaction = ReactionTo(w.StatusCode, w.Reason)
+	d.answer.Reaction = ReactionTo(w.StatusCode, reason)
 	return r, nil
+}
+
+// clipReason bounds a reason, which is stored, mailed and shown. Apple's longest has 27 characters.
+func clipReason(reason string) string {
+	return strings.ToValidUTF8(reason[:min(len(reason), 100)], "")
 }
 
 // inactiveSince reads the timestamp of a 410, which is in milliseconds; apns2 drops them.

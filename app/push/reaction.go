@@ -39,6 +39,7 @@ const (
 	DisableCredential CredentialStep = "disable" // at once
 	DisableForHost    CredentialStep = "disable_for_host"
 	OneEnvironment    CredentialStep = "one_environment" // it works on the other host only
+	NoteCredential    CredentialStep = "note"            // refused for an unknown reason: record it, disable nothing
 	RejectTopic       CredentialStep = "reject_topic"    // it may not push to this app
 	CheckBundle       CredentialStep = "check_bundle"    // its bundle id is probably mistyped
 	WatchMass         CredentialStep = "watch_mass"      // over 20 % of its tokens in ten minutes: stop disabling devices
@@ -88,6 +89,8 @@ func ReactionTo(status int, reason string) Reaction {
 		return reactions["TooManyRequests"]
 	case reason == "":
 		return notApple
+	case status == 401, status == 403:
+		return unknownForbidden
 	}
 	return unknownReason
 }
@@ -105,6 +108,14 @@ var (
 		"Check for a proxy or firewall between this server and Apple's push hosts."}
 	unknownReason = Reaction{Fail, KeepDevice, KeepCredential, AlertBug,
 		"Apple refused the push for a reason that Carillon does not know yet.", "Report the reason shown here to the makers of Carillon."}
+	// These statuses are about the key or certificate, so its owner can probably mend the fault.
+	unknownForbidden = Reaction{Fail, KeepDevice, NoteCredential, AlertOwner,
+		"Apple refused this key or certificate for a reason that Carillon does not know yet.",
+		"Check the key or certificate in your Apple developer account. Apple explains the reason on its page " +
+			"\"Handling notification responses from APNs\"."}
+	oneEnvironment = Reaction{TryOther, KeepDevice, OneEnvironment, AlertOwner,
+		"The key is limited to the other of Apple's two environments.",
+		"Make a key for sandbox and production on Apple's page Keys, or set the credential's environment to the one it was made for."}
 )
 
 const (
@@ -122,8 +133,9 @@ var reactions = map[string]Reaction{
 		"Set the device's environment to auto, or register the token the app gets at launch. " +
 			"Builds from Xcode use sandbox; TestFlight and the App Store use production."},
 	"DeviceTokenNotForTopic": {Fail, RetireDevice, CheckBundle, AlertMass,
-		"The device token belongs to another app than the credential's bundle id.",
-		"Compare the bundle id in Xcode with the credential's; register the token of the app that should ring."},
+		"The device token belongs to another app than the credential's bundle id, or it is no PushKit token.",
+		"Compare the bundle id in Xcode with the credential's. Register the token that PushKit gives the app for VoIP: " +
+			"the app's token for remote notifications is another one and cannot ring."},
 	"TopicDisallowed": {Fail, KeepDevice, RejectTopic, AlertOwner,
 		"This key or certificate may not push to this app.",
 		"Check the bundle id, and on Apple's page Keys whether the key is limited to other apps. " +
@@ -161,9 +173,8 @@ var reactions = map[string]Reaction{
 	"UnrelatedKeyIdInToken": {Reconnect, KeepDevice, KeepCredential, AlertBug,
 		"Apple saw two keys on one connection.",
 		"Nothing to do; Carillon opened another. If it continues, report it to the makers of Carillon."},
-	"BadEnvironmentKeyIdInToken": {TryOther, KeepDevice, OneEnvironment, AlertOwner,
-		"The key is limited to the other of Apple's two environments.",
-		"Make a key for sandbox and production on Apple's page Keys, or set the credential's environment to the one it was made for."},
+	"BadEnvironmentKeyIdInToken": oneEnvironment,
+	"BadEnvironmentKeyInToken":   oneEnvironment, // Apple's page has the other name; its hosts have sent this one
 	"BadCertificate": {Fail, KeepDevice, DisableCredential, AlertOwner,
 		"Apple does not accept the certificate; it is expired, revoked or not for push.",
 		"Make a new VoIP Services Certificate on Apple's page Certificates and upload it with its key, " +

@@ -40,6 +40,9 @@ func TestReactions(t *testing.T) {
 		{403, "MissingProviderToken", push.Fail, push.KeepDevice, push.KeepCredential, bug},
 		{403, "UnrelatedKeyIdInToken", push.Reconnect, push.KeepDevice, push.KeepCredential, bug},
 		{403, "BadEnvironmentKeyIdInToken", push.TryOther, push.KeepDevice, push.OneEnvironment, push.AlertOwner},
+		{403, "BadEnvironmentKeyInToken", push.TryOther, push.KeepDevice, push.OneEnvironment, push.AlertOwner},
+		{403, "SomethingNew", push.Fail, push.KeepDevice, push.NoteCredential, push.AlertOwner},
+		{401, "SomethingNew", push.Fail, push.KeepDevice, push.NoteCredential, push.AlertOwner},
 		{403, "BadCertificate", push.Fail, push.KeepDevice, push.DisableCredential, push.AlertOwner},
 		{403, "BadCertificateEnvironment", push.TryOther, push.KeepDevice, push.DisableForHost, push.AlertOwner},
 		{403, "Forbidden", push.Fail, push.KeepDevice, push.SuspectCredential, push.AlertOwner},
@@ -65,6 +68,9 @@ func TestReactions(t *testing.T) {
 		{0, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
 	}
 	seen := map[string]bool{}
+	if r := push.ReactionTo(400, "DeviceTokenNotForTopic"); !strings.Contains(r.Cure, "PushKit") || !strings.Contains(r.Cure, "bundle id") {
+		t.Errorf("a token for alerts is explained by %q", r.Cure)
+	}
 	for _, row := range rows {
 		seen[row.reason] = true
 		r := push.ReactionTo(row.status, row.reason)

@@ -445,3 +445,14 @@ func TestCloseEndsEvictedPoolsAndProbes(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestLongReasonIsCut: a reason is stored, mailed and shown, so its length has a bound.
+func TestLongReasonIsCut(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s, k := sender(t, a, nil), key(t, a, team, kid, nil)
+	a.Script(device, apnstest.Answer{Status: 403, Reason: strings.Repeat("ü", 3000)})
+	if w := s.Push(t.Context(), k, ring(t, ringTime)); w.Reason != strings.Repeat("ü", 50) || w.Reaction.Alert != push.AlertOwner {
+		t.Errorf("%+v", w)
+	}
+}
