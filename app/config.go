@@ -59,6 +59,7 @@ type Config struct {
 
 	RingsPerSecond setting[float64]       `help:"Limit of a tenant. 0 = none." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
 	DeviceSpacing  setting[time.Duration] `help:"Least time between pushes to a device." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
+	Drain          setting[time.Duration] `help:"Time for calls to end once the server must stop." default:"2m" env:"CARILLON_DRAIN"`
 	DemoAgent
 	PlansFile
 	Stripe `embed:""`
@@ -145,6 +146,7 @@ func (c Config) limits(f *configFaults) {
 	}
 	f.add("CARILLON_RINGS_PER_SECOND", within(c.RingsPerSecond, 0, 1e6, "from 0 (no limit) to 1000000"))
 	f.add("CARILLON_DEVICE_SPACING", within(c.DeviceSpacing, 0, 5*time.Second, "from 0s (none) to 5s: a ring lasts 30 seconds"))
+	f.add("CARILLON_DRAIN", within(c.Drain, 0, drainMost, "from 0s (calls end at once) to 1h"))
 }
 
 func (d Database) check() error {

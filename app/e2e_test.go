@@ -23,6 +23,7 @@ type server struct {
 	ready ready
 	stop  func() (code int)
 
+	signal  func() // what a SIGTERM does, of a production server
 	metrics string // address of the metrics, of a production server
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,6 +54,9 @@ type node struct {
 	metricsAddr net.Addr // nil = no metrics listener
 	meter       *meter   // nil likewise
 
+	drainFor time.Duration // how long calls may last once the server must stop
+	draining atomic.Bool
+
 	serve func(context.Context) error
 	close []func() error
 }
@@ -70,7 +74,7 @@ const echoAfter = time.Second
 
 // open makes a node that is ready to run, or closes what it made and says what is wrong.
 func open(ctx context.Context, c checked, x extras) (n *node, err error) {
-	n = &node{log: c.logger(c.logTo), now: c.now}
+	n = &node{log: c.logger(c.logTo), now: c.now, drainFor: c.Drain.is}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -174,7 +178,7 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	if err != nil {
 		return err
 	}
-	n.close = append(n.close, n.drain)
+	n.close = append(n.close, n.endPushes)
 	if c.MetricsAddr != "" {
 		return n.metrics(c.MetricsAddr)
 	}
@@ -270,11 +274,20 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	return p, err
 }
 
-// Run serves until ctx is done, then lets go in order: no new requests, requests under way, pushes
-// under way.
+// Run serves until ctx is done, then lets go in order: no new rings and calls, calls under way, no
+// new requests, requests under way. Close ends the pushes under way.
 func (n *node) Run(ctx context.Context) error {
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
+	serving, shut := context.WithCancel(loops)
 	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer shut()
+		select {
+		case <-ctx.Done():
+			n.drain(serving)
+		case <-serving.Done():
+		}
+	})
 	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 5*time.Second, "checkpoint", n.store.Checkpoint)
@@ -284,7 +297,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Jobs().Forget(ctx, n.now()) })
 	n.billingLoops(loops, &wg)
-	err := n.serve(ctx)
+	err := n.serve(serving)
 	stop()
 	wg.Wait()
 	return err
@@ -348,8 +361,8 @@ func (n *node) retire(ctx context.Context) error {
 	return nil
 }
 
-// drain gives calls and pushes under way a moment to end.
-func (n *node) drain() error {
+// endPushes gives pushes under way a moment to end. What is cut off is pushed by the next process.
+func (n *node) endPushes() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return n.board.Close(ctx)
@@ -388,8 +401,12 @@ func prefixes(list []string) []netip.Prefix {
 	return out
 }
 
-// ready says whether database, bus and gateway answer.
+// ready says whether database, bus and gateway answer. It fails while the server drains, so that
+// balancers send nothing more.
 func (n *node) ready(ctx context.Context) error {
+	if n.draining.Load() {
+		return errors.New("the server is stopping")
+	}
 	if err := n.store.Ready(ctx); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}

@@ -126,7 +126,7 @@ func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.A
 	args := append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file",
 		key, "--apns-ca-file", ca,
 		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox),
-		"--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"}, append(more, db...)...)
+		"--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0", "--drain", "0s"}, append(more, db...)...)
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	var errs lines
@@ -161,7 +161,7 @@ func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.A
 	}
 	go io.Copy(io.Discard, out)
 	_, addr, _ := strings.Cut(told[1], " on ")
-	s := &server{t: t, stop: stop, metrics: strings.TrimPrefix(told[0], "metrics at ")}
+	s := &server{t: t, stop: stop, signal: cancel, metrics: strings.TrimPrefix(told[0], "metrics at ")}
 	s.ready.URL = "http://" + addr
 	return s
 }

@@ -37,7 +37,7 @@ func spawn(ctx context.Context, dir string, env []string, verb ...string) (*chil
 	}
 	defer log.Close()
 	c.cmd = exec.CommandContext(ctx, self, verb...)
-	c.cmd.Env, c.cmd.Stderr = append(os.Environ(), env...), log
+	c.cmd.Env, c.cmd.Stderr = append(append(os.Environ(), "CARILLON_DRAIN=0s"), env...), log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = 30 * time.Second
 	out, err := c.cmd.StdoutPipe()

@@ -27,7 +27,8 @@ const callLease = 30 * time.Second
 
 // Answer makes the ring a call: the first device wins, the same device may answer again and gets a
 // new leg. Another device is refused with Conflict, an ended ring with Gone, an offer that cannot
-// be carried before anything is written.
+// be carried before anything is written, and a first answer while the server drains with
+// Unavailable.
 func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID, sdp string) (gateway.Answer, error) {
 	if b.Media == nil {
 		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
@@ -35,11 +36,19 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	// The ring first, then the offer: a phone that comes too late must hear that, whatever it
 	// offers.
 	r, err := b.Store.For(d.Tenant).Rings().Get(ctx, id)
-	if err == nil {
-		_, err = answerable(r, d, b.Now())
-	}
 	if err != nil {
 		return gateway.Answer{}, err
+	}
+	a, err := answerable(r, d, b.Now())
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	if a.State != tenants.Answered {
+		leave, err := b.draining.enter()
+		if err != nil {
+			return gateway.Answer{}, err
+		}
+		defer leave()
 	}
 	if err := b.Media.Check(sdp); err != nil {
 		return gateway.Answer{}, refusal(err)
@@ -48,7 +57,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	a, _ := r.AttemptOf(d.ID)
+	a, _ = r.AttemptOf(d.ID)
 	agent, err := b.openAgent(ctx, r)
 	if err != nil {
 		if first { // the person answered a call that nobody can speak on

@@ -97,6 +97,8 @@ type Board struct {
 	limits  tenants.RateLimiter
 	paced   spacing
 	removed removedDevices
+
+	draining draining
 }
 
 // New checks the parts and gives a Board. Close it to wait for the pushes that are on their way.

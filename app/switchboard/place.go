@@ -28,6 +28,9 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	defer b.placed.leave(c.Tenant.ID, i.Key)
 
 	scope := b.scope(c)
+	if b.draining.begun.Load() {
+		return b.earlier(ctx, scope, i, stopping())
+	}
 	if err := b.admit(c); err != nil {
 		return b.earlier(ctx, scope, i, err)
 	}

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"time"
+)
+
+// drainMost is the longest time to wait for calls: the gateway ends every call after an hour.
+const drainMost = time.Hour
+
+// Once the time for calls is over: how long their ends may take to be recorded, and how long event
+// streams then have to send them to phones before they are cut.
+const (
+	endWithin = 5 * time.Second
+	lastWords = 300 * time.Millisecond
+)
+
+// drain refuses new rings and calls, and returns when the calls under way have ended, which those
+// that last longer than drainFor do with a notice. Without calls it returns at once. Requests and
+// background loops go on meanwhile.
+func (n *node) drain(ctx context.Context) {
+	n.draining.Store(true)
+	n.board.Drain()
+	calls := len(n.voice.Calls())
+	if calls > 0 {
+		n.log.Info("stopping: waiting for calls to end", "calls", calls, "at_most", n.drainFor.String())
+	}
+	limit, cancel := context.WithTimeout(ctx, n.drainFor)
+	defer cancel()
+	if err := n.voice.Drain(limit); err != nil {
+		n.log.Warn("stopping: calls were ended", "calls", len(n.voice.Calls()))
+	}
+	if calls == 0 {
+		return
+	}
+	ended, cancel := context.WithTimeout(ctx, endWithin)
+	defer cancel()
+	_ = n.voice.Drain(ended) // it says that time is up, and then there is nothing more to wait for
+	select {
+	case <-time.After(lastWords):
+	case <-ctx.Done():
+	}
+}
