@@ -48,8 +48,8 @@ func TestPlansAndDoctor(t *testing.T) {
 	}
 	wants(t, 0, "", "migrate", "up", "--data", data)
 	money := []string{"--data", data, "--stripe-key", stripetest.Key, "--stripe-api-url", s.URL(), "--public-url", "https://ring.example"}
-	doctor := slices.Concat([]string{"doctor", "--master-key-file", master, "--stripe-webhook-secret", stripetest.Secret}, money,
-		outside(t))
+	doctor := slices.Concat([]string{"doctor", "--master-key-file", master, "--stripe-webhook-secret", stripetest.Secret,
+		"--trusted-proxies", "127.0.0.1"}, money, outside(t))
 	wants(t, 1, "the price carillon_growth_month is not at Stripe; run `carillon plans sync`", doctor...)
 	wants(t, 0, "made the price carillon_growth_month", append([]string{"plans", "sync"}, money...)...)
 	wants(t, 0, "Stripe already has everything", append([]string{"plans", "sync"}, money...)...)

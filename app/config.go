@@ -139,6 +139,16 @@ func (c Config) addresses(f *configFaults) {
 	}
 }
 
+// hiddenClients says that all clients will count as one address, or nothing. This program speaks
+// plain HTTP, so a public https address means a proxy in front.
+func (c Config) hiddenClients() string {
+	if len(c.TrustedProxies) > 0 || !strings.HasPrefix(c.PublicURL, "https://") {
+		return ""
+	}
+	return "CARILLON_TRUSTED_PROXIES is empty, and CARILLON_PUBLIC_URL is https, so a proxy is in front: all clients behind it count " +
+		"as one address, and one of them can use up the limits of all; give the proxy's address as requests come from it, such as 127.0.0.1"
+}
+
 // limits checks rates and the form of the log.
 func (c Config) limits(f *configFaults) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {

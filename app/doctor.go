@@ -27,6 +27,9 @@ func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
 	if err != nil {
 		findings[0] = billing.Finding{Text: "the configuration has faults:\n" + err.Error()}
 	}
+	if hidden := d.hiddenClients(); hidden != "" {
+		findings = append(findings, billing.Finding{Text: hidden})
+	}
 	good.now = c.now
 	findings = append(findings, d.database(ctx, c, good)...)
 	findings = append(findings, good.ask(ctx, d.TimeServer)...)

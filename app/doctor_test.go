@@ -120,6 +120,8 @@ func TestDoctor(t *testing.T) {
 		{right, []string{"--time-server", clock(t, 5*time.Minute)}, 1, []string{"BAD  the clock is -", "ok   Apple's host"}},
 		{right, []string{"--apns-sandbox-url", "https://" + freeAddr(t)}, 1, []string{"BAD  Apple's host", "ok   Apple's host"}},
 		{right, []string{"--rtc-ice-servers", "stun:" + silent.LocalAddr().String()}, 1, []string{"does not help phones"}},
+		{right, []string{"--public-url", "https://ring.example.com"}, 1, []string{"BAD  CARILLON_TRUSTED_PROXIES is empty"}},
+		{right, []string{"--public-url", "https://ring.example.com", "--trusted-proxies", "127.0.0.1"}, 0, nil},
 		{right, []string{"--data", filepath.Join(data, "none")}, 1, []string{"BAD  the database: there is no database in"}},
 	} {
 		code, said := doctor(c.key, c.more...)

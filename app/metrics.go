@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,6 +58,14 @@ func (n *node) gauges() []prometheus.Collector {
 		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 			func() float64 { return float64(read(n.store.Stats())) }))
 	}
+	edge := func(name, help string, counted *atomic.Int64) {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(counted.Load()) }))
+	}
+	edge("carillon_forwarded_untrusted_total", "Requests with X-Forwarded-For from an address that CARILLON_TRUSTED_PROXIES does not name.",
+		&n.counts.ForwardedUntrusted)
+	edge("carillon_forwarded_unreadable_total", "Requests of a trusted proxy whose X-Forwarded-For cannot be read.",
+		&n.counts.ForwardedUnreadable)
 	gauge("carillon_calls", "Calls that are up in this process.", func() float64 { return float64(len(n.voice.Calls())) })
 	gauge("carillon_apns_connections", "Connections to Apple that are open.",
 		func() float64 { return float64(n.sends.Stats().Connections) })

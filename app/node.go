@@ -53,6 +53,7 @@ type node struct {
 
 	metricsAddr net.Addr // nil = no metrics listener
 	meter       *meter   // nil likewise
+	counts      web.Counts
 
 	drainFor time.Duration // how long calls may last once the server must stop
 	draining atomic.Bool
@@ -204,7 +205,8 @@ func (n *node) mount(c checked, x extras) error {
 	if err != nil {
 		return err
 	}
-	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), ErrorPage: pages.console.ErrorPage})
+	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
+		ErrorPage: pages.console.ErrorPage})
 	web.Health(edge, n.ready)
 	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, Media: n.board,
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})

@@ -38,6 +38,9 @@ func (s *serveCmd) Run(ctx context.Context, c terminal) (err error) {
 	if n.metricsAddr != nil {
 		fmt.Fprintf(c.out, "metrics at http://%s/metrics\n", n.metricsAddr)
 	}
+	if hidden := good.hiddenClients(); hidden != "" {
+		n.log.Warn(hidden)
+	}
 	fmt.Fprintf(c.out, "carillon serves %s on %s\n", good.PublicURL, n.addr)
 	return errors.Join(n.Run(ctx), n.Close())
 }

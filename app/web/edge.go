@@ -35,6 +35,7 @@ type Config struct {
 	Log            *slog.Logger
 	Now            func() time.Time
 	TrustedProxies []netip.Prefix // only their X-Forwarded-For is trusted
+	Counts         *Counts        // what is counted; nil = nobody reads it
 	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
 	Connections    int            // at once; 0 = 16,384
 
@@ -67,6 +68,9 @@ func New(c Config) *fiber.App {
 	}
 	if e.Now == nil {
 		e.Now = time.Now
+	}
+	if e.Counts == nil {
+		e.Counts = new(Counts)
 	}
 	if e.BodyLimit == 0 {
 		e.BodyLimit = MaxBody + envelope
@@ -140,6 +144,7 @@ func (e *edge) enter(c *fiber.Ctx) error {
 	head.Set(fiber.HeaderCacheControl, "no-store")
 	head.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 
+	e.checkProxy(c)
 	err := e.next(c)
 	if err != nil {
 		err = e.fail(c, err)

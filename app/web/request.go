@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/netip"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -40,43 +39,6 @@ func RequestID(c *fiber.Ctx) string {
 		return v.id
 	}
 	return ""
-}
-
-// IP is the client's address. X-Forwarded-For is read from its end, and only as far as trusted
-// proxies wrote it; the client may have forged the rest.
-func IP(c *fiber.Ctx) string {
-	at, ok := netip.AddrFromSlice(c.Context().RemoteIP())
-	if !ok {
-		return ""
-	}
-	at = at.Unmap()
-	v, ok := visitOf(c)
-	if !ok || !v.edge.trusts(at) {
-		return at.String()
-	}
-	var hops []string
-	for _, h := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
-		hops = append(hops, strings.Split(string(h), ",")...)
-	}
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		if at = hop.Unmap(); !v.edge.trusts(at) {
-			break
-		}
-	}
-	return at.String()
-}
-
-func (e *edge) trusts(a netip.Addr) bool {
-	for _, p := range e.TrustedProxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 // Deadline limits a handler to ten seconds. Fiber cancels nothing when a client hangs up, so

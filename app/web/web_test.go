@@ -146,7 +146,24 @@ func TestIP(t *testing.T) {
 		"forged by the client":      {"0.0.0.0/32", []string{"9.9.9.9, 203.0.113.7"}, "203.0.113.7"},
 		"in two headers":            {"0.0.0.0/32", []string{"9.9.9.9", "203.0.113.7"}, "203.0.113.7"},
 		"two proxies":               {"0.0.0.0/8", []string{"9.9.9.9, 203.0.113.7, 0.0.0.9"}, "203.0.113.7"},
-		"rubbish":                   {"0.0.0.0/32", []string{"203.0.113.7, rubbish"}, "0.0.0.0"},
+		"rubbish":                   {"0.0.0.0/32", []string{"203.0.113.7, rubbish"}, UnknownIP},
+		"only rubbish":              {"0.0.0.0/32", []string{"rubbish"}, UnknownIP},
+		"rubbish behind the client": {"0.0.0.0/32", []string{"rubbish, 203.0.113.7"}, "203.0.113.7"},
+		"a hidden client":           {"0.0.0.0/32", []string{"_hidden"}, UnknownIP},
+		"port":                      {"0.0.0.0/32", []string{"203.0.113.7:51234"}, "203.0.113.7"},
+		"port of letters":           {"0.0.0.0/32", []string{"203.0.113.7:http"}, UnknownIP},
+		"brackets":                  {"0.0.0.0/32", []string{"[2001:DB8::7]"}, "2001:db8::7"},
+		"brackets and port":         {"0.0.0.0/32", []string{"[2001:db8::7]:51234"}, "2001:db8::7"},
+		"half a bracket":            {"0.0.0.0/32", []string{"[2001:db8::7"}, UnknownIP},
+		"text behind a bracket":     {"0.0.0.0/32", []string{"[2001:db8::7]x"}, UnknownIP},
+		"IPv6 and port, bare":       {"0.0.0.0/32", []string{"2001:db8:0:0:0:0:0:7:51234"}, "2001:db8::7"},
+		"zone":                      {"0.0.0.0/32", []string{"fe80::7%eth0"}, "fe80::7"},
+		"quotes":                    {"0.0.0.0/32", []string{`"203.0.113.7"`}, "203.0.113.7"},
+		"quotes, brackets, port":    {"0.0.0.0/32", []string{`"[2001:db8::7]:51234"`}, "2001:db8::7"},
+		"trailing comma":            {"0.0.0.0/32", []string{"203.0.113.7,"}, "203.0.113.7"},
+		"commas and blanks":         {"0.0.0.0/32", []string{", ,203.0.113.7 ,\t, "}, "203.0.113.7"},
+		"only commas":               {"0.0.0.0/32", []string{", ,"}, "0.0.0.0"},
+		"ports of two proxies":      {"0.0.0.0/8", []string{"203.0.113.7:5, 0.0.0.9:80"}, "203.0.113.7"},
 		"nothing from the proxy":    {"0.0.0.0/32", nil, "0.0.0.0"},
 		"IPv4 in IPv6 is unwrapped": {"0.0.0.0/32", []string{"::ffff:203.0.113.7"}, "203.0.113.7"},
 	} {
@@ -184,5 +201,43 @@ func TestDeadline(t *testing.T) {
 	})
 	if _, err := app.Test(request(t, "GET", "http://x/", ""), noTimeout); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestProxyIsReported: what is wrong with a proxy is logged once and counted.
+func TestProxyIsReported(t *testing.T) {
+	t.Parallel()
+	proxy := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")}
+	for name, tc := range map[string]struct {
+		trusted   []netip.Prefix
+		forwarded string
+		logged    string
+		counts    [2]int64 // untrusted, unreadable
+	}{
+		"untrusted":  {nil, "203.0.113.7", "CARILLON_TRUSTED_PROXIES does not name", [2]int64{3, 0}},
+		"unreadable": {proxy, strings.Repeat("rubbish", 20), "cannot be read", [2]int64{0, 3}},
+		"good":       {proxy, "203.0.113.7", "", [2]int64{}},
+		"no proxy":   {nil, "", "", [2]int64{}},
+	} {
+		var j journal
+		var counts Counts
+		app := New(Config{Log: j.log(), TrustedProxies: tc.trusted, Counts: &counts})
+		app.Get("/", func(c *fiber.Ctx) error { return c.SendString(IP(c)) })
+		for range 3 {
+			r := request(t, "GET", "http://x/", "")
+			if tc.forwarded != "" {
+				r.Header.Set("X-Forwarded-For", tc.forwarded)
+			}
+			if _, err := app.Test(r, noTimeout); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := [2]int64{counts.ForwardedUntrusted.Load(), counts.ForwardedUnreadable.Load()}; got != tc.counts {
+			t.Errorf("%s: counted %v, want %v", name, got, tc.counts)
+		}
+		warned := strings.Count(j.String(), `"level":"WARN"`)
+		if tc.logged == "" && warned != 0 || tc.logged != "" && (warned != 1 || !strings.Contains(j.String(), tc.logged)) {
+			t.Errorf("%s: %s", name, j.String())
+		}
 	}
 }
