@@ -30,30 +30,63 @@ const (
 	FactRemoved      FactKind = "removed"        // the device was removed while it rang
 )
 
-// FactKinds lists every kind: first the steps of a successful ring in order, then the ways it can
-// fail.
-var FactKinds = []FactKind{
-	FactPlaced, FactSent, FactAccepted, FactWoke, FactShown, FactAnswered, FactConnected, FactHungUp,
-	FactRefused, FactFailedToShow, FactSilenced, FactDeclined, FactElsewhere, FactBusy, FactCancelled, FactExpired, FactBroken, FactRemoved,
+// factRule is what holds for a kind of fact by itself. What it does to an attempt's state is in next.
+type factRule struct {
+	kind       FactKind
+	reportable bool // a phone may report it
+	coded      bool // it may carry CallKit's error code: the call was refused, or kept quiet
+	ends       bool // Carillon records it to end an attempt
+}
+
+// factRules has a row for each kind: first the steps of a successful ring in order, then the ways it
+// can fail.
+var factRules = []factRule{
+	{kind: FactPlaced},
+	{kind: FactSent},
+	{kind: FactAccepted},
+	{kind: FactWoke, reportable: true},
+	{kind: FactShown, reportable: true},
+	{kind: FactAnswered},
+	{kind: FactConnected},
+	{kind: FactHungUp, ends: true},
+	{kind: FactRefused},
+	{kind: FactFailedToShow, reportable: true, coded: true},
+	{kind: FactSilenced, reportable: true, coded: true},
+	{kind: FactDeclined, reportable: true},
+	{kind: FactElsewhere, ends: true},
+	{kind: FactBusy, reportable: true},
+	{kind: FactCancelled, ends: true},
+	{kind: FactExpired, ends: true},
+	{kind: FactBroken, ends: true},
+	{kind: FactRemoved, ends: true},
+}
+
+// FactKinds lists every kind, in the order of factRules.
+var FactKinds = func() (kinds []FactKind) {
+	for _, r := range factRules {
+		kinds = append(kinds, r.kind)
+	}
+	return kinds
+}()
+
+// rule is the row of the kind; the zero rule for a word that is no kind.
+func (k FactKind) rule() factRule {
+	for _, r := range factRules {
+		if r.kind == k {
+			return r
+		}
+	}
+	return factRule{}
 }
 
 // Reportable reports whether a phone may report the kind. The server records the others itself.
-func (k FactKind) Reportable() bool {
-	switch k {
-	case FactWoke, FactShown, FactFailedToShow, FactSilenced, FactDeclined, FactBusy:
-		return true
-	}
-	return false
-}
+func (k FactKind) Reportable() bool { return k.rule().reportable }
+
+// Coded reports whether the kind may carry CallKit's error code.
+func (k FactKind) Coded() bool { return k.rule().coded }
 
 // ends reports whether the kind ends an attempt and is recorded by Carillon itself.
-func (k FactKind) ends() bool {
-	switch k {
-	case FactHungUp, FactElsewhere, FactCancelled, FactExpired, FactBroken, FactRemoved:
-		return true
-	}
-	return false
-}
+func (k FactKind) ends() bool { return k.rule().ends }
 
 // Fact is one thing that happened to an attempt.
 type Fact struct {
@@ -91,10 +124,6 @@ var callKit = map[int]string{
 	0: "unknown", 1: "unentitled", 2: "call_uuid_exists", 3: "do_not_disturb", 4: "block_list",
 	5: "restricted_sharing", 6: "protected", 7: "sensitive_participants",
 }
-
-// Coded reports whether the kind may carry CallKit's error code: the call was refused, or kept
-// quiet.
-func (k FactKind) Coded() bool { return k == FactFailedToShow || k == FactSilenced }
 
 // MaxCallKitCode is the highest CallKit code that is accepted. Apple has eight today, from 0, and
 // adds some with new versions of iOS.

@@ -121,12 +121,3 @@ func active(t tenants.Tenant) error {
 	}
 	return nil
 }
-
-// idOf reads the id in the path. A malformed id is answered like an unknown one.
-func idOf[T ~string](c *fiber.Ctx, what string) (T, error) {
-	id, ok := tenants.ParseID[T](web.Param(c, "id"))
-	if !ok {
-		return "", tenants.NoSuch(what)
-	}
-	return id, nil
-}

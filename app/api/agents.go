@@ -78,7 +78,7 @@ func (a *API) listAgents(ctx context.Context, c *fiber.Ctx, k caller) error {
 
 // showAgent: GET /v1/agents/{id}.
 func (a *API) showAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.AgentID](c, "agent")
+	id, err := web.ID[tenants.AgentID](c, "agent")
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *API) showAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 
 // changeAgent: PATCH /v1/agents/{id}.
 func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.AgentID](c, "agent")
+	id, err := web.ID[tenants.AgentID](c, "agent")
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 
 // removeAgent: DELETE /v1/agents/{id}.
 func (a *API) removeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.AgentID](c, "agent")
+	id, err := web.ID[tenants.AgentID](c, "agent")
 	if err != nil {
 		return err
 	}

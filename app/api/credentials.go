@@ -164,7 +164,7 @@ func (a *API) listCredentials(ctx context.Context, c *fiber.Ctx, k caller) error
 
 // showCredential: GET /v1/credentials/{id}.
 func (a *API) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ type credentialChange struct {
 
 // changeCredential: PATCH /v1/credentials/{id}.
 func (a *API) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (a *API) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) erro
 
 // removeCredential: DELETE /v1/credentials/{id}.
 func (a *API) removeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (a *API) listDevices(ctx context.Context, c *fiber.Ctx, k caller) error {
 
 // showDevice: GET /v1/devices/{id}.
 func (a *API) showDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.DeviceID](c, "device")
+	id, err := web.ID[tenants.DeviceID](c, "device")
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (a *API) showDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 // changeDevice: PATCH /v1/devices/{id}. The token cannot change here: register again, or let the
 // phone renew it.
 func (a *API) changeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.DeviceID](c, "device")
+	id, err := web.ID[tenants.DeviceID](c, "device")
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (a *API) changeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 
 // removeDevice: DELETE /v1/devices/{id}.
 func (a *API) removeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.DeviceID](c, "device")
+	id, err := web.ID[tenants.DeviceID](c, "device")
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func textBody(c *fiber.Ctx, want string) (string, error) {
 
 // answerRing: POST /v1/phone/rings/{id}/answer.
 func (a *API) answerRing(ctx context.Context, c *fiber.Ctx, p phone) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (a *API) answerRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 
 // trickle: PATCH /v1/phone/rings/{id}/leg.
 func (a *API) trickle(ctx context.Context, c *fiber.Ctx, p phone) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func replySDP(c *fiber.Ctx, status int, kind, etag, body string) error {
 
 // hangUp: DELETE /v1/phone/rings/{id}/leg.
 func (a *API) hangUp(ctx context.Context, c *fiber.Ctx, p phone) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ type phoneRing struct {
 
 // showPhoneRing: GET /v1/phone/rings/{id}.
 func (a *API) showPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ type factReply struct {
 // reportFact: POST /v1/phone/rings/{id}/facts. Late and repeated facts get 200 too, or phones would
 // send them forever.
 func (a *API) reportFact(ctx context.Context, c *fiber.Ctx, p phone) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ var errOver = errors.New("api: the stream is over")
 // not do that, because iOS requires every VoIP push to be shown as a call. The stream also ends
 // when the device is removed, its credential replaced or its tenant suspended; see followRing.
 func (a *API) followPhoneRing(ctx context.Context, c *fiber.Ctx, p phone) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}

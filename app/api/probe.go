@@ -6,6 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/push"
+	"carillon/app/web"
 	"carillon/tenants"
 )
 
@@ -37,7 +38,7 @@ func showVerdict(v push.Verdict) verdict {
 
 // probeCredential: POST /v1/credentials/{id}/probe.
 func (a *API) probeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (a *API) probeCredential(ctx context.Context, c *fiber.Ctx, k caller) error
 
 // rollBackCredential: POST /v1/credentials/{id}/rollback.
 func (a *API) rollBackCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func replyRing(c *fiber.Ctx, status int, r *tenants.Ring) error {
 
 // showRing: GET /v1/rings/{id}.
 func (a *API) showRing(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
 // cancelRing: POST /v1/rings/{id}/cancel. The answer is the ring afterwards. A ring that had ended
 // does not change.
 func (a *API) cancelRing(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ type ringEvent struct {
 // revoked or its tenant suspended: at once if this process did it, and within eleven seconds if
 // another one did (a heartbeat, plus the second for which the store caches a key).
 func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 }
 
 func oneAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Agent, error) {
-	id, err := idOf[tenants.AgentID](c, "agent")
+	id, err := web.ID[tenants.AgentID](c, "agent")
 	if err != nil {
 		return tenants.Agent{}, err
 	}

@@ -10,43 +10,6 @@ import (
 	"carillon/views"
 )
 
-// road is what happens to an attempt that goes well, in order, and how it is said before and after.
-var road = []struct {
-	kind          tenants.FactKind
-	done, waiting string
-}{
-	{tenants.FactPlaced, "The ring was placed", "Place the ring"},
-	{tenants.FactSent, "Sent to Apple", "Send to Apple"},
-	{tenants.FactAccepted, "Apple accepted the push", "Apple accepts the push"},
-	{tenants.FactWoke, "The phone woke the app", "The phone wakes the app"},
-	{tenants.FactShown, "The call was on the screen", "The call is on the screen"},
-	{tenants.FactAnswered, "A person picked up", "A person picks up"},
-	{tenants.FactConnected, "Both could hear each other", "Both can hear each other"},
-}
-
-// turns are what else may happen, and whether it is a failure.
-var turns = map[tenants.FactKind]struct {
-	text string
-	bad  bool
-}{
-	tenants.FactRefused:      {"Apple refused the push", true},
-	tenants.FactFailedToShow: {"The phone refused to show the call", true},
-	tenants.FactSilenced:     {"The phone was silenced", true},
-	tenants.FactBroken:       {"The audio was lost", true},
-	tenants.FactRemoved:      {"Stopped: the phone was removed", false},
-	tenants.FactDeclined:     {"The person declined", false},
-	tenants.FactBusy:         {"The phone was in another call", false},
-	tenants.FactElsewhere:    {"Stopped: answered on another device", false},
-	tenants.FactCancelled:    {"Stopped before anyone answered", false},
-	tenants.FactExpired:      {"No answer in time", false},
-	tenants.FactHungUp:       {"The call was over", false},
-}
-
-// notes are what a fact means, where its label does not say it all.
-var factNotes = map[tenants.FactKind]string{
-	tenants.FactAccepted: "Apple accepts pushes even when the phone is off.",
-}
-
 // lateFrom is from when on a phone's report is called late.
 const lateFrom = 5 * time.Second
 
@@ -57,7 +20,7 @@ type clockwork struct {
 }
 
 func (w *clockwork) hop(f tenants.Fact, label string, state views.HopState) views.Hop {
-	h := views.Hop{Label: label, State: state, At: views.AtSecond(f.At, w.zone), Note: factNotes[f.Kind]}
+	h := views.Hop{Label: label, State: state, At: views.AtSecond(f.At, w.zone), Note: wordsOfFact[f.Kind].note}
 	if !w.last.IsZero() {
 		h.Delta = views.Millis(max(0, int(f.At.Sub(w.last).Milliseconds()))) // two clocks may differ by a moment
 	}
@@ -87,76 +50,78 @@ func detail(f tenants.Fact) string {
 	return ""
 }
 
-// hopsOf tells an attempt step by step: what was, what it waits for, and what did not come to pass.
+// hopsOf is an attempt step by step: what happened, what it waits for, and what did not happen.
 func hopsOf(a *tenants.Attempt, zone *time.Location) []views.Hop {
 	w := &clockwork{zone: zone}
 	by := map[tenants.FactKind]tenants.Fact{}
 	for _, f := range a.Facts {
 		by[f.Kind] = f
 	}
-	far := 0 // hops of the road that were reached
-	for i, r := range road {
-		if _, ok := by[r.kind]; ok {
+	far := 0 // steps that were reached
+	for i, step := range steps {
+		if _, ok := by[step.fact]; ok {
 			far = i + 1
 		}
 	}
 	var hops []views.Hop
-	for i, r := range road[:far] {
-		f, ok := by[r.kind]
+	for _, step := range steps[:far] {
+		f, ok := by[step.fact]
 		switch {
 		case ok:
-			hops = append(hops, w.hop(f, r.done, views.HopDone))
-		case by[tenants.FactRefused].Kind != "" && r.kind == tenants.FactAccepted: // refused on one try, woke all the same
+			hops = append(hops, w.hop(f, step.done, views.HopDone))
+		case by[tenants.FactRefused].Kind != "" && step.fact == tenants.FactAccepted: // refused on one try, woke all the same
 		default:
-			hops = append(hops, views.Hop{Label: road[i].waiting, State: views.HopSkipped, Note: "Not reported yet."})
+			hops = append(hops, views.Hop{Label: step.waiting, State: views.HopSkipped, Note: "Not reported yet."})
 		}
 	}
 	hops = append(hops, rest(a, by, far)...)
-	return append(hops, w.turns(a, by)...)
+	return append(hops, w.others(a, by)...)
 }
 
-// rest is the road that was not reached.
+// rest are the steps that were not reached.
 func rest(a *tenants.Attempt, by map[tenants.FactKind]tenants.Fact, far int) []views.Hop {
 	if !a.State.Terminal() {
 		var hops []views.Hop
-		for i, r := range road[far:] {
+		for i, step := range steps[far:] {
 			state := views.HopWaiting
 			if i == 0 {
 				state = views.HopNow
 			}
-			hops = append(hops, views.Hop{Label: r.waiting, State: state})
+			hops = append(hops, views.Hop{Label: step.waiting, State: state})
 		}
 		return hops
 	}
-	if _, expired := by[tenants.FactExpired]; expired && far < len(road) {
-		return []views.Hop{{Label: road[far].waiting, State: views.HopFailed, Note: "Not reached in time."}}
+	if _, expired := by[tenants.FactExpired]; expired && far < len(steps) {
+		return []views.Hop{{Label: steps[far].waiting, State: views.HopFailed, Note: "Not reached in time."}}
 	}
 	return nil
 }
 
-// turns are the other facts, in the order of record, and after a refusal what could not follow.
-func (w *clockwork) turns(a *tenants.Attempt, by map[tenants.FactKind]tenants.Fact) []views.Hop {
+// others are the facts that are no step of a ring that goes well, in the order of record, and after
+// a refusal the steps that could not follow.
+func (w *clockwork) others(a *tenants.Attempt, by map[tenants.FactKind]tenants.Fact) []views.Hop {
 	var hops []views.Hop
 	for _, f := range a.Facts {
-		t, ok := turns[f.Kind]
-		if !ok {
+		words := wordsOfFact[f.Kind]
+		if words.waiting != "" {
 			continue
 		}
 		state := views.HopEnded
-		if t.bad {
+		if words.bad {
 			state = views.HopFailed
 		}
-		hops = append(hops, w.hop(f, t.text, state))
+		hops = append(hops, w.hop(f, words.done, state))
 	}
 	if _, refused := by[tenants.FactRefused]; refused && !a.Has(tenants.FactWoke) && a.State.Terminal() {
-		for _, r := range road[3:5] {
-			hops = append(hops, views.Hop{Label: r.done, State: views.HopSkipped})
+		for _, k := range []tenants.FactKind{tenants.FactWoke, tenants.FactShown} {
+			hops = append(hops, views.Hop{Label: wordsOfFact[k].done, State: views.HopSkipped})
 		}
 	}
 	return hops
 }
 
-// outcome is how an attempt stands, in a word or two.
+// outcome is the state of an attempt, in a word or two. Of one that missed or failed it is the last
+// fact in the order of factTable that explains it.
 func outcome(a *tenants.Attempt) (views.Tone, string) {
 	switch a.State {
 	case tenants.Placed:
@@ -176,28 +141,12 @@ func outcome(a *tenants.Attempt) (views.Tone, string) {
 	case tenants.Elsewhere:
 		return views.ToneNeutral, "Answered elsewhere"
 	}
-	for _, w := range worst {
-		if a.Has(w.fact) {
-			return w.tone, w.said
+	for _, w := range slices.Backward(factTable) {
+		if w.result != "" && a.Has(w.fact) {
+			return w.tone, w.result
 		}
 	}
 	return views.ToneBad, "Never reached Apple"
-}
-
-// worst is what an attempt came to that missed or failed: the first of these facts that it has.
-var worst = []struct {
-	fact tenants.FactKind
-	tone views.Tone
-	said string
-}{
-	{tenants.FactRefused, views.ToneBad, "Refused by Apple"},
-	{tenants.FactFailedToShow, views.ToneBad, "Refused by the phone"},
-	{tenants.FactBroken, views.ToneBad, "No audio"},
-	{tenants.FactRemoved, views.ToneBad, "Removed"},
-	{tenants.FactSilenced, views.ToneWarn, "Silenced"},
-	{tenants.FactBusy, views.ToneWarn, "In another call"},
-	{tenants.FactShown, views.ToneWarn, "No answer"},
-	{tenants.FactAccepted, views.ToneBad, "The phone did not respond"},
 }
 
 // laneOf is one device's part of a ring.

@@ -87,7 +87,7 @@ func (k credentialPages) credentialRow(ctx context.Context, v *page.Visitor, c t
 // checkCredential asks Apple now, and shows what it said. Nothing of that is kept but that it was
 // asked.
 func (k credentialPages) checkCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (k credentialPages) rollback(ctx context.Context, c *fiber.Ctx, v *page.Vis
 // setHedging says whether pushes with the credential are sent again while a connection to Apple is
 // silent.
 func (k credentialPages) setHedging(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
 	}

@@ -235,7 +235,7 @@ func contents(h *multipart.FileHeader) (b []byte, err error) {
 }
 
 func oneCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Credential, error) {
-	id, err := idOf[tenants.CredentialID](c, "credential")
+	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return tenants.Credential{}, err
 	}

@@ -140,7 +140,7 @@ func (k devicePages) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visit
 
 // oneDevice finds the device in the path.
 func oneDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Device, error) {
-	id, err := idOf[tenants.DeviceID](c, "device")
+	id, err := web.ID[tenants.DeviceID](c, "device")
 	if err != nil {
 		return tenants.Device{}, err
 	}

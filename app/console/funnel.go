@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"time"
 
 	"carillon/app/push"
@@ -25,44 +26,26 @@ func countsOf(rows []store.FunnelRow) counts {
 func (c counts) rings(k tenants.FactKind) int  { return int(c[k].Rings) }
 func (c counts) phones(k tenants.FactKind) int { return int(c[k].N) }
 
-// funnelSteps are the steps that a person reads, as GET /v1/analytics/funnel counts them, each with
-// where to look at what was lost before it.
-var funnelSteps = []struct {
-	fact               tenants.FactKind
-	name, means, state string
-}{
-	{tenants.FactPlaced, "Placed", "a program or person asked for it", ""},
-	{tenants.FactAccepted, "Accepted", "Apple accepted the push", "failed"},
-	{tenants.FactWoke, "Woke", "the phone started the app", "missed"},
-	{tenants.FactShown, "Shown", "the call was on the screen", "missed"},
-	{tenants.FactAnswered, "Answered", "a person picked up", "missed"},
-	{tenants.FactConnected, "Voice", "both could hear each other", "failed"},
-}
-
+// funnelOf is the funnel that a person reads, as GET /v1/analytics/funnel counts it.
 func funnelOf(c counts, words string) views.Funnel {
 	f := views.Funnel{Period: words}
-	for _, s := range funnelSteps {
-		step := views.FunnelStep{Name: s.name, Means: s.means, Count: c.rings(s.fact), Phones: c.phones(s.fact)}
-		if s.state != "" {
-			step.Href = views.PathRings + "?state=" + s.state
+	for _, w := range factTable {
+		if w.funnel == "" {
+			continue
+		}
+		step := views.FunnelStep{Name: w.funnel, Means: w.means, Count: c.rings(w.fact), Phones: c.phones(w.fact)}
+		if w.lost != "" {
+			step.Href = views.PathRings + "?state=" + w.lost
 		}
 		f.Steps = append(f.Steps, step)
 	}
 	return f
 }
 
-// hopNames are the waits before each hop.
-var hopNames = map[tenants.FactKind]string{
-	tenants.FactSent: "Placed → sent to Apple", tenants.FactAccepted: "Sent → accepted by Apple",
-	tenants.FactWoke:  "Accepted → app awake",
-	tenants.FactShown: "App awake → call on screen", tenants.FactAnswered: "On screen → picked up",
-	tenants.FactConnected: "Picked up → first sound",
-}
-
 func latencyOf(c counts, words string) views.Latency {
 	l := views.Latency{Period: words}
 	for _, h := range tenants.Hops[1:] {
-		row := views.HopLatency{Name: hopNames[h.Fact]}
+		row := views.HopLatency{Name: wordsOfFact[h.Fact].wait}
 		for _, n := range c[h.Fact].Buckets {
 			row.Count += int(n)
 		}
@@ -81,24 +64,15 @@ func percentile(r store.FunnelRow, p float64) int {
 	return int(d.Round(time.Millisecond).Milliseconds())
 }
 
-// outcomeKinds are the ways in which a push comes to no call on the screen, in the order in which a
-// person can do something about them.
-var outcomeKinds = []struct {
-	fact  tenants.FactKind
-	title string
-	tone  views.Tone
-}{
-	{tenants.FactSilenced, "The phone silenced the call", views.ToneWarn},
-	{tenants.FactFailedToShow, "The phone refused the call", views.ToneBad},
-	{tenants.FactRefused, "Apple refused the push", views.ToneBad},
-}
-
 // outcomesOf says why phones showed no call. Each phone counts, because each may have a reason of
 // its own.
 func outcomesOf(reasons []store.Reason, words string) views.Outcomes {
 	out := views.Outcomes{Period: words}
-	for _, kind := range outcomeKinds {
-		g := views.OutcomeGroup{Title: kind.title, Tone: kind.tone}
+	for _, kind := range slices.Backward(factTable) { // what the tenant can mend first
+		if kind.unshown == "" {
+			continue
+		}
+		g := views.OutcomeGroup{Title: kind.unshown, Tone: kind.tone}
 		for _, r := range reasons {
 			if r.Fact == kind.fact {
 				name, cure := reasonWords(r)

@@ -90,3 +90,21 @@ func (t *tenant) signs(state tenants.CredentialState) tenants.CredentialID {
 	}, newP8(t.h)))
 	return id
 }
+
+// TestEveryFactHasWords: a kind without a row would be a blank line on a ring's page.
+func TestEveryFactHasWords(t *testing.T) {
+	t.Parallel()
+	if len(factTable) != len(tenants.FactKinds) {
+		t.Errorf("%d rows for %d kinds", len(factTable), len(tenants.FactKinds))
+	}
+	for _, k := range tenants.FactKinds {
+		if w := wordsOfFact[k]; w.done == "" || (w.funnel != "") != (w.means != "") || (w.result != "") != (w.tone != "") {
+			t.Errorf("%s: %+v", k, w)
+		}
+	}
+	for _, h := range tenants.Hops[1:] {
+		if wordsOfFact[h.Fact].wait == "" {
+			t.Errorf("%s has no name in the chart of waits", h.Fact)
+		}
+	}
+}

@@ -247,7 +247,7 @@ func revocationOf(key tenants.Key, v *page.Visitor) views.Confirm {
 
 // revocation asks about the key that the path names.
 func (k keyPages) revocation(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
-	id, err := idOf[tenants.KeyID](c, "key")
+	id, err := web.ID[tenants.KeyID](c, "key")
 	if err != nil {
 		return confirmation{}, err
 	}

@@ -165,13 +165,3 @@ func (q *query) table(l list, n int, next string, filters ...views.Filter) views
 	}
 	return t
 }
-
-// idOf reads the id in the path. What is no id names nothing, and is answered like an id that is
-// unknown.
-func idOf[T ~string](c *fiber.Ctx, what string) (T, error) {
-	id, ok := tenants.ParseID[T](web.Param(c, "id"))
-	if !ok {
-		return "", tenants.NoSuch(what)
-	}
-	return id, nil
-}

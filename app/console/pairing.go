@@ -65,7 +65,7 @@ const statusStop = 286
 
 // pairWait is asked every two seconds by the page that shows a code.
 func (k devicePages) pairWait(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	id, err := idOf[tenants.PairingID](c, "pairing")
+	id, err := web.ID[tenants.PairingID](c, "pairing")
 	if err != nil {
 		return err
 	}

@@ -207,7 +207,7 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 
 // oneMember finds the person in the path.
 func oneMember(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Member, error) {
-	id, err := idOf[tenants.UserID](c, "member")
+	id, err := web.ID[tenants.UserID](c, "member")
 	if err != nil {
 		return tenants.Member{}, err
 	}

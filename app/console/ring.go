@@ -31,7 +31,7 @@ func (k ringPages) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 
 // oneRing finds the ring in the path, and the names that it speaks of.
 func (k ringPages) oneRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (*tenants.Ring, names, error) {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return nil, names{}, err
 	}
@@ -185,7 +185,7 @@ func (k ringPages) askCancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 
 // cancel ends a ring or hangs its call up. One that has ended stays as it ended.
 func (k ringPages) cancel(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	id, err := idOf[tenants.RingID](c, "ring")
+	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
 	}

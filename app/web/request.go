@@ -12,6 +12,16 @@ import (
 // Param is a copy of a path parameter.
 func Param(c *fiber.Ctx, name string) string { return strings.Clone(c.Params(name)) }
 
+// ID reads the id in the path. A malformed one names nothing: it is answered like one that does not
+// exist, 404 "no such what".
+func ID[T ~string](c *fiber.Ctx, what string) (T, error) {
+	id, ok := tenants.ParseID[T](Param(c, "id"))
+	if !ok {
+		return "", tenants.NoSuch(what)
+	}
+	return id, nil
+}
+
 // Query is a copy of a query parameter, empty when absent.
 func Query(c *fiber.Ctx, name string) string {
 	return string(c.Request().URI().QueryArgs().Peek(name))
