@@ -9,9 +9,8 @@ import (
 
 // fragment is a body of type application/trickle-ice-sdpfrag (RFC 8840 9).
 type fragment struct {
-	ufrag, pwd     string
-	candidates     []string // those we may send to
-	candidateCount int      // candidates named, allowed or not
+	ufrag, pwd string
+	candidates []candidate // those we may send to
 }
 
 // readFragment reads text from a phone. It ignores candidates that we may not send to, and those of
@@ -21,13 +20,17 @@ func readFragment(text string, r reach) (fragment, error) {
 	if len(text) > MaxSDP {
 		return f, refuse(TooLarge, fmt.Sprintf("The fragment is longer than %d bytes.", MaxSDP))
 	}
-	for raw := range strings.Lines(text) {
-		line := strings.TrimRight(raw, "\r\n")
+	lines := sdpLines(text)
+	if len(lines) == 0 {
+		return f, refuse(BadFragment, "The fragment is empty.")
+	}
+	var values []string
+	for n, line := range lines {
 		key, value, _ := strings.Cut(line, ":")
 		switch {
-		case line == "":
 		case len(line) < 2 || line[1] != '=':
-			return f, refuse(BadFragment, "The body is not a trickle ICE fragment (RFC 8840).")
+			return f, refuse(BadFragment, fmt.Sprintf(
+				"Line %d of the fragment, %q, is not written as a letter, '=' and a value (RFC 8840).", n+1, shorten(line)))
 		case key == "a=ice-ufrag":
 			if f.ufrag != "" && f.ufrag != value {
 				return f, refuse(UnsupportedChange, "The fragment has more than one ICE session; bundle all media.")
@@ -36,15 +39,10 @@ func readFragment(text string, r reach) (fragment, error) {
 		case key == "a=ice-pwd":
 			f.pwd = value
 		case key == "a=candidate":
-			f.candidateCount++
-			if ip, ok := candidateIP(value); ok && r.allows(ip) {
-				f.candidates = append(f.candidates, value)
-			}
+			values = append(values, value)
 		}
 	}
-	if f.candidateCount > MaxCandidates {
-		return f, refuse(TooLarge, fmt.Sprintf("The fragment names more than %d candidates; a phone has a handful.", MaxCandidates))
-	}
+	f.candidates = usable(values, r)
 	return f, f.check()
 }
 
@@ -54,9 +52,9 @@ func (f fragment) check() error {
 	case f.ufrag == "":
 		return refuse(BadFragment, "The fragment has no a=ice-ufrag, so it cannot be told which ICE session it is about.")
 	case len(f.ufrag) < 4 || len(f.ufrag) > 256 || !iceChars(f.ufrag):
-		return refuse(BadFragment, "The fragment's a=ice-ufrag is malformed.")
+		return refuse(BadFragment, "The fragment's a=ice-ufrag must have 4 to 256 letters, digits, '+' or '/'.")
 	case f.pwd != "" && (len(f.pwd) < 22 || len(f.pwd) > 256 || !iceChars(f.pwd)):
-		return refuse(BadFragment, "The fragment's a=ice-pwd is malformed.")
+		return refuse(BadFragment, "The fragment's a=ice-pwd must have 22 to 256 letters, digits, '+' or '/'.")
 	}
 	return nil
 }

@@ -296,11 +296,15 @@ func (g *Gateway) Trickle(ctx context.Context, id, leg, ifMatch, text string) (T
 		return Trickled{}, refuse(IfMatchStale, "If-Match names an earlier ICE session; send the newest ETag.")
 	}
 	if f.ufrag == l.remoteUfrag {
-		return Trickled{}, l.trickle(f)
+		l.addCandidates(f.candidates)
+		return Trickled{}, nil
 	}
 	got, err := l.restart(ctx, f)
-	if err != nil && c.over() {
+	switch {
+	case err != nil && c.over():
 		return Trickled{}, refuse(CallEnded, "The call has ended.")
+	case err != nil && l.state() == legLeft:
+		return Trickled{}, refuse(CallEnded, "The phone has closed this connection; it can only come back with a new offer.")
 	}
 	return got, err
 }

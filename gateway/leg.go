@@ -52,11 +52,12 @@ type leg struct {
 	offer       *offer
 	remoteUfrag string
 	etag        string
-	candidates  int // of the present ICE session
+	probes      probes // of the present ICE session
 
 	gathered  chan struct{} // holds one token when gathering completed
 	stateMu   sync.Mutex    // one state change at a time
 	connState atomic.Int32  // a legState
+	proven    atomic.Bool   // the phone has connected: it is where it says
 	hasSound  atomic.Bool   // the phone has sent RTP
 
 	mu      sync.Mutex // guards closed, and running.Add against Wait
@@ -78,10 +79,9 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 		return nil, "", fmt.Errorf("connection: %w", err)
 	}
 	l := &leg{
-		call: c, pc: pc, track: &outTrack{}, since: g.cfg.Now(), offer: o, candidates: o.candidateCount,
+		call: c, pc: pc, track: &outTrack{}, since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
 		gathered: make(chan struct{}, 1),
 	}
-	l.remoteUfrag, _ = o.credentials()
 	text, err := l.answer(ctx)
 	if err != nil {
 		l.close()
@@ -99,12 +99,13 @@ func (l *leg) answer(ctx context.Context) (string, error) {
 	l.setCallbacks()
 	text, err := l.offer.marshal()
 	if err != nil {
-		return "", &Refused{Reason: BadOffer, Msg: "The offer cannot be read.", Err: err}
+		return "", fmt.Errorf("reduced offer: %w", err)
 	}
 	local, err := l.negotiate(ctx, text)
 	if err != nil {
 		return "", err
 	}
+	l.addCandidates(l.offer.candidates)
 	for _, r := range l.pc.GetReceivers() {
 		l.runOwned(func() { l.discardRTCP(r.Read) })
 	}
@@ -136,6 +137,7 @@ func (l *leg) stateChanged(webrtc.PeerConnectionState) {
 	defer l.stateMu.Unlock()
 	switch l.pc.ConnectionState() {
 	case webrtc.PeerConnectionStateConnected:
+		l.proven.Store(true)
 		l.connState.Store(int32(legConnected))
 	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
 		l.connState.Store(int32(legLost))
@@ -171,14 +173,14 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	}
 	err := l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text})
 	if err != nil {
-		return "", &Refused{Reason: BadOffer, Msg: "The offer's audio cannot be used; make it with a WebRTC library.", Err: err}
+		return "", fmt.Errorf("reduced offer: %w", err) // ours: readOffer accepted the phone's
 	}
 	answer, err := l.pc.CreateAnswer(nil)
 	if err != nil {
-		return "", &Refused{Reason: UnsupportedMedia, Msg: "The offer's audio cannot be answered.", Err: err}
+		return "", fmt.Errorf("create an answer: %w", err)
 	}
 	if err := l.pc.SetLocalDescription(answer); err != nil {
-		return "", &Refused{Reason: UnsupportedMedia, Msg: "The offer's audio cannot be answered.", Err: err}
+		return "", fmt.Errorf("use our answer: %w", err)
 	}
 	late := time.NewTimer(gatherTimeout)
 	defer late.Stop()
@@ -201,16 +203,13 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	return "", ctx.Err()
 }
 
-// trickle adds candidates of the present ICE session. Called with c.signalling held.
-func (l *leg) trickle(f fragment) error {
-	if l.candidates += f.candidateCount; l.candidates > MaxCandidates {
-		return refuse(TooLarge, fmt.Sprintf("More than %d candidates were named; a phone has a handful.", MaxCandidates))
+// addCandidates gives Pion the addresses of the phone that we check first. Called with
+// c.signalling held, or before the leg is known to others.
+func (l *leg) addCandidates(list []candidate) {
+	for _, c := range l.probes.add(list, l.proven.Load()) {
+		// A candidate that Pion cannot use is ignored (RFC 9725 4.3.2).
+		_ = l.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.text, SDPMid: &l.offer.mid})
 	}
-	for _, c := range f.candidates {
-		// A candidate that cannot be used is ignored (RFC 9725 4.3.2).
-		_ = l.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c, SDPMid: &l.offer.mid})
-	}
-	return nil
 }
 
 // restart starts the new ICE session of f with the same encryption. The old session carries the
@@ -227,7 +226,8 @@ func (l *leg) restart(ctx context.Context, f fragment) (Trickled, error) {
 	if err != nil {
 		return Trickled{}, err
 	}
-	l.remoteUfrag, l.candidates = f.ufrag, f.candidateCount
+	l.remoteUfrag, l.probes = f.ufrag, probes{}
+	l.addCandidates(f.candidates)
 	body, err := writeFragment(local)
 	if err != nil {
 		return Trickled{}, err

@@ -1,8 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
-	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,6 @@ import (
 const (
 	// MaxSDP is the longest offer or trickle fragment read, in bytes.
 	MaxSDP = 64 << 10
-	// MaxCandidates is how many addresses one ICE session of a phone may name.
-	MaxCandidates = 32
 	// maxSections bounds the m-lines of an offer.
 	maxSections = 16
 )
@@ -21,11 +20,13 @@ const (
 // offer is a phone's offer reduced to its one audio section, the only part that Pion gets. The
 // other sections are answered here, as rejected.
 type offer struct {
-	desc           *sdp.SessionDescription // with the audio section only
-	audio          int                     // its index in sections
-	sections       []*sdp.MediaDescription // all, as offered
-	mid            string
-	candidateCount int // candidates named, allowed or not
+	desc       *sdp.SessionDescription // with the audio section only, and without candidates
+	audio      int                     // its index in sections
+	sections   []*sdp.MediaDescription // all, as offered
+	mid        string
+	direction  string
+	ufrag      string      // of the phone's ICE session
+	candidates []candidate // those we may send to
 }
 
 // readOffer checks text and reduces it. Every error is a *Refused. It starts nothing.
@@ -33,11 +34,11 @@ func readOffer(text string, r reach) (*offer, error) {
 	if len(text) > MaxSDP {
 		return nil, refuse(TooLarge, fmt.Sprintf("The offer is longer than %d bytes; offer audio only.", MaxSDP))
 	}
-	var desc sdp.SessionDescription
-	if err := desc.UnmarshalString(text); err != nil || text == "" {
-		return nil, &Refused{Reason: BadOffer, Msg: "The offer is not a session description (RFC 8866).", Err: err}
+	desc, err := parseOffer(text)
+	if err != nil {
+		return nil, err
 	}
-	o := &offer{desc: &desc, sections: desc.MediaDescriptions}
+	o := &offer{desc: desc, sections: desc.MediaDescriptions}
 	if len(o.sections) > maxSections {
 		return nil, refuse(TooLarge, fmt.Sprintf("The offer has more than %d media sections; offer audio only.", maxSections))
 	}
@@ -47,133 +48,183 @@ func readOffer(text string, r reach) (*offer, error) {
 	if err := o.checkAudio(); err != nil {
 		return nil, err
 	}
-	if err := o.keepAudioOnly(r); err != nil {
+	if err := o.findCandidates(r); err != nil {
 		return nil, err
 	}
-	return o, nil
+	return o, o.keepAudioOnly()
 }
 
 // findAudio finds the one active audio section.
 func (o *offer) findAudio() error {
-	found := 0
+	var found []int
+	all, inactive := 0, false
 	for i, m := range o.sections {
-		if m.MediaName.Media == "audio" && isActive(m) {
-			o.audio = i
-			found++
+		if m.MediaName.Media != "audio" {
+			continue
+		}
+		all++
+		switch {
+		case isRejected(m):
+		case o.directionOf(m) == "inactive":
+			inactive = true
+		default:
+			found = append(found, i)
 		}
 	}
-	switch found {
-	case 1:
+	switch {
+	case len(found) == 1:
+		o.audio = found[0]
+		o.direction = o.directionOf(o.sections[o.audio])
 		return nil
-	case 0:
-		return refuse(NoAudio, "The offer has no active audio section; add the microphone's track before making it.")
+	case len(found) > 1:
+		return refuse(NoAudio, "The offer has more than one active audio section; a call has one.")
+	case all == 0:
+		return refuse(NoAudio, "The offer has no audio section; add the microphone's track before making it.")
+	case inactive:
+		return refuse(NoAudio, "The offer's audio is a=inactive; make it sendrecv before making the offer.")
 	}
-	return refuse(NoAudio, "The offer has more than one active audio section; a call has one.")
+	return refuse(NoAudio, "The offer's audio has port 0, which turns it off; offer it with another port, such as 9.")
 }
 
-// isActive reports whether the offerer wants m to carry anything (RFC 3264 5.1,
-// RFC 9143 6: port 0 means rejected unless it is bundle-only).
-func isActive(m *sdp.MediaDescription) bool {
+// isRejected reports whether the section is turned off by its port (RFC 3264 5.1, RFC 9143 6: port
+// 0, unless it is bundle-only).
+func isRejected(m *sdp.MediaDescription) bool {
 	_, bundled := m.Attribute("bundle-only")
-	_, off := m.Attribute("inactive")
-	return (m.MediaName.Port.Value != 0 || bundled) && !off
+	return m.MediaName.Port.Value == 0 && !bundled
 }
+
+// directionOf returns the direction of a section: its own, else that of the session level, else
+// sendrecv (RFC 8866 6.7).
+func (o *offer) directionOf(m *sdp.MediaDescription) string {
+	for _, from := range [][]sdp.Attribute{m.Attributes, o.desc.Attributes} {
+		for _, a := range from {
+			switch a.Key {
+			case "sendrecv", "sendonly", "recvonly", "inactive":
+				return a.Key
+			}
+		}
+	}
+	return "sendrecv"
+}
+
+// profiles are the names under which endpoints offer DTLS-SRTP. RFC 8829 5.1.2: an answerer accepts
+// each of them, goes by a=fingerprint, and repeats the name in its answer.
+var profiles = map[string]bool{
+	"RTP/AVP": true, "RTP/AVPF": true, "RTP/SAVP": true, "RTP/SAVPF": true, "UDP/TLS/RTP/SAVP": true, "UDP/TLS/RTP/SAVPF": true,
+	"TCP/DTLS/RTP/SAVP": true, "TCP/DTLS/RTP/SAVPF": true,
+}
+
+// maxMID is the longest mid that we repeat in an answer. Libraries use one to three characters.
+const maxMID = 64
 
 // checkAudio refuses an audio section that we cannot answer.
 func (o *offer) checkAudio() error {
 	m := o.sections[o.audio]
-	if p := strings.Join(m.MediaName.Protos, "/"); p != "UDP/TLS/RTP/SAVPF" && p != "UDP/TLS/RTP/SAVP" {
-		return refuse(UnsupportedMedia, "The audio must be encrypted by DTLS-SRTP (UDP/TLS/RTP/SAVPF), as WebRTC does.")
+	profile := strings.Join(m.MediaName.Protos, "/")
+	if !profiles[strings.ToUpper(profile)] {
+		return refuse(UnsupportedMedia, fmt.Sprintf(
+			"The offer's audio has the profile %q; WebRTC's is UDP/TLS/RTP/SAVPF.", shorten(profile)))
 	}
-	if !hasOpus(m) {
-		return refuse(UnsupportedMedia, "The offer's audio has no Opus (opus/48000/2); do not remove it from the codecs.")
+	if o.values("fingerprint") == nil && !strings.Contains(strings.ToUpper(profile), "TLS") {
+		return refuse(UnsupportedMedia, "The offer's audio has no a=fingerprint, so it is not encrypted by DTLS-SRTP, as WebRTC's is.")
 	}
-	mid, ok := m.Attribute("mid")
-	if !ok || mid == "" || len(mid) > 64 {
+	if err := checkOpus(m); err != nil {
+		return err
+	}
+	switch mid, _ := m.Attribute("mid"); {
+	case mid == "":
 		return refuse(BadOffer, "The offer's audio section has no a=mid; use the unified plan.")
+	case len(mid) > maxMID || strings.Contains(mid, " "):
+		return refuse(BadOffer, fmt.Sprintf("The offer's a=mid must be one word of at most %d characters.", maxMID))
+	default:
+		o.mid = mid
 	}
-	o.mid = mid
 	return nil
 }
 
-// hasOpus looks for a=rtpmap:<offered format> opus/48000/2 (RFC 7587 7).
-func hasOpus(m *sdp.MediaDescription) bool {
+// checkOpus refuses audio without Opus, and says what is wrong with an Opus that cannot be used.
+func checkOpus(m *sdp.MediaDescription) error {
+	formats, near := opusFormats(m)
+	switch {
+	case len(formats) > 0:
+		return nil
+	case near != "":
+		return refuse(UnsupportedMedia, fmt.Sprintf(
+			"The offer's Opus is a=rtpmap:%s; it must be opus/48000/2 (RFC 7587) and a format of the m=audio line.", shorten(near)))
+	}
+	return refuse(UnsupportedMedia, "The offer's audio has no Opus (opus/48000/2); do not remove it from the codecs.")
+}
+
+// opusFormats returns the formats of m that an a=rtpmap maps to opus/48000/2 (RFC 7587 7). If there
+// is none, near is the value of an a=rtpmap that names Opus.
+func opusFormats(m *sdp.MediaDescription) (formats []string, near string) {
 	for _, a := range m.Attributes {
-		format, codec, ok := strings.Cut(a.Value, " ")
-		if a.Key != "rtpmap" || !ok || !strings.EqualFold(codec, "opus/48000/2") {
+		format, codec, _ := strings.Cut(a.Value, " ")
+		name, _, _ := strings.Cut(codec, "/")
+		if a.Key != "rtpmap" || !strings.EqualFold(name, "opus") {
 			continue
 		}
-		for _, f := range m.MediaName.Formats {
-			if f == format {
-				return true
-			}
+		_, err := strconv.ParseUint(format, 10, 7)
+		if err == nil && strings.EqualFold(codec, "opus/48000/2") && slices.Contains(m.MediaName.Formats, format) {
+			formats = append(formats, format)
+			continue
 		}
+		near = a.Value
 	}
-	return false
+	return formats, near
 }
 
-// mappedFormats returns the formats that have an rtpmap. Pion would refuse the whole offer because
-// of one without.
-func mappedFormats(m *sdp.MediaDescription) []string {
-	var list []string
-	for _, f := range m.MediaName.Formats {
-		for _, a := range m.Attributes {
-			if a.Key == "rtpmap" && strings.HasPrefix(a.Value, f+" ") {
-				list = append(list, f)
-				break
-			}
-		}
-	}
-	return list
-}
-
-// keepAudioOnly leaves only the audio section in desc, with its transport and the
-// candidates we may send to.
-func (o *offer) keepAudioOnly(r reach) error {
-	m := *o.sections[o.audio]
-	candidates, err := o.candidates(r)
-	if err != nil {
-		return err
-	}
+// keepAudioOnly leaves only the audio section in desc, and of that only what we need to answer it
+// with Opus: a value that we do not understand cannot make Pion refuse the offer.
+func (o *offer) keepAudioOnly() error {
 	t := o.transport()
 	if err := t.check(); err != nil {
 		return err
 	}
-	m.Attributes = append(append(withoutTransport(&m), t.attributes()...), candidates...)
-	m.MediaName.Port.Value = 9
-	m.MediaName.Formats = mappedFormats(&m)
-	kept := o.desc.Attributes[:0:0]
-	for _, a := range o.desc.Attributes {
-		switch a.Key {
-		// The audio section has the transport now.
-		case "group", "candidate", "ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux":
-		default:
-			kept = append(kept, a)
-		}
+	o.ufrag = t.ufrag
+	m := *o.sections[o.audio]
+	formats, _ := opusFormats(&m)
+	m.MediaName = sdp.MediaName{
+		Media: "audio", Port: sdp.RangedPort{Value: 9}, Protos: []string{"UDP", "TLS", "RTP", "SAVPF"}, Formats: formats,
 	}
-	o.desc.Attributes = append(kept, sdp.NewAttribute("group", "BUNDLE "+o.mid))
-	o.desc.MediaDescriptions = []*sdp.MediaDescription{&m}
+	m.MediaTitle, m.ConnectionInformation, m.Bandwidth, m.EncryptionKey = nil, nil, nil, nil
+	m.Attributes = append(o.opusAttributes(&m), t.attributes()...)
+	kept := []sdp.Attribute{sdp.NewAttribute("group", "BUNDLE "+o.mid)}
+	if _, lite := o.desc.Attribute("ice-lite"); lite {
+		kept = append(kept, sdp.NewPropertyAttribute("ice-lite"))
+	}
+	o.desc = &sdp.SessionDescription{
+		Origin: sdp.Origin{
+			Username: "-", SessionID: 1, SessionVersion: 1, NetworkType: "IN", AddressType: "IP4", UnicastAddress: "0.0.0.0",
+		},
+		SessionName: "-", TimeDescriptions: []sdp.TimeDescription{{}},
+		Attributes: kept, MediaDescriptions: []*sdp.MediaDescription{&m},
+	}
 	return nil
 }
 
-// withoutTransport returns m's attributes without transport and addresses, which are added later,
-// and with one SSRC at most.
-func withoutTransport(m *sdp.MediaDescription) []sdp.Attribute {
-	kept := m.Attributes[:0:0]
+// opusAttributes returns the attributes of m that are about its Opus formats and its source, with
+// one SSRC at most.
+func (o *offer) opusAttributes(m *sdp.MediaDescription) []sdp.Attribute {
+	kept := []sdp.Attribute{sdp.NewAttribute("mid", o.mid), sdp.NewPropertyAttribute(o.direction)}
 	ssrc := ""
 	for _, a := range m.Attributes {
+		first, _, _ := strings.Cut(a.Value, " ")
 		switch a.Key {
-		case "candidate", "end-of-candidates", "bundle-only", "rid", "simulcast", "ssrc-group",
-			"ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup", "rtcp-mux":
-			continue
-		case "ssrc":
-			id, _, _ := strings.Cut(a.Value, " ")
-			if ssrc == "" {
-				ssrc = id
-			}
-			if id != ssrc {
+		case "rtpmap", "fmtp":
+			if !slices.Contains(m.MediaName.Formats, first) {
 				continue
 			}
+		case "msid":
+		case "ssrc":
+			if ssrc == "" {
+				ssrc = first
+			}
+			if first != ssrc {
+				continue
+			}
+		default:
+			continue
 		}
 		kept = append(kept, a)
 	}
@@ -203,55 +254,30 @@ func (o *offer) bundleFirst() *sdp.MediaDescription {
 	return first
 }
 
-// candidates returns the addresses that we may send to, of the audio section and of the first
-// section of its bundle.
-func (o *offer) candidates(r reach) ([]sdp.Attribute, error) {
-	for _, m := range o.sections {
-		for _, a := range m.Attributes {
-			if a.Key == "candidate" {
-				o.candidateCount++
-			}
-		}
-	}
-	if o.candidateCount > MaxCandidates {
-		return nil, refuse(TooLarge, fmt.Sprintf("The offer names more than %d candidates; a phone has a handful.", MaxCandidates))
-	}
+// findCandidates reads the candidates of the audio section and of the first section of its bundle.
+func (o *offer) findCandidates(r reach) error {
 	from := []*sdp.MediaDescription{o.sections[o.audio]}
 	if t := o.bundleFirst(); t != nil && t != from[0] {
 		from = append(from, t)
 	}
-	kept, possible, seen := []sdp.Attribute(nil), false, map[string]bool{}
+	var values []string
+	complete := !slices.Contains(strings.Fields(strings.Join(o.values("ice-options"), " ")), "trickle")
 	for _, m := range from {
 		for _, a := range m.Attributes {
-			if a.Key != "candidate" || seen[a.Value] {
-				continue
-			}
-			seen[a.Value] = true
-			ip, isIP := candidateIP(a.Value)
-			possible = possible || !isIP || !r.impossible(ip)
-			if isIP && r.allows(ip) {
-				kept = append(kept, a)
+			switch a.Key {
+			case "candidate":
+				values = append(values, a.Value)
+			case "end-of-candidates":
+				complete = true
 			}
 		}
 	}
-	if len(seen) > 0 && !possible {
-		return nil, refuse(Unreachable, "The offer names only addresses that no phone can be reached at, such as loopback.")
+	if complete && hopeless(values, r) {
+		return refuse(Unreachable, "The offer's candidates are all loopback, multicast or reserved addresses, "+
+			"and it announces no more (a=ice-options:trickle); no phone can be reached there.")
 	}
-	return kept, nil
-}
-
-// candidateIP returns the address of a candidate line (RFC 8839 5.1). Names, which
-// browsers use to hide addresses (mDNS), are never resolved: such a phone sends to us first.
-func candidateIP(value string) (netip.Addr, bool) {
-	fields := strings.Fields(value)
-	if len(fields) < 8 || len(value) > 512 || fields[6] != "typ" {
-		return netip.Addr{}, false
-	}
-	if port, err := strconv.ParseUint(fields[5], 10, 16); err != nil || port == 0 {
-		return netip.Addr{}, false
-	}
-	ip, err := netip.ParseAddr(fields[4])
-	return ip, err == nil && ip.Zone() == ""
+	o.candidates = usable(values, r)
+	return nil
 }
 
 // answer puts Pion's answer for the audio into an answer for all sections that the phone offered.
@@ -266,12 +292,13 @@ func (o *offer) answer(text string) (string, error) {
 	}
 	sound := desc.MediaDescriptions[0]
 	if sound.MediaName.Port.Value == 0 {
-		return "", refuse(UnsupportedMedia, "The offer's audio cannot be answered with Opus.")
+		return "", errors.New("our own answer rejects the audio")
 	}
 	desc.MediaDescriptions = make([]*sdp.MediaDescription, len(o.sections))
 	for i, m := range o.sections {
 		desc.MediaDescriptions[i] = rejectedSection(m)
 	}
+	sound.MediaName.Protos = o.sections[o.audio].MediaName.Protos // RFC 8829 5.1.2: as offered
 	desc.MediaDescriptions[o.audio] = sound
 	b, err := desc.Marshal()
 	return string(b), err
@@ -293,9 +320,11 @@ func rejectedSection(m *sdp.MediaDescription) *sdp.MediaDescription {
 // restart.
 func (o *offer) restarted(f fragment) (string, error) {
 	m := *o.desc.MediaDescriptions[0]
-	m.Attributes = replaceICE(m.Attributes, f)
+	m.Attributes = slices.DeleteFunc(slices.Clone(m.Attributes), func(a sdp.Attribute) bool {
+		return a.Key == "ice-ufrag" || a.Key == "ice-pwd"
+	})
+	m.Attributes = append(m.Attributes, sdp.NewAttribute("ice-ufrag", f.ufrag), sdp.NewAttribute("ice-pwd", f.pwd))
 	desc := *o.desc
-	desc.Attributes = withoutICE(desc.Attributes)
 	desc.Origin.SessionVersion++
 	desc.MediaDescriptions = []*sdp.MediaDescription{&m}
 	b, err := desc.Marshal()
@@ -306,41 +335,8 @@ func (o *offer) restarted(f fragment) (string, error) {
 	return string(b), nil
 }
 
-func withoutICE(attributes []sdp.Attribute) []sdp.Attribute {
-	kept := attributes[:0:0]
-	for _, a := range attributes {
-		switch a.Key {
-		case "ice-ufrag", "ice-pwd", "candidate", "end-of-candidates":
-		default:
-			kept = append(kept, a)
-		}
-	}
-	return kept
-}
-
-func replaceICE(attributes []sdp.Attribute, f fragment) []sdp.Attribute {
-	kept := append(withoutICE(attributes), sdp.NewAttribute("ice-ufrag", f.ufrag), sdp.NewAttribute("ice-pwd", f.pwd))
-	for _, c := range f.candidates {
-		kept = append(kept, sdp.NewAttribute("candidate", c))
-	}
-	return kept
-}
-
 // marshal returns the reduced offer as text for Pion.
 func (o *offer) marshal() (string, error) {
 	b, err := o.desc.Marshal()
 	return string(b), err
-}
-
-// credentials returns the ICE user fragment and password the phone offered.
-func (o *offer) credentials() (ufrag, pwd string) {
-	m := o.desc.MediaDescriptions[0]
-	pick := func(key string) string {
-		if v, ok := m.Attribute(key); ok {
-			return v
-		}
-		v, _ := o.desc.Attribute(key)
-		return v
-	}
-	return pick("ice-ufrag"), pick("ice-pwd")
 }

@@ -93,13 +93,12 @@ func TestBadOffers(t *testing.T) {
 		{"two audio sections", bare + bare[strings.Index(bare, "m=audio"):strings.Index(bare, "m=application")], NoAudio},
 		{"no Opus", strings.Replace(browser, "opus/48000/2", "PCMU/8000", 1), UnsupportedMedia},
 		{"Opus not among the formats", strings.Replace(browser, "SAVPF 111 63", "SAVPF 63", 1), UnsupportedMedia},
-		{"no encryption", strings.Replace(browser, "m=audio 9 UDP/TLS/RTP/SAVPF", "m=audio 9 RTP/AVP", 1), UnsupportedMedia},
+		{"no encryption", strings.Replace(without(browser, "a=fingerprint"), "m=audio 9 UDP/TLS/RTP/SAVPF", "m=audio 9 RTP/AVP", 1),
+			UnsupportedMedia},
 		{"no mid", without(browser, "a=mid:1"), BadOffer},
 		{"no fingerprint", without(browser, "a=fingerprint"), BadOffer},
 		{"no ICE password", without(browser, "a=ice-pwd"), BadOffer},
-		{"a hundred candidates", browser + candidates(100, "93.184.216.34"), TooLarge},
 		{"a hundred sections", bare + strings.Repeat("m=video 0 UDP/TLS/RTP/SAVPF 96\r\n", 100), TooLarge},
-		{"link-local only", strings.Replace(bare, "a=mid:1", candidates(2, "169.254.169.254")+"a=mid:1", 1), Unreachable},
 		{"multicast only", strings.Replace(bare, "a=mid:1", candidates(2, "224.0.0.1")+"a=mid:1", 1), Unreachable},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -128,7 +127,7 @@ func TestOfferIsReducedToItsAudio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"a=group:BUNDLE 1\r\n", "m=audio 9 ", "93.184.216.34", "a=ice-ufrag:1hhf"} {
+	for _, want := range []string{"a=group:BUNDLE 1\r\n", "m=audio 9 ", "a=ice-ufrag:1hhf\r\n", "a=ice-pwd:ESYRTO5W4M2kpc6JXDvHEcJs\r\n"} {
 		if !strings.Contains(cut, want) {
 			t.Errorf("the reduced offer lacks %q:\n%s", want, cut)
 		}
@@ -138,8 +137,8 @@ func TestOfferIsReducedToItsAudio(t *testing.T) {
 			t.Errorf("the reduced offer has %q:\n%s", bad, cut)
 		}
 	}
-	if u, p := o.credentials(); u != "1hhf" || p != "ESYRTO5W4M2kpc6JXDvHEcJs" {
-		t.Errorf("credentials %q %q", u, p)
+	if len(o.candidates) != 1 || o.candidates[0].addr.String() != "93.184.216.34:51000" || o.ufrag != "1hhf" {
+		t.Errorf("candidates %v of the session %q", o.candidates, o.ufrag)
 	}
 }
 
@@ -242,7 +241,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-func TestCandidateIP(t *testing.T) {
+func TestCandidateAddr(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
 		"1 1 udp 2113937151 93.184.216.34 51000 typ host":                           "93.184.216.34",
@@ -256,8 +255,8 @@ func TestCandidateIP(t *testing.T) {
 		"1 1 udp": "",
 		"1 1 udp 2113937151 93.184.216.34 51000 typ host " + strings.Repeat("x", 600): "",
 	} {
-		ip, ok := candidateIP(value)
-		if ok != (want != "") || ok && ip.String() != want {
+		ip, ok := candidateAddr(value)
+		if ok != (want != "") || ok && ip.Addr().String() != want {
 			t.Errorf("%q: %s %v", value, ip, ok)
 		}
 	}
