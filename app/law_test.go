@@ -55,6 +55,7 @@ var dependencies = []dependency{
 	{"software.sslmate.com/src/go-pkcs12", []string{"app/push"}, "credentials are opened in one package"},
 	{"github.com/pion/", []string{"gateway"}, "one package carries voice"},
 	{"github.com/wneessen/go-mail", []string{"app/notify"}, "one package sends mail"},
+	{"golang.org/x/net/idna", []string{"app/notify"}, "mail goes to domains in all languages"},
 	{"github.com/stripe/stripe-go/v76", []string{"app/billing"}, "one package speaks to Stripe"},
 	{"github.com/gofiber/fiber/v2", []string{"app/web", "app/page", "app/api", "app/console", "app/site", "app/operator"},
 		"a fiber.Ctx reuses its strings, so it stays at the edge"},

@@ -90,14 +90,19 @@ func (m *AlertMail) sendTenant(ctx context.Context, alerts []tenants.Alert) erro
 	if mails >= mailsMost {
 		return scope.Alerts().MailAt(ctx, fresh, first.Add(mailsSpan))
 	}
-	if err := m.deliver(ctx, scope, fresh); err != nil {
+	err = m.deliver(ctx, scope, fresh)
+	if errors.Is(err, notify.ErrRefused) { // by every address, and for good
+		return errors.Join(err, scope.Alerts().DropMail(context.WithoutCancel(ctx), alerts))
+	}
+	if err != nil {
 		return err
 	}
 	return scope.Alerts().MarkMailed(context.WithoutCancel(ctx), fresh, now)
 }
 
 // deliver sends the mail to each of the tenant's managers. It succeeds when one mail was taken: an
-// address that refuses mail must not make the other people get the same mail several times.
+// address that refuses mail must not make the other people get the same mail several times. The
+// error wraps notify.ErrRefused only if no address can ever get it.
 func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []tenants.Alert) error {
 	t, err := scope.Tenant(ctx)
 	if err != nil {
@@ -108,15 +113,22 @@ func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []te
 		return err
 	}
 	subject, text := m.compose(t, alerts)
-	var errs []error
+	var errs, hopeful []error
 	for _, to := range people {
-		if err := m.Mail.Deliver(ctx, notify.Mail{To: to, Subject: subject, Text: text}); err != nil {
+		err := m.Mail.Deliver(ctx, notify.Mail{To: to, Subject: subject, Text: text})
+		if err != nil {
 			errs = append(errs, err)
+		}
+		if err != nil && !errors.Is(err, notify.ErrRefused) {
+			hopeful = append(hopeful, err)
 		}
 	}
 	if len(errs) < len(people) && len(errs) > 0 {
 		m.Log.Error("an alert mail was not delivered to everybody", "tenant", t.ID, "people", len(people), "err", errors.Join(errs...))
 		return nil
+	}
+	if len(hopeful) > 0 {
+		return errors.Join(hopeful...)
 	}
 	return errors.Join(errs...)
 }

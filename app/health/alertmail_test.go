@@ -2,6 +2,7 @@ package health_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -163,10 +164,11 @@ func TestMailIsRetried(t *testing.T) {
 		must(t, err)
 	}
 	raise("1.0")
-	w.mailServer.Refuse(func(string) bool { return true })
+	w.mailServer.Defer(func(string) bool { return true })
 	if err := w.mail.Send(t.Context()); err == nil {
 		t.Error("a mail that nobody got is no error")
 	}
+	w.mailServer.Defer(nil)
 	w.mailServer.Refuse(func(to string) bool { return to == "adam@example.com" })
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails before the pause is over", n)
@@ -179,6 +181,16 @@ func TestMailIsRetried(t *testing.T) {
 	w.clock.pass(6 * time.Minute)
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails again", n)
+	}
+	raise("1.5")
+	w.mailServer.Refuse(func(string) bool { return true })
+	if err := w.mail.Send(t.Context()); !errors.Is(err, notify.ErrRefused) {
+		t.Errorf("every address refused: %v", err)
+	}
+	w.mailServer.Refuse(nil)
+	w.clock.pass(6 * time.Minute)
+	if n := len(w.send()); n != 0 {
+		t.Errorf("%d mails to addresses that refused for good", n)
 	}
 	raise("2.0")
 	must(t, w.scope.Alerts().Resolve(t.Context(), tenants.AlertBlocked, "2.0"))

@@ -7,19 +7,15 @@ package notify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/mail"
-	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	smtp "github.com/wneessen/go-mail"
 )
 
-// Mail is one letter, in plain text.
+// Mail is one mail, in plain text. An address may hold any letters; see ErrRefused.
 type Mail struct {
 	To, Subject, Text string
 }
@@ -48,7 +44,11 @@ const (
 // ErrFull is the error of Send when the queue is full.
 var ErrFull = errors.New("notify: the queue is full")
 
-// Mailer sends mails one after the other. New makes one; Close waits for the running delivery.
+// ErrRefused is wrapped by errors that are final for the address: the mail server refused it with
+// 5xx, or it cannot be written in SMTP. Trying again is useless.
+var ErrRefused = errors.New("notify: the address cannot get this mail")
+
+// Mailer sends mails one after the other. A mail that waits for its next try holds up no other. New makes one; Close waits for the running delivery.
 type Mailer struct {
 	Config
 	queue chan Mail
@@ -87,7 +87,8 @@ func (l Mail) check() error {
 	return nil
 }
 
-// Deliver sends a mail now, once, and waits for the server to accept it.
+// Deliver sends a mail now, once, and waits for the server to accept it. An error that wraps
+// ErrRefused is final.
 func (m *Mailer) Deliver(ctx context.Context, l Mail) error {
 	if err := l.check(); err != nil {
 		return err
@@ -131,92 +132,58 @@ func (m *Mailer) Close() error {
 	return nil
 }
 
+// retry is a mail that was tried and waits for its next try.
+type retry struct {
+	Mail
+	tried int
+	due   time.Time
+}
+
 func (m *Mailer) run(ctx context.Context) {
 	defer close(m.done)
-	for l := range m.queue {
-		if err := m.sendWithRetries(ctx, l); err != nil {
-			m.Log.Error("mail failed", "subject", l.Subject, "err", err)
-		}
-	}
-}
-
-// sendWithRetries sends a mail, with growing pauses between tries.
-func (m *Mailer) sendWithRetries(ctx context.Context, l Mail) error {
-	pause := m.pause
-	for i := 1; ; i++ {
-		limit, cancel := context.WithTimeout(ctx, sendTime)
-		err := m.deliver(limit, l)
-		cancel()
-		if err == nil || i == tries || ctx.Err() != nil {
-			return err
+	var waiting []retry // the first is due first
+	for {
+		var next <-chan time.Time
+		if len(waiting) > 0 {
+			next = time.After(waiting[0].due.Sub(m.Now()))
 		}
 		select {
-		case <-time.After(pause):
-			pause *= 4
-		case <-ctx.Done():
-			return err
+		case l, open := <-m.queue:
+			if !open {
+				for _, r := range waiting { // Close: now is their last chance
+					r.tried = tries - 1
+					m.try(ctx, r, nil)
+				}
+				return
+			}
+			waiting = m.try(ctx, retry{Mail: l}, waiting)
+		case <-next:
+			waiting = m.try(ctx, waiting[0], waiting[1:])
 		}
 	}
 }
 
-// server is the SMTP server and how to log in to it.
-type server struct {
-	host, from string
-	options    []smtp.Option
-}
-
-// Check returns what is wrong with an address for Config.URL.
-func Check(address string) error {
-	_, err := parse(address)
-	return err
-}
-
-func parse(address string) (server, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
-		return server{}, errors.New("must be smtp://user:password@host:587 or smtps://user:password@host:465")
+// try sends a mail, and adds it to waiting if it failed and there is hope.
+func (m *Mailer) try(ctx context.Context, r retry, waiting []retry) []retry {
+	limit, cancel := context.WithTimeout(ctx, sendTime)
+	err := m.deliver(limit, r.Mail)
+	cancel()
+	r.tried++
+	switch {
+	case err == nil:
+		return waiting
+	case r.tried >= tries || errors.Is(err, ErrRefused) || len(waiting) >= queueLength:
+		m.Log.Error("mail failed", "subject", r.Subject, "tries", r.tried, "err", err)
+		return waiting
 	}
-	s := server{host: u.Hostname(), from: u.Query().Get("from")}
-	if s.from == "" && u.User != nil {
-		s.from = u.User.Username()
+	pause := m.pause
+	for range r.tried - 1 {
+		pause *= 4
 	}
-	if a, err := mail.ParseAddress(s.from); err != nil || a.Address == "" {
-		return server{}, errors.New("names no sender; add ?from=carillon@example.com")
+	r.due = m.Now().Add(pause)
+	at := slices.IndexFunc(waiting, func(o retry) bool { return o.due.After(r.due) })
+	if at < 0 {
+		at = len(waiting)
 	}
-	port, tls := 587, smtp.TLSMandatory
-	s.options = append(s.options, smtp.WithTimeout(sendTime))
-	if u.Scheme == "smtps" {
-		port = 465
-		s.options = append(s.options, smtp.WithSSL())
-	} else if s.host == "localhost" || s.host == "127.0.0.1" || s.host == "::1" {
-		tls = smtp.TLSOpportunistic // the connection stays on this machine
-	}
-	if u.Port() != "" {
-		if port, err = strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
-			return server{}, fmt.Errorf("the port %s is not between 1 and 65535; mail servers listen on 587 or 465", u.Port())
-		}
-	}
-	s.options = append(s.options, smtp.WithPort(port), smtp.WithTLSPolicy(tls))
-	if password, ok := u.User.Password(); ok {
-		s.options = append(s.options, smtp.WithSMTPAuth(smtp.SMTPAuthAutoDiscover), smtp.WithUsername(u.User.Username()),
-			smtp.WithPassword(password))
-	}
-	return s, nil
-}
-
-func (s server) send(ctx context.Context, l Mail) error {
-	m := smtp.NewMsg()
-	if err := errors.Join(m.From(s.from), m.To(l.To)); err != nil {
-		return err
-	}
-	m.Subject(l.Subject)
-	m.SetMessageID()
-	m.SetDate()
-	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, 5: no holiday replies
-	m.SetBodyString(smtp.TypeTextPlain, l.Text)
-	client, err := smtp.NewClient(s.host, s.options...)
-	if err != nil {
-		return err
-	}
-	return client.DialAndSendWithContext(ctx, m)
+	return slices.Insert(waiting, at, r)
 }

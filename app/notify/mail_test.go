@@ -91,6 +91,126 @@ func TestMailIsRetried(t *testing.T) {
 	}
 }
 
+// TestBadAddressHoldsNobodyUp sends to an address that is refused and to one that is to be tried
+// later, and then to a good one. The pause is longer than the test.
+func TestBadAddressHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	server, err := notifytest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	var asked atomic.Int64
+	server.Refuse(func(to string) bool {
+		if to == "gone@b.example" {
+			asked.Add(1)
+			return true
+		}
+		return false
+	})
+	server.Defer(func(to string) bool { return to == "full@b.example" })
+	m, err := New(Config{URL: server.URL(), Now: time.Now, Log: quiet, pause: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"gone@b.example", "full@b.example", "good@b.example"} {
+		if err := m.Send(Mail{To: to, Subject: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l := within(t, server.Mails()); l.To != "good@b.example" {
+		t.Errorf("a mail to %s arrived", l.To)
+	}
+	server.Defer(nil)
+	if err := m.Close(); err != nil { // tries what waits a last time
+		t.Fatal(err)
+	}
+	if l := within(t, server.Mails()); l.To != "full@b.example" {
+		t.Errorf("a mail to %s arrived", l.To)
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("a refused address was tried %d times", n)
+	}
+}
+
+// TestRefusalsAreFinal tells answers that are final for an address from those that are not.
+func TestRefusalsAreFinal(t *testing.T) {
+	t.Parallel()
+	server, err := notifytest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	server.Refuse(func(to string) bool { return to == "gone@b.example" })
+	server.Defer(func(to string) bool { return to == "full@b.example" })
+	m, err := New(Config{URL: server.URL(), Now: time.Now, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for to, want := range map[string]bool{"gone@b.example": true, "full@b.example": false} {
+		err := m.Deliver(t.Context(), Mail{To: to, Subject: "x"})
+		if err == nil || errors.Is(err, ErrRefused) != want {
+			t.Errorf("%s: final %v, want %v: %v", to, !want, want, err)
+		}
+	}
+}
+
+// TestAddressesOfAllLanguages checks that a domain goes out in ASCII, and that a name before the @
+// needs a server with SMTPUTF8.
+func TestAddressesOfAllLanguages(t *testing.T) {
+	t.Parallel()
+	server, err := notifytest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	m, err := New(Config{URL: strings.Replace(server.URL(), "ring.example", "läuten.example", 1), Now: time.Now, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Deliver(t.Context(), Mail{To: "info@müller.example", Subject: "Grüße"}); err != nil {
+		t.Fatal(err)
+	}
+	l := within(t, server.Mails())
+	if l.To != "info@xn--mller-kva.example" || l.From != "carillon@xn--luten-gra.example" || !strings.Contains(l.Head, "To: <"+l.To+">") {
+		t.Errorf("from %s to %s:\n%s", l.From, l.To, l.Head)
+	}
+	err = m.Deliver(t.Context(), Mail{To: "jürgen@müller.example", Subject: "x"})
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "SMTPUTF8") {
+		t.Errorf("without SMTPUTF8: %v", err)
+	}
+	if err := m.Deliver(t.Context(), Mail{To: "a@ü-.example", Subject: "x"}); !errors.Is(err, ErrRefused) ||
+		!strings.Contains(err.Error(), "domain") {
+		t.Errorf("an invalid domain: %v", err)
+	}
+	server.OfferUTF8()
+	for _, to := range []string{"jürgen@müller.example", "ana@müller.example"} {
+		if err := m.Deliver(t.Context(), Mail{To: to, Subject: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		if l := within(t, server.Mails()); l.To != strings.Replace(to, "müller", "xn--mller-kva", 1) {
+			t.Errorf("to %s", l.To)
+		}
+	}
+	if f := server.Faults(); len(f) > 0 {
+		t.Error(f)
+	}
+}
+
+// within waits for a mail.
+func within(t *testing.T, mails <-chan notifytest.Mail) notifytest.Mail {
+	t.Helper()
+	select {
+	case l := <-mails:
+		return l
+	case <-time.After(time.Minute):
+		t.Fatal("no mail")
+		return notifytest.Mail{}
+	}
+}
+
 func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	m, err := New(Config{Now: time.Now, Log: quiet, deliver: func(ctx context.Context, _ Mail) error { <-ctx.Done(); return ctx.Err() }})

@@ -1,5 +1,6 @@
 // Package notifytest is an SMTP server inside this process (RFC 5321). It keeps the mails it gets,
-// refuses recipients on request, and records commands that are out of order. It knows nothing of
+// refuses recipients on request, and records commands that are out of order, or not in ASCII
+// without SMTPUTF8. It knows nothing of
 // notify. Start at New.
 package notifytest
 
@@ -27,8 +28,10 @@ type Server struct {
 	open     sync.WaitGroup
 	mails    chan Mail
 
-	mu     sync.Mutex // guards refuse and faults
+	mu     sync.Mutex // guards the rest
 	refuse func(to string) bool
+	busy   func(to string) bool
+	utf8   bool // offers SMTPUTF8
 	faults []string
 }
 
@@ -57,6 +60,20 @@ func (o *Server) Refuse(rejected func(to string) bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refuse = rejected
+}
+
+// Defer answers these recipients with 451, which is not final, from now on. Nil accepts everyone.
+func (o *Server) Defer(busy func(to string) bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.busy = busy
+}
+
+// OfferUTF8 offers SMTPUTF8 (RFC 6531) from now on.
+func (o *Server) OfferUTF8() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.utf8 = true
 }
 
 // Faults are the commands that came out of order.
@@ -98,6 +115,7 @@ type session struct {
 	c        net.Conn
 	lines    *bufio.Scanner
 	greeted  bool
+	utf8     bool // this mail may hold addresses that are not ASCII
 	from, to string
 }
 
@@ -107,10 +125,21 @@ func (t *session) serve() {
 	t.say("220 mail.test")
 	for t.lines.Scan() {
 		line := t.lines.Text()
+		if strings.HasPrefix(line, "MAIL") {
+			t.utf8 = strings.HasSuffix(line, " SMTPUTF8")
+		}
+		if !t.utf8 && strings.ContainsFunc(line, func(r rune) bool { return r > 127 }) {
+			t.o.fault("not ASCII: " + line)
+		}
 		switch word, _, _ := strings.Cut(strings.ToUpper(line), " "); {
 		case word == "EHLO":
 			t.greeted = true
 			t.say("250-mail.test")
+			t.o.mu.Lock()
+			if t.o.utf8 {
+				t.say("250-SMTPUTF8")
+			}
+			t.o.mu.Unlock()
 			t.say("250 8BITMIME")
 		case word == "MAIL" && t.greeted && t.from == "":
 			t.from = address(line)
@@ -137,7 +166,12 @@ func (t *session) serve() {
 func (t *session) recipient(to string) {
 	t.o.mu.Lock()
 	no := t.o.refuse != nil && t.o.refuse(to)
+	busy := t.o.busy != nil && t.o.busy(to)
 	t.o.mu.Unlock()
+	if busy {
+		t.say("451 try again later")
+		return
+	}
 	if no {
 		t.say("550 no such recipient")
 		return
