@@ -48,7 +48,8 @@ var ErrFull = errors.New("notify: the queue is full")
 // 5xx, or it cannot be written in SMTP. Trying again is useless.
 var ErrRefused = errors.New("notify: the address cannot get this mail")
 
-// Mailer sends mails one after the other. A mail that waits for its next try holds up no other. New makes one; Close waits for the running delivery.
+// Mailer sends mails one after the other. A mail that waits for its next try holds up no other.
+// New makes one; Close waits for the running delivery.
 type Mailer struct {
 	Config
 	queue chan Mail

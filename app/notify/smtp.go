@@ -127,7 +127,8 @@ func (s server) send(ctx context.Context, l Mail) error {
 	}
 	defer func() { _ = client.CloseWithSMTPClient(conn) }() // the mail is delivered by then, or has its error
 	if ok, _ := conn.Extension("SMTPUTF8"); utf8 && !ok {
-		return fmt.Errorf("%w: the part before the @ is not in ASCII letters, and the mail server %s does not offer SMTPUTF8", ErrRefused, s.host)
+		return fmt.Errorf("%w: the part before the @ is not in ASCII letters, and the mail server %s does not offer SMTPUTF8",
+			ErrRefused, s.host)
 	}
 	err = client.SendWithSMTPClient(conn, m)
 	if m.IsDelivered() {
