@@ -123,7 +123,7 @@ func (t *tenantCreateCmd) check(o store.NewTenant) (wrong []error) {
 
 // newTenant is what the flags ask for, still without secrets.
 func (t *tenantCreateCmd) newTenant(now time.Time) store.NewTenant {
-	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "command line"}}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "command line"}}
 	id := tenants.NewID[tenants.TenantID](now)
 	email, _ := tenants.ParseEmail(t.Email)
 	return store.NewTenant{

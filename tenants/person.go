@@ -50,15 +50,26 @@ func ParseEmail(s string) (string, bool) {
 	return s, true
 }
 
+// ActorKind says what kind of principal made a change.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorUser   ActorKind = "user"   // a signed-in person
+	ActorKey    ActorKind = "key"    // a program with an API key
+	ActorDevice ActorKind = "device" // a phone with its credential
+	ActorSystem ActorKind = "system" // Carillon itself, or its command line
+)
+
 // Actor is who did something: a person, an API key, a phone, or Carillon itself.
 type Actor struct {
-	Kind string // user, key, device, system
+	Kind ActorKind
 	ID   string
 	Name string
 }
 
 // System is the actor of changes that Carillon makes by itself.
-var System = Actor{Kind: "system", Name: "Carillon"}
+var System = Actor{Kind: ActorSystem, Name: "Carillon"}
 
 // Audit is one row of a tenant's record of changes, written in the same transaction as the change.
 type Audit struct {

@@ -58,7 +58,7 @@ func (w *brought) bring(slug string) tenants.UserID {
 			Terms: w.store.Plans().Affiliate, CreatedAt: now},
 		Who: store.Who{Actor: tenants.System},
 	}))
-	owner := store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: "Owner"}}
+	owner := store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: "Owner"}}
 	w.buyer = billing.Buyer{Tenant: t, Email: email, Scope: w.store.For(t.ID).By(owner)}
 	return u.ID
 }

@@ -14,7 +14,7 @@ import (
 
 // stripeActor is who acts when a change comes from Stripe.
 func stripeActor() store.Who {
-	return store.Who{Actor: tenants.Actor{Kind: "system", Name: "Stripe"}}
+	return store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "Stripe"}}
 }
 
 // errOlder means that a newer answer of Stripe has been written already.

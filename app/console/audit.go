@@ -95,14 +95,14 @@ func (k auditPages) lookBack(ctx context.Context, v *page.Visitor, ask store.Aud
 
 func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, plans tenants.Plans) views.AuditRow {
 	row := views.AuditRow{
-		ID: strconv.FormatInt(a.Seq, 10), At: v.At(a.At), Actor: a.Actor.Name, Program: a.Actor.Kind == "key",
+		ID: strconv.FormatInt(a.Seq, 10), At: v.At(a.At), Actor: a.Actor.Name, Program: a.Actor.Kind == tenants.ActorKey,
 		Action: auditWords[a.Action], Target: a.Target,
 		Changed: auditDetail(a), From: orDash(a.IP), Request: orDash(a.RequestID),
 	}
 	if row.Action == "" {
 		row.Action = a.Action
 	}
-	if a.Actor.Kind == "device" {
+	if a.Actor.Kind == tenants.ActorDevice {
 		row.Actor = joined(" ", a.Actor.Name, "(phone)")
 	}
 	if t, ok := known[a.Detail]; ok && a.Action == "pairing.take" {
@@ -214,7 +214,7 @@ func (k auditPages) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 			all, next, err := v.Scope.Audits().List(ctx, ask)
 			rows := make([][]string, len(all))
 			for i, a := range all {
-				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), a.Actor.Kind, a.Actor.ID, a.Actor.Name, a.Action,
+				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Action,
 					a.Target,
 					a.Detail, a.IP, a.RequestID}
 			}

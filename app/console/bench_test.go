@@ -61,7 +61,7 @@ func seedRing(h *server, b *tenant, at time.Time) {
 	jitter := time.Duration(at.UnixNano()/1000%977) * time.Millisecond
 	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](at), Tenant: b.Id, State: tenants.Placed, To: tenants.To{Device: b.device},
 		Reference: "ref-" + strconv.Itoa(int(jitter)),
-		By:        tenants.Actor{Kind: "key", Name: "k"}, CreatedAt: at, ExpiresAt: at.Add(30 * time.Second)}
+		By:        tenants.Actor{Kind: tenants.ActorKey, Name: "k"}, CreatedAt: at, ExpiresAt: at.Add(30 * time.Second)}
 	r.Attempts = []tenants.Attempt{{ID: id, Ring: r.ID, Device: b.device, Credential: b.credential, State: tenants.Placed,
 		AppVersion: "1." + strconv.Itoa(int(jitter/time.Millisecond)%4), OSVersion: "26",
 		Push:  tenants.Push{APNsID: tenants.NewRandomID(), Topic: "t.voip", Token: "aa", Environment: tenants.Production, Status: 200},

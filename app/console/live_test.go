@@ -23,7 +23,7 @@ func TestATestRingIsFollowedHopByHop(t *testing.T) {
 	live := w.Post("/rings/test", url.Values{"device": {string(b.device)}, "agent": {""}}).Want(303).Header.Get("Location")
 	id := tenants.RingID(strings.Split(live, "/")[2])
 	r := b.until(id, func(r *tenants.Ring) bool { return r.Attempts[0].Push.Status == 200 })
-	if !r.Test || r.By.Kind != "user" || r.By.ID != string(b.Owner.ID) {
+	if !r.Test || r.By.Kind != tenants.ActorUser || r.By.ID != string(b.Owner.ID) {
 		t.Errorf("the ring of the button is %+v", r)
 	}
 	w.Get(live).Want(200).Has("sse-connect=", "Apple accepted the push", "The phone wakes the app", "Stop ringing")

@@ -174,7 +174,7 @@ func (h *server) full(slug, word string) *tenant {
 	t.invitation = tenants.NewSecret(tenants.InvitationPrefix)
 	pagetest.Must(h, t.Scope().Invitations().Add(ctx, store.Invitation{
 		Hash: t.invitation.Hash(), Tenant: t.Id, Email: "invited@" + slug + ".example", Role: tenants.Viewer,
-		By: tenants.Actor{Kind: "user",
+		By: tenants.Actor{Kind: tenants.ActorUser,
 			Name: word},
 		CreatedAt: now, ExpiresAt: now.Add(invitationTime),
 	}))
@@ -244,7 +244,7 @@ func (t *tenant) placed() *tenants.Ring {
 	tn, err := t.Scope().Tenant(t.h.Context())
 	pagetest.Must(t.h, err)
 	r, _, err := t.h.board.Place(t.h.Context(), switchboard.Caller{Tenant: tn,
-		Who: store.Who{Actor: tenants.Actor{Kind: "key", Name: t.Word}}},
+		Who: store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, Name: t.Word}}},
 		tenants.Request{To: tenants.To{Device: t.device}, Caller: page.Clip(t.Word, 60), Reference: t.Tag() + "-ref"}, store.Idempotency{})
 	pagetest.Must(t.h, err)
 	return t.until(r.ID, func(r *tenants.Ring) bool { return r.Attempts[0].Push.Status != 0 })

@@ -90,7 +90,7 @@ func (k ringPages) earlierTests(ctx context.Context, v *page.Visitor) ([]views.R
 	}
 	var tests []*tenants.Ring
 	for _, r := range rings {
-		if r.Test && r.By.Kind == "user" && len(tests) < 5 {
+		if r.Test && r.By.Kind == tenants.ActorUser && len(tests) < 5 {
 			tests = append(tests, r)
 		}
 	}

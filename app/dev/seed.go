@@ -117,7 +117,7 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 		ID: tenants.NewID[tenants.TenantID](s.now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.now(),
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: "system", Name: "dev mode"}}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}}
 	if err := s.store.Tenants().Add(ctx, who, t); err != nil {
 		return SeededTenant{}, err
 	}

@@ -194,7 +194,7 @@ func (w *world) addTenant() {
 		ID: tenants.NewID[tenants.TenantID](w.clock.now()), Slug: "example", Name: "Example", Industry: tenants.Salon,
 		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.now(),
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: string(tenants.NewID[tenants.KeyID](w.clock.now())), Name: "test"}}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(tenants.NewID[tenants.KeyID](w.clock.now())), Name: "test"}}
 	must(w.t, w.store.Tenants().Add(w.t.Context(), who, tenant))
 	w.caller = switchboard.Caller{Tenant: tenant, Who: who}
 	w.scope = w.store.For(tenant.ID).By(who)

@@ -60,7 +60,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	if v.Role == "" {
 		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are no longer a member of this organisation. Sign in again.")
 	}
-	v.Who = store.Who{Actor: tenants.Actor{Kind: "user", ID: string(user.ID), Name: user.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	v.Who = store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(user.ID), Name: user.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
 	v.Zone = zoneOf(v.Tenant)
 	c.Locals(holderKey{}, v.Holder())
@@ -160,6 +160,6 @@ func (m *Common) Admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 	if err := m.Enter(ctx, c, u, t, m.Now().Add(SignInTime)); err != nil {
 		return err
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return m.Store.For(t).By(who).Audits().Add(ctx, "user.sign_in", string(u.ID), "")
 }

@@ -137,6 +137,6 @@ func (s *Site) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin,
 			CreatedAt: now},
 		Subscription: plans.Trial(t.ID, plans.Plans[0].Code, now.Truncate(time.Microsecond)),
-		Who:          store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)},
+		Who:          store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)},
 	}
 }

@@ -140,7 +140,7 @@ func (w *world) furnish(industry tenants.Industry) {
 		ID: tenants.NewID[tenants.TenantID](w.clock.now()), Slug: "example", Name: "Example", Industry: industry,
 		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.now(),
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a", Name: "test"}}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000a", Name: "test"}}
 	must(w.t, w.store.Tenants().Add(w.t.Context(), who, tenant))
 	w.caller = switchboard.Caller{Tenant: tenant, Who: who}
 	w.scope = w.store.For(tenant.ID).By(who)

@@ -13,7 +13,7 @@ func (b *Board) rates(c Caller) []tenants.Rate {
 	if b.RingsPerSecond > 0 {
 		all = append(all, tenants.PerSecond("rings "+string(c.Tenant.ID), b.RingsPerSecond))
 	}
-	if c.PerSecond > 0 && c.Kind == "key" {
+	if c.PerSecond > 0 && c.Kind == tenants.ActorKey {
 		all = append(all, tenants.PerSecond("key "+c.ID, float64(c.PerSecond)))
 	}
 	return all

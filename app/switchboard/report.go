@@ -76,7 +76,7 @@ func (b *Board) Phone(ctx context.Context, d tenants.Device, id tenants.RingID) 
 }
 
 func phone(d tenants.Device) store.Who {
-	return store.Who{Actor: tenants.Actor{Kind: "device", ID: string(d.ID), Name: d.Name}}
+	return store.Who{Actor: tenants.Actor{Kind: tenants.ActorDevice, ID: string(d.ID), Name: d.Name}}
 }
 
 // happened is when the phone's fact happened by our clock: not before its ring, for a phone's

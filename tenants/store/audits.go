@@ -107,7 +107,7 @@ type auditRow struct {
 
 func (r auditRow) noun() tenants.Audit {
 	return tenants.Audit{
-		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: r.ActorKind, ID: string(r.ActorID), Name: r.ActorName},
+		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: tenants.ActorKind(r.ActorKind), ID: string(r.ActorID), Name: r.ActorName},
 		Action: r.Action, Target: r.Target, Detail: r.Detail, IP: r.IP, RequestID: r.RequestID,
 	}
 }

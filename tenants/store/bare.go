@@ -60,7 +60,7 @@ func OpenBare(ctx context.Context, dir string) (b *Bare, err error) {
 	for range 1000 { // as many as the server rings beside it
 		b.phones = append(b.phones, tenants.NewID[tenants.DeviceID](now))
 	}
-	key := tenants.Actor{Kind: "key", ID: string(tenants.NewID[tenants.KeyID](now)), Name: "bench"}
+	key := tenants.Actor{Kind: tenants.ActorKey, ID: string(tenants.NewID[tenants.KeyID](now)), Name: "bench"}
 	b.scope = b.store.of(t.ID).by(Who{Actor: key, IP: "127.0.0.1", RequestID: tenants.NewRandomID()})
 	return b, nil
 }

@@ -39,7 +39,7 @@ func tenant(b *testing.B, s *store.Store) *store.Scope {
 	if err := s.Tenants().Add(b.Context(), store.Who{}, t); err != nil {
 		b.Fatal(err)
 	}
-	return s.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000c", Name: "bench"},
+	return s.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000c", Name: "bench"},
 		IP: "192.0.2.1", RequestID: "request"})
 }
 
@@ -76,7 +76,7 @@ func ring(now time.Time, i int) *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now.Add(time.Duration(i) * 100 * time.Microsecond)), State: tenants.Placed,
 		To:     tenants.To{Device: "0190aaaa-0000-7000-8000-000000000000"},
-		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000c",
+		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000c",
 			Name: "bench"}, CreatedAt: now.Add(time.Duration(i) * 100 * time.Microsecond),
 		ExpiresAt: now.Add(30 * time.Second), Attempts: []tenants.Attempt{{
 			ID:     tenants.NewID[tenants.AttemptID](now.Add(time.Duration(i) * 100 * time.Microsecond)),

@@ -40,7 +40,7 @@ func (r *ringRow) fields() []any {
 func rowOfRing(tenant tenants.TenantID, r *tenants.Ring) ringRow {
 	return ringRow{
 		TenantID: uuid(tenant), ID: uuid(r.ID), Version: r.Version, State: string(r.State), ToDevice: uuid(r.To.Device), ToPerson: r.To.Person,
-		AgentID: uuid(r.Agent), Caller: r.Caller, Reference: r.Reference, Test: r.Test, ByKind: r.By.Kind, ByID: uuid(r.By.ID), ByName: r.By.Name,
+		AgentID: uuid(r.Agent), Caller: r.Caller, Reference: r.Reference, Test: r.Test, ByKind: string(r.By.Kind), ByID: uuid(r.By.ID), ByName: r.By.Name,
 		Created: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt), EndedAt: micros(r.EndedAt), EndReason: string(r.EndReason),
 	}
 }
@@ -49,7 +49,7 @@ func (r ringRow) noun() *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.RingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Version: r.Version, State: tenants.State(r.State),
 		To: tenants.To{Device: tenants.DeviceID(r.ToDevice), Person: r.ToPerson}, Agent: tenants.AgentID(r.AgentID), Caller: r.Caller,
-		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: r.ByKind, ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created),
+		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created),
 		ExpiresAt: moment(r.ExpiresAt), EndedAt: moment(r.EndedAt), EndReason: tenants.EndReason(r.EndReason),
 	}
 }

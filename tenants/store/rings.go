@@ -217,7 +217,7 @@ func (t *tx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 		roundFact(f)
 		t.addFact(s.id, r.ID, f, &f.Seq, seqOf(r, f))
 	}
-	if s.who.Kind == "user" || s.who.Kind == "key" {
+	if s.who.Kind == tenants.ActorUser || s.who.Kind == tenants.ActorKey {
 		err = t.audit(s, changed(facts), string(r.ID), kinds(facts))
 	}
 	return r, facts, true, err

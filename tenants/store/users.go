@@ -162,7 +162,7 @@ func (s Users) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.
 		member = tenants.Member{
 			Tenant: i.Tenant, User: tenants.UserID(row.ID), Role: i.Role, Email: row.Email, Name: row.Name, CreatedAt: stored(now),
 		}
-		scope := s.of(i.Tenant).by(Who{Actor: tenants.Actor{Kind: "user", ID: string(row.ID), Name: row.Name}})
+		scope := s.of(i.Tenant).by(Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(row.ID), Name: row.Name}})
 		if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(i.Tenant), i.Email); err != nil {
 			return err
 		}

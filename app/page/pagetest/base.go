@@ -134,7 +134,7 @@ type Account struct {
 }
 
 func (t *Account) Scope() *store.Scope {
-	return t.s.Store.For(t.Id).By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a",
+	return t.s.Store.For(t.Id).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000a",
 		Name: t.Word + " program"}, IP: "192.0.2.7", RequestID: "r"})
 }
 

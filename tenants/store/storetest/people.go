@@ -191,7 +191,7 @@ func testInvitations(b *bench) {
 	b.member(s, tenants.Owner)
 	now := b.clock.Now()
 	i := store.Invitation{
-		Hash: hashOf("first"), Email: "new@example.com", Role: tenants.Admin, By: tenants.Actor{Kind: "user",
+		Hash: hashOf("first"), Email: "new@example.com", Role: tenants.Admin, By: tenants.Actor{Kind: tenants.ActorUser,
 			ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "Owner"},
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	}

@@ -25,7 +25,7 @@ func testAddRing(b *bench) {
 	s := b.tenant()
 	d, second := b.device(s, "anna"), b.device(s, "anna")
 	b.clock.add(123456789 * time.Nanosecond) // the database keeps microseconds
-	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000b", Name: "bot"}, IP: "192.0.2.1",
+	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000b", Name: "bot"}, IP: "192.0.2.1",
 		RequestID: "req"}), d, second)
 	got, err := s.Rings().Get(ctx, r.ID)
 	b.must(err)
@@ -202,7 +202,7 @@ func testChangeRing(b *bench) {
 		return nil, nil
 	})
 	b.must(err)
-	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: "user", ID: "0190aaaa-0000-7000-8000-00000000000e"}}).Rings().Change(ctx,
+	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: "0190aaaa-0000-7000-8000-00000000000e"}}).Rings().Change(ctx,
 		r.ID, after, now, fold(r.Attempts[0].ID, tenants.FactHungUp, now))
 	b.must(err)
 	got, err = s.Rings().Get(ctx, r.ID)

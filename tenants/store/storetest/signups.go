@@ -36,7 +36,7 @@ func (b *bench) opening(n tenants.Signup, slug, key string) store.Opening {
 		Signup: n.Hash, Key: key, Tenant: t, Owner: u, Subscription: b.s.Plans().Trial(t.ID, "starter", now),
 		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin,
 			CreatedAt: now},
-		Who: store.Who{Actor: tenants.Actor{Kind: "user", ID: string(u.ID), Name: u.Name}},
+		Who: store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}},
 	}
 }
 

@@ -293,7 +293,7 @@ func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 	now := b.clock.Now()
 	r := &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, Caller: "Salon Anna", Reference: fmt.Sprintf("ref-%d", b.next()),
-		By: tenants.Actor{Kind: "key", ID: "0190aaaa-0000-7000-8000-00000000000a",
+		By: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000a",
 			Name: "bot"}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
 	}
 	for _, d := range devices {
