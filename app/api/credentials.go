@@ -60,7 +60,7 @@ func upload(c *fiber.Ctx) (health.Upload, error) {
 	form, err := c.MultipartForm()
 	if err != nil {
 		return health.Upload{}, &tenants.Error{Kind: tenants.Invalid, Code: "malformed_form",
-			Msg: "The form cannot be read.", Err: err}
+			Msg: "The form cannot be read: it is cut off, or its boundary is not the one that Content-Type names.", Err: err}
 	}
 	u := health.Upload{Environment: tenants.Auto}
 	environment := ""
@@ -71,13 +71,20 @@ func upload(c *fiber.Ctx) (health.Upload, error) {
 		u.Environment = tenants.Environment(environment)
 	}
 	for name := range form.File {
-		if name != "file" {
+		if _, known := words[name]; known {
+			faults = append(faults, tenants.Field{Name: name, Message: "send it as text, without a file name"})
+		} else if name != "file" {
 			faults = append(faults, tenants.Field{Name: name, Message: "unknown field"})
 		}
 	}
 	files := form.File["file"]
-	if len(files) != 1 {
-		faults = append(faults, tenants.Field{Name: "file", Message: "one file: the .p8 key or .p12 certificate"})
+	switch {
+	case len(files) > 1:
+		faults = append(faults, tenants.Field{Name: "file", Message: "one file only; send each credential by itself"})
+	case len(files) == 0 && len(form.Value["file"]) > 0:
+		faults = append(faults, tenants.Field{Name: "file", Message: "send it as a file, with a file name"})
+	case len(files) == 0:
+		faults = append(faults, tenants.Field{Name: "file", Message: "the .p8 key or .p12 certificate is missing"})
 	}
 	if err := invalid(faults, "Please correct the fields below."); err != nil {
 		return health.Upload{}, err
@@ -93,12 +100,17 @@ func readFields(values map[string][]string, words map[string]*string) []tenants.
 	for name, v := range values {
 		to, known := words[name]
 		switch {
+		case name == "file": // upload refuses it
 		case !known:
 			faults = append(faults, tenants.Field{Name: name, Message: "unknown field"})
 		case len(v) != 1:
-			faults = append(faults, tenants.Field{Name: name, Message: "given twice"})
-		case len(v[0]) > 255 || !utf8.ValidString(v[0]) || strings.ContainsRune(v[0], 0):
-			faults = append(faults, tenants.Field{Name: name, Message: "at most 255 bytes of UTF-8, no zero bytes"})
+			faults = append(faults, tenants.Field{Name: name, Message: "given more than once"})
+		case len(v[0]) > 255:
+			faults = append(faults, tenants.Field{Name: name, Message: "longer than 255 bytes"})
+		case !utf8.ValidString(v[0]):
+			faults = append(faults, tenants.Field{Name: name, Message: "not UTF-8"})
+		case strings.ContainsRune(v[0], 0):
+			faults = append(faults, tenants.Field{Name: name, Message: "it holds a zero byte"})
 		default:
 			*to = v[0]
 		}
@@ -118,7 +130,7 @@ func baseName(name string) string {
 
 func content(h *multipart.FileHeader) ([]byte, error) {
 	if h.Size > web.MaxBody {
-		return nil, tenants.Refuse(tenants.TooLarge, "too_large", "The file is larger than 64 KiB; keys and certificates have a few KiB.")
+		return nil, tenants.Refuse(tenants.TooLarge, "too_large", "The file is larger than 64 KiB; a .p8 or .p12 file is a few KiB. Upload the file as Apple gave it.")
 	}
 	f, err := h.Open()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -149,5 +150,85 @@ func TestInvalidUploadsAreRefused(t *testing.T) {
 	}
 	if after := a.dump(); after != before {
 		t.Errorf("something was written:\n%s\nwas\n%s", after, before)
+	}
+}
+
+// TestUploadsAreRefusedForTheirReason gives each refusal of an upload its own cause, and checks that
+// the answer says that one.
+func TestUploadsAreRefusedForTheirReason(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	key := string(newP8(t))
+	data := func(name string) string {
+		b, err := os.ReadFile("../push/testdata/" + name)
+		must(t, err)
+		return string(b)
+	}
+	good := func(changes ...string) map[string]string {
+		w := map[string]string{"bundle_id": "com.example.two", "team_id": "TEAM123456", "key_id": "KEY1234567"}
+		for i := 0; i < len(changes); i += 2 {
+			w[changes[i]] = changes[i+1]
+		}
+		return w
+	}
+	part := func(disposition, value string) string {
+		return "--x\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + value + "\r\n"
+	}
+	one := func(content string) [][3]string { return [][3]string{{"file", "a.p8", content}} }
+	file := part(`name="file"; filename="a.p8"`, key)
+	raw := func(parts ...string) string { return strings.Join(parts, "") + "--x--\r\n" }
+	for says, x := range map[string]struct {
+		words map[string]string
+		files [][3]string
+		raw   string
+		kind  string
+	}{
+		"Send the file as multipart/form-data":          {raw: "{}", kind: "application/json"},
+		"it is cut off, or its boundary is not the one": {raw: "--x\r\nContent-Disp", kind: "multipart/form-data; boundary=x"},
+		"the .p8 key or .p12 certificate is missing":    {words: good()},
+		"one file only":                                     {words: good(), files: [][3]string{{"file", "a.p8", key}, {"file", "b.p8", key}}},
+		"send it as a file, with a file name":               {words: good("file", key)},
+		"unknown field":                                     {words: good("tenant_id", "x"), files: one(key)},
+		"send it as text, without a file name":              {files: [][3]string{{"file", "a.p8", key}, {"team_id", "t.txt", "TEAM123456"}}},
+		"given more than once":                              {raw: raw(part(`name="team_id"`, "A"), part(`name="team_id"`, "B"), file)},
+		"longer than 255 bytes":                             {words: good("password", strings.Repeat("x", 256)), files: one(key)},
+		"not UTF-8":                                         {words: good("password", "\xff"), files: one(key)},
+		"it holds a zero byte":                              {words: good("password", "a\x00"), files: one(key)},
+		"auto, sandbox or production":                       {words: good("environment", "both"), files: one(key)},
+		"a bundle id such as com.example.app":               {words: good("bundle_id", "nodots"), files: one(key)},
+		"the ten characters of your Apple team id":          {words: good("team_id", "x"), files: one(key)},
+		"the ten characters of the key id":                  {words: good("key_id", "x"), files: one(key)},
+		"The file is empty":                                 {words: good(), files: one("")},
+		"The file is larger than 64 KiB":                    {words: good(), files: one(strings.Repeat("x", 64<<10+1))},
+		"The body is larger than this address takes":        {words: good(), files: one(strings.Repeat("x", 1<<20))},
+		"This text holds neither a key nor a certificate":   {words: good(), files: one("rubbish")},
+		"The password does not open this file":              {words: good("password", "x"), files: one(data("modern.p12"))},
+		"This file has a password; enter":                   {words: good(), files: one(data("modern.p12"))},
+		"The key in this file is protected by a password":   {words: good(), files: one(data("protected.pem"))},
+		"leave this field empty for that app":               {words: good(), files: one(data("certkey.pem"))},
+		"This credential is here already, for the same app": {words: good(), files: one(data("clean.p8"))},
+	} {
+		body, kind := x.raw, "multipart/form-data; boundary=x"
+		if x.raw == "" {
+			body, kind = form(t, x.words, x.files...)
+		}
+		if x.kind != "" {
+			kind = x.kind
+		}
+		got := h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind})
+		if strings.HasPrefix(says, "This credential is here") {
+			got.want(201)
+			got = h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind})
+		}
+		if got.status < 400 || got.status >= 500 || !strings.Contains(got.body, says) {
+			t.Errorf("%q: %d %s", says, got.status, got.body)
+		}
+	}
+	body, kind := form(t, good("team_id", " team123456 ", "key_id", "key7654321"), [3]string{"file", "a.p8", key})
+	var c credential
+	h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201).into(&c)
+	if *c.Team != "TEAM123456" || *c.KeyID != "KEY7654321" {
+		t.Errorf("ids as people type them: %+v", c)
 	}
 }

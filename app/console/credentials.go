@@ -199,30 +199,31 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 		}
 		return ""
 	}
-	u.Team, u.KeyID = strings.ToUpper(strings.TrimSpace(value("team_id"))), strings.ToUpper(strings.TrimSpace(value("key_id")))
-	u.Bundle, u.Password = strings.TrimSpace(value("bundle_id")), value("password")
+	u.Team, u.KeyID, u.Bundle, u.Password = value("team_id"), value("key_id"), value("bundle_id"), value("password")
 	if e := tenants.Environment(value("environment")); e != "" {
 		u.Environment = e
 	}
 	files := form.File["file"]
-	if len(files) != 1 || files[0].Size == 0 {
-		return u, fileFault("Choose the .p8 or .p12 file.")
-	}
-	if files[0].Size > health.MaxCredential {
-		return u, &tenants.Error{Kind: tenants.TooLarge, Msg: "The file is too large.",
-			Fields: []tenants.Field{{Name: "file", Message: "choose a file of at most 64 KB; Apple’s files are much smaller"}}}
+	switch {
+	case len(files) > 1:
+		return u, fileFault(tenants.Invalid, "Choose one file. Add each key or certificate separately.")
+	case len(files) == 0 || files[0].Filename == "": // browsers send an empty part if no file was chosen
+		return u, fileFault(tenants.Invalid, "Choose the .p8 or .p12 file.")
+	case files[0].Size == 0:
+		return u, fileFault(tenants.Invalid, "The file is empty. Choose the .p8 or .p12 file.")
+	case files[0].Size > health.MaxCredential:
+		return u, fileFault(tenants.TooLarge, "The file is larger than 64 KB. Apple’s files are much smaller. Choose the .p8 or .p12 file.")
 	}
 	u.Filename = strings.Clone(files[0].Filename)
 	u.File, err = contents(files[0])
 	if err != nil {
-		return u, fileFault("The file could not be read. Choose it again.")
+		return u, fileFault(tenants.Invalid, "The file could not be read. Choose it again.")
 	}
 	return u, nil
 }
 
-func fileFault(msg string) error {
-	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The file is missing.",
-		Fields: []tenants.Field{{Name: "file", Message: msg}}}
+func fileFault(kind tenants.Kind, msg string) error {
+	return &tenants.Error{Kind: kind, Msg: msg, Fields: []tenants.Field{{Name: "file", Message: msg}}}
 }
 
 func contents(h *multipart.FileHeader) (b []byte, err error) {

@@ -58,15 +58,15 @@ type Upload struct {
 func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who, u Upload) (tenants.Credential, error) {
 	if len(u.File) > MaxCredential {
 		return tenants.Credential{}, tenants.Refuse(tenants.TooLarge, "file_too_large",
-			"The file is larger than any Apple credential. Choose the .p8 or .p12 file.")
+			"The file is larger than 64 KiB; a .p8 or .p12 file is a few KiB. Upload the file as Apple gave it.")
 	}
 	if err := s.admit(t, "uploads", uploadEvery, uploadBurst); err != nil {
 		return tenants.Credential{}, err
 	}
 	now := s.Now()
 	c := tenants.Credential{
-		ID: tenants.NewID[tenants.CredentialID](now), Tenant: t, Kind: tenants.P8, Bundle: u.Bundle,
-		Environment: u.Environment, Team: u.Team, KeyID: u.KeyID, State: tenants.CredentialActive, CreatedAt: now,
+		ID: tenants.NewID[tenants.CredentialID](now), Tenant: t, Kind: tenants.P8, Bundle: strings.TrimSpace(u.Bundle),
+		Environment: u.Environment, Team: appleID(u.Team), KeyID: appleID(u.KeyID), State: tenants.CredentialActive, CreatedAt: now,
 	}
 	if c.Environment == "" {
 		c.Environment = tenants.Auto
@@ -89,6 +89,9 @@ func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who,
 	}
 	return c, nil
 }
+
+// appleID reads a team or key id as people type it: Apple's have capital letters and no spaces.
+func appleID(s string) string { return strings.ToUpper(strings.TrimSpace(s)) }
 
 // Rollback brings the previous credential of an app back; see store.Scope.RollbackCredential.
 func (s *Credentials) Rollback(ctx context.Context, t tenants.TenantID, by store.Who, id tenants.CredentialID) (tenants.Credential, error) {
@@ -147,7 +150,7 @@ func readCertificate(c *tenants.Credential, u Upload) (*push.Key, []byte, error)
 		return nil, nil, &tenants.Error{Kind: tenants.Invalid, Code: "topic_missing",
 			Msg: "This certificate may not ring the app " + c.Bundle + ".",
 			Fields: []tenants.Field{{Name: "bundle_id", Message: "the certificate is for " + strings.Join(c.Topics, ", ") +
-				"; make a VoIP Services certificate for this app, or better a .p8 key"}}}
+				"; leave this field empty for that app, or make a VoIP Services certificate for the app named here"}}}
 	}
 	// The password is sealed with the file, because the next start has to open the file again.
 	return key, packP12(u.Password, u.File), nil

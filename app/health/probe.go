@@ -30,7 +30,7 @@ const probeTimeout = 7 * time.Second
 func (s *Credentials) admit(t tenants.TenantID, what string, every time.Duration, burst int) error {
 	if _, wait := s.limits.Take(s.Now(), tenants.Rate{Name: what + " " + string(t), Every: every, Burst: burst}); wait > 0 {
 		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_" + what, RetryAfter: wait,
-			Msg: fmt.Sprintf("That is too many %s in a short time; Apple slows down servers that try wrong keys. Wait %d seconds.", what,
+			Msg: fmt.Sprintf("That is too many %s in a short time; Apple slows down servers that use wrong keys. Wait %d seconds.", what,
 				int(wait/time.Second)+1)}
 	}
 	return nil

@@ -1,8 +1,10 @@
 package push
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/pbkdf2"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -11,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxRounds bounds each key derivation of a .p12. There are two for each of its keys, with at most
-// four times maxRounds for all keys together. OpenSSL writes 2,048;
+// maxRounds bounds each key derivation of a .p12. There are two for each of its keys. All together
+// have at most four times maxRounds, and twice that without a password. OpenSSL writes 2,048;
 // OWASP's "Password Storage Cheat Sheet" (2023) recommends 600,000 for passwords. A round takes
 // under a microsecond.
 const maxRounds = 600_000
@@ -76,6 +78,7 @@ var (
 	oidPBES2     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
 	oidPBMAC1    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 14}
 	oidPBKDF2    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
+	oidSHA1      = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}
 	oidHMAC256   = asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}
 	oidKeyBag    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
 	oidCertBag   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
@@ -248,8 +251,8 @@ func p12Of(key []byte, cert *x509.Certificate) ([]byte, error) {
 	return asn1.Marshal(pfx{Version: 3, AuthSafe: whole})
 }
 
-// rewrite makes a file of the parts, with a MAC of one round (PBMAC1, RFC 9579).
-func rewrite(parts []content, password string) ([]byte, error) {
+// rewrite makes a file of the parts, with a MAC of one round.
+func rewrite(parts []content, password string, mac func([]byte, string) (macData, error)) ([]byte, error) {
 	if !utf8.ValidString(password) || !fitsBMP(password) {
 		return nil, invalid("password", "The password has characters that a .p12 file cannot have.", nil)
 	}
@@ -257,7 +260,7 @@ func rewrite(parts []content, password string) ([]byte, error) {
 	if err != nil {
 		return nil, badFile("This .p12 file is damaged; export it again.", err)
 	}
-	mac, err := computeMAC(inside, password)
+	sum, err := mac(inside, password)
 	if err != nil {
 		return nil, badFile("This .p12 file cannot be read; export it again.", err)
 	}
@@ -265,13 +268,25 @@ func rewrite(parts []content, password string) ([]byte, error) {
 	if err != nil {
 		return nil, badFile("This .p12 file is damaged; export it again.", err)
 	}
-	return asn1.Marshal(pfx{Version: 3, AuthSafe: whole, MacData: mac})
+	return asn1.Marshal(pfx{Version: 3, AuthSafe: whole, MacData: sum})
 }
 
 func explicit(der []byte) asn1.RawValue {
 	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: der}
 }
 
+// computeBareMAC is the MAC under no password at all: HMAC-SHA-1 with the key of RFC 7292, B.2. For
+// one round and an empty password that is the hash of a block of the purpose and one of the salt.
+func computeBareMAC(inside []byte, _ string) (macData, error) {
+	salt := make([]byte, 8)
+	key := sha1.Sum(append(bytes.Repeat([]byte{3}, sha1.BlockSize), make([]byte, sha1.BlockSize)...))
+	h := hmac.New(sha1.New, key[:])
+	h.Write(inside)
+	hash := pkix.AlgorithmIdentifier{Algorithm: oidSHA1, Parameters: asn1.NullRawValue}
+	return macData{Mac: digestInfo{Algorithm: hash, Digest: h.Sum(nil)}, Salt: salt, Rounds: 1}, nil
+}
+
+// computeMAC is PBMAC1 (RFC 9579), which knows no difference between an empty password and none.
 func computeMAC(inside []byte, password string) (macData, error) {
 	salt := make([]byte, 8) // only this process reads the MAC, so the salt need not be random
 	key, err := pbkdf2.Key(sha256.New, password, salt, 1, sha256.Size)

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/des"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -68,7 +70,7 @@ func TestFilesWithTooMuchWorkAreRefused(t *testing.T) {
 			for i, part := range parts {
 				parts[i] = spoil(t, part)
 			}
-			file := must(t)(rewrite(parts, "secret"))
+			file := must(t)(rewrite(parts, "secret", computeMAC))
 			done := make(chan error, 1)
 			go func() {
 				_, _, err := OpenCertificate(file, "secret")
@@ -187,9 +189,56 @@ func TestP12WithSeveralKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, about, err := OpenCertificate(must(t)(rewrite([]content{part}, "")), "")
+		_, about, err := OpenCertificate(must(t)(rewrite([]content{part}, "", computeMAC)), "")
 		if (err == nil) != want || want && about.Bundle != "com.example.clinic" {
 			t.Errorf("%d bags: %+v %v", n, about, err)
 		}
 	}
+}
+
+// TestNoPasswordAtAll: some programs derive the key from nothing, where others derive it from the
+// two zero bytes that end an empty password.
+func TestNoPasswordAtAll(t *testing.T) {
+	t.Parallel()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		Subject: pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: oidUID, Value: "com.example.clinic.voip"}}}}
+	leaf, err := x509.ParseCertificate(must(t)(x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	salt := []byte("saltsalt")
+	plain := must(t)(x509.MarshalPKCS8PrivateKey(private))
+	fill := 8 - len(plain)%8
+	plain = append(plain, bytes.Repeat([]byte{byte(fill)}, fill)...)
+	block, err := des.NewTripleDESCipher(deriveFromNothing(1, salt, 24))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cipher.NewCBCEncrypter(block, deriveFromNothing(2, salt, 8)).CryptBlocks(plain, plain)
+	key := must(t)(asn1.Marshal(shrouded{Data: plain, Algorithm: pkix.AlgorithmIdentifier{
+		Algorithm:  asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}, // SHA-1 and triple DES
+		Parameters: asn1.RawValue{FullBytes: must(t)(asn1.Marshal(rounds{Salt: salt, Rounds: 1}))},
+	}}))
+	file := must(t)(p12Of(key, leaf))
+	if _, about, err := OpenCertificate(file, ""); err != nil || about.Bundle != "com.example.clinic" {
+		t.Errorf("%+v %v", about, err)
+	}
+	if _, _, err := OpenCertificate(file, "secret"); err == nil {
+		t.Error("another password opens it")
+	}
+}
+
+// deriveFromNothing is RFC 7292, B.2, for an empty password, one round and at most 40 bytes.
+func deriveFromNothing(purpose byte, salt []byte, n int) []byte {
+	d, i := bytes.Repeat([]byte{purpose}, 64), bytes.Repeat(salt, 8)
+	a := sha1.Sum(append(bytes.Clone(d), i...))
+	b := append(append(append(bytes.Clone(a[:]), a[:]...), a[:]...), a[:4]...)
+	sum := new(big.Int).Add(new(big.Int).Add(new(big.Int).SetBytes(i), new(big.Int).SetBytes(b)), big.NewInt(1))
+	next := sum.FillBytes(make([]byte, 65))[1:] // modulo 2 to the 512
+	a2 := sha1.Sum(append(d, next...))
+	return append(a[:], a2[:]...)[:n]
 }

@@ -103,17 +103,34 @@ func openP12(der []byte, password string) (keys []crypto.PrivateKey, certs []*x5
 		return nil, nil, err
 	}
 	for _, parts := range files {
-		safe, err := rewrite(parts, password)
+		private, leaf, chain, err := decode(parts, password)
 		if err != nil {
 			return nil, nil, err
-		}
-		private, leaf, chain, err := pkcs12.DecodeChain(safe, password)
-		if err != nil {
-			return nil, nil, decodeError(err)
 		}
 		keys, certs = append(keys, private), append(chain, leaf) // each file has all certificates
 	}
 	return keys, certs, nil
+}
+
+// decode opens a .p12 of one key. Without a password it tries both forms that RFC 7292 (B.1) leaves
+// open: the empty string with its two zero bytes, and nothing.
+func decode(parts []content, password string) (private any, leaf *x509.Certificate, chain []*x509.Certificate, err error) {
+	safe, err := rewrite(parts, password, computeMAC)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	private, leaf, chain, err = pkcs12.DecodeChain(safe, password)
+	if err != nil && password == "" {
+		if safe, err := rewrite(parts, password, computeBareMAC); err == nil {
+			if private, leaf, chain, err := pkcs12.DecodeChain(safe, password); err == nil {
+				return private, leaf, chain, nil
+			}
+		}
+	}
+	if err != nil {
+		return nil, nil, nil, decodeError(err, password)
+	}
+	return private, leaf, chain, nil
 }
 
 // openProtected opens the key of a PEM file that needs a password. The decoder of .p12 files opens
@@ -132,11 +149,15 @@ func openProtected(key []byte, cert *x509.Certificate, password string) ([]crypt
 const unknownP12 = "This .p12 file is of a kind that Carillon cannot read; " +
 	"export it again from Keychain Access, or with openssl pkcs12 -export."
 
-func decodeError(err error) error {
+func decodeError(err error, password string) error {
 	var missing pkcs12.NotImplementedError
+	wrong := "The password does not open this file."
+	if password == "" {
+		wrong = "This file has a password; enter the one it was exported with."
+	}
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption), garbled(err):
-		return invalid("password", "The password does not open this file.", err)
+		return invalid("password", wrong, err)
 	case strings.Contains(err.Error(), "certificate missing"):
 		return badFile("This .p12 file holds a key without a certificate; export the certificate together with the key below it.", err)
 	case errors.As(err, &missing):
@@ -188,6 +209,9 @@ func readCertificate(leaf *x509.Certificate) Certificate {
 	}
 	slices.Sort(about.Environments)
 	about.Bundle = strings.TrimSuffix(uid, ".voip")
+	if !slices.Contains(about.Topics, about.Bundle+".voip") && slices.ContainsFunc(about.Topics, isVoIPTopic) {
+		about.Bundle = "" // the UID is of something else than calls
+	}
 	if len(about.Topics) == 0 && uid != "" { // older certificates list no topics
 		about.Topics = []string{uid}
 		if voip {
