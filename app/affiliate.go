@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"carillon/app/page"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -109,18 +109,19 @@ func orNotGiven(s string) string {
 
 // payoutsCSV writes RFC 4180. No text of a partner can begin a spreadsheet formula.
 func payoutsCSV(c terminal, all []payable, currency string) error {
-	w := csv.NewWriter(c.out)
-	w.UseCRLF = true
+	w := page.NewCSV(c.out)
 	rows := [][]string{{"code", "partner", "mail", "payee", "by", "account", "amount", "currency", "lines"}}
 	for _, p := range all {
-		row := []string{p.Code, p.Name, p.Email, p.Payee.Name, string(p.Payee.By), p.Payee.Account,
-			tenants.FormatCents(p.cents), currency, strconv.Itoa(p.lines)}
-		for i := range row {
-			row[i] = tenants.SpreadsheetCell(row[i])
-		}
-		rows = append(rows, row)
+		rows = append(rows, []string{p.Code, p.Name, p.Email, p.Payee.Name, string(p.Payee.By), p.Payee.Account,
+			tenants.FormatCents(p.cents), currency, strconv.Itoa(p.lines)})
 	}
-	return w.WriteAll(rows)
+	for _, row := range rows {
+		if err := w.Write(row); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
 }
 
 // record stores a payout, once for each reference.

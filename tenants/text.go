@@ -63,10 +63,46 @@ func ValidReference(s string) bool {
 }
 
 // SpreadsheetCell returns a text that spreadsheets do not run as a formula (OWASP, CSV injection):
-// a text that begins like a formula gets a quote in front.
+// what looks like the start of a formula gets a quote in front. Some readers cut a file at
+// semicolons, tabs or line ends even within a cell, so each part counts as a cell. They may also
+// drop blanks and quotes in front. Full-width signs start a formula too. A negative number is not
+// changed.
 func SpreadsheetCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(s[0])) {
-		return "'" + s
+	if isNumber(s) {
+		return s
 	}
-	return s
+	var out strings.Builder
+	start := true
+	if s != "" && strings.ContainsRune("\t\r\n\x00", rune(s[0])) {
+		out.WriteByte('\'')
+	}
+	for _, r := range s {
+		switch {
+		case strings.ContainsRune(";\t\r\n\v\f\u0085\u2028\u2029", r):
+			start = true
+		case start && strings.ContainsRune("=+-@＝＋－＠﹦﹢﹣﹫\u2212", r):
+			out.WriteByte('\'')
+			start = false
+		case r == '"' || r == '\'' || ignorable(r):
+		default:
+			start = false
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+// ignorable reports whether a spreadsheet may drop a rune at the start of a cell.
+func ignorable(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+}
+
+// isNumber reports whether s is a number as FormatCents writes it.
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	digits, rest, dot := strings.Cut(s, ".")
+	all := func(s string) bool {
+		return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	}
+	return all(digits) && (!dot || all(rest))
 }

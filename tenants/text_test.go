@@ -77,3 +77,35 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestSpreadsheetCell(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"=1+1": "'=1+1", "+1": "'+1", "-1+1": "'-1+1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "x=1": "x=1", "": "", "ä": "ä",
+		"＝1+1": "'＝1+1", "Phone;=1+1;x": "Phone;'=1+1;x", "a;=HYPERLINK(1);b": "a;'=HYPERLINK(1);b", "a\t@x": "a\t'@x", "a\n-x": "a\n'-x",
+		"x; \"＠y": "x; \"'＠y", "\u200b=1": "\u200b'=1", " +1": " '+1", "-": "'-", "-12.50": "-12.50", "-1": "-1", "-1.": "'-1.", "--1": "'--1",
+		"+4930": "'+4930", "a, -b": "a, -b", "1;-2": "1;'-2", "a-b;c+d": "a-b;c+d",
+	} {
+		if got := SpreadsheetCell(in); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzSpreadsheetCell checks that no part of a cell starts a formula, and that only quotes are added.
+func FuzzSpreadsheetCell(f *testing.F) {
+	f.Add("=1")
+	f.Add("a;=1")
+	f.Fuzz(func(t *testing.T, s string) {
+		out := SpreadsheetCell(s)
+		for part := range strings.FieldsFuncSeq(out, func(r rune) bool { return strings.ContainsRune(";\t\r\n", r) }) {
+			if part = strings.TrimSpace(part); strings.IndexAny(part, "=+-@＝＋－＠") == 0 && !isNumber(s) {
+				t.Errorf("%q becomes %q", s, out)
+			}
+		}
+		plain := func(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "'", "") }
+		if utf8.ValidString(s) && plain(out) != plain(s) {
+			t.Errorf("%q becomes %q", s, out)
+		}
+	})
+}

@@ -96,7 +96,7 @@ func (k billingPages) history(ctx context.Context, v *page.Visitor, q *query, un
 // usageCSV is every day on which rings counted.
 func (k billingPages) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "usage", Head: []string{"day_utc", "rings"}, Sums: []int{1},
+		Name: "usage", Head: []string{"day_utc", "rings"},
 		More: func(ctx context.Context, _ string) ([][]string, string, error) {
 			days, err := v.Scope.Subscription().UsageDays(ctx, time.Time{}, time.Time{})
 			return mapped(days, func(d store.UsageDay) []string {
@@ -150,7 +150,7 @@ func billState(b billing.Invoice) (tone views.Tone, word string) {
 // invoicesCSV is every invoice, newest first.
 func (k billingPages) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "invoices", Head: []string{"number", "date", "state", "total", "currency", "page"}, Sums: []int{3},
+		Name: "invoices", Head: []string{"number", "date", "state", "total", "currency", "page"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			bills, next, err := k.Billing.Invoices(ctx, buyerOf(v), after, billsPerRead)
 			return mapped(bills, func(b billing.Invoice) []string {

@@ -3,8 +3,6 @@ package console
 import (
 	"carillon/app/page/pagetest"
 
-	"carillon/app/page"
-
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -74,16 +72,6 @@ func FuzzOwnPath(f *testing.F) {
 		if err != nil || u.Host != "ring.example" || u.Scheme != "https" || strings.HasPrefix(p, "//") ||
 			strings.ContainsAny(p, "\\\r\n\t") {
 			t.Errorf("%q leads to %v", s, u)
-		}
-	})
-}
-
-// FuzzCell: no cell begins like a formula.
-func FuzzCell(f *testing.F) {
-	f.Add("=1")
-	f.Fuzz(func(t *testing.T, s string) {
-		if c := page.Cell(s); c != "" && strings.ContainsRune("=+-@\t\r\n\x00", rune(c[0])) || !strings.HasSuffix(c, s) {
-			t.Errorf("cell(%q) = %q", s, c)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"carillon/app/page/pagetest"
+	"fmt"
 
 	"carillon/app/page"
 
@@ -177,36 +178,52 @@ func TestFilesGiveTimesInUTC(t *testing.T) {
 	}
 }
 
+// TestCSVHoldsNoFormula reads every list as a file: as one with commas, and as readers do that cut
+// it at semicolons or tabs.
 func TestCSVHoldsNoFormula(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx",
-		"x=1": "x=1", "": "", "ä": "ä"} {
-		if got := page.Cell(in); got != want {
-			t.Errorf("cell(%q) = %q", in, got)
-		}
-	}
 	h := open(t)
-	b := h.full("beta", `=HYPERLINK("http://evil.example")`)
-	b.viewer()
-	w := b.Quick(b.Owner)
-	for _, p := range []string{"/rings.csv", "/devices.csv", "/agents.csv", "/keys.csv", "/credentials.csv", "/people.csv", "/audit.csv"} {
-		res := w.Get(p).Want(200)
-		rows, err := csv.NewReader(strings.NewReader(res.Body)).ReadAll()
-		pagetest.Must(t, err)
-		if len(rows) < 2 || !strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment") {
-			t.Errorf("%s: %d rows, %q", p, len(rows), res.Header.Get("Content-Disposition"))
-		}
-		found := false
-		for _, r := range rows {
-			for _, c := range r {
-				if c != "" && strings.ContainsRune("=+-@", rune(c[0])) {
-					t.Errorf("%s: cell %q", p, c)
+	for i, word := range []string{`=HYPERLINK("http://evil.example")`, `a;=HYPERLINK(1);b`, `x; "＝HYPERLINK(1)`, `＝HYPERLINK(1)`, `@HYPERLINK`} {
+		b := h.full(fmt.Sprintf("beta%d", i), word)
+		b.viewer()
+		w := b.Quick(b.Owner)
+		for _, p := range Files() {
+			res := w.Get(p)
+			if res.StatusCode == 404 { // without Stripe
+				continue
+			}
+			rows, err := csv.NewReader(strings.NewReader(res.Want(200).Body)).ReadAll()
+			pagetest.Must(t, err)
+			if !strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment") {
+				t.Errorf("%s: %q", p, res.Header.Get("Content-Disposition"))
+			}
+			if noFormula(t, p, rows); len(rows) > 1 && strings.Contains(res.Body, "HYPERLINK") == unnamed[p] {
+				t.Errorf("%s holds the text: %v", p, unnamed[p])
+			}
+			for _, cut := range []rune{';', '\t'} {
+				r := csv.NewReader(strings.NewReader(res.Body))
+				r.Comma, r.LazyQuotes, r.FieldsPerRecord = cut, true, -1
+				rows, err := r.ReadAll()
+				pagetest.Must(t, err)
+				noFormula(t, p, rows)
+				for line := range strings.Lines(res.Body) { // without regard to quotes
+					noFormula(t, p, [][]string{strings.Split(line, string(cut))})
 				}
-				found = found || strings.Contains(c, "HYPERLINK")
 			}
 		}
-		if !found {
-			t.Errorf("%s does not hold the text", p)
+	}
+}
+
+// unnamed are the files that hold no text of people.
+var unnamed = map[string]bool{"/billing/usage.csv": true, "/billing/invoices.csv": true}
+
+func noFormula(t *testing.T, file string, rows [][]string) {
+	t.Helper()
+	for _, r := range rows {
+		for _, c := range r {
+			if at := strings.TrimLeft(c, " \""); at != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(at)[0]) {
+				t.Errorf("%s: cell %q", file, c)
+			}
 		}
 	}
 }

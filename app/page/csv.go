@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
+	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -19,7 +19,6 @@ import (
 type Sheet struct {
 	Name string // of the file, without date and ending
 	Head []string
-	Sums []int // columns of calculated numbers that nobody types: a minus sign begins no formula there
 	More func(ctx context.Context, after string) (rows [][]string, next string, err error)
 }
 
@@ -68,18 +67,12 @@ func (m *Common) SendSheet(ctx context.Context, c *fiber.Ctx, s Sheet) error {
 }
 
 func (s Sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next string) error {
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
+	out := NewCSV(w)
 	if err := out.Write(s.Head); err != nil {
 		return err
 	}
 	for {
 		for _, r := range rows {
-			for i := range r {
-				if !slices.Contains(s.Sums, i) {
-					r[i] = Cell(r[i])
-				}
-			}
 			if err := out.Write(r); err != nil {
 				return err
 			}
@@ -96,8 +89,29 @@ func (s Sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next
 	}
 }
 
-// Cell is a text that begins no formula.
-func Cell(s string) string { return tenants.SpreadsheetCell(s) }
+// CSV writes RFC 4180. Every file of ours is written by it, so that no cell starts a formula.
+type CSV struct{ w *csv.Writer }
+
+// NewCSV returns a CSV that writes to w. Flush ends it.
+func NewCSV(w io.Writer) CSV {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	return CSV{out}
+}
+
+// Write writes one row. It changes the cells of the slice; see tenants.SpreadsheetCell.
+func (f CSV) Write(row []string) error {
+	for i := range row {
+		row[i] = tenants.SpreadsheetCell(row[i])
+	}
+	return f.w.Write(row)
+}
+
+// Flush writes what is buffered.
+func (f CSV) Flush() { f.w.Flush() }
+
+// Error returns the first error of a write.
+func (f CSV) Error() error { return f.w.Error() }
 
 // Stamp is a moment in UTC (RFC 3339), as the API gives it, whatever the tenant's zone: files of
 // two tenants can be laid side by side. It is empty for never.

@@ -240,7 +240,7 @@ func (s *Site) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 			return rows, "", err
 		}
 		return s.SendSheet(ctx, c, page.Sheet{Name: "commissions", Head: []string{"at", "line", "customer", "sum", "currency", "state",
-			"payable_at", "payout"}, Sums: []int{3}, More: more})
+			"payable_at", "payout"}, More: more})
 	})
 }
 
