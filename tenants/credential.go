@@ -40,6 +40,14 @@ type Credential struct {
 	CreatedAt   time.Time
 }
 
+// Title is what people call the credential.
+func (c Credential) Title() string {
+	if c.Kind == P12 {
+		return "Certificate of " + c.Bundle
+	}
+	return "Key " + c.KeyID
+}
+
 // Check refuses a credential whose fields break a rule, naming every wrong one.
 func (c Credential) Check() error {
 	var f faults

@@ -63,6 +63,16 @@ type Device struct {
 	CreatedAt      time.Time
 }
 
+// Title is what people call the device: its name, else the person, else the model.
+func (d Device) Title() string {
+	for _, s := range []string{d.Name, d.Person, d.Model} {
+		if strings.TrimSpace(s) != "" {
+			return s
+		}
+	}
+	return "Device without a name"
+}
+
 // Host returns the environment of the device as far as it is known: what the app said, else what
 // worked, else Auto.
 func (d Device) Host() Environment {

@@ -209,6 +209,11 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	w.Get("/audit?action=pairing").Want(200).Has("created a pairing code", "for maya")
 	pagetest.Must(t, b.Scope().Subscription().Set(t.Context(), h.Store.Plans().Assigned(b.Id, "growth", h.Clock.Now(), time.Time{})))
 	w.Get("/audit?action=subscription").Want(200).Has("changed the subscription to", ">Growth</a>")
+	pagetest.Must(t, b.Scope().Devices().LearnEnvironment(t.Context(), b.device, tenants.Production))
+	w.Get("/audit?action=device").Want(200).Has("detected the Apple environment for", ">“Renamed”</a>")
+	pagetest.Must(t, b.Scope().Devices().Remove(t.Context(), b.device))
+	w.Get("/audit?action=device").Want(200).Has("changed the device", "removed the device", "<strong>“Renamed”</strong>").
+		Lacks(string(b.device), "<small>Renamed</small>")
 	all, _, err := b.Scope().Audits().List(t.Context(), store.AuditQuery{Action: "device.set"})
 	if err != nil || len(all) != 1 || all[0].Actor.ID != string(b.Owner.ID) || all[0].IP == "" || all[0].RequestID == "" {
 		t.Fatalf("%+v %v", all, err)

@@ -4,6 +4,7 @@ import (
 	"carillon/app/page"
 
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ var auditList = list{
 	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
 		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
 }
+
+// replacedBy begins the detail of a device that another one with the same push token replaced.
+const replacedBy = "replaced by "
 
 // auditNouns are what the list can be filtered by.
 var auditNouns = []views.Choice{
@@ -111,6 +115,15 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	}
 	if t, ok := known[a.Target]; ok {
 		row.Target, row.Href = t.Text, t.Href
+		if noun, _, _ := strings.Cut(a.Action, "."); noun == "device" || noun == "agent" { // people chose these names
+			row.Target = "“" + t.Text + "”"
+		}
+		if successor, ok := strings.CutPrefix(a.Detail, replacedBy); ok && known[successor].Text != "" {
+			row.Changed = replacedBy + "“" + known[successor].Text + "”"
+		}
+		if a.Detail == t.Text { // what was removed has its name there
+			row.Changed = ""
+		}
 		return row
 	}
 	switch noun, _, _ := strings.Cut(a.Action, "."); noun {
@@ -144,6 +157,9 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
 		case "device":
 			devices[tenants.DeviceID(a.Target)] = true
+			if successor, ok := strings.CutPrefix(a.Detail, replacedBy); ok {
+				devices[tenants.DeviceID(successor)] = true
+			}
 		case "pairing":
 			devices[tenants.DeviceID(a.Detail)] = true
 		case "key":
@@ -178,7 +194,29 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 			out[string(c.ID)] = views.Link{Text: credentialName(c), Href: views.CredentialPath(string(c.ID))}
 		}
 	}
+	if err := removedOf(ctx, v, all, out); err != nil {
+		return nil, err
+	}
 	return out, holdersOf(ctx, v, keys, out)
+}
+
+// removedOf names what has been removed since, without a link.
+func removedOf(ctx context.Context, v *page.Visitor, all []tenants.Audit, out map[string]views.Link) error {
+	gone := map[string]bool{}
+	for _, a := range all {
+		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
+		case "device", "agent", "credential", "alert":
+			gone[a.Target] = out[a.Target].Text == ""
+		case "pairing":
+			gone[a.Detail] = a.Action == "pairing.take" && out[a.Detail].Text == ""
+		}
+	}
+	maps.DeleteFunc(gone, func(_ string, missing bool) bool { return !missing })
+	names, err := v.Scope.Audits().Removed(ctx, keysOf(gone))
+	for id, name := range names {
+		out[id] = views.Link{Text: name}
+	}
+	return err
 }
 
 // holdersOf names the people, and the keys if they are spoken of.

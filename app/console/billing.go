@@ -130,7 +130,8 @@ func meters(e tenants.Entitlement) []views.Meter {
 	var out []views.Meter
 	if e.Standing != tenants.StandingOpen {
 		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings),
-			Note: "until " + e.To.Format("2 January") + ". Test rings are free."})
+			Note: "Counted from " + e.From.UTC().Format("2 January, 15:04") + " UTC to " + e.To.UTC().Format("2 January") +
+				". Earlier rings and test rings do not count."})
 	}
 	return append(out, views.Meter{Label: "Devices", Used: int(e.Usage.Devices), Most: int(e.Plan.Devices)},
 		views.Meter{Label: "People and invitations", Used: int(e.Usage.People), Most: int(e.Plan.People)})
@@ -153,15 +154,20 @@ func forecast(e tenants.Entitlement, now time.Time) string {
 // facts are the subscription in words.
 func (k billingPages) facts(v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
 	rows := []views.Row{{Name: "State", Text: standings[e.Standing]}}
-	if e.Standing == tenants.StandingEnding && sub.WasCut() {
+	cancelled := e.Standing == tenants.StandingEnding && !sub.WasCut()
+	switch {
+	case cancelled:
+		rows[0].Text += e.Until.In(v.Zone).Format("2 Jan")
+	case e.Standing == tenants.StandingEnding:
 		rows[0].Text = "Trial, ends early"
 	}
 	switch {
 	case e.Standing == tenants.StandingOpen:
 		return append(rows, views.Row{Name: "Limits", Text: "none"})
-	case e.Standing == tenants.StandingTrial:
-		rows = append(rows, views.Row{Name: "Ends", When: v.At(e.Until)})
-	case e.Standing == tenants.StandingEnding, e.Standing == tenants.StandingOver && !e.Until.IsZero():
+	case cancelled:
+	case e.Standing == tenants.StandingTrial && sub.Stripe != "":
+		rows = append(rows, views.Row{Name: "First payment", When: v.At(e.Until)})
+	case e.Standing == tenants.StandingTrial, e.Standing == tenants.StandingEnding, e.Standing == tenants.StandingOver && !e.Until.IsZero():
 		rows = append(rows, views.Row{Name: "Ends", When: v.At(e.Until)})
 	case e.Standing == tenants.StandingGrace:
 		rows = append(rows, views.Row{Name: "Phones ring until", When: v.At(e.Until)})
@@ -184,7 +190,7 @@ func atMost(n int64) string {
 var standings = map[tenants.Standing]string{
 	tenants.StandingOpen: "No subscription, no limits", tenants.StandingTrial: "Trial", tenants.StandingPaid: "Active",
 	tenants.StandingGrace:  "A payment failed",
-	tenants.StandingEnding: "Cancelled, active until the end of the period", tenants.StandingOver: "Ended. Phones do not ring.",
+	tenants.StandingEnding: "Cancelled, active until ", tenants.StandingOver: "Ended. Phones do not ring.",
 }
 
 // notices are what to know first in the page.

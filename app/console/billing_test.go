@@ -102,7 +102,10 @@ func TestBillingFromTrialToCancelled(t *testing.T) {
 
 	w.Get("/billing/cancel").Want(200).Has("Everything works until")
 	w.Post("/billing/cancel", fieldsOf()).Leads("/billing")
-	w.Get("/billing").Want(200).Has("Cancelled, active until the end of the period", "Keep subscription")
+	berlin, err := time.LoadLocation("Europe/Berlin") // of the tenant
+	pagetest.Must(t, err)
+	end := h.Clock.Now().AddDate(0, 0, 14).In(berlin).Format("2 Jan")
+	w.Get("/billing").Want(200).Has("Cancelled, active until "+end+"<", "Keep subscription")
 	w.Post("/billing/resume", fieldsOf()).Leads("/billing")
 	if to := w.Post("/billing/portal", fieldsOf()).Want(303).Header.Get("Location"); !strings.HasPrefix(to, s.URL()+"/portal/") {
 		t.Errorf("the portal is at %q", to)

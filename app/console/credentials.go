@@ -23,12 +23,7 @@ import (
 type credentialPages struct{ *Console }
 
 // credentialName is how people tell credentials apart.
-func credentialName(c tenants.Credential) string {
-	if c.Kind == tenants.P12 {
-		return "Certificate of " + c.Bundle
-	}
-	return "Key " + c.KeyID
-}
+func credentialName(c tenants.Credential) string { return c.Title() }
 
 func credentialKind(c tenants.Credential) string {
 	if c.Kind == tenants.P12 {

@@ -4,7 +4,6 @@ import (
 	"carillon/app/page"
 
 	"context"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -94,14 +93,7 @@ func reachOf(all []tenants.Credential) views.Environment {
 func envOf(e tenants.Environment) views.Environment { return views.Environment(e) }
 
 // deviceName is how a device is called: by its own name, its person, its model.
-func deviceName(d tenants.Device) string {
-	for _, s := range []string{d.Name, d.Person, d.Model} {
-		if strings.TrimSpace(s) != "" {
-			return s
-		}
-	}
-	return "Device without a name"
-}
+func deviceName(d tenants.Device) string { return d.Title() }
 
 // errorCures say what to do about a refusal, by status.
 var errorCures = map[int]string{

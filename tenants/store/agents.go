@@ -69,18 +69,18 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 // Remove removes an agent. If it was the tenant's default, the built-in one is again.
 func (s Agents) Remove(ctx context.Context, id tenants.AgentID) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM agents WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
-		if err != nil {
-			return err
+		var old agentRow
+		if err := s.in(t.db(), "agents").Where("id = ?", uuid(id)).Take(&old).Error; err != nil {
+			return missing(err, "agent")
 		}
-		if n == 0 {
-			return tenants.NoSuch("agent")
+		if _, err := t.exec("DELETE FROM agents WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
+			return err
 		}
 		if _, err := t.exec("UPDATE tenants SET default_agent = ? WHERE id = ? AND default_agent = ?", uuid(""), uuid(s.id),
 			uuid(id)); err != nil {
 			return err
 		}
-		return t.audit(s.scope, "agent.remove", string(id), "")
+		return t.audit(s.scope, "agent.remove", string(id), old.Name)
 	})
 	s.s.seen.forget()
 	return err

@@ -143,17 +143,17 @@ func (s Credentials) Open(ctx context.Context, id tenants.CredentialID) (tenants
 // Remove removes a credential and its secret.
 func (s Credentials) Remove(ctx context.Context, id tenants.CredentialID) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
-		if err != nil {
-			return err
+		var old credentialRow
+		if err := s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&old).Error; err != nil {
+			return missing(err, "credential")
 		}
-		if n == 0 {
-			return tenants.NoSuch("credential")
+		if _, err := t.exec("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
+			return err
 		}
 		if err := t.settle(s.scope, string(id)); err != nil {
 			return err
 		}
-		return t.audit(s.scope, "credential.remove", string(id), "")
+		return t.audit(s.scope, "credential.remove", string(id), old.noun().Title())
 	})
 	s.s.seen.forget()
 	return err

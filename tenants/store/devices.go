@@ -255,14 +255,14 @@ func (s *scope) editDevice(ctx context.Context, id tenants.DeviceID, action stri
 // Remove removes a device and its credentials. Its rings stay.
 func (s Devices) Remove(ctx context.Context, id tenants.DeviceID) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM devices WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
+		old, err := s.device(t.db(), id)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return tenants.NoSuch("device")
+		if _, err := t.exec("DELETE FROM devices WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
+			return err
 		}
-		return t.audit(s.scope, "device.remove", string(id), "")
+		return t.audit(s.scope, "device.remove", string(id), old.noun().Title())
 	})
 	s.revoke(err)
 	return err

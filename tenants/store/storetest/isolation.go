@@ -21,13 +21,16 @@ type property struct {
 	once       store.Idempotency
 	pairing    tenants.Pairing
 	member     tenants.User
+	removed    tenants.Agent // one that is there no more
 }
 
 func (b *bench) property(s *store.Scope) property {
 	b.Helper()
 	ctx := b.Context()
 	p := property{device: b.device(s, "canary"), credential: b.credential(s), agent: b.newAgent(), key: b.newKey(),
-		member: b.member(s, tenants.Owner)}
+		member: b.member(s, tenants.Owner), removed: b.newAgent()}
+	b.must(s.Agents().Add(ctx, p.removed))
+	b.must(s.Agents().Remove(ctx, p.removed.ID))
 	p.ring, p.once = b.newRing(p.device), store.Idempotency{Key: "canary", Body: hashOf("canary")}
 	_, err := s.Rings().Add(ctx, p.ring, p.once, p.ring.ExpiresAt)
 	b.must(err)
@@ -115,6 +118,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Members.List", members, err)
 	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "device."})
 	put("Audits.List", audits, err)
+	removed, err := s.Audits().Removed(ctx, []string{string(p.removed.ID)})
+	put("Audits.Removed", removed, err)
 	invitations, err := s.Invitations().List(ctx)
 	put("Invitations.List", invitations, err)
 	tallies, err := s.Analytics().Tallies(ctx, now.Add(-time.Hour), time.Time{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -44,6 +45,17 @@ func testAudits(b *bench) {
 		for i, a := range list {
 			equal(b, a.Seq, int64(26-i), "seq without a gap, newest first")
 		}
+	}
+	agent, phone, key := b.newAgent(), b.device(other, "maya"), b.credential(other)
+	b.must(other.Agents().Add(ctx, agent))
+	b.must(other.Agents().Remove(ctx, agent.ID))
+	b.must(other.Devices().Remove(ctx, phone.ID))
+	b.must(other.Credentials().Remove(ctx, key.ID))
+	names, err := other.Audits().Removed(ctx, []string{string(agent.ID), string(phone.ID), string(key.ID), "nobody"})
+	b.must(err)
+	if want := map[string]string{string(agent.ID): agent.Name, string(phone.ID): phone.Title(),
+		string(key.ID): key.Title()}; !maps.Equal(names, want) {
+		b.Errorf("names of what was removed: %v, want %v", names, want)
 	}
 	b.clock.add(time.Hour)
 	b.must(who.Audits().Add(ctx, "key.use", "k9", "later"))
