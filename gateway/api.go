@@ -28,7 +28,7 @@ func opus() webrtc.RTPCodecCapability {
 }
 
 // newAPI builds the factory of all connections. It does not change afterwards.
-func newAPI(cfg Config, p *port, logs logging.LoggerFactory) (*webrtc.API, error) {
+func newAPI(cfg Config, p *port, r reach, logs logging.LoggerFactory) (*webrtc.API, error) {
 	var media webrtc.MediaEngine
 	codec := webrtc.RTPCodecParameters{RTPCodecCapability: opus(), PayloadType: 111}
 	if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
@@ -39,7 +39,7 @@ func newAPI(cfg Config, p *port, logs logging.LoggerFactory) (*webrtc.API, error
 	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
 		return nil, fmt.Errorf("rtcp reports: %w", err)
 	}
-	engine, err := settings(cfg, p, logs)
+	engine, err := settings(cfg, p, r, logs)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func newAPI(cfg Config, p *port, logs logging.LoggerFactory) (*webrtc.API, error
 	), nil
 }
 
-func settings(cfg Config, p *port, logs logging.LoggerFactory) (webrtc.SettingEngine, error) {
+func settings(cfg Config, p *port, r reach, logs logging.LoggerFactory) (webrtc.SettingEngine, error) {
 	var e webrtc.SettingEngine
 	e.LoggerFactory = logs
 	e.SetICEUDPMux(p.udp)
@@ -62,7 +62,6 @@ func settings(cfg Config, p *port, logs logging.LoggerFactory) (webrtc.SettingEn
 	e.DisableActiveTCP(true) // we never dial where an offer points
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetIncludeLoopbackCandidate(cfg.AllowLoopback)
-	r := reach{loopback: cfg.AllowLoopback, private: cfg.AllowPrivate}
 	// Only addresses that no phone can have are blocked here. A phone on a private network may
 	// connect to us first and is answered, although we would not connect to it first.
 	e.SetRemoteIPFilter(func(ip net.IP) bool {

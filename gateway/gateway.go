@@ -66,6 +66,14 @@ type Answer struct {
 	ICEServers []ICEServer
 }
 
+// Fragment is a phone's request about the ICE session of its leg.
+type Fragment struct {
+	Call, Leg string
+	IfMatch   string       // the request's If-Match header
+	SDP       string       // of type application/trickle-ice-sdpfrag (RFC 8840 9)
+	Restart   func() error // asked before ICE is restarted, and its error is returned; nil = always yes
+}
+
 // Trickled is the answer to a trickle or an ICE restart. After a trickle Fragment is empty (204).
 // After a restart it holds our new ICE session, whose ETag is ETag (200).
 type Trickled struct {
@@ -85,6 +93,8 @@ type Gateway struct {
 	port *port
 	api  *webrtc.API
 	cert certificates
+
+	reach reach
 
 	running sync.WaitGroup // one for each call and each Answer in flight
 
@@ -115,12 +125,16 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	api, err := newAPI(cfg, p, logs)
+	r, err := newReach(cfg)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
+	}
+	api, err := newAPI(cfg, p, r, logs)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}
 	return &Gateway{
-		cfg: cfg, port: p, api: api, cert: certificates{now: cfg.Now},
+		cfg: cfg, port: p, api: api, cert: certificates{now: cfg.Now}, reach: r,
 		calls: map[string]*call{}, empty: make(chan struct{}),
 	}, nil
 }
@@ -150,7 +164,7 @@ func (g *Gateway) Addr() net.Addr { return g.port.addr() }
 
 // Check returns the error that Answer would return for the text of this offer. It starts nothing.
 func (g *Gateway) Check(sdp string) error {
-	_, err := readOffer(sdp, g.reach())
+	_, err := readOffer(sdp, g.reach)
 	return err
 }
 
@@ -162,7 +176,7 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	if o.Call == "" || o.Leg == "" || o.Agent == nil || o.On == nil {
 		return Answer{}, errors.New("gateway: an offer needs Call, Leg, Agent and On")
 	}
-	read, err := readOffer(o.SDP, g.reach())
+	read, err := readOffer(o.SDP, g.reach)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -183,10 +197,6 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 		return Answer{}, err
 	}
 	return Answer{SDP: sdp, ETag: l.etag, ICEServers: g.cfg.ICEServers()}, nil
-}
-
-func (g *Gateway) reach() reach {
-	return reach{loopback: g.cfg.AllowLoopback, private: g.cfg.AllowPrivate}
 }
 
 // findOrAddCall returns the call of o, or a new one when MaxCalls allows it. It adds one to
@@ -268,21 +278,20 @@ func (g *Gateway) findCall(id string) *call {
 	return g.calls[id]
 }
 
-// Trickle accepts a fragment (application/trickle-ice-sdpfrag) for the connection of leg. It holds
-// more candidates of the present ICE session, or a new ICE session (an ICE restart), which has a
-// new user fragment. ifMatch is the If-Match header of the request. A refusal does not change the
-// call.
-func (g *Gateway) Trickle(ctx context.Context, id, leg, ifMatch, text string) (Trickled, error) {
-	c := g.findCall(id)
+// Trickle accepts a fragment for the connection of a leg. It holds more candidates of the present
+// ICE session, or a new ICE session (an ICE restart), which has a new user fragment. A refusal does
+// not change the call.
+func (g *Gateway) Trickle(ctx context.Context, p Fragment) (Trickled, error) {
+	c := g.findCall(p.Call)
 	switch {
 	case c == nil:
 		return Trickled{}, refuse(NoCall, "There is no such call here.")
-	case c.leg != leg:
+	case c.leg != p.Leg:
 		return Trickled{}, refuse(AnsweredElsewhere, "Another device has answered this call.")
-	case ifMatch == "":
+	case p.IfMatch == "":
 		return Trickled{}, refuse(IfMatchMissing, "If-Match is missing; send the ETag of the answer, or * to restart ICE.")
 	}
-	f, err := readFragment(text, g.reach())
+	f, err := readFragment(p.SDP, g.reach)
 	if err != nil {
 		return Trickled{}, err
 	}
@@ -292,12 +301,17 @@ func (g *Gateway) Trickle(ctx context.Context, id, leg, ifMatch, text string) (T
 	if l == nil || c.over() {
 		return Trickled{}, refuse(CallEnded, "The call has ended.")
 	}
-	if ifMatch != "*" && ifMatch != l.etag {
+	if p.IfMatch != "*" && p.IfMatch != l.etag {
 		return Trickled{}, refuse(IfMatchStale, "If-Match names an earlier ICE session; send the newest ETag.")
 	}
 	if f.ufrag == l.remoteUfrag {
 		l.addCandidates(f.candidates)
 		return Trickled{}, nil
+	}
+	if p.Restart != nil {
+		if err := p.Restart(); err != nil {
+			return Trickled{}, err
+		}
 	}
 	got, err := l.restart(ctx, f)
 	switch {

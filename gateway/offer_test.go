@@ -229,6 +229,10 @@ func TestReach(t *testing.T) {
 		{"0.1.2.3", false, false, false},
 		{"::", false, false, false},
 		{"2002:7f00:1::", false, false, false},
+		{"2001:0:7f00:1::1", false, false, false},
+		{"64:ff9b:1::7f00:1", false, false, false},
+		{"::127.0.0.1", false, false, false},
+		{"::ffff:0:127.0.0.1", false, false, false},
 	} {
 		ip := netip.MustParseAddr(row.ip)
 		got := [3]bool{public.allows(ip), private.allows(ip), loopback.allows(ip)}
@@ -345,4 +349,35 @@ func settled(t *testing.T, goroutines, descriptors int) (int, int) {
 		}
 	}
 	return n, fds
+}
+
+// TestNothingIsSentToOurselves: neither to an address of this machine nor to our address as phones
+// see it, however it is written, unless phones are on this machine.
+func TestNothingIsSentToOurselves(t *testing.T) {
+	t.Parallel()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []netip.Addr{netip.MustParseAddr("93.184.216.34"), netip.MustParseAddr("::ffff:93.184.216.34"),
+		netip.MustParseAddr("64:ff9b::5db8:d822"), netip.MustParseAddr("2606:2800::1")}
+	for _, a := range all {
+		own = append(own, netip.MustParsePrefix(a.String()).Addr())
+	}
+	r, err := newReach(Config{PublicIPs: []string{"93.184.216.34", "2606:2800::1"}, AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ip := range own {
+		if r.allows(ip) {
+			t.Errorf("we would send to %s", ip)
+		}
+	}
+	if !r.allows(netip.MustParseAddr("93.184.216.35")) {
+		t.Error("we would not send to our neighbour")
+	}
+	here, err := newReach(Config{AllowLoopback: true, AllowPrivate: true})
+	if err != nil || !here.allows(netip.MustParseAddr("127.0.0.1")) || len(here.own) != 0 {
+		t.Errorf("phones on this machine: %v %+v", err, here)
+	}
 }

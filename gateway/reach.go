@@ -1,10 +1,37 @@
 package gateway
 
-import "net/netip"
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
 
 // reach says to which addresses of a phone the gateway may send packets first. Without it an offer
 // could make us send packets to any host of our own network.
-type reach struct{ loopback, private bool }
+type reach struct {
+	loopback, private bool
+	own               map[netip.Addr]bool // this machine's: nothing is sent there, unless phones are on it
+}
+
+func newReach(cfg Config) (reach, error) {
+	r := reach{loopback: cfg.AllowLoopback, private: cfg.AllowPrivate, own: map[netip.Addr]bool{}}
+	if cfg.AllowLoopback {
+		return r, nil // the phones are on this machine, and have its addresses
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return r, fmt.Errorf("network interfaces: %w", err)
+	}
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			r.own[p.Addr().Unmap().WithZone("")] = true
+		}
+	}
+	for _, s := range cfg.PublicIPs {
+		r.own[netip.MustParseAddr(s).Unmap()] = true // New has checked them
+	}
+	return r, nil
+}
 
 // impossibleRanges holds ranges that no phone can have (IANA special-purpose registries).
 // Link-local is one of them because cloud providers serve metadata there.
@@ -22,7 +49,11 @@ var impossibleRanges = []netip.Prefix{
 	netip.MustParsePrefix("ff00::/8"),
 	netip.MustParsePrefix("100::/64"),
 	netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("2002::/16"), // 6to4 wraps any IPv4 address
+	netip.MustParsePrefix("2002::/16"),       // 6to4 wraps any IPv4 address
+	netip.MustParsePrefix("2001::/32"),       // Teredo, RFC 4380: likewise
+	netip.MustParsePrefix("64:ff9b:1::/48"),  // RFC 8215: likewise, on a local network
+	netip.MustParsePrefix("::/96"),           // IPv4-compatible, RFC 4291 2.5.5.1: likewise
+	netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-translated, RFC 2765: likewise
 }
 
 var (
@@ -37,7 +68,7 @@ func (r reach) allows(ip netip.Addr) bool {
 		b := ip.As16()
 		ip = netip.AddrFrom4([4]byte(b[12:]))
 	}
-	if r.impossible(ip) {
+	if r.impossible(ip) || r.own[ip] {
 		return false
 	}
 	if ip.IsPrivate() || sharedSpace.Contains(ip) {

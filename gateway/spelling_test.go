@@ -255,7 +255,9 @@ func TestCandidatesAreLimited(t *testing.T) {
 			got, l := answered(t, g, sdp)
 			trickle := func(lines string) {
 				t.Helper()
-				_, err := g.Trickle(t.Context(), t.Name(), "phone", got.ETag, "a=ice-ufrag:"+l.remoteUfrag+"\r\n"+lines)
+				_, err := g.Trickle(t.Context(), Fragment{
+					Call: t.Name(), Leg: "phone", IfMatch: got.ETag, SDP: "a=ice-ufrag:" + l.remoteUfrag + "\r\n" + lines,
+				})
 				if err != nil {
 					t.Error(err)
 				}
@@ -277,7 +279,8 @@ func TestCandidatesAreLimited(t *testing.T) {
 		l.proven.Store(true)
 		for i := range 20 {
 			fragment := "a=ice-ufrag:" + l.remoteUfrag + "\r\n" + candidates(1, fmt.Sprintf("93.184.216.%d", 40+i))
-			if _, err := g.Trickle(t.Context(), t.Name(), "phone", got.ETag, fragment); err != nil {
+			_, err := g.Trickle(t.Context(), Fragment{Call: t.Name(), Leg: "phone", IfMatch: got.ETag, SDP: fragment})
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

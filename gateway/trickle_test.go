@@ -21,7 +21,7 @@ func TestRestartOfICEKeepsTheSound(t *testing.T) {
 	until(t, c, back(10))
 	for range 2 {
 		err := c.Restart(t.Context(), func(ctx context.Context, fragment string) (string, error) {
-			got, err := g.Trickle(ctx, "ring", "phone", "*", fragment)
+			got, err := g.Trickle(ctx, gateway.Fragment{Call: "ring", Leg: "phone", IfMatch: "*", SDP: fragment})
 			if err == nil && (got.ETag == etag || got.Fragment == "") {
 				t.Errorf("restart answered ETag %s (was %s), fragment %q", got.ETag, etag, got.Fragment)
 			}
@@ -69,7 +69,7 @@ func TestTrickle(t *testing.T) {
 		{"too long", "ring", "phone", etag, own + strings.Repeat("a", gateway.MaxSDP), gateway.TooLarge},
 		{"many", "ring", "phone", etag, head + strings.Repeat("a=candidate:1 1 UDP 1 127.0.0.1 9 typ host\r\n", 100), ""},
 	} {
-		got, err := g.Trickle(t.Context(), row.call, row.leg, row.match, row.body)
+		got, err := g.Trickle(t.Context(), gateway.Fragment{Call: row.call, Leg: row.leg, IfMatch: row.match, SDP: row.body})
 		if gateway.Reason(err) != row.want || row.want == "" && err != nil {
 			t.Errorf("%s: %v, want %q", row.name, err, row.want)
 		}

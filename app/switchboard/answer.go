@@ -17,7 +17,7 @@ import (
 type Media interface {
 	Check(sdp string) error
 	Answer(context.Context, gateway.Offer) (gateway.Answer, error)
-	Trickle(ctx context.Context, call, leg, ifMatch, fragment string) (gateway.Trickled, error)
+	Trickle(context.Context, gateway.Fragment) (gateway.Trickled, error)
 	HangUp(call string, reason gateway.EndReason)
 }
 
@@ -27,11 +27,14 @@ const callLease = 30 * time.Second
 
 // Answer makes the ring a call: the first device wins, the same device may answer again and gets a
 // new leg. Another device is refused with Conflict, an ended ring with Gone, an offer that cannot
-// be carried before anything is written, and a first answer while the server drains with
-// Unavailable.
+// be carried before anything is written, a first answer while the server drains with Unavailable,
+// and a device that answers too often with TooMany before anything is read.
 func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID, sdp string) (gateway.Answer, error) {
 	if b.Media == nil {
 		return gateway.Answer{}, tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
+	}
+	if err := b.admitMedia(answers, d, id); err != nil {
+		return gateway.Answer{}, err
 	}
 	// The ring first, then the offer: a phone that comes too late must hear that, whatever it
 	// offers.
@@ -189,15 +192,22 @@ func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenant
 	b.tell(r, facts)
 }
 
-// Trickle passes a phone's candidates or ICE restart to its call.
+// Trickle passes a phone's candidates or ICE restart to its call. A device that sends too many is
+// refused with TooMany.
 func (b *Board) Trickle(ctx context.Context, d tenants.Device, id tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error) {
+	if err := b.admitMedia(fragments, d, id); err != nil {
+		return gateway.Trickled{}, err
+	}
 	if _, err := b.Phone(ctx, d, id); err != nil {
 		return gateway.Trickled{}, err
 	}
 	if b.Media == nil {
 		return gateway.Trickled{}, tenants.NoSuch("call")
 	}
-	t, err := b.Media.Trickle(ctx, string(id), string(d.ID), ifMatch, fragment)
+	t, err := b.Media.Trickle(ctx, gateway.Fragment{
+		Call: string(id), Leg: string(d.ID), IfMatch: ifMatch, SDP: fragment,
+		Restart: func() error { return b.admitMedia(iceRestarts, d, id) },
+	})
 	if err != nil {
 		return gateway.Trickled{}, refusal(err)
 	}

@@ -24,3 +24,8 @@ func (b *Board) PlaceAround(ctx context.Context, c Caller, q tenants.Request, be
 	r, _, err = b.launch(ctx, c, r, store.Idempotency{})
 	return r, err
 }
+
+// AdmitAnswer counts an answer of a device, as Answer does first.
+func (b *Board) AdmitAnswer(d tenants.Device, id tenants.RingID) error {
+	return b.admitMedia(answers, d, id)
+}
