@@ -48,6 +48,7 @@ type node struct {
 	agents agents.Kinds
 	demo   speaker
 
+	common  *page.Common     // what all pages share
 	billing *billing.Billing // nil = no money is taken
 	addr    net.Addr
 
@@ -252,12 +253,12 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return p, err
 	}
-	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Now: c.now, Log: n.log})
+	n.common, err = page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Now: c.now, Log: n.log})
 	if err != nil {
 		return p, err
 	}
 	p.public, err = site.New(site.Config{
-		Common: common, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail,
+		Common: n.common, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail,
 		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(),
 		Parts: []site.Part{
 			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
@@ -270,7 +271,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		return p, err
 	}
 	p.console, err = console.New(console.Config{
-		Common: common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
+		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		PerSecond: c.RingsPerSecond.is,
 	})
 	return p, err
@@ -296,13 +297,16 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
 	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
+	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Jobs().Forget(ctx, n.now()) })
 	n.billingLoops(loops, &wg)
 	err := n.serve(serving)
 	stop()
 	wg.Wait()
-	return err
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return errors.Join(err, n.common.RecordFailures(last))
 }
 
 // every runs do again and again, with a pause between, until ctx is done. An error is logged and

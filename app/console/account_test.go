@@ -148,7 +148,7 @@ func TestEveryActionHasWords(t *testing.T) {
 	action := regexp.MustCompile(`"((?:ring|device|pairing|credential|agent|key|member|invitation|tenant|user|alert|subscription)` +
 		`\.[a-z_]+)"`)
 	found := 0
-	for _, folder := range []string{"../../tenants/store", "../switchboard", ".", "../api", "../billing"} {
+	for _, folder := range []string{"../../tenants/store", "../switchboard", ".", "../page", "../api", "../billing"} {
 		files, err := filepath.Glob(folder + "/*.go")
 		pagetest.Must(t, err)
 		for _, f := range files {

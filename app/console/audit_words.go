@@ -47,6 +47,7 @@ var auditWords = map[string]string{
 	"subscription.set":    "changed the subscription to",
 	"subscription.remove": "ended the subscription of",
 	"user.sign_in":        "signed in",
+	"user.sign_in_failed": "recorded failed sign-ins of",
 	"user.password":       "changed the password of",
 }
 

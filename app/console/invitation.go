@@ -77,13 +77,14 @@ func (k peoplePages) join(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	p := k.welcomePage(c, i)
-	if err := k.Tries.Take(i.Email, web.IP(c)); err != nil {
+	try, err := k.Try(c, i.Email)
+	if err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Welcome(p), fiber.StatusTooManyRequests)
 		})
 	}
-	user, err := k.guest(ctx, page.FormOf(c), i, &p)
+	user, err := k.guest(ctx, c, try, i, &p)
 	if err != nil {
 		return err
 	}
@@ -109,10 +110,11 @@ func (k peoplePages) join(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // guest is who takes the invitation up; nil when p says what is wrong with what they typed.
-func (k peoplePages) guest(ctx context.Context, f page.Form, i invited, p *views.WelcomePage) (*tenants.User, error) {
+func (k peoplePages) guest(ctx context.Context, c *fiber.Ctx, try page.Try, i invited, p *views.WelcomePage) (*tenants.User, error) {
+	f := page.FormOf(c)
 	password := f.Raw("password")
 	if i.known() {
-		user, err := k.who(ctx, i.Email, password)
+		user, err := k.who(ctx, c, try, i.Email, password)
 		if user == nil {
 			p.Error = "The password is wrong. Try again."
 		}
@@ -127,7 +129,7 @@ func (k peoplePages) guest(ctx context.Context, f page.Form, i invited, p *views
 	if p.Error = page.NewPassword(password, page.About{Email: i.Email, Name: name, Company: i.tenant.Name}); p.Error != "" {
 		return nil, nil
 	}
-	phc, err := k.Passwords.Hash(ctx, password)
+	phc, err := k.Passwords.Hash(ctx, try.Known, password)
 	if err != nil {
 		return nil, err
 	}

@@ -153,10 +153,10 @@ func (k settingsPages) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Vi
 // setPassword changes the person's own password, under a new token, and ends their other sign-ins.
 func (k settingsPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
-	if err := k.Tries.Take(v.User.Email, web.IP(c)); err != nil {
+	if _, err := k.TryAs(v); err != nil {
 		return err
 	}
-	ok, err := k.Passwords.Match(ctx, f.Raw("current"), v.User.Password)
+	ok, err := k.Passwords.Match(ctx, true, f.Raw("current"), v.User.Password)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (k settingsPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Vi
 	if fault := page.NewPassword(fresh, page.About{Email: v.User.Email, Name: v.User.Name, Company: v.Tenant.Name}); fault != "" {
 		return back(views.PasswordForm{New: fault})
 	}
-	phc, err := k.Passwords.Hash(ctx, fresh)
+	phc, err := k.Passwords.Hash(ctx, true, fresh)
 	if err != nil {
 		return err
 	}

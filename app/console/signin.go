@@ -58,13 +58,14 @@ func (k signInPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 		p.Email = ""
 	}
 	email, _ := tenants.ParseEmail(p.Email)
-	if err := k.Tries.Take(email, web.IP(c)); err != nil {
+	try, err := k.Try(c, email)
+	if err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.SignIn(p), fiber.StatusTooManyRequests)
 		})
 	}
-	user, err := k.who(ctx, email, f.Raw("password"))
+	user, err := k.who(ctx, c, try, email, f.Raw("password"))
 	if err != nil {
 		return err
 	}
@@ -86,8 +87,9 @@ func (k signInPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 	return c.Redirect(orOverview(p.Next), fiber.StatusSeeOther)
 }
 
-// who is the person with this address and password; nil when there is none.
-func (k *Console) who(ctx context.Context, email, password string) (*tenants.User, error) {
+// who is the person with this address and password; nil when there is none, which is noted as a
+// failed sign-in.
+func (k *Console) who(ctx context.Context, c *fiber.Ctx, try page.Try, email, password string) (*tenants.User, error) {
 	u, err := k.Store.Users().ByEmail(ctx, email)
 	known := err == nil && u.DisabledAt.IsZero()
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
@@ -97,10 +99,15 @@ func (k *Console) who(ctx context.Context, email, password string) (*tenants.Use
 	if known {
 		phc = u.Password
 	}
-	ok, err := k.Passwords.Match(ctx, password, phc)
-	if err != nil || !ok {
+	ok, err := k.Passwords.Match(ctx, try.Known, password, phc)
+	if err != nil {
 		return nil, err
 	}
+	if !ok {
+		k.Failed(c, u.ID, email)
+		return nil, nil
+	}
+	try.Worked()
 	return &u, nil
 }
 

@@ -32,7 +32,7 @@ type CommonConfig struct {
 type Common struct {
 	CommonConfig
 	Passwords *passwords
-	Tries     tries
+	tries     tries
 	secure    bool
 	exports   *web.Slots
 	guard     fiber.Handler // against posts from other sites
@@ -50,9 +50,6 @@ func NewCommon(c CommonConfig) (*Common, error) {
 	}
 	m := &Common{CommonConfig: c, secure: u.Scheme == "https", exports: web.NewSlots(exportBounds())}
 	if m.guard, err = web.CrossSite(c.PublicURL); err != nil {
-		return nil, err
-	}
-	if m.Tries, err = newTries(c.Now); err != nil {
 		return nil, err
 	}
 	m.Passwords, err = NewPasswords()

@@ -18,49 +18,76 @@ import (
 )
 
 // passwords hashes with argon2id. Each hash takes 19 MiB (OWASP's smallest recommended memory), so
-// that only a few run at once.
+// that only a few run at once. One of the slots is for known browsers and people who are signed in.
 type passwords struct {
-	params argon2id.Params
-	slots  chan struct{}
-	nobody string // hash of a password that nobody knows: an unknown person costs as much as a known one
+	params    argon2id.Params
+	slots     chan struct{}
+	strangers chan struct{} // a stranger needs a place here too
+	nobody    string        // hash that an unknown person is checked against: it costs the same
 }
 
-const hashesAtOnce = 4
+const (
+	hashesAtOnce = 4
+	// longestWait is how long a request waits for a slot. A longer queue would only answer people
+	// who have left.
+	longestWait = 2 * time.Second
+)
 
 func NewPasswords() (*passwords, error) {
 	p := &passwords{
-		params: argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-		slots:  make(chan struct{}, hashesAtOnce),
+		params:    argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+		slots:     make(chan struct{}, hashesAtOnce),
+		strangers: make(chan struct{}, hashesAtOnce-1),
 	}
 	var err error
 	p.nobody, err = argon2id.CreateHash(NewToken(), &p.params)
 	return p, err
 }
 
-func (p *passwords) enter(ctx context.Context) error {
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// enter waits for a slot, at most longestWait.
+func (p *passwords) enter(ctx context.Context, known bool) (leave func(), err error) {
+	limit, cancel := context.WithTimeout(ctx, longestWait)
+	defer cancel()
+	queues := []chan struct{}{p.strangers, p.slots}
+	if known {
+		queues = queues[1:]
 	}
+	for i, q := range queues {
+		select {
+		case q <- struct{}{}:
+		case <-limit.Done():
+			for _, had := range queues[:i] {
+				<-had
+			}
+			return nil, &tenants.Error{Kind: tenants.Unavailable, Code: "passwords_busy", RetryAfter: longestWait,
+				Msg: "The server is checking many passwords at this moment. Try again in a few seconds."}
+		}
+	}
+	return func() {
+		for _, had := range queues {
+			<-had
+		}
+	}, nil
 }
 
-func (p *passwords) Hash(ctx context.Context, password string) (string, error) {
-	if err := p.enter(ctx); err != nil {
+// Hash hashes a new password. known is as in Try.
+func (p *passwords) Hash(ctx context.Context, known bool, password string) (string, error) {
+	leave, err := p.enter(ctx, known)
+	if err != nil {
 		return "", err
 	}
-	defer func() { <-p.slots }()
+	defer leave()
 	return argon2id.CreateHash(password, &p.params)
 }
 
 // Match reports whether the password belongs to the hash. An empty hash, of somebody unknown or who
-// has no password yet, costs the same and matches nothing.
-func (p *passwords) Match(ctx context.Context, password, phc string) (bool, error) {
-	if err := p.enter(ctx); err != nil {
+// has no password yet, costs the same and matches nothing. known is as in Try.
+func (p *passwords) Match(ctx context.Context, known bool, password, phc string) (bool, error) {
+	leave, err := p.enter(ctx, known)
+	if err != nil {
 		return false, err
 	}
-	defer func() { <-p.slots }()
+	defer leave()
 	against := phc
 	if phc == "" {
 		against = p.nobody
@@ -123,26 +150,6 @@ func firstLabel(domain string) string {
 	}
 	label, _, _ := strings.Cut(domain, ".")
 	return label
-}
-
-// tries slows guessing down: for one account from one network, for an account from anywhere, and
-// for a network. None locks anybody out for good, and who guesses from elsewhere hardly slows down
-// the account's owner.
-type tries struct{ pair, account, network *web.Limiter }
-
-func newTries(now func() time.Time) (t tries, err error) {
-	var errs [3]error
-	t.pair, errs[0] = web.NewLimiter(30*time.Second, 8, now)
-	t.account, errs[1] = web.NewLimiter(3*time.Second, 60, now)
-	t.network, errs[2] = web.NewLimiter(3*time.Second, 60, now)
-	return t, errors.Join(errs[:]...)
-}
-
-// Take refuses with how long to wait.
-func (t tries) Take(email, ip string) error {
-	from := web.Network(ip)
-	return TakeAll("Too many attempts. Wait a moment and try again.", Limit{t.pair, email + " " + from},
-		Limit{t.network, from}, Limit{t.account, email})
 }
 
 // Limit is one limiter and whose turns it counts.

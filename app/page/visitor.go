@@ -60,7 +60,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	if v.Role == "" {
 		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are no longer a member of this organisation. Sign in again.")
 	}
-	v.Who = store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(user.ID), Name: user.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	v.Who = whoOf(c, user)
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
 	v.Zone = zoneOf(v.Tenant)
 	c.Locals(holderKey{}, v.Holder())
@@ -68,6 +68,12 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 		return v, m.Store.SignIns().Touch(ctx, in.Hash, now.Add(IdleTime))
 	}
 	return v, nil
+}
+
+// whoOf is a person as the actor of what a request changes.
+func whoOf(c *fiber.Ctx, u tenants.User) store.Who {
+	actor := tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}
+	return store.Who{Actor: actor, IP: web.IP(c), RequestID: web.RequestID(c)}
 }
 
 type holderKey struct{}
@@ -155,11 +161,14 @@ func Clip(s string, n int) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// Admit starts a sign-in in a tenant and writes it into the tenant's record.
+// Admit starts a sign-in in a tenant and writes it into the tenant's record. The browser is known
+// to the account from then on; see Try.
 func (m *Common) Admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID) error {
 	if err := m.Enter(ctx, c, u, t, m.Now().Add(SignInTime)); err != nil {
 		return err
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
-	return m.Store.For(t).By(who).Audits().Add(ctx, "user.sign_in", string(u.ID), "")
+	if err := m.know(c, u.Email); err != nil {
+		return err
+	}
+	return m.Store.For(t).By(whoOf(c, u)).Audits().Add(ctx, "user.sign_in", string(u.ID), "")
 }

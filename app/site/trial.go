@@ -121,7 +121,7 @@ func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 			return web.Page(c, views.Trial(p), fiber.StatusTooManyRequests)
 		})
 	}
-	phc, err := s.Passwords.Hash(ctx, a.password) // also for a known address, which must cost the same
+	phc, err := s.Passwords.Hash(ctx, false, a.password) // also for a known address, which must cost the same
 	if err != nil {
 		return err
 	}

@@ -98,14 +98,19 @@ func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
 // prove asks for the password in a browser that did not sign up; when it is not the one, the page
 // that says so is sent.
 func (s *Site) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
-	if err := s.Tries.Take(n.Email, web.IP(c)); err != nil {
+	try, err := s.Try(c, n.Email)
+	if err != nil {
 		return false, page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.TrialConfirm(*p), fiber.StatusTooManyRequests)
 		})
 	}
-	if ok, err = s.Passwords.Match(ctx, page.FormOf(c).Raw("password"), n.Password); err != nil || ok {
-		return ok, err
+	if ok, err = s.Passwords.Match(ctx, try.Known, page.FormOf(c).Raw("password"), n.Password); err != nil {
+		return false, err
+	}
+	if ok {
+		try.Worked()
+		return true, nil
 	}
 	p.Error = "This is not the password you chose when you signed up. Try again."
 	return false, web.Page(c, views.TrialConfirm(*p), fiber.StatusUnprocessableEntity)

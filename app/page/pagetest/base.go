@@ -36,7 +36,7 @@ var phc = sync.OnceValue(func() string {
 	if err != nil {
 		panic(err)
 	}
-	hash, err := p.Hash(context.Background(), Secret)
+	hash, err := p.Hash(context.Background(), false, Secret)
 	if err != nil {
 		panic(err)
 	}
