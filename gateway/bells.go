@@ -23,10 +23,13 @@ var bellsOgg []byte
 
 // Bells returns the greeting sound as 20 ms Opus packets. Each call reads the recording again, so
 // callers keep the result. They must not change it.
-func Bells() ([][]byte, error) {
-	r, _, err := oggreader.NewWith(bytes.NewReader(bellsOgg))
+func Bells() ([][]byte, error) { return readFrames("bells", bellsOgg) }
+
+// readFrames returns the Opus packets of a recording that has one in a page.
+func readFrames(name string, ogg []byte) ([][]byte, error) {
+	r, _, err := oggreader.NewWith(bytes.NewReader(ogg))
 	if err != nil {
-		return nil, fmt.Errorf("bells: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	var frames [][]byte
 	for {
@@ -35,7 +38,7 @@ func Bells() ([][]byte, error) {
 		case errors.Is(err, io.EOF):
 			return frames, nil
 		case err != nil:
-			return nil, fmt.Errorf("bells: %w", err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		case strings.HasPrefix(string(page), "OpusTags"):
 		default:
 			frames = append(frames, page)

@@ -20,13 +20,14 @@ const agentGrace = 5 * time.Second
 // call is one call. Its run goroutine owns every timer and sends every event; other goroutines only
 // wake it or end the call.
 type call struct {
-	g       *Gateway
-	id, leg string
-	agent   Agent
-	on      func(Event)
-	since   time.Time
-	line    *line
-	running bool // g.mu guards it
+	g         *Gateway
+	id, leg   string
+	agent     Agent
+	on        func(Event)
+	since     time.Time
+	line      *line
+	running   bool // g.mu guards it
+	announced bool // g.mu guards it: its end was announced
 
 	signalling sync.Mutex // one offer or fragment at a time
 

@@ -94,7 +94,8 @@ type Gateway struct {
 	api  *webrtc.API
 	cert certificates
 
-	reach reach
+	reach  reach
+	notice [][]byte // played before Drain ends a call
 
 	running sync.WaitGroup // one for each call and each Answer in flight
 
@@ -125,6 +126,10 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	notice, err := readFrames("notice", noticeOgg)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
+	}
 	r, err := newReach(cfg)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
@@ -134,7 +139,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}
 	return &Gateway{
-		cfg: cfg, port: p, api: api, cert: certificates{now: cfg.Now}, reach: r,
+		cfg: cfg, port: p, api: api, cert: certificates{now: cfg.Now}, reach: r, notice: notice,
 		calls: map[string]*call{}, empty: make(chan struct{}),
 	}, nil
 }
@@ -344,35 +349,6 @@ func (g *Gateway) Calls() []CallInfo {
 		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Connected: c.agentStarted.Load(), Quality: c.quality()}
 	}
 	return infos
-}
-
-// Drain refuses new calls and waits for the running ones to end. When ctx ends first, it ends them
-// with reason Draining and returns the error of ctx.
-func (g *Gateway) Drain(ctx context.Context) error {
-	g.mu.Lock()
-	g.draining = true
-	g.mu.Unlock()
-	err := g.waitEmpty(ctx)
-	if err != nil {
-		g.endAll(Draining)
-	}
-	return err
-}
-
-func (g *Gateway) waitEmpty(ctx context.Context) error {
-	for {
-		g.mu.Lock()
-		n, empty := len(g.calls), g.empty
-		g.mu.Unlock()
-		if n == 0 {
-			return nil
-		}
-		select {
-		case <-empty:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 func (g *Gateway) endAll(reason EndReason) {

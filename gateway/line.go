@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -41,7 +42,8 @@ type Line interface {
 	Attend(f func(Packet)) (leave func())
 	// Say sends p to the phone at once. Gaps in sequence and timestamps are kept, because they tell
 	// the phone's player about loss and silence. When the source changes, the numbers continue, so
-	// that the phone receives one stream. The only error is ErrLineEnded.
+	// that the phone receives one stream. While the gateway tells the person that the call is
+	// about to end, what is said is dropped. The only error is ErrLineEnded.
 	Say(p Packet) error
 }
 
@@ -64,6 +66,8 @@ type line struct {
 	now     func() time.Time
 	arrived chan struct{} // holds one token when the queue may have something
 	over    chan struct{} // closed when the call is over
+
+	announcing atomic.Bool // the notice has the line, and what the agent says is dropped
 
 	listenerMu sync.Mutex // guards listener, and is held while it is called
 	listener   func(Packet)
@@ -179,24 +183,31 @@ func (l *line) Say(p Packet) error {
 		return ErrLineEnded
 	default:
 	}
+	if !l.announcing.Load() {
+		l.send(p)
+	}
+	return nil
+}
+
+// send sends p on the present leg.
+func (l *line) send(p Packet) {
 	l.sayMu.Lock()
 	defer l.sayMu.Unlock()
 	if l.out == nil {
-		return nil // the phone is away; sound is not kept for it
+		return // the phone is away; sound is not kept for it
 	}
 	now := l.now()
 	h := &l.header
 	h.Version = 2
 	h.SequenceNumber, h.Timestamp, h.Marker = l.stream.rewrite(p, now)
 	if _, err := l.out.WriteRTP(h, p.Payload); err != nil {
-		return nil // the state of the leg reports a broken leg, not each packet
+		return // the state of the leg reports a broken leg, not each packet
 	}
 	if l.sent.packets == 0 {
 		l.sent.first = now
 	}
 	l.sent.packets++
 	l.sent.bytes += uint64(len(p.Payload))
-	return nil
 }
 
 // setOutput makes w the output of the line.
