@@ -122,6 +122,28 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// A percentile is the smallest value that at least that share of all reaches: it rounds up, never
+// down.
+func TestPercentileRoundsUp(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		timed int // one in each of the first buckets
+		p     float64
+		want  int // the bucket, from 0
+	}{
+		{1, 0.5, 0}, {1, 0.99, 0}, {2, 0.5, 0}, {3, 0.5, 1}, {10, 0.5, 4}, {10, 0.95, 9}, {20, 0.95, 18}, {21, 0.95, 19},
+		{100, 0.5, 49}, {100, 0.95, 94}, {100, 0.99, 98}, {101, 0.95, 95}, {101, 0.99, 99},
+	} {
+		counts := map[int]int64{-1: 1000, -2: 1000} // without a time
+		for b := range c.timed {
+			counts[b] = 1
+		}
+		if got := Percentile(counts, c.p); got != BucketTop(c.want) {
+			t.Errorf("p%v of %d = %v, want bucket %d, %v", c.p*100, c.timed, got, c.want, BucketTop(c.want))
+		}
+	}
+}
+
 func TestBuckets(t *testing.T) {
 	t.Parallel()
 	counts := map[int]int64{}

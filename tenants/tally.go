@@ -48,10 +48,13 @@ func BucketTop(n int) time.Duration {
 }
 
 // Percentile returns the p-th percentile (0 < p < 1) of counts by bucket; zero if there are none.
+// What was counted without a time, in a bucket below zero, is left out.
 func Percentile(counts map[int]int64, p float64) time.Duration {
 	var total int64
-	for _, n := range counts {
-		total += n
+	for b, n := range counts {
+		if b >= 0 {
+			total += n
+		}
 	}
 	if total == 0 {
 		return 0

@@ -106,26 +106,20 @@ func groups(rows []store.FunnelRow, by string) []funnelGroup {
 }
 
 func hop(name string, r store.FunnelRow) funnelHop {
-	return funnelHop{Hop: name, Rings: r.Rings, Count: r.N, P50: percentile(r.Buckets, 0.50),
-		P95: percentile(r.Buckets, 0.95), P99: percentile(r.Buckets, 0.99)}
+	out := funnelHop{Hop: name, Rings: r.Rings, Count: r.N}
+	out.P50, out.P95, out.P99 = percentiles(r.Buckets)
+	return out
 }
 
-// percentile is in milliseconds, nil where nothing was timed (bucket −1 counts
-// without a time).
-func percentile(buckets map[int]int64, p float64) *float64 {
-	var timed int64
-	for b, n := range buckets {
-		if b >= 0 {
-			timed += n
+// percentiles are in milliseconds, nil where nothing was timed.
+func percentiles(buckets map[int]int64) (p50, p95, p99 *float64) {
+	of := func(p float64) *float64 {
+		at := tenants.Percentile(buckets, p)
+		if at == 0 {
+			return nil
 		}
+		ms := math.Round(millis(at)*1000) / 1000
+		return &ms
 	}
-	if timed == 0 {
-		return nil
-	}
-	if _, untimed := buckets[-1]; untimed {
-		buckets = maps.Clone(buckets)
-		delete(buckets, -1)
-	}
-	ms := math.Round(millis(tenants.Percentile(buckets, p))*1000) / 1000
-	return &ms
+	return of(0.50), of(0.95), of(0.99)
 }

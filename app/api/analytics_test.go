@@ -1,10 +1,35 @@
 package api
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
+
+// Each percentile of an answer is its own: of a hundred, one in each bucket, the 50th, 95th and
+// 99th. What was counted without a time counts for none.
+func TestPercentilesAreTheirOwn(t *testing.T) {
+	t.Parallel()
+	buckets := map[int]int64{-1: 500}
+	for b := range 100 {
+		buckets[b] = 1
+	}
+	ms := func(bucket int) float64 {
+		return math.Round(float64(tenants.BucketTop(bucket))/float64(time.Millisecond)*1000) / 1000
+	}
+	got := hop("woke", store.FunnelRow{Buckets: buckets})
+	for name, c := range map[string]struct {
+		got  *float64
+		want float64
+	}{"p50": {got.P50, ms(49)}, "p95": {got.P95, ms(94)}, "p99": {got.P99, ms(98)}} {
+		if c.got == nil || *c.got != c.want {
+			t.Errorf("%s = %v, want %v", name, c.got, c.want)
+		}
+	}
+}
 
 func TestFunnel(t *testing.T) {
 	t.Parallel()

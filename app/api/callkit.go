@@ -130,10 +130,9 @@ func (a *API) outcomes(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	out := outcomes{From: stamp(from), To: stamp(to), Outcomes: make([]outcome, len(reasons)), Late: lateArrivals{
-		Count: late.N, P50: percentile(late.Buckets, 0.50), P95: percentile(late.Buckets, 0.95), P99: percentile(late.Buckets, 0.99),
-		Histogram: histogram(late.Buckets),
-	}}
+	out := outcomes{From: stamp(from), To: stamp(to), Outcomes: make([]outcome, len(reasons)),
+		Late: lateArrivals{Count: late.N, Histogram: histogram(late.Buckets)}}
+	out.Late.P50, out.Late.P95, out.Late.P99 = percentiles(late.Buckets)
 	for i, r := range reasons {
 		out.Outcomes[i] = outcome{Fact: string(r.Fact), Detail: opt(r.Detail), Count: r.N}
 	}

@@ -83,7 +83,7 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 		{"add ring", testAddRing}, {"idempotency", testIdempotency}, {"change ring", testChangeRing},
 		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach}, {"work", testWork},
 		{"expire", testExpire}, {"expire at once", testExpireAtOnce},
-		{"forget", testForget}, {"audits", testAudits}, {"tallies", testTallies},
+		{"forget", testForget}, {"audits", testAudits}, {"audited", testAudited}, {"tallies", testTallies},
 		{"tallies by ring", testTalliesByRing}, {"roll at once", testRollAtOnce}, {"cursors", testCursors},
 		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose},
 		{"pages", testPages}, {"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits},
