@@ -130,7 +130,8 @@ func baseName(name string) string {
 
 func content(h *multipart.FileHeader) ([]byte, error) {
 	if h.Size > web.MaxBody {
-		return nil, tenants.Refuse(tenants.TooLarge, "too_large", "The file is larger than 64 KiB; a .p8 or .p12 file is a few KiB. Upload the file as Apple gave it.")
+		return nil, tenants.Refuse(tenants.TooLarge, "too_large",
+			"The file is larger than 64 KiB; a .p8 or .p12 file is a few KiB. Upload the file as Apple gave it.")
 	}
 	f, err := h.Open()
 	if err != nil {

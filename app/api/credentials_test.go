@@ -153,8 +153,8 @@ func TestInvalidUploadsAreRefused(t *testing.T) {
 	}
 }
 
-// TestUploadsAreRefusedForTheirReason gives each refusal of an upload its own cause, and checks that
-// the answer says that one.
+// TestUploadsAreRefusedForTheirReason gives each refusal of an upload its own cause, and checks
+// that the answer says that one.
 func TestUploadsAreRefusedForTheirReason(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -187,10 +187,10 @@ func TestUploadsAreRefusedForTheirReason(t *testing.T) {
 		"Send the file as multipart/form-data":          {raw: "{}", kind: "application/json"},
 		"it is cut off, or its boundary is not the one": {raw: "--x\r\nContent-Disp", kind: "multipart/form-data; boundary=x"},
 		"the .p8 key or .p12 certificate is missing":    {words: good()},
-		"one file only":                                     {words: good(), files: [][3]string{{"file", "a.p8", key}, {"file", "b.p8", key}}},
+		"one file only":                                     {words: good(), files: append(one(key), one(key)...)},
 		"send it as a file, with a file name":               {words: good("file", key)},
 		"unknown field":                                     {words: good("tenant_id", "x"), files: one(key)},
-		"send it as text, without a file name":              {files: [][3]string{{"file", "a.p8", key}, {"team_id", "t.txt", "TEAM123456"}}},
+		"send it as text, without a file name":              {files: append(one(key), [3]string{"team_id", "t.txt", "TEAM123456"})},
 		"given more than once":                              {raw: raw(part(`name="team_id"`, "A"), part(`name="team_id"`, "B"), file)},
 		"longer than 255 bytes":                             {words: good("password", strings.Repeat("x", 256)), files: one(key)},
 		"not UTF-8":                                         {words: good("password", "\xff"), files: one(key)},

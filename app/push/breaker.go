@@ -10,30 +10,38 @@ import (
 )
 
 // breaker is a circuit breaker: it holds pushes back from a host that fails, and lets one at a time
-// test whether the host works again.
+// test whether the host works again. Failures that follow a device token are not reported to it.
 type breaker struct {
-	limit  int32         // failures in a row that open it
-	pause  time.Duration // between two trials
-	now    func() time.Time
-	log    *slog.Logger
-	failed atomic.Int32 // in a row
-	open   atomic.Bool  // true: pushes wait
+	limit    int32         // failures in a row that open it
+	pause    time.Duration // between two trials
+	patience time.Duration // for a trial; then another push may try too
+	now      func() time.Time
+	log      *slog.Logger
+	failed   atomic.Int32 // in a row
+	open     atomic.Bool  // true: pushes wait
 
-	mu     sync.Mutex // guards all below
-	trial  bool       // one push is testing the host
-	next   time.Time  // no trial before this
-	closed chan struct{}
+	mu      sync.Mutex // guards all below
+	trial   bool       // one push is testing the host
+	began   time.Time  // when it began
+	next    time.Time  // no trial before this
+	trusted int        // waiting pushes that may test the host
+	closed  chan struct{}
 }
 
 func newBreaker(now func() time.Time, log *slog.Logger) *breaker {
-	return &breaker{limit: 8, pause: 300 * time.Millisecond, now: now, log: log, closed: make(chan struct{})}
+	return &breaker{limit: 8, pause: 300 * time.Millisecond, patience: time.Second, now: now, log: log, closed: make(chan struct{})}
 }
 
 // allow waits until a push may try; false means that the ring's time or ctx ended first. After true
-// the caller must call success, failure or abandoned.
-func (b *breaker) allow(ctx context.Context, until time.Time) bool {
+// the caller must call success, failure or abandoned. A suspect, whose device token failed while
+// others worked, tests the host only if no other push waits: its failure would say nothing.
+func (b *breaker) allow(ctx context.Context, until time.Time, suspect bool) bool {
 	if !b.open.Load() {
 		return true
+	}
+	if !suspect {
+		b.addTrusted(1)
+		defer b.addTrusted(-1)
 	}
 	for {
 		b.mu.Lock()
@@ -42,8 +50,9 @@ func (b *breaker) allow(ctx context.Context, until time.Time) bool {
 			b.mu.Unlock()
 			return true
 		}
-		if !b.trial && !now.Before(b.next) {
-			b.trial = true
+		idle := !b.trial || now.Sub(b.began) >= b.patience
+		if idle && !now.Before(b.next) && !(suspect && b.trusted > 0) {
+			b.trial, b.began = true, now
 			b.mu.Unlock()
 			return true
 		}
@@ -64,6 +73,12 @@ func (b *breaker) allow(ctx context.Context, until time.Time) bool {
 		}
 		timer.Stop()
 	}
+}
+
+func (b *breaker) addTrusted(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trusted += n
 }
 
 // success closes the circuit: all waiting pushes continue.
@@ -100,7 +115,8 @@ func (b *breaker) failure() {
 	}
 }
 
-// abandoned reports that a push ended without a result for the host, because it was given up.
+// abandoned reports that a push ended without a result for the host: it was given up, or it failed
+// by itself.
 func (b *breaker) abandoned() {
 	if !b.open.Load() {
 		return

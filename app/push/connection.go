@@ -73,6 +73,7 @@ type connection struct {
 	primed   bool   // an answer proved that Apple accepted the provider token
 	atLimit  bool   // it refused a stream below its limit; cleared by the next answer
 	leaving  bool   // no new pushes
+	apart    bool   // for pushes that perhaps cut connections, one at a time
 	suspect  bool   // silent: no new pushes until something is read
 	closed   bool
 	window   int64 // bytes we may send
@@ -127,6 +128,12 @@ func (c *connection) streamLimit() uint32 {
 		return min(c.allowed, maxStreams)
 	}
 	return min(c.allowed, 1)
+}
+
+// blocked says that the push that primes the connection is not answered for long. Others must not
+// wait for it: perhaps that one is never answered.
+func (c *connection) blocked() bool {
+	return !c.primed && c.streamLimit() == 1 && len(c.legs) > 0 && c.pool.now().Sub(c.lastPush) >= c.pool.limits.answer/4
 }
 
 // usable says that new pushes may use this connection.

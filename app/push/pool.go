@@ -13,7 +13,7 @@ import (
 
 // How often a push moves to another connection at once before its caller waits with jitter.
 const (
-	maxLost    = 3
+	maxLost    = 2
 	maxRefused = 10
 )
 
@@ -39,11 +39,15 @@ type pool struct {
 	mu      sync.Mutex // guards all below, and the pool's connections and requests
 	conns   []*connection
 	queue   []*request // waiting for a connection with room, oldest first
-	busy    int        // requests not settled
+	apart   []*request // waiting for a connection of their own, oldest first
+	tokens  suspects
+	busy    int // requests not settled
 	dialing int
 	redial  time.Time // no dial before this, after a failed one
 	pushed  time.Time // the last push
 	closed  bool
+	slowest time.Duration // of the recent answers
+	proven  time.Time     // when the newest push that was answered was written
 
 	refs     int // the sender's mu guards it, lastUsed and retired
 	lastUsed time.Time
@@ -118,17 +122,26 @@ func (p *pool) assign(r *request, not *connection) {
 	}
 	if !r.waiting {
 		r.waiting = true
-		p.queue = append(p.queue, r)
+		if p.needsOwn(r) {
+			p.apart = append(p.apart, r)
+		} else {
+			p.queue = append(p.queue, r)
+		}
 	}
 	p.dialIfNeeded()
 }
 
 // pickConnection finds a connection with room. It prefers one that is not primed and idle, so that
-// no other push has to wait for the priming, then the oldest. Called with mu held.
+// no other push has to wait for the priming, then the oldest. A push that was lost is written only
+// where the server has spoken. Called with mu held.
 func (p *pool) pickConnection(size int, not *connection, r *request) *connection {
 	var best *connection
+	own := p.needsOwn(r)
 	for _, c := range p.conns {
-		if c == not || !c.hasRoom(size) || r.legs > 0 && r.isOn(c) {
+		if c == not || !c.hasRoom(size) || r.legs > 0 && r.isOn(c) || c.apart != own || own && len(c.legs) > 0 {
+			continue
+		}
+		if !c.greeted && r.unanswered() > 0 {
 			continue
 		}
 		if !c.primed && len(c.legs) == 0 {
@@ -143,8 +156,18 @@ func (p *pool) pickConnection(size int, not *connection, r *request) *connection
 
 // startQueued starts queued requests while connections have room. Called with mu held.
 func (p *pool) startQueued() {
+	p.queue = p.startFrom(p.queue, false)
+	p.apart = p.startFrom(p.apart, true)
+	if len(p.queue)+len(p.apart) > 0 {
+		p.dialIfNeeded()
+	}
+}
+
+// startFrom starts requests of a queue, in order, and returns those that still wait there. It moves
+// those that belong into the other queue by now. Called with mu held.
+func (p *pool) startFrom(queue []*request, own bool) []*request {
 	kept := 0
-	for i, r := range p.queue {
+	for i, r := range queue {
 		if r.settled {
 			continue
 		}
@@ -153,18 +176,23 @@ func (p *pool) startQueued() {
 			p.settle(r)
 			continue
 		}
+		if p.needsOwn(r) != own {
+			if own {
+				p.queue = append(p.queue, r)
+			} else {
+				p.apart = append(p.apart, r)
+			}
+			continue
+		}
 		c := p.pickConnection(len(r.body), nil, r)
 		if c == nil {
-			kept += copy(p.queue[kept:], p.queue[i:])
+			kept += copy(queue[kept:], queue[i:])
 			break
 		}
 		c.start(r)
 	}
-	clear(p.queue[kept:])
-	p.queue = p.queue[:kept]
-	if kept > 0 {
-		p.dialIfNeeded()
-	}
+	clear(queue[kept:])
+	return queue[:kept]
 }
 
 // dialIfNeeded dials when pushes wait and no connection will have room soon. Called with mu held.
@@ -172,15 +200,24 @@ func (p *pool) dialIfNeeded() {
 	if p.dialing > 0 || p.now().Before(p.redial) {
 		return
 	}
-	usable, priming := 0, false
+	usable, apart, blocked, priming := 0, 0, 0, false
 	for _, c := range p.conns {
-		if c.usable() {
+		switch {
+		case !c.usable():
+		case c.apart:
+			apart++
+		case c.blocked():
+			blocked++
+		default:
 			usable++
 			priming = priming || c.streamLimit() == 1 && !c.primed && p.now().Sub(c.lastPush) < p.limits.hedge
 		}
 	}
-	if usable == 0 || !priming && usable < p.limits.conns {
-		p.startDial()
+	switch {
+	case len(p.queue) > 0 && blocked < p.limits.conns && (usable == 0 || !priming && usable < p.limits.conns):
+		p.startDial(false)
+	case len(p.apart) > 0 && apart < p.limits.conns:
+		p.startDial(true)
 	}
 }
 
@@ -189,26 +226,27 @@ func (p *pool) dialIfNeeded() {
 func (p *pool) keepSpare() {
 	usable := 0
 	for _, c := range p.conns {
-		if c.usable() {
+		if c.usable() && !c.apart {
 			usable++
 		}
 	}
 	if usable+p.dialing < min(2, p.limits.conns) && !p.now().Before(p.redial) {
-		p.startDial()
+		p.startDial(false)
 	}
 }
 
-// startDial opens a connection in the background. Called with mu held.
-func (p *pool) startDial() {
+// startDial opens a connection in the background; apart is for one push at a time. Called with mu
+// held.
+func (p *pool) startDial(apart bool) {
 	if p.closed || p.life.Err() != nil {
 		return
 	}
 	p.dialing++
 	p.group.Add(1)
-	go p.dial()
+	go p.dial(apart)
 }
 
-func (p *pool) dial() {
+func (p *pool) dial(apart bool) {
 	defer p.group.Done()
 	p.count.dials.Add(1)
 	nc, err := p.connect()
@@ -229,6 +267,7 @@ func (p *pool) dial() {
 		return
 	}
 	c := newConnection(p, nc)
+	c.apart = apart
 	p.conns = append(p.conns, c)
 	p.count.open.Add(1)
 	p.group.Add(2)
@@ -245,19 +284,21 @@ func (p *pool) failQueue(err error) {
 			return
 		}
 	}
-	for _, r := range p.queue {
-		if r.settled {
-			continue
+	for _, queue := range []*[]*request{&p.queue, &p.apart} {
+		for _, r := range *queue {
+			if r.settled {
+				continue
+			}
+			r.waiting = false
+			if r.legs > 0 { // still waiting on a silent connection, which may answer
+				continue
+			}
+			r.err = err
+			p.settle(r)
 		}
-		r.waiting = false
-		if r.legs > 0 { // still waiting on a silent connection, which may answer
-			continue
-		}
-		r.err = err
-		p.settle(r)
+		clear(*queue)
+		*queue = (*queue)[:0]
 	}
-	clear(p.queue)
-	p.queue = p.queue[:0]
 }
 
 func (p *pool) connect() (*tls.Conn, error) {
@@ -287,6 +328,7 @@ func (p *pool) answered(c *connection, id uint32, l *leg) {
 		p.keepSpare()
 	}
 	r := l.r
+	p.noteAnswer(l)
 	r.removeStream(c, id)
 	if r.settled {
 		return
@@ -319,7 +361,10 @@ func (p *pool) streamFailed(c *connection, id uint32, err error) {
 		over = r.refused > maxRefused
 	default:
 		r.lost++
-		over = r.lost > maxLost
+		if err == errLost {
+			r.cuts++
+		}
+		over = r.lost > maxLost || r.spent()
 	}
 	if r.settled || r.legs > 0 || r.waiting { // it may still be answered on another stream
 		return
@@ -399,12 +444,16 @@ func (p *pool) closeConnectionLocked(c *connection, err error) {
 	if len(c.legs) > 0 {
 		p.count.lost.Add(1)
 	}
+	if err == errLost && len(c.legs) == 1 && c.greeted {
+		for _, l := range c.legs {
+			l.r.cutAlone = l.r.cuts > 0 // a push that is first lost alone may have bad luck
+		}
+	}
 	for id := range c.legs {
 		p.streamFailed(c, id, err)
 	}
-	if len(p.queue) > 0 {
+	if len(p.queue)+len(p.apart) > 0 {
 		p.startQueued()
-		p.dialIfNeeded()
 	}
 }
 
@@ -413,13 +462,13 @@ func (p *pool) closeAll(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, r := range p.queue {
+	for _, r := range append(p.queue, p.apart...) {
 		if !r.settled {
 			r.err = err
 			p.settle(r)
 		}
 	}
-	p.queue = nil
+	p.queue, p.apart = nil, nil
 	for len(p.conns) > 0 {
 		c := p.conns[0]
 		for _, l := range c.legs {

@@ -23,6 +23,7 @@ type Push struct {
 	Payload     []byte      // made by Payload
 	Expires     time.Time   // the ring's end: no try starts after it
 	NoHedge     bool        // do not send again only because a connection is silent
+	Tried       int         // how often earlier calls wrote it without an answer
 	Enough      func() bool // nil, or says that no more is to be sent: the phone reported, or its ring is over. Must not block
 }
 
@@ -55,11 +56,19 @@ func (a Answer) OK() bool { return a.Err == nil && a.Status == 200 }
 // ErrEnough is Answer.Err when Push.Enough stopped the push before Apple answered.
 var ErrEnough = errors.New("push: no further push is needed")
 
+// ErrSpent is Answer.Err of a push that was written maxPushes times before without an answer.
+var ErrSpent = errors.New("push: it was sent too often without an answer")
+
+// maxPushes bounds how often a push is written without an answer: Apple may have processed each,
+// and a push that fails by itself fails again.
+const maxPushes = 4
+
 // Push sends p with credential k and waits for Apple's answer. It sends p again after lost
 // connections, GOAWAY, expired provider tokens and Apple's 5xx answers, always with the same
-// apns-id and only before p.Expires. ctx may end it earlier. Callers act on Answer.Reaction.
+// apns-id and only before p.Expires, and not more than four times without an answer. ctx may end it
+// earlier. Callers act on Answer.Reaction.
 func (s *Sender) Push(ctx context.Context, k *Key, p Push) Answer {
-	d := delivery{s: s, k: k, p: p, answer: Answer{APNsID: strings.ToLower(p.APNsID), Environment: p.Environment}}
+	d := delivery{s: s, k: k, p: p, unanswered: p.Tried, answer: Answer{APNsID: strings.ToLower(p.APNsID), Environment: p.Environment}}
 	if err := d.validate(); err != nil {
 		d.cannotSend(err)
 		return d.answer
@@ -89,6 +98,7 @@ type delivery struct {
 	answer     Answer
 	stepsTaken map[RingStep]bool // steps that were taken; each is taken once
 	pauses     int
+	unanswered int // how often it was written and perhaps processed
 }
 
 func (d *delivery) validate() error {
@@ -163,10 +173,7 @@ func (d *delivery) deliver(ctx context.Context, env Environment) {
 	d.answer.Status, d.answer.Reason, d.answer.Raw, d.answer.Err = 0, "", "", nil
 	for {
 		step := d.tryOnce(ctx, env)
-		if step != TryAgain {
-			return
-		}
-		if !d.pause(ctx) {
+		if step != TryAgain || d.unanswered >= maxPushes || !d.pause(ctx) {
 			return
 		}
 	}
@@ -174,12 +181,15 @@ func (d *delivery) deliver(ctx context.Context, env Environment) {
 
 // tryOnce makes one attempt in the credential's pool and returns the step that the answer asks for.
 func (d *delivery) tryOnce(ctx context.Context, env Environment) RingStep {
+	if d.unanswered >= maxPushes {
+		return d.noteNoAnswer(ErrSpent)
+	}
 	pool, err := d.s.acquire(ctx, d.k, env, d.p.Expires)
 	if err != nil {
 		return d.noteNoAnswer(err)
 	}
 	defer d.s.release(pool)
-	if !pool.breaker.allow(ctx, d.p.Expires) {
+	if !pool.breaker.allow(ctx, d.p.Expires, pool.isSuspect(d.path())) {
 		return d.noteNoAnswer(timeUp(ctx))
 	}
 	return d.exchange(ctx, pool)
@@ -197,10 +207,17 @@ func (d *delivery) exchange(ctx context.Context, pool *pool) (step RingStep) {
 	for again := true; again; {
 		r, err := d.send(ctx, pool, bearer)
 		if err != nil {
-			return d.noAnswer(ctx, pool, err)
+			return d.noAnswer(ctx, pool, r, err)
 		}
 		if step = d.answer.Reaction.Ring; step == TryAgain {
-			pool.breaker.failure()
+			if !pool.noteFailure(r, nil) {
+				pool.breaker.failure()
+				return step
+			}
+			pool.breaker.abandoned()
+			if d.answer.Tries >= maxPushes {
+				return Fail
+			}
 			return step
 		}
 		pool.breaker.success()
@@ -226,9 +243,15 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 	step := trace.From(ctx).Ask("apns")
 	defer step.End()
 	step.Environment(pool.host.env)
-	r := &request{bearer: bearer, until: d.p.Expires, hedge: !d.p.NoHedge, enough: d.p.Enough, done: make(chan struct{}, 1)}
+	r := &request{
+		bearer: bearer, until: d.p.Expires, hedge: !d.p.NoHedge, enough: d.p.Enough, most: maxPushes - d.unanswered,
+		done: make(chan struct{}, 1),
+	}
 	w, err := pool.client.send(ctx, &d.note, r)
 	d.answer.Tries += r.sent
+	if d.unanswered += r.unanswered(); err == nil {
+		d.unanswered--
+	}
 	if d.answer.SentAt.IsZero() {
 		d.answer.SentAt = r.first
 	}
@@ -299,14 +322,21 @@ func (d *delivery) resendAtOnce(pool *pool, r *request, step RingStep) (bearer s
 	return bearer, again, err
 }
 
-// noAnswer handles an exchange without an answer: the host failed, or the push was ended by its
-// caller, its time or Enough. Only the first counts as a failure of the host.
-func (d *delivery) noAnswer(ctx context.Context, pool *pool, err error) RingStep {
+// path is the push's path at Apple; it names the device token.
+func (d *delivery) path() string { return "/3/device/" + d.note.DeviceToken }
+
+// noAnswer handles an exchange without an answer: the host failed, or the device token, or the push
+// was ended by its caller, its time or Enough. Only the first counts as a failure of the host.
+func (d *delivery) noAnswer(ctx context.Context, pool *pool, r *request, err error) RingStep {
 	if errors.Is(err, ErrEnough) || ctx.Err() != nil || d.s.life.Err() != nil || !d.s.cfg.Now().Before(d.p.Expires) {
 		pool.breaker.abandoned()
 		return d.noteNoAnswer(err)
 	}
-	pool.breaker.failure()
+	if pool.noteFailure(r, err) {
+		pool.breaker.abandoned()
+	} else {
+		pool.breaker.failure()
+	}
 	d.noteNoAnswer(err)
 	return TryAgain
 }
@@ -336,15 +366,18 @@ func timeUp(ctx context.Context) error {
 }
 
 // pause waits before another try: full jitter under 0.25, 0.5, 1, then 2 seconds; false when the
-// ring's time is up.
+// ring's time is up. The last of maxPushes waits longer: whatever lost the others may take a while.
 func (d *delivery) pause(ctx context.Context) bool {
-	most := min(250*time.Millisecond<<min(d.pauses, 3), 2*time.Second)
+	most, least := min(250*time.Millisecond<<min(d.pauses, 3), 2*time.Second), time.Duration(0)
+	if d.unanswered == maxPushes-1 {
+		most, least = 3*time.Second, time.Second
+	}
 	d.pauses++
 	left := d.p.Expires.Sub(d.s.cfg.Now())
 	if left < 20*time.Millisecond {
 		return false
 	}
-	wait := min(rand.N(most), left/2)
+	wait := min(least+rand.N(most-least), left/2)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

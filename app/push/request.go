@@ -18,15 +18,18 @@ type request struct {
 	until      time.Time // when the ring ends
 	hedge      bool
 	enough     func() bool // nil = never
+	most       int         // how often it may be written without an answer
 
 	done     chan struct{} // gets one value when settled
 	settled  bool
 	waiting  bool // in the pool's queue
 	streams  [3]streamRef
-	legs     int // how many of streams are in use
-	sent     int // how often it was written
-	lost     int // how often its connection was lost
-	refused  int
+	legs     int       // how many of streams are in use
+	sent     int       // how often it was written
+	lost     int       // how often a stream ended without an answer
+	cuts     int       // of lost, with the whole connection
+	refused  int       // how often the server did not process it
+	cutAlone bool      // a connection was lost with no other push on it
 	first    time.Time // first written
 	answered time.Time
 	via      *connection // the connection that answered
@@ -50,6 +53,12 @@ func (r *request) addStream(c *connection, id uint32, now time.Time) {
 	r.streams[r.legs] = streamRef{c, id}
 	r.legs++
 }
+
+// unanswered is how often the request was written and perhaps processed.
+func (r *request) unanswered() int { return r.sent - r.refused }
+
+// spent says that the request must not be written again.
+func (r *request) spent() bool { return r.unanswered() >= r.most }
 
 // removeStream forgets stream id of c.
 func (r *request) removeStream(c *connection, id uint32) {

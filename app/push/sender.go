@@ -54,7 +54,7 @@ type Config struct {
 	PingAfter      time.Duration // without an answer: is the connection alive? 200 ms
 	HedgeAfter     time.Duration // without an answer, a PING's answer or anything read: send on another connection; 400 ms
 	SilenceTimeout time.Duration // without an answer to a PING: close the connection; 1 s
-	AnswerTimeout  time.Duration // on a connection that is alive: try another; 5 s
+	AnswerTimeout  time.Duration // on a connection that is alive, while later pushes are answered: try another; 5 s
 	KeepAlive      time.Duration // between PINGs on an idle connection; 30 s
 	IdleTimeout    time.Duration // without a push: close the credential's connections; 1 h
 }

@@ -50,7 +50,26 @@ func (s *Sender) supervise() {
 func (p *pool) check(now time.Time, care bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, r := range p.queue {
+	for _, queue := range [][]*request{p.queue, p.apart} {
+		endWaiting(p, queue, now)
+	}
+	for _, c := range append([]*connection{}, p.conns...) {
+		p.checkConnection(c, now)
+		if care && !c.closed {
+			p.keepIdleAlive(c, now)
+		}
+	}
+	if len(p.queue)+len(p.apart) > 0 {
+		p.startQueued()
+	}
+	if care && now.Sub(p.pushed) < warmFor {
+		p.keepSpare()
+	}
+}
+
+// endWaiting ends the queued requests whose time is over. Called with mu held.
+func endWaiting(p *pool, queue []*request, now time.Time) {
+	for _, r := range queue {
 		if r.settled || r.legs > 0 {
 			continue
 		}
@@ -62,18 +81,6 @@ func (p *pool) check(now time.Time, care bool) {
 			p.settle(r)
 		}
 	}
-	for _, c := range append([]*connection{}, p.conns...) {
-		p.checkConnection(c, now)
-		if care && !c.closed {
-			p.keepIdleAlive(c, now)
-		}
-	}
-	if len(p.queue) > 0 {
-		p.startQueued()
-	}
-	if care && now.Sub(p.pushed) < warmFor {
-		p.keepSpare()
-	}
 }
 
 // checkConnection decides about the outstanding pushes of a connection by two times: how long each
@@ -83,6 +90,10 @@ func (p *pool) checkConnection(c *connection, now time.Time) {
 		return
 	}
 	quiet := now.Sub(c.lastRead)
+	if !c.greeted && quiet >= p.limits.silence { // it must send SETTINGS first (RFC 9113, 3.4)
+		p.closeConnectionLocked(c, errSilent)
+		return
+	}
 	if !c.pingAt.IsZero() && quiet >= p.limits.silence && now.Sub(c.pingAt) >= p.limits.silence {
 		p.closeConnectionLocked(c, errSilent)
 		return
@@ -96,7 +107,7 @@ func (p *pool) checkConnection(c *connection, now time.Time) {
 		case !now.Before(l.r.until):
 			l.r.err = errLate
 			p.settle(l.r)
-		case age >= p.limits.answer:
+		case age >= p.limits.answer && p.stuck(l, now):
 			c.cancelStream(id)
 			c.legs[id] = l // streamFailed removes it and finds another connection
 			p.streamFailed(c, id, errLate)
@@ -124,7 +135,7 @@ func (p *pool) pingQuiet(now time.Time) {
 func (p *pool) hedge(c *connection, l *leg) {
 	c.suspect = true
 	r := l.r
-	if !r.hedge || r.settled || r.waiting || r.legs == len(r.streams) || r.enoughSent() {
+	if !r.hedge || r.settled || r.waiting || r.spent() || r.legs == len(r.streams) || r.enoughSent() {
 		return
 	}
 	for i := range r.legs {
@@ -136,9 +147,14 @@ func (p *pool) hedge(c *connection, l *leg) {
 	p.assign(r, c)
 }
 
-// keepIdleAlive sends a PING on an idle connection, so that no firewall on the way forgets it.
+// keepIdleAlive sends a PING on an idle connection, so that no firewall on the way forgets it, and
+// closes one that is used only by pushes that cut connections.
 // Called with mu held.
 func (p *pool) keepIdleAlive(c *connection, now time.Time) {
+	if c.apart && len(c.legs) == 0 {
+		p.closeConnectionLocked(c, errLost)
+		return
+	}
 	if len(c.legs) == 0 && now.Sub(c.lastRead) >= p.limits.keepAlive/2 {
 		c.ping(now)
 	}

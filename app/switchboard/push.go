@@ -50,13 +50,14 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	}
 	answer := b.Push.Push(ctx, key, push.Push{
 		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
-		Payload: body, Expires: r.ExpiresAt, NoHedge: a.Push.NoHedge, Enough: func() bool { return b.pushing.done(a.ID) },
+		Payload: body, Expires: r.ExpiresAt, NoHedge: a.Push.NoHedge, Tried: a.Push.Tries,
+		Enough: func() bool { return b.pushing.done(a.ID) },
 	})
 	if answer.Status == 0 && b.life.Err() != nil {
 		return nil // we are closing; the next process's sweep sends it again with the same apns-id
 	}
-	if errors.Is(answer.Err, push.ErrEnough) && answer.Tries == 0 {
-		return nil // it ended before anything was sent
+	if answer.Tries == 0 && (errors.Is(answer.Err, push.ErrEnough) || errors.Is(answer.Err, push.ErrSpent)) {
+		return nil // it ended before anything was sent, or earlier pushes of it were enough
 	}
 	if answer.Err != nil && answer.Reaction.Alert == push.AlertBug {
 		b.Log.Error("a push cannot be made", "ring", r.ID, "attempt", a.ID, "err", answer.Err)

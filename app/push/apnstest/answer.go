@@ -14,6 +14,8 @@ type Answer struct {
 	Delay     time.Duration // in addition to the latency
 	HTML      bool          // a proxy's page instead of Apple's JSON
 	Silent    bool          // never answer; the stream stays open
+	Reset     bool          // reset the stream instead of an answer
+	Cut       bool          // close the connection instead of an answer
 }
 
 // statusOf is the status that Apple documents for each reason.

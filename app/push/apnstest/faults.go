@@ -25,12 +25,13 @@ type faults struct {
 	stormy     atomic.Bool
 	refuse     atomic.Int64 // streams still to be refused
 
-	mu     sync.Mutex // guards storm and script
+	mu     sync.Mutex // guards all below
 	storm  Storm
 	script map[string][]Answer
+	always map[string]Answer
 }
 
-func (f *faults) init() { f.script = map[string][]Answer{} }
+func (f *faults) init() { f.script, f.always = map[string][]Answer{}, map[string]Answer{} }
 
 // SetLatency makes each answer wait for what d returns; nil ends that.
 func (a *Apple) SetLatency(d func() time.Duration) {
@@ -143,8 +144,20 @@ func (a *Apple) Script(token string, answers ...Answer) {
 	defer a.faults.mu.Unlock()
 	token = strings.ToLower(token)
 	a.faults.script[token] = append(a.faults.script[token], answers...)
-	a.faults.scripts.Store(int64(len(a.faults.script)))
+	a.faults.countScripts()
 }
+
+// Always gives the answer to every push to a device token; a Script comes first.
+func (a *Apple) Always(token string, answer Answer) {
+	a.faults.mu.Lock()
+	defer a.faults.mu.Unlock()
+	a.faults.always[strings.ToLower(token)] = answer
+	a.faults.countScripts()
+}
+
+// countScripts lets pushes pass without the lock while there is nothing to look up. Called with mu
+// held.
+func (f *faults) countScripts() { f.scripts.Store(int64(len(f.script) + len(f.always))) }
 
 func (f *faults) nextScripted(token string) (Answer, bool) {
 	if f.scripts.Load() == 0 {
@@ -155,11 +168,12 @@ func (f *faults) nextScripted(token string) (Answer, bool) {
 	token = strings.ToLower(token)
 	list := f.script[token]
 	if len(list) == 0 {
-		return Answer{}, false
+		w, ok := f.always[token]
+		return w, ok
 	}
 	if f.script[token] = list[1:]; len(list) == 1 {
 		delete(f.script, token)
-		f.scripts.Store(int64(len(f.script)))
+		f.countScripts()
 	}
 	return list[0], true
 }

@@ -15,6 +15,14 @@ func (c *conn) handleRequest(s *stream) {
 	if w.ok() {
 		c.apple.log.recordPush(c.newDelivered(s, now))
 	}
+	switch {
+	case w.Reset:
+		c.resetStream(s.id, http2.ErrCodeInternal)
+		return
+	case w.Cut:
+		c.cut()
+		return
+	}
 	away, abrupt := c.apple.faults.goAwayDue()
 	if !w.Silent && !abrupt {
 		c.answerLater(s, w, authorized)
