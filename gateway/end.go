@@ -71,6 +71,7 @@ type Event struct {
 // loss and jitter of Out are what the phone reported over RTCP.
 type Quality struct {
 	FirstIn, FirstOut   time.Time     // first sound each way; zero when there was none
+	LastIn              time.Time     // last sound of the phone
 	PacketsIn           uint64        // RTP packets
 	PacketsOut          uint64        //
 	BytesIn, BytesOut   uint64        // Opus payload

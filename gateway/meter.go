@@ -86,7 +86,7 @@ func (m *meter) addReport(r rtcp.ReceptionReport, now time.Time) {
 
 func (m *meter) quality() Quality {
 	return Quality{
-		FirstIn: m.firstIn, PacketsIn: m.packets, BytesIn: m.bytes,
+		FirstIn: m.firstIn, LastIn: m.last, PacketsIn: m.packets, BytesIn: m.bytes,
 		LostIn: m.lost + m.missing(), LostOut: m.lostBefore + m.lostOut,
 		JitterIn: time.Duration(m.jitter>>4) * time.Second / Clock, JitterOut: m.jitterOut,
 		RoundTrip: m.roundTrip,

@@ -100,6 +100,10 @@ type Fact struct {
 	Detail   string    // a short reason: Apple's reason, CallKit's code, who hung up
 }
 
+// ByArrival reports whether a phone reported the fact without saying when it sent the report: At is
+// then when the report arrived.
+func (f Fact) ByArrival() bool { return !f.RawAt.IsZero() && f.RawSent.IsZero() }
+
 // maxAge bounds how far back a phone may date a fact: a ring takes a minute, a call an hour, and
 // the app keeps reports that it could not send.
 const maxAge = 24 * time.Hour

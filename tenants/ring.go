@@ -94,12 +94,27 @@ type Push struct {
 type Call struct {
 	Device      DeviceID
 	AnsweredAt  time.Time
-	ConnectedAt time.Time
+	ConnectedAt time.Time // the phone's first sound
+	LastSoundAt time.Time // the phone's last sound; zero = not measured
 	EndedAt     time.Time
 	EndedBy     string // one of the gateway's end reasons
 	Jitter      time.Duration
 	Loss        float64 // share of packets lost, 0 to 1
 	RoundTrip   time.Duration
+}
+
+// Talked returns how long the sound of an ended call lasted: from the phone's first packet to its
+// last. A connection that was lost before the call ended is not counted. ok is false while the call
+// lasts, and if the phone never sent a sound.
+func (c *Call) Talked() (d time.Duration, ok bool) {
+	if c.ConnectedAt.IsZero() || c.EndedAt.IsZero() {
+		return 0, false
+	}
+	until := c.EndedAt
+	if !c.LastSoundAt.IsZero() && c.LastSoundAt.Before(until) {
+		until = c.LastSoundAt
+	}
+	return max(0, until.Sub(c.ConnectedAt)), true
 }
 
 // Live reports whether the ring can still be answered at now.

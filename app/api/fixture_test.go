@@ -327,6 +327,7 @@ type ringView struct {
 			Kind   string  `json:"kind"`
 			At     string  `json:"at"`
 			Detail *string `json:"detail"`
+			Clock  string  `json:"clock"`
 		} `json:"facts"`
 	} `json:"attempts"`
 	Call *struct {

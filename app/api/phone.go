@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -147,16 +148,18 @@ type factRequest struct {
 }
 
 func (q factRequest) report() (switchboard.Report, error) {
-	out := switchboard.Report{Kind: tenants.FactKind(q.Kind), Code: q.Code}
+	out := switchboard.Report{Kind: tenants.FactKind(strings.ToLower(q.Kind)), Code: q.Code}
 	faults := out.Faults()
 	var ok bool
 	if out.At, ok = moment(q.At); !ok {
 		faults = append(faults, tenants.Field{Name: "at",
 			Message: "the time of the fact by the phone's clock, such as 2026-11-24T08:00:00.250Z"})
 	}
-	if out.SentAt, ok = moment(q.SentAt); !ok {
-		faults = append(faults, tenants.Field{Name: "sent_at",
-			Message: "the time of sending by the phone's clock, such as 2026-11-24T08:00:00.500Z"})
+	if q.SentAt != "" { // without it, the server's clock says when the fact happened
+		if out.SentAt, ok = moment(q.SentAt); !ok {
+			faults = append(faults, tenants.Field{Name: "sent_at",
+				Message: "the time of sending by the phone's clock, such as 2026-11-24T08:00:00.500Z; it may be left out"})
+		}
 	}
 	return out, invalid(faults, "Please correct the fields of the fact.")
 }

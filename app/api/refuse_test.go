@@ -165,7 +165,8 @@ func TestBadInput(t *testing.T) {
 
 		{"a kind that phones may not report", facts(fact("answered", time.Now())), 400, "invalid", "kind"},
 		{"an unknown kind", facts(fact("exploded", time.Now())), 400, "invalid", "kind"},
-		{"a fact without times", facts(`{"kind":"woke"}`), 400, "invalid", "at sent_at"},
+		{"a fact without times", facts(`{"kind":"woke"}`), 400, "invalid", "at"},
+		{"a sending that is no time", facts(`{"kind":"woke","at":"` + now + `","sent_at":"soon"}`), 400, "invalid", "sent_at"},
 		{"a fact in the year 9999", facts(`{"kind":"woke","at":"9999-01-01T00:00:00Z","sent_at":"` + now + `"}`), 400, "invalid", "at"},
 		{"a code of a kind that has none", facts(`{"kind":"shown","at":"` + now + `","sent_at":"` + now + `","code":3}`),
 			400, "invalid", "code"},

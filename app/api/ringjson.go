@@ -66,6 +66,9 @@ func appendAttempt(b []byte, a *tenants.Attempt) []byte {
 		b = append(b, f.Kind...)
 		b = appendTime(append(b, `","at":`...), f.At)
 		b = appendOpt(append(b, `,"detail":`...), f.Detail)
+		if f.ByArrival() {
+			b = append(b, `,"clock":"server"`...)
+		}
 		b = append(b, '}')
 	}
 	return append(b, `]}`...)
@@ -81,10 +84,10 @@ func appendCall(b []byte, c *tenants.Call) []byte {
 	b = appendTime(append(b, `,"ended_at":`...), c.EndedAt)
 	b = appendOpt(append(b, `,"ended_by":`...), c.EndedBy)
 	b = append(b, `,"duration_s":`...)
-	if c.ConnectedAt.IsZero() || c.EndedAt.IsZero() {
-		b = append(b, `null`...)
+	if talked, ok := c.Talked(); ok {
+		b = appendNumber(b, talked.Seconds(), 3)
 	} else {
-		b = appendNumber(b, c.EndedAt.Sub(c.ConnectedAt).Seconds(), 3)
+		b = append(b, `null`...)
 	}
 	b = appendNumber(append(b, `,"jitter_ms":`...), millis(c.Jitter), 3)
 	b = appendNumber(append(b, `,"loss":`...), c.Loss, 5)

@@ -27,6 +27,9 @@ func (w *clockwork) hop(f tenants.Fact, label string, state views.HopState) view
 	if !f.RawSent.IsZero() && f.Received.Sub(f.At) >= lateFrom {
 		h.Note = "Reported by the phone " + views.Millis(int(f.Received.Sub(f.At).Milliseconds())) + " later."
 	}
+	if f.ByArrival() {
+		h.Note = "When the report arrived; the phone did not say how old it was."
+	}
 	if d := detail(f); d != "" {
 		h.Note = d
 	}

@@ -135,16 +135,13 @@ func reasonOf(r *tenants.Ring) string {
 	return ""
 }
 
-// talked is how long a call lasted; empty while it lasts.
+// talked is how long the sound of a call lasted; empty while it lasts, and if there was none.
 func talked(c *tenants.Call) string {
-	from := c.ConnectedAt
-	if from.IsZero() {
-		from = c.AnsweredAt
-	}
-	if c.EndedAt.IsZero() || from.IsZero() {
+	d, ok := c.Talked()
+	if !ok {
 		return ""
 	}
-	return views.Millis(int(c.EndedAt.Sub(from).Milliseconds()))
+	return views.Millis(int(d.Milliseconds()))
 }
 
 // ringQuery reads the search and filters of the list of rings.
@@ -260,8 +257,10 @@ func ringCells(v *page.Visitor, r *tenants.Ring, n names) []string {
 	if len(r.Attempts) > 0 && r.Attempts[0].Push.Status != 0 {
 		status, reason = strconv.Itoa(r.Attempts[0].Push.Status), r.Attempts[0].Push.Reason
 	}
-	if r.Call != nil && !r.Call.EndedAt.IsZero() {
-		seconds = strconv.FormatFloat(r.Call.EndedAt.Sub(r.Call.AnsweredAt).Seconds(), 'f', 1, 64)
+	if r.Call != nil {
+		if d, ok := r.Call.Talked(); ok {
+			seconds = strconv.FormatFloat(d.Seconds(), 'f', 1, 64)
+		}
 	}
 	return []string{string(r.ID), string(r.State), n.to(r), n.rungOn(r), n.agent(r.Agent), r.Caller, r.Reference,
 		strconv.FormatBool(r.Test),

@@ -10,7 +10,6 @@ import (
 
 	"carillon/gateway"
 	"carillon/tenants"
-	"carillon/tenants/store"
 )
 
 // Media carries the sound of calls. *gateway.Gateway is one.
@@ -73,6 +72,10 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: agent,
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
 	})
+	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID)) { // while the call began
+		b.Media.HangUp(string(id), gateway.Cancelled)
+		return gateway.Answer{}, tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
+	}
 	if err == nil {
 		return answer, nil
 	}
@@ -121,16 +124,16 @@ func answerable(r *tenants.Ring, d tenants.Device, now time.Time) (*tenants.Atte
 	return a, nil
 }
 
-// heard records what the gateway says of a call. It runs on the call's own goroutine. A hang-up
-// that cannot be recorded is found by the sweep: nobody renews the ring any more.
+// heard records what the gateway says of a call. It runs on the call's own goroutine.
 func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, e gateway.Event) {
+	received := b.Now()
 	switch e.Kind {
 	case gateway.Connected:
 		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
 			if r.Call != nil {
 				r.Call.ConnectedAt = e.At
 			}
-			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactConnected, At: e.At, Received: b.Now()})
+			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactConnected, At: e.At, Received: received})
 		})
 	case gateway.Ended:
 		b.calls.drop(id)
@@ -138,7 +141,7 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 			if r.Call != nil {
 				measure(r.Call, e)
 			}
-			return r.Fold(tenants.Fact{Attempt: a, Kind: endKind(e.Reason), At: e.At, Received: b.Now(), Detail: string(e.Reason)})
+			return r.Fold(tenants.Fact{Attempt: a, Kind: endKind(e.Reason), At: e.At, Received: received, Detail: string(e.Reason)})
 		})
 	}
 }
@@ -158,7 +161,7 @@ func measure(c *tenants.Call, e gateway.Event) {
 	if c.EndedAt.IsZero() { // a cancel has said when and why
 		c.EndedAt, c.EndedBy = e.At, string(e.Reason)
 	}
-	c.Jitter, c.RoundTrip = q.JitterIn, q.RoundTrip
+	c.LastSoundAt, c.Jitter, c.RoundTrip = q.LastIn, q.JitterIn, q.RoundTrip
 	if all := q.PacketsIn + q.LostIn; all > 0 {
 		c.Loss = float64(q.LostIn) / float64(all)
 	}
@@ -166,30 +169,20 @@ func measure(c *tenants.Call, e gateway.Event) {
 
 // end records one ending of ours.
 func (b *Board) end(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, k tenants.FactKind, detail string) {
+	b.endHeard(t, id, a, k, detail, time.Time{})
+}
+
+// endHeard is end for a call whose last sound was at lastSound at the latest; zero = nobody knows.
+func (b *Board) endHeard(
+	t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, k tenants.FactKind, detail string, lastSound time.Time,
+) {
+	now := b.Now()
 	b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
-		now := b.Now()
 		if r.Call != nil && r.Call.EndedAt.IsZero() {
-			r.Call.EndedAt, r.Call.EndedBy = now, detail
+			r.Call.EndedAt, r.Call.EndedBy, r.Call.LastSoundAt = now, detail, lastSound
 		}
 		return r.Fold(tenants.Fact{Attempt: a, Kind: k, At: now, Received: now, Detail: detail})
 	})
-}
-
-// write changes a ring for Carillon itself, outside any request.
-func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
-	ctx, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
-	defer done()
-	r, facts, err := b.Store.For(t).By(store.Who{Actor: tenants.System}).Rings().Change(ctx, id, nil, time.Time{},
-		func(r *tenants.Ring) ([]tenants.Fact, error) { return change(r), nil })
-	if err != nil {
-		b.Log.Error("record a call", "ring", id, "err", err)
-		return
-	}
-	if len(facts) == 0 {
-		b.tellAudiences(r, nil) // the call's figures changed
-		return
-	}
-	b.tell(r, facts)
 }
 
 // Trickle passes a phone's candidates or ICE restart to its call. A device that sends too many is
@@ -224,7 +217,7 @@ func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID)
 	if a.State != tenants.Answered {
 		return nil
 	}
-	if b.Media != nil && b.calls.has(id) {
+	if b.Media != nil && b.calls.has(id, d.Tenant) {
 		b.Media.HangUp(string(id), gateway.PhoneHungUp)
 		return nil
 	}
@@ -242,14 +235,16 @@ func (b *Board) Renew(ctx context.Context) error {
 	return nil
 }
 
-// sweepCall ends a claimed call whose gateway is gone. The claim has renewed one of ours.
+// sweepCall ends a claimed call whose gateway is gone. The claim has renewed one of ours, and the
+// end of another of ours may wait to be stored. Nobody measured the last sound of the call: it was
+// at the latest when its lease was renewed for the last time.
 func (b *Board) sweepCall(r *tenants.Ring) {
-	if b.calls.has(r.ID) {
+	if b.calls.has(r.ID, r.Tenant) || b.late.has(r.ID) {
 		return
 	}
 	for i := range r.Attempts {
 		if r.Attempts[i].State == tenants.Answered {
-			b.end(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, "server_restarted")
+			b.endHeard(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, "server_restarted", b.Now().Add(-callLease))
 		}
 	}
 }
@@ -327,11 +322,12 @@ func (c *calls) drop(r tenants.RingID) {
 	delete(c.of, r)
 }
 
-func (c *calls) has(r tenants.RingID) bool {
+// has reports whether the tenant has the call.
+func (c *calls) has(r tenants.RingID, t tenants.TenantID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, ok := c.of[r]
-	return ok
+	of, ok := c.of[r]
+	return ok && of == t
 }
 
 func (c *calls) all() map[tenants.RingID]tenants.TenantID {

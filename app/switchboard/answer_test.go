@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"carillon/gateway"
 	"carillon/gateway/phonetest"
@@ -160,4 +161,25 @@ func offer(t *testing.T) string {
 	sdp, err := phone.Offer(t.Context())
 	must(t, err)
 	return sdp
+}
+
+// TestWaitingForALostPhoneIsNoTalk: a phone talks for 30 s, is lost, and does not come back.
+func TestWaitingForALostPhoneIsNoTalk(t *testing.T) {
+	t.Parallel()
+	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
+	w.config.Media = m
+	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
+	w.open()
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	_, err := w.board.Answer(t.Context(), d, r.ID, "v=0")
+	must(t, err)
+	first := w.clock.now()
+	m.on(gateway.Event{Kind: gateway.Connected, At: first})
+	m.on(gateway.Event{Kind: gateway.Ended, Reason: gateway.MediaFailed, At: first.Add(50 * time.Second),
+		Quality: gateway.Quality{FirstIn: first, LastIn: first.Add(30 * time.Second)}})
+	got := w.state(r.ID, tenants.Failed)
+	if talked, ok := got.Call.Talked(); !ok || talked != 30*time.Second || got.Call.EndedAt.Sub(first).Round(time.Second) != 50*time.Second {
+		t.Errorf("talked for %v: %+v", talked, got.Call)
+	}
 }

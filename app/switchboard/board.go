@@ -96,7 +96,9 @@ type Board struct {
 	calls   calls
 	limits  tenants.RateLimiter
 	paced   spacing
-	removed removedDevices
+	removed recent[tenants.DeviceID]
+	hungUp  recent[tenants.RingID]
+	late    lateWrites
 
 	draining draining
 }
@@ -127,7 +129,7 @@ func (b *Board) Close(ctx context.Context) error {
 		<-done
 	}
 	b.stop()
-	return nil
+	return b.storeLate(ctx)
 }
 
 // Caller is who asks: an API key or a person, already known to belong to the tenant.

@@ -14,22 +14,47 @@ import (
 )
 
 // Cancel gives a ring up: live attempts are cancelled, an answered ring is hung up, an ended ring
-// stays as it ended.
+// stays as it ended. A call of this process ends first: if its end cannot be stored now, for example
+// on a full disk, the person does not have to go on listening. Its end is then stored by the sweep,
+// and is no error.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
-	now := b.Now()
-	changed, facts, err := b.scope(c).Rings().Change(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+	now, ended := b.Now(), b.hangUpCallOf(c.Tenant.ID, id)
+	called := false
+	cancel := func(r *tenants.Ring) []tenants.Fact {
 		var facts []tenants.Fact
 		for i := range r.Attempts {
+			called = called || r.Attempts[i].State == tenants.Answered
 			facts = append(facts, stop(r, &r.Attempts[i], tenants.FactCancelled, now)...)
 		}
-		return facts, nil
-	})
-	if err != nil {
+		return facts
+	}
+	changed, facts, err := b.scope(c).Rings().Change(ctx, id, nil, time.Time{},
+		func(r *tenants.Ring) ([]tenants.Fact, error) { return cancel(r), nil })
+	switch {
+	case err != nil && ended && tenants.KindOf(err) == tenants.Unavailable:
+		return b.cancelLater(ctx, c, id, cancel)
+	case err != nil:
 		return nil, err
 	}
 	b.tell(changed, facts)
-	b.silence(id)
+	if called {
+		b.hangUpCall(id)
+	}
 	return changed, nil
+}
+
+// cancelLater has the sweep store the end of a ring, and gives the ring as it will be then.
+func (b *Board) cancelLater(
+	ctx context.Context, c Caller, id tenants.RingID, cancel func(*tenants.Ring) []tenants.Fact,
+) (*tenants.Ring, error) {
+	r, err := b.scope(c).Rings().Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if cancel(r) != nil { // it is not stored yet
+		b.late.add(lateWrite{scope: b.scope(c), ring: id, change: cancel})
+	}
+	return r, nil
 }
 
 // stop ends one attempt by a decision of the tenant's: kind says which when it rings; a call is
@@ -46,9 +71,20 @@ func stop(r *tenants.Ring, a *tenants.Attempt, kind tenants.FactKind, now time.T
 	return r.Fold(f)
 }
 
-// silence hangs up the ring's call, if this process carries it.
-func (b *Board) silence(id tenants.RingID) {
-	if b.Media != nil && b.calls.has(id) {
+// hangUpCallOf hangs up the ring's call, if this process carries it for the tenant.
+func (b *Board) hangUpCallOf(t tenants.TenantID, id tenants.RingID) bool {
+	if b.Media == nil || !b.calls.has(id, t) {
+		return false
+	}
+	b.Media.HangUp(string(id), gateway.Cancelled)
+	return true
+}
+
+// hangUpCall hangs up the call of a ring whose end was stored. An answer that is under way finds the
+// note and hangs up itself.
+func (b *Board) hangUpCall(id tenants.RingID) {
+	b.hungUp.note(id, b.Now())
+	if b.Media != nil {
 		b.Media.HangUp(string(id), gateway.Cancelled)
 	}
 }
@@ -90,40 +126,42 @@ func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID
 	}
 	b.tell(changed, facts)
 	if called {
-		b.silence(id)
+		b.hangUpCall(id)
 	}
 	return changed, nil
 }
 
-// removedDevices remembers the devices that this process removed within removedFor. The zero value
-// is ready.
-type removedDevices struct {
-	mu    sync.Mutex // guards both
-	at    map[tenants.DeviceID]time.Time
-	count atomic.Int64 // of at: rings look here, and there is hardly ever anything
+// recent remembers what this process ended within recentFor. The zero value is ready.
+type recent[K comparable] struct {
+	mu    sync.Mutex // guards all but count
+	at    map[K]time.Time
+	swept time.Time
+	count atomic.Int64 // of at: requests look here, and there is hardly ever anything
 }
 
-// removedFor is how long a removed device is remembered: longer than a request that saw it may
-// take.
-const removedFor = time.Minute
+// recentFor is longer than a request that saw the thing alive may take.
+const recentFor = time.Minute
 
-func (d *removedDevices) note(id tenants.DeviceID, now time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.at == nil {
-		d.at = map[tenants.DeviceID]time.Time{}
+func (r *recent[K]) note(key K, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at == nil {
+		r.at = map[K]time.Time{}
 	}
-	maps.DeleteFunc(d.at, func(_ tenants.DeviceID, at time.Time) bool { return now.Sub(at) > removedFor })
-	d.at[id] = now
-	d.count.Store(int64(len(d.at)))
+	if now.Sub(r.swept) > recentFor {
+		maps.DeleteFunc(r.at, func(_ K, at time.Time) bool { return now.Sub(at) > recentFor })
+		r.swept = now
+	}
+	r.at[key] = now
+	r.count.Store(int64(len(r.at)))
 }
 
-func (d *removedDevices) has(id tenants.DeviceID) bool {
-	if d.count.Load() == 0 {
+func (r *recent[K]) has(key K) bool {
+	if r.count.Load() == 0 {
 		return false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	_, gone := d.at[id]
-	return gone
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.at[key]
+	return ok
 }

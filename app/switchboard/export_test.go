@@ -29,3 +29,10 @@ func (b *Board) PlaceAround(ctx context.Context, c Caller, q tenants.Request, be
 func (b *Board) AdmitAnswer(d tenants.Device, id tenants.RingID) error {
 	return b.admitMedia(answers, d, id)
 }
+
+// Late counts the writes that wait to be stored.
+func (b *Board) Late() int {
+	b.late.mu.Lock()
+	defer b.late.mu.Unlock()
+	return len(b.late.list)
+}

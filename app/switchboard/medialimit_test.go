@@ -12,12 +12,16 @@ import (
 )
 
 // mediaCounter is a gateway that counts what reaches it. Every fragment restarts ICE.
-type mediaCounter struct{ checks, answers, restarts int }
+type mediaCounter struct {
+	checks, answers, restarts int
+	on                        func(gateway.Event) // of the last answer
+}
 
 func (m *mediaCounter) Check(string) error { m.checks++; return nil }
 
-func (m *mediaCounter) Answer(context.Context, gateway.Offer) (gateway.Answer, error) {
+func (m *mediaCounter) Answer(_ context.Context, o gateway.Offer) (gateway.Answer, error) {
 	m.answers++
+	m.on = o.On
 	return gateway.Answer{SDP: "v=0\r\n"}, nil
 }
 

@@ -28,7 +28,7 @@ func (b *Board) Sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find due rings: %w", err)
 	}
-	var errs []error
+	errs := []error{b.storeLate(ctx)}
 	if slices.Contains(due, store.LiveRings) {
 		errs = append(errs, b.resumeAll(ctx))
 	}

@@ -216,6 +216,7 @@ CREATE TABLE calls (
 	jitter       BIGINT NOT NULL, -- microseconds
 	loss         DOUBLE PRECISION NOT NULL, -- share, 0 to 1
 	round_trip   BIGINT NOT NULL, -- microseconds
+	last_sound_at BIGINT NOT NULL, -- of the phone; 0 = unknown
 	PRIMARY KEY (tenant_id, ring_id),
 	FOREIGN KEY (tenant_id, ring_id) REFERENCES rings (tenant_id, id) ON DELETE CASCADE
 ) WITHOUT ROWID;

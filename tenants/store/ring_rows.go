@@ -133,18 +133,21 @@ type callRow struct {
 	EndedBy                                             string
 	AnsweredAt, ConnectedAt, EndedAt, Jitter, RoundTrip int64
 	Loss                                                float64
+	LastSoundAt                                         int64
 }
 
-const callColumns = "ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss"
+const callColumns = "ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at"
 
 func (r *callRow) fields() []any {
-	return []any{&r.Ring, &r.Device, &r.EndedBy, &r.AnsweredAt, &r.ConnectedAt, &r.EndedAt, &r.Jitter, &r.RoundTrip, &r.Loss}
+	return []any{&r.Ring, &r.Device, &r.EndedBy, &r.AnsweredAt, &r.ConnectedAt, &r.EndedAt, &r.Jitter, &r.RoundTrip, &r.Loss,
+		&r.LastSoundAt}
 }
 
 func rowOfCall(ring tenants.RingID, c *tenants.Call) callRow {
 	return callRow{
 		Ring: uuid(ring), Device: uuid(c.Device), EndedBy: c.EndedBy, AnsweredAt: micros(c.AnsweredAt), ConnectedAt: micros(c.ConnectedAt),
 		EndedAt: micros(c.EndedAt), Jitter: span(c.Jitter), RoundTrip: span(c.RoundTrip), Loss: c.Loss,
+		LastSoundAt: micros(c.LastSoundAt),
 	}
 }
 
@@ -152,6 +155,7 @@ func (r callRow) noun() *tenants.Call {
 	return &tenants.Call{
 		Device: tenants.DeviceID(r.Device), AnsweredAt: moment(r.AnsweredAt), ConnectedAt: moment(r.ConnectedAt), EndedAt: moment(r.EndedAt),
 		EndedBy: r.EndedBy, Jitter: length(r.Jitter), Loss: r.Loss, RoundTrip: length(r.RoundTrip),
+		LastSoundAt: moment(r.LastSoundAt),
 	}
 }
 

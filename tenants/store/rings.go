@@ -84,6 +84,7 @@ func rounded(r *tenants.Ring) {
 	}
 	if c := r.Call; c != nil {
 		c.AnsweredAt, c.ConnectedAt, c.EndedAt = stored(c.AnsweredAt), stored(c.ConnectedAt), stored(c.EndedAt)
+		c.LastSoundAt = stored(c.LastSoundAt)
 		c.Jitter, c.RoundTrip = length(span(c.Jitter)), length(span(c.RoundTrip))
 	}
 }

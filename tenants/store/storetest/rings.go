@@ -199,6 +199,7 @@ func testChangeRing(b *bench) {
 	// An edit alone is a change too.
 	after, _, err = s.Rings().Change(ctx, r.ID, after, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		r.Call.Loss, r.Call.Jitter, r.Call.EndedBy, r.Call.RoundTrip = 0.25, 3*time.Millisecond, "phone", time.Second
+		r.Call.LastSoundAt = now.Add(time.Second)
 		return nil, nil
 	})
 	b.must(err)

@@ -98,7 +98,7 @@ var acrossBy = map[string]string{
 	"SELECT ring_id, id, device_id, credential_id, app_version, os_version, apns_id, state, topic, token, environment, " +
 		"tries, status, reason, sent_at, answered_at FROM attempts WHERE (tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail FROM facts WHERE (tenant_id":                                                                                             "the sweep, of named rings of several tenants",
-	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss FROM calls WHERE (tenant_id":                                                                              "the sweep, of named rings of several tenants",
+	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at FROM calls WHERE (tenant_id":                                                               "the sweep, of named rings of several tenants",
 	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, customer, stripe, quantity, synced_at, created_at FROM subscriptions ORDER BY": "Tenants.Subscriptions: of every tenant, to reconcile them with Stripe",
 	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s":                                                                                                                         "Jobs.Unreported: Stripe's meter hears of every tenant's rings",
 	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":          "the roller counts every tenant's facts",

@@ -1,0 +1,141 @@
+package switchboard_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"carillon/app/switchboard"
+	"carillon/gateway"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// fill fills the disk until not even a fact can be stored.
+func (w *world) fill(d tenants.Device) {
+	w.t.Helper()
+	must(w.t, w.store.Bound(w.t.Context(), true))
+	for failed := 0; failed < 5; {
+		_, _, err := w.board.Place(w.t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{})
+		if failed++; err == nil {
+			failed = 0
+		}
+	}
+}
+
+// TestCancelOnAFullDiskEndsTheCallFirst: the call ends although that cannot be stored, the caller
+// is told so, and the end is stored once there is room, with its figures.
+func TestCancelOnAFullDiskEndsTheCallFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.voice()
+	d, other := w.device(""), w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	call := w.dial(d, r)
+	<-call.Heard()
+	w.until(r.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
+	w.fill(other)
+	got, err := w.board.Cancel(t.Context(), w.caller, r.ID)
+	must(t, err)
+	if got.State != tenants.Ended || got.EndReason != tenants.ReasonHungUp || got.Call.EndedBy != string(gateway.Cancelled) {
+		t.Errorf("the answer to the cancel: %s %s %+v", got.State, got.EndReason, got.Call)
+	}
+	<-call.Closed()
+	w.eventually("the gateway has no call", func() bool { return len(w.config.Media.(*gateway.Gateway).Calls()) == 0 })
+	stored, err := w.scope.Rings().Get(t.Context(), r.ID)
+	must(t, err)
+	if stored.State != tenants.Answered {
+		t.Fatalf("the disk was not full: the ring is %s", stored.State)
+	}
+	if err := w.board.Sweep(t.Context()); err == nil {
+		t.Error("the sweep says nothing of what it cannot store")
+	}
+	again, err := w.board.Cancel(t.Context(), w.caller, r.ID) // the call is over
+	if tenants.KindOf(err) != tenants.Unavailable {
+		t.Errorf("cancelled again: %v %v", again, err)
+	}
+
+	must(t, w.store.Bound(t.Context(), false))
+	must(t, w.board.Sweep(t.Context()))
+	stored = w.until(r.ID, "measured", func(r *tenants.Ring) bool { return r.Call != nil && !r.Call.LastSoundAt.IsZero() })
+	if stored.State != tenants.Ended || stored.EndReason != tenants.ReasonHungUp || stored.Call.EndedBy != string(gateway.Cancelled) {
+		t.Errorf("stored: %s %s %+v", stored.State, stored.EndReason, stored.Call)
+	}
+	if n := w.board.Late(); n != 0 {
+		t.Errorf("%d writes wait", n)
+	}
+}
+
+// TestCancelOfAnotherTenantHangsUpNothing: the call is looked up within the caller's tenant.
+func TestCancelOfAnotherTenantHangsUpNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.voice()
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	call := w.dial(d, r)
+	<-call.Heard()
+	stranger := w.caller
+	stranger.Tenant.ID = tenants.NewID[tenants.TenantID](w.clock.now())
+	if _, err := w.board.Cancel(t.Context(), stranger, r.ID); tenants.KindOf(err) != tenants.Unknown {
+		t.Errorf("a stranger's cancel: %v", err)
+	}
+	if n := len(w.config.Media.(*gateway.Gateway).Calls()); n != 1 {
+		t.Errorf("%d calls are up", n)
+	}
+}
+
+// hangUpCounter is a gateway during whose answer something happens.
+type hangUpCounter struct {
+	mediaCounter
+	during func()
+	hungUp []string
+}
+
+func (m *hangUpCounter) Answer(ctx context.Context, o gateway.Offer) (gateway.Answer, error) {
+	m.during()
+	return m.mediaCounter.Answer(ctx, o)
+}
+
+func (m *hangUpCounter) HangUp(call string, reason gateway.EndReason) {
+	m.hungUp = append(m.hungUp, fmt.Sprint(call, " ", reason))
+}
+
+// TestWhatEndsWhileItIsAnsweredIsHungUp: a cancel, or the removal of the device, comes after the
+// ring was won and before the gateway has the call. The phone is told that the ring has ended, and
+// the call that began is hung up.
+func TestWhatEndsWhileItIsAnsweredIsHungUp(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*world, *tenants.Ring, tenants.Device) error{
+		"cancel": func(w *world, r *tenants.Ring, _ tenants.Device) error {
+			_, err := w.board.Cancel(w.t.Context(), w.caller, r.ID)
+			return err
+		},
+		"removal": func(w *world, _ *tenants.Ring, d tenants.Device) error {
+			return w.board.RemoveDevice(w.t.Context(), w.caller, d.ID)
+		},
+	} {
+		w, m := newWorld(t, tenants.Salon), &hangUpCounter{}
+		w.config.Media = m
+		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
+		w.open()
+		d := w.device("")
+		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+		last := ""
+		m.during = func() {
+			must(t, end(w, r, d))
+			m.hungUp = nil // the gateway has no such call yet
+		}
+		if _, err := w.board.Answer(t.Context(), d, r.ID, "v=0"); tenants.KindOf(err) != tenants.Gone {
+			t.Errorf("%s: answered with %v", name, err)
+		}
+		if len(m.hungUp) == 1 {
+			last = m.hungUp[0]
+		}
+		if last != string(r.ID)+" cancelled" {
+			t.Errorf("%s: hung up: %q", name, m.hungUp)
+		}
+	}
+}
+
+var _ switchboard.Media = (*hangUpCounter)(nil)
