@@ -84,7 +84,8 @@ func usageBars(days []UsageDay) (out []bar) {
 			continue
 		}
 		h := math.Max(1, 100*float64(d.Rings)/float64(most))
-		out = append(out, bar{"bar-good", pct(float64(i)*step + step*0.14), pct(100 - h), pct(step * 0.72), pct(h), d.Label + ": " + Plural(d.Rings, "ring", "rings")})
+		out = append(out, bar{"bar-good", pct(float64(i)*step + step*0.14), pct(100 - h), pct(step * 0.72), pct(h), d.Label + ": " +
+			Plural(d.Rings, "ring", "rings")})
 	}
 	return out
 }

@@ -25,11 +25,15 @@ var docFacts = []Row{
 }
 
 var docMistakes = []Row{
-	{Name: "BadDeviceToken", Text: "The token belongs to the other Apple environment. Register with “auto”, and send the token each time the app starts."},
+	{Name: "BadDeviceToken", Text: "The token belongs to the other Apple environment. Register with “auto”, and send the token each " +
+		"time the app starts."},
 	{Name: "DeviceTokenNotForTopic", Text: "The credential and the app have different bundle IDs."},
-	{Name: "Accepted, but never woke", Text: "The phone is off or offline, or iOS blocks pushes to your app because it did not report earlier ones."},
-	{Name: "Rings, but no sound", Text: "The app started the microphone before CallKit’s didActivate, or it has no permission to use the microphone."},
-	{Name: "Works in Xcode only", Text: "An app from Xcode uses the sandbox. An app from TestFlight or the App Store uses production. Add a credential for both."},
+	{Name: "Accepted, but never woke", Text: "The phone is off or offline, or iOS blocks pushes to your app because it did not report " +
+		"earlier ones."},
+	{Name: "Rings, but no sound", Text: "The app started the microphone before CallKit’s didActivate, or it has no permission to use " +
+		"the microphone."},
+	{Name: "Works in Xcode only", Text: "An app from Xcode uses the sandbox. An app from TestFlight or the App Store uses production. " +
+		"Add a credential for both."},
 }
 
 // fill writes the tenant's values into a snippet.

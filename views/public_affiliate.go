@@ -52,25 +52,33 @@ func (p AffiliatePage) lead() string {
 
 // steps are how the programme works, in order.
 func (p AffiliatePage) steps() []Row {
-	how := "They open your link, or enter your code when they start a trial. The first partner’s link counts for " + p.Cookie + "; a later one does not replace it."
+	how := "They open your link, or enter your code when they start a trial. The first partner’s link counts for " + p.Cookie +
+		"; a later one does not replace it."
 	if p.Cookie == "" {
 		how = "They enter your code when they start a trial."
 	}
 	return []Row{
 		{Name: "You share a link", Text: how},
-		{Name: "They subscribe", Text: "The trial earns no commission. Their first payment starts your " + p.Months + ", and each payment in that time earns " + p.Percent + " of the net amount."},
-		{Name: "You are paid", Text: "A commission is held for " + p.Hold + " after the payment, then it is payable. The operator of this server pays you and records it on your dashboard."},
+		{Name: "They subscribe", Text: "The trial earns no commission. Their first payment starts your " + p.Months +
+			", and each payment in that time earns " + p.Percent + " of the net amount."},
+		{Name: "You are paid", Text: "A commission is held for " + p.Hold +
+			" after the payment, then it is payable. The operator of this server pays you and records it on your dashboard."},
 	}
 }
 
 // asks are questions about being a partner.
 func (p AffiliatePage) asks() []Row {
 	return []Row{
-		{Name: "What is net?", Text: "The amount received through Stripe after discounts, without tax, refunds and chargebacks. Fractions of a cent are rounded down."},
-		{Name: "What happens on a refund or a dispute?", Text: "The commission on that payment is reversed with a new line in the ledger. If it was already paid out, it is deducted from your next commissions. If the dispute is won, it is added again."},
-		{Name: "Can I refer myself?", Text: "No. You earn no commission on a trial with your own email, company, account or card, even if this is found later. For public email domains, only your own address counts as yours."},
-		{Name: "What do I see about my customers?", Text: "You see that a customer started a trial, when they pay and your commission. You do not see who they are."},
-		{Name: "How am I paid?", Text: "Outside Carillon, by bank transfer, PayPal or as agreed by email. You enter your payout details on your dashboard. You pay your own taxes."},
+		{Name: "What is net?", Text: "The amount received through Stripe after discounts, without tax, refunds and chargebacks. " +
+			"Fractions of a cent are rounded down."},
+		{Name: "What happens on a refund or a dispute?", Text: "The commission on that payment is reversed with a new line in the " +
+			"ledger. If it was already paid out, it is deducted from your next commissions. If the dispute is won, it is added again."},
+		{Name: "Can I refer myself?", Text: "No. You earn no commission on a trial with your own email, company, account or card, even " +
+			"if this is found later. For public email domains, only your own address counts as yours."},
+		{Name: "What do I see about my customers?", Text: "You see that a customer started a trial, when they pay and your commission. " +
+			"You do not see who they are."},
+		{Name: "How am I paid?", Text: "Outside Carillon, by bank transfer, PayPal or as agreed by email. You enter your payout details " +
+			"on your dashboard. You pay your own taxes."},
 		{Name: "Can the terms change?", Text: "Only for new customers. For each customer, the terms on the day the trial started apply."},
 	}
 }

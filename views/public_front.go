@@ -45,7 +45,8 @@ var frontFoot = []struct {
 	title string
 	links []Link
 }{
-	{"Product", []Link{{Text: "Hear it", Href: PathDemo}, {Text: "Pricing", Href: PathPricing}, {Text: "Start a trial", Href: PathTrial}, {Text: "Partners", Href: PathAffiliate}, {Text: "Sign in", Href: PathSignIn}}},
+	{"Product", []Link{{Text: "Hear it", Href: PathDemo}, {Text: "Pricing", Href: PathPricing}, {Text: "Start a trial", Href: PathTrial},
+		{Text: "Partners", Href: PathAffiliate}, {Text: "Sign in", Href: PathSignIn}}},
 	{"For", industryLinks()},
 	{"Build", []Link{{Text: "Docs", Href: PathDocs}, {Text: "OpenAPI file", Href: PathOpenAPI}, {Text: "Status", Href: PathStatus}}},
 	{"Trust", []Link{{Text: "Security", Href: PathSecurity}, {Text: "Privacy", Href: PathPrivacy}, {Text: "Terms", Href: PathTerms}}},
@@ -74,21 +75,26 @@ type stop struct {
 }
 
 var stops = []stop{
-	{ToneBad, IconSend, "Stopped at Apple: BadDeviceToken", "The push token belongs to Apple’s other environment, or it is not valid.", "Carillon tries the other environment once and remembers what worked."},
-	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke but did not report the call to CallKit.", "Fix this in your app first. iOS stops waking apps that do not report their calls."},
-	{ToneWarn, IconFocus, "The phone silenced the call", "A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app."},
-	{ToneWarn, IconBellOff, "The phone rang, but nobody answered", "The call was on the screen, but the person did not answer in time.", "Ring the person’s other phones, or try again later."},
+	{ToneBad, IconSend, "Stopped at Apple: BadDeviceToken", "The push token belongs to Apple’s other environment, or it is not valid.",
+		"Carillon tries the other environment once and remembers what worked."},
+	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke but did not report the call to CallKit.",
+		"Fix this in your app first. iOS stops waking apps that do not report their calls."},
+	{ToneWarn, IconFocus, "The phone silenced the call", "A Focus such as Do Not Disturb is on.",
+		"Ask the person to allow calls from your app."},
+	{ToneWarn, IconBellOff, "The phone rang, but nobody answered", "The call was on the screen, but the person did not answer in time.",
+		"Ring the person’s other phones, or try again later."},
 }
 
 // homeLane is a ring that a Focus kept silent, as the console draws it.
 func homeLane() Lane {
-	return Lane{Device: "Maya’s iPhone", Model: "iPhone 17 Pro, iOS 26.4, app 2.3.0", Tone: ToneWarn, Result: "Silenced by Focus", Hops: []Hop{
-		{Label: "The ring was placed", State: HopDone},
-		{Label: "Sent to Apple", State: HopDone, Delta: "4 ms"},
-		{Label: "Apple accepted the push", State: HopDone, Delta: "48 ms", Note: "Apple accepts pushes even when the phone is off."},
-		{Label: "The phone woke the app", State: HopDone, Delta: "216 ms"},
-		{Label: "Focus kept it silent", State: HopFailed, Delta: "142 ms", Note: "Her other phone kept ringing."},
-	}}
+	return Lane{Device: "Maya’s iPhone", Model: "iPhone 17 Pro, iOS 26.4, app 2.3.0", Tone: ToneWarn, Result: "Silenced by Focus",
+		Hops: []Hop{
+			{Label: "The ring was placed", State: HopDone},
+			{Label: "Sent to Apple", State: HopDone, Delta: "4 ms"},
+			{Label: "Apple accepted the push", State: HopDone, Delta: "48 ms", Note: "Apple accepts pushes even when the phone is off."},
+			{Label: "The phone woke the app", State: HopDone, Delta: "216 ms"},
+			{Label: "Focus kept it silent", State: HopFailed, Delta: "142 ms", Note: "Her other phone kept ringing."},
+		}}
 }
 
 const frontCurl = `curl https://ring.example/v1/rings \
@@ -105,6 +111,8 @@ const frontCurl = `curl https://ring.example/v1/rings \
 var homeMarks = []Row{
 	{Name: "One program", Text: "One binary with SQLite inside, or with PostgreSQL. You do not need a queue, a cache or another service."},
 	{Name: "Audio stays encoded", Text: "Carillon forwards the audio packets between phone and agent without decoding them."},
-	{Name: "Try it without an account", Text: "“carillon dev” starts a simulated Apple service, sample organisations and a phone in your browser. You do not need to install anything else."},
-	{Name: "Measure it yourself", Text: "“carillon bench” measures rings, calls, pages and failures on your own machine, over real network connections."},
+	{Name: "Try it without an account", Text: "“carillon dev” starts a simulated Apple service, sample organisations and a phone in " +
+		"your browser. You do not need to install anything else."},
+	{Name: "Measure it yourself", Text: "“carillon bench” measures rings, calls, pages and failures on your own machine, over real " +
+		"network connections."},
 }

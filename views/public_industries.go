@@ -34,8 +34,10 @@ var industries = []industry{
 			"on all of that person’s phones, until one answers.",
 		Steps: []Row{
 			{Name: "A lead asks for a viewing", Text: "Your voice agent talks to the lead and decides that a person should take over."},
-			{Name: "Three phones ring", Text: "One request rings all phones of the agent on duty. The lock screen shows “Northgate, new lead”."},
-			{Name: "One answers, two stop", Text: "The app on the other phones learns over its own connection that the call was answered. " +
+			{Name: "Three phones ring", Text: "One request rings all phones of the agent on duty. The lock screen shows “Northgate, new " +
+				"lead”."},
+			{Name: "One answers, two stop", Text: "The app on the other phones learns over its own connection that the call was " +
+				"answered. " +
 				"No second push is needed."},
 		},
 		Policy: labelledPolicy, Caller: "Northgate, new lead", App: "Northgate", Reference: "lead-2041",
@@ -75,7 +77,8 @@ var industries = []industry{
 		Steps: []Row{
 			{Name: "The evening check-in", Text: "Your voice agent rings at the agreed time. " +
 				"Your own program chooses the time and knows the person’s time zone."},
-			{Name: "An ordinary call", Text: "The lock screen shows the name of your app. It does not show a program, a therapist or a reason."},
+			{Name: "An ordinary call", Text: "The lock screen shows the name of your app. It does not show a program, a therapist or a " +
+				"reason."},
 			{Name: "Each result is different", Text: "Carillon tells you if the person declined, if a Focus silenced the call, " +
 				"or if nobody answered. You decide what to do next."},
 		},
@@ -94,7 +97,8 @@ var industries = []industry{
 		Lead: "A client’s name on a lock screen shows that there is a case. So your firm’s pushes contain only IDs. " +
 			"The app reads the name after it wakes, with its own credential.",
 		Steps: []Row{
-			{Name: "A client calls at night", Text: "Your voice agent writes down the facts and decides that a lawyer should speak to the client now."},
+			{Name: "A client calls at night", Text: "Your voice agent writes down the facts and decides that a lawyer should speak to " +
+				"the client now."},
 			{Name: "The phone of the lawyer on duty rings", Text: "You send your case number as the reference. " +
 				"Only that phone can read it, and only after it wakes."},
 			{Name: "A complete record", Text: "You see who was called, when, and the result, with a time for each step."},
@@ -114,8 +118,10 @@ var industries = []industry{
 			"and offers them the free appointment.",
 		Steps: []Row{
 			{Name: "A client cancels", Text: "Your booking agent rings the first person on the list. The person has 20 seconds to answer."},
-			{Name: "The client sees why you call", Text: "The lock screen shows “Mirabelle: a slot today”, even before the app has started."},
-			{Name: "No answer: the next person", Text: "Your booking agent learns at once that the ring has ended, and rings the next person."},
+			{Name: "The client sees why you call", Text: "The lock screen shows “Mirabelle: a slot today”, even before the app has " +
+				"started."},
+			{Name: "No answer: the next person", Text: "Your booking agent learns at once that the ring has ended, and rings the next " +
+				"person."},
 		},
 		Policy: labelledPolicy, Caller: "Mirabelle: a slot today", App: "Mirabelle", Reference: "slot-1400",
 		Asks: []Row{
@@ -132,8 +138,10 @@ var industries = []industry{
 		Lead: "Your voice agent takes the claim. If a person must decide, it rings the adjuster on duty. " +
 			"The adjuster answers and speaks with your voice agent.",
 		Steps: []Row{
-			{Name: "A claim comes in", Text: "Your voice agent asks for the place, the time and the damage. Then it rings the adjuster for that region."},
-			{Name: "No queue and no transfer", Text: "The push wakes the app. When the adjuster answers, the call connects to your voice agent."},
+			{Name: "A claim comes in", Text: "Your voice agent asks for the place, the time and the damage. Then it rings the adjuster " +
+				"for that region."},
+			{Name: "No queue and no transfer", Text: "The push wakes the app. When the adjuster answers, the call connects to your " +
+				"voice agent."},
 			{Name: "Numbers for your reports", Text: "See how many rings woke the phone, showed a call and were answered, " +
 				"how long each step took, and which rings were slowest."},
 		},
@@ -141,7 +149,8 @@ var industries = []industry{
 		Asks: []Row{
 			{Name: "How many calls can run at once?", Text: "Your plan sets the limit; see the pricing page. " +
 				"To measure what your own machine can carry, run “carillon bench”."},
-			{Name: "What if an adjuster has two phones?", Text: "Ring the person, not the device. Both phones ring, and the first answer wins."},
+			{Name: "What if an adjuster has two phones?", Text: "Ring the person, not the device. Both phones ring, and the first " +
+				"answer wins."},
 		},
 	},
 }

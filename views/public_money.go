@@ -38,16 +38,22 @@ type PricingPage struct {
 // asks are questions about billing.
 func (p PricingPage) asks() []Row {
 	list := []Row{
-		{Name: "What counts as a ring?", Text: "One request that Apple accepted for at least one phone. Ringing a person with three phones is one ring. Test rings from the console, and rings with a test key, are free."},
-		{Name: "What happens at the limit?", Text: "The console warns you at 80 % and at 100 %. After that, rings are refused with error 402 and an explanation, unless you allow overage. A request is never ignored without an answer."},
-		{Name: "What happens when the trial ends?", Text: "Without a card, rings pause. Nothing is deleted: your devices, credentials and history stay."},
-		{Name: "Who gets a trial?", Text: "One trial per company (by email domain) and per card. If your card has had a trial before, the new trial ends within a day. You are not charged."},
+		{Name: "What counts as a ring?", Text: "One request that Apple accepted for at least one phone. Ringing a person with three " +
+			"phones is one ring. Test rings from the console, and rings with a test key, are free."},
+		{Name: "What happens at the limit?", Text: "The console warns you at 80 % and at 100 %. After that, rings are refused with " +
+			"error 402 and an explanation, unless you allow overage. A request is never ignored without an answer."},
+		{Name: "What happens when the trial ends?", Text: "Without a card, rings pause. Nothing is deleted: your devices, credentials " +
+			"and history stay."},
+		{Name: "Who gets a trial?", Text: "One trial per company (by email domain) and per card. If your card has had a trial before, " +
+			"the new trial ends within a day. You are not charged."},
 		{Name: "What if a payment fails?", Text: "The console tells you, and phones keep ringing for " + p.Grace + "."},
 		{Name: "How do I cancel?", Text: "On the billing page, with a few clicks. Your plan works until the end of the paid period."},
-		{Name: "Can I use my own voice agent?", Text: "Not yet. Today every call is answered by the built-in agent. It plays bells and repeats what it hears, so you can test everything from start to end. Support for your own voice agent is being built."},
+		{Name: "Can I use my own voice agent?", Text: "Not yet. Today every call is answered by the built-in agent. It plays bells and " +
+			"repeats what it hears, so you can test everything from start to end. Support for your own voice agent is being built."},
 	}
 	if p.NoStripe {
-		list = append([]Row{{Name: "How do I pay on this server?", Text: "This server does not take payments. Ask its operator to assign you a plan."}}, list...)
+		list = append([]Row{{Name: "How do I pay on this server?",
+			Text: "This server does not take payments. Ask its operator to assign you a plan."}}, list...)
 	}
 	return list
 }
@@ -57,27 +63,56 @@ type legal struct{ title, text string }
 
 var terms = []legal{
 	{"Who we are", "[Company name, address, register number and contact of the operator of this server.]"},
-	{"What you get", "You can use Carillon on this server within the limits of your plan: to ring phones with your own app and to carry the calls. Neither Apple nor we can guarantee that a phone rings. Do not build emergency services on it alone."},
-	{"What you must do", "Ring only people who agreed to it. Keep your API keys, Apple credentials and passwords secret, and tell us if one becomes known to others. Follow Apple’s rules for VoIP pushes: each push must show a call."},
-	{"What is not allowed", "Calls that harass or deceive people, or advertise to people who did not ask. Accessing the data of others. Overloading the service on purpose."},
-	{"Trial, price and payment", "The trial needs no card and ends by itself. There is one trial per company and per card. If the card has had a trial before, the trial ends one day after the card was added, and you are not charged. Prices are those of the pricing page on the day you subscribe, plus tax where it applies. Subscriptions renew until they are cancelled; cancelling takes effect at the end of the period."},
-	{"Partners", "Partners refer customers with a link or a code and earn a share of what those customers pay. The share, its duration and the hold are those on the partner page on the day a customer’s trial begins. It is calculated on the net amount: without discounts, tax, refunds and chargebacks. You earn nothing on your own address, company, account or card. Do not pretend to be us, do not advertise with our name, do not send email to people who did not ask for it, and say that you are paid. We may end a partnership at any time. What you earned, and what your existing customers still bring, stays yours unless you broke these terms. Payouts are made [monthly] by the operator of this server. You pay the taxes on them."},
-	{"Your data", "Your data stays yours. The privacy notice says how we use it. [Agreement on processing on behalf, where the law asks for one.]"},
-	{"Ending", "You may end at any time. We may end with [30] days’ notice, or immediately for a serious breach of these terms. You can get your data for [30] days after the end."},
+	{"What you get", "You can use Carillon on this server within the limits of your plan: to ring phones with your own app and to carry " +
+		"the calls. Neither Apple nor we can guarantee that a phone rings. Do not build emergency services on it alone."},
+	{"What you must do", "Ring only people who agreed to it. Keep your API keys, Apple credentials and passwords secret, and tell us if " +
+		"one becomes known to others. Follow Apple’s rules for VoIP pushes: each push must show a call."},
+	{"What is not allowed", "Calls that harass or deceive people, or advertise to people who did not ask. Accessing the data of others. " +
+		"Overloading the service on purpose."},
+	{"Trial, price and payment", "The trial needs no card and ends by itself. There is one trial per company and per card. If the card " +
+		"has had a trial before, the trial ends one day after the card was added, and you are not charged. Prices are those of the " +
+		"pricing page on the day you subscribe, plus tax where it applies. Subscriptions renew until they are cancelled; cancelling " +
+		"takes effect at the end of the period."},
+	{"Partners", "Partners refer customers with a link or a code and earn a share of what those customers pay. The share, its duration " +
+		"and the hold are those on the partner page on the day a customer’s trial begins. It is calculated on the net amount: without " +
+		"discounts, tax, refunds and chargebacks. You earn nothing on your own address, company, account or card. Do not pretend to " +
+		"be us, do not advertise with our name, do not send email to people who did not ask for it, and say that you are paid. " +
+		"We may end a partnership at any time. What you earned, and what your existing customers still bring, stays yours " +
+		"unless you broke these terms. Payouts are made [monthly] by the operator of this server. You pay the taxes " +
+		"on them."},
+	{"Your data", "Your data stays yours. The privacy notice says how we use it. [Agreement on processing on behalf, where the law asks " +
+		"for one.]"},
+	{"Ending", "You may end at any time. We may end with [30] days’ notice, or immediately for a serious breach of these terms. You can " +
+		"get your data for [30] days after the end."},
 	{"Liability", "[Limits of liability as your law allows. To be written by a lawyer.]"},
 	{"Law and place", "[Governing law and courts.]"},
 }
 
 var privacy = []legal{
 	{"Who is responsible", "[Name and contact of the operator of this server, and of a data protection officer if there is one.]"},
-	{"Visiting these pages", "These pages use no analytics, no advertising and nothing from other servers. One cookie stores the colour scheme if you choose one. If you came through a partner’s link, another cookie stores the partner’s code for the time stated on the partner page, so that the partner is paid if you subscribe. We count the click, without data about you. Your IP address is kept in memory for a few minutes, so that one visitor is counted once. The log contains the route, the status, the duration and a random request ID. It does not contain your IP address, IDs or form data."},
-	{"The demo", "The sound from your microphone is sent encrypted to this server and comes back one second later. It is not decoded, recorded or stored. A call ends after 60 seconds at most. Your IP address is kept in memory to limit how often the demo runs."},
-	{"Signing up and signing in", "We store your name, email, organisation, industry and time zone. Your password is stored only as an argon2id hash. For each sign-in we store the time, IP address and browser, so that you can see it and end it. A sign-up that is not confirmed is deleted after 24 hours. After a trial we keep the email and the company’s domain, because each company gets one trial. If you add a card, we keep a keyed hash of it to recognise the card. The card number cannot be calculated from it."},
-	{"Rings", "We store who your organisation rings, on which device, when, and the result, and a caller label and a reference if your program sends them. We store push tokens, because Apple needs them to reach a phone. Apple receives the token and the push. The security page lists what a push contains."},
+	{"Visiting these pages", "These pages use no analytics, no advertising and nothing from other servers. One cookie stores the colour " +
+		"scheme if you choose one. If you came through a partner’s link, another cookie stores the partner’s code for the time stated " +
+		"on the partner page, so that the partner is paid if you subscribe. We count the click, without data about you. Your IP " +
+		"address is kept in memory for a few minutes, so that one visitor is counted once. The log contains the route, the " +
+		"status, the duration and a random request ID. It does not contain your IP address, IDs or form data."},
+	{"The demo", "The sound from your microphone is sent encrypted to this server and comes back one second later. It is not decoded, " +
+		"recorded or stored. A call ends after 60 seconds at most. Your IP address is kept in memory to limit how often the demo runs."},
+	{"Signing up and signing in", "We store your name, email, organisation, industry and time zone. Your password is stored only as an " +
+		"argon2id hash. For each sign-in we store the time, IP address and browser, so that you can see it and end it. A sign-up that " +
+		"is not confirmed is deleted after 24 hours. After a trial we keep the email and the company’s domain, because each company " +
+		"gets one trial. If you add a card, we keep a keyed hash of it to recognise the card. The card number cannot be " +
+		"calculated from it."},
+	{"Rings", "We store who your organisation rings, on which device, when, and the result, and a caller label and a reference if your " +
+		"program sends them. We store push tokens, because Apple needs them to reach a phone. Apple receives the token and the push. " +
+		"The security page lists what a push contains."},
 	{"Calls", "The sound of a call is not stored. We store when a call started and ended, why it ended, and its audio quality."},
 	{"Payments", "If this server takes payments, Stripe processes them. Card numbers never reach this server."},
-	{"Partners", "For partners we store name, email, payout details and the ledger of what they earned, for as long as the law requires. A partner sees that a referred customer started a trial, when the customer pays and the commission, but never who the customer is. We keep which partner referred an organisation, even after its account is deleted."},
-	{"How long", "Sign-ins are kept for seven days, sign-ins of partners for thirty days, and idempotency keys for 24 hours. Rings, with their calls and events, are deleted after {rings} days. Counts, which contain no person and no phone, are deleted after {counts} days. The audit log and billing records stay. [Periods of backups and of other records.]"},
+	{"Partners", "For partners we store name, email, payout details and the ledger of what they earned, for as long as the law " +
+		"requires. A partner sees that a referred customer started a trial, when the customer pays and the commission, but never who " +
+		"the customer is. We keep which partner referred an organisation, even after its account is deleted."},
+	{"How long", "Sign-ins are kept for seven days, sign-ins of partners for thirty days, and idempotency keys for 24 hours. Rings, " +
+		"with their calls and events, are deleted after {rings} days. Counts, which contain no person and no phone, are deleted after " +
+		"{counts} days. The audit log and billing records stay. [Periods of backups and of other records.]"},
 	{"Your rights", "[Access, correction, deletion, portability, objection and complaint, as your law words them.]"},
 }
 

@@ -10,10 +10,13 @@ import (
 func TestZeroFront(t *testing.T) {
 	t.Parallel()
 	for name, page := range map[string]templ.Component{
-		"home": Home(HomePage{}), "pricing": Pricing(PricingPage{}), "industries": Industries(IndustriesPage{}), "industry": Industry(IndustryPage{}),
-		"security": Security(SecurityPage{}), "docs": Docs(DocsPage{}), "status": Status(StatusPage{}), "legal": Legal(LegalPage{}), "demo": Demo(DemoPage{}),
+		"home": Home(HomePage{}), "pricing": Pricing(PricingPage{}), "industries": Industries(IndustriesPage{}),
+		"industry": Industry(IndustryPage{}),
+		"security": Security(SecurityPage{}), "docs": Docs(DocsPage{}), "status": Status(StatusPage{}), "legal": Legal(LegalPage{}),
+		"demo":  Demo(DemoPage{}),
 		"trial": Trial(TrialPage{}), "sent": TrialSent(TrialSentPage{}), "confirm": TrialConfirm(TrialConfirmPage{}),
-		"affiliate": Affiliate(AffiliatePage{}), "partner sent": PartnerSent(PartnerSentPage{}), "partner enter": PartnerEnter(PartnerEnterPage{}), "partner": Partner(PartnerPage{}),
+		"affiliate": Affiliate(AffiliatePage{}), "partner sent": PartnerSent(PartnerSentPage{}),
+		"partner enter": PartnerEnter(PartnerEnterPage{}), "partner": Partner(PartnerPage{}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -52,13 +52,22 @@ func (s sampler) shell(title string, current Nav, crumbs ...Link) Shell {
 func (s sampler) doors() []Sample {
 	return []Sample{
 		{"signin", SignIn(SignInPage{Dev: "Dev mode: ana@lindenhof.example, password “bells in the morning”."})},
-		{"signin-refused", SignIn(SignInPage{Email: "ana@lindenhof.example", Next: "/rings", Error: "The email or password is wrong. Try again, or ask an administrator for a new link."})},
-		{"welcome", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2", Action: "/welcome"})},
+		{"signin-refused", SignIn(SignInPage{Email: "ana@lindenhof.example", Next: "/rings",
+			Error: "The email or password is wrong. Try again, or ask an administrator for a new link."})},
+		{"welcome", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2",
+			Action: "/welcome"})},
 		{"welcome-gone", Welcome(WelcomePage{Gone: true})},
-		{"welcome-known", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2", Action: "/welcome", Known: true})},
-		{"error-404", Error(ErrorPage{Status: 404, Title: "Page not found", Cause: "The address is wrong, or the page was removed.", Cure: "Go to the overview.", RequestID: "req_8f2c01d4"})},
-		{"error-403", ErrorIn(s.shell("Not allowed", ""), ErrorPage{Status: 403, Cause: "Your role is viewer (read only). You cannot make this change.", Cure: "Ask an owner of your organisation.", Missing: "devices:write", RequestID: "req_2c01d48f"})},
-		{"error-500", Error(ErrorPage{Status: 500, Title: "Something broke on our side", Cause: "The page could not be put together. Nothing you did was lost.", Cure: "Try again in a minute. If it happens again, send this request ID to the operator of this server.", RequestID: "req_1b7f0c9d"})},
+		{"welcome-known", Welcome(WelcomePage{Tenant: "Lindenhof Dental", Email: "jonas@lindenhof.example", Token: "w_7Jm2",
+			Action: "/welcome", Known: true})},
+		{"error-404", Error(ErrorPage{Status: 404, Title: "Page not found", Cause: "The address is wrong, or the page was removed.",
+			Cure: "Go to the overview.", RequestID: "req_8f2c01d4"})},
+		{"error-403", ErrorIn(s.shell("Not allowed", ""), ErrorPage{Status: 403,
+			Cause: "Your role is viewer (read only). You cannot make this change.", Cure: "Ask an owner of your organisation.",
+			Missing: "devices:write", RequestID: "req_2c01d48f"})},
+		{"error-500", Error(ErrorPage{Status: 500, Title: "Something broke on our side",
+			Cause:     "The page could not be put together. Nothing you did was lost.",
+			Cure:      "Try again in a minute. If it happens again, send this request ID to the operator of this server.",
+			RequestID: "req_1b7f0c9d"})},
 	}
 }
 
@@ -67,7 +76,10 @@ func (s sampler) overviews() []Sample {
 		{"overview", Overview(s.overview())},
 		{"overview-empty", Overview(OverviewPage{
 			Shell: s.with(s.shell("Overview", NavOverview), EnvNone), Checklist: s.checklist(1),
-			Stats: []Stat{{Label: "Rings today", Value: "0", Note: "none yet"}, {Label: "Answered", Value: "–", Note: "nothing to measure yet"}, {Label: "Time until it rings", Value: "–", Note: "nothing to measure yet"}, {Label: "Devices", Value: "0", Note: "pair the first one"}},
+			Stats: []Stat{{Label: "Rings today", Value: "0", Note: "none yet"},
+				{Label: "Answered", Value: "–", Note: "nothing to measure yet"},
+				{Label: "Time until it rings", Value: "–", Note: "nothing to measure yet"},
+				{Label: "Devices", Value: "0", Note: "pair the first one"}},
 		})},
 	}
 }
@@ -80,7 +92,8 @@ func (s sampler) with(shell Shell, e Environment) Shell {
 func (s sampler) checklist(done int) *Checklist {
 	c := &Checklist{Title: "Get started", Steps: []Step{
 		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: PathSettings, Action: "View"},
-		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.", Href: PathCredAdd, Action: "Add key"},
+		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.",
+			Href: PathCredAdd, Action: "Add key"},
 		{Text: "Pair a phone", Why: "Scan a code with your app. It takes one minute.", Href: PathPair, Action: "Pair"},
 		{Text: "Ring this phone", Why: "Press one button, answer, and hear the bells.", Href: PathTestRing, Action: "Start test ring"},
 		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: PathPersonAdd, Action: "Add"},
@@ -93,20 +106,26 @@ func (s sampler) checklist(done int) *Checklist {
 
 func (s sampler) overview() OverviewPage {
 	p := OverviewPage{
-		Shell: s.shell("Overview", NavOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2], MoreAlerts: 2,
+		Shell: s.shell("Overview", NavOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2],
+		MoreAlerts: 2,
 		Stats: []Stat{
-			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings, Days: []int{61, 74, 70, 92, 88, 41, 37, 95, 104, 99, 116, 121, 60, 128}},
-			{Label: "Answered", Value: "84 %", Note: "107 of 128 picked up", Days: []int{78, 80, 79, 82, 81, 70, 74, 82, 83, 85, 82, 84, 80, 84}},
-			{Label: "Time until it rings", Value: "0.41 s", Note: "median", Days: []int{52, 48, 47, 49, 44, 43, 45, 42, 44, 41, 43, 40, 42, 41}},
+			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings,
+				Days: []int{61, 74, 70, 92, 88, 41, 37, 95, 104, 99, 116, 121, 60, 128}},
+			{Label: "Answered", Value: "84 %", Note: "107 of 128 picked up", Days: []int{78, 80, 79, 82, 81, 70, 74, 82, 83, 85, 82, 84,
+				80, 84}},
+			{Label: "Time until it rings", Value: "0.41 s", Note: "median", Days: []int{52, 48, 47, 49, 44, 43, 45, 42, 44, 41, 43, 40,
+				42, 41}},
 			{Label: "Devices ready", Value: "23 of 24", Note: "1 has not been seen for 9 days", Tone: ToneWarn, Href: PathDevices},
 		},
-		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true}, {"30 days", PathOverview + "?period=month", false}},
-		Funnel:  s.funnel(), Outcomes: s.outcomes(), Latency: s.latency(),
+		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true},
+			{"30 days", PathOverview + "?period=month", false}},
+		Funnel: s.funnel(), Outcomes: s.outcomes(), Latency: s.latency(),
 		Daily:  s.daily(),
 		Recent: s.ringRows()[:6],
 		Health: []Health{
 			{"Patient app key", CredentialPath("c1"), ToneGood, "Working", "Apple last accepted it", s.ago(3 * time.Minute)},
-			{"Old test certificate", CredentialPath("c2"), ToneWarn, "Ends in 12 days", "Upload a key before 6 Dec, or sandbox phones stop ringing.", Time{}},
+			{"Old test certificate", CredentialPath("c2"), ToneWarn, "Ends in 12 days",
+				"Upload a key before 6 Dec, or sandbox phones stop ringing.", Time{}},
 			{"Apple’s push service", "", ToneGood, "Reachable", "answers in 46 ms, checked", s.ago(20 * time.Second)},
 		},
 	}
@@ -127,11 +146,14 @@ func (s sampler) funnel() Funnel {
 func (s sampler) outcomes() Outcomes {
 	return Outcomes{Period: "the last 7 days", Groups: []OutcomeGroup{
 		{"The phone silenced the call", ToneWarn, []Outcome{
-			{"A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app in the phone’s Focus settings.", "do_not_disturb", 21},
+			{"A Focus such as Do Not Disturb is on.", "Ask the person to allow calls from your app in the phone’s Focus settings.",
+				"do_not_disturb", 21},
 			{"The caller is on the phone’s block list.", "Ask the person to take the caller off the block list.", "block_list", 2},
 		}},
-		{"The phone refused the call", ToneBad, []Outcome{{"The phone’s data is locked: it was not unlocked since it was switched on.", "Ask the person to unlock the phone once.", "protected", 4}}},
-		{"Apple refused the push", ToneBad, []Outcome{{"The phone no longer has the app.", "Remove the device, or let its person install the app again.", "Unregistered", 6}}},
+		{"The phone refused the call", ToneBad, []Outcome{{"The phone’s data is locked: it was not unlocked since it was switched on.",
+			"Ask the person to unlock the phone once.", "protected", 4}}},
+		{"Apple refused the push", ToneBad, []Outcome{{"The phone no longer has the app.",
+			"Remove the device, or let its person install the app again.", "Unregistered", 6}}},
 	}}
 }
 
@@ -147,10 +169,12 @@ func (s sampler) latency() Latency {
 
 func (s sampler) daily() Daily {
 	d := Daily{Period: "the last 14 days", Zone: "Europe/Berlin"}
-	counts := [][3]int{{51, 9, 1}, {63, 10, 1}, {60, 10, 0}, {77, 14, 1}, {74, 12, 2}, {33, 7, 1}, {30, 7, 0}, {80, 14, 1}, {88, 15, 1}, {84, 13, 2}, {98, 17, 1}, {102, 18, 1}, {50, 9, 1}, {107, 20, 1}}
+	counts := [][3]int{{51, 9, 1}, {63, 10, 1}, {60, 10, 0}, {77, 14, 1}, {74, 12, 2}, {33, 7, 1}, {30, 7, 0}, {80, 14, 1}, {88, 15, 1},
+		{84, 13, 2}, {98, 17, 1}, {102, 18, 1}, {50, 9, 1}, {107, 20, 1}}
 	for i, n := range counts {
 		day := s.now.AddDate(0, 0, i-len(counts)+1)
-		d.Days = append(d.Days, Day{Label: day.Format("Mon 2 Jan"), ISO: day.Format("2006-01-02"), Answered: n[0], Missed: n[1], Failed: n[2]})
+		d.Days = append(d.Days, Day{Label: day.Format("Mon 2 Jan"), ISO: day.Format("2006-01-02"), Answered: n[0], Missed: n[1],
+			Failed: n[2]})
 	}
 	return d
 }

@@ -3,79 +3,111 @@ package views
 import "time"
 
 func (s sampler) revoke(id, name string, text string) Confirm {
-	return Confirm{ID: "revoke-" + id, Title: "Revoke " + name + "?", TypeName: name, Button: "Revoke key", Action: KeyRevokePath(id), Back: PathKeys, Consequence: []string{text, "A revoked key cannot be restored."}}
+	return Confirm{ID: "revoke-" + id, Title: "Revoke " + name + "?", TypeName: name, Button: "Revoke key", Action: KeyRevokePath(id),
+		Back: PathKeys, Consequence: []string{text, "A revoked key cannot be restored."}}
 }
 
 func (s sampler) keyPages() []Sample {
 	up := Link{Text: "API keys", Href: PathKeys}
-	table := Table{Name: "API keys", Action: PathKeys, Rows: 3, Search: "Name or last four characters", Empty: Empty{Icon: IconKey, Text: "No API keys yet.", Action: Button{Text: "Create API key", Href: PathKeyAdd, Icon: IconPlus, Kind: Primary}}}
+	table := Table{Name: "API keys", Action: PathKeys, Rows: 3, Search: "Name or last four characters",
+		Empty: Empty{Icon: IconKey, Text: "No API keys yet.", Action: Button{Text: "Create API key", Href: PathKeyAdd, Icon: IconPlus,
+			Kind: Primary}}}
 	none := table
 	none.Rows, none.Search = 0, ""
 	return []Sample{
 		{"keys", Keys(KeysPage{s.shell("API keys", NavKeys), table, []KeyRow{
-			{"k1", "Booking", "crl_live_…x7Qp", true, "20 rings a second", []string{"rings:write", "rings:read"}, s.ago(9 * time.Second), s.ago(120 * 24 * time.Hour), "Ana Ruiz", false, s.revoke("k1", "Booking", "It rang 812 times in the last 7 days. The program that uses it is refused from then on.")},
-			{"k2", "Developer laptop", "crl_test_…0Lm2", false, "", []string{"rings:write", "rings:read", "devices:write", "devices:read"}, s.ago(26 * time.Hour), s.ago(14 * 24 * time.Hour), "Jonas Weber", false, s.revoke("k2", "Developer laptop", "It was last used yesterday.")},
-			{"k3", "Pilot", "crl_live_…Zz91", true, "", []string{"rings:write"}, s.ago(60 * 24 * time.Hour), s.ago(200 * 24 * time.Hour), "Ana Ruiz", true, Confirm{}},
+			{"k1", "Booking", "crl_live_…x7Qp", true, "20 rings a second", []string{"rings:write", "rings:read"}, s.ago(9 * time.Second),
+				s.ago(120 * 24 * time.Hour), "Ana Ruiz", false,
+				s.revoke("k1", "Booking", "It rang 812 times in the last 7 days. The program that uses it is refused from then on.")},
+			{"k2", "Developer laptop", "crl_test_…0Lm2", false, "", []string{"rings:write", "rings:read", "devices:write",
+				"devices:read"}, s.ago(26 * time.Hour), s.ago(14 * 24 * time.Hour), "Jonas Weber", false,
+				s.revoke("k2", "Developer laptop", "It was last used yesterday.")},
+			{"k3", "Pilot", "crl_live_…Zz91", true, "", []string{"rings:write"}, s.ago(60 * 24 * time.Hour), s.ago(200 * 24 * time.Hour),
+				"Ana Ruiz", true, Confirm{}},
 		}, true})},
 		{"keys-empty", Keys(KeysPage{s.shell("API keys", NavKeys), none, nil, true})},
 		{"key-add", KeyAdd(KeyAddPage{Shell: s.shell("Create an API key", NavKeys, up),
 			Name:  Field{Name: "name", Label: "Name", Placeholder: "Booking", Help: "Name of the program", Max: 64},
 			Kinds: []Choice{{"live", "Live", true}, {"test", "Test", false}},
-			Rate:  Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true, Help: "Leave empty to use the limit of your organisation: 20 a second."},
+			Rate: Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true,
+				Help: "Leave empty to use the limit of your organisation: 20 a second."},
 			Scopes: []Tick{
-				{Name: "scope", Value: "rings:write", Label: "Ring phones", Checked: true}, {Name: "scope", Value: "rings:read", Label: "Read rings", Checked: true},
-				{Name: "scope", Value: "devices:write", Label: "Add and remove devices"}, {Name: "scope", Value: "devices:read", Label: "Read devices"},
-				{Name: "scope", Value: "agents:write", Label: "Change agents"}, {Name: "scope", Value: "analytics:read", Label: "Read figures"},
+				{Name: "scope", Value: "rings:write", Label: "Ring phones", Checked: true},
+				{Name: "scope", Value: "rings:read", Label: "Read rings", Checked: true},
+				{Name: "scope", Value: "devices:write", Label: "Add and remove devices"},
+				{Name: "scope", Value: "devices:read", Label: "Read devices"},
+				{Name: "scope", Value: "agents:write", Label: "Change agents"},
+				{Name: "scope", Value: "analytics:read", Label: "Read figures"},
 				{Name: "scope", Value: "credentials:write", Label: "Add Apple credentials", Help: "Rarely needed by a program."},
 			}})},
-		{"key-created", SecretOnce(SecretPage{s.shell("API keys", NavKeys), Secret{Title: "Your new API key", Text: "crl_live_4tYb7Qk2LmVx9RzN0pWc3HdS8fGjKa5e_x7Qp", Next: PathKeys,
-			Note: "Copy it into your program now. We cannot show it again.",
-			Rows: []Row{{Name: "Name", Text: "Booking"}, {Name: "May", Text: "ring phones, read rings"}, {Name: "Later shown as", Text: "crl_live_…x7Qp", Mono: true}}}})},
+		{"key-created", SecretOnce(SecretPage{s.shell("API keys", NavKeys),
+			Secret{Title: "Your new API key", Text: "crl_live_4tYb7Qk2LmVx9RzN0pWc3HdS8fGjKa5e_x7Qp", Next: PathKeys,
+				Note: "Copy it into your program now. We cannot show it again.",
+				Rows: []Row{{Name: "Name", Text: "Booking"}, {Name: "May", Text: "ring phones, read rings"},
+					{Name: "Later shown as", Text: "crl_live_…x7Qp", Mono: true}}}})},
 	}
 }
 
 func (s sampler) peoplePages() []Sample {
 	up := Link{Text: "People", Href: PathPeople}
 	roles := func(now string) []Choice {
-		all := []Choice{{"owner", "Owner", false}, {"admin", "Administrator", false}, {"operator", "Operator", false}, {"viewer", "Viewer", false}}
+		all := []Choice{{"owner", "Owner", false}, {"admin", "Administrator", false}, {"operator", "Operator", false},
+			{"viewer", "Viewer", false}}
 		for i := range all {
 			all[i].Selected = all[i].Value == now
 		}
 		return all
 	}
 	remove := func(id, name string) Confirm {
-		return Confirm{ID: "remove-" + id, Title: "Remove " + name + "?", Button: "Remove person", Action: PersonRemovePath(id), Back: PathPeople, Consequence: []string{"They are signed out immediately and lose access.", "Their past actions stay in the audit log."}}
+		return Confirm{ID: "remove-" + id, Title: "Remove " + name + "?", Button: "Remove person", Action: PersonRemovePath(id),
+			Back: PathPeople, Consequence: []string{"They are signed out immediately and lose access.",
+				"Their past actions stay in the audit log."}}
 	}
 	return []Sample{
-		{"people", People(PeoplePage{Shell: s.shell("People", NavPeople), CanEdit: true, Table: Table{Name: "People", Action: PathPeople, Rows: 3},
+		{"people", People(PeoplePage{Shell: s.shell("People", NavPeople), CanEdit: true, Table: Table{Name: "People", Action: PathPeople,
+			Rows: 3},
 			People: []PersonRow{
-				{"u1", "Ana Ruiz", "ana@lindenhof.example", "Owner", roles("owner"), true, false, false, false, s.ago(time.Minute), Confirm{}},
-				{"u2", "Jonas Weber", "jonas@lindenhof.example", "Operator", roles("operator"), false, false, false, false, s.ago(5 * time.Hour), remove("u2", "Jonas Weber")},
-				{"u3", "Miriam Kaya", "miriam@lindenhof.example", "Viewer", roles("viewer"), false, true, false, true, Time{}, remove("u3", "Miriam Kaya")},
+				{"u1", "Ana Ruiz", "ana@lindenhof.example", "Owner", roles("owner"), true, false, false, false, s.ago(time.Minute),
+					Confirm{}},
+				{"u2", "Jonas Weber", "jonas@lindenhof.example", "Operator", roles("operator"), false, false, false, false,
+					s.ago(5 * time.Hour), remove("u2", "Jonas Weber")},
+				{"u3", "Miriam Kaya", "miriam@lindenhof.example", "Viewer", roles("viewer"), false, true, false, true, Time{},
+					remove("u3", "Miriam Kaya")},
 			},
-			Roles: []Row{{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Operator", Text: "Rings and devices"}, {Name: "Viewer", Text: "Read only"}}})},
-		{"people-empty", People(PeoplePage{Shell: s.shell("People", NavPeople), Table: Table{Name: "People", Action: PathPeople, Empty: Empty{Icon: IconPeople, Text: "No other people yet.", Action: Button{Text: "Invite person", Href: PathPersonAdd, Kind: Primary}}}})},
-		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Invite person", NavPeople, up), Email: Field{Name: "email", Label: "Email", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator")})},
+			Roles: []Row{{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"},
+				{Name: "Operator", Text: "Rings and devices"}, {Name: "Viewer", Text: "Read only"}}})},
+		{"people-empty", People(PeoplePage{Shell: s.shell("People", NavPeople), Table: Table{Name: "People", Action: PathPeople,
+			Empty: Empty{Icon: IconPeople, Text: "No other people yet.", Action: Button{Text: "Invite person", Href: PathPersonAdd,
+				Kind: Primary}}}})},
+		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Invite person", NavPeople, up),
+			Email: Field{Name: "email", Label: "Email", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator")})},
 		{"person-remove", ConfirmPage(s.shell("Remove a person", NavPeople, up), remove("u2", "Jonas Weber"))},
 	}
 }
 
 func (s sampler) auditPages() []Sample {
-	table := Table{Name: "Audit log", Action: PathAudit, Search: "Person, key, target or request id", Rows: 5, CSV: PathAuditCSV, Older: PathAudit + "?after=5",
+	table := Table{Name: "Audit log", Action: PathAudit, Search: "Person, key, target or request id", Rows: 5, CSV: PathAuditCSV,
+		Older: PathAudit + "?after=5",
 		Filters: []Filter{
 			{"actor", "Who", []Choice{{"", "Anyone", true}, {"u1", "Ana Ruiz", false}, {"k1", "Booking (key)", false}}},
-			{"action", "What", []Choice{{"", "Anything", true}, {"device", "Devices", false}, {"credential", "Credentials", false}, {"key", "API keys", false}, {"person", "People", false}}},
+			{"action", "What", []Choice{{"", "Anything", true}, {"device", "Devices", false}, {"credential", "Credentials", false},
+				{"key", "API keys", false}, {"person", "People", false}}},
 			{"period", "Period", []Choice{{"", "All time", true}, {"week", "Last 7 days", false}}},
 		}, Empty: Empty{Icon: IconAudit, Text: "No changes yet.", Action: Button{Text: "Go to the overview", Href: PathOverview}}}
 	none := table
 	none.Rows = 0
 	return []Sample{
 		{"audit", Audit(AuditPage{s.shell("Audit log", NavAudit), table, []AuditRow{
-			{"5", s.ago(4 * time.Minute), "Ana Ruiz", false, "created the API key", "Booking", PathKeys, "", "203.0.113.7", "req_8f2c01d4", false},
-			{"4", s.ago(2 * time.Hour), "Booking", true, "cancelled the ring to", "Ana Ruiz", RingPath(sampleRing), "", "198.51.100.20", "req_7ab1c0de", false},
-			{"3", s.ago(26 * time.Hour), "Jonas Weber", false, "changed the device", "Front desk iPhone", DevicePath("d2"), "name, environment", "203.0.113.7", "req_55aa0101", false},
-			{"2", s.ago(27 * time.Hour), "Jonas Weber", false, "tried to remove the credential", "Key 7QX2M4K9TZ", CredentialPath("c1"), "", "203.0.113.7", "req_55aa00f3", true},
-			{"1", s.ago(80 * 24 * time.Hour), "Ana Ruiz", false, "added the person", "Jonas Weber", "", "", "203.0.113.7", "req_01020304", false},
+			{"5", s.ago(4 * time.Minute), "Ana Ruiz", false, "created the API key", "Booking", PathKeys, "", "203.0.113.7",
+				"req_8f2c01d4", false},
+			{"4", s.ago(2 * time.Hour), "Booking", true, "cancelled the ring to", "Ana Ruiz", RingPath(sampleRing), "", "198.51.100.20",
+				"req_7ab1c0de", false},
+			{"3", s.ago(26 * time.Hour), "Jonas Weber", false, "changed the device", "Front desk iPhone", DevicePath("d2"),
+				"name, environment", "203.0.113.7", "req_55aa0101", false},
+			{"2", s.ago(27 * time.Hour), "Jonas Weber", false, "tried to remove the credential", "Key 7QX2M4K9TZ", CredentialPath("c1"),
+				"", "203.0.113.7", "req_55aa00f3", true},
+			{"1", s.ago(80 * 24 * time.Hour), "Ana Ruiz", false, "added the person", "Jonas Weber", "", "", "203.0.113.7", "req_01020304",
+				false},
 		}})},
 		{"audit-empty", Audit(AuditPage{s.shell("Audit log", NavAudit), none, nil})},
 	}
@@ -86,16 +118,27 @@ func (s sampler) otherPages() []Sample {
 	flashed.Flash = &Flash{ToneGood, "Saved."}
 	return []Sample{
 		{"settings", Settings(SettingsPage{Shell: flashed, CanEdit: true,
-			SignIns: []SignInRow{{"1", "203.0.113.7", "Firefox on Linux", s.ago(2 * time.Hour), true}, {"2", "203.0.113.9", "Safari on iPhone", s.ago(50 * time.Hour), false}},
-			Name:    Field{Name: "name", Label: "Name", Value: "Lindenhof Dental", Max: 80},
-			Zone:    Pick{Name: "time_zone", Label: "Time zone", Choices: []Choice{{"Europe/Berlin", "Europe/Berlin", true}, {"Europe/London", "Europe/London", false}, {"America/New_York", "America/New York", false}}},
-			TTL:     Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: "30", Help: "5 to 60 seconds. A single ring can use a different time."},
-			Agent:   Pick{Name: "agent", Label: "Default agent", Choices: []Choice{{"", "Bells and echo (built in)", false}, {"a1", "Reception", true}}},
-			Payload: Callout{Tone: ToneGood, Title: "IDs only, no names", Cause: "You are a healthcare organisation, so your notifications never contain a name or label. The lock screen shows your app’s name until the app has read who is calling."},
-			Facts:   []Row{{Name: "Tenant id", Text: "019a7700-11aa-7c55-8d1e-77a2f0f1b0c4", Copy: true}, {Name: "Short name", Text: "lindenhof", Mono: true}, {Name: "Industry", Text: "Healthcare"}, {Name: "Since", When: s.ago(240 * 24 * time.Hour)}}})},
-		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", NavSettings), Name: Field{Name: "name", Label: "Name"}, Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"}, Agent: Pick{Name: "agent", Label: "Default agent"}})},
+			SignIns: []SignInRow{{"1", "203.0.113.7", "Firefox on Linux", s.ago(2 * time.Hour), true},
+				{"2", "203.0.113.9", "Safari on iPhone", s.ago(50 * time.Hour), false}},
+			Name: Field{Name: "name", Label: "Name", Value: "Lindenhof Dental", Max: 80},
+			Zone: Pick{Name: "time_zone", Label: "Time zone", Choices: []Choice{{"Europe/Berlin", "Europe/Berlin", true},
+				{"Europe/London", "Europe/London", false}, {"America/New_York", "America/New York", false}}},
+			TTL: Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: "30",
+				Help: "5 to 60 seconds. A single ring can use a different time."},
+			Agent: Pick{Name: "agent", Label: "Default agent", Choices: []Choice{{"", "Bells and echo (built in)", false},
+				{"a1", "Reception", true}}},
+			Payload: Callout{Tone: ToneGood, Title: "IDs only, no names",
+				Cause: "You are a healthcare organisation, so your notifications never contain a name or label. The lock screen shows " +
+					"your app’s name until the app has read who is calling."},
+			Facts: []Row{{Name: "Tenant id", Text: "019a7700-11aa-7c55-8d1e-77a2f0f1b0c4", Copy: true},
+				{Name: "Short name", Text: "lindenhof", Mono: true}, {Name: "Industry", Text: "Healthcare"},
+				{Name: "Since", When: s.ago(240 * 24 * time.Hour)}}})},
+		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", NavSettings), Name: Field{Name: "name", Label: "Name"},
+			Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"},
+			Agent: Pick{Name: "agent", Label: "Default agent"}})},
 		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", NavDevelopers), BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice, KeyShown: "crl_test_…0Lm2", Opaque: true})},
 		{"storybook", Storybook(s.storybook())},
-		{"phone", PhoneOf(PhonePage{Name: "Ana’s iPhone", Tenant: "Lindenhof Dental", API: "", Credential: "sample", Events: "/phone/events"})},
+		{"phone", PhoneOf(PhonePage{Name: "Ana’s iPhone", Tenant: "Lindenhof Dental", API: "", Credential: "sample",
+			Events: "/phone/events"})},
 	}
 }

@@ -8,7 +8,8 @@ func (s sampler) front(title, path string) Front {
 
 func (s sampler) publicPages() []Sample {
 	rows := func(rings, devices, calls, people string) []Row {
-		return []Row{{Name: "Rings a month", Text: rings}, {Name: "Devices", Text: devices}, {Name: "Calls at once", Text: calls}, {Name: "People in the console", Text: people}}
+		return []Row{{Name: "Rings a month", Text: rings}, {Name: "Devices", Text: devices}, {Name: "Calls at once", Text: calls},
+			{Name: "People in the console", Text: people}}
 	}
 	plans := []PlanCard{
 		{"Starter", "$149", "$1,490", "2 months free", "For one team and its phones.", rows("5,000", "100", "5", "3"), false},
@@ -18,13 +19,16 @@ func (s sampler) publicPages() []Sample {
 	known := s.front("Security", PathSecurity)
 	known.SignedIn = true
 	all := []Sample{
-		{"home", Home(HomePage{Front: s.front("Carillon", PathHome), Trial: "14 days", Prices: []Link{{Text: "Starter", Hint: "$149 a month"}, {Text: "Growth", Hint: "$499 a month"}}})},
+		{"home", Home(HomePage{Front: s.front("Carillon", PathHome), Trial: "14 days",
+			Prices: []Link{{Text: "Starter", Hint: "$149 a month"}, {Text: "Growth", Hint: "$499 a month"}}})},
 		{"pricing", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans, TrialDays: "14 days", Grace: "7 days"})},
-		{"pricing-no-money", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans[:1], TrialDays: "14 days", Grace: "7 days", NoStripe: true, NoTrial: true})},
+		{"pricing-no-money", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans[:1], TrialDays: "14 days",
+			Grace: "7 days", NoStripe: true, NoTrial: true})},
 		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries)})},
 		{"security", Security(SecurityPage{known})},
 		{"docs", Docs(DocsPage{s.front("Docs", PathDocs), "https://ring.example"})},
-		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Keeps every ring.", true}, {"Voice", "Carries calls.", false}}, AtSecond(s.now, time.UTC)})},
+		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Keeps every ring.", true},
+			{"Voice", "Carries calls.", false}}, AtSecond(s.now, time.UTC)})},
 		{"terms", Legal(TermsPage(s.front("Terms", PathTerms)))},
 		{"privacy", Legal(PrivacyPage(s.front("Privacy", PathPrivacy), 400*24*time.Hour, 760*24*time.Hour))},
 		{"demo", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60})},
@@ -39,22 +43,28 @@ func (s sampler) publicPages() []Sample {
 func (s sampler) trialPages() []Sample {
 	form := TrialPage{
 		Front: s.front("Start a trial", PathTrial), Days: "14 days",
-		Company:    Field{Name: "company", Label: "Company", Autocomplete: "organization", Max: 80},
-		Name:       Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
-		Email:      Field{Name: "email", Label: "Work email", Type: "email", Autocomplete: "username", Max: 254},
-		Password:   Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Help: "At least 12 characters."},
+		Company: Field{Name: "company", Label: "Company", Autocomplete: "organization", Max: 80},
+		Name:    Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
+		Email:   Field{Name: "email", Label: "Work email", Type: "email", Autocomplete: "username", Max: 254},
+		Password: Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password",
+			Help: "At least 12 characters."},
 		Industries: Pick{Name: "industry", Label: "Industry", Choices: []Choice{{"legal", "Legal", true}, {"salon", "Salon", false}}},
 		Zone:       Field{Name: "time_zone", Label: "Time zone", Value: "Europe/Berlin", Max: 64},
-		Code:       Field{Name: "code", Label: "Referral code", Value: "KMPR72XW", Max: 20, Optional: true, Mono: true, Help: "From the person who told you about Carillon."},
+		Code: Field{Name: "code", Label: "Referral code", Value: "KMPR72XW", Max: 20, Optional: true, Mono: true,
+			Help: "From the person who told you about Carillon."},
 	}
 	wrong := form
 	wrong.Email.Error, wrong.Error = "Enter an email address, such as you@example.com.", "Please correct the fields below."
 	return []Sample{
-		{"trial", Trial(form)}, {"trial-wrong", Trial(wrong)}, {"trial-off", Trial(TrialPage{Front: form.Front, Days: "14 days", Off: true})},
+		{"trial", Trial(form)}, {"trial-wrong", Trial(wrong)},
+		{"trial-off", Trial(TrialPage{Front: form.Front, Days: "14 days", Off: true})},
 		{"trial-sent", TrialSent(TrialSentPage{form.Front, "ana@lindenhof.example", ""})},
 		{"trial-sent-dev", TrialSent(TrialSentPage{form.Front, "ana@lindenhof.example", TrialPath("crl_trial_x")})},
-		{"trial-confirm", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days"})},
-		{"trial-confirm-elsewhere", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days", Ask: true, Error: "This is not the password you chose when you signed up. Try again."})},
+		{"trial-confirm", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental", Email: "ana@lindenhof.example",
+			Action: TrialPath("x"), Days: "14 days"})},
+		{"trial-confirm-elsewhere", TrialConfirm(TrialConfirmPage{Front: form.Front, Company: "Lindenhof Dental",
+			Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days", Ask: true,
+			Error: "This is not the password you chose when you signed up. Try again."})},
 		{"trial-gone", TrialConfirm(TrialConfirmPage{Front: form.Front, Gone: true})},
 	}
 }

@@ -4,11 +4,15 @@ import "time"
 
 func (s sampler) deviceRows() []DeviceRow {
 	return []DeviceRow{
-		{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready", s.ago(4 * time.Minute)},
-		{"d2", "Front desk iPhone", "Front desk", "iPhone 12", "iOS 25.4", "4.1.3", EnvSandbox, ToneWarn, "Silent for 9 days", s.ago(9 * 24 * time.Hour)},
-		{"d3", "Miriam’s iPhone", "Dr. Miriam Kaya", "iPhone 16", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready", s.ago(50 * time.Minute)},
+		{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready",
+			s.ago(4 * time.Minute)},
+		{"d2", "Front desk iPhone", "Front desk", "iPhone 12", "iOS 25.4", "4.1.3", EnvSandbox, ToneWarn, "Silent for 9 days",
+			s.ago(9 * 24 * time.Hour)},
+		{"d3", "Miriam’s iPhone", "Dr. Miriam Kaya", "iPhone 16", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready",
+			s.ago(50 * time.Minute)},
 		{"d4", "Jonas’ iPad", "Jonas Weber", "iPad Air", "iPadOS 26.0", "4.2.0", EnvProduction, ToneGood, "Ready", s.ago(3 * time.Hour)},
-		{"d5", "Old work phone", "Piotr Nowak", "iPhone XR", "iOS 18.7", "3.9.8", EnvProduction, ToneBad, "App was removed", s.ago(31 * 24 * time.Hour)},
+		{"d5", "Old work phone", "Piotr Nowak", "iPhone XR", "iOS 18.7", "3.9.8", EnvProduction, ToneBad, "App was removed",
+			s.ago(31 * 24 * time.Hour)},
 	}
 }
 
@@ -16,18 +20,23 @@ func (s sampler) deviceTable(rows int) Table {
 	return Table{
 		Name: "Devices", Action: PathDevices, Search: "Name, person or model", Rows: rows,
 		Filters: []Filter{
-			{"health", "Health", []Choice{{"", "Any health", true}, {"ready", "Ready", false}, {"silent", "Silent for 7 days", false}, {"gone", "App was removed", false}}},
-			{"environment", "Environment", []Choice{{"", "Any environment", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}},
+			{"health", "Health", []Choice{{"", "Any health", true}, {"ready", "Ready", false}, {"silent", "Silent for 7 days", false},
+				{"gone", "App was removed", false}}},
+			{"environment", "Environment", []Choice{{"", "Any environment", true}, {"production", "Production", false},
+				{"sandbox", "Sandbox", false}}},
 		},
 		CSV: PathDevicesCSV, Total: "24 devices",
-		Empty: Empty{Icon: IconDevice, Text: "No phone is paired yet.", Action: Button{Text: "Pair a device", Href: PathPair, Icon: IconQR, Kind: Primary}},
+		Empty: Empty{Icon: IconDevice, Text: "No phone is paired yet.", Action: Button{Text: "Pair a device", Href: PathPair,
+			Icon: IconQR, Kind: Primary}},
 	}
 }
 
 func (s sampler) devicePages() []Sample {
 	up := Link{Text: "Devices", Href: PathDevices}
-	remove := Confirm{ID: "remove-device", Title: "Remove Ana’s iPhone?", TypeName: "Ana’s iPhone", Button: "Remove device", Action: DeviceRemovePath(sampleDevice), Back: DevicePath(sampleDevice),
-		Consequence: []string{"It stops ringing at once.", "Ana Ruiz has 1 other phone that can be rung.", "Its 212 rings stay in the list."}}
+	remove := Confirm{ID: "remove-device", Title: "Remove Ana’s iPhone?", TypeName: "Ana’s iPhone", Button: "Remove device",
+		Action: DeviceRemovePath(sampleDevice), Back: DevicePath(sampleDevice),
+		Consequence: []string{"It stops ringing at once.", "Ana Ruiz has 1 other phone that can be rung.",
+			"Its 212 rings stay in the list."}}
 	wrong := remove
 	wrong.Error = "The name does not match. Type it exactly as shown above."
 	return []Sample{
@@ -35,20 +44,31 @@ func (s sampler) devicePages() []Sample {
 		{"devices-empty", Devices(DevicesPage{s.shell("Devices", NavDevices), s.deviceTable(0), nil})},
 		{"device", Device(DevicePage{
 			Shell: s.shell("Ana’s iPhone", NavDevices, up), ID: sampleDevice, Name: "Ana’s iPhone", Tone: ToneGood, Health: "Ready",
-			Facts: []Row{{Name: "Belongs to", Text: "Ana Ruiz"}, {Name: "Model", Text: "iPhone 15 Pro, iOS 26.1"}, {Name: "App", Text: "4.2.0 (com.lindenhof.patients)"},
-				{Name: "Environment", Text: "Production, detected automatically"}, {Name: "Last seen", When: s.ago(4 * time.Minute)}, {Name: "Push token renewed", When: s.ago(6 * 24 * time.Hour)},
+			Facts: []Row{{Name: "Belongs to", Text: "Ana Ruiz"}, {Name: "Model", Text: "iPhone 15 Pro, iOS 26.1"},
+				{Name: "App", Text: "4.2.0 (com.lindenhof.patients)"},
+				{Name: "Environment", Text: "Production, detected automatically"}, {Name: "Last seen", When: s.ago(4 * time.Minute)},
+				{Name: "Push token renewed", When: s.ago(6 * 24 * time.Hour)},
 				{Name: "Paired", When: s.ago(212 * 24 * time.Hour)}, {Name: "Device id", Text: sampleDevice, Copy: true}},
-			Form: DeviceForm{Name: Field{Name: "name", Label: "Name", Value: "Ana’s iPhone", Max: 80}, Person: Field{Name: "person", Label: "Belongs to", Value: "Ana Ruiz", Optional: true, Help: "A ring to a person reaches all their phones."},
-				Environment: []Choice{{"auto", "Detected automatically", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}},
+			Form: DeviceForm{Name: Field{Name: "name", Label: "Name", Value: "Ana’s iPhone", Max: 80},
+				Person: Field{Name: "person", Label: "Belongs to", Value: "Ana Ruiz", Optional: true,
+					Help: "A ring to a person reaches all their phones."},
+				Environment: []Choice{{"auto", "Detected automatically", true}, {"production", "Production", false},
+					{"sandbox", "Sandbox", false}}},
 			Wakes: s.wakes(), Rings: s.ringRows()[:5], AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
 		})},
 		{"device-silent-empty", Device(DevicePage{
-			Shell: s.shell("Front desk iPhone", NavDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn, Health: "Silent for 9 days", Facts: []Row{{Name: "Model", Text: "iPhone 12"}},
-			Problem: &Callout{Tone: ToneWarn, Title: "This phone has not been seen for 9 days", Cause: "The app was not opened, and no ring reached it.", Cure: "Open the app on the phone once. If it was replaced, remove it here."},
+			Shell: s.shell("Front desk iPhone", NavDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn,
+			Health: "Silent for 9 days", Facts: []Row{{Name: "Model", Text: "iPhone 12"}},
+			Problem: &Callout{Tone: ToneWarn, Title: "This phone has not been seen for 9 days",
+				Cause: "The app was not opened, and no ring reached it.",
+				Cure:  "Open the app on the phone once. If it was replaced, remove it here."},
 		})},
 		{"device-remove", ConfirmPage(s.shell("Remove a device", NavDevices, up), wrong)},
-		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up), Person: Field{Name: "person", Label: "Name of the person", Optional: true, Help: "A ring to a person reaches all their phones. Leave it empty for a shared phone.", Max: 80}})},
-		{"pair", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up), Code: "BELL-7K2M-QX4T", QR: sampleDots(), For: "Jonas Weber", Expires: At(s.now.Add(9*time.Minute+41*time.Second), time.UTC)})},
+		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up),
+			Person: Field{Name: "person", Label: "Name of the person", Optional: true,
+				Help: "A ring to a person reaches all their phones. Leave it empty for a shared phone.", Max: 80}})},
+		{"pair", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up), Code: "BELL-7K2M-QX4T", QR: sampleDots(),
+			For: "Jonas Weber", Expires: At(s.now.Add(9*time.Minute+41*time.Second), time.UTC)})},
 	}
 }
 
@@ -76,7 +96,8 @@ func sampleDots() [][]bool {
 
 func (s sampler) credentialTable(rows int) Table {
 	return Table{Name: "Apple credentials", Action: PathCredentials, Rows: rows,
-		Empty: Empty{Icon: IconCredential, Text: "Apple requires a key to send call notifications.", Action: Button{Text: "Add a credential", Href: PathCredAdd, Icon: IconUpload, Kind: Primary}}}
+		Empty: Empty{Icon: IconCredential, Text: "Apple requires a key to send call notifications.",
+			Action: Button{Text: "Add a credential", Href: PathCredAdd, Icon: IconUpload, Kind: Primary}}}
 }
 
 func (s sampler) credentialPages() []Sample {
@@ -84,24 +105,34 @@ func (s sampler) credentialPages() []Sample {
 	envs := []Choice{{"both", "Both", true}, {"production", "Production", false}, {"sandbox", "Sandbox", false}}
 	add := CredentialAddPage{
 		Shell: s.shell("Add a credential", NavCredentials, up), Environment: envs,
-		Team:     Field{Name: "team_id", Label: "Team id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}", Placeholder: "9ABCDE1234", Help: "Ten letters and digits."},
-		Key:      Field{Name: "key_id", Label: "Key id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}", Help: "Read from a file named AuthKey_….p8."},
-		Bundle:   Field{Name: "bundle_id", Label: "Bundle id of your app", Mono: true, Placeholder: "com.example.app", Help: "As in Xcode, without “.voip” at the end."},
+		Team: Field{Name: "team_id", Label: "Team id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}", Placeholder: "9ABCDE1234",
+			Help: "Ten letters and digits."},
+		Key: Field{Name: "key_id", Label: "Key id", Mono: true, Max: 10, Pattern: "[A-Za-z0-9]{10}",
+			Help: "Read from a file named AuthKey_….p8."},
+		Bundle: Field{Name: "bundle_id", Label: "Bundle id of your app", Mono: true, Placeholder: "com.example.app",
+			Help: "As in Xcode, without “.voip” at the end."},
 		Password: Field{Name: "password", Label: "Password of the .p12", Type: "password", Optional: true, Autocomplete: "off"},
 	}
 	replace := add
 	replace.Bundle.Value, replace.Team.Value = "com.lindenhof.patients", "9ABCDE1234"
-	replace.Replaces = &Callout{Tone: ToneInfo, Title: "This replaces Key 7QX2M4K9TZ", Cause: "23 phones are called with it in production and sandbox. They keep ringing. The new file is used as soon as it is added.", Cure: "If they stop, press “Roll back” on its page. The old one is kept for this."}
+	replace.Replaces = &Callout{Tone: ToneInfo, Title: "This replaces Key 7QX2M4K9TZ",
+		Cause: "23 phones are called with it in production and sandbox. They keep ringing. The new file is used as soon as it is added.",
+		Cure:  "If they stop, press “Roll back” on its page. The old one is kept for this."}
 	replace.Present = []CredentialRow{{ID: "c1", Name: "Key 7QX2M4K9TZ", Bundle: "com.lindenhof.patients", Environment: EnvBoth}}
 	sent := add
-	sent.Error, sent.File = "The credential was not added.", "This is not an Apple key: it holds an RSA key, and Apple makes elliptic ones. Download the .p8 again from your developer account."
+	sent.Error, sent.File = "The credential was not added.",
+		"This is not an Apple key: it holds an RSA key, and Apple makes elliptic ones. Download the .p8 again from your developer account."
 	sent.Team.Value, sent.Team.Error = "9ABC", "A team id has ten letters and digits; this one has four."
 	return []Sample{
 		{"credentials", Credentials(CredentialsPage{s.shell("Apple credentials", NavCredentials), s.credentialTable(4), []CredentialRow{
-			{"c1", "Key 7QX2M4K9TZ", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneGood, "Working", "", s.ago(3 * time.Minute), false},
-			{"c2", "Old test certificate", "Certificate (.p12)", "com.lindenhof.patients", "9ABCDE1234", EnvSandbox, ToneWarn, "Ends in 12 days", "and 3 phones stop ringing", s.ago(26 * time.Hour), false},
-			{"c3", "Key of the pilot app", "Key (.p8)", "com.lindenhof.pilot", "9ABCDE1234", EnvProduction, ToneBad, "Refused by Apple", "InvalidProviderToken", s.ago(40 * 24 * time.Hour), false},
-			{"c4", "Key 2MM4K9TZ7Q", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneNeutral, "Kept for rollback", "until you remove it", s.ago(70 * 24 * time.Hour), true},
+			{"c1", "Key 7QX2M4K9TZ", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneGood, "Working", "",
+				s.ago(3 * time.Minute), false},
+			{"c2", "Old test certificate", "Certificate (.p12)", "com.lindenhof.patients", "9ABCDE1234", EnvSandbox, ToneWarn,
+				"Ends in 12 days", "and 3 phones stop ringing", s.ago(26 * time.Hour), false},
+			{"c3", "Key of the pilot app", "Key (.p8)", "com.lindenhof.pilot", "9ABCDE1234", EnvProduction, ToneBad, "Refused by Apple",
+				"InvalidProviderToken", s.ago(40 * 24 * time.Hour), false},
+			{"c4", "Key 2MM4K9TZ7Q", "Key (.p8)", "com.lindenhof.patients", "9ABCDE1234", EnvBoth, ToneNeutral, "Kept for rollback",
+				"until you remove it", s.ago(70 * 24 * time.Hour), true},
 		}, true})},
 		{"credentials-empty", Credentials(CredentialsPage{s.shell("Apple credentials", NavCredentials), s.credentialTable(0), nil, true})},
 		{"credential-add", CredentialAdd(add)},
@@ -109,12 +140,19 @@ func (s sampler) credentialPages() []Sample {
 		{"credential-add-refused", CredentialAdd(sent)},
 		{"credential", Credential(CredentialPage{
 			Shell: s.shell("Key of the pilot app", NavCredentials, up), ID: "c3", Tone: ToneBad, State: "Refused by Apple", CanEdit: true,
-			Problem: &Callout{Tone: ToneBad, Title: "Apple refuses this key", Cause: "Apple’s reason: InvalidProviderToken: the key was revoked, or team id and key id do not belong together.", Cure: "Look the key up in your developer account. If it is gone, create a new one and add it here.", Action: Button{Text: "Add a new key", Href: PathCredAdd}},
-			Facts: []Row{{Name: "Kind", Text: "Key (.p8), elliptic curve P-256"}, {Name: "Team id", Text: "9ABCDE1234", Copy: true}, {Name: "Key id", Text: "4TZK9QX2M7", Copy: true}, {Name: "Bundle id", Text: "com.lindenhof.pilot", Copy: true},
-				{Name: "Environment", Text: "Production"}, {Name: "Added", When: s.ago(80 * 24 * time.Hour)}, {Name: "Added by", Text: "Ana Ruiz"}, {Name: "Apple last accepted it", When: s.ago(40 * 24 * time.Hour)}},
+			Problem: &Callout{Tone: ToneBad, Title: "Apple refuses this key",
+				Cause:  "Apple’s reason: InvalidProviderToken: the key was revoked, or team id and key id do not belong together.",
+				Cure:   "Look the key up in your developer account. If it is gone, create a new one and add it here.",
+				Action: Button{Text: "Add a new key", Href: PathCredAdd}},
+			Facts: []Row{{Name: "Kind", Text: "Key (.p8), elliptic curve P-256"}, {Name: "Team id", Text: "9ABCDE1234", Copy: true},
+				{Name: "Key id", Text: "4TZK9QX2M7", Copy: true}, {Name: "Bundle id", Text: "com.lindenhof.pilot", Copy: true},
+				{Name: "Environment", Text: "Production"}, {Name: "Added", When: s.ago(80 * 24 * time.Hour)},
+				{Name: "Added by", Text: "Ana Ruiz"}, {Name: "Apple last accepted it", When: s.ago(40 * 24 * time.Hour)}},
 			Devices: []Row{{Name: "Production", Text: "12 phones"}},
-			Remove: Confirm{ID: "remove-credential", Title: "Remove the key of the pilot app?", TypeName: "4TZK9QX2M7", Button: "Remove credential", Action: CredentialRemovePath("c3"), Back: CredentialPath("c3"),
-				Consequence: []string{"12 phones stop ringing, because no other credential reaches their app.", "The file is deleted and cannot be restored."}},
+			Remove: Confirm{ID: "remove-credential", Title: "Remove the key of the pilot app?", TypeName: "4TZK9QX2M7",
+				Button: "Remove credential", Action: CredentialRemovePath("c3"), Back: CredentialPath("c3"),
+				Consequence: []string{"12 phones stop ringing, because no other credential reaches their app.",
+					"The file is deleted and cannot be restored."}},
 		})},
 		{"credential-probed", Credential(s.probed(up))},
 		{"credential-rollback", ConfirmPage(s.shell("Roll back", NavCredentials, up), s.rollback())},
@@ -124,21 +162,28 @@ func (s sampler) credentialPages() []Sample {
 
 func (s sampler) agentPages() []Sample {
 	up := Link{Text: "Agents", Href: PathAgents}
-	table := Table{Name: "Agents", Action: PathAgents, Rows: 2, Empty: Empty{Icon: IconAgent, Text: "Only the built-in bells are available so far.", Action: Button{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Kind: Primary}}}
+	table := Table{Name: "Agents", Action: PathAgents, Rows: 2,
+		Empty: Empty{Icon: IconAgent, Text: "Only the built-in bells are available so far.",
+			Action: Button{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Kind: Primary}}}
 	none := table
 	none.Rows = 0
 	form := AgentFormPage{Shell: s.shell("Add an agent", NavAgents, up), CanEdit: true,
-		Name:    Field{Name: "name", Label: "Name", Placeholder: "Reception", Max: 64, Help: "Shown in this console only. Callers do not see it."},
+		Name: Field{Name: "name", Label: "Name", Placeholder: "Reception", Max: 64,
+			Help: "Shown in this console only. Callers do not see it."},
 		Kinds:   []Choice{{"builtin", "Bells and echo (built in)", true}},
 		Default: Tick{Name: "default", Value: "1", Label: "Use as default agent"}}
 	edit := form
 	edit.Shell, edit.ID, edit.Kinds, edit.Kind = s.shell("Reception", NavAgents, up), "a1", nil, "Bells and echo (built in)"
 	edit.Name.Value, edit.Default.Checked = "Reception", true
-	edit.Remove = &Confirm{ID: "remove-agent", Title: "Remove Reception?", TypeName: "Reception", Button: "Remove agent", Action: AgentRemovePath("a1"), Back: AgentPath("a1"), Consequence: []string{"Rings that use this agent are refused.", "It is the default agent. Rings without an agent will use the built-in bells."}}
+	edit.Remove = &Confirm{ID: "remove-agent", Title: "Remove Reception?", TypeName: "Reception", Button: "Remove agent",
+		Action: AgentRemovePath("a1"), Back: AgentPath("a1"), Consequence: []string{"Rings that use this agent are refused.",
+			"It is the default agent. Rings without an agent will use the built-in bells."}}
 	return []Sample{
 		{"agents", Agents(AgentsPage{s.shell("Agents", NavAgents), table, []AgentRow{
-			{"a1", "Reception", "Built in", "Plays bells and repeats what you say", true, ToneGood, "Ready", "412 in 7 days", s.ago(30 * 24 * time.Hour)},
-			{"a2", "Reminder", "Built in", "Plays bells and repeats what you say", false, ToneGood, "Ready", "400 in 7 days", s.ago(9 * 24 * time.Hour)},
+			{"a1", "Reception", "Built in", "Plays bells and repeats what you say", true, ToneGood, "Ready", "412 in 7 days",
+				s.ago(30 * 24 * time.Hour)},
+			{"a2", "Reminder", "Built in", "Plays bells and repeats what you say", false, ToneGood, "Ready", "400 in 7 days",
+				s.ago(9 * 24 * time.Hour)},
 		}, true})},
 		{"agents-empty", Agents(AgentsPage{s.shell("Agents", NavAgents), none, nil, true})},
 		{"agent-add-empty", AgentForm(form)},
@@ -147,20 +192,26 @@ func (s sampler) agentPages() []Sample {
 }
 
 func (s sampler) rollback() Confirm {
-	return Confirm{ID: "roll-back", Title: "Go back to Key 2MM4K9TZ7Q?", Button: "Roll back", Action: CredentialRollbackPath("c1"), Back: CredentialPath("c1"),
-		Consequence: []string{"23 phones of com.lindenhof.patients are called with it from now on.", "Key 7QX2M4K9TZ is in use now and will be kept, so you can switch back."}}
+	return Confirm{ID: "roll-back", Title: "Go back to Key 2MM4K9TZ7Q?", Button: "Roll back", Action: CredentialRollbackPath("c1"),
+		Back: CredentialPath("c1"),
+		Consequence: []string{"23 phones of com.lindenhof.patients are called with it from now on.",
+			"Key 7QX2M4K9TZ is in use now and will be kept, so you can switch back."}}
 }
 
 func (s sampler) probed(up Link) CredentialPage {
 	back := s.rollback()
 	return CredentialPage{
 		Shell: s.shell("Key 7QX2M4K9TZ", NavCredentials, up), ID: "c1", Tone: ToneGood, State: "Working", CanEdit: true, Back: &back,
-		Facts: []Row{{Name: "Kind", Text: "Key (.p8)"}, {Name: "Bundle id", Text: "com.lindenhof.patients", Copy: true}, {Name: "Key id", Text: "7QX2M4K9TZ", Copy: true}},
-		Probe: &Probe{ToneWarn, "Apple takes this credential in production, and not in sandbox. The key is for the other environment.", s.ago(4 * time.Second), []ProbeHost{
-			{EnvProduction, ToneGood, "Accepted", "", "Apple takes this credential for com.lindenhof.patients.voip in production.", ""},
-			{EnvSandbox, ToneBad, "Refused", "BadEnvironmentKeyIdInToken", "The key is for the other environment.", "Create a key for both environments in your developer account, or add one for the sandbox."},
-		}},
+		Facts: []Row{{Name: "Kind", Text: "Key (.p8)"}, {Name: "Bundle id", Text: "com.lindenhof.patients", Copy: true},
+			{Name: "Key id", Text: "7QX2M4K9TZ", Copy: true}},
+		Probe: &Probe{ToneWarn, "Apple takes this credential in production, and not in sandbox. The key is for the other environment.",
+			s.ago(4 * time.Second), []ProbeHost{
+				{EnvProduction, ToneGood, "Accepted", "", "Apple takes this credential for com.lindenhof.patients.voip in production.", ""},
+				{EnvSandbox, ToneBad, "Refused", "BadEnvironmentKeyIdInToken", "The key is for the other environment.",
+					"Create a key for both environments in your developer account, or add one for the sandbox."},
+			}},
 		Devices: []Row{{Name: "Production", Text: "23 phones"}},
-		Remove:  Confirm{ID: "remove-credential", Title: "Remove Key 7QX2M4K9TZ?", TypeName: "7QX2M4K9TZ", Button: "Remove credential", Action: CredentialRemovePath("c1"), Back: CredentialPath("c1"), Consequence: []string{"23 phones stop ringing."}},
+		Remove: Confirm{ID: "remove-credential", Title: "Remove Key 7QX2M4K9TZ?", TypeName: "7QX2M4K9TZ", Button: "Remove credential",
+			Action: CredentialRemovePath("c1"), Back: CredentialPath("c1"), Consequence: []string{"23 phones stop ringing."}},
 	}
 }

@@ -92,12 +92,16 @@ func TestEveryPage(t *testing.T) {
 func TestZeroPages(t *testing.T) {
 	t.Parallel()
 	for name, page := range map[string]templ.Component{
-		"signin": SignIn(SignInPage{}), "welcome": Welcome(WelcomePage{}), "overview": Overview(OverviewPage{}), "rings": Rings(RingsPage{}),
-		"ring": Ring(RingPage{}), "test": TestRing(TestRingPage{}), "live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),
-		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "credentials": Credentials(CredentialsPage{}), "credential": Credential(CredentialPage{}),
-		"agents": Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "people": People(PeoplePage{}), "billing": Billing(BillingPage{}), "billing-change": BillingChange(ChangePage{}), "audit": Audit(AuditPage{}),
+		"signin": SignIn(SignInPage{}), "welcome": Welcome(WelcomePage{}), "overview": Overview(OverviewPage{}),
+		"rings": Rings(RingsPage{}),
+		"ring":  Ring(RingPage{}), "test": TestRing(TestRingPage{}), "live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),
+		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "credentials": Credentials(CredentialsPage{}),
+		"credential": Credential(CredentialPage{}),
+		"agents":     Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "people": People(PeoplePage{}), "billing": Billing(BillingPage{}),
+		"billing-change": BillingChange(ChangePage{}), "audit": Audit(AuditPage{}),
 		"settings": Settings(SettingsPage{}), "developers": Developers(DevelopersPage{}), "error": Error(ErrorPage{}),
-		"alerts": Alerts(AlertsPage{}), "phone-health": PhoneHealth(PhoneHealthPage{}), "outcomes": OutcomesOf(Outcomes{}), "late": LateOf(Late{Total: 1}), "wakes": WakeHistoryOf(WakeHistory{}), "phone": PhoneOf(PhonePage{}),
+		"alerts": Alerts(AlertsPage{}), "phone-health": PhoneHealth(PhoneHealthPage{}), "outcomes": OutcomesOf(Outcomes{}),
+		"late": LateOf(Late{Total: 1}), "wakes": WakeHistoryOf(WakeHistory{}), "phone": PhoneOf(PhonePage{}),
 		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),
 		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "daily": DailyOf(Daily{}), "qr": QR(nil, ""), "spark": Spark(nil),
 	} {
@@ -262,7 +266,8 @@ func TestEscapes(t *testing.T) {
 func TestWeight(t *testing.T) {
 	t.Parallel()
 	files := 0
-	for _, name := range []string{"tabler.css", "app.css", "htmx.js", "sse.js", "app.js", "icons.svg", "mark.svg", "instrument-sans.woff2"} {
+	for _, name := range []string{"tabler.css", "app.css", "htmx.js", "sse.js", "app.js", "icons.svg", "mark.svg",
+		"instrument-sans.woff2"} {
 		a, ok := static.Open(strings.TrimPrefix(static.Path(name), static.Prefix), "gzip")
 		if !ok {
 			t.Fatalf("no %s", name)
@@ -367,10 +372,12 @@ func TestLiveFragments(t *testing.T) {
 	t.Parallel()
 	s := sampler{now: moment}
 	var b bytes.Buffer
-	if err := TestHops(TestLivePage{ID: sampleRing, State: RingAnswered, Device: "Ana’s iPhone", Hops: s.liveHops(), CanCancel: true}).Render(context.Background(), &b); err != nil {
+	if err := TestHops(TestLivePage{ID: sampleRing, State: RingAnswered, Device: "Ana’s iPhone", Hops: s.liveHops(),
+		CanCancel: true}).Render(context.Background(), &b); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); !strings.HasPrefix(got, "<section") || !strings.Contains(got, `data-ring-state="answered"`) || !strings.Contains(got, "Hang up") {
+	if got := b.String(); !strings.HasPrefix(got, "<section") || !strings.Contains(got, `data-ring-state="answered"`) ||
+		!strings.Contains(got, "Hang up") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -406,7 +413,8 @@ func TestWords(t *testing.T) {
 
 func TestSameName(t *testing.T) {
 	t.Parallel()
-	for typed, want := range map[string]bool{"Ana’s iPhone": true, " Ana's iPhone ": true, "ana's iphone": false, "": false, "Ana’s iPad": false} {
+	for typed, want := range map[string]bool{"Ana’s iPhone": true, " Ana's iPhone ": true, "ana's iphone": false, "": false,
+		"Ana’s iPad": false} {
 		if got := SameName(typed, "Ana’s iPhone"); got != want {
 			t.Errorf("SameName(%q) = %v", typed, got)
 		}

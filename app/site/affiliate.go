@@ -46,7 +46,8 @@ func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliateP
 	terms := plans.Affiliate
 	_, err := s.partner(ctx, c)
 	p := views.AffiliatePage{
-		Front: s.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how much, for "+
+		Front: s.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how "+
+			"much, for "+
 			"how long, and how it is calculated."),
 		None: terms.Percent == 0 || terms.Months == 0, Off: s.Mail == nil, NoStripe: !s.Billing, SignedIn: err == nil,
 		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month",
@@ -145,7 +146,8 @@ func (s *Site) sendPartnerLink(ctx context.Context, name, email string) (path st
 func (s *Site) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.PartnerPrefix) {
-		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", "This link is not complete. Copy the whole link from the email.")
+		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone",
+			"This link is not complete. Copy the whole link from the email.")
 	}
 	return s.Store.Partners().Link(ctx, tenants.Secret(token).Hash(), s.Now())
 }

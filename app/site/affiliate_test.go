@@ -128,7 +128,8 @@ func TestAPartner(t *testing.T) {
 	pagetest.Must(t, err)
 	pay.Returned = 49900
 	settle()
-	ana.Get("/affiliate/dashboard").Want(200).Has("Paid", "Clawback", "−$109.78", "$109.78 will be deducted from your next commissions", "=SEPA 7")
+	ana.Get("/affiliate/dashboard").Want(200).Has("Paid", "Clawback", "−$109.78", "$109.78 will be deducted from your next commissions",
+		"=SEPA 7")
 	sheet, err := csv.NewReader(strings.NewReader(ana.Get("/affiliate/dashboard.csv").Want(200).Body)).ReadAll()
 	pagetest.Must(t, err)
 	if len(sheet) != 3 || sheet[1][3] != "109.78" || sheet[1][5] != "paid" || sheet[1][7] != "'=SEPA 7" || sheet[2][1] != "Clawback" ||
@@ -225,7 +226,8 @@ func TestNobodyBringsThemselvesByTheForm(t *testing.T) {
 		email   string
 		want    tenants.Refusal
 	}{
-		{firm, "ben@mail.firm.example", tenants.RefusedCompany}, {alone, "ana+x@gmail.com", tenants.RefusedAddress}, {alone, "ben@gmail.com",
+		{firm, "ben@mail.firm.example", tenants.RefusedCompany}, {alone, "ana+x@gmail.com", tenants.RefusedAddress},
+		{alone, "ben@gmail.com",
 			""}, {firm, "cleo@else.example", ""},
 	} {
 		w := h.personAt()

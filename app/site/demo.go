@@ -68,7 +68,8 @@ func (d *demos) take(ip string) error {
 }
 
 func tooOften(wait time.Duration) error {
-	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "Too many demo calls from here. Wait a moment and try again.", RetryAfter: wait}
+	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "Too many demo calls from here. Wait a moment and try again.",
+		RetryAfter: wait}
 }
 
 // add seats a call; all seats may be taken.
@@ -76,7 +77,8 @@ func (d *demos) add(id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.up) >= demosAtOnce {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "All demo lines are busy. Try again in a minute.", RetryAfter: 15 * time.Second}
+		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "All demo lines are busy. Try again in a minute.",
+			RetryAfter: 15 * time.Second}
 	}
 	d.up[id] = true
 	return nil
@@ -118,7 +120,8 @@ func (s *Site) demo(ctx context.Context, c *fiber.Ctx) error {
 	}
 	return web.Page(c, views.Demo(views.DemoPage{Front: s.front(ctx, c, "Hear it",
 		"Call the built-in agent from your browser: bells, then yourself a second later. One press, no sign-up, no push."),
-		Seconds: int(s.DemoTime.Round(time.Second).Seconds()), ICE: ice, Off: s.Voice == nil, Closed: s.DemoClosed, Agent: s.DemoName}), fiber.StatusOK)
+		Seconds: int(s.DemoTime.Round(time.Second).Seconds()), ICE: ice, Off: s.Voice == nil, Closed: s.DemoClosed, Agent: s.DemoName}),
+		fiber.StatusOK)
 }
 
 // iceServer is one entry of an RTCConfiguration's iceServers.

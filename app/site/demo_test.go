@@ -108,7 +108,8 @@ func TestTheDemoHangsUpNothingElse(t *testing.T) {
 	phone, err := phonetest.New(phonetest.Config{})
 	pagetest.Must(t, err)
 	call, err := phone.Call(ctx, func(ctx context.Context, offer string) (string, error) {
-		a, err := g.Answer(ctx, gateway.Offer{Call: "customers-ring", Leg: "x", SDP: offer, Agent: pagetest.SilentAgent{}, On: func(gateway.Event) {}})
+		a, err := g.Answer(ctx, gateway.Offer{Call: "customers-ring", Leg: "x", SDP: offer, Agent: pagetest.SilentAgent{},
+			On: func(gateway.Event) {}})
 		return a.SDP, err
 	})
 	pagetest.Must(t, err)
@@ -126,15 +127,18 @@ func TestTheDemoRefuses(t *testing.T) {
 	for _, bad := range []struct {
 		kind, body string
 		status     int
-	}{{"application/json", "{}", 415}, {"", "v=0", 415}, {"application/sdp", "", 400}, {"application/sdp", "v=0\r\n", 422}, {"application/sdp", strings.Repeat("a=x\r\n", 20000), 413}} {
+	}{{"application/json", "{}", 415}, {"", "v=0", 415}, {"application/sdp", "", 400}, {"application/sdp", "v=0\r\n", 422},
+		{"application/sdp", strings.Repeat("a=x\r\n", 20000), 413}} {
 		res := b.Send("POST", "/demo/answer", bad.kind, bad.body)
-		if res.StatusCode != bad.status || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") && bad.status != 413 {
+		if res.StatusCode != bad.status || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") &&
+			bad.status != 413 {
 			t.Errorf("%s, %d bytes: %d %s", bad.kind, len(bad.body), res.StatusCode, res.Header.Get("Content-Type"))
 		}
 	}
 	slowed := 0
 	for range 10 {
-		if res := b.Send("POST", "/demo/answer", "application/sdp", "v=0\r\n"); res.StatusCode == 429 && res.Header.Get("Retry-After") != "" {
+		if res := b.Send("POST", "/demo/answer", "application/sdp", "v=0\r\n"); res.StatusCode == 429 &&
+			res.Header.Get("Retry-After") != "" {
 			slowed++
 		}
 	}
@@ -181,13 +185,15 @@ func TestTheDemoTellsOfRelays(t *testing.T) {
 	h.Browser().Get("/demo/ice").Want(404)
 	h = openAs(t, "http://127.0.0.1", func(_ *server, c *Config) {
 		c.DemoICE = func() []gateway.ICEServer {
-			return []gateway.ICEServer{{URLs: []string{"stun:s"}}, {URLs: []string{"turn:a", "turn:b"}, Username: "who", Credential: "north"}}
+			return []gateway.ICEServer{{URLs: []string{"stun:s"}}, {URLs: []string{"turn:a", "turn:b"}, Username: "who",
+				Credential: "north"}}
 		}
 	})
 	h.Browser().Get("/demo").Want(200).Has(`data-ice="/demo/ice"`).Lacks("north")
 	for range demosBurst {
 		res := h.Browser().Get("/demo/ice").Want(200)
-		if want := `{"ice_servers":[{"urls":["stun:s"]},{"urls":["turn:a","turn:b"],"username":"who","credential":"north"}]}`; res.Body != want || res.Header.Get("Cache-Control") != "no-store" {
+		want := `{"ice_servers":[{"urls":["stun:s"]},{"urls":["turn:a","turn:b"],"username":"who","credential":"north"}]}`
+		if res.Body != want || res.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%q says %s, want %s", res.Header.Get("Cache-Control"), res.Body, want)
 		}
 	}

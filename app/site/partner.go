@@ -112,7 +112,8 @@ func (s *Site) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (vie
 func (s *Site) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partner) views.PartnerPage {
 	p := views.PartnerPage{
 		Front: s.front(ctx, c, "Your partner dashboard", "Your link, what came of it, and what it earned you."),
-		Name:  who.Name, Email: who.Email, Code: who.Code, Link: s.PublicURL + views.PartnerLinkPath(who.Code), Stopped: !who.StoppedAt.IsZero(), NoStripe: !s.Billing,
+		Name:  who.Name, Email: who.Email, Code: who.Code, Link: s.PublicURL + views.PartnerLinkPath(who.Code),
+		Stopped: !who.StoppedAt.IsZero(), NoStripe: !s.Billing,
 		Hold: views.Plural(s.Store.Plans().Affiliate.HoldDays, "day", "days"), Unsaid: who.Payee.By == "",
 	}
 	p.Front.Hidden, p.Front.Path = true, views.PathPartner
@@ -234,7 +235,8 @@ func (s *Site) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 		more := func(ctx context.Context, _ string) (rows [][]string, next string, err error) {
 			lines, err := s.Store.Ledger().Entries(ctx, who.ID)
 			for _, e := range lines {
-				rows = append(rows, []string{page.Stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral), tenants.FormatCents(e.Cents), currency,
+				rows = append(rows, []string{page.Stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral),
+					tenants.FormatCents(e.Cents), currency,
 					string(e.State(now)), page.Stamp(e.PayableAt), reference[e.Payout]})
 			}
 			return rows, "", err
@@ -263,7 +265,8 @@ func (s *Site) setPayee(ctx context.Context, c *fiber.Ctx) error {
 		}
 		if s.Mail != nil {
 			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed",
-				Text: "Hello,\n\nyour payout details were changed in your partner dashboard. If it was you, you do not need to do anything. If not, " +
+				Text: "Hello,\n\nyour payout details were changed in your partner dashboard. If it was you, you do not need to do " +
+					"anything. If not, " +
 					"check\n\n" +
 					s.PublicURL + views.PathPartner + "\n\nand write to the operator of this server before the next payout.\n"}
 			if err := s.send(m); err != nil {

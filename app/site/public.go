@@ -46,13 +46,15 @@ func (s *Site) front(ctx context.Context, c *fiber.Ctx, title, description strin
 	_, err := s.Visitor(ctx, c)
 	s.follow(ctx, c, web.Query(c, views.PathPartnerLinkQuery))
 	return views.Front{
-		Title: title, Description: description, Path: strings.Clone(c.Path()), BaseURL: s.PublicURL, Theme: page.ThemeOf(c), SignedIn: err == nil,
+		Title: title, Description: description, Path: strings.Clone(c.Path()), BaseURL: s.PublicURL, Theme: page.ThemeOf(c),
+		SignedIn: err == nil,
 	}
 }
 
 func (s *Site) home(ctx context.Context, c *fiber.Ctx) error {
 	p := views.HomePage{Front: s.front(ctx, c, "Carillon",
-		"One API call becomes a real incoming call on an iPhone, with the app closed. Your voice agent talks, and you see every step of every ring.")}
+		"One API call becomes a real incoming call on an iPhone, with the app closed. Your voice agent talks, and you see every step of "+
+			"every ring.")}
 	if s.Mail != nil {
 		p.Trial = s.trialDays()
 	}
@@ -65,7 +67,8 @@ func (s *Site) home(ctx context.Context, c *fiber.Ctx) error {
 
 func (s *Site) industries(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.Industries(views.IndustriesPage{Front: s.front(ctx, c, "Industries",
-		"Real estate, healthcare, behavioral health, legal, salons and insurance: who is rung, and what a push may say on a lock screen.")}), fiber.StatusOK)
+		"Real estate, healthcare, behavioral health, legal, salons and insurance: who is rung, and what a push may say on a lock "+
+			"screen.")}), fiber.StatusOK)
 }
 
 // pitches are what a search engine shows of an industry's page.
@@ -98,11 +101,13 @@ func (s *Site) docs(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Site) terms(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.TermsPage(s.front(ctx, c, "Terms", "The terms of this server: a template for its operator."))), fiber.StatusOK)
+	return web.Page(c, views.Legal(views.TermsPage(s.front(ctx, c, "Terms", "The terms of this server: a template for its operator."))),
+		fiber.StatusOK)
 }
 
 func (s *Site) privacy(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, "Privacy", "What this server keeps about you: a template for its operator."), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
+	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, "Privacy",
+		"What this server keeps about you: a template for its operator."), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
 }
 
 // Part is a piece of the server that the status page asks.
@@ -113,7 +118,8 @@ type Part struct {
 
 // status asks each part. A stranger learns yes or no; the cause goes to the log.
 func (s *Site) status(ctx context.Context, c *fiber.Ctx) error {
-	p := views.StatusPage{Front: s.front(ctx, c, "Status", "Whether database, push and voice of this server answer right now."), At: views.At(s.Now(), nil)}
+	p := views.StatusPage{Front: s.front(ctx, c, "Status", "Whether database, push and voice of this server answer right now."),
+		At: views.At(s.Now(), nil)}
 	for _, part := range s.Parts {
 		err := part.Answers(ctx)
 		if err != nil {
@@ -134,7 +140,8 @@ func (s *Site) sitemap(_ context.Context, c *fiber.Ctx) error {
 		NS      string    `xml:"xmlns,attr"`
 		URLs    []address `xml:"url"`
 	}{NS: "http://www.sitemaps.org/schemas/sitemap/0.9"}
-	paths := []string{views.PathHome, views.PathDemo, views.PathPricing, views.PathIndustries, views.PathSecurity, views.PathDocs, views.PathTrial, views.PathAffiliate,
+	paths := []string{views.PathHome, views.PathDemo, views.PathPricing, views.PathIndustries, views.PathSecurity, views.PathDocs,
+		views.PathTrial, views.PathAffiliate,
 		views.PathStatus, views.PathTerms, views.PathPrivacy}
 	for _, i := range tenants.Industries {
 		paths = append(paths, views.IndustryPath(string(i)))
@@ -153,6 +160,7 @@ func (s *Site) sitemap(_ context.Context, c *fiber.Ctx) error {
 // robots lets search engines read the public pages and leave the console alone.
 func (s *Site) robots(_ context.Context, c *fiber.Ctx) error {
 	c.Response().Header.SetContentType("text/plain; charset=utf-8")
-	return c.SendString("User-agent: *\nDisallow: /v1/\nDisallow: /invitations/\nDisallow: " + views.PathTrial + "/\nDisallow: " + views.PathAffiliate + "/\nDisallow: " + views.PartnerLinkPath("") + "\nDisallow: " + views.PathSignIn +
+	return c.SendString("User-agent: *\nDisallow: /v1/\nDisallow: /invitations/\nDisallow: " + views.PathTrial + "/\nDisallow: " +
+		views.PathAffiliate + "/\nDisallow: " + views.PartnerLinkPath("") + "\nDisallow: " + views.PathSignIn +
 		"\n\nSitemap: " + s.PublicURL + views.PathSitemap + "\n")
 }

@@ -26,8 +26,9 @@ func suits(p tenants.Plan) string {
 func (s *Site) pricing(ctx context.Context, c *fiber.Ctx) error {
 	plans := s.Store.Plans()
 	p := views.PricingPage{
-		Front: s.front(ctx, c, "Pricing", "What Carillon costs, what each plan holds, and what happens at its limits."), TrialDays: s.trialDays(),
-		Grace: views.Plural(plans.GraceDays, "day", "days"), NoStripe: !s.Billing, NoTrial: s.Mail == nil,
+		Front:     s.front(ctx, c, "Pricing", "What Carillon costs, what each plan holds, and what happens at its limits."),
+		TrialDays: s.trialDays(),
+		Grace:     views.Plural(plans.GraceDays, "day", "days"), NoStripe: !s.Billing, NoTrial: s.Mail == nil,
 	}
 	for i, one := range plans.Plans {
 		p.Plans = append(p.Plans, views.PlanCard{
@@ -51,7 +52,8 @@ func saving(p tenants.Plan) string {
 
 func limitRows(p tenants.Plan, currency string) []views.Row {
 	rows := []views.Row{
-		{Name: "Rings a month", Text: most(p.Rings)}, {Name: "Devices", Text: most(p.Devices)}, {Name: "Calls at once", Text: most(p.Calls)},
+		{Name: "Rings a month", Text: most(p.Rings)}, {Name: "Devices", Text: most(p.Devices)},
+		{Name: "Calls at once", Text: most(p.Calls)},
 		{Name: "People in the console", Text: most(p.People)},
 	}
 	if p.Overage > 0 {

@@ -77,7 +77,8 @@ func TestTheFrontDoorIsWhole(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"/pricing", "/industries/behavioral-health", "/security", "/docs", "/status", "/terms", "/privacy", "/demo", "/trial", "/signin"} {
+	for _, want := range []string{"/pricing", "/industries/behavioral-health", "/security", "/docs", "/status", "/terms", "/privacy",
+		"/demo", "/trial", "/signin"} {
 		if !seen[want] {
 			t.Errorf("nothing on the front leads to %s", want)
 		}
@@ -93,7 +94,8 @@ func (h *server) page(t *testing.T, at string, tree *html.Node, weight int, titl
 			title = n.FirstChild.Data
 		case n.Data == "meta" && attr["name"] == "description":
 			description = attr["content"]
-		case n.Data == "style", n.Data == "script" && n.FirstChild != nil && attr["type"] != "application/ld+json", attr["style"] != "", attr["onclick"] != "":
+		case n.Data == "style", n.Data == "script" && n.FirstChild != nil && attr["type"] != "application/ld+json", attr["style"] != "",
+			attr["onclick"] != "":
 			t.Errorf("%s: inline %s", at, n.Data)
 		case n.Data == "script" && attr["src"] != "" && attr["defer"] == "" && !has(n, "defer"):
 			t.Errorf("%s: a script that holds up the page", at)
@@ -161,7 +163,8 @@ func TestIndustriesSayTheirPolicy(t *testing.T) {
 func TestPricesAreThoseOfThePlansFile(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	res := h.Browser().Get("/pricing").Want(200).Has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days", "does not take payments", "500,000", "Any number")
+	res := h.Browser().Get("/pricing").Want(200).Has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days",
+		"does not take payments", "500,000", "Any number")
 	for _, p := range h.Store.Plans().Plans {
 		res.Has(p.Name)
 	}

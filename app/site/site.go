@@ -84,7 +84,8 @@ func (s *Site) Mount(r fiber.Router) {
 // send hands a mail over. When too many wait, it refuses with Unavailable.
 func (s *Site) send(m notify.Mail) error {
 	if err := s.Mail.Send(m); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy",
+			Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
 	}
 	return nil
 }

@@ -156,7 +156,8 @@ func (s *Site) letter(ctx context.Context, a applicant, phc string, browser tena
 	}
 	token, now := tenants.NewSecret(tenants.TrialPrefix), s.Now()
 	n := tenants.Signup{
-		Hash: token.Hash(), Browser: browser, Email: a.email, Name: a.name, Password: phc, Company: a.company, Industry: a.industry, TimeZone: a.zone, Code: a.code,
+		Hash: token.Hash(), Browser: browser, Email: a.email, Name: a.name, Password: phc, Company: a.company, Industry: a.industry,
+		TimeZone: a.zone, Code: a.code,
 		CreatedAt: now, ExpiresAt: now.Add(tenants.SignupTTL),
 	}
 	path = views.TrialPath(string(token))
@@ -174,9 +175,10 @@ func (s *Site) letter(ctx context.Context, a applicant, phc string, browser tena
 }
 
 func mailLink(to, link string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Start your trial of Carillon", Text: "Hello,\n\nopen this link to confirm your email address and " +
-		"start your trial:\n\n" + link +
-		"\n\nThe link works once, within 24 hours. If you did not sign up, you can ignore this email.\n"}
+	return notify.Mail{To: to, Subject: "Start your trial of Carillon",
+		Text: "Hello,\n\nopen this link to confirm your email address and " +
+			"start your trial:\n\n" + link +
+			"\n\nThe link works once, within 24 hours. If you did not sign up, you can ignore this email.\n"}
 }
 
 func mailKnown(to, base string) notify.Mail {
@@ -187,7 +189,8 @@ func mailKnown(to, base string) notify.Mail {
 
 func mailTried(to, base string) notify.Mail {
 	return notify.Mail{To: to, Subject: "Your company already has a Carillon trial",
-		Text: "Hello,\n\nyou asked for a trial. Your company has already had one, and each company gets one. Ask a colleague to invite you " +
+		Text: "Hello,\n\nyou asked for a trial. Your company has already had one, and each company gets one. Ask a colleague to " +
+			"invite you " +
 			"under People, then sign in at\n\n" +
 			base + views.PathSignIn + "\n\nIf it was not you, you can ignore this email. Nothing was changed.\n"}
 }

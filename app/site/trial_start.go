@@ -21,13 +21,15 @@ import (
 func (s *Site) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.TrialPrefix) {
-		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", "This link is not complete. Copy the whole link from the email.")
+		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone",
+			"This link is not complete. Copy the whole link from the email.")
 	}
 	return s.Store.SignUps().Get(ctx, tenants.Secret(token).Hash(), s.Now())
 }
 
 func (s *Site) confirmPage(ctx context.Context, c *fiber.Ctx) views.TrialConfirmPage {
-	p := views.TrialConfirmPage{Front: s.front(ctx, c, "Confirm the trial", "The last step of signing up for a trial."), Days: s.trialDays()}
+	p := views.TrialConfirmPage{Front: s.front(ctx, c, "Confirm the trial", "The last step of signing up for a trial."),
+		Days: s.trialDays()}
 	p.Front.Hidden, p.Front.Path = true, views.PathTrial
 	return p
 }
@@ -82,7 +84,8 @@ func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
 	case tenants.KindOf(err) == tenants.Conflict: // this may be said: the person here has read the address's mail
 		p = s.confirming(c, p, n)
-		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you under " +
+		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you " +
+			"under " +
 			"People."
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusConflict)
 	case err != nil:
@@ -132,7 +135,8 @@ func (s *Site) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 	domain, _ := page.Registrable(n.Email)
 	plans := s.Store.Plans()
 	t := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](now), Slug: tenants.Slug(n.Company), Name: n.Company, Industry: n.Industry, State: tenants.TenantActive,
+		ID: tenants.NewID[tenants.TenantID](now), Slug: tenants.Slug(n.Company), Name: n.Company, Industry: n.Industry,
+		State:    tenants.TenantActive,
 		TimeZone: n.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}
 	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: n.Email, Name: n.Name, Password: n.Password,
@@ -142,6 +146,7 @@ func (s *Site) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin,
 			CreatedAt: now},
 		Subscription: plans.Trial(t.ID, plans.Plans[0].Code, now.Truncate(time.Microsecond)),
-		Who:          store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}, IP: web.IP(c), RequestID: web.RequestID(c)},
+		Who: store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}, IP: web.IP(c),
+			RequestID: web.RequestID(c)},
 	}
 }

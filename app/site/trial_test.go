@@ -28,7 +28,8 @@ func TestATrial(t *testing.T) {
 	h := open(t)
 	w := h.Browser()
 	w.Get("/trial").Want(200).Has("Work email", "Behavioral health", "Send me the link")
-	w.Post("/trial", applying("Ana@Lindenhof.example")).Want(200).Has("Check your email", "ana@lindenhof.example", "Dev mode sends no email")
+	w.Post("/trial", applying("Ana@Lindenhof.example")).Want(200).Has("Check your email", "ana@lindenhof.example",
+		"Dev mode sends no email")
 	path, _ := h.Link("ana@lindenhof.example")
 	if strings.Contains(h.Dump(""), strings.TrimPrefix(path, "/trial/")) {
 		t.Error("the database holds the link")
@@ -167,7 +168,8 @@ func TestSigningUpIsChecked(t *testing.T) {
 	for field, bad := range map[string][]string{
 		"company": {"", strings.Repeat("x", 81), "a\x00b"}, "name": {"", "a\u202eb"}, "email": {"", "x", "a@b", "a@co.uk", "a b@c.example",
 			"a@b.example\r\nBcc: c@d.example", "<a@b.example>", "a@localhost"},
-		"password": {"", "short", strings.Repeat("x", 20)}, "industry": {"", "mining"}, "time_zone": {"", "Local", "../../etc/passwd", "Nowhere"},
+		"password": {"", "short", strings.Repeat("x", 20)}, "industry": {"", "mining"},
+		"time_zone": {"", "Local", "../../etc/passwd", "Nowhere"},
 	} {
 		for _, value := range bad {
 			f := applying("ana@lindenhof.example")

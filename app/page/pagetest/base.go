@@ -64,7 +64,8 @@ func NewServer(t testing.TB, public string) *Server {
 	s := &Server{TB: t, Dir: t.TempDir(), Clock: &Clock{at: time.Now().Truncate(time.Second)}, Mails: &Mails{}, Phc: phc()}
 	s.Store = storetest.OpenConfig(t, store.Config{Dir: s.Dir, Now: s.Clock.Now})
 	var err error
-	s.Common, err = page.NewCommon(page.CommonConfig{Store: s.Store, PublicURL: public, Now: s.Clock.Now, Log: slog.New(slog.DiscardHandler)})
+	s.Common, err = page.NewCommon(page.CommonConfig{Store: s.Store, PublicURL: public, Now: s.Clock.Now,
+		Log: slog.New(slog.DiscardHandler)})
 	Must(t, err)
 	return s
 }
@@ -165,7 +166,8 @@ func (t *Account) Person(r tenants.Role) tenants.User {
 	t.s.Serial++
 	now := t.s.Clock.Now()
 	u := tenants.User{
-		ID: tenants.NewID[tenants.UserID](now), Email: fmt.Sprintf("%s-%d@%s.example", r, t.s.Serial, t.Slug), Name: t.Word + " " + string(r),
+		ID: tenants.NewID[tenants.UserID](now), Email: fmt.Sprintf("%s-%d@%s.example", r, t.s.Serial, t.Slug), Name: t.Word + " " +
+			string(r),
 		Password: t.s.Phc, Theme: "auto", CreatedAt: now,
 	}
 	Must(t.s, t.s.Store.Users().Add(t.s.Context(), u))
@@ -203,7 +205,8 @@ func (s *Server) Dump(tenant tenants.TenantID) string {
 	db, err := sql.Open("sqlite", filepath.Join(s.Dir, "carillon.db"))
 	Must(s, err)
 	defer db.Close()
-	tables, err := db.Query("SELECT m.name, (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE name = 'tenant_id') FROM sqlite_master m " +
+	tables, err := db.Query("SELECT m.name, (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE name = 'tenant_id') FROM " +
+		"sqlite_master m " +
 		"WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1")
 	Must(s, err)
 	owned := map[string]bool{}

@@ -39,7 +39,8 @@ func (t *Account) Quick(u tenants.User) *Browser {
 	t.s.Helper()
 	b, token, now := t.s.Browser(), page.NewToken(), t.s.Clock.Now()
 	Must(t.s, t.s.Store.SignIns().Add(t.s.Context(), store.SignIn{
-		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t.Id, CreatedAt: now, IdleAt: now.Add(page.IdleTime), ExpiresAt: now.Add(page.SignInTime), IP: "192.0.2.1", UserAgent: t.Word,
+		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t.Id, CreatedAt: now, IdleAt: now.Add(page.IdleTime),
+		ExpiresAt: now.Add(page.SignInTime), IP: "192.0.2.1", UserAgent: t.Word,
 	}))
 	b.Cookies[t.s.Common.CookieName()] = token
 	return b
