@@ -26,7 +26,7 @@ const (
 
 // stillWide lists folders with lines of code over widestLine from before the rule. Their comments obey
 // it already. Take a folder off the list when its last wide line is broken; add none.
-var stillWide = []string{"views", "app/site", "app/page/pagetest", "tenants", "tenants/store", "tenants/store/storetest"}
+var stillWide = []string{"tenants", "tenants/store", "tenants/store/storetest"}
 
 // notPlain lists words that are not plain English or not the project's word for an idea, each with the
 // word to use. A word matches as a whole and as a part of an identifier (fooHouse, HouseOfFoo).
