@@ -59,7 +59,9 @@ func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
 		Link: func(a tenants.Alert) string {
 			switch a.Kind {
 			case tenants.AlertBlocked, tenants.AlertUnshown:
-				return publicURL + views.PathOverview
+				return publicURL + views.PathPhoneHealth
+			case tenants.AlertPhone:
+				return publicURL + views.DevicePath(a.Target)
 			case tenants.AlertTrial:
 				return publicURL + views.PathBilling
 			}

@@ -16,11 +16,13 @@ const (
 	AlertTooOften      AlertKind = "pushed_too_often"    // credential: Apple finds that we push, or sign, too often
 	AlertBlocked       AlertKind = "app_blocked"         // app version: iOS has probably stopped waking it on several phones
 	AlertUnshown       AlertKind = "app_does_not_report" // app version: it wakes and shows no call on several phones
+	AlertPhone         AlertKind = "phone_shows_no_call" // device: its latest rings were not shown, and its app version is not the cause
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
-var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertTrial}
+var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
+	AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -29,6 +31,7 @@ var alertTitles = map[AlertKind]string{
 	AlertTooOften:      "Apple asks for fewer pushes",
 	AlertBlocked:       "iOS has probably stopped waking the app",
 	AlertUnshown:       "The app wakes but shows no call",
+	AlertPhone:         "A phone does not show its calls",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 

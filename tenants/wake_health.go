@@ -21,6 +21,7 @@ type Outcome struct {
 	Over       bool   // the ring has ended, or should have
 	Woke       bool   // the phone sent any report
 	Reported   bool   // the app reported the call to CallKit: shown, silenced, busy, declined, refused by CallKit, answered
+	Quiet      bool   // Reported, and the phone kept the call quiet or refused to show it
 }
 
 // Silent reports whether Apple accepted the push, the ring is over, and the phone sent no report.
@@ -71,6 +72,7 @@ type WakeHistory struct {
 	OSVersion  string
 	Silent     int // latest attempts in a row that Apple accepted and the phone did not report
 	Unshown    int // latest attempts in a row that woke the app and showed no call
+	Quiet      int // latest attempts in a row that the app reported and the phone kept quiet
 	LastAt     time.Time
 	Verdict    Verdict
 }
@@ -90,7 +92,7 @@ func (s WakeHistory) Describe() (v Verdict, cause, cure string) {
 // or that Apple did not accept, are ignored. A new version of the app starts a new history.
 func WakeHistoryOf(outcomes []Outcome) WakeHistory {
 	s := WakeHistory{Verdict: Untested}
-	silent, unshown := true, true
+	silent, unshown, quiet := true, true, true
 	for _, o := range outcomes {
 		if o.Status != 200 && !o.Woke || !o.Over && !o.Reported {
 			continue
@@ -106,10 +108,14 @@ func WakeHistoryOf(outcomes []Outcome) WakeHistory {
 			s.Silent++
 			continue
 		}
-		if unshown = unshown && o.Unshown(); !unshown {
+		if unshown = unshown && o.Unshown(); unshown {
+			s.Unshown++
+			continue
+		}
+		if quiet = quiet && o.Quiet && s.Silent+s.Unshown == 0; !quiet {
 			break
 		}
-		s.Unshown++
+		s.Quiet++
 	}
 	switch {
 	case s.Silent >= blockedIn:
@@ -146,7 +152,7 @@ func WakeHistories(outcomes []Outcome) []WakeHistory {
 type WakeHealth struct {
 	AppVersion string
 	Devices    int // rung recently
-	Shown      int // of them: the latest ring was shown
+	Shown      int // of them: the app reported the latest ring to CallKit
 	Blocked    int
 	Unshown    int
 	Registered int // active devices with this version

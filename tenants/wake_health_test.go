@@ -10,7 +10,8 @@ import (
 	"carillon/tenants"
 )
 
-// outcome of one letter: s silent, u woke and not shown, r reported, p not over yet, x refused by
+// outcome of one letter: s silent, u woke and not shown, r reported, q reported and kept quiet,
+// p not over yet, x refused by
 // Apple.
 func outcome(c rune, device, app string, at time.Time) tenants.Outcome {
 	o := tenants.Outcome{Device: tenants.DeviceID(device), AppVersion: app, OSVersion: "26.1", At: at, Status: 200, Over: true}
@@ -19,6 +20,8 @@ func outcome(c rune, device, app string, at time.Time) tenants.Outcome {
 		o.Woke = true
 	case 'r':
 		o.Woke, o.Reported = true, true
+	case 'q':
+		o.Woke, o.Reported, o.Quiet = true, true, true
 	case 'p':
 		o.Over = false
 	case 'x':

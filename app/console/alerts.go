@@ -39,6 +39,9 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Ask people to open the app once, which removes the block. Send your developer to the page “Phone health”."},
 	tenants.AlertUnshown: {views.ToneBad, "iOS stops waking an app after a few pushes that did not show a call.",
 		"Send your developer to the page “Phone health” before more phones stop ringing."},
+	tenants.AlertPhone: {views.ToneWarn, "Calls do not reach the person on this phone. It may be off, offline or without the app, or iOS has " +
+		"stopped waking the app on it.",
+		"Open the app once on the phone, then start a test ring."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},
 }
@@ -52,7 +55,7 @@ var alertList = list{
 		Action: views.Button{Text: "View phone health", Href: views.PathPhoneHealth, Kind: views.Quiet}},
 }
 
-// alertRows says each alert in words. Credentials are found once for all.
+// alertRows says each alert in words. Credentials and devices are found once for all.
 func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]views.AlertRow, error) {
 	if len(all) == 0 {
 		return nil, nil
@@ -65,6 +68,19 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 	for _, c := range credentials {
 		names[string(c.ID)] = credentialName(c)
 	}
+	var phones []tenants.DeviceID
+	for _, a := range all {
+		if a.Kind == tenants.AlertPhone {
+			phones = append(phones, tenants.DeviceID(a.Target))
+		}
+	}
+	devices, err := v.Scope.Devices().ByID(ctx, phones)
+	if err != nil {
+		return nil, err
+	}
+	for id, d := range devices {
+		names[string(id)] = deviceName(d)
+	}
 	rows := make([]views.AlertRow, len(all))
 	for i, a := range all {
 		w := alertWords[a.Kind]
@@ -76,23 +92,29 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 	return rows, nil
 }
 
-// alertPlace is where to look: a credential's page, the phones with a version of the app, or the
-// billing page.
-func alertPlace(a tenants.Alert, credentials map[string]string) views.Link {
-	if a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown {
+// alertPlace is where to look: the page of a credential or phone, the phones with a version of the
+// app, or the billing page. names are those of credentials and phones, by id.
+func alertPlace(a tenants.Alert, names map[string]string) views.Link {
+	name, known := names[a.Target]
+	switch a.Kind {
+	case tenants.AlertBlocked, tenants.AlertUnshown:
 		link := views.Link{Text: versionName(a.Target), Href: views.PathPhoneHealth}
 		if a.Target != "" {
 			link.Href += "?q=" + url.QueryEscape(a.Target)
 		}
 		return link
-	}
-	if a.Kind == tenants.AlertTrial {
+	case tenants.AlertTrial:
 		return views.Link{Text: "Billing", Href: views.PathBilling}
+	case tenants.AlertPhone:
+		if !known {
+			return views.Link{Text: "A phone that was removed"}
+		}
+		return views.Link{Text: name, Href: views.DevicePath(a.Target)}
 	}
-	if name, ok := credentials[a.Target]; ok {
-		return views.Link{Text: name, Href: views.CredentialPath(a.Target)}
+	if !known {
+		return views.Link{Text: "A credential that was removed"}
 	}
-	return views.Link{Text: "A credential that was removed"}
+	return views.Link{Text: name, Href: views.CredentialPath(a.Target)}
 }
 
 // alertQuery is what the list is asked for. What is searched for stands in the alert, or on the

@@ -166,8 +166,13 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 			keys = true
 		case "agent":
 			agents[tenants.AgentID(a.Target)] = true
-		case "credential", "alert":
+		case "credential":
 			credentials = true
+		case "alert":
+			credentials = true
+			if tenants.AlertKind(a.Detail) == tenants.AlertPhone {
+				devices[tenants.DeviceID(a.Target)] = true
+			}
 		}
 	}
 	out := map[string]views.Link{string(v.Tenant.ID): {Text: v.Tenant.Name, Href: views.PathSettings}}

@@ -5,6 +5,7 @@ import (
 
 	"context"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -259,23 +260,73 @@ func TestDoPhonesWake(t *testing.T) {
 	w.Get("/devices/"+string(fine)).Has("The app reported the call", "The app wakes and reports its calls.")
 }
 
+// TestOneVerdictOnEveryPage: what one page says about a phone, all of them say.
+func TestOneVerdictOnEveryPage(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.Quick(b.Owner)
+	b.signs(tenants.CredentialActive)
+	fine, silent, focus := b.phone(), b.phone(), b.phone()
+	for range 3 {
+		h.Clock.Pass(time.Minute)
+		for id, kinds := range map[tenants.DeviceID][]tenants.FactKind{fine: {tenants.FactWoke, tenants.FactShown}, silent: nil,
+			focus: {tenants.FactWoke, tenants.FactSilenced}} {
+			b.device = id
+			r := b.placed()
+			d, err := b.Scope().Devices().Get(t.Context(), id)
+			pagetest.Must(t, err)
+			for _, kind := range kinds {
+				_, err := h.board.Report(t.Context(), d, r.ID, switchboard.Report{Kind: kind})
+				pagetest.Must(t, err)
+			}
+		}
+		h.Clock.Pass(time.Minute)
+		pagetest.Must(t, h.board.Sweep(t.Context()))
+	}
+	verdicts := map[tenants.DeviceID]string{fine: "Ready", silent: "Probably blocked", focus: "Calls silenced"}
+	for _, list := range []string{"/devices", "/devices.csv", "/phone-health", "/phone-health.csv"} {
+		page := w.Get(list).Want(200)
+		for _, verdict := range verdicts {
+			page.Has(verdict)
+		}
+		page.Lacks("No problems found", "All phones wake")
+	}
+	for id, verdict := range verdicts {
+		w.Get("/devices/" + string(id)).Want(200).Has(verdict)
+	}
+	w.Get("/devices/"+string(focus)).Has("kept the last 3 calls quiet").Lacks("shows its calls", "The app reported the call\"")
+	w.Get("/phone-health?verdict=trouble").Has("2 phones on this page")
+	w.Get("/alerts").Want(200).Has("A phone does not show its calls", "did not respond to its last 3 rings", "/devices/"+string(silent)).
+		Lacks("No open alerts.", "/devices/"+string(focus))
+	form := w.Get("/rings/test").Want(200)
+	form.Has("Probably blocked", "Calls silenced")
+	if chosen := regexp.MustCompile(`value="([0-9a-f-]{36})"[^>]*checked`).FindStringSubmatch(form.Body); chosen == nil ||
+		chosen[1] != string(fine) {
+		t.Errorf("the test ring chooses %v, not the phone that shows its calls", chosen)
+	}
+}
+
 func TestAVersionInTroubleIsNamed(t *testing.T) {
 	t.Parallel()
-	w := phonesAndVersions{apps: []tenants.WakeHealth{{AppVersion: "4.1", Devices: 9, Blocked: 4, Verdict: tenants.Blocked},
-		{AppVersion: "", Verdict: tenants.Unshown}, {AppVersion: "4.2", Verdict: tenants.Fine}}}
+	w := judgedPhones{phones: phones{versions: []tenants.WakeHealth{{AppVersion: "4.1", Devices: 9, Blocked: 4, Verdict: tenants.Blocked},
+		{AppVersion: "", Verdict: tenants.Unshown}, {AppVersion: "4.2", Verdict: tenants.Fine}}}}
 	if tone, word, why := w.whole(); tone != "bad" || word != "2 app versions have a problem" ||
 		!strings.Contains(why, "Version 4.1, Apps without a version") {
 		t.Errorf("%s %q %q", tone, word, why)
 	}
-	calm := phonesAndVersions{
-		phones: []tenants.WakeHistory{{AppVersion: "4.2", Verdict: tenants.Fine, Silent: 1}, {AppVersion: "4.3", Verdict: tenants.Fine}},
-		apps: []tenants.WakeHealth{{AppVersion: "4.2", Devices: 1, Verdict: tenants.Fine},
-			{AppVersion: "4.3", Devices: 1, Verdict: tenants.Fine}},
+	quiet, well := tenants.WakeHistory{AppVersion: "4.2", Verdict: tenants.Fine, Silent: 1},
+		tenants.WakeHistory{AppVersion: "4.3", Verdict: tenants.Fine}
+	calm := judgedPhones{
+		phones: phones{histories: []tenants.WakeHistory{quiet, well}, of: map[tenants.DeviceID]tenants.WakeHistory{"q": quiet, "w": well},
+			versions: []tenants.WakeHealth{{AppVersion: "4.2", Devices: 1, Verdict: tenants.Fine},
+				{AppVersion: "4.3", Devices: 1, Verdict: tenants.Fine}}},
+		devices: map[tenants.DeviceID]tenants.Device{"q": {ID: "q"}, "w": {ID: "w"}},
 	}
-	if tone, word, why := calm.whole(); tone != "info" || word != "No problems found" || !strings.Contains(why, "1 of the 2 phones") {
-		t.Errorf("%s %q %q", tone, word, why)
+	if tone, word, _ := calm.whole(); tone != "info" || word != "1 phone did not respond to its last ring" {
+		t.Errorf("%s %q", tone, word)
 	}
-	if rows := calm.versions(); rows[0].Verdict != "Not enough data" || rows[1].Verdict != "Wakes" {
+	if rows := calm.versionRows(); rows[0].Verdict != "Not enough data" || rows[1].Verdict != "Wakes" {
 		t.Errorf("versions: %+v", rows)
 	}
 	late := lateOf(store.Late{N: 6, Buckets: map[int]int64{tenants.Bucket(time.Second): 3, tenants.Bucket(6 * time.Second): 2,

@@ -4,7 +4,6 @@ import (
 	"carillon/app/page"
 
 	"context"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -18,25 +17,10 @@ import (
 // devicePages serve devices and pairing.
 type devicePages struct{ *Console }
 
-// silentFrom is from when on a phone that was not heard of may not ring.
-const silentFrom = 7 * 24 * time.Hour
-
-// badge is a state in a word, with its colour: whether a phone or credential can be expected to
-// ring.
+// badge is a state in a word, with its colour.
 type badge struct {
 	tone views.Tone
 	text string
-}
-
-func (k *Console) healthOf(d tenants.Device) badge {
-	silent := k.Now().Sub(d.SeenAt)
-	switch {
-	case d.State != tenants.DeviceActive:
-		return badge{views.ToneBad, "App was removed"}
-	case silent >= silentFrom:
-		return badge{views.ToneWarn, "Silent for " + views.Plural(int(silent/(24*time.Hour)), "day", "days")}
-	}
-	return badge{views.ToneGood, "Ready"}
 }
 
 // deviceQuery reads the search and filters of the list of devices.
@@ -72,17 +56,21 @@ func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if err != nil {
 		return err
 	}
+	judged, err := k.judged.of(ctx, v.Tenant.ID, v.Scope)
+	if err != nil {
+		return err
+	}
 	s, err := k.shell(ctx, c, v, at("Devices", views.NavDevices))
 	if err != nil {
 		return err
 	}
 	p := views.DevicesPage{Shell: s, Table: q.table(deviceList, len(devices), next,
 		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", page.Choice("", "Any health"),
-			page.Choice("ready", "Rung"),
+			page.Choice("ready", "Active"),
 			page.Choice("gone", "App was removed"))},
 		views.Filter{Name: "app", Label: "App", Choices: q.chosen("app", apps...)})}
 	for _, d := range devices {
-		p.Devices = append(p.Devices, k.deviceRow(d, v))
+		p.Devices = append(p.Devices, deviceRow(d, judged.status(d, k.Now()), v))
 	}
 	return web.Page(c, views.Devices(p), fiber.StatusOK)
 }
@@ -106,11 +94,10 @@ func appChoices(ctx context.Context, v *page.Visitor, asked string) ([]views.Cho
 	return apps, nil
 }
 
-func (k devicePages) deviceRow(d tenants.Device, v *page.Visitor) views.DeviceRow {
-	h := k.healthOf(d)
+func deviceRow(d tenants.Device, status tenants.PhoneStatus, v *page.Visitor) views.DeviceRow {
 	return views.DeviceRow{
 		ID: string(d.ID), Name: deviceName(d), Person: d.Person, Model: orDash(d.Model), OS: before("iOS ", d.OSVersion), App: d.AppVersion,
-		Environment: envOf(d.Host()), Tone: h.tone, Health: h.text, Seen: v.At(d.SeenAt),
+		Environment: envOf(d.Host()), Tone: phoneTones[status.State], Health: status.Title, Seen: v.At(d.SeenAt),
 	}
 }
 
@@ -121,6 +108,10 @@ func (k devicePages) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		return err
 	}
 	ask.Limit = page.SheetPage
+	judged, err := k.judged.of(ctx, v.Tenant.ID, v.Scope)
+	if err != nil {
+		return err
+	}
 	return k.SendSheet(ctx, c, page.Sheet{
 		Name: "devices", Head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state",
 			"health", "seen_at", "registered_at", "created_at"},
@@ -131,7 +122,7 @@ func (k devicePages) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visit
 			for i, d := range devices {
 				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()),
 					string(d.State),
-					k.healthOf(d).text, page.Stamp(d.SeenAt), page.Stamp(d.RegisteredAt), page.Stamp(d.CreatedAt)}
+					judged.status(d, k.Now()).Title, page.Stamp(d.SeenAt), page.Stamp(d.RegisteredAt), page.Stamp(d.CreatedAt)}
 			}
 			return rows, next, err
 		},
@@ -170,13 +161,17 @@ func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	if err != nil {
 		return err
 	}
-	h := k.healthOf(d)
+	judged, err := k.judged.of(ctx, v.Tenant.ID, v.Scope)
+	if err != nil {
+		return err
+	}
+	status := judged.status(d, k.Now())
 	p := views.DevicePage{
-		ID: string(d.ID), Name: deviceName(d), Tone: h.tone, Health: h.text, Problem: deviceProblem(d, h), Facts: deviceFacts(d, v),
+		ID: string(d.ID), Name: deviceName(d), Tone: phoneTones[status.State], Health: status.Title, Problem: deviceProblem(d, status), Facts: deviceFacts(d, v),
 		Form:  e.form,
 		Rings: ringRows(rings, n, v.Zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.Role.May(),
 	}
-	if p.Wakes, err = wakesOf(ctx, v, d.ID); err != nil {
+	if p.Wakes, err = wakesOf(ctx, v, d.ID, status); err != nil {
 		return err
 	}
 	if p.CanEdit {
@@ -209,16 +204,14 @@ func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
 	}
 }
 
-func deviceProblem(d tenants.Device, h badge) *views.Callout {
-	switch {
-	case d.State != tenants.DeviceActive:
+func deviceProblem(d tenants.Device, status tenants.PhoneStatus) *views.Callout {
+	switch status.State {
+	case tenants.PhoneRemoved:
 		r := push.ReactionTo(410, d.DisabledReason)
 		return &views.Callout{Tone: views.ToneBad, Title: "This phone cannot be rung: " + orDash(d.DisabledReason), Cause: r.Cause,
 			Cure: r.Cure}
-	case h.tone == views.ToneWarn:
-		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been seen for a while",
-			Cause: "The app was not opened, and no ring reached it.",
-			Cure:  "Open the app on the phone once. If it was replaced, remove it here."}
+	case tenants.PhoneNotSeen:
+		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been seen for a while", Cause: status.Cause, Cure: status.Cure}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"carillon/app/health"
 	"carillon/tenants"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // judgements keeps how a tenant's phones do for a moment: judging reads the outcomes of the latest
@@ -19,10 +20,9 @@ type judgements struct {
 
 // judgement is one tenant's.
 type judgement struct {
-	mu     sync.Mutex            // guards below
-	phones []tenants.WakeHistory // read only
-	apps   []tenants.WakeHealth
-	until  time.Time // when it is stale
+	mu    sync.Mutex // guards below
+	is    phones
+	until time.Time // when it is stale
 }
 
 // judgedFor is how old a judgement may be. Rings last half a minute; nothing is missed.
@@ -32,19 +32,42 @@ func newJudgements(now func() time.Time) *judgements {
 	return &judgements{now: now}
 }
 
+// phones is how a tenant's phones and the versions of its app do. It is read only.
+type phones struct {
+	histories []tenants.WakeHistory // the worst first
+	of        map[tenants.DeviceID]tenants.WakeHistory
+	versions  []tenants.WakeHealth
+}
+
+// status is the verdict about a phone: every page takes it from here.
+func (p phones) status(d tenants.Device, now time.Time) tenants.PhoneStatus {
+	return tenants.StatusOfPhone(d, p.of[d.ID], now)
+}
+
 // of judges, or gives what was judged a moment ago.
-func (j *judgements) of(ctx context.Context, t tenants.TenantID, s *store.Scope) ([]tenants.WakeHistory, []tenants.WakeHealth, error) {
+func (j *judgements) of(ctx context.Context, t tenants.TenantID, s *store.Scope) (phones, error) {
 	e := j.kept.entry(t)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := j.now()
 	if now.Before(e.until) {
-		return e.phones, e.apps, nil
+		return e.is, nil
 	}
-	phones, apps, err := health.Phones(ctx, s, now)
+	histories, versions, err := health.Phones(ctx, s, now)
 	if err != nil {
-		return nil, nil, err
+		return phones{}, err
 	}
-	e.phones, e.apps, e.until = phones, apps, now.Add(judgedFor)
-	return phones, apps, nil
+	of := map[tenants.DeviceID]tenants.WakeHistory{}
+	for _, h := range histories {
+		of[h.Device] = h
+	}
+	e.is, e.until = phones{histories, of, versions}, now.Add(judgedFor)
+	return e.is, nil
+}
+
+// phoneTones are the colours of the verdicts about a phone.
+var phoneTones = map[tenants.PhoneState]views.Tone{
+	tenants.PhoneRemoved: views.ToneBad, tenants.PhoneBlocked: views.ToneBad, tenants.PhoneUnshown: views.ToneBad,
+	tenants.PhoneSilenced: views.ToneWarn, tenants.PhoneNoReply: views.ToneWarn, tenants.PhoneNotSeen: views.ToneWarn,
+	tenants.PhoneUntested: views.ToneNeutral, tenants.PhoneReady: views.ToneGood,
 }

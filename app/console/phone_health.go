@@ -19,7 +19,7 @@ import (
 // phoneHealthPages serve phone health.
 type phoneHealthPages struct{ *Console }
 
-// verdictLooks are the verdicts in a word or two.
+// verdictLooks are the verdicts about a version of the app, in a word or two.
 var verdictLooks = map[tenants.Verdict]badge{
 	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad,
 		"Shows no call"},
@@ -43,47 +43,43 @@ func versionName(app string) string {
 	return "Version " + app
 }
 
-// phonesAndVersions is how phones and versions do, with the phones' names.
-type phonesAndVersions struct {
-	phones []tenants.WakeHistory
-	apps   []tenants.WakeHealth
-	names  names
+// judgedPhones is how phones and versions do, with the phones themselves.
+type judgedPhones struct {
+	phones
+	devices map[tenants.DeviceID]tenants.Device // those that are registered
+	now     time.Time
 }
 
-func (k phoneHealthPages) judge(ctx context.Context, v *page.Visitor) (w phonesAndVersions, err error) {
-	if w.phones, w.apps, err = k.judged.of(ctx, v.Tenant.ID, v.Scope); err != nil {
+func (k phoneHealthPages) judge(ctx context.Context, v *page.Visitor) (w judgedPhones, err error) {
+	w.now = k.Now()
+	if w.phones, err = k.judged.of(ctx, v.Tenant.ID, v.Scope); err != nil {
 		return w, err
 	}
-	ids := make([]tenants.DeviceID, len(w.phones))
-	for i, s := range w.phones {
+	ids := make([]tenants.DeviceID, len(w.histories))
+	for i, s := range w.histories {
 		ids[i] = s.Device
 	}
-	w.names.devices, err = v.Scope.Devices().ByID(ctx, ids)
+	w.devices, err = v.Scope.Devices().ByID(ctx, ids)
 	return w, err
 }
 
 // rows are the phones that were asked for, the worst first. Phones that were removed are left out.
-func (w phonesAndVersions) rows(search, verdict string, v *page.Visitor) []views.HealthPhone {
+func (w judgedPhones) rows(search, verdict string, v *page.Visitor) []views.HealthPhone {
 	search = strings.ToLower(search)
 	var out []views.HealthPhone
-	for _, s := range w.phones {
-		d, ok := w.names.devices[s.Device]
-		fine := s.Verdict == tenants.Fine
-		if !ok || verdict == "trouble" && fine || verdict == "fine" && !fine {
+	for _, s := range w.histories {
+		d, ok := w.devices[s.Device]
+		status := w.status(d, w.now)
+		if !ok || verdict == "trouble" && status.OK() || verdict == "fine" && !status.OK() {
 			continue
 		}
 		if search != "" && !strings.Contains(strings.ToLower(strings.Join([]string{deviceName(d), d.Person, s.AppVersion, s.OSVersion,
 			string(d.ID)}, "\n")), search) {
 			continue
 		}
-		look := verdictLooks[s.Verdict]
-		if fine && !sure(s) {
-			look = badge{views.ToneWarn, "Warning"}
-		}
 		out = append(out, views.HealthPhone{
-			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ",
-				s.OSVersion)), Tone: look.tone, Verdict: look.text,
-			Silent: s.Silent, Unshown: s.Unshown, Last: v.At(s.LastAt),
+			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)),
+			Tone: phoneTones[status.State], Verdict: status.Title, Silent: s.Silent, Unshown: s.Unshown, Last: v.At(s.LastAt),
 		})
 	}
 	return out
@@ -104,7 +100,7 @@ func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page
 		return err
 	}
 	phones, next := paged(w.rows(search, verdict, v), from)
-	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versions(), Phones: phones, Late: lateOf(late),
+	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versionRows(), Phones: phones, Late: lateOf(late),
 		Table: q.table(phoneHealthList, len(phones), next, views.Filter{Name: "verdict", Label: "Status",
 			Choices: q.chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Wakes"))})}
 	p.Tone, p.Word, p.Why = w.whole()
@@ -114,43 +110,42 @@ func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page
 	return web.Page(c, views.PhoneHealth(p), fiber.StatusOK)
 }
 
-// sure tells that the phone's latest ring was shown: one that came to nothing may be chance.
-func sure(s tenants.WakeHistory) bool { return s.Silent+s.Unshown == 0 }
-
-// whole is how it stands with all of them, in a sentence.
-func (w phonesAndVersions) whole() (tone views.Tone, word, why string) {
+// whole is the state of all of them, in a sentence.
+func (w judgedPhones) whole() (tone views.Tone, word, why string) {
 	var bad []string
-	for _, a := range w.apps {
+	for _, a := range w.versions {
 		if a.Verdict == tenants.Blocked || a.Verdict == tenants.Unshown {
 			bad = append(bad, a.AppVersion)
 		}
 	}
-	phones, unsure := 0, 0
-	for _, s := range w.phones {
-		switch {
-		case s.Verdict != tenants.Fine:
-			phones++
-		case !sure(s):
-			unsure++
+	failing, silenced, quiet := 0, 0, 0
+	for _, d := range w.devices {
+		switch status := w.status(d, w.now); {
+		case status.Failing():
+			failing++
+		case status.State == tenants.PhoneSilenced:
+			silenced++
+		case status.State == tenants.PhoneNoReply:
+			quiet++
 		}
 	}
 	switch {
 	case len(bad) > 0:
 		return views.ToneBad, views.Plural(len(bad), "app version has a problem", "app versions have a problem"),
-			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") +
-				" no longer show calls. Fix this version before more phones " +
-				"are affected."
-	case phones > 0:
-		return views.ToneWarn, views.Plural(phones, "phone does not show calls", "phones do not show calls"),
+			"Several phones with " + strings.Join(mapped(bad, versionName), ", ") + " no longer show calls. " +
+				"Fix this version before more phones are affected."
+	case failing > 0:
+		return views.ToneWarn, views.Plural(failing, "phone does not show calls", "phones do not show calls"),
 			"This is probably not caused by the app version. Open the app once on each phone and ring it again."
-	case unsure > 0:
-		return views.ToneInfo, "No problems found", views.Count(unsure) + " of the " + views.Plural(len(w.phones), "phone",
-			"phones") + " rung in " + healthSpan +
-			" did not respond to the last ring. This is normal when a phone is off. " +
-			"Several rings in a row without a response are a problem."
-	case len(w.phones) > 0:
+	case silenced > 0:
+		return views.ToneWarn, views.Plural(silenced, "phone silences its calls", "phones silence their calls"),
+			"The app works. Ask the person to allow calls from your app in the phone’s Focus settings."
+	case quiet > 0:
+		return views.ToneInfo, views.Plural(quiet, "phone did not respond to its last ring", "phones did not respond to their last ring"),
+			"This is normal when a phone is off. Several rings in a row without a response are a problem."
+	case len(w.devices) > 0:
 		return views.ToneGood, "All phones wake",
-			"All " + views.Count(len(w.phones)) + " phones that were rung in " + healthSpan + " woke and reported their calls."
+			"All " + views.Count(len(w.devices)) + " phones that were rung in " + healthSpan + " woke and reported their calls."
 	}
 	return views.ToneNeutral, "No data yet", "No ring ended in " + healthSpan + ". Start a test ring to get data."
 }
@@ -163,13 +158,13 @@ func mapped[A, B any](in []A, f func(A) B) []B {
 	return out
 }
 
-func (w phonesAndVersions) versions() []views.HealthVersion {
+func (w judgedPhones) versionRows() []views.HealthVersion {
 	shown := map[string]bool{} // by a phone's latest ring
-	for _, s := range w.phones {
-		shown[s.AppVersion] = shown[s.AppVersion] || s.Verdict == tenants.Fine && sure(s)
+	for _, s := range w.histories {
+		shown[s.AppVersion] = shown[s.AppVersion] || s.Verdict == tenants.Fine && s.Silent+s.Unshown == 0
 	}
 	var out []views.HealthVersion
-	for _, a := range w.apps {
+	for _, a := range w.versions {
 		look := verdictLooks[a.Verdict]
 		row := views.HealthVersion{
 			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: a.Blocked, Unshown: a.Unshown,
@@ -228,7 +223,7 @@ func (k phoneHealthPages) phoneHealthCSV(ctx context.Context, c *fiber.Ctx, v *p
 	}
 	rows := [][]string{}
 	last := map[string]time.Time{}
-	for _, s := range w.phones {
+	for _, s := range w.histories {
 		last[string(s.Device)] = s.LastAt
 	}
 	for _, p := range w.rows(search, verdict, v) {
@@ -246,22 +241,14 @@ func (k phoneHealthPages) phoneHealthCSV(ctx context.Context, c *fiber.Ctx, v *p
 // stripMost is how many of a phone's rings its page shows.
 const stripMost = 20
 
-// wakesOf is how the phone's latest rings came out; nil when it was never rung.
-func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID) (*views.WakeHistory, error) {
+// wakesOf is how the phone's latest rings came out, under the verdict about it; nil when it was
+// never rung.
+func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID, status tenants.PhoneStatus) (*views.WakeHistory, error) {
 	outcomes, err := v.Scope.Outcomes().OfDevice(ctx, id, stripMost)
 	if err != nil || len(outcomes) == 0 {
 		return nil, err
 	}
-	s := tenants.WakeHistoryOf(outcomes)
-	look := verdictLooks[s.Verdict]
-	w := &views.WakeHistory{Tone: look.tone, Verdict: look.text, Cause: s.Verdict.Cause(), Cure: s.Verdict.Cure()}
-	if s.Verdict == tenants.Fine && !sure(s) {
-		w.Tone, w.Verdict = views.ToneWarn, "Warning"
-		w.Cause = "The last " + verb(s.Silent+s.Unshown, "call", strconv.Itoa(s.Silent+s.Unshown)+" calls") +
-			" failed. This is normal when a " +
-			"phone is off. Several in a row mean that iOS has stopped waking the app."
-		w.Cure = "Open the app once on the phone, and ring it again."
-	}
+	w := &views.WakeHistory{Tone: phoneTones[status.State], Verdict: status.Title, Cause: status.Cause, Cure: status.Cure}
 	for i := len(outcomes) - 1; i >= 0; i-- {
 		m := markOf(outcomes[i])
 		m.When, m.Href = v.At(outcomes[i].At), views.RingPath(string(outcomes[i].Ring))
@@ -272,6 +259,8 @@ func wakesOf(ctx context.Context, v *page.Visitor, id tenants.DeviceID) (*views.
 
 func markOf(o tenants.Outcome) views.WakeMark {
 	switch {
+	case o.Quiet:
+		return views.WakeMark{Tone: views.ToneWarn, Icon: views.IconBellOff, Word: "The app reported the call, but the phone kept it quiet"}
 	case o.Reported:
 		return views.WakeMark{Tone: views.ToneGood, Icon: views.IconCheck, Word: "The app reported the call"}
 	case o.Unshown():

@@ -4,6 +4,7 @@ import (
 	"carillon/app/page"
 
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,25 +62,41 @@ func (k ringPages) phonesToTest(ctx context.Context, v *page.Visitor, chosen ten
 			all, found = append([]tenants.Device{d}, all...), true
 		}
 	}
+	judged, err := k.judged.of(ctx, v.Tenant.ID, v.Scope)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		chosen = k.likely(all, judged)
+	}
 	out := make([]views.TestDevice, len(all))
 	for i, d := range all {
 		out[i] = views.TestDevice{
 			ID: string(d.ID), Name: deviceName(d), Person: orDash(d.Person),
 			Model:       orDash(joined(", ", d.Model, before("iOS ", d.OSVersion))),
-			Environment: envOf(d.Host()), Selected: d.ID == chosen || !found && i == 0, Warning: k.warning(d),
+			Environment: envOf(d.Host()), Selected: d.ID == chosen,
+		}
+		if status := judged.status(d, k.Now()); !status.OK() {
+			out[i].Warning = status.Title
 		}
 	}
 	return out, nil
 }
 
-// warning is why a phone may not ring; empty when nothing speaks against it.
-func (k ringPages) warning(d tenants.Device) string {
-	switch h := k.healthOf(d); {
-	case h.tone == views.ToneGood:
-		return ""
-	default:
-		return h.text
+// likely is the phone that most likely shows the ring: in dev mode the phone in the browser, which
+// the newcomer can open, else the one with the best verdict. Empty if there is none.
+func (k ringPages) likely(all []tenants.Device, judged phones) (best tenants.DeviceID) {
+	most := -1
+	for _, d := range all {
+		score := slices.Index(tenants.PhoneStates, judged.status(d, k.Now()).State)
+		if k.Dev != nil && d.Platform == tenants.Browser {
+			score += len(tenants.PhoneStates)
+		}
+		if score > most {
+			best, most = d.ID, score
+		}
 	}
+	return best
 }
 
 // earlierTests are the latest rings that came from the test button.

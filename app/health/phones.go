@@ -81,29 +81,71 @@ func Phones(ctx context.Context, scope *store.Scope, now time.Time) (phones []te
 	return phones, tenants.WakeHealthByVersion(phones, versions), nil
 }
 
-// judgePhones raises an alert for each version of the app that is in trouble, and resolves the
-// alerts of versions that work again.
+// phoneAlerts bounds the phones of one tenant that have an alert of their own.
+const phoneAlerts = 20
+
+// versionAlerts are the alerts about a version of the app, by what is wrong with it.
+var versionAlerts = map[tenants.Verdict]tenants.AlertKind{tenants.Blocked: tenants.AlertBlocked, tenants.Unshown: tenants.AlertUnshown}
+
+// alertKey names an open alert.
+type alertKey struct {
+	kind   tenants.AlertKind
+	target string
+}
+
+// judgePhones raises an alert for each version of the app that is in trouble, and for each phone
+// that is in trouble while its version is not. It resolves the alerts of what works again.
 func (m *Monitor) judgePhones(ctx context.Context, scope *store.Scope) error {
-	_, apps, err := Phones(ctx, scope, m.Now())
+	phones, apps, err := Phones(ctx, scope, m.Now())
 	if err != nil {
 		return err
 	}
-	alerts := map[tenants.Verdict]tenants.AlertKind{tenants.Blocked: tenants.AlertBlocked, tenants.Unshown: tenants.AlertUnshown}
-	verdicts := map[string]tenants.Verdict{}
-	var errs []error
+	wanted, failing := map[alertKey]string{}, map[string]bool{}
 	for _, a := range apps {
-		verdicts[a.AppVersion] = a.Verdict
-		if kind, bad := alerts[a.Verdict]; bad {
-			_, err := scope.Alerts().Raise(ctx, kind, a.AppVersion, a.Warning())
-			errs = append(errs, err)
+		if kind, bad := versionAlerts[a.Verdict]; bad {
+			wanted[alertKey{kind, a.AppVersion}], failing[a.AppVersion] = a.Warning(), true
 		}
+	}
+	if err := m.wantPhones(ctx, scope, phones, failing, wanted); err != nil {
+		return err
+	}
+	var errs []error
+	for alert, detail := range wanted {
+		_, err := scope.Alerts().Raise(ctx, alert.kind, alert.target, detail)
+		errs = append(errs, err)
 	}
 	open, err := scope.Alerts().List(ctx, false)
 	errs = append(errs, err)
 	for _, a := range open {
-		if (a.Kind == tenants.AlertBlocked || a.Kind == tenants.AlertUnshown) && alerts[verdicts[a.Target]] != a.Kind {
-			errs = append(errs, ignoreUnknown(scope.Alerts().Resolve(ctx, a.Kind, a.Target)))
+		switch a.Kind {
+		case tenants.AlertBlocked, tenants.AlertUnshown, tenants.AlertPhone:
+			if _, still := wanted[alertKey{a.Kind, a.Target}]; !still {
+				errs = append(errs, ignoreUnknown(scope.Alerts().Resolve(ctx, a.Kind, a.Target)))
+			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// wantPhones adds the alerts about single phones to wanted, the worst phones first.
+func (m *Monitor) wantPhones(ctx context.Context, scope *store.Scope, phones []tenants.WakeHistory, failing map[string]bool,
+	wanted map[alertKey]string) error {
+	bad := map[tenants.DeviceID]tenants.WakeHistory{}
+	ids := []tenants.DeviceID{}
+	for _, h := range phones {
+		if h.Verdict != tenants.Fine && !failing[h.AppVersion] && len(ids) < phoneAlerts {
+			bad[h.Device], ids = h, append(ids, h.Device)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	devices, err := scope.Devices().ByID(ctx, ids)
+	for id, d := range devices {
+		status := tenants.StatusOfPhone(d, bad[id], m.Now())
+		if status.Failing() {
+			wanted[alertKey{tenants.AlertPhone, string(id)}] = status.Alert(d.Name, bad[id])
+		}
+	}
+	return err
 }

@@ -60,3 +60,35 @@ func TestSilentPhonesRaiseAnAlertBeforeItSpreads(t *testing.T) {
 		})
 	}
 }
+
+// One phone alone raises an alert about itself, which closes when it shows a ring.
+func TestASilentPhoneRaisesAnAlert(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.crowd(1)[0]
+	round := func(say tenants.FactKind) {
+		t.Helper()
+		r := w.ringOnce(d)
+		if say != "" {
+			_, err := w.board.Report(t.Context(), d, r.ID, switchboard.Report{Kind: say})
+			must(t, err)
+		}
+		w.clock.pass(61 * time.Second)
+		must(t, w.board.Sweep(t.Context()))
+	}
+	round("")
+	round("")
+	if list := w.alerts(tenants.AlertPhone); len(list) != 0 {
+		t.Errorf("an alert after two rings: %+v", list)
+	}
+	round("")
+	list := w.alerts(tenants.AlertPhone)
+	if len(list) != 1 || list[0].Target != string(d.ID) || !strings.Contains(list[0].Detail, "did not respond to its last 3 rings") {
+		t.Fatalf("alerts %+v", list)
+	}
+	round(tenants.FactShown)
+	must(t, w.monitor.Review(t.Context()))
+	if list := w.alerts(tenants.AlertPhone); len(list) != 0 {
+		t.Errorf("it works again, and the alert is still open: %+v", list)
+	}
+}

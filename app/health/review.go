@@ -49,7 +49,7 @@ func (m *Monitor) reviewTenant(ctx context.Context, scope *store.Scope, credenti
 		switch a.Kind {
 		case tenants.AlertExpiry:
 			warned[a.Target] = a
-		case tenants.AlertBlocked, tenants.AlertUnshown:
+		case tenants.AlertBlocked, tenants.AlertUnshown, tenants.AlertPhone:
 			phones = true
 		default:
 			if err := m.reviewRefusal(ctx, scope, a, credentials); err != nil {

@@ -8,14 +8,14 @@ import (
 )
 
 type outcomeRow struct {
-	Ring, Device                                          uuid
-	AppVersion, OSVersion, Token, Reason                  string
-	Created, ExpiresAt, EndedAt, Status, Spoken, Reported int64
+	Ring, Device                                                uuid
+	AppVersion, OSVersion, Token, Reason                        string
+	Created, ExpiresAt, EndedAt, Status, Spoken, Reported, Seen int64
 }
 
 func (r *outcomeRow) fields() []any {
 	return []any{&r.Ring, &r.Device, &r.AppVersion, &r.OSVersion, &r.Token, &r.Status, &r.Reason, &r.Created, &r.ExpiresAt, &r.EndedAt,
-		&r.Spoken, &r.Reported}
+		&r.Spoken, &r.Reported, &r.Seen}
 }
 
 // tooShort is how long a ring must have lived for the silence of a phone to mean anything.
@@ -29,13 +29,15 @@ func (r outcomeRow) noun(now int64) tenants.Outcome {
 	return tenants.Outcome{
 		Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device), At: moment(r.Created), AppVersion: r.AppVersion, OSVersion: r.OSVersion,
 		Token: r.Token, Status: int(r.Status), Reason: r.Reason, Over: over, Woke: r.Spoken != 0, Reported: r.Reported != 0,
+		Quiet: r.Reported != 0 && r.Seen == 0,
 	}
 }
 
 // outcomeSelect joins the attempts a and rings r of the statement to what their phones said.
 const outcomeSelect = "SELECT a.ring_id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, " +
 	"r.expires_at, r.ended_at, " +
-	"COUNT(f.kind), COUNT(CASE WHEN f.kind <> 'woke' THEN 1 END) FROM "
+	"COUNT(f.kind), COUNT(CASE WHEN f.kind <> 'woke' THEN 1 END), " +
+	"COUNT(CASE WHEN f.kind NOT IN ('woke', 'silenced', 'failed_to_show') THEN 1 END) FROM "
 
 const outcomeFacts = " LEFT JOIN facts f ON f.tenant_id = a.tenant_id AND f.ring_id = a.ring_id AND f.attempt_id = a.id " +
 	"AND f.kind IN ('woke', 'shown', 'failed_to_show', 'silenced', 'declined', 'busy', 'answered') " +
