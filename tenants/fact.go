@@ -30,7 +30,8 @@ const (
 	FactRemoved      FactKind = "removed"        // the device was removed while it rang
 )
 
-// factRule is what holds for a kind of fact by itself. What it does to an attempt's state is in next.
+// factRule is what holds for a kind of fact by itself. What it does to an attempt's state is in
+// next.
 type factRule struct {
 	kind       FactKind
 	reportable bool // a phone may report it
@@ -38,8 +39,8 @@ type factRule struct {
 	ends       bool // Carillon records it to end an attempt
 }
 
-// factRules has a row for each kind: first the steps of a successful ring in order, then the ways it
-// can fail.
+// factRules has a row for each kind: first the steps of a successful ring in order, then the ways
+// it can fail.
 var factRules = []factRule{
 	{kind: FactPlaced},
 	{kind: FactSent},

@@ -92,7 +92,8 @@ func TestSpreadsheetCell(t *testing.T) {
 	}
 }
 
-// FuzzSpreadsheetCell checks that no part of a cell starts a formula, and that only quotes are added.
+// FuzzSpreadsheetCell checks that no part of a cell starts a formula, and that only quotes are
+// added.
 func FuzzSpreadsheetCell(f *testing.F) {
 	f.Add("=1")
 	f.Add("a;=1")
