@@ -35,10 +35,10 @@ func newMailWorld(t *testing.T) *mailWorld {
 		}
 	})
 	for role, name := range map[tenants.Role]string{tenants.Owner: "olga", tenants.Admin: "adam", tenants.Viewer: "vera"} {
-		u := tenants.User{ID: tenants.NewID[tenants.UserID](w.clock.now()), Email: name + "@example.com", Name: name, Password: "phc",
-			Theme: "auto", CreatedAt: w.clock.now()}
+		u := tenants.User{ID: tenants.NewID[tenants.UserID](w.clock.Now()), Email: name + "@example.com", Name: name, Password: "phc",
+			Theme: "auto", CreatedAt: w.clock.Now()}
 		must(t, w.store.Users().Add(t.Context(), u))
-		must(t, w.scope.Members().Add(t.Context(), tenants.Member{User: u.ID, Role: role, CreatedAt: w.clock.now()}))
+		must(t, w.scope.Members().Add(t.Context(), tenants.Member{User: u.ID, Role: role, CreatedAt: w.clock.Now()}))
 	}
 	w.restart()
 	return w
@@ -51,7 +51,7 @@ func (w *mailWorld) restart() {
 	must(w.t, err)
 	w.t.Cleanup(func() { must(w.t, m.Close()) })
 	w.mail, err = health.NewAlertMail(health.AlertMailConfig{
-		Store: w.store, Mail: m, Now: w.clock.now, Log: slog.New(slog.NewTextHandler(&w.world.log, nil)),
+		Store: w.store, Mail: m, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(&w.world.log, nil)),
 		Link: func(a tenants.Alert) string { return "https://ring.example.com/credentials/" + a.Target },
 	})
 	must(w.t, err)
@@ -85,7 +85,7 @@ func TestAnAlertIsOneMail(t *testing.T) {
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails about nothing", n)
 	}
-	w.apple.set(403, "TopicDisallowed")
+	w.apple.Say(403, "TopicDisallowed")
 	for range 3 {
 		w.ringOnce(w.device(""))
 	}
@@ -112,7 +112,7 @@ func TestAnAlertIsOneMail(t *testing.T) {
 	}
 	w.restart()
 	w.ringOnce(w.device(""))
-	w.clock.pass(2 * time.Hour)
+	w.clock.Pass(2 * time.Hour)
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails about what was sent already", n)
 	}
@@ -136,18 +136,18 @@ func TestManyAlertsAreAFewMails(t *testing.T) {
 	for i := range 12 {
 		raise(i)
 		mails += len(w.send()) / 2
-		w.clock.pass(time.Minute)
+		w.clock.Pass(time.Minute)
 	}
 	if mails != 3 {
 		t.Errorf("%d mails for twelve alerts in twelve minutes", mails)
 	}
-	w.clock.pass(time.Hour)
+	w.clock.Pass(time.Hour)
 	l := w.send()["olga@example.com"]
 	if !strings.Contains(l.Head, "9 new alerts") || !strings.Contains(l.Text, "Detail of 3.") ||
 		!strings.Contains(l.Text, "Detail of 11.") || strings.Contains(l.Text, "Detail of 2.") {
 		t.Errorf("%s\n%s", l.Head, l.Text)
 	}
-	w.clock.pass(2 * time.Hour)
+	w.clock.Pass(2 * time.Hour)
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails more", n)
 	}
@@ -173,12 +173,12 @@ func TestMailIsRetried(t *testing.T) {
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails before the pause is over", n)
 	}
-	w.clock.pass(6 * time.Minute)
+	w.clock.Pass(6 * time.Minute)
 	if got := w.send(); len(got) != 1 || w.log.count("not delivered to everybody") != 1 {
 		t.Errorf("mails to %v", got)
 	}
 	w.mailServer.Refuse(nil)
-	w.clock.pass(6 * time.Minute)
+	w.clock.Pass(6 * time.Minute)
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails again", n)
 	}
@@ -188,18 +188,18 @@ func TestMailIsRetried(t *testing.T) {
 		t.Errorf("every address refused: %v", err)
 	}
 	w.mailServer.Refuse(nil)
-	w.clock.pass(6 * time.Minute)
+	w.clock.Pass(6 * time.Minute)
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails to addresses that refused for good", n)
 	}
 	raise("2.0")
 	must(t, w.scope.Alerts().Resolve(t.Context(), tenants.AlertBlocked, "2.0"))
 	raise("3.0")
-	w.clock.pass(25 * time.Hour) // mail works since today
+	w.clock.Pass(25 * time.Hour) // mail works since today
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails about old trouble", n)
 	}
-	w.clock.pass(time.Hour)
+	w.clock.Pass(time.Hour)
 	if n := len(w.send()); n != 0 {
 		t.Errorf("%d mails about old trouble, later", n)
 	}
@@ -209,7 +209,7 @@ func TestMailIsRetried(t *testing.T) {
 func TestEachStepOfAnExpiryIsAMail(t *testing.T) {
 	t.Parallel()
 	w := newMailWorld(t)
-	now := w.clock.now()
+	now := w.clock.Now()
 	c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](now), Kind: tenants.P12, Bundle: "com.example.other",
 		Environment: tenants.Auto,
 		Fingerprint: "f", NotAfter: now.Add(40 * 24 * time.Hour), State: tenants.CredentialActive, CreatedAt: now}
@@ -222,7 +222,7 @@ func TestEachStepOfAnExpiryIsAMail(t *testing.T) {
 			days, _, _ := strings.Cut(after, ",")
 			mails = append(mails, days)
 		}
-		w.clock.pass(24 * time.Hour)
+		w.clock.Pass(24 * time.Hour)
 	}
 	if got := strings.Join(mails, "; "); got != "60 days; 30 days; 14 days; 7 days; a day" {
 		t.Errorf("mails about: %s", got)

@@ -18,7 +18,7 @@ func (w *world) probe(id tenants.CredentialID) (health.Probed, error) {
 func TestProbeSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	w, _ := realWorld(t)
-	w.clock.stop() // the right to probe comes back with time
+	w.clock.Stop() // the right to probe comes back with time
 	good := w.credential()
 	p, err := w.probe(good.ID)
 	must(t, err)
@@ -89,7 +89,7 @@ func TestUploadsAreLimited(t *testing.T) {
 		})
 		return err
 	}
-	w.clock.stop()
+	w.clock.Stop()
 	w.open() // with nothing used up
 	for range 20 {
 		if err := try(w.caller.Tenant.ID); tenants.KindOf(err) != tenants.Invalid {

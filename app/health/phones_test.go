@@ -34,7 +34,7 @@ func TestSilentPhonesRaiseAnAlertBeforeItSpreads(t *testing.T) {
 						must(t, err)
 					}
 				}
-				w.clock.pass(61 * time.Second)
+				w.clock.Pass(61 * time.Second)
 				must(t, w.board.Sweep(t.Context()))
 			}
 			round(word)
@@ -47,7 +47,7 @@ func TestSilentPhonesRaiseAnAlertBeforeItSpreads(t *testing.T) {
 			if len(list) != 1 || list[0].Target != "7.0" || !strings.HasPrefix(list[0].Detail, "3 of 3 phones with version 7.0") {
 				t.Fatalf("alerts %+v", list)
 			}
-			phonesSeen, apps, err := health.Phones(t.Context(), w.scope, w.clock.now())
+			phonesSeen, apps, err := health.Phones(t.Context(), w.scope, w.clock.Now())
 			must(t, err)
 			if len(phonesSeen) != 3 || len(apps) != 1 || apps[0].Delegate != 3 || apps[0].Verdict == tenants.Fine {
 				t.Errorf("%+v %+v", phonesSeen, apps)

@@ -89,7 +89,7 @@ func TestEveryReasonDoesWhatTheTableSays(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.apple.set(want.status, reason)
+			w.apple.Say(want.status, reason)
 			d := w.device("")
 			for i := range 2 {
 				if r := w.ringOnce(d); r != nil && r.Attempts[0].Push.Status != want.status {
@@ -172,7 +172,7 @@ func TestAKeyOfOneEnvironmentIsUsedForThatOneOnly(t *testing.T) {
 func TestTheLogSaysThatAppleIsInTrouble(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.apple.set(503, "ServiceUnavailable")
+	w.apple.Say(503, "ServiceUnavailable")
 	for i := range 12 {
 		if told := w.log.count("has trouble") > 0; told != (i >= 10) {
 			t.Fatalf("after %d pushes the log says so: %v", i, told)

@@ -38,7 +38,7 @@ func TestAWrongEnvironmentDisablesNoDevice(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.apple.set(400, reason)
+			w.apple.Say(400, reason)
 			const devices = crowded
 			all := w.crowd(devices)
 			w.ringAll(all)
@@ -47,7 +47,7 @@ func TestAWrongEnvironmentDisablesNoDevice(t *testing.T) {
 			if n := w.disabledDevices(); n > devices/100 {
 				t.Errorf("%d of %d devices are disabled", n, devices)
 			}
-			if n := w.apple.pushes; n < devices*6/5-10 {
+			if n := len(w.apple.Pushes()); n < devices*6/5-10 {
 				t.Errorf("%d pushes: the test proves nothing", n)
 			}
 			alerts := w.alerts(tenants.AlertTokensRefused)
@@ -65,7 +65,7 @@ func TestAWrongEnvironmentDisablesNoDevice(t *testing.T) {
 func TestDevicesDisabledByAMassRefusalComeBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.apple.set(400, "DeviceTokenNotForTopic")
+	w.apple.Say(400, "DeviceTokenNotForTopic")
 	all := w.crowd(12)
 	for i, d := range all {
 		w.ringOnce(d)
@@ -76,7 +76,7 @@ func TestDevicesDisabledByAMassRefusalComeBack(t *testing.T) {
 	if n, alerts := w.disabledDevices(), len(w.alerts(tenants.AlertTokensRefused)); n != 0 || alerts != 1 {
 		t.Errorf("%d devices are disabled, %d alerts", n, alerts)
 	}
-	w.apple.set(200, "")
+	w.apple.Say(200, "")
 	for _, d := range all {
 		if r := w.ringOnce(d); r == nil || r.State != tenants.Pushed {
 			t.Errorf("the ring after it: %+v", r)
@@ -93,7 +93,7 @@ func TestABadTokenIsDisabledOnTheSecondRefusal(t *testing.T) {
 	d := w.device("")
 	ring := func(status int, reason string) {
 		t.Helper()
-		w.apple.set(status, reason)
+		w.apple.Say(status, reason)
 		if r := w.ringOnce(d); r == nil || r.Attempts[0].Push.Status != status {
 			t.Fatalf("the ring: %+v", r)
 		}
@@ -136,7 +136,7 @@ func TestARefusedCredentialIsDisabledWithAnAlert(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.apple.set(403, reason)
+			w.apple.Say(403, reason)
 			for i := range c.rings {
 				w.ringOnce(w.device(""))
 				if a := w.alerts(tenants.AlertCredential); len(a) != 1 || a[0].Count != int64(i+1) {

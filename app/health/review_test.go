@@ -15,15 +15,15 @@ func TestExpiryAlertsComeInSteps(t *testing.T) {
 		w.device("")
 	}
 	must(t, w.scope.Credentials().Remove(t.Context(), w.credential().ID))
-	ends := w.clock.now().Add(90 * 24 * time.Hour)
+	ends := w.clock.Now().Add(90 * 24 * time.Hour)
 	c := tenants.Credential{
-		ID: tenants.NewID[tenants.CredentialID](w.clock.now()), Kind: tenants.P12, Bundle: bundle, Environment: tenants.Auto,
-		NotAfter: ends, Fingerprint: "one", State: tenants.CredentialActive, CreatedAt: w.clock.now(),
+		ID: tenants.NewID[tenants.CredentialID](w.clock.Now()), Kind: tenants.P12, Bundle: bundle, Environment: tenants.Auto,
+		NotAfter: ends, Fingerprint: "one", State: tenants.CredentialActive, CreatedAt: w.clock.Now(),
 	}
 	must(t, w.scope.Credentials().Add(t.Context(), c, []byte("x")))
 	look := func(left time.Duration, want string, count int64) {
 		t.Helper()
-		w.clock.pass(ends.Sub(w.clock.now()) - left)
+		w.clock.Pass(ends.Sub(w.clock.Now()) - left)
 		for range 2 { // the second time changes nothing
 			must(t, w.monitor.Review(t.Context()))
 		}
@@ -66,13 +66,13 @@ func TestAnOldRefusalIsResolved(t *testing.T) {
 			t.Fatalf("%d alerts, want %d", n, want)
 		}
 	}
-	w.clock.pass(2 * time.Hour)
+	w.clock.Pass(2 * time.Hour)
 	open(1) // not used since
-	must(t, w.scope.Credentials().NoteUse(t.Context(), c.ID, w.clock.now()))
+	must(t, w.scope.Credentials().NoteUse(t.Context(), c.ID, w.clock.Now()))
 	open(0)
 	_, err = w.scope.Alerts().Raise(t.Context(), tenants.AlertTokensRefused, target, "x")
 	must(t, err)
-	w.clock.pass(2 * time.Minute)
-	must(t, w.scope.Credentials().NoteUse(t.Context(), c.ID, w.clock.now()))
+	w.clock.Pass(2 * time.Minute)
+	must(t, w.scope.Credentials().NoteUse(t.Context(), c.ID, w.clock.Now()))
 	open(1) // too soon
 }

@@ -15,39 +15,12 @@ import (
 	"carillon/app/health"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
+	"carillon/app/push/pushtest"
 	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/tenants/store/storetest"
 )
-
-// clock is real time plus what the test adds; once stopped, only what the test adds passes.
-type clock struct {
-	mu sync.Mutex // guards both
-	by time.Duration
-	at time.Time // zero = it runs
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.at.IsZero() {
-		return c.at.Add(c.by)
-	}
-	return time.Now().Add(c.by)
-}
-
-func (c *clock) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = time.Now()
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.by += d
-}
 
 // logText is a log that a test reads.
 type logText struct {
@@ -67,36 +40,13 @@ func (l *logText) count(what string) int {
 	return strings.Count(l.text.String(), what)
 }
 
-// script is an Apple that answers at once, as the test tells it.
-type script struct {
-	mu     sync.Mutex // guards both
-	status int
-	reason string
-	pushes int
-}
-
-func (s *script) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pushes++
-	now := time.Now()
-	return push.Answer{APNsID: p.APNsID, Environment: p.Environment, Status: s.status, Reason: s.reason, Tries: 1, SentAt: now,
-		AnsweredAt: now.Add(time.Second)}
-}
-
-func (s *script) set(status int, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.status, s.reason = status, reason
-}
-
 // world is one tenant with a real store, a real switchboard and the parts of package health.
 type world struct {
 	t           *testing.T
-	clock       *clock
+	clock       *pushtest.Clock
 	log         logText
 	store       *store.Store
-	apple       *script
+	apple       *pushtest.Script
 	pusher      switchboard.Pusher
 	config      health.CredentialsConfig
 	credentials *health.Credentials
@@ -111,10 +61,10 @@ const bundle = "com.example.app"
 // newWorld has an Apple that is a script and accepts every push.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, apple: &script{status: 200}}
+	w := &world{t: t, clock: &pushtest.Clock{}, apple: &pushtest.Script{}}
 	w.pusher = w.apple
-	w.store = storetest.OpenConfig(t, store.Config{Now: w.clock.now})
-	w.config = health.CredentialsConfig{Store: w.store, Now: w.clock.now}
+	w.store = storetest.OpenConfig(t, store.Config{Now: w.clock.Now})
+	w.config = health.CredentialsConfig{Store: w.store, Now: w.clock.Now}
 	w.addTenant()
 	w.open()
 	w.upload("TEAM000001", "KEY0000001")
@@ -125,7 +75,7 @@ func newWorld(t *testing.T) *world {
 // new credential for the environments given, or for both.
 func realWorld(t *testing.T, environments ...string) (*world, *apnstest.Apple) {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}}
+	w := &world{t: t, clock: &pushtest.Clock{}}
 	apple, err := apnstest.New(apnstest.Config{})
 	must(t, err)
 	t.Cleanup(func() { must(t, apple.Close()) })
@@ -138,8 +88,8 @@ func realWorld(t *testing.T, environments ...string) (*world, *apnstest.Apple) {
 	must(t, err)
 	t.Cleanup(func() { must(t, sender.Close()) })
 	w.pusher = sender
-	w.store = storetest.OpenConfig(t, store.Config{Now: w.clock.now})
-	w.config = health.CredentialsConfig{Store: w.store, Probe: sender, Now: w.clock.now,
+	w.store = storetest.OpenConfig(t, store.Config{Now: w.clock.Now})
+	w.config = health.CredentialsConfig{Store: w.store, Probe: sender, Now: w.clock.Now,
 		Added: func(c tenants.Credential, k *push.Key) {
 			public, _ := k.Public()
 			must(t, apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public, Environments: environments}))
@@ -157,7 +107,7 @@ func (w *world) open() {
 	w.credentials, err = health.NewCredentials(w.config)
 	must(w.t, err)
 	log := slog.New(slog.NewTextHandler(&w.log, nil))
-	w.monitor, err = health.NewMonitor(health.Config{Store: w.store, Now: w.clock.now, Log: log})
+	w.monitor, err = health.NewMonitor(health.Config{Store: w.store, Now: w.clock.Now, Log: log})
 	must(w.t, err)
 	w.openBoard()
 }
@@ -166,7 +116,7 @@ func (w *world) open() {
 func (w *world) openBoard() {
 	w.t.Helper()
 	board, err := switchboard.New(switchboard.Config{
-		Store: w.store, Push: w.pusher, Keys: w.credentials, Health: w.monitor, Bus: bus.New(), Now: w.clock.now,
+		Store: w.store, Push: w.pusher, Keys: w.credentials, Health: w.monitor, Bus: bus.New(), Now: w.clock.Now,
 		Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	})
 	must(w.t, err)
@@ -191,10 +141,10 @@ func closeBoard(t *testing.T, b *switchboard.Board) {
 func (w *world) addTenant() {
 	w.t.Helper()
 	tenant := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](w.clock.now()), Slug: "example", Name: "Example", Industry: tenants.Salon,
-		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.now(),
+		ID: tenants.NewID[tenants.TenantID](w.clock.Now()), Slug: "example", Name: "Example", Industry: tenants.Salon,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.Now(),
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(tenants.NewID[tenants.KeyID](w.clock.now())), Name: "test"}}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(tenants.NewID[tenants.KeyID](w.clock.Now())), Name: "test"}}
 	must(w.t, w.store.Tenants().Add(w.t.Context(), who, tenant))
 	w.caller = switchboard.Caller{Tenant: tenant, Who: who}
 	w.scope = w.store.For(tenant.ID).By(who)
@@ -229,7 +179,7 @@ func upload(w *world, to *health.Credentials, team, keyID string) tenants.Creden
 
 func (w *world) device(person string) tenants.Device {
 	w.t.Helper()
-	now := w.clock.now()
+	now := w.clock.Now()
 	d := tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](now), Tenant: w.caller.Tenant.ID, Bundle: bundle, Environment: tenants.Production,
 		Token:  strings.ReplaceAll(tenants.NewRandomID()+tenants.NewRandomID(), "-", ""),

@@ -111,7 +111,7 @@ func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	w := newWorld(t, tenants.Salon)
 	w.voice()
 	broken := errors.New("the agent's server is away")
-	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](w.clock.now()), Name: "Reception", Kind: "far", CreatedAt: w.clock.now()}
+	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](w.clock.Now()), Name: "Reception", Kind: "far", CreatedAt: w.clock.Now()}
 	must(t, w.scope.Agents().Add(t.Context(), agent))
 	open := w.config.Agents
 	w.config.Agents = func(ctx context.Context, a tenants.Agent) (gateway.Agent, error) {

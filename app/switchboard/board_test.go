@@ -3,7 +3,6 @@ package switchboard_test
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"carillon/app/health"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
+	"carillon/app/push/pushtest"
 	"carillon/app/switchboard"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -20,39 +20,10 @@ import (
 	"carillon/tenants/store"
 )
 
-// clock is real time plus what the test adds; once it is stopped, only what the test adds passes,
-// and a slow machine is no slower.
-type clock struct {
-	mu sync.Mutex // guards both
-	by time.Duration
-	at time.Time // zero = it runs
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.at.IsZero() {
-		return c.at.Add(c.by)
-	}
-	return time.Now().Add(c.by)
-}
-
-func (c *clock) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = time.Now()
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.by += d
-}
-
 // world is one board with a real store, a real sender and an Apple.
 type world struct {
 	t      *testing.T
-	clock  *clock
+	clock  *pushtest.Clock
 	store  *store.Store
 	apple  *apnstest.Apple
 	board  *switchboard.Board
@@ -69,10 +40,10 @@ type world struct {
 
 func newWorld(t *testing.T, industry tenants.Industry) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, dir: t.TempDir(), bundle: "com.example.app"}
+	w := &world{t: t, clock: &pushtest.Clock{}, dir: t.TempDir(), bundle: "com.example.app"}
 	keys, err := seal.Parse([]byte(seal.Generate()))
 	must(t, err)
-	cfg := store.Config{Dir: w.dir, Seal: keys, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+	cfg := store.Config{Dir: w.dir, Seal: keys, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 		Observe: func(string) { w.statements.Add(1) }}
 	_, err = store.Migrate(t.Context(), cfg)
 	must(t, err)
@@ -91,7 +62,7 @@ func newWorld(t *testing.T, industry tenants.Industry) *world {
 	must(t, err)
 	t.Cleanup(func() { must(t, sender.Close()) })
 	w.config = switchboard.Config{
-		Store: w.store, Push: sender, Bus: bus.New(), Now: w.clock.now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Store: w.store, Push: sender, Bus: bus.New(), Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	w.open()
 	w.furnish(industry)
@@ -102,14 +73,14 @@ func newWorld(t *testing.T, industry tenants.Industry) *world {
 func (w *world) open() {
 	var err error
 	w.credentials, err = health.NewCredentials(health.CredentialsConfig{
-		Store: w.store, Now: w.clock.now,
+		Store: w.store, Now: w.clock.Now,
 		Added: func(c tenants.Credential, k *push.Key) {
 			public, _ := k.Public()
 			must(w.t, w.apple.Register(apnstest.Key{Team: c.Team, KeyID: c.KeyID, Public: public}))
 		},
 	})
 	must(w.t, err)
-	monitor, err := health.NewMonitor(health.Config{Store: w.store, Now: w.clock.now, Log: w.config.Log})
+	monitor, err := health.NewMonitor(health.Config{Store: w.store, Now: w.clock.Now, Log: w.config.Log})
 	must(w.t, err)
 	w.config.Keys, w.config.Health = w.credentials, monitor
 	b, err := switchboard.New(w.config)
@@ -137,8 +108,8 @@ func (w *world) voice() {
 func (w *world) furnish(industry tenants.Industry) {
 	w.t.Helper()
 	tenant := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](w.clock.now()), Slug: "example", Name: "Example", Industry: industry,
-		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.now(),
+		ID: tenants.NewID[tenants.TenantID](w.clock.Now()), Slug: "example", Name: "Example", Industry: industry,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.Now(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000a", Name: "test"}}
 	must(w.t, w.store.Tenants().Add(w.t.Context(), who, tenant))
@@ -154,7 +125,7 @@ func (w *world) furnish(industry tenants.Industry) {
 
 func (w *world) device(person string) tenants.Device {
 	w.t.Helper()
-	now := w.clock.now()
+	now := w.clock.Now()
 	d := tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](now), Tenant: w.caller.Tenant.ID, Token: token(),
 		Bundle: w.bundle, Environment: tenants.Production, Person: person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
@@ -219,33 +190,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// script is an Apple that answers at once, as the test tells it.
-type script struct {
-	mu     sync.Mutex // guards both
-	answer func(push.Push) (status int, reason string)
-	pushes []push.Push
-	at     []time.Time
-}
-
-func (s *script) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pushes, s.at = append(s.pushes, p), append(s.at, time.Now())
-	status, reason := s.answer(p)
-	now := time.Now()
-	return push.Answer{
-		APNsID: p.APNsID, Environment: p.Environment, Status: status, Reason: reason, Tries: 1,
-		SentAt: now, AnsweredAt: now.Add(time.Second),
-	}
-}
-
-func always(status int, reason string) func(push.Push) (int, string) {
-	return func(push.Push) (int, string) { return status, reason }
-}
-
 // scripted is a world whose Apple is a script.
-func scripted(t *testing.T, change func(*switchboard.Config)) (*world, *script) {
-	w, s := newWorld(t, tenants.Salon), &script{answer: always(200, "")}
+func scripted(t *testing.T, change func(*switchboard.Config)) (*world, *pushtest.Script) {
+	w, s := newWorld(t, tenants.Salon), &pushtest.Script{}
 	w.config.Push = s
 	if change != nil {
 		change(&w.config)

@@ -86,9 +86,9 @@ func TestATenantRingsTwentyTimesASecond(t *testing.T) {
 func TestAFloodDelaysNobodyElse(t *testing.T) {
 	t.Parallel()
 	w, _ := scripted(t, func(c *switchboard.Config) { c.RingsPerSecond = 20 })
-	w.clock.stop()
+	w.clock.Stop()
 	a, da := w.caller, w.device("")
-	w.caller.Tenant.ID, w.caller.Tenant.Slug = tenants.NewID[tenants.TenantID](w.clock.now()), "quiet"
+	w.caller.Tenant.ID, w.caller.Tenant.Slug = tenants.NewID[tenants.TenantID](w.clock.Now()), "quiet"
 	must(t, w.store.Tenants().Add(t.Context(), w.caller.Who, w.caller.Tenant))
 	w.scope = w.store.For(w.caller.Tenant.ID).By(w.caller.Who)
 	_, file, err := apnstest.NewKey("TEAM000002", "KEY0000002")
@@ -149,12 +149,12 @@ func TestPushesToOneDeviceAreSpaced(t *testing.T) {
 		w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	}
 	w.settle()
-	if len(apple.at) != 4 {
-		t.Fatalf("%d pushes", len(apple.at))
+	if len(apple.Pushes()) != 4 {
+		t.Fatalf("%d pushes", len(apple.Pushes()))
 	}
-	for i, at := range apple.at {
-		if at.Sub(begin) < time.Duration(i)*spacing { // a late machine only makes it later
-			t.Errorf("push %d left %v after the first could", i, at.Sub(begin))
+	for i, p := range apple.Pushes() {
+		if p.At.Sub(begin) < time.Duration(i)*spacing { // a late machine only makes it later
+			t.Errorf("push %d left %v after the first could", i, p.At.Sub(begin))
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestAPushThatWaitsHoldsNobodyUp(t *testing.T) {
 	_, err := w.board.Cancel(t.Context(), w.caller, waits.ID)
 	must(t, err)
 	w.settle()
-	if len(apple.pushes) != 2 || apple.pushes[1].Token != other.Token {
-		t.Errorf("pushed %+v", apple.pushes)
+	if len(apple.Pushes()) != 2 || apple.Pushes()[1].Token != other.Token {
+		t.Errorf("pushed %+v", apple.Pushes())
 	}
 }

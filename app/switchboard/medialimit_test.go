@@ -47,7 +47,7 @@ func TestMediaOfOneRingIsLimited(t *testing.T) {
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	w.settle()
-	w.clock.stop()
+	w.clock.Stop()
 	answer := func() error { _, err := w.board.Answer(t.Context(), d, r.ID, "v=0"); return err }
 	restart := func() error { _, err := w.board.Trickle(t.Context(), d, r.ID, "*", "a=ice-ufrag:x"); return err }
 	for _, row := range []struct {
@@ -70,7 +70,7 @@ func TestMediaOfOneRingIsLimited(t *testing.T) {
 		if n := w.statements.Load() - before; row.code == "too_many_answers" && n != 0 {
 			t.Errorf("%s cost %d statements", row.code, n)
 		}
-		w.clock.pass(wait)
+		w.clock.Pass(wait)
 		must(t, row.do())
 	}
 }
@@ -80,8 +80,8 @@ func TestMediaOfOneRingIsLimited(t *testing.T) {
 func TestMediaIsLimitedByDeviceAndTenant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
-	w.clock.stop()
-	ring := func() tenants.RingID { return tenants.NewID[tenants.RingID](w.clock.now()) }
+	w.clock.Stop()
+	ring := func() tenants.RingID { return tenants.NewID[tenants.RingID](w.clock.Now()) }
 	devices := func(tenant tenants.TenantID) (n int, err error) {
 		for ; n < 1000; n++ {
 			d := tenants.Device{ID: tenants.DeviceID(fmt.Sprint(tenant, n)), Tenant: tenant}

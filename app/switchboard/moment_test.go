@@ -18,7 +18,7 @@ func TestARingEndsAtItsMoment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, tenants.Salon)
-			w.clock.stop()
+			w.clock.Stop()
 			w.voice()
 			d := w.device("")
 			r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, TTL: 20 * time.Second})
@@ -26,7 +26,7 @@ func TestARingEndsAtItsMoment(t *testing.T) {
 			if got := r.ExpiresAt.Sub(r.CreatedAt); got != 20*time.Second {
 				t.Fatalf("the ring lasts %s", got)
 			}
-			w.clock.pass(r.ExpiresAt.Sub(w.clock.now()) + c.after)
+			w.clock.Pass(r.ExpiresAt.Sub(w.clock.Now()) + c.after)
 			_, err := w.board.Answer(t.Context(), d, r.ID, "v=0") // a bad offer, which is looked at only while the ring lasts
 			if gone := tenants.KindOf(err) == tenants.Gone; err == nil || gone != c.ended {
 				t.Errorf("an answer: %v", err)

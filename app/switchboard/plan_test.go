@@ -27,14 +27,14 @@ func TestAPlanSaysWhetherAPhoneRings(t *testing.T) {
 		}
 	}
 	w.state(w.place(ask).ID, tenants.Pushed) // without a subscription everything rings
-	now := w.clock.now()
+	now := w.clock.Now()
 	must(t, w.scope.Subscription().Set(t.Context(), w.store.Plans().Trial("", "starter", now)))
 	first := w.place(ask)
 	w.state(first.ID, tenants.Pushed)
-	w.clock.pass(14 * 24 * time.Hour)
+	w.clock.Pass(14 * 24 * time.Hour)
 	refused("trial_ended", tenants.Unpaid)
 
-	must(t, w.scope.Subscription().Set(t.Context(), w.store.Plans().Assigned("", "starter", w.clock.now(), time.Time{})))
+	must(t, w.scope.Subscription().Set(t.Context(), w.store.Plans().Assigned("", "starter", w.clock.Now(), time.Time{})))
 	w.place(ask)
 	rings, _, err := w.scope.Rings().List(t.Context(), store.RingQuery{})
 	must(t, err)
@@ -48,7 +48,7 @@ func TestAPlanCarriesSoManyCalls(t *testing.T) {
 	w := newWorld(t, tenants.Salon)
 	w.voice()
 	d := w.device("")
-	must(t, w.scope.Subscription().Set(t.Context(), w.store.Plans().Assigned("", "starter", w.clock.now(), time.Time{})))
+	must(t, w.scope.Subscription().Set(t.Context(), w.store.Plans().Assigned("", "starter", w.clock.Now(), time.Time{})))
 	ask := tenants.Request{To: tenants.To{Device: d.ID}}
 	for range 5 {
 		r := w.place(ask)

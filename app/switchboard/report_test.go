@@ -19,11 +19,11 @@ func TestFactsOfAPhoneStayInItsOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, tenants.Salon)
-			w.clock.stop()
+			w.clock.Stop()
 			d := w.device("")
 			r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 			w.state(r.ID, tenants.Pushed)
-			w.clock.pass(time.Second)
+			w.clock.Pass(time.Second)
 			phone := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 			for _, rep := range []switchboard.Report{
 				{Kind: tenants.FactWoke, At: phone, SentAt: phone},

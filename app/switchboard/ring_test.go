@@ -69,7 +69,7 @@ func TestAClinicsPushNamesNobody(t *testing.T) {
 func TestEndings(t *testing.T) {
 	t.Parallel()
 	expire := func(w *world, r *tenants.Ring) {
-		w.clock.pass(31 * time.Second)
+		w.clock.Pass(31 * time.Second)
 		must(w.t, w.board.Sweep(w.t.Context()))
 	}
 	for name, c := range map[string]struct {

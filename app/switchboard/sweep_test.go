@@ -19,26 +19,26 @@ import (
 func TestARingWhoseProcessDied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
-	w.clock.stop() // leases run out with time
+	w.clock.Stop() // leases run out with time
 	d := w.device("")
 	r := w.orphans(1, d)[0]
 	must(t, w.board.Sweep(t.Context()))
 	if n := w.apple.Total(); n != 0 {
 		t.Fatalf("swept before its lease ran out: %d pushes", n)
 	}
-	w.clock.pass(4 * time.Second)
+	w.clock.Pass(4 * time.Second)
 	must(t, w.board.Sweep(t.Context()))
 	w.state(r.ID, tenants.Pushed)
 	if p := w.apple.Delivered(); len(p) != 1 || p[0].APNsID != r.Attempts[0].Push.APNsID {
 		t.Fatalf("pushed %+v", p)
 	}
-	w.clock.pass(4 * time.Second)
+	w.clock.Pass(4 * time.Second)
 	must(t, w.board.Sweep(t.Context()))
 	if n := w.apple.Total(); n != 1 {
 		t.Errorf("an answered push was sent again: %d", n)
 	}
 	late := w.orphans(1, d)[0]
-	w.clock.pass(time.Minute)
+	w.clock.Pass(time.Minute)
 	must(t, w.board.Sweep(t.Context()))
 	if got := w.state(late.ID, tenants.Missed); got.EndReason != tenants.ReasonNotPushed {
 		t.Errorf("ended by %s", got.EndReason)
@@ -51,21 +51,21 @@ func TestARingWhoseProcessDied(t *testing.T) {
 func TestACallWhoseServerDied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
-	w.clock.stop()
+	w.clock.Stop()
 	w.voice()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	call := w.dial(d, r)
 	<-call.Heard()
-	w.clock.pass(20 * time.Second)
+	w.clock.Pass(20 * time.Second)
 	must(t, w.board.Renew(t.Context()))
-	w.clock.pass(20 * time.Second)
+	w.clock.Pass(20 * time.Second)
 	w.open() // a second process, which carries no call
 	must(t, w.board.Sweep(t.Context()))
 	if got, err := w.scope.Rings().Get(t.Context(), r.ID); err != nil || got.State != tenants.Answered {
 		t.Fatalf("a renewed call was taken for dead: %s %v", got.State, err)
 	}
-	w.clock.pass(20 * time.Second)
+	w.clock.Pass(20 * time.Second)
 	must(t, w.board.Sweep(t.Context()))
 	if got := w.state(r.ID, tenants.Failed); got.EndReason != tenants.ReasonBroken {
 		t.Errorf("ended by %s", got.EndReason)
@@ -78,7 +78,7 @@ func (w *world) orphans(n int, devices ...tenants.Device) (rings []*tenants.Ring
 	credentials, _, err := w.scope.Credentials().List(w.t.Context(), store.Page{})
 	must(w.t, err)
 	for range n {
-		now := w.clock.now()
+		now := w.clock.Now()
 		r := &tenants.Ring{
 			ID: tenants.NewID[tenants.RingID](now), Tenant: w.caller.Tenant.ID, State: tenants.Placed,
 			To: tenants.To{Device: devices[0].ID}, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second),
@@ -108,19 +108,19 @@ func TestRingsToPushComeBeforeRingsToEnd(t *testing.T) {
 	w, pushes := scripted(t, func(c *switchboard.Config) {
 		c.Audiences = []switchboard.Audience{heardFacts{"", &mu, &all}}
 	})
-	w.clock.stop()
+	w.clock.Stop()
 	d := w.device("")
 	late := w.orphans(150, d)
-	w.clock.pass(time.Minute)
+	w.clock.Pass(time.Minute)
 	live := w.orphans(150, d)
-	w.clock.pass(4 * time.Second)
+	w.clock.Pass(4 * time.Second)
 	before, needed := w.statements.Load(), int64(0)
-	pushes.answer = func(push.Push) (int, string) {
+	pushes.SayEach(func(push.Push) (int, string) {
 		if needed == 0 { // the first push
 			needed = w.statements.Load() - before
 		}
 		return 200, ""
-	}
+	})
 	must(t, w.board.Sweep(t.Context()))
 	w.settle()
 	if needed > 60 {
@@ -147,19 +147,19 @@ func TestRingsToPushComeBeforeRingsToEnd(t *testing.T) {
 func TestAPersonsOtherPhoneIsPushedAfterACrash(t *testing.T) {
 	t.Parallel()
 	w, pushes := scripted(t, nil)
-	w.clock.stop()
+	w.clock.Stop()
 	one, other := w.device("ada"), w.device("ada")
-	pushes.answer = func(p push.Push) (int, string) {
+	pushes.SayEach(func(p push.Push) (int, string) {
 		if p.Token == other.Token {
 			return 0, "" // no answer came
 		}
 		return 200, ""
-	}
+	})
 	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
 	w.settle()
-	pushes.answer = always(200, "")
+	pushes.Say(200, "")
 	w.open() // a second process
-	w.clock.pass(4 * time.Second)
+	w.clock.Pass(4 * time.Second)
 	must(t, w.board.Sweep(t.Context()))
 	w.settle()
 	got, err := w.scope.Rings().Get(t.Context(), r.ID)
@@ -169,7 +169,7 @@ func TestAPersonsOtherPhoneIsPushedAfterACrash(t *testing.T) {
 			t.Errorf("the push of %s was answered %d", d.Name, a.Push.Status)
 		}
 	}
-	if n := len(pushes.pushes); n != 3 {
+	if n := len(pushes.Pushes()); n != 3 {
 		t.Errorf("%d pushes, want 3", n)
 	}
 }
@@ -178,7 +178,7 @@ func TestAPersonsOtherPhoneIsPushedAfterACrash(t *testing.T) {
 func TestARingThatCannotEndKeepsNoOther(t *testing.T) {
 	t.Parallel()
 	w, _ := scripted(t, nil)
-	w.clock.stop()
+	w.clock.Stop()
 	rings := w.orphans(3, w.device(""))
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, "carillon.db"))
 	must(t, err)
@@ -188,7 +188,7 @@ func TestARingThatCannotEndKeepsNoOther(t *testing.T) {
 		INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail)
 		SELECT x'', ring_id, attempt_id, 'expired', at, at, 0, 0, '' FROM facts ORDER BY seq LIMIT 1`)
 	must(t, err)
-	w.clock.pass(time.Minute)
+	w.clock.Pass(time.Minute)
 	if err := w.board.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), string(rings[0].ID)) {
 		t.Errorf("the sweep says %v", err)
 	}
