@@ -174,7 +174,7 @@ func TestWaitingForALostPhoneIsNoTalk(t *testing.T) {
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	_, err := w.board.Answer(t.Context(), d, r.ID, "v=0")
 	must(t, err)
-	first := w.clock.now()
+	first := w.clock.Now()
 	m.on(gateway.Event{Kind: gateway.Connected, At: first})
 	m.on(gateway.Event{Kind: gateway.Ended, Reason: gateway.MediaFailed, At: first.Add(50 * time.Second),
 		Quality: gateway.Quality{FirstIn: first, LastIn: first.Add(30 * time.Second)}})

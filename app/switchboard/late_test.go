@@ -76,7 +76,7 @@ func TestCancelOfAnotherTenantHangsUpNothing(t *testing.T) {
 	call := w.dial(d, r)
 	<-call.Heard()
 	stranger := w.caller
-	stranger.Tenant.ID = tenants.NewID[tenants.TenantID](w.clock.now())
+	stranger.Tenant.ID = tenants.NewID[tenants.TenantID](w.clock.Now())
 	if _, err := w.board.Cancel(t.Context(), stranger, r.ID); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("a stranger's cancel: %v", err)
 	}
