@@ -73,7 +73,7 @@ func TestASilentPhoneRaisesAnAlert(t *testing.T) {
 			_, err := w.board.Report(t.Context(), d, r.ID, switchboard.Report{Kind: say})
 			must(t, err)
 		}
-		w.clock.pass(61 * time.Second)
+		w.clock.Pass(61 * time.Second)
 		must(t, w.board.Sweep(t.Context()))
 	}
 	round("")
