@@ -29,6 +29,24 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// TestIDsSortByTheirMicrosecond: a list by id is a list by age, and a moment is a bound of it.
+func TestIDsSortByTheirMicrosecond(t *testing.T) {
+	t.Parallel()
+	start := time.UnixMilli(1_700_000_000_122)
+	last := NewID[RingID](start)
+	for us := 1; us <= 3000; us++ {
+		at := start.Add(time.Duration(us) * time.Microsecond)
+		first, next := FirstID[RingID](at), NewID[RingID](at.Add(999))
+		if last >= first || next < first || !ValidID(string(first)) {
+			t.Fatalf("%d µs on: %s, bound %s, %s", us, last, first, next)
+		}
+		last = next
+	}
+	if got := FirstID[RingID](time.Time{}); got != "00000000-0000-7000-8000-000000000000" {
+		t.Errorf("the first id of no time is %s", got)
+	}
+}
+
 func TestPhoneTime(t *testing.T) {
 	t.Parallel()
 	received := time.Unix(1_700_000_000, 0)

@@ -201,10 +201,9 @@ CREATE TABLE rings (
 	to_person_low TEXT COLLATE "C" GENERATED ALWAYS AS (LOWER(to_person)) STORED,
 	PRIMARY KEY (tenant_id, id)
 );
-CREATE INDEX rings_created ON rings (tenant_id, created_at, id);
 CREATE INDEX rings_due ON rings (due_at) WHERE due_at IS NOT NULL;
 -- Missed, failed, declined rings: written once, when a ring ends.
-CREATE INDEX rings_ended ON rings (tenant_id, state, created_at) WHERE ended_at > 0;
+CREATE INDEX rings_ended ON rings (tenant_id, state, id) WHERE ended_at > 0;
 -- For a search by the beginning of a reference or a person; rings without one are not in it.
 CREATE INDEX rings_reference ON rings (tenant_id, reference_low) WHERE reference <> '';
 CREATE INDEX rings_person ON rings (tenant_id, to_person_low) WHERE to_person <> '';

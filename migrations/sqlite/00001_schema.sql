@@ -20,7 +20,7 @@ CREATE TABLE tenants (
 	time_zone     TEXT   NOT NULL,
 	ring_ttl      BIGINT NOT NULL, -- microseconds
 	default_agent BLOB   NOT NULL, -- not set = the built-in agent
-	audit_seq     BIGINT NOT NULL DEFAULT 0, -- the last seq used in audits; grows by one, without a gap
+	audit_seq     BIGINT NOT NULL DEFAULT 0, -- PostgreSQL's; here the one writer reads the last seq from audits
 	created_at    BIGINT NOT NULL
 ) WITHOUT ROWID;
 
@@ -196,10 +196,9 @@ CREATE TABLE rings (
 	due_at     BIGINT,           -- when the sweep must look at it; NULL once it has ended
 	PRIMARY KEY (tenant_id, id)
 ) WITHOUT ROWID;
-CREATE INDEX rings_created ON rings (tenant_id, created_at);
 CREATE INDEX rings_due ON rings (due_at) WHERE due_at IS NOT NULL;
 -- Missed, failed, declined rings: written once, when a ring ends.
-CREATE INDEX rings_ended ON rings (tenant_id, state, created_at) WHERE ended_at > 0;
+CREATE INDEX rings_ended ON rings (tenant_id, state) WHERE ended_at > 0;
 -- For a search by the beginning of a reference or a person; rings without one are not in it.
 CREATE INDEX rings_reference ON rings (tenant_id, LOWER(reference)) WHERE reference <> '';
 CREATE INDEX rings_person ON rings (tenant_id, LOWER(to_person)) WHERE to_person <> '';
@@ -246,9 +245,11 @@ CREATE TABLE attempts (
 ) WITHOUT ROWID;
 CREATE INDEX attempts_device ON attempts (tenant_id, device_id);
 
--- AUTOINCREMENT: a seq is never used twice, not even after rows were deleted; readers resume by it.
+-- A seq is never used twice, not even after rows were deleted; readers resume by it. It is one more
+-- than the highest, and the newest fact is never deleted. (AUTOINCREMENT would write one more page
+-- for each commit.)
 CREATE TABLE facts (
-	seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+	seq         INTEGER PRIMARY KEY,
 	tenant_id   BLOB    NOT NULL,
 	ring_id     BLOB    NOT NULL,
 	attempt_id  BLOB    NOT NULL,

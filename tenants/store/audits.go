@@ -51,7 +51,8 @@ func (t *tx) counter(id tenants.TenantID) error {
 		return nil
 	}
 	var seq int64
-	if err := t.row("SELECT audit_seq FROM tenants WHERE id = ?"+t.hold(), []any{uuid(id)}, &seq); err != nil {
+	query, args := t.d.dialect.lastAudit(uuid(id))
+	if err := t.row(query, args, &seq); err != nil {
 		return missing(err, "tenant")
 	}
 	t.audits[id] = seq

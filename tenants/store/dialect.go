@@ -80,6 +80,16 @@ func (d dialect) holdFree() string {
 	return ""
 }
 
+// lastAudit reads the last seq of a tenant's audits. SQLite's one writer looks at the audits, which
+// are never deleted; PostgreSQL keeps the seq in the tenant's row, which a group holds until its
+// commit.
+func (d dialect) lastAudit(tenant uuid) (query string, args []any) {
+	if d == lite {
+		return "SELECT COALESCE((SELECT MAX(seq) FROM audits WHERE tenant_id = ?), 0) FROM tenants WHERE id = ?", []any{tenant, tenant}
+	}
+	return "SELECT audit_seq FROM tenants WHERE id = ?" + d.hold(), []any{tenant}
+}
+
 // countsSeqs reports that the rows of one INSERT get consecutive seqs, of which the driver says the
 // last; PostgreSQL returns each.
 func (d dialect) countsSeqs() bool { return d == lite }
@@ -102,6 +112,16 @@ func (d dialect) idDigits(column string) string {
 		return "LOWER(HEX(" + column + "))"
 	}
 	return "REPLACE(CAST(" + column + " AS TEXT), '-', '')"
+}
+
+// collected orders by a column of ids, newest first, and goes before a list's own order where few
+// rows are found by another index: no index gives it, so the planner collects and sorts them
+// instead of walking through every row in the list's order.
+func (d dialect) collected(column string) string {
+	if d == lite {
+		return "+" + column + " DESC"
+	}
+	return "CAST(" + column + " AS TEXT) DESC"
 }
 
 // lower is a column of rings in lower case, as its index has it. PostgreSQL stores it, because its

@@ -325,8 +325,7 @@ func indexed(t *testing.T, address string) {
 			"'a~'": "rings_person.*to_person_low",
 		"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN '0190aaaa-0000-0000-0000-000000000000' AND " +
 			"'0190aaaa-ffff-ffff-ffff-ffffffffffff'": "Index Cond.*id >=",
-		"SELECT id FROM rings WHERE tenant_id = ? AND (created_at, id) < (1, '0190aaaa-0000-0000-0000-000000000000') ORDER BY created_at " +
-			"DESC, id DESC": "rings_created.*ROW",
+		"SELECT id FROM rings WHERE tenant_id = ? AND id < '0190aaaa-0000-0000-0000-000000000000' ORDER BY id DESC": "rings_pkey.*id <",
 	} {
 		rows, err := store.Explain(t.Context(), owner, query, id)
 		if err != nil {

@@ -43,7 +43,7 @@ const outcomeFacts = " LEFT JOIN facts f ON f.tenant_id = a.tenant_id AND f.ring
 	"AND f.kind IN ('woke', 'shown', 'failed_to_show', 'silenced', 'declined', 'busy', 'answered') " +
 	"GROUP BY a.ring_id, a.id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, r.expires_at, " +
 	"r.ended_at " +
-	"ORDER BY r.created_at DESC, a.ring_id DESC, a.id"
+	"ORDER BY a.ring_id DESC, a.id"
 
 // Outcomes tell how the attempts on the tenant's devices came out; phone health is judged by them.
 type Outcomes struct{ *scope }
@@ -64,9 +64,9 @@ func (s Outcomes) OfDevice(ctx context.Context, d tenants.DeviceID, limit int) (
 // bounds the rings, so that the answer costs the same however many there are.
 func (s Outcomes) Since(ctx context.Context, since time.Time, limit int) ([]tenants.Outcome, error) {
 	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, id, created_at, expires_at, ended_at FROM rings "+
-		"WHERE tenant_id = ? AND created_at >= ? ORDER BY created_at DESC LIMIT ?) r JOIN attempts a ON a.tenant_id = r.tenant_id AND "+
+		"WHERE tenant_id = ? AND id >= ? ORDER BY id DESC LIMIT ?) r JOIN attempts a ON a.tenant_id = r.tenant_id AND "+
 		"a.ring_id = r.id"+outcomeFacts,
-		uuid(s.id), micros(since), limit)
+		uuid(s.id), uuid(tenants.FirstID[tenants.RingID](since)), limit)
 }
 
 func (s *scope) outcomes(ctx context.Context, query string, args ...any) ([]tenants.Outcome, error) {

@@ -86,9 +86,25 @@ func page[T any](db *gorm.DB, after string, n int, key func(T) cursor) ([]T, str
 		}
 		db = db.Where("(created_at, id) < (?, ?)", c.at, c.id)
 	}
+	return pageOf(db.Order("created_at DESC, id DESC"), n, key)
+}
+
+// pageByID reads one page of rings, newest first: an id of a ring is as old as its ring.
+func pageByID[T any](db *gorm.DB, after string, n int, key func(T) cursor) ([]T, string, error) {
+	if after != "" {
+		c, err := parseCursor(after)
+		if err != nil {
+			return nil, "", err
+		}
+		db = db.Where("id < ?", c.id)
+	}
+	return pageOf(db.Order("id DESC"), n, key)
+}
+
+func pageOf[T any](db *gorm.DB, n int, key func(T) cursor) ([]T, string, error) {
 	var rows []T
 	n = limit(n)
-	if err := db.Order("created_at DESC, id DESC").Limit(n + 1).Find(&rows).Error; err != nil {
+	if err := db.Limit(n + 1).Find(&rows).Error; err != nil {
 		return nil, "", translate(err)
 	}
 	rows, next := cut(rows, n, key)

@@ -43,7 +43,10 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 	return p.count(), s.s.w.do(ctx, s.access(), func(t *tx) error {
 		if len(p.rings) > 0 {
 			args := some(s.id, p.rings)
-			if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.rings))+")", args...); err != nil {
+			// The newest fact of all stays: SQLite would give its seq again, and readers resume by
+			// seqs.
+			if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.rings))+") "+
+				"AND seq < (SELECT MAX(seq) FROM facts)", args...); err != nil {
 				return err
 			}
 			// Attempts and calls go with their ring.
@@ -73,9 +76,8 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
 func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
-	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND created_at <= ? AND due_at IS NULL ORDER BY created_at "+
-		"LIMIT ?",
-		uuid(s.id), micros(now.Add(-RingsKept)), retireMost)
+	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND id < ? AND due_at IS NULL ORDER BY id LIMIT ?",
+		uuid(s.id), uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-RingsKept))), retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}

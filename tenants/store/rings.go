@@ -361,16 +361,21 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 			rung = "EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)"
 		}
 		if db = db.Where(rung, uuid(s.id), uuid(q.Device)); !often {
-			db = db.Order(sorted)
+			db = db.Order(s.s.db.dialect.collected("id"))
 		}
 	}
-	db = between(db, "created_at", q.From, q.To)
+	if !q.From.IsZero() {
+		db = db.Where("id >= ?", uuid(tenants.FirstID[tenants.RingID](q.From)))
+	}
+	if !q.To.IsZero() {
+		db = db.Where("id < ?", uuid(tenants.FirstID[tenants.RingID](q.To)))
+	}
 	if q.Search != "" {
 		if db, err = s.search(ctx, db, strings.ToLower(q.Search)); err != nil {
 			return nil, "", err
 		}
 	}
-	rows, next, err := page(db, q.After, q.Limit, func(r ringRow) cursor { return cursor{r.Created, r.ID} })
+	rows, next, err := pageByID(db, q.After, q.Limit, func(r ringRow) cursor { return cursor{r.Created, r.ID} })
 	if err != nil {
 		return nil, "", err
 	}

@@ -11,11 +11,6 @@ import (
 // the rings from the newest finds a page of hits sooner.
 const searchMost = 5000
 
-// sorted goes before a list's own order where few rows are found by another index: no index gives
-// it, so the planner collects and sorts them instead of walking through every row in the list's
-// order.
-const sorted = "created_at + 0 DESC"
-
 // search narrows rings to those whose id, reference or person begins with text, or that rang a
 // device with text in its name. text is in lower case.
 func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB, error) {
@@ -50,7 +45,7 @@ func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 		return nil, translate(err)
 	}
 	if n[0] < searchMost {
-		return db.Where("id IN ("+all+")", args...).Order(sorted), nil
+		return db.Where("id IN ("+all+")", args...).Order(s.s.db.dialect.collected("id")), nil
 	}
 	begin := like("", text, "%")
 	found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(to_person) LIKE ? ESCAPE '\'`+

@@ -16,7 +16,6 @@ type tenantRow struct {
 	TimeZone     string
 	RingTTL      int64
 	DefaultAgent uuid
-	AuditSeq     int64
 	Created      int64 `gorm:"column:created_at"`
 }
 

@@ -87,6 +87,10 @@ func testRetire(b *bench) {
 	if after := tallies(); after >= before || after == 0 {
 		b.Errorf("counts: %d before, %d after", before, after)
 	}
+	facts := got.Facts()
+	if next := b.ring(s, d).Facts()[0].Seq; next <= facts[len(facts)-1].Seq {
+		b.Errorf("after all rings were removed the next fact has seq %d, and the last had %d", next, facts[len(facts)-1].Seq)
+	}
 	now, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 200})
 	b.must(err)
 	if len(now) < len(audits) {
