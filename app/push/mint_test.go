@@ -1,0 +1,105 @@
+package push
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// begin is the start of a term.
+var begin = time.Unix(1_700_000_000/3300*3300, 0)
+
+func TestIssueTimes(t *testing.T) {
+	t.Parallel()
+	half := bearerTerm / 2
+	for at, want := range map[time.Duration]time.Duration{
+		bearerLag - time.Second:                 -half, // it must be half a minute old when it is first used
+		bearerLag:                               0,
+		bearerTerm - bearerMinUse:               0,
+		bearerTerm - bearerMinUse + 1:           half, // the term's own would be renewed too soon
+		bearerTerm + bearerLag - 1:              half,
+		bearerTerm + bearerLag:                  bearerTerm,
+		2*bearerTerm - bearerMinUse + bearerLag: bearerTerm + half,
+	} {
+		if got := issueTime(begin.Add(at)).Sub(begin); got != want {
+			t.Errorf("first used %v into a term: issued at %v, want %v", at, got, want)
+		}
+	}
+	for at, want := range map[time.Duration]time.Duration{0: -half, time.Second: 0, half: 0, half + time.Second: half} {
+		if got := previousIssueTime(begin.Add(at)).Sub(begin); got != want {
+			t.Errorf("the one before %v was issued at %v, want %v", at, got, want)
+		}
+	}
+}
+
+func TestTokenLife(t *testing.T) {
+	t.Parallel()
+	b := &bearer{issued: begin}
+	for age, want := range map[time.Duration]bool{-1: false, 0: true, bearerLife - 1: true, bearerLife: false} {
+		if b.accepted(begin.Add(age)) != want {
+			t.Errorf("a token of %v: accepted is not %v", age, want)
+		}
+	}
+	if (*bearer)(nil).accepted(begin) {
+		t.Error("no token is accepted")
+	}
+}
+
+func TestTokenCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	var cache tokenCache
+	for i := range maxMints + 10 {
+		name := poolName{env: fmt.Sprint(i)}
+		m := &mint{}
+		if cache.mintFor(name, func() *mint { return m }) != m || len(cache.keys) > maxMints {
+			t.Fatalf("mint %d of %d", i, len(cache.keys))
+		}
+		if cache.mintFor(name, func() *mint { return nil }) != m {
+			t.Fatal("it was not kept")
+		}
+	}
+	if len(cache.keys) != maxMints {
+		t.Errorf("%d are kept", len(cache.keys))
+	}
+}
+
+// TestReplacedTokens: what follows when Apple does not accept the current token.
+func TestReplacedTokens(t *testing.T) {
+	t.Parallel()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := begin.Add(30 * time.Minute)
+	m := &mint{team: "TEAM123456", keyID: "KEY1234567", private: private, now: func() time.Time { return now }}
+	first, err := m.header()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, ok, err := m.replaceExpired(first)
+	if err != nil || !ok || second == first || !m.current.Load().issued.Equal(now.Add(-bearerMinUse)) {
+		t.Errorf("the token after an expired one: %v %v, issued %v", ok, err, m.current.Load().issued)
+	}
+	if again, ok, err := m.replaceExpired(first); again != second || !ok || err != nil {
+		t.Error("a second push that was refused with the first token makes a third")
+	}
+	back, ok, err := m.fallBack(second)
+	if back != first || !ok || err != nil || !m.current.Load().renew.Equal(now.Add(bearerMinUse)) {
+		t.Errorf("it does not go back to the first: %v %v, until %v", ok, err, m.current.Load().renew)
+	}
+	if again, ok, err := m.fallBack(second); again != first || !ok || err != nil {
+		t.Error("a second push that was refused with the second token does not use the first")
+	}
+	now = begin.Add(45 * time.Minute)
+	m.previous = m.current.Load()
+	m.current.Store(&bearer{header: "other", issued: now})
+	if _, _, err := m.fallBack("other"); err != nil || !m.current.Load().renew.Equal(begin.Add(bearerLife)) {
+		t.Errorf("a token is used longer than Apple takes it: until %v", m.current.Load().renew)
+	}
+	if _, err := (&mint{now: m.now}).header(); err == nil {
+		t.Error("a mint without a key makes tokens")
+	}
+}
