@@ -182,7 +182,7 @@ func columns(line string) int {
 func TestLinesAreNotTooWide(t *testing.T) {
 	t.Parallel()
 	for _, name := range proseFiles(t) {
-		if path.Ext(name) != ".go" {
+		if ext := path.Ext(name); ext != ".go" && ext != ".templ" {
 			continue
 		}
 		f, err := os.Open(filepath.Join("..", name))

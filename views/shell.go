@@ -187,6 +187,10 @@ func Plural(n int, one, many string) string {
 	return Count(n) + " " + many
 }
 
+// htmxConfig keeps htmx to this server: no inline styles or scripts, no eval, no pages kept.
+const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"selfRequestsOnly":true,"historyCacheSize":0,` +
+	`"refreshOnHistoryMiss":true,"allowScriptTags":false}`
+
 // percent of a whole, rounded, "–" when there is nothing to share.
 func percent(part, whole int) string {
 	if whole <= 0 {

@@ -544,7 +544,8 @@ func Storybook(p StorybookPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Input(Field{Name: "wrong", Label: "Team id", Value: "9ABC", Mono: true, Error: "A team id has ten letters and digits; this one has four."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Input(Field{Name: "wrong", Label: "Team id", Value: "9ABC", Mono: true,
+					Error: "A team id has ten letters and digits; this one has four."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -556,15 +557,18 @@ func Storybook(p StorybookPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Segments(Pick{Name: "segments", Label: "Environment", Choices: []Choice{{"a", "Both", true}, {"b", "Production", false}, {"c", "Sandbox", false}}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Segments(Pick{Name: "segments", Label: "Environment", Choices: []Choice{{"a", "Both", true}, {"b", "Production", false},
+					{"c", "Sandbox", false}}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Ticks("May do", "Tick what is needed.", []Tick{{Name: "may", Value: "a", Label: "Ring phones", Checked: true}, {Name: "may", Value: "b", Label: "Read rings", Help: "With help."}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Ticks("May do", "Tick what is needed.", []Tick{{Name: "may", Value: "a", Label: "Ring phones", Checked: true},
+					{Name: "may", Value: "b", Label: "Read rings", Help: "With help."}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Drop(Field{Name: "file", Label: "Key file", Optional: true, Help: "Drop AuthKey_….p8 and the key id fills itself in."}, ".p8,.p12").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Drop(Field{Name: "file", Label: "Key file", Optional: true, Help: "Drop AuthKey_….p8 and the key id fills itself in."},
+					".p8,.p12").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -686,7 +690,7 @@ func Storybook(p StorybookPage) templ.Component {
 					var templ_7745c5c3_Var23 string
 					templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs("What was done, in tone " + string(t) + ".")
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `storybook.templ`, Line: 131, Col: 56}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `storybook.templ`, Line: 144, Col: 56}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 					if templ_7745c5c3_Err != nil {
@@ -819,7 +823,8 @@ func Storybook(p StorybookPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Rows([]Row{{Name: "Plain", Text: "Reception"}, {Name: "Link", Text: "Ana Ruiz", Href: "#"}, {Name: "To copy", Text: sampleRing, Copy: true}, {Name: "When", When: p.Now}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Rows([]Row{{Name: "Plain", Text: "Reception"}, {Name: "Link", Text: "Ana Ruiz", Href: "#"},
+					{Name: "To copy", Text: sampleRing, Copy: true}, {Name: "When", When: p.Now}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -853,7 +858,8 @@ func Storybook(p StorybookPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconDevice, Text: "No phone is paired yet.", Action: Button{Text: "Pair a device", Href: "#", Kind: Primary}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = EmptyOf(Empty{Icon: IconDevice, Text: "No phone is paired yet.", Action: Button{Text: "Pair a device", Href: "#",
+					Kind: Primary}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1001,7 +1007,7 @@ func story(title string) templ.Component {
 		var templ_7745c5c3_Var33 string
 		templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.ResolveAttributeValue(title)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `storybook.templ`, Line: 178, Col: 42}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `storybook.templ`, Line: 193, Col: 42}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var33)
 		if templ_7745c5c3_Err != nil {
@@ -1014,7 +1020,7 @@ func story(title string) templ.Component {
 		var templ_7745c5c3_Var34 string
 		templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(title)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `storybook.templ`, Line: 179, Col: 13}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `storybook.templ`, Line: 194, Col: 13}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var34))
 		if templ_7745c5c3_Err != nil {
