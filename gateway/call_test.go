@@ -164,6 +164,72 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	}
 }
 
+// TestReplacedLegIsClosed looks at the leg itself: a phone that waits for its end would wait for as
+// long as the test may run.
+func TestReplacedLegIsClosed(t *testing.T) {
+	t.Parallel()
+	g := testGateway(t)
+	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: silentAgent{}, On: func(Event) {}})
+	o, err := readOffer(browser, reach{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var legs []*leg
+	for range 3 {
+		l, _, err := g.newLeg(t.Context(), c, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.close()
+		if !c.join(l) {
+			t.Fatal("a leg was refused")
+		}
+		legs = append(legs, l)
+	}
+	c.closing.Wait()
+	for i, l := range legs {
+		closed := l.pc.ConnectionState() == webrtc.PeerConnectionStateClosed
+		if last := i == len(legs)-1; closed == last {
+			t.Errorf("leg %d of %d is closed: %v", i+1, len(legs), closed)
+		}
+	}
+}
+
+// TestLegsAreClosedWhenTheCallHasEnded: at the Ended event no leg of the call is open.
+func TestLegsAreClosedWhenTheCallHasEnded(t *testing.T) {
+	t.Parallel()
+	g := testGateway(t)
+	open, ended := make(chan int, 1), make(chan struct{})
+	var legs []*leg
+	answer := func() {
+		_, err := g.Answer(t.Context(), Offer{Call: "ring", Leg: "phone", SDP: browser, Agent: silentAgent{}, On: func(e Event) {
+			n := 0
+			for _, l := range legs {
+				if l.pc.ConnectionState() != webrtc.PeerConnectionStateClosed {
+					n++
+				}
+			}
+			open <- n
+			close(ended)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		legs = append(legs, g.findCall("ring").legNow())
+	}
+	answer()
+	answer()
+	g.HangUp("ring", Cancelled)
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("a hang-up does not end the call")
+	}
+	if n := <-open; n != 0 {
+		t.Errorf("%d legs are open at the end", n)
+	}
+}
+
 func TestCancelledAnswerLeavesNothing(t *testing.T) {
 	t.Parallel()
 	g := testGateway(t)

@@ -131,6 +131,16 @@ func until(t *testing.T, c *phonetest.Call, enough func(phonetest.Stats) bool) {
 	}
 }
 
+// wait waits until c is closed.
+func wait(t *testing.T, c <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(time.Minute):
+		t.Fatalf("waited in vain for %s", what)
+	}
+}
+
 func back(n uint64) func(phonetest.Stats) bool {
 	return func(s phonetest.Stats) bool { return s.Back >= n }
 }
@@ -174,7 +184,7 @@ func TestAgentHangsUpAfterItsLastWords(t *testing.T) {
 	if q := e.ended(t, gateway.AgentHungUp).Quality; q.PacketsOut != 10 {
 		t.Errorf("%d of 10 packets were sent", q.PacketsOut)
 	}
-	<-c.Closed()
+	wait(t, c.Closed(), "the phone's leg to be closed")
 }
 
 func TestAgentThatFailsOrPanicsEndsItsCallOnly(t *testing.T) {
@@ -196,12 +206,12 @@ func TestHangUpGivesItsReason(t *testing.T) {
 	g, e := openGateway(t, nil), newEventLog()
 	a := newEchoer()
 	c := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", a, e))
-	<-a.began
+	wait(t, a.began, "the agent")
 	e.next(t, gateway.Connected)
 	g.HangUp("ring", gateway.Cancelled)
 	g.HangUp("ring", gateway.AgentHungUp)
 	e.ended(t, gateway.Cancelled)
-	<-c.Closed()
+	wait(t, c.Closed(), "the phone's leg to be closed")
 	g.HangUp("no such call", gateway.Cancelled)
 }
 
@@ -213,7 +223,7 @@ func TestSameLegAnswersAgainAndTheConversationContinues(t *testing.T) {
 	until(t, first, back(10))
 	second := call(t, p, answerer(g, "ring", newEchoer(), newEventLog()))
 	until(t, second, back(10))
-	<-first.Closed()
+	wait(t, first.Closed(), "the phone's leg to be closed")
 	e.next(t, gateway.Connected)
 	g.HangUp("ring", gateway.Cancelled)
 	if q := e.ended(t, gateway.Cancelled).Quality; q.Legs != 2 || q.LostIn > 5 {

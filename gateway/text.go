@@ -57,7 +57,8 @@ func parseOffer(text string) (*sdp.SessionDescription, error) {
 	case lines[0][0] == '{':
 		return nil, refuse(BadOffer, "The offer is JSON; send only the text of its field \"sdp\".")
 	case len(lines) == 1 && !strings.ContainsAny(text, "\r\n"):
-		return nil, refuse(BadOffer, "The offer is a single line; either its line ends were lost, or it is no session description (RFC 8866).")
+		return nil, refuse(BadOffer,
+			"The offer is a single line; either its line ends were lost, or it is no session description (RFC 8866).")
 	case lines[0] != "v=0":
 		return nil, refuse(BadOffer, "The offer does not begin with v=0, as a session description does (RFC 8866).")
 	}

@@ -23,7 +23,7 @@ func TestACallIsAnsweredHeardAndHungUp(t *testing.T) {
 	})
 	w.report(a, r, tenants.FactShown)
 	call := w.dial(a, r)
-	<-call.Heard()
+	w.wait(call.Heard(), "the call: Heard")
 	got := w.until(r.ID, "connected", func(r *tenants.Ring) bool {
 		x, _ := r.AttemptOf(a.ID)
 		return x.Has(tenants.FactConnected)
@@ -73,7 +73,7 @@ func TestCancelHangsUp(t *testing.T) {
 	if got.State != tenants.Ended || got.EndReason != tenants.ReasonHungUp || got.Call.EndedAt.IsZero() || got.Call.EndedBy != "cancelled" {
 		t.Errorf("the answer to the cancel: %s %s %+v", got.State, got.EndReason, got.Call)
 	}
-	<-call.Closed()
+	w.wait(call.Closed(), "the call: Closed")
 	measured := w.until(r.ID, "measured", func(r *tenants.Ring) bool { return r.Call.Jitter != 0 })
 	if !measured.Call.EndedAt.Equal(got.Call.EndedAt) || measured.Call.EndedBy != got.Call.EndedBy {
 		t.Errorf("the end moved: %+v, then %+v", got.Call, measured.Call)
@@ -94,8 +94,8 @@ func TestACallWithoutASound(t *testing.T) {
 		return a.SDP, err
 	})
 	must(t, err)
-	<-call.Connected()
-	<-call.Heard() // the bells, after the grace for the phone's own sound
+	w.wait(call.Connected(), "the call: Connected")
+	w.wait(call.Heard(), "the call: Heard") // the bells, after the grace for the phone's own sound
 	must(t, w.board.HangUp(t.Context(), d, r.ID))
 	got := w.until(r.ID, "ended", func(r *tenants.Ring) bool { return r.State == tenants.Ended && !r.Call.EndedAt.IsZero() })
 	if got.EndReason != tenants.ReasonUnheard || !got.Call.ConnectedAt.IsZero() || got.Attempts[0].Has(tenants.FactConnected) {
@@ -137,7 +137,7 @@ func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	}
 
 	must(t, w.scope.Agents().Remove(t.Context(), agent.ID))
-	<-w.dial(d, removed).Heard()
+	w.wait(w.dial(d, removed).Heard(), "the call: Heard")
 }
 
 func (w *world) dial(d tenants.Device, r *tenants.Ring) *phonetest.Call {

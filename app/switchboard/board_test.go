@@ -210,6 +210,16 @@ func (w *world) settle() {
 }
 
 // eventually waits for what follows a ring's facts a moment later.
+// wait waits until c is closed.
+func (w *world) wait(c <-chan struct{}, what string) {
+	w.t.Helper()
+	select {
+	case <-c:
+	case <-time.After(time.Minute):
+		w.t.Fatalf("waited in vain for %s", what)
+	}
+}
+
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

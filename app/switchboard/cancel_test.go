@@ -39,13 +39,13 @@ func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 	}
 
 	call := w.dial(c, talk)
-	<-call.Heard()
+	w.wait(call.Heard(), "the call: Heard")
 	w.until(talk.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
 	must(t, w.board.RemoveDevice(t.Context(), w.caller, c.ID))
 	if got, err = w.scope.Rings().Get(t.Context(), talk.ID); err != nil || got.State != tenants.Ended || got.Call.EndedAt.IsZero() {
 		t.Errorf("its call: %s %+v %v", got.State, got.Call, err)
 	}
-	<-call.Closed()
+	w.wait(call.Closed(), "the call: Closed")
 	if err := w.board.RemoveDevice(t.Context(), w.caller, a.ID); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("removing twice: %v", err)
 	}

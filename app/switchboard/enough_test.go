@@ -73,7 +73,7 @@ func TestAnAnswerIsEnough(t *testing.T) {
 	d := w.device("")
 	w.apple.SetStorm(apnstest.Storm{Answer: apnstest.Refusal("ServiceUnavailable"), Until: time.Now().Add(time.Hour)})
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, TTL: tenants.MaxTTL})
-	<-w.dial(d, r).Heard()
+	w.wait(w.dial(d, r).Heard(), "the call: Heard")
 	w.givenUp(r)
 }
 

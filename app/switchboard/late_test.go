@@ -3,6 +3,8 @@ package switchboard_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 
 	"carillon/app/switchboard"
@@ -23,25 +25,43 @@ func (w *world) fill(d tenants.Device) {
 	}
 }
 
+// hangUpTap counts how often a gateway is asked to hang up.
+type hangUpTap struct {
+	switchboard.Media
+	hangUps atomic.Int64
+}
+
+func (h *hangUpTap) HangUp(call string, reason gateway.EndReason) {
+	h.hangUps.Add(1)
+	h.Media.HangUp(call, reason)
+}
+
 // TestCancelOnAFullDiskEndsTheCallFirst: the call ends although that cannot be stored, the caller
-// is told so, and the end is stored once there is room, with its figures.
+// gets the ring as it will be, and the end is stored once there is room, with its figures.
 func TestCancelOnAFullDiskEndsTheCallFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
 	w.voice()
+	g := w.config.Media.(*gateway.Gateway)
+	m := &hangUpTap{Media: g}
+	w.config.Media = m
+	w.open()
 	d, other := w.device(""), w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	call := w.dial(d, r)
-	<-call.Heard()
+	w.wait(call.Heard(), "the call: Heard")
 	w.until(r.ID, "connected", func(r *tenants.Ring) bool { return r.Attempts[0].Has(tenants.FactConnected) })
 	w.fill(other)
 	got, err := w.board.Cancel(t.Context(), w.caller, r.ID)
 	must(t, err)
+	if n := m.hangUps.Load(); n != 1 {
+		t.Fatalf("the gateway was asked %d times to hang up", n)
+	}
 	if got.State != tenants.Ended || got.EndReason != tenants.ReasonHungUp || got.Call.EndedBy != string(gateway.Cancelled) {
 		t.Errorf("the answer to the cancel: %s %s %+v", got.State, got.EndReason, got.Call)
 	}
-	<-call.Closed()
-	w.eventually("the gateway has no call", func() bool { return len(w.config.Media.(*gateway.Gateway).Calls()) == 0 })
+	w.wait(call.Closed(), "the call: Closed")
+	w.eventually("the gateway has no call", func() bool { return len(g.Calls()) == 0 })
 	stored, err := w.scope.Rings().Get(t.Context(), r.ID)
 	must(t, err)
 	if stored.State != tenants.Answered {
@@ -74,7 +94,7 @@ func TestCancelOfAnotherTenantHangsUpNothing(t *testing.T) {
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	call := w.dial(d, r)
-	<-call.Heard()
+	w.wait(call.Heard(), "the call: Heard")
 	stranger := w.caller
 	stranger.Tenant.ID = tenants.NewID[tenants.TenantID](w.clock.Now())
 	if _, err := w.board.Cancel(t.Context(), stranger, r.ID); tenants.KindOf(err) != tenants.Unknown {
@@ -102,8 +122,8 @@ func (m *hangUpCounter) HangUp(call string, reason gateway.EndReason) {
 }
 
 // TestWhatEndsWhileItIsAnsweredIsHungUp: a cancel, or the removal of the device, comes after the
-// ring was won and before the gateway has the call. The phone is told that the ring has ended, and
-// the call that began is hung up.
+// ring was won and before the gateway has the call. The phone gets 410, and the call that began is
+// hung up.
 func TestWhatEndsWhileItIsAnsweredIsHungUp(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*world, *tenants.Ring, tenants.Device) error{
@@ -139,3 +159,42 @@ func TestWhatEndsWhileItIsAnsweredIsHungUp(t *testing.T) {
 }
 
 var _ switchboard.Media = (*hangUpCounter)(nil)
+
+// TestWhatEndsACallHangsItUp: before a cancel, a removal or the phone's own hang-up returns, the
+// gateway was told to end the call, and for which reason. What only rings has no call.
+func TestWhatEndsACallHangsItUp(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		end    func(*world, *tenants.Ring, tenants.Device) error
+		reason gateway.EndReason
+	}{
+		"cancel": {func(w *world, r *tenants.Ring, _ tenants.Device) error {
+			_, err := w.board.Cancel(w.t.Context(), w.caller, r.ID)
+			return err
+		}, gateway.Cancelled},
+		"removal": {func(w *world, _ *tenants.Ring, d tenants.Device) error {
+			return w.board.RemoveDevice(w.t.Context(), w.caller, d.ID)
+		}, gateway.Cancelled},
+		"hang-up": {func(w *world, r *tenants.Ring, d tenants.Device) error {
+			return w.board.HangUp(w.t.Context(), d, r.ID)
+		}, gateway.PhoneHungUp},
+	} {
+		w, m := newWorld(t, tenants.Salon), &hangUpCounter{during: func() {}}
+		w.config.Media = m
+		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
+		w.open()
+		d, other := w.device(""), w.device("")
+		ringing, talking := w.place(tenants.Request{To: tenants.To{Device: other.ID}}), w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+		_, err := w.board.Answer(t.Context(), d, talking.ID, "v=0")
+		must(t, err)
+		must(t, row.end(w, ringing, other))
+		if len(m.hungUp) != 0 {
+			t.Errorf("%s of what only rings: hung up %q", name, m.hungUp)
+		}
+		must(t, row.end(w, talking, d))
+		want := string(talking.ID) + " " + string(row.reason)
+		if len(m.hungUp) == 0 || slices.ContainsFunc(m.hungUp, func(s string) bool { return s != want }) {
+			t.Errorf("%s: hung up %q", name, m.hungUp)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func TestAPlanCarriesSoManyCalls(t *testing.T) {
 	for range 5 {
 		r := w.place(ask)
 		w.state(r.ID, tenants.Pushed)
-		<-w.dial(d, r).Heard()
+		w.wait(w.dial(d, r).Heard(), "the call: Heard")
 	}
 	_, _, err := w.board.Place(t.Context(), w.caller, ask, store.Idempotency{})
 	var e *tenants.Error

@@ -56,7 +56,7 @@ func TestACallWhoseServerDied(t *testing.T) {
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	call := w.dial(d, r)
-	<-call.Heard()
+	w.wait(call.Heard(), "the call: Heard")
 	w.clock.Pass(20 * time.Second)
 	must(t, w.board.Renew(t.Context()))
 	w.clock.Pass(20 * time.Second)
