@@ -25,6 +25,7 @@ type figure struct {
 	tenant tenants.TenantID
 	back   time.Duration
 	by     string
+	zone   string // of days, where by is "day"
 }
 
 // counted is one count.
@@ -56,18 +57,29 @@ func (f *figures) of(ctx context.Context, s *store.Scope, want figure) ([]store.
 	}
 	cut := now.Add(-freshHours).Truncate(time.Hour)
 	if !c.cut.Equal(cut) {
-		old, err := s.Analytics().Funnel(ctx, now.Add(-want.back), cut, want.by)
+		old, err := want.count(ctx, s, now.Add(-want.back), cut)
 		if err != nil {
 			return nil, err
 		}
 		c.old, c.cut = old, cut
 	}
-	fresh, err := s.Analytics().Funnel(ctx, cut, time.Time{}, want.by)
+	fresh, err := want.count(ctx, s, cut, time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	c.rows, c.until = sum(c.old, fresh), now.Add(freshFor)
 	return c.rows, nil
+}
+
+func (f figure) count(ctx context.Context, s *store.Scope, from, to time.Time) ([]store.FunnelRow, error) {
+	if f.by != "day" {
+		return s.Analytics().Funnel(ctx, from, to, f.by)
+	}
+	zone, err := time.LoadLocation(f.zone)
+	if err != nil {
+		return nil, err
+	}
+	return s.Analytics().FunnelByDay(ctx, from, to, zone)
 }
 
 // sum adds counts of different hours up.

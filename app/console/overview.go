@@ -59,7 +59,7 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		return err
 	}
 	p := views.OverviewPage{Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words),
-		Daily:    dailyOf(days),
+		Daily:    dailyOf(days, v.Zone),
 		Outcomes: outcomesOf(reasons, chosen.words)}
 	for i, t := range periods {
 		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
@@ -103,14 +103,15 @@ func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.
 	return err
 }
 
-// daysOf are the last days' counts, oldest first. A day is a day of UTC: the tallies are kept by
-// its hours.
+// daysOf are the last days' counts, oldest first. A day is one of the tenant's time zone.
 func (k overviewPages) daysOf(ctx context.Context, v *page.Visitor) ([]day, error) {
-	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: dailyDays * 24 * time.Hour, by: "day"})
+	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: (dailyDays + 1) * 24 * time.Hour, by: "day",
+		zone: v.Zone.String()})
 	if err != nil {
 		return nil, err
 	}
-	today := k.Now().UTC().Truncate(24 * time.Hour)
+	now := k.Now().In(v.Zone)
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, v.Zone)
 	days := make([]day, dailyDays)
 	at := map[string]int{}
 	for i := range days {
@@ -122,9 +123,9 @@ func (k overviewPages) daysOf(ctx context.Context, v *page.Visitor) ([]day, erro
 			days[i].counts[r.Fact] = r
 		}
 	}
-	ends, err := v.Scope.Analytics().RingEnds(ctx, days[0].date, time.Time{})
+	ends, err := v.Scope.Analytics().RingEnds(ctx, days[0].date, time.Time{}, v.Zone)
 	for _, e := range ends {
-		if i, ok := at[e.Day.Format(time.DateOnly)]; ok {
+		if i, ok := at[e.Day]; ok {
 			days[i].ends[e.State] += int(e.N)
 		}
 	}
@@ -138,8 +139,8 @@ func (d day) quiet() int {
 	return d.ends[tenants.Missed] + d.ends[tenants.Declined] + d.ends[tenants.Cancelled]
 }
 
-func dailyOf(days []day) views.Daily {
-	out := views.Daily{Period: "the last 14 days", Zone: "UTC"}
+func dailyOf(days []day, zone *time.Location) views.Daily {
+	out := views.Daily{Period: "the last 14 days", Zone: zone.String()}
 	for _, d := range days {
 		out.Days = append(out.Days, views.Day{Label: d.date.Format("Mon 2 Jan"), ISO: d.date.Format(time.DateOnly),
 			Answered: d.ends[tenants.Ended], Missed: d.quiet(), Failed: d.ends[tenants.Failed]})

@@ -100,7 +100,8 @@ func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page
 		return err
 	}
 	phones, next := paged(w.rows(search, verdict, v), from)
-	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versionRows(), Phones: phones, Late: lateOf(late),
+	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versionRows(), Phones: phones,
+		Late: lateOf(late),
 		Table: q.table(phoneHealthList, len(phones), next, views.Filter{Name: "verdict", Label: "Status",
 			Choices: q.chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Wakes"))})}
 	p.Tone, p.Word, p.Why = w.whole()

@@ -38,18 +38,24 @@ func (s *Scope) Analytics() Analytics { return Analytics{&s.scope} }
 func (s Analytics) Funnel(ctx context.Context, from, to time.Time, by string) ([]FunnelRow, error) {
 	group, ok := groups[by]
 	if !ok {
-		return nil, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The funnel cannot be grouped that way.", Fields: []tenants.Field{
-			{Name: "by", Message: "hour, day, environment, app_version, os_version or agent"}}}
-	}
-	type sum struct {
-		group, fact string
-		bucket      int
-		n           int64
+		return nil, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The funnel cannot be grouped that way.",
+			Fields: []tenants.Field{
+				{Name: "by", Message: "hour, day, environment, app_version, os_version or agent"}}}
 	}
 	if by == "agent" {
 		group = s.s.db.dialect.idDigits("agent_id")
 	}
 	cells, args := s.span(floor(micros(from), hour), until(to), by)
+	return s.sum(ctx, group, cells, args, func(group string) string { return label(by, group) })
+}
+
+// sum adds cells up by group, fact and bucket. name turns a group into what is shown.
+func (s Analytics) sum(ctx context.Context, group, cells string, args []any, name func(string) string) ([]FunnelRow, error) {
+	type sum struct {
+		group, fact string
+		bucket      int
+		n           int64
+	}
 	rows, err := s.reads().scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM "+cells+" GROUP BY 1, 2, 3 "+
 		"ORDER BY 1, 2, 3", args...)
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.group, &x.fact, &x.bucket, &x.n} })
@@ -58,7 +64,7 @@ func (s Analytics) Funnel(ctx context.Context, from, to time.Time, by string) ([
 	}
 	out := []FunnelRow{}
 	for _, x := range sums {
-		x.group = label(by, x.group)
+		x.group = name(x.group)
 		last := len(out) - 1
 		if last < 0 || out[last].Group != x.group || string(out[last].Fact) != x.fact {
 			out = append(out, FunnelRow{Group: x.group, Fact: tenants.FactKind(x.fact), Buckets: map[int]int64{}})
@@ -74,6 +80,57 @@ func (s Analytics) Funnel(ctx context.Context, from, to time.Time, by string) ([
 		}
 	}
 	return out, nil
+}
+
+// FunnelByDay is Funnel by day, where a day is one of zone. Counts are kept by the hour of UTC: where
+// a zone lies half an hour beside it, an hour counts to the day in which it begins. A day on which
+// the clock changes may come as two rows.
+func (s Analytics) FunnelByDay(ctx context.Context, from, to time.Time, zone *time.Location) ([]FunnelRow, error) {
+	out := []FunnelRow{}
+	for _, part := range offsets(from, to, s.s.now(), zone) {
+		if part.offset == 0 {
+			rows, err := s.Funnel(ctx, part.from, part.to, "day")
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, rows...)
+			continue
+		}
+		rows, err := s.sum(ctx, dayIn(part.offset), "tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?",
+			[]any{uuid(s.id), floor(micros(part.from), hour), until(part.to)}, func(day string) string { return label("day", day) })
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+	}
+	return out, nil
+}
+
+// dayIn is the SQL of the local day of an hour, where clocks are ahead of UTC by offset.
+func dayIn(offset time.Duration) string {
+	return "(hour + " + strconv.FormatInt(offset.Microseconds(), 10) + ") / 86400000000 * 86400000000"
+}
+
+// offsetSpan is a span of time in which a zone is ahead of UTC by the same offset.
+type offsetSpan struct {
+	from, to time.Time // to is zero for no end
+	offset   time.Duration
+}
+
+// offsets cuts [from, to) where the clocks of zone change. A zero to has no end.
+func offsets(from, to, now time.Time, zone *time.Location) []offsetSpan {
+	var out []offsetSpan
+	for {
+		local := from.In(zone)
+		_, seconds := local.Zone()
+		_, change := local.ZoneBounds()
+		span := offsetSpan{from: from, to: to, offset: time.Duration(seconds) * time.Second}
+		if change.IsZero() || !to.IsZero() && !change.Before(to) || to.IsZero() && change.After(now.AddDate(0, 0, 1)) {
+			return append(out, span)
+		}
+		span.to, from = change, change
+		out = append(out, span)
+	}
 }
 
 // agentOf is the agent's id by its 32 digits; empty for the built-in agent.
@@ -241,24 +298,32 @@ func (s Analytics) Reasons(ctx context.Context, from, to time.Time) ([]Reason, L
 
 // RingEnd is how many of the rings that were placed on a day ended in a state.
 type RingEnd struct {
-	Day   time.Time // UTC
+	Day   string // such as 2026-11-27
 	State tenants.State
 	N     int64
 }
 
-// RingEnds counts the rings that were placed in the hours of [from, to) by day and by how they
-// ended, in the order of the days. What still rings, or is a call, is not among them. It reads
-// counts only.
-func (s Analytics) RingEnds(ctx context.Context, from, to time.Time) ([]RingEnd, error) {
+// RingEnds counts the rings placed in the hours of [from, to) that are over, by day of zone and by
+// how they ended. A day on which the clock changes may come twice.
+func (s Analytics) RingEnds(ctx context.Context, from, to time.Time, zone *time.Location) ([]RingEnd, error) {
 	type row struct {
 		day, n int64
 		state  string
 	}
-	rows, err := s.reads().scan(ctx, "SELECT hour / 86400000000 * 86400000000, detail, CAST(SUM(n) AS BIGINT) FROM outcomes "+
-		"WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact = ? GROUP BY 1, 2 ORDER BY 1, 2", uuid(s.id), floor(micros(from),
-		hour), until(to), ended)
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.state, &r.n} })
-	return nouns(found, func(r row) RingEnd { return RingEnd{moment(r.day), tenants.State(r.state), r.n} }), translate(err)
+	out := []RingEnd{}
+	for _, part := range offsets(from, to, s.s.now(), zone) {
+		rows, err := s.reads().scan(ctx, "SELECT "+dayIn(part.offset)+", detail, CAST(SUM(n) AS BIGINT) FROM outcomes "+
+			"WHERE tenant_id = ? AND hour >= ? AND hour < ? AND fact = ? GROUP BY 1, 2 ORDER BY 1, 2",
+			uuid(s.id), floor(micros(part.from), hour), until(part.to), ended)
+		found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.state, &r.n} })
+		if err != nil {
+			return nil, translate(err)
+		}
+		for _, r := range found {
+			out = append(out, RingEnd{moment(r.day).UTC().Format(time.DateOnly), tenants.State(r.state), r.n})
+		}
+	}
+	return out, nil
 }
 
 // Tallies lists the counted cells of the hours in [from, to).

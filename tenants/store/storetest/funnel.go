@@ -42,6 +42,14 @@ func (b *bench) checkFunnel(s *store.Scope, at time.Time) {
 		}
 		equal(b, len(found), len(want), "groups by "+by)
 	}
+	byDay, err := s.Analytics().FunnelByDay(ctx, at, at.Add(2*time.Hour), time.FixedZone("ahead by 11 hours", 11*3600))
+	b.must(err)
+	days := map[string]int64{}
+	for _, row := range byDay {
+		days[row.Group] += row.N
+	}
+	equal(b, len(days), 2, "days: midnight lies between the two hours")
+	equal(b, days["2026-03-01"]+days["2026-03-02"], 6, "counted by day")
 	rows, err := s.Analytics().Funnel(ctx, at.Add(time.Hour), at.Add(2*time.Hour), "")
 	b.must(err)
 	equal(b, len(rows), 1, "rows of the second hour")

@@ -165,7 +165,7 @@ func testTalliesByRing(b *bench) {
 	step(1, tenants.FactSilenced, 80*time.Millisecond)
 	step(0, tenants.FactAnswered, time.Second) // and elsewhere for the third
 	b.roll(6)
-	ends, err := s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	ends, err := s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{}, time.UTC)
 	b.must(err)
 	equal(b, len(ends), 0, "ends while they talk")
 	step(0, tenants.FactHungUp, 2*time.Hour)
@@ -180,10 +180,10 @@ func testTalliesByRing(b *bench) {
 		equal(b, row.N, phones[row.Fact], "phones "+string(row.Fact))
 		equal(b, row.Rings, 1, "rings "+string(row.Fact))
 	}
-	ends, err = s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	ends, err = s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{}, time.UTC)
 	b.must(err)
 	equal(b, len(ends), 1, "ends")
-	equal(b, ends[0], store.RingEnd{Day: at.UTC().Truncate(24 * time.Hour), State: tenants.Ended, N: 1}, "the end")
+	equal(b, ends[0], store.RingEnd{Day: at.UTC().Format(time.DateOnly), State: tenants.Ended, N: 1}, "the end")
 
 	// Nobody answers: the ring ends once, when its last phone does, on the day on which it was
 	// placed.
@@ -197,7 +197,7 @@ func testTalliesByRing(b *bench) {
 	b.clock.add(time.Millisecond)
 	b.record(s, missed, 1, tenants.FactExpired, missed.CreatedAt.Add(30*time.Second))
 	b.roll(1)
-	ends, err = s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{})
+	ends, err = s.Analytics().RingEnds(ctx, at.Add(-time.Hour), time.Time{}, time.UTC)
 	b.must(err)
 	equal(b, len(ends), 2, "ends of both")
 	equal(b, ends[1].N, 1, "missed once")
