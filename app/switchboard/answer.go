@@ -250,7 +250,8 @@ func (b *Board) sweepCall(r *tenants.Ring) {
 }
 
 // openAgent opens the agent that speaks on the ring's line. A ring whose agent was removed after it
-// was placed gets the built-in one, as the API promises; every other failure is an error.
+// was placed gets the built-in one, as openapi.yaml says (removeAgent); every other failure is an
+// error.
 func (b *Board) openAgent(ctx context.Context, r *tenants.Ring) (gateway.Agent, error) {
 	a := tenants.Agent{Tenant: r.Tenant, Kind: tenants.Builtin}
 	if r.Agent != "" {
@@ -260,6 +261,8 @@ func (b *Board) openAgent(ctx context.Context, r *tenants.Ring) (gateway.Agent, 
 			a = named
 		case tenants.KindOf(err) != tenants.Unknown:
 			return nil, err
+		default:
+			b.Log.Warn("the ring's agent was removed; the built-in one speaks", "ring", r.ID, "tenant", r.Tenant, "agent", r.Agent)
 		}
 	}
 	return b.Agents(ctx, a)
