@@ -165,6 +165,42 @@ func manyTeams(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
 	return row, err
 }
 
+// badTokens: Apple resets the streams of some phones' pushes, cuts the connections of others, and
+// never answers the rest. Each tenth ring is for such a phone; all share one credential.
+func badTokens(ctx context.Context, c FaultsConfig) (row FaultRow, err error) {
+	const phones, good, bad = 10, 0, 1
+	r, err := senderPath(1, 0, func(p *push.Config) { p.AnswerTimeout = c.span(5 * time.Second) })
+	if err != nil {
+		return row, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	key, err := openKey(r.apple, 1, 0)
+	if err != nil {
+		return row, err
+	}
+	r.apple.SetLatency(apnstest.Fixed(5 * time.Millisecond))
+	for i := range phones {
+		r.apple.Always(deviceToken(i), []apnstest.Answer{{Reset: true}, {Cut: true}, {Silent: true}}[i%3])
+	}
+	n := c.count(800)
+	err = paced(ctx, n, 10*time.Millisecond, func(i int, due time.Time) error {
+		if i%10 == 9 {
+			return r.push(ctx, key, bad, i/10%phones, due)
+		}
+		return r.push(ctx, key, good, phones+i, due)
+	})
+	if err != nil {
+		return row, err
+	}
+	r.settle(ctx, good, settles)
+	t := r.book.tally(good, time.Time{})
+	t.fill(&row)
+	most := max(t.most, r.book.tally(bad, time.Time{}).most)
+	row.OK = t.count == n-n/10 && t.lost == 0 && t.repeated == 0 && row.Slowest <= 1000 && most <= 4
+	row.Figure = fmt.Sprintf("p50 %.0f ms, one ring pushed %d times at most", t.took.at(0.5), most)
+	return row, nil
+}
+
 // leaked counts the connections that stay open after the Sender's end.
 func (r *loadPath) leaked(ctx context.Context) int {
 	ctx, cancel := context.WithTimeout(ctx, settles)

@@ -73,6 +73,7 @@ func faults() []fault {
 	const quiet = "B: p99 ≤ idle + 25 ms, no 429"
 	return append(list,
 		fault{"50 teams, pool of 20 (Sender alone)", "0 on another's connection, ≤ 80 open, 0 leaked", manyTeams},
+		fault{"ten phones fail by themselves (Sender alone)", "others ≤ 1 s, a ring ≤ 4 pushes", badTokens},
 		fault{"A 1,000/s beside B 5/s (Sender alone)", quiet, floodedSender},
 		fault{"A 1,000/s beside B 5/s (server, no limits)", quiet, floodedServer()},
 		fault{"A 1,000/s beside B 5/s (server, 20/s a tenant)", quiet, floodedServer("CARILLON_RINGS_PER_SECOND=20")},

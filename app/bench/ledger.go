@@ -95,6 +95,7 @@ func (l *ledger) refusals(who int) (n int) {
 // tally is what became of the rings of one asker.
 type tally struct {
 	count, lost, repeated, twice int
+	most                         int    // that Apple was given one ring
 	took                         sample // from when each was due
 	last                         time.Time
 }
@@ -114,6 +115,7 @@ func (l *ledger) tally(who int, from time.Time) (t tally) {
 		if e.times > 1 {
 			t.twice++
 		}
+		t.most = max(t.most, e.times)
 		at := e.given
 		if l.byAnswers {
 			at = e.yes

@@ -91,6 +91,8 @@ func openKey(a *apnstest.Apple, who, thief int) (*push.Key, error) {
 	return push.OpenP8(team, keyID, p8)
 }
 
+func deviceToken(i int) string { return fmt.Sprintf("%064x", i+1) }
+
 func (r *loadPath) push(ctx context.Context, k *push.Key, who, i int, due time.Time) error {
 	id, now := tenants.NewRandomID(), time.Now()
 	payload, err := push.Payload(id, now, now.Add(faultTTL), "Bench")
@@ -99,7 +101,7 @@ func (r *loadPath) push(ctx context.Context, k *push.Key, who, i int, due time.T
 	}
 	r.book.ask(id, who, due)
 	answer := r.sender.Push(ctx, k, push.Push{
-		APNsID: tenants.NewRandomID(), Token: fmt.Sprintf("%064x", i+1), Topic: bundle + ".voip", Environment: push.Production,
+		APNsID: tenants.NewRandomID(), Token: deviceToken(i), Topic: bundle + ".voip", Environment: push.Production,
 		Payload: payload, Expires: now.Add(faultTTL),
 	})
 	switch {

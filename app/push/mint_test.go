@@ -93,6 +93,16 @@ func TestReplacedTokens(t *testing.T) {
 	if again, ok, err := m.fallBack(second); again != first || !ok || err != nil {
 		t.Error("a second push that was refused with the second token does not use the first")
 	}
+	same := &mint{team: m.team, keyID: m.keyID, private: private, now: m.now}
+	refused, err := same.sign(now.Add(-bearerMinUse))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same.current.Store(refused)
+	if _, ok, err := same.replaceExpired(refused.header); !ok || err != nil ||
+		!same.current.Load().issued.Equal(now.Add(-bearerMinUse-time.Second)) {
+		t.Errorf("a token of the same second: %v %v, issued %v", ok, err, same.current.Load().issued)
+	}
 	now = begin.Add(45 * time.Minute)
 	m.previous = m.current.Load()
 	m.current.Store(&bearer{header: "other", issued: now})
