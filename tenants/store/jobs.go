@@ -64,7 +64,10 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	if err != nil || !more {
 		return 0, err
 	}
-	facts, err := s.fresh(ctx, from, limit)
+	facts, here := s.w.recent.after(from.seq, limit)
+	if !here {
+		facts, err = s.fresh(ctx, from, limit)
+	}
 	if err != nil || len(facts) == 0 {
 		return 0, err
 	}
@@ -93,6 +96,7 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	if err != nil || !moved {
 		return 0, err
 	}
+	s.w.recent.forget(last.seq)
 	return len(facts), nil
 }
 

@@ -138,6 +138,7 @@ func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
 			f := &a.Facts[j]
 			t.addFact(tenant, r.ID, f, &f.Seq, &f.Seq)
 		}
+		t.note(r, a.Facts)
 	}
 }
 
@@ -218,6 +219,7 @@ func (t *tx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 		roundFact(f)
 		t.addFact(s.id, r.ID, f, &f.Seq, seqOf(r, f))
 	}
+	t.note(r, facts)
 	if s.who.Kind == tenants.ActorUser || s.who.Kind == tenants.ActorKey {
 		err = t.audit(s, changed(facts), string(r.ID), kinds(facts))
 	}

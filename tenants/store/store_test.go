@@ -3,13 +3,12 @@ package store_test
 import (
 	"testing"
 
-	"carillon/tenants/store"
 	"carillon/tenants/store/storetest"
 )
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T, c store.Config) *store.Store { return storetest.OpenConfig(t, c) })
+	storetest.Run(t, func(*testing.T) string { return "" })
 }
 
 func TestPostgres(t *testing.T) {
@@ -27,8 +26,5 @@ func TestPostgres(t *testing.T) {
 	t.Run("isolation and indexes", func(t *testing.T) { indexed(t, server.Migrated(t)) })
 	t.Run("carry", func(t *testing.T) { carry(t, server.Migrated(t)) })
 	t.Run("a damaged schema", func(t *testing.T) { refusesDamagePostgres(t, server) })
-	storetest.Run(t, func(t *testing.T, c store.Config) *store.Store {
-		c.URL = server.Migrated(t)
-		return storetest.OpenConfig(t, c)
-	})
+	storetest.Run(t, func(t *testing.T) string { return server.Migrated(t) })
 }

@@ -213,6 +213,7 @@ func (t *tx) setExpiries(e *expiries, done []Changed) error {
 			roundFact(f)
 			t.addFact(c.Ring.Tenant, c.Ring.ID, f, &f.Seq, seqOf(c.Ring, f))
 		}
+		t.note(c.Ring, c.Facts)
 	}
 	return nil
 }

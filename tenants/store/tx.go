@@ -28,6 +28,7 @@ type tx struct {
 	failed error // a statement of the job at hand failed; PostgreSQL then takes no other one in this transaction
 
 	rows   batches
+	notes  []noted                    // facts recorded in this transaction; SQLite's only
 	audits map[tenants.TenantID]int64 // the last seq given out in this transaction; written back by flush
 }
 
@@ -92,6 +93,8 @@ func (t *tx) rollback() {
 func (t *tx) forget() {
 	t.rows.forget()
 	clear(t.audits)
+	clear(t.notes)
+	t.notes = t.notes[:0]
 }
 
 func (t *tx) control(statement string) error {

@@ -26,7 +26,8 @@ type writer struct {
 
 	commits, writes atomic.Int64 // groups, and the jobs in them
 
-	tx *tx // the goroutine's own
+	tx     *tx // the goroutine's own
+	recent recent
 }
 
 // tries of a group that PostgreSQL gave up on.
@@ -56,7 +57,7 @@ func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, er
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{log: log, queue: newQueue(), ended: make(chan struct{}), tx: t}
+	w := &writer{log: log, queue: newQueue(), ended: make(chan struct{}), tx: t, recent: recent{hops: newHistory().hops}}
 	go w.loop()
 	return w, nil
 }
@@ -184,6 +185,7 @@ func (w *writer) run(group []*job, careful bool) error {
 	if err := w.tx.commit(); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
+	w.recent.add(w.tx.notes)
 	return nil
 }
 

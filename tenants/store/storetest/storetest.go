@@ -68,9 +68,8 @@ func Keys(t testing.TB) *seal.Keyring {
 	return k
 }
 
-// Run runs the suite. open migrates and opens an empty database with the given clock and observer,
-// and closes it when t ends.
-func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
+// Run runs the suite. database gives the URL of an empty database that ends with t; empty is SQLite.
+func Run(t *testing.T, database func(t *testing.T) string) {
 	seen := &statements{texts: map[string]bool{}}
 	parts := []struct {
 		name string
@@ -84,7 +83,9 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach}, {"work", testWork},
 		{"expire", testExpire}, {"expire at once", testExpireAtOnce},
 		{"forget", testForget}, {"audits", testAudits}, {"audited", testAudited}, {"tallies", testTallies},
-		{"tallies by ring", testTalliesByRing}, {"roll at once", testRollAtOnce}, {"cursors", testCursors},
+		{"tallies of another process", another(testTallies)}, {"tallies by ring", testTalliesByRing},
+		{"tallies by ring of another process", another(testTalliesByRing)}, {"reasons of another process", another(testReasons)},
+		{"roll at once", testRollAtOnce}, {"cursors", testCursors},
 		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose},
 		{"pages", testPages}, {"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits},
 		{"metered rings", testMetered}, {"Stripe's events", testStripeEvents}, {"sign-ups", testSignups},
@@ -101,7 +102,10 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 				ran.Add(1)
 				t.Parallel()
 				b := &bench{T: t, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
-				b.s = open(t, store.Config{Now: b.clock.Now, Observe: func(q string) { seen.add(q); b.observe(q) }, Revoked: b.lost})
+				b.config = store.Config{URL: database(t), Dir: t.TempDir(), Seal: Keys(t), Now: b.clock.Now,
+					Observe: func(q string) { seen.add(q); b.observe(q) }, Revoked: b.lost}
+				b.s = OpenConfig(t, b.config)
+				b.roller = b.s
 				p.run(b)
 			})
 		}
@@ -112,13 +116,23 @@ func Run(t *testing.T, open func(t *testing.T, c store.Config) *store.Store) {
 // bench is what one test of the suite works on.
 type bench struct {
 	*testing.T
-	s     *store.Store
-	clock *clock
+	s      *store.Store
+	roller *store.Store // whose process counts facts: s, or another on the same database
+	config store.Config
+	clock  *clock
 
 	mu      sync.Mutex // guards commits, revoked and serial
 	commits int
 	revoked []tenants.TenantID
 	serial  int
+}
+
+// another runs a test whose facts are counted by a process that did not write them.
+func another(test func(*bench)) func(*bench) {
+	return func(b *bench) {
+		b.roller = OpenConfig(b, b.config)
+		test(b)
+	}
 }
 
 func (b *bench) observe(q string) {

@@ -16,7 +16,7 @@ func (b *bench) roll(want int) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for deadline, got := time.Now().Add(time.Minute), 0; ; <-tick.C {
-		n, err := b.s.Jobs().Roll(b.Context(), 1000)
+		n, err := b.roller.Jobs().Roll(b.Context(), 1000)
 		b.must(err)
 		if got += n; got > want || n == 0 && got == want {
 			equal(b, got, want, "rolled")
