@@ -272,7 +272,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	}
 	p.console, err = console.New(console.Config{
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		PerSecond: c.RingsPerSecond.is,
+		PerSecond: c.RingsPerSecond.is, Mail: mail,
 	})
 	return p, err
 }

@@ -19,6 +19,7 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or list its steps."`
 	Tenant    tenantCmd    `cmd:"" help:"Manage tenants."`
 	Plans     plansCmd     `cmd:"" help:"What tenants may buy."`
+	User      userCmd      `cmd:"" help:"Let people in again, or keep them out."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`

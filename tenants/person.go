@@ -23,11 +23,18 @@ type User struct {
 	ID         UserID
 	Email      string // lower case
 	Name       string
-	Password   string // argon2id, in PHC form; empty until the invitation is accepted
+	Password   string // argon2id, in PHC form; nobody signs in with an empty one
 	Theme      string // auto, light or dark
 	CreatedAt  time.Time
 	DisabledAt time.Time
+	Unproven   bool // made by a link that the inviter saw: nobody proved that the address is this person's
 }
+
+// How long the link of a password reset works: one that was mailed, and one that the operator made.
+const (
+	ResetTTL         = 30 * time.Minute
+	ResetTTLOperator = 24 * time.Hour
+)
 
 // Member is a user's membership of a tenant.
 type Member struct {

@@ -30,6 +30,7 @@ const (
 	DevicePrefix     = "crl_device_"
 	InvitationPrefix = "crl_invite_"  // in the link of an invitation
 	TrialPrefix      = "crl_trial_"   // in the link that confirms the address of a sign-up
+	ResetPrefix      = "crl_reset_"   // in the link that sets a new password
 	PartnerPrefix    = "crl_partner_" // in a partner's sign-in link
 )
 
@@ -44,7 +45,7 @@ func NewSecret(prefix string) Secret {
 // WellFormed reports whether s has a known prefix, the right length and a right checksum. It finds
 // a typo without a look-up.
 func WellFormed(s string) bool {
-	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, PartnerPrefix} {
+	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, ResetPrefix, PartnerPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

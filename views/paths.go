@@ -2,21 +2,22 @@ package views
 
 // Addresses of the console. Handlers mount these very names, so a link cannot miss its page.
 const (
-	PathSignIn      = "/signin"       // GET form, POST email, password, next
-	PathSignOut     = "/signout"      // POST
-	PathPalette     = "/palette"      // GET: the entries of the Ctrl-K palette
-	PathTheme       = "/theme"        // POST theme=light|dark|auto, back
-	PathTenant      = "/tenant"       // POST tenant: switch to another tenant
-	PathOverview    = "/overview"     // GET
-	PathRings       = "/rings"        // GET q, state, device, agent, period, after
-	PathRingsCSV    = "/rings.csv"    // GET, the same filters
-	PathRingsLive   = "/rings/live"   // GET, events: the ids of rings with something new
-	PathTestRing    = "/rings/test"   // GET ?device=, POST device, agent
-	PathDevices     = "/devices"      // GET q, environment, health, after
-	PathDevicesCSV  = "/devices.csv"  // GET, the same filters
-	PathPairHere    = "/pair"         // GET, public: what a pairing code leads to in a browser
-	PathPair        = "/devices/pair" // GET form, POST person
-	PathCredentials = "/credentials"  // GET
+	PathSignIn      = "/signin"          // GET form, POST email, password, next
+	PathForgot      = "/forgot-password" // GET form, POST email
+	PathSignOut     = "/signout"         // POST
+	PathPalette     = "/palette"         // GET: the entries of the Ctrl-K palette
+	PathTheme       = "/theme"           // POST theme=light|dark|auto, back
+	PathTenant      = "/tenant"          // POST tenant: switch to another tenant
+	PathOverview    = "/overview"        // GET
+	PathRings       = "/rings"           // GET q, state, device, agent, period, after
+	PathRingsCSV    = "/rings.csv"       // GET, the same filters
+	PathRingsLive   = "/rings/live"      // GET, events: the ids of rings with something new
+	PathTestRing    = "/rings/test"      // GET ?device=, POST device, agent
+	PathDevices     = "/devices"         // GET q, environment, health, after
+	PathDevicesCSV  = "/devices.csv"     // GET, the same filters
+	PathPairHere    = "/pair"            // GET, public: what a pairing code leads to in a browser
+	PathPair        = "/devices/pair"    // GET form, POST person
+	PathCredentials = "/credentials"     // GET
 	PathCredAdd     = "/credentials/add"
 	PathAgents      = "/agents" // GET
 	PathAgentAdd    = "/agents/add"
@@ -60,6 +61,9 @@ func BillingChangePath(plan, interval string) string {
 // InvitationPath is where the link of an invitation leads (GET) and where it is taken up (POST
 // name, password).
 func InvitationPath(token string) string { return "/invitations/" + token }
+
+// ResetPath is where the link of a password reset leads (GET) and where it is used (POST password).
+func ResetPath(token string) string { return PathForgot + "/" + token }
 
 // SamplePath is one page of the storybook.
 func SamplePath(name string) string { return PathStorybook + "/" + name }

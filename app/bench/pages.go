@@ -102,7 +102,7 @@ func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants
 	err := scope.Invitations().Add(ctx, store.Invitation{
 		Hash: link.Hash(), Tenant: s.tenant, Email: "bench@example.com", Role: tenants.Owner, By: tenants.System,
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,8 @@ var auditWords = map[string]string{
 	"user.sign_in":        "signed in",
 	"user.sign_in_failed": "recorded failed sign-ins of",
 	"user.password":       "changed the password of",
+	"user.reset":          "reset the password of",
+	"user.prove":          "proved the email address of",
 }
 
 // auditFields say the changed fields of an entry. What is not here is shown as it is recorded.

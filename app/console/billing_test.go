@@ -251,7 +251,7 @@ func TestWithoutStripe(t *testing.T) {
 	w.Post("/billing/checkout", fieldsOf("plan", "growth", "interval", "month")).Want(http.StatusNotFound)
 
 	pagetest.Must(t, a.Scope().Subscription().Set(t.Context(), h.Store.Plans().Assigned(a.Id, "starter", h.Clock.Now(), time.Time{})))
-	pagetest.Must(t, a.Scope().Invitations().Add(t.Context(), invitation(h, "x@example.com")))
+	pagetest.Must(t, a.Scope().Invitations().Add(t.Context(), invitation(h, "x@example.com"), nil))
 	w.Get("/billing").Want(200).Has("Starter", "the operator of this server", "5,000", "Current plan",
 		"All 3 people of the plan are in use")
 	w.Post("/people/add", fieldsOf("email", "new@example.com", "role", "viewer")).Want(402).Has("includes 3 people")

@@ -74,6 +74,7 @@ type Config struct {
 	*page.Common
 	Board       Board
 	Credentials Credentials
+	Mail        Mailer           // nil = no mail: invitations show their link, and nobody resets a password
 	Billing     *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
 	Dev         Waker            // virtual phones; nil = no dev mode, and its routes are absent
 	Login       string           // said on the page of signing in, in dev mode only
@@ -85,6 +86,7 @@ type Console struct {
 	Config
 	figures *figures
 	judged  *judgements
+	mails   mailLimits
 }
 
 // New checks the parts and gives a Console to mount.
@@ -92,7 +94,8 @@ func New(c Config) (*Console, error) {
 	if c.Common == nil || c.Board == nil || c.Credentials == nil {
 		return nil, errors.New("console: Common, Board and Credentials are required")
 	}
-	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now)}, nil
+	mails, err := newMailLimits(c.Now)
+	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now), mails: mails}, err
 }
 
 // Mount adds every route of the console to r, which stands at the root of an app made by web.New

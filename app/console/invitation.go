@@ -22,9 +22,8 @@ type invited struct {
 	user   tenants.User // with the invited address; zero when there is none
 }
 
-// known reports whether the person has an account with a password: then the link alone must not
-// open it.
-func (i invited) known() bool { return i.user.Password != "" }
+// known reports whether the address has a proven account: then the link alone must not open it.
+func (i invited) known() bool { return i.user.ID != "" && !i.user.Unproven }
 
 // invitation finds what a link stands for; one that is mistyped, used or too old is Gone.
 func (k peoplePages) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
@@ -51,7 +50,8 @@ func (k peoplePages) invitation(ctx context.Context, c *fiber.Ctx) (i invited, e
 func (k peoplePages) welcomePage(c *fiber.Ctx, i invited) views.WelcomePage {
 	token := web.Param(c, "token")
 	return views.WelcomePage{
-		Theme: page.ThemeOf(c), Tenant: i.tenant.Name, Email: i.Email, Token: token, Action: views.InvitationPath(token), Known: i.known(),
+		Theme: page.ThemeOf(c), Tenant: i.tenant.Name, Email: i.Email, Token: token, Action: views.InvitationPath(token),
+		Known: i.known() && !i.Shown, Shown: i.Shown,
 	}
 }
 
@@ -67,7 +67,7 @@ func (k peoplePages) welcome(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.Welcome(k.welcomePage(c, i)), fiber.StatusOK)
 }
 
-// join takes an invitation up: somebody new chooses name and password, somebody known gives theirs.
+// join takes an invitation up: a new person chooses name and password, a known one enters theirs.
 func (k peoplePages) join(ctx context.Context, c *fiber.Ctx) error {
 	i, err := k.invitation(ctx, c)
 	switch {
@@ -98,22 +98,20 @@ func (k peoplePages) join(ctx context.Context, c *fiber.Ctx) error {
 	if user.ID != m.User { // two links were taken up at once, and the other one made the account
 		return c.Redirect(views.PathSignIn, fiber.StatusSeeOther)
 	}
-	if i.user.ID != "" && !i.known() { // an account without a password: it gets the one that was chosen
-		if err := k.Store.Users().SetPassword(ctx, user.ID, user.Password); err != nil {
-			return err
-		}
-	}
 	if err := k.Admit(ctx, c, *user, m.Tenant); err != nil {
 		return err
 	}
 	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
 }
 
-// guest is who takes the invitation up; nil when p says what is wrong with what they typed.
+// guest is who takes the invitation up; nil when p says what is wrong with what they typed. A link
+// that only the address got proves it: then an account that nobody proved gives way to the guest.
+// With a link that the inviter saw, the page and its refusals are the same for every address, and
+// the account that is there opens only with its password.
 func (k peoplePages) guest(ctx context.Context, c *fiber.Ctx, try page.Try, i invited, p *views.WelcomePage) (*tenants.User, error) {
 	f := page.FormOf(c)
 	password := f.Raw("password")
-	if i.known() {
+	if p.Known {
 		user, err := k.who(ctx, c, try, i.Email, password)
 		if user == nil {
 			p.Error = "The password is wrong. Try again."
@@ -126,17 +124,24 @@ func (k peoplePages) guest(ctx context.Context, c *fiber.Ctx, try page.Try, i in
 		p.Name.Error = "1 to 80 characters, no control characters"
 		return nil, nil
 	}
-	if p.Error = page.NewPassword(password, page.About{Email: i.Email, Name: name, Company: i.tenant.Name}); p.Error != "" {
+	about := page.About{Email: i.Email, Name: name, Company: i.tenant.Name}
+	if i.Shown { // it may be the password of an account, which was not chosen for this company
+		about = page.About{Email: i.Email}
+	}
+	if p.Error = page.NewPassword(password, about); p.Error != "" {
 		return nil, nil
+	}
+	if i.Shown && i.user.ID != "" {
+		user, err := k.who(ctx, c, try, i.Email, password)
+		if user == nil {
+			p.Error = "This password cannot be used. If you have an account with this address, enter its password."
+		}
+		return user, err
 	}
 	phc, err := k.Passwords.Hash(ctx, try.Known, password)
 	if err != nil {
 		return nil, err
 	}
-	user := i.user
-	if user.ID == "" {
-		user = tenants.User{ID: tenants.NewID[tenants.UserID](k.Now()), Email: i.Email, Name: name, Theme: "auto", CreatedAt: k.Now()}
-	}
-	user.Password = phc
-	return &user, nil
+	return &tenants.User{ID: tenants.NewID[tenants.UserID](k.Now()), Email: i.Email, Name: name, Password: phc, Theme: "auto",
+		CreatedAt: k.Now()}, nil
 }

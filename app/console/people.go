@@ -5,10 +5,12 @@ import (
 
 	"context"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/notify"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -163,13 +165,14 @@ func (k peoplePages) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		return err
 	}
 	return web.Page(c, views.PersonAdd(views.PersonAddPage{
-		Shell: s, Error: w.Msg, Roles: rolesFor(v, i.Role),
+		Shell: s, Error: w.Msg, Roles: rolesFor(v, i.Role), Mailed: k.Mail != nil,
 		Email: views.Field{Name: "email", Label: "Email", Type: "email", Value: page.Shown(i.Email, 254), Max: 254, Autocomplete: "off",
 			Focus: true, Error: w.Fields["email"]},
 	}), w.Status)
 }
 
-// addPerson makes an invitation and shows its link, once.
+// addPerson makes an invitation and mails its link. A server that sends no mail shows the link once
+// instead.
 func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	role := tenants.Role(f.Text("role"))
@@ -187,22 +190,58 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		return err
 	}
 	secret, now := tenants.NewSecret(tenants.InvitationPrefix), k.Now()
-	err := v.Scope.Invitations().Add(ctx, store.Invitation{
-		Hash: secret.Hash(), Tenant: v.Tenant.ID, Email: email, Role: role, By: v.Who.Actor, CreatedAt: now,
+	i := store.Invitation{
+		Hash: secret.Hash(), Tenant: v.Tenant.ID, Email: email, Role: role, Shown: k.Mail == nil, By: v.Who.Actor, CreatedAt: now,
 		ExpiresAt: now.Add(invitationTime),
-	})
+	}
+	link := k.PublicURL + views.InvitationPath(string(secret))
+	err := k.invite(ctx, v, i, link)
+	if tenants.KindOf(err) == tenants.TooMany {
+		return page.SlowDown(c, err, func(msg string) error {
+			return k.personPage(ctx, c, v, i, page.Wrong{Status: fiber.StatusTooManyRequests, Msg: msg})
+		})
+	}
 	if w, ok := page.WrongOf(err); ok {
-		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: role}, w)
+		return k.personPage(ctx, c, v, i, w)
 	}
 	if err != nil {
 		return err
 	}
+	if k.Mail != nil && k.Dev == nil { // in dev mode no mail arrives, so the link is shown too
+		return k.Done(c, page.FlashInvited, views.PathPeople)
+	}
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
-		Title: "Invitation for " + email, Text: k.PublicURL + views.InvitationPath(string(secret)), Next: views.PathPeople,
+		Title: "Invitation for " + email, Text: link, Next: views.PathPeople,
 		Note: "Send this link to the person. The first person to open it joins your organisation. It works once, within seven days, " +
 			"and is not shown again. Older links no longer work.",
 		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
 	})
+}
+
+// invite keeps an invitation and mails it. Only an owner replaces an invitation of an owner.
+func (k peoplePages) invite(ctx context.Context, v *page.Visitor, i store.Invitation, link string) error {
+	if k.Mail != nil {
+		if err := k.mails.takeInvitation(v.Tenant.ID, i.Email); err != nil {
+			return err
+		}
+	}
+	err := v.Scope.Invitations().Add(ctx, i, func(r tenants.Role) error { return mayRank(v, r) })
+	if err != nil || k.Mail == nil {
+		return err
+	}
+	if err := k.Mail.Send(invitationMail(i, v, link)); err != nil {
+		busy := &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Err: err,
+			Msg: "We cannot send email right now. Try again in a few minutes."}
+		return errors.Join(busy, v.Scope.Invitations().Revoke(ctx, i))
+	}
+	return nil
+}
+
+func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mail {
+	return notify.Mail{To: i.Email, Subject: "Invitation to " + v.Tenant.Name + " on Carillon", Text: "Hello,\n\n" + v.User.Name +
+		" invites you to " + v.Tenant.Name + " on Carillon. Your role will be: " + roleName(i.Role) +
+		".\n\nOpen this link to join:\n\n" + link +
+		"\n\nThe link works once, within seven days. If you do not know why you got this email, you can ignore it.\n"}
 }
 
 // oneMember finds the person in the path.
@@ -259,7 +298,7 @@ func (k peoplePages) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		}
 		for _, i := range open {
 			if invitationID(i) == id {
-				return takingBack(i), i.Role, func(ctx context.Context) error { return v.Scope.Invitations().Revoke(ctx, i.Email) }, nil
+				return takingBack(i), i.Role, func(ctx context.Context) error { return v.Scope.Invitations().Revoke(ctx, i) }, nil
 			}
 		}
 	}

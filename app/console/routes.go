@@ -44,10 +44,15 @@ const (
 // routes lists every address. Where two patterns match, the first one wins.
 func (k *Console) routes() []route {
 	devices, people, signIn, overview := devicePages{k}, peoplePages{k}, signInPages{k}, overviewPages{k}
+	forgot := forgotPages{k}
 	all := []route{
 		{method: get, path: "/static/*", public: k.asset},
 		{method: get, path: views.PathSignIn, public: signIn.signInPage},
 		{method: post, path: views.PathSignIn, public: signIn.signIn},
+		{method: get, path: views.PathForgot, public: forgot.form},
+		{method: post, path: views.PathForgot, public: forgot.send},
+		{method: get, path: views.ResetPath(":token"), public: forgot.choose},
+		{method: post, path: views.ResetPath(":token"), public: forgot.set},
 		{method: get, path: views.InvitationPath(":token"), public: people.welcome},
 		{method: post, path: views.InvitationPath(":token"), public: people.join},
 		{method: get, path: views.PathPairHere, public: devices.pairHere},

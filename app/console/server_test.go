@@ -177,7 +177,7 @@ func (h *server) full(slug, word string) *tenant {
 		By: tenants.Actor{Kind: tenants.ActorUser,
 			Name: word},
 		CreatedAt: now, ExpiresAt: now.Add(invitationTime),
-	}))
+	}, nil))
 	t.rings()
 	return t
 }

@@ -19,7 +19,7 @@ import (
 type signInPages struct{ *Console }
 
 // wrongSignIn is said of an unknown address and of a wrong password alike.
-const wrongSignIn = "The email or password is wrong. Try again, or ask an owner of your organisation for a new invitation."
+const wrongSignIn = "The email or password is wrong. Try again, or choose “Forgot password?”."
 
 func (k signInPages) signInPage(ctx context.Context, c *fiber.Ctx) error {
 	next := ownPath(web.Query(c, "next"))

@@ -38,6 +38,8 @@ const (
 	FlashPlan         Flash = "plan"
 	FlashPlanEnds     Flash = "plan-ends"
 	FlashPlanGoesOn   Flash = "plan-goes-on"
+	FlashInvited      Flash = "invited"
+	FlashReset        Flash = "reset"
 )
 
 var flashes = map[Flash]string{
@@ -51,6 +53,8 @@ var flashes = map[Flash]string{
 	FlashHedging:    "Saved. It applies from the next ring.",
 	FlashClosed:     "The alert is closed. If the problem happens again, the alert opens again.",
 	FlashPlan:       "Your plan was changed.",
+	FlashInvited:    "The invitation was sent by email.",
+	FlashReset:      "Your password was changed. You are signed out everywhere. Sign in with the new password.",
 	FlashPlanEnds:   "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
 }
 

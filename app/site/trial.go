@@ -145,8 +145,8 @@ func (s *Site) signUp(ctx context.Context, c *fiber.Ctx) error {
 // not, gets to read.
 func (s *Site) letter(ctx context.Context, a applicant, phc string, browser tenants.Hash) (m notify.Mail, path string, err error) {
 	domain, _ := page.Registrable(a.email)
-	_, err = s.Store.Users().ByEmail(ctx, a.email)
-	known := err == nil
+	u, err := s.Store.Users().ByEmail(ctx, a.email)
+	known := err == nil && !u.Unproven // the link that follows proves the address
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return m, "", err
 	}

@@ -32,7 +32,8 @@ CREATE TABLE users (
 	password    TEXT   NOT NULL, -- argon2id
 	theme       TEXT   NOT NULL,
 	created_at  BIGINT NOT NULL,
-	disabled_at BIGINT NOT NULL
+	disabled_at BIGINT NOT NULL,
+	unproven    BOOLEAN NOT NULL -- nobody has proved the address
 );
 
 -- A sign-in belongs to a person, not to a tenant: tenant_id is only the tenant they look at now.
@@ -62,6 +63,7 @@ CREATE TABLE invitations (
 	email      TEXT   NOT NULL,
 	hash       BYTEA  NOT NULL UNIQUE, -- of the link's secret
 	role       TEXT   NOT NULL,
+	shown      BOOLEAN NOT NULL, -- the inviter saw the link, so it does not prove the address
 	by_kind    TEXT   NOT NULL,
 	by_id      UUID   NOT NULL,
 	by_name    TEXT   NOT NULL,
@@ -437,6 +439,17 @@ CREATE TABLE signups (
 CREATE INDEX signups_email ON signups (email);
 CREATE INDEX signups_age ON signups (expires_at);
 
+-- Links that set a new password. A row is kept for addresses without an account too, so that the
+-- time of the answer does not tell.
+CREATE TABLE password_resets (
+	hash       BYTEA  NOT NULL PRIMARY KEY, -- of the link's secret
+	email      TEXT   NOT NULL,
+	created_at BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL
+);
+CREATE INDEX password_resets_email ON password_resets (email);
+CREATE INDEX password_resets_age ON password_resets (expires_at);
+
 -- One trial for a company's domain, or for an address where many people share the domain.
 CREATE TABLE trials (
 	key      TEXT   NOT NULL PRIMARY KEY,
@@ -600,6 +613,7 @@ DROP TABLE partner_links;
 DROP TABLE partners;
 DROP TABLE trial_cards;
 DROP TABLE trials;
+DROP TABLE password_resets;
 DROP TABLE signups;
 DROP TABLE stripe_events;
 DROP TABLE metered;

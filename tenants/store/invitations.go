@@ -15,6 +15,7 @@ type Invitation struct {
 	Tenant    tenants.TenantID
 	Email     string
 	Role      tenants.Role
+	Shown     bool // the inviter saw the link, so its use does not prove the address
 	By        tenants.Actor
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -25,6 +26,7 @@ type invitationRow struct {
 	Email     string
 	Hash      []byte
 	Role      string
+	Shown     bool
 	ByKind    string
 	ByID      uuid
 	ByName    string
@@ -36,14 +38,14 @@ func (invitationRow) TableName() string { return "invitations" }
 
 func (r invitationRow) noun() Invitation {
 	return Invitation{
-		Hash: hash(r.Hash), Tenant: tenants.TenantID(r.TenantID), Email: r.Email, Role: tenants.Role(r.Role),
+		Hash: hash(r.Hash), Tenant: tenants.TenantID(r.TenantID), Email: r.Email, Role: tenants.Role(r.Role), Shown: r.Shown,
 		By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
 	}
 }
 
-func (t *tx) invite(s *scope, i Invitation) error {
+func (t *tx) invite(s *scope, i Invitation, may func(tenants.Role) error) error {
 	row := invitationRow{
-		TenantID: uuid(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), ByKind: string(i.By.Kind), ByID: uuid(i.By.ID), ByName: i.By.Name,
+		TenantID: uuid(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), Shown: i.Shown, ByKind: string(i.By.Kind), ByID: uuid(i.By.ID), ByName: i.By.Name,
 		Created: micros(i.CreatedAt), ExpiresAt: micros(i.ExpiresAt),
 	}
 	var there int64
@@ -56,6 +58,9 @@ func (t *tx) invite(s *scope, i Invitation) error {
 	if err := t.mayAddPerson(s, i.Email); err != nil {
 		return err
 	}
+	if err := t.mayReplace(s, i, may); err != nil {
+		return err
+	}
 	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), i.Email); err != nil {
 		return err
 	}
@@ -63,6 +68,19 @@ func (t *tx) invite(s *scope, i Invitation) error {
 		return err
 	}
 	return t.audit(s, "invitation.add", i.Email, string(i.Role))
+}
+
+// mayReplace asks about the role of the invitation that is replaced, if one is open.
+func (t *tx) mayReplace(s *scope, i Invitation, may func(tenants.Role) error) error {
+	var old invitationRow
+	err := s.in(t.db(), "invitations").Where("email = ? AND expires_at > ?", i.Email, micros(i.CreatedAt)).Take(&old).Error
+	switch {
+	case absent(err):
+		return nil
+	case err != nil || may == nil:
+		return err
+	}
+	return may(tenants.Role(old.Role))
 }
 
 func invitation(db *gorm.DB, h tenants.Hash, now time.Time) (Invitation, error) {
@@ -84,10 +102,10 @@ type Invitations struct{ *scope }
 // Invitations returns the tenant's Invitations.
 func (s *Scope) Invitations() Invitations { return Invitations{&s.scope} }
 
-// Add opens an invitation; an older one for the same address is replaced. Who is a member already
-// is a Conflict.
-func (s Invitations) Add(ctx context.Context, i Invitation) error {
-	return s.write(ctx, func(t *tx) error { return t.invite(s.scope, i) })
+// Add opens an invitation; an older one for the same address is replaced, if may allows it for its
+// role. A nil may allows all. Inviting a member is a Conflict.
+func (s Invitations) Add(ctx context.Context, i Invitation, may func(tenants.Role) error) error {
+	return s.write(ctx, func(t *tx) error { return t.invite(s.scope, i, may) })
 }
 
 // List lists the open invitations, newest first.
@@ -99,16 +117,16 @@ func (s Invitations) List(ctx context.Context) ([]Invitation, error) {
 	return nouns(rows, invitationRow.noun), nil
 }
 
-// Revoke takes back the invitation for an address.
-func (s Invitations) Revoke(ctx context.Context, email string) error {
+// Revoke takes back an invitation, and not another one that replaced it meanwhile.
+func (s Invitations) Revoke(ctx context.Context, i Invitation) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.change("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), email)
+		n, err := t.change("DELETE FROM invitations WHERE tenant_id = ? AND hash = ?", uuid(s.id), i.Hash[:])
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return tenants.NoSuch("invitation")
 		}
-		return t.audit(s.scope, "invitation.revoke", email, "")
+		return t.audit(s.scope, "invitation.revoke", i.Email, "")
 	})
 }

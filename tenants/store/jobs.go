@@ -160,6 +160,7 @@ func (s Jobs) Forget(ctx context.Context, now time.Time) error {
 			{"DELETE FROM pairings WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM invitations WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM signups WHERE expires_at <= ?", []any{at}},
+			{"DELETE FROM password_resets WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM partner_links WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM partner_sign_ins WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM metered WHERE at <= ? AND reported_at <> 0", []any{micros(now.Add(-meteredFor))}},

@@ -116,8 +116,8 @@ func (t *tx) found(s *scope, o Opening) error {
 	if err := t.audit(s, "tenant.add", string(row.ID), "trial"); err != nil {
 		return err
 	}
-	if err := t.db().Create(&user).Error; err != nil {
-		return taken(err, "There is an account with this address already.")
+	if err := t.addProven(s.s, user); err != nil {
+		return err
 	}
 	if err := t.join(s, tenants.Member{User: o.Owner.ID, Role: tenants.Owner, CreatedAt: o.Owner.CreatedAt}); err != nil {
 		return err

@@ -71,7 +71,7 @@ func (s Tenants) Open(ctx context.Context, f NewTenant) error {
 		if err := t.addTenant(scope, f.Tenant); err != nil {
 			return err
 		}
-		if err := t.invite(scope, f.Invitation); err != nil {
+		if err := t.invite(scope, f.Invitation, nil); err != nil {
 			return err
 		}
 		return t.addKey(scope, f.Key, f.KeyHash)

@@ -15,6 +15,7 @@ type userRow struct {
 	Theme      string
 	Created    int64 `gorm:"column:created_at"`
 	DisabledAt int64
+	Unproven   bool
 }
 
 func (userRow) TableName() string { return "users" }
@@ -22,14 +23,14 @@ func (userRow) TableName() string { return "users" }
 func rowOfUser(u tenants.User) userRow {
 	return userRow{
 		ID: uuid(u.ID), Email: u.Email, Name: u.Name, Password: u.Password, Theme: u.Theme, Created: micros(u.CreatedAt),
-		DisabledAt: micros(u.DisabledAt),
+		DisabledAt: micros(u.DisabledAt), Unproven: u.Unproven,
 	}
 }
 
 func (r userRow) noun() tenants.User {
 	return tenants.User{
 		ID: tenants.UserID(r.ID), Email: r.Email, Name: r.Name, Password: r.Password, Theme: r.Theme, CreatedAt: moment(r.Created),
-		DisabledAt: moment(r.DisabledAt),
+		DisabledAt: moment(r.DisabledAt), Unproven: r.Unproven,
 	}
 }
 
@@ -139,7 +140,8 @@ func (s Users) Invitation(ctx context.Context, h tenants.Hash, now time.Time) (I
 }
 
 // TakeInvitation uses the link up and joins its person to the tenant: the user with the invited
-// address if there is one, else user as given, with that address.
+// address if there is one, else user as given, with that address. A link that only the address got
+// proves it, so user also replaces an unproven one.
 func (s Users) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.User, now time.Time) (member tenants.Member, err error) {
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		i, err := invitation(t.db(), h, now)
@@ -148,16 +150,17 @@ func (s Users) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.
 		}
 		row := rowOfUser(user)
 		row.Email = i.Email
+		row.Unproven = i.Shown
 		var there userRow
-		switch err := t.db().Where("email = ?", i.Email).Take(&there).Error; {
-		case err == nil:
+		err = t.db().Where("email = ?", i.Email).Take(&there).Error
+		switch {
+		case err == nil && (!there.Unproven || i.Shown):
 			row = there
-		case !absent(err):
+		case err == nil || absent(err):
+			err = t.addProven(s.core, row)
+		}
+		if err != nil {
 			return err
-		default:
-			if err := t.db().Create(&row).Error; err != nil {
-				return taken(err, "There is an account with this address already.")
-			}
 		}
 		member = tenants.Member{
 			Tenant: i.Tenant, User: tenants.UserID(row.ID), Role: i.Role, Email: row.Email, Name: row.Name, CreatedAt: stored(now),

@@ -46,7 +46,7 @@ func (b *bench) property(s *store.Scope) property {
 	_, _, err = s.Rings().Change(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactAccepted, now))
 	b.must(err)
 	b.must(s.Invitations().Add(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID), Email: "canary@example.com",
-		Role: tenants.Admin, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}))
+		Role: tenants.Admin, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, nil))
 	_, err = s.Alerts().Raise(ctx, tenants.AlertTokensRefused, string(p.credential.ID), "canary")
 	b.must(err)
 	silenced := func(r *tenants.Ring) ([]tenants.Fact, error) {
@@ -86,7 +86,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 			tenants.Hash{}, now)),
 		"Members.Get": pick(s.Members().Get(ctx, p.member.ID)), "Members.SetRole": s.Members().SetRole(ctx, p.member.ID,
 			tenants.Viewer), "Members.Remove": s.Members().Remove(ctx, p.member.ID),
-		"Invitations.Revoke": s.Invitations().Revoke(ctx, "canary@example.com"),
+		"Invitations.Revoke": s.Invitations().Revoke(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID)}),
 		"Subscription.Get":   pick(s.Subscription().Get(ctx)), "Subscription.Remove": s.Subscription().Remove(ctx),
 		"Subscription.Change": s.Subscription().Change(ctx, func(*tenants.Subscription) error { return nil }),
 	}

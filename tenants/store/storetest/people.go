@@ -195,10 +195,10 @@ func testInvitations(b *bench) {
 			ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "Owner"},
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	}
-	b.must(s.Invitations().Add(ctx, i))
+	b.must(s.Invitations().Add(ctx, i, nil))
 	first := i.Hash
 	i.Hash = hashOf("second")
-	b.must(s.Invitations().Add(ctx, i))
+	b.must(s.Invitations().Add(ctx, i, nil))
 	_, err := b.s.Users().Invitation(ctx, first, now)
 	b.refused(err, tenants.Gone, "an invitation that was replaced")
 	got, err := b.s.Users().Invitation(ctx, i.Hash, now)
@@ -223,21 +223,121 @@ func testInvitations(b *bench) {
 	_, err = b.s.Users().TakeInvitation(ctx, i.Hash, u, now)
 	b.refused(err, tenants.Gone, "an invitation twice")
 	i.Hash = hashOf("third")
-	b.refused(s.Invitations().Add(ctx, i), tenants.Conflict, "inviting a member")
+	b.refused(s.Invitations().Add(ctx, i, nil), tenants.Conflict, "inviting a member")
 
 	other := b.tenant()
-	b.must(other.Invitations().Add(ctx, i))
+	b.must(other.Invitations().Add(ctx, i, nil))
 	u.ID = tenants.NewID[tenants.UserID](now)
 	again, err := b.s.Users().TakeInvitation(ctx, i.Hash, u, now)
 	b.must(err)
 	equal(b, again.User, m.User, "the user with the invited address")
 
-	i.Hash, i.Email = hashOf("fourth"), "x@example.com"
-	b.must(s.Invitations().Add(ctx, i))
-	b.must(s.Invitations().Revoke(ctx, i.Email))
-	b.refused(s.Invitations().Revoke(ctx, i.Email), tenants.Unknown, "taking back twice")
+	i.Hash, i.Email, i.Role = hashOf("fourth"), "x@example.com", tenants.Owner
+	b.must(s.Invitations().Add(ctx, i, nil))
+	replaced := i
+	i.Hash = hashOf("fifth")
+	no := func(r tenants.Role) error {
+		equal(b, r, tenants.Owner, "the role that is replaced")
+		return tenants.Refuse(tenants.Forbidden, "x", "x")
+	}
+	b.refused(s.Invitations().Add(ctx, i, no), tenants.Forbidden, "replacing an invitation that may not be")
+	_, err = b.s.Users().Invitation(ctx, replaced.Hash, now)
+	b.must(err)
+	b.must(s.Invitations().Add(ctx, i, nil))
+	b.must(s.Invitations().Revoke(ctx, i))
+	b.refused(s.Invitations().Revoke(ctx, i), tenants.Unknown, "taking back twice")
 	_, err = b.s.Users().Invitation(ctx, i.Hash, now)
 	b.refused(err, tenants.Gone, "an invitation that was taken back")
+}
+
+// testUnprovenAccounts takes up links that the inviter saw. The account they make gives way to the
+// person who proves the address.
+func testUnprovenAccounts(b *bench) {
+	ctx, now := b.Context(), b.clock.Now()
+	alpha, beta := b.tenant(), b.tenant()
+	b.member(alpha, tenants.Owner)
+	invite := func(s *store.Scope, shown bool) store.Invitation {
+		i := store.Invitation{Hash: hashOf("unproven", b.next()), Email: "real@example.com", Role: tenants.Viewer, Shown: shown,
+			CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+		b.must(s.Invitations().Add(ctx, i, nil))
+		return i
+	}
+	person := func(name string) tenants.User {
+		return tenants.User{ID: tenants.NewID[tenants.UserID](now), Name: name, Password: name, Theme: "auto", CreatedAt: now}
+	}
+	thief, real := person("thief"), person("real")
+	_, err := b.s.Users().TakeInvitation(ctx, invite(alpha, true).Hash, thief, now)
+	b.must(err)
+	u, err := b.s.Users().ByEmail(ctx, "real@example.com")
+	b.must(err)
+	if u.ID != thief.ID || !u.Unproven {
+		b.Errorf("after a link that the inviter saw: %+v", u)
+	}
+	in := b.signIn(u, alpha)
+	m, err := b.s.Users().TakeInvitation(ctx, invite(beta, true).Hash, real, now) // this link proves nothing either
+	b.must(err)
+	equal(b, m.User, thief.ID, "who joins by a link that the inviter saw")
+	b.must(beta.Members().Remove(ctx, thief.ID))
+
+	m, err = b.s.Users().TakeInvitation(ctx, invite(beta, false).Hash, real, now)
+	b.must(err)
+	equal(b, m.User, real.ID, "who joins by a link that only the address got")
+	u, err = b.s.Users().ByEmail(ctx, "real@example.com")
+	b.must(err)
+	if u.ID != real.ID || u.Unproven || u.Password != "real" {
+		b.Errorf("after the address was proven: %+v", u)
+	}
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, now)
+	b.refused(err, tenants.Unauthorized, "a sign-in of the unproven account")
+	all, err := b.s.Users().Memberships(ctx, real.ID)
+	b.must(err)
+	equal(b, len(all), 2, "memberships of the proven account")
+	_, err = b.s.Users().TakeInvitation(ctx, invite(b.tenant(), false).Hash, person("another"), now)
+	b.must(err)
+	u, err = b.s.Users().ByEmail(ctx, "real@example.com")
+	b.must(err)
+	equal(b, u.ID, real.ID, "a proven account stays")
+}
+
+func testPasswordResets(b *bench) {
+	ctx, now := b.Context(), b.clock.Now()
+	s := b.tenant()
+	b.member(s, tenants.Owner)
+	u := b.member(s, tenants.Viewer)
+	link := func(email string) tenants.Hash {
+		h := hashOf("reset", b.next())
+		b.must(b.s.Users().AddReset(ctx, store.Reset{Hash: h, Email: email, CreatedAt: now, ExpiresAt: now.Add(tenants.ResetTTL)}))
+		return h
+	}
+	first, second := link(u.Email), link(u.Email)
+	got, err := b.s.Users().OfReset(ctx, first, now)
+	b.must(err)
+	equal(b, got.ID, u.ID, "whose link it is")
+	_, err = b.s.Users().OfReset(ctx, first, now.Add(tenants.ResetTTL))
+	b.refused(err, tenants.Gone, "an expired link")
+	_, err = b.s.Users().OfReset(ctx, link("nobody@example.com"), now)
+	b.refused(err, tenants.Gone, "a link of an address without an account")
+	in := b.signIn(u, s)
+	got, err = b.s.Users().TakeReset(ctx, first, "fresh", now, store.Who{IP: "192.0.2.1"})
+	b.must(err)
+	equal(b, got.Password, "fresh", "the new password")
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, now)
+	b.refused(err, tenants.Unauthorized, "a sign-in of before")
+	for _, h := range []tenants.Hash{first, second} {
+		_, err = b.s.Users().TakeReset(ctx, h, "again", now, store.Who{})
+		b.refused(err, tenants.Gone, "a link after one was used")
+	}
+	rows, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "user."})
+	b.must(err)
+	if len(rows) != 1 || rows[0].Action != "user.reset" || rows[0].Target != string(u.ID) || rows[0].Actor.Name != u.Name {
+		b.Errorf("audit: %+v", rows)
+	}
+	h := link(u.Email)
+	u.DisabledAt = now
+	b.must(b.s.Users().Set(ctx, u))
+	_, err = b.s.Users().TakeReset(ctx, h, "again", now, store.Who{})
+	b.refused(err, tenants.Gone, "a disabled person's link")
+	b.must(b.s.Jobs().Forget(ctx, now.Add(tenants.ResetTTL)))
 }
 
 func testAgents(b *bench) {

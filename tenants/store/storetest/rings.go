@@ -315,7 +315,7 @@ func testForget(b *bench) {
 	p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
 	b.must(s.Pairings().Add(ctx, p, hashOf("p")))
 	b.must(s.Invitations().Add(ctx, store.Invitation{Hash: hashOf("i"), Email: "x@example.com", Role: tenants.Viewer, CreatedAt: now,
-		ExpiresAt: now.Add(tenants.PairingTTL)}))
+		ExpiresAt: now.Add(tenants.PairingTTL)}, nil))
 	r := b.newRing(d)
 	key := store.Idempotency{Key: "k", Body: hashOf(1)}
 	_, err := s.Rings().Add(ctx, r, key, r.ExpiresAt)

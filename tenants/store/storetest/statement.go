@@ -72,12 +72,13 @@ var across = map[string]string{
 	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id = sign_ins.user_id)": "SignIns.Switch: a sign-in is a person's",
 	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?": "SignIns.Touch: a sign-in is a person's",
 	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE members.user_id = ? ORDER BY tenants.name, tenants.id": "Users.Memberships: a person's own tenants",
-	"DELETE FROM idempotency WHERE created_at <= ?":                                 "Jobs.Forget: age, of every tenant",
-	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Jobs.Forget: age, of every tenant",
-	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Jobs.Forget: age, of every tenant",
-	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)": "Jobs.Forget: age, of every person",
-	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                        "Jobs.Forget: age, of every tenant",
-	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''":     "Tenants.OfCustomer: Stripe's id is what tells the tenant",
+	"SELECT tenant_id, user_id, role, created_at FROM members WHERE user_id = ?":                                                                                                          "Users.TakeReset, and when an address is proven: a person's own tenants",
+	"DELETE FROM idempotency WHERE created_at <= ?":                                                                                                                                       "Jobs.Forget: age, of every tenant",
+	"DELETE FROM pairings WHERE expires_at <= ?":                                                                                                                                          "Jobs.Forget: age, of every tenant",
+	"DELETE FROM invitations WHERE expires_at <= ?":                                                                                                                                       "Jobs.Forget: age, of every tenant",
+	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)":                                                                                                       "Jobs.Forget: age, of every person",
+	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                                                                                                                              "Jobs.Forget: age, of every tenant",
+	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''":                                                                                                           "Tenants.OfCustomer: Stripe's id is what tells the tenant",
 }
 
 // ringsOf is how whole rings are read.

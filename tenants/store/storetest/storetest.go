@@ -76,7 +76,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		run  func(*bench)
 	}{
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers},
-		{"invitations", testInvitations}, {"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices},
+		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
+		{"password resets", testPasswordResets}, {"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices},
 		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"days", testDays}, {"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets},
 		{"add ring", testAddRing}, {"idempotency", testIdempotency}, {"change ring", testChangeRing},

@@ -143,7 +143,7 @@ func testPlanLimits(b *bench) {
 	invite := func(email string) error {
 		now := b.clock.Now()
 		return s.Invitations().Add(ctx, store.Invitation{Hash: hashOf(email, b.next()), Email: email, Role: tenants.Viewer, CreatedAt: now,
-			ExpiresAt: now.Add(time.Hour)})
+			ExpiresAt: now.Add(time.Hour)}, nil)
 	}
 	b.must(invite("a@example.com"))
 	b.must(invite("b@example.com"))
