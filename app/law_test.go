@@ -324,3 +324,33 @@ func TestMainIsShort(t *testing.T) {
 		t.Errorf("main.go has %d lines; under 30, everything else is app.Run's", n)
 	}
 }
+
+// mostMethods is how many methods one type may have. One with more holds several things.
+const mostMethods = 60
+
+func TestNoReceiverHoldsEverything(t *testing.T) {
+	t.Parallel()
+	files, _ := tree(t)
+	count := map[string]int{}
+	for _, f := range files {
+		if f.test || parent(f.pkg) != f.pkg { // a stand-in for a service has as many as the service
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil {
+				of := fn.Recv.List[0].Type
+				if p, ok := of.(*ast.StarExpr); ok {
+					of = p.X
+				}
+				if id, ok := of.(*ast.Ident); ok {
+					count[f.pkg+"."+id.Name]++
+				}
+			}
+		}
+	}
+	for name, n := range count {
+		if n > mostMethods {
+			t.Errorf("%s has %d methods, the most is %d: give a group of them a type of its own", name, n, mostMethods)
+		}
+	}
+}

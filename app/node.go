@@ -261,10 +261,10 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		Common: n.common, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail,
 		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(),
 		Parts: []site.Part{
-			{Name: "Database", Text: "Keeps every ring and every fact.", Answers: n.store.Ready},
-			{Name: "Push", Text: "Holds connections to Apple while there is something to send.",
+			{Name: "Database", Text: "Stores rings and settings.", Answers: n.store.Ready},
+			{Name: "Push", Text: "Sends call notifications to Apple.",
 				Answers: func(context.Context) error { return n.reachesApple() }},
-			{Name: "Voice", Text: "Carries the sound of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
+			{Name: "Voice", Text: "Connects the audio of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
 		},
 	})
 	if err != nil {

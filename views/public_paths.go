@@ -19,7 +19,7 @@ const (
 	PathTrial      = "/trial"       // GET form, POST company, name, email, password, industry, time_zone
 
 	PathAffiliate        = "/affiliate"               // GET what partners earn; POST name, email: a link by mail
-	PathPartner          = "/affiliate/dashboard"     // GET the partner's own room
+	PathPartner          = "/affiliate/dashboard"     // GET the partner dashboard
 	PathPartnerCSV       = "/affiliate/dashboard.csv" // GET the ledger as a file
 	PathPartnerPayee     = "/affiliate/payee"         // POST payee, by, account
 	PathPartnerSignOut   = "/affiliate/signout"       // POST

@@ -27,7 +27,7 @@ func (s sampler) publicPages() []Sample {
 		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries)})},
 		{"security", Security(SecurityPage{known})},
 		{"docs", Docs(DocsPage{s.front("Docs", PathDocs), "https://ring.example"})},
-		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Keeps every ring.", true},
+		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Stores rings and settings.", true},
 			{"Voice", "Carries calls.", false}}, AtSecond(s.now, time.UTC)})},
 		{"terms", Legal(TermsPage(s.front("Terms", PathTerms)))},
 		{"privacy", Legal(PrivacyPage(s.front("Privacy", PathPrivacy), 400*24*time.Hour, 760*24*time.Hour))},

@@ -1,30 +1,29 @@
 package site
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/notify"
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
 )
 
-// affiliateRoutes are the pages of partners, who belong to the server and to no tenant. The
-// rooms among them let nobody else in.
-func (s *Site) affiliateRoutes() []page.Route {
+// partners are the pages of partners, who belong to the server and to no tenant.
+type partners struct{ *frame }
+
+func (s *partners) routes() []page.Route {
 	return []page.Route{
 		{Method: get, Path: views.PathAffiliate, Serve: s.affiliate},
 		{Method: post, Path: views.PathAffiliate, Serve: s.askPartnerLink},
 		{Method: get, Path: views.PartnerEnterPath(":token"), Serve: s.askEnterPartner},
 		{Method: post, Path: views.PartnerEnterPath(":token"), Serve: s.enterPartner},
-		{Method: get, Path: views.PathPartner, Serve: s.partnerRoom},
+		{Method: get, Path: views.PathPartner, Serve: s.dashboard},
 		{Method: get, Path: views.PathPartnerCSV, Serve: s.partnerCSV},
 		{Method: post, Path: views.PathPartnerPayee, Serve: s.setPayee},
 		{Method: post, Path: views.PathPartnerSignOut, Serve: s.signOutPartner},
@@ -32,7 +31,7 @@ func (s *Site) affiliateRoutes() []page.Route {
 	}
 }
 
-func (s *Site) affiliate(ctx context.Context, c *fiber.Ctx) error {
+func (s *partners) affiliate(ctx context.Context, c *fiber.Ctx) error {
 	p := s.affiliatePage(ctx, c)
 	if v, err := s.Visitor(ctx, c); err == nil { // a signed-in person need not type
 		p.Name.Value, p.Email.Value = v.User.Name, v.User.Email
@@ -41,19 +40,17 @@ func (s *Site) affiliate(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // affiliatePage says what the plans file says.
-func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliatePage {
+func (s *partners) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliatePage {
 	plans := s.Store.Plans()
 	terms := plans.Affiliate
 	_, err := s.partner(ctx, c)
 	p := views.AffiliatePage{
-		Front: s.front(ctx, c, "Partners", "Bring a team whose agents should ring iPhones, and earn a share of what they pay: how "+
-			"much, for "+
-			"how long, and how it is calculated."),
-		None: terms.Percent == 0 || terms.Months == 0, Off: s.Mail == nil, NoStripe: !s.Billing, SignedIn: err == nil,
+		Front: s.front(ctx, c, joinHeading),
+		None:  terms.Percent == 0 || terms.Months == 0, Off: s.Mail == nil, NoStripe: !s.Billing, SignedIn: err == nil,
 		Percent: views.Count(int(terms.Percent)) + " %", Months: views.Plural(terms.Months, "month",
 			"months"), Hold: views.Plural(terms.HoldDays, "day", "days"),
 		Name:  views.Field{Name: "name", Label: "Your name", Autocomplete: "name", Max: 80},
-		Email: views.Field{Name: "email", Label: "Mail", Type: "email", Autocomplete: "email", Max: 254},
+		Email: views.Field{Name: "email", Label: "Email", Type: "email", Autocomplete: "email", Max: 254},
 	}
 	if terms.CookieDays > 0 {
 		p.Cookie = views.Plural(terms.CookieDays, "day", "days")
@@ -64,9 +61,9 @@ func (s *Site) affiliatePage(ctx context.Context, c *fiber.Ctx) views.AffiliateP
 	return p
 }
 
-// fillEarnings fills in what plans bring, and one month of the middle plan line by line: by the
-// rules that the ledger goes by.
-func (s *Site) fillEarnings(p *views.AffiliatePage, plans tenants.Plans) {
+// fillEarnings sets what a partner earns with each plan, and one month of the middle plan line by
+// line, by the rules of the ledger.
+func (s *partners) fillEarnings(p *views.AffiliatePage, plans tenants.Plans) {
 	terms, cash := plans.Affiliate, func(cents int64) string { return page.Cents2(cents, plans.Currency) }
 	for _, one := range plans.Plans {
 		month := terms.Commission(tenants.Payment{Cents: one.MonthCents, Untaxed: one.MonthCents})
@@ -75,23 +72,11 @@ func (s *Site) fillEarnings(p *views.AffiliatePage, plans tenants.Plans) {
 			Whole: cash(month * int64(terms.Months)), Year: cash(year)})
 	}
 	one := plans.Plans[len(plans.Plans)/2]
-	tax := one.MonthCents * 19 / 100
-	back := (one.MonthCents + tax) / 5
-	whole := tenants.Payment{Cents: one.MonthCents + tax, Untaxed: one.MonthCents}
-	less := whole
-	less.Returned = back
-	first, last := terms.Commission(whole), terms.Commission(less)
-	p.SlipName = "One month of " + one.Name + ", with 19 % tax, and a fifth refunded later"
-	p.Slip = []views.SlipLine{
-		{Text: "They pay", Sum: cash(whole.Cents)}, {Text: "Tax", Sum: cash(-tax), Less: true}, {Text: "Net", Sum: cash(whole.Net())},
-		{Text: "Commission, " + p.Percent, Sum: cash(first), Bold: true},
-		{Text: "Refund, including tax", Sum: cash(-back), Less: true}, {Text: "Clawback", Sum: cash(last - first), Less: true},
-		{Text: "You keep", Sum: cash(last), Bold: true},
-	}
+	p.SlipName, p.Slip = slipOf(one, terms, p.Percent, cash)
 }
 
 // askPartnerLink answers everybody in the same words: nobody learns who is a partner.
-func (s *Site) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
+func (s *partners) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
 	p := s.affiliatePage(ctx, c)
 	name, email := f.Text("name"), ""
@@ -103,13 +88,13 @@ func (s *Site) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, views.Affiliate(p), fiber.StatusServiceUnavailable)
 	}
 	if !tenants.ValidText(name, 1, 80) {
-		p.Name.Error = "1 to 80 characters, no control characters."
+		p.Name.Error = wrongText
 	}
 	if _, ok := tenants.ParseEmail(email); !ok || !page.Registered(email) {
-		p.Email.Error = "Enter an email address, such as you@example.com."
+		p.Email.Error = wrongEmail
 	}
 	if p.Name.Error+p.Email.Error != "" {
-		p.Error = "Please correct the fields below."
+		p.Error = wrongFields
 		return web.Page(c, views.Affiliate(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := s.signups.take(email, web.IP(c)); err != nil {
@@ -129,36 +114,33 @@ func (s *Site) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PartnerSent(sent), fiber.StatusOK)
 }
 
-func (s *Site) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
+func (s *partners) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), s.Now()
 	path = views.PartnerEnterPath(string(token))
 	l := store.PartnerLink{Hash: token.Hash(), Email: email, Name: name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
 	if err := s.Store.Partners().AddLink(ctx, l); err != nil {
 		return "", err
 	}
-	return path, s.send(notify.Mail{To: email, Subject: "Your Carillon partner dashboard",
-		Text: "Hello,\n\nopen this link to sign in to your partner dashboard:\n\n" + s.PublicURL + path +
-			"\n\nThe link works once, within 24 hours. If you did not ask for it, you can ignore this email.\n"})
+	return path, s.send(mailPartnerLink(email, s.PublicURL+path))
 }
 
 // partnerLink finds what a link stands for. Programs that check mails open links too, so that a GET
 // uses nothing up.
-func (s *Site) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
+func (s *partners) partnerLink(ctx context.Context, c *fiber.Ctx) (store.PartnerLink, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.PartnerPrefix) {
-		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone",
-			"This link is not complete. Copy the whole link from the email.")
+		return store.PartnerLink{}, tenants.Refuse(tenants.Gone, "link_gone", brokenLink)
 	}
 	return s.Store.Partners().Link(ctx, tenants.Secret(token).Hash(), s.Now())
 }
 
-func (s *Site) enterPage(ctx context.Context, c *fiber.Ctx) views.PartnerEnterPage {
-	p := views.PartnerEnterPage{Front: s.front(ctx, c, "Your partner dashboard", "Sign in as a partner.")}
+func (s *partners) enterPage(ctx context.Context, c *fiber.Ctx) views.PartnerEnterPage {
+	p := views.PartnerEnterPage{Front: s.front(ctx, c, enterHeading)}
 	p.Front.Hidden, p.Front.Path = true, views.PathAffiliate
 	return p
 }
 
-func (s *Site) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
+func (s *partners) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 	l, err := s.partnerLink(ctx, c)
 	p := s.enterPage(ctx, c)
 	switch {
@@ -175,10 +157,9 @@ func (s *Site) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PartnerEnter(p), fiber.StatusOK)
 }
 
-// enterPartner signs the address of the link in. An account of the console with that address opens
-// the room from then on, since the link has proven that the address is theirs; an account alone
-// proves no address.
-func (s *Site) enterPartner(ctx context.Context, c *fiber.Ctx) error {
+// enterPartner signs in the owner of the link's address. A console account with that address can open
+// the dashboard from then on: the link proves that the address is theirs, an account alone does not.
+func (s *partners) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 	l, err := s.partnerLink(ctx, c)
 	p := s.enterPage(ctx, c)
 	if err == nil {

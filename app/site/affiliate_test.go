@@ -1,8 +1,6 @@
 package site
 
 import (
-	"carillon/app/page/pagetest"
-
 	"encoding/csv"
 	"net/http"
 	"net/url"
@@ -10,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/page/pagetest"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/tenants/store/storetest"

@@ -1,8 +1,6 @@
 package site
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"errors"
 	"strings"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -68,7 +67,7 @@ func (d *demos) take(ip string) error {
 }
 
 func tooOften(wait time.Duration) error {
-	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "Too many demo calls from here. Wait a moment and try again.",
+	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: demoTooOften,
 		RetryAfter: wait}
 }
 
@@ -77,7 +76,7 @@ func (d *demos) add(id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.up) >= demosAtOnce {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: "All demo lines are busy. Try again in a minute.",
+		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: demoFull,
 			RetryAfter: 15 * time.Second}
 	}
 	d.up[id] = true
@@ -118,8 +117,7 @@ func (s *Site) demo(ctx context.Context, c *fiber.Ctx) error {
 	if s.DemoICE != nil {
 		ice = views.PathDemoICE
 	}
-	return web.Page(c, views.Demo(views.DemoPage{Front: s.front(ctx, c, "Hear it",
-		"Call the built-in agent from your browser: bells, then yourself a second later. One press, no sign-up, no push."),
+	return web.Page(c, views.Demo(views.DemoPage{Front: s.front(ctx, c, demoHeading),
 		Seconds: int(s.DemoTime.Round(time.Second).Seconds()), ICE: ice, Off: s.Voice == nil, Closed: s.DemoClosed, Agent: s.DemoName}),
 		fiber.StatusOK)
 }
@@ -164,14 +162,14 @@ func (s *Site) answerDemo(ctx context.Context, c *fiber.Ctx) error {
 
 func (s *Site) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id string, err error) {
 	if s.DemoClosed {
-		return a, "", tenants.Refuse(tenants.Unavailable, "no_demo", "The operator of this server has closed the demo.")
+		return a, "", errDemoClosed
 	}
 	if s.Voice == nil {
-		return a, "", tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
+		return a, "", errNoVoice
 	}
 	kind, _, _ := strings.Cut(web.Header(c, fiber.HeaderContentType), ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") {
-		return a, "", tenants.Refuse(tenants.Unsupported, "unsupported", "Send the offer as application/sdp.")
+		return a, "", errNotSDP
 	}
 	if err := s.demos.take(web.IP(c)); err != nil {
 		return a, "", err

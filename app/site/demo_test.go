@@ -1,8 +1,6 @@
 package site
 
 import (
-	"carillon/app/page/pagetest"
-
 	"context"
 	"log/slog"
 	"strings"
@@ -10,6 +8,7 @@ import (
 	"time"
 
 	"carillon/app/agents"
+	"carillon/app/page/pagetest"
 	"carillon/gateway"
 	"carillon/gateway/phonetest"
 )

@@ -1,15 +1,13 @@
 package site
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/notify"
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
@@ -17,11 +15,11 @@ import (
 
 // partnerCookie is the name of a partner's own cookie, which has nothing to do with that of the
 // console.
-func (s *Site) partnerCookie() string { return s.CookieName() + "-partner" }
+func (s *partners) partnerCookie() string { return s.CookieName() + "-partner" }
 
-// partner finds which partner is there: by their own cookie, or by the account of the console that
-// opens their room. Anyone else is Unauthorized.
-func (s *Site) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
+// partner returns the signed-in partner: by their own cookie, or by the account of the console that
+// opens their dashboard. Anyone else is Unauthorized.
+func (s *partners) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, error) {
 	if token := c.Cookies(s.partnerCookie()); token != "" {
 		p, err := s.Store.Partners().BySignIn(ctx, tenants.Secret(token).Hash(), s.Now())
 		if err == nil || tenants.KindOf(err) != tenants.Unauthorized {
@@ -34,13 +32,13 @@ func (s *Site) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, erro
 	}
 	p, err := s.Store.Partners().ByUser(ctx, v.User.ID)
 	if tenants.KindOf(err) == tenants.Unknown {
-		return p, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in as a partner.")
+		return p, errNotPartner
 	}
 	return p, err
 }
 
-// inRoom lets a partner in and sends everybody else to the page on which one becomes one.
-func (s *Site) inRoom(ctx context.Context, c *fiber.Ctx, do func(tenants.Partner) error) error {
+// asPartner runs do for a signed-in partner. Anyone else is sent to the page for signing in.
+func (s *partners) asPartner(ctx context.Context, c *fiber.Ctx, do func(tenants.Partner) error) error {
 	p, err := s.partner(ctx, c)
 	switch {
 	case tenants.KindOf(err) == tenants.Unauthorized:
@@ -51,9 +49,9 @@ func (s *Site) inRoom(ctx context.Context, c *fiber.Ctx, do func(tenants.Partner
 	return do(p)
 }
 
-func (s *Site) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
-	return s.inRoom(ctx, c, func(who tenants.Partner) error {
-		p, err := s.room(ctx, c, who)
+func (s *partners) dashboard(ctx context.Context, c *fiber.Ctx) error {
+	return s.asPartner(ctx, c, func(who tenants.Partner) error {
+		p, err := s.dashboardPage(ctx, c, who)
 		if err != nil {
 			return err
 		}
@@ -67,10 +65,10 @@ func (s *Site) partnerRoom(ctx context.Context, c *fiber.Ctx) error {
 // linesShown are the newest lines of the ledger on the page; the file has all.
 const linesShown = 40
 
-// room gathers what a partner sees: sums and lines, and, for each customer they referred, only that
-// there is somebody.
-func (s *Site) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
-	p := s.bareRoom(ctx, c, who)
+// dashboardPage gathers what a partner sees: sums and ledger entries, and an entry without a name
+// for each customer they referred.
+func (s *partners) dashboardPage(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (views.PartnerPage, error) {
+	p := s.emptyDashboard(ctx, c, who)
 	lines, err := s.Store.Ledger().Entries(ctx, who.ID)
 	if err != nil {
 		return p, err
@@ -109,9 +107,9 @@ func (s *Site) room(ctx context.Context, c *fiber.Ctx, who tenants.Partner) (vie
 	return p, nil
 }
 
-func (s *Site) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partner) views.PartnerPage {
+func (s *partners) emptyDashboard(ctx context.Context, c *fiber.Ctx, who tenants.Partner) views.PartnerPage {
 	p := views.PartnerPage{
-		Front: s.front(ctx, c, "Your partner dashboard", "Your link, what came of it, and what it earned you."),
+		Front: s.front(ctx, c, dashboardHeading),
 		Name:  who.Name, Email: who.Email, Code: who.Code, Link: s.PublicURL + views.PartnerLinkPath(who.Code),
 		Stopped: !who.StoppedAt.IsZero(), NoStripe: !s.Billing,
 		Hold: views.Plural(s.Store.Plans().Affiliate.HoldDays, "day", "days"), Unsaid: who.Payee.By == "",
@@ -121,21 +119,8 @@ func (s *Site) bareRoom(ctx context.Context, c *fiber.Ctx, who tenants.Partner) 
 	return p
 }
 
-func fillPayee(p *views.PartnerPage, y tenants.Payee) {
-	p.Payee = views.Field{Name: "payee", Label: "Payee", Value: page.Shown(y.Name, 100), Autocomplete: "name", Max: 100,
-		Help: "As registered with your bank or PayPal."}
-	p.By = views.Pick{Name: "by", Label: "By", Choices: []views.Choice{
-		page.Choice(string(tenants.PayByIBAN), "Bank transfer (IBAN)"), page.Choice(string(tenants.PayByPayPal),
-			"PayPal"), page.Choice(string(tenants.PayByMail), "As agreed by email"),
-	}}
-	page.Choose(string(y.By), p.By.Choices...)
-	p.Account = views.Field{Name: "account", Label: "IBAN or PayPal email", Value: page.Shown(y.Account, 254), Max: 254, Optional: true,
-		Mono: true, Autocomplete: "off",
-		Help: "Leave empty if we agree by email."}
-}
-
 // cash is a sum with its cents, in the currency of the plans.
-func (s *Site) cash(cents int64) string { return page.Cents2(cents, s.Store.Plans().Currency) }
+func (s *partners) cash(cents int64) string { return page.Cents2(cents, s.Store.Plans().Currency) }
 
 // dated is a moment to the day, in UTC: partners have no time zone of their own.
 func dated(t time.Time) views.Time {
@@ -146,23 +131,20 @@ func dated(t time.Time) views.Time {
 	return at
 }
 
-func (s *Site) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
+func (s *partners) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
 	b := tenants.BalanceOf(lines, s.Now())
-	p.Sums = []views.Stat{
-		{Label: "Held", Value: s.cash(b.Held), Note: "for " + p.Hold + " after each payment"},
-		{Label: "Payable", Value: s.cash(b.Payable), Note: "goes into the next payout"},
-		{Label: "Paid", Value: s.cash(b.Paid), Note: "sent to you so far"},
-	}
+	p.Sums = sumsOf(b, p.Hold, s.cash)
 	if b.Owed > 0 {
 		p.Owed = s.cash(b.Owed)
 	}
 }
 
-// nameless is what a partner calls somebody whom they brought.
+// nameless is the name under which a partner sees a customer.
 func nameless(r tenants.ReferralID) string { return "Customer " + string(r)[:6] }
 
-// fillCustomers lists whom the partner brought and does not count whom they may not bring.
-func (s *Site) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment,
+// fillCustomers lists the customers the partner referred. Refused referrals are listed but not
+// counted.
+func (s *partners) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment,
 	lines []tenants.Entry) {
 	earned := map[tenants.ReferralID]int64{}
 	for _, e := range lines {
@@ -170,37 +152,26 @@ func (s *Site) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, p
 	}
 	trials, paying := 0, 0
 	for _, r := range brought {
-		c := views.PartnerCustomer{Name: nameless(r.ID), Began: dated(r.CreatedAt), Earned: s.cash(earned[r.ID])}
-		switch until := r.Until(paid[r.ID]); {
+		until := r.Until(paid[r.ID])
+		var c views.PartnerCustomer
+		switch {
 		case r.Refused != "":
-			c.State, c.Tone, c.Icon = "Your own account, no commission", views.ToneWarn, views.IconBan
+			c = customerRefused
 		case until.IsZero():
-			c.State, c.Tone, c.Icon, trials = "Not paying yet", views.ToneNeutral, views.IconHourglass, trials+1
+			c, trials = customerNew, trials+1
 		case s.Now().Before(until):
-			c.State, c.Tone, c.Icon, c.Until, trials, paying = "Earns", views.ToneGood, views.IconCheck, dated(until), trials+1, paying+1
+			c, trials, paying = customerEarns, trials+1, paying+1
+			c.Until = dated(until)
 		default:
-			c.State, c.Tone, c.Icon, trials, paying = "Period ended", views.ToneNeutral, views.IconDone, trials+1, paying+1
+			c, trials, paying = customerOver, trials+1, paying+1
 		}
+		c.Name, c.Began, c.Earned = nameless(r.ID), dated(r.CreatedAt), s.cash(earned[r.ID])
 		p.Customers = append(p.Customers, c)
 	}
-	p.Counts = []views.Stat{
-		{Label: "Trials", Value: views.Count(trials), Note: "began by your link or code"}, {Label: "Paying customers",
-			Value: views.Count(paying), Note: "paid at least once"},
-	}
+	p.Counts = countsOf(trials, paying)
 }
 
-// The words of the ledger.
-var (
-	entryWords = map[tenants.EntryKind]string{tenants.EntryCommission: "Commission", tenants.EntryClawback: "Clawback",
-		tenants.EntryRestored: "Restored"}
-	entryStates = map[tenants.EntryState]views.PartnerLine{
-		tenants.EntryHeld:    {State: "Held", Tone: views.ToneNeutral, Icon: views.IconHourglass},
-		tenants.EntryPayable: {State: "Payable", Tone: views.ToneInfo, Icon: views.IconClock},
-		tenants.EntryPaid:    {State: "Paid", Tone: views.ToneGood, Icon: views.IconDone},
-	}
-)
-
-func (s *Site) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
+func (s *partners) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
 	now := s.Now()
 	if more := len(lines) - linesShown; more > 0 {
 		lines, p.Left = lines[more:], views.Count(more)
@@ -213,7 +184,7 @@ func (s *Site) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
 			l.Payable = dated(e.PayableAt)
 		case tenants.EntryPayable:
 			if e.Cents < 0 {
-				l.State = "Open" // it goes against what is payable
+				l.State = openClawback
 			}
 		}
 		p.Lines = append(p.Lines, l)
@@ -221,8 +192,8 @@ func (s *Site) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
 }
 
 // partnerCSV is the whole ledger.
-func (s *Site) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
-	return s.inRoom(ctx, c, func(who tenants.Partner) error {
+func (s *partners) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
+	return s.asPartner(ctx, c, func(who tenants.Partner) error {
 		payouts, err := s.Store.Ledger().Payouts(ctx, who.ID)
 		if err != nil {
 			return err
@@ -246,13 +217,14 @@ func (s *Site) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
 	})
 }
 
-// setPayee says how the partner is paid, and tells them by mail: nobody else is to do it unseen.
-func (s *Site) setPayee(ctx context.Context, c *fiber.Ctx) error {
-	return s.inRoom(ctx, c, func(who tenants.Partner) error {
+// setPayee stores how the partner is paid and mails them about it, so that nobody can change it
+// unnoticed.
+func (s *partners) setPayee(ctx context.Context, c *fiber.Ctx) error {
+	return s.asPartner(ctx, c, func(who tenants.Partner) error {
 		f := page.FormOf(c)
 		y := tenants.Payee{Name: f.Text("payee"), By: tenants.PayBy(f.Text("by")), Account: f.Text("account")}.Clean()
 		if w, wrong := page.WrongOf(y.Check()); wrong {
-			p, err := s.room(ctx, c, who)
+			p, err := s.dashboardPage(ctx, c, who)
 			if err != nil {
 				return err
 			}
@@ -264,12 +236,7 @@ func (s *Site) setPayee(ctx context.Context, c *fiber.Ctx) error {
 			return s.Done(c, page.FlashSaved, views.PathPartner)
 		}
 		if s.Mail != nil {
-			m := notify.Mail{To: who.Email, Subject: "Your payout details at Carillon were changed",
-				Text: "Hello,\n\nyour payout details were changed in your partner dashboard. If it was you, you do not need to do " +
-					"anything. If not, " +
-					"check\n\n" +
-					s.PublicURL + views.PathPartner + "\n\nand write to the operator of this server before the next payout.\n"}
-			if err := s.send(m); err != nil {
+			if err := s.send(mailPayee(who.Email, s.PublicURL)); err != nil {
 				return err
 			}
 		}
@@ -281,7 +248,7 @@ func (s *Site) setPayee(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // signOutPartner ends the partner's own sign-in; one to the console stays.
-func (s *Site) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
+func (s *partners) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
 	if token := c.Cookies(s.partnerCookie()); token != "" {
 		if err := s.Store.Partners().EndSignIn(ctx, tenants.Secret(token).Hash()); err != nil {
 			return err

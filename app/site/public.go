@@ -1,14 +1,12 @@
 package site
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"encoding/xml"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -33,28 +31,11 @@ func (s *Site) publicRoutes() []page.Route {
 		{Method: get, Path: views.PathDemoICE, Serve: s.demoICE},
 		{Method: post, Path: views.PathDemoAnswer, Serve: s.answerDemo},
 		{Method: fiber.MethodDelete, Path: views.DemoCallPath(":id"), Serve: s.hangUpDemo},
-		{Method: get, Path: views.PathTrial, Serve: s.trialForm},
-		{Method: post, Path: views.PathTrial, Serve: s.signUp},
-		{Method: get, Path: views.TrialPath(":token"), Serve: s.askTrial},
-		{Method: post, Path: views.TrialPath(":token"), Serve: s.startTrial},
-	}
-}
-
-// front is what surrounds a public page. A signed-in person gets a link to the console; a page does
-// not fail because that cannot be told.
-func (s *Site) front(ctx context.Context, c *fiber.Ctx, title, description string) views.Front {
-	_, err := s.Visitor(ctx, c)
-	s.follow(ctx, c, web.Query(c, views.PathPartnerLinkQuery))
-	return views.Front{
-		Title: title, Description: description, Path: strings.Clone(c.Path()), BaseURL: s.PublicURL, Theme: page.ThemeOf(c),
-		SignedIn: err == nil,
 	}
 }
 
 func (s *Site) home(ctx context.Context, c *fiber.Ctx) error {
-	p := views.HomePage{Front: s.front(ctx, c, "Carillon",
-		"One API call becomes a real incoming call on an iPhone, with the app closed. Your voice agent talks, and you see every step of "+
-			"every ring.")}
+	p := views.HomePage{Front: s.front(ctx, c, homeHeading)}
 	if s.Mail != nil {
 		p.Trial = s.trialDays()
 	}
@@ -66,19 +47,7 @@ func (s *Site) home(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Site) industries(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Industries(views.IndustriesPage{Front: s.front(ctx, c, "Industries",
-		"Real estate, healthcare, behavioral health, legal, salons and insurance: who is rung, and what a push may say on a lock "+
-			"screen.")}), fiber.StatusOK)
-}
-
-// pitches are what a search engine shows of an industry's page.
-var pitches = map[tenants.Industry]string{
-	tenants.RealEstate:       "Ring the agent on duty while the lead is still on the page: every phone at once, first answer wins.",
-	tenants.Healthcare:       "Ring patients and doctors on call by pushes that carry ids only, never a name.",
-	tenants.BehavioralHealth: "Check-in calls that look like any other call to a person next to the phone.",
-	tenants.Legal:            "Bring urgent intake to the attorney on duty, with nothing about the matter on the lock screen.",
-	tenants.Salon:            "Fill a cancelled appointment by ringing the waiting list, one client after the other.",
-	tenants.Insurance:        "Bring the adjuster into the first minute of a claim, by a call and not by a queue.",
+	return web.Page(c, views.Industries(views.IndustriesPage{Front: s.front(ctx, c, industriesHeading)}), fiber.StatusOK)
 }
 
 func (s *Site) industry(ctx context.Context, c *fiber.Ctx) error {
@@ -87,27 +56,25 @@ func (s *Site) industry(ctx context.Context, c *fiber.Ctx) error {
 	if !ok {
 		return tenants.NoSuch("page")
 	}
-	return web.Page(c, views.Industry(views.IndustryPage{Front: s.front(ctx, c, i.Name(), pitch), Slug: string(i)}), fiber.StatusOK)
+	return web.Page(c, views.Industry(views.IndustryPage{Front: s.front(ctx, c, heading{i.Name(), pitch}), Slug: string(i)}),
+		fiber.StatusOK)
 }
 
 func (s *Site) security(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Security(views.SecurityPage{Front: s.front(ctx, c, "Security",
-		"What Carillon’s code does to keep tenants apart, secrets sealed and calls private, and what it does not do.")}), fiber.StatusOK)
+	return web.Page(c, views.Security(views.SecurityPage{Front: s.front(ctx, c, securityHeading)}), fiber.StatusOK)
 }
 
 func (s *Site) docs(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Docs(views.DocsPage{Base: s.PublicURL, Front: s.front(ctx, c, "Docs",
-		"Ring an iPhone by one request, and what an iOS app does with PushKit, CallKit and WebRTC to be rung.")}), fiber.StatusOK)
+	return web.Page(c, views.Docs(views.DocsPage{Base: s.PublicURL, Front: s.front(ctx, c, docsHeading)}), fiber.StatusOK)
 }
 
 func (s *Site) terms(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.TermsPage(s.front(ctx, c, "Terms", "The terms of this server: a template for its operator."))),
+	return web.Page(c, views.Legal(views.TermsPage(s.front(ctx, c, termsHeading))),
 		fiber.StatusOK)
 }
 
 func (s *Site) privacy(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, "Privacy",
-		"What this server keeps about you: a template for its operator."), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
+	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, privacyHeading), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
 }
 
 // Part is a piece of the server that the status page asks.
@@ -118,7 +85,7 @@ type Part struct {
 
 // status asks each part. A stranger learns yes or no; the cause goes to the log.
 func (s *Site) status(ctx context.Context, c *fiber.Ctx) error {
-	p := views.StatusPage{Front: s.front(ctx, c, "Status", "Whether database, push and voice of this server answer right now."),
+	p := views.StatusPage{Front: s.front(ctx, c, statusHeading),
 		At: views.At(s.Now(), nil)}
 	for _, part := range s.Parts {
 		err := part.Answers(ctx)

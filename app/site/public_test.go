@@ -1,14 +1,12 @@
 package site
 
 import (
-	"carillon/app/page/pagetest"
-	"errors"
-
 	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -17,6 +15,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"carillon/app/page/pagetest"
 	"carillon/static"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -164,7 +163,7 @@ func TestPricesAreThoseOfThePlansFile(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	res := h.Browser().Get("/pricing").Want(200).Has("$149", "$1,490", "$499", "$1,499", "$14,990", "2 months free", "14 days",
-		"does not take payments", "500,000", "Any number")
+		"does not take payments", "500,000", "Unlimited")
 	for _, p := range h.Store.Plans().Plans {
 		res.Has(p.Name)
 	}

@@ -1,8 +1,6 @@
 package site
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"errors"
 	"strings"
@@ -10,17 +8,18 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
 )
 
-// viaCookie holds the code of the partner whose link this browser followed first. It is all that is
-// kept of a click but its number.
+// viaCookie holds the code of the partner whose link this browser followed first. Apart from it
+// only the number of clicks is kept.
 const viaCookie = "via"
 
-// clicks slow the counting of clicks down: a network that reloads a link makes a few clicks, not a
-// thousand.
+// clicks limits how fast clicks are counted: a network that reloads a link makes a few clicks, not
+// a thousand.
 type clicks struct{ network, all *web.Limiter }
 
 func newClicks(now func() time.Time) (c clicks, err error) {
@@ -30,9 +29,10 @@ func newClicks(now func() time.Time) (c clicks, err error) {
 	return c, errors.Join(errs[:]...)
 }
 
-// follow takes note that a partner's link led here: the first one stays for as long as the plans
-// file says, and later ones do not replace it. A page does not fail because that cannot be done.
-func (s *Site) follow(ctx context.Context, c *fiber.Ctx, typed string) {
+// follow remembers the partner's link that led here and counts the click. The first link stays for
+// as long as the plans file says; a later one does not replace it. An error is logged, the page is
+// drawn.
+func (s *frame) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 	code, ok := tenants.ParsePartnerCode(typed)
 	if !ok || c.Method() != get || !byPerson(c) {
 		return
@@ -54,8 +54,8 @@ func (s *Site) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 	}
 }
 
-// running is the partner of a code, unless there is none or the operator ended it.
-func (s *Site) running(ctx context.Context, typed string) (tenants.Partner, bool) {
+// running is the partner of a code, if there is one and the operator has not ended it.
+func (s *frame) running(ctx context.Context, typed string) (tenants.Partner, bool) {
 	code, ok := tenants.ParsePartnerCode(typed)
 	if !ok {
 		return tenants.Partner{}, false
@@ -67,8 +67,7 @@ func (s *Site) running(ctx context.Context, typed string) (tenants.Partner, bool
 	return p, err == nil && p.StoppedAt.IsZero()
 }
 
-// programs are words of User-Agent headers that no browser of a person has. Those that say an
-// address are programs that introduce themselves.
+// programs are words in the User-Agent headers of programs that no person's browser has.
 var programs = []string{"bot", "crawl", "spider", "slurp", "preview", "scan", "monitor", "headless", "lighthouse", "curl", "wget",
 	"python", "http",
 	"java/", "okhttp", "facebookexternalhit", "whatsapp", "embed"}
@@ -97,16 +96,16 @@ func byPerson(c *fiber.Ctx) bool {
 }
 
 // followLink is a partner's link. Whether the code is one or not, it leads to the front page.
-func (s *Site) followLink(ctx context.Context, c *fiber.Ctx) error {
+func (s *partners) followLink(ctx context.Context, c *fiber.Ctx) error {
 	s.follow(ctx, c, web.Param(c, "code"))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set("X-Robots-Tag", "noindex")
 	return c.Redirect(views.PathHome, fiber.StatusSeeOther)
 }
 
-// via is the code that brought this browser: of the link it followed first, or of this page's own
-// address.
-func (s *Site) via(ctx context.Context, c *fiber.Ctx) string {
+// via is the code of the partner who referred this browser: of the link it followed first, or of
+// this page's address.
+func (s *frame) via(ctx context.Context, c *fiber.Ctx) string {
 	for _, typed := range []string{c.Cookies(viaCookie), web.Query(c, views.PathPartnerLinkQuery)} {
 		if p, ok := s.running(ctx, typed); ok {
 			return p.Code
@@ -115,27 +114,21 @@ func (s *Site) via(ctx context.Context, c *fiber.Ctx) string {
 	return ""
 }
 
-// codeField asks who brought an applicant.
-func codeField(code string) views.Field {
-	return views.Field{Name: "code", Label: "Referral code", Value: page.Shown(code, 20), Max: 20, Optional: true, Mono: true,
-		Autocomplete: "off", Help: "From the person who told you about Carillon."}
-}
-
-// knownCode marks a typed code that is nobody's.
-func (s *Site) knownCode(ctx context.Context, code string, p *views.TrialPage) (ok bool) {
+// knownCode marks a typed code that belongs to no partner.
+func (s *trials) knownCode(ctx context.Context, code string, p *views.TrialPage) (ok bool) {
 	if code == "" {
 		return true
 	}
 	if _, ok := s.running(ctx, code); !ok {
-		p.Code.Error, p.Error = "This code does not exist. Correct it or leave it empty.", "Please correct the fields below."
+		p.Code.Error, p.Error = wrongCode, wrongFields
 		return false
 	}
 	return true
 }
 
-// referral is what is written down when a trial opens that a partner brought; nil when nobody did.
-// One that is the partner's own is written down too, and earns nothing.
-func (s *Site) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, tenant tenants.TenantID) (*tenants.Referral, error) {
+// referral is the record that a partner referred the tenant of a new trial, or nil. A partner's own
+// trial is recorded too, and earns nothing.
+func (s *trials) referral(ctx context.Context, c *fiber.Ctx, n tenants.Signup, tenant tenants.TenantID) (*tenants.Referral, error) {
 	if n.Code == "" {
 		return nil, nil
 	}

@@ -9,15 +9,19 @@
 package site
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/notify"
 	"carillon/app/page"
+	"carillon/app/web"
 	"carillon/gateway"
-	"carillon/tenants"
+	"carillon/views"
 )
 
 // Config is what the site is made of. Only Common is required.
@@ -43,9 +47,15 @@ type Mailer interface {
 
 // Site is the public pages of this process.
 type Site struct {
+	*frame
+	demos *demos
+}
+
+// frame is what all public pages share: the configuration, their head, and which partner's link a
+// visitor followed.
+type frame struct {
 	Config
-	demos   *demos
-	signups signups
+	signups signups // limits the mails to people who are not signed in
 	clicks  clicks
 }
 
@@ -63,7 +73,7 @@ func New(c Config) (*Site, error) {
 	if c.DemoTime <= 0 {
 		c.DemoTime = DemoTime
 	}
-	s := &Site{Config: c}
+	s := &Site{frame: &frame{Config: c}}
 	var errs [3]error
 	s.demos, errs[0] = newDemos(c.Now)
 	s.signups, errs[1] = newSignups(c.Now)
@@ -78,14 +88,27 @@ const (
 
 // Mount adds every public page to r, at the root of an app made by web.New.
 func (s *Site) Mount(r fiber.Router) {
-	s.Common.Mount(r, append(s.publicRoutes(), s.affiliateRoutes()...))
+	s.Common.Mount(r, slices.Concat(s.publicRoutes(), (&trials{s.frame}).routes(), (&partners{s.frame}).routes()))
+}
+
+// front is the head of a public page. A signed-in person gets a link to the console; if that cannot
+// be found out, the page is drawn for a stranger.
+func (s *frame) front(ctx context.Context, c *fiber.Ctx, h heading) views.Front {
+	_, err := s.Visitor(ctx, c)
+	s.follow(ctx, c, web.Query(c, views.PathPartnerLinkQuery))
+	return views.Front{
+		Title: h.title, Description: h.description, Path: strings.Clone(c.Path()), BaseURL: s.PublicURL, Theme: page.ThemeOf(c),
+		SignedIn: err == nil,
+	}
 }
 
 // send hands a mail over. When too many wait, it refuses with Unavailable.
-func (s *Site) send(m notify.Mail) error {
+func (s *frame) send(m notify.Mail) error {
 	if err := s.Mail.Send(m); err != nil {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy",
-			Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
+		return mailBusy(err)
 	}
 	return nil
 }
+
+// trialDays is how long a trial lasts, in words.
+func (s *frame) trialDays() string { return views.Plural(s.Store.Plans().TrialDays, "day", "days") }

@@ -1,8 +1,6 @@
 package site
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"crypto/subtle"
 	"strings"
@@ -10,31 +8,31 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
 )
 
-// signup finds what a link stands for. Programs that check mails open links too, so that a GET uses
-// nothing up.
-func (s *Site) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
+// signup returns the sign-up of a link. Programs that check mails open links too, so a GET does not
+// use the link up.
+func (s *trials) signup(ctx context.Context, c *fiber.Ctx) (tenants.Signup, error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.TrialPrefix) {
-		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone",
-			"This link is not complete. Copy the whole link from the email.")
+		return tenants.Signup{}, tenants.Refuse(tenants.Gone, "signup_gone", brokenLink)
 	}
 	return s.Store.SignUps().Get(ctx, tenants.Secret(token).Hash(), s.Now())
 }
 
-func (s *Site) confirmPage(ctx context.Context, c *fiber.Ctx) views.TrialConfirmPage {
-	p := views.TrialConfirmPage{Front: s.front(ctx, c, "Confirm the trial", "The last step of signing up for a trial."),
+func (s *trials) confirmPage(ctx context.Context, c *fiber.Ctx) views.TrialConfirmPage {
+	p := views.TrialConfirmPage{Front: s.front(ctx, c, confirmHeading),
 		Days: s.trialDays()}
 	p.Front.Hidden, p.Front.Path = true, views.PathTrial
 	return p
 }
 
-func (s *Site) askTrial(ctx context.Context, c *fiber.Ctx) error {
+func (s *trials) askTrial(ctx context.Context, c *fiber.Ctx) error {
 	n, err := s.signup(ctx, c)
 	p := s.confirmPage(ctx, c)
 	switch {
@@ -48,7 +46,7 @@ func (s *Site) askTrial(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // confirming fills in what is to be confirmed, and whether the password must be typed.
-func (s *Site) confirming(c *fiber.Ctx, p views.TrialConfirmPage, n tenants.Signup) views.TrialConfirmPage {
+func (s *trials) confirming(c *fiber.Ctx, p views.TrialConfirmPage, n tenants.Signup) views.TrialConfirmPage {
 	p.Company, p.Email, p.Action, p.Ask = n.Company, n.Email, views.TrialPath(web.Param(c, "token")), !sameBrowser(c, n)
 	return p
 }
@@ -62,7 +60,7 @@ func sameBrowser(c *fiber.Ctx, n tenants.Signup) bool {
 }
 
 // startTrial opens the tenant and signs its owner in.
-func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
+func (s *trials) startTrial(ctx context.Context, c *fiber.Ctx) error {
 	n, err := s.signup(ctx, c)
 	p := s.confirmPage(ctx, c)
 	if err == nil && !sameBrowser(c, n) {
@@ -84,9 +82,7 @@ func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusGone)
 	case tenants.KindOf(err) == tenants.Conflict: // this may be said: the person here has read the address's mail
 		p = s.confirming(c, p, n)
-		p.Error = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you " +
-			"under " +
-			"People."
+		p.Error = trialTaken
 		return web.Page(c, views.TrialConfirm(p), fiber.StatusConflict)
 	case err != nil:
 		return err
@@ -100,7 +96,7 @@ func (s *Site) startTrial(ctx context.Context, c *fiber.Ctx) error {
 
 // prove asks for the password in a browser that did not sign up; when it is not the one, the page
 // that says so is sent.
-func (s *Site) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
+func (s *trials) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *views.TrialConfirmPage) (ok bool, err error) {
 	try, err := s.Try(c, n.Email)
 	if err != nil {
 		return false, page.SlowDown(c, err, func(msg string) error {
@@ -115,12 +111,12 @@ func (s *Site) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *vie
 		try.Worked()
 		return true, nil
 	}
-	p.Error = "This is not the password you chose when you signed up. Try again."
+	p.Error = wrongTrialPassword
 	return false, web.Page(c, views.TrialConfirm(*p), fiber.StatusUnprocessableEntity)
 }
 
 // openTrial opens it under a plain slug, or under one with a few letters more when that is taken.
-func (s *Site) openTrial(ctx context.Context, o store.Opening) error {
+func (s *trials) openTrial(ctx context.Context, o store.Opening) error {
 	err := s.Store.SignUps().OpenTrial(ctx, o)
 	if tenants.KindOf(err) != tenants.Conflict {
 		return err
@@ -130,7 +126,7 @@ func (s *Site) openTrial(ctx context.Context, o store.Opening) error {
 }
 
 // opening is the tenant that a sign-up becomes.
-func (s *Site) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
+func (s *trials) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 	now := s.Now()
 	domain, _ := page.Registrable(n.Email)
 	plans := s.Store.Plans()
@@ -143,7 +139,7 @@ func (s *Site) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 		Theme: string(views.ThemeAuto), CreatedAt: now}
 	return store.Opening{
 		Signup: tenants.Secret(web.Param(c, "token")).Hash(), Key: plans.TrialKey(n.Email, domain), Tenant: t, Owner: u,
-		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin,
+		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: builtinAgent, Kind: tenants.Builtin,
 			CreatedAt: now},
 		Subscription: plans.Trial(t.ID, plans.Plans[0].Code, now.Truncate(time.Microsecond)),
 		Who: store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}, IP: web.IP(c),

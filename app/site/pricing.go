@@ -1,32 +1,20 @@
 package site
 
 import (
-	"carillon/app/page"
-
 	"context"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
 )
 
-// suits says whom a plan is for, by its size in calls at once.
-func suits(p tenants.Plan) string {
-	switch {
-	case p.Calls == 0 || p.Calls > 50:
-		return "For many teams, or many customers of yours."
-	case p.Calls > 10:
-		return "For an organisation that rings all day."
-	}
-	return "For one team and its phones."
-}
-
 func (s *Site) pricing(ctx context.Context, c *fiber.Ctx) error {
 	plans := s.Store.Plans()
 	p := views.PricingPage{
-		Front:     s.front(ctx, c, "Pricing", "What Carillon costs, what each plan holds, and what happens at its limits."),
+		Front:     s.front(ctx, c, pricingHeading),
 		TrialDays: s.trialDays(),
 		Grace:     views.Plural(plans.GraceDays, "day", "days"), NoStripe: !s.Billing, NoTrial: s.Mail == nil,
 	}
@@ -57,17 +45,14 @@ func limitRows(p tenants.Plan, currency string) []views.Row {
 		{Name: "People in the console", Text: most(p.People)},
 	}
 	if p.Overage > 0 {
-		rows = append(rows, views.Row{Name: "1,000 more rings, if you want", Text: page.Money(p.Overage, currency)})
+		rows = append(rows, views.Row{Name: "1,000 more rings (optional)", Text: page.Money(p.Overage, currency)})
 	}
 	return rows
 }
 
 func most(n int64) string {
 	if n == 0 {
-		return "Any number"
+		return "Unlimited"
 	}
 	return tenants.FormatCount(n)
 }
-
-// trialDays is how long a trial lasts, in words.
-func (s *Site) trialDays() string { return views.Plural(s.Store.Plans().TrialDays, "day", "days") }

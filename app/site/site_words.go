@@ -1,0 +1,83 @@
+package site
+
+import (
+	"carillon/tenants"
+)
+
+// heading is the title of a public page, and its description for search engines and link previews.
+type heading struct{ title, description string }
+
+// The headings of the public pages.
+var (
+	homeHeading = heading{"Carillon",
+		"One API call becomes a real incoming call on an iPhone, even when the app is closed. Your voice agent talks, and you see " +
+			"every step."}
+	industriesHeading = heading{"Industries",
+		"Real estate, healthcare, behavioral health, legal, salons and insurance: how each uses Carillon, and what the lock screen shows."}
+	securityHeading = heading{"Security",
+		"How Carillon separates customers, encrypts secrets and keeps calls private, and what it does not do."}
+	docsHeading = heading{"Docs",
+		"How to ring an iPhone with one request, and what your iOS app does with PushKit, CallKit and WebRTC."}
+	termsHeading   = heading{"Terms", "The terms of this server: a template for its operator."}
+	privacyHeading = heading{"Privacy", "What this server stores about you: a template for its operator."}
+	statusHeading  = heading{"Status", "Shows if the database, pushes and calls of this server work now."}
+	pricingHeading = heading{"Pricing", "What Carillon costs, what each plan includes, and what happens at its limits."}
+	demoHeading    = heading{"Hear it",
+		"Call the built-in agent from your browser. It plays bells and repeats what you say. One click, no sign-up."}
+	trialHeading   = heading{"Start a trial", "Try all features of Carillon with your own account and your own phones. No card."}
+	confirmHeading = heading{"Confirm the trial", "The last step of signing up for a trial."}
+	joinHeading    = heading{"Partners",
+		"Refer teams whose agents should ring iPhones, and earn a share of what they pay. How much, for how long, and how it is " +
+			"calculated."}
+	enterHeading     = heading{"Your partner dashboard", "Sign in as a partner."}
+	dashboardHeading = heading{"Your partner dashboard", "Your link, your customers and what you earned."}
+)
+
+// pitches are the descriptions of the industries' pages.
+var pitches = map[tenants.Industry]string{
+	tenants.RealEstate:       "Ring the agent on duty while the lead is still on your website. All phones ring, and the first answer wins.",
+	tenants.Healthcare:       "Ring patients and doctors on call. The push contains only IDs, never a name.",
+	tenants.BehavioralHealth: "Check-in calls that look like any other call to people nearby.",
+	tenants.Legal:            "Connect an urgent client with the lawyer on duty. The lock screen shows nothing about the case.",
+	tenants.Salon:            "Fill a cancelled appointment: ring the clients on the waiting list, one after the other.",
+	tenants.Insurance:        "Reach an adjuster in the first minute of a claim, without a queue.",
+}
+
+// suits says for whom a plan is, by its number of calls at once.
+func suits(p tenants.Plan) string {
+	switch {
+	case p.Calls == 0 || p.Calls > 50:
+		return "For many teams, or for many customers of your own."
+	case p.Calls > 10:
+		return "For an organisation that rings all day."
+	}
+	return "For one team and its phones."
+}
+
+// What the pages say below their fields.
+const (
+	wrongFields = "Please correct the fields below."
+	wrongText   = "1 to 80 characters, no control characters."
+	wrongEmail  = "Enter an email address, such as you@example.com."
+	wrongCode   = "This code does not exist. Correct it or leave it empty."
+	brokenLink  = "This link is not complete. Copy the whole link from the email."
+	tooMany     = "Too many attempts. Wait a few minutes and try again."
+)
+
+// mailBusy is the refusal of what needs a mail while too many wait to be sent.
+func mailBusy(err error) error {
+	return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy",
+		Msg: "We cannot send email right now. Try again in a few minutes.", Err: err}
+}
+
+// The refusals of the demo.
+var (
+	errDemoClosed error = tenants.Refuse(tenants.Unavailable, "no_demo", "The operator of this server has closed the demo.")
+	errNoVoice    error = tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
+	errNotSDP     error = tenants.Refuse(tenants.Unsupported, "unsupported", "Send the offer as application/sdp.")
+)
+
+const (
+	demoTooOften = "Too many demo calls from here. Wait a moment and try again."
+	demoFull     = "All demo lines are busy. Try again in a minute."
+)
