@@ -2,6 +2,7 @@ package console
 
 import (
 	"carillon/app/page/pagetest"
+	"html"
 
 	"context"
 	"net/url"
@@ -361,4 +362,33 @@ func TestAKeysKindAndRate(t *testing.T) {
 		"per_second": {"5"}}).Want(200).Has("crl_live_", "5 rings a second")
 	w.Get("/keys").Want(200).Has("5 rings a second")
 	w.Get("/keys.csv").Has("rings_per_second", ",5,")
+}
+
+// TestUploadsAreRefusedForTheirReason gives each refusal of the form its own cause.
+func TestUploadsAreRefusedForTheirReason(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	part := func(disposition, value string) string {
+		return "--x\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + value + "\r\n"
+	}
+	key := part(`name="file"; filename="a.p8"`, string(newP8(t)))
+	fields := part(`name="bundle_id"`, "com.example.app") + part(`name="team_id"`, "TEAM123456")
+	for says, body := range map[string]string{
+		"The form could not be read":           "--x\r\nContent-Disp",
+		"Choose the .p8 or .p12 file.":         fields,
+		"Choose one file.":                     fields + key + key,
+		"The file is empty.":                   fields + part(`name="file"; filename="a.p8"`, ""),
+		"The file is larger than 64 KB.":       fields + part(`name="file"; filename="a.p8"`, strings.Repeat("x", 64<<10+1)),
+		"holds neither a key nor":              fields + part(`name="file"; filename="a.p12"`, "rubbish"),
+		"ten characters of the key id":         fields + key,
+		"A bundle id such as com.example.app,": part(`name="bundle_id"`, "nodots") + key,
+		"Auto, sandbox or production.":         fields + part(`name="environment"`, "both") + part(`name="key_id"`, "KEY1234567") + key,
+	} {
+		if res := w.Send("POST", "/credentials/add", "multipart/form-data; boundary=x", body+"--x--\r\n"); res.StatusCode/100 != 4 ||
+			!strings.Contains(html.UnescapeString(res.Body), says) {
+			t.Errorf("%q: %d %.3000s", says, res.StatusCode, res.Body)
+		}
+	}
 }
