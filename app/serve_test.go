@@ -66,17 +66,23 @@ type furnished struct{ ID, Credential, token string }
 // furnish gives the server a credential that Apple takes, and a phone.
 func (s *server) furnish(apple *apnstest.Apple, m createdTenant) (device furnished) {
 	s.t.Helper()
-	account, p8, err := apnstest.NewKey("ABCDE12345", "KEYKEY1234")
+	return s.furnishAs(apple, m, "ABCDE12345", "KEYKEY1234", strings.Repeat("a1", 32))
+}
+
+// furnishAs does so with another team, key and phone.
+func (s *server) furnishAs(apple *apnstest.Apple, m createdTenant, team, keyID, token string) (device furnished) {
+	s.t.Helper()
+	account, p8, err := apnstest.NewKey(team, keyID)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if err := apple.Register(account); err != nil {
 		s.t.Fatal(err)
 	}
-	if status, body := s.upload(m.APIKey, "AuthKey_KEYKEY1234.p8", p8); status != 201 {
+	if status, body := s.upload(m.APIKey, team, "AuthKey_"+keyID+".p8", p8); status != 201 {
 		s.t.Fatalf("the credential is refused: %d %s", status, body)
 	}
-	device.token = strings.Repeat("a1", 32)
+	device.token = token
 	if status := s.call("POST", "/v1/devices", m.APIKey,
 		`{"token":"`+device.token+`","bundle_id":"com.example.elm","person":"front-desk"}`, &device); status != 201 {
 		s.t.Fatalf("the device is refused: %d", status)
@@ -113,8 +119,8 @@ func serves(t *testing.T, db []string, apple *apnstest.Apple, more ...string) *s
 // testMasterKey is one for all tests: a server that is started again on a database needs the same.
 const testMasterKey = "k0:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
 
-// servesAt starts it with a clock of its own.
-func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.Apple, more ...string) *server {
+// serveArgs is the command line of a server on free ports of this machine.
+func serveArgs(t *testing.T, db []string, apple *apnstest.Apple, more ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
 	key, ca := filepath.Join(dir, "master.key"), filepath.Join(dir, "apple.pem")
@@ -123,10 +129,16 @@ func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.A
 			t.Fatal(err)
 		}
 	}
-	args := append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file",
+	return append([]string{"serve", "--addr", "127.0.0.1:0", "--public-url", "http://127.0.0.1", "--master-key-file",
 		key, "--apns-ca-file", ca,
 		"--apns-production-url", apple.URL(apnstest.Production), "--apns-sandbox-url", apple.URL(apnstest.Sandbox),
 		"--rtc-udp-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0", "--drain", "0s"}, append(more, db...)...)
+}
+
+// servesAt starts it with a clock of its own.
+func servesAt(t *testing.T, now func() time.Time, db []string, apple *apnstest.Apple, more ...string) *server {
+	t.Helper()
+	args := serveArgs(t, db, apple, more...)
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	var errs lines
@@ -272,7 +284,7 @@ func (s *server) get(url string) (int, string) {
 }
 
 // upload posts a credential as a form with a file.
-func (s *server) upload(key, name string, file []byte) (int, string) {
+func (s *server) upload(key, team, name string, file []byte) (int, string) {
 	s.t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
@@ -283,7 +295,7 @@ func (s *server) upload(key, name string, file []byte) (int, string) {
 	if _, err := part.Write(file); err != nil {
 		s.t.Fatal(err)
 	}
-	for field, value := range map[string]string{"bundle_id": "com.example.elm", "environment": "auto", "team_id": "ABCDE12345"} {
+	for field, value := range map[string]string{"bundle_id": "com.example.elm", "environment": "auto", "team_id": team} {
 		if err := form.WriteField(field, value); err != nil {
 			s.t.Fatal(err)
 		}
