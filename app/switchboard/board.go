@@ -90,7 +90,9 @@ type Board struct {
 
 	life    context.Context // ends when the Board closes
 	stop    context.CancelFunc
-	wg      sync.WaitGroup // one for each attempt on its way to Apple
+	pushers runners            // one for each attempt on its way to Apple, and idle ones
+	open    context.Context    // ends when Close begins: then no idle pusher is needed
+	shut    context.CancelFunc // ends open
 	placed  placing
 	pushing pushing
 	calls   calls
@@ -112,16 +114,18 @@ func New(c Config) (*Board, error) {
 		return nil, errors.New("switchboard: Media and Agents come together")
 	}
 	c.Audiences = append([]Audience{hints{c.Bus}}, c.Audiences...)
-	b := &Board{Config: c}
+	b := &Board{Config: c, pushers: runners{work: make(chan func())}}
 	b.life, b.stop = context.WithCancel(context.Background())
+	b.open, b.shut = context.WithCancel(b.life)
 	return b, nil
 }
 
 // Close lets pushes that are on their way finish until ctx is done, then cuts them off. What was
 // cut off is found by the sweep of the next process: the ring's row says what is missing.
 func (b *Board) Close(ctx context.Context) error {
+	b.shut()
 	done := make(chan struct{})
-	go func() { b.wg.Wait(); close(done) }()
+	go func() { b.pushers.wg.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-ctx.Done():

@@ -20,7 +20,7 @@ func (b *Board) send(t tenants.Tenant, r *tenants.Ring, span trace.Span) {
 		step := span.Step("push")
 		step.Ring(string(r.ID))
 		b.Trace.Follow(string(a.ID), span, step)
-		b.wg.Go(func() {
+		b.pushers.run(b.open, func() {
 			defer b.pushing.finish(r.ID, a.ID)
 			defer step.End() // at Apple's answer, if it comes so far
 			if err := b.pushOne(t, r, a, step); err != nil {

@@ -68,7 +68,8 @@ func Keys(t testing.TB) *seal.Keyring {
 	return k
 }
 
-// Run runs the suite. database gives the URL of an empty database that ends with t; empty is SQLite.
+// Run runs the suite. database gives the URL of an empty database that ends with t; empty is
+// SQLite.
 func Run(t *testing.T, database func(t *testing.T) string) {
 	seen := &statements{texts: map[string]bool{}}
 	parts := []struct {
