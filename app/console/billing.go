@@ -4,6 +4,7 @@ import (
 	"carillon/app/page"
 
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -176,6 +177,10 @@ func (k billingPages) facts(v *page.Visitor, sub tenants.Subscription, e tenants
 	}
 	if sub.ByHand() {
 		rows = append(rows, views.Row{Name: "Given by", Text: "the operator of this server"})
+	}
+	if sub.OddQuantity() { // the operator is alerted; see package billing
+		rows = append(rows, views.Row{Name: "Quantity at Stripe",
+			Text: fmt.Sprintf("%d. The limits are those of one plan. Ask the operator of this server.", sub.Quantity)})
 	}
 	return append(rows, views.Row{Name: "Calls at once", Text: atMost(e.Plan.Calls)})
 }

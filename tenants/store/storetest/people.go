@@ -297,6 +297,19 @@ func testUnprovenAccounts(b *bench) {
 	u, err = b.s.Users().ByEmail(ctx, "real@example.com")
 	b.must(err)
 	equal(b, u.ID, real.ID, "a proven account stays")
+
+	i := store.Invitation{Hash: hashOf("unproven", b.next()), Email: "trial@unproven.example", Role: tenants.Viewer, Shown: true,
+		CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	b.must(alpha.Invitations().Add(ctx, i, nil))
+	_, err = b.s.Users().TakeInvitation(ctx, i.Hash, person("another thief"), now)
+	b.must(err)
+	o := b.opening(b.signup(i.Email), "unproven", "unproven.example")
+	b.must(b.s.SignUps().OpenTrial(ctx, o)) // its link was mailed
+	u, err = b.s.Users().ByEmail(ctx, i.Email)
+	b.must(err)
+	if u.ID != o.Owner.ID || u.Unproven {
+		b.Errorf("after a trial: %+v", u)
+	}
 }
 
 func testPasswordResets(b *bench) {
