@@ -80,7 +80,8 @@ func (s sampler) peoplePages() []Sample {
 			Empty: Empty{Icon: IconPeople, Text: "No other people yet.", Action: Button{Text: "Invite person", Href: PathPersonAdd,
 				Kind: Primary}}}})},
 		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Invite person", NavPeople, up),
-			Email: Field{Name: "email", Label: "Email", Type: "email", Autocomplete: "off", Focus: true}, Roles: roles("operator"), Mailed: true})},
+			Email: Field{Name: "email", Label: "Email", Type: "email", Autocomplete: "off", Focus: true},
+			Roles: roles("operator"), Mailed: true})},
 		{"person-remove", ConfirmPage(s.shell("Remove a person", NavPeople, up), remove("u2", "Jonas Weber"))},
 	}
 }

@@ -78,7 +78,8 @@ func (w *world) tenant(slug string) billing.Buyer {
 		Industry: tenants.Salon, State: tenants.TenantActive,
 		TimeZone: "Europe/Berlin", RingTTL: tenants.DefaultTTL, CreatedAt: w.stripe.Now()}
 	w.must(w.store.Tenants().Add(w.Context(), store.Who{Actor: tenants.System}, t))
-	s := w.store.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "Ada"}})
+	s := w.store.For(t.ID).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser,
+		ID: "0190aaaa-0000-7000-8000-00000000000d", Name: "Ada"}})
 	w.must(s.Subscription().Set(w.Context(), w.store.Plans().Trial(t.ID, "starter", w.stripe.Now())))
 	return billing.Buyer{Tenant: t, Email: "ada@" + slug + ".example", Scope: s}
 }
