@@ -93,21 +93,25 @@ func standing(s Subscription, grace time.Duration, now time.Time) (Standing, tim
 			return StandingEnding, s.PeriodEnd, nil
 		}
 		if s.WasCut() {
-			return over("trial_card", "The card was used for a trial of another organisation, so this trial ended on %s and no phone can be "+
-				"rung. Nothing was charged. Subscribe under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
+			return over("trial_card",
+				"The card was used for a trial of another organisation, so this trial ended on %s and no phone can be "+
+					"rung. Nothing was charged. Subscribe under Billing; everything you set up is still there.", formatDay(s.PeriodEnd))
 		}
-		return over("subscription_ended", "The subscription ended on %s, so no phone can be rung. Subscribe again under Billing; everything "+
-			"you set up is still there.", formatDay(s.PeriodEnd))
+		return over("subscription_ended",
+			"The subscription ended on %s, so no phone can be rung. Subscribe again under Billing; everything "+
+				"you set up is still there.", formatDay(s.PeriodEnd))
 	case SubPaused:
-		return over("trial_ended", "The trial ended without a payment method, so the subscription is paused and no phone can be rung. Add a "+
-			"payment method under Billing; everything you set up is still there.")
+		return over("trial_ended",
+			"The trial ended without a payment method, so the subscription is paused and no phone can be rung. Add a "+
+				"payment method under Billing; everything you set up is still there.")
 	case SubIncomplete:
 		if trial {
 			return StandingTrial, s.TrialEnd, nil
 		}
 		return over("payment_incomplete", "The first payment has not arrived, so no phone can be rung. Complete it under Billing.")
 	}
-	return over("subscription_unknown", "The state of the subscription is unknown, so no phone can be rung. Ask the operator of this server.")
+	return over("subscription_unknown",
+		"The state of the subscription is unknown, so no phone can be rung. Ask the operator of this server.")
 }
 
 // active returns the standing of a subscription that is paid, or given by the operator.
@@ -142,8 +146,9 @@ func (e Entitlement) Ring(test bool) error {
 	case test || e.Standing == StandingOpen:
 		return nil
 	case full(e.Usage.Calls, e.Plan.Calls):
-		r := Refuse(TooMany, "calls_at_once", "The plan %s includes %s calls at once, and all are in use. Try again when one has ended, or "+
-			"choose a larger plan under Billing.", e.Plan.Name, FormatCount(e.Plan.Calls))
+		r := Refuse(TooMany, "calls_at_once",
+			"The plan %s includes %s calls at once, and all are in use. Try again when one has ended, or "+
+				"choose a larger plan under Billing.", e.Plan.Name, FormatCount(e.Plan.Calls))
 		r.RetryAfter = 5 * time.Second
 		return r
 	case full(e.Usage.Rings, e.Plan.Rings) && !e.Overage:
@@ -201,14 +206,16 @@ func (e Entitlement) Warnings() []Warning {
 		out = append(out, Warning{Code: "payment_failed", Text: "A payment failed. Phones ring until " + formatDay(e.Until) + ".",
 			Cure: "Update the payment method."})
 	case e.cut:
-		out = append(out, Warning{Code: "trial_card", Text: "This card was used for a trial of another organisation, so this trial ends on " +
-			formatMoment(e.Until) + ". Nothing was charged.",
+		out = append(out, Warning{Code: "trial_card",
+			Text: "This card was used for a trial of another organisation, so this trial ends on " +
+				formatMoment(e.Until) + ". Nothing was charged.",
 			Cure: "Subscribe before then to keep ringing phones; the first payment is due at once."})
 	}
 	used, most := e.Usage.Rings, e.Plan.Rings
 	switch {
 	case full(used, most) && e.Overage:
-		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used. Further rings cost " +
+		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) +
+			" rings of this month are used. Further rings cost " +
 			"extra.", Cure: "A larger plan may be cheaper."})
 	case full(used, most):
 		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used. No phone is rung " +
@@ -227,7 +234,8 @@ func (e Entitlement) Warnings() []Warning {
 				Cure: "Remove one, or choose a larger plan.", Hard: true})
 		case near(g.used, g.most):
 			out = append(out, Warning{Code: g.code + "_80",
-				Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the plan are in use.", Cure: "Choose a larger plan soon."})
+				Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the plan are in use.",
+				Cure: "Choose a larger plan soon."})
 		}
 	}
 	return out

@@ -11,7 +11,8 @@ var next = map[State]map[FactKind]State{
 	},
 	Pushed: {
 		FactShown: Ringing, FactFailedToShow: Failed, FactSilenced: Missed, FactBusy: Missed, FactDeclined: Declined,
-		FactAnswered: Answered, FactElsewhere: Elsewhere, FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed, FactRemoved: Failed,
+		FactAnswered: Answered, FactElsewhere: Elsewhere, FactCancelled: Cancelled, FactExpired: Missed, FactBroken: Failed,
+		FactRemoved: Failed,
 	},
 	Ringing: {
 		FactSilenced: Missed, FactBusy: Missed, FactDeclined: Declined, FactAnswered: Answered, FactElsewhere: Elsewhere,

@@ -168,7 +168,8 @@ func TestBuckets(t *testing.T) {
 	for i := range 1000 {
 		counts[Bucket(time.Duration(i+1)*time.Millisecond)]++
 	}
-	for p, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.95: 950 * time.Millisecond, 0.99: 990 * time.Millisecond} {
+	for p, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.95: 950 * time.Millisecond,
+		0.99: 990 * time.Millisecond} {
 		got := Percentile(counts, p)
 		if off := float64(got-want) / float64(want); off < -0.01 || off > 0.1 {
 			t.Errorf("p%v = %v, want about %v", p*100, got, want)

@@ -63,7 +63,8 @@ func TestPayees(t *testing.T) {
 	for _, bad := range []Payee{
 		{}, {"Ana Ruiz", "", ""}, {"Ana Ruiz", "cash", "x"}, {"A", PayByMail, ""}, {"Ana\x00", PayByMail, ""}, {"Ana Ruiz", PayByIBAN,
 			"DE89370400440532013001"},
-		{"Ana Ruiz", PayByIBAN, "D189370400440532013000"}, {"Ana Ruiz", PayByIBAN, ""}, {"Ana Ruiz", PayByIBAN, "=HYPERLINK(1)"}, {"Ana Ruiz",
+		{"Ana Ruiz", PayByIBAN, "D189370400440532013000"}, {"Ana Ruiz", PayByIBAN, ""}, {"Ana Ruiz", PayByIBAN, "=HYPERLINK(1)"},
+		{"Ana Ruiz",
 			PayByIBAN, strings.Repeat("9", 40)},
 		{"Ana Ruiz", PayByPayPal, "nobody"}, {strings.Repeat("x", 101), PayByMail, ""},
 	} {

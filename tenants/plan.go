@@ -111,7 +111,8 @@ func (p Plans) check() error {
 		bad(seen[one.Code], "plan %q: appears twice", one.Code)
 		seen[one.Code] = true
 		bad(!ValidText(one.Name, 1, 40), "plan %q: name: 1 to 40 characters", one.Code)
-		for _, n := range []int64{one.MonthCents, one.YearCents, one.Devices, one.Rings, one.Calls, one.People, one.Retention, one.Overage} {
+		for _, n := range []int64{one.MonthCents, one.YearCents, one.Devices, one.Rings, one.Calls, one.People, one.Retention,
+			one.Overage} {
 			bad(n < 0, "plan %q: %d is below 0", one.Code, n)
 		}
 	}

@@ -17,8 +17,9 @@ func Decide(q Question) error {
 	case q.Tenant.State != TenantActive:
 		return ErrSuspended
 	case q.Device.State != DeviceActive:
-		return Refuse(Forbidden, "device_disabled", "Apple says this device's token is dead (%s). Open the app on the phone once, so that it "+
-			"registers again.", q.Device.DisabledReason)
+		return Refuse(Forbidden, "device_disabled",
+			"Apple says this device's token is dead (%s). Open the app on the phone once, so that it "+
+				"registers again.", q.Device.DisabledReason)
 	case q.TestKey && q.Device.Host() != Sandbox:
 		return Refuse(Forbidden, "test_key", "A test key rings sandbox devices only. Use a live key for this device.")
 	case q.Credential == nil:
@@ -26,17 +27,20 @@ func Decide(q Question) error {
 		if h := q.Device.Host(); h != Auto {
 			where = " in the " + string(h) + " environment"
 		}
-		return Refuse(Forbidden, "credential_missing", "There is no Apple credential for the app %s%s. Upload its .p8 key or .p12 certificate "+
-			"under Apple credentials.", q.Device.Bundle, where)
+		return Refuse(Forbidden, "credential_missing",
+			"There is no Apple credential for the app %s%s. Upload its .p8 key or .p12 certificate "+
+				"under Apple credentials.", q.Device.Bundle, where)
 	case q.Credential.State == CredentialPrevious:
-		return Refuse(Forbidden, "credential_missing", "The credential of the app %s was replaced, and its replacement was removed. Restore "+
-			"it or upload a new one under Apple credentials.", q.Device.Bundle)
+		return Refuse(Forbidden, "credential_missing",
+			"The credential of the app %s was replaced, and its replacement was removed. Restore "+
+				"it or upload a new one under Apple credentials.", q.Device.Bundle)
 	case q.Credential.State != CredentialActive:
 		return Refuse(Forbidden, "credential_disabled", "Apple refuses the credential of the app %s (%s). Replace it under Apple "+
 			"credentials.", q.Device.Bundle, q.Credential.LastError)
 	case !q.Credential.NotAfter.IsZero() && q.Now.After(q.Credential.NotAfter):
-		return Refuse(Forbidden, "credential_expired", "The certificate of the app %s expired on %s. Upload a new one, or better a .p8 key, "+
-			"under Apple credentials.", q.Device.Bundle, q.Credential.NotAfter.Format(time.DateOnly))
+		return Refuse(Forbidden, "credential_expired",
+			"The certificate of the app %s expired on %s. Upload a new one, or better a .p8 key, "+
+				"under Apple credentials.", q.Device.Bundle, q.Credential.NotAfter.Format(time.DateOnly))
 	}
 	return nil
 }

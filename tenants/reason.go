@@ -38,17 +38,19 @@ var reasons = map[EndReason]struct{ sentence, cure string }{
 	ReasonNeverShown: {"The app woke, but the phone did not show the call before the ring expired.",
 		"The app must report every push to CallKit at once; iOS stops waking an app that does not. See the developer page."},
 	ReasonNeverWoke: {"Apple accepted the push, but the app did not wake before the ring expired.",
-		"The phone may be off or offline, the app deleted, or iOS has stopped waking it because earlier pushes were not shown. Open the app " +
-			"once and ring again."},
-	ReasonNotPushed: {"Apple did not take the push before the ring expired.", "Ring again. If it happens again, check your Apple credential."},
-	ReasonRefused:   {"Apple refused the push.", "The ring's page shows Apple's reason and how to fix it."},
+		"The phone may be off or offline, the app deleted, or iOS has stopped waking it because earlier pushes were not shown. " +
+			"Open the app once and ring again."},
+	ReasonNotPushed: {"Apple did not take the push before the ring expired.",
+		"Ring again. If it happens again, check your Apple credential."},
+	ReasonRefused: {"Apple refused the push.", "The ring's page shows Apple's reason and how to fix it."},
 	ReasonFailedToShow: {"The app woke, but the phone refused to show the call.",
 		"The ring's page shows the code that CallKit gave."},
-	ReasonBroken: {"The call could not carry sound.", "Check the phone's network. If it happens again, check that the server's voice port " +
-		"is reachable."},
+	ReasonBroken: {"The call could not carry sound.",
+		"Check the phone's network. If it happens again, check that the server's voice port " +
+			"is reachable."},
 	ReasonUnheard: {"The call was answered, and hung up before any sound was heard.",
-		"If it happens often: the app must start its audio when CallKit activates it, and the server's voice port must be reachable. See the " +
-			"developer page."},
+		"If it happens often: the app must start its audio when CallKit activates it, and the server's voice port must be reachable. " +
+			"See the developer page."},
 	ReasonRemoved: {"The phone was removed from the account while it rang.", "Pair the phone again, under Devices, and ring again."},
 }
 

@@ -75,7 +75,8 @@ func (s Subscription) WasCut() bool {
 func (s Subscription) CutNotice() string {
 	return "The added card was used for a trial of another organisation, and each card can have one trial. So this one ends on " +
 		formatMoment(s.TrialCut) +
-		"; until then phones ring. Nothing was charged, and everything you set up stays. To keep phones ringing, subscribe under Billing: the " +
+		"; until then phones ring. Nothing was charged, and everything you set up stays. To keep phones ringing, subscribe under " +
+		"Billing: the " +
 		"first payment is due at once."
 }
 

@@ -52,10 +52,12 @@ var verdicts = map[Verdict]struct{ cause, cure string }{
 	Untested: {"No push to this phone has finished yet.", ""},
 	Blocked: {"iOS has probably blocked this app from waking: Apple accepted the pushes and the phone stayed silent. It may also be off, " +
 		"offline, or without the app.",
-		"Open the app on the phone, or delete and install it again, which removes the block. Then ring it once. If several phones of one app " +
+		"Open the app on the phone, or delete and install it again, which removes the block. Then ring it once. If several phones of " +
+			"one app " +
 			"version are silent, that version does not report every push to CallKit before its PushKit delegate returns: fix that first."},
 	Unshown: {"The app wakes but does not report to CallKit; iOS will stop waking it.",
-		"Call reportNewIncomingCall for every VoIP push before the PushKit delegate returns, also for a ring that is over, and end the call " +
+		"Call reportNewIncomingCall for every VoIP push before the PushKit delegate returns, also for a ring that is over, and end the " +
+			"call " +
 			"at once then. From iOS 26.4 the delegate with metadata says when that may be left out."},
 }
 
@@ -81,7 +83,8 @@ type WakeHistory struct {
 // judge by, is Untested rather than Fine.
 func (s WakeHistory) Describe() (v Verdict, cause, cure string) {
 	if n := s.Silent + s.Unshown; s.Verdict == Fine && n > 0 {
-		return Untested, "Its latest ring had no result. That happens when a phone is off; a few in a row mean that iOS has stopped waking " +
+		return Untested, "Its latest ring had no result. That happens when a phone is off; a few in a row mean that iOS has stopped " +
+				"waking " +
 				"the app.",
 			"Open the app once on the phone, and ring it again."
 	}

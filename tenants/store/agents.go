@@ -34,7 +34,8 @@ func (s *Scope) Agents() Agents { return Agents{&s.scope} }
 
 // Add adds an agent.
 func (s Agents) Add(ctx context.Context, a tenants.Agent) error {
-	row := agentRow{TenantID: uuid(s.id), ID: uuid(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller, Created: micros(a.CreatedAt)}
+	row := agentRow{TenantID: uuid(s.id), ID: uuid(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller,
+		Created: micros(a.CreatedAt)}
 	return s.write(ctx, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This agent exists already.")

@@ -25,8 +25,9 @@ func (r *alertRow) fields() []any {
 
 func (r alertRow) noun() tenants.Alert {
 	return tenants.Alert{
-		Tenant: tenants.TenantID(r.TenantID), Kind: tenants.AlertKind(r.Kind), Target: r.Target, Detail: r.Detail, FirstAt: moment(r.FirstAt),
-		LastAt: moment(r.LastAt), Count: r.Count, ResolvedAt: moment(r.ResolvedAt), ToldAt: moment(r.ToldAt),
+		Tenant: tenants.TenantID(r.TenantID), Kind: tenants.AlertKind(r.Kind), Target: r.Target, Detail: r.Detail,
+		FirstAt: moment(r.FirstAt),
+		LastAt:  moment(r.LastAt), Count: r.Count, ResolvedAt: moment(r.ResolvedAt), ToldAt: moment(r.ToldAt),
 	}
 }
 
@@ -78,8 +79,9 @@ func (s Alerts) List(ctx context.Context, all bool) ([]tenants.Alert, error) {
 	if all {
 		open = ""
 	}
-	rows, err := s.reads().query(ctx, "SELECT "+alertColumns+" FROM alerts WHERE tenant_id = ?"+open+" ORDER BY last_at DESC, kind, target "+
-		"LIMIT ?",
+	rows, err := s.reads().query(ctx,
+		"SELECT "+alertColumns+" FROM alerts WHERE tenant_id = ?"+open+" ORDER BY last_at DESC, kind, target "+
+			"LIMIT ?",
 		uuid(s.id), alertsMost)
 	found, err := collect(rows, err, (*alertRow).fields)
 	return nouns(found, alertRow.noun), translate(err)
@@ -196,7 +198,8 @@ func (t *tx) settle(s *scope, target string) error {
 func (s *scope) setAlerts(ctx context.Context, alerts []tenants.Alert, set string, value int64) error {
 	return s.s.w.do(ctx, s.access(), func(t *tx) error {
 		for _, a := range alerts {
-			_, err := t.exec("UPDATE alerts SET "+set+" WHERE tenant_id = ? AND kind = ? AND target = ? AND first_at = ? AND resolved_at = 0",
+			_, err := t.exec("UPDATE alerts SET "+set+" WHERE tenant_id = ? AND kind = ? AND target = ? AND first_at = ? AND "+
+				"resolved_at = 0",
 				value, uuid(s.id), string(a.Kind), a.Target, micros(a.FirstAt))
 			if err != nil {
 				return err

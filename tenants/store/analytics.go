@@ -56,8 +56,9 @@ func (s Analytics) sum(ctx context.Context, group, cells string, args []any, nam
 		bucket      int
 		n           int64
 	}
-	rows, err := s.reads().scan(ctx, "SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM "+cells+" GROUP BY 1, 2, 3 "+
-		"ORDER BY 1, 2, 3", args...)
+	rows, err := s.reads().scan(ctx,
+		"SELECT CAST("+group+" AS TEXT), fact, bucket, CAST(SUM(n) AS BIGINT) FROM "+cells+" GROUP BY 1, 2, 3 "+
+			"ORDER BY 1, 2, 3", args...)
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.group, &x.fact, &x.bucket, &x.n} })
 	if err != nil {
 		return nil, translate(err)
@@ -82,9 +83,9 @@ func (s Analytics) sum(ctx context.Context, group, cells string, args []any, nam
 	return out, nil
 }
 
-// FunnelByDay is Funnel by day, where a day is one of zone. Counts are kept by the hour of UTC: where
-// a zone lies half an hour beside it, an hour counts to the day in which it begins. A day on which
-// the clock changes may come as two rows.
+// FunnelByDay is Funnel by day, where a day is one of zone. Counts are kept by the hour of UTC:
+// where a zone lies half an hour beside it, an hour counts to the day in which it begins. A day on
+// which the clock changes may come as two rows.
 func (s Analytics) FunnelByDay(ctx context.Context, from, to time.Time, zone *time.Location) ([]FunnelRow, error) {
 	out := []FunnelRow{}
 	for _, part := range offsets(from, to, s.s.now(), zone) {
@@ -251,7 +252,8 @@ func (t *tx) countOutcomes(facts []newFact) error {
 	}
 	t.wrote = true
 	return b.flush(func(text string, args []any, _ int) error {
-		_, err := t.run(text+" ON CONFLICT (tenant_id, hour, fact, detail, app_version, bucket) DO UPDATE SET n = outcomes.n + excluded.n", args)
+		_, err := t.run(text+" ON CONFLICT (tenant_id, hour, fact, detail, app_version, bucket) DO UPDATE SET n = outcomes.n + "+
+			"excluded.n", args)
 		return err
 	})
 }

@@ -30,9 +30,11 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 35000) INSERT INTO audits "+
-		"SELECT ?, i, ? + i * 1000000, 'key', x'', 'bot', CASE WHEN i % 15000 = 5 THEN 'ring.cancel' ELSE 'ring.place' END, CASE WHEN i % "+
-		"10000 = 7 THEN 'needle' ELSE 'hay' END, '', '', '' FROM n",
+	_, err = db.ExecContext(t.Context(),
+		"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 35000) INSERT INTO audits "+
+			"SELECT ?, i, ? + i * 1000000, 'key', x'', 'bot', CASE WHEN i % 15000 = 5 THEN 'ring.cancel' ELSE 'ring.place' END, CASE "+
+			"WHEN i % "+
+			"10000 = 7 THEN 'needle' ELSE 'hay' END, '', '', '' FROM n",
 		store.Bytes(id), start.UnixMicro())
 	if err != nil {
 		t.Fatal(err)

@@ -120,8 +120,8 @@ func (s Audits) List(ctx context.Context, q AuditQuery) ([]tenants.Audit, string
 	db := s.read(ctx, "audits")
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
-		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(actor_name) LIKE ? ESCAPE '\'`+
-			` OR LOWER(target) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\')`, p, p, p)
+		has := s.s.db.dialect.likes
+		found := db.Session(&gorm.Session{NewDB: true}).Where("("+has("actor_name")+" OR "+has("target")+" OR "+has("detail")+")", p, p, p)
 		if actor, ok := tenants.ParseID[uuid](q.Search); ok {
 			found = found.Or("actor_id = ?", actor)
 		}

@@ -124,7 +124,8 @@ func (b *Bare) ring() *tenants.Ring {
 		Attempts: []tenants.Attempt{{
 			ID: tenants.NewID[tenants.AttemptID](now), Device: device, Credential: tenants.CredentialID(device), State: tenants.Placed,
 			AppVersion: "1.0.0", OSVersion: "26.4", Push: tenants.Push{
-				APNsID: tenants.NewRandomID(), Topic: "com.example.bench.voip", Token: strings.Repeat("ab", 32), Environment: tenants.Production,
+				APNsID: tenants.NewRandomID(), Topic: "com.example.bench.voip", Token: strings.Repeat("ab", 32),
+				Environment: tenants.Production,
 			},
 		}},
 	}

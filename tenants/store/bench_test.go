@@ -76,7 +76,8 @@ func ring(now time.Time, i int) *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now.Add(time.Duration(i) * 100 * time.Microsecond)), State: tenants.Placed,
 		To:     tenants.To{Device: "0190aaaa-0000-7000-8000-000000000000"},
-		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000c",
+		Caller: "Salon Anna", Reference: fmt.Sprint(i), By: tenants.Actor{Kind: tenants.ActorKey,
+			ID:   "0190aaaa-0000-7000-8000-00000000000c",
 			Name: "bench"}, CreatedAt: now.Add(time.Duration(i) * 100 * time.Microsecond),
 		ExpiresAt: now.Add(30 * time.Second), Attempts: []tenants.Attempt{{
 			ID:     tenants.NewID[tenants.AttemptID](now.Add(time.Duration(i) * 100 * time.Microsecond)),
@@ -125,7 +126,8 @@ func cpu() time.Duration {
 func BenchmarkTargets(b *testing.B) {
 	each(b, func(b *testing.B, s *store.Scope) {
 		now := time.Now()
-		d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](now), Token: strings.Repeat("ab", 32), Bundle: "com.example.app", CreatedAt: now}
+		d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](now), Token: strings.Repeat("ab", 32), Bundle: "com.example.app",
+			CreatedAt: now}
 		if _, _, err := s.Devices().Add(b.Context(), d, tenants.Hash{}); err != nil {
 			b.Fatal(err)
 		}

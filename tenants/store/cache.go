@@ -43,7 +43,8 @@ const (
 
 func newCache(now func() time.Time) *cache {
 	return &cache{now: now, keys: map[tenants.Hash]entry[tenants.Key]{}, devices: map[tenants.Hash]entry[tenants.Device]{},
-		targets: map[aim]entry[tenants.Device]{}, credentials: map[tenants.TenantID]entry[[]tenants.Credential]{}, bought: map[tenants.TenantID]entry[bought]{}}
+		targets: map[aim]entry[tenants.Device]{}, credentials: map[tenants.TenantID]entry[[]tenants.Credential]{},
+		bought: map[tenants.TenantID]entry[bought]{}}
 }
 
 func (c *cache) forget() {

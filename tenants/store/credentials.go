@@ -90,7 +90,8 @@ func (s *scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 	}
 	row := sealedRow{Secret: blob, Row: credentialRow{
 		TenantID: uuid(s.id), ID: uuid(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: c.Team,
-		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter), State: string(c.State),
+		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter),
+		State:     string(c.State),
 		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt),
 		NoHedge: c.NoHedge,
 	}}
@@ -211,7 +212,8 @@ func (s Credentials) Confine(ctx context.Context, id tenants.CredentialID, refus
 		default:
 			return nil
 		}
-		_, err := t.exec("UPDATE credentials SET environment = ?, state = ?, last_error = ?, last_error_at = ? WHERE tenant_id = ? AND id = ?",
+		_, err := t.exec("UPDATE credentials SET environment = ?, state = ?, last_error = ?, last_error_at = ? WHERE tenant_id = ? AND "+
+			"id = ?",
 			row.Environment, row.State, reason, micros(at), uuid(s.id), uuid(id))
 		if err != nil {
 			return err
@@ -405,7 +407,8 @@ func (s Credentials) Rollback(ctx context.Context, id tenants.CredentialID) (bac
 			return err
 		}
 		if len(previous) == 0 {
-			return tenants.Refuse(tenants.Conflict, "no_previous", "There is no previous credential of this app and environment to go back to.")
+			return tenants.Refuse(tenants.Conflict, "no_previous",
+				"There is no previous credential of this app and environment to go back to.")
 		}
 		chosen := previous[0]
 		if row.State == string(tenants.CredentialPrevious) {

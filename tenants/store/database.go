@@ -123,7 +123,8 @@ func CheckURL(address string) error {
 		return errors.New("must be a postgres:// address, or empty for SQLite in the data folder")
 	}
 	if _, err := pgx.ParseConfig(address); err != nil {
-		return errors.New("cannot be read; give postgres://user:password@host:5432/name, with special characters of the password percent-encoded")
+		return errors.New("cannot be read; give postgres://user:password@host:5432/name, with special characters of the password " +
+			"percent-encoded")
 	}
 	return nil
 }

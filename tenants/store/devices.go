@@ -374,9 +374,11 @@ func (t *tx) firstUse(s *scope, device uuid, h tenants.Hash) error {
 
 // CountByVersion counts the living devices by the versions of app and iOS.
 func (s Devices) CountByVersion(ctx context.Context) ([]tenants.Version, error) {
-	rows, err := s.reads().scan(ctx, "SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform "+
-		"= ? "+
-		"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive), string(tenants.IOS))
+	rows, err := s.reads().scan(ctx,
+		"SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform "+
+			"= ? "+
+			"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive),
+		string(tenants.IOS))
 	found, err := collect(rows, err, func(v *tenants.Version) []any { return []any{&v.App, &v.OS, &v.Devices} })
 	return found, translate(err)
 }

@@ -48,14 +48,17 @@ func translate(err error) error {
 	case unique(err):
 		return &tenants.Error{Kind: tenants.Conflict, Code: "conflict", Msg: "That exists already.", Err: err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The request was given up before it was done. Try again.",
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable",
+			Msg: "The request was given up before it was done. Try again.",
 			Err: err}
 	case full(err):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "storage_full", RetryAfter: fullPause, Err: err,
-			Msg: "This server cannot store anything at the moment; its disk may be full. Nothing was done. Try again in a few seconds, and tell " +
+			Msg: "This server cannot store anything at the moment; its disk may be full. Nothing was done. Try again in a few seconds, " +
+				"and tell " +
 				"its operator if it goes on."}
 	case passing(err):
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.", Err: err}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.",
+			Err: err}
 	}
 	return &failure{err}
 }

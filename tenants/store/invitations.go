@@ -39,13 +39,15 @@ func (invitationRow) TableName() string { return "invitations" }
 func (r invitationRow) noun() Invitation {
 	return Invitation{
 		Hash: hash(r.Hash), Tenant: tenants.TenantID(r.TenantID), Email: r.Email, Role: tenants.Role(r.Role), Shown: r.Shown,
-		By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+		By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created),
+		ExpiresAt: moment(r.ExpiresAt),
 	}
 }
 
 func (t *tx) invite(s *scope, i Invitation, may func(tenants.Role) error) error {
 	row := invitationRow{
-		TenantID: uuid(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), Shown: i.Shown, ByKind: string(i.By.Kind), ByID: uuid(i.By.ID), ByName: i.By.Name,
+		TenantID: uuid(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), Shown: i.Shown, ByKind: string(i.By.Kind),
+		ByID: uuid(i.By.ID), ByName: i.By.Name,
 		Created: micros(i.CreatedAt), ExpiresAt: micros(i.ExpiresAt),
 	}
 	var there int64

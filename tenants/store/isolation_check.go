@@ -20,10 +20,13 @@ func (s *Store) CheckIsolation(ctx context.Context) error {
 			"the database role %s bypasses row-level security: serve as one that is neither superuser nor BYPASSRLS (README, PostgreSQL)"},
 		{"SELECT s FROM current_setting('app.tenant', true) s WHERE s <> ''",
 			"app.tenant is %q before anybody sets it: take that out of the settings of the role, the database and the server"},
-		{"SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_class c WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) " +
-			"AND (c.relname = 'tenants' OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT " +
+		{"SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_class c WHERE c.relkind IN ('r', 'p') AND " +
+			"pg_table_is_visible(c.oid) " +
+			"AND (c.relname = 'tenants' OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' " +
+			"AND NOT " +
 			"a.attisdropped)) " +
-			"AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = " +
+			"AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND " +
+			"p.polname = " +
 			"'wall')) " +
 			"HAVING COUNT(*) > 0",
 			"row-level security is off for %s: for each, ALTER TABLE … ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, and SELECT " +

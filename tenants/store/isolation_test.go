@@ -36,10 +36,11 @@ func tenanted(t *testing.T, address string) []string {
 // guarded: a table with tenant_id and without a policy is a mistake of its migration.
 func guarded(t *testing.T, server *storetest.Server) {
 	address := server.Migrated(t)
-	standing := columns(t, "pgx", address, "SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'wall' "+
-		"WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}' "+
-		"AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid) AND pg_get_expr(p.polqual, p.polrelid) LIKE "+
-		"'%app.tenant%'")
+	standing := columns(t, "pgx", address,
+		"SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'wall' "+
+			"WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}' "+
+			"AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid) AND pg_get_expr(p.polqual, p.polrelid) LIKE "+
+			"'%app.tenant%'")
 	has := map[string]bool{}
 	for _, name := range standing {
 		has[name] = true
@@ -64,13 +65,15 @@ func two(t *testing.T, address string) (s *store.Store, owner, stranger *store.S
 	scopes := []*store.Scope{}
 	for i := range 2 {
 		id := tenants.NewID[tenants.TenantID](now)
-		err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal,
-			State: tenants.TenantActive, TimeZone: "UTC"})
+		err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T",
+			Industry: tenants.Legal,
+			State:    tenants.TenantActive, TimeZone: "UTC"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		scope := s.For(id)
-		d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](now), Token: strings.Repeat("ab", 32), Bundle: "com.example.app", CreatedAt: now}
+		d := tenants.Device{ID: tenants.NewID[tenants.DeviceID](now), Token: strings.Repeat("ab", 32), Bundle: "com.example.app",
+			CreatedAt: now}
 		if _, _, err := scope.Devices().Add(t.Context(), d, tenants.Hash{byte(i)}); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +178,8 @@ func carry(t *testing.T, address string) {
 		if err := s.Direct(t.Context(), q).Scan(&n); err != nil || n != 0 {
 			t.Errorf("the next statement on the connection sees %d rings, %v", n, err)
 		}
-		if err := s.Direct(t.Context(), "SELECT COALESCE(current_setting('app.tenant', true), '')").Scan(&setting); err != nil || setting != "" {
+		if err := s.Direct(t.Context(), "SELECT COALESCE(current_setting('app.tenant', true), '')").Scan(&setting); err != nil ||
+			setting != "" {
 			t.Errorf("the connection carries %q, %v", setting, err)
 		}
 		if _, err := store.ReadAs(t.Context(), owner, "SELECT 1/0"); err == nil {
@@ -193,7 +197,8 @@ func carry(t *testing.T, address string) {
 	for _, scope := range []*store.Scope{owner, stranger, owner, stranger} {
 		wait.Go(func() {
 			for range 50 {
-				rows, err := store.ReadAs(t.Context(), scope, "SELECT COUNT(*) FROM rings WHERE tenant_id = current_setting('app.tenant')::uuid")
+				rows, err := store.ReadAs(t.Context(), scope,
+					"SELECT COUNT(*) FROM rings WHERE tenant_id = current_setting('app.tenant')::uuid")
 				if n := count(t, rows, err); n != 1 {
 					t.Errorf("%d rings", n)
 				}
@@ -303,7 +308,8 @@ func warned(t *testing.T, server *storetest.Server) {
 	if n := count(t, rows, err); n != 0 {
 		t.Errorf("another tenant sees %d rings", n)
 	}
-	if err := open(server.URL("super", name)).CheckIsolation(t.Context()); err == nil || !strings.Contains(err.Error(), "role super bypasses") {
+	if err := open(server.URL("super", name)).CheckIsolation(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "role super bypasses") {
 		t.Errorf("a superuser: %v", err)
 	}
 	server.Super(t, name, "ALTER TABLE rings NO FORCE ROW LEVEL SECURITY", "DROP POLICY wall ON keys",

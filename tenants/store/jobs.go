@@ -129,9 +129,10 @@ func (s Jobs) DueAlerts(ctx context.Context, now time.Time, lease time.Duration)
 	}
 	args := append([]any{micros(now.Add(lease)), micros(now)}, some(ids[0], ids)[1:]...)
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
-		rows, err := t.query(context.Background(), "UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, "+
-			"target"+
-			due+" AND tenant_id IN ("+marks(len(ids))+")"+s.db.dialect.holdFree()+") RETURNING "+alertColumns, args...)
+		rows, err := t.query(context.Background(),
+			"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, "+
+				"target"+
+				due+" AND tenant_id IN ("+marks(len(ids))+")"+s.db.dialect.holdFree()+") RETURNING "+alertColumns, args...)
 		found, err := collect(rows, err, (*alertRow).fields)
 		alerts = nouns(found, alertRow.noun)
 		return err

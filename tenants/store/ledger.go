@@ -26,8 +26,10 @@ func (r entryRow) noun() tenants.Entry {
 }
 
 func entries(ctx context.Context, q querier, partner tenants.PartnerID) ([]tenants.Entry, error) {
-	rows, err := q.query(ctx, "SELECT c.id, c.partner_id, c.referral_id, c.payment, c.kind, c.cents, c.payable_at, c.created_at, l.payout_id "+
-		"FROM commissions c LEFT JOIN payout_lines l ON l.commission_id = c.id WHERE c.partner_id = ? ORDER BY c.created_at, c.id", uuid(partner))
+	rows, err := q.query(ctx,
+		"SELECT c.id, c.partner_id, c.referral_id, c.payment, c.kind, c.cents, c.payable_at, c.created_at, l.payout_id "+
+			"FROM commissions c LEFT JOIN payout_lines l ON l.commission_id = c.id WHERE c.partner_id = ? ORDER BY c.created_at, c.id",
+		uuid(partner))
 	found, err := collect(rows, err, (*entryRow).fields)
 	return nouns(found, entryRow.noun), translate(err)
 }
@@ -88,7 +90,8 @@ func (s Ledger) PayOut(ctx context.Context, partner tenants.PartnerID, cents int
 			p, repeated = have[0], true
 			return nil
 		case len(have) > 0:
-			return tenants.Refuse(tenants.Conflict, "reference_used", "A payout of another sum has this reference already. Look at the list again.")
+			return tenants.Refuse(tenants.Conflict, "reference_used",
+				"A payout of another sum has this reference already. Look at the list again.")
 		}
 		p, err = t.payOut(ctx, s.core, tenants.Payout{Partner: partner, Cents: cents, Reference: reference})
 		return err
@@ -104,8 +107,9 @@ func (t *tx) payOut(ctx context.Context, s *core, p tenants.Payout) (tenants.Pay
 	now := s.now()
 	in, cents := tenants.Payable(lines, now)
 	if cents == 0 || cents != p.Cents {
-		return p, tenants.Refuse(tenants.Conflict, "payable_changed", "What is payable to this partner is another sum now. List the payouts "+
-			"again before you pay.")
+		return p, tenants.Refuse(tenants.Conflict, "payable_changed",
+			"What is payable to this partner is another sum now. List the payouts "+
+				"again before you pay.")
 	}
 	p.ID, p.CreatedAt = tenants.NewID[tenants.PayoutID](now), stored(now)
 	if _, err := t.exec("INSERT INTO payouts (id, partner_id, cents, reference, created_at) VALUES (?, ?, ?, ?, ?)",
@@ -188,8 +192,9 @@ func (r paymentRow) noun() tenants.Payment {
 }
 
 func payments(ctx context.Context, q querier, where string, arg any) ([]paymentRow, error) {
-	rows, err := q.query(ctx, "SELECT payment, referral_id, paid_at, cents, untaxed, returned FROM referral_payments WHERE "+where+" ORDER "+
-		"BY paid_at, payment", arg)
+	rows, err := q.query(ctx,
+		"SELECT payment, referral_id, paid_at, cents, untaxed, returned FROM referral_payments WHERE "+where+" ORDER "+
+			"BY paid_at, payment", arg)
 	return collect(rows, err, (*paymentRow).fields)
 }
 
@@ -261,7 +266,8 @@ func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error 
 		payment string
 		cents   int64
 	}
-	rows, err := t.query(ctx, "SELECT payment, CAST(SUM(cents) AS BIGINT) FROM commissions WHERE referral_id = ? GROUP BY payment", uuid(r.ID))
+	rows, err := t.query(ctx, "SELECT payment, CAST(SUM(cents) AS BIGINT) FROM commissions WHERE referral_id = ? GROUP BY payment",
+		uuid(r.ID))
 	sums, err := collect(rows, err, func(x *sum) []any { return []any{&x.payment, &x.cents} })
 	if err != nil {
 		return err
@@ -271,7 +277,8 @@ func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error 
 		booked[x.payment] = x.cents
 	}
 	for _, e := range r.Settle(nouns(paid, paymentRow.noun), booked) {
-		_, err := t.exec("INSERT INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, created_at) VALUES (?, ?, "+
+		_, err := t.exec("INSERT INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, created_at) VALUES "+
+			"(?, ?, "+
 			"?, ?, ?, ?, ?, ?)",
 			uuid(tenants.NewID[tenants.EntryID](now)), uuid(e.Partner), uuid(e.Referral), e.Payment, string(e.Kind), e.Cents,
 			micros(e.PayableAt), micros(now))

@@ -29,12 +29,14 @@ func grow(t *testing.T, driver, address string) {
 	}
 	defer db.Close()
 	for _, q := range []string{
-		"INSERT INTO partners (id, code, email, name, key, user_id, payee, pay_by, account, created_at, stopped_at) VALUES (ID(p), 'C', 'e', " +
+		"INSERT INTO partners (id, code, email, name, key, user_id, payee, pay_by, account, created_at, stopped_at) VALUES (ID(p), 'C', " +
+			"'e', " +
 			"'n', 'k', ID(none), '', '', '', 1, 0)",
 		"INSERT INTO referrals (id, partner_id, tenant, percent, months, hold_days, refused, asked_at, created_at) VALUES (ID(r), ID(p), " +
 			"ID(t), 22, 12, 30, '', 0, 1)",
 		"INSERT INTO referral_payments (payment, referral_id, paid_at, cents, untaxed, returned) VALUES ('in', ID(r), 1, 100, 100, 0)",
-		"INSERT INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, created_at) VALUES (ID(c), ID(p), ID(r), " +
+		"INSERT INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, created_at) VALUES (ID(c), ID(p), " +
+			"ID(r), " +
 			"'in', 'commission', 22, 1, 1)",
 		"INSERT INTO payouts (id, partner_id, cents, reference, created_at) VALUES (ID(o), ID(p), 22, 'bank', 1)",
 		"INSERT INTO payout_lines (commission_id, payout_id) VALUES (ID(c), ID(o))",
@@ -44,7 +46,8 @@ func grow(t *testing.T, driver, address string) {
 		}
 	}
 	refused := []string{
-		"UPDATE commissions SET cents = 1", "DELETE FROM commissions", "UPDATE payouts SET cents = 1 WHERE id = ID(o)", "DELETE FROM payouts",
+		"UPDATE commissions SET cents = 1", "DELETE FROM commissions", "UPDATE payouts SET cents = 1 WHERE id = ID(o)",
+		"DELETE FROM payouts",
 		"UPDATE payout_lines SET payout_id = ID(x)", "DELETE FROM payout_lines", "DELETE FROM partners", "DELETE FROM referrals",
 		"INSERT INTO payout_lines (commission_id, payout_id) VALUES (ID(c), ID(o))",
 		"INSERT INTO payouts (id, partner_id, cents, reference, created_at) VALUES (ID(o2), ID(p), 22, 'bank', 1)",
@@ -53,8 +56,9 @@ func grow(t *testing.T, driver, address string) {
 	if driver == "sqlite" {
 		refused = append(refused, "INSERT OR REPLACE INTO commissions (id, partner_id, referral_id, payment, kind, cents, payable_at, "+
 			"created_at) "+
-			"VALUES (ID(c), ID(p), ID(r), 'in', 'commission', 9999, 1, 1)", "INSERT OR REPLACE INTO payout_lines (commission_id, payout_id) "+
-			"VALUES (ID(c), ID(o))",
+			"VALUES (ID(c), ID(p), ID(r), 'in', 'commission', 9999, 1, 1)",
+			"INSERT OR REPLACE INTO payout_lines (commission_id, payout_id) "+
+				"VALUES (ID(c), ID(o))",
 			"INSERT OR REPLACE INTO payouts (id, partner_id, cents, reference, created_at) VALUES (ID(o), ID(p), 1, 'bank', 1)")
 	} else {
 		refused = append(refused, "TRUNCATE commissions CASCADE")

@@ -103,7 +103,8 @@ func (s Members) SetRole(ctx context.Context, user tenants.UserID, r tenants.Rol
 				return err
 			}
 		}
-		if _, err := t.exec("UPDATE members SET role = ? WHERE tenant_id = ? AND user_id = ?", string(r), uuid(s.id), uuid(user)); err != nil {
+		if _, err := t.exec("UPDATE members SET role = ? WHERE tenant_id = ? AND user_id = ?", string(r), uuid(s.id),
+			uuid(user)); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "member.role", string(user), string(was)+" to "+string(r))
@@ -172,8 +173,10 @@ func (s Members) LastSeen(ctx context.Context, idle time.Duration) (map[tenants.
 
 // Managers are the addresses of the tenant's owners and admins who can still sign in, in order.
 func (s Members) Managers(ctx context.Context) ([]string, error) {
-	rows, err := s.reads().query(ctx, "SELECT users.email FROM members JOIN users ON users.id = members.user_id WHERE members.tenant_id = ? "+
-		"AND members.role IN (?, ?) AND users.disabled_at = 0 ORDER BY users.email", uuid(s.id), string(tenants.Owner), string(tenants.Admin))
+	rows, err := s.reads().query(ctx,
+		"SELECT users.email FROM members JOIN users ON users.id = members.user_id WHERE members.tenant_id = ? "+
+			"AND members.role IN (?, ?) AND users.disabled_at = 0 ORDER BY users.email", uuid(s.id), string(tenants.Owner),
+		string(tenants.Admin))
 	found, err := collect(rows, err, func(email *string) []any { return []any{email} })
 	return found, translate(err)
 }

@@ -102,8 +102,9 @@ func TestSecretsAreSealed(t *testing.T) {
 		Environment: tenants.Auto, CreatedAt: now}
 	for i := range 2 {
 		id := tenants.NewID[tenants.TenantID](now)
-		err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T", Industry: tenants.Legal,
-			State: tenants.TenantActive, TimeZone: "UTC"})
+		err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: fmt.Sprint("t", i), Name: "T",
+			Industry: tenants.Legal,
+			State:    tenants.TenantActive, TimeZone: "UTC"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +208,8 @@ func TestRefusesAFolderOfADevelopmentVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, q := range []string{
-			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, " +
+			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT " +
+				"NULL, " +
 				"tstamp TIMESTAMP DEFAULT (datetime('now')))",
 			"INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (" + fmt.Sprint(version) + ", 1)",
 			"CREATE TABLE tenants (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",

@@ -27,8 +27,9 @@ func (r outcomeRow) noun(now int64) tenants.Outcome {
 		over = r.EndedAt-r.Created >= min(tooShort, r.ExpiresAt-r.Created)
 	}
 	return tenants.Outcome{
-		Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device), At: moment(r.Created), AppVersion: r.AppVersion, OSVersion: r.OSVersion,
-		Token: r.Token, Status: int(r.Status), Reason: r.Reason, Over: over, Woke: r.Spoken != 0, Reported: r.Reported != 0,
+		Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device), At: moment(r.Created), AppVersion: r.AppVersion,
+		OSVersion: r.OSVersion,
+		Token:     r.Token, Status: int(r.Status), Reason: r.Reason, Over: over, Woke: r.Spoken != 0, Reported: r.Reported != 0,
 		Quiet: r.Reported != 0 && r.Seen == 0,
 	}
 }

@@ -26,8 +26,9 @@ func (pairingRow) TableName() string { return "pairings" }
 func (r pairingRow) noun() tenants.Pairing {
 	return tenants.Pairing{
 		ID: tenants.PairingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Person: r.Person,
-		By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
-		UsedAt: moment(r.UsedAt), Device: tenants.DeviceID(r.DeviceID),
+		By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created),
+		ExpiresAt: moment(r.ExpiresAt),
+		UsedAt:    moment(r.UsedAt), Device: tenants.DeviceID(r.DeviceID),
 	}
 }
 
@@ -40,7 +41,8 @@ func (s *Scope) Pairings() Pairings { return Pairings{&s.scope} }
 // Add records a pairing code by its hash.
 func (s Pairings) Add(ctx context.Context, p tenants.Pairing, h tenants.Hash) error {
 	row := pairingRow{
-		TenantID: uuid(s.id), ID: uuid(p.ID), Hash: h[:], Person: p.Person, ByKind: string(p.By.Kind), ByID: uuid(p.By.ID), ByName: p.By.Name,
+		TenantID: uuid(s.id), ID: uuid(p.ID), Hash: h[:], Person: p.Person, ByKind: string(p.By.Kind), ByID: uuid(p.By.ID),
+		ByName:  p.By.Name,
 		Created: micros(p.CreatedAt), ExpiresAt: micros(p.ExpiresAt),
 	}
 	return s.write(ctx, func(t *tx) error {

@@ -204,7 +204,8 @@ func (s Partners) List(ctx context.Context) ([]tenants.Partner, error) {
 
 // SetPayee says how a partner is paid.
 func (s Partners) SetPayee(ctx context.Context, id tenants.PartnerID, p tenants.Payee) error {
-	return s.setPartner(ctx, "UPDATE partners SET payee = ?, pay_by = ?, account = ? WHERE id = ?", p.Name, string(p.By), p.Account, uuid(id))
+	return s.setPartner(ctx, "UPDATE partners SET payee = ?, pay_by = ?, account = ? WHERE id = ?", p.Name, string(p.By), p.Account,
+		uuid(id))
 }
 
 // Stop ends a partner from a moment on, or with the zero one lets it run again: what was earned,

@@ -136,8 +136,9 @@ func lose(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		_, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "+
-			"pid <> pg_backend_pid()")
+		_, err := db.ExecContext(t.Context(),
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "+
+				"pid <> pg_backend_pid()")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,8 @@ func (m *recent) forget(upTo int64) {
 // fact is a recorded fact of the ring as the roller counts it.
 func (m *recent) fact(r *tenants.Ring, f *tenants.Fact) newFact {
 	n := newFact{
-		place: place{seq: f.Seq}, tenant: uuid(r.Tenant), ring: uuid(r.ID), attempt: uuid(f.Attempt), kind: string(f.Kind), at: micros(f.At),
+		place: place{seq: f.Seq}, tenant: uuid(r.Tenant), ring: uuid(r.ID), attempt: uuid(f.Attempt), kind: string(f.Kind),
+		at:     micros(f.At),
 		detail: f.Detail, first: true,
 	}
 	hops := m.hops[n.kind]

@@ -61,7 +61,8 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 		}{
 			{"DELETE FROM tallies WHERE tenant_id = ? AND hour = ?", p.tallies, p.tallies != 0},
 			{"DELETE FROM outcomes WHERE tenant_id = ? AND hour = ?", p.outcomes, p.outcomes != 0},
-			{"DELETE FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)), p.alerts != 0},
+			{"DELETE FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)),
+				p.alerts != 0},
 		} {
 			if !c.do {
 				continue
@@ -88,7 +89,8 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 	}{
 		{"SELECT COALESCE(MIN(hour), 0) FROM tallies WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-TalliesKept)), &p.tallies},
 		{"SELECT COALESCE(MIN(hour), 0) FROM outcomes WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-TalliesKept)), &p.outcomes},
-		{"SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)), &p.alerts},
+		{"SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)),
+			&p.alerts},
 	} {
 		rows, err := s.reads().query(ctx, c.query, uuid(s.id), c.limit)
 		found, err := collect(rows, err, func(n *int64) []any { return []any{n} })

@@ -39,8 +39,10 @@ func (r *ringRow) fields() []any {
 
 func rowOfRing(tenant tenants.TenantID, r *tenants.Ring) ringRow {
 	return ringRow{
-		TenantID: uuid(tenant), ID: uuid(r.ID), Version: r.Version, State: string(r.State), ToDevice: uuid(r.To.Device), ToPerson: r.To.Person,
-		AgentID: uuid(r.Agent), Caller: r.Caller, Reference: r.Reference, Test: r.Test, ByKind: string(r.By.Kind), ByID: uuid(r.By.ID), ByName: r.By.Name,
+		TenantID: uuid(tenant), ID: uuid(r.ID), Version: r.Version, State: string(r.State), ToDevice: uuid(r.To.Device),
+		ToPerson: r.To.Person,
+		AgentID:  uuid(r.Agent), Caller: r.Caller, Reference: r.Reference, Test: r.Test, ByKind: string(r.By.Kind), ByID: uuid(r.By.ID),
+		ByName:  r.By.Name,
 		Created: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt), EndedAt: micros(r.EndedAt), EndReason: string(r.EndReason),
 	}
 }
@@ -49,7 +51,8 @@ func (r ringRow) noun() *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.RingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Version: r.Version, State: tenants.State(r.State),
 		To: tenants.To{Device: tenants.DeviceID(r.ToDevice), Person: r.ToPerson}, Agent: tenants.AgentID(r.AgentID), Caller: r.Caller,
-		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName}, CreatedAt: moment(r.Created),
+		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName},
+		CreatedAt: moment(r.Created),
 		ExpiresAt: moment(r.ExpiresAt), EndedAt: moment(r.EndedAt), EndReason: tenants.EndReason(r.EndReason),
 	}
 }
@@ -80,8 +83,10 @@ func (r *attemptRow) push() []any {
 func rowOfAttempt(ring tenants.RingID, a *tenants.Attempt) attemptRow {
 	p := a.Push
 	return attemptRow{
-		Ring: uuid(ring), ID: uuid(a.ID), Device: uuid(a.Device), Credential: uuid(a.Credential), AppVersion: a.AppVersion, OSVersion: a.OSVersion,
-		APNsID: uuid(p.APNsID), State: string(a.State), Topic: p.Topic, Token: p.Token, Environment: string(p.Environment), Tries: p.Tries,
+		Ring: uuid(ring), ID: uuid(a.ID), Device: uuid(a.Device), Credential: uuid(a.Credential), AppVersion: a.AppVersion,
+		OSVersion: a.OSVersion,
+		APNsID:    uuid(p.APNsID), State: string(a.State), Topic: p.Topic, Token: p.Token, Environment: string(p.Environment),
+		Tries:  p.Tries,
 		Status: p.Status, Reason: p.Reason, SentAt: micros(p.SentAt), AnsweredAt: micros(p.AnsweredAt),
 	}
 }
@@ -116,7 +121,8 @@ func (r *factRow) read() []any { return append([]any{&r.Seq}, r.fields()...) }
 
 func rowOfFact(ring tenants.RingID, f *tenants.Fact) factRow {
 	return factRow{
-		Ring: uuid(ring), Attempt: uuid(f.Attempt), Kind: string(f.Kind), At: micros(f.At), ReceivedAt: micros(f.Received), RawAt: micros(f.RawAt),
+		Ring: uuid(ring), Attempt: uuid(f.Attempt), Kind: string(f.Kind), At: micros(f.At), ReceivedAt: micros(f.Received),
+		RawAt:     micros(f.RawAt),
 		RawSentAt: micros(f.RawSent), Detail: f.Detail,
 	}
 }
@@ -153,7 +159,8 @@ func rowOfCall(ring tenants.RingID, c *tenants.Call) callRow {
 
 func (r callRow) noun() *tenants.Call {
 	return &tenants.Call{
-		Device: tenants.DeviceID(r.Device), AnsweredAt: moment(r.AnsweredAt), ConnectedAt: moment(r.ConnectedAt), EndedAt: moment(r.EndedAt),
+		Device: tenants.DeviceID(r.Device), AnsweredAt: moment(r.AnsweredAt), ConnectedAt: moment(r.ConnectedAt),
+		EndedAt: moment(r.EndedAt),
 		EndedBy: r.EndedBy, Jitter: length(r.Jitter), Loss: r.Loss, RoundTrip: length(r.RoundTrip),
 		LastSoundAt: moment(r.LastSoundAt),
 	}

@@ -24,7 +24,8 @@ func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 	ways := []way{
 		{"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND " + s.begins("reference"), []any{tenant, text, beyond(text)}},
 		{"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND " + s.begins("to_person"), []any{tenant, text, beyond(text)}},
-		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) LIKE " +
+		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) " +
+			"LIKE " +
 			"? ESCAPE '\\')",
 			[]any{tenant, tenant, name}},
 	}

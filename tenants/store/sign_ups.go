@@ -19,7 +19,8 @@ func (signupRow) TableName() string { return "signups" }
 func (r signupRow) noun() tenants.Signup {
 	return tenants.Signup{
 		Hash: hash(r.Hash), Browser: hash(r.Browser), Email: r.Email, Name: r.Name, Password: r.Password, Company: r.Company,
-		Industry: tenants.Industry(r.Industry), TimeZone: r.TimeZone, Code: r.Code, CreatedAt: moment(r.Created), ExpiresAt: moment(r.ExpiresAt),
+		Industry: tenants.Industry(r.Industry), TimeZone: r.TimeZone, Code: r.Code, CreatedAt: moment(r.Created),
+		ExpiresAt: moment(r.ExpiresAt),
 	}
 }
 

@@ -27,7 +27,8 @@ func (s *Store) StripeEvents() StripeEvents { return StripeEvents{&s.core} }
 func (s StripeEvents) Claim(ctx context.Context, e StripeEvent) (mine bool, err error) {
 	now := s.now()
 	err = s.w.do(ctx, noTenant, func(t *tx) error {
-		n, err := t.change("INSERT INTO stripe_events (id, type, api_version, live, object, received_at, claimed_at, done_at, tries, error) "+
+		n, err := t.change("INSERT INTO stripe_events (id, type, api_version, live, object, received_at, claimed_at, done_at, tries, "+
+			"error) "+
 			"VALUES (?, ?, ?, ?, ?, ?, ?, 0, 1, '') ON CONFLICT (id) DO NOTHING",
 			e.ID, e.Type, e.APIVersion, e.Live, e.Object, micros(now), micros(now))
 		if mine = n > 0; err != nil || mine {

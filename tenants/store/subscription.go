@@ -277,8 +277,9 @@ func (s *scope) talking(ctx context.Context) (int64, error) {
 // UsageDays lists the days in [from, to) on which rings counted, in order.
 func (s Subscription) UsageDays(ctx context.Context, from, to time.Time) ([]UsageDay, error) {
 	type row struct{ day, rings int64 }
-	rows, err := s.reads().scan(ctx, "SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP "+
-		"BY day ORDER BY day",
+	rows, err := s.reads().scan(ctx,
+		"SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP "+
+			"BY day ORDER BY day",
 		uuid(s.id), floor(micros(from), dayLength), until(to))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.rings} })
 	return nouns(found, func(r row) UsageDay { return UsageDay{Day: moment(r.day), Rings: r.rings} }), translate(err)

@@ -211,9 +211,13 @@ func (s *core) earlier(ctx context.Context, upTo place, h *history, rings []ring
 			at   int64
 		}
 		where, args := namedRings("f.tenant_id", "f.ring_id", some)
-		rows, err := s.db.through(allTenants).scan(ctx, "SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts "+
-			"f WHERE "+where, args...)
-		found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.attempt, &r.xact, &r.seq, &r.kind, &r.at} })
+		rows, err := s.db.through(allTenants).scan(ctx,
+			"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts "+
+				"f WHERE "+where, args...)
+		found, err := collect(rows, err, func(r *row) []any {
+			return []any{&r.tenant, &r.ring, &r.attempt, &r.xact, &r.seq, &r.kind,
+				&r.at}
+		})
 		if err != nil {
 			return err
 		}
@@ -287,7 +291,8 @@ func until(to time.Time) int64 {
 
 func (f *newFact) cell(kind string, at int64, bucket int) cell {
 	return cell{
-		tenant: f.tenant, fact: kind, environment: f.environment, app: f.app, os: f.os, agent: f.agent, hour: floor(at, hour), bucket: bucket,
+		tenant: f.tenant, fact: kind, environment: f.environment, app: f.app, os: f.os, agent: f.agent, hour: floor(at, hour),
+		bucket: bucket,
 	}
 }
 

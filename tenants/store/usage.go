@@ -37,7 +37,8 @@ func (t *tx) meter(s *core, facts []newFact) error {
 		if covered && sub.Customer != "" && sub.Live() {
 			reported = 0
 		}
-		n, err := t.change("INSERT INTO metered (tenant_id, ring_id, at, reported_at) VALUES (?, ?, ?, ?) ON CONFLICT (tenant_id, ring_id) DO "+
+		n, err := t.change("INSERT INTO metered (tenant_id, ring_id, at, reported_at) VALUES (?, ?, ?, ?) ON CONFLICT (tenant_id, "+
+			"ring_id) DO "+
 			"NOTHING",
 			f.tenant, f.ring, f.at, reported)
 		if err != nil {

@@ -161,7 +161,8 @@ func testPairings(b *bench) {
 	s := b.tenant()
 	now := b.clock.Now()
 	p := tenants.Pairing{
-		ID: tenants.NewID[tenants.PairingID](now), Person: "anna", By: tenants.Actor{Kind: tenants.ActorUser, ID: "0190aaaa-0000-7000-8000-00000000000d",
+		ID: tenants.NewID[tenants.PairingID](now), Person: "anna", By: tenants.Actor{Kind: tenants.ActorUser,
+			ID:   "0190aaaa-0000-7000-8000-00000000000d",
 			Name: "U"}, CreatedAt: now,
 		ExpiresAt: now.Add(tenants.PairingTTL),
 	}

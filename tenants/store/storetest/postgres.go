@@ -55,7 +55,8 @@ func StartPostgres(t testing.TB) *Server {
 	t.Helper()
 	bin, ok := binaries()
 	if !ok {
-		t.Skip("PostgreSQL is not installed here (no initdb in PATH or /usr/lib/postgresql/*/bin); apt-get install postgresql runs this test")
+		t.Skip("PostgreSQL is not installed here (no initdb in PATH or /usr/lib/postgresql/*/bin); apt-get install postgresql runs this " +
+			"test")
 	}
 	s := &Server{}
 	t.Cleanup(func() {

@@ -25,7 +25,8 @@ func testAddRing(b *bench) {
 	s := b.tenant()
 	d, second := b.device(s, "anna"), b.device(s, "anna")
 	b.clock.add(123456789 * time.Nanosecond) // the database keeps microseconds
-	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000b", Name: "bot"}, IP: "192.0.2.1",
+	r := b.ring(s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000b", Name: "bot"},
+		IP:        "192.0.2.1",
 		RequestID: "req"}), d, second)
 	got, err := s.Rings().Get(ctx, r.ID)
 	b.must(err)
@@ -180,8 +181,9 @@ func testChangeRing(b *bench) {
 	b.must(err)
 	equal(b, len(facts), 0, "facts of a repeat")
 	_, _, err = s.Rings().Change(ctx, r.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
-		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactShown, At: now, Received: now}), tenants.Refuse(tenants.Gone,
-			"", "no")
+		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactShown, At: now, Received: now}),
+			tenants.Refuse(tenants.Gone,
+				"", "no")
 	})
 	b.refused(err, tenants.Gone, "an error of the change")
 	got, err = s.Rings().Get(ctx, r.ID)
@@ -203,7 +205,8 @@ func testChangeRing(b *bench) {
 		return nil, nil
 	})
 	b.must(err)
-	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: "0190aaaa-0000-7000-8000-00000000000e"}}).Rings().Change(ctx,
+	after, _, err = s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser,
+		ID: "0190aaaa-0000-7000-8000-00000000000e"}}).Rings().Change(ctx,
 		r.ID, after, now, fold(r.Attempts[0].ID, tenants.FactHungUp, now))
 	b.must(err)
 	got, err = s.Rings().Get(ctx, r.ID)

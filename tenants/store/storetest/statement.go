@@ -68,17 +68,22 @@ var across = map[string]string{
 	"SELECT * FROM sign_ins WHERE user_id = ? ORDER BY created_at DESC, hash": "SignIns.List: a sign-in is a person's",
 	"DELETE FROM sign_ins WHERE hash = ?":                                     "SignIns.End: a sign-in is a person's",
 	"DELETE FROM sign_ins WHERE user_id = ?":                                  "Users.Set: a disabled person's sign-ins end everywhere",
-	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?":                    "SetPassword, EndSignIns: a person's sign-ins end everywhere",
-	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id = sign_ins.user_id)": "SignIns.Switch: a sign-in is a person's",
+	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?": "SetPassword, EndSignIns: a person's sign-ins end " +
+		"everywhere",
+	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id " +
+		"= sign_ins.user_id)": "SignIns.Switch: a sign-in is a person's",
 	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?": "SignIns.Touch: a sign-in is a person's",
-	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE members.user_id = ? ORDER BY tenants.name, tenants.id": "Users.Memberships: a person's own tenants",
-	"SELECT tenant_id, user_id, role, created_at FROM members WHERE user_id = ?":                                                                                                          "Users.TakeReset, and when an address is proven: a person's own tenants",
-	"DELETE FROM idempotency WHERE created_at <= ?":                                                                                                                                       "Jobs.Forget: age, of every tenant",
-	"DELETE FROM pairings WHERE expires_at <= ?":                                                                                                                                          "Jobs.Forget: age, of every tenant",
-	"DELETE FROM invitations WHERE expires_at <= ?":                                                                                                                                       "Jobs.Forget: age, of every tenant",
-	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)":                                                                                                       "Jobs.Forget: age, of every person",
-	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                                                                                                                              "Jobs.Forget: age, of every tenant",
-	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''":                                                                                                           "Tenants.OfCustomer: Stripe's id is what tells the tenant",
+	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE " +
+		"members.user_id = ? ORDER BY tenants.name, tenants.id": "Users.Memberships: a person's own tenants",
+	"SELECT tenant_id, user_id, role, created_at FROM members WHERE user_id = ?": "Users.TakeReset, and when an address is proven: a " +
+		"person's own tenants",
+	"DELETE FROM idempotency WHERE created_at <= ?":                                 "Jobs.Forget: age, of every tenant",
+	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Jobs.Forget: age, of every tenant",
+	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Jobs.Forget: age, of every tenant",
+	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)": "Jobs.Forget: age, of every person",
+	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                        "Jobs.Forget: age, of every tenant",
+	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''": "Tenants.OfCustomer: Stripe's id is what tells the " +
+		"tenant",
 }
 
 // ringsOf is how whole rings are read.
@@ -87,27 +92,35 @@ const ringsOf = "SELECT tenant_id, id, version, state, to_device, to_person, age
 
 // acrossBy are the beginnings of longer ones.
 var acrossBy = map[string]string{
-	"SELECT DISTINCT tenant_id FROM alerts WHERE tell_at":                                                                        "Jobs.DueAlerts: every tenant's people are written to",
-	"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target FROM alerts WHERE tell_at": "Jobs.DueAlerts: every tenant's people are written to",
-	"SELECT EXISTS (SELECT 1 FROM rings WHERE due_at":                                                                            "Jobs.Due: the sweep is for every tenant",
-	"UPDATE rings SET due_at = CASE WHEN expires_at":                                                                             "Jobs.Claim: the sweep is for every tenant",
-	"UPDATE rings SET due_at = expires_at WHERE due_at IS NOT NULL":                                                              "Jobs.AwaitExpiry, of named rings of several tenants",
-	"UPDATE rings SET version = version + 1, state":                                                                              "Jobs.Expire, of named rings of several tenants",
-	"UPDATE attempts SET state = ? WHERE (tenant_id":                                                                             "Jobs.Expire, of named attempts of several tenants",
-	ringsOf + "due_at IS NOT NULL":                                                                                               "Jobs.Expire: the sweep is for every tenant",
-	ringsOf + "(tenant_id":                                                                                                       "Jobs.Again, of named rings of several tenants",
+	"SELECT DISTINCT tenant_id FROM alerts WHERE tell_at": "Jobs.DueAlerts: every tenant's people are written to",
+	"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target FROM alerts WHERE " +
+		"tell_at": "Jobs.DueAlerts: every tenant's people are written to",
+	"SELECT EXISTS (SELECT 1 FROM rings WHERE due_at":               "Jobs.Due: the sweep is for every tenant",
+	"UPDATE rings SET due_at = CASE WHEN expires_at":                "Jobs.Claim: the sweep is for every tenant",
+	"UPDATE rings SET due_at = expires_at WHERE due_at IS NOT NULL": "Jobs.AwaitExpiry, of named rings of several tenants",
+	"UPDATE rings SET version = version + 1, state":                 "Jobs.Expire, of named rings of several tenants",
+	"UPDATE attempts SET state = ? WHERE (tenant_id":                "Jobs.Expire, of named attempts of several tenants",
+	ringsOf + "due_at IS NOT NULL":                                  "Jobs.Expire: the sweep is for every tenant",
+	ringsOf + "(tenant_id":                                          "Jobs.Again, of named rings of several tenants",
 	"SELECT ring_id, id, device_id, credential_id, app_version, os_version, apns_id, state, topic, token, environment, " +
 		"tries, status, reason, sent_at, answered_at FROM attempts WHERE (tenant_id": "the sweep, of named rings of several tenants",
-	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail FROM facts WHERE (tenant_id":                                                                                             "the sweep, of named rings of several tenants",
-	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at FROM calls WHERE (tenant_id":                                                               "the sweep, of named rings of several tenants",
-	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, customer, stripe, quantity, synced_at, created_at FROM subscriptions ORDER BY": "Tenants.Subscriptions: of every tenant, to reconcile them with Stripe",
-	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s":                                                                                                                         "Jobs.Unreported: Stripe's meter hears of every tenant's rings",
+	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail FROM facts WHERE " +
+		"(tenant_id": "the sweep, of named rings of several tenants",
+	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at FROM calls WHERE " +
+		"(tenant_id": "the sweep, of named rings of several tenants",
+	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, " +
+		"customer, stripe, quantity, synced_at, created_at FROM subscriptions ORDER BY": "Tenants.Subscriptions: of every tenant, to " +
+		"reconcile them with Stripe",
+	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s": "Jobs.Unreported: Stripe's meter hears of " +
+		"every tenant's rings",
 	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":          "the roller counts every tenant's facts",
 	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL": "the roller, of named rings of several tenants",
 	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":   "the roller, of named rings of several tenants",
-	"SELECT w.xact, w.seq, EXISTS":                          "whether a cursor has facts of any tenant before it",
-	"SELECT xact, seq, tenant_id, ring_id":                  "a cursor reads every tenant's facts",
-	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, last_used_at, created_at, no_hedge FROM credentials ORDER BY": "Tenants.Credentials of dev mode's simulator, without secrets",
+	"SELECT w.xact, w.seq, EXISTS": "whether a cursor has facts of any tenant " +
+		"before it",
+	"SELECT xact, seq, tenant_id, ring_id": "a cursor reads every tenant's facts",
+	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, " +
+		"last_used_at, created_at, no_hedge FROM credentials ORDER BY": "Tenants.Credentials of dev mode's simulator, without secrets",
 }
 
 var (

@@ -226,7 +226,8 @@ func (b *bench) tenant() *store.Scope {
 	n := b.next()
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](b.clock.Now()), Slug: fmt.Sprintf("tenant-%d", n), Name: fmt.Sprintf("Tenant %d", n),
-		Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "Europe/Berlin", RingTTL: tenants.DefaultTTL, CreatedAt: b.clock.Now(),
+		Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "Europe/Berlin", RingTTL: tenants.DefaultTTL,
+		CreatedAt: b.clock.Now(),
 	}
 	b.must(b.s.Tenants().Add(b.Context(), store.Who{}, t))
 	return b.s.For(t.ID)
@@ -255,7 +256,8 @@ func (b *bench) member(s *store.Scope, r tenants.Role) tenants.User {
 func (b *bench) newDevice(person string) tenants.Device {
 	n := b.next()
 	return tenants.Device{
-		ID: tenants.NewID[tenants.DeviceID](b.clock.Now()), Token: strings.Repeat("ab", 30) + fmt.Sprintf("%08x", n), Bundle: "com.example.app",
+		ID: tenants.NewID[tenants.DeviceID](b.clock.Now()), Token: strings.Repeat("ab", 30) + fmt.Sprintf("%08x", n),
+		Bundle:      "com.example.app",
 		Environment: tenants.Production, Person: person, Name: fmt.Sprintf("Phone %d",
 			n), Model: "iPhone17,1", OSVersion: "26.1", AppVersion: "3.2",
 		TimeZone: "Europe/Berlin", Platform: tenants.IOS, CreatedAt: b.clock.add(time.Millisecond),
@@ -315,7 +317,8 @@ func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 	for _, d := range devices {
 		r.To.Device = d.ID
 		r.Attempts = append(r.Attempts, tenants.Attempt{
-			ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: "0190aaaa-0000-7000-8000-00000000000f", State: tenants.Placed,
+			ID: tenants.NewID[tenants.AttemptID](now), Device: d.ID, Credential: "0190aaaa-0000-7000-8000-00000000000f",
+			State:      tenants.Placed,
 			AppVersion: d.AppVersion,
 			OSVersion:  d.OSVersion,
 			Push:       tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: d.Host()},

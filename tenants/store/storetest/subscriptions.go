@@ -31,7 +31,11 @@ func testSubscriptions(b *bench) {
 	equal(b, e.Standing, tenants.StandingTrial, "in a trial")
 	equal(b, e.Plan.Name, "Starter", "plan")
 
-	b.must(s.Subscription().Change(ctx, func(x *tenants.Subscription) error { x.State, x.Customer = tenants.SubActive, "cus_1"; return nil }))
+	b.must(s.Subscription().Change(ctx, func(x *tenants.Subscription) error {
+		x.State, x.Customer = tenants.SubActive,
+			"cus_1"
+		return nil
+	}))
 	at := b.clock.add(time.Minute)
 	b.must(s.Subscription().Change(ctx, func(x *tenants.Subscription) error { x.SyncedAt = at; return nil }))
 	stop := errors.New("stop")

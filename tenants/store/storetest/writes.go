@@ -16,7 +16,8 @@ func testAudits(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()
 	start := b.clock.Now()
-	who := s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: "0190aaaa-0000-7000-8000-00000000000e", Name: "Yves"}, IP: "192.0.2.7",
+	who := s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: "0190aaaa-0000-7000-8000-00000000000e", Name: "Yves"},
+		IP:        "192.0.2.7",
 		RequestID: "r-9"})
 	var wait sync.WaitGroup
 	for i := range 50 {
@@ -80,7 +81,8 @@ func testAudits(b *bench) {
 	}
 	list, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 1})
 	b.must(err)
-	want := tenants.Audit{Seq: 27, At: b.clock.Now(), Actor: tenants.Actor{Kind: tenants.ActorUser, ID: "0190aaaa-0000-7000-8000-00000000000e",
+	want := tenants.Audit{Seq: 27, At: b.clock.Now(), Actor: tenants.Actor{Kind: tenants.ActorUser,
+		ID:   "0190aaaa-0000-7000-8000-00000000000e",
 		Name: "Yves"}, Action: "key.use", Target: "k9",
 		Detail: "later", IP: "192.0.2.7", RequestID: "r-9"}
 	equal(b, list[0], want, "audit row")
@@ -143,7 +145,8 @@ func testGuilty(b *bench) {
 					b.Errorf("a ring beside a guilty one: %+v %v", got, err)
 				}
 			case 3: // panics
-				_, _, err := s.Rings().Change(ctx, target.ID, target, time.Time{}, func(*tenants.Ring) ([]tenants.Fact, error) { panic("no") })
+				_, _, err := s.Rings().Change(ctx, target.ID, target, time.Time{},
+					func(*tenants.Ring) ([]tenants.Fact, error) { panic("no") })
 				b.refused(err, tenants.Internal, "a panic")
 			}
 		})
