@@ -574,9 +574,9 @@ CREATE TRIGGER payout_lines_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON payout_l
 -- id, '*' for every tenant, or nothing, which shows no row. FORCE binds the tables' owner too.
 -- Superusers and roles with BYPASSRLS are not bound: do not serve as one.
 --
--- A later migration that makes such a table ends with: SELECT carillon_wall();
+-- A later migration that makes such a table ends with: SELECT carillon_isolation();
 -- +goose StatementBegin
-CREATE FUNCTION carillon_wall() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION carillon_isolation() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	t     record;
 	mine  text;
@@ -587,19 +587,19 @@ BEGIN
 		JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
 			AND a.attname = CASE WHEN c.relname = 'tenants' THEN 'id' ELSE 'tenant_id' END
 		WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace
-			AND NOT EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'wall')
+			AND NOT EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'isolation')
 	LOOP
 		-- The inner SELECTs are read once for a statement; without them the setting would be read for
 		-- every row. '*' and '' are no UUIDs: NULLIF keeps them away from the cast.
 		mine := format('%I = (SELECT NULLIF(NULLIF(current_setting(''app.tenant'', true), ''*''), '''')::uuid)'
 			' OR (SELECT current_setting(''app.tenant'', true)) = ''*''', t.owner);
 		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t.name);
-		EXECUTE format('CREATE POLICY wall ON %s USING (%s) WITH CHECK (%s)', t.name, mine, mine);
+		EXECUTE format('CREATE POLICY isolation ON %s USING (%s) WITH CHECK (%s)', t.name, mine, mine);
 	END LOOP;
 END
 $$;
 -- +goose StatementEnd
-SELECT carillon_wall();
+SELECT carillon_isolation();
 
 -- +goose Down
 DROP TABLE payout_lines;
@@ -642,4 +642,4 @@ DROP TABLE sign_ins;
 DROP TABLE users;
 DROP TABLE tenants;
 DROP FUNCTION ledger_grows();
-DROP FUNCTION carillon_wall();
+DROP FUNCTION carillon_isolation();

@@ -147,7 +147,7 @@ func agentOf(digits string) string {
 }
 
 // span is where the hours in [from, to) are summed from, as SQL. Whole days come from tally_days
-// where what is asked for stands there: a month is a few hundred rows for each of its days, and
+// where that table has what is asked for: a month is a few hundred rows for each of its days, and
 // else as many for each of its hours.
 func (s *scope) span(from, to int64, by string) (cells string, args []any) {
 	const hours = "SELECT hour, fact, bucket, n FROM tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?"

@@ -6,7 +6,7 @@ import (
 	"carillon/tenants"
 )
 
-// Claim is whose trial a card stands behind.
+// Claim is the trial that a card was given for.
 type Claim struct {
 	Mine bool
 	From tenants.TenantID // it stood behind this one's until now; empty = nobody's

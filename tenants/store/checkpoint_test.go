@@ -11,7 +11,7 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// TestCheckpoint: what was committed stands in SQLite's log until a checkpoint, and then in the
+// TestCheckpoint: what was committed is in SQLite's log until a checkpoint, and then in the
 // database file as well. (Reading the file lets go of this process's locks on it, POSIX says; no
 // other process is here to mind.)
 func TestCheckpoint(t *testing.T) {

@@ -55,7 +55,7 @@ func translate(err error) error {
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "storage_full", RetryAfter: fullPause, Err: err,
 			Msg: "This server cannot store anything at the moment; its disk may be full. Nothing was done. Try again in a few seconds, " +
 				"and tell " +
-				"its operator if it goes on."}
+				"its operator if it happens again."}
 	case passing(err):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.",
 			Err: err}

@@ -27,10 +27,10 @@ func (s *Store) CheckIsolation(ctx context.Context) error {
 			"a.attisdropped)) " +
 			"AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND " +
 			"p.polname = " +
-			"'wall')) " +
+			"'isolation')) " +
 			"HAVING COUNT(*) > 0",
 			"row-level security is off for %s: for each, ALTER TABLE … ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, and SELECT " +
-				"carillon_wall()"},
+				"carillon_isolation()"},
 	} {
 		rows, err := s.db.through(noTenant).query(ctx, ask.query)
 		found, err := collect(rows, err, func(s *string) []any { return []any{s} })

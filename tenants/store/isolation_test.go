@@ -37,7 +37,7 @@ func tenanted(t *testing.T, address string) []string {
 func guarded(t *testing.T, server *storetest.Server) {
 	address := server.Migrated(t)
 	standing := columns(t, "pgx", address,
-		"SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'wall' "+
+		"SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'isolation' "+
 			"WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}' "+
 			"AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid) AND pg_get_expr(p.polqual, p.polrelid) LIKE "+
 			"'%app.tenant%'")
@@ -47,12 +47,12 @@ func guarded(t *testing.T, server *storetest.Server) {
 	}
 	for _, name := range append(tenanted(t, address), "tenants") {
 		if !has[name] {
-			t.Errorf("table %s has no policy on PostgreSQL; its migration must end with: SELECT carillon_wall();", name)
+			t.Errorf("table %s has no policy on PostgreSQL; its migration must end with: SELECT carillon_isolation();", name)
 		}
 	}
 	// More than one policy would be one OR more.
 	if more := columns(t, "pgx", address, "SELECT polrelid::regclass || '.' || polname FROM pg_policy WHERE polname <> "+
-		"'wall'"); len(more) > 0 {
+		"'isolation'"); len(more) > 0 {
 		t.Errorf("policies beside the one of the tenant widen it: %v", more)
 	}
 }
@@ -312,7 +312,7 @@ func warned(t *testing.T, server *storetest.Server) {
 		!strings.Contains(err.Error(), "role super bypasses") {
 		t.Errorf("a superuser: %v", err)
 	}
-	server.Super(t, name, "ALTER TABLE rings NO FORCE ROW LEVEL SECURITY", "DROP POLICY wall ON keys",
+	server.Super(t, name, "ALTER TABLE rings NO FORCE ROW LEVEL SECURITY", "DROP POLICY isolation ON keys",
 		"ALTER DATABASE "+name+" SET app.tenant = '*'")
 	err = open(address).CheckIsolation(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "off for keys, rings:") || !strings.Contains(err.Error(), `app.tenant is "*"`) {

@@ -20,7 +20,7 @@ func TestTheLedgerOnlyGrows(t *testing.T) {
 	grow(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db")+"?_pragma=foreign_keys(1)")
 }
 
-// grow: the database itself refuses to change or remove what stands in the ledger, for every role.
+// grow: the database itself refuses to change or remove what is in the ledger, for every role.
 func grow(t *testing.T, driver, address string) {
 	t.Helper()
 	db, err := sql.Open(driver, address)

@@ -143,7 +143,7 @@ func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
 }
 
 // Change changes a ring by what change makes of it, in one grouped write. It starts from hint while
-// the hint's version still stands, which costs no read, and else from what is recorded. change gets
+// the hint's version is still the recorded one, which costs no read, and else from what is recorded. change gets
 // a copy of its own, folds facts into it and may edit the attempts' Push and the ring's Call; it
 // returns the facts to record, in order. It may run more than once and must depend on nothing but
 // its ring. An error of change, or neither facts nor edits, writes nothing.
@@ -163,7 +163,7 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 			if done && ring.Version != hint.Version || err != nil && (t.wrote || t.failed != nil) {
 				return err
 			}
-			// Nothing was written. What change said may be of a hint that no longer stands: only
+			// Nothing was written. What change said may be of a hint that is out of date: only
 			// what is recorded counts.
 		}
 		start, err := s.ring(context.Background(), t, id, t.hold())

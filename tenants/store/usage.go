@@ -88,7 +88,7 @@ type total struct {
 	period int64
 }
 
-// covered reports whether a ring more is one that Stripe's meter is to hear of: within the plan, or
+// covered reports whether one more ring must be reported to Stripe's meter: within the plan, or
 // past it with overage on. The few rings that slip past a limit before it is noticed cost nobody
 // anything. totals remembers what was read.
 func (t *tx) covered(s *core, sub tenants.Subscription, from time.Time, totals map[total]int64) (bool, error) {
@@ -111,7 +111,7 @@ type UsageDay struct {
 	Rings int64
 }
 
-// Metered is a ring that Stripe's meter is still to hear of.
+// Metered is a ring that must still be reported to Stripe's meter.
 type Metered struct {
 	Tenant   tenants.TenantID
 	Ring     tenants.RingID

@@ -56,7 +56,7 @@ func testManyAlerts(b *bench) {
 	s := b.tenant()
 	const many = 230
 	for i := range many {
-		if i%3 > 0 { // three of one moment stand on both sides of a page's end
+		if i%3 > 0 { // three of one moment lie on both sides of a page's end
 			b.clock.add(time.Second)
 		}
 		_, err := s.Alerts().Raise(ctx, tenants.AlertUnshown, fmt.Sprintf("4.%d beta", i), fmt.Sprintf("100%% of phones, number %d", i))

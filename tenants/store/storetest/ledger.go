@@ -166,8 +166,8 @@ func testLedgerOrder(b *bench) {
 	}
 }
 
-// testPayoutsAtOnce: many record the same money at once, and one of them has it; settling goes on
-// meanwhile.
+// testPayoutsAtOnce: many record the same money at once, and one of them has it, while
+// others settle.
 func testPayoutsAtOnce(b *bench) {
 	p := b.partner()
 	r := b.brought(p, "")

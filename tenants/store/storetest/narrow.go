@@ -25,7 +25,7 @@ func loose(q string, owned map[string]bool) []string {
 
 var words = regexp.MustCompile(`[A-Za-z_][\w.]*|\d+|''|<>|<=|>=|\|\||[^\s]`)
 
-// node is a word, or what stands in parentheses.
+// node is a word, or what is in parentheses.
 type node struct {
 	word string
 	in   []node // in parentheses
@@ -264,7 +264,7 @@ func begins(s []node, words ...string) bool {
 	return true
 }
 
-// until is where one of the words stands, or the end.
+// until is the place of the first of the words, or the end.
 func until(s []node, words ...string) int {
 	for i, x := range s {
 		if slices.Contains(words, x.word) {

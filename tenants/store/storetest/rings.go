@@ -144,7 +144,7 @@ func testChangeRing(b *bench) {
 	r := b.ring(s, d, second)
 	now := b.clock.add(time.Second + 789*time.Nanosecond)
 
-	// With a hint that stands: two facts, the push, and the ring, in one write.
+	// With a hint that is up to date: two facts, the push, and the ring, in one write.
 	after, facts, err := s.Rings().Change(ctx, r.ID, r, now.Add(time.Minute), func(r *tenants.Ring) ([]tenants.Fact, error) {
 		a := &r.Attempts[0]
 		a.Push.Tries, a.Push.Status, a.Push.SentAt, a.Push.AnsweredAt = 1, 200, now, now.Add(time.Millisecond)

@@ -138,8 +138,8 @@ func testCards(b *bench) {
 	equal(b, mine.Load(), 2, "claims of the one who won")
 }
 
-// testFounding: a tenant made by hand comes with its invitation and its key, or not at all.
-func testFounding(b *bench) {
+// testNewTenant: a tenant made by hand comes with its invitation and its key, or not at all.
+func testNewTenant(b *bench) {
 	ctx, now := b.Context(), b.clock.Now()
 	found := func(slug string) store.NewTenant {
 		id := tenants.NewID[tenants.TenantID](now)

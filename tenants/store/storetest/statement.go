@@ -111,8 +111,8 @@ var acrossBy = map[string]string{
 	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, " +
 		"customer, stripe, quantity, synced_at, created_at FROM subscriptions ORDER BY": "Tenants.Subscriptions: of every tenant, to " +
 		"reconcile them with Stripe",
-	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s": "Jobs.Unreported: Stripe's meter hears of " +
-		"every tenant's rings",
+	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s": "Jobs.Unreported: every tenant's rings are " +
+		"reported to Stripe's meter",
 	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":          "the roller counts every tenant's facts",
 	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL": "the roller, of named rings of several tenants",
 	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":   "the roller, of named rings of several tenants",

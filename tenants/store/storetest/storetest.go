@@ -92,7 +92,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"pages", testPages}, {"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits},
 		{"metered rings", testMetered}, {"Stripe's events", testStripeEvents}, {"sign-ups", testSignups},
 		{"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger},
-		{"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"founding", testFounding},
+		{"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"new tenant", testNewTenant},
 		{"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},
 		{"replace", testReplace}, {"confine", testConfine}, {"mails", testMails}, {"retire", testRetire},
 		{"revive", testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
