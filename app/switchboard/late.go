@@ -68,8 +68,8 @@ func (l *lateWrites) drop() {
 	l.list = l.list[1:]
 }
 
-// write changes a ring for Carillon itself, outside any request. What cannot be stored now is stored
-// by the sweep.
+// write changes a ring for Carillon itself, outside any request. What cannot be stored now is
+// stored by the sweep.
 func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
 	w := lateWrite{scope: b.Store.For(t).By(store.Who{Actor: tenants.System}), ring: id, change: change}
 	var err error

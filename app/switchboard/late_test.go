@@ -184,7 +184,8 @@ func TestWhatEndsACallHangsItUp(t *testing.T) {
 		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
 		w.open()
 		d, other := w.device(""), w.device("")
-		ringing, talking := w.place(tenants.Request{To: tenants.To{Device: other.ID}}), w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+		ringing := w.place(tenants.Request{To: tenants.To{Device: other.ID}})
+		talking := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 		_, err := w.board.Answer(t.Context(), d, talking.ID, "v=0")
 		must(t, err)
 		must(t, row.end(w, ringing, other))
