@@ -37,6 +37,7 @@ type Call struct {
 	track *webrtc.TrackLocalStaticRTP
 	began time.Time
 
+	reading   <-chan struct{} // closed when Pion reads sound
 	connected chan struct{}
 	heard     chan struct{}
 	closed    chan struct{} // closed when the other side closed or the connection failed
@@ -238,6 +239,13 @@ func (c *Call) sendSound() {
 		return
 	}
 	if c.cfg.Mute {
+		return
+	}
+	// Writing before Pion reads can make closing hang (see startMedia in the gateway).
+	select {
+	case <-c.reading:
+	case <-time.After(time.Second): // the answer declares no source
+	case <-c.stop:
 		return
 	}
 	timer := time.NewTimer(0)

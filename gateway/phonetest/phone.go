@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -39,7 +40,6 @@ type Config struct {
 // Phone makes calls.
 type Phone struct {
 	cfg Config
-	api *webrtc.API
 }
 
 // New returns a phone.
@@ -47,10 +47,17 @@ func New(cfg Config) (*Phone, error) {
 	if cfg.Network == nil {
 		cfg.Network = net.IP.IsLoopback
 	}
-	api, err := newAPI(func(e *webrtc.SettingEngine) {
-		e.SetIPFilter(cfg.Network)
+	p := &Phone{cfg: cfg}
+	_, err := p.newAPI() // refuses now what Call would refuse
+	return p, err
+}
+
+// newAPI returns the Pion API of one call, with more interceptors.
+func (p *Phone) newAPI(more ...interceptor.Factory) (*webrtc.API, error) {
+	return newAPI(func(e *webrtc.SettingEngine) {
+		e.SetIPFilter(p.cfg.Network)
 		e.SetIncludeLoopbackCandidate(true)
-		if cfg.TCP {
+		if p.cfg.TCP {
 			e.DisableActiveTCP(false)
 			e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 		}
@@ -59,15 +66,11 @@ func New(cfg Config) (*Phone, error) {
 		// Keep-alives would run as often, so they are off: sound, and the gateway's keep-alives,
 		// keep a connection alive.
 		e.SetICETimeouts(10*time.Second, 20*time.Millisecond, 0)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Phone{cfg: cfg, api: api}, nil
+	}, more...)
 }
 
-// newAPI returns a Pion API with Opus and RTCP reports only.
-func newAPI(set func(*webrtc.SettingEngine)) (*webrtc.API, error) {
+// newAPI returns a Pion API with Opus and RTCP reports, and with more interceptors.
+func newAPI(set func(*webrtc.SettingEngine), more ...interceptor.Factory) (*webrtc.API, error) {
 	var media webrtc.MediaEngine
 	if err := media.RegisterCodec(opusCodec(), webrtc.RTPCodecTypeAudio); err != nil {
 		return nil, fmt.Errorf("phonetest: %w", err)
@@ -75,6 +78,9 @@ func newAPI(set func(*webrtc.SettingEngine)) (*webrtc.API, error) {
 	var interceptors interceptor.Registry
 	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
 		return nil, fmt.Errorf("phonetest: %w", err)
+	}
+	for _, f := range more {
+		interceptors.Add(f)
 	}
 	var e webrtc.SettingEngine
 	quiet := logging.NewDefaultLoggerFactory()
@@ -102,11 +108,17 @@ func opusCodec() webrtc.RTPCodecParameters {
 // Connected and Heard report the next steps. HangUp ends the call and frees everything.
 func (p *Phone) Call(ctx context.Context, answer Answerer) (*Call, error) {
 	began := time.Now()
-	pc, err := p.api.NewPeerConnection(webrtc.Configuration{})
+	reading := &readerWatch{begun: make(chan struct{})}
+	api, err := p.newAPI(reading)
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, fmt.Errorf("phonetest: %w", err)
 	}
 	c := newCall(p.cfg, pc, began)
+	c.reading = reading.begun
 	if err := c.dial(ctx, answer); err != nil {
 		c.HangUp()
 		return nil, err
@@ -125,6 +137,20 @@ func (p *Phone) Offer(ctx context.Context) (string, error) {
 		err = nil
 	}
 	return offer, err
+}
+
+// readerWatch is an interceptor of one connection that knows when Pion began to read sound.
+type readerWatch struct {
+	interceptor.NoOp
+	once  sync.Once
+	begun chan struct{}
+}
+
+func (w *readerWatch) NewInterceptor(string) (interceptor.Interceptor, error) { return w, nil }
+
+func (w *readerWatch) BindRemoteStream(_ *interceptor.StreamInfo, r interceptor.RTPReader) interceptor.RTPReader {
+	w.once.Do(func() { close(w.begun) })
+	return r
 }
 
 var errOffered = errors.New("phonetest: only the offer was wanted")
