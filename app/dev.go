@@ -24,10 +24,11 @@ import (
 
 // devCmd runs everything on one machine with nothing installed.
 type devCmd struct {
-	Addr string `help:"Address to listen on." default:"127.0.0.1:8080"`
-	Data string `help:"Folder to keep the data in; empty = a fresh one that is removed at the end." type:"path"`
-	JSON bool   `help:"Print one JSON line once it is ready."`
-	Log  bool   `help:"Write the log to standard error."`
+	Addr    string `help:"Address to listen on." default:"127.0.0.1:8080"`
+	Data    string `help:"Folder to keep the data in; empty = a fresh one that is removed at the end." type:"path"`
+	JSON    bool   `help:"Print one JSON line once it is ready."`
+	Log     bool   `help:"Write the log to standard error."`
+	History bool   `help:"Begin with thirty days of made-up rings." default:"true" negatable:""`
 }
 
 // ready is what dev prints with --json.
@@ -88,7 +89,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if _, err := n.billing.SyncPlans(ctx); err != nil {
 		return err
 	}
-	notes, err := dev.Seed(ctx, n.store, n.creds, dir, c.now)
+	notes, err := dev.Seed(ctx, n.store, n.creds, dir, c.now, d.History)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func start(t *testing.T, args ...string) *server {
 	var errs bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		code := Run(ctx, append([]string{"dev", "--addr", "127.0.0.1:0", "--json"}, args...), in, &errs)
+		code := Run(ctx, append([]string{"dev", "--addr", "127.0.0.1:0", "--json", "--no-history"}, args...), in, &errs)
 		in.Close()
 		ended <- code
 	}()

@@ -2,12 +2,13 @@ package dev
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -38,6 +39,7 @@ type SeededTenant struct {
 	Token      string           `json:"token"`     // its push token
 	Credential string           `json:"device_credential"`
 	Phones     []Phone          `json:"phones"`
+	key        tenants.KeyID
 }
 
 // Phone is a simulated device that reports facts by itself.
@@ -46,6 +48,9 @@ type Phone struct {
 	Credential string `json:"device_credential"`
 	Habit      string `json:"habit"`
 }
+
+// keyName is the name of each tenant's API key.
+const keyName = "Agent"
 
 // The file with the Notes, readable by its owner only.
 const notesFile = "dev.json"
@@ -58,8 +63,9 @@ const (
 	Login    = email + ", password: " + password
 )
 
-// Seed fills an empty store, or finds what an earlier run left in dir.
-func Seed(ctx context.Context, s *store.Store, creds *health.Credentials, dir string, now func() time.Time) (Notes, error) {
+// Seed fills an empty store, or finds what an earlier run left in dir. With history it also writes
+// thirty days of rings, so that every chart has something to show.
+func Seed(ctx context.Context, s *store.Store, creds *health.Credentials, dir string, now func() time.Time, history bool) (Notes, error) {
 	file := filepath.Join(dir, notesFile)
 	switch text, err := os.ReadFile(file); {
 	case err == nil:
@@ -71,7 +77,7 @@ func Seed(ctx context.Context, s *store.Store, creds *health.Credentials, dir st
 	case !errors.Is(err, fs.ErrNotExist):
 		return Notes{}, err
 	}
-	n, err := seeder{s, creds, now}.seed(ctx)
+	n, err := seeder{s, creds, now, history}.seed(ctx)
 	if err != nil {
 		return n, fmt.Errorf("seed: %w", err)
 	}
@@ -87,7 +93,12 @@ type seeder struct {
 	store *store.Store
 	creds *health.Credentials
 	now   func() time.Time
+
+	history bool
 }
+
+// founded is when the seeded tenants were made: before the first ring of their history.
+func (s seeder) founded() time.Time { return s.now().AddDate(0, 0, -historyDays-1) }
 
 func (s seeder) seed(ctx context.Context) (Notes, error) {
 	n := Notes{Email: email, Password: password}
@@ -115,7 +126,7 @@ func (s seeder) seed(ctx context.Context) (Notes, error) {
 func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (SeededTenant, error) {
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](s.now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
-		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.now(),
+		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.founded(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}}
 	if err := s.store.Tenants().Add(ctx, who, t); err != nil {
@@ -128,7 +139,7 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 		return SeededTenant{}, err
 	}
 	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](s.now()), Tenant: t.ID, Name: p.agent,
-		Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.now()}
+		Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.founded()}
 	if err := scope.Agents().Add(ctx, agent); err != nil {
 		return SeededTenant{}, err
 	}
@@ -136,67 +147,77 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 	if err := scope.SetTenant(ctx, t); err != nil {
 		return SeededTenant{}, err
 	}
-	if err := s.addCredential(ctx, t.ID, who, p, i); err != nil {
+	credential, err := s.addCredential(ctx, t.ID, who, p, i)
+	if err != nil {
 		return SeededTenant{}, err
 	}
-	return s.addParts(ctx, scope, t, p)
+	h, phones, err := s.addParts(ctx, scope, t, p)
+	if err != nil || !s.history {
+		return h, err
+	}
+	return h, past{scope: scope, tenant: t.ID, agent: agent, credential: credential,
+		key: tenants.Actor{Kind: tenants.ActorKey, ID: string(h.key), Name: keyName}, phones: phones, now: s.now(),
+		random: rand.New(rand.NewPCG(uint64(i), historyDays))}.write(ctx)
 }
 
-func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, who store.Who, p plan, i int) error {
+func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, who store.Who, p plan, i int) (tenants.CredentialID, error) {
 	team, keyID := fmt.Sprintf("DEVTEAM%03d", i+1), fmt.Sprintf("DEVKEY%04d", i+1)
 	_, file, err := apnstest.NewKey(team, keyID)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = s.creds.Add(ctx, t, who, health.Upload{
+	c, err := s.creds.Add(ctx, t, who, health.Upload{
 		Filename: "AuthKey_" + keyID + ".p8", File: file, Bundle: p.bundle, Team: team, KeyID: keyID, Environment: tenants.Auto,
 	})
-	return err
+	return c.ID, err
 }
 
 // addParts adds the tenant's API key and devices.
-func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (SeededTenant, error) {
+func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (h SeededTenant, phones []tenants.Device, err error) {
 	secret := tenants.NewSecret(tenants.LivePrefix)
-	h := SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, APIKey: string(secret), Token: token()}
+	h = SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, APIKey: string(secret), Token: token()}
 	key := tenants.Key{
-		ID: tenants.NewID[tenants.KeyID](s.now()), Tenant: t.ID, Name: "Agent", Last4: string(secret)[len(secret)-4:],
-		Permissions: tenants.Permissions, CreatedAt: s.now(),
+		ID: tenants.NewID[tenants.KeyID](s.now()), Tenant: t.ID, Name: keyName, Last4: string(secret)[len(secret)-4:],
+		Permissions: tenants.Permissions, CreatedAt: s.founded(),
 	}
 	if err := scope.Keys().Add(ctx, key, secret.Hash()); err != nil {
-		return h, err
+		return h, nil, err
 	}
+	h.key = key.ID
 	page := tenants.Device{
 		Token: h.Token, Bundle: p.bundle, Environment: tenants.Production, Person: p.person, Name: p.phone + " (this browser)",
 		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,
 	}
-	var err error
-	if h.Device, h.Credential, err = s.addDevice(ctx, scope, page); err != nil {
-		return h, err
+	stored, credential, err := s.addDevice(ctx, scope, page)
+	if err != nil {
+		return h, nil, err
 	}
+	h.Device, h.Credential, phones = stored.ID, credential, append(phones, stored)
 	for _, q := range p.phones {
 		d := tenants.Device{
 			Token: token(), Bundle: p.bundle, Environment: tenants.Auto, Person: q.person, Name: q.name, Model: q.model,
 			OSVersion: q.os, AppVersion: q.app, TimeZone: "UTC",
 		}
-		_, credential, err := s.addDevice(ctx, scope, d)
+		stored, credential, err := s.addDevice(ctx, scope, d)
 		if err != nil {
-			return h, err
+			return h, nil, err
 		}
+		phones = append(phones, stored)
 		h.Phones = append(h.Phones, Phone{Token: d.Token, Credential: credential, Habit: q.habit})
 	}
-	return h, nil
+	return h, phones, nil
 }
 
-func (s seeder) addDevice(ctx context.Context, scope *store.Scope, d tenants.Device) (tenants.DeviceID, string, error) {
+func (s seeder) addDevice(ctx context.Context, scope *store.Scope, d tenants.Device) (tenants.Device, string, error) {
 	d, now := d.Clean(), s.now()
-	d.ID, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now), now, now, now
+	d.ID, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now), s.founded(), s.founded(), now
 	secret := tenants.NewSecret(tenants.DevicePrefix)
 	stored, _, err := scope.Devices().Add(ctx, d, secret.Hash())
-	return stored.ID, string(secret), err
+	return stored, string(secret), err
 }
 
 func token() string {
 	var b [32]byte
-	rand.Read(b[:])
+	crand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
