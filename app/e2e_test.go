@@ -389,3 +389,18 @@ func TestHealth(t *testing.T) {
 		t.Error("a server that is not there is ready")
 	}
 }
+
+// TestDevBeginsWithAHistory: the first page that a newcomer sees has something on every chart.
+func TestDevBeginsWithAHistory(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--history")
+	var list struct{ Data []struct{ State, ID string } }
+	s.call("GET", "/v1/rings?limit=200", s.ready.APIKey, "", &list)
+	states := map[string]int{}
+	for _, r := range list.Data {
+		states[r.State]++
+	}
+	if len(list.Data) < 100 || states["ended"] == 0 || states["declined"] == 0 || states["missed"] == 0 {
+		t.Errorf("%d rings: %v", len(list.Data), states)
+	}
+}

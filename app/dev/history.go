@@ -75,7 +75,7 @@ func (p past) write(ctx context.Context) error {
 	}
 	close(all)
 	wg.Wait()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.scope.Credentials().NoteUse(ctx, p.credential, p.now.Add(-time.Hour)))...)
 }
 
 // add writes a ring, and its call by a change of its own: a new ring has none.
