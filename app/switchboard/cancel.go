@@ -14,9 +14,9 @@ import (
 )
 
 // Cancel gives a ring up: live attempts are cancelled, an answered ring is hung up, an ended ring
-// stays as it ended. A call of this process ends first: if its end cannot be stored now, for example
-// on a full disk, the person does not have to go on listening. Its end is then stored by the sweep,
-// and is no error.
+// stays as it ended. A call of this process ends first: if its end cannot be stored now, for
+// example on a full disk, the person does not have to go on listening. Its end is then stored by
+// the sweep, and is no error.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
 	now, ended := b.Now(), b.hangUpCallOf(c.Tenant.ID, id)
 	called := false
@@ -80,8 +80,8 @@ func (b *Board) hangUpCallOf(t tenants.TenantID, id tenants.RingID) bool {
 	return true
 }
 
-// hangUpCall hangs up the call of a ring whose end was stored. An answer that is under way finds the
-// note and hangs up itself.
+// hangUpCall hangs up the call of a ring whose end was stored. An answer that is under way finds
+// the note and hangs up itself.
 func (b *Board) hangUpCall(id tenants.RingID) {
 	b.hungUp.note(id, b.Now())
 	if b.Media != nil {
