@@ -115,7 +115,8 @@ func besiege(t *testing.T, db []string, more ...string) *scene {
 	for i, b := range []*besieged{&s.stranger, &s.attacker} {
 		own := *s.server
 		b.server = &own
-		b.device = own.furnishAs(apple, made[i], fmt.Sprintf("TEAM00000%d", i), fmt.Sprintf("KEYKEY000%d", i), strings.Repeat(fmt.Sprintf("a%d", i), 32))
+		n := strconv.Itoa(i)
+		b.device = own.furnishAs(apple, made[i], "TEAM00000"+n, "KEYKEY000"+n, strings.Repeat("a"+n, 32))
 	}
 	return s
 }
@@ -330,7 +331,8 @@ func (s *scene) floodSignIn(t *testing.T) {
 	if counts[http.StatusTooManyRequests] == 0 || counts[http.StatusSeeOther] > 0 || counts[http.StatusInternalServerError] > 0 {
 		t.Errorf("guesses were answered %v", counts)
 	}
-	if status, _ := post(known, "/signin", "203.0.113.9", url.Values{"email": {email}, "password": {password}}); status != http.StatusSeeOther {
+	form := url.Values{"email": {email}, "password": {password}}
+	if status, _ := post(known, "/signin", "203.0.113.9", form); status != http.StatusSeeOther {
 		t.Errorf("the owner after the flood: %d", status)
 	}
 }
