@@ -183,7 +183,7 @@ func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, e
 
 // auditSpan is how many entries one page looks through. No index finds a part of a word, and a text
 // index would cost every ring.
-const auditSpan = 15_000
+const auditSpan = 12_000
 
 // part is the lowest seq that a page looks at, and whether there is more to look through below it.
 // Where an index leads to the rows it looks at all: 0.

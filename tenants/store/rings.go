@@ -143,10 +143,10 @@ func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
 }
 
 // Change changes a ring by what change makes of it, in one grouped write. It starts from hint while
-// the hint's version is still the recorded one, which costs no read, and else from what is recorded. change gets
-// a copy of its own, folds facts into it and may edit the attempts' Push and the ring's Call; it
-// returns the facts to record, in order. It may run more than once and must depend on nothing but
-// its ring. An error of change, or neither facts nor edits, writes nothing.
+// the hint's version is still the recorded one, which costs no read, and else from what is
+// recorded. change gets a copy of its own, folds facts into it and may edit the attempts' Push and
+// the ring's Call; it returns the facts to record, in order. It may run more than once and must
+// depend on nothing but its ring. An error of change, or neither facts nor edits, writes nothing.
 //
 // due moves the moment at which the sweep looks at the ring; zero leaves it; a ring that has ended
 // is never due. What comes back is the ring as recorded and the facts with their Seq.
