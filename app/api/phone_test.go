@@ -36,7 +36,8 @@ func TestPhonesAreReadLiberally(t *testing.T) {
 	}
 
 	token := strings.Repeat("5F0C4D1B", 8)
-	h.do(ask{method: "PUT", path: "/v1/phone/token", key: a.phone, body: fmt.Sprintf(`{"token":%q,"environment":"sandbox"}`, token)}).want(200)
+	h.do(ask{method: "PUT", path: "/v1/phone/token", key: a.phone,
+		body: fmt.Sprintf(`{"token":%q,"environment":"sandbox"}`, token)}).want(200)
 	d, err := h.store.For(a.id).Devices().Get(t.Context(), a.device)
 	if err != nil || d.Token != strings.ToLower(token) || d.Environment != tenants.Sandbox {
 		t.Errorf("%v: %s in %s", err, d.Token, d.Environment)

@@ -13,15 +13,26 @@ import (
 	"carillon/tenants/store"
 )
 
-// fill fills the disk until not even a fact can be stored.
+// fill fills the disk until not even a cancel can be stored.
 func (w *world) fill(d tenants.Device) {
 	w.t.Helper()
 	must(w.t, w.store.Bound(w.t.Context(), true))
+	var rings []*tenants.Ring
 	for failed := 0; failed < 5; {
-		_, _, err := w.board.Place(w.t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{})
+		r, _, err := w.board.Place(w.t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{})
 		if failed++; err == nil {
-			failed = 0
+			failed, rings = 0, append(rings, r)
 		}
+	}
+	w.settle()
+	failed := 0
+	for _, r := range rings {
+		if _, err := w.board.Cancel(w.t.Context(), w.caller, r.ID); err != nil {
+			failed++
+		}
+	}
+	if failed < 5 {
+		w.t.Fatalf("only %d of %d cancels found the disk full", failed, len(rings))
 	}
 }
 
