@@ -19,7 +19,8 @@ func (f Front) url() string { return f.BaseURL + f.Path }
 // about describes the site for programs (schema.org/SoftwareApplication).
 func (f Front) about() map[string]any {
 	return map[string]any{
-		"@context": "https://schema.org", "@type": "SoftwareApplication", "name": "Carillon", "url": f.url(), "image": f.BaseURL + static.Path("card.png"),
+		"@context": "https://schema.org", "@type": "SoftwareApplication", "name": "Carillon", "url": f.url(),
+		"image":       f.BaseURL + static.Path("card.png"),
 		"description": f.Description, "applicationCategory": "BusinessApplication", "operatingSystem": "iOS, Web",
 	}
 }

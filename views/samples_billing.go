@@ -30,8 +30,10 @@ func (s sampler) billingPages() []Sample {
 				{"Calls at once", 0, 25, ""}},
 			Forecast: "At this pace 47,900 rings by the end of the month.", Days: days, DaysOlder: PathBilling +
 				"?until=2026-10-25#usage", Zone: "UTC", Offers: offers, Overage: &OverageForm{Price: "$12 for 1,000 rings"},
-			Cost:     []Row{{Name: "Answered", Text: "12,804 rings"}, {Name: "Each", Text: "$0.04"}},
-			Invoices: []InvoiceRow{{"CAR-0007", OnDay(s.now.AddDate(0, 0, -20), time.UTC), "$499.00", ToneBad, "Open", "https://invoice.stripe.com/i/x"}, {"CAR-0006", OnDay(s.now.AddDate(0, 0, -50), time.UTC), "$499.00", ToneGood, "Paid", ""}},
+			Cost: []Row{{Name: "Answered", Text: "12,804 rings"}, {Name: "Each", Text: "$0.04"}},
+			Invoices: []InvoiceRow{{"CAR-0007", OnDay(s.now.AddDate(0, 0, -20), time.UTC), "$499.00", ToneBad, "Open",
+				"https://invoice.stripe.com/i/x"}, {"CAR-0006", OnDay(s.now.AddDate(0, 0, -50), time.UTC), "$499.00", ToneGood, "Paid",
+				""}},
 			BillsCSV: PathInvoicesCSV, BillsOlder: PathBilling + "?invoices=in_x#invoices", BillsNewer: PathBilling + "#invoices",
 		})},
 		{"billing-trial-empty", Billing(BillingPage{Shell: trial, Plan: "Starter", CanEdit: true, Selling: true,

@@ -37,7 +37,8 @@ func (s sampler) partnerPages() []Sample {
 func (s sampler) partnerRooms() []Sample {
 	at := func(days int) Time { return At(s.now.AddDate(0, 0, -days), time.UTC) }
 	empty := PartnerPage{
-		Front: s.front("Your partner dashboard", PathPartner), Name: "Ana Ruiz", Email: "ana@partner.example", Code: "KMPR72XW", Link: "https://ring.example/r/KMPR72XW", Hold: "30 days", Unsaid: true, NoStripe: true,
+		Front: s.front("Your partner dashboard", PathPartner), Name: "Ana Ruiz", Email: "ana@partner.example", Code: "KMPR72XW",
+		Link: "https://ring.example/r/KMPR72XW", Hold: "30 days", Unsaid: true, NoStripe: true,
 		Sums: []Stat{{Label: "Held", Value: "$0.00", Note: "for 30 days after each payment"},
 			{Label: "Payable", Value: "$0.00", Note: "goes into the next payout"},
 			{Label: "Paid", Value: "$0.00", Note: "sent to you so far"}},

@@ -56,7 +56,8 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 	if err != nil {
 		return caller{}, err
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(key.ID), Name: key.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(key.ID), Name: key.Name}, IP: web.IP(c),
+		RequestID: web.RequestID(c)}
 	return caller{
 		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
 		scope:  a.Store.For(t.ID).By(who),
@@ -95,7 +96,8 @@ func (a *API) device(ctx context.Context, c *fiber.Ctx) (phone, error) {
 	if err != nil {
 		return phone{}, err
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorDevice, ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorDevice, ID: string(d.ID), Name: d.Name}, IP: web.IP(c),
+		RequestID: web.RequestID(c)}
 	return phone{
 		Device: d, scope: a.Store.For(t.ID).By(who),
 		reader: web.Reader{

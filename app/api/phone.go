@@ -30,7 +30,8 @@ func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	d = a.withID(d, t.ID)
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorDevice, ID: string(d.ID), Name: d.Name}, IP: web.IP(c), RequestID: web.RequestID(c)}
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorDevice, ID: string(d.ID), Name: d.Name}, IP: web.IP(c),
+		RequestID: web.RequestID(c)}
 	credential := tenants.NewSecret(tenants.DevicePrefix)
 	stored, err := a.Store.For(t.ID).By(who).Pairings().Use(ctx, p.ID, d, credential.Hash(), a.Now())
 	if err != nil {

@@ -39,8 +39,8 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Ask people to open the app once, which removes the block. Send your developer to the page “Phone health”."},
 	tenants.AlertUnshown: {views.ToneBad, "iOS stops waking an app after a few pushes that did not show a call.",
 		"Send your developer to the page “Phone health” before more phones stop ringing."},
-	tenants.AlertPhone: {views.ToneWarn, "Calls do not reach the person on this phone. It may be off, offline or without the app, or iOS has " +
-		"stopped waking the app on it.",
+	tenants.AlertPhone: {views.ToneWarn, "Calls do not reach the person on this phone. It may be off, offline or without the app, " +
+		"or iOS has stopped waking the app on it.",
 		"Open the app once on the phone, then start a test ring."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},

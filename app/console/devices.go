@@ -167,7 +167,8 @@ func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	}
 	status := judged.status(d, k.Now())
 	p := views.DevicePage{
-		ID: string(d.ID), Name: deviceName(d), Tone: phoneTones[status.State], Health: status.Title, Problem: deviceProblem(d, status), Facts: deviceFacts(d, v),
+		ID: string(d.ID), Name: deviceName(d), Tone: phoneTones[status.State], Health: status.Title, Problem: deviceProblem(d, status),
+		Facts: deviceFacts(d, v),
 		Form:  e.form,
 		Rings: ringRows(rings, n, v.Zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.Role.May(),
 	}
@@ -211,7 +212,8 @@ func deviceProblem(d tenants.Device, status tenants.PhoneStatus) *views.Callout 
 		return &views.Callout{Tone: views.ToneBad, Title: "This phone cannot be rung: " + orDash(d.DisabledReason), Cause: r.Cause,
 			Cure: r.Cure}
 	case tenants.PhoneNotSeen:
-		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been seen for a while", Cause: status.Cause, Cure: status.Cure}
+		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been seen for a while", Cause: status.Cause,
+			Cure: status.Cure}
 	}
 	return nil
 }

@@ -183,7 +183,8 @@ func TestFilesGiveTimesInUTC(t *testing.T) {
 func TestCSVHoldsNoFormula(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	for i, word := range []string{`=HYPERLINK("http://evil.example")`, `a;=HYPERLINK(1);b`, `x; "＝HYPERLINK(1)`, `＝HYPERLINK(1)`, `@HYPERLINK`} {
+	for i, word := range []string{`=HYPERLINK("http://evil.example")`, `a;=HYPERLINK(1);b`, `x; "＝HYPERLINK(1)`, `＝HYPERLINK(1)`,
+		`@HYPERLINK`} {
 		b := h.full(fmt.Sprintf("beta%d", i), word)
 		b.viewer()
 		w := b.Quick(b.Owner)

@@ -93,7 +93,8 @@ func (p past) add(ctx context.Context, r *tenants.Ring) error {
 	return err
 }
 
-// hour is a time of day: most rings are placed in the morning and the afternoon, few in the evening.
+// hour is a time of day: most rings are placed in the morning and the afternoon, few in the
+// evening.
 func (p past) hour() time.Duration {
 	middle := []float64{10, 10.5, 15, 15.5, 19}[p.random.IntN(5)]
 	return time.Duration((middle + p.random.NormFloat64()*1.4) * float64(time.Hour))

@@ -173,7 +173,8 @@ func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, who store
 }
 
 // addParts adds the tenant's API key and devices.
-func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (h SeededTenant, phones []tenants.Device, err error) {
+func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (h SeededTenant, phones []tenants.Device,
+	err error) {
 	secret := tenants.NewSecret(tenants.LivePrefix)
 	h = SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, APIKey: string(secret), Token: token()}
 	key := tenants.Key{

@@ -157,8 +157,9 @@ func (s *partners) askEnterPartner(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PartnerEnter(p), fiber.StatusOK)
 }
 
-// enterPartner signs in the owner of the link's address. A console account with that address can open
-// the dashboard from then on: the link proves that the address is theirs, an account alone does not.
+// enterPartner signs in the owner of the link's address. A console account with that address can
+// open the dashboard from then on: the link proves that the address is theirs, an account alone
+// does not.
 func (s *partners) enterPartner(ctx context.Context, c *fiber.Ctx) error {
 	l, err := s.partnerLink(ctx, c)
 	p := s.enterPage(ctx, c)

@@ -212,7 +212,8 @@ func TestTheFrontPageForPrograms(t *testing.T) {
 	_, after, found := strings.Cut(open(t).Browser().Get("/").Want(200).Body, `type="application/ld+json">`)
 	text, _, closed := strings.Cut(after, "</script>")
 	var about map[string]string
-	if err := json.Unmarshal([]byte(text), &about); !found || !closed || err != nil || about["name"] != "Carillon" || about["url"] != "http://127.0.0.1/" {
+	if err := json.Unmarshal([]byte(text), &about); !found || !closed || err != nil || about["name"] != "Carillon" ||
+		about["url"] != "http://127.0.0.1/" {
 		t.Errorf("%v %v %v: %s", found, closed, err, text)
 	}
 }

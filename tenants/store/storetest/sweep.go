@@ -110,7 +110,6 @@ func timeUp(r *tenants.Ring) (facts []tenants.Fact) {
 func testExpire(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()
-	var rings []*tenants.Ring
 	for i := range 40 {
 		of := []*store.Scope{s, other}[i%2]
 		devices := []tenants.Device{b.device(of, "anna")}
@@ -119,9 +118,8 @@ func testExpire(b *bench) {
 		}
 		r := b.ring(of, devices...)
 		if i%3 == 0 {
-			r = b.record(of, r, 0, tenants.FactAccepted, r.CreatedAt)
+			b.record(of, r, 0, tenants.FactAccepted, r.CreatedAt)
 		}
-		rings = append(rings, r)
 	}
 	answered := b.ring(s, b.device(s, ""))
 	b.record(s, answered, 0, tenants.FactAnswered, answered.CreatedAt)
