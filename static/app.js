@@ -394,4 +394,10 @@
   $$("#palette").forEach(palette);
   $$("[data-live-list]").forEach(listen);
   relate();
+
+  // The trial form proposes the time zone of the browser. UTC is what the server proposes.
+  const zone = $("input[name=time_zone]");
+  if (zone && zone.value === "UTC" && location.pathname === "/trial") {
+    zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value;
+  }
 })();

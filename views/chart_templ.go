@@ -67,7 +67,7 @@ func FunnelOf(f Funnel) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var4 string
-			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(percent(s.Count, f.whole()))
+			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(Percent(s.Count, f.whole()))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `chart.templ`, Line: 12, Col: 61}
 			}
@@ -241,7 +241,7 @@ func FunnelOf(f Funnel) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var16 string
-				templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(percent(f.lost(i), f.Steps[i-1].Count))
+				templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(Percent(f.lost(i), f.Steps[i-1].Count))
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `chart.templ`, Line: 52, Col: 73}
 				}
@@ -362,7 +362,7 @@ func FunnelOf(f Funnel) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var22 string
-			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(percent(s.Count, f.whole()))
+			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(Percent(s.Count, f.whole()))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `chart.templ`, Line: 86, Col: 52}
 			}

@@ -464,7 +464,7 @@ func healthVersion(v HealthVersion, delegate string) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var28 string
-		templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(percent(v.Delegate, v.Registered))
+		templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(Percent(v.Delegate, v.Registered))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `phone_health.templ`, Line: 104, Col: 40}
 		}

@@ -191,8 +191,9 @@ func Plural(n int, one, many string) string {
 const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"selfRequestsOnly":true,"historyCacheSize":0,` +
 	`"refreshOnHistoryMiss":true,"allowScriptTags":false}`
 
-// percent of a whole, rounded, "–" when there is nothing to share.
-func percent(part, whole int) string {
+// Percent of a whole, rounded, with one decimal below 1 and above 99; "–" when there is nothing to
+// share.
+func Percent(part, whole int) string {
 	if whole <= 0 {
 		return "–"
 	}

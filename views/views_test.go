@@ -398,8 +398,8 @@ func TestWords(t *testing.T) {
 		part, whole int
 		want        string
 	}{{0, 0, "–"}, {1, 2, "50 %"}, {999, 1000, "99.9 %"}, {1, 1000, "0.1 %"}, {3, 3, "100 %"}} {
-		if got := percent(c.part, c.whole); got != c.want {
-			t.Errorf("percent(%d, %d) = %q, want %q", c.part, c.whole, got, c.want)
+		if got := Percent(c.part, c.whole); got != c.want {
+			t.Errorf("Percent(%d, %d) = %q, want %q", c.part, c.whole, got, c.want)
 		}
 	}
 	zone := time.FixedZone("", 3600)

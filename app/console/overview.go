@@ -4,7 +4,6 @@ import (
 	"carillon/app/page"
 
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -162,7 +161,7 @@ func statsOf(days []day, devices int) []views.Stat {
 		wait.Days = append(wait.Days, percentile(d.counts[tenants.FactWoke], 0.5))
 	}
 	if n := placed(today); n > 0 {
-		answered.Value = strconv.Itoa(share(today.answered(), n)) + " %"
+		answered.Value = views.Percent(min(n, today.answered()), n)
 		answered.Note = views.Count(today.answered()) + " of " + views.Count(n) + " picked up"
 	}
 	if ms := percentile(today.counts[tenants.FactWoke], 0.5); ms > 0 {
