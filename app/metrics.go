@@ -17,20 +17,21 @@ import (
 
 // metrics serves GET /metrics on its own listener, which belongs on a private address. The figures
 // are of the process; none is of one tenant.
-func (n *node) metrics(addr string) error {
+func (n *node) metrics(c checked) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(n.meter.all()...)
 	registry.MustRegister(n.gauges()...)
-	listener, err := listen("--metrics-addr", addr)
+	listener, err := listen("--metrics-addr", c.MetricsAddr)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	bounded := n.bound(listener, c, n.room.metrics, false)
+	go func() { ended <- server.Serve(bounded) }()
 	n.close = append(n.close, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
@@ -66,6 +67,20 @@ func (n *node) gauges() []prometheus.Collector {
 		&n.counts.ForwardedUntrusted)
 	edge("carillon_forwarded_unreadable_total", "Requests of a trusted proxy whose X-Forwarded-For cannot be read.",
 		&n.counts.ForwardedUnreadable)
+	edge("carillon_accepts_failed_total", "Connections that could not be accepted, for want of descriptors.", &n.counts.AcceptsFailed)
+	edge("carillon_connections_refused_network_total", "Connections refused because their network has too many.",
+		&n.counts.RefusedNetwork)
+	edge("carillon_connections_refused_full_total", "Connections refused because all are in use.", &n.counts.RefusedFull)
+	edge("carillon_memory_refused_total", "Requests refused because memory runs out.", &n.counts.RefusedForMemory)
+	edge("carillon_idle_closed_total", "Idle connections closed to make room.", &n.counts.IdleClosed)
+	gauge("carillon_connections", "Connections that are open: HTTP, voice over TCP and metrics.",
+		func() float64 { return float64(n.listeners.len()) })
+	gauge("carillon_room", "1 while there are descriptors, disk and memory; 0 while load is shed.", func() float64 {
+		if n.hasRoom() != nil {
+			return 0
+		}
+		return 1
+	})
 	gauge("carillon_calls", "Calls that are up in this process.", func() float64 { return float64(len(n.voice.Calls())) })
 	gauge("carillon_apns_connections", "Connections to Apple that are open.",
 		func() float64 { return float64(n.sends.Stats().Connections) })

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,9 @@ type node struct {
 	metricsAddr net.Addr // nil = no metrics listener
 	meter       *meter   // nil likewise
 	counts      web.Counts
+	room        room
+	listeners   listeners
+	dataDir     string // of SQLite; "" = PostgreSQL
 
 	drainFor time.Duration // how long calls may last once the server must stop
 	draining atomic.Bool
@@ -77,6 +81,11 @@ const echoAfter = time.Second
 // open makes a node that is ready to run, or closes what it made and says what is wrong.
 func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	n = &node{log: c.logger(c.logTo), now: c.now, drainFor: c.Drain.is}
+	files, _ := openFiles() // 0 = not known
+	n.room = roomOf(files, memoryLimit())
+	if c.Database.URL == "" {
+		n.dataDir = c.Data
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -133,6 +142,7 @@ func (n *node) openPush(c checked) (err error) {
 func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	n.voice, err = gateway.New(gateway.Config{
 		UDPAddr: c.RTCUDPAddr, TCPAddr: c.RTCTCPAddr, PublicIPs: c.RTCPublicIPs,
+		ListenTCP:     func(ln net.Listener) net.Listener { return n.bound(ln, c, n.room.voice, true) },
 		AllowLoopback: x.local, AllowPrivate: x.local, ICEServers: c.iceServers, Now: c.now, Log: n.log,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -182,7 +192,7 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	}
 	n.close = append(n.close, n.endPushes)
 	if c.MetricsAddr != "" {
-		return n.metrics(c.MetricsAddr)
+		return n.metrics(c)
 	}
 	return nil
 }
@@ -207,7 +217,8 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
-		ErrorPage: pages.console.ErrorPage})
+		Connections: n.room.http, ErrorPage: pages.console.ErrorPage})
+	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)
 	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, Media: n.board,
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
@@ -220,7 +231,7 @@ func (n *node) mount(c checked, x extras) error {
 	}
 	pages.public.Mount(edge)
 	pages.console.Mount(edge)
-	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, listener) }
+	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, bounded) }
 	return nil
 }
 
@@ -416,5 +427,5 @@ func (n *node) ready(ctx context.Context) error {
 	if err := n.store.Ready(ctx); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	return n.voice.Healthy()
+	return cmp.Or(n.hasRoom(), n.voice.Healthy())
 }

@@ -25,8 +25,11 @@ import (
 // Config configures a gateway. UDPAddr, Now and Log are needed; numbers and durations of 0 mean the
 // default.
 type Config struct {
-	UDPAddr       string             // host:port for all media; port 0 picks one
-	TCPAddr       string             // ICE over TCP for networks that block UDP; "" = none
+	UDPAddr string // host:port for all media; port 0 picks one
+	TCPAddr string // ICE over TCP for networks that block UDP; "" = none
+	// ListenTCP wraps the TCP listener, to bound its connections and to go on when accepting one
+	// fails; nil = as it is.
+	ListenTCP     func(net.Listener) net.Listener
 	PublicIPs     []string           // our addresses as phones see them, when behind a NAT
 	AllowLoopback bool               // phones on this machine: tests and dev mode; a loopback UDPAddr implies it
 	AllowPrivate  bool               // we may send first to phones on private networks

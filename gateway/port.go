@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
@@ -15,6 +16,13 @@ import (
 // socketBuffer is the buffer requested from the kernel for each direction, in bytes. All calls
 // share one socket, and a burst of a hundred calls must not overflow it.
 const socketBuffer = 8 << 20
+
+// How long a TCP connection may take to say which call it is for, and how long one for a call that
+// is not known here is kept: its offer may still be on the way.
+const (
+	tcpFirstWithin = 5 * time.Second
+	tcpUnknownFor  = 10 * time.Second
+)
 
 // port is the one UDP port (and optional TCP port) that all calls share.
 type port struct {
@@ -58,8 +66,12 @@ func openPort(cfg Config, logs logging.LoggerFactory) (*port, error) {
 		_ = p.close()
 		return nil, fmt.Errorf("RTC TCP address %q: %w", cfg.TCPAddr, err)
 	}
+	if cfg.ListenTCP != nil {
+		listener = cfg.ListenTCP(listener)
+	}
 	p.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: listener, Logger: logs.NewLogger("tcp"),
+		FirstStunBindTimeout: tcpFirstWithin, AliveDurationForConnFromStun: tcpUnknownFor,
 		ReadBufferSize: 32, WriteBufferSize: 64 << 10,
 	})
 	return p, nil

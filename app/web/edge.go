@@ -48,6 +48,7 @@ type edge struct {
 	Config
 	gzips   sync.Pool // of *gzip.Writer
 	streams *Slots
+	memory  memory
 }
 
 // visit is what we keep for one request, from the first handler on.
@@ -88,7 +89,7 @@ func New(c Config) *fiber.App {
 		IdleTimeout:    idleTimeout,
 		// it would cut event streams; Serve bounds each write instead
 		WriteTimeout:                 0,
-		Concurrency:                  e.Connections,
+		Concurrency:                  2 * e.Connections, // the Listener bounds connections, and answers those it refuses
 		DisableStartupMessage:        true,
 		DisablePreParseMultipartForm: true, // a form counts against BodyLimit like any other body
 		// Fiber is given no proxies, so c.IP and c.Hostname trust no header; see IP
@@ -164,6 +165,11 @@ func (e *edge) next(c *fiber.Ctx) (err error) {
 	}()
 	if err := oneReading(c); err != nil {
 		return err
+	}
+	if e.memory.isTight() && !isHealth(c.Path()) {
+		e.Counts.RefusedForMemory.Add(1)
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "memory_full", RetryAfter: 5 * time.Second,
+			Msg: "This server has no memory for another request. Nothing was done. Try again in a few seconds."}
 	}
 	if err := noKeyInQuery(c); err != nil {
 		return err

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -11,14 +12,26 @@ import (
 // App is what everything is mounted on; wiring passes it around without knowing Fiber.
 type App = fiber.App
 
+const (
+	pathAlive = "/healthz"
+	pathReady = "/readyz"
+)
+
+func isHealth(path string) bool { return path == pathAlive || path == pathReady }
+
 // Health mounts GET /healthz, which answers while the process runs, and GET /readyz, which is 503
-// while ready returns an error. The answer never contains the cause; the log does.
+// while ready returns an error: with its text if it is a tenants.Error that passes, and without it
+// otherwise; the log has it.
 func Health(app *App, ready func(context.Context) error) {
-	app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("alive\n") })
-	app.Get("/readyz", func(c *fiber.Ctx) error {
+	app.Get(pathAlive, func(c *fiber.Ctx) error { return c.SendString("alive\n") })
+	app.Get(pathReady, func(c *fiber.Ctx) error {
 		ctx, cancel := Deadline(c)
 		defer cancel()
 		if err := ready(ctx); err != nil {
+			var ours *tenants.Error
+			if errors.As(err, &ours) && ours.Kind == tenants.Unavailable {
+				return err
+			}
 			return &tenants.Error{Kind: tenants.Unavailable, Code: "not_ready", Msg: "The server is not ready.", Err: err}
 		}
 		return c.SendString("ready\n")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +18,11 @@ import (
 // it is there, reads go on, and once there is room it is as if nothing had been.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	s := storetest.OpenConfig(t, config(t))
 	now := time.Now()
+	var passed atomic.Int64 // since now
+	c := config(t)
+	c.Now = func() time.Time { return now.Add(time.Duration(passed.Load())) }
+	s := storetest.OpenConfig(t, c)
 	id := tenants.NewID[tenants.TenantID](now)
 	if err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
 		State: tenants.TenantActive, TimeZone: "UTC"}); err != nil {
@@ -58,8 +62,12 @@ func TestFullDisk(t *testing.T) {
 				t.Fatalf("%d added, %d refused", added, refused)
 			}
 		}
+		if err := s.Ready(t.Context()); err == nil {
+			t.Error("a full disk is ready")
+		}
+		passed.Add(int64(time.Minute))
 		if err := s.Ready(t.Context()); err != nil {
-			t.Errorf("a full disk still answers: %v", err)
+			t.Errorf("a minute after the last write without room: %v", err)
 		}
 		if _, err := scope.Tenant(t.Context()); err != nil {
 			t.Errorf("reading: %v", err)

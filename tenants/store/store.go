@@ -73,7 +73,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := migrations.Check(ctx, db.writes, string(db.dialect)); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	w, err := newWriter(ctx, db, c.Log)
+	w, err := newWriter(ctx, db, c.Now, c.Log)
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -120,8 +120,12 @@ func Status(ctx context.Context, c Config) ([]migrations.Step, error) {
 // Close writes what is queued, refuses what comes after and closes the database.
 func (s *Store) Close() error { return errors.Join(s.w.close(), s.db.close()) }
 
-// Ready says whether the database answers a read, a write transaction can be had and the master key
-// is still the right one: a backup may have been restored under a running server.
+// fullFor is how long Ready remembers that there was no room to write.
+const fullFor = 2 * fullPause
+
+// Ready says whether the database answers a read, a write transaction can be had, there was room
+// for the writes of the last seconds, and the master key is still the right one: a backup may have
+// been restored under a running server.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.db.reads.PingContext(ctx); err != nil {
 		return &tenants.Error{Kind: tenants.Unavailable, Msg: "The database does not answer.", Err: err}
@@ -129,7 +133,13 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.checkMasterKey(ctx); err != nil {
 		return err
 	}
-	return s.w.do(ctx, noTenant, func(*tx) error { return nil })
+	if err := s.w.do(ctx, noTenant, func(*tx) error { return nil }); err != nil {
+		return err
+	}
+	if at := s.w.fullAt.Load(); at != 0 && s.now().Sub(time.Unix(0, at)) < fullFor {
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "storage_full", Msg: "The database had no room to write in the last seconds."}
+	}
+	return nil
 }
 
 // Who acts: written into the audit row of each change.

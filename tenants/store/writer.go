@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"carillon/tenants"
 )
@@ -28,6 +29,9 @@ type writer struct {
 
 	tx     *tx // the goroutine's own
 	recent recent
+
+	now    func() time.Time
+	fullAt atomic.Int64 // when there last was no room to write, in Unix nanoseconds
 }
 
 // tries of a group that PostgreSQL gave up on.
@@ -52,12 +56,12 @@ type job struct {
 	next    *job          // behind it in its line
 }
 
-func newWriter(ctx context.Context, db *database, log *slog.Logger) (*writer, error) {
+func newWriter(ctx context.Context, db *database, now func() time.Time, log *slog.Logger) (*writer, error) {
 	t, err := newTx(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{log: log, queue: newQueue(), ended: make(chan struct{}), tx: t, recent: recent{hops: newHistory().hops}}
+	w := &writer{log: log, now: now, queue: newQueue(), ended: make(chan struct{}), tx: t, recent: recent{hops: newHistory().hops}}
 	go w.loop()
 	return w, nil
 }
@@ -145,6 +149,7 @@ func (w *writer) settle(group []*job) {
 			break // whether it was written is not known: running it again could write it twice
 		}
 		if full(err) {
+			w.fullAt.Store(w.now().UnixNano())
 			break // there is no room for anybody's, and a transaction without room may be over by itself
 		}
 		careful = careful || !clash(err)
