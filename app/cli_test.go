@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -187,6 +188,28 @@ func TestATakenAddressIsNamed(t *testing.T) {
 	s := start(t)
 	at := strings.TrimPrefix(s.ready.URL, "http://")
 	wants(t, 1, "--addr: another program listens on "+at+"; stop it, or give another", "dev", "--addr", at)
+}
+
+// TestDevStaysOnThisMachine: a page whose name points at 127.0.0.1 must not read dev mode's sign-in.
+func TestDevStaysOnThisMachine(t *testing.T) {
+	t.Parallel()
+	wants(t, 1, "--addr: other machines reach 0.0.0.0:0", "dev", "--addr", "0.0.0.0:0")
+	s := start(t)
+	for host, want := range map[string]int{"evil.example": http.StatusForbidden, "localhost": http.StatusOK} {
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.ready.URL+"/signin", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Host = host
+		a, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close()
+		if a.StatusCode != want {
+			t.Errorf("%s: %d, want %d", host, a.StatusCode, want)
+		}
+	}
 }
 
 // TestRingFollowsARing rings a phone of dev mode from the command line, and says what to mend when

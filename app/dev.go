@@ -17,6 +17,7 @@ import (
 	"carillon/app/dev"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
+	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/seal"
 	"carillon/tenants/store"
@@ -26,6 +27,7 @@ import (
 type devCmd struct {
 	Addr    string `help:"Address to listen on." default:"127.0.0.1:8080"`
 	Data    string `help:"Folder to keep the data in; empty = a fresh one that is removed at the end." type:"path"`
+	Public  bool   `help:"Answer under any host name, and listen on an address that other machines reach. All of them see the sign-in."`
 	JSON    bool   `help:"Print one JSON line once it is ready."`
 	Log     bool   `help:"Write the log to standard error."`
 	History bool   `help:"Begin with thirty days of made-up rings." default:"true" negatable:""`
@@ -48,6 +50,9 @@ type ready struct {
 
 // Run serves until ctx is done.
 func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
+	if !d.Public && !web.LoopbackName(d.Addr) {
+		return fmt.Errorf("--addr: other machines reach %s, and dev mode shows its sign-in to all of them; use 127.0.0.1, or add --public", d.Addr)
+	}
 	dir := d.Data
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "carillon-"); err != nil {
@@ -108,7 +113,7 @@ func (d *devCmd) open(ctx context.Context, good checked, world *dev.World) (*nod
 		return nil, err
 	}
 	return open(ctx, good, extras{
-		local: true, dev: world, login: dev.Login, added: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
+		local: true, public: d.Public, dev: world, login: dev.Login, added: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
 	})
 }
 

@@ -69,10 +69,11 @@ type node struct {
 
 // extras are the parts that only dev mode has.
 type extras struct {
-	added func(tenants.Credential, *push.Key) // called for each new credential
-	local bool                                // phones are on this machine
-	dev   console.Waker                       // the pages that play a phone
-	login string                              // said on the page of signing in
+	added  func(tenants.Credential, *push.Key) // called for each new credential
+	local  bool                                // phones are on this machine
+	public bool                                // dev mode that other machines may reach
+	dev    console.Waker                       // the pages that play a phone
+	login  string                              // said on the page of signing in
 }
 
 // echoAfter is how long the built-in agent waits before it says what it heard.
@@ -217,7 +218,8 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
-		Connections: n.room.http, ErrorPage: pages.console.ErrorPage})
+		Connections: n.room.http, ErrorPage: pages.console.ErrorPage,
+		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)
 	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, Media: n.board,

@@ -39,6 +39,7 @@ type exited int
 // Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood. It returns
 // when ctx is done and everything it started has ended.
 func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
+	private()
 	return run(ctx, args, terminal{out, errs, time.Now})
 }
 

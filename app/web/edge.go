@@ -39,6 +39,9 @@ type Config struct {
 	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
 	Connections    int            // at once; 0 = 16,384
 
+	Loopback bool // answer only under names of this machine: dev mode
+	HTTPS    bool // people reach it over HTTPS: browsers are told to stay there (RFC 6797)
+
 	// ErrorPage renders an error for a browser, outside /v1. Nil = a problem document there too.
 	ErrorPage func(c *fiber.Ctx, status int, title, detail, requestID string) error
 }
@@ -144,6 +147,9 @@ func (e *edge) enter(c *fiber.Ctx) error {
 	head.Set("X-Request-Id", v.id) // ours; an id that the client sent is ignored
 	head.Set(fiber.HeaderCacheControl, "no-store")
 	head.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	if e.HTTPS {
+		head.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	}
 
 	e.checkProxy(c)
 	err := e.next(c)
@@ -164,6 +170,9 @@ func (e *edge) next(c *fiber.Ctx) (err error) {
 		}
 	}()
 	if err := oneReading(c); err != nil {
+		return err
+	}
+	if err := e.known(c); err != nil {
 		return err
 	}
 	if e.memory.isTight() && !isHealth(c.Path()) {
