@@ -190,7 +190,8 @@ func TestATakenAddressIsNamed(t *testing.T) {
 	wants(t, 1, "--addr: another program listens on "+at+"; stop it, or give another", "dev", "--addr", at)
 }
 
-// TestDevStaysOnThisMachine: a page whose name points at 127.0.0.1 must not read dev mode's sign-in.
+// TestDevStaysOnThisMachine: a page whose name points at 127.0.0.1 must not read dev mode's
+// sign-in.
 func TestDevStaysOnThisMachine(t *testing.T) {
 	t.Parallel()
 	wants(t, 1, "--addr: other machines reach 0.0.0.0:0", "dev", "--addr", "0.0.0.0:0")

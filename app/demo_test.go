@@ -22,7 +22,7 @@ func TestDemoAgent(t *testing.T) {
 	defer apple.Close()
 	db := []string{"--data", t.TempDir()}
 	s, m := produce(t, db, apple)
-	if _, page := s.get(s.ready.URL + "/demo"); !strings.Contains(page, "the built-in agent is on the line") {
+	if _, page := s.get(s.ready.URL + "/demo"); !strings.Contains(page, "You talk to the built-in agent") {
 		t.Error("the page does not say who speaks")
 	}
 	var a struct{ ID string }
@@ -30,7 +30,7 @@ func TestDemoAgent(t *testing.T) {
 		t.Fatalf("an agent is refused: %d", status)
 	}
 	s.stop()
-	for choice, want := range map[string]string{a.ID: "the agent “Night desk”, which the operator", "none": "has closed the demo"} {
+	for choice, want := range map[string]string{a.ID: "the agent “Night desk” of this server’s operator", "none": "has closed the demo"} {
 		s := serves(t, db, apple, "--demo-agent", choice)
 		if _, page := s.get(s.ready.URL + "/demo"); !strings.Contains(page, want) {
 			t.Errorf("with %s the page does not say %q", choice, want)

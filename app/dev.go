@@ -51,7 +51,8 @@ type ready struct {
 // Run serves until ctx is done.
 func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if !d.Public && !web.LoopbackName(d.Addr) {
-		return fmt.Errorf("--addr: other machines reach %s, and dev mode shows its sign-in to all of them; use 127.0.0.1, or add --public", d.Addr)
+		return fmt.Errorf("--addr: other machines reach %s, and dev mode shows its sign-in to all of them; "+
+			"use 127.0.0.1, or add --public", d.Addr)
 	}
 	dir := d.Data
 	if dir == "" {

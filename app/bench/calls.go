@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -65,7 +66,7 @@ func Calls(ctx context.Context, c CallsConfig) (r CallsReport, err error) {
 	for _, n := range c.Calls {
 		most = max(most, n)
 	}
-	b, err := newCalls(ctx, most)
+	b, err := newCalls(ctx, most+40)
 	if err != nil {
 		return r, err
 	}
@@ -87,6 +88,7 @@ type calls struct {
 	bare  *child
 	phone *phonetest.Phone
 	dir   string
+	next  atomic.Int64 // the device to ring: one phone answers only a few calls a minute
 }
 
 func newCalls(ctx context.Context, devices int) (b *calls, err error) {
@@ -267,8 +269,9 @@ func (b *calls) dialBare(ctx context.Context, _ int) (*phonetest.Call, error) {
 	})
 }
 
-// dialOurs places a ring to the i-th device, and answers it as its phone.
-func (b *calls) dialOurs(ctx context.Context, i int) (*phonetest.Call, error) {
+// dialOurs places a ring to the next device, and answers it as its phone.
+func (b *calls) dialOurs(ctx context.Context, _ int) (*phonetest.Call, error) {
+	i := int(b.next.Add(1)) % len(b.stage.devices)
 	id, err := b.ring(i)
 	if err != nil {
 		return nil, err

@@ -144,9 +144,19 @@ func (k ringPages) reader(v *page.Visitor) web.Reader {
 	return web.Reader{Holder: v.Holder(), MayRead: func(ctx context.Context) error { return k.still(ctx, v) }}
 }
 
-// still refuses a reader who is signed in no more.
+// still refuses a reader who signed out, was removed, or whose tenant was suspended since the
+// stream began. Streams ask at every heartbeat.
 func (k ringPages) still(ctx context.Context, v *page.Visitor) error {
-	_, _, err := k.Store.SignIns().Get(ctx, v.In.Hash, k.Now())
+	if _, _, err := k.Store.SignIns().Get(ctx, v.In.Hash, k.Now()); err != nil {
+		return err
+	}
+	t, err := v.Scope.Tenant(ctx)
+	if err == nil && t.State != tenants.TenantActive {
+		err = tenants.ErrSuspended
+	}
+	if err == nil {
+		_, err = v.Scope.Members().Get(ctx, v.User.ID)
+	}
 	return err
 }
 

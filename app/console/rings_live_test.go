@@ -1,14 +1,17 @@
 package console
 
 import (
+	"carillon/app/page"
 	"carillon/app/page/pagetest"
 
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
 	"carillon/app/switchboard"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 func TestTheListOfRingsHearsOfItsOwnRingsOnly(t *testing.T) {
@@ -52,5 +55,35 @@ func TestOlderPagesOfTheListStandStill(t *testing.T) {
 		`<dialog id="drawer"`)
 	if list := (&query{after: "x"}); liveList(list) != "" {
 		t.Error("an older page listens")
+	}
+}
+
+// TestAStreamEndsWithItsReadersRights: an open page learns nothing more once its reader may not.
+func TestAStreamEndsWithItsReadersRights(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for name, end := range map[string]func(*tenant, tenants.User){
+		"the tenant is suspended": func(b *tenant, _ tenants.User) {
+			now, err := b.Scope().Tenant(t.Context())
+			pagetest.Must(t, err)
+			now.State = tenants.TenantSuspended
+			pagetest.Must(t, b.Scope().SetTenant(t.Context(), now))
+		},
+		"the person is removed": func(b *tenant, u tenants.User) {
+			pagetest.Must(t, b.Scope().Members().Remove(t.Context(), u.ID))
+		},
+	} {
+		h.Serial++
+		b := h.bare("stream"+strconv.Itoa(h.Serial), "Beta")
+		u := b.viewer()
+		v := &page.Visitor{Scope: b.Scope(), User: u, In: store.SignIn{Hash: b.Quick(u).SignIn()}}
+		k := ringPages{h.k}
+		if err := k.still(t.Context(), v); err != nil {
+			t.Errorf("%s: refused before: %v", name, err)
+		}
+		end(b, u)
+		if err := k.still(t.Context(), v); err == nil {
+			t.Errorf("%s: the stream goes on", name)
+		}
 	}
 }

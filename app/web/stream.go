@@ -14,7 +14,7 @@ import (
 
 // heartbeat is how often an idle stream sends a comment. The write that fails also shows that a
 // client has left.
-const heartbeat = 10 * time.Second
+const heartbeat = 4 * time.Second
 
 // Stream is one client's event stream (WHATWG HTML, "server-sent events").
 type Stream struct {
@@ -56,7 +56,7 @@ func streamBounds(connections int) SlotBounds {
 // SSE answers with an event stream and runs write until it returns. It refuses before anything is
 // sent where too many streams are open; see streamBounds. The ctx of write ends when the client is
 // gone, the server shuts down, the stream is streamAge old, or MayRead returns an error: it is
-// called at every heartbeat, each ten seconds. write runs after the handler has returned, so it
+// called at every heartbeat, each four seconds. write runs after the handler has returned, so it
 // must not touch c. An error from write only ends the stream, because the status has already been
 // sent: refuse before you stream.
 func SSE(c *fiber.Ctx, r Reader, write func(context.Context, *Stream) error) error {

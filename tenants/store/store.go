@@ -137,7 +137,8 @@ func (s *Store) Ready(ctx context.Context) error {
 		return err
 	}
 	if at := s.w.fullAt.Load(); at != 0 && s.now().Sub(time.Unix(0, at)) < fullFor {
-		return &tenants.Error{Kind: tenants.Unavailable, Code: "storage_full", Msg: "The database had no room to write in the last seconds."}
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "storage_full",
+			Msg: "The database had no room to write in the last seconds."}
 	}
 	return nil
 }

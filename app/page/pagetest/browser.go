@@ -46,6 +46,11 @@ func (t *Account) Quick(u tenants.User) *Browser {
 	return b
 }
 
+// SignIn is the hash of the token that the browser is signed in with.
+func (b *Browser) SignIn() tenants.Hash {
+	return tenants.Secret(b.Cookies[b.H.Common.CookieName()]).Hash()
+}
+
 // Answer is what came back, read whole.
 type Answer struct {
 	testing.TB
