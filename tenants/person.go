@@ -88,4 +88,6 @@ type Audit struct {
 	Detail    string // names of the changed fields, never their secrets
 	IP        string
 	RequestID string
+	Times     int64     // how often the actor did the same in a short time; At is the first time
+	LastAt    time.Time // the last time; zero if Times is 1
 }

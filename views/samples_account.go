@@ -100,15 +100,15 @@ func (s sampler) auditPages() []Sample {
 	return []Sample{
 		{"audit", Audit(AuditPage{s.shell("Audit log", NavAudit), table, []AuditRow{
 			{"5", s.ago(4 * time.Minute), "Ana Ruiz", false, "created the API key", "Booking", PathKeys, "", "203.0.113.7",
-				"req_8f2c01d4", false},
+				"req_8f2c01d4", false, ""},
 			{"4", s.ago(2 * time.Hour), "Booking", true, "cancelled the ring to", "Ana Ruiz", RingPath(sampleRing), "", "198.51.100.20",
-				"req_7ab1c0de", false},
+				"req_7ab1c0de", false, ""},
 			{"3", s.ago(26 * time.Hour), "Jonas Weber", false, "changed the device", "Front desk iPhone", DevicePath("d2"),
-				"name, environment", "203.0.113.7", "req_55aa0101", false},
+				"name, environment", "203.0.113.7", "req_55aa0101", false, ""},
 			{"2", s.ago(27 * time.Hour), "Jonas Weber", false, "tried to remove the credential", "Key 7QX2M4K9TZ", CredentialPath("c1"),
-				"", "203.0.113.7", "req_55aa00f3", true},
+				"", "203.0.113.7", "req_55aa00f3", true, ""},
 			{"1", s.ago(80 * 24 * time.Hour), "Ana Ruiz", false, "added the person", "Jonas Weber", "", "", "203.0.113.7", "req_01020304",
-				false},
+				false, ""},
 		}})},
 		{"audit-empty", Audit(AuditPage{s.shell("Audit log", NavAudit), none, nil})},
 	}

@@ -62,7 +62,7 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
 		scope:  a.Store.For(t.ID).By(who),
 		reader: web.Reader{
-			Holder:  web.Holder{Kind: web.KeyReader, ID: string(key.ID), Tenant: string(t.ID)},
+			Holder:  web.Holder{Kind: web.KindKey, ID: string(key.ID), Tenant: string(t.ID)},
 			MayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },
 		},
 	}, nil
@@ -101,7 +101,7 @@ func (a *API) device(ctx context.Context, c *fiber.Ctx) (phone, error) {
 	return phone{
 		Device: d, scope: a.Store.For(t.ID).By(who),
 		reader: web.Reader{
-			Holder:  web.Holder{Kind: web.DeviceReader, ID: string(d.ID), Tenant: string(t.ID)},
+			Holder:  web.Holder{Kind: web.KindDevice, ID: string(d.ID), Tenant: string(t.ID)},
 			MayRead: func(ctx context.Context) error { _, _, err := a.deviceOf(ctx, hash); return err },
 		},
 	}, nil

@@ -49,3 +49,28 @@ func TestAgents(t *testing.T) {
 	}
 	h.do(ask{method: "GET", path: "/v1/agents/" + string(a.agent), key: a.key}).want(404)
 }
+
+// TestChangesAreBounded: a program that changes things without an end is refused; the people of its
+// tenant, other programs and rings are not.
+func TestChangesAreBounded(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	path := "/v1/agents/" + string(a.agent)
+	refused := 0
+	for range 260 {
+		r := h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"caller":"Night"}`})
+		if r.status == 429 {
+			refused++
+			if r.header.Get("Retry-After") == "" {
+				t.Fatal("429 without Retry-After")
+			}
+		}
+	}
+	if refused < 10 {
+		t.Errorf("%d of 260 changes in a row were refused", refused)
+	}
+	a.ring("")
+	other := a.newKey(false, tenants.Permissions...)
+	h.do(ask{method: "PATCH", path: path, key: other, body: `{"caller":"Day"}`}).want(200)
+}

@@ -155,11 +155,21 @@ func (a *API) serve(ctx context.Context, c *fiber.Ctx, r Route) error {
 		if err != nil {
 			return err
 		}
+		if r.Method != fiber.MethodGet && r.Needs != tenants.RingsWrite { // rings have rates of their own
+			if err := web.MayWrite(c, k.reader.Holder); err != nil {
+				return err
+			}
+		}
 		return r.key(ctx, c, k)
 	case r.phone != nil:
 		p, err := a.device(ctx, c)
 		if err != nil {
 			return err
+		}
+		if r.Method != fiber.MethodGet {
+			if err := web.MayWrite(c, p.reader.Holder); err != nil {
+				return err
+			}
 		}
 		return r.phone(ctx, c, p)
 	}

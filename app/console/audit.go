@@ -106,6 +106,9 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	if row.Action == "" {
 		row.Action = a.Action
 	}
+	if a.Times > 1 {
+		row.Times = views.Count(int(a.Times)) + " times"
+	}
 	if a.Actor.Kind == tenants.ActorDevice {
 		row.Actor = joined(" ", a.Actor.Name, "(phone)")
 	}
@@ -251,7 +254,7 @@ func (k auditPages) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	ask.Limit = page.SheetPage
 	return k.SendSheet(ctx, c, page.Sheet{
 		Name: "audit", Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip",
-			"request_id"},
+			"request_id", "times", "last_at"},
 		More: func(ctx context.Context, after string) ([][]string, string, error) {
 			ask.After = after
 			all, next, err := v.Scope.Audits().List(ctx, ask)
@@ -259,7 +262,7 @@ func (k auditPages) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 			for i, a := range all {
 				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Action,
 					a.Target,
-					a.Detail, a.IP, a.RequestID}
+					a.Detail, a.IP, a.RequestID, strconv.FormatInt(a.Times, 10), page.Stamp(a.LastAt)}
 			}
 			return rows, next, err
 		},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
 )
@@ -211,6 +212,11 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			v.Missing = r.needs
 			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role is %s (read only). You cannot make this change.",
 				v.Role)
+		}
+		if r.method != get && r.path != views.PathSignOut {
+			if err := web.MayWrite(c, v.Holder()); err != nil {
+				return err
+			}
 		}
 		return r.member(ctx, c, v)
 	}

@@ -80,7 +80,7 @@ type holderKey struct{}
 
 // Holder is the person as a holder of what all share. All of their sign-ins count together.
 func (v *Visitor) Holder() web.Holder {
-	return web.Holder{Kind: web.PersonReader, ID: string(v.User.ID), Tenant: string(v.Tenant.ID)}
+	return web.Holder{Kind: web.KindPerson, ID: string(v.User.ID), Tenant: string(v.Tenant.ID)}
 }
 
 // holderOf is who sent a request: the visitor that Visitor found, if it did, and their network.

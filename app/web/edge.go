@@ -52,6 +52,7 @@ type edge struct {
 	gzips   sync.Pool // of *gzip.Writer
 	streams *Slots
 	memory  memory
+	writes  tenants.RateLimiter // see MayWrite
 }
 
 // visit is what we keep for one request, from the first handler on.

@@ -10,11 +10,18 @@ import (
 
 // Holder is who holds something that all share. A field that is empty does not count.
 type Holder struct {
-	Kind    string // what ID is, as a refusal names it: "API key"
+	Kind    string // what ID is, such as KindKey
 	ID      string // of the sign-in, key or device
 	Tenant  string
 	Network string // see Network
 }
+
+// The kinds of holders, as refusals name them.
+const (
+	KindPerson = "account"
+	KindKey    = "API key"
+	KindDevice = "device"
+)
 
 // SlotBounds says how many of one thing may be open at once. A kind of holder without a bound, and
 // a bound of zero, have none.

@@ -29,13 +29,6 @@ type Reader struct {
 	MayRead func(context.Context) error // called at every heartbeat; nil = always
 }
 
-// The kinds of readers.
-const (
-	PersonReader = "account"
-	KeyReader    = "API key"
-	DeviceReader = "device"
-)
-
 // streamAge is how long a stream lasts at most, plus up to a quarter: clients that came at the same
 // time do not all come back at the same time. EventSource connects again by itself.
 const streamAge = 30 * time.Minute
@@ -48,7 +41,7 @@ func streamBounds(connections int) SlotBounds {
 	most := func(n int) int { return max(1, min(n, tenant/2)) }
 	return SlotBounds{
 		Code: "too_many_streams", What: "event streams open", Cure: "Close some of them and try again.", After: 10 * time.Second,
-		Each:   map[string]int{PersonReader: most(64), KeyReader: most(512), DeviceReader: most(16)},
+		Each:   map[string]int{KindPerson: most(64), KindKey: most(512), KindDevice: most(16)},
 		Tenant: tenant, Network: max(1, min(2048, all/4)), All: all,
 	}
 }

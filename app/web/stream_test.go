@@ -217,7 +217,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	app := New(Config{Connections: 64}) // 32 streams, 8 of a tenant or network, 4 of a reader
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		r := Reader{Holder: Holder{Kind: KeyReader, ID: Query(c, "who"), Tenant: Query(c, "tenant")}}
+		r := Reader{Holder: Holder{Kind: KindKey, ID: Query(c, "who"), Tenant: Query(c, "tenant")}}
 		return SSE(c, r, func(ctx context.Context, _ *Stream) error {
 			<-ctx.Done()
 			return ctx.Err()

@@ -287,6 +287,8 @@ CREATE TABLE audits (
 	detail     TEXT   NOT NULL,
 	ip         TEXT   NOT NULL,
 	request_id TEXT   NOT NULL,
+	times      BIGINT NOT NULL DEFAULT 1, -- how often the same was done in a short time
+	last_at    BIGINT NOT NULL DEFAULT 0, -- when it was done last; 0 = only once
 	PRIMARY KEY (tenant_id, seq)
 ) WITHOUT ROWID;
 -- What people changed, among the many rings that programs place.

@@ -37,6 +37,9 @@ func (s Agents) Add(ctx context.Context, a tenants.Agent) error {
 	row := agentRow{TenantID: uuid(s.id), ID: uuid(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller,
 		Created: micros(a.CreatedAt)}
 	return s.write(ctx, func(t *tx) error {
+		if err := t.room(s.scope, tenants.CapAgents, "agents", "TRUE"); err != nil {
+			return err
+		}
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This agent exists already.")
 		}

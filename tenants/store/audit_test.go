@@ -32,6 +32,7 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 	defer db.Close()
 	_, err = db.ExecContext(t.Context(),
 		"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 35000) INSERT INTO audits "+
+			"(tenant_id, seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id) "+
 			"SELECT ?, i, ? + i * 1000000, 'key', x'', 'bot', CASE WHEN i % 15000 = 5 THEN 'ring.cancel' ELSE 'ring.place' END, CASE "+
 			"WHEN i % "+
 			"10000 = 7 THEN 'needle' ELSE 'hay' END, '', '', '' FROM n",

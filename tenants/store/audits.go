@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -60,16 +62,53 @@ func (t *tx) counter(id tenants.TenantID) error {
 }
 
 // audit collects the row of a change in the same transaction. detail names the changed fields,
-// never their secrets.
+// never their secrets. Where the actor did the same a short time ago, that row counts once more: a
+// program in a loop does not fill the database.
 func (t *tx) audit(s *scope, action, target, detail string) error {
 	if err := t.counter(s.id); err != nil {
 		return err
 	}
 	t.wrote = true
+	if !strings.HasPrefix(action, "ring.") { // each ring has an id of its own
+		if joined, err := t.joinAudit(s, action, target, detail); joined || err != nil {
+			return err
+		}
+	}
 	t.audits[s.id]++
 	t.rows.audits.add(uuid(s.id), t.audits[s.id], micros(s.s.now()), s.who.Kind, uuid(s.who.ID), s.who.Name, action, target, detail,
 		s.who.IP, s.who.RequestID)
 	return nil
+}
+
+// How long equal changes are joined to the first of them, and among how many of the newest rows.
+const (
+	joinFor  = 10 * time.Minute
+	joinSpan = 200
+)
+
+// joinAudit adds a change to the row of an equal one, and reports whether there is one: the newest
+// row about the target, of the same actor and address, with the same action and detail.
+func (t *tx) joinAudit(s *scope, action, target, detail string) (bool, error) {
+	if err := t.flush(); err != nil { // row does not see collected rows
+		return false, err
+	}
+	if err := t.counter(s.id); err != nil { // flush forgets it
+		return false, err
+	}
+	now := s.s.now()
+	var seq int64
+	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND actor_kind = ? AND actor_id = ? AND ip = ? AND at > ? THEN seq ELSE 0 END"+
+		" FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
+		[]any{action, detail, s.who.Kind, uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id), t.audits[s.id] - joinSpan,
+			target}, &seq)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && seq == 0 {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = t.exec("UPDATE audits SET times = times + 1, last_at = ? WHERE tenant_id = ? AND seq = ?", micros(now), uuid(s.id), seq)
+	return true, err
 }
 
 // Audits are the tenant's record of changes. Each change writes its row by itself.
@@ -104,12 +143,15 @@ type auditRow struct {
 	Detail    string
 	IP        string
 	RequestID string
+	Times     int64
+	LastAt    int64
 }
 
 func (r auditRow) noun() tenants.Audit {
 	return tenants.Audit{
 		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: tenants.ActorKind(r.ActorKind), ID: string(r.ActorID), Name: r.ActorName},
 		Action: r.Action, Target: r.Target, Detail: r.Detail, IP: r.IP, RequestID: r.RequestID,
+		Times: r.Times, LastAt: moment(r.LastAt),
 	}
 }
 

@@ -99,6 +99,9 @@ func (s *scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 		if err := room(t, &row.Row); err != nil {
 			return err
 		}
+		if err := t.room(s, tenants.CapCredentials, "credentials", "TRUE"); err != nil {
+			return err
+		}
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, hereAlready)
 		}

@@ -167,8 +167,19 @@ func (t *tx) register(s *scope, d tenants.Device, credential tenants.Hash) (tena
 	}
 	_, err = t.exec("INSERT INTO device_credentials (tenant_id, device_id, hash, created_at, used_at) VALUES (?, ?, ?, ?, 0)",
 		row.TenantID, row.ID, credential[:], micros(now))
-	return row.noun(), known, taken(err, "This credential exists already.")
+	if err != nil {
+		return tenants.Device{}, false, taken(err, "This credential exists already.")
+	}
+	_, err = t.exec("DELETE FROM device_credentials WHERE tenant_id = ? AND device_id = ? AND used_at = 0 AND hash NOT IN"+
+		" (SELECT hash FROM (SELECT hash FROM device_credentials WHERE tenant_id = ? AND device_id = ? "+
+		"ORDER BY created_at DESC LIMIT ?) AS newest)",
+		row.TenantID, row.ID, row.TenantID, row.ID, unusedCredentials)
+	return row.noun(), known, err
 }
+
+// unusedCredentials is how many credentials of a device wait for their first use. One that
+// registers again and again and uses none keeps the newest.
+const unusedCredentials = 20
 
 // renewed is a known device after it registered again: what the registration leaves out stays as it
 // was.

@@ -19,6 +19,9 @@ func (t *tx) entitled(s *scope) (e tenants.Entitlement, ok bool, err error) {
 // mayAddDevice refuses a device that the plan has no room for. It counts in the transaction that
 // would add it: two at once cannot both be the last one.
 func (t *tx) mayAddDevice(s *scope) error {
+	if err := t.room(s, tenants.CapDevices, "devices", "state = 'active'"); err != nil {
+		return err
+	}
 	e, ok, err := t.entitled(s)
 	if err != nil || !ok {
 		return err
@@ -46,6 +49,16 @@ func (t *tx) mayAddPerson(s *scope, email string) error {
 	}
 	e.Usage.People = members + invited
 	return e.Person()
+}
+
+// room refuses one more row of a table where the tenant has as many as a cap allows; which narrows
+// the rows that count.
+func (t *tx) room(s *scope, c tenants.Cap, table, which string, args ...any) error {
+	have, err := t.tally("SELECT COUNT(*) FROM "+table+" WHERE tenant_id = ? AND "+which, append([]any{uuid(s.id)}, args...)...)
+	if err != nil {
+		return err
+	}
+	return c.Check(have)
 }
 
 func (t *tx) tally(query string, args ...any) (int64, error) {

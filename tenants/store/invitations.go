@@ -66,6 +66,9 @@ func (t *tx) invite(s *scope, i Invitation, may func(tenants.Role) error) error 
 	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), i.Email); err != nil {
 		return err
 	}
+	if err := t.room(s, tenants.CapInvitations, "invitations", "expires_at > ?", micros(i.CreatedAt)); err != nil {
+		return err
+	}
 	if err := t.db().Create(&row).Error; err != nil {
 		return err
 	}

@@ -57,6 +57,9 @@ func (t *tx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
 		TenantID: uuid(s.id), ID: uuid(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
 		Permissions: strings.Join(permissions, " "), PerSecond: int64(k.PerSecond), Created: micros(k.CreatedAt),
 	}
+	if err := t.room(s, tenants.CapKeys, "keys", "revoked_at = 0"); err != nil {
+		return err
+	}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "This key exists already.")
 	}

@@ -46,6 +46,9 @@ func (s Pairings) Add(ctx context.Context, p tenants.Pairing, h tenants.Hash) er
 		Created: micros(p.CreatedAt), ExpiresAt: micros(p.ExpiresAt),
 	}
 	return s.write(ctx, func(t *tx) error {
+		if err := t.room(s.scope, tenants.CapPairings, "pairings", "used_at = 0 AND expires_at > ?", micros(p.CreatedAt)); err != nil {
+			return err
+		}
 		if err := t.db().Create(&row).Error; err != nil {
 			return taken(err, "This pairing code exists already.")
 		}

@@ -84,7 +84,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"add ring", testAddRing}, {"idempotency", testIdempotency}, {"change ring", testChangeRing},
 		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach}, {"work", testWork},
 		{"expire", testExpire}, {"expire at once", testExpireAtOnce},
-		{"forget", testForget}, {"audits", testAudits}, {"audited", testAudited}, {"tallies", testTallies},
+		{"forget", testForget}, {"audits", testAudits}, {"caps", testCaps}, {"audited", testAudited}, {"tallies", testTallies},
 		{"tallies of another process", another(testTallies)}, {"tallies by ring", testTalliesByRing},
 		{"tallies by ring of another process", another(testTalliesByRing)}, {"reasons of another process", another(testReasons)},
 		{"roll at once", testRollAtOnce}, {"cursors", testCursors},

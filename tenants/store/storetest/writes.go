@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,8 +85,69 @@ func testAudits(b *bench) {
 	want := tenants.Audit{Seq: 27, At: b.clock.Now(), Actor: tenants.Actor{Kind: tenants.ActorUser,
 		ID:   "0190aaaa-0000-7000-8000-00000000000e",
 		Name: "Yves"}, Action: "key.use", Target: "k9",
-		Detail: "later", IP: "192.0.2.7", RequestID: "r-9"}
+		Detail: "later", IP: "192.0.2.7", RequestID: "r-9", Times: 1}
 	equal(b, list[0], want, "audit row")
+
+	// The same again is one row with a count; something else about the same target in between is
+	// not.
+	for range 5 {
+		b.clock.add(time.Minute)
+		b.must(who.Audits().Add(ctx, "key.use", "k9", "later"))
+	}
+	want.Times, want.LastAt = 6, b.clock.Now()
+	list, _, err = s.Audits().List(ctx, store.AuditQuery{Limit: 1})
+	b.must(err)
+	equal(b, list[0], want, "audit row after five more")
+	for _, detail := range []string{"sooner", "later"} {
+		b.must(who.Audits().Add(ctx, "key.use", "k9", detail))
+	}
+	b.clock.add(time.Hour)
+	b.must(who.Audits().Add(ctx, "key.use", "k9", "later"))
+	list, _, err = s.Audits().List(ctx, store.AuditQuery{Action: "key.use"})
+	b.must(err)
+	equal(b, len(list), 4, "audit rows that are not joined")
+}
+
+// testCaps: a list that is full refuses one more and says what to do; a removed one makes room.
+func testCaps(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	var last tenants.AgentID
+	for range tenants.CapAgents.Most {
+		a := b.newAgent()
+		b.must(s.Agents().Add(ctx, a))
+		last = a.ID
+	}
+	err := s.Agents().Add(ctx, b.newAgent())
+	b.refused(err, tenants.Unprocessable, "one agent too many")
+	if err == nil || !strings.Contains(err.Error(), "200 agents, which is the most. Remove one") {
+		b.Errorf("one agent too many: %v", err)
+	}
+	b.must(s.Agents().Remove(ctx, last))
+	b.must(s.Agents().Add(ctx, b.newAgent()))
+	pair := func() error {
+		now := b.clock.Now()
+		p := tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), CreatedAt: now, ExpiresAt: now.Add(tenants.PairingTTL)}
+		return s.Pairings().Add(ctx, p, hashOf("pairing", b.next()))
+	}
+	for range tenants.CapPairings.Most {
+		b.must(pair())
+	}
+	b.refused(pair(), tenants.TooMany, "one pairing code too many")
+	b.clock.add(tenants.PairingTTL)
+	b.must(pair())
+	d := b.newDevice("") // registers again and again, and keeps the newest credentials
+	var hashes []tenants.Hash
+	for range 30 {
+		hashes = append(hashes, hashOf("credential", b.next()))
+		b.clock.add(time.Second)
+		_, _, err := s.Devices().Add(ctx, d, hashes[len(hashes)-1])
+		b.must(err)
+	}
+	_, _, err = b.s.Tenants().OfDevice(ctx, hashes[0])
+	b.refused(err, tenants.Unauthorized, "the oldest of thirty unused credentials")
+	_, _, err = b.s.Tenants().OfDevice(ctx, hashes[15])
+	b.must(err)
 }
 
 // testGroups: many callers share commits.
