@@ -26,7 +26,7 @@ var level = map[string]int{
 	"app/switchboard": 3,
 	"app/health":      2, "app/agents": 2, "app/billing": 2, "app/page": 2,
 	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1,
-	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0,
+	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0, "app/agents/dialect": 0,
 }
 
 // beside lists the imports allowed within one level, and why.
@@ -70,6 +70,7 @@ var dependencies = []dependency{
 	{"github.com/prometheus/client_golang", []string{"app"}, "metrics are gathered in one package"},
 	{"github.com/skip2/go-qrcode", []string{"app/web"}, "one package draws QR codes"},
 	{"github.com/andybalholm/brotli", []string{"static"}, "assets are compressed once"},
+	{"github.com/go-json-experiment/json", []string{"app/agents/dialect"}, "fifty frames a second are read without allocating"},
 	{"github.com/getkin/kin-openapi", []string{"tests"}, "the API file is checked against real answers"},
 	{"github.com/chromedp/", []string{"tests"}, "browsers are driven by tests only"},
 	{"golang.org/x/net/html", []string{"tests"}, "tests read pages as trees"},

@@ -1,0 +1,103 @@
+// Package dialect is how voice agents on a WebSocket write what they hear and say. Each dialect is
+// a pure codec between frames and one set of events; it knows no sockets, clocks or calls.
+//
+// Carillon plays the telephone company: it sends Start, Sound, Digit, Mark, Cleared, Gap and Stop,
+// and gets Sound, Mark, Clear and Digit.
+package dialect
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is what an Event says.
+type Kind uint8
+
+// The kinds of events.
+const (
+	Ignored Kind = iota // the frame needs nothing; the call goes on
+	Start               // the stream begins; Event.Call says what it is
+	Sound               // sound, in the stream's encoding
+	Digit               // a key was pressed, or the agent presses one
+	Mark                // a name: sent back when the sound before it has been played
+	Clear               // the agent was interrupted: drop the sound that waits
+	Cleared             // answer to Clear: how much was played
+	Gap                 // the phone is away, or is back
+	Stop                // the call is over
+)
+
+// Event is one message in either direction.
+type Event struct {
+	Kind    Kind
+	Sound   []byte        // of Sound; valid until the next Decode
+	At      time.Duration // of Sound: its place in the stream
+	Digit   byte          // of Digit: 0-9 * # A-D
+	Name    string        // of Mark
+	Played  time.Duration // of Cleared: of what was said since the queue was last empty
+	Dropped time.Duration // of Cleared: what was not played
+	Away    bool          // of Gap
+	Call    *Call         // of Start
+}
+
+// Call is what an agent learns when its stream starts.
+type Call struct {
+	Tenant, Ring string            // UUIDs
+	Stream       string            // 32 hex digits, new for each stream
+	Parameters   map[string]string // ours and the tenant's
+}
+
+// Stream encodes and decodes the frames of one stream. It is not for concurrent use, except that
+// one goroutine may encode while another decodes.
+type Stream interface {
+	// Encode appends the frames of e. An event that the dialect has no message for gives none.
+	Encode(to Frames, e Event) Frames
+	// Decode reads one frame. What the dialect does not know is Ignored; only a frame that cannot
+	// be read is an error, and the call may go on after it.
+	Decode(frame []byte, binary bool) (Event, error)
+}
+
+// Frames are frames to be sent. Their memory is reused: they are valid until the next Reset.
+type Frames struct {
+	buf  []byte
+	list []frame
+}
+
+type frame struct {
+	end    int
+	binary bool
+}
+
+// Reset forgets the frames and keeps their memory.
+func (f Frames) Reset() Frames { return Frames{f.buf[:0], f.list[:0]} }
+
+// Len returns how many frames there are.
+func (f Frames) Len() int { return len(f.list) }
+
+// At returns frame i, and whether it is binary.
+func (f Frames) At(i int) (data []byte, binary bool) {
+	from := 0
+	if i > 0 {
+		from = f.list[i-1].end
+	}
+	return f.buf[from:f.list[i].end], f.list[i].binary
+}
+
+// close ends a frame whose bytes are in buf.
+func (f Frames) close(buf []byte, binary bool) Frames {
+	return Frames{buf, append(f.list, frame{len(buf), binary})}
+}
+
+// Bad is a frame that cannot be read.
+type Bad struct{ Why string }
+
+func (b *Bad) Error() string { return "dialect: " + b.Why }
+
+func bad(format string, args ...any) error { return &Bad{fmt.Sprintf(format, args...)} }
+
+// maxName is the longest name of a mark that is kept, in bytes. Bots use a counter or a UUID.
+const maxName = 256
+
+// IsDigit reports whether b is a key of a telephone (RFC 4733 3.2).
+func IsDigit(b byte) bool {
+	return '0' <= b && b <= '9' || 'A' <= b && b <= 'D' || b == '*' || b == '#'
+}
