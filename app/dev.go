@@ -114,7 +114,8 @@ func (d *devCmd) open(ctx context.Context, good checked, world *dev.World) (*nod
 		return nil, err
 	}
 	return open(ctx, good, extras{
-		local: true, public: d.Public, dev: world, login: dev.Login, added: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
+		local: true, public: d.Public, dev: world, login: dev.Login, opened: world.Opened,
+		added: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
 	})
 }
 

@@ -74,6 +74,8 @@ type extras struct {
 	public bool                                // dev mode that other machines may reach
 	dev    console.Waker                       // the pages that play a phone
 	login  string                              // said on the page of signing in
+
+	opened func(context.Context, store.Opening) error // called for each new trial
 }
 
 // echoAfter is how long the built-in agent waits before it says what it heard.
@@ -271,7 +273,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		return p, err
 	}
 	p.public, err = site.New(site.Config{
-		Common: n.common, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail,
+		Common: n.common, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail, Opened: x.opened,
 		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(),
 		Parts: []site.Part{
 			{Name: "Database", Text: "Stores rings and settings.", Answers: n.store.Ready},

@@ -301,7 +301,7 @@
   // ---- the glass
   function name(who) {
     set("[data-who]", who);
-    set("[data-initials]", who.split(/\s+/).slice(0, 2).map((w) => w[0] || "").join("").toUpperCase());
+    set("[data-initials]", who.split(/\s+/).map((w) => (w.match(/[\p{L}\p{Nd}]/u) || [""])[0]).filter(Boolean).slice(0, 2).join("").toUpperCase());
   }
   function notify(title, text) {
     set("[data-note-title]", title);

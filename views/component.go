@@ -21,6 +21,8 @@ type Button struct {
 	Kind Kind
 	Open string // id of a dialog it opens when scripts run; Href is the same question as a page
 	Live bool   // a call or ring is placed by it: drawn larger
+
+	Disabled bool // not for the person who looks
 }
 
 func (b Button) class() string {

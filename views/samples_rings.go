@@ -168,22 +168,22 @@ func (s sampler) testPages() []Sample {
 	live := func(name string, p TestLivePage) Sample {
 		p.Shell = s.shell("Test ring to Ana’s iPhone", NavTest, Link{Text: "Test ring", Href: PathTestRing})
 		p.ID, p.Device, p.DeviceID, p.Model = sampleRing, "Ana’s iPhone", sampleDevice, "iPhone 15 Pro"
+		p.Caller, p.Tenant, p.CanRing = "Lindenhof reception", p.Shell.Tenant, true
 		return Sample{name, TestLive(p)}
 	}
 	return []Sample{
 		{"test-ring", TestRing(TestRingPage{Shell: s.shell("Test ring", NavTest), Recent: s.ringRows()[2:5],
 			Agents: []Choice{{"", "Bells and echo (built in)", true}, {"a1", "Reception", false}},
 			Devices: []TestDevice{
-				{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro, iOS 26.1", EnvProduction, true, ""},
-				{"d2", "Front desk iPhone", "Front desk", "iPhone 12, iOS 25.4", EnvSandbox, false, "not seen for 9 days"},
-				{"d3", "Virtual phone", "Dev mode", "This browser", EnvSandbox, false, ""},
+				{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro, iOS 26.1", EnvProduction, true, "", ""},
+				{"d2", "Front desk iPhone", "Front desk", "iPhone 12, iOS 25.4", EnvSandbox, false, "not seen for 9 days", ""},
+				{"d3", "Virtual phone", "Dev mode", "This browser", EnvSandbox, false, "", PhonePath("lindenhof")},
 			}})},
 		{"test-ring-empty", TestRing(TestRingPage{Shell: s.shell("Test ring", NavTest)})},
-		live("test-live-calling", TestLivePage{State: RingPushed, Headline: "Calling Ana’s iPhone…", Hops: s.callingHops(),
-			CanCancel: true}),
-		live("test-live-ringing", TestLivePage{State: RingRinging, Headline: "Ringing Ana’s iPhone…", Hops: s.liveHops(), CanCancel: true}),
+		live("test-live-calling", TestLivePage{State: RingPushed, Headline: "Calling Ana’s iPhone…", Hops: s.callingHops()}),
+		live("test-live-ringing", TestLivePage{State: RingRinging, Headline: "Ringing Ana’s iPhone…", Hops: s.liveHops()}),
 		live("test-live-answered", TestLivePage{State: RingAnswered, Headline: "The call was answered.",
-			Hops: append(s.doneHops(), Hop{Label: "The call is over", State: HopWaiting}), CanCancel: true}),
+			Hops: append(s.doneHops(), Hop{Label: "The call is over", State: HopWaiting})}),
 		live("test-live-missed", TestLivePage{State: RingMissed, Headline: "The phone rang and nobody answered",
 			Hops:    append(s.doneHops()[:5:5], Hop{Label: "A person picks up", State: HopFailed, Note: "Not reached in time."}),
 			Elapsed: "331 ms"}),

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Shell is what surrounds every page of the console.
@@ -17,6 +18,7 @@ type Shell struct {
 	User        string      // name of the person
 	Email       string      // of the person
 	Role        string      // "Owner", "Administrator", …
+	CanEdit     bool        // what changes something is offered; a viewer only reads
 	Environment Environment // what the tenant's credentials reach
 	Theme       Theme       // from the cookie
 	Flash       *Flash      // said once, after a change
@@ -204,13 +206,24 @@ func Percent(part, whole int) string {
 	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
 }
 
-// initials of a name, at most two, for avatars: of words, not of an ampersand between them.
+// initials of a name, for avatars: the first letter or digit of each of its first two words. What
+// has neither, such as an ampersand between them, is no word. phone.js does the same.
 func initials(name string) string {
 	var out []rune
 	for _, word := range strings.Fields(name) {
-		if first := []rune(word)[0]; len(out) < 2 && (unicode.IsLetter(first) || unicode.IsDigit(first)) {
+		at := strings.IndexFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		if at >= 0 && len(out) < 2 {
+			first, _ := utf8.DecodeRuneInString(word[at:])
 			out = append(out, first)
 		}
 	}
 	return strings.ToUpper(string(out))
+}
+
+// offer is e without its button for someone who may not use it.
+func (s Shell) offer(e Empty) Empty {
+	if !s.CanEdit {
+		e.Action = Button{}
+	}
+	return e
 }

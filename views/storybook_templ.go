@@ -750,7 +750,7 @@ func Storybook(p StorybookPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = testPhone(s).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = testPhone(TestLivePage{State: s, Tenant: "Lindenhof Dental", Caller: "Lindenhof reception"}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -373,7 +373,7 @@ func TestLiveFragments(t *testing.T) {
 	s := sampler{now: moment}
 	var b bytes.Buffer
 	if err := TestHops(TestLivePage{ID: sampleRing, State: RingAnswered, Device: "Ana’s iPhone", Hops: s.liveHops(),
-		CanCancel: true}).Render(context.Background(), &b); err != nil {
+		CanRing: true}).Render(context.Background(), &b); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.String(); !strings.HasPrefix(got, "<section") || !strings.Contains(got, `data-ring-state="answered"`) ||
@@ -392,6 +392,12 @@ func TestWords(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
 		if got := Count(n); got != want {
 			t.Errorf("Count(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for name, want := range map[string]string{"Harbor & Pine Realty": "HP", "Hart & Okafor": "HO", "ana": "A", "(Ana) “Zoë”": "AZ",
+		"& Co.": "C", "24 Hours": "2H", "é clair": "ÉC", "": "", "&": ""} {
+		if got := initials(name); got != want {
+			t.Errorf("initials(%q) = %q, want %q", name, got, want)
 		}
 	}
 	for _, c := range []struct {

@@ -56,6 +56,7 @@ type Board interface {
 // only.
 type DevPhone struct {
 	Slug       string // of its tenant
+	Device     tenants.DeviceID
 	Name       string
 	App        string // the name over the call
 	Token      string

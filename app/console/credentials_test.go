@@ -306,6 +306,9 @@ func TestOneVerdictOnEveryPage(t *testing.T) {
 		chosen[1] != string(fine) {
 		t.Errorf("the test ring chooses %v, not the phone that shows its calls", chosen)
 	}
+	form.Lacks("Open the phone")
+	h.waker.device = silent
+	w.Get("/rings/test").Has("Open the phone", `href="/phone/alpha"`)
 }
 
 func TestAVersionInTroubleIsNamed(t *testing.T) {

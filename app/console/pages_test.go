@@ -361,6 +361,9 @@ func TestDevModeOnly(t *testing.T) {
 	h.Browser().Get("/phone/alpha").Want(200).Has("crl_device_x", "/phone/alpha/events")
 	h.Browser().Get("/phone/none").Want(404)
 	b.Quick(b.Owner).Get("/overview").Has("Storybook")
+	b.Quick(b.Owner).Get("/phone").Leads("/phone/alpha")
+	c := h.bare("gamma", "Gamma")
+	c.Quick(c.Owner).Get("/phone").Want(404).Has("no virtual phone")
 	h.waker.ear <- []byte(`{"v":1}`)
 	h.Browser().Stream("/phone/alpha/events", func(event, data string) bool { return event == "push" && data == "{\"v\":1}\n" })
 	production := *h.k

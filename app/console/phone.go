@@ -4,6 +4,7 @@ import (
 	"carillon/app/page"
 
 	"context"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -15,21 +16,31 @@ import (
 // devPages serve the browser phone and the storybook of dev mode.
 type devPages struct{ *Console }
 
-// anyPhone leads to the virtual phone of the tenant that the visitor looks at, or to the first one.
+// anyPhone leads to the virtual phone of the tenant that the visitor looks at. A stranger gets the
+// first one.
 func (k devPages) anyPhone(ctx context.Context, c *fiber.Ctx) error {
 	all := k.Dev.Phones()
-	if len(all) == 0 {
-		return tenants.NoSuch("phone")
-	}
-	slug := all[0].Slug
 	if v, err := k.Visitor(ctx, c); err == nil {
-		for _, p := range all {
-			if p.Slug == v.Tenant.Slug {
-				slug = p.Slug
-			}
+		all = slices.DeleteFunc(all, func(p DevPhone) bool { return p.Slug != v.Tenant.Slug })
+	}
+	if len(all) == 0 {
+		return tenants.Refuse(tenants.Unknown, "no_virtual_phone",
+			"This organisation has no virtual phone. Those of the examples and of new trials have one.")
+	}
+	return c.Redirect(views.PhonePath(all[0].Slug), fiber.StatusSeeOther)
+}
+
+// phonePath is the page that plays a device; empty if none does.
+func (k *Console) phonePath(d tenants.DeviceID) string {
+	if k.Dev == nil {
+		return ""
+	}
+	for _, p := range k.Dev.Phones() {
+		if p.Device == d {
+			return views.PhonePath(p.Slug)
 		}
 	}
-	return c.Redirect(views.PhonePath(slug), fiber.StatusSeeOther)
+	return ""
 }
 
 // phoneOf finds a virtual phone by its tenant's slug.

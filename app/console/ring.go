@@ -172,7 +172,7 @@ func (k ringPages) fragment(ctx context.Context, v *page.Visitor, r *tenants.Rin
 	}
 	var html strings.Builder
 	if test {
-		err = views.TestHops(testLivePage(r, n, v)).Render(ctx, &html)
+		err = views.TestHops(k.testLivePage(r, n, v)).Render(ctx, &html)
 	} else {
 		err = views.RingFacts(ringPage(r, n, v)).Render(ctx, &html)
 	}

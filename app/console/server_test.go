@@ -62,10 +62,13 @@ func (a *apple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 }
 
 // waker is dev mode with one phone.
-type waker struct{ ear chan []byte }
+type waker struct {
+	ear    chan []byte
+	device tenants.DeviceID
+}
 
 func (w *waker) Phones() []DevPhone {
-	return []DevPhone{{Slug: "alpha", Name: "Front desk", App: "Alpha", Token: "aa", Credential: "crl_device_x"}}
+	return []DevPhone{{Slug: "alpha", Device: w.device, Name: "Front desk", App: "Alpha", Token: "aa", Credential: "crl_device_x"}}
 }
 
 func (w *waker) Listen(string) (<-chan []byte, func()) { return w.ear, func() {} }

@@ -3,6 +3,7 @@ package console
 import (
 	"carillon/app/page"
 
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ func (k ringPages) phonesToTest(ctx context.Context, v *page.Visitor, chosen ten
 		out[i] = views.TestDevice{
 			ID: string(d.ID), Name: deviceName(d), Person: orDash(d.Person),
 			Model:       orDash(joined(", ", d.Model, before("iOS ", d.OSVersion))),
-			Environment: envOf(d.Host()), Selected: d.ID == chosen,
+			Environment: envOf(d.Host()), Selected: d.ID == chosen, Page: k.phonePath(d.ID),
 		}
 		if status := judged.status(d, k.Now()); !status.OK() {
 			out[i].Warning = status.Title
@@ -143,19 +144,20 @@ func (k ringPages) testLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	if err != nil {
 		return err
 	}
-	p := testLivePage(r, n, v)
+	p := k.testLivePage(r, n, v)
 	if p.Shell, err = k.shell(ctx, c, v, at("Test ring to "+p.Device, views.NavTest, up("Test ring", views.PathTestRing))); err != nil {
 		return err
 	}
 	return web.Page(c, views.TestLive(p), fiber.StatusOK)
 }
 
-// testLivePage is a ring for the page that follows it, without the shell.
-func testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.TestLivePage {
+// testLivePage is a ring for the page that follows it, without the shell. The caller is the label
+// that the phone shows: the app gets it from the push, or asks for it where the industry lets no
+// push carry it. Without a label the phone shows the organisation.
+func (k *Console) testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.TestLivePage {
 	p := views.TestLivePage{
-		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r), CanCancel: !r.State.Terminal() &&
-			v.Role.May(),
-		Problem: problemOf(r),
+		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r),
+		Caller: cmp.Or(r.Caller, v.Tenant.Name), Tenant: v.Tenant.Name, CanRing: v.Role.May(), Problem: problemOf(r),
 	}
 	a := decisive(r)
 	if a == nil && len(r.Attempts) > 0 {
@@ -163,6 +165,7 @@ func testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.TestLivePage 
 	}
 	if a != nil {
 		p.Device, p.DeviceID, p.Hops = n.device(a.Device), string(a.Device), hopsOf(a, v.Zone)
+		p.Phone = k.phonePath(a.Device)
 		if d := n.devices[a.Device]; d.Model != "" {
 			p.Model = d.Model
 		}

@@ -110,6 +110,6 @@ func bring(ctx context.Context, s *store.Store, p tenants.Partner, b brought, no
 		Subscription: s.Plans().Trial(t.ID, "starter", at),
 		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: t.ID,
 			Terms: s.Plans().Affiliate, Refused: b.refused, CreatedAt: at},
-		Who: store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}},
+		Who: devMode(),
 	})
 }

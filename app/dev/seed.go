@@ -26,6 +26,16 @@ type Notes struct {
 	Email    string         `json:"email"`
 	Password string         `json:"password"`
 	Tenants  []SeededTenant `json:"tenants"`
+
+	file string
+}
+
+func (n Notes) save() error {
+	text, err := json.MarshalIndent(n, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(n.file, text, 0o600)
 }
 
 // SeededTenant is one tenant of dev mode.
@@ -69,7 +79,7 @@ func Seed(ctx context.Context, s *store.Store, creds *health.Credentials, dir st
 	file := filepath.Join(dir, notesFile)
 	switch text, err := os.ReadFile(file); {
 	case err == nil:
-		var n Notes
+		n := Notes{file: file}
 		if err := json.Unmarshal(text, &n); err != nil {
 			return n, fmt.Errorf("%s: %w", file, err)
 		}
@@ -81,11 +91,8 @@ func Seed(ctx context.Context, s *store.Store, creds *health.Credentials, dir st
 	if err != nil {
 		return n, fmt.Errorf("seed: %w", err)
 	}
-	text, err := json.MarshalIndent(n, "", "  ")
-	if err != nil {
-		return n, err
-	}
-	return n, os.WriteFile(file, text, 0o600)
+	n.file = file
+	return n, n.save()
 }
 
 // seeder fills an empty store.
@@ -122,17 +129,21 @@ func (s seeder) seed(ctx context.Context) (Notes, error) {
 	return n, partner(ctx, s.store, user, s.now())
 }
 
+// devMode is the author of what this package adds, in the audit log.
+func devMode() store.Who {
+	return store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}}
+}
+
 // build makes one tenant with everything that a ring needs.
 func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (SeededTenant, error) {
 	t := tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](s.now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.founded(),
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}}
-	if err := s.store.Tenants().Add(ctx, who, t); err != nil {
+	if err := s.store.Tenants().Add(ctx, devMode(), t); err != nil {
 		return SeededTenant{}, err
 	}
-	scope := s.store.For(t.ID).By(who)
+	scope := s.store.For(t.ID).By(devMode())
 	err := scope.Members().Add(ctx, tenants.Member{Tenant: t.ID, User: user.ID, Role: tenants.Owner, Email: user.Email,
 		Name: user.Name, CreatedAt: s.now()})
 	if err != nil {
@@ -147,7 +158,7 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 	if err := scope.SetTenant(ctx, t); err != nil {
 		return SeededTenant{}, err
 	}
-	credential, err := s.addCredential(ctx, t.ID, who, p, i)
+	credential, err := s.addCredential(ctx, t.ID, p, i)
 	if err != nil {
 		return SeededTenant{}, err
 	}
@@ -160,13 +171,13 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 		random: rand.New(rand.NewPCG(uint64(i), historyDays))}.write(ctx)
 }
 
-func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, who store.Who, p plan, i int) (tenants.CredentialID, error) {
+func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, p plan, i int) (tenants.CredentialID, error) {
 	team, keyID := fmt.Sprintf("DEVTEAM%03d", i+1), fmt.Sprintf("DEVKEY%04d", i+1)
 	_, file, err := apnstest.NewKey(team, keyID)
 	if err != nil {
 		return "", err
 	}
-	c, err := s.creds.Add(ctx, t, who, health.Upload{
+	c, err := s.creds.Add(ctx, t, devMode(), health.Upload{
 		Filename: "AuthKey_" + keyID + ".p8", File: file, Bundle: p.bundle, Team: team, KeyID: keyID, Environment: tenants.Auto,
 	})
 	return c.ID, err
@@ -185,11 +196,7 @@ func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tena
 		return h, nil, err
 	}
 	h.key = key.ID
-	page := tenants.Device{
-		Token: h.Token, Bundle: p.bundle, Environment: tenants.Production, Person: p.person, Name: p.phone + " (this browser)",
-		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,
-	}
-	stored, credential, err := s.addDevice(ctx, scope, page)
+	stored, credential, err := s.addPage(ctx, scope, p, h.Token, s.founded())
 	if err != nil {
 		return h, nil, err
 	}
@@ -199,7 +206,7 @@ func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tena
 			Token: token(), Bundle: p.bundle, Environment: tenants.Auto, Person: q.person, Name: q.name, Model: q.model,
 			OSVersion: q.os, AppVersion: q.app, TimeZone: "UTC",
 		}
-		stored, credential, err := s.addDevice(ctx, scope, d)
+		stored, credential, err := s.addDevice(ctx, scope, d, s.founded())
 		if err != nil {
 			return h, nil, err
 		}
@@ -209,9 +216,17 @@ func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tena
 	return h, phones, nil
 }
 
-func (s seeder) addDevice(ctx context.Context, scope *store.Scope, d tenants.Device) (tenants.Device, string, error) {
+// addPage adds the phone that a page plays.
+func (s seeder) addPage(ctx context.Context, scope *store.Scope, p plan, token string, since time.Time) (tenants.Device, string, error) {
+	return s.addDevice(ctx, scope, tenants.Device{
+		Token: token, Bundle: p.bundle, Environment: tenants.Production, Person: p.person, Name: p.phone + " (this browser)",
+		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,
+	}, since)
+}
+
+func (s seeder) addDevice(ctx context.Context, scope *store.Scope, d tenants.Device, since time.Time) (tenants.Device, string, error) {
 	d, now := d.Clean(), s.now()
-	d.ID, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now), s.founded(), s.founded(), now
+	d.ID, d.CreatedAt, d.RegisteredAt, d.SeenAt = tenants.NewID[tenants.DeviceID](now), since, since, now
 	secret := tenants.NewSecret(tenants.DevicePrefix)
 	stored, _, err := scope.Devices().Add(ctx, d, secret.Hash())
 	return stored, string(secret), err

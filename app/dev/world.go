@@ -45,9 +45,13 @@ type World struct {
 	phones *apnstest.Phones
 	stop   func()
 
-	mu    sync.Mutex // guards the rest
+	mu    sync.Mutex // guards pages and ears
 	pages []console.DevPhone
 	ears  map[string]map[chan []byte]struct{}
+
+	opening sync.Mutex // guards below: one tenant is added at a time, as the file of notes is written whole
+	seeder  seeder
+	notes   Notes
 }
 
 // NewWorld returns a world that passes accepted pushes to the listeners of their token.
@@ -71,7 +75,10 @@ func (w *World) Learn(c tenants.Credential, k *push.Key) {
 // Start teaches Apple every stored credential and sets the seeded phones going against the server
 // at url.
 func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credentials, n Notes, url string) error {
-	w.addPhonePages(n)
+	w.seeder, w.notes = seeder{s, keys, time.Now, false}, n
+	for _, h := range n.Tenants {
+		w.addPage(h)
+	}
 	all, err := s.Tenants().Credentials(ctx)
 	if err != nil {
 		return err
@@ -101,13 +108,33 @@ func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credenti
 	return nil
 }
 
-// addPhonePages lists the page that plays the phone of each tenant.
-func (w *World) addPhonePages(n Notes) {
+// addPage lists the page that plays the phone of a tenant.
+func (w *World) addPage(h SeededTenant) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, h := range n.Tenants {
-		w.pages = append(w.pages, console.DevPhone{Slug: h.Slug, Name: h.PhoneName, App: h.Name, Token: h.Token, Credential: h.Credential})
+	w.pages = append(w.pages, console.DevPhone{Slug: h.Slug, Device: h.Device, Name: h.PhoneName, App: h.Name, Token: h.Token,
+		Credential: h.Credential})
+}
+
+// Opened gives the tenant of a new trial what its first ring needs: a credential that the Apple of
+// this process knows, and a phone that a page plays.
+func (w *World) Opened(ctx context.Context, o store.Opening) error {
+	w.opening.Lock()
+	defer w.opening.Unlock()
+	t := o.Tenant
+	p := plan{bundle: "com.example." + t.Slug, phone: o.Owner.Name, person: "owner"}
+	if _, err := w.seeder.addCredential(ctx, t.ID, p, len(w.notes.Tenants)); err != nil {
+		return err
 	}
+	h := SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, Token: token()}
+	d, credential, err := w.seeder.addPage(ctx, w.seeder.store.For(t.ID).By(devMode()), p, h.Token, w.seeder.now())
+	if err != nil {
+		return err
+	}
+	h.Device, h.Credential = d.ID, credential
+	w.notes.Tenants = append(w.notes.Tenants, h)
+	w.addPage(h)
+	return w.notes.save()
 }
 
 // Phones lists the pages that play a phone.

@@ -21,6 +21,7 @@ import (
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/gateway"
+	"carillon/tenants/store"
 	"carillon/views"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Billing bool   // this server takes payments
 	Mail    Mailer // sends the links of trials and partners; nil = nobody can sign up
 	Parts   []Part // what the status page asks
+
+	Opened func(context.Context, store.Opening) error // called after a trial was opened; nil = nothing is
 
 	Voice      Voice                      // carries the demo's calls; nil = no demo
 	Agent      gateway.Agent              // speaks on them; required with Voice

@@ -118,11 +118,14 @@ func (s *trials) prove(ctx context.Context, c *fiber.Ctx, n tenants.Signup, p *v
 // openTrial opens it under a plain slug, or under one with a few letters more when that is taken.
 func (s *trials) openTrial(ctx context.Context, o store.Opening) error {
 	err := s.Store.SignUps().OpenTrial(ctx, o)
-	if tenants.KindOf(err) != tenants.Conflict {
-		return err
+	if tenants.KindOf(err) == tenants.Conflict {
+		o.Tenant.Slug += "-" + strings.ToLower(strings.NewReplacer("-", "x", "_", "y").Replace(page.NewToken()[:6]))
+		err = s.Store.SignUps().OpenTrial(ctx, o)
 	}
-	o.Tenant.Slug += "-" + strings.ToLower(strings.NewReplacer("-", "x", "_", "y").Replace(page.NewToken()[:6]))
-	return s.Store.SignUps().OpenTrial(ctx, o)
+	if err == nil && s.Opened != nil {
+		err = s.Opened(ctx, o)
+	}
+	return err
 }
 
 // opening is the tenant that a sign-up becomes.
