@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"carillon/tenants"
 )
 
@@ -24,7 +26,11 @@ func (r agentRow) noun() tenants.Agent {
 	}
 }
 
-func (r agentRow) cursor() cursor { return cursor{r.Created, r.ID} }
+// agentOrders: a tenant has at most tenants.CapAgents, so no index is needed to sort them.
+var agentOrders = orders[agentRow]{"created", map[Sort]order[agentRow]{
+	"created": by("created_at, id", func(r agentRow) []any { return []any{r.Created, r.ID} }),
+	"name":    byText("LOWER(name)", "id", func(r agentRow) []any { return []any{r.Name, r.ID} }),
+}}
 
 // Agents are the tenant's agents.
 type Agents struct{ *scope }
@@ -99,15 +105,22 @@ func (s Agents) Get(ctx context.Context, id tenants.AgentID) (tenants.Agent, err
 	return row.noun(), nil
 }
 
-// List lists agents, newest first.
-func (s Agents) List(ctx context.Context, q Page) ([]tenants.Agent, string, error) {
+func (s Agents) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "agents")
 	if q.Search != "" {
 		db = db.Where(`LOWER(name) LIKE ? ESCAPE '\'`, like("%", q.Search, "%"))
 	}
-	rows, next, err := page(db, q.After, q.Limit, agentRow.cursor)
+	return db
+}
+
+// List lists agents. They can be sorted by "created" and "name".
+func (s Agents) List(ctx context.Context, q Page) ([]tenants.Agent, string, error) {
+	rows, next, err := list(s.found(ctx, q), q, agentOrders)
 	return nouns(rows, agentRow.noun), next, err
 }
+
+// Total counts the agents that List finds.
+func (s Agents) Total(ctx context.Context, q Page) (Total, error) { return totalOf(s.found(ctx, q)) }
 
 // ByID finds agents by their ids in one statement. Ids that name none of the tenant's are left out.
 func (s Agents) ByID(ctx context.Context, ids []tenants.AgentID) (map[tenants.AgentID]tenants.Agent, error) {

@@ -2,10 +2,9 @@ package store
 
 import (
 	"context"
-	"encoding/base64"
-	"strconv"
-	"strings"
 	"time"
+
+	"gorm.io/gorm"
 
 	"carillon/tenants"
 )
@@ -99,13 +98,26 @@ type AlertQuery struct {
 	Kinds        []tenants.AlertKind // what Search means beside: these kinds
 	Targets      []string            // and these targets
 	Open, Closed bool                // neither = both
-	After        string
+	Sort         Sort                // "last", "first", "kind"
+	After, Upto  string
 	Limit        int
 }
 
-// Find lists alerts, the latest first, and where the next page begins.
-func (s Alerts) Find(ctx context.Context, q AlertQuery) ([]tenants.Alert, string, error) {
-	db := s.read(ctx, "alerts").Select(alertColumns)
+// At is the query for a page; its Search stays.
+func (q AlertQuery) At(p Page) AlertQuery {
+	q.Sort, q.After, q.Upto, q.Limit = p.Sort, p.After, p.Upto, p.Limit
+	return q
+}
+
+// alertOrders: alerts are few, one row for each problem.
+var alertOrders = orders[alertRow]{"last", map[Sort]order[alertRow]{
+	"last":  by("last_at, kind, target", func(r alertRow) []any { return []any{r.LastAt, r.Kind, r.Target} }),
+	"first": by("first_at, kind, target", func(r alertRow) []any { return []any{r.FirstAt, r.Kind, r.Target} }),
+	"kind":  by("kind, target", func(r alertRow) []any { return []any{r.Kind, r.Target} }),
+}}
+
+func (s Alerts) found(ctx context.Context, q AlertQuery) *gorm.DB {
+	db := s.read(ctx, "alerts")
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
 		db = db.Where(`(LOWER(detail) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\'`+
@@ -118,25 +130,19 @@ func (s Alerts) Find(ctx context.Context, q AlertQuery) ([]tenants.Alert, string
 	case q.Closed:
 		db = db.Where("resolved_at <> 0")
 	}
-	if q.After != "" {
-		c, err := parseAlertCursor(q.After)
-		if err != nil {
-			return nil, "", err
-		}
-		db = db.Where("(last_at, kind, target) < (?, ?, ?)", c.at, c.kind, c.target)
-	}
-	var rows []alertRow
-	n := limit(q.Limit)
-	if err := db.Order("last_at DESC, kind DESC, target DESC").Limit(n + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	next := ""
-	if len(rows) > n {
-		rows = rows[:n]
-		last := rows[n-1]
-		next = alertCursor{last.LastAt, last.Kind, last.Target}.String()
-	}
-	return nouns(rows, alertRow.noun), next, nil
+	return db
+}
+
+// Find lists alerts, the latest first unless they are sorted by another key.
+func (s Alerts) Find(ctx context.Context, q AlertQuery) ([]tenants.Alert, string, error) {
+	rows, next, err := list(s.found(ctx, q).Select(alertColumns), Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit},
+		alertOrders)
+	return nouns(rows, alertRow.noun), next, err
+}
+
+// Total counts the alerts that Find finds.
+func (s Alerts) Total(ctx context.Context, q AlertQuery) (Total, error) {
+	return totalOf(s.found(ctx, q))
 }
 
 func words(kinds []tenants.AlertKind) []string {
@@ -145,29 +151,6 @@ func words(kinds []tenants.AlertKind) []string {
 		out[i] = string(k)
 	}
 	return out
-}
-
-// alertCursor is the key of a page's last alert. It travels as opaque base64url.
-type alertCursor struct {
-	at           int64
-	kind, target string
-}
-
-func (c alertCursor) String() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.at, 10) + " " + c.kind + " " + c.target))
-}
-
-func parseAlertCursor(s string) (alertCursor, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	parts := strings.SplitN(string(raw), " ", 3)
-	if err != nil || len(parts) != 3 || !tenants.ValidText(string(raw), 0, 300) {
-		return alertCursor{}, badCursor()
-	}
-	at, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil {
-		return alertCursor{}, badCursor()
-	}
-	return alertCursor{at, parts[1], parts[2]}, nil
 }
 
 // Resolve closes an open alert.

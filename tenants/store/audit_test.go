@@ -3,6 +3,7 @@ package store_test
 import (
 	"database/sql"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,23 +55,63 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 		"an old span":          {store.AuditQuery{From: start.Add(10 * time.Second), To: start.Add(20 * time.Second)}, 10, 3},
 		"a span with no entry": {store.AuditQuery{From: start.Add(45_000 * time.Second)}, 0, 1},
 	} {
-		seen, pages := map[int64]bool{}, 0
-		for ask, more := x.ask, true; more; {
-			list, next, err := s.For(id).Audits().List(t.Context(), ask)
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			for _, a := range list {
-				if seen[a.Seq] {
-					t.Errorf("%s: entry %d twice", name, a.Seq)
+		for _, sort := range []store.Sort{"-created", "created"} {
+			ask := x.ask
+			ask.Sort = sort
+			walked, cursors := walkAudits(t, s.For(id), ask)
+			seen := map[int64]bool{}
+			for i, seq := range walked {
+				if seen[seq] || i > 0 && (seq > walked[i-1]) != (sort == "created") {
+					t.Errorf("%s by %s: entry %d twice or out of order", name, sort, seq)
 				}
-				seen[a.Seq] = true
+				seen[seq] = true
 			}
-			pages++
-			ask.After, more = next, next != ""
-		}
-		if len(seen) != x.rows || pages != x.pages {
-			t.Errorf("%s: %d entries on %d pages, want %d on %d", name, len(seen), pages, x.rows, x.pages)
+			if pages := len(cursors) + 1; len(walked) != x.rows || pages != x.pages && sort == "-created" || pages > x.pages+1 {
+				t.Errorf("%s by %s: %d entries on %d pages, want %d on %d", name, sort, len(walked), pages, x.rows, x.pages)
+			}
+			if len(cursors) == 0 {
+				continue
+			}
+			ask.Upto = cursors[len(cursors)-1]
+			back, _ := walkAudits(t, s.For(id), ask)
+			slices.Sort(back)
+			slices.Sort(walked)
+			for _, seq := range back {
+				if i, there := slices.BinarySearch(walked, seq); there {
+					walked = slices.Delete(walked, i, i+1)
+				} else {
+					t.Errorf("%s by %s: backwards gives %d, which is not there or was given", name, sort, seq)
+				}
+			}
+			last, _, err := s.For(id).Audits().List(t.Context(), store.AuditQuery{Search: ask.Search, Action: ask.Action, From: ask.From,
+				To: ask.To, Sort: sort, After: ask.Upto})
+			if err != nil || len(last) != len(walked) {
+				t.Errorf("%s by %s: backwards leaves %v, want the last page %v: %v", name, sort, walked, last, err)
+			}
 		}
 	}
+}
+
+// walkAudits gives every entry of a query, and the cursors between its pages.
+func walkAudits(t *testing.T, s *store.Scope, ask store.AuditQuery) (walked []int64, cursors []string) {
+	t.Helper()
+	for more := true; more; {
+		list, next, err := s.Audits().List(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list {
+			walked = append(walked, a.Seq)
+		}
+		if more = next != ""; !more {
+			break
+		}
+		cursors = append(cursors, next)
+		if ask.Upto != "" {
+			ask.Upto = next
+		} else {
+			ask.After = next
+		}
+	}
+	return walked, cursors
 }

@@ -127,9 +127,25 @@ type AuditQuery struct {
 	Search   string // actor's name or id, target, detail
 	Action   string // exact, or a noun with its dot: "device."
 	From, To time.Time
+	Sort     Sort // "created"
 	After    string
+	Upto     string
 	Limit    int
 }
+
+// At is the query for a page.
+func (q AuditQuery) At(p Page) AuditQuery {
+	q.Search, q.Sort, q.After, q.Upto, q.Limit = p.Search, p.Sort, p.After, p.Upto, p.Limit
+	return q
+}
+
+func (q AuditQuery) page() Page {
+	return Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}
+}
+
+var auditOrders = orders[auditRow]{"created", map[Sort]order[auditRow]{
+	"created": by("seq", func(r auditRow) []any { return []any{r.Seq} }),
+}}
 
 type auditRow struct {
 	TenantID  uuid
@@ -155,10 +171,33 @@ func (r auditRow) noun() tenants.Audit {
 	}
 }
 
-// List lists changes, newest first. A search, a span of time and the changes of rings are looked
-// for among the newest auditSpan entries behind the cursor: a page may have fewer rows than it
-// could, or none, and still lead to a next one.
+// List lists changes; they can be sorted by "created". A search, a span of time and the changes of
+// rings are looked for among the next auditSpan entries: a page may have fewer rows than it could,
+// or none, and still lead to a next one.
 func (s Audits) List(ctx context.Context, q AuditQuery) ([]tenants.Audit, string, error) {
+	r, err := auditOrders.reading(q.page())
+	if err != nil {
+		return nil, "", err
+	}
+	db := s.narrowed(ctx, q)
+	bound, err := s.part(ctx, q, r)
+	if err != nil {
+		return nil, "", err
+	}
+	if bound.low > 0 {
+		db = db.Where("seq >= ?", bound.low)
+	}
+	if bound.high > 0 {
+		db = db.Where("seq <= ?", bound.high)
+	}
+	rows, next, err := list(db, q.page(), auditOrders)
+	if err == nil && next == "" && bound.more {
+		next = r.cursor([]any{bound.next})
+	}
+	return nouns(rows, auditRow.noun), next, err
+}
+
+func (s Audits) narrowed(ctx context.Context, q AuditQuery) *gorm.DB {
 	db := s.read(ctx, "audits")
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
@@ -180,31 +219,24 @@ func (s Audits) List(ctx context.Context, q AuditQuery) ([]tenants.Audit, string
 	if q.Action != "" && !strings.HasPrefix(q.Action, "ring.") {
 		db = db.Where("action <> 'ring.place'") // true of each; it is what audits_rare asks for
 	}
-	db = between(db, "at", q.From, q.To)
-	if q.After != "" {
-		c, err := parseCursor(q.After)
-		if err != nil {
-			return nil, "", err
-		}
-		db = db.Where("seq < ?", c.at)
+	return between(db, "at", q.From, q.To)
+}
+
+// Total counts the changes that List finds. Of those that List looks for part by part nobody knows
+// how many there are: 0, and more.
+func (s Audits) Total(ctx context.Context, q AuditQuery) (Total, error) {
+	if q.inParts() {
+		return Total{More: true}, nil
 	}
-	bottom, more, err := s.part(ctx, q)
-	if err != nil {
-		return nil, "", err
+	if q.Action != "" {
+		return totalOf(s.narrowed(ctx, q))
 	}
-	if bottom > 0 {
-		db = db.Where("seq >= ?", bottom)
-	}
-	var rows []auditRow
-	n := limit(q.Limit)
-	if err := db.Order("seq DESC").Limit(n + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	rows, next := cut(rows, n, func(r auditRow) cursor { return cursor{at: r.Seq} })
-	if next == "" && more {
-		next = cursor{at: bottom}.String()
-	}
-	return nouns(rows, auditRow.noun), next, nil
+	n, err := s.lastSeq(ctx) // no entry is ever deleted
+	return Total{N: n}, err
+}
+
+func (s *scope) lastSeq(ctx context.Context) (int64, error) {
+	return one(s.reads().query(ctx, "SELECT COALESCE(MAX(seq), 0) FROM audits WHERE tenant_id = ?", uuid(s.id)))
 }
 
 // Removed gives the names that devices, agents and credentials had when they were removed, by id.
@@ -227,30 +259,100 @@ func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, e
 // index would cost every ring.
 const auditSpan = 12_000
 
-// part is the lowest seq that a page looks at, and whether there is more to look through below it.
-// Where an index leads to the rows it looks at all: 0.
-func (s *scope) part(ctx context.Context, q AuditQuery) (bottom int64, more bool, err error) {
-	few := q.Action != "" && !strings.HasPrefix(q.Action, "ring.")
-	if few || q.Search == "" && q.Action == "" && q.From.IsZero() && q.To.IsZero() {
-		return 0, false, nil
+// inParts reports that no index leads to the entries.
+func (q AuditQuery) inParts() bool {
+	rare := q.Action != "" && !strings.HasPrefix(q.Action, "ring.")
+	return !rare && (q.Search != "" || q.Action != "" || !q.From.IsZero() || !q.To.IsZero())
+}
+
+// auditPart is the entries that a page looks through: from the seq low to high, where 0 is open.
+// more says that there is more to look through behind them, and next is the seq in the cursor that
+// leads there.
+type auditPart struct {
+	low, high int64
+	more      bool
+	next      int64
+}
+
+func (s *scope) part(ctx context.Context, q AuditQuery, r reading[auditRow]) (auditPart, error) {
+	if !q.inParts() {
+		return auditPart{}, nil
 	}
-	top, err := one(s.reads().query(ctx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM audits WHERE tenant_id = ?", uuid(s.id)))
+	last, err := s.lastSeq(ctx)
 	if err != nil {
-		return 0, false, err
+		return auditPart{}, err
 	}
-	if q.After != "" {
-		c, err := parseCursor(q.After)
-		if err != nil {
-			return 0, false, err
+	from, err := s.partFrom(ctx, q, r, last)
+	if err != nil {
+		return auditPart{}, err
+	}
+	if r.up {
+		p := auditPart{low: from, high: from + auditSpan - 1}
+		if p.high >= last {
+			p.high = 0
+			return p, nil
 		}
-		top = min(top, c.at)
+		at, err := s.auditAt(ctx, p.high)
+		p.more = q.To.IsZero() || at <= micros(q.To.Add(clocksDiffer))
+		p.next = p.high
+		if r.back { // the cursor's own row is on the next page
+			p.next++
+		}
+		return p, err
 	}
-	bottom = top - auditSpan
-	if bottom <= 1 {
-		return 0, false, nil
+	p := auditPart{low: from - auditSpan + 1, high: from}
+	if p.low <= 1 {
+		p.low = 0
+		return p, nil
 	}
-	at, err := one(s.reads().query(ctx, "SELECT at FROM audits WHERE tenant_id = ? AND seq = ?", uuid(s.id), bottom))
-	return bottom, at >= micros(q.From.Add(-clocksDiffer)), err
+	at, err := s.auditAt(ctx, p.low)
+	p.more = at >= micros(q.From.Add(-clocksDiffer))
+	p.next = p.low
+	if r.back {
+		p.next--
+	}
+	return p, err
+}
+
+// partFrom is the first seq that a page looks at.
+func (s *scope) partFrom(ctx context.Context, q AuditQuery, r reading[auditRow], last int64) (int64, error) {
+	switch at := q.After + q.Upto; {
+	case at != "":
+		values, err := r.parse(at)
+		if err != nil {
+			return 0, err
+		}
+		seq := values[0].(int64)
+		if !r.back && r.up {
+			seq++
+		} else if !r.back {
+			seq--
+		}
+		return max(0, min(seq, last)), nil
+	case !r.up:
+		return last, nil
+	case q.From.IsZero():
+		return 1, nil
+	}
+	// The first entry of the span of time, by halving.
+	low, high := int64(1), last+1
+	for low < high {
+		middle := (low + high) / 2
+		at, err := s.auditAt(ctx, middle)
+		if err != nil {
+			return 0, err
+		}
+		if at < micros(q.From.Add(-clocksDiffer)) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+func (s *scope) auditAt(ctx context.Context, seq int64) (int64, error) {
+	return one(s.reads().query(ctx, "SELECT at FROM audits WHERE tenant_id = ? AND seq = ?", uuid(s.id), seq))
 }
 
 // clocksDiffer is how far the clocks of nodes may be apart: seqs follow the times of entries no

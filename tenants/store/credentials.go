@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"carillon/tenants"
 )
 
@@ -57,7 +59,13 @@ func (r credentialRow) noun() tenants.Credential {
 	}
 }
 
-func (r credentialRow) cursor() cursor { return cursor{r.Created, r.ID} }
+// credentialOrders: a tenant has at most tenants.CapCredentials, so no index is needed.
+var credentialOrders = orders[credentialRow]{"created", map[Sort]order[credentialRow]{
+	"created": by("created_at, id", func(r credentialRow) []any { return []any{r.Created, r.ID} }),
+	"app":     byText("LOWER(bundle)", "id", func(r credentialRow) []any { return []any{r.Bundle, r.ID} }),
+	"state":   by("state, id", func(r credentialRow) []any { return []any{r.State, r.ID} }),
+	"used":    by("last_used_at, id", func(r credentialRow) []any { return []any{r.LastUsedAt, r.ID} }),
+}}
 
 // sealedAs is the associated data of a credential's secret: a blob that is copied to another row
 // does not open.
@@ -111,15 +119,24 @@ func (s *scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 	return err
 }
 
-// List lists credentials, newest first.
-func (s Credentials) List(ctx context.Context, q Page) ([]tenants.Credential, string, error) {
-	db := s.read(ctx, "credentials").Select(credentialColumns)
+func (s Credentials) found(ctx context.Context, q Page) *gorm.DB {
+	db := s.read(ctx, "credentials")
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
 		db = db.Where(`(LOWER(bundle) LIKE ? ESCAPE '\' OR LOWER(team) LIKE ? ESCAPE '\' OR LOWER(key_id) LIKE ? ESCAPE '\')`, p, p, p)
 	}
-	rows, next, err := page(db, q.After, q.Limit, credentialRow.cursor)
+	return db
+}
+
+// List lists credentials. They can be sorted by "created", "app", "state" and "used".
+func (s Credentials) List(ctx context.Context, q Page) ([]tenants.Credential, string, error) {
+	rows, next, err := list(s.found(ctx, q).Select(credentialColumns), q, credentialOrders)
 	return nouns(rows, credentialRow.noun), next, err
+}
+
+// Total counts the credentials that List finds.
+func (s Credentials) Total(ctx context.Context, q Page) (Total, error) {
+	return totalOf(s.found(ctx, q))
 }
 
 // Get is one credential.

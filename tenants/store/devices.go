@@ -62,7 +62,16 @@ func (r deviceRow) noun() tenants.Device {
 	}
 }
 
-func (r deviceRow) cursor() cursor { return cursor{r.Created, r.ID} }
+// title is what a person calls the device; see tenants.Device.Title and the column title_low.
+func (r deviceRow) title() string { return cmp.Or(r.Name, r.Person, r.Model) }
+
+// deviceOrders: devices_created and devices_title are the indexes. When a device was last seen
+// changes too often for one; its order sorts all devices of the tenant.
+var deviceOrders = orders[deviceRow]{"created", map[Sort]order[deviceRow]{
+	"created": by("created_at, id", func(r deviceRow) []any { return []any{r.Created, r.ID} }),
+	"name":    byText("title_low", "id", func(r deviceRow) []any { return []any{r.title(), r.ID} }),
+	"seen":    by("seen_at, id", func(r deviceRow) []any { return []any{r.SeenAt, r.ID} }),
+}}
 
 // DeviceQuery asks for a page of devices.
 type DeviceQuery struct {
@@ -70,8 +79,16 @@ type DeviceQuery struct {
 	Bundle string
 	State  tenants.DeviceState
 	Search string // name, person, model, or the beginning of the id or the token
+	Sort   Sort   // "created", "name", "seen"
 	After  string
+	Upto   string
 	Limit  int
+}
+
+// At is the query for a page.
+func (q DeviceQuery) At(p Page) DeviceQuery {
+	q.Search, q.Sort, q.After, q.Upto, q.Limit = p.Search, p.Sort, p.After, p.Upto, p.Limit
+	return q
 }
 
 // Devices are the tenant's phones.
@@ -80,8 +97,7 @@ type Devices struct{ *scope }
 // Devices returns the tenant's Devices.
 func (s *Scope) Devices() Devices { return Devices{&s.scope} }
 
-// List lists devices, newest first.
-func (s Devices) List(ctx context.Context, q DeviceQuery) ([]tenants.Device, string, error) {
+func (s Devices) found(ctx context.Context, q DeviceQuery) *gorm.DB {
 	db := s.read(ctx, "devices")
 	for column, want := range map[string]string{"person": q.Person, "bundle": q.Bundle, "state": string(q.State)} {
 		if want != "" {
@@ -98,8 +114,18 @@ func (s Devices) List(ctx context.Context, q DeviceQuery) ([]tenants.Device, str
 		}
 		db = db.Where(found)
 	}
-	rows, next, err := page(db, q.After, q.Limit, deviceRow.cursor)
+	return db
+}
+
+// List lists devices. They can be sorted by "created", "name" and "seen".
+func (s Devices) List(ctx context.Context, q DeviceQuery) ([]tenants.Device, string, error) {
+	rows, next, err := list(s.found(ctx, q), Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}, deviceOrders)
 	return nouns(rows, deviceRow.noun), next, err
+}
+
+// Total counts the devices that List finds.
+func (s Devices) Total(ctx context.Context, q DeviceQuery) (Total, error) {
+	return totalOf(s.found(ctx, q))
 }
 
 // Get is one device.

@@ -123,14 +123,18 @@ func (d dialect) likes(column string) string {
 	return "LOWER(" + column + `) LIKE ? ESCAPE '\'`
 }
 
-// collected orders by a column of ids, newest first, and goes before a list's own order where few
-// rows are found by another index: no index gives it, so the planner collects and sorts them
-// instead of walking through every row in the list's order.
-func (d dialect) collected(column string) string {
-	if d == lite {
-		return "+" + column + " DESC"
+// collected orders by a column of ids, and goes before a list's own order where few rows are found
+// by another index: no index gives it, so the planner collects and sorts them instead of walking
+// through every row in the list's order.
+func (d dialect) collected(column string, up bool) string {
+	way := " DESC"
+	if up {
+		way = ""
 	}
-	return "CAST(" + column + " AS TEXT) DESC"
+	if d == lite {
+		return "+" + column + way
+	}
+	return "CAST(" + column + " AS TEXT)" + way
 }
 
 // lower is a column of rings in lower case, as its index has it. PostgreSQL stores it, because its

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"carillon/tenants"
 )
 
@@ -35,7 +37,11 @@ func (r keyRow) noun() tenants.Key {
 	return k
 }
 
-func (r keyRow) cursor() cursor { return cursor{r.Created, r.ID} }
+var keyOrders = orders[keyRow]{"created", map[Sort]order[keyRow]{
+	"created": by("created_at, id", func(r keyRow) []any { return []any{r.Created, r.ID} }),
+	"name":    byText("LOWER(name)", "id", func(r keyRow) []any { return []any{r.Name, r.ID} }),
+	"used":    by("last_used_at, id", func(r keyRow) []any { return []any{r.LastUsedAt, r.ID} }),
+}}
 
 // Keys are the tenant's API keys.
 type Keys struct{ *scope }
@@ -95,15 +101,22 @@ func (s Keys) Get(ctx context.Context, id tenants.KeyID) (tenants.Key, error) {
 	return row.noun(), nil
 }
 
-// List lists keys, newest first, revoked ones among them.
-func (s Keys) List(ctx context.Context, q Page) ([]tenants.Key, string, error) {
+func (s Keys) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "keys")
 	if q.Search != "" {
 		db = db.Where(`(LOWER(name) LIKE ? ESCAPE '\' OR last4 = ?)`, like("%", q.Search, "%"), q.Search)
 	}
-	rows, next, err := page(db, q.After, q.Limit, keyRow.cursor)
+	return db
+}
+
+// List lists keys, revoked ones among them. They can be sorted by "created", "name" and "used".
+func (s Keys) List(ctx context.Context, q Page) ([]tenants.Key, string, error) {
+	rows, next, err := list(s.found(ctx, q), q, keyOrders)
 	return nouns(rows, keyRow.noun), next, err
 }
+
+// Total counts the keys that List finds.
+func (s Keys) Total(ctx context.Context, q Page) (Total, error) { return totalOf(s.found(ctx, q)) }
 
 // grain is how exactly the store remembers when something was last used.
 const grain = time.Minute

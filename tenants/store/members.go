@@ -43,28 +43,30 @@ type Members struct{ *scope }
 // Members returns the tenant's Members.
 func (s *Scope) Members() Members { return Members{&s.scope} }
 
-// List lists the tenant's people, newest first.
-func (s Members) List(ctx context.Context, q Page) ([]tenants.Member, string, error) {
+// memberOrders: a plan bounds the people of a tenant, so no index is needed to sort them.
+var memberOrders = orders[personRow]{"created", map[Sort]order[personRow]{
+	"created": by("members.created_at, members.user_id", func(r personRow) []any { return []any{r.Row.Created, r.Row.UserID} }),
+	"name":    byText("LOWER(users.name)", "members.user_id", func(r personRow) []any { return []any{r.Name, r.Row.UserID} }),
+	"role":    by("members.role, members.user_id", func(r personRow) []any { return []any{r.Row.Role, r.Row.UserID} }),
+}}
+
+func (s Members) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.people(s.reads().gorm(ctx))
 	if q.Search != "" {
 		p := like("%", q.Search, "%")
 		db = db.Where(`(LOWER(users.email) LIKE ? ESCAPE '\' OR LOWER(users.name) LIKE ? ESCAPE '\')`, p, p)
 	}
-	if q.After != "" {
-		c, err := parseCursor(q.After)
-		if err != nil {
-			return nil, "", err
-		}
-		db = db.Where("(members.created_at, members.user_id) < (?, ?)", c.at, c.id)
-	}
-	var rows []personRow
-	n := limit(q.Limit)
-	if err := db.Order("members.created_at DESC, members.user_id DESC").Limit(n + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	rows, next := cut(rows, n, func(r personRow) cursor { return cursor{r.Row.Created, r.Row.UserID} })
-	return nouns(rows, personRow.noun), next, nil
+	return db
 }
+
+// List lists the tenant's people. They can be sorted by "created", "name" and "role".
+func (s Members) List(ctx context.Context, q Page) ([]tenants.Member, string, error) {
+	rows, next, err := list(s.found(ctx, q), q, memberOrders)
+	return nouns(rows, personRow.noun), next, err
+}
+
+// Total counts the people that List finds.
+func (s Members) Total(ctx context.Context, q Page) (Total, error) { return totalOf(s.found(ctx, q)) }
 
 // Get is one of the tenant's people.
 func (s Members) Get(ctx context.Context, user tenants.UserID) (tenants.Member, error) {

@@ -245,11 +245,25 @@ type RingQuery struct {
 	Device   tenants.DeviceID // rung for it, whether asked for or as one of a person's
 	Person   string
 	Agent    tenants.AgentID
-	Search   string    // beginning of the ring's id, reference or person, or part of the name of a device
+	Search   string    // beginning of the ring's id, reference, person or caller, or part of the name of a device
 	From, To time.Time // placed in [From, To)
+	Sort     Sort      // "created"
 	After    string
+	Upto     string
 	Limit    int
 }
+
+// At is the query for a page.
+func (q RingQuery) At(p Page) RingQuery {
+	q.Search, q.Sort, q.After, q.Upto, q.Limit = p.Search, p.Sort, p.After, p.Upto, p.Limit
+	return q
+}
+
+// ringOrders: an id of a ring is as old as its ring. The rings of a tenant are too many to be
+// sorted by anything else.
+var ringOrders = orders[ringRow]{"created", map[Sort]order[ringRow]{
+	"created": by("id", func(r ringRow) []any { return []any{r.ID} }),
+}}
 
 // oftenRung is from when on it costs less to look through all rings for those of a device than to
 // collect the device's and sort them.

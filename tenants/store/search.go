@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"unicode"
 
 	"gorm.io/gorm"
 )
@@ -11,12 +12,13 @@ import (
 // the rings from the newest finds a page of hits sooner.
 const searchMost = 5000
 
-// search narrows rings to those whose id, reference or person begins with text, or that rang a
-// device with text in its name. text is in lower case.
-func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB, error) {
+// search narrows rings to those whose id, reference, person or caller begins with text, or that
+// rang a device with text in its name. text is in lower case. few says that an index leads to the
+// hits.
+func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.DB, few bool, err error) {
 	tenant := uuid(s.id)
 	name := like("%", text, "%")
-	// The four ways to a ring, each by an index.
+	// The ways to a ring, each by an index.
 	type way struct {
 		query string
 		args  []any
@@ -24,6 +26,7 @@ func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 	ways := []way{
 		{"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND " + s.begins("reference"), []any{tenant, text, beyond(text)}},
 		{"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND " + s.begins("to_person"), []any{tenant, text, beyond(text)}},
+		{"SELECT id FROM rings WHERE tenant_id = ? AND caller <> '' AND " + s.begins("caller"), []any{tenant, text, beyond(text)}},
 		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) " +
 			"LIKE " +
 			"? ESCAPE '\\')",
@@ -43,19 +46,20 @@ func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (*gorm.DB,
 		append(args[:len(args):len(args)], searchMost)...)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 	if err != nil {
-		return nil, translate(err)
+		return nil, false, translate(err)
 	}
 	if n[0] < searchMost {
-		return db.Where("id IN ("+all+")", args...).Order(s.s.db.dialect.collected("id")), nil
+		return db.Where("id IN ("+all+")", args...), true, nil
 	}
 	begin := like("", text, "%")
 	found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(to_person) LIKE ? ESCAPE '\'`+
-		` OR EXISTS (SELECT 1 FROM attempts a JOIN devices d ON d.tenant_id = a.tenant_id AND d.id = a.device_id`+
-		` WHERE a.tenant_id = ? AND a.ring_id = rings.id AND LOWER(d.name) LIKE ? ESCAPE '\'))`, begin, begin, tenant, name)
+		` OR LOWER(caller) LIKE ? ESCAPE '\' OR EXISTS (SELECT 1 FROM attempts a`+
+		` JOIN devices d ON d.tenant_id = a.tenant_id AND d.id = a.device_id`+
+		` WHERE a.tenant_id = ? AND a.ring_id = rings.id AND LOWER(d.name) LIKE ? ESCAPE '\'))`, begin, begin, begin, tenant, name)
 	if id {
 		found = found.Or("id BETWEEN ? AND ?", low, high)
 	}
-	return db.Where(found), nil
+	return db.Where(found), false, nil
 }
 
 // begins is a range of a column in lower case, as its index has it: byte by byte on both databases.
@@ -64,6 +68,5 @@ func (s *scope) begins(column string) string {
 	return lower + " >= ? AND " + lower + " < ?"
 }
 
-// beyond is the end of the range of what begins with text: no reference or person has a byte as
-// high.
-func beyond(text string) string { return text + "~" }
+// beyond is the end of the range of what begins with text: no character is higher.
+func beyond(text string) string { return text + string(unicode.MaxRune) }

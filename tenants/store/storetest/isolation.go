@@ -156,9 +156,29 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Analytics.Reasons", reasons, err)
 	ringing, err := s.Rings().Live(ctx, p.device.ID)
 	put("Rings.Live", ringing, err)
+	for name, total := range totals(ctx, s) {
+		t, err := total(store.Page{})
+		put(name, make([]struct{}, t.N), err)
+	}
 	reach, err := s.Devices().CountByEnvironment(ctx, p.device.Bundle)
 	put("Devices.CountByEnvironment", reach, err)
 	return m, failed
+}
+
+// totals count the lists of the tenant; of the audits those of devices.
+func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (store.Total, error) {
+	return map[string]func(store.Page) (store.Total, error){
+		"Agents.Total":      func(p store.Page) (store.Total, error) { return s.Agents().Total(ctx, p) },
+		"Keys.Total":        func(p store.Page) (store.Total, error) { return s.Keys().Total(ctx, p) },
+		"Credentials.Total": func(p store.Page) (store.Total, error) { return s.Credentials().Total(ctx, p) },
+		"Devices.Total":     func(p store.Page) (store.Total, error) { return s.Devices().Total(ctx, store.DeviceQuery{}.At(p)) },
+		"Rings.Total":       func(p store.Page) (store.Total, error) { return s.Rings().Total(ctx, store.RingQuery{}.At(p)) },
+		"Members.Total":     func(p store.Page) (store.Total, error) { return s.Members().Total(ctx, p) },
+		"Alerts.Total":      func(p store.Page) (store.Total, error) { return s.Alerts().Total(ctx, store.AlertQuery{}.At(p)) },
+		"Audits.Total": func(p store.Page) (store.Total, error) {
+			return s.Audits().Total(ctx, store.AuditQuery{Action: "device."}.At(p))
+		},
+	}
 }
 
 // apart are the methods with nothing of another tenant to ask for; each says why.

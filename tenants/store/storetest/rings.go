@@ -289,7 +289,9 @@ func testRings(b *bench) {
 		"from":           {store.RingQuery{From: start.Add(time.Second)}, []*tenants.Ring{last, person}},
 		"to":             {store.RingQuery{To: start.Add(time.Second)}, []*tenants.Ring{first}},
 		"id":             {store.RingQuery{Search: string(last.ID[:30])}, []*tenants.Ring{last}},
-		"a caller":       {store.RingQuery{Search: "o'hara"}, nil}, // agents are filtered by, not searched
+		"a caller":       {store.RingQuery{Search: "SALON a"}, []*tenants.Ring{last, first}},
+		"not a caller":   {store.RingQuery{Search: "anna"}, nil}, // the beginning counts
+		"oldest first":   {store.RingQuery{Device: d.ID, Sort: "created"}, []*tenants.Ring{first, person}},
 		"reference":      {store.RingQuery{Search: "LEAD_"}, []*tenants.Ring{person}},
 		"device's name":  {store.RingQuery{Search: d.Name}, []*tenants.Ring{person, first}},
 		"a sign of LIKE": {store.RingQuery{Search: "lead%"}, nil},
@@ -298,6 +300,9 @@ func testRings(b *bench) {
 		got, next, err := s.Rings().List(ctx, c.q)
 		b.must(err)
 		equal(b, next, "", name+": next")
+		total, err := s.Rings().Total(ctx, c.q)
+		b.must(err)
+		equal(b, total, store.Total{N: int64(len(c.want))}, name+": total")
 		if len(got) != len(c.want) {
 			b.Errorf("%s: %d rings, want %d", name, len(got), len(c.want))
 			continue
