@@ -19,29 +19,50 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// opus is the only codec we answer with (RFC 7587).
-func opus() webrtc.RTPCodecCapability {
+// eventName is the name of key presses in SDP (RFC 4733).
+const eventName = "telephone-event"
+
+// eventParameters are the keys that we take: 0 to 9, *, # and A to D (RFC 4733 3.2).
+const eventParameters = "0-15"
+
+// capability returns c as Pion describes a codec. The parameters are those of our reduced offers,
+// so that Pion finds both to be the same.
+func (c Codec) capability() webrtc.RTPCodecCapability {
 	return webrtc.RTPCodecCapability{
-		MimeType: webrtc.MimeTypeOpus, ClockRate: Clock, Channels: 2,
-		SDPFmtpLine: "minptime=10;useinbandfec=1",
+		MimeType: "audio/" + c.Name(), ClockRate: c.ClockRate(), Channels: codecs[c].channels, SDPFmtpLine: codecs[c].parameters,
 	}
 }
 
-// newAPI builds the factory of all connections. It does not change afterwards.
-func newAPI(cfg Config, p *port, r reach, logs logging.LoggerFactory) (*webrtc.API, error) {
+// newAPIs builds the factory of all connections of each codec. They do not change afterwards.
+func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [numCodecs]*webrtc.API, err error) {
+	engine, err := settings(cfg, p, r, logs)
+	if err != nil {
+		return apis, err
+	}
+	for c := range numCodecs {
+		if apis[c], err = newAPI(c, engine); err != nil {
+			return apis, err
+		}
+	}
+	return apis, nil
+}
+
+func newAPI(c Codec, engine webrtc.SettingEngine) (*webrtc.API, error) {
 	var media webrtc.MediaEngine
-	codec := webrtc.RTPCodecParameters{RTPCodecCapability: opus(), PayloadType: 111}
-	if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
-		return nil, fmt.Errorf("opus: %w", err)
+	for _, codec := range []webrtc.RTPCodecParameters{
+		{RTPCodecCapability: c.capability(), PayloadType: 96}, // an answer has the payload types of its offer
+		{RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: "audio/" + eventName, ClockRate: c.ClockRate(), SDPFmtpLine: eventParameters,
+		}, PayloadType: 97},
+	} {
+		if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, fmt.Errorf("%s: %w", codec.MimeType, err)
+		}
 	}
 	// RTCP reports only: resending and congestion feedback are for video and cost time per packet.
 	var interceptors interceptor.Registry
 	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
 		return nil, fmt.Errorf("rtcp reports: %w", err)
-	}
-	engine, err := settings(cfg, p, r, logs)
-	if err != nil {
-		return nil, err
 	}
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(&media), webrtc.WithInterceptorRegistry(&interceptors), webrtc.WithSettingEngine(engine),

@@ -2,10 +2,11 @@ package gateway
 
 import (
 	"bytes"
-	_ "embed" // for bells.ogg
+	_ "embed" // for the recordings
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/pion/webrtc/v4/pkg/media/oggreader"
@@ -15,15 +16,34 @@ import (
 //go:generate -command encode opusenc --quiet --bitrate 64 --framesize 20 --max-delay 20
 //go:generate encode --padding 0 --discard-comments bells/bells.wav bells.ogg
 //go:generate rm bells/bells.wav
+//go:generate sh -c "opusdec --quiet --rate 8000 bells.ogg - | go run bells/pcmu.go > bells.pcmu"
 
 // bellsOgg is the tune of bells/synth.go: one 20 ms Opus packet in a page.
 //
 //go:embed bells.ogg
 var bellsOgg []byte
 
-// Bells returns the greeting sound as 20 ms Opus packets. Each call reads the recording again, so
-// callers keep the result. They must not change it.
-func Bells() ([][]byte, error) { return readFrames("bells", bellsOgg) }
+// bellsPCMU is the same in PCMU, without a header.
+//
+//go:embed bells.pcmu
+var bellsPCMU []byte
+
+// Bells returns the greeting sound as 20 ms packets of the codec, or nothing for G722. Each call
+// reads the recording again, so callers keep the result. They must not change it.
+func Bells(c Codec) ([][]byte, error) { return readRecording("bells", c, bellsOgg, bellsPCMU) }
+
+// readRecording returns the packets of a recording in a codec.
+func readRecording(name string, c Codec, ogg, pcmu []byte) ([][]byte, error) {
+	switch c {
+	case Opus:
+		return readFrames(name, ogg)
+	case PCMU:
+		return slices.Collect(slices.Chunk(pcmu, int(c.FrameTicks()))), nil
+	case PCMA:
+		return aLawOf(slices.Collect(slices.Chunk(pcmu, int(c.FrameTicks())))), nil
+	}
+	return nil, nil
+}
 
 // readFrames returns the Opus packets of a recording that has one in a page.
 func readFrames(name string, ogg []byte) ([][]byte, error) {

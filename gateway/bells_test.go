@@ -7,7 +7,7 @@ import (
 
 func TestBellsAreTwentyMillisecondMonoFrames(t *testing.T) {
 	t.Parallel()
-	frames, err := Bells()
+	frames, err := Bells(Opus)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ const agentGrace = 5 * time.Second
 type call struct {
 	g         *Gateway
 	id, leg   string
+	codec     Codec
 	agent     Agent
 	on        func(Event)
 	since     time.Time
@@ -48,9 +49,10 @@ type call struct {
 	closing sync.WaitGroup // replaced legs that are closing
 }
 
-func newCall(g *Gateway, o Offer) *call {
+func newCall(g *Gateway, o Offer, codec Codec) *call {
 	return &call{
-		g: g, id: o.Call, leg: o.Leg, agent: o.Agent, on: o.On, since: g.cfg.Now(), line: newLine(g.cfg.Now),
+		g: g, id: o.Call, leg: o.Leg, codec: codec, agent: o.Agent, on: o.On,
+		since: g.cfg.Now(), line: newLine(codec, g.cfg.Now),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), agentDone: make(chan struct{}),
 	}
 }

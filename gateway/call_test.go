@@ -135,8 +135,8 @@ func TestEveryEndReasonHasASentence(t *testing.T) {
 func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	t.Parallel()
 	g := testGateway(t)
-	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: silentAgent{}, On: func(Event) {}})
-	o, err := readOffer(browser, reach{})
+	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: silentAgent{}, On: func(Event) {}}, Opus)
+	o, err := readOpus(browser, reach{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +169,8 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 func TestReplacedLegIsClosed(t *testing.T) {
 	t.Parallel()
 	g := testGateway(t)
-	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: silentAgent{}, On: func(Event) {}})
-	o, err := readOffer(browser, reach{})
+	c := newCall(g, Offer{Call: "ring", Leg: "phone", Agent: silentAgent{}, On: func(Event) {}}, Opus)
+	o, err := readOpus(browser, reach{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,6 +246,8 @@ func TestCancelledAnswerLeavesNothing(t *testing.T) {
 
 // blockingAgent is an agent that ignores its context and returns when the channel is closed.
 type blockingAgent chan struct{}
+
+func (s blockingAgent) Codecs() []Codec { return []Codec{Opus} }
 
 func (s blockingAgent) Converse(context.Context, Line) error { <-s; return nil }
 

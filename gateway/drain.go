@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	_ "embed" // for notice.ogg
+	_ "embed" // for the recordings
 	"time"
 )
 
@@ -11,17 +11,34 @@ import (
 //go:generate -command encode opusenc --quiet --bitrate 32 --framesize 20 --max-delay 20
 //go:generate encode --padding 0 --discard-comments notice.wav notice.ogg
 //go:generate rm notice.wav
+//go:generate sh -c "opusdec --quiet --rate 8000 notice.ogg - | go run bells/pcmu.go > notice.pcmu"
 
 // noticeOgg tells the person on a call that it is about to end: one 20 ms Opus packet in a page.
 //
 //go:embed notice.ogg
 var noticeOgg []byte
 
+// noticePCMU is the same in PCMU, without a header.
+//
+//go:embed notice.pcmu
+var noticePCMU []byte
+
+// readNotices returns the notice in every codec that it exists in.
+func readNotices() (notices [numCodecs][][]byte, err error) {
+	for c := range numCodecs {
+		if notices[c], err = readRecording("notice", c, noticeOgg, noticePCMU); err != nil {
+			return notices, err
+		}
+	}
+	return notices, nil
+}
+
 // noticeSource marks the packets of the notice on a line.
 const noticeSource = 1<<32 - 1
 
 // Drain refuses new calls and waits for the running ones to end. Shortly before the deadline of ctx
-// the persons on the remaining calls hear a notice instead of their agents. When ctx ends, Drain
+// the persons on the remaining calls hear a notice instead of their agents, except on calls in
+// G722. When ctx ends, Drain
 // ends these calls with reason Draining, does not wait for them, and returns the error of ctx.
 func (g *Gateway) Drain(ctx context.Context) error {
 	g.mu.Lock()
@@ -30,7 +47,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	quiet := ctx // until the notice
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		quiet, cancel = context.WithDeadline(ctx, end.Add(-time.Duration(len(g.notice))*Frame-agentTail))
+		quiet, cancel = context.WithDeadline(ctx, end.Add(-time.Duration(len(g.notices[Opus]))*Frame-agentTail))
 		defer cancel()
 	}
 	err := g.waitEmpty(quiet)
@@ -60,7 +77,7 @@ func (g *Gateway) waitEmpty(ctx context.Context) error {
 	}
 }
 
-// announceEnd plays the notice on every call.
+// announceEnd plays the notice on every call whose codec has one.
 func (g *Gateway) announceEnd() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -68,14 +85,15 @@ func (g *Gateway) announceEnd() {
 		return
 	}
 	for _, c := range g.calls {
-		if c.announced {
+		notice := g.notices[c.codec]
+		if c.announced || notice == nil {
 			continue
 		}
 		c.announced = true
 		g.running.Add(1)
 		go func() {
 			defer g.running.Done()
-			c.line.announce(g.notice)
+			c.line.announce(notice)
 		}()
 	}
 }
@@ -93,7 +111,7 @@ func (l *line) announce(frames [][]byte) {
 		case <-l.over:
 			return
 		}
-		l.send(Packet{Source: noticeSource, Sequence: uint16(i), Timestamp: uint32(i) * ticksPerFrame, Payload: frame})
+		l.send(Packet{Source: noticeSource, Sequence: uint16(i), Timestamp: uint32(i) * l.codec.FrameTicks(), Payload: frame})
 		timer.Reset(time.Until(began.Add(time.Duration(i+1) * Frame)))
 	}
 }

@@ -25,7 +25,7 @@ func (p *sentPackets) WriteRTP(_ *rtp.Header, payload []byte) (int, error) {
 func TestNoticeHasTheLineForItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, out := newLine(time.Now), &sentPackets{}
+		l, out := newLine(Opus, time.Now), &sentPackets{}
 		l.setOutput(out)
 		began, done := time.Now(), make(chan struct{})
 		go func() {

@@ -74,7 +74,7 @@ type Quality struct {
 	LastIn              time.Time     // last sound of the phone
 	PacketsIn           uint64        // RTP packets
 	PacketsOut          uint64        //
-	BytesIn, BytesOut   uint64        // Opus payload
+	BytesIn, BytesOut   uint64        // of sound
 	LostIn, LostOut     uint64        // packets that never came (RFC 3550 A.3)
 	JitterIn, JitterOut time.Duration // interarrival jitter (RFC 3550 A.8)
 	RoundTrip           time.Duration // last measured by RTCP; 0 when never

@@ -13,7 +13,7 @@ const (
 	BadOffer          Refusal = "bad_offer"          // not a session description we can read
 	TooLarge          Refusal = "too_large"          // over MaxSDP bytes, or too many media sections
 	NoAudio           Refusal = "no_audio"           // no active audio, or more than one
-	UnsupportedMedia  Refusal = "unsupported_media"  // audio without Opus, or without DTLS-SRTP
+	UnsupportedMedia  Refusal = "unsupported_media"  // audio without a codec that fits, or without DTLS-SRTP
 	Unreachable       Refusal = "unreachable"        // only addresses that no phone can have, and no more to come
 	AnsweredElsewhere Refusal = "answered_elsewhere" // another leg has this call
 	CallEnded         Refusal = "call_ended"         // the call is ending or has ended

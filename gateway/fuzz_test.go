@@ -23,7 +23,7 @@ func FuzzOffer(f *testing.F) {
 		f.Add(row.sdp)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		o, err := readOffer(s, reach{})
+		o, err := readOpus(s, reach{})
 		if err != nil {
 			if Reason(err) == "" {
 				t.Fatalf("an error that is no refusal: %v", err)
@@ -34,7 +34,7 @@ func FuzzOffer(f *testing.F) {
 		if err != nil {
 			t.Fatalf("the reduced offer cannot be written: %v", err)
 		}
-		again, err := readOffer(text, reach{})
+		again, err := readOpus(text, reach{})
 		if err != nil {
 			t.Fatalf("the reduced offer is refused: %v\n%s", err, text)
 		}

@@ -1,7 +1,7 @@
 // Package gateway carries voice between a phone and an agent over WebRTC. It knows one UDP port,
-// offers and answers, Opus packets and time. It does not know HTTP, SQL, rings or tenants. Sound is
-// never decoded: the packets of the phone reach the agent unchanged, and the agent's reach the
-// phone.
+// offers and answers, packets of sound and time. It does not know HTTP, SQL, rings or tenants.
+// Sound is never decoded: a call has one codec that phone and agent both speak (plan.go), the
+// packets of the phone reach the agent unchanged, and the agent's reach the phone.
 //
 // Start at Gateway.Answer. A call (call.go) is one goroutine that owns the timers and the end. A
 // leg (leg.go) is one connection of the phone; another one replaces it when the phone returns on
@@ -86,6 +86,7 @@ type Trickled struct {
 // CallInfo is one running call.
 type CallInfo struct {
 	Call, Leg string
+	Codec     Codec
 	Connected bool // the agent has started
 	Quality   Quality
 }
@@ -94,11 +95,11 @@ type CallInfo struct {
 type Gateway struct {
 	cfg  Config
 	port *port
-	api  *webrtc.API
+	apis [numCodecs]*webrtc.API
 	cert certificates
 
-	reach  reach
-	notice [][]byte // played before Drain ends a call
+	reach   reach
+	notices [numCodecs][][]byte // played before Drain ends a call; nil = none in this codec
 
 	running sync.WaitGroup // one for each call and each Answer in flight
 
@@ -129,7 +130,7 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	notice, err := readFrames("notice", noticeOgg)
+	notices, err := readNotices()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}
@@ -137,12 +138,12 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}
-	api, err := newAPI(cfg, p, r, logs)
+	apis, err := newAPIs(cfg, p, r, logs)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}
 	return &Gateway{
-		cfg: cfg, port: p, api: api, cert: certificates{now: cfg.Now}, reach: r, notice: notice,
+		cfg: cfg, port: p, apis: apis, cert: certificates{now: cfg.Now}, reach: r, notices: notices,
 		calls: map[string]*call{}, empty: make(chan struct{}),
 	}, nil
 }
@@ -170,25 +171,45 @@ func (c *Config) setDefaults() {
 // Addr returns the UDP address the gateway listens on, the first if there are several.
 func (g *Gateway) Addr() net.Addr { return g.port.addr() }
 
-// Check returns the error that Answer would return for the text of this offer. It starts nothing.
-func (g *Gateway) Check(sdp string) error {
-	_, err := readOffer(sdp, g.reach)
-	return err
+// Check returns the error that Answer would return for the text of an offer that begins a call of
+// an agent with these codecs; nil = any. It starts nothing.
+func (g *Gateway) Check(sdp string, wanted []Codec) error {
+	o, err := readOffer(sdp, g.reach)
+	if err != nil || wanted == nil {
+		return err
+	}
+	return o.choose(wanted, agentSpeaks)
 }
 
-// Answer connects the phone that made o to its call, and the call to o.Agent. The same leg may
-// answer again: its old connection is replaced and the agent's conversation continues; o.Agent and
-// o.On are then ignored. Another leg is refused. An error is a *Refused, the error of ctx, or a
-// fault of the gateway. After an error o.On is never called, unless the call was running before.
+// agentSpeaks begins the part of a refusal that names the codecs of an agent.
+const agentSpeaks = "the agent of this call speaks"
+
+// readOffer reads an offer to join c, or to begin a call if c is nil.
+func (g *Gateway) readOffer(o Offer, c *call) (*offer, error) {
+	read, err := readOffer(o.SDP, g.reach)
+	switch {
+	case err != nil:
+		return nil, err
+	case c != nil && c.leg == o.Leg: // findOrAddCall refuses another leg
+		return read, read.choose([]Codec{c.codec}, "this call began with")
+	}
+	return read, read.choose(o.Agent.Codecs(), agentSpeaks)
+}
+
+// Answer connects the phone that made o to its call, and the call to o.Agent, in the best codec of
+// the agent that the phone offers. The same leg may answer again in that codec: its old connection
+// is replaced and the agent's conversation continues; o.Agent and o.On are then ignored. Another
+// leg is refused. An error is a *Refused, the error of ctx, or a fault of the gateway. After an
+// error o.On is never called, unless the call was running before.
 func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	if o.Call == "" || o.Leg == "" || o.Agent == nil || o.On == nil {
 		return Answer{}, errors.New("gateway: an offer needs Call, Leg, Agent and On")
 	}
-	read, err := readOffer(o.SDP, g.reach)
+	read, err := g.readOffer(o, g.findCall(o.Call))
 	if err != nil {
 		return Answer{}, err
 	}
-	c, err := g.findOrAddCall(o)
+	c, err := g.findOrAddCall(o, read.codec)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -207,9 +228,9 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	return Answer{SDP: sdp, ETag: l.etag, ICEServers: g.cfg.ICEServers()}, nil
 }
 
-// findOrAddCall returns the call of o, or a new one when MaxCalls allows it. It adds one to
-// g.running for the caller.
-func (g *Gateway) findOrAddCall(o Offer) (*call, error) {
+// findOrAddCall returns the call of o, or a new one in codec when MaxCalls allows it. It adds one
+// to g.running for the caller.
+func (g *Gateway) findOrAddCall(o Offer, codec Codec) (*call, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c := g.calls[o.Call]; c != nil {
@@ -218,6 +239,9 @@ func (g *Gateway) findOrAddCall(o Offer) (*call, error) {
 			return nil, refuse(AnsweredElsewhere, "Another device has answered this call.")
 		case c.over():
 			return nil, refuse(CallEnded, "The call has ended.")
+		case c.codec != codec: // two offers at the same moment began the call
+			return nil, refuse(UnsupportedMedia, fmt.Sprintf(
+				"This call began with %s; answer with the same codecs each time.", c.codec.rtpmap()))
 		}
 		g.running.Add(1)
 		return c, nil
@@ -228,7 +252,7 @@ func (g *Gateway) findOrAddCall(o Offer) (*call, error) {
 	case len(g.calls) >= g.cfg.MaxCalls:
 		return nil, refuse(Full, "All lines are busy; answer again in a moment.")
 	}
-	c := newCall(g, o)
+	c := newCall(g, o, codec)
 	g.calls[o.Call] = c
 	g.running.Add(1)
 	return c, nil
@@ -349,7 +373,7 @@ func (g *Gateway) Calls() []CallInfo {
 	g.mu.Unlock()
 	infos := make([]CallInfo, len(calls))
 	for i, c := range calls {
-		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Connected: c.agentStarted.Load(), Quality: c.quality()}
+		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Codec: c.codec, Connected: c.agentStarted.Load(), Quality: c.quality()}
 	}
 	return infos
 }

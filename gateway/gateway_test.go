@@ -15,14 +15,17 @@ import (
 
 // echoer is an agent that sends back each packet at once.
 type echoer struct {
-	began chan struct{} // closed at the first Converse
-	once  *sync.Once
-	times *int
+	speaks []gateway.Codec
+	began  chan struct{} // closed at the first Converse
+	once   *sync.Once
+	times  *int
 }
 
 func newEchoer() echoer {
-	return echoer{began: make(chan struct{}), once: new(sync.Once), times: new(int)}
+	return echoer{speaks: []gateway.Codec{gateway.Opus}, began: make(chan struct{}), once: new(sync.Once), times: new(int)}
 }
+
+func (e echoer) Codecs() []gateway.Codec { return e.speaks }
 
 func (e echoer) Converse(ctx context.Context, l gateway.Line) error {
 	e.once.Do(func() { close(e.began) })
@@ -40,6 +43,8 @@ func (e echoer) Converse(ctx context.Context, l gateway.Line) error {
 
 // agentFunc makes an agent of a function.
 type agentFunc func(context.Context, gateway.Line) error
+
+func (agentFunc) Codecs() []gateway.Codec { return []gateway.Codec{gateway.Opus} }
 
 func (f agentFunc) Converse(ctx context.Context, l gateway.Line) error { return f(ctx, l) }
 

@@ -71,7 +71,7 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 	if err != nil {
 		return nil, "", err
 	}
-	pc, err := g.api.NewPeerConnection(webrtc.Configuration{
+	pc, err := g.apis[c.codec].NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{cert},
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
 	})
@@ -79,7 +79,7 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 		return nil, "", fmt.Errorf("connection: %w", err)
 	}
 	l := &leg{
-		call: c, pc: pc, track: &outTrack{}, since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
+		call: c, pc: pc, track: &outTrack{codec: c.codec}, since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
 		gathered: make(chan struct{}, 1),
 	}
 	text, err := l.answer(ctx)
@@ -275,7 +275,7 @@ func (l *leg) close() {
 // readSound passes the packets of one source to the line.
 func (l *leg) readSound(t *webrtc.TrackRemote) {
 	buf := make([]byte, 1500)
-	payloadType := uint8(t.PayloadType())
+	payloadType := l.offer.format // not the track's, which follows the packets
 	for {
 		n, _, err := t.Read(buf)
 		if errors.Is(err, io.EOF) || n == 0 && err != nil {
@@ -342,6 +342,7 @@ func (l *leg) discardRTCP(read rtcpReader) {
 
 // outTrack is a webrtc.TrackLocal that sends our sound on a leg. Pion's own would copy each packet.
 type outTrack struct {
+	codec   Codec
 	enabled atomic.Bool // sound may be sent
 
 	mu  sync.Mutex // guards the rest
@@ -352,7 +353,7 @@ type outTrack struct {
 
 func (m *outTrack) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, c := range t.CodecParameters() {
-		if strings.EqualFold(c.MimeType, webrtc.MimeTypeOpus) {
+		if strings.EqualFold(c.MimeType, m.codec.capability().MimeType) {
 			m.mu.Lock()
 			m.out, m.id, m.pt = t.WriteStream(), t.SSRC(), c.PayloadType
 			m.mu.Unlock()

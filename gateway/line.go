@@ -10,28 +10,23 @@ import (
 	"github.com/pion/rtp"
 )
 
-// Clock is the RTP clock of Opus in ticks a second, whatever the codec's
-// bandwidth (RFC 7587 4.1).
-const Clock = 48000
-
 // Frame is the usual duration of one packet of sound.
 const Frame = 20 * time.Millisecond
 
-// ticksPerFrame is Frame on the RTP clock.
-const ticksPerFrame = Clock / 50
-
-// Packet is one Opus packet. It is never decoded.
+// Packet is one packet of sound. It is never decoded.
 type Packet struct {
 	Source    uint32    // who speaks: an RTP SSRC, or a number that the agent chose
 	Sequence  uint16    // counts packets of one source
-	Timestamp uint32    // in Clock ticks, of one source
-	Payload   []byte    // Opus; from Hear it is valid until the next Hear
+	Timestamp uint32    // in ticks of the codec's ClockRate, of one source
+	Payload   []byte    // in the line's codec; from Hear it is valid until the next Hear
 	At        time.Time // when it was received; Say ignores it
 }
 
 // Line is the sound of one call, in both directions. It outlives the phone's connection: while the
 // phone is away, nothing is received and what is said is lost, as on any phone.
 type Line interface {
+	// Codec returns the codec of the call. It never changes.
+	Codec() Codec
 	// Hear returns the next packet from the phone. Its error is ErrLineEnded or the error of ctx.
 	// About a second of sound is queued; then the oldest is dropped.
 	Hear(ctx context.Context) (Packet, error)
@@ -50,6 +45,9 @@ type Line interface {
 // Agent talks on a line. Converse returns nil when the agent wants to hang up, or an error when it
 // failed or the line ended. It must return soon after ctx is done.
 type Agent interface {
+	// Codecs returns the codecs that the agent speaks, the best first. The phone is answered with
+	// the first one that it offers.
+	Codecs() []Codec
 	Converse(ctx context.Context, l Line) error
 }
 
@@ -63,6 +61,7 @@ type rtpWriter interface {
 
 // line connects the agent of a call to the present leg of the phone.
 type line struct {
+	codec   Codec
 	now     func() time.Time
 	arrived chan struct{} // holds one token when the queue may have something
 	over    chan struct{} // closed when the call is over
@@ -91,12 +90,14 @@ type line struct {
 	}
 }
 
-func newLine(now func() time.Time) *line {
+func newLine(c Codec, now func() time.Time) *line {
 	return &line{
-		now: now, arrived: make(chan struct{}, 1), over: make(chan struct{}),
-		stream: splice{sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
+		codec: c, meter: meter{clock: c.ClockRate()}, now: now, arrived: make(chan struct{}, 1), over: make(chan struct{}),
+		stream: splice{codec: c, sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
 	}
 }
+
+func (l *line) Codec() Codec { return l.codec }
 
 // receive passes a packet from the phone to the listener, or queues it for Hear.
 func (l *line) receive(p Packet) {
@@ -240,6 +241,7 @@ func (l *line) lastHeard() time.Time {
 
 // splice turns packets of changing sources into one continuous stream.
 type splice struct {
+	codec       Codec
 	begun       bool
 	source      uint32
 	sequence    uint16 // newest sent
@@ -253,9 +255,9 @@ type splice struct {
 // talkspurt (RFC 7587 4.1: the marker bit).
 func (s *splice) rewrite(p Packet, now time.Time) (sequence uint16, timestamp uint32, marker bool) {
 	if !s.begun || p.Source != s.source {
-		gap := uint32(ticksPerFrame)
+		gap := s.codec.FrameTicks()
 		if since := now.Sub(s.at); s.begun && since > Frame && since < time.Hour {
-			gap = uint32(since * Clock / time.Second)
+			gap = uint32(since * time.Duration(s.codec.ClockRate()) / time.Second)
 		}
 		s.addSequence = s.sequence + 1 - p.Sequence
 		s.addTime = s.timestamp + gap - p.Timestamp

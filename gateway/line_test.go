@@ -21,7 +21,7 @@ func (t *sentHeaders) WriteRTP(h *rtp.Header, _ []byte) (int, error) {
 
 func TestLineDropsTheOldestOfWhatNobodyHears(t *testing.T) {
 	t.Parallel()
-	l := newLine(time.Now)
+	l := newLine(Opus, time.Now)
 	for i := range uint16(backlog + 10) {
 		l.receive(Packet{Source: 1, Sequence: i, Payload: []byte{byte(i)}, At: time.Now()})
 	}
@@ -35,7 +35,7 @@ func TestLineDropsTheOldestOfWhatNobodyHears(t *testing.T) {
 
 func TestAttendReplacesHear(t *testing.T) {
 	t.Parallel()
-	l, heard := newLine(time.Now), 0
+	l, heard := newLine(Opus, time.Now), 0
 	l.receive(Packet{Source: 1, Sequence: 1})
 	leave := l.Attend(func(p Packet) { heard += int(p.Sequence) })
 	l.receive(Packet{Source: 1, Sequence: 2})
@@ -49,7 +49,7 @@ func TestAttendReplacesHear(t *testing.T) {
 func TestHearEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLine(time.Now)
+		l := newLine(Opus, time.Now)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := l.Hear(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -68,7 +68,7 @@ func TestHearEnds(t *testing.T) {
 func TestWhatIsSaidIsOneStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, out := newLine(time.Now), new(sentHeaders)
+		l, out := newLine(Opus, time.Now), new(sentHeaders)
 		l.setOutput(out)
 		say := func(source uint32, sequence uint16, timestamp uint32) {
 			_ = l.Say(Packet{Source: source, Sequence: sequence, Timestamp: timestamp, Payload: []byte{0}})
@@ -102,7 +102,7 @@ func TestWhatIsSaidIsOneStream(t *testing.T) {
 
 func TestMeter(t *testing.T) {
 	t.Parallel()
-	var m meter
+	m := meter{clock: Opus.ClockRate()}
 	at := time.Unix(1_700_000_000, 0)
 	for i, sequence := range []uint16{65534, 65535, 1, 0, 5} { // wraps, swaps two, loses three
 		m.addPacket(Packet{
@@ -189,7 +189,7 @@ func wirePacket(b testing.TB) []byte {
 }
 
 func TestForwardingAllocatesNothing(t *testing.T) {
-	l := newLine(time.Now)
+	l := newLine(Opus, time.Now)
 	l.setOutput(discardWriter{})
 	wire, now := wirePacket(t), time.Now()
 	for range 2 * backlog { // every slot has its buffer now
@@ -207,7 +207,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 func BenchmarkForward(b *testing.B) {
 	for name, attend := range map[string]bool{"Hear": false, "Attend": true} {
 		b.Run(name, func(b *testing.B) {
-			l := newLine(time.Now)
+			l := newLine(Opus, time.Now)
 			l.setOutput(discardWriter{})
 			if attend {
 				defer l.Attend(func(p Packet) { _ = l.Say(p) })()

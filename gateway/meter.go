@@ -9,6 +9,8 @@ import (
 
 // meter counts one call's incoming sound, over all its legs. line.mu guards it.
 type meter struct {
+	clock uint32 // of RTP, in ticks a second
+
 	firstIn, last time.Time
 	packets       uint64
 	bytes         uint64
@@ -35,7 +37,7 @@ func (m *meter) addPacket(p Packet) {
 	m.packets++
 	m.bytes += uint64(len(p.Payload))
 	m.last = p.At
-	transit := uint32(p.At.UnixMicro()*(Clock/1000)/1000) - p.Timestamp
+	transit := uint32(p.At.UnixMicro()*int64(m.clock/1000)/1000) - p.Timestamp
 	if m.received == 0 || p.Source != m.source {
 		m.lost += m.missing()
 		m.source, m.base, m.received, m.jitter = p.Source, uint32(p.Sequence), 1, 0
@@ -74,7 +76,7 @@ func (m *meter) addReport(r rtcp.ReceptionReport, now time.Time) {
 	if r.TotalLost < 1<<23 {
 		m.lostOut = uint64(r.TotalLost)
 	}
-	m.jitterOut = time.Duration(r.Jitter) * time.Second / Clock
+	m.jitterOut = m.duration(r.Jitter)
 	if r.LastSenderReport == 0 {
 		return
 	}
@@ -88,9 +90,14 @@ func (m *meter) quality() Quality {
 	return Quality{
 		FirstIn: m.firstIn, LastIn: m.last, PacketsIn: m.packets, BytesIn: m.bytes,
 		LostIn: m.lost + m.missing(), LostOut: m.lostBefore + m.lostOut,
-		JitterIn: time.Duration(m.jitter>>4) * time.Second / Clock, JitterOut: m.jitterOut,
+		JitterIn: m.duration(m.jitter >> 4), JitterOut: m.jitterOut,
 		RoundTrip: m.roundTrip,
 	}
+}
+
+// duration returns how long so many ticks of the RTP clock take.
+func (m *meter) duration(ticks uint32) time.Duration {
+	return time.Duration(ticks) * time.Second / time.Duration(m.clock)
 }
 
 // ntpMiddle returns the middle 32 bits of t as an NTP timestamp (RFC 3550 4).

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pion/sdp/v3"
@@ -20,16 +19,20 @@ const (
 // offer is a phone's offer reduced to its one audio section, the only part that Pion gets. The
 // other sections are answered here, as rejected.
 type offer struct {
-	desc       *sdp.SessionDescription // with the audio section only, and without candidates
+	desc       *sdp.SessionDescription // after choose with the audio section only, and without candidates
 	audio      int                     // its index in sections
 	sections   []*sdp.MediaDescription // all, as offered
 	mid        string
 	direction  string
+	codec      Codec       // of the answer; choose sets the three
+	format     uint8       // payload type of the codec
+	events     uint8       // payload type of key presses at the clock of the codec; 0 = none
 	ufrag      string      // of the phone's ICE session
 	candidates []candidate // those we may send to
 }
 
-// readOffer checks text and reduces it. Every error is a *Refused. It starts nothing.
+// readOffer checks text. Every error is a *Refused. It starts nothing. The offer is reduced by
+// choose.
 func readOffer(text string, r reach) (*offer, error) {
 	if len(text) > MaxSDP {
 		return nil, refuse(TooLarge, fmt.Sprintf("The offer is longer than %d bytes; offer audio only.", MaxSDP))
@@ -51,7 +54,12 @@ func readOffer(text string, r reach) (*offer, error) {
 	if err := o.findCandidates(r); err != nil {
 		return nil, err
 	}
-	return o, o.keepAudioOnly()
+	t := o.transport()
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	o.ufrag = t.ufrag
+	return o, nil
 }
 
 // findAudio finds the one active audio section.
@@ -128,9 +136,6 @@ func (o *offer) checkAudio() error {
 	if o.values("fingerprint") == nil && !strings.Contains(strings.ToUpper(profile), "TLS") {
 		return refuse(UnsupportedMedia, "The offer's audio has no a=fingerprint, so it is not encrypted by DTLS-SRTP, as WebRTC's is.")
 	}
-	if err := checkOpus(m); err != nil {
-		return err
-	}
 	switch mid, _ := m.Attribute("mid"); {
 	case mid == "":
 		return refuse(BadOffer, "The offer's audio section has no a=mid; use the unified plan.")
@@ -140,95 +145,6 @@ func (o *offer) checkAudio() error {
 		o.mid = mid
 	}
 	return nil
-}
-
-// checkOpus refuses audio without Opus, and says what is wrong with an Opus that cannot be used.
-func checkOpus(m *sdp.MediaDescription) error {
-	formats, near := opusFormats(m)
-	switch {
-	case len(formats) > 0:
-		return nil
-	case near != "":
-		return refuse(UnsupportedMedia, fmt.Sprintf(
-			"The offer's Opus is a=rtpmap:%s; it must be opus/48000/2 (RFC 7587) and a format of the m=audio line.", shorten(near)))
-	}
-	return refuse(UnsupportedMedia, "The offer's audio has no Opus (opus/48000/2); do not remove it from the codecs.")
-}
-
-// opusFormats returns the formats of m that an a=rtpmap maps to opus/48000/2 (RFC 7587 7). If there
-// is none, near is the value of an a=rtpmap that names Opus.
-func opusFormats(m *sdp.MediaDescription) (formats []string, near string) {
-	for _, a := range m.Attributes {
-		format, codec, _ := strings.Cut(a.Value, " ")
-		name, _, _ := strings.Cut(codec, "/")
-		if a.Key != "rtpmap" || !strings.EqualFold(name, "opus") {
-			continue
-		}
-		_, err := strconv.ParseUint(format, 10, 7)
-		if err == nil && strings.EqualFold(codec, "opus/48000/2") && slices.Contains(m.MediaName.Formats, format) {
-			formats = append(formats, format)
-			continue
-		}
-		near = a.Value
-	}
-	return formats, near
-}
-
-// keepAudioOnly leaves only the audio section in desc, and of that only what we need to answer it
-// with Opus: a value that we do not understand cannot make Pion refuse the offer.
-func (o *offer) keepAudioOnly() error {
-	t := o.transport()
-	if err := t.check(); err != nil {
-		return err
-	}
-	o.ufrag = t.ufrag
-	m := *o.sections[o.audio]
-	formats, _ := opusFormats(&m)
-	m.MediaName = sdp.MediaName{
-		Media: "audio", Port: sdp.RangedPort{Value: 9}, Protos: []string{"UDP", "TLS", "RTP", "SAVPF"}, Formats: formats,
-	}
-	m.MediaTitle, m.ConnectionInformation, m.Bandwidth, m.EncryptionKey = nil, nil, nil, nil
-	m.Attributes = append(o.opusAttributes(&m), t.attributes()...)
-	kept := []sdp.Attribute{sdp.NewAttribute("group", "BUNDLE "+o.mid)}
-	if _, lite := o.desc.Attribute("ice-lite"); lite {
-		kept = append(kept, sdp.NewPropertyAttribute("ice-lite"))
-	}
-	o.desc = &sdp.SessionDescription{
-		Origin: sdp.Origin{
-			Username: "-", SessionID: 1, SessionVersion: 1, NetworkType: "IN", AddressType: "IP4", UnicastAddress: "0.0.0.0",
-		},
-		SessionName: "-", TimeDescriptions: []sdp.TimeDescription{{}},
-		Attributes: kept, MediaDescriptions: []*sdp.MediaDescription{&m},
-	}
-	return nil
-}
-
-// opusAttributes returns the attributes of m that are about its Opus formats and its source, with
-// one SSRC at most.
-func (o *offer) opusAttributes(m *sdp.MediaDescription) []sdp.Attribute {
-	kept := []sdp.Attribute{sdp.NewAttribute("mid", o.mid), sdp.NewPropertyAttribute(o.direction)}
-	ssrc := ""
-	for _, a := range m.Attributes {
-		first, _, _ := strings.Cut(a.Value, " ")
-		switch a.Key {
-		case "rtpmap", "fmtp":
-			if !slices.Contains(m.MediaName.Formats, first) {
-				continue
-			}
-		case "msid":
-		case "ssrc":
-			if ssrc == "" {
-				ssrc = first
-			}
-			if first != ssrc {
-				continue
-			}
-		default:
-			continue
-		}
-		kept = append(kept, a)
-	}
-	return kept
 }
 
 // bundleFirst returns the first section of the audio's bundle, or nil if the audio is not bundled.

@@ -40,7 +40,7 @@ func TestOffersFromReports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, sdp := testGateway(t), readCase(t, name)
-			if err := g.Check(sdp); Reason(err) != want || want == "" && err != nil {
+			if err := g.Check(sdp, []Codec{Opus}); Reason(err) != want || want == "" && err != nil {
 				t.Fatalf("%v, want %q", err, want)
 			}
 			if want == "" {
@@ -84,7 +84,7 @@ func addresses(list []candidate) string {
 func TestSpellings(t *testing.T) {
 	t.Parallel()
 	read := func(s string) string {
-		o, err := readOffer(s, reach{loopback: true})
+		o, err := readOpus(s, reach{loopback: true})
 		if err != nil {
 			return err.Error()
 		}
@@ -126,15 +126,15 @@ func TestProfiles(t *testing.T) {
 			got, err := g.Answer(t.Context(), Offer{
 				Call: p, Leg: "phone", SDP: strings.Replace(sdp, "UDP/TLS/RTP/SAVPF", p, 1), Agent: silentAgent{}, On: func(Event) {},
 			})
-			if err != nil || !strings.Contains(got.SDP, "m=audio 9 "+p+" 111\r\n") {
+			if err != nil || !strings.Contains(got.SDP, "m=audio 9 "+p+" 111 110\r\n") {
 				t.Errorf("%s: %v\n%s", p, err, got.SDP)
 			}
 		}
-		if err := g.Check(strings.Replace(without(sdp, "a=fingerprint"), "UDP/TLS/RTP/SAVPF", profile, 1)); err == nil {
+		if err := g.Check(strings.Replace(without(sdp, "a=fingerprint"), "UDP/TLS/RTP/SAVPF", profile, 1), []Codec{Opus}); err == nil {
 			t.Errorf("%s without a fingerprint was taken", profile)
 		}
 	}
-	if err := g.Check(strings.Replace(sdp, "UDP/TLS/RTP/SAVPF", "UDP", 1)); Reason(err) != UnsupportedMedia {
+	if err := g.Check(strings.Replace(sdp, "UDP/TLS/RTP/SAVPF", "UDP", 1), []Codec{Opus}); Reason(err) != UnsupportedMedia {
 		t.Errorf("not RTP: %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestDirections(t *testing.T) {
 		{"", "", "sendrecv"}, {"inactive", "", ""}, {"", "inactive", ""}, {"sendrecv", "inactive", ""},
 		{"inactive", "sendrecv", "sendrecv"}, {"recvonly", "", "recvonly"}, {"sendonly", "sendrecv", "sendrecv"},
 	} {
-		o, err := readOffer(at(row.session, row.media), reach{loopback: true})
+		o, err := readOpus(at(row.session, row.media), reach{loopback: true})
 		if row.want == "" {
 			if Reason(err) != NoAudio || !strings.Contains(err.Error(), "inactive") {
 				t.Errorf("%v: %v", row, err)
@@ -209,7 +209,7 @@ func TestUnusableCandidatesAreNoFault(t *testing.T) {
 			lines += "a=candidate:" + c + "\r\n"
 		}
 		sdp = strings.Replace(without(sdp, "a=candidate"), "a=mid:0", lines+"a=mid:0", 1)
-		o, err := readOffer(sdp, reach{})
+		o, err := readOpus(sdp, reach{})
 		if Reason(err) != row.want || row.want == "" && err != nil {
 			t.Errorf("%s: %v, want %q", name, err, row.want)
 		}

@@ -19,7 +19,7 @@ const bellSource = 1
 // Builtin is the agent every tenant has. It plays bells and then repeats what it hears, so a person
 // knows that both directions work. One Builtin serves any number of lines at once.
 type Builtin struct {
-	bells [][]byte
+	bells map[gateway.Codec][][]byte
 	delay time.Duration
 	now   func() time.Time
 }
@@ -30,11 +30,20 @@ func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 	if now == nil || delay < 0 || delay > 10*time.Second {
 		return nil, errors.New("agents: the built-in agent needs a clock and a delay from 0 to 10 s")
 	}
-	bells, err := gateway.Bells()
-	if err != nil {
-		return nil, fmt.Errorf("agents: %w", err)
+	b := &Builtin{bells: map[gateway.Codec][][]byte{}, delay: delay, now: now}
+	for _, c := range b.Codecs() {
+		bells, err := gateway.Bells(c)
+		if err != nil {
+			return nil, fmt.Errorf("agents: %w", err)
+		}
+		b.bells[c] = bells
 	}
-	return &Builtin{bells: bells, delay: delay, now: now}, nil
+	return b, nil
+}
+
+// Codecs returns every codec, because an echo needs no encoder. There are no bells in G722.
+func (b *Builtin) Codecs() []gateway.Codec {
+	return []gateway.Codec{gateway.Opus, gateway.PCMU, gateway.PCMA, gateway.G722}
 }
 
 // Converse greets and echoes until the line ends.
@@ -51,13 +60,13 @@ func (b *Builtin) greet(ctx context.Context, l gateway.Line) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	next := b.now()
-	for i, frame := range b.bells {
+	for i, frame := range b.bells[l.Codec()] {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		ticks := uint32(i) * gateway.Clock / uint32(time.Second/gateway.Frame)
+		ticks := uint32(i) * l.Codec().FrameTicks()
 		if err := l.Say(gateway.Packet{Source: bellSource, Sequence: uint16(i), Timestamp: ticks, Payload: frame}); err != nil {
 			return err
 		}

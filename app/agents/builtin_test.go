@@ -17,12 +17,15 @@ import (
 
 // script is a line whose phone sends packets at fixed times.
 type script struct {
+	codec gateway.Codec
 	phone []gateway.Packet // with At = when it arrives
 
 	mu   sync.Mutex
 	ear  func(gateway.Packet)
 	said []gateway.Packet // with At = when it was said
 }
+
+func (s *script) Codec() gateway.Codec { return s.codec }
 
 func (s *script) Hear(ctx context.Context) (gateway.Packet, error) {
 	<-ctx.Done()
@@ -69,7 +72,7 @@ func builtin(t testing.TB, delay time.Duration) *agents.Builtin {
 
 func TestBellsAreInTimeAndThenTheEchoIsASecondLate(t *testing.T) {
 	t.Parallel()
-	bells, err := gateway.Bells()
+	bells, err := gateway.Bells(gateway.Opus)
 	if err != nil {
 		t.Fatal(err)
 	}

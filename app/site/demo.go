@@ -18,7 +18,7 @@ import (
 
 // Voice carries the demo's calls. *gateway.Gateway does.
 type Voice interface {
-	Check(sdp string) error
+	Check(sdp string, wanted []gateway.Codec) error
 	Answer(context.Context, gateway.Offer) (gateway.Answer, error)
 	HangUp(call string, reason gateway.EndReason)
 }
@@ -101,6 +101,9 @@ type guest struct {
 	stays time.Duration
 }
 
+// Codecs returns those of the agent.
+func (g guest) Codecs() []gateway.Codec { return g.agent.Codecs() }
+
 // Converse ends well at the limit: that is no fault of the agent.
 func (g guest) Converse(ctx context.Context, l gateway.Line) error {
 	limit, cancel := context.WithTimeout(ctx, g.stays)
@@ -175,7 +178,7 @@ func (s *Site) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id
 		return a, "", err
 	}
 	sdp := string(c.Body())
-	if err := s.Voice.Check(sdp); err != nil {
+	if err := s.Voice.Check(sdp, s.Agent.Codecs()); err != nil {
 		return a, "", err
 	}
 	id = "demo-" + page.NewToken()

@@ -14,7 +14,7 @@ import (
 
 // Media carries the sound of calls. *gateway.Gateway is one.
 type Media interface {
-	Check(sdp string) error
+	Check(sdp string, wanted []gateway.Codec) error
 	Answer(context.Context, gateway.Offer) (gateway.Answer, error)
 	Trickle(context.Context, gateway.Fragment) (gateway.Trickled, error)
 	HangUp(call string, reason gateway.EndReason)
@@ -52,7 +52,12 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		}
 		defer leave()
 	}
-	if err := b.Media.Check(sdp); err != nil {
+	agent, failed := b.openAgent(ctx, r)
+	var speaks []gateway.Codec // nil = any
+	if failed == nil {
+		speaks = agent.Codecs()
+	}
+	if err := b.Media.Check(sdp, speaks); err != nil {
 		return gateway.Answer{}, refusal(err)
 	}
 	r, first, err := b.win(ctx, d, r)
@@ -60,12 +65,11 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		return gateway.Answer{}, err
 	}
 	a, _ = r.AttemptOf(d.ID)
-	agent, err := b.openAgent(ctx, r)
-	if err != nil {
+	if failed != nil {
 		if first { // the person answered a call that nobody can speak on
 			b.end(d.Tenant, id, a.ID, tenants.FactBroken, string(gateway.AgentFailed))
 		}
-		return gateway.Answer{}, fmt.Errorf("open the agent of ring %s: %w", id, err)
+		return gateway.Answer{}, fmt.Errorf("open the agent of ring %s: %w", id, failed)
 	}
 	b.calls.add(id, d.Tenant)
 	answer, err := b.Media.Answer(ctx, gateway.Offer{

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/page/pagetest"
 	"carillon/gateway"
 	"carillon/gateway/phonetest"
 	"carillon/tenants"
@@ -168,7 +169,7 @@ func TestWaitingForALostPhoneIsNoTalk(t *testing.T) {
 	t.Parallel()
 	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
 	w.config.Media = m
-	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
+	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
 	w.open()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})

@@ -62,8 +62,9 @@ type Config struct {
 	Spacing        time.Duration // between two pushes to one device; 0 = none
 }
 
-// OpenAgent opens the agent that speaks on a line. An error fails the answer and ends the ring as
-// broken.
+// OpenAgent opens the agent that speaks on a line. It is called for each answer before one of them
+// wins, so it starts nothing: the agent connects when it converses. An error fails the answer and
+// ends the ring as broken.
 type OpenAgent func(context.Context, tenants.Agent) (gateway.Agent, error)
 
 // Audience gets the facts of a ring after they were committed. The ring includes these facts. No

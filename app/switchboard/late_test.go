@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"carillon/app/page/pagetest"
 	"carillon/app/switchboard"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -154,7 +155,7 @@ func TestWhatEndsWhileItIsAnsweredIsHungUp(t *testing.T) {
 	} {
 		w, m := newWorld(t, tenants.Salon), &hangUpCounter{}
 		w.config.Media = m
-		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
+		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
 		w.open()
 		d := w.device("")
 		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
@@ -198,7 +199,7 @@ func TestWhatEndsACallHangsItUp(t *testing.T) {
 	} {
 		w, m := newWorld(t, tenants.Salon), &hangUpCounter{during: func() {}}
 		w.config.Media = m
-		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
+		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
 		w.open()
 		d, other := w.device(""), w.device("")
 		ringing := w.place(tenants.Request{To: tenants.To{Device: other.ID}})

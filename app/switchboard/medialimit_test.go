@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/page/pagetest"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -17,7 +18,7 @@ type mediaCounter struct {
 	on                        func(gateway.Event) // of the last answer
 }
 
-func (m *mediaCounter) Check(string) error { m.checks++; return nil }
+func (m *mediaCounter) Check(string, []gateway.Codec) error { m.checks++; return nil }
 
 func (m *mediaCounter) Answer(_ context.Context, o gateway.Offer) (gateway.Answer, error) {
 	m.answers++
@@ -42,7 +43,7 @@ func TestMediaOfOneRingIsLimited(t *testing.T) {
 	t.Parallel()
 	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
 	w.config.Media = m
-	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, nil }
+	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
 	w.open()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
