@@ -54,7 +54,14 @@ func WellFormed(s string) bool {
 	return false
 }
 
-func checksum(s string) string { return base62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(s)))), 6) }
+func checksum(s string) string {
+	var out [6]byte
+	n := crc32.ChecksumIEEE([]byte(s))
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i], n = digits[n%62], n/62
+	}
+	return string(out[:])
+}
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

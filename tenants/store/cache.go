@@ -11,9 +11,15 @@ import (
 // second: a phone reports several facts in a row and an agent rings many people with one key. Every
 // write of this process that could change the answer empties it; a second is how long another
 // process's revocation may take to reach us.
+//
+// A device that is rung is kept for a minute where the writer knows that no other process has
+// written: see writer.compare.
 type cache struct {
 	now func() time.Time
 	mu  sync.Mutex // guards the rest
+	// compared is up to when no other process has written, or the cache was emptied after it had;
+	// zero where that cannot be known.
+	compared time.Time
 	// turn grows with every emptying, so that a look-up that began before a write cannot leave its
 	// old answer behind after it.
 	turn        int
@@ -34,10 +40,12 @@ type entry[T any] struct {
 	tenant tenants.Tenant
 	thing  T
 	until  time.Time
+	most   time.Time // good until then while the writer compares; zero = not
 }
 
 const (
 	cacheFor  = time.Second
+	targetFor = time.Minute
 	cacheSize = 10_000
 )
 
@@ -77,7 +85,22 @@ func recall[K comparable, T any](c *cache, m map[K]entry[T], h K) (entry[T], boo
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := m[h]
-	return e, ok && c.now().Before(e.until)
+	now := c.now()
+	return e, ok && (now.Before(e.until) || now.Before(e.most) && now.Sub(c.compared) < cacheFor)
+}
+
+// stale reports whether it is time to compare again.
+func (c *cache) stale() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now().Sub(c.compared) >= cacheFor/4
+}
+
+// upTo notes a moment up to which no other process has changed what the cache holds.
+func (c *cache) upTo(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.compared = at
 }
 
 func keep[K comparable, T any](c *cache, m map[K]entry[T], h K, e entry[T], turn int) {

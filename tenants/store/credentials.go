@@ -321,7 +321,7 @@ func (s *scope) targeted(ctx context.Context, to tenants.To) ([]tenants.Device, 
 	turn := s.s.seen.begin()
 	found, err := s.readTargeted(ctx, to)
 	if err == nil && len(found) == 1 {
-		keep(s.s.seen, s.s.seen.targets, at, entry[tenants.Device]{thing: found[0]}, turn)
+		keep(s.s.seen, s.s.seen.targets, at, entry[tenants.Device]{thing: found[0], most: s.s.now().Add(targetFor)}, turn)
 	}
 	return found, err
 }

@@ -73,7 +73,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := migrations.Check(ctx, db.writes, string(db.dialect)); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	w, err := newWriter(ctx, db, c.Now, c.Log)
+	seen := newCache(c.Now)
+	w, err := newWriter(ctx, db, seen, c.Now, c.Log)
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -83,7 +84,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Revoked == nil {
 		c.Revoked = func(tenants.TenantID) {}
 	}
-	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: newCache(c.Now), plans: c.Plans, revoked: c.Revoked}}
+	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, revoked: c.Revoked}}
 	if err := s.checkMasterKey(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

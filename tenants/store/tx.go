@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,7 +20,8 @@ import (
 type tx struct {
 	d      *database
 	conn   *sql.Conn
-	stmts  map[string]*sql.Stmt // SQLite's; pgx keeps its own
+	stmts  map[string]*sql.Stmt // SQLite's that read; pgx keeps its own
+	writes statements           // SQLite's that write
 	bound  map[string]string    // PostgreSQL's texts, by ours
 	gorm   *gorm.DB
 	access access // of the job at hand
@@ -27,13 +29,17 @@ type tx struct {
 	wrote  bool  // the job at hand has written, or collected rows
 	failed error // a statement of the job at hand failed; PostgreSQL then takes no other one in this transaction
 
+	values []driver.NamedValue // of the statement that runs; see plain
+	ids    []byte              // the bytes of its ids
+
 	rows   batches
 	notes  []noted                    // facts recorded in this transaction; SQLite's only
 	audits map[tenants.TenantID]int64 // the last seq given out in this transaction; written back by flush
 }
 
 func newTx(ctx context.Context, d *database) (*tx, error) {
-	t := &tx{d: d, stmts: map[string]*sql.Stmt{}, bound: map[string]string{}, audits: map[tenants.TenantID]int64{}, rows: newBatches()}
+	t := &tx{d: d, stmts: map[string]*sql.Stmt{}, writes: statements{}, bound: map[string]string{},
+		ids: []byte{}, audits: map[tenants.TenantID]int64{}, rows: newBatches()}
 	if err := t.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -52,7 +58,7 @@ func (t *tx) connect(ctx context.Context) (err error) {
 }
 
 func (t *tx) close() error {
-	var errs []error
+	errs := []error{t.writes.close()}
 	for _, s := range t.stmts {
 		errs = append(errs, s.Close())
 	}
@@ -103,11 +109,7 @@ func (t *tx) control(statement string) error {
 		_, err := t.conn.ExecContext(context.Background(), statement) // without an access: see guard
 		return err
 	}
-	s, err := t.stmt(statement)
-	if err != nil {
-		return err
-	}
-	_, err = s.ExecContext(context.Background())
+	_, err := t.direct(statement, nil)
 	return err
 }
 
@@ -189,11 +191,7 @@ func (t *tx) run(query string, args []any) (sql.Result, error) {
 		r, err := t.conn.ExecContext(ctx, text, args...)
 		return r, t.fail(err)
 	}
-	s, err := t.stmt(query)
-	if err != nil {
-		return nil, t.fail(err)
-	}
-	r, err := s.ExecContext(context.Background(), args...)
+	r, err := t.direct(query, args)
 	return r, t.fail(err)
 }
 

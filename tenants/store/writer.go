@@ -30,6 +30,9 @@ type writer struct {
 	tx     *tx // the goroutine's own
 	recent recent
 
+	seen    *cache
+	version int64 // of SQLite's file, as this connection last saw it; see compare
+
 	now    func() time.Time
 	fullAt atomic.Int64 // when there last was no room to write, in Unix nanoseconds
 }
@@ -56,12 +59,13 @@ type job struct {
 	next    *job          // behind it in its line
 }
 
-func newWriter(ctx context.Context, db *database, now func() time.Time, log *slog.Logger) (*writer, error) {
+func newWriter(ctx context.Context, db *database, seen *cache, now func() time.Time, log *slog.Logger) (*writer, error) {
 	t, err := newTx(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{log: log, now: now, queue: newQueue(), ended: make(chan struct{}), tx: t, recent: recent{hops: newHistory().hops}}
+	w := &writer{log: log, now: now, queue: newQueue(), ended: make(chan struct{}), tx: t, seen: seen,
+		recent: recent{hops: newHistory().hops}}
 	go w.loop()
 	return w, nil
 }
@@ -162,8 +166,30 @@ func (w *writer) settle(group []*job) {
 // errCommit marks a commit that failed.
 var errCommit = errors.New("commit")
 
+// compare empties the cache when another process has written since the last look: SQLite changes
+// the file's data_version at each commit of another connection, and no other one of ours writes.
+// PostgreSQL has nothing like it.
+func (w *writer) compare() error {
+	if !w.tx.d.dialect.isFile() || !w.seen.stale() {
+		return nil
+	}
+	at, version := w.now(), int64(0)
+	if err := w.tx.row("PRAGMA data_version", nil, &version); err != nil {
+		return err
+	}
+	if version != w.version {
+		w.seen.forget()
+		w.version = version
+	}
+	w.seen.upTo(at)
+	return nil
+}
+
 // run runs the jobs and commits. It returns an error when the group as a whole must run again.
 func (w *writer) run(group []*job, careful bool) error {
+	if err := w.compare(); err != nil {
+		return err
+	}
 	if err := w.tx.counters(group); err != nil {
 		return err
 	}

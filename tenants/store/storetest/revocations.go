@@ -49,3 +49,40 @@ func testRevocations(b *bench) {
 		b.Errorf("a refusal told of %v", got)
 	}
 }
+
+// testKeptTarget: a device that is rung again and again is not read each second, and yet what
+// another process does to it counts a second later.
+func testKeptTarget(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	tn, err := s.Tenant(ctx)
+	b.must(err)
+	d := b.device(s, "anna")
+	target := func() error {
+		_, err := s.Rings().Targets(ctx, tenants.To{Device: d.ID})
+		return err
+	}
+	write := func() { b.must(s.Audits().Add(ctx, "person.sign_in", "", "")) }
+	write()
+	b.must(target())
+	b.reads("FROM devices")
+	for range 30 {
+		b.clock.add(time.Second)
+		write()
+		b.must(target())
+	}
+	if n, file := b.reads("FROM devices"), b.config.URL == ""; file && n != 0 {
+		b.Errorf("a kept device was read %d times", n)
+	}
+	b.clock.add(time.Second)
+	b.must(target()) // nothing was written, so nothing was compared
+	if n := b.reads("FROM devices"); n != 1 {
+		b.Errorf("without a comparison, a kept device was read %d times, want once", n)
+	}
+
+	other := OpenConfig(b, b.config)
+	b.must(other.For(tn.ID).Devices().Remove(ctx, d.ID))
+	b.clock.add(time.Second)
+	write()
+	b.refused(target(), tenants.Unknown, "a device that another process removed")
+}

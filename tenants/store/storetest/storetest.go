@@ -80,6 +80,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
 		{"password resets", testPasswordResets}, {"agents", testAgents}, {"keys", testKeys}, {"devices", testDevices},
 		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
+		{"kept target", testKeptTarget},
 		{"days", testDays}, {"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets},
 		{"add ring", testAddRing}, {"idempotency", testIdempotency}, {"change ring", testChangeRing},
 		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach}, {"work", testWork},
@@ -123,8 +124,9 @@ type bench struct {
 	config store.Config
 	clock  *clock
 
-	mu      sync.Mutex // guards commits, revoked and serial
+	mu      sync.Mutex // guards the rest
 	commits int
+	texts   []string // of statements since reads
 	revoked []tenants.TenantID
 	serial  int
 }
@@ -143,6 +145,20 @@ func (b *bench) observe(q string) {
 	if q == "COMMIT" {
 		b.commits++
 	}
+	b.texts = append(b.texts, q)
+}
+
+// reads counts the statements with this part since the last call.
+func (b *bench) reads(part string) (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, q := range b.texts {
+		if strings.Contains(q, part) {
+			n++
+		}
+	}
+	b.texts = nil
+	return n
 }
 
 func (b *bench) lost(t tenants.TenantID) {
