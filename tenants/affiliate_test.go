@@ -262,3 +262,39 @@ func (w *months) learn(p Payment) {
 	}
 	w.known = append(w.known, p)
 }
+
+func TestShareRoundsDownAndNeverOverflows(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ n, part, whole, want int64 }{
+		{10, 1, 3, 3}, {10, 2, 3, 6}, {10, 3, 3, 10}, {10, 4, 3, 10}, {0, 1, 3, 0}, {10, 0, 3, 0}, {-5, 1, 3, 0}, {5, -1, 3, 0},
+		{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64, math.MaxInt64 - 1},
+	} {
+		if got := Share(c.n, c.part, c.whole); got != c.want {
+			t.Errorf("%d × %d ÷ %d is %d, want %d", c.n, c.part, c.whole, got, c.want)
+		}
+	}
+}
+
+// A commission and its clawback, both payable, are no payout: nothing would be paid.
+func TestNothingPayableIsNoPayout(t *testing.T) {
+	t.Parallel()
+	line := func(cents int64) Entry { return Entry{Cents: cents, PayableAt: noon} }
+	for name, lines := range map[string][]Entry{"none": nil, "they cancel out": {line(5), line(-5)}, "a debt": {line(5), line(-6)}} {
+		if in, cents := Payable(lines, noon); in != nil || cents != 0 {
+			t.Errorf("%s: %d lines and %d cents", name, len(in), cents)
+		}
+	}
+	if in, cents := Payable([]Entry{line(5), line(-4)}, noon); len(in) != 2 || cents != 1 {
+		t.Errorf("one cent left: %d lines and %d cents", len(in), cents)
+	}
+}
+
+func TestFormatCents(t *testing.T) {
+	t.Parallel()
+	for cents, want := range map[int64]string{0: "0.00", 1: "0.01", -1: "-0.01", 99: "0.99", 100: "1.00", 1098: "10.98", -1098: "-10.98",
+		123456789: "1234567.89"} {
+		if got := FormatCents(cents); got != want {
+			t.Errorf("%d is written %q, want %q", cents, got, want)
+		}
+	}
+}

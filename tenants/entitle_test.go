@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -114,7 +115,8 @@ func TestEntitle(t *testing.T) {
 		"cancelled": {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 27 * d, want: StandingEnding},
 		"cancelled, over": {s: with(paid, func(s *Subscription) { s.CancelAtEnd = true }), at: 31 * d, want: StandingOver,
 			asked: all("subscription_ended"), warns: "subscription_ended"},
-		"deleted, paid until the end": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 27 * d, want: StandingEnding},
+		"deleted, paid until the end": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 27 * d,
+			want: StandingEnding},
 		"deleted, over": {s: with(paid, func(s *Subscription) { s.State = SubCancelled }), at: 31 * d, want: StandingOver,
 			asked: all("subscription_ended"), warns: "subscription_ended"},
 		"given for ever": {s: BuiltinPlans().Assigned("t", "starter", noon, time.Time{}), at: 9000 * d, want: StandingPaid},
@@ -209,8 +211,10 @@ func TestMonthsOfUsage(t *testing.T) {
 			"2026-02-28", "2026-03-31"},
 		"a year's first": {Subscription{Interval: Yearly, PeriodStart: at("2026-01-31"), PeriodEnd: at("2027-01-31")}, "2026-02-27",
 			"2026-01-31", "2026-02-28"},
-		"given, without an end": {Subscription{State: SubActive, PeriodStart: at("2024-01-15")}, "2026-11-14", "2026-10-15", "2026-11-15"},
-		"given, with a far end": {Subscription{State: SubActive, PeriodStart: at("2026-01-15"), PeriodEnd: at("2027-06-01")}, "2026-11-20",
+		"given, without an end": {Subscription{State: SubActive, PeriodStart: at("2024-01-15")}, "2026-11-14", "2026-10-15",
+			"2026-11-15"},
+		"given, with a far end": {Subscription{State: SubActive, PeriodStart: at("2026-01-15"), PeriodEnd: at("2027-06-01")},
+			"2026-11-20",
 			"2026-11-15", "2026-12-15"},
 		"a trial that has run out": {Subscription{State: SubTrialing, PeriodStart: at("2026-01-01"), PeriodEnd: at("2026-01-15")},
 			"2026-01-20", "2026-01-01", "2026-02-01"},
@@ -229,5 +233,137 @@ func TestMonthsOfUsage(t *testing.T) {
 			t.Fatalf("%v is not in [%v, %v), or a gap before it at %v", x, from, to, last)
 		}
 		last = to
+	}
+}
+
+func TestWarningsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	paid := Subscription{Plan: "starter", State: SubActive, Interval: Monthly, Stripe: "sub_1", PeriodStart: noon,
+		PeriodEnd: noon.AddDate(0, 1, 0)}
+	trial := BuiltinPlans().Trial("t", "starter", noon)
+	sold := starter(t)
+	unsold := sold
+	unsold.Overage = 0
+	const overage = "Allow overage"
+	for name, c := range map[string]struct {
+		s       Subscription
+		p       Plan
+		u       Usage
+		hard    string // codes of what is refused already
+		overage bool   // overage is offered
+	}{
+		"all rings":               {paid, sold, Usage{Rings: 5000}, "rings_100", true},
+		"80 % of the rings":       {paid, sold, Usage{Rings: 4000}, "", true},
+		"no overage is sold":      {paid, unsold, Usage{Rings: 5000}, "rings_100", false},
+		"nobody pays in a trial":  {trial, sold, Usage{Rings: 5000}, "rings_100", false},
+		"80 % of the devices":     {paid, sold, Usage{Devices: 80}, "", false},
+		"all devices":             {paid, sold, Usage{Devices: 100}, "devices_100", false},
+		"all people":              {paid, sold, Usage{People: 3}, "people_100", false},
+		"no limits, much in use":  {paid, Plan{}, Usage{Rings: 1e6, Devices: 1e6, People: 1e6, Calls: 1e6}, "", false},
+		"no limits, none in use":  {paid, Plan{}, Usage{}, "", false},
+		"everything below 80 %":   {paid, sold, Usage{Rings: 3999, Devices: 79, People: 2}, "", false},
+		"a payment failed":        {pastDue(paid), sold, Usage{}, "", false},
+		"a payment failed before": {pastDue(paid), Plan{}, Usage{}, "payment_failed", false},
+	} {
+		e := Entitle(&c.s, c.p, c.u, noon.Add(time.Hour))
+		var hard []string
+		for _, w := range e.Warnings() {
+			if w.Hard {
+				hard = append(hard, w.Code)
+			}
+			if c.p == (Plan{}) && e.Refusal() == nil {
+				t.Errorf("%s: warns of a limit that there is not: %s", name, w.Text)
+			}
+			if w.Text == "" || w.Cure == "" && e.Refusal() == nil {
+				t.Errorf("%s: %s says %q and %q", name, w.Code, w.Text, w.Cure)
+			}
+			if strings.Contains(w.Cure, overage) != c.overage {
+				t.Errorf("%s: %s offers overage: %q", name, w.Code, w.Cure)
+			}
+		}
+		if got := strings.Join(hard, " "); got != c.hard {
+			t.Errorf("%s: %q is refused, want %q", name, got, c.hard)
+		}
+		if err := e.Ring(false); err != nil && strings.Contains(err.Error(), overage) != c.overage {
+			t.Errorf("%s: the refusal offers overage: %v", name, err)
+		}
+		if (e.Refusal() == nil) != (e.Standing != StandingOver) {
+			t.Errorf("%s: %s, and the refusal is %v", name, e.Standing, e.Refusal())
+		}
+	}
+	paid.Overage = true
+	if e := Entitle(&paid, unsold, Usage{Rings: 5000}, noon); e.Overage || e.Ring(false) == nil {
+		t.Error("rings past the limit are allowed where none are sold")
+	}
+}
+
+func pastDue(s Subscription) Subscription {
+	s.State, s.PastDueSince = SubPastDue, noon
+	return s
+}
+
+func TestFormatCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0", 7: "7", 999: "999", 1000: "1,000", 12804: "12,804", 100000: "100,000",
+		1234567: "1,234,567", -1: "-1", -999: "-999", -1000: "-1,000", -123456: "-123,456"} {
+		if got := FormatCount(n); got != want {
+			t.Errorf("%d is written %q, want %q", n, got, want)
+		}
+	}
+}
+
+// TestPlansFileBounds: a plans file may go to each bound and not past it.
+func TestPlansFileBounds(t *testing.T) {
+	t.Parallel()
+	type file = map[string]any
+	affiliate := func(name string, n int) func(file) {
+		return func(f file) { f["affiliate"].(file)[name] = n }
+	}
+	plan := func(name string, v any) func(file) {
+		return func(f file) { f["plans"].([]any)[0].(file)[name] = v }
+	}
+	top := func(name string, v any) func(file) { return func(f file) { f[name] = v } }
+	for _, c := range []struct {
+		name string
+		to   func(file)
+		want string // in the error; empty = it passes
+	}{
+		{"as it is", func(file) {}, ""},
+		{"an unknown name", top("pans", 1), "form"},
+		{"an unknown name in a plan", plan("prize_cents", 1), "form"},
+		{"currency EUR", top("currency", "EUR"), "currency"},
+		{"currency euro", top("currency", "euro"), "currency"},
+		{"no trial", top("trial_days", 0), ""}, {"trial of 730", top("trial_days", 730), ""},
+		{"trial of 731", top("trial_days", 731), "trial_days"}, {"trial of -1", top("trial_days", -1), "trial_days"},
+		{"no grace", top("grace_days", 0), ""}, {"grace of 60", top("grace_days", 60), ""},
+		{"grace of 61", top("grace_days", 61), "grace_days"}, {"grace of -1", top("grace_days", -1), "grace_days"},
+		{"no plans", top("plans", []any{}), "at least one"},
+		{"0 percent", affiliate("percent", 0), ""}, {"100 percent", affiliate("percent", 100), ""},
+		{"101 percent", affiliate("percent", 101), "percent"}, {"-1 percent", affiliate("percent", -1), "percent"},
+		{"no months", affiliate("months", 0), ""}, {"-1 months", affiliate("months", -1), "affiliate"},
+		{"no cookie", affiliate("cookie_days", 0), ""}, {"-1 cookie days", affiliate("cookie_days", -1), "affiliate"},
+		{"no hold", affiliate("hold_days", 0), ""}, {"-1 hold days", affiliate("hold_days", -1), "affiliate"},
+		{"a code in capitals", plan("code", "Starter"), `"Starter": code`},
+		{"another's code", plan("code", "growth"), "twice"},
+		{"no name", plan("name", ""), "name"}, {"a name of 40", plan("name", letterX(40)), ""},
+		{"a name of 41", plan("name", letterX(41)), "name"},
+		{"free", plan("month_cents", 0), ""}, {"-1 cents", plan("month_cents", -1), "below 0"},
+		{"-1 cents a year", plan("year_cents", -1), "below 0"}, {"-1 devices", plan("devices", -1), "below 0"},
+		{"-1 rings", plan("rings", -1), "below 0"}, {"-1 calls", plan("calls", -1), "below 0"},
+		{"-1 people", plan("people", -1), "below 0"}, {"-1 days", plan("retention_days", -1), "below 0"},
+		{"-1 overage", plan("overage_cents", -1), "below 0"},
+	} {
+		f := file{}
+		if err := json.Unmarshal(plansFile, &f); err != nil {
+			t.Fatal(err)
+		}
+		c.to(f)
+		text, err := json.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParsePlans(text); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
 	}
 }

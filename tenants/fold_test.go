@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -205,5 +206,92 @@ func finish(t *testing.T, r *Ring) {
 	}
 	if r.State.Terminal() && r.EndReason.Sentence() == "" {
 		t.Fatalf("ended %s without a reason a person can read: %q", r.State, r.EndReason)
+	}
+}
+
+// Each word is what holds for a kind of fact by itself; a kind without one is recorded by Carillon
+// and ends nothing.
+func TestFactKinds(t *testing.T) {
+	t.Parallel()
+	want := map[FactKind]string{
+		FactWoke: "reportable", FactShown: "reportable", FactDeclined: "reportable", FactBusy: "reportable",
+		FactFailedToShow: "reportable coded", FactSilenced: "reportable coded",
+		FactHungUp: "ends", FactElsewhere: "ends", FactCancelled: "ends", FactExpired: "ends", FactBroken: "ends", FactRemoved: "ends",
+	}
+	for _, k := range append(slices.Clone(FactKinds), "no such fact") {
+		if got := strings.Contains(want[k], "reportable"); k.Reportable() != got {
+			t.Errorf("%s may be reported by a phone: %t", k, !got)
+		}
+		if got := strings.Contains(want[k], "coded"); k.Coded() != got {
+			t.Errorf("%s may carry a code: %t", k, !got)
+		}
+		// Too early or too late, an ending of Carillon's own is not recorded, so that it can still
+		// come.
+		for _, s := range allStates {
+			r := ringOf(1)
+			r.State, r.Attempts[0].State = s, s
+			recorded := len(r.Fold(Fact{Attempt: "a", Kind: k})) > 0
+			if drop := want[k] == "ends" && Next(s, k) == s; recorded == drop {
+				t.Errorf("%s of an attempt that is %s is recorded: %t", k, s, recorded)
+			}
+		}
+	}
+}
+
+func TestLiveUntilItsTimeIsOver(t *testing.T) {
+	t.Parallel()
+	r := ringOf(2)
+	for _, s := range RingStates {
+		r.State = s
+		rings := s == Placed || s == Pushed || s == Ringing
+		if r.Live(r.ExpiresAt.Add(-1)) != rings || r.Live(r.ExpiresAt) {
+			t.Errorf("%s: can be answered before its end %t, at its end %t", s, r.Live(r.ExpiresAt.Add(-1)), r.Live(r.ExpiresAt))
+		}
+	}
+	if a, ok := r.AttemptOf("b"); !ok || a != &r.Attempts[1] {
+		t.Error("the attempt on a device is not found")
+	}
+	if a, ok := r.AttemptOf("c"); ok || a != nil {
+		t.Error("a device that was not rung has an attempt")
+	}
+	r.Attempts[0].Facts = []Fact{{Seq: 1}, {Seq: 4}}
+	r.Attempts[1].Facts = []Fact{{Seq: 2}, {Seq: 3}}
+	for i, f := range r.Facts() {
+		if f.Seq != int64(i+1) {
+			t.Errorf("fact %d comes in place %d", f.Seq, i+1)
+		}
+	}
+	if len(r.Facts()) != 4 {
+		t.Errorf("%d facts of 4", len(r.Facts()))
+	}
+}
+
+// A person's decision outweighs an attempt that still runs, and that outweighs every other end.
+func TestStateOfTwoAttempts(t *testing.T) {
+	t.Parallel()
+	order := []State{Elsewhere, Failed, Missed, Cancelled, Placed, Pushed, Ringing, Declined}
+	for i, low := range order {
+		for _, high := range order[i+1:] {
+			a, b := Attempt{State: low}, Attempt{State: high}
+			if one, other := StateOf([]Attempt{a, b}), StateOf([]Attempt{b, a}); one != high || other != high {
+				t.Errorf("%s and %s make the ring %s or %s", low, high, one, other)
+			}
+		}
+	}
+	if got := StateOf([]Attempt{{State: Elsewhere}}); got != Cancelled {
+		t.Errorf("a ring of which nothing is left but elsewhere is %s", got)
+	}
+}
+
+func TestReasonsArePeoplesWords(t *testing.T) {
+	t.Parallel()
+	if got := len(EndReasons()); got != 14 {
+		t.Errorf("%d reasons", got)
+	}
+	for _, e := range EndReasons() {
+		fine := e == ReasonHungUp || e == ReasonDeclined || e == ReasonCancelled
+		if e.Sentence() == "" || (e.Cure() == "") != fine {
+			t.Errorf("%s: %q, cure %q", e, e.Sentence(), e.Cure())
+		}
 	}
 }

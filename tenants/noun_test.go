@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -58,10 +59,47 @@ func TestPhoneTime(t *testing.T) {
 		"wrong clock":    {lie, lie.Add(3 * time.Second), received.Add(-3 * time.Second)},
 		"no times":       {time.Time{}, time.Time{}, received},
 		"sent before at": {lie.Add(time.Second), lie, received},
-		"absurd age":     {lie, lie.Add(25 * time.Hour), received},
+		"absurd age":     {lie, lie.Add(24*time.Hour + 1), received},
+		"a day old":      {lie, lie.Add(24 * time.Hour), received.Add(-24 * time.Hour)},
+		"no time of it":  {time.Time{}, lie, received},
+		"never sent":     {lie, time.Time{}, received},
 	} {
 		if got := PhoneTime(received, c.at, c.sent); !got.Equal(c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		byArrival := name == "never sent"
+		if got := (Fact{RawAt: c.at, RawSent: c.sent}).ByArrival(); got != byArrival {
+			t.Errorf("%s: dated by its arrival: %t", name, got)
+		}
+	}
+	for code, want := range map[int]string{0: "unknown", 1: "unentitled", 2: "call_uuid_exists", 3: "do_not_disturb", 4: "block_list",
+		5: "restricted_sharing", 6: "protected", 7: "sensitive_participants", 8: "code_8", MaxCallKitCode: "code_63"} {
+		if got := CallKitCode(code); got != want {
+			t.Errorf("CallKit's code %d is %q, want %q", code, got, want)
+		}
+	}
+}
+
+// TestIDsHoldTheirTime: the example of RFC 9562, A.6, and that two ids of one moment differ.
+func TestIDsHoldTheirTime(t *testing.T) {
+	t.Parallel()
+	at := time.UnixMilli(0x017F22E279B0)
+	if got := FirstID[RingID](at); got != "017f22e2-79b0-7000-8000-000000000000" {
+		t.Errorf("the first id of %v is %s", at, got)
+	}
+	if got := NewID[RingID](at); !strings.HasPrefix(string(got), "017f22e2-79b0-7000-") {
+		t.Errorf("an id of %v is %s", at, got)
+	}
+	if NewID[RingID](at) == NewID[RingID](at) || NewRandomID() == NewRandomID() {
+		t.Error("two ids are the same")
+	}
+	if id := NewRandomID(); id[14] != '4' || !ValidID(id) {
+		t.Errorf("%s is no UUIDv4", id)
+	}
+	for c, want := range map[byte]bool{'0': true, '9': true, 'a': true, 'f': true, 'A': true, 'F': true,
+		'/': false, ':': false, '@': false, 'G': false, '`': false, 'g': false} {
+		if ValidID(string(c)+string(FirstID[RingID](at))[1:]) != want {
+			t.Errorf("%q is a hexadecimal digit: %t", c, !want)
 		}
 	}
 }
@@ -76,6 +114,19 @@ func TestSecrets(t *testing.T) {
 	typo[12] ^= 1
 	if WellFormed(string(typo)) || WellFormed(string(s)+"a") || WellFormed("") {
 		t.Error("a typo passes")
+	}
+	for _, bad := range []string{LivePrefix, "xyz" + string(s)[3:], string(s)[:len(s)-6], strings.Repeat("0", len(s)),
+		"xyz_live_" + string(s)[9:len(s)-6] + checksum("xyz_live_"+string(s)[9:len(s)-6])} {
+		if WellFormed(bad) {
+			t.Errorf("a text of %d characters passes for a secret", len(bad))
+		}
+	}
+	if NewSecret(LivePrefix) == s || NewCode() == NewCode() {
+		t.Error("two secrets are the same")
+	}
+	if top := new(big.Int).Exp(big.NewInt(62), big.NewInt(3), nil); base62(top.Sub(top, big.NewInt(1)), 3) != "zzz" ||
+		base62(big.NewInt(0), 3) != "000" || base62(big.NewInt(62), 3) != "010" {
+		t.Error("base 62 loses a digit")
 	}
 	if got := s.String(); got != "***" {
 		t.Errorf("prints as %q", got)
@@ -128,13 +179,14 @@ func TestDecide(t *testing.T) {
 		"device_disabled":     func(q *Question) { q.Device.State = DeviceDisabled },
 		"test_key":            func(q *Question) { q.TestKey = true },
 		"credential_missing":  func(q *Question) { q.Credential = nil },
+		"credential_missing ": func(q *Question) { q.Credential.State = CredentialPrevious },
 		"credential_disabled": func(q *Question) { q.Credential.State = CredentialDisabled },
 		"credential_expired":  func(q *Question) { q.Credential.NotAfter = now.Add(-time.Hour) },
 	} {
 		q := good()
 		change(&q)
 		var e *Error
-		if err := Decide(q); !errors.As(err, &e) || e.Code != code || e.Kind != Forbidden {
+		if err := Decide(q); !errors.As(err, &e) || e.Code != strings.TrimSpace(code) || e.Kind != Forbidden {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
@@ -182,6 +234,21 @@ func TestBuckets(t *testing.T) {
 		if Bucket(BucketTop(n)) > n || BucketTop(n) <= BucketTop(n-1) {
 			t.Fatalf("bucket %d does not hold its own top", n)
 		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("the disk is full")
+	err := &Error{Kind: Invalid, Msg: "Please correct this.", Fields: []Field{{Name: "name", Message: "too long"}}, Err: cause}
+	if got := err.Error(); got != "Please correct this.; name: too long; the disk is full" {
+		t.Errorf("in the log: %s", got)
+	}
+	if !errors.Is(err, cause) || KindOf(errors.Join(err)) != Invalid || KindOf(cause) != Internal || KindOf(nil) != Internal {
+		t.Error("the kind or the cause is lost")
+	}
+	if e := NoSuch("ring"); e.Kind != Unknown || e.Code != "not_found" || e.Msg != "There is no such ring." {
+		t.Errorf("a row that is not there: %#v", e)
 	}
 }
 

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -52,7 +53,8 @@ func TestPartnerCodes(t *testing.T) {
 func TestPayees(t *testing.T) {
 	t.Parallel()
 	for _, good := range []Payee{
-		{"Ana Ruiz", PayByIBAN, " de89 3704 0044 0532 0130 00 "}, {"Ana Ruiz", PayByIBAN, "GB82WEST12345698765432"}, {"Ana Ruiz", PayByIBAN,
+		{"Ana Ruiz", PayByIBAN, " de89 3704 0044 0532 0130 00 "}, {"Ana Ruiz", PayByIBAN, "GB82WEST12345698765432"}, {"Ana Ruiz",
+			PayByIBAN,
 			"NO9386011117947"},
 		{"Ana Ruiz", PayByPayPal, " Ana@Lindenhof.example"}, {" Ana Ruiz ", PayByMail, "left over"},
 	} {
@@ -70,6 +72,45 @@ func TestPayees(t *testing.T) {
 	} {
 		if KindOf(bad.Clean().Check()) != Invalid {
 			t.Errorf("%+v passes", bad)
+		}
+	}
+}
+
+// TestIBANs looks at the form alone: of a hundred numbers that differ in the last two digits, one
+// or two have the right check digits. If the form is wrong, none of them may pass.
+func TestIBANs(t *testing.T) {
+	t.Parallel()
+	zeros := func(n int) string { return strings.Repeat("0", n) }
+	for start, want := range map[string]bool{
+		"DE09" + zeros(9):         true,  // 15 characters, as Norway has
+		"DE09" + zeros(8):         false, // 14
+		"DE09" + zeros(28):        true,  // 34, the most
+		"DE09" + zeros(29):        false,
+		"AZ90AZ09" + zeros(8):     true,
+		"D109" + zeros(12):        false,
+		"1E09" + zeros(12):        false,
+		"DEA9" + zeros(12):        false,
+		"DE0A" + zeros(12):        false,
+		"DE09a" + zeros(12):       false,
+		"DE09z" + zeros(12):       false,
+		"DE09/" + zeros(12):       false,
+		"DE09:" + zeros(12):       false,
+		"DE09@" + zeros(12):       false,
+		"DE09[" + zeros(12):       false,
+		"@E09" + zeros(12):        false,
+		"D[09" + zeros(12):        false,
+		"DE/9" + zeros(12):        false,
+		"DE0:" + zeros(12):        false,
+		"DE09 0000 00" + zeros(8): false, // Clean takes the spaces out
+	} {
+		good := 0
+		for i := range 100 {
+			if (Payee{Name: "Ana", By: PayByIBAN, Account: fmt.Sprintf("%s%02d", start, i)}).Check() == nil {
+				good++
+			}
+		}
+		if (good == 1 || good == 2) != want || !want && good != 0 {
+			t.Errorf("%d of 100 that start with %s pass", good, start)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestSlug(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"Hart & Okafor Law": "hart-okafor-law", "  3M  ": "tenant", "Ärzte": "rzte", "字": "tenant", "": "tenant", "A": "tenant",
-		"1st Choice Homes!": "st-choice-homes",
+		"1st Choice Homes!": "st-choice-homes", "Ab": "ab", "a/0:9@Z`a{z": "a-0-9-z-a-z", "- - Room 9 - -": "room-9", "a9": "a9",
 		"A very long name of a company that nobody can remember": "a-very-long-name-of-a-company-th",
 	} {
 		got := Slug(name)

@@ -53,6 +53,7 @@ func TestWakeHistories(t *testing.T) {
 		"psxssr":  {3, 0, tenants.Blocked},
 		"rsss":    {0, 0, tenants.Fine},
 		"u":       {0, 1, tenants.Fine},
+		"su":      {1, 1, tenants.Fine},
 		"uu":      {0, 2, tenants.Unshown},
 		"suu":     {1, 2, tenants.Unshown}, // it has begun
 		"sssuu":   {3, 2, tenants.Blocked},
@@ -77,6 +78,80 @@ func TestWakeHistories(t *testing.T) {
 	}
 }
 
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	for letters, want := range map[rune]struct{ silent, unshown bool }{'s': {true, false}, 'u': {false, true}, 'r': {}, 'q': {}, 'p': {},
+		'x': {}} {
+		o := outcome(letters, "d", "1", time.Time{})
+		if o.Silent() != want.silent || o.Unshown() != want.unshown {
+			t.Errorf("%c: silent %t, unshown %t", letters, o.Silent(), o.Unshown())
+		}
+	}
+	if running := (tenants.Outcome{Status: 200, Woke: true}); running.Silent() || running.Unshown() {
+		t.Error("an attempt is judged while it runs")
+	}
+}
+
+// The phone with the most failed rings in a row comes first, then the one that was rung last.
+func TestWakeHistoriesAreSorted(t *testing.T) {
+	t.Parallel()
+	var all []tenants.Outcome
+	for _, x := range [][2]string{{"fine", "r"}, {"late", "xuu"}, {"one", "s"}, {"four", "ssuu"}, {"early", "uu"}, {"three", "sss"},
+		{"running", "p"}} {
+		all = append(all, story(x[1], x[0], "1")...)
+	}
+	var got []string
+	for _, h := range tenants.WakeHistories(all) {
+		got = append(got, string(h.Device))
+	}
+	if strings.Join(got, " ") != "four three early late one fine" {
+		t.Errorf("%q", got)
+	}
+}
+
+// The version with the most failing phones comes first, then the one with the most phones, then the
+// newest.
+func TestVersionsAreSortedAndWarnOf(t *testing.T) {
+	t.Parallel()
+	h := func(app string, verdict tenants.Verdict, n int) (list []tenants.WakeHistory) {
+		for range n {
+			list = append(list, tenants.WakeHistory{AppVersion: app, Verdict: verdict})
+		}
+		return list
+	}
+	streaks := slices.Concat(h("both", tenants.Blocked, 2), h("both", tenants.Unshown, 2), h("both", tenants.Fine, 1), h("blocked",
+		tenants.Blocked, 3),
+		h("blocked", tenants.Fine, 12), h("", tenants.Unshown, 3), h("", tenants.Fine, 12), h("most", tenants.Fine, 1), h("5.0",
+			tenants.Fine, 1),
+		h("4.0", tenants.Fine, 1), []tenants.WakeHistory{{AppVersion: "4.0", Verdict: tenants.Fine, Silent: 1, Unshown: 1}})
+	list := tenants.WakeHealthByVersion(streaks, []tenants.Version{{App: "most", OS: "26.4", Devices: 9}, {App: "blocked",
+		OS: "26.4", Devices: 8}})
+	got, of := []string{}, map[string]tenants.WakeHealth{}
+	for _, a := range list {
+		got, of[a.AppVersion] = append(got, a.AppVersion), a
+	}
+	if strings.Join(got, " ") != "both blocked  most 5.0 4.0" {
+		t.Errorf("in the order %q", got)
+	}
+	if v := of["most"].Verdict; v != tenants.Fine {
+		t.Errorf("a version whose one phone shows its calls is %s", v)
+	}
+	if a := of["4.0"]; a.Shown != 1 || a.Devices != 2 {
+		t.Errorf("one phone of two showed its latest ring: %+v", a)
+	}
+	if v, cause, _ := of["both"].Describe(); v != tenants.Fine || !strings.Contains(cause, "most phones") {
+		t.Errorf("two blocked and two that show nothing: %s, %s", v, cause)
+	}
+	for app, want := range map[string]string{
+		"blocked": "3 of 15 phones with version blocked of the app stay silent when Apple takes a push. Open the app",
+		"":        "3 of 15 phones with an app that does not report its version wake and do not report the call to CallKit. Call reportNew",
+	} {
+		if got := of[app].Warning(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %s", app, got)
+		}
+	}
+}
+
 func TestAnAppVersionIsJudgedBySeveralPhones(t *testing.T) {
 	t.Parallel()
 	var all []tenants.Outcome
@@ -90,7 +165,7 @@ func TestAnAppVersionIsJudgedBySeveralPhones(t *testing.T) {
 	phones(2, "sss", "2.0") // two phones are off
 	phones(3, "uu", "4.0")
 	phones(3, "sss", "5.0")
-	phones(17, "r", "5.0") // three of twenty
+	phones(13, "r", "5.0") // three of sixteen
 	streaks := tenants.WakeHistories(all)
 	if streaks[0].Verdict == tenants.Fine {
 		t.Error("the worst does not come first")
@@ -164,7 +239,8 @@ func TestExpiry(t *testing.T) {
 	if _, ok := tenants.ExpiryStep(time.Time{}, now); ok {
 		t.Error("a key without an end has one")
 	}
-	c := tenants.Credential{ID: "c", Bundle: "a.b", Environment: tenants.Auto, State: tenants.CredentialActive, NotAfter: now.Add(30 * day)}
+	c := tenants.Credential{ID: "c", Bundle: "a.b", Environment: tenants.Auto, State: tenants.CredentialActive,
+		NotAfter: now.Add(30 * day)}
 	reach := map[tenants.Environment]int{tenants.Production: 10, tenants.Sandbox: 3}
 	other := func(env tenants.Environment, s tenants.CredentialState, bundle string, notAfter time.Time) tenants.Credential {
 		return tenants.Credential{ID: "o", Bundle: bundle, Environment: env, State: s, NotAfter: notAfter}
@@ -183,6 +259,26 @@ func TestExpiry(t *testing.T) {
 	} {
 		if got := tenants.DevicesLeftSilent(c, x.all, reach); got != x.want {
 			t.Errorf("%s: %d devices go silent, want %d", name, got, x.want)
+		}
+	}
+	both := map[tenants.Environment]int{tenants.Production: 10, tenants.Sandbox: 3, tenants.Auto: 1}
+	c.Environment = tenants.Production
+	if got := tenants.DevicesLeftSilent(c, nil, both); got != 11 { // what Auto is, it is tried in both
+		t.Errorf("of a credential for production: %d devices go silent", got)
+	}
+	for _, x := range []struct{ credential, device, learnt, want tenants.Environment }{
+		{tenants.Production, tenants.Auto, "", tenants.Production}, {tenants.Auto, tenants.Auto, "", tenants.Auto},
+		{tenants.Production, tenants.Sandbox, "", tenants.Sandbox}, {tenants.Production, tenants.Auto, tenants.Sandbox, tenants.Sandbox},
+	} {
+		c := tenants.Credential{Environment: x.credential}
+		if got := c.Host(tenants.Device{Environment: x.device, Learnt: x.learnt}); got != x.want {
+			t.Errorf("%+v: pushed to %s first", x, got)
+		}
+	}
+	for days, want := range map[int]string{0: "expired on 2026-03-31", 1: "expires within a day, on 2026-03-31",
+		7: "expires within 7 days, on 2026-03-31"} {
+		if got := tenants.ExpiryWarning(c, days, 2); !strings.Contains(got, want) || !strings.Contains(got, "2 devices go silent") {
+			t.Errorf("%d days: %s", days, got)
 		}
 	}
 	said := []string{}
