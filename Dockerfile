@@ -3,7 +3,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/carillon . && mkdir /out/data
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/carillon . && mkdir -m 700 /out/data
 
 # Nothing but the binary and the authorities that sign Apple's and Stripe's certificates.
 FROM scratch

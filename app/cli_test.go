@@ -63,8 +63,8 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 	for _, flags := range [][]string{
 		{"CARILLON_DATABASE_URL: must be a postgres://", "--database-url", "mysql://x"},
 		{"CARILLON_DATABASE_URL: cannot be read; give", "--database-url", "postgres://u:se cret@[x"},
-		{"CARILLON_MASTER_KEY_FILE: is missing; make one with `openssl rand"},
-		{"CARILLON_PUBLIC_URL: is missing; give"}, {"or make one with `openssl rand", "--master-key-file", file + ".none"},
+		{"CARILLON_MASTER_KEY_FILE: is missing; make one with `(umask 077; openssl rand"},
+		{"CARILLON_PUBLIC_URL: is missing; give"}, {"or make one with `(umask 077; openssl rand", "--master-key-file", file + ".none"},
 		{"CARILLON_RINGS_PER_SECOND: must be from 0", "--rings-per-second", "-1"},
 		{"CARILLON_RINGS_PER_SECOND: must be", "--rings-per-second", "NaN"},
 		{"CARILLON_DEVICE_SPACING: must be from 0s", "--device-spacing", "6s"},
@@ -123,6 +123,7 @@ func TestTheCommandLine(t *testing.T) {
 
 // TestMain lets the test binary be what a test kills, or runs from a shell.
 func TestMain(m *testing.M) {
+	private() // as in Run: folders of tests are closed to other users
 	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "ring") {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		context.AfterFunc(ctx, stop) // as in main.go

@@ -23,8 +23,12 @@ type Database struct {
 	URL  string `name:"database-url" help:"postgres://… ; empty = SQLite in the data folder." env:"CARILLON_DATABASE_URL"`
 }
 
-// open opens the rows for a verb of the command line.
+// open opens the rows for a verb of the command line. It refuses a data folder that others can
+// read.
 func (d Database) open(ctx context.Context, c terminal, plans tenants.Plans) (*store.Store, error) {
+	if err := d.isPrivate(); err != nil {
+		return nil, err
+	}
 	return store.Open(ctx, store.Config{URL: d.URL, Dir: d.Data, Plans: plans, Now: c.now, Log: quiet(c)})
 }
 
@@ -166,21 +170,38 @@ func (d Database) check() error {
 	return store.CheckURL(d.URL)
 }
 
-const makeMasterKey = "make one with `openssl rand -base64 32 > master.key` and keep a copy off this machine: " +
+// isPrivate refuses a data folder that others can read; PostgreSQL has none.
+func (d Database) isPrivate() error {
+	if d.URL != "" {
+		return nil
+	}
+	if err := privateFolder(d.Data); err != nil {
+		return fmt.Errorf("CARILLON_DATA: %w", err)
+	}
+	return nil
+}
+
+const makeMasterKey = "make one with `(umask 077; openssl rand -base64 32 > master.key)` and keep a copy off this machine: " +
 	"without it no stored credential can be opened"
 
+// masterKey reads the key file. It refuses one that other users can read.
 func masterKey(file string) (*seal.Keyring, error) {
 	if file == "" {
 		return nil, errors.New("is missing; " + makeMasterKey)
 	}
-	b, err := os.ReadFile(file)
+	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w, or %s", unread(file, err), makeMasterKey)
 	}
 	if err != nil {
 		return nil, unread(file, err)
 	}
-	return seal.Parse(b)
+	b, err := contents(file)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := seal.Parse(b)
+	return keys, errors.Join(err, privateKey(file, info, os.Geteuid()))
 }
 
 func roots(file string) (*x509.CertPool, error) {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +62,9 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	if err := ownFolder(dir); err != nil {
+		return err
 	}
 	unlock, err := lock(dir)
 	if err != nil {
@@ -119,12 +124,47 @@ func (d *devCmd) open(ctx context.Context, good checked, world *dev.World) (*nod
 	})
 }
 
+// ownFolder closes a folder to other users if it is empty or dev mode made what is in it. Any other
+// folder that they can read is refused: a person may have named their home by mistake.
+func ownFolder(dir string) error {
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // lock makes it
+	}
+	if err != nil {
+		return fmt.Errorf("--data: %w", unread(dir, err))
+	}
+	ours := []string{dir}
+	if slices.ContainsFunc(files, func(f fs.DirEntry) bool { return f.Name() == keyName }) {
+		ours = append(ours, filepath.Join(dir, keyName))
+	} else if len(files) > 0 {
+		ours = nil
+	}
+	for _, name := range ours {
+		if err := closeToOthers(name); err != nil {
+			return fmt.Errorf("--data: %w", err)
+		}
+	}
+	if err := privateFolder(dir); err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	return nil
+}
+
+func closeToOthers(name string) error {
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(name, info.Mode().Perm()&^0o077)
+}
+
+// keyName is the file in dev mode's folder that holds its master key.
+const keyName = "master.key"
+
 // config is that of a server whose Apple is in this process and whose phones are on this machine.
 func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return checked{}, err
-	}
-	keyFile := filepath.Join(dir, "master.key")
+	keyFile := filepath.Join(dir, keyName)
 	if _, err := os.Stat(keyFile); errors.Is(err, os.ErrNotExist) {
 		if err := os.WriteFile(keyFile, []byte(seal.Generate()), 0o600); err != nil {
 			return checked{}, err

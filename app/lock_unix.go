@@ -48,7 +48,3 @@ func free(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
 
 // writable reports whether this process may make files in a folder (access(2), W_OK and X_OK).
 func writable(dir string) bool { return syscall.Access(dir, 3) == nil }
-
-// private makes files and folders of this process readable by its own user only, whatever the mask
-// of the shell that started it: the database and the master key hold secrets.
-func private() { syscall.Umask(0o077) }

@@ -23,6 +23,9 @@ func (m *migrateUpCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.check(); err != nil {
 		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
 	}
+	if err := m.isPrivate(); err != nil {
+		return err
+	}
 	n, err := store.Migrate(ctx, store.Config{URL: m.URL, Dir: m.Data})
 	if err != nil {
 		return err
@@ -37,6 +40,9 @@ type migrateStatusCmd struct{ Database }
 func (m *migrateStatusCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.check(); err != nil {
 		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
+	}
+	if err := m.isPrivate(); err != nil {
+		return err
 	}
 	steps, err := store.Status(ctx, store.Config{URL: m.URL, Dir: m.Data})
 	if err != nil {

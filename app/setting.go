@@ -117,8 +117,8 @@ func publicIP(s string) error {
 	return nil
 }
 
-// folder refuses a path that cannot be the data folder. It changes nothing: a missing folder is
-// made later, if its parent allows it.
+// folder refuses a path that cannot be the data folder, or that other users can read. It changes
+// nothing: a missing folder is made later, if its parent allows it.
 func folder(dir string) error {
 	if dir == "" {
 		return errors.New("is missing; give the folder for the SQLite database")
@@ -130,7 +130,7 @@ func folder(dir string) error {
 		case err == nil && !writable(at):
 			return fmt.Errorf("this user may not write into %s; give it to the user who runs carillon, or name another folder", at)
 		case err == nil:
-			return nil
+			return privateFolder(dir)
 		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
 		default:
 			return unread(at, err)

@@ -85,7 +85,7 @@ func (t *tenantCreateCmd) databaseExists() bool {
 		return t.Database.check() == nil
 	}
 	_, err := os.Stat(filepath.Join(t.Data, "carillon.db"))
-	return err == nil
+	return err == nil && t.isPrivate() == nil
 }
 
 func (t *tenantCreateCmd) slugTaken() error {
