@@ -5,50 +5,69 @@ import (
 	"time"
 )
 
-// Rate lets one name through Burst times at once, and then once every Every.
+// Rate lets one holder do something Burst times at once, and then once every Every. Rates stand in
+// tables beside what they limit, each with the sentence that refuses; RateLimiter.Admit applies
+// them.
 type Rate struct {
-	Name  string
-	Every time.Duration
-	Burst int
+	Of     string // what its holders are, such as "device"; each rate of a limiter has another one
+	Every  time.Duration
+	Burst  int
+	Shared bool   // all holders spend it together: at its end the server is busy, and nobody is at fault
+	Says   string // the refusal: who does too much of what, and what to do
+
+	holder string
 }
+
+// For is the rate of one holder.
+func (r Rate) For(id string) Rate {
+	r.holder = id
+	return r
+}
+
+func (r Rate) name() string { return r.Of + " " + r.holder }
 
 // PerSecond is a rate of n a second, with a burst of two seconds' worth and at least one. n must be
 // positive.
-func PerSecond(name string, n float64) Rate {
-	return Rate{name, time.Duration(float64(time.Second) / n), max(1, int(2*n))}
+func PerSecond(of string, n float64) Rate {
+	return Rate{Of: of, Every: time.Duration(float64(time.Second) / n), Burst: max(1, int(2*n))}
 }
 
-// RateLimiter holds one token bucket per name, in the memory of this process. The zero value is
-// ready to use, and it is safe for concurrent use.
+// RateLimiter holds one token bucket for each rate and holder, in the memory of this process. The
+// zero value is ready to use, and it is safe for concurrent use.
 type RateLimiter struct {
 	mu    sync.Mutex           // guards both
-	spent map[string]time.Time // until when the tokens of a name are spent
+	spent map[string]time.Time // until when the tokens of a bucket are spent, by the name of the rate
 	swept time.Time
 }
 
-// sweepEvery is how often names with a full bucket are forgotten, so that strangers cannot fill the
-// memory.
+// sweepEvery is how often full buckets are forgotten, so that strangers cannot fill the memory.
 const sweepEvery = time.Minute
 
-// Take takes one token for each rate. If any of them has none, it takes nothing and returns the
-// name that has to wait longest, and how long.
-func (l *RateLimiter) Take(now time.Time, rates ...Rate) (refused string, wait time.Duration) {
+// Admit takes one token of each rate. If any has none, it takes nothing and refuses with this code
+// and the sentence of the rate that has to wait longest: Unavailable if the rate is shared, TooMany
+// otherwise.
+func (l *RateLimiter) Admit(now time.Time, code string, rates ...Rate) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep(now)
+	var refuses Rate
+	var wait time.Duration
 	for _, r := range rates {
 		full := now.Add(r.Every * time.Duration(r.Burst))
 		if w := l.spentAfterOneMore(now, r).Sub(full); w > wait {
-			refused, wait = r.Name, w
+			refuses, wait = r, w
 		}
 	}
-	if wait > 0 {
-		return refused, wait
+	switch {
+	case wait == 0:
+		for _, r := range rates {
+			l.spent[r.name()] = l.spentAfterOneMore(now, r)
+		}
+		return nil
+	case refuses.Shared:
+		return &Error{Kind: Unavailable, Code: code, Msg: refuses.Says, RetryAfter: wait}
 	}
-	for _, r := range rates {
-		l.spent[r.Name] = l.spentAfterOneMore(now, r)
-	}
-	return "", 0
+	return &Error{Kind: TooMany, Code: code, Msg: refuses.Says, RetryAfter: wait}
 }
 
 // GiveBack returns one token to each rate.
@@ -56,13 +75,13 @@ func (l *RateLimiter) GiveBack(rates ...Rate) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range rates {
-		if t, ok := l.spent[r.Name]; ok {
-			l.spent[r.Name] = t.Add(-r.Every)
+		if t, ok := l.spent[r.name()]; ok {
+			l.spent[r.name()] = t.Add(-r.Every)
 		}
 	}
 }
 
-// Len is the number of names held in memory.
+// Len is the number of buckets held in memory.
 func (l *RateLimiter) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,7 +89,7 @@ func (l *RateLimiter) Len() int {
 }
 
 func (l *RateLimiter) spentAfterOneMore(now time.Time, r Rate) time.Time {
-	t := l.spent[r.Name]
+	t := l.spent[r.name()]
 	if t.Before(now) {
 		t = now
 	}

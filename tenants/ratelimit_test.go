@@ -1,6 +1,7 @@
 package tenants_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -11,23 +12,35 @@ func TestRateLimiterTakesAllOrNothing(t *testing.T) {
 	t.Parallel()
 	var l tenants.RateLimiter
 	now := time.Unix(1000, 0)
-	tenant, key := tenants.PerSecond("tenant", 2), tenants.Rate{Name: "key", Every: time.Second, Burst: 1}
-	if refused, wait := l.Take(now, tenant, key); refused != "" || wait != 0 {
-		t.Fatalf("the first: %s must wait %v", refused, wait)
+	tenant, key := tenants.PerSecond("tenant", 2), tenants.Rate{Of: "key", Every: time.Second, Burst: 1, Says: "This key."}
+	tenant.Says, tenant.Shared = "The tenant.", true
+	admit := func(rates ...tenants.Rate) tenants.Error {
+		var e *tenants.Error
+		if err := l.Admit(now, "too_many_things", rates...); errors.As(err, &e) {
+			return *e
+		}
+		return tenants.Error{}
 	}
-	if refused, wait := l.Take(now, tenant, key); refused != "key" || wait != time.Second {
-		t.Errorf("the key's second: %s must wait %v", refused, wait)
+	if e := admit(tenant, key); e.Msg != "" {
+		t.Fatalf("the first: %+v", e)
+	}
+	e := admit(tenant, key)
+	if e.Msg != "This key." || e.RetryAfter != time.Second || e.Kind != tenants.TooMany || e.Code != "too_many_things" {
+		t.Errorf("the key's second: %+v", e)
 	}
 	for i := range 3 {
-		if refused, _ := l.Take(now, tenant); refused != "" {
+		if e := admit(tenant); e.Msg != "" {
 			t.Errorf("token %d of the tenant was used up by a refusal", i+2)
 		}
 	}
-	if refused, wait := l.Take(now, tenant); refused != "tenant" || wait != 500*time.Millisecond {
-		t.Errorf("the tenant's fifth: %s must wait %v", refused, wait)
+	if e := admit(tenant); e.Msg != "The tenant." || e.RetryAfter != 500*time.Millisecond || e.Kind != tenants.Unavailable {
+		t.Errorf("the tenant's fifth: %+v", e)
+	}
+	if e := admit(tenant.For("other")); e.Msg != "" {
+		t.Errorf("another tenant: %+v", e)
 	}
 	l.GiveBack(tenant)
-	if refused, _ := l.Take(now, tenant); refused != "" {
+	if e := admit(tenant); e.Msg != "" {
 		t.Error("a token that was given back cannot be taken")
 	}
 }
@@ -35,13 +48,17 @@ func TestRateLimiterTakesAllOrNothing(t *testing.T) {
 func TestRateLimiterForgetsFullBuckets(t *testing.T) {
 	t.Parallel()
 	var l tenants.RateLimiter
-	now := time.Unix(1000, 0)
+	now, rate := time.Unix(1000, 0), tenants.Rate{Every: time.Second, Burst: 3}
 	for _, name := range []string{"a", "b"} {
-		l.Take(now, tenants.Rate{Name: name, Every: time.Second, Burst: 3})
+		if err := l.Admit(now, "", rate.For(name)); err != nil {
+			t.Error(err)
+		}
 	}
-	l.Take(now.Add(time.Hour), tenants.Rate{Name: "c", Every: time.Second, Burst: 3})
+	if err := l.Admit(now.Add(time.Hour), "", rate.For("c")); err != nil {
+		t.Error(err)
+	}
 	if n := l.Len(); n != 1 {
-		t.Errorf("%d names in memory after an hour, want 1", n)
+		t.Errorf("%d buckets in memory after an hour, want 1", n)
 	}
 }
 

@@ -92,13 +92,17 @@ type Config struct {
 // API is /v1.
 type API struct {
 	Config
-	guesses *web.Limiter // tries of pairing codes, by address
+	guesses tenants.RateLimiter // of wrong pairing codes; see paired
 }
 
-// Pairing codes have 50 bits and live ten minutes. These limit the tries of one address.
-const (
-	guessEvery = 6 * time.Second
-	guessBurst = 20
+const manyGuesses = "Too many wrong pairing codes came from this network. Wait a moment and try again."
+
+// The rates of wrong pairing codes. A code has 50 bits and lives ten minutes.
+var (
+	networkGuesses = tenants.Rate{Of: "network", Every: 6 * time.Second, Burst: 20, Says: manyGuesses}
+	widerGuesses   = tenants.Rate{Of: "network", Every: 2 * time.Second, Burst: 60, Says: manyGuesses}
+	allGuesses     = tenants.Rate{Of: "all", Every: 20 * time.Millisecond, Burst: 1000, Shared: true,
+		Says: "Too many wrong pairing codes reach this server. Wait a moment and try again."}
 )
 
 // New checks the configuration and returns an API to mount.
@@ -113,11 +117,7 @@ func New(c Config) (*API, error) {
 	if c.ICEServers == nil {
 		c.ICEServers = func() []gateway.ICEServer { return nil }
 	}
-	guesses, err := web.NewLimiter(guessEvery, guessBurst, c.Now)
-	if err != nil {
-		return nil, err
-	}
-	return &API{Config: c, guesses: guesses}, nil
+	return &API{Config: c}, nil
 }
 
 // Mount adds every route of /v1 to r, the root of an app made by web.New.

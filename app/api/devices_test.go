@@ -2,9 +2,15 @@ package api
 
 import (
 	"fmt"
+	"net/http"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"carillon/app/web"
+	"carillon/app/web/webtest"
 	"carillon/tenants"
 )
 
@@ -92,20 +98,54 @@ func TestPairing(t *testing.T) {
 	}
 }
 
-func TestPairingTriesAreLimited(t *testing.T) {
+// TestWrongPairingCodesAreCountedByNetwork: by address and /24 or by /64, /56 and /48, whatever the
+// addresses in them. A right code costs nothing, and other networks are served meanwhile.
+func TestWrongPairingCodesAreCountedByNetwork(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	// one more each guessEvery, which a busy machine may take for a few
-	for n := range 4 * guessBurst {
-		got := h.do(ask{method: "POST", path: "/v1/phone/devices", key: tenants.NewCode(), body: `{}`})
-		if got.status != 429 {
-			got.want(401)
-			continue
-		}
-		if n < guessBurst || got.header.Get("Retry-After") == "" {
-			t.Errorf("refused after %d guesses, Retry-After %q", n, got.header.Get("Retry-After"))
-		}
-		return
+	a := h.tenant("lakeside", "Lakeside")
+	var stopped atomic.Int64
+	stopped.Store(time.Now().UnixNano())
+	h.api.Now = func() time.Time { return time.Unix(0, stopped.Load()) }
+	app := web.New(web.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	h.api.Mount(app)
+	url := webtest.Serve(t, app)
+	pair := func(from string, code tenants.Secret) *http.Response {
+		t.Helper()
+		body := fmt.Sprintf(`{"token":%q,"bundle_id":"com.example.lakeside","environment":"sandbox"}`, strings.Repeat("cd", 32))
+		r := ask{method: "POST", path: "/v1/phone/devices", key: code, header: []string{"X-Forwarded-For", from},
+			body: body}.request(t, url)
+		res, err := http.DefaultTransport.RoundTrip(r)
+		must(t, err)
+		must(t, res.Body.Close())
+		return res
 	}
-	t.Error("guessing is not slowed down")
+	guess := func(from func(int) string, want int) {
+		t.Helper()
+		for n := range want + 1 {
+			res := pair(from(n), tenants.NewCode())
+			if late := n == want; late != (res.StatusCode == 429) || late == (res.Header.Get("Retry-After") == "") {
+				t.Fatalf("guess %d from %s: %d, Retry-After %q", n, from(n), res.StatusCode, res.Header.Get("Retry-After"))
+			}
+		}
+	}
+	for range 3 * networkGuesses.Burst {
+		var p pairing
+		h.do(ask{method: "POST", path: "/v1/pairings", key: a.key, body: `{}`}).want(201).into(&p)
+		if res := pair("192.0.2.200", tenants.Secret(p.Code)); res.StatusCode != 201 {
+			t.Fatalf("a right code: %d", res.StatusCode)
+		}
+	}
+	guess(func(int) string { return "192.0.2.1" }, networkGuesses.Burst)
+	guess(func(n int) string { return fmt.Sprintf("2001:db8:7:7::%d", n) }, networkGuesses.Burst)
+	guess(func(n int) string { return fmt.Sprintf("198.51.100.%d", n) }, widerGuesses.Burst)
+	guess(func(n int) string { return fmt.Sprintf("2001:db8:1:aa%02x::1", n) }, widerGuesses.Burst)
+	guess(func(n int) string { return fmt.Sprintf("2001:db8:2:%x00::1", n) }, widerGuesses.Burst)
+	if res := pair("203.0.113.1", tenants.NewCode()); res.StatusCode != 401 {
+		t.Errorf("another network: %d", res.StatusCode)
+	}
+	stopped.Add(int64(networkGuesses.Every))
+	if res := pair("192.0.2.1", tenants.NewCode()); res.StatusCode != 401 {
+		t.Errorf("after the wait: %d", res.StatusCode)
+	}
 }

@@ -55,16 +55,16 @@ func (q deviceRequest) pairedTo(p tenants.Pairing) (tenants.Device, error) {
 	return d, nil
 }
 
-// paired returns the pairing of the request's code. Codes are short, so tries are limited by
-// address.
+// paired returns the pairing of the request's code. Codes are short, so wrong ones are counted by
+// network and overall; a right one costs nothing.
 func (a *API) paired(ctx context.Context, c *fiber.Ctx) (tenants.Tenant, tenants.Pairing, error) {
 	text, err := bearer(c, "the pairing code")
 	if err != nil {
 		return tenants.Tenant{}, tenants.Pairing{}, err
 	}
-	if wait, ok := a.guesses.Take(web.IP(c)); !ok {
-		return tenants.Tenant{}, tenants.Pairing{}, &tenants.Error{Kind: tenants.TooMany, Code: "too_many", RetryAfter: wait,
-			Msg: "Too many pairing codes were tried from this address. Wait a moment and try again."}
+	rates := append(web.NetworkRates(web.IP(c), networkGuesses, widerGuesses), allGuesses)
+	if err := a.guesses.Admit(a.Now(), "too_many", rates...); err != nil {
+		return tenants.Tenant{}, tenants.Pairing{}, err
 	}
 	code, ok := tenants.ParseCode(text)
 	if !ok {
@@ -72,6 +72,9 @@ func (a *API) paired(ctx context.Context, c *fiber.Ctx) (tenants.Tenant, tenants
 			"This is not a pairing code. It has ten letters and digits: XXXXX-XXXXX.")
 	}
 	t, p, err := a.Store.Tenants().OfPairing(ctx, code.Hash(), a.Now())
+	if tenants.KindOf(err) != tenants.Unauthorized { // right, or the store failed
+		a.guesses.GiveBack(rates...)
+	}
 	if err != nil {
 		return tenants.Tenant{}, tenants.Pairing{}, err
 	}

@@ -87,7 +87,7 @@ type Console struct {
 	Config
 	figures *figures
 	judged  *judgements
-	mails   mailLimits
+	mails   tenants.RateLimiter // see mayInvite and mayReset
 }
 
 // New checks the parts and gives a Console to mount.
@@ -95,8 +95,7 @@ func New(c Config) (*Console, error) {
 	if c.Common == nil || c.Board == nil || c.Credentials == nil {
 		return nil, errors.New("console: Common, Board and Credentials are required")
 	}
-	mails, err := newMailLimits(c.Now)
-	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now), mails: mails}, err
+	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now)}, nil
 }
 
 // Mount adds every route of the console to r, which stands at the root of an app made by web.New

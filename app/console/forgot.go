@@ -39,7 +39,7 @@ func (k forgotPages) send(ctx context.Context, c *fiber.Ctx) error {
 		p.Email.Error = "Enter an email address, such as ana@example.com."
 		return web.Page(c, views.Forgot(p), fiber.StatusUnprocessableEntity)
 	}
-	if err := k.mails.takeReset(email, web.IP(c)); err != nil {
+	if err := k.mayReset(email, web.IP(c)); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Forgot(p), fiber.StatusTooManyRequests)

@@ -366,7 +366,7 @@ func TestDevModeOnly(t *testing.T) {
 	c.Quick(c.Owner).Get("/phone").Want(404).Has("no virtual phone")
 	h.waker.ear <- []byte(`{"v":1}`)
 	h.Browser().Stream("/phone/alpha/events", func(event, data string) bool { return event == "push" && data == "{\"v\":1}\n" })
-	production := *h.k
+	production := Console{Config: h.k.Config}
 	production.Dev = nil
 	for _, r := range production.routes() {
 		if r.path == "/phone" || strings.HasPrefix(r.path, "/phone/") || strings.HasPrefix(r.path, "/storybook") {

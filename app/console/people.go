@@ -221,7 +221,7 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 // invite keeps an invitation and mails it. Only an owner replaces an invitation of an owner.
 func (k peoplePages) invite(ctx context.Context, v *page.Visitor, i store.Invitation, link string) error {
 	if k.Mail != nil {
-		if err := k.mails.takeInvitation(v.Tenant.ID, i.Email); err != nil {
+		if err := k.mayInvite(v.Tenant.ID, i.Email); err != nil {
 			return err
 		}
 	}

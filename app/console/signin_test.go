@@ -420,10 +420,9 @@ func TestForgottenPassword(t *testing.T) {
 	h.Clock.Pass(tenants.ResetTTL)
 	h.Browser().Get(link).Want(410)
 	h.Clock.Pass(time.Hour)
-	for range 3 {
+	for range 4 { // one more than at once: while they pass, less than two become free again
 		ask("flood@alpha.example")
 	}
-	h.Clock.Pass(-30 * time.Minute)
 	for _, email := range []string{"flood@alpha.example"} { // the same with and without an account
 		h.Browser().Post("/forgot-password", url.Values{"email": {email}}).Want(429).Has("Too many attempts")
 	}

@@ -29,8 +29,9 @@ type CredentialsConfig struct {
 // goroutines.
 type Credentials struct {
 	CredentialsConfig
-	limits tenants.RateLimiter
-	opened openedKeys
+	limits  tenants.RateLimiter
+	opening *opening
+	opened  openedKeys
 }
 
 // NewCredentials checks the parts.
@@ -38,7 +39,7 @@ func NewCredentials(c CredentialsConfig) (*Credentials, error) {
 	if c.Store == nil || c.Now == nil {
 		return nil, errors.New("health: Credentials need Store and Now")
 	}
-	return &Credentials{CredentialsConfig: c}, nil
+	return &Credentials{CredentialsConfig: c, opening: newOpening()}, nil
 }
 
 // Upload is an APNs credential as a person or program hands it over.
@@ -52,15 +53,15 @@ type Upload struct {
 }
 
 // Add reads the file, seals it and stores it in place of the credential that its app had for the
-// same environment; Rollback brings that one back. It refuses what Apple would refuse, and with
-// TooMany a tenant that uploads too often. The returned credential holds what was read from the
-// file, without the secret.
+// same environment; Rollback brings that one back. It refuses what Apple would refuse, with TooMany
+// a tenant that uploads too often, and see opening. The returned credential holds what was read
+// from the file, without the secret.
 func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who, u Upload) (tenants.Credential, error) {
 	if len(u.File) > MaxCredential {
 		return tenants.Credential{}, tenants.Refuse(tenants.TooLarge, "file_too_large",
 			"The file is larger than 64 KiB; a .p8 or .p12 file is a few KiB. Upload the file as Apple gave it.")
 	}
-	if err := s.admit(t, "uploads", uploadEvery, uploadBurst); err != nil {
+	if err := s.limits.Admit(s.Now(), "too_many_uploads", uploadRate.For(string(t))); err != nil {
 		return tenants.Credential{}, err
 	}
 	now := s.Now()
@@ -71,7 +72,10 @@ func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who,
 	if c.Environment == "" {
 		c.Environment = tenants.Auto
 	}
-	key, secret, err := readUpload(&c, u)
+	key, secret, err := s.readUpload(ctx, &c, u)
+	if isBusy(err) {
+		s.limits.GiveBack(uploadRate.For(string(t)))
+	}
 	if err != nil {
 		return tenants.Credential{}, err
 	}
@@ -100,12 +104,19 @@ func (s *Credentials) Rollback(ctx context.Context, t tenants.TenantID, by store
 
 // readUpload opens the file and fills in what it says. Its content decides what it is, not its
 // name.
-func readUpload(c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
+func (s *Credentials) readUpload(ctx context.Context, c *tenants.Credential, u Upload) (*push.Key, []byte, error) {
 	file, err := push.ReadFile(u.File)
 	if err != nil {
 		return nil, nil, withFieldFaults(err, *c)
 	}
 	if file.IsCertificate() {
+		if file.IsCostly() {
+			leave, err := s.opening.enter(ctx, c.Tenant)
+			if err != nil {
+				return nil, nil, err
+			}
+			defer leave()
+		}
 		return readCertificate(c, u)
 	}
 	if c.KeyID == "" {
@@ -152,11 +163,19 @@ func readCertificate(c *tenants.Credential, u Upload) (*push.Key, []byte, error)
 			Fields: []tenants.Field{{Name: "bundle_id", Message: "the certificate is for " + strings.Join(c.Topics, ", ") +
 				"; leave this field empty for that app, or make a VoIP Services certificate for the app named here"}}}
 	}
-	// The password is sealed with the file, because the next start has to open the file again.
-	return key, packP12(u.Password, u.File), nil
+	opened, err := key.PEM()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(opened) > MaxCredential { // it has a long chain
+		return key, packP12(u.Password, u.File), nil
+	}
+	return key, packP12("", opened), nil
 }
 
-// packP12 returns the stored form of a certificate: the password, a zero byte, the file.
+// packP12 returns the stored form of a certificate: the password, a zero byte, the file. Most are
+// stored opened, as PEM without a password, so that no ring waits for the hashing of one. Those of
+// older versions are stored as they were uploaded.
 func packP12(password string, file []byte) []byte {
 	return append(append([]byte(password), 0), file...)
 }

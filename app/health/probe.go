@@ -18,23 +18,15 @@ type Prober interface {
 // A tenant's uploads and probes are few: each can make Apple refuse a key, and Apple counts
 // refusals by team and by address, so that one tenant's guesses would slow down every other
 // tenant's rings.
-const (
-	uploadEvery, uploadBurst = 20 * time.Second, 20
-	probeEvery, probeBurst   = 10 * time.Second, 3
+var (
+	uploadRate = tenants.Rate{Of: "uploads", Every: 20 * time.Second, Burst: 20,
+		Says: "That is too many uploads in a short time; Apple slows down servers that use wrong keys. Wait a moment and try again."}
+	probeRate = tenants.Rate{Of: "probes", Every: 10 * time.Second, Burst: 3,
+		Says: "That is too many probes in a short time; Apple slows down servers that use wrong keys. Wait a moment and try again."}
 )
 
 // probeTimeout bounds the answers of both hosts together; the request that asked ends soon after.
 const probeTimeout = 7 * time.Second
-
-// admit refuses a tenant that uploads or probes too often.
-func (s *Credentials) admit(t tenants.TenantID, what string, every time.Duration, burst int) error {
-	if _, wait := s.limits.Take(s.Now(), tenants.Rate{Name: what + " " + string(t), Every: every, Burst: burst}); wait > 0 {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_" + what, RetryAfter: wait,
-			Msg: fmt.Sprintf("That is too many %s in a short time; Apple slows down servers that use wrong keys. Wait %d seconds.", what,
-				int(wait/time.Second)+1)}
-	}
-	return nil
-}
 
 // Probed is what Apple says of a credential.
 type Probed struct {
@@ -55,7 +47,7 @@ func (s *Credentials) Probe(ctx context.Context, t tenants.TenantID, by store.Wh
 	if s.CredentialsConfig.Probe == nil {
 		return Probed{}, tenants.Refuse(tenants.Unavailable, "no_probe", "This server cannot ask Apple about credentials at the moment.")
 	}
-	if err := s.admit(t, "probes", probeEvery, probeBurst); err != nil {
+	if err := s.limits.Admit(s.Now(), "too_many_probes", probeRate.For(string(t))); err != nil {
 		return Probed{}, err
 	}
 	key, err := s.Key(ctx, t, id)

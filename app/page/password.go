@@ -13,7 +13,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"golang.org/x/net/publicsuffix"
 
-	"carillon/app/web"
 	"carillon/tenants"
 )
 
@@ -150,22 +149,6 @@ func firstLabel(domain string) string {
 	}
 	label, _, _ := strings.Cut(domain, ".")
 	return label
-}
-
-// Limit is one limiter and whose turns it counts.
-type Limit struct {
-	Limiter *web.Limiter
-	Key     string
-}
-
-// TakeAll takes a turn of each, or refuses with msg and how long to wait.
-func TakeAll(msg string, limits ...Limit) error {
-	for _, l := range limits {
-		if wait, ok := l.Limiter.Take(l.Key); !ok {
-			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: msg, RetryAfter: wait}
-		}
-	}
-	return nil
 }
 
 // SlowDown answers a try that came too soon by a form that says so.

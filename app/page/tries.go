@@ -24,12 +24,18 @@ import (
 // server: what is left of the server's rate is what keeps the password check free for known
 // browsers.
 var (
-	knownRate   = tenants.Rate{Every: 20 * time.Second, Burst: 12}
-	pairRate    = tenants.Rate{Every: 30 * time.Second, Burst: 8} // one account from one network
-	accountRate = tenants.Rate{Every: 3 * time.Second, Burst: 60}
-	networkRate = tenants.Rate{Every: 3 * time.Second, Burst: 60}
-	widerRate   = tenants.Rate{Every: 1500 * time.Millisecond, Burst: 120}
-	allRate     = tenants.Rate{Every: 100 * time.Millisecond, Burst: 200}
+	knownRate = tenants.Rate{Of: "known", Every: 20 * time.Second, Burst: 12,
+		Says: "Too many attempts. Wait a moment and try again."}
+	pairRate = tenants.Rate{Of: "pair", Every: 30 * time.Second, Burst: 8, // one account from one network
+		Says: "Too many attempts. Wait a moment and try again."}
+	accountRate = tenants.Rate{Of: "account", Every: 3 * time.Second, Burst: 60,
+		Says: "Too many attempts: wrong passwords were given for this address from many places. " +
+			"Wait a moment, or use a browser in which you signed in before."}
+	networkRate = tenants.Rate{Of: "network", Every: 3 * time.Second, Burst: 60,
+		Says: "Too many attempts came from your network. Wait a moment, or use a browser in which you signed in before."}
+	widerRate = tenants.Rate{Of: "network", Every: 1500 * time.Millisecond, Burst: 120, Says: networkRate.Says}
+	allRate   = tenants.Rate{Of: "all", Every: 100 * time.Millisecond, Burst: 200,
+		Says: "Too many attempts reach this server. Wait a moment, or use a browser in which you signed in before."}
 )
 
 // tries counts attempts to give a password, and who failed.
@@ -50,51 +56,25 @@ type Try struct {
 // Worked says that the password was right: only failures count against an account.
 func (t Try) Worked() { t.limits.GiveBack(t.spent...) }
 
-// named gives a rate the key it counts by.
-func named(r tenants.Rate, parts ...string) tenants.Rate {
-	r.Name = strings.Join(parts, " ")
-	return r
-}
-
 // Try begins an attempt at the account with this address, or refuses with how long to wait. The
 // caller says with Worked when the password was right.
 func (m *Common) Try(c *fiber.Ctx, email string) (Try, error) {
 	ip := web.IP(c)
 	network := web.Network(ip)
 	if nonce, ok := m.knownBrowser(c, email); ok {
-		t := Try{Known: true, limits: &m.tries.limits}
-		return t, t.take(m.Now(), named(knownRate, "known", nonce, email))
+		return Try{Known: true, limits: &m.tries.limits}, m.admitTry(knownRate.For(nonce + " " + email))
 	}
-	t := Try{limits: &m.tries.limits, spent: []tenants.Rate{named(pairRate, "pair", email, network), named(accountRate, "account", email)}}
-	rates := append(slices.Clone(t.spent), named(networkRate, "network", network), named(allRate, "all"))
-	for _, wider := range web.WiderNetworks(ip) {
-		rates = append(rates, named(widerRate, "wider", wider))
-	}
-	return t, t.take(m.Now(), rates...)
+	t := Try{limits: &m.tries.limits, spent: []tenants.Rate{pairRate.For(email + " " + network), accountRate.For(email)}}
+	return t, m.admitTry(slices.Concat(t.spent, web.NetworkRates(ip, networkRate, widerRate), []tenants.Rate{allRate})...)
 }
 
 // TryAs is Try for somebody who is signed in.
 func (m *Common) TryAs(v *Visitor) (Try, error) {
-	t := Try{Known: true, limits: &m.tries.limits}
-	return t, t.take(m.Now(), named(knownRate, "known", string(v.User.ID)))
+	return Try{Known: true, limits: &m.tries.limits}, m.admitTry(knownRate.For(string(v.User.ID)))
 }
 
-func (t Try) take(now time.Time, rates ...tenants.Rate) error {
-	refused, wait := t.limits.Take(now, rates...)
-	if wait == 0 {
-		return nil
-	}
-	msg := "Too many attempts. Wait a moment and try again."
-	switch kind, _, _ := strings.Cut(refused, " "); kind {
-	case "account":
-		msg = "Too many attempts: wrong passwords were given for this address from many places. " +
-			"Wait a moment, or use a browser in which you signed in before."
-	case "network", "wider":
-		msg = "Too many attempts came from your network. Wait a moment, or use a browser in which you signed in before."
-	case "all":
-		msg = "Too many attempts reach this server. Wait a moment, or use a browser in which you signed in before."
-	}
-	return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", Msg: msg, RetryAfter: wait}
+func (m *Common) admitTry(rates ...tenants.Rate) error {
+	return m.tries.limits.Admit(m.Now(), "too_many_tries", rates...)
 }
 
 // The cookie of a known browser: a random value, and for each account that signed in there a mark

@@ -54,6 +54,14 @@ func TestOpenCertificate(t *testing.T) {
 				about.NotAfter.Before(time.Now()) || len(k.Fingerprint()) != 64 {
 				t.Errorf("%s: %+v", name, about)
 			}
+			opened, err := k.PEM()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, _, err := push.OpenCertificate(opened, "")
+			if err != nil || again.Fingerprint() != k.Fingerprint() {
+				t.Errorf("%s: PEM opens as %v: %v", name, again, err)
+			}
 		}
 	}
 }

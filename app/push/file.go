@@ -31,6 +31,10 @@ type File struct {
 // IsCertificate says that the file is for Certificate; otherwise it is for SigningKey.
 func (f File) IsCertificate() bool { return f.p12 != nil || len(f.certs) > 0 }
 
+// IsCostly says that the file needs its password to be hashed, which OpenCertificate does as often
+// as the file says, up to a bound that takes seconds.
+func (f File) IsCostly() bool { return f.p12 != nil || f.protected != nil && len(f.keys) == 0 }
+
 // ReadFile finds the key or certificate in a file. It takes DER, PEM and base64 alone, in any text
 // encoding, with the line ends, quotes, escapes and indentation that mail programs, editors and
 // environment variables add. Every error is a *tenants.Error that says what the file is instead.

@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
+	"errors"
 	"path"
 	"strings"
 
@@ -30,6 +32,23 @@ type identity struct {
 
 func (*Key) String() string   { return "***" }
 func (*Key) GoString() string { return "***" }
+
+// PEM returns a certificate with its private key and its chain, unprotected. OpenCertificate opens
+// it again at no cost.
+func (k *Key) PEM() ([]byte, error) {
+	if k.cert == nil {
+		return nil, errors.New("push: a signing key has no certificate")
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(k.cert.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	out := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	for _, c := range k.cert.Certificate {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+	}
+	return out, nil
+}
 
 // Public returns the public key of a signing key, or the certificate; the other result is nil. A
 // test Apple needs it to check what the Sender signs.

@@ -97,7 +97,7 @@ func (s *partners) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = wrongFields
 		return web.Page(c, views.Affiliate(p), fiber.StatusUnprocessableEntity)
 	}
-	if err := s.signups.take(email, web.IP(c)); err != nil {
+	if err := s.maySignUp(email, web.IP(c)); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Affiliate(p), fiber.StatusTooManyRequests)

@@ -26,73 +26,92 @@ type Voice interface {
 // DemoTime is how long a call of the demo may last.
 const DemoTime = time.Minute
 
-// How often the demo runs. A stranger's call costs as much as a customer's, so that it must never
-// crowd one out.
+// The seats of the demo. A stranger's call costs as much as a customer's, so that it must never
+// crowd one out. One network, also a whole /24, /56 or /48, has few seats, and only one of the last
+// ones: until at least six networks have calls, a visitor from another network finds a seat.
 const (
-	demosAtOnce   = 10
-	demosEvery    = 20 * time.Second // one more for a network
-	demosBurst    = 4
-	demosAllEvery = time.Second // one more for everybody
-	demosAllBurst = 30
+	demosAtOnce     = 10
+	demosPerNetwork = 3
+	demosLast       = 4 // seats for networks that have no call
+)
+
+// The rates of calls of the demo, and of asking for the servers of one: those hold credentials of
+// the operator's relay.
+var (
+	networkDemos = tenants.Rate{Of: "network", Every: 20 * time.Second, Burst: 4, Says: demoTooOften}
+	widerDemos   = tenants.Rate{Of: "network", Every: 7 * time.Second, Burst: 8, Says: demoTooOften}
+	allDemos     = tenants.Rate{Of: "all", Every: time.Second, Burst: 30, Says: demoFull}
+	networkICE   = tenants.Rate{Of: "ICE network", Every: 20 * time.Second, Burst: 4, Says: demoTooOften}
+	widerICE     = tenants.Rate{Of: "ICE network", Every: 7 * time.Second, Burst: 8, Says: demoTooOften}
 )
 
 // demos are the calls of the demo that are up, and who may start one.
 type demos struct {
-	network, all *web.Limiter
-	ice          *web.Limiter // of a network: who may ask for servers, and so for credentials of a relay
+	now    func() time.Time
+	limits tenants.RateLimiter
 
-	mu sync.Mutex // guards up
-	up map[string]bool
+	mu    sync.Mutex          // guards both
+	up    map[string][]string // the networks of a call
+	seats map[string]int      // the calls of a network
 }
 
-func newDemos(now func() time.Time) (*demos, error) {
-	d := &demos{up: map[string]bool{}}
-	var errs [3]error
-	d.network, errs[0] = web.NewLimiter(demosEvery, demosBurst, now)
-	d.all, errs[1] = web.NewLimiter(demosAllEvery, demosAllBurst, now)
-	d.ice, errs[2] = web.NewLimiter(demosEvery, demosBurst, now)
-	return d, errors.Join(errs[:]...)
+func newDemos(now func() time.Time) *demos {
+	return &demos{now: now, up: map[string][]string{}, seats: map[string]int{}}
 }
 
 // take lets a call in, or says how long to wait.
 func (d *demos) take(ip string) error {
-	wait, ok := d.network.Take(web.Network(ip))
-	if ok {
-		wait, ok = d.all.Take("")
-	}
-	if !ok {
-		return tooOften(wait)
-	}
-	return nil
+	return d.limits.Admit(d.now(), "demo_busy", append(web.NetworkRates(ip, networkDemos, widerDemos), allDemos)...)
 }
 
-func tooOften(wait time.Duration) error {
-	return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: demoTooOften,
-		RetryAfter: wait}
+// takeICE lets somebody ask for servers, or says how long to wait.
+func (d *demos) takeICE(ip string) error {
+	return d.limits.Admit(d.now(), "demo_busy", web.NetworkRates(ip, networkICE, widerICE)...)
 }
 
-// add seats a call; all seats may be taken.
-func (d *demos) add(id string) error {
+// add seats a call, or refuses when its networks or all have as many as they may.
+func (d *demos) add(id, ip string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.up) >= demosAtOnce {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: demoFull,
-			RetryAfter: 15 * time.Second}
+	networks, most := append(web.WiderNetworks(ip), web.Network(ip)), demosPerNetwork
+	if demosAtOnce-len(d.up) <= demosLast {
+		most = 1
 	}
-	d.up[id] = true
+	says := ""
+	for _, n := range networks {
+		if d.seats[n] >= most {
+			says = demoNetworkFull
+		}
+	}
+	if len(d.up) >= demosAtOnce {
+		says = demoFull
+	}
+	if says != "" {
+		return &tenants.Error{Kind: tenants.TooMany, Code: "demo_busy", Msg: says, RetryAfter: 15 * time.Second}
+	}
+	d.up[id] = networks
+	for _, n := range networks {
+		d.seats[n]++
+	}
 	return nil
 }
 
 func (d *demos) drop(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for _, n := range d.up[id] {
+		if d.seats[n]--; d.seats[n] == 0 {
+			delete(d.seats, n)
+		}
+	}
 	delete(d.up, id)
 }
 
 func (d *demos) has(id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.up[id]
+	_, up := d.up[id]
+	return up
 }
 
 // guest is an agent that leaves when its time is over, by the clock of the server.
@@ -138,8 +157,8 @@ func (s *Site) demoICE(_ context.Context, c *fiber.Ctx) error {
 	if s.Voice == nil || s.DemoICE == nil {
 		return web.Problem(c, tenants.NoSuch("page"))
 	}
-	if wait, ok := s.demos.ice.Take(web.Network(web.IP(c))); !ok {
-		return web.Problem(c, tooOften(wait))
+	if err := s.demos.takeICE(web.IP(c)); err != nil {
+		return web.Problem(c, err)
 	}
 	list := []iceServer{}
 	for _, s := range s.DemoICE() {
@@ -182,7 +201,7 @@ func (s *Site) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id
 		return a, "", err
 	}
 	id = "demo-" + page.NewToken()
-	if err := s.demos.add(id); err != nil {
+	if err := s.demos.add(id, web.IP(c)); err != nil {
 		return a, "", err
 	}
 	a, err = s.Voice.Answer(ctx, gateway.Offer{Call: id, Leg: id, SDP: sdp, Agent: guest{s.Agent, s.DemoTime}, On: func(e gateway.Event) {

@@ -2,7 +2,9 @@ package site
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"carillon/app/page/pagetest"
 	"carillon/gateway"
 	"carillon/gateway/phonetest"
+	"carillon/tenants"
 )
 
 // hall is a server whose demo goes through a real gateway to the built-in agent.
@@ -151,26 +154,74 @@ func TestTheDemoRefuses(t *testing.T) {
 	shut.Browser().Get("/demo").Want(200).Has("cannot carry calls").Lacks("data-demo-start")
 }
 
-func TestDemoSeatsAreFew(t *testing.T) {
+// TestDemoSeats: three networks cannot fill them, whatever the addresses in them; strangers from
+// other networks find one then.
+func TestDemoSeats(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	d, err := newDemos(func() time.Time { return now })
-	pagetest.Must(t, err)
-	for i := range demosAtOnce {
-		pagetest.Must(t, d.add(string(rune('a'+i))))
+	d := newDemos(func() time.Time { return now })
+	seated := 0
+	fill := func(from string) (n int) {
+		for i := range 2 * demosAtOnce {
+			if d.add(fmt.Sprintf(from, i), fmt.Sprintf(from, i)) == nil {
+				n++
+			}
+		}
+		seated += n
+		return n
 	}
-	if d.add("late") == nil {
-		t.Error("one seat too many")
+	for _, row := range []struct {
+		from string
+		want int
+	}{{"192.0.2.%d", demosPerNetwork}, {"2001:db8:1:%x00::1", demosPerNetwork}, {"2001:db8:2:ff%02x::1", 1}, {"198.51.100.%d", 1},
+		{"2001:db8:4::%d", 1}, {"203.0.113.%d", 1}, {"2001:db8:5::%d", 0}} {
+		if n := fill(row.from); n != row.want {
+			t.Errorf("%s has %d seats, want %d", row.from, n, row.want)
+		}
 	}
-	d.drop("a")
-	pagetest.Must(t, d.add("late"))
-	all := 0
-	for i := range 2 * demosAllBurst { // each from another network
-		if d.take("192.0.2."+string(rune('0'+i%10))+string(rune('0'+i/10))) == nil {
+	if seated != demosAtOnce || len(d.up) != demosAtOnce {
+		t.Errorf("%d seats, %d calls", seated, len(d.up))
+	}
+	if err := d.add("late", "233.252.0.1"); tenants.KindOf(err) != tenants.TooMany || err.Error() != demoFull {
+		t.Errorf("one seat too many: %v", err)
+	}
+	for id := range maps.Clone(d.up) {
+		d.drop(id)
+		d.drop(id)
+	}
+	if len(d.up)+len(d.seats) != 0 {
+		t.Errorf("left: %v %v", d.up, d.seats)
+	}
+}
+
+// TestDemoRates: one network cannot spend what all may, nor can many addresses of it.
+func TestDemoRates(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	d := newDemos(func() time.Time { return now })
+	for _, row := range []struct {
+		from func(i int) string
+		want int
+	}{{func(int) string { return "192.0.2.1" }, networkDemos.Burst},
+		{func(i int) string { return fmt.Sprintf("198.51.100.%d", i) }, widerDemos.Burst},
+		{func(i int) string { return fmt.Sprintf("2001:db8:1:%x00::1", i) }, widerDemos.Burst}} {
+		n := 0
+		for i := range 3 * widerDemos.Burst {
+			if d.take(row.from(i)) == nil {
+				n++
+			}
+		}
+		if n != row.want {
+			t.Errorf("%d calls from %s, want %d", n, row.from(0), row.want)
+		}
+	}
+	all := networkDemos.Burst + 2*widerDemos.Burst
+	for i := range 2 * allDemos.Burst {
+		if d.take(fmt.Sprintf("10.1.%d.1", i)) == nil {
 			all++
 		}
 	}
-	if all != demosAllBurst {
+	if all != allDemos.Burst {
 		t.Errorf("%d strangers came in at once", all)
 	}
 }
@@ -189,7 +240,7 @@ func TestTheDemoTellsOfRelays(t *testing.T) {
 		}
 	})
 	h.Browser().Get("/demo").Want(200).Has(`data-ice="/demo/ice"`).Lacks("north")
-	for range demosBurst {
+	for range networkICE.Burst {
 		res := h.Browser().Get("/demo/ice").Want(200)
 		want := `{"ice_servers":[{"urls":["stun:s"]},{"urls":["turn:a","turn:b"],"username":"who","credential":"north"}]}`
 		if res.Body != want || res.Header.Get("Cache-Control") != "no-store" {
@@ -199,7 +250,7 @@ func TestTheDemoTellsOfRelays(t *testing.T) {
 	if res := h.Browser().Get("/demo/ice").Want(429).Lacks("north"); res.Header.Get("Retry-After") == "" {
 		t.Error("it does not say how long to wait")
 	}
-	h.Clock.Pass(demosEvery)
+	h.Clock.Pass(networkICE.Every)
 	h.Browser().Get("/demo/ice").Want(200)
 	h = openAs(t, "http://127.0.0.1", func(_ *server, c *Config) {
 		c.DemoClosed, c.DemoICE = true, func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:s"}}} }

@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -18,16 +17,11 @@ import (
 // only the number of clicks is kept.
 const viaCookie = "via"
 
-// clicks limits how fast clicks are counted: a network that reloads a link makes a few clicks, not
-// a thousand.
-type clicks struct{ network, all *web.Limiter }
-
-func newClicks(now func() time.Time) (c clicks, err error) {
-	var errs [2]error
-	c.network, errs[0] = web.NewLimiter(10*time.Minute, 3, now)
-	c.all, errs[1] = web.NewLimiter(50*time.Millisecond, 200, now)
-	return c, errors.Join(errs[:]...)
-}
+// The rates of counted clicks: a network that reloads a link makes a few clicks, not a thousand.
+var (
+	networkClicks = tenants.Rate{Of: "network", Every: 10 * time.Minute, Burst: 3}
+	allClicks     = tenants.Rate{Of: "all", Every: 50 * time.Millisecond, Burst: 200}
+)
 
 // follow remembers the partner's link that led here and counts the click. The first link stays for
 // as long as the plans file says; a later one does not replace it. An error is logged, the page is
@@ -46,10 +40,7 @@ func (s *frame) follow(ctx context.Context, c *fiber.Ctx, typed string) {
 			s.SetCookie(c, viaCookie, p.Code, age, false)
 		}
 	}
-	if _, ok := s.clicks.network.Take(p.Code + " " + web.Network(web.IP(c))); !ok {
-		return
-	}
-	if _, ok := s.clicks.all.Take(""); ok {
+	if s.clicks.Admit(s.Now(), "", networkClicks.For(p.Code+" "+web.Network(web.IP(c))), allClicks) == nil {
 		s.Store.Partners().CountClick(p.ID)
 	}
 }

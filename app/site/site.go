@@ -21,6 +21,7 @@ import (
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/gateway"
+	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
 )
@@ -58,8 +59,8 @@ type Site struct {
 // visitor followed.
 type frame struct {
 	Config
-	signups signups // limits the mails to people who are not signed in
-	clicks  clicks
+	signups tenants.RateLimiter // of mails to people who are not signed in; see maySignUp
+	clicks  tenants.RateLimiter // of what is counted for partners; see follow
 }
 
 // New returns a Site to mount. It refuses a Config without Common, and a Voice without an Agent.
@@ -76,12 +77,7 @@ func New(c Config) (*Site, error) {
 	if c.DemoTime <= 0 {
 		c.DemoTime = DemoTime
 	}
-	s := &Site{frame: &frame{Config: c}}
-	var errs [3]error
-	s.demos, errs[0] = newDemos(c.Now)
-	s.signups, errs[1] = newSignups(c.Now)
-	s.clicks, errs[2] = newClicks(c.Now)
-	return s, errors.Join(errs[:]...)
+	return &Site{frame: &frame{Config: c}, demos: newDemos(c.Now)}, nil
 }
 
 const (

@@ -78,6 +78,7 @@ var (
 )
 
 const (
-	demoTooOften = "Too many demo calls from here. Wait a moment and try again."
-	demoFull     = "All demo lines are busy. Try again in a minute."
+	demoTooOften    = "Too many demo calls from here. Wait a moment and try again."
+	demoNetworkFull = "Your network has as many demo calls as it may have at this moment. Try again in a minute."
+	demoFull        = "All demo lines are busy. Try again in a minute."
 )

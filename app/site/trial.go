@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -19,21 +18,18 @@ import (
 // the password again.
 const signupCookie = "signup"
 
-// signups limits sign-ups and partner links: each sends a mail, and a sign-up costs a hash.
-type signups struct{ network, address, all *web.Limiter }
+// The rates of sign-ups and partner links: each sends a mail, and a sign-up costs a hash.
+var (
+	networkSignups = tenants.Rate{Of: "network", Every: 10 * time.Minute, Burst: 6, Says: tooMany}
+	widerSignups   = tenants.Rate{Of: "network", Every: 2 * time.Minute, Burst: 18, Says: tooMany}
+	addressSignups = tenants.Rate{Of: "address", Every: 20 * time.Minute, Burst: 3, Says: tooMany}
+	allSignups     = tenants.Rate{Of: "all", Every: 2 * time.Second, Burst: 60, Says: tooMany}
+)
 
-func newSignups(now func() time.Time) (s signups, err error) {
-	var errs [3]error
-	s.network, errs[0] = web.NewLimiter(10*time.Minute, 6, now)
-	s.address, errs[1] = web.NewLimiter(20*time.Minute, 3, now)
-	s.all, errs[2] = web.NewLimiter(2*time.Second, 60, now)
-	return s, errors.Join(errs[:]...)
-}
-
-// take refuses with how long to wait. It does not depend on who has an account.
-func (s signups) take(email, ip string) error {
-	return page.TakeAll(tooMany, page.Limit{Limiter: s.network, Key: web.Network(ip)},
-		page.Limit{Limiter: s.address, Key: email}, page.Limit{Limiter: s.all, Key: ""})
+// maySignUp refuses with how long to wait. It does not depend on who has an account.
+func (s *frame) maySignUp(email, ip string) error {
+	return s.signups.Admit(s.Now(), "too_many_tries",
+		append(web.NetworkRates(ip, networkSignups, widerSignups), addressSignups.For(email), allSignups)...)
 }
 
 // trials are the pages on which a visitor becomes a tenant.
@@ -112,7 +108,7 @@ func (s *trials) signUp(ctx context.Context, c *fiber.Ctx) error {
 	if ok := s.knownCode(ctx, a.code, &p); !a.check(&p) || !ok {
 		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
 	}
-	if err := s.signups.take(a.email, web.IP(c)); err != nil {
+	if err := s.maySignUp(a.email, web.IP(c)); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.Trial(p), fiber.StatusTooManyRequests)

@@ -2,7 +2,6 @@ package switchboard
 
 import (
 	"fmt"
-	"strings"
 
 	"carillon/tenants"
 )
@@ -11,10 +10,14 @@ import (
 func (b *Board) rates(c Caller) []tenants.Rate {
 	var all []tenants.Rate
 	if b.RingsPerSecond > 0 {
-		all = append(all, tenants.PerSecond("rings "+string(c.Tenant.ID), b.RingsPerSecond))
+		r := tenants.PerSecond("rings", b.RingsPerSecond).For(string(c.Tenant.ID))
+		r.Says = fmt.Sprintf("This account rings more than %g times a second. Wait a moment and try again.", b.RingsPerSecond)
+		all = append(all, r)
 	}
 	if c.PerSecond > 0 && c.Kind == tenants.ActorKey {
-		all = append(all, tenants.PerSecond("key "+c.ID, float64(c.PerSecond)))
+		r := tenants.PerSecond("key", float64(c.PerSecond)).For(c.ID)
+		r.Says = fmt.Sprintf("This key rings more than %s times a second. Wait a moment and try again.", tenants.FormatCount(c.PerSecond))
+		all = append(all, r)
 	}
 	return all
 }
@@ -22,18 +25,11 @@ func (b *Board) rates(c Caller) []tenants.Rate {
 // admit refuses a caller who rings too fast. It costs no read and no write, so that one tenant's
 // flood is nobody else's wait.
 func (b *Board) admit(c Caller) error {
-	which, wait := b.limits.Take(b.Now(), b.rates(c)...)
-	if wait == 0 {
-		return nil
-	}
-	msg := fmt.Sprintf("This account rings more than %g times a second. Wait a moment and try again.", b.RingsPerSecond)
-	if strings.HasPrefix(which, "key ") {
-		msg = fmt.Sprintf("This key rings more than %s times a second. Wait a moment and try again.", tenants.FormatCount(c.PerSecond))
-	}
-	if b.Meter != nil {
+	err := b.limits.Admit(b.Now(), "too_many_rings", b.rates(c)...)
+	if err != nil && b.Meter != nil {
 		b.Meter.Limited()
 	}
-	return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_rings", Msg: msg, RetryAfter: wait}
+	return err
 }
 
 // readmit takes back what admit counted: a repeat is no ring.

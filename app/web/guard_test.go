@@ -3,7 +3,6 @@ package web
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -53,36 +52,6 @@ func TestCrossSite(t *testing.T) {
 	}
 	if _, err := CrossSite("not an origin"); err == nil {
 		t.Error("a wrong origin was accepted")
-	}
-}
-
-func TestLimiter(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1000, 0)
-	l, err := NewLimiter(time.Second, 3, func() time.Time { return now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 3 {
-		if _, ok := l.Take("a"); !ok {
-			t.Fatalf("take %d refused", i)
-		}
-	}
-	if wait, ok := l.Take("a"); ok || wait != time.Second {
-		t.Errorf("the fourth: %v, wait %v", ok, wait)
-	}
-	if _, ok := l.Take("b"); !ok {
-		t.Error("another key was refused")
-	}
-	now = now.Add(time.Second)
-	if _, ok := l.Take("a"); !ok {
-		t.Error("after a second: refused")
-	}
-	if _, ok := l.Take("a"); ok {
-		t.Error("two tokens after a second")
-	}
-	if _, err := NewLimiter(0, 1, time.Now); err == nil {
-		t.Error("a limiter without an interval was made")
 	}
 }
 

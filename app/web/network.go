@@ -1,6 +1,10 @@
 package web
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"carillon/tenants"
+)
 
 // Network is the address, or for IPv6 the /64 that one household has. A text that is no address
 // stays as it is.
@@ -17,6 +21,16 @@ func WiderNetworks(ip string) []string {
 		return []string{networkOf(ip, 24, 0)}
 	}
 	return []string{networkOf(ip, 0, 56), networkOf(ip, 0, 48)}
+}
+
+// NetworkRates are the rates of an address: one of its Network, and wider of each of its
+// WiderNetworks.
+func NetworkRates(ip string, one, wider tenants.Rate) []tenants.Rate {
+	rates := []tenants.Rate{one.For(Network(ip))}
+	for _, n := range WiderNetworks(ip) {
+		rates = append(rates, wider.For(n))
+	}
+	return rates
 }
 
 func networkOf(ip string, bits4, bits6 int) string {

@@ -18,9 +18,10 @@ type Holder struct {
 
 // The kinds of holders, as refusals name them.
 const (
-	KindPerson = "account"
-	KindKey    = "API key"
-	KindDevice = "device"
+	KindPerson  = "account"
+	KindKey     = "API key"
+	KindDevice  = "device"
+	KindPartner = "partner"
 )
 
 // SlotBounds says how many of one thing may be open at once. A kind of holder without a bound, and
