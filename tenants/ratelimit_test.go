@@ -70,7 +70,9 @@ func TestRateLimiterForgetsOnceAMinute(t *testing.T) {
 	now := time.Unix(100_000, 0)
 	take := func(at time.Duration, name string, want int) {
 		t.Helper()
-		l.Take(now.Add(at), tenants.Rate{Name: name, Every: time.Second, Burst: 1})
+		if err := l.Admit(now.Add(at), "", tenants.Rate{Every: time.Second, Burst: 1}.For(name)); err != nil {
+			t.Error(err)
+		}
 		if n := l.Len(); n != want {
 			t.Errorf("%v later: %d names in memory, want %d", at, n, want)
 		}
