@@ -169,6 +169,7 @@
         el.hidden = !mine;
         for (const inner of $$("input", el)) inner.disabled = !mine;
       }
+      for (const el of $$("[data-needed-for]", form)) el.required = el.dataset.neededFor === kind;
       if (file.size > 65536) say("That file is too large to be a key");
     };
     for (const name of ["dragenter", "dragover"]) zone.addEventListener(name, (e) => { e.preventDefault(); zone.classList.add("drop-over"); });

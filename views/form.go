@@ -15,6 +15,7 @@ type Field struct {
 	Pattern      string // checked by the browser before sending
 	Max          int    // characters
 	Optional     bool   // fields are required unless this is set
+	NeededFor    string // kind of the chosen file, such as "p8", for which a script makes it required
 	Focus        bool   // the first field of a form, or the first with an error
 	Mono         bool   // an identifier
 	Prefix       string // makes the id unique when a page has two forms with the same names

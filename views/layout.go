@@ -61,13 +61,17 @@ func (s Shell) zone() string {
 	return s.TimeZone
 }
 
-// PaletteLinks is every page of the menu and the usual actions, as links of the palette.
-func PaletteLinks() []Link {
+// PaletteLinks is every page of the menu as links of the palette, with the usual actions for those
+// who may change something.
+func PaletteLinks(canEdit bool) []Link {
 	var links []Link
 	for _, g := range navGroups {
 		for _, r := range g.entries {
 			links = append(links, Link{Text: r.text, Href: r.path, Icon: r.icon, Hint: "g " + r.chord})
 		}
+	}
+	if !canEdit {
+		return links
 	}
 	return append(links,
 		Link{Text: "Pair a device", Href: PathPair, Icon: IconQR, Hint: "Action"},

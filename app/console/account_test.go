@@ -135,7 +135,7 @@ func TestSettings(t *testing.T) {
 	w.Get("/settings").Lacks("Saved.")
 	w.Post("/theme", url.Values{"theme": {"dark"}}).Want(303)
 	w.Get("/settings").Has(`data-bs-theme="dark"`)
-	b.Quick(b.viewer()).Get("/settings").Want(200).Has("Only owners and administrators")
+	b.Quick(b.viewer()).Get("/settings").Want(200).Has("Your role (viewer) can’t change the organisation.")
 }
 
 // TestEveryActionHasWords: what the store records is said by the list, and can be filtered by.

@@ -19,8 +19,8 @@ type agentPages struct{ *Console }
 
 var agentList = list{
 	name: "Agents", path: views.PathAgents, csv: views.PathAgentsCSV, search: "Name", one: "agent", many: "agents",
-	empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far.",
-		Action: views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far."},
+	add:   views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary},
 }
 
 // agentKinds are how an agent speaks, in words.

@@ -61,7 +61,7 @@ func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		p.Overage = &views.OverageForm{On: sub.Overage, Price: page.Money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
 	}
 	q := queryOf(c)
-	until, after := k.usageUntil(q), q.invoice()
+	until, invoices := k.usageUntil(q), q.invoices()
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	if err := k.cost(ctx, v, sub, e, &p); err != nil {
 		return err
 	}
-	k.invoices(ctx, v, q, after, &p)
+	k.invoices(ctx, v, q, invoices, &p)
 	if p.Shell, err = k.shell(ctx, c, v, at("Billing", views.NavBilling)); err != nil {
 		return err
 	}

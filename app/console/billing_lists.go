@@ -42,17 +42,15 @@ func (k billingPages) usageUntil(q *query) time.Time {
 	return day
 }
 
-// invoice is the invoice behind which the page begins; empty = with the latest.
-func (q *query) invoice() string {
+// invoices are the invoices behind which this page and those before it begin; empty = with the
+// latest.
+func (q *query) invoices() cursors {
 	s := web.Query(q.c, "invoices")
-	if s == "" {
-		return ""
-	}
-	if strings.Trim(s, "_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" || len(s) > 100 {
+	if strings.Trim(s, "._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" || len(s) > cursorsMost {
 		q.faults = append(q.faults, tenants.Field{Name: "invoices", Message: "the next of the page before"})
 		return ""
 	}
-	return q.keep("invoices", s)
+	return cursors(q.keep("invoices", s))
 }
 
 // with is the address of the page with one word changed; empty takes it out.
@@ -107,12 +105,13 @@ func (k billingPages) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visito
 }
 
 // invoices asks Stripe. The page opens without them when Stripe does not answer.
-func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *query, after string, p *views.BillingPage) {
+func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *query, at cursors, p *views.BillingPage) {
 	if k.Billing == nil {
 		p.NoBills = "This server does not take payments."
 		return
 	}
 	p.NoBills = "No invoices yet."
+	earlier, after := cursorsOf(string(at))
 	soon, cancel := context.WithTimeout(ctx, billsTime)
 	defer cancel()
 	bills, next, err := k.Billing.Invoices(soon, buyerOf(v), after, billsPerPage)
@@ -130,10 +129,10 @@ func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *query, a
 		p.BillsCSV = views.PathInvoicesCSV
 	}
 	if after != "" {
-		p.NoBills, p.BillsNewer = "There are no earlier invoices.", q.with(views.PathBilling, "invoices", "", "#invoices")
+		p.NoBills, p.BillsNewer = "There are no earlier invoices.", q.with(views.PathBilling, "invoices", string(earlier), "#invoices")
 	}
 	if next != "" {
-		p.BillsOlder = q.with(views.PathBilling, "invoices", next, "#invoices")
+		p.BillsOlder = q.with(views.PathBilling, "invoices", string(at.then(next)), "#invoices")
 	}
 }
 

@@ -55,8 +55,8 @@ func (k *Console) stateOf(c tenants.Credential) badge {
 var credentialList = list{
 	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV,
 	search: "App, key id or team", one: "credential", many: "credentials",
-	empty: views.Empty{Icon: views.IconCredential, Text: "Apple requires a key to send call notifications.",
-		Action: views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconCredential, Text: "Apple requires a key to send call notifications."},
+	add:   views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary},
 }
 
 func pageQuery(q *query) store.Page {
@@ -138,11 +138,11 @@ func (k credentialPages) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.V
 	}
 	p := views.CredentialAddPage{
 		Shell: s, Error: w.Unseen("file", "team_id", "key_id", "bundle_id", "password"), File: w.Fields["file"],
-		Team: views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), Optional: true, Mono: true, Max: 10,
-			Error: w.Fields["team_id"], Help: "Ten letters and digits. Needed for a .p8 file."},
-		Key: views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), Optional: true, Mono: true, Max: 10,
+		Team: views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), NeededFor: "p8", Mono: true, Max: 10,
+			Error: w.Fields["team_id"], Help: "Ten letters and digits."},
+		Key: views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), NeededFor: "p8", Mono: true, Max: 10,
 			Error: w.Fields["key_id"], Help: "Filled in from the file name if it is AuthKey_….p8."},
-		Bundle: views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), Optional: true, Mono: true,
+		Bundle: views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), NeededFor: "p8", Mono: true,
 			Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app",
 			Help: "Without .voip. For a certificate it is read from the " +
 				"file."},
@@ -150,6 +150,9 @@ func (k credentialPages) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.V
 			Error: w.Fields["password"], Help: "Only if the .p12 file has one."},
 		Environment: page.Choose(string(u.Environment), page.Choice("auto", "Both"), page.Choice("production", "Production"),
 			page.Choice("sandbox", "Sandbox")),
+	}
+	if len(u.File) > 0 && p.File == "" { // the form comes back without it: no page may hold a key
+		p.File = "Choose the file again. It is a secret, so this page does not keep it."
 	}
 	if err := k.replacing(ctx, v, u, &p); err != nil {
 		return err
@@ -258,7 +261,10 @@ func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *pa
 		ID: string(cr.ID), Tone: h.tone, State: h.text, Facts: credentialFacts(cr, v), Devices: reachRows(through), Probe: said,
 		CanEdit: v.Role.May(), NoHedge: cr.NoHedge, Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
 	}
-	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); err != nil {
+	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); p.Problem != nil && !v.Role.May() {
+		p.Problem.Action = views.Button{} // it replaces the key
+	}
+	if err != nil {
 		return err
 	}
 	if p.Back, _, err = k.wayBack(ctx, v, cr); err != nil {

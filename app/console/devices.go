@@ -37,9 +37,9 @@ func deviceQuery(q *query) store.DeviceQuery {
 
 var deviceList = list{
 	name: "Devices", path: views.PathDevices, csv: views.PathDevicesCSV, search: "Name, person, model or id", one: "device",
-	many: "devices",
-	empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet.",
-		Action: views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary}},
+	many:  "devices",
+	empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet."},
+	add:   views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary},
 }
 
 func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

@@ -20,8 +20,8 @@ type keyPages struct{ *Console }
 
 var keyList = list{
 	name: "API keys", path: views.PathKeys, csv: views.PathKeysCSV, search: "Name or last four characters", one: "key", many: "keys",
-	empty: views.Empty{Icon: views.IconKey, Text: "No API keys yet.",
-		Action: views.Button{Text: "Create API key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconKey, Text: "No API keys yet."},
+	add:   views.Button{Text: "Create API key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary},
 }
 
 // keyShown is what stays visible of a key.

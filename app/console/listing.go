@@ -23,16 +23,50 @@ const perPage = 50
 type query struct {
 	c      *fiber.Ctx
 	set    url.Values // what the address held and was understood, without after
-	after  string
 	faults []tenants.Field
+
+	after   string  // behind which row the page begins; empty = the first page
+	earlier cursors // of the pages before this one
 }
 
 func queryOf(c *fiber.Ctx) *query {
-	q := &query{c: c, set: url.Values{}, after: web.Query(c, "after")}
-	if len(q.after) > 400 {
+	q := &query{c: c, set: url.Values{}}
+	q.earlier, q.after = cursorsOf(web.Query(c, "after"))
+	if len(q.after) > 400 || len(q.earlier) > cursorsMost {
 		q.faults = append(q.faults, tenants.Field{Name: "after", Message: "the next of the page before"})
 	}
 	return q
+}
+
+// cursors are those of the pages that a person came through, the first one first, joined by dots. A
+// cursor leads only forward, so an address keeps those before its own: that is the way back.
+type cursors string
+
+// cursorsMost is how many bytes of them an address keeps: about 25 pages. From the earliest page
+// that it still knows, the way back leads to the first page.
+const cursorsMost = 1200
+
+// cursorsOf parts the cursor of a page from those before it.
+func cursorsOf(s string) (earlier cursors, after string) {
+	if i := strings.LastIndexByte(s, '.'); i >= 0 {
+		return cursors(s[:i]), s[i+1:]
+	}
+	return "", s
+}
+
+// then is the cursors with one page more.
+func (c cursors) then(after string) cursors {
+	if after == "" {
+		return c
+	}
+	for c != "" && len(c)+len(after) >= cursorsMost {
+		_, rest, _ := strings.Cut(string(c), ".")
+		c = cursors(rest)
+	}
+	if c == "" {
+		return cursors(after)
+	}
+	return c + "." + cursors(after)
 }
 
 // text is what was typed into the search.
@@ -145,6 +179,7 @@ type list struct {
 	one    string // "ring"
 	many   string // "rings"
 	empty  views.Empty
+	add    views.Button // stands in an empty list for those who may add something
 }
 
 // table surrounds n rows; next is the cursor of the page behind.
@@ -153,15 +188,18 @@ func (q *query) table(l list, n int, next string, filters ...views.Filter) views
 		Name: l.name, Action: l.path, Query: q.set.Get("q"), Search: l.search, Filters: filters, Rows: n,
 		Empty: l.empty, Filtered: len(q.set) > 0 || q.after != "",
 	}
+	if v, ok := visitorOf(q.c); ok && v.Role.May() && l.add.Text != "" {
+		t.Empty.Action = l.add
+	}
 	if n > 0 {
 		t.Total = views.Plural(n, l.one, l.many) + " on this page"
 		t.CSV = q.at(l.csv, "")
 	}
 	if q.after != "" {
-		t.Newer = q.at(l.path, "") // keyset pages lead forward; back is the beginning
+		t.Newer = q.at(l.path, string(q.earlier))
 	}
 	if next != "" {
-		t.Older = q.at(l.path, next)
+		t.Older = q.at(l.path, string(q.earlier.then(q.after).then(next)))
 	}
 	return t
 }

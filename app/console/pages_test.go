@@ -8,6 +8,7 @@ import (
 
 	"bytes"
 	"encoding/csv"
+	"html"
 	"mime/multipart"
 	"net/url"
 	"regexp"
@@ -144,6 +145,62 @@ func TestRingsPage(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(w.Get("/rings.csv").Want(200).Body)).ReadAll()
 	if err != nil || len(rows) != perPage+3 {
 		t.Fatalf("the file has %d rows: %v", len(rows), err)
+	}
+}
+
+// TestNewerLeadsToThePageBefore walks a filtered list to its last page and back, page by page.
+func TestNewerLeadsToThePageBefore(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	for range 3 * perPage {
+		h.Clock.Pass(time.Second)
+		b.placed()
+	}
+	w := b.Quick(b.Owner)
+	link := func(res pagetest.Answer, rel string) string {
+		m := regexp.MustCompile(`href="([^"]*)" rel="` + rel + `"`).FindStringSubmatch(res.Body)
+		if m == nil {
+			return ""
+		}
+		return html.UnescapeString(m[1])
+	}
+	rows := func(res pagetest.Answer) string {
+		return strings.Join(regexp.MustCompile(`row-target" href="[^"]*"`).FindAllString(res.Body, -1), "\n")
+	}
+	at := "/rings?q=" + b.Tag() + "-ref"
+	var pages, shown []string
+	for at != "" {
+		res := w.Get(at).Want(200)
+		pages, shown = append(pages, at), append(shown, rows(res))
+		at = link(res, "next")
+	}
+	if len(pages) != 4 {
+		t.Fatalf("%d pages", len(pages))
+	}
+	at = pages[3]
+	for i := 2; i >= 0; i-- {
+		at = link(w.Get(at).Want(200), "prev")
+		if got := rows(w.Get(at).Want(200)); got != shown[i] || got == "" {
+			t.Errorf("the way back to page %d leads to %s", i+1, at)
+		}
+	}
+	if again := link(w.Get(at), "prev"); again != "" {
+		t.Errorf("before the first page is %s", again)
+	}
+	w.Get("/rings?after=x.y." + strings.Repeat("z.", 600) + "z").Want(400)
+}
+
+func TestTheWayBackIsBounded(t *testing.T) {
+	t.Parallel()
+	var c cursors
+	for i := range 100 {
+		c = c.then(fmt.Sprintf("%044d", i))
+	}
+	earlier, after := cursorsOf(string(c))
+	if len(c) > cursorsMost || after != fmt.Sprintf("%044d", 99) || !strings.HasSuffix(string(earlier), fmt.Sprintf("%044d", 98)) ||
+		len(strings.Split(string(c), ".")[0]) != 44 {
+		t.Errorf("%d bytes: %s", len(c), c)
 	}
 }
 
@@ -306,6 +363,8 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("a body over the limit: %d", res.StatusCode)
 	}
 	p8 := string(newP8(t))
+	send(map[string]string{"bundle_id": "com.example.app", "key_id": "ABCDE12345"}, "k.p8", p8).Want(400).
+		Has("Choose the file again", "needed for .p8", "ten characters of your Apple team id").Lacks("PRIVATE KEY")
 	res := send(map[string]string{"bundle_id": "com.example.app", "team_id": "abcde12345", "environment": "auto"}, "AuthKey_ZZZZE12345.p8",
 		p8).Want(303)
 	at := res.Header.Get("Location")

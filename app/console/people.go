@@ -25,8 +25,8 @@ const invitationTime = 7 * 24 * time.Hour
 
 var peopleList = list{
 	name: "People", path: views.PathPeople, csv: views.PathPeopleCSV, search: "Name or email", one: "person", many: "people",
-	empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet.",
-		Action: views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet."},
+	add:   views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary},
 }
 
 // ranks reports whether who acts may touch somebody of this role: only owners change owners.

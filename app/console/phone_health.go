@@ -32,8 +32,8 @@ const healthSpan = "the last 7 days"
 var phoneHealthList = list{
 	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV,
 	search: "Device, version of app or iOS", one: "phone", many: "phones",
-	empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days.",
-		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
+	empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days."},
+	add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
 }
 
 func versionName(app string) string {

@@ -159,9 +159,9 @@ func (k ringPages) ringQuery(q *query) store.RingQuery {
 
 var ringList = list{
 	name: "Rings", path: views.PathRings, csv: views.PathRingsCSV, search: "Ring id, device, person or reference", one: "ring",
-	many: "rings",
-	empty: views.Empty{Icon: views.IconRing, Text: "No rings yet.",
-		Action: views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary}},
+	many:  "rings",
+	empty: views.Empty{Icon: views.IconRing, Text: "No rings yet."},
+	add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
 }
 
 func (k ringPages) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

@@ -51,5 +51,5 @@ func ExampleNew() {
 	// Output:
 	// 200 Hello Ana
 	// 422 urn:carillon:problem:no_name: Say whom to greet.
-	// 400 urn:carillon:problem:invalid: The body has a wrong field.
+	// 400 urn:carillon:problem:invalid: Please correct the fields below.
 }

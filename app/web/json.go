@@ -103,7 +103,7 @@ func wrongField(name, message string) error {
 	if name == "" {
 		name = "body"
 	}
-	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The body has a wrong field.",
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
 		Fields: []tenants.Field{{Name: name, Message: message}}}
 }
 
