@@ -43,13 +43,18 @@ func (s *Scope) Alerts() Alerts { return Alerts{&s.scope} }
 // takes the new detail; one that was resolved starts again.
 func (s Alerts) Raise(ctx context.Context, kind tenants.AlertKind, target, detail string) (news bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		news, err = t.alert(s.scope, kind, target, detail)
+		news, err = t.alerts().alert(s.scope, kind, target, detail)
 		return err
 	})
 	return news && err == nil, err
 }
 
-func (t *tx) alert(s *scope, kind tenants.AlertKind, target, detail string) (news bool, err error) {
+// alertsTx is the writer's transaction as it changes alerts.
+type alertsTx struct{ *tx }
+
+func (t *tx) alerts() alertsTx { return alertsTx{t} }
+
+func (t alertsTx) alert(s *scope, kind tenants.AlertKind, target, detail string) (news bool, err error) {
 	now := micros(s.s.now())
 	n, err := t.change("UPDATE alerts SET detail = ?, last_at = ?, count = count + 1 WHERE tenant_id = ? AND kind = ? AND target = ? AND "+
 		"resolved_at = 0",
@@ -155,10 +160,10 @@ func words(kinds []tenants.AlertKind) []string {
 
 // Resolve closes an open alert.
 func (s Alerts) Resolve(ctx context.Context, kind tenants.AlertKind, target string) error {
-	return s.write(ctx, func(t *tx) error { return t.resolve(s.scope, kind, target) })
+	return s.write(ctx, func(t *tx) error { return t.alerts().resolve(s.scope, kind, target) })
 }
 
-func (t *tx) resolve(s *scope, kind tenants.AlertKind, target string) error {
+func (t alertsTx) resolve(s *scope, kind tenants.AlertKind, target string) error {
 	n, err := t.change("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND kind = ? AND target = ? AND resolved_at = 0",
 		micros(s.s.now()), uuid(s.id), string(kind), target)
 	if err != nil {
@@ -171,7 +176,7 @@ func (t *tx) resolve(s *scope, kind tenants.AlertKind, target string) error {
 }
 
 // settle closes whatever is open about a target that is gone.
-func (t *tx) settle(s *scope, target string) error {
+func (t alertsTx) settle(s *scope, target string) error {
 	_, err := t.exec("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND resolved_at = 0",
 		micros(s.s.now()), uuid(s.id), target)
 	return err

@@ -161,7 +161,7 @@ func (s *scope) span(from, to int64, by string) (cells string, args []any) {
 }
 
 // countDays adds the hours' cells up by day. It runs in the roller's transaction.
-func (t *tx) countDays(cells map[cell]int64) error {
+func (t tallyTx) countDays(cells map[cell]int64) error {
 	type daily struct {
 		tenant uuid
 		fact   string
@@ -216,7 +216,7 @@ var reasoned = map[string]bool{
 
 // countOutcomes counts the reasons of facts, how late pushes arrived, and how rings ended. It runs
 // in the roller's transaction.
-func (t *tx) countOutcomes(facts []newFact) error {
+func (t tallyTx) countOutcomes(facts []newFact) error {
 	type cell struct {
 		tenant            uuid
 		fact, detail, app string

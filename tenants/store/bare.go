@@ -96,7 +96,7 @@ func (b *Bare) commit(place int) (answered int, err error) {
 		if err := b.tx.audit(b.scope, "ring.place", string(r.ID), ""); err != nil {
 			return 0, err
 		}
-		b.tx.addRing(b.scope.id, r, r.ExpiresAt)
+		b.tx.rings().addRing(b.scope.id, r, r.ExpiresAt)
 		b.prior = append(b.prior, r)
 	}
 	return answered, errors.Join(b.tx.flush(), b.tx.commit())
@@ -106,14 +106,14 @@ func (b *Bare) answer(r *tenants.Ring) error {
 	now, a := time.Now(), &r.Attempts[0]
 	a.Push.Tries, a.Push.Status, a.Push.SentAt, a.Push.AnsweredAt = 1, 200, now, now
 	a.State, r.State, r.Version = tenants.Pushed, tenants.Pushed, r.Version+1
-	if _, err := b.tx.setRing(b.scope.id, r, r.Version-1, r.ExpiresAt); err != nil {
+	if _, err := b.tx.rings().setRing(b.scope.id, r, r.Version-1, r.ExpiresAt); err != nil {
 		return err
 	}
 	for _, kind := range []tenants.FactKind{tenants.FactSent, tenants.FactAccepted} {
 		f := &tenants.Fact{Attempt: a.ID, Kind: kind, At: now, Received: now}
-		b.tx.addFact(b.scope.id, r.ID, f, &f.Seq, &f.Seq)
+		b.tx.rings().addFact(b.scope.id, r.ID, f, &f.Seq, &f.Seq)
 	}
-	return b.tx.setAttempt(b.scope.id, r, a)
+	return b.tx.rings().setAttempt(b.scope.id, r, a)
 }
 
 func (b *Bare) ring() *tenants.Ring {

@@ -175,7 +175,7 @@ func (t *tx) returned(text string, args []any, seqs []*int64) error {
 }
 
 // addFact collects a fact; its seq goes to both places once it is written.
-func (t *tx) addFact(tenant tenants.TenantID, ring tenants.RingID, f *tenants.Fact, seq, also *int64) {
+func (t ringsTx) addFact(tenant tenants.TenantID, ring tenants.RingID, f *tenants.Fact, seq, also *int64) {
 	t.wrote = true
 	t.rows.seqs = append(t.rows.seqs, seq, also)
 	row := rowOfFact(ring, f)

@@ -19,7 +19,7 @@ type holding struct {
 }
 
 // holding is who has a card, under any of the marks; zero when nobody has.
-func (t *tx) holding(marks [][]byte) (holding, error) {
+func (t tenantsTx) holding(marks [][]byte) (holding, error) {
 	for _, m := range marks {
 		rows, err := t.query(context.Background(), "SELECT tenant, began_at FROM trial_cards WHERE card = ?", m)
 		found, err := collect(rows, err, func(h *holding) []any { return []any{&h.tenant, &h.began} })
@@ -33,7 +33,7 @@ func (t *tx) holding(marks [][]byte) (holding, error) {
 // seat writes whose card it is under the current mark, unless another process has written somebody
 // earlier meanwhile, and says whose it is then. What was marked under older keys is not needed any
 // more.
-func (t *tx) seat(marks [][]byte, h holding) (holding, error) {
+func (t tenantsTx) seat(marks [][]byte, h holding) (holding, error) {
 	_, err := t.exec("INSERT INTO trial_cards (card, tenant, began_at) VALUES (?, ?, ?) ON CONFLICT (card) DO UPDATE SET tenant = "+
 		"excluded.tenant, "+
 		"began_at = excluded.began_at WHERE excluded.began_at < trial_cards.began_at", marks[0], h.tenant, h.began)

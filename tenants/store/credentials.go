@@ -171,7 +171,7 @@ func (s Credentials) Remove(ctx context.Context, id tenants.CredentialID) error 
 		if _, err := t.exec("DELETE FROM credentials WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
 			return err
 		}
-		if err := t.settle(s.scope, string(id)); err != nil {
+		if err := t.alerts().settle(s.scope, string(id)); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "credential.remove", string(id), old.noun().Title())
@@ -378,7 +378,12 @@ func (s *scope) alike(t *tx, c tenants.Credential, states ...tenants.CredentialS
 	return rows, translate(err)
 }
 
-func (t *tx) setState(s *scope, id uuid, to tenants.CredentialState) error {
+// credentialsTx is the writer's transaction as it changes Apple credentials and API keys.
+type credentialsTx struct{ *tx }
+
+func (t *tx) credentials() credentialsTx { return credentialsTx{t} }
+
+func (t credentialsTx) setState(s *scope, id uuid, to tenants.CredentialState) error {
 	_, err := t.exec("UPDATE credentials SET state = ? WHERE tenant_id = ? AND id = ?", string(to), uuid(s.id), id)
 	return err
 }
@@ -402,11 +407,11 @@ func (s Credentials) Replace(ctx context.Context, c tenants.Credential, secret [
 		}
 		for _, o := range old {
 			if o.State == string(tenants.CredentialActive) {
-				if err := t.setState(s.scope, o.ID, tenants.CredentialPrevious); err != nil {
+				if err := t.credentials().setState(s.scope, o.ID, tenants.CredentialPrevious); err != nil {
 					return err
 				}
 			}
-			if err := t.settle(s.scope, string(o.ID)); err != nil {
+			if err := t.alerts().settle(s.scope, string(o.ID)); err != nil {
 				return err
 			}
 		}
@@ -439,15 +444,15 @@ func (s Credentials) Rollback(ctx context.Context, id tenants.CredentialID) (bac
 			return err
 		}
 		for _, a := range active {
-			if err := t.setState(s.scope, a.ID, tenants.CredentialPrevious); err != nil {
+			if err := t.credentials().setState(s.scope, a.ID, tenants.CredentialPrevious); err != nil {
 				return err
 			}
 		}
-		if err := t.setState(s.scope, chosen.ID, tenants.CredentialActive); err != nil {
+		if err := t.credentials().setState(s.scope, chosen.ID, tenants.CredentialActive); err != nil {
 			return taken(err, "This credential is in use already.")
 		}
 		if chosen.ID != row.ID {
-			if err := t.settle(s.scope, string(row.ID)); err != nil {
+			if err := t.alerts().settle(s.scope, string(row.ID)); err != nil {
 				return err
 			}
 		}

@@ -150,7 +150,7 @@ func (s Devices) Count(ctx context.Context) (int, error) {
 // until the new one is first used.
 func (s Devices) Add(ctx context.Context, d tenants.Device, credential tenants.Hash) (device tenants.Device, known bool, err error) {
 	err = s.write(ctx, func(t *tx) (err error) {
-		device, known, err = t.register(s.scope, d, credential)
+		device, known, err = t.devices().register(s.scope, d, credential)
 		return err
 	})
 	s.s.seen.forget()
@@ -160,7 +160,12 @@ func (s Devices) Add(ctx context.Context, d tenants.Device, credential tenants.H
 	return device, known, nil
 }
 
-func (t *tx) register(s *scope, d tenants.Device, credential tenants.Hash) (tenants.Device, bool, error) {
+// devicesTx is the writer's transaction as it changes devices and their credentials.
+type devicesTx struct{ *tx }
+
+func (t *tx) devices() devicesTx { return devicesTx{t} }
+
+func (t devicesTx) register(s *scope, d tenants.Device, credential tenants.Hash) (tenants.Device, bool, error) {
 	now := s.s.now()
 	d = d.Clean()
 	d.State, d.DisabledReason, d.RegisteredAt, d.SeenAt = tenants.DeviceActive, "", now, now
@@ -243,7 +248,7 @@ func differ(a, b deviceRow) changes {
 	return c
 }
 
-func (t *tx) setDevice(r deviceRow) error {
+func (t devicesTx) setDevice(r deviceRow) error {
 	_, err := t.exec("UPDATE devices SET token = ?, bundle = ?, environment = ?, learnt = ?, person = ?, name = ?, model = ?, "+
 		"os_version = ?, app_version = ?, time_zone = ?, platform = ?, state = ?, disabled_reason = ?, registered_at = ?, seen_at = ? "+
 		"WHERE tenant_id = ? AND id = ?",
@@ -277,7 +282,7 @@ func (s *scope) editDevice(ctx context.Context, id tenants.DeviceID, action stri
 		if err := edit(t, &row); err != nil || row == old {
 			return err
 		}
-		if err := t.setDevice(row); err != nil {
+		if err := t.devices().setDevice(row); err != nil {
 			return err
 		}
 		if c := differ(old, row); len(c) > 0 {
@@ -318,12 +323,12 @@ func (s Devices) SetToken(ctx context.Context, d tenants.Device) error {
 		row.Token, row.Environment = token, env
 		row.RegisteredAt, row.SeenAt, row.State, row.DisabledReason = now, now, string(tenants.DeviceActive), ""
 		row.AppVersion, row.OSVersion = cmp.Or(d.AppVersion, row.AppVersion), cmp.Or(d.OSVersion, row.OSVersion)
-		return t.outdate(s.scope, *row)
+		return t.devices().outdate(s.scope, *row)
 	})
 }
 
 // outdate disables the other live device with the row's token.
-func (t *tx) outdate(s *scope, row deviceRow) error {
+func (t devicesTx) outdate(s *scope, row deviceRow) error {
 	var past deviceRow
 	err := s.in(t.db(), "devices").Where("bundle = ? AND environment = ? AND token = ? AND state = 'active' AND id <> ?",
 		row.Bundle, row.Environment, row.Token, row.ID).Take(&past).Error
@@ -397,7 +402,7 @@ func (s *scope) see(d tenants.Device) {
 
 // firstUse marks the credential as used and removes those made before it. Newer ones, not used yet,
 // stay.
-func (t *tx) firstUse(s *scope, device uuid, h tenants.Hash) error {
+func (t devicesTx) firstUse(s *scope, device uuid, h tenants.Hash) error {
 	n, err := t.change("UPDATE device_credentials SET used_at = ? WHERE tenant_id = ? AND hash = ? AND used_at = 0",
 		micros(s.s.now()), uuid(s.id), h[:])
 	if err != nil || n == 0 {

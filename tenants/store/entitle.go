@@ -18,7 +18,7 @@ func (t *tx) entitled(s *scope) (e tenants.Entitlement, ok bool, err error) {
 
 // mayAddDevice refuses a device that the plan has no room for. It counts in the transaction that
 // would add it: two at once cannot both be the last one.
-func (t *tx) mayAddDevice(s *scope) error {
+func (t devicesTx) mayAddDevice(s *scope) error {
 	if err := t.room(s, tenants.CapDevices, "devices", "state = 'active'"); err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (t *tx) mayAddDevice(s *scope) error {
 
 // mayAddPerson refuses a person whom the plan has no room for. A person who is invited already
 // takes a place; email is who is invited now.
-func (t *tx) mayAddPerson(s *scope, email string) error {
+func (t peopleTx) mayAddPerson(s *scope, email string) error {
 	e, ok, err := t.entitled(s)
 	if err != nil || !ok {
 		return err

@@ -44,7 +44,7 @@ func (r invitationRow) noun() Invitation {
 	}
 }
 
-func (t *tx) invite(s *scope, i Invitation, may func(tenants.Role) error) error {
+func (t peopleTx) invite(s *scope, i Invitation, may func(tenants.Role) error) error {
 	row := invitationRow{
 		TenantID: uuid(s.id), Email: i.Email, Hash: i.Hash[:], Role: string(i.Role), Shown: i.Shown, ByKind: string(i.By.Kind),
 		ByID: uuid(i.By.ID), ByName: i.By.Name,
@@ -76,7 +76,7 @@ func (t *tx) invite(s *scope, i Invitation, may func(tenants.Role) error) error 
 }
 
 // mayReplace asks about the role of the invitation that is replaced, if one is open.
-func (t *tx) mayReplace(s *scope, i Invitation, may func(tenants.Role) error) error {
+func (t peopleTx) mayReplace(s *scope, i Invitation, may func(tenants.Role) error) error {
 	var old invitationRow
 	err := s.in(t.db(), "invitations").Where("email = ? AND expires_at > ?", i.Email, micros(i.CreatedAt)).Take(&old).Error
 	switch {
@@ -110,7 +110,7 @@ func (s *Scope) Invitations() Invitations { return Invitations{&s.scope} }
 // Add opens an invitation; an older one for the same address is replaced, if may allows it for its
 // role. A nil may allows all. Inviting a member is a Conflict.
 func (s Invitations) Add(ctx context.Context, i Invitation, may func(tenants.Role) error) error {
-	return s.write(ctx, func(t *tx) error { return t.invite(s.scope, i, may) })
+	return s.write(ctx, func(t *tx) error { return t.people().invite(s.scope, i, may) })
 }
 
 // List lists the open invitations, newest first.

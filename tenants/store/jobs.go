@@ -82,16 +82,16 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 		if err != nil || !moved {
 			return err
 		}
-		if err := t.count(cells); err != nil {
+		if err := t.tallies().count(cells); err != nil {
 			return err
 		}
-		if err := t.countDays(cells); err != nil {
+		if err := t.tallies().countDays(cells); err != nil {
 			return err
 		}
-		if err := t.countOutcomes(facts); err != nil {
+		if err := t.tallies().countOutcomes(facts); err != nil {
 			return err
 		}
-		return t.meter(s.core, facts)
+		return t.tallies().meter(s.core, facts)
 	})
 	if err != nil || !moved {
 		return 0, err

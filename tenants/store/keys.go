@@ -51,10 +51,10 @@ func (s *Scope) Keys() Keys { return Keys{&s.scope} }
 
 // Add adds an API key by the hash of its secret.
 func (s Keys) Add(ctx context.Context, k tenants.Key, h tenants.Hash) error {
-	return s.write(ctx, func(t *tx) error { return t.addKey(s.scope, k, h) })
+	return s.write(ctx, func(t *tx) error { return t.credentials().addKey(s.scope, k, h) })
 }
 
-func (t *tx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
+func (t credentialsTx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
 	permissions := make([]string, len(k.Permissions))
 	for i, p := range k.Permissions {
 		permissions[i] = string(p)

@@ -93,13 +93,13 @@ func (s Ledger) PayOut(ctx context.Context, partner tenants.PartnerID, cents int
 			return tenants.Refuse(tenants.Conflict, "reference_used",
 				"A payout of another sum has this reference already. Look at the list again.")
 		}
-		p, err = t.payOut(ctx, s.core, tenants.Payout{Partner: partner, Cents: cents, Reference: reference})
+		p, err = t.partners().payOut(ctx, s.core, tenants.Payout{Partner: partner, Cents: cents, Reference: reference})
 		return err
 	})
 	return p, repeated, err
 }
 
-func (t *tx) payOut(ctx context.Context, s *core, p tenants.Payout) (tenants.Payout, error) {
+func (t partnersTx) payOut(ctx context.Context, s *core, p tenants.Payout) (tenants.Payout, error) {
 	lines, err := entries(ctx, t, p.Partner)
 	if err != nil {
 		return p, err
@@ -147,7 +147,7 @@ func (r referralRow) noun() tenants.Referral {
 }
 
 // refer writes down who brought a tenant.
-func (t *tx) refer(r tenants.Referral) error {
+func (t partnersTx) refer(r tenants.Referral) error {
 	_, err := t.exec("INSERT INTO referrals ("+referralColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)", uuid(r.ID), uuid(r.Partner),
 		uuid(r.Tenant),
 		r.Terms.Percent, int64(r.Terms.Months), int64(r.Terms.HoldDays), string(r.Refused), micros(r.CreatedAt))
@@ -240,15 +240,15 @@ func (s Ledger) Settle(ctx context.Context, n Settlement) error {
 			return err
 		}
 		for _, p := range n.Payments {
-			if err := t.setPayment(r.ID, p); err != nil {
+			if err := t.partners().setPayment(r.ID, p); err != nil {
 				return err
 			}
 		}
-		return t.book(ctx, r, s.now())
+		return t.partners().book(ctx, r, s.now())
 	})
 }
 
-func (t *tx) setPayment(r tenants.ReferralID, p tenants.Payment) error {
+func (t partnersTx) setPayment(r tenants.ReferralID, p tenants.Payment) error {
 	_, err := t.exec("INSERT INTO referral_payments (payment, referral_id, paid_at, cents, untaxed, returned) VALUES (?, ?, ?, ?, ?, ?) "+
 		"ON CONFLICT (payment) DO UPDATE SET cents = excluded.cents, untaxed = excluded.untaxed, returned = excluded.returned "+
 		"WHERE referral_payments.referral_id = excluded.referral_id",
@@ -257,7 +257,7 @@ func (t *tx) setPayment(r tenants.ReferralID, p tenants.Payment) error {
 }
 
 // book adds the lines that the ledger of a referral lacks.
-func (t *tx) book(ctx context.Context, r tenants.Referral, now time.Time) error {
+func (t partnersTx) book(ctx context.Context, r tenants.Referral, now time.Time) error {
 	paid, err := payments(ctx, t, "referral_id = ?", uuid(r.ID))
 	if err != nil {
 		return err

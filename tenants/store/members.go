@@ -79,10 +79,15 @@ func (s Members) Get(ctx context.Context, user tenants.UserID) (tenants.Member, 
 
 // Add joins a user to the tenant. Who is a member already is a Conflict.
 func (s Members) Add(ctx context.Context, m tenants.Member) error {
-	return s.write(ctx, func(t *tx) error { return t.join(s.scope, m) })
+	return s.write(ctx, func(t *tx) error { return t.people().join(s.scope, m) })
 }
 
-func (t *tx) join(s *scope, m tenants.Member) error {
+// peopleTx is the writer's transaction as it changes people: users, members and invitations.
+type peopleTx struct{ *tx }
+
+func (t *tx) people() peopleTx { return peopleTx{t} }
+
+func (t peopleTx) join(s *scope, m tenants.Member) error {
 	if err := t.db().Where("id = ?", uuid(m.User)).Take(&userRow{}).Error; err != nil {
 		return missing(err, "user")
 	}
@@ -96,12 +101,12 @@ func (t *tx) join(s *scope, m tenants.Member) error {
 // SetRole changes a member's role. The last owner stays one: Conflict.
 func (s Members) SetRole(ctx context.Context, user tenants.UserID, r tenants.Role) error {
 	return s.write(ctx, func(t *tx) error {
-		was, err := t.role(s.scope, user)
+		was, err := t.people().role(s.scope, user)
 		if err != nil || was == r {
 			return err
 		}
 		if was == tenants.Owner {
-			if err := t.notLast(s.scope); err != nil {
+			if err := t.people().notLast(s.scope); err != nil {
 				return err
 			}
 		}
@@ -117,12 +122,12 @@ func (s Members) SetRole(ctx context.Context, user tenants.UserID, r tenants.Rol
 // stays: Conflict.
 func (s Members) Remove(ctx context.Context, user tenants.UserID) error {
 	return s.write(ctx, func(t *tx) error {
-		was, err := t.role(s.scope, user)
+		was, err := t.people().role(s.scope, user)
 		if err != nil {
 			return err
 		}
 		if was == tenants.Owner {
-			if err := t.notLast(s.scope); err != nil {
+			if err := t.people().notLast(s.scope); err != nil {
 				return err
 			}
 		}
@@ -136,7 +141,7 @@ func (s Members) Remove(ctx context.Context, user tenants.UserID) error {
 	})
 }
 
-func (t *tx) role(s *scope, user tenants.UserID) (tenants.Role, error) {
+func (t peopleTx) role(s *scope, user tenants.UserID) (tenants.Role, error) {
 	var row memberRow
 	if err := s.in(t.db(), "members").Where("user_id = ?", uuid(user)).Take(&row).Error; err != nil {
 		return "", missing(err, "member")
@@ -146,7 +151,7 @@ func (t *tx) role(s *scope, user tenants.UserID) (tenants.Role, error) {
 
 // notLast refuses when there is one owner. The tenant's row is held (counter), so that two owners
 // cannot both leave at once.
-func (t *tx) notLast(s *scope) error {
+func (t peopleTx) notLast(s *scope) error {
 	var owners int64
 	if err := s.in(t.db(), "members").Where("role = ?", string(tenants.Owner)).Count(&owners).Error; err != nil {
 		return err

@@ -83,7 +83,7 @@ func (s Pairings) Use(ctx context.Context, id tenants.PairingID, d tenants.Devic
 		if row.Person != "" {
 			d.Person = row.Person
 		}
-		if device, _, err = t.register(s.scope, d, credential); err != nil {
+		if device, _, err = t.devices().register(s.scope, d, credential); err != nil {
 			return err
 		}
 		_, err = t.exec("UPDATE pairings SET used_at = ?, device_id = ? WHERE tenant_id = ? AND id = ? AND used_at = 0",

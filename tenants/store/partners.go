@@ -44,10 +44,15 @@ func (s *Store) Partners() Partners { return Partners{&s.core} }
 
 // AddLink keeps a link until it is used or expires.
 func (s Partners) AddLink(ctx context.Context, l PartnerLink) error {
-	return s.w.do(ctx, noTenant, func(t *tx) error { return t.addPartnerLink(l) })
+	return s.w.do(ctx, noTenant, func(t *tx) error { return t.partners().addPartnerLink(l) })
 }
 
-func (t *tx) addPartnerLink(l PartnerLink) error {
+// partnersTx is the writer's transaction as it changes partners and their ledger.
+type partnersTx struct{ *tx }
+
+func (t *tx) partners() partnersTx { return partnersTx{t} }
+
+func (t partnersTx) addPartnerLink(l PartnerLink) error {
 	_, err := t.exec("INSERT INTO partner_links (hash, email, name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
 		l.Hash[:], l.Email, l.Name, micros(l.CreatedAt), micros(l.ExpiresAt))
 	return err
@@ -60,12 +65,12 @@ func (s Partners) Add(ctx context.Context, fresh tenants.Partner, l PartnerLink)
 	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		p, err = onePartner(ctx, t, "email = ?", fresh.Email)
 		if added = tenants.KindOf(err) == tenants.Unknown; added {
-			p, err = fresh, t.addPartner(fresh)
+			p, err = fresh, t.partners().addPartner(fresh)
 		}
 		if err != nil {
 			return err
 		}
-		return t.addPartnerLink(l)
+		return t.partners().addPartnerLink(l)
 	})
 	return p, added && err == nil, err
 }
@@ -116,7 +121,7 @@ func (s Partners) Enter(ctx context.Context, link tenants.Hash, fresh tenants.Pa
 			return err
 		}
 		if p, err = onePartner(ctx, t, "email = ?", fresh.Email); tenants.KindOf(err) == tenants.Unknown {
-			p, err = fresh, t.addPartner(fresh)
+			p, err = fresh, t.partners().addPartner(fresh)
 			p.User = ""
 		}
 		if err == nil && fresh.User != "" && p.User != fresh.User {
@@ -136,7 +141,7 @@ func (s Partners) Enter(ctx context.Context, link tenants.Hash, fresh tenants.Pa
 	return p, err
 }
 
-func (t *tx) addPartner(p tenants.Partner) error {
+func (t partnersTx) addPartner(p tenants.Partner) error {
 	_, err := t.exec("INSERT INTO partners ("+partnerColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", uuid(p.ID), p.Code, p.Email,
 		p.Name, p.Key, uuid(""),
 		p.Payee.Name, string(p.Payee.By), p.Payee.Account, micros(p.CreatedAt))

@@ -28,7 +28,7 @@ type noted struct {
 }
 
 // note remembers facts until they are committed.
-func (t *tx) note(r *tenants.Ring, facts []tenants.Fact) {
+func (t ringsTx) note(r *tenants.Ring, facts []tenants.Fact) {
 	if t.d.dialect.isFile() && len(facts) > 0 {
 		t.notes = append(t.notes, noted{r, facts})
 	}

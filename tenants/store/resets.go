@@ -57,7 +57,7 @@ func (s Users) TakeReset(ctx context.Context, h tenants.Hash, phc string, now ti
 		if _, err := t.exec("DELETE FROM password_resets WHERE email = ?", u.Email); err != nil {
 			return err
 		}
-		all, err := t.memberships(uuid(u.ID))
+		all, err := t.people().memberships(uuid(u.ID))
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func reset(db *gorm.DB, h tenants.Hash, now time.Time) (tenants.User, error) {
 }
 
 // memberships are the rows of a person in all tenants.
-func (t *tx) memberships(user uuid) ([]memberRow, error) {
+func (t peopleTx) memberships(user uuid) ([]memberRow, error) {
 	rows, err := t.query(context.Background(), "SELECT tenant_id, user_id, role, created_at FROM members WHERE user_id = ?", user)
 	found, err := collect(rows, err, func(r *memberRow) []any { return []any{&r.TenantID, &r.UserID, &r.Role, &r.Created} })
 	return found, translate(err)
@@ -96,7 +96,7 @@ func (t *tx) memberships(user uuid) ([]memberRow, error) {
 
 // addProven adds a person. One with the same address that nobody proved is replaced: the new person
 // gets its memberships, and nothing else. A proven one is a Conflict.
-func (t *tx) addProven(s *core, row userRow) error {
+func (t peopleTx) addProven(s *core, row userRow) error {
 	var old userRow
 	err := t.db().Where("email = ? AND unproven = ?", row.Email, true).Take(&old).Error
 	if err != nil && !absent(err) {

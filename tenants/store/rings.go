@@ -39,14 +39,14 @@ func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time
 	s.prepare(r)
 	err = s.write(ctx, func(t *tx) (err error) {
 		if i.Key != "" {
-			if earlier, err = t.remember(s.scope, r.ID, i); err != nil || earlier != nil {
+			if earlier, err = t.rings().remember(s.scope, r.ID, i); err != nil || earlier != nil {
 				return err
 			}
 		}
 		if err := t.audit(s.scope, "ring.place", string(r.ID), ""); err != nil {
 			return err
 		}
-		t.addRing(s.id, r, due)
+		t.rings().addRing(s.id, r, due)
 		return nil
 	})
 	if err != nil {
@@ -95,8 +95,13 @@ func roundFact(f *tenants.Fact) {
 	f.At, f.Received, f.RawAt, f.RawSent = stored(f.At), stored(f.Received), stored(f.RawAt), stored(f.RawSent)
 }
 
+// ringsTx is the writer's transaction as it changes rings with their attempts, facts and calls.
+type ringsTx struct{ *tx }
+
+func (t *tx) rings() ringsTx { return ringsTx{t} }
+
 // remember gives the ring that the key placed before, or writes down that it now places id.
-func (t *tx) remember(s *scope, id tenants.RingID, i Idempotency) (earlier *tenants.Ring, err error) {
+func (t ringsTx) remember(s *scope, id tenants.RingID, i Idempotency) (earlier *tenants.Ring, err error) {
 	var body []byte
 	var ring uuid
 	var at int64
@@ -124,7 +129,7 @@ func (t *tx) remember(s *scope, id tenants.RingID, i Idempotency) (earlier *tena
 	return nil, err
 }
 
-func (t *tx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
+func (t ringsTx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time) {
 	t.wrote = true
 	var dueAt any
 	if !due.IsZero() && !r.State.Terminal() {
@@ -161,7 +166,7 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 		ring, facts = nil, nil
 		if hint != nil {
 			done := false
-			ring, facts, done, err = t.changeRing(s.scope, hint, due, change)
+			ring, facts, done, err = t.rings().changeRing(s.scope, hint, due, change)
 			if done && ring.Version != hint.Version || err != nil && (t.wrote || t.failed != nil) {
 				return err
 			}
@@ -173,7 +178,7 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 			return err
 		}
 		done := false
-		if ring, facts, done, err = t.changeRing(s.scope, start, due, change); done || err != nil {
+		if ring, facts, done, err = t.rings().changeRing(s.scope, start, due, change); done || err != nil {
 			return err
 		}
 		return tenants.Refuse(tenants.Unavailable, "unavailable", "The ring changed while it was held. Try again.")
@@ -189,7 +194,7 @@ func (t *tx) hold() string { return t.d.dialect.hold() }
 
 // changeRing writes what change makes of start; done is false when start is no longer what is
 // recorded.
-func (t *tx) changeRing(s *scope, start *tenants.Ring, due time.Time,
+func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 	change func(*tenants.Ring) ([]tenants.Fact, error)) (*tenants.Ring, []tenants.Fact, bool, error) {
 	r := copied(start)
 	facts, err := change(r)
@@ -263,7 +268,7 @@ func seqOf(r *tenants.Ring, f *tenants.Fact) *int64 {
 }
 
 // setRing compares and sets: nothing happens when the ring's version is no longer was.
-func (t *tx) setRing(tenant tenants.TenantID, r *tenants.Ring, was int, due time.Time) (bool, error) {
+func (t ringsTx) setRing(tenant tenants.TenantID, r *tenants.Ring, was int, due time.Time) (bool, error) {
 	query := "UPDATE rings SET version = ?, state = ?, ended_at = ?, end_reason = ?"
 	args := []any{r.Version, string(r.State), micros(r.EndedAt), string(r.EndReason)}
 	switch {
@@ -289,13 +294,13 @@ var (
 		"ON CONFLICT (tenant_id, ring_id) DO UPDATE SET " + replaced(callColumns)
 )
 
-func (t *tx) setAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Attempt) error {
+func (t ringsTx) setAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Attempt) error {
 	row := rowOfAttempt(r.ID, a)
 	_, err := t.run(updateAttempt, append(values(row.push()), uuid(tenant), row.Ring, row.ID))
 	return err
 }
 
-func (t *tx) setCall(tenant tenants.TenantID, r *tenants.Ring) error {
+func (t ringsTx) setCall(tenant tenants.TenantID, r *tenants.Ring) error {
 	row := rowOfCall(r.ID, r.Call)
 	_, err := t.run(upsertCall, append([]any{uuid(tenant)}, values(row.fields())...))
 	return err

@@ -90,11 +90,11 @@ func (s SignUps) OpenTrial(ctx context.Context, o Opening) error {
 			micros(s.now())); err != nil {
 			return taken(err, "This company has had its trial. Ask a colleague to add you under People.")
 		}
-		if err := t.found(s.of(o.Tenant.ID).by(o.Who), o); err != nil {
+		if err := t.tenants().found(s.of(o.Tenant.ID).by(o.Who), o); err != nil {
 			return err
 		}
 		if o.Referral != nil {
-			if err := t.refer(*o.Referral); err != nil {
+			if err := t.partners().refer(*o.Referral); err != nil {
 				return err
 			}
 		}
@@ -106,7 +106,7 @@ func (s SignUps) OpenTrial(ctx context.Context, o Opening) error {
 }
 
 // found makes the tenant with all that it begins with.
-func (t *tx) found(s *scope, o Opening) error {
+func (t tenantsTx) found(s *scope, o Opening) error {
 	o.Tenant.DefaultAgent = o.Agent.ID
 	row, user := rowOfTenant(o.Tenant), rowOfUser(o.Owner)
 	agent := agentRow{TenantID: row.ID, ID: uuid(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller,
@@ -117,10 +117,10 @@ func (t *tx) found(s *scope, o Opening) error {
 	if err := t.audit(s, "tenant.add", string(row.ID), "trial"); err != nil {
 		return err
 	}
-	if err := t.addProven(s.s, user); err != nil {
+	if err := t.people().addProven(s.s, user); err != nil {
 		return err
 	}
-	if err := t.join(s, tenants.Member{User: o.Owner.ID, Role: tenants.Owner, CreatedAt: o.Owner.CreatedAt}); err != nil {
+	if err := t.people().join(s, tenants.Member{User: o.Owner.ID, Role: tenants.Owner, CreatedAt: o.Owner.CreatedAt}); err != nil {
 		return err
 	}
 	if err := t.db().Create(&agent).Error; err != nil {

@@ -109,10 +109,10 @@ func (s *scope) changeSubscription(ctx context.Context, add bool, change func(*t
 		if ok && n == old {
 			return nil
 		}
-		if err := t.setSubscription(n); err != nil {
+		if err := t.tenants().setSubscription(n); err != nil {
 			return taken(err, "Another organisation has this Stripe customer already.")
 		}
-		if err := t.cut(s, old.WasCut(), n); err != nil {
+		if err := t.tenants().cut(s, old.WasCut(), n); err != nil {
 			return err
 		}
 		what := subscriptionChanges(old, n)
@@ -127,12 +127,12 @@ func (s *scope) changeSubscription(ctx context.Context, add bool, change func(*t
 
 // cut raises the alert of a trial that is cut now, which the tenant's people get one mail about,
 // and closes it when something was bought or given since.
-func (t *tx) cut(s *scope, was bool, n tenants.Subscription) (err error) {
+func (t tenantsTx) cut(s *scope, was bool, n tenants.Subscription) (err error) {
 	switch is := n.WasCut(); {
 	case is && !was:
-		_, err = t.alert(s, tenants.AlertTrial, "", n.CutNotice())
+		_, err = t.alerts().alert(s, tenants.AlertTrial, "", n.CutNotice())
 	case was && !is:
-		if err = t.resolve(s, tenants.AlertTrial, ""); tenants.KindOf(err) == tenants.Unknown { // somebody closed it by hand
+		if err = t.alerts().resolve(s, tenants.AlertTrial, ""); tenants.KindOf(err) == tenants.Unknown { // somebody closed it by hand
 			err = nil
 		}
 	}
@@ -157,7 +157,7 @@ func subscriptionChanges(old, n tenants.Subscription) changes {
 	return c
 }
 
-func (t *tx) setSubscription(n tenants.Subscription) error {
+func (t tenantsTx) setSubscription(n tenants.Subscription) error {
 	_, err := t.exec("INSERT INTO subscriptions ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+
 		"ON CONFLICT (tenant_id) DO UPDATE SET plan = excluded.plan, state = excluded.state, every = excluded.every, "+
 		"period_start = excluded.period_start, period_end = excluded.period_end, trial_end = excluded.trial_end, "+
@@ -185,7 +185,7 @@ func (s Subscription) Remove(ctx context.Context) error {
 		if _, err := t.exec("DELETE FROM usage WHERE tenant_id = ?", uuid(s.id)); err != nil {
 			return err
 		}
-		if err := t.cut(s.scope, true, tenants.Subscription{}); err != nil {
+		if err := t.tenants().cut(s.scope, true, tenants.Subscription{}); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "subscription.remove", string(s.id), "")
@@ -295,7 +295,7 @@ func (s Subscription) ClaimCard(ctx context.Context, fingerprint string, added t
 	}
 	var c Claim
 	err = s.s.w.do(ctx, s.access(), func(t *tx) error {
-		was, err := t.holding(marks)
+		was, err := t.tenants().holding(marks)
 		if err != nil {
 			return err
 		}
@@ -304,7 +304,7 @@ func (s Subscription) ClaimCard(ctx context.Context, fingerprint string, added t
 			c = Claim{}
 			return nil
 		}
-		is, err := t.seat(marks, me)
+		is, err := t.tenants().seat(marks, me)
 		c = Claim{Mine: is.tenant == me.tenant}
 		if c.Mine && was.tenant != me.tenant {
 			c.From = tenants.TenantID(was.tenant)

@@ -151,7 +151,7 @@ func (s Jobs) Expire(ctx context.Context, now time.Time, lease time.Duration, li
 			e.add(before, r)
 			done = append(done, Changed{r, facts})
 		}
-		return t.setExpiries(&e, done)
+		return t.rings().setExpiries(&e, done)
 	})
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (e *expiries) add(before, r *tenants.Ring) {
 	}
 }
 
-func (t *tx) setExpiries(e *expiries, done []Changed) error {
+func (t ringsTx) setExpiries(e *expiries, done []Changed) error {
 	for end, rings := range e.rings {
 		for some := range slices.Chunk(rings, sizes[0]) {
 			where, args := namedRings("tenant_id", "id", some)

@@ -324,7 +324,12 @@ func (f *newFact) count(cells map[cell]int64) {
 	}
 }
 
-func (t *tx) count(cells map[cell]int64) error {
+// tallyTx is the writer's transaction as it counts new facts: tallies, outcomes and usage.
+type tallyTx struct{ *tx }
+
+func (t *tx) tallies() tallyTx { return tallyTx{t} }
+
+func (t tallyTx) count(cells map[cell]int64) error {
 	b := newBatch("tallies", "tenant_id", "hour", "fact", "environment", "app_version", "os_version", "agent_id", "bucket", "n")
 	for c, n := range cells {
 		b.add(c.tenant, c.hour, c.fact, c.environment, c.app, c.os, c.agent, c.bucket, n)

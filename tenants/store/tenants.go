@@ -43,10 +43,15 @@ func (s *Store) Tenants() Tenants { return Tenants{&s.core} }
 
 // Add makes a tenant. A slug that is taken is a Conflict.
 func (s Tenants) Add(ctx context.Context, who Who, t tenants.Tenant) error {
-	return s.w.do(ctx, allTenants, func(x *tx) error { return x.addTenant(s.of(t.ID).by(who), t) })
+	return s.w.do(ctx, allTenants, func(x *tx) error { return x.tenants().addTenant(s.of(t.ID).by(who), t) })
 }
 
-func (t *tx) addTenant(s *scope, n tenants.Tenant) error {
+// tenantsTx is the writer's transaction as it changes tenants and what they buy.
+type tenantsTx struct{ *tx }
+
+func (t *tx) tenants() tenantsTx { return tenantsTx{t} }
+
+func (t tenantsTx) addTenant(s *scope, n tenants.Tenant) error {
 	row := rowOfTenant(n)
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "There is a tenant with this slug already. Choose another one.")
@@ -68,13 +73,13 @@ type NewTenant struct {
 func (s Tenants) Open(ctx context.Context, f NewTenant) error {
 	scope := s.of(f.Tenant.ID).by(f.Who)
 	return s.w.do(ctx, allTenants, func(t *tx) error {
-		if err := t.addTenant(scope, f.Tenant); err != nil {
+		if err := t.tenants().addTenant(scope, f.Tenant); err != nil {
 			return err
 		}
-		if err := t.invite(scope, f.Invitation, nil); err != nil {
+		if err := t.people().invite(scope, f.Invitation, nil); err != nil {
 			return err
 		}
-		return t.addKey(scope, f.Key, f.KeyHash)
+		return t.credentials().addKey(scope, f.Key, f.KeyHash)
 	})
 }
 
@@ -216,7 +221,7 @@ func (s Tenants) OfDevice(ctx context.Context, h tenants.Hash) (tenants.Tenant, 
 	}
 	scope := s.of(tenants.TenantID(c.TenantID))
 	if c.UsedAt == 0 {
-		if err := s.w.do(ctx, scope.access(), func(t *tx) error { return t.firstUse(scope, c.DeviceID, h) }); err != nil {
+		if err := s.w.do(ctx, scope.access(), func(t *tx) error { return t.devices().firstUse(scope, c.DeviceID, h) }); err != nil {
 			return tenants.Tenant{}, tenants.Device{}, err
 		}
 		scope.revoke(nil)

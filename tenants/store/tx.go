@@ -17,6 +17,9 @@ import (
 // exec and query and stay prepared; db is gorm over the same transaction. Rows of the hot path are
 // collected and inserted many at a time (batch.go); whatever reads flushes them first, so that a
 // transaction always sees its own rows. It belongs to the writer's goroutine.
+//
+// What it does to each kind of thing hangs on a type of its own, in that thing's file: rings,
+// devices, people, alerts, credentials, tenants, partners, tallies.
 type tx struct {
 	d      *database
 	conn   *sql.Conn

@@ -13,7 +13,7 @@ const dayLength = 24 * int64(time.Hour/time.Microsecond)
 // meter counts the rings among new facts that Apple accepted: each ring once, test rings and
 // tenants without a subscription never. It runs in the roller's transaction, so that a ring is
 // counted exactly once, and no ring waits for it.
-func (t *tx) meter(s *core, facts []newFact) error {
+func (t tallyTx) meter(s *core, facts []newFact) error {
 	subs := map[uuid]*tenants.Subscription{}
 	counts, totals := map[usageCell]int64{}, map[total]int64{}
 	for i := range facts {
@@ -53,7 +53,7 @@ func (t *tx) meter(s *core, facts []newFact) error {
 }
 
 // buyer is the tenant's subscription, nil without one, read once for a turn of the roller.
-func (t *tx) buyer(s *core, tenant uuid, seen map[uuid]*tenants.Subscription) (*tenants.Subscription, error) {
+func (t tallyTx) buyer(s *core, tenant uuid, seen map[uuid]*tenants.Subscription) (*tenants.Subscription, error) {
 	if sub, ok := seen[tenant]; ok {
 		return sub, nil
 	}
@@ -71,7 +71,7 @@ type usageCell struct {
 	period, day int64
 }
 
-func (t *tx) addUsage(counts map[usageCell]int64) error {
+func (t tallyTx) addUsage(counts map[usageCell]int64) error {
 	for c, n := range counts {
 		_, err := t.exec("INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, ?, ?, ?) "+
 			"ON CONFLICT (tenant_id, period, day) DO UPDATE SET rings = usage.rings + excluded.rings", c.tenant, c.period, c.day, n)
@@ -91,7 +91,7 @@ type total struct {
 // covered reports whether one more ring must be reported to Stripe's meter: within the plan, or
 // past it with overage on. The few rings that slip past a limit before it is noticed cost nobody
 // anything. totals remembers what was read.
-func (t *tx) covered(s *core, sub tenants.Subscription, from time.Time, totals map[total]int64) (bool, error) {
+func (t tallyTx) covered(s *core, sub tenants.Subscription, from time.Time, totals map[total]int64) (bool, error) {
 	k := total{uuid(sub.Tenant), micros(from)}
 	used, ok := totals[k]
 	if !ok {

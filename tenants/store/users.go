@@ -157,7 +157,7 @@ func (s Users) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.
 		case err == nil && (!there.Unproven || i.Shown):
 			row = there
 		case err == nil || absent(err):
-			err = t.addProven(s.core, row)
+			err = t.people().addProven(s.core, row)
 		}
 		if err != nil {
 			return err
@@ -169,7 +169,7 @@ func (s Users) TakeInvitation(ctx context.Context, h tenants.Hash, user tenants.
 		if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(i.Tenant), i.Email); err != nil {
 			return err
 		}
-		return t.join(scope, member)
+		return t.people().join(scope, member)
 	})
 	if err != nil {
 		return tenants.Member{}, err
