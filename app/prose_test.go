@@ -160,7 +160,7 @@ func proseFiles(t *testing.T) (names []string) {
 
 func proseFile(name string) bool {
 	switch path.Base(name) {
-	case "prose_test.go", "htmx.js", "sse.js", "tabler.css":
+	case "prose_test.go", "htmx.js", "tabler.css":
 		return false
 	}
 	switch path.Ext(name) {

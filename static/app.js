@@ -228,9 +228,7 @@
       failed.hidden = true;
       list.setAttribute("aria-busy", "true");
       try {
-        const answer = await fetch(list.dataset.paletteList, { headers: { Accept: "text/html" } });
-        if (!answer.ok) throw new Error(String(answer.status));
-        list.innerHTML = await answer.text();
+        list.innerHTML = await bring(list.dataset.paletteList);
         items = $$(":scope > li", list);
         filter();
       } catch {
@@ -276,11 +274,15 @@
       history.pushState({ drawer: true }, "", link.href);
       drawer.addEventListener("close", shut, { once: true });
     }
-    window.htmx.ajax("GET", link.href, { target: body, select: "#ring", swap: "innerHTML" })
-      .then(() => { drawer.removeAttribute("aria-busy"); relate(body); if (!body.firstElementChild) location.href = link.href; }, () => { location.href = link.href; });
+    bring(link.href).then((html) => {
+      window.htmx.swap(body, html, { swapStyle: "innerHTML" }, { select: "#ring" });
+      drawer.removeAttribute("aria-busy");
+      if (!body.firstElementChild) location.href = link.href;
+      live(body);
+    }).catch(() => { location.href = link.href; });
   });
   function shut(event) {
-    window.htmx.swap(event.target.querySelector(".drawer-page"), "", { swapStyle: "innerHTML" }); // ends its stream too
+    event.target.querySelector(".drawer-page").replaceChildren();
     if (behind && location.href !== behind) history.back();
     else behind = "";
   }
@@ -291,85 +293,135 @@
     $("dialog.drawer[open]")?.close();
   });
 
-  // A list that gets news of rings draws itself again, as long as nobody points into it, types, or has something open. Otherwise it says how
-  // many are new.
-  function listen(list) {
-    const seen = new Set();
-    const fresh = new Set();
-    let waiting = false, held = false, drawing = false;
-    const note = () => { for (const row of $$("[data-ring]", list)) seen.add(row.dataset.ring); };
-    const busy = () => held || paused() || drawing || document.hidden || $("dialog:modal") || list.contains(document.activeElement);
-    const tell = () => {
-      const button = $("[data-live-new]");
-      button.hidden = !waiting || drawing;
-      button.textContent = fresh.size ? `${fresh.size} new` : "Changes";
-    };
-    const draw = async () => {
-      drawing = true;
-      waiting = false;
-      const before = new Set(seen);
-      fresh.clear();
-      tell();
-      try { await window.htmx.ajax("GET", location.pathname + location.search, { target: "#list-body", select: "#list-body", swap: "outerHTML" }); } catch { waiting = true; }
-      for (const row of $$("[data-ring]", list)) row.classList.toggle("row-new", !before.has(row.dataset.ring));
-      note();
-      drawing = false;
-      next();
-    };
-    const next = () => { if (waiting && !busy()) draw(); else tell(); };
-    note();
-    list.addEventListener("pointerover", (event) => { held = event.pointerType === "mouse" && Boolean(event.target.closest("#list-body")); });
-    list.addEventListener("pointerleave", () => { held = false; next(); });
-    for (const name of ["focusout", "close"]) document.addEventListener(name, () => setTimeout(next), true);
-    document.addEventListener("visibilitychange", next);
-    document.addEventListener("click", (event) => {
-      if (event.target.closest("[data-live-new]")) draw();
-      else if (event.target.closest("[data-live-pause]")) setTimeout(next);
-    });
-    document.addEventListener("htmx:afterSettle", note);
-    const source = new EventSource(list.dataset.liveList);
-    source.addEventListener("open", () => { if (!paused()) state("live", "Live"); });
-    source.addEventListener("error", () => { if (!paused()) state("reconnecting", "Reconnecting…"); });
-    let ready = false;
-    source.addEventListener("ready", () => { waiting ||= ready; ready = true; next(); }); // it may have missed some while it was away
-    source.addEventListener("rings", (event) => {
-      for (const id of event.data.split(" ")) if (!seen.has(id)) fresh.add(id);
-      waiting = true;
-      next();
-    });
-    addEventListener("pagehide", () => source.close());
+  // Two people, or two organisations of one person, may follow each other in one browser. A page says for which sign-in it was drawn, and
+  // the server refuses to mix them: 409, or 401 where that sign-in has ended.
+  const { session, stream } = document.body.dataset;
+  async function bring(path) {
+    const answer = await fetch(path, { headers: { Accept: "text/html", ...(session ? { "Carillon-Session": session } : {}) } });
+    if (answer.status === 401 || answer.status === 409 || answer.redirected) return outdated();
+    if (!answer.ok) throw Object.assign(new Error(String(answer.status)), { final: answer.status < 500 && answer.status !== 429 });
+    return answer.text();
+  }
+  document.addEventListener("htmx:configRequest", (event) => { if (session) event.detail.headers["Carillon-Session"] = session; });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.xhr.status !== 401 && detail.xhr.status !== 409 && new URL(detail.xhr.responseURL).pathname !== "/signin") return;
+    detail.shouldSwap = false;
+    outdated();
+  });
+  function outdated() { // nothing follows but a reload
+    const dialog = $("#outdated");
+    if (dialog && !dialog.open) {
+      state("paused", "Ended");
+      dialog.addEventListener("cancel", (event) => event.preventDefault());
+      dialog.addEventListener("close", () => location.reload());
+      dialog.showModal();
+    }
+    return new Promise(() => {});
   }
 
-  // The live chip: live, paused, reconnecting. Paused keeps the newest fragment and draws it on resuming.
-  const chip = () => $("[data-live]");
-  let kept = null;
-  let over = false;
-  function state(name, text) {
-    const el = chip();
-    if (!el) return;
-    el.hidden = false;
-    el.dataset.live = name;
-    $("[data-live-text]", el).textContent = text;
+  // What rings change is drawn again when a ring has news: the newest page of the list, and the part of a ring's page that changes, in the
+  // drawer too. All tabs learn of news through one stream (live.js); each fetches what it shows.
+  const views = new Map(); // element → view
+  let listening = null, ready = false; // listening ends it
+  function live(root) {
+    $$("[data-live-list]", root).forEach(listView);
+    $$("[data-live-part]", root).forEach(partView);
+    if (views.size && stream && window.carillonLive) listening ||= window.carillonLive(stream, false, heard);
+    next();
   }
-  const paused = () => chip()?.dataset.live === "paused";
-  const drawn = (event) => event.target.closest?.("dialog"); // a stream in a drawer is not the page's
-  document.addEventListener("htmx:sseOpen", (event) => { if (!drawn(event) && !paused()) state("live", "Live"); });
-  document.addEventListener("htmx:sseError", (event) => { if (!drawn(event) && !paused() && !over) state("reconnecting", "Reconnecting…"); });
-  document.addEventListener("htmx:sseClose", (event) => {
-    if (drawn(event)) return;
-    over = true;
-    const el = chip();
-    if (!el) return;
-    state("paused", "Finished");
-    $("[data-live-pause]", el).hidden = true;
-  });
-  document.addEventListener("htmx:sseBeforeMessage", (event) => {
-    if (!paused() || over || drawn(event)) return;
-    kept = { target: event.target, data: event.detail.data };
-    event.preventDefault();
-  });
-  document.addEventListener("htmx:sseMessage", () => { relate(); tick(); });
-  document.addEventListener("htmx:afterSettle", () => relate());
+  function heard({ type, data }) {
+    if (type === "over") outdated();
+    if (type === "open" && !paused()) state("live", "Live");
+    if (type === "error" && !paused()) state("reconnecting", "Reconnecting…");
+    if (type === "ready" || type === "error") ready = type === "ready";
+    if (type === "ready") for (const view of views.values()) view.missed();
+    if (type === "rings") for (const id of data.split(" ")) for (const view of views.values()) view.news(id);
+    next();
+  }
+  function next() {
+    for (const [el, view] of views) {
+      if (el.isConnected) view.next();
+      else views.delete(el);
+    }
+    if (views.size) return;
+    listening?.();
+    listening = null;
+    ready = false;
+  }
+  // viewOf draws el again when it was told to wait for it and is not busy. told learns whether it waits; pause is the least time between two
+  // times of drawing.
+  function viewOf(el, { draw, busy, told = () => {}, pause = 0 }) {
+    let waiting = false, drawing = false;
+    const view = {
+      wait() { waiting = true; },
+      async next(now) {
+        told(waiting && !drawing);
+        if (!waiting || drawing || document.hidden || busy() && !now) return;
+        waiting = false;
+        drawing = true;
+        told(false);
+        let after = pause;
+        try {
+          await draw();
+        } catch (err) {
+          waiting = !err.final;
+          after = 3000;
+        }
+        relate();
+        tick();
+        setTimeout(() => { drawing = false; next(); }, after);
+      },
+    };
+    views.set(el, view);
+    return view;
+  }
+  function listView(el) {
+    const rows = () => $$("[data-ring]", el);
+    const button = $("[data-live-new]");
+    const seen = new Set();
+    const fresh = new Set();
+    let held = false, first = true;
+    const note = () => { for (const row of rows()) seen.add(row.dataset.ring); };
+    const view = viewOf(el, {
+      pause: 1000,
+      busy: () => held || paused() || $("dialog:modal") || el.contains(document.activeElement),
+      told: (waiting) => { button.hidden = !waiting; button.textContent = fresh.size ? `${fresh.size} new` : "Changes"; },
+      draw: async () => {
+        const before = new Set(seen);
+        fresh.clear();
+        window.htmx.swap("#list-body", await bring(location.pathname + location.search), { swapStyle: "outerHTML" }, { select: "#list-body" });
+        for (const row of rows()) row.classList.toggle("row-new", !before.has(row.dataset.ring));
+        note();
+      },
+    });
+    // The list is as new as its page when the stream begins, but for rings under way, whose end it may have missed. A new one has more news.
+    view.missed = () => { if (!first || $("[data-going]", el)) view.wait(); first = false; };
+    view.news = (id) => { if (!seen.has(id)) fresh.add(id); view.wait(); };
+    note();
+    el.addEventListener("pointerover", (event) => { held = event.pointerType === "mouse" && Boolean(event.target.closest("#list-body")); });
+    el.addEventListener("pointerleave", () => { held = false; next(); });
+    for (const name of ["focusout", "close"]) document.addEventListener(name, () => setTimeout(next), true);
+    button.addEventListener("click", () => view.next(true));
+    document.addEventListener("htmx:afterSettle", note);
+  }
+  function partView(el) {
+    const aside = el.closest("dialog"); // the chip and its pause are the page's, not the drawer's
+    const view = viewOf(el, {
+      busy: () => !aside && paused(),
+      draw: async () => {
+        window.htmx.swap(el, await bring(el.dataset.livePart), { swapStyle: "innerHTML" });
+        if (!$("[data-over]", el)) return;
+        views.delete(el);
+        if (aside) return;
+        state("paused", "Finished");
+        $("[data-live-pause]").hidden = true;
+      },
+    });
+    view.missed = view.wait;
+    view.news = (id) => { if (id === el.dataset.liveRing) view.wait(); };
+    if (ready) view.missed(); // the drawer: the stream began before this was drawn
+  }
+  document.addEventListener("visibilitychange", next);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-live-pause]");
     if (!button) return;
@@ -377,13 +429,19 @@
     button.setAttribute("aria-pressed", String(pause));
     button.setAttribute("aria-label", pause ? "Resume live updates" : "Pause live updates");
     state(pause ? "paused" : "live", pause ? "Paused" : "Live");
-    if (!pause && kept) {
-      kept.target.innerHTML = kept.data;
-      window.htmx?.process(kept.target);
-      kept = null;
-      relate();
-    }
+    next();
   });
+
+  // The live chip: live, paused, reconnecting.
+  function state(name, text) {
+    const el = $("[data-live]");
+    if (!el) return;
+    el.hidden = false;
+    el.dataset.live = name;
+    $("[data-live-text]", el).textContent = text;
+  }
+  function paused() { return $("[data-live]")?.dataset.live === "paused"; }
+  document.addEventListener("htmx:afterSettle", () => relate());
 
   // A page that must be seen again after it was left through history shows nothing old.
   addEventListener("pageshow", (event) => { if (event.persisted && $("[data-secret]")) location.reload(); });
@@ -393,7 +451,7 @@
   $$("form[data-confirm]").forEach((form) => { if (form.dataset.confirm) guard(form); });
   $$("[data-drop]").forEach(drop);
   $$("#palette").forEach(palette);
-  $$("[data-live-list]").forEach(listen);
+  live(document);
   relate();
 
   // The trial form proposes the time zone of the browser. UTC is what the server proposes.

@@ -1,11 +1,11 @@
 // The virtual phone of dev mode: wakes on a push, reports to "CallKit" as iOS demands, rings, answers with
 // WebRTC and says what happened, as an iPhone app would. Everything it needs stands in data-* of the body:
-// data-api, data-credential, data-token, data-events, data-app. For tests it writes data-screen, data-ring and
+// data-api, data-credential, data-token, data-slug, data-pushes, data-app. For tests it writes data-screen, data-ring and
 // data-audio-energy (seconds of heard sound, weighted by loudness) back there.
 (() => {
   "use strict";
   const body = document.body;
-  const { api, credential, token, events, app } = body.dataset;
+  const { api, credential, token, slug, pushes, app } = body.dataset;
   const $ = (selector) => document.querySelector(selector);
   const each = (selector, fn) => document.querySelectorAll(selector).forEach(fn);
   const set = (selector, text) => each(selector, (el) => { el.textContent = text; });
@@ -67,17 +67,17 @@
   }
 
   // ---- pushes
-  function connect() {
-    if (!events) return;
-    const source = new EventSource(events);
-    source.addEventListener("open", () => pushState("on", "Waiting for pushes"));
-    source.addEventListener("error", () => pushState("off", source.readyState === EventSource.CLOSED ? "Not connected" : "Reconnecting…"));
-    source.addEventListener("push", (event) => {
+  function connect() { // one stream for the phones of all tabs, which wakes this one in the background too
+    if (!pushes) return;
+    window.carillonLive(pushes, true, ({ type, data }) => {
+      if (type === "open") pushState("on", "Waiting for pushes");
+      if (type === "error") pushState("off", "Reconnecting…");
+      if (type === "over") pushState("off", "Not connected");
+      if (type !== "push" || !data.startsWith(`${slug} `)) return;
       let push;
-      try { push = JSON.parse(event.data); } catch { return; }
+      try { push = JSON.parse(data.slice(slug.length + 1)); } catch { return; }
       arrive(push);
     });
-    addEventListener("pagehide", () => source.close());
   }
   function pushState(state, text) {
     $("[data-push-state]").dataset.pushState = state;

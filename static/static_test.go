@@ -108,7 +108,7 @@ func TestStyleSheetsUseOnlyOwnFiles(t *testing.T) {
 
 func TestNotices(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"tabler.css": "MIT", "icons.svg": "MIT", "htmx.js": "0BSD", "sse.js": "0BSD"} {
+	for name, want := range map[string]string{"tabler.css": "MIT", "icons.svg": "MIT", "htmx.js": "0BSD"} {
 		a, _ := Open(strings.TrimPrefix(Path(name), Prefix), "")
 		if !bytes.Contains(a.Content[:min(600, len(a.Content))], []byte(want)) {
 			t.Errorf("%s lost its licence notice", name)

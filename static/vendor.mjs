@@ -2,7 +2,7 @@
 // pages use. It runs by hand, only when a dependency, a class name or an icon changes:
 //
 //   npm i --prefix FOLDER @tabler/core@1.6.1 @tabler/icons@3.51.0 \
-//     htmx.org@2.0.11 htmx-ext-sse@2.2.4 @fontsource-variable/instrument-sans@5
+//     htmx.org@2.0.11 @fontsource-variable/instrument-sans@5
 //   node static/vendor.mjs FOLDER/node_modules
 //
 // Tabler's style sheet is cut to the rules whose class names occur as a word somewhere in views/ or in
@@ -108,6 +108,5 @@ const symbols = [...new Set(icons)].sort().map((name) => {
 to("icons.svg", `<!-- Tabler Icons 3.51.0, MIT, Copyright (c) 2020-2026 Paweł Kuna -->\n<svg xmlns="http://www.w3.org/2000/svg">\n${symbols.join("\n")}\n</svg>\n`);
 
 to("htmx.js", "/*! htmx 2.0.11, 0BSD, https://htmx.org */\n" + from("htmx.org/dist/htmx.min.js"));
-to("sse.js", "/*! htmx-ext-sse 2.2.4, 0BSD, https://htmx.org */\n" + from("htmx-ext-sse/dist/sse.min.js"));
 fs.copyFileSync(path.join(modules, "@fontsource-variable/instrument-sans/files/instrument-sans-latin-wght-normal.woff2"), path.join(here, "instrument-sans.woff2"));
 console.log(`tabler.css ${css.length} bytes of ${raw.length}, ${symbols.length} icons`);

@@ -11,7 +11,7 @@ const (
 	PathOverview    = "/overview"        // GET
 	PathRings       = "/rings"           // GET q, state, device, agent, period, after
 	PathRingsCSV    = "/rings.csv"       // GET, the same filters
-	PathRingsLive   = "/rings/live"      // GET, events: the ids of rings with something new
+	PathLive        = "/rings/live"      // GET session, events: the ids of rings with something new
 	PathTestRing    = "/rings/test"      // GET ?device=, POST device, agent
 	PathDevices     = "/devices"         // GET q, environment, health, after
 	PathDevicesCSV  = "/devices.csv"     // GET, the same filters
@@ -41,6 +41,7 @@ const (
 	PathDevelopers  = "/developers"            // GET
 	PathStorybook   = "/storybook"             // GET, dev mode
 	PathPhone       = "/phone"                 // GET, dev mode
+	PathPhonePushes = "/phones/pushes"         // GET, dev mode, events: "push" with the phone's slug, a space and the payload
 )
 
 // Addresses of the billing page.
@@ -71,9 +72,6 @@ func SamplePath(name string) string { return PathStorybook + "/" + name }
 // PhonePath is the virtual phone of a tenant, by its slug.
 func PhonePath(slug string) string { return PathPhone + "/" + slug }
 
-// PhoneEventsPath is where that phone gets its pushes: event "push".
-func PhoneEventsPath(slug string) string { return PathPhone + "/" + slug + "/events" }
-
 // PairWaitPath tells whether a pairing code was used: 204 not yet, 286 never, HX-Redirect to the
 // device when it was.
 func PairWaitPath(id string) string { return PathPair + "/" + id }
@@ -84,9 +82,14 @@ func RingPath(id string) string { return PathRings + "/" + id }
 // RingTestPath is the live page of a test ring.
 func RingTestPath(id string) string { return PathRings + "/" + id + "/test" }
 
-// RingLivePath is the ring's event stream: events "hops" (TestHops or RingFacts, by
-// ?view=test|ring) and "over".
-func RingLivePath(id, view string) string { return PathRings + "/" + id + "/live?view=" + view }
+// LivePath is the event stream of all pages that one sign-in has open: "ready" once it listens,
+// then "rings" with the ids of rings that have something new. It is refused when the sign-in has
+// changed.
+func LivePath(session string) string { return PathLive + "?session=" + session }
+
+// RingPartPath is the part of a ring's page that changes: TestHops or RingFacts, by
+// ?view=test|ring.
+func RingPartPath(id, view string) string { return PathRings + "/" + id + "/part?view=" + view }
 
 // RingCancelPath asks before cancelling (GET) and cancels (POST).
 func RingCancelPath(id string) string { return PathRings + "/" + id + "/cancel" }

@@ -142,6 +142,6 @@ func (s sampler) otherPages() []Sample {
 			Opaque: true})},
 		{"storybook", Storybook(s.storybook())},
 		{"phone", PhoneOf(PhonePage{Name: "Ana’s iPhone", Tenant: "Lindenhof Dental", API: "", Credential: "sample",
-			Events: "/phone/events"})},
+			Slug: "alpha"})},
 	}
 }

@@ -51,9 +51,9 @@ func (s sampler) ringPages() []Sample {
 	going.Lanes = []Lane{{Device: "Ana’s iPhone", Href: DevicePath(sampleDevice), Model: "iPhone 15 Pro, iOS 26.1", Tone: ToneBrand,
 		Result: "Ringing", Hops: s.liveHops(), Pushes: s.pushes()[:1]}}
 	return []Sample{
-		{"rings", Rings(RingsPage{s.shell("Rings", NavRings), s.ringTable(8), s.ringRows(), PathRingsLive})},
-		{"rings-none-found-empty", Rings(RingsPage{s.shell("Rings", NavRings), filtered, nil, ""})},
-		{"rings-empty", Rings(RingsPage{s.shell("Rings", NavRings), empty, nil, ""})},
+		{"rings", Rings(RingsPage{s.shell("Rings", NavRings), s.ringTable(8), s.ringRows(), true})},
+		{"rings-none-found-empty", Rings(RingsPage{s.shell("Rings", NavRings), filtered, nil, false})},
+		{"rings-empty", Rings(RingsPage{s.shell("Rings", NavRings), empty, nil, false})},
 		{"ring-answered", Ring(s.ring())},
 		{"ring-ringing", Ring(going)},
 		{"ring-failed", Ring(s.ringFailed())},

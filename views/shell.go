@@ -26,6 +26,7 @@ type Shell struct {
 	Dev         bool        // dev mode: links to the storybook and the virtual phone
 	TimeZone    string      // in which times are shown, such as "Europe/Berlin"
 	Trial       string      // "9 days of trial left", while there is one
+	Session     string      // names the sign-in and tenant that the page is drawn for; see LivePath
 	Alerts      int         // how many are open
 	Alarm       *Callout    // what every page says first: a payment that failed, a limit that is reached
 }

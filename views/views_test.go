@@ -248,8 +248,9 @@ func TestEscapes(t *testing.T) {
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	row := RingRow{ID: evil, State: RingMissed, To: evil, Devices: evil, Agent: evil, Reference: evil, Reason: evil}
 	table := Table{Name: evil, Action: PathRings, Query: evil, Search: evil, Rows: 1, CSV: "javascript:alert(1)", Total: evil}
-	shell := Shell{Title: evil, Tenant: evil, User: evil, Email: evil, Crumbs: []Link{{Text: evil, Href: "javascript:alert(1)"}}}
-	tree, _ := draw(t, Rings(RingsPage{shell, table, []RingRow{row}, evil}))
+	shell := Shell{Title: evil, Session: evil, Tenant: evil, User: evil, Email: evil,
+		Crumbs: []Link{{Text: evil, Href: "javascript:alert(1)"}}}
+	tree, _ := draw(t, Rings(RingsPage{shell, table, []RingRow{row}, true}))
 	for _, fault := range faults(tree) {
 		t.Error(fault)
 	}
@@ -266,7 +267,7 @@ func TestEscapes(t *testing.T) {
 func TestWeight(t *testing.T) {
 	t.Parallel()
 	files := 0
-	for _, name := range []string{"tabler.css", "app.css", "htmx.js", "sse.js", "app.js", "icons.svg", "mark.svg",
+	for _, name := range []string{"tabler.css", "app.css", "htmx.js", "live.js", "app.js", "icons.svg", "mark.svg",
 		"instrument-sans.woff2"} {
 		a, ok := static.Open(strings.TrimPrefix(static.Path(name), static.Prefix), "gzip")
 		if !ok {

@@ -63,11 +63,17 @@ type DevPhone struct {
 	Credential string
 }
 
+// DevPush is a push to a DevPhone.
+type DevPush struct {
+	Slug    string // of the phone
+	Payload []byte
+}
+
 // Waker knows the virtual phones of dev mode, and wakes them.
 type Waker interface {
 	Phones() []DevPhone
-	// Listen gives the payloads pushed to a token until stop is called.
-	Listen(token string) (payloads <-chan []byte, stop func())
+	// Listen gives what is pushed to the phones until stop is called.
+	Listen() (pushes <-chan DevPush, stop func())
 }
 
 // Config is what the console is made of. Common, Board and Credentials are required.

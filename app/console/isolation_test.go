@@ -120,7 +120,7 @@ var visits = map[string]visit{
 	"GET /storybook/:name":         {path: func(*tenant) string { return "/storybook/signin" }},
 	"GET /phone":                   {},
 	"GET /phone/:slug":             {path: func(*tenant) string { return "/phone/alpha" }},
-	"GET /phone/:slug/events":      {path: func(*tenant) string { return "/phone/none/events" }},
+	"GET /phones/pushes":           {endless: true},
 
 	"POST /signout":   {access: wayOut},
 	"POST /tenant":    {access: wayOut, owned: true, form: func(t *tenant) url.Values { return url.Values{"tenant": {string(t.Id)}} }},
@@ -138,7 +138,7 @@ var visits = map[string]visit{
 	}},
 	"GET /rings/:id":         {access: members, owned: true, path: ofRing},
 	"GET /rings/:id/test":    {access: members, owned: true, path: plus(ofRing, "/test")},
-	"GET /rings/:id/live":    {access: members, owned: true, path: plus(ofRing, "/live?view=ring")},
+	"GET /rings/:id/part":    {access: members, owned: true, path: plus(ofRing, "/part?view=ring")},
 	"GET /rings/:id/cancel":  {access: editors, owned: true, path: plus(ofRing, "/cancel")},
 	"POST /rings/:id/cancel": {access: editors, owned: true, path: plus(ofRing, "/cancel"), form: fields()},
 

@@ -5,7 +5,6 @@ import (
 
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,33 +25,24 @@ func TestATestRingIsFollowedHopByHop(t *testing.T) {
 	if !r.Test || r.By.Kind != tenants.ActorUser || r.By.ID != string(b.Owner.ID) {
 		t.Errorf("the ring of the button is %+v", r)
 	}
-	w.Get(live).Want(200).Has("sse-connect=", "Apple accepted the push", "The phone wakes the app", "Stop ringing")
+	part := "/rings/" + string(id) + "/part?view=test"
+	w.Get(live).Want(200).Has(`data-live-part="`+part+`"`, "Apple accepted the push", "The phone wakes the app", "Stop ringing")
 	d, err := b.Scope().Devices().Get(t.Context(), b.device)
 	pagetest.Must(t, err)
-	told := 0
-	w.Stream("/rings/"+string(id)+"/live?view=test", func(event, data string) bool {
-		if event == "over" {
-			return true
-		}
-		told++
-		switch {
-		case strings.Contains(data, "It works. The person declined."):
-		case strings.Contains(data, "The call was on the screen"):
-			_, err := h.board.Report(t.Context(), d, id, switchboard.Report{Kind: tenants.FactDeclined})
-			pagetest.Must(t, err)
-		case strings.Contains(data, "The phone woke the app"):
-			_, err := h.board.Report(t.Context(), d, id, switchboard.Report{Kind: tenants.FactShown})
-			pagetest.Must(t, err)
-		default:
-			_, err := h.board.Report(t.Context(), d, id, switchboard.Report{Kind: tenants.FactWoke})
-			pagetest.Must(t, err)
-		}
-		return false
-	})
-	if told < 4 {
-		t.Errorf("the page was told %d times", told)
+	for _, step := range []struct {
+		kind tenants.FactKind
+		says string
+	}{
+		{tenants.FactWoke, "The phone woke the app"}, {tenants.FactShown, "The call was on the screen"},
+	} {
+		_, err = h.board.Report(t.Context(), d, id, switchboard.Report{Kind: step.kind})
+		pagetest.Must(t, err)
+		w.Get(part).Want(200).Has(step.says).Lacks("data-over", "<html")
 	}
-	w.Get(live).Want(200).Lacks("sse-connect=").Has("Ring again", "until the phone rang")
+	_, err = h.board.Report(t.Context(), d, id, switchboard.Report{Kind: tenants.FactDeclined})
+	pagetest.Must(t, err)
+	w.Get(part).Want(200).Has("It works. The person declined.", "data-over")
+	w.Get(live).Want(200).Lacks("data-live-part").Has("Ring again", "until the phone rang")
 	w.Get("/rings/test").Has("Earlier tests")
 }
 
@@ -62,15 +52,11 @@ func TestARingsPageIsLiveToo(t *testing.T) {
 	b := h.full("beta", "Beta")
 	w := b.Quick(b.Owner)
 	r := b.placed()
-	w.Get("/rings/"+string(r.ID)).Want(200).Has("sse-connect=", "Live")
-	cancelled := false
-	w.Stream("/rings/"+string(r.ID)+"/live?view=ring", func(event, data string) bool {
-		if !cancelled {
-			cancelled = true
-			w.Post("/rings/"+string(r.ID)+"/cancel", url.Values{}).Leads("/rings/" + string(r.ID))
-		}
-		return event == "over"
-	})
+	part := "/rings/" + string(r.ID) + "/part?view=ring"
+	w.Get("/rings/"+string(r.ID)).Want(200).Has(`data-live-part="`+part+`"`, "data-stream=", "Live")
+	w.Get(part).Want(200).Lacks("data-over")
+	w.Post("/rings/"+string(r.ID)+"/cancel", url.Values{}).Leads("/rings/" + string(r.ID))
+	w.Get(part).Want(200).Has("Cancelled", "data-over")
 	w.Get("/rings/"+string(r.ID)).Has("Cancelled", "Stopped.")
 }
 
@@ -110,29 +96,86 @@ func TestAStreamEndsWithTheSignIn(t *testing.T) {
 	r := b.placed()
 	d, err := b.Scope().Devices().Get(t.Context(), b.device)
 	pagetest.Must(t, err)
-	first, done := make(chan struct{}), make(chan struct{})
-	var begin sync.Once
+	ready, done := make(chan struct{}), make(chan struct{})
 	var heard strings.Builder
 	go func() {
 		defer close(done)
-		w.Read("/rings/"+string(r.ID)+"/live?view=ring", func(line string) {
+		w.Read("/rings/live", func(line string) {
 			heard.WriteString(line)
-			if strings.HasPrefix(line, "event: ") {
-				begin.Do(func() { close(first) })
+			if line == "event: ready" {
+				close(ready)
 			}
 		})
 	}()
-	<-first
+	<-ready
 	pagetest.Must(t, h.Store.SignIns().EndAll(t.Context(), b.Owner.ID, tenants.Hash{}))
 	_, err = h.board.Report(t.Context(), d, r.ID, switchboard.Report{Kind: tenants.FactWoke})
 	pagetest.Must(t, err)
 	select {
 	case <-done:
-		if s := heard.String(); strings.Contains(s, "The phone woke the app") || !strings.Contains(s, "The phone wakes the app") {
+		if s := heard.String(); strings.Contains(s, string(r.ID)) {
 			t.Error("the stream told what came after the sign-in had ended")
 		}
 	case <-time.After(time.Minute):
 		t.Fatal("the stream outlived the sign-in")
+	}
+}
+
+// TestTabsOfOneBrowserDoNotMix: an open page of one sign-in or tenant gets nothing of the next one,
+// whose cookie its requests carry.
+func TestTabsOfOneBrowserDoNotMix(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a, b := h.full("alpha", "Alpha"), h.full("beta", "Beta")
+	pagetest.Must(t, b.Scope().Members().Add(t.Context(), tenants.Member{Tenant: b.Id, User: a.Owner.ID, Role: tenants.Admin,
+		CreatedAt: h.Clock.Now()}))
+	w := a.Quick(a.Owner)
+	session := func() string {
+		_, rest, ok := strings.Cut(w.Get("/rings").Want(200).Body, `data-session="`)
+		if !ok {
+			t.Fatal("the page does not say for which sign-in it was drawn")
+		}
+		name, _, _ := strings.Cut(rest, `"`)
+		return name
+	}
+	stream := func(session string) int { return w.Peek("/rings/live?session=" + session).StatusCode }
+	asked := func(path, session string) int {
+		w.Headers["Carillon-Session"] = session
+		defer delete(w.Headers, "Carillon-Session")
+		return w.Get(path).StatusCode
+	}
+	old := session()
+	if old != session() {
+		t.Error("two pages of one sign-in have two names for it")
+	}
+	paths := []string{"/rings", "/palette", "/rings/" + string(a.ring) + "/part?view=ring", "/rings/" + string(b.ring) + "/part?view=ring"}
+	if stream(old) != 200 || asked(paths[0], old) != 200 || asked(paths[2], old) != 200 {
+		t.Error("a page is refused what is its own")
+	}
+	for name, change := range map[string]func(){
+		"the same person in another tenant":    func() { w.Post("/tenant", url.Values{"tenant": {string(b.Id)}}).Leads("/overview") },
+		"another person in the same browser":   func() { w.Cookies = b.Quick(b.Owner).Cookies },
+		"the same person, signed in once more": func() { w.Cookies = a.Quick(a.Owner).Cookies },
+	} {
+		old := session()
+		change()
+		if got := stream(old); got != 409 {
+			t.Errorf("%s: the stream of the page before answers %d", name, got)
+		}
+		for _, path := range paths {
+			if got := asked(path, old); got != 409 {
+				t.Errorf("%s: %s of the page before answers %d", name, path, got)
+			}
+		}
+		if got := stream(session()); got != 200 {
+			t.Errorf("%s: the stream of a new page answers %d", name, got)
+		}
+		w = a.Quick(a.Owner)
+	}
+	old = session()
+	w.Post("/signout", url.Values{})
+	if got := stream(old); got != 401 {
+		t.Errorf("signed out: the stream answers %d", got)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"carillon/static"
 	"carillon/tenants"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // multipartOf is an upload.
@@ -417,18 +418,21 @@ func TestDevModeOnly(t *testing.T) {
 	h.Browser().Get("/storybook/overview").Want(200)
 	h.Browser().Get("/storybook/none").Want(404)
 	h.Browser().Get("/phone").Leads("/phone/alpha")
-	h.Browser().Get("/phone/alpha").Want(200).Has("crl_device_x", "/phone/alpha/events")
+	h.Browser().Get("/phone/alpha").Want(200).Has("crl_device_x", `data-slug="alpha"`, `data-pushes="/phones/pushes"`)
 	h.Browser().Get("/phone/none").Want(404)
 	b.Quick(b.Owner).Get("/overview").Has("Storybook")
 	b.Quick(b.Owner).Get("/phone").Leads("/phone/alpha")
 	c := h.bare("gamma", "Gamma")
 	c.Quick(c.Owner).Get("/phone").Want(404).Has("no virtual phone")
-	h.waker.ear <- []byte(`{"v":1}`)
-	h.Browser().Stream("/phone/alpha/events", func(event, data string) bool { return event == "push" && data == "{\"v\":1}\n" })
+	h.waker.ear <- DevPush{Slug: "alpha", Payload: []byte(`{"v":1}`)}
+	h.Browser().Stream("/phones/pushes", func(event, data string) bool {
+		return event == "push" && data == "alpha {\"v\":1}\n"
+	})
 	production := Console{Config: h.k.Config}
 	production.Dev = nil
 	for _, r := range production.routes() {
-		if r.path == "/phone" || strings.HasPrefix(r.path, "/phone/") || strings.HasPrefix(r.path, "/storybook") {
+		phone := strings.HasPrefix(r.path, "/phone") && !strings.HasPrefix(r.path, views.PathPhoneHealth)
+		if phone || strings.HasPrefix(r.path, "/storybook") {
 			t.Errorf("%s is there in production", r.path)
 		}
 	}

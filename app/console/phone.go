@@ -62,29 +62,25 @@ func (k devPages) phone(_ context.Context, c *fiber.Ctx) error {
 	}
 	return web.Page(c, views.PhoneOf(views.PhonePage{
 		Theme: page.ThemeOf(c), Name: p.Name, Tenant: p.App, Credential: p.Credential, Token: p.Token,
-		Events: views.PhoneEventsPath(p.Slug), Console: views.PathOverview,
+		Slug: p.Slug, Pushes: views.PathPhonePushes, Console: views.PathOverview,
 	}), fiber.StatusOK)
 }
 
-// phoneEvents wakes the page: each push that Apple's simulator delivers to its token is an event
-// "push" with the payload.
-func (k devPages) phoneEvents(_ context.Context, c *fiber.Ctx) error {
-	p, err := k.phoneOf(c)
-	if err != nil {
-		return err
-	}
+// phonePushes wakes the pages that play phones. All phones have one stream, because a browser
+// shares it between its tabs: each push that Apple's simulator delivers is an event "push".
+func (k devPages) phonePushes(_ context.Context, c *fiber.Ctx) error {
 	return web.SSE(c, web.Reader{}, func(ctx context.Context, s *web.Stream) error {
-		payloads, stop := k.Dev.Listen(p.Token)
+		pushes, stop := k.Dev.Listen()
 		defer stop()
+		if err := s.Send("", "ready", ""); err != nil {
+			return err
+		}
 		for {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case b, ok := <-payloads:
-				if !ok {
-					return nil
-				}
-				if err := s.Send("", "push", string(b)); err != nil {
+			case p := <-pushes:
+				if err := s.Send("", "push", p.Slug+" "+string(p.Payload)); err != nil {
 					return err
 				}
 			}

@@ -116,27 +116,16 @@ func qualityOf(c *tenants.Call) *views.Quality {
 // errOver ends a stream whose reader may not read any more.
 var errOver = errors.New("console: the sign-in is over")
 
-// ringLive streams the part of a ring's page that changes, whole, at each new fact: event "hops";
-// and "over" at the end.
-func (k ringPages) ringLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	r, _, err := k.oneRing(ctx, c, v)
+// ringPart draws the part of a ring's page that changes.
+func (k ringPages) ringPart(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	r, n, err := k.oneRing(ctx, c, v)
 	if err != nil {
 		return err
 	}
-	test := web.Query(c, "view") == "test"
-	return web.SSE(c, k.reader(v), func(ctx context.Context, s *web.Stream) error {
-		err := k.Board.Watch(ctx, v.Tenant.ID, r.ID, 0, func(_ []tenants.Fact, r *tenants.Ring) error {
-			html, err := k.fragment(ctx, v, r, test)
-			if err != nil {
-				return err
-			}
-			return s.Send("", "hops", html)
-		})
-		if err != nil {
-			return err
-		}
-		return s.Send("", "over", "")
-	})
+	if web.Query(c, "view") == "test" {
+		return web.Page(c, views.TestHops(k.testLivePage(r, n, v)), fiber.StatusOK)
+	}
+	return web.Page(c, views.RingFacts(ringPage(r, n, v)), fiber.StatusOK)
 }
 
 // reader is a signed-in person as the reader of an event stream.
@@ -144,11 +133,15 @@ func (k ringPages) reader(v *page.Visitor) web.Reader {
 	return web.Reader{Holder: v.Holder(), MayRead: func(ctx context.Context) error { return k.still(ctx, v) }}
 }
 
-// still refuses a reader who signed out, was removed, or whose tenant was suspended since the
-// stream began. Streams ask at every heartbeat.
+// still refuses a reader who signed out, changed to another tenant, was removed, or whose tenant
+// was suspended since the stream began. Streams ask at every heartbeat, and before each event.
 func (k ringPages) still(ctx context.Context, v *page.Visitor) error {
-	if _, _, err := k.Store.SignIns().Get(ctx, v.In.Hash, k.Now()); err != nil {
+	in, _, err := k.Store.SignIns().Get(ctx, v.In.Hash, k.Now())
+	if err != nil {
 		return err
+	}
+	if in.Tenant != v.Tenant.ID {
+		return errOver
 	}
 	t, err := v.Scope.Tenant(ctx)
 	if err == nil && t.State != tenants.TenantActive {
@@ -158,25 +151,6 @@ func (k ringPages) still(ctx context.Context, v *page.Visitor) error {
 		_, err = v.Scope.Members().Get(ctx, v.User.ID)
 	}
 	return err
-}
-
-// fragment draws the changing part of a ring. Before each one it asks again whether the reader is
-// still signed in: a stream may last an hour.
-func (k ringPages) fragment(ctx context.Context, v *page.Visitor, r *tenants.Ring, test bool) (string, error) {
-	if err := k.still(ctx, v); err != nil {
-		return "", errOver
-	}
-	n, err := namesOf(ctx, v.Scope, r)
-	if err != nil {
-		return "", err
-	}
-	var html strings.Builder
-	if test {
-		err = views.TestHops(k.testLivePage(r, n, v)).Render(ctx, &html)
-	} else {
-		err = views.RingFacts(ringPage(r, n, v)).Render(ctx, &html)
-	}
-	return html.String(), err
 }
 
 // askCancel asks before a ring is ended.

@@ -187,7 +187,7 @@ func (k ringPages) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 		return err
 	}
 	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.Zone),
-		Live: liveList(q)}
+		Live: q.after == ""} // older pages do not change
 	return web.Page(c, views.Rings(p), fiber.StatusOK)
 }
 

@@ -76,12 +76,12 @@ func (k *Console) ringRoutes() []route {
 	return []route{
 		{method: get, path: views.PathRings, samples: []string{"?state=missed", "?q=lead-77"}, member: rings.rings},
 		{method: get, path: views.PathRingsCSV, member: rings.ringsCSV},
-		{method: get, path: views.PathRingsLive, part: true, member: rings.ringsLive},
+		{method: get, path: views.PathLive, part: true, member: rings.ringsLive},
 		{method: get, path: views.PathTestRing, member: rings.testRing},
 		{method: post, path: views.PathTestRing, needs: mayRing, member: rings.placeTest},
 		{method: get, path: views.RingPath(":id"), member: rings.ring},
 		{method: get, path: views.RingTestPath(":id"), member: rings.testLive},
-		{method: get, path: views.RingPath(":id") + "/live", part: true, member: rings.ringLive},
+		{method: get, path: views.RingPath(":id") + "/part", part: true, member: rings.ringPart},
 		{method: get, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.askCancel},
 		{method: post, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.cancel},
 	}
@@ -186,7 +186,7 @@ func (k *Console) devRoutes() []route {
 		{method: get, path: views.SamplePath(":name"), public: dev.sample},
 		{method: get, path: views.PathPhone, public: dev.anyPhone},
 		{method: get, path: views.PhonePath(":slug"), public: dev.phone},
-		{method: get, path: views.PhoneEventsPath(":slug"), public: dev.phoneEvents},
+		{method: get, path: views.PathPhonePushes, public: dev.phonePushes},
 	}
 }
 
@@ -204,6 +204,9 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			return err
 		}
 		c.Locals(visitorKey{}, v)
+		if err := sameSession(c, v, r.part); err != nil {
+			return err
+		}
 		if v.Tenant.State != tenants.TenantActive && !r.out {
 			return tenants.Refuse(tenants.Forbidden, "tenant_suspended",
 				"This account is suspended. Its owner can ask the operator of this server why.")
@@ -220,4 +223,20 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		}
 		return r.member(ctx, c, v)
 	}
+}
+
+// sameSession refuses a request from a page that was drawn for another sign-in, or another tenant
+// of it: the two may follow each other in one browser, and an open tab must not show what belongs
+// to the other. The script of our pages says in a header what they were drawn for; an event stream,
+// which cannot send one, in its address.
+func sameSession(c *fiber.Ctx, v *page.Visitor, part bool) error {
+	said := web.Header(c, "Carillon-Session")
+	if said == "" && part {
+		said = web.Query(c, "session")
+	}
+	if said == "" || said == v.Session() {
+		return nil
+	}
+	return tenants.Refuse(tenants.Conflict, "session_changed",
+		"This page was opened under another sign-in or for another organisation. Reload it.")
 }

@@ -63,7 +63,7 @@ func (a *apple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 
 // waker is dev mode with one phone.
 type waker struct {
-	ear    chan []byte
+	ear    chan DevPush
 	device tenants.DeviceID
 }
 
@@ -71,7 +71,7 @@ func (w *waker) Phones() []DevPhone {
 	return []DevPhone{{Slug: "alpha", Device: w.device, Name: "Front desk", App: "Alpha", Token: "aa", Credential: "crl_device_x"}}
 }
 
-func (w *waker) Listen(string) (<-chan []byte, func()) { return w.ear, func() {} }
+func (w *waker) Listen() (<-chan DevPush, func()) { return w.ear, func() {} }
 
 func open(t testing.TB) *server { return openAt(t, "http://127.0.0.1") }
 
@@ -89,7 +89,7 @@ func openWith(t testing.TB, public string, newBilling func(*server) *billing.Bil
 // openAs opens a server with a Config that the test has changed.
 func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	t.Helper()
-	h := &server{Server: pagetest.NewServer(t, public), waker: &waker{ear: make(chan []byte, 4)}}
+	h := &server{Server: pagetest.NewServer(t, public), waker: &waker{ear: make(chan DevPush, 4)}}
 	h.apple = &apple{status: 200, now: h.Clock.Now}
 	ears, quiet := bus.New(), slog.New(slog.DiscardHandler)
 	credentials, err := health.NewCredentials(health.CredentialsConfig{Store: h.Store, Probe: h.apple, Now: h.Clock.Now})

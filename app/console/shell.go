@@ -46,7 +46,7 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at p
 func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.Shell {
 	s := views.Shell{
 		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.Industry.Name(), User: v.User.Name, Email: v.User.Email,
-		Role: roleName(v.Role), CanEdit: v.Role.May(),
+		Role: roleName(v.Role), CanEdit: v.Role.May(), Session: v.Session(),
 		Theme: page.ThemeOf(c), Dev: k.Dev != nil, TimeZone: v.Tenant.TimeZone, Environment: views.EnvUnasked,
 	}
 	for _, m := range v.Tenants {

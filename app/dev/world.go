@@ -47,7 +47,7 @@ type World struct {
 
 	mu    sync.Mutex // guards pages and ears
 	pages []console.DevPhone
-	ears  map[string]map[chan []byte]struct{}
+	ears  map[chan console.DevPush]struct{}
 
 	opening sync.Mutex // guards below: one tenant is added at a time, as the file of notes is written whole
 	seeder  seeder
@@ -56,7 +56,7 @@ type World struct {
 
 // NewWorld returns a world that passes accepted pushes to the listeners of their token.
 func NewWorld(apple *apnstest.Apple) *World {
-	w := &World{apple: apple, ears: map[string]map[chan []byte]struct{}{}}
+	w := &World{apple: apple, ears: map[chan console.DevPush]struct{}{}}
 	w.stop = apple.OnPush(w.wake)
 	return w
 }
@@ -158,29 +158,28 @@ func (w *World) Close() error {
 func (w *World) wake(d apnstest.Delivered) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for ear := range w.ears[d.Token] {
-		select {
-		case ear <- d.Payload:
-		default:
+	for _, p := range w.pages {
+		if p.Token != d.Token {
+			continue
+		}
+		for ear := range w.ears {
+			select {
+			case ear <- console.DevPush{Slug: p.Slug, Payload: d.Payload}:
+			default:
+			}
 		}
 	}
 }
 
-// Listen gives the payloads pushed to a token until stop is called.
-func (w *World) Listen(token string) (payloads <-chan []byte, stop func()) {
-	ear := make(chan []byte, 16)
+// Listen gives what is pushed to the pages' phones until stop is called.
+func (w *World) Listen() (pushes <-chan console.DevPush, stop func()) {
+	ear := make(chan console.DevPush, 16)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ears[token] == nil {
-		w.ears[token] = map[chan []byte]struct{}{}
-	}
-	w.ears[token][ear] = struct{}{}
+	w.ears[ear] = struct{}{}
 	return ear, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.ears[token], ear)
-		if len(w.ears[token]) == 0 {
-			delete(w.ears, token)
-		}
+		delete(w.ears, ear)
 	}
 }

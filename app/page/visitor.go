@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 	"time"
@@ -74,6 +75,13 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 func whoOf(c *fiber.Ctx, u tenants.User) store.Who {
 	actor := tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}
 	return store.Who{Actor: actor, IP: web.IP(c), RequestID: web.RequestID(c)}
+}
+
+// Session names the sign-in and the tenant that a page is drawn for, so that the page's script can
+// say so. It is no secret: it opens nothing, and the sign-in's token cannot be found from it.
+func (v *Visitor) Session() string {
+	sum := sha256.Sum256(append(append([]byte("session "), v.In.Hash[:]...), v.Tenant.ID...))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 type holderKey struct{}

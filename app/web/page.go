@@ -12,7 +12,7 @@ import (
 // contentPolicy lets a page load only from this server, without inline scripts or styles, framing,
 // or forms to other sites.
 const contentPolicy = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; " +
-	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+	"worker-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 // gzipFrom is the size in bytes from which compression is worth its cost.
 const gzipFrom = 1 << 10

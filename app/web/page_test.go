@@ -42,7 +42,8 @@ func TestPage(t *testing.T) {
 		}
 	}
 	csp := resp.Header.Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} {
+	for _, want := range []string{"default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "worker-src 'self'",
+		"form-action 'self'"} {
 		if !strings.Contains(csp, want) {
 			t.Errorf("the policy lacks %s: %s", want, csp)
 		}
