@@ -225,8 +225,12 @@ func (c Config) logger(w io.Writer) *slog.Logger {
 	if w == nil {
 		w = os.Stderr
 	}
+	var h slog.Handler = slog.NewTextHandler(w, nil)
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, nil))
+		h = slog.NewJSONHandler(w, nil)
 	}
-	return slog.New(slog.NewTextHandler(w, nil))
+	if b, ok := w.(*logBuffer); ok {
+		h = prompt{h, b}
+	}
+	return slog.New(h)
 }

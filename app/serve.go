@@ -27,7 +27,9 @@ func (s *serveCmd) Run(ctx context.Context, c terminal) (err error) {
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	good.logTo, good.now = c.err, c.now
+	log := newLogBuffer(c.err)
+	defer func() { err = errors.Join(err, log.Close()) }()
+	good.logTo, good.now = log, c.now
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // what lives is small, what a ring leaves behind is not: collect less often
 	}

@@ -108,7 +108,9 @@ func testPages(b *bench) {
 		}
 		_, _, err := l.page(store.Page{Sort: "color"})
 		b.refused(err, tenants.Invalid, l.name+": a sort key that is none")
-		for _, garbage := range []string{"x", "%", "bm9uc2Vuc2U", strings.Repeat("A", 1400), "MTIgJyBPUiAxPTE", "WyItY3JlYXRlZCIsImEiXQ", "W10"} {
+		for _, garbage := range []string{
+			"x", "%", "bm9uc2Vuc2U", strings.Repeat("A", 1400), "MTIgJyBPUiAxPTE", "WyItY3JlYXRlZCIsImEiXQ", "W10",
+		} {
 			_, _, err := l.page(store.Page{After: garbage, Limit: 2})
 			b.refused(err, tenants.Invalid, l.name+": the cursor "+garbage)
 			_, _, err = l.page(store.Page{Upto: garbage, Limit: 2})
