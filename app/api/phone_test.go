@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -33,6 +34,15 @@ func TestPhonesAreReadLiberally(t *testing.T) {
 	}
 	if woke, ok := clocks["woke"]; !ok || woke != "server" || clocks["shown"] != "" || clocks["accepted"] != "" {
 		t.Errorf("clocks %v in %s", clocks, got.body)
+	}
+	story := h.stream(ask{method: "GET", path: "/v1/rings/" + id + "/events", key: a.key})
+	for range r.Attempts[0].Facts {
+		var e ringEvent
+		data := next(t, story)["data"]
+		must(t, json.Unmarshal([]byte(data), &e))
+		if want, known := clocks[e.Kind]; !known || e.Clock != want || e.Clock == "" && strings.Contains(data, `"clock"`) {
+			t.Errorf("the ring has the clock %q, its event is %s", want, data)
+		}
 	}
 
 	token := strings.Repeat("5F0C4D1B", 8)

@@ -200,6 +200,7 @@ type ringEvent struct {
 	Kind    string  `json:"kind"`
 	At      string  `json:"at"`
 	Detail  *string `json:"detail"`
+	Clock   string  `json:"clock,omitempty"` // as in the ring's JSON
 	State   string  `json:"state"`
 }
 
@@ -246,6 +247,9 @@ func (a *API) follow(
 
 func sendFact(s *web.Stream, r *tenants.Ring, f tenants.Fact, state tenants.State) error {
 	e := ringEvent{Attempt: string(f.Attempt), Kind: string(f.Kind), At: stamp(f.At), Detail: opt(f.Detail), State: string(state)}
+	if f.ByArrival() {
+		e.Clock = "server"
+	}
 	for i := range r.Attempts {
 		if r.Attempts[i].ID == f.Attempt {
 			e.Device = string(r.Attempts[i].Device)
