@@ -20,6 +20,10 @@ func (p *sentPackets) WriteRTP(_ *rtp.Header, payload []byte) (int, error) {
 	return len(payload), nil
 }
 
+func (p *sentPackets) WriteEvent(h *rtp.Header, payload []byte) (int, error) {
+	return p.WriteRTP(h, payload)
+}
+
 // TestNoticeHasTheLineForItself: its frames come every 20 ms, nothing of the agent's comes between,
 // and it stops with the call.
 func TestNoticeHasTheLineForItself(t *testing.T) {

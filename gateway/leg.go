@@ -79,7 +79,7 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 		return nil, "", fmt.Errorf("connection: %w", err)
 	}
 	l := &leg{
-		call: c, pc: pc, track: &outTrack{codec: c.codec}, since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
+		call: c, pc: pc, track: &outTrack{codec: c.codec, format: o.format, events: o.events}, since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
 		gathered: make(chan struct{}, 1),
 	}
 	text, err := l.answer(ctx)
@@ -275,18 +275,23 @@ func (l *leg) close() {
 // readSound passes the packets of one source to the line.
 func (l *leg) readSound(t *webrtc.TrackRemote) {
 	buf := make([]byte, 1500)
-	payloadType := l.offer.format // not the track's, which follows the packets
+	sound, events := l.offer.format, l.offer.events // not the track's type, which follows the packets
 	for {
 		n, _, err := t.Read(buf)
 		if errors.Is(err, io.EOF) || n == 0 && err != nil {
 			return
 		}
 		p, pt, ok := readRTP(buf[:n])
-		if err != nil || !ok || pt != payloadType || len(p.Payload) == 0 {
+		isEvent := pt == events && events != 0
+		if err != nil || !ok || pt != sound && !isEvent || len(p.Payload) == 0 {
 			continue // comfort noise, padding, or a payload type that was not negotiated
 		}
 		p.At = l.call.g.cfg.Now()
-		l.call.line.receive(p)
+		if isEvent {
+			l.call.line.receiveEvent(p)
+		} else {
+			l.call.line.receive(p)
+		}
 		if !l.hasSound.Load() {
 			l.hasSound.Store(true)
 			l.call.wakeRun()
@@ -343,19 +348,20 @@ func (l *leg) discardRTCP(read rtcpReader) {
 // outTrack is a webrtc.TrackLocal that sends our sound on a leg. Pion's own would copy each packet.
 type outTrack struct {
 	codec   Codec
+	format  uint8       // payload type of the codec
+	events  uint8       // payload type of key presses; 0 = the phone takes none
 	enabled atomic.Bool // sound may be sent
 
 	mu  sync.Mutex // guards the rest
 	out webrtc.TrackLocalWriter
 	id  webrtc.SSRC
-	pt  webrtc.PayloadType
 }
 
 func (m *outTrack) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, c := range t.CodecParameters() {
 		if strings.EqualFold(c.MimeType, m.codec.capability().MimeType) {
 			m.mu.Lock()
-			m.out, m.id, m.pt = t.WriteStream(), t.SSRC(), c.PayloadType
+			m.out, m.id = t.WriteStream(), t.SSRC()
 			m.mu.Unlock()
 			return c, nil
 		}
@@ -371,12 +377,26 @@ func (m *outTrack) Unbind(webrtc.TrackLocalContext) error {
 }
 
 func (m *outTrack) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	h.PayloadType = m.format
+	return m.write(h, payload)
+}
+
+// WriteEvent sends a packet of a key press.
+func (m *outTrack) WriteEvent(h *rtp.Header, payload []byte) (int, error) {
+	if m.events == 0 {
+		return 0, ErrNoKeys
+	}
+	h.PayloadType = m.events
+	return m.write(h, payload)
+}
+
+func (m *outTrack) write(h *rtp.Header, payload []byte) (int, error) {
 	if !m.enabled.Load() {
 		return 0, errPhoneAway
 	}
 	m.mu.Lock()
 	out := m.out
-	h.SSRC, h.PayloadType = uint32(m.id), uint8(m.pt)
+	h.SSRC = uint32(m.id)
 	m.mu.Unlock()
 	if out == nil {
 		return 0, errPhoneAway

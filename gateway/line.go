@@ -19,6 +19,7 @@ type Packet struct {
 	Sequence  uint16    // counts packets of one source
 	Timestamp uint32    // in ticks of the codec's ClockRate, of one source
 	Payload   []byte    // in the line's codec; from Hear it is valid until the next Hear
+	Digit     byte      // a key that the person pressed, 0-9 * # A-D; then there is no Payload. 0 = sound
 	At        time.Time // when it was received; Say ignores it
 }
 
@@ -38,8 +39,13 @@ type Line interface {
 	// Say sends p to the phone at once. Gaps in sequence and timestamps are kept, because they tell
 	// the phone's player about loss and silence. When the source changes, the numbers continue, so
 	// that the phone receives one stream. While the gateway tells the person that the call is
-	// about to end, what is said is dropped. The only error is ErrLineEnded.
+	// about to end, what is said is dropped, and so is a packet with a Digit. The only error is
+	// ErrLineEnded.
 	Say(p Packet) error
+	// Press sends a key press to the phone (RFC 4733): 0-9 * # A-D. It takes 140 ms, in which what
+	// is said is dropped. Presses at the same time follow each other. The error is ErrNoKeys,
+	// ErrLineEnded, or about a digit that is no key.
+	Press(digit byte) error
 }
 
 // Agent talks on a line. Converse returns nil when the agent wants to hang up, or an error when it
@@ -57,6 +63,8 @@ const backlog = 64
 // rtpWriter encrypts packets and sends them on one leg.
 type rtpWriter interface {
 	WriteRTP(h *rtp.Header, payload []byte) (int, error)
+	// WriteEvent sends a packet of a key press. Its error is ErrNoKeys when the phone takes none.
+	WriteEvent(h *rtp.Header, payload []byte) (int, error)
 }
 
 // line connects the agent of a call to the present leg of the phone.
@@ -66,16 +74,19 @@ type line struct {
 	arrived chan struct{} // holds one token when the queue may have something
 	over    chan struct{} // closed when the call is over
 
-	announcing atomic.Bool // the notice has the line, and what the agent says is dropped
+	announcing atomic.Bool   // the notice has the line, and what the agent says is dropped
+	pressing   atomic.Bool   // a key press has the line, and what the agent says is dropped
+	presser    chan struct{} // holds one token while Press runs
 
 	listenerMu sync.Mutex // guards listener, and is held while it is called
 	listener   func(Packet)
 
-	mu    sync.Mutex // guards the queue and the meter
-	queue [backlog]Packet
-	first int // index of the oldest packet
-	count int
-	meter meter
+	mu      sync.Mutex // guards the queue, the meter and the presses
+	queue   [backlog]Packet
+	first   int // index of the oldest packet
+	count   int
+	meter   meter
+	presses presses
 
 	hearMu  sync.Mutex // one Hear at a time; guards hearBuf
 	hearBuf []byte
@@ -84,6 +95,7 @@ type line struct {
 	out    rtpWriter
 	header rtp.Header
 	stream splice
+	event  [4]byte // buffer of sendEvent
 	sent   struct {
 		first          time.Time
 		packets, bytes uint64
@@ -92,7 +104,7 @@ type line struct {
 
 func newLine(c Codec, now func() time.Time) *line {
 	return &line{
-		codec: c, meter: meter{clock: c.ClockRate()}, now: now, arrived: make(chan struct{}, 1), over: make(chan struct{}),
+		codec: c, meter: meter{clock: c.ClockRate()}, now: now, arrived: make(chan struct{}, 1), presser: make(chan struct{}, 1), over: make(chan struct{}),
 		stream: splice{codec: c, sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
 	}
 }
@@ -104,6 +116,10 @@ func (l *line) receive(p Packet) {
 	l.mu.Lock()
 	l.meter.addPacket(p)
 	l.mu.Unlock()
+	l.deliver(p)
+}
+
+func (l *line) deliver(p Packet) {
 	l.listenerMu.Lock()
 	defer l.listenerMu.Unlock()
 	if l.listener != nil {
@@ -184,7 +200,7 @@ func (l *line) Say(p Packet) error {
 		return ErrLineEnded
 	default:
 	}
-	if !l.announcing.Load() {
+	if !l.announcing.Load() && !l.pressing.Load() && p.Digit == 0 {
 		l.send(p)
 	}
 	return nil
@@ -239,10 +255,12 @@ func (l *line) lastHeard() time.Time {
 	return l.meter.last
 }
 
-// splice turns packets of changing sources into one continuous stream.
+// splice turns packets of changing sources, and key presses between them, into one continuous
+// stream.
 type splice struct {
 	codec       Codec
 	begun       bool
+	cut         bool // a key press came between: the next packet continues as one of a new source
 	source      uint32
 	sequence    uint16 // newest sent
 	timestamp   uint32 // newest sent
@@ -252,20 +270,36 @@ type splice struct {
 }
 
 // rewrite returns the sequence and timestamp of p in the outgoing stream, and whether p starts a
-// talkspurt (RFC 7587 4.1: the marker bit).
+// talkspurt (RFC 7587 4.1, RFC 3551 4.1: the marker bit).
 func (s *splice) rewrite(p Packet, now time.Time) (sequence uint16, timestamp uint32, marker bool) {
-	if !s.begun || p.Source != s.source {
-		gap := s.codec.FrameTicks()
-		if since := now.Sub(s.at); s.begun && since > Frame && since < time.Hour {
-			gap = uint32(since * time.Duration(s.codec.ClockRate()) / time.Second)
-		}
+	if !s.begun || s.cut || p.Source != s.source {
 		s.addSequence = s.sequence + 1 - p.Sequence
-		s.addTime = s.timestamp + gap - p.Timestamp
-		s.begun, s.source, marker = true, p.Source, true
+		s.addTime = s.timestamp + s.gap(now) - p.Timestamp
+		s.begun, s.cut, s.source, marker = true, false, p.Source, true
 	}
 	sequence, timestamp = p.Sequence+s.addSequence, p.Timestamp+s.addTime
 	if int16(sequence-s.sequence) > 0 {
 		s.sequence, s.timestamp, s.at = sequence, timestamp, now
 	}
 	return sequence, timestamp, marker
+}
+
+// gap returns how far the timestamps have moved on since the newest packet, a frame at least.
+func (s *splice) gap(now time.Time) uint32 {
+	if since := now.Sub(s.at); s.begun && since > Frame && since < time.Hour {
+		return uint32(since * time.Duration(s.codec.ClockRate()) / time.Second)
+	}
+	return s.codec.FrameTicks()
+}
+
+// addEvent returns the sequence and timestamp of a packet of a key press, and whether it is the
+// first. All packets of a press have the timestamp of its start.
+func (s *splice) addEvent(first bool, now time.Time) (sequence uint16, timestamp uint32, marker bool) {
+	if first {
+		s.timestamp += s.gap(now)
+		s.at = now
+	}
+	s.sequence++
+	s.begun, s.cut = true, true
+	return s.sequence, s.timestamp, first
 }

@@ -19,6 +19,10 @@ func (t *sentHeaders) WriteRTP(h *rtp.Header, _ []byte) (int, error) {
 	return 0, nil
 }
 
+func (t *sentHeaders) WriteEvent(h *rtp.Header, payload []byte) (int, error) {
+	return t.WriteRTP(h, payload)
+}
+
 func TestLineDropsTheOldestOfWhatNobodyHears(t *testing.T) {
 	t.Parallel()
 	l := newLine(Opus, time.Now)
@@ -177,7 +181,8 @@ func forward(b testing.TB, l *line, wire []byte, now time.Time) {
 
 type discardWriter struct{}
 
-func (discardWriter) WriteRTP(*rtp.Header, []byte) (int, error) { return 0, nil }
+func (discardWriter) WriteRTP(*rtp.Header, []byte) (int, error)   { return 0, nil }
+func (discardWriter) WriteEvent(*rtp.Header, []byte) (int, error) { return 0, nil }
 
 func wirePacket(b testing.TB) []byte {
 	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 111, SSRC: 1}, Payload: make([]byte, 160)}

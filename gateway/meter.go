@@ -29,24 +29,12 @@ type meter struct {
 	roundTrip  time.Duration
 }
 
-// addPacket counts p.
+// addPacket counts a packet of sound.
 func (m *meter) addPacket(p Packet) {
-	if m.packets == 0 {
-		m.firstIn = p.At
-	}
-	m.packets++
-	m.bytes += uint64(len(p.Payload))
-	m.last = p.At
 	transit := uint32(p.At.UnixMicro()*int64(m.clock/1000)/1000) - p.Timestamp
-	if m.received == 0 || p.Source != m.source {
-		m.lost += m.missing()
-		m.source, m.base, m.received, m.jitter = p.Source, uint32(p.Sequence), 1, 0
-		m.highest, m.transit = m.base, transit
+	if m.count(p) {
+		m.transit = transit
 		return
-	}
-	m.received++
-	if step := int16(p.Sequence - uint16(m.highest)); step > 0 {
-		m.highest += uint32(step)
 	}
 	d := int32(transit - m.transit)
 	m.transit = transit
@@ -55,6 +43,28 @@ func (m *meter) addPacket(p Packet) {
 	}
 	// RFC 3550 A.8, in the integer form with rounding.
 	m.jitter += uint32(d) - (m.jitter+8)>>4
+}
+
+// count counts a packet without its jitter: the timestamps of key presses stand still. It reports
+// whether p is the first packet of a source.
+func (m *meter) count(p Packet) (first bool) {
+	if m.packets == 0 {
+		m.firstIn = p.At
+	}
+	m.packets++
+	m.bytes += uint64(len(p.Payload))
+	m.last = p.At
+	if m.received == 0 || p.Source != m.source {
+		m.lost += m.missing()
+		m.source, m.base, m.received, m.jitter = p.Source, uint32(p.Sequence), 1, 0
+		m.highest = m.base
+		return true
+	}
+	m.received++
+	if step := int16(p.Sequence - uint16(m.highest)); step > 0 {
+		m.highest += uint32(step)
+	}
+	return false
 }
 
 // newLeg adds the loss reported on the previous leg to lostBefore, since a leg counts from 0.

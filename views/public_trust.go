@@ -40,7 +40,7 @@ var claims = []struct {
 	{"During a call", []Row{
 		{Name: "Encrypted to this server", Text: "The sound between the phone and this server is encrypted with DTLS-SRTP, as in every " +
 			"WebRTC call."},
-		{Name: "Not decoded, not recorded", Text: "The server forwards Opus audio packets. It cannot decode them and does not store them."},
+		{Name: "Not decoded, not recorded", Text: "The server forwards audio packets. It does not decode them and does not store them."},
 	}},
 	{"Records", []Row{
 		{Name: "Audit", Text: "Each change by a person or an API key is saved together with its audit entry, in one transaction. One is " +

@@ -110,7 +110,9 @@ type echo struct {
 func (e *echo) heard(p gateway.Packet) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.kept.put(p)
+	if p.Digit == 0 { // a key is no sound
+		e.kept.put(p)
+	}
 	e.say(p.At)
 }
 

@@ -49,6 +49,8 @@ func (s *script) Say(p gateway.Packet) error {
 	return nil
 }
 
+func (s *script) Press(byte) error { return gateway.ErrNoKeys }
+
 // speak sends the phone's packets.
 func (s *script) speak() {
 	for _, p := range s.phone {
@@ -171,6 +173,63 @@ func TestPhoneHearsBellsAndItself(t *testing.T) {
 	if gaps > 1 { // between bells and echo
 		t.Errorf("the sound broke off %d times", gaps)
 	}
+}
+
+// TestEveryPhoneHearsTheBuiltinAgent: a phone with G.711 only hears bells and itself. There are no
+// bells in G.722, so that such a phone hears only itself.
+func TestEveryPhoneHearsTheBuiltinAgent(t *testing.T) {
+	t.Parallel()
+	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	t.Run("calls", func(t *testing.T) {
+		for _, codec := range []string{"PCMU", "PCMA", "G722"} {
+			t.Run(codec, func(t *testing.T) {
+				t.Parallel()
+				p, err := phonetest.New(phonetest.Config{Codecs: []string{codec}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer := answerer(g, builtin(t, 0), codec)
+				if codec != "G722" {
+					heard(t, answer, p)
+					return
+				}
+				call, err := p.Call(t.Context(), answer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer call.HangUp()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := call.Until(ctx, func(s phonetest.Stats) bool { return s.Back >= 50 }); err != nil {
+					t.Errorf("%v: %+v", err, call.Stats())
+				}
+			})
+		}
+	})
+}
+
+// TestKeysAreNotEchoed: what comes back is only the sound.
+func TestKeysAreNotEchoed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		line := &script{codec: gateway.G722} // without bells
+		at := time.Now().Add(gateway.Frame)
+		for n, digit := range []byte{0, '5', 0} {
+			at = at.Add(gateway.Frame)
+			line.phone = append(line.phone, gateway.Packet{Source: 7, Sequence: uint16(n), Digit: digit, Payload: []byte{byte(n)}, At: at})
+		}
+		go line.speak()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_ = builtin(t, time.Second).Converse(ctx, line)
+		if len(line.said) != 2 || line.said[0].Sequence != 0 || line.said[1].Sequence != 2 {
+			t.Errorf("%+v", line.said)
+		}
+	})
 }
 
 func answerer(g *gateway.Gateway, agent gateway.Agent, name string) func(context.Context, string) (string, error) {

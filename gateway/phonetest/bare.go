@@ -29,7 +29,7 @@ func NewBareEcho(addr string) (*BareEcho, error) {
 		return nil, fmt.Errorf("phonetest: %w", err)
 	}
 	b := &BareEcho{}
-	b.api, err = newAPI(func(e *webrtc.SettingEngine) {
+	b.api, err = newAPI([]string{"opus"}, func(e *webrtc.SettingEngine) {
 		mux := webrtc.NewICEUDPMux(nil, conn)
 		b.stop = mux.Close
 		e.SetICEUDPMux(mux)

@@ -1,8 +1,8 @@
 package phonetest
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,18 +23,28 @@ type Stats struct {
 	Heard     time.Duration // until the first sound; 0 before that
 
 	PacketsIn, BytesIn uint64
-	Sounding           uint64 // packets with sound: longer than Opus needs for silence
+	Sounding           uint64 // packets with sound: longer than Opus needs for silence, and not one byte only
 	PacketsOut         uint64
 	Gaps               uint64          // jumps in the sequence of received packets
-	Back               uint64          // own packets that were received again
+	Back               uint64          // own packets that were received again, unchanged
+	Keys               string          // keys that the other side pressed
+	Events             []Event         // their packets, at most the first 256
 	Echoes             []time.Duration // how long each took to come back, at most the first 65536
+}
+
+// Event is a received packet of a key press (RFC 4733).
+type Event struct {
+	Sequence  uint16
+	Timestamp uint32
+	Marker    bool
+	Payload   string
 }
 
 // Call is one call of the phone.
 type Call struct {
 	cfg   Config
 	pc    *webrtc.PeerConnection
-	track *webrtc.TrackLocalStaticRTP
+	track *microphone
 	began time.Time
 
 	reading   <-chan struct{} // closed when Pion reads sound
@@ -49,6 +59,8 @@ type Call struct {
 	mu      sync.Mutex // guards the rest
 	stats   Stats
 	lastIn  uint16
+	next    rtp.Header           // sequence and timestamp of the newest packet
+	pressed uint32               // timestamp of the newest key press
 	sent    map[uint64]time.Time // packets not yet back
 	stopped bool
 	arrived chan struct{} // closed and replaced at each packet
@@ -65,10 +77,7 @@ func newCall(cfg Config, pc *webrtc.PeerConnection, began time.Time) *Call {
 
 // dial makes the offer, has it answered and starts to send sound.
 func (c *Call) dial(ctx context.Context, answer Answerer) error {
-	var err error
-	if c.track, err = webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "microphone", "phone"); err != nil {
-		return fmt.Errorf("phonetest: %w", err)
-	}
+	c.track = &microphone{}
 	sender, err := c.pc.AddTrack(c.track)
 	if err != nil {
 		return fmt.Errorf("phonetest: %w", err)
@@ -210,7 +219,7 @@ func (c *Call) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.stats
-	s.Echoes = slices.Clone(s.Echoes)
+	s.Echoes, s.Events = slices.Clone(s.Echoes), slices.Clone(s.Events)
 	return s
 }
 
@@ -251,7 +260,8 @@ func (c *Call) sendSound() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	next := time.Now()
-	packet := rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, markLength)}
+	codec, clock, _ := c.track.negotiated()
+	packet := rtp.Packet{Payload: make([]byte, markLength(codec))}
 	for n := uint64(1); c.cfg.Packets == 0 || n <= c.cfg.Packets; n++ {
 		select {
 		case <-timer.C:
@@ -259,36 +269,55 @@ func (c *Call) sendSound() {
 			return
 		}
 		writeMark(packet.Payload, n)
-		packet.SequenceNumber, packet.Timestamp = uint16(n), uint32(n)*960
 		c.mu.Lock()
 		c.stats.PacketsOut++
 		c.sent[n] = time.Now()
 		delete(c.sent, n-3000) // sent a minute ago: lost
+		c.next.Timestamp += clock / uint32(time.Second/frame)
+		packet.Header = c.nextHeader()
 		c.mu.Unlock()
-		_ = c.track.WriteRTP(&packet) // the receiver counts lost packets
+		c.track.write(&packet, false)
 		next = next.Add(frame)
 		timer.Reset(time.Until(next))
 	}
 }
 
-// A marked packet has the first byte of an Opus packet (20 ms, one frame) and then a text and a
-// number. It is no valid sound, but nothing on the way decodes it.
-const (
-	markLength = 120
-	markText   = "carillon"
-)
-
-func writeMark(payload []byte, n uint64) {
-	payload[0] = 31 << 3
-	copy(payload[1:], markText)
-	binary.BigEndian.PutUint64(payload[1+len(markText):], n)
+// nextHeader returns the header of the next packet. Called with mu held.
+func (c *Call) nextHeader() rtp.Header {
+	c.next.Version = 2
+	c.next.SequenceNumber++
+	return c.next
 }
 
-func readMark(payload []byte) (uint64, bool) {
-	if len(payload) != markLength || string(payload[1:1+len(markText)]) != markText {
-		return 0, false
+const keys = "0123456789*#ABCD"
+
+// Press sends one key: three packets while it is down, and three that say that it is up (RFC 4733
+// 2.5.1), all at once.
+func (c *Call) Press(key byte) error {
+	_, clock, payloadType := c.track.negotiated()
+	code := strings.IndexByte(keys, key)
+	if code < 0 || payloadType == 0 {
+		return fmt.Errorf("phonetest: the key %q cannot be sent", key)
 	}
-	return binary.BigEndian.Uint64(payload[1+len(markText):]), true
+	c.mu.Lock()
+	if step := int32(c.next.Timestamp - c.pressed); c.pressed == 0 || step > 0 {
+		c.pressed = c.next.Timestamp
+	}
+	c.pressed += clock / 10 // each press has a timestamp of its own
+	timestamp := c.pressed
+	c.mu.Unlock()
+	for i := range uint32(6) {
+		end, duration := byte(0), (i+1)*clock/50
+		if i >= 3 {
+			end, duration = 0x80, 3*clock/50
+		}
+		c.mu.Lock()
+		p := rtp.Packet{Header: c.nextHeader(), Payload: []byte{byte(code), end | 10, byte(duration >> 8), byte(duration)}}
+		c.mu.Unlock()
+		p.Timestamp, p.Marker = timestamp, i == 0
+		c.track.write(&p, true)
+	}
+	return nil
 }
 
 // readSound measures the packets of one track.
@@ -319,7 +348,9 @@ func (c *Call) countPacket(p *rtp.Packet, now time.Time) {
 	c.lastIn = p.SequenceNumber
 	s.PacketsIn++
 	s.BytesIn += uint64(len(p.Payload))
-	if len(p.Payload) > 10 {
+	if _, _, keys := c.track.negotiated(); p.PayloadType == keys && keys != 0 {
+		s.addEvent(p)
+	} else if len(p.Payload) > 10 && bytes.Count(p.Payload, p.Payload[:1]) < len(p.Payload) {
 		s.Sounding++
 	}
 	if n, ok := readMark(p.Payload); ok {
@@ -333,6 +364,18 @@ func (c *Call) countPacket(p *rtp.Packet, now time.Time) {
 	}
 	close(c.arrived)
 	c.arrived = make(chan struct{})
+}
+
+// addEvent records a packet of a key press. Each press has a timestamp of its own.
+func (s *Stats) addEvent(p *rtp.Packet) {
+	e := Event{p.SequenceNumber, p.Timestamp, p.Marker, string(p.Payload)}
+	if len(e.Payload) != 4 || int(e.Payload[0]) >= len(keys) || len(s.Events) == 256 {
+		return
+	}
+	if n := len(s.Events); n == 0 || s.Events[n-1].Timestamp != e.Timestamp {
+		s.Keys += keys[e.Payload[0] : e.Payload[0]+1]
+	}
+	s.Events = append(s.Events, e)
 }
 
 // Restart starts a new ICE session with the same encryption, as a phone does that has changed

@@ -1,5 +1,5 @@
 // Package phonetest simulates a phone inside this process, for tests and load: it makes an offer,
-// sends Opus packets that it can recognise when they come back, and measures what it receives. It
+// sends packets that it can recognise when they come back, and measures what it receives. It
 // does not know rings or CallKit; the caller says how an offer becomes an answer (Answerer). Start
 // reading at New and Phone.Call.
 //
@@ -33,6 +33,7 @@ type Config struct {
 	Network func(net.IP) bool       // selects the addresses of this machine that it uses; nil = loopback only
 	TCP     bool                    // has no UDP: it must dial the gateway's TCP port
 	Mute    bool                    // connects but sends no sound
+	Codecs  []string                // offers these, by their names in SDP, the best first; nil = opus
 	Packets uint64                  // sends no more than this; 0 = no limit
 	Edit    func(sdp string) string // changes the offer before it is sent, for tests of bad input
 }
@@ -44,6 +45,9 @@ type Phone struct {
 
 // New returns a phone.
 func New(cfg Config) (*Phone, error) {
+	if cfg.Codecs == nil {
+		cfg.Codecs = []string{"opus"}
+	}
 	if cfg.Network == nil {
 		cfg.Network = net.IP.IsLoopback
 	}
@@ -54,7 +58,7 @@ func New(cfg Config) (*Phone, error) {
 
 // newAPI returns the Pion API of one call, with more interceptors.
 func (p *Phone) newAPI(more ...interceptor.Factory) (*webrtc.API, error) {
-	return newAPI(func(e *webrtc.SettingEngine) {
+	return newAPI(p.cfg.Codecs, func(e *webrtc.SettingEngine) {
 		e.SetIPFilter(p.cfg.Network)
 		e.SetIncludeLoopbackCandidate(true)
 		if p.cfg.TCP {
@@ -69,11 +73,11 @@ func (p *Phone) newAPI(more ...interceptor.Factory) (*webrtc.API, error) {
 	}, more...)
 }
 
-// newAPI returns a Pion API with Opus and RTCP reports, and with more interceptors.
-func newAPI(set func(*webrtc.SettingEngine), more ...interceptor.Factory) (*webrtc.API, error) {
-	var media webrtc.MediaEngine
-	if err := media.RegisterCodec(opusCodec(), webrtc.RTPCodecTypeAudio); err != nil {
-		return nil, fmt.Errorf("phonetest: %w", err)
+// newAPI returns a Pion API with these codecs and RTCP reports, and with more interceptors.
+func newAPI(names []string, set func(*webrtc.SettingEngine), more ...interceptor.Factory) (*webrtc.API, error) {
+	media, err := newMediaEngine(names)
+	if err != nil {
+		return nil, err
 	}
 	var interceptors interceptor.Registry
 	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
@@ -91,17 +95,8 @@ func newAPI(set func(*webrtc.SettingEngine), more ...interceptor.Factory) (*webr
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	set(&e)
 	return webrtc.NewAPI(
-		webrtc.WithMediaEngine(&media), webrtc.WithInterceptorRegistry(&interceptors), webrtc.WithSettingEngine(e),
+		webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptors), webrtc.WithSettingEngine(e),
 	), nil
-}
-
-func opusCodec() webrtc.RTPCodecParameters {
-	return webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
-		},
-		PayloadType: 111,
-	}
 }
 
 // Call makes an offer, has it answered, and connects. It returns when the answer has come;
