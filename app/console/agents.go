@@ -17,22 +17,29 @@ import (
 // agentPages serve the agents.
 type agentPages struct{ *Console }
 
-var agentList = list{
-	name: "Agents", path: views.PathAgents, csv: views.PathAgentsCSV, search: "Name", one: "agent", many: "agents",
-	empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far."},
-	add:   views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary},
+var agentWords = page.Words{
+	Name: "Agents", Path: views.PathAgents, CSV: views.PathAgentsCSV, File: "agents", Search: "Name", One: "agent", Many: "agents",
+	Empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far."},
+	Add:   views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary},
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
+}
+
+func (k agentPages) list(v *page.Visitor) page.List[tenants.Agent] {
+	agents := v.Scope.Agents()
+	return page.List[tenants.Agent]{
+		Words: agentWords, MayAdd: v.Role.May(), Find: agents.List, Total: agents.Total,
+		Head: []string{"id", "name", "kind", "caller", "default", "created_at"},
+		Cells: page.Each(func(a tenants.Agent) []string {
+			return []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent), page.Stamp(a.CreatedAt)}
+		}),
+	}
 }
 
 // agentKinds are how an agent speaks, in words.
 var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent}
 
 func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	all, next, err := v.Scope.Agents().List(ctx, ask)
+	all, table, err := k.list(v).Page(ctx, page.QueryOf(c))
 	if err != nil {
 		return err
 	}
@@ -44,7 +51,7 @@ func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	p := views.AgentsPage{Shell: s, Table: q.table(agentList, len(all), next), CanEdit: v.Role.May()}
+	p := views.AgentsPage{Shell: s, Table: table, CanEdit: v.Role.May()}
 	for _, a := range all {
 		p.Agents = append(p.Agents, views.AgentRow{
 			ID: string(a.ID), Name: a.Name, Kind: agentKinds[a.Kind], Note: before("shown to people as ",
@@ -71,25 +78,7 @@ func (k agentPages) ringsByAgent(ctx context.Context, v *page.Visitor) (map[tena
 }
 
 func (k agentPages) agentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "agents", Head: []string{"id", "name", "kind", "caller", "default", "created_at"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			all, next, err := v.Scope.Agents().List(ctx, ask)
-			rows := make([][]string, len(all))
-			for i, a := range all {
-				rows[i] = []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent),
-					page.Stamp(a.CreatedAt)}
-			}
-			return rows, next, err
-		},
-	})
+	return k.list(v).Send(ctx, c, k.Common, page.QueryOf(c))
 }
 
 func yes(b bool) string {

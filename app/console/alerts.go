@@ -49,10 +49,13 @@ var alertWords = map[tenants.AlertKind]struct {
 // alertsShown bounds the alerts on the overview.
 const alertsShown = 3
 
-var alertList = list{
-	name: "Alerts", path: views.PathAlerts, csv: views.PathAlertsCSV, search: "Problem, place or detail", one: "alert", many: "alerts",
-	empty: views.Empty{Icon: views.IconDone, Text: "No open alerts.",
+var alertListWords = page.Words{
+	Name: "Alerts", Path: views.PathAlerts, CSV: views.PathAlertsCSV, File: "alerts", Search: "Problem, place or detail",
+	One: "alert", Many: "alerts",
+	Empty: views.Empty{Icon: views.IconDone, Text: "No open alerts.",
 		Action: views.Button{Text: "View phone health", Href: views.PathPhoneHealth, Kind: views.Quiet}},
+	Sorts: []page.Sort{{Key: "-last", Text: "Latest first"}, {Key: "last", Text: "Longest ago first"}, {Key: "-first", Text: "Newest first"},
+		{Key: "first", Text: "Oldest first"}, {Key: "kind", Text: "By problem"}},
 }
 
 // alertRows says each alert in words. Credentials and devices are found once for all.
@@ -117,15 +120,47 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 	return views.Link{Text: name, Href: views.CredentialPath(a.Target)}
 }
 
-// alertQuery is what the list is asked for. What is searched for stands in the alert, or on the
-// page beside it: a kind's title, the name of a credential, a version.
-func (k alertPages) alertQuery(ctx context.Context, q *query, v *page.Visitor) (store.AlertQuery, error) {
-	text := strings.ToLower(q.text("q"))
-	ask := store.AlertQuery{Search: strings.TrimPrefix(text, "version "), After: q.after, Limit: perPage}
-	state := q.oneOf("state", "closed", "all")
+// list is the alerts that the filters of q leave.
+func (k alertPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Alert] {
+	ask := store.AlertQuery{}
+	state := q.OneOf("state", "closed", "all")
 	ask.Open, ask.Closed = state == "", state == "closed"
-	if err := q.err(); err != nil || text == "" {
-		return ask, err
+	alerts := v.Scope.Alerts()
+	return page.List[tenants.Alert]{
+		Words: alertListWords,
+		Find: func(ctx context.Context, p store.Page) ([]tenants.Alert, string, error) {
+			ask, err := searched(ctx, v, ask.At(p), p.Search)
+			if err != nil {
+				return nil, "", err
+			}
+			return alerts.Find(ctx, ask)
+		},
+		Total: func(ctx context.Context, p store.Page) (store.Total, error) {
+			ask, err := searched(ctx, v, ask.At(p), p.Search)
+			if err != nil {
+				return store.Total{}, err
+			}
+			return alerts.Total(ctx, ask)
+		},
+		Head: []string{"kind", "title", "target", "where", "detail", "count", "first_at", "last_at", "closed_at"},
+		Cells: func(ctx context.Context, all []tenants.Alert) ([][]string, error) {
+			words, err := alertRows(ctx, v, all)
+			rows := make([][]string, len(words))
+			for i, w := range words {
+				rows[i] = []string{w.Kind, w.Title, w.Target, w.About.Text, w.Detail, strconv.FormatInt(all[i].Count, 10),
+					page.Stamp(all[i].FirstAt), page.Stamp(all[i].LastAt), page.Stamp(all[i].ResolvedAt)}
+			}
+			return rows, err
+		},
+	}
+}
+
+// searched adds a search. What is searched for stands in the alert, or on the page beside it: a
+// kind's title, the name of a credential, a version.
+func searched(ctx context.Context, v *page.Visitor, ask store.AlertQuery, text string) (store.AlertQuery, error) {
+	text = strings.ToLower(text)
+	if ask.Search = strings.TrimPrefix(text, "version "); text == "" {
+		return ask, nil
 	}
 	for kind := range alertWords {
 		if strings.Contains(strings.ToLower(kind.Title()), text) {
@@ -142,12 +177,10 @@ func (k alertPages) alertQuery(ctx context.Context, q *query, v *page.Visitor) (
 }
 
 func (k alertPages) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask, err := k.alertQuery(ctx, q, v)
-	if err != nil {
-		return err
-	}
-	all, next, err := v.Scope.Alerts().Find(ctx, ask)
+	q := page.QueryOf(c)
+	list := k.list(v, q)
+	all, table, err := list.Page(ctx, q, views.Filter{Name: "state", Label: "State", Choices: q.Chosen("state", page.Choice("", "Open"),
+		page.Choice("closed", "Closed"), page.Choice("all", "Open and closed"))})
 	if err != nil {
 		return err
 	}
@@ -159,35 +192,12 @@ func (k alertPages) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	states := views.Filter{Name: "state", Label: "State", Choices: q.chosen("state", page.Choice("", "Open"),
-		page.Choice("closed", "Closed"), page.Choice("all", "Open and closed"))}
-	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: q.table(alertList, len(rows), next, states), Alerts: rows,
-		CanEdit: v.Role.May()}), fiber.StatusOK)
+	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: table, Alerts: rows, CanEdit: v.Role.May()}), fiber.StatusOK)
 }
 
 func (k alertPages) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	ask, err := k.alertQuery(ctx, queryOf(c), v)
-	if err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "alerts", Head: []string{"kind", "title", "target", "where", "detail", "count", "first_at", "last_at", "closed_at"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			all, next, err := v.Scope.Alerts().Find(ctx, ask)
-			if err != nil {
-				return nil, "", err
-			}
-			words, err := alertRows(ctx, v, all)
-			rows := make([][]string, len(words))
-			for i, w := range words {
-				rows[i] = []string{w.Kind, w.Title, w.Target, w.About.Text, w.Detail, strconv.FormatInt(all[i].Count, 10),
-					page.Stamp(all[i].FirstAt), page.Stamp(all[i].LastAt), page.Stamp(all[i].ResolvedAt)}
-			}
-			return rows, next, err
-		},
-	})
+	q := page.QueryOf(c)
+	return k.list(v, q).Send(ctx, c, k.Common, q)
 }
 
 // closeAlert closes an alert that a person has dealt with. If its cause remains, it is raised

@@ -20,11 +20,12 @@ import (
 // auditPages serve the audit log.
 type auditPages struct{ *Console }
 
-var auditList = list{
-	name: "Audit log", path: views.PathAudit, csv: views.PathAuditCSV, search: "Person, key, target or detail", one: "entry",
-	many: "entries",
-	empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
+var auditListWords = page.Words{
+	Name: "Audit log", Path: views.PathAudit, CSV: views.PathAuditCSV, File: "audit", Search: "Person, key, target or detail",
+	One: "entry", Many: "entries",
+	Empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
 		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
+	Sorts: page.Newest(),
 }
 
 // replacedBy begins the detail of a device that another one with the same push token replaced.
@@ -39,25 +40,33 @@ var auditNouns = []views.Choice{
 	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
 }
 
-func (k auditPages) auditQuery(q *query) store.AuditQuery {
-	words := make([]string, len(auditNouns))
-	for i, n := range auditNouns {
-		words[i] = n.Value
-	}
-	ask := store.AuditQuery{Search: q.text("q"), From: q.since(k.Now()), After: q.after, Limit: perPage}
-	if noun := q.oneOf("action", words...); noun != "" {
+// list is the entries that the search and filters of q leave.
+func (k auditPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Audit] {
+	ask := store.AuditQuery{From: q.Since(k.Now())}
+	if noun := q.OneOf("action", mapped(auditNouns, func(n views.Choice) string { return n.Value })...); noun != "" {
 		ask.Action = noun + "."
 	}
-	return ask
+	audits := v.Scope.Audits()
+	return page.List[tenants.Audit]{
+		Words: auditListWords,
+		Find: func(ctx context.Context, p store.Page) ([]tenants.Audit, string, error) {
+			return k.lookBack(ctx, v, ask.At(p))
+		},
+		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return audits.Total(ctx, ask.At(p)) },
+		Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip",
+			"request_id", "times", "last_at"},
+		Cells: page.Each(func(a tenants.Audit) []string {
+			return []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Action,
+				a.Target, a.Detail, a.IP, a.RequestID, strconv.FormatInt(a.Times, 10), page.Stamp(a.LastAt)}
+		}),
+	}
 }
 
 func (k auditPages) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := k.auditQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	all, next, err := k.lookBack(ctx, v, ask)
+	q := page.QueryOf(c)
+	list := k.list(v, q)
+	all, table, err := list.Page(ctx, q, views.Filter{Name: "action", Label: "What",
+		Choices: q.Chosen("action", append([]views.Choice{}, auditNouns...)...)}, q.Periods())
 	if err != nil {
 		return err
 	}
@@ -69,8 +78,7 @@ func (k auditPages) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	if err != nil {
 		return err
 	}
-	p := views.AuditPage{Shell: s, Table: q.table(auditList, len(all), next,
-		views.Filter{Name: "action", Label: "What", Choices: q.chosen("action", append([]views.Choice{}, auditNouns...)...)}, q.periods())}
+	p := views.AuditPage{Shell: s, Table: table}
 	for _, a := range all {
 		p.Rows = append(p.Rows, auditRow(a, known, v, k.Store.Plans()))
 	}
@@ -92,7 +100,11 @@ func (k auditPages) lookBack(ctx context.Context, v *page.Visitor, ask store.Aud
 		if err != nil || len(all) > 0 || next == "" || k.Now().Sub(began) > lookTime {
 			break
 		}
-		ask.After = next
+		if ask.Upto != "" {
+			ask.Upto = next
+		} else {
+			ask.After = next
+		}
 	}
 	return all, next, err
 }
@@ -246,25 +258,6 @@ func holdersOf(ctx context.Context, v *page.Visitor, keys bool, out map[string]v
 }
 
 func (k auditPages) auditCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := k.auditQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "audit", Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip",
-			"request_id", "times", "last_at"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			all, next, err := v.Scope.Audits().List(ctx, ask)
-			rows := make([][]string, len(all))
-			for i, a := range all {
-				rows[i] = []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Action,
-					a.Target,
-					a.Detail, a.IP, a.RequestID, strconv.FormatInt(a.Times, 10), page.Stamp(a.LastAt)}
-			}
-			return rows, next, err
-		},
-	})
+	q := page.QueryOf(c)
+	return k.list(v, q).Send(ctx, c, k.Common, q)
 }

@@ -60,9 +60,9 @@ func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	if k.Billing != nil && sub.Live() && e.Plan.Overage > 0 {
 		p.Overage = &views.OverageForm{On: sub.Overage, Price: page.Money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
 	}
-	q := queryOf(c)
-	until, invoices := k.usageUntil(q), q.invoices()
-	if err := q.err(); err != nil {
+	q := page.QueryOf(c)
+	until, invoices := k.usageUntil(q), invoicesOf(q)
+	if err := q.Err(); err != nil {
 		return err
 	}
 	if sub.State != "" {

@@ -11,7 +11,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/billing"
-	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
@@ -25,45 +24,68 @@ const (
 )
 
 // usageUntil is the last day that the page draws: today, or an earlier one that its address names.
-func (k billingPages) usageUntil(q *query) time.Time {
+func (k billingPages) usageUntil(q *page.Query) time.Time {
 	today := k.Now().UTC().Truncate(24 * time.Hour)
-	s := web.Query(q.c, "until")
+	s := q.Raw("until")
 	if s == "" {
 		return today
 	}
 	day, err := time.Parse(time.DateOnly, s)
 	if err != nil || day.After(today) {
-		q.faults = append(q.faults, tenants.Field{Name: "until", Message: "a day of the past, as in 2026-11-24"})
+		q.Fault("until", "a day of the past, as in 2026-11-24")
 		return today
 	}
 	if day.Before(today) {
-		q.keep("until", s)
+		q.Keep("until", s)
 	}
 	return day
 }
 
-// invoices are the invoices behind which this page and those before it begin; empty = with the
-// latest.
-func (q *query) invoices() cursors {
-	s := web.Query(q.c, "invoices")
-	if strings.Trim(s, "._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" || len(s) > cursorsMost {
-		q.faults = append(q.faults, tenants.Field{Name: "invoices", Message: "the next of the page before"})
-		return ""
+// cursors are the invoices behind which the pages begin that a person came through, the first one
+// first, joined by dots. Stripe's list is asked only forward, so an address keeps those before its
+// own: that is the way back.
+type cursors string
+
+// cursorsMost is how many bytes of them an address keeps: about 40 pages. From the earliest page
+// that it still knows, the way back leads to the first page.
+const cursorsMost = 1200
+
+// cursorsOf parts the cursor of a page from those before it.
+func cursorsOf(s string) (earlier cursors, after string) {
+	if i := strings.LastIndexByte(s, '.'); i >= 0 {
+		return cursors(s[:i]), s[i+1:]
 	}
-	return cursors(q.keep("invoices", s))
+	return "", s
 }
 
-// with is the address of the page with one word changed; empty takes it out.
-func (q *query) with(path, name, value, part string) string {
-	set := q.set.Get(name)
-	defer func() { q.set.Del(name); q.keep(name, set) }()
-	q.set.Del(name)
-	q.keep(name, value)
-	return q.at(path, "") + part
+// then is the cursors with one page more.
+func (c cursors) then(after string) cursors {
+	if after == "" {
+		return c
+	}
+	for c != "" && len(c)+len(after) >= cursorsMost {
+		_, rest, _ := strings.Cut(string(c), ".")
+		c = cursors(rest)
+	}
+	if c == "" {
+		return cursors(after)
+	}
+	return c + "." + cursors(after)
+}
+
+// invoicesOf are the invoices behind which this page and those before it begin; empty = with the
+// latest.
+func invoicesOf(q *page.Query) cursors {
+	s := q.Raw("invoices")
+	if strings.Trim(s, "._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" || len(s) > cursorsMost {
+		q.Fault("invoices", "leave it out to start with the latest")
+		return ""
+	}
+	return cursors(q.Keep("invoices", s))
 }
 
 // history is the rings of thirty days, and where the days before and after are.
-func (k billingPages) history(ctx context.Context, v *page.Visitor, q *query, until time.Time, p *views.BillingPage) error {
+func (k billingPages) history(ctx context.Context, v *page.Visitor, q *page.Query, until time.Time, p *views.BillingPage) error {
 	from, today := until.AddDate(0, 0, 1-usageDays), k.Now().UTC().Truncate(24*time.Hour)
 	days, err := v.Scope.Subscription().UsageDays(ctx, from, until.AddDate(0, 0, 1))
 	if err != nil {
@@ -79,14 +101,14 @@ func (k billingPages) history(ctx context.Context, v *page.Visitor, q *query, un
 			Rings: rings[d.Format(time.DateOnly)]})
 	}
 	if from.After(v.Tenant.CreatedAt) {
-		p.DaysOlder = q.with(views.PathBilling, "until", from.AddDate(0, 0, -1).Format(time.DateOnly), "#usage")
+		p.DaysOlder = q.With(views.PathBilling, "until", from.AddDate(0, 0, -1).Format(time.DateOnly)) + "#usage"
 	}
 	switch later := until.AddDate(0, 0, usageDays); {
 	case until.Equal(today):
 	case later.Before(today):
-		p.DaysNewer = q.with(views.PathBilling, "until", later.Format(time.DateOnly), "#usage")
+		p.DaysNewer = q.With(views.PathBilling, "until", later.Format(time.DateOnly)) + "#usage"
 	default:
-		p.DaysNewer = q.with(views.PathBilling, "until", "", "#usage")
+		p.DaysNewer = q.With(views.PathBilling, "until", "") + "#usage"
 	}
 	return nil
 }
@@ -105,7 +127,7 @@ func (k billingPages) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visito
 }
 
 // invoices asks Stripe. The page opens without them when Stripe does not answer.
-func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *query, at cursors, p *views.BillingPage) {
+func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *page.Query, at cursors, p *views.BillingPage) {
 	if k.Billing == nil {
 		p.NoBills = "This server does not take payments."
 		return
@@ -129,10 +151,10 @@ func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *query, a
 		p.BillsCSV = views.PathInvoicesCSV
 	}
 	if after != "" {
-		p.NoBills, p.BillsNewer = "There are no earlier invoices.", q.with(views.PathBilling, "invoices", string(earlier), "#invoices")
+		p.NoBills, p.BillsNewer = "There are no earlier invoices.", q.With(views.PathBilling, "invoices", string(earlier))+"#invoices"
 	}
 	if next != "" {
-		p.BillsOlder = q.with(views.PathBilling, "invoices", string(at.then(next)), "#invoices")
+		p.BillsOlder = q.With(views.PathBilling, "invoices", string(at.then(next))) + "#invoices"
 	}
 }
 

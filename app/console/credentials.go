@@ -15,7 +15,6 @@ import (
 	"carillon/app/health"
 	"carillon/app/web"
 	"carillon/tenants"
-	"carillon/tenants/store"
 	"carillon/views"
 )
 
@@ -52,24 +51,31 @@ func (k *Console) stateOf(c tenants.Credential) badge {
 	return badge{views.ToneGood, "Working"}
 }
 
-var credentialList = list{
-	name: "Apple credentials", path: views.PathCredentials, csv: views.PathCredCSV,
-	search: "App, key id or team", one: "credential", many: "credentials",
-	empty: views.Empty{Icon: views.IconCredential, Text: "Apple requires a key to send call notifications."},
-	add:   views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary},
+var credentialWords = page.Words{
+	Name: "Apple credentials", Path: views.PathCredentials, CSV: views.PathCredCSV, File: "credentials",
+	Search: "App, key id or team", One: "credential", Many: "credentials",
+	Empty: views.Empty{Icon: views.IconCredential, Text: "Apple requires a key to send call notifications."},
+	Add:   views.Button{Text: "Add a credential", Href: views.PathCredAdd, Icon: views.IconUpload, Kind: views.Primary},
+	Sorts: page.Newest(page.Sort{Key: "app", Text: "App, A to Z"}, page.Sort{Key: "-app", Text: "App, Z to A"},
+		page.Sort{Key: "state", Text: "Active first"}, page.Sort{Key: "-state", Text: "Out of use first"},
+		page.Sort{Key: "-used", Text: "Last used first"}, page.Sort{Key: "used", Text: "Longest unused first"}),
 }
 
-func pageQuery(q *query) store.Page {
-	return store.Page{Search: q.text("q"), After: q.after, Limit: perPage}
+func (k credentialPages) list(v *page.Visitor) page.List[tenants.Credential] {
+	credentials := v.Scope.Credentials()
+	return page.List[tenants.Credential]{
+		Words: credentialWords, MayAdd: v.Role.May(), Find: credentials.List, Total: credentials.Total,
+		Head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error",
+			"last_error_at", "last_used_at", "expires_at", "created_at"},
+		Cells: page.Each(func(x tenants.Credential) []string {
+			return []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State), x.LastError,
+				page.Stamp(x.LastErrorAt), page.Stamp(x.LastUsedAt), page.Stamp(x.NotAfter), page.Stamp(x.CreatedAt)}
+		}),
+	}
 }
 
 func (k credentialPages) credentials(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	all, next, err := v.Scope.Credentials().List(ctx, ask)
+	all, table, err := k.list(v).Page(ctx, page.QueryOf(c))
 	if err != nil {
 		return err
 	}
@@ -77,7 +83,7 @@ func (k credentialPages) credentials(ctx context.Context, c *fiber.Ctx, v *page.
 	if err != nil {
 		return err
 	}
-	p := views.CredentialsPage{Shell: s, Table: q.table(credentialList, len(all), next), CanEdit: v.Role.May()}
+	p := views.CredentialsPage{Shell: s, Table: table, CanEdit: v.Role.May()}
 	every, err := everyCredential(ctx, v)
 	if err != nil {
 		return err
@@ -100,27 +106,7 @@ func credentialEnv(c tenants.Credential) views.Environment {
 }
 
 func (k credentialPages) credentialsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "credentials", Head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error",
-			"last_error_at", "last_used_at", "expires_at", "created_at"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			all, next, err := v.Scope.Credentials().List(ctx, ask)
-			rows := make([][]string, len(all))
-			for i, x := range all {
-				rows[i] = []string{string(x.ID), string(x.Kind), x.Bundle, x.Team, x.KeyID, string(x.Environment), string(x.State),
-					x.LastError,
-					page.Stamp(x.LastErrorAt), page.Stamp(x.LastUsedAt), page.Stamp(x.NotAfter), page.Stamp(x.CreatedAt)}
-			}
-			return rows, next, err
-		},
-	})
+	return k.list(v).Send(ctx, c, k.Common, page.QueryOf(c))
 }
 
 func (k credentialPages) credentialForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"carillon/app/page"
 	"carillon/app/page/pagetest"
 	"html"
 
@@ -181,7 +182,7 @@ func TestAlerts(t *testing.T) {
 		_, err := b.Scope().Alerts().Raise(t.Context(), k, target, detail)
 		pagetest.Must(t, err)
 	}
-	for i := range perPage {
+	for i := range page.PerPage {
 		raise(tenants.AlertUnshown, "3."+strings.Repeat("x", i+1), "shows nothing")
 	}
 	raise(tenants.AlertBlocked, "4.1 & 3", "=4 of 9 phones stay silent.")

@@ -23,36 +23,55 @@ type badge struct {
 	text string
 }
 
-// deviceQuery reads the search and filters of the list of devices.
-func deviceQuery(q *query) store.DeviceQuery {
-	d := store.DeviceQuery{Search: q.text("q"), Person: q.text("person"), Bundle: q.text("app"), After: q.after, Limit: perPage}
-	switch q.oneOf("health", "ready", "gone") {
-	case "ready":
-		d.State = tenants.DeviceActive
-	case "gone":
-		d.State = tenants.DeviceDisabled
-	}
-	return d
+var deviceWords = page.Words{
+	Name: "Devices", Path: views.PathDevices, CSV: views.PathDevicesCSV, File: "devices", Search: "Name, person, model or id",
+	One: "device", Many: "devices",
+	Empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet."},
+	Add:   views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary},
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
+		page.Sort{Key: "-seen", Text: "Last seen first"}, page.Sort{Key: "seen", Text: "Longest unseen first"}),
 }
 
-var deviceList = list{
-	name: "Devices", path: views.PathDevices, csv: views.PathDevicesCSV, search: "Name, person, model or id", one: "device",
-	many:  "devices",
-	empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet."},
-	add:   views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary},
+// list is the devices that the search and filters of q leave; bundle is the app among them.
+func (k devicePages) list(v *page.Visitor, q *page.Query) (l page.List[tenants.Device], bundle string) {
+	ask := store.DeviceQuery{Person: q.Text("person"), Bundle: q.Text("app")}
+	switch q.OneOf("health", "ready", "gone") {
+	case "ready":
+		ask.State = tenants.DeviceActive
+	case "gone":
+		ask.State = tenants.DeviceDisabled
+	}
+	devices := v.Scope.Devices()
+	return page.List[tenants.Device]{
+		Words: deviceWords, MayAdd: v.Role.May(),
+		Find: func(ctx context.Context, p store.Page) ([]tenants.Device, string, error) {
+			return devices.List(ctx, ask.At(p))
+		},
+		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return devices.Total(ctx, ask.At(p)) },
+		Head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state",
+			"health", "seen_at", "registered_at", "created_at"},
+		Cells: func(ctx context.Context, rows []tenants.Device) ([][]string, error) {
+			judged, err := k.judged.of(ctx, v.Tenant.ID, v.Scope)
+			return mapped(rows, func(d tenants.Device) []string {
+				return []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()),
+					string(d.State), judged.status(d, k.Now()).Title, page.Stamp(d.SeenAt), page.Stamp(d.RegisteredAt),
+					page.Stamp(d.CreatedAt)}
+			}), err
+		},
+	}, ask.Bundle
 }
 
 func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := deviceQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	devices, next, err := v.Scope.Devices().List(ctx, ask)
+	q := page.QueryOf(c)
+	list, bundle := k.list(v, q)
+	apps, err := appChoices(ctx, v, bundle)
 	if err != nil {
 		return err
 	}
-	apps, err := appChoices(ctx, v, ask.Bundle)
+	devices, table, err := list.Page(ctx, q,
+		views.Filter{Name: "health", Label: "Health", Choices: q.Chosen("health", page.Choice("", "Any health"),
+			page.Choice("ready", "Active"), page.Choice("gone", "App was removed"))},
+		views.Filter{Name: "app", Label: "App", Choices: q.Chosen("app", apps...)})
 	if err != nil {
 		return err
 	}
@@ -64,11 +83,7 @@ func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if err != nil {
 		return err
 	}
-	p := views.DevicesPage{Shell: s, Table: q.table(deviceList, len(devices), next,
-		views.Filter{Name: "health", Label: "Health", Choices: q.chosen("health", page.Choice("", "Any health"),
-			page.Choice("ready", "Active"),
-			page.Choice("gone", "App was removed"))},
-		views.Filter{Name: "app", Label: "App", Choices: q.chosen("app", apps...)})}
+	p := views.DevicesPage{Shell: s, Table: table}
 	for _, d := range devices {
 		p.Devices = append(p.Devices, deviceRow(d, judged.status(d, k.Now()), v))
 	}
@@ -102,31 +117,9 @@ func deviceRow(d tenants.Device, status tenants.PhoneStatus, v *page.Visitor) vi
 }
 
 func (k devicePages) devicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := deviceQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	judged, err := k.judged.of(ctx, v.Tenant.ID, v.Scope)
-	if err != nil {
-		return err
-	}
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "devices", Head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state",
-			"health", "seen_at", "registered_at", "created_at"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			devices, next, err := v.Scope.Devices().List(ctx, ask)
-			rows := make([][]string, len(devices))
-			for i, d := range devices {
-				rows[i] = []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()),
-					string(d.State),
-					judged.status(d, k.Now()).Title, page.Stamp(d.SeenAt), page.Stamp(d.RegisteredAt), page.Stamp(d.CreatedAt)}
-			}
-			return rows, next, err
-		},
-	})
+	q := page.QueryOf(c)
+	list, _ := k.list(v, q)
+	return list.Send(ctx, c, k.Common, q)
 }
 
 // oneDevice finds the device in the path.

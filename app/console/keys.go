@@ -18,10 +18,25 @@ import (
 // keyPages serve the API keys.
 type keyPages struct{ *Console }
 
-var keyList = list{
-	name: "API keys", path: views.PathKeys, csv: views.PathKeysCSV, search: "Name or last four characters", one: "key", many: "keys",
-	empty: views.Empty{Icon: views.IconKey, Text: "No API keys yet."},
-	add:   views.Button{Text: "Create API key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary},
+var keyWords = page.Words{
+	Name: "API keys", Path: views.PathKeys, CSV: views.PathKeysCSV, File: "api-keys", Search: "Name or last four characters",
+	One: "key", Many: "keys",
+	Empty: views.Empty{Icon: views.IconKey, Text: "No API keys yet."},
+	Add:   views.Button{Text: "Create API key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary},
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
+		page.Sort{Key: "-used", Text: "Last used first"}, page.Sort{Key: "used", Text: "Longest unused first"}),
+}
+
+func (k keyPages) list(v *page.Visitor) page.List[tenants.Key] {
+	keys := v.Scope.Keys()
+	return page.List[tenants.Key]{
+		Words: keyWords, MayAdd: v.Role.May(), Find: keys.List, Total: keys.Total,
+		Head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
+		Cells: page.Each(func(x tenants.Key) []string {
+			return []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond),
+				page.Stamp(x.CreatedAt), page.Stamp(x.LastUsedAt), page.Stamp(x.RevokedAt)}
+		}),
+	}
 }
 
 // keyShown is what stays visible of a key.
@@ -41,12 +56,7 @@ func scopesOf(k tenants.Key) []string {
 }
 
 func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	all, next, err := v.Scope.Keys().List(ctx, ask)
+	all, table, err := k.list(v).Page(ctx, page.QueryOf(c))
 	if err != nil {
 		return err
 	}
@@ -54,7 +64,7 @@ func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	if err != nil {
 		return err
 	}
-	p := views.KeysPage{Shell: s, Table: q.table(keyList, len(all), next), CanEdit: v.Role.May()}
+	p := views.KeysPage{Shell: s, Table: table, CanEdit: v.Role.May()}
 	for _, key := range all {
 		p.Keys = append(p.Keys, views.KeyRow{
 			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions,
@@ -66,25 +76,7 @@ func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 }
 
 func (k keyPages) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "api-keys", Head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			all, next, err := v.Scope.Keys().List(ctx, ask)
-			rows := make([][]string, len(all))
-			for i, x := range all {
-				rows[i] = []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond),
-					page.Stamp(x.CreatedAt), page.Stamp(x.LastUsedAt), page.Stamp(x.RevokedAt)}
-			}
-			return rows, next, err
-		},
-	})
+	return k.list(v).Send(ctx, c, k.Common, page.QueryOf(c))
 }
 
 // scopeWords are the permissions of a key in words.

@@ -86,7 +86,7 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 
 // overviewReach fills in what depends on devices and credentials: figures, health and first steps.
 func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p *views.OverviewPage, days []day) error {
-	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: perPage})
+	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: page.PerPage})
 	if err != nil {
 		return err
 	}

@@ -23,10 +23,27 @@ type peoplePages struct{ *Console }
 // invitationTime is how long the link of an invitation works.
 const invitationTime = 7 * 24 * time.Hour
 
-var peopleList = list{
-	name: "People", path: views.PathPeople, csv: views.PathPeopleCSV, search: "Name or email", one: "person", many: "people",
-	empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet."},
-	add:   views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary},
+var peopleWords = page.Words{
+	Name: "People", Path: views.PathPeople, CSV: views.PathPeopleCSV, File: "people", Search: "Name or email",
+	One: "person", Many: "people",
+	Empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet."},
+	Add:   views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary},
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
+		page.Sort{Key: "role", Text: "Role, administrators first"}, page.Sort{Key: "-role", Text: "Role, viewers first"}),
+}
+
+func (k peoplePages) list(v *page.Visitor) page.List[tenants.Member] {
+	members := v.Scope.Members()
+	return page.List[tenants.Member]{
+		Words: peopleWords, MayAdd: v.Role.May(), Find: members.List, Total: members.Total,
+		Head: []string{"id", "name", "email", "role", "joined_at", "last_seen_at"},
+		Cells: func(ctx context.Context, rows []tenants.Member) ([][]string, error) {
+			seen, err := members.LastSeen(ctx, page.IdleTime)
+			return mapped(rows, func(m tenants.Member) []string {
+				return []string{string(m.User), m.Name, m.Email, string(m.Role), page.Stamp(m.CreatedAt), page.Stamp(seen[m.User])}
+			}), err
+		},
+	}
 }
 
 // ranks reports whether who acts may touch somebody of this role: only owners change owners.
@@ -60,12 +77,8 @@ var roleRows = []views.Row{
 }
 
 func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	members, next, err := v.Scope.Members().List(ctx, ask)
+	q := page.QueryOf(c)
+	members, table, err := k.list(v).Page(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -73,8 +86,8 @@ func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	if err != nil {
 		return err
 	}
-	p := views.PeoplePage{Roles: roleRows, CanEdit: v.Role.May()}
-	if ask.Search == "" && ask.After == "" {
+	p := views.PeoplePage{Table: table, Roles: roleRows, CanEdit: v.Role.May()}
+	if q.First() && table.Query == "" {
 		open, err := v.Scope.Invitations().List(ctx)
 		if err != nil {
 			return err
@@ -85,10 +98,12 @@ func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 			}
 		}
 	}
+	if n := len(p.People); n > 0 {
+		p.Table.Total += ", " + views.Plural(n, "open invitation", "open invitations")
+	}
 	for _, m := range members {
 		p.People = append(p.People, memberRow(m, v, seen[m.User]))
 	}
-	p.Table = q.table(peopleList, len(p.People), next)
 	if p.Shell, err = k.shell(ctx, c, v, at("People", views.NavPeople)); err != nil {
 		return err
 	}
@@ -131,28 +146,7 @@ func takingBack(i store.Invitation) views.Confirm {
 }
 
 func (k peoplePages) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := pageQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	seen, err := v.Scope.Members().LastSeen(ctx, page.IdleTime)
-	if err != nil {
-		return err
-	}
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "people", Head: []string{"id", "name", "email", "role", "joined_at", "last_seen_at"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			all, next, err := v.Scope.Members().List(ctx, ask)
-			rows := make([][]string, len(all))
-			for i, m := range all {
-				rows[i] = []string{string(m.User), m.Name, m.Email, string(m.Role), page.Stamp(m.CreatedAt), page.Stamp(seen[m.User])}
-			}
-			return rows, next, err
-		},
-	})
+	return k.list(v).Send(ctx, c, k.Common, page.QueryOf(c))
 }
 
 func (k peoplePages) personForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

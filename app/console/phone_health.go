@@ -29,11 +29,14 @@ var verdictLooks = map[tenants.Verdict]badge{
 // healthSpan is how far back the page looks: health.PhoneSpan.
 const healthSpan = "the last 7 days"
 
-var phoneHealthList = list{
-	name: "Phones", path: views.PathPhoneHealth, csv: views.PathPhoneHealthCSV,
-	search: "Device, version of app or iOS", one: "phone", many: "phones",
-	empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days."},
-	add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
+var phoneHealthWords = page.Words{
+	Name: "Phones", Path: views.PathPhoneHealth, CSV: views.PathPhoneHealthCSV, File: "phones-wake",
+	Search: "Device, version of app or iOS", One: "phone", Many: "phones",
+	Empty: views.Empty{Icon: views.IconActivity, Text: "No rings in the last 7 days."},
+	Add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
+	Sorts: []page.Sort{{Key: "-trouble", Text: "Problems first"}, {Key: "name", Text: "Name, A to Z"}, {Key: "-name", Text: "Name, Z to A"},
+		{Key: "version", Text: "Version, lowest first"}, {Key: "-version", Text: "Version, highest first"},
+		{Key: "-last", Text: "Last ring first"}, {Key: "last", Text: "Longest not rung first"}},
 }
 
 func versionName(app string) string {
@@ -63,10 +66,37 @@ func (k phoneHealthPages) judge(ctx context.Context, v *page.Visitor) (w judgedP
 	return w, err
 }
 
-// rows are the phones that were asked for, the worst first. Phones that were removed are left out.
-func (w judgedPhones) rows(search, verdict string, v *page.Visitor) []views.HealthPhone {
+// ratedPhone is a phone with the verdict about it.
+type ratedPhone struct {
+	tenants.Device
+	wakes  tenants.WakeHistory
+	status tenants.PhoneStatus
+}
+
+// phoneOrders compare two phones by a sort key. The list's own order has none: it is that of the
+// verdicts.
+var phoneOrders = map[store.Sort]func(a, b ratedPhone) int{
+	"name": func(a, b ratedPhone) int {
+		return strings.Compare(strings.ToLower(deviceName(a.Device)), strings.ToLower(deviceName(b.Device)))
+	},
+	"version": func(a, b ratedPhone) int { return compareVersions(a.wakes.AppVersion, b.wakes.AppVersion) },
+	"last":    func(a, b ratedPhone) int { return a.wakes.LastAt.Compare(b.wakes.LastAt) },
+}
+
+func compareVersions(a, b string) int {
+	switch least, most := tenants.VersionAtLeast(a, b), tenants.VersionAtLeast(b, a); {
+	case least && most:
+		return 0
+	case least:
+		return 1
+	}
+	return -1
+}
+
+// found are the phones that were asked for, the worst first. Phones that were removed are left out.
+func (w judgedPhones) found(search, verdict string) []ratedPhone {
 	search = strings.ToLower(search)
-	var out []views.HealthPhone
+	var out []ratedPhone
 	for _, s := range w.histories {
 		d, ok := w.devices[s.Device]
 		status := w.status(d, w.now)
@@ -77,21 +107,33 @@ func (w judgedPhones) rows(search, verdict string, v *page.Visitor) []views.Heal
 			string(d.ID)}, "\n")), search) {
 			continue
 		}
-		out = append(out, views.HealthPhone{
-			ID: string(d.ID), Name: deviceName(d), App: orDash(s.AppVersion), OS: orDash(before("iOS ", s.OSVersion)),
-			Tone: phoneTones[status.State], Verdict: status.Title, Silent: s.Silent, Unshown: s.Unshown, Last: v.At(s.LastAt),
-		})
+		out = append(out, ratedPhone{d, s, status})
 	}
 	return out
 }
 
+// list is the phones that the search and filter of q leave.
+func (k phoneHealthPages) list(v *page.Visitor, q *page.Query, w judgedPhones) page.List[ratedPhone] {
+	phones := w.found(q.Text("q"), q.OneOf("verdict", "trouble", "fine"))
+	return page.List[ratedPhone]{
+		Words: phoneHealthWords, MayAdd: v.Role.May(), Find: page.InMemory(phones, phoneOrders),
+		Total: func(context.Context, store.Page) (store.Total, error) { return store.Total{N: int64(len(phones))}, nil },
+		Head:  []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row", "last_ring_at"},
+		Cells: page.Each(func(p ratedPhone) []string {
+			return []string{string(p.ID), deviceName(p.Device), orDash(p.wakes.AppVersion), orDash(before("iOS ", p.wakes.OSVersion)),
+				p.status.Title, strconv.Itoa(p.wakes.Silent), strconv.Itoa(p.wakes.Unshown), page.Stamp(p.wakes.LastAt)}
+		}),
+	}
+}
+
 func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	search, verdict, from := q.text("q"), q.oneOf("verdict", "trouble", "fine"), q.offset()
-	if err := q.err(); err != nil {
+	w, err := k.judge(ctx, v)
+	if err != nil {
 		return err
 	}
-	w, err := k.judge(ctx, v)
+	q := page.QueryOf(c)
+	phones, table, err := k.list(v, q, w).Page(ctx, q, views.Filter{Name: "verdict", Label: "Status",
+		Choices: q.Chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Wakes"))})
 	if err != nil {
 		return err
 	}
@@ -99,11 +141,14 @@ func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page
 	if err != nil {
 		return err
 	}
-	phones, next := paged(w.rows(search, verdict, v), from)
-	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versionRows(), Phones: phones,
-		Late: lateOf(late),
-		Table: q.table(phoneHealthList, len(phones), next, views.Filter{Name: "verdict", Label: "Status",
-			Choices: q.chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Wakes"))})}
+	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versionRows(), Late: lateOf(late), Table: table,
+		Phones: mapped(phones, func(p ratedPhone) views.HealthPhone {
+			return views.HealthPhone{
+				ID: string(p.ID), Name: deviceName(p.Device), App: orDash(p.wakes.AppVersion), OS: orDash(before("iOS ", p.wakes.OSVersion)),
+				Tone: phoneTones[p.status.State], Verdict: p.status.Title, Silent: p.wakes.Silent, Unshown: p.wakes.Unshown,
+				Last: v.At(p.wakes.LastAt),
+			}
+		})}
 	p.Tone, p.Word, p.Why = w.whole()
 	if p.Shell, err = k.shell(ctx, c, v, at("Phone health", views.NavHealth)); err != nil {
 		return err
@@ -213,30 +258,12 @@ func lateOf(l store.Late) views.Late {
 }
 
 func (k phoneHealthPages) phoneHealthCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	search, verdict := q.text("q"), q.oneOf("verdict", "trouble", "fine")
-	if err := q.err(); err != nil {
-		return err
-	}
 	w, err := k.judge(ctx, v)
 	if err != nil {
 		return err
 	}
-	rows := [][]string{}
-	last := map[string]time.Time{}
-	for _, s := range w.histories {
-		last[string(s.Device)] = s.LastAt
-	}
-	for _, p := range w.rows(search, verdict, v) {
-		rows = append(rows, []string{p.ID, p.Name, p.App, p.OS, p.Verdict, strconv.Itoa(p.Silent), strconv.Itoa(p.Unshown),
-			page.Stamp(last[p.ID])})
-	}
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "phones-wake", Head: []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row",
-			"not_shown_in_a_row",
-			"last_ring_at"},
-		More: func(context.Context, string) ([][]string, string, error) { return rows, "", nil },
-	})
+	q := page.QueryOf(c)
+	return k.list(v, q, w).Send(ctx, c, k.Common, q)
 }
 
 // stripMost is how many of a phone's rings its page shows.

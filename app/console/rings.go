@@ -144,33 +144,45 @@ func talked(c *tenants.Call) string {
 	return views.Millis(int(d.Milliseconds()))
 }
 
-// ringQuery reads the search and filters of the list of rings.
-func (k ringPages) ringQuery(q *query) store.RingQuery {
-	states := make([]string, len(tenants.RingStates))
-	for i, s := range tenants.RingStates {
-		states[i] = string(s)
-	}
-	return store.RingQuery{
-		Search: q.text("q"), Person: q.text("person"), State: tenants.State(q.oneOf("state",
-			states...)), Device: tenants.DeviceID(q.id("device")),
-		Agent: tenants.AgentID(q.id("agent")), From: q.since(k.Now()), After: q.after, Limit: perPage,
-	}
+var ringWords = page.Words{
+	Name: "Rings", Path: views.PathRings, CSV: views.PathRingsCSV, File: "rings",
+	Search: "Ring id, device, person, caller or reference", One: "ring", Many: "rings",
+	Empty: views.Empty{Icon: views.IconRing, Text: "No rings yet."},
+	Add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
+	Sorts: page.Newest(),
 }
 
-var ringList = list{
-	name: "Rings", path: views.PathRings, csv: views.PathRingsCSV, search: "Ring id, device, person or reference", one: "ring",
-	many:  "rings",
-	empty: views.Empty{Icon: views.IconRing, Text: "No rings yet."},
-	add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
+// list is the rings that the search and filters of q leave, and what it asks for.
+func (k ringPages) list(v *page.Visitor, q *page.Query) (page.List[*tenants.Ring], store.RingQuery) {
+	ask := store.RingQuery{
+		Person: q.Text("person"), State: tenants.State(q.OneOf("state", mapped(tenants.RingStates[:], func(s tenants.State) string {
+			return string(s)
+		})...)), Device: tenants.DeviceID(q.ID("device")), Agent: tenants.AgentID(q.ID("agent")), From: q.Since(k.Now()),
+	}
+	rings := v.Scope.Rings()
+	return page.List[*tenants.Ring]{
+		Words: ringWords, MayAdd: v.Role.May(),
+		Find: func(ctx context.Context, p store.Page) ([]*tenants.Ring, string, error) {
+			return rings.List(ctx, ask.At(p))
+		},
+		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return rings.Total(ctx, ask.At(p)) },
+		Head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at",
+			"end_reason", "apple_status", "apple_reason", "call_seconds"},
+		Cells: func(ctx context.Context, rows []*tenants.Ring) ([][]string, error) {
+			n, err := namesOf(ctx, v.Scope, rows...)
+			return mapped(rows, func(r *tenants.Ring) []string { return ringCells(v, r, n) }), err
+		},
+	}, ask
 }
 
 func (k ringPages) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := k.ringQuery(q)
-	if err := q.err(); err != nil {
+	q := page.QueryOf(c)
+	list, ask := k.list(v, q)
+	filters, err := ringFilters(ctx, v, q, ask)
+	if err != nil {
 		return err
 	}
-	rings, next, err := v.Scope.Rings().List(ctx, ask)
+	rings, table, err := list.Page(ctx, q, filters...)
 	if err != nil {
 		return err
 	}
@@ -178,27 +190,23 @@ func (k ringPages) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	if err != nil {
 		return err
 	}
-	filters, err := ringFilters(ctx, v, q, ask)
-	if err != nil {
-		return err
-	}
 	s, err := k.shell(ctx, c, v, at("Rings", views.NavRings))
 	if err != nil {
 		return err
 	}
-	p := views.RingsPage{Shell: s, Table: q.table(ringList, len(rings), next, filters...), Rings: ringRows(rings, n, v.Zone),
-		Live: q.after == ""} // older pages do not change
+	p := views.RingsPage{Shell: s, Table: table, Rings: ringRows(rings, n, v.Zone),
+		Live: q.First() && table.Newest} // new rings come to no other page
 	return web.Page(c, views.Rings(p), fiber.StatusOK)
 }
 
 // ringFilters are the lists beside the search. Devices and agents are the newest ones, and
 // whichever is chosen.
-func ringFilters(ctx context.Context, v *page.Visitor, q *query, ask store.RingQuery) ([]views.Filter, error) {
-	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: perPage})
+func ringFilters(ctx context.Context, v *page.Visitor, q *page.Query, ask store.RingQuery) ([]views.Filter, error) {
+	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: page.PerPage})
 	if err != nil {
 		return nil, err
 	}
-	agents, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: perPage})
+	agents, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: page.PerPage})
 	if err != nil {
 		return nil, err
 	}
@@ -214,42 +222,22 @@ func ringFilters(ctx context.Context, v *page.Visitor, q *query, ask store.RingQ
 	for _, a := range agents {
 		byAgent = append(byAgent, page.Choice(string(a.ID), a.Name))
 	}
-	states := q.chosen("state", page.Choice("", "Any state"), page.Choice("ended", "Answered"), page.Choice("missed", "Missed"),
+	states := q.Chosen("state", page.Choice("", "Any state"), page.Choice("ended", "Answered"), page.Choice("missed", "Missed"),
 		page.Choice("declined", "Declined"),
 		page.Choice("failed", "Failed"), page.Choice("cancelled", "Cancelled"), page.Choice("ringing", "Ringing"), page.Choice("answered",
 			"In call"))
 	return []views.Filter{
 		{Name: "state", Label: "State", Choices: states},
-		{Name: "device", Label: "Device", Choices: q.chosen("device", onDevice...)},
-		{Name: "agent", Label: "Agent", Choices: q.chosen("agent", byAgent...)},
-		q.periods(),
+		{Name: "device", Label: "Device", Choices: q.Chosen("device", onDevice...)},
+		{Name: "agent", Label: "Agent", Choices: q.Chosen("agent", byAgent...)},
+		q.Periods(),
 	}, nil
 }
 
 func (k ringPages) ringsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	q := queryOf(c)
-	ask := k.ringQuery(q)
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.Limit = page.SheetPage
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "rings", Head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at",
-			"end_reason", "apple_status", "apple_reason", "call_seconds"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			ask.After = after
-			rings, next, err := v.Scope.Rings().List(ctx, ask)
-			if err != nil {
-				return nil, "", err
-			}
-			n, err := namesOf(ctx, v.Scope, rings...)
-			rows := make([][]string, len(rings))
-			for i, r := range rings {
-				rows[i] = ringCells(v, r, n)
-			}
-			return rows, next, err
-		},
-	})
+	q := page.QueryOf(c)
+	list, _ := k.list(v, q)
+	return list.Send(ctx, c, k.Common, q)
 }
 
 func ringCells(v *page.Visitor, r *tenants.Ring, n names) []string {

@@ -56,6 +56,7 @@ func TestOlderPagesOfTheListStandStill(t *testing.T) {
 	_, after, err := b.Scope().Rings().List(t.Context(), store.RingQuery{Limit: 1})
 	pagetest.Must(t, err)
 	w.Get("/rings?after="+after).Want(200).Lacks("data-live-list", "data-live-pause").Has(`<dialog id="drawer"`)
+	w.Get("/rings?sort=created").Want(200).Lacks("data-live-list")
 }
 
 // TestAStreamEndsWithItsReadersRights: an open page learns nothing more once its reader may not.

@@ -102,7 +102,7 @@ func (k ringPages) likely(all []tenants.Device, judged phones) (best tenants.Dev
 
 // earlierTests are the latest rings that came from the test button.
 func (k ringPages) earlierTests(ctx context.Context, v *page.Visitor) ([]views.RingRow, error) {
-	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: perPage, From: k.Now().AddDate(0, 0, -7)})
+	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: page.PerPage, From: k.Now().AddDate(0, 0, -7)})
 	if err != nil {
 		return nil, err
 	}
