@@ -12,14 +12,14 @@ type Table struct {
 	Filters  []Filter // as lists beside the search
 	Sorts    []Choice // the orders, for screens without columns
 	Columns  map[string]Column
-	CSV      string   // address of the same view as a file
-	Rows     int      // on this page
-	Total    string   // "1–50 of 2,913 rings", beside the file link
-	Newer    string   // address of the page before, empty on the first
-	Older    string   // address of the page after, empty on the last
-	Newest   bool     // the list is in its own order, newest first
-	Empty    Empty    // nothing there at all
-	Filtered bool     // search or filters are set: emptiness says so instead
+	CSV      string // address of the same view as a file
+	Rows     int    // on this page
+	Total    string // "1–50 of 2,913 rings", beside the file link
+	Newer    string // address of the page before, empty on the first
+	Older    string // address of the page after, empty on the last
+	Newest   bool   // the list is in its own order, newest first
+	Empty    Empty  // nothing there at all
+	Filtered bool   // search or filters are set: emptiness says so instead
 }
 
 // Column is a column that the list can be sorted by, under its sort key.

@@ -160,7 +160,11 @@ func (l List[T]) counted(ctx context.Context, q *Query, ask store.Page, n int, m
 	if total.More {
 		plus = "+"
 	}
-	return views.Count(first) + "–" + views.Count(last) + " of " + views.Count(int(total.N)) + plus + " " + l.Many, nil
+	rows := views.Count(last)
+	if first < last {
+		rows = views.Count(first) + "–" + rows
+	}
+	return rows + " of " + views.Count(int(total.N)) + plus + " " + l.Many, nil
 }
 
 // Send streams the list that q asks for as CSV, from its beginning.
