@@ -445,8 +445,8 @@ func TableOf(t Table) templ.Component {
 	})
 }
 
-// ColumnHead is the head of a column by which the list can be sorted: key is its sort key. Where the
-// list has no such order it is a head like others.
+// ColumnHead is the head of a column by which the list can be sorted: key is its sort key. Where
+// the list has no such order it is a head like others.
 func ColumnHead(t Table, key, text string, class ...string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

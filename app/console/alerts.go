@@ -54,8 +54,8 @@ var alertListWords = page.Words{
 	One: "alert", Many: "alerts",
 	Empty: views.Empty{Icon: views.IconDone, Text: "No open alerts.",
 		Action: views.Button{Text: "View phone health", Href: views.PathPhoneHealth, Kind: views.Quiet}},
-	Sorts: []page.Sort{{Key: "-last", Text: "Latest first"}, {Key: "last", Text: "Longest ago first"}, {Key: "-first", Text: "Newest first"},
-		{Key: "first", Text: "Oldest first"}, {Key: "kind", Text: "By problem"}},
+	Sorts: []page.Sort{{Key: "-last", Text: "Latest first"}, {Key: "last", Text: "Longest ago first"},
+		{Key: "-first", Text: "Newest first"}, {Key: "first", Text: "Oldest first"}, {Key: "kind", Text: "By problem"}},
 }
 
 // alertRows says each alert in words. Credentials and devices are found once for all.

@@ -144,8 +144,8 @@ func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page
 	p := views.PhoneHealthPage{Span: healthSpan, Delegate: tenants.DelegateOS, Versions: w.versionRows(), Late: lateOf(late), Table: table,
 		Phones: mapped(phones, func(p ratedPhone) views.HealthPhone {
 			return views.HealthPhone{
-				ID: string(p.ID), Name: deviceName(p.Device), App: orDash(p.wakes.AppVersion), OS: orDash(before("iOS ", p.wakes.OSVersion)),
-				Tone: phoneTones[p.status.State], Verdict: p.status.Title, Silent: p.wakes.Silent, Unshown: p.wakes.Unshown,
+				ID: string(p.ID), Name: deviceName(p.Device), App: orDash(p.wakes.AppVersion),
+				OS: orDash(before("iOS ", p.wakes.OSVersion)), Tone: phoneTones[p.status.State], Verdict: p.status.Title, Silent: p.wakes.Silent, Unshown: p.wakes.Unshown,
 				Last: v.At(p.wakes.LastAt),
 			}
 		})}
