@@ -11,8 +11,8 @@ import (
 	"carillon/gateway/phonetest"
 )
 
-// TestEveryCodecPassesUnchanged: real calls whose every byte comes back as it was sent. A phone that
-// offers more is answered with what the agent speaks.
+// TestEveryCodecPassesUnchanged: real calls whose every byte comes back as it was sent. A phone
+// that offers more is answered with what the agent speaks.
 func TestEveryCodecPassesUnchanged(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -73,7 +73,7 @@ func TestTheCallKeepsItsCodec(t *testing.T) {
 	}
 }
 
-// TestNoticeOnTelephoneCalls: before a restart a phone with G.711 only hears of it too.
+// TestNoticeOnTelephoneCalls: before a restart a phone with G.711 only hears the notice too.
 func TestNoticeOnTelephoneCalls(t *testing.T) {
 	t.Parallel()
 	for _, codec := range []gateway.Codec{gateway.PCMU, gateway.PCMA} {
@@ -102,8 +102,8 @@ func (s silentIn) Codecs() []gateway.Codec { return []gateway.Codec{gateway.Code
 
 func (silentIn) Converse(ctx context.Context, _ gateway.Line) error { <-ctx.Done(); return ctx.Err() }
 
-// TestKeysBothWays: the agent hears each key of the phone once, and the phone those of the agent, in
-// both clocks. An echo does not send keys back.
+// TestKeysBothWays: the agent hears each key of the phone once, and the phone those of the agent,
+// in both clocks. An echo does not send keys back.
 func TestKeysBothWays(t *testing.T) {
 	t.Parallel()
 	for name, codec := range map[string]gateway.Codec{"opus": gateway.Opus, "PCMU": gateway.PCMU} {

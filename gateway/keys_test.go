@@ -18,7 +18,7 @@ func keyPacket(source uint32, sequence uint16, timestamp uint32, key byte, end b
 	return Packet{Source: source, Sequence: sequence, Timestamp: timestamp, Payload: b, At: time.Unix(1_700_000_000, 0)}
 }
 
-// TestPresses: what an agent hears of the packets of key presses, as they are repeated, lost and
+// TestPresses: which digits an agent hears when the packets of key presses are repeated, lost and
 // reordered on the way.
 func TestPresses(t *testing.T) {
 	t.Parallel()
@@ -31,11 +31,13 @@ func TestPresses(t *testing.T) {
 		packets []packet
 		want    string
 	}{
-		"a press":                         {[]packet{{0, '5', false}, {0, '5', false}, {0, '5', true}, {0, '5', true}, {0, '5', true}}, "5"},
-		"only an end arrived":             {[]packet{{0, '#', true}}, "#"},
-		"the end was lost":                {[]packet{{0, '5', false}, {4000, '5', false}, {8000, '5', true}}, "555"},
-		"the same key twice":              {[]packet{{0, '0', false}, {0, '0', true}, {1200, '0', false}, {1200, '0', true}}, "00"},
-		"a late repetition of an earlier": {[]packet{{0, '1', false}, {2000, '2', false}, {0, '1', true}, {2000, '2', true}}, "12"},
+		"a press":             {[]packet{{0, '5', false}, {0, '5', false}, {0, '5', true}, {0, '5', true}}, "5"},
+		"only an end arrived": {[]packet{{0, '#', true}}, "#"},
+		"the end was lost":    {[]packet{{0, '5', false}, {4000, '5', false}, {8000, '5', true}}, "555"},
+		"the same key twice":  {[]packet{{0, '0', false}, {0, '0', true}, {1200, '0', false}, {1200, '0', true}}, "00"},
+		"a late repetition of an earlier": {
+			[]packet{{0, '1', false}, {2000, '2', false}, {0, '1', true}, {2000, '2', true}}, "12",
+		},
 		"all keys": {[]packet{{0, '1', true}, {2, '*', true}, {4, '#', true}, {6, 'A', true}, {8, 'D', true}, {10, '0', true}},
 			"1*#AD0"},
 		"held down for long":                {[]packet{{0, '7', false}, {65535, '7', false}, {131070, '7', true}, {140000, '7', true}}, "77"},
@@ -185,8 +187,8 @@ func TestPressIsSent(t *testing.T) {
 	}
 }
 
-// TestPressesFollowEachOther: two at the same time are sent one after the other, with a pause that a
-// receiver needs to tell them apart.
+// TestPressesFollowEachOther: two at the same time are sent one after the other, with the pause by
+// which a receiver tells them apart.
 func TestPressesFollowEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

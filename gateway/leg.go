@@ -79,7 +79,8 @@ func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, 
 		return nil, "", fmt.Errorf("connection: %w", err)
 	}
 	l := &leg{
-		call: c, pc: pc, track: &outTrack{codec: c.codec, format: o.format, events: o.events}, since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
+		call: c, pc: pc, track: &outTrack{codec: c.codec, format: o.format, events: o.events},
+		since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
 		gathered: make(chan struct{}, 1),
 	}
 	text, err := l.answer(ctx)

@@ -104,7 +104,8 @@ type line struct {
 
 func newLine(c Codec, now func() time.Time) *line {
 	return &line{
-		codec: c, meter: meter{clock: c.ClockRate()}, now: now, arrived: make(chan struct{}, 1), presser: make(chan struct{}, 1), over: make(chan struct{}),
+		codec: c, meter: meter{clock: c.ClockRate()}, now: now,
+		arrived: make(chan struct{}, 1), presser: make(chan struct{}, 1), over: make(chan struct{}),
 		stream: splice{codec: c, sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
 	}
 }

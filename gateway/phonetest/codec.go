@@ -121,9 +121,9 @@ func (m *microphone) RID() string               { return "" }
 func (m *microphone) StreamID() string          { return "phone" }
 func (m *microphone) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }
 
-// A marked packet has the length of a usual packet of its codec. It starts with a byte that is valid
-// in Opus (20 ms, one frame), then a text and a number, and the rest follows from the number. It is
-// no valid sound, but nothing on the way decodes it.
+// A marked packet has the length of a usual packet of its codec. It starts with a byte that is
+// valid in Opus (20 ms, one frame), then a text and a number, and the rest follows from the number.
+// It is no valid sound, but nothing on the way decodes it.
 const markText = "carillon"
 
 func markLength(codec string) int {
