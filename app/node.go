@@ -30,6 +30,7 @@ import (
 	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // node is one running server: every part, wired by hand. Parts are closed in the opposite order of
@@ -220,7 +221,7 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
-		Connections: n.room.http, ErrorPage: pages.console.ErrorPage,
+		Connections: n.room.http, ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, views.PathCredAdd},
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)

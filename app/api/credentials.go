@@ -50,6 +50,9 @@ func showCredential(c tenants.Credential) credential {
 	}
 }
 
+// PathUpload is the path of the one upload; see web.Config.Uploads.
+const PathUpload = "/v1/credentials"
+
 // upload reads the form of POST /v1/credentials: one file and a few fields, each at most once.
 // Nothing is written to a disk.
 func upload(c *fiber.Ctx) (health.Upload, error) {
@@ -143,6 +146,11 @@ func content(h *multipart.FileHeader) ([]byte, error) {
 
 // addCredential: POST /v1/credentials.
 func (a *API) addCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+	leave, err := web.ReadUpload(c, k.reader.Holder)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	u, err := upload(c)
 	if err != nil {
 		return err

@@ -145,7 +145,7 @@ func open(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.app = web.New(web.Config{})
+	h.app = web.New(web.Config{Uploads: []string{PathUpload}})
 	h.api.Mount(h.app)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -39,7 +39,7 @@ func (a *API) routes() []Route {
 		{Method: "DELETE", Path: "/v1/devices/:id", Needs: tenants.DevicesWrite, key: a.removeDevice},
 		{Method: "POST", Path: "/v1/pairings", Needs: tenants.DevicesWrite, key: a.addPairing},
 
-		{Method: "POST", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.addCredential},
+		{Method: "POST", Path: PathUpload, Needs: tenants.CredentialsWrite, key: a.addCredential},
 		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.listCredentials},
 		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.showCredential},
 		{Method: "PATCH", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.changeCredential},

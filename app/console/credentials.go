@@ -149,6 +149,11 @@ func (k credentialPages) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.V
 // addCredential reads the file and keeps it. A fault comes back with the form, at the field that is
 // at fault.
 func (k credentialPages) addCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	leave, err := web.ReadUpload(c, v.Holder())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	u, err := readUpload(c)
 	var cred tenants.Credential
 	if err == nil {

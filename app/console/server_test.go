@@ -27,6 +27,7 @@ import (
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // server is the console and the public pages on a real store and switchboard, with an Apple that
@@ -113,7 +114,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	front, err := site.New(site.Config{Common: h.Common, Dev: true, Billing: c.Billing != nil, Mail: h.Mails,
 		Voice: pagetest.BarredVoice{}, Agent: pagetest.SilentAgent{}})
 	pagetest.Must(t, err)
-	app := web.New(web.Config{ErrorPage: h.k.ErrorPage, Now: h.Clock.Now})
+	app := web.New(web.Config{ErrorPage: h.k.ErrorPage, Now: h.Clock.Now, Uploads: []string{views.PathCredAdd}})
 	front.Mount(app)
 	h.k.Mount(app)
 	if c.Billing != nil && c.Billing.Hooked() {

@@ -38,6 +38,7 @@ type Config struct {
 	Counts         *Counts        // what is counted; nil = nobody reads it
 	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
 	Connections    int            // at once; 0 = 16,384
+	Uploads        []string       // paths of POST handlers that call ReadUpload; other bodies are read before their handler
 
 	Loopback bool // answer only under names of this machine: dev mode
 	HTTPS    bool // people reach it over HTTPS: browsers are told to stay there (RFC 6797)
@@ -51,6 +52,7 @@ type edge struct {
 	Config
 	gzips   sync.Pool // of *gzip.Writer
 	streams *Slots
+	uploads *Slots
 	memory  memory
 	writes  tenants.RateLimiter // see MayWrite
 }
@@ -83,7 +85,7 @@ func New(c Config) *fiber.App {
 	if e.Connections == 0 {
 		e.Connections = connections
 	}
-	e.streams = NewSlots(streamBounds(e.Connections))
+	e.streams, e.uploads = NewSlots(streamBounds(e.Connections)), NewSlots(uploadBounds())
 	app := fiber.New(fiber.Config{
 		Immutable:      true, // strings from a request outlive its buffers
 		CaseSensitive:  true,
@@ -96,6 +98,7 @@ func New(c Config) *fiber.App {
 		Concurrency:                  2 * e.Connections, // the Listener bounds connections, and answers those it refuses
 		DisableStartupMessage:        true,
 		DisablePreParseMultipartForm: true, // a form counts against BodyLimit like any other body
+		StreamRequestBody:            true, // handlers get their bodies from readBody
 		// Fiber is given no proxies, so c.IP and c.Hostname trust no header; see IP
 		EnableTrustedProxyCheck: true,
 		ErrorHandler:            func(c *fiber.Ctx, err error) error { return e.fail(c, err) },
@@ -188,6 +191,12 @@ func (e *edge) next(c *fiber.Ctx) (err error) {
 		// Fiber would decompress such a body without a size limit.
 		return tenants.Refuse(tenants.Unsupported, "content_encoding",
 			"The body must not be compressed. Send it without Content-Encoding.")
+	}
+	if c.Method() == fiber.MethodPost && slices.Contains(e.Uploads, c.Path()) {
+		return c.Next()
+	}
+	if err := e.readBody(c); err != nil {
+		return err
 	}
 	return c.Next()
 }

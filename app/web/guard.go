@@ -22,12 +22,9 @@ var queryNames = []string{
 // connection: the bytes behind it could be a second request that the proxy never saw (RFC 9112,
 // 5.2, 6.1, 6.3 and 11.2). The server itself refuses most of these before this guard runs.
 func oneReading(c *fiber.Ctx) error {
-	err := cmp.Or(exactHead(c.Request().Header.RawHeaders()), oneHost(c))
-	if err == nil && len(c.Request().Header.PeekTrailerKeys()) > 0 {
-		err = refuseHead("trailers", "The request has fields after its body. Send all header fields before the body.")
-	}
+	err := cmp.Or(exactHead(c.Request().Header.RawHeaders()), oneHost(c), noTrailers(c))
 	if err != nil {
-		c.Context().SetConnectionClose()
+		closeUnread(c)
 	}
 	return err
 }

@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"carillon/tenants"
 )
 
 // raw sends bytes unchanged and reads one answer.
@@ -80,5 +83,59 @@ func TestBrokenRequestsToTheAPI(t *testing.T) {
 	large := "POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000)
 	if resp, body := raw(t, at, large); resp.StatusCode != 413 || !strings.HasPrefix(body, "<html>") {
 		t.Errorf("a page: %d %.200s", resp.StatusCode, body)
+	}
+}
+
+// TestUploads: the body of an upload is read by its handler, within the limit, and framed like any
+// other one. What a handler leaves unread is not taken for the next request.
+func TestUploads(t *testing.T) {
+	t.Parallel()
+	app := New(Config{Uploads: []string{"/v1/files"}})
+	app.Post("/v1/files", func(c *fiber.Ctx) error {
+		if Query(c, "refused") != "" {
+			return tenants.Refuse(tenants.Forbidden, "", "no")
+		}
+		leave, err := ReadUpload(c, Holder{Kind: KindKey, ID: "k", Tenant: "t"})
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return c.SendString(fmt.Sprint(len(c.Request().Body())))
+	})
+	at := strings.TrimPrefix(serving(t, app), "http://")
+	const next = "POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+	chunk := fmt.Sprintf("%x\r\n%s\r\n", 32<<10, strings.Repeat("x", 32<<10))
+	withLength := func(path string, n int) string {
+		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", path, n, strings.Repeat("x", n))
+	}
+	chunked := func(body string) string {
+		return "POST /v1/files HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+	}
+	for name, row := range map[string]struct {
+		text string
+		want []int
+	}{
+		"small":                  {withLength("/v1/files", 10), []int{200, 200}},
+		"as large as can be":     {withLength("/v1/files", MaxBody+envelope), []int{200, 200}},
+		"too large":              {withLength("/v1/files", MaxBody+envelope+1), []int{413}},
+		"far too large":          {withLength("/v1/files", 1<<20), []int{413}},
+		"chunks":                 {chunked(chunk + chunk + "0\r\n\r\n"), []int{200, 200}},
+		"chunks over the limit":  {chunked(strings.Repeat(chunk, 3) + "0\r\n\r\n"), []int{413}},
+		"a broken chunk":         {chunked("zz\r\nno\r\n0\r\n\r\n"), []int{400}},
+		"a length as a trailer":  {chunked("2\r\nno\r\n0\r\nContent-Length: 5\r\n\r\n"), []int{400}},
+		"any trailer":            {chunked("2\r\nno\r\n0\r\nX-A: b\r\n\r\n"), []int{400}},
+		"refused before reading": {withLength("/v1/files?refused=1", 40<<10), []int{403, 200}},
+	} {
+		var got []int
+		for _, a := range exchange(t, at, row.text+next) {
+			got = append(got, a.status)
+		}
+		if !slices.Equal(got, row.want) {
+			t.Errorf("%s: %v, want %v", name, got, row.want)
+		}
+	}
+	stops := strings.TrimSuffix(withLength("/v1/files", 50_000), "x")
+	if resp, _ := raw(t, at, stops); resp.StatusCode != 408 {
+		t.Errorf("a client that stops: %d", resp.StatusCode)
 	}
 }
