@@ -83,6 +83,11 @@ func (w *world) open() {
 	monitor, err := health.NewMonitor(health.Config{Store: w.store, Now: w.clock.Now, Log: w.config.Log})
 	must(w.t, err)
 	w.config.Keys, w.config.Health = w.credentials, monitor
+	w.reopen()
+}
+
+// reopen starts a board with the parts that the test has put in.
+func (w *world) reopen() {
 	b, err := switchboard.New(w.config)
 	must(w.t, err)
 	w.board = b
@@ -124,11 +129,16 @@ func (w *world) furnish(industry tenants.Industry) {
 }
 
 func (w *world) device(person string) tenants.Device {
+	return w.deviceAs(tenants.Device{Environment: tenants.Production, Person: person})
+}
+
+// deviceAs adds a phone with the environment and person of d.
+func (w *world) deviceAs(d tenants.Device) tenants.Device {
 	w.t.Helper()
 	now := w.clock.Now()
-	d := tenants.Device{
+	d = tenants.Device{
 		ID: tenants.NewID[tenants.DeviceID](now), Tenant: w.caller.Tenant.ID, Token: token(),
-		Bundle: w.bundle, Environment: tenants.Production, Person: person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
+		Bundle: w.bundle, Environment: d.Environment, Person: d.Person, Name: "Phone", RegisteredAt: now, CreatedAt: now, SeenAt: now,
 	}.Clean()
 	d, _, err := w.scope.Devices().Add(w.t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
 	must(w.t, err)

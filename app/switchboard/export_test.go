@@ -11,8 +11,11 @@ import (
 func (b *Board) Idle() bool {
 	b.pushing.mu.Lock()
 	defer b.pushing.mu.Unlock()
-	return len(b.pushing.attempts) == 0
+	return len(b.pushing.attempts) == 0 && len(b.pushing.rings) == 0
 }
+
+// Calls counts the calls of this process.
+func (b *Board) Calls() int { return len(b.calls.all()) }
 
 // PlaceAround is Place with something that happens between its decision and its commit.
 func (b *Board) PlaceAround(ctx context.Context, c Caller, q tenants.Request, between func()) (*tenants.Ring, error) {

@@ -107,19 +107,23 @@ func cancelOnAFullDisk(t *testing.T) bool {
 // TestCancelOfAnotherTenantHangsUpNothing: the call is looked up within the caller's tenant.
 func TestCancelOfAnotherTenantHangsUpNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
-	w.voice()
+	w, m := silent(t)
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
-	call := w.dial(d, r)
-	w.wait(call.Heard(), "the call: Heard")
+	_, err := w.board.Answer(t.Context(), d, r.ID, "v=0")
+	must(t, err)
 	stranger := w.caller
 	stranger.Tenant.ID = tenants.NewID[tenants.TenantID](w.clock.Now())
 	if _, err := w.board.Cancel(t.Context(), stranger, r.ID); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("a stranger's cancel: %v", err)
 	}
-	if n := len(w.config.Media.(*gateway.Gateway).Calls()); n != 1 {
-		t.Errorf("%d calls are up", n)
+	if len(m.hungUp) != 0 {
+		t.Errorf("hung up %q", m.hungUp)
+	}
+	_, err = w.board.Cancel(t.Context(), w.caller, r.ID)
+	must(t, err)
+	if len(m.hungUp) == 0 {
+		t.Error("its own tenant's cancel hangs up nothing")
 	}
 }
 

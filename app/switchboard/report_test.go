@@ -1,6 +1,7 @@
 package switchboard_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -40,5 +41,50 @@ func TestFactsOfAPhoneStayInItsOrder(t *testing.T) {
 				t.Errorf("shown is %s earlier than woke, want %s", earlier, c.earlier)
 			}
 		})
+	}
+}
+
+// TestWhatAPhoneCannotReport: the refusal names the field, and nothing is recorded.
+func TestWhatAPhoneCannotReport(t *testing.T) {
+	t.Parallel()
+	w, _ := scripted(t, nil)
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	w.settle()
+	code := func(n int) *int { return &n }
+	for _, c := range []struct {
+		rep   switchboard.Report
+		wrong string // the field; empty = it is recorded
+		says  string // the fact's detail
+	}{
+		{switchboard.Report{Kind: tenants.FactAccepted}, "kind", ""},
+		{switchboard.Report{Kind: "slept"}, "kind", ""},
+		{switchboard.Report{Kind: tenants.FactWoke, Code: code(0)}, "code", ""},
+		{switchboard.Report{Kind: tenants.FactSilenced, Code: code(-1)}, "code", ""},
+		{switchboard.Report{Kind: tenants.FactSilenced, Code: code(64)}, "code", ""},
+		{switchboard.Report{Kind: tenants.FactWoke}, "", ""},
+		{switchboard.Report{Kind: tenants.FactSilenced, Code: code(63)}, "", "code_63"},
+		{switchboard.Report{Kind: tenants.FactFailedToShow, Code: code(0)}, "", "unknown"},
+	} {
+		recorded, err := w.board.Report(t.Context(), d, r.ID, c.rep)
+		var e *tenants.Error
+		if wrong := errors.As(err, &e); wrong != (c.wrong != "") || recorded == wrong {
+			t.Fatalf("%+v: recorded %t, %v", c.rep, recorded, err)
+		}
+		if c.wrong != "" {
+			if e.Kind != tenants.Invalid || len(e.Fields) != 1 || e.Fields[0].Name != c.wrong || e.Fields[0].Message == "" {
+				t.Errorf("%+v: %#v", c.rep, e)
+			}
+			continue
+		}
+		got, err := w.scope.Rings().Get(t.Context(), r.ID)
+		must(t, err)
+		facts := got.Attempts[0].Facts
+		if last := facts[len(facts)-1]; last.Kind != c.rep.Kind || last.Detail != c.says {
+			t.Errorf("%+v: recorded as %+v", c.rep, last)
+		}
+		if again, err := w.board.Report(t.Context(), d, r.ID, c.rep); err != nil || again {
+			t.Errorf("a repeat of %s: recorded %t, %v", c.rep.Kind, again, err)
+		}
 	}
 }

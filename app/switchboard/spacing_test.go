@@ -3,6 +3,8 @@ package switchboard
 import (
 	"testing"
 	"time"
+
+	"carillon/app/push"
 )
 
 // TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone: each 429 doubles the pause, a success ends
@@ -24,7 +26,9 @@ func TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone(t *testing.T) {
 	turn(2 * usual)
 	now = now.Add(time.Minute)
 	turn(0)
-	s.slow("d", now)
+	s.answered("d", push.Answer{Status: 410, Reason: "Unregistered"}, now) // which says nothing of the pace
+	s.answered("d", push.Answer{}, now)
+	s.answered("d", push.Answer{Status: 429, Reason: "TooManyRequests"}, now)
 	turn(5 * time.Second)
 	now = now.Add(5 * time.Second)
 	s.slow("d", now)
@@ -36,7 +40,10 @@ func TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone(t *testing.T) {
 	turn(20 * time.Second)
 	now = now.Add(40 * time.Second)
 	turn(0)
-	s.well("d")
+	s.answered("d", push.Answer{Status: 503, Reason: "ServiceUnavailable"}, now)
+	now = now.Add(20 * time.Second)
+	turn(0)
+	s.answered("d", push.Answer{Status: 200}, now)
 	now = now.Add(20 * time.Second)
 	turn(0)
 	turn(usual)

@@ -196,3 +196,27 @@ func TestARingThatCannotEndKeepsNoOther(t *testing.T) {
 		w.state(r.ID, tenants.Missed)
 	}
 }
+
+// TestAResumedPushKeepsItsCredentialsSetting: the setting is not stored with the ring.
+func TestAResumedPushKeepsItsCredentialsSetting(t *testing.T) {
+	t.Parallel()
+	for _, direct := range []bool{true, false} {
+		w, pushes := scripted(t, nil)
+		w.clock.Stop()
+		list, _, err := w.scope.Credentials().List(t.Context(), store.Page{})
+		must(t, err)
+		must(t, w.scope.Credentials().SetHedging(t.Context(), list[0].ID, !direct))
+		w.orphans(2, w.device(""), w.device(""))
+		w.clock.Pass(4 * time.Second)
+		must(t, w.board.Sweep(t.Context()))
+		w.settle()
+		if n := len(pushes.Pushes()); n != 4 {
+			t.Errorf("%d pushes for two rings of two phones", n)
+		}
+		for _, p := range pushes.Pushes() {
+			if p.NoHedge != direct {
+				t.Errorf("without a second try: %t, the credential says %t", p.NoHedge, direct)
+			}
+		}
+	}
+}
