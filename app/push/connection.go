@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"runtime"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -211,6 +212,7 @@ func (c *connection) writeLoop() {
 		case <-c.gone:
 			return
 		}
+		runtime.Gosched() // a commit wakes many pushes: those that can run now share this write
 		c.pool.mu.Lock()
 		full := c.out
 		c.out, c.spare = c.spare, full
