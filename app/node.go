@@ -68,13 +68,14 @@ type node struct {
 	close []func() error
 }
 
-// extras are the parts that only dev mode has.
+// extras are what the modes do not share: the parts of dev mode, and the memory of serve.
 type extras struct {
 	added  func(tenants.Credential, *push.Key) // called for each new credential
 	local  bool                                // phones are on this machine
 	public bool                                // dev mode that other machines may reach
 	dev    console.Waker                       // the pages that play a phone
 	login  string                              // said on the page of signing in
+	memory budget                              // of serve
 
 	opened func(context.Context, store.Opening) error // called for each new trial
 }
@@ -86,7 +87,7 @@ const echoAfter = time.Second
 func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	n = &node{log: c.logger(c.logTo), now: c.now, drainFor: c.Drain.is}
 	files, _ := openFiles() // 0 = not known
-	n.room = roomOf(files, memoryLimit())
+	n.room = roomOf(files, x.memory.heap)
 	if c.Database.URL == "" {
 		n.dataDir = c.Data
 	}
@@ -97,7 +98,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	}()
 	n.bus = bus.New()
 	n.close = append(n.close, n.bus.Close)
-	if err = n.openStore(ctx, c); err != nil {
+	if err = n.openStore(ctx, c, x); err != nil {
 		return n, err
 	}
 	if n.trace, err = c.Tracing.open(ctx, n.log); err != nil {
@@ -116,8 +117,9 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	return n, n.mount(c, x)
 }
 
-func (n *node) openStore(ctx context.Context, c checked) (err error) {
+func (n *node) openStore(ctx context.Context, c checked, x extras) (err error) {
 	rows := c.store(n.log)
+	rows.Pages = x.memory.pages
 	rows.Revoked = func(t tenants.TenantID) { n.bus.Tell(t, "") }
 	if n.store, err = store.Open(ctx, rows); err != nil {
 		return err
@@ -269,7 +271,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return p, err
 	}
-	n.common, err = page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Now: c.now, Log: n.log})
+	n.common, err = page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Memory: x.memory.heap, Now: c.now, Log: n.log})
 	if err != nil {
 		return p, err
 	}

@@ -2,9 +2,7 @@ package app
 
 import (
 	"fmt"
-	"math"
 	"net"
-	"runtime/debug"
 	"sync"
 
 	"carillon/app/web"
@@ -106,12 +104,4 @@ func (n *node) hasRoom() error {
 
 func full(of, text string, why error) error {
 	return &tenants.Error{Kind: tenants.Unavailable, Code: of + "_full", Msg: text, Err: why}
-}
-
-// memoryLimit is GOMEMLIMIT in bytes; 0 = none.
-func memoryLimit() int64 {
-	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
-		return limit
-	}
-	return 0
 }

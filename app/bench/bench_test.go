@@ -96,7 +96,8 @@ func TestFaults(t *testing.T) {
 	for _, only := range []string{
 		"cold burst of 200, 30 ms away (Sender", "falls silent under 100/s (Sender", "abrupt (server",
 		"503 for 3 s under 100/s (server", "50 teams", "ten phones",
-		"wrong key (Sender", "wrong key (server", "20/s a tenant", "wrong environment", "sustained at concurrency 100 (Sender",
+		"wrong key (Sender", "wrong key (server", "20/s a tenant", "wrong environment",
+		"stream flood", "sign-in flood", "media flood", "400 streams", "sustained at concurrency 100 (Sender",
 	} {
 		t.Run(only, func(t *testing.T) {
 			t.Parallel()

@@ -84,6 +84,22 @@ func (c *child) stop() error {
 	return <-c.done
 }
 
+// peak is the most memory that the server had, in bytes; zero where the system does not say
+// (proc(5), VmHWM).
+func (c *child) peak() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
+
 // cpu is the processor time the server has used, user and system; zero where the system does not
 // say (proc(5)).
 func (c *child) cpu() time.Duration { return cpuOf(c.cmd.Process.Pid) }

@@ -70,6 +70,9 @@ func faults() []fault {
 			return on(ctx, c, r, err, f.run)
 		}})
 	}
+	for _, f := range floods() {
+		list = append(list, fault{f.name + " beside B 5/s (server)", "B: p99 ≤ idle + 50 ms, no 429", besieged(f)})
+	}
 	const quiet = "B: p99 ≤ idle + 25 ms, no 429"
 	return append(list,
 		fault{"50 teams, pool of 20 (Sender alone)", "0 on another's connection, ≤ 80 open, 0 leaked", manyTeams},
@@ -78,6 +81,7 @@ func faults() []fault {
 		fault{"A 1,000/s beside B 5/s (server, no limits)", quiet, floodedServer()},
 		fault{"A 1,000/s beside B 5/s (server, 20/s a tenant)", quiet, floodedServer("CARILLON_RINGS_PER_SECOND=20")},
 		fault{"wrong environment for 1,000 devices (server)", "≤ 1 % disabled, an alert", wrongEnvironment},
+		fault{"400 streams, 60 sign-ins, 20 uploads (server)", "peak ≤ 256 MiB, 0 lost", crowded},
 		fault{"sustained at concurrency 100 (Sender alone)", "≥ 0.90 of bare", sustained},
 	)
 }

@@ -24,8 +24,9 @@ type loadPath struct {
 	warm  func(lines int) error                                      // opens what asks, not what pushes
 	close func() error
 
-	sender *push.Sender // of the Sender by itself
-	stage  *stage       // of the server
+	sender  *push.Sender   // of the Sender by itself
+	stage   *stage         // of the server
+	tenants []*benchTenant // likewise
 }
 
 // The Sender alone lets each ring be answered this long; the server's rings get as much.
@@ -141,7 +142,7 @@ func serverPath(ctx context.Context, t population) (*loadPath, error) {
 		return nil, err
 	}
 	l := &lines{addr: s.server.addr}
-	r := &loadPath{apple: s.apple, book: book, stage: s, warm: l.warm}
+	r := &loadPath{apple: s.apple, book: book, stage: s, warm: l.warm, tenants: all}
 	r.close = func() error { return errors.Join(l.close(), s.close()) }
 	r.ring = func(_ context.Context, who, i int, due time.Time) error {
 		h := all[who]

@@ -19,10 +19,11 @@ import (
 	"carillon/tenants/store"
 )
 
-// CommonConfig is what Common is made of. Every field is required.
+// CommonConfig is what Common is made of. Every field but Memory is required.
 type CommonConfig struct {
 	Store     *store.Store
 	PublicURL string // scheme and host; over https cookies are Secure
+	Memory    int64  // bytes that the process may use: passwords are hashed within it; 0 = no limit is known
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -52,7 +53,7 @@ func NewCommon(c CommonConfig) (*Common, error) {
 	if m.guard, err = web.CrossSite(c.PublicURL); err != nil {
 		return nil, err
 	}
-	m.Passwords, err = NewPasswords()
+	m.Passwords, err = NewPasswords(c.Memory)
 	return m, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,8 @@ import (
 )
 
 // passwords hashes with argon2id. Each hash takes 19 MiB (OWASP's smallest recommended memory), so
-// that only a few run at once. One of the slots is for known browsers and people who are signed in.
+// that only a few run at once. Some of the slots are for known browsers and for people who are
+// signed in.
 type passwords struct {
 	params    argon2id.Params
 	slots     chan struct{}
@@ -26,17 +28,33 @@ type passwords struct {
 }
 
 const (
-	hashesAtOnce = 4
+	hashesAtOnce = 4 // at most, see slotsFor
+	hashMemory   = 19 << 20
 	// longestWait is how long a request waits for a slot. A longer queue would only answer people
 	// who have left.
 	longestWait = 2 * time.Second
 )
 
-func NewPasswords() (*passwords, error) {
+// slotsFor is how many hashes may run at once: one for each processor, in a third of the memory; 0
+// bytes = no limit is known. Strangers get half, so that guesses leave processors to rings. Two are
+// the fewest: one slot is for known browsers.
+func slotsFor(memory int64, processors int) (all, strangers int) {
+	all = min(hashesAtOnce, processors)
+	if memory > 0 {
+		all = min(all, int(memory/3/hashMemory))
+	}
+	all = max(2, all)
+	return all, all / 2
+}
+
+// NewPasswords makes the slots. memory is how many bytes the process may use; 0 = no limit is
+// known.
+func NewPasswords(memory int64) (*passwords, error) {
+	slots, strangers := slotsFor(memory, runtime.GOMAXPROCS(0))
 	p := &passwords{
-		params:    argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-		slots:     make(chan struct{}, hashesAtOnce),
-		strangers: make(chan struct{}, hashesAtOnce-1),
+		params:    argon2id.Params{Memory: hashMemory >> 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+		slots:     make(chan struct{}, slots),
+		strangers: make(chan struct{}, strangers),
 	}
 	var err error
 	p.nobody, err = argon2id.CreateHash(NewToken(), &p.params)

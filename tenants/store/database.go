@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -32,8 +33,9 @@ type database struct {
 }
 
 const (
-	readers = 4   // SQLite's readers; more only wait for the processor
-	kept    = 512 // statements kept prepared; what is built again for every length of a list must not fill memory
+	readers   = 4        // SQLite's readers; more only wait for the processor
+	pagesMost = 80 << 20 // bytes of SQLite's pages that are kept in memory, of the writer and all readers
+	kept      = 512      // statements kept prepared; what is built again for every length of a list must not fill memory
 	// logPages of 4 KiB may stand in SQLite's log before the writer itself copies them to the
 	// database file. Checkpoint has then copied most of them already, and the writer's part, at the
 	// end of which the log starts again, is short.
@@ -49,7 +51,7 @@ func open(ctx context.Context, c Config, create bool) (*database, error) {
 	var err error
 	if c.URL == "" {
 		d.dialect = lite
-		err = d.openSQLite(c.Dir, create, c.ReadOnly)
+		err = d.openSQLite(c, create)
 	} else {
 		err = d.openPostgres(c.URL, c.ReadOnly)
 	}
@@ -68,7 +70,8 @@ func open(ctx context.Context, c Config, create bool) (*database, error) {
 
 // openSQLite: WAL, so that readers never wait for the writer; FULL, so that an answered request
 // survives a power cut.
-func (d *database) openSQLite(dir string, create, readOnly bool) (err error) {
+func (d *database) openSQLite(c Config, create bool) (err error) {
+	dir, pages := c.Dir, cmp.Or(c.Pages, pagesMost)
 	path, err := filepath.Abs(filepath.Join(dir, "carillon.db"))
 	if err != nil {
 		return fmt.Errorf("store: data folder: %w", err)
@@ -84,10 +87,11 @@ func (d *database) openSQLite(dir string, create, readOnly bool) (err error) {
 			"--data or CARILLON_DATA", dir)
 	}
 	q := url.Values{"_txlock": {"immediate"}, "mode": {mode}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16000)", "temp_store(MEMORY)",
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)",
+		fmt.Sprintf("cache_size(-%d)", pages/(readers+1)>>10),
 		"wal_autocheckpoint(" + strconv.Itoa(logPages) + ")",
 	}}
-	if readOnly {
+	if c.ReadOnly {
 		q.Add("_pragma", "query_only(1)")
 	}
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}

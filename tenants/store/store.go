@@ -14,9 +14,12 @@ import (
 
 // Config is what a Store needs.
 type Config struct {
-	URL  string        // postgres://…; empty = SQLite in Dir/carillon.db
-	Dir  string        // data folder, for SQLite
-	Seal *seal.Keyring // seals tenants' secrets; nil = none can be stored or read
+	URL string // postgres://…; empty = SQLite in Dir/carillon.db
+	Dir string // data folder, for SQLite
+	// Pages bounds the memory for pages of SQLite, of all connections; 0 = pagesMost. It is outside
+	// of Go's heap, so GOMEMLIMIT does not bound it.
+	Pages int64
+	Seal  *seal.Keyring // seals tenants' secrets; nil = none can be stored or read
 	// ReadOnly makes every write fail, and a store that is opened and closed leaves no change.
 	ReadOnly bool
 	Plans    tenants.Plans    // what tenants may buy; the zero value = the built-in ones

@@ -32,7 +32,7 @@ const Canary = `"'><img src=x onerror=CANARY>`
 const Secret = "a long enough passphrase"
 
 var phc = sync.OnceValue(func() string {
-	p, err := page.NewPasswords()
+	p, err := page.NewPasswords(0)
 	if err != nil {
 		panic(err)
 	}
