@@ -19,11 +19,14 @@ func FuzzOffer(f *testing.F) {
 	for _, s := range []string{chromium, iphone, bundledOnly()} {
 		f.Add(s)
 	}
+	for _, name := range []string{"ios", "firefox", "gstreamer", "aiortc", "static"} {
+		f.Add(readCase(f, "phones/"+name+".sdp"))
+	}
 	for _, row := range unusableOffers() {
 		f.Add(row.sdp)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		o, err := readOpus(s, reach{})
+		o, err := readAny(s)
 		if err != nil {
 			if Reason(err) == "" {
 				t.Fatalf("an error that is no refusal: %v", err)
@@ -34,7 +37,7 @@ func FuzzOffer(f *testing.F) {
 		if err != nil {
 			t.Fatalf("the reduced offer cannot be written: %v", err)
 		}
-		again, err := readOpus(text, reach{})
+		again, err := readAny(text)
 		if err != nil {
 			t.Fatalf("the reduced offer is refused: %v\n%s", err, text)
 		}
@@ -52,6 +55,9 @@ func FuzzOffer(f *testing.F) {
 		if len(again.sections) != 1 {
 			t.Fatalf("%d sections", len(again.sections))
 		}
+		if again.codec != o.codec || again.format != o.format || again.events != o.events {
+			t.Fatalf("%+v became %+v", o, again)
+		}
 		if again.ufrag != o.ufrag || strings.Contains(text, "a=candidate") {
 			t.Fatalf("the reduced offer has ufrag %q and reads %s", again.ufrag, text)
 		}
@@ -60,6 +66,15 @@ func FuzzOffer(f *testing.F) {
 			t.Fatalf("restarted: %v", err)
 		}
 	})
+}
+
+// readAny reads an offer and chooses any codec.
+func readAny(s string) (*offer, error) {
+	o, err := readOffer(s, reach{})
+	if err != nil {
+		return nil, err
+	}
+	return o, o.choose([]Codec{Opus, PCMU, PCMA, G722}, agentSpeaks)
 }
 
 // FuzzFragment: a trickle fragment is either refused, or read with only addresses we may send to.

@@ -40,7 +40,9 @@ func TestPresses(t *testing.T) {
 		},
 		"all keys": {[]packet{{0, '1', true}, {2, '*', true}, {4, '#', true}, {6, 'A', true}, {8, 'D', true}, {10, '0', true}},
 			"1*#AD0"},
-		"held down for long":                {[]packet{{0, '7', false}, {65535, '7', false}, {131070, '7', true}, {140000, '7', true}}, "77"},
+		"held down for long": {
+			[]packet{{0, '7', false}, {65535, '7', false}, {131070, '7', true}, {140000, '7', true}}, "77",
+		},
 		"as far apart, but after its end":   {[]packet{{0, '7', true}, {65535, '7', false}}, "77"},
 		"as far apart, but another key":     {[]packet{{0, '7', false}, {65535, '8', false}}, "78"},
 		"across the end of the timestamps":  {[]packet{{4294967000, '1', true}, {500, '2', true}, {4294967000, '1', true}}, "12"},

@@ -194,34 +194,42 @@ func wirePacket(b testing.TB) []byte {
 }
 
 func TestForwardingAllocatesNothing(t *testing.T) {
-	l := newLine(Opus, time.Now)
-	l.setOutput(discardWriter{})
-	wire, now := wirePacket(t), time.Now()
-	for range 2 * backlog { // every slot has its buffer now
-		forward(t, l, wire, now)
-	}
-	if n := testing.AllocsPerRun(1000, func() { forward(t, l, wire, now) }); n != 0 {
-		t.Errorf("%v allocations a packet by Hear", n)
-	}
-	defer l.Attend(func(p Packet) { _ = l.Say(p) })()
-	if n := testing.AllocsPerRun(1000, func() { forward(t, l, wire, now) }); n != 0 {
-		t.Errorf("%v allocations a packet by Attend", n)
+	for codec := range numCodecs {
+		l := newLine(codec, time.Now)
+		l.setOutput(discardWriter{})
+		wire, now := wirePacket(t), time.Now()
+		for range 2 * backlog { // every slot has its buffer now
+			forward(t, l, wire, now)
+		}
+		if n := testing.AllocsPerRun(1000, func() { forward(t, l, wire, now) }); n != 0 {
+			t.Errorf("%v: %v allocations a packet by Hear", codec, n)
+		}
+		defer l.Attend(func(p Packet) { _ = l.Say(p) })()
+		if n := testing.AllocsPerRun(1000, func() { forward(t, l, wire, now) }); n != 0 {
+			t.Errorf("%v: %v allocations a packet by Attend", codec, n)
+		}
+		event := keyPacket(1, 1, 1, '1', false)
+		if n := testing.AllocsPerRun(1000, func() { event.Timestamp++; l.receiveEvent(event) }); n != 0 {
+			t.Errorf("%v: %v allocations a key press", codec, n)
+		}
 	}
 }
 
 func BenchmarkForward(b *testing.B) {
-	for name, attend := range map[string]bool{"Hear": false, "Attend": true} {
-		b.Run(name, func(b *testing.B) {
-			l := newLine(Opus, time.Now)
-			l.setOutput(discardWriter{})
-			if attend {
-				defer l.Attend(func(p Packet) { _ = l.Say(p) })()
-			}
-			wire, now := wirePacket(b), time.Now()
-			b.ReportAllocs()
-			for b.Loop() {
-				forward(b, l, wire, now)
-			}
-		})
+	for _, codec := range []Codec{Opus, PCMU} {
+		for name, attend := range map[string]bool{"Hear": false, "Attend": true} {
+			b.Run(codec.Name()+" "+name, func(b *testing.B) {
+				l := newLine(codec, time.Now)
+				l.setOutput(discardWriter{})
+				if attend {
+					defer l.Attend(func(p Packet) { _ = l.Say(p) })()
+				}
+				wire, now := wirePacket(b), time.Now()
+				b.ReportAllocs()
+				for b.Loop() {
+					forward(b, l, wire, now)
+				}
+			})
+		}
 	}
 }
