@@ -33,32 +33,43 @@ type PartnerPayout struct {
 
 // PartnerPage is the partner dashboard.
 type PartnerPage struct {
-	Front     Front
-	Name      string
-	Email     string
-	Code      string
-	Link      string // whole address
-	Stopped   bool
-	NoStripe  bool
-	Note      string // shown once after a change
-	Counts    []Stat // clicks, trials, paying
-	Sums      []Stat // held, payable, paid
-	Owed      string // refunded after it was paid out; empty = nothing
-	Customers []PartnerCustomer
-	Lines     []PartnerLine
-	Left      string // how many older entries are only in the CSV file; empty = none
-	Payouts   []PartnerPayout
-	Hold      string // "30 days"
-	Payee     Field
-	By        Pick
-	Account   Field
-	Error     string
-	Unsaid    bool // the payout details are missing
+	Front                  Front
+	Name                   string
+	Email                  string
+	Code                   string
+	Link                   string // whole address
+	Stopped                bool
+	NoStripe               bool
+	Note                   string            // shown once after a change
+	Counts                 []Stat            // clicks, trials, paying
+	Sums                   []Stat            // held, payable, paid
+	Owed                   string            // refunded after it was paid out; empty = nothing
+	Customers              []PartnerCustomer // the newest
+	Lines                  []PartnerLine     // the newest
+	AllCustomers, AllLines int
+	Payouts                []PartnerPayout
+	Hold                   string // "30 days"
+	Payee                  Field
+	By                     Pick
+	Account                Field
+	Error                  string
+	Unsaid                 bool // the payout details are missing
 }
 
-func (p PartnerPage) linesTotal() string {
-	if p.Left == "" {
+// PartnerListPage is one list of a partner, whole: customers or ledger.
+type PartnerListPage struct {
+	Front     Front
+	Name      string // of the partner
+	Title     string
+	Table     Table
+	Customers []PartnerCustomer
+	Lines     []PartnerLine
+}
+
+// shownOf says how many of all rows a short list shows.
+func shownOf(shown, all int, many string) string {
+	if shown == all {
 		return ""
 	}
-	return p.Left + " older entries are in the CSV file."
+	return "The newest " + Count(shown) + " of " + Count(all) + " " + many
 }

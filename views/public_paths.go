@@ -18,12 +18,15 @@ const (
 	PathDemoAnswer = "/demo/answer" // POST application/sdp: an offer, answered 201 with Location of the call
 	PathTrial      = "/trial"       // GET form, POST company, name, email, password, industry, time_zone
 
-	PathAffiliate        = "/affiliate"               // GET what partners earn; POST name, email: a link by mail
-	PathPartner          = "/affiliate/dashboard"     // GET the partner dashboard
-	PathPartnerCSV       = "/affiliate/dashboard.csv" // GET the ledger as a file
-	PathPartnerPayee     = "/affiliate/payee"         // POST payee, by, account
-	PathPartnerSignOut   = "/affiliate/signout"       // POST
-	PathPartnerLinkQuery = "via"                      // ?via=CODE on any public page is a partner's link too
+	PathAffiliate           = "/affiliate"               // GET what partners earn; POST name, email: a link by mail
+	PathPartner             = "/affiliate/dashboard"     // GET the partner dashboard
+	PathPartnerCSV          = "/affiliate/dashboard.csv" // GET the ledger as a file
+	PathPartnerLedger       = "/affiliate/ledger"        // GET all entries
+	PathPartnerCustomers    = "/affiliate/customers"     // GET all customers
+	PathPartnerCustomersCSV = "/affiliate/customers.csv"
+	PathPartnerPayee        = "/affiliate/payee"   // POST payee, by, account
+	PathPartnerSignOut      = "/affiliate/signout" // POST
+	PathPartnerLinkQuery    = "via"                // ?via=CODE on any public page is a partner's link too
 )
 
 // IndustryPath is the page of an industry.

@@ -50,7 +50,8 @@ func (s sampler) partnerRooms() []Sample {
 			Help: "Leave empty if we agree by email."},
 	}
 	full := empty
-	full.Unsaid, full.NoStripe, full.Note, full.Owed, full.Left = false, false, "Saved.", "$32.78", "128"
+	full.Unsaid, full.NoStripe, full.Note, full.Owed = false, false, "Saved.", "$32.78"
+	full.AllCustomers, full.AllLines = 57, 132
 	full.Sums = []Stat{{Label: "Held", Value: "$109.78", Note: "for 30 days after each payment"},
 		{Label: "Payable", Value: "$0.00", Note: "goes into the next payout"},
 		{Label: "Paid", Value: "$1,284.58", Note: "sent to you so far"}}
@@ -74,5 +75,13 @@ func (s sampler) partnerRooms() []Sample {
 	wrong := full
 	wrong.Error, wrong.Account.Error, wrong.Stopped, wrong.Note = "Please correct the fields below.",
 		"This is no IBAN; look for a mistyped digit.", true, ""
-	return []Sample{{"partner-empty", Partner(empty)}, {"partner", Partner(full)}, {"partner-wrong", Partner(wrong)}}
+	list := func(name, path, csv string, rows int) Table {
+		return Table{Name: name, Action: path, Rows: rows, Search: "Search", CSV: csv, Total: "1–4 of 57", Older: path + "?after=50"}
+	}
+	front := s.front("Your partner dashboard", PathPartner)
+	return []Sample{{"partner-empty", Partner(empty)}, {"partner", Partner(full)}, {"partner-wrong", Partner(wrong)},
+		{"partner-customers", PartnerList(PartnerListPage{Front: front, Name: full.Name, Title: "Your customers", Customers: full.Customers,
+			Table: list("Your customers", PathPartnerCustomers, PathPartnerCustomersCSV, len(full.Customers))})},
+		{"partner-ledger", PartnerList(PartnerListPage{Front: front, Name: full.Name, Title: "Ledger", Lines: full.Lines,
+			Table: list("Ledger", PathPartnerLedger, PathPartnerCSV, len(full.Lines))})}}
 }

@@ -129,14 +129,22 @@ func TestAPartner(t *testing.T) {
 	settle()
 	ana.Get("/affiliate/dashboard").Want(200).Has("Paid", "Clawback", "−$109.78", "$109.78 will be deducted from your next commissions",
 		"=SEPA 7")
-	sheet, err := csv.NewReader(strings.NewReader(ana.Get("/affiliate/dashboard.csv").Want(200).Body)).ReadAll()
+	ana.Get("/affiliate/customers").Want(200).Has("Customer "+string(r.ID)[:6], "1 customer", "/affiliate/customers.csv")
+	ana.Get("/affiliate/customers?q=nobody").Want(200).Has("No matches").Lacks("Customer " + string(r.ID)[:6])
+	ana.Get("/affiliate/customers?sort=-earned&q=" + string(r.ID)[:6]).Want(200).Has("Customer "+string(r.ID)[:6], `aria-sort="descending"`)
+	ana.Get("/affiliate/customers.csv").Want(200).Has(string(r.ID))
+	ana.Get("/affiliate/ledger?q=clawback").Want(200).Has("Clawback", "1 entry").Lacks("Commission</th>")
+	ana.Get("/affiliate/ledger?after=x").Want(400)
+	sheet, err := csv.NewReader(strings.NewReader(ana.Get("/affiliate/dashboard.csv?sort=created").Want(200).Body)).ReadAll()
 	pagetest.Must(t, err)
 	if len(sheet) != 3 || sheet[1][3] != "109.78" || sheet[1][5] != "paid" || sheet[1][7] != "'=SEPA 7" || sheet[2][1] != "Clawback" ||
 		sheet[2][3] != "-109.78" {
 		t.Errorf("%q", sheet)
 	}
 	ana.Post("/affiliate/signout", nil).Leads("/affiliate")
-	ana.Get("/affiliate/dashboard").Leads("/affiliate#join")
+	for _, path := range []string{"/affiliate/dashboard", "/affiliate/customers", "/affiliate/ledger", "/affiliate/customers.csv"} {
+		ana.Get(path).Leads("/affiliate#join")
+	}
 }
 
 func TestTheFirstLinkStays(t *testing.T) {

@@ -62,8 +62,9 @@ func (s *partners) dashboard(ctx context.Context, c *fiber.Ctx) error {
 	})
 }
 
-// linesShown are the newest lines of the ledger on the page; the file has all.
-const linesShown = 40
+// rowsShown are the newest customers and ledger entries on the dashboard; lists of their own have
+// all.
+const rowsShown = 10
 
 // dashboardPage gathers what a partner sees: sums and ledger entries, and an entry without a name
 // for each customer they referred.
@@ -73,11 +74,7 @@ func (s *partners) dashboardPage(ctx context.Context, c *fiber.Ctx, who tenants.
 	if err != nil {
 		return p, err
 	}
-	brought, err := s.Store.Ledger().Referrals(ctx, who.ID)
-	if err != nil {
-		return p, err
-	}
-	paid, err := s.Store.Ledger().Payments(ctx, who.ID)
+	all, err := s.customers(ctx, who.ID, lines)
 	if err != nil {
 		return p, err
 	}
@@ -90,8 +87,9 @@ func (s *partners) dashboardPage(ctx context.Context, c *fiber.Ctx, who tenants.
 		return p, err
 	}
 	s.fillSums(&p, lines)
-	s.fillCustomers(&p, brought, paid, lines)
-	s.fillLines(&p, lines)
+	fillCustomers(&p, all)
+	p.AllLines = len(lines)
+	p.Lines = s.linesOf(newestFirst(lines)[:min(rowsShown, len(lines))])
 	for _, o := range payouts {
 		p.Payouts = append(p.Payouts, views.PartnerPayout{At: dated(o.CreatedAt), Sum: s.cash(o.Cents), Reference: o.Reference})
 	}
@@ -142,41 +140,36 @@ func (s *partners) fillSums(p *views.PartnerPage, lines []tenants.Entry) {
 // nameless is the name under which a partner sees a customer.
 func nameless(r tenants.ReferralID) string { return "Customer " + string(r)[:6] }
 
-// fillCustomers lists the customers the partner referred. Refused referrals are listed but not
-// counted.
-func (s *partners) fillCustomers(p *views.PartnerPage, brought []tenants.Referral, paid map[tenants.ReferralID][]tenants.Payment,
-	lines []tenants.Entry) {
-	earned := map[tenants.ReferralID]int64{}
-	for _, e := range lines {
-		earned[e.Referral] += e.Cents
-	}
+// fillCustomers shows the newest customers of a partner and counts all. Refused referrals are
+// listed but not counted.
+func fillCustomers(p *views.PartnerPage, all []referred) {
 	trials, paying := 0, 0
-	for _, r := range brought {
-		until := r.Until(paid[r.ID])
-		var c views.PartnerCustomer
-		switch {
-		case r.Refused != "":
-			c = customerRefused
-		case until.IsZero():
-			c, trials = customerNew, trials+1
-		case s.Now().Before(until):
-			c, trials, paying = customerEarns, trials+1, paying+1
-			c.Until = dated(until)
-		default:
-			c, trials, paying = customerOver, trials+1, paying+1
+	for i, r := range all {
+		if i < rowsShown {
+			p.Customers = append(p.Customers, r.row)
 		}
-		c.Name, c.Began, c.Earned = nameless(r.ID), dated(r.CreatedAt), s.cash(earned[r.ID])
-		p.Customers = append(p.Customers, c)
+		switch r.row.State {
+		case customerRefused.State:
+		case customerNew.State:
+			trials++
+		default:
+			trials, paying = trials+1, paying+1
+		}
 	}
-	p.Counts = countsOf(trials, paying)
+	p.AllCustomers, p.Counts = len(all), countsOf(trials, paying)
 }
 
-func (s *partners) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
+func newestFirst(lines []tenants.Entry) []tenants.Entry {
+	lines = slices.Clone(lines)
+	slices.Reverse(lines)
+	return lines
+}
+
+// linesOf says each entry of the ledger in words.
+func (s *partners) linesOf(entries []tenants.Entry) []views.PartnerLine {
 	now := s.Now()
-	if more := len(lines) - linesShown; more > 0 {
-		lines, p.Left = lines[more:], views.Count(more)
-	}
-	for _, e := range slices.Backward(lines) {
+	out := make([]views.PartnerLine, len(entries))
+	for i, e := range entries {
 		l := entryStates[e.State(now)]
 		l.At, l.Text, l.Customer, l.Sum, l.Less = dated(e.CreatedAt), entryWords[e.Kind], nameless(e.Referral), s.cash(e.Cents), e.Cents < 0
 		switch e.State(now) {
@@ -187,34 +180,9 @@ func (s *partners) fillLines(p *views.PartnerPage, lines []tenants.Entry) {
 				l.State = openClawback
 			}
 		}
-		p.Lines = append(p.Lines, l)
+		out[i] = l
 	}
-}
-
-// partnerCSV is the whole ledger.
-func (s *partners) partnerCSV(ctx context.Context, c *fiber.Ctx) error {
-	return s.asPartner(ctx, c, func(who tenants.Partner) error {
-		payouts, err := s.Store.Ledger().Payouts(ctx, who.ID)
-		if err != nil {
-			return err
-		}
-		reference := map[tenants.PayoutID]string{}
-		for _, o := range payouts {
-			reference[o.ID] = o.Reference
-		}
-		currency, now := s.Store.Plans().Currency, s.Now()
-		more := func(ctx context.Context, _ string) (rows [][]string, next string, err error) {
-			lines, err := s.Store.Ledger().Entries(ctx, who.ID)
-			for _, e := range lines {
-				rows = append(rows, []string{page.Stamp(e.CreatedAt), entryWords[e.Kind], string(e.Referral),
-					tenants.FormatCents(e.Cents), currency,
-					string(e.State(now)), page.Stamp(e.PayableAt), reference[e.Payout]})
-			}
-			return rows, "", err
-		}
-		return s.SendSheet(ctx, c, page.Sheet{Name: "commissions", Head: []string{"at", "line", "customer", "sum", "currency", "state",
-			"payable_at", "payout"}, More: more})
-	})
+	return out
 }
 
 // setPayee stores how the partner is paid and mails them about it, so that nobody can change it

@@ -31,6 +31,23 @@ var (
 	customerOver    = views.PartnerCustomer{State: "Period ended", Tone: views.ToneNeutral, Icon: views.IconDone}
 )
 
+var customerWords = page.Words{
+	Name: "Your customers", Path: views.PathPartnerCustomers, CSV: views.PathPartnerCustomersCSV, File: "customers",
+	Search: "Customer or status", One: "customer", Many: "customers",
+	Empty: views.Empty{Icon: views.IconPeople, Text: "No customers yet. Share your link. Each trial that starts with it appears here " +
+		"without a name."},
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Customer, 0 to F"}, page.Sort{Key: "-name", Text: "Customer, F to 0"},
+		page.Sort{Key: "state", Text: "By status"}, page.Sort{Key: "-earned", Text: "Most earned first"},
+		page.Sort{Key: "earned", Text: "Least earned first"}),
+}
+
+var ledgerWords = page.Words{
+	Name: "Ledger", Path: views.PathPartnerLedger, CSV: views.PathPartnerCSV, File: "commissions",
+	Search: "Customer, entry, status or payout", One: "entry", Many: "entries",
+	Empty: views.Empty{Icon: views.IconAudit, Text: "No entries yet. Each customer payment adds an entry."},
+	Sorts: page.Newest(page.Sort{Key: "-sum", Text: "Largest amount first"}, page.Sort{Key: "sum", Text: "Smallest amount first"}),
+}
+
 // sumsOf are the three sums of the dashboard; cash writes a sum.
 func sumsOf(b tenants.Balance, hold string, cash func(int64) string) []views.Stat {
 	return []views.Stat{

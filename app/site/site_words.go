@@ -31,6 +31,8 @@ var (
 			"calculated."}
 	enterHeading     = heading{"Your partner dashboard", "Sign in as a partner."}
 	dashboardHeading = heading{"Your partner dashboard", "Your link, your customers and what you earned."}
+	customersHeading = heading{"Your customers", "Every customer that you referred, and what you earned with each."}
+	ledgerHeading    = heading{"Your ledger", "Every commission and clawback."}
 )
 
 // pitches are the descriptions of the industries' pages.
