@@ -131,7 +131,7 @@ func TestAPartner(t *testing.T) {
 		"=SEPA 7")
 	ana.Get("/affiliate/customers").Want(200).Has("Customer "+string(r.ID)[:6], "1 customer", "/affiliate/customers.csv")
 	ana.Get("/affiliate/customers?q=nobody").Want(200).Has("No matches").Lacks("Customer " + string(r.ID)[:6])
-	ana.Get("/affiliate/customers?sort=-earned&q=" + string(r.ID)[:6]).Want(200).Has("Customer "+string(r.ID)[:6], `aria-sort="descending"`)
+	ana.Get("/affiliate/customers?sort=-earned&q="+string(r.ID)[:6]).Want(200).Has("Customer "+string(r.ID)[:6], `aria-sort="descending"`)
 	ana.Get("/affiliate/customers.csv").Want(200).Has(string(r.ID))
 	ana.Get("/affiliate/ledger?q=clawback").Want(200).Has("Clawback", "1 entry").Lacks("Commission</th>")
 	ana.Get("/affiliate/ledger?after=x").Want(400)
