@@ -71,7 +71,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	apple, err := apnstest.New(apnstest.Config{})
+	apple, err := apnstest.New(apnstest.Config{Now: c.now})
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String()); err != nil {
+	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String(), c.now); err != nil {
 		return err
 	}
 	defer world.Close()

@@ -30,12 +30,18 @@ type server struct {
 // start runs `carillon dev` on free ports and waits for its one JSON line.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
+	return startAt(t, time.Now, append([]string{"--no-history"}, args...)...)
+}
+
+// startAt is start by another clock, and with the history if args do not leave it out.
+func startAt(t *testing.T, now func() time.Time, args ...string) *server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	var errs bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		code := Run(ctx, append([]string{"dev", "--addr", "127.0.0.1:0", "--json", "--no-history"}, args...), in, &errs)
+		code := run(ctx, append([]string{"dev", "--addr", "127.0.0.1:0", "--json"}, args...), terminal{in, &errs, now})
 		in.Close()
 		ended <- code
 	}()

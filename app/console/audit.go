@@ -42,7 +42,7 @@ var auditNouns = []views.Choice{
 
 // list is the entries that the search and filters of q leave.
 func (k auditPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Audit] {
-	ask := store.AuditQuery{From: q.Since(k.Now())}
+	ask := store.AuditQuery{From: q.Since(v, k.Now())}
 	if noun := q.OneOf("action", mapped(auditNouns, func(n views.Choice) string { return n.Value })...); noun != "" {
 		ask.Action = noun + "."
 	}

@@ -45,8 +45,9 @@ func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		return err
 	}
 	p := views.BillingPage{
-		Plan: "No plan", CanEdit: v.Role.May(), Selling: k.Billing != nil, Zone: "UTC", Meters: meters(e), Offers: k.offers(sub),
-		Facts: k.facts(v, sub, e), Forecast: forecast(e, k.Now()), Notices: k.notices(c, sub, e),
+		Plan: "No plan", CanEdit: v.Role.May(), Selling: k.Billing != nil, Zone: v.Zone.String(), Meters: meters(e, v.Zone),
+		Offers: k.offers(sub),
+		Facts:  k.facts(v, sub, e), Forecast: forecast(e, k.Now().In(v.Zone)), Notices: k.notices(c, v, sub, e),
 		Portal: sub.Customer != "", Cancel: k.Billing != nil && sub.Live() && !sub.CancelAtEnd, Resume: k.Billing != nil && sub.Live() &&
 			sub.CancelAtEnd,
 	}
@@ -61,7 +62,7 @@ func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		p.Overage = &views.OverageForm{On: sub.Overage, Price: page.Money(e.Plan.Overage, k.Store.Plans().Currency) + " for 1,000 rings"}
 	}
 	q := page.QueryOf(c)
-	until, invoices := k.usageUntil(q), invoicesOf(q)
+	until, invoices := k.usageUntil(q, v), invoicesOf(q)
 	if err := q.Err(); err != nil {
 		return err
 	}
@@ -127,11 +128,11 @@ func (k billingPages) cost(ctx context.Context, v *page.Visitor, sub tenants.Sub
 }
 
 // meters are the limits and what is used of them.
-func meters(e tenants.Entitlement) []views.Meter {
+func meters(e tenants.Entitlement, zone *time.Location) []views.Meter {
 	var out []views.Meter
 	if e.Standing != tenants.StandingOpen {
 		out = append(out, views.Meter{Label: "Rings this month", Used: int(e.Usage.Rings), Most: int(e.Plan.Rings),
-			Note: "Counted from " + e.From.UTC().Format("2 January, 15:04") + " UTC to " + e.To.UTC().Format("2 January") +
+			Note: "Counted from " + e.From.In(zone).Format("2 January, 15:04") + " to " + e.To.In(zone).Format("2 January, 15:04") +
 				". Earlier rings and test rings do not count."})
 	}
 	return append(out, views.Meter{Label: "Devices", Used: int(e.Usage.Devices), Most: int(e.Plan.Devices)},
@@ -145,7 +146,7 @@ func forecast(e tenants.Entitlement, now time.Time) string {
 		return ""
 	}
 	n := int(float64(e.Usage.Rings) * float64(whole) / float64(gone))
-	s := "At this pace about " + views.Plural(n, "ring", "rings") + " by " + e.To.Format("2 January")
+	s := "At this pace about " + views.Plural(n, "ring", "rings") + " by " + e.To.In(now.Location()).Format("2 January")
 	if e.Plan.Rings > 0 && int64(n) > e.Plan.Rings {
 		return s + ", more than your plan includes."
 	}
@@ -199,7 +200,7 @@ var standings = map[tenants.Standing]string{
 }
 
 // notices are what to know first in the page.
-func (k billingPages) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
+func (k billingPages) notices(c *fiber.Ctx, v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement) (out []views.Callout) {
 	if web.Query(c, "checkout") == "done" && !sub.Live() && k.Billing != nil {
 		out = append(out, views.Callout{Tone: views.ToneInfo, Title: "Stripe is confirming your payment.",
 			Cause: "This takes a few seconds. Your plan changes when Stripe confirms it.",
@@ -210,14 +211,14 @@ func (k billingPages) notices(c *fiber.Ctx, sub tenants.Subscription, e tenants.
 		out = append(out, calloutOf(w))
 	}
 	if e.Standing == tenants.StandingTrial && sub.Stripe == "" {
-		out = append(out, k.trialNotice(e))
+		out = append(out, k.trialNotice(v, e))
 	}
 	return out
 }
 
 // trialNotice says when the trial ends, and what becomes of it when somebody subscribes before.
-func (k billingPages) trialNotice(e tenants.Entitlement) views.Callout {
-	n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.UTC().Format("2 January 2006") + "."}
+func (k billingPages) trialNotice(v *page.Visitor, e tenants.Entitlement) views.Callout {
+	n := views.Callout{Tone: views.ToneInfo, Title: "The trial ends on " + e.Until.In(v.Zone).Format("2 January 2006") + "."}
 	switch {
 	case k.Billing == nil:
 		n.Cure = "Ask the operator of this server for a plan before then. Nothing is deleted if it ends."

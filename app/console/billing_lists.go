@@ -24,13 +24,14 @@ const (
 )
 
 // usageUntil is the last day that the page draws: today, or an earlier one that its address names.
-func (k billingPages) usageUntil(q *page.Query) time.Time {
-	today := k.Now().UTC().Truncate(24 * time.Hour)
+// Days are those of the tenant's time zone.
+func (k billingPages) usageUntil(q *page.Query, v *page.Visitor) time.Time {
+	today := v.Midnight(k.Now())
 	s := q.Raw("until")
 	if s == "" {
 		return today
 	}
-	day, err := time.Parse(time.DateOnly, s)
+	day, err := time.ParseInLocation(time.DateOnly, s, v.Zone)
 	if err != nil || day.After(today) {
 		q.Fault("until", "a day of the past, as in 2026-11-24")
 		return today
@@ -86,14 +87,14 @@ func invoicesOf(q *page.Query) cursors {
 
 // history is the rings of thirty days, and where the days before and after are.
 func (k billingPages) history(ctx context.Context, v *page.Visitor, q *page.Query, until time.Time, p *views.BillingPage) error {
-	from, today := until.AddDate(0, 0, 1-usageDays), k.Now().UTC().Truncate(24*time.Hour)
-	days, err := v.Scope.Subscription().UsageDays(ctx, from, until.AddDate(0, 0, 1))
+	from, today := until.AddDate(0, 0, 1-usageDays), v.Midnight(k.Now())
+	days, err := v.Scope.Subscription().UsageDays(ctx, from, until.AddDate(0, 0, 1), v.Zone)
 	if err != nil {
 		return err
 	}
 	rings := map[string]int{}
 	for _, d := range days {
-		rings[d.Day.Format(time.DateOnly)] = int(d.Rings)
+		rings[d.Day] = int(d.Rings)
 	}
 	for i := range usageDays {
 		d := from.AddDate(0, 0, i)
@@ -113,14 +114,14 @@ func (k billingPages) history(ctx context.Context, v *page.Visitor, q *page.Quer
 	return nil
 }
 
-// usageCSV is every day on which rings counted.
+// usageCSV is every day on which rings counted, in the time zone of the page.
 func (k billingPages) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "usage", Head: []string{"day_utc", "rings"},
+		Name: "usage", Head: []string{"day", "time_zone", "rings"},
 		More: func(ctx context.Context, _ string) ([][]string, string, error) {
-			days, err := v.Scope.Subscription().UsageDays(ctx, time.Time{}, time.Time{})
+			days, err := v.Scope.Subscription().UsageDays(ctx, v.Tenant.CreatedAt.AddDate(0, 0, -1), time.Time{}, v.Zone)
 			return mapped(days, func(d store.UsageDay) []string {
-				return []string{d.Day.Format(time.DateOnly), strconv.FormatInt(d.Rings, 10)}
+				return []string{d.Day, v.Zone.String(), strconv.FormatInt(d.Rings, 10)}
 			}), "", err
 		},
 	})

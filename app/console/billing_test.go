@@ -170,7 +170,7 @@ func TestInvoicesAndDaysArePaged(t *testing.T) {
 	if n := strings.Count(w.Get("/billing/invoices.csv").Want(200).Has("CAR-0001,", ",149.00,usd,http").Body, "\r\n"); n != all+1 {
 		t.Errorf("the file has %d lines, of %d invoices", n, all)
 	}
-	w.Get("/billing/usage.csv").Want(200).Has("day_utc,rings\r\n")
+	w.Get("/billing/usage.csv").Want(200).Has("day,time_zone,rings\r\n")
 	w.Get("/billing?until=2020-13-45").Want(400)
 	w.Get("/billing?until=" + h.Clock.Now().AddDate(0, 0, 2).Format(time.DateOnly)).Want(400)
 	w.Get("/billing?invoices=in/x").Want(400)

@@ -109,8 +109,7 @@ func (k overviewPages) daysOf(ctx context.Context, v *page.Visitor) ([]day, erro
 	if err != nil {
 		return nil, err
 	}
-	now := k.Now().In(v.Zone)
-	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, v.Zone)
+	today := v.Midnight(k.Now())
 	days := make([]day, dailyDays)
 	at := map[string]int{}
 	for i := range days {
@@ -152,7 +151,7 @@ func statsOf(days []day, devices int) []views.Stat {
 	today, before := days[len(days)-1], days[len(days)-2]
 	placed := func(d day) int { return d.counts.rings(tenants.FactPlaced) }
 	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday",
-		Href: views.PathRings + "?period=day"}
+		Href: views.PathRings + "?period=today"}
 	answered := views.Stat{Label: "Answered", Value: "–", Note: "nothing to measure yet"}
 	wait := views.Stat{Label: "Time to wake the phone", Value: "–", Note: "nothing to measure yet"}
 	for _, d := range days {

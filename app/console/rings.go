@@ -157,7 +157,7 @@ func (k ringPages) list(v *page.Visitor, q *page.Query) (page.List[*tenants.Ring
 	ask := store.RingQuery{
 		Person: q.Text("person"), State: tenants.State(q.OneOf("state", mapped(tenants.RingStates[:], func(s tenants.State) string {
 			return string(s)
-		})...)), Device: tenants.DeviceID(q.ID("device")), Agent: tenants.AgentID(q.ID("agent")), From: q.Since(k.Now()),
+		})...)), Device: tenants.DeviceID(q.ID("device")), Agent: tenants.AgentID(q.ID("agent")), From: q.Since(v, k.Now()),
 	}
 	rings := v.Scope.Rings()
 	return page.List[*tenants.Ring]{

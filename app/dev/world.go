@@ -74,8 +74,8 @@ func (w *World) Learn(c tenants.Credential, k *push.Key) {
 
 // Start teaches Apple every stored credential and sets the seeded phones going against the server
 // at url.
-func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credentials, n Notes, url string) error {
-	w.seeder, w.notes = seeder{s, keys, time.Now, false}, n
+func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credentials, n Notes, url string, now func() time.Time) error {
+	w.seeder, w.notes = seeder{s, keys, now, false}, n
 	for _, h := range n.Tenants {
 		w.addPage(h)
 	}
@@ -91,7 +91,7 @@ func (w *World) Start(ctx context.Context, s *store.Store, keys *health.Credenti
 		w.Learn(c, key)
 	}
 	w.phones, err = apnstest.NewPhones(w.apple,
-		apnstest.PhonesConfig{APIURL: url, Client: &http.Client{Timeout: 10 * time.Second}, Now: time.Now})
+		apnstest.PhonesConfig{APIURL: url, Client: &http.Client{Timeout: 10 * time.Second}, Now: now})
 	if err != nil {
 		return err
 	}

@@ -103,9 +103,12 @@ func (q *Query) Keep(name, s string) string {
 	return s
 }
 
-// Since is the beginning of the period that was chosen; zero for all time.
-func (q *Query) Since(now time.Time) time.Time {
-	switch q.OneOf("period", "day", "week", "month") {
+// Since is the beginning of the period that was chosen; zero for all time. Today is a day of the
+// tenant's time zone.
+func (q *Query) Since(v *Visitor, now time.Time) time.Time {
+	switch q.OneOf("period", "today", "day", "week", "month") {
+	case "today":
+		return v.Midnight(now)
 	case "day":
 		return now.Add(-24 * time.Hour)
 	case "week":
@@ -119,7 +122,8 @@ func (q *Query) Since(now time.Time) time.Time {
 // Periods is the filter that Since reads.
 func (q *Query) Periods() views.Filter {
 	return views.Filter{Name: "period", Label: "Period", Choices: q.Chosen("period",
-		Choice("", "Any time"), Choice("day", "Last 24 hours"), Choice("week", "Last 7 days"), Choice("month", "Last 30 days"))}
+		Choice("", "Any time"), Choice("today", "Today"), Choice("day", "Last 24 hours"), Choice("week", "Last 7 days"),
+		Choice("month", "Last 30 days"))}
 }
 
 // Chosen marks what the filter is set to.

@@ -108,6 +108,12 @@ func zoneOf(t tenants.Tenant) *time.Location {
 
 func (v *Visitor) At(t time.Time) views.Time { return views.At(t, v.Zone) }
 
+// Midnight is when the day of now began in the tenant's time zone.
+func (v *Visitor) Midnight(now time.Time) time.Time {
+	year, month, day := now.In(v.Zone).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, v.Zone)
+}
+
 // The names of our cookies. __Host- makes browsers refuse a cookie that another host set or that
 // came without TLS (RFC 6265bis).
 const (

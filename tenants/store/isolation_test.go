@@ -135,7 +135,7 @@ func isolation(t *testing.T, address string) {
 		t.Error("another tenant's device was changed or is gone")
 	}
 	for name, q := range map[string]string{
-		"insert": "INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, 0, 0, 1)",
+		"insert": "INSERT INTO usage (tenant_id, period, hour, rings) VALUES (?, 0, 0, 1)",
 		"move":   "UPDATE rings SET tenant_id = ?", // a row of one's own, given away
 	} {
 		var refused *pgconn.PgError
@@ -143,7 +143,7 @@ func isolation(t *testing.T, address string) {
 			t.Errorf("%s of another's tenant_id: %v", name, err)
 		}
 	}
-	if n, err := store.WriteAs(ctx, owner, "INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, 0, 0, 1)",
+	if n, err := store.WriteAs(ctx, owner, "INSERT INTO usage (tenant_id, period, hour, rings) VALUES (?, 0, 0, 1)",
 		tenantOf(t, owner)); n != 1 || err != nil {
 		t.Errorf("insert of one's own: %d, %v", n, err)
 	}

@@ -274,15 +274,29 @@ func (s *scope) talking(ctx context.Context) (int64, error) {
 		WHERE calls.tenant_id = ? AND calls.ended_at = 0 AND rings.state = 'answered'`, uuid(s.id)))
 }
 
-// UsageDays lists the days in [from, to) on which rings counted, in order.
-func (s Subscription) UsageDays(ctx context.Context, from, to time.Time) ([]UsageDay, error) {
+// UsageDays lists the days of zone in [from, to) on which rings counted, in order. Like the other
+// counts they are kept by the hour of UTC; see Analytics.FunnelByDay.
+func (s Subscription) UsageDays(ctx context.Context, from, to time.Time, zone *time.Location) ([]UsageDay, error) {
 	type row struct{ day, rings int64 }
-	rows, err := s.reads().scan(ctx,
-		"SELECT day, CAST(SUM(rings) AS BIGINT) FROM usage WHERE tenant_id = ? AND day >= ? AND day < ? GROUP "+
-			"BY day ORDER BY day",
-		uuid(s.id), floor(micros(from), dayLength), until(to))
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.rings} })
-	return nouns(found, func(r row) UsageDay { return UsageDay{Day: moment(r.day), Rings: r.rings} }), translate(err)
+	var out []UsageDay
+	for _, part := range offsets(from, to, s.s.now(), zone) {
+		rows, err := s.reads().scan(ctx, "SELECT "+dayIn(part.offset)+", CAST(SUM(rings) AS BIGINT) FROM usage "+
+			"WHERE tenant_id = ? AND hour >= ? AND hour < ? GROUP BY 1 ORDER BY 1",
+			uuid(s.id), floor(micros(part.from), hour), until(part.to))
+		found, err := collect(rows, err, func(r *row) []any { return []any{&r.day, &r.rings} })
+		if err != nil {
+			return nil, translate(err)
+		}
+		for _, r := range found {
+			day := moment(r.day).UTC().Format(time.DateOnly)
+			if n := len(out); n > 0 && out[n-1].Day == day { // the clock changed on it
+				out[n-1].Rings += r.rings
+			} else {
+				out = append(out, UsageDay{Day: day, Rings: r.rings})
+			}
+		}
+	}
+	return out, nil
 }
 
 // ClaimCard gives a card to the tenant that had it first, by when it was added there, in whatever

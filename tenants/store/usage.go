@@ -7,7 +7,7 @@ import (
 	"carillon/tenants"
 )
 
-// dayLength is a day of usage, UTC.
+// dayLength is a day, UTC.
 const dayLength = 24 * int64(time.Hour/time.Microsecond)
 
 // meter counts the rings among new facts that Apple accepted: each ring once, test rings and
@@ -46,7 +46,7 @@ func (t tallyTx) meter(s *core, facts []newFact) error {
 		}
 		if n > 0 {
 			totals[total{f.tenant, micros(from)}]++
-			counts[usageCell{f.tenant, micros(from), floor(f.at, dayLength)}]++
+			counts[usageCell{f.tenant, micros(from), floor(f.at, hour)}]++
 		}
 	}
 	return t.addUsage(counts)
@@ -67,14 +67,14 @@ func (t tallyTx) buyer(s *core, tenant uuid, seen map[uuid]*tenants.Subscription
 
 // usageCell is a key of usage.
 type usageCell struct {
-	tenant      uuid
-	period, day int64
+	tenant       uuid
+	period, hour int64
 }
 
 func (t tallyTx) addUsage(counts map[usageCell]int64) error {
 	for c, n := range counts {
-		_, err := t.exec("INSERT INTO usage (tenant_id, period, day, rings) VALUES (?, ?, ?, ?) "+
-			"ON CONFLICT (tenant_id, period, day) DO UPDATE SET rings = usage.rings + excluded.rings", c.tenant, c.period, c.day, n)
+		_, err := t.exec("INSERT INTO usage (tenant_id, period, hour, rings) VALUES (?, ?, ?, ?) "+
+			"ON CONFLICT (tenant_id, period, hour) DO UPDATE SET rings = usage.rings + excluded.rings", c.tenant, c.period, c.hour, n)
 		if err != nil {
 			return err
 		}
@@ -105,9 +105,9 @@ func (t tallyTx) covered(s *core, sub tenants.Subscription, from time.Time, tota
 	return sub.Overage || most == 0 || used < most, nil
 }
 
-// UsageDay is the rings that counted on a day, UTC.
+// UsageDay is the rings that counted on a day.
 type UsageDay struct {
-	Day   time.Time
+	Day   string // such as 2026-11-27
 	Rings int64
 }
 

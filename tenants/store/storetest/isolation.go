@@ -138,7 +138,7 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Agents.ByID", agentsOf, err)
 	seen, err := s.Members().LastSeen(ctx, time.Hour)
 	put("Members.LastSeen", seen, err)
-	days, err := s.Subscription().UsageDays(ctx, now.Add(-24*time.Hour), time.Time{})
+	days, err := s.Subscription().UsageDays(ctx, now.Add(-24*time.Hour), time.Time{}, time.UTC)
 	put("Subscription.UsageDays", days, err)
 	alerts, err := s.Alerts().List(ctx, true)
 	put("Alerts.List", alerts, err)
