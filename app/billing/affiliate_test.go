@@ -232,6 +232,18 @@ func TestReconcileRepairsPartnerLedger(t *testing.T) {
 	w.stripe.Down(false)
 }
 
+// TestThePaymentAloneSettles: of all messages only that of the paid invoice arrives.
+func TestThePaymentAloneSettles(t *testing.T) {
+	t.Parallel()
+	w := newBrought(t)
+	w.paying(func() {})
+	for _, kind := range []string{"customer.subscription.updated", "invoice.paid"} {
+		w.wants("before "+kind, tenants.Balance{})
+		w.tell(w.stripe.Events(kind)...)
+	}
+	w.wants("after it", tenants.Balance{Held: 3278})
+}
+
 // TestSelfReferralIsRefused checks that a referral with the partner's own card or account is
 // refused when the payment comes.
 func TestSelfReferralIsRefused(t *testing.T) {

@@ -33,9 +33,13 @@ func TestForgedMessagesLeaveNoTrace(t *testing.T) {
 		"another body": {bytes.Replace(e.Body, []byte("active"), []byte("unpaid"), 1),
 			stripetest.Sign(e.Body, stripetest.Secret, now)},
 		"printed otherwise": {append(bytes.Clone(e.Body), ' '), stripetest.Sign(e.Body, stripetest.Secret, now)},
-		"no event":          {[]byte("{}"), stripetest.Sign([]byte("{}"), stripetest.Secret, now)},
-		"no JSON":           {[]byte("x"), stripetest.Sign([]byte("x"), stripetest.Secret, now)},
-		"1 MiB":             {make([]byte, 1<<20), stripetest.Sign(make([]byte, 1<<20), stripetest.Secret, now)},
+		"no type": {[]byte(`{"id":"evt_9","object":"event","livemode":false}`),
+			stripetest.Sign([]byte(`{"id":"evt_9","object":"event","livemode":false}`), stripetest.Secret, now)},
+		"no id": {[]byte(`{"type":"invoice.paid","object":"event","livemode":false}`),
+			stripetest.Sign([]byte(`{"type":"invoice.paid","object":"event","livemode":false}`), stripetest.Secret, now)},
+		"no event": {[]byte("{}"), stripetest.Sign([]byte("{}"), stripetest.Secret, now)},
+		"no JSON":  {[]byte("x"), stripetest.Sign([]byte("x"), stripetest.Secret, now)},
+		"1 MiB":    {make([]byte, 1<<20), stripetest.Sign(make([]byte, 1<<20), stripetest.Secret, now)},
 	} {
 		if err := w.b.Hook(t.Context(), c.body, c.sign); tenants.KindOf(err) != tenants.Invalid {
 			t.Errorf("%s: %v", name, err)
