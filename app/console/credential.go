@@ -1,14 +1,12 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/health"
+	"carillon/app/page"
 	"carillon/app/push"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -100,34 +98,6 @@ func (k credentialPages) checkCredential(ctx context.Context, c *fiber.Ctx, v *p
 		return err
 	}
 	return k.credentialPage(ctx, c, v, cr, k.probeOf(p, v))
-}
-
-func (k credentialPages) probeOf(p health.Probed, v *page.Visitor) *views.Probe {
-	out := &views.Probe{Tone: views.ToneGood, Summary: p.Summary, When: v.At(k.Now())}
-	failed := 0
-	for _, x := range p.Verdicts {
-		h := views.ProbeHost{Environment: envOf(tenants.Environment(x.Environment)), Tone: views.ToneGood, Word: "Accepted",
-			Reason: x.Reason,
-			Cause:  x.Cause, Cure: x.Cure}
-		switch {
-		case x.OK: // its BadDeviceToken is the answer that was hoped for, and would only puzzle
-			h.Reason = ""
-		case x.Status == 0:
-			h.Tone, h.Word = views.ToneWarn, "No answer"
-			failed++
-		default:
-			h.Tone, h.Word = views.ToneBad, "Refused"
-			failed++
-		}
-		out.Hosts = append(out.Hosts, h)
-	}
-	switch {
-	case !p.OK:
-		out.Tone = views.ToneBad
-	case failed > 0 && !strings.HasPrefix(p.Summary, "Apple takes this credential: "):
-		out.Tone = views.ToneWarn
-	}
-	return out
 }
 
 // wayBack is the question before going back to the previous credential; nil when there is none.

@@ -1,13 +1,11 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/push"
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -21,15 +19,6 @@ type devicePages struct{ *Console }
 type badge struct {
 	tone views.Tone
 	text string
-}
-
-var deviceWords = page.Words{
-	Name: "Devices", Path: views.PathDevices, CSV: views.PathDevicesCSV, File: "devices", Search: "Name, person, model or id",
-	One: "device", Many: "devices",
-	Empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet."},
-	Add:   views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
-		page.Sort{Key: "-seen", Text: "Last seen first"}, page.Sort{Key: "seen", Text: "Longest unseen first"}),
 }
 
 // list is the devices that the search and filters of q leave; bundle is the app among them.
@@ -195,31 +184,6 @@ func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
 		{Name: "Time zone", Text: orDash(d.TimeZone)}, {Name: "Last seen", When: v.At(d.SeenAt)},
 		{Name: "Push token renewed", When: v.At(d.RegisteredAt)}, {Name: "Paired", When: v.At(d.CreatedAt)},
 		{Name: "Device id", Text: string(d.ID), Copy: true},
-	}
-}
-
-func deviceProblem(d tenants.Device, status tenants.PhoneStatus) *views.Callout {
-	switch status.State {
-	case tenants.PhoneRemoved:
-		r := push.ReactionTo(410, d.DisabledReason)
-		return &views.Callout{Tone: views.ToneBad, Title: "This phone cannot be rung: " + orDash(d.DisabledReason), Cause: r.Cause,
-			Cure: r.Cure}
-	case tenants.PhoneNotSeen:
-		return &views.Callout{Tone: views.ToneWarn, Title: "This phone has not been seen for a while", Cause: status.Cause,
-			Cure: status.Cure}
-	}
-	return nil
-}
-
-func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
-	return views.DeviceForm{
-		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(d.Name, 80), Max: 80, Optional: true, Error: w.Fields["name"]},
-		Person: views.Field{Name: "person", Label: "Belongs to", Value: page.Shown(d.Person, 64), Max: 64, Optional: true,
-			Error: w.Fields["person"],
-			Help:  "Your own ID for this person. A ring to a person reaches all their phones."},
-		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Detected automatically"),
-			page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
-		Error: w.Unseen("name", "person"),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/notify"
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -63,12 +62,6 @@ func (k forgotPages) send(ctx context.Context, c *fiber.Ctx) error {
 	}
 	p.Sent = true
 	return web.Page(c, views.Forgot(p), fiber.StatusOK)
-}
-
-func resetMail(to, link string) notify.Mail {
-	return notify.Mail{To: to, Subject: "Choose a new Carillon password", Text: "Hello,\n\n" +
-		"someone, probably you, asked for a new password for this email address. Open this link to choose one:\n\n" + link +
-		"\n\nThe link works once, within 30 minutes. If it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
 // reset finds whose password the link in the path sets, or Gone.

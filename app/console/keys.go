@@ -1,8 +1,6 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"errors"
 	"strconv"
@@ -10,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
@@ -17,15 +16,6 @@ import (
 
 // keyPages serve the API keys.
 type keyPages struct{ *Console }
-
-var keyWords = page.Words{
-	Name: "API keys", Path: views.PathKeys, CSV: views.PathKeysCSV, File: "api-keys", Search: "Name or last four characters",
-	One: "key", Many: "keys",
-	Empty: views.Empty{Icon: views.IconKey, Text: "No API keys yet."},
-	Add:   views.Button{Text: "Create API key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
-		page.Sort{Key: "-used", Text: "Last used first"}, page.Sort{Key: "used", Text: "Longest unused first"}),
-}
 
 func (k keyPages) list(v *page.Visitor) page.List[tenants.Key] {
 	keys := v.Scope.Keys()
@@ -77,13 +67,6 @@ func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 
 func (k keyPages) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.list(v).Send(ctx, c, k.Common, page.QueryOf(c))
-}
-
-// scopeWords are the permissions of a key in words.
-var scopeWords = map[tenants.Permission]string{
-	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings",
-	tenants.DevicesWrite: "Add and remove devices", tenants.DevicesRead: "Read devices",
-	tenants.AgentsWrite: "Change agents", tenants.AnalyticsRead: "Read figures", tenants.CredentialsWrite: "Add Apple credentials",
 }
 
 // scopeWord is a permission in words, or as the API has it.
@@ -195,15 +178,6 @@ func rateOf(key tenants.Key) string {
 	return views.Plural(key.PerSecond, "ring a second", "rings a second")
 }
 
-// rateHelp says what the key's limit means beside the tenant's.
-func (k keyPages) rateHelp() string {
-	if k.PerSecond <= 0 {
-		return "Leave empty for no limit. Above the limit, requests are answered with “wait” (429)."
-	}
-	return "Leave empty to use the limit of your organisation: " + strconv.FormatFloat(k.PerSecond, 'g', -1, 64) +
-		" a second, with short bursts of twice that. A limit for this key stops one program from using all of it."
-}
-
 // showKey shows the secret, this once.
 func (k keyPages) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, secret tenants.Secret) error {
 	return k.showOnce(ctx, c, v, views.NavKeys, views.Secret{
@@ -221,20 +195,6 @@ func (k *Console) showOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor, n
 		return err
 	}
 	return web.Page(c, views.SecretOnce(views.SecretPage{Shell: shell, Secret: s}), fiber.StatusOK)
-}
-
-func revocationOf(key tenants.Key, v *page.Visitor) views.Confirm {
-	says := "It has not been used yet. Programs that use it will be refused."
-	if !key.LastUsedAt.IsZero() {
-		says = "It was last used on " + v.At(key.LastUsedAt).Text +
-			". The program that uses it will be refused and cannot call phones until " +
-			"it has a new key."
-	}
-	return views.Confirm{
-		ID: "revoke-" + string(key.ID), Title: "Revoke " + key.Name + "?", TypeName: key.Name,
-		Button: "Revoke key", Consequence: []string{says, "A revoked key cannot be restored."},
-		Action: views.KeyRevokePath(string(key.ID)), Back: views.PathKeys,
-	}
 }
 
 // revocation asks about the key that the path names.

@@ -1,23 +1,15 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/views"
 )
-
-func personField(value string, w page.Wrong) views.Field {
-	return views.Field{Name: "person", Label: "Whose phone", Value: page.Shown(value, 64), Optional: true, Max: 64,
-		Error: w.Fields["person"],
-		Help: "Your own ID for this person, 1 to 64 characters of A-Z, a-z, 0-9, “.”, “_” and “-”. A ring to a person reaches all their " +
-			"phones. Leave it empty for a shared phone."}
-}
 
 func (k devicePages) pairForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	return k.pairPage(ctx, c, v, views.PairPage{Person: personField("", page.Wrong{})}, fiber.StatusOK)

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"encoding/hex"
 	"errors"
@@ -10,7 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"carillon/app/notify"
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -22,15 +20,6 @@ type peoplePages struct{ *Console }
 
 // invitationTime is how long the link of an invitation works.
 const invitationTime = 7 * 24 * time.Hour
-
-var peopleWords = page.Words{
-	Name: "People", Path: views.PathPeople, CSV: views.PathPeopleCSV, File: "people", Search: "Name or email",
-	One: "person", Many: "people",
-	Empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet."},
-	Add:   views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
-		page.Sort{Key: "role", Text: "Role, administrators first"}, page.Sort{Key: "-role", Text: "Role, viewers first"}),
-}
 
 func (k peoplePages) list(v *page.Visitor) page.List[tenants.Member] {
 	members := v.Scope.Members()
@@ -51,15 +40,6 @@ func ranks(v *page.Visitor, r tenants.Role) bool {
 	return v.Role == tenants.Owner || v.Role == tenants.Admin && r != tenants.Owner
 }
 
-// mayRank refuses what ranks does not allow.
-func mayRank(v *page.Visitor, r tenants.Role) error {
-	if ranks(v, r) {
-		return nil
-	}
-	v.Missing = "owners:write"
-	return tenants.Refuse(tenants.Forbidden, "owners_only", "Only an owner can add or remove owners. Ask an owner.")
-}
-
 // rolesFor are the roles that the visitor may give.
 func rolesFor(v *page.Visitor, now tenants.Role) []views.Choice {
 	var out []views.Choice
@@ -69,11 +49,6 @@ func rolesFor(v *page.Visitor, now tenants.Role) []views.Choice {
 		}
 	}
 	return page.Choose(string(now), out...)
-}
-
-var roleRows = []views.Row{
-	{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Viewer",
-		Text: "Read only"},
 }
 
 func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -117,14 +92,6 @@ func memberRow(m tenants.Member, v *page.Visitor, seen time.Time) views.PersonRo
 	}
 }
 
-func removalOfPerson(m tenants.Member) views.Confirm {
-	return views.Confirm{
-		ID: "remove-" + string(m.User), Title: "Remove " + m.Name + "?",
-		Button: "Remove person", Action: views.PersonRemovePath(string(m.User)), Back: views.PathPeople,
-		Consequence: []string{"They are signed out immediately and lose access.", "Their past actions stay in the audit log."},
-	}
-}
-
 // invitationID names an open invitation in an address: by its hash, never by the secret of its
 // link.
 func invitationID(i store.Invitation) string { return hex.EncodeToString(i.Hash[:]) }
@@ -134,14 +101,6 @@ func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {
 		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: roleName(i.Role), Fixed: true, Kept: !ranks(v,
 			i.Role), Pending: true,
 		Remove: takingBack(i),
-	}
-}
-
-func takingBack(i store.Invitation) views.Confirm {
-	return views.Confirm{
-		ID: "remove-" + invitationID(i), Title: "Cancel the invitation for " + i.Email + "?", Button: "Cancel invitation",
-		Action: views.PersonRemovePath(invitationID(i)), Back: views.PathPeople,
-		Consequence: []string{"The link stops working immediately."},
 	}
 }
 
@@ -229,13 +188,6 @@ func (k peoplePages) invite(ctx context.Context, v *page.Visitor, i store.Invita
 		return errors.Join(busy, v.Scope.Invitations().Revoke(ctx, i))
 	}
 	return nil
-}
-
-func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mail {
-	return notify.Mail{To: i.Email, Subject: "Invitation to " + v.Tenant.Name + " on Carillon", Text: "Hello,\n\n" + v.User.Name +
-		" invites you to " + v.Tenant.Name + " on Carillon. Your role will be: " + roleName(i.Role) +
-		".\n\nOpen this link to join:\n\n" + link +
-		"\n\nThe link works once, within seven days. If you do not know why you got this email, you can ignore it.\n"}
 }
 
 // oneMember finds the person in the path.

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"encoding/hex"
 	"slices"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -91,19 +90,6 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 		return err
 	}
 	return web.Page(c, views.Settings(p), w.Status)
-}
-
-// payloadOf says what a push of this industry carries.
-func payloadOf(i tenants.Industry) views.Callout {
-	if i.Opaque() {
-		return views.Callout{Tone: views.ToneGood, Title: "IDs only, no names",
-			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal " +
-				"that someone is a patient or a client. " +
-				"The lock screen shows your app’s name until the app has read who is calling."}
-	}
-	return views.Callout{Tone: views.ToneInfo, Title: "IDs and a caller label",
-		Cause: "Your notifications can contain a caller label of at most 64 characters, from the ring or its agent, " +
-			"so the phone can show it immediately. Never put a reason or a case in it: it appears on the lock screen."}
 }
 
 func (k settingsPages) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {

@@ -1,12 +1,11 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -94,21 +93,6 @@ func envOf(e tenants.Environment) views.Environment { return views.Environment(e
 
 // deviceName is how a device is called: by its own name, its person, its model.
 func deviceName(d tenants.Device) string { return d.Title() }
-
-// errorCures say what to do about a refusal, by status.
-var errorCures = map[int]string{
-	400: "Go back, check what you entered, and try again.",
-	401: "Sign in again.",
-	402: "Look under Billing.",
-	403: "Ask an owner of your organisation.",
-	404: "Go to the overview.",
-	405: "Go to the overview.",
-	409: "Reload the page to see the current state.",
-	410: "Ask for a new one.",
-	413: "Choose a smaller file.",
-	429: "Wait a moment and try again.",
-	503: "Try again in a minute.",
-}
 
 // ErrorPage draws a refusal: within the console for whom a route let in, else alone. It is
 // web.Config's hook.

@@ -1,14 +1,13 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"cmp"
 	"context"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -17,9 +16,6 @@ import (
 
 // signInPages serve signing in and out, and what the browser remembers.
 type signInPages struct{ *Console }
-
-// wrongSignIn is said of an unknown address and of a wrong password alike.
-const wrongSignIn = "The email or password is wrong. Try again, or choose “Forgot password?”."
 
 func (k signInPages) signInPage(ctx context.Context, c *fiber.Ctx) error {
 	next := ownPath(web.Query(c, "next"))

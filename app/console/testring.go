@@ -1,16 +1,14 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -176,27 +174,6 @@ func (k *Console) testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.
 	p.Model = orDash(p.Model)
 	p.Headline = headline(r, p.Device)
 	return p
-}
-
-func headline(r *tenants.Ring, device string) string {
-	switch r.State {
-	case tenants.Placed, tenants.Pushed:
-		return "Calling " + device + "…"
-	case tenants.Ringing:
-		return "Ringing " + device + "…"
-	case tenants.Answered:
-		return "The call was answered."
-	case tenants.Ended:
-		return "It works. The call was answered."
-	case tenants.Declined:
-		return "It works. The person declined."
-	case tenants.Cancelled:
-		return "Stopped before anyone answered."
-	}
-	if t := titles[r.EndReason]; t != "" {
-		return strings.TrimSuffix(t, ".")
-	}
-	return "The phone did not ring."
 }
 
 func orDash(s string) string {

@@ -1,0 +1,44 @@
+package console
+
+import (
+	"carillon/app/notify"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+func resetMail(to, link string) notify.Mail {
+	return notify.Mail{To: to, Subject: "Choose a new Carillon password", Text: "Hello,\n\n" +
+		"someone, probably you, asked for a new password for this email address. Open this link to choose one:\n\n" + link +
+		"\n\nThe link works once, within 30 minutes. If it was not you, you can ignore this email. Nothing was changed.\n"}
+}
+
+// payloadOf says what a push of this industry carries.
+func payloadOf(i tenants.Industry) views.Callout {
+	if i.Opaque() {
+		return views.Callout{Tone: views.ToneGood, Title: "IDs only, no names",
+			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal " +
+				"that someone is a patient or a client. " +
+				"The lock screen shows your app’s name until the app has read who is calling."}
+	}
+	return views.Callout{Tone: views.ToneInfo, Title: "IDs and a caller label",
+		Cause: "Your notifications can contain a caller label of at most 64 characters, from the ring or its agent, " +
+			"so the phone can show it immediately. Never put a reason or a case in it: it appears on the lock screen."}
+}
+
+// errorCures say what to do about a refusal, by status.
+var errorCures = map[int]string{
+	400: "Go back, check what you entered, and try again.",
+	401: "Sign in again.",
+	402: "Look under Billing.",
+	403: "Ask an owner of your organisation.",
+	404: "Go to the overview.",
+	405: "Go to the overview.",
+	409: "Reload the page to see the current state.",
+	410: "Ask for a new one.",
+	413: "Choose a smaller file.",
+	429: "Wait a moment and try again.",
+	503: "Try again in a minute.",
+}
+
+// wrongSignIn is said of an unknown address and of a wrong password alike.
+const wrongSignIn = "The email or password is wrong. Try again, or choose “Forgot password?”."

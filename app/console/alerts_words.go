@@ -1,0 +1,70 @@
+package console
+
+import (
+	"net/url"
+
+	"carillon/app/page"
+	"carillon/tenants"
+	"carillon/views"
+)
+
+// alertWords say of each kind why it matters and what to do; what happened stands in the alert
+// itself.
+var alertWords = map[tenants.AlertKind]struct {
+	tone      views.Tone
+	why, cure string
+}{
+	tenants.AlertTokensRefused: {views.ToneBad, "When Apple refuses many phones at once, the cause is usually one wrong setting, not the " +
+		"phones. No phone was disabled.",
+		"Open the credential, choose “Test with Apple now”, and correct the environment and bundle ID."},
+	tenants.AlertCredential: {views.ToneBad, "Phones with this app do not ring until this is fixed.",
+		"Open it and choose “Test with Apple now”. The result shows what is wrong: key, team, app or environment."},
+	tenants.AlertExpiry: {views.ToneWarn, "After it expires, Apple refuses every push that uses it.",
+		"Choose “Replace key” on its page."},
+	tenants.AlertTooOften: {views.ToneWarn, "Apple slows down senders that make too many requests. Rings may be late for a while.",
+		"Wait an hour. If it happens again, check if another server uses the same key."},
+	tenants.AlertBlocked: {views.ToneBad, "iOS stops waking an app that did not show its calls. This happens on each phone separately, " +
+		"without a message.",
+		"Ask people to open the app once, which removes the block. Send your developer to the page “Phone health”."},
+	tenants.AlertUnshown: {views.ToneBad, "iOS stops waking an app after a few pushes that did not show a call.",
+		"Send your developer to the page “Phone health” before more phones stop ringing."},
+	tenants.AlertPhone: {views.ToneWarn, "Calls do not reach the person on this phone. It may be off, offline or without the app, " +
+		"or iOS has stopped waking the app on it.",
+		"Open the app once on the phone, then start a test ring."},
+	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
+		"Subscribe before then, so that phones keep ringing."},
+}
+
+var alertListWords = page.Words{
+	Name: "Alerts", Path: views.PathAlerts, CSV: views.PathAlertsCSV, File: "alerts", Search: "Problem, place or detail",
+	One: "alert", Many: "alerts",
+	Empty: views.Empty{Icon: views.IconDone, Text: "No open alerts.",
+		Action: views.Button{Text: "View phone health", Href: views.PathPhoneHealth, Kind: views.Quiet}},
+	Sorts: []page.Sort{{Key: "-last", Text: "Latest first"}, {Key: "last", Text: "Longest ago first"},
+		{Key: "-first", Text: "Newest first"}, {Key: "first", Text: "Oldest first"}, {Key: "kind", Text: "By problem"}},
+}
+
+// alertPlace is where to look: the page of a credential or phone, the phones with a version of the
+// app, or the billing page. names are those of credentials and phones, by id.
+func alertPlace(a tenants.Alert, names map[string]string) views.Link {
+	name, known := names[a.Target]
+	switch a.Kind {
+	case tenants.AlertBlocked, tenants.AlertUnshown:
+		link := views.Link{Text: versionName(a.Target), Href: views.PathPhoneHealth}
+		if a.Target != "" {
+			link.Href += "?q=" + url.QueryEscape(a.Target)
+		}
+		return link
+	case tenants.AlertTrial:
+		return views.Link{Text: "Billing", Href: views.PathBilling}
+	case tenants.AlertPhone:
+		if !known {
+			return views.Link{Text: "A phone that was removed"}
+		}
+		return views.Link{Text: name, Href: views.DevicePath(a.Target)}
+	}
+	if !known {
+		return views.Link{Text: "A credential that was removed"}
+	}
+	return views.Link{Text: name, Href: views.CredentialPath(a.Target)}
+}

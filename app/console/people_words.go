@@ -1,0 +1,55 @@
+package console
+
+import (
+	"carillon/app/notify"
+	"carillon/app/page"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+)
+
+var peopleWords = page.Words{
+	Name: "People", Path: views.PathPeople, CSV: views.PathPeopleCSV, File: "people", Search: "Name or email",
+	One: "person", Many: "people",
+	Empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet."},
+	Add:   views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary},
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
+		page.Sort{Key: "role", Text: "Role, administrators first"}, page.Sort{Key: "-role", Text: "Role, viewers first"}),
+}
+
+// mayRank refuses what ranks does not allow.
+func mayRank(v *page.Visitor, r tenants.Role) error {
+	if ranks(v, r) {
+		return nil
+	}
+	v.Missing = "owners:write"
+	return tenants.Refuse(tenants.Forbidden, "owners_only", "Only an owner can add or remove owners. Ask an owner.")
+}
+
+var roleRows = []views.Row{
+	{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Viewer",
+		Text: "Read only"},
+}
+
+func removalOfPerson(m tenants.Member) views.Confirm {
+	return views.Confirm{
+		ID: "remove-" + string(m.User), Title: "Remove " + m.Name + "?",
+		Button: "Remove person", Action: views.PersonRemovePath(string(m.User)), Back: views.PathPeople,
+		Consequence: []string{"They are signed out immediately and lose access.", "Their past actions stay in the audit log."},
+	}
+}
+
+func takingBack(i store.Invitation) views.Confirm {
+	return views.Confirm{
+		ID: "remove-" + invitationID(i), Title: "Cancel the invitation for " + i.Email + "?", Button: "Cancel invitation",
+		Action: views.PersonRemovePath(invitationID(i)), Back: views.PathPeople,
+		Consequence: []string{"The link stops working immediately."},
+	}
+}
+
+func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mail {
+	return notify.Mail{To: i.Email, Subject: "Invitation to " + v.Tenant.Name + " on Carillon", Text: "Hello,\n\n" + v.User.Name +
+		" invites you to " + v.Tenant.Name + " on Carillon. Your role will be: " + roleName(i.Role) +
+		".\n\nOpen this link to join:\n\n" + link +
+		"\n\nThe link works once, within seven days. If you do not know why you got this email, you can ignore it.\n"}
+}
