@@ -140,7 +140,7 @@ func (c *call) run() {
 	for !c.over() {
 		now := c.g.cfg.Now()
 		l := c.legNow()
-		v := w.check(l, c.line.lastHeard(), now)
+		v := w.check(l, c.line.lastSound(), now)
 		if v.end != "" {
 			c.end(v.end)
 			break
@@ -150,9 +150,16 @@ func (c *call) run() {
 		}
 		if v.greet && !c.agentStarted.Swap(true) {
 			// Before reportFirstSound, which may wait for a disk while the person is listening.
+			w.agentAt = now
 			go c.converse(ctx)
 		}
+		if v.warn {
+			c.warnAgent(c.since.Add(c.g.cfg.MaxDuration).Sub(now))
+		}
 		c.reportFirstSound()
+		if v.silent != "" {
+			c.sendEvent(Event{Kind: OneWay, Silent: v.silent, At: now})
+		}
 		timer.Reset(v.next.Sub(now))
 		select {
 		case <-c.ending:
@@ -214,6 +221,20 @@ func (c *call) converse(ctx context.Context) {
 	c.agentErr = c.agent.Converse(ctx, c.line)
 }
 
+// warnAgent warns an agent that wants it. Its panic ends neither this call nor others.
+func (c *call) warnAgent(left time.Duration) {
+	a, ok := c.agent.(Warned)
+	if !ok {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.g.cfg.Log.Error("agent panicked when it was warned", "ring", c.id, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	a.Warn(c.line, left)
+}
+
 // callClock decides when a call connects, greets and ends. It reads no clock: check gets the time.
 type callClock struct {
 	cfg   *Config
@@ -227,6 +248,9 @@ type callClock struct {
 	everConnected time.Time
 	hangUpAt      time.Time // when to end, after the agent has left
 	agentReason   EndReason
+	agentAt       time.Time // when the agent started; zero before that
+	warned        bool
+	oneWay        map[Side]bool // the sides whose silence was reported
 }
 
 // verdict is the result of check: an end, or when to check again.
@@ -235,6 +259,8 @@ type verdict struct {
 	next    time.Time
 	settled bool // the media of the leg may start although the phone is silent
 	greet   bool // the person can hear: the agent may start
+	warn    bool // the agent is to be warned of MaxDuration
+	silent  Side // the side whose silence is to be reported; "" = none
 }
 
 func (w *callClock) agentLeft(now time.Time, err error) {
@@ -244,8 +270,8 @@ func (w *callClock) agentLeft(now time.Time, err error) {
 	}
 }
 
-// check decides by the state of the leg and by heard, the time of the last sound.
-func (w *callClock) check(l *leg, heard, now time.Time) verdict {
+// check decides by the state of the leg and by the last sound.
+func (w *callClock) check(l *leg, last soundTimes, now time.Time) verdict {
 	w.recordState(l, now)
 	v := verdict{next: w.since.Add(w.cfg.MaxDuration)}
 	due := func(at time.Time, reason EndReason) {
@@ -271,9 +297,53 @@ func (w *callClock) check(l *leg, heard, now time.Time) verdict {
 	case !w.lost.IsZero():
 		due(w.lost.Add(w.cfg.RejoinWithin), MediaFailed)
 	default:
-		w.checkSound(&v, l, heard, now, due)
+		w.checkSound(&v, l, last.heard, now, due)
+		w.checkOneWay(&v, last, now)
+	}
+	if at := w.since.Add(w.cfg.MaxDuration - w.cfg.WarnBefore); !w.warned && !w.agentAt.IsZero() {
+		v.warn = v.await(at, now)
+		w.warned = v.warn
 	}
 	return v
+}
+
+// await reports whether at has come. If not, the next check is then at the latest.
+func (v *verdict) await(at, now time.Time) bool {
+	if now.Before(at) && at.Before(v.next) {
+		v.next = at
+	}
+	return !now.Before(at)
+}
+
+// talkPause is the longest pause of a side that talks.
+const talkPause = time.Second
+
+// checkOneWay decides for a connected leg whether one side is silent while the other talks.
+func (w *callClock) checkOneWay(v *verdict, last soundTimes, now time.Time) {
+	if w.agentAt.IsZero() {
+		return
+	}
+	report := func(side Side, since, other time.Time) {
+		if w.oneWay[side] || !v.await(since.Add(w.cfg.OneWayAfter), now) {
+			return
+		}
+		if now.Sub(other) > talkPause { // nobody talks: look again
+			v.await(now.Add(talkPause), now)
+			return
+		}
+		if w.oneWay == nil {
+			w.oneWay = map[Side]bool{}
+		}
+		w.oneWay[side], v.silent = true, side
+	}
+	if last.said.IsZero() {
+		report(AgentSide, w.agentAt, last.heard)
+	}
+	since := w.connected
+	if last.heard.After(since) {
+		since = last.heard
+	}
+	report(PhoneSide, since, last.said)
 }
 
 // checkSound decides for a connected leg whether the agent may start and whether the phone is
@@ -286,14 +356,8 @@ func (w *callClock) checkSound(v *verdict, l *leg, heard, now time.Time, due fun
 		from = heard
 	}
 	due(from.Add(w.cfg.SilenceAfter), reason)
-	await := func(already bool, at time.Time) bool {
-		if !already && now.Before(at) && at.Before(v.next) {
-			v.next = at
-		}
-		return already || !now.Before(at)
-	}
-	v.settled = await(l.track.enabled.Load(), w.connected.Add(settleTime))
-	v.greet = await(l.hasSound.Load(), w.everConnected.Add(w.cfg.GreetWithin))
+	v.settled = l.track.enabled.Load() || v.await(w.connected.Add(settleTime), now)
+	v.greet = l.hasSound.Load() || v.await(w.everConnected.Add(w.cfg.GreetWithin), now)
 }
 
 // recordState records when the leg's connection changed.

@@ -3,10 +3,12 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -19,7 +21,7 @@ import (
 // TestCallClock steps calls through time and checks when they greet and end.
 func TestCallClock(t *testing.T) {
 	t.Parallel()
-	cfg := Config{}
+	cfg := Config{WarnBefore: time.Second, OneWayAfter: 2 * time.Hour}
 	cfg.setDefaults()
 	const s = time.Second
 	type step struct {
@@ -105,7 +107,7 @@ func TestCallClock(t *testing.T) {
 			if st.left {
 				w.agentLeft(now, st.agent)
 			}
-			v := w.check(l, heard, now)
+			v := w.check(l, soundTimes{heard: heard}, now)
 			if v.end != st.end || v.end == "" && v.greet != st.greet {
 				t.Errorf("%s, step %d: %+v", row.name, i, v)
 			}
@@ -115,6 +117,77 @@ func TestCallClock(t *testing.T) {
 			if v.end == "" && !v.next.Equal(zero.Add(st.next)) {
 				t.Errorf("%s, step %d: looks again at %v, want %v", row.name, i, v.next.Sub(zero), st.next)
 			}
+		}
+	}
+}
+
+// TestOneWaySound: which side is reported as silent, and when.
+func TestOneWaySound(t *testing.T) {
+	t.Parallel()
+	cfg := Config{}
+	cfg.setDefaults()
+	const s = time.Second
+	type step struct{ at, heard, said time.Duration } // -1 = never
+	for name, row := range map[string]struct {
+		steps []step
+		want  string // the reports of the steps
+	}{
+		"both talk":                       {[]step{{0, 0, 0}, {3 * s, 3 * s, 3 * s}, {9 * s, 9 * s, 9 * s}}, "  "},
+		"the phone falls silent":          {[]step{{0, 0, 0}, {5 * s, 2 * s, 5 * s}, {6 * s, 2 * s, 6 * s}}, " phone "},
+		"the phone was never heard":       {[]step{{2 * s, -1, 2 * s}, {3 * s, -1, 3 * s}}, " phone"},
+		"not yet":                         {[]step{{4 * s, 2 * s, 4 * s}}, ""},
+		"both are silent":                 {[]step{{9 * s, 2 * s, 2 * s}}, ""},
+		"the agent talks after a pause":   {[]step{{9 * s, 2 * s, 2 * s}, {10 * s, 2 * s, 10 * s}}, " phone"},
+		"the agent never spoke":           {[]step{{2 * s, 2 * s, -1}, {3 * s, 3 * s, -1}, {4 * s, 4 * s, -1}}, " agent "},
+		"the agent listens":               {[]step{{20 * s, 20 * s, 1 * s}, {40 * s, 40 * s, 1 * s}}, " "},
+		"both sides, one after the other": {[]step{{3 * s, 3 * s, -1}, {9 * s, 6 * s, 9 * s}, {12 * s, 6 * s, 12 * s}}, "agent phone "},
+	} {
+		zero := time.Unix(1_700_000_000, 0)
+		l := &leg{since: zero, track: &outTrack{}}
+		w := callClock{cfg: &cfg, since: zero, leg: l, connected: zero, everConnected: zero, agentAt: zero}
+		l.connState.Store(int32(legConnected))
+		l.hasSound.Store(true)
+		var got []string
+		for _, st := range row.steps {
+			var last soundTimes
+			if st.heard >= 0 {
+				last.heard = zero.Add(st.heard)
+			}
+			if st.said >= 0 {
+				last.said = zero.Add(st.said)
+			}
+			v := w.check(l, last, zero.Add(st.at))
+			if !v.next.After(zero.Add(st.at)) {
+				t.Errorf("%s: looks again at %v", name, v.next.Sub(zero))
+			}
+			got = append(got, string(v.silent))
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%s: %q, want %q", name, strings.Join(got, " "), row.want)
+		}
+	}
+}
+
+// TestAgentIsWarnedOnce: before the longest duration, and only if it has started.
+func TestAgentIsWarnedOnce(t *testing.T) {
+	t.Parallel()
+	cfg := Config{}
+	cfg.setDefaults()
+	zero := time.Unix(1_700_000_000, 0)
+	l := &leg{since: zero, track: &outTrack{}}
+	l.connState.Store(int32(legConnected))
+	for started, want := range map[bool]string{true: "false true false ", false: "false false false "} {
+		w, got := callClock{cfg: &cfg, since: zero}, ""
+		if started {
+			w.agentAt = zero
+		}
+		for _, at := range []time.Duration{58 * time.Minute, 59 * time.Minute, 59*time.Minute + time.Second} {
+			now := zero.Add(at)
+			v := w.check(l, soundTimes{heard: now, said: now}, now)
+			got += fmt.Sprint(v.warn, " ")
+		}
+		if got != want {
+			t.Errorf("started %v: warned %s, want %s", started, got, want)
 		}
 	}
 }
@@ -260,7 +333,7 @@ func TestAgentThatDoesNotReturnDelaysNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
-		got, err := g.Answer(ctx, Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: agent, On: func(e Event) { events <- e }})
+		got, err := g.Answer(ctx, Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: agent, On: keep(events)})
 		return got.SDP, err
 	})
 	if err != nil {

@@ -135,6 +135,32 @@ func TestKeysBothWays(t *testing.T) {
 	}
 }
 
+// TestAgentIsWarnedOfTheEnd: once, with the time that is left. An agent that panics at it goes on.
+func TestAgentIsWarnedOfTheEnd(t *testing.T) {
+	t.Parallel()
+	g, e := openGateway(t, func(c *gateway.Config) { c.WarnBefore = c.MaxDuration + time.Hour - time.Millisecond }), newEventLog()
+	a := warned{newEchoer(), make(chan time.Duration, 2)}
+	c := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", a, e))
+	if left := <-a.left; left <= 0 || left > time.Hour {
+		t.Errorf("%v are left", left)
+	}
+	until(t, c, back(10))
+	if len(a.left) > 0 {
+		t.Error("the agent was warned twice")
+	}
+}
+
+// warned is an echo that panics when it is warned.
+type warned struct {
+	echoer
+	left chan time.Duration
+}
+
+func (w warned) Warn(_ gateway.Line, left time.Duration) {
+	w.left <- left
+	panic("no")
+}
+
 // TestPhoneWithoutKeys: an offer without telephone-event is answered, and the agent hears why it
 // cannot press.
 func TestPhoneWithoutKeys(t *testing.T) {

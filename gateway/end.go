@@ -55,14 +55,29 @@ const (
 	// started to speak before, when that sound was late. At most once per call, and never if the
 	// phone sends no sound.
 	Connected EventKind = "connected"
+	// OneWay: one side was silent for OneWayAfter while the other talked. The phone is silent when
+	// it sends nothing although it is connected, since a phone with an open microphone always
+	// sends. The agent is silent when it has sent nothing since it started: later it may listen for
+	// as long as it likes. At most once per side; it may come before Connected.
+	OneWay EventKind = "one_way"
 	// Ended: the call is over and its leg is closed. Exactly once per call.
 	Ended EventKind = "ended"
+)
+
+// Side is one end of a call.
+type Side string
+
+// The two sides.
+const (
+	PhoneSide Side = "phone"
+	AgentSide Side = "agent"
 )
 
 // Event is passed to Offer.On.
 type Event struct {
 	Kind    EventKind
 	Reason  EndReason // of Ended
+	Silent  Side      // of OneWay
 	At      time.Time
 	Quality Quality
 }

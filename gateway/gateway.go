@@ -42,6 +42,8 @@ type Config struct {
 	LeaveGrace    time.Duration // how long a phone that closed its leg may take to answer again; default 1 s
 	SilenceAfter  time.Duration // a call without RTP from the phone ends; default 60 s
 	MaxDuration   time.Duration // of a call; default 60 min
+	WarnBefore    time.Duration // how long before MaxDuration the agent is warned; default 1 min
+	OneWayAfter   time.Duration // one side silent for this long while the other talks is OneWay; default 3 s
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -161,6 +163,7 @@ func (c *Config) setDefaults() {
 	}{
 		{&c.ConnectWithin, 20 * time.Second}, {&c.GreetWithin, 3 * time.Second}, {&c.RejoinWithin, 20 * time.Second},
 		{&c.LeaveGrace, time.Second}, {&c.SilenceAfter, time.Minute}, {&c.MaxDuration, time.Hour},
+		{&c.WarnBefore, time.Minute}, {&c.OneWayAfter, 3 * time.Second},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

@@ -57,6 +57,13 @@ type Agent interface {
 	Converse(ctx context.Context, l Line) error
 }
 
+// Warned is an agent that wants to know when one of its calls is about to reach its longest
+// duration. Warn is called once for a line, on the goroutine of the call, so it must not wait. An
+// agent that has not started to converse is not warned.
+type Warned interface {
+	Warn(l Line, left time.Duration)
+}
+
 // backlog is how many packets wait for a slow agent: 1.28 s of 20 ms frames.
 const backlog = 64
 
@@ -97,7 +104,7 @@ type line struct {
 	stream splice
 	event  [4]byte // buffer of sendEvent
 	sent   struct {
-		first          time.Time
+		first, last    time.Time
 		packets, bytes uint64
 	}
 }
@@ -224,6 +231,7 @@ func (l *line) send(p Packet) {
 	if l.sent.packets == 0 {
 		l.sent.first = now
 	}
+	l.sent.last = now
 	l.sent.packets++
 	l.sent.bytes += uint64(len(p.Payload))
 }
@@ -249,11 +257,20 @@ func (l *line) quality() Quality {
 	return q
 }
 
-// lastHeard returns when the last packet of the phone came; zero if there was none.
-func (l *line) lastHeard() time.Time {
+// soundTimes are when the last packet of each direction passed; zero if there was none.
+type soundTimes struct {
+	heard time.Time // from the phone
+	said  time.Time // to the phone
+}
+
+func (l *line) lastSound() (t soundTimes) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.meter.last
+	t.heard = l.meter.last
+	l.mu.Unlock()
+	l.sayMu.Lock()
+	defer l.sayMu.Unlock()
+	t.said = l.sent.last
+	return t
 }
 
 // splice turns packets of changing sources, and key presses between them, into one continuous

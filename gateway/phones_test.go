@@ -23,15 +23,18 @@ func TestPhonesOfEveryStack(t *testing.T) {
 	const opus, pcmu, pcma, g722 = "opus/48000/2", "PCMU/8000", "PCMA/8000", "G722/8000"
 	const events48, events8 = "telephone-event/48000", "telephone-event/8000"
 	for name, codecs := range map[string]map[Codec][]string{ // the a=rtpmap lines of the answer
-		"ios":      {Opus: {"111 " + opus, "110 " + events48}, PCMU: {"0 " + pcmu, "126 " + events8}, G722: {"9 " + g722, "126 " + events8}},
-		"chromium": {Opus: {"111 " + opus, "110 " + events48}, PCMU: {"0 " + pcmu, "126 " + events8}, PCMA: {"8 " + pcma, "126 " + events8}},
-		"firefox":  {Opus: {"109 " + opus}, PCMU: {"0 " + pcmu, "101 " + events8}, G722: {"9 " + g722, "101 " + events8}},
-		"gstreamer": {
-			Opus: {"96 " + opus}, PCMU: {"0 " + pcmu, "97 " + events8}, PCMA: nil, G722: nil,
+		"ios": {
+			Opus: {"111 " + opus, "110 " + events48}, PCMU: {"0 " + pcmu, "126 " + events8}, G722: {"9 " + g722, "126 " + events8},
 		},
-		"aiortc": {Opus: {"96 " + opus}, PCMU: {"0 " + pcmu}, PCMA: {"8 " + pcma}, G722: {"9 " + g722}},
+		"chromium": {
+			Opus: {"111 " + opus, "110 " + events48}, PCMU: {"0 " + pcmu, "126 " + events8}, PCMA: {"8 " + pcma, "126 " + events8},
+		},
+		"firefox":   {Opus: {"109 " + opus}, PCMU: {"0 " + pcmu, "101 " + events8}, G722: {"9 " + g722, "101 " + events8}},
+		"gstreamer": {Opus: {"96 " + opus}, PCMU: {"0 " + pcmu, "97 " + events8}, PCMA: nil, G722: nil},
+		"aiortc":    {Opus: {"96 " + opus}, PCMU: {"0 " + pcmu}, PCMA: {"8 " + pcma}, G722: {"9 " + g722}},
 		"static": {
-			Opus: {"111 " + opus}, PCMU: {"0 " + pcmu, "101 " + events8}, PCMA: {"8 " + pcma, "101 " + events8}, G722: {"9 " + g722, "101 " + events8},
+			Opus: {"111 " + opus}, PCMU: {"0 " + pcmu, "101 " + events8}, PCMA: {"8 " + pcma, "101 " + events8},
+			G722: {"9 " + g722, "101 " + events8},
 		},
 	} {
 		text := readCase(t, "phones/"+name+".sdp")

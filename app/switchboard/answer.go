@@ -139,6 +139,8 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 			}
 			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactConnected, At: e.At, Received: received})
 		})
+	case gateway.OneWay:
+		b.Log.Warn("one side of a call is silent while the other talks", "ring", id, "tenant", t, "silent", e.Silent)
 	case gateway.Ended:
 		b.calls.drop(id)
 		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {

@@ -141,6 +141,31 @@ func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	w.wait(w.dial(d, removed).Heard(), "the call: Heard")
 }
 
+// TestAnOfferWithoutTheAgentsCodecIsRefused: before the ring is won, so that the phone may answer
+// again with another offer.
+func TestAnOfferWithoutTheAgentsCodecIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.voice()
+	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
+	w.open()
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	phone, err := phonetest.New(phonetest.Config{Codecs: []string{"PCMU"}})
+	must(t, err)
+	sdp, err := phone.Offer(t.Context())
+	must(t, err)
+	_, err = w.board.Answer(t.Context(), d, r.ID, sdp)
+	if tenants.KindOf(err) != tenants.Unprocessable || !strings.Contains(err.Error(), "speaks opus/48000/2") {
+		t.Errorf("answered with %v", err)
+	}
+	if got, err := w.scope.Rings().Get(t.Context(), r.ID); err != nil || got.State == tenants.Answered || got.Call != nil {
+		t.Errorf("the ring is %s: %v", got.State, err)
+	}
+	_, err = w.board.Answer(t.Context(), d, r.ID, offer(t))
+	must(t, err)
+}
+
 func (w *world) dial(d tenants.Device, r *tenants.Ring) *phonetest.Call {
 	w.t.Helper()
 	phone, err := phonetest.New(phonetest.Config{})
