@@ -137,26 +137,27 @@ func TestTwelveTabs(t *testing.T) {
 		t.Helper()
 		ctx := tab(t, first)
 		do(t, ctx, address, chromedp.Navigate(address), holds(`document.readyState === "complete"`))
-		// How long a page takes depends on the machine too, the wait for a connection does not.
+		// A tab that gets no connection waits for ever; a busy machine takes some seconds.
 		const waited = `Math.max(...["navigation", "resource"].flatMap(k => performance.getEntriesByType(k))
 			.map(e => e.requestStart - e.fetchStart))`
-		if ms := read(t, ctx, address, chromedp.Evaluate[float64](waited)); ms > 2000 {
-			t.Errorf("the tab of %s waited %.0f ms for a connection, want 2 s at most", address, ms)
+		if ms := read(t, ctx, address, chromedp.Evaluate[float64](waited)); ms > 10_000 {
+			t.Errorf("the tab of %s waited %.0f ms for a connection", address, ms)
 		}
 		return ctx
 	}
 	console := func(path string) context.Context { t.Helper(); return open(s.ready.URL + path) }
-	lists := []context.Context{console("/rings"), console("/rings"), console("/rings?state=cancelled")}
+	lists := []context.Context{console("/rings"), console("/rings"), console("/rings?state=ended")}
 	phones := []context.Context{open(s.ready.PhoneURL), open(other)}
 	for _, phone := range phones {
 		do(t, phone, "the phone waits", holds(`document.querySelector("[data-push-state]").dataset.pushState === "on"`))
 	}
 	r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":60}`, s.ready.DeviceID))
+	do(t, phones[0], "the phone rings and answers", holds(`document.body.dataset.screen === "incoming"`), click(`#phone-accept`),
+		holds(`document.body.dataset.screen === "call"`))
 	rings := []context.Context{console("/rings/" + r.ID), console("/rings/" + r.ID + "/test"), console("/rings/" + r.ID)}
 	more := []context.Context{console("/overview"), console("/devices"), console("/rings"), console("/alerts")}
-	do(t, phones[0], "the phone rings", holds(`document.body.dataset.screen === "incoming"`))
 	for _, ctx := range append(append(lists[:2:2], rings...), more[2]) {
-		do(t, ctx, "the page is live", holds(isLive), holds(`/Ringing/.test(document.querySelector("main").innerText)`))
+		do(t, ctx, "the page is live", holds(isLive), holds(`/In call/.test(document.querySelector("main").innerText)`))
 	}
 	n.until(t, consoleStream, 1)
 	n.until(t, phoneStream, 1)
@@ -164,12 +165,12 @@ func TestTwelveTabs(t *testing.T) {
 	s.call("POST", "/v1/rings/"+r.ID+"/cancel", s.ready.APIKey, "", nil)
 	for _, ctx := range rings {
 		do(t, ctx, "the ring's end is seen", holds(`document.querySelector("[data-live-text]").textContent === "Finished"`),
-			holds(`/Cancelled|Stopped/.test(document.querySelector("main").innerText)`))
+			holds(`/Answered|It works/.test(document.querySelector("main").innerText)`))
 	}
 	for _, ctx := range lists {
-		do(t, ctx, "the list shows the end", holds(`/Cancelled/.test(document.querySelector("#list-body").innerText)`))
+		do(t, ctx, "the list shows the end", holds(`/Answered/.test(document.querySelector("#list-body").innerText)`))
 	}
-	do(t, phones[0], "the phone stops", holds(`document.body.dataset.screen !== "incoming"`))
+	do(t, phones[0], "the phone stops", holds(`document.body.dataset.screen !== "call"`))
 	read(t, more[0], "a request of another tab",
 		chromedp.Evaluate[int](`fetch("/overview").then(a => a.status)`, chromedp.EvalAwaitPromise))
 	n.never(t, consoleStream, 2)
@@ -215,6 +216,15 @@ func TestHiddenTabsHoldNoStream(t *testing.T) {
 			s.place(fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":60}`, s.ready.DeviceID))
 			do(t, all[2], "the other goes on alone", holds(fmt.Sprintf("%s === %d", rowsOf, rows+3)))
 			n.until(t, consoleStream, 1)
+			closed, leave := chromedp.NewContext(first)
+			defer leave()
+			if err := chromedp.Do(closed); err != nil {
+				t.Fatal(err)
+			}
+			do(t, closed, "one more is shown", without(lacks...), chromedp.Navigate(s.ready.URL+"/rings"), holds(isLive))
+			leave()
+			do(t, all[2], "it is closed, and the last one hidden", shown(false))
+			n.until(t, consoleStream, 0)
 			n.never(t, consoleStream, want+1)
 		})
 	}

@@ -394,8 +394,9 @@
         note();
       },
     });
-    // The list is as new as its page when the stream begins, but for rings under way, whose end it may have missed. A new one has more news.
-    view.missed = () => { if (!first || $("[data-going]", el)) view.wait(); first = false; };
+    // The stream begins right after the page was drawn, unless its tab was in the background. In between, a ring under way may have ended; a
+    // new ring has more news soon.
+    view.missed = () => { if (!first || $("[data-going]", el) || performance.now() > 5000) view.wait(); first = false; };
     view.news = (id) => { if (!seen.has(id)) fresh.add(id); view.wait(); };
     note();
     el.addEventListener("pointerover", (event) => { held = event.pointerType === "mouse" && Boolean(event.target.closest("#list-body")); });

@@ -39,7 +39,7 @@
       const status = await fetch(url, { method: "HEAD" }).then((answer) => answer.status, () => 0);
       if (source !== mine) return;
       source = null;
-      now.over = [401, 403, 404, 409].includes(status);
+      now.over = [401, 403, 409].includes(status);
       if (now.over) event("over");
       else timer = setTimeout(open, RETRY);
     }
@@ -52,19 +52,24 @@
     return { now, open, close, closeSoon() { clearTimeout(timer); timer = setTimeout(close, LINGER); } };
   }
 
-  // In the shared worker, whose name is the url. A tab says "shown", "hidden" or "gone".
+  // In the shared worker, whose name is the url. A tab says "shown", "hidden" or "gone", and names a Web Lock that it holds: a
+  // tab that was closed or has crashed says nothing, but then the worker gets its lock.
   if (self.SharedWorkerGlobalScope) {
     const tabs = new Map(); // port → whether it wants the stream
     const stream = streamOf(self.name, (event) => { for (const port of tabs.keys()) port.postMessage(event); });
+    const look = () => { if ([...tabs.values()].includes(true)) stream.open(); else stream.closeSoon(); };
     self.addEventListener("connect", ({ ports: [port] }) => {
       port.onmessage = ({ data }) => {
+        if (data.lock) {
+          navigator.locks.request(data.lock, () => { tabs.delete(port); look(); });
+          return;
+        }
         const known = tabs.has(port);
         tabs.set(port, data === "shown");
         if (data === "gone") tabs.delete(port);
         else if (!known && stream.now.over) port.postMessage({ type: "over" });
         else if (!known && stream.now.ready) for (const type of ["open", "ready"]) port.postMessage({ type });
-        if ([...tabs.values()].includes(true)) stream.open();
-        else stream.closeSoon();
+        look();
       };
     });
     return;
@@ -86,6 +91,10 @@
       const worker = new SharedWorker(script, { name: url });
       worker.port.onmessage = ({ data }) => { if (!signal.aborted) hear(data); };
       worker.addEventListener("error", () => { if (!signal.aborted) { look = elected(); look(); } });
+      navigator.locks?.request(crypto.randomUUID(), ({ name }) => new Promise((done) => {
+        worker.port.postMessage({ lock: name });
+        signal.addEventListener("abort", done);
+      }));
       return (gone) => worker.port.postMessage(gone ? "gone" : always || !document.hidden ? "shown" : "hidden");
     }
 
@@ -103,7 +112,7 @@
         }
         if (data.type !== "leader") hear(data);
         else if (!joined) for (const type of ["open", "ready"]) hear({ type });
-        joined = true;
+        joined ||= data.type === "leader" || data.type === "ready";
       };
       const lead = (until) => new Promise((done) => {
         leads = joined = true;
