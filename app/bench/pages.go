@@ -97,7 +97,8 @@ func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 
 // history writes rings of the last thirty days as they may have gone, and tallies them.
 func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants.Secret) error {
-	scope := db.For(s.tenant).By(store.Who{Actor: tenants.System})
+	key := tenants.Actor{Kind: tenants.ActorKey, ID: tenants.NewRandomID(), Name: "bench"} // each ring is in the audit log
+	scope := db.For(s.tenant).By(store.Who{Actor: key})
 	now := time.Now()
 	err := scope.Invitations().Add(ctx, store.Invitation{
 		Hash: link.Hash(), Tenant: s.tenant, Email: "bench@example.com", Role: tenants.Owner, By: tenants.System,

@@ -29,6 +29,7 @@ func share(t *testing.T, address string) {
 		}
 	}
 	const each = 20
+	key := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, Name: "bench"}}
 	var wait sync.WaitGroup
 	for n, s := range []*store.Store{one, two} {
 		for i := range count * each {
@@ -38,7 +39,7 @@ func share(t *testing.T, address string) {
 					turn = count*each - i
 				}
 				r := ring(now, i)
-				if _, err := s.For(ids[turn%count]).Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+				if _, err := s.For(ids[turn%count]).By(key).Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
 					t.Error(err)
 				} else if _, _, err := one.For(ids[turn%count]).Rings().Change(t.Context(), r.ID, r, r.ExpiresAt, push); err != nil {
 					t.Error(err)

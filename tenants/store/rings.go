@@ -43,8 +43,10 @@ func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time
 				return err
 			}
 		}
-		if err := t.audit(s.scope, "ring.place", string(r.ID), ""); err != nil {
-			return err
+		if s.acts() {
+			if err := t.audit(s.scope, "ring.place", string(r.ID), ""); err != nil {
+				return err
+			}
 		}
 		t.rings().addRing(s.id, r, due)
 		return nil
@@ -54,6 +56,10 @@ func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time
 	}
 	return earlier, nil
 }
+
+// acts reports whether a person or a program does this. What the server does by itself to a ring is
+// in the ring's facts, and would flood the audit log.
+func (s *scope) acts() bool { return s.who.Kind == tenants.ActorUser || s.who.Kind == tenants.ActorKey }
 
 // prepare brings a new ring to its stored form.
 func (s *scope) prepare(r *tenants.Ring) {
@@ -227,7 +233,7 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 		t.addFact(s.id, r.ID, f, &f.Seq, seqOf(r, f))
 	}
 	t.note(r, facts)
-	if s.who.Kind == tenants.ActorUser || s.who.Kind == tenants.ActorKey {
+	if s.acts() {
 		err = t.audit(s, changed(facts), string(r.ID), kinds(facts))
 	}
 	return r, facts, true, err

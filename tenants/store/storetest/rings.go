@@ -34,6 +34,7 @@ func testAddRing(b *bench) {
 	if len(r.Attempts) != 2 || !r.Attempts[1].Has(tenants.FactPlaced) || r.Attempts[1].Facts[0].Seq <= r.Attempts[0].Facts[0].Seq {
 		b.Errorf("attempts: %+v", r.Attempts)
 	}
+	b.ring(s.By(store.Who{Actor: tenants.System}), d) // of the server itself: no change by anybody
 	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "ring.place"})
 	b.must(err)
 	if len(audits) != 1 || audits[0].Actor.ID != "0190aaaa-0000-7000-8000-00000000000b" || audits[0].Target != string(r.ID) ||
