@@ -151,6 +151,7 @@ func (c *call) run() {
 		if v.greet && !c.agentStarted.Swap(true) {
 			// Before reportFirstSound, which may wait for a disk while the person is listening.
 			w.agentAt = now
+			c.wakeRun() // the timers of the agent begin
 			go c.converse(ctx)
 		}
 		if v.warn {
