@@ -225,7 +225,7 @@ func removedOf(ctx context.Context, v *page.Visitor, all []tenants.Audit, out ma
 	gone := map[string]bool{}
 	for _, a := range all {
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
-		case "device", "agent", "credential", "alert":
+		case "device", "agent", "credential", "alert", "key":
 			gone[a.Target] = out[a.Target].Text == ""
 		case "pairing":
 			gone[a.Detail] = a.Action == "pairing.take" && out[a.Detail].Text == ""

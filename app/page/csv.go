@@ -31,7 +31,7 @@ const (
 func exportBounds() web.SlotBounds {
 	return web.SlotBounds{
 		Code: "too_many_exports", What: "downloads running", Cure: "Wait until one is complete and try again.", After: 5 * time.Second,
-		Each: map[string]int{web.KindPerson: 2}, Tenant: 4, Network: 8, All: 16,
+		Each: map[string]int{web.KindPerson: 2, web.KindPartner: 2}, Tenant: 4, Network: 8, All: 16,
 	}
 }
 

@@ -64,7 +64,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	v.Who = whoOf(c, user)
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
 	v.Zone = zoneOf(v.Tenant)
-	c.Locals(holderKey{}, v.Holder())
+	HeldBy(c, v.Holder())
 	if in.IdleAt.Sub(now) < IdleTime-TouchEvery {
 		return v, m.Store.SignIns().Touch(ctx, in.Hash, now.Add(IdleTime))
 	}
@@ -91,7 +91,10 @@ func (v *Visitor) Holder() web.Holder {
 	return web.Holder{Kind: web.KindPerson, ID: string(v.User.ID), Tenant: string(v.Tenant.ID)}
 }
 
-// holderOf is who sent a request: the visitor that Visitor found, if it did, and their network.
+// HeldBy notes who sent a request, for the bounds of SendSheet.
+func HeldBy(c *fiber.Ctx, h web.Holder) { c.Locals(holderKey{}, h) }
+
+// holderOf is who sent a request, as HeldBy noted, and their network.
 func holderOf(c *fiber.Ctx) web.Holder {
 	h, _ := c.Locals(holderKey{}).(web.Holder)
 	h.Network = web.Network(web.IP(c))

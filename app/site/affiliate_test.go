@@ -2,6 +2,7 @@ package site
 
 import (
 	"encoding/csv"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -307,6 +308,38 @@ func TestPayoutDetails(t *testing.T) {
 	h.Browser().Post("/affiliate/payee", good).Leads("/affiliate#join")
 	pagetest.Must(t, h.Store.Partners().Stop(t.Context(), p.ID, h.Clock.Now()))
 	w.Get("/affiliate/dashboard").Want(200).Has("Your partnership was ended")
+}
+
+// TestPartnersChangeAtARate: each change is mailed, so a partner can make few of them; other
+// partners are not held up.
+func TestPartnersChangeAtARate(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	ana, ben := h.personAt(), h.personAt()
+	ana.becomes("ana@partner.example")
+	ben.becomes("ben@partner.example")
+	pay := func(p person, n int) pagetest.Answer {
+		h.Helper()
+		return p.Post("/affiliate/payee", url.Values{"payee": {fmt.Sprint("Ana ", n)}, "by": {"mail"}})
+	}
+	n := 0
+	for ; n < 100; n++ {
+		if res := pay(ana, n); res.StatusCode == 429 {
+			if res.Header.Get("Retry-After") == "" {
+				t.Error("it does not say how long to wait")
+			}
+			break
+		}
+	}
+	if n != 20 {
+		t.Errorf("%d changes at once", n)
+	}
+	pay(ben, 0).Leads("/affiliate/dashboard")
+	ana.Get("/affiliate/dashboard").Want(200)
+	h.Clock.Pass(30 * time.Second)
+	pay(ana, 100).Leads("/affiliate/dashboard")
+	pay(ana, 101).Want(429)
+	ana.Post("/affiliate/signout", nil).Leads("/affiliate")
 }
 
 func TestPartnerLinks(t *testing.T) {

@@ -37,7 +37,9 @@ func (s *partners) partner(ctx context.Context, c *fiber.Ctx) (tenants.Partner, 
 	return p, err
 }
 
-// asPartner runs do for a signed-in partner. Anyone else is sent to the page for signing in.
+// asPartner runs do for a signed-in partner. Anyone else is sent to the page for signing in. A
+// partner who changes too much is refused, and who has too many downloads under way; see
+// page.Common.SendSheet.
 func (s *partners) asPartner(ctx context.Context, c *fiber.Ctx, do func(tenants.Partner) error) error {
 	p, err := s.partner(ctx, c)
 	switch {
@@ -45,6 +47,13 @@ func (s *partners) asPartner(ctx context.Context, c *fiber.Ctx, do func(tenants.
 		return c.Redirect(views.PathAffiliate+"#join", fiber.StatusSeeOther)
 	case err != nil:
 		return err
+	}
+	h := web.Holder{Kind: web.KindPartner, ID: string(p.ID)}
+	page.HeldBy(c, h)
+	if c.Method() == post {
+		if err := web.MayWrite(c, h); err != nil {
+			return err
+		}
 	}
 	return do(p)
 }
@@ -215,10 +224,16 @@ func (s *partners) setPayee(ctx context.Context, c *fiber.Ctx) error {
 	})
 }
 
-// signOutPartner ends the partner's own sign-in; one to the console stays.
+// signOutPartner ends the partner's own sign-in; one to the console stays. A token that signs
+// nobody in writes nothing.
 func (s *partners) signOutPartner(ctx context.Context, c *fiber.Ctx) error {
 	if token := c.Cookies(s.partnerCookie()); token != "" {
-		if err := s.Store.Partners().EndSignIn(ctx, tenants.Secret(token).Hash()); err != nil {
+		hash := tenants.Secret(token).Hash()
+		_, err := s.Store.Partners().BySignIn(ctx, hash, s.Now())
+		if err == nil {
+			err = s.Store.Partners().EndSignIn(ctx, hash)
+		}
+		if err != nil && tenants.KindOf(err) != tenants.Unauthorized {
 			return err
 		}
 	}

@@ -239,14 +239,15 @@ func (s *scope) lastSeq(ctx context.Context) (int64, error) {
 	return one(s.reads().query(ctx, "SELECT COALESCE(MAX(seq), 0) FROM audits WHERE tenant_id = ?", uuid(s.id)))
 }
 
-// Removed gives the names that devices, agents and credentials had when they were removed, by id.
+// Removed gives the names that devices, agents, credentials and keys had when they were removed, by
+// id.
 func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, error) {
 	names := map[string]string{}
 	if len(ids) == 0 {
 		return names, nil
 	}
 	var rows []auditRow
-	err := s.read(ctx, "audits").Where("action IN ?", []string{"device.remove", "agent.remove", "credential.remove"}).
+	err := s.read(ctx, "audits").Where("action IN ?", []string{"device.remove", "agent.remove", "credential.remove", "key.revoke"}).
 		Where("action <> 'ring.place' AND target IN ?", ids). // the first half is what audits_rare asks for
 		Select("target, detail").Find(&rows).Error
 	for _, r := range rows {

@@ -72,7 +72,8 @@ func (t credentialsTx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
 	return t.audit(s, "key.add", string(row.ID), row.Permissions)
 }
 
-// Revoke ends a key for good. A key that is revoked already stays as it is.
+// Revoke ends a key for good. A key that is revoked already stays as it is. It is listed for 90
+// days, as one of the 500 that were revoked last.
 func (s Keys) Revoke(ctx context.Context, id tenants.KeyID) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row keyRow
@@ -86,7 +87,7 @@ func (s Keys) Revoke(ctx context.Context, id tenants.KeyID) error {
 			uuid(id)); err != nil {
 			return err
 		}
-		return t.audit(s.scope, "key.revoke", string(id), "")
+		return t.audit(s.scope, "key.revoke", string(id), row.Name) // the row is removed some day; see retire
 	})
 	s.revoke(err)
 	return err

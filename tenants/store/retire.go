@@ -12,6 +12,9 @@ const (
 	RingsKept   = 400 * 24 * time.Hour // rings with attempts, facts and calls: a year, and time to compare with the one before
 	TalliesKept = 760 * 24 * time.Hour // what is only counted: two years
 	alertsFor   = 400 * 24 * time.Hour // after they were resolved
+	revokedFor  = 90 * 24 * time.Hour  // keys, after they were revoked: rings and audit rows have their names
+	revokedMost = 500                  // revoked keys of a tenant
+	silentFor   = RingsKept            // devices that are disabled, after they were last seen
 )
 
 // retireMost bounds the rings of one removal, which holds the writer up for some milliseconds.
@@ -20,12 +23,14 @@ const retireMost = 100
 // past is what one removal takes.
 type past struct {
 	rings             []tenants.RingID
+	keys              []tenants.KeyID
+	devices           []tenants.DeviceID
 	tallies, outcomes int64 // the hour to remove; 0 = none
 	alerts            int64
 }
 
 func (p past) count() int {
-	n := len(p.rings) + int(p.alerts)
+	n := len(p.rings) + len(p.keys) + len(p.devices) + int(p.alerts)
 	if p.tallies != 0 {
 		n++
 	}
@@ -51,6 +56,18 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 			}
 			// Attempts and calls go with their ring.
 			if _, err := t.exec("DELETE FROM rings WHERE tenant_id = ? AND id IN ("+marks(len(p.rings))+")", args...); err != nil {
+				return err
+			}
+		}
+		if len(p.keys) > 0 {
+			if _, err := t.exec("DELETE FROM keys WHERE tenant_id = ? AND id IN ("+marks(len(p.keys))+")",
+				some(s.id, p.keys)...); err != nil {
+				return err
+			}
+		}
+		if len(p.devices) > 0 { // one that was registered again meanwhile stays
+			if _, err := t.exec("DELETE FROM devices WHERE tenant_id = ? AND id IN ("+marks(len(p.devices))+") AND state = 'disabled'",
+				some(s.id, p.devices)...); err != nil {
 				return err
 			}
 		}
@@ -80,6 +97,19 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND id < ? AND due_at IS NULL ORDER BY id LIMIT ?",
 		uuid(s.id), uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-RingsKept))), retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
+		return p, translate(err)
+	}
+	rows, err = s.reads().query(ctx, "SELECT id FROM keys WHERE tenant_id = ? AND revoked_at <> 0 AND (revoked_at <= ? OR revoked_at <= "+
+		"(SELECT revoked_at FROM keys WHERE tenant_id = ? AND revoked_at <> 0 ORDER BY revoked_at DESC LIMIT 1 OFFSET ?)) LIMIT ?",
+		uuid(s.id), micros(now.Add(-revokedFor)), uuid(s.id), revokedMost, retireMost)
+	if p.keys, err = collect(rows, err, func(id *tenants.KeyID) []any { return []any{(*uuid)(id)} }); err != nil {
+		return p, translate(err)
+	}
+	before := micros(now.Add(-silentFor))
+	rows, err = s.reads().query(ctx, "SELECT id FROM devices WHERE tenant_id = ? AND created_at <= ? AND state = 'disabled' "+
+		"AND seen_at <= ? AND registered_at <= ? AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.tenant_id = devices.tenant_id "+
+		"AND attempts.device_id = devices.id) LIMIT ?", uuid(s.id), before, before, before, retireMost)
+	if p.devices, err = collect(rows, err, func(id *tenants.DeviceID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}
 	for _, c := range []struct {

@@ -59,13 +59,24 @@ func (s *Store) SignIns() SignIns { return SignIns{&s.core} }
 // same.
 func (s SignIns) Marks(purpose, text string) ([][]byte, error) { return s.seal.Marks(purpose, text) }
 
-// Add records a sign-in.
+// mostSignIns is how many sign-ins a person has at once, in all browsers.
+const mostSignIns = 100
+
+// Add records a sign-in. Those of the person beyond the newest 100 end.
 func (s SignIns) Add(ctx context.Context, in SignIn) error {
 	row := signInRow{
 		Hash: in.Hash[:], UserID: uuid(in.User), TenantID: uuid(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
 		ExpiresAt: micros(in.ExpiresAt), IP: in.IP, UserAgent: in.UserAgent,
 	}
-	return s.w.do(ctx, allTenants, func(t *tx) error { return t.db().Create(&row).Error })
+	return s.w.do(ctx, allTenants, func(t *tx) error {
+		if err := t.db().Create(&row).Error; err != nil {
+			return err
+		}
+		_, err := t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ? AND hash NOT IN "+
+			"(SELECT hash FROM sign_ins WHERE user_id = ? ORDER BY created_at DESC, hash LIMIT ?)",
+			row.UserID, row.Hash, row.UserID, mostSignIns)
+		return err
+	})
 }
 
 // Get finds a sign-in that is not over, and whose it is. Anything else is Unauthorized, a disabled

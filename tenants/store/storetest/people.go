@@ -132,6 +132,17 @@ func testSignIns(b *bench) {
 	list, err := b.s.SignIns().List(ctx, u.ID)
 	b.must(err)
 	equal(b, len(list), 2, "sign-ins")
+	crowd := b.member(s, tenants.Viewer)
+	oldest := b.signIn(crowd, s)
+	for range 100 {
+		b.clock.add(time.Second)
+		b.signIn(crowd, s)
+	}
+	newest, err := b.s.SignIns().List(ctx, crowd.ID)
+	b.must(err)
+	equal(b, len(newest), 100, "sign-ins of a person who signed in 101 times")
+	_, _, err = b.s.SignIns().Get(ctx, oldest.Hash, now)
+	b.refused(err, tenants.Unauthorized, "the oldest of them")
 	b.must(b.s.Users().SetPassword(ctx, u.ID, "new", second.Hash))
 	_, _, err = b.s.SignIns().Get(ctx, in.Hash, now)
 	b.refused(err, tenants.Unauthorized, "a sign-in from before the new password")

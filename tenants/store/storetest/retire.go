@@ -97,3 +97,78 @@ func testRetire(b *bench) {
 		b.Errorf("%d audit rows before, %d after", len(audits), len(now))
 	}
 }
+
+// testRetireRevoked: revoked keys go after 90 days, or when 500 others were revoked since; disabled
+// devices go 400 days after they were last seen, with their last ring. The audit log keeps the
+// names. What is in use stays.
+func testRetireRevoked(b *bench) {
+	ctx := b.Context()
+	const day = 24 * time.Hour
+	s, other := b.tenant(), b.tenant()
+	revoke := func(s *store.Scope, n int) (last tenants.Key) {
+		b.Helper()
+		for range n {
+			last = b.newKey()
+			b.must(s.Keys().Add(ctx, last, hashOf(string(last.ID))))
+			b.must(s.Keys().Revoke(ctx, last.ID))
+			b.clock.add(time.Second)
+		}
+		return last
+	}
+	retireAll := func() {
+		b.Helper()
+		for n := 1; n > 0; {
+			var err error
+			n, err = b.s.Jobs().Retire(ctx, b.clock.Now())
+			b.must(err)
+		}
+	}
+	total := func(s *store.Scope) int64 {
+		b.Helper()
+		n, err := s.Keys().Total(ctx, store.Page{})
+		b.must(err)
+		return n.N
+	}
+	first := revoke(s, 1)
+	live := b.newKey()
+	b.must(s.Keys().Add(ctx, live, hashOf("live")))
+	revoke(s, 500)
+	theirs := revoke(other, 1)
+	retireAll()
+	equal(b, total(s), 501, "keys, one of them live")
+	_, err := s.Keys().Get(ctx, first.ID)
+	b.refused(err, tenants.Unknown, "the key that was revoked first")
+	names, err := s.Audits().Removed(ctx, []string{string(first.ID)})
+	b.must(err)
+	equal(b, names[string(first.ID)], first.Name, "its name in the audit log")
+	_, err = other.Keys().Get(ctx, theirs.ID)
+	b.must(err)
+	b.clock.add(91 * day)
+	retireAll()
+	equal(b, total(s), 1, "keys after 91 days")
+	equal(b, total(other), 0, "the other's keys")
+
+	silent, rung, works := b.device(s, ""), b.device(s, ""), b.device(s, "")
+	for _, d := range []tenants.Device{silent, rung} {
+		d.State = tenants.DeviceDisabled
+		b.must(s.Devices().Set(ctx, d))
+	}
+	b.clock.add(300 * day)
+	r := b.ring(s, rung)
+	b.record(s, r, 0, tenants.FactSilenced, r.CreatedAt.Add(time.Second))
+	b.roll(2)
+	b.clock.add(101 * day)
+	retireAll()
+	_, err = s.Devices().Get(ctx, silent.ID)
+	b.refused(err, tenants.Unknown, "a device that was disabled 401 days ago")
+	for _, d := range []tenants.Device{rung, works} {
+		_, err = s.Devices().Get(ctx, d.ID)
+		b.must(err)
+	}
+	b.clock.add(400 * day)
+	retireAll()
+	_, err = s.Devices().Get(ctx, rung.ID)
+	b.refused(err, tenants.Unknown, "a disabled device whose last ring is gone")
+	_, err = s.Devices().Get(ctx, works.ID)
+	b.must(err)
+}

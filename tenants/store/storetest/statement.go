@@ -68,6 +68,8 @@ var across = map[string]string{
 	"SELECT * FROM sign_ins WHERE user_id = ? ORDER BY created_at DESC, hash": "SignIns.List: a sign-in is a person's",
 	"DELETE FROM sign_ins WHERE hash = ?":                                     "SignIns.End: a sign-in is a person's",
 	"DELETE FROM sign_ins WHERE user_id = ?":                                  "Users.Set: a disabled person's sign-ins end everywhere",
+	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ? AND hash NOT IN (SELECT hash FROM sign_ins WHERE user_id = ? " +
+		"ORDER BY created_at DESC, hash LIMIT ?)": "SignIns.Add: a person's oldest sign-ins end in all tenants",
 	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?": "SetPassword, EndSignIns: a person's sign-ins end " +
 		"everywhere",
 	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id " +

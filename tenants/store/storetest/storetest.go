@@ -96,6 +96,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"new tenant", testNewTenant},
 		{"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},
 		{"replace", testReplace}, {"confine", testConfine}, {"mails", testMails}, {"retire", testRetire},
+		{"retire revoked", testRetireRevoked},
 		{"revive", testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
 	}
 	var ran atomic.Int64 // fewer than all when somebody asked for some by name
