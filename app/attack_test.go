@@ -50,7 +50,7 @@ func TestAttacks(t *testing.T) {
 	for name, db := range databases(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := besiege(t, db)
+			s := besiege(t, 0, db)
 			idle := s.rings(t, 20)
 			for _, a := range []struct {
 				name string
@@ -86,8 +86,69 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// besiege starts a server with two tenants.
-func besiege(t *testing.T, db []string, more ...string) *scene {
+// TestFewDescriptors: strangers hold more connections than the server may open files, idle ones and
+// requests that never end, over HTTP and over the TCP port of voice. The server refuses them, says
+// so in /readyz, and rings on.
+func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
+	const files, networks, each = 200, 8, 40
+	voice := freeAddr(t)
+	s := besiege(t, files, []string{"--data", t.TempDir()}, "--rtc-tcp-addr", voice)
+	at := strings.TrimPrefix(s.ready.URL, "http://")
+	s.hold(t, at, networks, each, "")
+	s.hold(t, voice, networks, each, "")
+	s.rings(t, 3)
+	held := s.hold(t, at, networks, each, "POST /v1/rings HTTP/1.1\r\n")
+	for _, c := range held[:each] { // room for those who ask
+		_ = c.Close()
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+		a, err := http.Get(s.ready.URL + "/readyz")
+		if err == nil {
+			text, _ := io.ReadAll(a.Body)
+			_ = a.Body.Close()
+			if a.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(text), "connections_full") {
+				break
+			}
+			err = fmt.Errorf("%d %s", a.StatusCode, text)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("/readyz does not say that connections were refused: %v", err)
+		}
+	}
+	s.rings(t, 3)
+	for _, c := range held { // the server waits for requests that have begun
+		_ = c.Close()
+	}
+	if code := s.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// hold opens connections from so many networks, and says the first words of something on each. The
+// server may close them.
+func (s *scene) hold(t *testing.T, at string, networks, each int, words string) (held []net.Conn) {
+	t.Helper()
+	for i := range networks {
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i))}, Timeout: 10 * time.Second}
+		for range each {
+			c, err := from.DialContext(t.Context(), "tcp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			_, _ = io.WriteString(c, words)
+			held = append(held, c)
+		}
+	}
+	return held
+}
+
+// besiege starts a server with two tenants, which may open so many files; 0 = as many as this
+// process.
+func besiege(t *testing.T, files int, db []string, more ...string) *scene {
 	t.Helper()
 	apple, err := apnstest.New(apnstest.Config{})
 	if err != nil {
@@ -110,7 +171,7 @@ func besiege(t *testing.T, db []string, more ...string) *scene {
 		}
 	}
 	s := &scene{apple: apple, owner: made[0]}
-	s.server = apart(t, 0, serveArgs(t, db, apple, append([]string{"--trusted-proxies", "127.0.0.1", "--device-spacing", "0s",
+	s.server = apart(t, files, serveArgs(t, db, apple, append([]string{"--trusted-proxies", "127.0.0.1", "--device-spacing", "0s",
 		"--rings-per-second", "0"}, more...)...))
 	for i, b := range []*besieged{&s.stranger, &s.attacker} {
 		own := *s.server

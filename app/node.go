@@ -59,6 +59,7 @@ type node struct {
 	counts      web.Counts
 	room        room
 	listeners   listeners
+	memoryTight func() bool
 	dataDir     string // of SQLite; "" = PostgreSQL
 
 	drainFor time.Duration // how long calls may last once the server must stop
@@ -85,7 +86,7 @@ const echoAfter = time.Second
 
 // open makes a node that is ready to run, or closes what it made and says what is wrong.
 func open(ctx context.Context, c checked, x extras) (n *node, err error) {
-	n = &node{log: c.logger(c.logTo), now: c.now, drainFor: c.Drain.is}
+	n = &node{log: c.logger(c.logTo), now: c.now, memoryTight: web.MemoryTight, drainFor: c.Drain.is}
 	files, _ := openFiles() // 0 = not known
 	n.room = roomOf(files, x.memory.heap)
 	if c.Database.URL == "" {
@@ -223,7 +224,8 @@ func (n *node) mount(c checked, x extras) error {
 		return err
 	}
 	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
-		Connections: n.room.http, ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, views.PathCredAdd},
+		Connections: n.room.http, MemoryTight: n.memoryTight,
+		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, views.PathCredAdd},
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)

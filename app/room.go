@@ -90,7 +90,7 @@ func (n *node) hasRoom() error {
 	if err := n.listeners.ready(); err != nil {
 		return full("connections", "Connections were refused in the last seconds, or could not be accepted.", err)
 	}
-	if web.MemoryTight() {
+	if n.memoryTight() {
 		return full("memory", "Memory runs out.", nil)
 	}
 	if n.dataDir == "" {

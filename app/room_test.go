@@ -3,8 +3,11 @@ package app
 import (
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
+
+	"carillon/tenants"
 )
 
 // TestRoomFitsTheMachine: connections leave descriptors for the rest of the process, and memory.
@@ -36,12 +39,18 @@ func TestHasRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := node{dataDir: t.TempDir(), now: time.Now, log: slog.New(slog.DiscardHandler)}
+	tight := false
+	n := node{dataDir: t.TempDir(), now: time.Now, log: slog.New(slog.DiscardHandler), memoryTight: func() bool { return tight }}
 	l := n.bound(ln, checked{}, 1, true)
 	defer l.Close()
 	if err := n.hasRoom(); err != nil {
 		t.Error(err)
 	}
+	tight = true
+	if err := n.hasRoom(); err == nil || !strings.Contains(err.Error(), "Memory runs out") || tenants.KindOf(err) != tenants.Unavailable {
+		t.Errorf("without memory: %v", err)
+	}
+	tight = false
 	accepted := make(chan error, 1)
 	go func() { _, err := l.Accept(); accepted <- err }()
 	c, err := net.Dial("tcp", ln.Addr().String())

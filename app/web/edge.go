@@ -38,12 +38,14 @@ type Config struct {
 	Counts         *Counts        // what is counted; nil = nobody reads it
 	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
 	Connections    int            // at once; 0 = 16,384
+	MemoryTight    func() bool    // whether memory runs out; nil = MemoryTight
 	Uploads        []string       // paths of POST handlers that call ReadUpload; other bodies are read before their handler
 
 	Loopback bool // answer only under names of this machine: dev mode
 	HTTPS    bool // people reach it over HTTPS: browsers are told to stay there (RFC 6797)
 
-	// ErrorPage renders an error for a browser, outside /v1. Nil = a problem document there too.
+	// ErrorPage renders an error for a browser, outside /v1 and the checks of health. Nil = a
+	// problem document there too.
 	ErrorPage func(c *fiber.Ctx, status int, title, detail, requestID string) error
 }
 
@@ -76,6 +78,10 @@ func New(c Config) *fiber.App {
 	if e.Now == nil {
 		e.Now = time.Now
 	}
+	if e.MemoryTight == nil {
+		e.MemoryTight = MemoryTight
+	}
+	e.memory.look = e.MemoryTight
 	if e.Counts == nil {
 		e.Counts = new(Counts)
 	}
@@ -179,7 +185,7 @@ func (e *edge) next(c *fiber.Ctx) (err error) {
 	if err := e.known(c); err != nil {
 		return err
 	}
-	if e.memory.isTight() && !isHealth(c.Path()) {
+	if e.memory.isTight(e.Now()) && !isHealth(c.Path()) {
 		e.Counts.RefusedForMemory.Add(1)
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "memory_full", RetryAfter: 5 * time.Second,
 			Msg: "This server has no memory for another request. Nothing was done. Try again in a few seconds."}

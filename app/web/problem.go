@@ -88,7 +88,7 @@ func Problem(c *fiber.Ctx, err error) error {
 
 // fail answers an error or a panic of a handler, and logs it once if it is our fault.
 func (e *edge) fail(c *fiber.Ctx, err error) error {
-	program := isAPI(c)
+	program := isAPI(c) || isHealth(c.Path())
 	v, ok := visitOf(c)
 	if !ok { // the server refused it before the first handler: body too large, request cut off
 		v = &visit{edge: e, id: tenants.NewRandomID()}
