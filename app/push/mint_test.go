@@ -113,3 +113,59 @@ func TestReplacedTokens(t *testing.T) {
 		t.Error("a mint without a key makes tokens")
 	}
 }
+
+// TestTokensBesideTheSchedule: a token that no other process would make is kept as the previous
+// one, both when it is renewed and when Apple finds it too old, and it is not gone back to twice.
+func TestTokensBesideTheSchedule(t *testing.T) {
+	t.Parallel()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd := begin.Add(7 * time.Minute)
+	for name, c := range map[string]struct {
+		at   time.Duration // after odd
+		next func(*mint, string) (string, error)
+		back bool // it goes back to the odd one
+	}{
+		"renewed":          {bearerTerm + bearerLag, func(m *mint, _ string) (string, error) { return m.header() }, true},
+		"renewed too late": {bearerLife, func(m *mint, _ string) (string, error) { return m.header() }, false},
+		"too old, says Apple": {40 * time.Minute, func(m *mint, first string) (string, error) {
+			h, _, err := m.replaceExpired(first)
+			return h, err
+		}, true},
+	} {
+		now := odd
+		m := &mint{team: "TEAM123456", keyID: "KEY1234567", private: private, now: func() time.Time { return now }}
+		first, err := m.sign(odd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.current.Store(first)
+		if h, err := m.header(); h != first.header || err != nil {
+			t.Fatalf("%s: a token that is good is not used: %v", name, err)
+		}
+		now = odd.Add(c.at)
+		second, err := c.next(m, first.header)
+		if err != nil || second == first.header {
+			t.Fatalf("%s: no other token: %v", name, err)
+		}
+		back, ok, err := m.fallBack(second)
+		if err != nil || (back == first.header) != c.back || back == second {
+			t.Errorf("%s: after Apple refused the new one it uses the odd one: %t, %t, %v", name, back == first.header, ok, err)
+		}
+		if again, ok, err := m.fallBack(back); ok && again == back || err != nil {
+			t.Errorf("%s: it goes back to a token that was refused: %v", name, err)
+		}
+	}
+	now := begin
+	m := &mint{team: "TEAM123456", keyID: "KEY1234567", private: private, now: func() time.Time { return now }}
+	later, err := m.sign(begin.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.current.Store(later) // the clock was set back
+	if h, err := m.header(); h == later.header || err != nil {
+		t.Errorf("a token of the future is used: %v", err)
+	}
+}

@@ -59,6 +59,8 @@ func TestReactions(t *testing.T) {
 		{400, "SomethingNew", push.Fail, push.KeepDevice, push.KeepCredential, bug},
 		{410, "SomethingNew", push.Fail, push.KeepDevice, push.KeepCredential, bug},
 		{503, "SomethingNew", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
+		{500, "SomethingNew", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},
+		{499, "SomethingNew", push.Fail, push.KeepDevice, push.KeepCredential, bug},
 		{429, "SomethingNew", push.Fail, push.KeepDevice, push.CoolDown, push.AlertRepeat},
 		{401, "MissingProviderToken", push.Fail, push.KeepDevice, push.KeepCredential, bug}, // some answer so
 		{522, "", push.TryAgain, push.KeepDevice, push.KeepCredential, push.AlertRate},

@@ -108,6 +108,13 @@ func testSignups(b *bench) {
 // testCards: a card is the tenant's who added it first, in whatever order the claims come, and what
 // is kept is no fingerprint.
 func testCards(b *bench) {
+	one, other := b.tenant(), b.tenant()
+	for i, s := range []*store.Scope{one, other, one} { // added at the same moment: the first to claim it keeps it
+		c, err := s.Subscription().ClaimCard(b.Context(), "same moment", b.clock.Now())
+		b.must(err)
+		equal(b, c.Mine, s == one, "whose card "+string(rune('1'+i)))
+		equal(b, c.From, "", "from whom")
+	}
 	ctx, now := b.Context(), b.clock.Now()
 	one, two := b.tenant(), b.tenant()
 	claim := func(s *store.Scope, card string, at time.Time, want store.Claim) {

@@ -91,7 +91,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"roll at once", testRollAtOnce}, {"cursors", testCursors},
 		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose},
 		{"pages", testPages}, {"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits},
-		{"metered rings", testMetered}, {"Stripe's events", testStripeEvents}, {"sign-ups", testSignups},
+		{"metered rings", testMetered}, {"metered to Stripe", testMeteredToStripe}, {"Stripe's events", testStripeEvents}, {"sign-ups", testSignups},
 		{"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger},
 		{"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"new tenant", testNewTenant},
 		{"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},

@@ -64,6 +64,7 @@ func testSubscriptions(b *bench) {
 	e, err = other.Subscription().Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Plan.Name, "retired", "a plan that the file has no more")
+	equal(b, e.Plan.Grace, 7*24*time.Hour, "its grace")
 	all, err := b.s.Tenants().Subscriptions(ctx)
 	b.must(err)
 	equal(b, len(all), 2, "subscriptions")
@@ -72,7 +73,44 @@ func testSubscriptions(b *bench) {
 	e, err = s.Subscription().Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Standing, tenants.StandingOpen, "after it was removed")
+	b.named()
 	b.cut()
+}
+
+// named: the audit row names each field that changed, and the day on which the tenant got its first
+// subscription stays.
+func (b *bench) named() {
+	b.Helper()
+	ctx, s := b.Context(), b.tenant()
+	began := b.clock.Now()
+	b.must(s.Subscription().Set(ctx, tenants.Subscription{Plan: "starter", State: tenants.SubActive, Interval: tenants.Monthly}))
+	at := b.clock.add(time.Hour).Add(7 * time.Nanosecond) // the database keeps microseconds
+	for want, change := range map[string]func(*tenants.Subscription){
+		"plan":     func(x *tenants.Subscription) { x.Plan = "growth" },
+		"interval": func(x *tenants.Subscription) { x.Interval = tenants.Yearly },
+		"period":   func(x *tenants.Subscription) { x.PeriodStart = at }, "trial_end": func(x *tenants.Subscription) { x.TrialEnd = at },
+		"trial_cut":      func(x *tenants.Subscription) { x.TrialCut = at },
+		"cancel_at_end":  func(x *tenants.Subscription) { x.CancelAtEnd = true },
+		"past_due_since": func(x *tenants.Subscription) { x.PastDueSince = at },
+		"overage":        func(x *tenants.Subscription) { x.Overage = true },
+		"customer":       func(x *tenants.Subscription) { x.Customer = "cus_named" },
+		"stripe":         func(x *tenants.Subscription) { x.Stripe = "sub_named" },
+		"quantity":       func(x *tenants.Subscription) { x.Quantity = 2 },
+		"state":          func(x *tenants.Subscription) { x.State = tenants.SubPaused },
+	} {
+		for range 2 { // the second time it is no change
+			b.must(s.Subscription().Change(ctx, func(x *tenants.Subscription) error { change(x); return nil }))
+		}
+		audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "subscription."})
+		b.must(err)
+		equal(b, audits[0].Detail, want, "what changed")
+		equal(b, audits[0].Times, 1, "how often "+want+" changed")
+	}
+	b.must(s.Subscription().Set(ctx, tenants.Subscription{Plan: "scale", State: tenants.SubActive, CreatedAt: at}))
+	got, err := s.Subscription().Get(ctx)
+	b.must(err)
+	equal(b, got.CreatedAt.Equal(began), true, "since when there is one")
+	b.must(s.Subscription().Remove(ctx))
 }
 
 // cut ends a trial early: one alert, however often it is written, until something was bought, or
@@ -146,7 +184,8 @@ func testPlanLimits(b *bench) {
 	b.member(s, tenants.Owner)
 	invite := func(email string) error {
 		now := b.clock.Now()
-		return s.Invitations().Add(ctx, store.Invitation{Hash: hashOf(email, b.next()), Email: email, Role: tenants.Viewer, CreatedAt: now,
+		return s.Invitations().Add(ctx, store.Invitation{Hash: hashOf(email, b.next()), Email: email, Role: tenants.Viewer,
+			CreatedAt: now,
 			ExpiresAt: now.Add(time.Hour)}, nil)
 	}
 	b.must(invite("a@example.com"))
@@ -222,6 +261,79 @@ func testMetered(b *bench) {
 	e, err = s.Subscription().Entitlement(ctx) // renewed, and nobody has told us: the next month begins at 0
 	b.must(err)
 	equal(b, e.Usage.Rings, 0, "rings of the next month")
+}
+
+// testMeteredToStripe: a ring is reported to Stripe's meter if Stripe bills the tenant, and past
+// the plan only with overage.
+func testMeteredToStripe(b *bench) {
+	ctx := b.Context()
+	config := b.config
+	config.Plans = tenants.Plans{Currency: "usd", Plans: []tenants.Plan{{Code: "tiny", Name: "Tiny", Rings: 2, Overage: 5},
+		{Code: "endless", Name: "Endless"}}}
+	b.roller = OpenConfig(b, config)
+	start := b.clock.Now().Add(-time.Hour)
+	live := tenants.Subscription{Plan: "tiny", State: tenants.SubActive, Interval: tenants.Monthly, Stripe: "sub", Customer: "cus",
+		PeriodStart: start, PeriodEnd: start.AddDate(0, 1, 0)}
+	type kind struct {
+		name   string
+		change func(*tenants.Subscription) // nil = no subscription
+		want   int
+	}
+	kinds := []kind{
+		{"without a subscription", nil, 0},
+		{"within the plan", func(*tenants.Subscription) {}, 2},
+		{"with overage", func(x *tenants.Subscription) { x.Overage = true }, 5},
+		{"without a limit", func(x *tenants.Subscription) { x.Plan = "endless" }, 5},
+		{"unknown to Stripe", func(x *tenants.Subscription) { x.Customer = "" }, 0},
+		{"given by hand", func(x *tenants.Subscription) { x.Stripe = "" }, 0},
+		{"cancelled", func(x *tenants.Subscription) { x.State = tenants.SubCancelled }, 0},
+	}
+	want := map[string]int{}
+	scopes := map[string]*store.Scope{}
+	facts := 0
+	for turn := range 2 { // of the roller: what it counted before is known in the next
+		for i, k := range kinds {
+			s := scopes[k.name]
+			if s == nil {
+				s = b.tenant()
+				scopes[k.name] = s
+			}
+			if turn == 0 && k.change != nil {
+				x := live
+				x.Customer += string(rune('a' + i))
+				k.change(&x)
+				b.must(s.Subscription().Set(ctx, x))
+				want[x.Customer] += k.want
+			}
+			d := b.device(s, "")
+			for range 1 + turn*3 {
+				b.record(s, b.ring(s, d), 0, tenants.FactAccepted, b.clock.Now())
+				facts += 2
+			}
+		}
+		b.roll(facts)
+		facts = 0
+	}
+	open, err := b.s.Jobs().Unreported(ctx, 100)
+	b.must(err)
+	got := map[string]int{}
+	for _, m := range open {
+		got[m.Customer]++
+	}
+	for customer, n := range want {
+		equal(b, got[customer], n, "rings for the meter of "+customer)
+	}
+	for _, k := range kinds {
+		days, err := scopes[k.name].Subscription().UsageDays(ctx, start, time.Time{}, time.UTC)
+		b.must(err)
+		var n int64
+		for _, d := range days {
+			n += d.Rings
+		}
+		if used := map[bool]int64{true: 0, false: 5}[k.change == nil]; n != used {
+			b.Errorf("%s: %d rings are counted, want %d", k.name, n, used)
+		}
+	}
 }
 
 func testStripeEvents(b *bench) {
