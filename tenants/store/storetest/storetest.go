@@ -91,7 +91,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"roll at once", testRollAtOnce}, {"cursors", testCursors},
 		{"groups", testGroups}, {"guilty", testGuilty}, {"given up", testGivenUp}, {"close", testClose},
 		{"pages", testPages}, {"subscriptions", testSubscriptions}, {"plan limits", testPlanLimits},
-		{"metered rings", testMetered}, {"metered to Stripe", testMeteredToStripe}, {"Stripe's events", testStripeEvents}, {"sign-ups", testSignups},
+		{"metered rings", testMetered}, {"metered to Stripe", testMeteredToStripe}, {"Stripe's events", testStripeEvents},
+		{"sign-ups", testSignups},
 		{"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger},
 		{"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"new tenant", testNewTenant},
 		{"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},
@@ -256,7 +257,8 @@ func (b *bench) user() tenants.User {
 	b.Helper()
 	n := b.next()
 	u := tenants.User{
-		ID: tenants.NewID[tenants.UserID](b.clock.Now()), Email: fmt.Sprintf("person%d@example.com", n), Name: fmt.Sprintf("Person %d", n),
+		ID: tenants.NewID[tenants.UserID](b.clock.Now()), Email: fmt.Sprintf("person%d@example.com", n),
+		Name:     fmt.Sprintf("Person %d", n),
 		Password: "phc", Theme: "auto", CreatedAt: b.clock.Now(),
 	}
 	b.must(b.s.Users().Add(b.Context(), u))
