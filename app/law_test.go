@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 const module = "carillon"
@@ -355,4 +356,48 @@ func TestNoReceiverHoldsEverything(t *testing.T) {
 			t.Errorf("%s has %d methods, the most is %d: give a group of them a type of its own", name, n, mostMethods)
 		}
 	}
+}
+
+// handlersWithSentences are files that still hold some.
+var handlersWithSentences = map[string]bool{"console/agents.go": true}
+
+// TestHandlersHoldNoSentence: what people read lives in views or in files of words beside the
+// handlers, where someone who does not write Go can review it.
+func TestHandlersHoldNoSentence(t *testing.T) {
+	for _, dir := range []string{"console", "site"} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", dir, len(files), err)
+		}
+		for _, path := range files {
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path = filepath.ToSlash(path)
+			if strings.HasSuffix(path, "_test.go") || handlersWithSentences[path] || !strings.Contains(string(source), "*fiber.Ctx") {
+				continue
+			}
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, path, source, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+					if text, err := strconv.Unquote(l.Value); err == nil && isSentence(text) {
+						t.Errorf("%s: %q belongs into a file of words", set.Position(l.Pos()), text)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// isSentence reports that a text has four words or more, of one line, and begins or ends as a
+// sentence does.
+func isSentence(s string) bool {
+	words := strings.Fields(s)
+	return len(words) >= 4 && !strings.Contains(s, "\n") && (unicode.IsUpper([]rune(words[0])[0]) || strings.HasSuffix(s, "."))
 }

@@ -42,3 +42,21 @@ var errorCures = map[int]string{
 
 // wrongSignIn is said of an unknown address and of a wrong password alike.
 const wrongSignIn = "The email or password is wrong. Try again, or choose “Forgot password?”."
+
+// What pages and refusals say.
+const (
+	wrongName            = "The name does not match. Type it exactly as shown above."
+	wrongEmail           = "Enter an email address, such as ana@example.com."
+	brokenLink           = "This link is not complete. Ask for a new one."
+	suspendedAccount     = "This account is suspended. Its owner can ask the operator of this server why."
+	readOnlyRole         = "Your role is %s (read only). You cannot make this change."
+	otherSession         = "This page was opened under another sign-in or for another organisation. Reload it."
+	ringTimeLabel        = "How long a phone rings"
+	ringTimeHelp         = "5 to 60 seconds. A single ring can use a different time."
+	wrongCurrentPassword = "The current password is wrong. Try again."
+	unknownCure          = "Try again in a minute. If it happens again, send this request ID to the operator of this server."
+	frontPageCure        = "Go to the front page."
+	frontPageText        = "Go to the front page"
+	suspendedCure        = "Switch to another of your organisations, or sign out."
+	memberOfNone         = "You are not a member of any organisation. Ask an owner for a new invitation."
+)

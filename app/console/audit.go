@@ -1,8 +1,6 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"maps"
 	"strconv"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -19,14 +18,6 @@ import (
 
 // auditPages serve the audit log.
 type auditPages struct{ *Console }
-
-var auditListWords = page.Words{
-	Name: "Audit log", Path: views.PathAudit, CSV: views.PathAuditCSV, File: "audit", Search: "Person, key, target or detail",
-	One: "entry", Many: "entries",
-	Empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
-		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
-	Sorts: page.Newest(),
-}
 
 // replacedBy begins the detail of a device that another one with the same push token replaced.
 const replacedBy = "replaced by "

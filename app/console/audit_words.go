@@ -3,7 +3,9 @@ package console
 import (
 	"strings"
 
+	"carillon/app/page"
 	"carillon/tenants"
+	"carillon/views"
 )
 
 // auditWords say an action as a person would. What is not here is shown as it is recorded.
@@ -89,4 +91,12 @@ func auditDetail(a tenants.Audit) string {
 		return strings.Join(fields, ", ")
 	}
 	return a.Detail
+}
+
+var auditListWords = page.Words{
+	Name: "Audit log", Path: views.PathAudit, CSV: views.PathAuditCSV, File: "audit", Search: "Person, key, target or detail",
+	One: "entry", Many: "entries",
+	Empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
+		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
+	Sorts: page.Newest(),
 }

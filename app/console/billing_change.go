@@ -72,11 +72,11 @@ func (k billingPages) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	old := e.Plan
 	p := views.ChangePage{
 		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
-		Note: "Takes effect now. Quote valid for 1 hour.", Due: "Due now: " + page.Money(shown.Due, shown.Currency),
+		Note: quoteNote, Due: "Due now: " + page.Money(shown.Due, shown.Currency),
 		Warnings: tight(e, plan),
 	}
 	if shown.Due < 0 {
-		p.Due = "Credit for your next invoices: " + page.Money(-shown.Due, shown.Currency)
+		p.Due = creditFor + page.Money(-shown.Due, shown.Currency)
 	}
 	for _, l := range shown.Lines {
 		p.Lines = append(p.Lines, views.Row{Name: l.Text, Text: page.Money(l.Cents, shown.Currency)})
@@ -91,7 +91,7 @@ func (k billingPages) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	f := page.FormOf(c)
 	at, err := strconv.ParseInt(f.Text("at"), 10, 64)
 	if err != nil {
-		return tenants.Refuse(tenants.Invalid, "invalid", "The price is missing. Reload the page and try again.")
+		return tenants.Refuse(tenants.Invalid, "invalid", noPrice)
 	}
 	if err := k.Billing.Change(ctx, buyerOf(v), f.Text("plan"), tenants.Interval(f.Text("interval")), time.Unix(at, 0)); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (k billingPages) cancellation(ctx context.Context, _ *fiber.Ctx, v *page.Vi
 		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription",
 			Back: views.PathBilling,
 			Consequence: []string{"Everything works until " + v.At(sub.PeriodEnd).Text + ".",
-				"After that, phones do not ring. Nothing is deleted. You can subscribe again at any time."}},
+				afterCancel}},
 		do:   func(ctx context.Context) error { return k.Billing.Cancel(ctx, buyerOf(v)) },
 		said: page.FlashPlanEnds, next: views.PathBilling,
 	}, err
@@ -126,7 +126,7 @@ func (k billingPages) setOverage(ctx context.Context, c *fiber.Ctx, v *page.Visi
 	on := page.FormOf(c).Text("overage") == "on"
 	err := v.Scope.Subscription().Change(ctx, func(s *tenants.Subscription) error {
 		if on && !s.Live() {
-			return tenants.Refuse(tenants.Conflict, "not_subscribed", "Overage needs a subscription. Subscribe first.")
+			return tenants.Refuse(tenants.Conflict, "not_subscribed", noOverage)
 		}
 		s.Overage = on
 		return nil

@@ -130,7 +130,7 @@ func (k billingPages) usageCSV(ctx context.Context, c *fiber.Ctx, v *page.Visito
 // invoices asks Stripe. The page opens without them when Stripe does not answer.
 func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *page.Query, at cursors, p *views.BillingPage) {
 	if k.Billing == nil {
-		p.NoBills = "This server does not take payments."
+		p.NoBills = noPayments
 		return
 	}
 	p.NoBills = "No invoices yet."
@@ -140,7 +140,7 @@ func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *page.Que
 	bills, next, err := k.Billing.Invoices(soon, buyerOf(v), after, billsPerPage)
 	if err != nil {
 		k.Log.Warn("list invoices", "tenant", v.Tenant.ID, "err", err)
-		p.NoBills = "Stripe does not answer at the moment. Reload the page in a minute to see your invoices."
+		p.NoBills = stripeSilent
 		return
 	}
 	for _, b := range bills {
@@ -152,7 +152,7 @@ func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *page.Que
 		p.BillsCSV = views.PathInvoicesCSV
 	}
 	if after != "" {
-		p.NoBills, p.BillsNewer = "There are no earlier invoices.", q.With(views.PathBilling, "invoices", string(earlier))+"#invoices"
+		p.NoBills, p.BillsNewer = noEarlierInvoices, q.With(views.PathBilling, "invoices", string(earlier))+"#invoices"
 	}
 	if next != "" {
 		p.BillsOlder = q.With(views.PathBilling, "invoices", string(at.then(next))) + "#invoices"

@@ -36,7 +36,7 @@ func (k *Console) confirmed(find func(context.Context, *fiber.Ctx, *page.Visitor
 		case c.Method() != fiber.MethodPost:
 			return k.confirm(ctx, c, v, q, fiber.StatusOK)
 		case q.ask.TypeName != "" && !views.SameName(page.FormOf(c).Text("confirm"), q.ask.TypeName):
-			q.ask.Error = "The name does not match. Type it exactly as shown above."
+			q.ask.Error = wrongName
 			return k.confirm(ctx, c, v, q, fiber.StatusUnprocessableEntity)
 		}
 		if err := q.do(ctx); err != nil {

@@ -130,13 +130,13 @@ func (k credentialPages) wayBack(ctx context.Context, v *page.Visitor,
 	says := []string{views.Plural(phones, "phone", "phones") + " of " + chosen.Bundle + " " + verb(phones, "is",
 		"are") + " called with " + credentialName(chosen) + " from now on."}
 	for _, a := range alike(chosen, all, tenants.CredentialActive) {
-		says = append(says, credentialName(a)+" is in use now and will be kept, so you can switch back.")
+		says = append(says, credentialName(a)+keptForBack)
 	}
 	switch {
 	case !k.Now().Before(chosen.NotAfter) && !chosen.NotAfter.IsZero():
-		says = append(says, "It has expired. Apple will refuse every push.")
+		says = append(says, keyExpired)
 	case chosen.LastError != "" && chosen.LastErrorAt.After(chosen.LastUsedAt):
-		says = append(says, "When it was last used, Apple refused it: "+chosen.LastError+".")
+		says = append(says, lastRefused+chosen.LastError+".")
 	case !chosen.NotAfter.IsZero():
 		says = append(says, "It ends on "+chosen.NotAfter.In(v.Zone).Format("2 Jan 2006")+".")
 	}
@@ -165,7 +165,7 @@ func (k credentialPages) rollback(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	}
 	if ask == nil {
 		return confirmation{}, tenants.Refuse(tenants.Conflict, "no_previous",
-			"There is no previous credential of this app and environment to go back to.")
+			nothingToGoBackTo)
 	}
 	return confirmation{
 		ask: *ask, title: "Roll back", nav: views.NavCredentials, up: up("Apple credentials", views.PathCredentials),
@@ -186,7 +186,7 @@ func (k credentialPages) setHedging(ctx context.Context, c *fiber.Ctx, v *page.V
 	}
 	on := page.FormOf(c).Text("hedging")
 	if on != "on" && on != "off" {
-		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Part of the form is missing. Reload the page and try again."}
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: formPartMissing}
 	}
 	if err := v.Scope.Credentials().SetHedging(ctx, id, on == "on"); err != nil {
 		return err
@@ -220,8 +220,8 @@ func (k credentialPages) replacing(ctx context.Context, v *page.Visitor, u healt
 		}
 		p.Replaces = &views.Callout{Tone: views.ToneInfo, Title: "This replaces " + credentialName(c),
 			Cause: views.Plural(phones, "phone is called", "phones are called") + " with it. " + verb(phones, "It keeps",
-				"They keep") + " ringing. The new file is used as soon as it is added.",
-			Cure: "If phones stop ringing, choose “Roll back” on the page of the new one. " + credentialName(c) + " is kept for this."}
+				"They keep") + ringOn,
+			Cure: rollBackCure + credentialName(c) + keptForThis}
 	}
 	return nil
 }

@@ -114,20 +114,19 @@ func (k credentialPages) uploadPage(ctx context.Context, c *fiber.Ctx, v *page.V
 	p := views.CredentialAddPage{
 		Shell: s, Error: w.Unseen("file", "team_id", "key_id", "bundle_id", "password"), File: w.Fields["file"],
 		Team: views.Field{Name: "team_id", Label: "Team id", Value: page.Shown(u.Team, 10), NeededFor: "p8", Mono: true, Max: 10,
-			Error: w.Fields["team_id"], Help: "Ten letters and digits."},
+			Error: w.Fields["team_id"], Help: teamHelp},
 		Key: views.Field{Name: "key_id", Label: "Key id", Value: page.Shown(u.KeyID, 10), NeededFor: "p8", Mono: true, Max: 10,
-			Error: w.Fields["key_id"], Help: "Filled in from the file name if it is AuthKey_….p8."},
-		Bundle: views.Field{Name: "bundle_id", Label: "Bundle id of the app", Value: page.Shown(u.Bundle, 155), NeededFor: "p8", Mono: true,
+			Error: w.Fields["key_id"], Help: keyIDHelp},
+		Bundle: views.Field{Name: "bundle_id", Label: bundleLabel, Value: page.Shown(u.Bundle, 155), NeededFor: "p8", Mono: true,
 			Max: 155, Error: w.Fields["bundle_id"], Placeholder: "com.example.app",
-			Help: "Without .voip. For a certificate it is read from the " +
-				"file."},
-		Password: views.Field{Name: "password", Label: "Password of the certificate", Type: "password", Optional: true, Autocomplete: "off",
-			Error: w.Fields["password"], Help: "Only if the .p12 file has one."},
+			Help: bundleHelp},
+		Password: views.Field{Name: "password", Label: passwordLabel, Type: "password", Optional: true, Autocomplete: "off",
+			Error: w.Fields["password"], Help: passwordHelp},
 		Environment: page.Choose(string(u.Environment), page.Choice("auto", "Both"), page.Choice("production", "Production"),
 			page.Choice("sandbox", "Sandbox")),
 	}
 	if len(u.File) > 0 && p.File == "" { // the form comes back without it: no page may hold a key
-		p.File = "Choose the file again. It is a secret, so this page does not keep it."
+		p.File = fileAgain
 	}
 	if err := k.replacing(ctx, v, u, &p); err != nil {
 		return err
@@ -167,8 +166,7 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 	u := health.Upload{Environment: tenants.Auto}
 	form, err := c.MultipartForm()
 	if err != nil {
-		return u, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The form could not be read. Choose the file and send it " +
-			"again.", Err: err}
+		return u, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: unreadForm, Err: err}
 	}
 	defer func() { _ = form.RemoveAll() }()
 	value := func(name string) string {
@@ -184,18 +182,18 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 	files := form.File["file"]
 	switch {
 	case len(files) > 1:
-		return u, fileFault(tenants.Invalid, "Choose one file. Add each key or certificate separately.")
+		return u, fileFault(tenants.Invalid, oneFile)
 	case len(files) == 0 || files[0].Filename == "": // browsers send an empty part if no file was chosen
-		return u, fileFault(tenants.Invalid, "Choose the .p8 or .p12 file.")
+		return u, fileFault(tenants.Invalid, noFile)
 	case files[0].Size == 0:
-		return u, fileFault(tenants.Invalid, "The file is empty. Choose the .p8 or .p12 file.")
+		return u, fileFault(tenants.Invalid, emptyFile)
 	case files[0].Size > health.MaxCredential:
-		return u, fileFault(tenants.TooLarge, "The file is larger than 64 KB. Apple’s files are much smaller. Choose the .p8 or .p12 file.")
+		return u, fileFault(tenants.TooLarge, largeFile)
 	}
 	u.Filename = strings.Clone(files[0].Filename)
 	u.File, err = contents(files[0])
 	if err != nil {
-		return u, fileFault(tenants.Invalid, "The file could not be read. Choose it again.")
+		return u, fileFault(tenants.Invalid, unreadFile)
 	}
 	return u, nil
 }
@@ -262,7 +260,7 @@ func (k credentialPages) credentialProblem(ctx context.Context, v *page.Visitor,
 	switch {
 	case c.State == tenants.CredentialPrevious:
 		return &views.Callout{Tone: views.ToneInfo, Title: "Kept for rollback " + keptUntil(c, v),
-			Cause: "Another credential took its place. No phone is called with this one, and it can be brought back at once."}, nil
+			Cause: replacedCause}, nil
 	case h.tone == views.ToneGood || h.tone == views.ToneNeutral:
 		return nil, nil
 	case c.LastError != "" && c.LastErrorAt.After(c.LastUsedAt) && k.working(c):

@@ -80,3 +80,29 @@ func removalOfCredential(c tenants.Credential, alone int) views.Confirm {
 		Action:      views.CredentialRemovePath(string(c.ID)), Back: views.CredentialPath(string(c.ID)),
 	}
 }
+
+// What pages and refusals say.
+const (
+	keptForBack       = " is in use now and will be kept, so you can switch back."
+	keyExpired        = "It has expired. Apple will refuse every push."
+	lastRefused       = "When it was last used, Apple refused it: "
+	nothingToGoBackTo = "There is no previous credential of this app and environment to go back to."
+	formPartMissing   = "Part of the form is missing. Reload the page and try again."
+	ringOn            = " ringing. The new file is used as soon as it is added."
+	rollBackCure      = "If phones stop ringing, choose “Roll back” on the page of the new one. "
+	keptForThis       = " is kept for this."
+	teamHelp          = "Ten letters and digits."
+	keyIDHelp         = "Filled in from the file name if it is AuthKey_….p8."
+	bundleLabel       = "Bundle id of the app"
+	passwordLabel     = "Password of the certificate"
+	passwordHelp      = "Only if the .p12 file has one."
+	fileAgain         = "Choose the file again. It is a secret, so this page does not keep it."
+	oneFile           = "Choose one file. Add each key or certificate separately."
+	noFile            = "Choose the .p8 or .p12 file."
+	emptyFile         = "The file is empty. Choose the .p8 or .p12 file."
+	largeFile         = "The file is larger than 64 KB. Apple’s files are much smaller. Choose the .p8 or .p12 file."
+	unreadFile        = "The file could not be read. Choose it again."
+	replacedCause     = "Another credential took its place. No phone is called with this one, and it can be brought back at once."
+	bundleHelp        = "Without .voip. For a certificate it is read from the file."
+	unreadForm        = "The form could not be read. Choose the file and send it again."
+)

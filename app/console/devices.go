@@ -212,7 +212,7 @@ func (k devicePages) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visito
 
 // removalOfDevice says what happens when the device goes.
 func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (views.Confirm, error) {
-	says := []string{"The phone stops ringing immediately. To use it again, pair it again.", "Past rings stay in the list."}
+	says := []string{deviceStops, ringsStay}
 	if d.Person != "" {
 		all, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Person: d.Person, State: tenants.DeviceActive, Limit: 200})
 		if err != nil {
@@ -225,7 +225,7 @@ func removalOfDevice(ctx context.Context, v *page.Visitor, d tenants.Device) (vi
 			}
 		}
 		if others == 0 {
-			says = append(says, d.Person+" has no other phone that can ring.")
+			says = append(says, d.Person+noOtherPhone)
 		} else {
 			says = append(says, d.Person+" has "+views.Plural(others, "other phone that can be rung", "other phones that can be rung")+".")
 		}

@@ -47,3 +47,12 @@ func personField(value string, w page.Wrong) views.Field {
 		Help: "Your own ID for this person, 1 to 64 characters of A-Z, a-z, 0-9, “.”, “_” and “-”. A ring to a person reaches all their " +
 			"phones. Leave it empty for a shared phone."}
 }
+
+// What pages and refusals say.
+const (
+	deviceStops    = "The phone stops ringing immediately. To use it again, pair it again."
+	ringsStay      = "Past rings stay in the list."
+	noOtherPhone   = " has no other phone that can ring."
+	personRule     = "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."
+	noVirtualPhone = "This organisation has no virtual phone. Those of the examples and of new trials have one."
+)

@@ -35,7 +35,7 @@ func (k forgotPages) send(ctx context.Context, c *fiber.Ctx) error {
 	p.Email.Value = page.Shown(typed, 254)
 	email, ok := tenants.ParseEmail(typed)
 	if !ok || !tenants.ValidText(email, 3, 254) {
-		p.Email.Error = "Enter an email address, such as ana@example.com."
+		p.Email.Error = wrongEmail
 		return web.Page(c, views.Forgot(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := k.mayReset(email, web.IP(c)); err != nil {
@@ -70,7 +70,7 @@ func (k forgotPages) reset(ctx context.Context, c *fiber.Ctx) (tenants.Hash, vie
 	p := views.ResetPage{Theme: page.ThemeOf(c), Action: views.ResetPath(token)}
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.ResetPrefix) {
 		return tenants.Hash{}, p, tenants.User{}, tenants.Refuse(tenants.Gone, "reset_gone",
-			"This link is not complete. Ask for a new one.")
+			brokenLink)
 	}
 	hash := tenants.Secret(token).Hash()
 	u, err := k.Store.Users().OfReset(ctx, hash, k.Now())

@@ -29,9 +29,7 @@ func (i invited) known() bool { return i.user.ID != "" && !i.user.Unproven }
 func (k peoplePages) invitation(ctx context.Context, c *fiber.Ctx) (i invited, err error) {
 	token := web.Param(c, "token")
 	if !tenants.WellFormed(token) || !strings.HasPrefix(token, tenants.InvitationPrefix) {
-		return i, tenants.Refuse(tenants.Gone, "invitation_gone",
-			"This invitation was used, cancelled or replaced, or it has expired. Ask "+
-				"for a new one.")
+		return i, tenants.Refuse(tenants.Gone, "invitation_gone", invitationGone)
 	}
 	i.hash = tenants.Secret(token).Hash()
 	if i.Invitation, err = k.Store.Users().Invitation(ctx, i.hash, k.Now()); err != nil {
@@ -114,7 +112,7 @@ func (k peoplePages) guest(ctx context.Context, c *fiber.Ctx, try page.Try, i in
 	if p.Known {
 		user, err := k.who(ctx, c, try, i.Email, password)
 		if user == nil {
-			p.Error = "The password is wrong. Try again."
+			p.Error = wrongPassword
 		}
 		return user, err
 	}
@@ -134,7 +132,7 @@ func (k peoplePages) guest(ctx context.Context, c *fiber.Ctx, try page.Try, i in
 	if i.Shown && i.user.ID != "" {
 		user, err := k.who(ctx, c, try, i.Email, password)
 		if user == nil {
-			p.Error = "This password cannot be used. If you have an account with this address, enter its password."
+			p.Error = unusablePassword
 		}
 		return user, err
 	}

@@ -83,7 +83,7 @@ func (k keyPages) keyForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 }
 
 func (k keyPages) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, w page.Wrong) error {
-	s, err := k.shell(ctx, c, v, at("Create an API key", views.NavKeys, up("API keys", views.PathKeys)))
+	s, err := k.shell(ctx, c, v, at(createKeyTitle, views.NavKeys, up("API keys", views.PathKeys)))
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (k keyPages) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 	p := views.KeyAddPage{
 		Shell: s, Error: joined(" ", w.Unseen("name", "scopes", "kind", "per_second"), w.Fields["scopes"]), Kind: w.Fields["kind"],
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(key.Name, 80), Max: 80, Error: w.Fields["name"],
-			Placeholder: "Booking", Help: "Name of the program"},
+			Placeholder: "Booking", Help: keyNameHelp},
 		Kinds: page.Choose(kind, page.Choice("live", "Live"), page.Choice("test", "Test")),
 		Rate: views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true,
 			Error: w.Fields["per_second"], Help: k.rateHelp()},
@@ -147,7 +147,7 @@ func (k keyPages) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
 			key.Permissions = append(key.Permissions, tenants.Permission(s))
 		}
 	}
-	refused := &tenants.Error{Kind: tenants.Unprocessable, Code: "invalid", Msg: "The key was not created."}
+	refused := &tenants.Error{Kind: tenants.Unprocessable, Code: "invalid", Msg: keyRefused}
 	if kind := f.Text("kind"); kind != "live" && kind != "test" {
 		refused.Fields = append(refused.Fields, tenants.Field{Name: "kind", Message: "choose live or test"})
 	}
@@ -181,8 +181,8 @@ func rateOf(key tenants.Key) string {
 // showKey shows the secret, this once.
 func (k keyPages) showKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, secret tenants.Secret) error {
 	return k.showOnce(ctx, c, v, views.NavKeys, views.Secret{
-		Title: "Your new API key", Text: string(secret), Next: views.PathKeys,
-		Note: "Copy it into your program now. We cannot show it again.",
+		Title: newKeyTitle, Text: string(secret), Next: views.PathKeys,
+		Note: newKeyNote,
 		Rows: []views.Row{{Name: "Name", Text: key.Name}, {Name: "May", Text: joined(", "+
 			"", append(mapped(key.Permissions, scopeWord), rateOf(key))...)}, {Name: "Later shown as", Text: keyShown(key), Mono: true}},
 	})
@@ -206,7 +206,7 @@ func (k keyPages) revocation(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	key, err := v.Scope.Keys().Get(ctx, id)
 	return confirmation{
 		ask:   revocationOf(key, v),
-		title: "Revoke an API key", nav: views.NavKeys, up: up("API keys", views.PathKeys),
+		title: revokeTitle, nav: views.NavKeys, up: up("API keys", views.PathKeys),
 		do:   func(ctx context.Context) error { return v.Scope.Keys().Revoke(ctx, key.ID) },
 		said: page.FlashRevoked, next: views.PathKeys,
 	}, err

@@ -46,3 +46,13 @@ func revocationOf(key tenants.Key, v *page.Visitor) views.Confirm {
 		Action: views.KeyRevokePath(string(key.ID)), Back: views.PathKeys,
 	}
 }
+
+// What pages and refusals say.
+const (
+	createKeyTitle = "Create an API key"
+	keyNameHelp    = "Name of the program"
+	keyRefused     = "The key was not created."
+	newKeyTitle    = "Your new API key"
+	newKeyNote     = "Copy it into your program now. We cannot show it again."
+	revokeTitle    = "Revoke an API key"
+)

@@ -29,7 +29,7 @@ func (k devicePages) pairPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 func (k devicePages) pair(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	person := page.FormOf(c).Text("person")
 	if person != "" && !tenants.ValidReference(person) {
-		w := page.Wrong{Fields: map[string]string{"person": "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."}}
+		w := page.Wrong{Fields: map[string]string{"person": personRule}}
 		return k.pairPage(ctx, c, v, views.PairPage{Person: personField(person, w)}, fiber.StatusBadRequest)
 	}
 	now, code := k.Now(), tenants.NewCode()

@@ -132,7 +132,7 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	email, ok := tenants.ParseEmail(f.Text("email"))
 	if !ok || !tenants.ValidText(email, 3, 254) {
 		w := page.Wrong{Status: fiber.StatusBadRequest,
-			Fields: map[string]string{"email": "Enter an email address, such as ana@example.com."}}
+			Fields: map[string]string{"email": wrongEmail}}
 		return k.personPage(ctx, c, v, store.Invitation{Email: f.Text("email"), Role: role}, w)
 	}
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
@@ -165,8 +165,7 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	}
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
 		Title: "Invitation for " + email, Text: link, Next: views.PathPeople,
-		Note: "Send this link to the person. The first person to open it joins your organisation. It works once, within seven days, " +
-			"and is not shown again. Older links no longer work.",
+		Note: invitationNote,
 		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
 	})
 }
@@ -184,7 +183,7 @@ func (k peoplePages) invite(ctx context.Context, v *page.Visitor, i store.Invita
 	}
 	if err := k.Mail.Send(invitationMail(i, v, link)); err != nil {
 		busy := &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Err: err,
-			Msg: "We cannot send email right now. Try again in a few minutes."}
+			Msg: mailBusy}
 		return errors.Join(busy, v.Scope.Invitations().Revoke(ctx, i))
 	}
 	return nil
@@ -207,7 +206,7 @@ func (k peoplePages) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	role := tenants.Role(page.FormOf(c).Text("role"))
 	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
-		return tenants.Refuse(tenants.Invalid, "invalid", "This role does not exist. Choose owner, administrator or viewer.")
+		return tenants.Refuse(tenants.Invalid, "invalid", noSuchRole)
 	}
 	if err := mayRank(v, m.Role); err != nil {
 		return err

@@ -53,3 +53,14 @@ func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mai
 		".\n\nOpen this link to join:\n\n" + link +
 		"\n\nThe link works once, within seven days. If you do not know why you got this email, you can ignore it.\n"}
 }
+
+// What pages and refusals say.
+const (
+	mailBusy         = "We cannot send email right now. Try again in a few minutes."
+	noSuchRole       = "This role does not exist. Choose owner, administrator or viewer."
+	wrongPassword    = "The password is wrong. Try again."
+	unusablePassword = "This password cannot be used. If you have an account with this address, enter its password."
+	invitationGone   = "This invitation was used, cancelled or replaced, or it has expired. Ask for a new one."
+	invitationNote   = "Send this link to the person. The first person to open it joins your organisation. It works once, within seven " +
+		"days, and is not shown again. Older links no longer work."
+)

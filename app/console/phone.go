@@ -25,7 +25,7 @@ func (k devPages) anyPhone(ctx context.Context, c *fiber.Ctx) error {
 	}
 	if len(all) == 0 {
 		return tenants.Refuse(tenants.Unknown, "no_virtual_phone",
-			"This organisation has no virtual phone. Those of the examples and of new trials have one.")
+			noVirtualPhone)
 	}
 	return c.Redirect(views.PhonePath(all[0].Slug), fiber.StatusSeeOther)
 }

@@ -127,8 +127,8 @@ func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page
 		Phones: mapped(phones, func(p ratedPhone) views.HealthPhone {
 			return views.HealthPhone{
 				ID: string(p.ID), Name: deviceName(p.Device), App: orDash(p.wakes.AppVersion),
-				OS: orDash(before("iOS ", p.wakes.OSVersion)), Tone: phoneTones[p.status.State], Verdict: p.status.Title, Silent: p.wakes.Silent, Unshown: p.wakes.Unshown,
-				Last: v.At(p.wakes.LastAt),
+				OS: orDash(before("iOS ", p.wakes.OSVersion)), Tone: phoneTones[p.status.State], Verdict: p.status.Title,
+				Silent: p.wakes.Silent, Unshown: p.wakes.Unshown, Last: v.At(p.wakes.LastAt),
 			}
 		})}
 	p.Tone, p.Word, p.Why = w.whole()

@@ -1,14 +1,13 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -51,26 +50,6 @@ func keysOf[K comparable](m map[K]bool) []K {
 		out = append(out, k)
 	}
 	return out
-}
-
-func (n names) device(id tenants.DeviceID) string {
-	if d, ok := n.devices[id]; ok {
-		return deviceName(d)
-	}
-	return "A device that was removed"
-}
-
-// builtinAgent is who speaks when nobody else was named.
-const builtinAgent = "Bells and echo (built in)"
-
-func (n names) agent(id tenants.AgentID) string {
-	if id == "" {
-		return builtinAgent
-	}
-	if a, ok := n.agents[id]; ok {
-		return a.Name
-	}
-	return "An agent that was removed"
 }
 
 // to is who a ring is for.
@@ -117,24 +96,6 @@ func ringRows(rings []*tenants.Ring, n names, zone *time.Location) []views.RingR
 	return out
 }
 
-// reasonOf is why a ring stands as it stands, in a sentence.
-func reasonOf(r *tenants.Ring) string {
-	if s := r.EndReason.Sentence(); s != "" {
-		return s
-	}
-	switch r.State {
-	case tenants.Placed:
-		return "The push is on its way to Apple."
-	case tenants.Pushed:
-		return "Apple accepted the push. Waiting for the phone."
-	case tenants.Ringing:
-		return "The phone shows the call. No answer yet."
-	case tenants.Answered:
-		return "In a call."
-	}
-	return ""
-}
-
 // talked is how long the sound of a call lasted; empty while it lasts, and if there was none.
 func talked(c *tenants.Call) string {
 	d, ok := c.Talked()
@@ -142,14 +103,6 @@ func talked(c *tenants.Call) string {
 		return ""
 	}
 	return views.Millis(int(d.Milliseconds()))
-}
-
-var ringWords = page.Words{
-	Name: "Rings", Path: views.PathRings, CSV: views.PathRingsCSV, File: "rings",
-	Search: "Ring id, device, person, caller or reference", One: "ring", Many: "rings",
-	Empty: views.Empty{Icon: views.IconRing, Text: "No rings yet."},
-	Add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
-	Sorts: page.Newest(),
 }
 
 // list is the rings that the search and filters of q leave, and what it asks for.

@@ -3,7 +3,9 @@ package console
 import (
 	"strings"
 
+	"carillon/app/page"
 	"carillon/tenants"
+	"carillon/views"
 )
 
 func headline(r *tenants.Ring, device string) string {
@@ -26,3 +28,54 @@ func headline(r *tenants.Ring, device string) string {
 	}
 	return "The phone did not ring."
 }
+
+func (n names) device(id tenants.DeviceID) string {
+	if d, ok := n.devices[id]; ok {
+		return deviceName(d)
+	}
+	return "A device that was removed"
+}
+
+// builtinAgent is who speaks when nobody else was named.
+const builtinAgent = "Bells and echo (built in)"
+
+func (n names) agent(id tenants.AgentID) string {
+	if id == "" {
+		return builtinAgent
+	}
+	if a, ok := n.agents[id]; ok {
+		return a.Name
+	}
+	return "An agent that was removed"
+}
+
+// reasonOf is why a ring stands as it stands, in a sentence.
+func reasonOf(r *tenants.Ring) string {
+	if s := r.EndReason.Sentence(); s != "" {
+		return s
+	}
+	switch r.State {
+	case tenants.Placed:
+		return "The push is on its way to Apple."
+	case tenants.Pushed:
+		return "Apple accepted the push. Waiting for the phone."
+	case tenants.Ringing:
+		return "The phone shows the call. No answer yet."
+	case tenants.Answered:
+		return "In a call."
+	}
+	return ""
+}
+
+var ringWords = page.Words{
+	Name: "Rings", Path: views.PathRings, CSV: views.PathRingsCSV, File: "rings",
+	Search: "Ring id, device, person, caller or reference", One: "ring", Many: "rings",
+	Empty: views.Empty{Icon: views.IconRing, Text: "No rings yet."},
+	Add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
+	Sorts: page.Newest(),
+}
+
+// What pages and refusals say.
+const (
+	noPhoneChosen = "Choose the phone to ring."
+)

@@ -209,11 +209,11 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		}
 		if v.Tenant.State != tenants.TenantActive && !r.out {
 			return tenants.Refuse(tenants.Forbidden, "tenant_suspended",
-				"This account is suspended. Its owner can ask the operator of this server why.")
+				suspendedAccount)
 		}
 		if r.needs != "" && !v.Role.May() {
 			v.Missing = r.needs
-			return tenants.Refuse(tenants.Forbidden, "missing_permission", "Your role is %s (read only). You cannot make this change.",
+			return tenants.Refuse(tenants.Forbidden, "missing_permission", readOnlyRole,
 				v.Role)
 		}
 		if r.method != get && r.path != views.PathSignOut {
@@ -238,5 +238,5 @@ func sameSession(c *fiber.Ctx, v *page.Visitor, part bool) error {
 		return nil
 	}
 	return tenants.Refuse(tenants.Conflict, "session_changed",
-		"This page was opened under another sign-in or for another organisation. Reload it.")
+		otherSession)
 }

@@ -72,9 +72,9 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 			"ring_ttl_s"), CanEdit: v.Role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.Tenant.Industry), Password: e.password,
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
 		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
-		TTL: views.Field{Name: "ttl_s", Label: "How long a phone rings", Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)),
+		TTL: views.Field{Name: "ttl_s", Label: ringTimeLabel, Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)),
 			Error: w.Fields["ring_ttl_s"],
-			Help:  "5 to 60 seconds. A single ring can use a different time."},
+			Help:  ringTimeHelp},
 		Facts: []views.Row{{Name: "Tenant id", Text: string(t.ID), Copy: true}, {Name: "Short name", Text: t.Slug, Mono: true},
 			{Name: "Industry", Text: t.Industry.Name()}, {Name: "Since", When: v.At(t.CreatedAt)}},
 	}
@@ -150,7 +150,7 @@ func (k settingsPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Vi
 		return k.settingsPage(ctx, c, v, settingsEdit{v.Tenant, page.Wrong{Status: fiber.StatusUnprocessableEntity}, p})
 	}
 	if !ok {
-		return back(views.PasswordForm{Current: "The current password is wrong. Try again."})
+		return back(views.PasswordForm{Current: wrongCurrentPassword})
 	}
 	fresh := f.Raw("password")
 	if fault := page.NewPassword(fresh, page.About{Email: v.User.Email, Name: v.User.Name, Company: v.Tenant.Name}); fault != "" {

@@ -74,7 +74,7 @@ func (k signInPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if !ok {
-		p.Error = "You are not a member of any organisation. Ask an owner for a new invitation."
+		p.Error = memberOfNone
 		return web.Page(c, views.SignIn(p), fiber.StatusForbidden)
 	}
 	if err := k.Admit(ctx, c, *user, first); err != nil {

@@ -120,7 +120,7 @@ func (k ringPages) placeTest(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	f := page.FormOf(c)
 	device, ok := tenants.ParseID[tenants.DeviceID](f.Text("device"))
 	if !ok {
-		return k.testForm(ctx, c, v, "", page.Wrong{Msg: "Choose the phone to ring.", Status: fiber.StatusBadRequest})
+		return k.testForm(ctx, c, v, "", page.Wrong{Msg: noPhoneChosen, Status: fiber.StatusBadRequest})
 	}
 	agent, ok := tenants.ParseID[tenants.AgentID](f.Text("agent"))
 	if !ok && f.Text("agent") != "" {

@@ -42,7 +42,7 @@ func limitRows(p tenants.Plan, currency string) []views.Row {
 	rows := []views.Row{
 		{Name: "Rings a month", Text: most(p.Rings)}, {Name: "Devices", Text: most(p.Devices)},
 		{Name: "Calls at once", Text: most(p.Calls)},
-		{Name: "People in the console", Text: most(p.People)},
+		{Name: peopleLabel, Text: most(p.People)},
 	}
 	if p.Overage > 0 {
 		rows = append(rows, views.Row{Name: "1,000 more rings (optional)", Text: page.Money(p.Overage, currency)})

@@ -84,3 +84,6 @@ const (
 	demoNetworkFull = "Your network has as many demo calls as it may have at this moment. Try again in a minute."
 	demoFull        = "All demo lines are busy. Try again in a minute."
 )
+
+// peopleLabel names the limit of people in the table of plans.
+const peopleLabel = "People in the console"
