@@ -1,13 +1,12 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -72,10 +71,10 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		return err
 	}
 	p.Recent, p.HasRings = ringRows(recent, n, v.Zone), len(recent) > 0
-	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.NavOverview)); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.NavOverview)); err != nil {
+	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
 		return err
 	}
 	if err := overviewAlerts(ctx, v, &p); err != nil {
@@ -95,9 +94,10 @@ func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.
 		return err
 	}
 	p.Stats, p.Health = statsOf(days, devices), k.healthRows(credentials, v)
-	p.CanRing = devices > 0 && reachOf(credentials) != views.EnvNone
+	reached := p.Shell.Environment != views.EnvNone
+	p.CanRing = devices > 0 && reached
 	if c.Cookies(doneCookie) != string(v.Tenant.ID) && v.Role.May() {
-		p.Checklist, err = k.checklist(ctx, v, reachOf(credentials) != views.EnvNone, devices > 0, days)
+		p.Checklist, err = k.checklist(ctx, v, reached, devices > 0, days)
 	}
 	return err
 }
@@ -144,33 +144,6 @@ func dailyOf(days []day, zone *time.Location) views.Daily {
 			Answered: d.ends[tenants.Ended], Missed: d.quiet(), Failed: d.ends[tenants.Failed]})
 	}
 	return out
-}
-
-// statsOf are the four figures of today.
-func statsOf(days []day, devices int) []views.Stat {
-	today, before := days[len(days)-1], days[len(days)-2]
-	placed := func(d day) int { return d.counts.rings(tenants.FactPlaced) }
-	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday",
-		Href: views.PathRings + "?period=today"}
-	answered := views.Stat{Label: "Answered", Value: "–", Note: "nothing to measure yet"}
-	wait := views.Stat{Label: "Time to wake the phone", Value: "–", Note: "nothing to measure yet"}
-	for _, d := range days {
-		rings.Days = append(rings.Days, placed(d))
-		answered.Days = append(answered.Days, share(d.answered(), placed(d)))
-		wait.Days = append(wait.Days, percentile(d.counts[tenants.FactWoke], 0.5))
-	}
-	if n := placed(today); n > 0 {
-		answered.Value = views.Percent(min(n, today.answered()), n)
-		answered.Note = views.Count(today.answered()) + " of " + views.Count(n) + " picked up"
-	}
-	if ms := percentile(today.counts[tenants.FactWoke], 0.5); ms > 0 {
-		wait.Value, wait.Note = views.Millis(ms), "median"
-	}
-	phones := views.Stat{Label: "Devices", Value: views.Count(devices), Note: "can be rung", Href: views.PathDevices}
-	if devices == 0 {
-		phones.Note, phones.Tone = "pair the first one", views.ToneWarn
-	}
-	return []views.Stat{rings, answered, wait, phones}
 }
 
 // share is a part in per cent.
@@ -222,16 +195,6 @@ func (k overviewPages) checklist(ctx context.Context, v *page.Visitor, credentia
 	if err != nil {
 		return nil, err
 	}
-	return &views.Checklist{Title: "Get started", Steps: []views.Step{
-		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: views.PathSettings, Action: "View",
-			Done: true},
-		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.",
-			Href: views.PathCredAdd, Action: "Add key", Done: credential},
-		{Text: "Pair a phone", Why: "Scan a code with your app. It takes one minute.", Href: views.PathPair, Action: "Pair", Done: device},
-		{Text: "Make a test ring", Why: "Press one button, answer, and hear the bells.", Href: views.PathTestRing,
-			Action: "Start test ring",
-			Done:   answered},
-		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: views.PathPersonAdd, Action: "Add",
-			Done: len(members) > 1 || len(invited) > 0},
-	}}, nil
+	return &views.Checklist{Title: "Get started",
+		Steps: firstSteps(credential, device, answered, len(members) > 1 || len(invited) > 0)}, nil
 }

@@ -25,19 +25,12 @@ func at(title string, nav views.Nav, crumbs ...views.Link) place { return place{
 func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at place) (views.Shell, error) {
 	s := k.bareShell(c, v, at.title)
 	s.Current, s.Crumbs, s.Flash = at.nav, at.crumbs, k.Flash(c)
-	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: 200})
+	now, err := v.Scope.Summary(ctx)
 	if err != nil {
 		return s, err
 	}
-	s.Environment = reachOf(credentials)
-	open, err := v.Scope.Alerts().CountOpen(ctx)
-	if err != nil {
-		return s, err
-	}
-	s.Alerts = int(open)
-	if err := k.owes(ctx, v, &s); err != nil {
-		return s, err
-	}
+	s.Environment, s.Alerts = reachOf(now), int(now.OpenAlerts)
+	owes(now.Entitlement, &s)
 	return s, nil
 }
 
@@ -69,21 +62,13 @@ func roleName(r tenants.Role) string {
 }
 
 // reachOf is which of Apple's environments the working credentials open.
-func reachOf(all []tenants.Credential) views.Environment {
-	var production, sandbox bool
-	for _, c := range all {
-		if c.State != tenants.CredentialActive {
-			continue
-		}
-		production = production || c.Environment != tenants.Sandbox
-		sandbox = sandbox || c.Environment != tenants.Production
-	}
+func reachOf(now store.Summary) views.Environment {
 	switch {
-	case production && sandbox:
+	case now.Production && now.Sandbox:
 		return views.EnvBoth
-	case production:
+	case now.Production:
 		return views.EnvProduction
-	case sandbox:
+	case now.Sandbox:
 		return views.EnvSandbox
 	}
 	return views.EnvNone
@@ -100,20 +85,20 @@ func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID s
 	p := views.ErrorPage{Theme: page.ThemeOf(c), Status: status, Title: title, Cause: detail, Cure: errorCures[status],
 		RequestID: requestID}
 	if p.Cure == "" {
-		p.Cure = "Try again in a minute. If it happens again, send this request ID to the operator of this server."
+		p.Cure = unknownCure
 	}
 	c.Response().ResetBody()
 	v, ok := visitorOf(c)
 	if !ok {
 		if status == 404 || status == 405 {
-			p.Cure = "Go to the front page."
+			p.Cure = frontPageCure
 		}
-		p.Back = views.Link{Text: "Go to the front page", Href: views.PathHome}
+		p.Back = views.Link{Text: frontPageText, Href: views.PathHome}
 		return web.Page(c, views.Error(p), status)
 	}
 	p.Missing = v.Missing
 	if v.Tenant.State != tenants.TenantActive {
-		p.Cure = "Switch to another of your organisations, or sign out."
+		p.Cure = suspendedCure
 	}
 	return web.Page(c, views.ErrorIn(k.bareShell(c, v, title), p), status)
 }

@@ -91,12 +91,6 @@ func (s Alerts) List(ctx context.Context, all bool) ([]tenants.Alert, error) {
 	return nouns(found, alertRow.noun), translate(err)
 }
 
-// CountOpen is how many alerts are open.
-func (s Alerts) CountOpen(ctx context.Context) (int64, error) {
-	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at = 0", uuid(s.id)))
-	return n, translate(err)
-}
-
 // AlertQuery asks for a page of alerts.
 type AlertQuery struct {
 	Search       string              // part of the detail, the target or the kind
