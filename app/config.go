@@ -48,18 +48,19 @@ func quiet(c terminal) *slog.Logger {
 
 // Config is everything that is set from outside. check finds every fault at once.
 type Config struct {
-	Addr              string   `help:"Address to listen on; plain HTTP, TLS is the proxy's." default:"127.0.0.1:8080" env:"CARILLON_ADDR"`
-	PublicURL         string   `help:"The https:// address that people and phones use." env:"CARILLON_PUBLIC_URL"`
-	MasterKeyFile     string   `help:"File with the master key that seals secrets at rest." env:"CARILLON_MASTER_KEY_FILE" type:"path"`
-	APNsProductionURL string   `name:"apns-production-url" help:"Apple's production host, or a stand-in." default:"https://api.push.apple.com" env:"CARILLON_APNS_PRODUCTION_URL"`
-	APNsSandboxURL    string   `name:"apns-sandbox-url" help:"Apple's sandbox host, or a stand-in." default:"https://api.sandbox.push.apple.com" env:"CARILLON_APNS_SANDBOX_URL"`
-	APNsCAFile        string   `name:"apns-ca-file" help:"CA of an APNs stand-in." env:"CARILLON_APNS_CA_FILE" type:"path"`
-	RTCUDPAddr        string   `name:"rtc-udp-addr" help:"One UDP port for all voice." default:":3478" env:"CARILLON_RTC_UDP_ADDR"`
-	RTCTCPAddr        string   `name:"rtc-tcp-addr" help:"TCP port for voice without UDP; empty = none." env:"CARILLON_RTC_TCP_ADDR"`
-	RTCPublicIPs      []string `name:"rtc-public-ips" help:"Our addresses for phones; empty = all." env:"CARILLON_RTC_PUBLIC_IPS"`
-	TrustedProxies    []string `help:"Addresses or networks of trusted proxies in front." env:"CARILLON_TRUSTED_PROXIES"`
-	LogFormat         string   `help:"text or json." default:"text" env:"CARILLON_LOG_FORMAT"`
-	MetricsAddr       string   `help:"Private address for metrics, without a key; empty = none." env:"CARILLON_METRICS_ADDR"`
+	Addr                string   `help:"Address to listen on; plain HTTP, TLS is the proxy's." default:"127.0.0.1:8080" env:"CARILLON_ADDR"`
+	PublicURL           string   `help:"The https:// address that people and phones use." env:"CARILLON_PUBLIC_URL"`
+	MasterKeyFile       string   `help:"File with the master key that seals secrets at rest." env:"CARILLON_MASTER_KEY_FILE" type:"path"`
+	APNsProductionURL   string   `name:"apns-production-url" help:"Apple's production host, or a stand-in." default:"https://api.push.apple.com" env:"CARILLON_APNS_PRODUCTION_URL"`
+	APNsSandboxURL      string   `name:"apns-sandbox-url" help:"Apple's sandbox host, or a stand-in." default:"https://api.sandbox.push.apple.com" env:"CARILLON_APNS_SANDBOX_URL"`
+	APNsCAFile          string   `name:"apns-ca-file" help:"CA of an APNs stand-in." env:"CARILLON_APNS_CA_FILE" type:"path"`
+	RTCUDPAddr          string   `name:"rtc-udp-addr" help:"One UDP port for all voice." default:":3478" env:"CARILLON_RTC_UDP_ADDR"`
+	RTCTCPAddr          string   `name:"rtc-tcp-addr" help:"TCP port for voice without UDP; empty = none." env:"CARILLON_RTC_TCP_ADDR"`
+	RTCPublicIPs        []string `name:"rtc-public-ips" help:"Our addresses for phones; empty = all." env:"CARILLON_RTC_PUBLIC_IPS"`
+	TrustedProxies      []string `help:"Addresses or networks of trusted proxies in front." env:"CARILLON_TRUSTED_PROXIES"`
+	AllowPrivateTargets []string `help:"Private networks that tenants' agents may be in, such as 10.0.0.0/8; empty = public addresses only." env:"CARILLON_ALLOW_PRIVATE_TARGETS"`
+	LogFormat           string   `help:"text or json." default:"text" env:"CARILLON_LOG_FORMAT"`
+	MetricsAddr         string   `help:"Private address for metrics, without a key; empty = none." env:"CARILLON_METRICS_ADDR"`
 
 	RingsPerSecond setting[float64]       `help:"Limit of a tenant. 0 = none." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
 	DeviceSpacing  setting[time.Duration] `help:"Least time between pushes to a device." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
@@ -137,6 +138,9 @@ func (c Config) addresses(f *configFaults) {
 	}
 	for _, ip := range c.RTCPublicIPs {
 		f.add("CARILLON_RTC_PUBLIC_IPS", publicIP(ip))
+	}
+	for _, p := range c.AllowPrivateTargets {
+		f.add("CARILLON_ALLOW_PRIVATE_TARGETS", network(p))
 	}
 	for _, p := range c.TrustedProxies {
 		f.add("CARILLON_TRUSTED_PROXIES", network(p))

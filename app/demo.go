@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"carillon/app/agents"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -42,7 +43,7 @@ type speaker struct {
 func (d DemoAgent) find(ctx context.Context, n *node) (speaker, error) {
 	id, named := tenants.ParseID[tenants.AgentID](d.Demo)
 	if !named {
-		agent, err := n.agents.Open(ctx, tenants.Agent{Kind: tenants.Builtin})
+		agent, err := n.agents.Open(ctx, tenants.Agent{Kind: tenants.Builtin}, agents.Call{})
 		return speaker{agent: agent, closed: d.Demo == demoNone}, err
 	}
 	all, err := n.store.Tenants().List(ctx)
@@ -52,7 +53,7 @@ func (d DemoAgent) find(ctx context.Context, n *node) (speaker, error) {
 	for _, t := range all {
 		a, err := n.store.For(t.ID).Agents().Get(ctx, id)
 		if err == nil {
-			agent, err := n.agents.Open(ctx, a)
+			agent, err := n.agents.Open(ctx, a, agents.Call{Tenant: t.ID, Agent: a.Name})
 			return speaker{agent: agent, name: a.Name}, err
 		}
 		if tenants.KindOf(err) != tenants.Unknown {

@@ -104,6 +104,14 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	sample, stopSample, err := sampleForDev(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopSample()) }()
+	if err := dev.AddStreamAgent(ctx, n.store, notes, sample, c.now()); err != nil {
+		return err
+	}
 	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String(), c.now); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ type toldRing struct {
 	Attempts  []struct {
 		Device string
 		State  string
-		Facts  []struct{ Kind string }
+		Facts  []struct{ Kind, Detail string }
 	}
 	Call *struct {
 		EndedBy     string  `json:"ended_by"`
@@ -260,6 +260,56 @@ func (s *server) tallied(key string) {
 		}
 		tick := time.NewTimer(100 * time.Millisecond)
 		<-tick.C
+	}
+}
+
+// TestAProgramTalksToAPhone is a ring whose agent is a program on the Twilio protocol: dev mode's
+// own, and then one that is not there.
+func TestAProgramTalksToAPhone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var list struct{ Data []struct{ ID, Kind string } }
+	s.call("GET", "/v1/agents", s.ready.APIKey, "", &list)
+	if len(list.Data) == 0 || list.Data[0].Kind != "stream" {
+		t.Fatalf("no program among the agents: %+v", list)
+	}
+	iphone, err := phonetest.New(phonetest.Config{Codecs: []string{"opus", "PCMU"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := func(agent string) (*phonetest.Call, *phonetest.Leg, string) {
+		r := s.place(fmt.Sprintf(`{"to":{"device":"%s"},"agent":"%s","ttl_s":60}`, s.ready.DeviceID, agent))
+		s.until(r.ID, func(r toldRing) bool { return r.State == "pushed" })
+		leg := &phonetest.Leg{URL: s.ready.URL, Ring: r.ID, Credential: s.ready.DeviceCredential, Client: http.DefaultClient}
+		call, err := iphone.Call(t.Context(), leg.Answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(call.HangUp)
+		return call, leg, r.ID
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	call, leg, ring := answer(list.Data[0].ID)
+	if err := call.Until(ctx, func(s phonetest.Stats) bool { return s.PacketsIn > 100 }); err != nil {
+		t.Fatalf("the program is not heard: %v %+v", err, call.Stats())
+	}
+	if err := leg.HangUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.until(ring, func(r toldRing) bool { return r.State == "ended" && r.Call != nil && r.Call.EndedBy == "phone_hung_up" })
+
+	// The program's server is gone: the call ends, and the ring says why.
+	path := "/v1/agents/" + list.Data[0].ID
+	if status := s.call("PATCH", path, s.ready.APIKey, `{"stream":{"url":"ws://127.0.0.1:1/"}}`, nil); status != 200 {
+		t.Fatalf("changing the address gave %d", status)
+	}
+	_, _, ring = answer(list.Data[0].ID)
+	got := s.until(ring, func(r toldRing) bool { return r.State == "failed" && r.Call != nil && r.Call.EndedBy != "" })
+	facts := got.Attempts[0].Facts
+	if last := facts[len(facts)-1]; got.Call.EndedBy != "agent_failed" || last.Kind != "broken" ||
+		!strings.Contains(last.Detail, "nothing listens at this address") {
+		t.Errorf("ended by %s, %+v", got.Call.EndedBy, last)
 	}
 }
 

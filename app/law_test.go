@@ -71,6 +71,7 @@ var dependencies = []dependency{
 	{"github.com/prometheus/client_golang", []string{"app"}, "metrics are gathered in one package"},
 	{"github.com/skip2/go-qrcode", []string{"app/web"}, "one package draws QR codes"},
 	{"github.com/andybalholm/brotli", []string{"static"}, "assets are compressed once"},
+	{"github.com/coder/websocket", []string{"app/agents"}, "one package speaks WebSocket"},
 	{"github.com/go-json-experiment/json", []string{"app/agents/dialect"}, "fifty frames a second are read without allocating"},
 	{"github.com/getkin/kin-openapi", []string{"tests"}, "the API file is checked against real answers"},
 	{"github.com/chromedp/", []string{"tests"}, "browsers are driven by tests only"},

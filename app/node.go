@@ -21,6 +21,7 @@ import (
 	"carillon/app/bus"
 	"carillon/app/console"
 	"carillon/app/health"
+	"carillon/app/outbound"
 	"carillon/app/page"
 	"carillon/app/push"
 	"carillon/app/site"
@@ -49,6 +50,8 @@ type node struct {
 	trace  *trace.Tracer     // nil = nobody asked for traces
 	agents agents.Kinds
 	demo   speaker
+
+	streams *agents.Streams
 
 	common  *page.Common     // what all pages share
 	billing *billing.Billing // nil = no money is taken
@@ -164,9 +167,24 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	if err != nil {
 		return err
 	}
-	n.agents = agents.NewKinds(builtin)
+	n.streams = agents.NewStreams(c.outbound(x), c.now, n.log)
+	n.close = append(n.close, func() error { n.streams.Close(); return nil })
+	n.agents = agents.NewKinds(builtin, n.streams, n.agentSecret)
 	n.demo, err = c.DemoAgent.find(ctx, n)
 	return err
+}
+
+// outbound dials the addresses that tenants type. In dev mode their programs are on this machine.
+func (c checked) outbound(x extras) *outbound.Dialer {
+	if x.local {
+		return outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, outbound.AllowPlain())
+	}
+	return outbound.New(prefixes(c.AllowPrivateTargets))
+}
+
+// agentSecret opens the stored token of an agent.
+func (n *node) agentSecret(ctx context.Context, a tenants.Agent) (string, error) {
+	return n.store.For(a.Tenant).Agents().Secret(ctx, a.ID)
 }
 
 // openBoard joins all of these to the switchboard, and counts what it does where somebody reads the
@@ -229,7 +247,7 @@ func (n *node) mount(c checked, x extras) error {
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, Media: n.board,
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.streams.Check, Media: n.board,
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
 	if err != nil {
 		return err
@@ -292,7 +310,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	}
 	p.console, err = console.New(console.Config{
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		PerSecond: c.RingsPerSecond.is, Mail: mail,
+		PerSecond: c.RingsPerSecond.is, Mail: mail, CheckAgent: n.streams.Check,
 	})
 	return p, err
 }

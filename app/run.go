@@ -22,6 +22,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Let people in again, or keep them out."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`
+	Agent     agentCmd     `cmd:"" help:"Run a sample agent on the Twilio Media Streams protocol."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`
 	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`

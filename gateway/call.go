@@ -32,12 +32,12 @@ type call struct {
 
 	signalling sync.Mutex // one offer or fragment at a time
 
-	wake         chan struct{} // holds one token: look again
-	ending       chan struct{} // closed by end
-	once         sync.Once
-	reason       EndReason // set before ending is closed
-	agentStarted atomic.Bool
-	heard        bool // the phone's first sound was reported; only run uses it
+	wake    chan struct{} // holds one token: look again
+	ending  chan struct{} // closed by end
+	once    sync.Once
+	reason  EndReason   // set before ending is closed
+	audible atomic.Bool // the person can hear
+	heard   bool        // the phone's first sound was reported; only run uses it
 
 	agentDone chan struct{} // closed when the agent has left
 	agentErr  error         // set before agentDone is closed
@@ -137,6 +137,7 @@ func (c *call) run() {
 	w := callClock{cfg: &c.g.cfg, since: c.since}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	go c.converse(ctx)
 	for !c.over() {
 		now := c.g.cfg.Now()
 		l := c.legNow()
@@ -148,11 +149,10 @@ func (c *call) run() {
 		if v.settled {
 			l.startMedia()
 		}
-		if v.greet && !c.agentStarted.Swap(true) {
-			// Before reportFirstSound, which may wait for a disk while the person is listening.
+		if v.greet && !c.audible.Swap(true) {
 			w.agentAt = now
-			c.wakeRun() // the timers of the agent begin
-			go c.converse(ctx)
+			c.wakeRun()           // the timers of the agent begin
+			close(c.line.audible) // before reportFirstSound, which may wait for a disk
 		}
 		if v.warn {
 			c.warnAgent(c.since.Add(c.g.cfg.MaxDuration).Sub(now))
@@ -195,10 +195,11 @@ func (c *call) finish(cancel context.CancelFunc) {
 	cancel()
 	c.closeLegs()
 	c.reportFirstSound() // the first sound may have come just before the end
-	c.sendEvent(Event{Kind: Ended, Reason: c.reason, At: at})
-	if !c.agentStarted.Load() {
-		return
+	ended := Event{Kind: Ended, Reason: c.reason, At: at}
+	if c.reason == AgentFailed {
+		ended.Err = c.agentErr // run has seen agentDone
 	}
+	c.sendEvent(ended)
 	select {
 	case <-c.agentDone:
 	case <-time.After(agentGrace):
@@ -249,7 +250,7 @@ type callClock struct {
 	everConnected time.Time
 	hangUpAt      time.Time // when to end, after the agent has left
 	agentReason   EndReason
-	agentAt       time.Time // when the agent started; zero before that
+	agentAt       time.Time // since when the person can hear the agent; zero before that
 	warned        bool
 	oneWay        map[Side]bool // the sides whose silence was reported
 }
@@ -259,7 +260,7 @@ type verdict struct {
 	end     EndReason
 	next    time.Time
 	settled bool // the media of the leg may start although the phone is silent
-	greet   bool // the person can hear: the agent may start
+	greet   bool // the person can hear
 	warn    bool // the agent is to be warned of MaxDuration
 	silent  Side // the side whose silence is to be reported; "" = none
 }

@@ -78,6 +78,7 @@ type Event struct {
 	Kind    EventKind
 	Reason  EndReason // of Ended
 	Silent  Side      // of OneWay
+	Err     error     // of an end by AgentFailed: what the agent returned
 	At      time.Time
 	Quality Quality
 }

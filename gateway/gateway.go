@@ -89,7 +89,7 @@ type Trickled struct {
 type CallInfo struct {
 	Call, Leg string
 	Codec     Codec
-	Connected bool // the agent has started
+	Connected bool // the person can hear
 	Quality   Quality
 }
 
@@ -376,7 +376,7 @@ func (g *Gateway) Calls() []CallInfo {
 	g.mu.Unlock()
 	infos := make([]CallInfo, len(calls))
 	for i, c := range calls {
-		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Codec: c.codec, Connected: c.agentStarted.Load(), Quality: c.quality()}
+		infos[i] = CallInfo{Call: c.id, Leg: c.leg, Codec: c.codec, Connected: c.audible.Load(), Quality: c.quality()}
 	}
 	return infos
 }

@@ -46,7 +46,14 @@ type agentFunc func(context.Context, gateway.Line) error
 
 func (agentFunc) Codecs() []gateway.Codec { return []gateway.Codec{gateway.Opus} }
 
-func (f agentFunc) Converse(ctx context.Context, l gateway.Line) error { return f(ctx, l) }
+func (f agentFunc) Converse(ctx context.Context, l gateway.Line) error {
+	select {
+	case <-l.Audible():
+		return f(ctx, l)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // openGateway returns a gateway on loopback; change may alter its Config.
 func openGateway(t *testing.T, change func(*gateway.Config)) *gateway.Gateway {
@@ -209,6 +216,40 @@ func TestAgentThatFailsOrPanicsEndsItsCallOnly(t *testing.T) {
 		e.next(t, gateway.Connected)
 		e.ended(t, gateway.AgentFailed)
 	}
+}
+
+// early is an agent that begins before the person can hear.
+type early struct{ began, audible chan struct{} }
+
+func (early) Codecs() []gateway.Codec { return []gateway.Codec{gateway.Opus} }
+
+func (e early) Converse(ctx context.Context, l gateway.Line) error {
+	close(e.began)
+	<-l.Audible()
+	close(e.audible)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestAgentBeginsWhileThePhoneConnects: it need not wait for a phone that has answered and is still
+// connecting, and it learns when the person can hear.
+func TestAgentBeginsWhileThePhoneConnects(t *testing.T) {
+	t.Parallel()
+	g := openGateway(t, nil)
+	a := early{make(chan struct{}), make(chan struct{})}
+	p := phone(t, phonetest.Config{})
+	answer := answerer(g, "ring", a, newEventLog())
+	call(t, p, func(ctx context.Context, offer string) (string, error) {
+		text, err := answer(ctx, offer)
+		wait(t, a.began, "the agent, before the phone has our answer")
+		select {
+		case <-a.audible:
+			t.Error("the person could hear before the phone had our answer")
+		default:
+		}
+		return text, err
+	})
+	wait(t, a.audible, "the moment from which the person can hear")
 }
 
 func TestHangUpGivesItsReason(t *testing.T) {

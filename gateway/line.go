@@ -28,12 +28,16 @@ type Packet struct {
 type Line interface {
 	// Codec returns the codec of the call. It never changes.
 	Codec() Codec
+	// Audible is closed when the person can hear: the phone's sound flows, or it has been connected
+	// for GreetWithin without any. An iPhone starts its audio seconds after it has connected, and
+	// what is said before is lost.
+	Audible() <-chan struct{}
 	// Hear returns the next packet from the phone. Its error is ErrLineEnded or the error of ctx.
-	// About a second of sound is queued; then the oldest is dropped.
+	// 2.5 seconds of sound are queued; then the oldest is dropped.
 	Hear(ctx context.Context) (Packet, error)
 	// Attend replaces Hear: f is called with each packet when it arrives, on the goroutine that
 	// received it. That is the fastest way to forward sound. f must not wait, and the packet's
-	// payload is valid until f returns. Queued packets are dropped. After leave has returned, f is
+	// payload is valid until f returns. Queued packets come first. After leave has returned, f is
 	// not called any more.
 	Attend(f func(Packet)) (leave func())
 	// Say sends p to the phone at once. Gaps in sequence and timestamps are kept, because they tell
@@ -48,8 +52,9 @@ type Line interface {
 	Press(digit byte) error
 }
 
-// Agent talks on a line. Converse returns nil when the agent wants to hang up, or an error when it
-// failed or the line ended. It must return soon after ctx is done.
+// Agent talks on a line. Converse is called when the call begins, so that an agent can connect
+// while the phone does. It returns nil when the agent wants to hang up, or an error when it failed
+// or the line ended. It must return soon after ctx is done.
 type Agent interface {
 	// Codecs returns the codecs that the agent speaks, the best first. The phone is answered with
 	// the first one that it offers.
@@ -58,14 +63,13 @@ type Agent interface {
 }
 
 // Warned is an agent that wants to know when one of its calls is about to reach its longest
-// duration. Warn is called once for a line, on the goroutine of the call, so it must not wait. An
-// agent that has not started to converse is not warned.
+// duration. Warn is called once for a line, on the goroutine of the call, so it must not wait.
 type Warned interface {
 	Warn(l Line, left time.Duration)
 }
 
-// backlog is how many packets wait for a slow agent: 1.28 s of 20 ms frames.
-const backlog = 64
+// backlog is how many packets wait for an agent that connects, or is slow: 2.56 s of 20 ms frames.
+const backlog = 128
 
 // rtpWriter encrypts packets and sends them on one leg.
 type rtpWriter interface {
@@ -79,6 +83,7 @@ type line struct {
 	codec   Codec
 	now     func() time.Time
 	arrived chan struct{} // holds one token when the queue may have something
+	audible chan struct{} // closed when the person can hear
 	over    chan struct{} // closed when the call is over
 
 	announcing atomic.Bool   // the notice has the line, and what the agent says is dropped
@@ -111,8 +116,8 @@ type line struct {
 
 func newLine(c Codec, now func() time.Time) *line {
 	return &line{
-		codec: c, meter: meter{clock: c.ClockRate()}, now: now,
-		arrived: make(chan struct{}, 1), presser: make(chan struct{}, 1), over: make(chan struct{}),
+		codec: c, meter: meter{clock: c.ClockRate()}, now: now, arrived: make(chan struct{}, 1),
+		presser: make(chan struct{}, 1), audible: make(chan struct{}), over: make(chan struct{}),
 		stream: splice{codec: c, sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()},
 	}
 }
@@ -156,13 +161,17 @@ func (l *line) enqueue(p Packet) {
 	}
 }
 
+// Audible is the channel itself: only the call closes it.
+func (l *line) Audible() <-chan struct{} { return l.audible }
+
 func (l *line) Attend(f func(Packet)) (leave func()) {
 	l.listenerMu.Lock()
 	defer l.listenerMu.Unlock()
+	var buf []byte
+	for p, ok := l.next(&buf); ok; p, ok = l.next(&buf) {
+		f(p)
+	}
 	l.listener = f
-	l.mu.Lock()
-	l.count = 0
-	l.mu.Unlock()
 	return func() {
 		l.listenerMu.Lock()
 		defer l.listenerMu.Unlock()
@@ -170,16 +179,16 @@ func (l *line) Attend(f func(Packet)) (leave func()) {
 	}
 }
 
-// next takes the oldest packet from the queue. Called with hearMu held.
-func (l *line) next() (Packet, bool) {
+// next takes the oldest packet from the queue, with its payload in buf.
+func (l *line) next(buf *[]byte) (Packet, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.count == 0 {
 		return Packet{}, false
 	}
 	p := l.queue[l.first]
-	l.hearBuf = append(l.hearBuf[:0], p.Payload...)
-	p.Payload = l.hearBuf
+	*buf = append((*buf)[:0], p.Payload...)
+	p.Payload = *buf
 	l.first = (l.first + 1) % backlog
 	l.count--
 	return p, true
@@ -189,7 +198,7 @@ func (l *line) Hear(ctx context.Context) (Packet, error) {
 	l.hearMu.Lock()
 	defer l.hearMu.Unlock()
 	for {
-		if p, ok := l.next(); ok {
+		if p, ok := l.next(&l.hearBuf); ok {
 			return p, nil
 		}
 		select {

@@ -37,6 +37,7 @@ func TestLineDropsTheOldestOfWhatNobodyHears(t *testing.T) {
 	}
 }
 
+// TestAttendReplacesHear: what is queued comes first, and nothing comes twice.
 func TestAttendReplacesHear(t *testing.T) {
 	t.Parallel()
 	l, heard := newLine(Opus, time.Now), 0
@@ -45,7 +46,7 @@ func TestAttendReplacesHear(t *testing.T) {
 	l.receive(Packet{Source: 1, Sequence: 2})
 	leave()
 	l.receive(Packet{Source: 1, Sequence: 4})
-	if p, err := l.Hear(t.Context()); err != nil || p.Sequence != 4 || heard != 2 {
+	if p, err := l.Hear(t.Context()); err != nil || p.Sequence != 4 || heard != 3 {
 		t.Errorf("attended to %d, then heard %d: %v", heard, p.Sequence, err)
 	}
 }

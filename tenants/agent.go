@@ -1,13 +1,23 @@
 package tenants
 
-import "time"
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
 
 // AgentKind is the way in which Carillon reaches an agent.
 type AgentKind string
 
 const (
 	Builtin AgentKind = "builtin" // bells, then an echo: speaks with nothing installed
+	Stream  AgentKind = "stream"  // a program that we connect to over a WebSocket
 )
+
+// AgentKinds lists the kinds that work, in the order in which people are offered them.
+var AgentKinds = []AgentKind{Builtin, Stream}
 
 // Agent is who speaks for the tenant.
 type Agent struct {
@@ -17,13 +27,106 @@ type Agent struct {
 	Kind      AgentKind
 	Caller    string // label shown to the person when a ring gives none
 	CreatedAt time.Time
+
+	AttachSeconds int // how long it may take to connect, from the answer on; 0 for the built-in one
+
+	Stream    *StreamAgent // of kind Stream, otherwise nil
+	HasSecret bool         // a token of the agent is stored, sealed
+	Secret    *string      // only on the way in: nil leaves the stored token, "" removes it
 }
 
-// Check refuses an agent whose fields break a rule, naming every wrong one.
+// StreamAgent is how we reach a program over a WebSocket.
+type StreamAgent struct {
+	URL        string            `json:"url"` // wss://…
+	Dialect    Dialect           `json:"dialect"`
+	Parameters map[string]string `json:"parameters,omitempty"` // given to the program at the start of each call
+}
+
+// Dialect is the protocol that a stream agent speaks.
+type Dialect string
+
+// Twilio is Twilio's Media Streams protocol.
+const Twilio Dialect = "twilio"
+
+// Dialects lists the dialects that work.
+var Dialects = []Dialect{Twilio}
+
+const (
+	// usualAttachSeconds is the time for an agent to connect that says nothing else.
+	usualAttachSeconds = 5
+	// maxAttachSeconds is the longest: a person who hears nothing for longer hangs up.
+	maxAttachSeconds = 20
+	// maxParameters and maxParameter bound what a tenant adds to the start of a call.
+	maxParameters, maxParameter = 20, 500
+	// maxAgentURL is the longest address, in bytes.
+	maxAgentURL = 2048
+	// maxAgentSecret is the longest token, in characters.
+	maxAgentSecret = 512
+)
+
+// AttachWithin is how long the agent may take to connect, from the answer on.
+func (a Agent) AttachWithin() time.Duration { return time.Duration(a.AttachSeconds) * time.Second }
+
+// Clean returns the agent in its stored form: defaults for what is left out, and no settings of
+// another kind.
+func (a Agent) Clean() Agent {
+	if a.Kind != Stream {
+		a.Stream, a.AttachSeconds, a.Secret = nil, 0, new(string)
+		return a
+	}
+	s := StreamAgent{}
+	if a.Stream != nil {
+		s = *a.Stream
+	}
+	s.URL = strings.TrimSpace(s.URL)
+	if s.Dialect == "" {
+		s.Dialect = Twilio
+	}
+	if a.AttachSeconds == 0 {
+		a.AttachSeconds = usualAttachSeconds
+	}
+	a.Stream = &s
+	return a
+}
+
+// Check refuses an agent whose fields break a rule, naming every wrong one. It expects what Clean
+// returned. Whether the address may be reached is the dialer's to say.
 func (a Agent) Check() error {
 	var f faults
 	f.add(ValidText(a.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
-	f.add(a.Kind == Builtin, "kind", "builtin")
+	f.add(slices.Contains(AgentKinds, a.Kind), "kind", "one of "+listed(AgentKinds))
 	f.add(ValidText(a.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
+	f.add(a.Secret == nil || ValidText(*a.Secret, 0, maxAgentSecret), "auth_token",
+		fmt.Sprintf("at most %d characters, no control characters", maxAgentSecret))
+	if s := a.Stream; s != nil {
+		u, err := url.Parse(s.URL)
+		f.add(len(s.URL) <= maxAgentURL && err == nil && u.Host != "" && (u.Scheme == "wss" || u.Scheme == "ws"), "url",
+			"a complete address such as wss://bot.example.com/stream, at most 2,048 characters")
+		f.add(slices.Contains(Dialects, s.Dialect), "dialect", "one of "+listed(Dialects))
+		f.add(a.AttachSeconds >= 1 && a.AttachSeconds <= maxAttachSeconds, "attach_s", fmt.Sprintf("1 to %d seconds", maxAttachSeconds))
+		f.add(validParameters(s.Parameters), "parameters", fmt.Sprintf(
+			"at most %d, with names of 1 to 64 letters, digits, - and _, and values of at most %d characters", maxParameters, maxParameter))
+	}
 	return f.err()
+}
+
+func validParameters(p map[string]string) bool {
+	for name, value := range p {
+		if !validParameterName(name) || !ValidText(value, 0, maxParameter) {
+			return false
+		}
+	}
+	return len(p) <= maxParameters
+}
+
+func validParameterName(s string) bool {
+	return len(s) >= 1 && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+}
+
+func listed[T ~string](all []T) string {
+	words := make([]string, len(all))
+	for i, w := range all {
+		words[i] = string(w)
+	}
+	return strings.Join(words, ", ")
 }

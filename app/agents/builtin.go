@@ -48,6 +48,11 @@ func (b *Builtin) Codecs() []gateway.Codec {
 
 // Converse greets and echoes until the line ends.
 func (b *Builtin) Converse(ctx context.Context, l gateway.Line) error {
+	select {
+	case <-l.Audible():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if err := b.greet(ctx, l); err != nil {
 		return err
 	}
@@ -78,7 +83,7 @@ func (b *Builtin) greet(ctx context.Context, l gateway.Line) error {
 
 // repeat sends each packet again after delay.
 func (b *Builtin) repeat(ctx context.Context, l gateway.Line) error {
-	e := &echo{line: l, delay: b.delay, now: b.now, kept: newShelf(b.delay), timer: time.NewTimer(time.Hour)}
+	e := &echo{line: l, since: b.now(), delay: b.delay, now: b.now, kept: newShelf(b.delay), timer: time.NewTimer(time.Hour)}
 	defer e.timer.Stop()
 	defer l.Attend(e.heard)()
 	for {
@@ -99,6 +104,7 @@ const slack = gateway.Frame / 2
 // echo is one line's sound on its way back.
 type echo struct {
 	line  gateway.Line
+	since time.Time // what was said before, during the bells, is not repeated
 	delay time.Duration
 	now   func() time.Time
 	timer *time.Timer
@@ -108,6 +114,9 @@ type echo struct {
 }
 
 func (e *echo) heard(p gateway.Packet) {
+	if p.At.Before(e.since) {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if p.Digit == 0 { // a key is no sound

@@ -27,6 +27,12 @@ type script struct {
 
 func (s *script) Codec() gateway.Codec { return s.codec }
 
+func (s *script) Audible() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
 func (s *script) Hear(ctx context.Context) (gateway.Packet, error) {
 	<-ctx.Done()
 	return gateway.Packet{}, ctx.Err()

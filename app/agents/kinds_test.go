@@ -15,16 +15,16 @@ import (
 func TestKindsOpen(t *testing.T) {
 	t.Parallel()
 	b := builtin(t, 0)
-	kinds := agents.NewKinds(b)
-	if got, err := kinds.Open(t.Context(), tenants.Agent{Kind: tenants.Builtin}); err != nil || got != b {
+	kinds := agents.NewKinds(b, nil, nil)
+	if got, err := kinds.Open(t.Context(), tenants.Agent{Kind: tenants.Builtin}, agents.Call{}); err != nil || got != b {
 		t.Errorf("the built-in agent: %v, %v", got, err)
 	}
-	if got, err := kinds.Open(t.Context(), tenants.Agent{Kind: "stream"}); err == nil || got != nil {
+	if got, err := kinds.Open(t.Context(), tenants.Agent{Kind: "carrier pigeon"}, agents.Call{}); err == nil || got != nil {
 		t.Errorf("a kind that nothing serves: %v, %v", got, err)
 	}
 	away := errors.New("away")
-	kinds["far"] = func(context.Context, tenants.Agent) (gateway.Agent, error) { return nil, away }
-	if got, err := kinds.Open(t.Context(), tenants.Agent{Kind: "far"}); !errors.Is(err, away) || got != nil {
+	kinds["far"] = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) { return nil, away }
+	if got, err := kinds.Open(t.Context(), tenants.Agent{Kind: "far"}, agents.Call{}); !errors.Is(err, away) || got != nil {
 		t.Errorf("an agent that cannot be reached: %v, %v", got, err)
 	}
 }

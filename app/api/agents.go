@@ -10,35 +10,107 @@ import (
 )
 
 type agentRequest struct {
-	Name   string `json:"name"`
-	Kind   string `json:"kind"`
-	Caller string `json:"caller"`
+	Name   string         `json:"name"`
+	Kind   string         `json:"kind"`
+	Caller string         `json:"caller"`
+	Attach int            `json:"attach_s"`
+	Stream *streamRequest `json:"stream"`
 }
 
 // agentChange is the body of PATCH /v1/agents/{id}: omitted fields stay.
 type agentChange struct {
-	Name   *string `json:"name"`
-	Kind   *string `json:"kind"`
-	Caller *string `json:"caller"`
+	Name   *string        `json:"name"`
+	Kind   *string        `json:"kind"`
+	Caller *string        `json:"caller"`
+	Attach *int           `json:"attach_s"`
+	Stream *streamRequest `json:"stream"`
 }
 
+// streamRequest holds the settings of a stream agent. Omitted fields stay.
+type streamRequest struct {
+	Direction  *string            `json:"direction"`
+	URL        *string            `json:"url"`
+	Dialect    *string            `json:"dialect"`
+	Parameters *map[string]string `json:"parameters"`
+	AuthToken  *string            `json:"auth_token"`
+}
+
+// apply changes the agent's settings. Wrong values are found by tenants.Agent.Check.
+func (r *streamRequest) apply(a *tenants.Agent) error {
+	if r == nil {
+		return nil
+	}
+	s := tenants.StreamAgent{}
+	if a.Stream != nil {
+		s = *a.Stream
+	}
+	if r.Direction != nil && *r.Direction != directionDial {
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
+			Fields: []tenants.Field{{Name: "stream.direction", Message: "dial"}}}
+	}
+	set(&s.URL, r.URL)
+	set((*string)(&s.Dialect), r.Dialect)
+	set(&s.Parameters, r.Parameters)
+	a.Stream, a.Secret = &s, r.AuthToken
+	return nil
+}
+
+// directionDial: Carillon connects to the agent.
+const directionDial = "dial"
+
 type agent struct {
-	ID        string  `json:"id"`
-	Name      string  `json:"name"`
-	Kind      string  `json:"kind"`
-	Caller    *string `json:"caller"`
-	Default   bool    `json:"default"`
-	CreatedAt string  `json:"created_at"`
+	ID        string       `json:"id"`
+	Name      string       `json:"name"`
+	Kind      string       `json:"kind"`
+	Caller    *string      `json:"caller"`
+	Default   bool         `json:"default"`
+	CreatedAt string       `json:"created_at"`
+	AttachS   *int         `json:"attach_s,omitempty"`
+	Stream    *streamAgent `json:"stream,omitempty"`
+}
+
+type streamAgent struct {
+	Direction    string            `json:"direction"`
+	URL          string            `json:"url"`
+	Dialect      string            `json:"dialect"`
+	Parameters   map[string]string `json:"parameters"`
+	HasAuthToken bool              `json:"has_auth_token"`
+}
+
+func streamOf(a tenants.Agent) *streamAgent {
+	if a.Stream == nil {
+		return nil
+	}
+	s := streamAgent{
+		Direction: directionDial, URL: a.Stream.URL, Dialect: string(a.Stream.Dialect),
+		Parameters: a.Stream.Parameters, HasAuthToken: a.HasSecret,
+	}
+	if s.Parameters == nil {
+		s.Parameters = map[string]string{}
+	}
+	return &s
 }
 
 // agentOf returns a function that shows an agent of t, which knows its default agent.
 func agentOf(t tenants.Tenant) func(tenants.Agent) agent {
 	return func(a tenants.Agent) agent {
-		return agent{
+		shown := agent{
 			ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: opt(a.Caller), Default: a.ID == t.DefaultAgent,
-			CreatedAt: stamp(a.CreatedAt),
+			CreatedAt: stamp(a.CreatedAt), Stream: streamOf(a),
 		}
+		if a.AttachSeconds > 0 {
+			shown.AttachS = &a.AttachSeconds
+		}
+		return shown
 	}
+}
+
+// checkAgent refuses an agent that breaks a rule, or whose address we do not connect to.
+func (a *API) checkAgent(made tenants.Agent) error {
+	if err := made.Check(); err != nil {
+		return err
+	}
+	return a.CheckAgent(made)
 }
 
 // addAgent: POST /v1/agents.
@@ -51,14 +123,19 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	made := tenants.Agent{
 		ID: tenants.NewID[tenants.AgentID](now), Tenant: k.Tenant.ID, Name: tenants.TrimLabel(body.Name),
 		Kind:   tenants.AgentKind(body.Kind),
-		Caller: tenants.TrimLabel(body.Caller), CreatedAt: now,
+		Caller: tenants.TrimLabel(body.Caller), AttachSeconds: body.Attach, CreatedAt: now,
 	}
-	if err := made.Check(); err != nil {
+	if err := body.Stream.apply(&made); err != nil {
+		return err
+	}
+	made = made.Clean()
+	if err := a.checkAgent(made); err != nil {
 		return err
 	}
 	if err := k.scope.Agents().Add(ctx, made); err != nil {
 		return err
 	}
+	made.HasSecret = made.Secret != nil && *made.Secret != ""
 	c.Response().Header.Set(fiber.HeaderLocation, "/v1/agents/"+string(made.ID))
 	return reply(c, fiber.StatusCreated, agentOf(k.Tenant)(made))
 }
@@ -108,11 +185,19 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if body.Kind != nil {
 		found.Kind = tenants.AgentKind(*body.Kind)
 	}
-	if err := found.Check(); err != nil {
+	set(&found.AttachSeconds, body.Attach)
+	if err := body.Stream.apply(&found); err != nil {
+		return err
+	}
+	found = found.Clean()
+	if err := a.checkAgent(found); err != nil {
 		return err
 	}
 	if err := k.scope.Agents().Set(ctx, found); err != nil {
 		return err
+	}
+	if found.Secret != nil {
+		found.HasSecret = *found.Secret != ""
 	}
 	return reply(c, fiber.StatusOK, agentOf(k.Tenant)(found))
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"carillon/tenants"
@@ -73,4 +74,51 @@ func TestChangesAreBounded(t *testing.T) {
 	a.ring("")
 	other := a.newKey(false, tenants.Permissions...)
 	h.do(ask{method: "PATCH", path: path, key: other, body: `{"caller":"Day"}`}).want(200)
+}
+
+// TestStreamAgents: a program of the tenant's own; its token goes in and never comes out.
+func TestStreamAgents(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	var made, got agent
+	r := h.do(ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"Bot","kind":"stream","stream":{
+		"url":"wss://bot.example.com/stream","parameters":{"voice":"calm"},"auth_token":"s3cret-t0ken"}}`}).want(201)
+	r.into(&made)
+	if made.Stream == nil || made.Stream.URL != "wss://bot.example.com/stream" || made.Stream.Dialect != "twilio" || !made.Stream.HasAuthToken ||
+		*made.AttachS != 5 || made.Stream.Parameters["voice"] != "calm" || strings.Contains(r.body, "s3cret") {
+		t.Errorf("%s", r.body)
+	}
+	path := "/v1/agents/" + made.ID
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"attach_s":9,"stream":{"url":"wss://bot.example.com/2"}}`}).want(200).into(&got)
+	if got.Stream.URL != "wss://bot.example.com/2" || !got.Stream.HasAuthToken || *got.AttachS != 9 || got.Stream.Parameters["voice"] != "calm" {
+		t.Errorf("what was left out has changed: %+v", got.Stream)
+	}
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"stream":{"auth_token":""}}`}).want(200).into(&got)
+	if got.Stream.HasAuthToken {
+		t.Error("the token was not removed")
+	}
+	for body, field := range map[string]string{
+		`{"stream":{"url":"wss://127.0.0.1/"}}`:             "url",
+		`{"stream":{"url":"wss://169.254.169.254/"}}`:       "url",
+		`{"stream":{"url":"ws://bot.example.com/"}}`:        "url",
+		`{"stream":{"url":"https://bot.example.com/"}}`:     "url",
+		`{"stream":{"url":"wss://me:pw@bot.example.com/"}}`: "url",
+		`{"stream":{"dialect":"morse"}}`:                    "dialect",
+		`{"attach_s":60}`:                                   "attach_s",
+		`{"stream":{"parameters":{"a b":"c"}}}`:             "parameters",
+		`{"stream":{"direction":"attach"}}`:                 "stream.direction",
+		`{"kind":"telepathy"}`:                              "kind",
+	} {
+		r := h.do(ask{method: "PATCH", path: path, key: a.key, body: body}).want(400)
+		if !strings.Contains(r.body, `"field":"`+field+`"`) {
+			t.Errorf("%s: %s", body, r.body)
+		}
+	}
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"kind":"builtin"}`}).want(200)
+	got = agent{}
+	h.do(ask{method: "GET", path: path, key: a.key}).want(200).into(&got)
+	if got.Stream != nil || got.AttachS != nil {
+		t.Errorf("settings of another kind stay: %+v", got)
+	}
 }

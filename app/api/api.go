@@ -81,6 +81,7 @@ type Config struct {
 	Store       *store.Store
 	Board       Board
 	Credentials Credentials
+	CheckAgent  func(tenants.Agent) error  // refuses an address that we do not connect to
 	Media       Media                      // nil = no media routes
 	PublicURL   string                     // for phones: scheme and host, without a final slash
 	ICEServers  func() []gateway.ICEServer // servers for phones, called each time; nil = none
@@ -107,8 +108,8 @@ var (
 
 // New checks the configuration and returns an API to mount.
 func New(c Config) (*API, error) {
-	if c.Store == nil || c.Board == nil || c.Credentials == nil || c.Now == nil || c.Log == nil {
-		return nil, errors.New("api: Store, Board, Credentials, Now and Log are required")
+	if c.Store == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("api: Store, Board, Credentials, CheckAgent, Now and Log are required")
 	}
 	if !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://") {
 		return nil, errors.New("api: PublicURL must start with http:// or https://")

@@ -132,7 +132,8 @@ func TestNewRefusesMissingParts(t *testing.T) {
 		t.Error("an API without a store was made")
 	}
 	c := Config{Store: new(store.Store), Board: new(switchboard.Board), Credentials: new(health.Credentials),
-		Now: time.Now, Log: slog.Default(), PublicURL: "https://x"}
+		CheckAgent: func(tenants.Agent) error { return nil },
+		Now:        time.Now, Log: slog.Default(), PublicURL: "https://x"}
 	if _, err := New(c); err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func label(to *string, from *string) {
 	}
 }
 
-func set(to *string, from *string) {
+func set[T any](to *T, from *T) {
 	if from != nil {
 		*to = *from
 	}

@@ -20,8 +20,10 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/agents"
 	"carillon/app/bus"
 	"carillon/app/health"
+	"carillon/app/outbound"
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
@@ -138,7 +140,8 @@ func open(t testing.TB) *fixture {
 	}
 	h.board = board
 	h.api, err = New(Config{
-		Store: h.store, Board: board, Credentials: credentials, Media: h.media, PublicURL: "https://carillon.example/",
+		Store: h.store, Board: board, Credentials: credentials,
+		CheckAgent: agents.NewStreams(outbound.New(nil), time.Now, quiet).Check, Media: h.media, PublicURL: "https://carillon.example/",
 		Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})

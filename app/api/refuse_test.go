@@ -160,7 +160,9 @@ func TestBadInput(t *testing.T) {
 			"invalid", "person"},
 		{"agent without a name", ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"kind":"builtin"}`}, 400, "invalid", "name"},
 		{"agent of an unknown kind", ask{method: "POST", path: "/v1/agents", key: a.key,
-			body: `{"name":"x","kind":"stream"}`}, 400, "invalid", "kind"},
+			body: `{"name":"x","kind":"parrot"}`}, 400, "invalid", "kind"},
+		{"stream agent without an address", ask{method: "POST", path: "/v1/agents", key: a.key,
+			body: `{"name":"x","kind":"stream"}`}, 400, "invalid", "url"},
 		{"agent without a kind", ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"x"}`}, 400, "invalid", "kind"},
 
 		{"a kind that phones may not report", facts(fact("answered", time.Now())), 400, "invalid", "kind"},

@@ -57,12 +57,45 @@ func TestKeysAreShownOnce(t *testing.T) {
 	w.Get("/keys").Has("Revoked")
 }
 
+// TestStreamAgentForm: a program's address is checked before it is stored, and its token is never
+// shown.
+func TestStreamAgentForm(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.Quick(b.Owner)
+	form := url.Values{"name": {"Bot"}, "kind": {"stream"}, "url": {"wss://10.0.0.1/"}, "auth_token": {"s3cret"},
+		"parameters": {"voice=calm\n\nlanguage = de\n"}, "attach_s": {"seven"}}
+	w.Post("/agents/add", form).Want(400).Has("1 to 20 seconds", `value="wss://10.0.0.1/"`).Lacks("s3cret")
+	form.Set("attach_s", "7")
+	w.Post("/agents/add", form).Want(400).Has("private or reserved network").Lacks("s3cret")
+	form.Set("url", "wss://bot.example.com/stream")
+	w.Post("/agents/add", form).Leads("/agents")
+	scope := h.Store.For(b.Id)
+	all, _, err := scope.Agents().List(t.Context(), store.Page{Search: "Bot"})
+	pagetest.Must(t, err)
+	a := all[0]
+	path := "/agents/" + string(a.ID)
+	if a.Stream.Parameters["language"] != "de" || a.AttachSeconds != 7 || !a.HasSecret {
+		t.Errorf("%+v", a)
+	}
+	w.Get(path).Want(200).Has("wss://bot.example.com/stream", "voice=calm", "A token is stored").Lacks("s3cret")
+	w.Post(path, url.Values{"name": {"Bot"}, "url": {"wss://bot.example.com/2"}}).Leads("/agents")
+	if secret, err := scope.Agents().Secret(t.Context(), a.ID); err != nil || secret != "s3cret" {
+		t.Errorf("an empty field changed the token: %q, %v", secret, err)
+	}
+	w.Post(path, url.Values{"name": {"Bot"}, "url": {"wss://bot.example.com/2"}, "forget_token": {"1"}}).Leads("/agents")
+	if secret, err := scope.Agents().Secret(t.Context(), a.ID); err != nil || secret != "" {
+		t.Errorf("the token stays: %q, %v", secret, err)
+	}
+}
+
 func TestAgents(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.Quick(b.Owner)
-	w.Post("/agents/add", url.Values{"name": {""}, "kind": {"stream"}}).Want(400).Has("1 to 80 characters", "kind: Builtin")
+	w.Post("/agents/add", url.Values{"name": {""}, "kind": {"parrot"}}).Want(400).Has("1 to 80 characters", "kind: One of builtin, stream")
 	w.Post("/agents/add", url.Values{"name": {"Reception"}, "kind": {"builtin"}, "caller": {"Beta"}, "default": {"1"}}).Leads("/agents")
 	w.Get("/agents").Want(200).Has("Reception", "default", "shown to people as Beta")
 	tn, err := b.Scope().Tenant(t.Context())

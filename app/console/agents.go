@@ -35,9 +35,6 @@ func (k agentPages) list(v *page.Visitor) page.List[tenants.Agent] {
 	}
 }
 
-// agentKinds are how an agent speaks, in words.
-var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent}
-
 func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	all, table, err := k.list(v).Page(ctx, page.QueryOf(c))
 	if err != nil {
@@ -109,7 +106,7 @@ func (k agentPages) agentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, a tenants.Agent, w page.Wrong) error {
 	title := "Add an agent"
 	p := views.AgentFormPage{
-		ID: string(a.ID), Error: w.Unseen("name", "caller"), CanEdit: v.Role.May(),
+		ID: string(a.ID), Error: w.Unseen("name", "caller", "url", "auth_token", "parameters", "attach_s"), CanEdit: v.Role.May(),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],
 			Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
@@ -119,13 +116,20 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 			a.ID == v.Tenant.DefaultAgent},
 	}
 	if a.ID == "" {
-		p.Kinds = page.Choose(string(tenants.Builtin), page.Choice(string(tenants.Builtin), builtinAgent))
+		for _, kind := range tenants.AgentKinds {
+			p.Kinds = append(p.Kinds, page.Choice(string(kind), agentKinds[kind]))
+		}
+		p.Kinds = page.Choose(string(a.Kind), p.Kinds...)
+		p.Stream = streamFields(a, w)
 	} else {
 		old, err := v.Scope.Agents().Get(ctx, a.ID) // as it is, whatever was typed
 		if err != nil {
 			return err
 		}
 		title, p.Kind = old.Name, agentKinds[old.Kind]
+		if old.Kind == tenants.Stream {
+			p.Stream = streamFields(a, w)
+		}
 		ask := removalOfAgent(old, old.ID == v.Tenant.DefaultAgent)
 		p.Remove = &ask
 	}
@@ -158,7 +162,10 @@ func (k agentPages) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		ID: tenants.NewID[tenants.AgentID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"), Kind: tenants.AgentKind(f.Text("kind")),
 		Caller: f.Text("caller"), CreatedAt: k.Now(),
 	}
-	err := a.Check()
+	if a.Kind == tenants.Stream {
+		readStream(f, &a)
+	}
+	err := k.checkAgent(&a)
 	if err == nil {
 		err = v.Scope.Agents().Add(ctx, a)
 	}
@@ -172,6 +179,16 @@ func (k agentPages) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	return k.keepAgent(ctx, c, v, a.ID, page.FlashAdded)
 }
 
+// checkAgent brings the agent into its stored form, and refuses one that breaks a rule or whose
+// address we do not connect to.
+func (k agentPages) checkAgent(a *tenants.Agent) error {
+	*a = a.Clean()
+	if err := a.Check(); err != nil {
+		return err
+	}
+	return k.CheckAgent(*a)
+}
+
 func (k agentPages) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	a, err := oneAgent(ctx, c, v)
 	if err != nil {
@@ -179,7 +196,10 @@ func (k agentPages) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	f := page.FormOf(c)
 	a.Name, a.Caller = f.Text("name"), f.Text("caller")
-	if err = a.Check(); err == nil {
+	if a.Kind == tenants.Stream {
+		readStream(f, &a)
+	}
+	if err = k.checkAgent(&a); err == nil {
 		err = v.Scope.Agents().Set(ctx, a)
 	}
 	if w, ok := page.WrongOf(err); ok {

@@ -1,8 +1,9 @@
 package console
 
 import (
-	"carillon/app/page"
+	"strings"
 
+	"carillon/app/page"
 	"carillon/app/push"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -129,6 +130,9 @@ func decisive(r *tenants.Ring) *tenants.Attempt {
 
 // endedBy is who or what ended a call.
 func endedBy(reason string) string {
+	if code, cause, ok := strings.Cut(reason, ": "); ok && code == string(gateway.AgentFailed) {
+		return "The agent did not take part in the call: " + cause + "."
+	}
 	switch reason {
 	case "cancelled":
 		return "Cancelled by the sender."

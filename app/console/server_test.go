@@ -19,9 +19,11 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/agents"
 	"carillon/app/billing"
 	"carillon/app/bus"
 	"carillon/app/health"
+	"carillon/app/outbound"
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
@@ -107,7 +109,8 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		pagetest.Must(t, h.board.Close(limit))
 		pagetest.Must(t, ears.Close())
 	})
-	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Dev: h.waker}
+	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Dev: h.waker,
+		CheckAgent: agents.NewStreams(outbound.New(nil), time.Now, h.Common.Log).Check}
 	edit(h, &c)
 	h.k, err = New(c)
 	pagetest.Must(t, err)

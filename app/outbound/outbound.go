@@ -9,6 +9,7 @@ package outbound
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -44,6 +45,7 @@ type Dialer struct {
 	allowed []netip.Prefix
 	plain   bool
 	lookup  *net.Resolver
+	roots   *x509.CertPool
 }
 
 // Option changes a Dialer.
@@ -54,6 +56,9 @@ func AllowPlain() Option { return func(d *Dialer) { d.plain = true } }
 
 // WithResolver looks names up with r. It is for tests.
 func WithResolver(r *net.Resolver) Option { return func(d *Dialer) { d.lookup = r } }
+
+// WithRoots trusts the certificates of these authorities only. It is for tests.
+func WithRoots(p *x509.CertPool) Option { return func(d *Dialer) { d.roots = p } }
 
 // New returns a Dialer that also reaches the given networks. It is also what allows ws:// and
 // http:// there: an address in them is on the operator's own network.
@@ -66,8 +71,8 @@ func New(allowed []netip.Prefix, options ...Option) *Dialer {
 }
 
 // CheckURL refuses what is no address of one of the schemes, such as "https" and "wss". The plain
-// forms "http" and "ws" are refused too, unless the Dialer allows them to an address that is
-// written as a number. The refusal is a sentence for the tenant. No name is looked up.
+// forms "http" and "ws" are taken in dev mode, and where the operator allows networks: whether a
+// name is in one of them is checked when it is dialled. The refusal is a sentence for the tenant.
 func (d *Dialer) CheckURL(text string, schemes ...string) error {
 	if len(text) > MaxURL {
 		return fmt.Errorf("at most %d characters", MaxURL)
@@ -95,11 +100,13 @@ func (d *Dialer) CheckURL(text string, schemes ...string) error {
 	return d.checkHost(u.Hostname())
 }
 
-// mayBePlain reports whether the host may be reached without TLS: any host in dev mode, and the
-// operator's allowed networks. A name is decided when it is dialled.
+// mayBePlain reports whether the host may be reached without TLS, as far as its text tells.
 func (d *Dialer) mayBePlain(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return d.plain || err == nil && d.isAllowed(ip.Unmap())
+	if err != nil {
+		return d.plain || len(d.allowed) > 0
+	}
+	return d.plain || d.isAllowed(ip.Unmap())
 }
 
 // checkHost refuses a host that is written as a number and forbidden.
@@ -124,29 +131,39 @@ func isLocalName(host string) bool {
 // DialContext connects to a host and port. Every address that the name resolves to is checked at
 // the moment of the connection.
 func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	dialer := net.Dialer{
+	return d.dialer(d.permits).DialContext(ctx, network, addr)
+}
+
+// dialer connects to the addresses that permits returns true for.
+func (d *Dialer) dialer(permits func(netip.Addr) bool) *net.Dialer {
+	return &net.Dialer{
 		Timeout: ConnectWithin, KeepAlive: 30 * time.Second, Resolver: d.lookup,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
-			if err != nil || !d.permits(ap.Addr()) {
+			if err != nil || !permits(ap.Addr()) {
 				return ErrForbidden
 			}
 			return nil
 		},
 	}
-	return dialer.DialContext(ctx, network, addr)
 }
 
-// Client returns an HTTP client for tenants' addresses: TLS 1.2 or later, no proxy, no redirects,
-// no cookies, and each request takes at most timeout. Close its idle connections when it is done.
+// permitsPlain is permits for a connection without TLS.
+func (d *Dialer) permitsPlain(ip netip.Addr) bool {
+	return d.permits(ip) && (d.plain || d.isAllowed(ip.Unmap()))
+}
+
+// Client returns an HTTP/1.1 client for tenants' addresses: TLS 1.2 or later, no proxy, no
+// redirects, no cookies, and each request takes at most timeout; 0 = until its context ends. Close
+// its idle connections when it is done.
 func (d *Dialer) Client(timeout time.Duration) *http.Client {
+	secure := tls.Dialer{NetDialer: d.dialer(d.permits), Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: d.roots}}
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			DialContext: d.DialContext, TLSHandshakeTimeout: ConnectWithin, ResponseHeaderTimeout: timeout,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			MaxResponseHeaderBytes: maxHeader, MaxIdleConns: 64, MaxIdleConnsPerHost: 4, MaxConnsPerHost: 64,
-			IdleConnTimeout: time.Minute,
+			DialContext: d.dialer(d.permitsPlain).DialContext, DialTLSContext: secure.DialContext,
+			ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: maxHeader,
+			MaxIdleConns: 64, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return ErrRedirect },
 	}

@@ -68,7 +68,10 @@ func TestAnAllowedNetworkIsReached(t *testing.T) {
 		t.Errorf("plain to an allowed network: %v", err)
 	}
 	if err := d.CheckURL("ws://8.8.8.8/stream", "wss"); err == nil {
-		t.Error("plain to the internet was taken")
+		t.Error("the plain address of a public host was taken")
+	}
+	if _, err := client.Get("http://8.8.8.8/"); !errors.Is(err, outbound.ErrForbidden) {
+		t.Errorf("plain to a public address: %v", err)
 	}
 }
 

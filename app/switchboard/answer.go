@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"carillon/app/agents"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -147,7 +148,7 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 			if r.Call != nil {
 				measure(r.Call, e)
 			}
-			return r.Fold(tenants.Fact{Attempt: a, Kind: endKind(e.Reason), At: e.At, Received: received, Detail: string(e.Reason)})
+			return r.Fold(tenants.Fact{Attempt: a, Kind: endKind(e.Reason), At: e.At, Received: received, Detail: endDetail(e)})
 		})
 	}
 }
@@ -159,6 +160,16 @@ func endKind(e gateway.EndReason) tenants.FactKind {
 		return tenants.FactBroken
 	}
 	return tenants.FactHungUp
+}
+
+// endDetail is why a call ended: the gateway's reason, and after a colon what the agent's failure
+// was, where a tenant can do something about it.
+func endDetail(e gateway.Event) string {
+	var f *agents.Failure
+	if errors.As(e.Err, &f) {
+		return string(e.Reason) + ": " + f.Cause
+	}
+	return string(e.Reason)
 }
 
 // measure keeps the figures of the way in: what the agent heard.
@@ -271,7 +282,9 @@ func (b *Board) openAgent(ctx context.Context, r *tenants.Ring) (gateway.Agent, 
 			b.Log.Warn("the ring's agent was removed; the built-in one speaks", "ring", r.ID, "tenant", r.Tenant, "agent", r.Agent)
 		}
 	}
-	return b.Agents(ctx, a)
+	return b.Agents(ctx, a, agents.Call{
+		Tenant: r.Tenant, Ring: r.ID, Reference: r.Reference, Person: r.To.Person, Agent: a.Name, Caller: r.Caller,
+	})
 }
 
 // refusal brings the gateway's refusals into our kinds.

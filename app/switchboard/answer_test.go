@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/agents"
 	"carillon/app/page/pagetest"
 	"carillon/gateway"
 	"carillon/gateway/phonetest"
@@ -115,11 +116,11 @@ func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](w.clock.Now()), Name: "Reception", Kind: "far", CreatedAt: w.clock.Now()}
 	must(t, w.scope.Agents().Add(t.Context(), agent))
 	open := w.config.Agents
-	w.config.Agents = func(ctx context.Context, a tenants.Agent) (gateway.Agent, error) {
+	w.config.Agents = func(ctx context.Context, a tenants.Agent, c agents.Call) (gateway.Agent, error) {
 		if a.ID == agent.ID {
 			return nil, broken
 		}
-		return open(ctx, a)
+		return open(ctx, a, c)
 	}
 	w.open()
 	d := w.device("")
@@ -147,7 +148,9 @@ func TestAnOfferWithoutTheAgentsCodecIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
 	w.voice()
-	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
+		return pagetest.SilentAgent{}, nil
+	}
 	w.open()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
@@ -194,7 +197,9 @@ func TestWaitingForALostPhoneIsNoTalk(t *testing.T) {
 	t.Parallel()
 	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
 	w.config.Media = m
-	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
+		return pagetest.SilentAgent{}, nil
+	}
 	w.open()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})

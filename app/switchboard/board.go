@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"carillon/app/agents"
 	"carillon/app/bus"
 	"carillon/app/push"
 	"carillon/app/trace"
@@ -65,7 +66,7 @@ type Config struct {
 // OpenAgent opens the agent that speaks on a line. It is called for each answer before one of them
 // wins, so it starts nothing: the agent connects when it converses. An error fails the answer and
 // ends the ring as broken.
-type OpenAgent func(context.Context, tenants.Agent) (gateway.Agent, error)
+type OpenAgent func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error)
 
 // Audience gets the facts of a ring after they were committed. The ring includes these facts. No
 // facts at all means that only the figures of the call changed. Recorded runs in the request: it

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/agents"
 	"carillon/app/page/pagetest"
 	"carillon/app/switchboard"
 	"carillon/gateway"
@@ -22,7 +23,9 @@ func silent(t *testing.T, audiences ...switchboard.Audience) (*world, *refusingM
 	w, m := newWorld(t, tenants.Salon), &refusingMedia{}
 	m.during = func() {}
 	w.config.Media, w.config.Audiences = m, audiences
-	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
+		return pagetest.SilentAgent{}, nil
+	}
 	w.open()
 	return w, m
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"carillon/app/agents"
 	"carillon/app/page/pagetest"
 	"carillon/app/switchboard"
 	"carillon/gateway"
@@ -159,7 +160,9 @@ func TestWhatEndsWhileItIsAnsweredIsHungUp(t *testing.T) {
 	} {
 		w, m := newWorld(t, tenants.Salon), &hangUpCounter{}
 		w.config.Media = m
-		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
+		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
+			return pagetest.SilentAgent{}, nil
+		}
 		w.open()
 		d := w.device("")
 		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
@@ -203,7 +206,9 @@ func TestWhatEndsACallHangsItUp(t *testing.T) {
 	} {
 		w, m := newWorld(t, tenants.Salon), &hangUpCounter{during: func() {}}
 		w.config.Media = m
-		w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
+		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
+			return pagetest.SilentAgent{}, nil
+		}
 		w.open()
 		d, other := w.device(""), w.device("")
 		ringing := w.place(tenants.Request{To: tenants.To{Device: other.ID}})

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/agents"
 	"carillon/app/page/pagetest"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -43,7 +44,9 @@ func TestMediaOfOneRingIsLimited(t *testing.T) {
 	t.Parallel()
 	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
 	w.config.Media = m
-	w.config.Agents = func(context.Context, tenants.Agent) (gateway.Agent, error) { return pagetest.SilentAgent{}, nil }
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
+		return pagetest.SilentAgent{}, nil
+	}
 	w.open()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})

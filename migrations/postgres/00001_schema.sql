@@ -78,6 +78,8 @@ CREATE TABLE agents (
 	name       TEXT   NOT NULL,
 	kind       TEXT   NOT NULL,
 	caller     TEXT   NOT NULL,
+	settings   TEXT   NOT NULL, -- JSON of what the agent's kind needs
+	secret     BYTEA  NOT NULL, -- sealed; empty = none
 	created_at BIGINT NOT NULL,
 	PRIMARY KEY (tenant_id, id)
 );

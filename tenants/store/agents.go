@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"gorm.io/gorm"
 
@@ -14,15 +16,31 @@ type agentRow struct {
 	Name     string
 	Kind     string
 	Caller   string
-	Created  int64 `gorm:"column:created_at"`
+	Settings string // JSON of agentSettings
+	Secret   []byte // sealed; empty = none
+	Created  int64  `gorm:"column:created_at"`
+}
+
+// agentSettings are what only one kind of agent has.
+type agentSettings struct {
+	AttachSeconds int                  `json:"attach_s,omitempty"`
+	Stream        *tenants.StreamAgent `json:"stream,omitempty"`
+}
+
+// settingsOf is the row's text of an agent's settings.
+func settingsOf(a tenants.Agent) (string, error) {
+	b, err := json.Marshal(agentSettings{AttachSeconds: a.AttachSeconds, Stream: a.Stream})
+	return string(b), err
 }
 
 func (agentRow) TableName() string { return "agents" }
 
 func (r agentRow) noun() tenants.Agent {
+	var s agentSettings
+	_ = json.Unmarshal([]byte(r.Settings), &s) // ours; an agent without settings cannot be opened and says so
 	return tenants.Agent{
 		ID: tenants.AgentID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Kind: tenants.AgentKind(r.Kind), Caller: r.Caller,
-		CreatedAt: moment(r.Created),
+		CreatedAt: moment(r.Created), AttachSeconds: s.AttachSeconds, Stream: s.Stream, HasSecret: len(r.Secret) > 0,
 	}
 }
 
@@ -32,16 +50,29 @@ var agentOrders = orders[agentRow]{"created", map[Sort]order[agentRow]{
 	"name":    byText("LOWER(name)", "id", func(r agentRow) []any { return []any{r.Name, r.ID} }),
 }}
 
+// sealedAgent is the associated data of an agent's secret: a blob that is copied to another row
+// does not open.
+func (s *scope) sealedAgent(id tenants.AgentID) []string {
+	return []string{string(s.id), "agents", string(id)}
+}
+
 // Agents are the tenant's agents.
 type Agents struct{ *scope }
 
 // Agents returns the tenant's Agents.
 func (s *Scope) Agents() Agents { return Agents{&s.scope} }
 
-// Add adds an agent.
+// Add adds an agent, and seals its secret.
 func (s Agents) Add(ctx context.Context, a tenants.Agent) error {
 	row := agentRow{TenantID: uuid(s.id), ID: uuid(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller,
 		Created: micros(a.CreatedAt)}
+	var err error
+	if row.Settings, err = settingsOf(a); err != nil {
+		return fmt.Errorf("store: agent %s: %w", a.ID, err)
+	}
+	if row.Secret, err = s.sealSecret(a); err != nil {
+		return err
+	}
 	return s.write(ctx, func(t *tx) error {
 		if err := t.room(s.scope, tenants.CapAgents, "agents", "TRUE"); err != nil {
 			return err
@@ -53,22 +84,63 @@ func (s Agents) Add(ctx context.Context, a tenants.Agent) error {
 	})
 }
 
-// Set changes an agent's name, kind and caller.
+// sealSecret seals an agent's new secret. None gives an empty blob.
+func (s Agents) sealSecret(a tenants.Agent) ([]byte, error) {
+	if a.Secret == nil || *a.Secret == "" {
+		return []byte{}, nil
+	}
+	blob, err := s.s.seal.Seal([]byte(*a.Secret), s.sealedAgent(a.ID)...)
+	if err != nil {
+		return nil, fmt.Errorf("store: agent %s: %w", a.ID, err)
+	}
+	return blob, nil
+}
+
+// Secret opens an agent's secret; "" = it has none.
+func (s Agents) Secret(ctx context.Context, id tenants.AgentID) (string, error) {
+	var row agentRow
+	if err := s.read(ctx, "agents").Select("secret").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+		return "", missing(err, "agent")
+	}
+	if len(row.Secret) == 0 {
+		return "", nil
+	}
+	secret, err := s.s.seal.Open(row.Secret, s.sealedAgent(id)...)
+	if err != nil {
+		return "", fmt.Errorf("store: agent %s: %w", id, err)
+	}
+	return string(secret), nil
+}
+
+// Set changes an agent. Its stored secret stays unless a has one.
 func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
+	set, err := settingsOf(a)
+	if err != nil {
+		return fmt.Errorf("store: agent %s: %w", a.ID, err)
+	}
+	blob, err := s.sealSecret(a)
+	if err != nil {
+		return err
+	}
 	return s.write(ctx, func(t *tx) error {
 		var old agentRow
 		if err := s.in(t.db(), "agents").Where("id = ?", uuid(a.ID)).Take(&old).Error; err != nil {
 			return missing(err, "agent")
 		}
+		if a.Secret == nil {
+			blob = append([]byte{}, old.Secret...) // never nil: the column takes none
+		}
 		c := changes{}
 		c.add("name", old.Name != a.Name)
 		c.add("kind", old.Kind != string(a.Kind))
 		c.add("caller", old.Caller != a.Caller)
+		c.add("settings", old.Settings != set)
+		c.add("token", a.Secret != nil && len(blob)+len(old.Secret) > 0)
 		if len(c) == 0 {
 			return nil
 		}
-		_, err := t.exec("UPDATE agents SET name = ?, kind = ?, caller = ? WHERE tenant_id = ? AND id = ?",
-			a.Name, string(a.Kind), a.Caller, uuid(s.id), uuid(a.ID))
+		_, err := t.exec("UPDATE agents SET name = ?, kind = ?, caller = ?, settings = ?, secret = ? WHERE tenant_id = ? AND id = ?",
+			a.Name, string(a.Kind), a.Caller, set, blob, uuid(s.id), uuid(a.ID))
 		if err != nil {
 			return err
 		}

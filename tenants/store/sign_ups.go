@@ -110,7 +110,7 @@ func (t tenantsTx) found(s *scope, o Opening) error {
 	o.Tenant.DefaultAgent = o.Agent.ID
 	row, user := rowOfTenant(o.Tenant), rowOfUser(o.Owner)
 	agent := agentRow{TenantID: row.ID, ID: uuid(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller,
-		Created: micros(o.Agent.CreatedAt)}
+		Settings: "{}", Secret: []byte{}, Created: micros(o.Agent.CreatedAt)}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "There is a tenant with this slug already. Choose another one.")
 	}

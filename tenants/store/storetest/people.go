@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"reflect"
 	"time"
 
 	"carillon/tenants"
@@ -392,6 +393,41 @@ func testAgents(b *bench) {
 	equal(b, tenant.DefaultAgent, "", "default agent after its removal")
 	b.refused(s.Agents().Remove(ctx, a.ID), tenants.Unknown, "removing twice")
 	b.refused(s.Agents().Set(ctx, a), tenants.Unknown, "changing a removed agent")
+}
+
+// testAgentSettings: what only a kind of agent has is stored, and its token is sealed.
+func testAgentSettings(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	a := b.newAgent()
+	token, none := "t0ken", ""
+	a.Kind, a.AttachSeconds, a.Secret = tenants.Stream, 7, &token
+	a.Stream = &tenants.StreamAgent{
+		URL: "wss://bot.example.com/", Dialect: tenants.Twilio, Parameters: map[string]string{"a": "ä"},
+	}
+	b.must(s.Agents().Add(ctx, a))
+	holds := func(step, secret string) {
+		b.Helper()
+		got, err := s.Agents().Get(ctx, a.ID)
+		b.must(err)
+		if !reflect.DeepEqual(got.Stream, a.Stream) || got.AttachSeconds != 7 || got.HasSecret != (secret != "") || got.Secret != nil {
+			b.Errorf("%s: %+v", step, got)
+		}
+		opened, err := s.Agents().Secret(ctx, a.ID)
+		b.must(err)
+		equal(b, opened, secret, step)
+	}
+	holds("added", "t0ken")
+	a.Stream.URL, a.Secret = "wss://bot.example.com/2", nil
+	b.must(s.Agents().Set(ctx, a))
+	holds("changed without a token", "t0ken")
+	token = "another"
+	a.Secret = &token
+	b.must(s.Agents().Set(ctx, a))
+	holds("with another token", "another")
+	a.Secret = &none
+	b.must(s.Agents().Set(ctx, a))
+	holds("without a token", "")
 }
 
 func testKeys(b *bench) {

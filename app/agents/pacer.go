@@ -1,0 +1,272 @@
+package agents
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"carillon/app/agents/dialect"
+	"carillon/gateway"
+)
+
+const (
+	// queueMost is how much sound an agent may send ahead of the phone. Bots send an answer as fast
+	// as they make it, and one is rarely longer than a minute.
+	queueMost = 2 * time.Minute
+	// queueShare is how much of it each agent may always have, however much the others hold.
+	queueShare = 5 * time.Second
+	// marksMost bounds the marks that wait; bots send one with each piece of a sentence.
+	marksMost = 4096
+	// partialAfter is how long a piece shorter than a frame waits for the rest. Filling it with
+	// silence at once would be heard as a click at the start of words.
+	partialAfter = 40 * time.Millisecond
+	// catchUp is how late the pacer may be and still play every frame. After a longer stall of the
+	// machine the phone's player has given up on them, and playing on at the usual pace is better.
+	catchUp = time.Second
+)
+
+var (
+	errTooFarAhead = errors.New("the agent sent more than 2 minutes of sound ahead; send it at the pace of speech, or in smaller parts")
+	errBusy        = errors.New("agents hold too much sound that waits to be played; this one was the furthest ahead")
+	errMarks       = errors.New("the agent sent more than 4096 marks without waiting for their answers")
+)
+
+// budget is the memory that the queues of all agents share.
+type budget struct {
+	most int64
+	used atomic.Int64
+}
+
+// pacer plays what an agent says at the pace of speech. Each frame has an absolute deadline: with a
+// ticker, missed ticks would add up to a delay of seconds on a busy machine.
+type pacer struct {
+	line    gateway.Line
+	now     func() time.Time
+	size    int    // bytes of a frame
+	ticks   uint32 // of a frame, on the RTP clock
+	silence byte
+	budget  *budget
+	out     func(dialect.Event) // gets the marks; called on run's goroutine
+	wake    chan struct{}       // holds one token: look again
+
+	mu      sync.Mutex // guards the rest
+	queue   []byte     // from head on
+	head    int
+	added   uint64 // bytes since the start
+	played  uint64
+	spoken  uint64 // played when the queue was last empty
+	lastAdd time.Time
+	marks   []mark
+	last    bool // nothing more comes
+	packet  gateway.Packet
+	next    time.Time // deadline of the next frame
+	frame   []byte
+}
+
+// mark is a name that is sent back once played has reached at.
+type mark struct {
+	name string
+	at   uint64
+}
+
+func newPacer(l gateway.Line, now func() time.Time, b *budget, out func(dialect.Event)) *pacer {
+	c := l.Codec()
+	size := int(c.ClockRate() / uint32(time.Second/gateway.Frame)) // G.711: one byte a tick
+	return &pacer{
+		line: l, now: now, size: size, ticks: uint32(size), silence: muLawSilence, budget: b, out: out,
+		wake: make(chan struct{}, 1), frame: make([]byte, size),
+	}
+}
+
+// muLawSilence is the code of zero in mu-law (ITU-T G.711).
+const muLawSilence = 0xff
+
+// add queues sound. Its error says that the agent is too far ahead.
+func (p *pacer) add(sound []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waiting := len(p.queue) - p.head
+	used := p.budget.used.Add(int64(len(sound)))
+	switch {
+	case waiting+len(sound) > p.bytes(queueMost):
+		p.budget.used.Add(-int64(len(sound)))
+		return errTooFarAhead
+	case used > p.budget.most && waiting+len(sound) > p.bytes(queueShare):
+		p.budget.used.Add(-int64(len(sound)))
+		return errBusy
+	}
+	if waiting == 0 {
+		p.spoken = p.played
+	}
+	if p.head > 0 && len(p.queue)+len(sound) > cap(p.queue) {
+		p.queue = p.queue[:copy(p.queue, p.queue[p.head:])]
+		p.head = 0
+	}
+	p.queue = append(p.queue, sound...)
+	p.added += uint64(len(sound))
+	p.lastAdd = p.now()
+	p.look()
+	return nil
+}
+
+func (p *pacer) bytes(d time.Duration) int { return int(d/gateway.Frame) * p.size }
+
+func (p *pacer) duration(bytes uint64) time.Duration {
+	return time.Duration(bytes) * gateway.Frame / time.Duration(p.size)
+}
+
+// addMark sends name back once the sound queued so far has been played.
+func (p *pacer) addMark(name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.marks) == marksMost {
+		return errMarks
+	}
+	p.marks = append(p.marks, mark{name, p.added})
+	p.look()
+	return nil
+}
+
+// clear drops the sound that waits and sends all marks back. It returns how much was played since
+// the queue was last empty, and how much was dropped.
+func (p *pacer) clear() (played, dropped time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	played, dropped = p.duration(p.played-p.spoken), p.duration(p.added-p.played)
+	p.release()
+	p.look()
+	return played, dropped
+}
+
+// release empties the queue. Called with mu held.
+func (p *pacer) release() {
+	p.budget.used.Add(-int64(len(p.queue) - p.head))
+	p.queue, p.head = p.queue[:0], 0
+	p.played = p.added
+	p.spoken = p.played
+}
+
+// finish makes run return once everything has been played.
+func (p *pacer) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = true
+	p.look()
+}
+
+// look makes run look again. It never blocks.
+func (p *pacer) look() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run plays until finish and the queue is empty, or until ctx is done. Nothing is played before
+// audible is closed: the greeting waits until the person can hear it.
+func (p *pacer) run(ctx context.Context, audible <-chan struct{}) error {
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.release()
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for open := false; ; {
+		var wait time.Duration
+		done := false
+		if open {
+			var err error
+			if wait, done, err = p.step(p.now()); err != nil || done {
+				return err
+			}
+			timer.Reset(wait)
+		}
+		select {
+		case <-timer.C:
+		case <-p.wake:
+		case <-audible:
+			open, audible = true, nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// idle is how long run waits when nothing is queued. A token of wake ends it.
+const idle = time.Minute
+
+// step plays what is due at now. It returns how long to wait for the next step.
+func (p *pacer) step(now time.Time) (wait time.Duration, done bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		p.echoMarks()
+		waiting := len(p.queue) - p.head
+		switch {
+		case waiting == 0:
+			return idle, p.last, nil
+		case waiting < p.size && !p.last:
+			if due := p.lastAdd.Add(partialAfter); now.Before(due) {
+				return due.Sub(now), false, nil
+			}
+		}
+		p.schedule(now)
+		if now.Before(p.next) {
+			return p.next.Sub(now), false, nil
+		}
+		if err := p.play(); err != nil {
+			return 0, false, err
+		}
+	}
+}
+
+// schedule sets the deadline of the next frame after a pause. Called with mu held.
+func (p *pacer) schedule(now time.Time) {
+	if p.next.IsZero() {
+		p.next = now
+		return
+	}
+	late := now.Sub(p.next)
+	if starved := p.lastAdd.After(p.next) && len(p.queue)-p.head <= 2*p.size; late > catchUp || starved && late > 0 {
+		// The sound came after its time: what it would have filled was silence.
+		missed := uint32(late / gateway.Frame)
+		p.packet.Timestamp += missed * p.ticks
+		p.next = now
+	}
+}
+
+// play sends one frame. Called with mu held.
+func (p *pacer) play() error {
+	n := copy(p.frame, p.queue[p.head:])
+	for i := n; i < p.size; i++ {
+		p.frame[i] = p.silence
+	}
+	p.head += n
+	p.played += uint64(n)
+	p.budget.used.Add(-int64(n))
+	if p.head == len(p.queue) {
+		p.queue, p.head = p.queue[:0], 0
+	}
+	p.packet.Source, p.packet.Payload = streamSource, p.frame
+	err := p.line.Say(p.packet)
+	p.packet.Sequence++
+	p.packet.Timestamp += p.ticks
+	p.next = p.next.Add(gateway.Frame)
+	return err
+}
+
+// streamSource marks the packets of a stream agent.
+const streamSource = 2
+
+// echoMarks sends back the marks whose sound has been played. Called with mu held.
+func (p *pacer) echoMarks() {
+	n := 0
+	for n < len(p.marks) && p.marks[n].at <= p.played {
+		p.out(dialect.Event{Kind: dialect.Mark, Name: p.marks[n].name})
+		n++
+	}
+	p.marks = p.marks[:copy(p.marks, p.marks[n:])]
+}

@@ -1,0 +1,153 @@
+package agents
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"carillon/gateway"
+)
+
+// Samples are the names of the sample agents.
+var Samples = []string{"echo", "script"}
+
+// Sample returns the server of a sample agent: a program such as a tenant writes, which speaks
+// Twilio's protocol. "echo" rings bells and repeats what it hears a second later. "script" rings
+// them at the start and for each key that the person presses, and hangs up at #.
+func Sample(name string) (http.Handler, error) {
+	bells, err := gateway.Bells(gateway.PCMU)
+	if err != nil {
+		return nil, fmt.Errorf("agents: %w", err)
+	}
+	s := sample{name: name, bells: bytes.Join(bells, nil)}
+	switch name {
+	case "echo":
+		s.hear = (*sampleCall).repeat
+	case "script":
+		s.hear = (*sampleCall).follow
+	default:
+		return nil, fmt.Errorf("agents: there is no sample agent %q", name)
+	}
+	return s, nil
+}
+
+// sample is one sample agent.
+type sample struct {
+	name  string
+	bells []byte
+	hear  func(*sampleCall, sampleMessage) error // gets each message after start
+}
+
+// sampleMessage is what a sample agent reads of Carillon's messages.
+type sampleMessage struct {
+	Event string `json:"event"`
+	Media struct {
+		Payload string `json:"payload"`
+	} `json:"media"`
+	DTMF struct {
+		Digit string `json:"digit"`
+	} `json:"dtmf"`
+	StreamSid string `json:"streamSid"`
+}
+
+// sampleCall is one call of a sample agent.
+type sampleCall struct {
+	sample
+	ctx    context.Context
+	conn   *websocket.Conn
+	stream string
+}
+
+// ServeHTTP takes one call.
+func (s sample) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, nil) // refuses browsers of other origins
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.CloseNow() }()
+	c := &sampleCall{sample: s, ctx: r.Context(), conn: conn}
+	if c.talk() == nil {
+		_ = conn.Close(websocket.StatusNormalClosure, "")
+	}
+}
+
+// talk takes the call until one side hangs up.
+func (c *sampleCall) talk() error {
+	for {
+		_, data, err := c.conn.Read(c.ctx)
+		if err != nil {
+			return err
+		}
+		var m sampleMessage
+		if err := json.Unmarshal(data, &m); err != nil {
+			return err
+		}
+		switch m.Event {
+		case "start":
+			c.stream = m.StreamSid
+			err = c.greet()
+		case "stop":
+			return nil
+		default:
+			err = c.hear(c, m)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *sampleCall) greet() error {
+	if err := c.say(c.bells); err != nil || c.name != "echo" {
+		return err
+	}
+	// What is said after it is played after it: the echo is as late as this silence is long.
+	return c.say(bytes.Repeat([]byte{muLawSilence}, 8*int(EchoDelay/time.Millisecond)))
+}
+
+// say sends sound.
+func (c *sampleCall) say(sound []byte) error {
+	return c.send(map[string]any{
+		"event": "media", "streamSid": c.stream, "media": map[string]string{"payload": base64.StdEncoding.EncodeToString(sound)},
+	})
+}
+
+func (c *sampleCall) send(m map[string]any) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return c.conn.Write(c.ctx, websocket.MessageText, data)
+}
+
+// repeat says what it hears.
+func (c *sampleCall) repeat(m sampleMessage) error {
+	if m.Event != "media" {
+		return nil
+	}
+	return c.send(map[string]any{"event": "media", "streamSid": c.stream, "media": map[string]string{"payload": m.Media.Payload}})
+}
+
+// errHungUp says that the sample agent hangs up.
+var errHungUp = fmt.Errorf("agents: the sample agent hangs up")
+
+// follow does what the pressed key says.
+func (c *sampleCall) follow(m sampleMessage) error {
+	switch {
+	case m.Event != "dtmf":
+		return nil
+	case m.DTMF.Digit == "#":
+		_ = c.conn.Close(websocket.StatusNormalClosure, "")
+		return errHungUp
+	}
+	if err := c.send(map[string]any{"event": "clear", "streamSid": c.stream}); err != nil {
+		return err
+	}
+	return c.say(c.bells)
+}

@@ -1,0 +1,381 @@
+package agents
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"carillon/app/agents/dialect"
+	"carillon/app/outbound"
+	"carillon/gateway"
+	"carillon/tenants"
+)
+
+// streamMemory is what the queues of all stream agents may hold together, in bytes. Each may have
+// queueShare in any case.
+const streamMemory = 64 << 20
+
+// Streams opens agents that talk over a WebSocket. Close it when no call uses it any more.
+type Streams struct {
+	dialer *outbound.Dialer
+	client *http.Client
+	now    func() time.Time
+	log    *slog.Logger
+	budget budget
+}
+
+// NewStreams returns Streams that connect with d.
+func NewStreams(d *outbound.Dialer, now func() time.Time, log *slog.Logger) *Streams {
+	return &Streams{dialer: d, client: d.Client(0), now: now, log: log, budget: budget{most: streamMemory}}
+}
+
+// Check refuses an agent whose address we do not connect to, before it is stored.
+func (s *Streams) Check(a tenants.Agent) error {
+	if a.Stream == nil {
+		return nil
+	}
+	if err := s.dialer.CheckURL(a.Stream.URL, "wss"); err != nil {
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The agent's address cannot be used.",
+			Fields: []tenants.Field{{Name: "url", Message: err.Error()}}}
+	}
+	return nil
+}
+
+// Close closes idle connections.
+func (s *Streams) Close() { s.client.CloseIdleConnections() }
+
+// open returns the agent of one call. token is the agent's secret, or nothing.
+func (s *Streams) open(a tenants.Agent, token string, c Call) (gateway.Agent, error) {
+	if a.Stream == nil {
+		return nil, &Failure{Cause: "the agent has no address"}
+	}
+	return &streamAgent{streams: s, settings: *a.Stream, within: a.AttachWithin(), token: token, call: c}, nil
+}
+
+// streamAgent is a stream agent in one call.
+type streamAgent struct {
+	streams  *Streams
+	settings tenants.StreamAgent
+	within   time.Duration
+	token    string
+	call     Call
+}
+
+// Codecs returns mu-law: the phone's packets hold the bytes that the agent gets, and nothing is
+// converted.
+func (a *streamAgent) Codecs() []gateway.Codec { return []gateway.Codec{gateway.PCMU} }
+
+// Converse connects to the agent's server and carries sound until one side hangs up. Its error is
+// a *Failure when the agent could not be reached or was lost.
+func (a *streamAgent) Converse(ctx context.Context, l gateway.Line) error {
+	attach, cancel := context.WithTimeout(ctx, a.within)
+	conn, err := dial(attach, a.streams.client, a.settings.URL, a.header())
+	cancel()
+	if err != nil {
+		return err
+	}
+	s := newStream(a.streams, conn, l)
+	return s.run(ctx, a.description())
+}
+
+// header proves to the agent's server that we are who dials: X-Twilio-Signature as Twilio computes
+// it (base64 of HMAC-SHA1 of the address), and our own, which also covers the time.
+// https://www.twilio.com/docs/usage/security
+func (a *streamAgent) header() http.Header {
+	h := http.Header{}
+	h.Set("User-Agent", "Carillon")
+	if a.token == "" {
+		return h
+	}
+	mac := hmac.New(sha1.New, []byte(a.token))
+	mac.Write([]byte(a.settings.URL))
+	h.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	at := strconv.FormatInt(a.streams.now().Unix(), 10)
+	mac = hmac.New(sha256.New, []byte(a.token))
+	mac.Write([]byte(at + "." + a.settings.URL))
+	h.Set("Carillon-Signature", "t="+at+",v1="+hex.EncodeToString(mac.Sum(nil)))
+	return h
+}
+
+// description is what the agent learns about the call. The tenant's own parameters cannot replace
+// ours.
+func (a *streamAgent) description() *dialect.Call {
+	parameters := maps.Clone(a.settings.Parameters)
+	if parameters == nil {
+		parameters = map[string]string{}
+	}
+	ring := a.call.Ring
+	if ring == "" { // a visitor's call in the demo
+		ring = tenants.NewID[tenants.RingID](a.streams.now())
+	}
+	for name, value := range map[string]string{
+		"ring_id": string(ring), "reference": a.call.Reference, "person": a.call.Person,
+		"agent": a.call.Agent, "caller": a.call.Caller,
+	} {
+		delete(parameters, name)
+		if value != "" {
+			parameters[name] = value
+		}
+	}
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return &dialect.Call{
+		Tenant: string(a.call.Tenant), Ring: string(ring), Stream: hex.EncodeToString(id[:]), Parameters: parameters,
+	}
+}
+
+// stream is one connection to an agent's server during a call.
+type stream struct {
+	streams *Streams
+	conn    *socket
+	line    gateway.Line
+	dialect dialect.Stream
+	pacer   *pacer
+	out     *outbox
+
+	timeline timeline // only send uses the next four
+	frames   dialect.Frames
+	events   []dialect.Event
+	packet   gateway.Packet
+
+	writing atomic.Int64 // when the present write began, in Unix nanoseconds; 0 = none
+	ignored atomic.Int64 // frames that could not be read
+}
+
+func newStream(s *Streams, conn *socket, l gateway.Line) *stream {
+	out := newOutbox()
+	return &stream{
+		streams: s, conn: conn, line: l, dialect: new(dialect.Twilio), out: out,
+		pacer: newPacer(l, s.now, &s.budget, out.put), timeline: newTimeline(l.Codec(), s.now()),
+	}
+}
+
+// errAgentLeft says that the agent closed its connection as one hangs up.
+var errAgentLeft = errors.New("the agent hung up")
+
+// run carries the call until ctx is done (the call is over), the agent hangs up, or it is lost.
+// Four goroutines share the work: run's own sends, one reads, one plays, and one watches.
+func (s *stream) run(ctx context.Context, c *dialect.Call) error {
+	open, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	play, stopPlaying := context.WithCancel(ctx)
+	defer stopPlaying()
+	var running sync.WaitGroup
+	running.Go(func() { s.receive(open, cut) })
+	running.Go(func() { s.watch(open, cut) })
+	running.Go(func() {
+		// The last words are played to the end although the agent has left.
+		if err := s.pacer.run(play, s.line.Audible()); err != nil && play.Err() == nil {
+			cut(err)
+		}
+	})
+	err := s.send(ctx, open, c)
+	if errors.Is(err, errAgentLeft) {
+		s.pacer.finish()
+	} else {
+		stopPlaying()
+	}
+	cut(err)
+	s.conn.close()
+	running.Wait()
+	if n := s.ignored.Load(); n > 0 {
+		s.streams.log.Warn("agent sent frames that could not be read", "ring", c.Ring, "frames", n)
+	}
+	switch {
+	case errors.Is(err, errAgentLeft):
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return err
+}
+
+// send sends what the phone says until the call or the connection is over.
+func (s *stream) send(ctx, open context.Context, c *dialect.Call) error {
+	if err := s.emit(open, dialect.Event{Kind: dialect.Start, Call: c}); err != nil {
+		return err
+	}
+	defer s.line.Attend(s.hear)()
+	timer := time.NewTimer(quietAfter)
+	defer timer.Stop()
+	for {
+		if err := s.sendWaiting(open); err != nil {
+			return err
+		}
+		frames, wait := s.timeline.due(s.streams.now())
+		if err := s.sendSilence(open, frames); err != nil {
+			return err
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-s.out.wake:
+		case <-s.out.full:
+			return &Failure{Cause: errNotReading.Error()}
+		case <-open.Done():
+			return context.Cause(open)
+		case <-ctx.Done():
+			soon, cancel := context.WithTimeout(open, closeWithin)
+			defer cancel()
+			return s.emit(soon, dialect.Event{Kind: dialect.Stop})
+		}
+	}
+}
+
+// hear gets each packet of the phone.
+func (s *stream) hear(p gateway.Packet) {
+	if p.Digit != 0 {
+		s.out.put(dialect.Event{Kind: dialect.Digit, Digit: p.Digit})
+		return
+	}
+	s.out.hear(p)
+}
+
+// sendWaiting sends everything in the outbox.
+func (s *stream) sendWaiting(open context.Context) error {
+	for {
+		heard, events := s.out.take(&s.packet, s.events)
+		s.events = events
+		for _, e := range events {
+			if err := s.emit(open, e); err != nil {
+				return err
+			}
+		}
+		if !heard {
+			return nil
+		}
+		missing, ok := s.timeline.place(s.packet)
+		if !ok {
+			continue
+		}
+		if err := s.sendSilence(open, int(missing/gateway.Frame)); err != nil {
+			return err
+		}
+		if err := s.sendSound(open, s.packet.Payload); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *stream) sendSilence(open context.Context, frames int) error {
+	for range frames {
+		if err := s.sendSound(open, silentFrame[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stream) sendSound(open context.Context, sound []byte) error {
+	return s.emit(open, dialect.Event{Kind: dialect.Sound, Sound: sound, At: s.timeline.advance(len(sound))})
+}
+
+// emit writes the frames of one event.
+func (s *stream) emit(open context.Context, e dialect.Event) error {
+	s.frames = s.dialect.Encode(s.frames.Reset(), e)
+	for i := range s.frames.Len() {
+		data, binary := s.frames.At(i)
+		s.writing.Store(s.streams.now().UnixNano())
+		err := s.conn.write(open, data, binary)
+		s.writing.Store(0)
+		if err != nil {
+			if cause := context.Cause(open); cause != nil {
+				return cause
+			}
+			return lost(err)
+		}
+	}
+	return nil
+}
+
+// watch pings the agent, and cuts a connection whose server does not read or does not answer pings.
+func (s *stream) watch(open context.Context, cut context.CancelCauseFunc) {
+	look := time.NewTicker(writeWithin / 5)
+	defer look.Stop()
+	last := s.streams.now()
+	for {
+		select {
+		case <-open.Done():
+			return
+		case <-look.C:
+		}
+		now := s.streams.now()
+		if began := s.writing.Load(); began != 0 && now.Sub(time.Unix(0, began)) > writeWithin {
+			cut(&Failure{Cause: errNotReading.Error()})
+			return
+		}
+		if now.Sub(last) < pingEvery {
+			continue
+		}
+		last = now
+		ctx, cancel := context.WithTimeout(open, writeWithin)
+		err := s.conn.conn.Ping(ctx)
+		cancel()
+		if err != nil && open.Err() == nil {
+			cut(&Failure{Cause: "the agent's server stopped answering", Err: err})
+			return
+		}
+	}
+}
+
+// receive reads what the agent says until the connection ends.
+func (s *stream) receive(open context.Context, cut context.CancelCauseFunc) {
+	var buf []byte
+	for {
+		data, binary, err := s.conn.read(open, buf)
+		if err != nil {
+			if f := lost(err); f != nil {
+				cut(f)
+			} else {
+				cut(errAgentLeft)
+			}
+			return
+		}
+		buf = data
+		e, err := s.dialect.Decode(data, binary)
+		if err != nil {
+			s.ignored.Add(1) // the call goes on: one bad frame harms nobody
+			continue
+		}
+		if err := s.take(e); err != nil {
+			cut(&Failure{Cause: err.Error()})
+			return
+		}
+	}
+}
+
+// take does what the agent asks for.
+func (s *stream) take(e dialect.Event) error {
+	switch e.Kind {
+	case dialect.Sound:
+		return s.pacer.add(e.Sound)
+	case dialect.Mark:
+		return s.pacer.addMark(e.Name)
+	case dialect.Clear:
+		played, dropped := s.pacer.clear()
+		s.out.put(dialect.Event{Kind: dialect.Cleared, Played: played, Dropped: dropped})
+	case dialect.Digit:
+		_ = s.line.Press(e.Digit) // a phone that takes no keys is no reason to end the call
+	}
+	return nil
+}
+
+// silentFrame is 20 ms of mu-law silence.
+var silentFrame = func() (f [160]byte) {
+	for i := range f {
+		f[i] = muLawSilence
+	}
+	return f
+}()

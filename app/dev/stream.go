@@ -1,0 +1,37 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// streamName is the agent of the first tenant that talks over a WebSocket.
+const streamName = "Echo over WebSocket"
+
+// AddStreamAgent gives the first tenant an agent of the kind stream whose program is at url, or
+// brings the address of an earlier run's up to date: the program listens on another port each time.
+func AddStreamAgent(ctx context.Context, s *store.Store, n Notes, url string, now time.Time) error {
+	if len(n.Tenants) == 0 {
+		return errors.New("dev.json names no tenant; remove the data folder and start again")
+	}
+	t := n.Tenants[0].Tenant
+	scope := s.For(t).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}})
+	found, _, err := scope.Agents().List(ctx, store.Page{Search: streamName, Limit: 1})
+	if err != nil {
+		return err
+	}
+	a := tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t, Name: streamName, Kind: tenants.Stream, CreatedAt: now}
+	if len(found) > 0 {
+		a = found[0]
+	}
+	a.Stream = &tenants.StreamAgent{URL: url}
+	a = a.Clean()
+	if len(found) > 0 {
+		return scope.Agents().Set(ctx, a)
+	}
+	return scope.Agents().Add(ctx, a)
+}
