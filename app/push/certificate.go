@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"carillon/tenants"
+
 	"software.sslmate.com/src/go-pkcs12"
 )
 
@@ -48,6 +50,10 @@ func OpenCertificate(file []byte, password string) (*Key, Certificate, error) {
 		err = badFile("This is a key without a certificate; a .p8 key needs its team id and key id.", nil)
 	case f.p12 != nil:
 		f.keys, f.certs, err = openP12(f.p12, password)
+		if wrong := new(tenants.Error); f.ber && errors.As(err, &wrong) && len(wrong.Fields) == 1 && wrong.Fields[0].Name == "password" {
+			err = invalid("password", "The password does not open this file. If it is right, the file is in a form (BER) "+
+				"that Carillon cannot read; "+convertBER, err)
+		}
 	case len(f.keys) == 0:
 		f.keys, _, err = openProtected(f.protected, f.certs[0], password)
 	}

@@ -26,6 +26,7 @@ type File struct {
 	protected []byte // a key that needs a password (PKCS#8, RFC 5958)
 	certs     []*x509.Certificate
 	p12       []byte
+	ber       bool // the .p12 was in BER; what is encrypted in it may still be
 }
 
 // IsCertificate says that the file is for Certificate; otherwise it is for SigningKey.
@@ -152,7 +153,7 @@ func (f *File) add(b pemBlock) string {
 			says = "This PEM file holds no private key; upload the AuthKey_….p8 file as Apple gave it."
 		}
 	}
-	f.keys, f.certs = append(f.keys, more.keys...), append(f.certs, more.certs...)
+	f.keys, f.certs, f.ber = append(f.keys, more.keys...), append(f.certs, more.certs...), f.ber || more.ber
 	if more.p12 != nil {
 		f.p12 = more.p12
 	}
@@ -191,6 +192,7 @@ func (f File) checked() (File, error) {
 
 // What readDER says of bytes that it does not know.
 const (
+	convertBER = "export it again, or convert it with openssl pkcs12 -in FILE -out credential.pem, and upload credential.pem."
 	unknownDER = "This binary file is neither a key nor a certificate; upload the AuthKey_….p8 file as Apple gave it, or a .p12 file."
 	publicKey  = "This is a public key; the private one is in the AuthKey_….p8 file, which Apple lets you download once."
 	cutDER     = "The end of this binary file is missing, or it is damaged; upload the .p12 or .p8 file again."
@@ -203,8 +205,13 @@ func readDER(der []byte) (f File, says string) {
 	case cut:
 		return f, cutDER
 	case der[1] == 0x80:
-		return f, "This file is a .p12 or another binary file in a form (BER) that Carillon cannot read; " +
-			"convert it with openssl pkcs12 -in FILE -out credential.pem, and upload credential.pem."
+		converted, ok := toDER(der)
+		if !ok {
+			return f, "This file is damaged, or a binary file in a form (BER) that Carillon cannot read; " + convertBER
+		}
+		f, says = readDER(converted)
+		f.ber = true
+		return f, says
 	}
 	if key := parseKey(der); key != nil {
 		f.keys = []crypto.PrivateKey{key}

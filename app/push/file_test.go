@@ -331,7 +331,8 @@ func TestFilesAreRefusedForTheirReason(t *testing.T) {
 		"PDF":            {[]byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3"), "PDF"},
 		"keystore":       {[]byte("\xfe\xed\xfe\xed\x00\x00\x00\x02"), "Java keystore"},
 		"other DER":      {[]byte{0x30, 3, 2, 1, 0}, "neither a key nor a certificate"},
-		"BER":            {append([]byte{0x30, 0x80, 2, 1, 3, 0x30, 0x80}, 0, 0, 0, 0), "BER"},
+		"BER":            {[]byte{0x30, 0x80, 2, 1, 3, 0x30, 0x80, 0, 0}, "BER"}, // without its own end
+		"other BER":      {[]byte{0x30, 0x80, 2, 1, 3, 0, 0}, "neither a key nor a certificate"},
 		"half a .p12":    {p12(private, voip)[:900], "end of this binary file is missing"},
 		"only END":       {[]byte(string(good)[60:]), "beginning of the key is missing"},
 		"half, no END":   {good[:120], "end of the key is missing"},
