@@ -14,11 +14,13 @@ type budget struct {
 }
 
 const (
-	// ofContainer is the part of a container's memory that is used. The rest is for the program
-	// itself, the kernel's buffers of connections, and what the runtime cannot keep to its limit.
+	// ofContainer is the part of a container's memory that is used. The rest is for the kernel's
+	// buffers of connections, and what the runtime cannot keep to its limit.
 	ofContainer = 0.9
-	pagesShare  = 8 // SQLite's pages get an eighth, pagesMost at most
-	pagesMost   = 80 << 20
+	// programBytes are for the program's own pages, which count as memory once they are read.
+	programBytes = 32 << 20
+	pagesShare   = 8 // SQLite's pages get an eighth, pagesMost at most
+	pagesMost    = 80 << 20
 )
 
 // budgetOf divides the memory of a container. set is a limit that was given by GOMEMLIMIT, which
@@ -27,7 +29,7 @@ func budgetOf(container, set int64, sqlite bool) (b budget) {
 	if container <= 0 && set <= 0 {
 		return b
 	}
-	whole := int64(ofContainer * float64(container))
+	whole := max(container/2, int64(ofContainer*float64(container))-programBytes)
 	if set > 0 {
 		whole = set
 	}

@@ -46,9 +46,10 @@ func TestBudget(t *testing.T) {
 		want           budget
 	}{
 		{0, 0, true, budget{}},
-		{1000 << 20, 0, false, budget{heap: 900 << 20}},
-		{320 << 20, 0, true, budget{heap: 252 << 20, pages: 36 << 20}},
-		{10 << 30, 0, true, budget{heap: 9<<30 - pagesMost, pages: pagesMost}},
+		{1000 << 20, 0, false, budget{heap: 868 << 20}},
+		{320 << 20, 0, true, budget{heap: 224 << 20, pages: 32 << 20}},
+		{64 << 20, 0, true, budget{heap: 28 << 20, pages: 4 << 20}},
+		{10 << 30, 0, true, budget{heap: 9<<30 - programBytes - pagesMost, pages: pagesMost}},
 		{320 << 20, 64 << 20, true, budget{heap: 64 << 20, pages: 8 << 20}},
 	} {
 		if got := budgetOf(c.container, c.set, c.sqlite); got != c.want {

@@ -212,14 +212,15 @@ func besieged(f flood) func(context.Context, FaultsConfig) (FaultRow, error) {
 	}
 }
 
-// memoryMost is the container that all of crowded must fit into.
+// memoryMost is the container that all of crowded must fit into. Of it, serve gives two thirds to
+// Go's heap.
 const memoryMost = 256 << 20
 
 // crowded: event streams, sign-ins at once and uploads at once, while rings go on. The peak is of
 // the whole process, as the system counts it.
 func crowded(ctx context.Context, c FaultsConfig) (FaultRow, error) {
 	r, err := serverPath(ctx, population{tenants: quietOnes, devices: c.count(200), env: []string{
-		"CARILLON_TRUSTED_PROXIES=127.0.0.1", fmt.Sprintf("GOMEMLIMIT=%d", memoryMost*4/5)}})
+		"CARILLON_TRUSTED_PROXIES=127.0.0.1", fmt.Sprintf("GOMEMLIMIT=%d", memoryMost*2/3)}})
 	return on(ctx, c, r, err, func(ctx context.Context, c FaultsConfig, r *loadPath) (row FaultRow, err error) {
 		before, n := r.stage.server.peak(), c.count(400)
 		streams, signIns, uploads := newAttack(r), newAttack(r), newAttack(r)
