@@ -19,7 +19,7 @@ func Samples(now time.Time) []Sample {
 	var all []Sample
 	for _, some := range [][]Sample{
 		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.healthPages(), s.credentialPages(),
-		s.agentPages(), s.keyPages(), s.peoplePages(), s.billingPages(), s.auditPages(), s.otherPages(), s.publicPages(), s.partnerPages(),
+		s.agentPages(), s.keyPages(), s.peoplePages(), s.confirmPages(), s.billingPages(), s.auditPages(), s.otherPages(), s.publicPages(), s.partnerPages(),
 	} {
 		all = append(all, some...)
 	}
@@ -184,4 +184,20 @@ func (s sampler) daily() Daily {
 			Failed: n[2]})
 	}
 	return d
+}
+
+// confirmPages are the questions before something is removed that no other group has.
+func (s sampler) confirmPages() []Sample {
+	ask := func(title, button, action, back, says string) Confirm {
+		return Confirm{ID: "sample", Title: title, Button: button, Action: action, Back: back, Consequence: []string{says}}
+	}
+	return []Sample{
+		{"credential-remove", ConfirmPage(s.shell("Remove a credential", NavCredentials), ask("Remove Key ABC123DEFG?", "Remove credential",
+			CredentialRemovePath("c1"), CredentialPath("c1"), "Its secret is deleted. It cannot be restored."))},
+		{"agent-remove", ConfirmPage(s.shell("Remove an agent", NavAgents), ask("Remove Reception?", "Remove agent",
+			AgentRemovePath("a1"), AgentPath("a1"), "Rings that use this agent are refused."))},
+		{"key-revoke", ConfirmPage(s.shell("Revoke an API key", NavKeys), ask("Revoke Booking?", "Revoke key",
+			KeyRevokePath("k1"), PathKeys, "A revoked key cannot be restored."))},
+		{"pair-here", PairHere(ThemeAuto)},
+	}
 }

@@ -117,7 +117,7 @@ func (k alertPages) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	q := page.QueryOf(c)
 	list := k.list(v, q)
 	all, table, err := list.Page(ctx, q, views.Filter{Name: "state", Label: "State", Choices: q.Chosen("state", page.Choice("", "Open"),
-		page.Choice("closed", "Closed"), page.Choice("all", "Open and closed"))})
+		page.Choice("closed", "Closed"), page.Choice("all", "All alerts"))})
 	if err != nil {
 		return err
 	}

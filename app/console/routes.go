@@ -19,6 +19,7 @@ type route struct {
 	needs        string   // the permission that a viewer lacks; empty = anyone who is signed in
 	out          bool     // a way out: stays open when the tenant is suspended
 	part         bool     // no page: a stranger is refused, not sent to sign in
+	sample       string   // the page in the storybook
 	samples      []string // queries that show a page in another way: what lists of pages add to its plain address
 	public       func(context.Context, *fiber.Ctx) error
 	member       func(context.Context, *fiber.Ctx, *page.Visitor) error
@@ -48,22 +49,22 @@ func (k *Console) routes() []route {
 	forgot := forgotPages{k}
 	all := []route{
 		{method: get, path: "/static/*", public: k.asset},
-		{method: get, path: views.PathSignIn, public: signIn.signInPage},
+		{method: get, path: views.PathSignIn, sample: "signin", public: signIn.signInPage},
 		{method: post, path: views.PathSignIn, public: signIn.signIn},
-		{method: get, path: views.PathForgot, public: forgot.form},
+		{method: get, path: views.PathForgot, sample: "forgot", public: forgot.form},
 		{method: post, path: views.PathForgot, public: forgot.send},
-		{method: get, path: views.ResetPath(":token"), public: forgot.choose},
+		{method: get, path: views.ResetPath(":token"), sample: "reset", public: forgot.choose},
 		{method: post, path: views.ResetPath(":token"), public: forgot.set},
-		{method: get, path: views.InvitationPath(":token"), public: people.welcome},
+		{method: get, path: views.InvitationPath(":token"), sample: "welcome", public: people.welcome},
 		{method: post, path: views.InvitationPath(":token"), public: people.join},
-		{method: get, path: views.PathPairHere, public: devices.pairHere},
+		{method: get, path: views.PathPairHere, sample: "pair-here", public: devices.pairHere},
 		{method: get, path: views.PathPalette, part: true, member: k.palette},
 		{method: post, path: views.PathTheme, public: signIn.theme},
 		{method: post, path: views.PathSignOut, out: true, member: signIn.signOut},
 		{method: post, path: views.PathTenant, out: true, member: signIn.switchTenant},
-		{method: get, path: views.PathOverview, samples: []string{"?period=week", "?period=month"}, member: overview.overview},
+		{method: get, path: views.PathOverview, sample: "overview", samples: []string{"?period=week", "?period=month"}, member: overview.overview},
 		{method: post, path: views.PathChecklist, member: signIn.hideChecklist},
-		{method: get, path: views.PathDevelopers, member: k.developers},
+		{method: get, path: views.PathDevelopers, sample: "developers", member: k.developers},
 	}
 	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
 		all = append(all, some...)
@@ -74,15 +75,15 @@ func (k *Console) routes() []route {
 func (k *Console) ringRoutes() []route {
 	rings := ringPages{k}
 	return []route{
-		{method: get, path: views.PathRings, samples: []string{"?state=missed", "?q=lead-77"}, member: rings.rings},
+		{method: get, path: views.PathRings, sample: "rings", samples: []string{"?state=missed", "?q=lead-77"}, member: rings.rings},
 		{method: get, path: views.PathRingsCSV, member: rings.ringsCSV},
 		{method: get, path: views.PathLive, part: true, member: rings.ringsLive},
-		{method: get, path: views.PathTestRing, member: rings.testRing},
+		{method: get, path: views.PathTestRing, sample: "test-ring", member: rings.testRing},
 		{method: post, path: views.PathTestRing, needs: mayRing, member: rings.placeTest},
-		{method: get, path: views.RingPath(":id"), member: rings.ring},
-		{method: get, path: views.RingTestPath(":id"), member: rings.testLive},
+		{method: get, path: views.RingPath(":id"), sample: "ring-answered", member: rings.ring},
+		{method: get, path: views.RingTestPath(":id"), sample: "test-live-ringing", member: rings.testLive},
 		{method: get, path: views.RingPath(":id") + "/part", part: true, member: rings.ringPart},
-		{method: get, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.askCancel},
+		{method: get, path: views.RingCancelPath(":id"), sample: "ring-cancel", needs: mayRing, member: rings.askCancel},
 		{method: post, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.cancel},
 	}
 }
@@ -91,38 +92,38 @@ func (k *Console) ringRoutes() []route {
 func (k *Console) reachRoutes() []route {
 	alerts, health, devices, credentials, agents := alertPages{k}, phoneHealthPages{k}, devicePages{k}, credentialPages{k}, agentPages{k}
 	return []route{
-		{method: get, path: views.PathAlerts, samples: []string{"?state=all"}, member: alerts.alerts},
+		{method: get, path: views.PathAlerts, sample: "alerts", samples: []string{"?state=all"}, member: alerts.alerts},
 		{method: get, path: views.PathAlertsCSV, member: alerts.alertsCSV},
 		{method: post, path: views.PathAlertResolve, needs: mayAlerts, member: alerts.closeAlert},
-		{method: get, path: views.PathPhoneHealth, member: health.phoneHealth},
+		{method: get, path: views.PathPhoneHealth, sample: "phone-health", member: health.phoneHealth},
 		{method: get, path: views.PathPhoneHealthCSV, member: health.phoneHealthCSV},
-		{method: get, path: views.PathDevices, samples: []string{"?q=Phone+7"}, member: devices.devices},
+		{method: get, path: views.PathDevices, sample: "devices", samples: []string{"?q=Phone+7"}, member: devices.devices},
 		{method: get, path: views.PathDevicesCSV, member: devices.devicesCSV},
-		{method: get, path: views.PathPair, needs: mayDevices, member: devices.pairForm},
+		{method: get, path: views.PathPair, sample: "pair", needs: mayDevices, member: devices.pairForm},
 		{method: post, path: views.PathPair, needs: mayDevices, member: devices.pair},
 		{method: get, path: views.PairWaitPath(":id"), needs: mayDevices, part: true, member: devices.pairWait},
-		{method: get, path: views.DevicePath(":id"), member: devices.device},
+		{method: get, path: views.DevicePath(":id"), sample: "device", member: devices.device},
 		{method: post, path: views.DevicePath(":id"), needs: mayDevices, member: devices.setDevice},
-		{method: get, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: k.confirmed(devices.removal)},
+		{method: get, path: views.DeviceRemovePath(":id"), sample: "device-remove", needs: mayDevices, member: k.confirmed(devices.removal)},
 		{method: post, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: k.confirmed(devices.removal)},
-		{method: get, path: views.PathCredentials, member: credentials.credentials},
+		{method: get, path: views.PathCredentials, sample: "credentials", member: credentials.credentials},
 		{method: get, path: views.PathCredCSV, member: credentials.credentialsCSV},
-		{method: get, path: views.PathCredAdd, needs: mayCredentials, member: credentials.credentialForm},
+		{method: get, path: views.PathCredAdd, sample: "credential-add", needs: mayCredentials, member: credentials.credentialForm},
 		{method: post, path: views.PathCredAdd, needs: mayCredentials, member: credentials.addCredential},
-		{method: get, path: views.CredentialPath(":id"), member: credentials.credential},
+		{method: get, path: views.CredentialPath(":id"), sample: "credential", member: credentials.credential},
 		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, member: credentials.checkCredential},
 		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, member: credentials.setHedging},
-		{method: get, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: k.confirmed(credentials.rollback)},
+		{method: get, path: views.CredentialRollbackPath(":id"), sample: "credential-rollback", needs: mayCredentials, member: k.confirmed(credentials.rollback)},
 		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: k.confirmed(credentials.rollback)},
-		{method: get, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: k.confirmed(credentials.removal)},
+		{method: get, path: views.CredentialRemovePath(":id"), sample: "credential-remove", needs: mayCredentials, member: k.confirmed(credentials.removal)},
 		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: k.confirmed(credentials.removal)},
-		{method: get, path: views.PathAgents, member: agents.agents},
+		{method: get, path: views.PathAgents, sample: "agents", member: agents.agents},
 		{method: get, path: views.PathAgentsCSV, member: agents.agentsCSV},
-		{method: get, path: views.PathAgentAdd, needs: mayAgents, member: agents.agentForm},
+		{method: get, path: views.PathAgentAdd, sample: "agent-add-empty", needs: mayAgents, member: agents.agentForm},
 		{method: post, path: views.PathAgentAdd, needs: mayAgents, member: agents.addAgent},
-		{method: get, path: views.AgentPath(":id"), member: agents.agent},
+		{method: get, path: views.AgentPath(":id"), sample: "agent", member: agents.agent},
 		{method: post, path: views.AgentPath(":id"), needs: mayAgents, member: agents.setAgent},
-		{method: get, path: views.AgentRemovePath(":id"), needs: mayAgents, member: k.confirmed(agents.removal)},
+		{method: get, path: views.AgentRemovePath(":id"), sample: "agent-remove", needs: mayAgents, member: k.confirmed(agents.removal)},
 		{method: post, path: views.AgentRemovePath(":id"), needs: mayAgents, member: k.confirmed(agents.removal)},
 	}
 }
@@ -130,22 +131,22 @@ func (k *Console) reachRoutes() []route {
 func (k *Console) accountRoutes() []route {
 	keys, people, audit, settings := keyPages{k}, peoplePages{k}, auditPages{k}, settingsPages{k}
 	return []route{
-		{method: get, path: views.PathKeys, member: keys.keys},
+		{method: get, path: views.PathKeys, sample: "keys", member: keys.keys},
 		{method: get, path: views.PathKeysCSV, member: keys.keysCSV},
-		{method: get, path: views.PathKeyAdd, needs: mayKeys, member: keys.keyForm},
+		{method: get, path: views.PathKeyAdd, sample: "key-add", needs: mayKeys, member: keys.keyForm},
 		{method: post, path: views.PathKeyAdd, needs: mayKeys, member: keys.addKey},
-		{method: get, path: views.KeyRevokePath(":id"), needs: mayKeys, member: k.confirmed(keys.revocation)},
+		{method: get, path: views.KeyRevokePath(":id"), sample: "key-revoke", needs: mayKeys, member: k.confirmed(keys.revocation)},
 		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, member: k.confirmed(keys.revocation)},
-		{method: get, path: views.PathPeople, member: people.people},
+		{method: get, path: views.PathPeople, sample: "people", member: people.people},
 		{method: get, path: views.PathPeopleCSV, member: people.peopleCSV},
-		{method: get, path: views.PathPersonAdd, needs: mayPeople, member: people.personForm},
+		{method: get, path: views.PathPersonAdd, sample: "person-add", needs: mayPeople, member: people.personForm},
 		{method: post, path: views.PathPersonAdd, needs: mayPeople, member: people.addPerson},
 		{method: post, path: views.PersonRolePath(":id"), needs: mayPeople, member: people.setRole},
-		{method: get, path: views.PersonRemovePath(":id"), needs: mayPeople, member: k.confirmed(people.removal)},
+		{method: get, path: views.PersonRemovePath(":id"), sample: "person-remove", needs: mayPeople, member: k.confirmed(people.removal)},
 		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, member: k.confirmed(people.removal)},
-		{method: get, path: views.PathAudit, samples: []string{"?q=lead-77", "?period=day"}, member: audit.audit},
+		{method: get, path: views.PathAudit, sample: "audit", samples: []string{"?q=lead-77", "?period=day"}, member: audit.audit},
 		{method: get, path: views.PathAuditCSV, member: audit.auditCSV},
-		{method: get, path: views.PathSettings, member: settings.settings},
+		{method: get, path: views.PathSettings, sample: "settings", member: settings.settings},
 		{method: post, path: views.PathSettings, needs: maySettings, member: settings.setSettings},
 		{method: post, path: views.PathPassword, member: settings.setPassword},
 		{method: post, path: views.PathSignInEnd, member: settings.endSignIn},
@@ -156,7 +157,7 @@ func (k *Console) accountRoutes() []route {
 func (k *Console) billingRoutes() []route {
 	bills := billingPages{k}
 	all := []route{
-		{method: get, path: views.PathBilling, member: bills.bills},
+		{method: get, path: views.PathBilling, sample: "billing", member: bills.bills},
 		{method: get, path: views.PathUsageCSV, member: bills.usageCSV},
 	}
 	if k.Billing == nil {
@@ -166,9 +167,9 @@ func (k *Console) billingRoutes() []route {
 		route{method: get, path: views.PathInvoicesCSV, member: bills.invoicesCSV},
 		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, member: bills.checkout},
 		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: bills.portal},
-		route{method: get, path: views.PathBillingChange, needs: mayBilling, member: bills.previewPlan},
+		route{method: get, path: views.PathBillingChange, sample: "billing-change", needs: mayBilling, member: bills.previewPlan},
 		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: bills.changePlan},
-		route{method: get, path: views.PathBillingCancel, needs: mayBilling, member: k.confirmed(bills.cancellation)},
+		route{method: get, path: views.PathBillingCancel, sample: "billing-cancel", needs: mayBilling, member: k.confirmed(bills.cancellation)},
 		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: k.confirmed(bills.cancellation)},
 		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: bills.resumePlan},
 		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: bills.setOverage},
@@ -184,9 +185,9 @@ func (k *Console) devRoutes() []route {
 	return []route{
 		{method: get, path: views.PathStorybook, public: dev.storybook},
 		{method: get, path: views.SamplePath(":name"), public: dev.sample},
-		{method: get, path: views.PathPhone, public: dev.anyPhone},
-		{method: get, path: views.PhonePath(":slug"), public: dev.phone},
-		{method: get, path: views.PathPhonePushes, public: dev.phonePushes},
+		{method: get, path: views.PathPhone, sample: "phone", public: dev.anyPhone},
+		{method: get, path: views.PhonePath(":slug"), sample: "phone", public: dev.phone},
+		{method: get, path: views.PathPhonePushes, part: true, public: dev.phonePushes},
 	}
 }
 
