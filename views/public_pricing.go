@@ -90,13 +90,19 @@ var terms = []legal{
 
 var privacy = []legal{
 	{"Who is responsible", "[Name and contact of the operator of this server, and of a data protection officer if there is one.]"},
-	{"Visiting these pages", "These pages use no analytics, no advertising and nothing from other servers. One cookie stores the colour " +
-		"scheme if you choose one. If you came through a partner’s link, another cookie stores the partner’s code for the time stated " +
-		"on the partner page, so that the partner is paid if you subscribe. We count the click, without data about you. Your IP " +
-		"address is kept in memory for a few minutes, so that one visitor is counted once. The log contains the route, the " +
-		"status, the duration and a random request ID. It does not contain your IP address, IDs or form data."},
+	{"Visiting these pages", "These pages use no analytics, no advertising and nothing from other servers. If you came through a " +
+		"partner’s link, a cookie stores the partner’s code for the time stated on the partner page, so that the partner is paid " +
+		"if you subscribe. We count the click, without data about you. Your IP address is kept in memory for a few minutes, " +
+		"so that one visitor is counted once. The log contains the route, the status, the duration and a " +
+		"random request ID. It does not contain your IP address, IDs or form data."},
 	{"The demo", "The sound from your microphone is sent encrypted to this server and comes back one second later. It is not decoded, " +
 		"recorded or stored. A call ends after 60 seconds at most. Your IP address is kept in memory to limit how often the demo runs."},
+	{"Cookies", "None is for advertising or analytics. “theme” stores the colour scheme, and “via” the partner’s code. “carillon” keeps " +
+		"you signed in for seven days at most, and “carillon-partner” keeps a partner signed in for thirty days. “signup” connects " +
+		"your sign-up with this browser for 24 hours. “carillon-known” marks a browser in which you signed in, with random bits and " +
+		"no name, for 180 days after the last sign-in, so that strangers who guess at your password cannot lock you out there. " +
+		"“flash” says for a minute that a change was saved. “checklist” remembers for a year that you closed the first steps. " +
+		"Over HTTPS, the names that begin with “carillon” have “__Host-” in front."},
 	{"Signing up and signing in", "We store your name, email, organisation, industry and time zone. Your password is stored only as an " +
 		"argon2id hash. For each sign-in we store the time, IP address and browser, so that you can see it and end it. A sign-up that " +
 		"is not confirmed is deleted after 24 hours. After a trial we keep the email and the company’s domain, because each company " +

@@ -247,6 +247,11 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	pagetest.Must(t, b.Scope().Devices().Remove(t.Context(), b.device))
 	w.Get("/audit?action=device").Want(200).Has("changed the device", "removed the device", "<strong>“Renamed”</strong>").
 		Lacks(string(b.device), "<small>Renamed</small>")
+	leaver := b.viewer()
+	pagetest.Must(t, b.Scope().Members().SetRole(t.Context(), leaver.ID, tenants.Admin))
+	w.Post("/people/"+string(leaver.ID)+"/remove", url.Values{"confirm": {leaver.Name}}).Want(303)
+	w.Get("/audit?action=member").Want(200).Has("changed the role of", "removed the person", leaver.Name+" (admin)").
+		Lacks(string(leaver.ID))
 	all, _, err := b.Scope().Audits().List(t.Context(), store.AuditQuery{Action: "device.set"})
 	if err != nil || len(all) != 1 || all[0].Actor.ID != string(b.Owner.ID) || all[0].IP == "" || all[0].RequestID == "" {
 		t.Fatalf("%+v %v", all, err)

@@ -205,10 +205,10 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 			out[string(c.ID)] = views.Link{Text: credentialName(c), Href: views.CredentialPath(string(c.ID))}
 		}
 	}
-	if err := removedOf(ctx, v, all, out); err != nil {
+	if err := holdersOf(ctx, v, keys, out); err != nil {
 		return nil, err
 	}
-	return out, holdersOf(ctx, v, keys, out)
+	return out, removedOf(ctx, v, all, out)
 }
 
 // removedOf names what has been removed since, without a link.
@@ -216,7 +216,7 @@ func removedOf(ctx context.Context, v *page.Visitor, all []tenants.Audit, out ma
 	gone := map[string]bool{}
 	for _, a := range all {
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
-		case "device", "agent", "credential", "alert", "key":
+		case "device", "agent", "credential", "alert", "key", "member", "user":
 			gone[a.Target] = out[a.Target].Text == ""
 		case "pairing":
 			gone[a.Detail] = a.Action == "pairing.take" && out[a.Detail].Text == ""

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"carillon/app/page"
 	"carillon/app/page/pagetest"
 	"carillon/static"
 	"carillon/tenants"
@@ -219,6 +220,16 @@ func TestTheFrontPageForPrograms(t *testing.T) {
 }
 
 // TestThePrivacyPageSaysHowLongRingsAreKept: the same numbers as the loop that removes them.
+// TestThePrivacyPageNamesEveryCookie: the names are those that the code sets.
+func TestThePrivacyPageNamesEveryCookie(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, name := range []string{page.ThemeCookie, page.FlashCookie, viaCookie, signupCookie, "carillon", "carillon-known",
+		"carillon-partner", "checklist"} {
+		h.Browser().Get("/privacy").Want(200).Has("“" + name + "”")
+	}
+}
+
 func TestThePrivacyPageSaysHowLongRingsAreKept(t *testing.T) {
 	t.Parallel()
 	page := open(t).Browser().Get("/privacy").Want(200)

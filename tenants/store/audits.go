@@ -239,19 +239,24 @@ func (s *scope) lastSeq(ctx context.Context) (int64, error) {
 	return one(s.reads().query(ctx, "SELECT COALESCE(MAX(seq), 0) FROM audits WHERE tenant_id = ?", uuid(s.id)))
 }
 
-// Removed gives the names that devices, agents, credentials and keys had when they were removed, by
-// id.
+// Removed gives the names that devices, agents, credentials, keys and people had when they were
+// removed, by id.
 func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, error) {
 	names := map[string]string{}
 	if len(ids) == 0 {
 		return names, nil
 	}
 	var rows []auditRow
-	err := s.read(ctx, "audits").Where("action IN ?", []string{"device.remove", "agent.remove", "credential.remove", "key.revoke"}).
+	removals := []string{"device.remove", "agent.remove", "credential.remove", "key.revoke", "member.remove"}
+	err := s.read(ctx, "audits").Where("action IN ?", removals).
 		Where("action <> 'ring.place' AND target IN ?", ids). // the first half is what audits_rare asks for
 		Select("target, detail").Find(&rows).Error
 	for _, r := range rows {
-		names[r.Target] = r.Detail
+		switch tenants.Role(r.Detail) {
+		case tenants.Owner, tenants.Admin, tenants.Viewer: // an old entry about a person has only the role
+		default:
+			names[r.Target] = r.Detail
+		}
 	}
 	return names, translate(err)
 }

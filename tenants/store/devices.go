@@ -414,13 +414,12 @@ func (t devicesTx) firstUse(s *scope, device uuid, h tenants.Hash) error {
 	return err
 }
 
-// CountByVersion counts the living devices by the versions of app and iOS.
+// CountByVersion counts the living devices by the versions of app and iOS. A browser is a phone
+// here too: it is rung and judged like the others.
 func (s Devices) CountByVersion(ctx context.Context) ([]tenants.Version, error) {
 	rows, err := s.reads().scan(ctx,
-		"SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? AND platform "+
-			"= ? "+
-			"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive),
-		string(tenants.IOS))
+		"SELECT app_version, os_version, COUNT(*) FROM devices WHERE tenant_id = ? AND state = ? "+
+			"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive))
 	found, err := collect(rows, err, func(v *tenants.Version) []any { return []any{&v.App, &v.OS, &v.Devices} })
 	return found, translate(err)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -122,11 +123,11 @@ func (s Members) SetRole(ctx context.Context, user tenants.UserID, r tenants.Rol
 // stays: Conflict.
 func (s Members) Remove(ctx context.Context, user tenants.UserID) error {
 	return s.write(ctx, func(t *tx) error {
-		was, err := t.people().role(s.scope, user)
-		if err != nil {
-			return err
+		var was personRow
+		if err := s.people(t.db()).Where("members.user_id = ?", uuid(user)).Take(&was).Error; err != nil {
+			return missing(err, "member")
 		}
-		if was == tenants.Owner {
+		if was.Row.Role == string(tenants.Owner) {
 			if err := t.people().notLast(s.scope); err != nil {
 				return err
 			}
@@ -137,7 +138,7 @@ func (s Members) Remove(ctx context.Context, user tenants.UserID) error {
 		if _, err := t.exec("DELETE FROM sign_ins WHERE tenant_id = ? AND user_id = ?", uuid(s.id), uuid(user)); err != nil {
 			return err
 		}
-		return t.audit(s.scope, "member.remove", string(user), string(was))
+		return t.audit(s.scope, "member.remove", string(user), cmp.Or(was.Name, was.Email)+" ("+was.Row.Role+")")
 	})
 }
 
