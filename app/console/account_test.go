@@ -57,6 +57,19 @@ func TestKeysAreShownOnce(t *testing.T) {
 	w.Get("/keys").Has("Revoked")
 }
 
+// TestEveryAgentKindHasAName that people are offered.
+func TestEveryAgentKindHasAName(t *testing.T) {
+	t.Parallel()
+	for _, kind := range tenants.AgentKinds {
+		if agentKinds[kind] == "" {
+			t.Errorf("the kind %s has no name", kind)
+		}
+	}
+	if len(agentKinds) != len(tenants.AgentKinds) {
+		t.Errorf("%d kinds have %d names", len(tenants.AgentKinds), len(agentKinds))
+	}
+}
+
 // TestStreamAgentForm: a program's address is checked before it is stored, and its token is never
 // shown.
 func TestStreamAgentForm(t *testing.T) {
