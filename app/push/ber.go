@@ -8,9 +8,9 @@ import (
 // berDepth bounds how deep values nest. A .p12 needs about ten levels.
 const berDepth = 32
 
-// toDER rewrites a value of BER (X.690, 8) that a .p12 may use as DER: an end mark in
-// place of a length, and strings of octets in parts. DER comes out as it was. It also rewrites what is
-// wrapped in strings of octets, and not what is encrypted. What follows the value is dropped.
+// toDER rewrites a value of BER (X.690, 8) that a .p12 may use as DER: an end mark in place of a
+// length, and strings of octets in parts. DER comes out as it was. It also rewrites what is wrapped
+// in strings of octets, and not what is encrypted. What follows the value is dropped.
 func toDER(ber []byte) (der []byte, ok bool) {
 	der, _, ok = oneDER(ber, berDepth)
 	return der, ok
