@@ -378,16 +378,24 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 }
 
 // Total counts the rings that List finds. Where no index leads to them it counts among the newest
-// totalMost rings only.
+// totalMost rings only, and where looking at each would cost more than the page it does not count:
+// 0, and more.
 func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
+	only := RingQuery{Device: q.Device, Search: q.Search, From: q.From, To: q.To}
+	if q.Device != "" && q.Search == "" && q.At(Page{}) == only { // a ring has one attempt of a device
+		return totalOf(placedIn(s.read(ctx, "attempts"), "ring_id", q).Where("device_id = ?", uuid(q.Device)))
+	}
 	db, how, err := s.narrow(ctx, s.read(ctx, "rings"), q)
 	switch {
 	case err != nil:
 		return Total{}, err
 	case !how.scanned:
 		return totalOf(db)
+	case q.Search != "" || q.Device != "":
+		return Total{More: true}, nil
 	}
-	newest := placedIn(s.read(ctx, "rings").Select(ringColumns), q).Order("id DESC").Limit(totalMost + 1)
+	newest := placedIn(s.read(ctx, "rings").Select("tenant_id, id, state, to_person, agent_id, ended_at"), "id", q).
+		Order("id DESC").Limit(totalMost + 1)
 	looked, err := totalOf(newest.Session(&gorm.Session{}))
 	if err != nil {
 		return Total{}, err
@@ -439,16 +447,16 @@ func (s *scope) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.D
 		}
 		how.collected, how.scanned = how.collected || few, !few
 	}
-	return placedIn(db, q), how, nil
+	return placedIn(db, "id", q), how, nil
 }
 
-// placedIn leaves the rings of the span of time that q asks for.
-func placedIn(db *gorm.DB, q RingQuery) *gorm.DB {
+// placedIn leaves the rings of the span of time that q asks for; column has their ids.
+func placedIn(db *gorm.DB, column string, q RingQuery) *gorm.DB {
 	if !q.From.IsZero() {
-		db = db.Where("id >= ?", uuid(tenants.FirstID[tenants.RingID](q.From)))
+		db = db.Where(column+" >= ?", uuid(tenants.FirstID[tenants.RingID](q.From)))
 	}
 	if !q.To.IsZero() {
-		db = db.Where("id < ?", uuid(tenants.FirstID[tenants.RingID](q.To)))
+		db = db.Where(column+" < ?", uuid(tenants.FirstID[tenants.RingID](q.To)))
 	}
 	return db
 }
