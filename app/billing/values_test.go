@@ -738,3 +738,32 @@ func TestARingOnTheMeter(t *testing.T) {
 		}
 	}
 }
+
+// TestAPendingPaymentEndsNothing: a trial goes on while the first payment is not there, and a second
+// customer of the tenant changes nothing but tells the operator.
+func TestAPendingPaymentEndsNothing(t *testing.T) {
+	t.Parallel()
+	c := newCanned(t, tenants.Plans{})
+	id := string(c.who.Tenant.ID)
+	trial := c.b.plans.Trial(c.who.Tenant.ID, "starter", noon)
+	trial.Customer = "cus_1"
+	c.must(c.who.Scope.Subscription().Set(t.Context(), trial))
+	check := func(what string, alerts int64) {
+		t.Helper()
+		s, err := c.who.Scope.Subscription().Get(t.Context())
+		if err != nil || s.State != tenants.SubTrialing || s.Stripe != "" || s.Customer != "cus_1" || c.b.Alerts() != alerts {
+			t.Errorf("%s: %+v %v, %d alerts", what, s, err, c.b.Alerts())
+		}
+	}
+	for _, status := range []string{"incomplete", "incomplete_expired"} {
+		c.say("GET /v1/customers/cus_1", `{"id":"cus_1"}`)
+		c.say("GET /v1/subscriptions", listOf(fmt.Sprintf(`{"id":"sub_1","status":%q,"created":1,"current_period_start":%d,
+			"current_period_end":%d,"items":%s}`, status, noon.Unix(), noon.AddDate(0, 1, 0).Unix(),
+			listOf(`{"id":"si_1","quantity":1,"price":{"id":"p","metadata":{"carillon_plan":"growth"}}}`))))
+		c.must(c.b.Sync(t.Context(), "cus_1"))
+		check(status, 0)
+	}
+	c.say("GET /v1/customers/cus_2", `{"id":"cus_2","metadata":{"carillon_tenant":"`+id+`"}}`)
+	c.must(c.b.Sync(t.Context(), "cus_2"))
+	check("a second customer", 1)
+}

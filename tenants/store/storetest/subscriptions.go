@@ -323,15 +323,23 @@ func testMeteredToStripe(b *bench) {
 	for customer, n := range want {
 		equal(b, got[customer], n, "rings for the meter of "+customer)
 	}
+	hour := b.clock.Now().Truncate(time.Hour) // in which all was accepted
 	for _, k := range kinds {
-		days, err := scopes[k.name].Subscription().UsageDays(ctx, start, time.Time{}, time.UTC)
-		b.must(err)
-		var n int64
-		for _, d := range days {
-			n += d.Rings
-		}
-		if used := map[bool]int64{true: 0, false: 5}[k.change == nil]; n != used {
-			b.Errorf("%s: %d rings are counted, want %d", k.name, n, used)
+		all := map[bool]int64{true: 0, false: 5}[k.change == nil]
+		for _, span := range []struct {
+			from, to int // hours
+			want     int64
+		}{{-5, 5, all}, {0, 1, all}, {-1, 0, 0}, {1, 2, 0}} {
+			days, err := scopes[k.name].Subscription().UsageDays(ctx, hour.Add(time.Duration(span.from)*time.Hour),
+				hour.Add(time.Duration(span.to)*time.Hour), time.UTC)
+			b.must(err)
+			var n int64
+			for _, d := range days {
+				n += d.Rings
+			}
+			if n != span.want {
+				b.Errorf("%s: %d rings are counted in hours %d to %d, want %d", k.name, n, span.from, span.to, span.want)
+			}
 		}
 	}
 }
