@@ -23,7 +23,7 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 		s = *a.Stream
 	}
 	f := &views.StreamFields{
-		URL: views.Field{Name: "url", Label: "Address", Value: page.Shown(s.URL, 2048), Max: 2048, Optional: true, Mono: true,
+		URL: views.Field{Name: "url", Label: "Address", Value: page.Shown(s.URL, 2048), Max: 2048, Mono: true,
 			Error: w.Fields["url"], Placeholder: "wss://bot.example.com/stream",
 			Help: "Carillon connects here when the person answers. Your program speaks the Twilio Media Streams protocol."},
 		Token: views.Field{Name: "auth_token", Label: "Secret token", Type: "password", Max: 512, Optional: true,
@@ -34,6 +34,9 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 			Help:  "One a line, as name=value. Your program gets them at the start of each call, with the ring’s id and reference."},
 		Attach: views.Field{Name: "attach_s", Label: "Seconds to connect", Value: attachText(a), Max: 2, Optional: true,
 			Error: w.Fields["attach_s"], Help: "From the answer on. After that the call ends."},
+	}
+	if a.ID == "" {
+		f.URL.NeededFor = string(tenants.Stream) // the browser must not ask for it while it is hidden
 	}
 	if a.HasSecret {
 		f.Token.Help = "A token is stored. Leave this empty to keep it."
