@@ -147,7 +147,6 @@ func (m *AlertMail) compose(t tenants.Tenant, alerts []tenants.Alert) (subject, 
 		fmt.Fprintf(&b, "\n%s, since %s UTC.\n%s\nDetails: %s\n",
 			a.Kind.Title(), a.FirstAt.UTC().Format("2 January, 15:04"), a.Detail, m.Link(a))
 	}
-	b.WriteString("\nOwners and admins get one mail for each new alert. When there are more than three in an hour, the rest come in one " +
-		"mail.\n")
+	b.WriteString("\nOwners and administrators get an email for each new alert. After three in an hour, the others come in one email.\n")
 	return subject, b.String()
 }
