@@ -739,8 +739,8 @@ func TestARingOnTheMeter(t *testing.T) {
 	}
 }
 
-// TestAPendingPaymentEndsNothing: a trial goes on while the first payment is not there, and a second
-// customer of the tenant changes nothing but tells the operator.
+// TestAPendingPaymentEndsNothing: a trial goes on while the first payment is not there, and a
+// second customer of the tenant changes nothing but tells the operator.
 func TestAPendingPaymentEndsNothing(t *testing.T) {
 	t.Parallel()
 	c := newCanned(t, tenants.Plans{})
