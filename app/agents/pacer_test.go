@@ -189,7 +189,7 @@ func TestFramesOfALiveAgentKeepTheirPace(t *testing.T) {
 		jitter := []time.Duration{0, 7, 3, 15, 1, 11} // ms after its time
 		for i := range frames {
 			at := time.Duration(i)*gateway.Frame + jitter[i%len(jitter)]*time.Millisecond
-			after(d.began.Add(at).Sub(time.Now()))
+			after(time.Until(d.began.Add(at)))
 			_ = d.add(make([]byte, 160))
 		}
 		after(time.Second)
