@@ -23,13 +23,26 @@ func TestFiguresAgree(t *testing.T) {
 	f := figuresOf{(&market{server: s}).guest(), time.Date(2026, 11, 24, 5, 0, 0, 0, time.UTC)}
 	f.submits("/signin", url.Values{"email": {s.ready.Login.Email}, "password": {s.ready.Login.Password}})
 	f.submits("/settings", url.Values{"name": {"Harbor & Pine Realty"}, "time_zone": {"America/New_York"}, "ttl_s": {"30"}})
-	overview := f.opens("/overview")
+	overview := f.counted()
 
 	f.ringsOfToday(overview)
 	f.stepsOfTheFunnel(base)
 	f.dayByDay(overview)
 	f.devices(overview)
 	f.usage()
+}
+
+// counted opens the overview once the roller, which runs each second, has counted the history.
+func (f figuresOf) counted() string {
+	f.t.Helper()
+	rings := f.listed("/v1/rings?from="+f.midnight.Format(time.RFC3339), nil)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+		if page := f.opens("/overview"); f.stat(page, "Rings today") >= rings || time.Now().After(deadline) {
+			return page
+		}
+	}
 }
 
 func (f figuresOf) ringsOfToday(overview string) {

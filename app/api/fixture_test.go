@@ -14,6 +14,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +56,8 @@ type fixture struct {
 	app   *fiber.App
 	url   string
 	spec  *contract
+
+	stopped atomic.Pointer[time.Time] // see edgeTime
 }
 
 // apple accepts every push and records it.
@@ -117,6 +120,14 @@ func (voice) Trickle(_ context.Context, _ tenants.Device, _ tenants.RingID, ifMa
 
 func (voice) HangUp(context.Context, tenants.Device, tenants.RingID) error { return nil }
 
+// edgeTime is the clock of the edge's rates. A test that counts requests stops it.
+func (h *fixture) edgeTime() time.Time {
+	if at := h.stopped.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
+}
+
 // open starts the fixture. The end of the test closes everything.
 func open(t testing.TB) *fixture {
 	t.Helper()
@@ -148,7 +159,7 @@ func open(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.app = web.New(web.Config{Uploads: []string{PathUpload}})
+	h.app = web.New(web.Config{Uploads: []string{PathUpload}, Now: h.edgeTime})
 	h.api.Mount(h.app)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
