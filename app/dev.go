@@ -104,6 +104,9 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.roll(ctx); err != nil { // pages count the history from the first look on
+		return err
+	}
 	sample, stopSample, err := sampleForDev(ctx)
 	if err != nil {
 		return err

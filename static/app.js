@@ -362,7 +362,7 @@
         told(false);
         let after = pause;
         try {
-          await draw();
+          if (await draw(now) === "busy") waiting = true;
         } catch (err) {
           waiting = !err.final;
           after = 3000;
@@ -382,14 +382,17 @@
     const fresh = new Set();
     let held = false, first = true;
     const note = () => { for (const row of rows()) seen.add(row.dataset.ring); };
+    const busy = () => held || paused() || $("dialog:modal") || el.contains(document.activeElement);
     const view = viewOf(el, {
       pause: 1000,
-      busy: () => held || paused() || $("dialog:modal") || el.contains(document.activeElement),
+      busy,
       told: (waiting) => { button.hidden = !waiting; button.textContent = fresh.size ? `${fresh.size} new` : "Changes"; },
-      draw: async () => {
+      draw: async (now) => {
+        const html = await bring(location.pathname + location.search);
+        if (busy() && !now) return "busy"; // a row was chosen meanwhile: it must not be replaced under the hand
         const before = new Set(seen);
         fresh.clear();
-        window.htmx.swap("#list-body", await bring(location.pathname + location.search), { swapStyle: "outerHTML" }, { select: "#list-body" });
+        window.htmx.swap("#list-body", html, { swapStyle: "outerHTML" }, { select: "#list-body" });
         for (const row of rows()) row.classList.toggle("row-new", !before.has(row.dataset.ring));
         note();
       },
