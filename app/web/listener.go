@@ -136,6 +136,7 @@ func (l *Listener) admit(c net.Conn) net.Conn {
 	k.place.network = who
 	old, refused := l.makeRoom(n, l.exempt(at))
 	if refused == 0 {
+		l.networks[who] = n // making room may have closed its only connection, and forgotten it
 		l.open[k] = struct{}{}
 		n.open++
 		l.rest(k, n)

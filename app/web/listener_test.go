@@ -177,6 +177,24 @@ func TestNetworkBound(t *testing.T) {
 
 // TestTotalBound: at the bound the longest idle connection makes room. Without one, a connection is
 // answered 503 and the listener is not ready for a while.
+// TestRoomIsMadeByTheSameNetwork: its only connection is closed for its next one, which is counted
+// like any other.
+func TestRoomIsMadeByTheSameNetwork(t *testing.T) {
+	t.Parallel()
+	w := newCrowd(t, ListenerConfig{Total: 1})
+	old, _ := w.client("192.0.2.1")
+	_, ours := w.client("192.0.2.1")
+	if !w.isClosed(old) {
+		t.Error("the idle connection stays open")
+	}
+	if err := ours.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := w.l.Len(); n != 0 {
+		t.Errorf("%d connections are counted after all have left", n)
+	}
+}
+
 func TestTotalBound(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
