@@ -31,7 +31,8 @@ func (a *agentCmd) Run(ctx context.Context, c terminal) error {
 
   ws://%s/
 
-In production Carillon connects to wss:// only: put a proxy with a certificate in front.
+In production Carillon connects to ws:// only where CARILLON_ALLOW_PRIVATE_TARGETS allows it.
+Elsewhere put a proxy with a certificate in front, and give its wss:// address.
 Ctrl-C stops it.
 `, ln.Addr())
 	return serveSample(ctx, ln, handler)

@@ -29,8 +29,9 @@ const (
 
 var (
 	errTooFarAhead = errors.New("the agent sent more than 2 minutes of sound ahead; send it at the pace of speech, or in smaller parts")
-	errBusy        = errors.New("agents hold too much sound that waits to be played; this one was the furthest ahead")
-	errMarks       = errors.New("the agent sent more than 4096 marks without waiting for their answers")
+	errBusy        = errors.New("all agents together hold too much sound that waits, and this one was more than 5 seconds ahead; " +
+		"send it at the pace of speech")
+	errMarks = errors.New("the agent sent more than 4096 marks without waiting for their answers")
 )
 
 // budget is the memory that the queues of all agents share.
@@ -60,6 +61,8 @@ type pacer struct {
 	lastAdd time.Time
 	marks   []mark
 	last    bool // nothing more comes
+	ended   bool // run has returned: what still comes is dropped
+	dry     bool // the queue ran out, so what comes next begins at its own time
 	packet  gateway.Packet
 	next    time.Time // deadline of the next frame
 	frame   []byte
@@ -87,6 +90,9 @@ const muLawSilence = 0xff
 func (p *pacer) add(sound []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return nil
+	}
 	waiting := len(p.queue) - p.head
 	used := p.budget.used.Add(int64(len(sound)))
 	switch {
@@ -170,6 +176,7 @@ func (p *pacer) run(ctx context.Context, audible <-chan struct{}) error {
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		p.ended = true
 		p.release()
 	}()
 	timer := time.NewTimer(0)
@@ -207,9 +214,11 @@ func (p *pacer) step(now time.Time) (wait time.Duration, done bool, err error) {
 		waiting := len(p.queue) - p.head
 		switch {
 		case waiting == 0:
+			p.dry = true
 			return idle, p.last, nil
 		case waiting < p.size && !p.last:
 			if due := p.lastAdd.Add(partialAfter); now.Before(due) {
+				p.dry = p.dry || now.After(p.next)
 				return due.Sub(now), false, nil
 			}
 		}
@@ -229,13 +238,12 @@ func (p *pacer) schedule(now time.Time) {
 		p.next = now
 		return
 	}
-	late := now.Sub(p.next)
-	if starved := p.lastAdd.After(p.next) && len(p.queue)-p.head <= 2*p.size; late > catchUp || starved && late > 0 {
+	if late := now.Sub(p.next); late > catchUp || p.dry && late > 0 {
 		// The sound came after its time: what it would have filled was silence.
-		missed := uint32(late / gateway.Frame)
-		p.packet.Timestamp += missed * p.ticks
+		p.packet.Timestamp += uint32(late/gateway.Frame) * p.ticks
 		p.next = now
 	}
+	p.dry = false
 }
 
 // play sends one frame. Called with mu held.

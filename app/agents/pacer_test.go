@@ -180,6 +180,42 @@ func TestAPauseIsAGapInTheTimestamps(t *testing.T) {
 	})
 }
 
+// TestTheNextSentenceIsPacedToo: after a short pause an answer comes all at once, and its frames
+// leave one by one.
+func TestTheNextSentenceIsPacedToo(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, d desk) {
+		_ = d.add(make([]byte, 160))
+		after(gateway.Frame + 500*time.Millisecond)
+		_ = d.add(make([]byte, 50*160))
+		after(2 * time.Second)
+		said := d.line.heard()
+		if len(said) != 51 {
+			t.Fatalf("%d frames", len(said))
+		}
+		for i, p := range said[1:] {
+			want := 520*time.Millisecond + time.Duration(i)*gateway.Frame
+			if p.At.Sub(d.began) != want || p.Timestamp != uint32(26+i)*160 {
+				t.Fatalf("frame %d at %v, timestamp %d", i, p.At.Sub(d.began), p.Timestamp)
+			}
+		}
+	})
+}
+
+// TestNothingIsKeptOfAnEndedCall: an agent may still send when the person has hung up.
+func TestNothingIsKeptOfAnEndedCall(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, d desk) {
+		d.finish()
+		if err := <-d.ended; err != nil {
+			t.Fatal(err)
+		}
+		if err := d.add(make([]byte, 160_000)); err != nil {
+			t.Errorf("sound after the end: %v", err)
+		}
+	})
+}
+
 // TestFramesOfALiveAgentKeepTheirPace: an agent that sends each frame a little early or late has a
 // constant delay, not a growing one.
 func TestFramesOfALiveAgentKeepTheirPace(t *testing.T) {

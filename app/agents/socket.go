@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/coder/websocket"
@@ -45,12 +46,16 @@ func (f *Failure) Unwrap() error { return f.Err }
 type socket struct{ conn *websocket.Conn }
 
 // dial connects to an agent's server. Its error is a *Failure.
-func dial(ctx context.Context, client *http.Client, url string, header http.Header) (*socket, error) {
-	conn, res, err := websocket.Dial(ctx, url, &websocket.DialOptions{
+func dial(ctx context.Context, client *http.Client, address string, header http.Header) (*socket, error) {
+	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPClient: client, HTTPHeader: header, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		return nil, &Failure{Cause: refused(res, err), Err: err}
+		f := &Failure{Cause: refused(res, err), Err: err}
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			f.Err = u.Err // without the address: it may hold a key, and the error is logged
+		}
+		return nil, f
 	}
 	conn.SetReadLimit(messageMost)
 	return &socket{conn}, nil
@@ -114,6 +119,8 @@ func (s *socket) close() {
 	_ = s.conn.Close(websocket.StatusNormalClosure, "") // the connection is not used again
 }
 
+const broken = "the connection to the agent broke off; look into its log"
+
 // lost says why a connection ended. A nil *Failure means that the agent closed it as one hangs up.
 func lost(err error) *Failure {
 	switch code := websocket.CloseStatus(err); {
@@ -124,5 +131,5 @@ func lost(err error) *Failure {
 	case code >= 0:
 		return &Failure{Cause: fmt.Sprintf("the agent closed the connection with the code %d; look into its log", code), Err: err}
 	}
-	return &Failure{Cause: "the connection to the agent broke off; look into its log", Err: err}
+	return &Failure{Cause: broken, Err: err}
 }

@@ -23,6 +23,9 @@ import (
 	"carillon/tenants"
 )
 
+// keysMost is how many keys that an agent presses may wait.
+const keysMost = 32
+
 // streamMemory is what the queues of all stream agents may hold together, in bytes. Each may have
 // queueShare in any case.
 const streamMemory = 64 << 20
@@ -150,6 +153,7 @@ type stream struct {
 	events   []dialect.Event
 	packet   gateway.Packet
 
+	digits  chan byte    // keys to press
 	writing atomic.Int64 // when the present write began, in Unix nanoseconds; 0 = none
 	ignored atomic.Int64 // frames that could not be read
 }
@@ -159,6 +163,7 @@ func newStream(s *Streams, conn *socket, l gateway.Line) *stream {
 	return &stream{
 		streams: s, conn: conn, line: l, dialect: new(dialect.Twilio), out: out,
 		pacer: newPacer(l, s.now, &s.budget, out.put), timeline: newTimeline(l.Codec(), s.now()),
+		digits: make(chan byte, keysMost),
 	}
 }
 
@@ -166,7 +171,7 @@ func newStream(s *Streams, conn *socket, l gateway.Line) *stream {
 var errAgentLeft = errors.New("the agent hung up")
 
 // run carries the call until ctx is done (the call is over), the agent hangs up, or it is lost.
-// Four goroutines share the work: run's own sends, one reads, one plays, and one watches.
+// run's own goroutine sends; the others read, play, press keys and watch.
 func (s *stream) run(ctx context.Context, c *dialect.Call) error {
 	open, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
@@ -181,14 +186,16 @@ func (s *stream) run(ctx context.Context, c *dialect.Call) error {
 			cut(err)
 		}
 	})
+	running.Go(func() { s.press(open) })
+	running.Go(func() { cutLate(ctx, open, cut) })
 	err := s.send(ctx, open, c)
 	if errors.Is(err, errAgentLeft) {
 		s.pacer.finish()
 	} else {
 		stopPlaying()
 	}
+	s.conn.close() // before cut, which would cut off the goodbye
 	cut(err)
-	s.conn.close()
 	running.Wait()
 	if n := s.ignored.Load(); n > 0 {
 		s.streams.log.Warn("agent sent frames that could not be read", "ring", c.Ring, "frames", n)
@@ -200,6 +207,48 @@ func (s *stream) run(ctx context.Context, c *dialect.Call) error {
 		return ctx.Err()
 	}
 	return err
+}
+
+// cutLate cuts the connection closeWithin after the call is over: a server that does not read must
+// not keep the agent on its line.
+func cutLate(ctx, open context.Context, cut context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+	case <-open.Done():
+		return
+	}
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		cut(ctx.Err())
+	case <-open.Done():
+	}
+}
+
+// press presses the keys that the agent asks for, which takes a moment each.
+func (s *stream) press(open context.Context) {
+	for {
+		select {
+		case digit := <-s.digits:
+			_ = s.line.Press(digit) // a phone that takes no keys is no reason to end the call
+		case <-open.Done():
+			return
+		}
+	}
+}
+
+// ended is why the connection ended when a write or a ping failed: reading may find the reason a
+// moment later, such as that the agent hung up.
+func ended(open context.Context, otherwise error) error {
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	select {
+	case <-open.Done():
+		return context.Cause(open)
+	case <-timer.C:
+		return otherwise
+	}
 }
 
 // send sends what the phone says until the call or the connection is over.
@@ -291,10 +340,7 @@ func (s *stream) emit(open context.Context, e dialect.Event) error {
 		err := s.conn.write(open, data, binary)
 		s.writing.Store(0)
 		if err != nil {
-			if cause := context.Cause(open); cause != nil {
-				return cause
-			}
-			return lost(err)
+			return ended(open, &Failure{Cause: broken, Err: err})
 		}
 	}
 	return nil
@@ -323,8 +369,8 @@ func (s *stream) watch(open context.Context, cut context.CancelCauseFunc) {
 		ctx, cancel := context.WithTimeout(open, writeWithin)
 		err := s.conn.conn.Ping(ctx)
 		cancel()
-		if err != nil && open.Err() == nil {
-			cut(&Failure{Cause: "the agent's server stopped answering", Err: err})
+		if err != nil {
+			cut(ended(open, &Failure{Cause: "the agent's server stopped answering", Err: err}))
 			return
 		}
 	}
@@ -367,7 +413,11 @@ func (s *stream) take(e dialect.Event) error {
 		played, dropped := s.pacer.clear()
 		s.out.put(dialect.Event{Kind: dialect.Cleared, Played: played, Dropped: dropped})
 	case dialect.Digit:
-		_ = s.line.Press(e.Digit) // a phone that takes no keys is no reason to end the call
+		select {
+		case s.digits <- e.Digit:
+		default: // nobody presses so many
+			s.ignored.Add(1)
+		}
 	}
 	return nil
 }

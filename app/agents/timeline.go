@@ -48,7 +48,9 @@ func (t *timeline) place(p gateway.Packet) (missing time.Duration, ok bool) {
 	if gap < 0 || gap > gapMost { // silence has filled its place, or it is another stream
 		return 0, true
 	}
-	return gap.Truncate(t.frame), true
+	missing = gap.Truncate(t.frame)
+	t.base -= uint32(missing * time.Duration(t.clock) / time.Second) // advance adds it with the silence
+	return missing, true
 }
 
 // advance adds sound that was sent.

@@ -25,6 +25,8 @@ func TestTheStreamHasNoGaps(t *testing.T) {
 	}{
 		{"in order", []packet{{0, 1, 0, 0, false}, {20 * ms, 2, 160, 0, false}, {40 * ms, 3, 320, 0, false}}, 60 * ms},
 		{"one lost", []packet{{0, 1, 0, 0, false}, {40 * ms, 3, 320, 20 * ms, false}}, 60 * ms},
+		{"every second lost", []packet{{0, 1, 0, 0, false}, {40 * ms, 3, 320, 20 * ms, false}, {80 * ms, 5, 640, 20 * ms, false},
+			{120 * ms, 7, 960, 20 * ms, false}}, 140 * ms},
 		{"one late", []packet{{0, 1, 0, 0, false}, {40 * ms, 3, 320, 20 * ms, false}, {41 * ms, 2, 160, 0, true}}, 60 * ms},
 		{"a copy", []packet{{0, 1, 0, 0, false}, {1 * ms, 1, 0, 0, true}}, 20 * ms},
 		{"the counters wrap", []packet{{0, 65535, 4294967200, 0, false}, {20 * ms, 0, 64, 0, false}}, 40 * ms},

@@ -20,18 +20,17 @@ func AddStreamAgent(ctx context.Context, s *store.Store, n Notes, url string, no
 	}
 	t := n.Tenants[0].Tenant
 	scope := s.For(t).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}})
-	found, _, err := scope.Agents().List(ctx, store.Page{Search: streamName, Limit: 1})
+	found, _, err := scope.Agents().List(ctx, store.Page{Search: streamName})
 	if err != nil {
 		return err
 	}
+	for _, a := range found {
+		if a.Name == streamName && a.Stream != nil {
+			a.Stream.URL = url
+			return scope.Agents().Set(ctx, a)
+		}
+	}
 	a := tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t, Name: streamName, Kind: tenants.Stream, CreatedAt: now}
-	if len(found) > 0 {
-		a = found[0]
-	}
 	a.Stream = &tenants.StreamAgent{URL: url}
-	a = a.Clean()
-	if len(found) > 0 {
-		return scope.Agents().Set(ctx, a)
-	}
-	return scope.Agents().Add(ctx, a)
+	return scope.Agents().Add(ctx, a.Clean())
 }

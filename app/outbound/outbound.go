@@ -25,8 +25,8 @@ import (
 const (
 	// MaxURL is the longest address of a tenant, in bytes.
 	MaxURL = 2048
-	// ConnectWithin bounds TCP and TLS together, for each request.
-	ConnectWithin = 5 * time.Second
+	// ConnectWithin bounds TCP and TLS together. The contexts and time-outs of callers are shorter.
+	ConnectWithin = 20 * time.Second
 	// maxHeader bounds the header of an answer, in bytes.
 	maxHeader = 16 << 10
 )
@@ -35,6 +35,9 @@ const (
 // it names no address of ours.
 var ErrForbidden = errors.New("the address is in a private or reserved network; give a public one, " +
 	"or ask the operator to allow its network (CARILLON_ALLOW_PRIVATE_TARGETS)")
+
+// ErrPlain is the error of a plain address that is not in one of the allowed networks.
+var ErrPlain = errors.New("the address is not encrypted; calls and keys must be encrypted on the way, so give wss:// or https://")
 
 // ErrRedirect is the error of a server that answers with a redirect: the address it names was not
 // checked by anybody.
@@ -131,37 +134,35 @@ func isLocalName(host string) bool {
 // DialContext connects to a host and port. Every address that the name resolves to is checked at
 // the moment of the connection.
 func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	return d.dialer(d.permits).DialContext(ctx, network, addr)
+	return d.dialer(false).DialContext(ctx, network, addr)
 }
 
-// dialer connects to the addresses that permits returns true for.
-func (d *Dialer) dialer(permits func(netip.Addr) bool) *net.Dialer {
+// dialer connects to permitted addresses. A plain one connects without TLS.
+func (d *Dialer) dialer(plain bool) *net.Dialer {
 	return &net.Dialer{
 		Timeout: ConnectWithin, KeepAlive: 30 * time.Second, Resolver: d.lookup,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
-			if err != nil || !permits(ap.Addr()) {
+			if err != nil || !d.permits(ap.Addr()) {
 				return ErrForbidden
+			}
+			if plain && !d.plain && !d.isAllowed(ap.Addr().Unmap()) {
+				return ErrPlain
 			}
 			return nil
 		},
 	}
 }
 
-// permitsPlain is permits for a connection without TLS.
-func (d *Dialer) permitsPlain(ip netip.Addr) bool {
-	return d.permits(ip) && (d.plain || d.isAllowed(ip.Unmap()))
-}
-
 // Client returns an HTTP/1.1 client for tenants' addresses: TLS 1.2 or later, no proxy, no
 // redirects, no cookies, and each request takes at most timeout; 0 = until its context ends. Close
 // its idle connections when it is done.
 func (d *Dialer) Client(timeout time.Duration) *http.Client {
-	secure := tls.Dialer{NetDialer: d.dialer(d.permits), Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: d.roots}}
+	secure := tls.Dialer{NetDialer: d.dialer(false), Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: d.roots}}
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			DialContext: d.dialer(d.permitsPlain).DialContext, DialTLSContext: secure.DialContext,
+			DialContext: d.dialer(true).DialContext, DialTLSContext: secure.DialContext,
 			ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: maxHeader,
 			MaxIdleConns: 64, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
 		},
@@ -180,6 +181,8 @@ func Cause(err error) string {
 	switch {
 	case errors.Is(err, ErrForbidden):
 		return ErrForbidden.Error()
+	case errors.Is(err, ErrPlain):
+		return ErrPlain.Error()
 	case errors.Is(err, ErrRedirect):
 		return ErrRedirect.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:

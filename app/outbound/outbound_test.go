@@ -70,7 +70,7 @@ func TestAnAllowedNetworkIsReached(t *testing.T) {
 	if err := d.CheckURL("ws://8.8.8.8/stream", "wss"); err == nil {
 		t.Error("the plain address of a public host was taken")
 	}
-	if _, err := client.Get("http://8.8.8.8/"); !errors.Is(err, outbound.ErrForbidden) {
+	if _, err := client.Get("http://8.8.8.8/"); !errors.Is(err, outbound.ErrPlain) {
 		t.Errorf("plain to a public address: %v", err)
 	}
 }
