@@ -67,7 +67,7 @@
         const known = tabs.has(port);
         tabs.set(port, data === "shown");
         if (data === "gone") tabs.delete(port);
-        else if (!known && stream.now.over) port.postMessage({ type: "over" });
+        else if (!known && stream.now.over) stream.now.over = false; // a new page: the server may think otherwise now
         else if (!known && stream.now.ready) for (const type of ["open", "ready"]) port.postMessage({ type });
         look();
       };

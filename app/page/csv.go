@@ -42,9 +42,14 @@ func (m *Common) SendSheet(ctx context.Context, c *fiber.Ctx, s Sheet) error {
 	if err != nil {
 		return err
 	}
+	writes := false // then the writer leaves
+	defer func() {
+		if !writes {
+			leave()
+		}
+	}()
 	rows, next, err := s.More(ctx, "")
 	if err != nil {
-		leave()
 		return err
 	}
 	h := &c.Response().Header
@@ -52,9 +57,9 @@ func (m *Common) SendSheet(ctx context.Context, c *fiber.Ctx, s Sheet) error {
 	h.Set(fiber.HeaderContentDisposition, `attachment; filename="`+s.Name+"-"+m.Now().UTC().Format(time.DateOnly)+`.csv"`)
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	if c.Method() == fiber.MethodHead {
-		leave()
 		return nil
 	}
+	writes = true
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer leave()
 		ctx, cancel := context.WithTimeout(context.Background(), sheetTime)

@@ -108,11 +108,11 @@ func (l List[T]) table(q *Query, ask store.Page, n int, next string, filters []v
 	if l.MayAdd && l.Add.Text != "" {
 		t.Empty.Action = l.Add
 	}
-	here, before := q.place, place{upto: q.place.after, row: q.place.row - PerPage}
+	here, before := q.place, place{upto: q.place.after, row: max(0, q.place.row-PerPage)}
 	if here.upto != "" {
 		before.upto = next
 	}
-	if before.row <= 0 {
+	if here.row == PerPage { // pages of a search may be shorter, so only this one follows the first for sure
 		before = place{}
 	}
 	if here.after != "" || here.upto != "" && next != "" {

@@ -9,6 +9,6 @@ type Counts struct {
 	AcceptsFailed       atomic.Int64 // connections that could not be accepted, for want of descriptors
 	RefusedNetwork      atomic.Int64 // connections refused because their network has too many
 	RefusedFull         atomic.Int64 // connections refused because all are in use
-	RefusedForMemory    atomic.Int64 // connections and requests refused because memory runs out
+	RefusedForMemory    atomic.Int64 // requests refused because memory runs out
 	IdleClosed          atomic.Int64 // idle connections closed to make room
 }

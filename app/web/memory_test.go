@@ -52,8 +52,10 @@ func TestLittleMemoryShedsLoad(t *testing.T) {
 	if counts.RefusedForMemory.Load() != 3 || served != 2 || looks != 2 {
 		t.Errorf("%d refused, %d served, %d looks", counts.RefusedForMemory.Load(), served, looks)
 	}
-	tight, now = false, now.Add(time.Duration(memorySample))
+	tight, now = false, now.Add(time.Duration(tightSample))
 	ask("POST", "/v1/rings", http.StatusCreated)
+	tight, now = true, now.Add(-time.Hour) // the clock is set back: no old answer is kept
+	ask("POST", "/v1/rings", http.StatusServiceUnavailable)
 }
 
 // TestTightIsAShareOfTheLimit: the limit is not reached before load is shed.
