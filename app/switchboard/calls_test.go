@@ -105,7 +105,7 @@ func TestTheFirstAnswerIsToldBeforeItReturns(t *testing.T) {
 	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
 	mu.Lock()
 	if n := len(slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s != " placed" })); n != 2 {
-		t.Errorf("of two phones is told: %q", all)
+		t.Errorf("the audience got %q of two phones", all)
 	}
 	mu.Unlock()
 	must(t, answerError(w, a, r))

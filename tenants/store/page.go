@@ -152,7 +152,7 @@ func (r reading[R]) cursor(values []any) string {
 
 // badCursor refuses what no list gave, and what a list in another order gave.
 func badCursor() error {
-	return tenants.Refuse(tenants.Invalid, "invalid_cursor", "The cursor in after is not one that a list gave. Leave it out to start from "+
+	return tenants.Refuse(tenants.Invalid, "invalid_cursor", "This cursor is not one that the list gave. Leave it out to start from "+
 		"the beginning.")
 }
 

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"carillon/tenants"
 )
 
@@ -350,123 +348,6 @@ func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) err
 func (s Rings) Get(ctx context.Context, id tenants.RingID) (*tenants.Ring, error) {
 	r, err := s.ring(ctx, s.reads(), id, "")
 	return r, translate(err)
-}
-
-// List lists rings with attempts, facts and calls. They can be sorted by "created".
-func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
-	p := Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}
-	r, err := ringOrders.reading(p)
-	if err != nil {
-		return nil, "", err
-	}
-	db, how, err := s.narrow(ctx, s.read(ctx, "rings").Select(ringColumns), q)
-	if err != nil {
-		return nil, "", err
-	}
-	if how.collected {
-		db = db.Order(s.s.db.dialect.collected("id", r.up))
-	}
-	rows, next, err := list(db, p, ringOrders)
-	if err != nil {
-		return nil, "", err
-	}
-	rings = nouns(rows, ringRow.noun)
-	if err := s.fill(ctx, s.reads(), rings); err != nil {
-		return nil, "", translate(err)
-	}
-	return rings, next, nil
-}
-
-// Total counts the rings that List finds. Where no index leads to them it counts among the newest
-// totalMost rings only, and where looking at each would cost more than the page it does not count:
-// 0, and more.
-func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
-	only := RingQuery{Device: q.Device, Search: q.Search, From: q.From, To: q.To}
-	if q.Device != "" && q.Search == "" && q.At(Page{}) == only { // a ring has one attempt of a device
-		return totalOf(placedIn(s.read(ctx, "attempts"), "ring_id", q).Where("device_id = ?", uuid(q.Device)))
-	}
-	db, how, err := s.narrow(ctx, s.read(ctx, "rings"), q)
-	switch {
-	case err != nil:
-		return Total{}, err
-	case !how.scanned:
-		return totalOf(db)
-	case q.Search != "" || q.Device != "":
-		return Total{More: true}, nil
-	}
-	newest := placedIn(s.read(ctx, "rings").Select("tenant_id, id, state, to_person, agent_id, ended_at"), "id", q).
-		Order("id DESC").Limit(totalMost + 1)
-	looked, err := totalOf(newest.Session(&gorm.Session{}))
-	if err != nil {
-		return Total{}, err
-	}
-	if db, _, err = s.narrow(ctx, s.reads().gorm(ctx).Table("(?) AS rings", newest), q); err != nil {
-		return Total{}, err
-	}
-	t, err := totalOf(db)
-	return Total{t.N, looked.More}, err
-}
-
-// found is how a query finds its rings.
-type found struct {
-	collected bool // by another index than the list's order: few rows, to be collected and sorted
-	scanned   bool // by looking through the rings
-}
-
-// narrow leaves the rings that q asks for.
-func (s *scope) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.DB, how found, err error) {
-	for _, c := range []struct{ column, want string }{{"state", string(q.State)}, {"to_person", q.Person}} {
-		if c.want != "" {
-			db = db.Where(c.column+" = ?", c.want)
-		}
-	}
-	how.scanned = q.Person != "" || q.Agent != "" || q.State != ""
-	if q.Agent != "" {
-		db = db.Where("agent_id = ?", uuid(q.Agent))
-	}
-	if q.State.Terminal() && q.State != "" {
-		db = db.Where("ended_at > 0") // true of each; it is what rings_ended asks for
-		how.scanned = q.Person != "" || q.Agent != ""
-	}
-	if q.Device != "" {
-		often, err := s.often(ctx, q.Device)
-		if err != nil {
-			return nil, how, err
-		}
-		rung := "id IN (SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id = ?)"
-		if often {
-			rung = "EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)"
-		}
-		db = db.Where(rung, uuid(s.id), uuid(q.Device))
-		how.collected, how.scanned = !often, often
-	}
-	if q.Search != "" {
-		few := false
-		if db, few, err = s.search(ctx, db, strings.ToLower(q.Search)); err != nil {
-			return nil, how, err
-		}
-		how.collected, how.scanned = how.collected || few, !few
-	}
-	return placedIn(db, "id", q), how, nil
-}
-
-// placedIn leaves the rings of the span of time that q asks for; column has their ids.
-func placedIn(db *gorm.DB, column string, q RingQuery) *gorm.DB {
-	if !q.From.IsZero() {
-		db = db.Where(column+" >= ?", uuid(tenants.FirstID[tenants.RingID](q.From)))
-	}
-	if !q.To.IsZero() {
-		db = db.Where(column+" < ?", uuid(tenants.FirstID[tenants.RingID](q.To)))
-	}
-	return db
-}
-
-// Live are the tenant's rings that have not ended and ring, or have as their call, the device.
-func (s Rings) Live(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
-	rows, err := s.reads().query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
-		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", uuid(s.id), uuid(d))
-	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
-	return found, translate(err)
 }
 
 // Facts lists a ring's facts with a Seq past after, in the order of record.
