@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -28,6 +27,7 @@ import (
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
+	"carillon/app/web/webtest"
 	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -161,14 +161,12 @@ func open(t testing.TB) *fixture {
 	}
 	h.app = web.New(web.Config{Uploads: []string{PathUpload}, Now: h.edgeTime})
 	h.api.Mount(h.app)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := webtest.Listen(t)
 	h.url = "http://" + ln.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(ctx, h.app, ln) }()
+	<-ln.Accepts
 	t.Cleanup(func() {
 		stop()
 		if err := <-served; err != nil {
