@@ -19,6 +19,9 @@ type client struct {
 	body []byte
 }
 
+// errUnanswered says that the connection ended before the first byte of an answer.
+var errUnanswered = errors.New("no answer")
+
 func dial(addr string) (*client, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -42,10 +45,13 @@ func (c *client) ask(request []byte) (status int, body []byte, err error) {
 		return 0, nil, err
 	}
 	if _, err := c.conn.Write(request); err != nil {
-		return 0, nil, err
+		return 0, nil, fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	line, err := c.in.ReadSlice('\n')
 	if err != nil {
+		if len(line) == 0 {
+			err = fmt.Errorf("%w: %w", errUnanswered, err)
+		}
 		return 0, nil, err
 	}
 	if len(line) < 12 {

@@ -185,16 +185,18 @@ type lines struct {
 	idle []*client
 }
 
-func (l *lines) take() (*client, error) {
+// take returns a free line. fresh says that no request was sent on it yet.
+func (l *lines) take() (c *client, fresh bool, err error) {
 	l.mu.Lock()
 	if n := len(l.idle); n > 0 {
-		c := l.idle[n-1]
+		c = l.idle[n-1]
 		l.idle = l.idle[:n-1]
 		l.mu.Unlock()
-		return c, nil
+		return c, false, nil
 	}
 	l.mu.Unlock()
-	return dial(l.addr)
+	c, err = dial(l.addr)
+	return c, true, err
 }
 
 func (l *lines) give(c *client) {
@@ -203,19 +205,24 @@ func (l *lines) give(c *client) {
 	l.idle = append(l.idle, c)
 }
 
-// ask sends a request on a free line, and gives status and ring id.
+// ask sends a request on a free line, and gives status and ring id. A line that the server closed
+// while it was idle is replaced, as every HTTP client does.
 func (l *lines) ask(request []byte) (status int, ring string, err error) {
-	c, err := l.take()
-	if err != nil {
-		return 0, "", err
+	for {
+		c, fresh, err := l.take()
+		if err != nil {
+			return 0, "", err
+		}
+		status, body, err := c.ask(request)
+		if err == nil {
+			ring = field(body, `"id":"`)
+			l.give(c)
+			return status, ring, nil
+		}
+		if closed := c.close(); fresh || !errors.Is(err, errUnanswered) {
+			return 0, "", errors.Join(err, closed)
+		}
 	}
-	status, body, err := c.ask(request)
-	if err != nil {
-		return 0, "", errors.Join(err, c.close())
-	}
-	ring = field(body, `"id":"`)
-	l.give(c)
-	return status, ring, nil
 }
 
 // warm opens n lines and lets the server accept each.
