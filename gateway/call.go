@@ -37,7 +37,9 @@ type call struct {
 	once    sync.Once
 	reason  EndReason   // set before ending is closed
 	audible atomic.Bool // the person can hear
-	heard   bool        // the phone's first sound was reported; only run uses it
+	heard   bool        // the phone's first sound was reported; only run uses these three
+	sampler sampler
+	sampled time.Time // when the last sample was sent, or the call began
 
 	agentDone chan struct{} // closed when the agent has left
 	agentErr  error         // set before agentDone is closed
@@ -50,9 +52,10 @@ type call struct {
 }
 
 func newCall(g *Gateway, o Offer, codec Codec) *call {
+	now := g.cfg.Now()
 	return &call{
 		g: g, id: o.Call, leg: o.Leg, codec: codec, agent: o.Agent, on: o.On,
-		since: g.cfg.Now(), line: newLine(codec, g.cfg.Now),
+		since: now, sampled: now, line: newLine(codec, g.cfg.Now),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), agentDone: make(chan struct{}),
 	}
 }
@@ -161,6 +164,9 @@ func (c *call) run() {
 		if v.silent != "" {
 			c.sendEvent(Event{Kind: OneWay, Silent: v.silent, At: now})
 		}
+		if v.sample {
+			c.sendSample(now)
+		}
 		timer.Reset(v.next.Sub(now))
 		select {
 		case <-c.ending:
@@ -195,6 +201,9 @@ func (c *call) finish(cancel context.CancelFunc) {
 	cancel()
 	c.closeLegs()
 	c.reportFirstSound() // the first sound may have come just before the end
+	if at.Sub(c.sampled) >= shortestSample {
+		c.sendSample(at)
+	}
 	ended := Event{Kind: Ended, Reason: c.reason, At: at}
 	if c.reason == AgentFailed {
 		ended.Err = c.agentErr // run has seen agentDone
@@ -205,6 +214,38 @@ func (c *call) finish(cancel context.CancelFunc) {
 	case <-time.After(agentGrace):
 		c.g.cfg.Log.Error("agent does not leave its line", "ring", c.id)
 	}
+}
+
+// shortestSample is the shortest time before the end of a call that is sampled: a few packets say
+// nothing about loss.
+const shortestSample = time.Second
+
+// sendSample sends how the call sounded since the sample before, if anything was heard.
+func (c *call) sendSample(now time.Time) {
+	q := c.quality()
+	if q.FirstIn.IsZero() && q.FirstOut.IsZero() {
+		return
+	}
+	c.sampled = now
+	s := Sample{Phone: c.sampler.next(q), Agent: c.measureAgent(), BargeIns: c.line.takeBargeIns(now)}
+	if !q.FirstAgent.IsZero() {
+		s.FirstAudio = q.FirstAgent.Sub(c.since)
+	}
+	c.on(Event{Kind: Sampled, Sample: s, At: now, Quality: q})
+}
+
+// measureAgent asks an agent that measures its leg. Its panic ends neither this call nor others.
+func (c *call) measureAgent() (s LegSample) {
+	a, ok := c.agent.(Measured)
+	if !ok {
+		return s
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.g.cfg.Log.Error("agent panicked when it was measured", "ring", c.id, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return a.Measure()
 }
 
 func (c *call) sendEvent(e Event) {
@@ -253,6 +294,7 @@ type callClock struct {
 	agentAt       time.Time // since when the person can hear the agent; zero before that
 	warned        bool
 	oneWay        map[Side]bool // the sides whose silence was reported
+	sampleAt      time.Time     // when the next sample is due; zero until the phone has connected
 }
 
 // verdict is the result of check: an end, or when to check again.
@@ -263,6 +305,7 @@ type verdict struct {
 	greet   bool // the person can hear
 	warn    bool // the agent is to be warned of MaxDuration
 	silent  Side // the side whose silence is to be reported; "" = none
+	sample  bool // a sample is due
 }
 
 func (w *callClock) agentLeft(now time.Time, err error) {
@@ -306,7 +349,21 @@ func (w *callClock) check(l *leg, last soundTimes, now time.Time) verdict {
 		v.warn = v.await(at, now)
 		w.warned = v.warn
 	}
+	if !w.everConnected.IsZero() {
+		w.checkSample(&v, now)
+	}
 	return v
+}
+
+// checkSample decides whether a sample is due. One that is late moves those behind it.
+func (w *callClock) checkSample(v *verdict, now time.Time) {
+	if w.sampleAt.IsZero() {
+		w.sampleAt = w.everConnected.Add(w.cfg.SampleEvery)
+	}
+	if v.sample = v.await(w.sampleAt, now); v.sample {
+		w.sampleAt = now.Add(w.cfg.SampleEvery)
+		v.await(w.sampleAt, now)
+	}
 }
 
 // await reports whether at has come. If not, the next check is then at the latest.

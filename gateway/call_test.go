@@ -21,7 +21,7 @@ import (
 // TestCallClock steps calls through time and checks when they greet and end.
 func TestCallClock(t *testing.T) {
 	t.Parallel()
-	cfg := Config{WarnBefore: time.Second, OneWayAfter: 2 * time.Hour}
+	cfg := Config{WarnBefore: time.Second, OneWayAfter: 2 * time.Hour, SampleEvery: 2 * time.Hour}
 	cfg.setDefaults()
 	const s = time.Second
 	type step struct {

@@ -34,7 +34,7 @@ func readNotices() (notices [numCodecs][][]byte, err error) {
 }
 
 // noticeSource marks the packets of the notice on a line.
-const noticeSource = 1<<32 - 1
+const noticeSource = ServerSources + 255
 
 // Drain refuses new calls and waits for the running ones to end. Shortly before the deadline of ctx
 // the persons on the remaining calls hear a notice instead of their agents, except on calls in

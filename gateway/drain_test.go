@@ -27,7 +27,7 @@ func (p *sentPackets) WriteEvent(h *rtp.Header, payload []byte) (int, error) {
 // keep keeps events, except OneWay, which depends on how busy the machine is.
 func keep(events chan<- Event) func(Event) {
 	return func(e Event) {
-		if e.Kind != OneWay {
+		if e.Kind != OneWay && e.Kind != Sampled {
 			events <- e
 		}
 	}

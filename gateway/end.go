@@ -60,6 +60,9 @@ const (
 	// sends. The agent is silent when it has sent nothing since it started: later it may listen for
 	// as long as it likes. At most once per side; it may come before Connected.
 	OneWay EventKind = "one_way"
+	// Sampled: how the call sounded in the last SampleEvery, from when the phone has connected. The
+	// last one comes before Ended.
+	Sampled EventKind = "sampled"
 	// Ended: the call is over and its leg is closed. Exactly once per call.
 	Ended EventKind = "ended"
 )
@@ -78,6 +81,7 @@ type Event struct {
 	Kind    EventKind
 	Reason  EndReason // of Ended
 	Silent  Side      // of OneWay
+	Sample  Sample    // of Sampled
 	Err     error     // of an end by AgentFailed: what the agent returned
 	At      time.Time
 	Quality Quality
@@ -87,6 +91,7 @@ type Event struct {
 // loss and jitter of Out are what the phone reported over RTCP.
 type Quality struct {
 	FirstIn, FirstOut   time.Time     // first sound each way; zero when there was none
+	FirstAgent          time.Time     // first sound that is the agent's own, and not the server's
 	LastIn              time.Time     // last sound of the phone
 	PacketsIn           uint64        // RTP packets
 	PacketsOut          uint64        //
@@ -94,5 +99,6 @@ type Quality struct {
 	LostIn, LostOut     uint64        // packets that never came (RFC 3550 A.3)
 	JitterIn, JitterOut time.Duration // interarrival jitter (RFC 3550 A.8)
 	RoundTrip           time.Duration // last measured by RTCP; 0 when never
+	Reports             uint64        // how often the phone reported
 	Legs                int           // how often the phone (re)joined
 }

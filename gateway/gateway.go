@@ -44,6 +44,7 @@ type Config struct {
 	MaxDuration   time.Duration // of a call; default 60 min
 	WarnBefore    time.Duration // how long before MaxDuration the agent is warned; default 1 min
 	OneWayAfter   time.Duration // one side silent for this long while the other talks is OneWay; default 3 s
+	SampleEvery   time.Duration // between two Sampled events of a call; default 5 s
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -163,7 +164,7 @@ func (c *Config) setDefaults() {
 	}{
 		{&c.ConnectWithin, 20 * time.Second}, {&c.GreetWithin, 3 * time.Second}, {&c.RejoinWithin, 20 * time.Second},
 		{&c.LeaveGrace, time.Second}, {&c.SilenceAfter, time.Minute}, {&c.MaxDuration, time.Hour},
-		{&c.WarnBefore, time.Minute}, {&c.OneWayAfter, 3 * time.Second},
+		{&c.WarnBefore, time.Minute}, {&c.OneWayAfter, 3 * time.Second}, {&c.SampleEvery, 5 * time.Second},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

@@ -71,6 +71,10 @@ type Warned interface {
 // backlog is how many packets wait for an agent that connects, or is slow: 2.56 s of 20 ms frames.
 const backlog = 128
 
+// ServerSources is the first of 256 numbers for the Source of sound that is the server's own, such
+// as a tone while an agent connects. Such sound does not count as the agent's first.
+const ServerSources = 1<<32 - 256
+
 // rtpWriter encrypts packets and sends them on one leg.
 type rtpWriter interface {
 	WriteRTP(h *rtp.Header, payload []byte) (int, error)
@@ -100,6 +104,9 @@ type line struct {
 	meter   meter
 	presses presses
 
+	bargeMu sync.Mutex // guards barge
+	barge   bargeIns
+
 	hearMu  sync.Mutex // one Hear at a time; guards hearBuf
 	hearBuf []byte
 
@@ -110,6 +117,7 @@ type line struct {
 	event  [4]byte // buffer of sendEvent
 	sent   struct {
 		first, last    time.Time
+		agent          time.Time // first packet of the agent
 		packets, bytes uint64
 	}
 }
@@ -129,6 +137,11 @@ func (l *line) receive(p Packet) {
 	l.mu.Lock()
 	l.meter.addPacket(p)
 	l.mu.Unlock()
+	if l.codec.isG711() {
+		l.bargeMu.Lock()
+		l.barge.heard(p.At, loud(l.codec, p.Payload))
+		l.bargeMu.Unlock()
+	}
 	l.deliver(p)
 }
 
@@ -240,6 +253,14 @@ func (l *line) send(p Packet) {
 	if l.sent.packets == 0 {
 		l.sent.first = now
 	}
+	if l.sent.agent.IsZero() && p.Source < ServerSources {
+		l.sent.agent = now
+	}
+	if l.codec.isG711() {
+		l.bargeMu.Lock()
+		l.barge.said(now, loud(l.codec, p.Payload))
+		l.bargeMu.Unlock()
+	}
 	l.sent.last = now
 	l.sent.packets++
 	l.sent.bytes += uint64(len(p.Payload))
@@ -263,7 +284,15 @@ func (l *line) quality() Quality {
 	l.sayMu.Lock()
 	defer l.sayMu.Unlock()
 	q.FirstOut, q.PacketsOut, q.BytesOut = l.sent.first, l.sent.packets, l.sent.bytes
+	q.FirstAgent = l.sent.agent
 	return q
+}
+
+// takeBargeIns returns the barge-ins since the last call.
+func (l *line) takeBargeIns(now time.Time) []time.Duration {
+	l.bargeMu.Lock()
+	defer l.bargeMu.Unlock()
+	return l.barge.take(now)
 }
 
 // soundTimes are when the last packet of each direction passed; zero if there was none.

@@ -27,6 +27,7 @@ type meter struct {
 	lostOut    uint64
 	jitterOut  time.Duration
 	roundTrip  time.Duration
+	reports    uint64
 }
 
 // addPacket counts a packet of sound.
@@ -87,6 +88,7 @@ func (m *meter) addReport(r rtcp.ReceptionReport, now time.Time) {
 		m.lostOut = uint64(r.TotalLost)
 	}
 	m.jitterOut = m.duration(r.Jitter)
+	m.reports++
 	if r.LastSenderReport == 0 {
 		return
 	}
@@ -101,7 +103,7 @@ func (m *meter) quality() Quality {
 		FirstIn: m.firstIn, LastIn: m.last, PacketsIn: m.packets, BytesIn: m.bytes,
 		LostIn: m.lost + m.missing(), LostOut: m.lostBefore + m.lostOut,
 		JitterIn: m.duration(m.jitter >> 4), JitterOut: m.jitterOut,
-		RoundTrip: m.roundTrip,
+		RoundTrip: m.roundTrip, Reports: m.reports,
 	}
 }
 

@@ -38,6 +38,9 @@ func (c Codec) Name() string { return codecs[c].name }
 
 func (c Codec) String() string { return c.Name() }
 
+// isG711 reports whether each byte is one sample.
+func (c Codec) isG711() bool { return c == PCMU || c == PCMA }
+
 // ClockRate returns the ticks a second of RTP timestamps: 48000 for Opus whatever its bandwidth
 // (RFC 7587 4.1), and 8000 for the others. G.722 has 16000 samples a second, but its clock is 8000
 // (RFC 3551 4.5.2).
