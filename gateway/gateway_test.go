@@ -78,8 +78,8 @@ type eventLog chan gateway.Event
 
 func newEventLog() eventLog { return make(eventLog, 8) }
 
-// on keeps the event. Whether one side is silent for 3 s, and how often a call is sampled, depends on
-// how busy the machine is.
+// on keeps the event. Whether one side is silent for 3 s, and how often a call is sampled, depends
+// on how busy the machine is.
 func (e eventLog) on(ev gateway.Event) {
 	if ev.Kind != gateway.OneWay && ev.Kind != gateway.Sampled {
 		e <- ev

@@ -18,8 +18,8 @@ type Sample struct {
 	Phone, Agent LegSample
 	// FirstAudio is the time from the phone's offer to the agent's first sound; 0 = none yet.
 	FirstAudio time.Duration
-	// BargeIns are the times from the person's first word over the agent's speech to the end of that
-	// speech. They are measured on G.711 calls only: on others nobody decodes the sound.
+	// BargeIns are the times from the person's first word over the agent's speech to the end of
+	// that speech. They are measured on G.711 calls only: on others nobody decodes the sound.
 	BargeIns []time.Duration
 }
 
@@ -75,7 +75,8 @@ const (
 	bargeInsMost = 16                     // between two samples
 )
 
-// bargeIns measures how soon the agent stops when the person speaks over it. line.bargeMu guards it.
+// bargeIns measures how soon the agent stops when the person speaks over it. line.bargeMu guards
+// it.
 type bargeIns struct {
 	agentAt time.Time // last loud packet of the agent
 	begun   time.Time // first packet of the person's present word
@@ -137,8 +138,8 @@ func (b *bargeIns) take(now time.Time) []time.Duration {
 // full scale. Talk is above it, the noise of a room below.
 const loudCode = 0x30
 
-// loud reports whether a tenth of the samples of a G.711 packet are loud. It is false for the other
-// codecs, which would have to be decoded.
+// loud reports whether a tenth of the samples of a G.711 packet are loud; every fourth one is looked
+// at. It is false for the other codecs, which would have to be decoded.
 func loud(c Codec, payload []byte) bool {
 	mask := byte(0xff) // PCMU inverts every bit
 	switch {
@@ -148,10 +149,10 @@ func loud(c Codec, payload []byte) bool {
 		mask = 0x55 // every other bit
 	}
 	n := 0
-	for _, b := range payload {
-		if (b^mask)&0x7f >= loudCode {
+	for i := 0; i < len(payload); i += 4 {
+		if (payload[i]^mask)&0x7f >= loudCode {
 			n++
 		}
 	}
-	return n > 0 && n*10 >= len(payload)
+	return n > 0 && n*40 >= len(payload)
 }

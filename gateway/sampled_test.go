@@ -31,7 +31,8 @@ func TestCallIsSampled(t *testing.T) {
 	for name, agent := range map[string]gateway.Agent{"measured": measured{newEchoer()}, "faulty": faulty{newEchoer()}} {
 		events := make(chan gateway.Event, 4096)
 		c, err := phone.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
-			a, err := g.Answer(ctx, gateway.Offer{Call: name, Leg: "phone", SDP: offer, Agent: agent, On: func(e gateway.Event) { events <- e }})
+			a, err := g.Answer(ctx, gateway.Offer{Call: name, Leg: "phone", SDP: offer, Agent: agent,
+				On: func(e gateway.Event) { events <- e }})
 			return a.SDP, err
 		})
 		if err != nil {
