@@ -97,6 +97,15 @@ func validSlug(s string) bool {
 	return true
 }
 
+// Zone is the tenant's time zone. It is UTC on a machine without the data of time zones.
+func (t Tenant) Zone() *time.Location {
+	zone, err := time.LoadLocation(t.TimeZone)
+	if err != nil {
+		return time.UTC // zones were checked when they were set
+	}
+	return zone
+}
+
 func validZone(s string) bool {
 	if s == "" || s == "Local" {
 		return false

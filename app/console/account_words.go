@@ -8,7 +8,7 @@ import (
 
 func resetMail(to, link string) notify.Mail {
 	return notify.Mail{To: to, Subject: "Choose a new Carillon password", Text: "Hello,\n\n" +
-		"someone, probably you, asked for a new password for this email address. Open this link to choose one:\n\n" + link +
+		"Someone, probably you, asked for a new password for this email address. Open this link to choose one:\n\n" + link +
 		"\n\nThe link works once, within 30 minutes. If it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 

@@ -144,8 +144,8 @@ func (m *AlertMail) compose(t tenants.Tenant, alerts []tenants.Alert) (subject, 
 	var b strings.Builder
 	fmt.Fprintf(&b, "Hello,\n\n%s\n", what)
 	for _, a := range alerts {
-		fmt.Fprintf(&b, "\n%s, since %s UTC.\n%s\nDetails: %s\n",
-			a.Kind.Title(), a.FirstAt.UTC().Format("2 January, 15:04"), a.Detail, m.Link(a))
+		fmt.Fprintf(&b, "\n%s, since %s.\n%s\nDetails: %s\n",
+			a.Kind.Title(), a.FirstAt.In(t.Zone()).Format("2 January, 15:04 MST"), a.Detail, m.Link(a))
 	}
 	b.WriteString("\nOwners and administrators get an email for each new alert. After three in an hour, the others come in one email.\n")
 	return subject, b.String()

@@ -63,7 +63,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	}
 	v.Who = whoOf(c, user)
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
-	v.Zone = zoneOf(v.Tenant)
+	v.Zone = v.Tenant.Zone()
 	HeldBy(c, v.Holder())
 	if in.IdleAt.Sub(now) < IdleTime-TouchEvery {
 		return v, m.Store.SignIns().Touch(ctx, in.Hash, now.Add(IdleTime))
@@ -99,14 +99,6 @@ func holderOf(c *fiber.Ctx) web.Holder {
 	h, _ := c.Locals(holderKey{}).(web.Holder)
 	h.Network = web.Network(web.IP(c))
 	return h
-}
-
-func zoneOf(t tenants.Tenant) *time.Location {
-	zone, err := time.LoadLocation(t.TimeZone)
-	if err != nil {
-		return time.UTC // zones were checked when they were set; this machine lacks the data
-	}
-	return zone
 }
 
 func (v *Visitor) At(t time.Time) views.Time { return views.At(t, v.Zone) }
