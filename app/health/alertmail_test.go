@@ -97,7 +97,8 @@ func TestAnAlertIsOneMail(t *testing.T) {
 	for _, who := range []string{"olga@example.com", "adam@example.com"} {
 		l := got[who]
 		for _, want := range []string{
-			"There is a new alert for Example.", alert.Kind.Title() + ", since " + alert.FirstAt.In(w.caller.Tenant.Zone()).Format("2 January, 15:04") + " IST",
+			"There is a new alert for Example.",
+			alert.Kind.Title() + ", since " + alert.FirstAt.In(w.caller.Tenant.Zone()).Format("2 January, 15:04") + " IST",
 			"TopicDisallowed: This key or certificate may not push to this " +
 				"app. Check the bundle id",
 			"https://ring.example.com/credentials/" + alert.Target,

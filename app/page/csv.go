@@ -86,7 +86,11 @@ func (s Sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next
 			return out.Error()
 		}
 		var err error
-		if rows, next, err = s.More(ctx, next); err != nil {
+		err = web.Recovered(func() error {
+			rows, next, err = s.More(ctx, next)
+			return err
+		})
+		if err != nil {
 			_ = out.Write([]string{"This file is not complete: reading the rest failed. Download it again."})
 			out.Flush()
 			return err

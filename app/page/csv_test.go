@@ -90,3 +90,41 @@ func TestDownloadsAreBounded(t *testing.T) {
 		t.Errorf("when they are complete: %s", fmt.Sprint(res.Status))
 	}
 }
+
+// TestDownloadSaysThatItIsCut: whatever reading a later page ends with, the file says that it is
+// not complete.
+func TestDownloadSaysThatItIsCut(t *testing.T) {
+	t.Parallel()
+	f := triesFixture(t)
+	app := web.New(web.Config{})
+	more := func(fail func() error) fiber.Handler {
+		return func(c *fiber.Ctx) error {
+			return f.common.SendSheet(c.UserContext(), c, page.Sheet{Name: "list", Head: []string{"n"},
+				More: func(_ context.Context, after string) ([][]string, string, error) {
+					if after == "" {
+						return [][]string{{"1"}}, "1", nil
+					}
+					return nil, "", fail()
+				}})
+		}
+	}
+	app.Get("/error", more(func() error { return tenants.Refuse(tenants.Unavailable, "busy", "Busy.") }))
+	app.Get("/panic", more(func() error { panic("a later page") }))
+	at := webtest.Serve(t, app)
+	for _, path := range []string{"/error", "/panic", "/error"} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", at+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		b, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		want := "n\r\n1\r\nThis file is not complete: reading the rest failed. Download it again.\r\n"
+		if err != nil || string(b) != want {
+			t.Errorf("%s: %q, %v", path, b, err)
+		}
+	}
+}

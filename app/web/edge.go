@@ -172,13 +172,23 @@ func (e *edge) enter(c *fiber.Ctx) error {
 	return err
 }
 
-// next runs the guards and the handlers after them, and turns a panic into an error.
-func (e *edge) next(c *fiber.Ctx) (err error) {
+// Recovered runs f and turns its panic into an error. What runs after a handler has returned, such
+// as the writer of a stream, has a goroutine of its own: a panic there would end the whole server.
+func Recovered(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
 		}
 	}()
+	return f()
+}
+
+var errPanic = errors.New("panic")
+
+// next runs the guards and the handlers after them, and turns a panic into an error.
+func (e *edge) next(c *fiber.Ctx) error { return Recovered(func() error { return e.admit(c) }) }
+
+func (e *edge) admit(c *fiber.Ctx) error {
 	if err := oneReading(c); err != nil {
 		return err
 	}

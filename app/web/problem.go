@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"strconv"
@@ -124,18 +123,14 @@ func addressless(c *fiber.Ctx) bool {
 }
 
 // page renders the error page. If that fails too, the problem document is sent.
-func (e *edge) page(c *fiber.Ctx, p problem) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-		if err != nil {
-			e.Log.LogAttrs(context.Background(), slog.LevelError, "error page failed",
-				slog.String("request_id", p.RequestID), slog.String("err", err.Error()))
-		}
-	}()
+func (e *edge) page(c *fiber.Ctx, p problem) error {
 	c.Status(p.Status)
-	return e.ErrorPage(c, p.Status, p.Title, p.Detail, p.RequestID)
+	err := Recovered(func() error { return e.ErrorPage(c, p.Status, p.Title, p.Detail, p.RequestID) })
+	if err != nil {
+		e.Log.LogAttrs(context.Background(), slog.LevelError, "error page failed",
+			slog.String("request_id", p.RequestID), slog.String("err", err.Error()))
+	}
+	return err
 }
 
 func send(c *fiber.Ctx, p problem, after time.Duration) error {

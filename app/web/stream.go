@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -61,8 +62,9 @@ func SSE(c *fiber.Ctx, r Reader, write func(context.Context, *Stream) error) err
 type pulse struct{ every, age time.Duration }
 
 func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream) error) error {
-	leave := func() {}
+	leave, log := func() {}, slog.New(slog.DiscardHandler)
 	if v, ok := visitOf(c); ok && c.Method() != fiber.MethodHead {
+		log = v.edge.Log
 		r.Network = Network(IP(c))
 		var err error
 		if leave, err = v.edge.streams.Take(r.Holder); err != nil {
@@ -86,7 +88,10 @@ func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream
 		var beats sync.WaitGroup
 		beats.Go(func() { s.beat(ctx, down, p.every, r.MayRead) })
 		if s.comment() == nil { // sends the headers now, not with the first event
-			_ = write(ctx, s) // the status has been sent, so the error cannot be reported
+			// The status has been sent, so an error cannot be reported.
+			if err := Recovered(func() error { return write(ctx, s) }); errors.Is(err, errPanic) {
+				log.LogAttrs(ctx, slog.LevelError, "event stream cut off", slog.String("err", err.Error()))
+			}
 		}
 		cancel()
 		beats.Wait()
@@ -107,7 +112,7 @@ func (s *Stream) beat(ctx context.Context, down <-chan struct{}, every time.Dura
 			s.stop()
 			return
 		case <-tick.C:
-			if mayRead != nil && mayRead(ctx) != nil {
+			if mayRead != nil && Recovered(func() error { return mayRead(ctx) }) != nil {
 				s.stop()
 				return
 			}

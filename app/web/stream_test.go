@@ -270,3 +270,30 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Errorf("HEAD opens no stream, and was answered %d", head.StatusCode)
 	}
 }
+
+// TestStreamPanics: a panic after the handler has returned ends that stream and nothing else.
+func TestStreamPanics(t *testing.T) {
+	t.Parallel()
+	app := New(Config{})
+	app.Get("/v1/write", func(c *fiber.Ctx) error {
+		return stream(c, Reader{}, pulse{time.Hour, time.Hour}, func(context.Context, *Stream) error { panic("write") })
+	})
+	app.Get("/v1/read", func(c *fiber.Ctx) error {
+		r := Reader{MayRead: func(context.Context) error { panic("may read") }}
+		return stream(c, r, pulse{time.Millisecond, time.Hour}, func(ctx context.Context, _ *Stream) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	})
+	at := serving(t, app)
+	for _, path := range []string{"/v1/write", "/v1/read", "/v1/write"} {
+		resp, err := http.DefaultClient.Do(request(t, "GET", at+path, ""))
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		if _, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d, %v", path, resp.StatusCode, err)
+		}
+		_ = resp.Body.Close()
+	}
+}
