@@ -19,6 +19,22 @@ const (
 // AgentKinds lists the kinds that work, in the order in which people are offered them.
 var AgentKinds = []AgentKind{Builtin, Stream}
 
+// Attach is when an agent is connected to a call.
+type Attach string
+
+const (
+	AttachAnswered Attach = "answered" // when the phone answers
+	AttachShown    Attach = "shown"    // while it rings, so that the agent is there when the person picks up
+)
+
+// Lost is what happens to a call that has no agent left.
+type Lost string
+
+const (
+	LostMessage Lost = "message" // the person hears that nobody can take the call
+	LostHangUp  Lost = "hang_up" // the call ends at once
+)
+
 // Agent is who speaks for the tenant.
 type Agent struct {
 	ID        AgentID
@@ -65,7 +81,12 @@ const (
 )
 
 // AttachWithin is how long the agent may take to connect, from the answer on.
-func (a Agent) AttachWithin() time.Duration { return time.Duration(a.AttachSeconds) * time.Second }
+func (a Agent) AttachWithin() time.Duration {
+	if a.AttachSeconds == 0 {
+		return usualAttachSeconds * time.Second
+	}
+	return time.Duration(a.AttachSeconds) * time.Second
+}
 
 // Clean returns the agent in its stored form: defaults for what is left out, and no settings of
 // another kind.

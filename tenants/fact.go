@@ -28,6 +28,11 @@ const (
 	FactExpired      FactKind = "expired"        // nobody answered in time
 	FactBroken       FactKind = "broken"         // SDP or media failed
 	FactRemoved      FactKind = "removed"        // the device was removed while it rang
+
+	// These may happen several times.
+	FactAgentAttached FactKind = "agent_attached" // an agent takes the call; Detail is its name
+	FactAgentFailed   FactKind = "agent_failed"   // an agent could not be attached; its name and the cause
+	FactAgentLost     FactKind = "agent_lost"     // an agent broke off; its name and the cause
 )
 
 // factRule is what holds for a kind of fact by itself. What it does to an attempt's state is in

@@ -1,14 +1,16 @@
 // Package agents is the agent's side of a call: it opens an agent by its kind, and the agent talks
 // on a gateway.Line until it is done or the line ends. It knows nothing of SQL or HTTP servers.
 //
-// Start reading at Kinds. builtin.go is the kind that every server has. stream.go is the kind that
-// talks over a WebSocket: pacer.go plays what it says, timeline.go and outbox.go hold what it
-// hears.
+// Start reading at Kinds. chain.go is what a call gets: its agent, and those that follow if it
+// fails; hold.go is what the person hears meanwhile. builtin.go is the kind that every server has.
+// stream.go is the kind that talks over a WebSocket: pacer.go plays what it says, timeline.go and
+// outbox.go hold what it hears.
 package agents
 
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"carillon/gateway"
 	"carillon/tenants"
@@ -22,11 +24,47 @@ type Call struct {
 	Person    string // whom the ring is for, as the tenant names them; empty for a ring to a device
 	Agent     string // the agent's name
 	Caller    string // the label that the person sees
+	Note      Note   // nil = the call has no timeline
 }
 
-// Open makes a tenant's agent ready to speak on a line. An error says that it cannot: Open never
-// returns another agent instead.
-type Open func(context.Context, tenants.Agent, Call) (gateway.Agent, error)
+// Note puts a fact about an agent on the timeline of the ring. detail is for people. It may wait
+// for the database, so never call it from where sound passes.
+type Note func(kind tenants.FactKind, detail string)
+
+// Agent is an agent of one call. The order is Attach, Converse, Close; Close alone is allowed. Only
+// a Chain calls it: a kind measures no deadline of its own.
+type Agent interface {
+	// Agent's Codecs may be called at any time, and its Converse only after Attach returned nil.
+	gateway.Agent
+	// Attach connects to the agent. It may run before the phone has answered. Its error is a
+	// *Failure. ctx ends at the deadline, or after Attach has returned.
+	Attach(ctx context.Context) error
+	// Close releases what Attach made if Converse was never called. It may be called again, and
+	// after Converse, but not during either of them.
+	Close()
+}
+
+// Ready is an agent that need not be attached.
+type Ready struct{ gateway.Agent }
+
+// Attach does nothing.
+func (Ready) Attach(context.Context) error { return nil }
+
+// Close does nothing.
+func (Ready) Close() {}
+
+// Warn passes the warning on to an agent that wants it.
+func (r Ready) Warn(l gateway.Line, left time.Duration) { warn(r.Agent, l, left) }
+
+func warn(a gateway.Agent, l gateway.Line, left time.Duration) {
+	if w, ok := a.(gateway.Warned); ok {
+		w.Warn(l, left)
+	}
+}
+
+// Open makes a tenant's agent ready to be attached to a call. It starts nothing. An error says that
+// it cannot: Open never returns another agent instead.
+type Open func(context.Context, tenants.Agent, Call) (Agent, error)
 
 // Secrets opens the stored token of an agent; "" = it has none.
 type Secrets func(context.Context, tenants.Agent) (string, error)
@@ -37,8 +75,8 @@ type Kinds map[tenants.AgentKind]Open
 // NewKinds returns the kinds of this server.
 func NewKinds(b *Builtin, s *Streams, secrets Secrets) Kinds {
 	return Kinds{
-		tenants.Builtin: func(context.Context, tenants.Agent, Call) (gateway.Agent, error) { return b, nil },
-		tenants.Stream: func(ctx context.Context, a tenants.Agent, c Call) (gateway.Agent, error) {
+		tenants.Builtin: func(context.Context, tenants.Agent, Call) (Agent, error) { return Ready{b}, nil },
+		tenants.Stream: func(ctx context.Context, a tenants.Agent, c Call) (Agent, error) {
 			token, err := secrets(ctx, a)
 			if err != nil {
 				return nil, err
@@ -49,7 +87,7 @@ func NewKinds(b *Builtin, s *Streams, secrets Secrets) Kinds {
 }
 
 // Open opens the agent by its kind. A kind that is not in the table is an error.
-func (k Kinds) Open(ctx context.Context, a tenants.Agent, c Call) (gateway.Agent, error) {
+func (k Kinds) Open(ctx context.Context, a tenants.Agent, c Call) (Agent, error) {
 	open, ok := k[a.Kind]
 	if !ok {
 		return nil, fmt.Errorf("agents: no agent of the kind %q can be opened", a.Kind)

@@ -56,6 +56,16 @@ func (l *deskLine) Say(p gateway.Packet) error {
 	return nil
 }
 
+// hear is a packet of the phone.
+func (l *deskLine) hear(p gateway.Packet) {
+	l.mu.Lock()
+	ear := l.ear
+	l.mu.Unlock()
+	if ear != nil {
+		ear(p)
+	}
+}
+
 func (l *deskLine) heard() []gateway.Packet {
 	l.mu.Lock()
 	defer l.mu.Unlock()

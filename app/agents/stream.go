@@ -60,37 +60,50 @@ func (s *Streams) Check(a tenants.Agent) error {
 func (s *Streams) Close() { s.client.CloseIdleConnections() }
 
 // open returns the agent of one call. token is the agent's secret, or nothing.
-func (s *Streams) open(a tenants.Agent, token string, c Call) (gateway.Agent, error) {
+func (s *Streams) open(a tenants.Agent, token string, c Call) (Agent, error) {
 	if a.Stream == nil {
 		return nil, &Failure{Cause: "the agent has no address"}
 	}
-	return &streamAgent{streams: s, settings: *a.Stream, within: a.AttachWithin(), token: token, call: c}, nil
+	return &streamAgent{streams: s, settings: *a.Stream, token: token, call: c}, nil
 }
 
 // streamAgent is a stream agent in one call.
 type streamAgent struct {
 	streams  *Streams
 	settings tenants.StreamAgent
-	within   time.Duration
 	token    string
 	call     Call
+	conn     *socket // set by Attach
 }
 
 // Codecs returns mu-law: the phone's packets hold the bytes that the agent gets, and nothing is
 // converted.
 func (a *streamAgent) Codecs() []gateway.Codec { return []gateway.Codec{gateway.PCMU} }
 
-// Converse connects to the agent's server and carries sound until one side hangs up. Its error is
-// a *Failure when the agent could not be reached or was lost.
+// Attach connects to the agent's server.
+func (a *streamAgent) Attach(ctx context.Context) (err error) {
+	a.conn, err = dial(ctx, a.streams.client, a.settings.URL, a.header())
+	return err
+}
+
+// Converse carries sound until one side hangs up. Its error is a *Failure when the agent was lost.
 func (a *streamAgent) Converse(ctx context.Context, l gateway.Line) error {
-	attach, cancel := context.WithTimeout(ctx, a.within)
-	conn, err := dial(attach, a.streams.client, a.settings.URL, a.header())
-	cancel()
-	if err != nil {
-		return err
+	if a.conn == nil {
+		return errNotAttached
 	}
-	s := newStream(a.streams, conn, l)
-	return s.run(ctx, a.description())
+	conn := a.conn
+	a.conn = nil // run closes it
+	return newStream(a.streams, conn, l).run(ctx, a.description())
+}
+
+var errNotAttached = errors.New("agents: the agent is not attached")
+
+// Close closes the connection of an agent that has never talked.
+func (a *streamAgent) Close() {
+	if a.conn != nil {
+		a.conn.close()
+		a.conn = nil
+	}
 }
 
 // header proves to the agent's server that we are who dials: X-Twilio-Signature as Twilio computes

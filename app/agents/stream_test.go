@@ -59,7 +59,7 @@ func streams(t *testing.T) *Streams {
 }
 
 // openStream opens an agent at url for one call.
-func openStream(t *testing.T, url string) gateway.Agent {
+func openStream(t *testing.T, url string) Agent {
 	t.Helper()
 	a, err := streams(t).open(tenants.Agent{Kind: tenants.Stream, AttachSeconds: 1, Stream: &tenants.StreamAgent{
 		URL: url, Dialect: tenants.Twilio, Parameters: map[string]string{"voice": "calm", "ring_id": "not this"},
@@ -115,10 +115,19 @@ func say(ctx context.Context, c *websocket.Conn, text string) {
 	_ = c.Write(ctx, websocket.MessageText, []byte(text))
 }
 
-// converse runs the agent on a line, and gives what Converse returned.
-func converse(ctx context.Context, a gateway.Agent, l gateway.Line) <-chan error {
+// converse runs the agent on a line as a chain does, and gives what Attach or Converse returned.
+func converse(ctx context.Context, a Agent, l gateway.Line) <-chan error {
 	done := make(chan error, 1)
-	go func() { done <- a.Converse(ctx, l) }()
+	go func() {
+		attach, cancel := context.WithTimeout(ctx, time.Second)
+		err := a.Attach(attach)
+		cancel()
+		if err == nil {
+			err = a.Converse(ctx, l)
+		}
+		a.Close()
+		done <- err
+	}()
 	return done
 }
 

@@ -115,7 +115,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	h.k, err = New(c)
 	pagetest.Must(t, err)
 	front, err := site.New(site.Config{Common: h.Common, Dev: true, Billing: c.Billing != nil, Mail: h.Mails,
-		Voice: pagetest.BarredVoice{}, Agent: pagetest.SilentAgent{}})
+		Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent})
 	pagetest.Must(t, err)
 	app := web.New(web.Config{ErrorPage: h.k.ErrorPage, Now: h.Clock.Now, Uploads: []string{views.PathCredAdd}})
 	front.Mount(app)

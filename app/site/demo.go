@@ -134,6 +134,13 @@ func (g guest) Converse(ctx context.Context, l gateway.Line) error {
 	return err
 }
 
+// Warn passes the warning on to an agent that wants it.
+func (g guest) Warn(l gateway.Line, left time.Duration) {
+	if w, ok := g.agent.(gateway.Warned); ok {
+		w.Warn(l, left)
+	}
+}
+
 func (s *Site) demo(ctx context.Context, c *fiber.Ctx) error {
 	ice := ""
 	if s.DemoICE != nil {
@@ -196,15 +203,15 @@ func (s *Site) callDemo(ctx context.Context, c *fiber.Ctx) (a gateway.Answer, id
 	if err := s.demos.take(web.IP(c)); err != nil {
 		return a, "", err
 	}
-	sdp := string(c.Body())
-	if err := s.Voice.Check(sdp, s.Agent.Codecs()); err != nil {
+	sdp, agent := string(c.Body()), s.Agent()
+	if err := s.Voice.Check(sdp, agent.Codecs()); err != nil {
 		return a, "", err
 	}
 	id = "demo-" + page.NewToken()
 	if err := s.demos.add(id, web.IP(c)); err != nil {
 		return a, "", err
 	}
-	a, err = s.Voice.Answer(ctx, gateway.Offer{Call: id, Leg: id, SDP: sdp, Agent: guest{s.Agent, s.DemoTime}, On: func(e gateway.Event) {
+	a, err = s.Voice.Answer(ctx, gateway.Offer{Call: id, Leg: id, SDP: sdp, Agent: guest{agent, s.DemoTime}, On: func(e gateway.Event) {
 		if e.Kind == gateway.Ended {
 			s.demos.drop(id)
 		}

@@ -24,7 +24,9 @@ func hall(t *testing.T, stays time.Duration) (*server, *gateway.Gateway) {
 	t.Cleanup(func() { pagetest.Must(t, g.Close()) })
 	builtin, err := agents.NewBuiltin(100*time.Millisecond, time.Now)
 	pagetest.Must(t, err)
-	h := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.Voice, c.Agent, c.DemoTime = g, builtin, stays })
+	h := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) {
+		c.Voice, c.Agent, c.DemoTime = g, func() gateway.Agent { return builtin }, stays
+	})
 	return h, g
 }
 

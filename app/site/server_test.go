@@ -35,7 +35,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	t.Helper()
 	h := &server{Server: pagetest.NewServer(t, public)}
 	c := Config{
-		Common: h.Common, Dev: true, Voice: pagetest.BarredVoice{}, Agent: pagetest.SilentAgent{}, Mail: h.Mails,
+		Common: h.Common, Dev: true, Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent, Mail: h.Mails,
 		Parts: []Part{{"Database", "Keeps rings.", h.Store.Ready}},
 	}
 	edit(h, &c)

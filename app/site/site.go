@@ -37,7 +37,7 @@ type Config struct {
 	Opened func(context.Context, store.Opening) error // called after a trial was opened; nil = nothing is
 
 	Voice      Voice                      // carries the demo's calls; nil = no demo
-	Agent      gateway.Agent              // speaks on them; required with Voice
+	Agent      func() gateway.Agent       // opens who speaks on one of them; required with Voice
 	DemoName   string                     // the agent's name, if it belongs to a tenant
 	DemoClosed bool                       // the operator wants no demo
 	DemoTime   time.Duration              // how long one call may last; 0 = DemoTime

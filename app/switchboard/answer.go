@@ -53,12 +53,11 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		}
 		defer leave()
 	}
-	agent, failed := b.openAgent(ctx, r)
-	var speaks []gateway.Codec // nil = any
-	if failed == nil {
-		speaks = agent.Codecs()
+	chain, err := b.chain(ctx, r)
+	if err != nil {
+		return gateway.Answer{}, err
 	}
-	if err := b.Media.Check(sdp, speaks); err != nil {
+	if err := b.Media.Check(sdp, chain.Codecs()); err != nil {
 		return gateway.Answer{}, refusal(err)
 	}
 	r, first, err := b.win(ctx, d, r)
@@ -66,15 +65,9 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		return gateway.Answer{}, err
 	}
 	a, _ = r.AttemptOf(d.ID)
-	if failed != nil {
-		if first { // the person answered a call that nobody can speak on
-			b.end(d.Tenant, id, a.ID, tenants.FactBroken, string(gateway.AgentFailed))
-		}
-		return gateway.Answer{}, fmt.Errorf("open the agent of ring %s: %w", id, failed)
-	}
 	b.calls.add(id, d.Tenant)
 	answer, err := b.Media.Answer(ctx, gateway.Offer{
-		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: agent,
+		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: b.chains.keep(r, chain),
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
 	})
 	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID)) { // while the call began
@@ -86,6 +79,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	}
 	if first { // nobody will ever be on this line
 		b.calls.drop(id)
+		b.chains.drop(id)
 		b.end(d.Tenant, id, a.ID, tenants.FactBroken, "sdp")
 	}
 	return gateway.Answer{}, refusal(err)
@@ -144,6 +138,7 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 		b.Log.Warn("one side of a call is silent while the other talks", "ring", id, "tenant", t, "silent", e.Silent)
 	case gateway.Ended:
 		b.calls.drop(id)
+		b.chains.drop(id)
 		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
 			if r.Call != nil {
 				measure(r.Call, e)
@@ -264,27 +259,6 @@ func (b *Board) sweepCall(r *tenants.Ring) {
 			b.endHeard(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, "server_restarted", b.Now().Add(-callLease))
 		}
 	}
-}
-
-// openAgent opens the agent that speaks on the ring's line. A ring whose agent was removed after it
-// was placed gets the built-in one, as openapi.yaml says (removeAgent); every other failure is an
-// error.
-func (b *Board) openAgent(ctx context.Context, r *tenants.Ring) (gateway.Agent, error) {
-	a := tenants.Agent{Tenant: r.Tenant, Kind: tenants.Builtin}
-	if r.Agent != "" {
-		named, err := b.Store.For(r.Tenant).Agents().Get(ctx, r.Agent)
-		switch {
-		case err == nil:
-			a = named
-		case tenants.KindOf(err) != tenants.Unknown:
-			return nil, err
-		default:
-			b.Log.Warn("the ring's agent was removed; the built-in one speaks", "ring", r.ID, "tenant", r.Tenant, "agent", r.Agent)
-		}
-	}
-	return b.Agents(ctx, a, agents.Call{
-		Tenant: r.Tenant, Ring: r.ID, Reference: r.Reference, Person: r.To.Person, Agent: a.Name, Caller: r.Caller,
-	})
 }
 
 // refusal brings the gateway's refusals into our kinds.

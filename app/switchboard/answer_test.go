@@ -2,7 +2,6 @@ package switchboard_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -106,19 +105,19 @@ func TestACallWithoutASound(t *testing.T) {
 	call.HangUp()
 }
 
-// TestAnAgentThatCannotBeOpenedEndsTheCall: the answer fails, and nobody else speaks instead. A
-// removed agent is the one exception: its rings get the built-in agent, as the API promises.
+// TestAnAgentThatCannotBeOpenedEndsTheCall: the person hears that nobody can take the call, and
+// nobody else speaks instead. A removed agent is the one exception: its rings get the built-in
+// agent, as the API promises.
 func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
 	w.voice()
-	broken := errors.New("the agent's server is away")
 	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](w.clock.Now()), Name: "Reception", Kind: "far", CreatedAt: w.clock.Now()}
 	must(t, w.scope.Agents().Add(t.Context(), agent))
 	open := w.config.Agents
-	w.config.Agents = func(ctx context.Context, a tenants.Agent, c agents.Call) (gateway.Agent, error) {
+	w.config.Agents = func(ctx context.Context, a tenants.Agent, c agents.Call) (agents.Agent, error) {
 		if a.ID == agent.ID {
-			return nil, broken
+			return nil, &agents.Failure{Cause: "its server is away"}
 		}
 		return open(ctx, a, c)
 	}
@@ -127,15 +126,11 @@ func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	q := tenants.Request{To: tenants.To{Device: d.ID}, Agent: agent.ID}
 	r, removed := w.place(q), w.place(q)
 
-	if _, err := w.board.Answer(t.Context(), d, r.ID, offer(t)); !errors.Is(err, broken) {
-		t.Errorf("answered with %v", err)
-	}
+	w.wait(w.dial(d, r).Heard(), "the message: Heard")
 	got := w.state(r.ID, tenants.Failed)
-	if got.EndReason != tenants.ReasonBroken || got.Call.EndedBy != string(gateway.AgentFailed) || got.Call.EndedAt.IsZero() {
-		t.Errorf("ended as %s, %+v", got.EndReason, got.Call)
-	}
-	if _, err := w.board.Answer(t.Context(), d, r.ID, offer(t)); tenants.KindOf(err) != tenants.Gone {
-		t.Errorf("answered again: %v", err)
+	if want := string(gateway.AgentFailed) + ": its server is away"; got.EndReason != tenants.ReasonBroken || got.Call.EndedAt.IsZero() ||
+		got.Attempts[0].Facts[len(got.Attempts[0].Facts)-1].Detail != want {
+		t.Errorf("ended as %s, %+v, %+v", got.EndReason, got.Call, got.Attempts[0].Facts)
 	}
 
 	must(t, w.scope.Agents().Remove(t.Context(), agent.ID))
@@ -148,8 +143,8 @@ func TestAnOfferWithoutTheAgentsCodecIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.Salon)
 	w.voice()
-	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
-		return pagetest.SilentAgent{}, nil
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
+		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
 	}
 	w.open()
 	d := w.device("")
@@ -197,8 +192,8 @@ func TestWaitingForALostPhoneIsNoTalk(t *testing.T) {
 	t.Parallel()
 	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
 	w.config.Media = m
-	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
-		return pagetest.SilentAgent{}, nil
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
+		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
 	}
 	w.open()
 	d := w.device("")

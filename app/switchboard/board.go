@@ -17,7 +17,6 @@ import (
 	"carillon/app/bus"
 	"carillon/app/push"
 	"carillon/app/trace"
-	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -63,10 +62,9 @@ type Config struct {
 	Spacing        time.Duration // between two pushes to one device; 0 = none
 }
 
-// OpenAgent opens the agent that speaks on a line. It is called for each answer before one of them
-// wins, so it starts nothing: the agent connects when it converses. An error fails the answer and
-// ends the ring as broken.
-type OpenAgent func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error)
+// OpenAgent opens an agent for a call. It is called for each answer before one of them wins, so it
+// starts nothing: the agent connects when it is attached. After an error the next agent is asked.
+type OpenAgent = agents.Open
 
 // Audience gets the facts of a ring after they were committed. The ring includes these facts. No
 // facts at all means that only the figures of the call changed. Recorded runs in the request: it
@@ -98,6 +96,7 @@ type Board struct {
 	placed  placing
 	pushing pushing
 	calls   calls
+	chains  chains
 	limits  tenants.RateLimiter
 	paced   spacing
 	removed recent[tenants.DeviceID]
@@ -105,6 +104,7 @@ type Board struct {
 	late    lateWrites
 
 	draining draining
+	sounds   *agents.Sounds
 }
 
 // New checks the parts and gives a Board. Close it to wait for the pushes that are on their way.
@@ -117,6 +117,10 @@ func New(c Config) (*Board, error) {
 	}
 	c.Audiences = append([]Audience{hints{c.Bus}}, c.Audiences...)
 	b := &Board{Config: c, pushers: runners{work: make(chan func())}}
+	var err error
+	if b.sounds, err = agents.NewSounds(); err != nil {
+		return nil, err
+	}
 	b.life, b.stop = context.WithCancel(context.Background())
 	b.open, b.shut = context.WithCancel(b.life)
 	return b, nil

@@ -23,8 +23,8 @@ func silent(t *testing.T, audiences ...switchboard.Audience) (*world, *refusingM
 	w, m := newWorld(t, tenants.Salon), &refusingMedia{}
 	m.during = func() {}
 	w.config.Media, w.config.Audiences = m, audiences
-	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
-		return pagetest.SilentAgent{}, nil
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
+		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
 	}
 	w.open()
 	return w, m

@@ -160,8 +160,8 @@ func TestWhatEndsWhileItIsAnsweredIsHungUp(t *testing.T) {
 	} {
 		w, m := newWorld(t, tenants.Salon), &hangUpCounter{}
 		w.config.Media = m
-		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
-			return pagetest.SilentAgent{}, nil
+		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
+			return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
 		}
 		w.open()
 		d := w.device("")
@@ -206,8 +206,8 @@ func TestWhatEndsACallHangsItUp(t *testing.T) {
 	} {
 		w, m := newWorld(t, tenants.Salon), &hangUpCounter{during: func() {}}
 		w.config.Media = m
-		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
-			return pagetest.SilentAgent{}, nil
+		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
+			return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
 		}
 		w.open()
 		d, other := w.device(""), w.device("")

@@ -44,8 +44,8 @@ func TestMediaOfOneRingIsLimited(t *testing.T) {
 	t.Parallel()
 	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
 	w.config.Media = m
-	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) {
-		return pagetest.SilentAgent{}, nil
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
+		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
 	}
 	w.open()
 	d := w.device("")

@@ -13,7 +13,6 @@ import (
 	"carillon/app/agents"
 	"carillon/app/push"
 	"carillon/app/switchboard"
-	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -28,7 +27,7 @@ func TestABoardNamesThePartsItLacks(t *testing.T) {
 		"Log":    func(c *switchboard.Config) { c.Log = nil },
 		"Agents": func(c *switchboard.Config) { c.Media = &mediaCounter{} },
 		"Media": func(c *switchboard.Config) {
-			c.Agents = func(context.Context, tenants.Agent, agents.Call) (gateway.Agent, error) { return nil, nil }
+			c.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) { return nil, nil }
 		},
 	} {
 		c := w.config

@@ -20,6 +20,9 @@ func (BarredVoice) HangUp(string, gateway.EndReason) {}
 // SilentAgent is an agent that says nothing.
 type SilentAgent struct{}
 
+// NewSilentAgent returns one.
+func NewSilentAgent() gateway.Agent { return SilentAgent{} }
+
 // Codecs returns the codec that every phone offers.
 func (SilentAgent) Codecs() []gateway.Codec { return []gateway.Codec{gateway.Opus} }
 
