@@ -153,7 +153,8 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	n.voice, err = gateway.New(gateway.Config{
 		UDPAddr: c.RTCUDPAddr, TCPAddr: c.RTCTCPAddr, PublicIPs: c.RTCPublicIPs,
 		ListenTCP:     func(ln net.Listener) net.Listener { return n.bound(ln, c, n.room.voice, true) },
-		AllowLoopback: x.local, AllowPrivate: x.local, ICEServers: c.iceServers, Now: c.now, Log: n.log,
+		AllowLoopback: x.local, AllowPrivate: x.local, AgentTargets: prefixes(c.AllowPrivateTargets),
+		ICEServers: c.iceServers, Now: c.now, Log: n.log,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("another program listens there; stop it, or give another --rtc-udp-addr or --rtc-tcp-addr: %w", err)

@@ -33,28 +33,60 @@ func (c Codec) capability() webrtc.RTPCodecCapability {
 	}
 }
 
-// newAPIs builds the factory of all connections of each codec. They do not change afterwards.
+// newAPIs builds the factories of all connections that answer, one for each codec. They do not
+// change afterwards.
 func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [numCodecs]*webrtc.API, err error) {
 	engine, err := settings(cfg, p, r, logs)
 	if err != nil {
 		return apis, err
 	}
-	for c := range numCodecs {
-		if apis[c], err = newAPI(c, engine); err != nil {
+	for c := range numCodecs { // an answer has the payload types of its offer
+		if apis[c], err = newAPI(engine, c.parameters(96), eventsAt(c.ClockRate(), 97)); err != nil {
 			return apis, err
 		}
 	}
 	return apis, nil
 }
 
-func newAPI(c Codec, engine webrtc.SettingEngine) (*webrtc.API, error) {
+// newOfferingAPI builds the factory of all connections that offer. They offer some of its codecs.
+func newOfferingAPI(cfg Config, p *port, r reach, logs logging.LoggerFactory) (*webrtc.API, error) {
+	engine, err := settings(cfg, p, r, logs)
+	if err != nil {
+		return nil, err
+	}
+	engine.SetSCTPMaxMessageSize(MaxText)
+	return newAPI(engine, offered(Opus, PCMU, PCMA, G722)...)
+}
+
+// offered returns what an offer of these codecs has, with key presses at each of their clocks.
+func offered(list ...Codec) []webrtc.RTPCodecParameters {
+	types := [numCodecs]webrtc.PayloadType{Opus: 111, PCMU: 0, PCMA: 8, G722: 9}
+	events := map[uint32]webrtc.PayloadType{48000: 110, 8000: 126}
+	var sound, keys []webrtc.RTPCodecParameters
+	for _, c := range list {
+		sound = append(sound, c.parameters(types[c]))
+		if t, ok := events[c.ClockRate()]; ok {
+			keys = append(keys, eventsAt(c.ClockRate(), t))
+			delete(events, c.ClockRate())
+		}
+	}
+	return append(sound, keys...)
+}
+
+func (c Codec) parameters(t webrtc.PayloadType) webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{RTPCodecCapability: c.capability(), PayloadType: t}
+}
+
+// eventsAt returns the format of key presses at this clock.
+func eventsAt(clock uint32, t webrtc.PayloadType) webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
+		MimeType: "audio/" + eventName, ClockRate: clock, SDPFmtpLine: eventParameters,
+	}, PayloadType: t}
+}
+
+func newAPI(engine webrtc.SettingEngine, codecs ...webrtc.RTPCodecParameters) (*webrtc.API, error) {
 	var media webrtc.MediaEngine
-	for _, codec := range []webrtc.RTPCodecParameters{
-		{RTPCodecCapability: c.capability(), PayloadType: 96}, // an answer has the payload types of its offer
-		{RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: "audio/" + eventName, ClockRate: c.ClockRate(), SDPFmtpLine: eventParameters,
-		}, PayloadType: 97},
-	} {
+	for _, codec := range codecs {
 		if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
 			return nil, fmt.Errorf("%s: %w", codec.MimeType, err)
 		}

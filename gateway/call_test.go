@@ -213,7 +213,7 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, _, err := g.newLeg(t.Context(), c, o)
+	first, _, err := g.answerLeg(t.Context(), c.id, c.line, c.wakeRun, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestLegThatComesTooLateIsRefused(t *testing.T) {
 	if first.stateChanged(webrtc.PeerConnectionStateConnected); first.state() != legLeft { // an old report
 		t.Error("a closed leg looks connected")
 	}
-	second, _, err := g.newLeg(t.Context(), c, o)
+	second, _, err := g.answerLeg(t.Context(), c.id, c.line, c.wakeRun, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestReplacedLegIsClosed(t *testing.T) {
 	}
 	var legs []*leg
 	for range 3 {
-		l, _, err := g.newLeg(t.Context(), c, o)
+		l, _, err := g.answerLeg(t.Context(), c.id, c.line, c.wakeRun, o)
 		if err != nil {
 			t.Fatal(err)
 		}

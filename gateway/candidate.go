@@ -49,7 +49,7 @@ func usable(values []string, r reach) []candidate {
 		addr, ok := candidateAddr(v)
 		fields := strings.Fields(v)
 		if !ok || !strings.EqualFold(fields[2], "udp") || fields[1] != "1" || // 1: RTP, with RTCP on its port
-			addr.Port() < minPort || seen[addr] || !r.allows(addr.Addr()) {
+			!r.port(addr.Port()) || seen[addr] || !r.allows(addr.Addr()) {
 			continue
 		}
 		seen[addr] = true

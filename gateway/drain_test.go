@@ -116,7 +116,7 @@ func TestDrainWaitsInSilence(t *testing.T) {
 	drained := make(chan error, 1)
 	go func() { drained <- g.Drain(ctx) }()
 	g.HangUp(t.Name(), PhoneHungUp)
-	if err := <-drained; err != nil || l.call.line.announcing.Load() {
-		t.Errorf("drain: %v; announced: %v", err, l.call.line.announcing.Load())
+	if err := <-drained; err != nil || l.line.announcing.Load() {
+		t.Errorf("drain: %v; announced: %v", err, l.line.announcing.Load())
 	}
 }

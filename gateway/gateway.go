@@ -6,7 +6,8 @@
 // Start at Gateway.Answer. A call (call.go) is one goroutine that owns the timers and the end. A
 // leg (leg.go) is one connection of the phone; another one replaces it when the phone returns on
 // another network. A line (line.go) carries the sound between agent and phone, and outlives the
-// legs. Only this package and phonetest import Pion.
+// legs. A Peer (peer.go) is a connection of an agent that speaks WebRTC. Only this package and
+// phonetest import Pion.
 package gateway
 
 import (
@@ -35,7 +36,11 @@ type Config struct {
 	AllowPrivate  bool               // we may send first to phones on private networks
 	ICEServers    func() []ICEServer // sent to phones, called for each answer; nil = none
 
+	// AgentTargets are private addresses at which agents may be, besides all public ones.
+	AgentTargets []netip.Prefix
+
 	MaxCalls      int           // calls at the same time; default 1000
+	MaxPeers      int           // connections of agents at the same time; default twice MaxCalls
 	ConnectWithin time.Duration // from answer to encrypted sound; default 20 s
 	GreetWithin   time.Duration // how long the agent waits for the phone's first sound; default 3 s
 	RejoinWithin  time.Duration // how long a lost phone may take to return; default 20 s
@@ -101,13 +106,17 @@ type Gateway struct {
 	apis [numCodecs]*webrtc.API
 	cert certificates
 
-	reach   reach
+	offering *webrtc.API // of peers that offer
+
+	reach   reach               // to phones
+	agents  reach               // to agents that we offer to
 	notices [numCodecs][][]byte // played before Drain ends a call; nil = none in this codec
 
-	running sync.WaitGroup // one for each call and each Answer in flight
+	running sync.WaitGroup // one for each call, each Peer and each Answer in flight
 
 	mu       sync.Mutex // guards the rest
 	calls    map[string]*call
+	peers    map[*Peer]bool
 	draining bool
 	closed   bool
 	empty    chan struct{} // closed and replaced when the last call ends
@@ -145,9 +154,14 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}
+	agents := r.toAgents(cfg.AgentTargets)
+	offering, err := newOfferingAPI(cfg, p, agents, logs)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
+	}
 	return &Gateway{
-		cfg: cfg, port: p, apis: apis, cert: certificates{now: cfg.Now}, reach: r, notices: notices,
-		calls: map[string]*call{}, empty: make(chan struct{}),
+		cfg: cfg, port: p, apis: apis, offering: offering, cert: certificates{now: cfg.Now}, reach: r, agents: agents,
+		notices: notices, calls: map[string]*call{}, peers: map[*Peer]bool{}, empty: make(chan struct{}),
 	}, nil
 }
 
@@ -157,6 +171,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.MaxCalls <= 0 {
 		c.MaxCalls = 1000
+	}
+	if c.MaxPeers <= 0 {
+		c.MaxPeers = 2 * c.MaxCalls
 	}
 	for _, d := range []struct {
 		field *time.Duration
@@ -220,7 +237,7 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	defer g.running.Done()
 	c.signalling.Lock()
 	defer c.signalling.Unlock()
-	l, sdp, err := g.newLeg(ctx, c, read)
+	l, sdp, err := g.answerLeg(ctx, c.id, c.line, c.wakeRun, read)
 	if err != nil {
 		g.dropUnstarted(c)
 		return Answer{}, err
@@ -324,10 +341,8 @@ func (g *Gateway) Trickle(ctx context.Context, p Fragment) (Trickled, error) {
 		return Trickled{}, refuse(NoCall, "There is no such call here.")
 	case c.leg != p.Leg:
 		return Trickled{}, refuse(AnsweredElsewhere, "Another device has answered this call.")
-	case p.IfMatch == "":
-		return Trickled{}, refuse(IfMatchMissing, "If-Match is missing; send the ETag of the answer, or * to restart ICE.")
 	}
-	f, err := readFragment(p.SDP, g.reach)
+	f, err := g.readFragment(p)
 	if err != nil {
 		return Trickled{}, err
 	}
@@ -337,26 +352,14 @@ func (g *Gateway) Trickle(ctx context.Context, p Fragment) (Trickled, error) {
 	if l == nil || c.over() {
 		return Trickled{}, refuse(CallEnded, "The call has ended.")
 	}
-	if p.IfMatch != "*" && p.IfMatch != l.etag {
-		return Trickled{}, refuse(IfMatchStale, "If-Match names an earlier ICE session; send the newest ETag.")
+	return l.trickle(ctx, p, f, c.over)
+}
+
+func (g *Gateway) readFragment(p Fragment) (fragment, error) {
+	if p.IfMatch == "" {
+		return fragment{}, refuse(IfMatchMissing, "If-Match is missing; send the ETag of the answer, or * to restart ICE.")
 	}
-	if f.ufrag == l.remoteUfrag {
-		l.addCandidates(f.candidates)
-		return Trickled{}, nil
-	}
-	if p.Restart != nil {
-		if err := p.Restart(); err != nil {
-			return Trickled{}, err
-		}
-	}
-	got, err := l.restart(ctx, f)
-	switch {
-	case err != nil && c.over():
-		return Trickled{}, refuse(CallEnded, "The call has ended.")
-	case err != nil && l.state() == legLeft:
-		return Trickled{}, refuse(CallEnded, "The phone has closed this connection; it can only come back with a new offer.")
-	}
-	return got, err
+	return readFragment(p.SDP, g.reach)
 }
 
 // HangUp ends a call. It does not wait: Offer.On gets the Ended event later. It ignores an unknown
@@ -390,6 +393,14 @@ func (g *Gateway) endAll(reason EndReason) {
 	}
 }
 
+func (g *Gateway) endPeers() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for p := range g.peers {
+		p.end(errClosed)
+	}
+}
+
 // Close ends every call, waits for all goroutines and closes the ports. Later calls do nothing.
 func (g *Gateway) Close() error {
 	g.mu.Lock()
@@ -397,6 +408,7 @@ func (g *Gateway) Close() error {
 	g.closed = true
 	g.mu.Unlock()
 	g.endAll(ShutDown)
+	g.endPeers()
 	g.running.Wait()
 	if again {
 		return nil

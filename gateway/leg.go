@@ -36,20 +36,23 @@ const (
 	legConnecting legState = iota
 	legConnected
 	legLost // may return by itself, by an ICE restart, or as another leg
-	legLeft // the phone closed it
+	legLeft // the other side closed it
 )
 
-// leg is one connection of the phone. Its packets go to the line of the call. Pion's callbacks only
-// store the new state and wake the call.
+// leg is one connection of a phone, or of an agent (peer.go). Its packets go to a line. Pion's
+// callbacks only store the new state and wake the owner, which is the call or the Peer.
 type leg struct {
-	call   *call
+	g      *Gateway
+	id     string // of the ring, for the log
+	line   *line  // set before packets can come
+	wake   func() // the state has changed; it never blocks
 	pc     *webrtc.PeerConnection
 	track  *outTrack
-	sender *webrtc.RTPSender // receives the phone's RTCP reports
+	sender *webrtc.RTPSender // receives the other side's RTCP reports
 	since  time.Time
 
-	// c.signalling guards these four.
-	offer       *offer
+	// The signalling lock of the owner guards these four.
+	offer       *offer // what the other side offered, or answered
 	remoteUfrag string
 	etag        string
 	probes      probes // of the present ICE session
@@ -57,7 +60,8 @@ type leg struct {
 	gathered  chan struct{} // holds one token when gathering completed
 	stateMu   sync.Mutex    // one state change at a time
 	connState atomic.Int32  // a legState
-	proven    atomic.Bool   // the phone has connected: it is where it says
+	dialled   bool          // we offered to an address that a tenant set
+	proven    atomic.Bool   // the other side has connected: it is where it says
 	hasSound  atomic.Bool   // the phone has sent RTP
 
 	mu      sync.Mutex // guards closed, and running.Add against Wait
@@ -65,23 +69,31 @@ type leg struct {
 	running sync.WaitGroup // readers of RTP and RTCP
 }
 
-// newLeg answers o and returns the connection, and the answer with all candidates.
-func (g *Gateway) newLeg(ctx context.Context, c *call, o *offer) (*leg, string, error) {
+// newLeg returns a leg of api that is not connected yet.
+func (g *Gateway) newLeg(api *webrtc.API, l *leg) (*leg, error) {
 	cert, err := g.cert.get()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	pc, err := g.apis[c.codec].NewPeerConnection(webrtc.Configuration{
+	l.pc, err = api.NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{cert},
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("connection: %w", err)
+		return nil, fmt.Errorf("connection: %w", err)
 	}
-	l := &leg{
-		call: c, pc: pc, track: &outTrack{codec: c.codec, format: o.format, events: o.events},
-		since: g.cfg.Now(), offer: o, remoteUfrag: o.ufrag,
-		gathered: make(chan struct{}, 1),
+	l.g, l.since, l.gathered = g, g.cfg.Now(), make(chan struct{}, 1)
+	return l, nil
+}
+
+// answerLeg answers o and returns the connection, and the answer with all candidates.
+func (g *Gateway) answerLeg(ctx context.Context, id string, to *line, wake func(), o *offer) (*leg, string, error) {
+	l, err := g.newLeg(g.apis[to.codec], &leg{
+		id: id, line: to, wake: wake, offer: o, remoteUfrag: o.ufrag,
+		track: &outTrack{codec: to.codec, format: o.format, events: o.events},
+	})
+	if err != nil {
+		return nil, "", err
 	}
 	text, err := l.answer(ctx)
 	if err != nil {
@@ -107,10 +119,16 @@ func (l *leg) answer(ctx context.Context) (string, error) {
 		return "", err
 	}
 	l.addCandidates(l.offer.candidates)
+	l.discardReports()
+	return l.offer.answer(local)
+}
+
+// discardReports reads the RTCP of what the other side sends. Pion's report interceptor only sees
+// what is read.
+func (l *leg) discardReports() {
 	for _, r := range l.pc.GetReceivers() {
 		l.runOwned(func() { l.discardRTCP(r.Read) })
 	}
-	return l.offer.answer(local)
 }
 
 // setCallbacks makes Pion report states and tracks to the leg.
@@ -147,7 +165,7 @@ func (l *leg) stateChanged(webrtc.PeerConnectionState) {
 	default:
 		return
 	}
-	l.call.wakeRun()
+	l.wake()
 }
 
 // startMedia starts sending sound and reading reports. It must not run before Pion's own readers
@@ -164,14 +182,7 @@ func (l *leg) startMedia() {
 // negotiate gives Pion a reduced offer and returns our description once it holds all our candidates
 // (RFC 9725 4.2: the server does not trickle).
 func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
-	select {
-	case <-l.gathered: // a token of the previous ICE session
-	default:
-	}
-	before := ""
-	if d := l.pc.LocalDescription(); d != nil {
-		before, _ = localICE(d.SDP)
-	}
+	before := l.beforeGathering()
 	err := l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text})
 	if err != nil {
 		return "", fmt.Errorf("reduced offer: %w", err) // ours: readOffer accepted the phone's
@@ -183,6 +194,23 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	if err := l.pc.SetLocalDescription(answer); err != nil {
 		return "", fmt.Errorf("use our answer: %w", err)
 	}
+	return l.gather(ctx, before)
+}
+
+// beforeGathering returns the user fragment of our ICE session, and forgets that it was gathered.
+func (l *leg) beforeGathering() (ufrag string) {
+	select {
+	case <-l.gathered:
+	default:
+	}
+	if d := l.pc.LocalDescription(); d != nil {
+		ufrag, _ = localICE(d.SDP)
+	}
+	return ufrag
+}
+
+// gather returns our description once it has all candidates of an ICE session after the one before.
+func (l *leg) gather(ctx context.Context, before string) (string, error) {
 	late := time.NewTimer(gatherTimeout)
 	defer late.Stop()
 	for ctx.Err() == nil {
@@ -204,17 +232,79 @@ func (l *leg) negotiate(ctx context.Context, text string) (string, error) {
 	return "", ctx.Err()
 }
 
-// addCandidates gives Pion the addresses of the phone that we check first. Called with
-// c.signalling held, or before the leg is known to others.
+// offerNow returns an offer with all our candidates.
+func (l *leg) offerNow(ctx context.Context, o *webrtc.OfferOptions) (string, error) {
+	before := l.beforeGathering()
+	if o == nil || !o.ICERestart {
+		before = ""
+	}
+	offer, err := l.pc.CreateOffer(o)
+	if err != nil {
+		return "", fmt.Errorf("create an offer: %w", err)
+	}
+	if err := l.pc.SetLocalDescription(offer); err != nil {
+		return "", fmt.Errorf("use our offer: %w", err)
+	}
+	return l.gather(ctx, before)
+}
+
+// accept takes the answer o to our offer. Called with the owner's signalling lock held.
+func (l *leg) accept(o *offer, channel bool) error {
+	text, err := o.accepted(channel)
+	if err != nil {
+		return err
+	}
+	first := l.offer == nil
+	err = l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: text})
+	if err != nil {
+		return &Refused{Reason: BadOffer, Msg: "The answer does not fit our offer.", Err: err}
+	}
+	if l.offer = o; first || o.ufrag != l.remoteUfrag {
+		l.remoteUfrag, l.probes = o.ufrag, probes{}
+	}
+	l.addCandidates(o.candidates)
+	if first {
+		l.discardReports()
+	}
+	return nil
+}
+
+// addCandidates gives Pion the addresses of the other side that we check first. Called with the
+// owner's signalling lock held, or before the leg is known to others.
 func (l *leg) addCandidates(list []candidate) {
-	for _, c := range l.probes.add(list, l.proven.Load()) {
+	for _, c := range l.probes.add(list, l.dialled || l.proven.Load()) {
 		// A candidate that Pion cannot use is ignored (RFC 9725 4.3.2).
 		_ = l.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.text, SDPMid: &l.offer.mid})
 	}
 }
 
+// trickle accepts the fragment f, the body of p. Called with the owner's signalling lock
+// held. over says whether the owner has ended.
+func (l *leg) trickle(ctx context.Context, p Fragment, f fragment, over func() bool) (Trickled, error) {
+	if p.IfMatch != "*" && p.IfMatch != l.etag {
+		return Trickled{}, refuse(IfMatchStale, "If-Match names an earlier ICE session; send the newest ETag.")
+	}
+	if f.ufrag == l.remoteUfrag {
+		l.addCandidates(f.candidates)
+		return Trickled{}, nil
+	}
+	if p.Restart != nil {
+		if err := p.Restart(); err != nil {
+			return Trickled{}, err
+		}
+	}
+	got, err := l.restart(ctx, f)
+	switch {
+	case err != nil && over():
+		return Trickled{}, refuse(CallEnded, "The call has ended.")
+	case err != nil && l.state() == legLeft:
+		return Trickled{}, refuse(CallEnded, "This connection was closed by your side; it can only come back with a new offer.")
+	}
+	return got, err
+}
+
 // restart starts the new ICE session of f with the same encryption. The old session carries the
-// sound until the new one connects. Called with c.signalling held.
+// sound until the new one connects. Called with the owner's signalling lock held.
 func (l *leg) restart(ctx context.Context, f fragment) (Trickled, error) {
 	if f.pwd == "" {
 		return Trickled{}, refuse(BadFragment, "The fragment has a new a=ice-ufrag but no a=ice-pwd.")
@@ -269,14 +359,14 @@ func (l *leg) close() {
 	select {
 	case <-done:
 	case <-stuck.C:
-		l.call.g.cfg.Log.Error("connection does not close", "ring", l.call.id)
+		l.g.cfg.Log.Error("connection does not close", "ring", l.id)
 	}
 }
 
 // readSound passes the packets of one source to the line.
 func (l *leg) readSound(t *webrtc.TrackRemote) {
 	buf := make([]byte, 1500)
-	sound, events := l.offer.format, l.offer.events // not the track's type, which follows the packets
+	sound, events := l.track.format, l.track.events // not the track's type, which follows the packets
 	for {
 		n, _, err := t.Read(buf)
 		if errors.Is(err, io.EOF) || n == 0 && err != nil {
@@ -287,15 +377,15 @@ func (l *leg) readSound(t *webrtc.TrackRemote) {
 		if err != nil || !ok || pt != sound && !isEvent || len(p.Payload) == 0 {
 			continue // comfort noise, padding, or a payload type that was not negotiated
 		}
-		p.At = l.call.g.cfg.Now()
+		p.At = l.g.cfg.Now()
 		if isEvent {
-			l.call.line.receiveEvent(p)
+			l.line.receiveEvent(p)
 		} else {
-			l.call.line.receive(p)
+			l.line.receive(p)
 		}
 		if !l.hasSound.Load() {
 			l.hasSound.Store(true)
-			l.call.wakeRun()
+			l.wake()
 		}
 	}
 }
@@ -329,14 +419,14 @@ func (l *leg) readReports(read rtcpReader) {
 func (l *leg) recordReports(reports []rtcp.ReceptionReport) {
 	for _, r := range reports {
 		if r.SSRC == l.track.ssrc() {
-			l.call.line.mu.Lock()
-			l.call.line.meter.addReport(r, time.Now()) // Pion timestamps its reports with this clock
-			l.call.line.mu.Unlock()
+			l.line.mu.Lock()
+			l.line.meter.addReport(r, time.Now()) // Pion timestamps its reports with this clock
+			l.line.mu.Unlock()
 		}
 	}
 }
 
-// discardRTCP reads RTCP and drops it. Pion's report interceptor only sees what is read.
+// discardRTCP reads RTCP and drops it.
 func (l *leg) discardRTCP(read rtcpReader) {
 	buf := make([]byte, 1500)
 	for {
@@ -348,9 +438,9 @@ func (l *leg) discardRTCP(read rtcpReader) {
 
 // outTrack is a webrtc.TrackLocal that sends our sound on a leg. Pion's own would copy each packet.
 type outTrack struct {
-	codec   Codec
+	codec   Codec       // it and the payload types are set before the first packet
 	format  uint8       // payload type of the codec
-	events  uint8       // payload type of key presses; 0 = the phone takes none
+	events  uint8       // payload type of key presses; 0 = the other side takes none
 	enabled atomic.Bool // sound may be sent
 
 	mu  sync.Mutex // guards the rest
@@ -368,6 +458,13 @@ func (m *outTrack) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 		}
 	}
 	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+}
+
+// negotiated sets what the answer o says. It is called before Bind.
+func (m *outTrack) negotiated(o *offer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.codec, m.format, m.events = o.codec, o.format, o.events
 }
 
 func (m *outTrack) Unbind(webrtc.TrackLocalContext) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // reach says to which addresses of a phone the gateway may send packets first. Without it an offer
@@ -11,7 +12,24 @@ import (
 type reach struct {
 	loopback, private bool
 	own               map[netip.Addr]bool // this machine's: nothing is sent there, unless phones are on it
+	servers           bool                // the other side may be a server, with the port 443
+	targets           []netip.Prefix      // allowed in any case
 }
+
+// toAgents returns the reach to agents that we offer to. Those on private networks are in targets.
+func (r reach) toAgents(targets []netip.Prefix) reach {
+	r.servers, r.targets = true, targets
+	return r
+}
+
+// target reports whether ip is one of the targets.
+func (r reach) target(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	return slices.ContainsFunc(r.targets, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// port reports whether packets may go to this port first.
+func (r reach) port(n uint16) bool { return n >= minPort || r.servers && n == 443 }
 
 func newReach(cfg Config) (reach, error) {
 	r := reach{loopback: cfg.AllowLoopback, private: cfg.AllowPrivate, own: map[netip.Addr]bool{}}
@@ -64,6 +82,9 @@ var (
 // allows reports whether packets may go to ip.
 func (r reach) allows(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
+	if r.target(ip) {
+		return true
+	}
 	if nat64.Contains(ip) {
 		b := ip.As16()
 		ip = netip.AddrFrom4([4]byte(b[12:]))
@@ -77,11 +98,14 @@ func (r reach) allows(ip netip.Addr) bool {
 	return true
 }
 
-// impossible reports whether no phone on any network can have ip.
+// impossible reports whether nobody on any network that we reach can have ip.
 func (r reach) impossible(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if !ip.IsValid() || ip.IsUnspecified() {
 		return true
+	}
+	if r.target(ip) {
+		return false
 	}
 	if ip.IsLoopback() {
 		return !r.loopback
