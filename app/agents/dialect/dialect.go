@@ -32,6 +32,7 @@ type Event struct {
 	Sound   []byte        // of Sound; valid until the next Decode
 	At      time.Duration // of Sound: its place in the stream
 	Digit   byte          // of Digit: 0-9 * # A-D
+	Keys    string        // of Digit that was read: keys to press after it
 	Name    string        // of Mark
 	Played  time.Duration // of Cleared: of what was said since the queue was last empty
 	Dropped time.Duration // of Cleared: what was not played
@@ -44,11 +45,23 @@ type Call struct {
 	Tenant, Ring string            // UUIDs
 	Stream       string            // 32 hex digits, new for each stream
 	Parameters   map[string]string // ours and the tenant's
+	Began        time.Time         // some dialects have times of day
 }
+
+// Encoding is how the sound of a stream is encoded, in both directions.
+type Encoding uint8
+
+// The encodings of sound.
+const (
+	MuLaw Encoding = iota // G.711 mu-law at 8 kHz, one byte a sample
+	L16                   // signed 16 bits at 16 kHz, the low byte first
+)
 
 // Stream encodes and decodes the frames of one stream. It is not for concurrent use, except that
 // one goroutine may encode while another decodes.
 type Stream interface {
+	// Encoding returns how Event.Sound is encoded.
+	Encoding() Encoding
 	// Encode appends the frames of e. An event that the dialect has no message for gives none.
 	Encode(to Frames, e Event) Frames
 	// Decode reads one frame. What the dialect does not know is Ignored; only a frame that cannot
@@ -93,6 +106,32 @@ type Bad struct{ Why string }
 func (b *Bad) Error() string { return "dialect: " + b.Why }
 
 func bad(format string, args ...any) error { return &Bad{fmt.Sprintf(format, args...)} }
+
+// Names are the dialects.
+var Names = []string{"twilio", "telnyx", "plivo", "vonage"}
+
+// New returns a stream in the dialect of that name.
+func New(name string) (Stream, bool) {
+	switch name {
+	case "twilio":
+		return new(Twilio), true
+	case "telnyx":
+		return new(Telnyx), true
+	case "plivo":
+		return new(Plivo), true
+	case "vonage":
+		return new(Vonage), true
+	}
+	return nil, false
+}
+
+// uuid returns 32 hex digits in the form of a UUID.
+func uuid(hex string) string {
+	if len(hex) != 32 {
+		return hex
+	}
+	return hex[:8] + "-" + hex[8:12] + "-" + hex[12:16] + "-" + hex[16:20] + "-" + hex[20:]
+}
 
 // maxName is the longest name of a mark that is kept, in bytes. Bots use a counter or a UUID.
 const maxName = 256
