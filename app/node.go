@@ -244,7 +244,7 @@ func (n *node) mount(c checked, x extras) error {
 	}
 	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
 		Connections: n.room.http, MemoryTight: n.memoryTight,
-		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, views.PathCredAdd},
+		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, api.PathNotes, views.PathCredAdd},
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)

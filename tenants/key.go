@@ -17,10 +17,13 @@ const (
 	AgentsWrite      Permission = "agents:write"
 	AnalyticsRead    Permission = "analytics:read"
 	CredentialsWrite Permission = "credentials:write"
+	NotesWrite       Permission = "notes:write"
+	NotesRead        Permission = "notes:read"
 )
 
 // Permissions lists every permission.
-var Permissions = []Permission{RingsWrite, RingsRead, DevicesWrite, DevicesRead, AgentsWrite, AnalyticsRead, CredentialsWrite}
+var Permissions = []Permission{RingsWrite, RingsRead, DevicesWrite, DevicesRead, AgentsWrite, AnalyticsRead, CredentialsWrite,
+	NotesWrite, NotesRead}
 
 // Key is an API key without its secret.
 type Key struct {
@@ -48,7 +51,7 @@ func (k Key) Check() error {
 		ok = ok && slices.Contains(Permissions, p)
 	}
 	f.add(ok, "scopes", "at least one of rings:write, rings:read, devices:write, devices:read, agents:write, analytics:read, "+
-		"credentials:write")
+		"credentials:write, notes:write, notes:read")
 	f.add(k.PerSecond >= 0 && k.PerSecond <= 1000, "per_second", "0 to 1000 rings a second; 0 = as many as the account")
 	return f.err()
 }

@@ -39,6 +39,8 @@ func (s sampler) keyPages() []Sample {
 				{Name: "scope", Value: "agents:write", Label: "Change agents"},
 				{Name: "scope", Value: "analytics:read", Label: "Read figures"},
 				{Name: "scope", Value: "credentials:write", Label: "Add Apple credentials", Help: "Rarely needed by a program."},
+				{Name: "scope", Value: "notes:write", Label: "Write notes of calls"},
+				{Name: "scope", Value: "notes:read", Label: "Read notes of calls"},
 			}})},
 		{"key-created", SecretOnce(SecretPage{s.shell("API keys", NavKeys),
 			Secret{Title: "Your new API key", Text: "crl_live_4tYb7Qk2LmVx9RzN0pWc3HdS8fGjKa5e_x7Qp", Next: PathKeys,

@@ -159,7 +159,7 @@ func open(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.app = web.New(web.Config{Uploads: []string{PathUpload}, Now: h.edgeTime})
+	h.app = web.New(web.Config{Uploads: []string{PathUpload, PathNotes}, Now: h.edgeTime})
 	h.api.Mount(h.app)
 	ln := webtest.Listen(t)
 	h.url = "http://" + ln.Addr().String()
@@ -290,6 +290,10 @@ func (t *tenant) dump() string {
 	add(credentials, err)
 	agents, _, err := s.Agents().List(ctx, store.Page{Limit: 200})
 	add(agents, err)
+	for _, r := range rings {
+		notes, _, err := s.Notes().Get(ctx, r.ID)
+		add(notes, err)
+	}
 	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 200})
 	add(audits, err)
 	return b.String()

@@ -31,6 +31,8 @@ func (a *API) routes() []Route {
 		{Method: "GET", Path: "/v1/rings/:id", Needs: tenants.RingsRead, key: a.showRing},
 		{Method: "POST", Path: "/v1/rings/:id/cancel", Needs: tenants.RingsWrite, key: a.cancelRing},
 		{Method: "GET", Path: "/v1/rings/:id/events", Needs: tenants.RingsRead, key: a.followRing},
+		{Method: "POST", Path: PathNotes, Needs: tenants.NotesWrite, key: a.addNotes},
+		{Method: "GET", Path: PathNotes, Needs: tenants.NotesRead, key: a.showNotes},
 
 		{Method: "POST", Path: "/v1/devices", Needs: tenants.DevicesWrite, key: a.addDevice},
 		{Method: "GET", Path: "/v1/devices", Needs: tenants.DevicesRead, key: a.listDevices},

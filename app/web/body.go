@@ -11,8 +11,8 @@ import (
 	"carillon/tenants"
 )
 
-// uploadBounds says how many uploads may be read and worked on at once. With Config.BodyLimit they
-// bound the bytes too: all together have under 10 MiB.
+// uploadBounds says how many uploads may be read and worked on at once. With the limit of each they
+// bound the bytes too.
 func uploadBounds() SlotBounds {
 	return SlotBounds{
 		Code: "too_many_uploads", What: "uploads under way", Cure: "Wait until one is complete and try again.", After: 2 * time.Second,
@@ -28,26 +28,45 @@ func ReadUpload(c *fiber.Ctx, h Holder) (leave func(), err error) {
 	if !ok {
 		return func() {}, nil
 	}
+	return v.edge.readInSlot(c, h, v.edge.BodyLimit)
+}
+
+// ReadDocument reads the body of a request at one of Config.Uploads that may have more bytes than
+// other documents. One that is no larger than others is read at once, so that a sender of many
+// small ones is not held up; a larger one is read within a slot of the uploads. The caller must
+// call leave when it has worked on the document.
+func ReadDocument(c *fiber.Ctx, h Holder, most int) (leave func(), err error) {
+	v, ok := visitOf(c)
+	if !ok {
+		return func() {}, nil
+	}
+	if n := c.Request().Header.ContentLength(); n >= 0 && n <= v.edge.BodyLimit {
+		return func() {}, v.edge.readBody(c, v.edge.BodyLimit)
+	}
+	return v.edge.readInSlot(c, h, most)
+}
+
+func (e *edge) readInSlot(c *fiber.Ctx, h Holder, most int) (leave func(), err error) {
 	h.Network = Network(IP(c))
-	if leave, err = v.edge.uploads.Take(h); err != nil {
+	if leave, err = e.uploads.Take(h); err != nil {
 		return nil, err
 	}
-	if err := v.edge.readBody(c); err != nil {
+	if err := e.readBody(c, most); err != nil {
 		leave()
 		return nil, err
 	}
 	return leave, nil
 }
 
-// readBody reads what is left of the body, at most BodyLimit bytes. After an error the connection
+// readBody reads what is left of the body, at most this many bytes. After an error the connection
 // is closed, because what follows on it could be taken for another request.
-func (e *edge) readBody(c *fiber.Ctx) error {
+func (e *edge) readBody(c *fiber.Ctx, most int) error {
 	stream := c.Context().RequestBodyStream()
 	if stream == nil {
 		return nil // it has none, or was read
 	}
 	n := c.Request().Header.ContentLength() // negative = chunks
-	if n > e.BodyLimit {
+	if n > most {
 		closeUnread(c)
 		return fiber.ErrRequestEntityTooLarge
 	}
@@ -56,7 +75,7 @@ func (e *edge) readBody(c *fiber.Ctx) error {
 	if n >= 0 {
 		body = make([]byte, n)
 		_, err = io.ReadFull(stream, body)
-	} else if body, err = io.ReadAll(io.LimitReader(stream, int64(e.BodyLimit)+1)); err == nil && len(body) > e.BodyLimit {
+	} else if body, err = io.ReadAll(io.LimitReader(stream, int64(most)+1)); err == nil && len(body) > most {
 		closeUnread(c)
 		return fiber.ErrRequestEntityTooLarge
 	}

@@ -39,7 +39,7 @@ type Config struct {
 	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
 	Connections    int            // at once; 0 = 16,384
 	MemoryTight    func() bool    // whether memory runs out; nil = MemoryTight
-	Uploads        []string       // paths of POST handlers that call ReadUpload; other bodies are read before their handler
+	Uploads        []string       // patterns of POST routes whose handlers call ReadUpload or ReadDocument; other bodies are read first
 
 	Loopback bool // answer only under names of this machine: dev mode
 	HTTPS    bool // people reach it over HTTPS: browsers are told to stay there (RFC 6797)
@@ -208,13 +208,28 @@ func (e *edge) admit(c *fiber.Ctx) error {
 		return tenants.Refuse(tenants.Unsupported, "content_encoding",
 			"The body must not be compressed. Send it without Content-Encoding.")
 	}
-	if c.Method() == fiber.MethodPost && slices.Contains(e.Uploads, c.Path()) {
+	if c.Method() == fiber.MethodPost && slices.ContainsFunc(e.Uploads, func(p string) bool { return follows(c.Path(), p) }) {
 		return c.Next()
 	}
-	if err := e.readBody(c); err != nil {
+	if err := e.readBody(c, e.BodyLimit); err != nil {
 		return err
 	}
 	return c.Next()
+}
+
+// follows reports whether a path has the pattern of a route, in which ":id" is any one segment.
+func follows(path, pattern string) bool {
+	for {
+		segment, rest, more := strings.Cut(path, "/")
+		want, after, longer := strings.Cut(pattern, "/")
+		if segment != want && !(strings.HasPrefix(want, ":") && segment != "") || more != longer {
+			return false
+		}
+		if !more {
+			return true
+		}
+		path, pattern = rest, after
+	}
 }
 
 // pattern is the route's pattern. The path itself is never logged: it holds ids, and people paste

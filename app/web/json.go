@@ -23,12 +23,15 @@ const maxDepth = 8
 // media type, more than MaxBody bytes, text that is not UTF-8, anything after the object, a field
 // that dst does not have in exactly this case, a repeated field and a value of a wrong type. The
 // refusal names the field.
-func JSON(c *fiber.Ctx, dst any) error {
+func JSON(c *fiber.Ctx, dst any) error { return LargeJSON(c, MaxBody, dst) }
+
+// LargeJSON is JSON for a body of at most this many bytes, which ReadDocument has read.
+func LargeJSON(c *fiber.Ctx, most int, dst any) error {
 	kind, _, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	if err != nil || kind != fiber.MIMEApplicationJSON {
 		return tenants.Refuse(tenants.Unsupported, "unsupported", "Send the body as application/json.")
 	}
-	return decode(c.Request().Body(), dst)
+	return decode(c.Request().Body(), most, dst)
 }
 
 // Plain is a dst that reads the usual form of its body by itself, which is faster. ReadPlain is
@@ -36,13 +39,13 @@ func JSON(c *fiber.Ctx, dst any) error {
 type Plain interface{ ReadPlain(body []byte) bool }
 
 // decode is JSON without the request.
-func decode(body []byte, dst any) error {
-	if p, ok := dst.(Plain); ok && len(body) <= MaxBody && p.ReadPlain(body) {
+func decode(body []byte, most int, dst any) error {
+	if p, ok := dst.(Plain); ok && len(body) <= most && p.ReadPlain(body) {
 		return nil
 	}
 	switch {
-	case len(body) > MaxBody:
-		return tenants.Refuse(tenants.TooLarge, "too_large", "The body is larger than 64 KiB.")
+	case len(body) > most:
+		return tenants.Refuse(tenants.TooLarge, "too_large", "The body is larger than %d KiB.", most>>10)
 	case len(body) == 0:
 		return malformed("The body is empty; send a JSON object.")
 	case !utf8.Valid(body):

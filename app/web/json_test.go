@@ -31,13 +31,13 @@ func TestJSONDecodes(t *testing.T) {
 	var got sample
 	body := " {\"to\":{\"device\":\"a\\\"}{b\"},\n\"caller\":\"\\u0041nna\",\"ttl_s\":30,\"loud\":true," +
 		"\"names\":[\"x\",\"y\"],\"parts\":[{\"name\":\"p\"},{}]}\t\r\n"
-	if err := decode([]byte(body), &got); err != nil {
+	if err := decode([]byte(body), MaxBody, &got); err != nil {
 		t.Fatal(err)
 	}
 	if *got.To.Device != `a"}{b` || got.Caller != "Anna" || *got.TTL != 30 || !got.Loud || len(got.Names) != 2 || got.Parts[0].Name != "p" {
 		t.Errorf("%+v", got)
 	}
-	if err := decode([]byte(`{"\u0063aller":"x","ttl_s":null}`), &got); err != nil || got.Caller != "x" {
+	if err := decode([]byte(`{"\u0063aller":"x","ttl_s":null}`), MaxBody, &got); err != nil || got.Caller != "x" {
 		t.Errorf("an escaped name: %v %+v", err, got)
 	}
 }
@@ -49,7 +49,7 @@ func TestJSONAcceptsSurrogatePairs(t *testing.T) {
 		`{"caller":"\ud7ff\ue000"}`: "\ud7ff\ue000", `{"caller":"مهسا نیک\u200cنام"}`: "مهسا نیک\u200cنام",
 	} {
 		var got sample
-		if err := decode([]byte(body), &got); err != nil || got.Caller != want {
+		if err := decode([]byte(body), MaxBody, &got); err != nil || got.Caller != want {
 			t.Errorf("%s: %q, want %q (%v)", body, got.Caller, want, err)
 		}
 	}
@@ -96,7 +96,7 @@ func TestJSONRefuses(t *testing.T) {
 		`{"parts":{"name":"p"}}`:               "parts",
 	} {
 		var got sample
-		err := decode([]byte(body), &got)
+		err := decode([]byte(body), MaxBody, &got)
 		var e *tenants.Error
 		if !errors.As(err, &e) || e.Kind != tenants.Invalid && e.Kind != tenants.TooLarge {
 			t.Errorf("%.80q: %v", body, err)
@@ -142,7 +142,7 @@ func FuzzJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var got sample
-		if decode(body, &got) != nil {
+		if decode(body, MaxBody, &got) != nil {
 			return
 		}
 		var names map[string]any

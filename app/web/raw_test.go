@@ -86,11 +86,32 @@ func TestBrokenRequestsToTheAPI(t *testing.T) {
 	}
 }
 
+// TestFollows: a segment of a pattern that begins with a colon is any one segment of the path.
+func TestFollows(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"/v1/rings/7/notes": true, "/v1/rings//notes": false, "/v1/rings/7/notes/": false, "/v1/rings/7": false,
+		"/v1/rings/7/8/notes": false, "": false,
+	} {
+		if got := follows(path, "/v1/rings/:id/notes"); got != want {
+			t.Errorf("%q: %v", path, got)
+		}
+	}
+}
+
 // TestUploads: the body of an upload is read by its handler, within the limit, and framed like any
 // other one. What a handler leaves unread is not taken for the next request.
 func TestUploads(t *testing.T) {
 	t.Parallel()
-	app := New(Config{Uploads: []string{"/v1/files"}})
+	app := New(Config{Uploads: []string{"/v1/files", "/v1/things/:id/text"}})
+	app.Post("/v1/things/:id/text", func(c *fiber.Ctx) error {
+		leave, err := ReadDocument(c, Holder{Kind: KindKey, ID: "k", Tenant: "t"}, 200_000)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return c.SendString(fmt.Sprint(len(c.Request().Body())))
+	})
 	app.Post("/v1/files", func(c *fiber.Ctx) error {
 		if Query(c, "refused") != "" {
 			return tenants.Refuse(tenants.Forbidden, "", "no")
@@ -132,6 +153,18 @@ func TestUploads(t *testing.T) {
 		}
 		if !slices.Equal(got, row.want) {
 			t.Errorf("%s: %v, want %v", name, got, row.want)
+		}
+	}
+	for name, row := range map[string]struct {
+		n    int
+		want []int
+	}{"like others": {10, []int{200, 200}}, "larger": {200_000, []int{200, 200}}, "too large": {200_001, []int{413}}} {
+		var got []int
+		for _, a := range exchange(t, at, withLength("/v1/things/7/text", row.n)+next) {
+			got = append(got, a.status)
+		}
+		if !slices.Equal(got, row.want) {
+			t.Errorf("a document %s: %v, want %v", name, got, row.want)
 		}
 	}
 	stops := strings.TrimSuffix(withLength("/v1/files", 50_000), "x")

@@ -7,7 +7,8 @@ import (
 	"carillon/tenants"
 )
 
-// How long what happened is kept. Audit rows, usage and the ledger are kept for ever.
+// How long what happened is kept. Notes are removed earlier where a plan says so. Audit rows, usage
+// and the ledger are kept for ever.
 const (
 	RingsKept   = 400 * 24 * time.Hour // rings with attempts, facts and calls: a year, and time to compare with the one before
 	TalliesKept = 760 * 24 * time.Hour // what is only counted: two years
@@ -25,12 +26,13 @@ type past struct {
 	rings             []tenants.RingID
 	keys              []tenants.KeyID
 	devices           []tenants.DeviceID
-	tallies, outcomes int64 // the hour to remove; 0 = none
+	notes             []tenants.RingID // rings whose notes go, as the plan says
+	tallies, outcomes int64            // the hour to remove; 0 = none
 	alerts            int64
 }
 
 func (p past) count() int {
-	n := len(p.rings) + len(p.keys) + len(p.devices) + int(p.alerts)
+	n := len(p.rings) + len(p.keys) + len(p.devices) + len(p.notes) + int(p.alerts)
 	if p.tallies != 0 {
 		n++
 	}
@@ -68,6 +70,12 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 		if len(p.devices) > 0 { // one that was registered again meanwhile stays
 			if _, err := t.exec("DELETE FROM devices WHERE tenant_id = ? AND id IN ("+marks(len(p.devices))+") AND state = 'disabled'",
 				some(s.id, p.devices)...); err != nil {
+				return err
+			}
+		}
+		if len(p.notes) > 0 {
+			if _, err := t.exec("DELETE FROM notes WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.notes))+")",
+				some(s.id, p.notes)...); err != nil {
 				return err
 			}
 		}
@@ -111,6 +119,17 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 		"AND attempts.device_id = devices.id) LIMIT ?", uuid(s.id), before, before, before, retireMost)
 	if p.devices, err = collect(rows, err, func(id *tenants.DeviceID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
+	}
+	keep, err := s.retention(ctx)
+	if err != nil {
+		return p, err
+	}
+	if keep > 0 {
+		rows, err = s.reads().query(ctx, "SELECT ring_id FROM notes WHERE tenant_id = ? AND ring_id < ? ORDER BY ring_id LIMIT ?",
+			uuid(s.id), uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-keep))), retireMost)
+		if p.notes, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
+			return p, translate(err)
+		}
 	}
 	for _, c := range []struct {
 		query string

@@ -93,6 +93,11 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"Subscription.Get":   pick(s.Subscription().Get(ctx)), "Subscription.Remove": s.Subscription().Remove(ctx),
 		"Subscription.Change": s.Subscription().Change(ctx, func(*tenants.Subscription) error { return nil }),
 	}
+	notes := tenants.Notes{Summary: "x"}
+	_, _, m["Notes.Add"] = s.Notes().Add(ctx, p.ring.ID, notes)
+	_, _, m["Notes.Get"] = s.Notes().Get(ctx, p.ring.ID)
+	_, _, m["Notes.Read"] = s.Notes().Read(ctx, p.ring.ID)
+	_, m["Notes.Erase"] = s.Notes().Erase(ctx, p.ring.ID)
 	_, m["Credentials.Rollback"] = s.Credentials().Rollback(ctx, p.credential.ID)
 	_, _, m["Credentials.Open"] = s.Credentials().Open(ctx, p.credential.ID)
 	_, _, m["Rings.Change"] = s.Rings().Change(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactDeclined, now))

@@ -78,7 +78,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 	}{
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers},
 		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
-		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings}, {"keys", testKeys},
+		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings}, {"notes", testNotes},
+		{"keys", testKeys},
 		{"devices", testDevices},
 		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"kept target", testKeptTarget},
