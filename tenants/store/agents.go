@@ -180,7 +180,8 @@ func (s Agents) Get(ctx context.Context, id tenants.AgentID) (tenants.Agent, err
 func (s Agents) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "agents")
 	if q.Search != "" {
-		db = db.Where(`LOWER(name) LIKE ? ESCAPE '\'`, like("%", q.Search, "%"))
+		m := s.s.db.dialect.contains(q.Search)
+		db = db.Where(m.in("name"), m.arg())
 	}
 	return db
 }

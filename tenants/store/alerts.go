@@ -118,10 +118,8 @@ var alertOrders = orders[alertRow]{"last", map[Sort]order[alertRow]{
 func (s Alerts) found(ctx context.Context, q AlertQuery) *gorm.DB {
 	db := s.read(ctx, "alerts")
 	if q.Search != "" {
-		p := like("%", q.Search, "%")
-		db = db.Where(`(LOWER(detail) LIKE ? ESCAPE '\' OR LOWER(target) LIKE ? ESCAPE '\'`+
-			` OR kind LIKE ? ESCAPE '\' OR kind IN ? OR target IN ?)`,
-			p, p, p, words(q.Kinds), q.Targets)
+		found, args := s.s.db.dialect.contains(q.Search).inAny("detail", "target", "kind")
+		db = db.Where("("+found+" OR kind IN ? OR target IN ?)", append(args, words(q.Kinds), q.Targets)...)
 	}
 	switch {
 	case q.Open:

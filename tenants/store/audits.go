@@ -200,9 +200,8 @@ func (s Audits) List(ctx context.Context, q AuditQuery) ([]tenants.Audit, string
 func (s Audits) narrowed(ctx context.Context, q AuditQuery) *gorm.DB {
 	db := s.read(ctx, "audits")
 	if q.Search != "" {
-		p := like("%", q.Search, "%")
-		has := s.s.db.dialect.likes
-		found := db.Session(&gorm.Session{NewDB: true}).Where("("+has("actor_name")+" OR "+has("target")+" OR "+has("detail")+")", p, p, p)
+		named, args := s.s.db.dialect.contains(q.Search).inAny("actor_name", "target", "detail")
+		found := db.Session(&gorm.Session{NewDB: true}).Where("("+named+")", args...)
 		if actor, ok := tenants.ParseID[uuid](q.Search); ok {
 			found = found.Or("actor_id = ?", actor)
 		}

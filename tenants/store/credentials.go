@@ -122,8 +122,8 @@ func (s *scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 func (s Credentials) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "credentials")
 	if q.Search != "" {
-		p := like("%", q.Search, "%")
-		db = db.Where(`(LOWER(bundle) LIKE ? ESCAPE '\' OR LOWER(team) LIKE ? ESCAPE '\' OR LOWER(key_id) LIKE ? ESCAPE '\')`, p, p, p)
+		found, args := s.s.db.dialect.contains(q.Search).inAny("bundle", "team", "key_id")
+		db = db.Where("("+found+")", args...)
 	}
 	return db
 }

@@ -105,10 +105,9 @@ func (s Devices) found(ctx context.Context, q DeviceQuery) *gorm.DB {
 		}
 	}
 	if q.Search != "" {
-		p, start := like("%", q.Search, "%"), like("", q.Search, "%")
-		found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(name) LIKE ? ESCAPE '\'`+
-			` OR LOWER(person) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\'`+
-			` OR token LIKE ? ESCAPE '\')`, p, p, p, start)
+		named, args := s.s.db.dialect.contains(q.Search).inAny("name", "person", "model")
+		found := db.Session(&gorm.Session{NewDB: true}).Where("("+named+` OR token LIKE ? ESCAPE '\')`,
+			append(args, like("", q.Search, "%"))...)
 		if low, high, ok := beginning(strings.ToLower(q.Search)); ok {
 			found = found.Or("id BETWEEN ? AND ?", low, high)
 		}

@@ -114,15 +114,6 @@ func (d dialect) idDigits(column string) string {
 	return "REPLACE(CAST(" + column + " AS TEXT), '-', '')"
 }
 
-// likes is true where a column matches a pattern in lower case. SQLite's LIKE ignores the case of
-// ASCII by itself, as its LOWER does, and costs half without it.
-func (d dialect) likes(column string) string {
-	if d == lite {
-		return column + ` LIKE ? ESCAPE '\'`
-	}
-	return "LOWER(" + column + `) LIKE ? ESCAPE '\'`
-}
-
 // collected orders by a column of ids, and goes before a list's own order where few rows are found
 // by another index: no index gives it, so the planner collects and sorts them instead of walking
 // through every row in the list's order.

@@ -105,7 +105,8 @@ func (s Keys) Get(ctx context.Context, id tenants.KeyID) (tenants.Key, error) {
 func (s Keys) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "keys")
 	if q.Search != "" {
-		db = db.Where(`(LOWER(name) LIKE ? ESCAPE '\' OR last4 = ?)`, like("%", q.Search, "%"), q.Search)
+		m := s.s.db.dialect.contains(q.Search)
+		db = db.Where("("+m.in("name")+" OR last4 = ?)", m.arg(), q.Search)
 	}
 	return db
 }

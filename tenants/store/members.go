@@ -54,8 +54,8 @@ var memberOrders = orders[personRow]{"created", map[Sort]order[personRow]{
 func (s Members) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.people(s.reads().gorm(ctx))
 	if q.Search != "" {
-		p := like("%", q.Search, "%")
-		db = db.Where(`(LOWER(users.email) LIKE ? ESCAPE '\' OR LOWER(users.name) LIKE ? ESCAPE '\')`, p, p)
+		found, args := s.s.db.dialect.contains(q.Search).inAny("users.email", "users.name")
+		db = db.Where("("+found+")", args...)
 	}
 	return db
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"strings"
-	"unicode"
 
 	"gorm.io/gorm"
 )
@@ -17,21 +16,19 @@ const searchMost = 5000
 // hits.
 func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.DB, few bool, err error) {
 	tenant := uuid(s.id)
-	name := like("%", text, "%")
+	starts, named := s.s.db.dialect.startsWith(text), s.s.db.dialect.contains(text)
 	// The ways to a ring, each by an index.
 	type way struct {
 		query string
 		args  []any
 	}
-	ways := []way{
-		{"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND " + s.begins("reference"), []any{tenant, text, beyond(text)}},
-		{"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND " + s.begins("to_person"), []any{tenant, text, beyond(text)}},
-		{"SELECT id FROM rings WHERE tenant_id = ? AND caller <> '' AND " + s.begins("caller"), []any{tenant, text, beyond(text)}},
-		{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND LOWER(name) " +
-			"LIKE " +
-			"? ESCAPE '\\')",
-			[]any{tenant, tenant, name}},
+	var ways []way
+	for _, column := range []string{"reference", "to_person", "caller"} {
+		begins, args := starts.ranges(column)
+		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND " + column + " <> '' AND " + begins, append([]any{tenant}, args...)})
 	}
+	ways = append(ways, way{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND " +
+		named.in("name") + ")", []any{tenant, tenant, named.arg()}})
 	low, high, id := beginning(text)
 	if id {
 		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN ? AND ?", []any{tenant, low, high}})
@@ -51,22 +48,12 @@ func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.D
 	if n[0] < searchMost {
 		return db.Where("id IN ("+all+")", args...), true, nil
 	}
-	begin := like("", text, "%")
-	found := db.Session(&gorm.Session{NewDB: true}).Where(`(LOWER(reference) LIKE ? ESCAPE '\' OR LOWER(to_person) LIKE ? ESCAPE '\'`+
-		` OR LOWER(caller) LIKE ? ESCAPE '\' OR EXISTS (SELECT 1 FROM attempts a`+
+	begin, matched := starts.inAny("reference", "to_person", "caller")
+	found := db.Session(&gorm.Session{NewDB: true}).Where("("+begin+` OR EXISTS (SELECT 1 FROM attempts a`+
 		` JOIN devices d ON d.tenant_id = a.tenant_id AND d.id = a.device_id`+
-		` WHERE a.tenant_id = ? AND a.ring_id = rings.id AND LOWER(d.name) LIKE ? ESCAPE '\'))`, begin, begin, begin, tenant, name)
+		` WHERE a.tenant_id = ? AND a.ring_id = rings.id AND `+named.in("d.name")+`))`, append(matched, tenant, named.arg())...)
 	if id {
 		found = found.Or("id BETWEEN ? AND ?", low, high)
 	}
 	return db.Where(found), false, nil
 }
-
-// begins is a range of a column in lower case, as its index has it: byte by byte on both databases.
-func (s *scope) begins(column string) string {
-	lower := s.s.db.dialect.lower(column)
-	return lower + " >= ? AND " + lower + " < ?"
-}
-
-// beyond is the end of the range of what begins with text: no character is higher.
-func beyond(text string) string { return text + string(unicode.MaxRune) }

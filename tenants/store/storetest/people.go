@@ -377,10 +377,11 @@ func testAgents(b *bench) {
 	got, err := s.Agents().Get(ctx, a.ID)
 	b.must(err)
 	equal(b, got, a, "agent")
-	a.Name = "100%_Renamed"
+	a.Name = "100%_Renamed Ärztehaus [Ö*"
 	b.must(s.Agents().Set(ctx, a))
 	b.must(s.Agents().Set(ctx, a))
-	for search, want := range map[string]int{"renamed": 1, "100%_": 1, "100_": 0, "%": 1, "_": 1, "x": 0, "": 1} {
+	for search, want := range map[string]int{"renamed": 1, "100%_": 1, "100_": 0, "%": 1, "_": 1, "x": 0, "": 1,
+		"ärzteHAUS": 1, "ÄRZTE": 1, "rzteh": 1, "[ö*": 1, "ö?": 0, "erzte": 0} {
 		list, _, err := s.Agents().List(ctx, store.Page{Search: search})
 		b.must(err)
 		equal(b, len(list), want, "agents found by "+search)

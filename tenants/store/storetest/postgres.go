@@ -145,7 +145,7 @@ func (s *Server) start(bin string) (err error) {
 	}
 	data := filepath.Join(s.dir, "data")
 	create := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", super, "--auth=trust", "--no-sync", "--no-instructions",
-		"--wal-segsize=4", "--encoding=UTF8", "--locale=C")
+		"--wal-segsize=4", "--encoding=UTF8", "--locale=C", "--lc-ctype=C.UTF-8") // letters have cases, and the order is that of bytes
 	create.Dir, create.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
 	if out, err := create.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
