@@ -94,7 +94,8 @@ func TestFramesAreRead(t *testing.T) {
 		{"telnyx", `[]`, dialect.Event{}, "not JSON"},
 		{"plivo", `{"event":"playAudio","media":{"contentType":"audio/x-mulaw","sampleRate":8000,"payload":"` + text + `"}}`,
 			dialect.Event{Kind: dialect.Sound, Sound: sound}, ""},
-		{"plivo", `{"event":"playAudio","media":{"contentType":"audio/x-mulaw","sampleRate":"8000","payload":""},"streamId":"` + stream + `"}`,
+		{"plivo", `{"event":"playAudio","media":{"contentType":"audio/x-mulaw","sampleRate":"8000","payload":""},"streamId":"` +
+			stream + `"}`,
 			dialect.Event{Kind: dialect.Sound}, ""},
 		{"plivo", `{"event":"playAudio","media":{"contentType":"audio/x-l16","sampleRate":16000,"payload":"AQI="}}`,
 			dialect.Event{}, "audio/x-mulaw at 8000"},
@@ -201,7 +202,8 @@ func TestSoundAllocatesNothing(t *testing.T) {
 		frame, binary := []byte(`{"event":"media","media":{"payload":"`+text+`"}}`), false
 		switch name {
 		case "plivo":
-			frame = []byte(`{"event":"playAudio","media":{"contentType":"audio/x-mulaw","sampleRate":8000,"payload":"` + text + `"}}`)
+			frame = []byte(`{"event":"playAudio","media":{"contentType":"audio/x-mulaw","sampleRate":8000,"payload":"` +
+				text + `"}}`)
 		case "vonage":
 			frame, binary = sound, true
 		}
