@@ -25,10 +25,11 @@ func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.D
 	var ways []way
 	for _, column := range []string{"reference", "to_person", "caller"} {
 		begins, args := starts.ranges(column)
-		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND " + column + " <> '' AND " + begins, append([]any{tenant}, args...)})
+		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND " + column + " <> '' AND " + begins,
+			append([]any{tenant}, args...)})
 	}
-	ways = append(ways, way{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN (SELECT id FROM devices WHERE tenant_id = ? AND " +
-		named.in("name") + ")", []any{tenant, tenant, named.arg()}})
+	ways = append(ways, way{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN " +
+		"(SELECT id FROM devices WHERE tenant_id = ? AND " + named.in("name") + ")", []any{tenant, tenant, named.arg()}})
 	low, high, id := beginning(text)
 	if id {
 		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN ? AND ?", []any{tenant, low, high}})
