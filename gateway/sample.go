@@ -138,8 +138,8 @@ func (b *bargeIns) take(now time.Time) []time.Duration {
 // full scale. Talk is above it, the noise of a room below.
 const loudCode = 0x30
 
-// loud reports whether a tenth of the samples of a G.711 packet are loud; every fourth one is looked
-// at. It is false for the other codecs, which would have to be decoded.
+// loud reports whether a tenth of the samples of a G.711 packet are loud, by every fourth one. It
+// is false for the other codecs, which would have to be decoded.
 func loud(c Codec, payload []byte) bool {
 	mask := byte(0xff) // PCMU inverts every bit
 	switch {

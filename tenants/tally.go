@@ -50,6 +50,16 @@ func BucketTop(n int) time.Duration {
 // Percentile returns the p-th percentile (0 < p < 1) of counts by bucket; zero if there are none.
 // What was counted without a time, in a bucket below zero, is left out.
 func Percentile(counts map[int]int64, p float64) time.Duration {
+	b, ok := PercentileBucket(counts, p)
+	if !ok {
+		return 0
+	}
+	return BucketTop(b)
+}
+
+// PercentileBucket returns the bucket that holds the p-th percentile (0 < p < 1); false if nothing
+// was counted.
+func PercentileBucket(counts map[int]int64, p float64) (int, bool) {
 	var total int64
 	for b, n := range counts {
 		if b >= 0 {
@@ -57,15 +67,15 @@ func Percentile(counts map[int]int64, p float64) time.Duration {
 		}
 	}
 	if total == 0 {
-		return 0
+		return 0, false
 	}
 	need, seen := int64(math.Ceil(p*float64(total))), int64(0)
 	for b := 0; b <= lastBucket; b++ {
 		if seen += counts[b]; seen >= need {
-			return BucketTop(b)
+			return b, true
 		}
 	}
-	return BucketTop(lastBucket)
+	return lastBucket, true
 }
 
 // Tally is one counter: how many attempts with these properties recorded the fact in the hour, by

@@ -28,6 +28,7 @@ type past struct {
 	devices           []tenants.DeviceID
 	notes             []tenants.RingID // rings whose notes go, as the plan says
 	tallies, outcomes int64            // the hour to remove; 0 = none
+	figures           int64            // the same
 	alerts            int64
 }
 
@@ -37,6 +38,9 @@ func (p past) count() int {
 		n++
 	}
 	if p.outcomes != 0 {
+		n++
+	}
+	if p.figures != 0 {
 		n++
 	}
 	return n
@@ -56,7 +60,7 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 				"AND seq < (SELECT MAX(seq) FROM facts)", args...); err != nil {
 				return err
 			}
-			// Attempts and calls go with their ring.
+			// Attempts, calls and how they sounded go with their ring.
 			if _, err := t.exec("DELETE FROM rings WHERE tenant_id = ? AND id IN ("+marks(len(p.rings))+")", args...); err != nil {
 				return err
 			}
@@ -86,6 +90,7 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 		}{
 			{"DELETE FROM tallies WHERE tenant_id = ? AND hour = ?", p.tallies, p.tallies != 0},
 			{"DELETE FROM outcomes WHERE tenant_id = ? AND hour = ?", p.outcomes, p.outcomes != 0},
+			{"DELETE FROM call_figures WHERE tenant_id = ? AND hour = ?", p.figures, p.figures != 0},
 			{"DELETE FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)),
 				p.alerts != 0},
 		} {
@@ -138,6 +143,7 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 	}{
 		{"SELECT COALESCE(MIN(hour), 0) FROM tallies WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-TalliesKept)), &p.tallies},
 		{"SELECT COALESCE(MIN(hour), 0) FROM outcomes WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-TalliesKept)), &p.outcomes},
+		{"SELECT COALESCE(MIN(hour), 0) FROM call_figures WHERE tenant_id = ? AND hour <= ?", micros(now.Add(-TalliesKept)), &p.figures},
 		{"SELECT COUNT(*) FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)),
 			&p.alerts},
 	} {

@@ -45,6 +45,8 @@ func (b *bench) property(s *store.Scope) property {
 	b.must(s.Subscription().Set(ctx, sub))
 	_, _, err = s.Rings().Change(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactAccepted, now))
 	b.must(err)
+	sounded := tenants.CallQuality{Samples: []tenants.QualitySample{{Phone: tenants.LegQuality{MOS: 4}}}}
+	b.must(s.Qualities().Set(ctx, p.ring.ID, &sounded, true))
 	b.must(s.Invitations().Add(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID), Email: "canary@example.com",
 		Role: tenants.Admin, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, nil))
 	_, err = s.Alerts().Raise(ctx, tenants.AlertTokensRefused, string(p.credential.ID), "canary")
@@ -100,6 +102,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, m["Notes.Erase"] = s.Notes().Erase(ctx, p.ring.ID)
 	_, m["Credentials.Rollback"] = s.Credentials().Rollback(ctx, p.credential.ID)
 	_, _, m["Credentials.Open"] = s.Credentials().Open(ctx, p.credential.ID)
+	m["Qualities.Set"] = s.Qualities().Set(ctx, p.ring.ID, new(tenants.CallQuality), false)
 	_, _, m["Rings.Change"] = s.Rings().Change(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactDeclined, now))
 	return m
 }
@@ -158,6 +161,14 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Outcomes.Since", watched, err)
 	versions, err := s.Devices().CountByVersion(ctx)
 	put("Devices.CountByVersion", versions, err)
+	figures, err := s.Analytics().Figures(ctx, now.Add(-time.Hour), time.Time{})
+	put("Analytics.Figures", figures, err)
+	q, err := s.Qualities().Get(ctx, p.ring.ID)
+	samples := []tenants.QualitySample{}
+	if q != nil {
+		samples = q.Samples
+	}
+	put("Qualities.Get", samples, err)
 	reasons, _, err := s.Analytics().Reasons(ctx, now.Add(-time.Hour), time.Time{})
 	put("Analytics.Reasons", reasons, err)
 	ringing, err := s.Rings().Live(ctx, p.device.ID)

@@ -100,7 +100,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},
 		{"replace", testReplace}, {"confine", testConfine}, {"mails", testMails}, {"retire", testRetire},
 		{"retire revoked", testRetireRevoked},
-		{"revive", testRevive}, {"outcomes", testOutcomes}, {"reasons", testReasons},
+		{"revive", testRevive}, {"qualities", testQualities}, {"outcomes", testOutcomes}, {"reasons", testReasons},
 	}
 	var ran atomic.Int64 // fewer than all when somebody asked for some by name
 	t.Run("suite", func(t *testing.T) {
