@@ -9,6 +9,7 @@ import (
 
 	"carillon/app/push"
 	"carillon/app/switchboard"
+	"carillon/gateway"
 	"carillon/tenants"
 )
 
@@ -31,6 +32,12 @@ type meter struct {
 	limited prometheus.Counter
 	loops   *prometheus.HistogramVec // loop
 	failed  *prometheus.CounterVec   // loop
+	mos     *prometheus.HistogramVec // leg
+	loss    *prometheus.HistogramVec // leg
+	jitter  *prometheus.HistogramVec // leg
+	trips   *prometheus.HistogramVec // leg
+	first   prometheus.Histogram
+	barges  prometheus.Histogram
 
 	byFact map[tenants.FactKind]prometheus.Counter  // of facts
 	byHop  map[tenants.FactKind]prometheus.Observer // of hops, by the fact that completes one
@@ -44,6 +51,15 @@ var seconds = []float64{.002, .005, .01, .02, .035, .05, .075, .1, .15, .25, .5,
 
 // lateness are buckets up to a day: Apple may hold a push back although it was asked not to.
 var lateness = []float64{.1, .5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600}
+
+// ratings are buckets of a MOS: below 3.6 many people are dissatisfied (ITU-T G.107 Annex B).
+var ratings = []float64{1.5, 2, 2.6, 3.1, 3.6, 4, 4.2, 4.3, 4.4}
+
+// shares are buckets of lost packets, and pauses of a few milliseconds to a second.
+var (
+	shares = []float64{0, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1}
+	pauses = []float64{.001, .002, .005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1}
+)
 
 func newMeter() *meter {
 	count := func(name, help string) prometheus.Counter {
@@ -71,6 +87,17 @@ func newMeter() *meter {
 		failed:  counts("carillon_loop_errors_total", "Turns of the background loops that failed.", "loop"),
 		reasons: map[string]bool{}, byFact: map[tenants.FactKind]prometheus.Counter{}, byHop: map[tenants.FactKind]prometheus.Observer{},
 	}
+	legs := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"leg"})
+	}
+	m.mos = legs("carillon_call_mos", "How calls sounded in the last seconds, rated from 1 to 4.4 by the E-model.", ratings)
+	m.loss = legs("carillon_call_loss_ratio", "Share of the packets of the last seconds that were lost, in the worse direction.", shares)
+	m.jitter = legs("carillon_call_jitter_seconds", "Jitter, in the worse direction.", pauses)
+	m.trips = legs("carillon_call_round_trip_seconds", "Round trip of calls.", pauses)
+	m.first = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_call_first_audio_seconds", Buckets: seconds,
+		Help: "From the answer of a call to the first sound of its agent."})
+	m.barges = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_call_barge_in_seconds", Buckets: seconds,
+		Help: "From the person's first word over the agent's speech to the end of that speech, on G.711 calls."})
 	for _, k := range tenants.FactKinds {
 		m.byFact[k] = m.facts.WithLabelValues(string(k))
 	}
@@ -83,7 +110,8 @@ func newMeter() *meter {
 }
 
 func (m *meter) all() []prometheus.Collector {
-	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.placed, m.ended, m.limited, m.loops, m.failed}
+	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.placed, m.ended, m.limited, m.loops, m.failed,
+		m.mos, m.loss, m.jitter, m.trips, m.first, m.barges}
 }
 
 // Pushed counts Apple's answer.
@@ -158,6 +186,30 @@ func from(k tenants.FactKind) tenants.FactKind {
 		}
 	}
 	return ""
+}
+
+// Sampled counts how the legs of a call sounded. Silence is not rated.
+func (m *meter) Sampled(s gateway.Sample) {
+	m.leg("phone", s.Phone)
+	m.leg("agent", s.Agent)
+	if s.FirstAudio > 0 {
+		m.first.Observe(s.FirstAudio.Seconds())
+	}
+	for _, d := range s.BargeIns {
+		m.barges.Observe(d.Seconds())
+	}
+}
+
+func (m *meter) leg(name string, l gateway.LegSample) {
+	if l.MOS == 0 {
+		return
+	}
+	m.mos.WithLabelValues(name).Observe(l.MOS)
+	m.loss.WithLabelValues(name).Observe(max(l.LossIn, l.LossOut))
+	m.jitter.WithLabelValues(name).Observe(max(l.JitterIn, l.JitterOut).Seconds())
+	if l.RoundTrip > 0 {
+		m.trips.WithLabelValues(name).Observe(l.RoundTrip.Seconds())
+	}
 }
 
 // Limited counts a ring that was refused by a rate limit.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/app/push"
+	"carillon/gateway"
 	"carillon/tenants"
 )
 
@@ -61,6 +62,10 @@ func TestMeter(t *testing.T) {
 		AnsweredAt: now.Add(time.Millisecond)})
 	m.Pushed(push.Answer{Environment: "production", Err: errors.New("away")})
 	m.Limited()
+	m.Sampled(gateway.Sample{Phone: gateway.LegSample{MOS: 4.2, RoundTrip: time.Millisecond}, FirstAudio: time.Second,
+		BargeIns: []time.Duration{time.Second, time.Second}})
+	m.Sampled(gateway.Sample{Phone: gateway.LegSample{MOS: 4.2}, Agent: gateway.LegSample{MOS: 4}})
+	m.Sampled(gateway.Sample{})
 	m.loop("sweep", time.Second, errors.New("away"))
 	(*meter)(nil).loop("sweep", time.Second, nil)
 	for i := range 200 {
@@ -74,7 +79,10 @@ func TestMeter(t *testing.T) {
 		{"carillon_pushes_total", "sandbox BadDeviceToken 400 "}: 1, {"carillon_pushes_total", "production  0 "}: 1,
 		{"carillon_pushes_total", "production other 500 "}: 200 - (reasonsMost - 2), {"carillon_push_seconds", "production "}: 1,
 		{"carillon_push_tries_total", ""}: 3, {"carillon_rings_limited_total", ""}: 1, {"carillon_loop_seconds", "sweep "}: 1,
-		{"carillon_loop_errors_total", "sweep "}: 1,
+		{"carillon_loop_errors_total", "sweep "}: 1, {"carillon_call_mos", "phone "}: 2, {"carillon_call_mos", "agent "}: 1,
+		{"carillon_call_loss_ratio", "phone "}: 2, {"carillon_call_jitter_seconds", "phone "}: 2,
+		{"carillon_call_round_trip_seconds", "phone "}: 1, {"carillon_call_first_audio_seconds", ""}: 1,
+		{"carillon_call_barge_in_seconds", ""}: 2,
 	} {
 		if got := count(t, m, what[0], what[1]); got != want {
 			t.Errorf("%s %q: %v, want %v", what[0], what[1], got, want)

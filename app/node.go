@@ -334,6 +334,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 5*time.Second, "checkpoint", n.store.Checkpoint)
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
+	n.every(loops, &wg, 5*time.Second, "store how calls sounded", n.board.SaveQuality)
 	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
 	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)

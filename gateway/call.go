@@ -37,7 +37,8 @@ type call struct {
 	once    sync.Once
 	reason  EndReason   // set before ending is closed
 	audible atomic.Bool // the person can hear
-	heard   bool        // the phone's first sound was reported; only run uses these three
+	heard   bool        // the phone's first sound was reported; only run uses these four
+	greeted bool        // the agent's first sound was in a sample
 	sampler sampler
 	sampled time.Time // when the last sample was sent, or the call began
 
@@ -228,8 +229,8 @@ func (c *call) sendSample(now time.Time) {
 	}
 	c.sampled = now
 	s := Sample{Phone: c.sampler.next(q), Agent: c.measureAgent(), BargeIns: c.line.takeBargeIns(now)}
-	if !q.FirstAgent.IsZero() {
-		s.FirstAudio = q.FirstAgent.Sub(c.since)
+	if !q.FirstAgent.IsZero() && !c.greeted {
+		c.greeted, s.FirstAudio = true, q.FirstAgent.Sub(c.since)
 	}
 	c.on(Event{Kind: Sampled, Sample: s, At: now, Quality: q})
 }

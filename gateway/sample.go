@@ -16,7 +16,8 @@ type LegSample struct {
 // Sample is how a call sounded since the sample before.
 type Sample struct {
 	Phone, Agent LegSample
-	// FirstAudio is the time from the phone's offer to the agent's first sound; 0 = none yet.
+	// FirstAudio is the time from the phone's offer to the agent's first sound. Only the sample
+	// after that sound has it.
 	FirstAudio time.Duration
 	// BargeIns are the times from the person's first word over the agent's speech to the end of
 	// that speech. They are measured on G.711 calls only: on others nobody decodes the sound.

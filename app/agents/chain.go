@@ -359,6 +359,14 @@ func (c *Chain) Warn(_ gateway.Line, left time.Duration) {
 	}
 }
 
+// Measure measures the leg of the agent that talks.
+func (c *Chain) Measure() gateway.LegSample {
+	c.mu.Lock()
+	a := c.speaker
+	c.mu.Unlock()
+	return measure(a)
+}
+
 // giveUp ends a call that has no agent left.
 func (c *Chain) giveUp(ctx context.Context, l gateway.Line, last error) error {
 	if c.cfg.Lost == tenants.LostHangUp {

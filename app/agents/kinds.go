@@ -56,6 +56,16 @@ func (Ready) Close() {}
 // Warn passes the warning on to an agent that wants it.
 func (r Ready) Warn(l gateway.Line, left time.Duration) { warn(r.Agent, l, left) }
 
+// Measure passes on what an agent measures of its own leg.
+func (r Ready) Measure() gateway.LegSample { return measure(r.Agent) }
+
+func measure(a gateway.Agent) gateway.LegSample {
+	if m, ok := a.(gateway.Measured); ok {
+		return m.Measure()
+	}
+	return gateway.LegSample{}
+}
+
 func warn(a gateway.Agent, l gateway.Line, left time.Duration) {
 	if w, ok := a.(gateway.Warned); ok {
 		w.Warn(l, left)

@@ -25,6 +25,9 @@ const (
 	// catchUp is how late the pacer may be and still play every frame. After a longer stall of the
 	// machine the phone's player has given up on them, and playing on at the usual pace is better.
 	catchUp = time.Second
+	// sentencePause is the longest pause that is a gap in a sentence, whose sound came too late. A
+	// longer one is between two sentences.
+	sentencePause = 200 * time.Millisecond
 )
 
 var (
@@ -63,9 +66,26 @@ type pacer struct {
 	last    bool // nothing more comes
 	ended   bool // run has returned: what still comes is dropped
 	dry     bool // the queue ran out, so what comes next begins at its own time
+	gaps    gaps
 	packet  gateway.Packet
 	next    time.Time // deadline of the next frame
 	frame   []byte
+}
+
+// gaps are where the sound of an agent came too late, since they were last measured.
+type gaps struct {
+	underruns int
+	silence   time.Duration // that the person heard instead
+	played    uint64        // bytes, when it was last measured
+}
+
+// measure returns how much sound waits, and what was played and missed since it was last called.
+func (p *pacer) measure() (queued, played time.Duration, g gaps) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g = p.gaps
+	p.gaps = gaps{played: p.played}
+	return p.duration(uint64(len(p.queue) - p.head)), p.duration(p.played - g.played), g
 }
 
 // mark is a name that is sent back once played has reached at.
@@ -240,6 +260,10 @@ func (p *pacer) schedule(now time.Time) {
 	}
 	if late := now.Sub(p.next); late > catchUp || p.dry && late > 0 {
 		// The sound came after its time: what it would have filled was silence.
+		if p.dry && late <= sentencePause {
+			p.gaps.underruns++
+			p.gaps.silence += late
+		}
 		p.packet.Timestamp += uint32(late/gateway.Frame) * p.ticks
 		p.next = now
 	}

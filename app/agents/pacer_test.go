@@ -397,3 +397,54 @@ func BenchmarkPacer(b *testing.B) {
 type quietLine struct{ *deskLine }
 
 func (quietLine) Say(gateway.Packet) error { return nil }
+
+// TestAgentsSoundThatComesTooLateIsMeasured: a gap in a sentence is an underrun, and a pause
+// between two is not.
+func TestAgentsSoundThatComesTooLateIsMeasured(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, d desk) {
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(d.add(make([]byte, 160)))
+		after(80 * time.Millisecond) // 60 ms of them are silence
+		must(d.add(make([]byte, 160)))
+		after(time.Second)
+		must(d.add(make([]byte, 160*10)))
+		after(70 * time.Millisecond)
+		queued, played, g := d.measure()
+		if g.underruns != 1 || g.silence != 60*time.Millisecond || played != 120*time.Millisecond || queued != 120*time.Millisecond {
+			t.Errorf("%v wait, %v were played, %+v", queued, played, g)
+		}
+		after(time.Second)
+		if queued, played, g := d.measure(); g.underruns != 0 || g.silence != 0 || played != 120*time.Millisecond || queued != 0 {
+			t.Errorf("then %v wait, %v were played, %+v", queued, played, g)
+		}
+	})
+}
+
+// TestMeasureOfAStreamAgent: it is rated by what the person heard of it, and only while it talks.
+func TestMeasureOfAStreamAgent(t *testing.T) {
+	t.Parallel()
+	a := &streamAgent{}
+	if l := (Ready{a}).Measure(); l != (gateway.LegSample{}) {
+		t.Errorf("before it talks: %+v", l)
+	}
+	p := newPacer(newDeskLine(), time.Now, &budget{most: 1 << 20}, func(dialect.Event) {})
+	s := &stream{pacer: p}
+	s.roundTrip.Store(int64(30 * time.Millisecond))
+	a.talking.Store(s)
+	p.played, p.gaps = 160*40, gaps{underruns: 3, silence: 200 * time.Millisecond}
+	chain := NewChain(ChainConfig{})
+	chain.speaker = a
+	l := chain.Measure()
+	if l.Underruns != 3 || l.LossIn != 0.2 || l.RoundTrip != 30*time.Millisecond || l.MOS == 0 || l.MOS > 3 {
+		t.Errorf("%+v", l)
+	}
+	if l := chain.Measure(); l.MOS != 0 || l.Underruns != 0 {
+		t.Errorf("in silence: %+v", l)
+	}
+}

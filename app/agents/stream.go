@@ -74,6 +74,7 @@ type streamAgent struct {
 	token    string
 	call     Call
 	conn     *socket // set by Attach
+	talking  atomic.Pointer[stream]
 }
 
 // Codecs returns mu-law: the phone's packets hold the bytes that the agent gets, and nothing is
@@ -93,7 +94,26 @@ func (a *streamAgent) Converse(ctx context.Context, l gateway.Line) error {
 	}
 	conn := a.conn
 	a.conn = nil // run closes it
-	return newStream(a.streams, conn, l).run(ctx, a.description())
+	s := newStream(a.streams, conn, l)
+	a.talking.Store(s)
+	defer a.talking.Store(nil)
+	return s.run(ctx, a.description())
+}
+
+// Measure returns how the agent's sound reached us. What it sent too late is rated as lost, because
+// the person hears silence instead.
+func (a *streamAgent) Measure() (l gateway.LegSample) {
+	s := a.talking.Load()
+	if s == nil {
+		return l
+	}
+	queued, played, g := s.pacer.measure()
+	l.Queued, l.Underruns, l.RoundTrip = queued, g.underruns, time.Duration(s.roundTrip.Load())
+	if played > 0 {
+		l.LossIn = float64(g.silence) / float64(g.silence+played)
+		l.MOS = gateway.MOS(l.LossIn, l.RoundTrip, 0)
+	}
+	return l
 }
 
 var errNotAttached = errors.New("agents: the agent is not attached")
@@ -169,6 +189,8 @@ type stream struct {
 	digits  chan byte    // keys to press
 	writing atomic.Int64 // when the present write began, in Unix nanoseconds; 0 = none
 	ignored atomic.Int64 // frames that could not be read
+
+	roundTrip atomic.Int64 // of the last ping, as a Duration
 }
 
 func newStream(s *Streams, conn *socket, l gateway.Line) *stream {
@@ -381,6 +403,7 @@ func (s *stream) watch(open context.Context, cut context.CancelCauseFunc) {
 		last = now
 		ctx, cancel := context.WithTimeout(open, writeWithin)
 		err := s.conn.conn.Ping(ctx)
+		s.roundTrip.Store(int64(s.streams.now().Sub(now)))
 		cancel()
 		if err != nil {
 			cut(ended(open, &Failure{Cause: "the agent's server stopped answering", Err: err}))

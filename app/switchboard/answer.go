@@ -66,6 +66,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	}
 	a, _ = r.AttemptOf(d.ID)
 	b.calls.add(id, d.Tenant)
+	b.sounded.begin(id, d.Tenant, b.Now())
 	answer, err := b.Media.Answer(ctx, gateway.Offer{
 		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: b.chains.keep(r, chain),
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
@@ -79,6 +80,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	}
 	if first { // nobody will ever be on this line
 		b.calls.drop(id)
+		b.sounded.end(id)
 		b.chains.drop(id)
 		b.end(d.Tenant, id, a.ID, tenants.FactBroken, "sdp")
 	}
@@ -136,8 +138,19 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 		})
 	case gateway.OneWay:
 		b.Log.Warn("one side of a call is silent while the other talks", "ring", id, "tenant", t, "silent", e.Silent)
+	case gateway.Sampled:
+		b.sounded.add(id, e.At, e.Sample)
+		if b.Meter != nil {
+			b.Meter.Sampled(e.Sample)
+		}
 	case gateway.Ended:
 		b.calls.drop(id)
+		b.sounded.end(id)
+		if b.life.Err() != nil { // Close has stored the others already
+			if err := b.SaveQuality(context.WithoutCancel(b.life)); err != nil {
+				b.Log.Error("store how a call sounded", "ring", id, "err", err)
+			}
+		}
 		b.chains.drop(id)
 		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
 			if r.Call != nil {

@@ -17,6 +17,7 @@ import (
 	"carillon/app/bus"
 	"carillon/app/push"
 	"carillon/app/trace"
+	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -80,8 +81,9 @@ func (h hints) Recorded(r *tenants.Ring, _ []tenants.Fact) { h.Tell(r.Tenant, r.
 
 // Meter counts. Its methods must not block.
 type Meter interface {
-	Pushed(push.Answer) // Apple answered, or did not
-	Limited()           // a ring was refused because its tenant or key rings too fast
+	Pushed(push.Answer)     // Apple answered, or did not
+	Limited()               // a ring was refused because its tenant or key rings too fast
+	Sampled(gateway.Sample) // a call sounded so for some seconds
 }
 
 // Board is the switchboard of this process.
@@ -102,6 +104,7 @@ type Board struct {
 	removed recent[tenants.DeviceID]
 	hungUp  recent[tenants.RingID]
 	late    lateWrites
+	sounded qualities
 
 	draining draining
 	sounds   *agents.Sounds
@@ -139,7 +142,7 @@ func (b *Board) Close(ctx context.Context) error {
 		<-done
 	}
 	b.stop()
-	return b.storeLate(ctx)
+	return errors.Join(b.storeLate(ctx), b.SaveQuality(ctx))
 }
 
 // Caller is who asks: an API key or a person, already known to belong to the tenant.

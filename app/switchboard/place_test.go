@@ -13,6 +13,7 @@ import (
 	"carillon/app/agents"
 	"carillon/app/push"
 	"carillon/app/switchboard"
+	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -135,12 +136,19 @@ func TestPhonesRemovedWhileTheirRingIsPlaced(t *testing.T) {
 
 // meter counts.
 type meter struct {
-	mu              sync.Mutex // guards both
+	mu              sync.Mutex // guards the rest
 	pushed, limited int
+	samples         []gateway.Sample
 }
 
 func (m *meter) Pushed(push.Answer) { m.mu.Lock(); m.pushed++; m.mu.Unlock() }
 func (m *meter) Limited()           { m.mu.Lock(); m.limited++; m.mu.Unlock() }
+
+func (m *meter) Sampled(s gateway.Sample) {
+	m.mu.Lock()
+	m.samples = append(m.samples, s)
+	m.mu.Unlock()
+}
 
 // TestRefusalsUseUpTheLimit: a program that rings nobody in a loop is slowed down too, and the
 // refusal says whose limit it is.
