@@ -44,7 +44,10 @@ type Agent struct {
 	Caller    string // label shown to the person when a ring gives none
 	CreatedAt time.Time
 
-	AttachSeconds int // how long it may take to connect, from the answer on; 0 for the built-in one
+	AttachSeconds int       // how long it may take to connect, from the answer on; 0 for the built-in one
+	Attach        Attach    // when it is connected
+	Next          []AgentID // who takes the call when this one does not, in order
+	Lost          Lost      // what happens when none is left
 
 	Stream    *StreamAgent // of kind Stream, otherwise nil
 	HasSecret bool         // a token of the agent is stored, sealed
@@ -66,6 +69,9 @@ const Twilio Dialect = "twilio"
 
 // Dialects lists the dialects that work.
 var Dialects = []Dialect{Twilio}
+
+// MaxNext is how many agents may follow one that does not take a call.
+const MaxNext = 3
 
 const (
 	// usualAttachSeconds is the time for an agent to connect that says nothing else.
@@ -91,6 +97,12 @@ func (a Agent) AttachWithin() time.Duration {
 // Clean returns the agent in its stored form: defaults for what is left out, and no settings of
 // another kind.
 func (a Agent) Clean() Agent {
+	if a.Attach == "" || a.Kind == Builtin { // which is always there
+		a.Attach = AttachAnswered
+	}
+	if a.Lost == "" {
+		a.Lost = LostMessage
+	}
 	if a.Kind != Stream {
 		a.Stream, a.AttachSeconds, a.Secret = nil, 0, new(string)
 		return a
@@ -117,6 +129,10 @@ func (a Agent) Check() error {
 	f.add(ValidText(a.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
 	f.add(slices.Contains(AgentKinds, a.Kind), "kind", "one of "+listed(AgentKinds))
 	f.add(ValidText(a.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
+	f.add(a.Attach == AttachAnswered || a.Attach == AttachShown, "attach", "answered or shown")
+	f.add(a.Lost == LostMessage || a.Lost == LostHangUp, "lost", "message or hang_up")
+	f.add(len(a.Next) <= MaxNext && distinct(a.Next) && !slices.Contains(a.Next, a.ID), "next", fmt.Sprintf(
+		"at most %d other agents, each once", MaxNext))
 	f.add(a.Secret == nil || ValidText(*a.Secret, 0, maxAgentSecret), "auth_token",
 		fmt.Sprintf("at most %d characters, no control characters", maxAgentSecret))
 	if s := a.Stream; s != nil {
@@ -129,6 +145,15 @@ func (a Agent) Check() error {
 			"at most %d, with names of 1 to 64 letters, digits, - and _, and values of at most %d characters", maxParameters, maxParameter))
 	}
 	return f.err()
+}
+
+func distinct(ids []AgentID) bool {
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			return false
+		}
+	}
+	return true
 }
 
 func validParameters(p map[string]string) bool {

@@ -206,7 +206,7 @@ func TestKeyCheck(t *testing.T) {
 
 func TestAgentCheck(t *testing.T) {
 	t.Parallel()
-	checks(t, Agent{Name: "Bell", Kind: Builtin}, []change[Agent]{
+	checks(t, Agent{ID: "me", Name: "Bell", Kind: Builtin}.Clean(), []change[Agent]{
 		{"no name", func(a *Agent) { a.Name = "" }, "name"},
 		{"a name of 80", func(a *Agent) { a.Name = letterX(80) }, ""},
 		{"a name of 81", func(a *Agent) { a.Name = letterX(81) }, "name"},
@@ -214,6 +214,14 @@ func TestAgentCheck(t *testing.T) {
 		{"no kind", func(a *Agent) { a.Kind = "" }, "kind"},
 		{"a caller of 64", func(a *Agent) { a.Caller = letterX(64) }, ""},
 		{"a caller of 65", func(a *Agent) { a.Caller = letterX(65) }, "caller"},
+		{"three come next", func(a *Agent) { a.Next = []AgentID{"a", "b", "c"} }, ""},
+		{"four come next", func(a *Agent) { a.Next = []AgentID{"a", "b", "c", "d"} }, "next"},
+		{"one comes next twice", func(a *Agent) { a.Next = []AgentID{"a", "a"} }, "next"},
+		{"it comes after itself", func(a *Agent) { a.Next = []AgentID{"me"} }, "next"},
+		{"attached while it rings", func(a *Agent) { a.Attach = AttachShown }, ""},
+		{"attached some time", func(a *Agent) { a.Attach = "soon" }, "attach"},
+		{"hang up", func(a *Agent) { a.Lost = LostHangUp }, ""},
+		{"a song", func(a *Agent) { a.Lost = "song" }, "lost"},
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 // FactKind is something that can happen to an attempt.
 type FactKind string
 
-// The closed list of facts. Each is recorded at most once per attempt.
+// The closed list of facts. Each is recorded at most once per attempt, unless it says otherwise.
 const (
 	FactPlaced       FactKind = "placed"         // the ring was committed
 	FactSent         FactKind = "sent"           // the push was written to Apple
@@ -42,7 +42,12 @@ type factRule struct {
 	reportable bool // a phone may report it
 	coded      bool // it may carry CallKit's error code: the call was refused, or kept quiet
 	ends       bool // Carillon records it to end an attempt
+	repeats    bool // it may happen several times, at most maxRepeats
 }
+
+// maxRepeats is how often one attempt records a fact that may repeat: a call that is transferred to
+// and fro must not fill a table.
+const maxRepeats = 20
 
 // factRules has a row for each kind: first the steps of a successful ring in order, then the ways
 // it can fail.
@@ -65,6 +70,9 @@ var factRules = []factRule{
 	{kind: FactExpired, ends: true},
 	{kind: FactBroken, ends: true},
 	{kind: FactRemoved, ends: true},
+	{kind: FactAgentAttached, repeats: true},
+	{kind: FactAgentFailed, repeats: true},
+	{kind: FactAgentLost, repeats: true},
 }
 
 // FactKinds lists every kind, in the order of factRules.
@@ -91,6 +99,9 @@ func (k FactKind) Reportable() bool { return k.rule().reportable }
 // Coded reports whether the kind may carry CallKit's error code.
 func (k FactKind) Coded() bool { return k.rule().coded }
 
+// room reports whether an attempt that has n of the kind may record one more.
+func (k FactKind) room(n int) bool { return n == 0 || k.rule().repeats && n < maxRepeats }
+
 // ends reports whether the kind ends an attempt and is recorded by Carillon itself.
 func (k FactKind) ends() bool { return k.rule().ends }
 
@@ -104,6 +115,7 @@ type Fact struct {
 	RawAt    time.Time // the phone's own clock: when it happened; zero if not from a phone
 	RawSent  time.Time // the phone's own clock: when it reported
 	Detail   string    // a short reason: Apple's reason, CallKit's code, who hung up
+	Nth      int       // how many of its kind the attempt had before, where a kind may repeat; set by Fold
 }
 
 // ByArrival reports whether a phone reported the fact without saying when it sent the report: At is

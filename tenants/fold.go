@@ -55,12 +55,16 @@ func StateOf(attempts []Attempt) State {
 
 // Fold records a fact on the ring: it changes the state of the attempt, of the ring, and of the
 // other attempts that must follow. It returns the facts to write: this one and those that follow
-// for other attempts, or none if the fact is recorded already. An ending that Carillon itself
-// records and that changes no state is dropped: a fact is recorded once, so recording it too early
-// would keep the ring from ending later.
+// for other attempts, or none if the fact is recorded already, or as often as it may. An ending
+// that Carillon itself records and that changes no state is dropped: a fact is recorded once, so
+// recording it too early would keep the ring from ending later.
 func (r *Ring) Fold(f Fact) []Fact {
 	a := r.attempt(f.Attempt)
-	if a == nil || a.Has(f.Kind) || f.Kind.ends() && Next(a.State, f.Kind) == a.State {
+	if a == nil || f.Kind.ends() && Next(a.State, f.Kind) == a.State {
+		return nil
+	}
+	f.Nth = a.count(f.Kind)
+	if !f.Kind.room(f.Nth) {
 		return nil
 	}
 	was := a.State
@@ -105,6 +109,15 @@ func (r *Ring) settle(f Fact) {
 	if r.State = StateOf(r.Attempts); r.State.Terminal() {
 		r.EndedAt, r.EndReason = f.Received, r.reason()
 	}
+}
+
+func (a *Attempt) count(k FactKind) (n int) {
+	for i := range a.Facts {
+		if a.Facts[i].Kind == k {
+			n++
+		}
+	}
+	return n
 }
 
 func (a *Attempt) record(f Fact) {

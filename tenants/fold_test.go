@@ -133,6 +133,24 @@ func TestFoldRecordsARepeatOnce(t *testing.T) {
 	}
 }
 
+// TestAFactOfAnAgentRepeats: each time it is recorded, with its number, up to a bound.
+func TestAFactOfAnAgentRepeats(t *testing.T) {
+	t.Parallel()
+	r := ringOf(1)
+	for i := range maxRepeats {
+		got := r.Fold(Fact{Attempt: "a", Kind: FactAgentFailed})
+		if len(got) != 1 || got[0].Nth != i || r.Attempts[0].Facts[i].Nth != i {
+			t.Fatalf("time %d: %+v", i, got)
+		}
+	}
+	if got := r.Fold(Fact{Attempt: "a", Kind: FactAgentFailed}); len(got) != 0 {
+		t.Errorf("beyond the bound: %+v", got)
+	}
+	if got := r.Fold(Fact{Attempt: "a", Kind: FactAgentLost}); len(got) != 1 || got[0].Nth != 0 {
+		t.Errorf("another kind: %+v", got)
+	}
+}
+
 // FuzzFold plays facts in any order with any repetition on up to three attempts, and holds the fold
 // to its promises.
 func FuzzFold(f *testing.F) {

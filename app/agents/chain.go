@@ -65,8 +65,8 @@ func NewChain(c ChainConfig) *Chain {
 }
 
 // Codecs returns the codecs of the agents. The first agent decides: its codecs come first, and
-// among them those that most of the others speak too. The codec of a call never changes, so an agent that
-// does not speak it cannot follow.
+// among them those that most of the others speak too. The codec of a call never changes, so an
+// agent that does not speak it cannot follow.
 func (c *Chain) Codecs() []gateway.Codec {
 	var all []gateway.Codec
 	speak := map[gateway.Codec]int{}

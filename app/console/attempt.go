@@ -49,6 +49,8 @@ func detail(f tenants.Fact) string {
 		return "CallKit’s reason: " + f.Detail + "."
 	case tenants.FactHungUp, tenants.FactBroken:
 		return endedBy(f.Detail)
+	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost:
+		return f.Detail + "."
 	}
 	return ""
 }

@@ -47,6 +47,9 @@ var factTable = []factWords{
 		funnel: "Answered", means: "a person picked up", lost: "missed", wait: "On screen → picked up"},
 	{fact: tenants.FactConnected, done: "Both could hear each other", waiting: "Both can hear each other",
 		funnel: "Voice", means: "both could hear each other", lost: "failed", wait: "Picked up → first sound"},
+	{fact: tenants.FactAgentAttached, done: "An agent took the call"},
+	{fact: tenants.FactAgentFailed, done: "An agent could not take the call", bad: true},
+	{fact: tenants.FactAgentLost, done: "The agent was lost during the call", bad: true},
 	{fact: tenants.FactHungUp, done: "The call was over"},
 
 	{fact: tenants.FactDeclined, done: "The person declined"},

@@ -61,14 +61,16 @@ func (b *Board) chain(ctx context.Context, r *tenants.Ring) (*agents.Chain, erro
 	if err != nil {
 		return nil, err
 	}
-	return agents.NewChain(agents.ChainConfig{Links: links, Lost: lost, Sounds: b.sounds, Log: b.Log.With("ring", r.ID)}), nil
+	return agents.NewChain(agents.ChainConfig{
+		Links: links, Lost: lost, Sounds: b.sounds, Log: b.Log.With("ring", r.ID), Note: b.noteOf(r),
+	}), nil
 }
 
 // links are the agents that speak on the ring's line, the first one first. A ring whose agent was
 // removed after it was placed gets the built-in one, as openapi.yaml says (removeAgent). An agent
 // that cannot be opened is a link that says why. The error is of the store.
 func (b *Board) links(ctx context.Context, r *tenants.Ring, first tenants.AgentID) ([]agents.Link, tenants.Lost, error) {
-	a := tenants.Agent{Tenant: r.Tenant, Kind: tenants.Builtin}
+	a := tenants.Agent{Tenant: r.Tenant, Kind: tenants.Builtin}.Clean()
 	if first != "" {
 		named, err := b.Store.For(r.Tenant).Agents().Get(ctx, first)
 		switch {
@@ -80,7 +82,36 @@ func (b *Board) links(ctx context.Context, r *tenants.Ring, first tenants.AgentI
 			b.Log.Warn("the ring's agent was removed; the built-in one speaks", "ring", r.ID, "tenant", r.Tenant, "agent", first)
 		}
 	}
-	return []agents.Link{b.link(ctx, r, a)}, tenants.LostMessage, nil
+	links := []agents.Link{b.link(ctx, r, a)}
+	others, err := b.Store.For(r.Tenant).Agents().ByID(ctx, a.Next)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, id := range a.Next { // the lists of these do not count, so there is no loop
+		if next, ok := others[id]; ok {
+			links = append(links, b.link(ctx, r, next))
+		}
+	}
+	return links, a.Lost, nil
+}
+
+// noteOf writes facts about agents on the attempt that became the call. A fact that comes later
+// than the end of the ring is kept too.
+func (b *Board) noteOf(r *tenants.Ring) agents.Note {
+	id, tenant := r.ID, r.Tenant
+	return func(kind tenants.FactKind, detail string) {
+		now := b.Now()
+		b.write(tenant, id, func(r *tenants.Ring) []tenants.Fact {
+			if r.Call == nil {
+				return nil
+			}
+			a, ok := r.AttemptOf(r.Call.Device)
+			if !ok {
+				return nil
+			}
+			return r.Fold(tenants.Fact{Attempt: a.ID, Kind: kind, At: now, Received: now, Detail: detail})
+		})
+	}
 }
 
 // link opens one agent for the ring.
@@ -91,6 +122,7 @@ func (b *Board) link(ctx context.Context, r *tenants.Ring, a tenants.Agent) agen
 	}
 	l.Agent, l.Err = b.Agents(ctx, a, agents.Call{
 		Tenant: r.Tenant, Ring: r.ID, Reference: r.Reference, Person: r.To.Person, Agent: a.Name, Caller: r.Caller,
+		Note: b.noteOf(r),
 	})
 	return l
 }

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -21,15 +23,20 @@ type agentRow struct {
 	Created  int64  `gorm:"column:created_at"`
 }
 
-// agentSettings are what only one kind of agent has.
+// agentSettings are what no list of agents is sorted or searched by.
 type agentSettings struct {
 	AttachSeconds int                  `json:"attach_s,omitempty"`
+	Attach        tenants.Attach       `json:"attach,omitempty"`
+	Next          []tenants.AgentID    `json:"next,omitempty"`
+	Lost          tenants.Lost         `json:"lost,omitempty"`
 	Stream        *tenants.StreamAgent `json:"stream,omitempty"`
 }
 
 // settingsOf is the row's text of an agent's settings.
 func settingsOf(a tenants.Agent) (string, error) {
-	b, err := json.Marshal(agentSettings{AttachSeconds: a.AttachSeconds, Stream: a.Stream})
+	b, err := json.Marshal(agentSettings{
+		AttachSeconds: a.AttachSeconds, Attach: a.Attach, Next: a.Next, Lost: a.Lost, Stream: a.Stream,
+	})
 	return string(b), err
 }
 
@@ -40,7 +47,8 @@ func (r agentRow) noun() tenants.Agent {
 	_ = json.Unmarshal([]byte(r.Settings), &s) // ours; an agent without settings cannot be opened and says so
 	return tenants.Agent{
 		ID: tenants.AgentID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Kind: tenants.AgentKind(r.Kind), Caller: r.Caller,
-		CreatedAt: moment(r.Created), AttachSeconds: s.AttachSeconds, Stream: s.Stream, HasSecret: len(r.Secret) > 0,
+		CreatedAt: moment(r.Created), AttachSeconds: s.AttachSeconds, Attach: cmp.Or(s.Attach, tenants.AttachAnswered), Next: s.Next,
+		Lost: cmp.Or(s.Lost, tenants.LostMessage), Stream: s.Stream, HasSecret: len(r.Secret) > 0,
 	}
 }
 
@@ -75,6 +83,9 @@ func (s Agents) Add(ctx context.Context, a tenants.Agent) error {
 	}
 	return s.write(ctx, func(t *tx) error {
 		if err := t.room(s.scope, tenants.CapAgents, "agents", "TRUE"); err != nil {
+			return err
+		}
+		if err := s.haveAll(t, a.Next); err != nil {
 			return err
 		}
 		if err := t.db().Create(&row).Error; err != nil {
@@ -127,6 +138,9 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 		if err := s.in(t.db(), "agents").Where("id = ?", uuid(a.ID)).Take(&old).Error; err != nil {
 			return missing(err, "agent")
 		}
+		if err := s.haveAll(t, a.Next); err != nil {
+			return err
+		}
 		if a.Secret == nil {
 			blob = append([]byte{}, old.Secret...) // never nil: the column takes none
 		}
@@ -148,7 +162,44 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 	})
 }
 
-// Remove removes an agent. If it was the tenant's default, the built-in one is again.
+// haveAll refuses agents that the tenant does not have.
+func (s Agents) haveAll(t *tx, next []tenants.AgentID) error {
+	if len(next) == 0 {
+		return nil
+	}
+	var n int64
+	if err := s.in(t.db(), "agents").Where("id IN ?", uuids(next)).Count(&n).Error; err != nil {
+		return translate(err)
+	}
+	if int(n) == len(next) {
+		return nil
+	}
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
+		Fields: []tenants.Field{{Name: "next", Message: "no such agent, or one is named twice"}}}
+}
+
+// unfollow takes a removed agent out of the lists of those that others name next.
+func (s Agents) unfollow(t *tx, id tenants.AgentID) error {
+	var rows []agentRow
+	if err := s.in(t.db(), "agents").Where("settings LIKE ?", "%"+string(id)+"%").Find(&rows).Error; err != nil {
+		return translate(err)
+	}
+	for _, row := range rows {
+		a := row.noun()
+		a.Next = slices.DeleteFunc(a.Next, func(n tenants.AgentID) bool { return n == id })
+		set, err := settingsOf(a)
+		if err != nil {
+			return fmt.Errorf("store: agent %s: %w", a.ID, err)
+		}
+		if _, err := t.exec("UPDATE agents SET settings = ? WHERE tenant_id = ? AND id = ?", set, uuid(s.id), uuid(a.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove removes an agent. If it was the tenant's default, the built-in one is again. Other agents
+// do not name it next any more.
 func (s Agents) Remove(ctx context.Context, id tenants.AgentID) error {
 	err := s.write(ctx, func(t *tx) error {
 		var old agentRow
@@ -160,6 +211,9 @@ func (s Agents) Remove(ctx context.Context, id tenants.AgentID) error {
 		}
 		if _, err := t.exec("UPDATE tenants SET default_agent = ? WHERE id = ? AND default_agent = ?", uuid(""), uuid(s.id),
 			uuid(id)); err != nil {
+			return err
+		}
+		if err := s.unfollow(t, id); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "agent.remove", string(id), old.Name)

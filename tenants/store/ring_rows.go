@@ -107,13 +107,14 @@ type factRow struct {
 	Ring, Attempt                    uuid
 	Kind, Detail                     string
 	At, ReceivedAt, RawAt, RawSentAt int64
+	Nth                              int
 }
 
 // factColumns are those of a fact but its seq, which the database gives.
-const factColumns = "ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail"
+const factColumns = "ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail, nth"
 
 func (r *factRow) fields() []any {
-	return []any{&r.Ring, &r.Attempt, &r.Kind, &r.At, &r.ReceivedAt, &r.RawAt, &r.RawSentAt, &r.Detail}
+	return []any{&r.Ring, &r.Attempt, &r.Kind, &r.At, &r.ReceivedAt, &r.RawAt, &r.RawSentAt, &r.Detail, &r.Nth}
 }
 
 // read are the places of seq and the fields.
@@ -123,14 +124,14 @@ func rowOfFact(ring tenants.RingID, f *tenants.Fact) factRow {
 	return factRow{
 		Ring: uuid(ring), Attempt: uuid(f.Attempt), Kind: string(f.Kind), At: micros(f.At), ReceivedAt: micros(f.Received),
 		RawAt:     micros(f.RawAt),
-		RawSentAt: micros(f.RawSent), Detail: f.Detail,
+		RawSentAt: micros(f.RawSent), Detail: f.Detail, Nth: f.Nth,
 	}
 }
 
 func (r factRow) noun() tenants.Fact {
 	return tenants.Fact{
 		Seq: r.Seq, Attempt: tenants.AttemptID(r.Attempt), Kind: tenants.FactKind(r.Kind), At: moment(r.At), Received: moment(r.ReceivedAt),
-		RawAt: moment(r.RawAt), RawSent: moment(r.RawSentAt), Detail: r.Detail,
+		RawAt: moment(r.RawAt), RawSent: moment(r.RawSentAt), Detail: r.Detail, Nth: r.Nth,
 	}
 }
 

@@ -263,7 +263,7 @@ func seqOf(r *tenants.Ring, f *tenants.Fact) *int64 {
 			continue
 		}
 		for j := range r.Attempts[i].Facts {
-			if g := &r.Attempts[i].Facts[j]; g.Kind == f.Kind {
+			if g := &r.Attempts[i].Facts[j]; g.Kind == f.Kind && g.Nth == f.Nth {
 				return &g.Seq
 			}
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"carillon/tenants"
@@ -376,7 +377,9 @@ func testAgents(b *bench) {
 	a.Tenant = tenant.ID
 	got, err := s.Agents().Get(ctx, a.ID)
 	b.must(err)
-	equal(b, got, a, "agent")
+	if !reflect.DeepEqual(got, a) {
+		b.Errorf("agent: got %+v, want %+v", got, a)
+	}
 	a.Name = "100%_Renamed Ärztehaus [Ö*"
 	b.must(s.Agents().Set(ctx, a))
 	b.must(s.Agents().Set(ctx, a))
@@ -394,6 +397,29 @@ func testAgents(b *bench) {
 	equal(b, tenant.DefaultAgent, "", "default agent after its removal")
 	b.refused(s.Agents().Remove(ctx, a.ID), tenants.Unknown, "removing twice")
 	b.refused(s.Agents().Set(ctx, a), tenants.Unknown, "changing a removed agent")
+}
+
+// testAgentChains: an agent names others of its tenant, and a removed one disappears from the
+// lists.
+func testAgentChains(b *bench) {
+	ctx := b.Context()
+	s, other := b.tenant(), b.tenant()
+	first, second, third, foreign := b.newAgent(), b.newAgent(), b.newAgent(), b.newAgent()
+	for _, a := range []tenants.Agent{second, third} {
+		b.must(s.Agents().Add(ctx, a))
+	}
+	b.must(other.Agents().Add(ctx, foreign))
+	first.Next, first.Lost, first.Attach = []tenants.AgentID{second.ID, foreign.ID}, tenants.LostHangUp, tenants.AttachShown
+	b.refused(s.Agents().Add(ctx, first), tenants.Invalid, "an agent of another tenant comes next")
+	first.Next = []tenants.AgentID{second.ID, third.ID}
+	b.must(s.Agents().Add(ctx, first))
+	b.must(s.Agents().Remove(ctx, second.ID))
+	got, err := s.Agents().Get(ctx, first.ID)
+	b.must(err)
+	if !slices.Equal(got.Next, []tenants.AgentID{third.ID}) || got.Lost != tenants.LostHangUp || got.Attach != tenants.AttachShown {
+		b.Errorf("after the removal: %+v", got)
+	}
+	b.refused(s.Agents().Set(ctx, first), tenants.Invalid, "a removed agent comes next")
 }
 
 // testAgentSettings: what only a kind of agent has is stored, and its token is sealed.

@@ -106,7 +106,7 @@ var acrossBy = map[string]string{
 	ringsOf + "(tenant_id":                                          "Jobs.Again, of named rings of several tenants",
 	"SELECT ring_id, id, device_id, credential_id, app_version, os_version, apns_id, state, topic, token, environment, " +
 		"tries, status, reason, sent_at, answered_at FROM attempts WHERE (tenant_id": "the sweep, of named rings of several tenants",
-	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail FROM facts WHERE " +
+	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail, nth FROM facts WHERE " +
 		"(tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at FROM calls WHERE " +
 		"(tenant_id": "the sweep, of named rings of several tenants",

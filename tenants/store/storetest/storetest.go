@@ -78,8 +78,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 	}{
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers},
 		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
-		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings}, {"notes", testNotes},
-		{"keys", testKeys},
+		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings},
+		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"keys", testKeys},
 		{"devices", testDevices},
 		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"kept target", testKeptTarget},
@@ -315,7 +315,7 @@ func (b *bench) newAgent() tenants.Agent {
 	n := b.next()
 	return tenants.Agent{
 		ID: tenants.NewID[tenants.AgentID](b.clock.Now()), Name: fmt.Sprintf("Agent %d", n), Kind: tenants.Builtin, Caller: "Salon",
-		CreatedAt: b.clock.add(time.Millisecond),
+		CreatedAt: b.clock.add(time.Millisecond), Attach: tenants.AttachAnswered, Lost: tenants.LostMessage,
 	}
 }
 
