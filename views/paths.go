@@ -94,6 +94,12 @@ func RingPartPath(id, view string) string { return PathRings + "/" + id + "/part
 // RingCancelPath asks before cancelling (GET) and cancels (POST).
 func RingCancelPath(id string) string { return PathRings + "/" + id + "/cancel" }
 
+// RingNotesPath is what was said in a call as a file, "txt" or "csv".
+func RingNotesPath(id, kind string) string { return PathRings + "/" + id + "/notes." + kind }
+
+// RingErasePath asks before what was said is erased (GET) and erases it (POST confirm).
+func RingErasePath(id string) string { return PathRings + "/" + id + "/erase" }
+
 // DevicePath shows a device (GET) and changes its name, person and environment (POST).
 func DevicePath(id string) string { return PathDevices + "/" + id }
 

@@ -59,6 +59,8 @@ func (s sampler) ringPages() []Sample {
 		{"ring-failed", Ring(s.ringFailed())},
 		{"ring-lanes", Ring(s.ringLanes())},
 		{"ring-cancel", ConfirmPage(s.shell("Stop ringing", NavRings), RingCancel(going))},
+		{"ring-notes-closed", Ring(s.ringClosed())},
+		{"ring-erase", ConfirmPage(s.shell("Erase notes", NavRings), NotesErase(*s.notes()))},
 	}
 }
 
@@ -79,7 +81,26 @@ func (s sampler) ring() RingPage {
 			Pushes: s.pushes()[:1]}},
 		Quality: &Quality{Duration: "1 min 48 s", Setup: "312 ms", Jitter: "4 ms", Loss: "0.1 %", Trip: "38 ms", Verdict: "Clear",
 			Tone: ToneGood, Ended: "the person hung up"},
+		Notes: s.notes(),
 	}
+}
+
+func (s sampler) notes() *Notes {
+	said := func(agent bool, offset, text string) NoteRow {
+		return NoteRow{agent, offset, s.ago(11 * time.Minute), text}
+	}
+	return &Notes{Ring: sampleRing, Summary: "Ana confirmed the appointment on Friday at 9:30 and asked for parking.", Total: 4,
+		CanErase: true, Person: "ana.ruiz", Lines: []NoteRow{
+			said(true, "0:02", "Good morning, this is Lindenhof Dental. Is Friday at 9:30 still fine?"),
+			said(false, "0:09", "Yes, that works. Is there parking?"), said(true, "0:12", "There is, in the yard."),
+			said(false, "0:15", "Thank you. Goodbye.")}}
+}
+
+// ringClosed is a ring whose notes are shown only when somebody asks.
+func (s sampler) ringClosed() RingPage {
+	p := s.ring()
+	p.Notes = &Notes{Ring: sampleRing, Closed: true}
+	return p
 }
 
 func (s sampler) doneHops() []Hop {

@@ -139,9 +139,14 @@ var visits = map[string]visit{
 	"POST /rings/test": {access: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"device": {string(t.device)}, "agent": {string(t.agent)}}
 	}},
-	"GET /rings/:id":         {access: members, owned: true, path: ofRing},
-	"GET /rings/:id/test":    {access: members, owned: true, path: plus(ofRing, "/test")},
-	"GET /rings/:id/part":    {access: members, owned: true, path: plus(ofRing, "/part?view=ring")},
+	"GET /rings/:id":           {access: members, owned: true, path: ofRing},
+	"GET /rings/:id/test":      {access: members, owned: true, path: plus(ofRing, "/test")},
+	"GET /rings/:id/part":      {access: members, owned: true, path: plus(ofRing, "/part?view=ring")},
+	"GET /rings/:id/notes.txt": {access: members, owned: true, path: plus(ofRing, "/notes.txt")},
+	"GET /rings/:id/notes.csv": {access: members, owned: true, path: plus(ofRing, "/notes.csv")},
+	"GET /rings/:id/erase":     {access: editors, owned: true, path: plus(ofRing, "/erase")},
+	"POST /rings/:id/erase": {access: editors, owned: true, path: plus(ofRing, "/erase"),
+		form: confirming(func(t *tenant) string { return t.Tag() + "-person" })},
 	"GET /rings/:id/cancel":  {access: editors, owned: true, path: plus(ofRing, "/cancel")},
 	"POST /rings/:id/cancel": {access: editors, owned: true, path: plus(ofRing, "/cancel"), form: fields()},
 
@@ -304,7 +309,7 @@ func TestTenantIsolation(t *testing.T) {
 			if who.name != "a viewer" {
 				res.Lacks("CANARY", string(b.Id))
 			}
-			if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/csv") {
+			if !strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment") {
 				res.Lacks("<img src=x")
 			}
 		}

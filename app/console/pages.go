@@ -13,7 +13,7 @@ import (
 func Pages(ids map[string]string) []string {
 	var all []string
 	for _, r := range (&Console{}).routes() {
-		if r.method != get || r.member == nil || r.part || strings.HasSuffix(r.path, ".csv") {
+		if r.method != get || r.member == nil || r.part || r.file || strings.HasSuffix(r.path, ".csv") {
 			continue
 		}
 		kind, _, _ := strings.Cut(r.path[1:], "/")
@@ -33,7 +33,7 @@ func Pages(ids map[string]string) []string {
 func Files() []string {
 	var all []string
 	for _, r := range (&Console{}).routes() {
-		if strings.HasSuffix(r.path, ".csv") {
+		if strings.HasSuffix(r.path, ".csv") && !r.file {
 			all = append(all, r.path)
 		}
 	}

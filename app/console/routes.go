@@ -19,6 +19,7 @@ type route struct {
 	needs        string   // the permission that a viewer lacks; empty = anyone who is signed in
 	out          bool     // a way out: stays open when the tenant is suspended
 	part         bool     // no page: a stranger is refused, not sent to sign in
+	file         bool     // a download about one thing, no page
 	sample       string   // the page in the storybook
 	samples      []string // queries that show a page in another way: what lists of pages add to its plain address
 	public       func(context.Context, *fiber.Ctx) error
@@ -30,6 +31,7 @@ const (
 	mayRing        = string(tenants.RingsWrite)
 	mayDevices     = string(tenants.DevicesWrite)
 	mayAgents      = string(tenants.AgentsWrite)
+	mayNotes       = string(tenants.NotesWrite)
 	mayCredentials = string(tenants.CredentialsWrite)
 	mayKeys        = "keys:write"
 	mayPeople      = "people:write"
@@ -84,6 +86,10 @@ func (k *Console) ringRoutes() []route {
 		{method: get, path: views.RingPath(":id"), sample: "ring-answered", member: rings.ring},
 		{method: get, path: views.RingTestPath(":id"), sample: "test-live-ringing", member: rings.testLive},
 		{method: get, path: views.RingPath(":id") + "/part", part: true, member: rings.ringPart},
+		{method: get, path: views.RingNotesPath(":id", "txt"), file: true, member: rings.notesText},
+		{method: get, path: views.RingNotesPath(":id", "csv"), file: true, member: rings.notesCSV},
+		{method: get, path: views.RingErasePath(":id"), sample: "ring-erase", needs: mayNotes, member: k.confirmed(rings.erasure)},
+		{method: post, path: views.RingErasePath(":id"), needs: mayNotes, member: k.confirmed(rings.erasure)},
 		{method: get, path: views.RingCancelPath(":id"), sample: "ring-cancel", needs: mayRing, member: rings.askCancel},
 		{method: post, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.cancel},
 	}

@@ -203,6 +203,11 @@ func (t *tenant) rings() {
 	}
 	t.converse(r.ID)
 	t.ring = r.ID
+	_, _, err = t.Scope().Notes().Add(h.Context(), r.ID, tenants.Notes{Summary: t.Word + " summary", Lines: []tenants.NoteLine{
+		{Who: tenants.SpeakerAgent, At: h.Clock.Now().Add(67 * time.Second), Text: "Good morning"},
+		{Who: tenants.SpeakerPerson, At: h.Clock.Now().Add(70 * time.Second), Text: "=" + t.Word},
+	}})
+	pagetest.Must(h, err)
 	h.apple.say(400, "BadDeviceToken")
 	bad := t.placed()
 	t.refused = bad.ID

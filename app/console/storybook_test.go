@@ -20,7 +20,7 @@ func TestEveryPageHasASample(t *testing.T) {
 	}
 	k := &Console{Config: Config{Billing: new(billing.Billing), Dev: noPhones{}}}
 	for _, r := range k.routes() {
-		page := r.method == get && !r.part && !strings.HasSuffix(r.path, ".csv") && !strings.HasPrefix(r.path, "/static/") &&
+		page := r.method == get && !r.part && !r.file && !strings.HasSuffix(r.path, ".csv") && !strings.HasPrefix(r.path, "/static/") &&
 			!strings.HasPrefix(r.path, views.PathStorybook)
 		switch {
 		case !page && r.sample != "":

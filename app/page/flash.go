@@ -40,6 +40,7 @@ const (
 	FlashPlanGoesOn   Flash = "plan-goes-on"
 	FlashInvited      Flash = "invited"
 	FlashReset        Flash = "reset"
+	FlashErased       Flash = "erased"
 )
 
 var flashes = map[Flash]string{
@@ -53,6 +54,7 @@ var flashes = map[Flash]string{
 	FlashHedging:    "Saved. It applies from the next ring.",
 	FlashClosed:     "The alert is closed. If the problem happens again, the alert opens again.",
 	FlashPlan:       "Your plan was changed.",
+	FlashErased:     "Erased. The rings are still in the list.",
 	FlashInvited:    "The invitation was sent by email.",
 	FlashReset:      "Your password was changed. You are signed out everywhere. Sign in with the new password.",
 	FlashPlanEnds:   "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",

@@ -174,6 +174,16 @@ func (s Notes) Read(ctx context.Context, ring tenants.RingID) (tenants.Notes, ti
 	return n, changed, nil
 }
 
+// Person is the person whose notes Erase would remove; empty = nobody is named, and it is this call
+// alone.
+func (s Notes) Person(ctx context.Context, ring tenants.RingID) (string, error) {
+	r, err := s.ring(ctx, s.reads(), ring, "")
+	if err != nil {
+		return "", translate(err)
+	}
+	return s.personOf(ctx, r)
+}
+
 // personOf is the person whose call a ring was: the one it was for, or the one whose device
 // answered.
 func (s *scope) personOf(ctx context.Context, r *tenants.Ring) (string, error) {

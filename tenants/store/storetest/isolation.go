@@ -99,6 +99,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, _, m["Notes.Add"] = s.Notes().Add(ctx, p.ring.ID, notes)
 	_, _, m["Notes.Get"] = s.Notes().Get(ctx, p.ring.ID)
 	_, _, m["Notes.Read"] = s.Notes().Read(ctx, p.ring.ID)
+	_, m["Notes.Person"] = s.Notes().Person(ctx, p.ring.ID)
 	_, m["Notes.Erase"] = s.Notes().Erase(ctx, p.ring.ID)
 	_, m["Credentials.Rollback"] = s.Credentials().Rollback(ctx, p.credential.ID)
 	_, _, m["Credentials.Open"] = s.Credentials().Open(ctx, p.credential.ID)
