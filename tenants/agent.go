@@ -64,11 +64,17 @@ type StreamAgent struct {
 // Dialect is the protocol that a stream agent speaks.
 type Dialect string
 
-// Twilio is Twilio's Media Streams protocol.
-const Twilio Dialect = "twilio"
+// The dialects are named after the vendors whose bots speak them. All but Vonage's carry telephone
+// sound at 8 kHz; Vonage's carries 16 kHz.
+const (
+	Twilio Dialect = "twilio"
+	Telnyx Dialect = "telnyx"
+	Plivo  Dialect = "plivo"
+	Vonage Dialect = "vonage"
+)
 
-// Dialects lists the dialects that work.
-var Dialects = []Dialect{Twilio}
+// Dialects lists the dialects that work, in the order in which people are offered them.
+var Dialects = []Dialect{Twilio, Telnyx, Plivo, Vonage}
 
 // MaxNext is how many agents may follow one that does not take a call.
 const MaxNext = 3

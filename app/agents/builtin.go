@@ -32,7 +32,7 @@ func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 	}
 	b := &Builtin{bells: map[gateway.Codec][][]byte{}, delay: delay, now: now}
 	for _, c := range b.Codecs() {
-		bells, err := gateway.Bells(c)
+		bells, err := readSound(gateway.Bells, c)
 		if err != nil {
 			return nil, fmt.Errorf("agents: %w", err)
 		}
@@ -41,7 +41,7 @@ func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 	return b, nil
 }
 
-// Codecs returns every codec, because an echo needs no encoder. There are no bells in G722.
+// Codecs returns every codec, because an echo needs no encoder.
 func (b *Builtin) Codecs() []gateway.Codec {
 	return []gateway.Codec{gateway.Opus, gateway.PCMU, gateway.PCMA, gateway.G722}
 }

@@ -222,8 +222,8 @@ func TestEveryPhoneHearsTheBuiltinAgent(t *testing.T) {
 func TestKeysAreNotEchoed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		line := &script{codec: gateway.G722} // without bells
-		at := time.Now().Add(gateway.Frame)
+		line := &script{codec: gateway.G722}
+		at := time.Now().Add(10 * time.Second) // after the bells
 		for n, digit := range []byte{0, '5', 0} {
 			at = at.Add(gateway.Frame)
 			line.phone = append(line.phone, gateway.Packet{Source: 7, Sequence: uint16(n), Digit: digit, Payload: []byte{byte(n)}, At: at})
@@ -232,8 +232,9 @@ func TestKeysAreNotEchoed(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_ = builtin(t, time.Second).Converse(ctx, line)
-		if len(line.said) != 2 || line.said[0].Sequence != 0 || line.said[1].Sequence != 2 {
-			t.Errorf("%+v", line.said)
+		echo := slices.DeleteFunc(line.said, func(p gateway.Packet) bool { return p.Source != 7 })
+		if len(echo) != 2 || echo[0].Sequence != 0 || echo[1].Sequence != 2 {
+			t.Errorf("%+v", echo)
 		}
 	})
 }

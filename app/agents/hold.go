@@ -26,8 +26,7 @@ const (
 	sorrySource = 1<<32 - 3
 )
 
-// Sounds are what a person hears when no agent talks. A codec that a sound does not exist in has
-// silence.
+// Sounds are what a person hears when no agent talks.
 type Sounds struct {
 	tone  map[gateway.Codec][][]byte // repeated while the call waits for an agent
 	sorry map[gateway.Codec][][]byte // says that nobody can take the call
@@ -36,12 +35,12 @@ type Sounds struct {
 // NewSounds reads the recordings.
 func NewSounds() (*Sounds, error) {
 	s := &Sounds{tone: map[gateway.Codec][][]byte{}, sorry: map[gateway.Codec][][]byte{}}
-	for _, c := range []gateway.Codec{gateway.Opus, gateway.PCMU, gateway.PCMA} {
+	for _, c := range []gateway.Codec{gateway.Opus, gateway.PCMU, gateway.PCMA, gateway.G722} {
 		var err error
-		if s.tone[c], err = gateway.Tone(c); err != nil {
+		if s.tone[c], err = readSound(gateway.Tone, c); err != nil {
 			return nil, fmt.Errorf("agents: %w", err)
 		}
-		if s.sorry[c], err = gateway.Sorry(c); err != nil {
+		if s.sorry[c], err = readSound(gateway.Sorry, c); err != nil {
 			return nil, fmt.Errorf("agents: %w", err)
 		}
 	}

@@ -46,14 +46,14 @@ type budget struct {
 // pacer plays what an agent says at the pace of speech. Each frame has an absolute deadline: with a
 // ticker, missed ticks would add up to a delay of seconds on a busy machine.
 type pacer struct {
-	line    gateway.Line
-	now     func() time.Time
-	size    int    // bytes of a frame
-	ticks   uint32 // of a frame, on the RTP clock
-	silence byte
-	budget  *budget
-	out     func(dialect.Event) // gets the marks; called on run's goroutine
-	wake    chan struct{}       // holds one token: look again
+	line   gateway.Line
+	voice  *voice
+	now    func() time.Time
+	size   int    // bytes of a frame, as the agent sends it
+	ticks  uint32 // of a frame, on the RTP clock
+	budget *budget
+	out    func(dialect.Event) // gets the marks; called on run's goroutine
+	wake   chan struct{}       // holds one token: look again
 
 	mu      sync.Mutex // guards the rest
 	queue   []byte     // from head on
@@ -94,17 +94,12 @@ type mark struct {
 	at   uint64
 }
 
-func newPacer(l gateway.Line, now func() time.Time, b *budget, out func(dialect.Event)) *pacer {
-	c := l.Codec()
-	size := int(c.ClockRate() / uint32(time.Second/gateway.Frame)) // G.711: one byte a tick
+func newPacer(l gateway.Line, v *voice, now func() time.Time, b *budget, out func(dialect.Event)) *pacer {
 	return &pacer{
-		line: l, now: now, size: size, ticks: uint32(size), silence: muLawSilence, budget: b, out: out,
-		wake: make(chan struct{}, 1), frame: make([]byte, size),
+		line: l, voice: v, now: now, size: len(v.silence), ticks: l.Codec().FrameTicks(), budget: b, out: out,
+		wake: make(chan struct{}, 1), frame: make([]byte, len(v.silence)),
 	}
 }
-
-// muLawSilence is the code of zero in mu-law (ITU-T G.711).
-const muLawSilence = 0xff
 
 // add queues sound. Its error says that the agent is too far ahead.
 func (p *pacer) add(sound []byte) error {
@@ -273,16 +268,14 @@ func (p *pacer) schedule(now time.Time) {
 // play sends one frame. Called with mu held.
 func (p *pacer) play() error {
 	n := copy(p.frame, p.queue[p.head:])
-	for i := n; i < p.size; i++ {
-		p.frame[i] = p.silence
-	}
+	copy(p.frame[n:], p.voice.silence[n:])
 	p.head += n
 	p.played += uint64(n)
 	p.budget.used.Add(-int64(n))
 	if p.head == len(p.queue) {
 		p.queue, p.head = p.queue[:0], 0
 	}
-	p.packet.Source, p.packet.Payload = streamSource, p.frame
+	p.packet.Source, p.packet.Payload = streamSource, p.voice.toPhone(p.frame)
 	err := p.line.Say(p.packet)
 	p.packet.Sequence++
 	p.packet.Timestamp += p.ticks

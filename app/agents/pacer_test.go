@@ -15,6 +15,9 @@ import (
 	"carillon/gateway"
 )
 
+// mulaw passes mu-law through.
+var mulaw = newVoice(dialect.MuLaw, gateway.PCMU)
+
 // deskLine is a PCMU line that keeps what is said, and when.
 type deskLine struct {
 	audible chan struct{}
@@ -106,7 +109,7 @@ func inBubble(t *testing.T, do func(t *testing.T, d desk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		line, marks := newDeskLine(), &names{}
-		p := newPacer(line, time.Now, &budget{most: 1 << 20}, marks.add)
+		p := newPacer(line, mulaw, time.Now, &budget{most: 1 << 20}, marks.add)
 		ctx, cancel := context.WithCancel(t.Context())
 		d := desk{p, line, marks, time.Now(), make(chan error, 1)}
 		go func() { d.ended <- p.run(ctx, line.Audible()) }()
@@ -289,7 +292,7 @@ func TestTheGreetingWaitsUntilItIsHeard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		line := &deskLine{audible: make(chan struct{})}
-		p := newPacer(line, time.Now, &budget{most: 1 << 20}, func(dialect.Event) {})
+		p := newPacer(line, mulaw, time.Now, &budget{most: 1 << 20}, func(dialect.Event) {})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = p.run(ctx, line.Audible()) }()
@@ -325,8 +328,8 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	t.Parallel()
 	line := &deskLine{audible: make(chan struct{})}
 	shared := &budget{most: 1 << 20}
-	first := newPacer(line, time.Now, shared, func(dialect.Event) {})
-	second := newPacer(line, time.Now, shared, func(dialect.Event) {})
+	first := newPacer(line, mulaw, time.Now, shared, func(dialect.Event) {})
+	second := newPacer(line, mulaw, time.Now, shared, func(dialect.Event) {})
 	if err := first.add(make([]byte, 960_000)); err != nil {
 		t.Errorf("two minutes: %v", err)
 	}
@@ -357,7 +360,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 func TestAStallIsCaughtUp(t *testing.T) {
 	t.Parallel()
 	line := newDeskLine()
-	p := newPacer(line, time.Now, &budget{most: 1 << 20}, func(dialect.Event) {})
+	p := newPacer(line, mulaw, time.Now, &budget{most: 1 << 20}, func(dialect.Event) {})
 	at := time.Now()
 	p.now = func() time.Time { return at }
 	_ = p.add(make([]byte, 100*160))
@@ -380,7 +383,7 @@ func TestAStallIsCaughtUp(t *testing.T) {
 func BenchmarkPacer(b *testing.B) {
 	b.ReportAllocs()
 	at := time.Now()
-	p := newPacer(quietLine{newDeskLine()}, func() time.Time { return at }, &budget{most: 1 << 20}, func(dialect.Event) {})
+	p := newPacer(quietLine{newDeskLine()}, mulaw, func() time.Time { return at }, &budget{most: 1 << 20}, func(dialect.Event) {})
 	sound := make([]byte, 160)
 	for b.Loop() {
 		if err := p.add(sound); err != nil {
@@ -433,7 +436,7 @@ func TestMeasureOfAStreamAgent(t *testing.T) {
 	if l := (Ready{a}).Measure(); l != (gateway.LegSample{}) {
 		t.Errorf("before it talks: %+v", l)
 	}
-	p := newPacer(newDeskLine(), time.Now, &budget{most: 1 << 20}, func(dialect.Event) {})
+	p := newPacer(newDeskLine(), mulaw, time.Now, &budget{most: 1 << 20}, func(dialect.Event) {})
 	s := &stream{pacer: p}
 	s.roundTrip.Store(int64(30 * time.Millisecond))
 	a.talking.Store(s)

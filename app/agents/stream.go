@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -64,22 +65,26 @@ func (s *Streams) open(a tenants.Agent, token string, c Call) (Agent, error) {
 	if a.Stream == nil {
 		return nil, &Failure{Cause: "the agent has no address"}
 	}
-	return &streamAgent{streams: s, settings: *a.Stream, token: token, call: c}, nil
+	speaks, ok := dialect.New(string(a.Stream.Dialect))
+	if !ok {
+		return nil, &Failure{Cause: fmt.Sprintf("the agent's dialect %q is not known", a.Stream.Dialect)}
+	}
+	return &streamAgent{streams: s, settings: *a.Stream, dialect: speaks, token: token, call: c}, nil
 }
 
 // streamAgent is a stream agent in one call.
 type streamAgent struct {
 	streams  *Streams
 	settings tenants.StreamAgent
+	dialect  dialect.Stream
 	token    string
 	call     Call
 	conn     *socket // set by Attach
 	talking  atomic.Pointer[stream]
 }
 
-// Codecs returns mu-law: the phone's packets hold the bytes that the agent gets, and nothing is
-// converted.
-func (a *streamAgent) Codecs() []gateway.Codec { return []gateway.Codec{gateway.PCMU} }
+// Codecs returns the codecs that the dialect's sound is, or can be converted to.
+func (a *streamAgent) Codecs() []gateway.Codec { return encodingCodecs[a.dialect.Encoding()] }
 
 // Attach connects to the agent's server.
 func (a *streamAgent) Attach(ctx context.Context) (err error) {
@@ -94,7 +99,7 @@ func (a *streamAgent) Converse(ctx context.Context, l gateway.Line) error {
 	}
 	conn := a.conn
 	a.conn = nil // run closes it
-	s := newStream(a.streams, conn, l)
+	s := newStream(a.streams, a.dialect, conn, l)
 	a.talking.Store(s)
 	defer a.talking.Store(nil)
 	return s.run(ctx, a.description())
@@ -135,11 +140,13 @@ func (a *streamAgent) header() http.Header {
 	if a.token == "" {
 		return h
 	}
-	mac := hmac.New(sha1.New, []byte(a.token))
-	mac.Write([]byte(a.settings.URL))
-	h.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	if a.settings.Dialect == tenants.Twilio {
+		mac := hmac.New(sha1.New, []byte(a.token))
+		mac.Write([]byte(a.settings.URL))
+		h.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	}
 	at := strconv.FormatInt(a.streams.now().Unix(), 10)
-	mac = hmac.New(sha256.New, []byte(a.token))
+	mac := hmac.New(sha256.New, []byte(a.token))
 	mac.Write([]byte(at + "." + a.settings.URL))
 	h.Set("Carillon-Signature", "t="+at+",v1="+hex.EncodeToString(mac.Sum(nil)))
 	return h
@@ -169,6 +176,7 @@ func (a *streamAgent) description() *dialect.Call {
 	_, _ = rand.Read(id[:]) // never fails
 	return &dialect.Call{
 		Tenant: string(a.call.Tenant), Ring: string(ring), Stream: hex.EncodeToString(id[:]), Parameters: parameters,
+		Began: a.streams.now(),
 	}
 }
 
@@ -178,6 +186,7 @@ type stream struct {
 	conn    *socket
 	line    gateway.Line
 	dialect dialect.Stream
+	voice   *voice
 	pacer   *pacer
 	out     *outbox
 
@@ -193,11 +202,11 @@ type stream struct {
 	roundTrip atomic.Int64 // of the last ping, as a Duration
 }
 
-func newStream(s *Streams, conn *socket, l gateway.Line) *stream {
-	out := newOutbox()
+func newStream(s *Streams, d dialect.Stream, conn *socket, l gateway.Line) *stream {
+	out, v := newOutbox(), newVoice(d.Encoding(), l.Codec())
 	return &stream{
-		streams: s, conn: conn, line: l, dialect: new(dialect.Twilio), out: out,
-		pacer: newPacer(l, s.now, &s.budget, out.put), timeline: newTimeline(l.Codec(), s.now()),
+		streams: s, conn: conn, line: l, dialect: d, out: out, voice: v,
+		pacer: newPacer(l, v, s.now, &s.budget, out.put), timeline: newTimeline(l.Codec(), s.now()),
 		digits: make(chan byte, keysMost),
 	}
 }
@@ -355,15 +364,18 @@ func (s *stream) sendWaiting(open context.Context) error {
 
 func (s *stream) sendSilence(open context.Context, frames int) error {
 	for range frames {
-		if err := s.sendSound(open, silentFrame[:]); err != nil {
+		at := s.timeline.advance(int(s.line.Codec().FrameTicks())) // one byte a tick
+		if err := s.emit(open, dialect.Event{Kind: dialect.Sound, Sound: s.voice.silence, At: at}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *stream) sendSound(open context.Context, sound []byte) error {
-	return s.emit(open, dialect.Event{Kind: dialect.Sound, Sound: sound, At: s.timeline.advance(len(sound))})
+// sendSound sends a packet of the phone.
+func (s *stream) sendSound(open context.Context, payload []byte) error {
+	at := s.timeline.advance(len(payload))
+	return s.emit(open, dialect.Event{Kind: dialect.Sound, Sound: s.voice.toAgent(payload), At: at})
 }
 
 // emit writes the frames of one event.
@@ -449,19 +461,18 @@ func (s *stream) take(e dialect.Event) error {
 		played, dropped := s.pacer.clear()
 		s.out.put(dialect.Event{Kind: dialect.Cleared, Played: played, Dropped: dropped})
 	case dialect.Digit:
-		select {
-		case s.digits <- e.Digit:
-		default: // nobody presses so many
-			s.ignored.Add(1)
+		s.queueKey(e.Digit)
+		for i := range len(e.Keys) {
+			s.queueKey(e.Keys[i])
 		}
 	}
 	return nil
 }
 
-// silentFrame is 20 ms of mu-law silence.
-var silentFrame = func() (f [160]byte) {
-	for i := range f {
-		f[i] = muLawSilence
+func (s *stream) queueKey(key byte) {
+	select {
+	case s.digits <- key:
+	default: // nobody presses so many
+		s.ignored.Add(1)
 	}
-	return f
-}()
+}

@@ -25,7 +25,9 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 	f := &views.StreamFields{
 		URL: views.Field{Name: "url", Label: "Address", Value: page.Shown(s.URL, 2048), Max: 2048, Mono: true,
 			Error: w.Fields["url"], Placeholder: "wss://bot.example.com/stream",
-			Help: "Carillon connects here when the person answers. Your program speaks the Twilio Media Streams protocol."},
+			Help: "Carillon connects here when the person answers."},
+		Dialect: views.Pick{Name: "dialect", Label: "Protocol", Error: w.Fields["dialect"], Choices: dialectChoices(s.Dialect),
+			Help: "What your program was written for. Carillon plays the vendor’s part. Vonage’s carries the best sound."},
 		Token: views.Field{Name: "auth_token", Label: "Secret token", Type: "password", Max: 512, Optional: true,
 			Autocomplete: "new-password", Error: w.Fields["auth_token"],
 			Help: "Signs the request that opens the connection, so that your program can refuse everybody else."},
@@ -43,6 +45,20 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 		f.Forget = &views.Tick{Name: "forget_token", Value: "1", Label: "Remove the stored token"}
 	}
 	return f
+}
+
+// dialectNames are the protocols, in words.
+var dialectNames = map[tenants.Dialect]string{
+	tenants.Twilio: "Twilio Media Streams", tenants.Telnyx: "Telnyx media streaming", tenants.Plivo: "Plivo audio streaming",
+	tenants.Vonage: "Vonage WebSocket",
+}
+
+func dialectChoices(chosen tenants.Dialect) []views.Choice {
+	all := make([]views.Choice, len(tenants.Dialects))
+	for i, d := range tenants.Dialects {
+		all[i] = page.Choice(string(d), dialectNames[d])
+	}
+	return page.Choose(string(chosen), all...)
 }
 
 func attachText(a tenants.Agent) string {
@@ -64,7 +80,7 @@ func parametersText(p map[string]string) string {
 // readStream reads the fields of a stream agent. What is not a number or has no name is left for
 // tenants.Agent.Check to refuse.
 func readStream(f page.Form, a *tenants.Agent) {
-	s := tenants.StreamAgent{URL: f.Text("url"), Dialect: tenants.Twilio, Parameters: map[string]string{}}
+	s := tenants.StreamAgent{URL: f.Text("url"), Dialect: tenants.Dialect(f.Text("dialect")), Parameters: map[string]string{}}
 	for line := range strings.Lines(f.Raw("parameters")) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue

@@ -106,7 +106,8 @@ func (k agentPages) agentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, a tenants.Agent, w page.Wrong) error {
 	title := "Add an agent"
 	p := views.AgentFormPage{
-		ID: string(a.ID), Error: w.Unseen("name", "caller", "url", "auth_token", "parameters", "attach_s"), CanEdit: v.Role.May(),
+		ID: string(a.ID), CanEdit: v.Role.May(),
+		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s"),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],
 			Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
