@@ -68,7 +68,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	b.calls.add(id, d.Tenant)
 	b.sounded.begin(id, d.Tenant, b.Now())
 	answer, err := b.Media.Answer(ctx, gateway.Offer{
-		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: b.chains.keep(r, chain),
+		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: chain,
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
 	})
 	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID)) { // while the call began
@@ -81,7 +81,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	if first { // nobody will ever be on this line
 		b.calls.drop(id)
 		b.sounded.end(id)
-		b.chains.drop(id)
+		b.dropChain(id)
 		b.end(d.Tenant, id, a.ID, tenants.FactBroken, "sdp")
 	}
 	return gateway.Answer{}, refusal(err)
@@ -151,7 +151,7 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 				b.Log.Error("store how a call sounded", "ring", id, "err", err)
 			}
 		}
-		b.chains.drop(id)
+		b.dropChain(id)
 		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
 			if r.Call != nil {
 				measure(r.Call, e)

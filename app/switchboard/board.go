@@ -132,6 +132,9 @@ func New(c Config) (*Board, error) {
 // Close lets pushes that are on their way finish until ctx is done, then cuts them off. What was
 // cut off is found by the sweep of the next process: the ring's row says what is missing.
 func (b *Board) Close(ctx context.Context) error {
+	for _, id := range b.chains.all() {
+		b.dropChain(id)
+	}
 	b.shut()
 	done := make(chan struct{})
 	go func() { b.pushers.wg.Wait(); close(done) }()

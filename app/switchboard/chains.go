@@ -2,7 +2,10 @@ package switchboard
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"carillon/app/agents"
 	"carillon/tenants"
@@ -18,7 +21,19 @@ type chains struct {
 type kept struct {
 	chain  *agents.Chain
 	tenant tenants.TenantID
+	early  bool      // its first agent is attached, or will be, before anybody has answered
+	until  time.Time // when it is forgotten if nobody answers
 }
+
+// Agents that are attached before an answer, of one tenant and of all. Each holds a connection for
+// as long as a phone rings. Beyond these, agents are attached when the phone answers.
+const (
+	earlyMost  = 50
+	earlyTotal = 500
+)
+
+// unansweredAfter is how long after its time a ring is given to end before its agent is released.
+const unansweredAfter = 10 * time.Second
 
 // find is the ring's chain; nil = it has none yet.
 func (c *chains) find(id tenants.RingID) *agents.Chain {
@@ -37,18 +52,103 @@ func (c *chains) keep(r *tenants.Ring, chain *agents.Chain) *agents.Chain {
 	if c.of == nil {
 		c.of = map[tenants.RingID]kept{}
 	}
-	c.of[r.ID] = kept{chain, r.Tenant}
+	c.of[r.ID] = kept{chain: chain, tenant: r.Tenant, until: r.ExpiresAt.Add(unansweredAfter)}
 	return chain
 }
 
-// drop closes the ring's chain and forgets it.
-func (c *chains) drop(id tenants.RingID) {
+// keepEarly remembers the chain of a ring that nobody has answered; false if it has one already, or
+// too many wait.
+func (c *chains) keepEarly(r *tenants.Ring, chain *agents.Chain) bool {
 	c.mu.Lock()
-	has, ok := c.of[id]
+	defer c.mu.Unlock()
+	all, own := 0, 0
+	for _, k := range c.of {
+		if k.early {
+			all++
+			if k.tenant == r.Tenant {
+				own++
+			}
+		}
+	}
+	if _, has := c.of[r.ID]; has || own >= earlyMost || all >= earlyTotal {
+		return false
+	}
+	if c.of == nil {
+		c.of = map[tenants.RingID]kept{}
+	}
+	c.of[r.ID] = kept{chain: chain, tenant: r.Tenant, early: true, until: r.ExpiresAt.Add(unansweredAfter)}
+	return true
+}
+
+// answered notes that the ring's chain serves a call.
+func (c *chains) answered(id tenants.RingID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, ok := c.of[id]; ok {
+		k.early, k.until = false, time.Time{}
+		c.of[id] = k
+	}
+}
+
+// over are the rings of chains that nobody answered in time.
+func (c *chains) over(now time.Time) (rings []tenants.RingID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, k := range c.of {
+		if !k.until.IsZero() && now.After(k.until) {
+			rings = append(rings, id)
+		}
+	}
+	return rings
+}
+
+// all are the rings of all chains.
+func (c *chains) all() []tenants.RingID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.of))
+}
+
+// take forgets the ring's chain and returns it; nil = it has none.
+func (c *chains) take(id tenants.RingID) *agents.Chain {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	has := c.of[id]
 	delete(c.of, id)
-	c.mu.Unlock()
-	if ok {
-		has.chain.Close()
+	return has.chain
+}
+
+// dropChain releases the agents of a ring that has ended. It does not wait: an agent that was
+// attached takes a moment to say goodbye.
+func (b *Board) dropChain(id tenants.RingID) {
+	if c := b.chains.take(id); c != nil {
+		b.pushers.run(b.open, c.Close)
+	}
+}
+
+// attachEarly attaches the agent of a ring that a phone shows, if the agent asks for it.
+func (b *Board) attachEarly(r *tenants.Ring) {
+	if b.Media == nil || r.Agent == "" || !r.Live(b.Now()) || b.draining.begun.Load() || b.chains.find(r.ID) != nil {
+		return
+	}
+	b.pushers.run(b.open, func() {
+		ctx, cancel := context.WithTimeout(b.open, 5*time.Second)
+		defer cancel()
+		a, err := b.Store.For(r.Tenant).Agents().Get(ctx, r.Agent)
+		if err != nil || a.Attach != tenants.AttachShown {
+			return
+		}
+		chain, err := b.chain(ctx, r)
+		if err == nil && b.chains.keepEarly(r, chain) {
+			chain.Begin()
+		}
+	})
+}
+
+// sweepChains releases agents that were attached for rings which ended elsewhere.
+func (b *Board) sweepChains() {
+	for _, id := range b.chains.over(b.Now()) {
+		b.dropChain(id)
 	}
 }
 

@@ -136,6 +136,9 @@ func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 			b.pushing.setDone(a.ID)
 		}
 	}
+	if r.State.Terminal() && !b.calls.has(r.ID, r.Tenant) {
+		b.dropChain(r.ID)
+	}
 	b.tellAudiences(r, facts)
 }
 

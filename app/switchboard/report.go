@@ -60,6 +60,9 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 		return false, err
 	}
 	b.tell(changed, facts)
+	if rep.Kind == tenants.FactShown {
+		b.attachEarly(changed)
+	}
 	return true, nil
 }
 

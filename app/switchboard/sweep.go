@@ -24,6 +24,7 @@ const (
 // ring. Pushes come first and again between the endings: a late ending harms nobody, and a late
 // push may miss its ring.
 func (b *Board) Sweep(ctx context.Context) error {
+	b.sweepChains()
 	due, err := b.Store.Jobs().Due(ctx, b.Now())
 	if err != nil {
 		return fmt.Errorf("find due rings: %w", err)
