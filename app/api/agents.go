@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -15,6 +16,7 @@ type agentRequest struct {
 	Caller string         `json:"caller"`
 	Attach int            `json:"attach_s"`
 	Stream *streamRequest `json:"stream"`
+	handover
 }
 
 // agentChange is the body of PATCH /v1/agents/{id}: omitted fields stay.
@@ -24,6 +26,33 @@ type agentChange struct {
 	Caller *string        `json:"caller"`
 	Attach *int           `json:"attach_s"`
 	Stream *streamRequest `json:"stream"`
+	handover
+}
+
+// handover says when an agent takes a call, and what happens when it does not. Omitted fields stay.
+type handover struct {
+	When *string   `json:"attach"`
+	Next *[]string `json:"next"`
+	Lost *string   `json:"lost"`
+}
+
+// apply changes the agent. An id that is none is refused as one that no agent has.
+func (h handover) apply(a *tenants.Agent) error {
+	set((*string)(&a.Attach), h.When)
+	set((*string)(&a.Lost), h.Lost)
+	if h.Next == nil {
+		return nil
+	}
+	a.Next = nil
+	for _, text := range *h.Next {
+		id, ok := tenants.ParseID[tenants.AgentID](text)
+		if !ok {
+			return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
+				Fields: []tenants.Field{{Name: "next", Message: "the id of each agent that comes next"}}}
+		}
+		a.Next = append(a.Next, id)
+	}
+	return nil
 }
 
 // streamRequest holds the settings of a stream agent. Omitted fields stay.
@@ -65,7 +94,10 @@ type agent struct {
 	Caller    *string      `json:"caller"`
 	Default   bool         `json:"default"`
 	CreatedAt string       `json:"created_at"`
+	Attach    string       `json:"attach"`
 	AttachS   *int         `json:"attach_s,omitempty"`
+	Next      []string     `json:"next"`
+	Lost      string       `json:"lost"`
 	Stream    *streamAgent `json:"stream,omitempty"`
 }
 
@@ -96,7 +128,10 @@ func agentOf(t tenants.Tenant) func(tenants.Agent) agent {
 	return func(a tenants.Agent) agent {
 		shown := agent{
 			ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: opt(a.Caller), Default: a.ID == t.DefaultAgent,
-			CreatedAt: stamp(a.CreatedAt), Stream: streamOf(a),
+			CreatedAt: stamp(a.CreatedAt), Attach: string(a.Attach), Next: []string{}, Lost: string(a.Lost), Stream: streamOf(a),
+		}
+		for _, id := range a.Next {
+			shown.Next = append(shown.Next, string(id))
 		}
 		if a.AttachSeconds > 0 {
 			shown.AttachS = &a.AttachSeconds
@@ -125,7 +160,7 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 		Kind:   tenants.AgentKind(body.Kind),
 		Caller: tenants.TrimLabel(body.Caller), AttachSeconds: body.Attach, CreatedAt: now,
 	}
-	if err := body.Stream.apply(&made); err != nil {
+	if err := cmp.Or(body.Stream.apply(&made), body.handover.apply(&made)); err != nil {
 		return err
 	}
 	made = made.Clean()
@@ -186,7 +221,7 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 		found.Kind = tenants.AgentKind(*body.Kind)
 	}
 	set(&found.AttachSeconds, body.Attach)
-	if err := body.Stream.apply(&found); err != nil {
+	if err := cmp.Or(body.Stream.apply(&found), body.handover.apply(&found)); err != nil {
 		return err
 	}
 	found = found.Clean()

@@ -79,6 +79,40 @@ func TestChangesAreBounded(t *testing.T) {
 	h.do(ask{method: "PATCH", path: path, key: other, body: `{"caller":"Day"}`}).want(200)
 }
 
+// TestAgentsNameWhoComesNext: in either case of an id, only agents of the tenant, and what is left
+// out stays.
+func TestAgentsNameWhoComesNext(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a, other := h.tenant("lakeside", "Lakeside"), h.tenant("hill", "Hill")
+	var made, got agent
+	h.do(ask{method: "POST", path: "/v1/agents", key: a.key, body: fmt.Sprintf(`{"name":"Bot","kind":"stream",
+		"attach":"shown","lost":"hang_up","next":[%q],"stream":{"url":"wss://bot.example.com/stream"}}`, strings.ToUpper(string(a.agent)))}).want(201).into(&made)
+	path := "/v1/agents/" + made.ID
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"caller":"Night"}`}).want(200).into(&got)
+	if got.Attach != "shown" || got.Lost != "hang_up" || len(got.Next) != 1 || got.Next[0] != string(a.agent) {
+		t.Errorf("%+v", got)
+	}
+	for body, field := range map[string]string{
+		fmt.Sprintf(`{"next":[%q]}`, made.ID):             "next",
+		fmt.Sprintf(`{"next":[%q]}`, other.agent):         "next",
+		fmt.Sprintf(`{"next":[%q,%q]}`, a.agent, a.agent): "next",
+		`{"next":["nobody"]}`:                             "next",
+		`{"attach":"soon"}`:                               "attach",
+		`{"lost":"song"}`:                                 "lost",
+	} {
+		r := h.do(ask{method: "PATCH", path: path, key: a.key, body: body}).want(400)
+		if !strings.Contains(r.body, `"field":"`+field+`"`) {
+			t.Errorf("%s: %s", body, r.body)
+		}
+	}
+	h.do(ask{method: "DELETE", path: "/v1/agents/" + string(a.agent), key: a.key}).want(204)
+	h.do(ask{method: "GET", path: path, key: a.key}).want(200).into(&got)
+	if len(got.Next) != 0 {
+		t.Errorf("a removed agent comes next: %v", got.Next)
+	}
+}
+
 // TestStreamAgents: a program of the tenant's own; its token goes in and never comes out.
 func TestStreamAgents(t *testing.T) {
 	t.Parallel()

@@ -122,6 +122,36 @@ func TestAgents(t *testing.T) {
 	w.Get(at).Want(404)
 }
 
+// TestTheFormOfWhoComesNext: the choices are the other agents, and what is stored is shown again.
+func TestTheFormOfWhoComesNext(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.Quick(b.Owner)
+	w.Get("/agents/add").Want(200).Has("If no agent can talk").Lacks("If it does not answer, use")
+	w.Post("/agents/add", url.Values{"name": {"Night desk"}, "kind": {"builtin"}}).Leads("/agents")
+	all, _, err := b.Scope().Agents().List(t.Context(), store.Page{})
+	pagetest.Must(t, err)
+	night := string(all[0].ID)
+	bot := url.Values{"name": {"Bot"}, "kind": {"stream"}, "url": {"wss://bot.example.com/"}, "next1": {night}, "lost": {"hang_up"},
+		"attach": {"shown"}}
+	w.Post("/agents/add", bot).Leads("/agents")
+	all, _, err = b.Scope().Agents().List(t.Context(), store.Page{Search: "bot"})
+	pagetest.Must(t, err)
+	a := all[0]
+	if len(a.Next) != 1 || string(a.Next[0]) != night || a.Lost != tenants.LostHangUp || a.Attach != tenants.AttachShown {
+		t.Errorf("stored %+v", a)
+	}
+	at := "/agents/" + string(a.ID)
+	w.Get(at).Want(200).Has("If it does not answer, use", "Night desk").Lacks(`value="` + string(a.ID) + `"`)
+	bot.Set("next2", night)
+	w.Post(at, bot).Want(400).Has("t most 3 other agents, each once")
+	bot.Set("next2", "nonsense")
+	w.Post(at, bot).Want(400)
+	bot.Set("next2", string(tenants.NewID[tenants.AgentID](h.Clock.Now())))
+	w.Post(at, bot).Want(400).Has("o such agent")
+}
+
 func TestOnlyOwnersChangeOwners(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -1,12 +1,14 @@
 package console
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 
 	"carillon/app/page"
 	"carillon/tenants"
+	"carillon/tenants/store"
 	"carillon/views"
 )
 
@@ -35,7 +37,7 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 			Error: w.Fields["parameters"],
 			Help:  "One a line, as name=value. Your program gets them at the start of each call, with the ring’s id and reference."},
 		Attach: views.Field{Name: "attach_s", Label: "Seconds to connect", Value: attachText(a), Max: 2, Optional: true,
-			Error: w.Fields["attach_s"], Help: "From the answer on. After that the call ends."},
+			Error: w.Fields["attach_s"], Help: "From the answer on. After that the next agent is asked."},
 	}
 	if a.ID == "" {
 		f.URL.NeededFor = string(tenants.Stream) // the browser must not ask for it while it is hidden
@@ -101,5 +103,63 @@ func readStream(f page.Form, a *tenants.Agent) {
 		a.Secret = &token
 	case f.Text("forget_token") != "":
 		a.Secret = new(string)
+	}
+}
+
+// handoverPicks are the fields that say when an agent takes a call and who follows.
+func handoverPicks(ctx context.Context, v *page.Visitor, a tenants.Agent, w page.Wrong) ([]views.Pick, error) {
+	all, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: int(tenants.CapAgents.Most)})
+	if err != nil {
+		return nil, err
+	}
+	picks := []views.Pick{{Name: "attach", Label: "Connect the agent", Error: w.Fields["attach"],
+		Help: "While the phone rings, the agent is ready as soon as the person picks up. It is also called for rings that nobody " +
+			"answers. The built-in bells are always ready.",
+		Choices: page.Choose(string(a.Attach), page.Choice(string(tenants.AttachAnswered), "When the person picks up"),
+			page.Choice(string(tenants.AttachShown), "While the phone rings"))}}
+	picks = append(picks, nextPicks(all, a, w)...)
+	return append(picks, views.Pick{Name: "lost", Label: "If no agent can talk", Error: w.Fields["lost"],
+		Help: "The message is: “Sorry, nobody can take this call right now. Please try again later.”",
+		Choices: page.Choose(string(a.Lost), page.Choice(string(tenants.LostMessage), "Play a message, then hang up"),
+			page.Choice(string(tenants.LostHangUp), "Hang up at once"))}), nil
+}
+
+// nextLabels name the agents that follow; there is one for each.
+var nextLabels = [tenants.MaxNext]string{"If it does not answer, use", "If that does not answer either, use", "And then"}
+
+// nextPicks are the choices of the agents that follow; none while there is no other agent.
+func nextPicks(all []tenants.Agent, a tenants.Agent, w page.Wrong) (picks []views.Pick) {
+	others := slices.DeleteFunc(all, func(o tenants.Agent) bool { return o.ID == a.ID })
+	if len(others) == 0 {
+		return nil
+	}
+	for i, label := range nextLabels {
+		choices, chosen := []views.Choice{page.Choice("", "No other agent")}, ""
+		if i < len(a.Next) {
+			chosen = string(a.Next[i])
+		}
+		for _, o := range others {
+			choices = append(choices, page.Choice(string(o.ID), o.Name))
+		}
+		p := views.Pick{Name: nextName(i), Label: label, Choices: page.Choose(chosen, choices...)}
+		if i == 0 {
+			p.Error = w.Fields["next"]
+			p.Help = "It takes the call when this agent cannot be reached in time, or breaks off during the call. " +
+				"Meanwhile the person hears a soft tone."
+		}
+		picks = append(picks, p)
+	}
+	return picks
+}
+
+func nextName(i int) string { return "next" + strconv.Itoa(i+1) }
+
+// readHandover reads them. An id that no agent has is refused by the store.
+func readHandover(f page.Form, a *tenants.Agent) {
+	a.Attach, a.Lost, a.Next = tenants.Attach(f.Text("attach")), tenants.Lost(f.Text("lost")), nil
+	for i := range tenants.MaxNext {
+		if id := f.Text(nextName(i)); id != "" {
+			a.Next = append(a.Next, tenants.AgentID(id))
+		}
 	}
 }

@@ -107,7 +107,7 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	title := "Add an agent"
 	p := views.AgentFormPage{
 		ID: string(a.ID), CanEdit: v.Role.May(),
-		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s"),
+		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s", "attach", "next", "lost"),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],
 			Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
@@ -135,6 +135,9 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		p.Remove = &ask
 	}
 	var err error
+	if p.Picks, err = handoverPicks(ctx, v, a, w); err != nil {
+		return err
+	}
 	if p.Shell, err = k.shell(ctx, c, v, at(title, views.NavAgents, up("Agents", views.PathAgents))); err != nil {
 		return err
 	}
@@ -166,6 +169,7 @@ func (k agentPages) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if a.Kind == tenants.Stream {
 		readStream(f, &a)
 	}
+	readHandover(f, &a)
 	err := k.checkAgent(&a)
 	if err == nil {
 		err = v.Scope.Agents().Add(ctx, a)
@@ -200,6 +204,7 @@ func (k agentPages) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if a.Kind == tenants.Stream {
 		readStream(f, &a)
 	}
+	readHandover(f, &a)
 	if err = k.checkAgent(&a); err == nil {
 		err = v.Scope.Agents().Set(ctx, a)
 	}

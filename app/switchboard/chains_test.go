@@ -101,7 +101,8 @@ func TestAnAttachedAgentTakesTheCall(t *testing.T) {
 	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) { return a, nil }
 	w.open()
 	d := w.device("")
-	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, Agent: w.agent(tenants.Agent{Name: "Reception", Attach: tenants.AttachShown})})
+	id := w.agent(tenants.Agent{Name: "Reception", Attach: tenants.AttachShown})
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, Agent: id})
 	w.report(d, r, tenants.FactShown)
 	w.eventually("the agent is attached", func() bool { return a.attached.Load() == 1 })
 	call := w.dial(d, r)
