@@ -66,6 +66,7 @@ type Config struct {
 	DeviceSpacing  setting[time.Duration] `help:"Least time between pushes to a device." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
 	Drain          setting[time.Duration] `help:"Time for calls to end once the server must stop." default:"2m" env:"CARILLON_DRAIN"`
 	DemoAgent
+	OpenAI
 	PlansFile
 	Stripe `embed:""`
 	Mail
@@ -103,6 +104,7 @@ func (c Config) check() (checked, error) {
 		f.add("CARILLON_DATA", folder(c.Data))
 	}
 	f.add("CARILLON_DEMO_AGENT", c.DemoAgent.check())
+	f.add("CARILLON_OPENAI_URL", c.OpenAI.check())
 	c.Stripe.check(f.add)
 	f.add("CARILLON_SMTP_URL", c.Mail.check())
 	c.Tracing.check(f.add)

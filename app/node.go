@@ -52,6 +52,8 @@ type node struct {
 	demo   speaker
 
 	streams *agents.Streams
+	dialled *agents.Dialled
+	targets *outbound.Dialer // of addresses that tenants type
 
 	common  *page.Common     // what all pages share
 	billing *billing.Billing // nil = no money is taken
@@ -162,15 +164,24 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	if err != nil {
 		return err
 	}
-	n.close = append(n.close, n.voice.Close)
+	n.close = append(n.close, func() error { // after the calls have ended
+		if n.dialled != nil {
+			n.dialled.Close()
+		}
+		return nil
+	}, n.voice.Close)
 
 	builtin, err := agents.NewBuiltin(echoAfter, c.now)
 	if err != nil {
 		return err
 	}
-	n.streams = agents.NewStreams(c.outbound(x), c.now, n.log)
+	n.targets = c.outbound(x)
+	n.streams = agents.NewStreams(n.targets, c.now, n.log)
 	n.close = append(n.close, func() error { n.streams.Close(); return nil })
-	n.agents = agents.NewKinds(builtin, n.streams, n.agentSecret)
+	n.dialled = agents.NewDialled(agents.DialledConfig{
+		Peers: n.voice, Dialer: n.targets, OpenAI: c.OpenAI.dialer(), OpenAIURL: c.OpenAI.url(), Log: n.log,
+	})
+	n.agents = agents.NewKinds(builtin, n.streams, n.dialled, n.agentSecret)
 	n.demo, err = c.DemoAgent.find(ctx, n)
 	return err
 }
@@ -182,6 +193,9 @@ func (c checked) outbound(x extras) *outbound.Dialer {
 	}
 	return outbound.New(prefixes(c.AllowPrivateTargets))
 }
+
+// checkAgent refuses an agent whose address tenants may not reach.
+func (n *node) checkAgent(a tenants.Agent) error { return agents.CheckAddress(n.targets, a) }
 
 // agentSecret opens the stored token of an agent.
 func (n *node) agentSecret(ctx context.Context, a tenants.Agent) (string, error) {
@@ -248,7 +262,7 @@ func (n *node) mount(c checked, x extras) error {
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.streams.Check, Media: n.board,
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent, Media: n.board,
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
 	if err != nil {
 		return err
@@ -311,7 +325,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	}
 	p.console, err = console.New(console.Config{
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		PerSecond: c.RingsPerSecond.is, Mail: mail, CheckAgent: n.streams.Check,
+		PerSecond: c.RingsPerSecond.is, Mail: mail, CheckAgent: n.checkAgent,
 	})
 	return p, err
 }

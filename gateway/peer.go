@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ var (
 type PeerConfig struct {
 	ID     string  // of the ring, for the log
 	Codecs []Codec // that the peer may get, the best first: all that the phone may have, or the one it has
+
+	RejoinWithin time.Duration // how long a lost connection may take to come back; 0 = Config.RejoinWithin
 
 	// The other two are for a peer that offers.
 	Channel string       // label of a data channel in the offer; "" = none
@@ -168,15 +171,25 @@ func (p *Peer) Accept(ctx context.Context, answer string) error {
 	return ctx.Err()
 }
 
-// Restart returns a new offer with another ICE session, for a connection that was lost, or a peer
-// that asked for a new offer. The old session carries the sound until Accept.
+// Restart returns a new offer with another ICE session, for a connection that was lost. The old
+// session carries the sound until Accept.
 func (p *Peer) Restart(ctx context.Context) (offer string, err error) {
+	return p.offerAgain(ctx, &webrtc.OfferOptions{ICERestart: true})
+}
+
+// Renegotiate returns a new offer with the same ICE session, for an agent that asked for one. Some
+// agents, such as those of aiortc, cannot restart ICE.
+func (p *Peer) Renegotiate(ctx context.Context) (offer string, err error) {
+	return p.offerAgain(ctx, nil)
+}
+
+func (p *Peer) offerAgain(ctx context.Context, o *webrtc.OfferOptions) (offer string, err error) {
 	p.signalling.Lock()
 	defer p.signalling.Unlock()
 	if p.over() {
 		return "", p.ended()
 	}
-	return p.leg.offerNow(ctx, &webrtc.OfferOptions{ICERestart: true})
+	return p.leg.offerNow(ctx, o)
 }
 
 // Trickle is Gateway.Trickle for a peer that was answered. Fragment.Call and Leg are not used.
@@ -262,7 +275,7 @@ func (p *Peer) ended() error {
 
 // run owns the timers of the peer until it ends.
 func (p *Peer) run() {
-	w := peerClock{cfg: &p.g.cfg, since: p.leg.since}
+	w := peerClock{cfg: &p.g.cfg, since: p.leg.since, rejoin: cmp.Or(p.cfg.RejoinWithin, p.g.cfg.RejoinWithin)}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for !p.over() {
@@ -293,8 +306,9 @@ func (p *Peer) run() {
 
 // peerClock decides when a peer is connected and when it ends. It reads no clock.
 type peerClock struct {
-	cfg   *Config
-	since time.Time
+	cfg    *Config
+	since  time.Time
+	rejoin time.Duration // how long a lost connection may take to come back
 
 	connected time.Time // when encryption was first established
 	lost      time.Time // since when the agent is away; zero while it is connected
@@ -332,7 +346,7 @@ func (w *peerClock) check(s legState, started bool, now time.Time) (v peerVerdic
 		if w.lost.IsZero() {
 			w.lost = now
 		}
-		due(w.lost.Add(w.cfg.RejoinWithin), ErrPeerLost)
+		due(w.lost.Add(w.rejoin), ErrPeerLost)
 	case legLeft:
 		v.over = true
 	default:

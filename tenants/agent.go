@@ -14,10 +14,12 @@ type AgentKind string
 const (
 	Builtin AgentKind = "builtin" // bells, then an echo: speaks with nothing installed
 	Stream  AgentKind = "stream"  // a program that we connect to over a WebSocket
+	OpenAI  AgentKind = "openai"  // a model of OpenAI that hears and speaks, over WebRTC
+	Pipecat AgentKind = "pipecat" // a bot of pipecat, over WebRTC
 )
 
 // AgentKinds lists the kinds that work, in the order in which people are offered them.
-var AgentKinds = []AgentKind{Builtin, Stream}
+var AgentKinds = []AgentKind{Builtin, Stream, OpenAI, Pipecat}
 
 // Attach is when an agent is connected to a call.
 type Attach string
@@ -49,9 +51,11 @@ type Agent struct {
 	Next          []AgentID // who takes the call when this one does not, in order
 	Lost          Lost      // what happens when none is left
 
-	Stream    *StreamAgent // of kind Stream, otherwise nil
-	HasSecret bool         // a token of the agent is stored, sealed
-	Secret    *string      // only on the way in: nil leaves the stored token, "" removes it
+	Stream    *StreamAgent  // of kind Stream, otherwise nil
+	OpenAI    *OpenAIAgent  // of kind OpenAI, otherwise nil
+	Pipecat   *PipecatAgent // of kind Pipecat, otherwise nil
+	HasSecret bool          // a secret of the agent is stored, sealed: a token, a key, or headers
+	Secret    *string       // only on the way in: nil leaves the stored one, "" removes it
 }
 
 // StreamAgent is how we reach a program over a WebSocket.
@@ -109,23 +113,36 @@ func (a Agent) Clean() Agent {
 	if a.Lost == "" {
 		a.Lost = LostMessage
 	}
-	if a.Kind != Stream {
-		a.Stream, a.AttachSeconds, a.Secret = nil, 0, new(string)
+	stream, openai, pipecat := a.Stream, a.OpenAI, a.Pipecat
+	a.Stream, a.OpenAI, a.Pipecat = nil, nil, nil
+	switch a.Kind {
+	case Stream:
+		a.Stream = stream.clean()
+	case OpenAI:
+		a.OpenAI = openai.clean()
+	case Pipecat:
+		a.Pipecat = pipecat.clean()
+	default:
+		a.AttachSeconds, a.Secret = 0, new(string)
 		return a
-	}
-	s := StreamAgent{}
-	if a.Stream != nil {
-		s = *a.Stream
-	}
-	s.URL = strings.TrimSpace(s.URL)
-	if s.Dialect == "" {
-		s.Dialect = Twilio
 	}
 	if a.AttachSeconds == 0 {
 		a.AttachSeconds = usualAttachSeconds
 	}
-	a.Stream = &s
 	return a
+}
+
+// clean returns the settings in their stored form. s may be nil.
+func (s *StreamAgent) clean() *StreamAgent {
+	made := StreamAgent{}
+	if s != nil {
+		made = *s
+	}
+	made.URL = strings.TrimSpace(made.URL)
+	if made.Dialect == "" {
+		made.Dialect = Twilio
+	}
+	return &made
 }
 
 // Check refuses an agent whose fields break a rule, naming every wrong one. It expects what Clean
@@ -139,14 +156,16 @@ func (a Agent) Check() error {
 	f.add(a.Lost == LostMessage || a.Lost == LostHangUp, "lost", "message or hang_up")
 	f.add(len(a.Next) <= MaxNext && distinct(a.Next) && !slices.Contains(a.Next, a.ID), "next", fmt.Sprintf(
 		"at most %d other agents, each once", MaxNext))
-	f.add(a.Secret == nil || ValidText(*a.Secret, 0, maxAgentSecret), "auth_token",
-		fmt.Sprintf("at most %d characters, no control characters", maxAgentSecret))
+	f.add(a.AttachSeconds >= 0 && a.AttachSeconds <= maxAttachSeconds, "attach_s", fmt.Sprintf("1 to %d seconds", maxAttachSeconds))
+	a.OpenAI.check(&f, a)
+	a.Pipecat.check(&f, a)
 	if s := a.Stream; s != nil {
+		f.add(a.Secret == nil || ValidText(*a.Secret, 0, maxAgentSecret), "auth_token",
+			fmt.Sprintf("at most %d characters, no control characters", maxAgentSecret))
 		u, err := url.Parse(s.URL)
 		f.add(len(s.URL) <= maxAgentURL && err == nil && u.Host != "" && (u.Scheme == "wss" || u.Scheme == "ws"), "url",
 			"a complete address such as wss://bot.example.com/stream, at most 2,048 characters")
 		f.add(slices.Contains(Dialects, s.Dialect), "dialect", "one of "+listed(Dialects))
-		f.add(a.AttachSeconds >= 1 && a.AttachSeconds <= maxAttachSeconds, "attach_s", fmt.Sprintf("1 to %d seconds", maxAttachSeconds))
 		f.add(validParameters(s.Parameters), "parameters", fmt.Sprintf(
 			"at most %d, with names of 1 to 64 letters, digits, - and _, and values of at most %d characters", maxParameters, maxParameter))
 	}

@@ -226,6 +226,9 @@ func (c *Chain) attach(ctx context.Context, l gateway.Line, link Link, e *early,
 		}
 		// It failed before anybody answered. Its server may be there by now.
 	}
+	if t, ok := link.Agent.(Tuned); ok {
+		t.Tune(l.Codec())
+	}
 	done := make(chan struct{})
 	var err error
 	c.running.Go(func() {

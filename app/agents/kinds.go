@@ -4,7 +4,8 @@
 // Start reading at Kinds. chain.go is what a call gets: its agent, and those that follow if it
 // fails; hold.go is what the person hears meanwhile. builtin.go is the kind that every server has.
 // stream.go is the kind that talks over a WebSocket: pacer.go plays what it says, timeline.go and
-// outbox.go hold what it hears.
+// outbox.go hold what it hears. dialled.go is what openai.go and pipecat.go share: agents that we
+// call over WebRTC.
 package agents
 
 import (
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	"carillon/app/outbound"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -76,6 +78,10 @@ func warn(a gateway.Agent, l gateway.Line, left time.Duration) {
 // it cannot: Open never returns another agent instead.
 type Open func(context.Context, tenants.Agent, Call) (Agent, error)
 
+// Tuned is an agent that wants to know the codec of the line, if it is known before Attach. A chain
+// calls Tune before it.
+type Tuned interface{ Tune(gateway.Codec) }
+
 // Secrets opens the stored token of an agent; "" = it has none.
 type Secrets func(context.Context, tenants.Agent) (string, error)
 
@@ -83,16 +89,22 @@ type Secrets func(context.Context, tenants.Agent) (string, error)
 type Kinds map[tenants.AgentKind]Open
 
 // NewKinds returns the kinds of this server.
-func NewKinds(b *Builtin, s *Streams, secrets Secrets) Kinds {
-	return Kinds{
-		tenants.Builtin: func(context.Context, tenants.Agent, Call) (Agent, error) { return Ready{b}, nil },
-		tenants.Stream: func(ctx context.Context, a tenants.Agent, c Call) (Agent, error) {
-			token, err := secrets(ctx, a)
+func NewKinds(b *Builtin, s *Streams, d *Dialled, secrets Secrets) Kinds {
+	// secretly opens a kind that has a secret.
+	secretly := func(open func(tenants.Agent, string, Call) (Agent, error)) Open {
+		return func(ctx context.Context, a tenants.Agent, c Call) (Agent, error) {
+			secret, err := secrets(ctx, a)
 			if err != nil {
 				return nil, err
 			}
-			return s.open(a, token, c)
-		},
+			return open(a, secret, c)
+		}
+	}
+	return Kinds{
+		tenants.Builtin: func(context.Context, tenants.Agent, Call) (Agent, error) { return Ready{b}, nil },
+		tenants.Stream:  secretly(s.open),
+		tenants.OpenAI:  secretly(d.openAI),
+		tenants.Pipecat: secretly(d.pipecat),
 	}
 }
 
@@ -103,4 +115,19 @@ func (k Kinds) Open(ctx context.Context, a tenants.Agent, c Call) (Agent, error)
 		return nil, fmt.Errorf("agents: no agent of the kind %q can be opened", a.Kind)
 	}
 	return open(ctx, a, c)
+}
+
+// CheckAddress refuses an agent whose address d does not connect to, before it is stored.
+func CheckAddress(d *outbound.Dialer, a tenants.Agent) (err error) {
+	switch {
+	case a.Stream != nil:
+		err = d.CheckURL(a.Stream.URL, "wss")
+	case a.Pipecat != nil:
+		err = d.CheckURL(a.Pipecat.URL, "https")
+	}
+	if err == nil {
+		return nil
+	}
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The agent's address cannot be used.",
+		Fields: []tenants.Field{{Name: "url", Message: err.Error()}}}
 }

@@ -51,14 +51,19 @@ func dial(ctx context.Context, client *http.Client, address string, header http.
 		HTTPClient: client, HTTPHeader: header, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		f := &Failure{Cause: refused(res, err), Err: err}
-		if u := (*url.Error)(nil); errors.As(err, &u) {
-			f.Err = u.Err // without the address: it may hold a key, and the error is logged
-		}
-		return nil, f
+		return nil, &Failure{Cause: refused(res, err), Err: withoutURL(err)}
 	}
 	conn.SetReadLimit(messageMost)
 	return &socket{conn}, nil
+}
+
+// withoutURL is an error without the address that it is about: an address may hold a key, and the
+// error is logged.
+func withoutURL(err error) error {
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // refused says why the agent's server gave no WebSocket.

@@ -45,18 +45,6 @@ func NewStreams(d *outbound.Dialer, now func() time.Time, log *slog.Logger) *Str
 	return &Streams{dialer: d, client: d.Client(0), now: now, log: log, budget: budget{most: streamMemory}}
 }
 
-// Check refuses an agent whose address we do not connect to, before it is stored.
-func (s *Streams) Check(a tenants.Agent) error {
-	if a.Stream == nil {
-		return nil
-	}
-	if err := s.dialer.CheckURL(a.Stream.URL, "wss"); err != nil {
-		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The agent's address cannot be used.",
-			Fields: []tenants.Field{{Name: "url", Message: err.Error()}}}
-	}
-	return nil
-}
-
 // Close closes idle connections.
 func (s *Streams) Close() { s.client.CloseIdleConnections() }
 

@@ -11,21 +11,25 @@ import (
 )
 
 type agentRequest struct {
-	Name   string         `json:"name"`
-	Kind   string         `json:"kind"`
-	Caller string         `json:"caller"`
-	Attach int            `json:"attach_s"`
-	Stream *streamRequest `json:"stream"`
+	Name    string          `json:"name"`
+	Kind    string          `json:"kind"`
+	Caller  string          `json:"caller"`
+	Attach  int             `json:"attach_s"`
+	Stream  *streamRequest  `json:"stream"`
+	OpenAI  *openAIRequest  `json:"openai"`
+	Pipecat *pipecatRequest `json:"pipecat"`
 	handover
 }
 
 // agentChange is the body of PATCH /v1/agents/{id}: omitted fields stay.
 type agentChange struct {
-	Name   *string        `json:"name"`
-	Kind   *string        `json:"kind"`
-	Caller *string        `json:"caller"`
-	Attach *int           `json:"attach_s"`
-	Stream *streamRequest `json:"stream"`
+	Name    *string         `json:"name"`
+	Kind    *string         `json:"kind"`
+	Caller  *string         `json:"caller"`
+	Attach  *int            `json:"attach_s"`
+	Stream  *streamRequest  `json:"stream"`
+	OpenAI  *openAIRequest  `json:"openai"`
+	Pipecat *pipecatRequest `json:"pipecat"`
 	handover
 }
 
@@ -80,25 +84,89 @@ func (r *streamRequest) apply(a *tenants.Agent) error {
 	set(&s.URL, r.URL)
 	set((*string)(&s.Dialect), r.Dialect)
 	set(&s.Parameters, r.Parameters)
-	a.Stream, a.Secret = &s, r.AuthToken
+	a.Stream = &s
+	if a.Kind == tenants.Stream && r.AuthToken != nil {
+		a.Secret = r.AuthToken
+	}
 	return nil
 }
 
 // directionDial: Carillon connects to the agent.
 const directionDial = "dial"
 
+// openAIRequest holds the settings of an agent of OpenAI. Omitted fields stay.
+type openAIRequest struct {
+	Model        *string `json:"model"`
+	Voice        *string `json:"voice"`
+	Instructions *string `json:"instructions"`
+	APIKey       *string `json:"api_key"`
+}
+
+func (r *openAIRequest) apply(a *tenants.Agent) {
+	if r == nil {
+		return
+	}
+	s := tenants.OpenAIAgent{}
+	if a.OpenAI != nil {
+		s = *a.OpenAI
+	}
+	set(&s.Model, r.Model)
+	set(&s.Voice, r.Voice)
+	set(&s.Instructions, r.Instructions)
+	a.OpenAI = &s
+	if a.Kind == tenants.OpenAI && r.APIKey != nil {
+		a.Secret = r.APIKey
+	}
+}
+
+// pipecatRequest holds the settings of a bot of pipecat. Omitted fields stay.
+type pipecatRequest struct {
+	URL     *string            `json:"url"`
+	Headers *map[string]string `json:"headers"`
+}
+
+func (r *pipecatRequest) apply(a *tenants.Agent) {
+	if r == nil {
+		return
+	}
+	s := tenants.PipecatAgent{}
+	if a.Pipecat != nil {
+		s = *a.Pipecat
+	}
+	set(&s.URL, r.URL)
+	if a.Kind == tenants.Pipecat && r.Headers != nil {
+		secret, names := tenants.WriteHeaders(*r.Headers)
+		s.Headers, a.Secret = names, &secret
+	}
+	a.Pipecat = &s
+}
+
 type agent struct {
-	ID        string       `json:"id"`
-	Name      string       `json:"name"`
-	Kind      string       `json:"kind"`
-	Caller    *string      `json:"caller"`
-	Default   bool         `json:"default"`
-	CreatedAt string       `json:"created_at"`
-	Attach    string       `json:"attach"`
-	AttachS   *int         `json:"attach_s,omitempty"`
-	Next      []string     `json:"next"`
-	Lost      string       `json:"lost"`
-	Stream    *streamAgent `json:"stream,omitempty"`
+	ID        string        `json:"id"`
+	Name      string        `json:"name"`
+	Kind      string        `json:"kind"`
+	Caller    *string       `json:"caller"`
+	Default   bool          `json:"default"`
+	CreatedAt string        `json:"created_at"`
+	Attach    string        `json:"attach"`
+	AttachS   *int          `json:"attach_s,omitempty"`
+	Next      []string      `json:"next"`
+	Lost      string        `json:"lost"`
+	Stream    *streamAgent  `json:"stream,omitempty"`
+	OpenAI    *openAIAgent  `json:"openai,omitempty"`
+	Pipecat   *pipecatAgent `json:"pipecat,omitempty"`
+}
+
+type openAIAgent struct {
+	Model        string `json:"model"`
+	Voice        string `json:"voice"`
+	Instructions string `json:"instructions"`
+	HasAPIKey    bool   `json:"has_api_key"`
+}
+
+type pipecatAgent struct {
+	URL     string   `json:"url"`
+	Headers []string `json:"headers"`
 }
 
 type streamAgent struct {
@@ -123,12 +191,27 @@ func streamOf(a tenants.Agent) *streamAgent {
 	return &s
 }
 
+func openAIOf(a tenants.Agent) *openAIAgent {
+	if a.OpenAI == nil {
+		return nil
+	}
+	return &openAIAgent{Model: a.OpenAI.Model, Voice: a.OpenAI.Voice, Instructions: a.OpenAI.Instructions, HasAPIKey: a.HasSecret}
+}
+
+func pipecatOf(a tenants.Agent) *pipecatAgent {
+	if a.Pipecat == nil {
+		return nil
+	}
+	return &pipecatAgent{URL: a.Pipecat.URL, Headers: append([]string{}, a.Pipecat.Headers...)}
+}
+
 // agentOf returns a function that shows an agent of t, which knows its default agent.
 func agentOf(t tenants.Tenant) func(tenants.Agent) agent {
 	return func(a tenants.Agent) agent {
 		shown := agent{
 			ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: opt(a.Caller), Default: a.ID == t.DefaultAgent,
 			CreatedAt: stamp(a.CreatedAt), Attach: string(a.Attach), Next: []string{}, Lost: string(a.Lost), Stream: streamOf(a),
+			OpenAI: openAIOf(a), Pipecat: pipecatOf(a),
 		}
 		for _, id := range a.Next {
 			shown.Next = append(shown.Next, string(id))
@@ -163,6 +246,8 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := cmp.Or(body.Stream.apply(&made), body.handover.apply(&made)); err != nil {
 		return err
 	}
+	body.OpenAI.apply(&made)
+	body.Pipecat.apply(&made)
 	made = made.Clean()
 	if err := a.checkAgent(made); err != nil {
 		return err
@@ -217,13 +302,15 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	}
 	label(&found.Name, body.Name)
 	label(&found.Caller, body.Caller)
-	if body.Kind != nil {
-		found.Kind = tenants.AgentKind(*body.Kind)
+	if body.Kind != nil && tenants.AgentKind(*body.Kind) != found.Kind {
+		found.Kind, found.Secret, found.HasSecret = tenants.AgentKind(*body.Kind), new(string), false // a secret is of one kind
 	}
 	set(&found.AttachSeconds, body.Attach)
 	if err := cmp.Or(body.Stream.apply(&found), body.handover.apply(&found)); err != nil {
 		return err
 	}
+	body.OpenAI.apply(&found)
+	body.Pipecat.apply(&found)
 	found = found.Clean()
 	if err := a.checkAgent(found); err != nil {
 		return err

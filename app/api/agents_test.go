@@ -159,3 +159,66 @@ func TestStreamAgents(t *testing.T) {
 		t.Errorf("settings of another kind stay: %+v", got)
 	}
 }
+
+// TestOpenAIAgents: the key goes in, never comes out, and stays with its kind.
+func TestOpenAIAgents(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	var made, got agent
+	r := h.do(ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"Nova","kind":"openai","openai":{
+		"voice":"marin","instructions":"Say who you are.\nThen ask.","api_key":"sk-s3cret"}}`}).want(201)
+	r.into(&made)
+	if made.OpenAI == nil || made.OpenAI.Model != "gpt-realtime" || made.OpenAI.Voice != "marin" || !made.OpenAI.HasAPIKey ||
+		*made.AttachS != 5 || strings.Contains(r.body, "s3cret") {
+		t.Errorf("%s", r.body)
+	}
+	path := "/v1/agents/" + made.ID
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"openai":{"voice":"cedar"}}`}).want(200).into(&got)
+	if got.OpenAI.Voice != "cedar" || !got.OpenAI.HasAPIKey || got.OpenAI.Instructions != "Say who you are.\nThen ask." {
+		t.Errorf("what was left out has changed: %+v", got.OpenAI)
+	}
+	for body, field := range map[string]string{
+		`{"openai":{"api_key":""}}`:                                                       "api_key",
+		`{"openai":{"api_key":"two words"}}`:                                              "api_key",
+		`{"openai":{"voice":"a\u0000b"}}`:                                                 "voice",
+		`{"openai":{"instructions":"` + strings.Repeat("x", 16001) + `"}}`:                "instructions",
+		`{"kind":"pipecat","pipecat":{"url":"https://10.0.0.1/api/offer"}}`:               "url",
+		`{"kind":"pipecat","pipecat":{"url":"http://bot.example.com/api/offer"}}`:         "url",
+		`{"kind":"pipecat","pipecat":{"url":"https://b.example","headers":{"Host":"x"}}}`: "headers",
+	} {
+		r := h.do(ask{method: "PATCH", path: path, key: a.key, body: body}).want(400)
+		if !strings.Contains(r.body, `"field":"`+field+`"`) {
+			t.Errorf("%s: %s", body, r.body)
+		}
+	}
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"kind":"stream","stream":{"url":"wss://bot.example.com/"}}`}).want(200).into(&got)
+	secret, err := a.scope().Agents().Secret(t.Context(), tenants.AgentID(made.ID))
+	if err != nil || secret != "" || got.Stream.HasAuthToken {
+		t.Errorf("the key of OpenAI became a token: %q %v", secret, err)
+	}
+}
+
+// TestPipecatAgents: a bot's address, and headers whose values never come out.
+func TestPipecatAgents(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	var made, got agent
+	r := h.do(ask{method: "POST", path: "/v1/agents", key: a.key, body: `{"name":"Cat","kind":"pipecat","pipecat":{
+		"url":"https://bot.example.com/api/offer","headers":{"X-Key":"s3cret","Authorization":"Bearer s3cret"}}}`}).want(201)
+	r.into(&made)
+	if made.Pipecat == nil || strings.Join(made.Pipecat.Headers, " ") != "Authorization X-Key" || strings.Contains(r.body, "s3cret") {
+		t.Errorf("%s", r.body)
+	}
+	path := "/v1/agents/" + made.ID
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"pipecat":{"url":"https://bot.example.com/2"}}`}).want(200).into(&got)
+	secret, err := a.scope().Agents().Secret(t.Context(), tenants.AgentID(made.ID))
+	if err != nil || !strings.Contains(secret, "s3cret") || got.Pipecat.URL != "https://bot.example.com/2" {
+		t.Errorf("%q %v %+v", secret, err, got.Pipecat)
+	}
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"pipecat":{"headers":{}}}`}).want(200).into(&got)
+	if secret, _ = a.scope().Agents().Secret(t.Context(), tenants.AgentID(made.ID)); secret != "" || len(got.Pipecat.Headers) > 0 {
+		t.Errorf("headers stay: %q %v", secret, got.Pipecat.Headers)
+	}
+}

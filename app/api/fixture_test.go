@@ -152,7 +152,7 @@ func open(t testing.TB) *fixture {
 	h.board = board
 	h.api, err = New(Config{
 		Store: h.store, Board: board, Credentials: credentials,
-		CheckAgent: agents.NewStreams(outbound.New(nil), time.Now, quiet).Check, Media: h.media, PublicURL: "https://carillon.example/",
+		CheckAgent: func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) }, Media: h.media, PublicURL: "https://carillon.example/",
 		Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})

@@ -103,6 +103,41 @@ func TestStreamAgentForm(t *testing.T) {
 	}
 }
 
+// TestOpenAIAndPipecatForms: keys and headers go in and are never shown.
+func TestOpenAIAndPipecatForms(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.Quick(b.Owner)
+	scope := h.Store.For(b.Id)
+	path := func(name string) string {
+		all, _, err := scope.Agents().List(t.Context(), store.Page{Search: name})
+		pagetest.Must(t, err)
+		return "/agents/" + string(all[0].ID)
+	}
+	form := url.Values{"name": {"Nova"}, "kind": {"openai"}, "voice": {"marin"}, "attach_s": {"7"},
+		"instructions": {"Be kind.\r\nBe brief."}}
+	w.Post("/agents/add", form).Want(400).Has("A key made at OpenAI", "Be kind.\nBe brief.")
+	form.Set("api_key", "sk-s3cret")
+	w.Post("/agents/add", form).Leads("/agents")
+	w.Get(path("Nova")).Want(200).Has("A key is stored", "gpt-realtime", "marin", "Be kind.").Lacks("s3cret")
+	w.Post(path("Nova"), url.Values{"name": {"Nova"}, "model": {"gpt-realtime-mini"}}).Leads("/agents")
+	w.Get(path("Nova")).Has("A key is stored", "gpt-realtime-mini")
+
+	form = url.Values{"name": {"Cat"}, "kind": {"pipecat"}, "bot_url": {"https://10.0.0.1/api/offer"}, "headers": {"X-Key: s3cret"}}
+	w.Post("/agents/add", form).Want(400).Has("private or reserved network").Lacks("s3cret")
+	form.Set("bot_url", "https://bot.example.com/api/offer")
+	form.Set("headers", "no colon")
+	w.Post("/agents/add", form).Want(400).Has("At most 10, with names")
+	form.Set("headers", "X-Key: s3cret")
+	w.Post("/agents/add", form).Leads("/agents")
+	w.Get(path("Cat")).Want(200).Has("https://bot.example.com/api/offer", "Stored: X-Key").Lacks("s3cret")
+	w.Post(path("Cat"), url.Values{"name": {"Cat"}, "bot_url": {"https://bot.example.com/2"}}).Leads("/agents")
+	w.Get(path("Cat")).Has("Stored: X-Key", "https://bot.example.com/2")
+	w.Post(path("Cat"), url.Values{"name": {"Cat"}, "bot_url": {"https://bot.example.com/2"}, "forget_headers": {"1"}}).Leads("/agents")
+	w.Get(path("Cat")).Lacks("Stored: X-Key")
+}
+
 func TestAgents(t *testing.T) {
 	t.Parallel()
 	h := open(t)

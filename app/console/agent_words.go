@@ -16,7 +16,10 @@ import (
 const streamAgent = "Your program (WebSocket)"
 
 // agentKinds are how an agent speaks, in words.
-var agentKinds = map[tenants.AgentKind]string{tenants.Builtin: builtinAgent, tenants.Stream: streamAgent}
+var agentKinds = map[tenants.AgentKind]string{
+	tenants.Builtin: builtinAgent, tenants.Stream: streamAgent, tenants.OpenAI: "OpenAI voice model",
+	tenants.Pipecat: "Pipecat bot (WebRTC)",
+}
 
 // streamFields are the fields of a stream agent. A stored token is never shown.
 func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
@@ -36,8 +39,6 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 		Parameters: views.Field{Name: "parameters", Label: "Parameters", Value: parametersText(s.Parameters), Optional: true,
 			Error: w.Fields["parameters"],
 			Help:  "One a line, as name=value. Your program gets them at the start of each call, with the ring’s id and reference."},
-		Attach: views.Field{Name: "attach_s", Label: "Seconds to connect", Value: attachText(a), Max: 2, Optional: true,
-			Error: w.Fields["attach_s"], Help: "From the answer on. After that the next agent is asked."},
 	}
 	if a.ID == "" {
 		f.URL.NeededFor = string(tenants.Stream) // the browser must not ask for it while it is hidden
@@ -63,6 +64,61 @@ func dialectChoices(chosen tenants.Dialect) []views.Choice {
 	return page.Choose(string(chosen), all...)
 }
 
+// openAIFields are the fields of a model of OpenAI. A stored key is never shown.
+func openAIFields(a tenants.Agent, w page.Wrong) *views.OpenAIFields {
+	s := tenants.OpenAIAgent{}
+	if a.OpenAI != nil {
+		s = *a.OpenAI
+	}
+	f := &views.OpenAIFields{
+		Key: views.Field{Name: "api_key", Label: "OpenAI API key", Type: "password", Max: 512, Autocomplete: "new-password",
+			Error: w.Fields["api_key"], Help: "Make one at platform.openai.com. OpenAI charges its account for each call."},
+		Model: views.Field{Name: "model", Label: "Model", Value: page.Shown(s.Model, 100), Max: 100, Optional: true, Mono: true,
+			Error: w.Fields["model"], Placeholder: "gpt-realtime", Help: "A model of the Realtime API. Empty means gpt-realtime."},
+		Voice: views.Field{Name: "voice", Label: "Voice", Value: page.Shown(s.Voice, 64), Max: 64, Optional: true, Mono: true,
+			Error: w.Fields["voice"], Placeholder: "marin", Help: "Such as marin or cedar. Empty means the model’s own."},
+		Instructions: views.Field{Name: "instructions", Label: "Instructions", Value: page.Shown(s.Instructions, 16000), Optional: true,
+			Error: w.Fields["instructions"],
+			Help:  "Tell the model who it is, why it calls, and how to begin. It speaks first, as soon as the person can hear."},
+	}
+	if a.ID == "" {
+		f.Key.NeededFor = string(tenants.OpenAI)
+	}
+	if a.HasSecret {
+		f.Key.Optional, f.Key.Help = true, "A key is stored. Leave this empty to keep it."
+	}
+	return f
+}
+
+// pipecatFields are the fields of a pipecat bot. The values of stored headers are never shown.
+func pipecatFields(a tenants.Agent, w page.Wrong) *views.PipecatFields {
+	s := tenants.PipecatAgent{}
+	if a.Pipecat != nil {
+		s = *a.Pipecat
+	}
+	f := &views.PipecatFields{
+		URL: views.Field{Name: "bot_url", Label: "Address of the bot", Value: page.Shown(s.URL, 2048), Max: 2048, Mono: true,
+			Error: w.Fields["url"], Placeholder: "https://bot.example.com/api/offer",
+			Help: "Where a bot with SmallWebRTCTransport takes offers. Carillon calls it when the person answers."},
+		Headers: views.Field{Name: "headers", Label: "Headers", Optional: true, Error: w.Fields["headers"],
+			Placeholder: "Authorization: Bearer …",
+			Help:        "One a line, as Name: value. Sent with each offer, so that the bot can refuse others."},
+	}
+	if a.ID == "" {
+		f.URL.NeededFor = string(tenants.Pipecat)
+	}
+	if len(s.Headers) > 0 && a.HasSecret {
+		f.Headers.Help = "Stored: " + strings.Join(s.Headers, ", ") + ". Leave this empty to keep them. What you enter replaces all."
+		f.Forget = &views.Tick{Name: "forget_headers", Value: "1", Label: "Remove the stored headers"}
+	}
+	return f
+}
+
+func attachField(a tenants.Agent, w page.Wrong) *views.Field {
+	return &views.Field{Name: "attach_s", Label: "Seconds to connect", Value: attachText(a), Max: 2, Optional: true,
+		Error: w.Fields["attach_s"], Help: "From the answer on. After that the next agent is asked."}
+}
+
 func attachText(a tenants.Agent) string {
 	if a.AttachSeconds == 0 {
 		return ""
@@ -79,6 +135,53 @@ func parametersText(p map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
+// readKind reads the fields of the agent's kind.
+func readKind(f page.Form, a *tenants.Agent) {
+	switch a.Kind {
+	case tenants.Stream:
+		readStream(f, a)
+	case tenants.OpenAI:
+		a.OpenAI = &tenants.OpenAIAgent{Model: f.Text("model"), Voice: f.Text("voice"), Instructions: f.Raw("instructions")}
+		if key := f.Text("api_key"); key != "" {
+			a.Secret = &key
+		}
+	case tenants.Pipecat:
+		readPipecat(f, a)
+	default:
+		return
+	}
+	a.AttachSeconds = 0
+	if text := f.Text("attach_s"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			n = -1
+		}
+		a.AttachSeconds = n
+	}
+}
+
+// readPipecat reads the fields of a pipecat bot. A header without a value is left for
+// tenants.Agent.Check to refuse.
+func readPipecat(f page.Form, a *tenants.Agent) {
+	s := tenants.PipecatAgent{URL: f.Text("bot_url")}
+	if a.Pipecat != nil {
+		s.Headers = a.Pipecat.Headers
+	}
+	headers := map[string]string{}
+	for line := range strings.Lines(f.Raw("headers")) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(line, ":")
+		headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	}
+	if len(headers) > 0 || f.Text("forget_headers") != "" {
+		secret, names := tenants.WriteHeaders(headers)
+		s.Headers, a.Secret = names, &secret
+	}
+	a.Pipecat = &s
+}
+
 // readStream reads the fields of a stream agent. What is not a number or has no name is left for
 // tenants.Agent.Check to refuse.
 func readStream(f page.Form, a *tenants.Agent) {
@@ -90,14 +193,7 @@ func readStream(f page.Form, a *tenants.Agent) {
 		name, value, _ := strings.Cut(line, "=")
 		s.Parameters[strings.TrimSpace(name)] = strings.TrimSpace(value)
 	}
-	a.Stream, a.AttachSeconds = &s, 0
-	if text := f.Text("attach_s"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			n = -1
-		}
-		a.AttachSeconds = n
-	}
+	a.Stream = &s
 	switch token := f.Text("auth_token"); {
 	case token != "":
 		a.Secret = &token

@@ -107,7 +107,8 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	title := "Add an agent"
 	p := views.AgentFormPage{
 		ID: string(a.ID), CanEdit: v.Role.May(),
-		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s", "attach", "next", "lost"),
+		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s", "attach", "next", "lost", "model",
+			"voice", "instructions", "api_key", "headers"),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],
 			Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
@@ -121,15 +122,23 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 			p.Kinds = append(p.Kinds, page.Choice(string(kind), agentKinds[kind]))
 		}
 		p.Kinds = page.Choose(string(a.Kind), p.Kinds...)
-		p.Stream = streamFields(a, w)
+		p.Stream, p.OpenAI, p.Pipecat, p.Attach = streamFields(a, w), openAIFields(a, w), pipecatFields(a, w), attachField(a, w)
 	} else {
 		old, err := v.Scope.Agents().Get(ctx, a.ID) // as it is, whatever was typed
 		if err != nil {
 			return err
 		}
 		title, p.Kind = old.Name, agentKinds[old.Kind]
-		if old.Kind == tenants.Stream {
+		switch old.Kind {
+		case tenants.Stream:
 			p.Stream = streamFields(a, w)
+		case tenants.OpenAI:
+			p.OpenAI = openAIFields(a, w)
+		case tenants.Pipecat:
+			p.Pipecat = pipecatFields(a, w)
+		}
+		if old.Kind != tenants.Builtin {
+			p.Attach = attachField(a, w)
 		}
 		ask := removalOfAgent(old, old.ID == v.Tenant.DefaultAgent)
 		p.Remove = &ask
@@ -166,9 +175,7 @@ func (k agentPages) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		ID: tenants.NewID[tenants.AgentID](k.Now()), Tenant: v.Tenant.ID, Name: f.Text("name"), Kind: tenants.AgentKind(f.Text("kind")),
 		Caller: f.Text("caller"), CreatedAt: k.Now(),
 	}
-	if a.Kind == tenants.Stream {
-		readStream(f, &a)
-	}
+	readKind(f, &a)
 	readHandover(f, &a)
 	err := k.checkAgent(&a)
 	if err == nil {
@@ -201,9 +208,7 @@ func (k agentPages) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	f := page.FormOf(c)
 	a.Name, a.Caller = f.Text("name"), f.Text("caller")
-	if a.Kind == tenants.Stream {
-		readStream(f, &a)
-	}
+	readKind(f, &a)
 	readHandover(f, &a)
 	if err = k.checkAgent(&a); err == nil {
 		err = v.Scope.Agents().Set(ctx, a)

@@ -110,7 +110,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		pagetest.Must(t, ears.Close())
 	})
 	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Dev: h.waker,
-		CheckAgent: agents.NewStreams(outbound.New(nil), time.Now, h.Common.Log).Check}
+		CheckAgent: func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) }}
 	edit(h, &c)
 	h.k, err = New(c)
 	pagetest.Must(t, err)

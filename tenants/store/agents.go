@@ -25,17 +25,20 @@ type agentRow struct {
 
 // agentSettings are what no list of agents is sorted or searched by.
 type agentSettings struct {
-	AttachSeconds int                  `json:"attach_s,omitempty"`
-	Attach        tenants.Attach       `json:"attach,omitempty"`
-	Next          []tenants.AgentID    `json:"next,omitempty"`
-	Lost          tenants.Lost         `json:"lost,omitempty"`
-	Stream        *tenants.StreamAgent `json:"stream,omitempty"`
+	AttachSeconds int                   `json:"attach_s,omitempty"`
+	Attach        tenants.Attach        `json:"attach,omitempty"`
+	Next          []tenants.AgentID     `json:"next,omitempty"`
+	Lost          tenants.Lost          `json:"lost,omitempty"`
+	Stream        *tenants.StreamAgent  `json:"stream,omitempty"`
+	OpenAI        *tenants.OpenAIAgent  `json:"openai,omitempty"`
+	Pipecat       *tenants.PipecatAgent `json:"pipecat,omitempty"`
 }
 
 // settingsOf is the row's text of an agent's settings.
 func settingsOf(a tenants.Agent) (string, error) {
 	b, err := json.Marshal(agentSettings{
 		AttachSeconds: a.AttachSeconds, Attach: a.Attach, Next: a.Next, Lost: a.Lost, Stream: a.Stream,
+		OpenAI: a.OpenAI, Pipecat: a.Pipecat,
 	})
 	return string(b), err
 }
@@ -48,7 +51,8 @@ func (r agentRow) noun() tenants.Agent {
 	return tenants.Agent{
 		ID: tenants.AgentID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Kind: tenants.AgentKind(r.Kind), Caller: r.Caller,
 		CreatedAt: moment(r.Created), AttachSeconds: s.AttachSeconds, Attach: cmp.Or(s.Attach, tenants.AttachAnswered), Next: s.Next,
-		Lost: cmp.Or(s.Lost, tenants.LostMessage), Stream: s.Stream, HasSecret: len(r.Secret) > 0,
+		Lost: cmp.Or(s.Lost, tenants.LostMessage), Stream: s.Stream, OpenAI: s.OpenAI, Pipecat: s.Pipecat,
+		HasSecret: len(r.Secret) > 0,
 	}
 }
 
@@ -123,7 +127,8 @@ func (s Agents) Secret(ctx context.Context, id tenants.AgentID) (string, error) 
 	return string(secret), nil
 }
 
-// Set changes an agent. Its stored secret stays unless a has one.
+// Set changes an agent. Its stored secret stays unless a has one, or becomes of another kind: a
+// token of one service must not reach another.
 func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 	set, err := settingsOf(a)
 	if err != nil {
@@ -141,7 +146,7 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 		if err := s.haveAll(t, a.Next); err != nil {
 			return err
 		}
-		if a.Secret == nil {
+		if a.Secret == nil && old.Kind == string(a.Kind) {
 			blob = append([]byte{}, old.Secret...) // never nil: the column takes none
 		}
 		c := changes{}
@@ -149,7 +154,7 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 		c.add("kind", old.Kind != string(a.Kind))
 		c.add("caller", old.Caller != a.Caller)
 		c.add("settings", old.Settings != set)
-		c.add("token", a.Secret != nil && len(blob)+len(old.Secret) > 0)
+		c.add("token", a.Secret != nil && len(blob)+len(old.Secret) > 0 || a.Secret == nil && len(blob) != len(old.Secret))
 		if len(c) == 0 {
 			return nil
 		}
