@@ -38,14 +38,32 @@ const (
 // Add adds a sample. When there are MaxSamples, each two become one that keeps the worse figures.
 func (q *CallQuality) Add(s QualitySample) {
 	if len(q.Samples) >= MaxSamples {
-		half := q.Samples[:0]
-		for i := 0; i+1 < len(q.Samples); i += 2 {
-			a, b := q.Samples[i], q.Samples[i+1]
-			half = append(half, QualitySample{At: b.At, Phone: a.Phone.worse(b.Phone), Agent: a.Agent.worse(b.Agent)})
-		}
-		q.Samples = half
+		q.Samples = halved(q.Samples)
 	}
 	q.Samples = append(q.Samples, s)
+}
+
+// AtMost returns the samples, so many of them made one that at most n are left.
+func (q *CallQuality) AtMost(n int) []QualitySample {
+	all := q.Samples
+	for len(all) > max(1, n) {
+		all = halved(all)
+	}
+	return all
+}
+
+// halved makes each two samples one.
+func halved(all []QualitySample) []QualitySample {
+	half := make([]QualitySample, 0, (len(all)+1)/2+1)
+	for i := 0; i < len(all); i += 2 {
+		s := all[i]
+		if i+1 < len(all) {
+			b := all[i+1]
+			s = QualitySample{At: b.At, Phone: s.Phone.worse(b.Phone), Agent: s.Agent.worse(b.Agent)}
+		}
+		half = append(half, s)
+	}
+	return half
 }
 
 // AddBargeIns adds what was measured, up to MaxBargeIns.

@@ -38,6 +38,27 @@ func TestQualityIsBounded(t *testing.T) {
 	}
 }
 
+func TestAtMost(t *testing.T) {
+	t.Parallel()
+	var q CallQuality
+	for i := range 11 {
+		q.Add(QualitySample{At: time.Duration(i+1) * time.Second, Phone: LegQuality{MOS: 4, Underruns: 1}})
+	}
+	for n, want := range map[int]int{20: 11, 11: 11, 10: 6, 5: 3, 0: 1} {
+		got := q.AtMost(n)
+		underruns := 0
+		for _, s := range got {
+			underruns += s.Phone.Underruns
+		}
+		if len(got) != want || underruns != 11 || got[len(got)-1].At != 11*time.Second {
+			t.Errorf("at most %d: %+v", n, got)
+		}
+	}
+	if len(q.Samples) != 11 || len((&CallQuality{}).AtMost(5)) != 0 {
+		t.Error("the samples themselves changed")
+	}
+}
+
 // TestMeasures: a call is counted by its averages, and silence is left out.
 func TestMeasures(t *testing.T) {
 	t.Parallel()

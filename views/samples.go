@@ -127,7 +127,7 @@ func (s sampler) overview() OverviewPage {
 		},
 		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true},
 			{"30 days", PathOverview + "?period=month", false}},
-		Funnel: s.funnel(), Outcomes: s.outcomes(), Latency: s.latency(),
+		Funnel: s.funnel(), Outcomes: s.outcomes(), Latency: s.latency(), Calls: s.callFigures(),
 		Daily:  s.daily(),
 		Recent: s.ringRows()[:6],
 		Health: []Health{

@@ -80,8 +80,8 @@ func (s sampler) ring() RingPage {
 			Hops:   append(s.doneHops(), Hop{"The person hung up", HopDone, s.hop(113420 * time.Millisecond), "1 min 48 s", ""}),
 			Pushes: s.pushes()[:1]}},
 		Quality: &Quality{Duration: "1 min 48 s", Setup: "312 ms", Jitter: "4 ms", Loss: "0.1 %", Trip: "38 ms", Verdict: "Clear",
-			Tone: ToneGood, Ended: "the person hung up"},
-		Notes: s.notes(),
+			Tone: ToneGood, Ended: "the person hung up", FirstAudio: "420 ms", Interrupted: "240 ms", MOS: "4.3"},
+		Notes: s.notes(), Sound: s.sound(),
 	}
 }
 

@@ -104,6 +104,7 @@ func TestZeroPages(t *testing.T) {
 		"late": LateOf(Late{Total: 1}), "wakes": WakeHistoryOf(WakeHistory{}), "phone": PhoneOf(PhonePage{}),
 		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),
 		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "daily": DailyOf(Daily{}), "qr": QR(nil, ""), "spark": Spark(nil),
+		"sound": SoundOf(Sound{Graphs: []SoundGraph{{}}}), "calls": CallFiguresOf(CallFigures{Rows: []CallFigure{{}}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,7 +44,7 @@ func full() *tenants.Ring {
 func TestRingJSON(t *testing.T) {
 	t.Parallel()
 	r := full()
-	body := appendRing(nil, r)
+	body := appendRing(nil, r, nil)
 	var got map[string]any
 	if err := json.Unmarshal(body, &got); err != nil {
 		t.Fatalf("%v in %s", err, body)
@@ -71,7 +71,7 @@ func TestRingJSON(t *testing.T) {
 	}
 	r.Call.Loss = math.NaN()
 	r.Call.ConnectedAt = time.Time{}
-	if !json.Valid(appendRing(nil, r)) {
+	if !json.Valid(appendRing(nil, r, nil)) {
 		t.Error("no JSON from a call that never connected")
 	}
 }
@@ -94,7 +94,7 @@ func BenchmarkRingJSON(b *testing.B) {
 	r, buf := full(), make([]byte, 0, 8192)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = appendRing(buf[:0], r)
+		buf = appendRing(buf[:0], r, nil)
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 // A ring's JSON is written by hand because it is on the hot path: reflection would cost more than
 // the rest of the handler.
 
-// appendRing appends a ring as openapi.yaml describes it.
-func appendRing(b []byte, r *tenants.Ring) []byte {
+// appendRing appends a ring as openapi.yaml describes it. q is how its call sounded; nil leaves it
+// out.
+func appendRing(b []byte, r *tenants.Ring, q *tenants.CallQuality) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, r.ID...)
 	b = append(b, `","state":"`...)
@@ -38,7 +39,7 @@ func appendRing(b []byte, r *tenants.Ring) []byte {
 		}
 		b = appendAttempt(b, &r.Attempts[i])
 	}
-	b = appendCall(append(b, `],"call":`...), r.Call)
+	b = appendCall(append(b, `],"call":`...), r.Call, q)
 	return append(b, '}')
 }
 
@@ -74,7 +75,7 @@ func appendAttempt(b []byte, a *tenants.Attempt) []byte {
 	return append(b, `]}`...)
 }
 
-func appendCall(b []byte, c *tenants.Call) []byte {
+func appendCall(b []byte, c *tenants.Call, q *tenants.CallQuality) []byte {
 	if c == nil {
 		return append(b, `null`...)
 	}
@@ -92,6 +93,9 @@ func appendCall(b []byte, c *tenants.Call) []byte {
 	b = appendNumber(append(b, `,"jitter_ms":`...), millis(c.Jitter), 3)
 	b = appendNumber(append(b, `,"loss":`...), c.Loss, 5)
 	b = appendNumber(append(b, `,"round_trip_ms":`...), millis(c.RoundTrip), 3)
+	if q != nil {
+		b = appendQuality(append(b, `,"quality":`...), q)
+	}
 	return append(b, '}')
 }
 

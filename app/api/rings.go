@@ -127,7 +127,7 @@ func (a *API) placeRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 }
 
 func replyRing(c *fiber.Ctx, status int, r *tenants.Ring) error {
-	return replyRaw(c, status, appendRing(make([]byte, 0, 1024), r))
+	return replyRaw(c, status, appendRing(make([]byte, 0, 1024), r, nil))
 }
 
 // showRing: GET /v1/rings/{id}.
@@ -140,7 +140,13 @@ func (a *API) showRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	return replyRing(c, fiber.StatusOK, r)
+	var q *tenants.CallQuality
+	if r.Call != nil {
+		if q, err = k.scope.Qualities().Get(ctx, id); err != nil {
+			return err
+		}
+	}
+	return replyRaw(c, fiber.StatusOK, appendRing(make([]byte, 0, 1024), r, q))
 }
 
 // ringQuery reads the filters of a list of rings.
@@ -173,7 +179,7 @@ func (a *API) listRings(ctx context.Context, c *fiber.Ctx, k caller) error {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendRing(b, r)
+		b = appendRing(b, r, nil)
 	}
 	b = appendOpt(append(b, `],"next":`...), next)
 	return replyRaw(c, fiber.StatusOK, append(b, '}'))

@@ -56,7 +56,12 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	if err != nil {
 		return err
 	}
-	p := views.OverviewPage{Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words),
+	sounded, err := v.Scope.Analytics().Figures(ctx, k.Now().Add(-chosen.back), time.Time{})
+	if err != nil {
+		return err
+	}
+	p := views.OverviewPage{Calls: callFiguresOf(sounded, chosen.words),
+		Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words),
 		Daily:    dailyOf(days, v.Zone),
 		Outcomes: outcomesOf(reasons, chosen.words)}
 	for i, t := range periods {

@@ -32,7 +32,7 @@ func (k ringPages) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	return web.Page(c, views.Ring(p), fiber.StatusOK)
 }
 
-// oneRing finds the ring in the path, and the names that it speaks of.
+// oneRing finds the ring in the path, the names that it speaks of, and how its call sounded.
 func (k ringPages) oneRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (*tenants.Ring, names, error) {
 	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
@@ -43,6 +43,9 @@ func (k ringPages) oneRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (
 		return nil, names{}, err
 	}
 	n, err := namesOf(ctx, v.Scope, r)
+	if err == nil && r.Call != nil {
+		n.quality, err = v.Scope.Qualities().Get(ctx, r.ID)
+	}
 	return r, n, err
 }
 
@@ -70,7 +73,9 @@ func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 	}
 	if r.Call != nil && !r.Call.EndedAt.IsZero() {
 		p.Quality = qualityOf(r.Call)
+		addSound(p.Quality, n.quality)
 	}
+	p.Sound = soundOf(n.quality)
 	return p
 }
 

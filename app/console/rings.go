@@ -21,6 +21,7 @@ type ringPages struct{ *Console }
 type names struct {
 	devices map[tenants.DeviceID]tenants.Device
 	agents  map[tenants.AgentID]tenants.Agent
+	quality *tenants.CallQuality // how the call of a single ring sounded; nil = not measured
 }
 
 // namesOf finds them for many rings by two statements.
