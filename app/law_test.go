@@ -26,7 +26,7 @@ var level = map[string]int{
 	"app/api": 4, "app/console": 4, "app/site": 4,
 	"app/switchboard": 3,
 	"app/health":      2, "app/agents": 2, "app/billing": 2, "app/page": 2,
-	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1,
+	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1, "app/sound": 1,
 	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0, "app/agents/dialect": 0,
 	"app/g722": 0,
 }
@@ -55,6 +55,7 @@ var dependencies = []dependency{
 	{"github.com/sideshow/apns2", []string{"app/push"}, "one package speaks to Apple"},
 	{"golang.org/x/net/http2", []string{"app/push"}, "one package speaks HTTP/2"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"app/push"}, "credentials are opened in one package"},
+	{"github.com/pion/opus", []string{"app/sound"}, "one package decodes what tenants upload"},
 	{"github.com/pion/", []string{"gateway"}, "one package carries voice"},
 	{"github.com/wneessen/go-mail", []string{"app/notify"}, "one package sends mail"},
 	{"golang.org/x/net/idna", []string{"app/notify"}, "mail goes to domains in all languages"},

@@ -168,8 +168,10 @@ func TestVonageCutsSound(t *testing.T) {
 
 // FuzzDialects: no frame panics, and a mark comes back as valid JSON.
 func FuzzDialects(f *testing.F) {
-	for _, s := range []string{`{"event":"playAudio","media":{"payload":"AQI=","sampleRate":8000}}`,
-		`{"action":"notify","payload":{"a":[1]}}`, `{"event":"sendDTMF","dtmf":"12"}`, `{"event":"checkpoint","name":"\ud800"}`, `{"event":"dtmf","dtmf":{"digit":"1"}}`, `[`} {
+	for _, s := range []string{
+		`{"event":"playAudio","media":{"payload":"AQI=","sampleRate":8000}}`, `{"action":"notify","payload":{"a":[1]}}`,
+		`{"event":"sendDTMF","dtmf":"12"}`, `{"event":"checkpoint","name":"\ud800"}`, `{"event":"dtmf","dtmf":{"digit":"1"}}`, `[`,
+	} {
 		f.Add([]byte(s), false)
 	}
 	f.Add([]byte{1, 2, 3}, true)
