@@ -161,6 +161,10 @@ func (c *call) run() {
 		if v.warn {
 			c.warnAgent(c.since.Add(c.g.cfg.MaxDuration).Sub(now))
 		}
+		if v.away != w.toldAway {
+			w.toldAway = v.away
+			c.tellGap(v.away)
+		}
 		c.reportFirstSound()
 		if v.silent != "" {
 			c.sendEvent(Event{Kind: OneWay, Silent: v.silent, At: now})
@@ -279,6 +283,21 @@ func (c *call) warnAgent(left time.Duration) {
 	a.Warn(c.line, left)
 }
 
+// tellGap tells an agent that wants it that the phone is away or back. Its panic ends neither this
+// call nor others.
+func (c *call) tellGap(away bool) {
+	a, ok := c.agent.(Gapped)
+	if !ok {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.g.cfg.Log.Error("agent panicked when the phone was away", "ring", c.id, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	a.Gap(c.line, away)
+}
+
 // callClock decides when a call connects, greets and ends. It reads no clock: check gets the time.
 type callClock struct {
 	cfg   *Config
@@ -294,6 +313,7 @@ type callClock struct {
 	agentReason   EndReason
 	agentAt       time.Time // since when the person can hear the agent; zero before that
 	warned        bool
+	toldAway      bool          // the agent knows that the phone is away
 	oneWay        map[Side]bool // the sides whose silence was reported
 	sampleAt      time.Time     // when the next sample is due; zero until the phone has connected
 }
@@ -305,6 +325,7 @@ type verdict struct {
 	settled bool // the media of the leg may start although the phone is silent
 	greet   bool // the person can hear
 	warn    bool // the agent is to be warned of MaxDuration
+	away    bool // the phone was connected and is not now
 	silent  Side // the side whose silence is to be reported; "" = none
 	sample  bool // a sample is due
 }
@@ -350,6 +371,7 @@ func (w *callClock) check(l *leg, last soundTimes, now time.Time) verdict {
 		v.warn = v.await(at, now)
 		w.warned = v.warn
 	}
+	v.away = !w.everConnected.IsZero() && (w.connected.IsZero() || !w.lost.IsZero() || !w.left.IsZero())
 	if !w.everConnected.IsZero() {
 		w.checkSample(&v, now)
 	}

@@ -161,6 +161,31 @@ func (w warned) Warn(_ gateway.Line, left time.Duration) {
 	panic("no")
 }
 
+// TestAgentLearnsOfGaps: once when the phone's connection is lost, and once when it is back.
+func TestAgentLearnsOfGaps(t *testing.T) {
+	t.Parallel()
+	g, e := openGateway(t, func(c *gateway.Config) { c.LeaveGrace = time.Minute }), newEventLog()
+	a := gapped{newEchoer(), make(chan bool, 4)}
+	first := call(t, phone(t, phonetest.Config{}), answerer(g, "ring", a, e))
+	until(t, first, back(5))
+	first.HangUp()
+	if away := <-a.told; !away {
+		t.Error("the first the agent learns is that the phone is back")
+	}
+	until(t, call(t, phone(t, phonetest.Config{}), answerer(g, "ring", a, e)), back(5))
+	if away := <-a.told; away || len(a.told) > 0 {
+		t.Error("the agent did not learn that the phone is back, or more than that")
+	}
+}
+
+// gapped is an echo that notes when the phone is away.
+type gapped struct {
+	echoer
+	told chan bool
+}
+
+func (a gapped) Gap(_ gateway.Line, away bool) { a.told <- away }
+
 // TestPhoneWithoutKeys: an offer without telephone-event is answered, and the agent hears why it
 // cannot press.
 func TestPhoneWithoutKeys(t *testing.T) {

@@ -68,6 +68,12 @@ type Warned interface {
 	Warn(l Line, left time.Duration)
 }
 
+// Gapped is an agent that wants to know when the phone's connection is lost (away) and when it is
+// back. Gap is called on the goroutine of the call, so it must not wait.
+type Gapped interface {
+	Gap(l Line, away bool)
+}
+
 // backlog is how many packets wait for an agent that connects, or is slow: 2.56 s of 20 ms frames.
 const backlog = 128
 

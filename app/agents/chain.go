@@ -370,6 +370,16 @@ func (c *Chain) Measure() gateway.LegSample {
 	return measure(a)
 }
 
+// Gap tells the agent that talks that the phone is away or back.
+func (c *Chain) Gap(_ gateway.Line, away bool) {
+	c.mu.Lock()
+	s, a := c.present, c.speaker
+	c.mu.Unlock()
+	if s != nil {
+		gap(a, s, away)
+	}
+}
+
 // giveUp ends a call that has no agent left.
 func (c *Chain) giveUp(ctx context.Context, l gateway.Line, last error) error {
 	if c.cfg.Lost == tenants.LostHangUp {

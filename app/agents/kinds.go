@@ -68,6 +68,15 @@ func measure(a gateway.Agent) gateway.LegSample {
 	return gateway.LegSample{}
 }
 
+// Gap passes on that the phone is away or back.
+func (r Ready) Gap(l gateway.Line, away bool) { gap(r.Agent, l, away) }
+
+func gap(a gateway.Agent, l gateway.Line, away bool) {
+	if g, ok := a.(gateway.Gapped); ok {
+		g.Gap(l, away)
+	}
+}
+
 func warn(a gateway.Agent, l gateway.Line, left time.Duration) {
 	if w, ok := a.(gateway.Warned); ok {
 		w.Warn(l, left)

@@ -93,6 +93,21 @@ func (a *streamAgent) Converse(ctx context.Context, l gateway.Line) error {
 	return s.run(ctx, a.description())
 }
 
+// Warn tells the agent that the call is about to end, where its dialect can say so.
+func (a *streamAgent) Warn(_ gateway.Line, left time.Duration) {
+	if s := a.talking.Load(); s != nil {
+		s.out.put(dialect.Event{Kind: dialect.Warning, Left: left})
+	}
+}
+
+// Gap tells the agent that the phone is away or back, where its dialect can say so. It hears
+// silence meanwhile.
+func (a *streamAgent) Gap(_ gateway.Line, away bool) {
+	if s := a.talking.Load(); s != nil {
+		s.out.put(dialect.Event{Kind: dialect.Gap, Away: away})
+	}
+}
+
 // Measure returns how the agent's sound reached us. What it sent too late is rated as lost, because
 // the person hears silence instead.
 func (a *streamAgent) Measure() (l gateway.LegSample) {

@@ -84,6 +84,8 @@ type message struct {
 	Media   struct{ Payload, Timestamp string }  `json:"media"`
 	Mark    struct{ Name string }                `json:"mark"`
 	Cleared struct{ PlayedMs, DroppedMs string } `json:"cleared"`
+	Gap     struct{ Away bool }                  `json:"gap"`
+	Warning struct{ LeftMs string }              `json:"warning"`
 }
 
 func next(t *testing.T, ctx context.Context, c *websocket.Conn) (m message) {
@@ -240,6 +242,46 @@ func TestTheAgentLearnsThatTheCallIsOver(t *testing.T) {
 	case <-stopped:
 	case <-time.After(10 * time.Second):
 		t.Error("the agent was not told")
+	}
+}
+
+// TestAGapIsSilenceAndAnEvent: while the phone is away the agent hears silence without a break, and
+// it learns of the gap and of the coming end through its chain.
+func TestAGapIsSilenceAndAnEvent(t *testing.T) {
+	t.Parallel()
+	chains := make(chan *Chain, 1)
+	f := serveAgent(t, func(ctx context.Context, c *websocket.Conn) {
+		until(t, ctx, c, "media")
+		chain := <-chains
+		chain.Gap(nil, true)
+		if m := until(t, ctx, c, "gap"); !m.Gap.Away {
+			t.Error("the gap begins with its end")
+		}
+		silence := base64.StdEncoding.EncodeToString(silentFrame[:])
+		for range 10 {
+			if m := until(t, ctx, c, "media"); m.Media.Payload != silence {
+				t.Errorf("in the gap the agent hears %s", m.Media.Payload)
+			}
+		}
+		chain.Gap(nil, false)
+		if m := until(t, ctx, c, "gap"); m.Gap.Away {
+			t.Error("the gap does not end")
+		}
+		chain.Warn(nil, time.Minute)
+		if m := until(t, ctx, c, "warning"); m.Warning.LeftMs != "60000" {
+			t.Errorf("the warning: %+v", m)
+		}
+		_ = c.Close(websocket.StatusNormalClosure, "bye")
+	})
+	sounds, err := NewSounds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewChain(ChainConfig{Links: []Link{{Agent: openStream(t, f.url()), Within: 5 * time.Second}}, Sounds: sounds,
+		Log: slog.New(slog.DiscardHandler)})
+	chains <- c
+	if err := c.Converse(t.Context(), newDeskLine()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -82,9 +82,10 @@ func TestDescriptionListsFactsAndStates(t *testing.T) {
 		described []any
 		want      []string
 	}{
-		"facts":   {schemas["FactKind"].Value.Enum, texts(tenants.FactKinds)},
-		"states":  {schemas["RingState"].Value.Enum, texts(tenants.RingStates)},
-		"reasons": {schemas["Ring"].Value.Properties["end_reason"].Value.Enum, texts(tenants.EndReasons())},
+		"facts":         {schemas["FactKind"].Value.Enum, texts(tenants.FactKinds)},
+		"states":        {schemas["RingState"].Value.Enum, texts(tenants.RingStates)},
+		"ends of calls": {schemas["Call"].Value.Properties["ended_by"].Value.Enum, switchboard.CallEndings()},
+		"reasons":       {schemas["Ring"].Value.Properties["end_reason"].Value.Enum, texts(tenants.EndReasons())},
 	} {
 		var got []string
 		for _, e := range c.described {

@@ -134,6 +134,13 @@ func (g guest) Converse(ctx context.Context, l gateway.Line) error {
 	return err
 }
 
+// Gap passes on that the phone is away or back.
+func (g guest) Gap(l gateway.Line, away bool) {
+	if a, ok := g.agent.(gateway.Gapped); ok {
+		a.Gap(l, away)
+	}
+}
+
 // Warn passes the warning on to an agent that wants it.
 func (g guest) Warn(l gateway.Line, left time.Duration) {
 	if w, ok := g.agent.(gateway.Warned); ok {

@@ -21,6 +21,21 @@ type Media interface {
 	HangUp(call string, reason gateway.EndReason)
 }
 
+// What ended a call, where it was not the gateway that ended it.
+const (
+	offerUnusable   = "sdp"              // the gateway refused the first offer after the ring was won
+	serverRestarted = "server_restarted" // the process that carried the call is gone
+)
+
+// CallEndings returns everything that Call.EndedBy can say, in no order.
+func CallEndings() []string {
+	all := []string{offerUnusable, serverRestarted}
+	for _, r := range gateway.EndReasons() {
+		all = append(all, string(r))
+	}
+	return all
+}
+
 // callLease is how long an answered ring may go unrenewed before another process assumes that its
 // gateway is dead.
 const callLease = 30 * time.Second
@@ -82,7 +97,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		b.calls.drop(id)
 		b.sounded.end(id)
 		b.dropChain(id)
-		b.end(d.Tenant, id, a.ID, tenants.FactBroken, "sdp")
+		b.end(d.Tenant, id, a.ID, tenants.FactBroken, offerUnusable)
 	}
 	return gateway.Answer{}, refusal(err)
 }
@@ -269,7 +284,7 @@ func (b *Board) sweepCall(r *tenants.Ring) {
 	}
 	for i := range r.Attempts {
 		if r.Attempts[i].State == tenants.Answered {
-			b.endHeard(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, "server_restarted", b.Now().Add(-callLease))
+			b.endHeard(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, serverRestarted, b.Now().Add(-callLease))
 		}
 	}
 }

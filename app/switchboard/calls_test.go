@@ -43,6 +43,47 @@ func (m *refusingMedia) Answer(ctx context.Context, o gateway.Offer) (gateway.An
 	return m.hangUpCounter.Answer(ctx, o)
 }
 
+// TestEveryEndOfACall: each reason of the gateway has its fact and its end of the ring, so that
+// phone, program, console and bill say the same.
+func TestEveryEndOfACall(t *testing.T) {
+	t.Parallel()
+	broken, hungUp := tenants.ReasonBroken, tenants.ReasonHungUp
+	want := map[gateway.EndReason]tenants.EndReason{
+		gateway.PhoneHungUp: hungUp, gateway.AgentHungUp: hungUp, gateway.AgentFailed: broken, gateway.Cancelled: hungUp,
+		gateway.ConnectTimeout: broken, gateway.NoMedia: broken, gateway.Silence: hungUp, gateway.MaxDuration: hungUp,
+		gateway.MediaFailed: broken, gateway.Draining: hungUp, gateway.ShutDown: hungUp,
+	}
+	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
+	w.config.Media = m
+	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
+		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
+	}
+	w.open()
+	d := w.device("")
+	for _, reason := range gateway.EndReasons() {
+		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+		_, err := w.board.Answer(t.Context(), d, r.ID, "v=0")
+		must(t, err)
+		now := w.clock.Now()
+		m.on(gateway.Event{Kind: gateway.Connected, At: now})
+		m.on(gateway.Event{Kind: gateway.Ended, Reason: reason, At: now.Add(time.Second), Quality: gateway.Quality{FirstIn: now, LastIn: now}})
+		got, err := w.scope.Rings().Get(t.Context(), r.ID)
+		must(t, err)
+		last := got.Attempts[0].Facts[len(got.Attempts[0].Facts)-1]
+		kind, state := tenants.FactHungUp, tenants.Ended
+		if want[reason] == broken {
+			kind, state = tenants.FactBroken, tenants.Failed
+		}
+		if got.EndReason != want[reason] || got.State != state || got.Call.EndedBy != string(reason) || last.Kind != kind ||
+			last.Detail != string(reason) {
+			t.Errorf("%s: the ring is %s, %s, ended by %s; %+v", reason, got.State, got.EndReason, got.Call.EndedBy, last)
+		}
+		if _, ok := got.Call.Talked(); !ok {
+			t.Errorf("%s: the bill and the page do not know how long it was", reason)
+		}
+	}
+}
+
 // TestAnAnswerThatTheGatewayRefuses: the first one ends the ring, for the person has answered and
 // nobody will be on the line. A later one of the same phone leaves the call as it is.
 func TestAnAnswerThatTheGatewayRefuses(t *testing.T) {

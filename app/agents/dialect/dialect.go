@@ -1,8 +1,8 @@
 // Package dialect is how voice agents on a WebSocket write what they hear and say. Each dialect is
 // a pure codec between frames and one set of events; it knows no sockets, clocks or calls.
 //
-// Carillon plays the telephone company: it sends Start, Sound, Digit, Mark, Cleared, Gap and Stop,
-// and gets Sound, Mark, Clear and Digit.
+// Carillon plays the telephone company: it sends Start, Sound, Digit, Mark, Cleared, Gap, Warning
+// and Stop, and gets Sound, Mark, Clear and Digit.
 package dialect
 
 import (
@@ -23,6 +23,7 @@ const (
 	Clear               // the agent was interrupted: drop the sound that waits
 	Cleared             // answer to Clear: how much was played
 	Gap                 // the phone is away, or is back
+	Warning             // the call is about to reach its longest duration
 	Stop                // the call is over
 )
 
@@ -37,6 +38,7 @@ type Event struct {
 	Played  time.Duration // of Cleared: of what was said since the queue was last empty
 	Dropped time.Duration // of Cleared: what was not played
 	Away    bool          // of Gap
+	Left    time.Duration // of Warning
 	Call    *Call         // of Start
 }
 

@@ -59,6 +59,13 @@ func (t *Twilio) Encode(to Frames, e Event) Frames {
 		b = append(b, `","droppedMs":"`...)
 		b = strconv.AppendInt(b, e.Dropped.Milliseconds(), 10)
 		return to.close(append(b, `"}}`...), false)
+	case Gap: // not Twilio's own, as the next one
+		b := t.head(to.buf, "gap")
+		return to.close(append(strconv.AppendBool(append(b, `,"gap":{"away":`...), e.Away), `}}`...), false)
+	case Warning:
+		b := t.head(to.buf, "warning")
+		b = strconv.AppendInt(append(b, `,"warning":{"leftMs":"`...), e.Left.Milliseconds(), 10)
+		return to.close(append(b, `"}}`...), false)
 	case Stop:
 		b := t.head(to.buf, "stop")
 		b = append(b, `,"stop":{"accountSid":"`...)

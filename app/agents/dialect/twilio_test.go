@@ -28,6 +28,7 @@ var conversation = []dialect.Event{
 	{Kind: dialect.Mark, Name: "response \"1\""},
 	{Kind: dialect.Cleared, Played: 1240 * time.Millisecond, Dropped: 380 * time.Millisecond},
 	{Kind: dialect.Gap, Away: true},
+	{Kind: dialect.Warning, Left: time.Minute},
 	{Kind: dialect.Stop},
 }
 
