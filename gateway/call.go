@@ -419,7 +419,7 @@ func (w *callClock) checkOneWay(v *verdict, last soundTimes, now time.Time) {
 		w.oneWay[side], v.silent = true, side
 	}
 	if last.said.IsZero() {
-		report(AgentSide, w.agentAt, last.heard)
+		report(AgentSide, w.agentAt, last.spoke)
 	}
 	since := w.connected
 	if last.heard.After(since) {

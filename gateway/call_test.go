@@ -152,6 +152,7 @@ func TestOneWaySound(t *testing.T) {
 			var last soundTimes
 			if st.heard >= 0 {
 				last.heard = zero.Add(st.heard)
+				last.spoke = last.heard
 			}
 			if st.said >= 0 {
 				last.said = zero.Add(st.said)

@@ -304,6 +304,7 @@ func (l *line) takeBargeIns(now time.Time) []time.Duration {
 // soundTimes are when the last packet of each direction passed; zero if there was none.
 type soundTimes struct {
 	heard time.Time // from the phone
+	spoke time.Time // from the phone, and loud; as heard where nobody decodes the sound
 	said  time.Time // to the phone
 }
 
@@ -311,6 +312,12 @@ func (l *line) lastSound() (t soundTimes) {
 	l.mu.Lock()
 	t.heard = l.meter.last
 	l.mu.Unlock()
+	t.spoke = t.heard
+	if l.codec.isG711() {
+		l.bargeMu.Lock()
+		t.spoke = l.barge.loudAt
+		l.bargeMu.Unlock()
+	}
 	l.sayMu.Lock()
 	defer l.sayMu.Unlock()
 	t.said = l.sent.last

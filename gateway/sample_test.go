@@ -178,3 +178,21 @@ func TestSamplesAreDue(t *testing.T) {
 		t.Errorf("samples at%s", got)
 	}
 }
+
+// TestASilentPersonIsNotLeftWithoutAnAnswer: an agent that waits for the person's first word is not
+// reported as silent, as far as we can tell talk from silence.
+func TestASilentPersonIsNotLeftWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	for _, c := range []Codec{Opus, PCMU} {
+		l := newLine(c, func() time.Time { return now })
+		l.receive(Packet{Payload: bytes.Repeat([]byte{0xff}, 160), At: now})
+		if got := l.lastSound(); got.heard != now || got.spoke.IsZero() != (c == PCMU) {
+			t.Errorf("%v: silence: %+v", c, got)
+		}
+		l.receive(Packet{Payload: bytes.Repeat([]byte{0x10}, 160), At: now.Add(Frame)})
+		if got := l.lastSound(); got.spoke != now.Add(Frame) {
+			t.Errorf("%v: talk: %+v", c, got)
+		}
+	}
+}

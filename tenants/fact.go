@@ -33,6 +33,7 @@ const (
 	FactAgentAttached FactKind = "agent_attached" // an agent takes the call; Detail is its name
 	FactAgentFailed   FactKind = "agent_failed"   // an agent could not be attached; its name and the cause
 	FactAgentLost     FactKind = "agent_lost"     // an agent broke off; its name and the cause
+	FactOneWay        FactKind = "one_way"        // one side talked and the other sent no sound; the silent side: phone or agent
 )
 
 // factRule is what holds for a kind of fact by itself. What it does to an attempt's state is in
@@ -73,6 +74,7 @@ var factRules = []factRule{
 	{kind: FactAgentAttached, repeats: true},
 	{kind: FactAgentFailed, repeats: true},
 	{kind: FactAgentLost, repeats: true},
+	{kind: FactOneWay, repeats: true},
 }
 
 // FactKinds lists every kind, in the order of factRules.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carillon/app/push"
+	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/views"
 )
@@ -51,8 +52,18 @@ func detail(f tenants.Fact) string {
 		return endedBy(f.Detail)
 	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost:
 		return f.Detail + "."
+	case tenants.FactOneWay:
+		return oneWay[f.Detail]
 	}
 	return ""
+}
+
+// oneWay says which side was silent, and what to do about it.
+var oneWay = map[string]string{
+	string(gateway.PhoneSide): "The phone sent no sound for 3 seconds while the agent talked. Check that the app may use the microphone, " +
+		"and that it starts its audio when CallKit activates the audio session, not before.",
+	string(gateway.AgentSide): "The agent sent no sound in the first 3 seconds while the person talked. Check that the agent’s server " +
+		"sends audio back, in the format that its protocol names.",
 }
 
 // hopsOf is an attempt step by step: what happened, what it waits for, and what did not happen.

@@ -50,6 +50,7 @@ var factTable = []factWords{
 	{fact: tenants.FactAgentAttached, done: "An agent took the call"},
 	{fact: tenants.FactAgentFailed, done: "An agent could not take the call", bad: true},
 	{fact: tenants.FactAgentLost, done: "The agent was lost during the call", bad: true},
+	{fact: tenants.FactOneWay, done: "Only one side could be heard", bad: true},
 	{fact: tenants.FactHungUp, done: "The call was over"},
 
 	{fact: tenants.FactDeclined, done: "The person declined"},

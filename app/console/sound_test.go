@@ -2,10 +2,12 @@ package console
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
 	"carillon/tenants"
+	"carillon/views"
 )
 
 // TestRingShowsHowItsCallSounded: as graphs, as a table, and in the list beside it; the overview
@@ -71,6 +73,25 @@ func TestEveryCallFigureHasWords(t *testing.T) {
 	for _, f := range tenants.CallFigures {
 		if w := callFigureWords[f]; w.name == "" || w.words == nil {
 			t.Errorf("%s has no words", f)
+		}
+	}
+}
+
+// TestASilentSideIsOnTheTimeline: which side it was, and what to do.
+func TestASilentSideIsOnTheTimeline(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for side, want := range map[string]string{"phone": "microphone", "agent": "agent’s server"} {
+		a := tenants.Attempt{ID: "a", State: tenants.Answered, Facts: []tenants.Fact{{Attempt: "a", Kind: tenants.FactPlaced, At: at},
+			{Attempt: "a", Kind: tenants.FactAnswered, At: at}, {Attempt: "a", Kind: tenants.FactOneWay, At: at, Detail: side}}}
+		found := ""
+		for _, h := range hopsOf(&a, time.UTC) {
+			if h.Label == "Only one side could be heard" && h.State == views.HopFailed {
+				found = h.Note
+			}
+		}
+		if !strings.Contains(found, want) {
+			t.Errorf("%s: %q", side, found)
 		}
 	}
 }

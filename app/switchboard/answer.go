@@ -152,7 +152,9 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactConnected, At: e.At, Received: received})
 		})
 	case gateway.OneWay:
-		b.Log.Warn("one side of a call is silent while the other talks", "ring", id, "tenant", t, "silent", e.Silent)
+		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactOneWay, At: e.At, Received: received, Detail: string(e.Silent)})
+		})
 	case gateway.Sampled:
 		b.sounded.add(id, e.At, e.Sample)
 		if b.Meter != nil {

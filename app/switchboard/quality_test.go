@@ -85,3 +85,25 @@ func TestHowACallSoundsIsStored(t *testing.T) {
 		t.Errorf("stored after Close: %+v", q)
 	}
 }
+
+// TestASilentSideIsAFact: with the side, once for each side.
+func TestASilentSideIsAFact(t *testing.T) {
+	t.Parallel()
+	w, m := silent(t)
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	must(t, answerError(w, d, r))
+	for _, side := range []gateway.Side{gateway.AgentSide, gateway.PhoneSide} {
+		m.on(gateway.Event{Kind: gateway.OneWay, Silent: side, At: w.clock.Now()})
+	}
+	got := w.state(r.ID, tenants.Answered)
+	var details []string
+	for _, f := range got.Facts() {
+		if f.Kind == tenants.FactOneWay {
+			details = append(details, f.Detail)
+		}
+	}
+	if len(details) != 2 || details[0] != "agent" || details[1] != "phone" {
+		t.Errorf("facts of the silence: %q in %+v", details, got.Facts())
+	}
+}
