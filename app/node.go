@@ -54,6 +54,7 @@ type node struct {
 	streams *agents.Streams
 	dialled *agents.Dialled
 	targets *outbound.Dialer // of addresses that tenants type
+	joins   *agents.Joins
 
 	common  *page.Common     // what all pages share
 	billing *billing.Billing // nil = no money is taken
@@ -176,7 +177,9 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 		return err
 	}
 	n.targets = c.outbound(x)
-	n.streams = agents.NewStreams(n.targets, c.now, n.log)
+	n.joins = agents.NewJoins(n.voice, c.now)
+	n.close = append(n.close, func() error { n.joins.Close(); return nil })
+	n.streams = agents.NewStreams(n.targets, n.joins, c.now, n.log)
 	n.close = append(n.close, func() error { n.streams.Close(); return nil })
 	n.dialled = agents.NewDialled(agents.DialledConfig{
 		Peers: n.voice, Dialer: n.targets, OpenAI: c.OpenAI.dialer(), OpenAIURL: c.OpenAI.url(), Log: n.log,
@@ -215,7 +218,7 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	}
 	board := switchboard.Config{
 		Store: n.store, Push: n.sends, Keys: n.creds, Health: n.health, Bus: n.bus,
-		Media: n.voice, Agents: n.agents.Open,
+		Media: n.voice, Agents: n.agents.Open, Joins: n.joins,
 		Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
 	}
 	if n.trace != nil {
@@ -262,7 +265,7 @@ func (n *node) mount(c checked, x extras) error {
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent, Media: n.board,
+	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent, Media: n.board, Joining: n.board,
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
 	if err != nil {
 		return err

@@ -370,6 +370,14 @@ func (g *Gateway) HangUp(id string, reason EndReason) {
 	}
 }
 
+// CodecOf returns the codec of a running call; false = there is none.
+func (g *Gateway) CodecOf(call string) (Codec, bool) {
+	if c := g.findCall(call); c != nil {
+		return c.codec, true
+	}
+	return 0, false
+}
+
 // Calls returns the running calls, in no order.
 func (g *Gateway) Calls() []CallInfo {
 	g.mu.Lock()

@@ -58,6 +58,9 @@ func (c Codec) rtpmap() string {
 	return fmt.Sprintf("%s/%d", c.Name(), c.ClockRate())
 }
 
+// Codecs returns all codecs, the best first.
+func Codecs() []Codec { return []Codec{Opus, G722, PCMU, PCMA} }
+
 // Plan chooses the codec of a call: the first one wanted by the agent that the phone offers. It
 // returns false if there is none.
 func Plan(offered, wanted []Codec) (Codec, bool) {

@@ -13,13 +13,14 @@ type AgentKind string
 
 const (
 	Builtin AgentKind = "builtin" // bells, then an echo: speaks with nothing installed
-	Stream  AgentKind = "stream"  // a program that we connect to over a WebSocket
+	Stream  AgentKind = "stream"  // a program that talks over a WebSocket
+	WebRTC  AgentKind = "webrtc"  // a program that connects to us with WebRTC
 	OpenAI  AgentKind = "openai"  // a model of OpenAI that hears and speaks, over WebRTC
 	Pipecat AgentKind = "pipecat" // a bot of pipecat, over WebRTC
 )
 
 // AgentKinds lists the kinds that work, in the order in which people are offered them.
-var AgentKinds = []AgentKind{Builtin, Stream, OpenAI, Pipecat}
+var AgentKinds = []AgentKind{Builtin, Stream, WebRTC, OpenAI, Pipecat}
 
 // Attach is when an agent is connected to a call.
 type Attach string
@@ -58,12 +59,21 @@ type Agent struct {
 	Secret    *string       // only on the way in: nil leaves the stored one, "" removes it
 }
 
-// StreamAgent is how we reach a program over a WebSocket.
+// StreamAgent is how a program talks over a WebSocket.
 type StreamAgent struct {
-	URL        string            `json:"url"` // wss://…
+	Direction  Direction         `json:"direction,omitempty"` // "" in what was stored before there were two: Dial
+	URL        string            `json:"url"`                 // wss://… for Dial
 	Dialect    Dialect           `json:"dialect"`
 	Parameters map[string]string `json:"parameters,omitempty"` // given to the program at the start of each call
 }
+
+// Direction is who opens a stream agent's connection.
+type Direction string
+
+const (
+	DirectionDial   Direction = "dial"   // we connect to the agent's address
+	DirectionAttach Direction = "attach" // the agent connects to us with a join token
+)
 
 // Dialect is the protocol that a stream agent speaks.
 type Dialect string
@@ -118,10 +128,15 @@ func (a Agent) Clean() Agent {
 	switch a.Kind {
 	case Stream:
 		a.Stream = stream.clean()
+		if a.Stream.Direction == DirectionAttach {
+			a.Secret = new(string) // it signs what we dial
+		}
 	case OpenAI:
 		a.OpenAI = openai.clean()
 	case Pipecat:
 		a.Pipecat = pipecat.clean()
+	case WebRTC:
+		a.Secret = new(string)
 	default:
 		a.AttachSeconds, a.Secret = 0, new(string)
 		return a
@@ -141,6 +156,12 @@ func (s *StreamAgent) clean() *StreamAgent {
 	made.URL = strings.TrimSpace(made.URL)
 	if made.Dialect == "" {
 		made.Dialect = Twilio
+	}
+	if made.Direction == "" {
+		made.Direction = DirectionDial
+	}
+	if made.Direction == DirectionAttach {
+		made.URL = ""
 	}
 	return &made
 }
@@ -163,7 +184,9 @@ func (a Agent) Check() error {
 		f.add(a.Secret == nil || ValidText(*a.Secret, 0, maxAgentSecret), "auth_token",
 			fmt.Sprintf("at most %d characters, no control characters", maxAgentSecret))
 		u, err := url.Parse(s.URL)
-		f.add(len(s.URL) <= maxAgentURL && err == nil && u.Host != "" && (u.Scheme == "wss" || u.Scheme == "ws"), "url",
+		f.add(s.Direction == DirectionDial || s.Direction == DirectionAttach, "direction", "dial or attach")
+		f.add(s.Direction == DirectionAttach || len(s.URL) <= maxAgentURL && err == nil && u.Host != "" &&
+			(u.Scheme == "wss" || u.Scheme == "ws"), "url",
 			"a complete address such as wss://bot.example.com/stream, at most 2,048 characters")
 		f.add(slices.Contains(Dialects, s.Dialect), "dialect", "one of "+listed(Dialects))
 		f.add(validParameters(s.Parameters), "parameters", fmt.Sprintf(

@@ -32,6 +32,7 @@ const (
 	TrialPrefix      = "crl_trial_"   // in the link that confirms the address of a sign-up
 	ResetPrefix      = "crl_reset_"   // in the link that sets a new password
 	PartnerPrefix    = "crl_partner_" // in a partner's sign-in link
+	JoinPrefix       = "crl_join_"    // of an agent's one connection to a ring
 )
 
 // NewSecret makes a secret: prefix, 24 random bytes in base 62, and a CRC-32 in base 62.
@@ -45,7 +46,8 @@ func NewSecret(prefix string) Secret {
 // WellFormed reports whether s has a known prefix, the right length and a right checksum. It finds
 // a typo without a look-up.
 func WellFormed(s string) bool {
-	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, ResetPrefix, PartnerPrefix} {
+	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, ResetPrefix, PartnerPrefix,
+		JoinPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

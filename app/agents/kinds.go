@@ -114,6 +114,7 @@ func NewKinds(b *Builtin, s *Streams, d *Dialled, secrets Secrets) Kinds {
 		tenants.Stream:  secretly(s.open),
 		tenants.OpenAI:  secretly(d.openAI),
 		tenants.Pipecat: secretly(d.pipecat),
+		tenants.WebRTC:  func(_ context.Context, _ tenants.Agent, c Call) (Agent, error) { return s.joins.open(c) },
 	}
 }
 
@@ -129,6 +130,7 @@ func (k Kinds) Open(ctx context.Context, a tenants.Agent, c Call) (Agent, error)
 // CheckAddress refuses an agent whose address d does not connect to, before it is stored.
 func CheckAddress(d *outbound.Dialer, a tenants.Agent) (err error) {
 	switch {
+	case a.Stream != nil && a.Stream.Direction == tenants.DirectionAttach:
 	case a.Stream != nil:
 		err = d.CheckURL(a.Stream.URL, "wss")
 	case a.Pipecat != nil:

@@ -35,14 +35,16 @@ const streamMemory = 64 << 20
 type Streams struct {
 	dialer *outbound.Dialer
 	client *http.Client
+	joins  *Joins
 	now    func() time.Time
 	log    *slog.Logger
 	budget budget
 }
 
-// NewStreams returns Streams that connect with d.
-func NewStreams(d *outbound.Dialer, now func() time.Time, log *slog.Logger) *Streams {
-	return &Streams{dialer: d, client: d.Client(0), now: now, log: log, budget: budget{most: streamMemory}}
+// NewStreams returns Streams that connect with d, or whose agents connect to us and meet their calls
+// at j.
+func NewStreams(d *outbound.Dialer, j *Joins, now func() time.Time, log *slog.Logger) *Streams {
+	return &Streams{dialer: d, client: d.Client(0), joins: j, now: now, log: log, budget: budget{most: streamMemory}}
 }
 
 // Close closes idle connections.
@@ -52,6 +54,9 @@ func (s *Streams) Close() { s.client.CloseIdleConnections() }
 func (s *Streams) open(a tenants.Agent, token string, c Call) (Agent, error) {
 	if a.Stream == nil {
 		return nil, &Failure{Cause: "the agent has no address"}
+	}
+	if a.Stream.Direction == tenants.DirectionAttach && c.Ring == "" {
+		return nil, errNoRing
 	}
 	speaks, ok := dialect.New(string(a.Stream.Dialect))
 	if !ok {
@@ -74,8 +79,12 @@ type streamAgent struct {
 // Codecs returns the codecs that the dialect's sound is, or can be converted to.
 func (a *streamAgent) Codecs() []gateway.Codec { return encodingCodecs[a.dialect.Encoding()] }
 
-// Attach connects to the agent's server.
+// Attach connects to the agent's server, or waits for the agent.
 func (a *streamAgent) Attach(ctx context.Context) (err error) {
+	if a.settings.Direction == tenants.DirectionAttach {
+		a.conn, err = a.streams.joins.takeConn(ctx, a.call.Ring)
+		return err
+	}
 	a.conn, err = dial(ctx, a.streams.client, a.settings.URL, a.header())
 	return err
 }
@@ -168,7 +177,7 @@ func (a *streamAgent) description() *dialect.Call {
 	}
 	for name, value := range map[string]string{
 		"ring_id": string(ring), "reference": a.call.Reference, "person": a.call.Person,
-		"agent": a.call.Agent, "caller": a.call.Caller,
+		"agent": a.call.Agent, "caller": a.call.Caller, "call_token": a.streams.joins.Password(a.call.Tenant, ring),
 	} {
 		delete(parameters, name)
 		if value != "" {

@@ -77,10 +77,7 @@ func (r *streamRequest) apply(a *tenants.Agent) error {
 	if a.Stream != nil {
 		s = *a.Stream
 	}
-	if r.Direction != nil && *r.Direction != directionDial {
-		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
-			Fields: []tenants.Field{{Name: "stream.direction", Message: "dial"}}}
-	}
+	set((*string)(&s.Direction), r.Direction)
 	set(&s.URL, r.URL)
 	set((*string)(&s.Dialect), r.Dialect)
 	set(&s.Parameters, r.Parameters)
@@ -90,9 +87,6 @@ func (r *streamRequest) apply(a *tenants.Agent) error {
 	}
 	return nil
 }
-
-// directionDial: Carillon connects to the agent.
-const directionDial = "dial"
 
 // openAIRequest holds the settings of an agent of OpenAI. Omitted fields stay.
 type openAIRequest struct {
@@ -182,7 +176,7 @@ func streamOf(a tenants.Agent) *streamAgent {
 		return nil
 	}
 	s := streamAgent{
-		Direction: directionDial, URL: a.Stream.URL, Dialect: string(a.Stream.Dialect),
+		Direction: string(cmp.Or(a.Stream.Direction, tenants.DirectionDial)), URL: a.Stream.URL, Dialect: string(a.Stream.Dialect),
 		Parameters: a.Stream.Parameters, HasAuthToken: a.HasSecret,
 	}
 	if s.Parameters == nil {

@@ -144,7 +144,7 @@ func TestStreamAgents(t *testing.T) {
 		`{"stream":{"dialect":"morse"}}`:                    "dialect",
 		`{"attach_s":60}`:                                   "attach_s",
 		`{"stream":{"parameters":{"a b":"c"}}}`:             "parameters",
-		`{"stream":{"direction":"attach"}}`:                 "stream.direction",
+		`{"stream":{"direction":"sideways"}}`:               "direction",
 		`{"kind":"telepathy"}`:                              "kind",
 	} {
 		r := h.do(ask{method: "PATCH", path: path, key: a.key, body: body}).want(400)
@@ -152,6 +152,12 @@ func TestStreamAgents(t *testing.T) {
 			t.Errorf("%s: %s", body, r.body)
 		}
 	}
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"stream":{"direction":"attach"}}`}).want(200).into(&got)
+	if got.Stream.Direction != "attach" || got.Stream.URL != "" {
+		t.Errorf("an agent that connects to us keeps an address: %+v", got.Stream)
+	}
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"stream":{"direction":"dial"}}`}).want(400)
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"kind":"webrtc"}`}).want(200)
 	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"kind":"builtin"}`}).want(200)
 	got = agent{}
 	h.do(ask{method: "GET", path: path, key: a.key}).want(200).into(&got)

@@ -83,6 +83,7 @@ type Config struct {
 	Credentials Credentials
 	CheckAgent  func(tenants.Agent) error  // refuses an address that we do not connect to
 	Media       Media                      // nil = no media routes
+	Joining     Joining                    // nil = agents cannot connect to us
 	PublicURL   string                     // for phones: scheme and host, without a final slash
 	ICEServers  func() []gateway.ICEServer // servers for phones, called each time; nil = none
 	Trace       *trace.Tracer              // nil = no traces

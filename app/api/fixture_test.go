@@ -145,6 +145,7 @@ func open(t testing.TB) *fixture {
 	}
 	board, err := switchboard.New(switchboard.Config{
 		Store: h.store, Push: h.apple, Keys: credentials, Health: monitor, Bus: ears, Now: time.Now, Log: quiet,
+		Joins: agents.NewJoins(nil, time.Now),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +153,8 @@ func open(t testing.TB) *fixture {
 	h.board = board
 	h.api, err = New(Config{
 		Store: h.store, Board: board, Credentials: credentials,
-		CheckAgent: func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) }, Media: h.media, PublicURL: "https://carillon.example/",
+		CheckAgent: func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
+		Media:      h.media, Joining: board, PublicURL: "https://carillon.example/",
 		Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})

@@ -17,6 +17,7 @@ const (
 	byKey    callerKind = "an API key"
 	byPhone  callerKind = "a device credential"
 	byCode   callerKind = "a pairing code"
+	byJoin   callerKind = "a join token, or the token of a call"
 	everyone callerKind = "nothing"
 )
 
@@ -95,6 +96,14 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 		"POST /v1/phone/rings/{id}/facts": {caller: byPhone, path: at("/v1/phone/rings/%s/facts", ringOf),
 			body: func(*tenant) string { return fact("declined", time.Now()) }},
 		"GET /v1/phone/rings/{id}/events": {caller: byPhone, path: at("/v1/phone/rings/%s/events", ringOf)},
+		"POST /v1/rings/{id}/join":        {caller: byKey, needs: tenants.RingsWrite, path: at("/v1/rings/%s/join", ringOf)},
+		"POST /v1/rings/{id}/agent":       {caller: byJoin, path: at("/v1/rings/%s/agent", ringOf), body: fixed("v=0"), kind: offer},
+		"PATCH /v1/rings/{id}/agent":      {caller: byJoin, path: at("/v1/rings/%s/agent", ringOf), body: fixed("a=x"), kind: fragment},
+		"DELETE /v1/rings/{id}/agent":     {caller: byJoin, path: at("/v1/rings/%s/agent", ringOf)},
+		"OPTIONS /v1/rings/{id}/agent":    {caller: everyone, path: at("/v1/rings/%s/agent", ringOf)},
+		"GET /v1/rings/{id}/stream":       {caller: byJoin, path: at("/v1/rings/%s/stream", ringOf)},
+		"POST /2010-04-01/Accounts/{account}/Calls/{call}": {caller: byJoin, path: fixed("/2010-04-01/Accounts/AC1/Calls/CA1.json"),
+			body: fixed("Status=completed"), kind: "application/x-www-form-urlencoded"},
 		"POST /v1/phone/rings/{id}/answer": {caller: byPhone, path: at("/v1/phone/rings/%s/answer", ringOf),
 			body: fixed("v=0"), kind: offer},
 		"PATCH /v1/phone/rings/{id}/leg": {caller: byPhone, path: at("/v1/phone/rings/%s/leg", ringOf),
@@ -157,7 +166,7 @@ func TestTenantIsolation(t *testing.T) {
 			if r.body != nil {
 				a.body = r.body(try.target)
 			}
-			if strings.HasSuffix(route, "/leg") && method == "PATCH" {
+			if (strings.HasSuffix(route, "/leg") || strings.HasSuffix(route, "/agent")) && method == "PATCH" {
 				a.header = []string{"If-Match", "*"}
 			}
 			got := h.do(a)
@@ -232,7 +241,7 @@ func attempts(r routeCase, victim, stranger, suspended *tenant, revoked tenants.
 			// the switchboard knows the ring, not this stand-in for Media
 			list = append(list, foreign)
 		}
-	case byCode:
+	case byCode, byJoin:
 		list = append(list, attempt{"the tenant's own key", victim.key, victim, 401, ""}, attempt{"a phone", victim.phone, victim, 401, ""})
 	}
 	return list

@@ -72,8 +72,13 @@ func (a *API) answerRing(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err != nil {
 		return err
 	}
+	return replyAnswer(c, "/v1/phone/rings/"+string(id)+"/leg", answer)
+}
+
+// replyAnswer answers an offer (RFC 9725 4.2): the connection is at location from now on.
+func replyAnswer(c *fiber.Ctx, location string, answer gateway.Answer) error {
 	h := &c.Response().Header
-	h.Set(fiber.HeaderLocation, "/v1/phone/rings/"+string(id)+"/leg")
+	h.Set(fiber.HeaderLocation, location)
 	h.Set("Accept-Patch", typeFragment)
 	for _, l := range links(answer.ICEServers) {
 		h.Add(fiber.HeaderLink, l)
@@ -87,6 +92,13 @@ func (a *API) trickle(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if err != nil {
 		return err
 	}
+	return trickled(c, func(match, fragment string) (gateway.Trickled, error) {
+		return a.Media.Trickle(ctx, p.Device, id, match, fragment)
+	})
+}
+
+// trickled answers a request with a fragment, which goes to take (RFC 9725 4.3.1).
+func trickled(c *fiber.Ctx, take func(ifMatch, fragment string) (gateway.Trickled, error)) error {
 	part, err := textBody(c, typeFragment)
 	if err != nil {
 		return err
@@ -98,7 +110,7 @@ func (a *API) trickle(ctx context.Context, c *fiber.Ctx, p phone) error {
 	if !given || match == "" {
 		return tenants.Refuse(tenants.Unmatched, "if_match_required", "Send If-Match with the ETag of the answer, or * to restart ICE.")
 	}
-	t, err := a.Media.Trickle(ctx, p.Device, id, match, part)
+	t, err := take(match, part)
 	if err != nil {
 		return err
 	}

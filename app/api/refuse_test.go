@@ -104,7 +104,7 @@ func TestBadInput(t *testing.T) {
 
 		{"a ring by PUT", ask{method: "PUT", path: "/v1/rings", key: a.key, body: good}, 405, "method_not_allowed", ""},
 		{"an unknown address", ask{method: "GET", path: "/v1/bells", key: a.key}, 404, "not_found", ""},
-		{"a reserved address", ask{method: "POST", path: "/v1/rings/" + ring.ID + "/join", key: a.key}, 404, "not_found", ""},
+		{"a reserved address", ask{method: "POST", path: "/v1/rings/" + ring.ID + "/hold", key: a.key}, 404, "not_found", ""},
 		{"an id that is none", ask{method: "GET", path: "/v1/rings/%2e%2e%2fdevices", key: a.key}, 404, "not_found", ""},
 		{"limit 0", ask{method: "GET", path: "/v1/rings?limit=0", key: a.key}, 400, "invalid", "limit"},
 		{"limit 201", ask{method: "GET", path: "/v1/devices?limit=201", key: a.key}, 400, "invalid", "limit"},

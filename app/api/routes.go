@@ -65,7 +65,7 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: "/v1/phone/rings/:id/facts", phone: a.reportFact},
 		{Method: "GET", Path: "/v1/phone/rings/:id/events", phone: a.followPhoneRing},
 	}
-	return append(list, a.mediaRoutes()...)
+	return append(append(list, a.mediaRoutes()...), a.joinRoutes()...)
 }
 
 // mediaRoutes exchange SDP. A server without media has none.

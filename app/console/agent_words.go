@@ -12,13 +12,16 @@ import (
 	"carillon/views"
 )
 
-// streamAgent names the kind for people.
-const streamAgent = "Your program (WebSocket)"
+// The names of kinds, for people.
+const (
+	streamAgent = "Your program (WebSocket)"
+	webrtcAgent = "Your program (WebRTC)"
+)
 
 // agentKinds are how an agent speaks, in words.
 var agentKinds = map[tenants.AgentKind]string{
 	tenants.Builtin: builtinAgent, tenants.Stream: streamAgent, tenants.OpenAI: "OpenAI voice model",
-	tenants.Pipecat: "Pipecat bot (WebRTC)",
+	tenants.Pipecat: "Pipecat bot (WebRTC)", tenants.WebRTC: webrtcAgent,
 }
 
 // streamFields are the fields of a stream agent. A stored token is never shown.
@@ -28,9 +31,10 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 		s = *a.Stream
 	}
 	f := &views.StreamFields{
-		URL: views.Field{Name: "url", Label: "Address", Value: page.Shown(s.URL, 2048), Max: 2048, Mono: true,
+		URL: views.Field{Name: "url", Label: "Address", Value: page.Shown(s.URL, 2048), Max: 2048, Mono: true, Optional: true,
 			Error: w.Fields["url"], Placeholder: "wss://bot.example.com/stream",
-			Help: "Carillon connects here when the person answers."},
+			Help: "Carillon connects here when the person answers. " +
+				"Leave it empty if your program connects to Carillon, with a join token."},
 		Dialect: views.Pick{Name: "dialect", Label: "Protocol", Error: w.Fields["dialect"], Choices: dialectChoices(s.Dialect),
 			Help: "What your program was written for. Carillon plays the vendor’s part. Vonage’s carries the best sound."},
 		Token: views.Field{Name: "auth_token", Label: "Secret token", Type: "password", Max: 512, Optional: true,
@@ -39,9 +43,6 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 		Parameters: views.Field{Name: "parameters", Label: "Parameters", Value: parametersText(s.Parameters), Optional: true,
 			Error: w.Fields["parameters"],
 			Help:  "One a line, as name=value. Your program gets them at the start of each call, with the ring’s id and reference."},
-	}
-	if a.ID == "" {
-		f.URL.NeededFor = string(tenants.Stream) // the browser must not ask for it while it is hidden
 	}
 	if a.HasSecret {
 		f.Token.Help = "A token is stored. Leave this empty to keep it."
@@ -186,6 +187,9 @@ func readPipecat(f page.Form, a *tenants.Agent) {
 // tenants.Agent.Check to refuse.
 func readStream(f page.Form, a *tenants.Agent) {
 	s := tenants.StreamAgent{URL: f.Text("url"), Dialect: tenants.Dialect(f.Text("dialect")), Parameters: map[string]string{}}
+	if s.URL == "" {
+		s.Direction = tenants.DirectionAttach
+	}
 	for line := range strings.Lines(f.Raw("parameters")) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue

@@ -54,6 +54,7 @@ type Config struct {
 
 	Media  Media // carries the sound of calls; nil = calls are refused
 	Agents OpenAgent
+	Joins  *agents.Joins // where agents that connect to us meet their calls; nil = they cannot
 
 	Audiences []Audience    // get committed facts, in this order
 	Meter     Meter         // nil = nothing is counted

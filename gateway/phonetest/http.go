@@ -10,11 +10,12 @@ import (
 	"sync"
 )
 
-// Leg calls the phone API for one ring: answer, trickle and hang up.
+// Leg calls the API for one ring, as a phone or as an agent: answer, trickle and hang up.
 type Leg struct {
 	URL        string // of the server, without a trailing slash
 	Ring       string
-	Credential string // of the device
+	Credential string // of the device, or an agent's join token
+	Agent      bool   // it is an agent's connection, which has one address
 	Client     *http.Client
 
 	mu   sync.Mutex // guards etag
@@ -67,6 +68,9 @@ type request struct{ method, path, kind, match, body string }
 
 func (l *Leg) sendRequest(ctx context.Context, q request, want ...int) (text, etag string, err error) {
 	url := l.URL + "/v1/phone/rings/" + l.Ring + "/" + q.path
+	if l.Agent {
+		url = l.URL + "/v1/rings/" + l.Ring + "/agent"
+	}
 	r, err := http.NewRequestWithContext(ctx, q.method, url, strings.NewReader(q.body))
 	if err != nil {
 		return "", "", fmt.Errorf("phonetest: %w", err)

@@ -1,0 +1,402 @@
+package agents
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"sync"
+	"time"
+
+	"carillon/gateway"
+	"carillon/tenants"
+)
+
+const (
+	// JoinWithin is how long a join token can be used.
+	JoinWithin = time.Minute
+	// joinsPerRing and joinsMost bound the tokens that can be used at the same time.
+	joinsPerRing, joinsMost = 8, 20000
+	// parkFor is how long an agent that came before its call waits for it: as long as a phone may
+	// ring.
+	parkFor = time.Minute
+	// forgetAfter is how long a used token is known, so that its second use can be told from a
+	// wrong one.
+	forgetAfter = 10 * time.Minute
+)
+
+// Voice makes the WebRTC connections of agents. *gateway.Gateway does.
+type Voice interface {
+	AnswerPeer(ctx context.Context, cfg gateway.PeerConfig, offer string) (*gateway.Peer, gateway.Answer, error)
+	CodecOf(call string) (gateway.Codec, bool)
+}
+
+// Joins is where agents that connect to us meet their calls. An agent shows a join token, which
+// is for one ring and good for one connection. It may come before the call begins.
+//
+// Tokens are in the memory of this process, as its calls are: after a restart they are unknown.
+type Joins struct {
+	voice Voice
+	now   func() time.Time
+	key   [sha256.Size]byte // of Password
+
+	mu     sync.Mutex // guards the rest, and what it points to
+	tokens map[tenants.Hash]*ticket
+	rings  map[tenants.RingID]*meeting
+	swept  time.Time
+	closed bool
+}
+
+// ticket is an issued token.
+type ticket struct {
+	tenant  tenants.TenantID
+	ring    tenants.RingID
+	expires time.Time
+	used    bool
+	peer    *gateway.Peer // what it was used for; nil = a stream, or nothing yet
+}
+
+// meeting is where the agents and the call of a ring meet.
+type meeting struct {
+	peer    *gateway.Peer // came and is not taken yet
+	conn    *socket       // likewise
+	arrived chan struct{} // closed and replaced when one comes
+	waiting int           // calls that wait for one
+	leave   *time.Timer   // sends the agents away that nobody takes
+}
+
+// NewJoins returns Joins whose agents speak over v.
+func NewJoins(v Voice, now func() time.Time) *Joins {
+	j := &Joins{voice: v, now: now, tokens: map[tenants.Hash]*ticket{}, rings: map[tenants.RingID]*meeting{}}
+	_, _ = rand.Read(j.key[:]) // never fails
+	return j
+}
+
+// Issue makes a token with which an agent may join the ring once, within JoinWithin.
+func (j *Joins) Issue(t tenants.TenantID, ring tenants.RingID) (tenants.Secret, time.Time, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := j.now()
+	j.sweep(now)
+	open := 0
+	for _, k := range j.tokens {
+		if k.ring == ring && !k.used && now.Before(k.expires) {
+			open++
+		}
+	}
+	switch {
+	case open >= joinsPerRing:
+		return "", time.Time{}, &tenants.Error{Kind: tenants.TooMany, Code: "too_many_joins", RetryAfter: JoinWithin,
+			Msg: "This ring has 8 join tokens that were not used. Use one of them, or wait a minute."}
+	case len(j.tokens) >= joinsMost:
+		return "", time.Time{}, &tenants.Error{Kind: tenants.Unavailable, Code: "too_many_joins", RetryAfter: JoinWithin,
+			Msg: "This server has too many join tokens right now. Wait a minute and try again."}
+	}
+	token, expires := tenants.NewSecret(tenants.JoinPrefix), now.Add(JoinWithin)
+	j.tokens[token.Hash()] = &ticket{tenant: t, ring: ring, expires: expires}
+	return token, expires, nil
+}
+
+// sweep forgets tokens and meetings of long ago. Called with mu held.
+func (j *Joins) sweep(now time.Time) {
+	if now.Sub(j.swept) < JoinWithin {
+		return
+	}
+	j.swept = now
+	for h, k := range j.tokens {
+		if now.Sub(k.expires) > forgetAfter && (k.peer == nil || isOver(k.peer)) {
+			delete(j.tokens, h)
+		}
+	}
+}
+
+func isOver(p *gateway.Peer) bool {
+	select {
+	case <-p.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// TenantOf returns the tenant that the token was issued to, for this ring. A token that was never
+// issued, or was before a restart, is Unauthorized; that of another ring is as good as no ring.
+func (j *Joins) TenantOf(token tenants.Secret, ring tenants.RingID) (tenants.TenantID, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	k, err := j.ticket(token, ring)
+	if err != nil {
+		return "", err
+	}
+	return k.tenant, nil
+}
+
+// ticket finds a token. Called with mu held.
+func (j *Joins) ticket(token tenants.Secret, ring tenants.RingID) (*ticket, error) {
+	k := j.tokens[token.Hash()]
+	switch {
+	case k == nil:
+		return nil, tenants.Refuse(tenants.Unauthorized, "join_unknown",
+			"This join token is not known here, or it is from before a restart. Ask for another with POST /v1/rings/{id}/join.")
+	case k.ring != ring:
+		return nil, tenants.NoSuch("ring")
+	}
+	return k, nil
+}
+
+// use uses a token up. giveBack undoes it.
+func (j *Joins) use(token tenants.Secret, ring tenants.RingID) (*ticket, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	k, err := j.ticket(token, ring)
+	switch {
+	case err != nil:
+		return nil, err
+	case k.used:
+		return nil, tenants.Refuse(tenants.Unauthorized, "join_used",
+			"This join token has been used, and it is good for one connection. Ask for another with POST /v1/rings/{id}/join.")
+	case !j.now().Before(k.expires):
+		return nil, tenants.Refuse(tenants.Unauthorized, "join_expired",
+			"This join token has expired after 60 seconds. Ask for another with POST /v1/rings/{id}/join.")
+	}
+	k.used = true
+	return k, nil
+}
+
+func (j *Joins) giveBack(k *ticket) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	k.used = false
+}
+
+// Offer answers the WebRTC offer of an agent. While the phone's codec is not known, the answer has
+// the best one that the agent offers, and the phone must take it too. A refused offer does not use
+// the token up. The errors are *tenants.Error or *gateway.Refused.
+func (j *Joins) Offer(ctx context.Context, token tenants.Secret, ring tenants.RingID, sdp string) (gateway.Answer, error) {
+	k, err := j.use(token, ring)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	peer, answer, err := j.voice.AnswerPeer(ctx, gateway.PeerConfig{ID: string(ring), Codecs: j.codecs(ring)}, sdp)
+	if err != nil {
+		j.giveBack(k)
+		return gateway.Answer{}, err
+	}
+	j.mu.Lock()
+	k.peer = peer
+	j.mu.Unlock()
+	j.arrive(ring, peer, nil)
+	return answer, nil
+}
+
+// codecs are those that an agent may have: that of the call, or any.
+func (j *Joins) codecs(ring tenants.RingID) []gateway.Codec {
+	if c, ok := j.voice.CodecOf(string(ring)); ok {
+		return []gateway.Codec{c}
+	}
+	return gateway.Codecs()
+}
+
+// Trickle passes on a fragment of the agent that joined with the token.
+func (j *Joins) Trickle(ctx context.Context, token tenants.Secret, ring tenants.RingID, f gateway.Fragment) (gateway.Trickled, error) {
+	p, err := j.peer(token, ring)
+	if err != nil {
+		return gateway.Trickled{}, err
+	}
+	return p.Trickle(ctx, f)
+}
+
+// Leave closes the connection that was made with the token: the agent hangs up.
+func (j *Joins) Leave(token tenants.Secret, ring tenants.RingID) error {
+	p, err := j.peer(token, ring)
+	if err == nil {
+		p.Close()
+	}
+	return err
+}
+
+func (j *Joins) peer(token tenants.Secret, ring tenants.RingID) (*gateway.Peer, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	k, err := j.ticket(token, ring)
+	if err == nil && k.peer == nil {
+		err = tenants.NoSuch("connection")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k.peer, nil
+}
+
+// Stream uses the token for a WebSocket. The caller takes the connection from its HTTP server then,
+// and gives it to serve, which returns when the connection is not used any more.
+func (j *Joins) Stream(token tenants.Secret, ring tenants.RingID, u Upgrade) (serve func(net.Conn), err error) {
+	if err := u.check(); err != nil {
+		return nil, err
+	}
+	if _, err := j.use(token, ring); err != nil {
+		return nil, err
+	}
+	return func(c net.Conn) {
+		own := lend(c)
+		if conn, err := u.accept(own); err == nil {
+			j.arrive(ring, nil, conn)
+		} else {
+			_ = own.Close()
+		}
+		own.giveBack()
+	}, nil
+}
+
+// arrive parks what came until its call takes it. It replaces what came before and was not taken.
+func (j *Joins) arrive(ring tenants.RingID, peer *gateway.Peer, conn *socket) {
+	j.mu.Lock()
+	m := j.meeting(ring)
+	old := *m
+	if peer != nil {
+		m.peer = peer
+		old.conn = nil
+	} else {
+		m.conn = conn
+		old.peer = nil
+	}
+	close(m.arrived)
+	m.arrived = make(chan struct{})
+	if m.leave == nil {
+		m.leave = time.AfterFunc(parkFor, func() { j.dismiss(ring, m) })
+	}
+	closed := j.closed
+	j.mu.Unlock()
+	old.sendAway()
+	if closed {
+		j.dismiss(ring, m)
+	}
+}
+
+// meeting returns the meeting of a ring. Called with mu held.
+func (j *Joins) meeting(ring tenants.RingID) *meeting {
+	m := j.rings[ring]
+	if m == nil {
+		m = &meeting{arrived: make(chan struct{})}
+		j.rings[ring] = m
+	}
+	return m
+}
+
+// dismiss sends away who came and was not taken.
+func (j *Joins) dismiss(ring tenants.RingID, m *meeting) {
+	j.mu.Lock()
+	old := *m
+	m.peer, m.conn, m.leave = nil, nil, nil
+	j.tidy(ring, m)
+	j.mu.Unlock()
+	old.sendAway()
+}
+
+// sendAway closes what is parked.
+func (m *meeting) sendAway() {
+	if m.peer != nil {
+		m.peer.Close()
+	}
+	if m.conn != nil {
+		m.conn.close()
+	}
+}
+
+// tidy forgets a meeting that nobody needs. Called with mu held.
+func (j *Joins) tidy(ring tenants.RingID, m *meeting) {
+	if m.peer == nil && m.conn == nil && m.leave != nil {
+		m.leave.Stop()
+		m.leave = nil
+	}
+	if m.peer == nil && m.conn == nil && m.waiting == 0 && j.rings[ring] == m {
+		delete(j.rings, ring)
+	}
+}
+
+// take waits for an agent of the ring: pick takes it out of the meeting. A peer whose agent has
+// left again is not one.
+func (j *Joins) take(ctx context.Context, ring tenants.RingID, pick func(*meeting) bool) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m := j.meeting(ring)
+	m.waiting++
+	defer func() {
+		m.waiting--
+		j.tidy(ring, m)
+	}()
+	for {
+		if m.peer != nil && isOver(m.peer) {
+			m.peer = nil
+		}
+		if pick(m) {
+			return nil
+		}
+		arrived := m.arrived
+		j.mu.Unlock()
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+		}
+		j.mu.Lock()
+		if ctx.Err() != nil {
+			return &Failure{Cause: "no agent connected to the call in time; " +
+				"ask for a token with POST /v1/rings/{id}/join as soon as the ring is placed", Err: ctx.Err()}
+		}
+	}
+}
+
+func (j *Joins) takePeer(ctx context.Context, ring tenants.RingID) (p *gateway.Peer, err error) {
+	err = j.take(ctx, ring, func(m *meeting) bool {
+		p, m.peer = m.peer, nil
+		return p != nil
+	})
+	return p, err
+}
+
+func (j *Joins) takeConn(ctx context.Context, ring tenants.RingID) (c *socket, err error) {
+	err = j.take(ctx, ring, func(m *meeting) bool {
+		c, m.conn = m.conn, nil
+		return c != nil
+	})
+	return c, err
+}
+
+// parked returns the codecs of the peer that waits for the ring's call, or of any.
+func (j *Joins) parked(ring tenants.RingID) []gateway.Codec {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if m := j.rings[ring]; m != nil && m.peer != nil && !isOver(m.peer) {
+		return m.peer.Codecs()
+	}
+	return gateway.Codecs()
+}
+
+// Password returns the password with which the REST subset ends the call of a ring. It is another
+// one for each ring, and after each restart, which ends the calls too.
+func (j *Joins) Password(t tenants.TenantID, ring tenants.RingID) string {
+	mac := hmac.New(sha256.New, j.key[:])
+	mac.Write([]byte(string(t) + " " + string(ring)))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// IsPassword reports whether the password is that of the ring.
+func (j *Joins) IsPassword(t tenants.TenantID, ring tenants.RingID, password string) bool {
+	return hmac.Equal([]byte(j.Password(t, ring)), []byte(password))
+}
+
+// Close sends away the agents whose calls have not come.
+func (j *Joins) Close() {
+	j.mu.Lock()
+	j.closed = true
+	all := map[tenants.RingID]*meeting{}
+	for id, m := range j.rings {
+		all[id] = m
+	}
+	j.mu.Unlock()
+	for id, m := range all {
+		j.dismiss(id, m)
+	}
+}
