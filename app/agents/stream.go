@@ -41,8 +41,8 @@ type Streams struct {
 	budget budget
 }
 
-// NewStreams returns Streams that connect with d, or whose agents connect to us and meet their calls
-// at j.
+// NewStreams returns Streams that connect with d, or whose agents connect to us and meet their
+// calls at j.
 func NewStreams(d *outbound.Dialer, j *Joins, now func() time.Time, log *slog.Logger) *Streams {
 	return &Streams{dialer: d, client: d.Client(0), joins: j, now: now, log: log, budget: budget{most: streamMemory}}
 }

@@ -53,7 +53,8 @@ func (f far) url() string { return "ws" + strings.TrimPrefix(f.URL, "http") + "/
 // streams are Streams that reach this machine.
 func streams(t *testing.T) *Streams {
 	t.Helper()
-	s := NewStreams(outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), NewJoins(nil, time.Now), time.Now, slog.New(slog.DiscardHandler))
+	local := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
+	s := NewStreams(local, NewJoins(nil, time.Now), time.Now, slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Close)
 	return s
 }

@@ -18,16 +18,16 @@ import (
 	"carillon/tenants"
 )
 
-// Joining lets agents that connect to us join the calls of rings. *switchboard.Board does. Refusals
-// are *tenants.Error: Unauthorized for a token that is unknown, used or expired, Unknown for the
-// token of another ring, Gone when the ring has ended.
+// Joining lets agents that connect to us join the calls of rings. switchboard.Joining does.
+// Refusals are *tenants.Error: Unauthorized for a token that is unknown, used or expired, Unknown
+// for the token of another ring, Gone when the ring has ended.
 type Joining interface {
 	Join(ctx context.Context, c switchboard.Caller, ring tenants.RingID) (switchboard.Joined, error)
-	AgentOffer(ctx context.Context, token tenants.Secret, ring tenants.RingID, sdp string) (gateway.Answer, error)
-	AgentTrickle(ctx context.Context, token tenants.Secret, ring tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error)
-	AgentLeave(token tenants.Secret, ring tenants.RingID) error
-	AgentStream(ctx context.Context, ring tenants.RingID, u agents.Upgrade) (serve func(net.Conn), err error)
-	AgentHangUp(t tenants.TenantID, ring tenants.RingID, password string) (was bool, err error)
+	Offer(ctx context.Context, token tenants.Secret, ring tenants.RingID, sdp string) (gateway.Answer, error)
+	Trickle(ctx context.Context, token tenants.Secret, ring tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error)
+	Leave(token tenants.Secret, ring tenants.RingID) error
+	Stream(ctx context.Context, ring tenants.RingID, u agents.Upgrade) (serve func(net.Conn), err error)
+	HangUp(t tenants.TenantID, ring tenants.RingID, password string) (was bool, err error)
 }
 
 // joinRoutes are for agents that connect to us.
@@ -126,7 +126,7 @@ func (a *API) answerAgent(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer, err := a.Joining.AgentOffer(ctx, token, id, offer)
+	answer, err := a.Joining.Offer(ctx, token, id, offer)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (a *API) trickleAgent(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	return trickled(c, func(match, fragment string) (gateway.Trickled, error) {
-		return a.Joining.AgentTrickle(ctx, token, id, match, fragment)
+		return a.Joining.Trickle(ctx, token, id, match, fragment)
 	})
 }
 
@@ -150,7 +150,7 @@ func (a *API) hangUpAgent(_ context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Joining.AgentLeave(token, id); err != nil {
+	if err := a.Joining.Leave(token, id); err != nil {
 		return err
 	}
 	c.Status(fiber.StatusOK)
@@ -171,7 +171,7 @@ func (a *API) joinStream(ctx context.Context, c *fiber.Ctx) error {
 		return tenants.Refuse(tenants.Unauthorized, "unauthorized", "Send the join token as Authorization: Bearer, "+
 			`or from a browser as new WebSocket(url, ["bearer", token]).`)
 	}
-	serve, err := a.Joining.AgentStream(ctx, id, u)
+	serve, err := a.Joining.Stream(ctx, id, u)
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (a *API) completeCall(_ context.Context, c *fiber.Ctx) error {
 	if status := string(c.Request().PostArgs().Peek("Status")); status != "completed" {
 		return replyTwilio(c, fiber.StatusBadRequest, 20001, `Only Status=completed is understood here: it ends the call.`)
 	}
-	was, err := a.Joining.AgentHangUp(t, ring, password)
+	was, err := a.Joining.HangUp(t, ring, password)
 	switch {
 	case tenants.KindOf(err) == tenants.Unauthorized:
 		c.Response().Header.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Carillon"`)

@@ -13,9 +13,9 @@ import (
 // The rates of what agents that connect to us do. A join is one connection of one agent.
 var (
 	joins          = joinWork("joins", "asks for join tokens", 2*time.Second, 8)
-	joinRestarts   = joinWork("agent restarts", "restarts ICE for its agents", 2*time.Second, 4)
-	joinFragments  = joinWork("agent fragments", "sends ICE fragments for its agents", time.Second/5, 50)
-	joinConnecting = joinWork("agent connections", "connects agents", 2*time.Second, 8)
+	joinRestarts   = joinWork("agent_restarts", "restarts ICE for its agents", 2*time.Second, 4)
+	joinFragments  = joinWork("agent_fragments", "sends ICE fragments for its agents", time.Second/5, 50)
+	joinConnecting = joinWork("agent_connections", "connects agents", 2*time.Second, 8)
 )
 
 // joinWork returns the rates for one ring, one tenant and all, as those of phones.
@@ -26,9 +26,15 @@ func joinWork(name, does string, every time.Duration, burst int) mediaWork {
 	}.refusing(name, does)
 }
 
-func (b *Board) admitAgent(w mediaWork, t tenants.TenantID, id tenants.RingID) error {
+// Joining lets agents that connect to us join the calls of rings.
+type Joining struct{ b *Board }
+
+// Joining returns the board's Joining.
+func (b *Board) Joining() Joining { return Joining{b} }
+
+func (j Joining) admit(w mediaWork, t tenants.TenantID, id tenants.RingID) error {
 	w.ring.Says = "This happens too often on this ring. Wait a moment and try again."
-	return b.limits.Admit(b.Now(), w.code, w.ring.For(string(id)), w.tenant.For(string(t)), w.all)
+	return j.b.limits.Admit(j.b.Now(), w.code, w.ring.For(string(id)), w.tenant.For(string(t)), w.all)
 }
 
 // Joined is the permission of one agent to join a ring.
@@ -40,25 +46,25 @@ type Joined struct {
 
 // Join makes a token for the agent of a ring that has not ended. It is for agents that connect to
 // us.
-func (b *Board) Join(ctx context.Context, c Caller, id tenants.RingID) (Joined, error) {
-	if b.Joins == nil {
+func (j Joining) Join(ctx context.Context, c Caller, id tenants.RingID) (Joined, error) {
+	if j.b.Joins == nil {
 		return Joined{}, errNoVoice
 	}
-	r, err := b.scope(c).Rings().Get(ctx, id)
+	r, err := j.b.scope(c).Rings().Get(ctx, id)
 	if err != nil {
 		return Joined{}, err
 	}
 	if r.State.Terminal() {
 		return Joined{}, errRingEnded
 	}
-	if err := b.admitAgent(joins, c.Tenant.ID, id); err != nil {
+	if err := j.admit(joins, c.Tenant.ID, id); err != nil {
 		return Joined{}, err
 	}
-	token, expires, err := b.Joins.Issue(c.Tenant.ID, id)
+	token, expires, err := j.b.Joins.Issue(c.Tenant.ID, id)
 	if err != nil {
 		return Joined{}, err
 	}
-	return Joined{token, expires, b.Joins.Password(c.Tenant.ID, id)}, nil
+	return Joined{token, expires, j.b.Joins.Password(c.Tenant.ID, id)}, nil
 }
 
 var (
@@ -67,25 +73,25 @@ var (
 )
 
 // joining checks that the token is for a ring that has not ended, and that its tenant is active.
-func (b *Board) joining(ctx context.Context, token tenants.Secret, id tenants.RingID) (tenants.TenantID, error) {
-	if b.Joins == nil {
+func (j Joining) joining(ctx context.Context, token tenants.Secret, id tenants.RingID) (tenants.TenantID, error) {
+	if j.b.Joins == nil {
 		return "", errNoVoice
 	}
-	t, err := b.Joins.TenantOf(token, id)
+	t, err := j.b.Joins.TenantOf(token, id)
 	if err != nil {
 		return "", err
 	}
-	if err := b.admitAgent(joinConnecting, t, id); err != nil {
+	if err := j.admit(joinConnecting, t, id); err != nil {
 		return "", err
 	}
-	of, err := b.Store.For(t).Tenant(ctx)
+	of, err := j.b.Store.For(t).Tenant(ctx)
 	if err != nil {
 		return "", err
 	}
 	if of.State != tenants.TenantActive {
 		return "", tenants.ErrSuspended
 	}
-	r, err := b.Store.For(t).Rings().Get(ctx, id)
+	r, err := j.b.Store.For(t).Rings().Get(ctx, id)
 	if err != nil {
 		return "", err
 	}
@@ -95,63 +101,63 @@ func (b *Board) joining(ctx context.Context, token tenants.Secret, id tenants.Ri
 	return t, nil
 }
 
-// AgentOffer answers the WebRTC offer of an agent that joins the ring. It may come before the phone
+// Offer answers the WebRTC offer of an agent that joins the ring. It may come before the phone
 // answers.
-func (b *Board) AgentOffer(ctx context.Context, token tenants.Secret, id tenants.RingID, sdp string) (gateway.Answer, error) {
-	if _, err := b.joining(ctx, token, id); err != nil {
+func (j Joining) Offer(ctx context.Context, token tenants.Secret, id tenants.RingID, sdp string) (gateway.Answer, error) {
+	if _, err := j.joining(ctx, token, id); err != nil {
 		return gateway.Answer{}, err
 	}
-	answer, err := b.Joins.Offer(ctx, token, id, sdp)
+	answer, err := j.b.Joins.Offer(ctx, token, id, sdp)
 	return answer, refusal(err)
 }
 
-// AgentTrickle passes on an agent's candidates or ICE restart.
-func (b *Board) AgentTrickle(
+// Trickle passes on an agent's candidates or ICE restart.
+func (j Joining) Trickle(
 	ctx context.Context, token tenants.Secret, id tenants.RingID, ifMatch, fragment string,
 ) (gateway.Trickled, error) {
-	if b.Joins == nil {
+	if j.b.Joins == nil {
 		return gateway.Trickled{}, errNoVoice
 	}
-	t, err := b.Joins.TenantOf(token, id)
+	t, err := j.b.Joins.TenantOf(token, id)
 	if err != nil {
 		return gateway.Trickled{}, err
 	}
-	if err := b.admitAgent(joinFragments, t, id); err != nil {
+	if err := j.admit(joinFragments, t, id); err != nil {
 		return gateway.Trickled{}, err
 	}
-	got, err := b.Joins.Trickle(ctx, token, id, gateway.Fragment{
-		IfMatch: ifMatch, SDP: fragment, Restart: func() error { return b.admitAgent(joinRestarts, t, id) },
+	got, err := j.b.Joins.Trickle(ctx, token, id, gateway.Fragment{
+		IfMatch: ifMatch, SDP: fragment, Restart: func() error { return j.admit(joinRestarts, t, id) },
 	})
 	return got, refusal(err)
 }
 
-// AgentLeave closes an agent's WebRTC connection: the agent hangs up.
-func (b *Board) AgentLeave(token tenants.Secret, id tenants.RingID) error {
-	if b.Joins == nil {
+// Leave closes an agent's WebRTC connection: the agent hangs up.
+func (j Joining) Leave(token tenants.Secret, id tenants.RingID) error {
+	if j.b.Joins == nil {
 		return errNoVoice
 	}
-	return b.Joins.Leave(token, id)
+	return j.b.Joins.Leave(token, id)
 }
 
-// AgentStream lets an agent that joins the ring have a WebSocket. It returns what takes the
+// Stream lets an agent that joins the ring have a WebSocket. It returns what takes the
 // connection.
-func (b *Board) AgentStream(ctx context.Context, id tenants.RingID, u agents.Upgrade) (serve func(net.Conn), err error) {
+func (j Joining) Stream(ctx context.Context, id tenants.RingID, u agents.Upgrade) (serve func(net.Conn), err error) {
 	token := tenants.Secret(u.Token())
-	if _, err := b.joining(ctx, token, id); err != nil {
+	if _, err := j.joining(ctx, token, id); err != nil {
 		return nil, err
 	}
-	return b.Joins.Stream(token, id, u)
+	return j.b.Joins.Stream(token, id, u)
 }
 
-// AgentHangUp ends the ring's call for a program that has the call's password. It returns false if
+// HangUp ends the ring's call for a program that has the call's password. It returns false if
 // there is no such call any more. A wrong password is Unauthorized.
-func (b *Board) AgentHangUp(t tenants.TenantID, id tenants.RingID, password string) (was bool, err error) {
-	if b.Joins == nil || !b.Joins.IsPassword(t, id, password) {
+func (j Joining) HangUp(t tenants.TenantID, id tenants.RingID, password string) (was bool, err error) {
+	if j.b.Joins == nil || !j.b.Joins.IsPassword(t, id, password) {
 		return false, tenants.Refuse(tenants.Unauthorized, "unauthorized", "The password is not that of this call.")
 	}
-	if b.Media == nil || !b.calls.has(id, t) {
+	if j.b.Media == nil || !j.b.calls.has(id, t) {
 		return false, nil
 	}
-	b.Media.HangUp(string(id), gateway.AgentHungUp)
+	j.b.Media.HangUp(string(id), gateway.AgentHungUp)
 	return true, nil
 }

@@ -54,6 +54,18 @@ func (l *Leg) Trickle(ctx context.Context, fragment string) error {
 	return err
 }
 
+// Restart sends a new ICE session and returns the one that answers it. It is a Restarter.
+func (l *Leg) Restart(ctx context.Context, fragment string) (string, error) {
+	q := request{method: http.MethodPatch, path: "leg", kind: fragmentType, match: "*", body: fragment}
+	answer, etag, err := l.sendRequest(ctx, q, http.StatusOK)
+	if err == nil {
+		l.mu.Lock()
+		l.etag = etag
+		l.mu.Unlock()
+	}
+	return answer, err
+}
+
 // HangUp deletes the leg.
 func (l *Leg) HangUp(ctx context.Context) error {
 	_, _, err := l.sendRequest(ctx, request{method: http.MethodDelete, path: "leg"}, http.StatusOK, http.StatusNoContent)
