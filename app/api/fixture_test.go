@@ -154,7 +154,7 @@ func open(t testing.TB) *fixture {
 	h.api, err = New(Config{
 		Store: h.store, Board: board, Credentials: credentials,
 		CheckAgent: func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
-		Media:      h.media, Joining: board.Joining(), PublicURL: "https://carillon.example/",
+		Media:      h.media, Joining: switchboard.NewJoining(board), PublicURL: "https://carillon.example/",
 		Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})

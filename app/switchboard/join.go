@@ -29,8 +29,8 @@ func joinWork(name, does string, every time.Duration, burst int) mediaWork {
 // Joining lets agents that connect to us join the calls of rings.
 type Joining struct{ b *Board }
 
-// Joining returns the board's Joining.
-func (b *Board) Joining() Joining { return Joining{b} }
+// NewJoining returns the Joining of a board.
+func NewJoining(b *Board) Joining { return Joining{b} }
 
 func (j Joining) admit(w mediaWork, t tenants.TenantID, id tenants.RingID) error {
 	w.ring.Says = "This happens too often on this ring. Wait a moment and try again."
