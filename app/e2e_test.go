@@ -118,11 +118,15 @@ type toldRing struct {
 	}
 }
 
+// facts are the kinds of the ring's facts, without those about agents, which come at any moment of
+// a call.
 func (r toldRing) facts() string {
 	var kinds []string
 	for _, a := range r.Attempts {
 		for _, f := range a.Facts {
-			kinds = append(kinds, f.Kind)
+			if !strings.HasPrefix(f.Kind, "agent_") {
+				kinds = append(kinds, f.Kind)
+			}
 		}
 	}
 	return strings.Join(kinds, " ")

@@ -24,7 +24,8 @@ func TestFactsOfAgentsAreShownOneByOne(t *testing.T) {
 	a := tenants.Attempt{State: tenants.Answered, Facts: []tenants.Fact{
 		{Kind: tenants.FactPlaced}, {Kind: tenants.FactAnswered},
 		{Kind: tenants.FactAgentFailed, Detail: "Ärzte: the agent's server answered 401: the token is wrong"},
-		{Kind: tenants.FactAgentFailed, Nth: 1, Detail: "Desk: it was not there within 5s"}, {Kind: tenants.FactAgentAttached, Detail: "Night"},
+		{Kind: tenants.FactAgentFailed, Nth: 1, Detail: "Desk: it was not there within 5s"},
+		{Kind: tenants.FactAgentAttached, Detail: "Night"},
 	}}
 	want := []string{"Ärzte: the agent's server answered 401: the token is wrong.", "Desk: it was not there within 5s.", "Night."}
 	var got []string

@@ -66,7 +66,8 @@ func TestEveryEndOfACall(t *testing.T) {
 		must(t, err)
 		now := w.clock.Now()
 		m.on(gateway.Event{Kind: gateway.Connected, At: now})
-		m.on(gateway.Event{Kind: gateway.Ended, Reason: reason, At: now.Add(time.Second), Quality: gateway.Quality{FirstIn: now, LastIn: now}})
+		m.on(gateway.Event{Kind: gateway.Ended, Reason: reason, At: now.Add(time.Second),
+			Quality: gateway.Quality{FirstIn: now, LastIn: now}})
 		got, err := w.scope.Rings().Get(t.Context(), r.ID)
 		must(t, err)
 		last := got.Attempts[0].Facts[len(got.Attempts[0].Facts)-1]
