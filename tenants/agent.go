@@ -52,11 +52,38 @@ type Agent struct {
 	Next          []AgentID // who takes the call when this one does not, in order
 	Lost          Lost      // what happens when none is left
 
+	Builtin   *BuiltinAgent // of kind Builtin, otherwise nil
 	Stream    *StreamAgent  // of kind Stream, otherwise nil
 	OpenAI    *OpenAIAgent  // of kind OpenAI, otherwise nil
 	Pipecat   *PipecatAgent // of kind Pipecat, otherwise nil
 	HasSecret bool          // a secret of the agent is stored, sealed: a token, a key, or headers
 	Secret    *string       // only on the way in: nil leaves the stored one, "" removes it
+}
+
+// Program is what the built-in agent does.
+type Program string
+
+// The programs.
+const (
+	Bells Program = "bells" // a tune, then an echo
+	Probe Program = "probe" // measures how long sound takes to the person and back
+	Menu  Program = "menu"  // rings as the keys say
+)
+
+// Programs lists the programs, in the order in which people are offered them.
+var Programs = []Program{Bells, Menu, Probe}
+
+// BuiltinAgent is what an agent of the kind Builtin does.
+type BuiltinAgent struct {
+	Program Program `json:"program"`
+}
+
+// Program returns what an agent of the kind Builtin does.
+func (a Agent) Program() Program {
+	if a.Builtin == nil {
+		return Bells
+	}
+	return a.Builtin.Program
 }
 
 // StreamAgent is how a program talks over a WebSocket.
@@ -123,8 +150,8 @@ func (a Agent) Clean() Agent {
 	if a.Lost == "" {
 		a.Lost = LostMessage
 	}
-	stream, openai, pipecat := a.Stream, a.OpenAI, a.Pipecat
-	a.Stream, a.OpenAI, a.Pipecat = nil, nil, nil
+	builtin, stream, openai, pipecat := a.Builtin, a.Stream, a.OpenAI, a.Pipecat
+	a.Builtin, a.Stream, a.OpenAI, a.Pipecat = nil, nil, nil, nil
 	switch a.Kind {
 	case Stream:
 		a.Stream = stream.clean()
@@ -138,6 +165,9 @@ func (a Agent) Clean() Agent {
 	case WebRTC:
 		a.Secret = new(string)
 	default:
+		if a.Kind == Builtin {
+			a.Builtin = builtin.clean()
+		}
 		a.AttachSeconds, a.Secret = 0, new(string)
 		return a
 	}
@@ -145,6 +175,14 @@ func (a Agent) Clean() Agent {
 		a.AttachSeconds = usualAttachSeconds
 	}
 	return a
+}
+
+// clean returns the settings in their stored form. b may be nil.
+func (b *BuiltinAgent) clean() *BuiltinAgent {
+	if b == nil || b.Program == "" {
+		return &BuiltinAgent{Program: Bells}
+	}
+	return b
 }
 
 // clean returns the settings in their stored form. s may be nil.
@@ -178,6 +216,7 @@ func (a Agent) Check() error {
 	f.add(len(a.Next) <= MaxNext && distinct(a.Next) && !slices.Contains(a.Next, a.ID), "next", fmt.Sprintf(
 		"at most %d other agents, each once", MaxNext))
 	f.add(a.AttachSeconds >= 0 && a.AttachSeconds <= maxAttachSeconds, "attach_s", fmt.Sprintf("1 to %d seconds", maxAttachSeconds))
+	f.add(a.Builtin == nil || slices.Contains(Programs, a.Builtin.Program), "program", "one of "+listed(Programs))
 	a.OpenAI.check(&f, a)
 	a.Pipecat.check(&f, a)
 	if s := a.Stream; s != nil {

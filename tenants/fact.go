@@ -34,6 +34,7 @@ const (
 	FactAgentFailed   FactKind = "agent_failed"   // an agent could not be attached; its name and the cause
 	FactAgentLost     FactKind = "agent_lost"     // an agent broke off; its name and the cause
 	FactOneWay        FactKind = "one_way"        // one side talked and the other sent no sound; the silent side: phone or agent
+	FactMeasured      FactKind = "measured"       // the built-in probe measured the line; Detail is the result
 )
 
 // factRule is what holds for a kind of fact by itself. What it does to an attempt's state is in
@@ -75,6 +76,7 @@ var factRules = []factRule{
 	{kind: FactAgentFailed, repeats: true},
 	{kind: FactAgentLost, repeats: true},
 	{kind: FactOneWay, repeats: true},
+	{kind: FactMeasured, repeats: true},
 }
 
 // FactKinds lists every kind, in the order of factRules.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carillon/gateway"
+	"carillon/tenants"
 )
 
 // EchoDelay is the delay of the echo: long enough to tell it from one's own voice.
@@ -39,6 +40,19 @@ func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 		b.bells[c] = bells
 	}
 	return b, nil
+}
+
+// open returns the program as the agent of one call.
+func (b *Builtin) open(p tenants.Program, c Call) (Agent, error) {
+	switch p {
+	case tenants.Bells:
+		return Ready{b}, nil
+	case tenants.Menu:
+		return Ready{menu{b}}, nil
+	case tenants.Probe:
+		return Ready{probe{b, c.Note}}, nil
+	}
+	return nil, &Failure{Cause: fmt.Sprintf("there is no built-in program %q", p)}
 }
 
 // Codecs returns every codec, because an echo needs no encoder.

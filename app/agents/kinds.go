@@ -2,7 +2,8 @@
 // on a gateway.Line until it is done or the line ends. It knows nothing of SQL or HTTP servers.
 //
 // Start reading at Kinds. chain.go is what a call gets: its agent, and those that follow if it
-// fails; hold.go is what the person hears meanwhile. builtin.go is the kind that every server has.
+// fails; hold.go is what the person hears meanwhile. builtin.go is the kind that every server
+// has, and menu.go and probe.go are its other programs.
 // stream.go is the kind that talks over a WebSocket: pacer.go plays what it says, timeline.go and
 // outbox.go hold what it hears. dialled.go is what openai.go and pipecat.go share: agents that we
 // call over WebRTC.
@@ -110,7 +111,7 @@ func NewKinds(b *Builtin, s *Streams, d *Dialled, secrets Secrets) Kinds {
 		}
 	}
 	return Kinds{
-		tenants.Builtin: func(context.Context, tenants.Agent, Call) (Agent, error) { return Ready{b}, nil },
+		tenants.Builtin: func(_ context.Context, a tenants.Agent, c Call) (Agent, error) { return b.open(a.Program(), c) },
 		tenants.Stream:  secretly(s.open),
 		tenants.OpenAI:  secretly(d.openAI),
 		tenants.Pipecat: secretly(d.pipecat),

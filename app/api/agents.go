@@ -15,6 +15,7 @@ type agentRequest struct {
 	Kind    string          `json:"kind"`
 	Caller  string          `json:"caller"`
 	Attach  int             `json:"attach_s"`
+	Builtin *builtinRequest `json:"builtin"`
 	Stream  *streamRequest  `json:"stream"`
 	OpenAI  *openAIRequest  `json:"openai"`
 	Pipecat *pipecatRequest `json:"pipecat"`
@@ -27,6 +28,7 @@ type agentChange struct {
 	Kind    *string         `json:"kind"`
 	Caller  *string         `json:"caller"`
 	Attach  *int            `json:"attach_s"`
+	Builtin *builtinRequest `json:"builtin"`
 	Stream  *streamRequest  `json:"stream"`
 	OpenAI  *openAIRequest  `json:"openai"`
 	Pipecat *pipecatRequest `json:"pipecat"`
@@ -57,6 +59,20 @@ func (h handover) apply(a *tenants.Agent) error {
 		a.Next = append(a.Next, id)
 	}
 	return nil
+}
+
+// builtinRequest holds the settings of a built-in agent. Omitted fields stay.
+type builtinRequest struct {
+	Program *string `json:"program"`
+}
+
+func (r *builtinRequest) apply(a *tenants.Agent) {
+	if r == nil {
+		return
+	}
+	s := tenants.BuiltinAgent{Program: a.Program()}
+	set((*string)(&s.Program), r.Program)
+	a.Builtin = &s
 }
 
 // streamRequest holds the settings of a stream agent. Omitted fields stay.
@@ -146,9 +162,21 @@ type agent struct {
 	AttachS   *int          `json:"attach_s,omitempty"`
 	Next      []string      `json:"next"`
 	Lost      string        `json:"lost"`
+	Builtin   *builtinAgent `json:"builtin,omitempty"`
 	Stream    *streamAgent  `json:"stream,omitempty"`
 	OpenAI    *openAIAgent  `json:"openai,omitempty"`
 	Pipecat   *pipecatAgent `json:"pipecat,omitempty"`
+}
+
+type builtinAgent struct {
+	Program string `json:"program"`
+}
+
+func builtinOf(a tenants.Agent) *builtinAgent {
+	if a.Kind != tenants.Builtin {
+		return nil
+	}
+	return &builtinAgent{Program: string(a.Program())}
 }
 
 type openAIAgent struct {
@@ -205,7 +233,7 @@ func agentOf(t tenants.Tenant) func(tenants.Agent) agent {
 		shown := agent{
 			ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: opt(a.Caller), Default: a.ID == t.DefaultAgent,
 			CreatedAt: stamp(a.CreatedAt), Attach: string(a.Attach), Next: []string{}, Lost: string(a.Lost), Stream: streamOf(a),
-			OpenAI: openAIOf(a), Pipecat: pipecatOf(a),
+			Builtin: builtinOf(a), OpenAI: openAIOf(a), Pipecat: pipecatOf(a),
 		}
 		for _, id := range a.Next {
 			shown.Next = append(shown.Next, string(id))

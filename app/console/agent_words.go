@@ -20,8 +20,32 @@ const (
 
 // agentKinds are how an agent speaks, in words.
 var agentKinds = map[tenants.AgentKind]string{
-	tenants.Builtin: builtinAgent, tenants.Stream: streamAgent, tenants.OpenAI: "OpenAI voice model",
+	tenants.Builtin: "Built in", tenants.Stream: streamAgent, tenants.OpenAI: "OpenAI voice model",
 	tenants.Pipecat: "Pipecat bot (WebRTC)", tenants.WebRTC: webrtcAgent,
+}
+
+// programNames are what the built-in agent can do, in words.
+var programNames = map[tenants.Program]string{
+	tenants.Bells: "Bells, then an echo", tenants.Menu: "Bells by keys", tenants.Probe: "Measure the line",
+}
+
+// kindText says in the list what an agent is.
+func kindText(a tenants.Agent) string {
+	if a.Kind == tenants.Builtin {
+		return programNames[a.Program()] + " (built in)"
+	}
+	return agentKinds[a.Kind]
+}
+
+func programPick(a tenants.Agent, w page.Wrong) *views.Pick {
+	all := make([]views.Choice, len(tenants.Programs))
+	for i, program := range tenants.Programs {
+		all[i] = page.Choice(string(program), programNames[program])
+	}
+	return &views.Pick{Name: "program", Label: "What it does", Error: w.Fields["program"],
+		Choices: page.Choose(string(a.Program()), all...),
+		Help: "Bells by keys: 1 to 9 ring that often, 0 plays the tune again, # hangs up. Measure the line: five bells; press a key " +
+			"when you hear one. The result is on the page of the ring."}
 }
 
 // streamFields are the fields of a stream agent. A stored token is never shown.
@@ -139,6 +163,9 @@ func parametersText(p map[string]string) string {
 // readKind reads the fields of the agent's kind.
 func readKind(f page.Form, a *tenants.Agent) {
 	switch a.Kind {
+	case tenants.Builtin:
+		a.Builtin = &tenants.BuiltinAgent{Program: tenants.Program(f.Text("program"))}
+		return
 	case tenants.Stream:
 		readStream(f, a)
 	case tenants.OpenAI:

@@ -51,7 +51,7 @@ func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	p := views.AgentsPage{Shell: s, Table: table, CanEdit: v.Role.May()}
 	for _, a := range all {
 		p.Agents = append(p.Agents, views.AgentRow{
-			ID: string(a.ID), Name: a.Name, Kind: agentKinds[a.Kind], Note: before("shown to people as ",
+			ID: string(a.ID), Name: a.Name, Kind: kindText(a), Note: before("shown to people as ",
 				a.Caller), Default: a.ID == v.Tenant.DefaultAgent,
 			Tone: views.ToneGood, State: "Ready", Rings: views.Count(int(counts[a.ID])) + " in 7 days", Changed: v.At(a.CreatedAt),
 		})
@@ -107,8 +107,8 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	title := "Add an agent"
 	p := views.AgentFormPage{
 		ID: string(a.ID), CanEdit: v.Role.May(),
-		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s", "attach", "next", "lost", "model",
-			"voice", "instructions", "api_key", "headers"),
+		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s", "attach", "next", "program", "lost",
+			"model", "voice", "instructions", "api_key", "headers"),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],
 			Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
@@ -122,6 +122,7 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 			p.Kinds = append(p.Kinds, page.Choice(string(kind), agentKinds[kind]))
 		}
 		p.Kinds = page.Choose(string(a.Kind), p.Kinds...)
+		p.Program = programPick(a, w)
 		p.Stream, p.OpenAI, p.Pipecat, p.Attach = streamFields(a, w), openAIFields(a, w), pipecatFields(a, w), attachField(a, w)
 	} else {
 		old, err := v.Scope.Agents().Get(ctx, a.ID) // as it is, whatever was typed
@@ -130,6 +131,8 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		}
 		title, p.Kind = old.Name, agentKinds[old.Kind]
 		switch old.Kind {
+		case tenants.Builtin:
+			p.Program = programPick(a, w)
 		case tenants.Stream:
 			p.Stream = streamFields(a, w)
 		case tenants.OpenAI:

@@ -50,7 +50,7 @@ func detail(f tenants.Fact) string {
 		return "CallKit’s reason: " + f.Detail + "."
 	case tenants.FactHungUp, tenants.FactBroken:
 		return endedBy(f.Detail)
-	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost:
+	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost, tenants.FactMeasured:
 		return f.Detail + "."
 	case tenants.FactOneWay:
 		return oneWay[f.Detail]

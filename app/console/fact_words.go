@@ -51,6 +51,7 @@ var factTable = []factWords{
 	{fact: tenants.FactAgentFailed, done: "An agent could not take the call", bad: true},
 	{fact: tenants.FactAgentLost, done: "The agent was lost during the call", bad: true},
 	{fact: tenants.FactOneWay, done: "Only one side could be heard", bad: true},
+	{fact: tenants.FactMeasured, done: "The line was measured"},
 	{fact: tenants.FactHungUp, done: "The call was over"},
 
 	{fact: tenants.FactDeclined, done: "The person declined"},

@@ -29,6 +29,7 @@ type agentSettings struct {
 	Attach        tenants.Attach        `json:"attach,omitempty"`
 	Next          []tenants.AgentID     `json:"next,omitempty"`
 	Lost          tenants.Lost          `json:"lost,omitempty"`
+	Builtin       *tenants.BuiltinAgent `json:"builtin,omitempty"`
 	Stream        *tenants.StreamAgent  `json:"stream,omitempty"`
 	OpenAI        *tenants.OpenAIAgent  `json:"openai,omitempty"`
 	Pipecat       *tenants.PipecatAgent `json:"pipecat,omitempty"`
@@ -37,8 +38,8 @@ type agentSettings struct {
 // settingsOf is the row's text of an agent's settings.
 func settingsOf(a tenants.Agent) (string, error) {
 	b, err := json.Marshal(agentSettings{
-		AttachSeconds: a.AttachSeconds, Attach: a.Attach, Next: a.Next, Lost: a.Lost, Stream: a.Stream,
-		OpenAI: a.OpenAI, Pipecat: a.Pipecat,
+		AttachSeconds: a.AttachSeconds, Attach: a.Attach, Next: a.Next, Lost: a.Lost, Builtin: a.Builtin,
+		Stream: a.Stream, OpenAI: a.OpenAI, Pipecat: a.Pipecat,
 	})
 	return string(b), err
 }
@@ -51,7 +52,7 @@ func (r agentRow) noun() tenants.Agent {
 	return tenants.Agent{
 		ID: tenants.AgentID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Kind: tenants.AgentKind(r.Kind), Caller: r.Caller,
 		CreatedAt: moment(r.Created), AttachSeconds: s.AttachSeconds, Attach: cmp.Or(s.Attach, tenants.AttachAnswered), Next: s.Next,
-		Lost: cmp.Or(s.Lost, tenants.LostMessage), Stream: s.Stream, OpenAI: s.OpenAI, Pipecat: s.Pipecat,
+		Lost: cmp.Or(s.Lost, tenants.LostMessage), Builtin: s.Builtin, Stream: s.Stream, OpenAI: s.OpenAI, Pipecat: s.Pipecat,
 		HasSecret: len(r.Secret) > 0,
 	}
 }
