@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -17,12 +18,13 @@ const (
 	AlertBlocked       AlertKind = "app_blocked"         // app version: iOS has probably stopped waking it on several phones
 	AlertUnshown       AlertKind = "app_does_not_report" // app version: it wakes and shows no call on several phones
 	AlertPhone         AlertKind = "phone_shows_no_call" // device: its latest rings were not shown, and its app version is not the cause
+	AlertAgent         AlertKind = "agent_not_attached"  // agent: it could not be attached to several of its latest calls
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
-	AlertTrial}
+	AlertAgent, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -32,6 +34,7 @@ var alertTitles = map[AlertKind]string{
 	AlertBlocked:       "iOS has probably stopped waking the app",
 	AlertUnshown:       "The app wakes but shows no call",
 	AlertPhone:         "A phone does not show its calls",
+	AlertAgent:         "An agent does not take its calls",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 
@@ -63,6 +66,22 @@ const (
 // tokens pushed to within TokensRefusedWindow, at least ten and more than a fifth were refused.
 func ManyTokensRefused(refused, pushed int) bool {
 	return refused >= tokensRefusedLeast && refused*tokensRefusedShare > pushed
+}
+
+// AttachmentsJudged is how many of an agent's latest calls are looked at.
+const AttachmentsJudged = 10
+
+// attachFailuresLeast is how many of them must have begun without the agent for an alert.
+const attachFailuresLeast = 3
+
+// AgentFails reports whether an agent that could not be attached to so many of its last
+// AttachmentsJudged calls needs somebody's attention.
+func AgentFails(failed int) bool { return failed >= attachFailuresLeast }
+
+// AgentWarning says in a sentence or two that an agent fails. cause is of the latest call.
+func AgentWarning(name, cause string) string {
+	return fmt.Sprintf("“%s” could not be attached to at least %d of its last %d calls. The latest cause: %s.", name, attachFailuresLeast,
+		AttachmentsJudged, strings.TrimSuffix(cause, "."))
 }
 
 // ExpirySteps are the days before a certificate expires on which its tenant is warned, the last

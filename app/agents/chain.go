@@ -24,6 +24,7 @@ type Link struct {
 	Err    error         //
 	Name   string        // for people
 	Within time.Duration // to attach, from the answer or from the loss of the agent before it
+	Tried  func(error)   // gets how attaching went, after Note; nil = nobody asks
 }
 
 // ChainConfig is what a chain is made of. Links, Sounds and Log are needed.
@@ -404,14 +405,16 @@ func (c *Chain) note(kind tenants.FactKind, link Link, err error) {
 	if err != nil {
 		c.cfg.Log.Warn("an agent is not there", "step", kind, "agent", link.Name, "error", err)
 	}
-	if c.cfg.Note == nil {
-		return
+	if c.cfg.Note != nil {
+		detail := link.Name
+		if err != nil {
+			detail += ": " + CauseOf(err)
+		}
+		c.cfg.Note(kind, detail)
 	}
-	detail := link.Name
-	if err != nil {
-		detail += ": " + CauseOf(err)
+	if link.Tried != nil && kind != tenants.FactAgentLost {
+		link.Tried(err)
 	}
-	c.cfg.Note(kind, detail)
 }
 
 // CauseOf is why an agent failed, for the tenant.

@@ -363,3 +363,27 @@ func TestCodecsOfAChain(t *testing.T) {
 		t.Errorf("a chain without an agent says sorry in %v", got)
 	}
 }
+
+// TestEachAttachmentIsTold: to whom asked, once, and the loss of an agent is no attachment.
+func TestEachAttachmentIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s story
+		lost := &actor{converse: func(context.Context, gateway.Line) error { return &Failure{Cause: "its server closed"} }}
+		c := chainOf(t, &s, tenants.LostHangUp, fails("away"), lost)
+		var told []string
+		for i := range c.links {
+			c.links[i].Tried = func(err error) {
+				if err != nil {
+					told = append(told, CauseOf(err))
+				} else {
+					told = append(told, "attached")
+				}
+			}
+		}
+		_ = c.Converse(t.Context(), newDeskLine())
+		if !slices.Equal(told, []string{"away", "attached"}) {
+			t.Errorf("told %q", told)
+		}
+	})
+}

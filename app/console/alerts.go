@@ -20,7 +20,7 @@ type alertPages struct{ *Console }
 // alertsShown bounds the alerts on the overview.
 const alertsShown = 3
 
-// alertRows says each alert in words. Credentials and devices are found once for all.
+// alertRows says each alert in words. Credentials, devices and agents are found once for all.
 func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]views.AlertRow, error) {
 	if len(all) == 0 {
 		return nil, nil
@@ -34,10 +34,21 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 		names[string(c.ID)] = credentialName(c)
 	}
 	var phones []tenants.DeviceID
+	var speakers []tenants.AgentID
 	for _, a := range all {
-		if a.Kind == tenants.AlertPhone {
+		switch a.Kind {
+		case tenants.AlertPhone:
 			phones = append(phones, tenants.DeviceID(a.Target))
+		case tenants.AlertAgent:
+			speakers = append(speakers, tenants.AgentID(a.Target))
 		}
+	}
+	agents, err := v.Scope.Agents().ByID(ctx, speakers)
+	if err != nil {
+		return nil, err
+	}
+	for id, a := range agents {
+		names[string(id)] = a.Name
 	}
 	devices, err := v.Scope.Devices().ByID(ctx, phones)
 	if err != nil {

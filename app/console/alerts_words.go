@@ -31,6 +31,9 @@ var alertWords = map[tenants.AlertKind]struct {
 	tenants.AlertPhone: {views.ToneWarn, "Calls do not reach the person on this phone. It may be off, offline or without the app, " +
 		"or iOS has stopped waking the app on it.",
 		"Open the app once on the phone, then start a test ring."},
+	tenants.AlertAgent: {views.ToneBad, "People who answer hear a tone and then the next agent, or that nobody can take the call.",
+		"Correct what the cause names on the agent’s page or on its server, then start a test ring with the agent. The alert closes when " +
+			"the agent takes a call."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},
 }
@@ -45,7 +48,7 @@ var alertListWords = page.Words{
 }
 
 // alertPlace is where to look: the page of a credential or phone, the phones with a version of the
-// app, or the billing page. names are those of credentials and phones, by id.
+// app, an agent, or the billing page. names are those of credentials, phones and agents, by id.
 func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 	name, known := names[a.Target]
 	switch a.Kind {
@@ -57,6 +60,11 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 		return link
 	case tenants.AlertTrial:
 		return views.Link{Text: "Billing", Href: views.PathBilling}
+	case tenants.AlertAgent:
+		if !known {
+			return views.Link{Text: "An agent that was removed"}
+		}
+		return views.Link{Text: name, Href: views.AgentPath(a.Target)}
 	case tenants.AlertPhone:
 		if !known {
 			return views.Link{Text: "A phone that was removed"}

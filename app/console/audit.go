@@ -176,8 +176,11 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 			credentials = true
 		case "alert":
 			credentials = true
-			if tenants.AlertKind(a.Detail) == tenants.AlertPhone {
+			switch tenants.AlertKind(a.Detail) {
+			case tenants.AlertPhone:
 				devices[tenants.DeviceID(a.Target)] = true
+			case tenants.AlertAgent:
+				agents[tenants.AgentID(a.Target)] = true
 			}
 		}
 	}

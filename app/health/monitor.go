@@ -1,7 +1,7 @@
 // Package health decides what Apple's answers and phones' silence mean for credentials, devices and
 // app versions: it disables devices and credentials, raises and closes alerts, judges how phones
-// wake, and checks uploaded credentials. It places no rings; the switchboard calls it after each
-// answer.
+// wake and agents attach, and checks uploaded credentials. It places no rings; the switchboard calls
+// it after each answer.
 //
 // Start reading at Monitor.Answered. reactions.go does what the table of reasons in app/push asks
 // for, phones.go judges phones, review.go finds what time changes, credentials.go takes uploads,
@@ -38,6 +38,7 @@ type Monitor struct {
 	refusals refusals
 	silent   silentPhones
 	used     lastUses
+	attached attachments
 }
 
 // NewMonitor checks the parts.

@@ -45,17 +45,23 @@ func (m *Monitor) reviewTenant(ctx context.Context, scope *store.Scope, credenti
 	}
 	warned := map[string]tenants.Alert{} // the alert about its expiry, by credential
 	phones := false
+	var agents []tenants.AgentID
 	for _, a := range open {
 		switch a.Kind {
 		case tenants.AlertExpiry:
 			warned[a.Target] = a
 		case tenants.AlertBlocked, tenants.AlertUnshown, tenants.AlertPhone:
 			phones = true
+		case tenants.AlertAgent:
+			agents = append(agents, tenants.AgentID(a.Target))
 		default:
 			if err := m.reviewRefusal(ctx, scope, a, credentials); err != nil {
 				return err
 			}
 		}
+	}
+	if err := m.reviewAgents(ctx, scope, agents); err != nil {
+		return err
 	}
 	if err := m.warnOfExpiry(ctx, scope, credentials, warned); err != nil || !phones {
 		return err

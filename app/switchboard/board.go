@@ -39,6 +39,8 @@ type Reactor interface {
 	Answered(context.Context, *store.Scope, tenants.Attempt, push.Answer) error
 	// Expired is called after rings of one tenant expired.
 	Expired(context.Context, *store.Scope, []*tenants.Ring) error
+	// Attached is called after an agent was attached to a call, or could not be: cause says why.
+	Attached(ctx context.Context, scope *store.Scope, a tenants.Agent, cause string) error
 }
 
 // Config is what a Board is made of. Media, Agents, Audiences, Meter and Trace may be left out,

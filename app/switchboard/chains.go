@@ -220,9 +220,25 @@ func (b *Board) link(ctx context.Context, r *tenants.Ring, a tenants.Agent) agen
 	if l.Name == "" {
 		l.Name = "The built-in agent"
 	}
+	if a.ID != "" {
+		l.Tried = func(err error) { b.tried(r.Tenant, a, err) }
+	}
 	l.Agent, l.Err = b.Agents(ctx, a, agents.Call{
 		Tenant: r.Tenant, Ring: r.ID, Reference: r.Reference, Person: r.To.Person, Agent: a.Name, Caller: r.Caller,
 		Note: b.noteOf(r),
 	})
 	return l
+}
+
+// tried tells the monitor how attaching an agent went.
+func (b *Board) tried(t tenants.TenantID, a tenants.Agent, failed error) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
+	defer done()
+	cause := ""
+	if failed != nil {
+		cause = agents.CauseOf(failed)
+	}
+	if err := b.Health.Attached(ctx, b.Store.For(t), a, cause); err != nil {
+		b.Log.Error("react to an agent that was attached or failed", "tenant", t, "agent", a.ID, "err", err)
+	}
 }
