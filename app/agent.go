@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"carillon/app/agents"
@@ -13,12 +14,36 @@ import (
 
 // agentCmd runs a sample agent, to try calls with and to start a program of one's own from.
 type agentCmd struct {
-	Name   string `arg:"" enum:"echo,script" help:"echo repeats what it hears; script rings bells for each key, and hangs up at #."`
-	Listen string `help:"Address to listen on for calls." default:"127.0.0.1:8090"`
+	Name    string `arg:"" enum:"echo,script" help:"echo repeats what it hears; script rings bells for each key, and hangs up at #."`
+	Listen  string `help:"Address to listen on for calls." default:"127.0.0.1:8090"`
+	Connect string `help:"Connect to the call of a ring instead: the stream_url of POST /v1/rings/{id}/join." placeholder:"wss://…"`
+	Token   string `help:"The join token, for --connect." env:"CARILLON_JOIN_TOKEN"`
 }
 
-// Run serves until ctx is done.
+// connect takes the one call of --connect.
+func (a *agentCmd) connect(ctx context.Context, c terminal) error {
+	if u, err := url.Parse(a.Connect); err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+		return fmt.Errorf("--connect: %q is not the address of a stream; give the stream_url of POST /v1/rings/{id}/join", a.Connect)
+	}
+	if a.Token == "" {
+		return errors.New("--token: is missing; give the token of POST /v1/rings/{id}/join, or set CARILLON_JOIN_TOKEN")
+	}
+	fmt.Fprintln(c.out, "Connecting. The call begins when the person answers. Ctrl-C leaves it.")
+	err := agents.ConnectSample(ctx, a.Name, a.Connect, a.Token)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		fmt.Fprintln(c.out, "The call is over.")
+	}
+	return err
+}
+
+// Run takes calls until ctx is done, or the one of --connect until it is over.
 func (a *agentCmd) Run(ctx context.Context, c terminal) error {
+	if a.Connect != "" {
+		return a.connect(ctx, c)
+	}
 	handler, err := agents.Sample(a.Name)
 	if err != nil {
 		return err

@@ -85,7 +85,13 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	far, err := dev.NewFarEnds()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, far.Close()) }()
 	good.now = c.now
+	good.OpenAI = OpenAI{OpenAIURL: far.OpenAI.URL()}
 	good.Stripe = Stripe{Key: stripetest.Key, Secrets: []string{stripetest.Secret}, API: stripe.URL()}
 	if d.Log {
 		good.logTo = c.err
@@ -112,7 +118,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopSample()) }()
-	if err := dev.AddStreamAgent(ctx, n.store, notes, sample, c.now()); err != nil {
+	if err := far.AddAgents(ctx, n.store, notes, sample, c.now()); err != nil {
 		return err
 	}
 	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String(), c.now); err != nil {

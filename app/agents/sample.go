@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -20,19 +21,62 @@ var Samples = []string{"echo", "script"}
 // Sample returns the server of a sample agent: a program such as a tenant writes, which speaks
 // Twilio's protocol. "echo" rings bells and repeats what it hears a second later. "script" rings
 // them at the start and for each key that the person presses, and hangs up at #.
-func Sample(name string) (http.Handler, error) {
+func Sample(name string) (http.Handler, error) { return newSample(name) }
+
+// ConnectSample connects a sample agent to the call of a ring, and returns when the call is over.
+// address is the stream_url of POST /v1/rings/{id}/join, and token its token.
+func ConnectSample(ctx context.Context, name, address, token string) error {
+	s, err := newSample(name)
+	if err != nil {
+		return err
+	}
+	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
+		HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}, CompressionMode: websocket.CompressionDisabled,
+	})
+	if err != nil {
+		if res != nil {
+			return fmt.Errorf("the server answered %d: %s", res.StatusCode, unjoined(res.StatusCode))
+		}
+		return fmt.Errorf("no server answers at this address; check it: %w", withoutURL(err))
+	}
+	defer func() { _ = conn.CloseNow() }()
+	c := &sampleCall{sample: s, ctx: ctx, conn: conn}
+	err = c.talk()
+	if err == nil || errors.Is(err, errHungUp) || websocket.CloseStatus(err) == websocket.StatusNormalClosure {
+		_ = conn.Close(websocket.StatusNormalClosure, "")
+		return nil
+	}
+	return err
+}
+
+// unjoined says why a server let no agent join a call.
+func unjoined(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "the token is wrong, used or older than a minute; ask for a new one"
+	case http.StatusGone:
+		return "the ring has ended; place a new one"
+	case http.StatusNotFound:
+		return "the token is of another ring, or there is no such ring; check the address"
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return "the server is at its limit; try again in a moment"
+	}
+	return "no stream can be opened at this address; give the stream_url of POST /v1/rings/{id}/join"
+}
+
+func newSample(name string) (s sample, err error) {
 	bells, err := gateway.Bells(gateway.PCMU)
 	if err != nil {
-		return nil, fmt.Errorf("agents: %w", err)
+		return s, fmt.Errorf("agents: %w", err)
 	}
-	s := sample{name: name, bells: bytes.Join(bells, nil)}
+	s = sample{name: name, bells: bytes.Join(bells, nil)}
 	switch name {
 	case "echo":
 		s.hear = (*sampleCall).repeat
 	case "script":
 		s.hear = (*sampleCall).follow
 	default:
-		return nil, fmt.Errorf("agents: there is no sample agent %q", name)
+		return s, fmt.Errorf("agents: there is no sample agent %q", name)
 	}
 	return s, nil
 }
