@@ -17,14 +17,14 @@ import (
 const (
 	// JoinWithin is how long a join token can be used.
 	JoinWithin = time.Minute
-	// joinsPerRing and joinsMost bound the tokens that can be used at the same time.
-	joinsPerRing, joinsMost = 8, 20000
+	// The next three bound the tokens that are known at the same time, used or not.
+	joinsPerRing, joinsPerTenant, joinsMost = 8, 2000, 20000
 	// parkFor is how long an agent that came before its call waits for it: as long as a phone may
 	// ring.
 	parkFor = time.Minute
-	// forgetAfter is how long a used token is known, so that its second use can be told from a
-	// wrong one.
-	forgetAfter = 10 * time.Minute
+	// forgetAfter is how long a token is known after it has expired, so that its use can be told
+	// from that of a wrong one.
+	forgetAfter = time.Minute
 )
 
 // Voice makes the WebRTC connections of agents. *gateway.Gateway does.
@@ -80,16 +80,22 @@ func (j *Joins) Issue(t tenants.TenantID, ring tenants.RingID) (tenants.Secret, 
 	defer j.mu.Unlock()
 	now := j.now()
 	j.sweep(now)
-	open := 0
+	unused, own := 0, 0
 	for _, k := range j.tokens {
 		if k.ring == ring && !k.used && now.Before(k.expires) {
-			open++
+			unused++
+		}
+		if k.tenant == t {
+			own++
 		}
 	}
 	switch {
-	case open >= joinsPerRing:
+	case unused >= joinsPerRing:
 		return "", time.Time{}, &tenants.Error{Kind: tenants.TooMany, Code: "too_many_joins", RetryAfter: JoinWithin,
 			Msg: "This ring has 8 join tokens that were not used. Use one of them, or wait a minute."}
+	case own >= joinsPerTenant:
+		return "", time.Time{}, &tenants.Error{Kind: tenants.TooMany, Code: "too_many_joins", RetryAfter: JoinWithin,
+			Msg: "This account has too many join tokens. Wait a minute and try again."}
 	case len(j.tokens) >= joinsMost:
 		return "", time.Time{}, &tenants.Error{Kind: tenants.Unavailable, Code: "too_many_joins", RetryAfter: JoinWithin,
 			Msg: "This server has too many join tokens right now. Wait a minute and try again."}
@@ -264,9 +270,10 @@ func (j *Joins) arrive(ring tenants.RingID, peer *gateway.Peer, conn *socket) {
 	}
 	close(m.arrived)
 	m.arrived = make(chan struct{})
-	if m.leave == nil {
-		m.leave = time.AfterFunc(parkFor, func() { j.dismiss(ring, m) })
+	if m.leave != nil {
+		m.leave.Stop() // one that runs already finds another guest, who has to come again
 	}
+	m.leave = time.AfterFunc(parkFor, func() { j.dismiss(ring, m) })
 	closed := j.closed
 	j.mu.Unlock()
 	old.sendAway()
@@ -330,6 +337,10 @@ func (j *Joins) take(ctx context.Context, ring tenants.RingID, pick func(*meetin
 	for {
 		if m.peer != nil && isOver(m.peer) {
 			m.peer = nil
+		}
+		if m.conn != nil && m.conn.gone() {
+			go m.conn.close() // it waits
+			m.conn = nil
 		}
 		if pick(m) {
 			return nil

@@ -43,7 +43,53 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Err }
 
 // socket is a WebSocket connection. One goroutine may read while another writes.
-type socket struct{ conn *websocket.Conn }
+type socket struct {
+	conn  *websocket.Conn
+	first chan first // holds the first message of a socket that had to wait; nil = it did not
+}
+
+// first is the beginning of a first message.
+type first struct {
+	kind websocket.MessageType
+	r    io.Reader
+	err  error
+}
+
+// listen reads until the first message, so that pings are answered and an end is seen while nobody
+// needs the messages yet.
+func (s *socket) listen() {
+	s.first = make(chan first, 1)
+	go func() {
+		kind, r, err := s.conn.Reader(context.Background()) // close ends it
+		s.first <- first{kind, r, err}
+	}()
+}
+
+// gone reports whether a socket that listens has ended.
+func (s *socket) gone() bool {
+	select {
+	case f := <-s.first:
+		s.first <- f
+		return f.err != nil
+	default:
+		return false
+	}
+}
+
+// next waits for the next message.
+func (s *socket) next(ctx context.Context) (websocket.MessageType, io.Reader, error) {
+	if s.first == nil {
+		return s.conn.Reader(ctx)
+	}
+	select {
+	case f := <-s.first:
+		s.first = nil
+		return f.kind, f.r, f.err
+	case <-ctx.Done():
+		_ = s.conn.CloseNow() // as Reader does
+		return 0, nil, ctx.Err()
+	}
+}
 
 // dial connects to an agent's server. Its error is a *Failure.
 func dial(ctx context.Context, client *http.Client, address string, header http.Header) (*socket, error) {
@@ -54,7 +100,7 @@ func dial(ctx context.Context, client *http.Client, address string, header http.
 		return nil, &Failure{Cause: refused(res, err), Err: withoutURL(err)}
 	}
 	conn.SetReadLimit(messageMost)
-	return &socket{conn}, nil
+	return &socket{conn: conn}, nil
 }
 
 // withoutURL is an error without the address that it is about: an address may hold a key, and the
@@ -89,7 +135,7 @@ func refused(res *http.Response, err error) string {
 
 // read reads one message into buf.
 func (s *socket) read(ctx context.Context, buf []byte) (data []byte, binary bool, err error) {
-	kind, r, err := s.conn.Reader(ctx)
+	kind, r, err := s.next(ctx)
 	if err != nil {
 		return buf, false, err
 	}

@@ -67,7 +67,9 @@ func (u Upgrade) accept(conn net.Conn) (*socket, error) {
 		return nil, err
 	}
 	c.SetReadLimit(messageMost)
-	return &socket{c}, nil
+	s := &socket{conn: c}
+	s.listen()
+	return s, nil
 }
 
 // refusal keeps the status that a handshake is refused with.
