@@ -107,6 +107,9 @@ func TestAnAgentJoinsOverWebRTC(t *testing.T) {
 		t.Errorf("the second use: %v", err)
 	}
 	other := s.place(fmt.Sprintf(`{"to":{"device":"%s"}}`, s.ready.DeviceID))
+	if got := s.refused("POST", "/v1/rings/"+other.ID+"/join", s.ready.APIKey, "application/json", ""); got != "409 agent_does_not_join" {
+		t.Errorf("a ring whose agent does not join: %s", got)
+	}
 	if got := s.refused("POST", "/v1/rings/"+other.ID+"/agent", j.Token, "application/sdp", "v=0"); got != "404 not_found" {
 		t.Errorf("the token of another ring: %s", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -118,6 +119,40 @@ func FuzzRTP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if p, _, ok := readRTP(b); ok && len(p.Payload) > len(b)-12 {
 			t.Fatalf("%d bytes of payload in %d", len(p.Payload), len(b))
+		}
+	})
+}
+
+// FuzzAnswer: an answer to an offer of ours is refused, or reduced to sections that Pion accepts.
+func FuzzAnswer(f *testing.F) {
+	answer := strings.NewReplacer("a=setup:actpass", "a=setup:active").Replace(browser)
+	channel := "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sctp-port:5000\r\n"
+	for _, s := range []string{"", "v=0", browser, answer, answer + channel, answer + strings.Replace(channel, " 9 ", " 0 ", 1)} {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, s string, withChannel bool) {
+		o, err := readAnswer(s, reach{}, Codecs())
+		if err != nil {
+			if Reason(err) == "" {
+				t.Fatalf("an error that is no refusal: %v", err)
+			}
+			return
+		}
+		text, err := o.accepted(withChannel)
+		if err != nil {
+			t.Fatalf("the reduced answer cannot be written: %v", err)
+		}
+		var desc sdp.SessionDescription
+		if err := desc.UnmarshalString(text); err != nil {
+			t.Fatalf("the reduced answer cannot be read: %v\n%s", err, text)
+		}
+		want := 1
+		if withChannel {
+			want = 2
+		}
+		if len(desc.MediaDescriptions) != want || desc.MediaDescriptions[0].MediaName.Media != "audio" {
+			t.Fatalf("%d sections:\n%s", len(desc.MediaDescriptions), text)
 		}
 	})
 }

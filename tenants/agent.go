@@ -141,6 +141,11 @@ func (a Agent) AttachWithin() time.Duration {
 	return time.Duration(a.AttachSeconds) * time.Second
 }
 
+// Joins reports whether the agent connects to us, with a join token.
+func (a Agent) Joins() bool {
+	return a.Kind == WebRTC || a.Kind == Stream && a.Stream != nil && a.Stream.Direction == DirectionAttach
+}
+
 // Clean returns the agent in its stored form: defaults for what is left out, and no settings of
 // another kind.
 func (a Agent) Clean() Agent {

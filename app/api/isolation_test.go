@@ -269,6 +269,7 @@ func TestForeignAndUnknownIDsReadTheSame(t *testing.T) {
 		{"GET", "/v1/rings/%s", ring, ""},
 		{"POST", "/v1/rings/%s/cancel", ring, ""},
 		{"GET", "/v1/rings/%s/events", ring, ""},
+		{"POST", "/v1/rings/%s/join", ring, ""},
 		{"POST", "/v1/rings/%s/notes", ring, `{"summary":"x"}`},
 		{"GET", "/v1/rings/%s/notes", ring, ""},
 		{"GET", "/v1/devices/%s", string(victim.device), ""},

@@ -60,11 +60,37 @@ func (j Joining) Join(ctx context.Context, c Caller, id tenants.RingID) (Joined,
 	if err := j.admit(joins, c.Tenant.ID, id); err != nil {
 		return Joined{}, err
 	}
+	if err := j.joinable(ctx, r); err != nil {
+		return Joined{}, err
+	}
 	token, expires, err := j.b.Joins.Issue(c.Tenant.ID, id)
 	if err != nil {
 		return Joined{}, err
 	}
 	return Joined{token, expires, j.b.Joins.Password(c.Tenant.ID, id)}, nil
+}
+
+// joinable refuses a ring whose agents all need no token: one that joins would wait in vain.
+func (j Joining) joinable(ctx context.Context, r *tenants.Ring) error {
+	all := j.b.Store.For(r.Tenant).Agents()
+	first, err := all.Get(ctx, r.Agent)
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		return err
+	}
+	if first.Joins() {
+		return nil
+	}
+	next, err := all.ByID(ctx, first.Next)
+	if err != nil {
+		return err
+	}
+	for _, a := range next {
+		if a.Joins() {
+			return nil
+		}
+	}
+	return tenants.Refuse(tenants.Conflict, "agent_does_not_join", "Carillon itself connects to the agent of this ring, so nobody "+
+		"can join it. Give the ring an agent of the kind webrtc, or a stream agent with the direction attach.")
 }
 
 var (
