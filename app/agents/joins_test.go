@@ -157,8 +157,8 @@ func TestOneTenantCannotUseUpTheTokens(t *testing.T) {
 	}
 }
 
-// TestAgentsMeetTheirCalls: whoever comes first waits. The newest of two agents gets the call, and
-// one that has left gets none.
+// TestAgentsMeetTheirCalls: the call or the agent waits for the other. The newest of two agents
+// gets the call, and one that has left gets none.
 func TestAgentsMeetTheirCalls(t *testing.T) {
 	t.Parallel()
 	j, _ := openJoins(t)
@@ -223,8 +223,8 @@ func TestAgentsMeetTheirCalls(t *testing.T) {
 	}
 }
 
-// TestAWebSocketWaits: its pings are answered, what it said first is not lost, and one that has left
-// is no agent.
+// TestAWebSocketWaits: its pings are answered, what it said first is not lost, and one that has
+// left is no agent.
 func TestAWebSocketWaits(t *testing.T) {
 	t.Parallel()
 	j, _ := openJoins(t)
@@ -309,8 +309,8 @@ func TestOnlyThePasswordOfACallEndsIt(t *testing.T) {
 	}
 }
 
-// FuzzUpgrade: any headers are refused or accepted, without a panic, and a token has no blanks around
-// it.
+// FuzzUpgrade: any headers are refused or accepted, without a panic, and a token has no blanks
+// around it.
 func FuzzUpgrade(f *testing.F) {
 	f.Add("Bearer x", "bearer, y", "k", "https://a")
 	f.Add("basic", "a,b,c", "dGhlIHNhbXBsZSBub25jZQ==", "")
