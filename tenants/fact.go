@@ -33,6 +33,7 @@ const (
 	FactAgentAttached FactKind = "agent_attached" // an agent takes the call; Detail is its name
 	FactAgentFailed   FactKind = "agent_failed"   // an agent could not be attached; its name and the cause
 	FactAgentLost     FactKind = "agent_lost"     // an agent broke off; its name and the cause
+	FactTransferred   FactKind = "transferred"    // the call is given to an agent or a person; to whom
 	FactOneWay        FactKind = "one_way"        // one side talked and the other sent no sound; the silent side: phone or agent
 	FactMeasured      FactKind = "measured"       // the built-in probe measured the line; Detail is the result
 )
@@ -75,6 +76,7 @@ var factRules = []factRule{
 	{kind: FactAgentAttached, repeats: true},
 	{kind: FactAgentFailed, repeats: true},
 	{kind: FactAgentLost, repeats: true},
+	{kind: FactTransferred, repeats: true},
 	{kind: FactOneWay, repeats: true},
 	{kind: FactMeasured, repeats: true},
 }

@@ -50,7 +50,8 @@ type Chain struct {
 	speaker  Agent      // whose seat it is
 	number   int        // how many have talked
 	transfer chan transfer
-	begun    bool // Converse was called
+	begun    bool          // Converse was called
+	codec    gateway.Codec // of the call, once it has begun
 	closed   bool
 }
 
@@ -163,7 +164,7 @@ var errTransferred = errors.New("agents: the call was transferred")
 // error is a *Failure when none is left: that of the last one.
 func (c *Chain) Converse(ctx context.Context, l gateway.Line) error {
 	c.mu.Lock()
-	c.begun = true
+	c.begun, c.codec = true, l.Codec()
 	c.mu.Unlock()
 	defer c.running.Wait()
 	ctx, stop := context.WithCancel(ctx)
@@ -338,6 +339,13 @@ func (c *Chain) follow(t transfer) {
 	if closed {
 		closeAll(t.links)
 	}
+}
+
+// Codec returns the codec of the call; ok is false while no agent talks, as Transfer says.
+func (c *Chain) Codec() (codec gateway.Codec, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.codec, c.present != nil && !c.closed
 }
 
 // Transfer gives the call to other agents, the first of links first. It returns false if no agent

@@ -53,7 +53,9 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 		"GET /v1/rings":              {caller: byKey, needs: tenants.RingsRead, path: fixed("/v1/rings?q=" + canary), list: true},
 		"GET /v1/rings/{id}":         {caller: byKey, needs: tenants.RingsRead, path: at("/v1/rings/%s", ringOf)},
 		"POST /v1/rings/{id}/cancel": {caller: byKey, needs: tenants.RingsWrite, path: at("/v1/rings/%s/cancel", ringOf)},
-		"GET /v1/rings/{id}/events":  {caller: byKey, needs: tenants.RingsRead, path: at("/v1/rings/%s/events", ringOf)},
+		"POST /v1/rings/{id}/transfer": {caller: byKey, needs: tenants.RingsWrite, path: at("/v1/rings/%s/transfer", ringOf),
+			body: fixed(`{"to":{"person":"nobody-else"}}`)},
+		"GET /v1/rings/{id}/events": {caller: byKey, needs: tenants.RingsRead, path: at("/v1/rings/%s/events", ringOf)},
 		"POST /v1/rings/{id}/notes": {caller: byKey, needs: tenants.NotesWrite, path: at("/v1/rings/%s/notes", ringOf),
 			body: fixed(`{"summary":"stolen"}`)},
 		"GET /v1/rings/{id}/notes": {caller: byKey, needs: tenants.NotesRead, path: at("/v1/rings/%s/notes", ringOf)},
@@ -268,6 +270,7 @@ func TestForeignAndUnknownIDsReadTheSame(t *testing.T) {
 	for _, tc := range []struct{ method, path, id, body string }{
 		{"GET", "/v1/rings/%s", ring, ""},
 		{"POST", "/v1/rings/%s/cancel", ring, ""},
+		{"POST", "/v1/rings/%s/transfer", ring, `{"to":{"person":"nobody-else"}}`},
 		{"GET", "/v1/rings/%s/events", ring, ""},
 		{"POST", "/v1/rings/%s/join", ring, ""},
 		{"POST", "/v1/rings/%s/notes", ring, `{"summary":"x"}`},

@@ -30,6 +30,7 @@ func (a *API) routes() []Route {
 		{Method: "GET", Path: "/v1/rings", Needs: tenants.RingsRead, key: a.listRings},
 		{Method: "GET", Path: "/v1/rings/:id", Needs: tenants.RingsRead, key: a.showRing},
 		{Method: "POST", Path: "/v1/rings/:id/cancel", Needs: tenants.RingsWrite, key: a.cancelRing},
+		{Method: "POST", Path: "/v1/rings/:id/transfer", Needs: tenants.RingsWrite, key: a.transferRing},
 		{Method: "GET", Path: "/v1/rings/:id/events", Needs: tenants.RingsRead, key: a.followRing},
 		{Method: "POST", Path: PathNotes, Needs: tenants.NotesWrite, key: a.addNotes},
 		{Method: "GET", Path: PathNotes, Needs: tenants.NotesRead, key: a.showNotes},

@@ -52,6 +52,8 @@ func detail(f tenants.Fact) string {
 		return endedBy(f.Detail)
 	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost, tenants.FactMeasured:
 		return f.Detail + "."
+	case tenants.FactTransferred:
+		return "It was given " + f.Detail + "."
 	case tenants.FactOneWay:
 		return oneWay[f.Detail]
 	}

@@ -12,6 +12,7 @@ import (
 var auditWords = map[string]string{
 	"ring.place":          "placed the ring",
 	"ring.cancel":         "cancelled the ring",
+	"ring.transfer":       "transferred the call of",
 	"ring.hang_up":        "hung up the call of",
 	"ring.set":            "changed the ring",
 	"note.add":            "wrote notes about",

@@ -49,6 +49,7 @@ var factTable = []factWords{
 		funnel: "Voice", means: "both could hear each other", lost: "failed", wait: "Picked up → first sound"},
 	{fact: tenants.FactAgentAttached, done: "An agent took the call"},
 	{fact: tenants.FactAgentFailed, done: "An agent could not take the call", bad: true},
+	{fact: tenants.FactTransferred, done: "The call was transferred"},
 	{fact: tenants.FactAgentLost, done: "The agent was lost during the call", bad: true},
 	{fact: tenants.FactOneWay, done: "Only one side could be heard", bad: true},
 	{fact: tenants.FactMeasured, done: "The line was measured"},

@@ -81,6 +81,8 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	}
 	a, _ = r.AttemptOf(d.ID)
 	b.calls.add(id, d.Tenant)
+	chain = b.chains.keep(r, chain)
+	b.chains.answered(id)
 	b.sounded.begin(id, d.Tenant, b.Now())
 	answer, err := b.Media.Answer(ctx, gateway.Offer{
 		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: chain,

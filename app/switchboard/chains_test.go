@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carillon/app/agents"
+	"carillon/app/switchboard"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -107,6 +108,12 @@ func TestAnAttachedAgentTakesTheCall(t *testing.T) {
 	w.eventually("the agent is attached", func() bool { return a.attached.Load() == 1 })
 	call := w.dial(d, r)
 	w.eventually("the agent talks", func() bool { return a.conversed.Load() == 1 })
+	w.clock.Pass(2 * time.Minute) // the ring's own time is long over
+	must(t, w.board.Sweep(t.Context()))
+	if _, err := w.board.Transfer(t.Context(), w.caller, r.ID, switchboard.Transfer{Person: "nobody"}); tenants.KindOf(err) !=
+		tenants.Unprocessable {
+		t.Errorf("the call has lost its agents: %v", err)
+	}
 	call.HangUp()
 	w.state(r.ID, tenants.Ended)
 	w.eventually("the agent is closed", func() bool { return a.closed.Load() > 0 })

@@ -318,6 +318,8 @@ func changed(facts []tenants.Fact) string {
 			return "ring.cancel"
 		case tenants.FactHungUp:
 			return "ring.hang_up"
+		case tenants.FactTransferred:
+			return "ring.transfer"
 		}
 	}
 	return "ring.set"

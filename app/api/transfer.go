@@ -1,0 +1,66 @@
+package api
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/switchboard"
+	"carillon/app/web"
+	"carillon/tenants"
+)
+
+// transferRequest is the body of POST /v1/rings/{id}/transfer.
+type transferRequest struct {
+	To struct {
+		Agent  *string `json:"agent"`
+		Person *string `json:"person"`
+		Group  *string `json:"group"`
+	} `json:"to"`
+}
+
+// transfer converts the body for the switchboard. A group is refused: there are none yet.
+func (q transferRequest) transfer() (t switchboard.Transfer, err error) {
+	fault := func(name, message string) error {
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
+			Fields: []tenants.Field{{Name: name, Message: message}}}
+	}
+	switch to := q.To; {
+	case to.Group != nil && to.Agent == nil && to.Person == nil:
+		return t, tenants.Refuse(tenants.Unprocessable, "no_groups",
+			"Calls cannot be transferred to groups yet. Name an agent or a person.")
+	case to.Group != nil, (to.Agent == nil) == (to.Person == nil):
+		return t, fault("to", "give either an agent or a person")
+	case to.Agent != nil:
+		id, ok := tenants.ParseID[tenants.AgentID](*to.Agent)
+		if !ok {
+			return t, fault("to.agent", "an agent id: a UUID")
+		}
+		return switchboard.Transfer{Agent: id}, nil
+	}
+	if !tenants.ValidReference(*q.To.Person) {
+		return t, fault("to.person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+	}
+	return switchboard.Transfer{Person: *q.To.Person}, nil
+}
+
+// transferRing: POST /v1/rings/{id}/transfer. The answer is the ring; its facts say what follows.
+func (a *API) transferRing(ctx context.Context, c *fiber.Ctx, k caller) error {
+	id, err := web.ID[tenants.RingID](c, "ring")
+	if err != nil {
+		return err
+	}
+	var body transferRequest
+	if err := web.JSON(c, &body); err != nil {
+		return err
+	}
+	to, err := body.transfer()
+	if err != nil {
+		return err
+	}
+	r, err := a.Board.Transfer(ctx, k.Caller, id, to)
+	if err != nil {
+		return err
+	}
+	return replyRing(c, fiber.StatusAccepted, r)
+}

@@ -1,0 +1,139 @@
+package switchboard
+
+import (
+	"context"
+	"time"
+
+	"carillon/app/agents"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// Transfer is to whom a call is given: exactly one of the two.
+type Transfer struct {
+	Agent  tenants.AgentID
+	Person string
+}
+
+// Transfer gives a call that an agent talks on to another agent, or rings a person whose answer
+// joins the call. Meanwhile the person on the call hears a tone. If nobody takes it, it goes back
+// to the ring's own agent, or on to those that the new agent names next. A ring that is no call of
+// this process is refused with Conflict, and so is one that is being transferred already.
+func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Transfer) (*tenants.Ring, error) {
+	scope := b.scope(c)
+	r, err := scope.Rings().Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	chain := b.chains.find(id)
+	if r.State != tenants.Answered || r.Call == nil || chain == nil || !b.calls.has(id, r.Tenant) {
+		return nil, tenants.Refuse(tenants.Conflict, "not_in_call", "This ring is not in a call that can be transferred.")
+	}
+	if to.Person != "" {
+		return b.toPerson(ctx, c, r, chain, to.Person)
+	}
+	named, err := scope.Agents().Get(ctx, to.Agent)
+	if err != nil {
+		return nil, err
+	}
+	links, lost, err := b.links(ctx, r, to.Agent)
+	if err != nil {
+		return nil, err
+	}
+	if !chain.Transfer(links, lost) {
+		return nil, errBusyLine()
+	}
+	return b.transferred(ctx, scope, r, "to "+named.Name)
+}
+
+func errBusyLine() error {
+	return tenants.Refuse(tenants.Conflict, "no_agent_talks",
+		"No agent talks on this call at the moment: it is being transferred already, or it is about to end.")
+}
+
+// toPerson rings a person in a ring of its own, whose answer joins the call.
+func (b *Board) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *agents.Chain, person string) (*tenants.Ring, error) {
+	if person == r.To.Person {
+		return nil, tenants.Refuse(tenants.Unprocessable, "same_person", "This person is on the call already. Name another one.")
+	}
+	codec, ok := chain.Codec()
+	if !ok {
+		return nil, errBusyLine()
+	}
+	back, lost, err := b.links(ctx, r, r.Agent)
+	if err != nil {
+		return nil, err
+	}
+	var called tenants.RingID
+	bridge := agents.NewBridge(codec, func() { b.pushers.run(b.open, func() { b.giveUp(c, called) }) })
+	second, err := b.placeJoining(ctx, c, r, person, bridge, &called)
+	if err != nil {
+		return nil, err
+	}
+	links := append([]agents.Link{{
+		Agent: bridge.Caller(), Name: "The person " + person, Within: second.ExpiresAt.Sub(second.CreatedAt) + unansweredAfter,
+	}}, back...)
+	if !chain.Transfer(links, lost) {
+		bridge.Caller().Close() // gives the second ring up
+		return nil, errBusyLine()
+	}
+	return b.transferred(ctx, b.scope(c), r, "to the person "+person+" in the ring "+string(second.ID))
+}
+
+// placeJoining places a ring whose agent is the call of r. Its id is in called before a phone
+// rings.
+func (b *Board) placeJoining(
+	ctx context.Context, c Caller, r *tenants.Ring, person string, bridge *agents.Bridge, called *tenants.RingID,
+) (*tenants.Ring, error) {
+	q := tenants.Request{To: tenants.To{Person: person}, Agent: r.Agent, Caller: r.Caller, Reference: r.Reference}
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	if b.draining.begun.Load() {
+		return nil, stopping()
+	}
+	if err := b.admit(c); err != nil {
+		return nil, err
+	}
+	second, err := b.draft(ctx, b.scope(c), c, q)
+	if err != nil {
+		return nil, err
+	}
+	*called = second.ID
+	b.chains.keep(second, agents.NewChain(agents.ChainConfig{
+		Links: []agents.Link{{Agent: bridge.Called(), Name: "The call of the ring " + string(r.ID), Within: 5 * time.Second}},
+		Lost:  tenants.LostHangUp, Sounds: b.sounds, Log: b.Log.With("ring", second.ID), Note: b.noteOf(second),
+	}))
+	placed, _, err := b.launch(ctx, c, second, store.Idempotency{})
+	if err != nil {
+		b.dropChain(second.ID)
+	}
+	return placed, err
+}
+
+// giveUp cancels a ring that nobody waits for any more.
+func (b *Board) giveUp(c Caller, id tenants.RingID) {
+	ctx, cancel := context.WithTimeout(b.life, 10*time.Second)
+	defer cancel()
+	c.Who = store.Who{Actor: tenants.System}
+	if _, err := b.Cancel(ctx, c, id); err != nil {
+		b.Log.Error("cancel the ring of a transfer", "ring", id, "err", err)
+	}
+}
+
+// transferred records that the call was given away.
+func (b *Board) transferred(ctx context.Context, scope *store.Scope, r *tenants.Ring, whom string) (*tenants.Ring, error) {
+	now := b.Now()
+	changed, facts, err := scope.Rings().Change(ctx, r.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		a, ok := r.AttemptOf(r.Call.Device)
+		if !ok {
+			return nil, nil
+		}
+		return r.Fold(tenants.Fact{Attempt: a.ID, Kind: tenants.FactTransferred, At: now, Received: now, Detail: whom}), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.tell(changed, facts)
+	return changed, nil
+}
