@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	w.pipecat, err = agentstest.NewPipecat(agentstest.PipecatConfig{Headers: map[string]string{"X-Key": "k"}})
 	must(err)
 	w.gateway, err = gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true,
-		Now: time.Now, Log: slog.New(slog.DiscardHandler), GreetWithin: 200 * time.Millisecond})
+		Now: time.Now, Log: slog.New(slog.DiscardHandler), GreetWithin: 200 * time.Millisecond, RejoinWithin: 5 * time.Second})
 	must(err)
 	here := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	w.dialled = NewDialled(DialledConfig{Peers: w.gateway, Dialer: here, OpenAI: here, OpenAIURL: w.openai.URL(),
@@ -341,4 +341,37 @@ func TestAPipecatBotAsksForAnOffer(t *testing.T) {
 	if len(w.pipecat.Calls()) != 1 || w.pipecat.Bot(id) != bot {
 		t.Error("another connection was made")
 	}
+}
+
+// TestAPipecatBotComesBack: a connection that breaks off is replaced by another one of the same
+// session, in the same call.
+func TestAPipecatBotComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.ring(t, w.open(t, tenants.Pipecat), "opus")
+	p.until(t, "echo", func(s phonetest.Stats) bool { return s.Back > 5 })
+	id := w.pipecat.Calls()[0]
+	gone := w.pipecat.Bot(id)
+	gone.Vanish()
+	eventually(t, "no other connection", func() bool { b := w.pipecat.Bot(id); return b != nil && b != gone })
+	before := p.Stats().Back
+	p.until(t, "echo after it", func(s phonetest.Stats) bool { return s.Back > before+10 })
+	p.story.want(t, "agent_attached A")
+	if calls := w.pipecat.Calls(); len(calls) != 1 {
+		t.Errorf("sessions %v", calls)
+	}
+}
+
+// TestADialledAgentIsLost: a model that breaks off is not called again, and the timeline says so.
+func TestADialledAgentIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.ring(t, w.open(t, tenants.OpenAI), "opus")
+	p.until(t, "echo", func(s phonetest.Stats) bool { return s.Back > 5 })
+	w.openai.Bot(w.openai.Calls()[0]).Vanish()
+	if e := p.end(t); e.Reason != gateway.AgentFailed {
+		t.Errorf("%+v", e)
+	}
+	p.story.want(t, "agent_attached A",
+		"agent_lost A: the connection for sound to the agent was lost and did not come back; check its server and network")
 }

@@ -2,12 +2,14 @@ package phonetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -26,6 +28,8 @@ type BotConfig struct {
 type Bot struct {
 	cfg     BotConfig
 	pc      *webrtc.PeerConnection
+	mux     ice.UDPMux
+	conn    net.PacketConn // of mux
 	track   *microphone
 	heard   atomic.Uint64
 	offered atomic.Int64
@@ -57,19 +61,24 @@ func NewBot(cfg BotConfig) (*Bot, error) {
 		cfg.Codecs = []string{"opus", "PCMU", "PCMA"}
 	}
 	reading := &readerWatch{begun: make(chan struct{})}
-	api, err := newAPI(cfg.Codecs, func(e *webrtc.SettingEngine) {
-		e.SetIPFilter(net.IP.IsLoopback)
-		e.SetIncludeLoopbackCandidate(true)
-	}, reading)
-	if err != nil {
-		return nil, err
-	}
-	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("phonetest: %w", err)
 	}
+	mux := webrtc.NewICEUDPMux(nil, conn)
+	api, err := newAPI(cfg.Codecs, func(e *webrtc.SettingEngine) {
+		e.SetICEUDPMux(mux)
+		e.SetIncludeLoopbackCandidate(true)
+	}, reading)
+	if err != nil {
+		return nil, errors.Join(err, mux.Close())
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("phonetest: %w", err), mux.Close())
+	}
 	b := &Bot{
-		cfg: cfg, pc: pc, track: &microphone{}, connected: make(chan struct{}), closed: make(chan struct{}),
+		cfg: cfg, pc: pc, mux: mux, conn: conn, track: &microphone{}, connected: make(chan struct{}), closed: make(chan struct{}),
 		greet: make(chan struct{}, 1), queue: make(chan botFrame, 512), stop: make(chan struct{}),
 	}
 	sender, err := pc.AddTrack(b.track)
@@ -148,6 +157,9 @@ func (b *Bot) Say(message string) error {
 	}
 	return d.SendText(message)
 }
+
+// Vanish cuts the bot off the network: the caller gets nothing more, not even that it has left.
+func (b *Bot) Vanish() { _ = b.conn.Close() }
 
 // Connected returns a channel that is closed when encryption is established.
 func (b *Bot) Connected() <-chan struct{} { return b.connected }
@@ -261,6 +273,7 @@ func (b *Bot) Close() {
 		b.mu.Unlock()
 		_ = b.pc.GracefulClose() // an error here cannot be handled
 		b.running.Wait()
+		_ = b.mux.Close() // Vanish may have closed its connection
 		b.setGone()
 	})
 }
