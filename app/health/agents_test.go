@@ -47,7 +47,8 @@ func TestAnAgentThatDoesNotAttachRaisesAnAlert(t *testing.T) {
 		}
 	}
 	list := calls(a, "")
-	if list[0].Target != string(a.ID) || !strings.Contains(list[0].Detail, "Reception") || !strings.Contains(list[0].Detail, "answered 401.") {
+	if list[0].Target != string(a.ID) || !strings.Contains(list[0].Detail, "Reception") ||
+		!strings.Contains(list[0].Detail, "answered 401.") {
 		t.Errorf("the alert: %+v", list[0])
 	}
 	w.open() // a new process knows nothing of it

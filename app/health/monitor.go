@@ -1,11 +1,11 @@
 // Package health decides what Apple's answers and phones' silence mean for credentials, devices and
 // app versions: it disables devices and credentials, raises and closes alerts, judges how phones
-// wake and agents attach, and checks uploaded credentials. It places no rings; the switchboard calls
-// it after each answer.
+// wake and agents attach, and checks uploaded credentials. It places no rings; the switchboard
+// calls it after each answer.
 //
 // Start reading at Monitor.Answered. reactions.go does what the table of reasons in app/push asks
-// for, phones.go judges phones, review.go finds what time changes, credentials.go takes uploads,
-// alertmail.go writes to people.
+// for, phones.go judges phones, agents.go judges agents, review.go finds what time changes,
+// credentials.go takes uploads, alertmail.go writes to people.
 package health
 
 import (
