@@ -84,12 +84,14 @@ func (b *benchRingsCmd) Run(ctx context.Context, c terminal) error {
 }
 
 type benchCallsCmd struct {
-	Calls  []int         `help:"Calls at once, 1 to 1000." default:"1,10,50,100"`
-	Turns  int           `help:"Turns of each kind, one after the other." default:"2"`
-	Window time.Duration `help:"How long the calls of a turn echo." default:"8s"`
-	Churn  *int          `help:"Instead: calls that come and go, so many a second, 1 to 100."`
-	For    time.Duration `help:"How long calls come and go." default:"5m"`
-	JSON   bool          `help:"Print one JSON line."`
+	Calls    []int         `help:"Calls at once with the built-in agent, 1 to 1000." default:"1,10,50,100"`
+	Streams  []int         `help:"Calls at once with a stream agent, 1 to 1000." default:"60"`
+	Turns    int           `help:"Turns of each kind, one after the other." default:"2"`
+	Window   time.Duration `help:"How long the calls of a turn echo." default:"8s"`
+	Churn    *int          `help:"Instead: calls that come and go, so many a second, 1 to 100."`
+	Standing int           `help:"With --churn: calls of both kinds that last the whole time, 0 to 1000." default:"0"`
+	For      time.Duration `help:"How long calls come and go." default:"5m"`
+	JSON     bool          `help:"Print one JSON line."`
 }
 
 // Validate refuses numbers that measure nothing.
@@ -98,8 +100,9 @@ func (b *benchCallsCmd) Validate() error {
 	if b.Churn != nil {
 		churn = *b.Churn
 	}
-	return errors.Join(each("--calls", b.Calls, mostCalls),
-		check(bound[int]{"--turns", b.Turns, 1, mostTurns}, bound[int]{"--churn", churn, 1, 100}),
+	return errors.Join(each("--calls", b.Calls, mostCalls), each("--streams", b.Streams, mostCalls),
+		check(bound[int]{"--turns", b.Turns, 1, mostTurns}, bound[int]{"--churn", churn, 1, 100},
+			bound[int]{"--standing", b.Standing, 0, mostCalls}),
 		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour},
 			bound[time.Duration]{"--for", b.For, time.Second, 24 * time.Hour}))
 }
@@ -120,13 +123,13 @@ func show(r report, asJSON bool, w io.Writer) error {
 // Run prints the result.
 func (b *benchCallsCmd) Run(ctx context.Context, c terminal) error {
 	if b.Churn != nil {
-		r, err := bench.Churn(ctx, *b.Churn, b.For)
+		r, err := bench.Churn(ctx, bench.ChurnConfig{PerSecond: *b.Churn, Standing: b.Standing, For: b.For})
 		if err != nil {
 			return err
 		}
 		return show(r, b.JSON, c.out)
 	}
-	r, err := bench.Calls(ctx, bench.CallsConfig{Calls: b.Calls, Turns: b.Turns, Window: b.Window})
+	r, err := bench.Calls(ctx, bench.CallsConfig{Calls: b.Calls, Streams: b.Streams, Turns: b.Turns, Window: b.Window})
 	if err != nil {
 		return err
 	}

@@ -451,3 +451,30 @@ func TestMeasureOfAStreamAgent(t *testing.T) {
 		t.Errorf("in silence: %+v", l)
 	}
 }
+
+// TestAFrameOfAStreamAllocatesLittle: once a call runs, a frame each way costs at most one
+// allocation beside what the WebSocket library needs.
+func TestAFrameOfAStreamAllocatesLittle(t *testing.T) {
+	at := time.Now()
+	p := newPacer(quietLine{newDeskLine()}, mulaw, func() time.Time { return at }, &budget{most: 1 << 20}, func(dialect.Event) {})
+	out, sound := newOutbox(), make([]byte, 160)
+	var packet gateway.Packet
+	var events []dialect.Event
+	frame := func() {
+		if err := p.add(sound); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := p.step(at); err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(gateway.Frame)
+		out.hear(gateway.Packet{Payload: sound})
+		_, events = out.take(&packet, events)
+	}
+	for range 2 * soundsMost {
+		frame()
+	}
+	if n := testing.AllocsPerRun(1000, frame); n > 1 {
+		t.Errorf("%v allocations a frame", n)
+	}
+}

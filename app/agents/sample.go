@@ -81,6 +81,9 @@ func newSample(name string) (s sample, err error) {
 	return s, nil
 }
 
+// Mirror is the server of an agent that sends back each frame at once, to measure the line.
+func Mirror() http.Handler { return sample{name: "mirror", hear: (*sampleCall).repeat} }
+
 // sample is one sample agent.
 type sample struct {
 	name  string
@@ -148,6 +151,9 @@ func (c *sampleCall) talk() error {
 }
 
 func (c *sampleCall) greet() error {
+	if len(c.bells) == 0 {
+		return nil
+	}
 	if err := c.say(c.bells); err != nil || c.name != "echo" {
 		return err
 	}

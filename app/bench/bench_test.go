@@ -46,12 +46,17 @@ func TestSweep(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Turns: 1, Window: 3 * time.Second})
+	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Streams: []int{1}, Turns: 1, Window: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if row := r.Rows[0]; row.SetUpP50 == 0 || row.AddedP50 == 0 || row.BareSetUpP95 == 0 || row.BareAddedP50 == 0 {
-		t.Errorf("%+v", row)
+	if len(r.Rows) != 2 || r.Rows[0].Kind != "echo" || r.Rows[1].Kind != "stream" {
+		t.Fatalf("%+v", r.Rows)
+	}
+	for _, row := range r.Rows {
+		if row.SetUpP50 == 0 || row.AddedP50 == 0 || row.BareSetUpP95 == 0 || row.BareAddedP50 == 0 {
+			t.Errorf("%+v", row)
+		}
 	}
 	printed(t, r.Print, "set-up p50")
 	printed(t, r.PrintJSON, `"cpu_percent_per_call"`)
@@ -59,11 +64,11 @@ func TestCalls(t *testing.T) {
 
 func TestChurn(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Churn(t.Context(), 2, time.Second)
+	r, err := bench.Churn(t.Context(), bench.ChurnConfig{PerSecond: 2, Standing: 2, For: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Calls == 0 || r.Failed != 0 || r.Ended["ended, phone_hung_up"] != r.Calls || r.Rows[0].Goroutines == 0 {
+	if r.Calls < 4 || r.Failed != 0 || !r.Flat() || r.Ended["ended, phone_hung_up"] != r.Calls || r.Rows[0].Goroutines == 0 {
 		t.Errorf("%+v", r)
 	}
 	printed(t, r.Print, "goroutines")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"carillon/gateway/phonetest"
+	"carillon/tenants"
 )
 
 // ChurnReport is what a stretch of calls that come and go left behind.
@@ -35,37 +36,49 @@ type ChurnRow struct {
 	Files      int     `json:"files"`
 }
 
-// Churn sets up perSecond calls each second for a while, each of which lasts two seconds, and
-// watches what the server holds.
-func Churn(ctx context.Context, perSecond int, total time.Duration) (r ChurnReport, err error) {
+// ChurnConfig says what comes and goes, and what stays. Half of the calls have the built-in agent,
+// and half a stream agent.
+type ChurnConfig struct {
+	PerSecond int           // calls a second, each of which lasts two seconds
+	Standing  int           // calls that last the whole time
+	For       time.Duration //
+}
+
+// Churn sets calls up and ends them for a while, and watches what the server holds.
+func Churn(ctx context.Context, c ChurnConfig) (r ChurnReport, err error) {
 	const lasts = 2 * time.Second
 	const devices = 200
-	b, err := newCalls(ctx, devices)
+	b, err := newCalls(ctx, devices+c.Standing)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	r.Machine, r.Ended = Machine(), map[string]int{}
-	start, look := time.Now(), total/10
-	next := start.Add(look)
+	start, look := time.Now(), c.For/10
+	next, end := start.Add(look), start.Add(c.For)
 	var wg sync.WaitGroup
 	var mu sync.Mutex // guards ids and r.Failed
 	var ids []string
-	if err := b.note(ctx, &r, start); err != nil {
-		return r, err
-	}
-	for due := start; due.Before(start.Add(total)) && ctx.Err() == nil; due = due.Add(time.Second / time.Duration(perSecond)) {
-		rest(ctx, time.Until(due))
-		i := r.Calls
+	run := func(i, device int, until time.Time) {
 		r.Calls++
 		wg.Go(func() {
-			id, err := b.short(ctx, i%devices, lasts)
+			id, err := b.short(ctx, b.mixed(i), device, time.Until(until))
 			mu.Lock()
 			defer mu.Unlock()
 			if ids = append(ids, id); err != nil {
 				r.Failed++
 			}
 		})
+	}
+	if err := b.note(ctx, &r, start); err != nil {
+		return r, err
+	}
+	for i := range c.Standing {
+		run(i, devices+i, end)
+	}
+	for due := start; due.Before(end) && ctx.Err() == nil; due = due.Add(time.Second / time.Duration(c.PerSecond)) {
+		rest(ctx, time.Until(due))
+		run(r.Calls, r.Calls%devices, time.Now().Add(lasts))
 		if time.Now().After(next) {
 			next = next.Add(look)
 			if err := b.note(ctx, &r, start); err != nil {
@@ -81,16 +94,39 @@ func Churn(ctx context.Context, perSecond int, total time.Duration) (r ChurnRepo
 	return r, b.reasons(&r, ids)
 }
 
-// short is one call: bells, and a hang-up by the phone.
-func (b *calls) short(ctx context.Context, i int, lasts time.Duration) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+// mixed is the agent of the i-th call.
+func (b *calls) mixed(i int) tenants.AgentID {
+	if i%2 == 0 {
+		return ""
+	}
+	return b.speak
+}
+
+// Flat reports whether the server holds in the end about what it held before the first call: a
+// connection that lingers is no leak, and one for each call is.
+func (r ChurnReport) Flat() bool {
+	if len(r.Rows) < 2 {
+		return false
+	}
+	before, after := r.Rows[0], r.Rows[len(r.Rows)-1]
+	room := max(30, r.Calls/20)
+	return after.Goroutines <= before.Goroutines+room && after.Files <= before.Files+room
+}
+
+// short is one call: the agent's first sound, and a hang-up by the phone.
+func (b *calls) short(ctx context.Context, agent tenants.AgentID, i int, lasts time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second+lasts)
 	defer cancel()
-	id, err := b.ring(i)
+	id, err := b.ring(i, agent)
 	if err != nil {
 		return id, err
 	}
 	leg := b.leg(id, i)
-	call, err := b.phone.Call(ctx, leg.Answer)
+	phone := b.phone
+	if agent != "" {
+		phone = b.g711
+	}
+	call, err := phone.Call(ctx, leg.Answer)
 	if err != nil {
 		return id, err
 	}
@@ -169,7 +205,7 @@ func (r ChurnReport) Print(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d calls, %d failed, ended: %v\n", r.Calls, r.Failed, r.Ended)
+	_, err := fmt.Fprintf(w, "\n%d calls, %d failed, ended: %v; flat: %s\n", r.Calls, r.Failed, r.Ended, verdict(r.Flat()))
 	return err
 }
 
