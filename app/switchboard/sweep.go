@@ -18,6 +18,9 @@ const (
 	expireMost = 64
 )
 
+// sweeper finishes rings that nobody works on any more.
+type sweeper struct{ *Board }
+
 // Sweep finishes what time or a crash left: rings whose process died before Apple answered are
 // pushed again with the same apns-id, rings whose time is up expire, calls whose gateway died are
 // ended. It looks only at rings that are due, many at once, and two processes never do the same
@@ -29,31 +32,32 @@ func (b *Board) Sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find due rings: %w", err)
 	}
+	s := sweeper{b}
 	errs := []error{b.storeLate(ctx)}
 	if slices.Contains(due, store.LiveRings) {
-		errs = append(errs, b.resumeAll(ctx))
+		errs = append(errs, s.resumeAll(ctx))
 	}
 	if slices.Contains(due, store.ExpiredRings) {
-		errs = append(errs, b.expireAll(ctx))
+		errs = append(errs, s.expireAll(ctx))
 	}
 	if slices.Contains(due, store.Calls) {
-		errs = append(errs, b.sweepCalls(ctx))
+		errs = append(errs, s.sweepCalls(ctx))
 	}
 	return errors.Join(errs...)
 }
 
 // expireAll ends the rings that nobody answered in time, until none is left.
-func (b *Board) expireAll(ctx context.Context) error {
-	for next := b.Now().Add(lease); ; {
-		n, err := b.expireSome(ctx)
+func (s sweeper) expireAll(ctx context.Context) error {
+	for next := s.Now().Add(lease); ; {
+		n, err := s.expireSome(ctx)
 		if err != nil {
-			return errors.Join(err, b.expireEach(ctx))
+			return errors.Join(err, s.expireEach(ctx))
 		}
 		if n < expireMost {
 			return nil
 		}
-		if now := b.Now(); now.After(next) { // a long backlog: look for live rings meanwhile
-			if err := b.resumeAll(ctx); err != nil {
+		if now := s.Now(); now.After(next) { // a long backlog: look for live rings meanwhile
+			if err := s.resumeAll(ctx); err != nil {
 				return err
 			}
 			next = now.Add(lease)
@@ -61,37 +65,37 @@ func (b *Board) expireAll(ctx context.Context) error {
 	}
 }
 
-func (b *Board) expireSome(ctx context.Context) (n int, err error) {
-	now := b.Now()
-	done, err := b.Store.Jobs().Expire(ctx, now, lease, expireMost, func(r *tenants.Ring) []tenants.Fact { return expired(r, now) })
+func (s sweeper) expireSome(ctx context.Context) (n int, err error) {
+	now := s.Now()
+	done, err := s.Store.Jobs().Expire(ctx, now, lease, expireMost, func(r *tenants.Ring) []tenants.Fact { return expired(r, now) })
 	if err != nil {
 		return 0, fmt.Errorf("expire rings: %w", err)
 	}
 	byTenant := map[tenants.TenantID][]*tenants.Ring{}
 	for _, c := range done {
-		b.tell(c.Ring, c.Facts)
+		s.tell(c.Ring, c.Facts)
 		byTenant[c.Ring.Tenant] = append(byTenant[c.Ring.Tenant], c.Ring)
 	}
 	var errs []error
 	for t, rings := range byTenant {
-		errs = append(errs, b.Health.Expired(ctx, b.system(t), rings))
+		errs = append(errs, s.Health.Expired(ctx, s.system(t), rings))
 	}
 	if err := errors.Join(errs...); err != nil { // the rings have ended all the same
-		b.Log.Error("judge phones by expired rings", "err", err)
+		s.Log.Error("judge phones by expired rings", "err", err)
 	}
 	return len(done), nil
 }
 
 // expireEach ends rings one by one after many at once failed, so that one that cannot be ended does
 // not keep the others.
-func (b *Board) expireEach(ctx context.Context) error {
-	rings, err := b.Store.Jobs().Claim(ctx, store.ExpiredRings, b.Now(), lease, claimMost)
+func (s sweeper) expireEach(ctx context.Context) error {
+	rings, err := s.Store.Jobs().Claim(ctx, store.ExpiredRings, s.Now(), lease, claimMost)
 	if err != nil {
 		return fmt.Errorf("claim expired rings: %w", err)
 	}
 	var errs []error
 	for _, r := range rings {
-		if err := b.expire(ctx, b.system(r.Tenant), r); err != nil {
+		if err := s.expire(ctx, s.system(r.Tenant), r); err != nil {
 			errs = append(errs, fmt.Errorf("ring %s: %w", r.ID, err))
 		}
 	}
@@ -99,16 +103,16 @@ func (b *Board) expireEach(ctx context.Context) error {
 }
 
 // expire ends one ring that nobody answered in time.
-func (b *Board) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
-	now := b.Now()
+func (s sweeper) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring) error {
+	now := s.Now()
 	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		return expired(r, now), nil
 	})
 	if err != nil {
 		return err
 	}
-	b.tell(changed, facts)
-	return b.Health.Expired(ctx, scope, []*tenants.Ring{changed})
+	s.tell(changed, facts)
+	return s.Health.Expired(ctx, scope, []*tenants.Ring{changed})
 }
 
 // expired folds the end of the ring's time into it.
@@ -121,13 +125,13 @@ func expired(r *tenants.Ring, now time.Time) (facts []tenants.Fact) {
 }
 
 // resumeAll pushes what is unpushed because its process died, until nothing is left.
-func (b *Board) resumeAll(ctx context.Context) error {
+func (s sweeper) resumeAll(ctx context.Context) error {
 	for {
-		rings, err := b.Store.Jobs().Claim(ctx, store.LiveRings, b.Now(), lease, claimMost)
+		rings, err := s.Store.Jobs().Claim(ctx, store.LiveRings, s.Now(), lease, claimMost)
 		if err != nil {
 			return fmt.Errorf("claim live rings: %w", err)
 		}
-		if err := b.resume(ctx, rings); err != nil {
+		if err := s.resume(ctx, rings); err != nil {
 			return fmt.Errorf("resume rings: %w", err)
 		}
 		if len(rings) < claimMost {
@@ -138,23 +142,23 @@ func (b *Board) resumeAll(ctx context.Context) error {
 
 // resume pushes what is unpushed of claimed rings. A ring that is on its way in this process comes
 // back after its lease, one of which everything is pushed when it expires.
-func (b *Board) resume(ctx context.Context, rings []*tenants.Ring) error {
+func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
 	var pushed, mine []*tenants.Ring
 	for _, r := range rings {
 		switch part := unpushed(r); {
 		case len(part.Attempts) == 0:
 			pushed = append(pushed, r)
-		case !b.pushing.has(r.ID):
-			b.pushing.start(&part)
+		case !s.pushing.has(r.ID):
+			s.pushing.start(&part)
 			mine = append(mine, &part)
 		}
 	}
-	err := b.Store.Jobs().AwaitExpiry(ctx, pushed)
+	err := s.Store.Jobs().AwaitExpiry(ctx, pushed)
 	// Read again what is claimed, now that its end cannot be missed: it may have moved just before.
-	again, e := b.Store.Jobs().Again(ctx, mine)
+	again, e := s.Store.Jobs().Again(ctx, mine)
 	if err = errors.Join(err, e); err != nil {
 		for _, part := range mine {
-			b.pushing.cancel(part)
+			s.pushing.cancel(part)
 		}
 		return err
 	}
@@ -162,15 +166,15 @@ func (b *Board) resume(ctx context.Context, rings []*tenants.Ring) error {
 	for _, r := range again {
 		left[r.ID] = len(unpushed(r).Attempts)
 	}
-	known := &resuming{Board: b, tenants: map[tenants.TenantID]tenants.Tenant{}, direct: map[tenants.CredentialID]bool{}}
+	known := &resuming{Board: s.Board, tenants: map[tenants.TenantID]tenants.Tenant{}, direct: map[tenants.CredentialID]bool{}}
 	var errs []error
 	for _, part := range mine {
 		if left[part.ID] != len(part.Attempts) {
-			b.pushing.cancel(part)
+			s.pushing.cancel(part)
 			continue
 		}
 		if err := known.push(ctx, part); err != nil {
-			b.pushing.cancel(part)
+			s.pushing.cancel(part)
 			errs = append(errs, fmt.Errorf("ring %s: %w", part.ID, err))
 		}
 	}
@@ -230,14 +234,14 @@ func unpushed(r *tenants.Ring) tenants.Ring {
 }
 
 // sweepCalls ends calls whose gateway is gone and renews those of this process, until none is left.
-func (b *Board) sweepCalls(ctx context.Context) error {
+func (s sweeper) sweepCalls(ctx context.Context) error {
 	for {
-		rings, err := b.Store.Jobs().Claim(ctx, store.Calls, b.Now(), callLease, claimMost)
+		rings, err := s.Store.Jobs().Claim(ctx, store.Calls, s.Now(), callLease, claimMost)
 		if err != nil {
 			return fmt.Errorf("claim calls: %w", err)
 		}
 		for _, r := range rings {
-			b.sweepCall(r)
+			s.sweepCall(r)
 		}
 		if len(rings) < claimMost {
 			return nil
