@@ -97,7 +97,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		good.logTo = c.err
 	}
 	world := dev.NewWorld(apple)
-	n, err := d.open(ctx, good, world)
+	n, err := d.open(ctx, good, world, far)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopSample()) }()
-	if err := far.AddAgents(ctx, n.store, notes, sample, c.now()); err != nil {
+	if err := far.AddAgents(ctx, n.store, notes, "http://"+n.addr.String(), sample, c.now()); err != nil {
 		return err
 	}
 	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String(), c.now); err != nil {
@@ -131,12 +131,12 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	return n.Run(ctx)
 }
 
-func (d *devCmd) open(ctx context.Context, good checked, world *dev.World) (*node, error) {
+func (d *devCmd) open(ctx context.Context, good checked, world *dev.World, far dev.FarEnds) (*node, error) {
 	if _, err := store.Migrate(ctx, good.store(nil)); err != nil {
 		return nil, err
 	}
 	return open(ctx, good, extras{
-		local: true, public: d.Public, dev: world, login: dev.Login, opened: world.Opened,
+		local: true, public: d.Public, dev: world, login: dev.Login, opened: world.Opened, heard: far.Robot,
 		added: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
 	})
 }

@@ -70,7 +70,7 @@ func TestDevModeTalksToEachKind(t *testing.T) {
 			t.Errorf("%s: %s", a.Name, facts)
 		}
 	}
-	for _, kind := range []string{"stream", "openai", "pipecat"} {
+	for _, kind := range []string{"stream", "webrtc", "openai", "pipecat"} {
 		if !seen[kind] {
 			t.Errorf("dev mode has no agent of the kind %s", kind)
 		}

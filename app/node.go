@@ -85,6 +85,7 @@ type extras struct {
 	memory budget                              // of serve
 
 	opened func(context.Context, store.Opening) error // called for each new trial
+	heard  switchboard.Audience                       // gets the facts; nil = nobody more
 }
 
 // echoAfter is how long the built-in agent waits before it says what it heard.
@@ -220,6 +221,9 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 		Store: n.store, Push: n.sends, Keys: n.creds, Health: n.health, Bus: n.bus,
 		Media: n.voice, Agents: n.agents.Open, Joins: n.joins,
 		Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
+	}
+	if x.heard != nil {
+		board.Audiences = append(board.Audiences, x.heard)
 	}
 	if n.trace != nil {
 		board.Audiences = append(board.Audiences, traceAudience{n.trace})

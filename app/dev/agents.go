@@ -17,11 +17,15 @@ const (
 	pipecatKey = "Bearer dev"
 )
 
+// robotName is the agent whose calls the Robot joins.
+const robotName = "Echo that joins over WebRTC"
+
 // FarEnds are the services that agents of the first tenant talk through: stand-ins in this process,
 // so that a call to each kind of agent works with nothing installed.
 type FarEnds struct {
 	OpenAI  *agentstest.OpenAI
 	Pipecat *agentstest.Pipecat
+	Robot   *Robot // joins calls by itself
 }
 
 // NewFarEnds starts them.
@@ -36,11 +40,15 @@ func NewFarEnds() (f FarEnds, err error) {
 	if err != nil {
 		return f, errors.Join(err, f.OpenAI.Close())
 	}
+	f.Robot = NewRobot()
 	return f, nil
 }
 
 // Close ends them and their calls.
-func (f FarEnds) Close() error { return errors.Join(f.OpenAI.Close(), f.Pipecat.Close()) }
+func (f FarEnds) Close() error {
+	f.Robot.Close()
+	return errors.Join(f.OpenAI.Close(), f.Pipecat.Close())
+}
 
 // agents are those of the first tenant that are not built in. stream is the address of a program.
 func (f FarEnds) agents(stream string) []tenants.Agent {
@@ -51,14 +59,16 @@ func (f FarEnds) agents(stream string) []tenants.Agent {
 		{Name: "Echo of a stand-in for OpenAI", Kind: tenants.OpenAI, Secret: &key, OpenAI: &tenants.OpenAIAgent{
 			Voice: "marin", Instructions: "This is a stand-in: it rings bells, and repeats what it hears.",
 		}},
+		{Name: robotName, Kind: tenants.WebRTC},
 		{Name: "Echo of a pipecat bot", Kind: tenants.Pipecat, Secret: &headers,
 			Pipecat: &tenants.PipecatAgent{URL: f.Pipecat.URL(), Headers: names}},
 	}
 }
 
 // AddAgents gives the first tenant an agent of each kind that has a far end, or brings the
-// addresses of an earlier run's up to date: they listen on other ports each time.
-func (f FarEnds) AddAgents(ctx context.Context, s *store.Store, n Notes, stream string, now time.Time) error {
+// addresses of an earlier run's up to date: they listen on other ports each time. url is that of
+// this server, and stream that of the program of the stream agent.
+func (f FarEnds) AddAgents(ctx context.Context, s *store.Store, n Notes, url, stream string, now time.Time) error {
 	if len(n.Tenants) == 0 {
 		return errors.New("dev.json names no tenant; remove the data folder and start again")
 	}
@@ -66,24 +76,28 @@ func (f FarEnds) AddAgents(ctx context.Context, s *store.Store, n Notes, stream 
 	scope := s.For(t).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "dev mode"}})
 	for _, a := range f.agents(stream) {
 		a.ID, a.Tenant, a.CreatedAt = tenants.NewID[tenants.AgentID](now), t, now
-		if err := addOrSet(ctx, scope, a.Clean()); err != nil {
+		id, err := addOrSet(ctx, scope, a.Clean())
+		if err != nil {
 			return err
+		}
+		if a.Name == robotName {
+			f.Robot.Start(url, n.Tenants[0].APIKey, id)
 		}
 	}
 	return nil
 }
 
-// addOrSet adds an agent, or changes where the one of this name is reached.
-func addOrSet(ctx context.Context, scope *store.Scope, a tenants.Agent) error {
+// addOrSet adds an agent, or changes where the one of this name is reached. It returns its id.
+func addOrSet(ctx context.Context, scope *store.Scope, a tenants.Agent) (tenants.AgentID, error) {
 	found, _, err := scope.Agents().List(ctx, store.Page{Search: a.Name})
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, old := range found {
 		if old.Name == a.Name && old.Kind == a.Kind {
 			old.Stream, old.OpenAI, old.Pipecat, old.Secret = a.Stream, a.OpenAI, a.Pipecat, a.Secret
-			return scope.Agents().Set(ctx, old)
+			return old.ID, scope.Agents().Set(ctx, old)
 		}
 	}
-	return scope.Agents().Add(ctx, a)
+	return a.ID, scope.Agents().Add(ctx, a)
 }

@@ -21,10 +21,11 @@ type BotConfig struct {
 	Delay    time.Duration               // how long after it heard a packet it says it
 	Opened   func(*Bot)                  // called when the data channel is open; nil = nobody
 	Text     func(*Bot, string)          // gets the messages of the data channel; nil = nobody
+	Polite   bool                        // it greets when it first hears the other side, without Greet
 }
 
-// Bot is a voice agent that others call over WebRTC: it answers their offer, greets when Greet is
-// called, and then says what it hears. It does not know HTTP. Close frees everything.
+// Bot is a voice agent on WebRTC: it answers an offer, or calls, greets when Greet is called, and
+// then says what it hears. It does not know HTTP. Close frees everything.
 type Bot struct {
 	cfg     BotConfig
 	pc      *webrtc.PeerConnection
@@ -128,6 +129,31 @@ func (b *Bot) Answer(ctx context.Context, offer string) (string, error) {
 	return answerOffer(ctx, b.pc, offer)
 }
 
+// Call makes an offer with all candidates, and has it answered: the bot is the one who calls.
+func (b *Bot) Call(ctx context.Context, answer Answerer) error {
+	offer, err := b.pc.CreateOffer(nil)
+	if err != nil {
+		return fmt.Errorf("phonetest: %w", err)
+	}
+	gathered := webrtc.GatheringCompletePromise(b.pc)
+	if err := b.pc.SetLocalDescription(offer); err != nil {
+		return fmt.Errorf("phonetest: %w", err)
+	}
+	select {
+	case <-gathered:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	text, err := answer(ctx, b.pc.LocalDescription().SDP)
+	if err != nil {
+		return err
+	}
+	if err := b.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: text}); err != nil {
+		return fmt.Errorf("phonetest: the answer: %w", err)
+	}
+	return nil
+}
+
 // Trickle adds a candidate of the caller, such as "candidate:1 1 udp …".
 func (b *Bot) Trickle(candidate, mid string) error {
 	return b.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: candidate, SDPMid: &mid})
@@ -182,7 +208,9 @@ func (b *Bot) hear(t *webrtc.TrackRemote) {
 		if _, _, keys := b.track.negotiated(); keys != 0 && p.PayloadType == keys {
 			continue
 		}
-		b.heard.Add(1)
+		if b.heard.Add(1) == 1 && b.cfg.Polite {
+			b.Greet()
+		}
 		select {
 		case b.queue <- botFrame{p.Payload, time.Now().Add(b.cfg.Delay)}:
 		default: // it says something else

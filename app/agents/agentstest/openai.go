@@ -117,7 +117,7 @@ func (o *OpenAI) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	bot, err := phonetest.NewBot(phonetest.BotConfig{
-		Greeting: greeting, Delay: o.cfg.Delay, Text: o.event,
+		Greeting: Greeting, Delay: o.cfg.Delay, Text: o.event,
 		Opened: func(b *phonetest.Bot) { o.tell(b, `{"type":"session.created"}`) },
 	})
 	if err != nil {

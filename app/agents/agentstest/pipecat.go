@@ -112,7 +112,7 @@ func (p *Pipecat) offer(w http.ResponseWriter, r *http.Request) {
 	}
 	if bot == nil {
 		var err error
-		bot, err = phonetest.NewBot(phonetest.BotConfig{Greeting: greeting, Delay: p.cfg.Delay,
+		bot, err = phonetest.NewBot(phonetest.BotConfig{Greeting: Greeting, Delay: p.cfg.Delay,
 			Text: func(b *phonetest.Bot, text string) { p.message(id, b, text) }})
 		if err != nil {
 			reply(w, http.StatusInternalServerError, map[string]string{"detail": err.Error()})

@@ -178,8 +178,8 @@ func (s *server) answer(r *http.Request, id string, b *phonetest.Bot, offer stri
 	return text, err
 }
 
-// greeting returns the sound of the built-in agent in a codec as SDP names it.
-func greeting(codec string) [][]byte {
+// Greeting returns the sound of the built-in agent in a codec as SDP names it.
+func Greeting(codec string) [][]byte {
 	for _, c := range []gateway.Codec{gateway.Opus, gateway.PCMU, gateway.PCMA} {
 		if strings.EqualFold(c.Name(), codec) {
 			frames, err := gateway.Bells(c)
