@@ -3,6 +3,7 @@ package agents
 import (
 	"context"
 	"sync"
+	"time"
 
 	"carillon/gateway"
 )
@@ -11,6 +12,7 @@ import (
 // codec, and packets pass unchanged. Keys that are pressed stay in their own call.
 type Bridge struct {
 	codec   gateway.Codec
+	now     func() time.Time
 	release func()
 
 	answered chan struct{} // closed when second is set: the called person is there
@@ -24,9 +26,9 @@ type Bridge struct {
 
 // NewBridge returns a bridge in a codec. release is called when the waiting call gives up before
 // the called person has answered.
-func NewBridge(codec gateway.Codec, release func()) *Bridge {
+func NewBridge(codec gateway.Codec, now func() time.Time, release func()) *Bridge {
 	return &Bridge{
-		codec: codec, release: release,
+		codec: codec, now: now, release: release,
 		answered: make(chan struct{}), joined: make(chan struct{}), over: make(chan struct{}),
 	}
 }
@@ -48,10 +50,12 @@ func (b *Bridge) isAnswered() bool {
 	}
 }
 
-// pass gives what is heard on one line to the other, until one side leaves.
+// pass gives what is heard on one line to the other, until one side leaves. What was said before
+// they were joined is not passed on: a phone plays what comes at once with a delay that stays.
 func (b *Bridge) pass(ctx context.Context, from, to gateway.Line) error {
+	since := b.now()
 	defer from.Attend(func(p gateway.Packet) {
-		if p.Digit == 0 {
+		if p.Digit == 0 && !p.At.Before(since) {
 			_ = to.Say(p) // a line that has ended ends the bridge too
 		}
 	})()

@@ -11,12 +11,12 @@ import (
 )
 
 // TestABridgeJoinsTwoLines: each side hears the other, a key stays where it was pressed, and the
-// end of one side is the end of the other.
+// end of one side is the end of the other. What was said before is not repeated.
 func TestABridgeJoinsTwoLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		released := false
-		b := NewBridge(gateway.PCMU, func() { released = true })
+		b := NewBridge(gateway.PCMU, time.Now, func() { released = true })
 		caller, called := b.Caller(), b.Called()
 		one, two := newDeskLine(), newDeskLine()
 		attached := make(chan error, 1)
@@ -33,9 +33,10 @@ func TestABridgeJoinsTwoLines(t *testing.T) {
 		first := make(chan error, 1)
 		go func() { first <- caller.Converse(t.Context(), one) }()
 		synctest.Wait()
-		one.hear(gateway.Packet{Source: 1, Payload: []byte{1}})
+		one.hear(gateway.Packet{Source: 1, Payload: []byte{9}, At: time.Now().Add(-time.Second)})
+		one.hear(gateway.Packet{Source: 1, Payload: []byte{1}, At: time.Now()})
 		one.hear(gateway.Packet{Source: 1, Digit: '5'})
-		two.hear(gateway.Packet{Source: 2, Payload: []byte{2}})
+		two.hear(gateway.Packet{Source: 2, Payload: []byte{2}, At: time.Now()})
 		if a, b := one.heard(), two.heard(); len(a) != 1 || a[0].Payload[0] != 2 || len(b) != 1 || b[0].Payload[0] != 1 {
 			t.Errorf("they hear %v and %v", a, b)
 		}
@@ -59,7 +60,7 @@ func TestABridgeThatNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, end := range map[string]func(Agent){"declined": func(called Agent) { called.Close() }, "late": func(Agent) {}} {
 			released := 0
-			b := NewBridge(gateway.Opus, func() { released++ })
+			b := NewBridge(gateway.Opus, time.Now, func() { released++ })
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			end(b.Called())
 			var f *Failure

@@ -219,7 +219,7 @@ func (c *Chain) attach(ctx context.Context, l gateway.Line, link Link, e *early,
 		default:
 		}
 		defer e.cancel()
-		if err := c.await(limit, l, e.done, h); err != nil {
+		if err := c.await(ctx, limit, l, e.done, h); err != nil {
 			e.cancel()
 			<-e.done
 		}
@@ -237,7 +237,7 @@ func (c *Chain) attach(ctx context.Context, l gateway.Line, link Link, e *early,
 		defer close(done)
 		err = c.safely(func() error { return link.Agent.Attach(limit) })
 	})
-	if c.await(limit, l, done, h) != nil {
+	if c.await(ctx, limit, l, done, h) != nil {
 		<-done // an agent obeys its context
 	}
 	return c.attached(limit, link, err)
@@ -255,16 +255,17 @@ func (c *Chain) attached(limit context.Context, link Link, err error) error {
 	return &Failure{Cause: "it could not be attached", Err: err}
 }
 
-// await waits for done, and begins to hold the line after holdAfter.
-func (c *Chain) await(ctx context.Context, l gateway.Line, done <-chan struct{}, h **hold) error {
+// await waits for done until limit ends, and begins to hold the line after holdAfter. The hold
+// lasts beyond limit: the next agent may take long too.
+func (c *Chain) await(ctx, limit context.Context, l gateway.Line, done <-chan struct{}, h **hold) error {
 	soon := time.NewTimer(holdAfter)
 	defer soon.Stop()
 	for {
 		select {
 		case <-done:
 			return nil
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-limit.Done():
+			return limit.Err()
 		case <-soon.C:
 			if *h == nil {
 				*h = c.holdLine(ctx, l)

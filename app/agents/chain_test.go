@@ -153,6 +153,29 @@ func TestTheNextAgentTakesTheCall(t *testing.T) {
 	})
 }
 
+// TestTheToneLastsUntilSomebodyTalks: over several agents that are not there, without a break.
+func TestTheToneLastsUntilSomebodyTalks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s story
+		third := &actor{converse: func(context.Context, gateway.Line) error { return nil }}
+		l, began := newDeskLine(), time.Now()
+		if err := chainOf(t, &s, tenants.LostMessage, hangs(), hangs(), third).Converse(t.Context(), l); err != nil {
+			t.Error(err)
+		}
+		tone, last := 0, time.Time{}
+		for _, p := range l.heard() {
+			if p.Source == toneSource {
+				tone++
+				last = p.At
+			}
+		}
+		if since := time.Since(began); since != 10*time.Second || tone < 470 || time.Since(last) > 100*time.Millisecond {
+			t.Errorf("%d packets of the tone in %v, the last %v ago", tone, since, time.Since(last))
+		}
+	})
+}
+
 // TestALostAgentIsReplaced: mid-word, and what the lost one still says and hears has no effect.
 func TestALostAgentIsReplaced(t *testing.T) {
 	t.Parallel()

@@ -65,7 +65,7 @@ func (b *Board) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *
 		return nil, err
 	}
 	var called tenants.RingID
-	bridge := agents.NewBridge(codec, func() { b.pushers.run(b.open, func() { b.giveUp(c, called) }) })
+	bridge := agents.NewBridge(codec, b.Now, func() { b.pushers.run(b.open, func() { b.giveUp(c, called) }) })
 	second, err := b.placeJoining(ctx, c, r, person, bridge, &called)
 	if err != nil {
 		return nil, err
