@@ -226,7 +226,7 @@ func TestTheStory(t *testing.T) {
 	}
 	call.HangUp()
 	ended := s.until(r.ID, func(r toldRing) bool { return r.State == "ended" && r.Call != nil && r.Call.EndedBy != "" })
-	if got := ended.facts(); got != "placed sent accepted woke shown answered agent_attached connected hung_up" {
+	if got := ended.facts(); got != "placed sent accepted woke shown answered connected hung_up" {
 		t.Errorf("facts: %s", got)
 	}
 	if ended.EndReason != "hung_up" || ended.EndDetail == "" || ended.Call.ConnectedAt == nil {
