@@ -6,6 +6,7 @@ import "strings"
 var docSections = []struct{ id, title string }{
 	{"values", "Your values"},
 	{"ring", "Ring a phone"},
+	{"agent", "Connect your agent"},
 	{"pair", "Pair a phone"},
 	{"register", "Register for pushes"},
 	{"report", "Report every push to CallKit"},

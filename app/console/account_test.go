@@ -103,6 +103,32 @@ func TestStreamAgentForm(t *testing.T) {
 	}
 }
 
+// TestAgentsThatConnectToUs have no address: one on a WebSocket, and one over WebRTC.
+func TestAgentsThatConnectToUs(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.Quick(b.Owner)
+	w.Post("/agents/add", url.Values{"name": {"Robot"}, "kind": {"webrtc"}, "attach_s": {"40"}}).Want(400).Has("1 to 20 seconds")
+	w.Post("/agents/add", url.Values{"name": {"Robot"}, "kind": {"webrtc"}, "attach_s": {"9"}}).Leads("/agents")
+	w.Post("/agents/add", url.Values{"name": {"Stream"}, "kind": {"stream"}}).Leads("/agents")
+	all, _, err := h.Store.For(b.Id).Agents().List(t.Context(), store.Page{})
+	pagetest.Must(t, err)
+	joins := 0
+	for _, a := range all {
+		if a.Joins() {
+			joins++
+			w.Get("/agents/" + string(a.ID)).Want(200).Has("Seconds to connect")
+		}
+		if a.Kind == tenants.WebRTC && a.AttachSeconds != 9 {
+			t.Errorf("%+v", a)
+		}
+	}
+	if joins != 2 {
+		t.Errorf("%d agents connect to us", joins)
+	}
+}
+
 // TestOpenAIAndPipecatForms: keys and headers go in and are never shown.
 func TestOpenAIAndPipecatForms(t *testing.T) {
 	t.Parallel()

@@ -175,6 +175,7 @@ func readKind(f page.Form, a *tenants.Agent) {
 		}
 	case tenants.Pipecat:
 		readPipecat(f, a)
+	case tenants.WebRTC: // it has no fields of its own
 	default:
 		return
 	}

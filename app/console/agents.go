@@ -122,7 +122,7 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 			p.Kinds = append(p.Kinds, page.Choice(string(kind), agentKinds[kind]))
 		}
 		p.Kinds = page.Choose(string(a.Kind), p.Kinds...)
-		p.Program = programPick(a, w)
+		p.Program, p.Joins = programPick(a, w), true
 		p.Stream, p.OpenAI, p.Pipecat, p.Attach = streamFields(a, w), openAIFields(a, w), pipecatFields(a, w), attachField(a, w)
 	} else {
 		old, err := v.Scope.Agents().Get(ctx, a.ID) // as it is, whatever was typed
@@ -139,6 +139,8 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 			p.OpenAI = openAIFields(a, w)
 		case tenants.Pipecat:
 			p.Pipecat = pipecatFields(a, w)
+		case tenants.WebRTC:
+			p.Joins = true
 		}
 		if old.Kind != tenants.Builtin {
 			p.Attach = attachField(a, w)
