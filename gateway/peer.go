@@ -60,6 +60,9 @@ type Peer struct {
 	signalling sync.Mutex // one offer, answer or fragment at a time
 	accepted   bool       // signalling guards it
 
+	sampling sync.Mutex // guards sampler
+	sampler  sampler
+
 	wake      chan struct{} // holds one token: look again
 	connected chan struct{} // closed when encryption is established
 	ending    chan struct{} // closed by end
@@ -433,6 +436,14 @@ func (p *Peer) Quality() Quality {
 		return l.quality()
 	}
 	return Quality{}
+}
+
+// Measure returns how the peer's leg sounded since the previous call of Measure; In is from the
+// agent.
+func (p *Peer) Measure() LegSample {
+	p.sampling.Lock()
+	defer p.sampling.Unlock()
+	return p.sampler.next(p.Quality())
 }
 
 // Close ends the peer. It does not wait for the connection to be closed; Gateway.Close does.

@@ -84,6 +84,9 @@ func TestPeerTalksWithThePhone(t *testing.T) {
 			if q := p.Quality(); q.PacketsIn < 50 || q.PacketsOut < 50 {
 				t.Errorf("quality of the agent's side: %+v", q)
 			}
+			if first, again := p.Measure(), p.Measure(); first.MOS < 1 || again.LossIn > first.LossIn+0.5 {
+				t.Errorf("measured %+v, then %+v", first, again)
+			}
 			agent.HangUp()
 			e.next(t, gateway.Connected)
 			e.ended(t, gateway.AgentHungUp)

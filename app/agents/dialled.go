@@ -250,6 +250,14 @@ func (a *dialled) present() *gateway.Peer {
 	return a.peer
 }
 
+// Measure measures the present connection.
+func (a *dialled) Measure() gateway.LegSample {
+	if p := a.present(); p != nil {
+		return p.Measure()
+	}
+	return gateway.LegSample{}
+}
+
 // hangUp ends the connection as the agent does that hangs up.
 func (a *dialled) hangUp() {
 	if p := a.present(); p != nil {

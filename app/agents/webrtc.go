@@ -56,6 +56,14 @@ func (a *webrtcAgent) Converse(ctx context.Context, l gateway.Line) error {
 	return PeerFailure(p.Converse(ctx, l))
 }
 
+// Measure measures the connection.
+func (a *webrtcAgent) Measure() gateway.LegSample {
+	if p := a.peer.Load(); p != nil {
+		return p.Measure()
+	}
+	return gateway.LegSample{}
+}
+
 // Close closes the connection.
 func (a *webrtcAgent) Close() {
 	if p := a.peer.Load(); p != nil {
