@@ -106,7 +106,7 @@ func TestAnAttachedAgentTakesTheCall(t *testing.T) {
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, Agent: id})
 	w.report(d, r, tenants.FactShown)
 	w.eventually("the agent is attached", func() bool { return a.attached.Load() == 1 })
-	call := w.dial(d, r)
+	w.dial(d, r)
 	w.eventually("the agent talks", func() bool { return a.conversed.Load() == 1 })
 	w.clock.Pass(2 * time.Minute) // the ring's own time is long over
 	must(t, w.board.Sweep(t.Context()))
@@ -114,7 +114,7 @@ func TestAnAttachedAgentTakesTheCall(t *testing.T) {
 		tenants.Unprocessable {
 		t.Errorf("the call has lost its agents: %v", err)
 	}
-	call.HangUp()
+	must(t, w.board.HangUp(t.Context(), d, r.ID)) // the phone may not be connected yet
 	w.state(r.ID, tenants.Ended)
 	w.eventually("the agent is closed", func() bool { return a.closed.Load() > 0 })
 	if n := a.attached.Load(); n != 1 {

@@ -54,7 +54,7 @@ func TestACallIsTransferredToAnAgent(t *testing.T) {
 	if _, err := w.board.Transfer(t.Context(), w.caller, r.ID, to); tenants.KindOf(err) != tenants.Conflict {
 		t.Errorf("a transfer before the answer: %v", err)
 	}
-	call := w.dial(d, r)
+	w.dial(d, r)
 	w.eventually("the desk talks", func() bool { return first.conversed.Load() == 1 })
 	unknown := switchboard.Transfer{Agent: tenants.NewID[tenants.AgentID](w.clock.Now())}
 	if _, err := w.board.Transfer(t.Context(), w.caller, r.ID, unknown); tenants.KindOf(err) != tenants.Unknown {
@@ -65,7 +65,7 @@ func TestACallIsTransferredToAnAgent(t *testing.T) {
 	w.said(r.ID, tenants.FactTransferred, "to Doctor")
 	w.said(r.ID, tenants.FactAgentAttached, "Doctor")
 	w.eventually("the doctor talks", func() bool { return second.conversed.Load() == 1 && first.closed.Load() > 0 })
-	call.HangUp()
+	must(t, w.board.HangUp(t.Context(), d, r.ID)) // the phone may not be connected yet
 	w.state(r.ID, tenants.Ended)
 	if _, err := w.board.Transfer(t.Context(), w.caller, r.ID, to); tenants.KindOf(err) != tenants.Conflict {
 		t.Errorf("a transfer after the end: %v", err)
@@ -138,7 +138,7 @@ func TestATransferThatNobodyAnswersGoesBack(t *testing.T) {
 	w := speaking(t, map[string]*attendant{"Desk": desk})
 	caller, doctor := w.device("mara"), w.device("doctor")
 	r := w.place(tenants.Request{To: tenants.To{Person: "mara"}, Agent: w.agent(tenants.Agent{Name: "Desk"})})
-	one := w.dial(caller, r)
+	w.dial(caller, r)
 	w.eventually("the desk talks", func() bool { return desk.conversed.Load() == 1 })
 	_, err := w.board.Transfer(t.Context(), w.caller, r.ID, switchboard.Transfer{Person: "doctor"})
 	must(t, err)
@@ -151,7 +151,7 @@ func TestATransferThatNobodyAnswersGoesBack(t *testing.T) {
 	must(t, err)
 	var third *tenants.Ring
 	w.eventually("the phone rings again", func() bool { third = w.ringOf("doctor"); return third.ID != second.ID })
-	one.HangUp()
+	must(t, w.board.HangUp(t.Context(), caller, r.ID))
 	w.state(r.ID, tenants.Ended)
 	w.state(third.ID, tenants.Cancelled)
 }
