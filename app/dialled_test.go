@@ -3,11 +3,14 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"carillon/app/agents/agentstest"
+	"carillon/app/push/apnstest"
 	"carillon/gateway/phonetest"
 )
 
@@ -131,4 +134,58 @@ func TestASampleAgentConnects(t *testing.T) {
 	wants(t, 1, "410: the ring has ended", "agent", "echo", "--connect", j.StreamURL, "--token", j.Token)
 	wants(t, 1, "--token", "agent", "echo", "--connect", j.StreamURL)
 	wants(t, 1, "--connect", "agent", "echo", "--connect", "https://ring.example/", "--token", "x")
+}
+
+// TestTheDemoTalksThroughOpenAI: a production server whose demo is a model of a tenant, at a
+// stand-in that the operator named.
+func TestTheDemoTalksThroughOpenAI(t *testing.T) {
+	t.Parallel()
+	apple, err := apnstest.New(apnstest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = apple.Close() })
+	models, err := agentstest.NewOpenAI(agentstest.OpenAIConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = models.Close() })
+	db := []string{"--data", t.TempDir()}
+	s, m := produce(t, db, apple)
+	var a struct{ ID string }
+	body := `{"name":"Nova","kind":"openai","openai":{"api_key":"sk-test"}}`
+	if status := s.call("POST", "/v1/agents", m.APIKey, body, &a); status != 201 {
+		t.Fatalf("an agent is refused: %d", status)
+	}
+	s.stop()
+	s = serves(t, db, apple, "--demo-agent", a.ID, "--openai-url", models.URL(), "--allow-private-targets", "127.0.0.0/8")
+	iphone, err := phonetest.New(phonetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call, err := iphone.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
+		q, err := http.NewRequestWithContext(ctx, http.MethodPost, s.ready.URL+"/demo/answer", strings.NewReader(offer))
+		if err != nil {
+			return "", err
+		}
+		q.Header.Set("Content-Type", "application/sdp")
+		res, err := http.DefaultClient.Do(q)
+		if err != nil {
+			return "", err
+		}
+		defer res.Body.Close()
+		answer, err := io.ReadAll(res.Body)
+		if res.StatusCode != http.StatusCreated {
+			t.Errorf("%d %s", res.StatusCode, answer)
+		}
+		return string(answer), err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(call.HangUp)
+	got := answered{call: call}
+	got.until(t, "greeting", func(s phonetest.Stats) bool { return s.Sounding > 20 })
+	got.until(t, "echo", func(s phonetest.Stats) bool { return s.Back > 5 })
+	wants(t, 1, "CARILLON_OPENAI_URL", "serve", "--data", t.TempDir(), "--openai-url", "api.openai.com")
 }

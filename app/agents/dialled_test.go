@@ -375,3 +375,46 @@ func TestADialledAgentIsLost(t *testing.T) {
 	p.story.want(t, "agent_attached A",
 		"agent_lost A: the connection for sound to the agent was lost and did not come back; check its server and network")
 }
+
+// documentedAnswer is the answer in OpenAI's reference of POST /v1/realtime/calls.
+const documentedAnswer = `v=0
+o=- 4227147428 1719357865 IN IP4 127.0.0.1
+s=-
+c=IN IP4 0.0.0.0
+t=0 0
+a=group:BUNDLE 0 1
+a=msid-semantic:WMS *
+a=fingerprint:sha-256 CA:92:52:51:B4:91:3B:34:DD:9C:0B:FB:76:19:7E:3B:F1:21:0F:32:2C:38:01:72:5D:3F:78:C7:5F:8B:C7:36
+m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8
+a=mid:0
+a=ice-ufrag:kZ2qkHXX/u11
+a=ice-pwd:uoD16Di5OGx3VbqgA3ymjEQV2kwiOjw6
+a=setup:active
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+a=candidate:993865896 1 udp 2130706431 4.155.146.196 3478 typ host ufrag kZ2qkHXX/u11
+a=candidate:1432411780 1 tcp 1671430143 4.155.146.196 443 typ host tcptype passive ufrag kZ2qkHXX/u11
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+a=mid:1
+a=sctp-port:5000
+`
+
+// TestTheDocumentedAnswerIsTaken: what OpenAI's reference shows, in the order of the codecs that we
+// want, and with one line end or the other.
+func TestTheDocumentedAnswerIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, answer := range []string{documentedAnswer, strings.ReplaceAll(documentedAnswer, "\n", "\r\n")} {
+		p, _, err := w.gateway.OfferPeer(t.Context(), gateway.PeerConfig{Codecs: dialledCodecs, Channel: "oai-events"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Accept(t.Context(), answer); err != nil {
+			t.Error(err)
+		}
+		if got := p.Codecs(); len(got) != 1 || got[0] != gateway.Opus {
+			t.Errorf("codecs %v", got)
+		}
+		p.Close()
+	}
+}
