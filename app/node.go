@@ -185,7 +185,7 @@ func (n *node) openVoice(ctx context.Context, c checked, x extras) (err error) {
 	n.dialled = agents.NewDialled(agents.DialledConfig{
 		Peers: n.voice, Dialer: n.targets, OpenAI: c.OpenAI.dialer(), OpenAIURL: c.OpenAI.url(), Log: n.log,
 	})
-	n.agents = agents.NewKinds(builtin, n.streams, n.dialled, n.agentSecret)
+	n.agents = agents.NewKinds(builtin, n.streams, n.dialled, n.agentSecret, n.announcement)
 	n.demo, err = c.DemoAgent.find(ctx, n)
 	return err
 }
@@ -204,6 +204,11 @@ func (n *node) checkAgent(a tenants.Agent) error { return agents.CheckAddress(n.
 // agentSecret opens the stored token of an agent.
 func (n *node) agentSecret(ctx context.Context, a tenants.Agent) (string, error) {
 	return n.store.For(a.Tenant).Agents().Secret(ctx, a.ID)
+}
+
+// announcement reads the uploaded sound of an agent.
+func (n *node) announcement(ctx context.Context, a tenants.Agent) (tenants.Sound, error) {
+	return n.store.For(a.Tenant).Agents().Sound(ctx, a.ID)
 }
 
 // openBoard joins all of these to the switchboard, and counts what it does where somebody reads the
@@ -265,7 +270,8 @@ func (n *node) mount(c checked, x extras) error {
 	}
 	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
 		Connections: n.room.http, MemoryTight: n.memoryTight,
-		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, api.PathNotes, views.PathCredAdd},
+		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, api.PathNotes, api.PathAnnouncement, views.PathCredAdd,
+			views.AgentSoundPath(":id")},
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)

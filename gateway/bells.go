@@ -40,7 +40,7 @@ func readRecording(name string, c Codec, ogg, pcmu []byte) ([][]byte, error) {
 	case PCMU:
 		return slices.Collect(slices.Chunk(pcmu, int(c.FrameTicks()))), nil
 	case PCMA:
-		return aLawOf(slices.Collect(slices.Chunk(pcmu, int(c.FrameTicks())))), nil
+		return ALawOf(slices.Collect(slices.Chunk(pcmu, int(c.FrameTicks())))), nil
 	}
 	return nil, nil
 }

@@ -56,8 +56,8 @@ func EncodePCMA(sample int16) byte {
 	return (sign | segment<<4 | byte(size>>(max(segment, 1)+3))&0x0f) ^ 0x55
 }
 
-// aLawOf returns the frames of PCMU as PCMA.
-func aLawOf(frames [][]byte) [][]byte {
+// ALawOf returns the frames of PCMU as PCMA.
+func ALawOf(frames [][]byte) [][]byte {
 	var table [256]byte
 	for b := range table {
 		table[b] = EncodePCMA(DecodePCMU(byte(b)))

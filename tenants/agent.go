@@ -68,14 +68,17 @@ const (
 	Bells Program = "bells" // a tune, then an echo
 	Probe Program = "probe" // measures how long sound takes to the person and back
 	Menu  Program = "menu"  // rings as the keys say
+
+	Announcement Program = "announcement" // plays an uploaded sound and hangs up
 )
 
 // Programs lists the programs, in the order in which people are offered them.
-var Programs = []Program{Bells, Menu, Probe}
+var Programs = []Program{Bells, Announcement, Menu, Probe}
 
 // BuiltinAgent is what an agent of the kind Builtin does.
 type BuiltinAgent struct {
 	Program Program `json:"program"`
+	SoundMS int64   `json:"sound_ms,omitempty"` // length of the uploaded announcement; 0 = there is none. The store sets it
 }
 
 // Program returns what an agent of the kind Builtin does.

@@ -15,7 +15,9 @@ type Cap struct {
 // The caps of a tenant's lists.
 var (
 	CapAgents = Cap{Code: "too_many_agents", What: "agents", Most: 200, Cure: "Remove one that you no longer use."}
-	CapKeys   = Cap{Code: "too_many_keys", What: "API keys", Most: 200, Cure: "Revoke one that no program uses."}
+	CapSounds = Cap{Code: "too_many_sounds", What: "announcements", Most: 20,
+		Cure: "Remove the agent of one that you no longer use."}
+	CapKeys = Cap{Code: "too_many_keys", What: "API keys", Most: 200, Cure: "Revoke one that no program uses."}
 
 	CapCredentials = Cap{Code: "too_many_credentials", What: "Apple credentials", Most: 200,
 		Cure: "Remove one that no app uses."}

@@ -138,6 +138,9 @@ func CredentialRemovePath(id string) string { return PathCredentials + "/" + id 
 // AgentPath shows an agent's form (GET) and changes it (POST).
 func AgentPath(id string) string { return PathAgents + "/" + id }
 
+// AgentSoundPath takes the upload of an agent's announcement (POST).
+func AgentSoundPath(id string) string { return PathAgents + "/" + id + "/announcement" }
+
 // AgentRemovePath asks before removing (GET) and removes (POST confirm).
 func AgentRemovePath(id string) string { return PathAgents + "/" + id + "/remove" }
 

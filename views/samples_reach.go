@@ -176,6 +176,7 @@ func (s sampler) agentPages() []Sample {
 		Default: Tick{Name: "default", Value: "1", Label: "Use as default agent"}}
 	edit := form
 	edit.Shell, edit.ID, edit.Kinds, edit.Kind = s.shell("Reception", NavAgents, up), "a1", nil, "Bells and echo (built in)"
+	edit.Sound = &SoundUpload{Length: "24.5 s"}
 	edit.Name.Value, edit.Default.Checked = "Reception", true
 	edit.Remove = &Confirm{ID: "remove-agent", Title: "Remove Reception?", TypeName: "Reception", Button: "Remove agent",
 		Action: AgentRemovePath("a1"), Back: AgentPath("a1"), Consequence: []string{"Rings that use this agent are refused.",

@@ -23,6 +23,8 @@ type Builtin struct {
 	bells map[gateway.Codec][][]byte
 	delay time.Duration
 	now   func() time.Time
+
+	memory budget // of announcements
 }
 
 // NewBuiltin returns the built-in agent with this echo delay: EchoDelay for people, 0 to measure
@@ -31,7 +33,7 @@ func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 	if now == nil || delay < 0 || delay > 10*time.Second {
 		return nil, errors.New("agents: the built-in agent needs a clock and a delay from 0 to 10 s")
 	}
-	b := &Builtin{bells: map[gateway.Codec][][]byte{}, delay: delay, now: now}
+	b := &Builtin{bells: map[gateway.Codec][][]byte{}, delay: delay, now: now, memory: budget{most: announcementMemory}}
 	for _, c := range b.Codecs() {
 		bells, err := readSound(gateway.Bells, c)
 		if err != nil {
@@ -43,16 +45,18 @@ func NewBuiltin(delay time.Duration, now func() time.Time) (*Builtin, error) {
 }
 
 // open returns the program as the agent of one call.
-func (b *Builtin) open(p tenants.Program, c Call) (Agent, error) {
-	switch p {
+func (b *Builtin) open(a tenants.Agent, c Call, sounds Announcements) (Agent, error) {
+	switch a.Program() {
 	case tenants.Bells:
 		return Ready{b}, nil
 	case tenants.Menu:
 		return Ready{menu{b}}, nil
 	case tenants.Probe:
 		return Ready{probe{b, c.Note}}, nil
+	case tenants.Announcement:
+		return &announcement{Builtin: b, read: sounds, agent: a}, nil
 	}
-	return nil, &Failure{Cause: fmt.Sprintf("there is no built-in program %q", p)}
+	return nil, &Failure{Cause: fmt.Sprintf("there is no built-in program %q", a.Program())}
 }
 
 // Codecs returns every codec, because an echo needs no encoder.

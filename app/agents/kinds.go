@@ -3,7 +3,7 @@
 //
 // Start reading at Kinds. chain.go is what a call gets: its agent, and those that follow if it
 // fails; hold.go is what the person hears meanwhile. builtin.go is the kind that every server
-// has, and menu.go and probe.go are its other programs.
+// has, and menu.go, probe.go and announcement.go are its other programs.
 // stream.go is the kind that talks over a WebSocket: pacer.go plays what it says, timeline.go and
 // outbox.go hold what it hears. dialled.go is what openai.go and pipecat.go share: agents that we
 // call over WebRTC.
@@ -99,7 +99,7 @@ type Secrets func(context.Context, tenants.Agent) (string, error)
 type Kinds map[tenants.AgentKind]Open
 
 // NewKinds returns the kinds of this server.
-func NewKinds(b *Builtin, s *Streams, d *Dialled, secrets Secrets) Kinds {
+func NewKinds(b *Builtin, s *Streams, d *Dialled, secrets Secrets, sounds Announcements) Kinds {
 	// secretly opens a kind that has a secret.
 	secretly := func(open func(tenants.Agent, string, Call) (Agent, error)) Open {
 		return func(ctx context.Context, a tenants.Agent, c Call) (Agent, error) {
@@ -111,7 +111,7 @@ func NewKinds(b *Builtin, s *Streams, d *Dialled, secrets Secrets) Kinds {
 		}
 	}
 	return Kinds{
-		tenants.Builtin: func(_ context.Context, a tenants.Agent, c Call) (Agent, error) { return b.open(a.Program(), c) },
+		tenants.Builtin: func(_ context.Context, a tenants.Agent, c Call) (Agent, error) { return b.open(a, c, sounds) },
 		tenants.Stream:  secretly(s.open),
 		tenants.OpenAI:  secretly(d.openAI),
 		tenants.Pipecat: secretly(d.pipecat),

@@ -14,7 +14,7 @@ import (
 func TestKindsOpen(t *testing.T) {
 	t.Parallel()
 	b := builtin(t, 0)
-	kinds := agents.NewKinds(b, nil, nil, nil)
+	kinds := agents.NewKinds(b, nil, nil, nil, nil)
 	got, err := kinds.Open(t.Context(), tenants.Agent{Kind: tenants.Builtin}, agents.Call{})
 	if err != nil || got != (agents.Ready{Agent: b}) {
 		t.Errorf("the built-in agent: %v, %v", got, err)

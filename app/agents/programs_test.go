@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"carillon/app/agents"
+	"carillon/app/sound"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -19,7 +21,7 @@ import (
 // program opens a built-in program for one call.
 func program(t *testing.T, p tenants.Program, note agents.Note) agents.Agent {
 	t.Helper()
-	kinds := agents.NewKinds(builtin(t, 0), nil, nil, nil)
+	kinds := agents.NewKinds(builtin(t, 0), nil, nil, nil, nil)
 	a, err := kinds.Open(t.Context(), tenants.Agent{Kind: tenants.Builtin, Builtin: &tenants.BuiltinAgent{Program: p}},
 		agents.Call{Note: note})
 	if err != nil {
@@ -33,10 +35,15 @@ func program(t *testing.T, p tenants.Program, note agents.Note) agents.Agent {
 
 func TestEveryProgramCanBeOpened(t *testing.T) {
 	t.Parallel()
+	kinds := agents.NewKinds(builtin(t, 0), nil, nil, nil, nil)
 	for _, p := range tenants.Programs {
-		program(t, p, nil)
+		if _, err := kinds.Open(t.Context(), tenants.Agent{
+			Kind: tenants.Builtin, Builtin: &tenants.BuiltinAgent{Program: p},
+		}, agents.Call{}); err != nil {
+			t.Error(err)
+		}
 	}
-	_, err := agents.NewKinds(builtin(t, 0), nil, nil, nil).Open(t.Context(), tenants.Agent{
+	_, err := kinds.Open(t.Context(), tenants.Agent{
 		Kind: tenants.Builtin, Builtin: &tenants.BuiltinAgent{Program: "juggle"},
 	}, agents.Call{})
 	var f *agents.Failure
@@ -198,5 +205,83 @@ func TestProbeMeasures(t *testing.T) {
 				t.Errorf("%s: it took %v", c.name, took)
 			}
 		})
+	}
+}
+
+// TestAnnouncementPlaysAndHangsUp in every codec, each packet in its time.
+func TestAnnouncementPlaysAndHangsUp(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("../../gateway/bells.ogg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploaded, err := sound.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(context.Context, tenants.Agent) (tenants.Sound, error) { return uploaded, nil }
+	tune, err := gateway.Bells(gateway.Opus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, codec := range builtin(t, 0).Codecs() {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			line := &script{codec: codec}
+			a := announcing(t, read)
+			if err := a.Attach(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Converse(t.Context(), line); err != nil {
+				t.Errorf("%v: %v", codec, err)
+			}
+			a.Close()
+			if took := time.Since(began) - uploaded.Length; took < 200*time.Millisecond || took > 400*time.Millisecond ||
+				len(line.said) != len(tune) {
+				t.Errorf("%v: %d packets, and the end %v after the sound", codec, len(line.said), took)
+			}
+			inTime(t, line, codec)
+			if codec == gateway.Opus && !bytes.Equal(line.said[9].Payload, tune[9]) {
+				t.Error("the packets of Opus are not those of the file")
+			}
+		})
+	}
+}
+
+func announcing(t *testing.T, read agents.Announcements) agents.Agent {
+	t.Helper()
+	a, err := agents.NewKinds(builtin(t, 0), nil, nil, nil, read).Open(t.Context(), tenants.Agent{
+		Kind: tenants.Builtin, Builtin: &tenants.BuiltinAgent{Program: tenants.Announcement},
+	}, agents.Call{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestAnnouncementSaysWhyItCannot play: nothing was uploaded, or what is stored cannot be read.
+func TestAnnouncementSaysWhyItCannot(t *testing.T) {
+	t.Parallel()
+	for want, read := range map[string]agents.Announcements{
+		"upload an Ogg Opus file": func(context.Context, tenants.Agent) (tenants.Sound, error) {
+			return tenants.Sound{}, tenants.NoSuch("announcement")
+		},
+		"could not be read": func(context.Context, tenants.Agent) (tenants.Sound, error) {
+			return tenants.Sound{}, errors.New("disk")
+		},
+		"upload it again": func(context.Context, tenants.Agent) (tenants.Sound, error) {
+			return tenants.Sound{File: []byte("OggS")}, nil
+		},
+	} {
+		a := announcing(t, read)
+		err := a.Attach(t.Context())
+		var f *agents.Failure
+		if !errors.As(err, &f) || !strings.Contains(f.Cause, want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		a.Close()
+		if err := a.Converse(t.Context(), &script{}); err == nil {
+			t.Errorf("%s: it talks", want)
+		}
 	}
 }

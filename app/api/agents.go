@@ -71,6 +71,9 @@ func (r *builtinRequest) apply(a *tenants.Agent) {
 		return
 	}
 	s := tenants.BuiltinAgent{Program: a.Program()}
+	if a.Builtin != nil {
+		s = *a.Builtin
+	}
 	set((*string)(&s.Program), r.Program)
 	a.Builtin = &s
 }
@@ -169,14 +172,19 @@ type agent struct {
 }
 
 type builtinAgent struct {
-	Program string `json:"program"`
+	Program string  `json:"program"`
+	Seconds float64 `json:"announcement_s,omitempty"`
 }
 
 func builtinOf(a tenants.Agent) *builtinAgent {
 	if a.Kind != tenants.Builtin {
 		return nil
 	}
-	return &builtinAgent{Program: string(a.Program())}
+	shown := builtinAgent{Program: string(a.Program())}
+	if a.Builtin != nil {
+		shown.Seconds = float64(a.Builtin.SoundMS) / 1000
+	}
+	return &shown
 }
 
 type openAIAgent struct {
@@ -268,6 +276,7 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := cmp.Or(body.Stream.apply(&made), body.handover.apply(&made)); err != nil {
 		return err
 	}
+	body.Builtin.apply(&made)
 	body.OpenAI.apply(&made)
 	body.Pipecat.apply(&made)
 	made = made.Clean()
@@ -331,6 +340,7 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := cmp.Or(body.Stream.apply(&found), body.handover.apply(&found)); err != nil {
 		return err
 	}
+	body.Builtin.apply(&found)
 	body.OpenAI.apply(&found)
 	body.Pipecat.apply(&found)
 	found = found.Clean()

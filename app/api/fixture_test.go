@@ -161,7 +161,7 @@ func open(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.app = web.New(web.Config{Uploads: []string{PathUpload, PathNotes}, Now: h.edgeTime})
+	h.app = web.New(web.Config{Uploads: []string{PathUpload, PathNotes, PathAnnouncement}, Now: h.edgeTime})
 	h.api.Mount(h.app)
 	ln := webtest.Listen(t)
 	h.url = "http://" + ln.Addr().String()

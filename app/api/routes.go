@@ -54,6 +54,7 @@ func (a *API) routes() []Route {
 		{Method: "GET", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.listAgents},
 		{Method: "GET", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.showAgent},
 		{Method: "PATCH", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.changeAgent},
+		{Method: "POST", Path: PathAnnouncement, Needs: tenants.AgentsWrite, key: a.setAnnouncement},
 		{Method: "DELETE", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.removeAgent},
 
 		{Method: "GET", Path: "/v1/analytics/funnel", Needs: tenants.AnalyticsRead, key: a.funnel},

@@ -26,7 +26,8 @@ var agentKinds = map[tenants.AgentKind]string{
 
 // programNames are what the built-in agent can do, in words.
 var programNames = map[tenants.Program]string{
-	tenants.Bells: "Bells, then an echo", tenants.Menu: "Bells by keys", tenants.Probe: "Measure the line",
+	tenants.Bells: "Bells, then an echo", tenants.Announcement: "Announcement",
+	tenants.Menu: "Bells by keys", tenants.Probe: "Measure the line",
 }
 
 // kindText says in the list what an agent is.
@@ -44,7 +45,8 @@ func programPick(a tenants.Agent, w page.Wrong) *views.Pick {
 	}
 	return &views.Pick{Name: "program", Label: "What it does", Error: w.Fields["program"],
 		Choices: page.Choose(string(a.Program()), all...),
-		Help: "Bells by keys: 1 to 9 ring that often, 0 plays the tune again, # hangs up. Measure the line: five bells; press a key " +
+		Help: "Announcement: a sound that you upload on the agent’s page, once it is added. " +
+			"Bells by keys: 1 to 9 ring that often, 0 plays the tune again, # hangs up. Measure the line: five bells; press a key " +
 			"when you hear one. The result is on the page of the ring."}
 }
 
@@ -164,7 +166,12 @@ func parametersText(p map[string]string) string {
 func readKind(f page.Form, a *tenants.Agent) {
 	switch a.Kind {
 	case tenants.Builtin:
-		a.Builtin = &tenants.BuiltinAgent{Program: tenants.Program(f.Text("program"))}
+		s := tenants.BuiltinAgent{}
+		if a.Builtin != nil {
+			s = *a.Builtin
+		}
+		s.Program = tenants.Program(f.Text("program"))
+		a.Builtin = &s
 		return
 	case tenants.Stream:
 		readStream(f, a)

@@ -108,7 +108,7 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	p := views.AgentFormPage{
 		ID: string(a.ID), CanEdit: v.Role.May(),
 		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s", "attach", "next", "program", "lost",
-			"model", "voice", "instructions", "api_key", "headers"),
+			"file", "model", "voice", "instructions", "api_key", "headers"),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],
 			Placeholder: "Reception", Help: "Shown in this console only. Callers do not see it."},
 		Extra: []views.Field{{Name: "caller", Label: "Shown on the phone as", Value: page.Shown(a.Caller, 64), Max: 64, Optional: true,
@@ -133,6 +133,7 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		switch old.Kind {
 		case tenants.Builtin:
 			p.Program = programPick(a, w)
+			p.Sound = &views.SoundUpload{Length: soundLength(old), Error: w.Fields["file"]}
 		case tenants.Stream:
 			p.Stream = streamFields(a, w)
 		case tenants.OpenAI:

@@ -133,6 +133,7 @@ func (k *Console) reachRoutes() []route {
 		{method: post, path: views.PathAgentAdd, needs: mayAgents, member: agents.addAgent},
 		{method: get, path: views.AgentPath(":id"), sample: "agent", member: agents.agent},
 		{method: post, path: views.AgentPath(":id"), needs: mayAgents, member: agents.setAgent},
+		{method: post, path: views.AgentSoundPath(":id"), needs: mayAgents, member: agents.setSound},
 		{method: get, path: views.AgentRemovePath(":id"), sample: "agent-remove", needs: mayAgents, member: k.confirmed(agents.removal)},
 		{method: post, path: views.AgentRemovePath(":id"), needs: mayAgents, member: k.confirmed(agents.removal)},
 	}

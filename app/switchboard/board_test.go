@@ -106,7 +106,7 @@ func (w *world) voice() {
 	w.t.Cleanup(func() { must(w.t, g.Close()) })
 	builtin, err := agents.NewBuiltin(100*time.Millisecond, time.Now)
 	must(w.t, err)
-	w.config.Media, w.config.Agents = g, agents.NewKinds(builtin, nil, nil, nil).Open
+	w.config.Media, w.config.Agents = g, agents.NewKinds(builtin, nil, nil, nil, nil).Open
 	w.open()
 }
 

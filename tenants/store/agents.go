@@ -150,6 +150,11 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 		if a.Secret == nil && old.Kind == string(a.Kind) {
 			blob = append([]byte{}, old.Secret...) // never nil: the column takes none
 		}
+		if a.Kind != tenants.Builtin {
+			if err := s.dropSound(t, a.ID); err != nil {
+				return err
+			}
+		}
 		c := changes{}
 		c.add("name", old.Name != a.Name)
 		c.add("kind", old.Kind != string(a.Kind))

@@ -457,6 +457,54 @@ func testAgentSettings(b *bench) {
 	holds("without a token", "")
 }
 
+// testSounds: an announcement belongs to one built-in agent, is replaced as a whole, and goes with
+// the agent, or when it becomes another kind.
+func testSounds(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	a := b.newAgent()
+	b.must(s.Agents().Add(ctx, a))
+	_, err := s.Agents().Sound(ctx, a.ID)
+	b.refused(err, tenants.Unknown, "an announcement that was not uploaded")
+	for i, sound := range []tenants.Sound{
+		{File: []byte("OggS"), MuLaw: []byte{1, 2}, Length: 1500 * time.Millisecond},
+		{File: []byte("OggS\x00\xff"), MuLaw: []byte{0}, Length: 2 * time.Minute},
+	} {
+		changed, err := s.Agents().SetSound(ctx, a.ID, sound, b.clock.Now())
+		b.must(err)
+		got, err := s.Agents().Sound(ctx, a.ID)
+		b.must(err)
+		if !reflect.DeepEqual(got, sound) || changed.Program() != tenants.Announcement ||
+			changed.Builtin.SoundMS != sound.Length.Milliseconds() {
+			b.Errorf("upload %d: %v, %+v", i, got.Length, changed.Builtin)
+		}
+		stored, err := s.Agents().Get(ctx, a.ID)
+		b.must(err)
+		if !reflect.DeepEqual(stored.Builtin, changed.Builtin) {
+			b.Errorf("upload %d: the agent is %+v", i, stored.Builtin)
+		}
+	}
+	a.Kind, a.Stream = tenants.Stream, &tenants.StreamAgent{URL: "wss://bot.example.com/", Dialect: tenants.Twilio}
+	b.must(s.Agents().Set(ctx, a))
+	_, err = s.Agents().Sound(ctx, a.ID)
+	b.refused(err, tenants.Unknown, "the announcement of an agent that is of another kind now")
+	_, err = s.Agents().SetSound(ctx, a.ID, tenants.Sound{}, b.clock.Now())
+	b.refused(err, tenants.Conflict, "an announcement for a stream agent")
+	for range tenants.CapSounds.Most {
+		a = b.newAgent()
+		b.must(s.Agents().Add(ctx, a))
+		_, err = s.Agents().SetSound(ctx, a.ID, tenants.Sound{File: []byte{1}, MuLaw: []byte{1}}, b.clock.Now())
+		b.must(err)
+	}
+	another := b.newAgent()
+	b.must(s.Agents().Add(ctx, another))
+	_, err = s.Agents().SetSound(ctx, another.ID, tenants.Sound{File: []byte{1}, MuLaw: []byte{1}}, b.clock.Now())
+	b.refused(err, tenants.Unprocessable, "one announcement more than the most")
+	b.must(s.Agents().Remove(ctx, a.ID)) // takes its own with it
+	_, err = s.Agents().SetSound(ctx, another.ID, tenants.Sound{File: []byte{1}, MuLaw: []byte{1}}, b.clock.Now())
+	b.must(err)
+}
+
 func testKeys(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()

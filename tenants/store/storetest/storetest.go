@@ -79,6 +79,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers},
 		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
 		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings},
+		{"sounds", testSounds},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"keys", testKeys},
 		{"devices", testDevices},
 		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
