@@ -86,6 +86,7 @@ func (b *benchRingsCmd) Run(ctx context.Context, c terminal) error {
 type benchCallsCmd struct {
 	Calls    []int         `help:"Calls at once with the built-in agent, 1 to 1000." default:"1,10,50,100"`
 	Streams  []int         `help:"Calls at once with a stream agent, 1 to 1000." default:"60"`
+	Bridges  []int         `help:"Calls at once with a WebRTC agent, 1 to 1000." default:"50"`
 	Turns    int           `help:"Turns of each kind, one after the other." default:"2"`
 	Window   time.Duration `help:"How long the calls of a turn echo." default:"8s"`
 	Churn    *int          `help:"Instead: calls that come and go, so many a second, 1 to 100."`
@@ -101,6 +102,7 @@ func (b *benchCallsCmd) Validate() error {
 		churn = *b.Churn
 	}
 	return errors.Join(each("--calls", b.Calls, mostCalls), each("--streams", b.Streams, mostCalls),
+		each("--bridges", b.Bridges, mostCalls),
 		check(bound[int]{"--turns", b.Turns, 1, mostTurns}, bound[int]{"--churn", churn, 1, 100},
 			bound[int]{"--standing", b.Standing, 0, mostCalls}),
 		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour},
@@ -129,7 +131,7 @@ func (b *benchCallsCmd) Run(ctx context.Context, c terminal) error {
 		}
 		return show(r, b.JSON, c.out)
 	}
-	r, err := bench.Calls(ctx, bench.CallsConfig{Calls: b.Calls, Streams: b.Streams, Turns: b.Turns, Window: b.Window})
+	r, err := bench.Calls(ctx, bench.CallsConfig{Calls: b.Calls, Streams: b.Streams, Bridges: b.Bridges, Turns: b.Turns, Window: b.Window})
 	if err != nil {
 		return err
 	}

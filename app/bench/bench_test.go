@@ -46,11 +46,12 @@ func TestSweep(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Streams: []int{1}, Turns: 1, Window: 3 * time.Second})
+	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Streams: []int{1}, Bridges: []int{1},
+		Turns: 1, Window: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Rows) != 2 || r.Rows[0].Kind != "echo" || r.Rows[1].Kind != "stream" {
+	if len(r.Rows) != 3 || r.Rows[0].Kind != "echo" || r.Rows[1].Kind != "stream" || r.Rows[2].Kind != "bridge" {
 		t.Fatalf("%+v", r.Rows)
 	}
 	for _, row := range r.Rows {

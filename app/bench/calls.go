@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type CallsReport struct {
 const (
 	kindEcho   = "echo"   // the built-in agent on a phone that speaks Opus
 	kindStream = "stream" // an agent that sends back each frame over a WebSocket, attached while the phone rings
+	kindBridge = "bridge" // an agent that sends back each packet over WebRTC, attached while the phone rings
 )
 
 // CallRow is a number of calls at once. Set-up is from the phone's offer to the first sound it
@@ -58,18 +60,19 @@ type CallRow struct {
 }
 
 // CallsConfig says how much to measure. The zero value measures 1, 10, 50 and 100 calls with the
-// built-in agent and 60 with a stream agent, in two turns of eight seconds.
+// built-in agent, 60 with a stream agent and 50 with a WebRTC agent, in two turns of eight seconds.
 type CallsConfig struct {
-	Calls   []int // none of them = only Streams
+	Calls   []int
 	Streams []int
+	Bridges []int
 	Turns   int
 	Window  time.Duration
 }
 
 // Calls measures answered calls beside Pion's bare echo, both in processes of their own, in turns.
 func Calls(ctx context.Context, c CallsConfig) (r CallsReport, err error) {
-	if len(c.Calls) == 0 && len(c.Streams) == 0 {
-		c.Calls, c.Streams = []int{1, 10, 50, 100}, []int{60}
+	if len(c.Calls) == 0 && len(c.Streams) == 0 && len(c.Bridges) == 0 {
+		c.Calls, c.Streams, c.Bridges = []int{1, 10, 50, 100}, []int{60}, []int{50}
 	}
 	if c.Turns == 0 {
 		c.Turns = 2
@@ -78,7 +81,7 @@ func Calls(ctx context.Context, c CallsConfig) (r CallsReport, err error) {
 		c.Window = 8 * time.Second
 	}
 	most := 0
-	for _, n := range slices.Concat(c.Calls, c.Streams) {
+	for _, n := range slices.Concat(c.Calls, c.Streams, c.Bridges) {
 		most = max(most, n)
 	}
 	b, err := newCalls(ctx, most+40)
@@ -87,16 +90,17 @@ func Calls(ctx context.Context, c CallsConfig) (r CallsReport, err error) {
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	r.Machine = Machine()
-	for i, n := range slices.Concat(c.Calls, c.Streams) {
-		kind := kindEcho
-		if i >= len(c.Calls) {
-			kind = kindStream
+	for _, k := range []struct {
+		kind string
+		list []int
+	}{{kindEcho, c.Calls}, {kindStream, c.Streams}, {kindBridge, c.Bridges}} {
+		for _, n := range k.list {
+			row, err := b.row(ctx, k.kind, n, c)
+			if err != nil {
+				return r, err
+			}
+			r.Rows = append(r.Rows, row)
 		}
-		row, err := b.row(ctx, kind, n, c)
-		if err != nil {
-			return r, err
-		}
-		r.Rows = append(r.Rows, row)
 	}
 	return r, nil
 }
@@ -108,9 +112,11 @@ type calls struct {
 	phone *phonetest.Phone // speaks Opus
 	g711  *phonetest.Phone // for the stream agent
 	dir   string
-	agent *httptest.Server // the stream agent
-	speak tenants.AgentID  // as the server knows it
-	next  atomic.Int64     // the device to ring: one phone answers only a few calls a minute
+	far   *phonetest.BareEcho // the WebRTC agent's sound
+	agent *httptest.Server    // the agents
+	speak tenants.AgentID     // the stream agent, as the server knows it
+	bot   tenants.AgentID     // the WebRTC agent
+	next  atomic.Int64        // the device to ring: one phone answers only a few calls a minute
 }
 
 func newCalls(ctx context.Context, devices int) (b *calls, err error) {
@@ -123,8 +129,14 @@ func newCalls(ctx context.Context, devices int) (b *calls, err error) {
 	if b.dir, err = os.MkdirTemp("", "carillon-bench-"); err != nil {
 		return b, err
 	}
-	b.agent = httptest.NewServer(agents.Mirror())
-	if b.stage, err = setUp(ctx, devices, nil, b.addAgent); err != nil {
+	if b.far, err = phonetest.NewBareEcho("127.0.0.1:0"); err != nil {
+		return b, err
+	}
+	serve := http.NewServeMux()
+	serve.Handle("/stream", agents.Mirror())
+	serve.HandleFunc("POST /api/offer", b.answerOffer)
+	b.agent = httptest.NewServer(serve)
+	if b.stage, err = setUp(ctx, devices, nil, b.addAgents); err != nil {
 		return b, err
 	}
 	if b.bare, err = spawn(ctx, b.dir, nil, "bench", "bare"); err != nil {
@@ -137,14 +149,36 @@ func newCalls(ctx context.Context, devices int) (b *calls, err error) {
 	return b, err
 }
 
-// addAgent adds the stream agent, and lets the server reach this machine.
-func (b *calls) addAgent(ctx context.Context, s *stage, db *store.Store) error {
+// answerOffer answers an offer as a pipecat bot does.
+func (b *calls) answerOffer(w http.ResponseWriter, r *http.Request) {
+	var offer struct {
+		SDP string `json:"sdp"`
+	}
+	err := json.NewDecoder(r.Body).Decode(&offer)
+	if err == nil {
+		offer.SDP, err = b.far.Answer(r.Context(), offer.SDP)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]string{"sdp": offer.SDP, "type": "answer", "pc_id": rand.Text()})
+}
+
+// addAgents adds the agents, and lets the server reach this machine.
+func (b *calls) addAgents(ctx context.Context, s *stage, db *store.Store) error {
 	s.env = append(s.env, "CARILLON_ALLOW_PRIVATE_TARGETS=127.0.0.0/8")
 	now := time.Now()
-	a := tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Name: "Mirror", Kind: tenants.Stream, CreatedAt: now,
-		Attach: tenants.AttachShown, Stream: &tenants.StreamAgent{URL: "ws" + strings.TrimPrefix(b.agent.URL, "http")}}.Clean()
-	b.speak = a.ID
-	return db.For(s.tenant).Agents().Add(ctx, a)
+	add := func(name string, a tenants.Agent) (tenants.AgentID, error) {
+		a.ID, a.Name, a.CreatedAt, a.Attach = tenants.NewID[tenants.AgentID](now), name, now, tenants.AttachShown
+		return a.ID, db.For(s.tenant).Agents().Add(ctx, a.Clean())
+	}
+	var errs [2]error
+	b.speak, errs[0] = add("Mirror", tenants.Agent{Kind: tenants.Stream,
+		Stream: &tenants.StreamAgent{URL: "ws" + strings.TrimPrefix(b.agent.URL, "http") + "/stream"}})
+	b.bot, errs[1] = add("Bot", tenants.Agent{Kind: tenants.Pipecat, Pipecat: &tenants.PipecatAgent{URL: b.agent.URL + "/api/offer"}})
+	return errors.Join(errs[:]...)
 }
 
 func (b *calls) close() error {
@@ -158,6 +192,9 @@ func (b *calls) close() error {
 	if b.agent != nil {
 		b.agent.CloseClientConnections()
 		b.agent.Close()
+	}
+	if b.far != nil {
+		errs = append(errs, b.far.Close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
 }
@@ -179,8 +216,11 @@ func (b *calls) row(ctx context.Context, kind string, n int, c CallsConfig) (Cal
 	const bells = 4500 * time.Millisecond // the greeting, and a little
 	bare := &side{process: b.bare, dial: b.dialBare, settle: time.Second}
 	ours := &side{process: b.stage.server, dial: b.dialOurs, delay: agents.EchoDelay, settle: bells + agents.EchoDelay}
-	if kind == kindStream {
-		ours = &side{process: b.stage.server, dial: b.dialStream, settle: time.Second}
+	switch kind {
+	case kindStream:
+		ours = &side{process: b.stage.server, dial: b.dialAgent(b.g711, b.speak), settle: time.Second}
+	case kindBridge:
+		ours = &side{process: b.stage.server, dial: b.dialAgent(b.phone, b.bot), settle: time.Second}
 	}
 	for range c.Turns {
 		for _, s := range []*side{bare, ours} {
@@ -322,21 +362,23 @@ func (b *calls) dialOurs(ctx context.Context, _ int) (*phonetest.Call, error) {
 	return b.phone.Call(ctx, b.leg(id, i).Answer)
 }
 
-// attachFor is how long the phone rings before it answers, so that the stream agent is there.
-const attachFor = 300 * time.Millisecond
+// attachFor is how long the phone rings before it answers, so that the agent is there.
+const attachFor = time.Second
 
-// dialStream is dialOurs with the stream agent, which is attached before the phone answers.
-func (b *calls) dialStream(ctx context.Context, _ int) (*phonetest.Call, error) {
-	i := int(b.next.Add(1)) % len(b.stage.devices)
-	id, err := b.ring(i, b.speak)
-	if err != nil {
-		return nil, err
+// dialAgent is dialOurs with an agent that is attached before the phone answers.
+func (b *calls) dialAgent(phone *phonetest.Phone, agent tenants.AgentID) func(context.Context, int) (*phonetest.Call, error) {
+	return func(ctx context.Context, _ int) (*phonetest.Call, error) {
+		i := int(b.next.Add(1)) % len(b.stage.devices)
+		id, err := b.ring(i, agent)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.shown(id, i); err != nil {
+			return nil, err
+		}
+		rest(ctx, attachFor)
+		return phone.Call(ctx, b.leg(id, i).Answer)
 	}
-	if err := b.shown(id, i); err != nil {
-		return nil, err
-	}
-	rest(ctx, attachFor)
-	return b.g711.Call(ctx, b.leg(id, i).Answer)
 }
 
 // shown reports that the phone shows the ring.
@@ -388,13 +430,17 @@ type target struct {
 }
 
 // targets are ratios to the bare echo of the same run, and times. Both packetisations belong to the
-// way from mouth to ear: the phone's own comes before it marks a packet.
+// way from mouth to ear: the phone's own comes before it marks a packet. An echo crosses the bridge
+// twice.
 var targets = []target{
 	{kindEcho, 50, "CPU of an echo ≤ 1.15 × bare", func(x CallRow) bool { return x.CPURatio <= 1.15 }},
 	{kindEcho, 10, "set-up p95 ≤ 1.2 × bare", func(x CallRow) bool { return x.SetUpRatio <= 1.2 }},
 	{kindEcho, 50, "set-up p95 ≤ 1.2 × bare", func(x CallRow) bool { return x.SetUpRatio <= 1.2 }},
 	{kindStream, 60, "CPU of a stream ≤ 1.6 × bare", func(x CallRow) bool { return x.CPURatio <= 1.6 }},
 	{kindStream, 60, "mouth to ear p95 ≤ 60 ms", func(x CallRow) bool { return x.AddedP95+millisOf(gateway.Frame) <= 60 }},
+	{kindBridge, 50, "CPU of a bridge ≤ 1.9 × bare", func(x CallRow) bool { return x.CPURatio <= 1.9 }},
+	{kindBridge, 50, "added by the bridge p50 ≤ 0.5 ms", func(x CallRow) bool { return (x.AddedP50-x.BareAddedP50)/2 <= 0.5 }},
+	{kindBridge, 50, "added by the bridge p99 ≤ 5 ms", func(x CallRow) bool { return (x.AddedP99-x.BareAddedP99)/2 <= 5 }},
 	{kindStream, 60, "first agent audio p95 ≤ 1.1 × bare + 40 ms", func(x CallRow) bool { return x.SetUpP95 <= 1.1*x.BareSetUpP95+40 }},
 }
 
