@@ -1,6 +1,9 @@
 package views
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 func (s sampler) deviceRows() []DeviceRow {
 	return []DeviceRow{
@@ -160,6 +163,22 @@ func (s sampler) credentialPages() []Sample {
 	}
 }
 
+// openAIForm is the form of an agent that is a model of OpenAI, with what was typed wrong.
+func (s sampler) openAIForm(p AgentFormPage) AgentFormPage {
+	p.Kind, p.Name.Value = "OpenAI voice model", "Nova"
+	p.OpenAI = &OpenAIFields{
+		Key: Field{Name: "api_key", Label: "OpenAI API key", Type: "password", Optional: true,
+			Help: "A key is stored. Leave this empty to keep it."},
+		Model: Field{Name: "model", Label: "Model", Value: "gpt-realtime", Optional: true, Mono: true},
+		Voice: Field{Name: "voice", Label: "Voice", Value: strings.Repeat("marin", 13), Optional: true, Mono: true,
+			Error: "At most 64 characters, such as marin."},
+		Instructions: Field{Name: "instructions", Label: "Instructions", Optional: true,
+			Value: "You call for Lakeside Clinic.\nSay who you are, then confirm the appointment."},
+	}
+	p.Attach = &Field{Name: "attach_s", Label: "Seconds to connect", Value: "5", Optional: true}
+	return p
+}
+
 func (s sampler) agentPages() []Sample {
 	up := Link{Text: "Agents", Href: PathAgents}
 	table := Table{Name: "Agents", Action: PathAgents, Rows: 2,
@@ -191,6 +210,7 @@ func (s sampler) agentPages() []Sample {
 		{"agents-empty", Agents(AgentsPage{s.shell("Agents", NavAgents), none, nil, true})},
 		{"agent-add-empty", AgentForm(form)},
 		{"agent", AgentForm(edit)},
+		{"agent-openai", AgentForm(s.openAIForm(edit))},
 	}
 }
 
