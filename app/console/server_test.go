@@ -117,7 +117,9 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	front, err := site.New(site.Config{Common: h.Common, Dev: true, Billing: c.Billing != nil, Mail: h.Mails,
 		Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent})
 	pagetest.Must(t, err)
-	app := web.New(web.Config{ErrorPage: h.k.ErrorPage, Now: h.Clock.Now, Uploads: []string{views.PathCredAdd}})
+	app := web.New(web.Config{
+		ErrorPage: h.k.ErrorPage, Now: h.Clock.Now, Uploads: []string{views.PathCredAdd, views.AgentSoundPath(":id")},
+	})
 	front.Mount(app)
 	h.k.Mount(app)
 	if c.Billing != nil && c.Billing.Hooked() {
