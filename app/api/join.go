@@ -30,19 +30,23 @@ type Joining interface {
 	HangUp(t tenants.TenantID, ring tenants.RingID, password string) (was bool, err error)
 }
 
+// joinHandlers serve agents that connect to us.
+type joinHandlers struct{ *API }
+
 // joinRoutes are for agents that connect to us.
 func (a *API) joinRoutes() []Route {
 	if a.Joining == nil {
 		return nil
 	}
+	h := joinHandlers{a}
 	return []Route{
-		{Method: "POST", Path: "/v1/rings/:id/join", Needs: tenants.RingsWrite, key: a.joinRing},
-		{Method: "POST", Path: "/v1/rings/:id/agent", open: anyOrigin(a.answerAgent)},
-		{Method: "PATCH", Path: "/v1/rings/:id/agent", open: anyOrigin(a.trickleAgent)},
-		{Method: "DELETE", Path: "/v1/rings/:id/agent", open: anyOrigin(a.hangUpAgent)},
+		{Method: "POST", Path: "/v1/rings/:id/join", Needs: tenants.RingsWrite, key: h.joinRing},
+		{Method: "POST", Path: "/v1/rings/:id/agent", open: anyOrigin(h.answerAgent)},
+		{Method: "PATCH", Path: "/v1/rings/:id/agent", open: anyOrigin(h.trickleAgent)},
+		{Method: "DELETE", Path: "/v1/rings/:id/agent", open: anyOrigin(h.hangUpAgent)},
 		{Method: "OPTIONS", Path: "/v1/rings/:id/agent", open: anyOrigin(describeAgent)},
-		{Method: "GET", Path: "/v1/rings/:id/stream", open: a.joinStream},
-		{Method: "POST", Path: "/2010-04-01/Accounts/:account/Calls/:call", open: a.completeCall},
+		{Method: "GET", Path: "/v1/rings/:id/stream", open: h.joinStream},
+		{Method: "POST", Path: "/2010-04-01/Accounts/:account/Calls/:call", open: h.completeCall},
 	}
 }
 
@@ -61,7 +65,7 @@ type joined struct {
 }
 
 // joinRing: POST /v1/rings/{id}/join.
-func (a *API) joinRing(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a joinHandlers) joinRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
@@ -117,7 +121,7 @@ func joining(c *fiber.Ctx) (tenants.RingID, tenants.Secret, error) {
 }
 
 // answerAgent: POST /v1/rings/{id}/agent.
-func (a *API) answerAgent(ctx context.Context, c *fiber.Ctx) error {
+func (a joinHandlers) answerAgent(ctx context.Context, c *fiber.Ctx) error {
 	id, token, err := joining(c)
 	if err != nil {
 		return err
@@ -134,7 +138,7 @@ func (a *API) answerAgent(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // trickleAgent: PATCH /v1/rings/{id}/agent.
-func (a *API) trickleAgent(ctx context.Context, c *fiber.Ctx) error {
+func (a joinHandlers) trickleAgent(ctx context.Context, c *fiber.Ctx) error {
 	id, token, err := joining(c)
 	if err != nil {
 		return err
@@ -145,7 +149,7 @@ func (a *API) trickleAgent(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // hangUpAgent: DELETE /v1/rings/{id}/agent.
-func (a *API) hangUpAgent(_ context.Context, c *fiber.Ctx) error {
+func (a joinHandlers) hangUpAgent(_ context.Context, c *fiber.Ctx) error {
 	id, token, err := joining(c)
 	if err != nil {
 		return err
@@ -158,7 +162,7 @@ func (a *API) hangUpAgent(_ context.Context, c *fiber.Ctx) error {
 }
 
 // joinStream: GET /v1/rings/{id}/stream, a WebSocket.
-func (a *API) joinStream(ctx context.Context, c *fiber.Ctx) error {
+func (a joinHandlers) joinStream(ctx context.Context, c *fiber.Ctx) error {
 	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
 		return err
@@ -202,7 +206,7 @@ type twilioCall struct {
 
 // completeCall: POST /2010-04-01/Accounts/{account}/Calls/{call}.json, the part of Twilio's REST
 // interface with which bots end calls. The password is that of the one call.
-func (a *API) completeCall(_ context.Context, c *fiber.Ctx) error {
+func (a joinHandlers) completeCall(_ context.Context, c *fiber.Ctx) error {
 	account, call := web.Param(c, "account"), strings.TrimSuffix(web.Param(c, "call"), ".json")
 	t, okT := twilioID[tenants.TenantID](account, "AC")
 	ring, okR := twilioID[tenants.RingID](call, "CA")
