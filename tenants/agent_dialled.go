@@ -90,7 +90,8 @@ func (p *PipecatAgent) check(f *faults, a Agent) {
 	}
 	headers, err := ReadHeaders(*a.Secret)
 	f.add(err == nil && validHeaders(headers), "headers", fmt.Sprintf(
-		"at most %d, with names of letters, digits and -, which the connection does not need itself, and values of at most %d characters",
+		"at most %d. A name has 1 to 64 letters, digits and -, and is not one that the connection sets itself, such as Host or "+
+			"Content-Type. A value has 1 to %d ASCII characters",
 		maxHeaders, maxHeader))
 }
 

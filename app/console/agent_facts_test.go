@@ -30,7 +30,7 @@ func TestFactsOfAgentsAreShownOneByOne(t *testing.T) {
 	want := []string{"Ärzte: the agent's server answered 401: the token is wrong.", "Desk: it was not there within 5s.", "Night."}
 	var got []string
 	for _, h := range hopsOf(&a, nil) {
-		if h.Label == "An agent could not take the call" || h.Label == "An agent took the call" {
+		if h.Label == "The call could not be taken" || h.Label == "The call was taken" {
 			got = append(got, h.Note)
 		}
 	}

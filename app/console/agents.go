@@ -244,9 +244,10 @@ func (k agentPages) keepAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 }
 
 func removalOfAgent(a tenants.Agent, byDefault bool) views.Confirm {
-	says := []string{"Rings that use this agent are refused.", "Rings in progress use the built-in bells when they are answered."}
+	says := []string{"Rings that use this agent are refused.", "Rings in progress use the built-in agent when they are answered.",
+		"Agents that name it as the next agent no longer do."}
 	if byDefault {
-		says = append(says, "It is the default agent. Rings without an agent will use the built-in bells.")
+		says = append(says, "It is the default agent. Rings without an agent will use the built-in agent.")
 	}
 	return views.Confirm{
 		ID: "remove-agent", Title: "Remove " + a.Name + "?", TypeName: a.Name, Button: "Remove agent", Consequence: says,

@@ -53,7 +53,8 @@ func detail(f tenants.Fact) string {
 	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost, tenants.FactMeasured:
 		return f.Detail + "."
 	case tenants.FactTransferred:
-		return "It was given " + f.Detail + "."
+		to, _, _ := strings.Cut(f.Detail, ", ring ")
+		return "To " + to + "."
 	case tenants.FactOneWay:
 		return oneWay[f.Detail]
 	}

@@ -133,7 +133,7 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 		return row
 	}
 	switch noun, _, _ := strings.Cut(a.Action, "."); noun {
-	case "ring":
+	case "ring", "note":
 		row.Href = views.RingPath(a.Target)
 	case "pairing": // its id is nothing that a person ever saw
 		row.Target, row.Changed = "", ""

@@ -21,8 +21,9 @@ type chains struct {
 type kept struct {
 	chain  *agents.Chain
 	tenant tenants.TenantID
-	early  bool      // its first agent is attached, or will be, before anybody has answered
-	until  time.Time // when it is forgotten if nobody answers
+	early  bool            // its first agent is attached, or will be, before anybody has answered
+	until  time.Time       // when it is forgotten if nobody answers
+	heir   tenants.AgentID // the agent that the call was transferred to last; "" = none
 }
 
 // Agents that are attached before an answer, of one tenant and of all. Each holds a connection for
@@ -78,6 +79,23 @@ func (c *chains) keepEarly(r *tenants.Ring, chain *agents.Chain) bool {
 	}
 	c.of[r.ID] = kept{chain: chain, tenant: r.Tenant, early: true, until: r.ExpiresAt.Add(unansweredAfter)}
 	return true
+}
+
+// inherit notes that the ring's call was transferred to an agent.
+func (c *chains) inherit(id tenants.RingID, to tenants.AgentID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, ok := c.of[id]; ok {
+		k.heir = to
+		c.of[id] = k
+	}
+}
+
+// heir is the agent that the ring's call was transferred to; "" = none.
+func (c *chains) heir(id tenants.RingID) tenants.AgentID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of[id].heir
 }
 
 // answered notes that the ring's chain serves a call.

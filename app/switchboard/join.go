@@ -72,25 +72,35 @@ func (j Joining) Join(ctx context.Context, c Caller, id tenants.RingID) (Joined,
 
 // joinable refuses a ring whose agents all need no token: one that joins would wait in vain.
 func (j Joining) joinable(ctx context.Context, r *tenants.Ring) error {
-	all := j.b.Store.For(r.Tenant).Agents()
-	first, err := all.Get(ctx, r.Agent)
-	if err != nil && tenants.KindOf(err) != tenants.Unknown {
-		return err
-	}
-	if first.Joins() {
-		return nil
-	}
-	next, err := all.ByID(ctx, first.Next)
-	if err != nil {
-		return err
-	}
-	for _, a := range next {
-		if a.Joins() {
-			return nil
+	for _, first := range []tenants.AgentID{r.Agent, j.b.chains.heir(r.ID)} {
+		if ok, err := j.joins(ctx, r.Tenant, first); ok || err != nil {
+			return err
 		}
 	}
 	return tenants.Refuse(tenants.Conflict, "agent_does_not_join", "Carillon itself connects to the agent of this ring, so nobody "+
 		"can join it. Give the ring an agent of the kind webrtc, or a stream agent with the direction attach.")
+}
+
+// joins reports whether the agent, or one that it names next, joins its calls.
+func (j Joining) joins(ctx context.Context, t tenants.TenantID, first tenants.AgentID) (bool, error) {
+	if first == "" {
+		return false, nil
+	}
+	all := j.b.Store.For(t).Agents()
+	a, err := all.Get(ctx, first)
+	if tenants.KindOf(err) == tenants.Unknown {
+		return false, nil
+	}
+	if err != nil || a.Joins() {
+		return err == nil, err
+	}
+	next, err := all.ByID(ctx, a.Next)
+	for _, a := range next {
+		if a.Joins() {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 var (

@@ -16,8 +16,9 @@ type Transfer struct {
 }
 
 // Transfer gives a call that an agent talks on to another agent, or rings a person whose answer
-// joins the call. Meanwhile the person on the call hears a tone. If nobody takes it, it goes back
-// to the ring's own agent, or on to those that the new agent names next. A ring that is no call of
+// joins the call. Meanwhile the person on the call hears a tone. If a person does not answer, the
+// call goes back to the ring's own agent; if an agent cannot take it, the agents that it names next
+// do. A ring that is no call of
 // this process is refused with Conflict, and so is one that is being transferred already.
 func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Transfer) (*tenants.Ring, error) {
 	scope := b.scope(c)
@@ -43,7 +44,8 @@ func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Tr
 	if !chain.Transfer(links, lost) {
 		return nil, errBusyLine()
 	}
-	return b.transferred(ctx, scope, r, "to "+named.Name)
+	b.chains.inherit(id, to.Agent)
+	return b.transferred(ctx, scope, r, "the agent "+named.Name)
 }
 
 func errBusyLine() error {
@@ -71,13 +73,13 @@ func (b *Board) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *
 		return nil, err
 	}
 	links := append([]agents.Link{{
-		Agent: bridge.Caller(), Name: "The person " + person, Within: second.ExpiresAt.Sub(second.CreatedAt) + unansweredAfter,
+		Agent: bridge.Caller(), Name: person + " (a person)", Within: second.ExpiresAt.Sub(second.CreatedAt) + unansweredAfter,
 	}}, back...)
 	if !chain.Transfer(links, lost) {
 		bridge.Caller().Close() // gives the second ring up
 		return nil, errBusyLine()
 	}
-	return b.transferred(ctx, b.scope(c), r, "to the person "+person+" in the ring "+string(second.ID))
+	return b.transferred(ctx, b.scope(c), r, person+" (a person), ring "+string(second.ID))
 }
 
 // placeJoining places a ring whose agent is the call of r. Its id is in called before a phone
@@ -101,7 +103,7 @@ func (b *Board) placeJoining(
 	}
 	*called = second.ID
 	b.chains.keep(second, agents.NewChain(agents.ChainConfig{
-		Links: []agents.Link{{Agent: bridge.Called(), Name: "The call of the ring " + string(r.ID), Within: 5 * time.Second}},
+		Links: []agents.Link{{Agent: bridge.Called(), Name: "The other call", Within: 5 * time.Second}},
 		Lost:  tenants.LostHangUp, Sounds: b.sounds, Log: b.Log.With("ring", second.ID), Note: b.noteOf(second),
 	}))
 	placed, _, err := b.launch(ctx, c, second, store.Idempotency{})
