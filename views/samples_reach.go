@@ -190,7 +190,7 @@ func (s sampler) agentPages() []Sample {
 		Name: Field{Name: "name", Label: "Name", Placeholder: "Reception", Max: 64,
 			Help: "Shown in this console only. Callers do not see it."},
 		Kinds: []Choice{{"builtin", "Bells and echo (built in)", true}},
-		Picks: []Pick{{Name: "next1", Label: "If it does not answer, use", Choices: []Choice{{"", "No other agent", true}},
+		Picks: []Pick{{Name: "next1", Label: "Next agent", Choices: []Choice{{"", "No other agent", true}},
 			Help: "It takes the call when this agent cannot be reached in time, or breaks off during the call."}},
 		Default: Tick{Name: "default", Value: "1", Label: "Use as default agent"}}
 	edit := form

@@ -59,10 +59,10 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 	f := &views.StreamFields{
 		URL: views.Field{Name: "url", Label: "Address", Value: page.Shown(s.URL, 2048), Max: 2048, Mono: true, Optional: true,
 			Error: w.Fields["url"], Placeholder: "wss://bot.example.com/stream",
-			Help: "Carillon connects here when the person answers. " +
-				"Leave it empty if your program connects to Carillon, with a join token."},
+			Help: "Carillon connects to this address. Leave it empty if your program connects to Carillon with a join token. " +
+				"A stored secret token is then deleted."},
 		Dialect: views.Pick{Name: "dialect", Label: "Protocol", Error: w.Fields["dialect"], Choices: dialectChoices(s.Dialect),
-			Help: "What your program was written for. Carillon plays the vendor’s part. Vonage’s carries the best sound."},
+			Help: "Choose the protocol that your program was written for. Vonage’s has the best sound quality."},
 		Token: views.Field{Name: "auth_token", Label: "Secret token", Type: "password", Max: 512, Optional: true,
 			Autocomplete: "new-password", Error: w.Fields["auth_token"],
 			Help: "Signs the request that opens the connection, so that your program can refuse everybody else."},
@@ -70,6 +70,7 @@ func streamFields(a tenants.Agent, w page.Wrong) *views.StreamFields {
 			Error: w.Fields["parameters"],
 			Help:  "One a line, as name=value. Your program gets them at the start of each call, with the ring’s id and reference."},
 	}
+	retype(&f.Token, a)
 	if a.HasSecret {
 		f.Token.Help = "A token is stored. Leave this empty to keep it."
 		f.Forget = &views.Tick{Name: "forget_token", Value: "1", Label: "Remove the stored token"}
@@ -108,6 +109,7 @@ func openAIFields(a tenants.Agent, w page.Wrong) *views.OpenAIFields {
 			Error: w.Fields["instructions"],
 			Help:  "Tell the model who it is, why it calls, and how to begin. It speaks first, as soon as the person can hear."},
 	}
+	retype(&f.Key, a)
 	if a.ID == "" {
 		f.Key.NeededFor = string(tenants.OpenAI)
 	}
@@ -117,8 +119,25 @@ func openAIFields(a tenants.Agent, w page.Wrong) *views.OpenAIFields {
 	return f
 }
 
+// storedHeaders are the names of the headers that a pipecat bot is sent.
+func storedHeaders(a tenants.Agent) []string {
+	if a.Pipecat == nil {
+		return nil
+	}
+	return a.Pipecat.Headers
+}
+
+// retype says of a secret that was typed into a form that was refused that it is not in the form any
+// more: a secret is never sent back.
+func retype(f *views.Field, a tenants.Agent) {
+	if a.Secret != nil && *a.Secret != "" && f.Error == "" {
+		f.Error = "Enter this again. It was not saved."
+	}
+}
+
 // pipecatFields are the fields of a pipecat bot. The values of stored headers are never shown.
-func pipecatFields(a tenants.Agent, w page.Wrong) *views.PipecatFields {
+// stored are the names of those.
+func pipecatFields(a tenants.Agent, stored []string, w page.Wrong) *views.PipecatFields {
 	s := tenants.PipecatAgent{}
 	if a.Pipecat != nil {
 		s = *a.Pipecat
@@ -126,7 +145,7 @@ func pipecatFields(a tenants.Agent, w page.Wrong) *views.PipecatFields {
 	f := &views.PipecatFields{
 		URL: views.Field{Name: "bot_url", Label: "Address of the bot", Value: page.Shown(s.URL, 2048), Max: 2048, Mono: true,
 			Error: w.Fields["url"], Placeholder: "https://bot.example.com/api/offer",
-			Help: "Where a bot with SmallWebRTCTransport takes offers. Carillon calls it when the person answers."},
+			Help: "Where a bot with SmallWebRTCTransport takes offers."},
 		Headers: views.Field{Name: "headers", Label: "Headers", Optional: true, Error: w.Fields["headers"],
 			Placeholder: "Authorization: Bearer …",
 			Help:        "One a line, as Name: value. Sent with each offer, so that the bot can refuse others."},
@@ -134,8 +153,9 @@ func pipecatFields(a tenants.Agent, w page.Wrong) *views.PipecatFields {
 	if a.ID == "" {
 		f.URL.NeededFor = string(tenants.Pipecat)
 	}
-	if len(s.Headers) > 0 && a.HasSecret {
-		f.Headers.Help = "Stored: " + strings.Join(s.Headers, ", ") + ". Leave this empty to keep them. What you enter replaces all."
+	retype(&f.Headers, a)
+	if len(stored) > 0 && a.HasSecret {
+		f.Headers.Help = "Stored: " + strings.Join(stored, ", ") + ". Leave this empty to keep them. What you enter replaces all."
 		f.Forget = &views.Tick{Name: "forget_headers", Value: "1", Label: "Remove the stored headers"}
 	}
 	return f
@@ -143,7 +163,8 @@ func pipecatFields(a tenants.Agent, w page.Wrong) *views.PipecatFields {
 
 func attachField(a tenants.Agent, w page.Wrong) *views.Field {
 	return &views.Field{Name: "attach_s", Label: "Seconds to connect", Value: attachText(a), Max: 2, Optional: true,
-		Error: w.Fields["attach_s"], Help: "From the answer on. After that the next agent is asked."}
+		Error: w.Fields["attach_s"], Help: "Counted from the answer. After that, the next agent takes the call. If there is none, see " +
+			"“If no agent can take the call”."}
 }
 
 func attachText(a tenants.Agent) string {
@@ -241,26 +262,30 @@ func readStream(f page.Form, a *tenants.Agent) {
 	}
 }
 
-// handoverPicks are the fields that say when an agent takes a call and who follows.
+// handoverPicks are the fields that say who follows an agent.
 func handoverPicks(ctx context.Context, v *page.Visitor, a tenants.Agent, w page.Wrong) ([]views.Pick, error) {
 	all, _, err := v.Scope.Agents().List(ctx, store.Page{Limit: int(tenants.CapAgents.Most)})
 	if err != nil {
 		return nil, err
 	}
-	picks := []views.Pick{{Name: "attach", Label: "Connect the agent", Error: w.Fields["attach"],
-		Help: "While the phone rings, the agent is ready as soon as the person picks up. It is also called for rings that nobody " +
-			"answers. The built-in bells are always ready.",
-		Choices: page.Choose(string(a.Attach), page.Choice(string(tenants.AttachAnswered), "When the person picks up"),
-			page.Choice(string(tenants.AttachShown), "While the phone rings"))}}
-	picks = append(picks, nextPicks(all, a, w)...)
-	return append(picks, views.Pick{Name: "lost", Label: "If no agent can talk", Error: w.Fields["lost"],
+	return append(nextPicks(all, a, w), views.Pick{Name: "lost", Label: "If no agent can take the call", Error: w.Fields["lost"],
 		Help: "The message is: “Sorry, nobody can take this call right now. Please try again later.”",
 		Choices: page.Choose(string(a.Lost), page.Choice(string(tenants.LostMessage), "Play a message, then hang up"),
 			page.Choice(string(tenants.LostHangUp), "Hang up at once"))}), nil
 }
 
+// attachPick says when an agent is connected. The built-in one always is, so the field is not for
+// it.
+func attachPick(a tenants.Agent, w page.Wrong) *views.Pick {
+	return &views.Pick{Name: "attach", Label: "Connect the agent", Error: w.Fields["attach"],
+		Help: "While the phone rings, the agent is ready as soon as the person picks up. It is also called for rings that nobody " +
+			"answers.",
+		Choices: page.Choose(string(a.Attach), page.Choice(string(tenants.AttachAnswered), "When the person picks up"),
+			page.Choice(string(tenants.AttachShown), "While the phone rings"))}
+}
+
 // nextLabels name the agents that follow; there is one for each.
-var nextLabels = [tenants.MaxNext]string{"If it does not answer, use", "If that does not answer either, use", "And then"}
+var nextLabels = [tenants.MaxNext]string{"Next agent", "Second next agent", "Third next agent"}
 
 // nextPicks are the choices of the agents that follow; none while there is no other agent.
 func nextPicks(all []tenants.Agent, a tenants.Agent, w page.Wrong) (picks []views.Pick) {
@@ -279,8 +304,8 @@ func nextPicks(all []tenants.Agent, a tenants.Agent, w page.Wrong) (picks []view
 		p := views.Pick{Name: nextName(i), Label: label, Choices: page.Choose(chosen, choices...)}
 		if i == 0 {
 			p.Error = w.Fields["next"]
-			p.Help = "It takes the call when this agent cannot be reached in time, or breaks off during the call. " +
-				"Meanwhile the person hears a soft tone."
+			p.Help = "It takes the call when this agent does not connect in time, or when its connection is lost during the " +
+				"call. Meanwhile the person hears a soft tone."
 		}
 		picks = append(picks, p)
 	}

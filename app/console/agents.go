@@ -123,7 +123,8 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		}
 		p.Kinds = page.Choose(string(a.Kind), p.Kinds...)
 		p.Program, p.Joins = programPick(a, w), true
-		p.Stream, p.OpenAI, p.Pipecat, p.Attach = streamFields(a, w), openAIFields(a, w), pipecatFields(a, w), attachField(a, w)
+		p.Stream, p.OpenAI, p.Pipecat = streamFields(a, w), openAIFields(a, w), pipecatFields(a, nil, w)
+		p.Attach, p.When = attachField(a, w), attachPick(a, w)
 	} else {
 		old, err := v.Scope.Agents().Get(ctx, a.ID) // as it is, whatever was typed
 		if err != nil {
@@ -139,12 +140,12 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		case tenants.OpenAI:
 			p.OpenAI = openAIFields(a, w)
 		case tenants.Pipecat:
-			p.Pipecat = pipecatFields(a, w)
+			p.Pipecat = pipecatFields(a, storedHeaders(old), w)
 		case tenants.WebRTC:
 			p.Joins = true
 		}
 		if old.Kind != tenants.Builtin {
-			p.Attach = attachField(a, w)
+			p.Attach, p.When = attachField(a, w), attachPick(a, w)
 		}
 		ask := removalOfAgent(old, old.ID == v.Tenant.DefaultAgent)
 		p.Remove = &ask

@@ -59,7 +59,7 @@ func soundFile(c *fiber.Ctx) ([]byte, error) {
 	defer func() { _ = form.RemoveAll() }()
 	files := form.File["file"]
 	if len(files) != 1 || files[0].Filename == "" { // browsers send an empty part if no file was chosen
-		return nil, fileFault(tenants.Invalid, "Choose one Ogg Opus file.")
+		return nil, fileFault(tenants.Invalid, noSoundFile)
 	}
 	f, err := files[0].Open()
 	if err != nil {

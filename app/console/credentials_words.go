@@ -102,6 +102,7 @@ const (
 	emptyFile         = "The file is empty. Choose the .p8 or .p12 file."
 	largeFile         = "The file is larger than 64 KB. Apple’s files are much smaller. Choose the .p8 or .p12 file."
 	unreadFile        = "The file could not be read. Choose it again."
+	noSoundFile       = "Choose one Ogg Opus file."
 	replacedCause     = "Another credential took its place. No phone is called with this one, and it can be brought back at once."
 	bundleHelp        = "Without .voip. For a certificate it is read from the file."
 	unreadForm        = "The form could not be read. Choose the file and send it again."
