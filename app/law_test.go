@@ -28,7 +28,7 @@ var level = map[string]int{
 	"app/health":      2, "app/agents": 2, "app/billing": 2, "app/page": 2,
 	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1, "app/sound": 1,
 	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0, "app/agents/dialect": 0,
-	"app/g722": 0,
+	"app/g722": 0, "app/record": 0,
 }
 
 // beside lists the imports allowed within one level, and why.

@@ -54,11 +54,13 @@ type call struct {
 
 func newCall(g *Gateway, o Offer, codec Codec) *call {
 	now := g.cfg.Now()
-	return &call{
+	c := &call{
 		g: g, id: o.Call, leg: o.Leg, codec: codec, agent: o.Agent, on: o.On,
 		since: now, sampled: now, line: newLine(codec, g.cfg.Now),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), agentDone: make(chan struct{}),
 	}
+	c.line.tap = o.Tap
+	return c
 }
 
 // end ends the call; the first caller sets the reason.

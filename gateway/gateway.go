@@ -67,6 +67,7 @@ type Offer struct {
 	Leg   string // id of the device; only the same leg may answer a call again
 	SDP   string
 	Agent Agent       // converses from the first leg to the end of the call
+	Tap   Tap         // gets the sound of both directions; nil = nobody
 	On    func(Event) // called in order on the call's own goroutine; it must not wait for this call
 }
 

@@ -426,3 +426,44 @@ func TestOfferWithoutDeclaredSource(t *testing.T) {
 	}}), answerer(g, "ring", newEchoer(), e))
 	until(t, c, back(10))
 }
+
+// tapped counts what passes a line.
+type tapped struct {
+	mu          sync.Mutex
+	heard, said []gateway.Packet
+}
+
+func (t *tapped) Heard(p gateway.Packet) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.Payload = append([]byte{}, p.Payload...)
+	t.heard = append(t.heard, p)
+}
+
+func (t *tapped) Said(p gateway.Packet) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.Payload = append([]byte{}, p.Payload...)
+	t.said = append(t.said, p)
+}
+
+// TestTap: a tap gets the sound of both directions, and what is said in one row of numbers.
+func TestTap(t *testing.T) {
+	t.Parallel()
+	g, e, tap := openGateway(t, nil), newEventLog(), new(tapped)
+	c := call(t, phone(t, phonetest.Config{}), func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: newEchoer(), Tap: tap, On: e.on})
+		return got.SDP, err
+	})
+	until(t, c, back(20))
+	tap.mu.Lock()
+	defer tap.mu.Unlock()
+	if len(tap.heard) < 20 || len(tap.said) < 20 {
+		t.Fatalf("%d heard, %d said", len(tap.heard), len(tap.said))
+	}
+	for i, p := range tap.said[:20] {
+		if string(p.Payload) != string(tap.heard[i].Payload) || p.At.IsZero() || p.Sequence != tap.said[0].Sequence+uint16(i) {
+			t.Errorf("packet %d: %+v, heard %+v", i, p, tap.heard[i])
+		}
+	}
+}

@@ -74,6 +74,14 @@ type Gapped interface {
 	Gap(l Line, away bool)
 }
 
+// Tap gets the sound of a line as it passes, for a recording. Its methods are called where the
+// sound passes, also at the same time: they must not wait, and the payload is valid until they
+// return.
+type Tap interface {
+	Heard(p Packet) // from the phone
+	Said(p Packet)  // to the phone, numbered as the phone receives it: one source
+}
+
 // backlog is how many packets wait for an agent that connects, or is slow: 2.56 s of 20 ms frames.
 const backlog = 128
 
@@ -95,6 +103,7 @@ type line struct {
 	arrived chan struct{} // holds one token when the queue may have something
 	audible chan struct{} // closed when the person can hear
 	over    chan struct{} // closed when the call is over
+	tap     Tap           // nil = nobody
 
 	announcing atomic.Bool   // the notice has the line, and what the agent says is dropped
 	pressing   atomic.Bool   // a key press has the line, and what the agent says is dropped
@@ -140,6 +149,9 @@ func (l *line) Codec() Codec { return l.codec }
 
 // receive passes a packet from the phone to the listener, or queues it for Hear.
 func (l *line) receive(p Packet) {
+	if l.tap != nil {
+		l.tap.Heard(p)
+	}
 	l.mu.Lock()
 	l.meter.addPacket(p)
 	l.mu.Unlock()
@@ -253,6 +265,9 @@ func (l *line) send(p Packet) {
 	h := &l.header
 	h.Version = 2
 	h.SequenceNumber, h.Timestamp, h.Marker = l.stream.rewrite(p, now)
+	if l.tap != nil {
+		l.tap.Said(Packet{Sequence: h.SequenceNumber, Timestamp: h.Timestamp, Payload: p.Payload, At: now})
+	}
 	if _, err := l.out.WriteRTP(h, p.Payload); err != nil {
 		return // the state of the leg reports a broken leg, not each packet
 	}

@@ -36,6 +36,7 @@ const (
 	FactTransferred   FactKind = "transferred"    // the call is given to an agent or a person; to whom
 	FactOneWay        FactKind = "one_way"        // one side talked and the other sent no sound; the silent side: phone or agent
 	FactMeasured      FactKind = "measured"       // the built-in probe measured the line; Detail is the result
+	FactRecording     FactKind = "recording"      // whether the call is recorded, where it may be; Detail says why
 )
 
 // factRule is what holds for a kind of fact by itself. What it does to an attempt's state is in
@@ -79,6 +80,7 @@ var factRules = []factRule{
 	{kind: FactTransferred, repeats: true},
 	{kind: FactOneWay, repeats: true},
 	{kind: FactMeasured, repeats: true},
+	{kind: FactRecording},
 }
 
 // FactKinds lists every kind, in the order of factRules.

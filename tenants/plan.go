@@ -22,7 +22,7 @@ type Plan struct {
 	Rings      int64  `json:"rings"` // a month; test rings do not count
 	Calls      int64  `json:"calls"` // at once
 	People     int64  `json:"people"`
-	Retention  int64  `json:"retention_days"` // of recordings and notes
+	Retention  int64  `json:"retention_days"` // of recordings and notes; 0 = as long as their ring
 	Overage    int64  `json:"overage_cents"`  // for 1,000 rings past the limit; 0 = cannot be bought
 
 	Grace time.Duration `json:"-"` // how long phones still ring after a failed payment; grace_days of the file

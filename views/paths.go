@@ -31,6 +31,7 @@ const (
 	PathUsageCSV    = "/billing/usage.csv"     // GET rings by day
 	PathInvoicesCSV = "/billing/invoices.csv"  // GET
 	PathSettings    = "/settings"              // GET, POST
+	PathRecording   = "/settings/recording"    // POST multipart: policy, reason, file
 	PathPassword    = "/settings/password"     // POST current, password
 	PathSignInEnd   = "/settings/sign-ins/end" // POST id=hash, or id=others
 	PathCredCSV     = "/credentials.csv"       // GET q
@@ -96,6 +97,10 @@ func RingCancelPath(id string) string { return PathRings + "/" + id + "/cancel" 
 
 // RingNotesPath is what was said in a call as a file, "txt" or "csv".
 func RingNotesPath(id, kind string) string { return PathRings + "/" + id + "/notes." + kind }
+
+// RingRecordingPath is the recording of a call as a file: ?track=person|agent for one of its
+// tracks, &download=1 to keep it.
+func RingRecordingPath(id string) string { return PathRings + "/" + id + "/recording" }
 
 // RingErasePath asks before what was said is erased (GET) and erases it (POST confirm).
 func RingErasePath(id string) string { return PathRings + "/" + id + "/erase" }

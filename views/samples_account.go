@@ -121,6 +121,11 @@ func (s sampler) otherPages() []Sample {
 	flashed.Flash = &Flash{ToneGood, "Saved."}
 	return []Sample{
 		{"settings", Settings(SettingsPage{Shell: flashed, CanEdit: true,
+			Recording: RecordingForm{MayChange: true, Sensitive: true, Sound: "A sound of 4 s is uploaded.",
+				Policy: Pick{Name: "policy", Label: "Record calls", Choices: []Choice{{"off", "No", false},
+					{"announce", "Yes, after an announcement", false}, {"consent", "If the person presses 1", true}}},
+				File:   Field{Name: "file", Label: "Announcement", Optional: true, Help: "Ogg Opus, at most 2 MiB and one minute."},
+				Reason: Field{Name: "reason", Label: "Reason", Optional: true, Value: "Required by our insurer, contract 7 of 2026"}},
 			SignIns: []SignInRow{{"1", "203.0.113.7", "Firefox on Linux", s.ago(2 * time.Hour), true},
 				{"2", "203.0.113.9", "Safari on iPhone", s.ago(50 * time.Hour), false}},
 			Name: Field{Name: "name", Label: "Name", Value: "Lindenhof Dental", Max: 80},
@@ -138,7 +143,9 @@ func (s sampler) otherPages() []Sample {
 				{Name: "Since", When: s.ago(240 * 24 * time.Hour)}}})},
 		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", NavSettings), Name: Field{Name: "name", Label: "Name"},
 			Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"},
-			Agent: Pick{Name: "agent", Label: "Default agent"}})},
+			Agent: Pick{Name: "agent", Label: "Default agent"},
+			Recording: RecordingForm{Policy: Pick{Name: "policy", Label: "Record calls"}, File: Field{Name: "file", Label: "Announcement"},
+				Reason: Field{Name: "reason", Label: "Reason"}}})},
 		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", NavDevelopers),
 			BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice, KeyShown: "crl_test_…0Lm2",
 			Opaque: true})},

@@ -81,7 +81,8 @@ func (s sampler) ring() RingPage {
 			Pushes: s.pushes()[:1]}},
 		Quality: &Quality{Duration: "1 min 48 s", Setup: "312 ms", Jitter: "4 ms", Loss: "0.1 %", Trip: "38 ms", Verdict: "Clear",
 			Tone: ToneGood, Ended: "the person hung up", FirstAudio: "420 ms", Interrupted: "240 ms", MOS: "4.3"},
-		Notes: s.notes(), Sound: s.sound(),
+		Recording: &Recording{Ring: sampleRing, Length: "1 min 42 s", Consent: "the person pressed 1", Ending: "ogg"},
+		Notes:     s.notes(), Sound: s.sound(),
 	}
 }
 

@@ -96,6 +96,8 @@ type Config struct {
 type API struct {
 	Config
 	guesses tenants.RateLimiter // of wrong pairing codes; see paired
+
+	downloads *web.Slots // of recordings
 }
 
 const manyGuesses = "Too many wrong pairing codes came from this network. Wait a moment and try again."
@@ -120,7 +122,7 @@ func New(c Config) (*API, error) {
 	if c.ICEServers == nil {
 		c.ICEServers = func() []gateway.ICEServer { return nil }
 	}
-	return &API{Config: c}, nil
+	return &API{Config: c, downloads: web.NewSlots(web.DownloadBounds())}, nil
 }
 
 // Mount adds every route of /v1 to r, the root of an app made by web.New.

@@ -35,6 +35,8 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: PathNotes, Needs: tenants.NotesWrite, key: a.addNotes},
 		{Method: "GET", Path: PathNotes, Needs: tenants.NotesRead, key: a.showNotes},
 
+		{Method: "GET", Path: "/v1/rings/:id/recording", Needs: tenants.NotesRead, key: a.recording},
+
 		{Method: "POST", Path: "/v1/devices", Needs: tenants.DevicesWrite, key: a.addDevice},
 		{Method: "GET", Path: "/v1/devices", Needs: tenants.DevicesRead, key: a.listDevices},
 		{Method: "GET", Path: "/v1/devices/:id", Needs: tenants.DevicesRead, key: a.showDevice},

@@ -50,7 +50,8 @@ func detail(f tenants.Fact) string {
 		return "CallKit’s reason: " + f.Detail + "."
 	case tenants.FactHungUp, tenants.FactBroken:
 		return endedBy(f.Detail)
-	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost, tenants.FactMeasured:
+	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost, tenants.FactMeasured,
+		tenants.FactRecording:
 		return f.Detail + "."
 	case tenants.FactTransferred:
 		to, _, _ := strings.Cut(f.Detail, ", ring ")

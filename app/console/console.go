@@ -12,6 +12,7 @@ package console
 
 import (
 	"carillon/app/page"
+	"carillon/app/web"
 
 	"context"
 	"errors"
@@ -95,6 +96,8 @@ type Console struct {
 	figures *figures
 	judged  *judgements
 	mails   tenants.RateLimiter // see mayInvite and mayReset
+
+	downloads *web.Slots // of recordings
 }
 
 // New checks the parts and gives a Console to mount.
@@ -102,7 +105,8 @@ func New(c Config) (*Console, error) {
 	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil {
 		return nil, errors.New("console: Common, Board, Credentials and CheckAgent are required")
 	}
-	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now)}, nil
+	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
+		downloads: web.NewSlots(web.DownloadBounds())}, nil
 }
 
 // Mount adds every route of the console to r, which stands at the root of an app made by web.New

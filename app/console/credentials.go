@@ -191,7 +191,7 @@ func readUpload(c *fiber.Ctx) (health.Upload, error) {
 		return u, fileFault(tenants.TooLarge, largeFile)
 	}
 	u.Filename = strings.Clone(files[0].Filename)
-	u.File, err = contents(files[0])
+	u.File, err = contents(files[0], health.MaxCredential+1)
 	if err != nil {
 		return u, fileFault(tenants.Invalid, unreadFile)
 	}
@@ -202,13 +202,13 @@ func fileFault(kind tenants.Kind, msg string) error {
 	return &tenants.Error{Kind: kind, Msg: msg, Fields: []tenants.Field{{Name: "file", Message: msg}}}
 }
 
-func contents(h *multipart.FileHeader) (b []byte, err error) {
+func contents(h *multipart.FileHeader, most int64) (b []byte, err error) {
 	f, err := h.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return io.ReadAll(io.LimitReader(f, health.MaxCredential+1))
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func oneCredential(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Credential, error) {

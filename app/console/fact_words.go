@@ -50,6 +50,7 @@ var factTable = []factWords{
 	{fact: tenants.FactAgentAttached, done: "The call was taken"},
 	{fact: tenants.FactAgentFailed, done: "The call could not be taken", bad: true},
 	{fact: tenants.FactTransferred, done: "The call was transferred"},
+	{fact: tenants.FactRecording, done: "It was decided whether to record"},
 	{fact: tenants.FactAgentLost, done: "The connection was lost during the call", bad: true},
 	{fact: tenants.FactOneWay, done: "Only one side could be heard", bad: true},
 	{fact: tenants.FactMeasured, done: "The line was measured"},

@@ -23,6 +23,9 @@ func (k ringPages) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 		return err
 	}
 	p := ringPage(r, n, v)
+	if p.Recording, err = recordingCard(ctx, v, r); err != nil {
+		return err
+	}
 	if p.Notes, err = notesCard(ctx, c, v, r); err != nil {
 		return err
 	}

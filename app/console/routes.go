@@ -88,6 +88,7 @@ func (k *Console) ringRoutes() []route {
 		{method: get, path: views.RingPath(":id") + "/part", part: true, member: rings.ringPart},
 		{method: get, path: views.RingNotesPath(":id", "txt"), file: true, member: rings.notesText},
 		{method: get, path: views.RingNotesPath(":id", "csv"), file: true, member: rings.notesCSV},
+		{method: get, path: views.RingRecordingPath(":id"), file: true, member: rings.recording},
 		{method: get, path: views.RingErasePath(":id"), sample: "ring-erase", needs: mayNotes, member: k.confirmed(rings.erasure)},
 		{method: post, path: views.RingErasePath(":id"), needs: mayNotes, member: k.confirmed(rings.erasure)},
 		{method: get, path: views.RingCancelPath(":id"), sample: "ring-cancel", needs: mayRing, member: rings.askCancel},
@@ -159,6 +160,7 @@ func (k *Console) accountRoutes() []route {
 		{method: get, path: views.PathAuditCSV, member: audit.auditCSV},
 		{method: get, path: views.PathSettings, sample: "settings", member: settings.settings},
 		{method: post, path: views.PathSettings, needs: maySettings, member: settings.setSettings},
+		{method: post, path: views.PathRecording, needs: maySettings, member: settings.setRecording},
 		{method: post, path: views.PathPassword, member: settings.setPassword},
 		{method: post, path: views.PathSignInEnd, member: settings.endSignIn},
 	}

@@ -25,6 +25,7 @@ import (
 	"carillon/app/health"
 	"carillon/app/outbound"
 	"carillon/app/push"
+	"carillon/app/record"
 	"carillon/app/switchboard"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -118,7 +119,8 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent})
 	pagetest.Must(t, err)
 	app := web.New(web.Config{
-		ErrorPage: h.k.ErrorPage, Now: h.Clock.Now, Uploads: []string{views.PathCredAdd, views.AgentSoundPath(":id")},
+		ErrorPage: h.k.ErrorPage, Now: h.Clock.Now,
+		Uploads: []string{views.PathCredAdd, views.AgentSoundPath(":id"), views.PathRecording},
 	})
 	front.Mount(app)
 	h.k.Mount(app)
@@ -205,6 +207,9 @@ func (t *tenant) rings() {
 	}
 	t.converse(r.ID)
 	t.ring = r.ID
+	recordings, chunk := t.Scope().Recordings(), record.Append(nil, record.Frame{At: 2, Payload: []byte{1, 2}})
+	pagetest.Must(h, recordings.Begin(h.Context(), r.ID, tenants.Recording{Codec: "pcmu", Consent: t.Word, BeganAt: h.Clock.Now()}))
+	pagetest.Must(h, recordings.Add(h.Context(), r.ID, chunk, 480_000, 0))
 	_, _, err = t.Scope().Notes().Add(h.Context(), r.ID, tenants.Notes{Summary: t.Word + " summary", Lines: []tenants.NoteLine{
 		{Who: tenants.SpeakerAgent, At: h.Clock.Now().Add(67 * time.Second), Text: "Good morning"},
 		{Who: tenants.SpeakerPerson, At: h.Clock.Now().Add(70 * time.Second), Text: "=" + t.Word},

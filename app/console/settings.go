@@ -62,14 +62,16 @@ type settingsEdit struct {
 	tenant   tenants.Tenant
 	wrong    page.Wrong
 	password views.PasswordForm
+
+	recording *tenants.RecordingRule // as it was typed; nil = as it is
 }
 
 // settingsPage shows the tenant, and what is the person's own.
 func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e settingsEdit) error {
 	t, w := e.tenant, e.wrong
 	p := views.SettingsPage{
-		Error: w.Unseen("name", "time_zone",
-			"ring_ttl_s"), CanEdit: v.Role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.Tenant.Industry), Password: e.password,
+		Error:   w.Unseen("name", "time_zone", "ring_ttl_s", "policy", "reason", "announcement"),
+		CanEdit: v.Role.May(), Industry: t.Industry.Name(), Payload: payloadOf(v.Tenant.Industry), Password: e.password,
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
 		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
 		TTL: views.Field{Name: "ttl_s", Label: ringTimeLabel, Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)),
@@ -83,6 +85,9 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 		return err
 	}
 	p.Agent = views.Pick{Name: "agent", Label: "Default agent", Choices: agents}
+	if p.Recording, err = recordingForm(ctx, v, e); err != nil {
+		return err
+	}
 	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
 		return err
 	}
@@ -147,7 +152,8 @@ func (k settingsPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Vi
 		return err
 	}
 	back := func(p views.PasswordForm) error {
-		return k.settingsPage(ctx, c, v, settingsEdit{v.Tenant, page.Wrong{Status: fiber.StatusUnprocessableEntity}, p})
+		wrong := page.Wrong{Status: fiber.StatusUnprocessableEntity}
+		return k.settingsPage(ctx, c, v, settingsEdit{tenant: v.Tenant, wrong: wrong, password: p})
 	}
 	if !ok {
 		return back(views.PasswordForm{Current: wrongCurrentPassword})

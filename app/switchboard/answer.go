@@ -84,8 +84,9 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	chain = b.chains.keep(r, chain)
 	b.chains.answered(id)
 	b.sounded.begin(id, d.Tenant, b.Now())
+	agent, tap := b.recorded(ctx, r, chain)
 	answer, err := b.Media.Answer(ctx, gateway.Offer{
-		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: chain,
+		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: agent, Tap: tap,
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
 	})
 	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID)) { // while the call began

@@ -297,3 +297,45 @@ func associatedData(purpose string, head []byte, aad []string) []byte {
 func appendPart(out []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(out, uint64(len(s))), s...)
 }
+
+// Key seals many messages of one owner, such as the parts of a recording. It is safe for concurrent
+// use. With random nonces it may seal 2^32 messages (NIST SP 800-38D 8.3).
+type Key struct{ aead cipher.AEAD }
+
+// NewKey returns the bytes of a new random key, to be stored sealed by a Keyring.
+func NewKey() []byte {
+	key := make([]byte, keySize)
+	rand.Read(key) // never fails since Go 1.24
+	return key
+}
+
+// KeyOf makes a Key of the bytes that NewKey returned.
+func KeyOf(key []byte) (*Key, error) {
+	if len(key) != keySize {
+		return nil, ErrBlob
+	}
+	aead, err := gcm(key)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return &Key{aead}, nil
+}
+
+// Seal encrypts plain for the row that aad names.
+func (k *Key) Seal(plain []byte, aad ...string) []byte {
+	out := make([]byte, nonceSize, nonceSize+len(plain)+tagSize)
+	rand.Read(out)
+	return k.aead.Seal(out, out, plain, associatedData("message", nil, aad))
+}
+
+// Open decrypts what Seal returned for the same row. It returns ErrTamper for anything else.
+func (k *Key) Open(sealed []byte, aad ...string) ([]byte, error) {
+	if len(sealed) < nonceSize+tagSize {
+		return nil, ErrBlob
+	}
+	plain, err := k.aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], associatedData("message", nil, aad))
+	if err != nil {
+		return nil, ErrTamper
+	}
+	return plain, nil
+}

@@ -264,3 +264,34 @@ func FuzzOpen(f *testing.F) {
 		k.KeyOf(blob)
 	})
 }
+
+// A Key opens what it sealed for the same row, and nothing else.
+func TestKey(t *testing.T) {
+	t.Parallel()
+	one, err := seal.KeyOf(seal.NewKey())
+	other, err2 := seal.KeyOf(seal.NewKey())
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	blob := one.Seal([]byte("secret"), "tenant", "1")
+	if got, err := one.Open(blob, "tenant", "1"); err != nil || string(got) != "secret" {
+		t.Errorf("%q %v", got, err)
+	}
+	changed := append([]byte{}, blob...)
+	changed[len(changed)-1] ^= 1
+	for name, open := range map[string]func() ([]byte, error){
+		"another row": func() ([]byte, error) { return one.Open(blob, "tenant", "2") },
+		"another key": func() ([]byte, error) { return other.Open(blob, "tenant", "1") },
+		"changed":     func() ([]byte, error) { return one.Open(changed, "tenant", "1") },
+	} {
+		if _, err := open(); !errors.Is(err, seal.ErrTamper) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := one.Open(blob[:10]); !errors.Is(err, seal.ErrBlob) {
+		t.Error(err)
+	}
+	if _, err := seal.KeyOf([]byte("short")); err == nil {
+		t.Error("a short key was accepted")
+	}
+}

@@ -101,9 +101,9 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 }
 
 // Retire removes a little of what has been kept long enough, of each tenant, and says how many
-// rings, notes, hours of counts, alerts, revoked keys and disabled devices that was: call it until
-// that is nothing, with a breath between, so that rings never wait for it. Each tenant's part is a
-// commit of its own.
+// rings, notes, recordings, hours of counts, alerts, revoked keys and disabled devices that was:
+// call it until that is nothing, with a breath between, so that rings never wait for it. Each
+// tenant's part is a commit of its own.
 func (s Jobs) Retire(ctx context.Context, now time.Time) (removed int, err error) {
 	all, err := Tenants(s).List(ctx)
 	if err != nil {

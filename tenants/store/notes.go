@@ -211,10 +211,10 @@ func (s *scope) pastRetention(ctx context.Context, at time.Time) (bool, error) {
 	return keep > 0 && s.s.now().Sub(at) >= keep, err
 }
 
-// Erase removes what was said in the calls of a ring's person: of every call of that person, or
-// of this call alone if it names nobody. The rings stay, without it. It says of how many calls that
-// was.
-func (s Notes) Erase(ctx context.Context, ring tenants.RingID) (calls int64, err error) {
+// Erase removes what was said in the calls of a ring's person, notes and recordings: of every call
+// of that person, or of this call alone if it names nobody. The rings stay, without it. It says how
+// many notes and recordings that were.
+func (s Notes) Erase(ctx context.Context, ring tenants.RingID) (removed int64, err error) {
 	r, err := s.ring(ctx, s.reads(), ring, "")
 	if err != nil {
 		return 0, translate(err)
@@ -223,11 +223,16 @@ func (s Notes) Erase(ctx context.Context, ring tenants.RingID) (calls int64, err
 	if err != nil {
 		return 0, err
 	}
-	return calls, s.write(ctx, func(t *tx) (err error) {
-		if calls, err = t.change("DELETE FROM notes WHERE tenant_id = ? AND (ring_id = ? OR person <> '' AND person = ?)",
-			uuid(s.id), uuid(ring), person); err != nil || calls == 0 {
+	return removed, s.write(ctx, func(t *tx) error {
+		const ofPerson = " WHERE tenant_id = ? AND (ring_id = ? OR person <> '' AND person = ?)"
+		notes, err := t.change("DELETE FROM notes"+ofPerson, uuid(s.id), uuid(ring), person)
+		if err != nil {
 			return err
 		}
-		return t.audit(s.scope, "note.erase", string(ring), fmt.Sprintf("%d calls", calls))
+		recordings, err := t.change("DELETE FROM recordings"+ofPerson, uuid(s.id), uuid(ring), person) // chunks go too
+		if removed = notes + recordings; err != nil || removed == 0 {
+			return err
+		}
+		return t.audit(s.scope, "note.erase", string(ring), fmt.Sprintf("notes of %d calls, recordings of %d", notes, recordings))
 	})
 }

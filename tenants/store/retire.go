@@ -21,19 +21,22 @@ const (
 // retireMost bounds the rings of one removal, which holds the writer up for some milliseconds.
 const retireMost = 100
 
+// retireRecordings bounds the recordings of one removal: each has up to a thousand chunks.
+const retireRecordings = 5
+
 // past is what one removal takes.
 type past struct {
 	rings             []tenants.RingID
 	keys              []tenants.KeyID
 	devices           []tenants.DeviceID
-	notes             []tenants.RingID // rings whose notes go, as the plan says
+	notes, recordings []tenants.RingID // rings without them from now on, as the plan says
 	tallies, outcomes int64            // the hour to remove; 0 = none
 	figures           int64            // the same
 	alerts            int64
 }
 
 func (p past) count() int {
-	n := len(p.rings) + len(p.keys) + len(p.devices) + len(p.notes) + int(p.alerts)
+	n := len(p.rings) + len(p.keys) + len(p.devices) + len(p.notes) + len(p.recordings) + int(p.alerts)
 	if p.tallies != 0 {
 		n++
 	}
@@ -80,6 +83,12 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 		if len(p.notes) > 0 {
 			if _, err := t.exec("DELETE FROM notes WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.notes))+")",
 				some(s.id, p.notes)...); err != nil {
+				return err
+			}
+		}
+		if len(p.recordings) > 0 { // their chunks go too
+			if _, err := t.exec("DELETE FROM recordings WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.recordings))+")",
+				some(s.id, p.recordings)...); err != nil {
 				return err
 			}
 		}
@@ -130,9 +139,15 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 		return p, err
 	}
 	if keep > 0 {
+		before := uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond - keep)))
 		rows, err = s.reads().query(ctx, "SELECT ring_id FROM notes WHERE tenant_id = ? AND ring_id < ? ORDER BY ring_id LIMIT ?",
-			uuid(s.id), uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-keep))), retireMost)
+			uuid(s.id), before, retireMost)
 		if p.notes, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
+			return p, translate(err)
+		}
+		rows, err = s.reads().query(ctx, "SELECT ring_id FROM recordings WHERE tenant_id = ? AND ring_id < ? ORDER BY ring_id LIMIT ?",
+			uuid(s.id), before, retireRecordings)
+		if p.recordings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 			return p, translate(err)
 		}
 	}

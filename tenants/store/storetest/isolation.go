@@ -57,6 +57,9 @@ func (b *bench) property(s *store.Scope) property {
 	quiet := b.ring(s, p.device)
 	_, _, err = s.Rings().Change(ctx, quiet.ID, quiet, time.Time{}, silenced)
 	b.must(err)
+	b.must(s.Recordings().Begin(ctx, p.ring.ID, tenants.Recording{Codec: "pcmu", BeganAt: now}))
+	b.must(s.Recordings().Add(ctx, p.ring.ID, []byte("canary"), 1, 0))
+	b.must(s.Recordings().SetRule(ctx, tenants.RecordingRule{Policy: tenants.RecordOff, Reason: "canary"}))
 	return p
 }
 
@@ -100,6 +103,10 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, _, m["Notes.Add"] = s.Notes().Add(ctx, p.ring.ID, notes)
 	_, _, m["Notes.Get"] = s.Notes().Get(ctx, p.ring.ID)
 	_, _, m["Notes.Read"] = s.Notes().Read(ctx, p.ring.ID)
+	m["Recordings.Begin"] = s.Recordings().Begin(ctx, p.ring.ID, tenants.Recording{})
+	m["Recordings.Add"] = s.Recordings().Add(ctx, p.ring.ID, []byte("x"), 1, 0)
+	_, m["Recordings.Get"] = s.Recordings().Get(ctx, p.ring.ID)
+	_, m["Recordings.Listen"] = s.Recordings().Listen(ctx, tenants.Recording{Ring: p.ring.ID, Chunks: 1}, "recording.listen", "")
 	_, m["Notes.Person"] = s.Notes().Person(ctx, p.ring.ID)
 	_, m["Notes.Erase"] = s.Notes().Erase(ctx, p.ring.ID)
 	_, m["Credentials.Rollback"] = s.Credentials().Rollback(ctx, p.credential.ID)
@@ -211,6 +218,7 @@ var apart = map[string]string{
 	"Summary":       "checked below",
 	"Devices.Count": "checked below",
 	"Members.Count": "checked below", "Subscription.Entitlement": "checked below", "Subscription.Set": "adds",
+	"Recordings.SetRule": "the scope itself", "Recordings.Rule": "checked below",
 	"Subscription.ClaimCard": "adds; testCards looks at two tenants of one card",
 }
 
@@ -260,6 +268,9 @@ func testIsolation(b *bench) {
 		b.must(err)
 		equal(b, e.Usage.Rings, want, "rings that count")
 	}
+	rule, err := stranger.Recordings().Rule(ctx)
+	b.must(err)
+	equal(b, rule.Reason, "", "a stranger's rule of recordings")
 	none, err := stranger.Rings().Targets(ctx, tenants.To{Person: "canary"})
 	b.must(err)
 	equal(b, len(none), 0, "a stranger's targets")

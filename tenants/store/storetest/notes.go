@@ -99,7 +99,7 @@ func testNotes(b *bench) {
 	}
 	n, err := s.Notes().Erase(ctx, second.ID)
 	b.must(err)
-	equal(b, n, 2, "calls of the person")
+	equal(b, n, 2, "notes of the person")
 	none, changed, err := s.Notes().Get(ctx, r.ID)
 	b.must(err)
 	if len(none.Lines) > 0 || !changed.IsZero() {

@@ -1,0 +1,48 @@
+package switchboard
+
+import (
+	"context"
+
+	"carillon/app/agents"
+	"carillon/gateway"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// recorded is the agent of the ring's call, and the tap of its line. Where the tenant's rule is off
+// it is the chain itself, without a tap. A rule that cannot be read is off: the call matters more,
+// and nobody is recorded by mistake.
+func (b *Board) recorded(ctx context.Context, r *tenants.Ring, chain *agents.Chain) (gateway.Agent, gateway.Tap) {
+	scope := b.Store.For(r.Tenant).Recordings()
+	rule, err := scope.Rule(ctx)
+	if err != nil || rule.Policy == tenants.RecordOff {
+		if err != nil {
+			b.Log.Error("a call is not recorded", "ring", r.ID, "tenant", r.Tenant, "err", err)
+		}
+		return chain, nil
+	}
+	announcement, err := agents.NewAnnouncement(rule.Ogg, rule.PCMU)
+	if err != nil {
+		b.Log.Error("a call is not recorded", "ring", r.ID, "tenant", r.Tenant, "err", err)
+		return chain, nil
+	}
+	rec := agents.NewRecording(chain, agents.RecordingConfig{
+		Policy: rule.Policy, Announcement: announcement, Tape: tape{scope, r.ID}, Note: b.noteOf(r), Now: b.Now,
+		Log: b.Log.With("ring", r.ID, "tenant", r.Tenant),
+	})
+	return rec, rec
+}
+
+// tape stores the recording of one ring.
+type tape struct {
+	of   store.Recordings
+	ring tenants.RingID
+}
+
+func (t tape) Begin(ctx context.Context, r tenants.Recording) error {
+	return t.of.Begin(ctx, t.ring, r)
+}
+
+func (t tape) Add(ctx context.Context, chunk []byte, length int64, lost int) error {
+	return t.of.Add(ctx, t.ring, chunk, length, lost)
+}
