@@ -81,8 +81,21 @@ func newSample(name string) (s sample, err error) {
 	return s, nil
 }
 
-// Mirror is the server of an agent that sends back each frame at once, to measure the line.
-func Mirror() http.Handler { return sample{name: "mirror", hear: (*sampleCall).repeat} }
+// Mirror is the server of an agent that says one frame of silence at the start, and then sends back
+// each frame at once, to measure the line.
+func Mirror() http.Handler { return sample{name: "mirror", hear: (*sampleCall).mirror} }
+
+// mirrorAfter is how long the mirror does not send back what it hears. The person's first sound
+// comes in one burst, and sent back it would delay all that follows.
+const mirrorAfter = 500 * time.Millisecond
+
+// mirror sends back what it hears, but for the first moment.
+func (c *sampleCall) mirror(m sampleMessage) error {
+	if time.Since(c.began) < mirrorAfter {
+		return nil
+	}
+	return c.repeat(m)
+}
 
 // sample is one sample agent.
 type sample struct {
@@ -109,6 +122,7 @@ type sampleCall struct {
 	ctx    context.Context
 	conn   *websocket.Conn
 	stream string
+	began  time.Time // of a mirror
 }
 
 // ServeHTTP takes one call.
@@ -152,7 +166,8 @@ func (c *sampleCall) talk() error {
 
 func (c *sampleCall) greet() error {
 	if len(c.bells) == 0 {
-		return nil
+		c.began = time.Now()
+		return c.say(silentFrame[:])
 	}
 	if err := c.say(c.bells); err != nil || c.name != "echo" {
 		return err

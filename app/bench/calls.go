@@ -363,7 +363,7 @@ func (b *calls) dialOurs(ctx context.Context, _ int) (*phonetest.Call, error) {
 }
 
 // attachFor is how long the phone rings before it answers, so that the agent is there.
-const attachFor = time.Second
+const attachFor = 1500 * time.Millisecond
 
 // dialAgent is dialOurs with an agent that is attached before the phone answers.
 func (b *calls) dialAgent(phone *phonetest.Phone, agent tenants.AgentID) func(context.Context, int) (*phonetest.Call, error) {
