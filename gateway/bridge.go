@@ -13,8 +13,8 @@ const keysWaiting = 32
 // Converse joins the peer to the line of a phone, packet by packet, without copies or allocations,
 // and key presses too where they were negotiated. What the agent says before the person can hear is
 // kept, at most 2.56 s of it, without the silence before it. It returns nil when the agent closed
-// its connection, ErrPeerLost or ErrPeerUnreached when it was lost, or the error of ctx. The peer
-// must have the codec of the line, and is closed at the end.
+// its connection, what Err says when the peer ended otherwise, or the error of ctx. The peer must
+// have the codec of the line, and is closed at the end.
 func (p *Peer) Converse(ctx context.Context, l Line) error {
 	defer p.Close()
 	own := p.line.Load()

@@ -23,6 +23,9 @@ var (
 	ErrPeerUnreached = errors.New("no connection for sound came about; a firewall between the two is the usual cause")
 	// ErrPeerLost is the end of a Peer whose connection broke off and did not come back.
 	ErrPeerLost = errors.New("the connection for sound was lost and did not come back")
+	// ErrPeerChannel is the end of a Peer whose far end opened a data channel. Only the one in our
+	// offer is allowed: Pion keeps 64 KiB and a goroutine for each of up to 65,534.
+	ErrPeerChannel = errors.New("the other side opened a data channel of its own; it may only use the one in our offer")
 	// ErrNoText is the error of Peer.Text without an open data channel, or with a slow reader.
 	ErrNoText = errors.New("the data channel is not open, or the other side does not read it")
 )
@@ -66,6 +69,7 @@ type Peer struct {
 	wake      chan struct{} // holds one token: look again
 	connected chan struct{} // closed when encryption is established
 	ending    chan struct{} // closed by end
+	gone      chan struct{} // closed after ending, when the connection is closed
 	once      sync.Once
 	err       error // set before ending is closed
 }
@@ -137,6 +141,7 @@ func (p *Peer) offer(ctx context.Context, l *leg) (string, error) {
 		if p.channel, err = l.pc.CreateDataChannel(p.cfg.Channel, nil); err != nil {
 			return "", fmt.Errorf("data channel: %w", err)
 		}
+		l.pc.OnDataChannel(p.refuseChannel)
 		p.channel.OnMessage(func(m webrtc.DataChannelMessage) {
 			if m.IsString && p.cfg.Text != nil {
 				p.cfg.Text(string(m.Data))
@@ -145,6 +150,14 @@ func (p *Peer) offer(ctx context.Context, l *leg) (string, error) {
 	}
 	l.setCallbacks()
 	return l.offerNow(ctx, nil)
+}
+
+// refuseChannel ends the peer because the far end opened a channel. Pion accepts no other channel
+// until it returns, so it waits until there is no connection to accept from.
+func (p *Peer) refuseChannel(d *webrtc.DataChannel) {
+	_ = d.Close() // before Pion opens it: then it is not read
+	p.end(ErrPeerChannel)
+	<-p.gone
 }
 
 // Accept takes the answer to the newest offer, which OfferPeer or Restart returned. A *Refused says
@@ -230,6 +243,7 @@ func (g *Gateway) addPeer(cfg PeerConfig) (*Peer, error) {
 	}
 	p := &Peer{
 		g: g, cfg: cfg, wake: make(chan struct{}, 1), connected: make(chan struct{}), ending: make(chan struct{}),
+		gone: make(chan struct{}),
 	}
 	g.peers[p] = true
 	g.running.Add(1)
@@ -305,6 +319,7 @@ func (p *Peer) run() {
 		close(l.over)
 	}
 	p.leg.close()
+	close(p.gone)
 }
 
 // peerClock decides when a peer is connected and when it ends. It reads no clock.
@@ -368,7 +383,7 @@ func (p *Peer) Connected() <-chan struct{} { return p.connected }
 func (p *Peer) Ended() <-chan struct{} { return p.ending }
 
 // Err returns nil before the end and when the agent closed the connection or Close was called, else
-// ErrPeerUnreached or ErrPeerLost.
+// ErrPeerUnreached, ErrPeerLost or ErrPeerChannel.
 func (p *Peer) Err() error {
 	if !p.over() {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,6 +198,47 @@ func TestPeerWithDataChannel(t *testing.T) {
 		t.Fatal(err)
 	}
 	say("pong")
+}
+
+// TestPeerWhoseFarEndOpensChannels ends, and only the first of the channels is accepted: Pion keeps
+// memory and a goroutine for each.
+func TestPeerWhoseFarEndOpensChannels(t *testing.T) {
+	t.Parallel()
+	for _, counting := range []bool{false, true} {
+		g, b := openGateway(t, nil), newBot(t)
+		b.pc.OnDataChannel(func(*webrtc.DataChannel) { // ours: now there is something to open channels on
+			for range 200 {
+				if _, err := b.pc.CreateDataChannel("more", nil); err != nil {
+					return // the peer has gone
+				}
+			}
+		})
+		p, offer, err := g.OfferPeer(t.Context(), gateway.PeerConfig{Codecs: []gateway.Codec{gateway.Opus}, Channel: "chat"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted := new(atomic.Int64)
+		if counting {
+			accepted = p.CountChannels()
+		}
+		text, err := b.answer(t.Context(), offer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Accept(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, p.Ended(), "the peer to end")
+		if err := p.Err(); !errors.Is(err, gateway.ErrPeerChannel) {
+			t.Error(err)
+		}
+		if err := g.Close(); err != nil { // waits for the connection
+			t.Error(err)
+		}
+		if n := accepted.Load(); n > 1 {
+			t.Errorf("%d channels were accepted", n)
+		}
+	}
 }
 
 // TestBadAnswersAreRefused: each with a sentence about the answer, and a good one may follow.

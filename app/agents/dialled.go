@@ -168,7 +168,9 @@ func (a *dialled) connect(ctx context.Context, p *gateway.Peer, offer string) er
 	if err := p.Accept(ctx, answer); err != nil {
 		return badAnswer(err)
 	}
-	if err := p.Wait(ctx); err != nil {
+	if err := p.Wait(ctx); errors.Is(err, gateway.ErrPeerChannel) {
+		return &Failure{Cause: err.Error(), Err: err}
+	} else if err != nil {
 		return &Failure{Err: err,
 			Cause: "it answered, but no connection for sound came about: let UDP pass between its server and this one"}
 	}
@@ -218,6 +220,8 @@ func (a *dialled) Converse(ctx context.Context, l gateway.Line) error {
 			return a.failure()
 		case err == nil:
 			return nil
+		case errors.Is(err, gateway.ErrPeerChannel):
+			return &Failure{Cause: err.Error(), Err: err}
 		case !again || !errors.Is(err, gateway.ErrPeerLost):
 			return &Failure{Err: err,
 				Cause: "the connection for sound to the agent was lost and did not come back; check its server and network"}
