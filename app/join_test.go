@@ -242,6 +242,44 @@ func TestAnAgentJoinsOverAWebSocket(t *testing.T) {
 	}
 }
 
+// TestAWaitingAgentTakesOver: it joined while the phone rang and would rather have Opus, and the
+// first agent speaks only PCMU. So it gets PCMU.
+func TestAWaitingAgentTakesOver(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var robot struct{ ID string }
+	if status := s.call("POST", "/v1/agents", s.ready.APIKey, `{"name":"Robot","kind":"webrtc"}`, &robot); status != 201 {
+		t.Fatalf("adding the agent gave %d", status)
+	}
+	j := s.join(fmt.Sprintf(`{"name":"Bot","kind":"stream","attach_s":1,"stream":{"direction":"attach"},"next":["%s"]}`, robot.ID))
+	far, err := phonetest.New(phonetest.Config{Codecs: []string{"opus", "PCMU"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leg := &phonetest.Leg{URL: s.ready.URL, Ring: j.id, Credential: j.Token, Agent: true}
+	agent, err := far.Call(ctx, leg.Answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(agent.HangUp)
+	call := j.answer(ctx)
+	attached := func(r toldRing) bool {
+		return strings.Contains(fmt.Sprint(r.Attempts[0].Facts), "{agent_attached Robot}")
+	}
+	got := s.until(j.id, func(r toldRing) bool { return r.State == "failed" || attached(r) })
+	if !attached(got) {
+		t.Fatalf("%+v", got.Attempts[0].Facts)
+	}
+	if err := agent.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding >= 50 }); err != nil {
+		t.Fatalf("the phone is not heard: %v %+v", err, agent.Stats())
+	}
+	if err := call.Until(ctx, func(s phonetest.Stats) bool { return s.Sounding >= 50 }); err != nil {
+		t.Fatalf("the agent is not heard: %v %+v", err, call.Stats())
+	}
+}
+
 // TestNobodyJoins: the call says so.
 func TestNobodyJoins(t *testing.T) {
 	t.Parallel()

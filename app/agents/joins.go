@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	// The next three bound the tokens that are known at the same time, used or not.
 	joinsPerRing, joinsPerTenant, joinsMost = 8, 2000, 20000
 	// parkFor is how long an agent that came before its call waits for it: as long as a phone may
-	// ring.
+	// ring. While the call runs it waits on: it may be the next one, if the present agent is lost.
 	parkFor = time.Minute
 	// forgetAfter is how long a token is known after it has expired, so that its use can be told
 	// from that of a wrong one.
@@ -178,14 +179,17 @@ func (j *Joins) giveBack(k *ticket) {
 }
 
 // Offer answers the WebRTC offer of an agent. While the phone's codec is not known, the answer has
-// the best one that the agent offers, and the phone must take it too. A refused offer does not use
-// the token up. The errors are *tenants.Error or *gateway.Refused.
-func (j *Joins) Offer(ctx context.Context, token tenants.Secret, ring tenants.RingID, sdp string) (gateway.Answer, error) {
+// the first of planned that the agent offers: planned are the codecs that the ring's agents speak,
+// the best first. The phone must take it too. A refused offer does not use the token up. The errors
+// are *tenants.Error or *gateway.Refused.
+func (j *Joins) Offer(
+	ctx context.Context, token tenants.Secret, ring tenants.RingID, sdp string, planned []gateway.Codec,
+) (gateway.Answer, error) {
 	k, err := j.use(token, ring)
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	peer, answer, err := j.voice.AnswerPeer(ctx, gateway.PeerConfig{ID: string(ring), Codecs: j.codecs(ring)}, sdp)
+	peer, answer, err := j.voice.AnswerPeer(ctx, gateway.PeerConfig{ID: string(ring), Codecs: j.codecs(ring, planned)}, sdp)
 	if err != nil {
 		j.giveBack(k)
 		return gateway.Answer{}, err
@@ -197,12 +201,18 @@ func (j *Joins) Offer(ctx context.Context, token tenants.Secret, ring tenants.Ri
 	return answer, nil
 }
 
-// codecs are those that an agent may have: that of the call, or any.
-func (j *Joins) codecs(ring tenants.RingID) []gateway.Codec {
+// codecs are those that an agent may have: that of the call, or any, the planned ones first.
+func (j *Joins) codecs(ring tenants.RingID, planned []gateway.Codec) []gateway.Codec {
 	if c, ok := j.voice.CodecOf(string(ring)); ok {
 		return []gateway.Codec{c}
 	}
-	return gateway.Codecs()
+	all := slices.Clone(planned)
+	for _, c := range gateway.Codecs() {
+		if !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // Trickle passes on a fragment of the agent that joined with the token.
@@ -273,7 +283,7 @@ func (j *Joins) arrive(ring tenants.RingID, peer *gateway.Peer, conn *socket) {
 	if m.leave != nil {
 		m.leave.Stop() // one that runs already finds another guest, who has to come again
 	}
-	m.leave = time.AfterFunc(parkFor, func() { j.dismiss(ring, m) })
+	m.leave = time.AfterFunc(parkFor, func() { j.expire(ring, m) })
 	closed := j.closed
 	j.mu.Unlock()
 	old.sendAway()
@@ -290,6 +300,19 @@ func (j *Joins) meeting(ring tenants.RingID) *meeting {
 		j.rings[ring] = m
 	}
 	return m
+}
+
+// expire sends away who was not taken in time. During the call they stay.
+func (j *Joins) expire(ring tenants.RingID, m *meeting) {
+	if _, talking := j.voice.CodecOf(string(ring)); !talking {
+		j.dismiss(ring, m)
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if m.leave != nil {
+		m.leave.Reset(parkFor)
+	}
 }
 
 // dismiss sends away who came and was not taken.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func (j *Joins) offerAs(t *testing.T, token tenants.Secret, ring tenants.RingID)
 		t.Fatal(err)
 	}
 	c, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
-		a, err := j.Offer(ctx, token, ring, offer)
+		a, err := j.Offer(ctx, token, ring, offer, nil)
 		return a.SDP, err
 	})
 	if err == nil {
@@ -99,7 +100,7 @@ func TestJoinTokens(t *testing.T) {
 	if got := code(j.offerAs(t, token, "another")); got != "not_found" {
 		t.Errorf("another ring: %s", got)
 	}
-	if _, err := j.Offer(t.Context(), token, joinRing, "nonsense"); gateway.Reason(err) != gateway.BadOffer {
+	if _, err := j.Offer(t.Context(), token, joinRing, "nonsense", nil); gateway.Reason(err) != gateway.BadOffer {
 		t.Errorf("a bad offer: %v", err)
 	}
 	if err := j.offerAs(t, token, joinRing); err != nil {
@@ -222,6 +223,38 @@ func TestAgentsMeetTheirCalls(t *testing.T) {
 		t.Errorf("%d meetings are left after Close", n)
 	}
 }
+
+// TestAnAgentWaitsDuringTheCall, which may need it as the next one, and a minute without a call.
+func TestAnAgentWaitsDuringTheCall(t *testing.T) {
+	t.Parallel()
+	j, _ := openJoins(t)
+	v := &callingVoice{Voice: j.voice}
+	j.voice = v
+	token := j.mustIssue(t)
+	if err := j.offerAs(t, token, joinRing); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := j.peer(token, joinRing)
+	m := j.rings[joinRing]
+	v.calling.Store(true)
+	j.expire(joinRing, m)
+	if isOver(p) || m.leave == nil {
+		t.Error("the agent was sent away during the call")
+	}
+	v.calling.Store(false)
+	j.expire(joinRing, m)
+	if !isOver(p) || len(j.rings) != 0 {
+		t.Error("the agent stays after the call")
+	}
+}
+
+// callingVoice has a call when a test says so. Its codec is PCMU.
+type callingVoice struct {
+	Voice
+	calling atomic.Bool
+}
+
+func (v *callingVoice) CodecOf(string) (gateway.Codec, bool) { return gateway.PCMU, v.calling.Load() }
 
 // TestAWebSocketWaits: its pings are answered, what it said first is not lost, and one that has
 // left is no agent.

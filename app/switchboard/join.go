@@ -108,42 +108,47 @@ var (
 	errRingEnded = tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
 )
 
-// joining checks that the token is for a ring that has not ended, and that its tenant is active.
-func (j Joining) joining(ctx context.Context, token tenants.Secret, id tenants.RingID) (tenants.TenantID, error) {
-	if j.b.Joins == nil {
-		return "", errNoVoice
+// joining returns the ring of the token. It refuses one that has ended, and a suspended tenant.
+func (j Joining) joining(ctx context.Context, token tenants.Secret, id tenants.RingID) (*tenants.Ring, error) {
+	if j.b.Joins == nil || j.b.Media == nil {
+		return nil, errNoVoice
 	}
 	t, err := j.b.Joins.TenantOf(token, id)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := j.admit(joinConnecting, t, id); err != nil {
-		return "", err
+		return nil, err
 	}
 	of, err := j.b.Store.For(t).Tenant(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if of.State != tenants.TenantActive {
-		return "", tenants.ErrSuspended
+		return nil, tenants.ErrSuspended
 	}
 	r, err := j.b.Store.For(t).Rings().Get(ctx, id)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if r.State.Terminal() {
-		return "", errRingEnded
+		return nil, errRingEnded
 	}
-	return t, nil
+	return r, nil
 }
 
 // Offer answers the WebRTC offer of an agent that joins the ring. It may come before the phone
 // answers.
 func (j Joining) Offer(ctx context.Context, token tenants.Secret, id tenants.RingID, sdp string) (gateway.Answer, error) {
-	if _, err := j.joining(ctx, token, id); err != nil {
+	r, err := j.joining(ctx, token, id)
+	if err != nil {
 		return gateway.Answer{}, err
 	}
-	answer, err := j.b.Joins.Offer(ctx, token, id, sdp)
+	chain, err := j.b.chain(ctx, r)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	answer, err := j.b.Joins.Offer(ctx, token, id, sdp, chain.Codecs())
 	return answer, refusal(err)
 }
 
