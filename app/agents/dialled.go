@@ -20,6 +20,9 @@ const (
 	answerMost = 256 << 10
 	// textsWithin is how often we look whether the data channel has opened.
 	textsWithin = 50 * time.Millisecond
+	// requestMost is how long a request to an agent's service may take in any case. Attaching has a
+	// deadline that is shorter.
+	requestMost = 30 * time.Second
 	// goodbyeWithin is how long telling a service that the call is over may take.
 	goodbyeWithin = 3 * time.Second
 )
@@ -55,7 +58,7 @@ type Dialled struct {
 
 // NewDialled returns a Dialled.
 func NewDialled(c DialledConfig) *Dialled {
-	return &Dialled{cfg: c, bots: c.Dialer.Client(0), openai: c.OpenAI.Client(0)}
+	return &Dialled{cfg: c, bots: c.Dialer.Client(requestMost), openai: c.OpenAI.Client(requestMost)}
 }
 
 // Close waits for goodbyes under way, and closes idle connections.
@@ -102,6 +105,7 @@ type dialled struct {
 	owner   *Dialled
 	service service
 	channel string        // label of the data channel
+	within  time.Duration // to attach again during the call
 	rejoin  time.Duration // how long a lost connection may take to come back; 0 = as the gateway says
 	call    Call
 
@@ -204,8 +208,7 @@ func (a *dialled) Converse(ctx context.Context, l gateway.Line) error {
 	if !slices.Contains(p.Codecs(), l.Codec()) { // attached while the phone rang, and it has another one
 		p.Close()
 		a.service.bye()
-		a.Tune(l.Codec())
-		if err := a.Attach(ctx); err != nil {
+		if err := a.attachAgain(ctx, l, a.within); err != nil {
 			return err
 		}
 		p = a.present()
@@ -226,15 +229,20 @@ func (a *dialled) Converse(ctx context.Context, l gateway.Line) error {
 			return &Failure{Err: err,
 				Cause: "the connection for sound to the agent was lost and did not come back; check its server and network"}
 		}
-		a.Tune(l.Codec())
-		soon, cancel := context.WithTimeout(ctx, within)
-		err = a.Attach(soon)
-		cancel()
-		if err != nil {
+		if err := a.attachAgain(ctx, l, within); err != nil {
 			return err
 		}
 		p = a.present()
 	}
+}
+
+// attachAgain attaches during the call, in the codec of the line. The person hears nothing
+// meanwhile, so it has a time of its own. Its error is a *Failure.
+func (a *dialled) attachAgain(ctx context.Context, l gateway.Line, within time.Duration) error {
+	a.Tune(l.Codec())
+	soon, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return a.Attach(soon)
 }
 
 // talk carries sound over one connection until it ends.

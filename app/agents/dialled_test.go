@@ -309,6 +309,37 @@ func TestADialledAgentAttachedEarly(t *testing.T) {
 	eventually(t, "a session stays", func() bool { return w.openai.Running() == 0 })
 }
 
+// TestAnEarlyAgentThatDoesNotAnswerAgain: it was attached in another codec than the phone's. When it
+// does not answer within its time, the call goes to the next agent.
+func TestAnEarlyAgentThatDoesNotAnswerAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, kind := range dialledKinds {
+		a := w.open(t, kind)
+		if err := a.Attach(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if a, ok := a.(*openAI); ok {
+			a.within = 100 * time.Millisecond
+		}
+		if a, ok := a.(*pipecat); ok {
+			a.within = 100 * time.Millisecond
+		}
+		w.far(kind).Hang(true)
+		done := make(chan error, 1)
+		go func() { done <- a.Converse(t.Context(), newDeskLine()) }() // PCMU
+		var f *Failure
+		if err := result(t, done); !errors.As(err, &f) || !strings.Contains(f.Cause, "did not answer in time") {
+			t.Errorf("%s: %v", kind, err)
+		}
+		w.far(kind).Hang(false)
+		a.Close()
+	}
+	if b, o := w.dialled.bots.Timeout, w.dialled.openai.Timeout; b == 0 || o == 0 {
+		t.Errorf("requests may take for ever: %v, %v", b, o)
+	}
+}
+
 // TestAnAgentThatNeverTalkedIsClosed at the service too.
 func TestAnAgentThatNeverTalkedIsClosed(t *testing.T) {
 	t.Parallel()

@@ -38,7 +38,7 @@ func (d *Dialled) openAI(a tenants.Agent, key string, c Call) (Agent, error) {
 		return nil, &Failure{Cause: "the agent has no API key; make one at OpenAI and give it to the agent"}
 	}
 	made := &openAI{settings: *a.OpenAI, key: key}
-	made.dialled = &dialled{owner: d, service: made, channel: "oai-events", call: c}
+	made.dialled = &dialled{owner: d, service: made, channel: "oai-events", within: a.AttachWithin(), call: c}
 	return made, nil
 }
 

@@ -48,7 +48,7 @@ func (d *Dialled) pipecat(a tenants.Agent, secret string, c Call) (Agent, error)
 		return nil, &Failure{Cause: "the agent's headers cannot be read; save them again", Err: err}
 	}
 	made := &pipecat{settings: *a.Pipecat, headers: headers, asked: make(chan struct{}, 1)}
-	made.dialled = &dialled{owner: d, service: made, channel: "carillon", rejoin: pipecatBack, call: c}
+	made.dialled = &dialled{owner: d, service: made, channel: "carillon", within: a.AttachWithin(), rejoin: pipecatBack, call: c}
 	return made, nil
 }
 
