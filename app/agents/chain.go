@@ -206,16 +206,19 @@ func (c *Chain) attach(ctx context.Context, l gateway.Line, link Link, e *early,
 	if link.Agent == nil {
 		return link.Err
 	}
+	again := false
+	if t, ok := link.Agent.(Tuned); ok {
+		again = !t.Tune(l.Codec())
+	}
 	if !slices.Contains(link.Agent.Codecs(), l.Codec()) {
 		return &Failure{Cause: fmt.Sprintf("it does not speak %v, the codec of this call", l.Codec())}
 	}
 	limit, cancel := context.WithTimeout(ctx, link.Within)
 	defer cancel()
 	if e != nil {
-		failed := false
 		select {
 		case <-e.done:
-			failed = e.err != nil
+			again = again || e.err != nil
 		default:
 		}
 		defer e.cancel()
@@ -223,13 +226,11 @@ func (c *Chain) attach(ctx context.Context, l gateway.Line, link Link, e *early,
 			e.cancel()
 			<-e.done
 		}
-		if !failed {
+		if !again {
 			return c.attached(limit, link, e.err)
 		}
-		// It failed before anybody answered. Its server may be there by now.
-	}
-	if t, ok := link.Agent.(Tuned); ok {
-		t.Tune(l.Codec())
+		// It failed before anybody answered, and its server may be there by now, or it has another
+		// codec.
 	}
 	done := make(chan struct{})
 	var err error

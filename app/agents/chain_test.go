@@ -51,6 +51,11 @@ func (a *actor) Close() { a.closed.Add(1) }
 
 func (a *actor) Warn(gateway.Line, time.Duration) { a.warned.Add(1) }
 
+// tuned is an actor that gives up what it attached before the codec of the line was known.
+type tuned struct{ *actor }
+
+func (tuned) Tune(gateway.Codec) bool { return false }
+
 // fails is an agent that cannot be attached.
 func fails(cause string) *actor {
 	return &actor{attach: func(context.Context) error { return &Failure{Cause: cause} }}
@@ -233,7 +238,7 @@ func TestNobodyIsLeft(t *testing.T) {
 }
 
 // TestAnAgentIsAttachedBeforeTheAnswer: at the answer it talks at once. One that failed early gets
-// another try.
+// another try, and so does one with another codec.
 func TestAnAgentIsAttachedBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -262,6 +267,15 @@ func TestAnAgentIsAttachedBeforeTheAnswer(t *testing.T) {
 		synctest.Wait()
 		if err := c.Converse(t.Context(), newDeskLine()); err != nil || tries != 2 {
 			t.Errorf("%v after %d tries", err, tries)
+		}
+
+		tries = 1 // all succeed
+		c = chainOf(t, &s, tenants.LostHangUp, again)
+		c.links[0].Agent = tuned{again}
+		c.Begin()
+		synctest.Wait()
+		if err := c.Converse(t.Context(), newDeskLine()); err != nil || tries != 3 {
+			t.Errorf("attached with another codec: %v after %d tries", err, tries-1)
 		}
 	})
 }

@@ -131,11 +131,13 @@ func (a *dialled) Codecs() []gateway.Codec {
 	return all
 }
 
-// Tune says which codec the line has, so that only that is offered.
-func (a *dialled) Tune(c gateway.Codec) {
+// Tune says which codec the line has, so that only that is offered. Converse replaces a connection
+// with another one.
+func (a *dialled) Tune(c gateway.Codec) (attached bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.codec = &c
+	return true
 }
 
 // Attach makes the connection: it ends when sound can flow.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,10 +75,10 @@ func code(err error) string {
 	return e.Code
 }
 
-// offerAs joins with a real WebRTC connection.
-func (j *Joins) offerAs(t *testing.T, token tenants.Secret, ring tenants.RingID) error {
+// offerAs joins with a real WebRTC connection, which offers Opus if no codecs are named.
+func (j *Joins) offerAs(t *testing.T, token tenants.Secret, ring tenants.RingID, codecs ...string) error {
 	t.Helper()
-	p, err := phonetest.New(phonetest.Config{})
+	p, err := phonetest.New(phonetest.Config{Codecs: codecs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +246,83 @@ func TestAnAgentWaitsDuringTheCall(t *testing.T) {
 	j.expire(joinRing, m)
 	if !isOver(p) || len(j.rings) != 0 {
 		t.Error("the agent stays after the call")
+	}
+}
+
+// TestAConnectionOfAnotherCodecIsReplaced: the phone was answered with PCMU while the agent joined
+// with Opus. The next connection has PCMU. If none comes, the failure names both codecs.
+func TestAConnectionOfAnotherCodecIsReplaced(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		when  string // the codec of the line is known: before or after Attach, or while it waits
+		again bool   // the agent comes again
+	}{{"before", "before", true}, {"while it waits", "waiting", true}, {"after", "after", true}, {"nobody comes again", "before", false}} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			j, _ := openJoins(t)
+			v := &callingVoice{Voice: j.voice}
+			j.voice = v
+			a := &webrtcAgent{joins: j, ring: joinRing}
+			t.Cleanup(a.Close)
+			attach := func() chan error {
+				done := make(chan error, 1)
+				ctx := t.Context()
+				if !row.again {
+					soon, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+					t.Cleanup(cancel)
+					ctx = soon
+				}
+				go func() { done <- a.Attach(ctx) }()
+				return done
+			}
+			tune := func() bool { v.calling.Store(true); return a.Tune(gateway.PCMU) }
+			token := j.mustIssue(t)
+			var done chan error
+			if row.when == "waiting" {
+				done = attach()
+			}
+			if err := j.offerAs(t, token, joinRing, "opus", "PCMU"); err != nil {
+				t.Fatal(err)
+			}
+			first, _ := j.peer(token, joinRing)
+			switch row.when {
+			case "before":
+				if !tune() {
+					t.Error("what is not attached was given up")
+				}
+				done = attach()
+			case "waiting":
+				if !tune() { // it was attached already
+					<-done
+					done = attach()
+				}
+			case "after":
+				if err := <-attach(); err != nil {
+					t.Fatal(err)
+				}
+				if tune() {
+					t.Error("a connection with Opus was kept")
+				}
+				done = attach()
+			}
+			if !slices.Contains(a.Codecs(), gateway.PCMU) {
+				t.Error("the chain would pass the agent over")
+			}
+			<-first.Ended()
+			if row.again {
+				if err := j.offerAs(t, j.mustIssue(t), joinRing, "opus", "PCMU"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := <-done
+			if row.again && (err != nil || a.present().Codecs()[0] != gateway.PCMU) {
+				t.Errorf("the second connection: %v", err)
+			}
+			if cause := CauseOf(err); !row.again && (!strings.Contains(cause, "PCMU") || !strings.Contains(cause, "opus")) {
+				t.Errorf("nobody came again: %s", cause)
+			}
+		})
 	}
 }
 

@@ -88,9 +88,12 @@ func warn(a gateway.Agent, l gateway.Line, left time.Duration) {
 // it cannot: Open never returns another agent instead.
 type Open func(context.Context, tenants.Agent, Call) (Agent, error)
 
-// Tuned is an agent that wants to know the codec of the line, if it is known before Attach. A chain
-// calls Tune before it.
-type Tuned interface{ Tune(gateway.Codec) }
+// Tuned is an agent that wants to know the codec of the line. A chain calls Tune as soon as it knows
+// it: before Attach, during an Attach that began while the phone rang, or after it. Then false means
+// that what was attached has another codec and was given up: Attach must be called again.
+type Tuned interface {
+	Tune(gateway.Codec) (attached bool)
+}
 
 // Secrets opens the stored token of an agent; "" = it has none.
 type Secrets func(context.Context, tenants.Agent) (string, error)

@@ -3,7 +3,9 @@ package agents
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"fmt"
+	"slices"
+	"sync"
 
 	"carillon/gateway"
 	"carillon/tenants"
@@ -13,7 +15,11 @@ import (
 type webrtcAgent struct {
 	joins *Joins
 	ring  tenants.RingID
-	peer  atomic.Pointer[gateway.Peer] // set by Attach; Codecs may be called meanwhile
+
+	mu       sync.Mutex // guards the rest
+	peer     *gateway.Peer
+	attached bool           // Attach has returned nil
+	codec    *gateway.Codec // of the line; nil until it is known
 }
 
 var errNoRing = &Failure{Cause: "an agent that connects to us needs a ring, and this call has none"}
@@ -25,31 +31,98 @@ func (j *Joins) open(c Call) (Agent, error) {
 	return &webrtcAgent{joins: j, ring: c.Ring}, nil
 }
 
-// Codecs returns those of the connection, if the agent is there already.
+// Codecs returns those of the connection, if the agent is there already. When the line has another
+// one, another connection may have it.
 func (a *webrtcAgent) Codecs() []gateway.Codec {
-	if p := a.peer.Load(); p != nil {
+	a.mu.Lock()
+	p, tuned := a.peer, a.codec != nil
+	a.mu.Unlock()
+	switch {
+	case tuned:
+		return gateway.Codecs()
+	case p != nil:
 		return p.Codecs()
 	}
 	return a.joins.parked(a.ring)
 }
 
-// Attach waits for the agent's offer, and until it is connected.
+// Tune says which codec the line has. The phone may have been answered with another one while the
+// agent joined.
+func (a *webrtcAgent) Tune(c gateway.Codec) (attached bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.codec = &c
+	if !a.attached || a.fits(a.peer) {
+		return true
+	}
+	a.peer.Close()
+	a.peer, a.attached = nil, false
+	return false
+}
+
+// fits reports whether the peer has the codec of the line, as far as it is known. Called with mu
+// held.
+func (a *webrtcAgent) fits(p *gateway.Peer) bool {
+	return a.codec == nil || slices.Contains(p.Codecs(), *a.codec)
+}
+
+// Attach waits for the agent's offer, and until it is connected. It closes a connection with another
+// codec than the line's: the next one gets that of the line.
 func (a *webrtcAgent) Attach(ctx context.Context) error {
-	p, err := a.joins.takePeer(ctx, a.ring)
-	if err != nil {
-		return err
+	var unfit *Failure
+	for {
+		p, err := a.joins.takePeer(ctx, a.ring)
+		if err != nil && unfit != nil {
+			return unfit
+		}
+		if err != nil {
+			return err
+		}
+		if a.hold(p) {
+			err = p.Wait(ctx)
+		}
+		if unfit = a.settle(p, err); unfit == nil {
+			return PeerFailure(err)
+		}
 	}
-	a.peer.Store(p)
-	if err = p.Wait(ctx); err != nil {
-		p.Close()
-		a.peer.Store(nil)
+}
+
+// hold makes p the connection. It returns false if p does not fit.
+func (a *webrtcAgent) hold(p *gateway.Peer) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.peer = p
+	return a.fits(p)
+}
+
+// settle keeps a connection that came about and fits, and closes another. A failure says that it
+// does not fit.
+func (a *webrtcAgent) settle(p *gateway.Peer, err error) *Failure {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	fits := a.fits(p)
+	if a.attached = fits && err == nil; a.attached {
+		return nil
 	}
-	return PeerFailure(err)
+	p.Close()
+	a.peer = nil
+	if fits {
+		return nil
+	}
+	return &Failure{Cause: fmt.Sprintf("the agent's connection has %v, and the phone of this call has %v; "+
+		"let the agent offer %v too, and connect again", p.Codecs()[0], *a.codec, *a.codec)}
+}
+
+// present is the connection; nil = none.
+func (a *webrtcAgent) present() *gateway.Peer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.peer
 }
 
 // Converse carries sound until one side hangs up.
 func (a *webrtcAgent) Converse(ctx context.Context, l gateway.Line) error {
-	p := a.peer.Load()
+	p := a.present()
 	if p == nil {
 		return errNotAttached
 	}
@@ -58,7 +131,7 @@ func (a *webrtcAgent) Converse(ctx context.Context, l gateway.Line) error {
 
 // Measure measures the connection.
 func (a *webrtcAgent) Measure() gateway.LegSample {
-	if p := a.peer.Load(); p != nil {
+	if p := a.present(); p != nil {
 		return p.Measure()
 	}
 	return gateway.LegSample{}
@@ -66,7 +139,7 @@ func (a *webrtcAgent) Measure() gateway.LegSample {
 
 // Close closes the connection.
 func (a *webrtcAgent) Close() {
-	if p := a.peer.Load(); p != nil {
+	if p := a.present(); p != nil {
 		p.Close()
 	}
 }
