@@ -88,9 +88,9 @@ func warn(a gateway.Agent, l gateway.Line, left time.Duration) {
 // it cannot: Open never returns another agent instead.
 type Open func(context.Context, tenants.Agent, Call) (Agent, error)
 
-// Tuned is an agent that wants to know the codec of the line. A chain calls Tune as soon as it knows
-// it: before Attach, during an Attach that began while the phone rang, or after it. Then false means
-// that what was attached has another codec and was given up: Attach must be called again.
+// Tuned is an agent that wants to know the codec of the line. A chain calls Tune as soon as it
+// knows it: before Attach, during an Attach that began while the phone rang, or after it. Then
+// false means that what was attached has another codec and was given up: call Attach again.
 type Tuned interface {
 	Tune(gateway.Codec) (attached bool)
 }

@@ -66,8 +66,8 @@ func (a *webrtcAgent) fits(p *gateway.Peer) bool {
 	return a.codec == nil || slices.Contains(p.Codecs(), *a.codec)
 }
 
-// Attach waits for the agent's offer, and until it is connected. It closes a connection with another
-// codec than the line's: the next one gets that of the line.
+// Attach waits for the agent's offer, and until it is connected. It closes a connection with
+// another codec than the line's: the next one gets that of the line.
 func (a *webrtcAgent) Attach(ctx context.Context) error {
 	var unfit *Failure
 	for {
