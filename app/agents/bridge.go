@@ -3,6 +3,7 @@ package agents
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carillon/gateway"
@@ -19,6 +20,7 @@ type Bridge struct {
 	second   gateway.Line
 	joined   chan struct{} // closed when first is set
 	first    gateway.Line
+	refused  atomic.Bool   // the called person's ring has ended without an answer
 	over     chan struct{} // closed when one side has left
 	leaveOne sync.Once
 	freeOne  sync.Once
@@ -92,7 +94,7 @@ func (e callerEnd) Converse(ctx context.Context, l gateway.Line) error {
 func (e callerEnd) Close() {
 	e.leave()
 	e.freeOne.Do(func() {
-		if !e.isAnswered() {
+		if !e.isAnswered() && !e.refused.Load() {
 			e.release()
 		}
 	})
@@ -118,4 +120,9 @@ func (e calledEnd) Converse(ctx context.Context, l gateway.Line) error {
 	return e.pass(ctx, l, e.first)
 }
 
-func (e calledEnd) Close() { e.leave() }
+func (e calledEnd) Close() {
+	if !e.isAnswered() {
+		e.refused.Store(true)
+	}
+	e.leave()
+}

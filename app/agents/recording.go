@@ -65,15 +65,17 @@ type Recording struct {
 	life   context.Context // of what keep does
 	giveUp context.CancelFunc
 
-	mu     sync.Mutex // guards the rest
-	on     bool
-	codec  record.Codec
-	began  time.Time
-	opened time.Time // when open was begun
-	open   []byte    // the chunk at hand
-	length int64
-	lost   int
-	places [2]place
+	mu sync.Mutex // guards the rest
+	on bool
+	// stopped is why it was stopped; "" = it was not
+	stopped string
+	codec   record.Codec
+	began   time.Time
+	opened  time.Time // when open was begun
+	open    []byte    // the chunk at hand
+	length  int64
+	lost    int
+	places  [2]place
 }
 
 // place is where a track is in time.
@@ -112,6 +114,18 @@ func (r *Recording) Converse(ctx context.Context, l gateway.Line) error {
 	r.note("recorded: " + how)
 	defer r.end()
 	return r.Agent.Converse(ctx, l)
+}
+
+// Stop ends the recording before the call is over; what was recorded is kept. One that has not begun
+// never will.
+func (r *Recording) Stop(why string) {
+	r.mu.Lock()
+	was := r.on
+	r.on, r.stopped = false, why
+	r.mu.Unlock()
+	if was {
+		r.note("not recorded any more: " + why)
+	}
 }
 
 func (r *Recording) note(detail string) {
@@ -170,6 +184,12 @@ var recorded = map[gateway.Codec]record.Codec{gateway.Opus: record.Opus, gateway
 
 // begin makes the recording and starts to take sound. It returns why not.
 func (r *Recording) begin(ctx context.Context, l gateway.Line, how string) (refused string) {
+	r.mu.Lock()
+	stopped := r.stopped
+	r.mu.Unlock()
+	if stopped != "" {
+		return stopped
+	}
 	codec, now := recorded[l.Codec()], r.cfg.Now()
 	err := r.cfg.Tape.Begin(ctx, tenants.Recording{Codec: string(codec), BeganAt: now, Policy: r.cfg.Policy, Consent: how})
 	if err != nil {
@@ -184,7 +204,7 @@ func (r *Recording) begin(ctx context.Context, l gateway.Line, how string) (refu
 	go r.keep()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.on, r.codec, r.began, r.opened = true, codec, now, now
+	r.on, r.codec, r.began, r.opened = r.stopped == "", codec, now, now
 	return ""
 }
 

@@ -181,6 +181,36 @@ func TestRecordingKeepsTime(t *testing.T) {
 	})
 }
 
+// TestAStoppedRecording: what came before is kept, nothing that comes later is, and the timeline says
+// why. One that is stopped before it begins is never begun.
+func TestAStoppedRecording(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, early := range []bool{false, true} {
+			var s story
+			tape := &memoryTape{}
+			var r *Recording
+			r = recordingOf(t, &s, tape, tenants.RecordAnnounce, &actor{converse: func(context.Context, gateway.Line) error {
+				p := gateway.Packet{Payload: bytes.Repeat([]byte{1}, 160), At: time.Now()}
+				r.Heard(p)
+				r.Stop("another person joins")
+				p.Timestamp += 160
+				r.Heard(p)
+				return nil
+			}})
+			if early {
+				r.Stop("another person joins")
+			}
+			if err := r.Converse(t.Context(), newDeskLine()); err != nil {
+				t.Fatal(err)
+			}
+			if want := int64(160); !early && tape.length != want || early && len(tape.chunks) != 0 {
+				t.Errorf("stopped early: %v; %d chunks, %d long", early, len(tape.chunks), tape.length)
+			}
+		}
+	})
+}
+
 // TestSlowTape: sound never waits for the database. What cannot be kept is counted.
 func TestSlowTape(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ type Media interface {
 	Answer(context.Context, gateway.Offer) (gateway.Answer, error)
 	Trickle(context.Context, gateway.Fragment) (gateway.Trickled, error)
 	HangUp(call string, reason gateway.EndReason)
+	CodecOf(call string) (gateway.Codec, bool) // false = there is no such call
 }
 
 // What ended a call, where it was not the gateway that ended it.
@@ -89,20 +90,37 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: agent, Tap: tap,
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
 	})
-	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID)) { // while the call began
+	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID) || !first && b.overMeanwhile(ctx, d.Tenant, id)) {
+		// while the call began
 		b.Media.HangUp(string(id), gateway.Cancelled)
 		return gateway.Answer{}, tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
 	}
 	if err == nil {
 		return answer, nil
 	}
+	// A call that is running goes on without this leg. One that is not, or is over, is no call of
+	// this process: the phone may answer again within the lease, and then the sweep ends the ring.
+	if _, running := b.Media.CodecOf(string(id)); first || !running || gateway.Reason(err) == gateway.CallEnded {
+		b.forget(id)
+	}
 	if first { // nobody will ever be on this line
-		b.calls.drop(id)
-		b.sounded.end(id)
-		b.dropChain(id)
 		b.end(d.Tenant, id, a.ID, tenants.FactBroken, offerUnusable)
 	}
 	return gateway.Answer{}, refusal(err)
+}
+
+// forget drops what this process keeps of a call that it does not carry.
+func (b *Board) forget(id tenants.RingID) {
+	b.calls.drop(id)
+	b.sounded.end(id)
+	b.dropChain(id)
+}
+
+// overMeanwhile reports whether the call that the same phone answered again had ended just before:
+// the gateway then began another one, which nobody wants.
+func (b *Board) overMeanwhile(ctx context.Context, t tenants.TenantID, id tenants.RingID) bool {
+	r, err := b.Store.For(t).Rings().Get(ctx, id)
+	return err == nil && r.State.Terminal() || b.late.has(id)
 }
 
 // win is the compare-and-set: within one write it looks whether the ring can still be answered by
@@ -272,12 +290,13 @@ func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID)
 
 // Renew keeps the calls of this process from being ended as dead. Run it well within callLease.
 func (b *Board) Renew(ctx context.Context) error {
+	var errs []error
 	for id, t := range b.calls.all() {
 		if err := b.Store.For(t).Rings().SetDue(ctx, id, b.Now().Add(callLease)); err != nil {
-			return fmt.Errorf("renew call %s: %w", id, err)
+			errs = append(errs, fmt.Errorf("renew call %s: %w", id, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // sweepCall ends a claimed call whose gateway is gone. The claim has renewed one of ours, and the

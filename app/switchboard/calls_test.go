@@ -119,6 +119,11 @@ func TestAnAnswerThatTheGatewayRefuses(t *testing.T) {
 	if n := w.board.Calls(); n != 1 {
 		t.Errorf("%d calls of one", n)
 	}
+	m.gone = true // as after a restart of the server
+	if err := answerError(w, d, later); tenants.KindOf(err) != tenants.Unavailable || w.board.Calls() != 0 {
+		t.Errorf("a call that the gateway does not have: %v, and %d are kept", err, w.board.Calls())
+	}
+	m.gone = false
 	m.refuse = &gateway.Refused{Reason: gateway.NoAudio, Msg: "The offer has no audio."}
 	_, err = w.board.Answer(t.Context(), d, later.ID, "v=0")
 	var e *tenants.Error

@@ -19,11 +19,13 @@ type chains struct {
 }
 
 type kept struct {
-	chain  *agents.Chain
-	tenant tenants.TenantID
-	early  bool            // its first agent is attached, or will be, before anybody has answered
-	until  time.Time       // when it is forgotten if nobody answers
-	heir   tenants.AgentID // the agent that the call was transferred to last; "" = none
+	chain     *agents.Chain
+	tenant    tenants.TenantID
+	early     bool              // its first agent is attached, or will be, before anybody has answered
+	until     time.Time         // when it is forgotten if nobody answers
+	recording *agents.Recording // of the ring's call; nil = none
+	between   bool              // the call is one between two persons, who are not recorded
+	heir      tenants.AgentID   // the agent that the call was transferred to last; "" = none
 }
 
 // Agents that are attached before an answer, of one tenant and of all. Each holds a connection for
@@ -79,6 +81,36 @@ func (c *chains) keepEarly(r *tenants.Ring, chain *agents.Chain) bool {
 	}
 	c.of[r.ID] = kept{chain: chain, tenant: r.Tenant, early: true, until: r.ExpiresAt.Add(unansweredAfter)}
 	return true
+}
+
+// record remembers the recording of the ring's call.
+func (c *chains) record(id tenants.RingID, r *agents.Recording) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, ok := c.of[id]; ok {
+		k.recording = r
+		c.of[id] = k
+	}
+}
+
+// join notes that the ring's call is, or will be, one between two persons. It returns the recording
+// that has to stop; nil = there is none.
+func (c *chains) join(id tenants.RingID) *agents.Recording {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, ok := c.of[id]
+	if ok {
+		k.between = true
+		c.of[id] = k
+	}
+	return k.recording
+}
+
+// isBetween reports whether the ring's call is one between two persons.
+func (c *chains) isBetween(id tenants.RingID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of[id].between
 }
 
 // inherit notes that the ring's call was transferred to an agent.

@@ -17,6 +17,7 @@ import (
 type mediaCounter struct {
 	checks, answers, restarts int
 	on                        func(gateway.Event) // of the last answer
+	gone                      bool                // the gateway does not carry it
 }
 
 func (m *mediaCounter) Check(string, []gateway.Codec) error { m.checks++; return nil }
@@ -112,4 +113,9 @@ func TestMediaIsLimitedByDeviceAndTenant(t *testing.T) {
 	if n, err := devices("c"); n != 0 || !errors.As(err, &e) || e.Kind != tenants.Unavailable || e.RetryAfter <= 0 {
 		t.Errorf("%d when the server has as many as it can: %v", n, err)
 	}
+}
+
+// CodecOf knows the call that was answered last, until it is gone.
+func (m *mediaCounter) CodecOf(string) (gateway.Codec, bool) {
+	return gateway.Opus, m.on != nil && !m.gone
 }

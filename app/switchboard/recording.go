@@ -11,8 +11,12 @@ import (
 
 // recorded is the agent of the ring's call, and the tap of its line. Where the tenant's rule is off
 // it is the chain itself, without a tap. A rule that cannot be read is off: the call matters more,
-// and nobody is recorded by mistake.
+// and nobody is recorded by mistake. A call between two persons is not recorded either: each of them
+// agreed to a recording of their own call at most.
 func (b *Board) recorded(ctx context.Context, r *tenants.Ring, chain *agents.Chain) (gateway.Agent, gateway.Tap) {
+	if b.chains.isBetween(r.ID) {
+		return chain, nil
+	}
 	scope := b.Store.For(r.Tenant).Recordings()
 	rule, err := scope.Rule(ctx)
 	if err != nil || rule.Policy == tenants.RecordOff {
@@ -30,6 +34,7 @@ func (b *Board) recorded(ctx context.Context, r *tenants.Ring, chain *agents.Cha
 		Policy: rule.Policy, Announcement: announcement, Tape: tape{scope, r.ID}, Note: b.noteOf(r), Now: b.Now,
 		Log: b.Log.With("ring", r.ID, "tenant", r.Tenant),
 	})
+	b.chains.record(r.ID, rec)
 	return rec, rec
 }
 

@@ -79,6 +79,9 @@ func (b *Board) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *
 		bridge.Caller().Close() // gives the second ring up
 		return nil, errBusyLine()
 	}
+	if rec := b.chains.join(r.ID); rec != nil {
+		rec.Stop("the call was given to another person")
+	}
 	return b.transferred(ctx, b.scope(c), r, person+" (a person), ring "+string(second.ID))
 }
 
@@ -88,6 +91,9 @@ func (b *Board) placeJoining(
 	ctx context.Context, c Caller, r *tenants.Ring, person string, bridge *agents.Bridge, called *tenants.RingID,
 ) (*tenants.Ring, error) {
 	q := tenants.Request{To: tenants.To{Person: person}, Agent: r.Agent, Caller: r.Caller, Reference: r.Reference}
+	if _, err := b.scope(c).Agents().Get(ctx, r.Agent); tenants.KindOf(err) == tenants.Unknown {
+		q.Agent = "" // it was removed; the other call is who speaks
+	}
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
@@ -106,6 +112,7 @@ func (b *Board) placeJoining(
 		Links: []agents.Link{{Agent: bridge.Called(), Name: "The other call", Within: 5 * time.Second}},
 		Lost:  tenants.LostHangUp, Sounds: b.sounds, Log: b.Log.With("ring", second.ID), Note: b.noteOf(second),
 	}))
+	b.chains.join(second.ID)
 	placed, _, err := b.launch(ctx, c, second, store.Idempotency{})
 	if err != nil {
 		b.dropChain(second.ID)

@@ -62,7 +62,7 @@ func TestACallIsTransferredToAnAgent(t *testing.T) {
 	}
 	_, err := w.board.Transfer(t.Context(), w.caller, r.ID, to)
 	must(t, err)
-	w.said(r.ID, tenants.FactTransferred, "to Doctor")
+	w.said(r.ID, tenants.FactTransferred, "the agent Doctor")
 	w.said(r.ID, tenants.FactAgentAttached, "Doctor")
 	w.eventually("the doctor talks", func() bool { return second.conversed.Load() == 1 && first.closed.Load() > 0 })
 	must(t, w.board.HangUp(t.Context(), d, r.ID)) // the phone may not be connected yet
@@ -97,6 +97,7 @@ func TestACallIsTransferredToAPerson(t *testing.T) {
 	r := w.place(tenants.Request{To: tenants.To{Person: "mara"}, Agent: w.agent(tenants.Agent{Name: "Desk"}), Reference: "case-7"})
 	one := w.dial(caller, r)
 	w.eventually("the desk talks", func() bool { return desk.conversed.Load() == 1 })
+	must(t, w.scope.Agents().Remove(t.Context(), r.Agent)) // it is no reason to refuse a person
 	for person, kind := range map[string]tenants.Kind{"mara": tenants.Unprocessable, "nobody": tenants.Unprocessable} {
 		_, err := w.board.Transfer(t.Context(), w.caller, r.ID, switchboard.Transfer{Person: person})
 		if tenants.KindOf(err) != kind {
@@ -114,7 +115,7 @@ func TestACallIsTransferredToAPerson(t *testing.T) {
 		t.Errorf("the second ring has the reference %q", second.Reference)
 	}
 	two := w.dial(doctor, second)
-	w.said(r.ID, tenants.FactAgentAttached, "The person doctor")
+	w.said(r.ID, tenants.FactAgentAttached, "doctor (a person)")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for name, c := range map[string]*phonetest.Call{"the first": one, "the second": two} {
@@ -144,7 +145,7 @@ func TestATransferThatNobodyAnswersGoesBack(t *testing.T) {
 	must(t, err)
 	second := w.ringOf("doctor")
 	w.report(doctor, second, tenants.FactDeclined)
-	w.said(r.ID, tenants.FactAgentFailed, "The person doctor: nobody answered")
+	w.said(r.ID, tenants.FactAgentFailed, "doctor (a person): nobody answered")
 	w.eventually("the desk talks again", func() bool { return desk.conversed.Load() == 2 })
 
 	_, err = w.board.Transfer(t.Context(), w.caller, r.ID, switchboard.Transfer{Person: "doctor"})
