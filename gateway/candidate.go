@@ -12,6 +12,9 @@ const (
 	// maxProbed is how many IP addresses of an ICE session get packets from us before the phone has
 	// proven that it is there. Without this limit an offer could aim our checks at strangers.
 	maxProbed = 2
+	// maxProbedDialled is the same for an agent that we offered to: servers have more addresses than
+	// phones, and some cannot send to us first.
+	maxProbedDialled = 4
 	// minPort is the lowest port that we send to first. Lower ports belong to servers (RFC 6335 6),
 	// and no phone has one.
 	minPort = 1024
@@ -76,16 +79,15 @@ type probes struct {
 	ips   map[netip.Addr]bool
 }
 
-// add returns those of list that are new and within the limits. Of a phone that has proven that it
-// is there, any IP address counts as its own.
-func (p *probes) add(list []candidate, proven bool) []candidate {
+// add returns those of list that are new and within the limits, on at most ips IP addresses.
+func (p *probes) add(list []candidate, ips int) []candidate {
 	if p.addrs == nil {
 		p.addrs, p.ips = map[netip.AddrPort]bool{}, map[netip.Addr]bool{}
 	}
 	var kept []candidate
 	for _, c := range list {
 		ip := c.addr.Addr()
-		if p.addrs[c.addr] || len(p.addrs) == MaxCandidates || !p.ips[ip] && len(p.ips) >= maxProbed && !proven {
+		if p.addrs[c.addr] || len(p.addrs) == MaxCandidates || !p.ips[ip] && len(p.ips) >= ips {
 			continue
 		}
 		p.addrs[c.addr], p.ips[ip] = true, true

@@ -51,16 +51,17 @@ type leg struct {
 	sender *webrtc.RTPSender // receives the other side's RTCP reports
 	since  time.Time
 
-	// The signalling lock of the owner guards these four.
+	// The signalling lock of the owner guards these five.
 	offer       *offer // what the other side offered, or answered
 	remoteUfrag string
 	etag        string
 	probes      probes // of the present ICE session
+	restarting  bool   // our newest offer began another ICE session
 
 	gathered  chan struct{} // holds one token when gathering completed
 	stateMu   sync.Mutex    // one state change at a time
 	connState atomic.Int32  // a legState
-	dialled   bool          // we offered to an address that a tenant set
+	dialled   bool          // we offered to an agent
 	proven    atomic.Bool   // the other side has connected: it is where it says
 	hasSound  atomic.Bool   // the phone has sent RTP
 
@@ -245,6 +246,7 @@ func (l *leg) offerNow(ctx context.Context, o *webrtc.OfferOptions) (string, err
 	if err := l.pc.SetLocalDescription(offer); err != nil {
 		return "", fmt.Errorf("use our offer: %w", err)
 	}
+	l.restarting = l.restarting || o != nil && o.ICERestart
 	return l.gather(ctx, before)
 }
 
@@ -259,8 +261,9 @@ func (l *leg) accept(o *offer, channel bool) error {
 	if err != nil {
 		return &Refused{Reason: BadOffer, Msg: "The answer does not fit our offer.", Err: err}
 	}
-	if l.offer = o; first || o.ufrag != l.remoteUfrag {
-		l.remoteUfrag, l.probes = o.ufrag, probes{}
+	// Another user fragment alone gives no new probes: each answer could name other strangers.
+	if l.offer, l.remoteUfrag = o, o.ufrag; l.restarting {
+		l.restarting, l.probes = false, probes{}
 	}
 	l.addCandidates(o.candidates)
 	if first {
@@ -272,7 +275,13 @@ func (l *leg) accept(o *offer, channel bool) error {
 // addCandidates gives Pion the addresses of the other side that we check first. Called with the
 // owner's signalling lock held, or before the leg is known to others.
 func (l *leg) addCandidates(list []candidate) {
-	for _, c := range l.probes.add(list, l.dialled || l.proven.Load()) {
+	ips := maxProbed
+	if l.proven.Load() { // any IP address counts as its own
+		ips = MaxCandidates
+	} else if l.dialled {
+		ips = maxProbedDialled
+	}
+	for _, c := range l.probes.add(list, ips) {
 		// A candidate that Pion cannot use is ignored (RFC 9725 4.3.2).
 		_ = l.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.text, SDPMid: &l.offer.mid})
 	}

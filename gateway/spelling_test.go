@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -288,4 +289,49 @@ func TestCandidatesAreLimited(t *testing.T) {
 			t.Errorf("%d addresses of %d hosts", len(l.probes.addrs), len(l.probes.ips))
 		}
 	})
+}
+
+// TestCandidatesOfADialledAgentAreLimited: until it has connected, an agent gets our checks on four
+// hosts, however many it names in however many answers. Only a restart of ours gives it others.
+func TestCandidatesOfADialledAgentAreLimited(t *testing.T) {
+	t.Parallel()
+	p, _, err := testGateway(t).OfferPeer(t.Context(), PeerConfig{Codecs: []Codec{Opus}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	known := map[netip.Addr]bool{}
+	answer := func(n int) {
+		t.Helper()
+		hosts := ""
+		for i := range MaxCandidates {
+			hosts += candidates(1, fmt.Sprintf("93.184.%d.%d", n, i))
+		}
+		err := p.Accept(t.Context(), lines(
+			"v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0", "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+			"c=IN IP4 0.0.0.0", "a=mid:0", "a=sendrecv", "a=rtcp-mux", "a=rtpmap:111 opus/48000/2", fmt.Sprintf("a=ice-ufrag:ufrag%d", n),
+			"a=ice-pwd:ESYRTO5W4M2kpc6JXDvHEcJs", fingerprint, "a=setup:active")+hosts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ip := range p.leg.probes.ips {
+			known[ip] = true
+		}
+	}
+	answer(0)
+	for n := 1; n < 6; n++ {
+		if _, err := p.Renegotiate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		answer(n)
+	}
+	if len(known) != maxProbedDialled {
+		t.Errorf("we would send to %v", known)
+	}
+	if _, err := p.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if answer(6); len(known) != 2*maxProbedDialled {
+		t.Errorf("after a restart we would send to %v", known)
+	}
 }
