@@ -12,8 +12,8 @@ const (
 	// maxProbed is how many IP addresses of an ICE session get packets from us before the phone has
 	// proven that it is there. Without this limit an offer could aim our checks at strangers.
 	maxProbed = 2
-	// maxProbedDialled is the same for an agent that we offered to: servers have more addresses than
-	// phones, and some cannot send to us first.
+	// maxProbedDialled is the same for an agent that we offered to: servers have more addresses
+	// than phones, and some cannot send to us first.
 	maxProbedDialled = 4
 	// minPort is the lowest port that we send to first. Lower ports belong to servers (RFC 6335 6),
 	// and no phone has one.

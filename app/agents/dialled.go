@@ -302,6 +302,7 @@ func (a *dialled) Close() {
 }
 
 // post asks a service over HTTP, and returns the status and the body, which is cut at answerMost.
+// If only the body could not be read, there is a res beside the error.
 func post(client *http.Client, r *http.Request) (res *http.Response, body []byte, err error) {
 	r.Header.Set("User-Agent", "Carillon")
 	res, err = client.Do(r)

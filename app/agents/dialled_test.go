@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -405,6 +407,37 @@ func TestADialledAgentIsLost(t *testing.T) {
 	}
 	p.story.want(t, "agent_attached A",
 		"agent_lost A: the connection for sound to the agent was lost and did not come back; check its server and network")
+}
+
+// TestASessionWhoseAnswerBreaksOffIsHungUp: it was made, and OpenAI would go on to charge it.
+func TestASessionWhoseAnswerBreaksOffIsHungUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hungUp := make(chan string, 1)
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/hangup") {
+			hungUp <- r.URL.Path
+			return
+		}
+		w.Header().Set("Location", "/v1/realtime/calls/rtc_1")
+		w.Header().Set("Content-Length", "1000")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write([]byte("v=0")) // then the connection is closed
+	}))
+	defer far.Close()
+	w.dialled.cfg.OpenAIURL = far.URL
+	var f *Failure
+	if err := w.open(t, tenants.OpenAI).Attach(t.Context()); !errors.As(err, &f) {
+		t.Errorf("attached: %v", err)
+	}
+	select {
+	case got := <-hungUp:
+		if got != "/realtime/calls/rtc_1/hangup" {
+			t.Error(got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the session was not hung up")
+	}
 }
 
 // documentedAnswer is the answer in OpenAI's reference of POST /v1/realtime/calls.

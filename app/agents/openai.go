@@ -80,13 +80,16 @@ func (a *openAI) offer(ctx context.Context, sdp string) (string, error) {
 	}
 	r.Header.Set("Content-Type", form.FormDataContentType())
 	res, answer, err := post(a.owner.openai, r)
+	made := res != nil && (res.StatusCode == http.StatusCreated || res.StatusCode == http.StatusOK)
+	if made { // also if the answer could not be read: the session runs, and bye has to end it
+		a.setID(path.Base(res.Header.Get("Location")))
+	}
 	if err != nil {
 		return "", &Failure{Cause: "OpenAI could not be reached: " + outbound.Cause(err), Err: withoutURL(err)}
 	}
-	if res.StatusCode != http.StatusCreated && res.StatusCode != http.StatusOK {
+	if !made {
 		return "", openAIRefused(res.StatusCode, answer)
 	}
-	a.setID(path.Base(res.Header.Get("Location")))
 	return string(answer), nil
 }
 
