@@ -20,6 +20,9 @@ const (
 	JoinWithin = time.Minute
 	// The next three bound the tokens that are known at the same time, used or not.
 	joinsPerRing, joinsPerTenant, joinsMost = 8, 2000, 20000
+	// guestsPerTenant and guestsMost bound the agents that wait for their calls at the same time.
+	// They are well below gateway.Config.MaxPeers, so that there is room for those that talk.
+	guestsPerTenant, guestsMost = 200, 1000
 	// parkFor is how long an agent that came before its call waits for it: as long as a phone may
 	// ring. While the call runs it waits on: it may be the next one, if the present agent is lost.
 	parkFor = time.Minute
@@ -61,6 +64,8 @@ type ticket struct {
 
 // meeting is where the agents and the call of a ring meet.
 type meeting struct {
+	tenant  tenants.TenantID
+	coming  int           // connections that are being made
 	peer    *gateway.Peer // came and is not taken yet
 	conn    *socket       // likewise
 	arrived chan struct{} // closed and replaced when one comes
@@ -168,14 +173,62 @@ func (j *Joins) use(token tenants.Secret, ring tenants.RingID) (*ticket, error) 
 		return nil, tenants.Refuse(tenants.Unauthorized, "join_expired",
 			"This join token has expired after 60 seconds. Ask for another with POST /v1/rings/{id}/join.")
 	}
+	if err := j.room(k.tenant); err != nil {
+		return nil, err
+	}
 	k.used = true
+	m := j.meeting(ring)
+	m.tenant = k.tenant
+	m.coming++
 	return k, nil
 }
 
+// room refuses one more guest when there are too many. Called with mu held.
+func (j *Joins) room(t tenants.TenantID) error {
+	own, all := 0, 0
+	for _, m := range j.rings {
+		n := m.guests()
+		all += n
+		if m.tenant == t {
+			own += n
+		}
+	}
+	switch {
+	case own >= guestsPerTenant:
+		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_agents", RetryAfter: 5 * time.Second,
+			Msg: "200 agents of this account wait for their calls. Close some, or connect again when a call begins."}
+	case all >= guestsMost:
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "too_many_agents", RetryAfter: 5 * time.Second,
+			Msg: "Too many agents wait for their calls on this server right now. Connect again in a moment."}
+	}
+	return nil
+}
+
+// guests are those that wait, and those that are about to. Called with mu of the Joins held.
+func (m *meeting) guests() int {
+	n := m.coming
+	if m.peer != nil && !isOver(m.peer) {
+		n++
+	}
+	if m.conn != nil && !m.conn.gone() {
+		n++
+	}
+	return n
+}
+
+// giveBack undoes use.
 func (j *Joins) giveBack(k *ticket) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	k.used = false
+	j.came(k.ring)
+}
+
+// came notes that a connection is made, or failed. Called with mu held.
+func (j *Joins) came(ring tenants.RingID) {
+	m := j.rings[ring]
+	m.coming--
+	j.tidy(ring, m)
 }
 
 // Offer answers the WebRTC offer of an agent. While the phone's codec is not known, the answer has
@@ -261,6 +314,9 @@ func (j *Joins) Stream(token tenants.Secret, ring tenants.RingID, u Upgrade) (se
 			j.arrive(ring, nil, conn)
 		} else {
 			_ = own.Close()
+			j.mu.Lock()
+			j.came(ring)
+			j.mu.Unlock()
 		}
 		own.giveBack()
 	}, nil
@@ -270,6 +326,7 @@ func (j *Joins) Stream(token tenants.Secret, ring tenants.RingID, u Upgrade) (se
 func (j *Joins) arrive(ring tenants.RingID, peer *gateway.Peer, conn *socket) {
 	j.mu.Lock()
 	m := j.meeting(ring)
+	m.coming--
 	old := *m
 	if peer != nil {
 		m.peer = peer
@@ -315,6 +372,18 @@ func (j *Joins) expire(ring tenants.RingID, m *meeting) {
 	}
 }
 
+// Dismiss returns what sends away the agents that came for a ring which has ended; nil = there are
+// none. It may wait a moment for each.
+func (j *Joins) Dismiss(ring tenants.RingID) (away func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m := j.rings[ring]
+	if m == nil || m.peer == nil && m.conn == nil {
+		return nil
+	}
+	return func() { j.dismiss(ring, m) }
+}
+
 // dismiss sends away who came and was not taken.
 func (j *Joins) dismiss(ring tenants.RingID, m *meeting) {
 	j.mu.Lock()
@@ -341,7 +410,7 @@ func (j *Joins) tidy(ring tenants.RingID, m *meeting) {
 		m.leave.Stop()
 		m.leave = nil
 	}
-	if m.peer == nil && m.conn == nil && m.waiting == 0 && j.rings[ring] == m {
+	if m.peer == nil && m.conn == nil && m.waiting == 0 && m.coming == 0 && j.rings[ring] == m {
 		delete(j.rings, ring)
 	}
 }

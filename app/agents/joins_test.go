@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -156,6 +157,56 @@ func TestOneTenantCannotUseUpTheTokens(t *testing.T) {
 	}
 	if _, _, err := j.Issue("another", "another"); err != nil {
 		t.Errorf("another tenant: %v", err)
+	}
+}
+
+// TestOneTenantCannotUseUpTheRoom for agents that wait: a refused one is refused before anything is
+// made, and may use its token later.
+func TestOneTenantCannotUseUpTheRoom(t *testing.T) {
+	t.Parallel()
+	j := NewJoins(nil, time.Now) // to make a connection would panic
+	issue := func(tenant, ring int) (tenants.Secret, tenants.RingID) {
+		id := tenants.RingID(fmt.Sprint(tenant, " ", ring))
+		token, _, err := j.Issue(tenants.TenantID(fmt.Sprint(tenant)), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token, id
+	}
+	var one *ticket // of the first tenant
+	for i := range guestsMost {
+		token, ring := issue(i/guestsPerTenant, i)
+		k, err := j.use(token, ring)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			one = k
+		}
+	}
+	token, ring := issue(0, guestsMost)
+	refused := func(err error, kind tenants.Kind) {
+		t.Helper()
+		var e *tenants.Error
+		if !errors.As(err, &e) || e.Kind != kind || e.Code != "too_many_agents" || e.RetryAfter == 0 {
+			t.Errorf("above the bound: %v", err)
+		}
+	}
+	_, err := j.Offer(t.Context(), token, ring, "", nil)
+	refused(err, tenants.TooMany)
+	handshake := Upgrade{Host: "a", Header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}}
+	_, err = j.Stream(token, ring, handshake)
+	refused(err, tenants.TooMany)
+	other, elsewhere := issue(9, 0)
+	_, err = j.Stream(other, elsewhere, handshake)
+	refused(err, tenants.Unavailable)
+	j.giveBack(one)
+	if _, err := j.use(token, ring); err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
+	if n := len(j.rings); n != guestsMost {
+		t.Errorf("%d meetings", n)
 	}
 }
 

@@ -168,11 +168,17 @@ func (c *chains) take(id tenants.RingID) *agents.Chain {
 	return has.chain
 }
 
-// dropChain releases the agents of a ring that has ended. It does not wait: an agent that was
-// attached takes a moment to say goodbye.
+// dropChain releases the agents of a ring that has ended, also those that joined and were not
+// needed. It does not wait: an agent that was attached takes a moment to say goodbye.
 func (b *Board) dropChain(id tenants.RingID) {
 	if c := b.chains.take(id); c != nil {
 		b.pushers.run(b.open, c.Close)
+	}
+	if b.Joins == nil {
+		return
+	}
+	if away := b.Joins.Dismiss(id); away != nil {
+		b.pushers.run(b.open, away)
 	}
 }
 

@@ -2,13 +2,16 @@ package switchboard_test
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"carillon/app/agents"
+	"carillon/app/outbound"
 	"carillon/app/switchboard"
 	"carillon/gateway"
+	"carillon/gateway/phonetest"
 	"carillon/tenants"
 )
 
@@ -119,6 +122,49 @@ func TestAnAttachedAgentTakesTheCall(t *testing.T) {
 	w.eventually("the agent is closed", func() bool { return a.closed.Load() > 0 })
 	if n := a.attached.Load(); n != 1 {
 		t.Errorf("attached %d times", n)
+	}
+}
+
+// TestAnEndedRingSendsAgentsAway that joined it and wait for a call that will not come.
+func TestAnEndedRingSendsAgentsAway(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true, Now: time.Now,
+		Log: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	t.Cleanup(func() { must(t, g.Close()) })
+	w := newWorld(t, tenants.Salon)
+	joins := agents.NewJoins(g, w.clock.Now)
+	t.Cleanup(joins.Close)
+	streams := agents.NewStreams(outbound.New(nil), joins, w.clock.Now, w.config.Log)
+	w.config.Media, w.config.Joins, w.config.Agents = g, joins, agents.NewKinds(nil, streams, nil, nil, nil).Open
+	w.open()
+	d, joining := w.device(""), switchboard.NewJoining(w.board)
+	robot := w.agent(tenants.Agent{Name: "Robot", Kind: tenants.WebRTC})
+	far, err := phonetest.New(phonetest.Config{})
+	must(t, err)
+	for name, end := range map[string]func(*tenants.Ring){
+		"declined":  func(r *tenants.Ring) { w.report(d, r, tenants.FactDeclined) },
+		"cancelled": func(r *tenants.Ring) { _, err := w.board.Cancel(ctx, w.caller, r.ID); must(t, err) },
+		"missed":    func(*tenants.Ring) { w.clock.Pass(2 * time.Minute); must(t, w.board.Sweep(ctx)) },
+	} {
+		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, Agent: robot})
+		joined, err := joining.Join(ctx, w.caller, r.ID)
+		must(t, err)
+		agent, err := far.Call(ctx, func(ctx context.Context, offer string) (string, error) {
+			a, err := joining.Offer(ctx, joined.Token, r.ID, offer)
+			return a.SDP, err
+		})
+		must(t, err)
+		t.Cleanup(agent.HangUp)
+		<-agent.Connected()
+		end(r)
+		select {
+		case <-agent.Closed():
+		case <-ctx.Done():
+			t.Fatalf("%s: the agent still waits", name)
+		}
 	}
 }
 
