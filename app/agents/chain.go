@@ -114,7 +114,7 @@ func (c *Chain) Begin() {
 	c.early = e
 	c.running.Go(func() {
 		defer close(e.done)
-		e.err = c.safely(func() error { return a.Attach(ctx) })
+		e.err = safely(c.cfg.Log, func() error { return a.Attach(ctx) })
 	})
 }
 
@@ -236,7 +236,7 @@ func (c *Chain) attach(ctx context.Context, l gateway.Line, link Link, e *early,
 	var err error
 	c.running.Go(func() {
 		defer close(done)
-		err = c.safely(func() error { return link.Agent.Attach(limit) })
+		err = safely(c.cfg.Log, func() error { return link.Agent.Attach(limit) })
 	})
 	if c.await(ctx, limit, l, done, h) != nil {
 		<-done // an agent obeys its context
@@ -283,7 +283,7 @@ func (c *Chain) seat(ctx context.Context, l gateway.Line, link Link, kept []gate
 	s := c.sit(l, link.Agent, kept)
 	defer c.stand(s)
 	done := make(chan error, 1)
-	c.running.Go(func() { done <- c.safely(func() error { return link.Agent.Converse(own, s) }) })
+	c.running.Go(func() { done <- safely(c.cfg.Log, func() error { return link.Agent.Converse(own, s) }) })
 	c.note(tenants.FactAgentAttached, link, nil)
 	var err error
 	select {
@@ -436,11 +436,12 @@ func CauseOf(err error) string {
 	return "an error of this server; its log says more"
 }
 
-// safely makes a panic of one agent an error of its own call.
-func (c *Chain) safely(f func() error) (err error) {
+// safely makes a panic of one agent an error of its own call. Every goroutine that runs an agent's
+// work needs it: a panic that is not caught ends the process, and all calls.
+func safely(log *slog.Logger, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.cfg.Log.Error("agent panicked", "panic", p, "stack", string(debug.Stack()))
+			log.Error("agent panicked", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("agents: agent panicked: %v", p)
 		}
 	}()

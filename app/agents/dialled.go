@@ -81,7 +81,7 @@ func (d *Dialled) later(f func(context.Context)) {
 	d.running.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), goodbyeWithin)
 		defer cancel()
-		f(ctx)
+		_ = safely(d.cfg.Log, func() error { f(ctx); return nil }) // the log has it
 	})
 }
 
@@ -149,7 +149,7 @@ func (a *dialled) Attach(ctx context.Context) error {
 	}
 	a.mu.Unlock()
 	p, offer, err := a.owner.cfg.Peers.OfferPeer(ctx, gateway.PeerConfig{
-		ID: string(a.call.Ring), Codecs: codecs, Channel: a.channel, Text: a.service.text, RejoinWithin: a.rejoin,
+		ID: string(a.call.Ring), Codecs: codecs, Channel: a.channel, Text: a.hear, RejoinWithin: a.rejoin,
 	})
 	if err != nil {
 		return failedHere(err)
@@ -251,7 +251,7 @@ func (a *dialled) attachAgain(ctx context.Context, l gateway.Line, within time.D
 func (a *dialled) talk(ctx context.Context, p *gateway.Peer, l gateway.Line) error {
 	own, stop := context.WithCancel(ctx)
 	var tending sync.WaitGroup
-	tending.Go(func() { a.service.tend(own, p, l) })
+	tending.Go(func() { a.guard(func() { a.service.tend(own, p, l) }) })
 	err := p.Converse(ctx, l)
 	stop()
 	tending.Wait()
@@ -280,14 +280,24 @@ func (a *dialled) hangUp() {
 }
 
 // fail ends the connection: the agent cannot talk, although it is connected.
-func (a *dialled) fail(f *Failure) {
+func (a *dialled) fail(why error) {
 	a.mu.Lock()
 	if a.why == nil {
-		a.why = f
+		a.why = why
 	}
 	a.mu.Unlock()
 	a.hangUp()
 }
+
+// guard runs f, and fails the agent when it panics.
+func (a *dialled) guard(f func()) {
+	if err := safely(a.owner.cfg.Log, func() error { f(); return nil }); err != nil {
+		a.fail(err)
+	}
+}
+
+// hear gets the messages of the data channel, on a goroutine of Pion.
+func (a *dialled) hear(message string) { a.guard(func() { a.service.text(message) }) }
 
 func (a *dialled) failure() error {
 	a.mu.Lock()

@@ -440,6 +440,28 @@ func TestASessionWhoseAnswerBreaksOffIsHungUp(t *testing.T) {
 	}
 }
 
+// confused is a service that panics at each message.
+type confused struct{ service }
+
+func (confused) text(string) { panic("oh") }
+
+// TestAPanicEndsOneDialledAgent: a message that makes us panic ends the call with its agent, and
+// nothing else.
+func TestAPanicEndsOneDialledAgent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.open(t, tenants.Pipecat).(*pipecat)
+	a.service = confused{a.service}
+	p := w.ring(t, a, "opus")
+	p.until(t, "echo", func(s phonetest.Stats) bool { return s.Back > 5 })
+	if err := w.pipecat.Renegotiate(w.pipecat.Calls()[0]); err != nil {
+		t.Fatal(err)
+	}
+	if e := p.end(t); e.Reason != gateway.AgentFailed || !strings.Contains(e.Err.Error(), "panicked") {
+		t.Errorf("%+v", e)
+	}
+}
+
 // documentedAnswer is the answer in OpenAI's reference of POST /v1/realtime/calls.
 const documentedAnswer = `v=0
 o=- 4227147428 1719357865 IN IP4 127.0.0.1

@@ -154,12 +154,14 @@ func (a *pipecat) tend(ctx context.Context, p *gateway.Peer, l gateway.Line) {
 	var told sync.WaitGroup
 	defer told.Wait()
 	told.Go(func() {
-		select {
-		case <-l.Audible():
-			// A bot of the RTVI standard greets now. Others do not know the message.
-			sendWhenOpen(ctx, p, clientReady)
-		case <-ctx.Done():
-		}
+		a.guard(func() {
+			select {
+			case <-l.Audible():
+				// A bot of the RTVI standard greets now. Others do not know the message.
+				sendWhenOpen(ctx, p, clientReady)
+			case <-ctx.Done():
+			}
+		})
 	})
 	sendWhenOpen(ctx, p, "ping")
 	for {

@@ -234,16 +234,23 @@ func (s *stream) run(ctx context.Context, c *dialect.Call) error {
 	play, stopPlaying := context.WithCancel(ctx)
 	defer stopPlaying()
 	var running sync.WaitGroup
-	running.Go(func() { s.receive(open, cut) })
-	running.Go(func() { s.watch(open, cut) })
-	running.Go(func() {
+	run := func(f func()) {
+		running.Go(func() {
+			if err := safely(s.streams.log, func() error { f(); return nil }); err != nil {
+				cut(err)
+			}
+		})
+	}
+	run(func() { s.receive(open, cut) })
+	run(func() { s.watch(open, cut) })
+	run(func() {
 		// The last words are played to the end although the agent has left.
 		if err := s.pacer.run(play, s.line.Audible()); err != nil && play.Err() == nil {
 			cut(err)
 		}
 	})
-	running.Go(func() { s.press(open) })
-	running.Go(func() { cutLate(ctx, open, cut) })
+	run(func() { s.press(open) })
+	run(func() { cutLate(ctx, open, cut) })
 	err := s.send(ctx, open, c)
 	if errors.Is(err, errAgentLeft) {
 		s.pacer.finish()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"carillon/app/agents/dialect"
 	"carillon/app/outbound"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -359,5 +360,40 @@ func TestWhyAnAgentFailed(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// spoilt is a dialect that reads every frame as decode says.
+type spoilt struct {
+	dialect.Stream
+	decode func() dialect.Event
+}
+
+func (s spoilt) Decode([]byte, bool) (dialect.Event, error) { return s.decode(), nil }
+
+// fragile is a line on which nothing can be said or pressed.
+type fragile struct{ *deskLine }
+
+func (fragile) Say(gateway.Packet) error { panic("oh") }
+func (fragile) Press(byte) error         { panic("oh") }
+
+// TestAPanicEndsOneStream: on whichever of its goroutines, it is an error of that call only.
+func TestAPanicEndsOneStream(t *testing.T) {
+	t.Parallel()
+	f := serveAgent(t, func(ctx context.Context, c *websocket.Conn) {
+		say(ctx, c, "{}")
+		_, _, _ = c.Read(ctx)
+		until(t, ctx, c, "closed")
+	})
+	for name, decode := range map[string]func() dialect.Event{
+		"receive": func() dialect.Event { panic("oh") },
+		"pacer":   func() dialect.Event { return dialect.Event{Kind: dialect.Sound, Sound: make([]byte, 160)} },
+		"press":   func() dialect.Event { return dialect.Event{Kind: dialect.Digit, Digit: '5'} },
+	} {
+		a := openStream(t, f.url()).(*streamAgent)
+		a.dialect = spoilt{a.dialect, decode}
+		if err := result(t, converse(t.Context(), a, fragile{newDeskLine()})); err == nil || !strings.Contains(err.Error(), "panicked") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
