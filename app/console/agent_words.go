@@ -127,8 +127,7 @@ func storedHeaders(a tenants.Agent) []string {
 	return a.Pipecat.Headers
 }
 
-// retype says of a secret that was typed into a form that was refused that it is not in the form any
-// more: a secret is never sent back.
+// retype says that a secret must be typed again: a form that was refused comes back without it.
 func retype(f *views.Field, a tenants.Agent) {
 	if a.Secret != nil && *a.Secret != "" && f.Error == "" {
 		f.Error = "Enter this again. It was not saved."

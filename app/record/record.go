@@ -14,7 +14,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -193,14 +192,4 @@ func inOrder(i Info, chunks iter.Seq2[[]byte, error]) iter.Seq2[Frame, error] {
 		}
 		give(newest + 1)
 	}
-}
-
-// tag returns the value of a tag; "" = there is none.
-func (i Info) tag(name string) string {
-	for _, t := range i.Tags {
-		if value, ok := strings.CutPrefix(t, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

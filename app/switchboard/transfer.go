@@ -18,8 +18,8 @@ type Transfer struct {
 // Transfer gives a call that an agent talks on to another agent, or rings a person whose answer
 // joins the call. Meanwhile the person on the call hears a tone. If a person does not answer, the
 // call goes back to the ring's own agent; if an agent cannot take it, the agents that it names next
-// do. A ring that is no call of
-// this process is refused with Conflict, and so is one that is being transferred already.
+// do. A ring that is no call of this process is refused with Conflict, and so is one that is being
+// transferred already.
 func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Transfer) (*tenants.Ring, error) {
 	scope := b.scope(c)
 	r, err := scope.Rings().Get(ctx, id)
@@ -31,7 +31,7 @@ func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Tr
 		return nil, tenants.Refuse(tenants.Conflict, "not_in_call", "This ring is not in a call that can be transferred.")
 	}
 	if to.Person != "" {
-		return b.toPerson(ctx, c, r, chain, to.Person)
+		return transfers{b}.toPerson(ctx, c, r, chain, to.Person)
 	}
 	named, err := scope.Agents().Get(ctx, to.Agent)
 	if err != nil {
@@ -45,7 +45,7 @@ func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Tr
 		return nil, errBusyLine()
 	}
 	b.chains.inherit(id, to.Agent)
-	return b.transferred(ctx, scope, r, "the agent "+named.Name)
+	return transfers{b}.transferred(ctx, scope, r, "the agent "+named.Name)
 }
 
 func errBusyLine() error {
@@ -53,8 +53,11 @@ func errBusyLine() error {
 		"No agent talks on this call at the moment: it is being transferred already, or it is about to end.")
 }
 
+// transfers are the steps of Transfer.
+type transfers struct{ *Board }
+
 // toPerson rings a person in a ring of its own, whose answer joins the call.
-func (b *Board) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *agents.Chain, person string) (*tenants.Ring, error) {
+func (b transfers) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *agents.Chain, person string) (*tenants.Ring, error) {
 	if person == r.To.Person {
 		return nil, tenants.Refuse(tenants.Unprocessable, "same_person", "This person is on the call already. Name another one.")
 	}
@@ -87,7 +90,7 @@ func (b *Board) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *
 
 // placeJoining places a ring whose agent is the call of r. Its id is in called before a phone
 // rings.
-func (b *Board) placeJoining(
+func (b transfers) placeJoining(
 	ctx context.Context, c Caller, r *tenants.Ring, person string, bridge *agents.Bridge, called *tenants.RingID,
 ) (*tenants.Ring, error) {
 	q := tenants.Request{To: tenants.To{Person: person}, Agent: r.Agent, Caller: r.Caller, Reference: r.Reference}
@@ -121,7 +124,7 @@ func (b *Board) placeJoining(
 }
 
 // giveUp cancels a ring that nobody waits for any more.
-func (b *Board) giveUp(c Caller, id tenants.RingID) {
+func (b transfers) giveUp(c Caller, id tenants.RingID) {
 	ctx, cancel := context.WithTimeout(b.life, 10*time.Second)
 	defer cancel()
 	c.Who = store.Who{Actor: tenants.System}
@@ -131,7 +134,7 @@ func (b *Board) giveUp(c Caller, id tenants.RingID) {
 }
 
 // transferred records that the call was given away.
-func (b *Board) transferred(ctx context.Context, scope *store.Scope, r *tenants.Ring, whom string) (*tenants.Ring, error) {
+func (b transfers) transferred(ctx context.Context, scope *store.Scope, r *tenants.Ring, whom string) (*tenants.Ring, error) {
 	now := b.Now()
 	changed, facts, err := scope.Rings().Change(ctx, r.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		a, ok := r.AttemptOf(r.Call.Device)
