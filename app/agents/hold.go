@@ -93,8 +93,11 @@ func (c *Chain) holdLine(ctx context.Context, l gateway.Line) *hold {
 		case <-ctx.Done():
 			return
 		}
-		for n := 0; len(tone) > 0 && play(ctx, l, toneSource, n, tone) == nil; n += len(tone) {
-		}
+		_ = safely(c.cfg.Log, func() error { // the log has it; a call can do without the tone
+			for n := 0; len(tone) > 0 && play(ctx, l, toneSource, n, tone) == nil; n += len(tone) {
+			}
+			return nil
+		})
 	})
 	return h
 }
