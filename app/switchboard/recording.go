@@ -11,8 +11,8 @@ import (
 
 // recorded is the agent of the ring's call, and the tap of its line. Where the tenant's rule is off
 // it is the chain itself, without a tap. A rule that cannot be read is off: the call matters more,
-// and nobody is recorded by mistake. A call between two persons is not recorded either: each of them
-// agreed to a recording of their own call at most.
+// and nobody is recorded by mistake. A call between two persons is not recorded either: each of
+// them agreed to a recording of their own call at most.
 func (b *Board) recorded(ctx context.Context, r *tenants.Ring, chain *agents.Chain) (gateway.Agent, gateway.Tap) {
 	if b.chains.isBetween(r.ID) {
 		return chain, nil
