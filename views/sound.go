@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -65,6 +66,11 @@ func (SoundGraph) line(points []SoundPoint) string {
 type CallFigures struct {
 	Period string
 	Rows   []CallFigure
+}
+
+// Measured reports whether any call was measured.
+func (f CallFigures) Measured() bool {
+	return slices.ContainsFunc(f.Rows, func(r CallFigure) bool { return r.Calls > 0 })
 }
 
 // CallFigure is one figure's percentiles. Calls 0 means nothing was measured.

@@ -17,7 +17,7 @@ func TestRingShowsHowItsCallSounded(t *testing.T) {
 	h := open(t)
 	a := h.full("alpha", "Alpha")
 	w := a.Quick(a.Owner)
-	w.Get("/overview").Want(200).Has("How calls sounded", "not measured yet")
+	w.Get("/overview").Want(200).Has("How calls sounded", "No call was measured in the last 24 hours.")
 	w.Get("/rings/"+string(a.ring)).Want(200).Lacks("Sound over time", "NaN")
 	leg := tenants.LegQuality{MOS: 4.3, LossIn: 0.01, JitterOut: 7 * time.Millisecond, RoundTrip: 48 * time.Millisecond}
 	bad := tenants.LegQuality{MOS: 2.4, LossOut: 0.21, JitterIn: 44 * time.Millisecond, RoundTrip: 310 * time.Millisecond}
