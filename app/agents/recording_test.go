@@ -181,8 +181,8 @@ func TestRecordingKeepsTime(t *testing.T) {
 	})
 }
 
-// TestAStoppedRecording: what came before is kept, nothing that comes later is, and the timeline says
-// why. One that is stopped before it begins is never begun.
+// TestAStoppedRecording: what came before is kept, nothing that comes later is, and the timeline
+// says why. One that is stopped before it begins is never begun.
 func TestAStoppedRecording(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
