@@ -46,7 +46,7 @@ func TestSweep(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Streams: []int{1}, Bridges: []int{1},
+	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Streams: []int{1}, Bridges: []int{2},
 		Turns: 1, Window: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)

@@ -129,7 +129,7 @@ func newCalls(ctx context.Context, devices int) (b *calls, err error) {
 	if b.dir, err = os.MkdirTemp("", "carillon-bench-"); err != nil {
 		return b, err
 	}
-	if b.far, err = phonetest.NewBareEcho("127.0.0.1:0"); err != nil {
+	if b.far, err = phonetest.NewBareEchoes(); err != nil {
 		return b, err
 	}
 	serve := http.NewServeMux()

@@ -11,7 +11,7 @@ import (
 
 // BareEcho is Pion alone: it answers every offer on one UDP port and sends every packet back at
 // once. The gateway is compared with it. Codec, reports and port sharing are the same; reading and
-// writing are Pion's own.
+// writing are Pion's own. NewBareEchoes makes one that shares no port.
 type BareEcho struct {
 	api  *webrtc.API
 	stop func() error
@@ -28,18 +28,34 @@ func NewBareEcho(addr string) (*BareEcho, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phonetest: %w", err)
 	}
-	b := &BareEcho{}
-	b.api, err = newAPI([]string{"opus"}, func(e *webrtc.SettingEngine) {
-		mux := webrtc.NewICEUDPMux(nil, conn)
-		b.stop = mux.Close
-		e.SetICEUDPMux(mux)
-		e.SetIncludeLoopbackCandidate(true)
-	})
+	mux := webrtc.NewICEUDPMux(nil, conn)
+	b, err := newBareEcho(func(e *webrtc.SettingEngine) { e.SetICEUDPMux(mux) })
 	if err != nil {
-		_ = conn.Close()
+		_ = mux.Close()
 		return nil, err
 	}
+	b.stop = mux.Close
 	return b, nil
+}
+
+// NewBareEchoes makes a BareEcho that has a port on 127.0.0.1 for each connection. It is needed as
+// the far end of a gateway: two ports that are both shared cannot have two connections between
+// them, because Pion's mux knows a connection by the other side's address.
+func NewBareEchoes() (*BareEcho, error) {
+	return newBareEcho(func(e *webrtc.SettingEngine) {
+		e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+		e.SetIPFilter(net.IP.IsLoopback)
+	})
+}
+
+func newBareEcho(set func(*webrtc.SettingEngine)) (*BareEcho, error) {
+	b := &BareEcho{stop: func() error { return nil }}
+	var err error
+	b.api, err = newAPI([]string{"opus"}, func(e *webrtc.SettingEngine) {
+		e.SetIncludeLoopbackCandidate(true)
+		set(e)
+	})
+	return b, err
 }
 
 // Answer is an Answerer.
