@@ -116,8 +116,8 @@ func (r *Recording) Converse(ctx context.Context, l gateway.Line) error {
 	return r.Agent.Converse(ctx, l)
 }
 
-// Stop ends the recording before the call is over; what was recorded is kept. One that has not begun
-// never will.
+// Stop ends the recording before the call is over; what was recorded is kept. One that has not
+// begun never will.
 func (r *Recording) Stop(why string) {
 	r.mu.Lock()
 	was := r.on
