@@ -176,6 +176,8 @@ func (s sampler) openAIForm(p AgentFormPage) AgentFormPage {
 			Value: "You call for Lakeside Clinic.\nSay who you are, then confirm the appointment."},
 	}
 	p.Attach = &Field{Name: "attach_s", Label: "Seconds to connect", Value: "5", Optional: true}
+	p.When = &Pick{Name: "attach", Label: "Connect the agent", Choices: []Choice{{"answered", "When the person picks up", true},
+		{"shown", "While the phone rings", false}}}
 	return p
 }
 
