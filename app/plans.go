@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"carillon/app/page"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -38,9 +39,9 @@ func (p *plansShowCmd) Run(c terminal) error {
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PLAN\tMONTH\tYEAR\tDEVICES\tRINGS\tCALLS\tPEOPLE\tKEPT\t1,000 MORE RINGS")
 	for _, x := range plans.Plans {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d days\t%s\n", x.Code, tenants.FormatCents(x.MonthCents),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.Code, tenants.FormatCents(x.MonthCents),
 			tenants.FormatCents(x.YearCents), most(x.Devices), most(x.Rings),
-			most(x.Calls), most(x.People), x.Retention, tenants.FormatCents(x.Overage))
+			most(x.Calls), most(x.People), page.Keeps(x), tenants.FormatCents(x.Overage))
 	}
 	fmt.Fprintf(t, "\nA trial lasts %d days. In %s.\n", plans.TrialDays, strings.ToUpper(plans.Currency))
 	return t.Flush()

@@ -111,7 +111,7 @@ const frontCurl = `curl https://ring.example/v1/rings \
 
 var homeMarks = []Row{
 	{Name: "One program", Text: "One binary with SQLite inside, or with PostgreSQL. You do not need a queue, a cache or another service."},
-	{Name: "Audio stays encoded", Text: "Carillon forwards the audio packets between phone and agent without decoding them."},
+	{Name: "Audio stays encoded", Text: "Where phone and agent use the same codec, Carillon forwards the audio packets as they are."},
 	{Name: "Try it without an account", Text: "“carillon dev” starts a simulated Apple service, sample organisations and a phone in " +
 		"your browser. You do not need to install anything else."},
 	{Name: "Measure it yourself", Text: "“carillon bench” measures rings, calls, pages and failures on your own machine, over real " +

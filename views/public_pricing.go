@@ -48,8 +48,8 @@ func (p PricingPage) asks() []Row {
 			"the new trial ends within a day. You are not charged."},
 		{Name: "What if a payment fails?", Text: "The console tells you, and phones keep ringing for " + p.Grace + "."},
 		{Name: "How do I cancel?", Text: "On the billing page, with a few clicks. Your plan works until the end of the paid period."},
-		{Name: "Can I use my own voice agent?", Text: "Not yet. Today every call is answered by the built-in agent. It plays bells and " +
-			"repeats what it hears, so you can test everything from start to end. Support for your own voice agent is being built."},
+		{Name: "Can I use my own voice agent?", Text: "Yes. Connect it over a WebSocket or WebRTC, or use pipecat or a model of OpenAI. " +
+			"A built-in agent is there for tests."},
 	}
 	if p.NoStripe {
 		list = append([]Row{{Name: "How do I pay on this server?",
@@ -111,7 +111,9 @@ var privacy = []legal{
 	{"Rings", "We store who your organisation rings, on which device, when, and the result, and a caller label and a reference if your " +
 		"program sends them. We store push tokens, because Apple needs them to reach a phone. Apple receives the token and the push. " +
 		"The security page lists what a push contains."},
-	{"Calls", "The sound of a call is not stored. We store when a call started and ended, why it ended, and its audio quality."},
+	{"Calls", "We store when a call started and ended, why it ended, its audio quality, and the notes that a voice agent sends. The sound " +
+		"is stored only if the organisation that rings has turned recording on. The person hears an announcement first. Recordings and " +
+		"notes are encrypted. They are deleted when the organisation’s plan says so, or earlier if the organisation erases them."},
 	{"Payments", "If this server takes payments, Stripe processes them. Card numbers never reach this server."},
 	{"Partners", "For partners we store name, email, payout details and the ledger of what they earned, for as long as the law " +
 		"requires. A partner sees that a referred customer started a trial, when the customer pays and the commission, but never who " +

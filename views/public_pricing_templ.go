@@ -258,7 +258,7 @@ func Pricing(p PricingPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices are in the currency shown, without tax. Every plan includes all industries, the console, the API and full separation between organisations. Calls are not recorded.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">Questions about billing</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</ul><p class=\"fine\">Prices are in the currency shown, without tax. Every plan includes all industries, the console, the API and full separation between organisations. Calls are recorded only if you turn that on.</p></div></section><section class=\"band band-deep\" aria-labelledby=\"money\"><div class=\"band-in\"><h2 id=\"money\">Questions about billing</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -11,7 +11,7 @@ func (s sampler) billingPages() []Sample {
 		Cure: "Update the payment method.", Action: Button{Text: "Go to Billing", Href: PathBilling, Kind: Quiet}}
 	offers := []Offer{
 		{Code: "starter", Name: "Starter", Month: "$149", Year: "$1,490", Limits: []string{"100 devices", "5,000 rings a month",
-			"5 calls at once", "3 people"}, More: "$30 for 1,000 more rings", Change: true},
+			"5 calls at once", "3 people", "recordings and notes kept: 7 days"}, More: "$30 for 1,000 more rings", Change: true},
 		{Code: "growth", Name: "Growth", Month: "$499", Year: "$4,990", Limits: []string{"1,000 devices", "50,000 rings a month",
 			"25 calls at once", "15 people"}, More: "$12 for 1,000 more rings", NowMonth: true, Change: true},
 		{Code: "scale", Name: "Scale", Month: "$1,499", Year: "$14,990", Limits: []string{"10,000 devices", "500,000 rings a month",

@@ -54,7 +54,8 @@ func TestABridgeJoinsTwoLines(t *testing.T) {
 	})
 }
 
-// TestABridgeThatNobodyAnswers: the waiting side learns why, and gives up a ring that is not over, once.
+// TestABridgeThatNobodyAnswers: the waiting side learns why, and gives up a ring that is not over,
+// once.
 func TestABridgeThatNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

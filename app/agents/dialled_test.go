@@ -311,8 +311,8 @@ func TestADialledAgentAttachedEarly(t *testing.T) {
 	eventually(t, "a session stays", func() bool { return w.openai.Running() == 0 })
 }
 
-// TestAnEarlyAgentThatDoesNotAnswerAgain: it was attached in another codec than the phone's. When it
-// does not answer within its time, the call goes to the next agent.
+// TestAnEarlyAgentThatDoesNotAnswerAgain: it was attached in another codec than the phone's. When
+// it does not answer within its time, the call goes to the next agent.
 func TestAnEarlyAgentThatDoesNotAnswerAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -114,7 +114,7 @@ func (k billingPages) offers(sub tenants.Subscription) (out []views.Offer) {
 			Year: page.Money(p.YearCents, plans.Currency), Change: sub.Live(),
 			Limits: []string{holds(p.Devices, "device", "devices"), holds(p.Rings, "ring", "rings") + " a month",
 				holds(p.Calls, "call", "calls") + " at once",
-				holds(p.People, "person", "people")}}
+				holds(p.People, "person", "people"), "recordings and notes kept: " + page.Keeps(p)}}
 		if p.Overage > 0 {
 			o.More = "Overage, if you allow it: " + page.Money(p.Overage, plans.Currency) + " for 1,000"
 		}

@@ -27,6 +27,17 @@ func Money(cents int64, currency string) string {
 	return minus + sign + whole
 }
 
+// Keeps is how long a plan keeps recordings and notes.
+func Keeps(p tenants.Plan) string {
+	switch p.Retention {
+	case 0:
+		return "as long as the call"
+	case 1:
+		return "1 day"
+	}
+	return tenants.FormatCount(p.Retention) + " days"
+}
+
 // Cents2 is money with its cents, also when there are none: sums in a column.
 func Cents2(cents int64, currency string) string {
 	s := Money(cents, currency)
