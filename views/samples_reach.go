@@ -175,6 +175,8 @@ func (s sampler) openAIForm(p AgentFormPage) AgentFormPage {
 		Instructions: Field{Name: "instructions", Label: "Instructions", Optional: true,
 			Value: "You call for Lakeside Clinic.\nSay who you are, then confirm the appointment."},
 	}
+	p.When = &Pick{Name: "attach", Label: "Connect",
+		Choices: []Choice{{"", "When the person answers", true}, {"shown", "While the phone rings", false}}}
 	p.Attach = &Field{Name: "attach_s", Label: "Seconds to connect", Value: "5", Optional: true}
 	p.When = &Pick{Name: "attach", Label: "Connect the agent", Choices: []Choice{{"answered", "When the person picks up", true},
 		{"shown", "While the phone rings", false}}}
