@@ -3,6 +3,7 @@ package agents
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"carillon/app/agents/dialect"
 	"carillon/gateway"
@@ -21,7 +22,7 @@ var errNotReading = errors.New("the agent does not read what we send; its server
 // outbox holds what waits to be sent to an agent. Many goroutines put, one takes.
 type outbox struct {
 	wake chan struct{} // holds one token: look again
-	full chan struct{} // closed when an event found no room
+	full atomic.Bool   // an event found no room
 
 	mu     sync.Mutex // guards the rest
 	sounds [soundsMost]gateway.Packet
@@ -29,11 +30,10 @@ type outbox struct {
 	count  int
 	events []dialect.Event
 	lost   int // packets dropped
-	closed bool
 }
 
 func newOutbox() *outbox {
-	return &outbox{wake: make(chan struct{}, 1), full: make(chan struct{})}
+	return &outbox{wake: make(chan struct{}, 1)}
 }
 
 // hear puts a packet of the phone. It copies the payload into memory that is used again.
@@ -57,11 +57,9 @@ func (o *outbox) hear(p gateway.Packet) {
 func (o *outbox) put(e dialect.Event) {
 	o.mu.Lock()
 	if len(o.events) == eventsMost {
-		if !o.closed {
-			o.closed = true
-			close(o.full)
-		}
 		o.mu.Unlock()
+		o.full.Store(true)
+		o.look()
 		return
 	}
 	o.events = append(o.events, e)

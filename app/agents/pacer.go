@@ -128,7 +128,9 @@ func (p *pacer) add(sound []byte) error {
 	p.queue = append(p.queue, sound...)
 	p.added += uint64(len(sound))
 	p.lastAdd = p.now()
-	p.look()
+	if waiting < p.size { // else run waits for the deadline of a frame, which stays
+		p.look()
+	}
 	return nil
 }
 
@@ -194,27 +196,27 @@ func (p *pacer) run(ctx context.Context, audible <-chan struct{}) error {
 		p.ended = true
 		p.release()
 	}()
-	timer := time.NewTimer(0)
+	select {
+	case <-audible:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// A select costs by the number of its channels, and this one runs for each frame.
+	defer context.AfterFunc(ctx, p.look)()
+	timer := time.NewTimer(idle)
 	defer timer.Stop()
-	for open := false; ; {
-		var wait time.Duration
-		done := false
-		if open {
-			var err error
-			if wait, done, err = p.step(p.now()); err != nil || done {
-				return err
-			}
-			timer.Reset(wait)
+	for ctx.Err() == nil {
+		wait, done, err := p.step(p.now())
+		if err != nil || done {
+			return err
 		}
+		timer.Reset(wait)
 		select {
 		case <-timer.C:
 		case <-p.wake:
-		case <-audible:
-			open, audible = true, nil
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
+	return ctx.Err()
 }
 
 // idle is how long run waits when nothing is queued. A token of wake ends it.

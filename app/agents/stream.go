@@ -241,7 +241,10 @@ func (s *stream) run(ctx context.Context, c *dialect.Call) error {
 			}
 		})
 	}
-	run(func() { s.receive(open, cut) })
+	// The connection is cut here, not by the context of each read and write, which would register
+	// with the context for each frame.
+	defer context.AfterFunc(open, func() { _ = s.conn.conn.CloseNow() })()
+	run(func() { s.receive(cut) })
 	run(func() { s.watch(open, cut) })
 	run(func() {
 		// The last words are played to the end although the agent has left.
@@ -320,6 +323,9 @@ func (s *stream) send(ctx, open context.Context, c *dialect.Call) error {
 		return err
 	}
 	defer s.line.Attend(s.hear)()
+	// A select costs by the number of its channels, and this loop runs for each packet.
+	defer context.AfterFunc(ctx, s.out.look)()
+	defer context.AfterFunc(open, s.out.look)()
 	timer := time.NewTimer(quietAfter)
 	defer timer.Stop()
 	for {
@@ -334,14 +340,16 @@ func (s *stream) send(ctx, open context.Context, c *dialect.Call) error {
 		select {
 		case <-timer.C:
 		case <-s.out.wake:
-		case <-s.out.full:
+		}
+		switch {
+		case s.out.full.Load():
 			return &Failure{Cause: errNotReading.Error()}
-		case <-open.Done():
+		case open.Err() != nil:
 			return context.Cause(open)
-		case <-ctx.Done():
+		case ctx.Err() != nil:
 			soon, cancel := context.WithTimeout(open, closeWithin)
 			defer cancel()
-			return s.emit(soon, dialect.Event{Kind: dialect.Stop})
+			return s.emitWithin(soon, soon, dialect.Event{Kind: dialect.Stop})
 		}
 	}
 }
@@ -397,13 +405,18 @@ func (s *stream) sendSound(open context.Context, payload []byte) error {
 	return s.emit(open, dialect.Event{Kind: dialect.Sound, Sound: s.voice.toAgent(payload), At: at})
 }
 
-// emit writes the frames of one event.
+// emit writes the frames of one event. watch limits how long that takes.
 func (s *stream) emit(open context.Context, e dialect.Event) error {
+	return s.emitWithin(context.Background(), open, e)
+}
+
+// emitWithin is emit until ctx is done.
+func (s *stream) emitWithin(ctx, open context.Context, e dialect.Event) error {
 	s.frames = s.dialect.Encode(s.frames.Reset(), e)
 	for i := range s.frames.Len() {
 		data, binary := s.frames.At(i)
 		s.writing.Store(s.streams.now().UnixNano())
-		err := s.conn.write(open, data, binary)
+		err := s.conn.write(ctx, data, binary)
 		s.writing.Store(0)
 		if err != nil {
 			return ended(open, &Failure{Cause: broken, Err: err})
@@ -444,10 +457,10 @@ func (s *stream) watch(open context.Context, cut context.CancelCauseFunc) {
 }
 
 // receive reads what the agent says until the connection ends.
-func (s *stream) receive(open context.Context, cut context.CancelCauseFunc) {
+func (s *stream) receive(cut context.CancelCauseFunc) {
 	var buf []byte
 	for {
-		data, binary, err := s.conn.read(open, buf)
+		data, binary, err := s.conn.read(context.Background(), buf) // run cuts it
 		if err != nil {
 			if f := lost(err); f != nil {
 				cut(f)
