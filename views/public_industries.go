@@ -65,8 +65,8 @@ var industries = []industry{
 		Asks: []Row{
 			{Name: "Are you certified?", Text: "No. Carillon has no certificate. " +
 				"The security page describes what the program does, so that you can review it yourself."},
-			{Name: "Is the conversation recorded?", Text: "Only if an owner of your account turns that on and writes down why. The patient then " +
-				"hears an announcement first. Otherwise no sound is stored."},
+			{Name: "Is the conversation recorded?", Text: "Only if an owner of your account turns that on and writes down why. " +
+				"The patient then hears an announcement first. Otherwise no sound is stored."},
 		},
 	},
 	{

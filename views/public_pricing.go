@@ -111,8 +111,8 @@ var privacy = []legal{
 	{"Rings", "We store who your organisation rings, on which device, when, and the result, and a caller label and a reference if your " +
 		"program sends them. We store push tokens, because Apple needs them to reach a phone. Apple receives the token and the push. " +
 		"The security page lists what a push contains."},
-	{"Calls", "We store when a call started and ended, why it ended, its audio quality, and the notes that a voice agent sends. The sound " +
-		"is stored only if the organisation that rings has turned recording on. The person hears an announcement first. Recordings and " +
+	{"Calls", "We store when a call started and ended, why it ended, its audio quality, and the notes that a voice agent sends. " +
+		"The sound is stored only if the organisation that rings has turned recording on. The person hears an announcement first. Recordings and " +
 		"notes are encrypted. They are deleted when the organisation’s plan says so, or earlier if the organisation erases them."},
 	{"Payments", "If this server takes payments, Stripe processes them. Card numbers never reach this server."},
 	{"Partners", "For partners we store name, email, payout details and the ledger of what they earned, for as long as the law " +
