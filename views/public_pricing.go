@@ -112,8 +112,9 @@ var privacy = []legal{
 		"program sends them. We store push tokens, because Apple needs them to reach a phone. Apple receives the token and the push. " +
 		"The security page lists what a push contains."},
 	{"Calls", "We store when a call started and ended, why it ended, its audio quality, and the notes that a voice agent sends. " +
-		"The sound is stored only if the organisation that rings has turned recording on. The person hears an announcement first. Recordings and " +
-		"notes are encrypted. They are deleted when the organisation’s plan says so, or earlier if the organisation erases them."},
+		"The sound is stored only if the organisation that rings has turned recording on. " +
+		"The person hears an announcement first. Recordings and notes are encrypted. " +
+		"They are deleted when the organisation’s plan says so, or earlier if the organisation erases them."},
 	{"Payments", "If this server takes payments, Stripe processes them. Card numbers never reach this server."},
 	{"Partners", "For partners we store name, email, payout details and the ledger of what they earned, for as long as the law " +
 		"requires. A partner sees that a referred customer started a trial, when the customer pays and the commission, but never who " +

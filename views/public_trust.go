@@ -40,9 +40,9 @@ var claims = []struct {
 	{"During a call", []Row{
 		{Name: "Encrypted to this server", Text: "The sound between the phone and this server is encrypted with DTLS-SRTP, as in every " +
 			"WebRTC call."},
-		{Name: "Not recorded without notice", Text: "The server stores no sound, unless an owner of your organisation turns recording on. " +
-			"Then each person hears an announcement first, or presses 1 to agree. Recordings are encrypted in the database, and each time " +
-			"somebody listens is in the audit log."},
+		{Name: "Not recorded without notice", Text: "The server stores no sound, unless an owner of your organisation " +
+			"turns recording on. Then each person hears an announcement first, or presses 1 to agree. " +
+			"Recordings are encrypted in the database, and each time somebody listens is in the audit log."},
 	}},
 	{"Records", []Row{
 		{Name: "Audit", Text: "Each change by a person or an API key is saved together with its audit entry, in one transaction. One is " +
