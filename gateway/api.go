@@ -36,9 +36,16 @@ func (c Codec) capability() webrtc.RTPCodecCapability {
 // newAPIs builds the factories of all connections that answer, one for each codec. They do not
 // change afterwards.
 func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [numCodecs]*webrtc.API, err error) {
-	engine, err := settings(cfg, p, r, logs)
+	engine, err := settings(cfg, r, logs)
 	if err != nil {
 		return apis, err
+	}
+	engine.SetICEUDPMux(p.udp)
+	if p.tcp != nil {
+		engine.SetICETCPMux(p.tcp)
+		engine.SetNetworkTypes([]webrtc.NetworkType{
+			webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
+		})
 	}
 	for c := range numCodecs { // an answer has the payload types of its offer
 		if apis[c], err = newAPI(engine, c.parameters(96), eventsAt(c.ClockRate(), 97)); err != nil {
@@ -49,8 +56,10 @@ func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [nu
 }
 
 // newOfferingAPI builds the factory of all connections that offer. They offer some of its codecs.
-func newOfferingAPI(cfg Config, p *port, r reach, logs logging.LoggerFactory) (*webrtc.API, error) {
-	engine, err := settings(cfg, p, r, logs)
+// Each has a UDP port of its own, not the shared one: Pion finds the connection of a packet on a
+// shared port by the far address alone, and a server of agents may have one address for all calls.
+func newOfferingAPI(cfg Config, r reach, logs logging.LoggerFactory) (*webrtc.API, error) {
+	engine, err := settings(cfg, r, logs)
 	if err != nil {
 		return nil, err
 	}
@@ -101,17 +110,10 @@ func newAPI(engine webrtc.SettingEngine, codecs ...webrtc.RTPCodecParameters) (*
 	), nil
 }
 
-func settings(cfg Config, p *port, r reach, logs logging.LoggerFactory) (webrtc.SettingEngine, error) {
+func settings(cfg Config, r reach, logs logging.LoggerFactory) (webrtc.SettingEngine, error) {
 	var e webrtc.SettingEngine
 	e.LoggerFactory = logs
-	e.SetICEUDPMux(p.udp)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	if p.tcp != nil {
-		e.SetICETCPMux(p.tcp)
-		e.SetNetworkTypes([]webrtc.NetworkType{
-			webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
-		})
-	}
 	e.DisableActiveTCP(true) // we never dial where an offer points
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetIncludeLoopbackCandidate(cfg.AllowLoopback)

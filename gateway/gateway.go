@@ -156,7 +156,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}
 	agents := r.toAgents(cfg.AgentTargets)
-	offering, err := newOfferingAPI(cfg, p, agents, logs)
+	offering, err := newOfferingAPI(cfg, agents, logs)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), p.close())
 	}

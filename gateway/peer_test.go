@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -269,6 +270,27 @@ func TestBadAnswersAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	connect(t, p)
+}
+
+// TestPeersOfOneFarAddress: several calls at once to a server that has one port for all of them each
+// get their own sound.
+func TestPeersOfOneFarAddress(t *testing.T) {
+	t.Parallel()
+	g, e := openGateway(t, nil), newEventLog()
+	far, err := phonetest.NewBareEcho("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	var peers []*gateway.Peer
+	for range 4 {
+		p := offerPeer(t, g, gateway.PeerConfig{ID: "ring", Codecs: []gateway.Codec{gateway.Opus}}, far.Answer)
+		connect(t, p)
+		peers = append(peers, p)
+	}
+	for i, p := range peers {
+		until(t, call(t, phone(t, phonetest.Config{}), answerer(g, fmt.Sprint("ring", i), bridged{p}, e)), back(50))
+	}
 }
 
 // TestPeersAreBounded: no connection is made above the bound, and a closed peer makes room.
