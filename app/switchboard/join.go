@@ -110,12 +110,15 @@ var (
 
 // joining returns the ring of the token. It refuses one that has ended, and a suspended tenant.
 func (j Joining) joining(ctx context.Context, token tenants.Secret, id tenants.RingID) (*tenants.Ring, error) {
-	if j.b.Joins == nil || j.b.Media == nil {
+	if j.b.Joins == nil {
 		return nil, errNoVoice
 	}
 	t, err := j.b.Joins.TenantOf(token, id)
 	if err != nil {
 		return nil, err
+	}
+	if j.b.Media == nil {
+		return nil, errNoVoice
 	}
 	if err := j.admit(joinConnecting, t, id); err != nil {
 		return nil, err
