@@ -272,8 +272,8 @@ func TestBadAnswersAreRefused(t *testing.T) {
 	connect(t, p)
 }
 
-// TestPeersOfOneFarAddress: several calls at once to a server that has one port for all of them each
-// get their own sound.
+// TestPeersOfOneFarAddress: several calls at once to a server that has one port for all of them
+// each get their own sound.
 func TestPeersOfOneFarAddress(t *testing.T) {
 	t.Parallel()
 	g, e := openGateway(t, nil), newEventLog()

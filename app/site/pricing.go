@@ -43,7 +43,7 @@ func limitRows(p tenants.Plan, currency string) []views.Row {
 		{Name: "Rings a month", Text: most(p.Rings)}, {Name: "Devices", Text: most(p.Devices)},
 		{Name: "Calls at once", Text: most(p.Calls)},
 		{Name: peopleLabel, Text: most(p.People)},
-		{Name: "Recordings and notes kept", Text: page.Keeps(p)},
+		{Name: keptLabel, Text: page.Keeps(p)},
 	}
 	if p.Overage > 0 {
 		rows = append(rows, views.Row{Name: "1,000 more rings (optional)", Text: page.Money(p.Overage, currency)})

@@ -58,6 +58,7 @@ func suits(p tenants.Plan) string {
 
 // What the pages say below their fields.
 const (
+	keptLabel   = "Recordings and notes kept"
 	wrongFields = "Please correct the fields below."
 	wrongText   = "1 to 80 characters, no control characters."
 	wrongEmail  = "Enter an email address, such as you@example.com."
