@@ -19,6 +19,7 @@ type agentRequest struct {
 	Stream  *streamRequest  `json:"stream"`
 	OpenAI  *openAIRequest  `json:"openai"`
 	Pipecat *pipecatRequest `json:"pipecat"`
+	WebRTC  *webRTCAgent    `json:"webrtc"`
 	handover
 }
 
@@ -32,6 +33,7 @@ type agentChange struct {
 	Stream  *streamRequest  `json:"stream"`
 	OpenAI  *openAIRequest  `json:"openai"`
 	Pipecat *pipecatRequest `json:"pipecat"`
+	WebRTC  *webRTCAgent    `json:"webrtc"`
 	handover
 }
 
@@ -169,7 +171,11 @@ type agent struct {
 	Stream    *streamAgent  `json:"stream,omitempty"`
 	OpenAI    *openAIAgent  `json:"openai,omitempty"`
 	Pipecat   *pipecatAgent `json:"pipecat,omitempty"`
+	WebRTC    *webRTCAgent  `json:"webrtc,omitempty"`
 }
+
+// webRTCAgent has no settings.
+type webRTCAgent struct{}
 
 type builtinAgent struct {
 	Program string  `json:"program"`
@@ -242,6 +248,9 @@ func agentOf(t tenants.Tenant) func(tenants.Agent) agent {
 			ID: string(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: opt(a.Caller), Default: a.ID == t.DefaultAgent,
 			CreatedAt: stamp(a.CreatedAt), Attach: string(a.Attach), Next: []string{}, Lost: string(a.Lost), Stream: streamOf(a),
 			Builtin: builtinOf(a), OpenAI: openAIOf(a), Pipecat: pipecatOf(a),
+		}
+		if a.Kind == tenants.WebRTC {
+			shown.WebRTC = &webRTCAgent{}
 		}
 		for _, id := range a.Next {
 			shown.Next = append(shown.Next, string(id))

@@ -157,7 +157,11 @@ func TestStreamAgents(t *testing.T) {
 		t.Errorf("an agent that connects to us keeps an address: %+v", got.Stream)
 	}
 	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"stream":{"direction":"dial"}}`}).want(400)
-	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"kind":"webrtc"}`}).want(200)
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"kind":"webrtc","webrtc":{}}`}).want(200).into(&got)
+	if got.WebRTC == nil {
+		t.Error("the answer lacks webrtc")
+	}
+	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"webrtc":{"url":"x"}}`}).want(400)
 	h.do(ask{method: "PATCH", path: path, key: a.key, body: `{"kind":"builtin"}`}).want(200)
 	got = agent{}
 	h.do(ask{method: "GET", path: path, key: a.key}).want(200).into(&got)
