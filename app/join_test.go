@@ -78,7 +78,8 @@ func (s *server) refused(method, path, token, kind, body string) string {
 	defer a.Body.Close()
 	var p struct{ Type string }
 	_ = json.NewDecoder(a.Body).Decode(&p)
-	return fmt.Sprint(a.StatusCode, " ", strings.TrimPrefix(p.Type, "urn:carillon:problem:"))
+	_, code, _ := strings.Cut(p.Type, "#")
+	return fmt.Sprint(a.StatusCode, " ", code)
 }
 
 // TestAnAgentJoinsOverWebRTC: it comes before the answer, both hear each other, the token is good

@@ -268,8 +268,8 @@ func (n *node) mount(c checked, x extras) error {
 	if err != nil {
 		return err
 	}
-	edge := web.New(web.Config{Log: n.log, Now: c.now, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
-		Connections: n.room.http, MemoryTight: n.memoryTight,
+	edge := web.New(web.Config{Log: n.log, Now: c.now, PublicURL: c.PublicURL, TrustedProxies: prefixes(c.TrustedProxies),
+		Counts: &n.counts, Connections: n.room.http, MemoryTight: n.memoryTight,
 		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, api.PathNotes, api.PathAnnouncement, views.PathCredAdd,
 			views.AgentSoundPath(":id"), views.PathRecording},
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})

@@ -99,7 +99,8 @@ func (a answer) code() (code string, fields []string) {
 	for _, e := range p.Errors {
 		fields = append(fields, e.Field)
 	}
-	return strings.TrimPrefix(p.Type, "urn:carillon:problem:"), fields
+	_, code, _ = strings.Cut(p.Type, "#")
+	return code, fields
 }
 
 // contract is openapi.yaml, ready to check requests and answers.

@@ -75,7 +75,7 @@ func TestDownloadsAreBounded(t *testing.T) {
 	res := get("/csv", in)
 	var p struct{ Type, Detail string }
 	if err := json.Unmarshal([]byte(text(res)), &p); err != nil || res.StatusCode != 429 || res.Header.Get("Retry-After") == "" ||
-		p.Type != "urn:carillon:problem:too_many_exports" || p.Detail == "" {
+		p.Type != "/docs/errors#too_many_exports" || p.Detail == "" {
 		t.Errorf("the third: %d %v %+v, %v", res.StatusCode, res.Header, p, err)
 	}
 	open = append(open, get("/csv?stranger=1", nil)) // another holder

@@ -34,6 +34,7 @@ const (
 type Config struct {
 	Log            *slog.Logger
 	Now            func() time.Time
+	PublicURL      string         // scheme and host, before the type of each problem; empty = a type is a path
 	TrustedProxies []netip.Prefix // only their X-Forwarded-For is trusted
 	Counts         *Counts        // what is counted; nil = nobody reads it
 	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
@@ -72,6 +73,7 @@ type visitKey struct{}
 // or the error page.
 func New(c Config) *fiber.App {
 	e := &edge{Config: c}
+	e.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	if e.Log == nil {
 		e.Log = slog.New(slog.DiscardHandler)
 	}

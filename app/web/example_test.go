@@ -50,6 +50,6 @@ func ExampleNew() {
 	}
 	// Output:
 	// 200 Hello Ana
-	// 422 urn:carillon:problem:no_name: Say whom to greet.
-	// 400 urn:carillon:problem:invalid: Please correct the fields below.
+	// 422 /docs/errors#no_name: Say whom to greet.
+	// 400 /docs/errors#invalid: Please correct the fields below.
 }

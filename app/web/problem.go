@@ -81,7 +81,9 @@ type field struct {
 // handlers return.
 func Problem(c *fiber.Ctx, err error) error {
 	p, after := describe(err)
-	p.RequestID = RequestID(c)
+	if v, ok := visitOf(c); ok {
+		p.RequestID, p.Type = v.id, v.edge.PublicURL+p.Type
+	}
 	return send(c, p, after)
 }
 
@@ -100,7 +102,7 @@ func (e *edge) fail(c *fiber.Ctx, err error) error {
 		program = program || addressless(c)
 	}
 	p, after := describe(err)
-	p.RequestID = v.id
+	p.RequestID, p.Type = v.id, e.PublicURL+p.Type
 	if p.Status >= 500 {
 		e.Log.LogAttrs(context.Background(), slog.LevelError, "request failed",
 			slog.String("method", c.Method()), slog.String("route", pattern(c)), slog.Int("status", p.Status),
@@ -165,8 +167,9 @@ func Status(c *fiber.Ctx, err error) (status int, code string) {
 	return p.Status, strings.TrimPrefix(p.Type, problemType)
 }
 
-// problemType is the prefix of every problem's type.
-const problemType = "urn:carillon:problem:"
+// problemType, after the public address, is the prefix of every problem's type: each type leads to
+// its section of the documentation (RFC 9457, 3.1.1).
+const problemType = "/docs/errors#"
 
 // describe turns any error into a problem that is safe to show, and how long to wait before trying
 // again.

@@ -51,7 +51,7 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		"fiber 500":    {fiber.NewError(507, "hunter2"), 500, "internal", [2]string{}},
 	}
 	var j journal
-	app := New(Config{Log: j.log()})
+	app := New(Config{Log: j.log(), PublicURL: "https://ring.example/"})
 	for name, tc := range cases {
 		app.Get("/v1/"+strings.ReplaceAll(name, " ", "_"), func(*fiber.Ctx) error { return tc.err })
 	}
@@ -69,7 +69,7 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &p); err != nil {
 			t.Fatalf("%s: %v in %q", name, err, body)
 		}
-		if resp.StatusCode != tc.status || p.Status != tc.status || p.Type != "urn:carillon:problem:"+tc.code ||
+		if resp.StatusCode != tc.status || p.Status != tc.status || p.Type != "https://ring.example/docs/errors#"+tc.code ||
 			p.Title == "" || p.Detail == "" {
 			t.Errorf("%s: %d %+v, want %d %s", name, resp.StatusCode, p, tc.status, tc.code)
 		}
@@ -122,7 +122,7 @@ func TestRefusalsOfFiberAreProblems(t *testing.T) {
 			t.Errorf("%s: %d %v in %q", name, resp.StatusCode, err, body)
 			continue
 		}
-		if resp.StatusCode != tc.status || p.Type != "urn:carillon:problem:"+tc.code || p.RequestID == "" {
+		if resp.StatusCode != tc.status || p.Type != "/docs/errors#"+tc.code || p.RequestID == "" {
 			t.Errorf("%s: %d %+v, want %d %s", name, resp.StatusCode, p, tc.status, tc.code)
 		}
 		if strings.Contains(body, "script") {
