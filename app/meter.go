@@ -27,6 +27,7 @@ type meter struct {
 	facts   *prometheus.CounterVec   // fact
 	hops    *prometheus.HistogramVec // hop
 	late    prometheus.Histogram
+	overdue prometheus.Histogram
 	placed  prometheus.Counter
 	ended   *prometheus.CounterVec // state, reason
 	limited prometheus.Counter
@@ -80,6 +81,8 @@ func newMeter() *meter {
 		hops:    times("carillon_hop_seconds", "From the hop before, of a ring on its way to a person's ear.", "hop"),
 		late: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_late_arrival_seconds", Buckets: lateness,
 			Help: "How long after its ring had expired a push woke the app: ghost rings, were it not for the app's own look."}),
+		overdue: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_sweep_late_seconds", Buckets: seconds,
+			Help: "How long after its time an unanswered ring was ended."}),
 		placed:  count("carillon_rings_placed_total", "Rings placed."),
 		ended:   counts("carillon_rings_ended_total", "Rings that ended, by how and why.", "state", "reason"),
 		limited: count("carillon_rings_limited_total", "Rings refused because their tenant or key rings too fast."),
@@ -110,7 +113,7 @@ func newMeter() *meter {
 }
 
 func (m *meter) all() []prometheus.Collector {
-	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.placed, m.ended, m.limited, m.loops, m.failed,
+	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.overdue, m.placed, m.ended, m.limited, m.loops, m.failed,
 		m.mos, m.loss, m.jitter, m.trips, m.first, m.barges}
 }
 
@@ -148,6 +151,9 @@ func (m *meter) Recorded(r *tenants.Ring, facts []tenants.Fact) {
 		m.hop(r, f)
 		if f.Kind == tenants.FactWoke && f.At.After(r.ExpiresAt) {
 			m.late.Observe(f.At.Sub(r.ExpiresAt).Seconds())
+		}
+		if f.Kind == tenants.FactExpired {
+			m.overdue.Observe(max(0, f.Received.Sub(r.ExpiresAt)).Seconds())
 		}
 		placed = placed || f.Kind == tenants.FactPlaced
 		ended = ended || f.Received.Equal(r.EndedAt)

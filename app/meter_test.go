@@ -57,6 +57,7 @@ func TestMeter(t *testing.T) {
 	step("a", tenants.FactDeclined, 5*time.Second)
 	step("a", tenants.FactBusy, 9*time.Second) // late: the ring ends once
 	step("b", tenants.FactWoke, 31*time.Second)
+	m.Recorded(r, []tenants.Fact{{Attempt: "b", Kind: tenants.FactExpired, At: r.ExpiresAt, Received: r.ExpiresAt.Add(time.Second)}})
 	m.Pushed(push.Answer{Environment: "production", Status: 200, Tries: 2, SentAt: now, AnsweredAt: now.Add(time.Millisecond)})
 	m.Pushed(push.Answer{Environment: "sandbox", Status: 400, Reason: "BadDeviceToken", Tries: 1, SentAt: now,
 		AnsweredAt: now.Add(time.Millisecond)})
@@ -73,7 +74,7 @@ func TestMeter(t *testing.T) {
 	}
 	for what, want := range map[[2]string]float64{
 		{"carillon_rings_placed_total", ""}: 1, {"carillon_facts_total", "placed "}: 2,
-		{"carillon_facts_total", "woke "}: 2, {"carillon_late_arrival_seconds", ""}: 1,
+		{"carillon_facts_total", "woke "}: 2, {"carillon_late_arrival_seconds", ""}: 1, {"carillon_sweep_late_seconds", ""}: 1,
 		{"carillon_hop_seconds", "woke "}: 0, {"carillon_hop_seconds", "accepted "}: 1, {"carillon_hop_seconds", "shown "}: 1,
 		{"carillon_rings_ended_total", "declined declined "}: 1, {"carillon_pushes_total", "production  200 "}: 1,
 		{"carillon_pushes_total", "sandbox BadDeviceToken 400 "}: 1, {"carillon_pushes_total", "production  0 "}: 1,

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,16 @@ func (n *node) metrics(c checked) error {
 	})
 	n.metricsAddr = listener.Addr()
 	return nil
+}
+
+// databaseUp asks the database, as /readyz does.
+func (n *node) databaseUp() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if n.store.Ready(ctx) != nil {
+		return 0
+	}
+	return 1
 }
 
 // gauges read figures that the parts count themselves.
@@ -87,6 +98,26 @@ func (n *node) gauges() []prometheus.Collector {
 	gauge("carillon_apns_pools", "Credentials with connections to Apple.", func() float64 { return float64(n.sends.Stats().Pools) })
 	gauge("carillon_pushes_under_way", "Pushes that wait for Apple.", func() float64 { return float64(n.sends.Stats().PushesUnderWay) })
 	gauge("carillon_store_queue", "Changes that wait for the writer.", func() float64 { return float64(n.store.Stats().Queue) })
+	gauge("carillon_store_queue_oldest_seconds", "How long the oldest change has waited for the writer.",
+		func() float64 { return n.store.Stats().Oldest.Seconds() })
+	gauge("carillon_database_up", "1 while the database answers within two seconds, else 0.", n.databaseUp)
+	gauge("carillon_certificate_expiry_timestamp_seconds",
+		"When the next certificate in use expires, of all tenants, as Unix time; 0 = none does. Read once an hour.",
+		func() float64 {
+			if at := n.health.NextExpiry(); !at.IsZero() {
+				return float64(at.Unix())
+			}
+			return 0
+		})
+	if n.dataDir != "" {
+		gauge("carillon_disk_free_bytes", "Room left on the disk of the SQLite database.", func() float64 {
+			free, err := diskFree(n.dataDir)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(free)
+		})
+	}
 	if n.billing != nil {
 		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "carillon_stripe_alerts_total",
 			Help: "Faults at Stripe that only the operator can mend; the log says which."},

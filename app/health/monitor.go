@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carillon/app/push"
@@ -39,6 +40,7 @@ type Monitor struct {
 	silent   silentPhones
 	used     lastUses
 	attached attachments
+	expiry   atomic.Int64 // see NextExpiry; Unix seconds, 0 = none
 }
 
 // NewMonitor checks the parts.

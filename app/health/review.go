@@ -23,6 +23,7 @@ func (m *Monitor) Review(ctx context.Context) error {
 		return err
 	}
 	byTenant := map[tenants.TenantID][]tenants.Credential{}
+	m.noteExpiry(all)
 	for _, c := range all {
 		byTenant[c.Tenant] = append(byTenant[c.Tenant], c)
 	}
@@ -36,6 +37,26 @@ func (m *Monitor) Review(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// noteExpiry keeps the earliest expiry of the certificates in use, of all tenants.
+func (m *Monitor) noteExpiry(all []tenants.Credential) {
+	first := int64(0)
+	for _, c := range all {
+		if at := c.NotAfter.Unix(); c.State == tenants.CredentialActive && !c.NotAfter.IsZero() && (first == 0 || at < first) {
+			first = at
+		}
+	}
+	m.expiry.Store(first)
+}
+
+// NextExpiry returns when the next certificate in use expires, as of the last Review; zero if none
+// does. It may be in the past.
+func (m *Monitor) NextExpiry() time.Time {
+	if at := m.expiry.Load(); at != 0 {
+		return time.Unix(at, 0)
+	}
+	return time.Time{}
 }
 
 func (m *Monitor) reviewTenant(ctx context.Context, scope *store.Scope, credentials []tenants.Credential) error {

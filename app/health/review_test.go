@@ -44,8 +44,14 @@ func TestExpiryAlertsComeInSteps(t *testing.T) {
 	look(5*day, "3 devices go silent", 4)
 	look(time.Hour, "within a day", 5)
 	look(-time.Hour, "expired on", 6)
+	if at := w.monitor.NextExpiry(); at.Unix() != ends.Unix() {
+		t.Errorf("the next expiry is %s, want %s", at, ends)
+	}
 	w.upload("TEAM000001", "KEY0000002")
 	must(t, w.monitor.Review(t.Context()))
+	if at := w.monitor.NextExpiry(); !at.IsZero() {
+		t.Errorf("replaced, and the next expiry is still %s", at)
+	}
 	if list := w.alerts(tenants.AlertExpiry); len(list) != 0 {
 		t.Errorf("replaced, and the alert is still open: %+v", list)
 	}

@@ -129,3 +129,18 @@ func Bytes[T ~string](id T) []byte {
 	}
 	return b[:]
 }
+
+// OldestWait returns the number and the greatest wait of queued jobs: two that have waited an hour
+// and a minute, and what is left after a commit takes both.
+func OldestWait() (waiting int, oldest time.Duration, left int, after time.Duration) {
+	q := newQueue()
+	for tenant, wait := range map[string]time.Duration{"a": time.Minute, "b": time.Hour} {
+		j := &job{access: access(tenant)}
+		q.add(j)
+		j.since = j.since.Add(-wait)
+	}
+	waiting, oldest = q.stats()
+	q.take(nil)
+	left, after = q.stats()
+	return waiting, oldest, left, after
+}

@@ -82,6 +82,7 @@ func (q *queue) append(j *job) {
 		l.last.next = j
 	}
 	l.last = j
+	j.since = time.Now()
 	if !j.patient {
 		q.urgent++
 	}
@@ -172,8 +173,12 @@ func (q *queue) close() {
 	q.wake()
 }
 
-func (q *queue) len() int {
+// stats returns how many jobs wait, and how long the oldest of them has waited.
+func (q *queue) stats() (waiting int, oldest time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.waiting
+	for _, l := range q.turns {
+		oldest = max(oldest, time.Since(l.first.since))
+	}
+	return q.waiting, oldest
 }

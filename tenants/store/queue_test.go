@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"carillon/tenants/store"
 )
@@ -58,5 +59,15 @@ func TestPatientWritesShareACommit(t *testing.T) {
 	}
 	if jobs := store.CommitOfPatient(store.PatientMost); jobs != store.PatientMost {
 		t.Errorf("%d of %d patient writes in a commit of their own", jobs, store.PatientMost)
+	}
+}
+
+// TestOldestWrite: the age of the queue is that of the write that has waited longest, whichever
+// tenant's it is.
+func TestOldestWrite(t *testing.T) {
+	t.Parallel()
+	waiting, oldest, left, after := store.OldestWait()
+	if waiting != 2 || oldest < time.Hour || oldest > 2*time.Hour || left != 0 || after != 0 {
+		t.Errorf("%d wait, the oldest for %s; after the commit %d for %s", waiting, oldest, left, after)
 	}
 }

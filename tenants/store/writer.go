@@ -57,6 +57,7 @@ type job struct {
 	err     error
 	done    chan struct{} // closed once err is final; nil when nobody waits
 	next    *job          // behind it in its line
+	since   time.Time     // when it was queued
 }
 
 func newWriter(ctx context.Context, db *database, seen *cache, now func() time.Time, log *slog.Logger) (*writer, error) {
