@@ -165,7 +165,7 @@ func proseFile(name string) bool {
 	}
 	switch path.Ext(name) {
 	case ".go", ".templ", ".js", ".css", ".sql", ".md", ".yaml":
-		return !strings.HasSuffix(name, "_templ.go")
+		return !strings.HasSuffix(name, "_templ.go") && !strings.Contains(name, ".gen.")
 	}
 	return false
 }

@@ -1,0 +1,49 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// Error is what went wrong and what to do, with the wrong fields.
+func (p *Problem) Error() string {
+	text := p.Detail
+	for _, e := range p.Errors {
+		text += fmt.Sprintf("; %s: %s", e.Field, e.Message)
+	}
+	return text
+}
+
+// Code is the last word of Type, such as no_devices. It is empty if a proxy answered in place of
+// Carillon.
+func (p *Problem) Code() string {
+	if p.Type == "about:blank" {
+		return ""
+	}
+	return p.Type[strings.LastIndexAny(p.Type, ":/#")+1:]
+}
+
+// problem reads the problem document of an answer (RFC 9457). An answer of something else, such as
+// a proxy, becomes a problem of the type about:blank that says so.
+func problem(a *http.Response) *Problem {
+	body, err := io.ReadAll(io.LimitReader(a.Body, 256<<10))
+	p := &Problem{}
+	if err == nil && isProblem(a) && json.Unmarshal(body, p) == nil && p.Type != "" && p.Detail != "" {
+		return p
+	}
+	p = &Problem{Type: "about:blank", Status: a.StatusCode, Title: http.StatusText(a.StatusCode)}
+	p.Detail = fmt.Sprintf("The server answered %s, but not as Carillon does. Check its address and the proxy in front of it.", a.Status)
+	if to := a.Header.Get("Location"); to != "" && a.StatusCode < 400 {
+		p.Detail = fmt.Sprintf("The server answered %s and names %s. Use the address of that server.", a.Status, to)
+	}
+	return p
+}
+
+func isProblem(a *http.Response) bool {
+	kind, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	return err == nil && kind == "application/problem+json"
+}
