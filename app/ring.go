@@ -1,16 +1,13 @@
 package app
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
+
+	"carillon/app/api/client"
 )
 
 // ringCmd places a ring through the API and follows it in the terminal.
@@ -33,130 +30,65 @@ func (r *ringCmd) Validate() error {
 
 // Run places the ring and prints each fact as it is recorded, until the ring has ended.
 func (r *ringCmd) Run(ctx context.Context, c terminal) error {
-	to := map[string]string{"device": r.To}
-	if r.Person {
-		to = map[string]string{"person": r.To}
-	}
-	body := map[string]any{"to": to}
-	if r.Caller != "" {
-		body["caller"] = r.Caller
-	}
-	if r.TTL != 0 {
-		body["ttl_s"] = r.TTL
-	}
-	var ring struct {
-		ID        string     `json:"id"`
-		State     string     `json:"state"`
-		EndDetail string     `json:"end_detail"`
-		EndedAt   *time.Time `json:"ended_at"`
-	}
-	if err := r.call(ctx, "POST", "/v1/rings", body, &ring); err != nil {
+	api, err := client.New(r.URL, r.Key, client.Retries(2))
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "ring %s\n", ring.ID)
-	for last := ""; ring.EndedAt == nil; { // a server may end a stream before the ring has ended
-		var err error
-		if last, err = r.follow(ctx, c.out, ring.ID, last); err != nil {
-			return err
-		}
-		if err := r.call(ctx, "GET", "/v1/rings/"+ring.ID, nil, &ring); err != nil {
-			return err
-		}
+	ring, err := api.Rings.Place(ctx, r.request())
+	if err != nil {
+		return r.cure(err)
 	}
-	fmt.Fprintf(c.out, "%s: %s\n", ring.State, ring.EndDetail)
+	fmt.Fprintf(c.out, "ring %s\n", ring.ID)
+	for f, err := range api.Rings.Follow(ctx, ring.ID) {
+		if err != nil {
+			return r.cure(err)
+		}
+		fmt.Fprintf(c.out, "%s  %-14s %s %s\n", f.At.Local().Format("15:04:05.000"), f.Kind, f.Device, deref(f.Detail))
+	}
+	if ring, err = api.Rings.Get(ctx, ring.ID); err != nil {
+		return r.cure(err)
+	}
+	fmt.Fprintf(c.out, "%s: %s\n", ring.State, deref(ring.EndDetail))
 	return nil
 }
 
-func (r *ringCmd) request(ctx context.Context, method, path string, body any, last string) (*http.Response, error) {
-	var reader io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		reader = bytes.NewReader(b)
+func (r *ringCmd) request() client.RingRequest {
+	q := client.RingRequest{To: client.To{Device: &r.To}}
+	if r.Person {
+		q.To = client.To{Person: &r.To}
 	}
-	q, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.URL, "/")+path, reader)
-	if err != nil {
-		return nil, err
+	if r.Caller != "" {
+		q.Caller = &r.Caller
 	}
-	q.Header.Set("Authorization", "Bearer "+r.Key)
-	if body != nil {
-		q.Header.Set("Content-Type", "application/json")
+	if r.TTL != 0 {
+		q.TTLS = &r.TTL
 	}
-	if last != "" {
-		q.Header.Set("Last-Event-ID", last)
-	}
-	a, err := http.DefaultClient.Do(q)
-	if err != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("no server answers at %s; start one, or give its --url: %w", r.URL, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if a.StatusCode < 300 {
-		return a, nil
-	}
-	defer a.Body.Close()
-	return nil, refusal(a)
+	return q
 }
 
-// refusal reads a problem document (RFC 9457) and names the flag to change.
-func refusal(a *http.Response) error {
-	var p struct {
-		Title, Detail string
-		Errors        []struct{ Field, Message string }
-	}
-	if err := json.NewDecoder(io.LimitReader(a.Body, 64<<10)).Decode(&p); err != nil {
-		return fmt.Errorf("the server answered %s, but not as Carillon does; check --url", a.Status)
+// cure adds which flag to change.
+func (r *ringCmd) cure(err error) error {
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		return err
 	}
 	text := p.Detail
 	for _, e := range p.Errors {
 		text += fmt.Sprintf("\n  %s: %s", e.Field, e.Message)
 	}
-	switch a.StatusCode {
+	switch p.Status {
 	case http.StatusUnauthorized:
 		text += " Give it with --key or CARILLON_API_KEY."
 	case http.StatusNotFound:
 		text += " Look up its id under Devices in the console, or ring all devices of a person with --person."
 	}
-	return fmt.Errorf("%s: %s", a.Status, text)
+	return fmt.Errorf("%d %s: %s", p.Status, http.StatusText(p.Status), text)
 }
 
-func (r *ringCmd) call(ctx context.Context, method, path string, body, into any) error {
-	a, err := r.request(ctx, method, path, body, "")
-	if err != nil {
-		return err
+// deref is the text, or nothing.
+func deref(text *string) string {
+	if text == nil {
+		return ""
 	}
-	defer a.Body.Close()
-	return json.NewDecoder(a.Body).Decode(into)
-}
-
-// follow prints the ring's facts after the event last from its event stream (text/event-stream, one
-// data line an event). It returns the id of the last event that it printed.
-func (r *ringCmd) follow(ctx context.Context, out io.Writer, id, last string) (string, error) {
-	a, err := r.request(ctx, "GET", "/v1/rings/"+id+"/events", nil, last)
-	if err != nil {
-		return last, err
-	}
-	defer a.Body.Close()
-	lines := bufio.NewScanner(a.Body)
-	for lines.Scan() {
-		if seq, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
-			last = seq
-		}
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok {
-			continue
-		}
-		var f struct {
-			Kind, Device, Detail string
-			At                   time.Time
-		}
-		if err := json.Unmarshal([]byte(data), &f); err != nil {
-			return last, err
-		}
-		fmt.Fprintf(out, "%s  %-14s %s %s\n", f.At.Local().Format("15:04:05.000"), f.Kind, f.Device, f.Detail)
-	}
-	return last, lines.Err()
+	return *text
 }

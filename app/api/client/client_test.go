@@ -85,7 +85,7 @@ const ringing = `{"id":"r1","state":"ringing","to":{"person":"ana"},"created_at"
 
 func TestPlaceIsRepeatedUnderOneKey(t *testing.T) {
 	t.Parallel()
-	busy := `{"type":"urn:carillon:problem:idempotency_in_flight","title":"x","status":409,"detail":"x"}`
+	busy := `{"type":"https://ring.example.com/docs/errors#idempotency_in_flight","title":"x","status":409,"detail":"x"}`
 	c, s, waits := at(t, cut, says(503, "{}", "Retry-After", "3"), says(409, busy), says(429, "{}", "Retry-After", "2"),
 		says(200, ringing))
 	ring, err := c.Rings.Place(t.Context(), RingRequest{To: To{Person: new("ana")}})
@@ -124,7 +124,7 @@ func TestOnlyWhatIsSafeIsRepeated(t *testing.T) {
 		t.Error(err)
 	}
 	// An hour is the caller's to wait for.
-	c, _, _ = at(t, says(429, `{"type":"urn:carillon:problem:quota","detail":"Wait.","status":429}`, "Retry-After", "3600"))
+	c, _, _ = at(t, says(429, `{"type":"https://ring.example.com/docs/errors#quota","detail":"Wait.","status":429}`, "Retry-After", "3600"))
 	var p *Problem
 	if _, err := c.Rings.Place(t.Context(), RingRequest{}); !errors.As(err, &p) || p.Code() != "quota" {
 		t.Errorf("%v", err)
@@ -150,7 +150,7 @@ func TestRetriesEnd(t *testing.T) {
 
 func TestProblemsSayWhatToDo(t *testing.T) {
 	t.Parallel()
-	c, _, _ := at(t, says(400, `{"type":"urn:carillon:problem:invalid","title":"Invalid request","status":400,
+	c, _, _ := at(t, says(400, `{"type":"https://ring.example.com/docs/errors#invalid","title":"Invalid request","status":400,
 		"detail":"The ring has wrong fields.","request_id":"q1","errors":[{"field":"ttl_s","message":"5 to 60 seconds"}]}`))
 	_, err := c.Rings.Place(t.Context(), RingRequest{})
 	var p *Problem
@@ -239,7 +239,7 @@ func TestFollowEnds(t *testing.T) {
 		break
 	}
 	// A revoked key ends it with the problem.
-	c, _, _ = at(t, stream(true), says(401, `{"type":"urn:carillon:problem:unauthorized","detail":"The key was revoked.","status":401}`))
+	c, _, _ = at(t, stream(true), says(401, `{"type":"https://ring.example.com/docs/errors#unauthorized","detail":"The key was revoked.","status":401}`))
 	var last error
 	for _, err := range c.Rings.Follow(t.Context(), "r1") {
 		last = err
