@@ -26,7 +26,8 @@ var level = map[string]int{
 	"app/api": 4, "app/console": 4, "app/site": 4,
 	"app/switchboard": 3,
 	"app/health":      2, "app/agents": 2, "app/billing": 2, "app/page": 2,
-	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1, "app/sound": 1,
+	"app/connections": 2,
+	"tenants/store":   1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1, "app/sound": 1,
 	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0, "app/agents/dialect": 0,
 	"app/g722": 0, "app/record": 0, "app/api/client": 0,
 }
@@ -74,6 +75,7 @@ var dependencies = []dependency{
 	{"github.com/skip2/go-qrcode", []string{"app/web"}, "one package draws QR codes"},
 	{"github.com/andybalholm/brotli", []string{"static"}, "assets are compressed once"},
 	{"github.com/coder/websocket", []string{"app/agents"}, "one package speaks WebSocket"},
+	{"github.com/standard-webhooks/standard-webhooks", []string{"app/connections"}, "one package signs webhooks"},
 	{"github.com/go-json-experiment/json", []string{"app/agents/dialect"}, "fifty frames a second are read without allocating"},
 	{"github.com/oapi-codegen/runtime", []string{"app/api/client"}, "the generated calls write parameters with it"},
 	{"github.com/getkin/kin-openapi", []string{"tests"}, "the API file is checked against real answers"},
@@ -85,7 +87,7 @@ var dependencies = []dependency{
 // goroutineOwners lists the packages that may start goroutines (with their …test children).
 // Elsewhere a goroutine would have no owner whose Close waits for it.
 var goroutineOwners = []string{"", "app", "app/agents", "app/health", "gateway", "tenants/store", "app/push", "app/bus",
-	"app/notify", "app/switchboard", "app/web", "app/dev", "app/bench", "app/api/client"}
+	"app/notify", "app/switchboard", "app/web", "app/dev", "app/bench", "app/api/client", "app/connections"}
 
 // file is one parsed Go file of ours.
 type file struct {

@@ -19,6 +19,8 @@ var (
 		Cure: "Remove the agent of one that you no longer use."}
 	CapKeys = Cap{Code: "too_many_keys", What: "API keys", Most: 200, Cure: "Revoke one that no program uses."}
 
+	CapConnections = Cap{Code: "too_many_connections", What: "connections", Most: 20,
+		Cure: "Remove one that you no longer use."}
 	CapCredentials = Cap{Code: "too_many_credentials", What: "Apple credentials", Most: 200,
 		Cure: "Remove one that no app uses."}
 	CapInvitations = Cap{Code: "too_many_invitations", What: "open invitations", Most: 500,

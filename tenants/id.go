@@ -16,6 +16,7 @@ type (
 	DeviceID     string
 	CredentialID string
 	AgentID      string
+	ConnectionID string
 	KeyID        string
 	PairingID    string
 	UserID       string

@@ -17,13 +17,15 @@ const (
 	AgentsWrite      Permission = "agents:write"
 	AnalyticsRead    Permission = "analytics:read"
 	CredentialsWrite Permission = "credentials:write"
+	ConnectionsWrite Permission = "connections:write"
+	ConnectionsRead  Permission = "connections:read"
 	NotesWrite       Permission = "notes:write"
 	NotesRead        Permission = "notes:read"
 )
 
 // Permissions lists every permission.
 var Permissions = []Permission{RingsWrite, RingsRead, DevicesWrite, DevicesRead, AgentsWrite, AnalyticsRead, CredentialsWrite,
-	NotesWrite, NotesRead}
+	ConnectionsWrite, ConnectionsRead, NotesWrite, NotesRead}
 
 // Key is an API key without its secret.
 type Key struct {
@@ -51,7 +53,7 @@ func (k Key) Check() error {
 		ok = ok && slices.Contains(Permissions, p)
 	}
 	f.add(ok, "scopes", "at least one of rings:write, rings:read, devices:write, devices:read, agents:write, analytics:read, "+
-		"credentials:write, notes:write, notes:read")
+		"credentials:write, connections:write, connections:read, notes:write, notes:read")
 	f.add(k.PerSecond >= 0 && k.PerSecond <= 1000, "per_second", "0 to 1000 rings a second; 0 = as many as the account")
 	return f.err()
 }

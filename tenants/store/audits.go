@@ -246,7 +246,8 @@ func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, e
 		return names, nil
 	}
 	var rows []auditRow
-	removals := []string{"device.remove", "agent.remove", "credential.remove", "key.revoke", "member.remove"}
+	removals := []string{"device.remove", "agent.remove", "credential.remove", "connection.remove", "key.revoke",
+		"member.remove"}
 	err := s.read(ctx, "audits").Where("action IN ?", removals).
 		Where("action <> 'ring.place' AND target IN ?", ids). // the first half is what audits_rare asks for
 		Select("target, detail").Find(&rows).Error

@@ -22,6 +22,7 @@ type property struct {
 	pairing    tenants.Pairing
 	member     tenants.User
 	removed    tenants.Agent // one that is there no more
+	connection tenants.Connection
 }
 
 func (b *bench) property(s *store.Scope) property {
@@ -29,10 +30,13 @@ func (b *bench) property(s *store.Scope) property {
 	ctx := b.Context()
 	p := property{device: b.device(s, "canary"), credential: b.credential(s), agent: b.newAgent(), key: b.newKey(),
 		member: b.member(s, tenants.Owner), removed: b.newAgent()}
+	p.connection = b.newConnection()
+	_, err := s.Connections().Add(ctx, p.connection)
+	b.must(err)
 	b.must(s.Agents().Add(ctx, p.removed))
 	b.must(s.Agents().Remove(ctx, p.removed.ID))
 	p.ring, p.once = b.newRing(p.device), store.Idempotency{Key: "canary", Body: hashOf("canary")}
-	_, err := s.Rings().Add(ctx, p.ring, p.once, p.ring.ExpiresAt)
+	_, err = s.Rings().Add(ctx, p.ring, p.once, p.ring.ExpiresAt)
 	b.must(err)
 	b.signIn(p.member, s)
 	b.must(s.Agents().Add(ctx, p.agent))
@@ -109,6 +113,11 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, m["Recordings.Listen"] = s.Recordings().Listen(ctx, tenants.Recording{Ring: p.ring.ID, Chunks: 1}, "recording.listen", "")
 	_, m["Notes.Person"] = s.Notes().Person(ctx, p.ring.ID)
 	_, m["Notes.Erase"] = s.Notes().Erase(ctx, p.ring.ID)
+	_, m["Connections.Get"] = s.Connections().Get(ctx, p.connection.ID)
+	_, m["Connections.Secrets"] = s.Connections().Secrets(ctx, p.connection.ID)
+	m["Connections.Change"] = s.Connections().Change(ctx, p.connection)
+	_, _, m["Connections.RotateSecret"] = s.Connections().RotateSecret(ctx, p.connection.ID)
+	m["Connections.Remove"] = s.Connections().Remove(ctx, p.connection.ID)
 	_, m["Credentials.Rollback"] = s.Credentials().Rollback(ctx, p.credential.ID)
 	_, _, m["Credentials.Open"] = s.Credentials().Open(ctx, p.credential.ID)
 	m["Qualities.Set"] = s.Qualities().Set(ctx, p.ring.ID, new(tenants.CallQuality), false)
@@ -132,6 +141,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Credentials.List", credentials, err)
 	agents, _, err := s.Agents().List(ctx, store.Page{})
 	put("Agents.List", agents, err)
+	connections, _, err := s.Connections().List(ctx, store.Page{})
+	put("Connections.List", connections, err)
 	keys, _, err := s.Keys().List(ctx, store.Page{})
 	put("Keys.List", keys, err)
 	members, _, err := s.Members().List(ctx, store.Page{})
@@ -195,6 +206,7 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (store.Total, error) {
 	return map[string]func(store.Page) (store.Total, error){
 		"Agents.Total":      func(p store.Page) (store.Total, error) { return s.Agents().Total(ctx, p) },
+		"Connections.Total": func(p store.Page) (store.Total, error) { return s.Connections().Total(ctx, p) },
 		"Keys.Total":        func(p store.Page) (store.Total, error) { return s.Keys().Total(ctx, p) },
 		"Credentials.Total": func(p store.Page) (store.Total, error) { return s.Credentials().Total(ctx, p) },
 		"Devices.Total":     func(p store.Page) (store.Total, error) { return s.Devices().Total(ctx, store.DeviceQuery{}.At(p)) },
@@ -213,7 +225,8 @@ var apart = map[string]string{
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
-	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
+	"Connections.Add": "adds",
+	"Members.Add":     "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Summary":       "checked below",
 	"Devices.Count": "checked below",
