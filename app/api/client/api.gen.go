@@ -1425,7 +1425,9 @@ type Problem struct {
 	RequestID string           `json:"request_id"`
 	Status    int              `json:"status"`
 	Title     string           `json:"title"`
-	Type      string           `json:"type"`
+
+	// Type The address of the section about this error. After # is its code, which never changes.
+	Type string `json:"type"`
 }
 
 // Problem_Errors defines model for Problem.Errors.
