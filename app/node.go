@@ -19,6 +19,7 @@ import (
 	"carillon/app/api"
 	"carillon/app/billing"
 	"carillon/app/bus"
+	"carillon/app/connections"
 	"carillon/app/console"
 	"carillon/app/health"
 	"carillon/app/outbound"
@@ -201,6 +202,11 @@ func (c checked) outbound(x extras) *outbound.Dialer {
 // checkAgent refuses an agent whose address tenants may not reach.
 func (n *node) checkAgent(a tenants.Agent) error { return agents.CheckAddress(n.targets, a) }
 
+// checkConnection refuses a connection whose address tenants may not reach.
+func (n *node) checkConnection(c tenants.Connection) error {
+	return connections.CheckAddress(n.targets, c)
+}
+
 // agentSecret opens the stored token of an agent.
 func (n *node) agentSecret(ctx context.Context, a tenants.Agent) (string, error) {
 	return n.store.For(a.Tenant).Agents().Secret(ctx, a.ID)
@@ -339,7 +345,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	}
 	p.console, err = console.New(console.Config{
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		PerSecond: c.RingsPerSecond.is, Mail: mail, CheckAgent: n.checkAgent,
+		PerSecond: c.RingsPerSecond.is, Mail: mail, CheckAgent: n.checkAgent, CheckConnection: n.checkConnection,
 	})
 	return p, err
 }

@@ -275,7 +275,7 @@
       drawer.addEventListener("close", shut, { once: true });
     }
     bring(link.href).then((html) => {
-      window.htmx.swap(body, html, { swapStyle: "innerHTML" }, { select: "#ring" });
+      window.htmx.swap(body, html, { swapStyle: "innerHTML" }, { select: "#ring, #delivery" });
       drawer.removeAttribute("aria-busy");
       if (!body.firstElementChild) location.href = link.href;
       live(body);

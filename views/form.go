@@ -98,4 +98,6 @@ type Secret struct {
 	Note  string // what it is for, and that it is not shown again
 	Next  string // where "Done" leads
 	Rows  []Row  // what stays visible later: name, prefix, scopes
+
+	CodeTitle, Code string // a program that uses it; empty = none
 }

@@ -70,4 +70,5 @@ const (
 	IconCode       Icon = "code"
 	IconEye        Icon = "eye"
 	IconWorld      Icon = "world"
+	IconPlug       Icon = "plug"
 )

@@ -26,6 +26,7 @@ var navGroups = []navGroup{
 		{NavHealth, "Phone health", PathPhoneHealth, IconActivity, "w"},
 		{NavAgents, "Agents", PathAgents, IconAgent, "a"},
 		{NavCredentials, "Apple credentials", PathCredentials, IconCredential, "c"},
+		{NavConnections, "Connections", PathConnections, IconPlug, "i"},
 	}},
 	{"Account", []navEntry{
 		{NavPeople, "People", PathPeople, IconPeople, "p"},
@@ -77,6 +78,7 @@ func PaletteLinks(canEdit bool) []Link {
 		Link{Text: "Pair a device", Href: PathPair, Icon: IconQR, Hint: "Action"},
 		Link{Text: "Add an Apple credential", Href: PathCredAdd, Icon: IconUpload, Hint: "Action"},
 		Link{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Hint: "Action"},
+		Link{Text: "Add connection", Href: PathConnectionAdd, Icon: IconPlug, Hint: "Action"},
 		Link{Text: "Create an API key", Href: PathKeyAdd, Icon: IconKey, Hint: "Action"},
 		Link{Text: "Invite person", Href: PathPersonAdd, Icon: IconPersonAdd, Hint: "Action"},
 	)

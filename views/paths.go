@@ -114,6 +114,52 @@ func DeviceRemovePath(id string) string { return PathDevices + "/" + id + "/remo
 // CredentialPath shows a credential.
 func CredentialPath(id string) string { return PathCredentials + "/" + id }
 
+// Addresses of connections.
+const (
+	PathConnections    = "/connections"     // GET q, role, state, after
+	PathConnectionsCSV = "/connections.csv" // GET, the same filters
+	PathConnectionAdd  = "/connections/add" // GET ?role=, POST
+)
+
+// ConnectionAddPath is the form of a new connection of a role.
+func ConnectionAddPath(role string) string { return PathConnectionAdd + "?role=" + role }
+
+// ConnectionPath shows a connection.
+func ConnectionPath(id string) string { return PathConnections + "/" + id }
+
+// ConnectionEditPath is a connection's form (GET) and changes it (POST).
+func ConnectionEditPath(id string) string { return ConnectionPath(id) + "/edit" }
+
+// ConnectionTestPath sends a test event (POST) and shows what came of it.
+func ConnectionTestPath(id string) string { return ConnectionPath(id) + "/test" }
+
+// ConnectionPausePath pauses a connection (POST).
+func ConnectionPausePath(id string) string { return ConnectionPath(id) + "/pause" }
+
+// ConnectionResumePath lets a connection work again (POST).
+func ConnectionResumePath(id string) string { return ConnectionPath(id) + "/resume" }
+
+// ConnectionSecretPath asks before the signing secret is rotated (GET) and rotates it (POST).
+func ConnectionSecretPath(id string) string { return ConnectionPath(id) + "/secret" }
+
+// ConnectionReplayPath counts what would be sent again (GET which, from, to) and sends it (POST).
+func ConnectionReplayPath(id string) string { return ConnectionPath(id) + "/replay" }
+
+// ConnectionRemovePath asks before removing (GET) and removes (POST confirm).
+func ConnectionRemovePath(id string) string { return ConnectionPath(id) + "/remove" }
+
+// DeliveriesPath is the list of what was sent over a connection (GET status, event, ring, after).
+func DeliveriesPath(connection string) string { return ConnectionPath(connection) + "/deliveries" }
+
+// DeliveriesCSVPath is that list as a file.
+func DeliveriesCSVPath(connection string) string { return DeliveriesPath(connection) + ".csv" }
+
+// DeliveryPath shows one event that was sent, with its attempts.
+func DeliveryPath(id string) string { return "/deliveries/" + id }
+
+// DeliverySendPath sends it now: again if it had arrived, at once if it still waits (POST).
+func DeliverySendPath(id string) string { return DeliveryPath(id) + "/send" }
+
 // Addresses of what is wrong, and of how phones do.
 const (
 	PathAlerts         = "/alerts"           // GET q, state, after

@@ -35,7 +35,8 @@ func (s sampler) publicPages() []Sample {
 		{"demo-off", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60, Off: true})},
 	}
 	for _, i := range industries {
-		all = append(all, Sample{"industry-" + i.Slug, Industry(IndustryPage{s.front(i.Name, IndustryPath(i.Slug)), i.Slug})})
+		all = append(all, Sample{"industry-" + i.Slug, Industry(IndustryPage{s.front(i.Name, IndustryPath(i.Slug)), i.Slug,
+			[]Row{{Name: "Calendar feed", Text: "The calendar says who is on call."}}})})
 	}
 	return append(all, s.trialPages()...)
 }

@@ -44,6 +44,7 @@ const (
 	NavHealth      Nav = "phone-health"
 	NavCredentials Nav = "credentials"
 	NavAgents      Nav = "agents"
+	NavConnections Nav = "connections"
 	NavKeys        Nav = "keys"
 	NavPeople      Nav = "people"
 	NavAudit       Nav = "audit"

@@ -26,8 +26,8 @@ const replacedBy = "replaced by "
 var auditNouns = []views.Choice{
 	{Value: "", Text: "Anything"}, {Value: "ring", Text: "Rings"}, {Value: "device", Text: "Devices"}, {Value: "pairing",
 		Text: "Pairings"}, {Value: "credential", Text: "Credentials"}, {Value: "alert", Text: "Alerts"},
-	{Value: "agent", Text: "Agents"}, {Value: "key", Text: "API keys"}, {Value: "member", Text: "People"}, {Value: "invitation",
-		Text: "Invitations"},
+	{Value: "agent", Text: "Agents"}, {Value: "connection", Text: "Connections"}, {Value: "key", Text: "API keys"},
+	{Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"},
 	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
 }
 
@@ -121,7 +121,8 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	}
 	if t, ok := known[a.Target]; ok {
 		row.Target, row.Href = t.Text, t.Href
-		if noun, _, _ := strings.Cut(a.Action, "."); noun == "device" || noun == "agent" { // people chose these names
+		noun, _, _ := strings.Cut(a.Action, ".")
+		if noun == "device" || noun == "agent" || noun == "connection" { // people chose these names
 			row.Target = "“" + t.Text + "”"
 		}
 		if successor, ok := strings.CutPrefix(a.Detail, replacedBy); ok && known[successor].Text != "" {
@@ -155,10 +156,11 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	return row
 }
 
-// targetsOf names the devices, agents, credentials and people that entries speak of, and where they
-// are: a statement for each kind for a page.
+// targetsOf names the devices, agents, credentials, connections and people that entries speak of,
+// and where they are: a statement for each kind for a page.
 func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[string]views.Link, error) {
-	devices, agents, credentials, keys := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}, false, false
+	devices, agents := map[tenants.DeviceID]bool{}, map[tenants.AgentID]bool{}
+	credentials, keys, connections := false, false, false
 	for _, a := range all {
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
 		case "device":
@@ -174,6 +176,8 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 			agents[tenants.AgentID(a.Target)] = true
 		case "credential":
 			credentials = true
+		case "connection":
+			connections = true
 		case "alert":
 			credentials = true
 			switch tenants.AlertKind(a.Detail) {
@@ -208,6 +212,15 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 			out[string(c.ID)] = views.Link{Text: credentialName(c), Href: views.CredentialPath(string(c.ID))}
 		}
 	}
+	if connections {
+		found, _, err := v.Scope.Connections().List(ctx, store.Page{Limit: int(tenants.CapConnections.Most)})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range found {
+			out[string(c.ID)] = views.Link{Text: c.Name, Href: views.ConnectionPath(string(c.ID))}
+		}
+	}
 	if err := holdersOf(ctx, v, keys, out); err != nil {
 		return nil, err
 	}
@@ -219,7 +232,7 @@ func removedOf(ctx context.Context, v *page.Visitor, all []tenants.Audit, out ma
 	gone := map[string]bool{}
 	for _, a := range all {
 		switch noun, _, _ := strings.Cut(a.Action, "."); noun {
-		case "device", "agent", "credential", "alert", "key", "member", "user":
+		case "device", "agent", "credential", "connection", "alert", "key", "member", "user":
 			gone[a.Target] = out[a.Target].Text == ""
 		case "pairing":
 			gone[a.Detail] = a.Action == "pairing.take" && out[a.Detail].Text == ""

@@ -77,17 +77,21 @@ type Waker interface {
 	Listen() (pushes <-chan DevPush, stop func())
 }
 
-// Config is what the console is made of. Common, Board and Credentials are required.
+// Config is what the console is made of. Common, Board, Credentials, CheckAgent and CheckConnection
+// are required.
 type Config struct {
 	*page.Common
 	Board       Board
 	Credentials Credentials
 	CheckAgent  func(tenants.Agent) error // refuses an address that we do not connect to
-	Mail        Mailer                    // nil = no mail: invitations show their link, and nobody resets a password
-	Billing     *billing.Billing          // takes money; nil = nobody does, and what leads to it is absent
-	Dev         Waker                     // virtual phones; nil = no dev mode, and its routes are absent
-	Login       string                    // said on the page of signing in, in dev mode only
-	PerSecond   float64                   // rings a second that a tenant may place, said where keys are made; 0 = no limit
+
+	CheckConnection func(tenants.Connection) error // the same for a connection
+
+	Mail      Mailer           // nil = no mail: invitations show their link, and nobody resets a password
+	Billing   *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
+	Dev       Waker            // virtual phones; nil = no dev mode, and its routes are absent
+	Login     string           // said on the page of signing in, in dev mode only
+	PerSecond float64          // rings a second that a tenant may place, said where keys are made; 0 = no limit
 }
 
 // Console is the pages of this process.
@@ -102,8 +106,8 @@ type Console struct {
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil {
-		return nil, errors.New("console: Common, Board, Credentials and CheckAgent are required")
+	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil || c.CheckConnection == nil {
+		return nil, errors.New("console: Common, Board, Credentials, CheckAgent and CheckConnection are required")
 	}
 	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
 		downloads: web.NewSlots(web.DownloadBounds())}, nil

@@ -55,6 +55,7 @@ var (
 	ofRing       = func(t *tenant) string { return "/rings/" + string(t.ring) }
 	ofDevice     = func(t *tenant) string { return "/devices/" + string(t.device) }
 	ofCredential = func(t *tenant) string { return "/credentials/" + string(t.credential) }
+	ofConnection = func(t *tenant) string { return "/connections/" + string(t.connection) }
 	ofAgent      = func(t *tenant) string { return "/agents/" + string(t.agent) }
 	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
 	ofPerson     = func(t *tenant) string { return "/people/" + string(t.viewer().ID) }
@@ -197,6 +198,23 @@ var visits = map[string]visit{
 	"GET /agents/:id/remove": {access: editors, owned: true, path: plus(ofAgent, "/remove")},
 	"POST /agents/:id/remove": {access: editors, owned: true, path: plus(ofAgent, "/remove"),
 		form: confirming(func(t *tenant) string { return t.Word + " desk" })},
+
+	"GET /connections":     {access: members},
+	"GET /connections.csv": {access: members},
+	"GET /connections/add": {access: editors, path: func(*tenant) string { return "/connections/add?role=webhook" }},
+	"POST /connections/add": {access: editors,
+		form: fields("role", "webhook", "name", "Taken", "url", "https://example.com/hook", "event", "ring.ended")},
+	"GET /connections/:id":      {access: members, owned: true, path: ofConnection},
+	"GET /connections/:id/edit": {access: editors, owned: true, path: plus(ofConnection, "/edit")},
+	"POST /connections/:id/edit": {access: editors, owned: true, path: plus(ofConnection, "/edit"),
+		form: fields("name", "taken", "url", "https://example.com/other")},
+	"POST /connections/:id/pause":  {access: editors, owned: true, path: plus(ofConnection, "/pause"), form: fields()},
+	"POST /connections/:id/resume": {access: editors, owned: true, path: plus(ofConnection, "/resume"), form: fields()},
+	"GET /connections/:id/secret":  {access: editors, owned: true, path: plus(ofConnection, "/secret")},
+	"POST /connections/:id/secret": {access: editors, owned: true, path: plus(ofConnection, "/secret"), form: fields()},
+	"GET /connections/:id/remove":  {access: editors, owned: true, path: plus(ofConnection, "/remove")},
+	"POST /connections/:id/remove": {access: editors, owned: true, path: plus(ofConnection, "/remove"),
+		form: confirming(func(t *tenant) string { return t.Word + " hook" })},
 
 	"GET /keys":            {access: members},
 	"GET /keys.csv":        {access: members},
@@ -361,7 +379,7 @@ func TestEditorsMayPost(t *testing.T) {
 		if res := v.goes(w, method, pattern, b); res.StatusCode != 303 && res.StatusCode != 200 {
 			t.Errorf("%s: %d\n%s", address, res.StatusCode, page.Clip(res.Body, 800))
 		}
-		if h.Dump(b.Id) == before && address != "POST /rings/:id/cancel" {
+		if h.Dump(b.Id) == before && address != "POST /rings/:id/cancel" && address != "POST /connections/:id/resume" {
 			t.Errorf("%s changed nothing for an administrator", address)
 		}
 	}
@@ -420,7 +438,7 @@ func TestUnknownAndForeignIDsAreAnsweredAlike(t *testing.T) {
 	w := a.Quick(a.Owner)
 	for _, p := range []struct{ path, id string }{
 		{"/rings/", string(b.ring)}, {"/devices/", string(b.device)}, {"/credentials/", string(b.credential)},
-		{"/agents/", string(b.agent)},
+		{"/agents/", string(b.agent)}, {"/connections/", string(b.connection)},
 	} {
 		foreign := w.Get(p.path + p.id).Want(404)
 		unknown := w.Get(p.path + tenants.NewRandomID()).Want(404)

@@ -85,6 +85,9 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	if err := overviewAlerts(ctx, v, &p); err != nil {
 		return err
 	}
+	if p.Pod, err = pod(ctx, v); err != nil {
+		return err
+	}
 	return web.Page(c, views.Overview(p), fiber.StatusOK)
 }
 

@@ -11,11 +11,11 @@ import (
 	"carillon/views"
 )
 
-// paletteMost bounds the devices, and the agents, that the palette offers.
+// paletteMost bounds the devices, agents and connections that the palette offers, each by itself.
 const paletteMost = 20
 
 // palette answers with the links of the Ctrl-K palette. The browser asks for them when the palette
-// is opened first, so that no page reads devices and agents that it does not show.
+// is opened first, so that no page reads things that it does not show.
 func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	links := views.PaletteLinks(v.Role.May())
 	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: paletteMost})
@@ -31,6 +31,13 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	}
 	for _, a := range agents {
 		links = append(links, views.Link{Text: a.Name, Href: views.AgentPath(string(a.ID)), Hint: "Agent", Icon: views.IconAgent})
+	}
+	connections, _, err := v.Scope.Connections().List(ctx, store.Page{Limit: paletteMost})
+	if err != nil {
+		return err
+	}
+	for _, x := range connections {
+		links = append(links, views.Link{Text: x.Name, Href: views.ConnectionPath(string(x.ID)), Hint: "Connection", Icon: views.IconPlug})
 	}
 	return web.Page(c, views.PaletteItems(links), fiber.StatusOK)
 }

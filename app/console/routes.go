@@ -31,6 +31,7 @@ const (
 	mayRing        = string(tenants.RingsWrite)
 	mayDevices     = string(tenants.DevicesWrite)
 	mayAgents      = string(tenants.AgentsWrite)
+	mayConnections = string(tenants.ConnectionsWrite)
 	mayNotes       = string(tenants.NotesWrite)
 	mayCredentials = string(tenants.CredentialsWrite)
 	mayKeys        = "keys:write"
@@ -69,7 +70,8 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathChecklist, member: signIn.hideChecklist},
 		{method: get, path: views.PathDevelopers, sample: "developers", member: k.developers},
 	}
-	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.accountRoutes(), k.billingRoutes(), k.devRoutes()} {
+	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.billingRoutes(),
+		k.devRoutes()} {
 		all = append(all, some...)
 	}
 	return all
@@ -137,6 +139,31 @@ func (k *Console) reachRoutes() []route {
 		{method: post, path: views.AgentSoundPath(":id"), needs: mayAgents, member: agents.setSound},
 		{method: get, path: views.AgentRemovePath(":id"), sample: "agent-remove", needs: mayAgents, member: k.confirmed(agents.removal)},
 		{method: post, path: views.AgentRemovePath(":id"), needs: mayAgents, member: k.confirmed(agents.removal)},
+	}
+}
+
+func (k *Console) connectionRoutes() []route {
+	x := connectionPages{k}
+	return []route{
+		{method: get, path: views.PathConnections, sample: "connections", samples: []string{"?state=failing", "?role=webhook"},
+			member: x.connections},
+		{method: get, path: views.PathConnectionsCSV, member: x.connectionsCSV},
+		{method: get, path: views.PathConnectionAdd, sample: "connection-add", needs: mayConnections,
+			samples: []string{"?role=webhook", "?role=crm", "?role=calendar", "?role=sms", "?role=audit", "?role=transcript"},
+			member:  x.connectionForm},
+		{method: post, path: views.PathConnectionAdd, needs: mayConnections, member: x.addConnection},
+		{method: get, path: views.ConnectionPath(":id"), sample: "connection", member: x.connection},
+		{method: get, path: views.ConnectionEditPath(":id"), sample: "connection-edit", needs: mayConnections, member: x.editConnection},
+		{method: post, path: views.ConnectionEditPath(":id"), needs: mayConnections, member: x.setConnection},
+		{method: post, path: views.ConnectionPausePath(":id"), needs: mayConnections,
+			member: x.turn(tenants.ConnectionPaused, page.FlashPaused)},
+		{method: post, path: views.ConnectionResumePath(":id"), needs: mayConnections,
+			member: x.turn(tenants.ConnectionActive, page.FlashResumed)},
+		{method: get, path: views.ConnectionSecretPath(":id"), sample: "connection-secret", needs: mayConnections, member: x.askRotate},
+		{method: post, path: views.ConnectionSecretPath(":id"), needs: mayConnections, member: x.rotate},
+		{method: get, path: views.ConnectionRemovePath(":id"), sample: "connection-remove", needs: mayConnections,
+			member: k.confirmed(x.removal)},
+		{method: post, path: views.ConnectionRemovePath(":id"), needs: mayConnections, member: k.confirmed(x.removal)},
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"carillon/app/agents"
 	"carillon/app/billing"
 	"carillon/app/bus"
+	"carillon/app/connections"
 	"carillon/app/health"
 	"carillon/app/outbound"
 	"carillon/app/push"
@@ -111,7 +112,8 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		pagetest.Must(t, ears.Close())
 	})
 	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Dev: h.waker,
-		CheckAgent: func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) }}
+		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
+		CheckConnection: func(x tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), x) }}
 	edit(h, &c)
 	h.k, err = New(c)
 	pagetest.Must(t, err)
@@ -138,6 +140,7 @@ type tenant struct {
 	device     tenants.DeviceID
 	dead       tenants.DeviceID
 	agent      tenants.AgentID
+	connection tenants.ConnectionID
 	credential tenants.CredentialID
 	previous   tenants.CredentialID
 	key        tenants.KeyID
@@ -161,6 +164,10 @@ func (h *server) full(slug, word string) *tenant {
 	pagetest.Must(h, t.Scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.Id, Name: word + " desk", Kind: tenants.Builtin,
 		Caller:    word,
 		CreatedAt: now}))
+	t.connection = tenants.NewID[tenants.ConnectionID](now)
+	_, err := t.Scope().Connections().Add(ctx, tenants.Connection{ID: t.connection, Tenant: t.Id, Name: word + " hook",
+		URL: "https://" + slug + ".example/hook", CreatedAt: now}.Clean())
+	pagetest.Must(h, err)
 	t.credential = tenants.NewID[tenants.CredentialID](now)
 	pagetest.Must(h, t.Scope().Credentials().Add(ctx, tenants.Credential{
 		ID: t.credential, Tenant: t.Id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",
@@ -168,7 +175,7 @@ func (h *server) full(slug, word string) *tenant {
 	}, newP8(h)))
 	pagetest.Must(h, t.Scope().Credentials().NoteRefusal(ctx, t.credential, word, false, now))
 	t.previous = t.signs(tenants.CredentialPrevious)
-	_, err := t.Scope().Alerts().Raise(ctx, tenants.AlertCredential, string(t.credential), word)
+	_, err = t.Scope().Alerts().Raise(ctx, tenants.AlertCredential, string(t.credential), word)
 	pagetest.Must(h, err)
 	_, err = t.Scope().Alerts().Raise(ctx, tenants.AlertBlocked, word, word)
 	pagetest.Must(h, err)

@@ -41,6 +41,9 @@ const (
 	FlashInvited      Flash = "invited"
 	FlashReset        Flash = "reset"
 	FlashErased       Flash = "erased"
+	FlashPaused       Flash = "paused"
+	FlashResumed      Flash = "resumed"
+	FlashSent         Flash = "sent"
 )
 
 var flashes = map[Flash]string{
@@ -55,6 +58,9 @@ var flashes = map[Flash]string{
 	FlashClosed:     "The alert is closed. If the problem happens again, the alert opens again.",
 	FlashPlan:       "Your plan was changed.",
 	FlashErased:     "Erased. The rings are still in the list.",
+	FlashPaused:     "Paused. Nothing is sent until you turn it on again.",
+	FlashResumed:    "Turned on. New events are sent.",
+	FlashSent:       "The events are being sent. The list shows what came of them.",
 	FlashInvited:    "The invitation was sent by email.",
 	FlashReset:      "Your password was changed. You are signed out everywhere. Sign in with the new password.",
 	FlashPlanEnds:   "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",

@@ -56,8 +56,11 @@ func (s *Site) industry(ctx context.Context, c *fiber.Ctx) error {
 	if !ok {
 		return tenants.NoSuch("page")
 	}
-	return web.Page(c, views.Industry(views.IndustryPage{Front: s.front(ctx, c, heading{i.Name(), pitch}), Slug: string(i)}),
-		fiber.StatusOK)
+	p := views.IndustryPage{Front: s.front(ctx, c, heading{i.Name(), pitch}), Slug: string(i)}
+	for _, e := range i.Pod() {
+		p.Pod = append(p.Pod, views.Row{Name: e.Role.Name(), Text: e.Why})
+	}
+	return web.Page(c, views.Industry(p), fiber.StatusOK)
 }
 
 func (s *Site) security(ctx context.Context, c *fiber.Ctx) error {

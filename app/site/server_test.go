@@ -69,7 +69,7 @@ func (h *server) console() *console.Console {
 		pagetest.Must(h, ears.Close())
 	})
 	k, err := console.New(console.Config{Common: h.Common, Board: board, Credentials: credentials,
-		CheckAgent: func(tenants.Agent) error { return nil }})
+		CheckAgent: func(tenants.Agent) error { return nil }, CheckConnection: func(tenants.Connection) error { return nil }})
 	pagetest.Must(h, err)
 	return k
 }
