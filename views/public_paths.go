@@ -29,6 +29,9 @@ const (
 	PathPartnerLinkQuery    = "via"                // ?via=CODE on any public page is a partner's link too
 )
 
+// DownloadPath is a library as a file, such as "swift.zip".
+func DownloadPath(file string) string { return PathDocs + "/download/" + file }
+
 // IndustryPath is the page of an industry.
 func IndustryPath(slug string) string { return PathIndustries + "/" + slug }
 

@@ -237,3 +237,16 @@ func TestThePrivacyPageSaysHowLongRingsAreKept(t *testing.T) {
 		page.Has(fmt.Sprintf("deleted after %d days", d/(24*time.Hour)))
 	}
 }
+
+// TestLibrariesAreDownloaded: with an ETag, and only those that there are.
+func TestLibrariesAreDownloaded(t *testing.T) {
+	t.Parallel()
+	w := open(t).Browser()
+	got := w.Get("/docs/download/swift.zip").Want(200)
+	if kind := got.Header.Get("Content-Type"); kind != "application/zip" || !strings.HasPrefix(got.Body, "PK") {
+		t.Errorf("%s, %d bytes", kind, len(got.Body))
+	}
+	for _, no := range []string{"swift", "other.zip", "..zip", "swift.zip.zip"} {
+		w.Get("/docs/download/" + no).Want(404)
+	}
+}

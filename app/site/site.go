@@ -87,7 +87,7 @@ const (
 
 // Mount adds every public page to r, at the root of an app made by web.New.
 func (s *Site) Mount(r fiber.Router) {
-	s.Common.Mount(r, slices.Concat(s.publicRoutes(), (&trials{s.frame}).routes(), (&partners{s.frame}).routes()))
+	s.Common.Mount(r, slices.Concat(s.publicRoutes(), s.downloadRoutes(), (&trials{s.frame}).routes(), (&partners{s.frame}).routes()))
 }
 
 // front is the head of a public page. A signed-in person gets a link to the console; if that cannot
