@@ -2,15 +2,15 @@
 import CarillonCore
 import Foundation
 
-/// One call on this phone. It is used on the main queue only, except for `isAnswered`.
+/// One call on this phone. It is used on the main queue only, except for `isAnswering`.
 final class Call: @unchecked Sendable {
     let id: UUID
     let expires: Date
     var caller: String
     var iceServers: [ICEServer]?
     var engine: AudioEngine?
-    /// The person has pressed Accept.
-    var isAnswering: Bool = false
+    /// The server has given the call to this phone.
+    var isAnswered: Bool = false
     /// It is no longer on the screen.
     var isOver: Bool = false
     /// How often the connection was replaced.
@@ -18,7 +18,7 @@ final class Call: @unchecked Sendable {
     var tasks: [Task<Void, Never>] = []
 
     private let lock = NSLock()
-    private var answered: Bool = false
+    private var accepted: Bool = false
 
     init(id: UUID, caller: String, expires: Date) {
         self.id = id
@@ -33,17 +33,18 @@ final class Call: @unchecked Sendable {
         engine = nil
     }
 
-    /// The server has given the call to this phone.
-    var isAnswered: Bool {
+    /// The person has pressed Accept. From then on this phone wants the call: if the server says
+    /// that it is answered, it may be this phone that answered.
+    var isAnswering: Bool {
         get {
             lock.lock()
             defer { lock.unlock() }
-            return answered
+            return accepted
         }
         set {
             lock.lock()
             defer { lock.unlock() }
-            answered = newValue
+            accepted = newValue
         }
     }
 }

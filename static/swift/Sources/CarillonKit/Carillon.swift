@@ -207,7 +207,7 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
         })
         call.tasks.append(Task { @MainActor [weak self] in
             let reason: CallEnd? = await watcher.watch(id) { () -> Bool in
-                return call.isAnswered
+                return call.isAnswering
             }
             if let reason = reason {
                 self?.end(id, reason)
@@ -232,7 +232,7 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
             return
         }
         call.iceServers = ring.iceServers
-        if let reason = CallEnd(ring: ring, answered: call.isAnswered || call.isAnswering) {
+        if let reason = CallEnd(ring: ring, answered: call.isAnswering) {
             end(ring.id, reason)
             return
         }
@@ -316,7 +316,7 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
         }
         call.isAnswered = true
         try await engine.accept(answer: leg.sdp)
-        if isAudioActive {
+        if isAudioActive && !call.isOver {
             engine.startAudio()
         }
     }
