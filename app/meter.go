@@ -113,8 +113,8 @@ func newMeter() *meter {
 }
 
 func (m *meter) all() []prometheus.Collector {
-	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.overdue, m.placed, m.ended, m.limited, m.loops, m.failed,
-		m.mos, m.loss, m.jitter, m.trips, m.first, m.barges}
+	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.overdue, m.placed, m.ended, m.limited, m.loops,
+		m.failed, m.mos, m.loss, m.jitter, m.trips, m.first, m.barges}
 }
 
 // Pushed counts Apple's answer.

@@ -25,6 +25,7 @@ type cli struct {
 	Agent     agentCmd     `cmd:"" help:"Run a sample agent on the Twilio Media Streams protocol."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`
+	Deploy    deployCmd    `cmd:"" help:"Print the files to run it with: Docker Compose, Helm, dashboards and alerts."`
 	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
 }
 
