@@ -78,6 +78,7 @@ var dependencies = []dependency{
 	{"github.com/standard-webhooks/standard-webhooks", []string{"app/connections"}, "one package signs webhooks"},
 	{"github.com/go-json-experiment/json", []string{"app/agents/dialect"}, "fifty frames a second are read without allocating"},
 	{"github.com/oapi-codegen/runtime", []string{"app/api/client"}, "the generated calls write parameters with it"},
+	{"github.com/modelcontextprotocol/go-sdk", []string{"app/api", "app"}, "/mcp and its bridge for programs that start one"},
 	{"github.com/getkin/kin-openapi", []string{"tests"}, "the API file is checked against real answers"},
 	{"github.com/chromedp/", []string{"tests"}, "browsers are driven by tests only"},
 	{"github.com/prometheus/prometheus", []string{"tests"}, "queries of alerts and dashboards are parsed by tests"},

@@ -22,6 +22,10 @@ const (
 	// partialAfter is how long a piece shorter than a frame waits for the rest. Filling it with
 	// silence at once would be heard as a click at the start of words.
 	partialAfter = 40 * time.Millisecond
+	// ahead is how long before its deadline a frame is played if it arrives on an empty queue: an
+	// agent that speaks at the pace of speech then needs no timer and no switch of goroutines. The
+	// deadlines stay, so it does not add up, and the phone's jitter buffer holds more than that.
+	ahead = gateway.Frame / 4
 	// catchUp is how late the pacer may be and still play every frame. After a longer stall of the
 	// machine the phone's player has given up on them, and playing on at the usual pace is better.
 	catchUp = time.Second
@@ -60,10 +64,12 @@ type pacer struct {
 	head    int
 	added   uint64 // bytes since the start
 	played  uint64
-	spoken  uint64 // played when the queue was last empty
+	spoken  uint64 // played when the sentence began
 	lastAdd time.Time
 	marks   []mark
 	last    bool // nothing more comes
+	audible bool // the person can hear: run plays
+	failed  error
 	ended   bool // run has returned: what still comes is dropped
 	dry     bool // the queue ran out, so what comes next begins at its own time
 	gaps    gaps
@@ -118,7 +124,8 @@ func (p *pacer) add(sound []byte) error {
 		p.budget.used.Add(-int64(len(sound)))
 		return errBusy
 	}
-	if waiting == 0 {
+	p.lastAdd = p.now()
+	if waiting == 0 && p.lastAdd.Sub(p.next) > sentencePause {
 		p.spoken = p.played
 	}
 	if p.head > 0 && len(p.queue)+len(sound) > cap(p.queue) {
@@ -127,11 +134,25 @@ func (p *pacer) add(sound []byte) error {
 	}
 	p.queue = append(p.queue, sound...)
 	p.added += uint64(len(sound))
-	p.lastAdd = p.now()
-	if waiting < p.size { // else run waits for the deadline of a frame, which stays
+	if waiting < p.size && !p.playNow() { // else run waits for the deadline of a frame, which stays
 		p.look()
 	}
 	return nil
+}
+
+// playNow plays what waits if it is one whole frame that is due now or nearly. False means that run
+// must look. Called with mu held.
+func (p *pacer) playNow() bool {
+	if !p.audible || p.last || len(p.queue)-p.head != p.size {
+		return false
+	}
+	p.schedule(p.lastAdd)
+	if p.lastAdd.Before(p.next.Add(-ahead)) {
+		return false
+	}
+	p.failed = p.play()
+	p.dry = true
+	return p.failed == nil && len(p.marks) == 0
 }
 
 func (p *pacer) bytes(d time.Duration) int { return int(d/gateway.Frame) * p.size }
@@ -152,8 +173,8 @@ func (p *pacer) addMark(name string) error {
 	return nil
 }
 
-// clear drops the sound that waits and sends all marks back. It returns how much was played since
-// the queue was last empty, and how much was dropped.
+// clear drops the sound that waits and sends all marks back. It returns how much was played of the
+// present sentence, and how much was dropped.
 func (p *pacer) clear() (played, dropped time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,6 +222,9 @@ func (p *pacer) run(ctx context.Context, audible <-chan struct{}) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	p.mu.Lock()
+	p.audible = true
+	p.mu.Unlock()
 	// A select costs by the number of its channels, and this one runs for each frame.
 	defer context.AfterFunc(ctx, p.look)()
 	timer := time.NewTimer(idle)
@@ -226,7 +250,7 @@ const idle = time.Minute
 func (p *pacer) step(now time.Time) (wait time.Duration, done bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for {
+	for p.failed == nil {
 		p.echoMarks()
 		waiting := len(p.queue) - p.head
 		switch {
@@ -243,10 +267,9 @@ func (p *pacer) step(now time.Time) (wait time.Duration, done bool, err error) {
 		if now.Before(p.next) {
 			return p.next.Sub(now), false, nil
 		}
-		if err := p.play(); err != nil {
-			return 0, false, err
-		}
+		p.failed = p.play()
 	}
+	return 0, false, p.failed
 }
 
 // schedule sets the deadline of the next frame after a pause. Called with mu held.

@@ -15,9 +15,14 @@ import (
 // caller is a tenant's program, authenticated by its API key.
 type caller struct {
 	switchboard.Caller
+	key    tenants.Key
+	hash   tenants.Hash // of the key's secret
 	scope  *store.Scope // acts as the key
 	reader web.Reader   // of event streams
 }
+
+// anyScope admits a key whatever its scopes are: the handler asks for one when it knows what to do.
+const anyScope tenants.Permission = ""
 
 // phone is a device, authenticated by its credential.
 type phone struct {
@@ -60,6 +65,8 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 		RequestID: web.RequestID(c)}
 	return caller{
 		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
+		key:    key,
+		hash:   hash,
 		scope:  a.Store.For(t.ID).By(who),
 		reader: web.Reader{
 			Holder:  web.Holder{Kind: web.KindKey, ID: string(key.ID), Tenant: string(t.ID)},
@@ -74,11 +81,15 @@ func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permissio
 	if err == nil {
 		err = active(t)
 	}
-	if err == nil && !key.May(needs) {
-		err = tenants.Refuse(tenants.Forbidden, "missing_scope",
-			"This key lacks the scope %s. Make one that has it, under API keys.", needs)
+	if err == nil && needs != anyScope && !key.May(needs) {
+		err = lacks(needs)
 	}
 	return t, key, err
+}
+
+// lacks is the refusal of a key without the scope.
+func lacks(needs tenants.Permission) error {
+	return tenants.Refuse(tenants.Forbidden, "missing_scope", "This key lacks the scope %s. Make one that has it, under API keys.", needs)
 }
 
 // device authenticates a phone by its credential.

@@ -1,6 +1,6 @@
 // Package api serves /v1: rings, devices, pairings, credentials, agents and analytics for tenants'
 // programs, and the phones' side of the same rings. It turns requests into calls of the switchboard
-// and the store, and results into JSON.
+// and the store, and results into JSON. /mcp is the same for language models.
 //
 // It has no rules of its own: tenants and switchboard decide what may be rung, and the store knows
 // what exists. It never waits for a phone, and for Apple only to probe a credential. All shapes of
@@ -29,6 +29,7 @@ import (
 
 // Rings places and follows rings. *switchboard.Board does.
 type Rings interface {
+	Decide(ctx context.Context, c switchboard.Caller, q tenants.Request) (*tenants.Ring, error)
 	Place(ctx context.Context, c switchboard.Caller, q tenants.Request, i store.Idempotency) (r *tenants.Ring, repeated bool, err error)
 	Cancel(ctx context.Context, c switchboard.Caller, id tenants.RingID) (*tenants.Ring, error)
 	Transfer(ctx context.Context, c switchboard.Caller, id tenants.RingID, to switchboard.Transfer) (*tenants.Ring, error)
@@ -98,6 +99,7 @@ type API struct {
 	guesses tenants.RateLimiter // of wrong pairing codes; see paired
 
 	downloads *web.Slots // of recordings
+	mcp       *mcpServer
 }
 
 const manyGuesses = "Too many wrong pairing codes came from this network. Wait a moment and try again."
@@ -122,7 +124,10 @@ func New(c Config) (*API, error) {
 	if c.ICEServers == nil {
 		c.ICEServers = func() []gateway.ICEServer { return nil }
 	}
-	return &API{Config: c, downloads: web.NewSlots(web.DownloadBounds())}, nil
+	a := &API{Config: c, downloads: web.NewSlots(web.DownloadBounds())}
+	var err error
+	a.mcp, err = newMCP(a)
+	return a, err
 }
 
 // Mount adds every route of /v1 to r, the root of an app made by web.New.

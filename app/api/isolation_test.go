@@ -95,6 +95,10 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 		"DELETE /v1/agents/{id}": {caller: byKey, needs: tenants.AgentsWrite, path: at("/v1/agents/%s", agent)},
 		"GET /v1/analytics/funnel": {caller: byKey, needs: tenants.AnalyticsRead,
 			path: fixed("/v1/analytics/funnel?by=app_version"), list: true},
+		"POST /mcp": {caller: byKey, path: fixed("/mcp"), list: true, body: func(t *tenant) string {
+			return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"cancel_ring","arguments":`+
+				`{"ring":%q,"reason":"theirs"}}}`, ringOf(t))
+		}},
 		"POST /v1/phone/devices": {caller: byCode, path: fixed("/v1/phone/devices"), body: fixed(`{}`)},
 		"PUT /v1/phone/token": {caller: byPhone, path: fixed("/v1/phone/token"),
 			body: fixed(`{"token":"` + strings.Repeat("cd", 32) + `"}`), list: true},
@@ -234,8 +238,10 @@ func attempts(r routeCase, victim, stranger, suspended *tenant, revoked tenants.
 	}
 	switch r.caller {
 	case byKey:
+		if r.needs != "" { // else its tools ask for scopes; see TestMCP
+			list = append(list, attempt{"a key without the scope", narrow[r.needs], victim, 403, "missing_scope"})
+		}
 		list = append(list, foreign,
-			attempt{"a key without the scope", narrow[r.needs], victim, 403, "missing_scope"},
 			attempt{"a revoked key", revoked, victim, 401, ""},
 			attempt{"a suspended tenant's key", suspended.key, suspended, 403, "tenant_suspended"},
 			attempt{"the tenant's own phone", victim.phone, victim, 401, ""})

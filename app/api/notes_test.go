@@ -9,7 +9,7 @@ import (
 	"carillon/tenants"
 )
 
-// answer lets the ring be answered, as the switchboard does.
+// pickUp lets the ring be answered, as the switchboard does.
 func (t *tenant) pickUp(ring string) {
 	t.h.Helper()
 	_, _, err := t.scope().Rings().Change(t.h.Context(), tenants.RingID(ring), nil, time.Now().Add(time.Minute),

@@ -63,6 +63,8 @@ func (a *API) routes() []Route {
 		{Method: "GET", Path: "/v1/analytics/outcomes", Needs: tenants.AnalyticsRead, key: a.outcomes},
 		{Method: "GET", Path: "/v1/analytics/callkit", Needs: tenants.AnalyticsRead, key: a.callKit},
 
+		{Method: "POST", Path: PathMCP, open: a.mcp.converse},
+
 		{Method: "POST", Path: "/v1/phone/devices", open: a.pairPhone},
 		{Method: "PUT", Path: "/v1/phone/token", phone: a.renewToken},
 		{Method: "GET", Path: "/v1/phone/rings/:id", phone: a.showPhoneRing},

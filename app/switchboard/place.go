@@ -46,6 +46,21 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	return b.launch(ctx, c, r, i)
 }
 
+// Decide gives the ring that Place would place now, or its refusal. It writes and pushes nothing,
+// but counts against the rates like a ring. It looks at no idempotency key.
+func (b *Board) Decide(ctx context.Context, c Caller, q tenants.Request) (*tenants.Ring, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	if b.draining.begun.Load() {
+		return nil, stopping()
+	}
+	if err := b.admit(c); err != nil {
+		return nil, err
+	}
+	return b.draft(ctx, b.scope(c), c, q)
+}
+
 // launch commits a drafted ring and sends its pushes on their way, or finds the one that the
 // idempotency key made before.
 func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.Idempotency) (placed *tenants.Ring, repeated bool,

@@ -252,13 +252,17 @@ func visitOf(c *fiber.Ctx) (*visit, bool) {
 	return v, ok
 }
 
-// isAPI reports whether the request is for /v1, which answers in JSON and never in HTML.
+// isAPI reports whether the request is for /v1 or /mcp, which answer in JSON and never in HTML.
 func isAPI(c *fiber.Ctx) bool {
 	// A URI that cannot be parsed has the path "/", so the raw URI is checked too.
-	return underV1(c.Path()) || underV1(string(c.Request().Header.RequestURI()))
+	return forPrograms(c.Path()) || forPrograms(string(c.Request().Header.RequestURI()))
 }
 
-func underV1(path string) bool {
-	rest, ok := strings.CutPrefix(path, "/v1")
-	return ok && (rest == "" || rest[0] == '/' || rest[0] == '?')
+func forPrograms(path string) bool {
+	for _, prefix := range []string{"/v1", "/mcp"} {
+		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/' || rest[0] == '?') {
+			return true
+		}
+	}
+	return false
 }

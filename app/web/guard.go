@@ -72,8 +72,8 @@ func oneHost(c *fiber.Ctx) error {
 
 func refuseHead(code, text string) error { return tenants.Refuse(tenants.Invalid, code, "%s", text) }
 
-// noKeyInQuery refuses a request whose query contains one of our secrets. Under /v1 it also refuses
-// parameters that are named like a secret.
+// noKeyInQuery refuses a request whose query contains one of our secrets. Under /v1 and /mcp it
+// also refuses parameters that are named like a secret.
 func noKeyInQuery(c *fiber.Ctx) error {
 	if query := c.Request().URI().QueryString(); len(query) == 0 || !keyIn(string(query), isAPI(c)) {
 		return nil

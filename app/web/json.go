@@ -34,6 +34,10 @@ func LargeJSON(c *fiber.Ctx, most int, dst any) error {
 	return decode(c.Request().Body(), most, dst)
 }
 
+// ReadJSON is JSON for text that is not the body of a request of its own, such as the arguments of
+// a tool in a message. The refusals call it the body.
+func ReadJSON(text []byte, dst any) error { return decode(text, MaxBody, dst) }
+
 // Plain is a dst that reads the usual form of its body by itself, which is faster. ReadPlain is
 // false, and has done nothing, for any body that JSON might refuse.
 type Plain interface{ ReadPlain(body []byte) bool }

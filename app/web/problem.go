@@ -153,9 +153,11 @@ func send(c *fiber.Ctx, p problem, after time.Duration) error {
 
 func retryAfter(c *fiber.Ctx, d time.Duration) {
 	if d > 0 {
-		c.Response().Header.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
+		c.Response().Header.Set(fiber.HeaderRetryAfter, strconv.Itoa(wholeSeconds(d)))
 	}
 }
+
+func wholeSeconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
 
 // Status returns the HTTP status for a request that ended with err, and the problem's code: the
 // last part of its type, empty when err is nil.
@@ -165,6 +167,32 @@ func Status(c *fiber.Ctx, err error) (status int, code string) {
 	}
 	p, _ := describe(err)
 	return p.Status, strings.TrimPrefix(p.Type, problemType)
+}
+
+// Refusal is an error as a program may see it, for a protocol that carries it in its own messages.
+// Its type, title and detail are those of the problem document of the same error.
+type Refusal struct {
+	Type       string  `json:"type"`
+	Title      string  `json:"title"`
+	Detail     string  `json:"detail"`
+	Errors     []Fault `json:"errors,omitempty"`
+	RetryAfter int     `json:"retry_after_s,omitempty"` // seconds
+	RequestID  string  `json:"request_id"`
+	Ours       bool    `json:"-"` // the fault is the server's: log the error
+}
+
+// Fault is one wrong field.
+type Fault = field
+
+// Refused describes err to the sender of request id. publicURL is the server's address: types lead
+// to its documentation.
+func Refused(err error, publicURL, id string) Refusal {
+	p, after := describe(err)
+	r := Refusal{Type: publicURL + p.Type, Title: p.Title, Detail: p.Detail, Errors: p.Errors, RequestID: id, Ours: p.Status >= 500}
+	if after > 0 {
+		r.RetryAfter = wholeSeconds(after)
+	}
+	return r
 }
 
 // problemType, after the public address, is the prefix of every problem's type: each type leads to

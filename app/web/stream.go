@@ -22,6 +22,7 @@ type Stream struct {
 	mu   sync.Mutex // guards w
 	w    *bufio.Writer
 	stop context.CancelFunc
+	sign string // what shows that it is alive
 }
 
 // Reader is who reads a stream, and whether they still may.
@@ -55,11 +56,27 @@ func streamBounds(connections int) SlotBounds {
 // sent: refuse before you stream.
 func SSE(c *fiber.Ctx, r Reader, write func(context.Context, *Stream) error) error {
 	age := streamAge + rand.N(streamAge/4)
-	return stream(c, r, pulse{heartbeat, age}, write)
+	return stream(c, r, pulse{every: heartbeat, age: age}, write)
 }
 
+// Late answers 200 with JSON that takes up to wait to be ready. Until then it sends a line break
+// every second, which JSON allows before a value: a write that fails shows that the client has
+// left, and no proxy cuts the connection. A late answer counts as an event stream, and answer gets
+// the same ctx as the write of SSE. Its JSON is sent also when that ctx has ended.
+func Late(c *fiber.Ctx, r Reader, wait time.Duration, answer func(context.Context) []byte) error {
+	return stream(c, r, pulse{every: lateBeat, age: wait, json: true}, func(ctx context.Context, s *Stream) error {
+		return s.write(string(answer(ctx)))
+	})
+}
+
+// lateBeat is shorter than heartbeat: what a client waits for holds work that only it needs.
+const lateBeat = time.Second
+
 // pulse is how often a stream shows that it is alive, and how long it lives.
-type pulse struct{ every, age time.Duration }
+type pulse struct {
+	every, age time.Duration
+	json       bool // one JSON value after blank lines, instead of events
+}
 
 func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream) error) error {
 	leave, log := func() {}, slog.New(slog.DiscardHandler)
@@ -72,7 +89,12 @@ func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream
 		}
 	}
 	h := &c.Response().Header
+	sign := ":\n\n"
 	h.SetContentType("text/event-stream")
+	if p.json {
+		sign = "\n"
+		h.SetContentType(fiber.MIMEApplicationJSON)
+	}
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	h.Set("X-Accel-Buffering", "no") // a proxy must not buffer events
 	if c.Method() == fiber.MethodHead {
@@ -84,7 +106,7 @@ func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream
 		defer leave()
 		ctx, cancel := context.WithTimeout(context.Background(), p.age)
 		defer cancel()
-		s := &Stream{w: w, stop: cancel}
+		s := &Stream{w: w, stop: cancel, sign: sign}
 		var beats sync.WaitGroup
 		beats.Go(func() { s.beat(ctx, down, p.every, r.MayRead) })
 		if s.comment() == nil { // sends the headers now, not with the first event
@@ -146,7 +168,7 @@ func (s *Stream) Send(id, event, data string) error {
 	return s.write(b.String())
 }
 
-func (s *Stream) comment() error { return s.write(":\n\n") }
+func (s *Stream) comment() error { return s.write(s.sign) }
 
 func (s *Stream) write(text string) error {
 	s.mu.Lock()

@@ -54,7 +54,7 @@ func TestStream(t *testing.T) {
 	more, left := make(chan string), make(chan error, 1)
 	app := New(Config{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return stream(c, Reader{}, pulse{20 * time.Millisecond, time.Hour}, func(ctx context.Context, s *Stream) error {
+		return stream(c, Reader{}, pulse{every: 20 * time.Millisecond, age: time.Hour}, func(ctx context.Context, s *Stream) error {
 			if err := s.Send("7", "first", "one"); err != nil {
 				return err
 			}
@@ -121,10 +121,11 @@ func TestStreamEndsWhenReadingIsRevoked(t *testing.T) {
 	}
 	app := New(Config{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return stream(c, Reader{MayRead: mayRead}, pulse{5 * time.Millisecond, time.Hour}, func(ctx context.Context, _ *Stream) error {
-			<-ctx.Done()
-			return ctx.Err()
-		})
+		return stream(c, Reader{MayRead: mayRead}, pulse{every: 5 * time.Millisecond, age: time.Hour},
+			func(ctx context.Context, _ *Stream) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
 	})
 	resp, err := http.Get(serving(t, app) + "/v1/events")
 	if err != nil {
@@ -196,7 +197,7 @@ func TestStreamHasAGreatestAge(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
 	app.Get("/v1/events", func(c *fiber.Ctx) error {
-		return stream(c, Reader{}, pulse{time.Hour, 20 * time.Millisecond}, func(ctx context.Context, _ *Stream) error {
+		return stream(c, Reader{}, pulse{every: time.Hour, age: 20 * time.Millisecond}, func(ctx context.Context, _ *Stream) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})
@@ -276,11 +277,11 @@ func TestStreamPanics(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
 	app.Get("/v1/write", func(c *fiber.Ctx) error {
-		return stream(c, Reader{}, pulse{time.Hour, time.Hour}, func(context.Context, *Stream) error { panic("write") })
+		return stream(c, Reader{}, pulse{every: time.Hour, age: time.Hour}, func(context.Context, *Stream) error { panic("write") })
 	})
 	app.Get("/v1/read", func(c *fiber.Ctx) error {
 		r := Reader{MayRead: func(context.Context) error { panic("may read") }}
-		return stream(c, r, pulse{time.Millisecond, time.Hour}, func(ctx context.Context, _ *Stream) error {
+		return stream(c, r, pulse{every: time.Millisecond, age: time.Hour}, func(ctx context.Context, _ *Stream) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})

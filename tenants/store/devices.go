@@ -144,6 +144,47 @@ func (s Devices) Count(ctx context.Context) (int, error) {
 	return int(n), translate(err)
 }
 
+// Person is someone whom the tenant's devices name.
+type Person struct {
+	Name    string // the tenant's own name of the person
+	Devices int
+	Active  int       // devices that are rung
+	SeenAt  time.Time // when one of the devices was last seen
+}
+
+// PersonQuery asks for a page of people, by name.
+type PersonQuery struct {
+	Search string // part of the name
+	After  string // the last name of the page before
+	Limit  int
+}
+
+// People lists whom the devices name. next is empty on the last page.
+func (s Devices) People(ctx context.Context, q PersonQuery) (people []Person, next string, err error) {
+	where, args := "tenant_id = ? AND person <> '' AND person > ?", []any{uuid(s.id), q.After}
+	if q.Search != "" {
+		named, find := s.s.db.dialect.contains(q.Search).inAny("person")
+		where, args = where+" AND ("+named+")", append(args, find...)
+	}
+	rows, err := s.reads().query(ctx, "SELECT person, COUNT(*), SUM(CASE WHEN state = 'active' THEN 1 ELSE 0 END), MAX(seen_at)"+
+		" FROM devices WHERE "+where+" GROUP BY person ORDER BY person LIMIT ?", append(args, q.Limit+1)...)
+	type row struct {
+		name                  string
+		devices, active, seen int64
+	}
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.name, &r.devices, &r.active, &r.seen} })
+	if err != nil {
+		return nil, "", translate(err)
+	}
+	for i, r := range found {
+		if i == q.Limit {
+			return people, people[i-1].Name, nil
+		}
+		people = append(people, Person{r.name, int(r.devices), int(r.active), moment(r.seen)})
+	}
+	return people, "", nil
+}
+
 // Add registers a device and gives it a credential by its hash. One that is known by (bundle,
 // environment, token) is brought up to date and revived instead, and its older credentials last
 // until the new one is first used.

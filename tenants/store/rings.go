@@ -42,7 +42,7 @@ func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time
 			}
 		}
 		if s.acts() {
-			if err := t.audit(s.scope, "ring.place", string(r.ID), ""); err != nil {
+			if err := t.audit(s.scope, "ring.place", string(r.ID), s.who.Reason); err != nil {
 				return err
 			}
 		}
@@ -232,7 +232,7 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 	}
 	t.note(r, facts)
 	if s.acts() {
-		err = t.audit(s, changed(facts), string(r.ID), kinds(facts))
+		err = t.audit(s, changed(facts), string(r.ID), strings.TrimSuffix(kinds(facts)+": "+s.who.Reason, ": "))
 	}
 	return r, facts, true, err
 }

@@ -152,6 +152,7 @@ type Who struct {
 	tenants.Actor
 	IP        string
 	RequestID string
+	Reason    string // why, in their words; kept in the audit row of what they do to a ring
 }
 
 // Scope is one tenant's data; there is no other way to reach a row.

@@ -35,7 +35,7 @@ type Event struct {
 	Digit   byte          // of Digit: 0-9 * # A-D
 	Keys    string        // of Digit that was read: keys to press after it
 	Name    string        // of Mark
-	Played  time.Duration // of Cleared: of what was said since the queue was last empty
+	Played  time.Duration // of Cleared: of the present sentence
 	Dropped time.Duration // of Cleared: what was not played
 	Away    bool          // of Gap
 	Left    time.Duration // of Warning

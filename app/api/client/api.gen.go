@@ -1425,7 +1425,9 @@ type Problem struct {
 	RequestID string           `json:"request_id"`
 	Status    int              `json:"status"`
 	Title     string           `json:"title"`
-	Type      string           `json:"type"`
+
+	// Type The address of the section about this error. After # is its code, which never changes.
+	Type string `json:"type"`
 }
 
 // Problem_Errors defines model for Problem.Errors.
@@ -1706,6 +1708,15 @@ type CompleteCallFormdataBody struct {
 // CompleteCallFormdataBodyStatus defines parameters for CompleteCall.
 type CompleteCallFormdataBodyStatus string
 
+// SpeakMCPJSONBody defines parameters for SpeakMCP.
+type SpeakMCPJSONBody = map[string]interface{}
+
+// SpeakMCPParams defines parameters for SpeakMCP.
+type SpeakMCPParams struct {
+	// MCPProtocolVersion The version of the protocol that was agreed.
+	MCPProtocolVersion *string `json:"MCP-Protocol-Version,omitempty"`
+}
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Q Text to search for.
@@ -1946,6 +1957,9 @@ type AddNotes200JSONResponseBody struct {
 // CompleteCallFormdataRequestBody defines body for CompleteCall for application/x-www-form-urlencoded ContentType.
 type CompleteCallFormdataRequestBody CompleteCallFormdataBody
 
+// SpeakMCPJSONRequestBody defines body for SpeakMCP for application/json ContentType.
+type SpeakMCPJSONRequestBody = SpeakMCPJSONBody
+
 // AddAgentJSONRequestBody defines body for AddAgent for application/json ContentType.
 type AddAgentJSONRequestBody = AgentRequest
 
@@ -2083,6 +2097,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /2010-04-01/Accounts/{account}/Calls/{call} (the `CompleteCall` operationId).
 	CompleteCallWithFormdataBody(ctx context.Context, account string, call string, body CompleteCallFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SpeakMCPWithBody Let a language model ring someone
+	//
+	// The Model Context Protocol over streamable HTTP, without sessions: one JSON-RPC message in, one JSON answer out. A client
+	// of the protocol does this for you; give it this address and an API key. `carillon mcp` connects clients that start a
+	// program instead.
+	//
+	// The tools are `ring_person`, `get_ring`, `cancel_ring`, `list_people`, `list_devices` and `add_note`. Each needs the scope of
+	// the request that does the same: `rings:write`, `rings:read`, `rings:write`, `devices:read`, `devices:read` and `notes:write`.
+	// `tools/list` shows the tools that the key may use. They have the rules and limits of the key. A refusal is a result with
+	// `isError`, and its text is a problem as JSON.
+	//
+	// `get_ring` with `wait_s` waits for up to 25 seconds for another state. Until then the answer has blank lines only. It counts as an event
+	// stream of the key. A waiting call ends when the client closes the connection.
+	//
+	// A web page of another origin is refused. Batches are not supported. A notification is answered 202.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /mcp (the `SpeakMCP` operationId).
+	SpeakMCPWithBody(ctx context.Context, params *SpeakMCPParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SpeakMCP Let a language model ring someone
+	//
+	// The Model Context Protocol over streamable HTTP, without sessions: one JSON-RPC message in, one JSON answer out. A client
+	// of the protocol does this for you; give it this address and an API key. `carillon mcp` connects clients that start a
+	// program instead.
+	//
+	// The tools are `ring_person`, `get_ring`, `cancel_ring`, `list_people`, `list_devices` and `add_note`. Each needs the scope of
+	// the request that does the same: `rings:write`, `rings:read`, `rings:write`, `devices:read`, `devices:read` and `notes:write`.
+	// `tools/list` shows the tools that the key may use. They have the rules and limits of the key. A refusal is a result with
+	// `isError`, and its text is a problem as JSON.
+	//
+	// `get_ring` with `wait_s` waits for up to 25 seconds for another state. Until then the answer has blank lines only. It counts as an event
+	// stream of the key. A waiting call ends when the client closes the connection.
+	//
+	// A web page of another origin is refused. Batches are not supported. A notification is answered 202.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /mcp (the `SpeakMCP` operationId).
+	SpeakMCP(ctx context.Context, params *SpeakMCPParams, body SpeakMCPJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAgents Agents, newest first
 	//
@@ -2697,6 +2753,68 @@ func (c *Calls) CompleteCallWithBody(ctx context.Context, account string, call s
 // Corresponds with POST /2010-04-01/Accounts/{account}/Calls/{call} (the `CompleteCall` operationId).
 func (c *Calls) CompleteCallWithFormdataBody(ctx context.Context, account string, call string, body CompleteCallFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCompleteCallRequestWithFormdataBody(c.Server, account, call, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SpeakMCPWithBody Let a language model ring someone
+//
+// The Model Context Protocol over streamable HTTP, without sessions: one JSON-RPC message in, one JSON answer out. A client
+// of the protocol does this for you; give it this address and an API key. `carillon mcp` connects clients that start a
+// program instead.
+//
+// The tools are `ring_person`, `get_ring`, `cancel_ring`, `list_people`, `list_devices` and `add_note`. Each needs the scope of
+// the request that does the same: `rings:write`, `rings:read`, `rings:write`, `devices:read`, `devices:read` and `notes:write`.
+// `tools/list` shows the tools that the key may use. They have the rules and limits of the key. A refusal is a result with
+// `isError`, and its text is a problem as JSON.
+//
+// `get_ring` with `wait_s` waits for up to 25 seconds for another state. Until then the answer has blank lines only. It counts as an event
+// stream of the key. A waiting call ends when the client closes the connection.
+//
+// A web page of another origin is refused. Batches are not supported. A notification is answered 202.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /mcp (the `SpeakMCP` operationId).
+func (c *Calls) SpeakMCPWithBody(ctx context.Context, params *SpeakMCPParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSpeakMCPRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SpeakMCP Let a language model ring someone
+//
+// The Model Context Protocol over streamable HTTP, without sessions: one JSON-RPC message in, one JSON answer out. A client
+// of the protocol does this for you; give it this address and an API key. `carillon mcp` connects clients that start a
+// program instead.
+//
+// The tools are `ring_person`, `get_ring`, `cancel_ring`, `list_people`, `list_devices` and `add_note`. Each needs the scope of
+// the request that does the same: `rings:write`, `rings:read`, `rings:write`, `devices:read`, `devices:read` and `notes:write`.
+// `tools/list` shows the tools that the key may use. They have the rules and limits of the key. A refusal is a result with
+// `isError`, and its text is a problem as JSON.
+//
+// `get_ring` with `wait_s` waits for up to 25 seconds for another state. Until then the answer has blank lines only. It counts as an event
+// stream of the key. A waiting call ends when the client closes the connection.
+//
+// A web page of another origin is refused. Batches are not supported. A notification is answered 202.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /mcp (the `SpeakMCP` operationId).
+func (c *Calls) SpeakMCP(ctx context.Context, params *SpeakMCPParams, body SpeakMCPJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSpeakMCPRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3917,6 +4035,61 @@ func NewCompleteCallRequestWithBody(server string, account string, call string, 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSpeakMCPRequest calls the generic SpeakMCP builder with application/json body
+func NewSpeakMCPRequest(server string, params *SpeakMCPParams, body SpeakMCPJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSpeakMCPRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewSpeakMCPRequestWithBody constructs an http.Request for the SpeakMCP method, with any body, and a specified content type
+func NewSpeakMCPRequestWithBody(server string, params *SpeakMCPParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/mcp")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MCPProtocolVersion != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "MCP-Protocol-Version", *params.MCPProtocolVersion, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("MCP-Protocol-Version", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }

@@ -6,4 +6,4 @@
 // rings. Errors of the server are *Problem.
 package client
 
-//go:generate go tool oapi-codegen -config codegen.yaml ../openapi.yaml
+//go:generate go run generate.go

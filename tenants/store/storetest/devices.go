@@ -30,6 +30,21 @@ func testDevices(b *bench) {
 		equal(b, strings.Join(people, ","), strings.TrimRight(want, ","), "devices found")
 	}
 
+	b.device(s, "bob")
+	people, next, err := s.Devices().People(ctx, store.PersonQuery{Limit: 1})
+	b.must(err)
+	if len(people) != 1 || people[0].Name != "anna" || people[0].Active != 1 || next != "anna" {
+		b.Errorf("people: %+v, next %q", people, next)
+	}
+	people, next, err = s.Devices().People(ctx, store.PersonQuery{Search: "O", After: next, Limit: 1})
+	b.must(err)
+	if len(people) != 1 || people[0].Name != "bob" || people[0].Devices != 2 || people[0].SeenAt.IsZero() || next != "" {
+		b.Errorf("people after anna: %+v, next %q", people, next)
+	}
+	bobs, _, err := s.Devices().List(ctx, store.DeviceQuery{Person: "bob", Limit: 1})
+	b.must(err)
+	b.must(s.Devices().Remove(ctx, bobs[0].ID))
+
 	d.Name, d.Person, d.Token = "Renamed", "carl", strings.ToUpper(d.Token)
 	b.must(s.Devices().Set(ctx, d))
 	got, err = s.Devices().Get(ctx, d.ID)

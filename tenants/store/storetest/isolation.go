@@ -199,6 +199,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	}
 	reach, err := s.Devices().CountByEnvironment(ctx, p.device.Bundle)
 	put("Devices.CountByEnvironment", reach, err)
+	people, _, err := s.Devices().People(ctx, store.PersonQuery{Limit: 9})
+	put("Devices.People", people, err)
 	return m, failed
 }
 

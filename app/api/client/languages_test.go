@@ -1,0 +1,51 @@
+package client
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestOtherLanguages generates the clients again, in a folder of its own, and runs the tests of
+// those that are not Go against the real program.
+func TestOtherLanguages(t *testing.T) {
+	t.Parallel()
+	for _, needed := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(needed); err != nil {
+			t.Skipf("%s is not installed", needed)
+		}
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "carillon")
+	// As .ci/run builds it, so that the cache has it.
+	runs(t, "../../..", []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", program, ".")
+	runs(t, ".", nil, "go", "run", "generate.go", "-to", dir)
+
+	t.Run("typescript", func(t *testing.T) {
+		t.Parallel()
+		tests, err := filepath.Glob(filepath.Join(dir, "static/typescript/test/*.test.js"))
+		if err != nil || len(tests) < 2 {
+			t.Fatalf("found the tests %q, %v", tests, err)
+		}
+		out := runs(t, filepath.Join(dir, "static/typescript"), []string{"CARILLON=" + program},
+			"node", append([]string{"--test", "--test-reporter=tap"}, tests...)...)
+		if !strings.Contains(out, "\n# fail 0\n") || !strings.Contains(out, "\n# skipped 0\n") {
+			t.Error(out)
+		}
+	})
+}
+
+// runs runs a program in a folder and gives what it printed.
+func runs(t *testing.T, dir string, env []string, name string, args ...string) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), name, args...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), env...)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}

@@ -1,0 +1,450 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// tool is one thing that a model can do. do gets the arguments as they were sent.
+type tool struct {
+	needs tenants.Permission
+	do    func(context.Context, *conversation, json.RawMessage) (any, error)
+}
+
+// list lists the tools that mcp.json describes.
+func (m *mcpServer) list() map[string]tool {
+	return map[string]tool{
+		"ring_person":  {tenants.RingsWrite, m.ringPerson},
+		"get_ring":     {tenants.RingsRead, m.getRing},
+		"cancel_ring":  {tenants.RingsWrite, m.cancelRing},
+		"list_people":  {tenants.DevicesRead, m.listPeople},
+		"list_devices": {tenants.DevicesRead, m.listDevices},
+		"add_note":     {tenants.NotesWrite, m.addNote},
+	}
+}
+
+//go:embed mcp.json
+var mcpWords []byte
+
+// describedTools reads mcp.json. A tool without a schema of its result answers with a ring.
+func describedTools() ([]*mcp.Tool, error) {
+	var words struct {
+		Ring  json.RawMessage `json:"ring"`
+		Tools []*mcp.Tool     `json:"tools"`
+	}
+	if err := json.Unmarshal(mcpWords, &words); err != nil {
+		return nil, fmt.Errorf("mcp.json: %w", err)
+	}
+	for _, t := range words.Tools {
+		if t.OutputSchema == nil {
+			t.OutputSchema = words.Ring
+		}
+	}
+	return words.Tools, nil
+}
+
+// call runs a tool. A refusal becomes the result of the tool, with cause and cure, because a model
+// sees no protocol errors. A panic is one too: it would end the server, on the SDK's goroutine.
+func (m *mcpServer) call(name string, t tool) mcp.ToolHandler {
+	return func(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		c, ok := ctx.Value(conversationKey{}).(*conversation)
+		if !ok {
+			return nil, errors.New("mcp: a tool was called outside a conversation")
+		}
+		var result any
+		err := web.Recovered(func() (err error) {
+			if !c.key.May(t.needs) {
+				return lacks(t.needs)
+			}
+			result, err = t.do(c.ctx, c, r.Params.Arguments)
+			return err
+		})
+		if err != nil {
+			return m.failed(c, name, err), nil
+		}
+		text, err := json.Marshal(result)
+		if err != nil {
+			return nil, err
+		}
+		content := []mcp.Content{&mcp.TextContent{Text: string(text)}}
+		return &mcp.CallToolResult{Content: content, StructuredContent: json.RawMessage(text)}, nil
+	}
+}
+
+func (m *mcpServer) failed(c *conversation, tool string, err error) *mcp.CallToolResult {
+	refusal := web.Refused(err, m.api.PublicURL, c.Caller.RequestID)
+	if refusal.Ours {
+		m.api.Log.Error("tool failed", "tool", tool, "request_id", refusal.RequestID, "err", err)
+	}
+	text, _ := json.Marshal(refusal) // strings and a number always marshal
+	return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}}
+}
+
+// arguments reads a tool's arguments. Omitted ones are an empty object.
+func arguments(raw json.RawMessage, dst any) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		raw = json.RawMessage("{}")
+	}
+	if raw[0] != '{' {
+		return wrong("arguments", "an object")
+	}
+	err := web.ReadJSON(raw, dst)
+	var e *tenants.Error
+	if errors.As(err, &e) && len(e.Fields) > 0 {
+		return invalid(e.Fields, correctArguments)
+	}
+	return err
+}
+
+// correctArguments is the detail of a call with wrong arguments.
+const correctArguments = "Correct the arguments that errors names, and call the tool again."
+
+// wrong refuses one argument.
+func wrong(name, message string) error {
+	return invalid([]tenants.Field{{Name: name, Message: message}}, correctArguments)
+}
+
+// flat renames the fields of a refusal of /v1, where to is an object.
+func flat(err error) error {
+	var e *tenants.Error
+	if !errors.As(err, &e) || len(e.Fields) == 0 {
+		return err
+	}
+	fields := make([]tenants.Field, len(e.Fields))
+	for i, f := range e.Fields {
+		fields[i] = f
+		if f.Name == "to" {
+			fields[i].Name = "person"
+		}
+		fields[i].Name = strings.TrimPrefix(fields[i].Name, "to.")
+	}
+	return invalid(fields, correctArguments)
+}
+
+// reason checks why a model acts.
+func reason(s string) (string, error) {
+	s = tenants.TrimLabel(s)
+	if !tenants.ValidText(s, 1, 200) {
+		return "", wrong("reason", "1 to 200 characters that say why you do this, without control characters")
+	}
+	return s, nil
+}
+
+// ringOf reads the id of a ring.
+func ringOf(id string) (tenants.RingID, error) {
+	ring, ok := tenants.ParseID[tenants.RingID](id)
+	if !ok {
+		return "", tenants.NoSuch("ring")
+	}
+	return ring, nil
+}
+
+// ringResult is a ring as a model sees it: what matters next, and no detail of Apple's.
+type ringResult struct {
+	Ring       string   `json:"ring"`
+	State      string   `json:"state"`
+	Meaning    string   `json:"meaning"`
+	Next       string   `json:"next"`
+	Ended      bool     `json:"ended"`
+	EndReason  *string  `json:"end_reason"`
+	EndDetail  *string  `json:"end_detail"`
+	Person     *string  `json:"person"`
+	Devices    int      `json:"devices"`
+	CreatedAt  string   `json:"created_at"`
+	ExpiresAt  string   `json:"expires_at"`
+	AnsweredAt *string  `json:"answered_at"`
+	EndedAt    *string  `json:"ended_at"`
+	Talked     *float64 `json:"talked_s"`
+	Repeated   bool     `json:"repeated"`
+}
+
+func resultOf(r *tenants.Ring) ringResult {
+	words := stateWords[r.State]
+	v := ringResult{
+		Ring: string(r.ID), State: string(r.State), Meaning: words.meaning, Next: words.next, Ended: r.State.Terminal(),
+		EndReason: opt(string(r.EndReason)), EndDetail: opt(r.EndReason.Sentence()), Person: opt(r.To.Person), Devices: len(r.Attempts),
+		CreatedAt: stamp(r.CreatedAt), ExpiresAt: stamp(r.ExpiresAt), EndedAt: optStamp(r.EndedAt),
+	}
+	if r.Call != nil {
+		v.AnsweredAt = optStamp(r.Call.AnsweredAt)
+		if talked, ok := r.Call.Talked(); ok {
+			seconds := talked.Seconds()
+			v.Talked = &seconds
+		}
+	}
+	return v
+}
+
+// dryResult is what ring_person would do.
+type dryResult struct {
+	DryRun  bool    `json:"dry_run"`
+	Meaning string  `json:"meaning"`
+	Next    string  `json:"next"`
+	Person  *string `json:"person"`
+	Devices int     `json:"devices"`
+	Caller  *string `json:"caller"`
+	TTL     int     `json:"ttl_s"`
+}
+
+func (m *mcpServer) ringPerson(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
+	var in struct {
+		Person         *string `json:"person"`
+		Device         *string `json:"device"`
+		Reason         string  `json:"reason"`
+		Agent          *string `json:"agent"`
+		Caller         string  `json:"caller"`
+		TTL            *int64  `json:"ttl_s"`
+		Reference      *string `json:"reference"`
+		IdempotencyKey *string `json:"idempotency_key"`
+		DryRun         bool    `json:"dry_run"`
+	}
+	if err := arguments(raw, &in); err != nil {
+		return nil, err
+	}
+	body := ringRequest{Agent: in.Agent, Caller: in.Caller, TTL: in.TTL, Reference: in.Reference}
+	body.To.Device, body.To.Person = in.Device, in.Person
+	q, err := body.request()
+	if err != nil {
+		return nil, flat(err)
+	}
+	as := c.Caller
+	if as.Reason, err = reason(in.Reason); err != nil {
+		return nil, err
+	}
+	if in.DryRun {
+		r, err := m.api.Board.Decide(ctx, as, q)
+		if err != nil {
+			return nil, err
+		}
+		return dryResult{DryRun: true, Meaning: dryMeaning, Next: dryNext, Person: opt(r.To.Person), Devices: len(r.Attempts),
+			Caller: opt(r.Caller), TTL: int(r.ExpiresAt.Sub(r.CreatedAt) / time.Second)}, nil
+	}
+	var once store.Idempotency
+	if in.IdempotencyKey != nil {
+		if checkIdempotencyKey(*in.IdempotencyKey) != nil {
+			return nil, wrong("idempotency_key", "1 to 255 printable ASCII characters")
+		}
+		once = store.Idempotency{Key: *in.IdempotencyKey, Body: fingerprint(q)}
+	}
+	r, repeated, err := m.api.Board.Place(ctx, as, q, once)
+	if err != nil {
+		return nil, err
+	}
+	v := resultOf(r)
+	v.Repeated = repeated
+	return v, nil
+}
+
+// getRing reads a ring. With wait_s it waits for another state than the one that the model has
+// seen.
+func (m *mcpServer) getRing(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
+	var in struct {
+		Ring string  `json:"ring"`
+		Wait float64 `json:"wait_s"`
+		Seen string  `json:"seen_state"`
+	}
+	if err := arguments(raw, &in); err != nil {
+		return nil, err
+	}
+	id, err := ringOf(in.Ring)
+	if err != nil {
+		return nil, err
+	}
+	var faults []tenants.Field
+	if in.Wait < 0 || in.Wait > mostWait.Seconds() {
+		faults = append(faults, tenants.Field{Name: "wait_s", Message: "0 to 25 seconds"})
+	}
+	if _, known := stateWords[tenants.State(in.Seen)]; in.Seen != "" && !known {
+		faults = append(faults, tenants.Field{Name: "seen_state", Message: "a state that get_ring or ring_person answered with"})
+	}
+	if err := invalid(faults, correctArguments); err != nil {
+		return nil, err
+	}
+	if c.patient {
+		return m.await(ctx, c, id, time.Duration(in.Wait*float64(time.Second)))
+	}
+	r, err := c.scope.Rings().Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if in.Wait > 0 && !r.State.Terminal() && (in.Seen == "" || in.Seen == string(r.State)) {
+		if c.refused != nil {
+			return nil, c.refused
+		}
+		c.waits, c.state = true, r.State
+	}
+	return resultOf(r), nil
+}
+
+// await waits until the ring has another state than c.state. After the time it gives the ring as it
+// is. A key that may no longer read gets nothing of it.
+func (m *mcpServer) await(ctx context.Context, c *conversation, id tenants.RingID, wait time.Duration) (any, error) {
+	short, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	var last *tenants.Ring
+	err := m.api.Board.Watch(short, c.Tenant.ID, id, 0, func(_ []tenants.Fact, r *tenants.Ring) error {
+		if last = r; r.State != c.state {
+			return errOver
+		}
+		return nil
+	})
+	after, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer stop()
+	if _, _, err := m.api.keyOf(after, c.hash, tenants.RingsRead); err != nil {
+		return nil, err
+	}
+	if last == nil {
+		return nil, cmp.Or(err, context.DeadlineExceeded)
+	}
+	return resultOf(last), nil
+}
+
+func (m *mcpServer) cancelRing(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
+	var in struct {
+		Ring   string `json:"ring"`
+		Reason string `json:"reason"`
+	}
+	if err := arguments(raw, &in); err != nil {
+		return nil, err
+	}
+	id, err := ringOf(in.Ring)
+	if err != nil {
+		return nil, err
+	}
+	as := c.Caller
+	if as.Reason, err = reason(in.Reason); err != nil {
+		return nil, err
+	}
+	r, err := m.api.Board.Cancel(ctx, as, id)
+	if err != nil {
+		return nil, err
+	}
+	return resultOf(r), nil
+}
+
+// pageOf reads the limit of a list.
+func pageOf(limit *int, search, after string) (int, error) {
+	n := defaultLimit
+	if limit != nil {
+		n = *limit
+	}
+	var faults []tenants.Field
+	if n < 1 || n > maxLimit {
+		faults = append(faults, tenants.Field{Name: "limit", Message: "1 to 200"})
+	}
+	if !tenants.ValidText(search, 0, 100) {
+		faults = append(faults, tenants.Field{Name: "q", Message: "at most 100 characters, no control characters"})
+	}
+	if !tenants.ValidText(after, 0, 200) {
+		faults = append(faults, tenants.Field{Name: "after", Message: "the next of the page before"})
+	}
+	return n, invalid(faults, correctArguments)
+}
+
+// personResult is a person who can be rung.
+type personResult struct {
+	Person  string  `json:"person"`
+	Devices int     `json:"devices"`
+	Active  int     `json:"active_devices"`
+	SeenAt  *string `json:"last_seen_at"`
+}
+
+func (m *mcpServer) listPeople(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
+	var in struct {
+		Search string `json:"q"`
+		Limit  *int   `json:"limit"`
+		After  string `json:"after"`
+	}
+	if err := arguments(raw, &in); err != nil {
+		return nil, err
+	}
+	limit, err := pageOf(in.Limit, in.Search, in.After)
+	if err != nil {
+		return nil, err
+	}
+	people, next, err := c.scope.Devices().People(ctx, store.PersonQuery{Search: in.Search, After: in.After, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	return listOf(people, next, func(p store.Person) personResult {
+		return personResult{p.Name, p.Devices, p.Active, optStamp(p.SeenAt)}
+	}), nil
+}
+
+// deviceResult is a device as a model sees it.
+type deviceResult struct {
+	Device         string  `json:"device"`
+	Person         *string `json:"person"`
+	Name           *string `json:"name"`
+	Model          *string `json:"model"`
+	Platform       string  `json:"platform"`
+	State          string  `json:"state"`
+	DisabledReason *string `json:"disabled_reason"`
+	SeenAt         *string `json:"last_seen_at"`
+}
+
+func (m *mcpServer) listDevices(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
+	var in struct {
+		Person string `json:"person"`
+		Search string `json:"q"`
+		Limit  *int   `json:"limit"`
+		After  string `json:"after"`
+	}
+	if err := arguments(raw, &in); err != nil {
+		return nil, err
+	}
+	limit, err := pageOf(in.Limit, in.Search, in.After)
+	if err != nil {
+		return nil, err
+	}
+	if in.Person != "" && !tenants.ValidReference(in.Person) {
+		return nil, wrong("person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+	}
+	rows, next, err := c.scope.Devices().List(ctx, store.DeviceQuery{Person: in.Person, Search: in.Search, After: in.After, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	return listOf(rows, next, func(d tenants.Device) deviceResult {
+		return deviceResult{string(d.ID), opt(d.Person), opt(d.Name), opt(d.Model), string(d.Platform), string(d.State),
+			opt(d.DisabledReason), optStamp(d.SeenAt)}
+	}), nil
+}
+
+// addNote writes down what was said in a call. It repeats harmlessly, like POST …/notes.
+func (m *mcpServer) addNote(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
+	var in struct {
+		Ring string `json:"ring"`
+		notesRequest
+	}
+	if err := arguments(raw, &in); err != nil {
+		return nil, err
+	}
+	id, err := ringOf(in.Ring)
+	if err != nil {
+		return nil, err
+	}
+	n, err := in.notes()
+	if err != nil {
+		return nil, flat(err)
+	}
+	if err := c.mayWrite(); err != nil {
+		return nil, err
+	}
+	all, added, err := c.scope.Notes().Add(ctx, id, n)
+	if err != nil {
+		return nil, err
+	}
+	return notesAdded{Ring: string(id), Added: added, Lines: len(all.Lines)}, nil
+}

@@ -1,0 +1,10 @@
+/** One server-sent event. `id` is empty if it had none. */
+export interface ServerEvent {
+    id: string;
+    data: string;
+}
+/**
+ * Reads server-sent events (HTML Living Standard, 9.2). After a long silence it calls `silent`, which
+ * must end the body.
+ */
+export declare function events(body: ReadableStream<Uint8Array> | null, silent: () => void): AsyncGenerator<ServerEvent, void>;

@@ -1,0 +1,51 @@
+const longestSilence = 20_000; // the server sends a comment every 4 s
+const longestEvent = 1 << 20;
+/**
+ * Reads server-sent events (HTML Living Standard, 9.2). After a long silence it calls `silent`, which
+ * must end the body.
+ */
+export async function* events(body, silent) {
+    if (body === null)
+        return;
+    const reader = body.getReader();
+    const decoder = new TextDecoder();
+    let timer = setTimeout(silent, longestSilence);
+    let text = "";
+    let id = "";
+    let data = [];
+    try {
+        for (;;) {
+            const { done, value } = await reader.read();
+            if (done)
+                return;
+            clearTimeout(timer);
+            timer = setTimeout(silent, longestSilence);
+            text += decoder.decode(value, { stream: true });
+            if (text.length > longestEvent)
+                throw new Error("the server sent an event of more than 1 MiB");
+            const lines = text.split("\n");
+            text = lines.pop() ?? "";
+            for (const raw of lines) {
+                const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
+                if (line === "") {
+                    if (data.length > 0)
+                        yield { id, data: data.join("\n") };
+                    id = "";
+                    data = [];
+                    continue;
+                }
+                const colon = line.indexOf(":");
+                const name = colon < 0 ? line : line.slice(0, colon);
+                const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+                if (name === "id")
+                    id = value;
+                if (name === "data")
+                    data.push(value);
+            }
+        }
+    }
+    finally {
+        clearTimeout(timer);
+        reader.cancel().catch(() => { }); // the body may have ended with an error, which was thrown above
+    }
+}

@@ -1,0 +1,292 @@
+// The client of Carillon's API. It needs fetch, WebCrypto and streams, so it runs on Node 18 and
+// later, and on edge runtimes. Start with the class Carillon.
+import { either, Problem, Sender } from "./send.js";
+import { events } from "./events.js";
+import { webCrypto } from "./crypto.js";
+export { Problem } from "./send.js";
+export { verify, WebhookError } from "./webhook.js";
+/** A client of one server with one API key. */
+export class Carillon {
+    rings;
+    devices;
+    pairings;
+    credentials;
+    agents;
+    analytics;
+    #sender;
+    /** Sends nothing. Throws a TypeError if the address or the key cannot be right. */
+    constructor(options) {
+        const sender = new Sender(options, options.key, "the API key is missing; create one under API keys in the console");
+        this.#sender = sender;
+        this.rings = new Rings(sender);
+        this.devices = new Devices(sender);
+        this.pairings = new Pairings(sender);
+        this.credentials = new Credentials(sender);
+        this.agents = new Agents(sender);
+        this.analytics = new Analytics(sender);
+    }
+    /** Sends any request of the API, with the same retries, and gives the answer if it is a success. */
+    request(request) {
+        return this.#sender.send(request);
+    }
+}
+/** Places rings and reads them. */
+export class Rings {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    /** Rings a device or a person. Retries ring nobody twice. */
+    async place(ring, options = {}) {
+        const headers = { "Idempotency-Key": options.idempotencyKey ?? (await webCrypto()).randomUUID() };
+        return this.#sender.json({ method: "POST", path: "/v1/rings", json: ring, headers, ...signal(options) });
+    }
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/rings/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/rings", query, ...signal(options) });
+    }
+    /** The rings of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    /** Stops the phones, or hangs up an answered ring. */
+    cancel(id, options = {}) {
+        return this.#post(id, "cancel", undefined, options);
+    }
+    /** Gives a call to another agent or a person. */
+    transfer(id, to, options = {}) {
+        return this.#post(id, "transfer", { to }, options);
+    }
+    /** Makes a token for an agent of yours that connects to the call. */
+    join(id, options = {}) {
+        return this.#post(id, "join", undefined, options);
+    }
+    /** Reads what was said. */
+    notes(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/rings/${encodeURIComponent(id)}/notes`, ...signal(options) });
+    }
+    /** Adds to what was said. The same lines again are stored once. */
+    addNotes(id, notes, options = {}) {
+        return this.#post(id, "notes", notes, options);
+    }
+    /** Reads the recording of a call: Ogg or WAV, see its Content-Type. */
+    recording(id, options = {}) {
+        return this.#sender.send({ method: "GET", path: `/v1/rings/${encodeURIComponent(id)}/recording`, ...signal(options) });
+    }
+    /**
+     * The facts of a ring, from the first one, or the one after `after`, until the ring has ended; each
+     * once. It connects again when the server ends the stream, restarts or is silent.
+     */
+    async *follow(id, options = {}) {
+        let last = options.after;
+        let over = false;
+        for (let empty = 0;; empty++) {
+            const before = last;
+            let cut;
+            try {
+                for await (const event of this.#stream(id, last, options)) {
+                    const fact = JSON.parse(event.data);
+                    if (event.id !== "")
+                        last = event.id;
+                    over = ["ended", "declined", "missed", "cancelled", "failed"].includes(fact.state);
+                    yield { ...fact, id: event.id };
+                }
+                if (over)
+                    return;
+            }
+            catch (error) {
+                options.signal?.throwIfAborted();
+                if (error instanceof Problem)
+                    throw error;
+                cut = error;
+            }
+            if (last !== before)
+                empty = 0;
+            if (cut !== undefined && empty > this.#sender.retries)
+                throw cut;
+            if (empty > 0)
+                await this.#sender.pause(Math.min(8000, 250 * 2 ** Math.min(empty, 8)), options.signal);
+            // The stream may have ended before its last facts. If the ring has ended now, one more stream
+            // has them all.
+            over = (await this.get(id, options)).ended_at !== null;
+        }
+    }
+    async *#stream(id, last, options) {
+        const silent = new AbortController();
+        const headers = { Accept: "text/event-stream" };
+        if (last !== undefined)
+            headers["Last-Event-ID"] = last;
+        const path = `/v1/rings/${encodeURIComponent(id)}/events`;
+        const answer = await this.#sender.send({ method: "GET", path, headers, signal: either(silent.signal, options.signal) });
+        yield* events(answer.body, () => silent.abort(new Error("the server was silent for 20 s")));
+    }
+    #post(id, what, json, options) {
+        return this.#sender.json({ method: "POST", path: `/v1/rings/${encodeURIComponent(id)}/${what}`, json, ...signal(options) });
+    }
+}
+/** Registers phones. */
+export class Devices {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    /** Registers a device. Its `credential` is shown only here. */
+    add(device, options = {}) {
+        return this.#sender.json({ method: "POST", path: "/v1/devices", json: device, ...signal(options) });
+    }
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/devices/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/devices", query, ...signal(options) });
+    }
+    /** The devices of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    /** Sets the fields that are given. */
+    change(id, change, options = {}) {
+        return this.#sender.json({ method: "PATCH", path: `/v1/devices/${encodeURIComponent(id)}`, json: change, ...signal(options) });
+    }
+    /** Removes a device; it no longer rings. */
+    async remove(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/devices/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+}
+/** Makes codes with which phones register themselves. */
+export class Pairings {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    /** Makes a code for one phone and ten minutes. */
+    add(pairing = {}, options = {}) {
+        return this.#sender.json({ method: "POST", path: "/v1/pairings", json: pairing, ...signal(options) });
+    }
+}
+/** Keeps the Apple keys and certificates. */
+export class Credentials {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    /** Uploads a credential. The answer is what was read from the file, never the secret. */
+    add(upload, options = {}) {
+        const form = new FormData();
+        const fields = {
+            bundle_id: upload.bundleId, environment: upload.environment, team_id: upload.teamId, key_id: upload.keyId, password: upload.password,
+        };
+        for (const [name, value] of Object.entries(fields))
+            if (value !== undefined)
+                form.append(name, value);
+        form.append("file", blob(upload.file), upload.fileName ?? "credential");
+        return this.#sender.json({ method: "POST", path: "/v1/credentials", form, ...signal(options) });
+    }
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/credentials/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/credentials", query, ...signal(options) });
+    }
+    /** The credentials of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    change(id, change, options = {}) {
+        return this.#sender.json({ method: "PATCH", path: `/v1/credentials/${encodeURIComponent(id)}`, json: change, ...signal(options) });
+    }
+    /** Sends a push to a token that no phone has, and explains Apple's answers. */
+    test(id, options = {}) {
+        return this.#sender.json({ method: "POST", path: `/v1/credentials/${encodeURIComponent(id)}/probe`, ...signal(options) });
+    }
+    /** Changes places between a credential and the previous one. */
+    rollBack(id, options = {}) {
+        return this.#sender.json({ method: "POST", path: `/v1/credentials/${encodeURIComponent(id)}/rollback`, ...signal(options) });
+    }
+    async remove(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/credentials/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+}
+/** Keeps the voice agents. */
+export class Agents {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    add(agent, options = {}) {
+        return this.#sender.json({ method: "POST", path: "/v1/agents", json: agent, ...signal(options) });
+    }
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/agents/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/agents", query, ...signal(options) });
+    }
+    /** The agents of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    /** Sets the fields that are given. */
+    change(id, change, options = {}) {
+        return this.#sender.json({ method: "PATCH", path: `/v1/agents/${encodeURIComponent(id)}`, json: change, ...signal(options) });
+    }
+    /** Uploads what a built-in agent announces: an Ogg Opus file of at most 2 MiB. */
+    announce(id, file, options = {}) {
+        const form = new FormData();
+        form.append("file", blob(file), "announcement.ogg");
+        return this.#sender.json({ method: "POST", path: `/v1/agents/${encodeURIComponent(id)}/announcement`, form, ...signal(options) });
+    }
+    async remove(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/agents/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+}
+/** Counts rings. */
+export class Analytics {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    /** How many rings reach each step, and how fast. */
+    funnel(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/analytics/funnel", query, ...signal(options) });
+    }
+    /** Why phones showed no call, and how late pushes arrived. */
+    outcomes(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/analytics/outcomes", query, ...signal(options) });
+    }
+    /** Which phones and app versions no longer wake. */
+    callkit(options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/analytics/callkit", ...signal(options) });
+    }
+}
+/** What an app on a phone does, with its device credential. */
+export class Phone {
+    #sender;
+    constructor(options) {
+        this.#sender = new Sender(options, options.credential, "the device credential is missing; register the device, or pair it");
+    }
+    /** Whether this phone should ring, and who calls. */
+    ring(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/phone/rings/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    /** Reports what happened. A repeated or late report changes nothing. */
+    report(id, kind, at = new Date(), options = {}) {
+        const json = { kind, at: at.toISOString(), sent_at: new Date().toISOString() };
+        return this.#sender.json({ method: "POST", path: `/v1/phone/rings/${encodeURIComponent(id)}/facts`, json, ...signal(options) });
+    }
+    /** Sends the SDP offer of the phone and gives the answer. */
+    async answer(id, offer, options = {}) {
+        const path = `/v1/phone/rings/${encodeURIComponent(id)}/answer`;
+        const headers = { "Content-Type": "application/sdp" };
+        return (await this.#sender.send({ method: "POST", path, text: offer, headers, ...signal(options) })).text();
+    }
+    /** Ends the call. */
+    async hangUp(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/phone/rings/${encodeURIComponent(id)}/leg`, ...signal(options) });
+    }
+}
+async function* all(fetch) {
+    for (let after = {};;) {
+        const page = await fetch(after);
+        yield* page.data;
+        if (page.next === null)
+            return;
+        after = { after: page.next };
+    }
+}
+function signal(options) {
+    return options.signal === undefined ? {} : { signal: options.signal };
+}
+function blob(file) {
+    return file instanceof Blob ? file : new Blob([file]);
+}
