@@ -161,11 +161,11 @@ func proseFiles(t *testing.T) (names []string) {
 
 func proseFile(name string) bool {
 	switch path.Base(name) {
-	case "prose_test.go", "htmx.js", "tabler.css":
+	case "prose_test.go", "htmx.js", "tabler.css", "carillon.py":
 		return false
 	}
 	switch path.Ext(name) {
-	case ".go", ".templ", ".js", ".ts", ".css", ".sql", ".md", ".yaml":
+	case ".go", ".templ", ".js", ".ts", ".py", ".css", ".sql", ".md", ".yaml":
 		return !strings.HasSuffix(name, "_templ.go") && !strings.Contains(name, ".gen.")
 	}
 	return false

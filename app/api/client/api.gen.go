@@ -2529,9 +2529,6 @@ type ClientInterface interface {
 	// With an `Idempotency-Key` you can repeat the same request and nobody is rung twice. For 24 hours the repeated
 	// request gets 200 and the first ring. Only successful requests are remembered, refused ones are not.
 	//
-	// With an `Idempotency-Key` the same request can be sent again without ringing twice: it is answered 200 with the ring that the
-	// first made, for 24 hours. Only rings that were placed are remembered; a refusal is not.
-	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/rings (the `PlaceRing` operationId).
@@ -2544,9 +2541,6 @@ type ClientInterface interface {
 	//
 	// With an `Idempotency-Key` you can repeat the same request and nobody is rung twice. For 24 hours the repeated
 	// request gets 200 and the first ring. Only successful requests are remembered, refused ones are not.
-	//
-	// With an `Idempotency-Key` the same request can be sent again without ringing twice: it is answered 200 with the ring that the
-	// first made, for 24 hours. Only rings that were placed are remembered; a refusal is not.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3624,9 +3618,6 @@ func (c *Calls) ListRings(ctx context.Context, params *ListRingsParams, reqEdito
 // With an `Idempotency-Key` you can repeat the same request and nobody is rung twice. For 24 hours the repeated
 // request gets 200 and the first ring. Only successful requests are remembered, refused ones are not.
 //
-// With an `Idempotency-Key` the same request can be sent again without ringing twice: it is answered 200 with the ring that the
-// first made, for 24 hours. Only rings that were placed are remembered; a refusal is not.
-//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/rings (the `PlaceRing` operationId).
@@ -3649,9 +3640,6 @@ func (c *Calls) PlaceRingWithBody(ctx context.Context, params *PlaceRingParams, 
 //
 // With an `Idempotency-Key` you can repeat the same request and nobody is rung twice. For 24 hours the repeated
 // request gets 200 and the first ring. Only successful requests are remembered, refused ones are not.
-//
-// With an `Idempotency-Key` the same request can be sent again without ringing twice: it is answered 200 with the ring that the
-// first made, for 24 hours. Only rings that were placed are remembered; a refusal is not.
 //
 // Takes a body of the `application/json` content type.
 //

@@ -6,4 +6,4 @@
 // rings. Errors of the server are *Problem.
 package client
 
-//go:generate go run generate.go
+//go:generate go run generate.go python.go

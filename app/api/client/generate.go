@@ -1,9 +1,9 @@
 //go:build ignore
 
 // Command generate writes the files of the client libraries that follow from app/api/openapi.yaml:
-// the types and calls of the Go client, and the types and the compiled files of the TypeScript
-// one. It needs Node and npm. With -to it leaves the repository alone and writes into a folder,
-// which then also has what the tests of the TypeScript client need.
+// the types and calls of the Go client, the Python module, and the types and the compiled files of
+// the TypeScript client. It needs Node and npm. With -to it leaves the repository alone and writes
+// into a folder, which then also has what the tests of the TypeScript client need.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run(to string) error {
 		defer os.RemoveAll(work)
 	}
 	spec := filepath.Join(root, "app/api/openapi.yaml")
-	for _, write := range []func(root, work, spec string) error{goClient, typescript} {
+	for _, write := range []func(root, work, spec string) error{goClient, python, typescript} {
 		if err := write(root, work, spec); err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func back(work, root string) error {
 		if err != nil || d.IsDir() && d.Name() == "node_modules" {
 			return errOr(err, fs.SkipDir)
 		}
-		if d.IsDir() || !strings.Contains(name, ".gen.") && !strings.Contains(filepath.ToSlash(name), "/dist/") {
+		if d.IsDir() || !generated(filepath.ToSlash(name)) {
 			return nil
 		}
 		rel, err := filepath.Rel(work, name)
@@ -115,6 +115,10 @@ func back(work, root string) error {
 		}
 		return os.WriteFile(into, text, 0o666)
 	})
+}
+
+func generated(name string) bool {
+	return strings.Contains(name, ".gen.") || strings.Contains(name, "/dist/") || strings.HasSuffix(name, "/carillon.py")
 }
 
 func errOr(err, other error) error {

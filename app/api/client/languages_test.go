@@ -12,7 +12,7 @@ import (
 // those that are not Go against the real program.
 func TestOtherLanguages(t *testing.T) {
 	t.Parallel()
-	for _, needed := range []string{"node", "npm"} {
+	for _, needed := range []string{"node", "npm", "python3"} {
 		if _, err := exec.LookPath(needed); err != nil {
 			t.Skipf("%s is not installed", needed)
 		}
@@ -21,7 +21,7 @@ func TestOtherLanguages(t *testing.T) {
 	program := filepath.Join(dir, "carillon")
 	// As .ci/run builds it, so that the cache has it.
 	runs(t, "../../..", []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", program, ".")
-	runs(t, ".", nil, "go", "run", "generate.go", "-to", dir)
+	runs(t, ".", nil, "go", "run", "generate.go", "python.go", "-to", dir)
 
 	t.Run("typescript", func(t *testing.T) {
 		t.Parallel()
@@ -32,6 +32,23 @@ func TestOtherLanguages(t *testing.T) {
 		out := runs(t, filepath.Join(dir, "static/typescript"), []string{"CARILLON=" + program},
 			"node", append([]string{"--test", "--test-reporter=tap"}, tests...)...)
 		if !strings.Contains(out, "\n# fail 0\n") || !strings.Contains(out, "\n# skipped 0\n") {
+			t.Error(out)
+		}
+	})
+	t.Run("python", func(t *testing.T) {
+		t.Parallel()
+		python := filepath.Join(dir, "static/python")
+		for _, name := range []string{"README.md", "test_carillon.py"} {
+			text, err := os.ReadFile(filepath.Join("../../../static/python", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(python, name), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out := runs(t, python, []string{"CARILLON=" + program}, "python3", "-W", "error", "-m", "unittest")
+		if !strings.Contains(out, "\nOK\n") { // with skipped tests it is OK (skipped=1)
 			t.Error(out)
 		}
 	})

@@ -40,9 +40,6 @@ export interface paths {
          *
          *     With an `Idempotency-Key` you can repeat the same request and nobody is rung twice. For 24 hours the repeated
          *     request gets 200 and the first ring. Only successful requests are remembered, refused ones are not.
-         *
-         *     With an `Idempotency-Key` the same request can be sent again without ringing twice: it is answered 200 with the ring that the
-         *     first made, for 24 hours. Only rings that were placed are remembered; a refusal is not.
          */
         post: operations["placeRing"];
         delete?: never;
