@@ -9,6 +9,7 @@ import (
 
 	"carillon/app/push"
 	"carillon/app/switchboard"
+	"carillon/app/trace"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -21,6 +22,7 @@ var (
 // meter counts pushes, facts and rings for Prometheus. No label names a tenant, a device or a ring:
 // the figures are for the operator, and there must be few of them.
 type meter struct {
+	trace   *trace.Tracer
 	pushes  *prometheus.CounterVec // environment, status, reason
 	tries   prometheus.Counter
 	answers *prometheus.HistogramVec // environment
@@ -62,7 +64,9 @@ var (
 	pauses = []float64{.001, .002, .005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1}
 )
 
-func newMeter() *meter {
+// newMeter makes a meter. Histograms of rings and pushes name a trace of t for some of their
+// observations; t may be nil.
+func newMeter(t *trace.Tracer) *meter {
 	count := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -73,6 +77,7 @@ func newMeter() *meter {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: seconds}, labels)
 	}
 	m := &meter{
+		trace: t,
 		pushes: counts("carillon_pushes_total",
 			"Pushes by Apple's host, its last status (0 = no answer) and its reason.", "environment", "status", "reason"),
 		tries:   count("carillon_push_tries_total", "Times that pushes were written to Apple, repeats among them."),
@@ -118,12 +123,24 @@ func (m *meter) all() []prometheus.Collector {
 }
 
 // Pushed counts Apple's answer.
-func (m *meter) Pushed(a push.Answer) {
+func (m *meter) Pushed(attempt tenants.AttemptID, a push.Answer) {
 	m.pushes.WithLabelValues(a.Environment, strconv.Itoa(a.Status), m.reason(a.Reason)).Inc()
 	m.tries.Add(float64(a.Tries))
 	if took := a.AnsweredAt.Sub(a.SentAt); a.Status != 0 && !a.SentAt.IsZero() && took >= 0 {
-		m.answers.WithLabelValues(a.Environment).Observe(took.Seconds())
+		m.observe(m.answers.WithLabelValues(a.Environment), took, attempt)
 	}
+}
+
+// observe adds a time to a histogram, with the trace of the attempt's ring as its exemplar if that
+// is sampled: a dashboard leads from a slow push to its trace.
+func (m *meter) observe(h prometheus.Observer, took time.Duration, attempt tenants.AttemptID) {
+	if id := m.trace.TraceID(string(attempt)); id != "" {
+		if e, ok := h.(prometheus.ExemplarObserver); ok {
+			e.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": id})
+			return
+		}
+	}
+	h.Observe(took.Seconds())
 }
 
 // reasonsMost bounds the reasons with a series of their own. Apple has about forty; a stand-in may
@@ -150,10 +167,10 @@ func (m *meter) Recorded(r *tenants.Ring, facts []tenants.Fact) {
 		}
 		m.hop(r, f)
 		if f.Kind == tenants.FactWoke && f.At.After(r.ExpiresAt) {
-			m.late.Observe(f.At.Sub(r.ExpiresAt).Seconds())
+			m.observe(m.late, f.At.Sub(r.ExpiresAt), f.Attempt)
 		}
 		if f.Kind == tenants.FactExpired {
-			m.overdue.Observe(max(0, f.Received.Sub(r.ExpiresAt)).Seconds())
+			m.observe(m.overdue, max(0, f.Received.Sub(r.ExpiresAt)), f.Attempt)
 		}
 		placed = placed || f.Kind == tenants.FactPlaced
 		ended = ended || f.Received.Equal(r.EndedAt)
@@ -178,7 +195,7 @@ func (m *meter) hop(r *tenants.Ring, f *tenants.Fact) {
 		}
 		for j := range r.Attempts[i].Facts {
 			if before := &r.Attempts[i].Facts[j]; before.Kind == from(f.Kind) {
-				hop.Observe(max(0, f.At.Sub(before.At)).Seconds())
+				m.observe(hop, max(0, f.At.Sub(before.At)), f.Attempt)
 			}
 		}
 	}

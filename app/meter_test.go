@@ -39,7 +39,7 @@ func count(t *testing.T, m *meter, name, labels string) float64 {
 
 func TestMeter(t *testing.T) {
 	t.Parallel()
-	m := newMeter()
+	m := newMeter(nil)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	r := &tenants.Ring{ID: "r", State: tenants.Placed, CreatedAt: now, ExpiresAt: now.Add(30 * time.Second), Attempts: []tenants.Attempt{
 		{ID: "a", State: tenants.Placed, Facts: []tenants.Fact{{Attempt: "a", Kind: tenants.FactPlaced, At: now, Received: now}}},
@@ -58,10 +58,10 @@ func TestMeter(t *testing.T) {
 	step("a", tenants.FactBusy, 9*time.Second) // late: the ring ends once
 	step("b", tenants.FactWoke, 31*time.Second)
 	m.Recorded(r, []tenants.Fact{{Attempt: "b", Kind: tenants.FactExpired, At: r.ExpiresAt, Received: r.ExpiresAt.Add(time.Second)}})
-	m.Pushed(push.Answer{Environment: "production", Status: 200, Tries: 2, SentAt: now, AnsweredAt: now.Add(time.Millisecond)})
-	m.Pushed(push.Answer{Environment: "sandbox", Status: 400, Reason: "BadDeviceToken", Tries: 1, SentAt: now,
+	m.Pushed("a", push.Answer{Environment: "production", Status: 200, Tries: 2, SentAt: now, AnsweredAt: now.Add(time.Millisecond)})
+	m.Pushed("a", push.Answer{Environment: "sandbox", Status: 400, Reason: "BadDeviceToken", Tries: 1, SentAt: now,
 		AnsweredAt: now.Add(time.Millisecond)})
-	m.Pushed(push.Answer{Environment: "production", Err: errors.New("away")})
+	m.Pushed("a", push.Answer{Environment: "production", Err: errors.New("away")})
 	m.Limited()
 	m.Sampled(gateway.Sample{Phone: gateway.LegSample{MOS: 4.2, RoundTrip: time.Millisecond}, FirstAudio: time.Second,
 		BargeIns: []time.Duration{time.Second, time.Second}})
@@ -70,7 +70,7 @@ func TestMeter(t *testing.T) {
 	m.loop("sweep", time.Second, errors.New("away"))
 	(*meter)(nil).loop("sweep", time.Second, nil)
 	for i := range 200 {
-		m.Pushed(push.Answer{Environment: "production", Status: 500, Reason: fmt.Sprint("strange ", i)})
+		m.Pushed("a", push.Answer{Environment: "production", Status: 500, Reason: fmt.Sprint("strange ", i)})
 	}
 	for what, want := range map[[2]string]float64{
 		{"carillon_rings_placed_total", ""}: 1, {"carillon_facts_total", "placed "}: 2,

@@ -17,7 +17,8 @@ import (
 )
 
 // metrics serves GET /metrics on its own listener, which belongs on a private address. The figures
-// are of the process; none is of one tenant.
+// are of the process; none is of one tenant. To a client that accepts OpenMetrics, histograms name
+// traces as exemplars.
 func (n *node) metrics(c checked) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -28,7 +29,7 @@ func (n *node) metrics(c checked) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	ended := make(chan error, 1)
 	bounded := n.bound(listener, c, n.room.metrics, false)

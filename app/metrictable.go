@@ -21,7 +21,7 @@ var description = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: 
 // the collectors that /metrics asks, on a node that never runs.
 func metricTable() (list []deploy.Metric) {
 	n := &node{dataDir: "data", billing: &billing.Billing{}}
-	all := append(newMeter().all(), n.gauges()...)
+	all := append(newMeter(nil).all(), n.gauges()...)
 	all = append(all, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, c := range all {
 		for _, text := range descriptions(c) {

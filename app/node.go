@@ -240,7 +240,7 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 		board.Audiences = append(board.Audiences, traceAudience{n.trace})
 	}
 	if c.MetricsAddr != "" {
-		n.meter = newMeter()
+		n.meter = newMeter(n.trace)
 		board.Meter = n.meter
 		board.Audiences = append(board.Audiences, n.meter)
 	}

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"carillon/app/deploy"
 	"carillon/app/push/apnstest"
 )
 
@@ -215,6 +217,12 @@ func TestMetricsMove(t *testing.T) {
 		"carillon_late_arrival_seconds_count 1", `carillon_late_arrival_seconds_bucket{le="300"} 1`,
 		`carillon_facts_total{fact="expired"} 1`,
 	)
+	table := metricTable()
+	for _, family := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(text, -1) {
+		if !slices.ContainsFunc(table, func(x deploy.Metric) bool { return x.Name == family[1] && x.Type == family[2] }) {
+			t.Errorf("/metrics has the %s %s, which the page of metrics does not list", family[2], family[1])
+		}
+	}
 	for _, secret := range append(ids, string(m.TenantID), device.ID, device.token, "elm", "front-desk", "tenant") {
 		if strings.Contains(strings.ReplaceAll(text, "no tenant", ""), secret+`"`) || strings.Contains(text, `="`+secret) {
 			t.Errorf("a label names %q", secret)

@@ -2,9 +2,13 @@ package app
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"carillon/app/push/apnstest"
 	"carillon/app/trace/tracetest"
@@ -39,6 +43,7 @@ func TestOneTraceForEachRing(t *testing.T) {
 	}
 	s.until(ring, func(r toldRing) bool { return r.EndReason != "" })
 	s.placeTraced(t, `{"to":{"person":"nobody-here"}}`, 422)
+	s.exemplars(t)
 	if s.stop() != 0 {
 		t.Fatal("the server ended badly")
 	}
@@ -59,6 +64,49 @@ func TestOneTraceForEachRing(t *testing.T) {
 				t.Errorf("%s tells %q: %s", x.Name, secret, said)
 			}
 		}
+	}
+}
+
+// exemplars waits until the histograms of pushes and rings name the agent's trace, to a client that
+// accepts OpenMetrics, and to no other.
+func (s *server) exemplars(t *testing.T) {
+	t.Helper()
+	scrape := func(accept string) string {
+		q, err := http.NewRequestWithContext(t.Context(), "GET", s.metrics, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Accept", accept)
+		a, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		text, err := io.ReadAll(a.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	named := func(series string) *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^` + series + `[^}]*\} \d+ # \{trace_id="` + agentTrace + `"\} `)
+	}
+	wanted := []*regexp.Regexp{named(`carillon_push_seconds_bucket\{environment="production"`),
+		named(`carillon_hop_seconds_bucket\{hop="accepted"`), named(`carillon_hop_seconds_bucket\{hop="woke"`)}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+		text := scrape("application/openmetrics-text; version=1.0.0")
+		missing := slices.DeleteFunc(slices.Clone(wanted), func(r *regexp.Regexp) bool { return r.MatchString(text) })
+		if len(missing) == 0 && strings.HasSuffix(text, "# EOF\n") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%v is not in\n%s", missing, text)
+		}
+	}
+	if text := scrape("text/plain"); strings.Contains(text, agentTrace) {
+		t.Error("the plain format has no exemplars")
 	}
 }
 

@@ -84,9 +84,9 @@ func (h hints) Recorded(r *tenants.Ring, _ []tenants.Fact) { h.Tell(r.Tenant, r.
 
 // Meter counts. Its methods must not block.
 type Meter interface {
-	Pushed(push.Answer)     // Apple answered, or did not
-	Limited()               // a ring was refused because its tenant or key rings too fast
-	Sampled(gateway.Sample) // a call sounded so for some seconds
+	Pushed(tenants.AttemptID, push.Answer) // Apple answered the attempt's push, or did not
+	Limited()                              // a ring was refused because its tenant or key rings too fast
+	Sampled(gateway.Sample)                // a call sounded so for some seconds
 }
 
 // Board is the switchboard of this process.

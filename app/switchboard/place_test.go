@@ -141,8 +141,8 @@ type meter struct {
 	samples         []gateway.Sample
 }
 
-func (m *meter) Pushed(push.Answer) { m.mu.Lock(); m.pushed++; m.mu.Unlock() }
-func (m *meter) Limited()           { m.mu.Lock(); m.limited++; m.mu.Unlock() }
+func (m *meter) Pushed(tenants.AttemptID, push.Answer) { m.mu.Lock(); m.pushed++; m.mu.Unlock() }
+func (m *meter) Limited()                              { m.mu.Lock(); m.limited++; m.mu.Unlock() }
 
 func (m *meter) Sampled(s gateway.Sample) {
 	m.mu.Lock()

@@ -63,7 +63,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 		b.Log.Error("a push cannot be made", "ring", r.ID, "attempt", a.ID, "err", answer.Err)
 	}
 	if b.Meter != nil {
-		b.Meter.Pushed(answer)
+		b.Meter.Pushed(a.ID, answer)
 	}
 	span.Environment(answer.Environment)
 	span.Answered(answer.Status, answer.Reason)

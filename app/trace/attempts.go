@@ -52,6 +52,18 @@ func (t *Tracer) Follow(attempt string, ring, push Span) {
 	t.attempts.put(attempt, attemptTrace{ring.s.SpanContext(), push.s.SpanContext()})
 }
 
+// TraceID returns the trace of an attempt's ring in hexadecimal. It is empty if nobody samples the
+// trace, or if this process no longer remembers the attempt.
+func (t *Tracer) TraceID(attempt string) string {
+	if t == nil {
+		return ""
+	}
+	if x, ok := t.attempts.get(attempt); ok && x.ring.IsSampled() {
+		return x.ring.TraceID().String()
+	}
+	return ""
+}
+
 // Fact is something that happened to an attempt after its push.
 type Fact struct {
 	Attempt, Ring string

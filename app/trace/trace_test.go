@@ -72,6 +72,9 @@ func TestOneTrace(t *testing.T) {
 	defer c.Close()
 	tracer := open(t, c, slog.New(slog.DiscardHandler))
 	traceRing(tracer, t.Context(), parent)
+	if a, b := tracer.TraceID("a1"), tracer.TraceID("a2"); a != parent[3:35] || b != "" || (*trace.Tracer)(nil).TraceID("a1") != "" {
+		t.Errorf("the attempt is in trace %q, an unknown one in %q", a, b)
+	}
 	if err := tracer.Close(); err != nil {
 		t.Fatal(err)
 	}
