@@ -137,7 +137,8 @@ func (d *devCmd) open(ctx context.Context, good checked, world *dev.World, far d
 	}
 	return open(ctx, good, extras{
 		local: true, public: d.Public, dev: world, login: dev.Login, opened: world.Opened, heard: far.Robot,
-		added: func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
+		changelog: changelogOf(ctx),
+		added:     func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
 	})
 }
 

@@ -43,11 +43,19 @@ func TestTheReadmeWorks(t *testing.T) {
 	}
 }
 
-// TestTheReadmesCommandsAreUnderstood parses every command line of ours that the README names.
+// TestTheReadmesCommandsAreUnderstood parses every command line of ours that the README and the
+// guides name.
 func TestTheReadmesCommandsAreUnderstood(t *testing.T) {
 	t.Parallel()
 	text := textOf(t, "..", "README.md")
-	named := regexp.MustCompile("`carillon ([a-z][^`]*)`|\ngo run \\. ([^\n]*)").FindAllStringSubmatch(text, -1)
+	guides, err := filepath.Glob(filepath.Join("docs", "pages", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range guides {
+		text += textOf(t, name)
+	}
+	named := regexp.MustCompile("`carillon ([a-z][^`]*)`|\n(?:go run \\.|carillon) ([a-z][^\n]*)").FindAllStringSubmatch(text, -1)
 	if len(named) < 12 {
 		t.Fatalf("only %d commands", len(named))
 	}
@@ -79,14 +87,14 @@ func TestTheReadmesCommandsAreUnderstood(t *testing.T) {
 	}
 }
 
-// TestTheDocsWork runs the curl lines of the console's page for developers and of the public one,
-// and holds each address and fact in the Swift code against the contract.
+// TestTheDocsWork runs the curl lines of the console's page for developers, and holds each address
+// and fact in the Swift code against the contract. Then it runs the guides.
 func TestTheDocsWork(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	contract := textOf(t, "api", "openapi.yaml")
 	visitor := s.signedIn()
-	for _, path := range []string{"/developers", "/docs"} {
+	for _, path := range []string{"/developers"} {
 		codes := regexp.MustCompile(`(?s)<pre[^>]*><code>(.*?)</code></pre>`).FindAllStringSubmatch(s.page(visitor, path), -1)
 		if len(codes) < 6 {
 			t.Fatalf("%s has %d snippets", path, len(codes))
@@ -122,6 +130,48 @@ func TestTheDocsWork(t *testing.T) {
 		if curls != 2 {
 			t.Errorf("%s has %d curl lines", path, curls)
 		}
+	}
+}
+
+// TestTheGuidesWork runs each block of a guide that is marked with run, in order, with the device
+// and key of dev mode: a request that is refused fails. A problem's type leads to its section.
+func TestTheGuidesWork(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	names, err := filepath.Glob(filepath.Join("docs", "pages", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, name := range names {
+		ids := map[string]string{"{{device}}": string(s.ready.DeviceID), "{{base}}": s.ready.URL}
+		for _, block := range regexp.MustCompile("(?s)```sh run[^\n]*\n(.*?)```").FindAllStringSubmatch(textOf(t, name), -1) {
+			line := block[1]
+			for word, id := range ids {
+				line = strings.ReplaceAll(line, word, id)
+			}
+			if strings.Contains(line, "/events") {
+				s.call("POST", "/v1/rings/"+ids["RING_ID"]+"/cancel", s.ready.APIKey, "", nil) // an ended ring ends its stream
+			}
+			said := s.shell(strings.Replace(line, "curl ", "curl --fail-with-body ", 1))
+			var made struct{ ID, State, Kind string }
+			if json.Unmarshal([]byte(said), &made) == nil && made.State != "" {
+				ids["RING_ID"] = made.ID
+			} else if made.Kind != "" {
+				ids["AGENT_ID"] = made.ID
+			}
+			ran++
+		}
+	}
+	if ran < 8 {
+		t.Errorf("only %d blocks ran", ran)
+	}
+	var problem struct{ Type string }
+	s.call("GET", "/v1/rings/nothing", s.ready.APIKey, "", &problem)
+	page, code, _ := strings.Cut(problem.Type, "#")
+	text := s.page(http.DefaultClient, strings.TrimPrefix(page, s.ready.URL))
+	if code == "" || !strings.Contains(text, `id="`+code+`"`) {
+		t.Errorf("%s leads to no section", problem.Type)
 	}
 }
 

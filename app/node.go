@@ -21,6 +21,7 @@ import (
 	"carillon/app/bus"
 	"carillon/app/connections"
 	"carillon/app/console"
+	"carillon/app/docs"
 	"carillon/app/health"
 	"carillon/app/outbound"
 	"carillon/app/page"
@@ -84,6 +85,8 @@ type extras struct {
 	dev    console.Waker                       // the pages that play a phone
 	login  string                              // said on the page of signing in
 	memory budget                              // of serve
+
+	changelog string // CHANGELOG.md
 
 	opened func(context.Context, store.Opening) error // called for each new trial
 	heard  switchboard.Audience                       // gets the facts; nil = nobody more
@@ -330,8 +333,12 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err != nil {
 		return p, err
 	}
+	texts, err := docs.New(docs.Config{API: api.Description(), Changelog: x.changelog, BaseURL: strings.TrimRight(c.PublicURL, "/")})
+	if err != nil {
+		return p, err
+	}
 	p.public, err = site.New(site.Config{
-		Common: n.common, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail, Opened: x.opened,
+		Common: n.common, Docs: texts, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail, Opened: x.opened,
 		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(),
 		Parts: []site.Part{
 			{Name: "Database", Text: "Stores rings and settings.", Answers: n.store.Ready},

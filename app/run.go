@@ -45,6 +45,19 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 	return run(ctx, args, terminal{out, errs, time.Now})
 }
 
+type changelogKey struct{}
+
+// WithChangelog hands CHANGELOG.md to the documentation: only the package at the root can embed it.
+func WithChangelog(ctx context.Context, text string) context.Context {
+	return context.WithValue(ctx, changelogKey{}, text)
+}
+
+// changelogOf is what WithChangelog gave; empty = there is no page about changes.
+func changelogOf(ctx context.Context) string {
+	text, _ := ctx.Value(changelogKey{}).(string)
+	return text
+}
+
 func run(ctx context.Context, args []string, c terminal) (code int) {
 	defer func() {
 		if p := recover(); p != nil {

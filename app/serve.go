@@ -33,7 +33,7 @@ func (s *serveCmd) Run(ctx context.Context, c terminal) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // what lives is small, what a ring leaves behind is not: collect less often
 	}
-	n, err := open(ctx, good, extras{memory: limitMemory(good.Database.URL == "")})
+	n, err := open(ctx, good, extras{memory: limitMemory(good.Database.URL == ""), changelog: changelogOf(ctx)})
 	if err != nil {
 		return err
 	}

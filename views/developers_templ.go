@@ -16,7 +16,6 @@ type DevelopersPage struct {
 	Device   string // id of a device, or an example
 	KeyShown string // "crl_test_…": the start of a key, never a secret
 	Opaque   bool   // the tenant's pushes carry no caller label
-	Public   bool   // the public documentation, with example values
 }
 
 // Developers is the documentation page.
@@ -67,7 +66,7 @@ func Developers(p DevelopersPage) templ.Component {
 	})
 }
 
-// docsOf is the documentation itself, in the console and for the public.
+// docsOf is the documentation itself.
 func docsOf(p DevelopersPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -93,7 +92,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, s := range docParts(p) {
+		for _, s := range docSections {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<li><a href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -101,7 +100,7 @@ func docsOf(p DevelopersPage) templ.Component {
 			var templ_7745c5c3_Var4 templ.SafeURL
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL("#" + s.id))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 27, Col: 40}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 26, Col: 40}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -114,7 +113,7 @@ func docsOf(p DevelopersPage) templ.Component {
 			var templ_7745c5c3_Var5 string
 			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(s.title)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 27, Col: 52}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 26, Col: 52}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 			if templ_7745c5c3_Err != nil {
@@ -125,30 +124,20 @@ func docsOf(p DevelopersPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</ol></nav><div class=\"docs-text\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</ol></nav><div class=\"docs-text\"><section id=\"values\" aria-labelledby=\"values-title\"><h2 id=\"values-title\">Your values</h2><div class=\"card card-body\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if !p.Public {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<section id=\"values\" aria-labelledby=\"values-title\"><h2 id=\"values-title\">Your values</h2><div class=\"card card-body\">")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = Rows([]Row{
-				{Name: "API address", Text: p.BaseURL, Copy: true},
-				{Name: "Bundle ID", Text: p.Bundle, Copy: true},
-				{Name: "Push topic", Text: p.Bundle + ".voip", Copy: true},
-				{Name: "A device for testing", Text: p.Device, Copy: true},
-			}).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</div></section>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
+		templ_7745c5c3_Err = Rows([]Row{
+			{Name: "API address", Text: p.BaseURL, Copy: true},
+			{Name: "Bundle ID", Text: p.Bundle, Copy: true},
+			{Name: "Push topic", Text: p.Bundle + ".voip", Copy: true},
+			{Name: "A device for testing", Text: p.Device, Copy: true},
+		}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<section id=\"ring\" aria-labelledby=\"ring-title\"><h2 id=\"ring-title\">Ring a phone</h2><p>Send one request. You get an answer as soon as the ring is stored. Use its ID to follow what happens. If you send the same <code>Idempotency-Key</code> again, you get the same ring and nobody is rung twice.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</div></section><section id=\"ring\" aria-labelledby=\"ring-title\"><h2 id=\"ring-title\">Ring a phone</h2><p>Send one request. You get an answer as soon as the ring is stored. Use its ID to follow what happens. If you send the same <code>Idempotency-Key</code> again, you get the same ring and nobody is rung twice.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -160,46 +149,46 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p>Set <code>CARILLON_API_KEY</code> to your API key. Replace <code>RING_ID</code> with the <code>id</code> from the answer.</p></section><section id=\"agent\" aria-labelledby=\"agent-title\"><h2 id=\"agent-title\">Connect your agent</h2><p>Carillon can connect to your agent when the person answers: to your program’s WebSocket, to a pipecat bot, or to a model of OpenAI. Or your agent connects to Carillon. This also works if it is behind a firewall. For that, add an agent of the type “Your program (WebRTC)”, or a WebSocket agent without an address.</p><ol><li>After you have placed a ring, send <code>POST ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p>Set <code>CARILLON_API_KEY</code> to your API key. Replace <code>RING_ID</code> with the <code>id</code> from the answer.</p></section><section id=\"agent\" aria-labelledby=\"agent-title\"><h2 id=\"agent-title\">Connect your agent</h2><p>Carillon can connect to your agent when the person answers: to your program’s WebSocket, to a pipecat bot, or to a model of OpenAI. Or your agent connects to Carillon. This also works if it is behind a firewall. For that, add an agent of the type “Your program (WebRTC)”, or a WebSocket agent without an address.</p><ol><li>After you have placed a ring, send <code>POST ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var6 string
 		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.BaseURL)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 69, Col: 63}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 66, Col: 63}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "/v1/rings/RING_ID/join</code> with your API key. The answer has a token for one connection. It is valid for 60 seconds.</li><li>Over WebRTC, send your SDP offer to <code>agent_url</code> as in WHIP, with the token as <code>Authorization: Bearer</code>. Sound goes both ways.</li><li>Over a WebSocket, connect to <code>stream_url</code> with the same header. Carillon then speaks the protocol that you chose for the agent.</li></ol><p>Your agent may connect before the person answers. It then waits, and hears the person’s first word. A bot that speaks Twilio’s protocol can end the call with Twilio’s REST interface: <code>twilio</code> in the answer has its base URL, account, call and token.</p></section><section id=\"pair\" aria-labelledby=\"pair-title\"><h2 id=\"pair-title\">Pair a phone</h2><p>The Swift package CarillonKit does everything below, with an example app. If you use it, read on only for what happens inside. <a href=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "/v1/rings/RING_ID/join</code> with your API key. The answer has a token for one connection. It is valid for 60 seconds.</li><li>Over WebRTC, send your SDP offer to <code>agent_url</code> as in WHIP, with the token as <code>Authorization: Bearer</code>. Sound goes both ways.</li><li>Over a WebSocket, connect to <code>stream_url</code> with the same header. Carillon then speaks the protocol that you chose for the agent.</li></ol><p>Your agent may connect before the person answers. It then waits, and hears the person’s first word. A bot that speaks Twilio’s protocol can end the call with Twilio’s REST interface: <code>twilio</code> in the answer has its base URL, account, call and token.</p></section><section id=\"pair\" aria-labelledby=\"pair-title\"><h2 id=\"pair-title\">Pair a phone</h2><p>The Swift package CarillonKit does everything below, with an example app. If you use it, read on only for what happens inside. <a href=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var7 templ.SafeURL
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(DownloadPath("swift.zip")))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 91, Col: 72}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 88, Col: 72}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "\" download>Download CarillonKit</a></p><p>A person types a pairing code into your app, or scans it with the camera. The app exchanges the code, once, for its own credential. The app sends its requests to <code>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "\" download>Download CarillonKit</a></p><p>A person types a pairing code into your app, or scans it with the camera. The app exchanges the code, once, for its own credential. The app sends its requests to <code>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.BaseURL)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 95, Col: 88}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 92, Col: 88}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</code>.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</code>.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -207,7 +196,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</section><section id=\"register\" aria-labelledby=\"register-title\"><h2 id=\"register-title\">Register for pushes</h2><p>Create the registry each time the app starts, even when iOS starts it in the background. Send the token each time, because it can change without notice.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</section><section id=\"register\" aria-labelledby=\"register-title\"><h2 id=\"register-title\">Register for pushes</h2><p>Create the registry each time the app starts, even when iOS starts it in the background. Send the token each time, because it can change without notice.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -215,7 +204,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</section><section id=\"report\" aria-labelledby=\"report-title\"><h2 id=\"report-title\">Report every push to CallKit</h2><p>If your app wakes for a push and does not show a call, iOS stops sending pushes to it. So report the call first, before any request to the server. The push contains everything you need to show a call.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</section><section id=\"report\" aria-labelledby=\"report-title\"><h2 id=\"report-title\">Report every push to CallKit</h2><p>If your app wakes for a push and does not show a call, iOS stops sending pushes to it. So report the call first, before any request to the server. The push contains everything you need to show a call.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -229,7 +218,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</section><section id=\"facts\" aria-labelledby=\"facts-title\"><h2 id=\"facts-title\">Report what happened</h2><p>Apple does not report what happens on the phone. Your app does: it sends facts, and the console shows them. Send each fact once. It is safe to send a fact late or to repeat it.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</section><section id=\"facts\" aria-labelledby=\"facts-title\"><h2 id=\"facts-title\">Report what happened</h2><p>Apple does not report what happens on the phone. Your app does: it sends facts, and the console shows them. Send each fact once. It is safe to send a fact late or to repeat it.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -237,43 +226,43 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<div class=\"card list\"><table class=\"table\"><caption class=\"visually-hidden\">Facts a phone sends</caption> <thead><tr><th scope=\"col\">Fact</th><th scope=\"col\">When</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<div class=\"card list\"><table class=\"table\"><caption class=\"visually-hidden\">Facts a phone sends</caption> <thead><tr><th scope=\"col\">Fact</th><th scope=\"col\">When</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		for _, f := range docFacts {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<tr><th scope=\"row\"><code>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<tr><th scope=\"row\"><code>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var9 string
 			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(f.Name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 131, Col: 42}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 128, Col: 42}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</code></th><td>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</code></th><td>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var10 string
 			templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(f.Text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 131, Col: 68}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `developers.templ`, Line: 128, Col: 68}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</td></tr>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</td></tr>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "</tbody></table></div></section><section id=\"answer\" aria-labelledby=\"answer-title\"><h2 id=\"answer-title\">Connect the audio</h2><p>When the person answers, create a WebRTC offer with one audio track and send it with POST. Use the answer as the remote description. Start the microphone only after CallKit has activated the audio session. Otherwise the call has no sound.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</tbody></table></div></section><section id=\"answer\" aria-labelledby=\"answer-title\"><h2 id=\"answer-title\">Connect the audio</h2><p>When the person answers, create a WebRTC offer with one audio track and send it with POST. Use the answer as the remote description. Start the microphone only after CallKit has activated the audio session. Otherwise the call has no sound.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -281,22 +270,22 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</section><section id=\"privacy\" aria-labelledby=\"privacy-title\"><h2 id=\"privacy-title\">Protect private data</h2><ul>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</section><section id=\"privacy\" aria-labelledby=\"privacy-title\"><h2 id=\"privacy-title\">Protect private data</h2><ul>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if p.Opaque {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<li>Your organisation’s pushes contain no caller name. Show the name of your app first. After the app has read the ring, update the call.</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<li>Your organisation’s pushes contain no caller name. Show the name of your app first. After the app has read the ring, update the call.</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<li>A push may contain a caller label of at most 64 characters. It appears on the lock screen, so never include a reason, a diagnosis or a case.</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li>A push may contain a caller label of at most 64 characters. It appears on the lock screen, so never include a reason, a diagnosis or a case.</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<li>Keep the device credential in the keychain with <code>kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly</code>. Otherwise the app cannot read it when it wakes on a locked phone.</li><li>Never write the push token or the credential to a log.</li></ul></section><section id=\"mistakes\" aria-labelledby=\"mistakes-title\"><h2 id=\"mistakes-title\">Common problems</h2><div class=\"card card-body\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<li>Keep the device credential in the keychain with <code>kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly</code>. Otherwise the app cannot read it when it wakes on a locked phone.</li><li>Never write the push token or the credential to a log.</li></ul></section><section id=\"mistakes\" aria-labelledby=\"mistakes-title\"><h2 id=\"mistakes-title\">Common problems</h2><div class=\"card card-body\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -304,7 +293,7 @@ func docsOf(p DevelopersPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "</div></section></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</div></section></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

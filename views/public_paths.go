@@ -7,6 +7,7 @@ const (
 	PathIndustries = "/industries" // GET; each industry has a page below it
 	PathSecurity   = "/security"
 	PathDocs       = "/docs"
+	PathDocSearch  = "/docs/search" // GET ?q=
 	PathStatus     = "/status"
 	PathTerms      = "/terms"
 	PathPrivacy    = "/privacy"
@@ -46,3 +47,11 @@ func PartnerLinkPath(code string) string { return "/r/" + code }
 
 // PartnerEnterPath is where the link in a partner's mail leads: GET asks once more, POST signs in.
 func PartnerEnterPath(token string) string { return PathAffiliate + "/links/" + token }
+
+// DocPath is a page of the documentation.
+func DocPath(slug string) string {
+	if slug == "overview" {
+		return PathDocs
+	}
+	return PathDocs + "/" + slug
+}

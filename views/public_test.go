@@ -12,7 +12,7 @@ func TestZeroFront(t *testing.T) {
 	for name, page := range map[string]templ.Component{
 		"home": Home(HomePage{}), "pricing": Pricing(PricingPage{}), "industries": Industries(IndustriesPage{}),
 		"industry": Industry(IndustryPage{}),
-		"security": Security(SecurityPage{}), "docs": Docs(DocsPage{}), "status": Status(StatusPage{}), "legal": Legal(LegalPage{}),
+		"security": Security(SecurityPage{}), "docs": Docs(DocPage{}), "status": Status(StatusPage{}), "legal": Legal(LegalPage{}),
 		"demo":  Demo(DemoPage{}),
 		"trial": Trial(TrialPage{}), "sent": TrialSent(TrialSentPage{}), "confirm": TrialConfirm(TrialConfirmPage{}),
 		"affiliate": Affiliate(AffiliatePage{}), "partner sent": PartnerSent(PartnerSentPage{}),

@@ -68,25 +68,6 @@ var gaps = []Row{
 // SecurityPage says what the code does, and what it does not.
 type SecurityPage struct{ Front Front }
 
-// docParts are the sections of the public documentation, by anchor.
-func docParts(p DevelopersPage) []struct{ id, title string } {
-	if p.Public {
-		return docSections[1:]
-	}
-	return docSections
-}
-
-// DocsPage is the documentation for people without an account.
-type DocsPage struct {
-	Front Front
-	Base  string // address of this server
-}
-
-// public are example values in place of a tenant's.
-func (p DocsPage) public() DevelopersPage {
-	return DevelopersPage{BaseURL: p.Base, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: "crl_test_…", Public: true}
-}
-
 // DemoPage is a call without a sign-up.
 type DemoPage struct {
 	Front   Front

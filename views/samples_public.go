@@ -26,7 +26,7 @@ func (s sampler) publicPages() []Sample {
 			Grace: "7 days", NoStripe: true, NoTrial: true})},
 		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries)})},
 		{"security", Security(SecurityPage{known})},
-		{"docs", Docs(DocsPage{s.front("Docs", PathDocs), "https://ring.example"})},
+		{"docs", Docs(s.docs())},
 		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Stores rings and settings.", true},
 			{"Voice", "Carries calls.", false}}, AtSecond(s.now, time.UTC)})},
 		{"terms", Legal(TermsPage(s.front("Terms", PathTerms)))},
@@ -67,5 +67,25 @@ func (s sampler) trialPages() []Sample {
 			Email: "ana@lindenhof.example", Action: TrialPath("x"), Days: "14 days", Ask: true,
 			Error: "This is not the password you chose when you signed up. Try again."})},
 		{"trial-gone", TrialConfirm(TrialConfirmPage{Front: form.Front, Gone: true})},
+	}
+}
+
+// docs is a page of the documentation with everything that such a page may have.
+func (s sampler) docs() DocPage {
+	field := []DocField{{Name: "to.device", In: "query", Type: "UUID", Required: true, Text: "<p>Whom to ring.</p>"},
+		{Name: "ring", In: "path", Type: "Ring", Object: "Ring"}}
+	return DocPage{
+		Front: s.front("Rings", PathDocs), Slug: "api/rings", Group: "Reference", Title: "Rings", Summary: "Reach someone.",
+		Menu:     []DocGroup{{Title: "Reference", Links: []DocLink{{Link: Link{Text: "Rings", Href: PathDocs}, Current: true}}}},
+		Headings: []Link{{Text: "Ring someone", Href: "#placeRing"}, {Text: "Ring", Href: "#Ring"}},
+		Prev:     Link{Text: "API", Href: DocPath("api")}, Next: Link{Text: "Errors", Href: DocPath("errors")},
+		Body: `<h2 id="words">Words</h2><p>A <strong>ring</strong> is one request to reach someone.</p>`,
+		Operations: []DocOperation{{ID: "placeRing", Method: "POST", Path: "/v1/rings", Summary: "Ring someone", Text: "<p>Rings.</p>",
+			Auth: "an API key", Scope: "rings:write", Params: field, Try: true,
+			Body: DocBody{Type: "application/json", Fields: field, Text: "<p>One object.</p>", Examples: []DocExample{{"One phone", "{}"}}},
+			Answers: []DocAnswer{{Status: "201", Text: "<p>Placed.</p>", Object: "Ring", Example: "{}", Fields: field,
+				Headers: []DocField{{Name: "Location", Text: "<p>The ring.</p>"}}}}}},
+		Objects:  []DocObject{{Name: "Ring", Text: "<p>A ring.</p>", Fields: field, Example: "{}"}},
+		Problems: []DocProblems{{"group-rings", "Rings", []DocProblem{{"test_key", "403", "<p>Why.</p>", "<p>What to do.</p>"}}}},
 	}
 }

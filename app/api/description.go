@@ -12,6 +12,9 @@ import (
 //go:embed openapi.yaml
 var openapi []byte
 
+// Description returns openapi.yaml.
+func Description() []byte { return openapi }
+
 // description: GET /v1/openapi.yaml.
 func (a *API) description(_ context.Context, c *fiber.Ctx) error {
 	c.Response().Header.SetContentType("application/yaml")

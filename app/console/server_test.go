@@ -23,6 +23,7 @@ import (
 	"carillon/app/billing"
 	"carillon/app/bus"
 	"carillon/app/connections"
+	"carillon/app/docs"
 	"carillon/app/health"
 	"carillon/app/outbound"
 	"carillon/app/push"
@@ -117,7 +118,9 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	edit(h, &c)
 	h.k, err = New(c)
 	pagetest.Must(t, err)
-	front, err := site.New(site.Config{Common: h.Common, Dev: true, Billing: c.Billing != nil, Mail: h.Mails,
+	texts, err := docs.New(docs.Config{API: []byte("openapi: 3.1.0\ninfo: {title: API, version: '1'}\npaths: {}\n")})
+	pagetest.Must(t, err)
+	front, err := site.New(site.Config{Common: h.Common, Docs: texts, Dev: true, Billing: c.Billing != nil, Mail: h.Mails,
 		Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent})
 	pagetest.Must(t, err)
 	app := web.New(web.Config{

@@ -22,6 +22,9 @@ func (s *Site) publicRoutes() []page.Route {
 		{Method: get, Path: views.IndustryPath(":industry"), Serve: s.industry},
 		{Method: get, Path: views.PathSecurity, Serve: s.security},
 		{Method: get, Path: views.PathDocs, Serve: s.docs},
+		{Method: get, Path: views.PathDocSearch, Serve: s.searchDocs},
+		{Method: get, Path: views.DocPath(":page"), Serve: s.docs},
+		{Method: get, Path: views.DocPath("api/:tag"), Serve: s.docsOfTag},
 		{Method: get, Path: views.PathStatus, Serve: s.status},
 		{Method: get, Path: views.PathTerms, Serve: s.terms},
 		{Method: get, Path: views.PathPrivacy, Serve: s.privacy},
@@ -67,10 +70,6 @@ func (s *Site) security(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.Security(views.SecurityPage{Front: s.front(ctx, c, securityHeading)}), fiber.StatusOK)
 }
 
-func (s *Site) docs(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Docs(views.DocsPage{Base: s.PublicURL, Front: s.front(ctx, c, docsHeading)}), fiber.StatusOK)
-}
-
 func (s *Site) terms(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.Legal(views.TermsPage(s.front(ctx, c, termsHeading))),
 		fiber.StatusOK)
@@ -110,11 +109,18 @@ func (s *Site) sitemap(_ context.Context, c *fiber.Ctx) error {
 		NS      string    `xml:"xmlns,attr"`
 		URLs    []address `xml:"url"`
 	}{NS: "http://www.sitemaps.org/schemas/sitemap/0.9"}
-	paths := []string{views.PathHome, views.PathDemo, views.PathPricing, views.PathIndustries, views.PathSecurity, views.PathDocs,
+	paths := []string{views.PathHome, views.PathDemo, views.PathPricing, views.PathIndustries, views.PathSecurity,
 		views.PathTrial, views.PathAffiliate,
 		views.PathStatus, views.PathTerms, views.PathPrivacy}
 	for _, i := range tenants.Industries {
 		paths = append(paths, views.IndustryPath(string(i)))
+	}
+	slugs, err := s.Docs.Slugs()
+	if err != nil {
+		return err
+	}
+	for _, slug := range slugs {
+		paths = append(paths, views.DocPath(slug))
 	}
 	for _, p := range paths {
 		list.URLs = append(list.URLs, address{s.PublicURL + p})

@@ -3,11 +3,13 @@ package site
 import (
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
 	"carillon/app/bus"
 	"carillon/app/console"
+	"carillon/app/docs"
 	"carillon/app/health"
 	"carillon/app/page/pagetest"
 	"carillon/app/push"
@@ -34,12 +36,15 @@ func openAt(t testing.TB, public string) *server {
 func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	t.Helper()
 	h := &server{Server: pagetest.NewServer(t, public)}
+	api, err := os.ReadFile("../api/openapi.yaml")
+	pagetest.Must(t, err)
+	texts, err := docs.New(docs.Config{API: api, Changelog: "# Changelog\n\n## Unreleased\n- New.\n", BaseURL: h.Common.PublicURL})
+	pagetest.Must(t, err)
 	c := Config{
-		Common: h.Common, Dev: true, Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent, Mail: h.Mails,
+		Common: h.Common, Docs: texts, Dev: true, Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent, Mail: h.Mails,
 		Parts: []Part{{"Database", "Keeps rings.", h.Store.Ready}},
 	}
 	edit(h, &c)
-	var err error
 	h.s, err = New(c)
 	pagetest.Must(t, err)
 	k := h.console()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/docs"
 	"carillon/app/notify"
 	"carillon/app/page"
 	"carillon/app/web"
@@ -26,9 +27,10 @@ import (
 	"carillon/views"
 )
 
-// Config is what the site is made of. Only Common is required.
+// Config is what the site is made of. Common and Docs are required.
 type Config struct {
 	*page.Common
+	Docs    *docs.Docs
 	Dev     bool   // the links of mails are shown on the page too
 	Billing bool   // this server takes payments
 	Mail    Mailer // sends the links of trials and partners; nil = nobody can sign up
@@ -63,10 +65,11 @@ type frame struct {
 	clicks  tenants.RateLimiter // of what is counted for partners; see follow
 }
 
-// New returns a Site to mount. It refuses a Config without Common, and a Voice without an Agent.
+// New returns a Site to mount. It refuses a Config without Common or Docs, and a Voice without an
+// Agent.
 func New(c Config) (*Site, error) {
-	if c.Common == nil {
-		return nil, errors.New("site: Common is required")
+	if c.Common == nil || c.Docs == nil {
+		return nil, errors.New("site: Common and Docs are required")
 	}
 	if c.Voice != nil && c.Agent == nil {
 		return nil, errors.New("site: Voice needs an Agent to speak")

@@ -16,8 +16,6 @@ var (
 		"Real estate, healthcare, behavioral health, legal, salons and insurance: how each uses Carillon, and what the lock screen shows."}
 	securityHeading = heading{"Security",
 		"How Carillon separates customers, encrypts secrets and keeps calls private, and what it does not do."}
-	docsHeading = heading{"Docs",
-		"How to ring an iPhone with one request, and what your iOS app does with PushKit, CallKit and WebRTC."}
 	termsHeading   = heading{"Terms", "The terms of this server: a template for its operator."}
 	privacyHeading = heading{"Privacy", "What this server stores about you: a template for its operator."}
 	statusHeading  = heading{"Status", "Shows if the database, pushes and calls of this server work now."}

@@ -1,0 +1,165 @@
+package docs
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"carillon/views"
+)
+
+// The bounds of a search.
+const (
+	MaxQuery = 100 // bytes; what is longer is cut off
+	maxTerms = 8
+	maxHits  = 20
+	snippet  = 180 // bytes of text around the first match
+)
+
+// section is one piece of the documentation that a search can find.
+type section struct {
+	page, title, href, text string
+	top                     bool // the page itself
+}
+
+// Search finds the sections that contain every word of the query, or a word that starts with it.
+// The best come first: a match in a title counts more than one in the text.
+func (d *Docs) Search(query string) ([]views.DocHit, error) {
+	l, err := d.library()
+	if err != nil {
+		return nil, err
+	}
+	terms := words(query[:min(len(query), MaxQuery)])
+	terms = terms[:min(len(terms), maxTerms)]
+	if len(terms) == 0 {
+		return nil, nil
+	}
+	type hit struct {
+		section *section
+		score   int
+	}
+	var hits []hit
+	for i := range l.sections {
+		if n := l.sections[i].score(terms); n > 0 {
+			hits = append(hits, hit{&l.sections[i], n})
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(b.score, a.score) })
+	var out []views.DocHit
+	for _, h := range hits[:min(len(hits), maxHits)] {
+		s := h.section
+		found := views.DocHit{Title: s.title, Href: s.href, Text: mark(excerpt(s.text, terms), terms)}
+		if s.page != s.title {
+			found.Page = s.page
+		}
+		out = append(out, found)
+	}
+	return out, nil
+}
+
+// words splits a text into lower-case words of letters, digits and underscores.
+func words(text string) []string {
+	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !wordly(r) })
+}
+
+func wordly(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
+
+// score is 0 if a term is missing. A whole word counts more than the start of one.
+func (s *section) score(terms []string) int {
+	title, page, text := words(s.title), words(s.page), words(s.text)
+	sum := 0
+	for _, term := range terms {
+		n := 12*count(title, term) + 3*count(page, term) + min(count(text, term), 6)
+		if n == 0 {
+			return 0
+		}
+		sum += n
+	}
+	if s.top {
+		sum += 4
+	}
+	return sum
+}
+
+// count is how often the term begins one of the words; a whole word counts double.
+func count(list []string, term string) int {
+	n := 0
+	for _, w := range list {
+		switch {
+		case w == term:
+			n += 2
+		case strings.HasPrefix(w, term):
+			n++
+		}
+	}
+	return n
+}
+
+// excerpt is the part of a text around its first match, cut between words.
+func excerpt(text string, terms []string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	start := len(text)
+	for _, at := range starts(text) {
+		if hits(text[at:], terms) > 0 {
+			start = at
+			break
+		}
+	}
+	if start == len(text) {
+		start = 0
+	}
+	from := max(0, start-snippet/3)
+	to := min(len(text), from+snippet)
+	for from > 0 && text[from-1] != ' ' {
+		from--
+	}
+	for to < len(text) && text[to] != ' ' {
+		to++
+	}
+	out := text[from:to]
+	if from > 0 {
+		out = "… " + out
+	}
+	if to < len(text) {
+		out += " …"
+	}
+	return out
+}
+
+// starts lists where words begin.
+func starts(text string) (list []int) {
+	before := ' '
+	for i, r := range text {
+		if wordly(r) && !wordly(before) {
+			list = append(list, i)
+		}
+		before = r
+	}
+	return list
+}
+
+// hits is how many bytes at the start of text are one of the terms; the longest counts.
+func hits(text string, terms []string) int {
+	most := 0
+	for _, term := range terms {
+		if len(text) >= len(term) && strings.EqualFold(text[:len(term)], term) {
+			most = max(most, len(term))
+		}
+	}
+	return most
+}
+
+// mark splits a text into pieces that match and pieces that do not.
+func mark(text string, terms []string) (pieces []views.DocPiece) {
+	done := 0
+	for _, at := range starts(text) {
+		n := hits(text[at:], terms)
+		if n == 0 || at < done {
+			continue
+		}
+		pieces = append(pieces, views.DocPiece{Text: text[done:at]}, views.DocPiece{Text: text[at : at+n], Hit: true})
+		done = at + n
+	}
+	return append(pieces, views.DocPiece{Text: text[done:]})
+}
