@@ -12,14 +12,19 @@ import (
 )
 
 // sources holds the libraries that people download. The go command leaves out files that begin with
-// "." or "_", so a build folder such as .build is not embedded.
+// "." or "_", so a build folder such as .build is not embedded. The files of TypeScript and Python
+// are named one by one, since their tools make folders beside them.
 //
 //go:embed swift
+//go:embed typescript/LICENSE typescript/README.md typescript/*.json typescript/src typescript/dist typescript/test
+//go:embed python/LICENSE python/README.md python/pyproject.toml python/*.py
 var sources embed.FS
 
 // archives lists what can be downloaded: the folder here, and the folder's name in the archive.
 var archives = map[string]func() (Asset, error){
-	"swift": sync.OnceValues(func() (Asset, error) { return pack("swift", "CarillonKit") }),
+	"swift":      sync.OnceValues(func() (Asset, error) { return pack("swift", "CarillonKit") }),
+	"typescript": sync.OnceValues(func() (Asset, error) { return pack("typescript", "carillon-typescript") }),
+	"python":     sync.OnceValues(func() (Asset, error) { return pack("python", "carillon-python") }),
 }
 
 // Archive returns a library as a zip file. ok is false if there is none of that name. The same
@@ -43,7 +48,7 @@ func Archives() []string {
 }
 
 // unwanted are folders of tools, which a developer's machine may have beside the sources.
-var unwanted = []string{"node_modules", "dist", "build", "DerivedData", "__pycache__"}
+var unwanted = []string{"node_modules", "build", "DerivedData", "__pycache__"}
 
 // pack writes the folder into a zip file. All files have one fixed time, so that the bytes do not
 // depend on the machine.

@@ -3,6 +3,7 @@ package static
 import (
 	"archive/zip"
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,13 @@ import (
 // TestArchivesAreWhole compares each archive with the folder it is made of.
 func TestArchivesAreWhole(t *testing.T) {
 	t.Parallel()
-	for folder, as := range map[string]string{"swift": "CarillonKit"} {
+	wants := map[string][]string{
+		"swift":      {"CarillonKit", "Package.swift", "Fixtures/01-pair.json"},
+		"typescript": {"carillon-typescript", "package.json", "src/index.ts", "dist/index.js", "dist/index.d.ts", "test/story.test.js"},
+		"python":     {"carillon-python", "carillon.py", "pyproject.toml"},
+	}
+	for folder, want := range wants {
+		as := want[0]
 		a, ok, err := Archive(folder)
 		if !ok || err != nil || a.Type != "application/zip" || a.ETag == "" {
 			t.Fatalf("%s: %v %v %+v", folder, ok, err, a.Type)
@@ -34,7 +41,7 @@ func TestArchivesAreWhole(t *testing.T) {
 			}
 			names = append(names, name)
 		}
-		for _, want := range []string{"Package.swift", "README.md", "LICENSE", "Fixtures/01-pair.json"} {
+		for _, want := range append(want[1:], "README.md", "LICENSE") {
 			if !slices.Contains(names, want) {
 				t.Errorf("%s lacks %s", folder, want)
 			}
@@ -43,7 +50,7 @@ func TestArchivesAreWhole(t *testing.T) {
 	if _, ok, err := Archive("../static"); ok || err != nil {
 		t.Errorf("an archive that is none: %v %v", ok, err)
 	}
-	if !slices.Equal(Archives(), []string{"swift"}) {
+	if got := slices.Sorted(slices.Values(Archives())); !slices.Equal(got, slices.Sorted(maps.Keys(wants))) {
 		t.Errorf("archives %v: add the new one to this test", Archives())
 	}
 }
