@@ -62,6 +62,8 @@ func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
 				return publicURL + views.PathPhoneHealth
 			case tenants.AlertPhone:
 				return publicURL + views.DevicePath(a.Target)
+			case tenants.AlertConnection, tenants.AlertConnectionOff:
+				return publicURL + views.ConnectionPath(a.Target)
 			case tenants.AlertAgent:
 				return publicURL + views.AgentPath(a.Target)
 			case tenants.AlertTrial:

@@ -19,12 +19,14 @@ const (
 	AlertUnshown       AlertKind = "app_does_not_report" // app version: it wakes and shows no call on several phones
 	AlertPhone         AlertKind = "phone_shows_no_call" // device: its latest rings were not shown, and its app version is not the cause
 	AlertAgent         AlertKind = "agent_not_attached"  // agent: it could not be attached to several of its latest calls
+	AlertConnection    AlertKind = "connection_failing"  // connection: nothing arrives there
+	AlertConnectionOff AlertKind = "connection_disabled" // connection: nothing is sent there any more
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
-	AlertAgent, AlertTrial}
+	AlertAgent, AlertConnection, AlertConnectionOff, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -35,6 +37,8 @@ var alertTitles = map[AlertKind]string{
 	AlertUnshown:       "The app wakes but shows no call",
 	AlertPhone:         "A phone does not show its calls",
 	AlertAgent:         "An agent does not take its calls",
+	AlertConnection:    "A connection does not take events",
+	AlertConnectionOff: "A connection was disabled",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 
@@ -82,6 +86,19 @@ func AgentFails(failed int) bool { return failed >= attachFailuresLeast }
 func AgentWarning(name, cause string) string {
 	return fmt.Sprintf("“%s” could not be attached to at least %d of its last %d calls. The latest cause: %s.", name, attachFailuresLeast,
 		AttachmentsJudged, strings.TrimSuffix(cause, "."))
+}
+
+// ConnectionWarning says in a sentence or two that a connection fails.
+func ConnectionWarning(name string, until time.Time) string {
+	return fmt.Sprintf("Nothing has been delivered to “%s” for a day. Look at its attempts for the cause. If nothing arrives until "+
+		"%s, it is "+
+		"disabled.", name, until.UTC().Format("2 January 2006, 15:04 UTC"))
+}
+
+// ConnectionStopped says that a connection gets no more events. why is a sentence.
+func ConnectionStopped(name, why string) string {
+	return fmt.Sprintf("“%s” gets no more events. %s Once its receiver works again, make it active and send again what failed.",
+		name, why)
 }
 
 // ExpirySteps are the days before a certificate expires on which its tenant is warned, the last
@@ -157,6 +174,7 @@ func ExpiryWarning(c Credential, days, devices int) string {
 		return fmt.Sprintf("The certificate of %s %s, and 1 device goes silent. Upload a new one, or better a .p8 key, which does not "+
 			"expire.", c.Bundle, when)
 	}
-	return fmt.Sprintf("The certificate of %s %s, and %s devices go silent. Upload a new one, or better a .p8 key, which does not expire.",
+	return fmt.Sprintf("The certificate of %s %s, and %s devices go silent. Upload a new one, or better a .p8 key, which does not "+
+		"expire.",
 		c.Bundle, when, FormatCount(devices))
 }

@@ -50,6 +50,13 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 	for id, a := range agents {
 		names[string(id)] = a.Name
 	}
+	connections, _, err := v.Scope.Connections().List(ctx, store.Page{}) // fewer than a page
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range connections {
+		names[string(c.ID)] = c.Name
+	}
 	devices, err := v.Scope.Devices().ByID(ctx, phones)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,10 @@ var alertWords = map[tenants.AlertKind]struct {
 	tenants.AlertAgent: {views.ToneBad, "People who answer hear a tone and then the next agent, or that nobody can take the call.",
 		"Correct what the cause names on the agent’s page or on its server, then start a test ring with the agent. The alert closes when " +
 			"the agent takes a call."},
+	tenants.AlertConnection: {views.ToneWarn, "Your own system gets no events. They are tried again for three days.",
+		"Correct what the error of its latest attempt names. The alert closes with the next delivery."},
+	tenants.AlertConnectionOff: {views.ToneBad, "Your own system gets no more events.",
+		"Once the receiver works again, make the connection active and send again what failed."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},
 }
@@ -60,6 +64,11 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 		return link
 	case tenants.AlertTrial:
 		return views.Link{Text: "Billing", Href: views.PathBilling}
+	case tenants.AlertConnection, tenants.AlertConnectionOff:
+		if !known {
+			return views.Link{Text: "A connection that was removed"}
+		}
+		return views.Link{Text: name, Href: views.ConnectionPath(a.Target)}
 	case tenants.AlertAgent:
 		if !known {
 			return views.Link{Text: "An agent that was removed"}

@@ -59,6 +59,9 @@ func (t alertsTx) alert(s *scope, kind tenants.AlertKind, target, detail string)
 	n, err := t.change("UPDATE alerts SET detail = ?, last_at = ?, count = count + 1 WHERE tenant_id = ? AND kind = ? AND target = ? AND "+
 		"resolved_at = 0",
 		detail, now, uuid(s.id), string(kind), target)
+	if err == nil && kind == tenants.AlertExpiry { // raised again only when the next warning is due
+		err = t.tell(s, tenants.EventCredentialExpiring, "", tenants.CredentialData{Credential: tenants.CredentialID(target)})
+	}
 	if err != nil || n > 0 {
 		return false, err
 	}
@@ -68,6 +71,9 @@ func (t alertsTx) alert(s *scope, kind tenants.AlertKind, target, detail string)
 		"tell_at = CASE WHEN alerts.told_at + ? > excluded.tell_at THEN alerts.told_at + ? ELSE excluded.tell_at END",
 		uuid(s.id), string(kind), target, detail, now, now, now, told, told)
 	if err != nil {
+		return false, err
+	}
+	if err := t.tell(s, tenants.EventAlertOpened, "", tenants.AlertData{Alert: kind, Target: target, State: "open"}); err != nil {
 		return false, err
 	}
 	return true, t.audit(s, "alert.raise", target, string(kind))
@@ -164,14 +170,27 @@ func (t alertsTx) resolve(s *scope, kind tenants.AlertKind, target string) error
 	if n == 0 {
 		return tenants.NoSuch("alert")
 	}
+	if err := t.tell(s, tenants.EventAlertResolved, "", tenants.AlertData{Alert: kind, Target: target, State: "resolved"}); err != nil {
+		return err
+	}
 	return t.audit(s, "alert.resolve", target, string(kind))
 }
 
 // settle closes whatever is open about a target that is gone.
 func (t alertsTx) settle(s *scope, target string) error {
-	_, err := t.exec("UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND resolved_at = 0",
-		micros(s.s.now()), uuid(s.id), target)
-	return err
+	rows, err := t.query(context.Background(), "UPDATE alerts SET resolved_at = ?, tell_at = 0 WHERE tenant_id = ? AND target = ? AND "+
+		"resolved_at = 0 RETURNING kind", micros(s.s.now()), uuid(s.id), target)
+	closed, err := collect(rows, err, func(kind *string) []any { return []any{kind} })
+	if err != nil {
+		return err
+	}
+	for _, kind := range closed {
+		data := tenants.AlertData{Alert: tenants.AlertKind(kind), Target: target, State: "resolved"}
+		if err := t.tell(s, tenants.EventAlertResolved, "", data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setAlerts changes only these very alerts: not those that ended and were raised again.

@@ -240,6 +240,9 @@ func (s Connections) setState(t *tx, old connectionRow, to tenants.ConnectionSta
 		"WHERE tenant_id = ? AND id = ?", string(to), uuid(s.id), old.ID); err != nil {
 		return err
 	}
+	if err := t.alerts().settle(s.scope, string(old.ID)); err != nil {
+		return err
+	}
 	return t.audit(s.scope, action, string(old.ID), "")
 }
 
@@ -292,6 +295,9 @@ func (s Connections) Remove(ctx context.Context, id tenants.ConnectionID) error 
 			return err
 		}
 		if _, err := t.exec("DELETE FROM connections WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
+			return err
+		}
+		if err := t.alerts().settle(s.scope, string(id)); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "connection.remove", string(id), old.Name)

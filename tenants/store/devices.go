@@ -233,6 +233,9 @@ func (t devicesTx) register(s *scope, d tenants.Device, credential tenants.Hash)
 		}
 		err = t.audit(s, "device.add", string(row.ID), "")
 	}
+	if err == nil {
+		err = t.tell(s, tenants.EventDeviceRegistered, "", eventOfDevice(row))
+	}
 	if err != nil {
 		return tenants.Device{}, false, err
 	}
@@ -342,6 +345,9 @@ func (s Devices) Remove(ctx context.Context, id tenants.DeviceID) error {
 			return err
 		}
 		if _, err := t.exec("DELETE FROM devices WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
+			return err
+		}
+		if err := t.tell(s.scope, tenants.EventDeviceRemoved, "", eventOfDevice(old)); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "device.remove", string(id), old.noun().Title())

@@ -120,6 +120,10 @@ func (s Notes) put(ctx context.Context, ring tenants.RingID, row notesRow, n ten
 			return err
 		}
 		done = true
+		if err := t.tell(s.scope, tenants.EventNoteAdded, ring, tenants.NoteData{Ring: ring, Lines: len(doc.Lines),
+			Summary: doc.Summary != ""}); err != nil {
+			return err
+		}
 		return t.audit(s.scope, "note.add", string(ring), "")
 	})
 	return done, err

@@ -23,6 +23,7 @@ type property struct {
 	member     tenants.User
 	removed    tenants.Agent // one that is there no more
 	connection tenants.Connection
+	delivery   store.NewDelivery // to the connection
 }
 
 func (b *bench) property(s *store.Scope) property {
@@ -33,6 +34,12 @@ func (b *bench) property(s *store.Scope) property {
 	p.connection = b.newConnection()
 	_, err := s.Connections().Add(ctx, p.connection)
 	b.must(err)
+	p.delivery = store.NewDelivery{Connection: p.connection.ID, Event: tenants.NewRandomID(), Kind: tenants.EventRingEnded,
+		At: b.clock.Now()}
+	t, err := s.Tenant(ctx)
+	b.must(err)
+	p.delivery.Tenant = t.ID
+	b.must(s.Deliveries().Record(ctx, p.delivery, tenants.DeliveryAttempt{At: b.clock.Now(), Answer: "canary"}))
 	b.must(s.Agents().Add(ctx, p.removed))
 	b.must(s.Agents().Remove(ctx, p.removed.ID))
 	p.ring, p.once = b.newRing(p.device), store.Idempotency{Key: "canary", Body: hashOf("canary")}
@@ -42,7 +49,8 @@ func (b *bench) property(s *store.Scope) property {
 	b.must(s.Agents().Add(ctx, p.agent))
 	b.must(s.Keys().Add(ctx, p.key, hashOf(p.key.ID)))
 	now := b.clock.Now()
-	p.pairing = tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Person: "canary", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	p.pairing = tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Person: "canary", CreatedAt: now,
+		ExpiresAt: now.Add(time.Hour)}
 	b.must(s.Pairings().Add(ctx, p.pairing, hashOf(p.pairing.ID)))
 	sub := tenants.BuiltinPlans().Assigned("", "scale", now.Add(-time.Hour), time.Time{})
 	sub.Customer = "cus_" + string(p.key.ID)
@@ -118,10 +126,15 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	m["Connections.Change"] = s.Connections().Change(ctx, p.connection)
 	_, _, m["Connections.RotateSecret"] = s.Connections().RotateSecret(ctx, p.connection.ID)
 	m["Connections.Remove"] = s.Connections().Remove(ctx, p.connection.ID)
+	_, _, m["Connections.Open"] = s.Connections().Open(ctx, p.connection.ID)
+	m["Deliveries.Record"] = s.Deliveries().Record(ctx, p.delivery, tenants.DeliveryAttempt{})
+	_, m["Deliveries.Get"] = s.Deliveries().Get(ctx, p.connection.ID, p.delivery.Event)
+	_, m["Deliveries.Replay"] = s.Deliveries().Replay(ctx, p.connection.ID, store.Replay{})
 	_, m["Credentials.Rollback"] = s.Credentials().Rollback(ctx, p.credential.ID)
 	_, _, m["Credentials.Open"] = s.Credentials().Open(ctx, p.credential.ID)
 	m["Qualities.Set"] = s.Qualities().Set(ctx, p.ring.ID, new(tenants.CallQuality), false)
-	_, _, m["Rings.Change"] = s.Rings().Change(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID, tenants.FactDeclined, now))
+	_, _, m["Rings.Change"] = s.Rings().Change(ctx, p.ring.ID, p.ring, time.Time{}, fold(p.ring.Attempts[0].ID,
+		tenants.FactDeclined, now))
 	return m
 }
 
@@ -143,6 +156,12 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Agents.List", agents, err)
 	connections, _, err := s.Connections().List(ctx, store.Page{})
 	put("Connections.List", connections, err)
+	deliveries, _, err := s.Deliveries().List(ctx, store.DeliveryQuery{Connection: p.connection.ID})
+	put("Deliveries.List", deliveries, err)
+	attempts, _, err := s.Deliveries().Attempts(ctx, store.AttemptQuery{Connection: p.connection.ID})
+	put("Deliveries.Attempts", attempts, err)
+	sums, err := s.Deliveries().Figures(ctx, p.connection.ID, now.Add(-time.Hour))
+	put("Deliveries.Figures", make([]struct{}, sums.Attempts), err)
 	keys, _, err := s.Keys().List(ctx, store.Page{})
 	put("Keys.List", keys, err)
 	members, _, err := s.Members().List(ctx, store.Page{})
@@ -193,6 +212,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Analytics.Reasons", reasons, err)
 	ringing, err := s.Rings().Live(ctx, p.device.ID)
 	put("Rings.Live", ringing, err)
+	total, err := s.Deliveries().Total(ctx, store.DeliveryQuery{Connection: p.connection.ID})
+	put("Deliveries.Total", make([]struct{}, total.N), err)
 	for name, total := range totals(ctx, s) {
 		t, err := total(store.Page{})
 		put(name, make([]struct{}, t.N), err)
@@ -227,7 +248,8 @@ var apart = map[string]string{
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
-	"Connections.Add": "adds",
+	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Settle": "testDeliveries",
+	"Deliveries.Trim": "testReplay",
 	"Members.Add":     "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Summary":       "checked below",
