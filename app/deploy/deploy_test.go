@@ -199,3 +199,30 @@ func TestUses(t *testing.T) {
 		t.Errorf("the beginning of a name counts as the name: %v %v", alerts, panels)
 	}
 }
+
+// TestPage: every metric and alert has its place, and what Prometheus fills in is not shown.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	page := deploy.Page([]deploy.Metric{
+		{Name: "carillon_push_seconds", Type: "histogram", Help: "Push | answer.", Labels: []string{"environment"}},
+		{Name: "process_open_fds", Type: "gauge", Help: "Files."},
+	})
+	for _, want := range []string{
+		"| `carillon_push_seconds` | histogram | seconds | `environment` | Push \\| answer. | [CarillonAppleSlow](#carillonappleslow)," +
+			" dashboard of pushes |\n",
+		"| `process_open_fds` | gauge | descriptors |  | Files. | [CarillonDescriptors](#carillondescriptors), dashboard of server |\n",
+		"### CarillonDatabaseDown\n\n*Critical.* The database of (instance) does not answer.\n",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q:\n%s", want, page)
+		}
+	}
+	for _, a := range deploy.Alerts {
+		if !strings.Contains(page, "\n### "+a.Name+"\n") {
+			t.Errorf("%s has no section", a.Name)
+		}
+	}
+	if strings.Contains(page, "{{") || strings.Index(page, "`process_open_fds`") < strings.Index(page, "## Go and the process") {
+		t.Error("the page shows a template, or mixes the metrics of Go with ours")
+	}
+}

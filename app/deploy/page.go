@@ -1,0 +1,82 @@
+package deploy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Page returns the text of /docs/metrics in Markdown: each metric with the alerts and dashboards that
+// read it, and what to do about each alert. Alerts link here.
+func Page(metrics []Metric) string {
+	var b strings.Builder
+	b.WriteString(`
+Set ` + "`CARILLON_METRICS_ADDR`" + ` to a private address such as ` + "`127.0.0.1:9464`" + `. The server then answers ` + "`GET /metrics`" + ` there, for
+Prometheus. No label names a tenant, a device or a ring. A scraper that accepts OpenMetrics also gets exemplars: the trace of a slow push or
+step, where traces are sampled.
+
+` + "```sh" + `
+carillon deploy alerts > alerts.yml
+carillon deploy grafana --out dashboards
+` + "```" + `
+
+The first command prints the alert rules below, the second writes dashboards of Grafana. ` + "`carillon deploy compose`" + ` and
+` + "`carillon deploy helm`" + ` include both.
+
+## Metrics
+
+`)
+	own := func(m Metric) bool { return strings.HasPrefix(m.Name, "carillon_") }
+	table(&b, slices.DeleteFunc(slices.Clone(metrics), func(m Metric) bool { return !own(m) }))
+	b.WriteString("\n## Alerts\n\nA critical alert says that rings or calls fail now. A warning says that some do, or that they soon will.\n")
+	for _, a := range Alerts {
+		fmt.Fprintf(&b, "\n### %s\n\n*%s.* %s.\n\nCause: %s\n\nWhat to do: %s\n\n```text\n%s\n```\n", a.Name,
+			strings.ToUpper(a.Severity[:1])+a.Severity[1:], withoutTemplate(a.Summary), a.Cause, a.Cure, rule(a))
+	}
+	b.WriteString("\n## Go and the process\n\nThese come with every Go program.\n\n")
+	table(&b, slices.DeleteFunc(slices.Clone(metrics), own))
+	return b.String()
+}
+
+// rule is the condition of an alert, and how long it must hold.
+func rule(a Alert) string {
+	if a.For == "" {
+		return a.Expr
+	}
+	return a.Expr + "\nfor " + a.For
+}
+
+func table(b *strings.Builder, metrics []Metric) {
+	b.WriteString("| metric | type | unit | labels | meaning | read by |\n|---|---|---|---|---|---|\n")
+	for _, m := range metrics {
+		var labels, readers []string
+		for _, l := range m.Labels {
+			labels = append(labels, "`"+l+"`")
+		}
+		alerts, panels := Uses(m.Name)
+		for _, a := range alerts {
+			readers = append(readers, "["+a.Name+"](#"+a.Anchor()+")")
+		}
+		for _, p := range panels {
+			if title, _, _ := strings.Cut(strings.TrimPrefix(p, "Carillon: "), ": "); !slices.Contains(readers, "dashboard of "+title) {
+				readers = append(readers, "dashboard of "+title)
+			}
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s |\n", m.Name, m.Type, m.Unit(), strings.Join(labels, ", "),
+			strings.ReplaceAll(m.Help, "|", `\|`), strings.Join(readers, ", "))
+	}
+}
+
+// placeholder is a value that Prometheus fills in.
+var placeholder = regexp.MustCompile(`\{\{ \$(?:labels\.)?(\w+)[^}]*\}\}`)
+
+// withoutTemplate is a summary before there is a value.
+func withoutTemplate(summary string) string {
+	return placeholder.ReplaceAllStringFunc(summary, func(p string) string {
+		if name := placeholder.FindStringSubmatch(p)[1]; name != "value" {
+			return "(" + name + ")"
+		}
+		return "N"
+	})
+}
