@@ -21,6 +21,7 @@ import (
 	"carillon/app/bus"
 	"carillon/app/connections"
 	"carillon/app/console"
+	"carillon/app/deploy"
 	"carillon/app/docs"
 	"carillon/app/health"
 	"carillon/app/outbound"
@@ -333,7 +334,8 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err != nil {
 		return p, err
 	}
-	texts, err := docs.New(docs.Config{API: api.Description(), Changelog: x.changelog, BaseURL: strings.TrimRight(c.PublicURL, "/")})
+	texts, err := docs.New(docs.Config{API: api.Description(), Changelog: x.changelog, Metrics: deploy.Page(metricTable()),
+		BaseURL: strings.TrimRight(c.PublicURL, "/")})
 	if err != nil {
 		return p, err
 	}

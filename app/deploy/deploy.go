@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -28,7 +29,8 @@ type File struct {
 type Setting struct{ Name, Help, Default string }
 
 // Compose returns the files of a folder in which `docker compose up` runs Carillon. The first is
-// compose.yaml. The file .env lists the settings that the others do not set.
+// compose.yaml. The file .env has the host of
+// publicURL, and lists the settings that the others do not set.
 func Compose(settings []Setting, publicURL string) ([]File, error) {
 	list, err := folder("files/compose")
 	if err != nil {
@@ -40,6 +42,9 @@ func Compose(settings []Setting, publicURL string) ([]File, error) {
 			list[0], list[i] = list[i], list[0]
 		case "env":
 			f.Name, f.Data = ".env", env(f.Data, settings, list)
+			if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
+				f.Data = bytes.ReplaceAll(f.Data, []byte("ring.example.com"), []byte(u.Hostname()))
+			}
 		}
 	}
 	list = append(list, File{"alerts.yml", Rules(publicURL)})

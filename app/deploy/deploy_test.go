@@ -126,6 +126,9 @@ func TestCompose(t *testing.T) {
 		}
 	}
 	env := string(files[".env"])
+	if !strings.Contains(env, "\nCARILLON_DOMAIN=ring.elm.example\n") || strings.Contains(env, "example.com") {
+		t.Errorf("the name in .env is not that of the public address:\n%s", env)
+	}
 	if !strings.Contains(env, "# text or json.\n#CARILLON_LOG_FORMAT=text\n") || strings.Contains(env, "CARILLON_ADDR") {
 		t.Errorf(".env says\n%s", env)
 	}

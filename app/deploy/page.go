@@ -7,32 +7,35 @@ import (
 	"strings"
 )
 
-// Page returns the text of /docs/metrics in Markdown: each metric with the alerts and dashboards that
-// read it, and what to do about each alert. Alerts link here.
-func Page(metrics []Metric) string {
-	var b strings.Builder
-	b.WriteString(`
-Set ` + "`CARILLON_METRICS_ADDR`" + ` to a private address such as ` + "`127.0.0.1:9464`" + `. The server then answers ` + "`GET /metrics`" + ` there, for
-Prometheus. No label names a tenant, a device or a ring. A scraper that accepts OpenMetrics also gets exemplars: the trace of a slow push or
-step, where traces are sampled.
+// opening is the beginning of the page, with ' for the quotes of code.
+const opening = `
+Set 'CARILLON_METRICS_ADDR' to a private address such as '127.0.0.1:9464'. The server then answers 'GET /metrics' there, for
+Prometheus. No label names a tenant, a device or a ring. A scraper that accepts OpenMetrics also gets exemplars: the trace of a
+slow push or step, where traces are sampled.
 
-` + "```sh" + `
+'''sh
 carillon deploy alerts > alerts.yml
 carillon deploy grafana --out dashboards
-` + "```" + `
+'''
 
-The first command prints the alert rules below, the second writes dashboards of Grafana. ` + "`carillon deploy compose`" + ` and
-` + "`carillon deploy helm`" + ` include both.
+The first command prints the alert rules below, the second writes dashboards of Grafana. 'carillon deploy compose' and
+'carillon deploy helm' include both.
 
 ## Metrics
 
-`)
+`
+
+// Page returns the text of /docs/metrics in Markdown: each metric with the alerts and dashboards
+// that read it, and what to do about each alert. Alerts link here.
+func Page(metrics []Metric) string {
+	var b strings.Builder
+	b.WriteString(strings.ReplaceAll(opening, "'", "`"))
 	own := func(m Metric) bool { return strings.HasPrefix(m.Name, "carillon_") }
 	table(&b, slices.DeleteFunc(slices.Clone(metrics), func(m Metric) bool { return !own(m) }))
 	b.WriteString("\n## Alerts\n\nA critical alert says that rings or calls fail now. A warning says that some do, or that they soon will.\n")
 	for _, a := range Alerts {
-		fmt.Fprintf(&b, "\n### %s\n\n*%s.* %s.\n\nCause: %s\n\nWhat to do: %s\n\n```text\n%s\n```\n", a.Name,
-			strings.ToUpper(a.Severity[:1])+a.Severity[1:], withoutTemplate(a.Summary), a.Cause, a.Cure, rule(a))
+		fmt.Fprintf(&b, "\n### %s\n\n*%s.* %s.\n\n", a.Name, strings.ToUpper(a.Severity[:1])+a.Severity[1:], withoutTemplate(a.Summary))
+		fmt.Fprintf(&b, "Cause: %s\n\nWhat to do: %s\n\n```text\n%s\n```\n", a.Cause, a.Cure, rule(a))
 	}
 	b.WriteString("\n## Go and the process\n\nThese come with every Go program.\n\n")
 	table(&b, slices.DeleteFunc(slices.Clone(metrics), own))

@@ -29,6 +29,7 @@ var pages embed.FS
 type Config struct {
 	API       []byte // openapi.yaml; required
 	Changelog string // CHANGELOG.md; empty = there is no page about changes
+	Metrics   string // Markdown about the metrics and alerts; empty = there is no such page
 	BaseURL   string // scheme and host of this server, shown in examples
 }
 
@@ -72,6 +73,10 @@ func open(c Config) (*library, error) {
 	if c.Changelog != "" {
 		list = append(list, guide{slug: "changelog", title: "Changelog", group: "Reference", order: 90,
 			summary: "What changed in Carillon, with the newest first.", text: changes(c.Changelog)})
+	}
+	if c.Metrics != "" {
+		list = append(list, guide{slug: "metrics", title: "Metrics and alerts", group: "Operations", order: 20,
+			summary: "What the server measures, and what to do when an alert fires.", text: c.Metrics})
 	}
 	type entry struct {
 		order int

@@ -12,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"golang.org/x/net/html"
 
+	"carillon/app/deploy"
 	"carillon/views"
 )
 
@@ -19,7 +20,7 @@ import (
 func whole(t *testing.T) *Docs {
 	t.Helper()
 	d, err := New(Config{API: read(t, "../api/openapi.yaml"), Changelog: string(read(t, "../../CHANGELOG.md")),
-		BaseURL: "https://ring.example"})
+		Metrics: deploy.Page([]deploy.Metric{{Name: "carillon_room", Type: "gauge", Help: "Room."}}), BaseURL: "https://ring.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
