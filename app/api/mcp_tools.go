@@ -151,51 +151,59 @@ func ringOf(id string) (tenants.RingID, error) {
 	return ring, nil
 }
 
-// ringResult is a ring as a model sees it: what matters next, and no detail of Apple's.
+// ringResult is a ring as a model sees it: what matters next, and no detail of Apple's. What is not
+// known is left out: a model reads every word.
 type ringResult struct {
-	Ring       string   `json:"ring"`
-	State      string   `json:"state"`
-	Meaning    string   `json:"meaning"`
-	Next       string   `json:"next"`
-	Ended      bool     `json:"ended"`
-	EndReason  *string  `json:"end_reason"`
-	EndDetail  *string  `json:"end_detail"`
-	Person     *string  `json:"person"`
-	Devices    int      `json:"devices"`
-	CreatedAt  string   `json:"created_at"`
-	ExpiresAt  string   `json:"expires_at"`
-	AnsweredAt *string  `json:"answered_at"`
-	EndedAt    *string  `json:"ended_at"`
-	Talked     *float64 `json:"talked_s"`
-	Repeated   bool     `json:"repeated"`
+	Ring       string  `json:"ring"`
+	State      string  `json:"state"`
+	Meaning    string  `json:"meaning"`
+	Next       string  `json:"next"`
+	Ended      bool    `json:"ended"`
+	EndReason  string  `json:"end_reason,omitempty"`
+	EndDetail  string  `json:"end_detail,omitempty"`
+	Person     string  `json:"person,omitempty"`
+	Devices    int     `json:"devices"`
+	CreatedAt  string  `json:"created_at"`
+	ExpiresAt  string  `json:"expires_at"`
+	AnsweredAt string  `json:"answered_at,omitempty"`
+	EndedAt    string  `json:"ended_at,omitempty"`
+	Talked     float64 `json:"talked_s,omitempty"`
+	Repeated   bool    `json:"repeated,omitempty"`
 }
 
 func resultOf(r *tenants.Ring) ringResult {
 	words := stateWords[r.State]
 	v := ringResult{
 		Ring: string(r.ID), State: string(r.State), Meaning: words.meaning, Next: words.next, Ended: r.State.Terminal(),
-		EndReason: opt(string(r.EndReason)), EndDetail: opt(r.EndReason.Sentence()), Person: opt(r.To.Person), Devices: len(r.Attempts),
-		CreatedAt: stamp(r.CreatedAt), ExpiresAt: stamp(r.ExpiresAt), EndedAt: optStamp(r.EndedAt),
+		EndReason: string(r.EndReason), EndDetail: r.EndReason.Sentence(), Person: r.To.Person, Devices: len(r.Attempts),
+		CreatedAt: stamp(r.CreatedAt), ExpiresAt: stamp(r.ExpiresAt), EndedAt: known(r.EndedAt),
 	}
 	if r.Call != nil {
-		v.AnsweredAt = optStamp(r.Call.AnsweredAt)
+		v.AnsweredAt = known(r.Call.AnsweredAt)
 		if talked, ok := r.Call.Talked(); ok {
-			seconds := talked.Seconds()
-			v.Talked = &seconds
+			v.Talked = talked.Seconds()
 		}
 	}
 	return v
 }
 
+// known is a time in JSON, empty if it is zero.
+func known(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t)
+}
+
 // dryResult is what ring_person would do.
 type dryResult struct {
-	DryRun  bool    `json:"dry_run"`
-	Meaning string  `json:"meaning"`
-	Next    string  `json:"next"`
-	Person  *string `json:"person"`
-	Devices int     `json:"devices"`
-	Caller  *string `json:"caller"`
-	TTL     int     `json:"ttl_s"`
+	DryRun  bool   `json:"dry_run"`
+	Meaning string `json:"meaning"`
+	Next    string `json:"next"`
+	Person  string `json:"person,omitempty"`
+	Devices int    `json:"devices"`
+	Caller  string `json:"caller,omitempty"`
+	TTL     int    `json:"ttl_s"`
 }
 
 func (m *mcpServer) ringPerson(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
@@ -228,8 +236,8 @@ func (m *mcpServer) ringPerson(ctx context.Context, c *conversation, raw json.Ra
 		if err != nil {
 			return nil, err
 		}
-		return dryResult{DryRun: true, Meaning: dryMeaning, Next: dryNext, Person: opt(r.To.Person), Devices: len(r.Attempts),
-			Caller: opt(r.Caller), TTL: int(r.ExpiresAt.Sub(r.CreatedAt) / time.Second)}, nil
+		return dryResult{DryRun: true, Meaning: dryMeaning, Next: dryNext, Person: r.To.Person, Devices: len(r.Attempts),
+			Caller: r.Caller, TTL: int(r.ExpiresAt.Sub(r.CreatedAt) / time.Second)}, nil
 	}
 	var once store.Idempotency
 	if in.IdempotencyKey != nil {
@@ -353,12 +361,22 @@ func pageOf(limit *int, search, after string) (int, error) {
 	return n, invalid(faults, correctArguments)
 }
 
+// shortList is a page of a list as a model sees it.
+type shortList[T any] struct {
+	Data []T    `json:"data"`
+	Next string `json:"next,omitempty"`
+}
+
+func shortListOf[R, T any](rows []R, next string, show func(R) T) shortList[T] {
+	return shortList[T]{listOf(rows, next, show).Data, next}
+}
+
 // personResult is a person who can be rung.
 type personResult struct {
-	Person  string  `json:"person"`
-	Devices int     `json:"devices"`
-	Active  int     `json:"active_devices"`
-	SeenAt  *string `json:"last_seen_at"`
+	Person  string `json:"person"`
+	Devices int    `json:"devices"`
+	Active  int    `json:"active_devices"`
+	SeenAt  string `json:"last_seen_at,omitempty"`
 }
 
 func (m *mcpServer) listPeople(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
@@ -378,21 +396,21 @@ func (m *mcpServer) listPeople(ctx context.Context, c *conversation, raw json.Ra
 	if err != nil {
 		return nil, err
 	}
-	return listOf(people, next, func(p store.Person) personResult {
-		return personResult{p.Name, p.Devices, p.Active, optStamp(p.SeenAt)}
+	return shortListOf(people, next, func(p store.Person) personResult {
+		return personResult{p.Name, p.Devices, p.Active, known(p.SeenAt)}
 	}), nil
 }
 
 // deviceResult is a device as a model sees it.
 type deviceResult struct {
-	Device         string  `json:"device"`
-	Person         *string `json:"person"`
-	Name           *string `json:"name"`
-	Model          *string `json:"model"`
-	Platform       string  `json:"platform"`
-	State          string  `json:"state"`
-	DisabledReason *string `json:"disabled_reason"`
-	SeenAt         *string `json:"last_seen_at"`
+	Device         string `json:"device"`
+	Person         string `json:"person,omitempty"`
+	Name           string `json:"name,omitempty"`
+	Model          string `json:"model,omitempty"`
+	Platform       string `json:"platform"`
+	State          string `json:"state"`
+	DisabledReason string `json:"disabled_reason,omitempty"`
+	SeenAt         string `json:"last_seen_at,omitempty"`
 }
 
 func (m *mcpServer) listDevices(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
@@ -416,9 +434,8 @@ func (m *mcpServer) listDevices(ctx context.Context, c *conversation, raw json.R
 	if err != nil {
 		return nil, err
 	}
-	return listOf(rows, next, func(d tenants.Device) deviceResult {
-		return deviceResult{string(d.ID), opt(d.Person), opt(d.Name), opt(d.Model), string(d.Platform), string(d.State),
-			opt(d.DisabledReason), optStamp(d.SeenAt)}
+	return shortListOf(rows, next, func(d tenants.Device) deviceResult {
+		return deviceResult{string(d.ID), d.Person, d.Name, d.Model, string(d.Platform), string(d.State), d.DisabledReason, known(d.SeenAt)}
 	}), nil
 }
 
