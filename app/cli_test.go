@@ -221,12 +221,12 @@ func TestRingFollowsARing(t *testing.T) {
 	s := start(t)
 	at := []string{"--url", s.ready.URL, "--key", s.ready.APIKey}
 	wants(t, 0, "declined: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "60"}, at...)...)
-	wants(t, 1, "no registered device. Pair their phone", append([]string{"ring", "--person", "--to", "agent-nobody"}, at...)...)
-	wants(t, 1, "There is no such device. Look up its id",
+	wants(t, 3, "no registered device. Pair their phone", append([]string{"ring", "--person", "--to", "agent-nobody"}, at...)...)
+	wants(t, 4, "There is no such device. Look up its id",
 		append([]string{"ring", "--to", "01900000-0000-7000-8000-000000000000"}, at...)...)
-	wants(t, 1, "ttl_s: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "1"}, at...)...)
-	wants(t, 1, "CARILLON_API_KEY", "ring", "--to", "x", "--url", s.ready.URL, "--key", "crl_live_no")
+	wants(t, 3, "ttl_s: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "1"}, at...)...)
+	wants(t, 3, "CARILLON_API_KEY", "ring", "--to", "x", "--url", s.ready.URL, "--key", "crl_live_no")
 	wants(t, 2, "is not the address of a server", "ring", "--to", "x", "--url", "ring", "--key", s.ready.APIKey)
 	nobody := "http://" + freeAddr(t)
-	wants(t, 1, "no server answers at "+nobody, "ring", "--to", "x", "--url", nobody, "--key", s.ready.APIKey)
+	wants(t, 5, "no server answers at "+nobody, "ring", "--to", "x", "--url", nobody, "--key", s.ready.APIKey)
 }

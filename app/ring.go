@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"carillon/app/api/client"
 )
@@ -16,27 +14,22 @@ type ringCmd struct {
 	Person bool   `help:"--to is a person: ring all of their devices."`
 	Caller string `help:"Label that the phone shows."`
 	TTL    int    `name:"ttl" help:"Seconds to ring, 5 to 60."`
-	URL    string `help:"Address of the server." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
-	Key    string `help:"API key of the tenant." required:"" env:"CARILLON_API_KEY"`
-}
-
-// Validate refuses flags that cannot work, before any request.
-func (r *ringCmd) Validate() error {
-	if u, err := url.Parse(r.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("--url: %q is not the address of a server; give one such as https://ring.example.com", r.URL)
-	}
-	return nil
+	apiFlags
 }
 
 // Run places the ring and prints each fact as it is recorded, until the ring has ended.
 func (r *ringCmd) Run(ctx context.Context, c terminal) error {
-	api, err := client.New(r.URL, r.Key, client.Retries(2))
+	api, err := r.open()
 	if err != nil {
 		return err
 	}
 	ring, err := api.Rings.Place(ctx, r.request())
 	if err != nil {
-		return r.cure(err)
+		err = r.cure(err)
+		if far := (*farError)(nil); errors.As(err, &far) && far.code == exitUnknown {
+			far.text += " Look up its id under Devices in the console, or ring all devices of a person with --person."
+		}
+		return err
 	}
 	fmt.Fprintf(c.out, "ring %s\n", ring.ID)
 	for f, err := range api.Rings.Follow(ctx, ring.ID) {
@@ -64,25 +57,6 @@ func (r *ringCmd) request() client.RingRequest {
 		q.TTLS = &r.TTL
 	}
 	return q
-}
-
-// cure adds which flag to change.
-func (r *ringCmd) cure(err error) error {
-	var p *client.Problem
-	if !errors.As(err, &p) {
-		return err
-	}
-	text := p.Detail
-	for _, e := range p.Errors {
-		text += fmt.Sprintf("\n  %s: %s", e.Field, e.Message)
-	}
-	switch p.Status {
-	case http.StatusUnauthorized:
-		text += " Give it with --key or CARILLON_API_KEY."
-	case http.StatusNotFound:
-		text += " Look up its id under Devices in the console, or ring all devices of a person with --person."
-	}
-	return fmt.Errorf("%d %s: %s", p.Status, http.StatusText(p.Status), text)
 }
 
 // deref is the text, or nothing.

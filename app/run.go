@@ -24,6 +24,7 @@ type cli struct {
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`
 	Agent     agentCmd     `cmd:"" help:"Run a sample agent on the Twilio Media Streams protocol."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
+	MCP       mcpCmd       `cmd:"" name:"mcp" help:"Connect a desktop client of the Model Context Protocol with a server."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`
 	Deploy    deployCmd    `cmd:"" help:"Print the files to run it with: Docker Compose, Helm, dashboards and alerts."`
 	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
@@ -38,8 +39,8 @@ type terminal struct {
 // exited is what kong panics with after a flag such as --help, which needs no verb to run.
 type exited int
 
-// Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood. It returns
-// when ctx is done and everything it started has ended.
+// Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood; verbs that
+// ask a server have more. It returns when ctx is done and everything it started has ended.
 func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 	private()
 	return run(ctx, args, terminal{out, errs, time.Now})
@@ -86,6 +87,10 @@ func run(ctx context.Context, args []string, c terminal) (code int) {
 		return 2
 	default:
 		fmt.Fprintln(c.err, "carillon:", errorText(err))
+		var far *farError
+		if errors.As(err, &far) {
+			return far.code
+		}
 		return 1
 	}
 }

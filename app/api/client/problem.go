@@ -27,6 +27,10 @@ func (p *Problem) Code() string {
 	return p.Type[strings.LastIndexAny(p.Type, ":/#")+1:]
 }
 
+// ProblemOf reads the problem document of an answer that another client got, such as one of the
+// Model Context Protocol.
+func ProblemOf(a *http.Response) *Problem { return problem(a) }
+
 // problem reads the problem document of an answer (RFC 9457). An answer of something else, such as
 // a proxy, becomes a problem of the type about:blank that says so.
 func problem(a *http.Response) *Problem {
