@@ -117,11 +117,13 @@ func (s *SMSSettings) check(f *faults) {
 	}
 	f.add(validSID(s.AccountSID, "AC"), "sms.account_sid", "AC and 32 of 0-9 and a-f; copy it from your provider's page")
 	f.add((s.From == "") != (s.Service == ""), "sms.from", "give either a sender or a messaging_service_sid")
-	f.add(s.From == "" || validSender(s.From), "sms.from", "a number such as +4915112345678, or a sender name of 1 to 11 letters and digits")
+	f.add(s.From == "" || validSender(s.From), "sms.from",
+		"a number such as +4915112345678, or a sender name of 1 to 11 letters and digits")
 	f.add(s.Service == "" || validSID(s.Service, "MG"), "sms.messaging_service_sid", "MG and 32 of 0-9 and a-f")
 	f.add(ValidText(s.Template, 1, maxTemplate), "sms.template", fmt.Sprintf("1 to %d characters on one line", maxTemplate))
 	if name, ok := unknownField(s.Template); ok {
-		f.add(false, "sms.template", "there is no field {"+cutText(name, 20)+"}; there are {time}, {caller}, {agent}, {tenant}, {reference}")
+		f.add(false, "sms.template", "there is no field {"+cutText(name, 20)+
+			"}; there are {time}, {caller}, {agent}, {tenant}, {reference}")
 	}
 	f.add(ValidText(s.Help, 1, maxTemplate), "sms.help", fmt.Sprintf("1 to %d characters on one line", maxTemplate))
 	f.add(validClock(s.QuietFrom), "sms.quiet_from", "a time of day such as 21:00")

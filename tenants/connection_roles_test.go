@@ -37,7 +37,8 @@ func TestTextSettings(t *testing.T) {
 		"sms.per_day":               func(s *tenants.SMSSettings) { s.PerDay = 10_001 },
 	} {
 		var refused *tenants.Error
-		if err := textConnection(change).Check(); !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Name != field {
+		err := textConnection(change).Check()
+		if !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Name != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -50,7 +51,8 @@ func TestTexts(t *testing.T) {
 	if got := s.Text(tenants.RealEstate, values); got != "Dr. May: Ann called at 14:05. Reply STOP to get no more texts." {
 		t.Errorf("open: %q", got)
 	}
-	if got := s.Text(tenants.Healthcare, values); strings.Contains(got, "May") || strings.Contains(got, "Ann") || !strings.Contains(got, "14:05") {
+	got := s.Text(tenants.Healthcare, values)
+	if strings.Contains(got, "May") || strings.Contains(got, "Ann") || !strings.Contains(got, "14:05") {
 		t.Errorf("opaque: %q", got)
 	}
 	if got := tenants.TextFields(tenants.Legal); !slices.Equal(got, []string{"time"}) {

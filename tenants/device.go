@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -55,6 +56,7 @@ type Device struct {
 	OSVersion      string
 	AppVersion     string
 	TimeZone       string
+	PhoneNumber    string // E.164, for texts about missed rings; empty = none
 	Platform       Platform
 	State          DeviceState
 	DisabledReason string
@@ -93,6 +95,7 @@ func (d Device) Clean() Device {
 	for _, label := range []*string{&d.Name, &d.Model, &d.OSVersion, &d.AppVersion} {
 		*label = TrimLabel(*label)
 	}
+	d.PhoneNumber = cmp.Or(ParsePhoneNumber(d.PhoneNumber), strings.TrimSpace(d.PhoneNumber))
 	if d.Environment == "" {
 		d.Environment = Auto
 	}
@@ -118,6 +121,8 @@ func (d Device) Check() error {
 	f.add(ValidText(d.OSVersion, 0, 40), "os_version", "at most 40 characters, not blank, no control characters")
 	f.add(ValidText(d.AppVersion, 0, 40), "app_version", "at most 40 characters, not blank, no control characters")
 	f.add(d.TimeZone == "" || validZone(d.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
+	f.add(d.PhoneNumber == "" || ParsePhoneNumber(d.PhoneNumber) == d.PhoneNumber, "phone_number",
+		"a number with its country code, such as +4915112345678")
 	f.add(d.Platform == IOS || d.Platform == Browser, "platform", "ios or browser")
 	return f.err()
 }

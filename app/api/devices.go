@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,12 +23,14 @@ type deviceRequest struct {
 	AppVersion  string `json:"app_version"`
 	TimeZone    string `json:"time_zone"`
 	Platform    string `json:"platform"`
+	PhoneNumber string `json:"phone_number"`
 }
 
 func (q deviceRequest) device() (tenants.Device, error) {
 	d := tenants.Device{
 		Token: q.Token, Bundle: q.Bundle, Environment: tenants.Environment(q.Environment), Person: q.Person, Name: q.Name,
 		Model: q.Model, OSVersion: q.OSVersion, AppVersion: q.AppVersion, TimeZone: q.TimeZone, Platform: tenants.Platform(q.Platform),
+		PhoneNumber: q.PhoneNumber,
 	}.Clean()
 	return d, d.Check()
 }
@@ -41,6 +44,7 @@ type deviceChange struct {
 	OSVersion   *string `json:"os_version"`
 	AppVersion  *string `json:"app_version"`
 	TimeZone    *string `json:"time_zone"`
+	PhoneNumber *string `json:"phone_number"`
 }
 
 func (q deviceChange) apply(d *tenants.Device) {
@@ -53,6 +57,9 @@ func (q deviceChange) apply(d *tenants.Device) {
 	label(&d.OSVersion, q.OSVersion)
 	label(&d.AppVersion, q.AppVersion)
 	set(&d.TimeZone, q.TimeZone)
+	if q.PhoneNumber != nil {
+		d.PhoneNumber = cmp.Or(tenants.ParsePhoneNumber(*q.PhoneNumber), *q.PhoneNumber)
+	}
 }
 
 // label sets text that people read, trimmed.
@@ -82,6 +89,7 @@ type device struct {
 	OSVersion      *string `json:"os_version"`
 	AppVersion     *string `json:"app_version"`
 	TimeZone       *string `json:"time_zone"`
+	PhoneNumber    *string `json:"phone_number"`
 	Platform       string  `json:"platform"`
 	State          string  `json:"state"`
 	DisabledReason *string `json:"disabled_reason"`
@@ -96,7 +104,8 @@ func showDevice(d tenants.Device) device {
 		ID: string(d.ID), Bundle: d.Bundle, Environment: string(d.Environment), Learnt: opt(string(d.Learnt)),
 		TokenEnd: d.Token[max(0, len(d.Token)-8):], Person: opt(d.Person), Name: opt(d.Name), Model: opt(d.Model),
 		OSVersion: opt(d.OSVersion), AppVersion: opt(d.AppVersion), TimeZone: opt(d.TimeZone), Platform: string(d.Platform),
-		State: string(d.State), DisabledReason: opt(d.DisabledReason), RegisteredAt: optStamp(d.RegisteredAt),
+		PhoneNumber: opt(d.PhoneNumber),
+		State:       string(d.State), DisabledReason: opt(d.DisabledReason), RegisteredAt: optStamp(d.RegisteredAt),
 		SeenAt: optStamp(d.SeenAt), CreatedAt: stamp(d.CreatedAt),
 	}
 }

@@ -20,12 +20,12 @@ func TestDevices(t *testing.T) {
 	a := h.tenant("lakeside", "Lakeside")
 	token := strings.Repeat("AB", 32)
 	body := fmt.Sprintf(`{"token":%q,"bundle_id":"com.example.lakeside","environment":"sandbox",
-		"person":"user-1","name":"Anna's iPhone","time_zone":"Europe/Berlin"}`, token)
+		"person":"user-1","name":"Anna's iPhone","time_zone":"Europe/Berlin","phone_number":"+49 151 123-45678"}`, token)
 	var d device
 	made := h.do(ask{method: "POST", path: "/v1/devices", key: a.key, body: body}).want(201)
 	made.into(&d)
 	if d.TokenEnd != "abababab" || strings.Contains(made.body, strings.ToLower(token)) || d.Credential == "" ||
-		d.Platform != "ios" || *d.Person != "user-1" {
+		d.Platform != "ios" || *d.Person != "user-1" || *d.PhoneNumber != "+4915112345678" {
 		t.Errorf("made: %s", made.body)
 	}
 	var again device
@@ -43,10 +43,15 @@ func TestDevices(t *testing.T) {
 	}
 	var changed device
 	shown := h.do(ask{method: "PATCH", path: "/v1/devices/" + strings.ToUpper(d.ID), key: a.key,
-		body: `{"name":"Office","person":""}`}).want(200)
+		body: `{"name":"Office","person":"","phone_number":"+1 (212) 555 0100"}`}).want(200)
 	shown.into(&changed)
-	if *changed.Name != "Office" || changed.Person != nil || *changed.TimeZone != "Europe/Berlin" || changed.Credential != "" {
+	if *changed.Name != "Office" || changed.Person != nil || *changed.TimeZone != "Europe/Berlin" || changed.Credential != "" ||
+		*changed.PhoneNumber != "+12125550100" {
 		t.Errorf("changed: %s", shown.body)
+	}
+	if _, fields := h.do(ask{method: "PATCH", path: "/v1/devices/" + d.ID, key: a.key, body: `{"phone_number":"0151 1234567"}`}).want(400).
+		code(); len(fields) != 1 || fields[0] != "phone_number" {
+		t.Errorf("a number without its country: %v", fields)
 	}
 	h.do(ask{method: "GET", path: "/v1/devices/" + d.ID, key: a.key}).want(200).into(&changed)
 	if *changed.Name != "Office" {

@@ -463,6 +463,7 @@ class Device(TypedDict):
     name: OptString
     os_version: OptString
     person: OptString
+    phone_number: OptString
     platform: Platform
     registered_at: OptMoment
     seen_at: OptMoment
@@ -478,6 +479,7 @@ class DeviceChange(TypedDict):
     name: NotRequired[str]
     os_version: NotRequired[str]
     person: NotRequired[str]
+    phone_number: NotRequired[str]
     time_zone: NotRequired[str]
 
 
@@ -489,6 +491,7 @@ class DeviceRequest(TypedDict):
     name: NotRequired[str]
     os_version: NotRequired[str]
     person: NotRequired[Person]
+    phone_number: NotRequired[str]
     platform: NotRequired[Platform]
     time_zone: NotRequired[str]
     token: Token
@@ -711,6 +714,7 @@ class RegisteredDevice(TypedDict):
     name: OptString
     os_version: OptString
     person: OptString
+    phone_number: OptString
     platform: Platform
     registered_at: OptMoment
     seen_at: OptMoment

@@ -30,17 +30,18 @@ type deviceRow struct {
 	RegisteredAt   int64
 	SeenAt         int64
 	Created        int64 `gorm:"column:created_at"`
+	PhoneNumber    string
 }
 
 func (deviceRow) TableName() string { return "devices" }
 
 // deviceColumns in the order of fields.
 const deviceColumns = "tenant_id, id, token, bundle, environment, learnt, person, name, model, os_version, app_version, time_zone, " +
-	"platform, state, disabled_reason, registered_at, seen_at, created_at"
+	"platform, state, disabled_reason, registered_at, seen_at, created_at, phone_number"
 
 func (r *deviceRow) fields() []any {
 	return []any{&r.TenantID, &r.ID, &r.Token, &r.Bundle, &r.Environment, &r.Learnt, &r.Person, &r.Name, &r.Model, &r.OSVersion,
-		&r.AppVersion, &r.TimeZone, &r.Platform, &r.State, &r.DisabledReason, &r.RegisteredAt, &r.SeenAt, &r.Created}
+		&r.AppVersion, &r.TimeZone, &r.Platform, &r.State, &r.DisabledReason, &r.RegisteredAt, &r.SeenAt, &r.Created, &r.PhoneNumber}
 }
 
 func rowOfDevice(t tenants.TenantID, d tenants.Device) deviceRow {
@@ -48,7 +49,7 @@ func rowOfDevice(t tenants.TenantID, d tenants.Device) deviceRow {
 		TenantID: uuid(t), ID: uuid(d.ID), Token: d.Token, Bundle: d.Bundle, Environment: string(d.Environment), Learnt: string(d.Learnt),
 		Person: d.Person, Name: d.Name, Model: d.Model, OSVersion: d.OSVersion, AppVersion: d.AppVersion, TimeZone: d.TimeZone,
 		Platform: string(d.Platform), State: string(d.State), DisabledReason: d.DisabledReason, RegisteredAt: micros(d.RegisteredAt),
-		SeenAt: micros(d.SeenAt), Created: micros(d.CreatedAt),
+		SeenAt: micros(d.SeenAt), Created: micros(d.CreatedAt), PhoneNumber: d.PhoneNumber,
 	}
 }
 
@@ -58,7 +59,7 @@ func (r deviceRow) noun() tenants.Device {
 		Environment: tenants.Environment(r.Environment), Learnt: tenants.Environment(r.Learnt), Person: r.Person, Name: r.Name,
 		Model: r.Model, OSVersion: r.OSVersion, AppVersion: r.AppVersion, TimeZone: r.TimeZone, Platform: tenants.Platform(r.Platform),
 		State: tenants.DeviceState(r.State), DisabledReason: r.DisabledReason, RegisteredAt: moment(r.RegisteredAt),
-		SeenAt: moment(r.SeenAt), CreatedAt: moment(r.Created),
+		SeenAt: moment(r.SeenAt), CreatedAt: moment(r.Created), PhoneNumber: r.PhoneNumber,
 	}
 }
 
@@ -265,6 +266,7 @@ func renewed(old, fresh deviceRow) deviceRow {
 	}{
 		{&row.Person, fresh.Person}, {&row.Name, fresh.Name}, {&row.Model, fresh.Model}, {&row.OSVersion, fresh.OSVersion},
 		{&row.AppVersion, fresh.AppVersion}, {&row.TimeZone, fresh.TimeZone}, {&row.Platform, fresh.Platform},
+		{&row.PhoneNumber, fresh.PhoneNumber},
 	} {
 		if f.from != "" {
 			*f.to = f.from
@@ -287,16 +289,17 @@ func differ(a, b deviceRow) changes {
 	c.add("app_version", a.AppVersion != b.AppVersion)
 	c.add("time_zone", a.TimeZone != b.TimeZone)
 	c.add("platform", a.Platform != b.Platform)
+	c.add("phone_number", a.PhoneNumber != b.PhoneNumber)
 	c.add("state", a.State != b.State || a.DisabledReason != b.DisabledReason)
 	return c
 }
 
 func (t devicesTx) setDevice(r deviceRow) error {
 	_, err := t.exec("UPDATE devices SET token = ?, bundle = ?, environment = ?, learnt = ?, person = ?, name = ?, model = ?, "+
-		"os_version = ?, app_version = ?, time_zone = ?, platform = ?, state = ?, disabled_reason = ?, registered_at = ?, seen_at = ? "+
-		"WHERE tenant_id = ? AND id = ?",
+		"os_version = ?, app_version = ?, time_zone = ?, platform = ?, state = ?, disabled_reason = ?, registered_at = ?, seen_at = ?, "+
+		"phone_number = ? WHERE tenant_id = ? AND id = ?",
 		r.Token, r.Bundle, r.Environment, r.Learnt, r.Person, r.Name, r.Model, r.OSVersion, r.AppVersion, r.TimeZone, r.Platform,
-		r.State, r.DisabledReason, r.RegisteredAt, r.SeenAt, r.TenantID, r.ID)
+		r.State, r.DisabledReason, r.RegisteredAt, r.SeenAt, r.PhoneNumber, r.TenantID, r.ID)
 	return taken(err, "Another device has this token already.")
 }
 

@@ -1088,6 +1088,7 @@ type Device struct {
 	Name              *OptString `json:"name"`
 	OsVersion         *OptString `json:"os_version"`
 	Person            *OptString `json:"person"`
+	PhoneNumber       *OptString `json:"phone_number"`
 	Platform          Platform   `json:"platform"`
 	RegisteredAt      *OptMoment `json:"registered_at"`
 	SeenAt            *OptMoment `json:"seen_at"`
@@ -1111,8 +1112,11 @@ type DeviceChange struct {
 	OsVersion   *string      `json:"os_version,omitempty"`
 
 	// Person Empty = the device belongs to nobody.
-	Person   *string `json:"person,omitempty"`
-	TimeZone *string `json:"time_zone,omitempty"`
+	Person *string `json:"person,omitempty"`
+
+	// PhoneNumber A number with its country code, for texts about missed rings; an empty one removes it.
+	PhoneNumber *string `json:"phone_number,omitempty"`
+	TimeZone    *string `json:"time_zone,omitempty"`
 }
 
 // DeviceRequest defines model for DeviceRequest.
@@ -1129,8 +1133,11 @@ type DeviceRequest struct {
 	OsVersion   *string      `json:"os_version,omitempty"`
 
 	// Person Your own ID of a user.
-	Person   *Person   `json:"person,omitempty"`
-	Platform *Platform `json:"platform,omitempty"`
+	Person *Person `json:"person,omitempty"`
+
+	// PhoneNumber The person's number with its country code, such as +4915112345678, for a text about a missed ring (connections of the role sms).
+	PhoneNumber *string   `json:"phone_number,omitempty"`
+	Platform    *Platform `json:"platform,omitempty"`
 
 	// TimeZone IANA name, such as Europe/Berlin.
 	TimeZone *string `json:"time_zone,omitempty"`
@@ -1487,6 +1494,7 @@ type RegisteredDevice struct {
 	Name              *OptString `json:"name"`
 	OsVersion         *OptString `json:"os_version"`
 	Person            *OptString `json:"person"`
+	PhoneNumber       *OptString `json:"phone_number"`
 	Platform          Platform   `json:"platform"`
 	RegisteredAt      *OptMoment `json:"registered_at"`
 	SeenAt            *OptMoment `json:"seen_at"`

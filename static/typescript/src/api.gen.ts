@@ -683,6 +683,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a language model ring someone
+         * @description The Model Context Protocol over streamable HTTP, without sessions: one JSON-RPC message in, one JSON answer out. A client
+         *     of the protocol does this for you; give it this address and an API key. `carillon mcp` connects clients that start a
+         *     program instead.
+         *
+         *     The tools are `ring_person`, `get_ring`, `cancel_ring`, `list_people`, `list_devices` and `add_note`. Each needs the scope of
+         *     the request that does the same: `rings:write`, `rings:read`, `rings:write`, `devices:read`, `devices:read` and `notes:write`.
+         *     `tools/list` shows the tools that the key may use. They have the rules and limits of the key. A refusal is a result with
+         *     `isError`, and its text is a problem as JSON.
+         *
+         *     `get_ring` with `wait_s` waits for up to 25 seconds for another state. Until then the answer has blank lines only. It counts as an event
+         *     stream of the key. A waiting call ends when the client closes the connection.
+         *
+         *     A web page of another origin is refused. Batches are not supported. A notification is answered 202.
+         */
+        post: operations["speakMCP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/phone/devices": {
         parameters: {
             query?: never;
@@ -1104,6 +1136,8 @@ export interface components {
             app_version?: string;
             /** @description IANA name, such as Europe/Berlin. */
             time_zone?: string;
+            /** @description The person's number with its country code, such as +4915112345678, for a text about a missed ring (connections of the role sms). */
+            phone_number?: string;
             platform?: components["schemas"]["Platform"];
         };
         DeviceChange: {
@@ -1115,6 +1149,8 @@ export interface components {
             os_version?: string;
             app_version?: string;
             time_zone?: string;
+            /** @description A number with its country code, for texts about missed rings; an empty one removes it. */
+            phone_number?: string;
         };
         Device: {
             id: components["schemas"]["UUID"];
@@ -1130,6 +1166,7 @@ export interface components {
             os_version: components["schemas"]["OptString"];
             app_version: components["schemas"]["OptString"];
             time_zone: components["schemas"]["OptString"];
+            phone_number: components["schemas"]["OptString"];
             platform: components["schemas"]["Platform"];
             /** @description disabled = Apple says that the token is no longer valid. */
             state: components["schemas"]["DeviceState"];
@@ -1152,6 +1189,7 @@ export interface components {
             os_version: components["schemas"]["OptString"];
             app_version: components["schemas"]["OptString"];
             time_zone: components["schemas"]["OptString"];
+            phone_number: components["schemas"]["OptString"];
             platform: components["schemas"]["Platform"];
             /** @description disabled = Apple says that the token is no longer valid. */
             state: components["schemas"]["DeviceState"];
@@ -3091,6 +3129,83 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    speakMCP: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The version of the protocol that was agreed.
+                 * @example 2025-11-25
+                 */
+                "MCP-Protocol-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "jsonrpc": "2.0",
+                 *       "id": 1,
+                 *       "method": "tools/list"
+                 *     }
+                 */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The JSON-RPC answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The notification was read. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description mcp_protocol, mcp_batch: not a message that this server reads. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": Record<string, never>;
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description foreign_origin: a page of another site. tenant_suspended: the account is suspended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such method. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": Record<string, never>;
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
             default: components["responses"]["Problem"];
         };
     };

@@ -1,0 +1,70 @@
+package storetest
+
+import (
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// testTexts: a missed ring gets one text at most, also when it is not known whether it was sent;
+// who answers STOP gets none.
+func testTexts(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	d := b.device(s, "ana")
+	d.PhoneNumber, d.TimeZone = "+4915112345678", "Europe/Berlin"
+	b.must(s.Devices().Set(ctx, d))
+	for _, to := range []tenants.To{{Person: "ana"}, {Device: d.ID}} {
+		a, err := s.Texts().Addressee(ctx, to)
+		b.must(err)
+		equal(b, a, store.Addressee{Person: "ana", Number: d.PhoneNumber, TimeZone: "Europe/Berlin"}, "who gets the text")
+	}
+	nobody, err := s.Texts().Addressee(ctx, tenants.To{Person: "ben"})
+	b.must(err)
+	equal(b, nobody, store.Addressee{}, "the text to nobody")
+
+	c := tenants.NewID[tenants.ConnectionID](b.clock.Now())
+	claim := func(r tenants.RingID, want tenants.Untexted) {
+		b.Helper()
+		why, err := s.Texts().Claim(ctx, r, c, d.PhoneNumber, time.Hour, 2)
+		b.must(err)
+		equal(b, why, want, "claim")
+	}
+	first, second, third := b.ring(s, d).ID, b.ring(s, d).ID, b.ring(s, d).ID
+	claim(first, "")
+	claim(first, tenants.TextUnknown) // as after a crash
+	b.must(s.Texts().Settle(ctx, first, "", false))
+	claim(first, "")
+	b.must(s.Texts().Settle(ctx, first, "SM1", false))
+	claim(first, tenants.TextSent)
+	claim(second, tenants.TextTooSoon)
+	b.clock.add(time.Hour)
+	claim(second, "")
+	b.must(s.Texts().Settle(ctx, second, "", true))
+	claim(second, tenants.TextUnknown)
+	b.clock.add(time.Hour)
+	claim(third, tenants.TextTooMany)
+	b.clock.add(22 * time.Hour)
+	b.must(s.Texts().Stop(ctx, d.PhoneNumber, true))
+	b.must(s.Texts().Stop(ctx, d.PhoneNumber, true))
+	claim(third, tenants.TextStopped)
+	other := b.tenant()
+	_, err = other.Texts().Claim(ctx, third, c, d.PhoneNumber, time.Hour, 2)
+	b.refused(err, tenants.Unknown, "a text about another tenant's ring")
+	for _, to := range []tenants.To{{Person: "ana"}, {Device: d.ID}} {
+		a, err := other.Texts().Addressee(ctx, to)
+		b.must(err)
+		equal(b, a, store.Addressee{}, "another tenant's person")
+	}
+	b.must(other.Texts().Settle(ctx, second, "SM2", false))
+	stopped, err := other.Texts().Stopped(ctx, d.PhoneNumber)
+	b.must(err)
+	equal(b, stopped, false, "STOP at another tenant")
+	b.must(s.Texts().Stop(ctx, d.PhoneNumber, false))
+	claim(third, "")
+	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "text."})
+	b.must(err)
+	equal(b, len(audits), 2, "audit rows of STOP and START")
+	equal(b, audits[0].Detail, "number ending in 5678", "what the row says of the number")
+}
