@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestOtherLanguages generates the clients again, in a folder of its own, and runs the tests of
-// those that are not Go against the real program.
-func TestOtherLanguages(t *testing.T) {
+// TestClientsTellTheirStory generates the clients again, in a folder of its own, and runs the story
+// of each one's README against the real program, with all tests of those that are not Go.
+func TestClientsTellTheirStory(t *testing.T) {
 	t.Parallel()
 	for _, needed := range []string{"node", "npm", "python3"} {
 		if _, err := exec.LookPath(needed); err != nil {
@@ -23,6 +23,10 @@ func TestOtherLanguages(t *testing.T) {
 	runs(t, "../../..", []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", program, ".")
 	runs(t, ".", nil, "go", "run", "generate.go", "python.go", "-to", dir)
 
+	t.Run("go", func(t *testing.T) {
+		t.Parallel()
+		story(t, program)
+	})
 	t.Run("typescript", func(t *testing.T) {
 		t.Parallel()
 		tests, err := filepath.Glob(filepath.Join(dir, "static/typescript/test/*.test.js"))
