@@ -213,6 +213,13 @@ var problems = []problemGroup{
 		{"other_mode", "400", "The message is from the other mode of Stripe, test or live.",
 			"Point each mode's webhook at a server with a key of that mode."},
 	}},
+	{"Model Context Protocol", []problem{
+		{"mcp_batch", "400", "The body is a list of messages.", "Send each message in a request of its own."},
+		{"mcp_protocol", "400, 404, 413 or 415", "The request is no message of the protocol that this server reads.",
+			"Use a client of the Model Context Protocol with the transport “streamable HTTP”."},
+		{"mcp_method", "404", "The server has no subscriptions: its tools do not change.", "Call `get_ring` with `wait_s` to wait for a ring."},
+		{"foreign_origin", "403", "A web page of another site sent the request.", "Send it from a program, without an `Origin` header."},
+	}},
 	{"The form of a request", []problem{
 		{"line_ends", "400", "A header line does not end with CR LF.", "Let your HTTP library write the request."},
 		{"folded_header", "400", "A header is folded over several lines.", "Send each header on one line."},
