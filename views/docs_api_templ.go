@@ -240,7 +240,7 @@ func docsOperation(o DocOperation) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = docsFields(o.Params, true).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = docsFields(o.Params).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -282,7 +282,7 @@ func docsOperation(o DocOperation) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(o.Body.Fields) > 0 {
-				templ_7745c5c3_Err = docsFields(o.Body.Fields, false).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = docsFields(o.Body.Fields).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -451,7 +451,7 @@ func docsAnswer(a DocAnswer) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(a.Fields) > 0 {
-				templ_7745c5c3_Err = docsFields(a.Fields, false).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = docsFields(a.Fields).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -476,7 +476,7 @@ func docsAnswer(a DocAnswer) templ.Component {
 }
 
 // docsFields is a table of fields or parameters.
-func docsFields(list []DocField, params bool) templ.Component {
+func docsFields(list []DocField) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -575,7 +575,7 @@ func docsFields(list []DocField, params bool) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if params {
+			if f.In != "" {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<small>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -918,7 +918,7 @@ func docsObject(o DocObject) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = docsFields(o.Fields, false).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = docsFields(o.Fields).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,6 +1,10 @@
 package views
 
-import "carillon/static"
+import (
+	"strings"
+
+	"carillon/static"
+)
 
 // Front is the frame of a public page: title, description, links.
 type Front struct {
@@ -15,6 +19,9 @@ type Front struct {
 
 // url is the page's full address.
 func (f Front) url() string { return f.BaseURL + f.Path }
+
+// in tells whether the page is at an address or below it.
+func (f Front) in(href string) bool { return f.Path == href || strings.HasPrefix(f.Path, href+"/") }
 
 // about describes the site for programs (schema.org/SoftwareApplication).
 func (f Front) about() map[string]any {

@@ -61,6 +61,7 @@ func render(g guide, base string) (*views.DocPage, []section, error) {
 			here.text += " " + plain(n, source)
 			continue
 		}
+		here.text = fill(here.text, Values{})
 		found = append(found, here)
 		id, _ := h.AttributeString("id")
 		name, _ := id.([]byte)
@@ -73,7 +74,7 @@ func render(g guide, base string) (*views.DocPage, []section, error) {
 	if err := md.Renderer().Render(&out, source, tree); err != nil {
 		return nil, nil, err
 	}
-	p.Body = out.String()
+	p.Body, here.text = out.String(), fill(here.text, Values{})
 	return p, append(found, here), nil
 }
 

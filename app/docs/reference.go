@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"html"
 	"maps"
 	"regexp"
 	"slices"
@@ -207,7 +208,7 @@ func (r *describer) answer(status string, v *openapi3.Response) views.DocAnswer 
 		}
 		a.Object = r.name(m.Schema)
 		if a.Object == "" {
-			a.Fields = r.fields("", m.Schema.Value, 0)
+			a.Fields = given(r.fields("", m.Schema.Value, 0))
 		}
 		switch {
 		case m.Example != nil:
@@ -232,13 +233,21 @@ func (r *describer) objects() []string {
 
 func (r *describer) object(name string) views.DocObject {
 	ref := r.doc.Components.Schemas[name]
-	o := views.DocObject{Name: name, Text: linked(ref.Value.Description), Fields: r.fields("", ref.Value, 0)}
+	o := views.DocObject{Name: name, Text: linked(ref.Value.Description), Fields: given(r.fields("", ref.Value, 0))}
 	if x := ref.Value.Example; x != nil {
 		o.Example = pretty(x)
 	} else {
 		o.Example = pretty(sample(ref, 0))
 	}
 	return o
+}
+
+// given are the fields of an answer: what a request must have is said of requests only.
+func given(list []views.DocField) []views.DocField {
+	for i := range list {
+		list[i].Required = false
+	}
+	return list
 }
 
 // name is the object that a schema is, if it is one with fields, and notes it.
@@ -454,7 +463,7 @@ func linked(text string) string {
 var tagPattern = regexp.MustCompile("<[^>]*>")
 
 // strip is the text of HTML that linked made.
-func strip(text string) string { return tagPattern.ReplaceAllString(text, "") }
+func strip(text string) string { return html.UnescapeString(tagPattern.ReplaceAllString(text, "")) }
 
 func names(list []views.DocField) string {
 	var out []string
