@@ -80,6 +80,7 @@ func TestTheReadmesCommandsAreUnderstood(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
+	text = strings.NewReplacer("`CARILLON_URL`", "", "`CARILLON_API_KEY`", "").Replace(text) // of programs that call a server
 	for _, v := range regexp.MustCompile("`(CARILLON_[A-Z_]+)").FindAllStringSubmatch(text, -1) {
 		if _, said := say(t, "serve", "--help"); !strings.Contains(said, "$"+v[1]) {
 			t.Errorf("the README names %s, which serve does not know", v[1])

@@ -263,3 +263,27 @@ func TestExamplesInJSON(t *testing.T) {
 		t.Errorf("only %d blocks are checked", checked)
 	}
 }
+
+// TestExamplesAreThoseThatRun: a block with from=FILE is a part of that file, which other tests run
+// or compile.
+func TestExamplesAreThoseThatRun(t *testing.T) {
+	t.Parallel()
+	list, err := guides(pages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, g := range list {
+		for _, block := range regexp.MustCompile("(?s)```\\w+ from=(\\S+)[^\n]*\n(.*?)```").FindAllStringSubmatch(g.text, -1) {
+			file := string(read(t, "../../"+block[1]))
+			outdented := strings.ReplaceAll(file, "\n\t", "\n") // the body of a function in Go
+			if !strings.Contains(file, block[2]) && !strings.Contains(outdented, block[2]) {
+				t.Errorf("%s: %s does not contain\n%s", g.slug, block[1], block[2])
+			}
+			compared++
+		}
+	}
+	if compared < 5 {
+		t.Errorf("only %d blocks are compared", compared)
+	}
+}

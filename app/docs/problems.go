@@ -147,6 +147,9 @@ var problems = []problemGroup{
 			"Wait until old ones are removed, or shorten the retention."},
 		{"too_many_sounds", "422", "The account has too many announcements.", "Remove an agent that plays one."},
 	}},
+	{"Connections", []problem{
+		{"connection_not_active", "409", "The connection is paused, disabled or has ended, so nothing is sent.", "Turn it on again first."},
+	}},
 	{"Devices, keys and people", []problem{
 		{"too_many_devices", "422", "The account has as many devices as any account may have.", "Remove some that nobody uses."},
 		{"too_many_pairings", "429", "Too many pairing codes are open.",
@@ -217,7 +220,8 @@ var problems = []problemGroup{
 		{"mcp_batch", "400", "The body is a list of messages.", "Send each message in a request of its own."},
 		{"mcp_protocol", "400, 404, 413 or 415", "The request is no message of the protocol that this server reads.",
 			"Use a client of the Model Context Protocol with the transport “streamable HTTP”."},
-		{"mcp_method", "404", "The server has no subscriptions: its tools do not change.", "Call `get_ring` with `wait_s` to wait for a ring."},
+		{"mcp_method", "404", "The server has no subscriptions: its tools do not change.",
+			"Call `get_ring` with `wait_s` to wait for a ring."},
 		{"foreign_origin", "403", "A web page of another site sent the request.", "Send it from a program, without an `Origin` header."},
 	}},
 	{"The form of a request", []problem{
