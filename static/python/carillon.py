@@ -19,10 +19,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from typing import TYPE_CHECKING, Any, Dict, Generic, Iterator, List, Literal, Mapping, Optional, Tuple, TypedDict, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Dict, Generic, Iterator, List, Literal, Mapping, Optional, Tuple, TypedDict, TypeVar, Union, cast
 
 if TYPE_CHECKING:
-    from typing import NotRequired
+    from typing_extensions import NotRequired  # type checkers have it for every version of Python
 
 __version__ = "1.0.0"
 
@@ -110,7 +110,7 @@ def _bytes(text: str) -> bytes:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would turn a POST into a GET, so none is followed."""
 
-    def redirect_request(self, *args: Any) -> None:
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         return None
 
 
@@ -1229,7 +1229,7 @@ class Rings(_Resource):
             before, cut = last, None
             try:
                 for ident, _, data in self._sender.events(f"/v1/rings/{_quote(id)}/events", last):
-                    fact: RingFact = {**json.loads(data), "id": ident}
+                    fact = cast(RingFact, {**json.loads(data), "id": ident})
                     last = ident or last
                     over = fact["state"] in ("ended", "declined", "missed", "cancelled", "failed")
                     yield fact

@@ -422,7 +422,7 @@ func (m *module) events(b *strings.Builder, class, name string, op operation, pa
             before, cut = last, None
             try:
                 for ident, _, data in self._sender.events(%s, last):
-                    fact: RingFact = {**json.loads(data), "id": ident}
+                    fact = cast(RingFact, {**json.loads(data), "id": ident})
                     last = ident or last
                     over = fact["state"] in ("ended", "declined", "missed", "cancelled", "failed")
                     yield fact

@@ -43,7 +43,8 @@ func (s *sender) Do(q *http.Request) (*http.Response, error) {
 			return nil, q.Context().Err()
 		}
 		wait, retry := again(q, a, err)
-		if !retry || attempt >= s.retries || attempt >= 0 && q.Body != nil && q.Body != http.NoBody && q.GetBody == nil {
+		once := q.Body != nil && q.Body != http.NoBody && q.GetBody == nil // a body that can be read once only
+		if !retry || once || attempt >= s.retries {
 			return answer(q, a, err, lost)
 		}
 		if err == nil {

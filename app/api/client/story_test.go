@@ -59,7 +59,8 @@ var offer = strings.Join([]string{"v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0
 	"a=fingerprint:sha-256 AB" + strings.Repeat(":AB", 31), "a=setup:actpass", "a=rtcp-mux", "a=sendrecv",
 	"a=rtpmap:111 opus/48000/2", "a=rtpmap:0 PCMU/8000", ""}, "\r\n")
 
-// followed follows a ring and gives the kinds of its facts, without those of agents, when it is over.
+// followed follows a ring and gives the kinds of its facts, without those of agents, when it is
+// over.
 func followed(t *testing.T, c *Client, id string) func() []string {
 	var kinds []string
 	var failed error
