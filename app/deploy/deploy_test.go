@@ -207,13 +207,14 @@ func TestUses(t *testing.T) {
 func TestPage(t *testing.T) {
 	t.Parallel()
 	page := deploy.Page([]deploy.Metric{
-		{Name: "carillon_push_seconds", Type: "histogram", Help: "Push | answer.", Labels: []string{"environment"}},
-		{Name: "process_open_fds", Type: "gauge", Help: "Files."},
+		{Name: "carillon_push_seconds", Type: "histogram", Help: "From | to.", Labels: []string{"environment"}},
+		{Name: "process_open_fds", Type: "gauge", Help: "Files"},
 	})
 	for _, want := range []string{
-		"| `carillon_push_seconds` | histogram | seconds | `environment` | Push \\| answer. | [CarillonAppleSlow](#carillonappleslow)," +
-			" dashboard of pushes |\n",
-		"| `process_open_fds` | gauge | descriptors |  | Files. | [CarillonDescriptors](#carillondescriptors), dashboard of server |\n",
+		"- `carillon_push_seconds`: From | to. *Histogram, seconds, by `environment`.* Read by [CarillonAppleSlow](#carillonappleslow)," +
+			" the dashboard of pushes.\n",
+		"- `process_open_fds`: Files. *Gauge, descriptors.* Read by [CarillonDescriptors](#carillondescriptors)," +
+			" the dashboard of server.\n",
 		"### CarillonDatabaseDown\n\n*Critical.* The database of (instance) does not answer.\n",
 	} {
 		if !strings.Contains(page, want) {

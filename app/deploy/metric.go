@@ -15,7 +15,7 @@ var without = map[string]string{
 	"carillon_room":               "1 or 0",
 	"carillon_database_up":        "1 or 0",
 	"carillon_calls":              "calls",
-	"carillon_call_mos":           "rating, 1 to 4.4",
+	"carillon_call_mos":           "rating from 1 to 4.4",
 	"carillon_apns_connections":   "connections",
 	"carillon_apns_pools":         "credentials",
 	"carillon_pushes_under_way":   "pushes",
@@ -33,7 +33,7 @@ var without = map[string]string{
 // Unit returns what the metric's value counts, from the end of its name; empty if nothing says it.
 func (m Metric) Unit() string {
 	for _, u := range [][2]string{{"_timestamp_seconds", "Unix time"}, {"_time_seconds", "Unix time"}, {"_seconds_total", "seconds"},
-		{"_bytes_total", "bytes"}, {"_seconds", "seconds"}, {"_bytes", "bytes"}, {"_ratio", "share, 0 to 1"}, {"_total", "count"}} {
+		{"_bytes_total", "bytes"}, {"_seconds", "seconds"}, {"_bytes", "bytes"}, {"_ratio", "share from 0 to 1"}, {"_total", "count"}} {
 		if strings.HasSuffix(m.Name, u[0]) {
 			return u[1]
 		}

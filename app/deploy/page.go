@@ -31,16 +31,18 @@ func Page(metrics []Metric) string {
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(opening, "'", "`"))
 	own := func(m Metric) bool { return strings.HasPrefix(m.Name, "carillon_") }
-	table(&b, slices.DeleteFunc(slices.Clone(metrics), func(m Metric) bool { return !own(m) }))
-	b.WriteString("\n## Alerts\n\nA critical alert says that rings or calls fail now. A warning says that some do, or that they soon will.\n")
+	list(&b, slices.DeleteFunc(slices.Clone(metrics), func(m Metric) bool { return !own(m) }))
+	b.WriteString("\n## Alerts\n\nA critical alert says that rings or calls fail now. A warning says that some do, or soon will.\n")
 	for _, a := range Alerts {
-		fmt.Fprintf(&b, "\n### %s\n\n*%s.* %s.\n\n", a.Name, strings.ToUpper(a.Severity[:1])+a.Severity[1:], withoutTemplate(a.Summary))
+		fmt.Fprintf(&b, "\n### %s\n\n*%s.* %s.\n\n", a.Name, capital(a.Severity), withoutTemplate(a.Summary))
 		fmt.Fprintf(&b, "Cause: %s\n\nWhat to do: %s\n\n```text\n%s\n```\n", a.Cause, a.Cure, rule(a))
 	}
 	b.WriteString("\n## Go and the process\n\nThese come with every Go program.\n\n")
-	table(&b, slices.DeleteFunc(slices.Clone(metrics), own))
+	list(&b, slices.DeleteFunc(slices.Clone(metrics), own))
 	return b.String()
 }
+
+func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
 // rule is the condition of an alert, and how long it must hold.
 func rule(a Alert) string {
@@ -50,25 +52,38 @@ func rule(a Alert) string {
 	return a.Expr + "\nfor " + a.For
 }
 
-func table(b *strings.Builder, metrics []Metric) {
-	b.WriteString("| metric | type | unit | labels | meaning | read by |\n|---|---|---|---|---|---|\n")
+// list says of each metric what it is and who reads it. It is no table: that would be too wide for a
+// telephone.
+func list(b *strings.Builder, metrics []Metric) {
 	for _, m := range metrics {
-		var labels, readers []string
-		for _, l := range m.Labels {
-			labels = append(labels, "`"+l+"`")
+		fmt.Fprintf(b, "- `%s`: %s. *%s", m.Name, strings.TrimSuffix(m.Help, "."), capital(m.Type))
+		if unit := m.Unit(); unit != "count" {
+			b.WriteString(", " + unit)
 		}
-		alerts, panels := Uses(m.Name)
-		for _, a := range alerts {
-			readers = append(readers, "["+a.Name+"](#"+a.Anchor()+")")
+		for i, l := range m.Labels {
+			fmt.Fprintf(b, "%s `%s`", []string{", by", ","}[min(i, 1)], l)
 		}
-		for _, p := range panels {
-			if title, _, _ := strings.Cut(strings.TrimPrefix(p, "Carillon: "), ": "); !slices.Contains(readers, "dashboard of "+title) {
-				readers = append(readers, "dashboard of "+title)
-			}
+		b.WriteString(".*")
+		if readers := readersOf(m.Name); len(readers) > 0 {
+			b.WriteString(" Read by " + strings.Join(readers, ", ") + ".")
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s |\n", m.Name, m.Type, m.Unit(), strings.Join(labels, ", "),
-			strings.ReplaceAll(m.Help, "|", `\|`), strings.Join(readers, ", "))
+		b.WriteString("\n")
 	}
+}
+
+// readersOf names the alerts, with links, and the dashboards that read a metric.
+func readersOf(metric string) (list []string) {
+	alerts, panels := Uses(metric)
+	for _, a := range alerts {
+		list = append(list, "["+a.Name+"](#"+a.Anchor()+")")
+	}
+	for _, p := range panels {
+		title, _, _ := strings.Cut(strings.TrimPrefix(p, "Carillon: "), ": ")
+		if title = "the dashboard of " + title; !slices.Contains(list, title) {
+			list = append(list, title)
+		}
+	}
+	return list
 }
 
 // placeholder is a value that Prometheus fills in.
