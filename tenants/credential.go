@@ -1,6 +1,9 @@
 package tenants
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // CredentialKind is the form of an APNs credential.
 type CredentialKind string
@@ -19,6 +22,20 @@ const (
 	CredentialPrevious CredentialState = "previous" // replaced by a newer one, and kept for a rollback
 )
 
+// PayloadProfile says which fields the pushes of a credential have, so that an app that exists can
+// read them without a change.
+type PayloadProfile string
+
+// The profiles. Every one has v, call_id, iat and exp.
+const (
+	ProfileCarillon PayloadProfile = "carillon"                 // from
+	ProfileCallKeep PayloadProfile = "callkeep"                 // uuid, handle, callerName: React Native
+	ProfileFlutter  PayloadProfile = "flutter_callkit_incoming" // id, nameCaller, handle, isVideo
+)
+
+// PayloadProfiles lists them all.
+var PayloadProfiles = []PayloadProfile{ProfileCarillon, ProfileCallKeep, ProfileFlutter}
+
 // Credential is an APNs key or certificate with which a tenant pushes to its app. Its secret is
 // sealed in the store and never leaves the server.
 type Credential struct {
@@ -33,7 +50,8 @@ type Credential struct {
 	Fingerprint string      // SHA-256 of the public key's SPKI, hex
 	NotAfter    time.Time   // .p12: expiry; zero for a .p8
 	State       CredentialState
-	NoHedge     bool   // never send a push again because a connection to Apple is silent
+	NoHedge     bool // never send a push again because a connection to Apple is silent
+	Profile     PayloadProfile
 	LastError   string // Apple's reason when it last refused this credential
 	LastErrorAt time.Time
 	LastUsedAt  time.Time
@@ -53,8 +71,18 @@ func (c Credential) Check() error {
 	var f faults
 	f.add(ValidBundle(c.Bundle), "bundle_id", "a bundle id such as com.example.app, without .voip")
 	f.add(c.Environment == Auto || c.Environment == Sandbox || c.Environment == Production, "environment", "auto, sandbox or production")
+	f.add(c.Profile == "" || slices.Contains(PayloadProfiles, c.Profile), "payload_profile", profileHint)
 	f.add(c.Kind != P8 || appleID(c.Team), "team_id", "the ten characters of your Apple team id, from the membership page")
 	f.add(c.Kind != P8 || appleID(c.KeyID), "key_id", "the ten characters of the key id; the file is named AuthKey_<key id>.p8")
+	return f.err()
+}
+
+const profileHint = "carillon, callkeep or flutter_callkit_incoming"
+
+// CheckProfile refuses a profile that there is not.
+func CheckProfile(p PayloadProfile) error {
+	var f faults
+	f.add(slices.Contains(PayloadProfiles, p), "payload_profile", profileHint)
 	return f.err()
 }
 

@@ -82,7 +82,8 @@ type Push struct {
 	Topic       string
 	Token       string
 	Environment Environment
-	NoHedge     bool // from the credential, when the ring is placed; not stored
+	NoHedge     bool           // from the credential, when the ring is placed; not stored
+	Profile     PayloadProfile // the same
 	Tries       int
 	Status      int       // HTTP status of Apple's last answer; 0 = none yet
 	Reason      string    // Apple's reason, empty on 200

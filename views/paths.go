@@ -175,6 +175,9 @@ func CredentialReplacePath(id string) string { return PathCredAdd + "?replaces="
 // CredentialCheckPath asks Apple about a credential (POST).
 func CredentialCheckPath(id string) string { return PathCredentials + "/" + id + "/check" }
 
+// CredentialProfilePath says which fields the credential's pushes have: POST profile.
+func CredentialProfilePath(id string) string { return PathCredentials + "/" + id + "/profile" }
+
 // CredentialHedgingPath says whether pushes are sent again while a connection to Apple is silent
 // (POST).
 func CredentialHedgingPath(id string) string { return PathCredentials + "/" + id + "/hedging" }

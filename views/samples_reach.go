@@ -152,6 +152,9 @@ func (s sampler) credentialPages() []Sample {
 				{Name: "Environment", Text: "Production"}, {Name: "Added", When: s.ago(80 * 24 * time.Hour)},
 				{Name: "Added by", Text: "Ana Ruiz"}, {Name: "Apple last accepted it", When: s.ago(40 * 24 * time.Hour)}},
 			Devices: []Row{{Name: "Production", Text: "12 phones"}},
+			Profile: Pick{Name: "profile", Label: "Your app uses", Help: "It applies from the next ring.", Choices: []Choice{
+				{Value: "carillon", Text: "Carillon: CarillonKit or your own code"},
+				{Value: "callkeep", Text: "React Native: react-native-callkeep", Selected: true}}},
 			Remove: Confirm{ID: "remove-credential", Title: "Remove the key of the pilot app?", TypeName: "4TZK9QX2M7",
 				Button: "Remove credential", Action: CredentialRemovePath("c3"), Back: CredentialPath("c3"),
 				Consequence: []string{"12 phones stop ringing, because no other credential reaches their app.",

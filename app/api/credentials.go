@@ -30,6 +30,7 @@ type credential struct {
 	NotAfter    *string  `json:"not_after"`
 	State       string   `json:"state"`
 	Hedging     bool     `json:"hedging"`
+	Profile     string   `json:"payload_profile"`
 	LastError   *string  `json:"last_error"`
 	LastErrorAt *string  `json:"last_error_at"`
 	LastUsedAt  *string  `json:"last_used_at"`
@@ -44,7 +45,7 @@ func showCredential(c tenants.Credential) credential {
 	return credential{
 		ID: string(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: opt(c.Team),
 		KeyID: opt(c.KeyID), Topics: topics, Fingerprint: c.Fingerprint, NotAfter: optStamp(c.NotAfter),
-		State: string(c.State), Hedging: !c.NoHedge,
+		State: string(c.State), Hedging: !c.NoHedge, Profile: string(c.Profile),
 		LastError: opt(c.LastError), LastErrorAt: optStamp(c.LastErrorAt), LastUsedAt: optStamp(c.LastUsedAt),
 		CreatedAt: stamp(c.CreatedAt),
 	}
@@ -66,10 +67,11 @@ func upload(c *fiber.Ctx) (health.Upload, error) {
 			Msg: "The form cannot be read: it is cut off, or its boundary is not the one that Content-Type names.", Err: err}
 	}
 	u := health.Upload{Environment: tenants.Auto}
-	environment := ""
+	environment, profile := "", ""
 	words := map[string]*string{"bundle_id": &u.Bundle, "team_id": &u.Team, "key_id": &u.KeyID, "password": &u.Password,
-		"environment": &environment}
+		"environment": &environment, "payload_profile": &profile}
 	faults := readFields(form.Value, words)
+	u.Profile = tenants.PayloadProfile(profile)
 	if environment != "" {
 		u.Environment = tenants.Environment(environment)
 	}
@@ -198,7 +200,8 @@ func (a *API) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error 
 
 // credentialChange is the body of PATCH /v1/credentials/{id}: omitted fields stay.
 type credentialChange struct {
-	Hedging *bool `json:"hedging"`
+	Hedging *bool                   `json:"hedging"`
+	Profile *tenants.PayloadProfile `json:"payload_profile"`
 }
 
 // changeCredential: PATCH /v1/credentials/{id}.
@@ -211,8 +214,18 @@ func (a *API) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) erro
 	if err := web.JSON(c, &body); err != nil {
 		return err
 	}
+	if body.Profile != nil { // before anything is changed
+		if err := tenants.CheckProfile(*body.Profile); err != nil {
+			return err
+		}
+	}
 	if body.Hedging != nil {
 		if err := k.scope.Credentials().SetHedging(ctx, id, *body.Hedging); err != nil {
+			return err
+		}
+	}
+	if body.Profile != nil {
+		if err := k.scope.Credentials().SetProfile(ctx, id, *body.Profile); err != nil {
 			return err
 		}
 	}

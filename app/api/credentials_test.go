@@ -88,11 +88,63 @@ func TestHedgingCanBeTurnedOff(t *testing.T) {
 	change(`{"state":"active"}`).want(400)
 	body, kind := form(t, map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456",
 		"key_id": "KEY7654321"}, [3]string{"file", "a.p8", string(newP8(t))})
-	h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201)
+	h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind}).want(201).into(&c)
+	if c.Hedging {
+		t.Error("the answer does not say what the replacement inherits")
+	}
 	pushed(true)
 	change(`{"hedging":true}`).want(200)
 	h.do(ask{method: "POST", path: address + "/rollback", key: a.key}).want(200)
 	pushed(false)
+}
+
+// TestPayloadProfiles: a credential names the fields of its pushes, and its replacement keeps them
+// unless it names others.
+func TestPayloadProfiles(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	address := "/v1/credentials/" + string(a.credential)
+	change := func(body string) answer { return h.do(ask{method: "PATCH", path: address, key: a.key, body: body}) }
+	pushed := func(want string) {
+		t.Helper()
+		n := h.apple.count()
+		a.ring("")
+		h.pushes(n + 1)
+		if got := string(h.apple.last().Payload); !strings.Contains(got, want) {
+			t.Errorf("pushed %s, without %s", got, want)
+		}
+	}
+	add := func(keyID, profile string) answer {
+		words := map[string]string{"bundle_id": "com.example.lakeside", "team_id": "TEAM123456", "key_id": keyID}
+		if profile != "" {
+			words["payload_profile"] = profile
+		}
+		body, kind := form(t, words, [3]string{"file", "a.p8", string(newP8(t))})
+		return h.do(ask{method: "POST", path: "/v1/credentials", key: a.key, body: body, kind: kind})
+	}
+	var c credential
+	change(`{}`).want(200).into(&c)
+	if c.Profile != "carillon" {
+		t.Errorf("at first %s", c.Profile)
+	}
+	change(`{"hedging":false,"payload_profile":"twilio"}`).want(400)
+	change(`{}`).want(200).into(&c)
+	if !c.Hedging {
+		t.Error("a refused change was made in part")
+	}
+	change(`{"payload_profile":"callkeep"}`).want(200).into(&c)
+	if c.Profile != "callkeep" {
+		t.Errorf("then %s", c.Profile)
+	}
+	pushed(`,"handle":"Lakeside","callerName":"Lakeside"}`)
+	add("KEY7654321", "").want(201).into(&c)
+	if c.Profile != "callkeep" {
+		t.Errorf("the replacement has %s", c.Profile)
+	}
+	add("KEY7654322", "flutter_callkit_incoming").want(201)
+	pushed(`,"nameCaller":"Lakeside","handle":"Lakeside","isVideo":false}`)
+	add("KEY7654323", "twilio").want(400)
 }
 
 func TestInvalidUploadsAreRefused(t *testing.T) {

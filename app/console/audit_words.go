@@ -38,6 +38,7 @@ var auditWords = map[string]string{
 	"credential.confine":  "detected the Apple environment for",
 	"credential.probe":    "tested with Apple",
 	"credential.rollback": "rolled back to the credential",
+	"credential.profile":  "changed the push fields of",
 	"credential.hedging":  "changed the retry setting of",
 	"alert.raise":         "raised an alert about",
 	"alert.resolve":       "closed the alert about",

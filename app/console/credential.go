@@ -194,6 +194,32 @@ func (k credentialPages) setHedging(ctx context.Context, c *fiber.Ctx, v *page.V
 	return k.Done(c, page.FlashHedging, views.CredentialPath(string(id)))
 }
 
+// setProfile says which fields the credential's pushes have.
+func (k credentialPages) setProfile(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	id, err := web.ID[tenants.CredentialID](c, "credential")
+	if err != nil {
+		return err
+	}
+	if err := v.Scope.Credentials().SetProfile(ctx, id, tenants.PayloadProfile(page.FormOf(c).Text("profile"))); err != nil {
+		return err
+	}
+	return k.Done(c, page.FlashProfile, views.CredentialPath(string(id)))
+}
+
+// profilePick are the ways to name the fields of a push, in words.
+func profilePick(now tenants.PayloadProfile) views.Pick {
+	names := map[tenants.PayloadProfile]string{
+		tenants.ProfileCarillon: "Carillon: CarillonKit or your own code", tenants.ProfileCallKeep: "React Native: react-native-callkeep",
+		tenants.ProfileFlutter: "Flutter: flutter_callkit_incoming",
+	}
+	pick := views.Pick{Name: "profile", Label: "Your app uses",
+		Help: "An app that exists needs no change: its library finds the fields that it reads. It applies from the next ring."}
+	for _, p := range tenants.PayloadProfiles {
+		pick.Choices = append(pick.Choices, views.Choice{Value: string(p), Text: names[p], Selected: p == now})
+	}
+	return pick
+}
+
 // replacing fills in what the form for a new credential says of those that are here: all that work,
 // and whose place it takes.
 func (k credentialPages) replacing(ctx context.Context, v *page.Visitor, u health.Upload, p *views.CredentialAddPage) error {

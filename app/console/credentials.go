@@ -237,7 +237,8 @@ func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *pa
 	h := k.stateOf(cr)
 	p := views.CredentialPage{
 		ID: string(cr.ID), Tone: h.tone, State: h.text, Facts: credentialFacts(cr, v), Devices: reachRows(through), Probe: said,
-		CanEdit: v.Role.May(), NoHedge: cr.NoHedge, Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
+		CanEdit: v.Role.May(), NoHedge: cr.NoHedge, Profile: profilePick(cr.Profile),
+		Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
 	}
 	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); p.Problem != nil && !v.Role.May() {
 		p.Problem.Action = views.Button{} // it replaces the key

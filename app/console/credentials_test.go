@@ -81,6 +81,20 @@ func TestHedgingIsAButton(t *testing.T) {
 	w.Get("/credentials/" + string(b.previous)).Want(200).Lacks("Turn off")
 }
 
+// TestPushFieldsAreChosen: the form shows the present choice, and takes only those that there are.
+func TestPushFieldsAreChosen(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	path := "/credentials/" + string(b.credential)
+	w.Get(path).Want(200).Has(`value="carillon" selected`)
+	w.Post(path+"/profile", url.Values{"profile": {"twilio"}}).Want(400)
+	w.Post(path+"/profile", url.Values{"profile": {"flutter_callkit_incoming"}}).Leads(path)
+	w.Get(path).Want(200).Has(`value="flutter_callkit_incoming" selected`, "new fields from the next ring")
+	w.Get("/audit").Want(200).Has("changed the push fields of")
+}
+
 func TestRollingBack(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -88,6 +88,7 @@ var visits = map[string]visit{
 	"GET /docs/search":             {},
 	"GET /docs/:page":              {path: func(*tenant) string { return "/docs/errors" }},
 	"GET /docs/api/:tag":           {path: func(*tenant) string { return "/docs/api/objects" }},
+	"GET /docs/download/:file":     {path: func(*tenant) string { return "/docs/download/swift.zip" }},
 	"GET /status":                  {},
 	"GET /terms":                   {},
 	"GET /privacy":                 {},
@@ -182,8 +183,10 @@ var visits = map[string]visit{
 	"POST /credentials/add": {access: editors, file: func(*tenant) (string, string) {
 		return multipartOf(map[string]string{"bundle_id": "com.x.y"}, "AuthKey_X.p8", "no key")
 	}},
-	"GET /credentials/:id":           {access: members, owned: true, path: ofCredential},
-	"POST /credentials/:id/check":    {access: editors, owned: true, path: plus(ofCredential, "/check"), form: fields()},
+	"GET /credentials/:id":        {access: members, owned: true, path: ofCredential},
+	"POST /credentials/:id/check": {access: editors, owned: true, path: plus(ofCredential, "/check"), form: fields()},
+	"POST /credentials/:id/profile": {access: editors, owned: true, path: plus(ofCredential, "/profile"),
+		form: fields("profile", "callkeep")},
 	"POST /credentials/:id/hedging":  {access: editors, owned: true, path: plus(ofCredential, "/hedging"), form: fields("hedging", "off")},
 	"GET /credentials/:id/rollback":  {access: editors, owned: true, path: plus(ofCredential, "/rollback")},
 	"POST /credentials/:id/rollback": {access: editors, owned: true, path: plus(ofCredential, "/rollback"), form: fields()},

@@ -124,6 +124,7 @@ func (k *Console) reachRoutes() []route {
 		{method: get, path: views.CredentialPath(":id"), sample: "credential", member: credentials.credential},
 		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, member: credentials.checkCredential},
 		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, member: credentials.setHedging},
+		{method: post, path: views.CredentialProfilePath(":id"), needs: mayCredentials, member: credentials.setProfile},
 		{method: get, path: views.CredentialRollbackPath(":id"), sample: "credential-rollback", needs: mayCredentials,
 			member: k.confirmed(credentials.rollback)},
 		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: k.confirmed(credentials.rollback)},

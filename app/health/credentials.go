@@ -50,6 +50,7 @@ type Upload struct {
 	Bundle      string
 	Team, KeyID string // of a .p8; an empty KeyID is read from AuthKey_<key id>.p8
 	Environment tenants.Environment
+	Profile     tenants.PayloadProfile // empty = that of the credential it replaces, else carillon
 }
 
 // Add reads the file, seals it and stores it in place of the credential that its app had for the
@@ -68,6 +69,7 @@ func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who,
 	c := tenants.Credential{
 		ID: tenants.NewID[tenants.CredentialID](now), Tenant: t, Kind: tenants.P8, Bundle: strings.TrimSpace(u.Bundle),
 		Environment: u.Environment, Team: appleID(u.Team), KeyID: appleID(u.KeyID), State: tenants.CredentialActive, CreatedAt: now,
+		Profile: u.Profile,
 	}
 	if c.Environment == "" {
 		c.Environment = tenants.Auto
@@ -91,7 +93,7 @@ func (s *Credentials) Add(ctx context.Context, t tenants.TenantID, by store.Who,
 	if s.Added != nil {
 		s.Added(c, key)
 	}
-	return c, nil
+	return scope.Credentials().Get(ctx, c.ID) // with the settings of the one it replaces
 }
 
 // appleID reads a team or key id as people type it: Apple's have capital letters and no spaces.

@@ -34,6 +34,7 @@ const (
 	FlashReplaced     Flash = "replaced"
 	FlashRolledBack   Flash = "rolled-back"
 	FlashHedging      Flash = "hedging"
+	FlashProfile      Flash = "profile"
 	FlashClosed       Flash = "closed"
 	FlashPlan         Flash = "plan"
 	FlashPlanEnds     Flash = "plan-ends"
@@ -55,6 +56,7 @@ var flashes = map[Flash]string{
 	FlashReplaced:   "Added and in use. The previous credential is kept. To return to it, choose “Roll back” on this page.",
 	FlashRolledBack: "This credential is in use again. The newer one is kept.",
 	FlashHedging:    "Saved. It applies from the next ring.",
+	FlashProfile:    "Saved. Pushes have the new fields from the next ring.",
 	FlashClosed:     "The alert is closed. If the problem happens again, the alert opens again.",
 	FlashPlan:       "Your plan was changed.",
 	FlashErased:     "Erased. The rings are still in the list.",

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"carillon/app/push"
+	"carillon/tenants"
 )
 
 const ringID = "0198C0DE-0000-7000-8000-000000000001"
@@ -39,6 +40,45 @@ func TestPayload(t *testing.T) {
 	}
 	if _, err := push.Payload(ringID, at, at, ""); err == nil {
 		t.Error("a ring that is over when it begins")
+	}
+}
+
+// TestPayloadProfiles holds each profile to the fields that its library reads, with and without a
+// label, and to Apple's bound.
+func TestPayloadProfiles(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1_800_000_000, 5)
+	const (
+		id     = `"0198c0de-0000-7000-8000-000000000001"`
+		common = `{"v":1,"call_id":` + id + `,"iat":1800000000,"exp":1800000030`
+	)
+	for _, c := range []struct {
+		profile    tenants.PayloadProfile
+		from, want string
+	}{
+		{"", "Anna", `,"from":"Anna"}`},
+		{tenants.ProfileCarillon, "", `}`},
+		{tenants.ProfileCallKeep, `A"B`, `,"uuid":` + id + `,"handle":"A\"B","callerName":"A\"B"}`},
+		{tenants.ProfileCallKeep, "", `,"uuid":` + id + `,"handle":"Incoming call","callerName":"Incoming call"}`},
+		{tenants.ProfileFlutter, "Anna", `,"id":` + id + `,"nameCaller":"Anna","handle":"Anna","isVideo":false}`},
+		{tenants.ProfileFlutter, "", `,"id":` + id + `,"nameCaller":"Incoming call","handle":"Incoming call","isVideo":false}`},
+	} {
+		got, err := push.PayloadFor(c.profile, ringID, at, at.Add(30*time.Second), c.from)
+		if err != nil || string(got) != common+c.want || !json.Valid(got) {
+			t.Errorf("%s of %q: %s, %v", c.profile, c.from, got, err)
+		}
+	}
+	longest := strings.Repeat("\U0001f9ff", 64)
+	for _, p := range tenants.PayloadProfiles {
+		if got, err := push.PayloadFor(p, ringID, at, at.Add(time.Second), longest); err != nil || len(got) > 1024 {
+			t.Errorf("%s: %d bytes, %v", p, len(got), err)
+		}
+		if got, err := push.PayloadFor(p, ringID, at, at.Add(time.Second), "a\nb"); err == nil {
+			t.Errorf("%s: %s", p, got)
+		}
+	}
+	if got, err := push.PayloadFor("twilio", ringID, at, at.Add(time.Second), ""); err == nil {
+		t.Errorf("an unknown profile: %s", got)
 	}
 }
 

@@ -200,7 +200,7 @@ func attempts(r *tenants.Ring, c Caller, targets []store.Target, now time.Time) 
 			ID: id, Ring: r.ID, Device: t.Device.ID, Credential: t.Credential.ID, State: tenants.Placed,
 			AppVersion: t.Device.AppVersion, OSVersion: t.Device.OSVersion,
 			Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: t.Device.Topic(), Token: t.Device.Token,
-				Environment: t.Credential.Host(t.Device), NoHedge: t.Credential.NoHedge},
+				Environment: t.Credential.Host(t.Device), NoHedge: t.Credential.NoHedge, Profile: t.Credential.Profile},
 			Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: now, Received: now}},
 		})
 	}

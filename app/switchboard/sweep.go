@@ -166,7 +166,7 @@ func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
 	for _, r := range again {
 		left[r.ID] = len(unpushed(r).Attempts)
 	}
-	known := &resuming{Board: s.Board, tenants: map[tenants.TenantID]tenants.Tenant{}, direct: map[tenants.CredentialID]bool{}}
+	known := &resuming{Board: s.Board, tenants: map[tenants.TenantID]tenants.Tenant{}, keys: map[tenants.CredentialID]tenants.Credential{}}
 	var errs []error
 	for _, part := range mine {
 		if left[part.ID] != len(part.Attempts) {
@@ -185,7 +185,7 @@ func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
 type resuming struct {
 	*Board
 	tenants map[tenants.TenantID]tenants.Tenant
-	direct  map[tenants.CredentialID]bool // NoHedge of a credential
+	keys    map[tenants.CredentialID]tenants.Credential
 }
 
 // push sends the unpushed part of a ring on its way.
@@ -199,7 +199,8 @@ func (s *resuming) push(ctx context.Context, part *tenants.Ring) error {
 		s.tenants[part.Tenant] = t
 	}
 	for i := range part.Attempts {
-		part.Attempts[i].Push.NoHedge = s.noHedge(ctx, part.Tenant, part.Attempts[i].Credential)
+		c := s.credential(ctx, part.Tenant, part.Attempts[i].Credential)
+		part.Attempts[i].Push.NoHedge, part.Attempts[i].Push.Profile = c.NoHedge, c.Profile
 	}
 	span := s.Trace.Start("resume ring")
 	defer span.End()
@@ -208,15 +209,18 @@ func (s *resuming) push(ctx context.Context, part *tenants.Ring) error {
 	return nil
 }
 
-// noHedge is the credential's setting. Without its credential the push fails, and says so.
-func (s *resuming) noHedge(ctx context.Context, t tenants.TenantID, id tenants.CredentialID) bool {
-	is, ok := s.direct[id]
+// credential is read for its settings, which are not stored with the ring. If it cannot be read,
+// the push fails, and says so.
+func (s *resuming) credential(ctx context.Context, t tenants.TenantID, id tenants.CredentialID) tenants.Credential {
+	c, ok := s.keys[id]
 	if !ok {
-		c, err := s.system(t).Credentials().Get(ctx, id)
-		is = err == nil && c.NoHedge
-		s.direct[id] = is
+		var err error
+		if c, err = s.system(t).Credentials().Get(ctx, id); err != nil {
+			c = tenants.Credential{}
+		}
+		s.keys[id] = c
 	}
-	return is
+	return c
 }
 
 // unpushed is the ring with those of its attempts that no answer of Apple and no fact of a phone is

@@ -206,6 +206,7 @@ func TestAResumedPushKeepsItsCredentialsSetting(t *testing.T) {
 		list, _, err := w.scope.Credentials().List(t.Context(), store.Page{})
 		must(t, err)
 		must(t, w.scope.Credentials().SetHedging(t.Context(), list[0].ID, !direct))
+		must(t, w.scope.Credentials().SetProfile(t.Context(), list[0].ID, tenants.ProfileCallKeep))
 		w.orphans(2, w.device(""), w.device(""))
 		w.clock.Pass(4 * time.Second)
 		must(t, w.board.Sweep(t.Context()))
@@ -216,6 +217,9 @@ func TestAResumedPushKeepsItsCredentialsSetting(t *testing.T) {
 		for _, p := range pushes.Pushes() {
 			if p.NoHedge != direct {
 				t.Errorf("without a second try: %t, the credential says %t", p.NoHedge, direct)
+			}
+			if !strings.Contains(string(p.Payload), `"callerName":`) {
+				t.Errorf("the push of another profile: %s", p.Payload)
 			}
 		}
 	}

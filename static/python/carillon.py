@@ -446,6 +446,7 @@ class Credential(TypedDict):
     last_error_at: OptMoment
     last_used_at: OptMoment
     not_after: OptMoment
+    payload_profile: PayloadProfile
     state: Literal["active", "disabled", "previous"]
     team_id: OptString
     topics: List[str]
@@ -641,6 +642,7 @@ class Pairing(TypedDict):
     url: str
 
 
+PayloadProfile = Literal["carillon", "callkeep", "flutter_callkit_incoming"]
 Person = str
 
 
@@ -808,6 +810,7 @@ Verdict = Literal["fine", "untested", "blocked", "not_reporting"]
 
 class ChangeCredentialBody(TypedDict):
     hedging: NotRequired[bool]
+    payload_profile: NotRequired[PayloadProfile]
 
 
 class AddPairingBody(TypedDict):
@@ -961,7 +964,7 @@ class Analytics(_Resource):
 class Credentials(_Resource):
     """Apple keys and certificates for pushes to your app."""
 
-    def add(self, file: bytes, *, file_name: str = "file", bundle_id: Optional[str] = None, environment: Optional[Environment] = None, key_id: Optional[str] = None, password: Optional[str] = None, team_id: Optional[str] = None) -> Credential:
+    def add(self, file: bytes, *, file_name: str = "file", bundle_id: Optional[str] = None, environment: Optional[Environment] = None, key_id: Optional[str] = None, password: Optional[str] = None, payload_profile: Optional[PayloadProfile] = None, team_id: Optional[str] = None) -> Credential:
         """Upload an Apple credential.
 
         Needs `credentials:write`. A `.p8` key needs `team_id` and `key_id`. If you leave `key_id` out, it is read
@@ -971,7 +974,7 @@ class Credentials(_Resource):
         row, then one every twenty seconds. At the same time, a key can have two uploads under way and an organisation
         three (429 `too_many_uploads`), of which one certificate with a password is opened (429 or 503 `opening_files`).
         """
-        body, content_type = _form({"bundle_id": bundle_id, "environment": environment, "key_id": key_id, "password": password, "team_id": team_id}, file, file_name)
+        body, content_type = _form({"bundle_id": bundle_id, "environment": environment, "key_id": key_id, "password": password, "payload_profile": payload_profile, "team_id": team_id}, file, file_name)
         return self._sender.read_json("POST", "/v1/credentials", body=body, content_type=content_type)
 
     def list(self, *, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Credential]:

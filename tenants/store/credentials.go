@@ -29,6 +29,7 @@ type credentialRow struct {
 	LastUsedAt  int64
 	Created     int64 `gorm:"column:created_at"`
 	NoHedge     bool
+	Profile     string
 }
 
 func (credentialRow) TableName() string { return "credentials" }
@@ -43,11 +44,11 @@ func (sealedRow) TableName() string { return "credentials" }
 
 // credentialColumns in the order of fields; never the secret.
 const credentialColumns = "tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, " +
-	"last_error_at, last_used_at, created_at, no_hedge"
+	"last_error_at, last_used_at, created_at, no_hedge, profile"
 
 func (r *credentialRow) fields() []any {
 	return []any{&r.TenantID, &r.ID, &r.Kind, &r.Bundle, &r.Environment, &r.Team, &r.KeyID, &r.Topics, &r.Fingerprint, &r.NotAfter,
-		&r.State, &r.LastError, &r.LastErrorAt, &r.LastUsedAt, &r.Created, &r.NoHedge}
+		&r.State, &r.LastError, &r.LastErrorAt, &r.LastUsedAt, &r.Created, &r.NoHedge, &r.Profile}
 }
 
 func (r credentialRow) noun() tenants.Credential {
@@ -56,6 +57,7 @@ func (r credentialRow) noun() tenants.Credential {
 		Environment: tenants.Environment(r.Environment), Team: r.Team, KeyID: r.KeyID, Topics: strings.Fields(r.Topics),
 		Fingerprint: r.Fingerprint, NotAfter: moment(r.NotAfter), State: tenants.CredentialState(r.State), LastError: r.LastError,
 		LastErrorAt: moment(r.LastErrorAt), LastUsedAt: moment(r.LastUsedAt), CreatedAt: moment(r.Created), NoHedge: r.NoHedge,
+		Profile: tenants.PayloadProfile(r.Profile),
 	}
 }
 
@@ -96,12 +98,15 @@ func (s *scope) addCredential(ctx context.Context, c tenants.Credential, secret 
 	if c.State == "" {
 		c.State = tenants.CredentialActive
 	}
+	if c.Profile == "" {
+		c.Profile = tenants.ProfileCarillon
+	}
 	row := sealedRow{Secret: blob, Row: credentialRow{
 		TenantID: uuid(s.id), ID: uuid(c.ID), Kind: string(c.Kind), Bundle: c.Bundle, Environment: string(c.Environment), Team: c.Team,
 		KeyID: c.KeyID, Topics: strings.Join(c.Topics, " "), Fingerprint: c.Fingerprint, NotAfter: micros(c.NotAfter),
 		State:     string(c.State),
 		LastError: c.LastError, LastErrorAt: micros(c.LastErrorAt), LastUsedAt: micros(c.LastUsedAt), Created: micros(c.CreatedAt),
-		NoHedge: c.NoHedge,
+		NoHedge: c.NoHedge, Profile: string(c.Profile),
 	}}
 	err = s.write(ctx, func(t *tx) error {
 		if err := room(t, &row.Row); err != nil {
@@ -272,6 +277,25 @@ func (s Credentials) SetHedging(ctx context.Context, id tenants.CredentialID, on
 	return err
 }
 
+// SetProfile says which fields the credential's pushes have, from the next ring.
+func (s Credentials) SetProfile(ctx context.Context, id tenants.CredentialID, p tenants.PayloadProfile) error {
+	if err := tenants.CheckProfile(p); err != nil {
+		return err
+	}
+	err := s.write(ctx, func(t *tx) error {
+		n, err := t.change("UPDATE credentials SET profile = ? WHERE tenant_id = ? AND id = ?", string(p), uuid(s.id), uuid(id))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.NoSuch("credential")
+		}
+		return t.audit(s.scope, "credential.profile", string(id), string(p))
+	})
+	s.s.seen.forget()
+	return err
+}
+
 // NoteUse records that the credential was pushed with, to the minute. It is cheap to call when that
 // is known already.
 func (s Credentials) NoteUse(ctx context.Context, id tenants.CredentialID, at time.Time) error {
@@ -404,6 +428,9 @@ func (s Credentials) Replace(ctx context.Context, c tenants.Credential, secret [
 		}
 		if len(old) > 0 {
 			row.NoHedge = old[0].NoHedge // a wish of the app's people, not of the file
+			if c.Profile == "" {
+				row.Profile = old[0].Profile
+			}
 		}
 		for _, o := range old {
 			if o.State == string(tenants.CredentialActive) {

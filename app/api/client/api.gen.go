@@ -469,6 +469,27 @@ func (e OutcomesOutcomesFact) Valid() bool {
 	}
 }
 
+// Defines values for PayloadProfile.
+const (
+	Callkeep               PayloadProfile = "callkeep"
+	Carillon               PayloadProfile = "carillon"
+	FlutterCallkitIncoming PayloadProfile = "flutter_callkit_incoming"
+)
+
+// Valid indicates whether the value is a known member of the PayloadProfile enum.
+func (e PayloadProfile) Valid() bool {
+	switch e {
+	case Callkeep:
+		return true
+	case Carillon:
+		return true
+	case FlutterCallkitIncoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Platform.
 const (
 	Browser Platform = "browser"
@@ -1057,6 +1078,11 @@ type Credential struct {
 	// NotAfter Only for a .p12: when it expires.
 	NotAfter *OptMoment `json:"not_after"`
 
+	// PayloadProfile Which fields the pushes have, beside `v`, `call_id`, `iat` and `exp`. carillon: `from`. callkeep, for React Native:
+	// `uuid`, `handle`, `callerName`. flutter_callkit_incoming, for Flutter: `id`, `nameCaller`, `handle`, `isVideo`. Where the
+	// tenant's industry allows no caller's name in a push, `from` is left out, and the names and handles are "Incoming call".
+	PayloadProfile PayloadProfile `json:"payload_profile"`
+
 	// State previous = replaced by a newer one and kept, so that you can roll back.
 	State  CredentialState `json:"state"`
 	TeamID *OptString      `json:"team_id"`
@@ -1359,6 +1385,11 @@ type Pairing struct {
 	// URL Address of this server with the code, as in the QR code.
 	URL string `json:"url"`
 }
+
+// PayloadProfile Which fields the pushes have, beside `v`, `call_id`, `iat` and `exp`. carillon: `from`. callkeep, for React Native:
+// `uuid`, `handle`, `callerName`. flutter_callkit_incoming, for Flutter: `id`, `nameCaller`, `handle`, `isVideo`. Where the
+// tenant's industry allows no caller's name in a push, `from` is left out, and the names and handles are "Incoming call".
+type PayloadProfile string
 
 // Person Your own ID of a user.
 type Person = string
@@ -1812,6 +1843,11 @@ type AddCredentialMultipartBody struct {
 	// Password Password of a .p12, or of a protected key in PEM.
 	Password *string `json:"password,omitempty"`
 
+	// PayloadProfile Which fields the pushes have, beside `v`, `call_id`, `iat` and `exp`. carillon: `from`. callkeep, for React Native:
+	// `uuid`, `handle`, `callerName`. flutter_callkit_incoming, for Flutter: `id`, `nameCaller`, `handle`, `isVideo`. Where the
+	// tenant's industry allows no caller's name in a push, `from` is left out, and the names and handles are "Incoming call".
+	PayloadProfile *PayloadProfile `json:"payload_profile,omitempty"`
+
 	// TeamID Ten characters. Only for a .p8.
 	TeamID *string `json:"team_id,omitempty"`
 }
@@ -1821,6 +1857,11 @@ type ChangeCredentialJSONBody struct {
 	// Hedging If true, a push is sent again on another connection, with the same apns-id, when its connection to
 	// Apple does not answer a PING within 400 ms.
 	Hedging *bool `json:"hedging,omitempty"`
+
+	// PayloadProfile Which fields the pushes have, beside `v`, `call_id`, `iat` and `exp`. carillon: `from`. callkeep, for React Native:
+	// `uuid`, `handle`, `callerName`. flutter_callkit_incoming, for Flutter: `id`, `nameCaller`, `handle`, `isVideo`. Where the
+	// tenant's industry allows no caller's name in a push, `from` is left out, and the names and handles are "Incoming call".
+	PayloadProfile *PayloadProfile `json:"payload_profile,omitempty"`
 }
 
 // ListDevicesParams defines parameters for ListDevices.

@@ -1230,12 +1230,20 @@ export interface components {
             state: "active" | "disabled" | "previous";
             /** @description true = a push is sent again when its connection to Apple does not respond. */
             hedging: boolean;
+            payload_profile: components["schemas"]["PayloadProfile"];
             /** @description Apple's reason for its last refusal. */
             last_error: string | null;
             last_error_at: components["schemas"]["OptMoment"];
             last_used_at: components["schemas"]["OptMoment"];
             created_at: components["schemas"]["Moment"];
         };
+        /**
+         * @description Which fields the pushes have, beside `v`, `call_id`, `iat` and `exp`. carillon: `from`. callkeep, for React Native:
+         *     `uuid`, `handle`, `callerName`. flutter_callkit_incoming, for Flutter: `id`, `nameCaller`, `handle`, `isVideo`. Where the
+         *     tenant's industry allows no caller's name in a push, `from` is left out, and the names and handles are "Incoming call".
+         * @enum {string}
+         */
+        PayloadProfile: "carillon" | "callkeep" | "flutter_callkit_incoming";
         Probe: {
             credential: components["schemas"]["UUID"];
             /** @description At least one of its environments works. */
@@ -2673,6 +2681,7 @@ export interface operations {
                     key_id?: string;
                     /** @description Password of a .p12, or of a protected key in PEM. */
                     password?: string;
+                    payload_profile?: components["schemas"]["PayloadProfile"];
                 };
             };
         };
@@ -2764,7 +2773,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "hedging": false
+                 *       "hedging": false,
+                 *       "payload_profile": "callkeep"
                  *     }
                  */
                 "application/json": {
@@ -2773,6 +2783,7 @@ export interface operations {
                      *     Apple does not answer a PING within 400 ms.
                      */
                     hedging?: boolean;
+                    payload_profile?: components["schemas"]["PayloadProfile"];
                 };
             };
         };

@@ -40,6 +40,9 @@ func testAudited(b *bench) {
 		{"device.set", string(device.ID), func() error { return s.Devices().Set(ctx, device) }},
 		{"", "", func() error { return s.Devices().Set(ctx, device) }},
 		{"credential.add", string(credential.ID), func() error { return s.Credentials().Add(ctx, credential, []byte("x")) }},
+		{"credential.profile", string(credential.ID), func() error {
+			return s.Credentials().SetProfile(ctx, credential.ID, tenants.ProfileFlutter)
+		}},
 		{"credential.hedging", string(credential.ID), func() error { return s.Credentials().SetHedging(ctx, credential.ID, false) }},
 		{"credential.remove", string(credential.ID), func() error { return s.Credentials().Remove(ctx, credential.ID) }},
 		{"pairing.add", string(pairing.ID), func() error { return s.Pairings().Add(ctx, pairing, hashOf("audited pairing")) }},

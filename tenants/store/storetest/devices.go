@@ -257,6 +257,12 @@ func testCredentials(b *bench) {
 		b.must(err)
 		equal(b, got.NoHedge, !on, "no hedge")
 	}
+	equal(b, got.Profile, tenants.ProfileCarillon, "profile of a new credential")
+	b.must(s.Credentials().SetProfile(ctx, c.ID, tenants.ProfileFlutter))
+	got, err = s.Credentials().Get(ctx, c.ID)
+	b.must(err)
+	equal(b, got.Profile, tenants.ProfileFlutter, "profile")
+	b.refused(s.Credentials().SetProfile(ctx, c.ID, "twilio"), tenants.Invalid, "an unknown profile")
 	b.must(s.Credentials().Remove(ctx, c.ID))
 	b.refused(s.Credentials().Remove(ctx, c.ID), tenants.Unknown, "removing twice")
 }

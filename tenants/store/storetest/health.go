@@ -168,11 +168,13 @@ func testReplace(b *bench) {
 	_, err = s.Alerts().Raise(ctx, tenants.AlertCredential, string(one.ID), "x")
 	b.must(err)
 	b.must(s.Credentials().SetHedging(ctx, one.ID, false))
+	b.must(s.Credentials().SetProfile(ctx, one.ID, tenants.ProfileCallKeep))
 	two := add(tenants.Auto)
 	state(one, tenants.CredentialPrevious)
 	heir, err := s.Rings().Targets(ctx, tenants.To{Device: d.ID})
 	b.must(err)
 	equal(b, heir[0].Credential.NoHedge, true, "what was said of the one before")
+	equal(b, heir[0].Credential.Profile, tenants.ProfileCallKeep, "the profile of the one before")
 	state(sandbox, tenants.CredentialActive) // another environment is not replaced
 	used(two)
 	alerts, err := s.Alerts().List(ctx, false)

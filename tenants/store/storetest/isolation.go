@@ -93,6 +93,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 			0)), "Rings.SetDue": s.Rings().SetDue(ctx, p.ring.ID, now),
 		"Credentials.Get":        pick(s.Credentials().Get(ctx, p.credential.ID)),
 		"Credentials.Remove":     s.Credentials().Remove(ctx, p.credential.ID),
+		"Credentials.SetProfile": s.Credentials().SetProfile(ctx, p.credential.ID, tenants.ProfileCallKeep),
 		"Credentials.SetHedging": s.Credentials().SetHedging(ctx, p.credential.ID, false),
 		"Credentials.Confine":    s.Credentials().Confine(ctx, p.credential.ID, tenants.Sandbox, "x", now),
 		"Credentials.NoteRefusal": s.Credentials().NoteRefusal(ctx, p.credential.ID, "x", true,

@@ -128,7 +128,8 @@ var acrossBy = map[string]string{
 		"before it",
 	"SELECT xact, seq, tenant_id, ring_id": "a cursor reads every tenant's facts",
 	"SELECT tenant_id, id, kind, bundle, environment, team, key_id, topics, fingerprint, not_after, state, last_error, last_error_at, " +
-		"last_used_at, created_at, no_hedge FROM credentials ORDER BY": "Tenants.Credentials of dev mode's simulator, without secrets",
+		"last_used_at, created_at, no_hedge, profile FROM credentials ORDER BY": "" +
+		"Tenants.Credentials of dev mode's simulator, without secrets",
 }
 
 var (
