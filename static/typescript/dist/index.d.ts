@@ -65,7 +65,7 @@ export declare class Carillon {
     readonly analytics: Analytics;
     /** Sends nothing. Throws a TypeError if the address or the key cannot be right. */
     constructor(options: Options & {
-        key: string;
+        key: string | undefined;
     });
     /** Sends any request of the API, with the same retries, and gives the answer if it is a success. */
     request(request: Request): Promise<Response>;
@@ -169,7 +169,7 @@ export declare class Analytics {
 export declare class Phone {
     #private;
     constructor(options: Options & {
-        credential: string;
+        credential: string | undefined;
     });
     /** Whether this phone should ring, and who calls. */
     ring(id: string, options?: CallOptions): Promise<Schemas["PhoneRing"]>;

@@ -1,7 +1,7 @@
 /** Settings of a client. */
 export interface Options {
-    /** Address of the server, such as https://ring.example.com. */
-    url: string;
+    /** Address of the server, such as https://ring.example.com. It is checked, so that it may come from the environment. */
+    url: string | undefined;
     /** How often a request is sent again after the first time. 5 if left out, 0 for never. */
     retries?: number;
     /** Milliseconds until an answer must begin. 30,000 if left out. */
@@ -51,7 +51,7 @@ export declare class Problem extends Error {
 export declare class Sender {
     #private;
     readonly retries: number;
-    constructor(options: Options, bearer: string, missing: string);
+    constructor(options: Options, bearer: string | undefined, missing: string);
     /** The JSON of a successful answer. */
     json<T>(request: Request): Promise<T>;
     /** A successful answer. Any other is thrown as a Problem. */

@@ -35,10 +35,11 @@ export class Sender {
     constructor(options, bearer, missing) {
         if (!bearer)
             throw new TypeError(missing);
-        if (!/^https?:\/\/[^/]/.test(options.url ?? "")) {
-            throw new TypeError(`${JSON.stringify(options.url)} is not the address of a server; give one such as https://ring.example.com`);
+        const url = options.url ?? "";
+        if (!/^https?:\/\/[^/]/.test(url)) {
+            throw new TypeError(`${JSON.stringify(url)} is not the address of a server; give one such as https://ring.example.com`);
         }
-        this.#base = options.url.replace(/\/+$/, "");
+        this.#base = url.replace(/\/+$/, "");
         this.#bearer = bearer;
         this.retries = Math.max(0, options.retries ?? 5);
         this.#timeout = options.timeout ?? 30_000;

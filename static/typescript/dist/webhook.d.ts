@@ -10,4 +10,4 @@ export declare class WebhookError extends Error {
  * Standard Webhooks (https://www.standardwebhooks.com). Throws a WebhookError otherwise. Remember the
  * header webhook-id too: the same delivery may come twice.
  */
-export declare function verify(secret: string, headers: WebhookHeaders, body: string | Uint8Array, now?: Date): Promise<void>;
+export declare function verify(secret: string | undefined, headers: WebhookHeaders, body: string | Uint8Array, now?: Date): Promise<void>;

@@ -22,7 +22,7 @@ export async function verify(secret, headers, body, now = new Date()) {
     const away = Math.abs(now.getTime() / 1000 - Number(sent));
     if (away > tolerance)
         throw new WebhookError(`the webhook was signed ${Math.round(away)} s from now; check this machine's clock`);
-    const raw = bytes(secret.replace(/^whsec_/, ""));
+    const raw = bytes((secret ?? "").replace(/^whsec_/, ""));
     if (raw === undefined || raw.length === 0) {
         throw new WebhookError("the webhook secret is not whsec_ and base64; copy it again from the page of the connection");
     }

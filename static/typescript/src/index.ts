@@ -62,7 +62,7 @@ export class Carillon {
 	readonly #sender: Sender;
 
 	/** Sends nothing. Throws a TypeError if the address or the key cannot be right. */
-	constructor(options: Options & {key: string}) {
+	constructor(options: Options & {key: string | undefined}) {
 		const sender = new Sender(options, options.key, "the API key is missing; create one under API keys in the console");
 		this.#sender = sender;
 		this.rings = new Rings(sender);
@@ -336,7 +336,7 @@ export class Analytics {
 export class Phone {
 	readonly #sender: Sender;
 
-	constructor(options: Options & {credential: string}) {
+	constructor(options: Options & {credential: string | undefined}) {
 		this.#sender = new Sender(options, options.credential, "the device credential is missing; register the device, or pair it");
 	}
 

@@ -1,7 +1,7 @@
 /** Settings of a client. */
 export interface Options {
-	/** Address of the server, such as https://ring.example.com. */
-	url: string;
+	/** Address of the server, such as https://ring.example.com. It is checked, so that it may come from the environment. */
+	url: string | undefined;
 	/** How often a request is sent again after the first time. 5 if left out, 0 for never. */
 	retries?: number;
 	/** Milliseconds until an answer must begin. 30,000 if left out. */
@@ -63,12 +63,13 @@ export class Sender {
 	readonly #timeout: number;
 	readonly #fetch: typeof fetch;
 
-	constructor(options: Options, bearer: string, missing: string) {
+	constructor(options: Options, bearer: string | undefined, missing: string) {
 		if (!bearer) throw new TypeError(missing);
-		if (!/^https?:\/\/[^/]/.test(options.url ?? "")) {
-			throw new TypeError(`${JSON.stringify(options.url)} is not the address of a server; give one such as https://ring.example.com`);
+		const url = options.url ?? "";
+		if (!/^https?:\/\/[^/]/.test(url)) {
+			throw new TypeError(`${JSON.stringify(url)} is not the address of a server; give one such as https://ring.example.com`);
 		}
-		this.#base = options.url.replace(/\/+$/, "");
+		this.#base = url.replace(/\/+$/, "");
 		this.#bearer = bearer;
 		this.retries = Math.max(0, options.retries ?? 5);
 		this.#timeout = options.timeout ?? 30_000;
