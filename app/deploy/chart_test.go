@@ -156,6 +156,13 @@ func TestChart(t *testing.T) {
 		in(server, "livenessProbe", "httpGet", "path") != "/healthz" || in(server, "readinessProbe", "httpGet", "path") != "/readyz" {
 		t.Errorf("%v", server)
 	}
+	for _, p := range server["ports"].([]any) {
+		one := p.(map[string]any)
+		name := map[any]string{"http": "CARILLON_ADDR", "metrics": "CARILLON_METRICS_ADDR", "voice": "CARILLON_RTC_UDP_ADDR"}[one["name"]]
+		if env[name] != fmt.Sprint(":", one["containerPort"]) {
+			t.Errorf("the port %v is %v, and the server listens on %v", one["name"], one["containerPort"], env[name])
+		}
+	}
 	port := in(all["Service elm-carillon-voice"], "spec", "ports").([]any)[0].(map[string]any)
 	if port["nodePort"] != 30478 || port["port"] != 30478 || port["protocol"] != "UDP" {
 		t.Errorf("phones are given port 30478, and the service has %v", port)

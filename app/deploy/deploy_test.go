@@ -111,6 +111,9 @@ func TestCompose(t *testing.T) {
 		!strings.Contains(string(files["prometheus.yml"]), "carillon"+metrics) {
 		t.Errorf("metrics on %q are published, or Prometheus does not read them", metrics)
 	}
+	if at, _ := environment["CARILLON_ADDR"].(string); !strings.Contains(string(files["Caddyfile"]), "reverse_proxy carillon"+at+" {") {
+		t.Errorf("Carillon listens on %q, and Caddy asks elsewhere:\n%s", at, files["Caddyfile"])
+	}
 	for _, mounted := range regexp.MustCompile(`"\./([^:"]+):`).FindAllStringSubmatch(string(files["compose.yaml"]), -1) {
 		found := false
 		for name := range files {
