@@ -56,6 +56,13 @@ type ConnectionFigures struct {
 	OldestWaiting    time.Time     // when the oldest of them happened
 }
 
+// ConnectionHour is how a connection did in one hour.
+type ConnectionHour struct {
+	At               time.Time // its beginning, in UTC
+	Attempts, Failed int64
+	P50, P95         time.Duration // of the attempts that were answered
+}
+
 // WaitingCounted is how many waiting deliveries are counted.
 const WaitingCounted = 1000
 

@@ -109,6 +109,7 @@ type ConnectionPage struct {
 	Deliveries []DeliveryRow    // the latest
 	Waiting    string           // "12 events wait"; empty when none do
 	Verify     string           // a program that checks our signature; empty for a role that does not sign
+	Active     bool
 	Paused     bool
 	Resume     bool // it can be made to work again
 	CanEdit    bool
@@ -176,16 +177,17 @@ func (t Traffic) bars() []bar {
 
 // DeliveryRow is one event that was sent over a connection, or is to be.
 type DeliveryRow struct {
-	ID     string
-	Event  string // "ring.ended"
-	Ring   string // its id; empty = of no ring
-	At     Time   // when the event happened
-	Tone   Tone
-	State  string // "Delivered", "Waiting", "Failed"
-	Status string // "200", "no answer"
-	Tries  string // "2 attempts"
-	Took   string // "182 ms"
-	Next   Time   // the next attempt, while it waits
+	ID    string // of the event
+	Event string // "ring.ended"
+	Ring  string // its id; empty = of no ring
+
+	Connection string // the id of the connection
+	At         Time   // when the event happened
+	Tone       Tone
+	State      string // "Delivered", "Waiting", "Failed"
+	Status     string // "200", "no answer"
+	Tries      string // "2 attempts"
+	Next       Time   // the next attempt, while it waits
 }
 
 // DeliveriesPage lists what was sent over one connection.
@@ -198,16 +200,17 @@ type DeliveriesPage struct {
 
 // DeliveryPage is one event that was sent, with its attempts.
 type DeliveryPage struct {
-	Shell    Shell
-	ID       string
-	Tone     Tone
-	State    string
-	Facts    []Row
-	Problem  *Callout
-	Body     string // what is sent
-	Attempts []DeliveryAttempt
-	CanSend  bool
-	Send     string // the word on the button: "Send now", "Send again"
+	Shell      Shell
+	ID         string
+	Connection string
+	Tone       Tone
+	State      string
+	Facts      []Row
+	Problem    *Callout
+	Body       string // what is sent
+	Attempts   []DeliveryAttempt
+	CanSend    bool
+	Send       string // the word on the button: "Send now", "Send again"
 }
 
 // DeliveryAttempt is one request.

@@ -53,7 +53,7 @@ func Connection(p ConnectionPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Sends {
-				if p.CanEdit || p.Result != nil {
+				if p.CanEdit && p.Active || p.Result != nil {
 					templ_7745c5c3_Err = connectionTest(p).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -298,7 +298,7 @@ func connectionChanges(p ConnectionPage) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if p.Sends {
+		if p.Sends && p.Active {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<section class=\"card\" aria-labelledby=\"again-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"again-title\">Send events again</h2></div><div class=\"card-body\"><p class=\"text-faint\">After a fault in your system, send what it missed. You choose the time, and see how many events it is before anything is sent.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -478,7 +478,7 @@ func connectionTest(p ConnectionPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.CanEdit {
+		if p.CanEdit && p.Active {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<form method=\"post\" action=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

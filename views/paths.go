@@ -154,11 +154,13 @@ func DeliveriesPath(connection string) string { return ConnectionPath(connection
 // DeliveriesCSVPath is that list as a file.
 func DeliveriesCSVPath(connection string) string { return DeliveriesPath(connection) + ".csv" }
 
-// DeliveryPath shows one event that was sent, with its attempts.
-func DeliveryPath(id string) string { return "/deliveries/" + id }
+// DeliveryPath shows one event that was sent over a connection, with its attempts.
+func DeliveryPath(connection, event string) string { return DeliveriesPath(connection) + "/" + event }
 
 // DeliverySendPath sends it now: again if it had arrived, at once if it still waits (POST).
-func DeliverySendPath(id string) string { return DeliveryPath(id) + "/send" }
+func DeliverySendPath(connection, event string) string {
+	return DeliveryPath(connection, event) + "/send"
+}
 
 // Addresses of what is wrong, and of how phones do.
 const (

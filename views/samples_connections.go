@@ -27,11 +27,12 @@ func (s sampler) pod() []PodRow {
 
 func (s sampler) deliveryRows() []DeliveryRow {
 	return []DeliveryRow{
-		{"e1", "ring.ended", sampleRing, s.ago(3 * time.Minute), ToneInfo, "Waiting", "503", "2 attempts", "1.21 s",
-			s.ago(-4 * time.Minute)},
-		{"e2", "call.ended", sampleRing, s.ago(4 * time.Minute), ToneGood, "Delivered", "200", "1 attempt", "182 ms", Time{}},
-		{"e3", "ring.placed", sampleRing, s.ago(7 * time.Minute), ToneGood, "Delivered", "204", "1 attempt", "96 ms", Time{}},
-		{"e4", "device.removed", "", s.ago(9 * 24 * time.Hour), ToneBad, "Failed", "no answer", "19 attempts", "10.0 s", Time{}},
+		{"e1", "ring.ended", sampleRing, sampleConnection, s.ago(3 * time.Minute), ToneWarn, "Trying again", "503 Service Unavailable",
+			"2 attempts", s.ago(-4 * time.Minute)},
+		{"e2", "call.ended", sampleRing, sampleConnection, s.ago(4 * time.Minute), ToneGood, "Delivered", "200 OK", "1 attempt", Time{}},
+		{"e3", "ring.placed", sampleRing, sampleConnection, s.ago(7 * time.Minute), ToneGood, "Delivered", "204 No Content", "1 attempt",
+			Time{}},
+		{"e4", "device.removed", "", sampleConnection, s.ago(9 * 24 * time.Hour), ToneBad, "Failed", "no answer", "19 attempts", Time{}},
 	}
 }
 
@@ -79,12 +80,12 @@ func (s sampler) connectionPages() []Sample {
 		Consequence: []string{"The new secret is shown once.", "Both secrets work for 24 hours. After that the old one signs nothing."}}
 	full := ConnectionPage{Shell: s.shell("CRM", NavConnections, up), ID: sampleConnection, Tone: ToneGood, State: "Working",
 		Facts: s.connectionFacts(), Traffic: s.traffic(), Sends: true, Deliveries: s.deliveryRows(), Waiting: "1 event waits.",
-		Verify: "import hmac\n…", CanEdit: true, Rotate: &rotate, Remove: remove}
+		Verify: "import hmac\n…", Active: true, CanEdit: true, Rotate: &rotate, Remove: remove}
 	failing := full
 	failing.Tone, failing.State = ToneBad, "Off"
 	failing.Problem = &Callout{Tone: ToneBad, Title: "Off since 3 days: your system answered nothing for 5 days",
 		Cause: "The last answer was 503.", Cure: "Mend your system, turn the connection on again, and send what it missed."}
-	failing.Resume, failing.Result = true, &DeliveryPage{Attempts: s.attempts()[:1]}
+	failing.Active, failing.Resume, failing.Result = false, true, &DeliveryPage{Attempts: s.attempts()[:1]}
 	form := ConnectionFormPage{Shell: s.shell("Add a webhook", NavConnections, up), Role: "webhook", Kind: "Webhook",
 		Text:    "Sends an HTTPS request to your program for each event.",
 		Name:    Field{Name: "name", Label: "Name", Max: 80},

@@ -12,8 +12,12 @@ import (
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
+	"carillon/tenants/store"
 	"carillon/views"
 )
+
+// latestDeliveries is how many events the page of a connection shows.
+const latestDeliveries = 8
 
 // connection is the page of one connection.
 func (k connectionPages) connection(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -21,10 +25,27 @@ func (k connectionPages) connection(ctx context.Context, c *fiber.Ctx, v *page.V
 	if err != nil {
 		return err
 	}
+	return k.connectionPage(ctx, c, v, x, nil)
+}
+
+// connectionPage draws the page of a connection, with the test event that was just sent.
+func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, x tenants.Connection,
+	tested *tenants.DeliveryAttempt) error {
 	s := connectionState(x)
 	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()), CanEdit: v.Role.May(),
 		Paused: x.State == tenants.ConnectionPaused, Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
-		Problem: connectionProblem(x, "")}
+		Sends: len(x.Role.Takes()) > 0, Active: x.State == tenants.ConnectionActive}
+	last := ""
+	var err error
+	if p.Sends {
+		if last, err = k.traffic(ctx, v, x, &p); err != nil {
+			return err
+		}
+	}
+	p.Problem = connectionProblem(x, last)
+	if tested != nil {
+		p.Result = &views.DeliveryPage{Attempts: []views.DeliveryAttempt{attemptView(x, *tested, v)}}
+	}
 	if signs(x.Role) {
 		ask := rotationOfSecret(x)
 		p.Rotate, p.Verify = &ask, verifyProgram
@@ -33,6 +54,48 @@ func (k connectionPages) connection(ctx context.Context, c *fiber.Ctx, v *page.V
 		return err
 	}
 	return web.Page(c, views.Connection(p), fiber.StatusOK)
+}
+
+// traffic fills in what was sent over the connection, and gives why the latest attempt failed.
+func (k connectionPages) traffic(ctx context.Context, v *page.Visitor, x tenants.Connection, p *views.ConnectionPage) (string, error) {
+	deliveries := v.Scope.Deliveries()
+	since := k.Now().Add(-24 * time.Hour)
+	f, err := deliveries.Figures(ctx, x.ID, since)
+	if err != nil {
+		return "", err
+	}
+	hours, err := deliveries.Hours(ctx, x.ID, since)
+	if err != nil {
+		return "", err
+	}
+	latest, _, err := deliveries.List(ctx, store.DeliveryQuery{Connection: x.ID, Limit: latestDeliveries})
+	if err != nil {
+		return "", err
+	}
+	p.Traffic, p.Deliveries = k.trafficOf(f, hours, v), deliveryRows(latest, v)
+	if f.Waiting > 0 {
+		p.Waiting = waitingText(f, v)
+	}
+	failed, _, err := deliveries.Attempts(ctx, store.AttemptQuery{Connection: x.ID, Failed: true, Limit: 1})
+	if err != nil || len(failed) == 0 {
+		return "", err
+	}
+	return failed[0].Error, nil
+}
+
+// trafficOf draws the last 24 hours, hour by hour.
+func (k connectionPages) trafficOf(f tenants.ConnectionFigures, hours []tenants.ConnectionHour, v *page.Visitor) views.Traffic {
+	out := views.Traffic{Stats: connectionStats(f), Zone: v.Zone.String()}
+	by := map[int64]tenants.ConnectionHour{}
+	for _, h := range hours {
+		by[h.At.Unix()] = h
+	}
+	for at := k.Now().Truncate(time.Hour).Add(-23 * time.Hour); !at.After(k.Now()); at = at.Add(time.Hour) {
+		h := by[at.Unix()]
+		out.Hours = append(out.Hours, views.TrafficHour{Label: at.In(v.Zone).Format("15:04"), ISO: at.In(v.Zone).Format(time.RFC3339),
+			Delivered: int(h.Attempts - h.Failed), Failed: int(h.Failed), P50: int(h.P50.Milliseconds()), P95: int(h.P95.Milliseconds())})
+	}
+	return out
 }
 
 func connectionFacts(x tenants.Connection, v *page.Visitor, now time.Time) []views.Row {
@@ -62,12 +125,22 @@ func failingSince(x tenants.Connection) time.Time {
 }
 
 // connectionRow is a connection in the list.
-func (k connectionPages) connectionRow(_ context.Context, v *page.Visitor, x tenants.Connection) (views.ConnectionRow, error) {
+func (k connectionPages) connectionRow(ctx context.Context, v *page.Visitor, x tenants.Connection) (views.ConnectionRow, error) {
 	s := connectionState(x)
 	row := views.ConnectionRow{ID: string(x.ID), Name: x.Name, Role: x.Role.Name(), Address: x.URL, Events: eventsText(x), Tone: s.tone,
 		State: s.text, Failures: "–", P95: "–", Delivered: v.At(x.LastDelivered)}
 	if s.tone == views.ToneBad {
 		row.Since = v.At(failingSince(x))
 	}
-	return row, nil
+	if len(x.Role.Takes()) == 0 {
+		return row, nil
+	}
+	f, err := v.Scope.Deliveries().Figures(ctx, x.ID, k.Now().Add(-24*time.Hour))
+	if f.Attempts > 0 {
+		row.Failures = views.Percent(int(f.Failed), int(f.Attempts))
+	}
+	if f.P95 > 0 {
+		row.P95 = views.Millis(int(f.P95.Milliseconds()))
+	}
+	return row, err
 }

@@ -50,8 +50,8 @@ func calendarParts(x tenants.Connection, w page.Wrong) []views.FormPart {
 	if x.Calendar != nil {
 		s = *x.Calendar
 	}
-	return []views.FormPart{input(views.Field{Name: "feed_zone", Label: "Time zone", Value: page.Shown(s.TimeZone, 64), Max: 64, Optional: true,
-		Mono: true, Placeholder: "Europe/Berlin",
+	return []views.FormPart{input(views.Field{Name: "feed_zone", Label: "Time zone", Value: page.Shown(s.TimeZone, 64), Max: 64,
+		Optional: true, Mono: true, Placeholder: "Europe/Berlin",
 		Help: "For events that name none. Empty means the time zone of your organisation."}, w, "calendar.time_zone")}
 }
 
@@ -69,7 +69,8 @@ func transcriptParts(x tenants.Connection, industry tenants.Industry) []views.Fo
 		return []views.FormPart{{Note: "Your industry keeps names private, so the text of notes does not leave Carillon. " +
 			"Your system gets the ids, and reads the notes through the API."}}
 	}
-	t := views.Tick{Name: "ids_only", Value: "1", Label: "Send ids only", Help: "The text stays here. Your system reads it through the API."}
+	t := views.Tick{Name: "ids_only", Value: "1", Label: "Send ids only",
+		Help: "The text stays here. Your system reads it through the API."}
 	t.Checked = x.Transcript != nil && x.Transcript.IDsOnly
 	return []views.FormPart{{Tick: &t}}
 }
@@ -98,15 +99,16 @@ func smsParts(x tenants.Connection, w page.Wrong, industry tenants.Industry) []v
 			Optional: true, Placeholder: "MG…", Help: "Instead of a sender."}, w, "sms.messaging_service_sid"),
 		input(views.Field{Name: "template", Label: "Text", Value: page.Shown(s.Template, 320), Max: 320, Optional: true,
 			Placeholder: "You missed a call at {time}. Reply STOP to get no more texts.",
-			Help:        "You can use " + braces(tenants.TextFields(industry)) + ". If the text does not say how to stop, a sentence is added."},
-			w, "sms.template"),
-		input(views.Field{Name: "sms_help", Label: "Answer to HELP", Value: page.Shown(s.Help, 320), Max: 320, Optional: true}, w, "sms.help"),
+			Help: "You can use " + braces(tenants.TextFields(industry)) +
+				". If the text does not say how to stop, a sentence is added."}, w, "sms.template"),
+		input(views.Field{Name: "sms_help", Label: "Answer to HELP", Value: page.Shown(s.Help, 320), Max: 320, Optional: true}, w,
+			"sms.help"),
 		input(views.Field{Name: "quiet_from", Label: "No texts from", Type: "time", Value: page.Shown(s.QuietFrom, 5), Optional: true,
 			Help: "In the time zone of the person. Empty means 21:00."}, w, "sms.quiet_from"),
 		input(views.Field{Name: "quiet_to", Label: "No texts until", Type: "time", Value: page.Shown(s.QuietTo, 5), Optional: true,
 			Help: "Empty means 08:00. The same time in both fields means that texts are sent at any hour."}, w, "sms.quiet_to"),
-		input(views.Field{Name: "minutes", Label: "Minutes between two texts to one person", Value: numberText(s.Minutes), Max: 5, Optional: true,
-			Help: "Empty means 60."}, w, "sms.minutes_between"),
+		input(views.Field{Name: "minutes", Label: "Minutes between two texts to one person", Value: numberText(s.Minutes), Max: 5,
+			Optional: true, Help: "Empty means 60."}, w, "sms.minutes_between"),
 		input(views.Field{Name: "per_day", Label: "Texts a day, at most", Value: numberText(s.PerDay), Max: 5, Optional: true,
 			Help: "To all people together, in 24 hours. Empty means 200."}, w, "sms.per_day"),
 	}

@@ -6,7 +6,8 @@ import (
 
 // Pages lists the addresses of the console's pages, in the order of the route table: each as it is,
 // and with the queries that show it in another way. ids names one thing of each kind by the first
-// word of its path ("rings", "devices"); a page of a kind that ids lacks is left out.
+// word of its path ("rings", "devices"), and under "events" an event of its connection; a page of a
+// kind that ids lacks is left out.
 //
 // Whatever walks over all pages takes them from here, so that a new page is in every list: tests,
 // the benchmark of pages and the pictures of the browser tests.
@@ -20,7 +21,10 @@ func Pages(ids map[string]string) []string {
 		if strings.Contains(r.path, ":") && ids[kind] == "" {
 			continue
 		}
-		path := strings.Replace(r.path, ":id", ids[kind], 1)
+		if strings.Contains(r.path, ":event") && ids["events"] == "" {
+			continue
+		}
+		path := strings.NewReplacer(":id", ids[kind], ":event", ids["events"]).Replace(r.path)
 		all = append(all, path)
 		for _, q := range r.samples {
 			all = append(all, path+q)

@@ -69,7 +69,7 @@ func TestEveryPageEscapesEveryText(t *testing.T) {
 	w := b.Quick(b.Owner)
 	pages := Pages(map[string]string{"rings": string(b.ring), "devices": string(b.device), "credentials": string(b.credential),
 		"agents": string(b.agent), "keys": string(b.key), "people": string(b.viewer().ID),
-		"connections": string(b.connection)})
+		"connections": string(b.connection), "events": b.event})
 	pages = append(pages, "/palette", "/rings/"+string(b.refused), "/rings/"+string(b.refused)+"/test", "/devices/"+string(b.dead),
 		"/credentials/"+string(b.previous), "/credentials/add?replaces="+string(b.credential),
 		"/rings?q="+url.QueryEscape(pagetest.Canary), "/invitations/"+string(b.invitation), "/nowhere"+url.PathEscape(pagetest.Canary))

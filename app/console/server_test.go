@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -144,6 +145,7 @@ type tenant struct {
 	dead       tenants.DeviceID
 	agent      tenants.AgentID
 	connection tenants.ConnectionID
+	event      string // that was sent to it
 	credential tenants.CredentialID
 	previous   tenants.CredentialID
 	key        tenants.KeyID
@@ -167,10 +169,7 @@ func (h *server) full(slug, word string) *tenant {
 	pagetest.Must(h, t.Scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.Id, Name: word + " desk", Kind: tenants.Builtin,
 		Caller:    word,
 		CreatedAt: now}))
-	t.connection = tenants.NewID[tenants.ConnectionID](now)
-	_, err := t.Scope().Connections().Add(ctx, tenants.Connection{ID: t.connection, Tenant: t.Id, Name: word + " hook",
-		URL: "https://" + slug + ".example/hook", CreatedAt: now}.Clean())
-	pagetest.Must(h, err)
+	t.connects()
 	t.credential = tenants.NewID[tenants.CredentialID](now)
 	pagetest.Must(h, t.Scope().Credentials().Add(ctx, tenants.Credential{
 		ID: t.credential, Tenant: t.Id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",
@@ -178,7 +177,7 @@ func (h *server) full(slug, word string) *tenant {
 	}, newP8(h)))
 	pagetest.Must(h, t.Scope().Credentials().NoteRefusal(ctx, t.credential, word, false, now))
 	t.previous = t.signs(tenants.CredentialPrevious)
-	_, err = t.Scope().Alerts().Raise(ctx, tenants.AlertCredential, string(t.credential), word)
+	_, err := t.Scope().Alerts().Raise(ctx, tenants.AlertCredential, string(t.credential), word)
 	pagetest.Must(h, err)
 	_, err = t.Scope().Alerts().Raise(ctx, tenants.AlertBlocked, word, word)
 	pagetest.Must(h, err)
@@ -201,6 +200,28 @@ func (h *server) full(slug, word string) *tenant {
 	}, nil))
 	t.rings()
 	return t
+}
+
+// connects gives the tenant a connection and an event that did not arrive.
+func (t *tenant) connects() {
+	t.h.Helper()
+	now := t.h.Clock.Now()
+	t.connection = tenants.NewID[tenants.ConnectionID](now)
+	_, err := t.Scope().Connections().Add(t.h.Context(), tenants.Connection{ID: t.connection, Tenant: t.Id, Name: t.Word + " hook",
+		URL: "https://" + t.Slug + ".example/hook", CreatedAt: now}.Clean())
+	pagetest.Must(t.h, err)
+	t.event = t.sent(t.connection, tenants.DeliveryAttempt{At: now, Took: 90 * time.Millisecond, Status: 503, Error: t.Word + " failed",
+		Sent: map[string]string{"Webhook-Id": t.Word}, Answer: t.Word})
+}
+
+// sent is an event that went to a connection, with how it went.
+func (t *tenant) sent(to tenants.ConnectionID, a tenants.DeliveryAttempt) string {
+	t.h.Helper()
+	event := tenants.NewRandomID()
+	pagetest.Must(t.h, t.Scope().Deliveries().Record(t.h.Context(), store.NewDelivery{Tenant: t.Id, Connection: to, Event: event,
+		Kind: tenants.EventRingEnded, Ring: tenants.NewID[tenants.RingID](a.At), At: a.At,
+		Body: []byte(`{"type":"ring.ended","data":{"reference":` + strconv.Quote(t.Word) + `}}`)}, a))
+	return event
 }
 
 // rings gives the tenant an answered ring and a refused one, and counts them.

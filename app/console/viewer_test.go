@@ -33,7 +33,7 @@ func TestViewersSeeNothingThatRefusesThem(t *testing.T) {
 		viewer := b.viewer()
 		w := b.Quick(viewer)
 		pages := Pages(map[string]string{"rings": string(b.ring), "devices": string(b.device), "credentials": string(b.credential),
-			"agents": string(b.agent), "connections": string(b.connection)})
+			"agents": string(b.agent), "connections": string(b.connection), "events": b.event})
 		pages = append(pages, "/palette")
 		if b == rich {
 			pages = append(pages, "/rings/"+string(going.ID), "/rings/"+string(going.ID)+"/test", "/rings/"+string(b.refused),
