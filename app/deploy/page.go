@@ -52,8 +52,8 @@ func rule(a Alert) string {
 	return a.Expr + "\nfor " + a.For
 }
 
-// list says of each metric what it is and who reads it. It is no table: that would be too wide for a
-// telephone.
+// list says of each metric what it is and who reads it. It is no table: that would be too wide for
+// a telephone.
 func list(b *strings.Builder, metrics []Metric) {
 	for _, m := range metrics {
 		fmt.Fprintf(b, "- `%s`: %s. *%s", m.Name, strings.TrimSuffix(m.Help, "."), capital(m.Type))

@@ -17,7 +17,7 @@ import (
 // series are values by the name of a series.
 type series map[string]string
 
-// firing is a course of metrics and the alert that fires in it after half an hour. Series are in the
+// firing is a course of metrics and the alert that fires in it after an hour. Series are in the
 // notation of promtool: the first value, the step of each minute, and how many steps.
 type firing struct {
 	alert   string
