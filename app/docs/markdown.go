@@ -170,7 +170,7 @@ func (drawer) code(w util.BufWriter, source []byte, n ast.Node, enter bool) (ast
 
 func (drawer) table(w util.BufWriter, _ []byte, _ ast.Node, enter bool) (ast.WalkStatus, error) {
 	if enter {
-		_, _ = w.WriteString(`<div class="docs-table" tabindex="0" role="region" aria-label="Table"><table class="table">` + "\n")
+		_, _ = w.WriteString(`<div class="docs-table" tabindex="0" role="group" aria-label="Table"><table class="table">` + "\n")
 	} else {
 		_, _ = w.WriteString("</table></div>\n")
 	}
