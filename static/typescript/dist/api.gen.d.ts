@@ -1567,7 +1567,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request cannot be read or breaks a rule. errors lists the wrong fields. */
+        /** @description The request cannot be read or breaks a rule. `errors` lists the wrong fields. */
         Invalid: {
             headers: {
                 [name: string]: unknown;
@@ -1596,7 +1596,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Not allowed. missing_scope: the key lacks the scope named in detail. tenant_suspended: the account is suspended. */
+        /** @description Not allowed. `missing_scope`: the key lacks the scope named in `detail`. `tenant_suspended`: the account is suspended. */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -2309,7 +2309,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description no_call: nobody has answered this ring. */
+            /** @description `no_call`: nobody has answered this ring. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2318,7 +2318,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description past_retention: the call is older than your plan keeps notes. */
+            /** @description `past_retention`: the call is older than your plan keeps notes. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2337,7 +2337,7 @@ export interface operations {
                 };
             };
             415: components["responses"]["Unsupported"];
-            /** @description notes_full: too many lines or too much text for one call. Nothing was stored. */
+            /** @description `notes_full`: too many lines or too much text for one call. Nothing was stored. */
             422: {
                 headers: {
                     [name: string]: unknown;
