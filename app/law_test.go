@@ -64,6 +64,8 @@ var dependencies = []dependency{
 	{"github.com/gofiber/fiber/v2", []string{"app/web", "app/page", "app/api", "app/console", "app/site", "app/operator"},
 		"a fiber.Ctx reuses its strings, so it stays at the edge"},
 	{"github.com/valyala/fasthttp", []string{"app/web", "app/api"}, "it is what Fiber is built on"},
+	{"github.com/emersion/go-ical", []string{"app/connections"}, "one package reads calendars"},
+	{"github.com/teambition/rrule-go", []string{"app/connections"}, "one package reads calendars"},
 	{"github.com/a-h/templ", []string{"views", "app/web"}, "pages are drawn in views and buffered in web"},
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is read once"},
 	{"github.com/alexedwards/argon2id", []string{"app/page", "app/dev"},

@@ -25,6 +25,7 @@ type Answer struct {
 	Took       time.Duration
 	RetryAfter time.Duration     // how long it asked us to wait; 0 = it did not
 	Sent       map[string]string // the headers of our request; the tenant's own values are hidden
+	Done       bool              // there is nothing more to do, whatever the status; Body says why
 }
 
 // keptAnswer is how many bytes of an answer are kept.

@@ -154,11 +154,25 @@ func (d *Dialer) dialer(plain bool) *net.Dialer {
 	}
 }
 
+// DialTLS connects to a host and port over TLS 1.2 or later and checks the certificate for the
+// host.
+func (d *Dialer) DialTLS(ctx context.Context, addr string) (*tls.Conn, error) {
+	conn, err := d.secure().DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*tls.Conn), nil
+}
+
+func (d *Dialer) secure() *tls.Dialer {
+	return &tls.Dialer{NetDialer: d.dialer(false), Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: d.roots}}
+}
+
 // Client returns an HTTP/1.1 client for tenants' addresses: TLS 1.2 or later, no proxy, no
 // redirects, no cookies, and each request takes at most timeout; 0 = until its context ends. Close
 // its idle connections when it is done.
 func (d *Dialer) Client(timeout time.Duration) *http.Client {
-	secure := tls.Dialer{NetDialer: d.dialer(false), Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: d.roots}}
+	secure := d.secure()
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
