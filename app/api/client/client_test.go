@@ -57,11 +57,18 @@ func at(t *testing.T, handlers ...http.HandlerFunc) (*Client, *script, *[]time.D
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if len(s.heard) != len(handlers) {
-			t.Errorf("%d requests came, want %d: %q", len(s.heard), len(handlers), s.heard)
+		if heard, _ := s.requests(); len(heard) != len(handlers) {
+			t.Errorf("%d requests came, want %d: %q", len(heard), len(handlers), heard)
 		}
 	})
 	return c, s, waits
+}
+
+// requests gives what came so far: of each its method, path and key or last event, and its body.
+func (s *script) requests() (heard, body []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.heard), slices.Clone(s.body)
 }
 
 func says(status int, body string, header ...string) http.HandlerFunc {
@@ -92,8 +99,9 @@ func TestPlaceIsRepeatedUnderOneKey(t *testing.T) {
 	if err != nil || ring.ID != "r1" || ring.State != RingStateRinging {
 		t.Fatalf("%+v, %v", ring, err)
 	}
-	if len(slices.Compact(s.heard)) != 1 || strings.HasSuffix(s.heard[0], " ") || len(slices.Compact(s.body)) != 1 {
-		t.Errorf("requests differ: %q %q", s.heard, s.body)
+	heard, body := s.requests()
+	if len(slices.Compact(heard)) != 1 || strings.HasSuffix(heard[0], " ") || len(slices.Compact(body)) != 1 {
+		t.Errorf("requests differ: %q %q", heard, body)
 	}
 	if w := *waits; w[0] <= 0 || w[1] != 3*time.Second || w[3] != 2*time.Second {
 		t.Errorf("waited %v", w)
@@ -106,8 +114,8 @@ func TestKeyOfTheCallerIsSent(t *testing.T) {
 	if _, err := c.Rings.Place(t.Context(), RingRequest{}, IdempotencyKey("lead-4711")); err != nil {
 		t.Fatal(err)
 	}
-	if s.heard[0] != "POST /v1/rings lead-4711" {
-		t.Errorf("%q", s.heard)
+	if heard, _ := s.requests(); heard[0] != "POST /v1/rings lead-4711" {
+		t.Errorf("%q", heard)
 	}
 }
 
@@ -186,8 +194,9 @@ func TestPagesAreFollowed(t *testing.T) {
 		}
 		ids = append(ids, d.ID)
 	}
-	if !slices.Equal(ids, []string{"d1", "d2", "d3"}) || s.heard[1] != "GET /v1/devices?person=ana&after=b+2 " {
-		t.Errorf("%q by %q", ids, s.heard)
+	heard, _ := s.requests()
+	if !slices.Equal(ids, []string{"d1", "d2", "d3"}) || heard[1] != "GET /v1/devices?person=ana&after=b+2 " {
+		t.Errorf("%q by %q", ids, heard)
 	}
 }
 
@@ -223,8 +232,8 @@ func TestFollowMissesNothing(t *testing.T) {
 	if want := []string{"1 placed", "2 sent", "3 shown", "4 declined"}; !slices.Equal(kinds, want) {
 		t.Errorf("followed %q, want %q", kinds, want)
 	}
-	if s.heard[2] != "GET /v1/rings/r1/events 2" {
-		t.Errorf("continued with %q", s.heard[2])
+	if heard, _ := s.requests(); heard[2] != "GET /v1/rings/r1/events 2" {
+		t.Errorf("continued with %q", heard[2])
 	}
 }
 
