@@ -1,7 +1,10 @@
 package push_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -103,4 +106,33 @@ func FuzzPayload(f *testing.F) {
 			t.Fatalf("%q from %q", body, from)
 		}
 	})
+}
+
+// TestGuidesShowThePush: the guides for React Native and Flutter show the fields that are sent, and
+// the classes they read.
+func TestGuidesShowThePush(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]tenants.PayloadProfile{"react-native": tenants.ProfileCallKeep, "flutter": tenants.ProfileFlutter} {
+		page, err := os.ReadFile("../docs/pages/" + name + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(page), "```json title=\"The push\"\n")
+		shown, _, _ := strings.Cut(after, "```")
+		var says struct {
+			Call     string `json:"call_id"`
+			Iat, Exp int64
+		}
+		if err := json.Unmarshal([]byte(shown), &says); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		sent, err := push.PayloadFor(p, says.Call, time.Unix(says.Iat, 0), time.Unix(says.Exp, 0), "Front desk")
+		var flat bytes.Buffer
+		if err := errors.Join(err, json.Compact(&flat, []byte(shown))); err != nil || flat.String() != string(sent) {
+			t.Errorf("%s: the guide shows %s, sent is %s, %v", name, flat.String(), sent, err)
+		}
+		if !strings.Contains(string(page), `"payload_profile": "`+string(p)+`"`) {
+			t.Errorf("%s does not say how to choose the fields", name)
+		}
+	}
 }

@@ -52,7 +52,7 @@ final class WebRTCEngine: NSObject, AudioEngine {
         let offer: RTCSessionDescription = try await createOffer(peer)
         try await setLocal(peer, offer)
         var waited: Int = 0
-        while peer.iceGatheringState != .complete && waited < 20 { // two seconds at most
+        while peer.iceGatheringState != .complete && waited < 10 { // one second at most
             try await Task.sleep(nanoseconds: 100_000_000)
             waited += 1
         }
