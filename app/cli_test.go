@@ -220,7 +220,7 @@ func TestRingFollowsARing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	at := []string{"--url", s.ready.URL, "--key", s.ready.APIKey}
-	wants(t, 0, "declined: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "60"}, at...)...)
+	wants(t, 6, "declined: ", append([]string{"ring", "--person", "--to", "agent-jonas", "--ttl", "60"}, at...)...)
 	wants(t, 3, "no registered device. Pair their phone", append([]string{"ring", "--person", "--to", "agent-nobody"}, at...)...)
 	wants(t, 4, "There is no such device. Look up its id",
 		append([]string{"ring", "--to", "01900000-0000-7000-8000-000000000000"}, at...)...)

@@ -24,11 +24,33 @@ type cli struct {
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`
 	Agent     agentCmd     `cmd:"" help:"Run a sample agent on the Twilio Media Streams protocol."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`
-	MCP       mcpCmd       `cmd:"" name:"mcp" help:"Connect a desktop client of the Model Context Protocol with a server."`
-	Health    healthCmd    `cmd:"" help:"Ask a running server whether it is ready."`
-	Deploy    deployCmd    `cmd:"" help:"Print the files to run it with: Docker Compose, Helm, dashboards and alerts."`
-	Bench     benchCmd     `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
+
+	Rings       ringsCmd       `cmd:"" help:"Rings of a tenant: list, show, stop, follow."`
+	Tail        tailCmd        `cmd:"" help:"Follow all rings of a tenant."`
+	Transfer    transferCmd    `cmd:"" help:"Give a call to another agent or person."`
+	Notes       notesCmd       `cmd:"" help:"What was said in a call."`
+	Devices     devicesCmd     `cmd:"" help:"Phones of a tenant."`
+	Pairings    pairingsCmd    `cmd:"" help:"Codes with which phones register."`
+	Credentials credentialsCmd `cmd:"" help:"Apple keys and certificates of a tenant."`
+	Agents      agentsCmd      `cmd:"" help:"Voice agents of a tenant."`
+	Analytics   analyticsCmd   `cmd:"" help:"How many rings reach each step, and why not."`
+	OpenAPI     openapiCmd     `cmd:"" name:"openapi" help:"Print the description of the API."`
+	MCP         mcpCmd         `cmd:"" name:"mcp" help:"Connect a desktop client of the Model Context Protocol with a server."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that completes command lines in a shell."`
+	Help       helpCmd       `cmd:"" help:"Print this, or the help of a verb."`
+	Health     healthCmd     `cmd:"" help:"Ask a running server whether it is ready."`
+	Deploy     deployCmd     `cmd:"" help:"Print the files to run it with: Docker Compose, Helm, dashboards and alerts."`
+	Bench      benchCmd      `cmd:"" help:"Measure this machine through real sockets against the built-in simulators."`
 }
+
+const programHelp = `Rings iPhones for AI voice agents, and follows each ring to the person's ear.
+
+Exit codes: 0 done; 1 failed; 2 the command line was not understood. Verbs that ask a server also have: 3 the server refused; 4 there is
+no such thing; 5 no server answered, or it failed. ring also has: 6 the ring ended without a call.`
+
+// errHelp is a verb that help does not know; the reason was printed.
+var errHelp = errors.New("there is no such verb; run carillon help")
 
 // terminal is where a verb writes: results on out, everything else on err. now is the verb's clock.
 type terminal struct {
@@ -74,6 +96,10 @@ func run(ctx context.Context, args []string, c terminal) (code int) {
 		fmt.Fprintln(c.err, "carillon:", err)
 		return 2
 	}
+	if len(args) > 0 && args[0] == completeVerb {
+		complete(parser.Model, args[1:], c.out)
+		return 0
+	}
 	verb, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(c.err, "carillon: %v\n%s\n", err, hint(err))
@@ -98,8 +124,8 @@ func run(ctx context.Context, args []string, c terminal) (code int) {
 // grammar makes the parser of the command line; a flag such as --help panics with exited.
 func grammar(ctx context.Context, c terminal) (*kong.Kong, error) {
 	return kong.New(&cli{},
-		kong.Name("carillon"), kong.Description("Rings iPhones for AI voice agents, and follows each ring to the person's ear."),
-		kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Name("carillon"), kong.Description(programHelp),
+		kong.Vars{"ring_states": ringStates()}, kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c),
 	)
 }

@@ -18,12 +18,15 @@ type CredentialFile struct {
 	TeamID      string // of a .p8
 	KeyID       string // of a .p8; may be empty if Name has it
 	Password    string // of a .p12
+
+	PayloadProfile PayloadProfile // empty = carillon
 }
 
 // Add uploads a credential. The answer is what was read from the file, never the secret.
 func (c *Credentials) Add(ctx context.Context, f CredentialFile) (Credential, error) {
 	body, kind, err := form(map[string]string{
 		"bundle_id": f.BundleID, "environment": string(f.Environment), "team_id": f.TeamID, "key_id": f.KeyID, "password": f.Password,
+		"payload_profile": string(f.PayloadProfile),
 	}, f.Name, f.File)
 	if err != nil {
 		return Credential{}, err
