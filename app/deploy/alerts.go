@@ -16,7 +16,7 @@ type Alert struct {
 
 // Alerts lists the rules. Severity critical means that rings or calls fail now; warning, that they
 // will, or that some do. Rules about shares need a number of events, so that one failure at night
-// wakes nobody.
+// wakes nobody, and a trend needs an hour: minutes after a start say nothing about a day.
 var Alerts = []Alert{
 	{"CarillonDown", `absent(carillon_room)`, "2m", "critical",
 		"Prometheus reads no metrics of Carillon",
@@ -35,7 +35,8 @@ var Alerts = []Alert{
 		"Descriptors, disk or memory run out. /readyz says which.",
 		"Raise the limit that /readyz names: LimitNOFILE or ulimits, the volume, or the memory of the container."},
 	{"CarillonDiskFull", `carillon_disk_free_bytes < 1073741824` +
-		` or (carillon_disk_free_bytes and predict_linear(carillon_disk_free_bytes[6h], 86400) < 0)`, "10m", "warning",
+		` or (carillon_disk_free_bytes and predict_linear(carillon_disk_free_bytes[6h], 86400) < 0` +
+		` and carillon_disk_free_bytes offset 1h)`, "10m", "warning",
 		"The disk of {{ $labels.instance }} has {{ $value | humanize1024 }}B left, or will be full within a day",
 		"The database, backups or something else fills the volume. Rings are refused below 16 MiB.",
 		"Make room or enlarge the volume. Shorter retention of a plan makes the database smaller over time."},
