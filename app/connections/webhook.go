@@ -70,6 +70,9 @@ func (h *webhook) Deliver(ctx context.Context, c tenants.Connection, s Secrets, 
 	return a, nil
 }
 
+// Close closes connections that are idle.
+func (h *webhook) Close() { h.client.CloseIdleConnections() }
+
 // sign sets the headers of Standard Webhooks. While a secret is rotated there are two signatures.
 func (h *webhook) sign(to http.Header, s Secrets, e Event) error {
 	if len(s.Signing) == 0 {

@@ -143,6 +143,9 @@ func (s Jobs) Listeners(ctx context.Context) ([]Listener, error) {
 // Feed moves a cursor behind a batch and writes the deliveries that the batch means, in one
 // commit. It is false, and nothing was written, when another node was faster.
 func (s Jobs) Feed(ctx context.Context, c Cursor, b Batch, all []NewDelivery) (moved bool, err error) {
+	if b.from == b.to {
+		return true, nil
+	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		if moved, err = c.move(t, b.from, b.to); err != nil || !moved {
 			return err
@@ -173,13 +176,22 @@ func (s Jobs) DueConnections(ctx context.Context, now time.Time) ([]DueConnectio
 	return found, translate(err)
 }
 
-// OldestDue is when the delivery of any tenant that has been due for longest was due; zero = none
-// is.
-func (s Jobs) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
-	at, err := one(s.db.through(allTenants).query(ctx, "SELECT COALESCE(MIN((SELECT MIN(d.due_at) FROM deliveries d WHERE "+
-		"d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0 AND d.due_at <= ?)), 0) FROM connections c "+
-		"WHERE c.state = 'active'", micros(now)))
-	return moment(at), err
+// OldestDue is when the delivery that has been due for longest was due, by the role of its
+// connection, whoever the tenant is. Roles without any are left out.
+func (s Jobs) OldestDue(ctx context.Context, now time.Time) (map[tenants.ConnectionRole]time.Time, error) {
+	type row struct {
+		role string
+		at   int64
+	}
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT role, MIN(due) FROM (SELECT c.role, (SELECT MIN(d.due_at) FROM deliveries d "+
+		"WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0 AND d.due_at <= ?) AS due FROM connections c "+
+		"WHERE c.state = 'active') oldest WHERE due IS NOT NULL GROUP BY role", micros(now))
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.role, &r.at} })
+	out := map[tenants.ConnectionRole]time.Time{}
+	for _, r := range found {
+		out[tenants.ConnectionRole(r.role)] = moment(r.at)
+	}
+	return out, translate(err)
 }
 
 // Claim takes up to limit deliveries of a connection that are due, the oldest first and of each
@@ -204,6 +216,19 @@ func (s Deliveries) Claim(ctx context.Context, id tenants.ConnectionID, now time
 	}
 	slices.SortFunc(claimed, func(a, b tenants.Delivery) int { return int(a.Seq - b.Seq) })
 	return claimed, nil
+}
+
+// Release gives claimed deliveries back: they are due at once.
+func (s Deliveries) Release(ctx context.Context, id tenants.ConnectionID, claimed []tenants.Delivery) error {
+	return s.s.w.do(ctx, s.access(), func(t *tx) error {
+		for _, d := range claimed {
+			if _, err := t.exec("UPDATE deliveries SET due_at = ? WHERE tenant_id = ? AND connection_id = ? AND seq = ? AND due_at = ?",
+				micros(s.s.now()), uuid(s.id), uuid(id), d.Seq, micros(d.DueAt)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Open gives a connection with its opened secrets.

@@ -149,6 +149,14 @@ func (d dialect) behind(p place) (condition, order string, args []any) {
 	return "seq > ?", "seq", []any{p.seq}
 }
 
+// lastFact is the place of the last fact that nobody can commit before any more.
+func (d dialect) lastFact() string {
+	if d == pg {
+		return "SELECT xact, seq FROM facts WHERE " + beyondChange + " ORDER BY xact DESC, seq DESC LIMIT 1"
+	}
+	return "SELECT xact, seq FROM facts ORDER BY seq DESC LIMIT 1"
+}
+
 // behindMark is behind for the place in a row w of watermarks.
 func (d dialect) behindMark() string {
 	if d == pg {

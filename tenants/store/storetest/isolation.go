@@ -249,7 +249,7 @@ var apart = map[string]string{
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
-	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Settle": "testDeliveries",
+	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Release": "testDeliveries", "Deliveries.Settle": "testDeliveries",
 	"Deliveries.Trim": "testReplay",
 	"Texts.Addressee": "testTexts looks at two tenants", "Texts.Claim": "likewise", "Texts.Settle": "likewise", "Texts.Stop": "likewise",
 	"Texts.Stopped": "likewise",

@@ -118,9 +118,10 @@ var acrossBy = map[string]string{
 	"SELECT c.tenant_id, c.id, c.role, c.settings": "Jobs.Listeners: what happens to any tenant may be an event",
 	"SELECT c.tenant_id, c.id FROM connections c WHERE c.state = 'active' AND EXISTS": "Jobs.DueConnections: the engine sends every " +
 		"tenant's events",
-	"SELECT COALESCE(MIN((SELECT MIN(d.due_at)": "Jobs.OldestDue: a figure of all tenants for the operator",
+	"SELECT role, MIN(due) FROM (SELECT c.role": "Jobs.OldestDue: a figure of all tenants for the operator",
 	"SELECT tenant_id, id, name, failing_since, warned_at FROM connections WHERE": "Jobs.ReviewConnections: those of every tenant " +
 		"that fail",
+	"SELECT xact, seq FROM facts":                           "Cursor.Skip: a cursor passes every tenant's facts",
 	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":          "the roller counts every tenant's facts",
 	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL": "the roller, of named rings of several tenants",
 	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":   "the roller, of named rings of several tenants",

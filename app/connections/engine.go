@@ -1,0 +1,464 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"carillon/app/outbound"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// What is sent at once: to one connection, to all of a tenant, and by this process.
+const (
+	atOnceConnection = 4
+	atOnceTenant     = 8
+	atOnce           = 64
+)
+
+const (
+	// claimedMost bounds the deliveries of one connection that this process holds: those under way
+	// and those that wait for a slot.
+	claimedMost = 16
+	// lease is how long a claimed delivery belongs to this process. With claimedMost of them, and
+	// answerWithin for each, the last one is sent well before.
+	lease = time.Minute
+	// lookEvery is how often all connections are looked at: for retries, and for what other
+	// processes wrote.
+	lookEvery = time.Second
+	// turnEvery is the shortest time between two turns of the dispatcher, so that many events share
+	// a claim and a commit.
+	turnEvery = 5 * time.Millisecond
+	// settleMost bounds the attempts that are written down together.
+	settleMost = 64
+	// endWithin is how long Close waits for attempts under way.
+	endWithin = 3 * time.Second
+)
+
+// Meter counts attempts. Its methods must not block.
+type Meter interface {
+	Delivered(role tenants.ConnectionRole, outcome string, took time.Duration)
+}
+
+// Config is what an Engine is made of. All but Meter is required.
+type Config struct {
+	Store *store.Store
+	Roles Roles
+	Meter Meter // nil = nobody counts
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Engine sends what happens to tenants' systems. Several may work on one database.
+type Engine struct {
+	Config
+	feeds feed
+
+	claims   context.Context // done once nothing new may begin
+	stop     context.CancelFunc
+	attempts context.Context // of attempts under way
+	cut      context.CancelFunc
+	loops    sync.WaitGroup // feed and dispatch
+	workers  sync.WaitGroup // attempts
+	writer   sync.WaitGroup // settle
+	wakes    chan struct{}  // of the dispatcher
+	outcomes chan outcome
+
+	mu      sync.Mutex // guards the rest
+	lines   map[tenants.ConnectionID]*line
+	tenants map[tenants.TenantID]int // attempts under way
+	busy    int                      // of all tenants
+	trims   map[store.DueConnection]bool
+}
+
+// line is the work of one connection in this process.
+type line struct {
+	store.DueConnection
+	look   bool // there may be deliveries to claim
+	open   tenants.Connection
+	secret Secrets
+	queue  []tenants.Delivery
+	busy   int
+}
+
+type outcome struct {
+	line store.DueConnection
+	role tenants.ConnectionRole
+	store.Outcome
+	gone bool
+}
+
+// New checks the parts and starts to send. Close ends it.
+func New(c Config) (*Engine, error) {
+	if c.Store == nil || c.Roles == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("connections: the engine needs Store, Roles, Now and Log")
+	}
+	e := &Engine{Config: c, wakes: make(chan struct{}, 1), outcomes: make(chan outcome, 4*settleMost),
+		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, trims: map[store.DueConnection]bool{}}
+	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), wakes: make(chan struct{}, 1)}
+	e.attempts, e.cut = context.WithCancel(context.Background())
+	e.claims, e.stop = context.WithCancel(e.attempts)
+	e.loops.Go(func() { e.feeds.run(e.claims, e.Log, e.hint) })
+	e.loops.Go(e.dispatch)
+	e.writer.Go(e.settle)
+	return e, nil
+}
+
+// Recorded wakes the feed: facts were committed. It makes the Engine an audience of the
+// switchboard.
+func (e *Engine) Recorded(*tenants.Ring, []tenants.Fact) { e.feeds.wake() }
+
+// Close lets attempts under way end, and gives back what was claimed and not sent.
+func (e *Engine) Close() error {
+	e.stop()
+	e.loops.Wait() // no attempt begins any more
+	late := time.AfterFunc(endWithin, e.cut)
+	e.workers.Wait()
+	late.Stop()
+	close(e.outcomes)
+	e.writer.Wait()
+	e.cut()
+	for _, role := range e.Roles {
+		if r, ok := role.(interface{ Close() }); ok {
+			r.Close()
+		}
+	}
+	return e.release()
+}
+
+// release makes what was claimed and not sent due at once.
+func (e *Engine) release() error {
+	ctx, cancel := context.WithTimeout(context.Background(), endWithin)
+	defer cancel()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var errs []error
+	for _, l := range e.lines {
+		if len(l.queue) > 0 {
+			errs = append(errs, e.Store.For(l.Tenant).Deliveries().Release(ctx, l.Connection, l.queue))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// hint says that a connection may have deliveries to claim.
+func (e *Engine) hint(all ...store.DueConnection) {
+	if len(all) == 0 {
+		return
+	}
+	e.mu.Lock()
+	for _, d := range all {
+		e.line(d).look = true
+	}
+	e.mu.Unlock()
+	e.wake()
+}
+
+// line is called with mu held.
+func (e *Engine) line(d store.DueConnection) *line {
+	l := e.lines[d.Connection]
+	if l == nil {
+		l = &line{DueConnection: d}
+		e.lines[d.Connection] = l
+	}
+	return l
+}
+
+func (e *Engine) wake() {
+	select {
+	case e.wakes <- struct{}{}:
+	default:
+	}
+}
+
+// dispatch claims what is due and begins attempts, until nothing new may begin.
+func (e *Engine) dispatch() {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	pace := time.NewTicker(turnEvery)
+	defer pace.Stop()
+	e.look()
+	for e.claims.Err() == nil {
+		e.turn()
+		select {
+		case <-e.claims.Done():
+			return
+		case <-look.C:
+			e.look()
+		case <-e.wakes:
+		}
+		select {
+		case <-e.claims.Done():
+			return
+		case <-pace.C:
+		}
+	}
+}
+
+// look finds the connections with deliveries that are due.
+func (e *Engine) look() {
+	due, err := e.Store.Jobs().DueConnections(e.claims, e.Now())
+	if err != nil && e.claims.Err() == nil {
+		e.Log.Error("find due deliveries", "err", err)
+	}
+	e.hint(due...)
+}
+
+// turn claims for the connections that have room, then begins what there are slots for.
+func (e *Engine) turn() {
+	for _, l := range e.hungry() {
+		if err := e.claim(l); err != nil && e.claims.Err() == nil {
+			e.Log.Error("claim deliveries", "tenant", l.Tenant, "connection", l.Connection, "err", err)
+		}
+	}
+	e.begin()
+}
+
+// hungry are the connections to claim for. Lines without work are forgotten.
+func (e *Engine) hungry() (lines []*line) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, l := range e.lines {
+		switch held := len(l.queue) + l.busy; {
+		case l.look && held < claimedMost/2:
+			lines = append(lines, l)
+		case !l.look && held == 0:
+			delete(e.lines, id)
+		}
+	}
+	return lines
+}
+
+func (e *Engine) claim(l *line) error {
+	scope := e.Store.For(l.Tenant)
+	c, secrets, err := scope.Connections().Open(e.claims, l.Connection)
+	if err != nil || c.State != tenants.ConnectionActive {
+		e.mu.Lock()
+		l.look = false
+		e.mu.Unlock()
+		if tenants.KindOf(err) == tenants.Unknown {
+			return nil // it was removed
+		}
+		return err
+	}
+	e.mu.Lock()
+	room := claimedMost - len(l.queue) - l.busy
+	l.look = false // whoever adds work from now on says so
+	e.mu.Unlock()
+	found, err := scope.Deliveries().Claim(e.claims, l.Connection, e.Now(), lease, room)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l.open, l.secret = c, secrets
+	l.queue = append(l.queue, found...)
+	l.look = l.look || len(found) == room || err != nil
+	return err
+}
+
+// begin starts attempts, one of each connection in turn, while there are slots.
+func (e *Engine) begin() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ids := slices.Collect(maps.Keys(e.lines)) // in no order: no connection is always first
+	for began := true; began; {
+		began = false
+		for _, id := range ids {
+			l := e.lines[id]
+			if len(l.queue) == 0 || l.busy >= atOnceConnection || e.tenants[l.Tenant] >= atOnceTenant || e.busy >= atOnce {
+				continue
+			}
+			d := l.queue[0]
+			l.queue = l.queue[1:]
+			if d.DueAt.Sub(e.Now()) < answerWithin {
+				l.look = true // too late for this claim: it comes back
+				continue
+			}
+			began = true
+			l.busy++
+			e.tenants[l.Tenant]++
+			e.busy++
+			c, secrets := l.open, l.secret
+			e.workers.Go(func() { e.attempt(l, c, secrets, d) })
+		}
+	}
+}
+
+// attempt makes one attempt and hands on how it went.
+func (e *Engine) attempt(l *line, c tenants.Connection, s Secrets, d tenants.Delivery) {
+	a, after := e.deliver(e.attempts, c, s, d)
+	o := outcome{line: l.DueConnection, role: c.Role, Outcome: store.Outcome{Delivery: d, Attempt: a}}
+	if !a.Good {
+		o.gone = a.Status == http.StatusGone
+		if !o.gone {
+			o.Retry = e.retry(d, after)
+		}
+	}
+	if e.attempts.Err() == nil { // an attempt that we cut off says nothing: it comes back
+		e.outcomes <- o
+	}
+	e.free(l)
+}
+
+func (e *Engine) free(l *line) {
+	e.mu.Lock()
+	l.busy--
+	e.busy--
+	if e.tenants[l.Tenant]--; e.tenants[l.Tenant] == 0 {
+		delete(e.tenants, l.Tenant)
+	}
+	e.mu.Unlock()
+	e.wake()
+}
+
+// deliver makes one attempt by the connection's role. after is what the receiver asked us to wait.
+func (e *Engine) deliver(ctx context.Context, c tenants.Connection, s Secrets, d tenants.Delivery) (a tenants.DeliveryAttempt,
+	after time.Duration) {
+	a = tenants.DeliveryAttempt{Event: d.Event, Kind: d.Kind, At: e.Now(), Body: d.Body}
+	role := e.Roles[c.Role]
+	if role == nil {
+		a.Error = "connections of this role send no events"
+		return a, 0
+	}
+	answer, err := role.Deliver(ctx, c, s, Event{ID: d.Event, Kind: d.Kind, At: d.At, Ring: d.Ring, Body: d.Body})
+	a.Took, a.Status, a.Sent, a.Answer = answer.Took, answer.Status, answer.Sent, string(answer.Body)
+	switch {
+	case err != nil:
+		a.Error = cause(err)
+	case answer.Status < 200 || answer.Status > 299:
+		a.Error = refusal(answer.Status)
+	default:
+		a.Good = true
+	}
+	return a, answer.RetryAfter
+}
+
+// cause is the sentence of a failure for the tenant.
+func cause(err error) string {
+	var refused *tenants.Error
+	if errors.As(err, &refused) && refused.Msg != "" {
+		return refused.Msg
+	}
+	return outbound.Cause(err)
+}
+
+func refusal(status int) string {
+	text := "the receiver answered " + strconv.Itoa(status)
+	switch {
+	case status == http.StatusGone:
+		return text + " Gone: it wants no more events"
+	case status >= 300 && status < 400:
+		return text + ", a redirect; give the address it redirects to"
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return text + "; check its password in the headers, or how it checks the signature"
+	}
+	return text + "; it must answer 200 to 299"
+}
+
+// retry is when a delivery that failed is tried again; zero = never. after is what the receiver
+// asked for.
+func (e *Engine) retry(d tenants.Delivery, after time.Duration) time.Time {
+	now, last := e.Now(), d.BegunAt.Add(tenants.RetryFor)
+	if !now.Before(last) {
+		return time.Time{}
+	}
+	at := now.Add(max(tenants.RetryPause(d.Tries+1, rand.Float64()), after))
+	if at.After(last) {
+		return last
+	}
+	return at
+}
+
+// settle writes down how attempts went, many at a time, until there are no more.
+func (e *Engine) settle() {
+	for first := range e.outcomes {
+		batch := []outcome{first}
+		for more := true; more && len(batch) < settleMost; {
+			select {
+			case o, open := <-e.outcomes:
+				if more = open; open {
+					batch = append(batch, o)
+				}
+			default:
+				more = false
+			}
+		}
+		e.record(batch)
+	}
+}
+
+// record settles a batch: one write for each connection, all at once, so that they share a commit.
+// What cannot be written comes back when its claim ends.
+func (e *Engine) record(batch []outcome) {
+	by := map[store.DueConnection][]outcome{}
+	for _, o := range batch {
+		by[o.line] = append(by[o.line], o)
+	}
+	var wg sync.WaitGroup
+	for d, outcomes := range by {
+		wg.Go(func() {
+			gone := false
+			all := make([]store.Outcome, len(outcomes))
+			for i, o := range outcomes {
+				all[i], gone = o.Outcome, gone || o.gone
+				e.count(o)
+			}
+			err := e.Store.For(d.Tenant).Deliveries().Settle(context.WithoutCancel(e.attempts), d.Connection, all, gone)
+			if err != nil {
+				e.Log.Error("record deliveries", "tenant", d.Tenant, "connection", d.Connection, "err", err)
+			}
+		})
+	}
+	wg.Wait()
+	e.mu.Lock()
+	for d := range by {
+		e.trims[d] = true
+	}
+	e.mu.Unlock()
+	e.hint(slices.Collect(maps.Keys(by))...) // the next of their rings may go
+}
+
+func (e *Engine) count(o outcome) {
+	if e.Meter == nil {
+		return
+	}
+	word := "delivered"
+	switch {
+	case o.Attempt.Good:
+	case o.Attempt.Status == 0:
+		word = "no_answer"
+	default:
+		word = "refused"
+	}
+	e.Meter.Delivered(o.role, word, o.Attempt.Took)
+}
+
+// Review warns of connections that fail, and disables those that have failed for too long.
+func (e *Engine) Review(ctx context.Context) error {
+	return e.Store.Jobs().ReviewConnections(ctx, e.Now())
+}
+
+// Trim removes old deliveries of the connections that this process has sent to since the last Trim.
+func (e *Engine) Trim(ctx context.Context) error {
+	e.mu.Lock()
+	due := e.trims
+	e.trims = map[store.DueConnection]bool{}
+	e.mu.Unlock()
+	var errs []error
+	for d := range due {
+		for ctx.Err() == nil {
+			n, err := e.Store.For(d.Tenant).Deliveries().Trim(ctx, d.Connection, e.Now())
+			if err != nil || n == 0 {
+				errs = append(errs, err)
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

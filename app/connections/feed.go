@@ -1,0 +1,169 @@
+package connections
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+const (
+	// feedMost bounds the facts of one commit, which holds up the writes of rings for some
+	// milliseconds.
+	feedMost = 200
+	// feedPause is how long the feed lets facts come together after it was woken.
+	feedPause = 20 * time.Millisecond
+	// feedEvery is how often it looks for facts that other processes recorded.
+	feedEvery = 250 * time.Millisecond
+	// feedIdle is how often it looks while no connection wants anything.
+	feedIdle = time.Second
+)
+
+// feed turns the facts of rings into deliveries, in the order of their commits.
+type feed struct {
+	store  *store.Store
+	cursor store.Cursor
+	wakes  chan struct{}
+	heard  bool // some connection wanted something at the last look
+}
+
+func (f *feed) wake() {
+	select {
+	case f.wakes <- struct{}{}:
+	default:
+	}
+}
+
+// run feeds until ctx is done. hint gets the connections that have new deliveries.
+func (f *feed) run(ctx context.Context, log *slog.Logger, hint func(...store.DueConnection)) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		case <-f.woken():
+			pause.Reset(feedPause)
+			select {
+			case <-ctx.Done():
+				return
+			case <-pause.C:
+			}
+		}
+		full := true
+		for full && ctx.Err() == nil {
+			var fed []store.DueConnection
+			var err error
+			fed, full, err = f.once(ctx)
+			if err != nil && ctx.Err() == nil {
+				log.Error("turn facts into events", "err", err)
+			}
+			hint(fed...)
+		}
+		pause.Reset(f.rest())
+	}
+}
+
+// woken is the channel of wakes; nil, which never gives anything, while nobody wants events.
+func (f *feed) woken() chan struct{} {
+	if f.heard {
+		return f.wakes
+	}
+	return nil
+}
+
+func (f *feed) rest() time.Duration {
+	if f.heard {
+		return feedEvery
+	}
+	return feedIdle
+}
+
+// once feeds one batch. full says that there may be more behind it.
+func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, err error) {
+	b, err := f.cursor.Next(ctx, feedMost)
+	if err != nil || len(b.Facts) == 0 {
+		return nil, false, err
+	}
+	skip := store.Batch{}
+	if !f.heard { // read before the connections: one that was added later may miss nothing
+		if skip, err = f.cursor.Skip(ctx); err != nil {
+			return nil, false, err
+		}
+	}
+	// Read behind the facts: a connection that was there when they were committed is in the list.
+	listeners, err := f.store.Jobs().Listeners(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	wasHeard := f.heard
+	f.heard = len(listeners) > 0
+	if len(listeners) == 0 {
+		if wasHeard { // the next turn skips
+			return nil, true, nil
+		}
+		_, err = f.store.Jobs().Feed(ctx, f.cursor, skip, nil)
+		return nil, false, err
+	}
+	deliveries, err := f.compose(ctx, b.Facts, listeners)
+	if err != nil {
+		return nil, false, err
+	}
+	moved, err := f.store.Jobs().Feed(ctx, f.cursor, b, deliveries)
+	if err != nil || !moved {
+		return nil, !moved && err == nil, err
+	}
+	seen := map[store.DueConnection]bool{}
+	for _, d := range deliveries {
+		to := store.DueConnection{Tenant: d.Tenant, Connection: d.Connection}
+		if !seen[to] {
+			seen[to] = true
+			fed = append(fed, to)
+		}
+	}
+	return fed, len(b.Facts) == feedMost, nil
+}
+
+// compose is what the facts mean to the connections, in order.
+func (f *feed) compose(ctx context.Context, facts []store.Committed, listeners []store.Listener) (all []store.NewDelivery, err error) {
+	by := map[tenants.TenantID][]store.Listener{}
+	for _, l := range listeners {
+		by[l.Tenant] = append(by[l.Tenant], l)
+	}
+	rings := map[tenants.RingID]*tenants.Ring{}
+	var stubs []*tenants.Ring
+	for _, c := range facts {
+		if c.Fact.Kind.MakesEvents() && len(by[c.Tenant]) > 0 && rings[c.Ring] == nil {
+			stub := &tenants.Ring{ID: c.Ring, Tenant: c.Tenant}
+			rings[c.Ring], stubs = stub, append(stubs, stub)
+		}
+	}
+	if stubs, err = f.store.Jobs().Again(ctx, stubs); err != nil {
+		return nil, err
+	}
+	for _, r := range stubs {
+		rings[r.ID] = r
+	}
+	for _, c := range facts {
+		r := rings[c.Ring]
+		if r == nil || len(r.Attempts) == 0 {
+			continue // nobody wants it, or the ring is gone
+		}
+		for _, l := range by[c.Tenant] {
+			if c.Fact.Received.Before(l.CreatedAt) {
+				continue
+			}
+			for _, e := range r.Events(c.Fact, l.Opaque) {
+				if !l.Wants(e.Kind) {
+					continue
+				}
+				all = append(all, store.NewDelivery{Tenant: c.Tenant, Connection: l.ID, Event: tenants.EventID(l.ID, r.ID, e.Kind),
+					Kind: e.Kind, Ring: r.ID, At: e.At, Body: tenants.EventBody{Type: e.Kind, Timestamp: e.At, Data: e.Data}.Write()})
+			}
+		}
+	}
+	return all, nil
+}
