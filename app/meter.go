@@ -42,6 +42,10 @@ type meter struct {
 	first   prometheus.Histogram
 	barges  prometheus.Histogram
 
+	delivered  *prometheus.CounterVec   // role, outcome
+	deliveries *prometheus.HistogramVec // role
+	waiting    *prometheus.GaugeVec     // role
+
 	byFact map[tenants.FactKind]prometheus.Counter  // of facts
 	byHop  map[tenants.FactKind]prometheus.Observer // of hops, by the fact that completes one
 
@@ -106,6 +110,11 @@ func newMeter(t *trace.Tracer) *meter {
 		Help: "From the answer of a call to the first sound of its agent."})
 	m.barges = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_call_barge_in_seconds", Buckets: seconds,
 		Help: "From the person's first word over the agent's speech to the end of that speech, on G.711 calls."})
+	m.delivered = counts("carillon_deliveries_total", "Attempts to deliver events to tenants' systems: delivered, refused (a status "+
+		"outside of 200 to 299) or no_answer.", "role", "outcome")
+	m.deliveries = times("carillon_delivery_seconds", "How long attempts to deliver events took.", "role")
+	m.waiting = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_delivery_queue_age_seconds",
+		Help: "How long the oldest delivery has been due that did not go yet."}, []string{"role"})
 	for _, k := range tenants.FactKinds {
 		m.byFact[k] = m.facts.WithLabelValues(string(k))
 	}
@@ -119,7 +128,8 @@ func newMeter(t *trace.Tracer) *meter {
 
 func (m *meter) all() []prometheus.Collector {
 	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.overdue, m.placed, m.ended, m.limited, m.loops,
-		m.failed, m.mos, m.loss, m.jitter, m.trips, m.first, m.barges}
+		m.failed, m.mos, m.loss, m.jitter, m.trips, m.first, m.barges,
+		m.delivered, m.deliveries, m.waiting}
 }
 
 // Pushed counts Apple's answer.

@@ -68,6 +68,7 @@ func TestMeter(t *testing.T) {
 	m.Sampled(gateway.Sample{Phone: gateway.LegSample{MOS: 4.2}, Agent: gateway.LegSample{MOS: 4}})
 	m.Sampled(gateway.Sample{})
 	m.loop("sweep", time.Second, errors.New("away"))
+	m.Delivered(tenants.RoleWebhook, "refused", time.Second)
 	(*meter)(nil).loop("sweep", time.Second, nil)
 	for i := range 200 {
 		m.Pushed("a", push.Answer{Environment: "production", Status: 500, Reason: fmt.Sprint("strange ", i)})
@@ -83,7 +84,8 @@ func TestMeter(t *testing.T) {
 		{"carillon_loop_errors_total", "sweep "}: 1, {"carillon_call_mos", "phone "}: 2, {"carillon_call_mos", "agent "}: 1,
 		{"carillon_call_loss_ratio", "phone "}: 2, {"carillon_call_jitter_seconds", "phone "}: 2,
 		{"carillon_call_round_trip_seconds", "phone "}: 1, {"carillon_call_first_audio_seconds", ""}: 1,
-		{"carillon_call_barge_in_seconds", ""}: 2,
+		{"carillon_call_barge_in_seconds", ""}: 2, {"carillon_deliveries_total", "refused webhook "}: 1,
+		{"carillon_delivery_seconds", "webhook "}: 1,
 	} {
 		if got := count(t, m, what[0], what[1]); got != want {
 			t.Errorf("%s %q: %v, want %v", what[0], what[1], got, want)

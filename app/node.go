@@ -45,6 +45,7 @@ type node struct {
 	store  *store.Store
 	voice  *gateway.Gateway
 	board  *switchboard.Board
+	events *connections.Engine
 	sends  *push.Sender
 	bus    *bus.Local
 	creds  *health.Credentials
@@ -248,6 +249,10 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 		board.Meter = n.meter
 		board.Audiences = append(board.Audiences, n.meter)
 	}
+	if err := n.openConnections(); err != nil {
+		return err
+	}
+	board.Audiences = append(board.Audiences, n.events)
 	n.board, err = switchboard.New(board)
 	if err != nil {
 		return err
@@ -380,6 +385,9 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 5*time.Second, "store how calls sounded", n.board.SaveQuality)
 	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
+	n.every(loops, &wg, time.Minute, "review connections", n.events.Review)
+	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
+	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)
 	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Jobs().Forget(ctx, n.now()) })

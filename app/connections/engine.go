@@ -66,6 +66,7 @@ type Engine struct {
 	stop     context.CancelFunc
 	attempts context.Context // of attempts under way
 	cut      context.CancelFunc
+	once     sync.Once      // of Close
 	loops    sync.WaitGroup // feed and dispatch
 	workers  sync.WaitGroup // attempts
 	writer   sync.WaitGroup // settle
@@ -116,8 +117,14 @@ func New(c Config) (*Engine, error) {
 // switchboard.
 func (e *Engine) Recorded(*tenants.Ring, []tenants.Fact) { e.feeds.wake() }
 
-// Close lets attempts under way end, and gives back what was claimed and not sent.
-func (e *Engine) Close() error {
+// Close lets attempts under way end, and gives back what was claimed and not sent. It may be called
+// again.
+func (e *Engine) Close() (err error) {
+	e.once.Do(func() { err = e.end() })
+	return err
+}
+
+func (e *Engine) end() error {
 	e.stop()
 	e.loops.Wait() // no attempt begins any more
 	late := time.AfterFunc(endWithin, e.cut)

@@ -10,7 +10,7 @@ import (
 // NewRoles returns the roles of this server, which reach tenants' systems through d. A new role is
 // one entry.
 func NewRoles(d *outbound.Dialer, now func() time.Time) Roles {
-	hook := newWebhook(d, now)
+	hook := newWebhook(d, answerWithin, now)
 	return Roles{
 		tenants.RoleWebhook: hook,
 		tenants.RoleCRM:     hook,

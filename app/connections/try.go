@@ -32,8 +32,9 @@ func (e *Engine) Try(ctx context.Context, scope *store.Scope, id tenants.Connect
 			Msg: "This connection answers other events at the moment. Try again in ten seconds."}
 	}
 	defer e.give(line)
-	a, _ := e.deliver(ctx, c, secrets, tenants.Delivery{Event: event.Event, Connection: c.ID, Kind: kind, Ring: event.Ring, Body: event.Body,
-		At: event.At})
+	a, _ := e.deliver(ctx, c, secrets, tenants.Delivery{Event: event.Event, Connection: c.ID, Kind: kind, Ring: event.Ring,
+		Body: event.Body,
+		At:   event.At})
 	e.count(outcome{role: c.Role, Outcome: store.Outcome{Attempt: a}})
 	return a, scope.Deliveries().Record(context.WithoutCancel(ctx), event, a)
 }
@@ -76,7 +77,8 @@ func wanted(c tenants.Connection, kind tenants.EventKind) (tenants.EventKind, er
 }
 
 // sample is an event of the kind.
-func (e *Engine) sample(ctx context.Context, scope *store.Scope, c tenants.Connection, kind tenants.EventKind) (store.NewDelivery, error) {
+func (e *Engine) sample(ctx context.Context, scope *store.Scope, c tenants.Connection, kind tenants.EventKind) (store.NewDelivery,
+	error) {
 	now := e.Now()
 	d := store.NewDelivery{Tenant: c.Tenant, Connection: c.ID, Event: tenants.NewRandomID(), Kind: kind, At: now}
 	rings, _, err := scope.Rings().List(ctx, store.RingQuery{Limit: 1})
@@ -117,7 +119,8 @@ func madeUp(kind tenants.EventKind, now time.Time) any {
 	case tenants.EventAlertResolved:
 		return tenants.AlertData{Alert: tenants.AlertTrial, State: "resolved"}
 	}
-	data := tenants.RingData{Ring: ring, State: tenants.Placed, To: tenants.RingTo{Device: device}, Device: device, Test: true, CreatedAt: now}
+	data := tenants.RingData{Ring: ring, State: tenants.Placed, To: tenants.RingTo{Device: device}, Device: device, Test: true,
+		CreatedAt: now}
 	switch kind {
 	case tenants.EventRingAccepted:
 		data.State = tenants.Pushed

@@ -33,16 +33,17 @@ const (
 // POST whose headers have an id, a time and a signature by each secret.
 type webhook struct {
 	client *http.Client
+	within time.Duration
 	now    func() time.Time
 }
 
-func newWebhook(d *outbound.Dialer, now func() time.Time) *webhook {
-	return &webhook{d.Client(answerWithin), now}
+func newWebhook(d *outbound.Dialer, within time.Duration, now func() time.Time) *webhook {
+	return &webhook{d.Client(within), within, now}
 }
 
 // Deliver posts the event. A redirect is an error: nobody checked the address that it names.
 func (h *webhook) Deliver(ctx context.Context, c tenants.Connection, s Secrets, e Event) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, h.within)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, bytes.NewReader(e.Body))
 	if err != nil {

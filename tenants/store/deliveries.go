@@ -177,7 +177,7 @@ func (s Jobs) DueConnections(ctx context.Context, now time.Time) ([]DueConnectio
 }
 
 // OldestDue is when the delivery that has been due for longest was due, by the role of its
-// connection, whoever the tenant is. Roles without any are left out.
+// connection, of all tenants. Roles without any are left out.
 func (s Jobs) OldestDue(ctx context.Context, now time.Time) (map[tenants.ConnectionRole]time.Time, error) {
 	type row struct {
 		role string
