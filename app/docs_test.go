@@ -2,7 +2,6 @@ package app
 
 import (
 	"encoding/json"
-	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -89,54 +88,10 @@ func TestTheReadmesCommandsAreUnderstood(t *testing.T) {
 	}
 }
 
-// TestTheDocsWork runs the curl lines of the console's page for developers, and holds each address
-// and fact in the Swift code against the contract. Then it runs the guides.
-func TestTheDocsWork(t *testing.T) {
-	t.Parallel()
-	s := start(t)
-	contract := textOf(t, "api", "openapi.yaml")
-	visitor := s.signedIn()
-	for _, path := range []string{"/developers"} {
-		codes := regexp.MustCompile(`(?s)<pre[^>]*><code>(.*?)</code></pre>`).FindAllStringSubmatch(s.page(visitor, path), -1)
-		if len(codes) < 6 {
-			t.Fatalf("%s has %d snippets", path, len(codes))
-		}
-		ring, curls := "", 0
-		for _, c := range codes {
-			code := html.UnescapeString(c[1])
-			if strings.HasPrefix(code, "curl ") {
-				curls++
-				code = strings.NewReplacer("DEVICE_ID", string(s.ready.DeviceID), "RING_ID", ring).Replace(code)
-				if strings.Contains(code, "/events") {
-					s.call("POST", "/v1/rings/"+ring+"/cancel", s.ready.APIKey, "", nil) // an ended ring ends its stream
-					if said := s.shell(code); !strings.Contains(said, "event: cancelled") {
-						t.Errorf("%s: the events say %s", path, said)
-					}
-					continue
-				}
-				var r toldRing
-				said := s.shell(strings.Replace(code, "Idempotency-Key: ", "Idempotency-Key: "+path[1:]+"-", 1)) // nobody pastes from both
-				if err := json.Unmarshal([]byte(said), &r); err != nil || r.ID == "" || len(r.Attempts) != 1 {
-					t.Fatalf("%s: %v %s", path, err, said)
-				}
-				ring = r.ID
-				continue
-			}
-			for _, at := range regexp.MustCompile(`"([^"]*/v1/(?:[^"\\]|\\\([^"]*\))*)"`).FindAllStringSubmatch(code, -1) {
-				known := regexp.MustCompile(`\\\(.*?\)+`).ReplaceAllString(at[1], "{id}")
-				if !strings.Contains(contract, "\n  "+known+":\n") {
-					t.Errorf("%s: the contract has no %s", path, known)
-				}
-			}
-		}
-		if curls != 2 {
-			t.Errorf("%s has %d curl lines", path, curls)
-		}
-	}
-}
-
 // TestTheGuidesWork runs each block of a guide that is marked with run, in order, with the device
-// and key of dev mode: a request that is refused fails. A problem's type leads to its section.
+// and key of dev mode: a request that is refused fails. Each address in a guide's code is in the
+// contract. A problem's type leads to its section, and a person who is signed in reads their own
+// values.
 func TestTheGuidesWork(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -144,8 +99,14 @@ func TestTheGuidesWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran := 0
+	ran, contract := 0, textOf(t, "api", "openapi.yaml")
 	for _, name := range names {
+		for _, at := range regexp.MustCompile(`"(/v1/(?:[^"\\]|\\\([^"]*\))*)"`).FindAllStringSubmatch(textOf(t, name), -1) {
+			known := regexp.MustCompile(`\\\(.*?\)+`).ReplaceAllString(at[1], "{id}")
+			if !strings.Contains(contract, "\n  "+known+":\n") {
+				t.Errorf("%s: the contract has no %s", name, known)
+			}
+		}
 		ids := map[string]string{"{{device}}": string(s.ready.DeviceID), "{{base}}": s.ready.URL}
 		for _, block := range regexp.MustCompile("(?s)```sh run[^\n]*\n(.*?)```").FindAllStringSubmatch(textOf(t, name), -1) {
 			line := block[1]
@@ -156,6 +117,9 @@ func TestTheGuidesWork(t *testing.T) {
 				s.call("POST", "/v1/rings/"+ids["RING_ID"]+"/cancel", s.ready.APIKey, "", nil) // an ended ring ends its stream
 			}
 			said := s.shell(strings.Replace(line, "curl ", "curl --fail-with-body ", 1))
+			if strings.Contains(line, "/events") && !strings.Contains(said, "event: cancelled") {
+				t.Errorf("%s: the events say %s", name, said)
+			}
 			var made struct{ ID, State, Kind string }
 			if json.Unmarshal([]byte(said), &made) == nil && made.State != "" {
 				ids["RING_ID"] = made.ID
@@ -164,6 +128,9 @@ func TestTheGuidesWork(t *testing.T) {
 			}
 			ran++
 		}
+	}
+	if text := s.page(s.signedIn(), "/docs/quickstart"); strings.Contains(text, "DEVICE_ID") || !strings.Contains(text, s.ready.URL) {
+		t.Error("a person who is signed in reads other values than their own")
 	}
 	if ran < 8 {
 		t.Errorf("only %d blocks ran", ran)

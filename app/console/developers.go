@@ -13,12 +13,9 @@ import (
 	"carillon/views"
 )
 
-// developers is the documentation with the tenant's own values in it.
+// developers shows the tenant's own values, and leads to the documentation.
 func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	p := views.DevelopersPage{
-		BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID", KeyShown: tenants.TestPrefix + "…",
-		Opaque: v.Tenant.Industry.Opaque(),
-	}
+	p := views.DevelopersPage{BaseURL: k.PublicURL, Bundle: "com.example.app", Device: "DEVICE_ID"}
 	credentials, _, err := v.Scope.Credentials().List(ctx, store.Page{Limit: 1})
 	if err != nil {
 		return err
@@ -27,18 +24,11 @@ func (k *Console) developers(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if err != nil {
 		return err
 	}
-	keys, _, err := v.Scope.Keys().List(ctx, store.Page{Limit: 1})
-	if err != nil {
-		return err
-	}
 	for _, x := range credentials {
 		p.Bundle = x.Bundle
 	}
 	for _, d := range devices {
 		p.Device = string(d.ID)
-	}
-	for _, key := range keys {
-		p.KeyShown = keyShown(key)
 	}
 	if p.Shell, err = k.shell(ctx, c, v, at("For developers", views.NavDevelopers)); err != nil {
 		return err

@@ -10,6 +10,9 @@ import (
 	"carillon/views"
 )
 
+// howToReport says what an app has to do with each push.
+var howToReport = views.DocPath("ios") + "#report-every-push-to-callkit"
+
 // titles name the hop at which a ring stopped, for people.
 var titles = map[tenants.EndReason]string{
 	tenants.ReasonRefused:      "Stopped at Apple: the push was refused",
@@ -46,10 +49,10 @@ func problemOf(r *tenants.Ring) *views.Callout {
 		refused(p, a)
 	case tenants.ReasonFailedToShow:
 		p.Cause, p.Cure = callKit(a)
-		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet,
+		p.Action = views.Button{Text: "How to report a push", Href: howToReport, Kind: views.Quiet,
 			Icon: views.IconDocs}
 	case tenants.ReasonNeverShown:
-		p.Action = views.Button{Text: "How to report a push", Href: views.PathDevelopers + "#report", Kind: views.Quiet,
+		p.Action = views.Button{Text: "How to report a push", Href: howToReport, Kind: views.Quiet,
 			Icon: views.IconDocs}
 	case tenants.ReasonNotPushed:
 		p.Action = views.Button{Text: "View credential", Href: views.CredentialPath(string(a.Credential)), Kind: views.Quiet,

@@ -95,6 +95,13 @@ func TestEveryLinkLeadsToItsPlace(t *testing.T) {
 	if len(pages) < 20 {
 		t.Fatalf("only %d pages", len(pages))
 	}
+	console := drawn{}
+	for _, g := range views.DeveloperGuides {
+		for _, l := range g.Links {
+			console.links = append(console.links, l.Href)
+		}
+	}
+	pages[views.PathDevelopers] = console
 	for at, p := range pages {
 		for _, to := range p.links {
 			path, anchor, _ := strings.Cut(to, "#")
