@@ -165,6 +165,8 @@ func isValue(metric, label, value string) bool {
 		return slices.Contains(tenants.FactKinds, tenants.FactKind(value))
 	case "state":
 		return tenants.State(value).Terminal()
+	case "outcome":
+		return slices.Contains([]string{"delivered", "refused", "no_answer"}, value)
 	case "status":
 		return regexp.MustCompile(`^(0|[2-5](\d\d|\.\.))$`).MatchString(value)
 	case "le":

@@ -92,6 +92,16 @@ var Alerts = []Alert{
 		"{{ $value | humanizePercentage }} of the agents cannot be attached to their call",
 		"Tenants' programs are away or answer too late, or this server cannot connect outwards.",
 		"If it is one tenant, its page Agents says why. If it is all, check DNS and the firewall of this server, with UDP outwards."},
+	{"CarillonDeliveriesWait", `max by (role) (carillon_delivery_queue_age_seconds) > 300`, "5m", "warning",
+		"Deliveries to connections of the role {{ $labels.role }} are {{ $value | humanizeDuration }} late",
+		"More events come than the server sends: the database is slow, or receivers answer so slowly that all senders wait for them.",
+		"Look at CarillonWritesWait and at the time of an attempt on the dashboard of connections. Nothing is lost; rings do not wait."},
+	{"CarillonDeliveriesFail", `sum by (role) (rate(carillon_deliveries_total{outcome!="delivered"}[15m]))` +
+		` / sum by (role) (rate(carillon_deliveries_total[15m])) > 0.5` +
+		` and sum by (role) (increase(carillon_deliveries_total[15m])) > 20`, "15m", "warning",
+		"{{ $value | humanizePercentage }} of the deliveries to connections of the role {{ $labels.role }} fail",
+		"Tenants' systems are away or refuse, or this server cannot connect outwards.",
+		"If it is one tenant, it gets mails by itself. If it is all, check DNS, the firewall and CARILLON_ALLOW_PRIVATE_TARGETS."},
 	{"CarillonBadSound", `sum by (leg) (rate(carillon_call_mos_bucket{le="3.6"}[15m]))` +
 		` / sum by (leg) (rate(carillon_call_mos_count[15m])) > 0.2` +
 		` and sum by (leg) (increase(carillon_call_mos_count[15m])) > 50`, "10m", "warning",

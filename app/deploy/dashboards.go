@@ -93,6 +93,13 @@ var Dashboards = []Dashboard{
 		{"Agents attached, failed and lost", "ops", []Query{{
 			`sum by (fact) (rate(carillon_facts_total{$i, fact=~"agent_attached|agent_failed|agent_lost"}[$r]))`, "{{fact}}"}}},
 	}},
+	{"carillon-connections", "Carillon: connections", []Panel{
+		{"Attempts to deliver, by outcome", "ops", rateBy("deliveries", "outcome")},
+		{"Attempts to deliver, by role", "ops", rateBy("deliveries", "role")},
+		{"Time of an attempt", "s", quantiles("carillon_delivery_seconds", "role")},
+		{"How long the oldest delivery has been due", "s", []Query{{
+			"max by (role) (carillon_delivery_queue_age_seconds{$i})", "{{role}}"}}},
+	}},
 	{"carillon-server", "Carillon: server", []Panel{
 		{"Open connections", "short", []Query{now("carillon_connections", "")}},
 		{"Refused and closed connections", "ops", rates("connections_refused_network", "connections_refused_full",
