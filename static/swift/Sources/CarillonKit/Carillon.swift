@@ -200,21 +200,22 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
         let client: CarillonClient = self.client
         let watcher: RingWatcher = self.watcher
         let id: UUID = call.id
-        call.tasks.append(Task { @MainActor [weak self] in
-            if let ring = try? await client.ring(id) {
+        let reading: Task<Void, Never> = Task { @MainActor [weak self] in
+            let ring: PhoneRing? = try? await client.ring(id)
+            if let ring = ring {
                 self?.learned(ring)
             }
-        })
-        call.tasks.append(Task { @MainActor [weak self] in
+        }
+        let watching: Task<Void, Never> = Task { @MainActor [weak self] in
             let reason: CallEnd? = await watcher.watch(id) { () -> Bool in
                 return call.isAnswering
             }
             if let reason = reason {
                 self?.end(id, reason)
             }
-        })
+        }
         let seconds: TimeInterval = max(0, call.expires.timeIntervalSinceNow) + 3
-        call.tasks.append(Task { @MainActor [weak self] in
+        let expiring: Task<Void, Never> = Task { @MainActor [weak self] in
             do {
                 try await Task.sleep(nanoseconds: UInt64(seconds * 1_000_000_000))
             } catch {
@@ -223,7 +224,8 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
             if !call.isAnswering {
                 self?.end(id, .unanswered)
             }
-        })
+        }
+        call.tasks += [reading, watching, expiring]
     }
 
     /// The server has described the ring: the caller's name, which the push may not bring.
@@ -333,7 +335,7 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
             end(call.id, .failed)
             return
         }
-        call.tasks.append(Task { @MainActor [weak self] in
+        let replacing: Task<Void, Never> = Task { @MainActor [weak self] in
             guard let self = self else {
                 return
             }
@@ -345,7 +347,8 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
                     self.end(call.id, .failed)
                 }
             }
-        })
+        }
+        call.tasks.append(replacing)
     }
 
     /// Tells the server that this phone has left the call.
