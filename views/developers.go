@@ -8,6 +8,7 @@ var DeveloperGuides = []DocGroup{
 		guideTo("libraries", "Client libraries", "Go, TypeScript and Python"),
 		guideTo("agents", "Connect an agent", "OpenAI, pipecat, your own program"),
 		guideTo("telephone-bots", "Telephone bots, unchanged", "Made for Twilio, Telnyx, Plivo or Vonage"),
+		guideTo("webhooks", "Webhooks", "Hear in your own system what happens"),
 		guideTo("mcp", "Model Context Protocol", "Let a language model ring people"),
 	}},
 	{"Phones", []DocLink{
