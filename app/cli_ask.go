@@ -194,7 +194,9 @@ func printList(c terminal, text []byte, columns []string) error {
 		first, _, _ := strings.Cut(path, "|")
 		heads[i] = first[strings.LastIndexByte(first, '.')+1:]
 	}
-	printTable(c.out, tableRows(data, columns), heads, 0)
+	rows := tableRows(data, columns)
+	widths, _ := fits(rows, heads, 0)
+	printTable(c.out, rows, heads, widths, 0)
 	if next, ok := v.(object).get("next").(string); ok {
 		fmt.Fprintf(c.err, "There are more: --all, or --after %s\n", next)
 	}

@@ -25,7 +25,7 @@ type devicesList struct {
 
 func (d *devicesList) Run(ctx context.Context, c terminal) error {
 	q := query("person", d.Person, "bundle_id", d.Bundle, "state", d.State, "q", d.Search)
-	return d.list(ctx, c, d.paging, "/v1/devices", q, "id", "state", "person", "name|model", "seen_at")
+	return d.list(ctx, c, d.paging, "/v1/devices", q, "id", "state", "person", "name|model")
 }
 
 type devicesShow struct {

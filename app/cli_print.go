@@ -132,7 +132,7 @@ func printDetail(w io.Writer, v any, indent int) {
 			}
 		}
 		for _, m := range v {
-			if text, flat := textOfValue(m.value); flat && m.value != nil {
+			if text, flat := textOfValue(m.value); flat && m.value != nil && text != "" {
 				fmt.Fprintf(w, "%s%-*s  %s\n", pad, width, m.name, wrapped(text, indent+width+2))
 			}
 		}
@@ -144,8 +144,11 @@ func printDetail(w io.Writer, v any, indent int) {
 		}
 	case []any:
 		if names, flat := columnsOf(v); flat {
-			printTable(w, tableRows(v, names), names, indent)
-			return
+			rows := tableRows(v, names)
+			if widths, ok := fits(rows, names, indent); ok {
+				printTable(w, rows, names, widths, indent)
+				return
+			}
 		}
 		for i, x := range v {
 			if i > 0 {
@@ -186,8 +189,7 @@ func tableRows(list []any, paths []string) [][]string {
 		rows[i] = make([]string, len(paths))
 		for j, path := range paths {
 			for _, p := range strings.Split(path, "|") { // the first that has a value
-				text, _ := textOfValue(o.get(p))
-				if rows[i][j] = text; text != "-" && text != "" {
+				if rows[i][j] = cell(o.get(p)); rows[i][j] != "-" && rows[i][j] != "" {
 					break
 				}
 			}
@@ -196,29 +198,52 @@ func tableRows(list []any, paths []string) [][]string {
 	return rows
 }
 
-// printTable prints rows in columns. If they do not fit, the widest columns are cut, but no id.
-func printTable(w io.Writer, rows [][]string, heads []string, indent int) {
-	widths := make([]int, len(heads))
-	whole := make([]bool, len(heads)) // ids are copied: they are never cut
+// fits gives the widths of columns in which rows fit. The widest columns are cut, but never the
+// first, which is the id that people copy, nor one to less than a time needs. ok is false if they
+// are still too wide.
+func fits(rows [][]string, heads []string, indent int) (widths []int, ok bool) {
+	widths = make([]int, len(heads))
 	for i, h := range heads {
 		widths[i] = len(h)
 		for _, r := range rows {
 			widths[i] = max(widths[i], utf8.RuneCountInString(r[i]))
-			whole[i] = whole[i] || isID(r[i])
 		}
 	}
-	for over := sum(widths) + 2*(len(widths)-1) + indent - printWidth; over > 0; over-- {
-		widest := -1
-		for i := range widths {
-			if !whole[i] && widths[i] > 4 && (widest < 0 || widths[i] > widths[widest]) {
+	over := indent - printWidth - 2
+	for _, w := range widths {
+		over += w + 2
+	}
+	for ; over > 0; over-- {
+		widest := len(widths) - 1
+		for i := len(widths) - 1; i > 0; i-- {
+			if widths[i] > widths[widest] {
 				widest = i
 			}
 		}
-		if widest < 0 {
-			break
+		if widest == 0 || widths[widest] <= len(tableTime) {
+			return widths, false
 		}
 		widths[widest]--
 	}
+	return widths, true
+}
+
+// tableTime is a time in a table; printed alone, it has its year.
+const tableTime = "01-02 15:04:05"
+
+// cell is a value in a table.
+func cell(v any) string {
+	text, _ := textOfValue(v)
+	if s, ok := v.(string); ok {
+		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+			return t.Local().Format(tableTime)
+		}
+	}
+	return text
+}
+
+// printTable prints rows in columns of these widths.
+func printTable(w io.Writer, rows [][]string, heads []string, widths []int, indent int) {
 	line := func(cells []string) {
 		text := strings.Repeat(" ", indent)
 		for i, c := range cells {
@@ -243,15 +268,6 @@ func printTable(w io.Writer, rows [][]string, heads []string, indent int) {
 		line(r)
 	}
 }
-
-func sum(list []int) (n int) {
-	for _, x := range list {
-		n += x
-	}
-	return n
-}
-
-func isID(s string) bool { return len(s) == 36 && strings.Count(s, "-") == 4 }
 
 // wrapped breaks a text between words, so that it fits behind a margin.
 func wrapped(text string, margin int) string {
