@@ -121,6 +121,11 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err := far.AddAgents(ctx, n.store, notes, "http://"+n.addr.String(), sample, c.now()); err != nil {
 		return err
 	}
+	receiver := dev.NewReceiver()
+	defer receiver.Close()
+	if err := receiver.Connect(ctx, n.store, notes, c.now()); err != nil {
+		return err
+	}
 	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String(), c.now); err != nil {
 		return err
 	}

@@ -359,7 +359,8 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	}
 	p.console, err = console.New(console.Config{
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		PerSecond: c.RingsPerSecond.is, Mail: mail, CheckAgent: n.checkAgent, CheckConnection: n.checkConnection,
+		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
+		CheckConnection: n.checkConnection,
 	})
 	return p, err
 }

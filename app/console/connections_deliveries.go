@@ -160,7 +160,7 @@ func deliveryFacts(x tenants.Connection, d tenants.Delivery, v *page.Visitor) []
 func attemptView(x tenants.Connection, a tenants.DeliveryAttempt, v *page.Visitor) views.DeliveryAttempt {
 	w := attemptWords(a)
 	return views.DeliveryAttempt{ID: strconv.FormatInt(a.Seq, 10), At: v.At(a.At), Tone: w.tone, Status: w.text,
-		Took: views.Millis(int(a.Took.Milliseconds())), Cause: w.cause, Cure: w.cure, Request: requestText(x.URL, a), Answer: a.Answer}
+		Took: tookText(a.Took), Cause: w.cause, Cure: w.cure, Request: requestText(x.URL, a), Answer: a.Answer}
 }
 
 // requestText is a request as it was sent, the headers sorted. The path is that of the connection
@@ -249,7 +249,8 @@ func (k connectionPages) replayPage(ctx context.Context, c *fiber.Ctx, v *page.V
 		Which: page.Choose(which, page.Choice("failed", "Only what did not arrive"), page.Choice("all", "Everything")),
 		From: views.Field{Name: "from", Label: "From", Type: "datetime-local", Value: from, Error: w.Fields["from"],
 			Help: "In " + v.Zone.String() + ". Events are kept for seven days."},
-		To:     views.Field{Name: "to", Label: "Until", Type: "datetime-local", Value: to, Error: w.Fields["to"], Help: "This minute included."},
+		To: views.Field{Name: "to", Label: "Until", Type: "datetime-local", Value: to, Error: w.Fields["to"],
+			Help: "This minute included."},
 		Hidden: []views.Choice{{Text: "which", Value: which}, {Text: "from", Value: from}, {Text: "to", Value: to}}}
 	var err error
 	if w.Msg == "" {

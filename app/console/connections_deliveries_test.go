@@ -55,6 +55,10 @@ func TestEventsOfAConnection(t *testing.T) {
 	w.Get(list+"/"+good).Has("Waiting", "Send now")
 	w.Get(at).Has("2 events wait")
 
+	w.Post(at+"/test", url.Values{}).Want(200).Has("503 Service Unavailable", "It answered 503.", "1.43 s", "&lt;b&gt;busy",
+		"POST https://beta.example/hook", "Webhook-Id: test", "Send another test event")
+	w.Get(list).Has("ring.placed")
+
 	// What is off sends nothing, and says so.
 	w.Post(at+"/pause", url.Values{}).Leads(at)
 	w.Get(list + "/" + good).Lacks("Send now")

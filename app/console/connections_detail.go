@@ -56,6 +56,22 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 	return web.Page(c, views.Connection(p), fiber.StatusOK)
 }
 
+// test sends one event and shows what the connection answered.
+func (k connectionPages) test(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	x, err := oneConnection(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	tried, err := k.Connections.Try(ctx, v.Scope, x.ID, "")
+	if err != nil {
+		return err
+	}
+	if x, err = v.Scope.Connections().Get(ctx, x.ID); err != nil {
+		return err
+	}
+	return k.connectionPage(ctx, c, v, x, &tried)
+}
+
 // traffic fills in what was sent over the connection, and gives why the latest attempt failed.
 func (k connectionPages) traffic(ctx context.Context, v *page.Visitor, x tenants.Connection, p *views.ConnectionPage) (string, error) {
 	deliveries := v.Scope.Deliveries()
@@ -112,7 +128,8 @@ func connectionFacts(x tenants.Connection, v *page.Visitor, now time.Time) []vie
 	if x.OldSecretEnds.After(now) {
 		rows = append(rows, views.Row{Name: "Old secret signs until", When: v.At(x.OldSecretEnds)})
 	}
-	return append(rows, views.Row{Name: "Last delivered", When: v.At(x.LastDelivered)}, views.Row{Name: "Added", When: v.At(x.CreatedAt)},
+	return append(rows, views.Row{Name: "Last delivered", Text: "–", When: v.At(x.LastDelivered)},
+		views.Row{Name: "Added", When: v.At(x.CreatedAt)},
 		views.Row{Name: "Connection id", Text: string(x.ID), Copy: true})
 }
 
@@ -140,7 +157,7 @@ func (k connectionPages) connectionRow(ctx context.Context, v *page.Visitor, x t
 		row.Failures = views.Percent(int(f.Failed), int(f.Attempts))
 	}
 	if f.P95 > 0 {
-		row.P95 = views.Millis(int(f.P95.Milliseconds()))
+		row.P95 = tookText(f.P95)
 	}
 	return row, err
 }

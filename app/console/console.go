@@ -77,12 +77,19 @@ type Waker interface {
 	Listen() (pushes <-chan DevPush, stop func())
 }
 
-// Config is what the console is made of. Common, Board, Credentials, CheckAgent and CheckConnection
-// are required.
+// Connections sends one event to a connection at once, and says how it went. *connections.Engine
+// does.
+type Connections interface {
+	Try(ctx context.Context, scope *store.Scope, id tenants.ConnectionID, kind tenants.EventKind) (tenants.DeliveryAttempt, error)
+}
+
+// Config is what the console is made of. Common, Board, Credentials, Connections, CheckAgent and
+// CheckConnection are required.
 type Config struct {
 	*page.Common
 	Board       Board
 	Credentials Credentials
+	Connections Connections
 	CheckAgent  func(tenants.Agent) error // refuses an address that we do not connect to
 
 	CheckConnection func(tenants.Connection) error // the same for a connection
@@ -106,8 +113,9 @@ type Console struct {
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil || c.CheckConnection == nil {
-		return nil, errors.New("console: Common, Board, Credentials, CheckAgent and CheckConnection are required")
+	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.CheckAgent == nil ||
+		c.CheckConnection == nil {
+		return nil, errors.New("console: Common, Board, Credentials, Connections, CheckAgent and CheckConnection are required")
 	}
 	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
 		downloads: web.NewSlots(web.DownloadBounds())}, nil

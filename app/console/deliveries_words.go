@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"carillon/app/page"
 	"carillon/tenants"
@@ -123,9 +124,17 @@ func connectionStats(f tenants.ConnectionFigures) []views.Stat {
 	p50 := views.Stat{Label: "Answer time, p50", Value: "–", Note: "half are faster"}
 	p95 := views.Stat{Label: "Answer time, p95", Value: "–", Note: "95% are faster"}
 	if f.P95 > 0 {
-		p50.Value, p95.Value = views.Millis(int(f.P50.Milliseconds())), views.Millis(int(f.P95.Milliseconds()))
+		p50.Value, p95.Value = tookText(f.P50), tookText(f.P95)
 	}
 	return []views.Stat{good, bad, p50, p95}
+}
+
+// tookText is how long an answer took.
+func tookText(d time.Duration) string {
+	if d < time.Millisecond {
+		return "under 1 ms"
+	}
+	return views.Millis(int(d.Milliseconds()))
 }
 
 // waitingText says how many events wait, and since when.

@@ -214,6 +214,7 @@ var visits = map[string]visit{
 	"GET /connections/:id/edit": {access: editors, owned: true, path: plus(ofConnection, "/edit")},
 	"POST /connections/:id/edit": {access: editors, owned: true, path: plus(ofConnection, "/edit"),
 		form: fields("name", "taken", "url", "https://example.com/other")},
+	"POST /connections/:id/test":   {access: editors, owned: true, path: plus(ofConnection, "/test"), form: fields()},
 	"POST /connections/:id/pause":  {access: editors, owned: true, path: plus(ofConnection, "/pause"), form: fields()},
 	"POST /connections/:id/resume": {access: editors, owned: true, path: plus(ofConnection, "/resume"), form: fields()},
 	"GET /connections/:id/secret":  {access: editors, owned: true, path: plus(ofConnection, "/secret")},

@@ -156,6 +156,7 @@ func (k *Console) connectionRoutes() []route {
 		{method: get, path: views.ConnectionPath(":id"), sample: "connection", member: x.connection},
 		{method: get, path: views.ConnectionEditPath(":id"), sample: "connection-edit", needs: mayConnections, member: x.editConnection},
 		{method: post, path: views.ConnectionEditPath(":id"), needs: mayConnections, member: x.setConnection},
+		{method: post, path: views.ConnectionTestPath(":id"), needs: mayConnections, member: x.test},
 		{method: post, path: views.ConnectionPausePath(":id"), needs: mayConnections,
 			member: x.turn(tenants.ConnectionPaused, page.FlashPaused)},
 		{method: post, path: views.ConnectionResumePath(":id"), needs: mayConnections,

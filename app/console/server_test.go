@@ -68,6 +68,20 @@ func (a *apple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 		AnsweredAt: now.Add(40 * time.Millisecond), Tries: 1}
 }
 
+// receiver answers every test event with 503, and writes that down as the engine does.
+type receiver struct{ h *server }
+
+func (r receiver) Try(ctx context.Context, s *store.Scope, id tenants.ConnectionID, _ tenants.EventKind) (tenants.DeliveryAttempt, error) {
+	x, err := s.Connections().Get(ctx, id)
+	if err != nil {
+		return tenants.DeliveryAttempt{}, err
+	}
+	a := tenants.DeliveryAttempt{At: r.h.Clock.Now(), Took: 1430 * time.Millisecond, Status: 503, Error: "It answered 503.",
+		Sent: map[string]string{"Webhook-Id": "test"}, Body: []byte(`{"type":"ring.placed"}`), Answer: "<b>busy</b>"}
+	return a, s.Deliveries().Record(ctx, store.NewDelivery{Tenant: x.Tenant, Connection: id, Event: tenants.NewRandomID(),
+		Kind: tenants.EventRingPlaced, At: a.At, Body: a.Body}, a)
+}
+
 // waker is dev mode with one phone.
 type waker struct {
 	ear    chan DevPush
@@ -113,7 +127,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		pagetest.Must(t, h.board.Close(limit))
 		pagetest.Must(t, ears.Close())
 	})
-	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Dev: h.waker,
+	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Connections: receiver{h}, Dev: h.waker,
 		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
 		CheckConnection: func(x tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), x) }}
 	edit(h, &c)

@@ -74,7 +74,8 @@ func (h *server) console() *console.Console {
 		pagetest.Must(h, ears.Close())
 	})
 	k, err := console.New(console.Config{Common: h.Common, Board: board, Credentials: credentials,
-		CheckAgent: func(tenants.Agent) error { return nil }, CheckConnection: func(tenants.Connection) error { return nil }})
+		CheckAgent: func(tenants.Agent) error { return nil }, Connections: noConnections{},
+		CheckConnection: func(tenants.Connection) error { return nil }})
 	pagetest.Must(h, err)
 	return k
 }
@@ -87,3 +88,6 @@ func (noApple) Push(_ context.Context, _ *push.Key, p push.Push) push.Answer {
 }
 
 func (noApple) Probe(context.Context, *push.Key, string) []push.Verdict { return nil }
+
+// noConnections sends nothing.
+type noConnections struct{ console.Connections }
