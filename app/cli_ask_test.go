@@ -33,6 +33,9 @@ var askedLines = []string{
 	"credentials rollback ID", "credentials remove ID",
 	"agents list", "agents show ID", `agents add --name x --kind stream --settings {"url":"wss://x.example"}`,
 	"agents change ID --name y",
+	"connections list", "connections show ID", "connections add --name x --to https://x.example --events ring.ended --headers A=b",
+	"connections change ID --state paused", "connections attempts ID --failed", "connections replay ID --event " + someID,
+	"connections rotate ID", "connections test ID --event ring.ended", "connections remove ID",
 	"agents announce ID FILE", "agents remove ID", "analytics funnel --by hour", "analytics outcomes", "analytics callkit", "openapi",
 }
 

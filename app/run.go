@@ -33,6 +33,7 @@ type cli struct {
 	Pairings    pairingsCmd    `cmd:"" help:"Codes with which phones register."`
 	Credentials credentialsCmd `cmd:"" help:"Apple keys and certificates of a tenant."`
 	Agents      agentsCmd      `cmd:"" help:"Voice agents of a tenant."`
+	Connections connectionsCmd `cmd:"" help:"A tenant's own systems, to which events are sent."`
 	Analytics   analyticsCmd   `cmd:"" help:"How many rings reach each step, and why not."`
 	OpenAPI     openapiCmd     `cmd:"" name:"openapi" help:"Print the description of the API."`
 	MCP         mcpCmd         `cmd:"" name:"mcp" help:"Connect a desktop client of the Model Context Protocol with a server."`

@@ -80,17 +80,19 @@ func (a *API) iceServers() []ICEServer {
 
 // Config configures the API. All but Media, ICEServers and Trace are required.
 type Config struct {
-	Store       *store.Store
-	Board       Board
-	Credentials Credentials
-	CheckAgent  func(tenants.Agent) error  // refuses an address that we do not connect to
-	Media       Media                      // nil = no media routes
-	Joining     Joining                    // nil = agents cannot connect to us
-	PublicURL   string                     // for phones: scheme and host, without a final slash
-	ICEServers  func() []gateway.ICEServer // servers for phones, called each time; nil = none
-	Trace       *trace.Tracer              // nil = no traces
-	Now         func() time.Time
-	Log         *slog.Logger
+	Store           *store.Store
+	Board           Board
+	Credentials     Credentials
+	CheckAgent      func(tenants.Agent) error      // refuses an address that we do not connect to
+	CheckConnection func(tenants.Connection) error // the same for a connection
+	Events          Events
+	Media           Media                      // nil = no media routes
+	Joining         Joining                    // nil = agents cannot connect to us
+	PublicURL       string                     // for phones: scheme and host, without a final slash
+	ICEServers      func() []gateway.ICEServer // servers for phones, called each time; nil = none
+	Trace           *trace.Tracer              // nil = no traces
+	Now             func() time.Time
+	Log             *slog.Logger
 }
 
 // API is /v1.
@@ -114,8 +116,9 @@ var (
 
 // New checks the configuration and returns an API to mount.
 func New(c Config) (*API, error) {
-	if c.Store == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil || c.Now == nil || c.Log == nil {
-		return nil, errors.New("api: Store, Board, Credentials, CheckAgent, Now and Log are required")
+	if c.Store == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil || c.CheckConnection == nil ||
+		c.Events == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("api: Store, Board, Credentials, CheckAgent, CheckConnection, Events, Now and Log are required")
 	}
 	if !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://") {
 		return nil, errors.New("api: PublicURL must start with http:// or https://")

@@ -22,6 +22,7 @@ import (
 
 	"carillon/app/agents"
 	"carillon/app/bus"
+	"carillon/app/connections"
 	"carillon/app/health"
 	"carillon/app/outbound"
 	"carillon/app/push"
@@ -59,6 +60,15 @@ type fixture struct {
 	spec  *contract
 
 	stopped atomic.Pointer[time.Time] // see edgeTime
+}
+
+// receivers take every event that is sent to try a connection.
+type receivers struct{}
+
+func (receivers) Try(ctx context.Context, s *store.Scope, id tenants.ConnectionID,
+	kind tenants.EventKind) (tenants.DeliveryAttempt, error) {
+	_, err := s.Connections().Get(ctx, id)
+	return tenants.DeliveryAttempt{Event: string(id), Kind: kind, At: time.Now(), Took: time.Millisecond, Status: 204, Good: true}, err
 }
 
 // apple accepts every push and records it.
@@ -154,8 +164,10 @@ func open(t testing.TB) *fixture {
 	h.board = board
 	h.api, err = New(Config{
 		Store: h.store, Board: board, Credentials: credentials,
-		CheckAgent: func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
-		Media:      h.media, Joining: switchboard.NewJoining(board), PublicURL: "https://carillon.example/",
+		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
+		CheckConnection: func(c tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), c) },
+		Events:          receivers{},
+		Media:           h.media, Joining: switchboard.NewJoining(board), PublicURL: "https://carillon.example/",
 		Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },
 	})
@@ -196,6 +208,7 @@ type tenant struct {
 	phone      tenants.Secret // the device's credential
 	agent      tenants.AgentID
 	credential tenants.CredentialID
+	connection tenants.ConnectionID
 	word       string // part of all its texts
 }
 
@@ -218,6 +231,10 @@ func (h *fixture) tenant(slug, word string) *tenant {
 		KeyID: "KEY1234567", Fingerprint: slug, State: tenants.CredentialActive, CreatedAt: now,
 	}, newP8(h)))
 	must(h, s.Credentials().NoteRefusal(h.Context(), t.credential, word, false, now))
+	t.connection = tenants.NewID[tenants.ConnectionID](now)
+	_, err := s.Connections().Add(h.Context(), tenants.Connection{ID: t.connection, Name: word + " desk",
+		URL: "https://" + slug + ".example/hook", Events: []tenants.EventKind{tenants.EventCallEnded}, CreatedAt: now}.Clean())
+	must(h, err)
 	t.device, t.phone = t.newDevice("person-" + word)
 	return t
 }

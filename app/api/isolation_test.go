@@ -44,6 +44,7 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 	device := func(t *tenant) string { return string(t.device) }
 	agent := func(t *tenant) string { return string(t.agent) }
 	credential := func(t *tenant) string { return string(t.credential) }
+	connection := func(t *tenant) string { return string(t.connection) }
 	offer, fragment := "application/sdp", "application/trickle-ice-sdpfrag"
 	return map[string]routeCase{
 		"GET /v1/openapi.yaml": {caller: everyone, path: fixed("/v1/openapi.yaml"), list: true},
@@ -93,6 +94,21 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 			body: fixed("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.ogg\"\r\n\r\nOggS\r\n--x--\r\n"),
 			kind: "multipart/form-data; boundary=x"},
 		"DELETE /v1/agents/{id}": {caller: byKey, needs: tenants.AgentsWrite, path: at("/v1/agents/%s", agent)},
+		"POST /v1/connections": {caller: byKey, needs: tenants.ConnectionsWrite, path: fixed("/v1/connections"), list: true,
+			body: fixed(`{"name":"x","url":"https://example.com/x"}`)},
+		"GET /v1/connections":      {caller: byKey, needs: tenants.ConnectionsRead, path: fixed("/v1/connections"), list: true},
+		"GET /v1/connections/{id}": {caller: byKey, needs: tenants.ConnectionsRead, path: at("/v1/connections/%s", connection)},
+		"PATCH /v1/connections/{id}": {caller: byKey, needs: tenants.ConnectionsWrite, path: at("/v1/connections/%s", connection),
+			body: fixed(`{"name":"stolen"}`)},
+		"DELETE /v1/connections/{id}": {caller: byKey, needs: tenants.ConnectionsWrite, path: at("/v1/connections/%s", connection)},
+		"GET /v1/connections/{id}/attempts": {caller: byKey, needs: tenants.ConnectionsRead,
+			path: at("/v1/connections/%s/attempts", connection)},
+		"POST /v1/connections/{id}/replay": {caller: byKey, needs: tenants.ConnectionsWrite,
+			path: at("/v1/connections/%s/replay", connection), body: fixed(`{"from":"2026-01-01T00:00:00Z"}`)},
+		"POST /v1/connections/{id}/secret": {caller: byKey, needs: tenants.ConnectionsWrite,
+			path: at("/v1/connections/%s/secret", connection)},
+		"POST /v1/connections/{id}/test": {caller: byKey, needs: tenants.ConnectionsWrite,
+			path: at("/v1/connections/%s/test", connection), body: fixed(`{}`)},
 		"GET /v1/analytics/funnel": {caller: byKey, needs: tenants.AnalyticsRead,
 			path: fixed("/v1/analytics/funnel?by=app_version"), list: true},
 		"POST /mcp": {caller: byKey, path: fixed("/mcp"), list: true, body: func(t *tenant) string {

@@ -59,6 +59,16 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: PathAnnouncement, Needs: tenants.AgentsWrite, key: a.setAnnouncement},
 		{Method: "DELETE", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.removeAgent},
 
+		{Method: "POST", Path: "/v1/connections", Needs: tenants.ConnectionsWrite, key: a.addConnection},
+		{Method: "GET", Path: "/v1/connections", Needs: tenants.ConnectionsRead, key: a.listConnections},
+		{Method: "GET", Path: "/v1/connections/:id", Needs: tenants.ConnectionsRead, key: a.showConnection},
+		{Method: "PATCH", Path: "/v1/connections/:id", Needs: tenants.ConnectionsWrite, key: a.changeConnection},
+		{Method: "DELETE", Path: "/v1/connections/:id", Needs: tenants.ConnectionsWrite, key: a.removeConnection},
+		{Method: "GET", Path: "/v1/connections/:id/attempts", Needs: tenants.ConnectionsRead, key: a.listAttempts},
+		{Method: "POST", Path: "/v1/connections/:id/replay", Needs: tenants.ConnectionsWrite, key: a.replay},
+		{Method: "POST", Path: "/v1/connections/:id/secret", Needs: tenants.ConnectionsWrite, key: a.rotateSecret},
+		{Method: "POST", Path: "/v1/connections/:id/test", Needs: tenants.ConnectionsWrite, key: a.tryConnection},
+
 		{Method: "GET", Path: "/v1/analytics/funnel", Needs: tenants.AnalyticsRead, key: a.funnel},
 		{Method: "GET", Path: "/v1/analytics/outcomes", Needs: tenants.AnalyticsRead, key: a.outcomes},
 		{Method: "GET", Path: "/v1/analytics/callkit", Needs: tenants.AnalyticsRead, key: a.callKit},

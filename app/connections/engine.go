@@ -258,7 +258,7 @@ func (e *Engine) claim(l *line) error {
 	}
 	e.mu.Lock()
 	room := claimedMost - len(l.queue) - l.busy
-	l.look = false // whoever adds work from now on says so
+	l.look = false // what adds work from now on says so
 	e.mu.Unlock()
 	found, err := scope.Deliveries().Claim(e.claims, l.Connection, e.Now(), lease, room)
 	e.mu.Lock()

@@ -378,8 +378,18 @@ class Attempt(TypedDict):
 AttemptState = Literal["placed", "pushed", "ringing", "answered", "ended", "declined", "missed", "cancelled", "failed", "elsewhere"]
 
 
+class AuditSettings(TypedDict):
+    """Of the role audit."""
+    facility: NotRequired[int]
+
+
 class BuiltinRequest(TypedDict):
     program: NotRequired[Program]
+
+
+class CalendarSettings(TypedDict):
+    """Of the role calendar."""
+    time_zone: NotRequired[str]
 
 
 class Call(TypedDict):
@@ -433,6 +443,70 @@ class CallQuality(TypedDict):
     samples: List[QualitySample]
 
 
+class ConnectionFigures(TypedDict):
+    """Of the last 24 hours. Only of one connection."""
+    attempts: int
+    failed: int
+    oldest_waiting_at: OptMoment
+    p50_ms: Optional[float]
+    p95_ms: Optional[float]
+    waiting: int
+
+
+class Connection(TypedDict):
+    audit: NotRequired[AuditSettings]
+    calendar: NotRequired[CalendarSettings]
+    created_at: Moment
+    disabled_at: OptMoment
+    events: List[EventKind]
+    failing_since: OptMoment
+    figures: NotRequired[ConnectionFigures]
+    has_token: bool
+    headers: List[str]
+    id: UUID
+    last_delivered_at: OptMoment
+    lookup: NotRequired[LookupSettings]
+    name: str
+    old_secret_until: OptMoment
+    role: ConnectionRole
+    secret: NotRequired[str]
+    sms: NotRequired[SMSSettings]
+    state: Literal["active", "paused", "disabled", "ended"]
+    transcript: NotRequired[TranscriptSettings]
+    url: str
+
+
+class ConnectionChange(TypedDict):
+    audit: NotRequired[AuditSettings]
+    calendar: NotRequired[CalendarSettings]
+    events: NotRequired[List[EventKind]]
+    headers: NotRequired[Dict[str, str]]
+    lookup: NotRequired[LookupSettings]
+    name: NotRequired[str]
+    sms: NotRequired[SMSSettings]
+    state: NotRequired[Literal["active", "paused"]]
+    token: NotRequired[str]
+    transcript: NotRequired[TranscriptSettings]
+    url: NotRequired[str]
+
+
+class ConnectionRequest(TypedDict):
+    audit: NotRequired[AuditSettings]
+    calendar: NotRequired[CalendarSettings]
+    events: NotRequired[List[EventKind]]
+    headers: NotRequired[Dict[str, str]]
+    lookup: NotRequired[LookupSettings]
+    name: str
+    role: NotRequired[ConnectionRole]
+    sms: NotRequired[SMSSettings]
+    token: NotRequired[str]
+    transcript: NotRequired[TranscriptSettings]
+    url: NotRequired[str]
+
+
+ConnectionRole = Literal["webhook", "crm", "mls", "calendar", "sms", "audit", "transcript"]
+
+
 class Credential(TypedDict):
     bundle_id: str
     created_at: Moment
@@ -450,6 +524,23 @@ class Credential(TypedDict):
     state: Literal["active", "disabled", "previous"]
     team_id: OptString
     topics: List[str]
+
+
+class DeliveryAttemptRequest(TypedDict):
+    body: str
+    headers: Dict[str, str]
+
+
+class DeliveryAttempt(TypedDict):
+    answer: str
+    at: Moment
+    delivered: bool
+    error: OptString
+    event: str
+    request: DeliveryAttemptRequest
+    status: Optional[int]
+    took_ms: float
+    type: str
 
 
 class Device(TypedDict):
@@ -501,6 +592,7 @@ class DeviceRequest(TypedDict):
 DeviceState = Literal["active", "disabled"]
 Dialect = Literal["twilio", "telnyx", "plivo", "vonage"]
 Environment = Literal["auto", "sandbox", "production"]
+EventKind = Literal["ring.placed", "ring.accepted", "ring.shown", "ring.answered", "ring.ended", "call.connected", "call.ended", "note.added", "device.registered", "device.removed", "credential.expiring", "alert.opened", "alert.resolved"]
 
 
 class Fact(TypedDict):
@@ -563,6 +655,12 @@ class LegQuality(TypedDict):
     queued_ms: float
     round_trip_ms: Optional[float]
     underruns: int
+
+
+class LookupSettings(TypedDict):
+    """Of the roles crm and mls."""
+    ask: NotRequired[bool]
+    url: NotRequired[str]
 
 
 LostWhat = Literal["message", "hang_up"]
@@ -761,6 +859,20 @@ class RingRequest(TypedDict):
 
 
 RingState = Literal["placed", "pushed", "ringing", "answered", "ended", "declined", "missed", "cancelled", "failed"]
+SMSSettings = TypedDict(
+    "SMSSettings",
+    {
+        "account_sid": "NotRequired[str]",
+        "from": "NotRequired[str]",
+        "help": "NotRequired[str]",
+        "messaging_service_sid": "NotRequired[str]",
+        "minutes_between": "NotRequired[int]",
+        "per_day": "NotRequired[int]",
+        "quiet_from": "NotRequired[str]",
+        "quiet_to": "NotRequired[str]",
+        "template": "NotRequired[str]",
+    },
+)
 
 
 class StreamRequest(TypedDict):
@@ -778,6 +890,11 @@ class To(TypedDict):
 
 
 Token = str
+
+
+class TranscriptSettings(TypedDict):
+    """Of the role transcript."""
+    ids_only: NotRequired[bool]
 
 
 class TransferRequestTo(TypedDict):
@@ -806,6 +923,28 @@ class TwilioFault(TypedDict):
 
 UUID = str
 Verdict = Literal["fine", "untested", "blocked", "not_reporting"]
+ReplayBody = TypedDict(
+    "ReplayBody",
+    {
+        "event": "NotRequired[str]",
+        "failed": "NotRequired[bool]",
+        "from": "NotRequired[str]",
+        "to": "NotRequired[str]",
+    },
+)
+
+
+class ReplayAnswer(TypedDict):
+    count: int
+
+
+class RotateSecretAnswer(TypedDict):
+    old_secret_until: Moment
+    secret: str
+
+
+class TestConnectionBody(TypedDict):
+    event: NotRequired[EventKind]
 
 
 class ChangeCredentialBody(TypedDict):
@@ -959,6 +1098,106 @@ class Analytics(_Resource):
         app after their ring had expired. Counted by the hour like the funnel.
         """
         return self._sender.read_json("GET", "/v1/analytics/outcomes", query={"from": from_, "to": to})
+
+
+class Connections(_Resource):
+    """Your own systems, to which events are sent."""
+
+    def add(self, connection: ConnectionRequest) -> Connection:
+        """Create a connection.
+
+        Needs `connections:write`. A connection is a system of your own to which events are sent. The answer has the signing
+        secret, which is not shown again. An organisation has at most 20 connections.
+
+        Requests are signed as Standard Webhooks describes: `webhook-id`, `webhook-timestamp` and `webhook-signature`. Answer 200
+        to 299 within 10 seconds. Anything else is tried again for 3 days with growing pauses and the same `webhook-id`; a
+        `Retry-After` is kept. 410 ends the connection. Events of one ring arrive in order. After a day without a delivery
+        owners and admins get a mail, after 5 days the connection is disabled.
+        """
+        return self._sender.read_json("POST", "/v1/connections", body=json.dumps(connection).encode(), content_type="application/json")
+
+    def list(self, *, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Connection]:
+        """Connections, newest first.
+
+        Needs `connections:read`.
+        """
+        return self._sender.read_json("GET", "/v1/connections", query={"q": q, "limit": limit, "after": after})
+
+    def all(self, *, q: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Connection]:
+        """The entries of every page."""
+        after: Optional[str] = None
+        while True:
+            page = self.list(q=q, limit=limit, after=after)
+            yield from page["data"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def get(self, id: str) -> Connection:
+        """A connection, with figures of the last 24 hours.
+
+        Needs `connections:read`. The figures are of at most the newest 5,000 attempts.
+        """
+        return self._sender.read_json("GET", f"/v1/connections/{_quote(id)}")
+
+    def change(self, id: str, body: ConnectionChange) -> Connection:
+        """Change a connection.
+
+        Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
+        value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+        active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+        """
+        return self._sender.read_json("PATCH", f"/v1/connections/{_quote(id)}", body=json.dumps(body).encode(), content_type="application/json")
+
+    def remove(self, id: str) -> None:
+        """Remove a connection.
+
+        Needs `connections:write`. What waits for it is removed too.
+        """
+        self._sender.send("DELETE", f"/v1/connections/{_quote(id)}").close()
+
+    def list_attempts(self, id: str, *, event: Optional[str] = None, failed: Optional[bool] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[DeliveryAttempt]:
+        """Requests to a connection, newest first.
+
+        Needs `connections:read`. Each with what was sent, the status, the time it took and the first KiB of the answer. The values
+        of your own headers are hidden. They are kept for 7 days, of at most the newest 10,000 events that have ended.
+        """
+        return self._sender.read_json("GET", f"/v1/connections/{_quote(id)}/attempts", query={"event": event, "failed": failed, "limit": limit, "after": after})
+
+    def all_attempts(self, *, event: Optional[str] = None, failed: Optional[bool] = None, limit: Optional[int] = None) -> Iterator[DeliveryAttempt]:
+        """The entries of every page."""
+        after: Optional[str] = None
+        while True:
+            page = self.list_attempts(event=event, failed=failed, limit=limit, after=after)
+            yield from page["data"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def replay(self, id: str, body: ReplayBody) -> ReplayAnswer:
+        """Send events again.
+
+        Needs `connections:write`. Sends one event again, or all that happened from a moment on; with `failed` only those that were
+        not delivered, which recovers what an outage cost. An event that waits for its next attempt is tried at once. Each goes
+        out with the `webhook-id` it had. One request sends at most 10,000 events, the oldest first.
+        """
+        return self._sender.read_json("POST", f"/v1/connections/{_quote(id)}/replay", body=json.dumps(body).encode(), content_type="application/json")
+
+    def rotate_secret(self, id: str) -> RotateSecretAnswer:
+        """Make a new signing secret.
+
+        Needs `connections:write`. The new secret is not shown again. For 24 hours requests have two signatures, by the new and by
+        the old secret, so that receivers can be changed meanwhile.
+        """
+        return self._sender.read_json("POST", f"/v1/connections/{_quote(id)}/secret")
+
+    def test(self, id: str, body: TestConnectionBody) -> DeliveryAttempt:
+        """Send an event now and show the answer.
+
+        Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
+        to 10 seconds for the answer. It is not tried again.
+        """
+        return self._sender.read_json("POST", f"/v1/connections/{_quote(id)}/test", body=json.dumps(body).encode(), content_type="application/json")
 
 
 class Credentials(_Resource):
@@ -1323,6 +1562,7 @@ class Carillon:
         sender = _Sender(url, key, "the API key is missing; create one under API keys in the console", retries, timeout)
         self.agents = Agents(sender)
         self.analytics = Analytics(sender)
+        self.connections = Connections(sender)
         self.credentials = Credentials(sender)
         self.devices = Devices(sender)
         self.pairings = Pairings(sender)

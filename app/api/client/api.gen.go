@@ -175,6 +175,81 @@ func (e CallEndedBy) Valid() bool {
 	}
 }
 
+// Defines values for ConnectionState.
+const (
+	ConnectionStateActive   ConnectionState = "active"
+	ConnectionStateDisabled ConnectionState = "disabled"
+	ConnectionStateEnded    ConnectionState = "ended"
+	ConnectionStatePaused   ConnectionState = "paused"
+)
+
+// Valid indicates whether the value is a known member of the ConnectionState enum.
+func (e ConnectionState) Valid() bool {
+	switch e {
+	case ConnectionStateActive:
+		return true
+	case ConnectionStateDisabled:
+		return true
+	case ConnectionStateEnded:
+		return true
+	case ConnectionStatePaused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConnectionChangeState.
+const (
+	ConnectionChangeStateActive ConnectionChangeState = "active"
+	ConnectionChangeStatePaused ConnectionChangeState = "paused"
+)
+
+// Valid indicates whether the value is a known member of the ConnectionChangeState enum.
+func (e ConnectionChangeState) Valid() bool {
+	switch e {
+	case ConnectionChangeStateActive:
+		return true
+	case ConnectionChangeStatePaused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConnectionRole.
+const (
+	Audit      ConnectionRole = "audit"
+	Calendar   ConnectionRole = "calendar"
+	Crm        ConnectionRole = "crm"
+	Mls        ConnectionRole = "mls"
+	Sms        ConnectionRole = "sms"
+	Transcript ConnectionRole = "transcript"
+	Webhook    ConnectionRole = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the ConnectionRole enum.
+func (e ConnectionRole) Valid() bool {
+	switch e {
+	case Audit:
+		return true
+	case Calendar:
+		return true
+	case Crm:
+		return true
+	case Mls:
+		return true
+	case Sms:
+		return true
+	case Transcript:
+		return true
+	case Webhook:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CredentialKind.
 const (
 	P12 CredentialKind = "p12"
@@ -271,6 +346,57 @@ func (e Environment) Valid() bool {
 	case EnvironmentProduction:
 		return true
 	case EnvironmentSandbox:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventKind.
+const (
+	EventKindAlertOpened        EventKind = "alert.opened"
+	EventKindAlertResolved      EventKind = "alert.resolved"
+	EventKindCallConnected      EventKind = "call.connected"
+	EventKindCallEnded          EventKind = "call.ended"
+	EventKindCredentialExpiring EventKind = "credential.expiring"
+	EventKindDeviceRegistered   EventKind = "device.registered"
+	EventKindDeviceRemoved      EventKind = "device.removed"
+	EventKindNoteAdded          EventKind = "note.added"
+	EventKindRingAccepted       EventKind = "ring.accepted"
+	EventKindRingAnswered       EventKind = "ring.answered"
+	EventKindRingEnded          EventKind = "ring.ended"
+	EventKindRingPlaced         EventKind = "ring.placed"
+	EventKindRingShown          EventKind = "ring.shown"
+)
+
+// Valid indicates whether the value is a known member of the EventKind enum.
+func (e EventKind) Valid() bool {
+	switch e {
+	case EventKindAlertOpened:
+		return true
+	case EventKindAlertResolved:
+		return true
+	case EventKindCallConnected:
+		return true
+	case EventKindCallEnded:
+		return true
+	case EventKindCredentialExpiring:
+		return true
+	case EventKindDeviceRegistered:
+		return true
+	case EventKindDeviceRemoved:
+		return true
+	case EventKindNoteAdded:
+		return true
+	case EventKindRingAccepted:
+		return true
+	case EventKindRingAnswered:
+		return true
+	case EventKindRingEnded:
+		return true
+	case EventKindRingPlaced:
+		return true
+	case EventKindRingShown:
 		return true
 	default:
 		return false
@@ -953,6 +1079,12 @@ type Attempt struct {
 // AttemptState defines model for AttemptState.
 type AttemptState string
 
+// AuditSettings Of the role audit.
+type AuditSettings struct {
+	// Facility Of syslog messages, RFC 5424, 6.2.1. 0 = 13, log audit.
+	Facility *int `json:"facility,omitempty"`
+}
+
 // BuiltinRequest defines model for BuiltinRequest.
 type BuiltinRequest struct {
 	// Program `bells` (the default): a tune, then an echo a second later. `announcement`: the uploaded sound, then the call ends. `menu`: the keys 1 to 9 ring a bell as often as their number
@@ -960,6 +1092,12 @@ type BuiltinRequest struct {
 	// sends the same packets back, until the microphone hears it, or until the person presses a key. The median is a fact
 	// `measured` of the ring, and then the call ends. In Opus the microphone is judged by the size of packets.
 	Program *Program `json:"program,omitempty"`
+}
+
+// CalendarSettings Of the role calendar.
+type CalendarSettings struct {
+	// TimeZone Of events that name none. Empty = that of your organisation.
+	TimeZone *string `json:"time_zone,omitempty"`
 }
 
 // Call defines model for Call.
@@ -1053,6 +1191,136 @@ type CallQuality struct {
 	Samples []QualitySample `json:"samples"`
 }
 
+// Connection defines model for Connection.
+type Connection struct {
+	// Audit Of the role audit.
+	Audit *AuditSettings `json:"audit,omitempty"`
+
+	// Calendar Of the role calendar.
+	Calendar   *CalendarSettings `json:"calendar,omitempty"`
+	CreatedAt  Moment            `json:"created_at"`
+	DisabledAt *OptMoment        `json:"disabled_at"`
+
+	// Events Empty = all that the role takes.
+	Events       []EventKind `json:"events"`
+	FailingSince *OptMoment  `json:"failing_since"`
+
+	// Figures Of the last 24 hours. Only of one connection.
+	Figures  *Connection_Figures `json:"figures,omitempty"`
+	HasToken bool                `json:"has_token"`
+
+	// Headers The names.
+	Headers         []string   `json:"headers"`
+	ID              UUID       `json:"id"`
+	LastDeliveredAt *OptMoment `json:"last_delivered_at"`
+
+	// Lookup Of the roles crm and mls.
+	Lookup         *LookupSettings `json:"lookup,omitempty"`
+	Name           string          `json:"name"`
+	OldSecretUntil *OptMoment      `json:"old_secret_until"`
+
+	// Role What the connection does. webhook takes events.
+	Role ConnectionRole `json:"role"`
+
+	// Secret The signing secret. Only in the answer to its creation.
+	Secret *string `json:"secret,omitempty"`
+
+	// Sms Of the role sms.
+	Sms *SMSSettings `json:"sms,omitempty"`
+
+	// State disabled after 5 days of failure, ended by 410.
+	State ConnectionState `json:"state"`
+
+	// Transcript Of the role transcript.
+	Transcript *TranscriptSettings `json:"transcript,omitempty"`
+	URL        string              `json:"url"`
+}
+
+// Connection_Figures Of the last 24 hours. Only of one connection.
+type Connection_Figures struct {
+	Attempts        int        `json:"attempts"`
+	Failed          int        `json:"failed"`
+	OldestWaitingAt *OptMoment `json:"oldest_waiting_at"`
+
+	// P50Ms Of the attempts that were answered.
+	P50Ms *float64 `json:"p50_ms"`
+	P95Ms *float64 `json:"p95_ms"`
+
+	// Waiting Events that wait for an attempt, now; at most 1,000 are counted.
+	Waiting int `json:"waiting"`
+}
+
+// ConnectionState disabled after 5 days of failure, ended by 410.
+type ConnectionState string
+
+// ConnectionChange defines model for ConnectionChange.
+type ConnectionChange struct {
+	// Audit Of the role audit.
+	Audit *AuditSettings `json:"audit,omitempty"`
+
+	// Calendar Of the role calendar.
+	Calendar *CalendarSettings `json:"calendar,omitempty"`
+	Events   []EventKind       `json:"events,omitempty"`
+	Headers  map[string]string `json:"headers,omitempty"`
+
+	// Lookup Of the roles crm and mls.
+	Lookup *LookupSettings `json:"lookup,omitempty"`
+	Name   *string         `json:"name,omitempty"`
+
+	// Sms Of the role sms.
+	Sms   *SMSSettings           `json:"sms,omitempty"`
+	State *ConnectionChangeState `json:"state,omitempty"`
+
+	// Token Empty removes it.
+	Token *string `json:"token,omitempty"`
+
+	// Transcript Of the role transcript.
+	Transcript *TranscriptSettings `json:"transcript,omitempty"`
+	URL        *string             `json:"url,omitempty"`
+}
+
+// ConnectionChangeState defines model for ConnectionChange.State.
+type ConnectionChangeState string
+
+// ConnectionRequest defines model for ConnectionRequest.
+type ConnectionRequest struct {
+	// Audit Of the role audit.
+	Audit *AuditSettings `json:"audit,omitempty"`
+
+	// Calendar Of the role calendar.
+	Calendar *CalendarSettings `json:"calendar,omitempty"`
+
+	// Events Which events are sent. Empty = all that the role takes.
+	Events []EventKind `json:"events,omitempty"`
+
+	// Headers Sent with each request, at most 10. The values are stored encrypted and not shown again.
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// Lookup Of the roles crm and mls.
+	Lookup *LookupSettings `json:"lookup,omitempty"`
+
+	// Name 1 to 80 characters.
+	Name string `json:"name"`
+
+	// Role What the connection does. webhook takes events.
+	Role *ConnectionRole `json:"role,omitempty"`
+
+	// Sms Of the role sms.
+	Sms *SMSSettings `json:"sms,omitempty"`
+
+	// Token The password of the role, such as the auth token of an SMS service. Stored encrypted and not shown again.
+	Token *string `json:"token,omitempty"`
+
+	// Transcript Of the role transcript.
+	Transcript *TranscriptSettings `json:"transcript,omitempty"`
+
+	// URL https://…, for the role audit also syslog+tls://host:port. Private addresses are refused.
+	URL *string `json:"url,omitempty"`
+}
+
+// ConnectionRole What the connection does. webhook takes events.
+type ConnectionRole string
+
 // Credential defines model for Credential.
 type Credential struct {
 	BundleID  string `json:"bundle_id"`
@@ -1096,6 +1364,30 @@ type CredentialKind string
 
 // CredentialState previous = replaced by a newer one and kept, so that you can roll back.
 type CredentialState string
+
+// DeliveryAttempt defines model for DeliveryAttempt.
+type DeliveryAttempt struct {
+	// Answer The first KiB, as text.
+	Answer    string     `json:"answer"`
+	At        Moment     `json:"at"`
+	Delivered bool       `json:"delivered"`
+	Error     *OptString `json:"error"`
+
+	// Event The `webhook-id`.
+	Event   string                  `json:"event"`
+	Request DeliveryAttempt_Request `json:"request"`
+
+	// Status Of HTTP. null = there was no answer.
+	Status *int    `json:"status"`
+	TookMs float64 `json:"took_ms"`
+	Type   string  `json:"type"`
+}
+
+// DeliveryAttempt_Request defines model for DeliveryAttempt.Request.
+type DeliveryAttempt_Request struct {
+	Body    string            `json:"body"`
+	Headers map[string]string `json:"headers"`
+}
 
 // Device defines model for Device.
 type Device struct {
@@ -1183,6 +1475,9 @@ type Dialect string
 
 // Environment Apple environment: sandbox for builds from Xcode, production for TestFlight and the App Store. auto detects it.
 type Environment string
+
+// EventKind defines model for EventKind.
+type EventKind string
 
 // Fact defines model for Fact.
 type Fact struct {
@@ -1273,6 +1568,15 @@ type LegQuality struct {
 
 	// Underruns How often the sound of an agent of kind stream came too late to follow the one before.
 	Underruns int `json:"underruns"`
+}
+
+// LookupSettings Of the roles crm and mls.
+type LookupSettings struct {
+	// Ask Ask before each ring which caller label to show and which person to ring.
+	Ask *bool `json:"ask,omitempty"`
+
+	// URL What is asked. Empty = the address of the connection.
+	URL *string `json:"url,omitempty"`
 }
 
 // LostWhat What happens when no agent is left. `message`: the person hears that nobody can take the call.
@@ -1607,6 +1911,25 @@ type RingRequest struct {
 // RingState defines model for RingState.
 type RingState string
 
+// SMSSettings Of the role sms.
+type SMSSettings struct {
+	AccountSid *string `json:"account_sid,omitempty"`
+
+	// From A number in the form +4915112345678 or a sender name; this or messaging_service_sid.
+	From *string `json:"from,omitempty"`
+
+	// Help The answer to HELP.
+	Help                *string `json:"help,omitempty"`
+	MessagingServiceSid *string `json:"messaging_service_sid,omitempty"`
+	MinutesBetween      *int    `json:"minutes_between,omitempty"`
+	PerDay              *int    `json:"per_day,omitempty"`
+
+	// QuietFrom Such as 21:00, in the time zone of the person.
+	QuietFrom *string `json:"quiet_from,omitempty"`
+	QuietTo   *string `json:"quiet_to,omitempty"`
+	Template  *string `json:"template,omitempty"`
+}
+
 // StreamRequest defines model for StreamRequest.
 type StreamRequest struct {
 	// AuthToken A secret that only you and Carillon know. It signs the request that opens the connection:
@@ -1646,6 +1969,12 @@ type To struct {
 
 // Token The VoIP push token in hexadecimal, an even number of digits.
 type Token = string
+
+// TranscriptSettings Of the role transcript.
+type TranscriptSettings struct {
+	// IdsOnly Leave the text out.
+	IdsOnly *bool `json:"ids_only,omitempty"`
+}
 
 // TransferRequest defines model for TransferRequest.
 type TransferRequest struct {
@@ -1804,6 +2133,80 @@ type OutcomesParams struct {
 
 	// To End; the whole hour is included. Default: now. At most 366 days after from.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// ListConnectionsParams defines parameters for ListConnections.
+type ListConnectionsParams struct {
+	// Q Text to search for.
+	Q *Search `form:"q,omitempty" json:"q,omitempty"`
+
+	// Limit The greatest number of entries.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The value of next from the page before.
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListConnections200JSONResponseBody defines parameters for ListConnections.
+type ListConnections200JSONResponseBody struct {
+	Data []Connection `json:"data"`
+
+	// Next Send it as after to get the next page. null on the last page.
+	Next *Next `json:"next"`
+}
+
+// ListAttemptsParams defines parameters for ListAttempts.
+type ListAttemptsParams struct {
+	// Event Only those of one event: its `webhook-id`.
+	Event *string `form:"event,omitempty" json:"event,omitempty"`
+
+	// Failed true = only those that failed.
+	Failed *bool `form:"failed,omitempty" json:"failed,omitempty"`
+
+	// Limit The greatest number of entries.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The value of next from the page before.
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListAttempts200JSONResponseBody defines parameters for ListAttempts.
+type ListAttempts200JSONResponseBody struct {
+	Data []DeliveryAttempt `json:"data"`
+
+	// Next Send it as after to get the next page. null on the last page.
+	Next *Next `json:"next"`
+}
+
+// ReplayJSONBody defines parameters for Replay.
+type ReplayJSONBody struct {
+	// Event The `webhook-id` of one event.
+	Event *string `json:"event,omitempty"`
+
+	// Failed true = only those that were not delivered.
+	Failed *bool `json:"failed,omitempty"`
+
+	// From When the first of them happened.
+	From *time.Time `json:"from,omitempty"`
+
+	// To Before when the last of them happened. Default: now.
+	To *time.Time `json:"to,omitempty"`
+}
+
+// Replay202JSONResponseBody defines parameters for Replay.
+type Replay202JSONResponseBody struct {
+	Count int `json:"count"`
+}
+
+// RotateSecret200JSONResponseBody defines parameters for RotateSecret.
+type RotateSecret200JSONResponseBody struct {
+	OldSecretUntil Moment `json:"old_secret_until"`
+	Secret         string `json:"secret"`
+}
+
+// TestConnectionJSONBody defines parameters for TestConnection.
+type TestConnectionJSONBody struct {
+	Event *EventKind `json:"event,omitempty"`
 }
 
 // ListCredentialsParams defines parameters for ListCredentials.
@@ -2017,6 +2420,18 @@ type ChangeAgentJSONRequestBody = AgentChange
 
 // SetAnnouncementMultipartRequestBody defines body for SetAnnouncement for multipart/form-data ContentType.
 type SetAnnouncementMultipartRequestBody SetAnnouncementMultipartBody
+
+// AddConnectionJSONRequestBody defines body for AddConnection for application/json ContentType.
+type AddConnectionJSONRequestBody = ConnectionRequest
+
+// ChangeConnectionJSONRequestBody defines body for ChangeConnection for application/json ContentType.
+type ChangeConnectionJSONRequestBody = ConnectionChange
+
+// ReplayJSONRequestBody defines body for Replay for application/json ContentType.
+type ReplayJSONRequestBody ReplayJSONBody
+
+// TestConnectionJSONRequestBody defines body for TestConnection for application/json ContentType.
+type TestConnectionJSONRequestBody TestConnectionJSONBody
 
 // AddCredentialMultipartRequestBody defines body for AddCredential for multipart/form-data ContentType.
 type AddCredentialMultipartRequestBody AddCredentialMultipartBody
@@ -2291,6 +2706,137 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/analytics/outcomes (the `Outcomes` operationId).
 	Outcomes(ctx context.Context, params *OutcomesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListConnections Connections, newest first
+	//
+	// Needs `connections:read`.
+	//
+	// Corresponds with GET /v1/connections (the `ListConnections` operationId).
+	ListConnections(ctx context.Context, params *ListConnectionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddConnectionWithBody Create a connection
+	//
+	// Needs `connections:write`. A connection is a system of your own to which events are sent. The answer has the signing
+	// secret, which is not shown again. An organisation has at most 20 connections.
+	//
+	// Requests are signed as Standard Webhooks describes: `webhook-id`, `webhook-timestamp` and `webhook-signature`. Answer 200
+	// to 299 within 10 seconds. Anything else is tried again for 3 days with growing pauses and the same `webhook-id`; a
+	// `Retry-After` is kept. 410 ends the connection. Events of one ring arrive in order. After a day without a delivery
+	// owners and admins get a mail, after 5 days the connection is disabled.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/connections (the `AddConnection` operationId).
+	AddConnectionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddConnection Create a connection
+	//
+	// Needs `connections:write`. A connection is a system of your own to which events are sent. The answer has the signing
+	// secret, which is not shown again. An organisation has at most 20 connections.
+	//
+	// Requests are signed as Standard Webhooks describes: `webhook-id`, `webhook-timestamp` and `webhook-signature`. Answer 200
+	// to 299 within 10 seconds. Anything else is tried again for 3 days with growing pauses and the same `webhook-id`; a
+	// `Retry-After` is kept. 410 ends the connection. Events of one ring arrive in order. After a day without a delivery
+	// owners and admins get a mail, after 5 days the connection is disabled.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/connections (the `AddConnection` operationId).
+	AddConnection(ctx context.Context, body AddConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveConnection Remove a connection
+	//
+	// Needs `connections:write`. What waits for it is removed too.
+	//
+	// Corresponds with DELETE /v1/connections/{id} (the `RemoveConnection` operationId).
+	RemoveConnection(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ShowConnection A connection, with figures of the last 24 hours
+	//
+	// Needs `connections:read`. The figures are of at most the newest 5,000 attempts.
+	//
+	// Corresponds with GET /v1/connections/{id} (the `ShowConnection` operationId).
+	ShowConnection(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeConnectionWithBody Change a connection
+	//
+	// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
+	// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+	// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/connections/{id} (the `ChangeConnection` operationId).
+	ChangeConnectionWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeConnection Change a connection
+	//
+	// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
+	// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+	// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/connections/{id} (the `ChangeConnection` operationId).
+	ChangeConnection(ctx context.Context, id ID, body ChangeConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAttempts Requests to a connection, newest first
+	//
+	// Needs `connections:read`. Each with what was sent, the status, the time it took and the first KiB of the answer. The values
+	// of your own headers are hidden. They are kept for 7 days, of at most the newest 10,000 events that have ended.
+	//
+	// Corresponds with GET /v1/connections/{id}/attempts (the `ListAttempts` operationId).
+	ListAttempts(ctx context.Context, id ID, params *ListAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplayWithBody Send events again
+	//
+	// Needs `connections:write`. Sends one event again, or all that happened from a moment on; with `failed` only those that were
+	// not delivered, which recovers what an outage cost. An event that waits for its next attempt is tried at once. Each goes
+	// out with the `webhook-id` it had. One request sends at most 10,000 events, the oldest first.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/connections/{id}/replay (the `Replay` operationId).
+	ReplayWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Replay Send events again
+	//
+	// Needs `connections:write`. Sends one event again, or all that happened from a moment on; with `failed` only those that were
+	// not delivered, which recovers what an outage cost. An event that waits for its next attempt is tried at once. Each goes
+	// out with the `webhook-id` it had. One request sends at most 10,000 events, the oldest first.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/connections/{id}/replay (the `Replay` operationId).
+	Replay(ctx context.Context, id ID, body ReplayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSecret Make a new signing secret
+	//
+	// Needs `connections:write`. The new secret is not shown again. For 24 hours requests have two signatures, by the new and by
+	// the old secret, so that receivers can be changed meanwhile.
+	//
+	// Corresponds with POST /v1/connections/{id}/secret (the `RotateSecret` operationId).
+	RotateSecret(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestConnectionWithBody Send an event now and show the answer
+	//
+	// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
+	// to 10 seconds for the answer. It is not tried again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/connections/{id}/test (the `TestConnection` operationId).
+	TestConnectionWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestConnection Send an event now and show the answer
+	//
+	// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
+	// to 10 seconds for the answer. It is not tried again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/connections/{id}/test (the `TestConnection` operationId).
+	TestConnection(ctx context.Context, id ID, body TestConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListCredentials Credentials, newest first
 	//
@@ -3071,6 +3617,267 @@ func (c *Calls) Funnel(ctx context.Context, params *FunnelParams, reqEditors ...
 // Corresponds with GET /v1/analytics/outcomes (the `Outcomes` operationId).
 func (c *Calls) Outcomes(ctx context.Context, params *OutcomesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewOutcomesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListConnections Connections, newest first
+//
+// Needs `connections:read`.
+//
+// Corresponds with GET /v1/connections (the `ListConnections` operationId).
+func (c *Calls) ListConnections(ctx context.Context, params *ListConnectionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListConnectionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddConnectionWithBody Create a connection
+//
+// Needs `connections:write`. A connection is a system of your own to which events are sent. The answer has the signing
+// secret, which is not shown again. An organisation has at most 20 connections.
+//
+// Requests are signed as Standard Webhooks describes: `webhook-id`, `webhook-timestamp` and `webhook-signature`. Answer 200
+// to 299 within 10 seconds. Anything else is tried again for 3 days with growing pauses and the same `webhook-id`; a
+// `Retry-After` is kept. 410 ends the connection. Events of one ring arrive in order. After a day without a delivery
+// owners and admins get a mail, after 5 days the connection is disabled.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/connections (the `AddConnection` operationId).
+func (c *Calls) AddConnectionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddConnectionRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddConnection Create a connection
+//
+// Needs `connections:write`. A connection is a system of your own to which events are sent. The answer has the signing
+// secret, which is not shown again. An organisation has at most 20 connections.
+//
+// Requests are signed as Standard Webhooks describes: `webhook-id`, `webhook-timestamp` and `webhook-signature`. Answer 200
+// to 299 within 10 seconds. Anything else is tried again for 3 days with growing pauses and the same `webhook-id`; a
+// `Retry-After` is kept. 410 ends the connection. Events of one ring arrive in order. After a day without a delivery
+// owners and admins get a mail, after 5 days the connection is disabled.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/connections (the `AddConnection` operationId).
+func (c *Calls) AddConnection(ctx context.Context, body AddConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddConnectionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveConnection Remove a connection
+//
+// Needs `connections:write`. What waits for it is removed too.
+//
+// Corresponds with DELETE /v1/connections/{id} (the `RemoveConnection` operationId).
+func (c *Calls) RemoveConnection(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveConnectionRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ShowConnection A connection, with figures of the last 24 hours
+//
+// Needs `connections:read`. The figures are of at most the newest 5,000 attempts.
+//
+// Corresponds with GET /v1/connections/{id} (the `ShowConnection` operationId).
+func (c *Calls) ShowConnection(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowConnectionRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeConnectionWithBody Change a connection
+//
+// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
+// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/connections/{id} (the `ChangeConnection` operationId).
+func (c *Calls) ChangeConnectionWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeConnectionRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeConnection Change a connection
+//
+// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
+// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/connections/{id} (the `ChangeConnection` operationId).
+func (c *Calls) ChangeConnection(ctx context.Context, id ID, body ChangeConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeConnectionRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAttempts Requests to a connection, newest first
+//
+// Needs `connections:read`. Each with what was sent, the status, the time it took and the first KiB of the answer. The values
+// of your own headers are hidden. They are kept for 7 days, of at most the newest 10,000 events that have ended.
+//
+// Corresponds with GET /v1/connections/{id}/attempts (the `ListAttempts` operationId).
+func (c *Calls) ListAttempts(ctx context.Context, id ID, params *ListAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAttemptsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplayWithBody Send events again
+//
+// Needs `connections:write`. Sends one event again, or all that happened from a moment on; with `failed` only those that were
+// not delivered, which recovers what an outage cost. An event that waits for its next attempt is tried at once. Each goes
+// out with the `webhook-id` it had. One request sends at most 10,000 events, the oldest first.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/connections/{id}/replay (the `Replay` operationId).
+func (c *Calls) ReplayWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplayRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Replay Send events again
+//
+// Needs `connections:write`. Sends one event again, or all that happened from a moment on; with `failed` only those that were
+// not delivered, which recovers what an outage cost. An event that waits for its next attempt is tried at once. Each goes
+// out with the `webhook-id` it had. One request sends at most 10,000 events, the oldest first.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/connections/{id}/replay (the `Replay` operationId).
+func (c *Calls) Replay(ctx context.Context, id ID, body ReplayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplayRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSecret Make a new signing secret
+//
+// Needs `connections:write`. The new secret is not shown again. For 24 hours requests have two signatures, by the new and by
+// the old secret, so that receivers can be changed meanwhile.
+//
+// Corresponds with POST /v1/connections/{id}/secret (the `RotateSecret` operationId).
+func (c *Calls) RotateSecret(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSecretRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestConnectionWithBody Send an event now and show the answer
+//
+// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
+// to 10 seconds for the answer. It is not tried again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/connections/{id}/test (the `TestConnection` operationId).
+func (c *Calls) TestConnectionWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestConnectionRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestConnection Send an event now and show the answer
+//
+// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
+// to 10 seconds for the answer. It is not tried again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/connections/{id}/test (the `TestConnection` operationId).
+func (c *Calls) TestConnection(ctx context.Context, id ID, body TestConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestConnectionRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4567,6 +5374,464 @@ func NewOutcomesRequest(server string, params *OutcomesParams) (*http.Request, e
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListConnectionsRequest constructs an http.Request for the ListConnections method
+func NewListConnectionsRequest(server string, params *ListConnectionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddConnectionRequest calls the generic AddConnection builder with application/json body
+func NewAddConnectionRequest(server string, body AddConnectionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddConnectionRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAddConnectionRequestWithBody constructs an http.Request for the AddConnection method, with any body, and a specified content type
+func NewAddConnectionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRemoveConnectionRequest constructs an http.Request for the RemoveConnection method
+func NewRemoveConnectionRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewShowConnectionRequest constructs an http.Request for the ShowConnection method
+func NewShowConnectionRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangeConnectionRequest calls the generic ChangeConnection builder with application/json body
+func NewChangeConnectionRequest(server string, id ID, body ChangeConnectionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeConnectionRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewChangeConnectionRequestWithBody constructs an http.Request for the ChangeConnection method, with any body, and a specified content type
+func NewChangeConnectionRequestWithBody(server string, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAttemptsRequest constructs an http.Request for the ListAttempts method
+func NewListAttemptsRequest(server string, id ID, params *ListAttemptsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections/%s/attempts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Event != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "event", *params.Event, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Failed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "failed", *params.Failed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReplayRequest calls the generic Replay builder with application/json body
+func NewReplayRequest(server string, id ID, body ReplayJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplayRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewReplayRequestWithBody constructs an http.Request for the Replay method, with any body, and a specified content type
+func NewReplayRequestWithBody(server string, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections/%s/replay", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateSecretRequest constructs an http.Request for the RotateSecret method
+func NewRotateSecretRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections/%s/secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTestConnectionRequest calls the generic TestConnection builder with application/json body
+func NewTestConnectionRequest(server string, id ID, body TestConnectionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTestConnectionRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewTestConnectionRequestWithBody constructs an http.Request for the TestConnection method, with any body, and a specified content type
+func NewTestConnectionRequestWithBody(server string, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/connections/%s/test", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }

@@ -611,6 +611,166 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connections, newest first
+         * @description Needs `connections:read`.
+         */
+        get: operations["listConnections"];
+        put?: never;
+        /**
+         * Create a connection
+         * @description Needs `connections:write`. A connection is a system of your own to which events are sent. The answer has the signing
+         *     secret, which is not shown again. An organisation has at most 20 connections.
+         *
+         *     Requests are signed as Standard Webhooks describes: `webhook-id`, `webhook-timestamp` and `webhook-signature`. Answer 200
+         *     to 299 within 10 seconds. Anything else is tried again for 3 days with growing pauses and the same `webhook-id`; a
+         *     `Retry-After` is kept. 410 ends the connection. Events of one ring arrive in order. After a day without a delivery
+         *     owners and admins get a mail, after 5 days the connection is disabled.
+         */
+        post: operations["addConnection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A connection, with figures of the last 24 hours
+         * @description Needs `connections:read`. The figures are of at most the newest 5,000 attempts.
+         */
+        get: operations["showConnection"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a connection
+         * @description Needs `connections:write`. What waits for it is removed too.
+         */
+        delete: operations["removeConnection"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a connection
+         * @description Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
+         *     value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+         *     active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+         */
+        patch: operations["changeConnection"];
+        trace?: never;
+    };
+    "/v1/connections/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Requests to a connection, newest first
+         * @description Needs `connections:read`. Each with what was sent, the status, the time it took and the first KiB of the answer. The values
+         *     of your own headers are hidden. They are kept for 7 days, of at most the newest 10,000 events that have ended.
+         */
+        get: operations["listAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events again
+         * @description Needs `connections:write`. Sends one event again, or all that happened from a moment on; with `failed` only those that were
+         *     not delivered, which recovers what an outage cost. An event that waits for its next attempt is tried at once. Each goes
+         *     out with the `webhook-id` it had. One request sends at most 10,000 events, the oldest first.
+         */
+        post: operations["replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new signing secret
+         * @description Needs `connections:write`. The new secret is not shown again. For 24 hours requests have two signatures, by the new and by
+         *     the old secret, so that receivers can be changed meanwhile.
+         */
+        post: operations["rotateSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event now and show the answer
+         * @description Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
+         *     to 10 seconds for the answer. It is not tried again.
+         */
+        post: operations["testConnection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/analytics/funnel": {
         parameters: {
             query?: never;
@@ -890,6 +1050,145 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @enum {string} */
+        EventKind: "ring.placed" | "ring.accepted" | "ring.shown" | "ring.answered" | "ring.ended" | "call.connected" | "call.ended" | "note.added" | "device.registered" | "device.removed" | "credential.expiring" | "alert.opened" | "alert.resolved";
+        /**
+         * @description What the connection does. webhook takes events.
+         * @enum {string}
+         */
+        ConnectionRole: "webhook" | "crm" | "mls" | "calendar" | "sms" | "audit" | "transcript";
+        ConnectionRequest: {
+            /** @description 1 to 80 characters. */
+            name: string;
+            role?: components["schemas"]["ConnectionRole"];
+            /** @description https://…, for the role audit also syslog+tls://host:port. Private addresses are refused. */
+            url?: string;
+            /** @description Which events are sent. Empty = all that the role takes. */
+            events?: components["schemas"]["EventKind"][];
+            /** @description Sent with each request, at most 10. The values are stored encrypted and not shown again. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description The password of the role, such as the auth token of an SMS service. Stored encrypted and not shown again. */
+            token?: string;
+            lookup?: components["schemas"]["LookupSettings"];
+            calendar?: components["schemas"]["CalendarSettings"];
+            sms?: components["schemas"]["SMSSettings"];
+            audit?: components["schemas"]["AuditSettings"];
+            transcript?: components["schemas"]["TranscriptSettings"];
+        };
+        ConnectionChange: {
+            name?: string;
+            url?: string;
+            events?: components["schemas"]["EventKind"][];
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description Empty removes it. */
+            token?: string;
+            /** @enum {string} */
+            state?: "active" | "paused";
+            lookup?: components["schemas"]["LookupSettings"];
+            calendar?: components["schemas"]["CalendarSettings"];
+            sms?: components["schemas"]["SMSSettings"];
+            audit?: components["schemas"]["AuditSettings"];
+            transcript?: components["schemas"]["TranscriptSettings"];
+        };
+        Connection: {
+            id: components["schemas"]["UUID"];
+            name: string;
+            role: components["schemas"]["ConnectionRole"];
+            url: string;
+            /** @description Empty = all that the role takes. */
+            events: components["schemas"]["EventKind"][];
+            /** @description The names. */
+            headers: string[];
+            has_token: boolean;
+            lookup?: components["schemas"]["LookupSettings"];
+            calendar?: components["schemas"]["CalendarSettings"];
+            sms?: components["schemas"]["SMSSettings"];
+            audit?: components["schemas"]["AuditSettings"];
+            transcript?: components["schemas"]["TranscriptSettings"];
+            /**
+             * @description disabled after 5 days of failure, ended by 410.
+             * @enum {string}
+             */
+            state: "active" | "paused" | "disabled" | "ended";
+            created_at: components["schemas"]["Moment"];
+            failing_since: components["schemas"]["OptMoment"];
+            disabled_at: components["schemas"]["OptMoment"];
+            last_delivered_at: components["schemas"]["OptMoment"];
+            old_secret_until: components["schemas"]["OptMoment"];
+            /** @description The signing secret. Only in the answer to its creation. */
+            secret?: string;
+            /** @description Of the last 24 hours. Only of one connection. */
+            figures?: {
+                attempts: number;
+                failed: number;
+                /** @description Of the attempts that were answered. */
+                p50_ms: number | null;
+                p95_ms: number | null;
+                /** @description Events that wait for an attempt, now; at most 1,000 are counted. */
+                waiting: number;
+                oldest_waiting_at: components["schemas"]["OptMoment"];
+            };
+        };
+        /** @description Of the roles crm and mls. */
+        LookupSettings: {
+            /** @description Ask before each ring which caller label to show and which person to ring. */
+            ask?: boolean;
+            /** @description What is asked. Empty = the address of the connection. */
+            url?: string;
+        };
+        /** @description Of the role calendar. */
+        CalendarSettings: {
+            /** @description Of events that name none. Empty = that of your organisation. */
+            time_zone?: string;
+        };
+        /** @description Of the role sms. */
+        SMSSettings: {
+            account_sid?: string;
+            /** @description A number in the form +4915112345678 or a sender name; this or messaging_service_sid. */
+            from?: string;
+            messaging_service_sid?: string;
+            template?: string;
+            /** @description The answer to HELP. */
+            help?: string;
+            /** @description Such as 21:00, in the time zone of the person. */
+            quiet_from?: string;
+            quiet_to?: string;
+            minutes_between?: number;
+            per_day?: number;
+        };
+        /** @description Of the role audit. */
+        AuditSettings: {
+            /** @description Of syslog messages, RFC 5424, 6.2.1. 0 = 13, log audit. */
+            facility?: number;
+        };
+        /** @description Of the role transcript. */
+        TranscriptSettings: {
+            /** @description Leave the text out. */
+            ids_only?: boolean;
+        };
+        DeliveryAttempt: {
+            /** @description The `webhook-id`. */
+            event: string;
+            type: string;
+            at: components["schemas"]["Moment"];
+            took_ms: number;
+            delivered: boolean;
+            /** @description Of HTTP. null = there was no answer. */
+            status: number | null;
+            error: components["schemas"]["OptString"];
+            request: {
+                headers: {
+                    [key: string]: string;
+                };
+                body: string;
+            };
+            /** @description The first KiB, as text. */
+            answer: string;
+        };
         NoteLine: {
             /** @enum {string} */
             who: "agent" | "person";
@@ -3054,6 +3353,331 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Unsupported"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listConnections: {
+        parameters: {
+            query?: {
+                /** @description Text to search for. */
+                q?: components["parameters"]["Search"];
+                /** @description The greatest number of entries. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The value of next from the page before. */
+                after?: components["parameters"]["After"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of connections. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Connection"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    addConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectionRequest"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    /** @description The connection. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Unprocessable"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    showConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The connection. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "state": "active"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConnectionChange"];
+            };
+        };
+        responses: {
+            /** @description The connection after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAttempts: {
+        parameters: {
+            query?: {
+                /** @description Only those of one event: its `webhook-id`. */
+                event?: string;
+                /** @description true = only those that failed. */
+                failed?: boolean;
+                /** @description The greatest number of entries. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The value of next from the page before. */
+                after?: components["parameters"]["After"];
+            };
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of attempts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["DeliveryAttempt"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "from": "2026-11-01T08:00:00Z",
+                 *       "failed": true
+                 *     }
+                 */
+                "application/json": {
+                    /** @description The `webhook-id` of one event. */
+                    event?: string;
+                    /**
+                     * Format: date-time
+                     * @description When the first of them happened.
+                     */
+                    from?: string;
+                    /**
+                     * Format: date-time
+                     * @description Before when the last of them happened. Default: now.
+                     */
+                    to?: string;
+                    /** @description true = only those that were not delivered. */
+                    failed?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description They are sent. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        count: number;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        secret: string;
+                        old_secret_until: components["schemas"]["Moment"];
+                    };
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    testConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event": "ring.ended"
+                 *     }
+                 */
+                "application/json": {
+                    event?: components["schemas"]["EventKind"];
+                };
+            };
+        };
+        responses: {
+            /** @description How it went. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryAttempt"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["Unprocessable"];
             429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];
