@@ -396,3 +396,48 @@ func TestStateWords(t *testing.T) {
 		t.Error("words about a state that is none")
 	}
 }
+
+// TestMCPSurvivesNonsense sends every method of the protocol with parameters of every wrong form. The
+// SDK reads them on a goroutine of its own: a panic there would end the server.
+func TestMCPSurvivesNonsense(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	methods := []string{"initialize", "notifications/initialized", "ping", "tools/list", "tools/call", "prompts/list", "prompts/get",
+		"resources/list", "resources/templates/list", "resources/read", "resources/subscribe", "resources/unsubscribe",
+		"completion/complete", "logging/setLevel", "roots/list", "sampling/createMessage", "elicitation/create", "server/discover",
+		"subscriptions/listen", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed",
+		"notifications/message", "tasks/get", "", "\u0000"}
+	deep := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
+	params := []string{"", "null", "{}", "[]", "7", `"x"`, "true", deep, `{"name":null}`, `{"name":7,"arguments":7}`,
+		`{"name":"get_ring","arguments":null}`, `{"name":"get_ring","arguments":"x"}`, `{"name":"get_ring","arguments":{"ring":` + deep + `}}`,
+		`{"name":"nothing"}`, `{"_meta":null}`, `{"_meta":7}`, `{"_meta":{"progressToken":{}}}`, `{"requestId":{},"reason":7}`,
+		`{"_meta":{"io.modelcontextprotocol/protocolVersion":7}}`, `{"protocolVersion":7,"capabilities":[],"clientInfo":"x"}`,
+		`{"level":7}`, `{"uri":7}`, `{"ref":{"type":"x"},"argument":null}`, `{"cursor":"\u0000"}`}
+	versions := []string{"", "2025-06-18", "2026-07-28"}
+	ids := []string{`"id":1,`, `"id":null,`, `"id":{},`, `"id":1.5,`, `"id":"x",`, ""}
+	for i, method := range methods {
+		for j, p := range params {
+			name, err := json.Marshal(method)
+			must(t, err)
+			body := `{"jsonrpc":"2.0",` + ids[(i+j)%len(ids)] + `"method":` + string(name)
+			if p != "" {
+				body += `,"params":` + p
+			}
+			q := ask{method: "POST", path: PathMCP, key: a.key, body: body + "}"}
+			if version := versions[(i+j/2)%len(versions)]; version != "" {
+				q.header = []string{"Mcp-Protocol-Version", version, "Mcp-Method", strings.Trim(method, "\u0000")}
+			}
+			if got := h.do(q); got.status >= 500 {
+				t.Errorf("%.300s: %d %.300s", body, got.status, got.body)
+			}
+		}
+	}
+	for _, body := range []string{`{"jsonrpc":"2.0","id":1,"result":{}}`, `{"jsonrpc":"2.0","id":1,"error":null}`, `{"jsonrpc":"1.0"}`,
+		`{}`, `null`, `7`, `""`, ``, `{"jsonrpc":"2.0","id":1,"method":7}`, deep, "\xff"} {
+		got := h.do(ask{method: "POST", path: PathMCP, key: a.key, body: body, kind: "application/json"})
+		if got.status >= 500 {
+			t.Errorf("%.90s: %d %.300s", body, got.status, got.body)
+		}
+	}
+}
