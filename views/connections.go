@@ -105,6 +105,7 @@ type ConnectionPage struct {
 	Traffic    Traffic
 	Extra      *ConnectionExtra // what the role has to show
 	Sends      bool             // it sends events: a test, a list and a replay make sense
+	Tests      bool             // a test event can be sent
 	Result     *DeliveryPage    // of the test event that was just sent
 	Deliveries []DeliveryRow    // the latest
 	Waiting    string           // "12 events wait"; empty when none do

@@ -53,7 +53,7 @@ func Connection(p ConnectionPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Sends {
-				if p.CanEdit && p.Active || p.Result != nil {
+				if p.CanEdit && p.Active && p.Tests || p.Result != nil {
 					templ_7745c5c3_Err = connectionTest(p).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

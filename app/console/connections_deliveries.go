@@ -60,7 +60,10 @@ func (k connectionPages) deliveries(ctx context.Context, c *fiber.Ctx, v *page.V
 	filters := []views.Filter{
 		{Name: "status", Label: "State", Choices: q.Chosen("status", page.Choice("", "Any state"), page.Choice("waiting", "Waiting"),
 			page.Choice("delivered", "Delivered"), page.Choice("failed", "Failed"))},
-		{Name: "event", Label: "Event", Choices: q.Chosen("event", kinds...)}}
+	}
+	if len(kinds) > 2 {
+		filters = append(filters, views.Filter{Name: "event", Label: "Event", Choices: q.Chosen("event", kinds...)})
+	}
 	if ring := q.ID("ring"); ring != "" {
 		filters = append(filters, views.Filter{Name: "ring", Label: "Ring", Choices: q.Chosen("ring", page.Choice("", "Any ring"),
 			page.Choice(ring, "Ring "+ring[:8]+"…"))})
@@ -96,13 +99,23 @@ func (k connectionPages) deliveriesCSV(ctx context.Context, c *fiber.Ctx, v *pag
 func deliveryRows(all []tenants.Delivery, v *page.Visitor) []views.DeliveryRow {
 	return mapped(all, func(d tenants.Delivery) views.DeliveryRow {
 		s := deliveryState(d)
-		row := views.DeliveryRow{ID: d.Event, Connection: string(d.Connection), Event: string(d.Kind), Ring: string(d.Ring), At: v.At(d.At),
-			Tone: s.tone, State: s.text, Status: statusText(d.Status, d.Tries), Tries: triesText(d.Tries)}
+		row := views.DeliveryRow{ID: d.Event, Connection: string(d.Connection), Event: string(d.Kind), Ring: ringOf(d), At: v.At(d.At),
+			Tone: s.tone, State: s.text, Status: answerText(d.Status, d.Tries, d.State == tenants.DeliveryDelivered),
+			Tries: triesText(d.Tries)}
 		if d.State == tenants.DeliveryWaiting && d.Tries > 0 {
 			row.Next = v.At(d.DueAt)
 		}
 		return row
 	})
+}
+
+// ringOf is the ring of a delivery, or empty. Entries of the audit log have their connection there,
+// which keeps them in order.
+func ringOf(d tenants.Delivery) string {
+	if string(d.Ring) == string(d.Connection) {
+		return ""
+	}
+	return string(d.Ring)
 }
 
 // oneDelivery finds the connection and the event that the path names.
@@ -146,8 +159,8 @@ func (k connectionPages) delivery(ctx context.Context, c *fiber.Ctx, v *page.Vis
 func deliveryFacts(x tenants.Connection, d tenants.Delivery, v *page.Visitor) []views.Row {
 	rows := []views.Row{{Name: "Event", Text: string(d.Kind), Mono: true}, {Name: "Happened", When: v.At(d.At)},
 		{Name: "Connection", Text: x.Name, Href: views.ConnectionPath(string(x.ID))}}
-	if d.Ring != "" {
-		rows = append(rows, views.Row{Name: "Ring", Text: string(d.Ring)[:8] + "…", Href: views.RingPath(string(d.Ring))})
+	if ring := ringOf(d); ring != "" {
+		rows = append(rows, views.Row{Name: "Ring", Text: ring[:8] + "…", Href: views.RingPath(ring)})
 	}
 	rows = append(rows, views.Row{Name: "Attempts", Text: views.Count(d.Tries)})
 	if d.State == tenants.DeliveryWaiting {
@@ -160,14 +173,19 @@ func deliveryFacts(x tenants.Connection, d tenants.Delivery, v *page.Visitor) []
 func attemptView(x tenants.Connection, a tenants.DeliveryAttempt, v *page.Visitor) views.DeliveryAttempt {
 	w := attemptWords(a)
 	return views.DeliveryAttempt{ID: strconv.FormatInt(a.Seq, 10), At: v.At(a.At), Tone: w.tone, Status: w.text,
-		Took: tookText(a.Took), Cause: w.cause, Cure: w.cure, Request: requestText(x.URL, a), Answer: a.Answer}
+		Took: tookText(a.Took), Cause: w.cause, Cure: w.cure, Request: requestText(x, a), Answer: a.Answer}
 }
 
-// requestText is a request as it was sent, the headers sorted. The path is that of the connection
-// as it is now.
-func requestText(url string, a tenants.DeliveryAttempt) string {
+// requestText is a request as it was sent, the headers sorted, or what a text message or a line of
+// syslog was made of. The address is that of the connection as it is now.
+func requestText(x tenants.Connection, a tenants.DeliveryAttempt) string {
 	var b strings.Builder
-	b.WriteString("POST " + url + "\n")
+	if signs(x.Role) && !strings.HasPrefix(x.URL, "syslog") {
+		b.WriteString("POST ")
+	} else {
+		b.WriteString("To ")
+	}
+	b.WriteString(x.URL + "\n")
 	for _, name := range slices.Sorted(maps.Keys(a.Sent)) {
 		b.WriteString(name + ": " + a.Sent[name] + "\n")
 	}

@@ -35,7 +35,7 @@ func TestEventsOfAConnection(t *testing.T) {
 		t.Errorf("the file of what was delivered:\n%s", file)
 	}
 
-	w.Get(list+"/"+b.event).Want(200).Has("This event was not delivered", "Beta failed", "POST https://beta.example/hook", "Webhook-Id: Beta",
+	w.Get(list+"/"+b.event).Want(200).Has("This event was not delivered", "Beta failed.", "POST https://beta.example/hook", "Webhook-Id: Beta",
 		"Look at the log of your system", "Send again", "&#34;type&#34;: &#34;ring.ended&#34;")
 	w.Get(list + "/" + tenants.NewRandomID()).Want(404)
 	w.Get(list + "/nothing").Want(404)

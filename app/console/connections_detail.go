@@ -34,7 +34,7 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 	s := connectionState(x)
 	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()), CanEdit: v.Role.May(),
 		Paused: x.State == tenants.ConnectionPaused, Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
-		Sends: len(x.Role.Takes()) > 0, Active: x.State == tenants.ConnectionActive}
+		Sends: sends(x.Role), Tests: tests(x.Role), Active: x.State == tenants.ConnectionActive}
 	last := ""
 	var err error
 	if p.Sends {
@@ -96,8 +96,15 @@ func (k connectionPages) traffic(ctx context.Context, v *page.Visitor, x tenants
 	if err != nil || len(failed) == 0 {
 		return "", err
 	}
-	return failed[0].Error, nil
+	return page.Sentence(failed[0].Error), nil
 }
+
+// sends: a calendar is read, all others are sent something.
+func sends(r tenants.ConnectionRole) bool { return r != tenants.RoleCalendar }
+
+// tests: the audit log takes nothing but entries that were made, and a test of text messages would
+// send one to the person of the newest ring.
+func tests(r tenants.ConnectionRole) bool { return len(r.Takes()) > 0 && r != tenants.RoleSMS }
 
 // trafficOf draws the last 24 hours, hour by hour.
 func (k connectionPages) trafficOf(f tenants.ConnectionFigures, hours []tenants.ConnectionHour, v *page.Visitor) views.Traffic {
@@ -149,7 +156,7 @@ func (k connectionPages) connectionRow(ctx context.Context, v *page.Visitor, x t
 	if s.tone == views.ToneBad {
 		row.Since = v.At(failingSince(x))
 	}
-	if len(x.Role.Takes()) == 0 {
+	if !sends(x.Role) {
 		return row, nil
 	}
 	f, err := v.Scope.Deliveries().Figures(ctx, x.ID, k.Now().Add(-24*time.Hour))

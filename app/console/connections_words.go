@@ -121,7 +121,7 @@ func connectionProblem(c tenants.Connection, last string) *views.Callout {
 
 // failingCure says what becomes of a connection that fails.
 func failingCure(c tenants.Connection) string {
-	if len(c.Role.Takes()) == 0 {
+	if !sends(c.Role) {
 		return "Check the address. Carillon tries again by itself."
 	}
 	return "Look at the latest attempt below. Carillon tries each event again for three days. After five days without a success it " +

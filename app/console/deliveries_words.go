@@ -30,11 +30,13 @@ func deliveryState(d tenants.Delivery) badge {
 	return badge{views.ToneInfo, "Waiting"}
 }
 
-// statusText is the status of the last answer: "503 Service Unavailable".
-func statusText(status, tries int) string {
+// answerText is the last answer: "503 Service Unavailable". Syslog has no statuses.
+func answerText(status, tries int, good bool) string {
 	switch {
 	case tries == 0:
 		return "–"
+	case status == 0 && good:
+		return "taken"
 	case status == 0:
 		return "no answer"
 	}
@@ -52,10 +54,10 @@ func triesText(n int) string {
 func deliveryProblem(d tenants.Delivery, v *page.Visitor) *views.Callout {
 	switch {
 	case d.State == tenants.DeliveryFailed:
-		return &views.Callout{Tone: views.ToneBad, Title: "This event was not delivered", Cause: d.Error,
+		return &views.Callout{Tone: views.ToneBad, Title: "This event was not delivered", Cause: page.Sentence(d.Error),
 			Cure: "When your system works again, choose “Send again”."}
 	case d.State == tenants.DeliveryWaiting && d.Tries > 0:
-		return &views.Callout{Tone: views.ToneWarn, Title: "The next attempt is on " + v.At(d.DueAt).Text, Cause: d.Error,
+		return &views.Callout{Tone: views.ToneWarn, Title: "The next attempt is on " + v.At(d.DueAt).Text, Cause: page.Sentence(d.Error),
 			Cure: "Mend the cause and choose “Send now”, or wait. Carillon tries for three days, with growing pauses. " +
 				"Later events of the same ring wait behind this one."}
 	}
@@ -69,11 +71,11 @@ type attempted struct {
 }
 
 func attemptWords(a tenants.DeliveryAttempt) attempted {
-	text := statusText(a.Status, 1)
+	text := answerText(a.Status, 1, a.Good)
 	if a.Good {
 		return attempted{badge: badge{views.ToneGood, text}}
 	}
-	return attempted{badge{views.ToneBad, text}, a.Error, attemptCure(a.Status)}
+	return attempted{badge{views.ToneBad, text}, page.Sentence(a.Error), attemptCure(a.Status)}
 }
 
 func attemptCure(status int) string {
