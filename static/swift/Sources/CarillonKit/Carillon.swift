@@ -90,7 +90,7 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
         }
         isStarted = true
         pushes.start()
-        isPaired = (try? accounts.load()) != nil
+        readAccount()
         sendFacts()
         NotificationCenter.default.addObserver(
             self, selector: #selector(didBecomeActive), name: UIApplication.didBecomeActiveNotification, object: nil)
@@ -391,6 +391,13 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
         }
     }
 
+    /// The keychain cannot be read before the first unlock, so it is read again when the app is on
+    /// the screen.
+    private func readAccount() {
+        let account: Account? = try? accounts.load()
+        isPaired = account != nil
+    }
+
     private func sendFacts() {
         let facts: FactQueue = self.facts
         inBackground("carillon.facts") {
@@ -400,6 +407,7 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
     }
 
     @objc private func didBecomeActive() {
+        readAccount()
         sendFacts()
     }
 

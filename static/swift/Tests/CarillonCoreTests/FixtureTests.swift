@@ -21,15 +21,21 @@ final class FixtureTests: XCTestCase {
             XCTAssertEqual(request.method, wanted["method"] as? String, name)
             XCTAssertEqual(request.path, wanted["path"] as? String, name)
             XCTAssertEqual(request.headers, wanted["headers"] as? [String: String] ?? [:], name)
-            if let body = wanted["body"] as? NSDictionary {
-                let sent = try JSONSerialization.jsonObject(with: request.body ?? Data()) as? NSDictionary
-                XCTAssertEqual(sent, body, name)
+            if let body = wanted["body"] {
+                let sent: Any = try JSONSerialization.jsonObject(with: request.body ?? Data())
+                XCTAssertEqual(try sorted(sent), try sorted(body), name)
             } else if let text = wanted["text"] as? String {
                 XCTAssertEqual(String(decoding: request.body ?? Data(), as: UTF8.self), text, name)
             } else {
                 XCTAssertNil(request.body, name)
             }
         }
+    }
+
+    /// JSON with its fields in order.
+    private func sorted(_ value: Any) throws -> String {
+        let data: Data = try JSONSerialization.data(withJSONObject: value, options: [.sortedKeys])
+        return String(decoding: data, as: UTF8.self)
     }
 
     func testAnswersAreRead() throws {
