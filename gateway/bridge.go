@@ -26,8 +26,8 @@ func (p *Peer) Converse(ctx context.Context, l Line) error {
 	defer pressing.Wait()
 	done, stop := context.WithCancel(ctx)
 	defer stop()
-	pressing.Go(func() { pressAll(done, toAgent, own) })
-	pressing.Go(func() { pressAll(done, toPhone, l) })
+	pressing.Go(func() { p.guard("a key press", func() { pressAll(done, toAgent, own) }) })
+	pressing.Go(func() { p.guard("a key press", func() { pressAll(done, toPhone, l) }) })
 
 	defer l.Attend(pass(own, toAgent))()
 	select {

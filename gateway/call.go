@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +34,7 @@ type call struct {
 	ending  chan struct{} // closed by end
 	once    sync.Once
 	reason  EndReason   // set before ending is closed
+	failure error       // likewise: why the agent failed while it did not return
 	audible atomic.Bool // the person can hear
 	heard   bool        // the phone's first sound was reported; only run uses these four
 	greeted bool        // the agent's first sound was in a sample
@@ -59,7 +58,7 @@ func newCall(g *Gateway, o Offer, codec Codec) *call {
 		since: now, sampled: now, line: newLine(codec, g.cfg.Now),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), agentDone: make(chan struct{}),
 	}
-	c.line.tap = o.Tap
+	c.line.tap, c.line.failed = o.Tap, c.fail
 	return c
 }
 
@@ -67,6 +66,15 @@ func newCall(g *Gateway, o Offer, codec Codec) *call {
 func (c *call) end(reason EndReason) {
 	c.once.Do(func() {
 		c.reason = reason
+		close(c.ending)
+	})
+}
+
+// fail ends the call because its agent failed on a goroutine that is not its own.
+func (c *call) fail(err error) {
+	c.once.Do(func() {
+		c.g.cfg.Log.Error("agent failed", "ring", c.id, "error", err)
+		c.reason, c.failure = AgentFailed, err
 		close(c.ending)
 	})
 }
@@ -212,7 +220,7 @@ func (c *call) finish(cancel context.CancelFunc) {
 		c.sendSample(at)
 	}
 	ended := Event{Kind: Ended, Reason: c.reason, At: at}
-	if c.reason == AgentFailed {
+	if ended.Err = c.failure; c.reason == AgentFailed && c.failure == nil {
 		ended.Err = c.agentErr // run has seen agentDone
 	}
 	c.sendEvent(ended)
@@ -238,8 +246,12 @@ func (c *call) sendSample(now time.Time) {
 	if !q.FirstAgent.IsZero() && !c.greeted {
 		c.greeted, s.FirstAudio = true, q.FirstAgent.Sub(c.since)
 	}
-	c.on(Event{Kind: Sampled, Sample: s, At: now, Quality: q})
+	c.report(Event{Kind: Sampled, Sample: s, At: now, Quality: q})
 }
+
+// guard runs f on the goroutine of the call. Its panic, which is logged, ends neither this call nor
+// others.
+func (c *call) guard(what string, f func()) error { return guarded(c.g.cfg.Log, c.id, what, f) }
 
 // measureAgent asks an agent that measures its leg. Its panic ends neither this call nor others.
 func (c *call) measureAgent() (s LegSample) {
@@ -247,25 +259,23 @@ func (c *call) measureAgent() (s LegSample) {
 	if !ok {
 		return s
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			c.g.cfg.Log.Error("agent panicked when it was measured", "ring", c.id, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	return a.Measure()
+	_ = c.guard("the agent's measure", func() { s = a.Measure() })
+	return s
 }
 
 func (c *call) sendEvent(e Event) {
 	e.Quality = c.quality()
-	c.on(e)
+	c.report(e)
 }
+
+func (c *call) report(e Event) { _ = c.guard("the receiver of events", func() { c.on(e) }) }
 
 // converse runs the agent. A panic of one agent must not end everyone's calls.
 func (c *call) converse(ctx context.Context) {
 	defer close(c.agentDone)
 	defer func() {
 		if p := recover(); p != nil {
-			c.agentErr = fmt.Errorf("agent panicked: %v\n%s", p, debug.Stack())
+			c.agentErr = panicError("agent panicked", p)
 		}
 	}()
 	c.agentErr = c.agent.Converse(ctx, c.line)
@@ -277,12 +287,7 @@ func (c *call) warnAgent(left time.Duration) {
 	if !ok {
 		return
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			c.g.cfg.Log.Error("agent panicked when it was warned", "ring", c.id, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	a.Warn(c.line, left)
+	_ = c.guard("the agent's warning", func() { a.Warn(c.line, left) })
 }
 
 // tellGap tells an agent that wants it that the phone is away or back. Its panic ends neither this
@@ -292,12 +297,7 @@ func (c *call) tellGap(away bool) {
 	if !ok {
 		return
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			c.g.cfg.Log.Error("agent panicked when the phone was away", "ring", c.id, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	a.Gap(c.line, away)
+	_ = c.guard("the agent's gap", func() { a.Gap(c.line, away) })
 }
 
 // callClock decides when a call connects, greets and ends. It reads no clock: check gets the time.

@@ -93,7 +93,7 @@ func (g *Gateway) announceEnd() {
 		g.running.Add(1)
 		go func() {
 			defer g.running.Done()
-			c.line.announce(notice)
+			_ = c.guard("the notice", func() { c.line.announce(notice) })
 		}()
 	}
 }

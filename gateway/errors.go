@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 )
 
 // Refusal is why the gateway refused a request. The list is closed, so that a caller can map each
@@ -60,3 +62,19 @@ var (
 
 	errClosed = errors.New("the gateway is closed")
 )
+
+// panicError is the panic p as an error with its stack.
+func panicError(what string, p any) error { return fmt.Errorf("%s: %v\n%s", what, p, debug.Stack()) }
+
+// guarded runs f and returns its panic as an error, which it logs. Each goroutine that handles what
+// a stranger sent needs it: a panic that is not caught ends the process, and with it all calls.
+func guarded(log *slog.Logger, ring, what string, f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicError(what+" panicked", p)
+			log.Error("a part of a call panicked", "ring", ring, "error", err)
+		}
+	}()
+	f()
+	return nil
+}

@@ -219,6 +219,44 @@ func TestAgentThatFailsOrPanicsEndsItsCallOnly(t *testing.T) {
 	}
 }
 
+// TestAgentThatPanicsWhenItGetsSound: the callback of Attend runs on a goroutine of the connection.
+// Its panic ends that call, and the process and the other calls live.
+func TestAgentThatPanicsWhenItGetsSound(t *testing.T) {
+	t.Parallel()
+	g := openGateway(t, nil)
+	other := call(t, phone(t, phonetest.Config{}), answerer(g, "other", newEchoer(), newEventLog()))
+	until(t, other, back(1))
+	e := newEventLog()
+	call(t, phone(t, phonetest.Config{}), answerer(g, "panics", agentFunc(func(ctx context.Context, l gateway.Line) error {
+		defer l.Attend(func(gateway.Packet) { panic("no ear") })()
+		<-ctx.Done()
+		return ctx.Err()
+	}), e))
+	e.next(t, gateway.Connected)
+	if err := e.ended(t, gateway.AgentFailed).Err; err == nil || !strings.Contains(err.Error(), "no ear") {
+		t.Errorf("the call ended with %v", err)
+	}
+	until(t, other, back(10+other.Stats().Back))
+}
+
+// TestEventReceiverThatPanics: the call ends as it would, and so may the next one.
+func TestEventReceiverThatPanics(t *testing.T) {
+	t.Parallel()
+	g := openGateway(t, nil)
+	left := make(chan struct{})
+	a := agentFunc(func(context.Context, gateway.Line) error { close(left); return nil })
+	call(t, phone(t, phonetest.Config{}), func(ctx context.Context, offer string) (string, error) {
+		got, err := g.Answer(ctx, gateway.Offer{
+			Call: "ring", Leg: "phone", SDP: offer, Agent: a, On: func(gateway.Event) { panic("no ear") },
+		})
+		return got.SDP, err
+	})
+	wait(t, left, "the agent to talk although each event panics")
+	if err := g.Drain(t.Context()); err != nil {
+		t.Errorf("the call did not end: %v", err)
+	}
+}
+
 // early is an agent that begins before the person can hear.
 type early struct{ began, audible chan struct{} }
 

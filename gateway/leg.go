@@ -64,6 +64,7 @@ type leg struct {
 	dialled   bool          // we offered to an agent
 	proven    atomic.Bool   // the other side has connected: it is where it says
 	hasSound  atomic.Bool   // the phone has sent RTP
+	broken    atomic.Bool   // one of its readers panicked
 
 	mu      sync.Mutex // guards closed, and running.Add against Wait
 	closed  bool
@@ -335,9 +336,16 @@ func (l *leg) restart(ctx context.Context, f fragment) (Trickled, error) {
 	return Trickled{ETag: l.etag, Fragment: body}, nil
 }
 
-func (l *leg) state() legState { return legState(l.connState.Load()) }
+func (l *leg) state() legState {
+	s := legState(l.connState.Load())
+	if s == legConnected && l.broken.Load() {
+		return legLost
+	}
+	return s
+}
 
-// runOwned runs f on a goroutine that close waits for.
+// runOwned runs f, which reads what the other side sends, on a goroutine that close waits for. If
+// it panics the connection counts as lost: nobody reads it any more.
 func (l *leg) runOwned(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -347,7 +355,10 @@ func (l *leg) runOwned(f func()) {
 	l.running.Add(1)
 	go func() {
 		defer l.running.Done()
-		f()
+		if guarded(l.g.cfg.Log, l.id, "the reader of a connection", f) != nil {
+			l.broken.Store(true)
+			l.wake()
+		}
 	}()
 }
 

@@ -104,6 +104,7 @@ type line struct {
 	audible chan struct{} // closed when the person can hear
 	over    chan struct{} // closed when the call is over
 	tap     Tap           // nil = nobody
+	failed  func(error)   // gets the panic of a listener; it must not wait. nil = nobody
 
 	announcing atomic.Bool   // the notice has the line, and what the agent says is dropped
 	pressing   atomic.Bool   // a key press has the line, and what the agent says is dropped
@@ -166,11 +167,26 @@ func (l *line) receive(p Packet) {
 func (l *line) deliver(p Packet) {
 	l.listenerMu.Lock()
 	defer l.listenerMu.Unlock()
-	if l.listener != nil {
-		l.listener(p)
+	if l.listener == nil {
+		l.enqueue(p)
 		return
 	}
-	l.enqueue(p)
+	defer l.recoverListener()
+	l.listener(p)
+}
+
+// recoverListener ends the line's own call or Peer when its listener panicked. The listener runs on
+// a goroutine of the connection: without this, one agent's fault would end the process. Called with
+// listenerMu held.
+func (l *line) recoverListener() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	l.listener = nil
+	if l.failed != nil {
+		l.failed(panicError("agent panicked when it got sound", p))
+	}
 }
 
 // enqueue copies p for Hear. Called with listenerMu held.

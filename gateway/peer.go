@@ -89,6 +89,7 @@ func (g *Gateway) AnswerPeer(ctx context.Context, cfg PeerConfig, offer string) 
 		return nil, Answer{}, err
 	}
 	l := newLine(read.codec, g.cfg.Now)
+	l.failed = p.end
 	p.line.Store(l)
 	p.accepted = true
 	made, text, err := g.answerLeg(ctx, cfg.ID, l, p.wakeRun, read)
@@ -144,7 +145,7 @@ func (p *Peer) offer(ctx context.Context, l *leg) (string, error) {
 		l.pc.OnDataChannel(p.refuseChannel)
 		p.channel.OnMessage(func(m webrtc.DataChannelMessage) {
 			if m.IsString && p.cfg.Text != nil {
-				p.cfg.Text(string(m.Data))
+				p.guard("the reader of messages", func() { p.cfg.Text(string(m.Data)) })
 			}
 		})
 	}
@@ -175,6 +176,7 @@ func (p *Peer) Accept(ctx context.Context, answer string) error {
 	}
 	if !p.accepted {
 		l := newLine(read.codec, p.g.cfg.Now)
+		l.failed = p.end
 		l.setOutput(p.leg.track)
 		p.leg.line = l
 		p.leg.track.negotiated(read)
@@ -271,6 +273,13 @@ func (p *Peer) end(err error) {
 		p.err = err
 		close(p.ending)
 	})
+}
+
+// guard runs f, and ends the peer if it panics.
+func (p *Peer) guard(what string, f func()) {
+	if err := guarded(p.g.cfg.Log, p.cfg.ID, what, f); err != nil {
+		p.end(err)
+	}
 }
 
 func (p *Peer) over() bool {

@@ -361,6 +361,20 @@ func TestPeerThatIsNotReached(t *testing.T) {
 	}
 }
 
+// TestPanicOfAReaderOfAPeerEndsThatPeer: what the far end says, and what it writes, is read on
+// goroutines of the connection.
+func TestPanicOfAReaderOfAPeerEndsThatPeer(t *testing.T) {
+	t.Parallel()
+	g := openGateway(t, nil)
+	p, _ := answerPeer(t, g, phonetest.Config{}, gateway.Opus)
+	connect(t, p)
+	p.Attend(func(gateway.Packet) { panic("no ear") })
+	wait(t, p.Ended(), "the peer to end")
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "no ear") {
+		t.Errorf("the peer ended with %v", err)
+	}
+}
+
 // TestPeersAreClosedWithTheGateway: none is left behind.
 func TestPeersAreClosedWithTheGateway(t *testing.T) {
 	t.Parallel()

@@ -310,15 +310,19 @@ func (j *Joins) Stream(token tenants.Secret, ring tenants.RingID, u Upgrade) (se
 	}
 	return func(c net.Conn) {
 		own := lend(c)
-		if conn, err := u.accept(own); err == nil {
+		defer own.giveBack()
+		var conn *socket
+		defer func() { // also when the handshake panics: the caller recovers
+			if conn == nil {
+				_ = own.Close()
+				j.mu.Lock()
+				j.came(ring)
+				j.mu.Unlock()
+			}
+		}()
+		if conn, _ = u.accept(own); conn != nil {
 			j.arrive(ring, nil, conn)
-		} else {
-			_ = own.Close()
-			j.mu.Lock()
-			j.came(ring)
-			j.mu.Unlock()
 		}
-		own.giveBack()
 	}, nil
 }
 

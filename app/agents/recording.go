@@ -216,7 +216,7 @@ func (r *Recording) keep() {
 		r.mu.Lock()
 		length, lost := r.length, r.lost
 		r.mu.Unlock()
-		if err := r.cfg.Tape.Add(ctx, chunk, length, lost); err != nil {
+		if err := safely(r.cfg.Log, func() error { return r.cfg.Tape.Add(ctx, chunk, length, lost) }); err != nil {
 			r.cfg.Log.Error("a part of a recording is lost", "err", err)
 			r.mu.Lock()
 			r.lost += 2 * int(chunkTime/gateway.Frame)

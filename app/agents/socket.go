@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"time"
 
 	"github.com/coder/websocket"
@@ -60,8 +61,14 @@ type first struct {
 func (s *socket) listen() {
 	s.first = make(chan first, 1)
 	go func() {
-		kind, r, err := s.conn.Reader(context.Background()) // close ends it
-		s.first <- first{kind, r, err}
+		var f first
+		defer func() { s.first <- f }()
+		defer func() {
+			if p := recover(); p != nil {
+				f.err = fmt.Errorf("agents: reading a frame panicked: %v\n%s", p, debug.Stack())
+			}
+		}()
+		f.kind, f.r, f.err = s.conn.Reader(context.Background()) // close ends it
 	}()
 }
 

@@ -180,7 +180,11 @@ func (a joinHandlers) joinStream(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	c.Context().HijackSetNoResponse(true)
-	c.Context().Hijack(serve)
+	c.Context().Hijack(func(conn net.Conn) { // on a goroutine of its own, which the edge does not guard
+		if err := web.Recovered(func() error { serve(conn); return nil }); err != nil {
+			a.Log.Error("an agent's connection failed", "ring", id, "error", err)
+		}
+	})
 	return nil
 }
 
