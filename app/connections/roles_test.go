@@ -408,3 +408,63 @@ func TestSignedByTwilio(t *testing.T) {
 		t.Error("a wrong signature is taken")
 	}
 }
+
+// connect adds a connection.
+func (o *office) connect(c tenants.Connection) tenants.Connection {
+	o.Helper()
+	c.ID, c.Tenant, c.Name, c.CreatedAt = tenants.NewID[tenants.ConnectionID](o.clock()), o.tenant.ID, "x", o.clock()
+	token := connectionstest.AuthToken
+	c.Token = &token
+	c = c.Clean()
+	o.must(c.Check())
+	_, err := o.scope.Connections().Add(o.Context(), c)
+	o.must(err)
+	return c
+}
+
+// TestAuditEntriesAreFollowed: each entry from the connection's own addition on is delivered once
+// and in order, whoever looks for them and however often; no more wait than there is room for.
+func TestAuditEntriesAreFollowed(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, tenants.Salon)
+	o.must(o.scope.Audits().Add(t.Context(), "user.sign_in", "before", ""))
+	c := o.connect(tenants.Connection{Role: tenants.RoleAudit, URL: "https://logs.example.com/in"})
+	for i := range 250 {
+		o.must(o.scope.Audits().Add(t.Context(), "user.sign_in", fmt.Sprint("after ", i), ""))
+	}
+	var seqs []int64
+	for range 2 {
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				if err := connections.FeedAudits(t.Context(), o.store); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		for range 300 { // one at a time: each waits for the one before
+			o.set(o.clock().Add(time.Hour))
+			claimed, err := o.scope.Deliveries().Claim(t.Context(), c.ID, o.clock(), time.Minute, 10)
+			o.must(err)
+			if len(claimed) != 1 {
+				break
+			}
+			var e struct{ Data tenants.AuditData }
+			o.must(json.Unmarshal(claimed[0].Body, &e))
+			if seqs = append(seqs, e.Data.Seq); e.Data.Target == "before" || len(seqs) == 1 && e.Data.Action != "connection.add" {
+				t.Errorf("entry %d: %+v", len(seqs), e.Data)
+			}
+			o.must(o.scope.Deliveries().Settle(t.Context(), c.ID, []store.Outcome{{Delivery: claimed[0],
+				Attempt: tenants.DeliveryAttempt{At: o.clock(), Good: true}}}, false))
+		}
+	}
+	if len(seqs) != 251 {
+		t.Fatalf("%d entries of 251", len(seqs))
+	}
+	for i := range seqs[1:] {
+		if seqs[i+1] != seqs[i]+1 {
+			t.Fatalf("entry %d after %d", seqs[i+1], seqs[i])
+		}
+	}
+}

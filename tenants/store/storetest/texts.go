@@ -68,3 +68,40 @@ func testTexts(b *bench) {
 	equal(b, len(audits), 2, "audit rows of STOP and START")
 	equal(b, audits[0].Detail, "number ending in 5678", "what the row says of the number")
 }
+
+// testAuditFeed: a follower gets each entry once, from its own addition on, and no more than there
+// is room for.
+func testAuditFeed(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	b.must(s.Audits().Add(ctx, "user.sign_in", "before", ""))
+	c := b.newConnection()
+	c.Role, c.Events = tenants.RoleAudit, nil
+	c = c.Clean()
+	_, err := s.Connections().Add(ctx, c)
+	b.must(err)
+	b.must(s.Audits().Add(ctx, "user.sign_in", "after", ""))
+	for _, want := range [][]string{{"connection.add", "user.sign_in"}, nil} {
+		all, err := b.s.Jobs().AuditFollowers(ctx, 10)
+		b.must(err)
+		var actions []string
+		for _, f := range all {
+			for _, a := range f.Entries {
+				actions = append(actions, a.Action)
+			}
+			for _, moved := range []bool{true, false} { // twice, as by two nodes
+				got, err := b.s.Jobs().FeedAudits(ctx, f, []store.NewDelivery{{Tenant: f.Tenant, Connection: f.Connection,
+					Event: tenants.AuditEventID(c.ID, 1), Kind: tenants.EventAuditRecorded, At: b.clock.Now(), Body: []byte("{}")}})
+				b.must(err)
+				equal(b, got, moved, "moved")
+			}
+		}
+		equal(b, len(actions), len(want), "entries")
+		for i := range min(len(actions), len(want)) {
+			equal(b, actions[i], want[i], "entry")
+		}
+	}
+	claimed, err := s.Deliveries().Claim(ctx, c.ID, b.clock.Now(), time.Minute, 10)
+	b.must(err)
+	equal(b, len(claimed), 1, "deliveries")
+}
