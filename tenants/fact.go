@@ -10,7 +10,7 @@ type FactKind string
 
 // The closed list of facts. Each is recorded at most once per attempt, unless it says otherwise.
 const (
-	FactPlaced       FactKind = "placed"         // the ring was committed
+	FactPlaced       FactKind = "placed"         // the ring was committed; Detail says why a look-up before it brought nothing
 	FactSent         FactKind = "sent"           // the push was written to Apple
 	FactAccepted     FactKind = "accepted"       // Apple answered 200; the phone does not ring yet
 	FactRefused      FactKind = "refused"        // Apple refused, or could not be reached in time

@@ -51,10 +51,13 @@ func CheckAddress(d *outbound.Dialer, c tenants.Connection) error {
 	if c.Role == tenants.RoleAudit {
 		schemes = append(schemes, "syslog+tls")
 	}
-	err := d.CheckURL(c.URL, schemes...)
+	field, err := "url", d.CheckURL(c.URL, schemes...)
+	if err == nil && c.Lookup != nil && c.Lookup.URL != "" {
+		field, err = "lookup.url", d.CheckURL(c.Lookup.URL, "https")
+	}
 	if err == nil {
 		return nil
 	}
 	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The connection's address cannot be used.",
-		Fields: []tenants.Field{{Name: "url", Message: err.Error()}}}
+		Fields: []tenants.Field{{Name: field, Message: err.Error()}}}
 }

@@ -51,7 +51,7 @@ func detail(f tenants.Fact) string {
 	case tenants.FactHungUp, tenants.FactBroken:
 		return endedBy(f.Detail)
 	case tenants.FactAgentAttached, tenants.FactAgentFailed, tenants.FactAgentLost, tenants.FactMeasured,
-		tenants.FactRecording:
+		tenants.FactRecording, tenants.FactPlaced:
 		return f.Detail + "."
 	case tenants.FactTransferred:
 		to, _, _ := strings.Cut(f.Detail, ", ring ")

@@ -43,8 +43,8 @@ type Reactor interface {
 	Attached(ctx context.Context, scope *store.Scope, a tenants.Agent, cause string) error
 }
 
-// Config is what a Board is made of. Media, Agents, Audiences, Meter and Trace may be left out,
-// Media and Agents only together.
+// Config is what a Board is made of. Media, Agents, Lookup, Audiences, Meter and Trace may be left
+// out, Media and Agents only together.
 type Config struct {
 	Store  *store.Store
 	Push   Pusher
@@ -57,6 +57,8 @@ type Config struct {
 	Media  Media // carries the sound of calls; nil = calls are refused
 	Agents OpenAgent
 	Joins  *agents.Joins // where agents that connect to us meet their calls; nil = they cannot
+
+	Lookup Lookup // asked before rings; nil = nobody is
 
 	Audiences []Audience    // get committed facts, in this order
 	Meter     Meter         // nil = nothing is counted

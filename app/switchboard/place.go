@@ -39,9 +39,12 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 			b.readmit(c)
 		}
 	}()
-	r, err = b.draft(ctx, scope, c, q)
+	r, earlier, err := b.draftAsked(ctx, scope, c, q, i)
 	if err != nil {
 		return b.earlier(ctx, scope, i, err)
+	}
+	if earlier != nil {
+		return earlier, true, nil
 	}
 	return b.launch(ctx, c, r, i)
 }
