@@ -338,7 +338,7 @@ func (e *Engine) deliver(ctx context.Context, c tenants.Connection, s Secrets, d
 	switch {
 	case err != nil:
 		a.Error = cause(err)
-	case answer.Status < 200 || answer.Status > 299:
+	case !answer.Done && (answer.Status < 200 || answer.Status > 299):
 		a.Error = refusal(answer.Status)
 	default:
 		a.Good = true

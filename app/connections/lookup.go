@@ -122,7 +122,8 @@ func lookupCause(err error) string {
 	return cause
 }
 
-func (l *Lookups) ask(ctx context.Context, t tenants.Tenant, id tenants.ConnectionID, q tenants.Request) (found tenants.LookedUp, err error) {
+func (l *Lookups) ask(ctx context.Context, t tenants.Tenant, id tenants.ConnectionID, q tenants.Request) (found tenants.LookedUp,
+	err error) {
 	c, secrets, err := l.store.For(t.ID).Connections().Open(ctx, id)
 	if err != nil {
 		return found, err
@@ -130,9 +131,10 @@ func (l *Lookups) ask(ctx context.Context, t tenants.Tenant, id tenants.Connecti
 	if c.State != tenants.ConnectionActive || c.Lookup == nil || !c.Lookup.Ask {
 		return found, nil
 	}
-	question := tenants.LookupQuestion{To: tenants.RingTo{Device: q.To.Device, Person: q.To.Person}, Agent: q.Agent, Reference: q.Reference,
-		Caller: tenants.CallerLabel(t.Industry, q.Caller)}
-	e := Event{ID: tenants.NewRandomID(), Body: tenants.EventBody{Type: tenants.EventRingLookup, Timestamp: l.now(), Data: question}.Write()}
+	question := tenants.LookupQuestion{To: tenants.RingTo{Device: q.To.Device, Person: q.To.Person}, Agent: q.Agent,
+		Reference: q.Reference, Caller: tenants.CallerLabel(t.Industry, q.Caller)}
+	body := tenants.EventBody{Type: tenants.EventRingLookup, Timestamp: l.now(), Data: question}.Write()
+	e := Event{ID: tenants.NewRandomID(), Body: body}
 	address := c.URL
 	if c.Lookup.URL != "" {
 		address = c.Lookup.URL

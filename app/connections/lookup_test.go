@@ -64,7 +64,8 @@ func TestLookups(t *testing.T) {
 		"a long answer":  {say(`{"caller":"a"` + strings.Repeat(" ", 5000) + `}`), tenants.LookedUp{}, "4 KiB"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
 			tenants.LookedUp{}, "redirect"},
-		"a broken answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, tenants.LookedUp{}, "brought nothing"},
+		"a broken answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, tenants.LookedUp{},
+			"brought nothing"},
 		"a late answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, tenants.LookedUp{},
 			"did not answer within 800 ms"},
 	} {

@@ -63,6 +63,8 @@ func (e *Engine) give(d store.DueConnection) {
 // wanted is the kind of event to send; one that the connection does not take is refused.
 func wanted(c tenants.Connection, kind tenants.EventKind) (tenants.EventKind, error) {
 	switch takes := c.Role.Takes(); {
+	case c.Role == tenants.RoleAudit && kind == "":
+		return tenants.EventAuditRecorded, nil
 	case len(takes) == 0:
 		return "", tenants.Refuse(tenants.Unprocessable, "no_events", "A connection of the role %s is sent no events.", c.Role)
 	case kind == "" && len(c.Events) > 0:
@@ -81,6 +83,13 @@ func (e *Engine) sample(ctx context.Context, scope *store.Scope, c tenants.Conne
 	error) {
 	now := e.Now()
 	d := store.NewDelivery{Tenant: c.Tenant, Connection: c.ID, Event: tenants.NewRandomID(), Kind: kind, At: now}
+	if kind == tenants.EventAuditRecorded { // the newest entry
+		entries, _, err := scope.Audits().List(ctx, store.AuditQuery{Limit: 1})
+		if len(entries) > 0 {
+			d.At, d.Body = entries[0].At, tenants.AuditEvent(c.Tenant, entries[0]).Write()
+		}
+		return d, err
+	}
 	rings, _, err := scope.Rings().List(ctx, store.RingQuery{Limit: 1})
 	if err != nil {
 		return d, err

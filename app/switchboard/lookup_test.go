@@ -59,7 +59,8 @@ func TestLookUpBeforeARing(t *testing.T) {
 		_, _, err := w.board.Place(t.Context(), w.caller, to, once)
 		must(t, err)
 	}
-	if _, _, err := w.board.Place(t.Context(), w.caller, tenants.Request{To: tenants.To{Person: "nobody"}}, store.Idempotency{}); err == nil {
+	nobody := tenants.Request{To: tenants.To{Person: "nobody"}}
+	if _, _, err := w.board.Place(t.Context(), w.caller, nobody, store.Idempotency{}); err == nil {
 		t.Error("nobody was rung")
 	}
 	if look.times != 1 {
