@@ -34,9 +34,17 @@ _carillon() {
   words_next=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if (( ${#words_next[@]} )) && [[ -n ${words_next[1]} ]]; then compadd -a words_next; else _files; fi
 }
-compdef _carillon carillon
+if [[ ${funcstack[1]} = _carillon ]]; then _carillon "$@"; else compdef _carillon carillon; fi
 `,
-	"fish": `complete -c carillon -a '(carillon __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+	"fish": `function __carillon_words
+  set -l next (carillon __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)
+  if set -q next[1]
+    printf '%s\n' $next
+  else
+    __fish_complete_path (commandline -ct)
+  end
+end
+complete -c carillon -f -a '(__carillon_words)'
 `,
 }
 
