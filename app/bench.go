@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"carillon/app/bench"
+	"carillon/tenants"
 )
 
 // benchCmd measures this machine.
@@ -17,6 +18,7 @@ type benchCmd struct {
 	Rings  benchRingsCmd  `cmd:"" help:"Rings placed, committed and pushed, beside a bare apns2 loop."`
 	Calls  benchCallsCmd  `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
 	Pages  benchPagesCmd  `cmd:"" help:"Every page of the console on a database with many rings."`
+	Events benchEventsCmd `cmd:"" help:"Rings beside the delivery of their events, and without it."`
 	Faults benchFaultsCmd `cmd:"" help:"What goes wrong between us and Apple, and what becomes of the rings."`
 	Sweep  benchSweepCmd  `cmd:"" help:"Rings that nobody answers: how late they end, and what becomes of them when the server is killed."`
 	Stock  benchStockCmd  `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
@@ -132,6 +134,30 @@ func (b *benchCallsCmd) Run(ctx context.Context, c terminal) error {
 		return show(r, b.JSON, c.out)
 	}
 	r, err := bench.Calls(ctx, bench.CallsConfig{Calls: b.Calls, Streams: b.Streams, Bridges: b.Bridges, Turns: b.Turns, Window: b.Window})
+	if err != nil {
+		return err
+	}
+	return show(r, b.JSON, c.out)
+}
+
+type benchEventsCmd struct {
+	Connections int           `help:"Connections that get each event, 1 to 20." default:"5"`
+	PerSecond   int           `help:"Rings a second, 1 to 1000; each has two events." default:"100"`
+	Turns       int           `help:"Turns of each kind, one after the other." default:"3"`
+	Turn        time.Duration `help:"Length of a turn." default:"5s"`
+	JSON        bool          `help:"Print one JSON line."`
+}
+
+// Validate refuses numbers that measure nothing.
+func (b *benchEventsCmd) Validate() error {
+	return errors.Join(check(bound[int]{"--connections", b.Connections, 1, int(tenants.CapConnections.Most)},
+		bound[int]{"--per-second", b.PerSecond, 1, 1000}, bound[int]{"--turns", b.Turns, 1, mostTurns}),
+		check(bound[time.Duration]{"--turn", b.Turn, 100 * time.Millisecond, time.Hour}))
+}
+
+// Run prints the result.
+func (b *benchEventsCmd) Run(ctx context.Context, c terminal) error {
+	r, err := bench.Events(ctx, bench.EventsConfig{Connections: b.Connections, PerSecond: b.PerSecond, Turns: b.Turns, Turn: b.Turn})
 	if err != nil {
 		return err
 	}
