@@ -38,7 +38,7 @@ const (
 	// a claim and a commit.
 	turnEvery = 5 * time.Millisecond
 	// settleMost bounds the attempts that are written down together.
-	settleMost = 64
+	settleMost = 32
 	// endWithin is how long Close waits for attempts under way.
 	endWithin = 3 * time.Second
 )

@@ -12,7 +12,7 @@ import (
 const (
 	// feedMost bounds the facts of one commit, which holds up the writes of rings for some
 	// milliseconds.
-	feedMost = 200
+	feedMost = 60
 	// feedPause is how long the feed lets facts come together after it was woken.
 	feedPause = 20 * time.Millisecond
 	// feedEvery is how often it looks for facts that other processes recorded.
