@@ -123,8 +123,8 @@ func TestTheCommandLine(t *testing.T) {
 
 // TestMain lets the test binary be what a test kills, or runs from a shell.
 func TestMain(m *testing.M) {
-	private() // as in Run: folders of tests are closed to other users
-	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "ring") {
+	private()                                                    // as in Run: folders of tests are closed to other users
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") { // a verb; go test passes flags
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		context.AfterFunc(ctx, stop) // as in main.go
 		os.Exit(Run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -116,7 +116,7 @@ func TestTheGuidesWork(t *testing.T) {
 			if strings.Contains(line, "/events") {
 				s.call("POST", "/v1/rings/"+ids["RING_ID"]+"/cancel", s.ready.APIKey, "", nil) // an ended ring ends its stream
 			}
-			said := s.shell(strings.Replace(line, "curl ", "curl --fail-with-body ", 1))
+			said := s.shell("set -e\n" + strings.Replace(line, "curl ", "curl --fail-with-body ", 1))
 			if strings.Contains(line, "/events") && !strings.Contains(said, "event: cancelled") {
 				t.Errorf("%s: the events say %s", name, said)
 			}
@@ -151,7 +151,7 @@ func (s *server) shell(line string) string {
 		s.t.Skip("no curl is installed; .ci/run installs it")
 	}
 	line = strings.ReplaceAll(line, "http://127.0.0.1:8080", s.ready.URL)
-	line = strings.ReplaceAll(line, "go run . ", os.Args[0]+" ")
+	line = regexp.MustCompile(`(?m)^(go run \.|carillon) `).ReplaceAllLiteralString(line, os.Args[0]+" ")
 	line = strings.Replace(line, "curl ", "curl -sS --max-time 60 ", 1)
 	c := exec.CommandContext(s.t.Context(), "sh", "-c", line)
 	c.Env = append(os.Environ(), "CARILLON_API_KEY="+s.ready.APIKey, "CARILLON_PUBLIC_URL="+s.ready.URL, "NO_PROXY=127.0.0.1")

@@ -13,6 +13,8 @@ var DeveloperGuides = []DocGroup{
 	}},
 	{"Phones", []DocLink{
 		guideTo("ios", "iOS", "CarillonKit, PushKit, CallKit, WebRTC"),
+		guideTo("react-native", "React Native", "The lines that an existing app needs"),
+		guideTo("flutter", "Flutter", "The lines that an existing app needs"),
 		guideTo("api/phone", "API of phones", "Every request of your app"),
 		guideTo("ios#common-problems", "Common problems", "A phone that does not ring, or has no sound"),
 	}},
