@@ -151,11 +151,13 @@ function repeatable(request) {
         return true;
     return request.headers?.["Idempotency-Key"] !== undefined || /\/(cancel|notes|facts)$/.test(request.path);
 }
-/** Whether no server got any part of the request. Only Node says so. */
+/** Whether no server got any part of the request. Node and Bun say so, other runtimes do not. */
 function neverSent(error) {
-    const cause = error?.cause;
-    const code = cause?.code ?? cause?.errors?.[0]?.code ?? "";
-    return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"].includes(code);
+    const { code, cause } = (error ?? {});
+    const said = cause?.code ?? cause?.errors?.[0]?.code ?? code ?? "";
+    return [
+        "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT", "ConnectionRefused",
+    ].includes(said);
 }
 /** A signal that follows both. */
 export function either(one, other) {

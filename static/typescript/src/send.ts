@@ -174,11 +174,13 @@ function repeatable(request: Request): boolean {
 	return request.headers?.["Idempotency-Key"] !== undefined || /\/(cancel|notes|facts)$/.test(request.path);
 }
 
-/** Whether no server got any part of the request. Only Node says so. */
+/** Whether no server got any part of the request. Node and Bun say so, other runtimes do not. */
 function neverSent(error: unknown): boolean {
-	const cause = (error as {cause?: {code?: string; errors?: {code?: string}[]}} | undefined)?.cause;
-	const code = cause?.code ?? cause?.errors?.[0]?.code ?? "";
-	return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"].includes(code);
+	const {code, cause} = (error ?? {}) as {code?: string; cause?: {code?: string; errors?: {code?: string}[]}};
+	const said = cause?.code ?? cause?.errors?.[0]?.code ?? code ?? "";
+	return [
+		"ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT", "ConnectionRefused",
+	].includes(said);
 }
 
 /** A signal that follows both. */
