@@ -1164,11 +1164,11 @@ class Connections(_Resource):
         """
         return self._sender.read_json("GET", f"/v1/connections/{_quote(id)}/attempts", query={"event": event, "failed": failed, "limit": limit, "after": after})
 
-    def all_attempts(self, *, event: Optional[str] = None, failed: Optional[bool] = None, limit: Optional[int] = None) -> Iterator[DeliveryAttempt]:
+    def all_attempts(self, id: str, *, event: Optional[str] = None, failed: Optional[bool] = None, limit: Optional[int] = None) -> Iterator[DeliveryAttempt]:
         """The entries of every page."""
         after: Optional[str] = None
         while True:
-            page = self.list_attempts(event=event, failed=failed, limit=limit, after=after)
+            page = self.list_attempts(id, event=event, failed=failed, limit=limit, after=after)
             yield from page["data"]
             after = page["next"]
             if after is None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import re
 import shutil
 import subprocess
@@ -264,6 +265,34 @@ class StoryTest(unittest.TestCase):
         phone.hang_up(ring["id"])
         self.assertEqual(followed(), ["placed", "sent", "accepted", "woke", "shown", "answered", "hung_up"])
         self.assertEqual(api.rings.get(ring["id"])["state"], "ended")
+
+        # A webhook is verified.
+        came = queue.Queue()
+
+        class Receiver(BaseHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_POST(self):
+                came.put((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+        hooks = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        threading.Thread(target=hooks.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        self.addCleanup(hooks.server_close)
+        self.addCleanup(hooks.shutdown)
+        address = f"http://127.0.0.1:{hooks.server_port}/hooks"
+        connection = api.connections.add({"name": "Story", "role": "webhook", "url": address, "events": ["ring.ended"]})
+        ring = api.rings.place({"to": to, "reference": "webhook"})
+        phone.report_fact(ring["id"], {"kind": "declined", "at": now(), "sent_at": now()})
+        headers, body = came.get(timeout=60)
+        verify(connection["secret"], headers, body)
+        with self.assertRaises(WebhookError):
+            verify(connection["secret"], headers, body + b" ")
+        self.assertEqual(json.loads(body)["type"], "ring.ended")
+        self.assertTrue(all(a["delivered"] for a in api.connections.all_attempts(connection["id"])))
+        api.connections.remove(connection["id"])
 
         # The example of README.
         example = re.search(r"```python\n(.*?)```", (HERE / "README.md").read_text(), re.S).group(1)

@@ -36,25 +36,25 @@ func (e AgentStreamDirection) Valid() bool {
 
 // Defines values for AgentKind.
 const (
-	Builtin AgentKind = "builtin"
-	Openai  AgentKind = "openai"
-	Pipecat AgentKind = "pipecat"
-	Stream  AgentKind = "stream"
-	Webrtc  AgentKind = "webrtc"
+	AgentKindBuiltin AgentKind = "builtin"
+	AgentKindOpenai  AgentKind = "openai"
+	AgentKindPipecat AgentKind = "pipecat"
+	AgentKindStream  AgentKind = "stream"
+	AgentKindWebrtc  AgentKind = "webrtc"
 )
 
 // Valid indicates whether the value is a known member of the AgentKind enum.
 func (e AgentKind) Valid() bool {
 	switch e {
-	case Builtin:
+	case AgentKindBuiltin:
 		return true
-	case Openai:
+	case AgentKindOpenai:
 		return true
-	case Pipecat:
+	case AgentKindPipecat:
 		return true
-	case Stream:
+	case AgentKindStream:
 		return true
-	case Webrtc:
+	case AgentKindWebrtc:
 		return true
 	default:
 		return false
@@ -219,31 +219,31 @@ func (e ConnectionChangeState) Valid() bool {
 
 // Defines values for ConnectionRole.
 const (
-	Audit      ConnectionRole = "audit"
-	Calendar   ConnectionRole = "calendar"
-	Crm        ConnectionRole = "crm"
-	Mls        ConnectionRole = "mls"
-	Sms        ConnectionRole = "sms"
-	Transcript ConnectionRole = "transcript"
-	Webhook    ConnectionRole = "webhook"
+	ConnectionRoleAudit      ConnectionRole = "audit"
+	ConnectionRoleCalendar   ConnectionRole = "calendar"
+	ConnectionRoleCrm        ConnectionRole = "crm"
+	ConnectionRoleMls        ConnectionRole = "mls"
+	ConnectionRoleSms        ConnectionRole = "sms"
+	ConnectionRoleTranscript ConnectionRole = "transcript"
+	ConnectionRoleWebhook    ConnectionRole = "webhook"
 )
 
 // Valid indicates whether the value is a known member of the ConnectionRole enum.
 func (e ConnectionRole) Valid() bool {
 	switch e {
-	case Audit:
+	case ConnectionRoleAudit:
 		return true
-	case Calendar:
+	case ConnectionRoleCalendar:
 		return true
-	case Crm:
+	case ConnectionRoleCrm:
 		return true
-	case Mls:
+	case ConnectionRoleMls:
 		return true
-	case Sms:
+	case ConnectionRoleSms:
 		return true
-	case Transcript:
+	case ConnectionRoleTranscript:
 		return true
-	case Webhook:
+	case ConnectionRoleWebhook:
 		return true
 	default:
 		return false
@@ -252,16 +252,16 @@ func (e ConnectionRole) Valid() bool {
 
 // Defines values for CredentialKind.
 const (
-	P12 CredentialKind = "p12"
-	P8  CredentialKind = "p8"
+	CredentialKindP12 CredentialKind = "p12"
+	CredentialKindP8  CredentialKind = "p8"
 )
 
 // Valid indicates whether the value is a known member of the CredentialKind enum.
 func (e CredentialKind) Valid() bool {
 	switch e {
-	case P12:
+	case CredentialKindP12:
 		return true
-	case P8:
+	case CredentialKindP8:
 		return true
 	default:
 		return false
@@ -309,22 +309,22 @@ func (e DeviceState) Valid() bool {
 
 // Defines values for Dialect.
 const (
-	Plivo  Dialect = "plivo"
-	Telnyx Dialect = "telnyx"
-	Twilio Dialect = "twilio"
-	Vonage Dialect = "vonage"
+	DialectPlivo  Dialect = "plivo"
+	DialectTelnyx Dialect = "telnyx"
+	DialectTwilio Dialect = "twilio"
+	DialectVonage Dialect = "vonage"
 )
 
 // Valid indicates whether the value is a known member of the Dialect enum.
 func (e Dialect) Valid() bool {
 	switch e {
-	case Plivo:
+	case DialectPlivo:
 		return true
-	case Telnyx:
+	case DialectTelnyx:
 		return true
-	case Twilio:
+	case DialectTwilio:
 		return true
-	case Vonage:
+	case DialectVonage:
 		return true
 	default:
 		return false
@@ -540,16 +540,16 @@ func (e FunnelGroupsHopsHop) Valid() bool {
 
 // Defines values for LostWhat.
 const (
-	HangUp  LostWhat = "hang_up"
-	Message LostWhat = "message"
+	LostWhatHangUp  LostWhat = "hang_up"
+	LostWhatMessage LostWhat = "message"
 )
 
 // Valid indicates whether the value is a known member of the LostWhat enum.
 func (e LostWhat) Valid() bool {
 	switch e {
-	case HangUp:
+	case LostWhatHangUp:
 		return true
-	case Message:
+	case LostWhatMessage:
 		return true
 	default:
 		return false
@@ -597,19 +597,19 @@ func (e OutcomesOutcomesFact) Valid() bool {
 
 // Defines values for PayloadProfile.
 const (
-	Callkeep               PayloadProfile = "callkeep"
-	Carillon               PayloadProfile = "carillon"
-	FlutterCallkitIncoming PayloadProfile = "flutter_callkit_incoming"
+	PayloadProfileCallkeep               PayloadProfile = "callkeep"
+	PayloadProfileCarillon               PayloadProfile = "carillon"
+	PayloadProfileFlutterCallkitIncoming PayloadProfile = "flutter_callkit_incoming"
 )
 
 // Valid indicates whether the value is a known member of the PayloadProfile enum.
 func (e PayloadProfile) Valid() bool {
 	switch e {
-	case Callkeep:
+	case PayloadProfileCallkeep:
 		return true
-	case Carillon:
+	case PayloadProfileCarillon:
 		return true
-	case FlutterCallkitIncoming:
+	case PayloadProfileFlutterCallkitIncoming:
 		return true
 	default:
 		return false
@@ -618,16 +618,16 @@ func (e PayloadProfile) Valid() bool {
 
 // Defines values for Platform.
 const (
-	Browser Platform = "browser"
-	Ios     Platform = "ios"
+	PlatformBrowser Platform = "browser"
+	PlatformIos     Platform = "ios"
 )
 
 // Valid indicates whether the value is a known member of the Platform enum.
 func (e Platform) Valid() bool {
 	switch e {
-	case Browser:
+	case PlatformBrowser:
 		return true
-	case Ios:
+	case PlatformIos:
 		return true
 	default:
 		return false
@@ -822,22 +822,22 @@ func (e TwilioCallStatus) Valid() bool {
 
 // Defines values for Verdict.
 const (
-	Blocked      Verdict = "blocked"
-	Fine         Verdict = "fine"
-	NotReporting Verdict = "not_reporting"
-	Untested     Verdict = "untested"
+	VerdictBlocked      Verdict = "blocked"
+	VerdictFine         Verdict = "fine"
+	VerdictNotReporting Verdict = "not_reporting"
+	VerdictUntested     Verdict = "untested"
 )
 
 // Valid indicates whether the value is a known member of the Verdict enum.
 func (e Verdict) Valid() bool {
 	switch e {
-	case Blocked:
+	case VerdictBlocked:
 		return true
-	case Fine:
+	case VerdictFine:
 		return true
-	case NotReporting:
+	case VerdictNotReporting:
 		return true
-	case Untested:
+	case VerdictUntested:
 		return true
 	default:
 		return false

@@ -23,6 +23,7 @@ type Client struct {
 	Pairings    *Pairings
 	Credentials *Credentials
 	Agents      *Agents
+	Connections *Connections
 	Analytics   *Analytics
 
 	Calls *Calls // every operation as in openapi.yaml, with the same retries
@@ -60,7 +61,7 @@ func New(address, key string, options ...Option) (*Client, error) {
 	}
 	return &Client{
 		Rings: &Rings{calls, s}, Devices: &Devices{calls}, Pairings: &Pairings{calls}, Credentials: &Credentials{calls},
-		Agents: &Agents{calls}, Analytics: &Analytics{calls}, Calls: calls,
+		Agents: &Agents{calls}, Connections: &Connections{calls}, Analytics: &Analytics{calls}, Calls: calls,
 	}, nil
 }
 

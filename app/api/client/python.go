@@ -324,7 +324,7 @@ func (m *module) method(b *strings.Builder, class string, op operation) {
 	header(b, name, arguments, answer, op.Summary, op.Description)
 	fmt.Fprintf(b, "%s        %s\n", before, call)
 	if item, ok := strings.CutPrefix(answer, "Page["); ok {
-		m.all(b, strings.TrimSuffix(item, "]"), name, keyword)
+		m.all(b, strings.TrimSuffix(item, "]"), name, positional, keyword)
 	}
 }
 
@@ -386,9 +386,13 @@ func (m *module) answer(op operation, path, sends string) (kind, statement strin
 }
 
 // all writes the iterator over the entries of every page, beside a method that reads one.
-func (m *module) all(b *strings.Builder, item, list string, keyword []string) {
-	arguments := []string{"self", "*"}
+func (m *module) all(b *strings.Builder, item, list string, positional, keyword []string) {
+	arguments := append(append([]string{"self"}, positional...), "*")
 	var passed []string
+	for _, p := range positional {
+		name, _, _ := strings.Cut(p, ":")
+		passed = append(passed, name)
+	}
 	for _, k := range keyword {
 		if name, _, _ := strings.Cut(k, ":"); name != "after" {
 			arguments = append(arguments, k)

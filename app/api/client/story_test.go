@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -122,6 +125,31 @@ func story(t *testing.T, program string) {
 	if r, err := c.Rings.Get(t.Context(), ring.ID); err != nil || r.State != RingStateEnded {
 		t.Errorf("%+v, %v", r, err)
 	}
+
+	// A webhook is verified.
+	type webhook struct {
+		header http.Header
+		body   []byte
+	}
+	came := make(chan webhook, 8)
+	hooks := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		body, _ := io.ReadAll(q.Body) // a body that was cut off does not verify
+		came <- webhook{q.Header, body}
+	}))
+	t.Cleanup(hooks.Close)
+	connection, err := c.Connections.Add(t.Context(), ConnectionRequest{
+		Name: "Story", Role: new(ConnectionRoleWebhook), URL: &hooks.URL, Events: []EventKind{EventKindRingEnded},
+	})
+	must(err)
+	ring, err = c.Rings.Place(t.Context(), RingRequest{To: to, Reference: new("webhook")})
+	must(err)
+	must(phone.Report(t.Context(), ring.ID, "declined", time.Now()))
+	w := <-came
+	must(Verify(*connection.Secret, w.header, w.body))
+	if Verify(*connection.Secret, w.header, append(w.body, ' ')) == nil || !strings.Contains(string(w.body), `"ring.ended"`) {
+		t.Errorf("the webhook is %s", w.body)
+	}
+	must(c.Connections.Remove(t.Context(), connection.ID))
 
 	// The example of README.
 	readme, err := os.ReadFile("README.md")

@@ -11,6 +11,7 @@ export type RingEvent = Schemas["RingEvent"];
 export type Device = Schemas["Device"];
 export type Agent = Schemas["Agent"];
 export type Credential = Schemas["Credential"];
+export type Connection = Schemas["Connection"];
 /** A fact of a ring, as `rings.follow` gives it. `id` is for `after`. */
 export type Fact = RingEvent & {
     id: string;
@@ -62,6 +63,7 @@ export declare class Carillon {
     readonly pairings: Pairings;
     readonly credentials: Credentials;
     readonly agents: Agents;
+    readonly connections: Connections;
     readonly analytics: Analytics;
     /** Sends nothing. Throws a TypeError if the address or the key cannot be right. */
     constructor(options: Options & {
@@ -152,6 +154,29 @@ export declare class Agents {
     change(id: string, change: Schemas["AgentChange"], options?: CallOptions): Promise<Agent>;
     /** Uploads what a built-in agent announces: an Ogg Opus file of at most 2 MiB. */
     announce(id: string, file: Upload, options?: CallOptions): Promise<Agent>;
+    remove(id: string, options?: CallOptions): Promise<void>;
+}
+/** Keeps your systems that Carillon sends events to. */
+export declare class Connections {
+    #private;
+    constructor(sender: Sender);
+    /** Creates a connection. The `secret` of the answer, for `verify`, is shown only here. */
+    add(connection: Schemas["ConnectionRequest"], options?: CallOptions): Promise<Connection>;
+    /** With its figures of the last 24 hours. */
+    get(id: string, options?: CallOptions): Promise<Connection>;
+    list(query?: Query<"listConnections">, options?: CallOptions): Promise<Page<Connection>>;
+    /** The connections of every page. */
+    all(query?: Query<"listConnections">, options?: CallOptions): AsyncGenerator<Connection, void>;
+    /** Sets the fields that are given. */
+    change(id: string, change: Schemas["ConnectionChange"], options?: CallOptions): Promise<Connection>;
+    /** The requests that were sent to a connection, of every page. */
+    attempts(id: string, query?: Query<"listAttempts">, options?: CallOptions): AsyncGenerator<Schemas["DeliveryAttempt"], void>;
+    /** Sends an event at once and gives the answer. */
+    test(id: string, event: Schemas["EventKind"], options?: CallOptions): Promise<Schemas["DeliveryAttempt"]>;
+    /** Sends one event again, or all of a time, and says how many. */
+    replay(id: string, what: Body<"replay">, options?: CallOptions): Promise<Answer<"replay">>;
+    /** Makes a new signing secret. The old one signs too for 24 hours. */
+    rotateSecret(id: string, options?: CallOptions): Promise<Answer<"rotateSecret">>;
     remove(id: string, options?: CallOptions): Promise<void>;
 }
 /** Counts rings. */

@@ -12,6 +12,7 @@ export class Carillon {
     pairings;
     credentials;
     agents;
+    connections;
     analytics;
     #sender;
     /** Sends nothing. Throws a TypeError if the address or the key cannot be right. */
@@ -23,6 +24,7 @@ export class Carillon {
         this.pairings = new Pairings(sender);
         this.credentials = new Credentials(sender);
         this.agents = new Agents(sender);
+        this.connections = new Connections(sender);
         this.analytics = new Analytics(sender);
     }
     /** Sends any request of the API, with the same retries, and gives the answer if it is a success. */
@@ -230,6 +232,53 @@ export class Agents {
     }
     async remove(id, options = {}) {
         await this.#sender.send({ method: "DELETE", path: `/v1/agents/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+}
+/** Keeps your systems that Carillon sends events to. */
+export class Connections {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    /** Creates a connection. The `secret` of the answer, for `verify`, is shown only here. */
+    add(connection, options = {}) {
+        return this.#sender.json({ method: "POST", path: "/v1/connections", json: connection, ...signal(options) });
+    }
+    /** With its figures of the last 24 hours. */
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/connections/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/connections", query, ...signal(options) });
+    }
+    /** The connections of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    /** Sets the fields that are given. */
+    change(id, change, options = {}) {
+        return this.#sender.json({ method: "PATCH", path: `/v1/connections/${encodeURIComponent(id)}`, json: change, ...signal(options) });
+    }
+    /** The requests that were sent to a connection, of every page. */
+    attempts(id, query = {}, options = {}) {
+        const path = `/v1/connections/${encodeURIComponent(id)}/attempts`;
+        return all((after) => this.#sender.json({ method: "GET", path, query: { ...query, ...after }, ...signal(options) }));
+    }
+    /** Sends an event at once and gives the answer. */
+    test(id, event, options = {}) {
+        return this.#post(id, "test", { event }, options);
+    }
+    /** Sends one event again, or all of a time, and says how many. */
+    replay(id, what, options = {}) {
+        return this.#post(id, "replay", what, options);
+    }
+    /** Makes a new signing secret. The old one signs too for 24 hours. */
+    rotateSecret(id, options = {}) {
+        return this.#post(id, "secret", undefined, options);
+    }
+    async remove(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/connections/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    #post(id, what, json, options) {
+        return this.#sender.json({ method: "POST", path: `/v1/connections/${encodeURIComponent(id)}/${what}`, json, ...signal(options) });
     }
 }
 /** Counts rings. */

@@ -18,6 +18,7 @@ export type RingEvent = Schemas["RingEvent"];
 export type Device = Schemas["Device"];
 export type Agent = Schemas["Agent"];
 export type Credential = Schemas["Credential"];
+export type Connection = Schemas["Connection"];
 
 /** A fact of a ring, as `rings.follow` gives it. `id` is for `after`. */
 export type Fact = RingEvent & {id: string};
@@ -58,6 +59,7 @@ export class Carillon {
 	readonly pairings: Pairings;
 	readonly credentials: Credentials;
 	readonly agents: Agents;
+	readonly connections: Connections;
 	readonly analytics: Analytics;
 	readonly #sender: Sender;
 
@@ -70,6 +72,7 @@ export class Carillon {
 		this.pairings = new Pairings(sender);
 		this.credentials = new Credentials(sender);
 		this.agents = new Agents(sender);
+		this.connections = new Connections(sender);
 		this.analytics = new Analytics(sender);
 	}
 
@@ -308,6 +311,65 @@ export class Agents {
 
 	async remove(id: string, options: CallOptions = {}): Promise<void> {
 		await this.#sender.send({method: "DELETE", path: `/v1/agents/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+}
+
+/** Keeps your systems that Carillon sends events to. */
+export class Connections {
+	readonly #sender: Sender;
+	constructor(sender: Sender) { this.#sender = sender; }
+
+	/** Creates a connection. The `secret` of the answer, for `verify`, is shown only here. */
+	add(connection: Schemas["ConnectionRequest"], options: CallOptions = {}): Promise<Connection> {
+		return this.#sender.json({method: "POST", path: "/v1/connections", json: connection, ...signal(options)});
+	}
+
+	/** With its figures of the last 24 hours. */
+	get(id: string, options: CallOptions = {}): Promise<Connection> {
+		return this.#sender.json({method: "GET", path: `/v1/connections/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+
+	list(query: Query<"listConnections"> = {}, options: CallOptions = {}): Promise<Page<Connection>> {
+		return this.#sender.json({method: "GET", path: "/v1/connections", query, ...signal(options)});
+	}
+
+	/** The connections of every page. */
+	all(query: Query<"listConnections"> = {}, options: CallOptions = {}): AsyncGenerator<Connection, void> {
+		return all((after) => this.list({...query, ...after}, options));
+	}
+
+	/** Sets the fields that are given. */
+	change(id: string, change: Schemas["ConnectionChange"], options: CallOptions = {}): Promise<Connection> {
+		return this.#sender.json({method: "PATCH", path: `/v1/connections/${encodeURIComponent(id)}`, json: change, ...signal(options)});
+	}
+
+	/** The requests that were sent to a connection, of every page. */
+	attempts(id: string, query: Query<"listAttempts"> = {}, options: CallOptions = {}): AsyncGenerator<Schemas["DeliveryAttempt"], void> {
+		const path = `/v1/connections/${encodeURIComponent(id)}/attempts`;
+		return all((after) => this.#sender.json({method: "GET", path, query: {...query, ...after}, ...signal(options)}));
+	}
+
+	/** Sends an event at once and gives the answer. */
+	test(id: string, event: Schemas["EventKind"], options: CallOptions = {}): Promise<Schemas["DeliveryAttempt"]> {
+		return this.#post(id, "test", {event}, options);
+	}
+
+	/** Sends one event again, or all of a time, and says how many. */
+	replay(id: string, what: Body<"replay">, options: CallOptions = {}): Promise<Answer<"replay">> {
+		return this.#post(id, "replay", what, options);
+	}
+
+	/** Makes a new signing secret. The old one signs too for 24 hours. */
+	rotateSecret(id: string, options: CallOptions = {}): Promise<Answer<"rotateSecret">> {
+		return this.#post(id, "secret", undefined, options);
+	}
+
+	async remove(id: string, options: CallOptions = {}): Promise<void> {
+		await this.#sender.send({method: "DELETE", path: `/v1/connections/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+
+	#post<T>(id: string, what: string, json: unknown, options: CallOptions): Promise<T> {
+		return this.#sender.json({method: "POST", path: `/v1/connections/${encodeURIComponent(id)}/${what}`, json, ...signal(options)});
 	}
 }
 

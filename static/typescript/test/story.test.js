@@ -4,11 +4,12 @@ import {execFile, spawn} from "node:child_process";
 import {mkdtemp, readFile, rm, writeFile} from "node:fs/promises";
 import {tmpdir} from "node:os";
 import path from "node:path";
+import {createServer} from "node:http";
 import {createInterface} from "node:readline";
 import {test} from "node:test";
 import {promisify} from "node:util";
 
-import {Carillon, Phone} from "carillon";
+import {Carillon, Phone, verify} from "carillon";
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 
@@ -34,6 +35,28 @@ const offer = ["v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDL
 	"c=IN IP4 0.0.0.0", "a=mid:0", "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuvwx",
 	`a=fingerprint:sha-256 ${Array(32).fill("AB").join(":")}`, "a=setup:actpass", "a=rtcp-mux", "a=sendrecv",
 	"a=rtpmap:111 opus/48000/2", "a=rtpmap:0 PCMU/8000", ""].join("\r\n");
+
+// receiver takes webhooks. next gives the next one.
+async function receiver(t) {
+	const came = [];
+	let wake = () => {};
+	const server = createServer((request, response) => {
+		let body = "";
+		request.on("data", (part) => (body += part));
+		request.on("end", () => {
+			came.push({headers: request.headers, body});
+			response.end();
+			wake();
+		});
+	});
+	await new Promise((done) => server.listen(0, "127.0.0.1", done));
+	t.after(() => server.close());
+	const next = async () => {
+		while (came.length === 0) await new Promise((done) => (wake = done));
+		return came.shift();
+	};
+	return {url: `http://127.0.0.1:${server.address().port}/hooks`, next};
+}
 
 async function kinds(facts) {
 	const list = [];
@@ -65,6 +88,18 @@ test("the story of README", {skip: process.env.CARILLON ? false : "set CARILLON 
 		assert.deepEqual([state, call?.ended_by], ["ended", "phone_hung_up"]);
 		const {added} = await carillon.rings.addNotes(ring.id, {summary: "They hung up.", lines: []});
 		assert.equal(added, 0);
+	});
+
+	await t.test("a webhook is verified", async () => {
+		const hooks = await receiver(t);
+		const {id, secret} = await carillon.connections.add({name: "Story", role: "webhook", url: hooks.url, events: ["ring.ended"]});
+		const ring = await carillon.rings.place({to, reference: "webhook"});
+		await phone.report(ring.id, "declined");
+		const {headers, body} = await hooks.next();
+		await verify(secret, headers, body);
+		await assert.rejects(verify(secret, headers, body + " "), {name: "WebhookError"});
+		assert.equal(JSON.parse(body).type, "ring.ended");
+		await carillon.connections.remove(id);
 	});
 
 	await t.test("the example of README", async () => {
