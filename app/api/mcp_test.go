@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -408,7 +409,7 @@ func TestMCPSurvivesNonsense(t *testing.T) {
 		"completion/complete", "logging/setLevel", "roots/list", "sampling/createMessage", "elicitation/create", "server/discover",
 		"subscriptions/listen", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed",
 		"notifications/message", "tasks/get", "", "\u0000"}
-	deep := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
+	deep := strings.Repeat("[", 2000) + strings.Repeat("]", 2000)
 	params := []string{"", "null", "{}", "[]", "7", `"x"`, "true", deep, `{"name":null}`, `{"name":7,"arguments":7}`,
 		`{"name":"get_ring","arguments":null}`, `{"name":"get_ring","arguments":"x"}`, `{"name":"get_ring","arguments":{"ring":` + deep + `}}`,
 		`{"name":"nothing"}`, `{"_meta":null}`, `{"_meta":7}`, `{"_meta":{"progressToken":{}}}`, `{"requestId":{},"reason":7}`,
@@ -428,16 +429,23 @@ func TestMCPSurvivesNonsense(t *testing.T) {
 			if version := versions[(i+j/2)%len(versions)]; version != "" {
 				q.header = []string{"Mcp-Protocol-Version", version, "Mcp-Method", strings.Trim(method, "\u0000")}
 			}
-			if got := h.do(q); got.status >= 500 {
-				t.Errorf("%.300s: %d %.300s", body, got.status, got.body)
-			}
+			nonsense(t, h.url, q)
 		}
 	}
 	for _, body := range []string{`{"jsonrpc":"2.0","id":1,"result":{}}`, `{"jsonrpc":"2.0","id":1,"error":null}`, `{"jsonrpc":"1.0"}`,
 		`{}`, `null`, `7`, `""`, ``, `{"jsonrpc":"2.0","id":1,"method":7}`, deep, "\xff"} {
-		got := h.do(ask{method: "POST", path: PathMCP, key: a.key, body: body, kind: "application/json"})
-		if got.status >= 500 {
-			t.Errorf("%.90s: %d %.300s", body, got.status, got.body)
-		}
+		nonsense(t, h.url, ask{method: "POST", path: PathMCP, key: a.key, body: body, kind: "application/json"})
+	}
+}
+
+// nonsense sends a request that may get any answer but a failure of ours.
+func nonsense(t *testing.T, url string, q ask) {
+	t.Helper()
+	got, err := http.DefaultClient.Do(q.request(t, url))
+	must(t, err)
+	defer got.Body.Close()
+	_, _ = io.Copy(io.Discard, got.Body)
+	if got.StatusCode >= 500 {
+		t.Errorf("%.300s: %d", q.body, got.StatusCode)
 	}
 }

@@ -50,7 +50,8 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 }
 
 // Decide gives the ring that Place would place now, or its refusal. It writes and pushes nothing,
-// but counts against the rates like a ring. It looks at no idempotency key.
+// but counts against the rates like a ring. It looks at no idempotency key, and asks no Lookup: the
+// tenant's system would take it for a ring.
 func (b *Board) Decide(ctx context.Context, c Caller, q tenants.Request) (*tenants.Ring, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
