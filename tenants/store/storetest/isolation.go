@@ -163,6 +163,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Deliveries.Attempts", attempts, err)
 	sums, err := s.Deliveries().Figures(ctx, p.connection.ID, now.Add(-time.Hour))
 	put("Deliveries.Figures", make([]struct{}, sums.Attempts), err)
+	hours, err := s.Deliveries().Hours(ctx, p.connection.ID, now.Add(-24*time.Hour))
+	put("Deliveries.Hours", hours, err)
 	keys, _, err := s.Keys().List(ctx, store.Page{})
 	put("Keys.List", keys, err)
 	members, _, err := s.Members().List(ctx, store.Page{})
