@@ -38,7 +38,8 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	h := &server{Server: pagetest.NewServer(t, public)}
 	api, err := os.ReadFile("../api/openapi.yaml")
 	pagetest.Must(t, err)
-	texts, err := docs.New(docs.Config{API: api, Changelog: "# Changelog\n\n## Unreleased\n- New.\n", BaseURL: h.Common.PublicURL})
+	texts, err := docs.New(docs.Config{API: api, Changelog: "# Changelog\n\n## Unreleased\n- New.\n",
+		Metrics: "## Metrics\n", BaseURL: h.Common.PublicURL})
 	pagetest.Must(t, err)
 	c := Config{
 		Common: h.Common, Docs: texts, Dev: true, Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent, Mail: h.Mails,
