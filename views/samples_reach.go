@@ -55,6 +55,7 @@ func (s sampler) devicePages() []Sample {
 			Form: DeviceForm{Name: Field{Name: "name", Label: "Name", Value: "Ana’s iPhone", Max: 80},
 				Person: Field{Name: "person", Label: "Belongs to", Value: "Ana Ruiz", Optional: true,
 					Help: "A ring to a person reaches all their phones."},
+				Number: Field{Name: "phone_number", Label: "Phone number", Type: "tel", Optional: true},
 				Environment: []Choice{{"auto", "Detected automatically", true}, {"production", "Production", false},
 					{"sandbox", "Sandbox", false}}},
 			Wakes: s.wakes(), Rings: s.ringRows()[:5], AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,

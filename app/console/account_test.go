@@ -331,7 +331,11 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	w := h.As(b.Owner)
-	w.Post("/devices/"+string(b.device), url.Values{"name": {"Renamed"}, "person": {"x"}, "environment": {"auto"}}).Want(303)
+	w.Post("/devices/"+string(b.device), url.Values{"name": {"Renamed"}, "person": {"x"}, "environment": {"auto"},
+		"phone_number": {"0151 2345678"}}).Want(400).Has(`value="0151 2345678"`)
+	w.Post("/devices/"+string(b.device), url.Values{"name": {"Renamed"}, "person": {"x"}, "environment": {"auto"},
+		"phone_number": {"+49 1511 2345678"}}).Want(303)
+	w.Get("/devices/" + string(b.device)).Has(`value="+4915112345678"`)
 	w.Get("/audit").Want(200).Has("changed the device", "Renamed", "Beta owner", "signed in")
 	w.Get("/audit?action=device").Want(200).Has("changed the device").Lacks("signed in")
 	w.Get("/audit?action=device").Want(200).Has("belongs to, name").Lacks("person, name")

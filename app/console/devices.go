@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -194,7 +195,8 @@ func (k devicePages) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		return err
 	}
 	f, was := page.FormOf(c), d
-	d.Name, d.Person = f.Text("name"), f.Text("person")
+	d.Name, d.Person, d.PhoneNumber = f.Text("name"), f.Text("person"), f.Text("phone_number")
+	d.PhoneNumber = cmp.Or(tenants.ParsePhoneNumber(d.PhoneNumber), d.PhoneNumber)
 	if e := tenants.Environment(f.Text("environment")); e != d.Environment {
 		d.Environment, d.Learnt = e, ""
 	}

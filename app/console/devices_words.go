@@ -35,9 +35,12 @@ func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
 		Person: views.Field{Name: "person", Label: "Belongs to", Value: page.Shown(d.Person, 64), Max: 64, Optional: true,
 			Error: w.Fields["person"],
 			Help:  "Your own ID for this person. A ring to a person reaches all their phones."},
+		Number: views.Field{Name: "phone_number", Label: "Phone number", Type: "tel", Value: page.Shown(d.PhoneNumber, 40), Max: 40,
+			Optional: true, Error: w.Fields["phone_number"], Placeholder: "+49 1511 2345678",
+			Help: "With the country code. Only for a text after a missed ring, if text messages are connected."},
 		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Detected automatically"),
 			page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
-		Error: w.Unseen("name", "person"),
+		Error: w.Unseen("name", "person", "phone_number"),
 	}
 }
 
