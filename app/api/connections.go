@@ -109,7 +109,7 @@ type deliveryAttempt struct {
 	Answer string `json:"answer"`
 }
 
-func (a *API) connectionOf(c tenants.Connection) connection {
+func (a connectionAPI) connectionOf(c tenants.Connection) connection {
 	shown := connection{
 		ID: string(c.ID), Name: c.Name, Role: string(c.Role), URL: c.URL, Events: []string{},
 		Headers:  slices.Sorted(maps.Keys(c.Headers)),
@@ -143,15 +143,18 @@ func attemptOf(a tenants.DeliveryAttempt) deliveryAttempt {
 }
 
 // checkConnection refuses a connection that breaks a rule, or whose address we do not connect to.
-func (a *API) checkConnection(c tenants.Connection) error {
+func (a connectionAPI) checkConnection(c tenants.Connection) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
 	return a.CheckConnection(c)
 }
 
+// connectionAPI is the part of the API that is about connections.
+type connectionAPI struct{ *API }
+
 // addConnection: POST /v1/connections.
-func (a *API) addConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) addConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
 	var body connectionRequest
 	if err := web.JSON(c, &body); err != nil {
 		return err
@@ -178,7 +181,7 @@ func (a *API) addConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
 }
 
 // listConnections: GET /v1/connections.
-func (a *API) listConnections(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) listConnections(ctx context.Context, c *fiber.Ctx, k caller) error {
 	q, err := page(c)
 	if err != nil {
 		return err
@@ -194,7 +197,7 @@ func (a *API) listConnections(ctx context.Context, c *fiber.Ctx, k caller) error
 const figuresOver = 24 * time.Hour
 
 // showConnection: GET /v1/connections/{id}.
-func (a *API) showConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) showConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.ConnectionID](c, "connection")
 	if err != nil {
 		return err
@@ -218,7 +221,7 @@ func (a *API) showConnection(ctx context.Context, c *fiber.Ctx, k caller) error 
 }
 
 // changeConnection: PATCH /v1/connections/{id}.
-func (a *API) changeConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) changeConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.ConnectionID](c, "connection")
 	if err != nil {
 		return err
@@ -266,7 +269,7 @@ func changeState(c *tenants.Connection, to *string) error {
 }
 
 // removeConnection: DELETE /v1/connections/{id}.
-func (a *API) removeConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) removeConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.ConnectionID](c, "connection")
 	if err != nil {
 		return err
@@ -278,7 +281,7 @@ func (a *API) removeConnection(ctx context.Context, c *fiber.Ctx, k caller) erro
 }
 
 // listAttempts: GET /v1/connections/{id}/attempts.
-func (a *API) listAttempts(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) listAttempts(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.ConnectionID](c, "connection")
 	if err != nil {
 		return err
@@ -314,7 +317,7 @@ type replayRequest struct {
 }
 
 // replay: POST /v1/connections/{id}/replay.
-func (a *API) replay(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) replay(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.ConnectionID](c, "connection")
 	if err != nil {
 		return err
@@ -339,7 +342,7 @@ func (a *API) replay(ctx context.Context, c *fiber.Ctx, k caller) error {
 }
 
 // rotateSecret: POST /v1/connections/{id}/secret.
-func (a *API) rotateSecret(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) rotateSecret(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.ConnectionID](c, "connection")
 	if err != nil {
 		return err
@@ -355,7 +358,7 @@ func (a *API) rotateSecret(ctx context.Context, c *fiber.Ctx, k caller) error {
 }
 
 // tryConnection: POST /v1/connections/{id}/test.
-func (a *API) tryConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a connectionAPI) tryConnection(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.ConnectionID](c, "connection")
 	if err != nil {
 		return err

@@ -398,8 +398,8 @@ func TestStateWords(t *testing.T) {
 	}
 }
 
-// TestMCPSurvivesNonsense sends every method of the protocol with parameters of every wrong form. The
-// SDK reads them on a goroutine of its own: a panic there would end the server.
+// TestMCPSurvivesNonsense sends every method of the protocol with parameters of every wrong form.
+// The SDK reads them on a goroutine of its own: a panic there would end the server.
 func TestMCPSurvivesNonsense(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -411,7 +411,8 @@ func TestMCPSurvivesNonsense(t *testing.T) {
 		"notifications/message", "tasks/get", "", "\u0000"}
 	deep := strings.Repeat("[", 2000) + strings.Repeat("]", 2000)
 	params := []string{"", "null", "{}", "[]", "7", `"x"`, "true", deep, `{"name":null}`, `{"name":7,"arguments":7}`,
-		`{"name":"get_ring","arguments":null}`, `{"name":"get_ring","arguments":"x"}`, `{"name":"get_ring","arguments":{"ring":` + deep + `}}`,
+		`{"name":"get_ring","arguments":null}`, `{"name":"get_ring","arguments":"x"}`,
+		`{"name":"get_ring","arguments":{"ring":` + deep + `}}`,
 		`{"name":"nothing"}`, `{"_meta":null}`, `{"_meta":7}`, `{"_meta":{"progressToken":{}}}`, `{"requestId":{},"reason":7}`,
 		`{"_meta":{"io.modelcontextprotocol/protocolVersion":7}}`, `{"protocolVersion":7,"capabilities":[],"clientInfo":"x"}`,
 		`{"level":7}`, `{"uri":7}`, `{"ref":{"type":"x"},"argument":null}`, `{"cursor":"\u0000"}`}

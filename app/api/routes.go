@@ -59,16 +59,6 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: PathAnnouncement, Needs: tenants.AgentsWrite, key: a.setAnnouncement},
 		{Method: "DELETE", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.removeAgent},
 
-		{Method: "POST", Path: "/v1/connections", Needs: tenants.ConnectionsWrite, key: a.addConnection},
-		{Method: "GET", Path: "/v1/connections", Needs: tenants.ConnectionsRead, key: a.listConnections},
-		{Method: "GET", Path: "/v1/connections/:id", Needs: tenants.ConnectionsRead, key: a.showConnection},
-		{Method: "PATCH", Path: "/v1/connections/:id", Needs: tenants.ConnectionsWrite, key: a.changeConnection},
-		{Method: "DELETE", Path: "/v1/connections/:id", Needs: tenants.ConnectionsWrite, key: a.removeConnection},
-		{Method: "GET", Path: "/v1/connections/:id/attempts", Needs: tenants.ConnectionsRead, key: a.listAttempts},
-		{Method: "POST", Path: "/v1/connections/:id/replay", Needs: tenants.ConnectionsWrite, key: a.replay},
-		{Method: "POST", Path: "/v1/connections/:id/secret", Needs: tenants.ConnectionsWrite, key: a.rotateSecret},
-		{Method: "POST", Path: "/v1/connections/:id/test", Needs: tenants.ConnectionsWrite, key: a.tryConnection},
-
 		{Method: "GET", Path: "/v1/analytics/funnel", Needs: tenants.AnalyticsRead, key: a.funnel},
 		{Method: "GET", Path: "/v1/analytics/outcomes", Needs: tenants.AnalyticsRead, key: a.outcomes},
 		{Method: "GET", Path: "/v1/analytics/callkit", Needs: tenants.AnalyticsRead, key: a.callKit},
@@ -81,7 +71,23 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: "/v1/phone/rings/:id/facts", phone: a.reportFact},
 		{Method: "GET", Path: "/v1/phone/rings/:id/events", phone: a.followPhoneRing},
 	}
+	list = append(list, connectionAPI{a}.connectionRoutes()...)
 	return append(append(list, a.mediaRoutes()...), a.joinRoutes()...)
+}
+
+// connectionRoutes keep the systems of a tenant's own.
+func (a connectionAPI) connectionRoutes() []Route {
+	return []Route{
+		{Method: "POST", Path: "/v1/connections", Needs: tenants.ConnectionsWrite, key: a.addConnection},
+		{Method: "GET", Path: "/v1/connections", Needs: tenants.ConnectionsRead, key: a.listConnections},
+		{Method: "GET", Path: "/v1/connections/:id", Needs: tenants.ConnectionsRead, key: a.showConnection},
+		{Method: "PATCH", Path: "/v1/connections/:id", Needs: tenants.ConnectionsWrite, key: a.changeConnection},
+		{Method: "DELETE", Path: "/v1/connections/:id", Needs: tenants.ConnectionsWrite, key: a.removeConnection},
+		{Method: "GET", Path: "/v1/connections/:id/attempts", Needs: tenants.ConnectionsRead, key: a.listAttempts},
+		{Method: "POST", Path: "/v1/connections/:id/replay", Needs: tenants.ConnectionsWrite, key: a.replay},
+		{Method: "POST", Path: "/v1/connections/:id/secret", Needs: tenants.ConnectionsWrite, key: a.rotateSecret},
+		{Method: "POST", Path: "/v1/connections/:id/test", Needs: tenants.ConnectionsWrite, key: a.tryConnection},
+	}
 }
 
 // mediaRoutes exchange SDP. A server without media has none.

@@ -6,12 +6,12 @@ import (
 	"carillon/tenants"
 )
 
-// rates are the limits on a caller's rings: the tenant's, and the key's own.
-func (b *Board) rates(c Caller) []tenants.Rate {
+// ringRates are the limits on a caller's rings: the tenant's, and the key's own.
+func ringRates(c Caller, perSecond float64) []tenants.Rate {
 	var all []tenants.Rate
-	if b.RingsPerSecond > 0 {
-		r := tenants.PerSecond("rings", b.RingsPerSecond).For(string(c.Tenant.ID))
-		r.Says = fmt.Sprintf("This account rings more than %g times a second. Wait a moment and try again.", b.RingsPerSecond)
+	if perSecond > 0 {
+		r := tenants.PerSecond("rings", perSecond).For(string(c.Tenant.ID))
+		r.Says = fmt.Sprintf("This account rings more than %g times a second. Wait a moment and try again.", perSecond)
 		all = append(all, r)
 	}
 	if c.PerSecond > 0 && c.Kind == tenants.ActorKey {
@@ -25,7 +25,7 @@ func (b *Board) rates(c Caller) []tenants.Rate {
 // admit refuses a caller who rings too fast. It costs no read and no write, so that one tenant's
 // flood is nobody else's wait.
 func (b *Board) admit(c Caller) error {
-	err := b.limits.Admit(b.Now(), "too_many_rings", b.rates(c)...)
+	err := b.limits.Admit(b.Now(), "too_many_rings", ringRates(c, b.RingsPerSecond)...)
 	if err != nil && b.Meter != nil {
 		b.Meter.Limited()
 	}
@@ -33,4 +33,4 @@ func (b *Board) admit(c Caller) error {
 }
 
 // readmit takes back what admit counted: a repeat is no ring.
-func (b *Board) readmit(c Caller) { b.limits.GiveBack(b.rates(c)...) }
+func (b *Board) readmit(c Caller) { b.limits.GiveBack(ringRates(c, b.RingsPerSecond)...) }
