@@ -95,6 +95,9 @@ func RingPartPath(id, view string) string { return PathRings + "/" + id + "/part
 // RingCancelPath asks before cancelling (GET) and cancels (POST).
 func RingCancelPath(id string) string { return PathRings + "/" + id + "/cancel" }
 
+// RingTransferPath asks who takes the call (GET) and gives it to them (POST).
+func RingTransferPath(id string) string { return PathRings + "/" + id + "/transfer" }
+
 // RingNotesPath is what was said in a call as a file, "txt" or "csv".
 func RingNotesPath(id, kind string) string { return PathRings + "/" + id + "/notes." + kind }
 

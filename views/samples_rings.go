@@ -59,9 +59,30 @@ func (s sampler) ringPages() []Sample {
 		{"ring-failed", Ring(s.ringFailed())},
 		{"ring-lanes", Ring(s.ringLanes())},
 		{"ring-cancel", ConfirmPage(s.shell("Stop ringing", NavRings), RingCancel(going))},
+		{"ring-call", Ring(s.ringInCall())},
+		{"ring-transfer", Transfer(s.transfer())},
+		{"ring-transfer-none-empty", Transfer(TransferPage{Shell: s.ringShell("Transfer the call with Ana Ruiz"), ID: sampleRing,
+			Refused: "This ring is not in a call, so there is nothing to transfer."})},
 		{"ring-notes-closed", Ring(s.ringClosed())},
 		{"ring-erase", ConfirmPage(s.shell("Erase notes", NavRings), NotesErase(*s.notes()))},
 	}
+}
+
+// ringInCall is a ring whose call is up.
+func (s sampler) ringInCall() RingPage {
+	p := s.ring()
+	p.State, p.Going, p.CanCancel, p.CanTransfer, p.Ended, p.Quality, p.Again = RingAnswered, true, true, true, Time{}, nil, ""
+	p.Reason = "The person and the agent are talking."
+	return p
+}
+
+func (s sampler) transfer() TransferPage {
+	return TransferPage{Shell: s.ringShell("Transfer the call with Ana Ruiz"), ID: sampleRing,
+		Agents:    []Choice{{Value: "a1", Text: "Reception"}, {Value: "a2", Text: "Dr. Okafor’s assistant"}},
+		AgentHelp: []string{"The agent that talks now leaves. The person hears a tone until this one takes the call."},
+		People:    []Choice{{Value: "dr-okafor", Text: "dr-okafor"}},
+		PersonHelp: []string{"All devices of this person ring, as a ring of its own. It counts like any other.",
+			"Who answers is connected with the call. If nobody answers, the call goes back to the agent of its ring."}}
 }
 
 func (s sampler) ringShell(title string) Shell {

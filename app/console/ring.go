@@ -58,6 +58,7 @@ func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 		ID: string(r.ID), State: views.RingState(r.State), To: n.to(r), Agent: n.agent(r.Agent), Caller: r.Caller, Reference: r.Reference,
 		PlacedBy: placedBy(r), Placed: v.At(r.CreatedAt), Expires: v.At(r.ExpiresAt), Ended: v.At(r.EndedAt), Reason: reasonOf(r),
 		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.Role.May(),
+		CanTransfer: r.State == tenants.Answered && v.Role.May(),
 	}
 	if r.To.Person != "" {
 		p.ToHref = views.PathDevices + "?person=" + r.To.Person

@@ -36,6 +36,21 @@ func (n names) device(id tenants.DeviceID) string {
 	return "A device that was removed"
 }
 
+// What a transfer does.
+var (
+	transferToAgent = []string{"The agent that talks now leaves. The person hears a tone until this one takes the call.",
+		"If it cannot take the call, the agents that it names next do."}
+	transferToPerson = []string{"All devices of this person ring, as a ring of its own. It counts like any other.",
+		"The agent that talks now leaves, and the person on the call hears a tone meanwhile.",
+		"Who answers is connected with the call. If nobody answers, the call goes back to the agent of its ring.",
+		"When one of the two hangs up, both calls end. From the transfer on nothing is recorded."}
+)
+
+const (
+	notInCall    = "This ring is not in a call, so there is nothing to transfer."
+	nobodyChosen = "Choose an agent or a person to take the call."
+)
+
 // builtinAgent is who speaks when nobody else was named.
 const builtinAgent = "Bells and echo (built in)"
 

@@ -95,6 +95,8 @@ func (k *Console) ringRoutes() []route {
 		{method: post, path: views.RingErasePath(":id"), needs: mayNotes, member: k.confirmed(rings.erasure)},
 		{method: get, path: views.RingCancelPath(":id"), sample: "ring-cancel", needs: mayRing, member: rings.askCancel},
 		{method: post, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.cancel},
+		{method: get, path: views.RingTransferPath(":id"), sample: "ring-transfer", needs: mayRing, member: rings.askTransfer},
+		{method: post, path: views.RingTransferPath(":id"), needs: mayRing, member: rings.transfer},
 	}
 }
 

@@ -45,6 +45,7 @@ const (
 	FlashPaused       Flash = "paused"
 	FlashResumed      Flash = "resumed"
 	FlashSent         Flash = "sent"
+	FlashTransferred  Flash = "transferred"
 )
 
 var flashes = map[Flash]string{
@@ -53,19 +54,20 @@ var flashes = map[Flash]string{
 	FlashCancelled: "Stopped.", FlashRole: "The role is changed.",
 	FlashPassword:     "Your password was changed. You are signed out on all other devices.",
 	FlashSignInsEnded: "The other session is signed out.", FlashPaired: "The phone is paired. Start a test ring to check it.",
-	FlashReplaced:   "Added and in use. The previous credential is kept. To return to it, choose “Roll back” on this page.",
-	FlashRolledBack: "This credential is in use again. The newer one is kept.",
-	FlashHedging:    "Saved. It applies from the next ring.",
-	FlashProfile:    "Saved. Pushes have the new fields from the next ring.",
-	FlashClosed:     "The alert is closed. If the problem happens again, the alert opens again.",
-	FlashPlan:       "Your plan was changed.",
-	FlashErased:     "Erased. The rings are still in the list.",
-	FlashPaused:     "Paused. Nothing is sent until you turn it on again.",
-	FlashResumed:    "Turned on. New events are sent.",
-	FlashSent:       "The events are being sent. The list shows what came of them.",
-	FlashInvited:    "The invitation was sent by email.",
-	FlashReset:      "Your password was changed. You are signed out everywhere. Sign in with the new password.",
-	FlashPlanEnds:   "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
+	FlashReplaced:    "Added and in use. The previous credential is kept. To return to it, choose “Roll back” on this page.",
+	FlashRolledBack:  "This credential is in use again. The newer one is kept.",
+	FlashHedging:     "Saved. It applies from the next ring.",
+	FlashProfile:     "Saved. Pushes have the new fields from the next ring.",
+	FlashClosed:      "The alert is closed. If the problem happens again, the alert opens again.",
+	FlashPlan:        "Your plan was changed.",
+	FlashErased:      "Erased. The rings are still in the list.",
+	FlashPaused:      "Paused. Nothing is sent until you turn it on again.",
+	FlashResumed:     "Turned on. New events are sent.",
+	FlashSent:        "The events are being sent. The list shows what came of them.",
+	FlashTransferred: "The call is being transferred. The timeline shows each step.",
+	FlashInvited:     "The invitation was sent by email.",
+	FlashReset:       "Your password was changed. You are signed out everywhere. Sign in with the new password.",
+	FlashPlanEnds:    "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
 }
 
 // Done leads on after a change and says so there.
