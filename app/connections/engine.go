@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -22,6 +23,9 @@ const (
 	atOnceConnection = 4
 	atOnceTenant     = 8
 	atOnce           = 64
+	// atOnceFailing is what connections that fail may take of atOnce, one attempt of each: receivers
+	// that hang would else hold every slot, and delay those of other tenants.
+	atOnceFailing = atOnce / 2
 )
 
 const (
@@ -77,6 +81,7 @@ type Engine struct {
 	lines   map[tenants.ConnectionID]*line
 	tenants map[tenants.TenantID]int // attempts under way
 	busy    int                      // of all tenants
+	failing int                      // of those, attempts of connections that fail
 	trims   map[store.DueConnection]bool
 }
 
@@ -278,7 +283,7 @@ func (e *Engine) begin() {
 		began = false
 		for _, id := range ids {
 			l := e.lines[id]
-			if len(l.queue) == 0 || l.busy >= atOnceConnection || e.tenants[l.Tenant] >= atOnceTenant || e.busy >= atOnce {
+			if len(l.queue) == 0 || !e.room(l) {
 				continue
 			}
 			d := l.queue[0]
@@ -291,10 +296,23 @@ func (e *Engine) begin() {
 			l.busy++
 			e.tenants[l.Tenant]++
 			e.busy++
+			if l.fails() {
+				e.failing++
+			}
 			c, secrets := l.open, l.secret
 			e.workers.Go(func() { e.attempt(l, c, secrets, d) })
 		}
 	}
+}
+
+func (l *line) fails() bool { return !l.open.FailingSince.IsZero() }
+
+// room reports whether an attempt of the line may begin. Called with mu held.
+func (e *Engine) room(l *line) bool {
+	if l.fails() && (l.busy > 0 || e.failing >= atOnceFailing) {
+		return false
+	}
+	return l.busy < atOnceConnection && e.tenants[l.Tenant] < atOnceTenant && e.busy < atOnce
 }
 
 // attempt makes one attempt and hands on how it went.
@@ -309,6 +327,11 @@ func (e *Engine) attempt(l *line, c tenants.Connection, s Secrets, d tenants.Del
 	}
 	if e.attempts.Err() == nil { // an attempt that we cut off says nothing: it comes back
 		e.outcomes <- o
+	}
+	if !c.FailingSince.IsZero() {
+		e.mu.Lock()
+		e.failing--
+		e.mu.Unlock()
 	}
 	e.free(l)
 }
@@ -333,7 +356,7 @@ func (e *Engine) deliver(ctx context.Context, c tenants.Connection, s Secrets, d
 		a.Error = "connections of this role send no events"
 		return a, 0
 	}
-	answer, err := role.Deliver(ctx, c, s, Event{ID: d.Event, Kind: d.Kind, At: d.At, Ring: d.Ring, Body: d.Body})
+	answer, err := e.safely(ctx, role, c, s, Event{ID: d.Event, Kind: d.Kind, At: d.At, Ring: d.Ring, Body: d.Body})
 	a.Took, a.Status, a.Sent, a.Answer = answer.Took, answer.Status, answer.Sent, string(answer.Body)
 	switch {
 	case err != nil:
@@ -344,6 +367,20 @@ func (e *Engine) deliver(ctx context.Context, c tenants.Connection, s Secrets, d
 		a.Good = true
 	}
 	return a, answer.RetryAfter
+}
+
+// errPanic is what a tenant reads of an attempt that our own code could not make.
+var errPanic = tenants.Refuse(tenants.Internal, "", "a fault of this server; its operator finds it in the log")
+
+// safely makes a panic of a role an error of its own attempt: a role reads what strangers send.
+func (e *Engine) safely(ctx context.Context, r Role, c tenants.Connection, s Secrets, event Event) (a Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.Log.Error("panic in a connection", "role", c.Role, "connection", c.ID, "panic", p, "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	return r.Deliver(ctx, c, s, event)
 }
 
 // cause is the sentence of a failure for the tenant.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -390,6 +391,55 @@ func TestManyEventsAreBounded(t *testing.T) {
 	})
 	if most.Load() != 8 {
 		t.Errorf("%d attempts at once of one tenant, want 8", most.Load())
+	}
+}
+
+// TestFailingConnectionGetsOneSlot: receivers that hang must not hold the slots of others.
+func TestFailingConnectionGetsOneSlot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	var now, most, good atomic.Int64
+	w.with(roleFunc(func(_ context.Context, c tenants.Connection, _ connections.Secrets, _ connections.Event) (connections.Answer, error) {
+		if c.FailingSince.IsZero() {
+			return connections.Answer{Status: 500}, nil
+		}
+		n := now.Add(1)
+		defer now.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		good.Add(1)
+		runtime.Gosched() // another attempt may begin meanwhile
+		return connections.Answer{Status: 500}, nil
+	}))
+	c, _ := w.connect("https://127.0.0.1/", tenants.EventRingPlaced)
+	w.place()
+	w.until("it fails", func() bool {
+		got, err := w.scope.Connections().Get(t.Context(), c.ID)
+		w.must(err)
+		return !got.FailingSince.IsZero()
+	})
+	for range 12 {
+		w.place()
+	}
+	w.until("all were tried", func() bool { return good.Load() >= 12 })
+	if most.Load() != 1 {
+		t.Errorf("%d attempts at once to a receiver that fails", most.Load())
+	}
+}
+
+// TestPanicOfARoleIsItsAttempts: a role reads what strangers send, and a fault in it ends no
+// process.
+func TestPanicOfARoleIsItsAttempts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	w.with(roleFunc(func(context.Context, tenants.Connection, connections.Secrets, connections.Event) (connections.Answer, error) {
+		panic("bad answer")
+	}))
+	c, _ := w.connect("https://127.0.0.1/", tenants.EventRingPlaced)
+	w.place()
+	w.until("the attempt is recorded", func() bool { return len(w.attempts(c)) == 1 })
+	if a := w.attempts(c)[0]; a.Good || !strings.Contains(a.Error, "fault of this server") {
+		t.Errorf("%+v", a)
 	}
 }
 
