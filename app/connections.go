@@ -23,7 +23,8 @@ func (n *node) openConnections(public string) (err error) {
 		return err
 	}
 	n.lookups = connections.NewLookups(n.targets, n.store, roles, n.now)
-	n.close = append(n.close, n.events.Close, n.lookups.Close)
+	n.calendars = connections.NewCalendars(n.targets, n.store, n.now)
+	n.close = append(n.close, n.events.Close, n.lookups.Close, n.calendars.Close)
 	return nil
 }
 

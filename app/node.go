@@ -40,21 +40,22 @@ import (
 // node is one running server: every part, wired by hand. Parts are closed in the opposite order of
 // their making.
 type node struct {
-	log     *slog.Logger
-	now     func() time.Time
-	store   *store.Store
-	voice   *gateway.Gateway
-	board   *switchboard.Board
-	events  *connections.Engine
-	lookups *connections.Lookups
-	sends   *push.Sender
-	bus     *bus.Local
-	creds   *health.Credentials
-	health  *health.Monitor
-	alerts  *health.AlertMail // nil = no mail about alerts
-	trace   *trace.Tracer     // nil = nobody asked for traces
-	agents  agents.Kinds
-	demo    speaker
+	log       *slog.Logger
+	now       func() time.Time
+	store     *store.Store
+	voice     *gateway.Gateway
+	board     *switchboard.Board
+	events    *connections.Engine
+	lookups   *connections.Lookups
+	calendars *connections.Calendars
+	sends     *push.Sender
+	bus       *bus.Local
+	creds     *health.Credentials
+	health    *health.Monitor
+	alerts    *health.AlertMail // nil = no mail about alerts
+	trace     *trace.Tracer     // nil = nobody asked for traces
+	agents    agents.Kinds
+	demo      speaker
 
 	streams *agents.Streams
 	dialled *agents.Dialled
@@ -390,6 +391,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
 	n.every(loops, &wg, time.Minute, "review connections", n.events.Review)
+	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)
 	n.every(loops, &wg, tenants.AuditEvery, "send audit entries", n.feedAudits)
 	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
 	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)

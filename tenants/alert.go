@@ -21,12 +21,13 @@ const (
 	AlertAgent         AlertKind = "agent_not_attached"  // agent: it could not be attached to several of its latest calls
 	AlertConnection    AlertKind = "connection_failing"  // connection: nothing arrives there
 	AlertConnectionOff AlertKind = "connection_disabled" // connection: nothing is sent there any more
+	AlertCalendar      AlertKind = "calendar_unread"     // connection: its calendar could not be read several times
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
-	AlertAgent, AlertConnection, AlertConnectionOff, AlertTrial}
+	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -39,6 +40,7 @@ var alertTitles = map[AlertKind]string{
 	AlertAgent:         "An agent does not take its calls",
 	AlertConnection:    "A connection does not take events",
 	AlertConnectionOff: "A connection was disabled",
+	AlertCalendar:      "A calendar cannot be read",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 

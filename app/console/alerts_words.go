@@ -38,6 +38,8 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Correct what the error of its latest attempt names. The alert closes with the next delivery."},
 	tenants.AlertConnectionOff: {views.ToneBad, "Your own system gets no more events.",
 		"Once the receiver works again, make the connection active and send again what failed."},
+	tenants.AlertCalendar: {views.ToneWarn, "The schedule is that of the last read that worked, and ages.",
+		"Correct what the cause names, in the calendar or on the page of the connection. The alert closes with the next read that works."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},
 }
@@ -64,7 +66,7 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 		return link
 	case tenants.AlertTrial:
 		return views.Link{Text: "Billing", Href: views.PathBilling}
-	case tenants.AlertConnection, tenants.AlertConnectionOff:
+	case tenants.AlertConnection, tenants.AlertConnectionOff, tenants.AlertCalendar:
 		if !known {
 			return views.Link{Text: "A connection that was removed"}
 		}

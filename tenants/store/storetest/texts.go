@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"reflect"
 	"time"
 
 	"carillon/tenants"
@@ -104,4 +105,47 @@ func testAuditFeed(b *bench) {
 	claimed, err := s.Deliveries().Claim(ctx, c.ID, b.clock.Now(), time.Minute, 10)
 	b.must(err)
 	equal(b, len(claimed), 1, "deliveries")
+}
+
+// testSchedules: a calendar is due once per turn for one node, and at once when its address
+// changes; what was read comes back.
+func testSchedules(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	c := b.newConnection()
+	c.Role, c.Events = tenants.RoleCalendar, nil
+	c = c.Clean()
+	_, err := s.Connections().Add(ctx, c)
+	b.must(err)
+	due := func(want int) {
+		b.Helper()
+		all, err := b.s.Jobs().DueSchedules(ctx, b.clock.Now(), 10)
+		b.must(err)
+		equal(b, len(all), want, "due calendars")
+	}
+	due(1)
+	for _, mine := range []bool{true, false} {
+		got, err := s.Schedules().Claim(ctx, c.ID, c.URL, b.clock.Now(), b.clock.Now().Add(tenants.ScheduleEvery))
+		b.must(err)
+		equal(b, got, mine, "claim")
+	}
+	due(0)
+	now := b.clock.Now()
+	kept := store.KeptSchedule{Schedule: tenants.Schedule{Connection: c.ID, ReadAt: now, GoodAt: now, Failed: 2, Cause: "x",
+		Duties: []tenants.Duty{{From: now, To: now.Add(time.Hour), Who: "Ana", Person: "ana"}}, Notes: []string{"n"}},
+		Address: c.URL, ETag: "e", Modified: "m", FullAt: now}
+	b.must(s.Schedules().Keep(ctx, kept))
+	got, err := s.Schedules().Get(ctx, c.ID)
+	b.must(err)
+	if !reflect.DeepEqual(got, kept) || len(got.On(now)) != 1 {
+		b.Errorf("schedule: got %+v, want %+v", got, kept)
+	}
+	_, err = b.tenant().Schedules().Get(ctx, c.ID)
+	b.refused(err, tenants.Unknown, "another tenant's schedule")
+	mine, err := b.tenant().Schedules().Claim(ctx, c.ID, c.URL, now.Add(time.Hour), now.Add(2*time.Hour))
+	b.must(err)
+	equal(b, mine, false, "another tenant's claim")
+	c.URL += "/other"
+	b.must(s.Connections().Change(ctx, c))
+	due(1)
 }
