@@ -457,6 +457,13 @@ func TestPrivateAddress(t *testing.T) {
 	if err := connections.CheckAddress(d, tenants.Connection{URL: "http://hooks.example.com/a"}); err == nil {
 		t.Error("an address without TLS was taken")
 	}
+	// A name that was let in and resolves to this machine when it is used.
+	w := newWorld(t, tenants.RealEstate)
+	w.with(connections.NewWebhook(d, 5*time.Second, w.clock.Now))
+	c, _ := w.connect("https://localhost:9/hook", tenants.EventRingPlaced)
+	if a, err := w.engine.Try(t.Context(), w.scope, c.ID, ""); err != nil || a.Good || a.Error != outbound.ErrForbidden.Error() {
+		t.Errorf("%+v, %v", a, err)
+	}
 	audit := tenants.Connection{Role: tenants.RoleAudit, URL: "syslog+tls://logs.example.com:6514"}
 	if err := connections.CheckAddress(d, audit); err != nil {
 		t.Error(err)

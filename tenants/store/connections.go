@@ -287,8 +287,26 @@ func (s Connections) RotateSecret(ctx context.Context, id tenants.ConnectionID) 
 	return fresh, oldEnds, nil
 }
 
-// Remove removes a connection with its deliveries.
+// Remove removes a connection with its deliveries. It is paused first and loses them a few at a
+// time, so that rings never wait long for it.
 func (s Connections) Remove(ctx context.Context, id tenants.ConnectionID) error {
+	err := s.write(ctx, func(t *tx) error {
+		if _, err := s.held(t, id); err != nil {
+			return err
+		}
+		_, err := t.exec("UPDATE connections SET state = 'paused' WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = Deliveries(s).inParts(ctx, "connection_id = ?", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
+		_, err := t.exec("DELETE FROM deliveries WHERE tenant_id = ? AND seq IN ("+in+")", append([]any{uuid(s.id)}, seqs...)...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return s.write(ctx, func(t *tx) error {
 		old, err := s.held(t, id)
 		if err != nil {

@@ -183,7 +183,8 @@ func (s Jobs) OldestDue(ctx context.Context, now time.Time) (map[tenants.Connect
 		role string
 		at   int64
 	}
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT role, MIN(due) FROM (SELECT c.role, (SELECT MIN(d.due_at) FROM deliveries d "+
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT role, MIN(due) FROM (SELECT c.role, (SELECT MIN(d.due_at) FROM "+
+		"deliveries d "+
 		"WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0 AND d.due_at <= ?) AS due FROM connections c "+
 		"WHERE c.state = 'active') oldest WHERE due IS NOT NULL GROUP BY role", micros(now))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.role, &r.at} })
@@ -350,17 +351,13 @@ func printable(s string) string {
 }
 
 // stop makes a connection disabled or ended, with an alert that its people are mailed about. What
-// waits stays, and can be replayed once the connection is active again.
+// waits is given up by the next ReviewConnections, and can be replayed once the connection is
+// active again.
 func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionState, why string) error {
 	n, err := t.change("UPDATE connections SET state = ?, disabled_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active'",
 		string(to),
 		micros(s.s.now()), uuid(s.id), uuid(id))
 	if err != nil || n == 0 {
-		return err
-	}
-	if _, err := t.exec("UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE "+
-		"error END "+
-		"WHERE tenant_id = ? AND connection_id = ? AND due_at > 0", micros(s.s.now()), why, uuid(s.id), uuid(id)); err != nil {
 		return err
 	}
 	action := "connection.disable"
@@ -380,50 +377,65 @@ func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionSt
 	return t.audit(s.scope, action, string(id), row.Name)
 }
 
-// ReviewConnections looks at the connections of every tenant that fail: it warns of those that have
-// failed for tenants.ConnectionWarnAfter, and disables those that have failed for
-// tenants.ConnectionDisableAfter or have too much waiting.
+// ReviewConnections looks at the connections of every tenant that fail or have much waiting: it
+// warns of those that have failed for tenants.ConnectionWarnAfter, disables those that have failed
+// for tenants.ConnectionDisableAfter or have more than tenants.WaitingMost waiting, and gives up
+// what waits for those that are disabled or ended.
 func (s Jobs) ReviewConnections(ctx context.Context, now time.Time) error {
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, id, name, failing_since, warned_at FROM connections WHERE "+
-		"state = 'active' AND failing_since <> 0")
+	const waiting = "SELECT 1 FROM deliveries d WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0"
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections "+
+		"c WHERE "+
+		"state = 'active' AND (failing_since <> 0 OR EXISTS ("+waiting+" LIMIT 1 OFFSET ?)) OR state IN ('disabled', 'ended') AND "+
+		"EXISTS ("+waiting+")", tenants.WaitingMost)
 	found, err := collect(rows, err, func(r *connectionRow) []any {
-		return []any{&r.TenantID, &r.ID, &r.Name, &r.FailingSince, &r.WarnedAt}
+		return []any{&r.TenantID, &r.ID, &r.Name, &r.FailingSince, &r.WarnedAt, &r.State}
 	})
 	if err != nil {
 		return translate(err)
 	}
 	for _, r := range found {
-		if err := (Deliveries{s.of(tenants.TenantID(r.TenantID))}).review(ctx, r, now); err != nil {
-			return err
+		d := Deliveries{s.of(tenants.TenantID(r.TenantID))}
+		stopped := r.State != string(tenants.ConnectionActive)
+		if !stopped {
+			if stopped, err = d.review(ctx, r, now); err != nil {
+				return err
+			}
+		}
+		if stopped {
+			if err := d.giveUp(ctx, tenants.ConnectionID(r.ID)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) error {
-	id, failing := tenants.ConnectionID(r.ID), now.Sub(moment(r.FailingSince))
-	waiting, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE tenant_id = ? AND connection_id "+
-		"= ? AND "+
-		"due_at > 0 LIMIT ?) few", uuid(s.id), r.ID, tenants.WaitingMost+1))
-	if err != nil {
-		return err
-	}
-	why := ""
-	switch {
-	case waiting > tenants.WaitingMost:
+// review warns of a connection, or disables it.
+func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) (stopped bool, err error) {
+	id, why := tenants.ConnectionID(r.ID), ""
+	switch failing := now.Sub(moment(r.FailingSince)); {
+	case r.FailingSince == 0:
 		why = "More than " + tenants.FormatCount(tenants.WaitingMost) + " events waited for it."
 	case failing >= tenants.ConnectionDisableAfter:
 		why = "Nothing was delivered for five days."
-	case failing < tenants.ConnectionWarnAfter || r.WarnedAt != 0:
-		return nil
+	default:
+		waiting, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE tenant_id = ? AND "+
+			"connection_id = ? AND due_at > 0 LIMIT ?) few", uuid(s.id), r.ID, tenants.WaitingMost+1))
+		if err != nil {
+			return false, err
+		}
+		if waiting > tenants.WaitingMost {
+			why = "More than " + tenants.FormatCount(tenants.WaitingMost) + " events waited for it."
+		} else if failing < tenants.ConnectionWarnAfter || r.WarnedAt != 0 {
+			return false, nil
+		}
 	}
-	return s.s.w.do(ctx, s.access(), func(t *tx) error {
+	return why != "", s.s.w.do(ctx, s.access(), func(t *tx) error {
 		if why != "" {
 			return s.stop(t, id, tenants.ConnectionDisabled, why)
 		}
-		n, err := t.change("UPDATE connections SET warned_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active' AND warned_at "+
-			"= 0 AND "+
-			"failing_since = ?", micros(now), uuid(s.id), r.ID, r.FailingSince)
+		n, err := t.change("UPDATE connections SET warned_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active' AND "+
+			"warned_at = 0 AND failing_since = ?", micros(now), uuid(s.id), r.ID, r.FailingSince)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -431,6 +443,42 @@ func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) 
 		_, err = t.alerts().alert(s.scope, tenants.AlertConnection, string(r.ID), tenants.ConnectionWarning(r.Name, until))
 		return err
 	})
+}
+
+// giveUp ends what waits for a connection that is not active any more.
+func (s Deliveries) giveUp(ctx context.Context, id tenants.ConnectionID) error {
+	return s.inParts(ctx, "connection_id = ? AND due_at > 0", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
+		_, err := t.exec("UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE "+
+			"error END WHERE tenant_id = ? AND due_at > 0 AND seq IN ("+in+")", append([]any{micros(s.s.now()),
+			"the connection was stopped before the first attempt", uuid(s.id)}, seqs...)...)
+		return err
+	})
+}
+
+// inParts changes the tenant's deliveries that a condition finds, a few in each commit: rings never
+// wait long for it. do gets the places of their seqs in a statement, and the seqs.
+func (s Deliveries) inParts(ctx context.Context, where string, args []any, do func(t *tx, in string, seqs []any) error) error {
+	for after := int64(0); ; {
+		rows, err := s.reads().query(ctx, "SELECT seq FROM deliveries WHERE tenant_id = ? AND seq > ? AND "+where+" ORDER BY seq LIMIT ?",
+			append(append([]any{uuid(s.id), after}, args...), trimMost)...)
+		seqs, err := collect(rows, err, func(n *int64) []any { return []any{n} })
+		if err != nil || len(seqs) == 0 {
+			return translate(err)
+		}
+		if err := s.s.w.do(ctx, s.access(), func(t *tx) error { return do(t, marks(len(seqs)), padded(seqs)) }); err != nil {
+			return err
+		}
+		after = seqs[len(seqs)-1]
+	}
+}
+
+// padded are the arguments behind marks.
+func padded(seqs []int64) []any {
+	out := make([]any, room(len(seqs)))
+	for i := range out {
+		out[i] = seqs[min(i, len(seqs)-1)]
+	}
+	return out
 }
 
 // DeliveryQuery asks for a page of deliveries to a connection, the newest first.
@@ -583,30 +631,37 @@ func (s Deliveries) Replay(ctx context.Context, id tenants.ConnectionID, q Repla
 	if q.Failed {
 		where += " AND state <> 'delivered'"
 	}
+	rows, err := s.reads().query(ctx, "SELECT seq FROM deliveries WHERE "+where+" ORDER BY seq LIMIT ?", append(args,
+		tenants.ReplayMost)...)
+	seqs, err := collect(rows, err, func(n *int64) []any { return []any{n} })
+	if err != nil {
+		return 0, translate(err)
+	}
 	err = s.write(ctx, func(t *tx) error {
 		row, err := Connections(s).held(t, id)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if row.State != string(tenants.ConnectionActive) {
+		case row.State != string(tenants.ConnectionActive):
 			return tenants.Refuse(tenants.Conflict, "connection_not_active", "This connection is %s. Make it active first.", row.State)
-		}
-		n, err = t.change("UPDATE deliveries SET state = 'waiting', due_at = ?, begun_at = ?, tries = 0, ended_at = 0 WHERE "+
-			"tenant_id = ? AND "+
-			"seq IN (SELECT seq FROM deliveries WHERE "+where+" ORDER BY seq LIMIT ?)", append([]any{now, now, uuid(s.id)},
-			append(args, tenants.ReplayMost)...)...)
-		if err != nil {
-			return err
-		}
-		if n == 0 && q.Event != "" {
+		case len(seqs) == 0 && q.Event != "":
 			return tenants.NoSuch("event of this connection")
-		}
-		if n == 0 {
+		case len(seqs) == 0:
 			return nil
 		}
-		return t.audit(s.scope, "connection.replay", string(id), tenants.FormatCount(n))
+		return t.audit(s.scope, "connection.replay", string(id), tenants.FormatCount(int64(len(seqs))))
 	})
-	return n, err
+	for part := range slices.Chunk(seqs, trimMost) {
+		if err != nil {
+			break
+		}
+		err = s.s.w.do(ctx, s.access(), func(t *tx) error {
+			_, err := t.exec("UPDATE deliveries SET state = 'waiting', due_at = ?, begun_at = ?, tries = 0, ended_at = 0 WHERE "+
+				"tenant_id = ? AND seq IN ("+marks(len(part))+")", append([]any{now, now, uuid(s.id)}, padded(part)...)...)
+			return err
+		})
+	}
+	return int64(len(seqs)), err
 }
 
 // Record writes an event that was delivered outside of the queue, with how it went: it is never
@@ -631,6 +686,23 @@ func (s Deliveries) Record(ctx context.Context, d NewDelivery, a tenants.Deliver
 	})
 }
 
+// retire removes a little of the old deliveries of each connection: also of
+// those to which nothing was sent for a while.
+func (s Deliveries) retire(ctx context.Context, now time.Time) (removed int, err error) {
+	rows, err := s.reads().query(ctx, "SELECT id FROM connections WHERE tenant_id = ?", uuid(s.id))
+	ids, err := collect(rows, err, func(id *tenants.ConnectionID) []any { return []any{(*uuid)(id)} })
+	if err != nil {
+		return 0, translate(err)
+	}
+	for _, id := range ids {
+		n, err := s.Trim(ctx, id, now)
+		if removed += int(n); err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
 // trimMost bounds the deliveries of one removal, which holds the writer up for some milliseconds.
 const trimMost = 200
 
@@ -642,16 +714,10 @@ func (s Deliveries) Trim(ctx context.Context, id tenants.ConnectionID, now time.
 		return 0, err
 	}
 	var n int64
-	err = s.s.w.do(ctx, s.access(), func(t *tx) error {
-		n = 0
-		for _, seq := range seqs {
-			gone, err := t.change("DELETE FROM deliveries WHERE tenant_id = ? AND seq = ? AND due_at = 0", uuid(s.id), seq)
-			if err != nil {
-				return err
-			}
-			n += gone
-		}
-		return nil
+	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
+		n, err = t.change("DELETE FROM deliveries WHERE tenant_id = ? AND due_at = 0 AND seq IN ("+marks(len(seqs))+")",
+			append([]any{uuid(s.id)}, padded(seqs)...)...)
+		return err
 	})
 	return n, err
 }

@@ -114,6 +114,10 @@ func (s Jobs) Retire(ctx context.Context, now time.Time) (removed int, err error
 		if removed += n; err != nil {
 			return removed, err
 		}
+		if n, err = (Deliveries{s.of(t.ID)}).retire(ctx, now); err != nil {
+			return removed + n, err
+		}
+		removed += n
 	}
 	return removed, nil
 }

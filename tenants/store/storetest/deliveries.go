@@ -10,11 +10,11 @@ import (
 	"carillon/tenants/store"
 )
 
-// connected is a connection of the tenant for all events.
-func (b *bench) connected(s *store.Scope) tenants.Connection {
+// connected is a connection of the tenant for these events; none = all.
+func (b *bench) connected(s *store.Scope, events ...tenants.EventKind) tenants.Connection {
 	b.Helper()
 	c := b.newConnection()
-	c.Events = nil
+	c.Events = events
 	_, err := s.Connections().Add(b.Context(), c)
 	b.must(err)
 	t, err := s.Tenant(b.Context())
@@ -32,7 +32,8 @@ func (b *bench) feed(c tenants.Connection, ring tenants.RingID, names ...string)
 	b.must(err)
 	var all []store.NewDelivery
 	for _, name := range names {
-		all = append(all, store.NewDelivery{Tenant: c.Tenant, Connection: c.ID, Event: tenants.NewRandomID(), Kind: tenants.EventRingPlaced,
+		all = append(all, store.NewDelivery{Tenant: c.Tenant, Connection: c.ID, Event: tenants.NewRandomID(),
+			Kind: tenants.EventRingPlaced,
 			Ring: ring, At: b.clock.Now(), Body: []byte(`"` + name + `"`)})
 	}
 	moved, err := b.s.Jobs().Feed(b.Context(), cursor, batch, all)
@@ -67,7 +68,8 @@ func (b *bench) went(c tenants.Connection, all []tenants.Delivery, good bool, pa
 	b.Helper()
 	var outcomes []store.Outcome
 	for _, d := range all {
-		o := store.Outcome{Delivery: d, Attempt: tenants.DeliveryAttempt{At: b.clock.Now(), Took: time.Millisecond, Status: 200, Good: good,
+		o := store.Outcome{Delivery: d, Attempt: tenants.DeliveryAttempt{At: b.clock.Now(), Took: time.Millisecond, Status: 200,
+			Good: good,
 			Sent: map[string]string{"Webhook-Id": d.Event}, Answer: "ok\x00\xff"}}
 		if !good {
 			o.Attempt.Status, o.Attempt.Error = 500, "the receiver answered 500"
@@ -189,7 +191,8 @@ func testReplay(b *bench) {
 		b.went(c, next, i != 1, 0) // b failed for good
 		all = append(all, next...)
 	}
-	for i, q := range []store.Replay{{Event: all[0].Event}, {Failed: true, From: begin.Add(-time.Second)}, {From: begin.Add(-time.Second)},
+	for i, q := range []store.Replay{{Event: all[0].Event}, {Failed: true, From: begin.Add(-time.Second)},
+		{From: begin.Add(-time.Second)},
 		{From: begin.Add(time.Second)}} {
 		b.clock.add(time.Minute)
 		n, err := s.Deliveries().Replay(ctx, c.ID, q)
@@ -272,6 +275,49 @@ func testFailingConnection(b *bench) {
 	equal(b, fmt.Sprint(open()), "[connection_disabled]", "alerts after 410")
 	b.must(s.Connections().Remove(ctx, c.ID))
 	equal(b, fmt.Sprint(open()), "[]", "alerts of a connection that was removed")
+}
+
+// testManyDeliveries: what is done to many deliveries at once is done to all of them, some hundred
+// in a commit.
+func testManyDeliveries(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	c := b.connected(s, tenants.EventRingPlaced)
+	names := make([]string, 450)
+	for i := range names {
+		names[i] = fmt.Sprint(i)
+	}
+	b.feed(c, "", names...)
+	in := func(state tenants.DeliveryState) int64 {
+		total, err := s.Deliveries().Total(ctx, store.DeliveryQuery{Connection: c.ID, State: state})
+		b.must(err)
+		return total.N
+	}
+	b.must(s.Deliveries().Settle(ctx, c.ID, []store.Outcome{{Delivery: b.toSend(c, 1)[0],
+		Attempt: tenants.DeliveryAttempt{At: b.clock.Now(), Status: 410}}}, true))
+	b.must(b.s.Jobs().ReviewConnections(ctx, b.clock.Now()))
+	equal(b, in(tenants.DeliveryFailed), 450, "given up")
+	active, err := s.Connections().Get(ctx, c.ID)
+	b.must(err)
+	active.State = tenants.ConnectionActive
+	b.must(s.Connections().Change(ctx, active))
+	n, err := s.Deliveries().Replay(ctx, c.ID, store.Replay{Failed: true})
+	b.must(err)
+	equal(b, n, 450, "sent again")
+	equal(b, in(tenants.DeliveryWaiting), 450, "waiting")
+	b.went(c, b.toSend(c, 250), true, 0)
+
+	// Old ones go although nothing is sent any more.
+	b.clock.add(tenants.DeliveriesKept + time.Second)
+	removed := 0
+	for gone := 1; gone > 0; removed += gone {
+		gone, err = b.s.Jobs().Retire(ctx, b.clock.Now())
+		b.must(err)
+	}
+	equal(b, removed, 250, "retired")
+	equal(b, in(""), 200, "left")
+	b.must(s.Connections().Remove(ctx, c.ID))
+	equal(b, in(""), 0, "left after the removal")
 }
 
 // testTold: what is no fact of a ring is written for the connections that want it, in the

@@ -72,7 +72,8 @@ var across = map[string]string{
 		"ORDER BY created_at DESC, hash LIMIT ?)": "SignIns.Add: a person's oldest sign-ins end in all tenants",
 	"DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?": "SetPassword, EndSignIns: a person's sign-ins end " +
 		"everywhere",
-	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND members.user_id " +
+	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND " +
+		"members.user_id " +
 		"= sign_ins.user_id)": "SignIns.Switch: a sign-in is a person's",
 	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?": "SignIns.Touch: a sign-in is a person's",
 	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE " +
@@ -89,7 +90,8 @@ var across = map[string]string{
 }
 
 // ringsOf is how whole rings are read.
-const ringsOf = "SELECT tenant_id, id, version, state, to_device, to_person, agent_id, caller, reference, test, by_kind, by_id, by_name, " +
+const ringsOf = "SELECT tenant_id, id, version, state, to_device, to_person, agent_id, caller, reference, test, by_kind, by_id, " +
+	"by_name, " +
 	"created_at, expires_at, ended_at, end_reason FROM rings WHERE "
 
 // acrossBy are the beginnings of longer ones.
@@ -108,7 +110,8 @@ var acrossBy = map[string]string{
 		"tries, status, reason, sent_at, answered_at FROM attempts WHERE (tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail, nth FROM facts WHERE " +
 		"(tenant_id": "the sweep, of named rings of several tenants",
-	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at FROM calls WHERE " +
+	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at FROM calls " +
+		"WHERE " +
 		"(tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, " +
 		"customer, stripe, quantity, synced_at, created_at FROM subscriptions ORDER BY": "Tenants.Subscriptions: of every tenant, to " +
@@ -121,7 +124,8 @@ var acrossBy = map[string]string{
 	"SELECT c.tenant_id, c.id FROM connections c WHERE c.state = 'active' AND EXISTS": "Jobs.DueConnections: the engine sends every " +
 		"tenant's events",
 	"SELECT role, MIN(due) FROM (SELECT c.role": "Jobs.OldestDue: a figure of all tenants for the operator",
-	"SELECT tenant_id, id, name, failing_since, warned_at FROM connections WHERE": "Jobs.ReviewConnections: those of every tenant " +
+	"SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of every " +
+		"tenant " +
 		"that fail",
 	"SELECT xact, seq FROM facts":                           "Cursor.Skip: a cursor passes every tenant's facts",
 	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":          "the roller counts every tenant's facts",

@@ -82,7 +82,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"sounds", testSounds}, {"connections", testConnections}, {"texts", testTexts}, {"audit feed", testAuditFeed}, {"schedules", testSchedules},
 
 		{"deliveries", testDeliveries},
-		{"replay", testReplay}, {"failing connection", testFailingConnection}, {"told", testTold}, {"claim at once", testClaimAtOnce},
+		{"replay", testReplay}, {"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
+			testTold}, {"claim at once", testClaimAtOnce},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},
 		{"keys", testKeys},
 		{"devices", testDevices},
