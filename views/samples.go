@@ -19,7 +19,7 @@ func Samples(now time.Time) []Sample {
 	var all []Sample
 	for _, some := range [][]Sample{
 		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.healthPages(), s.credentialPages(),
-		s.agentPages(), s.connectionPages(), s.keyPages(), s.peoplePages(), s.confirmPages(),
+		s.agentPages(), connectionSampler{s}.connectionPages(), s.keyPages(), s.peoplePages(), s.confirmPages(),
 		s.billingPages(), s.auditPages(), s.otherPages(), s.publicPages(), s.partnerPages(),
 	} {
 		all = append(all, some...)

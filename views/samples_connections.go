@@ -5,7 +5,10 @@ import "time"
 // sampleConnection is the id of the connection that samples show.
 const sampleConnection = "019ab300-1d4e-7a21-8c02-5b6e1a90ff31"
 
-func (s sampler) connectionTable(rows int) Table {
+// connectionSampler makes up data about connections.
+type connectionSampler struct{ sampler }
+
+func (s connectionSampler) connectionTable(rows int) Table {
 	return Table{Name: "Connections", Action: PathConnections, Search: "Name or address", Rows: rows, CSV: PathConnectionsCSV,
 		Total: "4 connections",
 		Filters: []Filter{
@@ -16,7 +19,7 @@ func (s sampler) connectionTable(rows int) Table {
 			Icon: IconPlus, Kind: Primary}}}
 }
 
-func (s sampler) pod() []PodRow {
+func (s connectionSampler) pod() []PodRow {
 	return []PodRow{
 		{Role: "Calendar feed", Tone: ToneGood, Word: "Working", Name: "Practice calendar", Href: ConnectionPath("c2")},
 		{Role: "Text messages", Tone: ToneBad, Word: "Failing", When: s.ago(26 * time.Hour), Name: "Twilio", Href: ConnectionPath("c3")},
@@ -25,7 +28,7 @@ func (s sampler) pod() []PodRow {
 	}
 }
 
-func (s sampler) deliveryRows() []DeliveryRow {
+func (s connectionSampler) deliveryRows() []DeliveryRow {
 	return []DeliveryRow{
 		{"e1", "ring.ended", sampleRing, sampleConnection, s.ago(3 * time.Minute), ToneWarn, "Trying again", "503 Service Unavailable",
 			"2 attempts", s.ago(-4 * time.Minute)},
@@ -36,7 +39,7 @@ func (s sampler) deliveryRows() []DeliveryRow {
 	}
 }
 
-func (s sampler) attempts() []DeliveryAttempt {
+func (s connectionSampler) attempts() []DeliveryAttempt {
 	request := "POST /hooks/carillon HTTP/1.1\nContent-Type: application/json\nwebhook-id: 019ab300\nwebhook-timestamp: 1764000000\n" +
 		"webhook-signature: v1,…\n\n{\"type\":\"ring.ended\",\"data\":{\"ring\":\"" + sampleRing + "\"}}"
 	return []DeliveryAttempt{
@@ -47,14 +50,14 @@ func (s sampler) attempts() []DeliveryAttempt {
 	}
 }
 
-func (s sampler) connectionFacts() []Row {
+func (s connectionSampler) connectionFacts() []Row {
 	return []Row{{Name: "Type", Text: "Webhook"}, {Name: "Address", Text: "https://crm.lindenhof.example/hooks/carillon", Copy: true},
 		{Name: "Events", Text: "All events"}, {Name: "Headers", Text: "Authorization"},
 		{Name: "Last delivered", When: s.ago(4 * time.Minute)},
 		{Name: "Added", When: s.ago(40 * 24 * time.Hour)}, {Name: "Connection id", Text: sampleConnection, Copy: true}}
 }
 
-func (s sampler) traffic() Traffic {
+func (s connectionSampler) traffic() Traffic {
 	t := Traffic{Zone: "Europe/Berlin", Stats: []Stat{{Label: "Delivered", Value: "1,204", Note: "of 1,219 attempts"},
 		{Label: "Failed", Value: "1 %", Note: "15 attempts"}, {Label: "p50", Value: "96 ms", Note: "half are faster"},
 		{Label: "p95", Value: "410 ms", Note: "95% are faster"}}}
@@ -70,7 +73,7 @@ func (s sampler) traffic() Traffic {
 	return t
 }
 
-func (s sampler) connectionPages() []Sample {
+func (s connectionSampler) connectionPages() []Sample {
 	up, here := Link{Text: "Connections", Href: PathConnections}, Link{Text: "CRM", Href: ConnectionPath(sampleConnection)}
 	remove := Confirm{ID: "remove-connection", Title: "Remove CRM?", TypeName: "CRM", Button: "Remove connection",
 		Action: ConnectionRemovePath(sampleConnection), Back: ConnectionPath(sampleConnection),

@@ -230,7 +230,8 @@ func TestNothingIsKeptOfAnEndedCall(t *testing.T) {
 }
 
 // TestFramesOfALiveAgentKeepTheirPace: an agent that sends each frame a little early or late has a
-// constant delay, not a growing one. A frame that is there up to ahead before its time leaves at once.
+// constant delay, not a growing one. A frame that is there up to ahead before its time leaves at
+// once.
 func TestFramesOfALiveAgentKeepTheirPace(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, d desk) {
