@@ -104,8 +104,14 @@ func pod(ctx context.Context, v *page.Visitor) ([]views.PodRow, error) {
 			rows[i].Add, rows[i].Href = true, views.ConnectionAddPath(string(e.Role))
 		}
 		for _, c := range all {
+			if c.Role != e.Role {
+				continue
+			}
+			if c, _, err = read(ctx, v, c); err != nil {
+				return nil, err
+			}
 			s := connectionState(c)
-			if c.Role != e.Role || rows[i].Name != "" && s.tone != views.ToneBad {
+			if rows[i].Name != "" && s.tone != views.ToneBad {
 				continue
 			}
 			rows[i] = views.PodRow{Role: rows[i].Role, Tone: s.tone, Word: s.text, Name: c.Name, Href: views.ConnectionPath(string(c.ID))}

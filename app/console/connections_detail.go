@@ -31,12 +31,18 @@ func (k connectionPages) connection(ctx context.Context, c *fiber.Ctx, v *page.V
 // connectionPage draws the page of a connection, with the test event that was just sent.
 func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, x tenants.Connection,
 	tested *tenants.DeliveryAttempt) error {
+	x, schedule, err := read(ctx, v, x)
+	if err != nil {
+		return err
+	}
 	s := connectionState(x)
 	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()), CanEdit: v.Role.May(),
 		Paused: x.State == tenants.ConnectionPaused, Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
 		Sends: sends(x.Role), Tests: tests(x.Role), Active: x.State == tenants.ConnectionActive}
-	last := ""
-	var err error
+	last := page.Sentence(schedule.Cause)
+	if x.Role == tenants.RoleCalendar {
+		p.Extra = scheduleOf(schedule, v, k.Now())
+	}
 	if p.Sends {
 		if last, err = k.traffic(ctx, v, x, &p); err != nil {
 			return err
@@ -135,7 +141,11 @@ func connectionFacts(x tenants.Connection, v *page.Visitor, now time.Time) []vie
 	if x.OldSecretEnds.After(now) {
 		rows = append(rows, views.Row{Name: "Old secret signs until", When: v.At(x.OldSecretEnds)})
 	}
-	return append(rows, views.Row{Name: "Last delivered", Text: "–", When: v.At(x.LastDelivered)},
+	last := "Last delivered"
+	if !sends(x.Role) {
+		last = "Last read"
+	}
+	return append(rows, views.Row{Name: last, Text: "–", When: v.At(x.LastDelivered)},
 		views.Row{Name: "Added", When: v.At(x.CreatedAt)},
 		views.Row{Name: "Connection id", Text: string(x.ID), Copy: true})
 }
@@ -150,6 +160,10 @@ func failingSince(x tenants.Connection) time.Time {
 
 // connectionRow is a connection in the list.
 func (k connectionPages) connectionRow(ctx context.Context, v *page.Visitor, x tenants.Connection) (views.ConnectionRow, error) {
+	x, _, err := read(ctx, v, x)
+	if err != nil {
+		return views.ConnectionRow{}, err
+	}
 	s := connectionState(x)
 	row := views.ConnectionRow{ID: string(x.ID), Name: x.Name, Role: x.Role.Name(), Address: x.URL, Events: eventsText(x), Tone: s.tone,
 		State: s.text, Failures: "–", P95: "–", Delivered: v.At(x.LastDelivered)}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -70,6 +71,37 @@ func TestConnectionOfEachRole(t *testing.T) {
 	w.Get("/connections/add?role=transcript").Want(200).Has("does not leave Carillon").Lacks("Send ids only")
 	w.Get("/connections/add?role=sms").Has("You can use {time}.").Lacks("{caller}")
 	w.Get("/connections/add").Lacks("MLS (listings)")
+}
+
+// TestCalendarShowsWhoIsOnCall: the page of a calendar shows who is on call now and next, and why it
+// could not be read.
+func TestCalendarShowsWhoIsOnCall(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	now := h.Clock.Now()
+	id := tenants.NewID[tenants.ConnectionID](now)
+	_, err := b.Scope().Connections().Add(t.Context(), tenants.Connection{ID: id, Tenant: b.Id, Name: "Rota", Role: tenants.RoleCalendar,
+		URL: "https://a.example/on-call.ics", CreatedAt: now}.Clean())
+	pagetest.Must(t, err)
+	w, at := b.Quick(b.Owner), "/connections/"+string(id)
+	w.Get(at).Want(200).Has("The calendar was not read yet", "Not used yet").Lacks("Send a test event", "Rotate secret", "Last 24 hours")
+	w.Get(at + "/deliveries").Want(200)
+
+	schedules := b.Scope().Schedules()
+	_, err = schedules.Claim(t.Context(), id, "https://a.example/on-call.ics", now, now.Add(time.Hour))
+	pagetest.Must(t, err)
+	k := store.KeptSchedule{Schedule: tenants.Schedule{Connection: id, ReadAt: now, GoodAt: now,
+		Duties: []tenants.Duty{{From: now.Add(-time.Hour), To: now.Add(time.Hour), Who: "Ana on duty", Person: "ana"},
+			{From: now.Add(time.Hour), To: now.Add(9 * time.Hour), Who: "Jonas"}}, Notes: []string{"one event has no end"}},
+		Address: "https://a.example/on-call.ics"}
+	pagetest.Must(t, schedules.Keep(t.Context(), k))
+	w.Get(at).Has("Who is on call", "Ana on duty (ana)", "Jonas", "One event has no end.", "Working")
+	w.Get("/connections").Has("Rota", "Working")
+	k.Failed, k.Cause = 3, "the address answered 404"
+	pagetest.Must(t, schedules.Keep(t.Context(), k))
+	w.Get(at).Has("This connection is failing", "The address answered 404.", "Ana on duty (ana)")
+	w.Get("/connections").Has("Failing")
 }
 
 // settingsText is what a connection's role was set to.

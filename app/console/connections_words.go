@@ -157,6 +157,8 @@ const (
 	newSecretTitle = "Your signing secret"
 	newSecretNote  = "Store it in your program now. With it, the program checks that requests come from Carillon. " +
 		"We cannot show it again."
+	nobodyOnCall     = "Nobody is in the calendar for the next 60 days."
+	notReadYet       = "The calendar was not read yet. That takes up to 15 minutes."
 	connectionNoName = "Shown in this console only."
 )
 
