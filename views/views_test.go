@@ -94,7 +94,8 @@ func TestZeroPages(t *testing.T) {
 	for name, page := range map[string]templ.Component{
 		"signin": SignIn(SignInPage{}), "welcome": Welcome(WelcomePage{}), "overview": Overview(OverviewPage{}),
 		"rings": Rings(RingsPage{}),
-		"ring":  Ring(RingPage{}), "transfer": Transfer(TransferPage{}), "test": TestRing(TestRingPage{}), "live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),
+		"ring":  Ring(RingPage{}), "transfer": Transfer(TransferPage{}), "test": TestRing(TestRingPage{}),
+		"live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),
 		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "credentials": Credentials(CredentialsPage{}),
 		"credential":  Credential(CredentialPage{}),
 		"connections": Connections(ConnectionsPage{}), "connection": Connection(ConnectionPage{}),

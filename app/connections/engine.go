@@ -23,8 +23,8 @@ const (
 	atOnceConnection = 4
 	atOnceTenant     = 8
 	atOnce           = 64
-	// atOnceFailing is what connections that fail may take of atOnce, one attempt of each: receivers
-	// that hang would else hold every slot, and delay those of other tenants.
+	// atOnceFailing is what connections that fail may take of atOnce, one attempt of each: else
+	// receivers that hang would hold every slot, and delay those of other tenants.
 	atOnceFailing = atOnce / 2
 )
 
