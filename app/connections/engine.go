@@ -77,6 +77,10 @@ type Engine struct {
 	wakes    chan struct{}  // of the dispatcher
 	outcomes chan outcome
 
+	// writes is held for each write: one of ours at a time shares a commit with rings, which wait
+	// for all that is in it.
+	writes sync.Mutex
+
 	mu      sync.Mutex // guards the rest
 	lines   map[tenants.ConnectionID]*line
 	tenants map[tenants.TenantID]int // attempts under way
@@ -109,7 +113,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{Config: c, wakes: make(chan struct{}, 1), outcomes: make(chan outcome, 4*settleMost),
 		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, trims: map[store.DueConnection]bool{}}
-	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), wakes: make(chan struct{}, 1)}
+	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), writes: &e.writes, wakes: make(chan struct{}, 1)}
 	e.attempts, e.cut = context.WithCancel(context.Background())
 	e.claims, e.stop = context.WithCancel(e.attempts)
 	e.loops.Go(func() { e.feeds.run(e.claims, e.Log, e.hint) })
@@ -265,7 +269,9 @@ func (e *Engine) claim(l *line) error {
 	room := claimedMost - len(l.queue) - l.busy
 	l.look = false // what adds work from now on says so
 	e.mu.Unlock()
+	e.writes.Lock()
 	found, err := scope.Deliveries().Claim(e.claims, l.Connection, e.Now(), lease, room)
+	e.writes.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l.open, l.secret = c, secrets
@@ -437,29 +443,28 @@ func (e *Engine) settle() {
 	}
 }
 
-// record settles a batch: one write for each connection, all at once, so that they share a commit.
-// What cannot be written comes back when its claim ends.
+// record settles a batch in one commit. What cannot be written comes back when its claim ends.
 func (e *Engine) record(batch []outcome) {
-	by := map[store.DueConnection][]outcome{}
+	by := map[store.DueConnection]*store.Attempted{}
+	var all []store.Attempted
 	for _, o := range batch {
-		by[o.line] = append(by[o.line], o)
+		e.count(o)
+		x := by[o.line]
+		if x == nil {
+			x = &store.Attempted{DueConnection: o.line}
+			by[o.line] = x
+		}
+		x.Outcomes, x.Gone = append(x.Outcomes, o.Outcome), x.Gone || o.gone
 	}
-	var wg sync.WaitGroup
-	for d, outcomes := range by {
-		wg.Go(func() {
-			gone := false
-			all := make([]store.Outcome, len(outcomes))
-			for i, o := range outcomes {
-				all[i], gone = o.Outcome, gone || o.gone
-				e.count(o)
-			}
-			err := e.Store.For(d.Tenant).Deliveries().Settle(context.WithoutCancel(e.attempts), d.Connection, all, gone)
-			if err != nil {
-				e.Log.Error("record deliveries", "tenant", d.Tenant, "connection", d.Connection, "err", err)
-			}
-		})
+	for _, x := range by {
+		all = append(all, *x)
 	}
-	wg.Wait()
+	e.writes.Lock()
+	err := e.Store.Jobs().Settle(context.WithoutCancel(e.attempts), all)
+	e.writes.Unlock()
+	if err != nil {
+		e.Log.Error("record deliveries", "connections", len(all), "err", err)
+	}
 	e.mu.Lock()
 	for d := range by {
 		e.trims[d] = true

@@ -3,6 +3,7 @@ package connections
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"carillon/tenants"
@@ -10,9 +11,9 @@ import (
 )
 
 const (
-	// feedMost bounds the facts of one commit, which holds up the writes of rings for some
-	// milliseconds.
-	feedMost = 60
+	// feedMost bounds the facts of one commit, which rings wait for. Where several connections of
+	// a tenant want them, there are fewer, but feedLeast.
+	feedMost, feedLeast = 60, 10
 	// feedPause is how long the feed lets facts come together after it was woken.
 	feedPause = 20 * time.Millisecond
 	// feedEvery is how often it looks for facts that other processes recorded.
@@ -25,7 +26,9 @@ const (
 type feed struct {
 	store  *store.Store
 	cursor store.Cursor
+	writes *sync.Mutex // see Engine
 	wakes  chan struct{}
+	most   int  // facts of one commit
 	heard  bool // some connection wanted something at the last look
 }
 
@@ -84,7 +87,8 @@ func (f *feed) rest() time.Duration {
 
 // once feeds one batch. full says that there may be more behind it.
 func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, err error) {
-	b, err := f.cursor.Next(ctx, feedMost)
+	most := max(f.most, feedLeast)
+	b, err := f.cursor.Next(ctx, most)
 	if err != nil || len(b.Facts) == 0 {
 		return nil, false, err
 	}
@@ -112,7 +116,9 @@ func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, 
 	if err != nil {
 		return nil, false, err
 	}
+	f.writes.Lock()
 	moved, err := f.store.Jobs().Feed(ctx, f.cursor, b, deliveries)
+	f.writes.Unlock()
 	if err != nil || !moved {
 		return nil, !moved && err == nil, err
 	}
@@ -124,14 +130,16 @@ func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, 
 			fed = append(fed, to)
 		}
 	}
-	return fed, len(b.Facts) == feedMost, nil
+	return fed, len(b.Facts) == most, nil
 }
 
 // compose is what the facts mean to the connections, in order.
 func (f *feed) compose(ctx context.Context, facts []store.Committed, listeners []store.Listener) (all []store.NewDelivery, err error) {
 	by := map[tenants.TenantID][]store.Listener{}
+	f.most = feedMost
 	for _, l := range listeners {
 		by[l.Tenant] = append(by[l.Tenant], l)
+		f.most = min(f.most, feedMost/len(by[l.Tenant]))
 	}
 	rings := map[tenants.RingID]*tenants.Ring{}
 	var stubs []*tenants.Ring

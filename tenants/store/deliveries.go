@@ -253,34 +253,55 @@ type Outcome struct {
 // will be tried again keeps those behind it waiting; one that has ended lets the next one go. gone
 // says that the receiver wants nothing more: the connection ends.
 func (s Deliveries) Settle(ctx context.Context, id tenants.ConnectionID, outcomes []Outcome, gone bool) error {
-	return s.s.w.do(ctx, s.access(), func(t *tx) error {
-		delivered, failed := time.Time{}, time.Time{}
-		for i := range outcomes {
-			o := &outcomes[i]
-			if o.Attempt.Good {
-				delivered = o.Attempt.At
-			} else {
-				failed = o.Attempt.At
-			}
-			if err := s.settle(t, id, o); err != nil {
+	return s.s.w.do(ctx, s.access(), func(t *tx) error { return s.settleAll(t, id, outcomes, gone) })
+}
+
+// Attempted is how attempts of one connection's deliveries went; see Deliveries.Settle.
+type Attempted struct {
+	DueConnection
+	Outcomes []Outcome
+	Gone     bool
+}
+
+// Settle is Deliveries.Settle for several connections, in one commit.
+func (s Jobs) Settle(ctx context.Context, all []Attempted) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
+		for _, x := range all {
+			if err := (Deliveries{s.of(x.Tenant)}).settleAll(t, x.Connection, x.Outcomes, x.Gone); err != nil {
 				return err
 			}
-		}
-		if !delivered.IsZero() {
-			if err := s.works(t, id, delivered); err != nil {
-				return err
-			}
-		} else if !failed.IsZero() {
-			if _, err := t.exec("UPDATE connections SET failing_since = ? WHERE tenant_id = ? AND id = ? AND failing_since = 0",
-				micros(failed), uuid(s.id), uuid(id)); err != nil {
-				return err
-			}
-		}
-		if gone {
-			return s.stop(t, id, tenants.ConnectionEnded, "Its receiver answered 410 Gone.")
 		}
 		return nil
 	})
+}
+
+func (s Deliveries) settleAll(t *tx, id tenants.ConnectionID, outcomes []Outcome, gone bool) error {
+	delivered, failed := time.Time{}, time.Time{}
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.Attempt.Good {
+			delivered = o.Attempt.At
+		} else {
+			failed = o.Attempt.At
+		}
+		if err := s.settle(t, id, o); err != nil {
+			return err
+		}
+	}
+	if !delivered.IsZero() {
+		if err := s.works(t, id, delivered); err != nil {
+			return err
+		}
+	} else if !failed.IsZero() {
+		if _, err := t.exec("UPDATE connections SET failing_since = ? WHERE tenant_id = ? AND id = ? AND failing_since = 0",
+			micros(failed), uuid(s.id), uuid(id)); err != nil {
+			return err
+		}
+	}
+	if gone {
+		return s.stop(t, id, tenants.ConnectionEnded, "Its receiver answered 410 Gone.")
+	}
+	return nil
 }
 
 // works notes that a connection delivered: it is not failing any more.
