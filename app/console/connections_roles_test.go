@@ -73,8 +73,8 @@ func TestConnectionOfEachRole(t *testing.T) {
 	w.Get("/connections/add").Lacks("MLS (listings)")
 }
 
-// TestCalendarShowsWhoIsOnCall: the page of a calendar shows who is on call now and next, and why it
-// could not be read.
+// TestCalendarShowsWhoIsOnCall: the page of a calendar shows who is on call now and next, and why
+// it could not be read.
 func TestCalendarShowsWhoIsOnCall(t *testing.T) {
 	t.Parallel()
 	h := open(t)
