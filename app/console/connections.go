@@ -220,16 +220,16 @@ func eventTicks(x tenants.Connection) (groups []views.EventGroup) {
 func headerFields(x tenants.Connection, stored []string, w page.Wrong) (*views.Field, *views.Tick) {
 	f := &views.Field{Name: "headers", Label: "Headers", Optional: true, Error: w.Fields["headers"],
 		Placeholder: "Authorization: Bearer …",
-		Help:        "One a line, as Name: value. Sent with each request, for a system that asks for them."}
+		Help:        headersHelp}
 	if typed := slices.ContainsFunc(slices.Collect(maps.Values(x.Headers)), func(value string) bool { return value != "" }); typed &&
 		f.Error == "" && w.Msg != "" {
-		f.Error = "Enter the headers again. They were not saved."
+		f.Error = headersAgain
 	}
 	if len(stored) == 0 {
 		return f, nil
 	}
-	f.Help = "Stored: " + strings.Join(stored, ", ") + ". Leave this empty to keep them. What you enter replaces all."
-	return f, &views.Tick{Name: "forget_headers", Value: "1", Label: "Remove the stored headers"}
+	f.Help = "Stored: " + strings.Join(stored, ", ") + headersKept
+	return f, &views.Tick{Name: "forget_headers", Value: "1", Label: headersForget}
 }
 
 // readConnection reads the form into x.
@@ -297,7 +297,7 @@ func (k connectionPages) showSecret(ctx context.Context, c *fiber.Ctx, v *page.V
 	return k.showOnce(ctx, c, v, views.NavConnections, views.Secret{
 		Title: newSecretTitle, Text: string(s), Note: newSecretNote, Next: views.ConnectionPath(string(x.ID)),
 		Rows:      []views.Row{{Name: "Connection", Text: x.Name}, {Name: "Address", Text: x.URL, Mono: true}},
-		CodeTitle: "Check a signature (Python)", Code: verifyProgram,
+		CodeTitle: verifyTitle, Code: verifyProgram,
 	})
 }
 
@@ -367,7 +367,7 @@ func (k connectionPages) askRotate(ctx context.Context, c *fiber.Ctx, v *page.Vi
 	if err != nil {
 		return err
 	}
-	return k.confirm(ctx, c, v, confirmation{ask: rotationOfSecret(x), title: "Rotate the signing secret", nav: views.NavConnections,
+	return k.confirm(ctx, c, v, confirmation{ask: rotationOfSecret(x), title: rotateTitle, nav: views.NavConnections,
 		up: up(x.Name, views.ConnectionPath(string(x.ID)))}, fiber.StatusOK)
 }
 

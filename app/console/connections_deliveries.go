@@ -264,9 +264,9 @@ func (k connectionPages) replayPage(ctx context.Context, c *fiber.Ctx, v *page.V
 	}
 	from, to := q.From.In(v.Zone).Format(localTime), q.To.In(v.Zone).Add(-time.Minute).Format(localTime)
 	p := views.ReplayPage{ID: string(x.ID), Error: w.Msg,
-		Which: page.Choose(which, page.Choice("failed", "Only what did not arrive"), page.Choice("all", "Everything")),
+		Which: page.Choose(which, page.Choice("failed", replayFailed), page.Choice("all", "Everything")),
 		From: views.Field{Name: "from", Label: "From", Type: "datetime-local", Value: from, Error: w.Fields["from"],
-			Help: "In " + v.Zone.String() + ". Events are kept for seven days."},
+			Help: "In " + v.Zone.String() + replayKept},
 		To: views.Field{Name: "to", Label: "Until", Type: "datetime-local", Value: to, Error: w.Fields["to"],
 			Help: "This minute included."},
 		Hidden: []views.Choice{{Text: "which", Value: which}, {Text: "from", Value: from}, {Text: "to", Value: to}}}

@@ -139,7 +139,7 @@ func connectionFacts(x tenants.Connection, v *page.Visitor, now time.Time) []vie
 		rows = append(rows, views.Row{Name: "Headers", Text: strings.Join(slices.Sorted(maps.Keys(x.Headers)), ", ")})
 	}
 	if x.OldSecretEnds.After(now) {
-		rows = append(rows, views.Row{Name: "Old secret signs until", When: v.At(x.OldSecretEnds)})
+		rows = append(rows, views.Row{Name: oldSecretUntil, When: v.At(x.OldSecretEnds)})
 	}
 	last := "Last delivered"
 	if !sends(x.Role) {

@@ -157,8 +157,18 @@ const (
 	newSecretTitle = "Your signing secret"
 	newSecretNote  = "Store it in your program now. With it, the program checks that requests come from Carillon. " +
 		"We cannot show it again."
-	nobodyOnCall     = "Nobody is in the calendar for the next 60 days."
-	notReadYet       = "The calendar was not read yet. That takes up to 15 minutes."
+	nobodyOnCall   = "Nobody is in the calendar for the next 60 days."
+	notReadYet     = "The calendar was not read yet. That takes up to 15 minutes."
+	headersHelp    = "One a line, as Name: value. Sent with each request, for a system that asks for them."
+	headersAgain   = "Enter the headers again. They were not saved."
+	headersKept    = ". Leave this empty to keep them. What you enter replaces all."
+	headersForget  = "Remove the stored headers"
+	verifyTitle    = "Check a signature (Python)"
+	rotateTitle    = "Rotate the signing secret"
+	replayFailed   = "Only what did not arrive"
+	replayKept     = ". Events are kept for seven days."
+	oldSecretUntil = "Old secret signs until"
+
 	connectionNoName = "Shown in this console only."
 )
 

@@ -208,14 +208,10 @@ func (k credentialPages) setProfile(ctx context.Context, c *fiber.Ctx, v *page.V
 
 // profilePick are the ways to name the fields of a push, in words.
 func profilePick(now tenants.PayloadProfile) views.Pick {
-	names := map[tenants.PayloadProfile]string{
-		tenants.ProfileCarillon: "Carillon: CarillonKit or your own code", tenants.ProfileCallKeep: "React Native: react-native-callkeep",
-		tenants.ProfileFlutter: "Flutter: flutter_callkit_incoming",
-	}
 	pick := views.Pick{Name: "profile", Label: "Your app uses",
-		Help: "An app that exists needs no change: its library finds the fields that it reads. It applies from the next ring."}
+		Help: profileHelp}
 	for _, p := range tenants.PayloadProfiles {
-		pick.Choices = append(pick.Choices, views.Choice{Value: string(p), Text: names[p], Selected: p == now})
+		pick.Choices = append(pick.Choices, views.Choice{Value: string(p), Text: profileNames[p], Selected: p == now})
 	}
 	return pick
 }

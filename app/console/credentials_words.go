@@ -107,3 +107,12 @@ const (
 	bundleHelp        = "Without .voip. For a certificate it is read from the file."
 	unreadForm        = "The form could not be read. Choose the file and send it again."
 )
+
+// profileNames say which apps read the fields of a push.
+var profileNames = map[tenants.PayloadProfile]string{
+	tenants.ProfileCarillon: "Carillon: CarillonKit or your own code",
+	tenants.ProfileCallKeep: "React Native: react-native-callkeep",
+	tenants.ProfileFlutter:  "Flutter: flutter_callkit_incoming",
+}
+
+const profileHelp = "An app that exists needs no change: its library finds the fields that it reads. It applies from the next ring."

@@ -36,6 +36,11 @@ func (n names) device(id tenants.DeviceID) string {
 	return "A device that was removed"
 }
 
+const (
+	transferTitle      = "Transfer the call with "
+	transferPersonHelp = "As the devices of this person name them."
+)
+
 // What a transfer does.
 var (
 	transferToAgent = []string{"The agent that talks now leaves. The person hears a tone until this one takes the call.",

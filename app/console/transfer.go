@@ -48,10 +48,10 @@ func (k ringPages) transferPage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	p.People = page.Choose(chosen.Text("person"), p.People...)
 	if p.Typed = more != ""; p.Typed {
 		p.Person = views.Field{Name: "person", Label: "Person", Value: chosen.Text("person"), Max: 200,
-			Help: "As the devices of this person name them."}
+			Help: transferPersonHelp}
 	}
 	to := n.to(r)
-	p.Shell, err = k.shell(ctx, c, v, at("Transfer the call with "+to, views.NavRings, up("Rings", views.PathRings),
+	p.Shell, err = k.shell(ctx, c, v, at(transferTitle+to, views.NavRings, up("Rings", views.PathRings),
 		up(to, views.RingPath(p.ID))))
 	if err != nil {
 		return err

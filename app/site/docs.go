@@ -56,7 +56,7 @@ func (s *Site) ownValues(ctx context.Context, c *fiber.Ctx) (own docs.Values) {
 // searchDocs finds sections of the documentation. It reads no database.
 func (s *Site) searchDocs(ctx context.Context, c *fiber.Ctx) error {
 	q := page.Shown(web.Query(c, "q"), docs.MaxQuery)
-	p := views.DocPage{Title: "Search", Summary: "All guides, operations and errors.", Query: q}
+	p := views.DocPage{Title: "Search", Summary: docsSearchSummary, Query: q}
 	var err error
 	if p.Menu, err = s.Docs.Menu(); err != nil {
 		return err

@@ -86,3 +86,6 @@ const (
 
 // peopleLabel names the limit of people in the table of plans.
 const peopleLabel = "People in the console"
+
+// docsSearchSummary says what a search in the documentation looks through.
+const docsSearchSummary = "All guides, operations and errors."

@@ -81,7 +81,6 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings},
 		{"sounds", testSounds}, {"connections", testConnections}, {"texts", testTexts}, {"audit feed", testAuditFeed},
 		{"schedules", testSchedules},
-
 		{"deliveries", testDeliveries},
 		{"replay", testReplay}, {"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
 			testTold}, {"claim at once", testClaimAtOnce},
