@@ -45,6 +45,7 @@ var notAsked = map[string]string{
 	"answerRing": "a phone", "trickle": "a phone", "hangUp": "a phone",
 	"answerAgent": "the sound of an agent", "trickleAgent": "the sound of an agent", "hangUpAgent": "the sound of an agent",
 	"describeAgent": "the sound of an agent", "joinStream": "carillon agent --connect", "completeCall": "bots made for Twilio",
+	"takeText": "the provider of texts",
 	"speakMCP": "carillon mcp; see TestMCPBridge",
 }
 

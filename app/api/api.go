@@ -100,6 +100,8 @@ type API struct {
 	Config
 	guesses tenants.RateLimiter // of wrong pairing codes; see paired
 
+	forged tenants.RateLimiter // of texts with a wrong signature; see takeText
+
 	downloads *web.Slots // of recordings
 	mcp       *mcpServer
 }

@@ -115,6 +115,8 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 			return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"cancel_ring","arguments":`+
 				`{"ring":%q,"reason":"theirs"}}}`, ringOf(t))
 		}},
+		"POST /v1/sms/{id}": {caller: byJoin, path: fixed("/v1/sms/0190aaaa-0000-7000-8000-0000000000c1"),
+			body: fixed("From=%2B4915112345678&Body=STOP"), kind: "application/x-www-form-urlencoded"},
 		"POST /v1/phone/devices": {caller: byCode, path: fixed("/v1/phone/devices"), body: fixed(`{}`)},
 		"PUT /v1/phone/token": {caller: byPhone, path: fixed("/v1/phone/token"),
 			body: fixed(`{"token":"` + strings.Repeat("cd", 32) + `"}`), list: true},

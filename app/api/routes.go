@@ -65,6 +65,8 @@ func (a *API) routes() []Route {
 
 		{Method: "POST", Path: PathMCP, open: a.mcp.converse},
 
+		{Method: "POST", Path: "/v1/sms/:id", open: a.takeText},
+
 		{Method: "POST", Path: "/v1/phone/devices", open: a.pairPhone},
 		{Method: "PUT", Path: "/v1/phone/token", phone: a.renewToken},
 		{Method: "GET", Path: "/v1/phone/rings/:id", phone: a.showPhoneRing},

@@ -136,3 +136,18 @@ func (s Texts) Stopped(ctx context.Context, number string) (bool, error) {
 	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM text_stops WHERE tenant_id = ? AND phone_number = ?", uuid(s.id), number))
 	return n > 0, err
 }
+
+// TextConnection finds the tenant of a connection of the role sms: the provider that sends us texts
+// of people knows nothing else.
+func (s Jobs) TextConnection(ctx context.Context, id tenants.ConnectionID) (tenants.TenantID, error) {
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id FROM connections c JOIN tenants t ON t.id = c.tenant_id "+
+		"WHERE c.id = ? AND c.role = ? AND t.state = 'active'", uuid(id), string(tenants.RoleSMS))
+	found, err := collect(rows, err, func(t *tenants.TenantID) []any { return []any{(*uuid)(t)} })
+	if err != nil {
+		return "", translate(err)
+	}
+	if len(found) == 0 {
+		return "", tenants.NoSuch("connection")
+	}
+	return found[0], nil
+}

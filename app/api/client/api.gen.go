@@ -2406,6 +2406,12 @@ type AddNotes200JSONResponseBody struct {
 	Ring  string `json:"ring"`
 }
 
+// TakeTextFormdataBody defines parameters for TakeText.
+type TakeTextFormdataBody struct {
+	Body *string `form:"Body,omitempty" json:"Body,omitempty"`
+	From *string `form:"From,omitempty" json:"From,omitempty"`
+}
+
 // CompleteCallFormdataRequestBody defines body for CompleteCall for application/x-www-form-urlencoded ContentType.
 type CompleteCallFormdataRequestBody CompleteCallFormdataBody
 
@@ -2465,6 +2471,9 @@ type AddNotesJSONRequestBody = NewNotes
 
 // TransferRingJSONRequestBody defines body for TransferRing for application/json ContentType.
 type TransferRingJSONRequestBody = TransferRequest
+
+// TakeTextFormdataRequestBody defines body for TakeText for application/x-www-form-urlencoded ContentType.
+type TakeTextFormdataRequestBody TakeTextFormdataBody
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -3308,6 +3317,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/rings/{id}/transfer (the `TransferRing` operationId).
 	TransferRing(ctx context.Context, id ID, body TransferRingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeTextWithBody Take a text from a person
+	//
+	// Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
+	// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
+	// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sms/{id} (the `TakeText` operationId).
+	TakeTextWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeTextWithFormdataBody Take a text from a person
+	//
+	// Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
+	// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
+	// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /v1/sms/{id} (the `TakeText` operationId).
+	TakeTextWithFormdataBody(ctx context.Context, id ID, body TakeTextFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // CompleteCallWithBody End a call as with Twilio
@@ -4819,6 +4850,48 @@ func (c *Calls) TransferRingWithBody(ctx context.Context, id ID, contentType str
 // Corresponds with POST /v1/rings/{id}/transfer (the `TransferRing` operationId).
 func (c *Calls) TransferRing(ctx context.Context, id ID, body TransferRingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTransferRingRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeTextWithBody Take a text from a person
+//
+// Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
+// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
+// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sms/{id} (the `TakeText` operationId).
+func (c *Calls) TakeTextWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeTextRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeTextWithFormdataBody Take a text from a person
+//
+// Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
+// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
+// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /v1/sms/{id} (the `TakeText` operationId).
+func (c *Calls) TakeTextWithFormdataBody(ctx context.Context, id ID, body TakeTextFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeTextRequestWithFormdataBody(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7488,6 +7561,53 @@ func NewTransferRingRequestWithBody(server string, id ID, contentType string, bo
 	}
 
 	operationPath := fmt.Sprintf("/v1/rings/%s/transfer", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewTakeTextRequestWithFormdataBody calls the generic TakeText builder with application/x-www-form-urlencoded body
+func NewTakeTextRequestWithFormdataBody(server string, id ID, body TakeTextFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewTakeTextRequestWithBody(server, id, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewTakeTextRequestWithBody constructs an http.Request for the TakeText method, with any body, and a specified content type
+func NewTakeTextRequestWithBody(server string, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sms/%s", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

@@ -874,6 +874,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sms/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a text from a person
+         * @description Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
+         *     STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
+         *     are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+         */
+        post: operations["takeText"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/phone/devices": {
         parameters: {
             query?: never;
@@ -3840,6 +3865,39 @@ export interface operations {
             };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Unsupported"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    takeText: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    From?: string;
+                    Body?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description TwiML, with a message if there is something to answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];
         };
     };

@@ -50,6 +50,8 @@ func testTexts(b *bench) {
 	b.must(s.Texts().Stop(ctx, d.PhoneNumber, true))
 	b.must(s.Texts().Stop(ctx, d.PhoneNumber, true))
 	claim(third, tenants.TextStopped)
+	_, err = b.s.Jobs().TextConnection(ctx, c)
+	b.refused(err, tenants.Unknown, "the tenant of a connection that is not there")
 	other := b.tenant()
 	_, err = other.Texts().Claim(ctx, third, c, d.PhoneNumber, time.Hour, 2)
 	b.refused(err, tenants.Unknown, "a text about another tenant's ring")
