@@ -78,6 +78,12 @@ func (s *story) note(k tenants.FactKind, detail string) {
 	s.steps = append(s.steps, string(k)+" "+detail)
 }
 
+func (s *story) has(step string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.steps, step)
+}
+
 func (s *story) want(t *testing.T, want ...string) {
 	t.Helper()
 	s.mu.Lock()

@@ -178,7 +178,8 @@ func (a *dialled) connect(ctx context.Context, p *gateway.Peer, offer string) er
 		return &Failure{Cause: err.Error(), Err: err}
 	} else if err != nil {
 		return &Failure{Err: err,
-			Cause: "it answered, but no connection for sound came about: let UDP pass between its server and this one"}
+			Cause: "it answered, but no connection for sound came about: it left before, or UDP does not pass " +
+				"between its server and this one"}
 	}
 	return nil
 }

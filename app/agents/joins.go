@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -26,6 +27,8 @@ const (
 	// parkFor is how long an agent that came before its call waits for it: as long as a phone may
 	// ring. While the call runs it waits on: it may be the next one, if the present agent is lost.
 	parkFor = time.Minute
+	// lookEvery is how often Waiting names one ring.
+	lookEvery = 2 * time.Second
 	// forgetAfter is how long a token is known after it has expired, so that its use can be told
 	// from that of a wrong one.
 	forgetAfter = time.Minute
@@ -71,7 +74,14 @@ type meeting struct {
 	arrived chan struct{} // closed and replaced when one comes
 	waiting int           // calls that wait for one
 	leave   *time.Timer   // sends the agents away that nobody takes
+	looked  time.Time     // when Waiting named its ring
+
+	life context.Context // ends with the ring
+	end  context.CancelFunc
 }
+
+// errOver is the refusal of an agent whose connection was being made when the ring ended.
+var errOver = tenants.Refuse(tenants.Gone, "ring_ended", "This ring ended while the agent connected.")
 
 // NewJoins returns Joins whose agents speak over v.
 func NewJoins(v Voice, now func() time.Time) *Joins {
@@ -242,8 +252,15 @@ func (j *Joins) Offer(
 	if err != nil {
 		return gateway.Answer{}, err
 	}
+	ctx, done := j.whileOpen(ctx, ring)
+	defer done()
 	peer, answer, err := j.voice.AnswerPeer(ctx, gateway.PeerConfig{ID: string(ring), Codecs: j.codecs(ring, planned)}, sdp)
-	if err != nil {
+	over := errors.Is(context.Cause(ctx), errOver)
+	switch {
+	case err != nil && over:
+		j.giveBack(k)
+		return gateway.Answer{}, errOver
+	case err != nil:
 		j.giveBack(k)
 		return gateway.Answer{}, err
 	}
@@ -251,7 +268,24 @@ func (j *Joins) Offer(
 	k.peer = peer
 	j.mu.Unlock()
 	j.arrive(ring, peer, nil)
+	if over {
+		return gateway.Answer{}, errOver
+	}
 	return answer, nil
+}
+
+// whileOpen returns a context that ends with ctx, and with the cause errOver when the ring ends.
+// Call done.
+func (j *Joins) whileOpen(ctx context.Context, ring tenants.RingID) (own context.Context, done func()) {
+	j.mu.Lock()
+	life := j.rings[ring].life // use has made the meeting
+	j.mu.Unlock()
+	own, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(life, func() { cancel(errOver) })
+	return own, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // codecs are those that an agent may have: that of the call, or any, the planned ones first.
@@ -345,7 +379,7 @@ func (j *Joins) arrive(ring tenants.RingID, peer *gateway.Peer, conn *socket) {
 		m.leave.Stop() // one that runs already finds another guest, who has to come again
 	}
 	m.leave = time.AfterFunc(parkFor, func() { j.expire(ring, m) })
-	closed := j.closed
+	closed := j.closed || m.life.Err() != nil
 	j.mu.Unlock()
 	old.sendAway()
 	if closed {
@@ -357,7 +391,8 @@ func (j *Joins) arrive(ring tenants.RingID, peer *gateway.Peer, conn *socket) {
 func (j *Joins) meeting(ring tenants.RingID) *meeting {
 	m := j.rings[ring]
 	if m == nil {
-		m = &meeting{arrived: make(chan struct{})}
+		m = &meeting{arrived: make(chan struct{}), looked: j.now()}
+		m.life, m.end = context.WithCancel(context.Background())
 		j.rings[ring] = m
 	}
 	return m
@@ -377,15 +412,37 @@ func (j *Joins) expire(ring tenants.RingID, m *meeting) {
 }
 
 // Dismiss returns what sends away the agents that came for a ring which has ended; nil = there are
-// none. It may wait a moment for each.
+// none. It may wait a moment for each. A connection that is being made is cancelled at once.
 func (j *Joins) Dismiss(ring tenants.RingID) (away func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	m := j.rings[ring]
-	if m == nil || m.peer == nil && m.conn == nil {
+	if m == nil || m.peer == nil && m.conn == nil && m.coming == 0 {
 		return nil
 	}
+	m.end()
 	return func() { j.dismiss(ring, m) }
+}
+
+// Guest is a ring that an agent waits for.
+type Guest struct {
+	Tenant tenants.TenantID
+	Ring   tenants.RingID
+}
+
+// Waiting returns rings that agents wait for, at most `most`, and each once in lookEvery: the
+// caller looks whether they have ended, which another process may have done.
+func (j *Joins) Waiting(most int) (list []Guest) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := j.now()
+	for id, m := range j.rings {
+		if len(list) < most && (m.peer != nil || m.conn != nil) && now.Sub(m.looked) >= lookEvery {
+			m.looked = now
+			list = append(list, Guest{m.tenant, id})
+		}
+	}
+	return list
 }
 
 // dismiss sends away who came and was not taken.
@@ -415,6 +472,7 @@ func (j *Joins) tidy(ring tenants.RingID, m *meeting) {
 		m.leave = nil
 	}
 	if m.peer == nil && m.conn == nil && m.waiting == 0 && m.coming == 0 && j.rings[ring] == m {
+		m.end()
 		delete(j.rings, ring)
 	}
 }

@@ -300,6 +300,62 @@ func TestAnAgentWaitsDuringTheCall(t *testing.T) {
 	}
 }
 
+// slowVoice makes connections for ever.
+type slowVoice struct {
+	Voice
+	begun chan struct{}
+}
+
+func (v slowVoice) AnswerPeer(ctx context.Context, _ gateway.PeerConfig, _ string) (*gateway.Peer, gateway.Answer, error) {
+	close(v.begun)
+	<-ctx.Done()
+	return nil, gateway.Answer{}, ctx.Err()
+}
+
+// TestTheEndOfARingCancelsAConnection: the agent that connects is not kept for a minute.
+func TestTheEndOfARingCancelsAConnection(t *testing.T) {
+	t.Parallel()
+	j, _ := openJoins(t)
+	v := slowVoice{j.voice, make(chan struct{})}
+	j.voice = v
+	token, refused := j.mustIssue(t), make(chan error, 1)
+	go func() {
+		_, err := j.Offer(t.Context(), token, joinRing, "", nil)
+		refused <- err
+	}()
+	<-v.begun
+	j.Dismiss(joinRing)()
+	if err := <-refused; tenants.KindOf(err) != tenants.Gone {
+		t.Errorf("the agent gets %v", err)
+	}
+	if n := len(j.rings); n != 0 {
+		t.Errorf("%d meetings", n)
+	}
+}
+
+// TestWaitingNamesRings: those that an agent waits for, each once in a while.
+func TestWaitingNamesRings(t *testing.T) {
+	t.Parallel()
+	j, c := openJoins(t)
+	if err := j.offerAs(t, j.mustIssue(t), joinRing); err != nil {
+		t.Fatal(err)
+	}
+	count := func(want int) {
+		t.Helper()
+		list := j.Waiting(10)
+		if len(list) != want || want > 0 && list[0] != (Guest{joinTenant, joinRing}) {
+			t.Errorf("%v, want %d", list, want)
+		}
+	}
+	count(0)
+	c.add(lookEvery)
+	count(1)
+	count(0)
+	c.add(lookEvery)
+	j.Dismiss(joinRing)()
+	count(0)
+}
+
 // TestAConnectionOfAnotherCodecIsReplaced: the phone was answered with PCMU while the agent joined
 // with Opus. The next connection has PCMU. If none comes, the failure names both codecs.
 func TestAConnectionOfAnotherCodecIsReplaced(t *testing.T) {

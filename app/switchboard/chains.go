@@ -2,6 +2,7 @@ package switchboard
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -201,11 +202,27 @@ func (b *Board) attachEarly(r *tenants.Ring) {
 	})
 }
 
-// sweepChains releases agents that were attached for rings which ended elsewhere.
-func (b *Board) sweepChains() {
+// guestsMost bounds the rings that one sweep reads for agents that joined.
+const guestsMost = 32
+
+// sweepChains releases agents that were attached, or joined, for rings which ended elsewhere.
+func (b *Board) sweepChains(ctx context.Context) error {
 	for _, id := range b.chains.over(b.Now()) {
 		b.dropChain(id)
 	}
+	if b.Joins == nil {
+		return nil
+	}
+	for _, g := range b.Joins.Waiting(guestsMost) {
+		r, err := b.Store.For(g.Tenant).Rings().Get(ctx, g.Ring)
+		switch {
+		case err != nil && tenants.KindOf(err) != tenants.Unknown:
+			return fmt.Errorf("find the ring of an agent that joined: %w", err)
+		case err != nil || r.State.Terminal() && !b.calls.has(g.Ring, g.Tenant):
+			b.dropChain(g.Ring)
+		}
+	}
+	return nil
 }
 
 // chain is the ring's chain, or a new one that holds nothing yet.

@@ -148,6 +148,15 @@ func TestAnEndedRingSendsAgentsAway(t *testing.T) {
 		"declined":  func(r *tenants.Ring) { w.report(d, r, tenants.FactDeclined) },
 		"cancelled": func(r *tenants.Ring) { _, err := w.board.Cancel(ctx, w.caller, r.ID); must(t, err) },
 		"missed":    func(*tenants.Ring) { w.clock.Pass(2 * time.Minute); must(t, w.board.Sweep(ctx)) },
+		"ended by another process": func(r *tenants.Ring) {
+			_, _, err := w.scope.Rings().Change(ctx, r.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+				now := w.clock.Now()
+				return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactCancelled, At: now, Received: now}), nil
+			})
+			must(t, err)
+			w.clock.Pass(3 * time.Second)
+			must(t, w.board.Sweep(ctx))
+		},
 	} {
 		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, Agent: robot})
 		joined, err := joining.Join(ctx, w.caller, r.ID)

@@ -27,13 +27,13 @@ type sweeper struct{ *Board }
 // ring. Pushes come first and again between the endings: a late ending harms nobody, and a late
 // push may miss its ring.
 func (b *Board) Sweep(ctx context.Context) error {
-	b.sweepChains()
+	errs := []error{b.sweepChains(ctx)}
 	due, err := b.Store.Jobs().Due(ctx, b.Now())
 	if err != nil {
-		return fmt.Errorf("find due rings: %w", err)
+		return errors.Join(append(errs, fmt.Errorf("find due rings: %w", err))...)
 	}
 	s := sweeper{b}
-	errs := []error{b.storeLate(ctx)}
+	errs = append(errs, b.storeLate(ctx))
 	if slices.Contains(due, store.LiveRings) {
 		errs = append(errs, s.resumeAll(ctx))
 	}
