@@ -230,10 +230,18 @@ func (e *Engine) look() {
 
 // turn claims for the connections that have room, then begins what there are slots for.
 func (e *Engine) turn() {
+	var rooms []store.Room
 	for _, l := range e.hungry() {
-		if err := e.claim(l); err != nil && e.claims.Err() == nil {
-			e.Log.Error("claim deliveries", "tenant", l.Tenant, "connection", l.Connection, "err", err)
+		room, err := e.open(l)
+		if err != nil && e.claims.Err() == nil {
+			e.Log.Error("open a connection", "tenant", l.Tenant, "connection", l.Connection, "err", err)
 		}
+		if room > 0 {
+			rooms = append(rooms, store.Room{DueConnection: l.DueConnection, N: room})
+		}
+	}
+	if err := e.claim(rooms); err != nil && e.claims.Err() == nil {
+		e.Log.Error("claim deliveries", "connections", len(rooms), "err", err)
 	}
 	e.begin()
 }
@@ -253,30 +261,42 @@ func (e *Engine) hungry() (lines []*line) {
 	return lines
 }
 
-func (e *Engine) claim(l *line) error {
-	scope := e.Store.For(l.Tenant)
-	c, secrets, err := scope.Connections().Open(e.claims, l.Connection)
-	if err != nil || c.State != tenants.ConnectionActive {
-		e.mu.Lock()
-		l.look = false
-		e.mu.Unlock()
-		if tenants.KindOf(err) == tenants.Unknown {
-			return nil // it was removed
-		}
-		return err
+// open reads a connection as it is now, and says how many deliveries to claim for it.
+func (e *Engine) open(l *line) (room int, err error) {
+	c, secrets, err := e.Store.For(l.Tenant).Connections().Open(e.claims, l.Connection)
+	if tenants.KindOf(err) == tenants.Unknown && err != nil {
+		err = nil // it was removed
 	}
 	e.mu.Lock()
-	room := claimedMost - len(l.queue) - l.busy
+	defer e.mu.Unlock()
 	l.look = false // what adds work from now on says so
-	e.mu.Unlock()
+	if err != nil || c.State != tenants.ConnectionActive {
+		return 0, err
+	}
+	l.open, l.secret = c, secrets
+	return claimedMost - len(l.queue) - l.busy, nil
+}
+
+// claim claims deliveries of several connections in one commit.
+func (e *Engine) claim(rooms []store.Room) error {
+	if len(rooms) == 0 {
+		return nil
+	}
 	e.writes.Lock()
-	found, err := scope.Deliveries().Claim(e.claims, l.Connection, e.Now(), lease, room)
+	found, err := e.Store.Jobs().ClaimDeliveries(e.claims, rooms, e.Now(), lease)
 	e.writes.Unlock()
+	got := map[tenants.ConnectionID]int{}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l.open, l.secret = c, secrets
-	l.queue = append(l.queue, found...)
-	l.look = l.look || len(found) == room || err != nil
+	for _, d := range found {
+		l := e.lines[d.Connection]
+		l.queue = append(l.queue, d)
+		got[d.Connection]++
+	}
+	for _, r := range rooms {
+		l := e.lines[r.Connection]
+		l.look = l.look || got[r.Connection] == r.N || err != nil
+	}
 	return err
 }
 

@@ -200,21 +200,54 @@ func (s Jobs) OldestDue(ctx context.Context, now time.Time) (map[tenants.Connect
 // that, and if this process dies they come back then.
 func (s Deliveries) Claim(ctx context.Context, id tenants.ConnectionID, now time.Time, lease time.Duration,
 	limit int) (claimed []tenants.Delivery, err error) {
-	err = s.s.w.do(ctx, s.access(), func(t *tx) error {
-		rows, err := t.query(context.Background(), "UPDATE deliveries SET due_at = ? WHERE tenant_id = ? AND seq IN (SELECT d.seq "+
-			"FROM deliveries d WHERE d.tenant_id = ? AND d.connection_id = ? AND d.due_at > 0 AND d.due_at <= ? AND (d.ring_id = "+
-			""+t.d.dialect.noID()+
-			" OR NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.tenant_id = d.tenant_id AND e.connection_id = d.connection_id AND "+
-			"e.ring_id = d.ring_id AND e.due_at > 0 AND e.seq < d.seq)) ORDER BY d.due_at, d.seq LIMIT ?"+t.d.dialect.holdFree()+
-			") RETURNING "+deliveryColumns,
-			micros(now.Add(lease)), uuid(s.id), uuid(s.id), uuid(id), micros(now), limit)
-		found, err := collect(rows, err, (*deliveryRow).fields)
-		claimed = nouns(found, deliveryRow.noun)
+	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
+		claimed, err = s.claim(t, id, now, lease, limit)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	return claimed, nil
+}
+
+// Room is how many deliveries of a connection are wanted.
+type Room struct {
+	DueConnection
+	N int
+}
+
+// ClaimDeliveries is Deliveries.Claim for several connections, in one commit.
+func (s Jobs) ClaimDeliveries(ctx context.Context, rooms []Room, now time.Time, lease time.Duration) (all []tenants.Delivery, err error) {
+	err = s.w.do(ctx, allTenants, func(t *tx) error {
+		all = nil
+		for _, r := range rooms {
+			found, err := (Deliveries{s.of(r.Tenant)}).claim(t, r.Connection, now, lease, r.N)
+			if err != nil {
+				return err
+			}
+			all = append(all, found...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func (s Deliveries) claim(t *tx, id tenants.ConnectionID, now time.Time, lease time.Duration, limit int) ([]tenants.Delivery, error) {
+	rows, err := t.query(context.Background(), "UPDATE deliveries SET due_at = ? WHERE tenant_id = ? AND seq IN (SELECT d.seq "+
+		"FROM deliveries d WHERE d.tenant_id = ? AND d.connection_id = ? AND d.due_at > 0 AND d.due_at <= ? AND (d.ring_id = "+
+		""+t.d.dialect.noID()+
+		" OR NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.tenant_id = d.tenant_id AND e.connection_id = d.connection_id AND "+
+		"e.ring_id = d.ring_id AND e.due_at > 0 AND e.seq < d.seq)) ORDER BY d.due_at, d.seq LIMIT ?"+t.d.dialect.holdFree()+
+		") RETURNING "+deliveryColumns,
+		micros(now.Add(lease)), uuid(s.id), uuid(s.id), uuid(id), micros(now), limit)
+	found, err := collect(rows, err, (*deliveryRow).fields)
+	if err != nil {
+		return nil, err
+	}
+	claimed := nouns(found, deliveryRow.noun)
 	slices.SortFunc(claimed, func(a, b tenants.Delivery) int { return int(a.Seq - b.Seq) })
 	return claimed, nil
 }
