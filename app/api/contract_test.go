@@ -137,8 +137,9 @@ func TestNewRefusesMissingParts(t *testing.T) {
 		t.Error("an API without a store was made")
 	}
 	c := Config{Store: new(store.Store), Board: new(switchboard.Board), Credentials: new(health.Credentials),
-		CheckAgent: func(tenants.Agent) error { return nil },
-		Now:        time.Now, Log: slog.Default(), PublicURL: "https://x"}
+		CheckAgent:      func(tenants.Agent) error { return nil },
+		CheckConnection: func(tenants.Connection) error { return nil }, Events: receivers{},
+		Now: time.Now, Log: slog.Default(), PublicURL: "https://x"}
 	if _, err := New(c); err != nil {
 		t.Fatal(err)
 	}
