@@ -222,7 +222,7 @@ func (n *notesAdd) body(now time.Time) (map[string]any, error) {
 	for i, l := range n.Line {
 		who, text, ok := strings.Cut(l, ":")
 		if !ok {
-			return nil, misused{fmt.Errorf("--line: %q does not begin with agent: or person:", l)}
+			return nil, misused{fmt.Errorf("--line: %q begins with neither agent: nor person: as in agent:Hello", l)}
 		}
 		lines = append(lines, map[string]string{"who": strings.TrimSpace(who), "text": strings.TrimSpace(text),
 			"at": now.Add(time.Duration(i) * time.Millisecond).UTC().Format(time.RFC3339Nano)})

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"carillon/app/deploy"
@@ -143,7 +142,7 @@ func selects(t *testing.T, of string, v *parser.VectorSelector, table []deploy.M
 		known = append(known, "le")
 	}
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName || m.Name == "instance" {
+		if m.Name == "__name__" || m.Name == "instance" {
 			continue
 		}
 		if !slices.Contains(known, m.Name) {

@@ -122,7 +122,7 @@ func TestBadReceivers(t *testing.T) {
 		"404":      {w.trust(newReceiver(t, status(404))).URL, "answered 404"},
 		"401":      {w.trust(newReceiver(t, status(401))).URL, "check its password"},
 		"304":      {w.trust(newReceiver(t, status(304))).URL, "redirect"},
-		"redirect": {w.trust(newReceiver(t, http.RedirectHandler("https://example.com/", 307).ServeHTTP)).URL, "redirect"},
+		"redirect": {w.trust(newReceiver(t, http.RedirectHandler("https://example.com/", http.StatusTemporaryRedirect).ServeHTTP)).URL, "redirect"},
 		"hangs":    {w.trust(newReceiver(t, func(http.ResponseWriter, *http.Request) { <-release })).URL, "did not answer in time"},
 		"closes": {w.trust(newReceiver(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })).URL,
 			"connection"},

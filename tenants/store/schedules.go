@@ -30,7 +30,7 @@ type scheduleRow struct {
 
 // Get is the schedule of a connection; one that was never read is empty.
 func (s Schedules) Get(ctx context.Context, id tenants.ConnectionID) (k KeptSchedule, err error) {
-	if _, err := (Connections{s.scope}).Get(ctx, id); err != nil {
+	if _, err := Connections(s).Get(ctx, id); err != nil {
 		return k, err
 	}
 	rows, err := s.reads().query(ctx, "SELECT address, cause, etag, modified, duties, notes, read_at, good_at, full_at, failed "+

@@ -57,14 +57,14 @@ func (s *Syslog) accept() {
 		s.wg.Go(func() {
 			defer func() { _ = conn.Close() }()
 			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-			if err := s.read(bufio.NewReader(conn)); err != nil && !errors.Is(err, io.EOF) {
+			if err := s.read(bufio.NewReader(conn)); !errors.Is(err, io.EOF) {
 				s.Faults <- err
 			}
 		})
 	}
 }
 
-// read takes frames: SYSLOG-FRAME = MSG-LEN SP SYSLOG-MSG (RFC 5425, 4.3).
+// read takes frames until one is wrong or the sender has closed, which is io.EOF: SYSLOG-FRAME = MSG-LEN SP SYSLOG-MSG (RFC 5425, 4.3).
 func (s *Syslog) read(r *bufio.Reader) error {
 	for {
 		length, err := r.ReadString(' ')
