@@ -143,7 +143,7 @@ func (s Jobs) Listeners(ctx context.Context) ([]Listener, error) {
 // Feed moves a cursor behind a batch and writes the deliveries that the batch means, in one
 // commit. It is false, and nothing was written, when another node was faster.
 func (s Jobs) Feed(ctx context.Context, c Cursor, b Batch, all []NewDelivery) (moved bool, err error) {
-	if b.from == b.to {
+	if b.from == b.to && len(all) == 0 {
 		return true, nil
 	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
