@@ -30,16 +30,17 @@ func asking(t *testing.T, industry tenants.Industry, h http.HandlerFunc) (*offic
 
 func TestLookups(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex // guards what the system answers and was asked
 	var answer http.HandlerFunc
-	var mu sync.Mutex // guards what the system was asked
 	var body, path string
 	var header http.Header
 	o, l, c := asking(t, tenants.Healthcare, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		body, path, header = string(b), r.URL.Path, r.Header.Clone()
+		now := answer
 		mu.Unlock()
-		answer(w, r)
+		now(w, r)
 	})
 	say := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
@@ -69,7 +70,9 @@ func TestLookups(t *testing.T) {
 		"a late answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, tenants.LookedUp{},
 			"did not answer within 800 ms"},
 	} {
+		mu.Lock()
 		answer = test.answer
+		mu.Unlock()
 		began := time.Now()
 		got := l.Ask(t.Context(), o.tenant, q)
 		if took := time.Since(began); took > 5*tenants.LookupWithin {
