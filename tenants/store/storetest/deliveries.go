@@ -164,7 +164,7 @@ func testDeliveries(b *bench) {
 
 	// A cursor that skips finds nothing behind it.
 	b.happen()
-	b.newFacts(b.s.Cursor("skips"))
+	b.newFacts(b.s.Cursor("connections"))
 	skip, err := b.s.Cursor("skips").Skip(ctx)
 	b.must(err)
 	moved, err := b.s.Jobs().Feed(ctx, b.s.Cursor("skips"), skip, nil)
