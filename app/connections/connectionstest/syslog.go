@@ -64,7 +64,8 @@ func (s *Syslog) accept() {
 	}
 }
 
-// read takes frames until one is wrong or the sender has closed, which is io.EOF: SYSLOG-FRAME = MSG-LEN SP SYSLOG-MSG (RFC 5425, 4.3).
+// read takes frames until one is wrong or the sender has closed, which is io.EOF. A frame is
+// SYSLOG-FRAME = MSG-LEN SP SYSLOG-MSG (RFC 5425, 4.3).
 func (s *Syslog) read(r *bufio.Reader) error {
 	for {
 		length, err := r.ReadString(' ')
