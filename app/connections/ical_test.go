@@ -57,6 +57,13 @@ func TestReadFeed(t *testing.T) {
 			want: []string{"10-24 13:00–10-24 14:00 x ()"}},
 		"a zone that nobody knows": {feed: calendar(event("SUMMARY:x", "DTSTART;TZID=Moon/Tycho:20261024T090000", "DURATION:PT1H")),
 			want: []string{"10-24 07:00–10-24 08:00 x ()"}, note: `"Moon/Tycho" is not known`},
+		"a zone that changes on a day that never comes": {feed: calendar(badZone("BYMONTHDAY=30", 1),
+			event("SUMMARY:x", "DTSTART;TZID=bad:20261024T090000", "DURATION:PT1H")),
+			want: []string{"10-24 07:00–10-24 08:00 x ()"}, note: `"bad" is not known`},
+		"a zone as old programs describe it": {feed: calendar(strings.Replace(strangeZone, "BYDAY=-1SU",
+			"BYMONTHDAY=25,26,27,28,29,30,31;BYDAY=SU", 2), event("SUMMARY:x", "DTSTART;TZID=Clinic Time:20261024T090000",
+			"DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2")),
+			want: []string{"10-24 07:00–10-24 08:00 x ()", "10-25 08:00–10-25 09:00 x ()"}},
 		"whole days, over the change of the clocks": {feed: calendar(event("SUMMARY:x", "DTSTART;VALUE=DATE:20261024",
 			"DTEND;VALUE=DATE:20261026")), want: []string{"10-23 22:00–10-25 23:00 x ()"}},
 		"a whole day without an end": {feed: calendar(event("SUMMARY:x", "DTSTART;VALUE=DATE:20261101")),
@@ -141,15 +148,32 @@ func TestRefusedFeeds(t *testing.T) {
 	}
 }
 
+// badZone is a VTIMEZONE with a rule in February, n times.
+func badZone(rule string, n int) string {
+	return "BEGIN:VTIMEZONE\r\nTZID:bad\r\n" + strings.Repeat("BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0200\r\n"+
+		"TZOFFSETTO:+0100\r\nRRULE:FREQ=YEARLY;BYMONTH=2;"+rule+"\r\nEND:STANDARD\r\n", n) + "END:VTIMEZONE"
+}
+
 // TestFeedsThatTakeTime reads feeds that are made to take long; each ends within the bound.
 func TestFeedsThatTakeTime(t *testing.T) {
 	t.Parallel()
+	var zones, named []string
+	for i := range 500 {
+		id := fmt.Sprint("bad", i)
+		zones = append(zones, strings.Replace(badZone("BYDAY=6SU", 50), "bad", id, 1), event("DTSTART;TZID="+id+":20261024T000000"))
+	}
+	for i := range 19_000 {
+		named = append(named, event(fmt.Sprint("DTSTART;TZID=a/b/c/d", i, ":20261024T000000")))
+	}
 	for name, feed := range map[string][]byte{
 		"many old series": calendar(strings.Repeat(event("SUMMARY:x", "DTSTART:19000101T000000Z", "DURATION:PT1S",
 			"RRULE:FREQ=DAILY")+"\r\n", 19_000)),
 		"many that never match": calendar(strings.Repeat(event("DTSTART:19000101T000000Z", "DURATION:PT1S",
 			"RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30")+"\r\n", 19_000)),
-		"long parameters": calendar(strings.Repeat(event("DTSTART;X="+strings.Repeat("a", 2000)+":20261024T080000Z")+"\r\n", 2000)),
+		"a zone whose change never comes":     calendar(badZone("BYMONTHDAY=30", 30_000), event("DTSTART;TZID=bad:20261024T000000")),
+		"many zones whose changes never come": calendar(strings.Join(zones, "\r\n")),
+		"many names of zones":                 calendar(strings.Join(named, "\r\n")),
+		"long parameters":                     calendar(strings.Repeat(event("DTSTART;X="+strings.Repeat("a", 2000)+":20261024T080000Z")+"\r\n", 2000)),
 	} {
 		began := time.Now()
 		if _, err := connections.ReadFeed(feed, feedFrom, feedTo, berlin, nil); err != nil {

@@ -10,6 +10,13 @@ import (
 	"github.com/teambition/rrule-go"
 )
 
+const (
+	// maxZones bounds the names of time zones that are looked up in one feed.
+	maxZones = 200
+	// maxZoneParts bounds the changes and rules of a zone that a feed describes.
+	maxZoneParts = 100
+)
+
 // wallZone says what a clock shows. A time on a clock is written as if it were in UTC.
 type wallZone interface {
 	at(wall time.Time) time.Time
@@ -34,14 +41,17 @@ func (r *feedReading) zone(id string) wallZone {
 	if z, ok := r.zones[id]; ok {
 		return z
 	}
+	if len(r.zones) >= maxZones {
+		r.note("The feed names more than %d time zones; the times of the others were read in the account's zone.", maxZones)
+		return r.home
+	}
 	z := r.find(id)
 	if z == nil {
-		r.note("The time zone %q is not known; its times were read in the account's zone.", cut(oneLine(id), 60))
+		r.note("The time zone %q is not known, and the feed does not describe it in a way that can be used; its times were read in "+
+			"the account's zone.", cut(oneLine(id), 60))
 		z = r.home
 	}
-	if len(r.zones) < 200 {
-		r.zones[id] = z
-	}
+	r.zones[id] = z
 	return z
 }
 
@@ -65,7 +75,7 @@ func (r *feedReading) find(id string) wallZone {
 	if own == nil {
 		return nil
 	}
-	return described(own, r.from.AddDate(-1, 0, 0), r.to.AddDate(1, 0, 0))
+	return r.described(own)
 }
 
 // shifts is a zone as a feed describes it: its offsets from each moment on, in order.
@@ -99,15 +109,18 @@ func (s shifts) wall(t time.Time) time.Time {
 	return t.UTC().Add(offset)
 }
 
-// described reads a VTIMEZONE (RFC 5545, 3.6.5) with its changes between two times and the one
-// before; nil if it cannot be read.
-func described(c *ical.Component, from, to time.Time) wallZone {
+// described reads a VTIMEZONE (RFC 5545, 3.6.5) with its changes from a year before the time asked
+// for to a year after it, and the first one; nil if it cannot be read, or takes too long.
+func (r *feedReading) described(c *ical.Component) wallZone {
+	if len(c.Children) > maxZoneParts {
+		return nil
+	}
 	var all shifts
 	for _, child := range c.Children {
 		start, err := time.Parse("20060102T150405", text(child, "DTSTART"))
 		before, ok1 := offset(text(child, "TZOFFSETFROM"))
 		after, ok2 := offset(text(child, "TZOFFSETTO"))
-		if err != nil || !ok1 || !ok2 || len(all) > 500 {
+		if err != nil || !ok1 || !ok2 || r.clock().After(r.until) {
 			return nil
 		}
 		all = append(all, shift{start, before, after})
@@ -115,24 +128,12 @@ func described(c *ical.Component, from, to time.Time) wallZone {
 		if p == nil {
 			continue
 		}
-		o, err := rrule.StrToROptionInLocation(strings.ToUpper(p.Value), time.UTC)
-		if err != nil || o.Freq != rrule.YEARLY || o.Interval > 100 || len(o.Byhour)+len(o.Byminute)+len(o.Bysecond) > 3 {
+		changes, ok := r.changes(p.Value, start)
+		if !ok {
 			return nil
 		}
-		o.Dtstart = start
-		rule, err := rrule.NewRRule(*o)
-		if err != nil {
-			return nil
-		}
-		next := rule.Iterator()
-		for range 700 {
-			at, ok := next()
-			if !ok || at.After(to) {
-				break
-			}
-			if at.After(from) {
-				all = append(all, shift{at, before, after})
-			}
+		for _, at := range changes {
+			all = append(all, shift{at, before, after})
 		}
 	}
 	if len(all) == 0 {
@@ -140,6 +141,62 @@ func described(c *ical.Component, from, to time.Time) wallZone {
 	}
 	slices.SortStableFunc(all, func(a, b shift) int { return a.onset.Compare(b.onset) })
 	return all
+}
+
+// changes are the moments of a rule of a VTIMEZONE.
+func (r *feedReading) changes(rule string, start time.Time) (all []time.Time, ok bool) {
+	o, err := rrule.StrToROptionInLocation(strings.ToUpper(rule), time.UTC)
+	if err != nil || !comesOften(o, start) {
+		return nil, false
+	}
+	o.Dtstart = start
+	made, err := rrule.NewRRule(*o)
+	if err != nil {
+		return nil, false
+	}
+	from, to := r.from.AddDate(-1, 0, 0), r.to.AddDate(1, 0, 0)
+	next := made.Iterator()
+	for range 700 {
+		at, more := next()
+		if !more || at.After(to) {
+			break
+		}
+		if r.clock().After(r.until) {
+			return nil, false
+		}
+		if at.After(from) {
+			all = append(all, at)
+		}
+	}
+	return all, true
+}
+
+// comesOften reports whether a rule of a time zone finds a day in each few years. The library looks
+// through all years to 9999 for a day that never comes, such as 30 February, and cannot be stopped.
+func comesOften(o *rrule.ROption, start time.Time) bool {
+	if o.Freq != rrule.YEARLY || o.Interval > 1 || len(o.Bysetpos)+len(o.Byyearday)+len(o.Byweekno)+len(o.Byeaster) > 0 ||
+		len(o.Byhour) > 1 || len(o.Byminute) > 1 || len(o.Bysecond) > 1 || len(o.Bymonth) > 1 || len(o.Bymonthday) > 31 {
+		return false
+	}
+	if len(o.Bymonth) == 0 {
+		return len(o.Byweekday)+len(o.Bymonthday) == 0 // the day of its start
+	}
+	days := o.Bymonthday
+	if len(days)+len(o.Byweekday) == 0 {
+		days = []int{start.Day()}
+	}
+	last := time.Date(2023, time.Month(o.Bymonth[0])+1, 0, 0, 0, 0, 0, time.UTC).Day() // in a year that is no leap year
+	for _, d := range days {
+		if d == 0 || max(d, -d) > last {
+			return false
+		}
+	}
+	for _, d := range o.Byweekday {
+		if n := max(d.N(), -d.N()); n > 4 || n > 0 && len(o.Bymonthday) > 0 {
+			return false
+		}
+	}
+	return len(o.Byweekday) <= 7
 }
 
 // offset reads +HHMM or +HHMMSS.
