@@ -1,9 +1,11 @@
 package connections
 
 import (
+	"context"
 	"time"
 
 	"carillon/app/outbound"
+	"carillon/tenants"
 )
 
 // NewWebhook is the role webhook with another time to answer.
@@ -16,3 +18,8 @@ func (e *Engine) Look() { e.look() }
 
 // Cut breaks off attempts under way, as the end of the process does.
 func (e *Engine) Cut() { e.cut() }
+
+// SetAskers replaces the query for who has a look-up.
+func (l *Lookups) SetAskers(f func(context.Context) (map[tenants.TenantID]tenants.ConnectionID, error)) {
+	l.askers = f
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,18 +31,22 @@ type Lookups struct {
 	hook  *webhook
 	now   func() time.Time
 
-	mu    sync.Mutex // guards the rest
-	known map[tenants.TenantID]tenants.ConnectionID
-	until time.Time // until then known is fresh
-	busy  map[tenants.TenantID]int
-	all   int
+	// askers reads which connection each tenant's rings ask.
+	askers func(context.Context) (map[tenants.TenantID]tenants.ConnectionID, error)
+
+	mu      sync.Mutex                                // guards the rest; never held while the store is read
+	known   map[tenants.TenantID]tenants.ConnectionID // replaced, never changed
+	until   time.Time                                 // until then known is fresh; zero = nothing was read
+	reading bool                                      // a caller refreshes known
+	busy    map[tenants.TenantID]int
+	all     int
 }
 
 // NewLookups asks through d. Roles has the webhook that signs.
 func NewLookups(d *outbound.Dialer, s *store.Store, roles Roles, now func() time.Time) *Lookups {
 	signer := roles[tenants.RoleWebhook].(*webhook)
 	return &Lookups{store: s, hook: &webhook{client: d.Client(tenants.LookupWithin), now: signer.now}, now: now,
-		known: map[tenants.TenantID]tenants.ConnectionID{}, busy: map[tenants.TenantID]int{}}
+		askers: s.Jobs().Askers, busy: map[tenants.TenantID]int{}}
 }
 
 // Close lets go of idle connections.
@@ -59,28 +62,33 @@ func (l *Lookups) Asks(ctx context.Context, t tenants.TenantID) bool {
 	return ok
 }
 
+// of finds the connection to ask. One caller at a time refreshes what is known; the others use what
+// was known before, so no ring waits for another's query. Before the first refresh there is nothing
+// to use, and each caller reads for itself.
 func (l *Lookups) of(ctx context.Context, t tenants.TenantID) (tenants.ConnectionID, bool) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := l.now(); now.After(l.until) {
-		if all, err := l.store.Jobs().Listeners(ctx); err == nil {
-			l.known = asking(all)
-		}
-		l.until = now.Add(lookupsFresh)
+	known, first := l.known, l.until.IsZero()
+	mine := first || !l.reading && l.now().After(l.until)
+	l.reading = l.reading || mine
+	l.mu.Unlock()
+	if mine {
+		known = l.refresh(ctx, known)
 	}
-	id, ok := l.known[t]
+	id, ok := known[t]
 	return id, ok
 }
 
-// asking has the oldest connection with a look-up of each tenant.
-func asking(all []store.Listener) map[tenants.TenantID]tenants.ConnectionID {
-	slices.SortStableFunc(all, func(a, b store.Listener) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	known := map[tenants.TenantID]tenants.ConnectionID{}
-	for _, c := range all {
-		if _, other := known[c.Tenant]; !other && c.Lookup != nil && c.Lookup.Ask {
-			known[c.Tenant] = c.ID
-		}
+// refresh reads who has a look-up. If that fails, what was known before holds.
+func (l *Lookups) refresh(ctx context.Context, before map[tenants.TenantID]tenants.ConnectionID) map[tenants.TenantID]tenants.ConnectionID {
+	ctx, cancel := context.WithTimeout(ctx, tenants.LookupWithin)
+	defer cancel()
+	known, err := l.askers(ctx)
+	if err != nil {
+		known = before
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.known, l.until, l.reading = known, l.now().Add(lookupsFresh), false
 	return known
 }
 

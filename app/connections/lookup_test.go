@@ -1,6 +1,7 @@
 package connections_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -104,6 +105,33 @@ func TestLookups(t *testing.T) {
 	o.set(o.clock().Add(time.Minute))
 	if l.Asks(t.Context(), o.tenant.ID) {
 		t.Error("a paused look-up is asked")
+	}
+}
+
+// TestNoRingWaitsForAnothersRefresh: while one caller reads who has a look-up, the others use what
+// was known before.
+func TestNoRingWaitsForAnothersRefresh(t *testing.T) {
+	t.Parallel()
+	o, l, _ := asking(t, tenants.Salon, func(http.ResponseWriter, *http.Request) {})
+	if !l.Asks(t.Context(), o.tenant.ID) {
+		t.Fatal("the look-up is not known")
+	}
+	began, end := make(chan struct{}), make(chan struct{})
+	l.SetAskers(func(context.Context) (map[tenants.TenantID]tenants.ConnectionID, error) {
+		close(began) // a second read would panic
+		<-end
+		return nil, nil
+	})
+	o.set(o.clock().Add(time.Minute))
+	slow := make(chan bool)
+	go func() { slow <- l.Asks(t.Context(), o.tenant.ID) }()
+	<-began
+	if !l.Asks(t.Context(), o.tenant.ID) {
+		t.Error("what was known before is not used")
+	}
+	close(end)
+	if <-slow || l.Asks(t.Context(), o.tenant.ID) {
+		t.Error("what was read is not used")
 	}
 }
 

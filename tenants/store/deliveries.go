@@ -140,6 +140,26 @@ func (s Jobs) Listeners(ctx context.Context) ([]Listener, error) {
 	return nouns(found, func(r row) Listener { return Listener{r.noun(), tenants.Industry(r.industry).Opaque()} }), translate(err)
 }
 
+// Askers gives each tenant's connection that is asked before its rings: the oldest one that is
+// active. Tenants without one, and suspended ones, are left out.
+func (s Jobs) Askers(ctx context.Context) (map[tenants.TenantID]tenants.ConnectionID, error) {
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id, c.settings FROM connections c JOIN tenants t ON "+
+		"t.id = c.tenant_id WHERE c.role IN (?, ?) AND c.state = 'active' AND t.state = 'active' ORDER BY c.created_at, c.id",
+		string(tenants.RoleCRM), string(tenants.RoleMLS))
+	found, err := collect(rows, err, func(r *connectionRow) []any { return []any{&r.TenantID, &r.ID, &r.Settings} })
+	if err != nil {
+		return nil, translate(err)
+	}
+	askers := map[tenants.TenantID]tenants.ConnectionID{}
+	for _, r := range found {
+		c := r.noun()
+		if _, older := askers[c.Tenant]; !older && c.Lookup != nil && c.Lookup.Ask {
+			askers[c.Tenant] = c.ID
+		}
+	}
+	return askers, nil
+}
+
 // Feed moves a cursor behind a batch and writes the deliveries that the batch means, in one
 // commit. It is false, and nothing was written, when another node was faster.
 func (s Jobs) Feed(ctx context.Context, c Cursor, b Batch, all []NewDelivery) (moved bool, err error) {
