@@ -301,7 +301,8 @@ func (s Connections) Remove(ctx context.Context, id tenants.ConnectionID) error 
 		return err
 	}
 	err = Deliveries(s).inParts(ctx, "connection_id = ?", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
-		_, err := t.exec("DELETE FROM deliveries WHERE tenant_id = ? AND seq IN ("+in+")", append([]any{uuid(s.id)}, seqs...)...)
+		_, err := t.exec("DELETE FROM deliveries WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND seq IN ("+in+")",
+			append([]any{uuid(s.id)}, seqs...)...)
 		return err
 	})
 	if err != nil {

@@ -79,13 +79,13 @@ type NewDelivery struct {
 }
 
 // deliver writes a delivery. One that waits behind another of its ring is due with that one. An
-// event that the connection has already is left as it is.
+// event that the connection has already is left as it is. due_at + 0 keeps PostgreSQL from looking for
+// the greatest in the index of all that waits.
 func (t *tx) deliver(d NewDelivery, now int64) error {
 	_, err := t.exec("INSERT INTO deliveries (tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, "+
-		"due_at, "+
-		"tries, status, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', '', ?, ?, COALESCE((SELECT MAX(due_at) FROM deliveries e WHERE "+
-		"e.tenant_id = ? AND e.connection_id = ? AND e.ring_id = ? AND e.ring_id <> "+t.d.dialect.noID()+" AND e.due_at > 0), ?), "+
-		"0, 0, 0) "+
+		"due_at, tries, status, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', '', ?, ?, COALESCE((SELECT MAX(e.due_at + 0) FROM "+
+		"deliveries e"+t.d.dialect.by("deliveries_ring")+" WHERE e.tenant_id = ? AND e.connection_id = ? AND e.ring_id = ? AND "+
+		"e.ring_id <> "+t.d.dialect.noID()+" AND e.due_at > 0), ?), 0, 0, 0) "+
 		"ON CONFLICT (tenant_id, connection_id, event_id) DO NOTHING",
 		uuid(d.Tenant), uuid(d.Connection), uuid(d.Event), uuid(d.Ring), string(d.Kind), string(d.Body), micros(d.At), now,
 		uuid(d.Tenant), uuid(d.Connection), uuid(d.Ring), now)
@@ -256,10 +256,12 @@ func (s Jobs) ClaimDeliveries(ctx context.Context, rooms []Room, now time.Time, 
 }
 
 func (s Deliveries) claim(t *tx, id tenants.ConnectionID, now time.Time, lease time.Duration, limit int) ([]tenants.Delivery, error) {
-	rows, err := t.query(context.Background(), "UPDATE deliveries SET due_at = ? WHERE tenant_id = ? AND seq IN (SELECT d.seq "+
-		"FROM deliveries d WHERE d.tenant_id = ? AND d.connection_id = ? AND d.due_at > 0 AND d.due_at <= ? AND (d.ring_id = "+
-		""+t.d.dialect.noID()+
-		" OR NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.tenant_id = d.tenant_id AND e.connection_id = d.connection_id AND "+
+	rows, err := t.query(context.Background(), "UPDATE deliveries SET due_at = ? WHERE "+t.d.dialect.aside("tenant_id")+
+		" = ? AND seq IN (SELECT d.seq FROM deliveries d"+t.d.dialect.by("deliveries_due")+
+		" WHERE d.tenant_id = ? AND d.connection_id = ? AND d.due_at > 0 AND "+
+		"d.due_at <= ? AND (d.ring_id = "+t.d.dialect.noID()+
+		" OR NOT EXISTS (SELECT 1 FROM deliveries e"+t.d.dialect.by("deliveries_ring")+" WHERE e.tenant_id = d.tenant_id AND "+
+		"e.connection_id = d.connection_id AND "+
 		"e.ring_id = d.ring_id AND e.due_at > 0 AND e.seq < d.seq)) ORDER BY d.due_at, d.seq LIMIT ?"+t.d.dialect.holdFree()+
 		") RETURNING "+deliveryColumns,
 		micros(now.Add(lease)), uuid(s.id), uuid(s.id), uuid(id), micros(now), limit)
@@ -392,7 +394,8 @@ func (s Deliveries) settle(t *tx, id tenants.ConnectionID, o *Outcome) error {
 	if err := s.attempt(t, id, d.Seq, a); err != nil || d.Ring == "" {
 		return err
 	}
-	query, at := "UPDATE deliveries SET due_at = ? WHERE tenant_id = ? AND connection_id = ? AND ring_id = ? AND due_at > 0 AND ", due
+	query, at := "UPDATE deliveries"+t.d.dialect.by("deliveries_ring")+" SET due_at = ? WHERE "+
+		"tenant_id = ? AND connection_id = ? AND ring_id = ? AND due_at > 0 AND ", due
 	if due > 0 {
 		query += "due_at < ?"
 	} else {
@@ -523,7 +526,7 @@ func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) 
 func (s Deliveries) giveUp(ctx context.Context, id tenants.ConnectionID) error {
 	return s.inParts(ctx, "connection_id = ? AND due_at > 0", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
 		_, err := t.exec("UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE "+
-			"error END WHERE tenant_id = ? AND due_at > 0 AND seq IN ("+in+")", append([]any{micros(s.s.now()),
+			"error END WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND seq IN ("+in+")", append([]any{micros(s.s.now()),
 			"the connection was stopped before the first attempt", uuid(s.id)}, seqs...)...)
 		return err
 	})
@@ -731,7 +734,7 @@ func (s Deliveries) Replay(ctx context.Context, id tenants.ConnectionID, q Repla
 		}
 		err = s.s.w.do(ctx, s.access(), func(t *tx) error {
 			_, err := t.exec("UPDATE deliveries SET state = 'waiting', due_at = ?, begun_at = ?, tries = 0, ended_at = 0 WHERE "+
-				"tenant_id = ? AND seq IN ("+marks(len(part))+")", append([]any{now, now, uuid(s.id)}, padded(part)...)...)
+				t.d.dialect.aside("tenant_id")+" = ? AND seq IN ("+marks(len(part))+")", append([]any{now, now, uuid(s.id)}, padded(part)...)...)
 			return err
 		})
 	}
@@ -789,7 +792,7 @@ func (s Deliveries) Trim(ctx context.Context, id tenants.ConnectionID, now time.
 	}
 	var n int64
 	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
-		n, err = t.change("DELETE FROM deliveries WHERE tenant_id = ? AND due_at = 0 AND seq IN ("+marks(len(seqs))+")",
+		n, err = t.change("DELETE FROM deliveries WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at = 0 AND seq IN ("+marks(len(seqs))+")",
 			append([]any{uuid(s.id)}, padded(seqs)...)...)
 		return err
 	})

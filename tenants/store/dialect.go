@@ -98,6 +98,24 @@ func (d dialect) countsSeqs() bool { return d == lite }
 // beginning beside the pattern: SQLite finds a range in an index, and no pattern.
 func (d dialect) rangesActions() bool { return d == lite }
 
+// by goes behind a table's name and makes SQLite, which has no statistics, find its rows by an
+// index, also where another one looks as good to it.
+func (d dialect) by(index string) string {
+	if d == lite {
+		return " INDEXED BY " + index
+	}
+	return ""
+}
+
+// aside is a column in a condition by which SQLite must not find the rows: another condition names
+// them by their seq.
+func (d dialect) aside(column string) string {
+	if d == lite {
+		return "+" + column
+	}
+	return column
+}
+
 // noID is the empty id in a statement's text; see uuid.
 func (d dialect) noID() string {
 	if d == lite {

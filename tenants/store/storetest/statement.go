@@ -142,6 +142,7 @@ var acrossBy = map[string]string{
 
 var (
 	quotes       = strings.NewReplacer("`", "", `"`, "")
+	forced       = regexp.MustCompile(` INDEXED BY \w+`) // SQLite's
 	placeholders = regexp.MustCompile(`\$\d+`)
 	literals     = regexp.MustCompile(`'[^']*'`)
 	numbers      = regexp.MustCompile(`LIMIT \d+$`)
@@ -149,6 +150,7 @@ var (
 
 // plain brings a statement of either dialect to the form of the lists.
 func plain(q string) string {
+	q = strings.ReplaceAll(forced.ReplaceAllString(q, ""), "+tenant_id", "tenant_id")
 	q = placeholders.ReplaceAllString(quotes.Replace(q), "?")
 	if strings.HasPrefix(q, "SELECT *") {
 		q = numbers.ReplaceAllString(q, "LIMIT ?")

@@ -1,0 +1,138 @@
+package store_test
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+// TestDeliveriesAreFoundByTheRightIndex: a connection may have 100,000 deliveries waiting. What
+// the writer does for one event must not read them all, and what changes some by their seq must not
+// read the tenant's.
+func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex // guards seen
+	var seen []string
+	c := store.Config{Dir: t.TempDir(), Observe: func(q string) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, q)
+	}}
+	s := storetest.OpenConfig(t, c)
+	scope, conn := deliveriesOfOneRing(t, s, 3)
+	ctx, now := t.Context(), time.Now()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	claimed, err := scope.Deliveries().Claim(ctx, conn.ID, now.Add(time.Minute), time.Minute, 10)
+	must(err)
+	if len(claimed) != 1 {
+		t.Fatalf("%d claimed of one ring", len(claimed))
+	}
+	gone := []store.Outcome{{Delivery: claimed[0], Attempt: tenants.DeliveryAttempt{At: now}}}
+	must(scope.Deliveries().Settle(ctx, conn.ID, gone, true))
+	must(s.Jobs().ReviewConnections(ctx, now)) // gives up the other two
+	conn.State = tenants.ConnectionActive
+	must(scope.Connections().Change(ctx, conn))
+	_, err = scope.Deliveries().Replay(ctx, conn.ID, store.Replay{Event: claimed[0].Event})
+	must(err)
+	_, err = scope.Deliveries().Trim(ctx, conn.ID, now.Add(tenants.DeliveriesKept+time.Hour))
+	must(err)
+	must(scope.Connections().Remove(ctx, conn.ID))
+
+	mu.Lock()
+	texts := slices.Clone(seen)
+	mu.Unlock()
+	slices.Sort(texts)
+	kinds := map[string]string{
+		"INSERT INTO deliveries ":           "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring_id=?)",
+		"UPDATE deliveries INDEXED BY":      "SEARCH deliveries USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring_id=?)",
+		"UPDATE deliveries SET due_at":      "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+		"UPDATE deliveries SET state = 'f":  "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+		"UPDATE deliveries SET state = 'w":  "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+		"UPDATE deliveries SET state = ?":   "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+		"DELETE FROM deliveries WHERE +ten": "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+	}
+	for start, want := range kinds {
+		found := 0
+		for _, q := range slices.Compact(texts) {
+			if !strings.HasPrefix(q, start) {
+				continue
+			}
+			found++
+			plan := planOf(t, scope, q)
+			if !slices.ContainsFunc(plan, func(line string) bool { return strings.HasPrefix(line, want) }) {
+				t.Errorf("%s\nhas the plan\n%s", q, strings.Join(plan, "\n"))
+			}
+		}
+		if found == 0 {
+			t.Errorf("nothing runs %s…", start)
+		}
+	}
+}
+
+// deliveriesOfOneRing writes deliveries of one ring to a new connection of a new tenant.
+func deliveriesOfOneRing(t *testing.T, s *store.Store, n int) (*store.Scope, tenants.Connection) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	id := tenants.NewID[tenants.TenantID](now)
+	conn := tenants.Connection{ID: tenants.NewID[tenants.ConnectionID](now), Name: "Hook", URL: "https://example.com/",
+		CreatedAt: now}.Clean()
+	if err := s.Tenants().Add(ctx, store.Who{}, tenants.Tenant{ID: id, Slug: "plans", Name: "Plans", Industry: tenants.Salon,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
+	scope := s.For(id)
+	if _, err := scope.Connections().Add(ctx, conn); err != nil {
+		t.Fatal(err)
+	}
+	r := ring(now, 0)
+	if _, err := scope.Rings().Add(ctx, r, store.Idempotency{}, r.ExpiresAt); err != nil {
+		t.Fatal(err)
+	}
+	cursor := s.Cursor("connections")
+	batch, err := cursor.Next(ctx, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []store.NewDelivery
+	for range n {
+		all = append(all, store.NewDelivery{Tenant: id, Connection: conn.ID, Event: tenants.NewRandomID(), Kind: tenants.EventRingPlaced,
+			Ring: r.ID, At: now, Body: []byte("{}")})
+	}
+	if moved, err := s.Jobs().Feed(ctx, cursor, batch, all); err != nil || !moved {
+		t.Fatal(moved, err)
+	}
+	return scope, conn
+}
+
+// planOf is how SQLite runs a statement.
+func planOf(t *testing.T, s *store.Scope, query string) (plan []string) {
+	t.Helper()
+	rows, err := store.ReadAs(t.Context(), s, "EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+	if err != nil {
+		t.Fatal(err, query)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var line string
+		if err := rows.Scan(&id, &parent, &unused, &line); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
