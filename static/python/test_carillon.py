@@ -236,10 +236,22 @@ class StoryTest(unittest.TestCase):
         self.process.stdout.close()
 
     def follow(self, api, ring):
-        """Follow a ring in a thread; the result is a function that waits for the kinds of its facts."""
+        """Follow a ring until Apple has accepted its push: a phone cannot answer sooner.
+
+        The result is a function that waits until the ring is over, for the kinds of its facts.
+        """
         kinds = []
-        thread = threading.Thread(target=lambda: kinds.extend(fact["kind"] for fact in api.rings.follow(ring["id"])))
+        accepted = threading.Event()
+
+        def read():
+            for fact in api.rings.follow(ring["id"]):
+                kinds.append(fact["kind"])
+                if fact["kind"] == "accepted":
+                    accepted.set()
+
+        thread = threading.Thread(target=read)
         thread.start()
+        self.assertTrue(accepted.wait(60))
 
         def done():
             thread.join()

@@ -62,20 +62,29 @@ var offer = strings.Join([]string{"v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0
 	"a=fingerprint:sha-256 AB" + strings.Repeat(":AB", 31), "a=setup:actpass", "a=rtcp-mux", "a=sendrecv",
 	"a=rtpmap:111 opus/48000/2", "a=rtpmap:0 PCMU/8000", ""}, "\r\n")
 
-// followed follows a ring and gives the kinds of its facts, without those of agents, when it is
-// over.
+// followed follows a ring until Apple has accepted its push: a phone cannot answer sooner. The
+// result waits until the ring is over, and gives the kinds of its facts without those of agents.
 func followed(t *testing.T, c *Client, id string) func() []string {
+	t.Helper()
 	var kinds []string
 	var failed error
-	over := make(chan struct{})
+	accepted, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(over)
 		for e, err := range c.Rings.Follow(t.Context(), id) {
 			if failed = err; err == nil && !strings.HasPrefix(string(e.Kind), "agent_") {
 				kinds = append(kinds, string(e.Kind))
+				if e.Kind == "accepted" {
+					close(accepted)
+				}
 			}
 		}
 	}()
+	select {
+	case <-accepted:
+	case <-over:
+		t.Fatalf("the ring is over: %q, %v", kinds, failed)
+	}
 	return func() []string {
 		t.Helper()
 		<-over

@@ -58,9 +58,13 @@ async function receiver(t) {
 	return {url: `http://127.0.0.1:${server.address().port}/hooks`, next};
 }
 
-async function kinds(facts) {
+// kinds calls accepted once Apple has accepted the push: a phone cannot answer sooner.
+async function kinds(facts, accepted) {
 	const list = [];
-	for await (const fact of facts) list.push(fact.kind);
+	for await (const fact of facts) {
+		list.push(fact.kind);
+		if (fact.kind === "accepted") accepted?.();
+	}
 	return list.filter((kind) => !kind.startsWith("agent_"));
 }
 
@@ -77,7 +81,8 @@ test("the story of README", {skip: process.env.CARILLON ? false : "set CARILLON 
 
 	await t.test("a ring is placed, answered and over", async () => {
 		const ring = await carillon.rings.place({to, reference: "story"});
-		const followed = kinds(carillon.rings.follow(ring.id));
+		let followed;
+		await new Promise((accepted) => (followed = kinds(carillon.rings.follow(ring.id), accepted)));
 		await phone.report(ring.id, "woke");
 		await phone.report(ring.id, "shown");
 		assert.equal((await phone.ring(ring.id)).rings, true);
