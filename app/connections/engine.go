@@ -23,9 +23,12 @@ const (
 	atOnceConnection = 4
 	atOnceTenant     = 8
 	atOnce           = 64
-	// atOnceFailing is what connections that fail may take of atOnce, one attempt of each: else
-	// receivers that hang would hold every slot, and delay those of other tenants.
+	// atOnceFailing is what connections that fail or are slow may take of atOnce, one attempt of
+	// each: else receivers that hang would hold every slot, and delay those of other tenants.
 	atOnceFailing = atOnce / 2
+	// slowFrom is how long an answer takes that makes a connection slow: until its next answer, or
+	// for slowFor.
+	slowFrom, slowFor = 2 * time.Second, time.Hour
 )
 
 const (
@@ -83,20 +86,21 @@ type Engine struct {
 
 	mu      sync.Mutex // guards the rest
 	lines   map[tenants.ConnectionID]*line
-	tenants map[tenants.TenantID]int // attempts under way
-	busy    int                      // of all tenants
-	failing int                      // of those, attempts of connections that fail
+	tenants map[tenants.TenantID]int           // attempts under way
+	busy    int                                // of all tenants
+	failing int                                // of those, attempts of connections that fail or are slow
+	slow    map[tenants.ConnectionID]time.Time // when they answered late
 	trims   map[store.DueConnection]bool
 }
 
 // line is the work of one connection in this process.
 type line struct {
 	store.DueConnection
-	look   bool // there may be deliveries to claim
-	open   tenants.Connection
-	secret Secrets
-	queue  []tenants.Delivery
-	busy   int
+	look    bool // there may be deliveries to claim
+	gone    bool // its receiver answered 410, which is not written down yet
+	failing bool
+	queue   []tenants.Delivery
+	busy    int
 }
 
 type outcome struct {
@@ -112,7 +116,8 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("connections: the engine needs Store, Roles, Now and Log")
 	}
 	e := &Engine{Config: c, wakes: make(chan struct{}, 1), outcomes: make(chan outcome, 4*settleMost),
-		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, trims: map[store.DueConnection]bool{}}
+		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, slow: map[tenants.ConnectionID]time.Time{},
+		trims: map[store.DueConnection]bool{}}
 	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), writes: &e.writes, wakes: make(chan struct{}, 1)}
 	e.attempts, e.cut = context.WithCancel(context.Background())
 	e.claims, e.stop = context.WithCancel(e.attempts)
@@ -252,6 +257,7 @@ func (e *Engine) hungry() (lines []*line) {
 	defer e.mu.Unlock()
 	for id, l := range e.lines {
 		switch held := len(l.queue) + l.busy; {
+		case l.gone:
 		case l.look && held < claimedMost/2:
 			lines = append(lines, l)
 		case !l.look && held == 0:
@@ -263,17 +269,17 @@ func (e *Engine) hungry() (lines []*line) {
 
 // open reads a connection as it is now, and says how many deliveries to claim for it.
 func (e *Engine) open(l *line) (room int, err error) {
-	c, secrets, err := e.Store.For(l.Tenant).Connections().Open(e.claims, l.Connection)
-	if tenants.KindOf(err) == tenants.Unknown && err != nil {
-		err = nil // it was removed
-	}
+	c, _, err := e.Store.For(l.Tenant).Connections().ToSend(e.claims, l.Connection)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l.look = false // what adds work from now on says so
-	if err != nil || c.State != tenants.ConnectionActive {
+	if tenants.KindOf(err) == tenants.Unknown && err != nil {
+		return 0, nil // nothing must be sent to it any more
+	}
+	if err != nil {
 		return 0, err
 	}
-	l.open, l.secret = c, secrets
+	l.failing = !c.FailingSince.IsZero()
 	return claimedMost - len(l.queue) - l.busy, nil
 }
 
@@ -289,9 +295,10 @@ func (e *Engine) claim(rooms []store.Room) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, d := range found {
-		l := e.lines[d.Connection]
-		l.queue = append(l.queue, d)
 		got[d.Connection]++
+		if l := e.lines[d.Connection]; !l.gone {
+			l.queue = append(l.queue, d)
+		}
 	}
 	for _, r := range rooms {
 		l := e.lines[r.Connection]
@@ -322,50 +329,86 @@ func (e *Engine) begin() {
 			l.busy++
 			e.tenants[l.Tenant]++
 			e.busy++
-			if l.fails() {
+			fails := e.fails(l)
+			if fails {
 				e.failing++
 			}
-			c, secrets := l.open, l.secret
-			e.workers.Go(func() { e.attempt(l, c, secrets, d) })
+			e.workers.Go(func() {
+				defer e.free(l, fails)
+				e.attempt(l, d)
+			})
 		}
 	}
 }
 
-func (l *line) fails() bool { return !l.open.FailingSince.IsZero() }
+// fails is called with mu held.
+func (e *Engine) fails(l *line) bool { return l.failing || !e.slow[l.Connection].IsZero() }
 
 // room reports whether an attempt of the line may begin. Called with mu held.
 func (e *Engine) room(l *line) bool {
-	if l.fails() && (l.busy > 0 || e.failing >= atOnceFailing) {
+	if e.fails(l) && (l.busy > 0 || e.failing >= atOnceFailing) {
 		return false
 	}
 	return l.busy < atOnceConnection && e.tenants[l.Tenant] < atOnceTenant && e.busy < atOnce
 }
 
-// attempt makes one attempt and hands on how it went.
-func (e *Engine) attempt(l *line, c tenants.Connection, s Secrets, d tenants.Delivery) {
-	a, after := e.deliver(e.attempts, c, s, d)
-	o := outcome{line: l.DueConnection, role: c.Role, Outcome: store.Outcome{Delivery: d, Attempt: a}}
-	if !a.Good {
-		o.gone = a.Status == http.StatusGone
-		if !o.gone {
-			o.Retry = e.retry(d, after)
+// attempt makes one attempt and hands on how it went. The connection is read again first: between
+// the claim and the attempt it may have been paused, removed or given another address or secret.
+func (e *Engine) attempt(l *line, d tenants.Delivery) {
+	c, s, err := e.Store.For(l.Tenant).Connections().ToSend(e.attempts, l.Connection)
+	if err != nil {
+		if e.attempts.Err() == nil {
+			e.giveBack(l, d, err)
 		}
+		return
 	}
-	if e.attempts.Err() == nil { // an attempt that we cut off says nothing: it comes back
-		e.outcomes <- o
+	a, after := e.deliver(e.attempts, c, s, d)
+	if e.attempts.Err() != nil {
+		return // an attempt that we cut off says nothing: it comes back
 	}
-	if !c.FailingSince.IsZero() {
-		e.mu.Lock()
-		e.failing--
-		e.mu.Unlock()
+	o := outcome{line: l.DueConnection, role: c.Role, Outcome: store.Outcome{Delivery: d, Attempt: a}}
+	o.gone = a.Status == http.StatusGone && !a.Good
+	if !a.Good && !o.gone {
+		o.Retry = e.retry(d, after)
 	}
-	e.free(l)
+	e.mu.Lock()
+	if o.gone {
+		l.gone, l.queue = true, nil // what was claimed is given up with all that waits
+	}
+	if a.Took > slowFrom {
+		e.slow[l.Connection] = e.Now()
+	} else {
+		delete(e.slow, l.Connection)
+	}
+	e.mu.Unlock()
+	e.outcomes <- o
 }
 
-func (e *Engine) free(l *line) {
+// giveBack makes a delivery and what else was claimed for its connection due again, because the
+// connection could not be read or must not be sent to.
+func (e *Engine) giveBack(l *line, d tenants.Delivery, why error) {
+	e.mu.Lock()
+	all := append([]tenants.Delivery{d}, l.queue...)
+	l.queue = nil
+	e.mu.Unlock()
+	if tenants.KindOf(why) != tenants.Unknown {
+		e.Log.Error("open a connection", "tenant", l.Tenant, "connection", l.Connection, "err", why)
+	}
+	e.writes.Lock()
+	err := e.Store.For(l.Tenant).Deliveries().Release(e.attempts, l.Connection, all)
+	e.writes.Unlock()
+	if err != nil && e.attempts.Err() == nil { // they come back when their claim ends
+		e.Log.Error("give deliveries back", "tenant", l.Tenant, "connection", l.Connection, "err", err)
+	}
+}
+
+func (e *Engine) free(l *line, failed bool) {
 	e.mu.Lock()
 	l.busy--
 	e.busy--
+	if failed {
+		e.failing--
+	}
 	if e.tenants[l.Tenant]--; e.tenants[l.Tenant] == 0 {
 		delete(e.tenants, l.Tenant)
 	}
@@ -488,6 +531,9 @@ func (e *Engine) record(batch []outcome) {
 	e.mu.Lock()
 	for d := range by {
 		e.trims[d] = true
+		if l := e.lines[d.Connection]; l != nil {
+			l.gone = false // it has ended, or its end could not be written
+		}
 	}
 	e.mu.Unlock()
 	e.hint(slices.Collect(maps.Keys(by))...) // the next of their rings may go
@@ -514,20 +560,31 @@ func (e *Engine) Review(ctx context.Context) error {
 }
 
 // Trim removes old deliveries of the connections that this process has sent to since the last Trim.
+// Those of others are the work of store.Jobs.Retire.
 func (e *Engine) Trim(ctx context.Context) error {
 	e.mu.Lock()
 	due := e.trims
 	e.trims = map[store.DueConnection]bool{}
+	now := e.Now()
+	maps.DeleteFunc(e.slow, func(_ tenants.ConnectionID, at time.Time) bool { return now.Sub(at) > slowFor })
 	e.mu.Unlock()
 	var errs []error
 	for d := range due {
-		for ctx.Err() == nil {
-			n, err := e.Store.For(d.Tenant).Deliveries().Trim(ctx, d.Connection, e.Now())
-			if err != nil || n == 0 {
-				errs = append(errs, err)
-				break
-			}
+		if err := e.trim(ctx, d); err != nil {
+			errs = append(errs, err)
+			e.mu.Lock()
+			e.trims[d] = true // the next Trim tries again
+			e.mu.Unlock()
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (e *Engine) trim(ctx context.Context, d store.DueConnection) error {
+	for ctx.Err() == nil {
+		if n, err := e.Store.For(d.Tenant).Deliveries().Trim(ctx, d.Connection, e.Now()); err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
 }

@@ -3,6 +3,8 @@ package connections
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,20 +101,33 @@ func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, 
 		}
 	}
 	// Read behind the facts: a connection that was there when they were committed is in the list.
-	listeners, err := f.store.Jobs().Listeners(ctx)
+	listeners, err := f.store.Jobs().ListenersOf(ctx, tenantsOf(b.Facts))
 	if err != nil {
 		return nil, false, err
 	}
 	wasHeard := f.heard
-	f.heard = len(listeners) > 0
-	if len(listeners) == 0 {
+	if f.heard = len(listeners) > 0; !f.heard {
+		if f.heard, err = f.store.Jobs().Listens(ctx); err != nil {
+			return nil, false, err
+		}
+	}
+	if !f.heard {
 		if wasHeard { // the next turn skips
 			return nil, true, nil
 		}
 		_, err = f.store.Jobs().Feed(ctx, f.cursor, skip, nil)
 		return nil, false, err
 	}
-	deliveries, err := f.compose(ctx, b.Facts, listeners)
+	by := map[tenants.TenantID][]store.Listener{}
+	f.most = feedMost
+	for _, l := range listeners {
+		by[l.Tenant] = append(by[l.Tenant], l)
+		f.most = max(feedLeast, min(f.most, feedMost/len(by[l.Tenant])))
+	}
+	if len(b.Facts) > f.most { // too many deliveries: the next turn reads fewer facts
+		return nil, true, nil
+	}
+	deliveries, err := f.compose(ctx, b.Facts, by)
 	if err != nil {
 		return nil, false, err
 	}
@@ -133,14 +148,17 @@ func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, 
 	return fed, len(b.Facts) == most, nil
 }
 
-// compose is what the facts mean to the connections, in order.
-func (f *feed) compose(ctx context.Context, facts []store.Committed, listeners []store.Listener) (all []store.NewDelivery, err error) {
-	by := map[tenants.TenantID][]store.Listener{}
-	f.most = feedMost
-	for _, l := range listeners {
-		by[l.Tenant] = append(by[l.Tenant], l)
-		f.most = min(f.most, feedMost/len(by[l.Tenant]))
+func tenantsOf(facts []store.Committed) []tenants.TenantID {
+	seen := map[tenants.TenantID]bool{}
+	for _, c := range facts {
+		seen[c.Tenant] = true
 	}
+	return slices.Collect(maps.Keys(seen))
+}
+
+// compose is what the facts mean to the connections, in order.
+func (f *feed) compose(ctx context.Context, facts []store.Committed, by map[tenants.TenantID][]store.Listener) (all []store.NewDelivery,
+	err error) {
 	rings := map[tenants.RingID]*tenants.Ring{}
 	var stubs []*tenants.Ring
 	for _, c := range facts {

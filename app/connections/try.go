@@ -57,7 +57,7 @@ func (e *Engine) give(d store.DueConnection) {
 	e.mu.Lock()
 	l := e.line(d)
 	e.mu.Unlock()
-	e.free(l)
+	e.free(l, false)
 }
 
 // wanted is the kind of event to send; one that the connection does not take is refused.

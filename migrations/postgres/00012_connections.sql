@@ -19,6 +19,7 @@ CREATE TABLE connections (
 	overlap_ends  BIGINT NOT NULL, -- until then the old signing secret signs too
 	PRIMARY KEY (tenant_id, id)
 );
+CREATE UNIQUE INDEX connections_by_id ON connections (id); -- a provider of texts names the connection only
 
 SELECT carillon_isolation();
 

@@ -79,8 +79,8 @@ type NewDelivery struct {
 }
 
 // deliver writes a delivery. One that waits behind another of its ring is due with that one. An
-// event that the connection has already is left as it is. due_at + 0 keeps PostgreSQL from looking for
-// the greatest in the index of all that waits.
+// event that the connection has already is left as it is. due_at + 0 keeps PostgreSQL from
+// looking for the greatest in the index of all that waits.
 func (t *tx) deliver(d NewDelivery, now int64) error {
 	_, err := t.exec("INSERT INTO deliveries (tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, "+
 		"due_at, tries, status, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', '', ?, ?, COALESCE((SELECT MAX(e.due_at + 0) FROM "+
@@ -127,13 +127,30 @@ type Listener struct {
 }
 
 // Listeners are the active connections of every tenant that is not suspended.
-func (s Jobs) Listeners(ctx context.Context) ([]Listener, error) {
+func (s Jobs) Listeners(ctx context.Context) ([]Listener, error) { return s.listeners(ctx, "") }
+
+// ListenersOf is Listeners of some tenants.
+func (s Jobs) ListenersOf(ctx context.Context, of []tenants.TenantID) ([]Listener, error) {
+	if len(of) == 0 {
+		return nil, nil
+	}
+	return s.listeners(ctx, " AND c.tenant_id IN ("+marks(len(of))+")", some("", of)[1:]...)
+}
+
+// Listens reports whether there is any Listener.
+func (s Jobs) Listens(ctx context.Context) (bool, error) {
+	n, err := one(s.db.through(allTenants).query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM connections c JOIN tenants t ON "+
+		"t.id = c.tenant_id WHERE c.state = 'active' AND t.state = 'active' LIMIT 1) few"))
+	return n > 0, err
+}
+
+func (s Jobs) listeners(ctx context.Context, and string, args ...any) ([]Listener, error) {
 	type row struct {
 		connectionRow
 		industry string
 	}
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id, c.role, c.settings, c.created_at, t.industry "+
-		"FROM connections c JOIN tenants t ON t.id = c.tenant_id WHERE c.state = 'active' AND t.state = 'active'")
+		"FROM connections c JOIN tenants t ON t.id = c.tenant_id WHERE c.state = 'active' AND t.state = 'active'"+and, args...)
 	found, err := collect(rows, err, func(r *row) []any {
 		return []any{&r.TenantID, &r.ID, &r.Role, &r.Settings, &r.Created, &r.industry}
 	})
@@ -187,17 +204,19 @@ type DueConnection struct {
 	Connection tenants.ConnectionID
 }
 
-// DueConnections are the active connections of every tenant with deliveries that are due.
+// DueConnections are the active connections of every tenant that is not suspended with deliveries
+// that are due.
 func (s Jobs) DueConnections(ctx context.Context, now time.Time) ([]DueConnection, error) {
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id FROM connections c WHERE c.state = 'active' AND EXISTS "+
-		"(SELECT 1 FROM deliveries d WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0 AND d.due_at <= ?)",
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id FROM connections c JOIN tenants t ON "+
+		"t.id = c.tenant_id WHERE c.state = 'active' AND t.state = 'active' AND EXISTS (SELECT 1 FROM deliveries d "+
+		"WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0 AND d.due_at <= ?)",
 		micros(now))
 	found, err := collect(rows, err, func(d *DueConnection) []any { return []any{(*uuid)(&d.Tenant), (*uuid)(&d.Connection)} })
 	return found, translate(err)
 }
 
 // OldestDue is when the delivery that has been due for longest was due, by the role of its
-// connection, of all tenants. Roles without any are left out.
+// connection, of all tenants that are not suspended. Roles without any are left out.
 func (s Jobs) OldestDue(ctx context.Context, now time.Time) (map[tenants.ConnectionRole]time.Time, error) {
 	type row struct {
 		role string
@@ -206,7 +225,8 @@ func (s Jobs) OldestDue(ctx context.Context, now time.Time) (map[tenants.Connect
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT role, MIN(due) FROM (SELECT c.role, (SELECT MIN(d.due_at) FROM "+
 		"deliveries d "+
 		"WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0 AND d.due_at <= ?) AS due FROM connections c "+
-		"WHERE c.state = 'active') oldest WHERE due IS NOT NULL GROUP BY role", micros(now))
+		"JOIN tenants t ON t.id = c.tenant_id WHERE c.state = 'active' AND t.state = 'active') oldest WHERE due IS NOT NULL "+
+		"GROUP BY role", micros(now))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.role, &r.at} })
 	out := map[tenants.ConnectionRole]time.Time{}
 	for _, r := range found {
@@ -217,7 +237,8 @@ func (s Jobs) OldestDue(ctx context.Context, now time.Time) (map[tenants.Connect
 
 // Claim takes up to limit deliveries of a connection that are due, the oldest first and of each
 // ring the first that waits, by moving their due time to now + lease: nobody else gets them before
-// that, and if this process dies they come back then.
+// that, and if this process dies they come back then. It takes none while nothing must be sent: the
+// connection is not active, or its tenant is suspended.
 func (s Deliveries) Claim(ctx context.Context, id tenants.ConnectionID, now time.Time, lease time.Duration,
 	limit int) (claimed []tenants.Delivery, err error) {
 	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
@@ -257,14 +278,16 @@ func (s Jobs) ClaimDeliveries(ctx context.Context, rooms []Room, now time.Time, 
 
 func (s Deliveries) claim(t *tx, id tenants.ConnectionID, now time.Time, lease time.Duration, limit int) ([]tenants.Delivery, error) {
 	rows, err := t.query(context.Background(), "UPDATE deliveries SET due_at = ? WHERE "+t.d.dialect.aside("tenant_id")+
-		" = ? AND seq IN (SELECT d.seq FROM deliveries d"+t.d.dialect.by("deliveries_due")+
+		" = ? AND "+t.d.dialect.among("seq")+"SELECT d.seq FROM deliveries d"+t.d.dialect.by("deliveries_due")+
 		" WHERE d.tenant_id = ? AND d.connection_id = ? AND d.due_at > 0 AND "+
 		"d.due_at <= ? AND (d.ring_id = "+t.d.dialect.noID()+
 		" OR NOT EXISTS (SELECT 1 FROM deliveries e"+t.d.dialect.by("deliveries_ring")+" WHERE e.tenant_id = d.tenant_id AND "+
 		"e.connection_id = d.connection_id AND "+
-		"e.ring_id = d.ring_id AND e.due_at > 0 AND e.seq < d.seq)) ORDER BY d.due_at, d.seq LIMIT ?"+t.d.dialect.holdFree()+
-		") RETURNING "+deliveryColumns,
-		micros(now.Add(lease)), uuid(s.id), uuid(s.id), uuid(id), micros(now), limit)
+		"e.ring_id = d.ring_id AND e.due_at > 0 AND e.seq < d.seq)) AND EXISTS (SELECT 1 FROM "+
+		"connections c JOIN tenants x ON x.id = c.tenant_id WHERE c.tenant_id = ? AND c.id = ? AND c.state = 'active' AND "+
+		"x.state = 'active') ORDER BY d.due_at, d.seq LIMIT ?"+t.d.dialect.holdFree()+t.d.dialect.endAmong()+
+		" RETURNING "+deliveryColumns,
+		micros(now.Add(lease)), uuid(s.id), uuid(s.id), uuid(id), micros(now), uuid(s.id), uuid(id), limit)
 	found, err := collect(rows, err, (*deliveryRow).fields)
 	if err != nil {
 		return nil, err
@@ -291,6 +314,18 @@ func (s Deliveries) Release(ctx context.Context, id tenants.ConnectionID, claime
 func (s Connections) Open(ctx context.Context, id tenants.ConnectionID) (tenants.Connection, ConnectionSecrets, error) {
 	var row connectionRow
 	if err := s.read(ctx, "connections").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+		return tenants.Connection{}, ConnectionSecrets{}, missing(err, "connection")
+	}
+	secrets, err := s.opened(row)
+	return row.noun(), secrets, err
+}
+
+// ToSend is Open of a connection to which something may be sent: it is active, and its tenant is
+// not suspended.
+func (s Connections) ToSend(ctx context.Context, id tenants.ConnectionID) (tenants.Connection, ConnectionSecrets, error) {
+	var row connectionRow
+	if err := s.read(ctx, "connections").Where("id = ? AND state = 'active' AND EXISTS (SELECT 1 FROM tenants t WHERE "+
+		"t.id = connections.tenant_id AND t.state = 'active')", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Connection{}, ConnectionSecrets{}, missing(err, "connection")
 	}
 	secrets, err := s.opened(row)
@@ -354,7 +389,8 @@ func (s Deliveries) settleAll(t *tx, id tenants.ConnectionID, outcomes []Outcome
 		}
 	}
 	if gone {
-		return s.stop(t, id, tenants.ConnectionEnded, "Its receiver answered 410 Gone.")
+		_, err := s.stop(t, id, tenants.ConnectionEnded, "Its receiver answered 410 Gone.", "")
+		return err
 	}
 	return nil
 }
@@ -429,13 +465,13 @@ func printable(s string) string {
 
 // stop makes a connection disabled or ended, with an alert that its people are mailed about. What
 // waits is given up by the next ReviewConnections, and can be replayed once the connection is
-// active again.
-func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionState, why string) error {
-	n, err := t.change("UPDATE connections SET state = ?, disabled_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active'",
-		string(to),
-		micros(s.s.now()), uuid(s.id), uuid(id))
+// active again. and is what else must still be true of the connection: else it is false, and
+// nothing was changed.
+func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionState, why, and string, args ...any) (bool, error) {
+	n, err := t.change("UPDATE connections SET state = ?, disabled_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active'"+and,
+		append([]any{string(to), micros(s.s.now()), uuid(s.id), uuid(id)}, args...)...)
 	if err != nil || n == 0 {
-		return err
+		return false, err
 	}
 	action := "connection.disable"
 	if to == tenants.ConnectionEnded {
@@ -443,15 +479,15 @@ func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionSt
 	}
 	row, err := Connections(s).held(t, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := t.alerts().settle(s.scope, string(id)); err != nil {
-		return err
+		return false, err
 	}
 	if _, err := t.alerts().alert(s.scope, tenants.AlertConnectionOff, string(id), tenants.ConnectionStopped(row.Name, why)); err != nil {
-		return err
+		return false, err
 	}
-	return t.audit(s.scope, action, string(id), row.Name)
+	return true, t.audit(s.scope, action, string(id), row.Name)
 }
 
 // ReviewConnections looks at the connections of every tenant that fail or have much waiting: it
@@ -487,14 +523,16 @@ func (s Jobs) ReviewConnections(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// review warns of a connection, or disables it.
+// review warns of a connection, or disables it. What it delivered since r was read counts.
 func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) (stopped bool, err error) {
 	id, why := tenants.ConnectionID(r.ID), ""
+	and, args := "", []any(nil)
 	switch failing := now.Sub(moment(r.FailingSince)); {
 	case r.FailingSince == 0:
 		why = "More than " + tenants.FormatCount(tenants.WaitingMost) + " events waited for it."
 	case failing >= tenants.ConnectionDisableAfter:
 		why = "Nothing was delivered for five days."
+		and, args = " AND failing_since = ?", []any{r.FailingSince}
 	default:
 		waiting, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE tenant_id = ? AND "+
 			"connection_id = ? AND due_at > 0 LIMIT ?) few", uuid(s.id), r.ID, tenants.WaitingMost+1))
@@ -507,9 +545,10 @@ func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) 
 			return false, nil
 		}
 	}
-	return why != "", s.s.w.do(ctx, s.access(), func(t *tx) error {
+	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
 		if why != "" {
-			return s.stop(t, id, tenants.ConnectionDisabled, why)
+			stopped, err = s.stop(t, id, tenants.ConnectionDisabled, why, and, args...)
+			return err
 		}
 		n, err := t.change("UPDATE connections SET warned_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active' AND "+
 			"warned_at = 0 AND failing_since = ?", micros(now), uuid(s.id), r.ID, r.FailingSince)
@@ -520,14 +559,17 @@ func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) 
 		_, err = t.alerts().alert(s.scope, tenants.AlertConnection, string(r.ID), tenants.ConnectionWarning(r.Name, until))
 		return err
 	})
+	return stopped && err == nil, err
 }
 
-// giveUp ends what waits for a connection that is not active any more.
+// giveUp ends what waits for a connection that was disabled or has ended, and is so still.
 func (s Deliveries) giveUp(ctx context.Context, id tenants.ConnectionID) error {
 	return s.inParts(ctx, "connection_id = ? AND due_at > 0", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
 		_, err := t.exec("UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE "+
-			"error END WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND seq IN ("+in+")", append([]any{micros(s.s.now()),
-			"the connection was stopped before the first attempt", uuid(s.id)}, seqs...)...)
+			"error END WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND EXISTS (SELECT 1 FROM "+
+			"connections c WHERE c.tenant_id = ? AND c.id = ? AND c.state IN ('disabled', 'ended')) AND seq IN ("+in+")",
+			append([]any{micros(s.s.now()), "the connection was stopped before the first attempt", uuid(s.id), uuid(s.id), uuid(id)},
+				seqs...)...)
 		return err
 	})
 }
@@ -632,7 +674,7 @@ func (s Deliveries) Attempts(ctx context.Context, q AttemptQuery) ([]tenants.Del
 			"delivery_attempts.error, sent, answer, good").
 		Where("delivery_attempts.connection_id = ?", uuid(q.Connection))
 	if q.Event != "" {
-		db = db.Where("d.event_id = ?", known(q.Event))
+		db = db.Where("d.connection_id = ? AND d.event_id = ?", uuid(q.Connection), known(q.Event))
 	}
 	if q.Failed {
 		db = db.Where("NOT good")
@@ -734,7 +776,8 @@ func (s Deliveries) Replay(ctx context.Context, id tenants.ConnectionID, q Repla
 		}
 		err = s.s.w.do(ctx, s.access(), func(t *tx) error {
 			_, err := t.exec("UPDATE deliveries SET state = 'waiting', due_at = ?, begun_at = ?, tries = 0, ended_at = 0 WHERE "+
-				t.d.dialect.aside("tenant_id")+" = ? AND seq IN ("+marks(len(part))+")", append([]any{now, now, uuid(s.id)}, padded(part)...)...)
+				t.d.dialect.aside("tenant_id")+" = ? AND seq IN ("+marks(len(part))+")",
+				append([]any{now, now, uuid(s.id)}, padded(part)...)...)
 			return err
 		})
 	}
@@ -792,7 +835,8 @@ func (s Deliveries) Trim(ctx context.Context, id tenants.ConnectionID, now time.
 	}
 	var n int64
 	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
-		n, err = t.change("DELETE FROM deliveries WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at = 0 AND seq IN ("+marks(len(seqs))+")",
+		n, err = t.change("DELETE FROM deliveries WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at = 0 AND seq IN ("+
+			marks(len(seqs))+")",
 			append([]any{uuid(s.id)}, padded(seqs)...)...)
 		return err
 	})

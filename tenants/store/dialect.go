@@ -116,6 +116,23 @@ func (d dialect) aside(column string) string {
 	return column
 }
 
+// among opens, and endAmong closes, the condition that a column is among what a SELECT with a LIMIT
+// gives. PostgreSQL may run the SELECT of an IN several times, and holdFree then gives it other
+// rows each time: more than the LIMIT.
+func (d dialect) among(column string) string {
+	if d == pg {
+		return column + " = ANY (ARRAY("
+	}
+	return column + " IN ("
+}
+
+func (d dialect) endAmong() string {
+	if d == pg {
+		return "))"
+	}
+	return ")"
+}
+
 // noID is the empty id in a statement's text; see uuid.
 func (d dialect) noID() string {
 	if d == lite {

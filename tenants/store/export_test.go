@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"math"
 	"time"
+
+	"carillon/tenants"
 )
 
 // The ways to PostgreSQL of the store's own code, for tests that leave out what that code never
@@ -143,4 +145,9 @@ func OldestWait() (waiting int, oldest time.Duration, left int, after time.Durat
 	q.take(nil)
 	left, after = q.stats()
 	return waiting, oldest, left, after
+}
+
+// Review reviews a connection that has failed since a moment, as it was read before.
+func Review(ctx context.Context, s *Scope, id tenants.ConnectionID, failing, now time.Time) (stopped bool, err error) {
+	return s.Deliveries().review(ctx, connectionRow{ID: uuid(id), FailingSince: micros(failing), State: "active"}, now)
 }

@@ -45,6 +45,11 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	must(scope.Connections().Change(ctx, conn))
 	_, err = scope.Deliveries().Replay(ctx, conn.ID, store.Replay{Event: claimed[0].Event})
 	must(err)
+	_, _, err = scope.Deliveries().Attempts(ctx, store.AttemptQuery{Connection: conn.ID, Event: claimed[0].Event, Sort: "-created"})
+	must(err)
+	_, err = scope.Deliveries().Figures(ctx, conn.ID, now)
+	must(err)
+	_, _ = s.Jobs().TextConnection(ctx, conn.ID) // it is of another role
 	_, err = scope.Deliveries().Trim(ctx, conn.ID, now.Add(tenants.DeliveriesKept+time.Hour))
 	must(err)
 	must(scope.Connections().Remove(ctx, conn.ID))
@@ -54,8 +59,11 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	mu.Unlock()
 	slices.Sort(texts)
 	kinds := map[string]string{
-		"INSERT INTO deliveries ":           "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring_id=?)",
-		"UPDATE deliveries INDEXED BY":      "SEARCH deliveries USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring_id=?)",
+		"SELECT c.tenant_id FROM conn":      "SEARCH c USING INDEX connections_by_id (id=?)",
+		"SELECT at, took, status, good":     "SEARCH delivery_attempts USING COVERING INDEX delivery_attempts_listed",
+		"SELECT delivery_attempts.seq":      "SEARCH d USING INDEX sqlite_autoindex_deliveries_1",
+		"INSERT INTO deliveries ":           "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
+		"UPDATE deliveries INDEXED BY":      "SEARCH deliveries USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
 		"UPDATE deliveries SET due_at":      "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
 		"UPDATE deliveries SET state = 'f":  "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
 		"UPDATE deliveries SET state = 'w":  "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
@@ -77,6 +85,21 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 		if found == 0 {
 			t.Errorf("nothing runs %s…", start)
 		}
+	}
+}
+
+// TestDeliveryBeforeTheReviewCounts: a connection that delivered after the review read that it
+// fails is not disabled.
+func TestDeliveryBeforeTheReviewCounts(t *testing.T) {
+	t.Parallel()
+	scope, conn := deliveriesOfOneRing(t, storetest.OpenConfig(t, config(t)), 1)
+	now := time.Now()
+	stopped, err := store.Review(t.Context(), scope, conn.ID, now.Add(-6*24*time.Hour), now)
+	if err != nil || stopped {
+		t.Error(stopped, err)
+	}
+	if got, err := scope.Connections().Get(t.Context(), conn.ID); err != nil || got.State != tenants.ConnectionActive {
+		t.Error(got.State, err)
 	}
 }
 

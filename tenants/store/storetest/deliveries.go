@@ -368,6 +368,57 @@ func testTold(b *bench) {
 	listeners, err := b.s.Jobs().Listeners(ctx)
 	b.must(err)
 	equal(b, len(listeners), 3, "listeners")
+	listeners, err = b.s.Jobs().ListenersOf(ctx, []tenants.TenantID{foreign.Tenant})
+	b.must(err)
+	equal(b, len(listeners), 1, "listeners of one tenant")
+	for _, c := range []tenants.Connection{c, picky, foreign} {
+		listens, err := b.s.Jobs().Listens(ctx)
+		b.must(err)
+		equal(b, listens, true, "somebody listens")
+		b.must(map[bool]*store.Scope{true: other, false: s}[c.ID == foreign.ID].Connections().Remove(ctx, c.ID))
+	}
+	listens, err := b.s.Jobs().Listens(ctx)
+	b.must(err)
+	equal(b, listens, false, "somebody listens")
+}
+
+// testSuspended: nothing is sent for a tenant that is suspended, and all of it once it is active.
+func testSuspended(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	c := b.connected(s)
+	b.feed(c, "", "a", "b")
+	equal(b, bodies(b.toSend(c, 1)), "a", "claimed")
+	set := func(to tenants.TenantState) {
+		t, err := s.Tenant(ctx)
+		b.must(err)
+		t.State = to
+		b.must(s.SetTenant(ctx, t))
+	}
+	counts := func() (due, oldest int) {
+		all, err := b.s.Jobs().DueConnections(ctx, b.clock.Now())
+		b.must(err)
+		ages, err := b.s.Jobs().OldestDue(ctx, b.clock.Now())
+		b.must(err)
+		return len(all), len(ages)
+	}
+	set(tenants.TenantSuspended)
+	equal(b, bodies(b.toSend(c, 10)), "", "claimed of a suspended tenant")
+	due, oldest := counts()
+	equal(b, due+oldest, 0, "due of a suspended tenant")
+	_, _, err := s.Connections().ToSend(ctx, c.ID)
+	b.refused(err, tenants.Unknown, "a connection of a suspended tenant")
+	set(tenants.TenantActive)
+	due, oldest = counts()
+	equal(b, due+oldest, 2, "due")
+	got, _, err := s.Connections().ToSend(ctx, c.ID)
+	b.must(err)
+	equal(b, got.ID, c.ID, "connection")
+	equal(b, bodies(b.toSend(c, 10)), "b", "claimed once it is active")
+	got.State = tenants.ConnectionPaused
+	b.must(s.Connections().Change(ctx, got))
+	_, _, err = s.Connections().ToSend(ctx, c.ID)
+	b.refused(err, tenants.Unknown, "a connection that is paused")
 }
 
 // testClaimAtOnce: two processes never claim the same delivery.

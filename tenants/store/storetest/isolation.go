@@ -129,6 +129,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, m["Schedules.Get"] = s.Schedules().Get(ctx, p.connection.ID)
 	m["Connections.Remove"] = s.Connections().Remove(ctx, p.connection.ID)
 	_, _, m["Connections.Open"] = s.Connections().Open(ctx, p.connection.ID)
+	_, _, m["Connections.ToSend"] = s.Connections().ToSend(ctx, p.connection.ID)
 	m["Deliveries.Record"] = s.Deliveries().Record(ctx, p.delivery, tenants.DeliveryAttempt{})
 	_, m["Deliveries.Get"] = s.Deliveries().Get(ctx, p.connection.ID, p.delivery.Event)
 	_, m["Deliveries.Replay"] = s.Deliveries().Replay(ctx, p.connection.ID, store.Replay{})

@@ -118,13 +118,13 @@ var acrossBy = map[string]string{
 		"reconcile them with Stripe",
 	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s": "Jobs.Unreported: every tenant's rings are " +
 		"reported to Stripe's meter",
-	"SELECT c.tenant_id, c.id FROM connections c JOIN tenants t": "Jobs.DueSchedules: the calendars of every tenant are read",
-	"SELECT c.tenant_id FROM connections c JOIN tenants t":       "Jobs.TextConnection: the id is what tells the tenant",
-	"SELECT c.tenant_id, c.id, COALESCE(m.seq":                   "Jobs.AuditFollowers: every tenant's record has its followers",
-	"SELECT c.tenant_id, c.id, c.role, c.settings":               "Jobs.Listeners: what happens to any tenant may be an event",
-	"SELECT c.tenant_id, c.id FROM connections c WHERE c.state = 'active' AND EXISTS": "Jobs.DueConnections: the engine sends every " +
-		"tenant's events",
-	"SELECT role, MIN(due) FROM (SELECT c.role": "Jobs.OldestDue: a figure of all tenants for the operator",
+	"SELECT c.tenant_id, c.id FROM connections c JOIN tenants t": "Jobs.DueSchedules, Jobs.DueConnections: the calendars of every " +
+		"tenant are read, and the engine sends every tenant's events",
+	"SELECT c.tenant_id FROM connections c JOIN tenants t":   "Jobs.TextConnection: the id is what tells the tenant",
+	"SELECT c.tenant_id, c.id, COALESCE(m.seq":               "Jobs.AuditFollowers: every tenant's record has its followers",
+	"SELECT c.tenant_id, c.id, c.role, c.settings":           "Jobs.Listeners: what happens to any tenant may be an event",
+	"SELECT COUNT(*) FROM (SELECT 1 FROM connections c JOIN": "Jobs.Listens: what happens to any tenant may be an event",
+	"SELECT role, MIN(due) FROM (SELECT c.role":              "Jobs.OldestDue: a figure of all tenants for the operator",
 	"SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of every " +
 		"tenant " +
 		"that fail",

@@ -83,7 +83,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"schedules", testSchedules},
 		{"deliveries", testDeliveries},
 		{"replay", testReplay}, {"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
-			testTold}, {"claim at once", testClaimAtOnce},
+			testTold}, {"suspended", testSuspended}, {"claim at once", testClaimAtOnce},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},
 		{"keys", testKeys},
 		{"devices", testDevices},
