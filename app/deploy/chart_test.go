@@ -170,6 +170,14 @@ func TestChart(t *testing.T) {
 	if n := len(in(all["ConfigMap elm-carillon-dashboards"], "data").(map[string]any)); n != len(deploy.Dashboards) {
 		t.Errorf("%d dashboards of %d", n, len(deploy.Dashboards))
 	}
+	mayAsk := false // NodeLocal DNSCache is in the network of metadata addresses
+	for _, rule := range in(all["NetworkPolicy elm-carillon"], "spec", "egress").([]any) {
+		one := rule.(map[string]any)
+		mayAsk = mayAsk || one["to"] == nil && strings.Contains(fmt.Sprint(one["ports"]), "port:53 protocol:UDP")
+	}
+	if !mayAsk {
+		t.Errorf("the server cannot ask a DNS cache of its node: %v", all["NetworkPolicy elm-carillon"])
+	}
 	groups, ok := in(all["PrometheusRule elm-carillon"], "spec", "groups").([]any)
 	if !ok || len(groups) != 1 {
 		t.Errorf("the rules are %v", all["PrometheusRule elm-carillon"])

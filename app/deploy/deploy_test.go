@@ -3,7 +3,9 @@ package deploy_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -101,6 +103,13 @@ func TestCompose(t *testing.T) {
 	proxy := in(doc, "services", "caddy", "networks", "default", "ipv4_address")
 	if proxy == nil || environment["CARILLON_TRUSTED_PROXIES"] != proxy {
 		t.Errorf("Carillon trusts %v, and Caddy is %v", environment["CARILLON_TRUSTED_PROXIES"], proxy)
+	}
+	network := in(doc, "networks", "default", "ipam", "config").([]any)[0].(map[string]any)
+	others, err := netip.ParsePrefix(fmt.Sprint(network["ip_range"]))
+	subnet, _ := netip.ParsePrefix(fmt.Sprint(network["subnet"]))
+	its, _ := netip.ParseAddr(fmt.Sprint(proxy))
+	if err != nil || !subnet.Contains(its) || !subnet.Contains(others.Addr()) || others.Contains(its) {
+		t.Errorf("Docker may give Caddy's address %v to another container, which starts first: %v %v", proxy, network, err)
 	}
 	udp, _ := environment["CARILLON_RTC_UDP_ADDR"].(string)
 	if port := strings.TrimPrefix(udp, ":"); !slices.Contains(server["ports"].([]any), any(port+":"+port+"/udp")) {
