@@ -80,8 +80,8 @@ def verify(secret: str, headers: Mapping[str, str], body: Union[str, bytes], now
             "webhook-id, webhook-timestamp or webhook-signature is missing from the headers: this is no webhook of Carillon"
         )
     try:
-        away = abs((time.time() if now is None else now) - int(sent))
-    except ValueError:
+        away = abs(float(time.time() if now is None else now) - int(sent))
+    except (ValueError, OverflowError):  # OverflowError: too many digits for a float
         raise WebhookError(f"webhook-timestamp is {sent!r}, not a number of seconds") from None
     if away > _TOLERANCE:
         raise WebhookError(f"the webhook was signed {away:.0f} s from now; check this machine's clock")
@@ -189,7 +189,12 @@ class _Sender:
         with self.send("GET", path, headers=headers, timeout=_LONGEST_SILENCE) as answer:
             name, ident, data, rest = "", "", [], b""
             while True:
-                part = answer.read1(1 << 16)  # unlike readline, it raises if the stream was cut off
+                try:
+                    part = answer.read1(1 << 16)  # unlike readline, it raises if the stream was cut off
+                except socket.timeout as error:
+                    raise ConnectionFailed(f"the server was silent for {_LONGEST_SILENCE:.0f} s") from error
+                except _LOST as error:
+                    raise ConnectionFailed("the stream was lost") from error
                 if not part:
                     return
                 *lines, rest = (rest + part).split(b"\n")
@@ -1477,9 +1482,8 @@ class Rings(_Resource):
                     yield fact
                 if over:
                     return
-            except _LOST as error:
-                cut = ConnectionFailed("the stream was lost")
-                cut.__cause__ = error
+            except ConnectionFailed as error:
+                cut = error
             if last != before:
                 empty = 0
             if cut is not None and empty > self._sender.retries:

@@ -172,6 +172,23 @@ class ClientTest(unittest.TestCase):
         with self.assertRaises(Problem):
             next(server.client.rings.follow("r1"))
 
+    def test_follow_ends_after_silences(self):
+        over, real = threading.Event(), carillon._LONGEST_SILENCE
+        carillon._LONGEST_SILENCE = 0.3
+        self.addCleanup(setattr, carillon, "_LONGEST_SILENCE", real)
+
+        def silent(request):
+            request.send_response(200)
+            request.end_headers()
+            over.wait(60)
+            request.close_connection = True
+
+        server = Server(self, silent, says(200, RING), silent)
+        self.addCleanup(over.set)
+        server.client.rings._sender.retries = 0
+        with self.assertRaisesRegex(carillon.ConnectionFailed, "the server was silent"):
+            next(server.client.rings.follow("r1"))
+
     def test_uploads(self):
         server = Server(self, says(201, {"id": "c1"}))
         server.client.credentials.add(b"\x00key", file_name='Auth"Key.p8', bundle_id="com.example")
@@ -199,6 +216,7 @@ class ClientTest(unittest.TestCase):
             "with this secret": ("whsec_b3RoZXI=", headers, body, sent),
             "copy it again": ("whsec_", headers, body, sent),
             "not a number": (secret, {**headers, "webhook-timestamp": "soon"}, body, sent),
+            "0', not a number": (secret, {**headers, "webhook-timestamp": "1" + "0" * 400}, body, sent),
             "is missing": (secret, {}, body, sent),
         }.items():
             with self.assertRaisesRegex(WebhookError, words):

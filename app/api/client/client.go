@@ -70,7 +70,7 @@ func open(address, key string, options []Option) (*Calls, *sender, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, nil, fmt.Errorf("%q is not the address of a server; give one such as https://ring.example.com", address)
 	}
-	s := &sender{retries: 5, pause: pause}
+	s := &sender{retries: 5, pause: pause, silence: longestSilence}
 	for _, o := range options {
 		o(s)
 	}
@@ -112,13 +112,13 @@ func read[T any](a *http.Response, err error) (T, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(a.Body, mostAnswer))
 	if err != nil {
-		return into, fmt.Errorf("the answer was cut off: %w", err)
+		return into, &AnswerError{answerCut, err}
 	}
 	if len(body) == 0 {
 		return into, nil
 	}
 	if err := json.Unmarshal(body, &into); err != nil {
-		return into, fmt.Errorf("the answer is not what this version of the client expects: %w", err)
+		return into, &AnswerError{answerOdd, err}
 	}
 	return into, nil
 }

@@ -275,15 +275,56 @@ func TestSilentStreamsAreCut(t *testing.T) {
 	called := false
 	body := io.MultiReader(strings.NewReader("data: 1\r\ndata: 2\r\n\r\ndata: lost"))
 	var got []string
-	err := events(func() { called = true }, body, func(id, data string) (bool, error) {
+	err := events(time.Minute, func() { called = true }, body, func(id, data string) (bool, error) {
 		got = append(got, data)
 		return true, nil
 	})
 	if err != nil || called || !slices.Equal(got, []string{"1\n2"}) {
 		t.Errorf("%q, %v", got, err)
 	}
-	if err := events(func() {}, strings.NewReader(strings.Repeat("x", longestLine+1)), nil); err == nil {
+	if err := events(time.Minute, func() {}, strings.NewReader(strings.Repeat("x", longestLine+1)), nil); err == nil {
 		t.Error("a line without end was taken")
+	}
+	// The caller did not cancel, so the error must not say so.
+	silent := func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		<-q.Context().Done()
+	}
+	c, _, _ := at(t, silent, says(200, ringing), silent)
+	c.Rings.s.retries, c.Rings.s.silence = 0, time.Millisecond
+	for _, last := range c.Rings.Follow(t.Context(), "r1") {
+		err = last
+	}
+	if !errors.As(err, new(*AnswerError)) || !strings.Contains(err.Error(), "the server was silent for") || errors.Is(err, context.Canceled) {
+		t.Errorf("after a silence: %v", err)
+	}
+}
+
+// TestLostAnswers: what came in part, or cannot be read, is one kind of error.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	short := says(200, ringing[:9], "Content-Length", "99")
+	c, _, _ := at(t, short, says(200, "<html>"), short, stream(true, "data: {\n\n"), says(200, ringing), stream(true, "data: {\n\n"))
+	c.Rings.s.retries = 0
+	for range 2 {
+		if _, err := c.Rings.Get(t.Context(), "r1"); !errors.As(err, new(*AnswerError)) {
+			t.Errorf("%v", err)
+		}
+	}
+	file, _, err := c.Rings.Recording(t.Context(), "r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := io.ReadAll(file); !errors.As(err, new(*AnswerError)) || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v", err)
+	}
+	for _, last := range c.Rings.Follow(t.Context(), "r1") {
+		err = last
+	}
+	if !errors.As(err, new(*AnswerError)) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -314,6 +355,8 @@ func TestVerify(t *testing.T) {
 	refuses("no secret", "copy it again", "", body, sent)
 	header.Set("webhook-timestamp", "soon")
 	refuses("no time", "not a number", secret, body, sent)
+	header.Set("webhook-timestamp", "1"+strings.Repeat("0", 400))
+	refuses("a time without end", "not a number", secret, body, sent)
 	header.Del("webhook-signature")
 	refuses("no signature", "is missing", secret, body, sent)
 }

@@ -14,23 +14,26 @@ const (
 )
 
 // events reads server-sent events (HTML Living Standard, 9.2) and gives the id and the data of
-// each. It calls cancel, which must end body, after a long silence. It returns nil at the end of
-// the stream or when give wants no more.
-func events(cancel func(), body io.Reader, give func(id, data string) (more bool, err error)) error {
-	silent := time.AfterFunc(longestSilence, cancel)
+// each. It calls cancel, which must end body, if the server sends nothing for the time silence; how
+// long give takes does not count. It returns nil at the end of the stream or when give wants no
+// more.
+func events(silence time.Duration, cancel func(), body io.Reader, give func(id, data string) (more bool, err error)) error {
+	silent := time.AfterFunc(silence, cancel)
 	defer silent.Stop()
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, longestLine)
 	var id string
 	var data []string
 	for lines.Scan() {
-		silent.Reset(longestSilence)
+		silent.Reset(silence)
 		line := lines.Text()
 		if line == "" {
 			if len(data) > 0 {
+				silent.Stop()
 				if more, err := give(id, strings.Join(data, "\n")); err != nil || !more {
 					return err
 				}
+				silent.Reset(silence)
 			}
 			id, data = "", nil
 			continue
@@ -45,7 +48,10 @@ func events(cancel func(), body io.Reader, give func(id, data string) (more bool
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return errors.New("the server sent an event of more than 1 MiB")
+		return &AnswerError{"the server sent an event of more than 1 MiB", nil}
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return &AnswerError{answerCut, err}
+	}
+	return nil
 }

@@ -47,7 +47,10 @@ func (p *Phone) Answer(ctx context.Context, id, offer string) (sdp string, err e
 		return "", problem(a)
 	}
 	body, err := io.ReadAll(io.LimitReader(a.Body, 1<<20))
-	return string(body), err
+	if err != nil {
+		return "", &AnswerError{answerCut, err}
+	}
+	return string(body), nil
 }
 
 // HangUp ends the call.

@@ -9,6 +9,40 @@ import (
 	"strings"
 )
 
+// AnswerError is an answer that did not come whole, or that this version of the client does not
+// understand. The server may have done what was asked.
+type AnswerError struct {
+	text string
+	err  error // nil = none
+}
+
+const (
+	answerCut = "the answer was cut off"
+	answerOdd = "the answer is not what this version of the client expects"
+)
+
+// Error says what is wrong with the answer.
+func (e *AnswerError) Error() string {
+	if e.err == nil {
+		return e.text
+	}
+	return e.text + ": " + e.err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *AnswerError) Unwrap() error { return e.err }
+
+// whole is a body whose end before its time is an *AnswerError.
+type whole struct{ io.ReadCloser }
+
+func (w whole) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &AnswerError{answerCut, err}
+	}
+	return n, err
+}
+
 // Error is what went wrong and what to do, with the wrong fields.
 func (p *Problem) Error() string {
 	text := p.Detail

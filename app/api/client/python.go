@@ -432,9 +432,8 @@ func (m *module) events(b *strings.Builder, class, name string, op operation, pa
                     yield fact
                 if over:
                     return
-            except _LOST as error:
-                cut = ConnectionFailed("the stream was lost")
-                cut.__cause__ = error
+            except ConnectionFailed as error:
+                cut = error
             if last != before:
                 empty = 0
             if cut is not None and empty > self._sender.retries:

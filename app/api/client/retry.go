@@ -25,6 +25,7 @@ type sender struct {
 	http    HttpRequestDoer
 	retries int
 	pause   func(context.Context, time.Duration) error
+	silence time.Duration // after which a stream of events is cut
 }
 
 // Do sends q up to 1 + retries times with the same body and headers. It gives the last answer.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -78,7 +79,7 @@ func (r *Rings) Recording(ctx context.Context, id string) (file io.ReadCloser, c
 		defer a.Body.Close()
 		return nil, "", problem(a)
 	}
-	return a.Body, a.Header.Get("Content-Type"), nil
+	return whole{a.Body}, a.Header.Get("Content-Type"), nil
 }
 
 // Event is a fact of a ring as Follow gives it.
@@ -151,8 +152,8 @@ func (f *follower) run(ctx context.Context) error {
 
 // stream gives the events of one connection. nil means that the server ended it.
 func (f *follower) stream(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	p := FollowRingParams{}
 	if f.last != "" {
 		p.LastEventID = &f.last
@@ -168,10 +169,12 @@ func (f *follower) stream(ctx context.Context) error {
 	if a.StatusCode >= 300 {
 		return problem(a)
 	}
-	return events(cancel, a.Body, func(id, data string) (more bool, err error) {
+	silence := f.rings.s.silence
+	silent := &AnswerError{fmt.Sprintf("the server was silent for %.0f s", silence.Seconds()), nil}
+	err = events(silence, func() { cancel(silent) }, a.Body, func(id, data string) (more bool, err error) {
 		var e RingEvent
 		if err := json.NewDecoder(bytes.NewReader([]byte(data))).Decode(&e); err != nil {
-			return false, err
+			return false, &AnswerError{answerOdd, err}
 		}
 		if id != "" {
 			f.last = id
@@ -180,6 +183,10 @@ func (f *follower) stream(ctx context.Context) error {
 		f.left = !f.yield(Event{ID: id, RingEvent: e}, nil)
 		return !f.left, nil
 	})
+	if err != nil && context.Cause(ctx) == error(silent) {
+		return silent
+	}
+	return err
 }
 
 // over reports whether a ring in this state has ended.

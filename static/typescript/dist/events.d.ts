@@ -4,7 +4,7 @@ export interface ServerEvent {
     data: string;
 }
 /**
- * Reads server-sent events (HTML Living Standard, 9.2). After a long silence it calls `silent`, which
- * must end the body.
+ * Reads server-sent events (HTML Living Standard, 9.2). If the server sends nothing for a long time it calls
+ * `silent`, which must end the body. How long the caller takes for an event does not count.
  */
 export declare function events(body: ReadableStream<Uint8Array> | null, silent: () => void): AsyncGenerator<ServerEvent, void>;

@@ -17,7 +17,7 @@ export async function verify(secret, headers, body, now = new Date()) {
     if (id === "" || sent === "" || signatures === "") {
         throw new WebhookError("webhook-id, webhook-timestamp or webhook-signature is missing from the headers: this is no webhook of Carillon");
     }
-    if (!/^-?\d+$/.test(sent))
+    if (!/^-?\d{1,15}$/.test(sent))
         throw new WebhookError(`webhook-timestamp is ${JSON.stringify(sent)}, not a number of seconds`);
     const away = Math.abs(now.getTime() / 1000 - Number(sent));
     if (away > tolerance)

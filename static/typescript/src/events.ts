@@ -5,23 +5,23 @@ const longestSilence = 20_000; // the server sends a comment every 4 s
 const longestEvent = 1 << 20;
 
 /**
- * Reads server-sent events (HTML Living Standard, 9.2). After a long silence it calls `silent`, which
- * must end the body.
+ * Reads server-sent events (HTML Living Standard, 9.2). If the server sends nothing for a long time it calls
+ * `silent`, which must end the body. How long the caller takes for an event does not count.
  */
 export async function* events(body: ReadableStream<Uint8Array> | null, silent: () => void): AsyncGenerator<ServerEvent, void> {
 	if (body === null) return;
 	const reader = body.getReader();
 	const decoder = new TextDecoder();
-	let timer = setTimeout(silent, longestSilence);
+	let timer: ReturnType<typeof setTimeout> | undefined;
 	let text = "";
 	let id = "";
 	let data: string[] = [];
 	try {
 		for (;;) {
-			const {done, value} = await reader.read();
-			if (done) return;
-			clearTimeout(timer);
 			timer = setTimeout(silent, longestSilence);
+			const {done, value} = await reader.read();
+			clearTimeout(timer);
+			if (done) return;
 			text += decoder.decode(value, {stream: true});
 			if (text.length > longestEvent) throw new Error("the server sent an event of more than 1 MiB");
 			const lines = text.split("\n");

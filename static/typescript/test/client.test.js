@@ -123,5 +123,6 @@ test("verify", async () => {
 	await refuses(/no signature/, "whsec_b3RoZXI=", headers, body, at(0));
 	await refuses(/copy it again/, "whsec_", headers, body, at(0));
 	await refuses(/not a number/, secret, {...headers, "webhook-timestamp": "soon"}, body, at(0));
+	await refuses(/not a number/, secret, {...headers, "webhook-timestamp": "9".repeat(400)}, body, at(0));
 	await refuses(/is missing/, secret, {}, body, at(0));
 });
