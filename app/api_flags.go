@@ -1,8 +1,10 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,7 +32,7 @@ func (a *apiFlags) open() (*client.Client, error) { return client.New(a.URL, a.K
 const (
 	exitRefused     = 3 // the server refused
 	exitUnknown     = 4 // there is no such thing
-	exitServer      = 5 // no server answered, or it failed
+	exitServer      = 5 // no server answered, or it failed, or its answer was lost
 	exitNotAnswered = 6 // the ring ended without a call
 )
 
@@ -49,10 +51,14 @@ func (a *apiFlags) cure(err error) error {
 	var dial *net.OpError
 	switch {
 	case errors.As(err, &p):
+	case errors.Is(err, context.Canceled):
+		return err // Run knows whether that is a failure
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return &farError{fmt.Sprintf("no server answers at %s; start one, or give its --url: %v", a.URL, dial), exitServer}
-	case errors.As(err, new(*url.Error)):
+	case errors.As(err, new(*url.Error)), errors.As(err, new(*client.AnswerError)):
 		return &farError{err.Error(), exitServer}
+	case errors.Is(err, io.ErrUnexpectedEOF), dial != nil:
+		return &farError{fmt.Sprintf("the answer was cut off: %v", err), exitServer}
 	default:
 		return err
 	}

@@ -69,5 +69,5 @@ func (o *openapiCmd) Run(ctx context.Context, c terminal) error {
 		return flags.cure(client.ProblemOf(answer))
 	}
 	_, err = io.Copy(c.out, answer.Body)
-	return err
+	return flags.cure(err)
 }

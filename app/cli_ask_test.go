@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -165,6 +167,48 @@ func TestEveryOperationHasAVerb(t *testing.T) {
 	} {
 		if f.bodies[op] != want {
 			t.Errorf("%s got %s, want %s", op, f.bodies[op], want)
+		}
+	}
+}
+
+// TestExitCodesOfLostAnswers: an answer that is lost is the server's failure, and an interruption
+// one of the verbs that do not last until then.
+func TestExitCodesOfLostAnswers(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	defer interrupt(nil)
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		switch {
+		case strings.HasSuffix(q.URL.Path, "/odd"):
+			_, _ = io.WriteString(w, "<html>")
+		case strings.HasSuffix(q.URL.Path, "/held"), q.URL.RawQuery != "":
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			interrupt(errors.New("a signal"))
+			<-q.Context().Done()
+		default:
+			w.Header().Set("Content-Length", "99")
+			_, _ = io.WriteString(w, "{")
+		}
+	}))
+	defer far.Close()
+	to := filepath.Join(t.TempDir(), "call.ogg")
+	for _, c := range []struct {
+		line string
+		code int
+	}{
+		{"rings show odd", exitServer}, {"rings show short", exitServer}, {"rings recording short --to -", exitServer},
+		{"rings recording short --to " + to, exitServer}, {"openapi", exitServer},
+		{"rings show held", exitInterrupted}, {"rings list", exitInterrupted}, {"tail", 0}, {"mcp", 0},
+	} {
+		args := append(strings.Fields(c.line), "--url", far.URL)
+		if c.line != "openapi" {
+			args = append(args, "--key", "k")
+		}
+		var errs strings.Builder
+		code := run(ctx, args, terminal{io.Discard, &errs, time.Now})
+		if code != c.code || (code == exitServer) != strings.Contains(errs.String(), "the answer") {
+			t.Errorf("%s: exit code %d, want %d: %s", c.line, code, c.code, errs.String())
 		}
 	}
 }

@@ -144,7 +144,7 @@ func (r *ringsRecording) Run(ctx context.Context, c terminal) error {
 	defer sound.Close()
 	if r.To == "-" {
 		_, err = io.Copy(c.out, sound)
-		return err
+		return r.cure(err)
 	}
 	file, err := os.OpenFile(r.To, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *ringsRecording) Run(ctx context.Context, c terminal) error {
 		err = e
 	}
 	if err != nil {
-		return err
+		return r.cure(err)
 	}
 	return r.printed(c, map[string]any{"file": r.To, "type": kind, "bytes": n}, nil)
 }

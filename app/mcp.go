@@ -33,6 +33,9 @@ func (m *mcpCmd) Run(ctx context.Context, c terminal) error {
 		http: &http.Client{Transport: keyTransport{http.DefaultTransport, m.Key}}}
 	defer far.close()
 	session, err := far.open(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return m.cure(err)
 	}

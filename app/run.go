@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -48,7 +49,14 @@ type cli struct {
 const programHelp = `Rings iPhones for AI voice agents, and follows each ring to the person's ear.
 
 Exit codes: 0 done; 1 failed; 2 the command line was not understood. Verbs that ask a server also have: 3 the server refused; 4 there is
-no such thing; 5 no server answered, or it failed. ring also has: 6 the ring ended without a call.`
+no such thing; 5 no server answered, or it failed, or its answer was lost. ring also has: 6 the ring ended without a call. 130 is an
+interruption before the end, except of verbs that last until then.`
+
+// exitInterrupted is what a shell reports of a program that SIGINT ended.
+const exitInterrupted = 130
+
+// lasting are the verbs that run until they are interrupted: for them that is no failure.
+var lasting = []string{"serve", "dev", "tail", "mcp", "agent"}
 
 // errHelp is a verb that help does not know; the reason was printed.
 var errHelp = errors.New("there is no such verb; run carillon help")
@@ -62,8 +70,9 @@ type terminal struct {
 // exited is what kong panics with after a flag such as --help, which needs no verb to run.
 type exited int
 
-// Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood; verbs that
-// ask a server have more. It returns when ctx is done and everything it started has ended.
+// Run runs one command line and gives the exit code: 0 done, 1 failed, 2 not understood, 130
+// interrupted; verbs that ask a server have more. It returns when ctx is done and everything it
+// started has ended.
 func Run(ctx context.Context, args []string, out, errs io.Writer) (code int) {
 	private()
 	return run(ctx, args, terminal{out, errs, time.Now})
@@ -107,8 +116,13 @@ func run(ctx context.Context, args []string, c terminal) (code int) {
 		return 2
 	}
 	switch err := verb.Run(); {
-	case err == nil, errors.Is(err, context.Canceled):
+	case err == nil:
 		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		if slices.Contains(lasting, verb.Selected().Name) && verb.Selected().Parent == parser.Model.Node {
+			return 0
+		}
+		return exitInterrupted
 	case errors.As(err, new(misused)):
 		fmt.Fprintf(c.err, "carillon: %v\nRun `%s --help` to see what it takes.\n", err, verb.Selected().FullPath())
 		return 2

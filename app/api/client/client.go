@@ -112,7 +112,7 @@ func read[T any](a *http.Response, err error) (T, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(a.Body, mostAnswer))
 	if err != nil {
-		return into, &AnswerError{answerCut, err}
+		return into, cutOff(a, err)
 	}
 	if len(body) == 0 {
 		return into, nil

@@ -3,8 +3,8 @@
 //
 // Start with New. The types and Calls, the plain calls of every operation, are generated from
 // app/api/openapi.yaml. The methods on top retry what is safe to repeat, read pages and follow
-// rings. Errors of the server are *Problem, and answers that were cut off
-// or cannot be read are *AnswerError.
+// rings. Errors of the server are *Problem, and answers that were cut off or cannot be read are
+// *AnswerError.
 package client
 
 //go:generate go run generate.go python.go

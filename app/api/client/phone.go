@@ -48,7 +48,7 @@ func (p *Phone) Answer(ctx context.Context, id, offer string) (sdp string, err e
 	}
 	body, err := io.ReadAll(io.LimitReader(a.Body, 1<<20))
 	if err != nil {
-		return "", &AnswerError{answerCut, err}
+		return "", cutOff(a, err)
 	}
 	return string(body), nil
 }

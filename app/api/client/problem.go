@@ -32,13 +32,25 @@ func (e *AnswerError) Error() string {
 // Unwrap gives the cause.
 func (e *AnswerError) Unwrap() error { return e.err }
 
-// whole is a body whose end before its time is an *AnswerError.
-type whole struct{ io.ReadCloser }
+// cutOff is why the body of a could not be read: the caller's context has ended, or the answer was
+// cut off.
+func cutOff(a *http.Response, err error) error {
+	if a.Request != nil && a.Request.Context().Err() != nil {
+		return a.Request.Context().Err() // err may be the context's cause, such as a signal
+	}
+	return &AnswerError{answerCut, err}
+}
+
+// whole is the body of an answer. Its end before its time is an *AnswerError.
+type whole struct {
+	io.ReadCloser
+	answer *http.Response
+}
 
 func (w whole) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		err = &AnswerError{answerCut, err}
+		err = cutOff(w.answer, err)
 	}
 	return n, err
 }

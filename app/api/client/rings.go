@@ -79,7 +79,7 @@ func (r *Rings) Recording(ctx context.Context, id string) (file io.ReadCloser, c
 		defer a.Body.Close()
 		return nil, "", problem(a)
 	}
-	return whole{a.Body}, a.Header.Get("Content-Type"), nil
+	return whole{a.Body, a}, a.Header.Get("Content-Type"), nil
 }
 
 // Event is a fact of a ring as Follow gives it.
