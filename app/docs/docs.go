@@ -100,6 +100,9 @@ func open(c Config) (*library, error) {
 	l.sections = append(l.sections, found...)
 	errorsPage, found := problemsPage()
 	all, l.sections = append(all, entry{80, errorsPage}), append(l.sections, found...)
+	for i := range l.sections {
+		l.sections[i].index()
+	}
 	slices.SortStableFunc(all, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(slices.Index(groups, a.page.Group), slices.Index(groups, b.page.Group)), cmp.Compare(a.order, b.order))
 	})

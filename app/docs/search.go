@@ -20,7 +20,16 @@ const (
 // section is one piece of the documentation that a search can find.
 type section struct {
 	page, title, href, text string
-	top                     bool // the page itself
+	top                     bool                                 // the page itself
+	words                   struct{ page, title, text []string } // in alphabetical order
+}
+
+// index finds the words of a section, so that no search has to.
+func (s *section) index() {
+	s.words.page, s.words.title, s.words.text = words(s.page), words(s.title), words(s.text)
+	for _, list := range [][]string{s.words.page, s.words.title, s.words.text} {
+		slices.Sort(list)
+	}
 }
 
 // Search finds the sections that contain every word of the query, or a word that starts with it.
@@ -67,10 +76,9 @@ func wordly(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r
 
 // score is 0 if a term is missing. A whole word counts more than the start of one.
 func (s *section) score(terms []string) int {
-	title, page, text := words(s.title), words(s.page), words(s.text)
 	sum := 0
 	for _, term := range terms {
-		n := 12*count(title, term) + 3*count(page, term) + min(count(text, term), 6)
+		n := 12*count(s.words.title, term) + 3*count(s.words.page, term) + min(count(s.words.text, term), 6)
 		if n == 0 {
 			return 0
 		}
@@ -82,15 +90,19 @@ func (s *section) score(terms []string) int {
 	return sum
 }
 
-// count is how often the term begins one of the words; a whole word counts double.
+// count is how often the term begins one of the words, which are in alphabetical order; a whole
+// word counts double.
 func count(list []string, term string) int {
 	n := 0
-	for _, w := range list {
+	first, _ := slices.BinarySearch(list, term)
+	for _, w := range list[first:] {
 		switch {
 		case w == term:
 			n += 2
 		case strings.HasPrefix(w, term):
 			n++
+		default:
+			return n
 		}
 	}
 	return n
