@@ -1382,7 +1382,7 @@ class Phone:
         Sends server-sent events. One of `cancelled`, `answered_elsewhere` and `ended` is sent as soon as this device
         is no longer part of the ring. Then the stream ends. `data` is `{"state","reason","at"}`. Web pages read it
         with fetch, which can send the header. If the stream ends without an event, the connection was lost or was
-        40 minutes old: read the ring again. If that is answered 401, the device was removed: stop ringing. A device may
+        30 to 38 minutes old: read the ring again. If that is answered 401, the device was removed: stop ringing. A device may
         have 16 streams open at once. More are answered 429 with `Retry-After`.
         """
         for _, kind, data in self._sender.events(f"/v1/phone/rings/{_quote(id)}/events", None):

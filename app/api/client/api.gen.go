@@ -3054,7 +3054,7 @@ type ClientInterface interface {
 	// Sends server-sent events. One of `cancelled`, `answered_elsewhere` and `ended` is sent as soon as this device
 	// is no longer part of the ring. Then the stream ends. `data` is `{"state","reason","at"}`. Web pages read it
 	// with fetch, which can send the header. If the stream ends without an event, the connection was lost or was
-	// 40 minutes old: read the ring again. If that is answered 401, the device was removed: stop ringing. A device may
+	// 30 to 38 minutes old: read the ring again. If that is answered 401, the device was removed: stop ringing. A device may
 	// have 16 streams open at once. More are answered 429 with `Retry-After`.
 	//
 	// Corresponds with GET /v1/phone/rings/{id}/events (the `FollowPhoneRing` operationId).
@@ -3206,7 +3206,7 @@ type ClientInterface interface {
 	// after the ring has ended. `id` is the number of the fact; to continue after it, send it as `Last-Event-ID`.
 	// `event` is the kind of the fact. `data` is an object of the schema RingEvent. Every 4 seconds a comment shows
 	// that the connection works. If the key is revoked or the account is suspended, the stream ends without another
-	// event. It also ends after 30 to 40 minutes: connect again with `Last-Event-ID`. An API key may have 512 streams
+	// event. It also ends after 30 to 38 minutes: connect again with `Last-Event-ID`. An API key may have 512 streams
 	// open at once and an organisation 1,024. More are answered 429 with `Retry-After`.
 	//
 	// Corresponds with GET /v1/rings/{id}/events (the `FollowRing` operationId).
@@ -4346,7 +4346,7 @@ func (c *Calls) AnswerRingWithBody(ctx context.Context, id ID, contentType strin
 // Sends server-sent events. One of `cancelled`, `answered_elsewhere` and `ended` is sent as soon as this device
 // is no longer part of the ring. Then the stream ends. `data` is `{"state","reason","at"}`. Web pages read it
 // with fetch, which can send the header. If the stream ends without an event, the connection was lost or was
-// 40 minutes old: read the ring again. If that is answered 401, the device was removed: stop ringing. A device may
+// 30 to 38 minutes old: read the ring again. If that is answered 401, the device was removed: stop ringing. A device may
 // have 16 streams open at once. More are answered 429 with `Retry-After`.
 //
 // Corresponds with GET /v1/phone/rings/{id}/events (the `FollowPhoneRing` operationId).
@@ -4658,7 +4658,7 @@ func (c *Calls) CancelRing(ctx context.Context, id ID, reqEditors ...RequestEdit
 // after the ring has ended. `id` is the number of the fact; to continue after it, send it as `Last-Event-ID`.
 // `event` is the kind of the fact. `data` is an object of the schema RingEvent. Every 4 seconds a comment shows
 // that the connection works. If the key is revoked or the account is suspended, the stream ends without another
-// event. It also ends after 30 to 40 minutes: connect again with `Last-Event-ID`. An API key may have 512 streams
+// event. It also ends after 30 to 38 minutes: connect again with `Last-Event-ID`. An API key may have 512 streams
 // open at once and an organisation 1,024. More are answered 429 with `Retry-After`.
 //
 // Corresponds with GET /v1/rings/{id}/events (the `FollowRing` operationId).
