@@ -106,7 +106,7 @@ func dial(ctx context.Context, client *http.Client, address string, header http.
 	if err != nil {
 		return nil, &Failure{Cause: refused(res, err), Err: withoutURL(err)}
 	}
-	conn.SetReadLimit(messageMost)
+	conn.SetReadLimit(-1) // read has its own
 	return &socket{conn: conn}, nil
 }
 
@@ -140,7 +140,11 @@ func refused(res *http.Response, err error) string {
 	return answered + "it does not accept WebSocket connections at this address"
 }
 
-// read reads one message into buf.
+// errTooBig is the error of a message longer than messageMost. The library's own limit would first
+// write to a far end that perhaps does not read, and until then nobody knew why the call was lost.
+var errTooBig = errors.New("agents: the message is too big")
+
+// read reads one message into buf, and refuses one of more than messageMost bytes.
 func (s *socket) read(ctx context.Context, buf []byte) (data []byte, binary bool, err error) {
 	kind, r, err := s.next(ctx)
 	if err != nil {
@@ -153,6 +157,9 @@ func (s *socket) read(ctx context.Context, buf []byte) (data []byte, binary bool
 		}
 		n, err := r.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
+		if len(data) > messageMost {
+			return data[:0], false, errTooBig
+		}
 		if errors.Is(err, io.EOF) {
 			return data, kind == websocket.MessageBinary, nil
 		}
@@ -182,7 +189,7 @@ const broken = "the connection to the agent broke off; look into its log"
 // lost says why a connection ended. A nil *Failure means that the agent closed it as one hangs up.
 func lost(err error) *Failure {
 	switch code := websocket.CloseStatus(err); {
-	case errors.Is(err, websocket.ErrMessageTooBig):
+	case errors.Is(err, errTooBig):
 		return &Failure{Cause: "the agent sent a message of more than 1 MiB; send sound in smaller parts", Err: err}
 	case code == websocket.StatusNormalClosure, code == websocket.StatusNoStatusRcvd, code == websocket.StatusGoingAway:
 		return nil

@@ -66,7 +66,7 @@ func (u Upgrade) accept(conn net.Conn) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.SetReadLimit(messageMost)
+	c.SetReadLimit(-1) // read has its own
 	s := &socket{conn: c}
 	s.listen()
 	return s, nil
