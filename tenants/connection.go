@@ -219,6 +219,33 @@ func (c Connection) wantedEvents() string {
 	return "none: a connection of this role takes no events"
 }
 
+// SendsElsewhere reports whether the connection sends to a scheme, host or port to which it did not
+// before. What is secret was given for the old one only.
+func (c Connection) SendsElsewhere(before Connection) bool {
+	known := before.origins()
+	return slices.ContainsFunc(c.origins(), func(o string) bool { return !slices.Contains(known, o) })
+}
+
+// origins are the scheme, host and port of each address of the connection.
+func (c Connection) origins() (all []string) {
+	addresses := []string{c.URL}
+	if c.Lookup != nil && c.Lookup.URL != "" {
+		addresses = append(addresses, c.Lookup.URL)
+	}
+	for _, a := range addresses {
+		u, err := url.Parse(a)
+		if err != nil { // was refused by Check
+			continue
+		}
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+		all = append(all, u.Scheme+"://"+strings.ToLower(u.Hostname())+":"+port)
+	}
+	return all
+}
+
 // filledHeaders are the headers with something in place of the values that stay as stored.
 func (c Connection) filledHeaders() map[string]string {
 	filled := maps.Clone(c.Headers)

@@ -78,7 +78,26 @@ func (a *API) signedText(ctx context.Context, c *fiber.Ctx) (scope *store.Scope,
 	form, err = url.ParseQuery(string(c.Body()))
 	if err != nil || !connections.SignedByTwilio(string(secrets.Token), a.PublicURL+string(c.Request().URI().RequestURI()), form,
 		web.Header(c, "X-Twilio-Signature")) {
+		a.warnForged(t, id)
 		return nil, conn, nil, refused
 	}
 	return scope, conn, form, nil
+}
+
+// maxWarned bounds the connections whose wrong signatures were logged.
+const maxWarned = 1000
+
+// warnForged logs the first text of a connection with a wrong signature: the usual cause is that the
+// provider calls another address than the server's public one, and then no STOP arrives.
+func (a *API) warnForged(t tenants.TenantID, id tenants.ConnectionID) {
+	a.warnedMu.Lock()
+	known := a.warned[id] || len(a.warned) >= maxWarned
+	if !known {
+		a.warned[id] = true
+	}
+	a.warnedMu.Unlock()
+	if !known {
+		a.Log.Warn("a text with a wrong signature was refused; check that the public URL of the server is the one that the provider "+
+			"calls, and the auth token", "tenant", t, "connection", id, "public_url", a.PublicURL)
+	}
 }

@@ -51,4 +51,13 @@ func TestTextsOfPeople(t *testing.T) {
 	}
 	send("START", token).want(200)
 	stopped(false)
+	// A person says STOP only once: it is taken while the tenant is suspended, and YES does not undo it.
+	tn, err := a.scope().Tenant(t.Context())
+	must(t, err)
+	tn.State = tenants.TenantSuspended
+	must(t, a.scope().SetTenant(t.Context(), tn))
+	send("Revoke", token).want(200)
+	stopped(true)
+	send("YES", token).want(200)
+	stopped(true)
 }

@@ -426,7 +426,7 @@ func (e *Engine) deliver(ctx context.Context, c tenants.Connection, s Secrets, d
 		return a, 0
 	}
 	answer, err := e.safely(ctx, role, c, s, Event{ID: d.Event, Kind: d.Kind, At: d.At, Ring: d.Ring, Body: d.Body})
-	a.Took, a.Status, a.Sent, a.Answer = answer.Took, answer.Status, answer.Sent, string(answer.Body)
+	a.Took, a.Status, a.Sent, a.Answer = answer.Took, answer.Status, answer.Sent, redacted(c, s, string(answer.Body))
 	switch {
 	case err != nil:
 		a.Error = cause(err)

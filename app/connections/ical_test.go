@@ -150,7 +150,8 @@ func TestRefusedFeeds(t *testing.T) {
 
 // badZone is a VTIMEZONE with a rule in February, n times.
 func badZone(rule string, n int) string {
-	return "BEGIN:VTIMEZONE\r\nTZID:bad\r\n" + strings.Repeat("BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0200\r\n"+
+	return "BEGIN:VTIMEZONE\r\nTZID:bad\r\n" + strings.Repeat("BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\n"+
+		"TZOFFSETFROM:+0200\r\n"+
 		"TZOFFSETTO:+0100\r\nRRULE:FREQ=YEARLY;BYMONTH=2;"+rule+"\r\nEND:STANDARD\r\n", n) + "END:VTIMEZONE"
 }
 

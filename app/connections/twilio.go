@@ -166,7 +166,8 @@ func SignedByTwilio(token, address string, form url.Values, signature string) bo
 // TextWord is what a text from a person asks for.
 type TextWord string
 
-// The words that every provider understands (CTIA, Messaging Principles and Best Practices).
+// What a text asks for. The words are Twilio's own since April 2025 (Twilio support for opt-out
+// keywords), but for YES: people answer that to other questions, and it must not undo a STOP.
 const (
 	TextStop  TextWord = "stop"
 	TextStart TextWord = "start"
@@ -175,7 +176,7 @@ const (
 
 var textWords = map[string]TextWord{
 	"STOP": TextStop, "STOPALL": TextStop, "UNSUBSCRIBE": TextStop, "CANCEL": TextStop, "END": TextStop, "QUIT": TextStop,
-	"START": TextStart, "UNSTOP": TextStart, "YES": TextStart, "HELP": TextHelp, "INFO": TextHelp,
+	"REVOKE": TextStop, "OPTOUT": TextStop, "START": TextStart, "UNSTOP": TextStart, "HELP": TextHelp, "INFO": TextHelp,
 }
 
 // WordOf finds the word in a text: the whole text must be it, but for case, spaces and a mark at

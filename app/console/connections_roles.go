@@ -60,8 +60,10 @@ func auditParts(x tenants.Connection, w page.Wrong) []views.FormPart {
 	if x.Audit != nil {
 		s = *x.Audit
 	}
-	return []views.FormPart{input(views.Field{Name: "facility", Label: "Facility", Value: numberText(s.Facility), Max: 2, Optional: true,
-		Help: "For syslog only: 1 to 23. Empty means 13, log audit."}, w, "audit.facility")}
+	return []views.FormPart{{Note: "The audit log is complete: entries have the names and e-mail addresses of people and the titles of " +
+		"devices, also where your industry keeps names private."},
+		input(views.Field{Name: "facility", Label: "Facility", Value: numberText(s.Facility), Max: 2, Optional: true,
+			Help: "For syslog only: 1 to 23. Empty means 13, log audit."}, w, "audit.facility")}
 }
 
 func transcriptParts(x tenants.Connection, industry tenants.Industry) []views.FormPart {

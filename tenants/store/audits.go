@@ -87,7 +87,8 @@ const (
 )
 
 // joinAudit adds a change to the row of an equal one, and reports whether there is one: the newest
-// row about the target, of the same actor and address, with the same action and detail.
+// row about the target, of the same actor and address, with the same action and detail. Nothing is
+// joined while a connection follows the record: it is sent new rows only, never a row that changed.
 func (t *tx) joinAudit(s *scope, action, target, detail string) (bool, error) {
 	if err := t.flush(); err != nil { // row does not see collected rows
 		return false, err
@@ -97,10 +98,10 @@ func (t *tx) joinAudit(s *scope, action, target, detail string) (bool, error) {
 	}
 	now := s.s.now()
 	var seq int64
-	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND actor_kind = ? AND actor_id = ? AND ip = ? AND at > ? THEN seq ELSE 0 END"+
-		" FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
-		[]any{action, detail, s.who.Kind, uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id), t.audits[s.id] - joinSpan,
-			target}, &seq)
+	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND actor_kind = ? AND actor_id = ? AND ip = ? AND at > ? AND NOT "+
+		"EXISTS (SELECT 1 FROM connections WHERE tenant_id = ? AND role = 'audit' AND state = 'active') THEN seq ELSE 0 END FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
+		[]any{action, detail, s.who.Kind, uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id), uuid(s.id),
+			t.audits[s.id] - joinSpan, target}, &seq)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && seq == 0 {
 		return false, nil
 	}

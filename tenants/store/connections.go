@@ -129,7 +129,7 @@ func (s Connections) open(id tenants.ConnectionID, blob []byte) (secrets connect
 // A header without a value is refused.
 func (s Connections) Add(ctx context.Context, c tenants.Connection) (tenants.Secret, error) {
 	secrets := connectionSecrets{Signing: string(tenants.NewSigningSecret())}
-	if err := secrets.take(c); err != nil {
+	if err := secrets.take(c, false); err != nil {
 		return "", err
 	}
 	blob, err := s.seal(c.ID, secrets)
@@ -157,18 +157,31 @@ func (s Connections) Add(ctx context.Context, c tenants.Connection) (tenants.Sec
 }
 
 // take brings what a connection has on the way in to the stored secrets: headers without a value
-// keep the stored one.
-func (x *connectionSecrets) take(c tenants.Connection) error {
+// keep the stored one. A connection that sends elsewhere keeps none: a key that may change its
+// address could read them there.
+func (x *connectionSecrets) take(c tenants.Connection, elsewhere bool) error {
+	var faults []tenants.Field
 	headers := map[string]string{}
-	for name, value := range c.Headers {
-		if value == "" {
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		value := c.Headers[name]
+		switch {
+		case value != "":
+		case x.Headers[name] == "":
+			faults = append(faults, tenants.Field{Name: "headers", Message: "the header " + name + " has no value"})
+		case elsewhere:
+			faults = append(faults, tenants.Field{Name: "headers", Message: "give the value of " + name +
+				" again, or remove the header: the address has another host, and the stored value was given for the old one"})
+		default:
 			value = x.Headers[name]
 		}
-		if value == "" {
-			return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
-				Fields: []tenants.Field{{Name: "headers", Message: "the header " + name + " has no value"}}}
-		}
 		headers[name] = value
+	}
+	if elsewhere && c.Role == tenants.RoleSMS && c.Token == nil && x.Token != "" { // no other role sends it
+		faults = append(faults, tenants.Field{Name: "token",
+			Message: "give the token again: the address has another host, and the stored token was given for the old one"})
+	}
+	if len(faults) > 0 {
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.", Fields: faults}
 	}
 	x.Headers = headers
 	if c.Token != nil {
@@ -178,7 +191,8 @@ func (x *connectionSecrets) take(c tenants.Connection) error {
 }
 
 // Change changes name, address, events, headers and settings of a connection, and whether it is
-// active or paused. Its role stays. One that becomes active again is no longer failing.
+// active or paused. Its role stays. An address with another host is refused while stored header
+// values or a token would go there. One that becomes active again is no longer failing.
 func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
 	return s.write(ctx, func(t *tx) error {
 		old, err := s.held(t, c.ID)
@@ -194,7 +208,7 @@ func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
 			return err
 		}
 		secrets := had
-		if err := secrets.take(c); err != nil {
+		if err := secrets.take(c, c.SendsElsewhere(old.noun())); err != nil {
 			return err
 		}
 		set, err := settingsOfConnection(c, secrets.Token != "")
@@ -288,14 +302,18 @@ func (s Connections) RotateSecret(ctx context.Context, id tenants.ConnectionID) 
 }
 
 // Remove removes a connection with its deliveries. It is paused first and loses them a few at a
-// time, so that rings never wait long for it.
+// time, so that rings never wait long for it. The audit row comes with the pause: also of a removal
+// that breaks off, and is asked for again, it is known who asked.
 func (s Connections) Remove(ctx context.Context, id tenants.ConnectionID) error {
 	err := s.write(ctx, func(t *tx) error {
-		if _, err := s.held(t, id); err != nil {
+		old, err := s.held(t, id)
+		if err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE connections SET state = 'paused' WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id))
-		return err
+		if _, err := t.exec("UPDATE connections SET state = 'paused' WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
+			return err
+		}
+		return t.audit(s.scope, "connection.remove", string(id), old.Name)
 	})
 	if err != nil {
 		return err
@@ -309,17 +327,13 @@ func (s Connections) Remove(ctx context.Context, id tenants.ConnectionID) error 
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
-		old, err := s.held(t, id)
-		if err != nil {
+		if _, err := s.held(t, id); err != nil {
 			return err
 		}
 		if _, err := t.exec("DELETE FROM connections WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
 			return err
 		}
-		if err := t.alerts().settle(s.scope, string(id)); err != nil {
-			return err
-		}
-		return t.audit(s.scope, "connection.remove", string(id), old.Name)
+		return t.alerts().settle(s.scope, string(id))
 	})
 }
 

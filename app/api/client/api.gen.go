@@ -2770,7 +2770,8 @@ type ClientInterface interface {
 	// ChangeConnectionWithBody Change a connection
 	//
 	// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
-	// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+	// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
+	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
 	// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
 	//
 	// Takes any type of body and a specified content type.
@@ -2781,7 +2782,8 @@ type ClientInterface interface {
 	// ChangeConnection Change a connection
 	//
 	// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
-	// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+	// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
+	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
 	// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3762,7 +3764,8 @@ func (c *Calls) ShowConnection(ctx context.Context, id ID, reqEditors ...Request
 // ChangeConnectionWithBody Change a connection
 //
 // Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
-// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
+// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
 // active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
 //
 // Takes any type of body and a specified content type.
@@ -3783,7 +3786,8 @@ func (c *Calls) ChangeConnectionWithBody(ctx context.Context, id ID, contentType
 // ChangeConnection Change a connection
 //
 // Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
-// value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
+// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
 // active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
 //
 // Takes a body of the `application/json` content type.

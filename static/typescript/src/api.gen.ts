@@ -669,7 +669,8 @@ export interface paths {
         /**
          * Change a connection
          * @description Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
-         *     value keeps the value it has. Settings of a role replace the ones before. What happens while a connection is not
+         *     value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
+         *     again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
          *     active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
          */
         patch: operations["changeConnection"];

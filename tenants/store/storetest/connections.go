@@ -57,6 +57,19 @@ func testConnections(b *bench) {
 	b.must(err)
 	equal(b, opened.Token, "token-canary", "token after a change")
 	equal(b, opened.Headers["X-Key"]+opened.Headers["X-More"], "value-canarymore", "headers after a change")
+	// Secrets do not go to a host that they were not given for.
+	moved := got
+	moved.Headers = map[string]string{"X-Key": ""}
+	for _, address := range []string{"https://elsewhere.example/hook", "https://example.com:8443/hook", "http://example.com/hook"} {
+		moved.URL = address
+		b.refused(s.Connections().Change(ctx, moved), tenants.Invalid, "a stored header to "+address)
+	}
+	moved.URL = "https://EXAMPLE.com:443/other"
+	b.must(s.Connections().Change(ctx, moved))
+	moved.URL, moved.Headers = "https://elsewhere.example/hook", map[string]string{"X-Key": "again"}
+	b.must(s.Connections().Change(ctx, moved))
+	moved.URL, moved.Headers = got.URL, map[string]string{"X-Key": "value-canary", "X-More": "more"}
+	b.must(s.Connections().Change(ctx, moved))
 	mls := got
 	mls.Role = tenants.RoleMLS
 	b.refused(s.Connections().Change(ctx, mls), tenants.Invalid, "another role")
@@ -94,6 +107,29 @@ func testConnections(b *bench) {
 	b.must(s.Connections().Remove(ctx, c.ID))
 	b.refused(s.Connections().Remove(ctx, c.ID), tenants.Unknown, "removing twice")
 	b.refused(s.Connections().Change(ctx, got), tenants.Unknown, "changing a removed connection")
+
+	crm := b.newConnection()
+	crm.Role, crm.Headers = tenants.RoleCRM, map[string]string{"X-Key": "k"}
+	crm = crm.Clean()
+	_, err = s.Connections().Add(ctx, crm)
+	b.must(err)
+	crm.Headers, crm.Lookup.Ask, crm.Lookup.URL = map[string]string{"X-Key": ""}, true, "https://elsewhere.example/"
+	b.refused(s.Connections().Change(ctx, crm), tenants.Invalid, "a stored header to another address to ask")
+	crm.Lookup.URL = "https://example.com/ask"
+	b.must(s.Connections().Change(ctx, crm))
+	askers, err := b.s.Jobs().Askers(ctx)
+	b.must(err)
+	equal(b, askers[t.ID], crm.ID, "asked")
+	b.must(s.Connections().Remove(ctx, crm.ID))
+	sms := b.newConnection()
+	sms.Role, sms.Token = tenants.RoleSMS, &token
+	_, err = s.Connections().Add(ctx, sms)
+	b.must(err)
+	sms.Token, sms.URL = nil, "https://elsewhere.example/"
+	b.refused(s.Connections().Change(ctx, sms), tenants.Invalid, "a stored token to another host")
+	sms.Token = &token
+	b.must(s.Connections().Change(ctx, sms))
+	b.must(s.Connections().Remove(ctx, sms.ID))
 
 	for range tenants.CapConnections.Most {
 		_, err := s.Connections().Add(ctx, b.newConnection())

@@ -120,8 +120,9 @@ var acrossBy = map[string]string{
 		"reported to Stripe's meter",
 	"SELECT c.tenant_id, c.id FROM connections c JOIN tenants t": "Jobs.DueSchedules, Jobs.DueConnections: the calendars of every " +
 		"tenant are read, and the engine sends every tenant's events",
-	"SELECT c.tenant_id FROM connections c JOIN tenants t":   "Jobs.TextConnection: the id is what tells the tenant",
+	"SELECT tenant_id FROM connections WHERE id":             "Jobs.TextConnection: the id is what tells the tenant",
 	"SELECT c.tenant_id, c.id, COALESCE(m.seq":               "Jobs.AuditFollowers: every tenant's record has its followers",
+	"SELECT c.tenant_id, c.id, c.settings FROM":              "Jobs.Askers: a ring of any tenant may ask its system",
 	"SELECT c.tenant_id, c.id, c.role, c.settings":           "Jobs.Listeners: what happens to any tenant may be an event",
 	"SELECT COUNT(*) FROM (SELECT 1 FROM connections c JOIN": "Jobs.Listens: what happens to any tenant may be an event",
 	"SELECT role, MIN(due) FROM (SELECT c.role":              "Jobs.OldestDue: a figure of all tenants for the operator",
