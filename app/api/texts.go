@@ -87,8 +87,8 @@ func (a *API) signedText(ctx context.Context, c *fiber.Ctx) (scope *store.Scope,
 // maxWarned bounds the connections whose wrong signatures were logged.
 const maxWarned = 1000
 
-// warnForged logs the first text of a connection with a wrong signature: the usual cause is that the
-// provider calls another address than the server's public one, and then no STOP arrives.
+// warnForged logs the first text of a connection with a wrong signature. The usual cause is that
+// the provider calls another address than the server's public one, and then no STOP arrives.
 func (a *API) warnForged(t tenants.TenantID, id tenants.ConnectionID) {
 	a.warnedMu.Lock()
 	known := a.warned[id] || len(a.warned) >= maxWarned

@@ -51,7 +51,7 @@ func TestTextsOfPeople(t *testing.T) {
 	}
 	send("START", token).want(200)
 	stopped(false)
-	// A person says STOP only once: it is taken while the tenant is suspended, and YES does not undo it.
+	// STOP comes only once: it is taken while the tenant is suspended. YES does not undo it.
 	tn, err := a.scope().Tenant(t.Context())
 	must(t, err)
 	tn.State = tenants.TenantSuspended

@@ -174,7 +174,8 @@ func TestFeedsThatTakeTime(t *testing.T) {
 		"a zone whose change never comes":     calendar(badZone("BYMONTHDAY=30", 30_000), event("DTSTART;TZID=bad:20261024T000000")),
 		"many zones whose changes never come": calendar(strings.Join(zones, "\r\n")),
 		"many names of zones":                 calendar(strings.Join(named, "\r\n")),
-		"long parameters":                     calendar(strings.Repeat(event("DTSTART;X="+strings.Repeat("a", 2000)+":20261024T080000Z")+"\r\n", 2000)),
+		"long parameters": calendar(strings.Repeat(event("DTSTART;X="+strings.Repeat("a", 2000)+
+			":20261024T080000Z")+"\r\n", 2000)),
 	} {
 		began := time.Now()
 		if _, err := connections.ReadFeed(feed, feedFrom, feedTo, berlin, nil); err != nil {

@@ -79,7 +79,8 @@ func (l *Lookups) of(ctx context.Context, t tenants.TenantID) (tenants.Connectio
 }
 
 // refresh reads who has a look-up. If that fails, what was known before holds.
-func (l *Lookups) refresh(ctx context.Context, before map[tenants.TenantID]tenants.ConnectionID) map[tenants.TenantID]tenants.ConnectionID {
+func (l *Lookups) refresh(ctx context.Context,
+	before map[tenants.TenantID]tenants.ConnectionID) map[tenants.TenantID]tenants.ConnectionID {
 	ctx, cancel := context.WithTimeout(ctx, tenants.LookupWithin)
 	defer cancel()
 	known, err := l.askers(ctx)

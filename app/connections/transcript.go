@@ -31,8 +31,8 @@ type noteLine struct {
 	Text string          `json:"text"`
 }
 
-// Deliver adds the words to the event and posts it. Notes that were erased since leave ids only. The
-// answer is not kept: a receiver may repeat the words in it.
+// Deliver adds the words to the event and posts it. Notes that were erased since leave ids only.
+// The answer is not kept: a receiver may repeat the words in it.
 func (x transcript) Deliver(ctx context.Context, c tenants.Connection, s Secrets, e Event) (Answer, error) {
 	a, err := x.post(ctx, c, s, e)
 	a.Body = nil

@@ -99,7 +99,8 @@ func (t *tx) joinAudit(s *scope, action, target, detail string) (bool, error) {
 	now := s.s.now()
 	var seq int64
 	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND actor_kind = ? AND actor_id = ? AND ip = ? AND at > ? AND NOT "+
-		"EXISTS (SELECT 1 FROM connections WHERE tenant_id = ? AND role = 'audit' AND state = 'active') THEN seq ELSE 0 END FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
+		"EXISTS (SELECT 1 FROM connections WHERE tenant_id = ? AND role = 'audit' AND state = 'active') THEN seq ELSE 0 END "+
+		"FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
 		[]any{action, detail, s.who.Kind, uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id), uuid(s.id),
 			t.audits[s.id] - joinSpan, target}, &seq)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && seq == 0 {
