@@ -9,7 +9,7 @@ import (
 	"carillon/tenants"
 )
 
-// shortestPart is the shortest part of a secret that is looked for at the end of a cut answer.
+// shortestPart is the shortest text that is looked for, whole or at the end of a cut answer.
 const shortestPart = 4
 
 // redacted is an answer without the secrets that we sent, which a receiver may repeat: header
@@ -26,7 +26,7 @@ func redacted(c tenants.Connection, s Secrets, answer string) string {
 	slices.SortFunc(secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // a part would spoil the whole
 	cut := len(answer) >= keptAnswer
 	for _, secret := range secrets {
-		if secret == "" {
+		if len(secret) < shortestPart { // in any text, and no secret
 			continue
 		}
 		answer = strings.ReplaceAll(answer, secret, hidden)

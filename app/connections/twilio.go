@@ -166,8 +166,9 @@ func SignedByTwilio(token, address string, form url.Values, signature string) bo
 // TextWord is what a text from a person asks for.
 type TextWord string
 
-// What a text asks for. The words are Twilio's own since April 2025 (Twilio support for opt-out
-// keywords), but for YES: people answer that to other questions, and it must not undo a STOP.
+// What a text asks for. The words are Twilio's own (Twilio support for opt-out keywords), with
+// REVOKE and OPTOUT and without YES: people answer that to other questions, and it must not undo a
+// STOP.
 const (
 	TextStop  TextWord = "stop"
 	TextStart TextWord = "start"
