@@ -14,7 +14,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -103,8 +102,7 @@ type API struct {
 
 	forged tenants.RateLimiter // of texts with a wrong signature; see takeText
 
-	warnedMu sync.Mutex                    // guards warned
-	warned   map[tenants.ConnectionID]bool // whose wrong signatures were logged; see warnForged
+	warned warned // of texts with a wrong signature
 
 	downloads *web.Slots // of recordings
 	mcp       *mcpServer
@@ -133,7 +131,7 @@ func New(c Config) (*API, error) {
 	if c.ICEServers == nil {
 		c.ICEServers = func() []gateway.ICEServer { return nil }
 	}
-	a := &API{Config: c, warned: map[tenants.ConnectionID]bool{}, downloads: web.NewSlots(web.DownloadBounds())}
+	a := &API{Config: c, downloads: web.NewSlots(web.DownloadBounds())}
 	var err error
 	a.mcp, err = newMCP(a)
 	return a, err

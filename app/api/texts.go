@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -78,7 +79,10 @@ func (a *API) signedText(ctx context.Context, c *fiber.Ctx) (scope *store.Scope,
 	form, err = url.ParseQuery(string(c.Body()))
 	if err != nil || !connections.SignedByTwilio(string(secrets.Token), a.PublicURL+string(c.Request().URI().RequestURI()), form,
 		web.Header(c, "X-Twilio-Signature")) {
-		a.warnForged(t, id)
+		if a.warned.first(id) { // the usual cause is that the provider calls another address than the public one
+			a.Log.Warn("a text with a wrong signature was refused, and a STOP would be too; check that the provider calls the server's "+
+				"public URL, and the auth token", "tenant", t, "connection", id, "public_url", a.PublicURL)
+		}
 		return nil, conn, nil, refused
 	}
 	return scope, conn, form, nil
@@ -87,17 +91,22 @@ func (a *API) signedText(ctx context.Context, c *fiber.Ctx) (scope *store.Scope,
 // maxWarned bounds the connections whose wrong signatures were logged.
 const maxWarned = 1000
 
-// warnForged logs the first text of a connection with a wrong signature. The usual cause is that
-// the provider calls another address than the server's public one, and then no STOP arrives.
-func (a *API) warnForged(t tenants.TenantID, id tenants.ConnectionID) {
-	a.warnedMu.Lock()
-	known := a.warned[id] || len(a.warned) >= maxWarned
-	if !known {
-		a.warned[id] = true
+// warned are the connections whose wrong signatures were logged.
+type warned struct {
+	mu  sync.Mutex // guards ids
+	ids map[tenants.ConnectionID]bool
+}
+
+// first reports whether a wrong signature of the connection is to be logged: once each.
+func (w *warned) first(id tenants.ConnectionID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ids[id] || len(w.ids) >= maxWarned {
+		return false
 	}
-	a.warnedMu.Unlock()
-	if !known {
-		a.Log.Warn("a text with a wrong signature was refused; check that the public URL of the server is the one that the provider "+
-			"calls, and the auth token", "tenant", t, "connection", id, "public_url", a.PublicURL)
+	if w.ids == nil {
+		w.ids = map[tenants.ConnectionID]bool{}
 	}
+	w.ids[id] = true
+	return true
 }
