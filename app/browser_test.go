@@ -231,7 +231,7 @@ func aside(t *testing.T, ctx context.Context, s *server) {
 	const link = `a[data-drawer]`
 	rows := read(t, ctx, "count the rows", chromedp.Evaluate[int](`document.querySelectorAll("[data-ring]").length`))
 	do(t, ctx, "open the first at the side",
-		chromedp.Focus(chromedp.CSS(link)), write(link, "\r"),
+		settled(chromedp.Focus(chromedp.CSS(link))), write(link, "\r"),
 		holds(`document.querySelector("dialog.drawer[open] .drawer-page")?.innerText.includes("Timeline")`),
 		holds(`location.href === document.querySelector("`+link+`").href`),
 	)
