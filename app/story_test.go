@@ -210,7 +210,8 @@ func (s *shop) onboards() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.does("the key of the app", s.to("/credentials/add"), settled(chromedp.SetUploadFiles(chromedp.CSS(`input[name=file]`), []string{file})),
+	s.does("the key of the app", s.to("/credentials/add"),
+		settled(chromedp.SetUploadFiles(chromedp.CSS(`input[name=file]`), []string{file})),
 		write(`input[name=team_id]`, "ABCDE12345"), write(`input[name=bundle_id]`, "com.example.linden"),
 		submit(`input[name=team_id]`), says("Added."))
 	s.does("a code to pair a phone", s.to("/devices/pair"), write(`input[name=person]`, "front-desk"),
