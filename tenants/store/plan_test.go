@@ -59,7 +59,7 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	mu.Unlock()
 	slices.Sort(texts)
 	kinds := map[string]string{
-		"SELECT c.tenant_id FROM conn":      "SEARCH c USING INDEX connections_by_id (id=?)",
+		"SELECT tenant_id FROM connections": "SEARCH connections USING INDEX connections_by_id (id=?)",
 		"SELECT at, took, status, good":     "SEARCH delivery_attempts USING COVERING INDEX delivery_attempts_listed",
 		"SELECT delivery_attempts.seq":      "SEARCH d USING INDEX sqlite_autoindex_deliveries_1",
 		"INSERT INTO deliveries ":           "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
