@@ -160,17 +160,17 @@ func tenantsOf(facts []store.Committed) []tenants.TenantID {
 func (f *feed) compose(ctx context.Context, facts []store.Committed, by map[tenants.TenantID][]store.Listener) (all []store.NewDelivery,
 	err error) {
 	rings := map[tenants.RingID]*tenants.Ring{}
-	var stubs []*tenants.Ring
+	var wanted []*tenants.Ring
 	for _, c := range facts {
 		if c.Fact.Kind.MakesEvents() && len(by[c.Tenant]) > 0 && rings[c.Ring] == nil {
-			stub := &tenants.Ring{ID: c.Ring, Tenant: c.Tenant}
-			rings[c.Ring], stubs = stub, append(stubs, stub)
+			ring := &tenants.Ring{ID: c.Ring, Tenant: c.Tenant} // Again reads the rest
+			rings[c.Ring], wanted = ring, append(wanted, ring)
 		}
 	}
-	if stubs, err = f.store.Jobs().Again(ctx, stubs); err != nil {
+	if wanted, err = f.store.Jobs().Again(ctx, wanted); err != nil {
 		return nil, err
 	}
-	for _, r := range stubs {
+	for _, r := range wanted {
 		rings[r.ID] = r
 	}
 	for _, c := range facts {

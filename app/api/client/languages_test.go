@@ -15,7 +15,7 @@ func TestClientsTellTheirStory(t *testing.T) {
 	t.Parallel()
 	for _, needed := range []string{"node", "npm", "python3"} {
 		if _, err := exec.LookPath(needed); err != nil {
-			t.Skipf("%s is not installed", needed)
+			t.Skipf("no %s is installed; .ci/run installs it", needed)
 		}
 	}
 	dir := t.TempDir()
