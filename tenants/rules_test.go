@@ -1,0 +1,34 @@
+package tenants
+
+import (
+	"testing"
+	"time"
+)
+
+// TestQuietHoursHold: hours over midnight belong to the day on which they begin.
+func TestQuietHoursHold(t *testing.T) {
+	t.Parallel()
+	night := QuietHours{From: 21 * 60, To: 8 * 60, Days: EveryDay}
+	friday := QuietHours{From: 21 * 60, To: 8 * 60, Days: 1 << time.Friday}
+	noon := QuietHours{From: 12 * 60, To: 13 * 60, Days: EveryDay}
+	for _, c := range []struct {
+		of   QuietHours
+		at   string // 2026-11-27 is a Friday
+		want bool
+	}{
+		{night, "2026-11-27 20:59", false}, {night, "2026-11-27 21:00", true}, {night, "2026-11-27 00:00", true},
+		{night, "2026-11-27 07:59", true}, {night, "2026-11-27 08:00", false},
+		{friday, "2026-11-27 07:59", false}, {friday, "2026-11-27 23:00", true}, {friday, "2026-11-28 07:59", true},
+		{friday, "2026-11-28 08:00", false}, {friday, "2026-11-28 22:00", false},
+		{noon, "2026-11-27 12:00", true}, {noon, "2026-11-27 13:00", false}, {noon, "2026-11-27 00:00", false},
+		{QuietHours{}, "2026-11-27 00:00", false}, {QuietHours{From: 60, To: 60, Days: EveryDay}, "2026-11-27 01:00", false},
+	} {
+		at, err := time.Parse("2006-01-02 15:04", c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.of.Hold(at); got != c.want {
+			t.Errorf("%+v at %s: %v", c.of, c.at, got)
+		}
+	}
+}
