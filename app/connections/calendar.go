@@ -28,7 +28,7 @@ const (
 	morePersons = 10_000
 )
 
-// Calendars reads tenants' iCalendar feeds into their schedules.
+// Calendars reads tenants' iCalendar feeds into their rosters.
 type Calendars struct {
 	store  *store.Store
 	client *http.Client
@@ -46,10 +46,10 @@ func (k *Calendars) Close() error {
 	return nil
 }
 
-// Read reads the feeds that are due. A feed that fails keeps its last good schedule, and after
-// tenants.ScheduleAlertAfter failures there is an alert.
+// Read reads the feeds that are due. A feed that fails keeps its last good roster, and after
+// tenants.RosterAlertAfter failures there is an alert.
 func (k *Calendars) Read(ctx context.Context) error {
-	due, err := k.store.Jobs().DueSchedules(ctx, k.now(), calendarsTurn)
+	due, err := k.store.Jobs().DueRosters(ctx, k.now(), calendarsTurn)
 	if err != nil {
 		return err
 	}
@@ -82,11 +82,11 @@ func (k *Calendars) one(ctx context.Context, d store.DueConnection) error {
 		return err
 	}
 	now := k.now()
-	before, err := scope.Schedules().Get(ctx, c.ID)
+	before, err := scope.Rosters().Get(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	mine, err := scope.Schedules().Claim(ctx, c.ID, c.URL, now, now.Add(tenants.ScheduleEvery))
+	mine, err := scope.Rosters().Claim(ctx, c.ID, c.URL, now, now.Add(tenants.RosterEvery))
 	if err != nil || !mine {
 		return err
 	}
@@ -100,20 +100,20 @@ func (k *Calendars) one(ctx context.Context, d store.DueConnection) error {
 	} else {
 		after.Failed, after.Cause, after.GoodAt = 0, "", now
 	}
-	if err := scope.Schedules().Keep(ctx, after); err != nil {
+	if err := scope.Rosters().Keep(ctx, after); err != nil {
 		return err
 	}
 	return k.alert(ctx, scope, c, before.Failed, after)
 }
 
-func (k *Calendars) alert(ctx context.Context, scope *store.Scope, c tenants.Connection, before int, s store.KeptSchedule) error {
+func (k *Calendars) alert(ctx context.Context, scope *store.Scope, c tenants.Connection, before int, s store.KeptRoster) error {
 	switch {
-	case s.Failed >= tenants.ScheduleAlertAfter:
+	case s.Failed >= tenants.RosterAlertAfter:
 		_, err := scope.Alerts().Raise(ctx, tenants.AlertCalendar, string(c.ID), fmt.Sprintf(
 			"The calendar %s could not be read %d times in a row: %s. The schedule is that of the last read that worked.",
 			c.Name, s.Failed, s.Cause))
 		return err
-	case before >= tenants.ScheduleAlertAfter:
+	case before >= tenants.RosterAlertAfter:
 		if err := scope.Alerts().Resolve(ctx, tenants.AlertCalendar, string(c.ID)); tenants.KindOf(err) != tenants.Unknown {
 			return err
 		}
@@ -133,7 +133,7 @@ func feedCause(err error) string {
 }
 
 // read downloads the feed, if it has changed, and reads it into s.
-func (k *Calendars) read(ctx context.Context, scope *store.Scope, c tenants.Connection, secrets Secrets, s *store.KeptSchedule) error {
+func (k *Calendars) read(ctx context.Context, scope *store.Scope, c tenants.Connection, secrets Secrets, s *store.KeptRoster) error {
 	ctx, cancel := context.WithTimeout(ctx, feedWithin)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)
@@ -173,7 +173,7 @@ func (k *Calendars) read(ctx context.Context, scope *store.Scope, c tenants.Conn
 }
 
 func (k *Calendars) take(ctx context.Context, scope *store.Scope, c tenants.Connection, feed []byte, h http.Header,
-	s *store.KeptSchedule) error {
+	s *store.KeptRoster) error {
 	t, err := scope.Tenant(ctx)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (k *Calendars) take(ctx context.Context, scope *store.Scope, c tenants.Conn
 	if c.Calendar != nil && c.Calendar.TimeZone != "" {
 		zone = c.Calendar.TimeZone
 	}
-	found, err := ReadFeed(feed, s.ReadAt, s.ReadAt.AddDate(0, 0, tenants.ScheduleDays), zoneOf(zone), persons)
+	found, err := ReadFeed(feed, s.ReadAt, s.ReadAt.AddDate(0, 0, tenants.RosterDays), zoneOf(zone), persons)
 	if err != nil {
 		return errFeed{err}
 	}

@@ -42,13 +42,13 @@ func TestCalendars(t *testing.T) {
 	c := o.connect(tenants.Connection{Role: tenants.RoleCalendar, URL: s.URL + "/duty.ics", Headers: map[string]string{"X-Key": "k"}})
 	k := connections.NewCalendars(o.dialer(), o.store, o.clock)
 	t.Cleanup(func() { o.must(k.Close()) })
-	turn := func(after time.Duration) tenants.Schedule {
+	turn := func(after time.Duration) tenants.Roster {
 		t.Helper()
 		o.set(o.clock().Add(after))
 		o.must(k.Read(t.Context()))
-		got, err := o.scope.Schedules().Get(t.Context(), c.ID)
+		got, err := o.scope.Rosters().Get(t.Context(), c.ID)
 		o.must(err)
-		return got.Schedule
+		return got.Roster
 	}
 	alerts := func(want int) {
 		t.Helper()
@@ -64,18 +64,18 @@ func TestCalendars(t *testing.T) {
 		t.Errorf("on duty: %+v of %d", on, len(got.Duties))
 	}
 	turn(time.Minute) // not due
-	if got = turn(tenants.ScheduleEvery); asked != 2 || unchanged != 1 || len(got.On(noon)) != 1 {
+	if got = turn(tenants.RosterEvery); asked != 2 || unchanged != 1 || len(got.On(noon)) != 1 {
 		t.Errorf("asked %d times, %d unchanged; %+v", asked, unchanged, got.Cause)
 	}
 	status = 503
 	for i := range 4 {
-		if got = turn(tenants.ScheduleEvery); got.Failed != i+1 || !strings.Contains(got.Cause, "503") || len(got.On(noon)) != 1 {
+		if got = turn(tenants.RosterEvery); got.Failed != i+1 || !strings.Contains(got.Cause, "503") || len(got.On(noon)) != 1 {
 			t.Errorf("failure %d: %+v", i+1, got.Failed)
 		}
 		alerts(map[bool]int{true: 1}[i >= 2])
 	}
 	status = 200
-	if got = turn(tenants.ScheduleEvery); got.Failed != 0 || got.Cause != "" || !got.GoodAt.Equal(o.clock()) {
+	if got = turn(tenants.RosterEvery); got.Failed != 0 || got.Cause != "" || !got.GoodAt.Equal(o.clock()) {
 		t.Errorf("after it works again: %+v", got)
 	}
 	alerts(0)

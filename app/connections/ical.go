@@ -44,13 +44,13 @@ type feedReading struct {
 // ReadFeed reads an iCalendar feed (RFC 5545) into the spans between from and to. Times without a
 // zone are in home. An event that cannot be read is left out with a note; only a feed that is no
 // calendar, or is too large, is refused, with a sentence for the tenant.
-func ReadFeed(feed []byte, from, to time.Time, home *time.Location, persons tenants.Persons) (tenants.Schedule, error) {
+func ReadFeed(feed []byte, from, to time.Time, home *time.Location, persons tenants.Persons) (tenants.Roster, error) {
 	r := &feedReading{from: from, to: to, home: location{home}, persons: persons, zones: map[string]wallZone{},
 		own: map[string]*ical.Component{}, clock: time.Now}
 	r.until = r.clock().Add(expandWithin)
 	events, err := r.open(feed)
 	if err != nil {
-		return tenants.Schedule{}, err
+		return tenants.Roster{}, err
 	}
 	for _, e := range r.single(events) {
 		r.event(e)
@@ -58,10 +58,10 @@ func ReadFeed(feed []byte, from, to time.Time, home *time.Location, persons tena
 	slices.SortStableFunc(r.duties, func(a, b tenants.Duty) int { return cmp.Or(a.From.Compare(b.From), a.To.Compare(b.To)) })
 	if len(r.duties) > tenants.MaxDuties {
 		r.note("There are more than %s spans in the next %d days; the later ones are left out.",
-			tenants.FormatCount(tenants.MaxDuties), tenants.ScheduleDays)
+			tenants.FormatCount(tenants.MaxDuties), tenants.RosterDays)
 		r.duties = r.duties[:tenants.MaxDuties]
 	}
-	return tenants.Schedule{Duties: r.duties, Notes: r.notes}, nil
+	return tenants.Roster{Duties: r.duties, Notes: r.notes}, nil
 }
 
 // note says what was left out, each thing once.

@@ -15,7 +15,7 @@ import (
 var (
 	berlin, _ = time.LoadLocation("Europe/Berlin")
 	feedFrom  = time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC)
-	feedTo    = feedFrom.AddDate(0, 0, tenants.ScheduleDays)
+	feedTo    = feedFrom.AddDate(0, 0, tenants.RosterDays)
 )
 
 // calendar wraps lines of events into a feed.
@@ -121,7 +121,7 @@ func TestReadFeed(t *testing.T) {
 	}
 }
 
-func duties(s tenants.Schedule) (all []string) {
+func duties(s tenants.Roster) (all []string) {
 	for _, d := range s.Duties {
 		all = append(all, fmt.Sprintf("%s–%s %s (%s)", d.From.Format("01-02 15:04"), d.To.Format("01-02 15:04"), d.Who, d.Person))
 	}

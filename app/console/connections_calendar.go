@@ -15,11 +15,11 @@ const dutiesShown = 12
 
 // read gives a calendar with what its reads say about it: when it was last read, and since when it
 // cannot be. Every other connection stays as it is.
-func read(ctx context.Context, v *page.Visitor, x tenants.Connection) (tenants.Connection, store.KeptSchedule, error) {
+func read(ctx context.Context, v *page.Visitor, x tenants.Connection) (tenants.Connection, store.KeptRoster, error) {
 	if x.Role != tenants.RoleCalendar {
-		return x, store.KeptSchedule{}, nil
+		return x, store.KeptRoster{}, nil
 	}
-	s, err := v.Scope.Schedules().Get(ctx, x.ID)
+	s, err := v.Scope.Rosters().Get(ctx, x.ID)
 	x.LastDelivered, x.FailingSince = s.GoodAt, time.Time{}
 	if s.Failed > 0 {
 		if x.FailingSince = s.GoodAt; s.GoodAt.IsZero() {
@@ -29,8 +29,8 @@ func read(ctx context.Context, v *page.Visitor, x tenants.Connection) (tenants.C
 	return x, s, err
 }
 
-// scheduleOf draws what was read of a calendar: who is on duty now, and who follows.
-func scheduleOf(s store.KeptSchedule, v *page.Visitor, now time.Time) *views.ConnectionExtra {
+// rosterOf draws what was read of a calendar: who is on duty now, and who follows.
+func rosterOf(s store.KeptRoster, v *page.Visitor, now time.Time) *views.ConnectionExtra {
 	e := &views.ConnectionExtra{Title: "Who is on call", Sub: "Times in " + v.Zone.String() + ". The calendar is read every 15 minutes.",
 		None: nobodyOnCall}
 	if s.ReadAt.IsZero() {

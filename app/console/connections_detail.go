@@ -41,7 +41,7 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 		Sends: sends(x.Role), Tests: tests(x.Role), Active: x.State == tenants.ConnectionActive}
 	last := page.Sentence(schedule.Cause)
 	if x.Role == tenants.RoleCalendar {
-		p.Extra = scheduleOf(schedule, v, k.Now())
+		p.Extra = rosterOf(schedule, v, k.Now())
 	}
 	if p.Sends {
 		if last, err = k.traffic(ctx, v, x, &p); err != nil {

@@ -88,10 +88,10 @@ func TestCalendarShowsWhoIsOnCall(t *testing.T) {
 	w.Get(at).Want(200).Has("The calendar was not read yet", "Not used yet").Lacks("Send a test event", "Rotate secret", "Last 24 hours")
 	w.Get(at + "/deliveries").Want(200)
 
-	schedules := b.Scope().Schedules()
+	schedules := b.Scope().Rosters()
 	_, err = schedules.Claim(t.Context(), id, "https://a.example/on-call.ics", now, now.Add(time.Hour))
 	pagetest.Must(t, err)
-	k := store.KeptSchedule{Schedule: tenants.Schedule{Connection: id, ReadAt: now, GoodAt: now,
+	k := store.KeptRoster{Roster: tenants.Roster{Connection: id, ReadAt: now, GoodAt: now,
 		Duties: []tenants.Duty{{From: now.Add(-time.Hour), To: now.Add(time.Hour), Who: "Ana on duty", Person: "ana"},
 			{From: now.Add(time.Hour), To: now.Add(9 * time.Hour), Who: "Jonas"}}, Notes: []string{"one event has no end"}},
 		Address: "https://a.example/on-call.ics"}

@@ -126,7 +126,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, m["Connections.Secrets"] = s.Connections().Secrets(ctx, p.connection.ID)
 	m["Connections.Change"] = s.Connections().Change(ctx, p.connection)
 	_, _, m["Connections.RotateSecret"] = s.Connections().RotateSecret(ctx, p.connection.ID)
-	_, m["Schedules.Get"] = s.Schedules().Get(ctx, p.connection.ID)
+	_, m["Rosters.Get"] = s.Rosters().Get(ctx, p.connection.ID)
 	m["Connections.Remove"] = s.Connections().Remove(ctx, p.connection.ID)
 	_, _, m["Connections.Open"] = s.Connections().Open(ctx, p.connection.ID)
 	_, _, m["Connections.ToSend"] = s.Connections().ToSend(ctx, p.connection.ID)
@@ -257,7 +257,7 @@ var apart = map[string]string{
 	"Deliveries.Settle": "testDeliveries",
 	"Deliveries.Trim":   "testReplay",
 	"Texts.Addressee":   "testTexts looks at two tenants", "Texts.Claim": "likewise", "Texts.Settle": "likewise", "Texts.Stop": "likewise",
-	"Texts.Stopped": "likewise", "Schedules.Claim": "testSchedules looks at two tenants", "Schedules.Keep": "changes what Claim made",
+	"Texts.Stopped": "likewise", "Rosters.Claim": "testRosters looks at two tenants", "Rosters.Keep": "changes what Claim made",
 	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Summary":       "checked below",

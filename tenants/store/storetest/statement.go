@@ -118,7 +118,7 @@ var acrossBy = map[string]string{
 		"reconcile them with Stripe",
 	"SELECT m.tenant_id, m.ring_id, s.customer, m.at FROM metered m JOIN subscriptions s": "Jobs.Unreported: every tenant's rings are " +
 		"reported to Stripe's meter",
-	"SELECT c.tenant_id, c.id FROM connections c JOIN tenants t": "Jobs.DueSchedules, Jobs.DueConnections: the calendars of every " +
+	"SELECT c.tenant_id, c.id FROM connections c JOIN tenants t": "Jobs.DueRosters, Jobs.DueConnections: the calendars of every " +
 		"tenant are read, and the engine sends every tenant's events",
 	"SELECT tenant_id FROM connections WHERE id":             "Jobs.TextConnection: the id is what tells the tenant",
 	"SELECT c.tenant_id, c.id, COALESCE(m.seq":               "Jobs.AuditFollowers: every tenant's record has its followers",

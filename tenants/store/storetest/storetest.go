@@ -80,7 +80,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
 		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings},
 		{"sounds", testSounds}, {"connections", testConnections}, {"texts", testTexts}, {"audit feed", testAuditFeed},
-		{"schedules", testSchedules},
+		{"rosters", testRosters},
 		{"deliveries", testDeliveries},
 		{"replay", testReplay}, {"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
 			testTold}, {"suspended", testSuspended}, {"claim at once", testClaimAtOnce},

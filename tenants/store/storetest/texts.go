@@ -109,9 +109,9 @@ func testAuditFeed(b *bench) {
 	equal(b, len(claimed), 1, "deliveries")
 }
 
-// testSchedules: a calendar is due once per turn for one node, and at once when its address
+// testRosters: a calendar is due once per turn for one node, and at once when its address
 // changes; what was read comes back.
-func testSchedules(b *bench) {
+func testRosters(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
 	c := b.newConnection()
@@ -121,30 +121,30 @@ func testSchedules(b *bench) {
 	b.must(err)
 	due := func(want int) {
 		b.Helper()
-		all, err := b.s.Jobs().DueSchedules(ctx, b.clock.Now(), 10)
+		all, err := b.s.Jobs().DueRosters(ctx, b.clock.Now(), 10)
 		b.must(err)
 		equal(b, len(all), want, "due calendars")
 	}
 	due(1)
 	for _, mine := range []bool{true, false} {
-		got, err := s.Schedules().Claim(ctx, c.ID, c.URL, b.clock.Now(), b.clock.Now().Add(tenants.ScheduleEvery))
+		got, err := s.Rosters().Claim(ctx, c.ID, c.URL, b.clock.Now(), b.clock.Now().Add(tenants.RosterEvery))
 		b.must(err)
 		equal(b, got, mine, "claim")
 	}
 	due(0)
 	now := b.clock.Now()
-	kept := store.KeptSchedule{Schedule: tenants.Schedule{Connection: c.ID, ReadAt: now, GoodAt: now, Failed: 2, Cause: "x",
+	kept := store.KeptRoster{Roster: tenants.Roster{Connection: c.ID, ReadAt: now, GoodAt: now, Failed: 2, Cause: "x",
 		Duties: []tenants.Duty{{From: now, To: now.Add(time.Hour), Who: "Ana", Person: "ana"}}, Notes: []string{"n"}},
 		Address: c.URL, ETag: "e", Modified: "m", FullAt: now}
-	b.must(s.Schedules().Keep(ctx, kept))
-	got, err := s.Schedules().Get(ctx, c.ID)
+	b.must(s.Rosters().Keep(ctx, kept))
+	got, err := s.Rosters().Get(ctx, c.ID)
 	b.must(err)
 	if !reflect.DeepEqual(got, kept) || len(got.On(now)) != 1 {
 		b.Errorf("schedule: got %+v, want %+v", got, kept)
 	}
-	_, err = b.tenant().Schedules().Get(ctx, c.ID)
+	_, err = b.tenant().Rosters().Get(ctx, c.ID)
 	b.refused(err, tenants.Unknown, "another tenant's schedule")
-	mine, err := b.tenant().Schedules().Claim(ctx, c.ID, c.URL, now.Add(time.Hour), now.Add(2*time.Hour))
+	mine, err := b.tenant().Rosters().Claim(ctx, c.ID, c.URL, now.Add(time.Hour), now.Add(2*time.Hour))
 	b.must(err)
 	equal(b, mine, false, "another tenant's claim")
 	c.URL += "/other"

@@ -9,33 +9,33 @@ import (
 	"carillon/tenants"
 )
 
-// Schedules are what was read of the tenant's calendars, one for each connection of that role.
-type Schedules struct{ *scope }
+// Rosters are what was read of the tenant's calendars, one for each connection of that role.
+type Rosters struct{ *scope }
 
-// Schedules returns the tenant's Schedules.
-func (s *Scope) Schedules() Schedules { return Schedules{&s.scope} }
+// Rosters returns the tenant's Rosters.
+func (s *Scope) Rosters() Rosters { return Rosters{&s.scope} }
 
-// KeptSchedule is a schedule with what the next read needs.
-type KeptSchedule struct {
-	tenants.Schedule
+// KeptRoster is a roster with what the next read needs.
+type KeptRoster struct {
+	tenants.Roster
 	Address        string // that was read
 	ETag, Modified string // of the last full read
 	FullAt         time.Time
 }
 
-type scheduleRow struct {
+type rosterRow struct {
 	address, cause, etag, modified, duties, notes string
 	read, good, full, failed                      int64
 }
 
-// Get is the schedule of a connection; one that was never read is empty.
-func (s Schedules) Get(ctx context.Context, id tenants.ConnectionID) (k KeptSchedule, err error) {
+// Get is the roster of a connection; one that was never read is empty.
+func (s Rosters) Get(ctx context.Context, id tenants.ConnectionID) (k KeptRoster, err error) {
 	if _, err := Connections(s).Get(ctx, id); err != nil {
 		return k, err
 	}
 	rows, err := s.reads().query(ctx, "SELECT address, cause, etag, modified, duties, notes, read_at, good_at, full_at, failed "+
 		"FROM schedules WHERE tenant_id = ? AND connection_id = ?", uuid(s.id), uuid(id))
-	found, err := collect(rows, err, func(r *scheduleRow) []any {
+	found, err := collect(rows, err, func(r *rosterRow) []any {
 		return []any{&r.address, &r.cause, &r.etag, &r.modified, &r.duties, &r.notes, &r.read, &r.good, &r.full, &r.failed}
 	})
 	k.Connection = id
@@ -43,7 +43,7 @@ func (s Schedules) Get(ctx context.Context, id tenants.ConnectionID) (k KeptSche
 		return k, translate(err)
 	}
 	r := found[0]
-	k = KeptSchedule{tenants.Schedule{Connection: id, ReadAt: moment(r.read), GoodAt: moment(r.good), Failed: int(r.failed),
+	k = KeptRoster{tenants.Roster{Connection: id, ReadAt: moment(r.read), GoodAt: moment(r.good), Failed: int(r.failed),
 		Cause: r.cause}, r.address, r.etag, r.modified, moment(r.full)}
 	_ = json.Unmarshal([]byte(r.duties), &k.Duties) // ours
 	_ = json.Unmarshal([]byte(r.notes), &k.Notes)
@@ -52,7 +52,7 @@ func (s Schedules) Get(ctx context.Context, id tenants.ConnectionID) (k KeptSche
 
 // Claim takes the next read of a calendar at an address: nobody else gets it before then. It is
 // false when another node was faster.
-func (s Schedules) Claim(ctx context.Context, id tenants.ConnectionID, address string, now, then time.Time) (mine bool, err error) {
+func (s Rosters) Claim(ctx context.Context, id tenants.ConnectionID, address string, now, then time.Time) (mine bool, err error) {
 	err = s.s.w.do(ctx, s.access(), func(t *tx) error {
 		n, err := t.change("UPDATE schedules SET due_at = ?, address = ? WHERE tenant_id = ? AND connection_id = ? AND "+
 			"(due_at <= ? OR address <> ?)", micros(then), address, uuid(s.id), uuid(id), micros(now), address)
@@ -70,14 +70,14 @@ func (s Schedules) Claim(ctx context.Context, id tenants.ConnectionID, address s
 
 // Keep writes what a read brought. One that failed keeps the duties of the last that worked: give
 // them again.
-func (s Schedules) Keep(ctx context.Context, k KeptSchedule) error {
+func (s Rosters) Keep(ctx context.Context, k KeptRoster) error {
 	duties, err := json.Marshal(k.Duties)
 	if err != nil {
-		return fmt.Errorf("store: schedule %s: %w", k.Connection, err)
+		return fmt.Errorf("store: roster %s: %w", k.Connection, err)
 	}
 	notes, err := json.Marshal(k.Notes)
 	if err != nil {
-		return fmt.Errorf("store: schedule %s: %w", k.Connection, err)
+		return fmt.Errorf("store: roster %s: %w", k.Connection, err)
 	}
 	return s.s.w.do(ctx, s.access(), func(t *tx) error {
 		_, err := t.exec("UPDATE schedules SET read_at = ?, good_at = ?, full_at = ?, failed = ?, cause = ?, etag = ?, modified = ?, "+
@@ -87,8 +87,8 @@ func (s Schedules) Keep(ctx context.Context, k KeptSchedule) error {
 	})
 }
 
-// DueSchedules are up to limit active calendars of every tenant that are due to be read.
-func (s Jobs) DueSchedules(ctx context.Context, now time.Time, limit int) ([]DueConnection, error) {
+// DueRosters are up to limit active calendars of every tenant that are due to be read.
+func (s Jobs) DueRosters(ctx context.Context, now time.Time, limit int) ([]DueConnection, error) {
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id FROM connections c JOIN tenants t ON t.id = c.tenant_id "+
 		"LEFT JOIN schedules s ON s.tenant_id = c.tenant_id AND s.connection_id = c.id WHERE c.role = ? AND c.state = 'active' AND "+
 		"t.state = 'active' AND (s.due_at IS NULL OR s.due_at <= ? OR s.address <> c.url) ORDER BY COALESCE(s.due_at, 0) LIMIT ?",

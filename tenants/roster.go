@@ -13,10 +13,10 @@ type Duty struct {
 	Person string    `json:"person"` // the person that this is; empty = nobody's reference is in the event
 }
 
-// Schedule is what was read of a calendar.
-type Schedule struct {
+// Roster is what was read of a calendar.
+type Roster struct {
 	Connection ConnectionID
-	Duties     []Duty    // by From, of the next ScheduleDays; of the last read that worked
+	Duties     []Duty    // by From, of the next RosterDays; of the last read that worked
 	Notes      []string  // what was left out or read in another way, and why
 	ReadAt     time.Time // the last try; zero = none yet
 	GoodAt     time.Time // the last read that worked
@@ -25,18 +25,18 @@ type Schedule struct {
 }
 
 const (
-	// ScheduleDays is how far ahead a schedule is known.
-	ScheduleDays = 60
-	// MaxDuties bounds a schedule: eighty spans a day.
+	// RosterDays is how far ahead a roster is known.
+	RosterDays = 60
+	// MaxDuties bounds a roster: eighty spans a day.
 	MaxDuties = 5000
-	// ScheduleEvery is the time between two reads of a feed.
-	ScheduleEvery = 15 * time.Minute
-	// ScheduleAlertAfter is how many reads in a row fail before there is an alert.
-	ScheduleAlertAfter = 3
+	// RosterEvery is the time between two reads of a feed.
+	RosterEvery = 15 * time.Minute
+	// RosterAlertAfter is how many reads in a row fail before there is an alert.
+	RosterAlertAfter = 3
 )
 
 // On lists who is on duty at a moment.
-func (s Schedule) On(at time.Time) (on []Duty) {
+func (s Roster) On(at time.Time) (on []Duty) {
 	for _, d := range s.Duties {
 		if !d.From.After(at) && d.To.After(at) {
 			on = append(on, d)
