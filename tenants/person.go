@@ -77,17 +77,3 @@ type Actor struct {
 
 // System is the actor of changes that Carillon makes by itself.
 var System = Actor{Kind: ActorSystem, Name: "Carillon"}
-
-// Audit is one row of a tenant's record of changes, written in the same transaction as the change.
-type Audit struct {
-	Seq       int64
-	At        time.Time
-	Actor     Actor
-	Action    string // noun.verb, such as device.remove
-	Target    string // id of what was changed
-	Detail    string // names of the changed fields, never their secrets
-	IP        string
-	RequestID string
-	Times     int64     // how often the actor did the same in a short time; At is the first time
-	LastAt    time.Time // the last time; zero if Times is 1
-}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -61,23 +62,114 @@ func (t *tx) counter(id tenants.TenantID) error {
 	return nil
 }
 
+// auditEntry is what is recorded of a change or of a refused attempt.
+type auditEntry struct {
+	action, target, name, detail string
+	changes                      []tenants.Change
+	refused                      bool
+}
+
 // audit collects the row of a change in the same transaction. detail names the changed fields,
-// never their secrets. Where the actor did the same a short time ago, that row counts once more: a
-// program in a loop does not fill the database.
+// never their secrets. The row also keeps what the target is called now.
 func (t *tx) audit(s *scope, action, target, detail string) error {
+	return t.record(s, auditEntry{action: action, target: target, detail: detail})
+}
+
+// auditChange is audit with the name of the target, which a removal has to give because nobody can
+// look it up any more, and with the changed fields before and after. An empty name is looked up.
+func (t *tx) auditChange(s *scope, action, target, name string, changes ...tenants.Change) error {
+	fields := make([]string, len(changes))
+	for i, c := range changes {
+		fields[i] = c.Field
+	}
+	return t.record(s, auditEntry{action: action, target: target, name: name, detail: strings.Join(fields, ", "), changes: changes})
+}
+
+// record collects an entry. Where the actor did the same a short time ago, that row counts once
+// more: a program in a loop does not fill the database.
+func (t *tx) record(s *scope, e auditEntry) error {
 	if err := t.counter(s.id); err != nil {
 		return err
 	}
 	t.wrote = true
-	if !strings.HasPrefix(action, "ring.") { // each ring has an id of its own
-		if joined, err := t.joinAudit(s, action, target, detail); joined || err != nil {
+	if e.name == "" && slices.Contains(removals, e.action) {
+		e.name = e.detail
+	} else if e.name == "" {
+		var err error
+		if e.name, err = t.nameOf(s, e.action, e.target); err != nil {
+			return err
+		}
+	}
+	set, err := writeChanges(e.changes)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(e.action, "ring.") { // each ring has an id of its own
+		if joined, err := t.joinAudit(s, e, set); joined || err != nil {
 			return err
 		}
 	}
 	t.audits[s.id]++
-	t.rows.audits.add(uuid(s.id), t.audits[s.id], micros(s.s.now()), s.who.Kind, uuid(s.who.ID), s.who.Name, action, target, detail,
-		s.who.IP, s.who.RequestID)
+	t.rows.audits.add(uuid(s.id), t.audits[s.id], micros(s.s.now()), s.who.Kind, uuid(s.who.ID), s.who.Name, e.action, e.target, e.detail,
+		s.who.IP, s.who.RequestID, e.name, set, result(e.refused))
 	return nil
+}
+
+// removals are the actions whose detail is the name of what was removed.
+var removals = []string{"device.remove", "agent.remove", "credential.remove", "connection.remove", "key.revoke", "member.remove"}
+
+// refusedResult is the column result of what was asked for and not done.
+const refusedResult = "refused"
+
+func result(refused bool) string {
+	if refused {
+		return refusedResult
+	}
+	return ""
+}
+
+func writeChanges(all []tenants.Change) (string, error) {
+	if len(all) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(all)
+	return string(text), err
+}
+
+func readChanges(text string) (all []tenants.Change) {
+	if text != "" {
+		_ = json.Unmarshal([]byte(text), &all) // what writeChanges wrote
+	}
+	return all
+}
+
+// namedBy finds what a target is called, by the noun of the action. The first argument is the
+// target, the second the tenant.
+var namedBy = map[string]string{
+	"device":     "SELECT COALESCE(NULLIF(name, ''), NULLIF(person, ''), model) FROM devices WHERE id = ? AND tenant_id = ?",
+	"agent":      "SELECT name FROM agents WHERE id = ? AND tenant_id = ?",
+	"connection": "SELECT name FROM connections WHERE id = ? AND tenant_id = ?",
+	"credential": "SELECT CASE WHEN kind = 'p12' THEN 'Certificate of ' || bundle ELSE 'Key ' || key_id END FROM credentials " +
+		"WHERE id = ? AND tenant_id = ?",
+	"key":    "SELECT name FROM keys WHERE id = ? AND tenant_id = ?",
+	"member": "SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u JOIN members m ON m.user_id = u.id WHERE u.id = ? AND m.tenant_id = ?",
+	"user":   "SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u JOIN members m ON m.user_id = u.id WHERE u.id = ? AND m.tenant_id = ?",
+	"tenant": "SELECT name FROM tenants WHERE id = ? AND id = ?",
+}
+
+// nameOf is what the target is called now; "" where it has no name of its own.
+func (t *tx) nameOf(s *scope, action, target string) (name string, err error) {
+	noun, _, _ := strings.Cut(action, ".")
+	query, known := namedBy[noun]
+	id, valid := tenants.ParseID[uuid](target)
+	if !known || !valid {
+		return "", nil
+	}
+	err = t.row(query, []any{id, uuid(s.id)}, &name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
 }
 
 // How long equal changes are joined to the first of them, and among how many of the newest rows.
@@ -89,7 +181,7 @@ const (
 // joinAudit adds a change to the row of an equal one, and reports whether there is one: the newest
 // row about the target, of the same actor and address, with the same action and detail. Nothing is
 // joined while a connection follows the record: it is sent new rows only, never a row that changed.
-func (t *tx) joinAudit(s *scope, action, target, detail string) (bool, error) {
+func (t *tx) joinAudit(s *scope, e auditEntry, set string) (bool, error) {
 	if err := t.flush(); err != nil { // row does not see collected rows
 		return false, err
 	}
@@ -98,11 +190,12 @@ func (t *tx) joinAudit(s *scope, action, target, detail string) (bool, error) {
 	}
 	now := s.s.now()
 	var seq int64
-	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND actor_kind = ? AND actor_id = ? AND ip = ? AND at > ? AND NOT "+
+	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND changes = ? AND result = ? AND actor_kind = ? AND actor_id = ? "+
+		"AND ip = ? AND at > ? AND NOT "+
 		"EXISTS (SELECT 1 FROM connections WHERE tenant_id = ? AND role = 'audit' AND state = 'active') THEN seq ELSE 0 END "+
 		"FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
-		[]any{action, detail, s.who.Kind, uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id), uuid(s.id),
-			t.audits[s.id] - joinSpan, target}, &seq)
+		[]any{e.action, e.detail, set, result(e.refused), s.who.Kind, uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id),
+			uuid(s.id), t.audits[s.id] - joinSpan, e.target}, &seq)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && seq == 0 {
 		return false, nil
 	}
@@ -122,6 +215,14 @@ func (s *Scope) Audits() Audits { return Audits{&s.scope} }
 // Add records an action that changes no row of its own, such as a sign-in.
 func (s Audits) Add(ctx context.Context, action, target, detail string) error {
 	return s.write(ctx, func(t *tx) error { return t.audit(s.scope, action, target, detail) })
+}
+
+// Refused records that the actor asked for something and was refused. target is the route or the
+// thing that was asked for, and why the reason in a few words.
+func (s Audits) Refused(ctx context.Context, action, target, why string) error {
+	return s.write(ctx, func(t *tx) error {
+		return t.record(s.scope, auditEntry{action: action, target: target, detail: why, refused: true})
+	})
 }
 
 // AuditQuery asks for a page of the record of changes.
@@ -163,13 +264,18 @@ type auditRow struct {
 	RequestID string
 	Times     int64
 	LastAt    int64
+
+	TargetName string
+	Changes    string
+	Result     string
 }
 
 func (r auditRow) noun() tenants.Audit {
 	return tenants.Audit{
 		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: tenants.ActorKind(r.ActorKind), ID: string(r.ActorID), Name: r.ActorName},
 		Action: r.Action, Target: r.Target, Detail: r.Detail, IP: r.IP, RequestID: r.RequestID,
-		Times: r.Times, LastAt: moment(r.LastAt),
+		Times: r.Times, LastAt: moment(r.LastAt), TargetName: r.TargetName, Changes: readChanges(r.Changes),
+		Refused: r.Result == refusedResult,
 	}
 }
 
@@ -248,8 +354,6 @@ func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, e
 		return names, nil
 	}
 	var rows []auditRow
-	removals := []string{"device.remove", "agent.remove", "credential.remove", "connection.remove", "key.revoke",
-		"member.remove"}
 	err := s.read(ctx, "audits").Where("action IN ?", removals).
 		Where("action <> 'ring.place' AND target IN ?", ids). // the first half is what audits_rare asks for
 		Select("target, detail").Find(&rows).Error
@@ -376,6 +480,11 @@ func between(db *gorm.DB, column string, from, to time.Time) *gorm.DB {
 		db = db.Where(column+" < ?", micros(to))
 	}
 	return db
+}
+
+// changedFields leaves those whose value is another one now.
+func changedFields(all ...tenants.Change) []tenants.Change {
+	return slices.DeleteFunc(all, func(c tenants.Change) bool { return c.Before == c.After })
 }
 
 // changes collects the names of changed fields, for the detail of an audit row.

@@ -76,7 +76,7 @@ func newBatches() batches {
 		attempts: newBatch("attempts", names("tenant_id, "+attemptColumns)...),
 		facts:    newBatch("facts", names("tenant_id, "+factColumns)...),
 		audits: newBatch("audits", "tenant_id", "seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail",
-			"ip", "request_id"),
+			"ip", "request_id", "target_name", "changes", "result"),
 	}
 }
 

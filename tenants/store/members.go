@@ -115,7 +115,8 @@ func (s Members) SetRole(ctx context.Context, user tenants.UserID, r tenants.Rol
 			uuid(user)); err != nil {
 			return err
 		}
-		return t.audit(s.scope, "member.role", string(user), string(was)+" to "+string(r))
+		return t.auditChange(s.scope, "member.role", string(user), "",
+			tenants.Change{Field: "role", Before: string(was), After: string(r)})
 	})
 }
 

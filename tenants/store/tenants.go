@@ -110,14 +110,16 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 			return missing(err, "tenant")
 		}
-		old, c := row.noun(), changes{}
-		c.add("slug", old.Slug != n.Slug)
-		c.add("name", old.Name != n.Name)
-		c.add("industry", old.Industry != n.Industry)
-		c.add("state", old.State != n.State)
-		c.add("time_zone", old.TimeZone != n.TimeZone)
-		c.add("ring_ttl", old.RingTTL != n.RingTTL)
-		c.add("default_agent", old.DefaultAgent != n.DefaultAgent)
+		old := row.noun()
+		c := changedFields(
+			tenants.Change{Field: "slug", Before: old.Slug, After: n.Slug},
+			tenants.Change{Field: "name", Before: old.Name, After: n.Name},
+			tenants.Change{Field: "industry", Before: string(old.Industry), After: string(n.Industry)},
+			tenants.Change{Field: "state", Before: string(old.State), After: string(n.State)},
+			tenants.Change{Field: "time_zone", Before: old.TimeZone, After: n.TimeZone},
+			tenants.Change{Field: "ring_ttl", Before: old.RingTTL.String(), After: n.RingTTL.String()},
+			tenants.Change{Field: "default_agent", Before: string(old.DefaultAgent), After: string(n.DefaultAgent)},
+		)
 		if len(c) == 0 {
 			return nil
 		}
@@ -132,7 +134,7 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 		if err != nil {
 			return taken(err, "There is a tenant with this slug already. Choose another one.")
 		}
-		return t.audit(&s.scope, "tenant.set", string(s.id), c.String())
+		return t.auditChange(&s.scope, "tenant.set", string(s.id), n.Name, c...)
 	})
 	s.revoke(err)
 	return err

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"time"
 
 	"carillon/tenants"
@@ -75,6 +76,9 @@ func testAudited(b *bench) {
 			b.Errorf("%s of %s left %+v", c.action, c.target, fresh)
 		default:
 			a := fresh[len(fresh)-1]
+			if strings.HasSuffix(c.action, ".remove") && c.action != "subscription.remove" && a.TargetName == "" {
+				b.Errorf("%s: the row has no name of what was removed: %+v", c.action, a)
+			}
 			if a.Actor != who.Actor || a.IP != who.IP || a.RequestID != who.RequestID || a.At.Sub(b.clock.Now()).Abs() > time.Second {
 				b.Errorf("%s: the row names %+v", c.action, a)
 			}

@@ -258,7 +258,7 @@ var apart = map[string]string{
 	"Deliveries.Trim":   "testReplay",
 	"Texts.Addressee":   "testTexts looks at two tenants", "Texts.Claim": "likewise", "Texts.Settle": "likewise", "Texts.Stop": "likewise",
 	"Texts.Stopped": "likewise", "Rosters.Claim": "testRosters looks at two tenants", "Rosters.Keep": "changes what Claim made",
-	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds",
+	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds", "Audits.Refused": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Summary":       "checked below",
 	"Devices.Count": "checked below",
