@@ -134,7 +134,7 @@ func (t *tenantCreateCmd) newTenant(now time.Time) store.NewTenant {
 		Invitation: store.Invitation{Tenant: id, Email: email, Role: tenants.Owner, By: who.Actor, CreatedAt: now,
 			ExpiresAt: now.Add(invitationTTL)},
 		Key: tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key",
-			Permissions: tenants.Permissions, CreatedAt: now},
+			Permissions: tenants.Scopes(), CreatedAt: now},
 		Who: who,
 	}
 }

@@ -184,7 +184,7 @@ func TestTenantCheck(t *testing.T) {
 
 func TestKeyCheck(t *testing.T) {
 	t.Parallel()
-	checks(t, Key{Name: "agent", Permissions: Permissions}, []change[Key]{
+	checks(t, Key{Name: "agent", Permissions: Scopes()}, []change[Key]{
 		{"no name", func(k *Key) { k.Name = "" }, "name"},
 		{"a name of 80", func(k *Key) { k.Name = letterX(80) }, ""},
 		{"a name of 81", func(k *Key) { k.Name = letterX(81) }, "name"},
@@ -273,9 +273,40 @@ func TestParseEmail(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	t.Parallel()
-	for r, want := range map[Role]bool{Owner: true, Admin: true, Viewer: false, "": false, "root": false} {
-		if r.May() != want {
-			t.Errorf("%q may change things: %t", r, !want)
+	seen := map[Permission]bool{}
+	for _, g := range Grants {
+		if seen[g.Permission] || g.Does == "" || !Owner.May(g.Permission) {
+			t.Errorf("%s: named twice, without words, or an owner lacks it", g.Permission)
+		}
+		seen[g.Permission] = true
+		if Admin.May(g.Permission) == (g.Permission == OwnersWrite) {
+			t.Errorf("an administrator may do all but change owners; %s is wrong", g.Permission)
+		}
+		if Viewer.May(g.Permission) != strings.HasSuffix(string(g.Permission), ":read") {
+			t.Errorf("a viewer reads all and writes nothing; %s is wrong", g.Permission)
+		}
+		for _, r := range []Role{"", "root"} {
+			if r.May(g.Permission) {
+				t.Errorf("the role %q, which does not exist, may %s", r, g.Permission)
+			}
+		}
+	}
+	for _, p := range []Permission{"", "rings:erase"} {
+		if Owner.May(p) {
+			t.Errorf("an owner has %q, which does not exist", p)
+		}
+	}
+	for _, r := range Roles {
+		if !r.Known() || r.Name() == string(r) || !Owner.Covers(r) || !r.Covers(r) || r != Owner && r.Covers(Owner) {
+			t.Errorf("%s is unknown, has no name, or covers too much or too little", r)
+		}
+	}
+	for r, lacks := range map[Role][]Permission{Developer: {PeopleRead, BillingRead}, Billing: {RingsRead, DevicesRead, NotesRead},
+		Analyst: {RingsWrite, KeysRead, NotesRead}} {
+		for _, p := range lacks {
+			if r.May(p) {
+				t.Errorf("%s has %s", r, p)
+			}
 		}
 	}
 }

@@ -5,28 +5,6 @@ import (
 	"time"
 )
 
-// Permission is one thing an API key may do.
-type Permission string
-
-// The closed list of permissions; the API calls them scopes.
-const (
-	RingsWrite       Permission = "rings:write"
-	RingsRead        Permission = "rings:read"
-	DevicesWrite     Permission = "devices:write"
-	DevicesRead      Permission = "devices:read"
-	AgentsWrite      Permission = "agents:write"
-	AnalyticsRead    Permission = "analytics:read"
-	CredentialsWrite Permission = "credentials:write"
-	ConnectionsWrite Permission = "connections:write"
-	ConnectionsRead  Permission = "connections:read"
-	NotesWrite       Permission = "notes:write"
-	NotesRead        Permission = "notes:read"
-)
-
-// Permissions lists every permission.
-var Permissions = []Permission{RingsWrite, RingsRead, DevicesWrite, DevicesRead, AgentsWrite, AnalyticsRead, CredentialsWrite,
-	ConnectionsWrite, ConnectionsRead, NotesWrite, NotesRead}
-
 // Key is an API key without its secret.
 type Key struct {
 	ID          KeyID
@@ -50,10 +28,9 @@ func (k Key) Check() error {
 	f.add(ValidText(k.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
 	ok := len(k.Permissions) > 0
 	for _, p := range k.Permissions {
-		ok = ok && slices.Contains(Permissions, p)
+		ok = ok && slices.Contains(Scopes(), p)
 	}
-	f.add(ok, "scopes", "at least one of rings:write, rings:read, devices:write, devices:read, agents:write, analytics:read, "+
-		"credentials:write, connections:write, connections:read, notes:write, notes:read")
+	f.add(ok, "scopes", "at least one of "+scopeNames())
 	f.add(k.PerSecond >= 0 && k.PerSecond <= 1000, "per_second", "0 to 1000 rings a second; 0 = as many as the account")
 	return f.err()
 }

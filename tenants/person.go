@@ -6,18 +6,6 @@ import (
 	"time"
 )
 
-// Role says what a member of a tenant may do in the console.
-type Role string
-
-const (
-	Owner  Role = "owner"  // everything, including changes of owners
-	Admin  Role = "admin"  // everything except changes of owners
-	Viewer Role = "viewer" // reads only
-)
-
-// May reports whether the role may change things.
-func (r Role) May() bool { return r == Owner || r == Admin }
-
 // User is a person who can sign in. A user can belong to several tenants; a Member joins the two.
 type User struct {
 	ID         UserID

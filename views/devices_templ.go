@@ -213,7 +213,7 @@ func Devices(p DevicesPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Layout(p.Shell, pairAction(p.Shell.CanEdit), false).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Layout(p.Shell, pairAction(p.Shell.MayPair), false).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -379,7 +379,7 @@ func Device(p DevicePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Feed(p.Rings, p.Shell.offer(Empty{Icon: IconBell, Text: "No rings to this phone yet.",
+			templ_7745c5c3_Err = Feed(p.Rings, offer(p.Shell.MayRing, Empty{Icon: IconBell, Text: "No rings to this phone yet.",
 				Action: Button{Text: "Ring this phone", Href: PathTestRing + "?device=" + p.ID, Icon: IconRing}})).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -51,12 +51,12 @@ func (p OverviewPage) ringKind() Kind {
 	return Primary
 }
 
-// unlessBeginning is e without its button while the checklist leads, and for a viewer.
+// unlessBeginning is e without its button while the checklist leads, and where the role lacks it.
 func (p OverviewPage) unlessBeginning(e Empty) Empty {
 	if p.beginning() {
 		e.Action = Button{}
 	}
-	return p.Shell.offer(e)
+	return offer(p.Shell.MayRing, e)
 }
 
 // Overview shows how rings fare.
@@ -470,7 +470,7 @@ func overviewActions(p OverviewPage) templ.Component {
 			templ_7745c5c3_Var12 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if p.Shell.CanEdit {
+		if p.Shell.MayRing {
 			templ_7745c5c3_Err = ButtonOf(Button{Text: "Start test ring", Href: PathTestRing, Icon: IconRing, Kind: p.ringKind()}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -453,7 +453,7 @@ func ringsActions(p RingsPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.Shell.CanEdit {
+		if p.Shell.MayRing {
 			templ_7745c5c3_Err = ButtonOf(Button{Text: "Start test ring", Href: PathTestRing, Icon: IconRing, Kind: Primary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

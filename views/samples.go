@@ -45,7 +45,7 @@ func (s sampler) shell(title string, current Nav, crumbs ...Link) Shell {
 		Title: title, Current: current, Crumbs: crumbs,
 		Tenant: "Lindenhof Dental", Industry: "Dental clinic",
 		Tenants: []Choice{{"t1", "Lindenhof Dental", true}, {"t2", "Hart & Okafor Law", false}, {"t3", "Salon Mirabelle", false}},
-		User:    "Ana Ruiz", Email: "ana@lindenhof.example", Role: "Owner", CanEdit: true,
+		User:    "Ana Ruiz", Email: "ana@lindenhof.example", Role: "Owner", MayRing: true, MayPair: true,
 		Environment: EnvBoth, Theme: ThemeAuto, Dev: true, TimeZone: "Europe/Berlin", Alerts: 4,
 	}
 }

@@ -18,7 +18,8 @@ type Shell struct {
 	User        string      // name of the person
 	Email       string      // of the person
 	Role        string      // "Owner", "Administrator", …
-	CanEdit     bool        // what changes something is offered; a viewer only reads
+	MayRing     bool        // the role may call phones
+	MayPair     bool        // the role may add devices
 	Environment Environment // what the tenant's credentials reach
 	Theme       Theme       // from the cookie
 	Flash       *Flash      // said once, after a change
@@ -223,8 +224,8 @@ func initials(name string) string {
 }
 
 // offer is e without its button for someone who may not use it.
-func (s Shell) offer(e Empty) Empty {
-	if !s.CanEdit {
+func offer(may bool, e Empty) Empty {
+	if !may {
 		e.Action = Button{}
 	}
 	return e

@@ -86,7 +86,7 @@ func TestRing(p TestRingPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = EmptyOf(p.Shell.offer(Empty{Icon: IconDevice, Text: "Pair a phone first, then start a test ring here.",
+				templ_7745c5c3_Err = EmptyOf(offer(p.Shell.MayPair, Empty{Icon: IconDevice, Text: "Pair a phone first, then start a test ring here.",
 					Action: Button{Text: "Pair a device", Href: PathPair, Icon: IconQR, Kind: Primary}})).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -254,7 +254,7 @@ func TestRing(p TestRingPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if p.Shell.CanEdit {
+				if p.Shell.MayRing {
 					templ_7745c5c3_Err = ButtonOf(Button{Text: "Ring", Icon: IconRing, Kind: Primary, Live: true}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

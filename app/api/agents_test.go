@@ -75,7 +75,7 @@ func TestChangesAreBounded(t *testing.T) {
 		t.Errorf("%d of 260 changes in a row were refused", refused)
 	}
 	a.ring("")
-	other := a.newKey(false, tenants.Permissions...)
+	other := a.newKey(false, tenants.Scopes()...)
 	h.do(ask{method: "PATCH", path: path, key: other, body: `{"caller":"Day"}`}).want(200)
 }
 

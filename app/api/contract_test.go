@@ -72,7 +72,7 @@ func TestDescriptionNamesScopes(t *testing.T) {
 		if callers := doorsOf(r); callers != 1 || (r.key != nil) != (r.Needs != "") {
 			t.Errorf("%s %s has %d callers and needs %q", r.Method, r.Path, callers, r.Needs)
 		}
-		if r.Needs != "" && !slices.Contains(tenants.Permissions, r.Needs) {
+		if r.Needs != "" && !slices.Contains(tenants.Scopes(), r.Needs) {
 			t.Errorf("%s %s needs the unknown scope %q", r.Method, r.Path, r.Needs)
 		}
 	}

@@ -224,7 +224,7 @@ func (h *fixture) tenant(slug, word string) *tenant {
 	s := h.store.For(t.id)
 	must(h, s.Agents().Add(h.Context(), tenants.Agent{ID: t.agent, Tenant: t.id, Name: word + " desk", Kind: tenants.Builtin,
 		Caller: word, CreatedAt: now}))
-	t.key = t.newKey(false, tenants.Permissions...)
+	t.key = t.newKey(false, tenants.Scopes()...)
 	t.credential = tenants.NewID[tenants.CredentialID](now)
 	must(h, s.Credentials().Add(h.Context(), tenants.Credential{
 		ID: t.credential, Tenant: t.id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",

@@ -165,7 +165,7 @@ func TestTenantIsolation(t *testing.T) {
 		for next(t, story)["event"] != "accepted" {
 		}
 	}
-	keys := map[string]tenants.Secret{"revoked": victim.newKey(false, tenants.Permissions...), "unscoped": ""}
+	keys := map[string]tenants.Secret{"revoked": victim.newKey(false, tenants.Scopes()...), "unscoped": ""}
 	revoke(h, victim, keys["revoked"])
 	tn, err := suspended.scope().Tenant(t.Context())
 	must(t, err)
@@ -173,8 +173,8 @@ func TestTenantIsolation(t *testing.T) {
 	must(t, suspended.scope().SetTenant(t.Context(), tn))
 
 	narrow := map[tenants.Permission]tenants.Secret{} // every scope except one
-	for _, p := range tenants.Permissions {
-		narrow[p] = victim.newKey(false, slices.DeleteFunc(slices.Clone(tenants.Permissions),
+	for _, p := range tenants.Scopes() {
+		narrow[p] = victim.newKey(false, slices.DeleteFunc(slices.Clone(tenants.Scopes()),
 			func(q tenants.Permission) bool { return q == p })...)
 	}
 	rows := isolationCases(func(t *tenant) string { return rings[t] })

@@ -114,7 +114,7 @@ func TestKeyHasItsOwnRate(t *testing.T) {
 	a := h.tenant("lakeside", "Lakeside")
 	slow := tenants.NewSecret(tenants.LivePrefix)
 	must(t, a.scope().Keys().Add(t.Context(), tenants.Key{
-		ID: tenants.NewID[tenants.KeyID](time.Now()), Name: "slow", Permissions: tenants.Permissions, PerSecond: 1, CreatedAt: time.Now(),
+		ID: tenants.NewID[tenants.KeyID](time.Now()), Name: "slow", Permissions: tenants.Scopes(), PerSecond: 1, CreatedAt: time.Now(),
 	}, slow.Hash()))
 	body := `{"to":{"device":"` + string(a.device) + `"}}`
 	const asks = 12

@@ -14,7 +14,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, b := h.tenant("lakeside", "Lakeside"), h.tenant("hillside", canary)
-	testKey := a.newKey(true, tenants.Permissions...)
+	testKey := a.newKey(true, tenants.Scopes()...)
 	deviceOf := func(d tenants.DeviceID) string { return fmt.Sprintf(`{"to":{"device":%q}}`, d) }
 	good := deviceOf(a.device)
 	with := func(more string) string { return fmt.Sprintf(`{"to":{"device":%q},%s}`, a.device, more) }

@@ -57,7 +57,7 @@ func TestSlowUploads(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, b := h.tenant("lakeside", "Lakeside"), h.tenant("hillside", "Hillside")
-	other := a.newKey(false, tenants.Permissions...)
+	other := a.newKey(false, tenants.Scopes()...)
 	upload := func(key tenants.Secret) (got answer) {
 		t.Helper()
 		return h.do(ask{method: "POST", path: PathUpload, key: key, body: "{}"})

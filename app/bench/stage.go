@@ -157,7 +157,7 @@ func (h *benchTenant) build(ctx context.Context, db *store.Store, devices int) e
 	scope := db.For(t.ID).By(who)
 	h.key = tenants.NewSecret(tenants.LivePrefix)
 	err := scope.Keys().Add(ctx, tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Name: "bench",
-		Permissions: tenants.Permissions, CreatedAt: now}, h.key.Hash())
+		Permissions: tenants.Scopes(), CreatedAt: now}, h.key.Hash())
 	if err != nil {
 		return err
 	}

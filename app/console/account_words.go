@@ -49,7 +49,7 @@ const (
 	wrongEmail           = "Enter an email address, such as ana@example.com."
 	brokenLink           = "This link is not complete. Ask for a new one."
 	suspendedAccount     = "This account is suspended. Its owner can ask the operator of this server why."
-	readOnlyRole         = "Your role is %s (read only). You cannot make this change."
+	lacksPermission      = "Your role (%s) does not include: %s."
 	otherSession         = "This page was opened under another sign-in or for another organisation. Reload it."
 	ringTimeLabel        = "How long a phone rings"
 	ringTimeHelp         = "5 to 60 seconds. A single ring can use a different time."

@@ -27,7 +27,7 @@ var agentWords = page.Words{
 func (k agentPages) list(v *page.Visitor) page.List[tenants.Agent] {
 	agents := v.Scope.Agents()
 	return page.List[tenants.Agent]{
-		Words: agentWords, MayAdd: v.Role.May(), Find: agents.List, Total: agents.Total,
+		Words: agentWords, MayAdd: v.Role.May(mayAgents), Find: agents.List, Total: agents.Total,
 		Head: []string{"id", "name", "kind", "caller", "default", "created_at"},
 		Cells: page.Each(func(a tenants.Agent) []string {
 			return []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent), page.Stamp(a.CreatedAt)}
@@ -48,7 +48,7 @@ func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	p := views.AgentsPage{Shell: s, Table: table, CanEdit: v.Role.May()}
+	p := views.AgentsPage{Shell: s, Table: table, CanEdit: v.Role.May(mayAgents)}
 	for _, a := range all {
 		p.Agents = append(p.Agents, views.AgentRow{
 			ID: string(a.ID), Name: a.Name, Kind: kindText(a), Note: before("shown to people as ",
@@ -106,7 +106,7 @@ func (k agentPages) agentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, a tenants.Agent, w page.Wrong) error {
 	title := "Add an agent"
 	p := views.AgentFormPage{
-		ID: string(a.ID), CanEdit: v.Role.May(),
+		ID: string(a.ID), CanEdit: v.Role.May(mayAgents),
 		Error: w.Unseen("name", "caller", "url", "dialect", "auth_token", "parameters", "attach_s", "attach", "next", "program", "lost",
 			"file", "model", "voice", "instructions", "api_key", "headers"),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(a.Name, 80), Max: 80, Error: w.Fields["name"],

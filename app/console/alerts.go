@@ -147,7 +147,7 @@ func (k alertPages) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: table, Alerts: rows, CanEdit: v.Role.May()}), fiber.StatusOK)
+	return web.Page(c, views.Alerts(views.AlertsPage{Shell: s, Table: table, Alerts: rows, CanEdit: v.Role.May(mayAlerts)}), fiber.StatusOK)
 }
 
 func (k alertPages) alertsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

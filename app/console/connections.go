@@ -33,7 +33,7 @@ func (k connectionPages) list(v *page.Visitor, q *page.Query) page.List[tenants.
 	}
 	connections := v.Scope.Connections()
 	return page.List[tenants.Connection]{
-		Words: connectionWords, MayAdd: v.Role.May(),
+		Words: connectionWords, MayAdd: v.Role.May(mayConnections),
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Connection, string, error) {
 			all, next, err := connections.List(ctx, p)
 			return slices.DeleteFunc(all, func(c tenants.Connection) bool { return !fits(c) }), next, err
@@ -64,7 +64,7 @@ func (k connectionPages) connections(ctx context.Context, c *fiber.Ctx, v *page.
 	if err != nil {
 		return err
 	}
-	p := views.ConnectionsPage{Table: table, CanEdit: v.Role.May()}
+	p := views.ConnectionsPage{Table: table, CanEdit: v.Role.May(mayConnections)}
 	for _, one := range all {
 		row, err := k.connectionRow(ctx, v, one)
 		if err != nil {
@@ -100,7 +100,7 @@ func pod(ctx context.Context, v *page.Visitor) ([]views.PodRow, error) {
 	rows := make([]views.PodRow, len(expected))
 	for i, e := range expected {
 		rows[i] = views.PodRow{Role: e.Role.Name(), Why: e.Why, Tone: views.ToneNeutral, Word: "Not connected"}
-		if v.Role.May() {
+		if v.Role.May(mayConnections) {
 			rows[i].Add, rows[i].Href = true, views.ConnectionAddPath(string(e.Role))
 		}
 		for _, c := range all {

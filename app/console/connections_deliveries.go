@@ -73,7 +73,7 @@ func (k connectionPages) deliveries(ctx context.Context, c *fiber.Ctx, v *page.V
 		return err
 	}
 	p := views.DeliveriesPage{Table: table, Deliveries: deliveryRows(all, v)}
-	if v.Role.May() && x.State == tenants.ConnectionActive {
+	if v.Role.May(mayConnections) && x.State == tenants.ConnectionActive {
 		p.Again = views.ConnectionReplayPath(string(x.ID))
 	}
 	if p.Shell, err = k.shell(ctx, c, v, at("Events", views.NavConnections, crumbsOf(x)...)); err != nil {
@@ -142,7 +142,7 @@ func (k connectionPages) delivery(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	s := deliveryState(d)
 	p := views.DeliveryPage{ID: d.Event, Connection: string(x.ID), Tone: s.tone, State: s.text, Facts: deliveryFacts(x, d, v),
 		Problem: deliveryProblem(d, v), Body: indented(d.Body), Send: "Send again",
-		CanSend: v.Role.May() && x.State == tenants.ConnectionActive}
+		CanSend: v.Role.May(mayConnections) && x.State == tenants.ConnectionActive}
 	if d.State == tenants.DeliveryWaiting {
 		p.Send = "Send now"
 	}

@@ -36,8 +36,9 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 		return err
 	}
 	s := connectionState(x)
-	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()), CanEdit: v.Role.May(),
-		Paused: x.State == tenants.ConnectionPaused, Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
+	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()),
+		CanEdit: v.Role.May(mayConnections),
+		Paused:  x.State == tenants.ConnectionPaused, Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
 		Sends: sends(x.Role), Tests: tests(x.Role), Active: x.State == tenants.ConnectionActive}
 	last := page.Sentence(schedule.Cause)
 	if x.Role == tenants.RoleCalendar {

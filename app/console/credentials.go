@@ -53,7 +53,7 @@ func (k *Console) stateOf(c tenants.Credential) badge {
 func (k credentialPages) list(v *page.Visitor) page.List[tenants.Credential] {
 	credentials := v.Scope.Credentials()
 	return page.List[tenants.Credential]{
-		Words: credentialWords, MayAdd: v.Role.May(), Find: credentials.List, Total: credentials.Total,
+		Words: credentialWords, MayAdd: v.Role.May(mayCredentials), Find: credentials.List, Total: credentials.Total,
 		Head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error",
 			"last_error_at", "last_used_at", "expires_at", "created_at"},
 		Cells: page.Each(func(x tenants.Credential) []string {
@@ -72,7 +72,7 @@ func (k credentialPages) credentials(ctx context.Context, c *fiber.Ctx, v *page.
 	if err != nil {
 		return err
 	}
-	p := views.CredentialsPage{Shell: s, Table: table, CanEdit: v.Role.May()}
+	p := views.CredentialsPage{Shell: s, Table: table, CanEdit: v.Role.May(mayCredentials)}
 	every, err := everyCredential(ctx, v)
 	if err != nil {
 		return err
@@ -237,10 +237,10 @@ func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *pa
 	h := k.stateOf(cr)
 	p := views.CredentialPage{
 		ID: string(cr.ID), Tone: h.tone, State: h.text, Facts: credentialFacts(cr, v), Devices: reachRows(through), Probe: said,
-		CanEdit: v.Role.May(), NoHedge: cr.NoHedge, Profile: profilePick(cr.Profile),
+		CanEdit: v.Role.May(mayCredentials), NoHedge: cr.NoHedge, Profile: profilePick(cr.Profile),
 		Kept: cr.State == tenants.CredentialPrevious, Remove: removalOfCredential(cr, alone),
 	}
-	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); p.Problem != nil && !v.Role.May() {
+	if p.Problem, err = k.credentialProblem(ctx, v, cr, h); p.Problem != nil && !v.Role.May(mayCredentials) {
 		p.Problem.Action = views.Button{} // it replaces the key
 	}
 	if err != nil {

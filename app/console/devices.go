@@ -33,7 +33,7 @@ func (k devicePages) list(v *page.Visitor, q *page.Query) (l page.List[tenants.D
 	}
 	devices := v.Scope.Devices()
 	return page.List[tenants.Device]{
-		Words: deviceWords, MayAdd: v.Role.May(),
+		Words: deviceWords, MayAdd: v.Role.May(mayDevices),
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Device, string, error) {
 			return devices.List(ctx, ask.At(p))
 		},
@@ -153,7 +153,7 @@ func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		ID: string(d.ID), Name: deviceName(d), Tone: phoneTones[status.State], Health: status.Title, Problem: deviceProblem(d, status),
 		Facts: deviceFacts(d, v),
 		Form:  e.form,
-		Rings: ringRows(rings, n, v.Zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.Role.May(),
+		Rings: ringRows(rings, n, v.Zone), AllRings: views.PathRings + "?device=" + string(d.ID), CanEdit: v.Role.May(mayDevices),
 	}
 	if p.Wakes, err = wakesOf(ctx, v, d.ID, status); err != nil {
 		return err

@@ -20,7 +20,7 @@ type keyPages struct{ *Console }
 func (k keyPages) list(v *page.Visitor) page.List[tenants.Key] {
 	keys := v.Scope.Keys()
 	return page.List[tenants.Key]{
-		Words: keyWords, MayAdd: v.Role.May(), Find: keys.List, Total: keys.Total,
+		Words: keyWords, MayAdd: v.Role.May(mayKeys), Find: keys.List, Total: keys.Total,
 		Head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
 		Cells: page.Each(func(x tenants.Key) []string {
 			return []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond),
@@ -54,7 +54,7 @@ func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	if err != nil {
 		return err
 	}
-	p := views.KeysPage{Shell: s, Table: table, CanEdit: v.Role.May()}
+	p := views.KeysPage{Shell: s, Table: table, CanEdit: v.Role.May(mayKeys)}
 	for _, key := range all {
 		p.Keys = append(p.Keys, views.KeyRow{
 			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Scopes: mapped(key.Permissions,
@@ -106,7 +106,7 @@ func (k keyPages) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 		Rate: views.Field{Name: "per_second", Label: "Rings a second", Type: "number", Value: rate, Optional: true,
 			Error: w.Fields["per_second"], Help: k.rateHelp()},
 	}
-	for _, may := range tenants.Permissions {
+	for _, may := range tenants.Scopes() {
 		p.Scopes = append(p.Scopes, views.Tick{Name: "scope", Value: string(may), Label: scopeWords[may], Checked: key.May(may)})
 	}
 	return web.Page(c, views.KeyAdd(p), w.Status)

@@ -29,7 +29,7 @@ func notesCard(ctx context.Context, c *fiber.Ctx, v *page.Visitor, r *tenants.Ri
 	if err != nil || changed.IsZero() {
 		return nil, err
 	}
-	card := &views.Notes{Ring: string(r.ID), CanErase: v.Role.May(), Total: len(n.Lines)}
+	card := &views.Notes{Ring: string(r.ID), CanErase: v.Role.May(mayNotes), Total: len(n.Lines)}
 	if card.Closed = v.Tenant.Industry.Opaque() && !asked; card.Closed {
 		return card, nil
 	}

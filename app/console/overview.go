@@ -104,7 +104,7 @@ func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.
 	p.Stats, p.Health = statsOf(days, devices), k.healthRows(credentials, v)
 	reached := p.Shell.Environment != views.EnvNone
 	p.CanRing = devices > 0 && reached
-	if c.Cookies(doneCookie) != string(v.Tenant.ID) && v.Role.May() {
+	if c.Cookies(doneCookie) != string(v.Tenant.ID) && v.Role.May(mayRing) {
 		p.Checklist, err = k.checklist(ctx, v, reached, devices > 0, days)
 	}
 	return err

@@ -17,7 +17,7 @@ const paletteMost = 20
 // palette answers with the links of the Ctrl-K palette. The browser asks for them when the palette
 // is opened first, so that no page reads things that it does not show.
 func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	links := views.PaletteLinks(v.Role.May())
+	links := views.PaletteLinks(func(path string) bool { return k.opens(v.Role, path) })
 	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: paletteMost})
 	if err != nil {
 		return err

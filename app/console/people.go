@@ -24,7 +24,7 @@ const invitationTime = 7 * 24 * time.Hour
 func (k peoplePages) list(v *page.Visitor) page.List[tenants.Member] {
 	members := v.Scope.Members()
 	return page.List[tenants.Member]{
-		Words: peopleWords, MayAdd: v.Role.May(), Find: members.List, Total: members.Total,
+		Words: peopleWords, MayAdd: v.Role.May(mayPeople), Find: members.List, Total: members.Total,
 		Head: []string{"id", "name", "email", "role", "joined_at", "last_seen_at"},
 		Cells: func(ctx context.Context, rows []tenants.Member) ([][]string, error) {
 			seen, err := members.LastSeen(ctx, page.IdleTime)
@@ -35,17 +35,18 @@ func (k peoplePages) list(v *page.Visitor) page.List[tenants.Member] {
 	}
 }
 
-// ranks reports whether who acts may touch somebody of this role: only owners change owners.
+// ranks reports whether who acts may touch somebody of this role, or give it: only owners change
+// owners, and nobody gives what they do not have.
 func ranks(v *page.Visitor, r tenants.Role) bool {
-	return v.Role == tenants.Owner || v.Role == tenants.Admin && r != tenants.Owner
+	return v.Role.May(mayPeople) && v.Role.Covers(r)
 }
 
 // rolesFor are the roles that the visitor may give.
 func rolesFor(v *page.Visitor, now tenants.Role) []views.Choice {
 	var out []views.Choice
-	for _, r := range []tenants.Role{tenants.Owner, tenants.Admin, tenants.Viewer} {
+	for _, r := range tenants.Roles {
 		if ranks(v, r) {
-			out = append(out, page.Choice(string(r), roleName(r)))
+			out = append(out, page.Choice(string(r), r.Name()))
 		}
 	}
 	return page.Choose(string(now), out...)
@@ -61,7 +62,7 @@ func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	if err != nil {
 		return err
 	}
-	p := views.PeoplePage{Table: table, Roles: roleRows, CanEdit: v.Role.May()}
+	p := views.PeoplePage{Table: table, Roles: roleRows(), CanEdit: v.Role.May(mayPeople)}
 	if q.First() && table.Query == "" {
 		open, err := v.Scope.Invitations().List(ctx)
 		if err != nil {
@@ -87,7 +88,7 @@ func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 
 func memberRow(m tenants.Member, v *page.Visitor, seen time.Time) views.PersonRow {
 	return views.PersonRow{
-		ID: string(m.User), Name: m.Name, Email: m.Email, Role: roleName(m.Role), Roles: rolesFor(v, m.Role), Self: m.User == v.User.ID,
+		ID: string(m.User), Name: m.Name, Email: m.Email, Role: m.Role.Name(), Roles: rolesFor(v, m.Role), Self: m.User == v.User.ID,
 		Fixed: !ranks(v, m.Role), Kept: !ranks(v, m.Role), Seen: v.At(seen), Remove: removalOfPerson(m),
 	}
 }
@@ -98,7 +99,7 @@ func invitationID(i store.Invitation) string { return hex.EncodeToString(i.Hash[
 
 func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {
 	return views.PersonRow{
-		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: roleName(i.Role), Fixed: true, Kept: !ranks(v,
+		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: i.Role.Name(), Fixed: true, Kept: !ranks(v,
 			i.Role), Pending: true,
 		Remove: takingBack(i),
 	}
@@ -135,7 +136,7 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 			Fields: map[string]string{"email": wrongEmail}}
 		return k.personPage(ctx, c, v, store.Invitation{Email: f.Text("email"), Role: role}, w)
 	}
-	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
+	if !role.Known() {
 		return k.personPage(ctx, c, v, store.Invitation{Email: email, Role: tenants.Viewer},
 			page.Wrong{Status: fiber.StatusBadRequest, Msg: "Choose a role."})
 	}
@@ -166,7 +167,7 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
 		Title: "Invitation for " + email, Text: link, Next: views.PathPeople,
 		Note: invitationNote,
-		Rows: []views.Row{{Name: "Role", Text: roleName(role)}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
+		Rows: []views.Row{{Name: "Role", Text: role.Name()}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
 	})
 }
 
@@ -205,7 +206,7 @@ func (k peoplePages) setRole(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		return err
 	}
 	role := tenants.Role(page.FormOf(c).Text("role"))
-	if role != tenants.Owner && role != tenants.Admin && role != tenants.Viewer {
+	if !role.Known() {
 		return tenants.Refuse(tenants.Invalid, "invalid", noSuchRole)
 	}
 	if err := mayRank(v, m.Role); err != nil {

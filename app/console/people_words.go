@@ -14,7 +14,7 @@ var peopleWords = page.Words{
 	Empty: views.Empty{Icon: views.IconPeople, Text: "No other people yet."},
 	Add:   views.Button{Text: "Invite person", Href: views.PathPersonAdd, Icon: views.IconPersonAdd, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
-		page.Sort{Key: "role", Text: "Role, administrators first"}, page.Sort{Key: "-role", Text: "Role, viewers first"}),
+		page.Sort{Key: "role", Text: "Role, A to Z"}, page.Sort{Key: "-role", Text: "Role, Z to A"}),
 }
 
 // mayRank refuses what ranks does not allow.
@@ -22,13 +22,20 @@ func mayRank(v *page.Visitor, r tenants.Role) error {
 	if ranks(v, r) {
 		return nil
 	}
-	v.Missing = "owners:write"
+	v.Missing = tenants.OwnersWrite
 	return tenants.Refuse(tenants.Forbidden, "owners_only", "Only an owner can add or remove owners. Ask an owner.")
 }
 
-var roleRows = []views.Row{
-	{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Administrator", Text: "Full access except owners"}, {Name: "Viewer",
-		Text: "Read only"},
+// roleFor say in one line what each role is for.
+var roleFor = map[tenants.Role]string{
+	tenants.Owner: "Full access, manages owners", tenants.Admin: "Full access except owners",
+	tenants.Developer: "Calls, devices, agents, connections and keys",
+	tenants.Analyst:   "Reads calls, figures and the audit log",
+	tenants.Billing:   "Plan, usage and invoices only", tenants.Viewer: "Read only",
+}
+
+func roleRows() []views.Row {
+	return mapped(tenants.Roles, func(r tenants.Role) views.Row { return views.Row{Name: r.Name(), Text: roleFor[r]} })
 }
 
 func removalOfPerson(m tenants.Member) views.Confirm {
@@ -49,7 +56,7 @@ func takingBack(i store.Invitation) views.Confirm {
 
 func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mail {
 	return notify.Mail{To: i.Email, Subject: "Invitation to " + v.Tenant.Name + " on Carillon", Text: "Hello,\n\n" + v.User.Name +
-		" invites you to " + v.Tenant.Name + " on Carillon. Your role will be: " + roleName(i.Role) +
+		" invites you to " + v.Tenant.Name + " on Carillon. Your role will be: " + i.Role.Name() +
 		".\n\nOpen this link to join:\n\n" + link +
 		"\n\nThe link works once, within seven days. If you do not know why you got this email, you can ignore it.\n"}
 }
@@ -57,7 +64,7 @@ func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mai
 // What pages and refusals say.
 const (
 	mailBusy         = "We cannot send email right now. Try again in a few minutes."
-	noSuchRole       = "This role does not exist. Choose owner, administrator or viewer."
+	noSuchRole       = "This role does not exist. Choose one of the list."
 	wrongPassword    = "The password is wrong. Try again."
 	unusablePassword = "This password cannot be used. If you have an account with this address, enter its password."
 	invitationGone   = "This invitation was used, cancelled or replaced, or it has expired. Ask for a new one."

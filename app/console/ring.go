@@ -57,8 +57,8 @@ func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 	p := views.RingPage{
 		ID: string(r.ID), State: views.RingState(r.State), To: n.to(r), Agent: n.agent(r.Agent), Caller: r.Caller, Reference: r.Reference,
 		PlacedBy: placedBy(r), Placed: v.At(r.CreatedAt), Expires: v.At(r.ExpiresAt), Ended: v.At(r.EndedAt), Reason: reasonOf(r),
-		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.Role.May(),
-		CanTransfer: r.State == tenants.Answered && v.Role.May(),
+		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.Role.May(mayRing),
+		CanTransfer: r.State == tenants.Answered && v.Role.May(mayRing),
 	}
 	if r.To.Person != "" {
 		p.ToHref = views.PathDevices + "?person=" + r.To.Person
@@ -71,7 +71,7 @@ func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		p.Lanes = append(p.Lanes, laneOf(r, a, n, v.Zone))
-		if _, ok := n.devices[a.Device]; ok && p.Again == "" && r.State.Terminal() && v.Role.May() {
+		if _, ok := n.devices[a.Device]; ok && p.Again == "" && r.State.Terminal() && v.Role.May(mayRing) {
 			p.Again = views.PathTestRing + "?device=" + string(a.Device)
 		}
 	}

@@ -115,7 +115,7 @@ func (k ringPages) list(v *page.Visitor, q *page.Query) (page.List[*tenants.Ring
 	}
 	rings := v.Scope.Rings()
 	return page.List[*tenants.Ring]{
-		Words: ringWords, MayAdd: v.Role.May(),
+		Words: ringWords, MayAdd: v.Role.May(mayRing),
 		Find: func(ctx context.Context, p store.Page) ([]*tenants.Ring, string, error) {
 			return rings.List(ctx, ask.At(p))
 		},

@@ -4,6 +4,7 @@ import (
 	"carillon/app/page"
 
 	"context"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -16,29 +17,29 @@ import (
 // is the only list of addresses: Mount, Pages and Files read it.
 type route struct {
 	method, path string
-	needs        string   // the permission that a viewer lacks; empty = anyone who is signed in
-	out          bool     // a way out: stays open when the tenant is suspended
-	part         bool     // no page: a stranger is refused, not sent to sign in
-	file         bool     // a download about one thing, no page
-	sample       string   // the page in the storybook
-	samples      []string // queries that show a page in another way: what lists of pages add to its plain address
+	needs        tenants.Permission // what the role must have; empty = anyone who is signed in
+	out          bool               // a way out: stays open when the tenant is suspended
+	part         bool               // no page: a stranger is refused, not sent to sign in
+	file         bool               // a download about one thing, no page
+	sample       string             // the page in the storybook
+	samples      []string           // queries that show a page in another way: what lists of pages add to its plain address
 	public       func(context.Context, *fiber.Ctx) error
 	member       func(context.Context, *fiber.Ctx, *page.Visitor) error
 }
 
-// The permissions of the console, in the words of the API where it has them.
+// The permissions of the console. tenants.Grants says which role has which.
 const (
-	mayRing        = string(tenants.RingsWrite)
-	mayDevices     = string(tenants.DevicesWrite)
-	mayAgents      = string(tenants.AgentsWrite)
-	mayConnections = string(tenants.ConnectionsWrite)
-	mayNotes       = string(tenants.NotesWrite)
-	mayCredentials = string(tenants.CredentialsWrite)
-	mayKeys        = "keys:write"
-	mayPeople      = "people:write"
-	maySettings    = "settings:write"
-	mayAlerts      = "alerts:write"
-	mayBilling     = "billing:write"
+	mayRing        = tenants.RingsWrite
+	mayDevices     = tenants.DevicesWrite
+	mayAgents      = tenants.AgentsWrite
+	mayConnections = tenants.ConnectionsWrite
+	mayNotes       = tenants.NotesWrite
+	mayCredentials = tenants.CredentialsWrite
+	mayKeys        = tenants.KeysWrite
+	mayPeople      = tenants.PeopleWrite
+	maySettings    = tenants.SettingsWrite
+	mayAlerts      = tenants.AlertsWrite
+	mayBilling     = tenants.BillingWrite
 )
 
 const (
@@ -263,10 +264,9 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			return tenants.Refuse(tenants.Forbidden, "tenant_suspended",
 				suspendedAccount)
 		}
-		if r.needs != "" && !v.Role.May() {
+		if r.needs != "" && !v.Role.May(r.needs) {
 			v.Missing = r.needs
-			return tenants.Refuse(tenants.Forbidden, "missing_permission", readOnlyRole,
-				v.Role)
+			return tenants.Refuse(tenants.Forbidden, "missing_permission", lacksPermission, v.Role.Name(), r.needs.Does())
 		}
 		if r.method != get && r.path != views.PathSignOut {
 			if err := web.MayWrite(c, v.Holder()); err != nil {
@@ -291,4 +291,29 @@ func sameSession(c *fiber.Ctx, v *page.Visitor, part bool) error {
 	}
 	return tenants.Refuse(tenants.Conflict, "session_changed",
 		otherSession)
+}
+
+// opens reports whether the role may open the page at this address, which may have a query.
+func (k *Console) opens(role tenants.Role, href string) bool {
+	path, _, _ := strings.Cut(href, "?")
+	for _, r := range k.routes() {
+		if r.method == get && matches(r.path, path) {
+			return r.needs == "" || role.May(r.needs)
+		}
+	}
+	return true // not ours, such as a page of the documentation
+}
+
+// matches reports whether the path has the form of the pattern, such as "/rings/:id".
+func matches(pattern, path string) bool {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, w := range want {
+		if w != got[i] && !(strings.HasPrefix(w, ":") && got[i] != "") {
+			return false
+		}
+	}
+	return true
 }

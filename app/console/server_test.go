@@ -197,7 +197,7 @@ func (h *server) full(slug, word string) *tenant {
 	pagetest.Must(h, err)
 	t.key = tenants.NewID[tenants.KeyID](now)
 	pagetest.Must(h, t.Scope().Keys().Add(ctx, tenants.Key{ID: t.key, Tenant: t.Id, Name: word + " key", Last4: "zzzz",
-		Permissions: tenants.Permissions, CreatedAt: now},
+		Permissions: tenants.Scopes(), CreatedAt: now},
 		tenants.NewSecret(tenants.LivePrefix).Hash()))
 	t.device, t.dead = t.phone(), t.phone()
 	_, err = t.Scope().Devices().Disable(ctx, t.dead, word, now.Add(time.Second))

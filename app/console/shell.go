@@ -38,7 +38,7 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at p
 func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.Shell {
 	s := views.Shell{
 		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.Industry.Name(), User: v.User.Name, Email: v.User.Email,
-		Role: roleName(v.Role), CanEdit: v.Role.May(), Session: v.Session(),
+		Role: v.Role.Name(), MayRing: v.Role.May(mayRing), MayPair: v.Role.May(mayDevices), Session: v.Session(),
 		Theme: page.ThemeOf(c), Dev: k.Dev != nil, TimeZone: v.Tenant.TimeZone, Environment: views.EnvUnasked,
 	}
 	for _, m := range v.Tenants {
@@ -48,18 +48,6 @@ func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.S
 }
 
 func up(text, href string) views.Link { return views.Link{Text: text, Href: href} }
-
-func roleName(r tenants.Role) string {
-	switch r {
-	case tenants.Owner:
-		return "Owner"
-	case tenants.Admin:
-		return "Administrator"
-	case tenants.Viewer:
-		return "Viewer"
-	}
-	return string(r)
-}
 
 // reachOf is which of Apple's environments the working credentials open.
 func reachOf(now store.Summary) views.Environment {
@@ -96,7 +84,7 @@ func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID s
 		p.Back = views.Link{Text: frontPageText, Href: views.PathHome}
 		return web.Page(c, views.Error(p), status)
 	}
-	p.Missing = v.Missing
+	p.Missing = string(v.Missing)
 	if v.Tenant.State != tenants.TenantActive {
 		p.Cure = suspendedCure
 	}

@@ -155,7 +155,7 @@ func (k ringPages) testLive(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 func (k *Console) testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.TestLivePage {
 	p := views.TestLivePage{
 		ID: string(r.ID), State: views.RingState(r.State), Device: n.to(r), Model: n.rungOn(r),
-		Caller: cmp.Or(r.Caller, v.Tenant.Name), Tenant: v.Tenant.Name, CanRing: v.Role.May(), Problem: problemOf(r),
+		Caller: cmp.Or(r.Caller, v.Tenant.Name), Tenant: v.Tenant.Name, CanRing: v.Role.May(mayRing), Problem: problemOf(r),
 	}
 	a := decisive(r)
 	if a == nil && len(r.Attempts) > 0 {

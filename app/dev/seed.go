@@ -190,7 +190,7 @@ func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tena
 	h = SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, APIKey: string(secret), Token: token()}
 	key := tenants.Key{
 		ID: tenants.NewID[tenants.KeyID](s.now()), Tenant: t.ID, Name: keyName, Last4: string(secret)[len(secret)-4:],
-		Permissions: tenants.Permissions, CreatedAt: s.founded(),
+		Permissions: tenants.Scopes(), CreatedAt: s.founded(),
 	}
 	if err := scope.Keys().Add(ctx, key, secret.Hash()); err != nil {
 		return h, nil, err

@@ -34,7 +34,7 @@ type Visitor struct {
 	Who     store.Who
 	Scope   *store.Scope // acts as the person
 	Zone    *time.Location
-	Missing string // the permission that they were refused for
+	Missing tenants.Permission // the permission that they were refused for
 }
 
 // Visitor finds who is there by the cookie; anyone else is Unauthorized, also a person who

@@ -358,9 +358,7 @@ func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, e
 		Where("action <> 'ring.place' AND target IN ?", ids). // the first half is what audits_rare asks for
 		Select("target, detail").Find(&rows).Error
 	for _, r := range rows {
-		switch tenants.Role(r.Detail) {
-		case tenants.Owner, tenants.Admin, tenants.Viewer: // an old entry about a person has only the role
-		default:
+		if !tenants.Role(r.Detail).Known() { // an old entry about a person has only the role
 			names[r.Target] = r.Detail
 		}
 	}

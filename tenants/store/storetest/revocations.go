@@ -19,7 +19,7 @@ func testRevocations(b *bench) {
 	b.clock.add(time.Second)
 	_, _, err = s.Devices().Add(ctx, d, hashOf("second"))
 	b.must(err)
-	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](b.clock.Now()), Name: "key", Permissions: tenants.Permissions,
+	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](b.clock.Now()), Name: "key", Permissions: tenants.Scopes(),
 		CreatedAt: b.clock.Now()}
 	b.must(s.Keys().Add(ctx, key, hashOf("key")))
 	b.losers()

@@ -155,7 +155,7 @@ func testNewTenant(b *bench) {
 				RingTTL: tenants.DefaultTTL, CreatedAt: now},
 			Invitation: store.Invitation{Hash: hashOf("invitation", slug), Tenant: id, Email: "a@b.example", Role: tenants.Owner,
 				By: tenants.System, CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
-			Key: tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key", Permissions: tenants.Permissions,
+			Key: tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key", Permissions: tenants.Scopes(),
 				CreatedAt: now},
 			KeyHash: hashOf("key", slug),
 		}
