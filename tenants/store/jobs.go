@@ -75,6 +75,7 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 	for i := range facts {
 		facts[i].count(cells)
 	}
+	counts := countsOf(facts)
 	last := facts[len(facts)-1]
 	moved := false
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
@@ -89,6 +90,9 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 			return err
 		}
 		if err := t.tallies().countOutcomes(facts); err != nil {
+			return err
+		}
+		if err := t.tallies().countRings(counts); err != nil {
 			return err
 		}
 		return t.tallies().meter(s.core, facts)

@@ -114,6 +114,9 @@ func (m *recent) fact(r *tenants.Ring, f *tenants.Fact) newFact {
 			case mine && string(g.Kind) == hops[1]:
 				n.after = sql.NullInt64{Int64: micros(g.At), Valid: true}
 			}
+			if mine && g.Seq < f.Seq && g.Kind == tenants.FactConnected {
+				n.heard = true
+			}
 		}
 	}
 	if n.endedBy == n.seq {
@@ -127,6 +130,9 @@ func infoOf(r *tenants.Ring, a *tenants.Attempt) attemptInfo {
 	info := attemptInfo{
 		there: true, environment: string(a.Push.Environment), app: a.AppVersion, os: a.OSVersion, agent: uuid(r.Agent),
 		person: r.To.Person != "", test: r.Test, placed: micros(r.CreatedAt), expires: micros(r.ExpiresAt), state: string(r.State),
+	}
+	if r.By.Kind == tenants.ActorKey {
+		info.key = uuid(r.By.ID)
 	}
 	if r.EndedAt.IsZero() {
 		return info

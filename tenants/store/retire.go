@@ -32,6 +32,7 @@ type past struct {
 	notes, recordings []tenants.RingID // rings without them from now on, as the plan says
 	tallies, outcomes int64            // the hour to remove; 0 = none
 	figures           int64            // the same
+	spans             map[string]int64 // of ring_counts and step_times: the moment of a span to remove, by table and length
 	alerts            int64
 }
 
@@ -46,7 +47,7 @@ func (p past) count() int {
 	if p.figures != 0 {
 		n++
 	}
-	return n
+	return n + len(p.spans)
 }
 
 func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err error) {
@@ -89,6 +90,11 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 		if len(p.recordings) > 0 { // their chunks go too
 			if _, err := t.exec("DELETE FROM recordings WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.recordings))+")",
 				some(s.id, p.recordings)...); err != nil {
+				return err
+			}
+		}
+		for what, at := range p.spans {
+			if _, err := t.exec("DELETE FROM "+what+" AND at = ? AND tenant_id = ?", at, uuid(s.id)); err != nil {
 				return err
 			}
 		}
@@ -169,5 +175,26 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 		}
 		*c.to = found[0]
 	}
-	return p, nil
+	p.spans, err = s.pastSpans(ctx, now)
+	return p, err
+}
+
+// pastSpans looks for the tenant's oldest counts by span.
+func (s *scope) pastSpans(ctx context.Context, now time.Time) (map[string]int64, error) {
+	out := map[string]int64{}
+	for what, kept := range map[string]time.Duration{
+		"ring_counts WHERE span = 300": slotsKept, "ring_counts WHERE span = 3600": TalliesKept,
+		"ring_counts WHERE span = 86400": TalliesKept,
+		"step_times WHERE span = 300":    slotsKept, "step_times WHERE span = 3600": TalliesKept,
+	} {
+		at, err := one(s.reads().query(ctx, "SELECT COALESCE(MIN(at), 0) FROM "+what+" AND at <= ? AND tenant_id = ?",
+			micros(now.Add(-kept)), uuid(s.id)))
+		if err != nil {
+			return nil, err
+		}
+		if at != 0 {
+			out[what] = at
+		}
+	}
+	return out, nil
 }

@@ -24,6 +24,7 @@ type newFact struct {
 	attemptInfo
 	before, after sql.NullInt64
 	first         bool   // no other phone of the ring took this hop before
+	heard         bool   // the attempt's phone had sent a sound before
 	outcome       string // how the ring ended, if this is the fact that ended it
 }
 
@@ -32,7 +33,7 @@ type newFact struct {
 type attemptInfo struct {
 	there                bool
 	environment, app, os string
-	agent                uuid
+	agent, key           uuid // key: which placed the ring
 	person               bool // rung on each phone of a person
 	test                 bool
 	placed, expires      int64 // when the ring was placed, and when its time was up
@@ -41,13 +42,14 @@ type attemptInfo struct {
 }
 
 func (a *attemptInfo) fields() []any {
-	return []any{&a.there, &a.environment, &a.app, &a.os, &a.agent, &a.person, &a.test, &a.placed, &a.expires, &a.state, &a.endedBy}
+	return []any{&a.there, &a.environment, &a.app, &a.os, &a.agent, &a.key, &a.person, &a.test, &a.placed, &a.expires, &a.state, &a.endedBy}
 }
 
 // talliedColumns are the fields of an attemptInfo. What ended a ring was learnt when it ended; of
 // several such, the last one counts.
 const talliedColumns = "r.id IS NOT NULL, COALESCE(a.environment, ''), COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), " +
-	"r.agent_id, COALESCE(r.to_person, '') <> '', COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
+	"r.agent_id, CASE WHEN r.by_kind = 'key' THEN r.by_id END, " +
+	"COALESCE(r.to_person, '') <> '', COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
 	"COALESCE(r.state, ''), CASE WHEN r.ended_at <> 0 THEN COALESCE((SELECT l.seq FROM facts l WHERE l.tenant_id = r.tenant_id AND " +
 	"l.ring_id = r.id " +
 	"AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") ORDER BY l.xact DESC, l.seq DESC LIMIT 1), 0) ELSE 0 END"
@@ -174,6 +176,7 @@ func (h *history) complete(f *newFact) {
 	}
 	hops := h.hops[f.kind]
 	f.before, f.after = h.when(name, hops[0]), h.when(name, hops[1])
+	f.heard = h.when(name, string(tenants.FactConnected)).Valid
 	step := stepName{name.ringName, f.kind}
 	f.first = !f.person || !h.steps[step]
 	h.add(name, f.kind, f.at, f.person)
@@ -311,15 +314,20 @@ func (f *newFact) count(cells map[cell]int64) {
 	if f.first {
 		cells[f.cell(f.kind, f.at, ringCounted)]++
 	}
+	f.steps(func(_ *newFact, kind string, at int64, bucket int) { cells[f.cell(kind, at, bucket)]++ })
+}
+
+// steps gives the steps that are complete with the fact: kind is the one at their end.
+func (f *newFact) steps(timed func(f *newFact, kind string, at int64, bucket int)) {
 	if f.before.Valid {
-		cells[f.cell(f.kind, f.at, tenants.Bucket(length(f.at-f.before.Int64)))]++
+		timed(f, f.kind, f.at, tenants.Bucket(length(f.at-f.before.Int64)))
 	}
 	if !f.after.Valid {
 		return
 	}
 	for _, h := range tenants.Hops {
 		if string(h.From) == f.kind {
-			cells[f.cell(string(h.Fact), f.after.Int64, tenants.Bucket(length(f.after.Int64-f.at)))]++
+			timed(f, string(h.Fact), f.after.Int64, tenants.Bucket(length(f.after.Int64-f.at)))
 		}
 	}
 }

@@ -183,6 +183,10 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Analytics.Funnel", funnel, err)
 	byDay, err := s.Analytics().FunnelByDay(ctx, now.Add(-time.Hour), time.Time{}, time.FixedZone("", -18000))
 	put("Analytics.FunnelByDay", byDay, err)
+	byHour, err := s.Analytics().Hours(ctx, tenants.Cut{}, now.Add(-time.Hour), time.Time{})
+	put("Analytics.Hours", byHour, err)
+	byVersion, err := s.Analytics().Values(ctx, tenants.SplitAppVersion, now.Add(-time.Hour), time.Time{})
+	put("Analytics.Values", byVersion, err)
 	ends, err := s.Analytics().RingEnds(ctx, now.Add(-time.Hour), time.Time{}, time.UTC)
 	put("Analytics.RingEnds", ends, err)
 	devicesOf, err := s.Devices().ByID(ctx, []tenants.DeviceID{p.device.ID, "nobody", "nobody"})
@@ -254,9 +258,9 @@ var apart = map[string]string{
 	"SetTenant": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
 	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Release": "testDeliveries",
-	"Deliveries.Settle": "testDeliveries",
-	"Deliveries.Trim":   "testReplay",
-	"Texts.Addressee":   "testTexts looks at two tenants", "Texts.Claim": "likewise", "Texts.Settle": "likewise", "Texts.Stop": "likewise",
+	"Deliveries.Settle": "testDeliveries", "Analytics.StepTimes": "testCounts looks at two tenants",
+	"Deliveries.Trim": "testReplay",
+	"Texts.Addressee": "testTexts looks at two tenants", "Texts.Claim": "likewise", "Texts.Settle": "likewise", "Texts.Stop": "likewise",
 	"Texts.Stopped": "likewise", "Rosters.Claim": "testRosters looks at two tenants", "Rosters.Keep": "changes what Claim made",
 	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds", "Audits.Refused": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",

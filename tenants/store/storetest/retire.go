@@ -43,6 +43,7 @@ func testRetire(b *bench) {
 	young := b.ring(s, d)
 	young = b.record(s, young, 0, tenants.FactSilenced, young.CreatedAt.Add(time.Second))
 	b.roll(2)
+	retire(2) // the counts by five minutes, of each tenant
 	retire(0)
 	b.clock.set(start.Add(401 * day))
 	retire(100 + 1 + 1) // rings of the one, the alert, a ring of the other

@@ -94,6 +94,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach}, {"work", testWork},
 		{"expire", testExpire}, {"expire at once", testExpireAtOnce},
 		{"forget", testForget}, {"audits", testAudits}, {"caps", testCaps}, {"audited", testAudited}, {"tallies", testTallies},
+		{"counts", testCounts}, {"counts of another process", another(testCounts)},
+
 		{"tallies of another process", another(testTallies)}, {"tallies by ring", testTalliesByRing},
 		{"tallies by ring of another process", another(testTalliesByRing)}, {"reasons of another process", another(testReasons)},
 		{"roll at once", testRollAtOnce}, {"cursors", testCursors},
