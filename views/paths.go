@@ -31,6 +31,7 @@ const (
 	PathUsageCSV    = "/billing/usage.csv"     // GET rings by day
 	PathInvoicesCSV = "/billing/invoices.csv"  // GET
 	PathSettings    = "/settings"              // GET, POST
+	PathConfirmMe   = "/account/confirm"       // GET ?next=, POST password, next
 	PathRecording   = "/settings/recording"    // POST multipart: policy, reason, file
 	PathPassword    = "/settings/password"     // POST current, password
 	PathSignInEnd   = "/settings/sign-ins/end" // POST id=hash, or id=others

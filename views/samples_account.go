@@ -146,6 +146,7 @@ func (s sampler) otherPages() []Sample {
 			Agent: Pick{Name: "agent", Label: "Default agent"},
 			Recording: RecordingForm{Policy: Pick{Name: "policy", Label: "Record calls"}, File: Field{Name: "file", Label: "Announcement"},
 				Reason: Field{Name: "reason", Label: "Reason"}}})},
+		{"confirm-me", ConfirmMe(ConfirmMePage{Shell: s.shell("Confirm that it is you", ""), Next: PathKeyAdd, Again: true})},
 		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", NavDevelopers),
 			BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice})},
 		{"storybook", Storybook(s.storybook())},

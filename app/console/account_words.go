@@ -45,6 +45,7 @@ const wrongSignIn = "The email or password is wrong. Try again, or choose “For
 
 // What pages and refusals say.
 const (
+	confirmMeTitle       = "Confirm that it is you"
 	wrongName            = "The name does not match. Type it exactly as shown above."
 	wrongEmail           = "Enter an email address, such as ana@example.com."
 	brokenLink           = "This link is not complete. Ask for a new one."

@@ -255,6 +255,8 @@ var visits = map[string]visit{
 	"GET /audit.csv":          {access: members},
 	"GET /billing":            {access: members},
 	"GET /billing/usage.csv":  {access: members},
+	"GET /account/confirm":    {access: members},
+	"POST /account/confirm":   {access: members, form: fields("password", "wrong")},
 	"GET /settings":           {access: members},
 	"POST /settings": {access: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.Id)},

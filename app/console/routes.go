@@ -18,6 +18,7 @@ import (
 type route struct {
 	method, path string
 	needs        tenants.Permission // what the role must have; empty = anyone who is signed in
+	stepUp       bool               // asks for a proof of who they are where the last one is older than page.ProofTime
 	out          bool               // a way out: stays open when the tenant is suspended
 	part         bool               // no page: a stranger is refused, not sent to sign in
 	file         bool               // a download about one thing, no page
@@ -92,8 +93,9 @@ func (k *Console) ringRoutes() []route {
 		{method: get, path: views.RingNotesPath(":id", "txt"), file: true, member: rings.notesText},
 		{method: get, path: views.RingNotesPath(":id", "csv"), file: true, member: rings.notesCSV},
 		{method: get, path: views.RingRecordingPath(":id"), file: true, member: rings.recording},
-		{method: get, path: views.RingErasePath(":id"), sample: "ring-erase", needs: mayNotes, member: k.confirmed(rings.erasure)},
-		{method: post, path: views.RingErasePath(":id"), needs: mayNotes, member: k.confirmed(rings.erasure)},
+		{method: get, path: views.RingErasePath(":id"), sample: "ring-erase", needs: mayNotes, stepUp: true,
+			member: k.confirmed(rings.erasure)},
+		{method: post, path: views.RingErasePath(":id"), needs: mayNotes, stepUp: true, member: k.confirmed(rings.erasure)},
 		{method: get, path: views.RingCancelPath(":id"), sample: "ring-cancel", needs: mayRing, member: rings.askCancel},
 		{method: post, path: views.RingCancelPath(":id"), needs: mayRing, member: rings.cancel},
 		{method: get, path: views.RingTransferPath(":id"), sample: "ring-transfer", needs: mayRing, member: rings.askTransfer},
@@ -122,18 +124,21 @@ func (k *Console) reachRoutes() []route {
 		{method: post, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: k.confirmed(devices.removal)},
 		{method: get, path: views.PathCredentials, sample: "credentials", member: credentials.credentials},
 		{method: get, path: views.PathCredCSV, member: credentials.credentialsCSV},
-		{method: get, path: views.PathCredAdd, sample: "credential-add", needs: mayCredentials, member: credentials.credentialForm},
-		{method: post, path: views.PathCredAdd, needs: mayCredentials, member: credentials.addCredential},
+		{method: get, path: views.PathCredAdd, sample: "credential-add", needs: mayCredentials, stepUp: true,
+			member: credentials.credentialForm},
+		{method: post, path: views.PathCredAdd, needs: mayCredentials, stepUp: true, member: credentials.addCredential},
 		{method: get, path: views.CredentialPath(":id"), sample: "credential", member: credentials.credential},
 		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, member: credentials.checkCredential},
 		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, member: credentials.setHedging},
 		{method: post, path: views.CredentialProfilePath(":id"), needs: mayCredentials, member: credentials.setProfile},
-		{method: get, path: views.CredentialRollbackPath(":id"), sample: "credential-rollback", needs: mayCredentials,
+		{method: get, path: views.CredentialRollbackPath(":id"), sample: "credential-rollback", needs: mayCredentials, stepUp: true,
 			member: k.confirmed(credentials.rollback)},
-		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, member: k.confirmed(credentials.rollback)},
-		{method: get, path: views.CredentialRemovePath(":id"), sample: "credential-remove", needs: mayCredentials,
+		{method: post, path: views.CredentialRollbackPath(":id"), needs: mayCredentials, stepUp: true,
+			member: k.confirmed(credentials.rollback)},
+		{method: get, path: views.CredentialRemovePath(":id"), sample: "credential-remove", needs: mayCredentials, stepUp: true,
 			member: k.confirmed(credentials.removal)},
-		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, member: k.confirmed(credentials.removal)},
+		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, stepUp: true,
+			member: k.confirmed(credentials.removal)},
 		{method: get, path: views.PathAgents, sample: "agents", member: agents.agents},
 		{method: get, path: views.PathAgentsCSV, member: agents.agentsCSV},
 		{method: get, path: views.PathAgentAdd, sample: "agent-add-empty", needs: mayAgents, member: agents.agentForm},
@@ -152,48 +157,54 @@ func (k *Console) connectionRoutes() []route {
 		{method: get, path: views.PathConnections, sample: "connections", samples: []string{"?state=failing", "?role=webhook"},
 			member: x.connections},
 		{method: get, path: views.PathConnectionsCSV, member: x.connectionsCSV},
-		{method: get, path: views.PathConnectionAdd, sample: "connection-add", needs: mayConnections,
+		{method: get, path: views.PathConnectionAdd, sample: "connection-add", needs: mayConnections, stepUp: true,
 			samples: []string{"?role=webhook", "?role=crm", "?role=calendar", "?role=sms", "?role=audit", "?role=transcript"},
 			member:  x.connectionForm},
-		{method: post, path: views.PathConnectionAdd, needs: mayConnections, member: x.addConnection},
+		{method: post, path: views.PathConnectionAdd, needs: mayConnections, stepUp: true, member: x.addConnection},
 		{method: get, path: views.ConnectionPath(":id"), sample: "connection", member: x.connection},
-		{method: get, path: views.ConnectionEditPath(":id"), sample: "connection-edit", needs: mayConnections, member: x.editConnection},
-		{method: post, path: views.ConnectionEditPath(":id"), needs: mayConnections, member: x.setConnection},
+		{method: get, path: views.ConnectionEditPath(":id"), sample: "connection-edit", needs: mayConnections, stepUp: true,
+			member: x.editConnection},
+		{method: post, path: views.ConnectionEditPath(":id"), needs: mayConnections, stepUp: true, member: x.setConnection},
 		{method: post, path: views.ConnectionTestPath(":id"), needs: mayConnections, member: x.test},
 		{method: post, path: views.ConnectionPausePath(":id"), needs: mayConnections,
 			member: x.turn(tenants.ConnectionPaused, page.FlashPaused)},
 		{method: post, path: views.ConnectionResumePath(":id"), needs: mayConnections,
 			member: x.turn(tenants.ConnectionActive, page.FlashResumed)},
-		{method: get, path: views.ConnectionSecretPath(":id"), sample: "connection-secret", needs: mayConnections, member: x.askRotate},
-		{method: post, path: views.ConnectionSecretPath(":id"), needs: mayConnections, member: x.rotate},
+		{method: get, path: views.ConnectionSecretPath(":id"), sample: "connection-secret", needs: mayConnections, stepUp: true,
+			member: x.askRotate},
+		{method: post, path: views.ConnectionSecretPath(":id"), needs: mayConnections, stepUp: true, member: x.rotate},
 		{method: get, path: views.ConnectionReplayPath(":id"), sample: "connection-replay", needs: mayConnections, member: x.replayForm},
 		{method: post, path: views.ConnectionReplayPath(":id"), needs: mayConnections, member: x.replay},
 		{method: get, path: views.DeliveriesPath(":id"), sample: "deliveries", samples: []string{"?status=failed"}, member: x.deliveries},
 		{method: get, path: views.DeliveriesCSVPath(":id"), file: true, member: x.deliveriesCSV},
 		{method: get, path: views.DeliveryPath(":id", ":event"), sample: "delivery", member: x.delivery},
 		{method: post, path: views.DeliverySendPath(":id", ":event"), needs: mayConnections, member: x.sendDelivery},
-		{method: get, path: views.ConnectionRemovePath(":id"), sample: "connection-remove", needs: mayConnections,
+		{method: get, path: views.ConnectionRemovePath(":id"), sample: "connection-remove", needs: mayConnections, stepUp: true,
 			member: k.confirmed(x.removal)},
-		{method: post, path: views.ConnectionRemovePath(":id"), needs: mayConnections, member: k.confirmed(x.removal)},
+		{method: post, path: views.ConnectionRemovePath(":id"), needs: mayConnections, stepUp: true, member: k.confirmed(x.removal)},
 	}
 }
 
 func (k *Console) accountRoutes() []route {
-	keys, people, audit, settings := keyPages{k}, peoplePages{k}, auditPages{k}, settingsPages{k}
+	keys, people, audit, settings, proofs := keyPages{k}, peoplePages{k}, auditPages{k}, settingsPages{k}, proofPages{k}
 	return []route{
 		{method: get, path: views.PathKeys, sample: "keys", member: keys.keys},
 		{method: get, path: views.PathKeysCSV, member: keys.keysCSV},
-		{method: get, path: views.PathKeyAdd, sample: "key-add", needs: mayKeys, member: keys.keyForm},
-		{method: post, path: views.PathKeyAdd, needs: mayKeys, member: keys.addKey},
-		{method: get, path: views.KeyRevokePath(":id"), sample: "key-revoke", needs: mayKeys, member: k.confirmed(keys.revocation)},
-		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, member: k.confirmed(keys.revocation)},
+		{method: get, path: views.PathKeyAdd, sample: "key-add", needs: mayKeys, stepUp: true, member: keys.keyForm},
+		{method: post, path: views.PathKeyAdd, needs: mayKeys, stepUp: true, member: keys.addKey},
+		{method: get, path: views.KeyRevokePath(":id"), sample: "key-revoke", needs: mayKeys, stepUp: true,
+			member: k.confirmed(keys.revocation)},
+		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, stepUp: true, member: k.confirmed(keys.revocation)},
+		{method: get, path: views.PathConfirmMe, sample: "confirm-me", member: proofs.ask},
+		{method: post, path: views.PathConfirmMe, member: proofs.prove},
 		{method: get, path: views.PathPeople, sample: "people", member: people.people},
 		{method: get, path: views.PathPeopleCSV, member: people.peopleCSV},
-		{method: get, path: views.PathPersonAdd, sample: "person-add", needs: mayPeople, member: people.personForm},
-		{method: post, path: views.PathPersonAdd, needs: mayPeople, member: people.addPerson},
-		{method: post, path: views.PersonRolePath(":id"), needs: mayPeople, member: people.setRole},
-		{method: get, path: views.PersonRemovePath(":id"), sample: "person-remove", needs: mayPeople, member: k.confirmed(people.removal)},
-		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, member: k.confirmed(people.removal)},
+		{method: get, path: views.PathPersonAdd, sample: "person-add", needs: mayPeople, stepUp: true, member: people.personForm},
+		{method: post, path: views.PathPersonAdd, needs: mayPeople, stepUp: true, member: people.addPerson},
+		{method: post, path: views.PersonRolePath(":id"), needs: mayPeople, stepUp: true, member: people.setRole},
+		{method: get, path: views.PersonRemovePath(":id"), sample: "person-remove", needs: mayPeople, stepUp: true,
+			member: k.confirmed(people.removal)},
+		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, stepUp: true, member: k.confirmed(people.removal)},
 		{method: get, path: views.PathAudit, sample: "audit", samples: []string{"?q=lead-77", "?period=day"}, member: audit.audit},
 		{method: get, path: views.PathAuditCSV, member: audit.auditCSV},
 		{method: get, path: views.PathSettings, sample: "settings", member: settings.settings},
@@ -216,15 +227,16 @@ func (k *Console) billingRoutes() []route {
 	}
 	return append(all,
 		route{method: get, path: views.PathInvoicesCSV, member: bills.invoicesCSV},
-		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, member: bills.checkout},
-		route{method: post, path: views.PathBillingPortal, needs: mayBilling, member: bills.portal},
-		route{method: get, path: views.PathBillingChange, sample: "billing-change", needs: mayBilling, member: bills.previewPlan},
-		route{method: post, path: views.PathBillingChange, needs: mayBilling, member: bills.changePlan},
-		route{method: get, path: views.PathBillingCancel, sample: "billing-cancel", needs: mayBilling,
+		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, stepUp: true, member: bills.checkout},
+		route{method: post, path: views.PathBillingPortal, needs: mayBilling, stepUp: true, member: bills.portal},
+		route{method: get, path: views.PathBillingChange, sample: "billing-change", needs: mayBilling, stepUp: true,
+			member: bills.previewPlan},
+		route{method: post, path: views.PathBillingChange, needs: mayBilling, stepUp: true, member: bills.changePlan},
+		route{method: get, path: views.PathBillingCancel, sample: "billing-cancel", needs: mayBilling, stepUp: true,
 			member: k.confirmed(bills.cancellation)},
-		route{method: post, path: views.PathBillingCancel, needs: mayBilling, member: k.confirmed(bills.cancellation)},
-		route{method: post, path: views.PathBillingResume, needs: mayBilling, member: bills.resumePlan},
-		route{method: post, path: views.PathBillingOverage, needs: mayBilling, member: bills.setOverage},
+		route{method: post, path: views.PathBillingCancel, needs: mayBilling, stepUp: true, member: k.confirmed(bills.cancellation)},
+		route{method: post, path: views.PathBillingResume, needs: mayBilling, stepUp: true, member: bills.resumePlan},
+		route{method: post, path: views.PathBillingOverage, needs: mayBilling, stepUp: true, member: bills.setOverage},
 	)
 }
 
@@ -267,6 +279,9 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		if r.needs != "" && !v.Role.May(r.needs) {
 			v.Missing = r.needs
 			return tenants.Refuse(tenants.Forbidden, "missing_permission", lacksPermission, v.Role.Name(), r.needs.Does())
+		}
+		if r.stepUp && !v.Proved(k.Now()) {
+			return askProof(c, r)
 		}
 		if r.method != get && r.path != views.PathSignOut {
 			if err := web.MayWrite(c, v.Holder()); err != nil {

@@ -169,7 +169,7 @@ func (k settingsPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Vi
 	if err := k.Store.Users().SetPassword(ctx, v.User.ID, phc); err != nil { // every sign-in ends, this one too
 		return err
 	}
-	if err := k.Enter(ctx, c, v.User, v.Tenant.ID, v.In.ExpiresAt); err != nil {
+	if err := k.Enter(ctx, c, v.User, v.Tenant.ID, k.Now(), v.In.ExpiresAt); err != nil {
 		return err
 	}
 	if err := v.Scope.Audits().Add(ctx, "user.password", string(v.User.ID), ""); err != nil {

@@ -144,7 +144,7 @@ func (k signInPages) switchTenant(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	want, _ := tenants.ParseID[tenants.TenantID](page.FormOf(c).Text("tenant"))
 	for _, m := range v.Tenants {
 		if m.Tenant.ID == want {
-			if err := k.Enter(ctx, c, v.User, want, v.In.ExpiresAt); err != nil {
+			if err := k.Enter(ctx, c, v.User, want, v.In.ProvedAt, v.In.ExpiresAt); err != nil {
 				return err
 			}
 			return c.Redirect(views.PathOverview, fiber.StatusSeeOther)

@@ -21,6 +21,7 @@ const (
 	IdleTime   = 12 * time.Hour     // when nobody does anything
 	SignInTime = 7 * 24 * time.Hour // in any case
 	TouchEvery = 5 * time.Minute    // how exactly idleness is known
+	ProofTime  = 15 * time.Minute   // how long a proof of who they are is enough for what is guarded most
 )
 
 // Visitor is a person who is signed in, in the tenant that they look at. The tenant comes from the
@@ -78,9 +79,9 @@ func whoOf(c *fiber.Ctx, u tenants.User) store.Who {
 }
 
 // Session names the sign-in and the tenant that a page is drawn for, so that the page's script can
-// say so. It is no secret: it opens nothing, and the sign-in's token cannot be found from it.
+// say so. It is no secret: it opens nothing. It stays the same when the sign-in gets a new token.
 func (v *Visitor) Session() string {
-	sum := sha256.Sum256(append(append([]byte("session "), v.In.Hash[:]...), v.Tenant.ID...))
+	sum := sha256.Sum256([]byte("session " + v.In.Origin + " " + string(v.Tenant.ID)))
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
@@ -135,12 +136,13 @@ func (m *Common) SetCookie(c *fiber.Ctx, name, value string, age time.Duration, 
 }
 
 // Enter starts a sign-in under a new token and ends the one that the browser had: the old token is
-// worth nothing then.
-func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, until time.Time) error {
+// worth nothing then. proved is when the person last proved who they are.
+func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, proved, until time.Time) error {
 	now := m.Now()
 	token := NewToken()
 	err := m.Store.SignIns().Add(ctx, store.SignIn{
 		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t, CreatedAt: now, IdleAt: now.Add(IdleTime), ExpiresAt: until,
+		ProvedAt: proved, Origin: tenants.NewRandomID(),
 		IP: web.IP(c), UserAgent: Clip(web.Header(c, fiber.HeaderUserAgent), 200),
 	})
 	if err != nil {
@@ -154,6 +156,19 @@ func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 	m.SetCookie(c, m.CookieName(), token, until.Sub(now), false)
 	return nil
 }
+
+// Prove notes that a person proved again who they are, and gives their sign-in a new token.
+func (m *Common) Prove(ctx context.Context, c *fiber.Ctx, v *Visitor) error {
+	now, token := m.Now(), NewToken()
+	if err := m.Store.SignIns().Renew(ctx, v.In.Hash, tenants.Secret(token).Hash(), now); err != nil {
+		return err
+	}
+	m.SetCookie(c, m.CookieName(), token, v.In.ExpiresAt.Sub(now), false)
+	return nil
+}
+
+// Proved reports whether the person's last proof is recent enough for what is guarded most.
+func (v *Visitor) Proved(now time.Time) bool { return now.Sub(v.In.ProvedAt) < ProofTime }
 
 // NewToken has 256 random bits.
 func NewToken() string {
@@ -173,7 +188,7 @@ func Clip(s string, n int) string {
 // Admit starts a sign-in in a tenant and writes it into the tenant's record. The browser is known
 // to the account from then on; see Try.
 func (m *Common) Admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID) error {
-	if err := m.Enter(ctx, c, u, t, m.Now().Add(SignInTime)); err != nil {
+	if err := m.Enter(ctx, c, u, t, m.Now(), m.Now().Add(SignInTime)); err != nil {
 		return err
 	}
 	if err := m.know(c, u.Email); err != nil {

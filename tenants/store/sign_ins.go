@@ -15,6 +15,8 @@ type SignIn struct {
 	CreatedAt time.Time
 	IdleAt    time.Time // over when nothing touches it until then; zero = no such limit
 	ExpiresAt time.Time // over in any case
+	ProvedAt  time.Time // when the person last proved who they are
+	Origin    string    // stays the same when the sign-in gets a new token
 	IP        string
 	UserAgent string
 }
@@ -26,6 +28,8 @@ type signInRow struct {
 	Created   int64 `gorm:"column:created_at"`
 	IdleAt    int64
 	ExpiresAt int64
+	ProvedAt  int64
+	Origin    string
 	IP        string
 	UserAgent string
 }
@@ -35,7 +39,8 @@ func (signInRow) TableName() string { return "sign_ins" }
 func (r signInRow) noun() SignIn {
 	return SignIn{
 		Hash: hash(r.Hash), User: tenants.UserID(r.UserID), Tenant: tenants.TenantID(r.TenantID), CreatedAt: moment(r.Created),
-		IdleAt: moment(r.IdleAt), ExpiresAt: moment(r.ExpiresAt), IP: r.IP, UserAgent: r.UserAgent,
+		IdleAt: moment(r.IdleAt), ExpiresAt: moment(r.ExpiresAt), ProvedAt: moment(r.ProvedAt), Origin: r.Origin, IP: r.IP,
+		UserAgent: r.UserAgent,
 	}
 }
 
@@ -66,7 +71,8 @@ const mostSignIns = 100
 func (s SignIns) Add(ctx context.Context, in SignIn) error {
 	row := signInRow{
 		Hash: in.Hash[:], UserID: uuid(in.User), TenantID: uuid(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
-		ExpiresAt: micros(in.ExpiresAt), IP: in.IP, UserAgent: in.UserAgent,
+		ExpiresAt: micros(in.ExpiresAt), ProvedAt: micros(in.ProvedAt), Origin: in.Origin, IP: in.IP,
+		UserAgent: in.UserAgent,
 	}
 	return s.w.do(ctx, allTenants, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
@@ -106,6 +112,12 @@ func (s SignIns) Get(ctx context.Context, h tenants.Hash, now time.Time) (SignIn
 // Touch moves the moment at which the sign-in is idle.
 func (s SignIns) Touch(ctx context.Context, h tenants.Hash, idleAt time.Time) error {
 	return s.signIn(ctx, "UPDATE sign_ins SET idle_at = ? WHERE hash = ?", micros(idleAt), h[:])
+}
+
+// Renew gives the sign-in a new token after the person proved again who they are. The old token is
+// worth nothing then.
+func (s SignIns) Renew(ctx context.Context, old, fresh tenants.Hash, now time.Time) error {
+	return s.signIn(ctx, "UPDATE sign_ins SET hash = ?, proved_at = ? WHERE hash = ?", fresh[:], micros(now), old[:])
 }
 
 // Switch turns the sign-in to another tenant of the same person; a tenant they are no member of is

@@ -40,7 +40,7 @@ func (t *Account) Quick(u tenants.User) *Browser {
 	b, token, now := t.s.Browser(), page.NewToken(), t.s.Clock.Now()
 	Must(t.s, t.s.Store.SignIns().Add(t.s.Context(), store.SignIn{
 		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t.Id, CreatedAt: now, IdleAt: now.Add(page.IdleTime),
-		ExpiresAt: now.Add(page.SignInTime), IP: "192.0.2.1", UserAgent: t.Word,
+		ExpiresAt: now.Add(page.SignInTime), ProvedAt: now, Origin: tenants.NewRandomID(), IP: "192.0.2.1", UserAgent: t.Word,
 	}))
 	b.Cookies[t.s.Common.CookieName()] = token
 	return b
@@ -207,3 +207,6 @@ func (b *Browser) Read(path string, tell func(line string)) {
 		tell(lines.Text())
 	}
 }
+
+// Address is scheme and host of the server.
+func (b *Browser) Address() string { return b.H.url }

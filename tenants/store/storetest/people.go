@@ -97,7 +97,7 @@ func (b *bench) signIn(u tenants.User, t *store.Scope) store.SignIn {
 	b.must(err)
 	in := store.SignIn{
 		Hash: hashOf("sign-in", b.next()), User: u.ID, Tenant: tenant.ID, CreatedAt: now, IdleAt: now.Add(time.Hour),
-		ExpiresAt: now.Add(24 * time.Hour), IP: "192.0.2.1", UserAgent: "test",
+		ExpiresAt: now.Add(24 * time.Hour), ProvedAt: now, Origin: "origin", IP: "192.0.2.1", UserAgent: "test",
 	}
 	b.must(b.s.SignIns().Add(b.Context(), in))
 	return in
@@ -124,6 +124,15 @@ func testSignIns(b *bench) {
 	_, _, err = b.s.SignIns().Get(ctx, in.Hash, in.ExpiresAt)
 	b.refused(err, tenants.Unauthorized, "an expired sign-in")
 	b.refused(b.s.SignIns().Touch(ctx, hashOf("no"), now), tenants.Unauthorized, "touching an unknown one")
+
+	renewed := hashOf("renewed", b.next())
+	b.must(b.s.SignIns().Renew(ctx, in.Hash, renewed, now.Add(time.Minute)))
+	_, _, err = b.s.SignIns().Get(ctx, in.Hash, now)
+	b.refused(err, tenants.Unauthorized, "the token from before a new proof")
+	got, _, err = b.s.SignIns().Get(ctx, renewed, now)
+	b.must(err)
+	equal(b, got.ProvedAt, now.Add(time.Minute), "the last proof")
+	in.Hash = renewed
 
 	foreign, err := other.Tenant(ctx)
 	b.must(err)

@@ -75,7 +75,8 @@ var across = map[string]string{
 	"UPDATE sign_ins SET tenant_id = ? WHERE hash = ? AND EXISTS (SELECT 1 FROM members WHERE members.tenant_id = ? AND " +
 		"members.user_id " +
 		"= sign_ins.user_id)": "SignIns.Switch: a sign-in is a person's",
-	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?": "SignIns.Touch: a sign-in is a person's",
+	"UPDATE sign_ins SET idle_at = ? WHERE hash = ?":             "SignIns.Touch: a sign-in is a person's",
+	"UPDATE sign_ins SET hash = ?, proved_at = ? WHERE hash = ?": "SignIns.Renew: a sign-in is a person's",
 	"SELECT tenants.*, members.role, members.created_at AS since FROM members JOIN tenants ON tenants.id = members.tenant_id WHERE " +
 		"members.user_id = ? ORDER BY tenants.name, tenants.id": "Users.Memberships: a person's own tenants",
 	"SELECT tenant_id, user_id, role, created_at FROM members WHERE user_id = ?": "Users.TakeReset, and when an address is proven: a " +

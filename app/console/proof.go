@@ -1,0 +1,66 @@
+package console
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/page"
+	"carillon/app/web"
+	"carillon/views"
+)
+
+// proofPages ask people who are signed in to prove again who they are, before what is guarded most:
+// a browser that was left open then shows no secret and changes no owner.
+type proofPages struct{ *Console }
+
+// askProof leads to the page that asks, and from there back. What a form sent is not kept: it may
+// hold secrets. The page says that nothing was changed, and leads to where the form is.
+func askProof(c *fiber.Ctx, r route) error {
+	q := url.Values{"next": {ownPath(c.OriginalURL())}}
+	if r.method != get {
+		q = url.Values{"next": {back(c)}, "again": {"1"}}
+	}
+	return c.Redirect(views.PathConfirmMe+"?"+q.Encode(), fiber.StatusSeeOther)
+}
+
+func (k proofPages) ask(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	return k.page(ctx, c, v, views.ConfirmMePage{Next: orOverview(ownPath(web.Query(c, "next"))), Again: web.Query(c, "again") != ""},
+		fiber.StatusOK)
+}
+
+func (k proofPages) page(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.ConfirmMePage, status int) error {
+	var err error
+	if p.Shell, err = k.shell(ctx, c, v, at(confirmMeTitle, "")); err != nil {
+		return err
+	}
+	return web.Page(c, views.ConfirmMe(p), status)
+}
+
+// prove checks the password and leads back.
+func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	f := page.FormOf(c)
+	p := views.ConfirmMePage{Next: orOverview(ownPath(f.Text("next"))), Again: f.Text("again") != ""}
+	try, err := k.TryAs(v)
+	if err != nil {
+		return page.SlowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return k.page(ctx, c, v, p, fiber.StatusTooManyRequests)
+		})
+	}
+	ok, err := k.Passwords.Match(ctx, true, f.Raw("password"), v.User.Password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		k.Failed(c, v.User.ID, v.User.Email)
+		p.Error = wrongPassword
+		return k.page(ctx, c, v, p, fiber.StatusUnprocessableEntity)
+	}
+	try.Worked()
+	if err := k.Prove(ctx, c, v); err != nil {
+		return err
+	}
+	return c.Redirect(p.Next, fiber.StatusSeeOther)
+}
