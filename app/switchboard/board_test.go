@@ -18,6 +18,7 @@ import (
 	"carillon/tenants"
 	"carillon/tenants/seal"
 	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
 )
 
 // world is one board with a real store, a real sender and an Apple.
@@ -45,8 +46,7 @@ func newWorld(t *testing.T, industry tenants.Industry) *world {
 	must(t, err)
 	cfg := store.Config{Dir: w.dir, Seal: keys, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 		Observe: func(string) { w.statements.Add(1) }}
-	_, err = store.Migrate(t.Context(), cfg)
-	must(t, err)
+	storetest.Migrate(t, cfg)
 	w.store, err = store.Open(t.Context(), cfg)
 	must(t, err)
 	t.Cleanup(func() { must(t, w.store.Close()) })

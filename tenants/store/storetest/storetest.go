@@ -6,9 +6,14 @@
 package storetest
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,9 +48,7 @@ func OpenConfig(t testing.TB, c store.Config) *store.Store {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if _, err := store.Migrate(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
+	Migrate(t, c)
 	s, err := store.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +59,52 @@ func OpenConfig(t testing.TB, c store.Config) *store.Store {
 		}
 	})
 	return s
+}
+
+// empty is an SQLite database with the schema and nothing else. To migrate takes ten times as long
+// as to open, so each process of tests does it once.
+var empty = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "carillon-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if _, err := store.Migrate(context.Background(), store.Config{Dir: dir}); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, file))
+})
+
+const file = "carillon.db"
+
+// Migrate does what store.Migrate does. An SQLite database that does not exist yet is a copy of one
+// that was migrated before.
+func Migrate(t testing.TB, c store.Config) {
+	t.Helper()
+	if c.URL == "" {
+		if _, err := os.Stat(filepath.Join(c.Dir, file)); errors.Is(err, fs.ErrNotExist) {
+			FillFolder(t, c.Dir)
+			return
+		}
+	}
+	if _, err := store.Migrate(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// FillFolder puts a migrated, empty SQLite database into a folder, which it makes.
+func FillFolder(t testing.TB, dir string) {
+	t.Helper()
+	b, err := empty()
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, file), b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Keys is a fresh keyring.
