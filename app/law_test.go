@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 )
@@ -111,14 +112,31 @@ func parent(pkg string) string {
 	return pkg
 }
 
-// tree parses every Go file of this module.
+// tree parses every Go file of this module. Tests share the answer and may not change it.
 func tree(t *testing.T) (files []file, fset *token.FileSet) {
 	t.Helper()
-	root, err := filepath.Abs("..")
+	p, err := parsed()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fset = token.NewFileSet()
+	if len(p.files) < 20 {
+		t.Fatalf("found %d files: this is not the module's root", len(p.files))
+	}
+	return p.files, p.fset
+}
+
+type parsedTree struct {
+	files []file
+	fset  *token.FileSet
+}
+
+// parsed parses the tree once for all tests.
+var parsed = sync.OnceValues(func() (parsedTree, error) {
+	p := parsedTree{fset: token.NewFileSet()}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return p, err
+	}
 	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -129,7 +147,7 @@ func tree(t *testing.T) (files []file, fset *token.FileSet) {
 		if d.IsDir() || !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		parsed, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		f, err := parser.ParseFile(p.fset, name, nil, parser.ParseComments)
 		if err != nil {
 			return err
 		}
@@ -142,19 +160,13 @@ func tree(t *testing.T) (files []file, fset *token.FileSet) {
 		if pkg == "." {
 			pkg = ""
 		}
-		if !tool(parsed) {
-			files = append(files, file{name: rel, pkg: pkg, test: strings.HasSuffix(rel, "_test.go"), ast: parsed})
+		if !tool(f) {
+			p.files = append(p.files, file{name: rel, pkg: pkg, test: strings.HasSuffix(rel, "_test.go"), ast: f})
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) < 20 {
-		t.Fatalf("found %d files: this is not the module's root", len(files))
-	}
-	return files, fset
-}
+	return p, err
+})
 
 // tool reports whether the file is a program run by go generate, outside every package.
 func tool(f *ast.File) bool {
