@@ -21,6 +21,11 @@ var (
 
 	CapConnections = Cap{Code: "too_many_connections", What: "connections", Most: 20,
 		Cure: "Remove one that you no longer use."}
+	CapGroups    = Cap{Code: "too_many_groups", What: "groups", Most: 200, Cure: "Remove one that nobody rings."}
+	CapSchedules = Cap{Code: "too_many_schedules", What: "schedules", Most: 200,
+		Cure: "Remove one that no group uses."}
+	CapConsents = Cap{Code: "too_many_consents", What: "recorded consents", Most: 200_000,
+		Cure: "Ask the operator of this server to raise the bound."}
 	CapCredentials = Cap{Code: "too_many_credentials", What: "Apple credentials", Most: 200,
 		Cure: "Remove one that no app uses."}
 	CapInvitations = Cap{Code: "too_many_invitations", What: "open invitations", Most: 500,

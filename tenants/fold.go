@@ -79,19 +79,22 @@ func (r *Ring) Fold(f Fact) []Fact {
 
 // follow records on the other live attempts that one device answered or declined: the first answer
 // wins, and one decline ends them all.
+//
+// In a ring to a group a decline ends the attempts of the same person only.
 func (r *Ring) follow(a *Attempt, f Fact, facts []Fact) []Fact {
 	kind, detail := FactKind(""), ""
 	switch a.State {
 	case Answered:
 		kind = FactElsewhere
+		r.dropSteps()
 	case Declined:
-		kind, detail = FactCancelled, "declined_elsewhere"
+		kind, detail = FactCancelled, declinedElsewhere
 	default:
 		return facts
 	}
 	for i := range r.Attempts {
 		s := &r.Attempts[i]
-		if s.ID == a.ID || s.State.Terminal() || s.Has(kind) {
+		if s.ID == a.ID || s.State.Terminal() || s.Has(kind) || a.State == Declined && s.Step != a.Step {
 			continue
 		}
 		g := Fact{Attempt: s.ID, Kind: kind, At: f.At, Received: f.Received, Detail: detail}
@@ -106,7 +109,7 @@ func (r *Ring) settle(f Fact) {
 	if r.State.Terminal() {
 		return
 	}
-	if r.State = StateOf(r.Attempts); r.State.Terminal() {
+	if r.State = r.stateNow(); r.State.Terminal() {
 		r.EndedAt, r.EndReason = f.Received, r.reason()
 	}
 }

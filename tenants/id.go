@@ -24,6 +24,9 @@ type (
 	ReferralID   string
 	EntryID      string
 	PayoutID     string
+	GroupID      string
+	ScheduleID   string
+	ConsentID    string
 )
 
 // id is the constraint of the typed ids.

@@ -69,7 +69,7 @@ func (r *Ring) reason() EndReason {
 	best, far := ReasonCancelled, -1
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		if a.State != r.State {
+		if a.State != r.State || a.declinedElsewhere() {
 			continue
 		}
 		if n := a.progress(); n > far {

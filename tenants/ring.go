@@ -35,11 +35,13 @@ func (s State) Terminal() bool {
 	return true
 }
 
-// To says which phones to ring: one device, or all devices of a person (the tenant's own user
-// reference).
+// To says which phones to ring: one device, all devices of a person (the tenant's own user
+// reference), or those of a group's persons, step by step.
 type To struct {
 	Device DeviceID
 	Person string
+	Group  GroupID
+	Name   string // of the group, when the ring was placed
 }
 
 // Ring is one request to reach someone.
@@ -59,7 +61,8 @@ type Ring struct {
 	EndedAt   time.Time // zero while it lives
 	EndReason EndReason // empty while it lives
 	Attempts  []Attempt
-	Call      *Call // set once answered
+	Steps     []Step // of a ring to a group, in order
+	Call      *Call  // set once answered
 }
 
 // Attempt is one device rung for a ring.
@@ -68,6 +71,7 @@ type Attempt struct {
 	Ring       RingID
 	Device     DeviceID
 	Credential CredentialID
+	Step       int // N of the step it belongs to; 0 = the ring is to no group
 	State      State
 	AppVersion string // of the device when it was rung; the funnel groups by it
 	OSVersion  string
@@ -152,10 +156,22 @@ type Request struct {
 	TTL       time.Duration // 0 = the tenant's default
 }
 
+// one reports whether exactly one of the three is named.
+func (t To) one() bool {
+	named := 0
+	for _, is := range []bool{t.Device != "", t.Person != "", t.Group != ""} {
+		if is {
+			named++
+		}
+	}
+	return named == 1
+}
+
 // Check refuses a request whose fields break a rule, naming every wrong one.
 func (q Request) Check() error {
 	var f faults
-	f.add((q.To.Device == "") != (q.To.Person == ""), "to", "give either a device or a person")
+	f.add(q.To.one(), "to", "give either a device, a person or a group")
+	f.add(q.To.Group == "" || q.TTL == 0, "ttl_s", "a group's steps say how long it rings")
 	f.add(q.To.Person == "" || ValidReference(q.To.Person), "to.person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
 	f.add(ValidText(q.Caller, 0, 64), "caller", "at most 64 characters, not blank, no control characters")
 	f.add(q.Reference == "" || ValidReference(q.Reference), "reference", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")

@@ -77,9 +77,9 @@ func Explain(ctx context.Context, s *Scope, query string, args ...any) (plan []s
 	return plan, err
 }
 
-// Groups says what the writer commits together when these tenants' writes wait, given by their
+// Grouped says what the writer commits together when these tenants' writes wait, given by their
 // tenants in the order they came.
-func Groups(waiting []string) (groups [][]string) {
+func Grouped(waiting []string) (groups [][]string) {
 	q := newQueue()
 	for _, id := range waiting {
 		q.add(&job{access: access(id)})

@@ -13,7 +13,7 @@ import (
 // in the very next commit.
 func TestFloodDelaysNobody(t *testing.T) {
 	waiting := append(slices.Repeat([]string{"loud"}, 1000), "b", "b", "c")
-	groups := store.Groups(waiting)
+	groups := store.Grouped(waiting)
 	first := groups[0]
 	if want := []string{"loud", "b", "c", "loud", "b", "loud"}; !slices.Equal(first[:len(want)], want) {
 		t.Errorf("the first commit begins with %v, want %v", first[:len(want)], want)
@@ -40,7 +40,7 @@ func TestManyTenantsTakeTurns(t *testing.T) {
 			waiting = append(waiting, fmt.Sprint(i))
 		}
 	}
-	groups := store.Groups(waiting)
+	groups := store.Grouped(waiting)
 	if len(groups) != 3 || groups[0][0] != "0" || len(groups[0]) != 256 || groups[1][0] != "256" || groups[1][44] != "0" {
 		t.Errorf("%d commits; the second begins with %v", len(groups), groups[1][:50])
 	}

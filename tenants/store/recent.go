@@ -108,7 +108,7 @@ func (m *recent) fact(r *tenants.Ring, f *tenants.Fact) newFact {
 			switch {
 			case g.Seq >= f.Seq: // recorded later
 			case g.Kind == f.Kind:
-				n.first = n.first && r.To.Person == ""
+				n.first = n.first && r.To.Device != ""
 			case mine && string(g.Kind) == hops[0]:
 				n.before = sql.NullInt64{Int64: micros(g.At), Valid: true}
 			case mine && string(g.Kind) == hops[1]:
@@ -129,7 +129,7 @@ func (m *recent) fact(r *tenants.Ring, f *tenants.Fact) newFact {
 func infoOf(r *tenants.Ring, a *tenants.Attempt) attemptInfo {
 	info := attemptInfo{
 		there: true, environment: string(a.Push.Environment), app: a.AppVersion, os: a.OSVersion, agent: uuid(r.Agent),
-		person: r.To.Person != "", test: r.Test, placed: micros(r.CreatedAt), expires: micros(r.ExpiresAt), state: string(r.State),
+		person: r.To.Device == "", test: r.Test, placed: micros(r.CreatedAt), expires: micros(r.ExpiresAt), state: string(r.State),
 	}
 	if r.By.Kind == tenants.ActorKey {
 		info.key = uuid(r.By.ID)

@@ -20,6 +20,8 @@ type ringRow struct {
 	Caller    string
 	Reference string
 	Test      bool
+	ToGroup   uuid
+	ToName    string
 	ByKind    string
 	ByID      uuid
 	ByName    string
@@ -30,11 +32,11 @@ type ringRow struct {
 }
 
 const ringColumns = "tenant_id, id, version, state, to_device, to_person, agent_id, caller, reference, test, by_kind, by_id, by_name, " +
-	"created_at, expires_at, ended_at, end_reason"
+	"created_at, expires_at, ended_at, end_reason, to_group, to_name"
 
 func (r *ringRow) fields() []any {
 	return []any{&r.TenantID, &r.ID, &r.Version, &r.State, &r.ToDevice, &r.ToPerson, &r.AgentID, &r.Caller, &r.Reference, &r.Test,
-		&r.ByKind, &r.ByID, &r.ByName, &r.Created, &r.ExpiresAt, &r.EndedAt, &r.EndReason}
+		&r.ByKind, &r.ByID, &r.ByName, &r.Created, &r.ExpiresAt, &r.EndedAt, &r.EndReason, &r.ToGroup, &r.ToName}
 }
 
 func rowOfRing(tenant tenants.TenantID, r *tenants.Ring) ringRow {
@@ -44,13 +46,15 @@ func rowOfRing(tenant tenants.TenantID, r *tenants.Ring) ringRow {
 		AgentID:  uuid(r.Agent), Caller: r.Caller, Reference: r.Reference, Test: r.Test, ByKind: string(r.By.Kind), ByID: uuid(r.By.ID),
 		ByName:  r.By.Name,
 		Created: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt), EndedAt: micros(r.EndedAt), EndReason: string(r.EndReason),
+		ToGroup: uuid(r.To.Group), ToName: r.To.Name,
 	}
 }
 
 func (r ringRow) noun() *tenants.Ring {
 	return &tenants.Ring{
 		ID: tenants.RingID(r.ID), Tenant: tenants.TenantID(r.TenantID), Version: r.Version, State: tenants.State(r.State),
-		To: tenants.To{Device: tenants.DeviceID(r.ToDevice), Person: r.ToPerson}, Agent: tenants.AgentID(r.AgentID), Caller: r.Caller,
+		To:    tenants.To{Device: tenants.DeviceID(r.ToDevice), Person: r.ToPerson, Group: tenants.GroupID(r.ToGroup), Name: r.ToName},
+		Agent: tenants.AgentID(r.AgentID), Caller: r.Caller,
 		Reference: r.Reference, Test: r.Test, By: tenants.Actor{Kind: tenants.ActorKind(r.ByKind), ID: string(r.ByID), Name: r.ByName},
 		CreatedAt: moment(r.Created),
 		ExpiresAt: moment(r.ExpiresAt), EndedAt: moment(r.EndedAt), EndReason: tenants.EndReason(r.EndReason),
@@ -64,16 +68,17 @@ type attemptRow struct {
 	Tries, Status                        int
 	Reason                               string
 	SentAt, AnsweredAt                   int64
+	Step                                 int
 }
 
 // An attempt's columns: those that stay as they were placed, and those that its push changes.
 const (
-	attemptColumns = "ring_id, id, device_id, credential_id, app_version, os_version, apns_id, " + pushColumns
+	attemptColumns = "ring_id, id, device_id, credential_id, app_version, os_version, apns_id, step, " + pushColumns
 	pushColumns    = "state, topic, token, environment, tries, status, reason, sent_at, answered_at"
 )
 
 func (r *attemptRow) fields() []any {
-	return append([]any{&r.Ring, &r.ID, &r.Device, &r.Credential, &r.AppVersion, &r.OSVersion, &r.APNsID}, r.push()...)
+	return append([]any{&r.Ring, &r.ID, &r.Device, &r.Credential, &r.AppVersion, &r.OSVersion, &r.APNsID, &r.Step}, r.push()...)
 }
 
 func (r *attemptRow) push() []any {
@@ -84,8 +89,8 @@ func rowOfAttempt(ring tenants.RingID, a *tenants.Attempt) attemptRow {
 	p := a.Push
 	return attemptRow{
 		Ring: uuid(ring), ID: uuid(a.ID), Device: uuid(a.Device), Credential: uuid(a.Credential), AppVersion: a.AppVersion,
-		OSVersion: a.OSVersion,
-		APNsID:    uuid(p.APNsID), State: string(a.State), Topic: p.Topic, Token: p.Token, Environment: string(p.Environment),
+		OSVersion: a.OSVersion, Step: a.Step,
+		APNsID: uuid(p.APNsID), State: string(a.State), Topic: p.Topic, Token: p.Token, Environment: string(p.Environment),
 		Tries:  p.Tries,
 		Status: p.Status, Reason: p.Reason, SentAt: micros(p.SentAt), AnsweredAt: micros(p.AnsweredAt),
 	}
@@ -93,7 +98,7 @@ func rowOfAttempt(ring tenants.RingID, a *tenants.Attempt) attemptRow {
 
 func (r attemptRow) noun() tenants.Attempt {
 	return tenants.Attempt{
-		ID: tenants.AttemptID(r.ID), Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device),
+		ID: tenants.AttemptID(r.ID), Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device), Step: r.Step,
 		Credential: tenants.CredentialID(r.Credential), State: tenants.State(r.State), AppVersion: r.AppVersion, OSVersion: r.OSVersion,
 		Push: tenants.Push{
 			APNsID: string(r.APNsID), Topic: r.Topic, Token: r.Token, Environment: tenants.Environment(r.Environment), Tries: r.Tries,
@@ -181,7 +186,8 @@ func (s *scope) ring(ctx context.Context, q querier, id tenants.RingID, lock str
 	return r, s.fill(ctx, q, []*tenants.Ring{r})
 }
 
-// fill reads what belongs to the rings: three statements, however many they are.
+// fill reads what belongs to the rings: three statements, however many they are, and one more if a
+// ring is to a group.
 func (s *scope) fill(ctx context.Context, q querier, rings []*tenants.Ring) error {
 	if len(rings) == 0 {
 		return nil
@@ -228,7 +234,10 @@ func fillFrom(ctx context.Context, q querier, where string, args []any, rings []
 	for _, c := range calls {
 		at[c.Ring].Call = c.noun()
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return fillSteps(ctx, q, where, args, at)
 }
 
 // first is the Seq of an attempt's first fact: `placed`, written in the order in which the ring
@@ -282,6 +291,7 @@ func (s *scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 func copied(r *tenants.Ring) *tenants.Ring {
 	c := *r
 	c.Attempts = slices.Clone(r.Attempts)
+	c.Steps = slices.Clone(r.Steps)
 	for i := range c.Attempts {
 		facts := make([]tenants.Fact, len(c.Attempts[i].Facts), len(c.Attempts[i].Facts)+4)
 		copy(facts, c.Attempts[i].Facts)

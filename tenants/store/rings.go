@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,8 @@ func (s *Scope) Rings() Rings { return Rings{&s.scope} }
 //
 // The same idempotency key with the same body gives the earlier ring and writes nothing; with
 // another body it is Unprocessable, code idempotency_mismatch. The ring is brought to what will be
-// read back: times to the microsecond, facts with their Seq.
+// read back: times to the microsecond, facts with their Seq. The steps of a ring to a group in turn
+// are put into the order of the turns as they are now.
 func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time.Time) (earlier *tenants.Ring, err error) {
 	s.prepare(r)
 	err = s.write(ctx, func(t *tx) (err error) {
@@ -46,8 +48,15 @@ func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time
 				return err
 			}
 		}
+		if r.To.Group == "" {
+			t.rings().addRing(s.id, r, due)
+			return nil
+		}
+		if err := t.rings().takeTurn(s.scope, r); err != nil {
+			return err
+		}
 		t.rings().addRing(s.id, r, due)
-		return nil
+		return t.rings().addSteps(s.id, r)
 	})
 	if err != nil {
 		return nil, err
@@ -87,6 +96,9 @@ func rounded(r *tenants.Ring) {
 		for j := range r.Attempts[i].Facts {
 			roundFact(&r.Attempts[i].Facts[j])
 		}
+	}
+	for i := range r.Steps {
+		r.Steps[i].BegunAt = stored(r.Steps[i].BegunAt)
 	}
 	if c := r.Call; c != nil {
 		c.AnsweredAt, c.ConnectedAt, c.EndedAt = stored(c.AnsweredAt), stored(c.ConnectedAt), stored(c.EndedAt)
@@ -143,8 +155,7 @@ func (t ringsTx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time
 	t.rows.rings.add(append(values(row.fields()), dueAt)...)
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		row := rowOfAttempt(r.ID, a)
-		t.rows.attempts.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
+		t.addAttempt(tenant, r, a)
 		for j := range a.Facts {
 			f := &a.Facts[j]
 			t.addFact(tenant, r.ID, f, &f.Seq, &f.Seq)
@@ -153,11 +164,17 @@ func (t ringsTx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time
 	}
 }
 
+func (t ringsTx) addAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Attempt) {
+	row := rowOfAttempt(r.ID, a)
+	t.rows.attempts.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
+}
+
 // Change changes a ring by what change makes of it, in one grouped write. It starts from hint while
 // the hint's version is still the recorded one, which costs no read, and else from what is
 // recorded. change gets a copy of its own, folds facts into it and may edit the attempts' Push and
 // the ring's Call; it returns the facts to record, in order. It may run more than once and must
-// depend on nothing but its ring. An error of change, or neither facts nor edits, writes nothing.
+// depend on nothing but its ring. It may add attempts behind the others. An error of change, or
+// neither facts nor edits, writes nothing.
 //
 // due moves the moment at which the sweep looks at the ring; zero leaves it; a ring that has ended
 // is never due. What comes back is the ring as recorded and the facts with their Seq.
@@ -212,11 +229,23 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 	}
 	r.Version = start.Version + 1
 	done, err := t.setRing(s.id, r, start.Version, due)
+	if done && err == nil && !r.ExpiresAt.Equal(start.ExpiresAt) {
+		_, err = t.run("UPDATE rings SET expires_at = ? WHERE tenant_id = ? AND id = ?", []any{micros(r.ExpiresAt), uuid(s.id), uuid(r.ID)})
+	}
 	if !done || err != nil {
 		return nil, nil, false, err
 	}
 	for _, i := range moved.attempts {
+		if i >= len(start.Attempts) {
+			t.addAttempt(s.id, r, &r.Attempts[i])
+			continue
+		}
 		if err := t.setAttempt(s.id, r, &r.Attempts[i]); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	if moved.steps {
+		if err := t.setSteps(s, start.Steps, r); err != nil {
 			return nil, nil, false, err
 		}
 	}
@@ -239,14 +268,16 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 
 // movement is what a change edited.
 type movement struct {
-	ring, call bool
-	attempts   []int
+	ring, call, steps bool
+	attempts          []int
 }
 
-func (m movement) any() bool { return m.ring || m.call || len(m.attempts) > 0 }
+func (m movement) any() bool { return m.ring || m.call || m.steps || len(m.attempts) > 0 }
 
 func altered(a, b *tenants.Ring) (m movement) {
-	m.ring = a.State != b.State || !a.EndedAt.Equal(b.EndedAt) || a.EndReason != b.EndReason
+	m.ring = a.State != b.State || !a.EndedAt.Equal(b.EndedAt) || a.EndReason != b.EndReason ||
+		!a.ExpiresAt.Equal(b.ExpiresAt)
+	m.steps = !slices.Equal(a.Steps, b.Steps)
 	m.call = b.Call != nil && (a.Call == nil || *a.Call != *b.Call)
 	for i := range b.Attempts {
 		if i >= len(a.Attempts) || a.Attempts[i].State != b.Attempts[i].State || a.Attempts[i].Push != b.Attempts[i].Push {

@@ -22,12 +22,13 @@ const (
 // condition is the WHERE of the work that is due, and its arguments.
 //
 // The range of LiveRings has a beginning, so that a long backlog of expired rings is not read to
-// find them: a live ring was placed, and so made due, within the longest time to live.
+// find them: a live ring was placed, and so made due, within the longest time to live, or within
+// that of a group.
 func (w Work) condition(now time.Time) (string, []any) {
 	at := micros(now)
 	switch w {
 	case LiveRings:
-		return "due_at > ? AND due_at <= ? AND expires_at > ? AND state <> 'answered'", []any{micros(now.Add(-tenants.MaxTTL)), at, at}
+		return "due_at > ? AND due_at <= ? AND expires_at > ? AND state <> 'answered'", []any{micros(now.Add(-tenants.MaxGroupTTL)), at, at}
 	case ExpiredRings:
 		return "due_at IS NOT NULL AND due_at <= ? AND expires_at <= ? AND state <> 'answered'", []any{at, at}
 	}
@@ -208,6 +209,11 @@ func (t ringsTx) setExpiries(e *expiries, done []Changed) error {
 		}
 	}
 	for _, c := range done {
+		if c.Ring.To.Group != "" {
+			if err := t.dropSteps(c.Ring); err != nil {
+				return err
+			}
+		}
 		for i := range c.Facts {
 			f := &c.Facts[i]
 			roundFact(f)
@@ -216,6 +222,13 @@ func (t ringsTx) setExpiries(e *expiries, done []Changed) error {
 		t.note(c.Ring, c.Facts)
 	}
 	return nil
+}
+
+// dropSteps writes that the steps of an expired ring that were still to come will not begin.
+func (t ringsTx) dropSteps(r *tenants.Ring) error {
+	_, err := t.exec("UPDATE ring_steps SET state = ? WHERE tenant_id = ? AND ring_id = ? AND state = ?", string(tenants.StepDropped),
+		uuid(r.Tenant), uuid(r.ID), string(tenants.StepPlanned))
+	return err
 }
 
 // fillAll is fill for rings of several tenants.

@@ -24,6 +24,9 @@ type property struct {
 	removed    tenants.Agent // one that is there no more
 	connection tenants.Connection
 	delivery   store.NewDelivery // to the connection
+	group      tenants.Group
+	schedule   tenants.Schedule
+	consent    tenants.Agreement
 }
 
 func (b *bench) property(s *store.Scope) property {
@@ -34,6 +37,11 @@ func (b *bench) property(s *store.Scope) property {
 	p.connection = b.newConnection()
 	_, err := s.Connections().Add(ctx, p.connection)
 	b.must(err)
+	p.schedule, p.consent = b.newSchedule(), b.newConsent("canary")
+	b.must(s.Schedules().Add(ctx, p.schedule))
+	b.must(s.Consents().Add(ctx, p.consent))
+	p.group = b.newGroup("canary")
+	b.must(s.Groups().Add(ctx, p.group))
 	p.delivery = store.NewDelivery{Connection: p.connection.ID, Event: tenants.NewRandomID(), Kind: tenants.EventRingEnded,
 		At: b.clock.Now()}
 	t, err := s.Tenant(ctx)
@@ -127,6 +135,14 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	m["Connections.Change"] = s.Connections().Change(ctx, p.connection)
 	_, _, m["Connections.RotateSecret"] = s.Connections().RotateSecret(ctx, p.connection.ID)
 	_, m["Rosters.Get"] = s.Rosters().Get(ctx, p.connection.ID)
+	_, m["Groups.Get"] = s.Groups().Get(ctx, p.group.ID)
+	m["Groups.Set"] = s.Groups().Set(ctx, p.group)
+	m["Groups.Remove"] = s.Groups().Remove(ctx, p.group.ID)
+	_, m["Schedules.Get"] = s.Schedules().Get(ctx, p.schedule.ID)
+	m["Schedules.Set"] = s.Schedules().Set(ctx, p.schedule)
+	m["Schedules.Remove"] = s.Schedules().Remove(ctx, p.schedule.ID)
+	_, m["Consents.Get"] = s.Consents().Get(ctx, p.consent.ID)
+	m["Consents.Withdraw"] = s.Consents().Withdraw(ctx, p.consent.ID)
 	m["Connections.Remove"] = s.Connections().Remove(ctx, p.connection.ID)
 	_, _, m["Connections.Open"] = s.Connections().Open(ctx, p.connection.ID)
 	_, _, m["Connections.ToSend"] = s.Connections().ToSend(ctx, p.connection.ID)
@@ -157,6 +173,22 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Credentials.List", credentials, err)
 	agents, _, err := s.Agents().List(ctx, store.Page{})
 	put("Agents.List", agents, err)
+	groups, _, err := s.Groups().List(ctx, store.Page{})
+	put("Groups.List", groups, err)
+	allGroups, err := s.Groups().All(ctx)
+	put("Groups.All", allGroups, err)
+	duties, err := s.Groups().Duties(ctx)
+	put("Groups.Duties", duties.Schedules, err)
+	schedules, _, err := s.Schedules().List(ctx, store.Page{})
+	put("Schedules.List", schedules, err)
+	allSchedules, err := s.Schedules().All(ctx)
+	put("Schedules.All", allSchedules, err)
+	consents, _, err := s.Consents().List(ctx, store.Page{})
+	put("Consents.List", consents, err)
+	agreed, err := s.Consents().Agreed(ctx, []string{"canary"})
+	put("Consents.Agreed", agreed, err)
+	targets, err := s.Rings().TargetsOf(ctx, []string{"canary"})
+	put("Rings.TargetsOf", targets, err)
 	connections, _, err := s.Connections().List(ctx, store.Page{})
 	put("Connections.List", connections, err)
 	deliveries, _, err := s.Deliveries().List(ctx, store.DeliveryQuery{Connection: p.connection.ID})
@@ -237,6 +269,9 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 // totals count the lists of the tenant; of the audits those of devices.
 func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (store.Total, error) {
 	return map[string]func(store.Page) (store.Total, error){
+		"Groups.Total":      func(p store.Page) (store.Total, error) { return s.Groups().Total(ctx, p) },
+		"Schedules.Total":   func(p store.Page) (store.Total, error) { return s.Schedules().Total(ctx, p) },
+		"Consents.Total":    func(p store.Page) (store.Total, error) { return s.Consents().Total(ctx, p) },
 		"Agents.Total":      func(p store.Page) (store.Total, error) { return s.Agents().Total(ctx, p) },
 		"Connections.Total": func(p store.Page) (store.Total, error) { return s.Connections().Total(ctx, p) },
 		"Keys.Total":        func(p store.Page) (store.Total, error) { return s.Keys().Total(ctx, p) },
@@ -257,6 +292,7 @@ var apart = map[string]string{
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
+	"Groups.Add": "adds", "Schedules.Add": "adds", "Consents.Add": "adds",
 	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Release": "testDeliveries",
 	"Deliveries.Settle": "testDeliveries", "Analytics.StepTimes": "testCounts looks at two tenants",
 	"Deliveries.Trim": "testReplay",

@@ -93,7 +93,7 @@ var across = map[string]string{
 // ringsOf is how whole rings are read.
 const ringsOf = "SELECT tenant_id, id, version, state, to_device, to_person, agent_id, caller, reference, test, by_kind, by_id, " +
 	"by_name, " +
-	"created_at, expires_at, ended_at, end_reason FROM rings WHERE "
+	"created_at, expires_at, ended_at, end_reason, to_group, to_name FROM rings WHERE "
 
 // acrossBy are the beginnings of longer ones.
 var acrossBy = map[string]string{
@@ -107,13 +107,15 @@ var acrossBy = map[string]string{
 	"UPDATE attempts SET state = ? WHERE (tenant_id":                "Jobs.Expire, of named attempts of several tenants",
 	ringsOf + "due_at IS NOT NULL":                                  "Jobs.Expire: the sweep is for every tenant",
 	ringsOf + "(tenant_id":                                          "Jobs.Again, of named rings of several tenants",
-	"SELECT ring_id, id, device_id, credential_id, app_version, os_version, apns_id, state, topic, token, environment, " +
+	"SELECT ring_id, id, device_id, credential_id, app_version, os_version, apns_id, step, state, topic, token, environment, " +
 		"tries, status, reason, sent_at, answered_at FROM attempts WHERE (tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail, nth FROM facts WHERE " +
 		"(tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT ring_id, device_id, ended_by, answered_at, connected_at, ended_at, jitter, round_trip, loss, last_sound_at FROM calls " +
 		"WHERE " +
 		"(tenant_id": "the sweep, of named rings of several tenants",
+	"SELECT ring_id, n, wave, group_id, group_name, person, state, reason, after_us, for_us, in_turn, begun_at FROM ring_steps " +
+		"WHERE (tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT tenant_id, plan, state, every, period_start, period_end, trial_end, trial_cut, cancel_at_end, past_due_since, overage, " +
 		"customer, stripe, quantity, synced_at, created_at FROM subscriptions ORDER BY": "Tenants.Subscriptions: of every tenant, to " +
 		"reconcile them with Stripe",
