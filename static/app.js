@@ -134,8 +134,29 @@
   // Filters apply when chosen.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-auto-submit]");
-    if (form && event.target.matches("select")) form.requestSubmit();
+    if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
   });
+
+  // Rows that are ticked: how many, all of them at once, and what can be done to them.
+  const picks = () => $$("input[type=checkbox][form=bulk]");
+  function ticked() {
+    const bar = $("[data-bulk]");
+    if (!bar) return;
+    const all = picks(), on = all.filter((box) => box.checked).length;
+    const every = $("[data-pick-all]", bar);
+    every.closest("label").hidden = false;
+    every.checked = on > 0 && on === all.length;
+    every.indeterminate = on > 0 && on < all.length;
+    $("[data-bulk-count]", bar).textContent = on ? `${on} selected` : "Select all on this page";
+    bar.classList.toggle("bulk-idle", !on);
+    bar.hidden = !all.length;
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-pick-all]")) for (const box of picks()) box.checked = event.target.checked;
+    if (event.target.matches("[data-pick-all], [form=bulk]")) ticked();
+  });
+  document.addEventListener("htmx:afterSettle", ticked);
+  addEventListener("pageshow", ticked);
   document.addEventListener("htmx:configRequest", (event) => {
     const { verb, parameters } = event.detail;
     if (verb === "get") for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
@@ -382,7 +403,7 @@
     const fresh = new Set();
     let held = false, first = true;
     const note = () => { for (const row of rows()) seen.add(row.dataset.ring); };
-    const busy = () => held || paused() || $("dialog:modal") || el.contains(document.activeElement);
+    const busy = () => held || paused() || $("dialog:modal") || el.contains(document.activeElement) || picks().some((box) => box.checked);
     const view = viewOf(el, {
       pause: 1000,
       busy,

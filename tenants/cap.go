@@ -32,6 +32,9 @@ var (
 		Cure: "Cancel some that nobody will use."}
 	CapDevices = Cap{Code: "too_many_devices", What: "devices", Most: 100_000,
 		Cure: "Remove some that nobody uses."}
+	CapViews = Cap{Code: "too_many_views", What: "saved views", Most: 500, Cure: "Remove one that nobody uses."}
+	CapTags  = Cap{Code: "too_many_tags", What: "tags on this device", Most: 20, Cure: "Remove one of them."}
+
 	CapPairings = Cap{Code: "too_many_pairings", What: "open pairing codes", Most: 300,
 		Cure: "Wait until some are used or have expired. A code lasts ten minutes.", Wait: time.Minute}
 )

@@ -20,6 +20,7 @@ type (
 	KeyID        string
 	PairingID    string
 	UserID       string
+	ViewID       string
 	PartnerID    string
 	ReferralID   string
 	EntryID      string

@@ -61,6 +61,15 @@ func BillingChangePath(plan, interval string) string {
 	return PathBillingChange + "?plan=" + plan + "&interval=" + interval
 }
 
+// Addresses of what people keep of lists.
+const (
+	PathColumns = "/lists/columns" // POST list, column…, place
+	PathViews   = "/lists/views"   // POST list, name, place, shared
+)
+
+// ViewRemovePath asks before a saved view is removed (GET) and removes it (POST).
+func ViewRemovePath(id string) string { return PathViews + "/" + id + "/remove" }
+
 // InvitationPath is where the link of an invitation leads (GET) and where it is taken up (POST
 // name, password).
 func InvitationPath(token string) string { return "/invitations/" + token }

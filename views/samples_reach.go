@@ -7,15 +7,17 @@ import (
 
 func (s sampler) deviceRows() []DeviceRow {
 	return []DeviceRow{
-		{sampleDevice, "Ana’s iPhone", "Ana Ruiz", "iPhone 15 Pro", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready",
-			s.ago(4 * time.Minute)},
-		{"d2", "Front desk iPhone", "Front desk", "iPhone 12", "iOS 25.4", "4.1.3", EnvSandbox, ToneWarn, "Silent for 9 days",
-			s.ago(9 * 24 * time.Hour)},
-		{"d3", "Miriam’s iPhone", "Dr. Miriam Kaya", "iPhone 16", "iOS 26.1", "4.2.0", EnvProduction, ToneGood, "Ready",
-			s.ago(50 * time.Minute)},
-		{"d4", "Jonas’ iPad", "Jonas Weber", "iPad Air", "iPadOS 26.0", "4.2.0", EnvProduction, ToneGood, "Ready", s.ago(3 * time.Hour)},
-		{"d5", "Old work phone", "Piotr Nowak", "iPhone XR", "iOS 18.7", "3.9.8", EnvProduction, ToneBad, "App was removed",
-			s.ago(31 * 24 * time.Hour)},
+		{ID: sampleDevice, Name: "Ana’s iPhone", Person: "Ana Ruiz", Model: "iPhone 15 Pro", OS: "iOS 26.1", App: "4.2.0",
+			Environment: EnvProduction, Tone: ToneGood, Health: "Ready", Seen: s.ago(4 * time.Minute),
+			Tags: []string{"reception", "north"}},
+		{ID: "d2", Name: "Front desk iPhone", Person: "Front desk", Model: "iPhone 12", OS: "iOS 25.4", App: "4.1.3",
+			Environment: EnvSandbox, Tone: ToneWarn, Health: "Silent for 9 days", Seen: s.ago(9 * 24 * time.Hour)},
+		{ID: "d3", Name: "Miriam’s iPhone", Person: "Dr. Miriam Kaya", Model: "iPhone 16", OS: "iOS 26.1", App: "4.2.0",
+			Environment: EnvProduction, Tone: ToneGood, Health: "Ready", Seen: s.ago(50 * time.Minute), Tags: []string{"doctors"}},
+		{ID: "d4", Name: "Jonas’ iPad", Person: "Jonas Weber", Model: "iPad Air", OS: "iPadOS 26.0", App: "4.2.0",
+			Environment: EnvProduction, Tone: ToneGood, Health: "Ready", Seen: s.ago(3 * time.Hour)},
+		{ID: "d5", Name: "Old work phone", Person: "Piotr Nowak", Model: "iPhone XR", OS: "iOS 18.7", App: "3.9.8",
+			Environment: EnvProduction, Tone: ToneBad, Health: "App was removed", Seen: s.ago(31 * 24 * time.Hour)},
 	}
 }
 
@@ -67,6 +69,9 @@ func (s sampler) devicePages() []Sample {
 				Cause: "The app was not opened, and no ring reached it.",
 				Cure:  "Open the app on the phone once. If it was replaced, remove it here."},
 		})},
+		{"view-remove", ConfirmPage(s.shell("Remove a view", NavRings), Confirm{ID: "remove-view", Title: "Remove the view “Missed today”?",
+			Button: "Remove view", Action: ViewRemovePath("v1"), Back: PathRings,
+			Consequence: []string{"It disappears from everybody’s menu.", "What it shows stays as it is."}})},
 		{"device-remove", ConfirmPage(s.shell("Remove a device", NavDevices, up), wrong)},
 		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up),
 			Person: Field{Name: "person", Label: "Name of the person", Optional: true,

@@ -619,7 +619,7 @@ func Storybook(p StorybookPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					for _, r := range p.Rings {
-						templ_7745c5c3_Err = ringRow(r).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ringRow(Table{Hidden: map[string]bool{"devices": true, "duration": true, "caller": true, "apple": true}}, r).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -20,6 +20,63 @@ type Table struct {
 	Newest   bool   // the list is in its own order, newest first
 	Empty    Empty  // nothing there at all
 	Filtered bool   // search or filters are set: emptiness says so instead
+
+	// What a person keeps of the list.
+	List     string          // its name in addresses, "rings"; empty = nothing is kept
+	Place    string          // the query of what is shown, without its page: "?state=missed", or empty
+	Asked    string          // the columns that the address asks for
+	Hidden   map[string]bool // columns that are not shown, by key
+	Choose   []Tick          // the columns to choose from
+	Views    []SavedView
+	MayShare bool // who looks may save views for everybody
+	Bulk     *Bulk
+	Dates    *Dates
+}
+
+// Dates are the days that a list is narrowed to, as 2026-11-24.
+type Dates struct{ From, To string }
+
+// Shows tells whether a column is drawn.
+func (t Table) Shows(column string) bool { return !t.Hidden[column] }
+
+// shown is how many of the columns are.
+func (t Table) shown() int {
+	n := 0
+	for _, c := range t.Choose {
+		if c.Checked {
+			n++
+		}
+	}
+	return n
+}
+
+// SavedView is a view in the menu of a list.
+type SavedView struct {
+	Name, Href string
+	Shared     bool
+	Current    bool
+	Remove     string // where it is removed; empty = not by who looks
+}
+
+// Bulk is what can be done to the rows that are ticked.
+type Bulk struct {
+	Action string // GET asks; the ids are in its query
+	Acts   []Act
+	Field  *Field // a word that some of them need, such as a tag
+}
+
+// Act is one of them.
+type Act struct {
+	Do, Text string
+	Icon     Icon
+	Danger   bool
+}
+
+func (a Act) class() string {
+	if a.Danger {
+		return "btn btn-small btn-quiet btn-danger-quiet"
+	}
+	return "btn btn-small btn-quiet"
 }
 
 // Column is a column that the list can be sorted by, under its sort key.

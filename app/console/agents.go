@@ -22,12 +22,18 @@ var agentWords = page.Words{
 	Empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far."},
 	Add:   views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
+	Columns: []page.Column{
+		{Key: "kind", Text: "Kind", File: []string{"kind"}},
+		{Key: "state", Text: "State"},
+		{Key: "rings", Text: "Rings"},
+		{Key: "added", Text: "Added", File: []string{"created_at"}},
+	},
 }
 
 func (k agentPages) list(v *page.Visitor) page.List[tenants.Agent] {
 	agents := v.Scope.Agents()
 	return page.List[tenants.Agent]{
-		Words: agentWords, MayAdd: v.Role.May(mayAgents), Find: agents.List, Total: agents.Total,
+		Words: agentWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayAgents), Find: agents.List, Total: agents.Total,
 		Head: []string{"id", "name", "kind", "caller", "default", "created_at"},
 		Cells: page.Each(func(a tenants.Agent) []string {
 			return []string{string(a.ID), a.Name, string(a.Kind), a.Caller, yes(a.ID == v.Tenant.DefaultAgent), page.Stamp(a.CreatedAt)}

@@ -33,13 +33,14 @@ var auditNouns = []views.Choice{
 
 // list is the entries that the search and filters of q leave.
 func (k auditPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Audit] {
-	ask := store.AuditQuery{From: q.Since(v, k.Now())}
+	ask := store.AuditQuery{}
+	ask.From, ask.To = q.Span(v, k.Now())
 	if noun := q.OneOf("action", mapped(auditNouns, func(n views.Choice) string { return n.Value })...); noun != "" {
 		ask.Action = noun + "."
 	}
 	audits := v.Scope.Audits()
 	return page.List[tenants.Audit]{
-		Words: auditListWords,
+		Words: auditListWords, Keeper: v.Keeper(),
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Audit, string, error) {
 			return k.lookBack(ctx, v, ask.At(p))
 		},

@@ -57,6 +57,8 @@ var auditWords = map[string]string{
 	"connection.replay":   "sent events again to the connection",
 	"text.stop":           "answered STOP to a text:",
 	"text.start":          "wants texts again:",
+	"view.add":            "saved the view",
+	"view.remove":         "removed the view",
 	"key.add":             "created the API key",
 	"key.revoke":          "revoked the API key",
 	"member.add":          "joined as",
@@ -119,4 +121,8 @@ var auditListWords = page.Words{
 	Empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
 		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},
 	Sorts: page.Newest(),
+	Columns: []page.Column{
+		{Key: "from", Text: "From", File: []string{"ip"}},
+		{Key: "request", Text: "Request", File: []string{"request_id"}},
+	},
 }

@@ -33,7 +33,7 @@ func (k connectionPages) list(v *page.Visitor, q *page.Query) page.List[tenants.
 	}
 	connections := v.Scope.Connections()
 	return page.List[tenants.Connection]{
-		Words: connectionWords, MayAdd: v.Role.May(mayConnections),
+		Words: connectionWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayConnections),
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Connection, string, error) {
 			all, next, err := connections.List(ctx, p)
 			return slices.DeleteFunc(all, func(c tenants.Connection) bool { return !fits(c) }), next, err

@@ -14,6 +14,13 @@ var connectionWords = page.Words{
 	Empty: views.Empty{Icon: views.IconPlug, Text: "Nothing is connected yet. Your other systems do not learn what happens here."},
 	Add:   views.Button{Text: "Add connection", Href: views.PathConnectionAdd, Icon: views.IconPlus, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
+	Columns: []page.Column{
+		{Key: "address", Text: "Address"},
+		{Key: "state", Text: "State"},
+		{Key: "failed", Text: "Failed, 24 h"},
+		{Key: "latency", Text: "p95"},
+		{Key: "delivered", Text: "Last delivered"},
+	},
 }
 
 // roleWord is what a role does.

@@ -53,7 +53,7 @@ func (k *Console) stateOf(c tenants.Credential) badge {
 func (k credentialPages) list(v *page.Visitor) page.List[tenants.Credential] {
 	credentials := v.Scope.Credentials()
 	return page.List[tenants.Credential]{
-		Words: credentialWords, MayAdd: v.Role.May(mayCredentials), Find: credentials.List, Total: credentials.Total,
+		Words: credentialWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayCredentials), Find: credentials.List, Total: credentials.Total,
 		Head: []string{"id", "kind", "bundle_id", "team_id", "key_id", "environment", "state", "last_error",
 			"last_error_at", "last_used_at", "expires_at", "created_at"},
 		Cells: page.Each(func(x tenants.Credential) []string {

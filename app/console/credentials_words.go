@@ -45,6 +45,12 @@ var credentialWords = page.Words{
 	Sorts: page.Newest(page.Sort{Key: "app", Text: "App, A to Z"}, page.Sort{Key: "-app", Text: "App, Z to A"},
 		page.Sort{Key: "state", Text: "Active first"}, page.Sort{Key: "-state", Text: "Out of use first"},
 		page.Sort{Key: "-used", Text: "Last used first"}, page.Sort{Key: "used", Text: "Longest unused first"}),
+	Columns: []page.Column{
+		{Key: "app", Text: "App", File: []string{"bundle_id", "team_id"}},
+		{Key: "environment", Text: "Environment", File: []string{"environment"}},
+		{Key: "state", Text: "State", File: []string{"state", "last_error", "last_error_at"}},
+		{Key: "used", Text: "Apple last accepted it", File: []string{"last_used_at"}},
+	},
 }
 
 func credentialFacts(c tenants.Credential, v *page.Visitor) []views.Row {

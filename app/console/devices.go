@@ -33,7 +33,7 @@ func (k devicePages) list(v *page.Visitor, q *page.Query) (l page.List[tenants.D
 	}
 	devices := v.Scope.Devices()
 	return page.List[tenants.Device]{
-		Words: deviceWords, MayAdd: v.Role.May(mayDevices),
+		Words: deviceWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayDevices),
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Device, string, error) {
 			return devices.List(ctx, ask.At(p))
 		},
@@ -103,6 +103,7 @@ func deviceRow(d tenants.Device, status tenants.PhoneStatus, v *page.Visitor) vi
 	return views.DeviceRow{
 		ID: string(d.ID), Name: deviceName(d), Person: d.Person, Model: orDash(d.Model), OS: before("iOS ", d.OSVersion), App: d.AppVersion,
 		Environment: envOf(d.Host()), Tone: phoneTones[status.State], Health: status.Title, Seen: v.At(d.SeenAt),
+		Created: v.At(d.CreatedAt), Bundle: d.Bundle,
 	}
 }
 

@@ -14,6 +14,16 @@ var deviceWords = page.Words{
 	Add:   views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
 		page.Sort{Key: "-seen", Text: "Last seen first"}, page.Sort{Key: "seen", Text: "Longest unseen first"}),
+	Columns: []page.Column{
+		{Key: "person", Text: "Person", File: []string{"person"}},
+		{Key: "tags", Text: "Tags", File: []string{"tags"}},
+		{Key: "model", Text: "Model", File: []string{"model"}},
+		{Key: "versions", Text: "Versions of iOS and app", Off: true, File: []string{"os_version", "app_version"}},
+		{Key: "app", Text: "App", Off: true, File: []string{"bundle_id"}},
+		{Key: "health", Text: "Health", File: []string{"health"}},
+		{Key: "environment", Text: "Environment", File: []string{"environment"}},
+		{Key: "created", Text: "Added", Off: true, File: []string{"created_at"}},
+	},
 }
 
 func deviceProblem(d tenants.Device, status tenants.PhoneStatus) *views.Callout {

@@ -60,6 +60,7 @@ var (
 	ofConnection = func(t *tenant) string { return "/connections/" + string(t.connection) }
 	ofAgent      = func(t *tenant) string { return "/agents/" + string(t.agent) }
 	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
+	ofView       = func(t *tenant) string { return "/lists/views/" + string(t.view) }
 	ofPerson     = func(t *tenant) string { return "/people/" + string(t.viewer().ID) }
 )
 
@@ -139,6 +140,11 @@ var visits = map[string]visit{
 	"GET /overview":   {access: members},
 	"POST /checklist": {access: members, form: fields("dismiss", "1")},
 	"GET /developers": {access: members},
+
+	"POST /lists/columns":          {access: members, form: fields("list", "none")},
+	"POST /lists/views":            {access: members, form: fields("list", "none", "name", "x")},
+	"GET /lists/views/:id/remove":  {access: members, path: plus(ofView, "/remove")},
+	"POST /lists/views/:id/remove": {access: members, owned: true, path: plus(ofView, "/remove"), form: fields()},
 
 	"GET /rings":      {access: members},
 	"GET /rings.csv":  {access: members},

@@ -15,6 +15,11 @@ var keyWords = page.Words{
 	Add:   views.Button{Text: "Create API key", Href: views.PathKeyAdd, Icon: views.IconPlus, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
 		page.Sort{Key: "-used", Text: "Last used first"}, page.Sort{Key: "used", Text: "Longest unused first"}),
+	Columns: []page.Column{
+		{Key: "kind", Text: "Kind"},
+		{Key: "permissions", Text: "Permissions", File: []string{"scopes", "rings_per_second"}},
+		{Key: "used", Text: "Last used", File: []string{"last_used_at"}},
+	},
 }
 
 // scopeWords are the permissions of a key in words.

@@ -24,7 +24,7 @@ const invitationTime = 7 * 24 * time.Hour
 func (k peoplePages) list(v *page.Visitor) page.List[tenants.Member] {
 	members := v.Scope.Members()
 	return page.List[tenants.Member]{
-		Words: peopleWords, MayAdd: v.Role.May(mayPeople), Find: members.List, Total: members.Total,
+		Words: peopleWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayPeople), Find: members.List, Total: members.Total,
 		Head: []string{"id", "name", "email", "role", "joined_at", "last_seen_at"},
 		Cells: func(ctx context.Context, rows []tenants.Member) ([][]string, error) {
 			seen, err := members.LastSeen(ctx, page.IdleTime)

@@ -83,6 +83,9 @@ func ringRow(r *tenants.Ring, n names, zone *time.Location) views.RingRow {
 	if r.Call != nil {
 		row.Duration = talked(r.Call)
 	}
+	if len(r.Attempts) > 0 && r.Attempts[0].Push.Status != 0 {
+		row.Apple = joined(" ", strconv.Itoa(r.Attempts[0].Push.Status), r.Attempts[0].Push.Reason)
+	}
 	for _, a := range r.Attempts {
 		row.Sandbox = row.Sandbox || a.Push.Environment == tenants.Sandbox
 	}
@@ -111,11 +114,12 @@ func (k ringPages) list(v *page.Visitor, q *page.Query) (page.List[*tenants.Ring
 	ask := store.RingQuery{
 		Person: q.Text("person"), State: tenants.State(q.OneOf("state", mapped(tenants.RingStates[:], func(s tenants.State) string {
 			return string(s)
-		})...)), Device: tenants.DeviceID(q.ID("device")), Agent: tenants.AgentID(q.ID("agent")), From: q.Since(v, k.Now()),
+		})...)), Device: tenants.DeviceID(q.ID("device")), Agent: tenants.AgentID(q.ID("agent")),
 	}
+	ask.From, ask.To = q.Span(v, k.Now())
 	rings := v.Scope.Rings()
 	return page.List[*tenants.Ring]{
-		Words: ringWords, MayAdd: v.Role.May(mayRing),
+		Words: ringWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayRing),
 		Find: func(ctx context.Context, p store.Page) ([]*tenants.Ring, string, error) {
 			return rings.List(ctx, ask.At(p))
 		},

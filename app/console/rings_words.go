@@ -93,6 +93,15 @@ var ringWords = page.Words{
 	Empty: views.Empty{Icon: views.IconRing, Text: "No rings yet."},
 	Add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
 	Sorts: page.Newest(),
+	Columns: []page.Column{
+		{Key: "devices", Text: "Devices", Off: true, File: []string{"devices"}},
+		{Key: "reason", Text: "What happened", File: []string{"end_reason"}},
+		{Key: "duration", Text: "Length of the call", Off: true, File: []string{"call_seconds"}},
+		{Key: "caller", Text: "Caller", File: []string{"caller"}},
+		{Key: "agent", Text: "Agent", File: []string{"agent"}},
+		{Key: "reference", Text: "Reference", File: []string{"reference"}},
+		{Key: "apple", Text: "Apple’s answer", Off: true, File: []string{"apple_status", "apple_reason"}},
+	},
 }
 
 // What pages and refusals say.

@@ -165,6 +165,7 @@ type tenant struct {
 	key        tenants.KeyID
 	pairing    tenants.PairingID
 	invitation tenants.Secret
+	view       tenants.ViewID // of the owner alone
 	ring       tenants.RingID // answered
 	refused    tenants.RingID
 }
@@ -212,6 +213,9 @@ func (h *server) full(slug, word string) *tenant {
 			Name: word},
 		CreatedAt: now, ExpiresAt: now.Add(invitationTime),
 	}, nil))
+	t.view = tenants.NewID[tenants.ViewID](now)
+	pagetest.Must(h, t.Scope().Lists().AddView(ctx, tenants.SavedView{ID: t.view, User: t.Owner.ID, List: "rings", Name: word,
+		Query: "q=" + slug, CreatedAt: now}))
 	t.rings()
 	return t
 }

@@ -46,6 +46,12 @@ const (
 	FlashResumed      Flash = "resumed"
 	FlashSent         Flash = "sent"
 	FlashTransferred  Flash = "transferred"
+	FlashView         Flash = "view"
+	FlashTagged       Flash = "tagged"
+	FlashMerged       Flash = "merged"
+	FlashKeysRevoked  Flash = "keys"
+	FlashAlertsClosed Flash = "alerts"
+	FlashRinging      Flash = "ringing"
 )
 
 var flashes = map[Flash]string{
@@ -54,20 +60,26 @@ var flashes = map[Flash]string{
 	FlashCancelled: "Stopped.", FlashRole: "The role is changed.",
 	FlashPassword:     "Your password was changed. You are signed out on all other devices.",
 	FlashSignInsEnded: "The other session is signed out.", FlashPaired: "The phone is paired. Start a test ring to check it.",
-	FlashReplaced:    "Added and in use. The previous credential is kept. To return to it, choose “Roll back” on this page.",
-	FlashRolledBack:  "This credential is in use again. The newer one is kept.",
-	FlashHedging:     "Saved. It applies from the next ring.",
-	FlashProfile:     "Saved. Pushes have the new fields from the next ring.",
-	FlashClosed:      "The alert is closed. If the problem happens again, the alert opens again.",
-	FlashPlan:        "Your plan was changed.",
-	FlashErased:      "Erased. The rings are still in the list.",
-	FlashPaused:      "Paused. Nothing is sent until you turn it on again.",
-	FlashResumed:     "Turned on. New events are sent.",
-	FlashSent:        "The events are being sent. The list shows what came of them.",
-	FlashTransferred: "The call is being transferred. The timeline shows each step.",
-	FlashInvited:     "The invitation was sent by email.",
-	FlashReset:       "Your password was changed. You are signed out everywhere. Sign in with the new password.",
-	FlashPlanEnds:    "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
+	FlashReplaced:     "Added and in use. The previous credential is kept. To return to it, choose “Roll back” on this page.",
+	FlashRolledBack:   "This credential is in use again. The newer one is kept.",
+	FlashHedging:      "Saved. It applies from the next ring.",
+	FlashProfile:      "Saved. Pushes have the new fields from the next ring.",
+	FlashClosed:       "The alert is closed. If the problem happens again, the alert opens again.",
+	FlashPlan:         "Your plan was changed.",
+	FlashErased:       "Erased. The rings are still in the list.",
+	FlashPaused:       "Paused. Nothing is sent until you turn it on again.",
+	FlashResumed:      "Turned on. New events are sent.",
+	FlashSent:         "The events are being sent. The list shows what came of them.",
+	FlashTransferred:  "The call is being transferred. The timeline shows each step.",
+	FlashView:         "The view is saved.",
+	FlashTagged:       "The tags are changed.",
+	FlashMerged:       "Merged. The rings of the old entry are now those of this phone.",
+	FlashKeysRevoked:  "The keys are revoked.",
+	FlashAlertsClosed: "The alerts are closed. If a problem happens again, its alert opens again.",
+	FlashRinging:      "The phones ring. The list shows what came of it.",
+	FlashInvited:      "The invitation was sent by email.",
+	FlashReset:        "Your password was changed. You are signed out everywhere. Sign in with the new password.",
+	FlashPlanEnds:     "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
 }
 
 // Done leads on after a change and says so there.

@@ -26,6 +26,8 @@ type Words struct {
 	Empty  views.Empty
 	Add    views.Button // in an empty list, for those who may add something
 	Sorts  []Sort       // the first one is the list's own order
+
+	Columns []Column // that people may show or hide
 }
 
 // Sort is an order that can be chosen. Of one column there may be two, one for each direction; a
@@ -45,6 +47,8 @@ func Newest(more ...Sort) []Sort {
 type List[T any] struct {
 	Words
 	MayAdd bool // who looks may add something
+	Keeper Keeper
+	Bulk   *views.Bulk // what can be done to several rows at once; nil = nothing, or not by who looks
 	// Find gives a page of rows, and the cursor that leads on; see store.Page.
 	Find func(context.Context, store.Page) ([]T, string, error)
 	// Total counts the rows; nil where nobody counts them.
@@ -69,9 +73,16 @@ func (l List[T]) Page(ctx context.Context, q *Query, filters ...views.Filter) ([
 	if err != nil {
 		return nil, views.Table{}, err
 	}
-	t := l.table(q, ask, len(rows), next, filters)
+	if q.sort = sortOf(ask, l.Sorts); len(rows) == 0 {
+		l.Bulk = nil
+	}
+	t := views.Table{Filters: filters}
+	if err := l.dress(ctx, q, &t); err != nil {
+		return nil, views.Table{}, err
+	}
+	t = l.table(t, q, ask, len(rows), next)
 	if len(rows) > 0 {
-		t.CSV = q.at(l.CSV, sortOf(ask, l.Sorts), place{})
+		t.CSV = q.whole(l.CSV)
 		t.Total, err = l.counted(ctx, q, ask, len(rows), t.Older != "")
 	}
 	return rows, t, err
@@ -99,12 +110,12 @@ func sortOf(p store.Page, all []Sort) store.Sort {
 	return p.Sort
 }
 
-func (l List[T]) table(q *Query, ask store.Page, n int, next string, filters []views.Filter) views.Table {
-	sort := sortOf(ask, l.Sorts)
-	t := views.Table{
-		Name: l.Name, Action: l.Path, Query: q.set.Get("q"), Search: l.Search, Filters: filters, Rows: n,
-		Empty: l.Empty, Filtered: len(q.set) > 0 || !q.First(), Columns: map[string]views.Column{}, Newest: sort == "",
-	}
+// table draws into t what surrounds the n rows of a page.
+func (l List[T]) table(t views.Table, q *Query, ask store.Page, n int, next string) views.Table {
+	sort := q.sort
+	t.Name, t.Action, t.Query, t.Search, t.Rows = l.Name, l.Path, q.set.Get("q"), l.Search, n
+	t.Empty, t.Filtered, t.Columns, t.Newest = l.Empty, len(q.set) > 0 || !q.First(), map[string]views.Column{}, sort == ""
+	t.Bulk, t.Dates = l.Bulk, q.dates
 	if l.MayAdd && l.Add.Text != "" {
 		t.Empty.Action = l.Add
 	}
@@ -174,15 +185,20 @@ func (l List[T]) Send(ctx context.Context, c *fiber.Ctx, m *Common, q *Query) er
 		return err
 	}
 	ask.Limit, ask.Upto = SheetPage, ""
-	return m.SendSheet(ctx, c, Sheet{Name: l.File, Head: l.Head, More: func(ctx context.Context, after string) ([][]string, string, error) {
+	at := l.fileColumns(q)
+	more := func(ctx context.Context, after string) ([][]string, string, error) {
 		ask.After = after
 		rows, next, err := l.Find(ctx, ask)
 		if err != nil {
 			return nil, "", err
 		}
 		cells, err := l.Cells(ctx, rows)
+		for i := range cells {
+			cells[i] = pick(cells[i], at)
+		}
 		return cells, next, err
-	}})
+	}
+	return m.SendSheet(ctx, c, Sheet{Name: l.File, Head: pick(l.Head, at), More: more})
 }
 
 // Each makes the Cells of a List out of the cells of one row.

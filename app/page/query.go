@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -21,6 +20,9 @@ const PerPage = 50
 // cursorMost bounds a cursor in an address; see store.Page.
 const cursorMost = 1000
 
+// columnsMost bounds the columns in an address.
+const columnsMost = 400
+
 // Query is what the address of a list asks for: search, filters, order, and which page. Words that
 // it does not understand count as not given; a text that is not allowed is a fault, and Err refuses
 // the whole.
@@ -28,7 +30,12 @@ type Query struct {
 	c      *fiber.Ctx
 	set    url.Values // search and filters that were understood
 	place  place
+	sort   store.Sort // the order in addresses that lead on; empty = the list's own
 	faults []tenants.Field
+
+	dates   *views.Dates // where days are asked for
+	columns string       // of the address: keys of columns, joined by commas; empty = what was kept
+	shown   string       // the columns that are shown; empty = the list's own
 }
 
 // place is a page of a list: at most one of the cursors is set. row is how many rows are in front.
@@ -42,6 +49,9 @@ func QueryOf(c *fiber.Ctx) *Query {
 	q := &Query{c: c, set: url.Values{}, place: place{after: web.Query(c, "after"), upto: web.Query(c, "upto")}}
 	if len(q.place.after)+len(q.place.upto) > cursorMost || q.place.after != "" && q.place.upto != "" {
 		q.Fault("after", "leave it out to start from the beginning")
+	}
+	if s := web.Query(c, "cols"); len(s) < columnsMost && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_,") == "" {
+		q.columns = s
 	}
 	if n, err := strconv.Atoi(web.Query(c, "row")); err == nil && n > 0 && !q.First() {
 		q.place.row = n
@@ -103,29 +113,6 @@ func (q *Query) Keep(name, s string) string {
 	return s
 }
 
-// Since is the beginning of the period that was chosen; zero for all time. Today is a day of the
-// tenant's time zone.
-func (q *Query) Since(v *Visitor, now time.Time) time.Time {
-	switch q.OneOf("period", "today", "day", "week", "month") {
-	case "today":
-		return v.Midnight(now)
-	case "day":
-		return now.Add(-24 * time.Hour)
-	case "week":
-		return now.AddDate(0, 0, -7)
-	case "month":
-		return now.AddDate(0, 0, -30)
-	}
-	return time.Time{}
-}
-
-// Periods is the filter that Since reads.
-func (q *Query) Periods() views.Filter {
-	return views.Filter{Name: "period", Label: "Period", Choices: q.Chosen("period",
-		Choice("", "Any time"), Choice("today", "Today"), Choice("day", "Last 24 hours"), Choice("week", "Last 7 days"),
-		Choice("month", "Last 30 days"))}
-}
-
 // Chosen marks what the filter is set to.
 func (q *Query) Chosen(name string, all ...views.Choice) []views.Choice {
 	return Choose(q.set.Get(name), all...)
@@ -141,6 +128,9 @@ func (q *Query) With(path, name, value string) string {
 	if v.Del(name); value != "" {
 		v.Set(name, value)
 	}
+	if q.columns != "" {
+		v.Set("cols", q.columns)
+	}
 	return address(path, v)
 }
 
@@ -151,13 +141,20 @@ func address(path string, v url.Values) string {
 	return path + "?" + v.Encode()
 }
 
+// whole is the address of path with all that is seen: search, filters, order and columns.
+func (q *Query) whole(path string) string {
+	seen := *q
+	seen.columns = q.shown
+	return seen.at(path, q.sort, place{})
+}
+
 // at is the address of another page of the list.
 func (q *Query) at(path string, sort store.Sort, p place) string {
 	v := url.Values{}
 	for word, values := range q.set {
 		v[word] = values
 	}
-	for name, value := range map[string]string{"sort": string(sort), "after": p.after, "upto": p.upto} {
+	for name, value := range map[string]string{"sort": string(sort), "after": p.after, "upto": p.upto, "cols": q.columns} {
 		if value != "" {
 			v.Set(name, value)
 		}
