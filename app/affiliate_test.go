@@ -41,9 +41,8 @@ func earns(t *testing.T, data string) tenants.Partner {
 		Industry: tenants.Salon, State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
 	must(s.SignUps().OpenTrial(ctx, store.Opening{
 		Signup: up, Key: "x.example", Tenant: tenant,
-		Owner: tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: "o@x.example", Name: "O", Theme: "auto", CreatedAt: now},
-		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: tenant.ID, Name: "Bells",
-			Kind: tenants.Builtin, CreatedAt: now},
+		Owner:        tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: "o@x.example", Name: "O", Theme: "auto", CreatedAt: now},
+		Agents:       tenant.File().NewAgents(tenant, now),
 		Subscription: s.Plans().Trial(tenant.ID, "starter", now),
 		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: tenant.ID,
 			Terms: s.Plans().Affiliate, CreatedAt: now},

@@ -29,7 +29,7 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		"--apns-sandbox-url", "x", "--apns-ca-file", file+".pem", "--rtc-udp-addr", ":99999", "--rtc-tcp-addr", "x:y",
 		"--rtc-public-ips", "1.2.3.4,me,0.0.0.0",
 		"--trusted-proxies", "x,10.0.0.0/99", "--log-format", "xml", "--metrics-addr", ":-1", "--rtc-ice-servers",
-		"stun:,turn:turn.example.com", "--rings-per-second", "many", "--device-spacing", "5", "--plans-file", file,
+		"stun:,turn:turn.example.com", "--rings-per-second", "many", "--device-spacing", "5", "--plans-file", file, "--industries", file,
 		"--stripe-key", "pk_live_x", "--stripe-webhook-secret", "x", "--stripe-api-url", "http://stripe.example",
 		"--stripe-tax=perhaps", "--smtp-url", "mail", "--data", file)
 	for _, want := range []string{
@@ -44,7 +44,7 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		`CARILLON_RTC_ICE_SERVERS: "stun:" is not a server; give`, "CARILLON_RTC_TURN_SECRET: is missing; give",
 		"CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`,
 		`CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
-		"CARILLON_PLANS_FILE: ", "CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ",
+		"CARILLON_PLANS_FILE: ", "CARILLON_INDUSTRIES: " + file + " is no folder", "CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ",
 		"CARILLON_STRIPE_API_URL: ", `CARILLON_STRIPE_TAX: "perhaps" cannot be read; give true or false`,
 		"CARILLON_SMTP_URL: ", "CARILLON_DATA: " + file + " is a file; give a folder",
 	} {

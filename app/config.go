@@ -68,6 +68,7 @@ type Config struct {
 	DemoAgent
 	OpenAI
 	PlansFile
+	IndustryFolder
 	Stripe `embed:""`
 	Mail
 	Tracing
@@ -83,6 +84,8 @@ type checked struct {
 	seal  *seal.Keyring
 	roots *x509.CertPool // of an APNs stand-in; nil = the system's
 	plans tenants.Plans
+
+	industries *tenants.Industries
 }
 
 // configFaults collects what is wrong, each with the name of its variable.
@@ -113,6 +116,8 @@ func (c Config) check() (checked, error) {
 	var err error
 	out.plans, err = c.PlansFile.read()
 	f.add("CARILLON_PLANS_FILE", err)
+	out.industries, err = c.IndustryFolder.read()
+	f.add("CARILLON_INDUSTRIES", err)
 	out.seal, err = masterKey(c.MasterKeyFile)
 	f.add("CARILLON_MASTER_KEY_FILE", err)
 	out.roots, err = roots(c.APNsCAFile)

@@ -33,6 +33,7 @@ type devCmd struct {
 	JSON    bool   `help:"Print one JSON line once it is ready."`
 	Log     bool   `help:"Write the log to standard error."`
 	History bool   `help:"Begin with thirty days of made-up rings." default:"true" negatable:""`
+	IndustryFolder
 }
 
 // ready is what dev prints with --json.
@@ -200,6 +201,9 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 		Database: Database{Data: dir},
 	}, roots: apple.CAPool(), logTo: io.Discard}
 	var err error
+	if good.industries, err = d.IndustryFolder.read(); err != nil {
+		return checked{}, fmt.Errorf("CARILLON_INDUSTRIES: %w", err)
+	}
 	good.seal, err = masterKey(keyFile)
 	return good, err
 }

@@ -19,6 +19,7 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run in production."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or list its steps."`
 	Tenant    tenantCmd    `cmd:"" help:"Manage tenants."`
+	Industry  industryCmd  `cmd:"" help:"The industries that a tenant can have, and their files."`
 	Plans     plansCmd     `cmd:"" help:"What tenants may buy."`
 	User      userCmd      `cmd:"" help:"Let people in again, or keep them out."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`

@@ -23,11 +23,12 @@ type tenantCmd struct {
 type tenantCreateCmd struct {
 	Name      string `help:"Name as people read it (required)."`
 	Slug      string `help:"Short name for addresses, 2 to 40 of a-z, 0-9 and '-' (required)."`
-	Industry  string `help:"real-estate, healthcare, behavioral-health, legal, salon or insurance (required)."`
+	Industry  string `help:"The line of business (required); 'carillon industry list' prints all."`
 	Email     string `help:"Mail address of the owner (required)."`
 	TimeZone  string `help:"IANA time zone." default:"UTC"`
 	PublicURL string `help:"The https:// address that people use." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
 	JSON      bool   `help:"Print one JSON line."`
+	IndustryFolder
 	Database
 }
 
@@ -48,7 +49,11 @@ const invitationTTL = 7 * 24 * time.Hour
 
 // Run makes the tenant, or reports every fault of the flags together and makes nothing.
 func (t *tenantCreateCmd) Run(ctx context.Context, c terminal) (err error) {
-	o := t.newTenant(c.now())
+	industries, err := t.IndustryFolder.read()
+	if err != nil {
+		return fmt.Errorf("CARILLON_INDUSTRIES: %w", err)
+	}
+	o := t.newTenant(industries, c.now())
 	wrong := t.check(o)
 	if len(wrong) > 0 && !t.databaseExists() {
 		return misused{errors.Join(wrong...)}
@@ -122,15 +127,16 @@ func (t *tenantCreateCmd) check(o store.NewTenant) (wrong []error) {
 }
 
 // newTenant is what the flags ask for, still without secrets.
-func (t *tenantCreateCmd) newTenant(now time.Time) store.NewTenant {
+func (t *tenantCreateCmd) newTenant(in *tenants.Industries, now time.Time) store.NewTenant {
 	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "command line"}}
 	id := tenants.NewID[tenants.TenantID](now)
 	email, _ := tenants.ParseEmail(t.Email)
+	tenant := in.Of(tenants.Tenant{
+		ID: id, Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
+		State: tenants.TenantActive, TimeZone: t.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
+	})
 	return store.NewTenant{
-		Tenant: tenants.Tenant{
-			ID: id, Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
-			State: tenants.TenantActive, TimeZone: t.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
-		},
+		Tenant: tenant, Agents: tenant.File().NewAgents(tenant, now),
 		Invitation: store.Invitation{Tenant: id, Email: email, Role: tenants.Owner, By: who.Actor, CreatedAt: now,
 			ExpiresAt: now.Add(invitationTTL)},
 		Key: tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: id, Name: "First key",

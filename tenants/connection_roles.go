@@ -63,21 +63,21 @@ var textFields = []struct {
 	opaque bool
 }{{"time", true}, {"caller", false}, {"agent", false}, {"tenant", false}, {"reference", false}}
 
-// TextFields lists the words in braces that a template of the industry may have.
-func TextFields(i Industry) (names []string) {
+// TextFields lists the words in braces that a template may have, with names or without.
+func TextFields(opaque bool) (names []string) {
 	for _, f := range textFields {
-		if f.opaque || !i.Opaque() {
+		if f.opaque || !opaque {
 			names = append(names, f.name)
 		}
 	}
 	return names
 }
 
-// Text fills the template with the values of the fields that the industry lets leave; a field that
-// it does not, or that has no value, is left out. The text always says how to stop.
-func (s SMSSettings) Text(i Industry, values map[string]string) string {
+// Text fills the template with the values of the fields that may leave; one that may not, or that
+// has no value, is left out. The text always says how to stop.
+func (s SMSSettings) Text(opaque bool, values map[string]string) string {
 	text := s.Template
-	allowed := TextFields(i)
+	allowed := TextFields(opaque)
 	for _, f := range textFields {
 		value := ""
 		if slices.Contains(allowed, f.name) {
@@ -149,7 +149,7 @@ func unknownField(template string) (string, bool) {
 			return "", false
 		}
 		name, more, ok := strings.Cut(after, "}")
-		if !ok || !slices.Contains(TextFields(""), name) {
+		if !ok || !slices.Contains(TextFields(false), name) {
 			return name, true
 		}
 		rest = more

@@ -45,10 +45,10 @@ func Decide(q Question) error {
 	return nil
 }
 
-// CallerLabel returns what a push may say about the caller: nothing for an industry where the name
-// reveals that someone is a patient or client.
-func CallerLabel(i Industry, caller string) string {
-	if i.Opaque() {
+// CallerLabel returns what may leave this server about the caller, in a push or to another system:
+// nothing where a name reveals that someone is a patient or client. Nothing else decides this.
+func CallerLabel(t Tenant, caller string) string {
+	if t.Opaque() {
 		return ""
 	}
 	return caller

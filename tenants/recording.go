@@ -18,26 +18,23 @@ const (
 // RecordingRule is a tenant's policy, and why it was chosen.
 type RecordingRule struct {
 	Policy RecordingPolicy
-	Reason string // needed in an industry with SensitiveSound
+	Reason string // needed where Rules.Reason says so
 	By     string // who set it
 	SetAt  time.Time
 
 	Ogg, PCMU []byte // the announcement: the uploaded file, and its sound in PCMU; empty = none
 }
 
-// SensitiveSound reports whether calls of this industry are recorded only with a written reason:
-// they are about a patient's health.
-func (i Industry) SensitiveSound() bool { return i == Healthcare || i == BehavioralHealth }
-
-// Check refuses a rule that an industry does not allow.
-func (r RecordingRule) Check(i Industry) error {
+// Check refuses a rule that is not complete. needReason says that calls are recorded only with a
+// written reason (Rules.Reason): they are about a patient's health.
+func (r RecordingRule) Check(needReason bool) error {
 	var f faults
 	f.add(r.Policy == RecordOff || r.Policy == RecordAnnounce || r.Policy == RecordConsent, "policy", "off, announce or consent")
 	f.add(r.Policy == RecordOff || len(r.Ogg) > 0 && len(r.PCMU) > 0, "announcement",
 		"upload the sound that people hear before a call is recorded")
 	f.add(ValidText(r.Reason, 0, 500), "reason", "at most 500 characters, no control characters")
-	f.add(r.Policy == RecordOff || !i.SensitiveSound() || len(strings.TrimSpace(r.Reason)) >= 10, "reason",
-		"why calls about patients must be recorded, in at least 10 characters; it is kept in the audit log")
+	f.add(r.Policy == RecordOff || !needReason || len(strings.TrimSpace(r.Reason)) >= 10, "reason",
+		"why these calls must be recorded, in at least 10 characters; it is kept in the audit log")
 	return f.err()
 }
 

@@ -1,14 +1,22 @@
 package tenants
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Rules are what a tenant's industry asks for, with the tenant's own changes.
 type Rules struct {
 	Payload   Payload
-	Quiet     QuietHours
+	Quiet     QuietHours // by the clock of the person who would be rung
 	Consent   Consent
+	Reason    bool             // calls are recorded only with a written reason
 	Retention map[DataKind]int // days; 0 = for ever
 }
+
+// Opaque reports whether names stay on this server: they would show that someone is a patient or a
+// client.
+func (r Rules) Opaque() bool { return r.Payload == PayloadOpaque }
 
 // Payload is what a push may say about the caller.
 type Payload string
@@ -74,12 +82,36 @@ func (q QuietHours) hold(day time.Weekday, minute int) bool {
 	return q.Days.Has(day) && minute >= q.From || q.Days.Has((day+6)%7) && minute < q.To
 }
 
-// Rules returns the rules that hold for the tenant.
-func (t Tenant) Rules() Rules {
-	r := Rules{Payload: PayloadLabel, Consent: ConsentNone,
-		Retention: map[DataKind]int{DataRings: 400, DataRecordings: 400, DataNotes: 400, DataAudits: 0, DataRequests: 90}}
-	if t.Industry.Opaque() {
-		r.Payload = PayloadOpaque
+// CompareRules says what differs, for the audit log.
+func CompareRules(before, after Rules) (changed []Change) {
+	add := func(field, was, is string) {
+		if was != is {
+			changed = append(changed, Change{Field: field, Before: was, After: is})
+		}
 	}
-	return r
+	add("payload", string(before.Payload), string(after.Payload))
+	add("quiet_hours", before.Quiet.String(), after.Quiet.String())
+	add("consent", string(before.Consent), string(after.Consent))
+	add("recording_reason", strconv.FormatBool(before.Reason), strconv.FormatBool(after.Reason))
+	for _, kind := range DataKinds {
+		add("retention."+string(kind), strconv.Itoa(before.Retention[kind]), strconv.Itoa(after.Retention[kind]))
+	}
+	return changed
+}
+
+// String is "none", or the hours with their days: "21:00–08:00 fri sat".
+func (q QuietHours) String() string {
+	if q.None() {
+		return "none"
+	}
+	s := Clock(q.From) + "–" + Clock(q.To)
+	if q.Days == EveryDay {
+		return s
+	}
+	for day, name := range dayNames {
+		if q.Days.Has(time.Weekday(day)) {
+			s += " " + name
+		}
+	}
+	return s
 }

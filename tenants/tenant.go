@@ -1,49 +1,6 @@
 package tenants
 
-import (
-	"slices"
-	"time"
-)
-
-// Industry is a tenant's line of business. It sets the wording, what a push may contain, and the
-// defaults of a new tenant.
-type Industry string
-
-// The six industries.
-const (
-	RealEstate       Industry = "real-estate"
-	Healthcare       Industry = "healthcare"
-	BehavioralHealth Industry = "behavioral-health"
-	Legal            Industry = "legal"
-	Salon            Industry = "salon"
-	Insurance        Industry = "insurance"
-)
-
-// Industries in the order they are shown.
-var Industries = []Industry{RealEstate, Healthcare, BehavioralHealth, Legal, Salon, Insurance}
-
-// Name returns the industry's name for people.
-func (i Industry) Name() string {
-	switch i {
-	case RealEstate:
-		return "Real estate"
-	case Healthcare:
-		return "Healthcare"
-	case BehavioralHealth:
-		return "Behavioral health"
-	case Legal:
-		return "Legal"
-	case Salon:
-		return "Salon"
-	case Insurance:
-		return "Insurance"
-	}
-	return string(i)
-}
-
-// Opaque reports whether pushes of this industry carry ids only: the caller's name would show that
-// someone is a patient or a client.
-func (i Industry) Opaque() bool { return i == Healthcare || i == BehavioralHealth || i == Legal }
+import "time"
 
 // TenantState says whether a tenant may use the service.
 type TenantState string
@@ -65,6 +22,9 @@ type Tenant struct {
 	RingTTL      time.Duration // default time to live of a ring
 	DefaultAgent AgentID       // empty = the built-in agent
 	CreatedAt    time.Time
+	Changes      *RuleChanges // what it changed of its industry's rules; nil = nothing
+
+	industries *Industries // where Industry is looked up; nil = the built-in ones. See Industries.Of
 }
 
 // The bounds of a ring's time to live.
@@ -79,7 +39,8 @@ func (t Tenant) Check() error {
 	var f faults
 	f.add(validSlug(t.Slug), "slug", "2 to 40 of a-z, 0-9 and '-', starting with a letter")
 	f.add(ValidText(t.Name, 1, 80), "name", "1 to 80 characters, not blank, no control characters")
-	f.add(slices.Contains(Industries, t.Industry), "industry", "one of real-estate, healthcare, behavioral-health, legal, salon, insurance")
+	_, ok := t.known().File(t.Industry)
+	f.add(ok, "industry", "one of "+listed(t.known().Slugs()))
 	f.add(validZone(t.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(t.RingTTL >= MinTTL && t.RingTTL <= MaxTTL, "ring_ttl_s", "5 to 60 seconds")
 	return f.err()

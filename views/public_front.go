@@ -14,6 +14,7 @@ type Front struct {
 	BaseURL     string // scheme and host
 	Theme       Theme
 	SignedIn    bool // links to the console instead of signing in
+	Industries  []Link
 	Hidden      bool // search engines should leave it out
 }
 
@@ -48,14 +49,20 @@ var frontNav = []Link{
 	{Text: "Docs", Href: PathDocs},
 }
 
-// frontFoot are the columns at the foot of each public page.
-var frontFoot = []struct {
+// footColumn is a column at the foot of each public page.
+type footColumn struct {
 	title string
 	links []Link
-}{
+}
+
+func (f Front) foot() []footColumn {
+	return []footColumn{frontFoot[0], {"For", f.Industries}, frontFoot[1], frontFoot[2]}
+}
+
+// frontFoot are the columns that are the same on every server.
+var frontFoot = []footColumn{
 	{"Product", []Link{{Text: "Hear it", Href: PathDemo}, {Text: "Pricing", Href: PathPricing}, {Text: "Start a trial", Href: PathTrial},
 		{Text: "Partners", Href: PathAffiliate}, {Text: "Sign in", Href: PathSignIn}}},
-	{"For", industryLinks()},
 	{"Build", []Link{{Text: "Docs", Href: PathDocs}, {Text: "OpenAPI file", Href: PathOpenAPI}, {Text: "Status", Href: PathStatus}}},
 	{"Trust", []Link{{Text: "Security", Href: PathSecurity}, {Text: "Privacy", Href: PathPrivacy}, {Text: "Terms", Href: PathTerms}}},
 }

@@ -3,7 +3,26 @@ package views
 import "time"
 
 func (s sampler) front(title, path string) Front {
-	return Front{Title: title, Description: "What this page says, in one sentence.", Path: path, BaseURL: "https://ring.example"}
+	f := Front{Title: title, Description: "What this page says, in one sentence.", Path: path, BaseURL: "https://ring.example"}
+	for _, i := range s.industries() {
+		f.Industries = append(f.Industries, Link{Text: i.Name, Href: IndustryPath(i.Slug)})
+	}
+	return f
+}
+
+func (s sampler) industries() []IndustryText {
+	steps := []Row{{Name: "A client cancels", Text: "Your booking agent rings the first person on the list."},
+		{Name: "The client sees why you call", Text: "The lock screen shows the label, even before the app has started."},
+		{Name: "No answer: the next person", Text: "Your booking agent learns at once that the ring has ended."}}
+	asks := []Row{{Name: "Do clients need a new app?", Text: "They need your app. Your developers add about 100 lines."}}
+	return []IndustryText{
+		{Slug: "salon", Name: "Salon", Short: "Fill a cancelled appointment from your waiting list.", Title: "Fill a cancelled appointment.",
+			Lead: "Your booking agent rings the people on the waiting list, one after the other.", Steps: steps, Asks: asks,
+			Caller: "Mirabelle: a slot today", Asked: "Mirabelle: a slot today", App: "Mirabelle", Reference: "slot-1400"},
+		{Slug: "legal", Name: "Legal", Opaque: true, Short: "Reach the lawyer on duty.", Title: "Client calls stay confidential.",
+			Lead: "A client’s name on a lock screen shows that there is a case.", Steps: steps, Asks: asks, Caller: "Your firm’s app",
+			Asked: "Night intake", App: "Hart & Okafor", Reference: "intake-3307"},
+	}
 }
 
 func (s sampler) publicPages() []Sample {
@@ -19,12 +38,12 @@ func (s sampler) publicPages() []Sample {
 	known := s.front("Security", PathSecurity)
 	known.SignedIn = true
 	all := []Sample{
-		{"home", Home(HomePage{Front: s.front("Carillon", PathHome), Trial: "14 days",
+		{"home", Home(HomePage{Front: s.front("Carillon", PathHome), Trial: "14 days", Industries: s.industries(),
 			Prices: []Link{{Text: "Starter", Hint: "$149 a month"}, {Text: "Growth", Hint: "$499 a month"}}})},
 		{"pricing", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans, TrialDays: "14 days", Grace: "7 days"})},
 		{"pricing-no-money", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans[:1], TrialDays: "14 days",
 			Grace: "7 days", NoStripe: true, NoTrial: true})},
-		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries)})},
+		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries), s.industries()})},
 		{"security", Security(SecurityPage{known})},
 		{"docs", Docs(s.docs())},
 		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Stores rings and settings.", true},
@@ -34,8 +53,8 @@ func (s sampler) publicPages() []Sample {
 		{"demo", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60})},
 		{"demo-off", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60, Off: true})},
 	}
-	for _, i := range industries {
-		all = append(all, Sample{"industry-" + i.Slug, Industry(IndustryPage{s.front(i.Name, IndustryPath(i.Slug)), i.Slug,
+	for _, i := range s.industries() {
+		all = append(all, Sample{"industry-" + i.Slug, Industry(IndustryPage{s.front(i.Name, IndustryPath(i.Slug)), i,
 			[]Row{{Name: "Calendar feed", Text: "The calendar says who is on call."}}})})
 	}
 	return append(all, s.trialPages()...)

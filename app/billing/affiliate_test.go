@@ -52,8 +52,7 @@ func (w *brought) bring(slug string) tenants.UserID {
 	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: email, Name: "Owner", Theme: "auto", CreatedAt: now}
 	w.must(w.store.SignUps().OpenTrial(ctx, store.Opening{
 		Signup: link, Key: slug + ".example", Tenant: t, Owner: u, Subscription: w.store.Plans().Trial(t.ID, "starter", now),
-		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Bells", Kind: tenants.Builtin,
-			CreatedAt: now},
+		Agents: t.File().NewAgents(t, now),
 		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: w.partner.ID, Tenant: t.ID,
 			Terms: w.store.Plans().Affiliate, CreatedAt: now},
 		Who: store.Who{Actor: tenants.System},

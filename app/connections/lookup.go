@@ -141,7 +141,7 @@ func (l *Lookups) ask(ctx context.Context, t tenants.Tenant, id tenants.Connecti
 		return found, nil
 	}
 	question := tenants.LookupQuestion{To: tenants.RingTo{Device: q.To.Device, Person: q.To.Person}, Agent: q.Agent,
-		Reference: q.Reference, Caller: tenants.CallerLabel(t.Industry, q.Caller)}
+		Reference: q.Reference, Caller: tenants.CallerLabel(t, q.Caller)}
 	body := tenants.EventBody{Type: tenants.EventRingLookup, Timestamp: l.now(), Data: question}.Write()
 	e := Event{ID: tenants.NewRandomID(), Body: body}
 	address := c.URL

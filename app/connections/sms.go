@@ -105,7 +105,7 @@ func (m *sms) text(ctx context.Context, scope *store.Scope, c tenants.Connection
 		}
 		agent = a.Name
 	}
-	return c.SMS.Text(t.Industry, map[string]string{
+	return c.SMS.Text(t.Opaque(), map[string]string{
 		"time": r.CreatedAt.In(zoneOf(to.TimeZone)).Format("15:04"), "caller": r.Caller, "agent": agent, "tenant": t.Name,
 		"reference": r.Reference,
 	}), nil

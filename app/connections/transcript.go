@@ -45,7 +45,7 @@ func (x transcript) post(ctx context.Context, c tenants.Connection, s Secrets, e
 	if err != nil {
 		return Answer{}, err
 	}
-	if e.Ring == "" || t.Industry.Opaque() || c.Transcript != nil && c.Transcript.IDsOnly {
+	if e.Ring == "" || t.Opaque() || c.Transcript != nil && c.Transcript.IDsOnly {
 		return x.webhook.Deliver(ctx, c, s, e)
 	}
 	n, _, err := scope.Notes().Get(ctx, e.Ring)

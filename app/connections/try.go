@@ -101,7 +101,7 @@ func (e *Engine) sample(ctx context.Context, scope *store.Scope, c tenants.Conne
 	data := madeUp(kind, now)
 	for _, r := range rings {
 		for _, f := range r.Facts() {
-			for _, found := range r.Events(f, tenant.Industry.Opaque()) {
+			for _, found := range r.Events(f, tenant.Opaque()) {
 				if found.Kind == kind {
 					d.At, data = found.At, found.Data
 				}

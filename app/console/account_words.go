@@ -12,9 +12,9 @@ func resetMail(to, link string) notify.Mail {
 		"\n\nThe link works once, within 30 minutes. If it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
-// payloadOf says what a push of this industry carries.
-func payloadOf(i tenants.Industry) views.Callout {
-	if i.Opaque() {
+// payloadOf says what the tenant's pushes carry.
+func payloadOf(t tenants.Tenant) views.Callout {
+	if t.Opaque() {
 		return views.Callout{Tone: views.ToneGood, Title: "IDs only, no names",
 			Cause: "Your notifications never contain a name or label, because a caller’s name can reveal " +
 				"that someone is a patient or a client. " +

@@ -89,7 +89,7 @@ func (k connectionPages) connectionsCSV(ctx context.Context, c *fiber.Ctx, v *pa
 // pod is what the tenant's industry expects, each with how it does. Of several connections of one
 // role the one that fails is shown.
 func pod(ctx context.Context, v *page.Visitor) ([]views.PodRow, error) {
-	expected := v.Tenant.Industry.Pod()
+	expected := v.Tenant.File().Connections
 	if len(expected) == 0 {
 		return nil, nil
 	}
@@ -138,7 +138,7 @@ func (k connectionPages) roleChoice(ctx context.Context, c *fiber.Ctx, v *page.V
 		return err
 	}
 	p, expected := views.ConnectionFormPage{Shell: s}, map[tenants.ConnectionRole]string{}
-	for _, e := range v.Tenant.Industry.Pod() {
+	for _, e := range v.Tenant.File().Connections {
 		expected[e.Role] = e.Why
 	}
 	for _, r := range tenants.ConnectionRoles {
@@ -170,7 +170,7 @@ func (k connectionPages) connectionEdit(ctx context.Context, c *fiber.Ctx, v *pa
 			Placeholder: words.address, Help: words.addressHelp},
 		Wrong: w.Fields["events"],
 	}
-	p.Parts = roleParts(x, w, v.Tenant.Industry)
+	p.Parts = roleParts(x, w, v.Tenant.Opaque())
 	p.Error = w.Unseen(append([]string{"name", "url", "events", "headers"}, roleFields...)...)
 	if len(x.Role.Takes()) > 1 {
 		p.Events = eventTicks(x)

@@ -10,18 +10,18 @@ import (
 )
 
 // roleParts are the fields of a connection's role. A stored password is never shown.
-func roleParts(x tenants.Connection, w page.Wrong, industry tenants.Industry) []views.FormPart {
+func roleParts(x tenants.Connection, w page.Wrong, opaque bool) []views.FormPart {
 	switch x.Role {
 	case tenants.RoleCRM, tenants.RoleMLS:
 		return lookupParts(x, w)
 	case tenants.RoleCalendar:
 		return calendarParts(x, w)
 	case tenants.RoleSMS:
-		return smsParts(x, w, industry)
+		return smsParts(x, w, opaque)
 	case tenants.RoleAudit:
 		return auditParts(x, w)
 	case tenants.RoleTranscript:
-		return transcriptParts(x, industry)
+		return transcriptParts(x, opaque)
 	case tenants.RoleWebhook:
 	}
 	return nil
@@ -66,8 +66,8 @@ func auditParts(x tenants.Connection, w page.Wrong) []views.FormPart {
 			Help: "For syslog only: 1 to 23. Empty means 13, log audit."}, w, "audit.facility")}
 }
 
-func transcriptParts(x tenants.Connection, industry tenants.Industry) []views.FormPart {
-	if industry.Opaque() {
+func transcriptParts(x tenants.Connection, opaque bool) []views.FormPart {
+	if opaque {
 		return []views.FormPart{{Note: "Your industry keeps names private, so the text of notes does not leave Carillon. " +
 			"Your system gets the ids, and reads the notes through the API."}}
 	}
@@ -77,7 +77,7 @@ func transcriptParts(x tenants.Connection, industry tenants.Industry) []views.Fo
 	return []views.FormPart{{Tick: &t}}
 }
 
-func smsParts(x tenants.Connection, w page.Wrong, industry tenants.Industry) []views.FormPart {
+func smsParts(x tenants.Connection, w page.Wrong, opaque bool) []views.FormPart {
 	s := tenants.SMSSettings{}
 	if x.SMS != nil {
 		s = *x.SMS
@@ -101,7 +101,7 @@ func smsParts(x tenants.Connection, w page.Wrong, industry tenants.Industry) []v
 			Optional: true, Placeholder: "MG…", Help: "Instead of a sender."}, w, "sms.messaging_service_sid"),
 		input(views.Field{Name: "template", Label: "Text", Value: page.Shown(s.Template, 320), Max: 320, Optional: true,
 			Placeholder: "You missed a call at {time}. Reply STOP to get no more texts.",
-			Help: "You can use " + braces(tenants.TextFields(industry)) +
+			Help: "You can use " + braces(tenants.TextFields(opaque)) +
 				". If the text does not say how to stop, a sentence is added."}, w, "sms.template"),
 		input(views.Field{Name: "sms_help", Label: "Answer to HELP", Value: page.Shown(s.Help, 320), Max: 320, Optional: true}, w,
 			"sms.help"),

@@ -30,7 +30,7 @@ func notesCard(ctx context.Context, c *fiber.Ctx, v *page.Visitor, r *tenants.Ri
 		return nil, err
 	}
 	card := &views.Notes{Ring: string(r.ID), CanErase: v.Role.May(mayNotes), Total: len(n.Lines)}
-	if card.Closed = v.Tenant.Industry.Opaque() && !asked; card.Closed {
+	if card.Closed = v.Tenant.Opaque() && !asked; card.Closed {
 		return card, nil
 	}
 	card.Summary, card.Query = n.Summary, page.Shown(strings.TrimSpace(web.Query(c, "q")), 100)

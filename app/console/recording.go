@@ -85,7 +85,7 @@ func (k settingsPages) setRecording(ctx context.Context, c *fiber.Ctx, v *page.V
 		return err
 	}
 	if err = readRule(c, &rule); err == nil {
-		err = rule.Check(v.Tenant.Industry)
+		err = rule.Check(v.Tenant.Rules().Reason)
 	}
 	if err == nil {
 		err = v.Scope.Recordings().SetRule(ctx, rule)

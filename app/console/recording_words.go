@@ -57,7 +57,7 @@ func recordingForm(ctx context.Context, v *page.Visitor, e settingsEdit) (views.
 		choices[i].Selected = choices[i].Value == string(typed.Policy)
 	}
 	f := views.RecordingForm{
-		MayChange: v.Role == tenants.Owner, Sensitive: v.Tenant.Industry.SensitiveSound(), Sound: "No announcement is uploaded yet.",
+		MayChange: v.Role == tenants.Owner, Sensitive: v.Tenant.Rules().Reason, Sound: "No announcement is uploaded yet.",
 		Policy: views.Pick{Name: "policy", Label: "Record calls", Choices: choices, Error: e.wrong.Fields["policy"]},
 		File: views.Field{Name: "file", Label: "Announcement", Optional: true, Error: e.wrong.Fields["announcement"],
 			Help: "Ogg Opus, at most 2 MiB and one minute. For consent it must ask to press 1."},

@@ -71,14 +71,14 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 	t, w := e.tenant, e.wrong
 	p := views.SettingsPage{
 		Error:   w.Unseen("name", "time_zone", "ring_ttl_s", "policy", "reason", "announcement"),
-		CanEdit: v.Role.May(maySettings), Industry: t.Industry.Name(), Payload: payloadOf(v.Tenant.Industry), Password: e.password,
+		CanEdit: v.Role.May(maySettings), Industry: t.File().Name, Payload: payloadOf(v.Tenant), Password: e.password,
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
 		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
 		TTL: views.Field{Name: "ttl_s", Label: ringTimeLabel, Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)),
 			Error: w.Fields["ring_ttl_s"],
 			Help:  ringTimeHelp},
 		Facts: []views.Row{{Name: "Tenant id", Text: string(t.ID), Copy: true}, {Name: "Short name", Text: t.Slug, Mono: true},
-			{Name: "Industry", Text: t.Industry.Name()}, {Name: "Since", When: v.At(t.CreatedAt)}},
+			{Name: "Industry", Text: t.File().Name}, {Name: "Since", When: v.At(t.CreatedAt)}},
 	}
 	agents, err := agentChoices(ctx, v, string(t.DefaultAgent))
 	if err != nil {

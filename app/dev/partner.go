@@ -104,9 +104,8 @@ func bring(ctx context.Context, s *store.Store, p tenants.Partner, b brought, no
 	}
 	return t.ID, s.SignUps().OpenTrial(ctx, store.Opening{
 		Signup: link, Key: b.slug + ".test", Tenant: t,
-		Owner: tenants.User{ID: tenants.NewID[tenants.UserID](at), Email: email, Name: "Owner", Theme: "auto", CreatedAt: at},
-		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](at), Tenant: t.ID, Name: "Built-in agent",
-			Kind: tenants.Builtin, CreatedAt: at},
+		Owner:        tenants.User{ID: tenants.NewID[tenants.UserID](at), Email: email, Name: "Owner", Theme: "auto", CreatedAt: at},
+		Agents:       t.File().NewAgents(t, at),
 		Subscription: s.Plans().Trial(t.ID, "starter", at),
 		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: t.ID,
 			Terms: s.Plans().Affiliate, Refused: b.refused, CreatedAt: at},

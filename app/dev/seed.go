@@ -119,10 +119,11 @@ func (s seeder) seed(ctx context.Context) (Notes, error) {
 	if err := s.store.Users().Add(ctx, user); err != nil {
 		return n, err
 	}
-	for i, p := range plans {
-		h, err := s.build(ctx, user, p, i)
+	for i, f := range s.store.Industries().List() {
+		p := f.Sample
+		h, err := s.build(ctx, user, f, i)
 		if err != nil {
-			return n, fmt.Errorf("%s: %w", p.slug, err)
+			return n, fmt.Errorf("%s: %w", p.Slug, err)
 		}
 		n.Tenants = append(n.Tenants, h)
 	}
@@ -135,11 +136,12 @@ func devMode() store.Who {
 }
 
 // build makes one tenant with everything that a ring needs.
-func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (SeededTenant, error) {
-	t := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](s.now()), Slug: p.slug, Name: p.name, Industry: p.industry, State: tenants.TenantActive,
-		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.founded(),
-	}
+func (s seeder) build(ctx context.Context, user tenants.User, f tenants.IndustryFile, i int) (SeededTenant, error) {
+	p := f.Sample
+	t := s.store.Industries().Of(tenants.Tenant{
+		ID: tenants.NewID[tenants.TenantID](s.now()), Slug: p.Slug, Name: p.Name, Industry: f.Slug, State: tenants.TenantActive,
+		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: s.founded(), Changes: awake(f),
+	})
 	if err := s.store.Tenants().Add(ctx, devMode(), t); err != nil {
 		return SeededTenant{}, err
 	}
@@ -149,12 +151,13 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 	if err != nil {
 		return SeededTenant{}, err
 	}
-	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](s.now()), Tenant: t.ID, Name: p.agent,
-		Kind: tenants.Builtin, Caller: p.caller, CreatedAt: s.founded()}
-	if err := scope.Agents().Add(ctx, agent); err != nil {
-		return SeededTenant{}, err
+	agents := f.NewAgents(t, s.founded())
+	for _, a := range agents {
+		if err := scope.Agents().Add(ctx, a); err != nil {
+			return SeededTenant{}, err
+		}
 	}
-	t.DefaultAgent = agent.ID
+	t.DefaultAgent = agents[0].ID
 	if err := scope.SetTenant(ctx, t); err != nil {
 		return SeededTenant{}, err
 	}
@@ -166,28 +169,36 @@ func (s seeder) build(ctx context.Context, user tenants.User, p plan, i int) (Se
 	if err != nil || !s.history {
 		return h, err
 	}
-	return h, past{scope: scope, tenant: t.ID, agent: agent, credential: credential,
+	return h, past{scope: scope, tenant: t.ID, agent: agents[0], credential: credential,
 		key: tenants.Actor{Kind: tenants.ActorKey, ID: string(h.key), Name: keyName}, phones: phones, now: s.now(),
 		random: rand.New(rand.NewPCG(uint64(i), historyDays))}.write(ctx)
 }
 
-func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, p plan, i int) (tenants.CredentialID, error) {
+// awake turns quiet hours off: people try dev mode at any hour.
+func awake(f tenants.IndustryFile) *tenants.RuleChanges {
+	if f.Rules.Quiet.Value.None() || f.Rules.Quiet.Law {
+		return nil
+	}
+	return &tenants.RuleChanges{Quiet: &tenants.QuietHours{}}
+}
+
+func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, p tenants.SampleTenant, i int) (tenants.CredentialID, error) {
 	team, keyID := fmt.Sprintf("DEVTEAM%03d", i+1), fmt.Sprintf("DEVKEY%04d", i+1)
 	_, file, err := apnstest.NewKey(team, keyID)
 	if err != nil {
 		return "", err
 	}
 	c, err := s.creds.Add(ctx, t, devMode(), health.Upload{
-		Filename: "AuthKey_" + keyID + ".p8", File: file, Bundle: p.bundle, Team: team, KeyID: keyID, Environment: tenants.Auto,
+		Filename: "AuthKey_" + keyID + ".p8", File: file, Bundle: p.Bundle, Team: team, KeyID: keyID, Environment: tenants.Auto,
 	})
 	return c.ID, err
 }
 
 // addParts adds the tenant's API key and devices.
-func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p plan) (h SeededTenant, phones []tenants.Device,
+func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p tenants.SampleTenant) (h SeededTenant, phones []tenants.Device,
 	err error) {
 	secret := tenants.NewSecret(tenants.LivePrefix)
-	h = SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, APIKey: string(secret), Token: token()}
+	h = SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.Phone, APIKey: string(secret), Token: token()}
 	key := tenants.Key{
 		ID: tenants.NewID[tenants.KeyID](s.now()), Tenant: t.ID, Name: keyName, Last4: string(secret)[len(secret)-4:],
 		Permissions: tenants.Scopes(), CreatedAt: s.founded(),
@@ -201,25 +212,25 @@ func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tena
 		return h, nil, err
 	}
 	h.Device, h.Credential, phones = stored.ID, credential, append(phones, stored)
-	for _, q := range p.phones {
+	for _, q := range p.Devices {
 		d := tenants.Device{
-			Token: token(), Bundle: p.bundle, Environment: tenants.Auto, Person: q.person, Name: q.name, Model: q.model,
-			OSVersion: q.os, AppVersion: q.app, TimeZone: "UTC",
+			Token: token(), Bundle: p.Bundle, Environment: tenants.Auto, Person: q.Person, Name: q.Name, Model: q.Model,
+			OSVersion: q.OS, AppVersion: q.App, TimeZone: "UTC",
 		}
 		stored, credential, err := s.addDevice(ctx, scope, d, s.founded())
 		if err != nil {
 			return h, nil, err
 		}
 		phones = append(phones, stored)
-		h.Phones = append(h.Phones, Phone{Token: d.Token, Credential: credential, Habit: q.habit})
+		h.Phones = append(h.Phones, Phone{Token: d.Token, Credential: credential, Habit: q.Habit})
 	}
 	return h, phones, nil
 }
 
 // addPage adds the phone that a page plays.
-func (s seeder) addPage(ctx context.Context, scope *store.Scope, p plan, token string, since time.Time) (tenants.Device, string, error) {
+func (s seeder) addPage(ctx context.Context, scope *store.Scope, p tenants.SampleTenant, token string, since time.Time) (tenants.Device, string, error) {
 	return s.addDevice(ctx, scope, tenants.Device{
-		Token: token, Bundle: p.bundle, Environment: tenants.Production, Person: p.person, Name: p.phone + " (this browser)",
+		Token: token, Bundle: p.Bundle, Environment: tenants.Production, Person: p.Person, Name: p.Phone + " (this browser)",
 		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,
 	}, since)
 }

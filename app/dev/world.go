@@ -122,11 +122,11 @@ func (w *World) Opened(ctx context.Context, o store.Opening) error {
 	w.opening.Lock()
 	defer w.opening.Unlock()
 	t := o.Tenant
-	p := plan{bundle: "com.example." + t.Slug, phone: o.Owner.Name, person: "owner"}
+	p := tenants.SampleTenant{Bundle: "com.example." + t.Slug, Phone: o.Owner.Name, Person: "owner"}
 	if _, err := w.seeder.addCredential(ctx, t.ID, p, len(w.notes.Tenants)); err != nil {
 		return err
 	}
-	h := SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.phone, Token: token()}
+	h := SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.Phone, Token: token()}
 	d, credential, err := w.seeder.addPage(ctx, w.seeder.store.For(t.ID).By(devMode()), p, h.Token, w.seeder.now())
 	if err != nil {
 		return err

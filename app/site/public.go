@@ -38,7 +38,7 @@ func (s *Site) publicRoutes() []page.Route {
 }
 
 func (s *Site) home(ctx context.Context, c *fiber.Ctx) error {
-	p := views.HomePage{Front: s.front(ctx, c, homeHeading)}
+	p := views.HomePage{Front: s.front(ctx, c, homeHeading), Industries: s.industryTexts()}
 	if s.Mail != nil {
 		p.Trial = s.trialDays()
 	}
@@ -50,17 +50,37 @@ func (s *Site) home(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Site) industries(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Industries(views.IndustriesPage{Front: s.front(ctx, c, industriesHeading)}), fiber.StatusOK)
+	return web.Page(c, views.Industries(views.IndustriesPage{Front: s.front(ctx, c, industriesHeading), Industries: s.industryTexts()}),
+		fiber.StatusOK)
+}
+
+func (s *Site) industryTexts() (all []views.IndustryText) {
+	for _, f := range s.Store.Industries().List() {
+		all = append(all, industryText(f))
+	}
+	return all
+}
+
+func industryText(f tenants.IndustryFile) views.IndustryText {
+	rows := func(list []tenants.NamedText) (rows []views.Row) {
+		for _, t := range list {
+			rows = append(rows, views.Row{Name: t.Name, Text: t.Text})
+		}
+		return rows
+	}
+	p := f.Page
+	return views.IndustryText{Slug: string(f.Slug), Name: f.Name, Opaque: f.Rules.Payload.Value == tenants.PayloadOpaque, Short: p.Short,
+		Title: p.Title, Lead: p.Lead, Steps: rows(p.Steps), Caller: p.Caller, Asked: p.Asked, App: p.App, Reference: p.Reference,
+		Asks: rows(p.Asks)}
 }
 
 func (s *Site) industry(ctx context.Context, c *fiber.Ctx) error {
-	i := tenants.Industry(web.Param(c, "industry"))
-	pitch, ok := pitches[i]
+	f, ok := s.Store.Industries().File(tenants.Industry(web.Param(c, "industry")))
 	if !ok {
 		return tenants.NoSuch("page")
 	}
-	p := views.IndustryPage{Front: s.front(ctx, c, heading{i.Name(), pitch}), Slug: string(i)}
-	for _, e := range i.Pod() {
+	p := views.IndustryPage{Front: s.front(ctx, c, heading{f.Name, f.Page.Description}), Industry: industryText(f)}
+	for _, e := range f.Connections {
 		p.Pod = append(p.Pod, views.Row{Name: e.Role.Name(), Text: e.Why})
 	}
 	return web.Page(c, views.Industry(p), fiber.StatusOK)
@@ -112,7 +132,7 @@ func (s *Site) sitemap(_ context.Context, c *fiber.Ctx) error {
 	paths := []string{views.PathHome, views.PathDemo, views.PathPricing, views.PathIndustries, views.PathSecurity,
 		views.PathTrial, views.PathAffiliate,
 		views.PathStatus, views.PathTerms, views.PathPrivacy}
-	for _, i := range tenants.Industries {
+	for _, i := range s.Store.Industries().Slugs() {
 		paths = append(paths, views.IndustryPath(string(i)))
 	}
 	slugs, err := s.Docs.Slugs()

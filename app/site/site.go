@@ -98,10 +98,14 @@ func (s *Site) Mount(r fiber.Router) {
 func (s *frame) front(ctx context.Context, c *fiber.Ctx, h heading) views.Front {
 	_, err := s.Visitor(ctx, c)
 	s.follow(ctx, c, web.Query(c, views.PathPartnerLinkQuery))
-	return views.Front{
+	f := views.Front{
 		Title: h.title, Description: h.description, Path: strings.Clone(c.Path()), BaseURL: s.PublicURL, Theme: page.ThemeOf(c),
 		SignedIn: err == nil,
 	}
+	for _, i := range s.Store.Industries().List() {
+		f.Industries = append(f.Industries, views.Link{Text: i.Name, Href: views.IndustryPath(string(i.Slug))})
+	}
+	return f
 }
 
 // send hands a mail over. When too many wait, it refuses with Unavailable.

@@ -13,7 +13,7 @@ var (
 		"One API call becomes a real incoming call on an iPhone, even when the app is closed. Your voice agent talks, and you see " +
 			"every step."}
 	industriesHeading = heading{"Industries",
-		"Real estate, healthcare, behavioral health, legal, salons and insurance: how each uses Carillon, and what the lock screen shows."}
+		"How each industry uses Carillon, what the lock screen shows, and which systems it connects."}
 	securityHeading = heading{"Security",
 		"How Carillon separates customers, encrypts secrets and keeps calls private, and what it does not do."}
 	termsHeading   = heading{"Terms", "The terms of this server: a template for its operator."}
@@ -32,16 +32,6 @@ var (
 	customersHeading = heading{"Your customers", "Every customer that you referred, and what you earned with each."}
 	ledgerHeading    = heading{"Your ledger", "Every commission and clawback."}
 )
-
-// pitches are the descriptions of the industries' pages.
-var pitches = map[tenants.Industry]string{
-	tenants.RealEstate:       "Ring the agent on duty while the lead is still on your website. All phones ring, and the first answer wins.",
-	tenants.Healthcare:       "Ring patients and doctors on call. The push contains only IDs, never a name.",
-	tenants.BehavioralHealth: "Check-in calls that look like any other call to people nearby.",
-	tenants.Legal:            "Connect an urgent client with the lawyer on duty. The lock screen shows nothing about the case.",
-	tenants.Salon:            "Fill a cancelled appointment: ring the clients on the waiting list, one after the other.",
-	tenants.Insurance:        "Reach an adjuster in the first minute of a claim, without a queue.",
-}
 
 // suits says for whom a plan is, by its number of calls at once.
 func suits(p tenants.Plan) string {

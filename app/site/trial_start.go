@@ -133,17 +133,16 @@ func (s *trials) opening(c *fiber.Ctx, n tenants.Signup) store.Opening {
 	now := s.Now()
 	domain, _ := page.Registrable(n.Email)
 	plans := s.Store.Plans()
-	t := tenants.Tenant{
+	t := s.Store.Industries().Of(tenants.Tenant{
 		ID: tenants.NewID[tenants.TenantID](now), Slug: tenants.Slug(n.Company), Name: n.Company, Industry: n.Industry,
 		State:    tenants.TenantActive,
 		TimeZone: n.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
-	}
+	})
 	u := tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: n.Email, Name: n.Name, Password: n.Password,
 		Theme: string(views.ThemeAuto), CreatedAt: now}
 	return store.Opening{
 		Signup: tenants.Secret(web.Param(c, "token")).Hash(), Key: plans.TrialKey(n.Email, domain), Tenant: t, Owner: u,
-		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: builtinAgent, Kind: tenants.Builtin,
-			CreatedAt: now},
+		Agents:       t.File().NewAgents(t, now),
 		Subscription: plans.Trial(t.ID, plans.Plans[0].Code, now.Truncate(time.Microsecond)),
 		Who: store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}, IP: web.IP(c),
 			RequestID: web.RequestID(c)},

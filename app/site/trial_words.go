@@ -3,7 +3,6 @@ package site
 import (
 	"carillon/app/notify"
 	"carillon/app/page"
-	"carillon/tenants"
 	"carillon/views"
 )
 
@@ -11,11 +10,10 @@ const (
 	trialTaken = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you " +
 		"under People."
 	wrongTrialPassword = "This is not the password you chose when you signed up. Try again."
-	builtinAgent       = "Built-in agent" // name of a new tenant's agent
 )
 
 // fillTrialFields sets the fields of the form, with what the applicant typed.
-func fillTrialFields(p *views.TrialPage, a applicant) {
+func (s *trials) fillTrialFields(p *views.TrialPage, a applicant) {
 	p.Company = views.Field{Name: "company", Label: "Company", Value: page.Shown(a.company, 80), Autocomplete: "organization", Max: 80}
 	p.Name = views.Field{Name: "name", Label: "Your name", Value: page.Shown(a.name, 80), Autocomplete: "name", Max: 80}
 	p.Email = views.Field{Name: "email", Label: "Work email", Type: "email", Value: page.Shown(a.email, 254), Autocomplete: "username",
@@ -24,9 +22,9 @@ func fillTrialFields(p *views.TrialPage, a applicant) {
 		Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."}
 	p.Zone = views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "Example: Europe/Berlin."}
 	p.Code = codeField(a.code)
-	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "Controls what notifications may show."}
-	for _, i := range tenants.Industries {
-		p.Industries.Choices = append(p.Industries.Choices, page.Choice(string(i), i.Name()))
+	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "Sets what notifications may show, and what you start with. You can change the rules later."}
+	for _, i := range s.Store.Industries().List() {
+		p.Industries.Choices = append(p.Industries.Choices, page.Choice(string(i.Slug), i.Name))
 	}
 	page.Choose(string(a.industry), p.Industries.Choices...)
 }

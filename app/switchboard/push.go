@@ -41,7 +41,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	if err != nil {
 		return fmt.Errorf("open credential %s: %w", a.Credential, err)
 	}
-	body, err := push.PayloadFor(a.Push.Profile, string(r.ID), r.CreatedAt, r.ExpiresAt, tenants.CallerLabel(t.Industry, r.Caller))
+	body, err := push.PayloadFor(a.Push.Profile, string(r.ID), r.CreatedAt, r.ExpiresAt, tenants.CallerLabel(t, r.Caller))
 	if err != nil {
 		return err
 	}

@@ -147,14 +147,14 @@ func (s Jobs) Listens(ctx context.Context) (bool, error) {
 func (s Jobs) listeners(ctx context.Context, and string, args ...any) ([]Listener, error) {
 	type row struct {
 		connectionRow
-		industry string
+		tenant tenantRow
 	}
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id, c.role, c.settings, c.created_at, t.industry "+
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id, c.role, c.settings, c.created_at, t.industry, t.rules "+
 		"FROM connections c JOIN tenants t ON t.id = c.tenant_id WHERE c.state = 'active' AND t.state = 'active'"+and, args...)
 	found, err := collect(rows, err, func(r *row) []any {
-		return []any{&r.TenantID, &r.ID, &r.Role, &r.Settings, &r.Created, &r.industry}
+		return []any{&r.TenantID, &r.ID, &r.Role, &r.Settings, &r.Created, &r.tenant.Industry, &r.tenant.Rules}
 	})
-	return nouns(found, func(r row) Listener { return Listener{r.noun(), tenants.Industry(r.industry).Opaque()} }), translate(err)
+	return nouns(found, func(r row) Listener { return Listener{r.noun(), s.tenantOf(r.tenant).Opaque()} }), translate(err)
 }
 
 // Askers gives each tenant's connection that is asked before its rings: the oldest one that is

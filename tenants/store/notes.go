@@ -160,16 +160,15 @@ func (s Notes) Get(ctx context.Context, ring tenants.RingID) (tenants.Notes, tim
 	return n, moment(row.Updated), err
 }
 
-// Read is Get for somebody who looks at the notes: a person, or a program with a key. Where the
-// tenant's industry is one in which a name alone reveals something (see Industry.Opaque), each
-// reading is in the audit log.
+// Read is Get for somebody who looks at the notes: a person, or a program with a key. Where a name
+// alone reveals something (see tenants.Rules.Opaque), each reading is in the audit log.
 func (s Notes) Read(ctx context.Context, ring tenants.RingID) (tenants.Notes, time.Time, error) {
 	n, changed, err := s.Get(ctx, ring)
 	if err != nil || changed.IsZero() {
 		return n, changed, err
 	}
 	t, err := s.tenant(ctx)
-	if err == nil && t.Industry.Opaque() {
+	if err == nil && t.Opaque() {
 		err = Audits(s).Add(ctx, "note.read", string(ring), "")
 	}
 	if err != nil {

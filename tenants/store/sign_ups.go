@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"carillon/tenants"
@@ -68,7 +69,7 @@ type Opening struct {
 	Key          string       // has one trial
 	Tenant       tenants.Tenant
 	Owner        tenants.User
-	Agent        tenants.Agent // the tenant's default agent
+	Agents       []tenants.Agent // of the tenant; the first is its default agent
 	Subscription tenants.Subscription
 	Referral     *tenants.Referral // who brought it; nil = nobody
 	Who          Who
@@ -107,10 +108,8 @@ func (s SignUps) OpenTrial(ctx context.Context, o Opening) error {
 
 // found makes the tenant with all that it begins with.
 func (t tenantsTx) found(s *scope, o Opening) error {
-	o.Tenant.DefaultAgent = o.Agent.ID
+	o.Tenant.DefaultAgent = defaultAgent(o.Agents)
 	row, user := rowOfTenant(o.Tenant), rowOfUser(o.Owner)
-	agent := agentRow{TenantID: row.ID, ID: uuid(o.Agent.ID), Name: o.Agent.Name, Kind: string(o.Agent.Kind), Caller: o.Agent.Caller,
-		Settings: "{}", Secret: []byte{}, Created: micros(o.Agent.CreatedAt)}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "There is a tenant with this slug already. Choose another one.")
 	}
@@ -123,14 +122,38 @@ func (t tenantsTx) found(s *scope, o Opening) error {
 	if err := t.people().join(s, tenants.Member{User: o.Owner.ID, Role: tenants.Owner, CreatedAt: o.Owner.CreatedAt}); err != nil {
 		return err
 	}
-	if err := t.db().Create(&agent).Error; err != nil {
-		return taken(err, "This agent exists already.")
-	}
-	if err := t.audit(s, "agent.add", string(agent.ID), ""); err != nil {
+	if err := t.addAgents(s, o.Agents); err != nil {
 		return err
 	}
 	if err := t.setSubscription(settled(o.Tenant.ID, o.Subscription)); err != nil {
 		return err
 	}
 	return t.audit(s, "subscription.set", o.Subscription.Plan, "trial")
+}
+
+// defaultAgent is the default agent of a new tenant.
+func defaultAgent(agents []tenants.Agent) tenants.AgentID {
+	if len(agents) == 0 {
+		return ""
+	}
+	return agents[0].ID
+}
+
+// addAgents adds the agents that a new tenant begins with. They have no secrets.
+func (t tenantsTx) addAgents(s *scope, agents []tenants.Agent) error {
+	for _, a := range agents {
+		settings, err := settingsOf(a)
+		if err != nil {
+			return fmt.Errorf("store: agent %s: %w", a.ID, err)
+		}
+		row := agentRow{TenantID: uuid(s.id), ID: uuid(a.ID), Name: a.Name, Kind: string(a.Kind), Caller: a.Caller, Settings: settings,
+			Secret: []byte{}, Created: micros(a.CreatedAt)}
+		if err := t.db().Create(&row).Error; err != nil {
+			return taken(err, "This agent exists already.")
+		}
+		if err := t.audit(s, "agent.add", string(row.ID), ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -22,9 +22,11 @@ type Config struct {
 	Seal  *seal.Keyring // seals tenants' secrets; nil = none can be stored or read
 	// ReadOnly makes every write fail, and a store that is opened and closed leaves no change.
 	ReadOnly bool
-	Plans    tenants.Plans    // what tenants may buy; the zero value = the built-in ones
-	Now      func() time.Time // the clock
-	Log      *slog.Logger
+	Plans    tenants.Plans // what tenants may buy; the zero value = the built-in ones
+	// Industries are the files of the industries; nil = the built-in ones.
+	Industries *tenants.Industries
+	Now        func() time.Time // the clock
+	Log        *slog.Logger
 	// Revoked gets, after commit, a tenant whose key was revoked, whose device or device
 	// credential is gone or whose state has changed: a cached person, key or device of it must be
 	// looked up again. It must not block; nil = nobody listens.
@@ -54,8 +56,9 @@ type core struct {
 	w    *writer
 	seen *cache
 
-	plans   tenants.Plans
-	revoked func(tenants.TenantID)
+	plans      tenants.Plans
+	industries *tenants.Industries
+	revoked    func(tenants.TenantID)
 }
 
 // Open opens a database that is there. It refuses one whose schema is not exactly the one this
@@ -84,10 +87,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if len(c.Plans.Plans) == 0 {
 		c.Plans = tenants.BuiltinPlans()
 	}
+	if c.Industries == nil {
+		c.Industries = tenants.BuiltinIndustries()
+	}
 	if c.Revoked == nil {
 		c.Revoked = func(tenants.TenantID) {}
 	}
-	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, revoked: c.Revoked}}
+	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, industries: c.Industries,
+		revoked: c.Revoked}}
 	if err := s.checkMasterKey(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -229,6 +229,9 @@ func (s *core) plan(code string) tenants.Plan {
 // Plans are those of the plans file.
 func (s *Store) Plans() tenants.Plans { return s.plans }
 
+// Industries are the files of the industries.
+func (s *Store) Industries() *tenants.Industries { return s.industries }
+
 func (s *scope) bought(ctx context.Context, now time.Time) (bought, error) {
 	seen := s.s.seen
 	if e, ok := recall(seen, seen.bought, s.id); ok && (e.thing.sub == nil || sameMonth(*e.thing.sub, e.thing.from, now)) {

@@ -17,21 +17,24 @@ type tenantRow struct {
 	RingTTL      int64
 	DefaultAgent uuid
 	Created      int64 `gorm:"column:created_at"`
+	Rules        string
 }
 
 func (tenantRow) TableName() string { return "tenants" }
 
-func (r tenantRow) noun() tenants.Tenant {
-	return tenants.Tenant{
+// tenantOf is the row's tenant, with its industry looked up in the files of this server.
+func (c *core) tenantOf(r tenantRow) tenants.Tenant {
+	return c.industries.Of(tenants.Tenant{
 		ID: tenants.TenantID(r.ID), Slug: r.Slug, Name: r.Name, Industry: tenants.Industry(r.Industry), State: tenants.TenantState(r.State),
 		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), CreatedAt: moment(r.Created),
-	}
+		Changes: tenants.ParseRuleChanges(r.Rules),
+	})
 }
 
 func rowOfTenant(t tenants.Tenant) tenantRow {
 	return tenantRow{
 		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
-		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), Created: micros(t.CreatedAt),
+		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), Created: micros(t.CreatedAt), Rules: t.Changes.Text(),
 	}
 }
 
@@ -65,6 +68,7 @@ type NewTenant struct {
 	Invitation Invitation
 	Key        tenants.Key
 	KeyHash    tenants.Hash
+	Agents     []tenants.Agent // the first is its default agent
 	Who        Who
 }
 
@@ -72,8 +76,12 @@ type NewTenant struct {
 // taken is a Conflict.
 func (s Tenants) Open(ctx context.Context, f NewTenant) error {
 	scope := s.of(f.Tenant.ID).by(f.Who)
+	f.Tenant.DefaultAgent = defaultAgent(f.Agents)
 	return s.w.do(ctx, allTenants, func(t *tx) error {
 		if err := t.tenants().addTenant(scope, f.Tenant); err != nil {
+			return err
+		}
+		if err := t.tenants().addAgents(scope, f.Agents); err != nil {
 			return err
 		}
 		if err := t.people().invite(scope, f.Invitation, nil); err != nil {
@@ -89,7 +97,7 @@ func (s Tenants) List(ctx context.Context) ([]tenants.Tenant, error) {
 	if err := s.db.through(allTenants).gorm(ctx).Order("name, id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
-	return nouns(rows, tenantRow.noun), nil
+	return nouns(rows, s.tenantOf), nil
 }
 
 // Tenant is the scope's own tenant.
@@ -100,7 +108,7 @@ func (s *scope) tenant(ctx context.Context) (tenants.Tenant, error) {
 	if err := s.reads().gorm(ctx).Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 		return tenants.Tenant{}, missing(err, "tenant")
 	}
-	return row.noun(), nil
+	return s.s.tenantOf(row), nil
 }
 
 // SetTenant changes name, slug, industry, state, time zone, time to live and default agent.
@@ -110,7 +118,7 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 			return missing(err, "tenant")
 		}
-		old := row.noun()
+		old := s.s.tenantOf(row)
 		c := changedFields(
 			tenants.Change{Field: "slug", Before: old.Slug, After: n.Slug},
 			tenants.Change{Field: "name", Before: old.Name, After: n.Name},
@@ -250,4 +258,31 @@ func (s Tenants) Credentials(ctx context.Context) ([]tenants.Credential, error) 
 		return nil, translate(err)
 	}
 	return nouns(rows, credentialRow.noun), nil
+}
+
+// SetRules changes what the tenant has changed of its industry's rules. Changes that the industry
+// does not allow are refused.
+func (s *Scope) SetRules(ctx context.Context, c *tenants.RuleChanges) error {
+	err := s.write(ctx, func(t *tx) error {
+		var row tenantRow
+		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
+			return missing(err, "tenant")
+		}
+		old := s.s.tenantOf(row)
+		if err := old.File().Rules.Check(c); err != nil {
+			return err
+		}
+		next := old
+		next.Changes = c
+		changed := tenants.CompareRules(old.Rules(), next.Rules())
+		if len(changed) == 0 && row.Rules == c.Text() {
+			return nil
+		}
+		if _, err := t.exec("UPDATE tenants SET rules = ? WHERE id = ?", c.Text(), uuid(s.id)); err != nil {
+			return translate(err)
+		}
+		return t.auditChange(&s.scope, "rules.set", string(s.id), next.Name, changed...)
+	})
+	s.revoke(err)
+	return err
 }

@@ -127,7 +127,7 @@ func (s Users) Memberships(ctx context.Context, user tenants.UserID) ([]Membersh
 	}
 	out := make([]Membership, len(rows))
 	for i, r := range rows {
-		out[i] = Membership{Tenant: r.Row.noun(), Role: tenants.Role(r.Role), Since: moment(r.Since)}
+		out[i] = Membership{Tenant: s.tenantOf(r.Row), Role: tenants.Role(r.Role), Since: moment(r.Since)}
 	}
 	return out, nil
 }

@@ -34,9 +34,8 @@ func (b *bench) opening(n tenants.Signup, slug, key string) store.Opening {
 		CreatedAt: now}
 	return store.Opening{
 		Signup: n.Hash, Key: key, Tenant: t, Owner: u, Subscription: b.s.Plans().Trial(t.ID, "starter", now),
-		Agent: tenants.Agent{ID: tenants.NewID[tenants.AgentID](now), Tenant: t.ID, Name: "Built-in agent", Kind: tenants.Builtin,
-			CreatedAt: now},
-		Who: store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}},
+		Agents: t.File().NewAgents(t, now),
+		Who:    store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}},
 	}
 }
 
@@ -59,7 +58,7 @@ func testSignups(b *bench) {
 	s := b.s.For(o.Tenant.ID)
 	t, err := s.Tenant(ctx)
 	b.must(err)
-	equal(b, t.DefaultAgent, o.Agent.ID, "default agent")
+	equal(b, t.DefaultAgent, o.Agents[0].ID, "default agent")
 	e, err := s.Subscription().Entitlement(ctx)
 	b.must(err)
 	equal(b, e.Standing, tenants.StandingTrial, "standing")
