@@ -44,7 +44,8 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		`CARILLON_RTC_ICE_SERVERS: "stun:" is not a server; give`, "CARILLON_RTC_TURN_SECRET: is missing; give",
 		"CARILLON_METRICS_ADDR: ", `CARILLON_RINGS_PER_SECOND: "many" cannot be read; give a number`,
 		`CARILLON_DEVICE_SPACING: "5" cannot be read; give a time with its unit`,
-		"CARILLON_PLANS_FILE: ", "CARILLON_INDUSTRIES: " + file + " is no folder", "CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ",
+		"CARILLON_PLANS_FILE: ", "CARILLON_INDUSTRIES: " + file + " is no folder",
+		"CARILLON_STRIPE_KEY: ", "CARILLON_STRIPE_WEBHOOK_SECRET: ",
 		"CARILLON_STRIPE_API_URL: ", `CARILLON_STRIPE_TAX: "perhaps" cannot be read; give true or false`,
 		"CARILLON_SMTP_URL: ", "CARILLON_DATA: " + file + " is a file; give a folder",
 	} {

@@ -490,7 +490,8 @@ func closed(err error) error {
 }
 
 func (c checked) store(log *slog.Logger) store.Config {
-	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Plans: c.plans, Industries: c.industries, Now: c.now, Log: log}
+	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Plans: c.plans, Industries: c.industries,
+		Now: c.now, Log: log}
 }
 
 func prefixes(list []string) []netip.Prefix {

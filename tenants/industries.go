@@ -47,9 +47,9 @@ const (
 	maxIndustryFile = 256 << 10 // bytes
 )
 
-// ReadIndustries returns the built-in industries and those of the .json files in a folder. Its error
-// names every fault of every file, with file and path. A slug that is built in cannot be used again:
-// a file of the operator must not loosen what holds for tenants that are there already.
+// ReadIndustries returns the built-in industries and those of the .json files in a folder. Its
+// error names every fault of every file, with file and path. A slug that is built in cannot be used
+// again: a file of the operator must not loosen what holds for tenants that are there already.
 func ReadIndustries(dir fs.FS) (*Industries, error) {
 	files, err := readIndustries(dir)
 	all := slices.Clone(BuiltinIndustries().files)

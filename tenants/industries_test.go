@@ -60,7 +60,8 @@ func TestIndustryFaults(t *testing.T) {
 		{`"value":"label"`, `"value":"label","law":true`}: {"rules.payload.law: a law must ask", "rules.payload.source: is missing"},
 		{`"from":"21:00"`, `"from":"25:00"`}:              {"rules.quiet_hours.value: from and to must be two times"},
 		{`"sun"`, `"sunday"`}:                             {`rules.quiet_hours.value: days: "sunday" is none of sun, mon`},
-		{`"requests":{`, `"reqests":{`}:                   {"rules.retention.requests: is missing", "rules.retention.reqests: there is no such kind"},
+		{`"requests":{`, `"reqests":{`}: {"rules.retention.requests: is missing",
+			"rules.retention.reqests: there is no such kind"},
 		{`"days":90,"least":7`, `"days":90,"least":500`}: {"rules.retention.requests.least: is more than most",
 			"rules.retention.requests.days: is outside"},
 		{`"default_role":"viewer"`, `"default_role":"owner"`}:    {"default_role: one of admin"},
@@ -91,8 +92,8 @@ func TestIndustryFaults(t *testing.T) {
 	}
 }
 
-// TestReadIndustries: an operator's files come after the built-in ones, by order; a built-in slug, a
-// wrong name and a file that is too large are refused together.
+// TestReadIndustries: an operator's files are listed by their order among the built-in ones; a
+// built-in slug, a wrong name and a file that is too large are refused together.
 func TestReadIndustries(t *testing.T) {
 	t.Parallel()
 	f, _ := BuiltinIndustries().File(Salon)
@@ -122,7 +123,8 @@ func TestReadIndustries(t *testing.T) {
 	}
 	_, err = ReadIndustries(fstest.MapFS{"salon.json": write(func(*IndustryFile) {}), "vet.json": vet, "broken.json": {Data: []byte("{")},
 		"large.json": {Data: make([]byte, maxIndustryFile+1)}})
-	for _, want := range []string{`salon.json: slug: "salon" is built in`, `vet.json: slug: is "veterinary"`, "broken.json: line 1: not JSON",
+	for _, want := range []string{`salon.json: slug: "salon" is built in`, `vet.json: slug: is "veterinary"`,
+		"broken.json: line 1: not JSON",
 		"large.json: has 262145 bytes"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)

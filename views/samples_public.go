@@ -16,8 +16,9 @@ func (s sampler) industries() []IndustryText {
 		{Name: "No answer: the next person", Text: "Your booking agent learns at once that the ring has ended."}}
 	asks := []Row{{Name: "Do clients need a new app?", Text: "They need your app. Your developers add about 100 lines."}}
 	return []IndustryText{
-		{Slug: "salon", Name: "Salon", Short: "Fill a cancelled appointment from your waiting list.", Title: "Fill a cancelled appointment.",
-			Lead: "Your booking agent rings the people on the waiting list, one after the other.", Steps: steps, Asks: asks,
+		{Slug: "salon", Name: "Salon", Short: "Fill a cancelled appointment from your waiting list.",
+			Title: "Fill a cancelled appointment.",
+			Lead:  "Your booking agent rings the people on the waiting list, one after the other.", Steps: steps, Asks: asks,
 			Caller: "Mirabelle: a slot today", Asked: "Mirabelle: a slot today", App: "Mirabelle", Reference: "slot-1400"},
 		{Slug: "legal", Name: "Legal", Opaque: true, Short: "Reach the lawyer on duty.", Title: "Client calls stay confidential.",
 			Lead: "A client’s name on a lock screen shows that there is a case.", Steps: steps, Asks: asks, Caller: "Your firm’s app",

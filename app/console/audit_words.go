@@ -68,6 +68,7 @@ var auditWords = map[string]string{
 	"invitation.revoke":   "cancelled the invitation for",
 	"tenant.add":          "created the organisation",
 	"tenant.set":          "changed the organisation",
+	"rules.set":           "changed the rules",
 	"subscription.set":    "changed the subscription to",
 	"subscription.remove": "ended the subscription of",
 	"user.sign_in":        "signed in",

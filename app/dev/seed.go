@@ -195,8 +195,8 @@ func (s seeder) addCredential(ctx context.Context, t tenants.TenantID, p tenants
 }
 
 // addParts adds the tenant's API key and devices.
-func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant, p tenants.SampleTenant) (h SeededTenant, phones []tenants.Device,
-	err error) {
+func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tenant,
+	p tenants.SampleTenant) (h SeededTenant, phones []tenants.Device, err error) {
 	secret := tenants.NewSecret(tenants.LivePrefix)
 	h = SeededTenant{Tenant: t.ID, Slug: t.Slug, Name: t.Name, PhoneName: p.Phone, APIKey: string(secret), Token: token()}
 	key := tenants.Key{
@@ -228,7 +228,8 @@ func (s seeder) addParts(ctx context.Context, scope *store.Scope, t tenants.Tena
 }
 
 // addPage adds the phone that a page plays.
-func (s seeder) addPage(ctx context.Context, scope *store.Scope, p tenants.SampleTenant, token string, since time.Time) (tenants.Device, string, error) {
+func (s seeder) addPage(ctx context.Context, scope *store.Scope, p tenants.SampleTenant, token string,
+	since time.Time) (tenants.Device, string, error) {
 	return s.addDevice(ctx, scope, tenants.Device{
 		Token: token, Bundle: p.Bundle, Environment: tenants.Production, Person: p.Person, Name: p.Phone + " (this browser)",
 		Model: "Browser", OSVersion: "26.4", AppVersion: "2.3.0", TimeZone: "UTC", Platform: tenants.Browser,

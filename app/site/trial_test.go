@@ -39,7 +39,7 @@ func TestATrial(t *testing.T) {
 	w.Get(path).Want(200).Lacks(`name="password"`)
 	w.Post(path, url.Values{}).Leads("/overview")
 	w.Get("/overview").Want(200).Has("Lindenhof Dental", "Ana Ruiz", "14 days of trial left", `class="card checklist"`)
-	w.Get("/agents").Has("Viewing assistant")
+	w.Get("/agents").Has("Appointment assistant")
 	w.Get("/settings").Has("Europe/Berlin")
 	if _, there := w.Cookies[signupCookie]; there {
 		t.Error("the cookie of the sign-up stayed")

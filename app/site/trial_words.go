@@ -22,7 +22,8 @@ func (s *trials) fillTrialFields(p *views.TrialPage, a applicant) {
 		Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."}
 	p.Zone = views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "Example: Europe/Berlin."}
 	p.Code = codeField(a.code)
-	p.Industries = views.Pick{Name: "industry", Label: "Industry", Help: "Sets what notifications may show, and what you start with. You can change the rules later."}
+	p.Industries = views.Pick{Name: "industry", Label: "Industry",
+		Help: "Sets what notifications may show, and what you start with. You can change the rules later."}
 	for _, i := range s.Store.Industries().List() {
 		p.Industries.Choices = append(p.Industries.Choices, page.Choice(string(i.Slug), i.Name))
 	}

@@ -32,6 +32,9 @@ func testAudited(b *bench) {
 		do             func() error
 	}{
 		{"tenant.set", string(t.ID), func() error { return s.SetTenant(ctx, t) }},
+		{"rules.set", string(t.ID), func() error {
+			return s.SetRules(ctx, &tenants.RuleChanges{Retention: map[tenants.DataKind]int{tenants.DataRings: 200}})
+		}},
 		{"agent.add", string(other.ID), func() error { return s.Agents().Add(ctx, other) }},
 		{"agent.set", string(agent.ID), func() error { return s.Agents().Set(ctx, agent) }},
 		{"agent.remove", string(other.ID), func() error { return s.Agents().Remove(ctx, other.ID) }},

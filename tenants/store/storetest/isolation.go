@@ -290,7 +290,7 @@ func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (st
 var apart = map[string]string{
 	"By": "changes who acts", "Patient": "changes when writes commit",
 	"Tenant":    "the scope itself",
-	"SetTenant": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
+	"SetTenant": "the scope itself", "SetRules": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
 	"Groups.Add": "adds", "Schedules.Add": "adds", "Consents.Add": "adds",
 	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Release": "testDeliveries",
