@@ -393,6 +393,8 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Minute, "review connections", n.events.Review)
 	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)
 	n.every(loops, &wg, tenants.AuditEvery, "send audit entries", n.feedAudits)
+	n.every(loops, &wg, time.Minute, "close repeated audit entries", n.closeRepeats)
+	n.every(loops, &wg, 10*time.Minute, "sign audit chains", n.signAudits)
 	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
 	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)
 	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)
@@ -447,6 +449,18 @@ func (n *node) roll(ctx context.Context) error {
 
 // breath is what rings get between two removals of old rows.
 const breath = 20 * time.Millisecond
+
+// closeRepeats records what was repeated within ten minutes.
+func (n *node) closeRepeats(ctx context.Context) error {
+	_, err := n.store.Jobs().CloseRepeats(ctx)
+	return err
+}
+
+// signAudits signs the ends of the audit chains.
+func (n *node) signAudits(ctx context.Context) error {
+	_, err := n.store.Jobs().SignHeads(ctx)
+	return err
+}
 
 // retire removes what was kept long enough.
 func (n *node) retire(ctx context.Context) error {

@@ -17,6 +17,11 @@ type Audit struct {
 	RequestID  string
 	Times      int64     // how often the actor did the same in a short time; At is the first time
 	LastAt     time.Time // the last time; zero if Times is 1
+
+	// What the row needs to enter the chain; see Chained.
+	Salts  AuditSalts
+	Erased AuditErased
+	Hash   AuditHash
 }
 
 // Change is a field of what was changed, with its value before and after. It never holds a secret:

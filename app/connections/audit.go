@@ -31,11 +31,29 @@ func (a audit) Deliver(ctx context.Context, c tenants.Connection, s Secrets, e E
 	if !strings.HasPrefix(c.URL, "syslog+tls://") {
 		return a.webhook.Deliver(ctx, c, s, e)
 	}
-	var entry auditEntry
-	if err := json.Unmarshal(e.Body, &entry); err != nil {
+	entry, err := readEntry(e)
+	if err != nil {
 		return Answer{}, fmt.Errorf("connection %s: event %s: %w", c.ID, e.ID, err)
 	}
 	began := time.Now() // a length of time, not a moment
-	err := sendSyslog(ctx, a.dialer, c.URL, syslogLine(*c.Audit, a.host, entry))
+	err = sendSyslog(ctx, a.dialer, c.URL, syslogLine(*c.Audit, a.host, entry))
 	return Answer{Done: err == nil, Took: time.Since(began)}, err
+}
+
+// readEntry reads what the event says. Of a signed head the hash is the target, and key and signature
+// are the detail.
+func readEntry(e Event) (entry auditEntry, err error) {
+	if e.Kind != tenants.EventAuditHead {
+		err = json.Unmarshal(e.Body, &entry)
+		return entry, err
+	}
+	var head struct {
+		At   time.Time             `json:"timestamp"`
+		Data tenants.AuditHeadData `json:"data"`
+	}
+	err = json.Unmarshal(e.Body, &head)
+	entry.At = head.At
+	entry.Data = tenants.AuditData{Seq: head.Data.Seq, Tenant: head.Data.Tenant, Actor: tenants.AuditActor(tenants.System),
+		Action: string(e.Kind), Target: head.Data.Hash, Detail: "key " + head.Data.Key + " signature " + head.Data.Signature}
+	return entry, err
 }

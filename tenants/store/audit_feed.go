@@ -59,11 +59,9 @@ func (s Jobs) entries(ctx context.Context, f *AuditFollower, limit int) error {
 			return translate(err)
 		}
 	}
-	rows, err := db.query(ctx, "SELECT seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id FROM audits "+
-		"WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?", uuid(f.Tenant), f.to, limit)
-	found, err := collect(rows, err, func(r *auditRow) []any {
-		return []any{&r.Seq, &r.At, &r.ActorKind, &r.ActorID, &r.ActorName, &r.Action, &r.Target, &r.Detail, &r.IP, &r.RequestID}
-	})
+	rows, err := db.query(ctx, "SELECT "+auditColumns+" FROM audits WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+		uuid(f.Tenant), f.to, limit)
+	found, err := collect(rows, err, (*auditRow).fields)
 	f.Entries = nouns(found, auditRow.noun)
 	if len(found) > 0 {
 		f.to = found[len(found)-1].Seq

@@ -53,12 +53,19 @@ func (t *tx) counter(id tenants.TenantID) error {
 	if _, ok := t.audits[id]; ok {
 		return nil
 	}
-	var seq int64
+	var tip auditTip
+	var hash []byte
 	query, args := t.d.dialect.lastAudit(uuid(id))
-	if err := t.row(query, args, &seq); err != nil {
+	if err := t.row(query, args, &tip.seq, &hash); err != nil {
 		return missing(err, "tenant")
 	}
-	t.audits[id] = seq
+	if copy(tip.hash[:], hash); tip.seq > 0 && len(hash) == 0 {
+		var err error
+		if tip, err = t.chainRest(id); err != nil {
+			return err
+		}
+	}
+	t.audits[id] = tip
 	return nil
 }
 
@@ -85,8 +92,8 @@ func (t *tx) auditChange(s *scope, action, target, name string, changes ...tenan
 	return t.record(s, auditEntry{action: action, target: target, name: name, detail: strings.Join(fields, ", "), changes: changes})
 }
 
-// record collects an entry. Where the actor did the same a short time ago, that row counts once
-// more: a program in a loop does not fill the database.
+// record collects an entry. Where the actor did the same a short time ago, the entry is counted and
+// becomes one row with the others later: a program in a loop does not fill the database.
 func (t *tx) record(s *scope, e auditEntry) error {
 	if err := t.counter(s.id); err != nil {
 		return err
@@ -100,6 +107,7 @@ func (t *tx) record(s *scope, e auditEntry) error {
 			return err
 		}
 	}
+	e = e.clean()
 	set, err := writeChanges(e.changes)
 	if err != nil {
 		return err
@@ -109,21 +117,43 @@ func (t *tx) record(s *scope, e auditEntry) error {
 			return err
 		}
 	}
-	t.audits[s.id]++
-	t.rows.audits.add(uuid(s.id), t.audits[s.id], micros(s.s.now()), s.who.Kind, uuid(s.who.ID), s.who.Name, e.action, e.target, e.detail,
-		s.who.IP, s.who.RequestID, e.name, set, result(e.refused))
+	t.append(s, e, set, tenants.Audit{Times: 1})
 	return nil
+}
+
+// append chains and collects the row; a has the times.
+func (t *tx) append(s *scope, e auditEntry, set string, a tenants.Audit) {
+	tip := t.audits[s.id]
+	a.Seq, a.At, a.Actor = tip.seq+1, s.s.now(), s.who.Actor
+	a.Actor.ID, a.Actor.Name = strings.ToLower(a.Actor.ID), strings.ToValidUTF8(a.Actor.Name, "\uFFFD")
+	a.Action, a.Target, a.TargetName, a.Detail, a.Changes, a.Refused = e.action, e.target, e.name, e.detail, e.changes, e.refused
+	a.IP, a.RequestID = strings.ToValidUTF8(s.who.IP, "\uFFFD"), strings.ToValidUTF8(s.who.RequestID, "\uFFFD")
+	a.Salt()
+	hash := a.Chained(tip.hash, tenants.TenantID(strings.ToLower(string(s.id))))
+	t.audits[s.id] = auditTip{a.Seq, hash}
+	t.rows.audits.add(uuid(s.id), a.Seq, micros(a.At), string(a.Actor.Kind), uuid(a.Actor.ID), a.Actor.Name, a.Action, a.Target, a.Detail,
+		a.IP, a.RequestID, a.TargetName, set, result(a.Refused), a.Times, micros(a.LastAt), saltsOf(&a), []byte{}, hash[:])
 }
 
 // removals are the actions whose detail is the name of what was removed.
 var removals = []string{"device.remove", "agent.remove", "credential.remove", "connection.remove", "key.revoke", "member.remove"}
 
-// refusedResult is the column result of what was asked for and not done.
-const refusedResult = "refused"
+// clean makes the texts valid UTF-8: others would leave in an export as something else than what was
+// hashed.
+func (e auditEntry) clean() auditEntry {
+	for _, s := range []*string{&e.target, &e.name, &e.detail} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
+	for i, c := range e.changes {
+		e.changes[i] = tenants.Change{Field: c.Field, Before: strings.ToValidUTF8(c.Before, "\uFFFD"),
+			After: strings.ToValidUTF8(c.After, "\uFFFD")}
+	}
+	return e
+}
 
 func result(refused bool) string {
 	if refused {
-		return refusedResult
+		return tenants.AuditRefused
 	}
 	return ""
 }
@@ -178,9 +208,9 @@ const (
 	joinSpan = 200
 )
 
-// joinAudit adds a change to the row of an equal one, and reports whether there is one: the newest
-// row about the target, of the same actor and address, with the same action and detail. Nothing is
-// joined while a connection follows the record: it is sent new rows only, never a row that changed.
+// joinAudit counts a change that repeats an earlier row, and reports whether it did: the newest row
+// about the target, of the same actor and address, with the same action, detail and changes. When
+// ten minutes are over, what was counted is one row; see Jobs.CloseRepeats.
 func (t *tx) joinAudit(s *scope, e auditEntry, set string) (bool, error) {
 	if err := t.flush(); err != nil { // row does not see collected rows
 		return false, err
@@ -189,20 +219,20 @@ func (t *tx) joinAudit(s *scope, e auditEntry, set string) (bool, error) {
 		return false, err
 	}
 	now := s.s.now()
-	var seq int64
+	var seq, at int64
 	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND changes = ? AND result = ? AND actor_kind = ? AND actor_id = ? "+
-		"AND ip = ? AND at > ? AND NOT "+
-		"EXISTS (SELECT 1 FROM connections WHERE tenant_id = ? AND role = 'audit' AND state = 'active') THEN seq ELSE 0 END "+
-		"FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
-		[]any{e.action, e.detail, set, result(e.refused), s.who.Kind, uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id),
-			uuid(s.id), t.audits[s.id] - joinSpan, e.target}, &seq)
+		"AND ip = ? AND at > ? THEN seq ELSE 0 END, at FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
+		[]any{e.action, e.detail, set, result(e.refused), string(s.who.Kind), uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id),
+			t.audits[s.id].seq - joinSpan, e.target}, &seq, &at)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && seq == 0 {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	_, err = t.exec("UPDATE audits SET times = times + 1, last_at = ? WHERE tenant_id = ? AND seq = ?", micros(now), uuid(s.id), seq)
+	_, err = t.exec("INSERT INTO audit_repeats (tenant_id, seq, due_at, times, first_at, last_at) VALUES (?, ?, ?, 1, ?, ?) "+
+		"ON CONFLICT (tenant_id, seq) DO UPDATE SET times = audit_repeats.times + 1, last_at = excluded.last_at",
+		uuid(s.id), seq, at+joinFor.Microseconds(), micros(now), micros(now))
 	return true, err
 }
 
@@ -268,15 +298,28 @@ type auditRow struct {
 	TargetName string
 	Changes    string
 	Result     string
+
+	Salts, Erased, Hash []byte
+}
+
+// auditColumns are those of fields.
+const auditColumns = "seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id, times, last_at, target_name, " +
+	"changes, result, salts, erased, hash"
+
+func (r *auditRow) fields() []any {
+	return []any{&r.Seq, &r.At, &r.ActorKind, &r.ActorID, &r.ActorName, &r.Action, &r.Target, &r.Detail, &r.IP, &r.RequestID, &r.Times,
+		&r.LastAt, &r.TargetName, &r.Changes, &r.Result, &r.Salts, &r.Erased, &r.Hash}
 }
 
 func (r auditRow) noun() tenants.Audit {
-	return tenants.Audit{
+	a := tenants.Audit{
 		Seq: r.Seq, At: moment(r.At), Actor: tenants.Actor{Kind: tenants.ActorKind(r.ActorKind), ID: string(r.ActorID), Name: r.ActorName},
 		Action: r.Action, Target: r.Target, Detail: r.Detail, IP: r.IP, RequestID: r.RequestID,
 		Times: r.Times, LastAt: moment(r.LastAt), TargetName: r.TargetName, Changes: readChanges(r.Changes),
-		Refused: r.Result == refusedResult,
+		Refused: r.Result == tenants.AuditRefused,
 	}
+	r.proofs(&a)
+	return a
 }
 
 // List lists changes; they can be sorted by "created". A search, a span of time and the changes of
@@ -338,8 +381,12 @@ func (s Audits) Total(ctx context.Context, q AuditQuery) (Total, error) {
 	if q.Action != "" {
 		return totalOf(s.narrowed(ctx, q))
 	}
-	n, err := s.lastSeq(ctx) // no entry is ever deleted
-	return Total{N: n}, err
+	n, err := s.lastSeq(ctx)
+	if err != nil {
+		return Total{}, err
+	}
+	gone, err := s.anchor(ctx) // rows are removed up to the anchor, and no others
+	return Total{N: n - gone.Seq}, err
 }
 
 func (s *scope) lastSeq(ctx context.Context) (int64, error) {

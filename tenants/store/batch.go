@@ -76,7 +76,7 @@ func newBatches() batches {
 		attempts: newBatch("attempts", names("tenant_id, "+attemptColumns)...),
 		facts:    newBatch("facts", names("tenant_id, "+factColumns)...),
 		audits: newBatch("audits", "tenant_id", "seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail",
-			"ip", "request_id", "target_name", "changes", "result"),
+			"ip", "request_id", "target_name", "changes", "result", "times", "last_at", "salts", "erased", "hash"),
 	}
 }
 
@@ -121,8 +121,9 @@ func (t *tx) flush() error {
 	if t.d.dialect.isFile() {
 		return nil // the rows say the last seq
 	}
-	for id, seq := range t.audits {
-		if _, err := t.run("UPDATE tenants SET audit_seq = ? WHERE id = ?", []any{seq, uuid(id)}); err != nil {
+	for id, tip := range t.audits {
+		if _, err := t.run("UPDATE tenants SET audit_seq = ?, audit_hash = ? WHERE id = ?", []any{tip.seq, tip.hash[:],
+			uuid(id)}); err != nil {
 			return err
 		}
 	}

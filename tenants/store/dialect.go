@@ -80,14 +80,15 @@ func (d dialect) holdFree() string {
 	return ""
 }
 
-// lastAudit reads the last seq of a tenant's audits. SQLite's one writer looks at the audits, which
-// are never deleted; PostgreSQL keeps the seq in the tenant's row, which a group holds until its
-// commit.
+// lastAudit reads the seq and hash of a tenant's last audit row. SQLite's one writer looks at the
+// audits, whose newest is never deleted; PostgreSQL keeps both in the tenant's row, which a group
+// holds until its commit.
 func (d dialect) lastAudit(tenant uuid) (query string, args []any) {
 	if d == lite {
-		return "SELECT COALESCE((SELECT MAX(seq) FROM audits WHERE tenant_id = ?), 0) FROM tenants WHERE id = ?", []any{tenant, tenant}
+		return "SELECT COALESCE(a.seq, 0), COALESCE(a.hash, x'') FROM tenants t LEFT JOIN audits a ON a.tenant_id = ? AND a.seq = " +
+			"(SELECT MAX(seq) FROM audits WHERE tenant_id = ?) WHERE t.id = ?", []any{tenant, tenant, tenant}
 	}
-	return "SELECT audit_seq FROM tenants WHERE id = ?" + d.hold(), []any{tenant}
+	return "SELECT audit_seq, audit_hash FROM tenants WHERE id = ?" + d.hold(), []any{tenant}
 }
 
 // countsSeqs reports that the rows of one INSERT get consecutive seqs, of which the driver says the

@@ -111,6 +111,9 @@ func Migrate(ctx context.Context, c Config) (applied int, err error) {
 		return 0, err
 	}
 	applied, err = migrations.Apply(ctx, db.writes, string(db.dialect))
+	if err == nil && applied > 0 {
+		err = chainOld(ctx, db, c)
+	}
 	return applied, errors.Join(err, db.close())
 }
 

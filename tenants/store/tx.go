@@ -36,13 +36,13 @@ type tx struct {
 	ids    []byte              // the bytes of its ids
 
 	rows   batches
-	notes  []noted                    // facts recorded in this transaction; SQLite's only
-	audits map[tenants.TenantID]int64 // the last seq given out in this transaction; written back by flush
+	notes  []noted                       // facts recorded in this transaction; SQLite's only
+	audits map[tenants.TenantID]auditTip // the ends of chains in this transaction; written back by flush
 }
 
 func newTx(ctx context.Context, d *database) (*tx, error) {
 	t := &tx{d: d, stmts: map[string]*sql.Stmt{}, writes: statements{}, bound: map[string]string{},
-		ids: []byte{}, audits: map[tenants.TenantID]int64{}, rows: newBatches()}
+		ids: []byte{}, audits: map[tenants.TenantID]auditTip{}, rows: newBatches()}
 	if err := t.connect(ctx); err != nil {
 		return nil, err
 	}

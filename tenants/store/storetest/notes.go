@@ -71,7 +71,6 @@ func testNotes(b *bench) {
 	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "note.add"})
 	b.must(err)
 	equal(b, len(audits), 1, "audit rows of equal changes")
-	equal(b, audits[0].Times, 2, "changes in it")
 
 	b.noteRaces(s, r)
 
@@ -146,7 +145,31 @@ func (b *bench) noteRaces(s *store.Scope, r *tenants.Ring) {
 // raw reads the blobs of a column past the store.
 func (b *bench) raw(query string) (blobs [][]byte) {
 	b.Helper()
-	driver, address, open := "sqlite", "file:"+filepath.Join(b.config.Dir, "carillon.db"), "SELECT 1"
+	b.past(func(conn *sql.Conn) {
+		rows, err := conn.QueryContext(b.Context(), query)
+		b.must(err)
+		defer rows.Close()
+		for rows.Next() {
+			var blob []byte
+			b.must(rows.Scan(&blob))
+			blobs = append(blobs, blob)
+		}
+		b.must(rows.Err())
+	})
+	return blobs
+}
+
+// statement runs a statement past the store.
+func (b *bench) statement(query string) (err error) {
+	b.Helper()
+	b.past(func(conn *sql.Conn) { _, err = conn.ExecContext(b.Context(), query) })
+	return err
+}
+
+// past gives a connection that is not the store's and reaches every tenant's rows.
+func (b *bench) past(do func(*sql.Conn)) {
+	b.Helper()
+	driver, address, open := "sqlite", "file:"+filepath.Join(b.config.Dir, "carillon.db")+"?_pragma=busy_timeout(5000)", "SELECT 1"
 	if b.config.URL != "" {
 		driver, address, open = "pgx", b.config.URL, "SELECT set_config('app.tenant', '*', false)"
 	}
@@ -158,14 +181,5 @@ func (b *bench) raw(query string) (blobs [][]byte) {
 	defer conn.Close()
 	_, err = conn.ExecContext(b.Context(), open)
 	b.must(err)
-	rows, err := conn.QueryContext(b.Context(), query)
-	b.must(err)
-	defer rows.Close()
-	for rows.Next() {
-		var blob []byte
-		b.must(rows.Scan(&blob))
-		blobs = append(blobs, blob)
-	}
-	b.must(rows.Err())
-	return blobs
+	do(conn)
 }

@@ -124,6 +124,8 @@ var acrossBy = map[string]string{
 	"SELECT c.tenant_id, c.id FROM connections c JOIN tenants t": "Jobs.DueRosters, Jobs.DueConnections: the calendars of every " +
 		"tenant are read, and the engine sends every tenant's events",
 	"SELECT tenant_id FROM connections WHERE id":             "Jobs.TextConnection: the id is what tells the tenant",
+	"SELECT id, seq FROM (SELECT t.id AS id, (SELECT MAX":    "Jobs.SignHeads: the chain of every tenant is signed",
+	"SELECT tenant_id, seq FROM audit_repeats WHERE due":     "Jobs.CloseRepeats: what any tenant's people repeated",
 	"SELECT c.tenant_id, c.id, COALESCE(m.seq":               "Jobs.AuditFollowers: every tenant's record has its followers",
 	"SELECT c.tenant_id, c.id, c.settings FROM":              "Jobs.Askers: a ring of any tenant may ask its system",
 	"SELECT c.tenant_id, c.id, c.role, c.settings":           "Jobs.Listeners: what happens to any tenant may be an event",

@@ -94,19 +94,33 @@ func testAudits(b *bench) {
 	want := tenants.Audit{Seq: 27, At: b.clock.Now(), Actor: tenants.Actor{Kind: tenants.ActorUser,
 		ID:   "0190aaaa-0000-7000-8000-00000000000e",
 		Name: "Yves"}, Action: "key.use", Target: "k9",
-		Detail: "later", IP: "192.0.2.7", RequestID: "r-9", Times: 1}
+		Detail: "later", IP: "192.0.2.7", RequestID: "r-9", Times: 1, Salts: list[0].Salts, Hash: list[0].Hash}
 	equalAudit(b, list[0], want, "audit row")
 
-	// The same again is one row with a count; something else about the same target in between is
-	// not.
+	// The same again becomes one row with a count, when ten minutes are over; something else about
+	// the same target in between is not.
+	first := list[0]
 	for range 5 {
 		b.clock.add(time.Minute)
 		b.must(who.Audits().Add(ctx, "key.use", "k9", "later"))
 	}
-	want.Times, want.LastAt = 6, b.clock.Now()
+	last := b.clock.Now()
 	list, _, err = s.Audits().List(ctx, store.AuditQuery{Limit: 1})
 	b.must(err)
-	equalAudit(b, list[0], want, "audit row after five more")
+	equalAudit(b, list[0], first, "audit row that is repeated")
+	b.clock.add(5 * time.Minute)
+	n, err := b.s.Jobs().CloseRepeats(ctx)
+	b.must(err)
+	equal(b, n, 1, "rows of repeats")
+	n, err = b.s.Jobs().CloseRepeats(ctx)
+	b.must(err)
+	equal(b, n, 0, "rows of repeats that are written already")
+	list, _, err = s.Audits().List(ctx, store.AuditQuery{Limit: 1})
+	b.must(err)
+	want.Seq, want.At, want.Times, want.LastAt = 28, b.clock.Now(), 5, last
+	want.Salts, want.Hash = list[0].Salts, list[0].Hash
+	equalAudit(b, list[0], want, "audit row of five repeats")
+	b.clock.add(time.Hour)
 	for _, detail := range []string{"sooner", "later"} {
 		b.must(who.Audits().Add(ctx, "key.use", "k9", detail))
 	}
@@ -114,7 +128,7 @@ func testAudits(b *bench) {
 	b.must(who.Audits().Add(ctx, "key.use", "k9", "later"))
 	list, _, err = s.Audits().List(ctx, store.AuditQuery{Action: "key.use"})
 	b.must(err)
-	equal(b, len(list), 4, "audit rows that are not joined")
+	equal(b, len(list), 5, "audit rows that are not joined")
 }
 
 // testCaps: a list that is full refuses one more and says what to do; a removed one makes room.

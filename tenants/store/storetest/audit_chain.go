@@ -1,0 +1,98 @@
+package storetest
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+	"sync"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// testAuditChain: the chain of a tenant is whole in the database and in an export, its end is signed
+// once, and the database itself refuses to change or remove a row.
+func testAuditChain(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	agent := b.newAgent()
+	b.must(s.Agents().Add(ctx, agent))
+	agent.Name = "Another name"
+	b.must(s.Agents().Set(ctx, agent))
+	b.must(s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, Name: "Nurse \xff"}}).Audits().Refused(ctx, "access.refuse",
+		"POST /x", "403"))
+	signed, err := b.s.Jobs().SignHeads(ctx)
+	b.must(err)
+	equal(b, signed, 1, "heads signed")
+	signed, err = b.s.Jobs().SignHeads(ctx)
+	b.must(err)
+	equal(b, signed, 0, "heads signed again")
+	b.must(s.Agents().Remove(ctx, agent.ID))
+	key, err := b.s.AuditKey(ctx)
+	b.must(err)
+	verdict, err := s.Audits().Verify(ctx, key, nil)
+	b.must(err)
+	if verdict.Fault != nil || verdict.Rows < 4 || verdict.Heads != 1 || verdict.SignedTo != verdict.Last-1 || verdict.Refused != 1 {
+		b.Errorf("verdict %+v %v", verdict, verdict.Fault)
+	}
+	var out bytes.Buffer
+	b.must(s.Audits().Export(ctx, &out, store.AuditPeriod{}))
+	again, err := tenants.VerifyAuditExport(bytes.NewReader(out.Bytes()), key.Public)
+	b.must(err)
+	if again.Fault != nil || again.Rows != verdict.Rows || again.SignedTo != verdict.Last {
+		b.Errorf("verdict on the export %+v %v:\n%s", again, again.Fault, out.String())
+	}
+	other, _, err := ed25519.GenerateKey(nil)
+	b.must(err)
+	if wrong, err := tenants.VerifyAuditExport(bytes.NewReader(out.Bytes()), other); err != nil || wrong.Fault == nil || wrong.Fault.Code != "key" {
+		b.Errorf("with another key: %+v %v", wrong, err)
+	}
+	out.Reset()
+	b.must(s.Audits().Export(ctx, &out, store.AuditPeriod{After: 2, Upto: 3}))
+	if part, err := tenants.VerifyAuditExport(&out, key.Public); err != nil || part.Fault != nil || part.First != 3 || part.SignedTo != 3 {
+		b.Errorf("a part of the chain: %+v %v", part, err)
+	}
+	for _, q := range []string{"UPDATE audits SET detail = 'x' WHERE seq = 2", "UPDATE audits SET actor_name = '' WHERE seq = 2",
+		"UPDATE audits SET at = at + 1 WHERE seq = 1", "UPDATE audits SET hash = salts WHERE seq = 2", "DELETE FROM audits WHERE seq = 2",
+		"DELETE FROM audits", "UPDATE audit_heads SET seq = 1", "DELETE FROM audit_heads"} {
+		if err := b.statement(q); err == nil {
+			b.Errorf("%s was let through", q)
+		}
+	}
+	verdict, err = s.Audits().Verify(ctx, key, nil)
+	b.must(err)
+	if verdict.Fault != nil {
+		b.Errorf("after attempts to change it: %v", verdict.Fault)
+	}
+}
+
+// testAuditChainAtOnce: many writers at once, of two processes on one database, leave one chain
+// without a gap and without a fork.
+func testAuditChainAtOnce(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	tenant, err := s.Tenant(ctx)
+	b.must(err)
+	there := OpenConfig(b, b.config).For(tenant.ID)
+	var wait sync.WaitGroup
+	const writers = 1000
+	for i := range writers {
+		scope := s
+		if i%2 == 1 {
+			scope = there
+		}
+		wait.Go(func() {
+			if err := scope.Audits().Add(ctx, "test.write", fmt.Sprint(i), ""); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	key, err := b.s.AuditKey(ctx)
+	b.must(err)
+	verdict, err := s.Audits().Verify(ctx, key, nil)
+	b.must(err)
+	if verdict.Fault != nil || verdict.Rows < writers {
+		b.Errorf("verdict %+v %v", verdict, verdict.Fault)
+	}
+}
