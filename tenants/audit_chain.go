@@ -18,13 +18,13 @@ import (
 //	text action, value target, value target name, value detail, value changes, value address,
 //	text request id, text result ("" or "refused"), number times, number last at
 //
-// A number is 8 bytes, big endian; a time is microseconds since 1970, 0 = none. A text is its length
-// in 4 bytes, big endian, and its UTF-8. A value can name a person, and is one of: byte 0 = empty;
-// byte 1 and a text, for a target that is a UUID; byte 2 and SHA-256(salt, value), with a salt of 16
-// random bytes. Erasing a value removes it with its salt and keeps the 32 bytes, so that the chain
-// stays whole and nobody can find the value by trying. The value of the changes is, for each change,
-// text field, text before, text after. docs/audit-log.md says the same for those who write a
-// verifier of their own.
+// A number is 8 bytes, big endian; a time is microseconds since 1970, 0 = none. A text is its
+// length in 4 bytes, big endian, and its UTF-8. A value can name a person, and is one of: byte 0 =
+// empty; byte 1 and a text, for a target that is a UUID; byte 2 and SHA-256(salt, value), with a
+// salt of 16 random bytes. Erasing a value removes it with its salt and keeps the 32 bytes, so
+// that the chain stays whole and nobody can find the value by trying. The value of the changes is,
+// for each change, text field, text before, text after. The documentation page about the audit log
+// says the same for those who write a verifier of their own.
 const (
 	chainVersion = 1
 	saltSize     = 16

@@ -12,6 +12,11 @@ import (
 
 const chainTenant tenants.TenantID = "0190aaaa-0000-7000-8000-000000000001"
 
+type (
+	rows  = []tenants.Audit
+	heads = []tenants.AuditHead
+)
+
 // chainOf is a chain of n rows, and a head of each row that signed names.
 func chainOf(key ed25519.PrivateKey, n int, signed ...int64) (rows []tenants.Audit, heads []tenants.AuditHead) {
 	at := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
@@ -63,8 +68,8 @@ func exportOf(t testing.TB, key ed25519.PublicKey, rows []tenants.Audit, heads [
 	return out.Bytes()
 }
 
-// TestVerifierNamesTheFault: whatever is done to a chain, the verifier names the first bad row and
-// what happened to it.
+// TestVerifierNamesTheFault: for each thing that is done to a chain the verifier names the first
+// bad row and what happened to it.
 func TestVerifierNamesTheFault(t *testing.T) {
 	t.Parallel()
 	public, private, _ := ed25519.GenerateKey(nil)
@@ -78,71 +83,71 @@ func TestVerifierNamesTheFault(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		do   func(rows []tenants.Audit, heads []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead)
+		do   func(rows, heads) (rows, heads)
 		seq  int64
 		code string
 	}{
-		"nothing": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) { return r, h }, 0, ""},
-		"a bit of a text": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"nothing": {func(r rows, h heads) (rows, heads) { return r, h }, 0, ""},
+		"a bit of a text": {func(r rows, h heads) (rows, heads) {
 			r[4].TargetName = "Gront desk"
 			return r, h
 		}, 5, "changed"},
-		"a value before": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a value before": {func(r rows, h heads) (rows, heads) {
 			r[4].Changes = []tenants.Change{{Field: "name", Before: "Tesk", After: "Front desk"}}
 			return r, h
 		}, 5, "changed"},
-		"a moment": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a moment": {func(r rows, h heads) (rows, heads) {
 			r[4].At = r[3].At
 			return r, h
 		}, 5, "changed"},
-		"a refusal": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a refusal": {func(r rows, h heads) (rows, heads) {
 			r[4].Refused = false
 			return r, h
 		}, 5, "changed"},
-		"a hash": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a hash": {func(r rows, h heads) (rows, heads) {
 			r[4].Hash[3] ^= 1
 			return r, h
 		}, 5, "changed"},
-		"a salt": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a salt": {func(r rows, h heads) (rows, heads) {
 			r[4].Salts[0][3] ^= 1
 			return r, h
 		}, 5, "changed"},
-		"erased": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"erased": {func(r rows, h heads) (rows, heads) {
 			r[4].Erase(tenants.AuditActorName)
 			r[4].Erase(tenants.AuditChanges)
 			return r, h
 		}, 0, ""},
-		"a name put back": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a name put back": {func(r rows, h heads) (rows, heads) {
 			r[4].Erase(tenants.AuditActorName)
 			r[4].Actor.Name = "Bob"
 			r[4].Salt()
 			r[4].Erased[tenants.AuditActorName] = tenants.AuditHash{}
 			return r, h
 		}, 5, "changed"},
-		"a row removed": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a row removed": {func(r rows, h heads) (rows, heads) {
 			return append(r[:4:4], r[5:]...), h
 		}, 5, "missing"},
-		"the first row removed": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) { return r[1:], h }, 1, "missing"},
-		"two rows swapped": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"the first row removed": {func(r rows, h heads) (rows, heads) { return r[1:], h }, 1, "missing"},
+		"two rows swapped": {func(r rows, h heads) (rows, heads) {
 			r[9], r[10] = r[10], r[9]
 			return r, h
 		}, 10, "missing"},
-		"a row twice": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"a row twice": {func(r rows, h heads) (rows, heads) {
 			return append(r[:5:5], r[4:]...), h
 		}, 5, "order"},
-		"the tail cut": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"the tail cut": {func(r rows, h heads) (rows, heads) {
 			return r[:18], h
 		}, 19, "cut"},
-		"all rows gone": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) { return nil, h }, 1, "cut"},
-		"all written again": {func(r []tenants.Audit, h []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"all rows gone": {func(r rows, h heads) (rows, heads) { return nil, h }, 1, "cut"},
+		"all written again": {func(r rows, h heads) (rows, heads) {
 			r[2].Action = "device.add"
 			rewrite(r)
 			return r, h
 		}, 7, "rewritten"},
-		"written again and signed with another key": {func(r []tenants.Audit, _ []tenants.AuditHead) ([]tenants.Audit, []tenants.AuditHead) {
+		"written again and signed with another key": {func(r rows, _ heads) (rows, heads) {
 			r[2].Action = "device.add"
 			rewrite(r)
-			return r, []tenants.AuditHead{headOf(otherPrivate, r[19])}
+			return r, heads{headOf(otherPrivate, r[19])}
 		}, 20, "key"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -124,9 +124,9 @@ const auditLineMost = 1 << 20
 // auditHeadsMost bounds the signed heads of an export: twenty years of one every 10 minutes.
 const auditHeadsMost = 1 << 20
 
-// VerifyAuditExport reads an export and verifies its chain. Without a key it believes the one in the
-// file, which proves only that the file fits itself. An error is of reading; everything that the
-// file says is a verdict, also that it is no export.
+// VerifyAuditExport reads an export and verifies its chain. Without a key it believes the one in
+// the file, which proves only that the file fits itself. An error is of reading; everything that
+// the file says is a verdict, also that it is no export.
 func VerifyAuditExport(r io.Reader, key ed25519.PublicKey) (AuditVerdict, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 64<<10), auditLineMost)

@@ -11,8 +11,8 @@ import (
 // changes. Nobody else gets it.
 const EventAuditRecorded EventKind = "audit.recorded"
 
-// EventAuditHead is the event of connections of the role audit: a signed head of the chain. Kept away
-// from this server, it shows later whether the chain was written again.
+// EventAuditHead is the event of connections of the role audit: a signed head of the chain. Kept
+// away from this server, it shows later whether the chain was written again.
 const EventAuditHead EventKind = "audit.head"
 
 // AuditHeadData is a signed head as it leaves.

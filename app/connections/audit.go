@@ -40,8 +40,8 @@ func (a audit) Deliver(ctx context.Context, c tenants.Connection, s Secrets, e E
 	return Answer{Done: err == nil, Took: time.Since(began)}, err
 }
 
-// readEntry reads what the event says. Of a signed head the hash is the target, and key and signature
-// are the detail.
+// readEntry reads what the event says. Of a signed head the hash is the target, and key and
+// signature are the detail.
 func readEntry(e Event) (entry auditEntry, err error) {
 	if e.Kind != tenants.EventAuditHead {
 		err = json.Unmarshal(e.Body, &entry)

@@ -62,8 +62,8 @@ func (r *auditRow) proofs(a *tenants.Audit) {
 // chainStep is how many rows of an earlier version one commit of the migration chains.
 const chainStep = 2000
 
-// chainRest chains the rows at the end that have no hash: those of a version without chains that ran
-// beside this one.
+// chainRest chains the rows at the end that have no hash: those of a version without chains that
+// ran beside this one.
 func (t *tx) chainRest(id tenants.TenantID) (tip auditTip, err error) {
 	var hash []byte
 	err = t.row("SELECT seq, hash FROM audits WHERE tenant_id = ? AND length(hash) > 0 ORDER BY seq DESC LIMIT 1", []any{uuid(id)},
@@ -103,8 +103,8 @@ func (t *tx) chainNext(id tenants.TenantID, tip auditTip) (auditTip, bool, error
 	return tip, len(found) == chainStep, err
 }
 
-// chainAll chains the rows of earlier versions, of every tenant, some in a commit. What a crash cuts
-// off is chained by the next write of the tenant.
+// chainAll chains the rows of earlier versions, of every tenant, some in a commit. What a crash
+// cuts off is chained by the next write of the tenant.
 func (s Jobs) chainAll(ctx context.Context, log *slog.Logger) error {
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT id FROM tenants ORDER BY id")
 	ids, err := collect(rows, err, func(id *tenants.TenantID) []any { return []any{(*uuid)(id)} })
@@ -304,7 +304,8 @@ func (s Audits) Period(ctx context.Context, from, to time.Time) (p AuditPeriod, 
 	return p, nil
 }
 
-// firstFrom is the number of the first row from low to high that is not before a moment, by halving.
+// firstFrom is the number of the first row from low to high that is not before a moment, by
+// halving.
 func (s *scope) firstFrom(ctx context.Context, low, high int64, from time.Time) (int64, error) {
 	for high++; low < high; {
 		middle := (low + high) / 2

@@ -183,16 +183,16 @@ func (t *tx) sendHead(s *scope, h tenants.AuditHead) error {
 	return nil
 }
 
-// SignHeads signs the end of each tenant's chain that has grown since it was signed last. It says how
-// many that was.
+// SignHeads signs the end of each tenant's chain that has grown since it was signed last. It says
+// how many that was.
 func (s Jobs) SignHeads(ctx context.Context) (signed int, err error) {
 	type end struct {
 		tenant uuid
 		seq    sql.NullInt64
 	}
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT id, seq FROM (SELECT t.id AS id, (SELECT MAX(a.seq) FROM audits a WHERE "+
-		"a.tenant_id = t.id) AS seq, COALESCE((SELECT MAX(h.seq) FROM audit_heads h WHERE h.tenant_id = t.id), 0) AS signed FROM tenants t) "+
-		"AS ends WHERE seq > signed")
+		"a.tenant_id = t.id) AS seq, COALESCE((SELECT MAX(h.seq) FROM audit_heads h WHERE h.tenant_id = t.id), 0) AS signed "+
+		"FROM tenants t) AS ends WHERE seq > signed")
 	found, err := collect(rows, err, func(e *end) []any { return []any{&e.tenant, &e.seq} })
 	if err != nil {
 		return 0, translate(err)

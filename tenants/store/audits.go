@@ -138,8 +138,8 @@ func (t *tx) append(s *scope, e auditEntry, set string, a tenants.Audit) {
 // removals are the actions whose detail is the name of what was removed.
 var removals = []string{"device.remove", "agent.remove", "credential.remove", "connection.remove", "key.revoke", "member.remove"}
 
-// clean makes the texts valid UTF-8: others would leave in an export as something else than what was
-// hashed.
+// clean makes the texts valid UTF-8: others would leave in an export as something else than what
+// was hashed.
 func (e auditEntry) clean() auditEntry {
 	for _, s := range []*string{&e.target, &e.name, &e.detail} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
@@ -173,6 +173,9 @@ func readChanges(text string) (all []tenants.Change) {
 	return all
 }
 
+const namedUser = "SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u JOIN members m ON m.user_id = u.id " +
+	"WHERE u.id = ? AND m.tenant_id = ?"
+
 // namedBy finds what a target is called, by the noun of the action. The first argument is the
 // target, the second the tenant.
 var namedBy = map[string]string{
@@ -182,8 +185,8 @@ var namedBy = map[string]string{
 	"credential": "SELECT CASE WHEN kind = 'p12' THEN 'Certificate of ' || bundle ELSE 'Key ' || key_id END FROM credentials " +
 		"WHERE id = ? AND tenant_id = ?",
 	"key":    "SELECT name FROM keys WHERE id = ? AND tenant_id = ?",
-	"member": "SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u JOIN members m ON m.user_id = u.id WHERE u.id = ? AND m.tenant_id = ?",
-	"user":   "SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u JOIN members m ON m.user_id = u.id WHERE u.id = ? AND m.tenant_id = ?",
+	"member": namedUser,
+	"user":   namedUser,
 	"tenant": "SELECT name FROM tenants WHERE id = ? AND id = ?",
 }
 
@@ -221,9 +224,10 @@ func (t *tx) joinAudit(s *scope, e auditEntry, set string) (bool, error) {
 	now := s.s.now()
 	var seq, at int64
 	err := t.row("SELECT CASE WHEN action = ? AND detail = ? AND changes = ? AND result = ? AND actor_kind = ? AND actor_id = ? "+
-		"AND ip = ? AND at > ? THEN seq ELSE 0 END, at FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? ORDER BY seq DESC LIMIT 1",
-		[]any{e.action, e.detail, set, result(e.refused), string(s.who.Kind), uuid(s.who.ID), s.who.IP, micros(now.Add(-joinFor)), uuid(s.id),
-			t.audits[s.id].seq - joinSpan, e.target}, &seq, &at)
+		"AND ip = ? AND at > ? THEN seq ELSE 0 END, at FROM audits WHERE tenant_id = ? AND seq > ? AND target = ? "+
+		"ORDER BY seq DESC LIMIT 1",
+		[]any{e.action, e.detail, set, result(e.refused), string(s.who.Kind), uuid(s.who.ID), s.who.IP,
+			micros(now.Add(-joinFor)), uuid(s.id), t.audits[s.id].seq - joinSpan, e.target}, &seq, &at)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && seq == 0 {
 		return false, nil
 	}

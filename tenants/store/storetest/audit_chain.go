@@ -10,8 +10,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// testAuditChain: the chain of a tenant is whole in the database and in an export, its end is signed
-// once, and the database itself refuses to change or remove a row.
+// testAuditChain: the chain of a tenant is whole in the database and in an export, its end is
+// signed once, and the database itself refuses to change or remove a row.
 func testAuditChain(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
@@ -44,7 +44,8 @@ func testAuditChain(b *bench) {
 	}
 	other, _, err := ed25519.GenerateKey(nil)
 	b.must(err)
-	if wrong, err := tenants.VerifyAuditExport(bytes.NewReader(out.Bytes()), other); err != nil || wrong.Fault == nil || wrong.Fault.Code != "key" {
+	wrong, err := tenants.VerifyAuditExport(bytes.NewReader(out.Bytes()), other)
+	if err != nil || wrong.Fault == nil || wrong.Fault.Code != "key" {
 		b.Errorf("with another key: %+v %v", wrong, err)
 	}
 	out.Reset()
