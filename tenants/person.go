@@ -24,6 +24,9 @@ const (
 	ResetTTLOperator = 24 * time.Hour
 )
 
+// EmailChangeTTL is how long the link to a new address works.
+const EmailChangeTTL = 24 * time.Hour
+
 // Member is a user's membership of a tenant.
 type Member struct {
 	Tenant    TenantID

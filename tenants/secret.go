@@ -31,6 +31,7 @@ const (
 	InvitationPrefix = "crl_invite_"  // in the link of an invitation
 	TrialPrefix      = "crl_trial_"   // in the link that confirms the address of a sign-up
 	ResetPrefix      = "crl_reset_"   // in the link that sets a new password
+	EmailPrefix      = "crl_email_"   // in the link that proves a new address
 	PartnerPrefix    = "crl_partner_" // in a partner's sign-in link
 	JoinPrefix       = "crl_join_"    // of an agent's one connection to a ring
 )
@@ -46,8 +47,8 @@ func NewSecret(prefix string) Secret {
 // WellFormed reports whether s has a known prefix, the right length and a right checksum. It finds
 // a typo without a look-up.
 func WellFormed(s string) bool {
-	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, ResetPrefix, PartnerPrefix,
-		JoinPrefix} {
+	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, ResetPrefix, EmailPrefix,
+		PartnerPrefix, JoinPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

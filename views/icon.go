@@ -15,6 +15,7 @@ const (
 	IconKey        Icon = "key"
 	IconAgent      Icon = "robot"
 	IconPeople     Icon = "users"
+	IconPerson     Icon = "user"
 	IconPersonAdd  Icon = "user-plus"
 	IconAudit      Icon = "history"
 	IconSettings   Icon = "settings"

@@ -25,25 +25,27 @@ const (
 	PathKeyAdd      = "/keys/add"
 	PathPeople      = "/people" // GET
 	PathPersonAdd   = "/people/add"
-	PathAudit       = "/audit"                 // GET q, actor, action, period, after
-	PathAuditCSV    = "/audit.csv"             // GET, the same filters
-	PathBilling     = "/billing"               // GET ?until=2026-11-24 the last day drawn, ?invoices= the next of the page before
-	PathUsageCSV    = "/billing/usage.csv"     // GET rings by day
-	PathInvoicesCSV = "/billing/invoices.csv"  // GET
-	PathSettings    = "/settings"              // GET, POST
-	PathConfirmMe   = "/account/confirm"       // GET ?next=, POST password, next
-	PathRecording   = "/settings/recording"    // POST multipart: policy, reason, file
-	PathPassword    = "/settings/password"     // POST current, password
-	PathSignInEnd   = "/settings/sign-ins/end" // POST id=hash, or id=others
-	PathCredCSV     = "/credentials.csv"       // GET q
-	PathAgentsCSV   = "/agents.csv"            // GET q
-	PathKeysCSV     = "/keys.csv"              // GET q
-	PathPeopleCSV   = "/people.csv"            // GET q
-	PathChecklist   = "/checklist"             // POST dismiss=1
-	PathDevelopers  = "/developers"            // GET
-	PathStorybook   = "/storybook"             // GET, dev mode
-	PathPhone       = "/phone"                 // GET, dev mode
-	PathPhonePushes = "/phones/pushes"         // GET, dev mode, events: "push" with the phone's slug, a space and the payload
+	PathAudit       = "/audit"                // GET q, actor, action, period, after
+	PathAuditCSV    = "/audit.csv"            // GET, the same filters
+	PathBilling     = "/billing"              // GET ?until=2026-11-24 the last day drawn, ?invoices= the next of the page before
+	PathUsageCSV    = "/billing/usage.csv"    // GET rings by day
+	PathInvoicesCSV = "/billing/invoices.csv" // GET
+	PathSettings    = "/settings"             // GET, POST
+	PathAccount     = "/account"              // GET, POST name
+	PathEmail       = "/account/email"        // POST email: mails a link to it
+	PathPassword    = "/account/password"     // POST current, password
+	PathSignInEnd   = "/account/sessions/end" // POST id=hash, or id=others
+	PathConfirmMe   = "/account/confirm"      // GET ?next=, POST password, next
+	PathRecording   = "/settings/recording"   // POST multipart: policy, reason, file
+	PathCredCSV     = "/credentials.csv"      // GET q
+	PathAgentsCSV   = "/agents.csv"           // GET q
+	PathKeysCSV     = "/keys.csv"             // GET q
+	PathPeopleCSV   = "/people.csv"           // GET q
+	PathChecklist   = "/checklist"            // POST dismiss=1
+	PathDevelopers  = "/developers"           // GET
+	PathStorybook   = "/storybook"            // GET, dev mode
+	PathPhone       = "/phone"                // GET, dev mode
+	PathPhonePushes = "/phones/pushes"        // GET, dev mode, events: "push" with the phone's slug, a space and the payload
 )
 
 // Addresses of the billing page.
@@ -76,6 +78,9 @@ func InvitationPath(token string) string { return "/invitations/" + token }
 
 // ResetPath is where the link of a password reset leads (GET) and where it is used (POST password).
 func ResetPath(token string) string { return PathForgot + "/" + token }
+
+// EmailChangePath is where the link to a new address leads (GET) and where it is used (POST).
+func EmailChangePath(token string) string { return "/email/" + token }
 
 // SamplePath is one page of the storybook.
 func SamplePath(name string) string { return PathStorybook + "/" + name }

@@ -12,6 +12,18 @@ func resetMail(to, link string) notify.Mail {
 		"\n\nThe link works once, within 30 minutes. If it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
+func newEmailMail(to, name, link string) notify.Mail {
+	return notify.Mail{To: to, Subject: "Confirm your new address for Carillon", Text: "Hello " + name + ",\n\n" +
+		"You want to sign in to Carillon with this email address. Open this link to confirm it:\n\n" + link +
+		"\n\nThe link works once, within 24 hours. If it was not you, you can ignore this email. Nothing was changed.\n"}
+}
+
+func oldEmailMail(was tenants.User, to string) notify.Mail {
+	return notify.Mail{To: was.Email, Subject: "Your Carillon email address was changed", Text: "Hello " + was.Name + ",\n\n" +
+		"Your account no longer signs in with this address. The new address is " + to + ".\n\n" +
+		"If it was not you, write to an owner of your organisation now. They can remove the account.\n"}
+}
+
 // payloadOf says what the tenant's pushes carry.
 func payloadOf(t tenants.Tenant) views.Callout {
 	if t.Opaque() {
@@ -47,6 +59,9 @@ const wrongSignIn = "The email or password is wrong. Try again, or choose “For
 const (
 	confirmMeTitle       = "Confirm that it is you"
 	wrongName            = "The name does not match. Type it exactly as shown above."
+	wrongName80          = "1 to 80 characters, no control characters."
+	noMailHere           = "This server sends no email, so a new address cannot be confirmed. Ask its operator."
+	sameEmail            = "This is your address already. Enter another one."
 	wrongEmail           = "Enter an email address, such as ana@example.com."
 	brokenLink           = "This link is not complete. Ask for a new one."
 	suspendedAccount     = "This account is suspended. Its owner can ask the operator of this server why."

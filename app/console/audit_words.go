@@ -74,6 +74,8 @@ var auditWords = map[string]string{
 	"user.sign_in":        "signed in",
 	"user.sign_in_failed": "recorded failed sign-ins of",
 	"user.password":       "changed the password of",
+	"user.email":          "changed the email address of",
+	"user.name":           "changed the name of",
 	"user.reset":          "reset the password of",
 	"user.prove":          "proved the email address of",
 }

@@ -20,7 +20,7 @@ func FuzzForms(f *testing.F) {
 	var posts []string
 	for address, v := range visits {
 		if method, _, _ := strings.Cut(address, " "); method == "POST" && address != "POST /signout" &&
-			address != "POST /settings/password" && address != "POST /signin" && v.file == nil {
+			address != "POST /account/password" && address != "POST /signin" && v.file == nil {
 			posts = append(posts, address)
 		}
 	}

@@ -26,6 +26,7 @@ var (
 	networkResets = tenants.Rate{Of: "network", Every: 10 * time.Minute, Burst: 6, Says: manyResets}
 	widerResets   = tenants.Rate{Of: "network", Every: 2 * time.Minute, Burst: 18, Says: manyResets}
 	resetsOf      = tenants.Rate{Of: "reset", Every: 20 * time.Minute, Burst: 3, Says: manyResets}
+	newEmailsOf   = tenants.Rate{Of: "person", Every: 20 * time.Minute, Burst: 5, Says: manyResets}
 	allMails      = tenants.Rate{Of: "all", Every: 2 * time.Second, Burst: 60,
 		Says: "This server sends as many emails as it can. Wait a few minutes and try again."}
 )
@@ -33,6 +34,11 @@ var (
 // mayInvite refuses with how long to wait.
 func (k *Console) mayInvite(t tenants.TenantID, email string) error {
 	return k.mails.Admit(k.Now(), "too_many_tries", tenantInvites.For(string(t)), invitesTo.For(email), allMails)
+}
+
+// mayChangeEmail refuses with how long to wait.
+func (k *Console) mayChangeEmail(u tenants.UserID, email string) error {
+	return k.mails.Admit(k.Now(), "too_many_tries", newEmailsOf.For(string(u)), resetsOf.For(email), allMails)
 }
 
 // mayReset refuses with how long to wait.

@@ -191,6 +191,7 @@ func (k *Console) connectionRoutes() []route {
 
 func (k *Console) accountRoutes() []route {
 	keys, people, audit, settings, proofs := keyPages{k}, peoplePages{k}, auditPages{k}, settingsPages{k}, proofPages{k}
+	account := accountPages{k}
 	return []route{
 		{method: get, path: views.PathKeys, sample: "keys", member: keys.keys},
 		{method: get, path: views.PathKeysCSV, member: keys.keysCSV},
@@ -199,6 +200,13 @@ func (k *Console) accountRoutes() []route {
 		{method: get, path: views.KeyRevokePath(":id"), sample: "key-revoke", needs: mayKeys, stepUp: true,
 			member: k.confirmed(keys.revocation)},
 		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, stepUp: true, member: k.confirmed(keys.revocation)},
+		{method: get, path: views.PathAccount, sample: "account", member: account.account},
+		{method: post, path: views.PathAccount, member: account.setName},
+		{method: post, path: views.PathEmail, stepUp: true, member: account.changeEmail},
+		{method: post, path: views.PathPassword, member: account.setPassword},
+		{method: post, path: views.PathSignInEnd, member: account.endSignIn},
+		{method: get, path: views.EmailChangePath(":token"), sample: "email-change", public: account.newEmail},
+		{method: post, path: views.EmailChangePath(":token"), public: account.takeEmail},
 		{method: get, path: views.PathConfirmMe, sample: "confirm-me", member: proofs.ask},
 		{method: post, path: views.PathConfirmMe, member: proofs.prove},
 		{method: get, path: views.PathPeople, sample: "people", member: people.people},
@@ -214,8 +222,6 @@ func (k *Console) accountRoutes() []route {
 		{method: get, path: views.PathSettings, sample: "settings", member: settings.settings},
 		{method: post, path: views.PathSettings, needs: maySettings, member: settings.setSettings},
 		{method: post, path: views.PathRecording, needs: maySettings, member: settings.setRecording},
-		{method: post, path: views.PathPassword, member: settings.setPassword},
-		{method: post, path: views.PathSignInEnd, member: settings.endSignIn},
 	}
 }
 

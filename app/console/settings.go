@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
-	"carillon/tenants/store"
 	"carillon/views"
 )
 
@@ -59,19 +57,18 @@ func (k settingsPages) settings(ctx context.Context, c *fiber.Ctx, v *page.Visit
 
 // settingsEdit is the tenant as it is or as it was typed, and what is wrong with either form.
 type settingsEdit struct {
-	tenant   tenants.Tenant
-	wrong    page.Wrong
-	password views.PasswordForm
+	tenant tenants.Tenant
+	wrong  page.Wrong
 
 	recording *tenants.RecordingRule // as it was typed; nil = as it is
 }
 
-// settingsPage shows the tenant, and what is the person's own.
+// settingsPage shows the tenant.
 func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e settingsEdit) error {
 	t, w := e.tenant, e.wrong
 	p := views.SettingsPage{
 		Error:   w.Unseen("name", "time_zone", "ring_ttl_s", "policy", "reason", "announcement"),
-		CanEdit: v.Role.May(maySettings), Industry: t.File().Name, Payload: payloadOf(v.Tenant), Password: e.password,
+		CanEdit: v.Role.May(maySettings), Industry: t.File().Name, Payload: payloadOf(v.Tenant),
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
 		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
 		TTL: views.Field{Name: "ttl_s", Label: ringTimeLabel, Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)),
@@ -88,31 +85,10 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 	if p.Recording, err = recordingForm(ctx, v, e); err != nil {
 		return err
 	}
-	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
-		return err
-	}
 	if p.Shell, err = k.shell(ctx, c, v, at("Settings", views.NavSettings)); err != nil {
 		return err
 	}
 	return web.Page(c, views.Settings(p), w.Status)
-}
-
-func (k settingsPages) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
-	all, err := k.Store.SignIns().List(ctx, v.User.ID)
-	if err != nil {
-		return nil, err
-	}
-	var rows []views.SignInRow
-	for _, s := range all {
-		if now := k.Now(); !now.Before(s.ExpiresAt) || !now.Before(s.IdleAt) {
-			continue
-		}
-		rows = append(rows, views.SignInRow{
-			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: browserOf(s.UserAgent), Since: v.At(s.CreatedAt),
-			Here: s.Hash == v.In.Hash,
-		})
-	}
-	return rows, nil
 }
 
 // setSettings changes name, time zone, time to live and default agent. Slug and industry are the
@@ -139,64 +115,4 @@ func (k settingsPages) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Vi
 		return err
 	}
 	return k.Done(c, page.FlashSaved, views.PathSettings)
-}
-
-// setPassword changes the person's own password, under a new token, and ends their other sign-ins.
-func (k settingsPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	f := page.FormOf(c)
-	if _, err := k.TryAs(v); err != nil {
-		return err
-	}
-	ok, err := k.Passwords.Match(ctx, true, f.Raw("current"), v.User.Password)
-	if err != nil {
-		return err
-	}
-	back := func(p views.PasswordForm) error {
-		wrong := page.Wrong{Status: fiber.StatusUnprocessableEntity}
-		return k.settingsPage(ctx, c, v, settingsEdit{tenant: v.Tenant, wrong: wrong, password: p})
-	}
-	if !ok {
-		return back(views.PasswordForm{Current: wrongCurrentPassword})
-	}
-	fresh := f.Raw("password")
-	if fault := page.NewPassword(fresh, page.About{Email: v.User.Email, Name: v.User.Name, Company: v.Tenant.Name}); fault != "" {
-		return back(views.PasswordForm{New: fault})
-	}
-	phc, err := k.Passwords.Hash(ctx, true, fresh)
-	if err != nil {
-		return err
-	}
-	if err := k.Store.Users().SetPassword(ctx, v.User.ID, phc); err != nil { // every sign-in ends, this one too
-		return err
-	}
-	if err := k.Enter(ctx, c, v.User, v.Tenant.ID, k.Now(), v.In.ExpiresAt); err != nil {
-		return err
-	}
-	if err := v.Scope.Audits().Add(ctx, "user.password", string(v.User.ID), ""); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashPassword, views.PathSettings)
-}
-
-// endSignIn ends one of the person's own sign-ins, or all but this one.
-func (k settingsPages) endSignIn(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	id := page.FormOf(c).Text("id")
-	if id == "others" {
-		if err := k.Store.SignIns().EndAll(ctx, v.User.ID, v.In.Hash); err != nil {
-			return err
-		}
-		return k.Done(c, page.FlashSignInsEnded, views.PathSettings)
-	}
-	all, err := k.Store.SignIns().List(ctx, v.User.ID)
-	if err != nil {
-		return err
-	}
-	at := slices.IndexFunc(all, func(s store.SignIn) bool { return hex.EncodeToString(s.Hash[:]) == id })
-	if at < 0 {
-		return tenants.NoSuch("sign-in")
-	}
-	if err := k.Store.SignIns().End(ctx, all[at].Hash); err != nil {
-		return err
-	}
-	return k.Done(c, page.FlashSignInsEnded, views.PathSettings)
 }

@@ -156,13 +156,13 @@ func TestChangingThePasswordEndsOtherSignIns(t *testing.T) {
 	here, there := a.Quick(a.Owner), a.Quick(a.Owner)
 	before := here.Cookies["carillon"]
 	wrong := url.Values{"current": {"wrong"}, "password": {"another long phrase"}}
-	here.Post("/settings/password", wrong).Want(422).Has("current password is wrong")
-	here.Post("/settings/password", url.Values{"current": {pagetest.Secret}, "password": {"short"}}).Want(422).Has("at least 12 characters")
-	here.Post("/settings/password", url.Values{"current": {pagetest.Secret}, "password": {"another long phrase"}}).Leads("/settings")
+	here.Post("/account/password", wrong).Want(422).Has("current password is wrong")
+	here.Post("/account/password", url.Values{"current": {pagetest.Secret}, "password": {"short"}}).Want(422).Has("at least 12 characters")
+	here.Post("/account/password", url.Values{"current": {pagetest.Secret}, "password": {"another long phrase"}}).Leads("/account")
 	if here.Cookies["carillon"] == before {
 		t.Error("the token stayed the same over a change of password")
 	}
-	here.Get("/settings").Want(200).Has("Your password was changed")
+	here.Get("/account").Want(200).Has("Your password was changed")
 	there.Get("/settings").Want(303)
 	h.Browser().Post("/signin", signIn(a.Owner.Email, pagetest.Secret)).Want(401)
 	h.Browser().Post("/signin", signIn(a.Owner.Email, "another long phrase")).Want(303)
@@ -173,18 +173,18 @@ func TestOwnSignInsCanBeEnded(t *testing.T) {
 	h := open(t)
 	a, other := h.bare("alpha", "Alpha"), h.bare("beta", "Beta")
 	here, there, stranger := a.Quick(a.Owner), a.Quick(a.Owner), other.Quick(other.Owner)
-	page := here.Get("/settings").Want(200).Body
+	page := here.Get("/account").Want(200).Body
 	ids := between(page, `name="id" value="`, `"`)
 	if len(ids) != 2 || ids[1] != "others" { // the one elsewhere, and all others
 		t.Fatalf("sign-ins to end: %v", ids)
 	}
-	stranger.Post("/settings/sign-ins/end", url.Values{"id": {ids[0]}}).Want(404)
+	stranger.Post("/account/sessions/end", url.Values{"id": {ids[0]}}).Want(404)
 	there.Get("/overview").Want(200)
-	here.Post("/settings/sign-ins/end", url.Values{"id": {ids[0]}}).Leads("/settings")
+	here.Post("/account/sessions/end", url.Values{"id": {ids[0]}}).Leads("/account")
 	there.Get("/overview").Want(303)
 	here.Get("/overview").Want(200)
 	again := a.Quick(a.Owner)
-	here.Post("/settings/sign-ins/end", url.Values{"id": {"others"}}).Leads("/settings")
+	here.Post("/account/sessions/end", url.Values{"id": {"others"}}).Leads("/account")
 	again.Get("/overview").Want(303)
 	here.Get("/overview").Want(200)
 	stranger.Get("/overview").Want(200)

@@ -41,6 +41,8 @@ const (
 	FlashPlanGoesOn   Flash = "plan-goes-on"
 	FlashInvited      Flash = "invited"
 	FlashReset        Flash = "reset"
+	FlashEmailSent    Flash = "email-sent"
+	FlashEmailChanged Flash = "email-changed"
 	FlashErased       Flash = "erased"
 	FlashPaused       Flash = "paused"
 	FlashResumed      Flash = "resumed"
@@ -78,6 +80,8 @@ var flashes = map[Flash]string{
 	FlashAlertsClosed: "The alerts are closed. If a problem happens again, its alert opens again.",
 	FlashRinging:      "The phones ring. The list shows what came of it.",
 	FlashInvited:      "The invitation was sent by email.",
+	FlashEmailSent:    "If the address is free, we sent a link to it. Open the link within 24 hours.",
+	FlashEmailChanged: "Your email address was changed. Sign in with the new one.",
 	FlashReset:        "Your password was changed. You are signed out everywhere. Sign in with the new password.",
 	FlashPlanEnds:     "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
 }
