@@ -48,6 +48,7 @@ type RingData struct {
 type RingTo struct {
 	Device DeviceID `json:"device,omitempty"`
 	Person string   `json:"person,omitempty"`
+	Group  GroupID  `json:"group,omitempty"`
 }
 
 // CallData is what an event says about a call.
@@ -94,7 +95,7 @@ var endsAttempt = func() map[FactKind]bool {
 // opaque says so.
 func (r *Ring) Events(f Fact, opaque bool) []RingEvent {
 	data := RingData{
-		Ring: r.ID, To: RingTo{r.To.Device, r.To.Person}, Agent: r.Agent, Reference: r.Reference, Test: r.Test, CreatedAt: r.CreatedAt,
+		Ring: r.ID, To: RingTo{r.To.Device, r.To.Person, r.To.Group}, Agent: r.Agent, Reference: r.Reference, Test: r.Test, CreatedAt: r.CreatedAt,
 	}
 	if !opaque {
 		data.Caller = r.Caller

@@ -86,7 +86,7 @@ func (r *Ring) follow(a *Attempt, f Fact, facts []Fact) []Fact {
 	switch a.State {
 	case Answered:
 		kind = FactElsewhere
-		r.dropSteps()
+		r.DropSteps()
 	case Declined:
 		kind, detail = FactCancelled, declinedElsewhere
 	default:

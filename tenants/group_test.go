@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -292,6 +293,43 @@ func TestQuietNow(t *testing.T) {
 		if e := r.QuietNow(wallTime(t, "Europe/Berlin", text), berlin); e == nil || e.Code != "quiet_hours" || !strings.Contains(e.Msg,
 			until) {
 			t.Errorf("at %s: %v", text, e)
+		}
+	}
+}
+
+func TestDecideByRules(t *testing.T) {
+	t.Parallel()
+	berlin, _ := time.LoadLocation("Europe/Berlin")
+	night := wallTime(t, "Europe/Berlin", "2026-11-27 22:00")
+	ask := Question{Tenant: Tenant{State: TenantActive}, Device: Device{State: DeviceActive, Person: "ana"},
+		Credential: &Credential{State: CredentialActive}, Now: night, Zone: berlin}
+	code := func(change func(*Question)) string {
+		q := ask
+		change(&q)
+		var refusal *Error
+		if errors.As(Decide(q), &refusal) {
+			return refusal.Code
+		}
+		return ""
+	}
+	quiet := Rules{Quiet: QuietHours{From: 21 * 60, To: 8 * 60, Days: EveryDay}}
+	consent := Rules{Consent: ConsentRecorded}
+	for name, c := range map[string]struct {
+		want   string
+		change func(*Question)
+	}{
+		"without rules":            {"", func(*Question) {}},
+		"in quiet hours":           {"quiet_hours", func(q *Question) { q.Rules = quiet }},
+		"in an emergency":          {"", func(q *Question) { q.Rules, q.Emergency = quiet, true }},
+		"where it is still day":    {"", func(q *Question) { q.Rules, q.Device.TimeZone = quiet, "America/New_York" }},
+		"without a consent":        {"consent_missing", func(q *Question) { q.Rules, q.Emergency = consent, true }},
+		"of nobody":                {"consent_missing", func(q *Question) { q.Rules, q.Device.Person = consent, "" }},
+		"with another's consent":   {"consent_missing", func(q *Question) { q.Rules, q.Agreed = consent, map[string]bool{"ben": true} }},
+		"with a recorded consent":  {"", func(q *Question) { q.Rules, q.Agreed = consent, map[string]bool{"ana": true} }},
+		"on a zone that is no one": {"quiet_hours", func(q *Question) { q.Rules, q.Device.TimeZone = quiet, "Mars/Base" }},
+	} {
+		if got := code(c.change); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -72,8 +72,8 @@ func (r *Ring) Waits() bool {
 	return false
 }
 
-// dropSteps says that the steps that are still to come will not begin.
-func (r *Ring) dropSteps() {
+// DropSteps says that the steps that are still to come will not begin.
+func (r *Ring) DropSteps() {
 	for i := range r.Steps {
 		if r.Steps[i].State == StepPlanned {
 			r.Steps[i].State = StepDropped
@@ -184,7 +184,7 @@ func (r *Ring) Finish(kind FactKind, now time.Time) []Fact {
 			on = a
 		}
 	}
-	r.dropSteps()
+	r.DropSteps()
 	if len(r.Attempts) == 0 {
 		r.State, r.EndReason = Missed, ReasonNotPushed
 	} else {

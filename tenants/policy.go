@@ -9,6 +9,11 @@ type Question struct {
 	Device     Device
 	Credential *Credential // the active credential of the device's app; nil = none
 	Now        time.Time
+
+	Rules     Rules           // of quiet hours and consent; the zero value refuses nothing
+	Zone      *time.Location  // of the tenant, for devices without their own
+	Agreed    map[string]bool // persons with a recorded consent, where the rules ask for it
+	Emergency bool            // quiet hours do not hold
 }
 
 // Decide returns nil if the device may be rung, or a refusal that says why and what to do.
@@ -41,8 +46,24 @@ func Decide(q Question) error {
 		return Refuse(Forbidden, "credential_expired",
 			"The certificate of the app %s expired on %s. Upload a new one, or better a .p8 key, "+
 				"under Apple credentials.", q.Device.Bundle, q.Credential.NotAfter.Format(time.DateOnly))
+	case q.Rules.Consent == ConsentRecorded && !q.Agreed[q.Device.Person]:
+		return NoConsent(q.Device.Person)
+	case !q.Emergency && !q.Rules.Quiet.None():
+		if e := q.Rules.QuietNow(q.Now, q.zone()); e != nil {
+			return e
+		}
 	}
 	return nil
+}
+
+// zone is where the device's person lives, as far as it is known.
+func (q Question) zone() *time.Location {
+	if q.Device.TimeZone != "" {
+		if zone, err := time.LoadLocation(q.Device.TimeZone); err == nil {
+			return zone
+		}
+	}
+	return q.Zone
 }
 
 // CallerLabel returns what may leave this server about the caller, in a push or to another system:

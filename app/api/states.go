@@ -6,9 +6,10 @@ import "carillon/tenants"
 // facts again, so that a client that connects late sees the state of that time and not the final
 // one.
 func statesAfter(r *tenants.Ring) map[int64]tenants.State {
-	again := tenants.Ring{State: tenants.Placed, Attempts: make([]tenants.Attempt, len(r.Attempts))}
+	again := tenants.Ring{State: tenants.Placed, To: r.To, Attempts: make([]tenants.Attempt, len(r.Attempts))}
 	for i := range r.Attempts {
-		again.Attempts[i] = tenants.Attempt{ID: r.Attempts[i].ID, Device: r.Attempts[i].Device, State: tenants.Placed}
+		again.Attempts[i] = tenants.Attempt{ID: r.Attempts[i].ID, Device: r.Attempts[i].Device, Step: r.Attempts[i].Step,
+			State: tenants.Placed}
 	}
 	facts := r.Facts()
 	states := make(map[int64]tenants.State, len(facts))

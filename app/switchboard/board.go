@@ -159,6 +159,8 @@ type Caller struct {
 	Test   bool // a test key: sandbox devices only, unmetered
 	Trial  bool // the test button: any device, the ring is marked as a test
 
+	Emergency bool // quiet hours do not hold: the key has the scope, or the person ticked it
+
 	PerSecond int // rings a second that the caller's key may place; 0 = as many as the tenant
 	store.Who
 }

@@ -22,11 +22,12 @@ func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenan
 	called := false
 	cancel := func(r *tenants.Ring) []tenants.Fact {
 		var facts []tenants.Fact
+		r.DropSteps()
 		for i := range r.Attempts {
 			called = called || r.Attempts[i].State == tenants.Answered
 			facts = append(facts, stop(r, &r.Attempts[i], tenants.FactCancelled, now)...)
 		}
-		return facts
+		return append(facts, r.Finish(tenants.FactCancelled, now)...)
 	}
 	changed, facts, err := b.scope(c).Rings().Change(ctx, id, nil, time.Time{},
 		func(r *tenants.Ring) ([]tenants.Fact, error) { return cancel(r), nil })

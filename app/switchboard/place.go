@@ -74,6 +74,9 @@ func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.I
 		span = b.Trace.Start("place ring")
 		defer span.End()
 	}
+	if c.Emergency && c.Tenant.Rules().QuietNow(r.CreatedAt, c.Tenant.Zone()) != nil {
+		c.Reason = "emergency in quiet hours"
+	}
 	b.pushing.start(r)
 	earlier, err := b.commit(ctx, span, b.scope(c), r, i)
 	if err != nil || earlier != nil {
@@ -85,6 +88,9 @@ func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.I
 	if earlier != nil {
 		span.Ring(string(earlier.ID))
 		return earlier, true, nil
+	}
+	if r.To.Group != "" {
+		return groups{b}.launch(ctx, c.Tenant, r, span), false, nil
 	}
 	facts := r.Attempts[0].Facts
 	if len(r.Attempts) > 1 {
@@ -152,14 +158,6 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	if err != nil {
 		return nil, err
 	}
-	targets, err := scope.Rings().Targets(ctx, q.To)
-	if err != nil {
-		return nil, err
-	}
-	if len(targets) == 0 {
-		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices",
-			"This person has no registered device. Pair their phone first, under Devices.")
-	}
 	now := b.Now()
 	r := &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now), Tenant: c.Tenant.ID, State: tenants.Placed, To: q.To, Agent: agent.ID,
@@ -169,8 +167,39 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	if r.Caller == "" {
 		r.Caller = agent.Caller
 	}
-	r.Attempts, err = attempts(r, c, targets, now)
+	if q.To.Group != "" {
+		return r, groups{b}.draft(ctx, scope, c, q, r)
+	}
+	targets, err := scope.Rings().Targets(ctx, q.To)
+	if err != nil {
+		return nil, err
+	}
+	var persons []string
+	for _, t := range targets {
+		persons = append(persons, t.Device.Person)
+	}
+	rules, err := rulesFor(ctx, scope, c, persons)
+	if err != nil {
+		return nil, err
+	}
+	r.Attempts, err = attempts(r, c, rules, targets, now)
 	return r, err
+}
+
+// rulesFor is what the tenant's rules ask of rings to these persons. A test key rings phones of
+// developers only, which have no quiet hours.
+func rulesFor(ctx context.Context, scope *store.Scope, c Caller, persons []string) (q tenants.Question, err error) {
+	if c.Test {
+		return q, nil
+	}
+	q.Rules, q.Emergency = c.Tenant.Rules(), c.Emergency
+	if !q.Rules.Quiet.None() {
+		q.Zone = c.Tenant.Zone()
+	}
+	if q.Rules.Consent == tenants.ConsentRecorded {
+		q.Agreed, err = scope.Consents().Agreed(ctx, persons)
+	}
+	return q, err
 }
 
 // entitled refuses what the tenant's plan does not cover. Calls at once are those of this server,
@@ -187,12 +216,18 @@ func (b *Board) entitled(ctx context.Context, scope *store.Scope, c Caller) erro
 }
 
 // attempts makes one for each device that policy lets ring; when it lets none, its first refusal is
-// the answer.
-func attempts(r *tenants.Ring, c Caller, targets []store.Target, now time.Time) ([]tenants.Attempt, error) {
+// the answer. rules has the rules of the persons.
+func attempts(r *tenants.Ring, c Caller, rules tenants.Question, targets []store.Target, now time.Time) ([]tenants.Attempt, error) {
+	if len(targets) == 0 {
+		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices",
+			"This person has no registered device. Pair their phone first, under Devices.")
+	}
 	var refusal error
 	var list []tenants.Attempt
 	for _, t := range targets {
-		err := tenants.Decide(tenants.Question{Tenant: c.Tenant, TestKey: c.Test, Device: t.Device, Credential: t.Credential, Now: now})
+		q := rules
+		q.Tenant, q.TestKey, q.Device, q.Credential, q.Now = c.Tenant, c.Test, t.Device, t.Credential, now
+		err := tenants.Decide(q)
 		if err != nil {
 			if refusal == nil {
 				refusal = err

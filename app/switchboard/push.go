@@ -87,8 +87,8 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring, a tenants.Attempt, answer push.Answer) error {
 	now := b.Now()
 	due := r.ExpiresAt
-	if len(r.Attempts) > 1 {
-		due = time.Time{} // the sweep looks whether the other attempts were pushed too
+	if len(r.Attempts) > 1 || r.To.Group != "" {
+		due = time.Time{} // the sweep looks whether the other attempts were pushed too, and for the next step
 	}
 	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, due, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		p, ok := r.AttemptOf(a.Device)
@@ -140,6 +140,9 @@ func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 		b.dropChain(r.ID)
 	}
 	b.tellAudiences(r, facts)
+	if r.To.Group != "" {
+		groups{b}.later(r)
+	}
 }
 
 func (b *Board) tellAudiences(r *tenants.Ring, facts []tenants.Fact) {

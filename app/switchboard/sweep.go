@@ -117,11 +117,12 @@ func (s sweeper) expire(ctx context.Context, scope *store.Scope, r *tenants.Ring
 
 // expired folds the end of the ring's time into it.
 func expired(r *tenants.Ring, now time.Time) (facts []tenants.Fact) {
+	r.DropSteps()
 	for i := range r.Attempts {
 		f := tenants.Fact{Attempt: r.Attempts[i].ID, Kind: tenants.FactExpired, At: r.ExpiresAt, Received: now}
 		facts = append(facts, r.Fold(f)...)
 	}
-	return facts
+	return append(facts, r.Finish(tenants.FactExpired, now)...)
 }
 
 // resumeAll pushes what is unpushed because its process died, until nothing is left.
@@ -144,13 +145,20 @@ func (s sweeper) resumeAll(ctx context.Context) error {
 // back after its lease, one of which everything is pushed when it expires.
 func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
 	var pushed, mine []*tenants.Ring
+	var errs []error
 	for _, r := range rings {
+		if r.To.Group != "" {
+			more, err := groups{s.Board}.sweep(ctx, r)
+			if errs = append(errs, err); !more {
+				continue
+			}
+		}
 		switch part := unpushed(r); {
 		case len(part.Attempts) == 0:
 			pushed = append(pushed, r)
 		case !s.pushing.has(r.ID):
 			s.pushing.start(&part)
-			mine = append(mine, &part)
+			mine = append(mine, window(&part))
 		}
 	}
 	err := s.Store.Jobs().AwaitExpiry(ctx, pushed)
@@ -160,14 +168,13 @@ func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
 		for _, part := range mine {
 			s.pushing.cancel(part)
 		}
-		return err
+		return errors.Join(append(errs, err)...)
 	}
 	left := map[tenants.RingID]int{}
 	for _, r := range again {
 		left[r.ID] = len(unpushed(r).Attempts)
 	}
 	known := &resuming{Board: s.Board, tenants: map[tenants.TenantID]tenants.Tenant{}, keys: map[tenants.CredentialID]tenants.Credential{}}
-	var errs []error
 	for _, part := range mine {
 		if left[part.ID] != len(part.Attempts) {
 			s.pushing.cancel(part)

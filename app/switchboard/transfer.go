@@ -9,14 +9,15 @@ import (
 	"carillon/tenants/store"
 )
 
-// Transfer is to whom a call is given: exactly one of the two.
+// Transfer is to whom a call is given: exactly one of the three.
 type Transfer struct {
 	Agent  tenants.AgentID
 	Person string
+	Group  tenants.GroupID
 }
 
-// Transfer gives a call that an agent talks on to another agent, or rings a person whose answer
-// joins the call. Meanwhile the person on the call hears a tone. If a person does not answer, the
+// Transfer gives a call that an agent talks on to another agent, or rings a person or a group whose
+// answer joins the call. Meanwhile the person on the call hears a tone. If a person does not answer, the
 // call goes back to the ring's own agent; if an agent cannot take it, the agents that it names next
 // do. A ring that is no call of this process is refused with Conflict, and so is one that is being
 // transferred already.
@@ -30,8 +31,8 @@ func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Tr
 	if r.State != tenants.Answered || r.Call == nil || chain == nil || !b.calls.has(id, r.Tenant) {
 		return nil, tenants.Refuse(tenants.Conflict, "not_in_call", "This ring is not in a call that can be transferred.")
 	}
-	if to.Person != "" {
-		return transfers{b}.toPerson(ctx, c, r, chain, to.Person)
+	if to.Person != "" || to.Group != "" {
+		return transfers{b}.toPeople(ctx, c, r, chain, tenants.To{Person: to.Person, Group: to.Group})
 	}
 	named, err := scope.Agents().Get(ctx, to.Agent)
 	if err != nil {
@@ -56,9 +57,9 @@ func errBusyLine() error {
 // transfers are the steps of Transfer.
 type transfers struct{ *Board }
 
-// toPerson rings a person in a ring of its own, whose answer joins the call.
-func (b transfers) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chain *agents.Chain, person string) (*tenants.Ring, error) {
-	if person == r.To.Person {
+// toPeople rings a person or a group in a ring of its own, whose answer joins the call.
+func (b transfers) toPeople(ctx context.Context, c Caller, r *tenants.Ring, chain *agents.Chain, to tenants.To) (*tenants.Ring, error) {
+	if to.Person != "" && to.Person == r.To.Person {
 		return nil, tenants.Refuse(tenants.Unprocessable, "same_person", "This person is on the call already. Name another one.")
 	}
 	codec, ok := chain.Codec()
@@ -71,12 +72,16 @@ func (b transfers) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chai
 	}
 	var called tenants.RingID
 	bridge := agents.NewBridge(codec, b.Now, func() { b.pushers.run(b.open, func() { b.giveUp(c, called) }) })
-	second, err := b.placeJoining(ctx, c, r, person, bridge, &called)
+	second, err := b.placeJoining(ctx, c, r, to, bridge, &called)
 	if err != nil {
 		return nil, err
 	}
+	name := to.Person + " (a person)"
+	if to.Group != "" {
+		name = second.To.Name + " (a group)"
+	}
 	links := append([]agents.Link{{
-		Agent: bridge.Caller(), Name: person + " (a person)", Within: second.ExpiresAt.Sub(second.CreatedAt) + unansweredAfter,
+		Agent: bridge.Caller(), Name: name, Within: second.ExpiresAt.Sub(second.CreatedAt) + unansweredAfter,
 	}}, back...)
 	if !chain.Transfer(links, lost) {
 		bridge.Caller().Close() // gives the second ring up
@@ -85,15 +90,15 @@ func (b transfers) toPerson(ctx context.Context, c Caller, r *tenants.Ring, chai
 	if rec := b.chains.join(r.ID); rec != nil {
 		rec.Stop("the call was given to another person")
 	}
-	return b.transferred(ctx, b.scope(c), r, person+" (a person), ring "+string(second.ID))
+	return b.transferred(ctx, b.scope(c), r, name+", ring "+string(second.ID))
 }
 
 // placeJoining places a ring whose agent is the call of r. Its id is in called before a phone
 // rings.
 func (b transfers) placeJoining(
-	ctx context.Context, c Caller, r *tenants.Ring, person string, bridge *agents.Bridge, called *tenants.RingID,
+	ctx context.Context, c Caller, r *tenants.Ring, to tenants.To, bridge *agents.Bridge, called *tenants.RingID,
 ) (*tenants.Ring, error) {
-	q := tenants.Request{To: tenants.To{Person: person}, Agent: r.Agent, Caller: r.Caller, Reference: r.Reference}
+	q := tenants.Request{To: to, Agent: r.Agent, Caller: r.Caller, Reference: r.Reference}
 	if _, err := b.scope(c).Agents().Get(ctx, r.Agent); tenants.KindOf(err) == tenants.Unknown {
 		q.Agent = "" // it was removed; the other call is who speaks
 	}
