@@ -42,7 +42,8 @@ func NoConsent(person string) *Error {
 		person)
 }
 
-// QuietNow is the refusal of a ring in quiet hours; nil outside of them. zone is that of the person.
+// QuietNow is the refusal of a ring in quiet hours; nil outside of them. zone is that of the
+// person.
 func (r Rules) QuietNow(now time.Time, zone *time.Location) *Error {
 	if !r.Quiet.Hold(now.In(zone)) {
 		return nil

@@ -95,7 +95,8 @@ var endsAttempt = func() map[FactKind]bool {
 // opaque says so.
 func (r *Ring) Events(f Fact, opaque bool) []RingEvent {
 	data := RingData{
-		Ring: r.ID, To: RingTo{r.To.Device, r.To.Person, r.To.Group}, Agent: r.Agent, Reference: r.Reference, Test: r.Test, CreatedAt: r.CreatedAt,
+		Ring: r.ID, To: RingTo{r.To.Device, r.To.Person, r.To.Group}, Agent: r.Agent, Reference: r.Reference, Test: r.Test,
+		CreatedAt: r.CreatedAt,
 	}
 	if !opaque {
 		data.Caller = r.Caller

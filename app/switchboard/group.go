@@ -17,8 +17,8 @@ import (
 // repeats no push under another apns-id.
 type groups struct{ *Board }
 
-// WouldRing plans a ring to a group at a moment, for people who want to know who would ring and why. It
-// places nothing and counts as no ring.
+// WouldRing plans a ring to a group at a moment, for people who want to know who would ring and
+// why. It places nothing and counts as no ring.
 func (b *Board) WouldRing(ctx context.Context, c Caller, id tenants.GroupID, at time.Time) (tenants.Group, []tenants.Step, error) {
 	return groups{b}.plan(ctx, b.scope(c), c, id, at)
 }

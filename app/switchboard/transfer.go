@@ -17,10 +17,10 @@ type Transfer struct {
 }
 
 // Transfer gives a call that an agent talks on to another agent, or rings a person or a group whose
-// answer joins the call. Meanwhile the person on the call hears a tone. If a person does not answer, the
-// call goes back to the ring's own agent; if an agent cannot take it, the agents that it names next
-// do. A ring that is no call of this process is refused with Conflict, and so is one that is being
-// transferred already.
+// answer joins the call. Meanwhile the person on the call hears a tone. If a person does not
+// answer, the call goes back to the ring's own agent; if an agent cannot take it, the agents that
+// it names next do. A ring that is no call of this process is refused with Conflict, and so is one
+// that is being transferred already.
 func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Transfer) (*tenants.Ring, error) {
 	scope := b.scope(c)
 	r, err := scope.Rings().Get(ctx, id)

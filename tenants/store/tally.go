@@ -49,7 +49,8 @@ func (a *attemptInfo) fields() []any {
 // several such, the last one counts.
 const talliedColumns = "r.id IS NOT NULL, COALESCE(a.environment, ''), COALESCE(a.app_version, ''), COALESCE(a.os_version, ''), " +
 	"r.agent_id, CASE WHEN r.by_kind = 'key' THEN r.by_id END, " +
-	"COALESCE(r.to_person, '') <> '' OR COALESCE(r.to_name, '') <> '', COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
+	"COALESCE(r.to_person, '') <> '' OR COALESCE(r.to_name, '') <> '', " +
+	"COALESCE(r.test, FALSE), COALESCE(r.created_at, 0), COALESCE(r.expires_at, 0), " +
 	"COALESCE(r.state, ''), CASE WHEN r.ended_at <> 0 THEN COALESCE((SELECT l.seq FROM facts l WHERE l.tenant_id = r.tenant_id AND " +
 	"l.ring_id = r.id " +
 	"AND l.received_at = r.ended_at AND l.kind IN (" + endings + ") ORDER BY l.xact DESC, l.seq DESC LIMIT 1), 0) ELSE 0 END"
