@@ -73,12 +73,13 @@ const (
 	BillingWrite     Permission = "billing:write"
 	SettingsRead     Permission = "settings:read"
 	SettingsWrite    Permission = "settings:write"
+	RecordingWrite   Permission = "recording:write"
 )
 
 // Grant is one row of the table of roles: a permission, what it allows in words, and who has it.
 type Grant struct {
 	Permission Permission
-	Does       string // for people, such as "Read calls"
+	Does       string // for people, such as "Read rings"
 	Scope      bool   // an API key can have it
 	Roles      []Role // owners have all, so they are not named here
 }
@@ -86,21 +87,21 @@ type Grant struct {
 // Grants is the table of roles and permissions. The routes of the console, its buttons, the scopes
 // of API keys and the page of roles all come from it.
 var Grants = []Grant{
-	{RingsRead, "Read calls", true, []Role{Admin, Developer, Analyst, Viewer}},
-	{RingsWrite, "Call phones, cancel and transfer calls", true, []Role{Admin, Developer}},
+	{RingsRead, "Read rings", true, []Role{Admin, Developer, Analyst, Viewer}},
+	{RingsWrite, "Ring phones and transfer calls", true, []Role{Admin, Developer}},
 	{NotesRead, "Read notes and hear recordings", true, []Role{Admin, Developer, Viewer}},
 	{NotesWrite, "Write and erase notes and recordings", true, []Role{Admin, Developer}},
 	{AnalyticsRead, "Read figures", true, []Role{Admin, Developer, Analyst, Viewer}},
 	{AlertsRead, "Read alerts", false, []Role{Admin, Developer, Analyst, Viewer}},
 	{AlertsWrite, "Close alerts and set alert rules", false, []Role{Admin, Developer, Analyst}},
 	{DevicesRead, "Read devices", true, []Role{Admin, Developer, Analyst, Viewer}},
-	{DevicesWrite, "Add, change and remove devices", true, []Role{Admin, Developer}},
+	{DevicesWrite, "Add and change devices", true, []Role{Admin, Developer}},
 	{AgentsRead, "Read agents", false, []Role{Admin, Developer, Analyst, Viewer}},
-	{AgentsWrite, "Add, change and remove agents", true, []Role{Admin, Developer}},
+	{AgentsWrite, "Add and change agents", true, []Role{Admin, Developer}},
 	{CredentialsRead, "Read Apple credentials, never their secrets", false, []Role{Admin, Developer, Viewer}},
-	{CredentialsWrite, "Add, change and remove Apple credentials", true, []Role{Admin, Developer}},
+	{CredentialsWrite, "Add and change Apple credentials", true, []Role{Admin, Developer}},
 	{ConnectionsRead, "Read connections and what they sent", true, []Role{Admin, Developer, Viewer}},
-	{ConnectionsWrite, "Add, change and remove connections", true, []Role{Admin, Developer}},
+	{ConnectionsWrite, "Add and change connections", true, []Role{Admin, Developer}},
 	{KeysRead, "Read the list of API keys, never their secrets", false, []Role{Admin, Developer, Viewer}},
 	{KeysWrite, "Create and revoke API keys", false, []Role{Admin, Developer}},
 	{PeopleRead, "Read who is a member", false, []Role{Admin, Viewer}},
@@ -111,6 +112,7 @@ var Grants = []Grant{
 	{BillingWrite, "Change the plan and the payment", false, []Role{Admin, Billing}},
 	{SettingsRead, "Read the settings", false, []Role{Admin, Developer, Viewer}},
 	{SettingsWrite, "Change the settings", false, []Role{Admin}},
+	{RecordingWrite, "Decide whether calls are recorded", false, nil},
 }
 
 // May reports whether the role has the permission. A role or permission that does not exist may

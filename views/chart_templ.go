@@ -173,7 +173,7 @@ func FunnelOf(f Funnel) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if i > 0 && f.lost(i) > 0 {
-				if s.Href != "" {
+				if leads(ctx, s.Href) {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<a class=\"funnel-lost\" href=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

@@ -1,7 +1,5 @@
 package views
 
-import "slices"
-
 // navEntry is one entry of the navigation.
 type navEntry struct {
 	nav   Nav
@@ -64,16 +62,15 @@ func (s Shell) zone() string {
 	return s.TimeZone
 }
 
-// PaletteLinks is every page of the menu as links of the palette, with the usual actions: those
-// whose address the person may open.
-func PaletteLinks(opens func(path string) bool) []Link {
+// PaletteLinks is every page of the menu as links of the palette, with the usual actions.
+func PaletteLinks() []Link {
 	var links []Link
 	for _, g := range navGroups {
 		for _, r := range g.entries {
 			links = append(links, Link{Text: r.text, Href: r.path, Icon: r.icon, Hint: "g " + r.chord})
 		}
 	}
-	links = append(links,
+	return append(links,
 		Link{Text: "Pair a device", Href: PathPair, Icon: IconQR, Hint: "Action"},
 		Link{Text: "Add an Apple credential", Href: PathCredAdd, Icon: IconUpload, Hint: "Action"},
 		Link{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Hint: "Action"},
@@ -81,5 +78,4 @@ func PaletteLinks(opens func(path string) bool) []Link {
 		Link{Text: "Create an API key", Href: PathKeyAdd, Icon: IconKey, Hint: "Action"},
 		Link{Text: "Invite person", Href: PathPersonAdd, Icon: IconPersonAdd, Hint: "Action"},
 	)
-	return slices.DeleteFunc(links, func(l Link) bool { return !opens(l.Href) })
 }

@@ -66,6 +66,9 @@ func (s sampler) peoplePages() []Sample {
 				"Their past actions stay in the audit log."}}
 	}
 	return []Sample{
+		{"roles", Roles(RolesPage{Shell: s.shell("What each role may do", NavPeople, Link{Text: "People", Href: PathPeople}),
+			Roles:  []RoleColumn{{"owner", "Owner", "Full access, manages owners", true, false}, {"viewer", "Viewer", "Read only", false, true}},
+			Grants: []GrantRow{{"Read rings", []bool{true, true}}, {"Ring phones and transfer calls", []bool{true, false}}}})},
 		{"people", People(PeoplePage{Shell: s.shell("People", NavPeople), CanEdit: true, Table: Table{Name: "People", Action: PathPeople,
 			Rows: 3},
 			People: []PersonRow{

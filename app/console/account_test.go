@@ -345,7 +345,7 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 		Last4: "wxyz", Permissions: []tenants.Permission{tenants.RingsWrite}, CreatedAt: h.Clock.Now()},
 		tenants.NewSecret(tenants.LivePrefix).Hash()))
 	w.Get("/audit?action=key").Want(200).Has("created the API key", "Night bot (crl_live_…wxyz)",
-		"<small>Ring phones</small>").Lacks("rings:write")
+		"<small>Ring phones and transfer calls</small>").Lacks("rings:write")
 	w.Post("/settings", url.Values{"name": {"Beta"}, "time_zone": {"Europe/Berlin"}, "ttl_s": {"47"}, "agent": {""}}).Want(303)
 	w.Get("/audit?action=tenant").Want(200).Has("changed the organisation", "how long a phone rings").Lacks("ring_ttl")
 	w.Post("/devices/pair", url.Values{"person": {"maya"}}).Want(200)

@@ -72,6 +72,8 @@ var auditWords = map[string]string{
 	"subscription.set":    "changed the subscription to",
 	"subscription.remove": "ended the subscription of",
 	"user.sign_in":        "signed in",
+	"role.preview":        "looked at the console in another role:",
+	"role.preview_end":    "returned to their own role:",
 	"user.sign_in_failed": "recorded failed sign-ins of",
 	"user.password":       "changed the password of",
 	"user.email":          "changed the email address of",

@@ -110,6 +110,7 @@ type Console struct {
 	mails   tenants.RateLimiter // see mayInvite and mayReset
 
 	downloads *web.Slots // of recordings
+	readings  []route    // those that only read, for opens
 }
 
 // New checks the parts and gives a Console to mount.
@@ -118,8 +119,14 @@ func New(c Config) (*Console, error) {
 		c.CheckConnection == nil {
 		return nil, errors.New("console: Common, Board, Credentials, Connections, CheckAgent and CheckConnection are required")
 	}
-	return &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
-		downloads: web.NewSlots(web.DownloadBounds())}, nil
+	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
+		downloads: web.NewSlots(web.DownloadBounds())}
+	for _, r := range k.routes() {
+		if r.method == get {
+			k.readings = append(k.readings, r)
+		}
+	}
+	return k, nil
 }
 
 // Mount adds every route of the console to r, which stands at the root of an app made by web.New

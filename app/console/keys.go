@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -71,10 +72,7 @@ func (k keyPages) keysCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 
 // scopeWord is a permission in words, or as the API has it.
 func scopeWord(p tenants.Permission) string {
-	if word, ok := scopeWords[p]; ok {
-		return word
-	}
-	return string(p)
+	return cmp.Or(p.Does(), string(p))
 }
 
 func (k keyPages) keyForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -107,7 +105,9 @@ func (k keyPages) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, ke
 			Error: w.Fields["per_second"], Help: k.rateHelp()},
 	}
 	for _, may := range tenants.Scopes() {
-		p.Scopes = append(p.Scopes, views.Tick{Name: "scope", Value: string(may), Label: scopeWords[may], Checked: key.May(may)})
+		if v.Role.May(may) { // nobody gives what they do not have
+			p.Scopes = append(p.Scopes, views.Tick{Name: "scope", Value: string(may), Label: may.Does(), Checked: key.May(may)})
+		}
 	}
 	return web.Page(c, views.KeyAdd(p), w.Status)
 }
@@ -158,6 +158,11 @@ func (k keyPages) keyOf(f page.Form, v *page.Visitor) (tenants.Key, error) {
 				tenants.Field{Name: "per_second", Message: "enter a whole number up to 1000, or leave empty"})
 		} else {
 			key.PerSecond = n
+		}
+	}
+	for _, p := range key.Permissions {
+		if p.Does() != "" && !v.Role.May(p) {
+			refused.Fields = append(refused.Fields, tenants.Field{Name: "scopes", Message: "your role cannot give " + string(p)})
 		}
 	}
 	if len(refused.Fields) == 0 {

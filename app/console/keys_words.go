@@ -22,15 +22,6 @@ var keyWords = page.Words{
 	},
 }
 
-// scopeWords are the permissions of a key in words.
-var scopeWords = map[tenants.Permission]string{
-	tenants.RingsWrite: "Ring phones", tenants.RingsRead: "Read rings",
-	tenants.DevicesWrite: "Add and remove devices", tenants.DevicesRead: "Read devices",
-	tenants.AgentsWrite: "Change agents", tenants.AnalyticsRead: "Read figures", tenants.CredentialsWrite: "Add Apple credentials",
-	tenants.ConnectionsWrite: "Change connections", tenants.ConnectionsRead: "Read connections",
-	tenants.NotesWrite: "Write notes of calls", tenants.NotesRead: "Read notes of calls",
-}
-
 // rateHelp says what the key's limit means beside the tenant's.
 func (k keyPages) rateHelp() string {
 	if k.PerSecond <= 0 {

@@ -17,7 +17,7 @@ import (
 // notesCard is what was said in a ring's call; nil when nothing was written down. Where reading is
 // recorded, it is opened only when the person asks for it.
 func notesCard(ctx context.Context, c *fiber.Ctx, v *page.Visitor, r *tenants.Ring) (*views.Notes, error) {
-	if r.Call == nil {
+	if r.Call == nil || !v.Role.May(seeNotes) {
 		return nil, nil
 	}
 	asked := web.Query(c, "notes") == "show"

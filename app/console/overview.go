@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -71,22 +72,29 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	if err != nil {
 		return err
 	}
-	n, err := namesOf(ctx, v.Scope, recent...)
-	if err != nil {
-		return err
+	p.HasRings = len(recent) > 0
+	if v.Role.May(seeRings) { // they name people
+		n, err := namesOf(ctx, v.Scope, recent...)
+		if err != nil {
+			return err
+		}
+		p.Recent = ringRows(recent, n, v.Zone)
 	}
-	p.Recent, p.HasRings = ringRows(recent, n, v.Zone), len(recent) > 0
 	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.NavOverview)); err != nil {
 		return err
 	}
 	if err := k.overviewReach(ctx, c, v, &p, days); err != nil {
 		return err
 	}
-	if err := overviewAlerts(ctx, v, &p); err != nil {
-		return err
+	if v.Role.May(seeAlerts) {
+		if err := overviewAlerts(ctx, v, &p); err != nil {
+			return err
+		}
 	}
-	if p.Pod, err = pod(ctx, v); err != nil {
-		return err
+	if v.Role.May(seeConnections) {
+		if p.Pod, err = pod(ctx, v); err != nil {
+			return err
+		}
 	}
 	return web.Page(c, views.Overview(p), fiber.StatusOK)
 }
@@ -101,7 +109,9 @@ func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.
 	if err != nil {
 		return err
 	}
-	p.Stats, p.Health = statsOf(days, devices), k.healthRows(credentials, v)
+	if p.Stats = statsOf(days, devices); v.Role.May(seeCredentials) {
+		p.Health = k.healthRows(credentials, v)
+	}
 	reached := p.Shell.Environment != views.EnvNone
 	p.CanRing = devices > 0 && reached
 	if c.Cookies(doneCookie) != string(v.Tenant.ID) && v.Role.May(mayRing) {
@@ -203,6 +213,7 @@ func (k overviewPages) checklist(ctx context.Context, v *page.Visitor, credentia
 	if err != nil {
 		return nil, err
 	}
-	return &views.Checklist{Title: "Get started",
-		Steps: firstSteps(credential, device, answered, len(members) > 1 || len(invited) > 0)}, nil
+	steps := firstSteps(credential, device, answered, len(members) > 1 || len(invited) > 0)
+	steps = slices.DeleteFunc(steps, func(s views.Step) bool { return !k.opens(v.Role, s.Href) })
+	return &views.Checklist{Title: "Get started", Steps: steps}, nil
 }

@@ -405,7 +405,7 @@ func TestRefusalsArePages(t *testing.T) {
 	h.Browser().Get("/nowhere").Want(404).Has("<h1>", "Request ID")
 	w := b.Quick(b.viewer())
 	w.Get("/rings/nowhere").Want(404).Has("Beta Homes", "There is no such ring")
-	w.Post("/devices/pair", url.Values{}).Want(403).Has("devices:write", "Your role (Viewer)", "remove devices", "Beta Homes")
+	w.Post("/devices/pair", url.Values{}).Want(403).Has("devices:write", "Your role (Viewer)", "Add and change devices", "Beta Homes")
 	h.Browser().Get("/").Want(200).Has("Sign in").Lacks("Open the console")
 	w.Get("/").Want(200).Has("Open the console")
 	w.Get("/signin").Leads("/overview")

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -17,7 +18,7 @@ const paletteMost = 20
 // palette answers with the links of the Ctrl-K palette. The browser asks for them when the palette
 // is opened first, so that no page reads things that it does not show.
 func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	links := views.PaletteLinks(func(path string) bool { return k.opens(v.Role, path) })
+	links := views.PaletteLinks()
 	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{Limit: paletteMost})
 	if err != nil {
 		return err
@@ -39,5 +40,6 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	for _, x := range connections {
 		links = append(links, views.Link{Text: x.Name, Href: views.ConnectionPath(string(x.ID)), Hint: "Connection", Icon: views.IconPlug})
 	}
+	links = slices.DeleteFunc(links, func(l views.Link) bool { return !k.opens(v.Role, l.Href) })
 	return web.Page(c, views.PaletteItems(links), fiber.StatusOK)
 }

@@ -63,6 +63,8 @@ func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mai
 
 // What pages and refusals say.
 const (
+	rolesTitle       = "What each role may do"
+	roleAbove        = "The role “%s” may do more than yours, so you cannot look at the console with it."
 	mailBusy         = "We cannot send email right now. Try again in a few minutes."
 	noSuchRole       = "This role does not exist. Choose one of the list."
 	wrongPassword    = "The password is wrong. Try again."

@@ -16,13 +16,9 @@ const (
 	longSound   = "The file has more than 2 MiB. A shorter sound, or one at 32 kbit/s, fits."
 )
 
-func errNotRecordingOwner() error {
-	return tenants.Refuse(tenants.Forbidden, "missing_permission", "Only an owner can decide whether calls are recorded.")
-}
-
 // recordingCard is the recording of a ring's call; nil when there is none.
 func recordingCard(ctx context.Context, v *page.Visitor, r *tenants.Ring) (*views.Recording, error) {
-	if r.Call == nil {
+	if r.Call == nil || !v.Role.May(seeNotes) {
 		return nil, nil
 	}
 	rec, err := v.Scope.Recordings().Get(ctx, r.ID)
@@ -57,7 +53,7 @@ func recordingForm(ctx context.Context, v *page.Visitor, e settingsEdit) (views.
 		choices[i].Selected = choices[i].Value == string(typed.Policy)
 	}
 	f := views.RecordingForm{
-		MayChange: v.Role == tenants.Owner, Sensitive: v.Tenant.Rules().Reason, Sound: "No announcement is uploaded yet.",
+		MayChange: v.Role.May(mayRecord), Sensitive: v.Tenant.Rules().Reason, Sound: "No announcement is uploaded yet.",
 		Policy: views.Pick{Name: "policy", Label: "Record calls", Choices: choices, Error: e.wrong.Fields["policy"]},
 		File: views.Field{Name: "file", Label: "Announcement", Optional: true, Error: e.wrong.Fields["announcement"],
 			Help: "Ogg Opus, at most 2 MiB and one minute. For consent it must ask to press 1."},

@@ -41,6 +41,20 @@ const (
 	maySettings    = tenants.SettingsWrite
 	mayAlerts      = tenants.AlertsWrite
 	mayBilling     = tenants.BillingWrite
+	mayRecord      = tenants.RecordingWrite
+
+	seeRings       = tenants.RingsRead
+	seeNotes       = tenants.NotesRead
+	seeAlerts      = tenants.AlertsRead
+	seeDevices     = tenants.DevicesRead
+	seeAgents      = tenants.AgentsRead
+	seeCredentials = tenants.CredentialsRead
+	seeConnections = tenants.ConnectionsRead
+	seeKeys        = tenants.KeysRead
+	seePeople      = tenants.PeopleRead
+	seeAudit       = tenants.AuditRead
+	seeBilling     = tenants.BillingRead
+	seeSettings    = tenants.SettingsRead
 )
 
 const (
@@ -69,14 +83,15 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathTenant, out: true, member: signIn.switchTenant},
 		{method: get, path: views.PathOverview, sample: "overview", samples: []string{"?period=week", "?period=month"},
 			member: overview.overview},
-		{method: post, path: views.PathChecklist, member: signIn.hideChecklist},
+		{method: post, path: views.PathChecklist, needs: mayRing, member: signIn.hideChecklist},
 		{method: post, path: views.PathColumns, member: lists.setColumns},
 		{method: post, path: views.PathViews, member: lists.addView},
 		{method: get, path: views.ViewRemovePath(":id"), sample: "view-remove", member: k.confirmed(lists.removal)},
 		{method: post, path: views.ViewRemovePath(":id"), member: k.confirmed(lists.removal)},
-		{method: get, path: views.PathDevelopers, sample: "developers", member: k.developers},
+		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: k.developers},
 	}
-	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.billingRoutes(),
+	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.roleRoutes(),
+		k.billingRoutes(),
 		k.devRoutes()} {
 		all = append(all, some...)
 	}
@@ -86,17 +101,18 @@ func (k *Console) routes() []route {
 func (k *Console) ringRoutes() []route {
 	rings := ringPages{k}
 	return []route{
-		{method: get, path: views.PathRings, sample: "rings", samples: []string{"?state=missed", "?q=lead-77"}, member: rings.rings},
-		{method: get, path: views.PathRingsCSV, member: rings.ringsCSV},
-		{method: get, path: views.PathLive, part: true, member: rings.ringsLive},
-		{method: get, path: views.PathTestRing, sample: "test-ring", member: rings.testRing},
+		{method: get, path: views.PathRings, needs: seeRings, sample: "rings", samples: []string{"?state=missed", "?q=lead-77"},
+			member: rings.rings},
+		{method: get, path: views.PathRingsCSV, needs: seeRings, member: rings.ringsCSV},
+		{method: get, path: views.PathLive, needs: seeRings, part: true, member: rings.ringsLive},
+		{method: get, path: views.PathTestRing, needs: seeRings, sample: "test-ring", member: rings.testRing},
 		{method: post, path: views.PathTestRing, needs: mayRing, member: rings.placeTest},
-		{method: get, path: views.RingPath(":id"), sample: "ring-answered", member: rings.ring},
-		{method: get, path: views.RingTestPath(":id"), sample: "test-live-ringing", member: rings.testLive},
-		{method: get, path: views.RingPath(":id") + "/part", part: true, member: rings.ringPart},
-		{method: get, path: views.RingNotesPath(":id", "txt"), file: true, member: rings.notesText},
-		{method: get, path: views.RingNotesPath(":id", "csv"), file: true, member: rings.notesCSV},
-		{method: get, path: views.RingRecordingPath(":id"), file: true, member: rings.recording},
+		{method: get, path: views.RingPath(":id"), needs: seeRings, sample: "ring-answered", member: rings.ring},
+		{method: get, path: views.RingTestPath(":id"), needs: seeRings, sample: "test-live-ringing", member: rings.testLive},
+		{method: get, path: views.RingPath(":id") + "/part", needs: seeRings, part: true, member: rings.ringPart},
+		{method: get, path: views.RingNotesPath(":id", "txt"), needs: seeNotes, file: true, member: rings.notesText},
+		{method: get, path: views.RingNotesPath(":id", "csv"), needs: seeNotes, file: true, member: rings.notesCSV},
+		{method: get, path: views.RingRecordingPath(":id"), needs: seeNotes, file: true, member: rings.recording},
 		{method: get, path: views.RingErasePath(":id"), sample: "ring-erase", needs: mayNotes, stepUp: true,
 			member: k.confirmed(rings.erasure)},
 		{method: post, path: views.RingErasePath(":id"), needs: mayNotes, stepUp: true, member: k.confirmed(rings.erasure)},
@@ -111,27 +127,27 @@ func (k *Console) ringRoutes() []route {
 func (k *Console) reachRoutes() []route {
 	alerts, health, devices, credentials, agents := alertPages{k}, phoneHealthPages{k}, devicePages{k}, credentialPages{k}, agentPages{k}
 	return []route{
-		{method: get, path: views.PathAlerts, sample: "alerts", samples: []string{"?state=all"}, member: alerts.alerts},
-		{method: get, path: views.PathAlertsCSV, member: alerts.alertsCSV},
+		{method: get, path: views.PathAlerts, needs: seeAlerts, sample: "alerts", samples: []string{"?state=all"}, member: alerts.alerts},
+		{method: get, path: views.PathAlertsCSV, needs: seeAlerts, member: alerts.alertsCSV},
 		{method: post, path: views.PathAlertResolve, needs: mayAlerts, member: alerts.closeAlert},
-		{method: get, path: views.PathPhoneHealth, sample: "phone-health", member: health.phoneHealth},
-		{method: get, path: views.PathPhoneHealthCSV, member: health.phoneHealthCSV},
-		{method: get, path: views.PathDevices, sample: "devices", samples: []string{"?q=Phone+7"}, member: devices.devices},
-		{method: get, path: views.PathDevicesCSV, member: devices.devicesCSV},
+		{method: get, path: views.PathPhoneHealth, needs: seeDevices, sample: "phone-health", member: health.phoneHealth},
+		{method: get, path: views.PathPhoneHealthCSV, needs: seeDevices, member: health.phoneHealthCSV},
+		{method: get, path: views.PathDevices, needs: seeDevices, sample: "devices", samples: []string{"?q=Phone+7"}, member: devices.devices},
+		{method: get, path: views.PathDevicesCSV, needs: seeDevices, member: devices.devicesCSV},
 		{method: get, path: views.PathPair, sample: "pair", needs: mayDevices, member: devices.pairForm},
 		{method: post, path: views.PathPair, needs: mayDevices, member: devices.pair},
 		{method: get, path: views.PairWaitPath(":id"), needs: mayDevices, part: true, member: devices.pairWait},
-		{method: get, path: views.DevicePath(":id"), sample: "device", member: devices.device},
+		{method: get, path: views.DevicePath(":id"), needs: seeDevices, sample: "device", member: devices.device},
 		{method: post, path: views.DevicePath(":id"), needs: mayDevices, member: devices.setDevice},
 		{method: get, path: views.DeviceRemovePath(":id"), sample: "device-remove", needs: mayDevices,
 			member: k.confirmed(devices.removal)},
 		{method: post, path: views.DeviceRemovePath(":id"), needs: mayDevices, member: k.confirmed(devices.removal)},
-		{method: get, path: views.PathCredentials, sample: "credentials", member: credentials.credentials},
-		{method: get, path: views.PathCredCSV, member: credentials.credentialsCSV},
+		{method: get, path: views.PathCredentials, needs: seeCredentials, sample: "credentials", member: credentials.credentials},
+		{method: get, path: views.PathCredCSV, needs: seeCredentials, member: credentials.credentialsCSV},
 		{method: get, path: views.PathCredAdd, sample: "credential-add", needs: mayCredentials, stepUp: true,
 			member: credentials.credentialForm},
 		{method: post, path: views.PathCredAdd, needs: mayCredentials, stepUp: true, member: credentials.addCredential},
-		{method: get, path: views.CredentialPath(":id"), sample: "credential", member: credentials.credential},
+		{method: get, path: views.CredentialPath(":id"), needs: seeCredentials, sample: "credential", member: credentials.credential},
 		{method: post, path: views.CredentialCheckPath(":id"), needs: mayCredentials, member: credentials.checkCredential},
 		{method: post, path: views.CredentialHedgingPath(":id"), needs: mayCredentials, member: credentials.setHedging},
 		{method: post, path: views.CredentialProfilePath(":id"), needs: mayCredentials, member: credentials.setProfile},
@@ -143,11 +159,11 @@ func (k *Console) reachRoutes() []route {
 			member: k.confirmed(credentials.removal)},
 		{method: post, path: views.CredentialRemovePath(":id"), needs: mayCredentials, stepUp: true,
 			member: k.confirmed(credentials.removal)},
-		{method: get, path: views.PathAgents, sample: "agents", member: agents.agents},
-		{method: get, path: views.PathAgentsCSV, member: agents.agentsCSV},
+		{method: get, path: views.PathAgents, needs: seeAgents, sample: "agents", member: agents.agents},
+		{method: get, path: views.PathAgentsCSV, needs: seeAgents, member: agents.agentsCSV},
 		{method: get, path: views.PathAgentAdd, sample: "agent-add-empty", needs: mayAgents, member: agents.agentForm},
 		{method: post, path: views.PathAgentAdd, needs: mayAgents, member: agents.addAgent},
-		{method: get, path: views.AgentPath(":id"), sample: "agent", member: agents.agent},
+		{method: get, path: views.AgentPath(":id"), needs: seeAgents, sample: "agent", member: agents.agent},
 		{method: post, path: views.AgentPath(":id"), needs: mayAgents, member: agents.setAgent},
 		{method: post, path: views.AgentSoundPath(":id"), needs: mayAgents, member: agents.setSound},
 		{method: get, path: views.AgentRemovePath(":id"), sample: "agent-remove", needs: mayAgents, member: k.confirmed(agents.removal)},
@@ -158,14 +174,14 @@ func (k *Console) reachRoutes() []route {
 func (k *Console) connectionRoutes() []route {
 	x := connectionPages{k}
 	return []route{
-		{method: get, path: views.PathConnections, sample: "connections", samples: []string{"?state=failing", "?role=webhook"},
-			member: x.connections},
-		{method: get, path: views.PathConnectionsCSV, member: x.connectionsCSV},
+		{method: get, path: views.PathConnections, needs: seeConnections, sample: "connections",
+			samples: []string{"?state=failing", "?role=webhook"}, member: x.connections},
+		{method: get, path: views.PathConnectionsCSV, needs: seeConnections, member: x.connectionsCSV},
 		{method: get, path: views.PathConnectionAdd, sample: "connection-add", needs: mayConnections, stepUp: true,
 			samples: []string{"?role=webhook", "?role=crm", "?role=calendar", "?role=sms", "?role=audit", "?role=transcript"},
 			member:  x.connectionForm},
 		{method: post, path: views.PathConnectionAdd, needs: mayConnections, stepUp: true, member: x.addConnection},
-		{method: get, path: views.ConnectionPath(":id"), sample: "connection", member: x.connection},
+		{method: get, path: views.ConnectionPath(":id"), needs: seeConnections, sample: "connection", member: x.connection},
 		{method: get, path: views.ConnectionEditPath(":id"), sample: "connection-edit", needs: mayConnections, stepUp: true,
 			member: x.editConnection},
 		{method: post, path: views.ConnectionEditPath(":id"), needs: mayConnections, stepUp: true, member: x.setConnection},
@@ -179,9 +195,10 @@ func (k *Console) connectionRoutes() []route {
 		{method: post, path: views.ConnectionSecretPath(":id"), needs: mayConnections, stepUp: true, member: x.rotate},
 		{method: get, path: views.ConnectionReplayPath(":id"), sample: "connection-replay", needs: mayConnections, member: x.replayForm},
 		{method: post, path: views.ConnectionReplayPath(":id"), needs: mayConnections, member: x.replay},
-		{method: get, path: views.DeliveriesPath(":id"), sample: "deliveries", samples: []string{"?status=failed"}, member: x.deliveries},
-		{method: get, path: views.DeliveriesCSVPath(":id"), file: true, member: x.deliveriesCSV},
-		{method: get, path: views.DeliveryPath(":id", ":event"), sample: "delivery", member: x.delivery},
+		{method: get, path: views.DeliveriesPath(":id"), needs: seeConnections, sample: "deliveries", samples: []string{"?status=failed"},
+			member: x.deliveries},
+		{method: get, path: views.DeliveriesCSVPath(":id"), needs: seeConnections, file: true, member: x.deliveriesCSV},
+		{method: get, path: views.DeliveryPath(":id", ":event"), needs: seeConnections, sample: "delivery", member: x.delivery},
 		{method: post, path: views.DeliverySendPath(":id", ":event"), needs: mayConnections, member: x.sendDelivery},
 		{method: get, path: views.ConnectionRemovePath(":id"), sample: "connection-remove", needs: mayConnections, stepUp: true,
 			member: k.confirmed(x.removal)},
@@ -193,8 +210,8 @@ func (k *Console) accountRoutes() []route {
 	keys, people, audit, settings, proofs := keyPages{k}, peoplePages{k}, auditPages{k}, settingsPages{k}, proofPages{k}
 	account := accountPages{k}
 	return []route{
-		{method: get, path: views.PathKeys, sample: "keys", member: keys.keys},
-		{method: get, path: views.PathKeysCSV, member: keys.keysCSV},
+		{method: get, path: views.PathKeys, needs: seeKeys, sample: "keys", member: keys.keys},
+		{method: get, path: views.PathKeysCSV, needs: seeKeys, member: keys.keysCSV},
 		{method: get, path: views.PathKeyAdd, sample: "key-add", needs: mayKeys, stepUp: true, member: keys.keyForm},
 		{method: post, path: views.PathKeyAdd, needs: mayKeys, stepUp: true, member: keys.addKey},
 		{method: get, path: views.KeyRevokePath(":id"), sample: "key-revoke", needs: mayKeys, stepUp: true,
@@ -209,19 +226,29 @@ func (k *Console) accountRoutes() []route {
 		{method: post, path: views.EmailChangePath(":token"), public: account.takeEmail},
 		{method: get, path: views.PathConfirmMe, sample: "confirm-me", member: proofs.ask},
 		{method: post, path: views.PathConfirmMe, member: proofs.prove},
-		{method: get, path: views.PathPeople, sample: "people", member: people.people},
-		{method: get, path: views.PathPeopleCSV, member: people.peopleCSV},
+		{method: get, path: views.PathPeople, needs: seePeople, sample: "people", member: people.people},
+		{method: get, path: views.PathPeopleCSV, needs: seePeople, member: people.peopleCSV},
 		{method: get, path: views.PathPersonAdd, sample: "person-add", needs: mayPeople, stepUp: true, member: people.personForm},
 		{method: post, path: views.PathPersonAdd, needs: mayPeople, stepUp: true, member: people.addPerson},
 		{method: post, path: views.PersonRolePath(":id"), needs: mayPeople, stepUp: true, member: people.setRole},
 		{method: get, path: views.PersonRemovePath(":id"), sample: "person-remove", needs: mayPeople, stepUp: true,
 			member: k.confirmed(people.removal)},
 		{method: post, path: views.PersonRemovePath(":id"), needs: mayPeople, stepUp: true, member: k.confirmed(people.removal)},
-		{method: get, path: views.PathAudit, sample: "audit", samples: []string{"?q=lead-77", "?period=day"}, member: audit.audit},
-		{method: get, path: views.PathAuditCSV, member: audit.auditCSV},
-		{method: get, path: views.PathSettings, sample: "settings", member: settings.settings},
+		{method: get, path: views.PathAudit, needs: seeAudit, sample: "audit", samples: []string{"?q=lead-77", "?period=day"},
+			member: audit.audit},
+		{method: get, path: views.PathAuditCSV, needs: seeAudit, member: audit.auditCSV},
+		{method: get, path: views.PathSettings, needs: seeSettings, sample: "settings", member: settings.settings},
 		{method: post, path: views.PathSettings, needs: maySettings, member: settings.setSettings},
-		{method: post, path: views.PathRecording, needs: maySettings, member: settings.setRecording},
+		{method: post, path: views.PathRecording, needs: mayRecord, member: settings.setRecording},
+	}
+}
+
+// roleRoutes: what each role may do, and the console as another role has it.
+func (k *Console) roleRoutes() []route {
+	roles := rolePages{k}
+	return []route{
+		{method: get, path: views.PathRoles, sample: "roles", member: roles.roles},
+		{method: post, path: views.PathPreview, member: roles.preview},
 	}
 }
 
@@ -229,14 +256,14 @@ func (k *Console) accountRoutes() []route {
 func (k *Console) billingRoutes() []route {
 	bills := billingPages{k}
 	all := []route{
-		{method: get, path: views.PathBilling, sample: "billing", member: bills.bills},
-		{method: get, path: views.PathUsageCSV, member: bills.usageCSV},
+		{method: get, path: views.PathBilling, needs: seeBilling, sample: "billing", member: bills.bills},
+		{method: get, path: views.PathUsageCSV, needs: seeBilling, member: bills.usageCSV},
 	}
 	if k.Billing == nil {
 		return all
 	}
 	return append(all,
-		route{method: get, path: views.PathInvoicesCSV, member: bills.invoicesCSV},
+		route{method: get, path: views.PathInvoicesCSV, needs: seeBilling, member: bills.invoicesCSV},
 		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, stepUp: true, member: bills.checkout},
 		route{method: post, path: views.PathBillingPortal, needs: mayBilling, stepUp: true, member: bills.portal},
 		route{method: get, path: views.PathBillingChange, sample: "billing-change", needs: mayBilling, stepUp: true,
@@ -279,6 +306,7 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			return err
 		}
 		c.Locals(visitorKey{}, v)
+		c.SetUserContext(views.Opening(c.UserContext(), func(href string) bool { return k.opens(v.Role, href) }))
 		if err := sameSession(c, v, r.part); err != nil {
 			return err
 		}
@@ -321,8 +349,9 @@ func sameSession(c *fiber.Ctx, v *page.Visitor, part bool) error {
 // opens reports whether the role may open the page at this address, which may have a query.
 func (k *Console) opens(role tenants.Role, href string) bool {
 	path, _, _ := strings.Cut(href, "?")
-	for _, r := range k.routes() {
-		if r.method == get && matches(r.path, path) {
+	path, _, _ = strings.Cut(path, "#")
+	for _, r := range k.readings {
+		if matches(r.path, path) {
 			return r.needs == "" || role.May(r.needs)
 		}
 	}

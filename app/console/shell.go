@@ -38,7 +38,7 @@ func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at p
 func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.Shell {
 	s := views.Shell{
 		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.File().Name, User: v.User.Name, Email: v.User.Email,
-		Role: v.Role.Name(), MayRing: v.Role.May(mayRing), MayPair: v.Role.May(mayDevices), Session: v.Session(),
+		Role: v.Role.Name(), Preview: v.Role != v.Own, MayRing: v.Role.May(mayRing), MayPair: v.Role.May(mayDevices), Session: v.Session(),
 		Theme: page.ThemeOf(c), Dev: k.Dev != nil, TimeZone: v.Tenant.TimeZone, Environment: views.EnvUnasked,
 	}
 	for _, m := range v.Tenants {

@@ -29,6 +29,9 @@ func TestViewersSeeNothingThatRefusesThem(t *testing.T) {
 	h.Clock.Pass(time.Minute)
 	pagetest.Must(t, rich.Scope().Credentials().NoteRefusal(t.Context(), rich.credential, "InvalidProviderToken", false, h.Clock.Now()))
 	forms, links := 0, 0
+	for _, r := range []tenants.Role{tenants.Developer, tenants.Analyst, tenants.Billing} {
+		h.offersOnlyWhatIsOpen(rich, r, going.ID)
+	}
 	for _, b := range []*tenant{rich, poor} {
 		viewer := b.viewer()
 		w := b.Quick(viewer)
@@ -80,6 +83,39 @@ func TestViewersSeeNothingThatRefusesThem(t *testing.T) {
 	}
 	h.Clock.Pass(time.Minute)
 	pagetest.Must(t, h.board.Sweep(t.Context()))
+}
+
+// offersOnlyWhatIsOpen looks at every page that the role may open for links and forms that would
+// refuse it.
+func (h *server) offersOnlyWhatIsOpen(b *tenant, role tenants.Role, going tenants.RingID) {
+	h.Helper()
+	w, needs := b.Quick(b.Person(role)), h.needs()
+	pages := append(Pages(map[string]string{"rings": string(b.ring), "devices": string(b.device), "credentials": string(b.credential),
+		"agents": string(b.agent), "connections": string(b.connection), "events": b.event}), "/palette", "/rings/"+string(going),
+		"/rings/"+string(b.refused), "/devices/"+string(b.dead))
+	for _, at := range pages {
+		if !h.k.opens(role, at) {
+			continue
+		}
+		doc, err := html.Parse(strings.NewReader(w.Get(at).Want(200).Body))
+		pagetest.Must(h, err)
+		for n := range doc.Descendants() {
+			switch {
+			case n.Data == "a" && n.Type == html.ElementNode && !h.k.opens(role, attr(n, "href")):
+				h.Errorf("%s, %s: the link %q would be refused", role, at, attr(n, "href"))
+			case n.Data == "form" && strings.EqualFold(attr(n, "method"), "post"):
+				if _, usable := fill(n); !usable {
+					continue
+				}
+				for address, p := range needs {
+					method, pattern, _ := strings.Cut(address, " ")
+					if method == "POST" && matches(pattern, attr(n, "action")) && p != "" && !role.May(p) {
+						h.Errorf("%s, %s: the form to %q would be refused", role, at, attr(n, "action"))
+					}
+				}
+			}
+		}
+	}
 }
 
 func attr(n *html.Node, name string) string {

@@ -30,7 +30,8 @@ type Visitor struct {
 	User    tenants.User
 	In      store.SignIn
 	Tenant  tenants.Tenant
-	Role    tenants.Role
+	Role    tenants.Role       // what they may do now: their own, or the one that they try out
+	Own     tenants.Role       // as a member
 	Tenants []store.Membership // every tenant of the person
 	Who     store.Who
 	Scope   *store.Scope // acts as the person
@@ -61,6 +62,9 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	}
 	if v.Role == "" {
 		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are no longer a member of this organisation. Sign in again.")
+	}
+	if v.Own = v.Role; in.Preview != "" && v.Own.Covers(in.Preview) {
+		v.Role = in.Preview
 	}
 	v.Who = whoOf(c, user)
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)

@@ -199,3 +199,22 @@ func (s Members) Count(ctx context.Context) (int, error) {
 	invited, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM invitations WHERE tenant_id = ?", uuid(s.id)))
 	return int(members + invited), err
 }
+
+// Preview shows the console to a sign-in of the tenant as another role has it; an empty role ends
+// that. It changes nothing else.
+func (s Members) Preview(ctx context.Context, signIn tenants.Hash, r tenants.Role) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.change("UPDATE sign_ins SET preview = ? WHERE tenant_id = ? AND hash = ?", string(r), uuid(s.id), signIn[:])
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+		}
+		action := "role.preview"
+		if r == "" {
+			action = "role.preview_end"
+		}
+		return t.audit(s.scope, action, s.who.ID, string(r))
+	})
+}

@@ -19,6 +19,8 @@ type SignIn struct {
 	Origin    string    // stays the same when the sign-in gets a new token
 	IP        string
 	UserAgent string
+	Preview   tenants.Role // shown in place of the person's own role; empty = their own
+	Provider  bool         // the tenant's own provider vouched for it: it opens this tenant only
 }
 
 type signInRow struct {
@@ -32,6 +34,8 @@ type signInRow struct {
 	Origin    string
 	IP        string
 	UserAgent string
+	Preview   string
+	Provider  bool
 }
 
 func (signInRow) TableName() string { return "sign_ins" }
@@ -40,7 +44,7 @@ func (r signInRow) noun() SignIn {
 	return SignIn{
 		Hash: hash(r.Hash), User: tenants.UserID(r.UserID), Tenant: tenants.TenantID(r.TenantID), CreatedAt: moment(r.Created),
 		IdleAt: moment(r.IdleAt), ExpiresAt: moment(r.ExpiresAt), ProvedAt: moment(r.ProvedAt), Origin: r.Origin, IP: r.IP,
-		UserAgent: r.UserAgent,
+		UserAgent: r.UserAgent, Preview: tenants.Role(r.Preview), Provider: r.Provider,
 	}
 }
 
@@ -72,7 +76,7 @@ func (s SignIns) Add(ctx context.Context, in SignIn) error {
 	row := signInRow{
 		Hash: in.Hash[:], UserID: uuid(in.User), TenantID: uuid(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
 		ExpiresAt: micros(in.ExpiresAt), ProvedAt: micros(in.ProvedAt), Origin: in.Origin, IP: in.IP,
-		UserAgent: in.UserAgent,
+		UserAgent: in.UserAgent, Provider: in.Provider,
 	}
 	return s.w.do(ctx, allTenants, func(t *tx) error {
 		if err := t.db().Create(&row).Error; err != nil {
